@@ -1,0 +1,261 @@
+//! Accounts: registration, log-in, sessions, settings.
+
+use std::sync::Arc;
+
+use kanso_domain::accounts::{Account, Email, Password, Settings, SettingsChange};
+use kanso_domain::sessions::{Refreshed, Session};
+use kanso_domain::{SessionId, Timestamp, UserId};
+
+use crate::ports::clock::Clock;
+use crate::ports::credentials::{
+    AccessToken, AccessTokens, Identity, PasswordCheck, Passwords, RefreshTokens,
+};
+use crate::ports::ids::Ids;
+use crate::ports::storage::{NewAccount, Storage};
+use crate::ports::throttle::LoginThrottle;
+use crate::{Fault, Outcome};
+
+/// How long a session lives without being refreshed, in seconds: a device that was in a drawer
+/// for a season still syncs.
+pub const SESSION_SECONDS: i64 = 90 * 86_400;
+
+/// The ports that accounts need.
+#[derive(Clone)]
+pub struct AccountPorts {
+    /// Where accounts are kept.
+    pub storage: Arc<dyn Storage>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// New ids.
+    pub ids: Arc<dyn Ids>,
+    /// Password hashing.
+    pub passwords: Arc<dyn Passwords>,
+    /// Access tokens.
+    pub access_tokens: Arc<dyn AccessTokens>,
+    /// Refresh tokens.
+    pub refresh_tokens: Arc<dyn RefreshTokens>,
+    /// The brake on guessing.
+    pub throttle: Arc<dyn LoginThrottle>,
+}
+
+/// What a person does with an account.
+#[derive(Clone)]
+pub struct Accounts {
+    ports: AccountPorts,
+}
+
+/// What a device needs to speak for a person.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Grant {
+    /// For the next minutes.
+    pub access: AccessToken,
+    /// For the next grant; good once.
+    pub refresh_token: String,
+    /// Whose account it is.
+    pub account: Account,
+}
+
+/// What became of a registration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Registration {
+    /// The account exists.
+    Registered(Account),
+    /// Somebody registered with this address before.
+    EmailTaken,
+}
+
+/// What became of a log-in.
+#[derive(Clone, PartialEq, Eq)]
+pub enum LogIn {
+    /// A new session.
+    Granted(Box<Grant>),
+    /// Wrong password or no such account, indistinguishably.
+    Refused,
+    /// Too many failures in a row; the next attempt may be made after so many seconds.
+    Throttled {
+        /// Seconds to wait.
+        wait_seconds: u32,
+    },
+}
+
+impl Accounts {
+    /// The feature over its ports.
+    pub const fn new(ports: AccountPorts) -> Self {
+        Self { ports }
+    }
+
+    /// Makes an account with default settings.
+    pub async fn register(&self, email: Email, password: Password) -> Outcome<Registration> {
+        let password_hash = self.ports.passwords.hash(password).await?;
+        let account = Account {
+            id: UserId::new(self.ports.ids.uuid()),
+            email,
+            settings: Settings::default(),
+            created_at: self.ports.clock.now(),
+        };
+        let new = NewAccount {
+            account: account.clone(),
+            password_hash,
+        };
+        if self.ports.storage.create_account(new).await? {
+            tracing::info!(user_id = %account.id, "account registered");
+            Ok(Registration::Registered(account))
+        } else {
+            Ok(Registration::EmailTaken)
+        }
+    }
+
+    /// Opens a session. `None` stands for a password that nobody can have.
+    pub async fn log_in(&self, email: Email, password: Option<Password>) -> Outcome<LogIn> {
+        if let Some(wait_seconds) = self.ports.throttle.wait_seconds(&email).await {
+            return Ok(LogIn::Throttled { wait_seconds });
+        }
+        let credentials = self.ports.storage.credentials(&email).await?;
+        let user = credentials.as_ref().map(|credentials| credentials.user_id);
+        let stored = credentials.map(|credentials| credentials.password_hash);
+        let check = match password {
+            Some(password) => self.ports.passwords.check(password, stored).await?,
+            None => PasswordCheck::Wrong,
+        };
+        let user = match (user, check) {
+            (Some(user), PasswordCheck::Right) => user,
+            (Some(user), PasswordCheck::RightRehashed(hash)) => {
+                self.ports.storage.set_password_hash(user, hash).await?;
+                user
+            }
+            (None, _) | (_, PasswordCheck::Wrong) => {
+                self.ports.throttle.failed(&email).await;
+                return Ok(LogIn::Refused);
+            }
+        };
+        self.ports.throttle.succeeded(&email).await;
+        Ok(self
+            .open_session(user)
+            .await?
+            .map_or(LogIn::Refused, |g| LogIn::Granted(Box::new(g))))
+    }
+
+    async fn open_session(&self, user_id: UserId) -> Outcome<Option<Grant>> {
+        let now = self.ports.clock.now();
+        let session_id = SessionId::new(self.ports.ids.uuid());
+        let identity = Identity {
+            user_id,
+            session_id,
+        };
+        let refresh = self.ports.refresh_tokens.mint(identity);
+        let session = Session {
+            id: session_id,
+            user_id,
+            current: refresh.hash,
+            previous: None,
+            created_at: now,
+            expires_at: now.plus_seconds(SESSION_SECONDS),
+        };
+        if !self.ports.storage.open_session(session).await? {
+            return Ok(None);
+        }
+        self.grant(identity, refresh.token, now).await
+    }
+
+    /// Uses up a refresh token; `None` when it is not good. One that was used up before and is
+    /// not within its grace ends the session that it came from.
+    pub async fn refresh(&self, token: &str) -> Outcome<Option<Grant>> {
+        let Some(read) = self.ports.refresh_tokens.read(token) else {
+            return Ok(None);
+        };
+        let Identity {
+            user_id,
+            session_id,
+        } = read.identity;
+        let now = self.ports.clock.now();
+        let presented = read.presented;
+        let decide =
+            Arc::new(move |session: Session| session.refresh(presented, now, SESSION_SECONDS));
+        match self
+            .ports
+            .storage
+            .refresh_session(user_id, session_id, decide)
+            .await?
+        {
+            Some(Refreshed::Rotated(_) | Refreshed::Repeated(_)) => {
+                self.grant(read.identity, read.successor, now).await
+            }
+            Some(Refreshed::Reused) => {
+                tracing::warn!(%user_id, %session_id, "refresh token reused; session ended");
+                Ok(None)
+            }
+            Some(Refreshed::Expired) | None => Ok(None),
+        }
+    }
+
+    async fn grant(
+        &self,
+        identity: Identity,
+        refresh_token: String,
+        now: Timestamp,
+    ) -> Outcome<Option<Grant>> {
+        let Some(account) = self.ports.storage.account(identity.user_id).await? else {
+            return Ok(None);
+        };
+        let access = self.ports.access_tokens.issue(identity, now)?;
+        Ok(Some(Grant {
+            access,
+            refresh_token,
+            account,
+        }))
+    }
+
+    /// Whom an access token speaks for, if it is good and its session still open.
+    pub async fn authenticate(&self, token: &str) -> Outcome<Option<Identity>> {
+        let now = self.ports.clock.now();
+        let Ok(identity) = self.ports.access_tokens.verify(token, now) else {
+            return Ok(None);
+        };
+        let Identity {
+            user_id,
+            session_id,
+        } = identity;
+        let is_open = self
+            .ports
+            .storage
+            .session_is_open(user_id, session_id, now)
+            .await?;
+        Ok(is_open.then_some(identity))
+    }
+
+    /// Ends a session.
+    pub async fn log_out(&self, identity: Identity) -> Outcome<()> {
+        Ok(self
+            .ports
+            .storage
+            .end_session(identity.user_id, identity.session_id)
+            .await?)
+    }
+
+    /// The account.
+    pub async fn get(&self, user: UserId) -> Outcome<Account> {
+        self.ports
+            .storage
+            .account(user)
+            .await?
+            .ok_or(Fault::AccountGone)
+    }
+
+    /// Changes settings.
+    pub async fn change_settings(&self, user: UserId, change: SettingsChange) -> Outcome<Account> {
+        self.ports
+            .storage
+            .change_settings(user, change)
+            .await?
+            .ok_or(Fault::AccountGone)
+    }
+
+    /// Removes the account and everything in it.
+    pub async fn delete(&self, user: UserId) -> Outcome<()> {
+        if !self.ports.storage.delete_account(user).await? {
+            return Err(Fault::AccountGone);
+        }
+        tracing::info!(user_id = %user, "account deleted");
+        Ok(())
+    }
+}

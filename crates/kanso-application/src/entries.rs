@@ -1,0 +1,119 @@
+//! Entries, one call at a time.
+
+use std::sync::Arc;
+
+use kanso_domain::calendar::{days_before, local_day};
+use kanso_domain::entries::{Completion, Entry, EntryFields};
+use kanso_domain::sync::{Action, Base, Command, OperationOutcome};
+use kanso_domain::{EntryId, UserId};
+
+use crate::ports::clock::Clock;
+use crate::ports::ids::Ids;
+use crate::ports::storage::{EntryFilter, Storage};
+use crate::writes::submit_one;
+use crate::{Fault, Outcome};
+
+/// How many days a list reaches back when no beginning is given, today included.
+pub const DEFAULT_LIST_DAYS: i32 = 30;
+
+/// What a person does with entries.
+#[derive(Clone)]
+pub struct Entries {
+    storage: Arc<dyn Storage>,
+    clock: Arc<dyn Clock>,
+    ids: Arc<dyn Ids>,
+}
+
+impl Entries {
+    /// The feature over its ports.
+    pub fn new(storage: Arc<dyn Storage>, clock: Arc<dyn Clock>, ids: Arc<dyn Ids>) -> Self {
+        Self {
+            storage,
+            clock,
+            ids,
+        }
+    }
+
+    /// Makes an entry; without an id, under a fresh one.
+    pub async fn create(
+        &self,
+        user: UserId,
+        id: Option<EntryId>,
+        fields: EntryFields,
+    ) -> Outcome<OperationOutcome> {
+        let id = id.unwrap_or_else(|| EntryId::new(self.ids.uuid()));
+        self.submit(user, id, Action::Create(fields)).await
+    }
+
+    /// Changes the members that `fields` gives.
+    pub async fn update(
+        &self,
+        user: UserId,
+        id: EntryId,
+        base: Base,
+        fields: EntryFields,
+    ) -> Outcome<OperationOutcome> {
+        self.submit(user, id, Action::Update { base, fields }).await
+    }
+
+    /// Makes an entry a tombstone.
+    pub async fn delete(&self, user: UserId, id: EntryId, base: Base) -> Outcome<OperationOutcome> {
+        self.submit(user, id, Action::Delete { base }).await
+    }
+
+    /// A live entry.
+    pub async fn get(&self, user: UserId, id: EntryId) -> Outcome<Option<Entry>> {
+        Ok(self.storage.entry(user, id).await?)
+    }
+
+    /// The live entries that `filter` lets through, newest first. Without a beginning the list
+    /// reaches back [`DEFAULT_LIST_DAYS`] from its end, or from the user's today.
+    pub async fn list(&self, user: UserId, filter: EntryFilter) -> Outcome<Vec<Entry>> {
+        let from = match filter.from {
+            Some(from) => from,
+            None => self.default_beginning(user, filter.to).await?,
+        };
+        Ok(self
+            .storage
+            .entries(
+                user,
+                EntryFilter {
+                    from: Some(from),
+                    ..filter
+                },
+            )
+            .await?)
+    }
+
+    async fn default_beginning(&self, user: UserId, to: Option<Completion>) -> Outcome<Completion> {
+        let account = self
+            .storage
+            .account(user)
+            .await?
+            .ok_or(Fault::AccountGone)?;
+        let settings = account.settings;
+        let last = match to {
+            Some(Completion::Day(date)) => date,
+            Some(Completion::At(instant)) => {
+                local_day(instant, &settings.timezone, settings.day_start)
+            }
+            None => local_day(self.clock.now(), &settings.timezone, settings.day_start),
+        };
+        Ok(Completion::Day(days_before(last, DEFAULT_LIST_DAYS - 1)))
+    }
+
+    async fn submit(
+        &self,
+        user: UserId,
+        id: EntryId,
+        action: Action<EntryFields>,
+    ) -> Outcome<OperationOutcome> {
+        submit_one(
+            &*self.storage,
+            user,
+            Command::Entry(id, action),
+            self.clock.now(),
+        )
+        .await
+    }
+}

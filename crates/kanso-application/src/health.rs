@@ -1,0 +1,52 @@
+//! Whether the server can do its work.
+
+use std::sync::Arc;
+
+use kanso_domain::Timestamp;
+
+use crate::ports::clock::Clock;
+use crate::ports::storage::Storage;
+
+/// What an operator wants to know first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// Whether the storage answers.
+    pub database_connected: bool,
+    /// Seconds since the server started.
+    pub uptime_seconds: i64,
+}
+
+/// Looks after the server's own state.
+#[derive(Clone)]
+pub struct Health {
+    storage: Arc<dyn Storage>,
+    clock: Arc<dyn Clock>,
+    started_at: Timestamp,
+}
+
+impl Health {
+    /// The feature over its ports; the server counts as started now.
+    pub fn new(storage: Arc<dyn Storage>, clock: Arc<dyn Clock>) -> Self {
+        let started_at = clock.now();
+        Self {
+            storage,
+            clock,
+            started_at,
+        }
+    }
+
+    /// Asks the storage and reads the clock.
+    pub async fn report(&self) -> Report {
+        let ping = self.storage.ping().await;
+        if let Err(error) = &ping {
+            tracing::warn!(
+                error = error as &dyn std::error::Error,
+                "the database does not answer"
+            );
+        }
+        Report {
+            database_connected: ping.is_ok(),
+            uptime_seconds: self.clock.now().seconds_since(self.started_at),
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! Ring 2: what the server can do, one struct a feature, and the ports that this needs.
+//!
+//! A use case takes typed input, asks the ports, and gives back values. What a user can cause is
+//! a value; only a broken machine is a [`Fault`].
+//!
+//! **Invariant:** no HTTP, SQL, JSON or runtime here. Ports are traits over domain types; no
+//! driver type, status code or `anyhow` crosses one. Time, ids and secrets come through ports.
+
+pub mod accounts;
+pub mod entries;
+mod fault;
+pub mod habits;
+pub mod health;
+pub mod ports;
+pub mod sync;
+mod writes;
+
+pub use fault::{Fault, Outcome};

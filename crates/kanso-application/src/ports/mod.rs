@@ -1,0 +1,8 @@
+//! What the use cases need from the world.
+
+pub mod clock;
+pub mod credentials;
+pub mod ids;
+pub mod limiter;
+pub mod storage;
+pub mod throttle;

@@ -1,0 +1,140 @@
+//! What a request may say about an entry.
+
+use jiff::civil::Date;
+
+use super::{EntryDetails, EntryKind};
+use crate::text::Notes;
+use crate::time::parse_date;
+use crate::{HabitId, Quantity, Timestamp, Zone};
+
+/// When something was done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Completion {
+    /// At an instant, which is read in a zone.
+    At(Timestamp),
+    /// On a civil date, which is that date in every zone.
+    Day(Date),
+}
+
+impl Completion {
+    /// The instant; for a date, its midnight in UTC.
+    pub fn instant(self) -> Timestamp {
+        match self {
+            Self::At(instant) => instant,
+            Self::Day(date) => midnight_utc(date),
+        }
+    }
+}
+
+fn midnight_utc(date: Date) -> Timestamp {
+    const MICROS_PER_DAY: i64 = 86_400_000_000;
+    let epoch = jiff::civil::date(1970, 1, 1);
+    let days = date.duration_since(epoch).as_hours() / 24;
+    Timestamp::from_micros(0).map_or(Timestamp::MIN, |zero| {
+        zero.plus_micros(days * MICROS_PER_DAY)
+    })
+}
+
+/// A text that is neither an instant nor a date.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "must be an RFC 3339 instant such as 2026-11-22T13:05:09Z or a date such as 2026-11-22, \
+     in the years 1 to 9999"
+)]
+pub struct NotACompletion;
+
+impl std::str::FromStr for Completion {
+    type Err = NotACompletion;
+
+    fn from_str(text: &str) -> Result<Self, NotACompletion> {
+        if text.len() == 10 {
+            parse_date(text).map(Self::Day).ok_or(NotACompletion)
+        } else {
+            text.parse().map(Self::At).map_err(|_| NotACompletion)
+        }
+    }
+}
+
+/// The members that a create or an update carries. `None` was left out; where a member may be
+/// cleared, `Some(None)` clears it.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+#[expect(
+    clippy::option_option,
+    reason = "left out, cleared and set are three things"
+)]
+pub struct EntryFields {
+    /// See [`EntryDetails::habit_id`].
+    pub habit_id: Option<HabitId>,
+    /// See [`EntryDetails::completion`].
+    pub completion: Option<Completion>,
+    /// See [`EntryDetails::timezone`].
+    pub timezone: Option<Option<Zone>>,
+    /// See [`EntryDetails::local_date`]; cleared, it is computed.
+    pub local_date: Option<Option<Date>>,
+    /// See [`EntryDetails::kind`].
+    pub kind: Option<EntryKind>,
+    /// See [`EntryDetails::value`].
+    pub value: Option<Quantity>,
+    /// See [`EntryDetails::notes`].
+    pub notes: Option<Notes>,
+}
+
+impl EntryFields {
+    /// The wire names of the members that say something else than `stored` does.
+    pub fn clashing(&self, stored: &EntryDetails) -> Vec<&'static str> {
+        fn differs<T: PartialEq>(said: Option<&T>, stored: &T) -> bool {
+            said.is_some_and(|said| said != stored)
+        }
+        [
+            (
+                "habit_id",
+                differs(self.habit_id.as_ref(), &stored.habit_id),
+            ),
+            (
+                "completion_date",
+                differs(self.completion.as_ref(), &stored.completion),
+            ),
+            (
+                "timezone",
+                differs(self.timezone.as_ref(), &stored.timezone),
+            ),
+            (
+                "local_date",
+                differs(self.local_date.flatten().as_ref(), &stored.local_date),
+            ),
+            ("kind", differs(self.kind.as_ref(), &stored.kind)),
+            ("value", differs(self.value.as_ref(), &stored.value)),
+            ("notes", differs(self.notes.as_ref(), &stored.notes)),
+        ]
+        .into_iter()
+        .filter_map(|(name, clashes)| clashes.then_some(name))
+        .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_completion_is_an_instant_or_a_date() {
+        let instant = |text: &str| text.parse::<Completion>().map(|c| c.instant().to_string());
+        let midnight = Ok("2026-06-02T00:00:00.000000Z".to_owned());
+        assert_eq!(instant("2026-06-02"), midnight);
+        assert_eq!(
+            instant("1969-12-31"),
+            Ok("1969-12-31T00:00:00.000000Z".to_owned())
+        );
+        assert_eq!(instant("2026-06-02T01:00:00+01:00"), midnight);
+        for bad in [
+            "",
+            "2026-06-31",
+            "2026-6-2",
+            "0000-01-01",
+            "9999-12-31",
+            "26-06-02xx",
+        ] {
+            assert_eq!(instant(bad), Err(NotACompletion), "{bad}");
+        }
+    }
+}

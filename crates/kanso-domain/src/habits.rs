@@ -1,0 +1,135 @@
+//! Habits: what a person wants to do, how often, and how much.
+
+mod fields;
+mod schedule;
+mod target;
+
+pub use fields::HabitFields;
+pub use schedule::{FrequencyType, Schedule, ScheduleFields, Weekdays};
+pub use target::{HabitType, Target, TargetDirection, TargetFields};
+
+use jiff::civil::Date;
+
+use crate::record::Stamp;
+use crate::text::{Color, Description, Icon, Title, Unit};
+use crate::validation::{Checker, Invalid};
+use crate::{HabitId, TimeOfDay, Timestamp};
+
+/// A habit as the server keeps it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Habit {
+    /// Unique within the user.
+    pub id: HabitId,
+    /// What the person chose.
+    pub details: HabitDetails,
+    /// What the server keeps about the record.
+    pub stamp: Stamp,
+}
+
+/// The part of a habit that its owner edits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HabitDetails {
+    /// The habit's name.
+    pub title: Title,
+    /// What it is about.
+    pub description: Description,
+    /// How it is drawn.
+    pub color: Color,
+    /// How it is drawn.
+    pub icon: Icon,
+    /// Where it stands in the list; equal places are ordered newest first.
+    pub sort_order: i32,
+    /// When it is due.
+    pub schedule: Schedule,
+    /// What makes a day done.
+    pub target: Target,
+    /// What the amounts count.
+    pub unit: Unit,
+    /// When the client reminds, on the wall clock.
+    pub reminder_time: Option<TimeOfDay>,
+    /// The first day that counts; without one, see `docs/domain.md` on the start of a habit.
+    pub start_date: Option<Date>,
+    /// The last day that counts.
+    pub end_date: Option<Date>,
+    /// When the habit was put away.
+    pub archived_at: Option<Timestamp>,
+}
+
+impl HabitDetails {
+    /// A new habit from what was given, with defaults for the rest.
+    ///
+    /// # Errors
+    /// No title, or fields that contradict each other.
+    pub fn create(fields: &HabitFields) -> Result<Self, Invalid> {
+        let mut checker = Checker::new();
+        let title = fields.title.clone();
+        if title.is_none() {
+            checker.refuse("title", "is required");
+        }
+        let schedule = Schedule::create(&fields.schedule, &mut checker);
+        let target = Target::create(&fields.target, &mut checker);
+        let details = title
+            .zip(schedule)
+            .zip(target)
+            .map(|((title, schedule), target)| Self {
+                title,
+                description: fields.description.clone().unwrap_or_default(),
+                color: fields.color.clone().unwrap_or_default(),
+                icon: fields.icon.clone().unwrap_or_default(),
+                sort_order: fields.sort_order.unwrap_or_default(),
+                schedule,
+                target,
+                unit: fields.unit.clone().unwrap_or_default(),
+                reminder_time: fields.reminder_time.flatten(),
+                start_date: fields.start_date.flatten(),
+                end_date: fields.end_date.flatten(),
+                archived_at: fields.archived_at.flatten(),
+            });
+        Self::checked(details, checker)
+    }
+
+    /// This habit with `fields` applied; what is absent stays as it is.
+    ///
+    /// # Errors
+    /// Fields that contradict each other or what stays.
+    pub fn updated(&self, fields: &HabitFields) -> Result<Self, Invalid> {
+        let mut checker = Checker::new();
+        let schedule = self.schedule.updated(&fields.schedule, &mut checker);
+        let target = self.target.updated(&fields.target, &mut checker);
+        let details = schedule.zip(target).map(|(schedule, target)| Self {
+            title: fields.title.clone().unwrap_or_else(|| self.title.clone()),
+            description: fields
+                .description
+                .clone()
+                .unwrap_or_else(|| self.description.clone()),
+            color: fields.color.clone().unwrap_or_else(|| self.color.clone()),
+            icon: fields.icon.clone().unwrap_or_else(|| self.icon.clone()),
+            sort_order: fields.sort_order.unwrap_or(self.sort_order),
+            schedule,
+            target,
+            unit: fields.unit.clone().unwrap_or_else(|| self.unit.clone()),
+            reminder_time: fields.reminder_time.unwrap_or(self.reminder_time),
+            start_date: fields.start_date.unwrap_or(self.start_date),
+            end_date: fields.end_date.unwrap_or(self.end_date),
+            archived_at: fields.archived_at.unwrap_or(self.archived_at),
+        });
+        Self::checked(details, checker)
+    }
+
+    fn checked(details: Option<Self>, mut checker: Checker) -> Result<Self, Invalid> {
+        if let Some(Self {
+            start_date: Some(start),
+            end_date: Some(end),
+            ..
+        }) = &details
+            && end < start
+        {
+            checker.refuse("end_date", "must not be before start_date");
+        }
+        match details {
+            Some(details) => checker.finish(details),
+            // A part is missing only after something was refused.
+            None => Err(checker.into_invalid("title")),
+        }
+    }
+}

@@ -1,0 +1,26 @@
+//! Ring 1: the rules of Kanso, as data and pure functions.
+//!
+//! Habits, entries, accounts and the calendar; the operations that devices send, the function
+//! that decides what becomes of them, and the cursor by which they are delivered.
+//!
+//! **Invariant:** nothing here does I/O, is asynchronous, reads a clock or the machine's own time
+//! zone, or draws randomness. Time and ids are handed in; the same input gives the same output.
+
+pub mod accounts;
+pub mod calendar;
+pub mod entries;
+pub mod habits;
+pub mod ids;
+pub mod quantity;
+pub mod record;
+pub mod sessions;
+pub mod sync;
+pub mod text;
+pub mod time;
+pub mod validation;
+
+pub use ids::{DeviceId, EntryId, HabitId, OpId, SessionId, UserId};
+pub use quantity::Quantity;
+pub use record::{Entity, Record, Seq, Stamp, Version};
+pub use time::{DayStart, TimeOfDay, Timestamp, WeekStart, Zone};
+pub use validation::{FieldError, Invalid};

@@ -1,0 +1,172 @@
+//! Exact amounts: fixed point, in thousandths, so that `0.1 + 0.2` is `0.3`.
+
+use std::fmt;
+
+/// An amount of at most three decimals between 0 and [`Quantity::MAX`], stored in thousandths.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Quantity(i64);
+
+/// Why a number is not a [`Quantity`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum QuantityError {
+    /// Below zero.
+    #[error("must not be negative")]
+    Negative,
+    /// Above [`Quantity::MAX`].
+    #[error("must be at most 1000000000")]
+    TooLarge,
+    /// More than three decimals.
+    #[error("must have at most three decimals")]
+    TooPrecise,
+    /// Not a number.
+    #[error("must be a number")]
+    NotANumber,
+}
+
+impl Quantity {
+    /// Nothing.
+    pub const ZERO: Self = Self(0);
+    /// One: a tick, and the target of a boolean habit.
+    pub const ONE: Self = Self(1_000);
+    /// The largest amount: a thousand million. A million such entries still sum within `i64`.
+    pub const MAX: Self = Self(1_000_000_000_000);
+
+    /// An amount of `thousandths` thousandths.
+    ///
+    /// # Errors
+    /// Negative or too large.
+    pub const fn from_thousandths(thousandths: i64) -> Result<Self, QuantityError> {
+        match thousandths {
+            ..0 => Err(QuantityError::Negative),
+            _ if thousandths > Self::MAX.0 => Err(QuantityError::TooLarge),
+            _ => Ok(Self(thousandths)),
+        }
+    }
+
+    /// The amount that a binary floating-point number was written for: the shortest decimal that
+    /// reads back as that number, which is what a JSON writer prints.
+    ///
+    /// # Errors
+    /// Negative, too large, not finite, or written with more than three decimals.
+    pub fn from_f64(number: f64) -> Result<Self, QuantityError> {
+        if !number.is_finite() {
+            return Err(QuantityError::NotANumber);
+        }
+        if number < 0.0 {
+            return Err(QuantityError::Negative);
+        }
+        // Rust prints the shortest decimal that round-trips and never an exponent.
+        number.abs().to_string().parse()
+    }
+
+    /// The amount in thousandths.
+    pub const fn thousandths(self) -> i64 {
+        self.0
+    }
+
+    /// The whole amount, when there are no decimals.
+    pub const fn whole(self) -> Option<i64> {
+        if self.0 % 1_000 == 0 {
+            Some(self.0 / 1_000)
+        } else {
+            None
+        }
+    }
+
+    /// The nearest binary floating-point number: for writing JSON, never for sums.
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "the maximum, 10^12, is exact in an f64"
+    )]
+    pub fn to_f64(self) -> f64 {
+        self.0 as f64 / 1_000.0
+    }
+}
+
+impl std::str::FromStr for Quantity {
+    type Err = QuantityError;
+
+    /// Reads `12`, `0.5`, `1.250`; no sign, exponent or thousands separator.
+    fn from_str(text: &str) -> Result<Self, QuantityError> {
+        let (whole, decimals) = text.split_once('.').unwrap_or((text, "0"));
+        let digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+        if !digits(whole) || !digits(decimals) {
+            return Err(QuantityError::NotANumber);
+        }
+        let decimals = decimals.trim_end_matches('0');
+        if decimals.len() > 3 {
+            return Err(QuantityError::TooPrecise);
+        }
+        let whole: i64 = whole.parse().map_err(|_| QuantityError::TooLarge)?;
+        let thousandths: i64 = format!("{decimals:0<3}").parse().unwrap_or(0);
+        let total = whole
+            .checked_mul(1_000)
+            .and_then(|total| total.checked_add(thousandths));
+        Self::from_thousandths(total.ok_or(QuantityError::TooLarge)?)
+    }
+}
+
+impl fmt::Display for Quantity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.whole() {
+            Some(whole) => write!(f, "{whole}"),
+            None => {
+                let decimals = format!("{:03}", self.0 % 1_000);
+                write!(f, "{}.{}", self.0 / 1_000, decimals.trim_end_matches('0'))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn reads_what_json_writers_print() {
+        for (number, expected) in [
+            (0.0, Ok(0)),
+            (-0.0, Ok(0)),
+            (1.0, Ok(1_000)),
+            (0.1, Ok(100)),
+            (0.001, Ok(1)),
+            (2.675, Ok(2_675)),
+            (1e9, Ok(1_000_000_000_000)),
+            (1e9 + 0.001, Err(QuantityError::TooLarge)),
+            (1e300, Err(QuantityError::TooLarge)),
+            (-0.001, Err(QuantityError::Negative)),
+            (0.000_1, Err(QuantityError::TooPrecise)),
+            (1.000_000_000_1, Err(QuantityError::TooPrecise)),
+            (0.1 + 0.2, Err(QuantityError::TooPrecise)),
+            (f64::NAN, Err(QuantityError::NotANumber)),
+            (f64::INFINITY, Err(QuantityError::NotANumber)),
+        ] {
+            assert_eq!(
+                Quantity::from_f64(number).map(Quantity::thousandths),
+                expected,
+                "{number}"
+            );
+        }
+    }
+
+    #[test]
+    fn refuses_what_is_not_a_plain_decimal() {
+        for text in ["", ".", "1.", ".5", "-1", "+1", "1e3", "1,5", "٣"] {
+            assert_eq!(
+                text.parse::<Quantity>(),
+                Err(QuantityError::NotANumber),
+                "{text:?}"
+            );
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn survives_text_and_json(thousandths in 0..=Quantity::MAX.0) {
+            let quantity = Quantity(thousandths);
+            prop_assert_eq!(quantity.to_string().parse(), Ok(quantity));
+            prop_assert_eq!(Quantity::from_f64(quantity.to_f64()), Ok(quantity));
+        }
+    }
+}

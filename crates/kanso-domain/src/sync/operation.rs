@@ -1,0 +1,261 @@
+//! Operations and what becomes of them.
+
+use crate::entries::EntryFields;
+use crate::habits::HabitFields;
+use crate::record::Stamp;
+use crate::validation::{FieldError, Invalid};
+use crate::{DeviceId, Entity, EntryId, HabitId, OpId, Record, Seq, Version};
+
+/// A 256-bit hash of an operation's body: tells a retry from another operation with the same id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fingerprint([u8; 32]);
+
+impl Fingerprint {
+    /// Wraps a hash.
+    pub const fn new(hash: [u8; 32]) -> Self {
+        Self(hash)
+    }
+
+    /// The hash.
+    pub const fn bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+/// What makes an operation exactly once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReceiptKey {
+    /// The operation's id, made by the device.
+    pub op_id: OpId,
+    /// What the operation said.
+    pub fingerprint: Fingerprint,
+}
+
+/// A command as it was handed in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Submission {
+    /// With a key, the result is stored and a retry has no second effect.
+    pub key: Option<ReceiptKey>,
+    /// Which device handed it in, where that is known.
+    pub device: Option<DeviceId>,
+    /// What to do.
+    pub command: Command,
+}
+
+/// What to do to one record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// To a habit.
+    Habit(HabitId, Action<HabitFields>),
+    /// To an entry.
+    Entry(EntryId, Action<EntryFields>),
+    /// Nothing: the command could not be read.
+    Unreadable(Invalid),
+}
+
+/// What to do to a record whose members are `F`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action<F> {
+    /// Make it.
+    Create(F),
+    /// Change the members that are given.
+    Update {
+        /// What the author had seen.
+        base: Base,
+        /// The changes.
+        fields: F,
+    },
+    /// Make it a tombstone.
+    Delete {
+        /// What the author had seen.
+        base: Base,
+    },
+}
+
+/// The state of a record that an edit builds on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Base {
+    /// Exactly this version; another one is a conflict.
+    Version(Version),
+    /// Whatever is stored, knowingly.
+    Any,
+}
+
+impl Base {
+    /// The version that the author had seen, when `stored` has moved on from it.
+    pub(super) fn stale(self, stored: &Stamp) -> Option<Version> {
+        match self {
+            Self::Version(version) if version != stored.version => Some(version),
+            Self::Version(_) | Self::Any => None,
+        }
+    }
+}
+
+impl<F> Action<F> {
+    /// The members that it gives.
+    pub const fn fields(&self) -> Option<&F> {
+        match self {
+            Self::Create(fields) | Self::Update { fields, .. } => Some(fields),
+            Self::Delete { .. } => None,
+        }
+    }
+
+    const fn base(&self) -> Option<Base> {
+        match self {
+            Self::Create(_) => None,
+            Self::Update { base, .. } | Self::Delete { base } => Some(*base),
+        }
+    }
+}
+
+impl Command {
+    /// The kind of record that it is about.
+    pub(super) const fn entity(&self) -> Entity {
+        match self {
+            Self::Entry(..) => Entity::Entry,
+            Self::Habit(..) | Self::Unreadable(_) => Entity::Habit,
+        }
+    }
+
+    /// The version that its author had seen.
+    pub(super) fn base(&self) -> Option<Version> {
+        let base = match self {
+            Self::Habit(_, action) => action.base(),
+            Self::Entry(_, action) => action.base(),
+            Self::Unreadable(_) => None,
+        };
+        match base {
+            Some(Base::Version(version)) => Some(version),
+            Some(Base::Any) | None => None,
+        }
+    }
+}
+
+/// What became of a command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OperationOutcome {
+    /// The record now is this.
+    Applied(Record),
+    /// The record already was like this.
+    Noop(Record),
+    /// A retry of a command that had been applied or was a no-op; nothing changed.
+    Duplicate {
+        /// The record's version after the first time.
+        version: Version,
+        /// Where the record stood in the history after the first time.
+        seq: Seq,
+    },
+    /// Somebody else was faster; nothing changed.
+    Conflict(Conflict),
+    /// The record, or the habit that it belongs to, is this tombstone; nothing changed.
+    Gone(Record),
+    /// The command can never be carried out; nothing changed.
+    Rejected(Rejection),
+    /// The command may be carried out later; nothing changed or was noted.
+    Deferred(Deferral),
+}
+
+/// An edit that builds on another state than the stored one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Conflict {
+    /// The version that the author had seen; none for a create.
+    pub your_base: Option<Version>,
+    /// The stored record.
+    pub record: Record,
+    /// The wire names of the members on which the edit and the stored record disagree.
+    pub clashing: Vec<&'static str>,
+}
+
+/// Why a command can never be carried out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rejection {
+    /// The reason.
+    pub code: RejectionCode,
+    /// For [`RejectionCode::Invalid`], the members at fault.
+    pub errors: Vec<FieldError>,
+}
+
+/// The reasons for a rejection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RejectionCode {
+    /// Members that cannot be accepted.
+    Invalid,
+    /// The user has no such record.
+    NotFound(Entity),
+    /// The `op_id` was used before with another body.
+    OpIdReused,
+}
+
+impl RejectionCode {
+    /// All reasons.
+    pub const ALL: [Self; 4] = [
+        Self::Invalid,
+        Self::NotFound(Entity::Habit),
+        Self::NotFound(Entity::Entry),
+        Self::OpIdReused,
+    ];
+
+    /// The wire name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Invalid => "invalid",
+            Self::NotFound(Entity::Habit) => "habit_not_found",
+            Self::NotFound(Entity::Entry) => "entry_not_found",
+            Self::OpIdReused => "op_id_reused",
+        }
+    }
+}
+
+impl From<RejectionCode> for Rejection {
+    fn from(code: RejectionCode) -> Self {
+        Self {
+            code,
+            errors: Vec::new(),
+        }
+    }
+}
+
+impl From<Invalid> for Rejection {
+    fn from(invalid: Invalid) -> Self {
+        Self {
+            code: RejectionCode::Invalid,
+            errors: invalid.into_errors(),
+        }
+    }
+}
+
+/// What a deferred command waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deferral {
+    /// The entry's habit has not arrived.
+    HabitUnknown(HabitId),
+}
+
+/// The result of an operation, kept so that a retry gets it again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Receipt {
+    /// The operation.
+    pub key: ReceiptKey,
+    /// Which device handed it in, where that is known.
+    pub device: Option<DeviceId>,
+    /// What became of it.
+    pub outcome: ReceiptOutcome,
+}
+
+/// The part of an outcome that is kept. Records are not: a retry is shown the newest state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ReceiptOutcome {
+    /// Applied, or a no-op.
+    Done {
+        /// The record's version afterwards.
+        version: Version,
+        /// Where the record stood in the history afterwards.
+        seq: Seq,
+    },
+    /// A conflict.
+    Conflict,
+    /// The record was gone.
+    Gone,
+    /// Rejected.
+    Rejected(Rejection),
+}

@@ -1,0 +1,171 @@
+//! Texts with limits. Lengths count Unicode scalar values after trimming.
+
+use std::fmt;
+
+/// Why a text was refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TextError {
+    /// Fewer scalar values than the field needs.
+    #[error("must have at least {min} character(s) after trimming")]
+    TooShort {
+        /// The fewest scalar values allowed.
+        min: usize,
+    },
+    /// More scalar values than the field holds.
+    #[error("must have at most {max} characters after trimming")]
+    TooLong {
+        /// The most scalar values allowed.
+        max: usize,
+    },
+    /// U+0000, which not every storage engine can hold.
+    #[error("must not contain the character U+0000")]
+    Nul,
+    /// Not of the form `#RRGGBB`.
+    #[error("must be a colour of the form #RRGGBB")]
+    NotAColor,
+}
+
+fn bounded(text: &str, min: usize, max: usize) -> Result<String, TextError> {
+    let text = text.trim();
+    if text.contains('\0') {
+        return Err(TextError::Nul);
+    }
+    match text.chars().count() {
+        length if length < min => Err(TextError::TooShort { min }),
+        length if length > max => Err(TextError::TooLong { max }),
+        _ => Ok(text.to_owned()),
+    }
+}
+
+macro_rules! bounded_text {
+    ($($(#[$doc:meta])* $name:ident($min:literal..=$max:literal)),+ $(,)?) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+        pub struct $name(String);
+
+        impl $name {
+            /// The most scalar values that it holds.
+            pub const MAX: usize = $max;
+
+            /// Trims the text and checks its length.
+            ///
+            /// # Errors
+            /// Too short, too long, or with a NUL.
+            pub fn new(text: &str) -> Result<Self, TextError> {
+                bounded(text, $min, $max).map(Self)
+            }
+
+            /// The text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    )+};
+}
+
+bounded_text! {
+    /// A habit's name.
+    Title(1..=100),
+    /// What a habit is about.
+    Description(0..=500),
+    /// The name of an icon or an emoji that the client draws.
+    Icon(0..=64),
+    /// What a numeric habit counts: `km`, `pages`, `ml`.
+    Unit(0..=32),
+    /// A person's words on an entry.
+    Notes(0..=2000),
+}
+
+macro_rules! empty_by_default {
+    ($($name:ident),+) => {$(
+        impl Default for $name {
+            fn default() -> Self {
+                Self(String::new())
+            }
+        }
+    )+};
+}
+
+empty_by_default!(Description, Icon, Unit, Notes);
+
+/// A colour, `#RRGGBB`, kept in the case in which it was written.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Color(String);
+
+impl Color {
+    /// Parses `#RRGGBB`.
+    ///
+    /// # Errors
+    /// [`TextError::NotAColor`] for anything else.
+    pub fn new(text: &str) -> Result<Self, TextError> {
+        let digits = text.strip_prefix('#').ok_or(TextError::NotAColor)?;
+        if digits.len() == 6 && digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(TextError::NotAColor)
+        }
+    }
+
+    /// The colour as it was written.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Default for Color {
+    fn default() -> Self {
+        Self("#4CAF50".to_owned())
+    }
+}
+
+impl fmt::Display for Color {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn length_counts_scalar_values_after_trimming() {
+        let check = |text: &str| Title::new(text).map(|title| title.as_str().to_owned());
+        assert_eq!(check("  Read \n"), Ok("Read".to_owned()));
+        assert_eq!(check(&"é".repeat(100)), Ok("é".repeat(100)));
+        assert_eq!(check(&"👍".repeat(100)), Ok("👍".repeat(100)));
+        assert_eq!(
+            check(&"👍".repeat(101)),
+            Err(TextError::TooLong { max: 100 })
+        );
+        assert_eq!(check(" \t "), Err(TextError::TooShort { min: 1 }));
+        assert_eq!(check("a\0b"), Err(TextError::Nul));
+    }
+
+    #[test]
+    fn color_is_six_hexadecimal_digits() {
+        for good in ["#000000", "#aAbB09"] {
+            assert_eq!(
+                Color::new(good).map(|color| color.to_string()),
+                Ok(good.to_owned())
+            );
+        }
+        for bad in [
+            "",
+            "#12345",
+            "#1234567",
+            "112233",
+            "#11223g",
+            "#１１２２３３",
+            " #112233",
+        ] {
+            assert_eq!(Color::new(bad), Err(TextError::NotAColor), "{bad}");
+        }
+    }
+}

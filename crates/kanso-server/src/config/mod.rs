@@ -1,0 +1,198 @@
+//! The server's settings, put together once at the start.
+
+mod report;
+mod secret;
+mod settings;
+mod sources;
+mod values;
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use ipnet::IpNet;
+use kanso_application::ports::limiter::RateLimit;
+
+pub use secret::Secret;
+pub use settings::{CONFIG_VARIABLE, Key, SETTINGS, Setting};
+pub use sources::{Environment, Flags};
+
+use sources::{Layers, Place};
+
+/// A setting that cannot be used. It prints as one line that says where it is and what to do.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{place}: {problem}")]
+pub struct ConfigError {
+    place: String,
+    problem: String,
+}
+
+impl ConfigError {
+    /// A `problem` with what was found at `place`.
+    pub fn invalid(place: impl fmt::Display, problem: impl Into<String>) -> Self {
+        Self {
+            place: place.to_string(),
+            problem: problem.into(),
+        }
+    }
+}
+
+/// Which database holds the records.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Database {
+    /// SQLite, in this file.
+    Sqlite(PathBuf),
+}
+
+impl fmt::Display for Database {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sqlite(path) => write!(f, "sqlite {}", path.display()),
+        }
+    }
+}
+
+/// What signs access tokens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Signing {
+    /// HS256 with the key in the data folder, made on the first start.
+    Generated,
+    /// HS256 with this secret.
+    Secret(Secret),
+    /// RS256 with the private key in this file.
+    PrivateKeyFile(PathBuf),
+}
+
+/// How log lines are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// For machines: one JSON object a line.
+    Json,
+}
+
+/// Everything that can be set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// The address to listen on.
+    pub listen: SocketAddr,
+    /// The folder for database and signing key.
+    pub data_dir: PathBuf,
+    /// Which database holds the records.
+    pub database: Database,
+    /// Requests that one address may make; `None` is unlimited.
+    pub rate_limit: Option<RateLimit>,
+    /// Whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Which web origins may call.
+    pub cors_origins: Vec<String>,
+    /// What signs access tokens.
+    pub signing: Signing,
+    /// The `iss` of access tokens.
+    pub jwt_issuer: String,
+    /// How long a shutdown waits before the listener closes.
+    pub drain_delay: Duration,
+    /// What is logged.
+    pub log: String,
+    /// How it is written.
+    pub log_format: LogFormat,
+}
+
+/// The settings and what is worth saying about them.
+#[derive(Clone, Debug)]
+pub struct Resolved {
+    /// The settings.
+    pub config: Config,
+    /// One line each.
+    pub warnings: Vec<String>,
+    /// The settings as TOML, secrets masked, each with its source.
+    pub report: String,
+}
+
+impl Config {
+    /// Puts the settings together: flag beats variable beats file beats default.
+    ///
+    /// # Errors
+    /// The first value that cannot be used.
+    pub fn resolve(flags: Flags, environment: &Environment) -> Result<Resolved, ConfigError> {
+        let layers = Layers::merge(flags, environment)?;
+        let config = Self::from_layers(&layers)?;
+        let warnings = environment
+            .unknown()
+            .map(|name| format!("{name} is not a setting and is ignored"))
+            .collect();
+        let report = report::toml(&config, &layers);
+        Ok(Resolved {
+            config,
+            warnings,
+            report,
+        })
+    }
+
+    /// Settings for a server in a test: any free port, everything in `data_dir`, no limits.
+    pub fn for_testing(data_dir: &Path) -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            data_dir: data_dir.to_owned(),
+            database: Database::Sqlite(data_dir.join("kanso.db")),
+            rate_limit: None,
+            trusted_proxies: Vec::new(),
+            cors_origins: Vec::new(),
+            signing: Signing::Generated,
+            jwt_issuer: "kanso".into(),
+            drain_delay: Duration::ZERO,
+            log: "off".into(),
+            log_format: LogFormat::Text,
+        }
+    }
+
+    fn from_layers(layers: &Layers) -> Result<Self, ConfigError> {
+        let data_dir = layers.read(Key::DataDir, |text| {
+            if text.is_empty() {
+                Err("must name a folder".into())
+            } else {
+                Ok(PathBuf::from(text))
+            }
+        })?;
+        let database = match layers.find(Key::DatabaseUrl) {
+            Some(_) => layers.read(Key::DatabaseUrl, values::database)?,
+            None => Database::Sqlite(data_dir.join("kanso.db")),
+        };
+        Ok(Self {
+            listen: layers.read(Key::Listen, values::listen)?,
+            data_dir,
+            database,
+            rate_limit: layers.read(Key::RateLimit, values::rate_limit)?,
+            trusted_proxies: layers.read(Key::TrustedProxies, values::proxies)?,
+            cors_origins: layers.read(Key::CorsOrigins, values::origins)?,
+            signing: signing(layers)?,
+            jwt_issuer: layers.read(Key::JwtIssuer, values::issuer)?,
+            drain_delay: layers.read(Key::DrainDelay, values::drain_delay)?,
+            log: layers.read(Key::Log, values::log_filter)?,
+            log_format: layers.read(Key::LogFormat, values::log_format)?,
+        })
+    }
+}
+
+fn signing(layers: &Layers) -> Result<Signing, ConfigError> {
+    match (
+        layers.find(Key::JwtSecret),
+        layers.find(Key::JwtPrivateKeyFile),
+    ) {
+        (None, None) => Ok(Signing::Generated),
+        (Some(secret), None) => Ok(Signing::Secret(Secret::new(secret.text.clone()))),
+        (None, Some(file)) => Ok(Signing::PrivateKeyFile(PathBuf::from(&file.text))),
+        (Some(secret), Some(file)) => Err(ConfigError::invalid(
+            Place(Key::JwtSecret.setting(), &secret.source),
+            format!(
+                "is set, and so is {}; a server signs with one key, so unset one",
+                Place(Key::JwtPrivateKeyFile.setting(), &file.source)
+            ),
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests;

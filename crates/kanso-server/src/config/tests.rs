@@ -1,0 +1,238 @@
+use super::*;
+
+fn environment(pairs: &[(&str, &str)]) -> Environment {
+    Environment::from_pairs(
+        pairs
+            .iter()
+            .map(|(name, value)| (name.into(), value.into())),
+    )
+}
+
+fn flags(pairs: &[(Key, &str)]) -> Flags {
+    Flags {
+        config: None,
+        values: pairs
+            .iter()
+            .map(|(key, value)| (*key, (*value).to_owned()))
+            .collect(),
+    }
+}
+
+fn resolve(pairs: &[(&str, &str)]) -> Result<Resolved, String> {
+    Config::resolve(Flags::default(), &environment(pairs)).map_err(|error| error.to_string())
+}
+
+struct File(tempfile::TempDir);
+
+impl File {
+    fn new(text: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        std::fs::write(folder.path().join("kanso.toml"), text).expect("a file");
+        Self(folder)
+    }
+
+    fn path(&self) -> PathBuf {
+        self.0.path().join("kanso.toml")
+    }
+
+    fn resolve(&self) -> Result<Resolved, String> {
+        let flags = Flags {
+            config: Some(self.path()),
+            ..Flags::default()
+        };
+        Config::resolve(flags, &Environment::default()).map_err(|error| error.to_string())
+    }
+}
+
+#[test]
+fn nothing_set_is_a_local_server_on_sqlite() {
+    let config = resolve(&[]).expect("defaults").config;
+    assert_eq!(config.listen.to_string(), "127.0.0.1:8080");
+    assert_eq!(
+        config.database,
+        Database::Sqlite("./kanso-data/kanso.db".into())
+    );
+    assert_eq!(
+        config.rate_limit,
+        Some(RateLimit {
+            requests: 100,
+            window_seconds: 60
+        })
+    );
+    assert_eq!(config.signing, Signing::Generated);
+    assert_eq!(config.drain_delay, Duration::ZERO);
+}
+
+#[test]
+fn flag_beats_variable_beats_file_beats_default() {
+    let file = File::new(
+        "listen = '127.0.0.1:1'\njwt_issuer = 'file'\nlog = 'debug'\ntrusted_proxies = ['10.0.0.1', 'fd00::/8']\n",
+    );
+    let path = file.path();
+    let variables = environment(&[
+        ("KANSO_CONFIG", path.to_str().expect("UTF-8")),
+        ("KANSO_LISTEN", "127.0.0.1:2"),
+        ("KANSO_JWT_ISSUER", "variable"),
+    ]);
+    let flags = flags(&[(Key::Listen, "127.0.0.1:3")]);
+    let resolved = Config::resolve(flags, &variables).expect("good settings");
+    assert_eq!(resolved.config.listen.port(), 3);
+    assert_eq!(resolved.config.jwt_issuer, "variable");
+    assert_eq!(resolved.config.log, "debug");
+    assert_eq!(resolved.config.trusted_proxies.len(), 2);
+    assert_eq!(resolved.config.log_format, LogFormat::Text);
+    for line in [
+        "listen = \"127.0.0.1:3\" # --listen",
+        "jwt_issuer = \"variable\" # KANSO_JWT_ISSUER",
+        &format!("log = \"debug\" # log in {}", path.display()),
+        &format!(
+            "trusted_proxies = [\"10.0.0.1\", \"fd00::/8\"] # trusted_proxies in {}",
+            path.display()
+        ),
+        "log_format = \"text\" # default",
+        "database_url = \"sqlite://./kanso-data/kanso.db\" # default",
+        "# jwt_secret is not set: a key made on the first start, in <data dir>/jwt-secret",
+    ] {
+        assert!(
+            resolved.report.lines().any(|l| l == line),
+            "{line}\n{}",
+            resolved.report
+        );
+    }
+}
+
+#[test]
+fn the_report_can_be_read_again() {
+    let report = resolve(&[("KANSO_RATE_LIMIT", "off")])
+        .expect("good settings")
+        .report;
+    let again = File::new(&report)
+        .resolve()
+        .expect("the report is a configuration");
+    assert_eq!(
+        again.config,
+        resolve(&[("KANSO_RATE_LIMIT", "off")])
+            .expect("good")
+            .config
+    );
+}
+
+#[test]
+fn secrets_are_masked_everywhere() {
+    let resolved = resolve(&[("KANSO_JWT_SECRET", "canary-canary-canary-canary-canary")]);
+    let shown = format!("{resolved:?}");
+    assert!(!shown.contains("canary"), "{shown}");
+    assert!(
+        shown.contains("jwt_secret = \\\"***\\\" # KANSO_JWT_SECRET"),
+        "{shown}"
+    );
+}
+
+#[test]
+fn a_wrong_value_names_its_place_and_what_would_be_right() {
+    for (name, value, says) in [
+        (
+            "KANSO_LISTEN",
+            "here",
+            "\"here\" is not an address and port such as 127.0.0.1:8080",
+        ),
+        (
+            "KANSO_RATE_LIMIT",
+            "lots",
+            "\"lots\" is neither `off` nor requests/window",
+        ),
+        (
+            "KANSO_CORS_ORIGINS",
+            "*",
+            "`*` would let every web page call; list the origins",
+        ),
+        (
+            "KANSO_DATABASE_URL",
+            "postgres://x",
+            "PostgreSQL is not supported by this build yet",
+        ),
+        (
+            "KANSO_DRAIN_DELAY",
+            "soon",
+            "\"soon\" is not a duration such as 500ms, 5s or 2m",
+        ),
+        ("KANSO_LOG", "=[", "is not a filter such as info"),
+        (
+            "KANSO_LOG_FORMAT",
+            "xml",
+            "\"xml\" is neither `text` nor `json`",
+        ),
+        ("KANSO_JWT_ISSUER", " ", "an issuer must have a name"),
+    ] {
+        let problem = resolve(&[(name, value)]).expect_err(name);
+        assert!(problem.starts_with(&format!("{name}: ")), "{problem}");
+        assert!(problem.contains(says), "{problem}");
+        assert!(!problem.contains('\n'), "{problem}");
+    }
+}
+
+#[test]
+fn both_signing_keys_are_refused() {
+    let problem = resolve(&[
+        ("KANSO_JWT_SECRET", "canary-canary-canary-canary-canary"),
+        ("KANSO_JWT_PRIVATE_KEY_FILE", "key.pem"),
+    ])
+    .expect_err("two keys");
+    assert!(problem.starts_with("KANSO_JWT_SECRET: is set, and so is KANSO_JWT_PRIVATE_KEY_FILE"));
+    assert!(!problem.contains("canary"), "{problem}");
+}
+
+#[test]
+fn an_empty_variable_is_not_set() {
+    let config = resolve(&[("KANSO_JWT_SECRET", ""), ("KANSO_LISTEN", "")])
+        .expect("good")
+        .config;
+    assert_eq!(config.signing, Signing::Generated);
+    assert_eq!(config.listen.port(), 8080);
+}
+
+#[test]
+fn an_unknown_variable_is_a_warning() {
+    let resolved = resolve(&[("KANSO_LISTNE", "127.0.0.1:1")]).expect("good settings");
+    assert_eq!(
+        resolved.warnings,
+        ["KANSO_LISTNE is not a setting and is ignored"]
+    );
+}
+
+#[test]
+fn an_unknown_member_of_the_file_is_an_error() {
+    let problem = File::new("listne = 'x'").resolve().expect_err("a typo");
+    assert!(
+        problem.contains("`listne` is not a setting; `kanso-server --help`"),
+        "{problem}"
+    );
+}
+
+#[test]
+fn a_file_that_cannot_be_used_says_why() {
+    let problem = File::new("log = 'info'\nlisten = \n")
+        .resolve()
+        .expect_err("no TOML");
+    assert!(
+        problem.contains("line 2: ") && !problem.contains('\n'),
+        "{problem}"
+    );
+    let problem = File::new("drain_delay = 5")
+        .resolve()
+        .expect_err("no string");
+    assert!(
+        problem.ends_with("must be a string or a list of strings"),
+        "{problem}"
+    );
+    let flags = Flags {
+        config: Some("/nowhere/kanso.toml".into()),
+        ..Flags::default()
+    };
+    let problem = Config::resolve(flags, &Environment::default()).expect_err("no file");
+    assert!(
+        problem
+            .to_string()
+            .starts_with("/nowhere/kanso.toml: cannot be read: ")
+    );
+}

@@ -1,0 +1,265 @@
+//! Reads the text of a setting.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use kanso_application::ports::limiter::RateLimit;
+
+use super::{Database, LogFormat};
+
+/// Why a text is no value of its setting, and what would be one.
+pub(super) type Problem = String;
+
+pub(super) fn listen(text: &str) -> Result<SocketAddr, Problem> {
+    text.parse()
+        .map_err(|_| format!("{text:?} is not an address and port such as 127.0.0.1:8080"))
+}
+
+/// The text may hold a password, so no message repeats it.
+pub(super) fn database(text: &str) -> Result<Database, Problem> {
+    let example = "use sqlite:// followed by a path, such as sqlite://./kanso-data/kanso.db";
+    match text.split_once("://") {
+        Some(("sqlite", path)) if !path.is_empty() && !path.contains(['?', '#']) => {
+            Ok(Database::Sqlite(PathBuf::from(path)))
+        }
+        Some(("postgres" | "postgresql", _)) => Err(format!(
+            "PostgreSQL is not supported by this build yet; {example}"
+        )),
+        _ => Err(format!(
+            "is not a database that this build knows; {example}"
+        )),
+    }
+}
+
+pub(super) fn rate_limit(text: &str) -> Result<Option<RateLimit>, Problem> {
+    if text == "off" {
+        return Ok(None);
+    }
+    let problem = || format!("{text:?} is neither `off` nor requests/window such as 100/60s");
+    let (requests, window) = text.split_once('/').ok_or_else(problem)?;
+    let requests = requests.trim().parse().map_err(|_| problem())?;
+    let window = duration(window.trim()).map_err(|_| problem())?;
+    let seconds = u32::try_from(window.as_secs()).map_err(|_| problem())?;
+    if requests == 0 || seconds == 0 || window.subsec_nanos() != 0 {
+        return Err(format!(
+            "{text:?} needs at least one request and whole seconds"
+        ));
+    }
+    Ok(Some(RateLimit {
+        requests,
+        window_seconds: seconds,
+    }))
+}
+
+pub(super) fn proxies(text: &str) -> Result<Vec<IpNet>, Problem> {
+    items(text)
+        .map(|item| {
+            let address = item.parse::<IpAddr>().map(IpNet::from);
+            address
+                .or_else(|_| item.parse::<IpNet>())
+                .map(|net| net.trunc())
+                .map_err(|_| {
+                    format!("{item:?} is neither an address nor a CIDR such as 10.0.0.0/8")
+                })
+        })
+        .collect()
+}
+
+pub(super) fn origins(text: &str) -> Result<Vec<String>, Problem> {
+    items(text)
+        .map(|item| {
+            if item == "*" {
+                return Err("`*` would let every web page call; list the origins".into());
+            }
+            if is_origin(item) {
+                return Ok(item.to_ascii_lowercase());
+            }
+            Err(format!(
+                "{item:?} is not an origin such as https://app.example.org (no path)"
+            ))
+        })
+        .collect()
+}
+
+/// `http(s)://host[:port]`, as a browser sends it (RFC 6454 §6.2).
+fn is_origin(text: &str) -> bool {
+    let Ok(uri) = text.parse::<http::Uri>() else {
+        return false;
+    };
+    let has_scheme = matches!(uri.scheme_str(), Some("http" | "https"));
+    let is_bare = uri.path_and_query().is_none_or(|path| path == "/") && !text.ends_with('/');
+    let has_user = uri
+        .authority()
+        .is_some_and(|authority| authority.as_str().contains('@'));
+    has_scheme && is_bare && !has_user && uri.host().is_some_and(|host| !host.is_empty())
+}
+
+pub(super) fn issuer(text: &str) -> Result<String, Problem> {
+    if text.trim().is_empty() {
+        return Err("an issuer must have a name".into());
+    }
+    Ok(text.to_owned())
+}
+
+/// Longer would look like a server that hangs.
+const LONGEST_DRAIN_DELAY: Duration = Duration::from_secs(300);
+
+pub(super) fn drain_delay(text: &str) -> Result<Duration, Problem> {
+    let delay = duration(text)?;
+    if delay > LONGEST_DRAIN_DELAY {
+        return Err(format!("{text:?} is longer than 5m"));
+    }
+    Ok(delay)
+}
+
+pub(super) fn log_format(text: &str) -> Result<LogFormat, Problem> {
+    match text {
+        "text" => Ok(LogFormat::Text),
+        "json" => Ok(LogFormat::Json),
+        _ => Err(format!("{text:?} is neither `text` nor `json`")),
+    }
+}
+
+pub(super) fn log_filter(text: &str) -> Result<String, Problem> {
+    match tracing_subscriber::EnvFilter::try_new(text) {
+        Ok(_) => Ok(text.to_owned()),
+        Err(_) => Err(format!(
+            "{text:?} is not a filter such as info or info,kanso_http=debug"
+        )),
+    }
+}
+
+/// A number and a unit: `250ms`, `5s`, `2m`, `1h`.
+fn duration(text: &str) -> Result<Duration, Problem> {
+    let problem = || format!("{text:?} is not a duration such as 500ms, 5s or 2m");
+    let digits = text
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let number: u64 = number.parse().map_err(|_| problem())?;
+    let millis = match unit {
+        "ms" => Some(1),
+        "s" => Some(1000),
+        "m" => Some(60_000),
+        "h" => Some(3_600_000),
+        _ => None,
+    };
+    let total = millis
+        .and_then(|millis| number.checked_mul(millis))
+        .ok_or_else(problem)?;
+    Ok(Duration::from_millis(total))
+}
+
+fn items(text: &str) -> impl Iterator<Item = &str> {
+    text.split(',')
+        .map(str::trim)
+        .filter(|item| !item.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rate_limits() {
+        let limit = |requests, window_seconds| {
+            Ok(Some(RateLimit {
+                requests,
+                window_seconds,
+            }))
+        };
+        assert_eq!(rate_limit("off"), Ok(None));
+        assert_eq!(rate_limit("100/60s"), limit(100, 60));
+        assert_eq!(rate_limit("5 / 1m"), limit(5, 60));
+        for bad in [
+            "",
+            "100",
+            "0/60s",
+            "100/0s",
+            "100/500ms",
+            "-1/60s",
+            "100/60",
+            "x/60s",
+            "OFF",
+        ] {
+            assert!(rate_limit(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn durations() {
+        assert_eq!(drain_delay("0s"), Ok(Duration::ZERO));
+        assert_eq!(drain_delay("250ms"), Ok(Duration::from_millis(250)));
+        assert_eq!(drain_delay("5m"), Ok(Duration::from_secs(300)));
+        for bad in [
+            "",
+            "5",
+            "s",
+            "-1s",
+            "1.5s",
+            "301s",
+            "99999999999999999999h",
+            "6m",
+        ] {
+            assert!(drain_delay(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn origins_are_exact() {
+        let ok = [
+            "https://app.example.org",
+            "http://localhost:3000",
+            "http://[::1]:5173",
+        ];
+        assert_eq!(origins(&ok.join(", ")), Ok(ok.map(String::from).to_vec()));
+        assert_eq!(origins(""), Ok(vec![]));
+        let bad = [
+            "*",
+            "null",
+            "https://a.org/",
+            "https://a.org/x",
+            "a.org",
+            "ftp://a.org",
+        ];
+        for bad in bad.into_iter().chain(["https://me@a.org", "https://"]) {
+            assert!(origins(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn proxies_are_addresses_or_networks() {
+        let parsed = proxies("10.1.2.3, 192.168.7.9/16,fd00::/8").expect("three proxies");
+        let shown: Vec<_> = parsed.iter().map(ToString::to_string).collect();
+        assert_eq!(shown, ["10.1.2.3/32", "192.168.0.0/16", "fd00::/8"]);
+        assert!(proxies("proxy.example.org").is_err());
+        assert!(proxies("10.0.0.0/33").is_err());
+    }
+
+    #[test]
+    fn database_urls() {
+        let sqlite = |path: &str| Ok(Database::Sqlite(path.into()));
+        assert_eq!(database("sqlite://./a/kanso.db"), sqlite("./a/kanso.db"));
+        assert_eq!(
+            database("sqlite:///var/lib/kanso.db"),
+            sqlite("/var/lib/kanso.db")
+        );
+        let refused = database("postgres://me:canary@db/kanso").expect_err("no PostgreSQL yet");
+        assert!(
+            refused.contains("not supported by this build yet"),
+            "{refused}"
+        );
+        for bad in [
+            "",
+            "kanso.db",
+            "sqlite://",
+            "mysql://me:canary@db",
+            "sqlite://a?mode=ro",
+        ] {
+            let problem = database(bad).expect_err(bad);
+            assert!(!problem.contains("canary"), "{problem}");
+        }
+    }
+}

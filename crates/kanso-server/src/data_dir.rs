@@ -1,0 +1,134 @@
+//! The data folder and the signing key in it.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use crate::config::ConfigError;
+
+/// The file in the data folder that holds the generated HS256 key.
+pub const KEY_FILE: &str = "jwt-secret";
+
+/// A folder that only its owner can read, and that can be written to.
+#[derive(Clone, Debug)]
+pub struct DataDir(PathBuf);
+
+impl DataDir {
+    /// Makes the folder where it is missing (0700), and tries to write to it.
+    pub fn open(path: &Path) -> Result<Self, ConfigError> {
+        let advice = |what: &str, error: &io::Error| {
+            let remedy = "make it writable, or set KANSO_DATA_DIR to another folder";
+            ConfigError::invalid(
+                format!("data folder {}", path.display()),
+                format!("{what}: {error}; {remedy}"),
+            )
+        };
+        owners_folder()
+            .create(path)
+            .map_err(|error| advice("cannot be made", &error))?;
+        let probe = path.join(".kanso-can-write");
+        File::create(&probe)
+            .and_then(|_| fs::remove_file(&probe))
+            .map_err(|error| advice("cannot be written to", &error))?;
+        if is_open_to_others(path) {
+            let folder = path.display();
+            tracing::warn!(%folder, "other users of this machine can look into the data folder");
+        }
+        Ok(Self(path.to_owned()))
+    }
+
+    /// The text of the signing key: the stored one, or `make`'s, stored (0600) for the next start.
+    pub fn signing_key(&self, make: impl FnOnce() -> String) -> Result<String, ConfigError> {
+        let path = self.0.join(KEY_FILE);
+        let unusable = |error: io::Error| ConfigError::invalid(path.display(), error.to_string());
+        match owners_file().open(&path) {
+            Ok(mut file) => {
+                let key = make();
+                let written = writeln!(file, "{key}").and_then(|()| file.sync_all());
+                // A half-written key would be refused on every later start.
+                written
+                    .inspect_err(|_| drop(fs::remove_file(&path)))
+                    .map_err(unusable)?;
+                Ok(key)
+            }
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                read_secret(&path).map(|text| text.trim_end().to_owned())
+            }
+            Err(error) => Err(unusable(error)),
+        }
+    }
+}
+
+/// Reads a file that holds a secret; others being able to is worth a warning.
+pub fn read_secret(path: &Path) -> Result<String, ConfigError> {
+    let text = fs::read_to_string(path).map_err(|error| {
+        ConfigError::invalid(path.display(), format!("cannot be read: {error}"))
+    })?;
+    if is_open_to_others(path) {
+        let file = path.display();
+        tracing::warn!(%file, "other users of this machine can read the signing key; chmod 600 it");
+    }
+    Ok(text)
+}
+
+fn owners_folder() -> DirBuilder {
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder
+}
+
+fn owners_file() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
+}
+
+#[cfg(unix)]
+fn is_open_to_others(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt as _;
+    fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & 0o077 != 0)
+}
+
+#[cfg(not(unix))]
+fn is_open_to_others(_: &Path) -> bool {
+    false
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).expect("it exists").permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn folder_and_key_are_made_once_and_for_their_owner_only() {
+        let place = tempfile::tempdir().expect("a temporary folder");
+        let path = place.path().join("a/kanso-data");
+        let first = DataDir::open(&path).and_then(|dir| dir.signing_key(|| "first".into()));
+        let second = DataDir::open(&path).and_then(|dir| dir.signing_key(|| "second".into()));
+        assert_eq!((first, second), (Ok("first".into()), Ok("first".into())));
+        assert_eq!(mode(&path), 0o700);
+        assert_eq!(mode(&path.join(KEY_FILE)), 0o600);
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_made_says_what_to_do() {
+        let place = tempfile::tempdir().expect("a temporary folder");
+        let file = place.path().join("file");
+        fs::write(&file, "").expect("a file");
+        let problem = DataDir::open(&file.join("data")).expect_err("a file is in the way");
+        let problem = problem.to_string();
+        assert!(
+            problem.contains("set KANSO_DATA_DIR to another folder"),
+            "{problem}"
+        );
+        assert!(!problem.contains('\n'), "{problem}");
+    }
+}

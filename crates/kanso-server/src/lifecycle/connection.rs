@@ -1,0 +1,128 @@
+//! One connection, from its first byte to its end.
+
+use std::future::poll_fn;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::task::Poll;
+use std::time::Duration;
+
+use axum::Router;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::{sleep, timeout};
+
+use super::pulse::Pulse;
+use super::service::ConnectionService;
+use super::stream::WatchedStream;
+use super::watchdog::Watchdog;
+use super::{Limits, Stages};
+
+/// How long an HTTP/2 peer has to notice that its idle connection is being closed.
+const GOAWAY_GRACE: Duration = Duration::from_secs(1);
+
+/// What every connection is served with.
+#[derive(Clone)]
+pub(super) struct Host {
+    pub(super) router: Router,
+    pub(super) stages: Stages,
+    pub(super) limits: Limits,
+    pub(super) protocol: auto::Builder<TokioExecutor>,
+}
+
+impl Host {
+    pub(super) fn new(router: Router, stages: Stages, limits: Limits) -> Self {
+        let mut protocol = auto::Builder::new(TokioExecutor::new());
+        protocol
+            .http1()
+            .timer(TokioTimer::new())
+            // The watchdog does this, and also sees a peer that never sends a byte.
+            .header_read_timeout(None)
+            .max_buf_size(usize::try_from(limits.header_bytes).unwrap_or(usize::MAX))
+            .max_headers(limits.headers);
+        protocol
+            .http2()
+            .timer(TokioTimer::new())
+            .max_header_list_size(limits.header_bytes)
+            .max_concurrent_streams(limits.streams)
+            .max_send_buf_size(64 * 1024)
+            .keep_alive_interval(limits.write_stall)
+            .keep_alive_timeout(limits.header);
+        Self {
+            router,
+            stages,
+            limits,
+            protocol,
+        }
+    }
+
+    /// Serves `stream` until the peer leaves, stands still for too long, or the server closes.
+    pub(super) async fn serve<S>(&self, stream: S, peer: SocketAddr)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let pulse = Pulse::new();
+        let service = ConnectionService {
+            router: self.router.clone(),
+            peer,
+            pulse: pulse.clone(),
+            stages: self.stages.clone(),
+            limits: self.limits,
+        };
+        let io = TokioIo::new(WatchedStream::new(stream, pulse.clone()));
+        let mut connection = pin!(self.protocol.serve_connection(io, service));
+        let mut watchdog = Watchdog::new(&pulse, self.limits);
+
+        tokio::select! {
+            // The connection first: the others judge by what it has just done.
+            biased;
+            ended = connection.as_mut() => return log_end(ended),
+            () = self.stages.cut().cancelled() => return,
+            () = self.stages.closing().cancelled() => {}
+            () = watchdog.barks(&pulse) => {
+                tracing::debug!("a connection stood still for too long and is closed");
+                if !(pulse.is_http2() && pulse.is_quiet()) {
+                    return;
+                }
+                connection.as_mut().graceful_shutdown();
+                timeout(GOAWAY_GRACE, connection).await.map_or((), log_end);
+                return;
+            }
+        }
+
+        connection.as_mut().graceful_shutdown();
+        tokio::select! {
+            biased;
+            ended = connection.as_mut() => log_end(ended),
+            () = self.stages.cut().cancelled() => {}
+            () = watchdog.barks(&pulse) => {}
+            () = falls_quiet(&pulse) => {}
+        }
+    }
+}
+
+/// Waits until nothing runs on a closing connection. hyper ends an idle one by itself, but would
+/// wait for the rest of a header that has begun.
+async fn falls_quiet(pulse: &Pulse) {
+    poll_fn(|_| {
+        if pulse.is_quiet() {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    })
+    .await;
+    if pulse.is_http2() {
+        sleep(GOAWAY_GRACE).await;
+    }
+}
+
+/// A connection that breaks is the peer's affair: it reset, or does not speak HTTP.
+fn log_end<E: AsRef<dyn std::error::Error + Send + Sync>>(ended: Result<(), E>) {
+    if let Err(error) = ended {
+        tracing::debug!(
+            error = error.as_ref() as &dyn std::error::Error,
+            "a connection broke off"
+        );
+    }
+}

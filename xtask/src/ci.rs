@@ -1,0 +1,108 @@
+//! `cargo xtask ci`: every check, cheapest first, stopping at the first that fails.
+
+use crate::process::{cargo, run as run_command};
+use crate::stopwatch::Stopwatch;
+use crate::{Verdict, build, openapi, test, tidy};
+
+struct Step {
+    name: &'static str,
+    /// What to type to see this step alone.
+    alone: &'static str,
+    run: fn() -> anyhow::Result<Verdict>,
+}
+
+const FORMAT: &str = "cargo fmt --all --check";
+const CLIPPY: &str = "cargo clippy --workspace --all-targets --locked -- -D warnings";
+
+const STEPS: [Step; 6] = [
+    Step {
+        name: "format",
+        alone: FORMAT,
+        run: || shell(FORMAT),
+    },
+    Step {
+        name: "clippy",
+        alone: CLIPPY,
+        run: || shell(CLIPPY),
+    },
+    Step {
+        name: "tidy",
+        alone: "cargo xtask tidy",
+        run: tidy::run,
+    },
+    Step {
+        name: "build",
+        alone: "cargo build --workspace --bins --tests --locked",
+        run: build::everything,
+    },
+    Step {
+        name: "openapi",
+        alone: "cargo xtask openapi --check",
+        run: openapi::check,
+    },
+    Step {
+        name: "test",
+        alone: "cargo xtask test",
+        run: || test::run(&[]),
+    },
+];
+
+/// Runs the steps in order. Fails with the first that does.
+pub(crate) fn run() -> anyhow::Result<Verdict> {
+    let total = Stopwatch::start();
+    let verdict = in_order(&STEPS)?;
+    match verdict {
+        Verdict::Passed => eprintln!("\nci: everything passed in {total}"),
+        _ => eprintln!("ci: failed after {total}"),
+    }
+    Ok(verdict)
+}
+
+fn in_order(steps: &[Step]) -> anyhow::Result<Verdict> {
+    for (index, step) in steps.iter().enumerate() {
+        eprintln!("\n── {}/{} {} ──", index + 1, steps.len(), step.name);
+        let time = Stopwatch::start();
+        let verdict = (step.run)()?;
+        if verdict != Verdict::Passed {
+            eprintln!(
+                "\nci: {} failed after {time}; alone: {}",
+                step.name, step.alone
+            );
+            return Ok(verdict);
+        }
+        eprintln!("── {} passed, {time} ──", step.name);
+    }
+    Ok(Verdict::Passed)
+}
+
+fn shell(line: &str) -> anyhow::Result<Verdict> {
+    run_command(&mut cargo(line.trim_start_matches("cargo ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn step(run: fn() -> anyhow::Result<Verdict>) -> Step {
+        Step {
+            name: "step",
+            alone: "",
+            run,
+        }
+    }
+
+    #[test]
+    fn stops_at_the_first_step_that_fails() {
+        let steps = [
+            step(|| Ok(Verdict::Passed)),
+            step(|| Ok(Verdict::Failed)),
+            step(|| panic!("the third step ran")),
+        ];
+        assert_eq!(in_order(&steps).unwrap(), Verdict::Failed);
+    }
+
+    #[test]
+    fn a_step_that_cannot_start_is_an_error() {
+        assert!(in_order(&[step(|| anyhow::bail!("no such program"))]).is_err());
+    }
+}

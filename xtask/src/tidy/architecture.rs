@@ -1,0 +1,143 @@
+//! Rule: ARCHITECTURE.md has a section for every crate, with its invariant, and names no ghost.
+
+use super::Violation;
+use super::facts::{File, Member};
+
+const PAGE: &str = "ARCHITECTURE.md";
+const INVARIANT: &str = "**Invariant:**";
+
+/// A missing page is another rule's matter.
+pub(super) fn check(members: &[Member], files: &[File]) -> Vec<Violation> {
+    let Some(page) = files.iter().find(|file| file.path == PAGE) else {
+        return Vec::new();
+    };
+    let sections = sections(&page.text);
+    let mut violations = Vec::new();
+    for name in members.iter().map(Member::folder_name) {
+        match sections.iter().find(|section| section.name == name) {
+            None => violations.push(format!(
+                "has no section for {name}; add a heading \"### `{name}`\" and what it is for"
+            )),
+            Some(section) if !section.names_invariant => violations.push(format!(
+                "says no invariant of {name}; end its section with `{INVARIANT}` and what is never in it"
+            )),
+            Some(_) => {}
+        }
+    }
+    for Section { name, .. } in &sections {
+        let is_member = members.iter().any(|member| member.folder_name() == *name);
+        if name.starts_with("kanso-") && !is_member {
+            violations.push(format!(
+                "has a section for {name}, which is no crate here; remove it"
+            ));
+        }
+    }
+    violations
+        .into_iter()
+        .map(|what| Violation::new(PAGE, what))
+        .collect()
+}
+
+struct Section<'a> {
+    name: &'a str,
+    names_invariant: bool,
+}
+
+/// The sections about crates: each reaches from its heading to the next of the same rank or above.
+fn sections(page: &str) -> Vec<Section<'_>> {
+    let mut sections: Vec<Section<'_>> = Vec::new();
+    let mut in_section = false;
+    let mut in_code = false;
+    for line in page.lines() {
+        in_code ^= line.starts_with("```");
+        if !in_code
+            && ["# ", "## ", "### "]
+                .iter()
+                .any(|rank| line.starts_with(rank))
+        {
+            let name = crate_of_heading(line);
+            in_section = name.is_some();
+            sections.extend(name.map(|name| Section {
+                name,
+                names_invariant: false,
+            }));
+        } else if in_section && let Some(section) = sections.last_mut() {
+            section.names_invariant |= line.contains(INVARIANT);
+        }
+    }
+    sections
+}
+
+fn crate_of_heading(line: &str) -> Option<&str> {
+    let (name, _) = line.strip_prefix("### `")?.split_once('`')?;
+    Some(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::facts::build::{file, member, member_in};
+    use super::*;
+
+    fn violations(page: &str) -> Vec<String> {
+        let members = [member("kanso-domain", &[]), member_in("bench")];
+        check(&members, &[file(PAGE, page)])
+            .into_iter()
+            .map(|violation| violation.what)
+            .collect()
+    }
+
+    const DOMAIN: &str = "### `kanso-domain`\n\nRules.\n\n**Invariant:** no I/O.\n\n";
+    const BENCH: &str = "### `bench`: the load\n\nLoad. **Invariant:** no crate of ours.\n\n";
+
+    #[test]
+    fn a_complete_page_passes() {
+        assert_eq!(
+            violations(&format!("# Map\n\n{DOMAIN}{BENCH}## Ways\n")),
+            Vec::<String>::new()
+        );
+    }
+
+    #[test]
+    fn a_crate_without_a_section_is_refused() {
+        let refused = violations(DOMAIN);
+        assert_eq!(refused.len(), 1);
+        assert!(
+            refused[0].starts_with("has no section for bench;"),
+            "{refused:?}"
+        );
+    }
+
+    #[test]
+    fn a_section_without_an_invariant_is_refused() {
+        let refused = violations(&format!("### `kanso-domain`\n\nRules.\n\n{BENCH}"));
+        assert_eq!(refused.len(), 1);
+        assert!(
+            refused[0].starts_with("says no invariant of kanso-domain;"),
+            "{refused:?}"
+        );
+    }
+
+    #[test]
+    fn an_invariant_of_another_section_does_not_count() {
+        let refused = violations(&format!(
+            "{BENCH}### `kanso-domain`\n\n## Ways\n\n{INVARIANT}\n"
+        ));
+        assert_eq!(refused.len(), 1);
+    }
+
+    #[test]
+    fn a_ghost_is_refused() {
+        let refused = violations(&format!("{DOMAIN}{BENCH}### `kanso-gone`\n"));
+        assert_eq!(refused.len(), 1);
+        assert!(
+            refused[0].starts_with("has a section for kanso-gone,"),
+            "{refused:?}"
+        );
+    }
+
+    #[test]
+    fn a_heading_in_a_code_block_is_text() {
+        let page = format!("{DOMAIN}{BENCH}```\n### `kanso-gone`\n```\n");
+        assert_eq!(violations(&page), Vec::<String>::new());
+    }
+}

@@ -1,0 +1,33 @@
+//! Rule: the files that everybody looks for exist and say something.
+
+use super::Violation;
+use super::facts::File;
+
+pub(super) fn check(files: &[File], required: &[&str]) -> Vec<Violation> {
+    let says_something = |path: &str| {
+        files
+            .iter()
+            .any(|file| file.path == path && !file.text.trim().is_empty())
+    };
+    let missing = required.iter().filter(|path| !says_something(path));
+    missing
+        .map(|path| Violation::new(*path, "is missing or empty; write it"))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::facts::build::file;
+    use super::*;
+
+    #[test]
+    fn a_file_that_is_missing_or_empty_is_refused() {
+        let files = [file("README.md", "# Kanso\n"), file("LICENSE", "\n")];
+        let refused = check(&files, &["README.md", "LICENSE", "SECURITY.md"]);
+        let paths: Vec<_> = refused
+            .iter()
+            .map(|violation| violation.path.as_str())
+            .collect();
+        assert_eq!(paths, ["LICENSE", "SECURITY.md"]);
+    }
+}

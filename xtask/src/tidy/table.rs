@@ -1,0 +1,249 @@
+//! The dependency rule as data: who may use whom. ARCHITECTURE.md says why.
+
+/// What one crate of the workspace may use.
+pub(super) struct CrateRule {
+    pub(super) name: &'static str,
+    /// The crates of the workspace that it may use.
+    pub(super) workspace: &'static [&'static str],
+    /// The crates of the workspace that its tests may use besides.
+    pub(super) in_tests: &'static [&'static str],
+    /// The crates from outside that it may use; its tests may use any.
+    pub(super) outside: Outside,
+}
+
+/// Which crates from outside.
+#[derive(Clone, Copy)]
+pub(super) enum Outside {
+    Any,
+    Only(&'static [&'static str]),
+}
+
+/// A crate from outside that belongs to few: only `users` may use it, except in tests.
+pub(super) struct Exclusive {
+    pub(super) dependency: &'static str,
+    pub(super) users: &'static [&'static str],
+    pub(super) why: &'static str,
+}
+
+const KIT: &[&str] = &["kanso-testkit"];
+
+/// Arrows point inward. An edge never points at an edge. Only the server knows them all.
+pub(super) const CRATES: &[CrateRule] = &[
+    CrateRule {
+        name: "kanso-domain",
+        workspace: &[],
+        in_tests: KIT,
+        outside: Outside::Only(&["uuid", "jiff", "thiserror"]),
+    },
+    CrateRule {
+        name: "kanso-application",
+        workspace: &["kanso-domain"],
+        in_tests: KIT,
+        outside: Outside::Only(&["tracing", "async-trait", "thiserror", "uuid"]),
+    },
+    CrateRule {
+        name: "kanso-protocol",
+        workspace: &["kanso-domain"],
+        in_tests: KIT,
+        outside: Outside::Any,
+    },
+    CrateRule {
+        name: "kanso-http",
+        workspace: &["kanso-application", "kanso-domain", "kanso-protocol"],
+        in_tests: KIT,
+        outside: Outside::Any,
+    },
+    CrateRule {
+        name: "kanso-sqlite",
+        workspace: &["kanso-application", "kanso-domain"],
+        in_tests: KIT,
+        outside: Outside::Any,
+    },
+    CrateRule {
+        name: "kanso-credentials",
+        workspace: &["kanso-application", "kanso-domain"],
+        in_tests: KIT,
+        outside: Outside::Any,
+    },
+    CrateRule {
+        name: "kanso-local",
+        workspace: &["kanso-application", "kanso-domain"],
+        in_tests: KIT,
+        outside: Outside::Any,
+    },
+    CrateRule {
+        name: "kanso-testkit",
+        workspace: &["kanso-application", "kanso-domain"],
+        in_tests: &[],
+        outside: Outside::Any,
+    },
+    CrateRule {
+        name: "kanso-server",
+        workspace: &[
+            "kanso-application",
+            "kanso-credentials",
+            "kanso-domain",
+            "kanso-http",
+            "kanso-local",
+            "kanso-protocol",
+            "kanso-sqlite",
+        ],
+        in_tests: &["kanso-client", "kanso-testkit"],
+        outside: Outside::Any,
+    },
+    CrateRule {
+        name: "kanso-client",
+        workspace: &["kanso-domain", "kanso-protocol"],
+        in_tests: &["kanso-server", "kanso-testkit"],
+        outside: Outside::Any,
+    },
+    CrateRule {
+        name: "kanso-cli",
+        workspace: &["kanso-client"],
+        in_tests: &[
+            "kanso-domain",
+            "kanso-protocol",
+            "kanso-server",
+            "kanso-testkit",
+        ],
+        outside: Outside::Any,
+    },
+    CrateRule {
+        name: "kanso-bench",
+        workspace: &["kanso-domain", "kanso-protocol"],
+        in_tests: &[],
+        outside: Outside::Any,
+    },
+    CrateRule {
+        name: "xtask",
+        workspace: &[],
+        in_tests: &[],
+        outside: Outside::Any,
+    },
+];
+
+const WEB: &[&str] = &["kanso-http", "kanso-server"];
+const WIRE: &[&str] = &["kanso-http", "kanso-server", "kanso-bench"];
+const STORES: &[&str] = &["kanso-sqlite", "kanso-client"];
+const PROGRAMS: &[&str] = &["kanso-server", "kanso-cli", "kanso-bench", "xtask"];
+
+/// Drivers and frameworks, each behind the crate that answers for it.
+pub(super) const EXCLUSIVE: &[Exclusive] = &[
+    only(
+        "axum",
+        WEB,
+        "a handler sees use cases, and nothing else sees a request",
+    ),
+    only("tower", WEB, "middleware is the HTTP edge's"),
+    only("tower-http", WEB, "middleware is the HTTP edge's"),
+    only(
+        "hyper",
+        WIRE,
+        "connections are the HTTP edge's and the load generator's",
+    ),
+    only(
+        "hyper-util",
+        WIRE,
+        "connections are the HTTP edge's and the load generator's",
+    ),
+    only(
+        "utoipa",
+        &["kanso-protocol", "kanso-http"],
+        "the wire types and routes describe themselves",
+    ),
+    only(
+        "utoipa-axum",
+        &["kanso-http"],
+        "routes are described where they are",
+    ),
+    only(
+        "utoipa-swagger-ui",
+        &["kanso-http"],
+        "pages are served by the HTTP edge",
+    ),
+    only(
+        "rusqlite",
+        STORES,
+        "SQL is behind the storage port and in the client's own store",
+    ),
+    only(
+        "refinery",
+        STORES,
+        "a schema is migrated by the store that owns it",
+    ),
+    only("deadpool", STORES, "connections are the store's"),
+    only(
+        "argon2",
+        &["kanso-credentials"],
+        "passwords are hashed in one place",
+    ),
+    only(
+        "jsonwebtoken",
+        &["kanso-credentials"],
+        "tokens are signed and checked in one place",
+    ),
+    only(
+        "governor",
+        &["kanso-local"],
+        "limits are behind the limiter port",
+    ),
+    only(
+        "getrandom",
+        &["kanso-credentials", "kanso-local"],
+        "randomness comes through a port",
+    ),
+    only(
+        "reqwest",
+        &["kanso-client", "kanso-bench"],
+        "the server calls nobody",
+    ),
+    only(
+        "config",
+        &["kanso-server"],
+        "settings are read in one place",
+    ),
+    only("clap", PROGRAMS, "arguments belong to programs"),
+    only(
+        "anyhow",
+        PROGRAMS,
+        "libraries have errors that a caller can match",
+    ),
+    only(
+        "tokio",
+        &[
+            "kanso-http",
+            "kanso-sqlite",
+            "kanso-credentials",
+            "kanso-local",
+            "kanso-testkit",
+            "kanso-server",
+            "kanso-client",
+            "kanso-cli",
+            "kanso-bench",
+        ],
+        "the rings inside know no runtime",
+    ),
+];
+
+/// What a newcomer, a packager and a scanner look for.
+pub(super) const REQUIRED_FILES: &[&str] = &[
+    "ARCHITECTURE.md",
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    "LICENSE",
+    "README.md",
+    "SECURITY.md",
+    "docs/openapi.json",
+];
+
+const fn only(
+    dependency: &'static str,
+    users: &'static [&'static str],
+    why: &'static str,
+) -> Exclusive {
+    Exclusive {
+        dependency,
+        users,
+        why,
+    }
+}
