@@ -217,11 +217,11 @@ mod tests {
         };
         let updated = |fields: EntryFields| created.updated(&fields, &travelled).expect("valid");
         let notes = Notes::new("late").ok();
-        let noted = updated(EntryFields {
+        let annotated = updated(EntryFields {
             notes,
             ..EntryFields::default()
         });
-        assert_eq!(day(&noted), "2026-06-02");
+        assert_eq!(day(&annotated), "2026-06-02");
         let same = EntryFields {
             completion: Some(created.completion),
             ..EntryFields::default()

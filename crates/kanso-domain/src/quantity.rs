@@ -108,13 +108,11 @@ impl std::str::FromStr for Quantity {
 
 impl fmt::Display for Quantity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.whole() {
-            Some(whole) => write!(f, "{whole}"),
-            None => {
-                let decimals = format!("{:03}", self.0 % 1_000);
-                write!(f, "{}.{}", self.0 / 1_000, decimals.trim_end_matches('0'))
-            }
+        if let Some(whole) = self.whole() {
+            return write!(f, "{whole}");
         }
+        let decimals = format!("{:03}", self.0 % 1_000);
+        write!(f, "{}.{}", self.0 / 1_000, decimals.trim_end_matches('0'))
     }
 }
 

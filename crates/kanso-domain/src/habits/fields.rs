@@ -80,7 +80,7 @@ impl HabitFields {
             "archived_at",
             differs(self.archived_at.as_ref(), &stored.archived_at),
         );
-        clashing.extend(self.schedule.clashing(&stored.schedule));
+        clashing.extend(self.schedule.clashing(stored.schedule));
         clashing.extend(self.target.clashing(&stored.target));
         clashing
     }

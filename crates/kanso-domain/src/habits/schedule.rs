@@ -110,7 +110,7 @@ impl ScheduleFields {
     }
 
     /// The wire names of the members that say something else than `stored` does.
-    pub fn clashing(&self, stored: &Schedule) -> Vec<&'static str> {
+    pub fn clashing(&self, stored: Schedule) -> Vec<&'static str> {
         let kind = self
             .frequency_type
             .is_some_and(|kind| kind != stored.frequency_type());
@@ -421,7 +421,7 @@ mod tests {
         ] {
             let said = ScheduleFields::of(schedule);
             assert_eq!(create(&said), Ok(schedule));
-            assert!(said.clashing(&schedule).is_empty(), "{said:?}");
+            assert!(said.clashing(schedule).is_empty(), "{said:?}");
         }
     }
 }
