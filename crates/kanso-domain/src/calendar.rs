@@ -107,9 +107,9 @@ mod tests {
             ),
             (
                 "0001-01-03T00:00:00Z",
-                "Pacific/Pago_Pago",
+                "Pacific/Honolulu",
                 "12:00",
-                "0001-01-01",
+                "0001-01-02",
             ),
         ] {
             check(instant, zone, day_start, expected);
