@@ -1,9 +1,14 @@
-//! Which day an instant counts for.
+//! Which day an instant counts for, when days begin, and how weeks are counted.
+
+mod day_number;
+
+pub use day_number::DayNumber;
 
 use jiff::ToSpan as _;
-use jiff::civil::Date;
+use jiff::civil::{Date, DateTime, Time};
+use jiff::tz::AmbiguousOffset;
 
-use crate::{DayStart, Timestamp, Zone};
+use crate::{DayStart, Timestamp, WeekStart, Zone};
 
 /// The civil day that `instant` counts for: what the wall clock in `zone` shows, and one day
 /// earlier while the clock stands before `day_start`.
@@ -26,93 +31,76 @@ pub fn days_before(date: Date, days: i32) -> Date {
     date.saturating_sub(days.days())
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn check(instant: &str, zone: &str, day_start: &str, expected: &str) {
-        let day = local_day(
-            instant.parse().expect(instant),
-            &zone.parse().expect(zone),
-            day_start.parse().expect(day_start),
-        );
-        assert_eq!(
-            day.to_string(),
-            expected,
-            "{instant} in {zone} from {day_start}"
-        );
-    }
-
-    #[test]
-    fn day_follows_the_wall_clock_through_every_kind_of_transition() {
-        for (instant, zone, day_start, expected) in [
-            ("2026-01-15T00:30:00Z", "Europe/Rome", "00:00", "2026-01-15"),
-            ("2026-01-15T23:30:00Z", "Europe/Rome", "00:00", "2026-01-16"),
-            (
-                "2026-01-15T23:30:00Z",
-                "Europe/London",
-                "00:00",
-                "2026-01-15",
-            ),
-            ("2020-09-03T03:29:00Z", "UTC", "03:30", "2020-09-02"),
-            ("2020-09-03T03:30:00Z", "UTC", "03:30", "2020-09-03"),
-            (
-                "2024-03-10T07:30:00Z",
-                "America/New_York",
-                "03:00",
-                "2024-03-10",
-            ),
-            (
-                "2024-11-03T06:30:00Z",
-                "America/New_York",
-                "02:00",
-                "2024-11-02",
-            ),
-            (
-                "2018-11-04T03:00:00Z",
-                "America/Sao_Paulo",
-                "00:00",
-                "2018-11-04",
-            ),
-            (
-                "2018-11-04T03:30:00Z",
-                "America/Sao_Paulo",
-                "01:30",
-                "2018-11-04",
-            ),
-            ("2022-10-29T21:00:00Z", "Asia/Beirut", "00:00", "2022-10-29"),
-            (
-                "2023-09-30T15:30:00Z",
-                "Australia/Lord_Howe",
-                "00:00",
-                "2023-10-01",
-            ),
-            (
-                "2011-12-30T09:59:59Z",
-                "Pacific/Apia",
-                "00:00",
-                "2011-12-29",
-            ),
-            (
-                "2011-12-30T10:00:00Z",
-                "Pacific/Apia",
-                "00:00",
-                "2011-12-31",
-            ),
-            (
-                "2024-01-01T10:00:00Z",
-                "Pacific/Kiritimati",
-                "00:00",
-                "2024-01-02",
-            ),
-            (
-                "0001-01-03T00:00:00Z",
-                "Pacific/Honolulu",
-                "12:00",
-                "0001-01-02",
-            ),
-        ] {
-            check(instant, zone, day_start, expected);
-        }
-    }
+/// The first instant that counts for `date`. Where the clocks skip the start of the day, the day
+/// begins when they have; where they repeat it, the first time. Of a date that does not exist,
+/// the beginning of the next one that does.
+pub fn day_begins(date: Date, zone: &Zone, day_start: DayStart) -> Timestamp {
+    let wall = wall_clock(date, day_start);
+    let rules = zone.rules();
+    let instant = match rules.to_ambiguous_timestamp(wall).offset() {
+        AmbiguousOffset::Unambiguous { offset } => offset.to_timestamp(wall),
+        AmbiguousOffset::Fold { before, .. } => before.to_timestamp(wall),
+        AmbiguousOffset::Gap { after, .. } => after.to_timestamp(wall).map(|earlier| {
+            // Read with the later offset, the skipped wall clock lies before the transition.
+            rules
+                .following(earlier)
+                .next()
+                .map_or(earlier, |transition| transition.timestamp())
+        }),
+    };
+    instant
+        .ok()
+        .and_then(|instant| Timestamp::from_jiff(instant).ok())
+        .unwrap_or(Timestamp::MAX)
 }
+
+/// The days from `first` to `last` that do not exist in `zone`: no instant counts for them,
+/// because the clocks were set past all of them (Apia had no 30 December 2011).
+pub fn skipped_days(zone: &Zone, day_start: DayStart, first: Date, last: Date) -> Vec<DayNumber> {
+    let utc = jiff::tz::Offset::UTC;
+    let Ok(begin) = utc.to_timestamp(wall_clock(days_before(first, 2), day_start)) else {
+        return Vec::new();
+    };
+    let end = wall_clock(last, day_start).saturating_add(2.days());
+    let mut skipped = Vec::new();
+    let mut before = zone.rules().to_offset(begin);
+    for transition in zone.rules().following(begin) {
+        let (at, after) = (transition.timestamp(), transition.offset());
+        if utc.to_datetime(at) > end {
+            break;
+        }
+        if after.seconds() - before.seconds() >= 86_400 {
+            let (gap_begins, gap_ends) = (before.to_datetime(at), after.to_datetime(at));
+            let days = gap_begins
+                .date()
+                .series(1.day())
+                .take_while(|day| *day < gap_ends.date());
+            skipped.extend(
+                days.filter(|day| (first..=last).contains(day))
+                    .filter(|day| gap_begins <= wall_clock(*day, day_start))
+                    .filter(|day| wall_clock(*day, day_start).saturating_add(1.day()) <= gap_ends)
+                    .map(DayNumber::of),
+            );
+        }
+        before = after;
+    }
+    skipped
+}
+
+/// The first day of the week that `day` is in.
+pub fn week_begins(day: DayNumber, week_start: WeekStart) -> DayNumber {
+    let first = match week_start {
+        WeekStart::Sunday => 0,
+        WeekStart::Monday => 1,
+        WeekStart::Saturday => 6,
+    };
+    day.minus((i32::from(day.weekday()) - first).rem_euclid(7))
+}
+
+fn wall_clock(date: Date, day_start: DayStart) -> DateTime {
+    let midnight = date.to_datetime(Time::midnight());
+    midnight.saturating_add(i64::from(day_start.minutes()).minutes())
+}
+
+#[cfg(test)]
+mod tests;

@@ -11,6 +11,7 @@ pub mod calendar;
 pub mod entries;
 pub mod habits;
 pub mod ids;
+pub mod progress;
 pub mod quantity;
 pub mod record;
 pub mod sessions;

@@ -20,6 +20,11 @@ impl Weekdays {
         (0..=6).filter(|&day| self.contains(day)).collect()
     }
 
+    /// How many days.
+    pub const fn count(self) -> u32 {
+        self.0.count_ones()
+    }
+
     /// Whether `day` (0 = Sunday) is among them.
     pub const fn contains(self, day: u8) -> bool {
         day <= 6 && self.0 & (1 << day) != 0

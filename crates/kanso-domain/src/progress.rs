@@ -1,0 +1,22 @@
+//! Progress: which days are done, which units follow from them, and what they add up to.
+//!
+//! Everything here is a pure function of a habit's [`Plan`], its [`DayLog`] and today's date; see
+//! `docs/domain.md` for the rules in words.
+
+mod day_log;
+mod heatmap;
+mod plan;
+mod rate;
+mod streak;
+mod strength;
+mod totals;
+mod units;
+
+pub use day_log::{DayLog, DayTotal};
+pub use heatmap::{Cell, CellState, heatmap};
+pub use plan::{ArchivedSpan, Plan, PlanSource, ScheduleVersion};
+pub use rate::{Rate, rate};
+pub use streak::{Streak, UnitName, streak};
+pub use strength::{Pace, strength, strength_step};
+pub use totals::{Period, PeriodTotal, totals};
+pub use units::{NeutralReason, Unit, UnitState, units};
