@@ -8,6 +8,7 @@ use jiff::ToSpan as _;
 use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::AmbiguousOffset;
 
+use crate::accounts::Settings;
 use crate::{DayStart, Timestamp, WeekStart, Zone};
 
 /// The civil day that `instant` counts for: what the wall clock in `zone` shows, and one day
@@ -23,6 +24,30 @@ pub fn local_day(instant: Timestamp, zone: &Zone, day_start: DayStart) -> Date {
     } else {
         // `Timestamp`'s range keeps every wall clock at least a day away from jiff's own ends.
         wall.date().yesterday().unwrap_or(wall.date())
+    }
+}
+
+/// Today, and how instants are read as days: what an edit needs to know of its moment.
+#[derive(Clone, Copy, Debug)]
+pub struct Today<'a> {
+    /// The civil date, as the person reads it.
+    pub date: Date,
+    /// How the person's days are read.
+    pub settings: &'a Settings,
+}
+
+impl<'a> Today<'a> {
+    /// The day of a person with `settings` at `now`.
+    pub fn at(now: Timestamp, settings: &'a Settings) -> Self {
+        Self {
+            date: local_day(now, &settings.timezone, settings.day_start),
+            settings,
+        }
+    }
+
+    /// The day that `instant` counts for.
+    pub fn day_of(self, instant: Timestamp) -> Date {
+        local_day(instant, &self.settings.timezone, self.settings.day_start)
     }
 }
 

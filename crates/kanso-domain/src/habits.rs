@@ -1,15 +1,20 @@
 //! Habits: what a person wants to do, how often, and how much.
 
 mod fields;
+mod history;
 mod schedule;
 mod target;
 
 pub use fields::HabitFields;
+pub use history::{
+    ArchivedSpan, EffectiveFrom, NotAnEffectiveFrom, ScheduleHistory, ScheduleVersion,
+};
 pub use schedule::{FrequencyType, Schedule, ScheduleFields, Weekdays};
 pub use target::{HabitType, Target, TargetDirection, TargetFields};
 
 use jiff::civil::Date;
 
+use crate::calendar::Today;
 use crate::record::Stamp;
 use crate::text::{Color, Description, Icon, Title, Unit};
 use crate::validation::{Checker, Invalid};
@@ -39,10 +44,8 @@ pub struct HabitDetails {
     pub icon: Icon,
     /// Where it stands in the list; equal places are ordered newest first.
     pub sort_order: i32,
-    /// When it is due.
-    pub schedule: Schedule,
-    /// What makes a day done.
-    pub target: Target,
+    /// When it is due and what makes a day done, over time.
+    pub history: ScheduleHistory,
     /// What the amounts count.
     pub unit: Unit,
     /// When the client reminds, on the wall clock.
@@ -53,21 +56,41 @@ pub struct HabitDetails {
     pub end_date: Option<Date>,
     /// When the habit was put away.
     pub archived_at: Option<Timestamp>,
+    /// The days on which it was away, in order; the last span is open while it is.
+    pub archived_spans: Vec<ArchivedSpan>,
 }
 
 impl HabitDetails {
-    /// A new habit from what was given, with defaults for the rest.
+    /// When the habit is due now.
+    pub fn schedule(&self) -> Schedule {
+        self.history.newest().schedule
+    }
+
+    /// What makes a day done now.
+    pub fn target(&self) -> Target {
+        self.history.newest().target
+    }
+
+    /// A new habit, made `today`, from what was given, with defaults for the rest.
     ///
     /// # Errors
     /// No title, or fields that contradict each other.
-    pub fn create(fields: &HabitFields) -> Result<Self, Invalid> {
+    pub fn create(fields: &HabitFields, today: Today<'_>) -> Result<Self, Invalid> {
         let mut checker = Checker::new();
         let title = fields.title.clone();
         if title.is_none() {
             checker.refuse("title", "is required");
         }
+        if fields.effective_from.is_some() {
+            checker.refuse(
+                "effective_from",
+                "goes with an edit; a new habit has no past",
+            );
+        }
         let schedule = Schedule::create(&fields.schedule, &mut checker);
         let target = Target::create(&fields.target, &mut checker);
+        let archived_at = fields.archived_at.flatten();
+        let away = archived_at.map(|instant| today.day_of(instant));
         let details = title
             .zip(schedule)
             .zip(target)
@@ -77,25 +100,26 @@ impl HabitDetails {
                 color: fields.color.clone().unwrap_or_default(),
                 icon: fields.icon.clone().unwrap_or_default(),
                 sort_order: fields.sort_order.unwrap_or_default(),
-                schedule,
-                target,
+                history: ScheduleHistory::starting(today.date, schedule, target),
                 unit: fields.unit.clone().unwrap_or_default(),
                 reminder_time: fields.reminder_time.flatten(),
                 start_date: fields.start_date.flatten(),
                 end_date: fields.end_date.flatten(),
-                archived_at: fields.archived_at.flatten(),
+                archived_at,
+                archived_spans: history::archived(Vec::new(), away, today.date),
             });
         Self::checked(details, checker)
     }
 
-    /// This habit with `fields` applied; what is absent stays as it is.
+    /// This habit with `fields` applied `today`; what is absent stays as it is. A new schedule or
+    /// target judges from today on, or from the day that the fields name.
     ///
     /// # Errors
     /// Fields that contradict each other or what stays.
-    pub fn updated(&self, fields: &HabitFields) -> Result<Self, Invalid> {
+    pub fn updated(&self, fields: &HabitFields, today: Today<'_>) -> Result<Self, Invalid> {
         let mut checker = Checker::new();
-        let schedule = self.schedule.updated(&fields.schedule, &mut checker);
-        let target = self.target.updated(&fields.target, &mut checker);
+        let schedule = self.schedule().updated(&fields.schedule, &mut checker);
+        let target = self.target().updated(&fields.target, &mut checker);
         let details = schedule.zip(target).map(|(schedule, target)| Self {
             title: fields.title.clone().unwrap_or_else(|| self.title.clone()),
             description: fields
@@ -105,15 +129,50 @@ impl HabitDetails {
             color: fields.color.clone().unwrap_or_else(|| self.color.clone()),
             icon: fields.icon.clone().unwrap_or_else(|| self.icon.clone()),
             sort_order: fields.sort_order.unwrap_or(self.sort_order),
-            schedule,
-            target,
+            history: self.history_after(fields.effective_from, schedule, target, today),
             unit: fields.unit.clone().unwrap_or_else(|| self.unit.clone()),
             reminder_time: fields.reminder_time.unwrap_or(self.reminder_time),
             start_date: fields.start_date.unwrap_or(self.start_date),
             end_date: fields.end_date.unwrap_or(self.end_date),
             archived_at: fields.archived_at.unwrap_or(self.archived_at),
+            archived_spans: self.spans_after(fields.archived_at, today),
         });
         Self::checked(details, checker)
+    }
+
+    fn history_after(
+        &self,
+        from: Option<EffectiveFrom>,
+        schedule: Schedule,
+        target: Target,
+        today: Today<'_>,
+    ) -> ScheduleHistory {
+        let is_same = (schedule, target) == (self.schedule(), self.target());
+        match from {
+            None if is_same => self.history.clone(),
+            from => {
+                let from = from.unwrap_or(EffectiveFrom::Day(today.date));
+                self.history.clone().edited(schedule, target, from)
+            }
+        }
+    }
+
+    #[expect(
+        clippy::option_option,
+        reason = "left out, cleared and set are three things"
+    )]
+    fn spans_after(
+        &self,
+        archived_at: Option<Option<Timestamp>>,
+        today: Today<'_>,
+    ) -> Vec<ArchivedSpan> {
+        match archived_at {
+            Some(archived_at) if archived_at != self.archived_at => {
+                let away = archived_at.map(|instant| today.day_of(instant));
+                history::archived(self.archived_spans.clone(), away, today.date)
+            }
+            Some(_) | None => self.archived_spans.clone(),
+        }
     }
 
     fn checked(details: Option<Self>, mut checker: Checker) -> Result<Self, Invalid> {

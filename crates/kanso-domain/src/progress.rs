@@ -14,7 +14,7 @@ mod units;
 
 pub use day_log::{DayLog, DayTotal};
 pub use heatmap::{Cell, CellState, heatmap};
-pub use plan::{ArchivedSpan, Plan, PlanSource, ScheduleVersion};
+pub use plan::{Plan, PlanSource};
 pub use rate::{Rate, rate};
 pub use streak::{Streak, UnitName, streak};
 pub use strength::{Pace, strength, strength_step};

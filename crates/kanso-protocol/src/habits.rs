@@ -1,9 +1,13 @@
 //! Habits on the wire.
 
 mod members;
+mod schedule;
 
 pub use members::{CreateHabit, HabitMembers, UpdateHabit};
+pub use schedule::{ArchivedSpanRecord, ScheduleVersionRecord};
 
+use kanso_domain::accounts::Settings;
+use kanso_domain::calendar::Today;
 use kanso_domain::habits::{self, Habit, HabitDetails};
 use kanso_domain::record::Stamp;
 use kanso_domain::validation::Invalid;
@@ -78,7 +82,13 @@ same_variants! {
     "sort_order": 0, "type": "numeric", "frequency_type": "specific_days",
     "weekdays": [1, 3, 5], "interval": 1, "times_per_week": null, "target_value": 20,
     "target_direction": "at_least", "unit": "pages", "reminder_time": "21:30",
-    "start_date": "2026-01-01", "end_date": null, "archived_at": null, "version": 3,
+    "start_date": "2026-01-01", "end_date": null, "archived_at": null,
+    "schedule_history": [{
+        "effective_from": "2026-01-01", "type": "numeric", "frequency_type": "specific_days",
+        "weekdays": [1, 3, 5], "interval": 1, "times_per_week": null, "target_value": 20,
+        "target_direction": "at_least"
+    }],
+    "archived_spans": [], "version": 3,
     "created_at": "2026-11-22T13:05:09.123456Z", "updated_at": "2026-11-22T18:00:00.000001Z",
     "deleted_at": null
 }))]
@@ -125,6 +135,10 @@ pub struct HabitRecord {
     #[serde(with = "crate::text::nullable")]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub archived_at: Option<Timestamp>,
+    /// What the habit asked for over time, oldest first; the newest is what it asks for now.
+    pub schedule_history: Vec<ScheduleVersionRecord>,
+    /// The days on which the habit was away, oldest first.
+    pub archived_spans: Vec<ArchivedSpanRecord>,
     /// For optimistic locking: 1 when created, one more with each edit.
     pub version: i64,
     /// When the server first stored the habit.
@@ -144,7 +158,7 @@ pub struct HabitRecord {
 impl From<&Habit> for HabitRecord {
     fn from(habit: &Habit) -> Self {
         let Habit { id, details, stamp } = habit;
-        let schedule = details.schedule;
+        let (schedule, target) = (details.schedule(), details.target());
         Self {
             id: id.uuid(),
             title: details.title.to_string(),
@@ -152,7 +166,7 @@ impl From<&Habit> for HabitRecord {
             color: details.color.to_string(),
             icon: details.icon.to_string(),
             sort_order: details.sort_order,
-            kind: details.target.kind().into(),
+            kind: target.kind().into(),
             frequency_type: schedule.frequency_type().into(),
             weekdays: schedule
                 .weekdays()
@@ -160,13 +174,15 @@ impl From<&Habit> for HabitRecord {
                 .unwrap_or_default(),
             interval: schedule.interval().unwrap_or(1),
             times_per_week: schedule.times_per_week(),
-            target_value: details.target.value(),
-            target_direction: details.target.direction().into(),
+            target_value: target.value(),
+            target_direction: target.direction().into(),
             unit: details.unit.to_string(),
             reminder_time: details.reminder_time.map(|time| time.to_string()),
             start_date: details.start_date.map(|date| date.to_string()),
             end_date: details.end_date.map(|date| date.to_string()),
             archived_at: details.archived_at,
+            schedule_history: details.history.versions().map(Into::into).collect(),
+            archived_spans: details.archived_spans.iter().map(Into::into).collect(),
             version: stamp.version.get(),
             created_at: stamp.created_at,
             updated_at: stamp.updated_at,
@@ -190,11 +206,28 @@ impl HabitRecord {
             updated_at: self.updated_at,
             deleted_at: self.deleted_at,
         };
-        let fields = HabitMembers::of(self).fields()?;
+        let details = self.details()?;
         Ok(Habit {
             id: HabitId::new(self.id),
-            details: HabitDetails::create(&fields)?,
+            details,
             stamp,
+        })
+    }
+
+    fn details(&self) -> Result<HabitDetails, Invalid> {
+        let history = schedule::history(&self.schedule_history)?;
+        let archived_spans = schedule::spans(&self.archived_spans)?;
+        let settings = Settings::default();
+        let today = Today {
+            date: history.begins(),
+            settings: &settings,
+        };
+        let fields = HabitMembers::of(self).fields()?;
+        let details = HabitDetails::create(&fields, today)?;
+        Ok(HabitDetails {
+            history,
+            archived_spans,
+            ..details
         })
     }
 }

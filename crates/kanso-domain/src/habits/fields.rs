@@ -2,7 +2,7 @@
 
 use jiff::civil::Date;
 
-use super::{HabitDetails, ScheduleFields, TargetFields};
+use super::{EffectiveFrom, HabitDetails, ScheduleFields, TargetFields};
 use crate::text::{Color, Description, Icon, Title, Unit};
 use crate::{TimeOfDay, Timestamp};
 
@@ -24,10 +24,12 @@ pub struct HabitFields {
     pub icon: Option<Icon>,
     /// See [`HabitDetails::sort_order`].
     pub sort_order: Option<i32>,
-    /// See [`HabitDetails::schedule`].
+    /// What is said about [`HabitDetails::schedule`].
     pub schedule: ScheduleFields,
-    /// See [`HabitDetails::target`].
+    /// What is said about [`HabitDetails::target`].
     pub target: TargetFields,
+    /// From when on a new schedule or target judges days; without it, from today on.
+    pub effective_from: Option<EffectiveFrom>,
     /// See [`HabitDetails::unit`].
     pub unit: Option<Unit>,
     /// See [`HabitDetails::reminder_time`].
@@ -80,8 +82,8 @@ impl HabitFields {
             "archived_at",
             differs(self.archived_at.as_ref(), &stored.archived_at),
         );
-        clashing.extend(self.schedule.clashing(stored.schedule));
-        clashing.extend(self.target.clashing(&stored.target));
+        clashing.extend(self.schedule.clashing(stored.schedule()));
+        clashing.extend(self.target.clashing(&stored.target()));
         clashing
     }
 }

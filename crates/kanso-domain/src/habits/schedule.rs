@@ -198,7 +198,8 @@ impl Schedule {
         }
     }
 
-    pub(super) fn create(fields: &ScheduleFields, checker: &mut Checker) -> Option<Self> {
+    /// What `fields` describe, with defaults for the rest; what is wrong is noted.
+    pub fn create(fields: &ScheduleFields, checker: &mut Checker) -> Option<Self> {
         let kind = fields
             .frequency_type
             .unwrap_or_else(|| fields.implied_type());

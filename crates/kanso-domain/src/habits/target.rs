@@ -114,7 +114,8 @@ impl Target {
         self.direction
     }
 
-    pub(super) fn create(fields: &TargetFields, checker: &mut Checker) -> Option<Self> {
+    /// What `fields` describe, with defaults for the rest; what is wrong is noted.
+    pub fn create(fields: &TargetFields, checker: &mut Checker) -> Option<Self> {
         Self::TICK.updated(fields, checker)
     }
 

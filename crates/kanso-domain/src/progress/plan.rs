@@ -2,43 +2,19 @@
 
 use jiff::civil::Date;
 
+use crate::accounts::Settings;
 use crate::calendar::{DayNumber, skipped_days};
-use crate::habits::{Schedule, Target};
+use crate::habits::{
+    ArchivedSpan, Habit, HabitDetails, Schedule, ScheduleHistory, ScheduleVersion, Target,
+};
 use crate::{DayStart, WeekStart, Zone};
 
 use super::{DayLog, NeutralReason};
 
-/// What a habit asked for from a day on, until the next version.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ScheduleVersion {
-    /// The first day that is judged by it; the first version's also covers all days before.
-    pub effective_from: Date,
-    /// How often.
-    pub schedule: Schedule,
-    /// How much.
-    pub target: Target,
-}
-
-/// Days on which a habit was put away.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ArchivedSpan {
-    /// The first of them.
-    pub from: Date,
-    /// The day on which the habit came back; none while it is away.
-    pub until: Option<Date>,
-}
-
-impl ArchivedSpan {
-    fn contains(&self, day: DayNumber) -> bool {
-        DayNumber::of(self.from) <= day && self.until.is_none_or(|until| day < DayNumber::of(until))
-    }
-}
-
 /// All that decides how the days of one habit are judged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
-    /// What was asked for, in the order of `effective_from`; never empty.
-    versions: Vec<ScheduleVersion>,
+    history: ScheduleHistory,
     first_day: Date,
     end_date: Option<Date>,
     archived: Vec<ArchivedSpan>,
@@ -49,10 +25,8 @@ pub struct Plan {
 /// What a [`Plan`] is made from.
 #[derive(Clone, Debug)]
 pub struct PlanSource<'a> {
-    /// What was asked for, in the order of `effective_from`.
-    pub history: &'a [ScheduleVersion],
-    /// What is asked for now; stands in for an empty history.
-    pub current: (Schedule, Target),
+    /// What was asked for.
+    pub history: &'a ScheduleHistory,
     /// The first day that counts, if the person set one.
     pub start_date: Option<Date>,
     /// The day on which the habit was created.
@@ -69,6 +43,29 @@ pub struct PlanSource<'a> {
     pub day_start: DayStart,
 }
 
+impl<'a> PlanSource<'a> {
+    /// What the plan of `habit` is made from, for a person with `settings`.
+    pub fn of(habit: &'a Habit, settings: &'a Settings) -> Self {
+        let HabitDetails {
+            history,
+            start_date,
+            end_date,
+            archived_spans,
+            ..
+        } = &habit.details;
+        Self {
+            history,
+            start_date: *start_date,
+            created_on: history.begins(),
+            end_date: *end_date,
+            archived: archived_spans,
+            week_start: settings.week_start,
+            zone: &settings.timezone,
+            day_start: settings.day_start,
+        }
+    }
+}
+
 impl Plan {
     /// The plan of a habit with what was recorded in `log`, as far as `today`.
     ///
@@ -79,18 +76,8 @@ impl Plan {
         let first_day = source
             .start_date
             .unwrap_or_else(|| source.created_on.min(backfilled));
-        let versions = if source.history.is_empty() {
-            let (schedule, target) = source.current;
-            vec![ScheduleVersion {
-                effective_from: first_day,
-                schedule,
-                target,
-            }]
-        } else {
-            source.history.to_vec()
-        };
         Self {
-            versions,
+            history: source.history.clone(),
             first_day,
             end_date: source.end_date,
             archived: source.archived.to_vec(),
@@ -106,10 +93,7 @@ impl Plan {
 
     /// The version in force on `date`.
     pub fn version_on(&self, date: Date) -> &ScheduleVersion {
-        let later = self
-            .versions
-            .partition_point(|version| version.effective_from <= date);
-        &self.versions[later.saturating_sub(1)]
+        self.history.on(date)
     }
 
     /// The parts of the active range, from its first day through `last`, that one version each
@@ -117,28 +101,28 @@ impl Plan {
     pub(super) fn segments(&self, last: DayNumber) -> impl Iterator<Item = Segment> {
         let end = self.end_date.map(DayNumber::of);
         let first_day = DayNumber::of(self.first_day);
-        self.versions
-            .iter()
-            .enumerate()
-            .filter_map(move |(place, version)| {
-                let begins = match place {
-                    0 => first_day,
-                    _ => first_day.max(DayNumber::of(version.effective_from)),
-                };
-                let next = self.versions.get(place + 1);
-                let until = next.map(|next| DayNumber::of(next.effective_from).minus(1));
-                let ends = match (until, end) {
-                    (Some(until), Some(end)) => Some(until.min(end)),
-                    (until, end) => until.or(end),
-                };
-                let is_empty = ends.is_some_and(|ends| ends < begins) || begins > last;
-                (!is_empty).then_some(Segment {
-                    schedule: version.schedule,
-                    target: version.target,
-                    first: begins,
-                    last: ends,
-                })
+        let begins = |version: &ScheduleVersion| DayNumber::of(version.effective_from);
+        let next = self.history.versions().skip(1).map(Some).chain([None]);
+        let versions = self.history.versions().zip(next).enumerate();
+        versions.filter_map(move |(place, (version, next))| {
+            let first = if place == 0 {
+                first_day
+            } else {
+                first_day.max(begins(version))
+            };
+            let until = next.map(|next| begins(next).minus(1));
+            let border = match (until, end) {
+                (Some(until), Some(end)) => Some(until.min(end)),
+                (until, end) => until.or(end),
+            };
+            let is_empty = border.is_some_and(|border| border < first) || first > last;
+            (!is_empty).then_some(Segment {
+                schedule: version.schedule,
+                target: version.target,
+                first,
+                last: border,
             })
+        })
     }
 
     /// Why nothing is asked for on `day` of the active range, whatever the schedule.

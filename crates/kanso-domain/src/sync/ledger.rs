@@ -8,6 +8,7 @@ use super::{
     ReceiptOutcome, RejectionCode, Submission,
 };
 use crate::accounts::Settings;
+use crate::calendar::Today;
 use crate::entries::{Entry, EntryDetails, EntryFields};
 use crate::habits::{Habit, HabitDetails, HabitFields};
 use crate::{Entity, EntryId, HabitId, OpId, Record, Timestamp};
@@ -124,8 +125,9 @@ impl Ledger {
     }
 
     fn habit(&mut self, id: HabitId, action: &Action<HabitFields>) -> OperationOutcome {
+        let today = Today::at(self.pen.now, &self.settings);
         match action {
-            Action::Create(fields) => match HabitDetails::create(fields) {
+            Action::Create(fields) => match HabitDetails::create(fields, today) {
                 Ok(details) => self
                     .habits
                     .create(id, fields, &mut self.pen, |stamp| Habit {
@@ -136,8 +138,7 @@ impl Ledger {
                 Err(invalid) => Rejected(invalid.into()),
             },
             Action::Update { base, fields } => {
-                self.habits
-                    .update(id, *base, fields, &self.settings, &mut self.pen)
+                self.habits.update(id, *base, fields, today, &mut self.pen)
             }
             Action::Delete { base } => self.habits.delete(id, *base, &mut self.pen),
         }
@@ -152,8 +153,8 @@ impl Ledger {
             (Action::Delete { base }, ..) => self.entries.delete(id, *base, &mut self.pen),
             (_, _, Some(gone)) => Gone(gone),
             (Action::Update { base, fields }, ..) => {
-                self.entries
-                    .update(id, *base, fields, &self.settings, &mut self.pen)
+                let today = Today::at(self.pen.now, &self.settings);
+                self.entries.update(id, *base, fields, today, &mut self.pen)
             }
             (Action::Create(fields), ..) => self.create_entry(id, fields),
         }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Base, Conflict, Head, OperationOutcome, Rejection, RejectionCode, Save};
-use crate::accounts::Settings;
+use crate::calendar::Today;
 use crate::entries::{Entry, EntryFields};
 use crate::habits::{Habit, HabitFields};
 use crate::record::Stamp;
@@ -33,11 +33,7 @@ impl Pen {
 pub(super) trait Editable: Clone {
     type Fields;
 
-    fn with_details_of(
-        &self,
-        fields: &Self::Fields,
-        settings: &Settings,
-    ) -> Result<Self, Rejection>;
+    fn with_details_of(&self, fields: &Self::Fields, today: Today<'_>) -> Result<Self, Rejection>;
     fn same_details(&self, other: &Self) -> bool;
     fn clashing(&self, fields: &Self::Fields) -> Vec<&'static str>;
     fn stamp(&self) -> &Stamp;
@@ -46,14 +42,14 @@ pub(super) trait Editable: Clone {
 }
 
 macro_rules! editable {
-    ($record:ident, $fields:ident, |$details:ident, $given:ident, $settings:ident| $updated:expr) => {
+    ($record:ident, $fields:ident, |$details:ident, $given:ident, $today:ident| $updated:expr) => {
         impl Editable for $record {
             type Fields = $fields;
 
             fn with_details_of(
                 &self,
                 $given: &$fields,
-                $settings: &Settings,
+                $today: Today<'_>,
             ) -> Result<Self, Rejection> {
                 let $details = &self.details;
                 Ok(Self {
@@ -85,10 +81,10 @@ macro_rules! editable {
     };
 }
 
-editable!(Habit, HabitFields, |details, fields, _settings| details
-    .updated(fields));
-editable!(Entry, EntryFields, |details, fields, settings| details
-    .updated(fields, settings));
+editable!(Habit, HabitFields, |details, fields, today| details
+    .updated(fields, today));
+editable!(Entry, EntryFields, |details, fields, today| details
+    .updated(fields, today.settings));
 
 /// Records by id, and which of them were touched since they were loaded.
 pub(super) struct Table<I, R> {
@@ -146,7 +142,7 @@ impl<I: Ord + Copy, R: Editable> Table<I, R> {
         id: I,
         base: Base,
         fields: &R::Fields,
-        settings: &Settings,
+        today: Today<'_>,
         pen: &mut Pen,
     ) -> OperationOutcome {
         let Some(stored) = self.records.get(&id) else {
@@ -155,7 +151,7 @@ impl<I: Ord + Copy, R: Editable> Table<I, R> {
         if stored.stamp().is_deleted() {
             return Gone(stored.clone().record());
         }
-        let updated = match stored.with_details_of(fields, settings) {
+        let updated = match stored.with_details_of(fields, today) {
             Ok(updated) => updated,
             Err(rejection) => return Rejected(rejection),
         };

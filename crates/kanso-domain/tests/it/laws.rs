@@ -5,8 +5,8 @@ use jiff::civil::Date;
 use jiff::tz::TimeZoneDatabase;
 use kanso_domain::calendar::{DayNumber, day_begins, local_day, skipped_days};
 use kanso_domain::entries::EntryKind;
-use kanso_domain::habits::Schedule;
-use kanso_domain::progress::{Rate, ScheduleVersion, UnitState, rate, units};
+use kanso_domain::habits::{Schedule, ScheduleVersion};
+use kanso_domain::progress::{Rate, UnitState, rate, units};
 use kanso_domain::{DayStart, Quantity, Timestamp, Zone};
 use proptest::prelude::*;
 

@@ -1,10 +1,10 @@
 //! The table of streaks: June 2024, weeks from Monday unless said.
 
 use jiff::civil::{Date, date};
-use kanso_domain::habits::{HabitType, Schedule, TargetDirection, TargetFields};
-use kanso_domain::progress::{
-    ArchivedSpan, NeutralReason, ScheduleVersion, UnitName, UnitState, rate, units,
+use kanso_domain::habits::{
+    ArchivedSpan, HabitType, Schedule, ScheduleVersion, TargetDirection, TargetFields,
 };
+use kanso_domain::progress::{NeutralReason, UnitName, UnitState, rate, units};
 use kanso_domain::{Quantity, WeekStart};
 
 use crate::support::{Habit, every, june, target, weekdays, weekly};

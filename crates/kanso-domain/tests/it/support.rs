@@ -1,13 +1,14 @@
 //! Builders that show only what matters.
 
 use jiff::civil::{Date, date};
+use kanso_domain::accounts::Settings;
+use kanso_domain::calendar::Today;
 use kanso_domain::entries::EntryKind;
 use kanso_domain::habits::{
-    HabitDetails, HabitFields, Schedule, ScheduleFields, Target, TargetFields,
+    ArchivedSpan, HabitDetails, HabitFields, Schedule, ScheduleFields, ScheduleHistory,
+    ScheduleVersion, Target, TargetFields,
 };
-use kanso_domain::progress::{
-    ArchivedSpan, DayLog, Plan, PlanSource, ScheduleVersion, Streak, streak,
-};
+use kanso_domain::progress::{DayLog, Plan, PlanSource, Streak, streak};
 use kanso_domain::text::Title;
 use kanso_domain::{DayStart, Quantity, WeekStart, Zone};
 
@@ -73,10 +74,15 @@ impl Habit {
         self.entries.iter().copied().collect()
     }
 
+    /// The history that was given, or one of the schedule and target alone.
+    fn history(&self) -> ScheduleHistory {
+        ScheduleHistory::restored(self.history.clone())
+            .unwrap_or_else(|| ScheduleHistory::starting(self.created, self.schedule, self.target))
+    }
+
     pub(crate) fn plan(&self, today: Date) -> Plan {
         let source = PlanSource {
-            history: &self.history,
-            current: (self.schedule, self.target),
+            history: &self.history(),
             start_date: self.start,
             created_on: self.created,
             end_date: self.end,
@@ -108,7 +114,7 @@ pub(crate) fn weekdays(days: &[u8]) -> Schedule {
         },
         TargetFields::default(),
     )
-    .schedule
+    .schedule()
 }
 
 pub(crate) const fn weekly(times_per_week: u8) -> Schedule {
@@ -120,16 +126,20 @@ pub(crate) const fn every(interval: u16) -> Schedule {
 }
 
 pub(crate) fn target(fields: TargetFields) -> Target {
-    details(ScheduleFields::default(), fields).target
+    details(ScheduleFields::default(), fields).target()
 }
 
 fn details(schedule: ScheduleFields, target: TargetFields) -> HabitDetails {
-    let title = Title::new("Read").ok();
-    HabitDetails::create(&HabitFields {
-        title,
+    let fields = HabitFields {
+        title: Title::new("Read").ok(),
         schedule,
         target,
         ..HabitFields::default()
-    })
-    .expect("a valid habit")
+    };
+    let settings = Settings::default();
+    let today = Today {
+        date: june(1),
+        settings: &settings,
+    };
+    HabitDetails::create(&fields, today).expect("a valid habit")
 }

@@ -69,6 +69,11 @@ macro_rules! habit_request {
             #[serde(default, skip_serializing_if = "Patch::is_absent")]
             #[schema(value_type = TargetDirection, required = false)]
             pub target_direction: Patch<TargetDirection>,
+            /// With an edit of the schedule or the target: from when on it judges days, a date
+            /// `YYYY-MM-DD` or `start` for all of them; left out, from today on.
+            #[serde(default, skip_serializing_if = "Patch::is_absent")]
+            #[schema(value_type = String, required = false, example = "2026-12-01")]
+            pub effective_from: Patch<String>,
             /// What the amounts count, at most 32 characters.
             #[serde(default, skip_serializing_if = "Patch::is_absent")]
             #[schema(value_type = String, required = false, max_length = 32)]
@@ -125,6 +130,9 @@ macro_rules! habit_request {
                             .given("target_direction", check)
                             .map(Into::into),
                     },
+                    effective_from: self
+                        .effective_from
+                        .parsed("effective_from", check, |text| text.parse()),
                     unit: self.unit.parsed("unit", check, |text| Unit::new(&text)),
                     reminder_time: self
                         .reminder_time
@@ -186,6 +194,7 @@ impl HabitMembers {
             times_per_week: Patch::nullable(record.times_per_week),
             target_value: Patch::Value(record.target_value.to_f64()),
             target_direction: Patch::Value(record.target_direction),
+            effective_from: Patch::Absent,
             unit: Patch::Value(record.unit),
             reminder_time: Patch::nullable(record.reminder_time),
             start_date: Patch::nullable(record.start_date),
