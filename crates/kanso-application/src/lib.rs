@@ -12,6 +12,7 @@ mod fault;
 pub mod habits;
 pub mod health;
 pub mod ports;
+pub mod stats;
 pub mod sync;
 mod writes;
 

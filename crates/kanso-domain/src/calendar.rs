@@ -56,6 +56,11 @@ pub fn days_before(date: Date, days: i32) -> Date {
     date.saturating_sub(days.days())
 }
 
+/// The civil date `days` after `date`, held at the calendar's end.
+pub fn days_after(date: Date, days: i32) -> Date {
+    date.saturating_add(days.days())
+}
+
 /// The first instant that counts for `date`. Where the clocks skip the start of the day, the day
 /// begins when they have; where they repeat it, the first time. Of a date that does not exist,
 /// the beginning of the next one that does.

@@ -20,6 +20,9 @@ pub mod text;
 pub mod time;
 pub mod validation;
 
+/// A civil date, without a zone.
+pub use jiff::civil::Date;
+
 pub use ids::{DeviceId, EntryId, HabitId, OpId, SessionId, UserId};
 pub use quantity::Quantity;
 pub use record::{Entity, Record, Seq, Stamp, Version};

@@ -5,6 +5,7 @@
 
 mod day_log;
 mod heatmap;
+mod judged;
 mod plan;
 mod rate;
 mod streak;
@@ -14,6 +15,7 @@ mod units;
 
 pub use day_log::{DayLog, DayTotal};
 pub use heatmap::{Cell, CellState, heatmap};
+pub use judged::Judged;
 pub use plan::{Plan, PlanSource};
 pub use rate::{Rate, rate};
 pub use streak::{Streak, UnitName, streak};

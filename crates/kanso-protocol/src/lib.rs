@@ -14,6 +14,7 @@ mod json;
 mod patch;
 pub mod problem;
 pub mod service;
+pub mod stats;
 pub mod sync;
 mod text;
 

@@ -1,0 +1,146 @@
+//! Answers about one habit, all habits, and today.
+
+use kanso_domain::habits::Habit;
+use kanso_domain::progress::Streak;
+use kanso_domain::{Quantity, Timestamp};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::{CellRecord, PeriodRecord, RateRecord, StreakRecord, UnitRecord, amount};
+
+/// Everything about one habit.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct HabitStatsResponse {
+    /// The habit.
+    #[serde(with = "crate::text::uuid")]
+    pub habit_id: Uuid,
+    /// Its name.
+    pub habit_title: String,
+    /// The streak now.
+    pub streak: StreakRecord,
+    /// Over all units.
+    pub rate: RateRecord,
+    /// How firm the habit is, between 0 and 1; `null` before anything was recorded.
+    pub strength: Option<f64>,
+    /// What was recorded, by week from the person's first day of the week.
+    pub weeks: Vec<PeriodRecord>,
+    /// By calendar month.
+    pub months: Vec<PeriodRecord>,
+    /// By calendar year.
+    pub years: Vec<PeriodRecord>,
+    /// On how many days the target was met, from Sunday.
+    pub done_by_weekday: [u32; 7],
+    /// With `explain=true`: the units in order, and why the streak is what it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub units: Option<Vec<UnitRecord>>,
+}
+
+/// The cells of the habits.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct HeatmapResponse {
+    /// The first date.
+    #[schema(format = Date)]
+    pub from: String,
+    /// The last date.
+    #[schema(format = Date)]
+    pub to: String,
+    /// Each habit, in the order of the list.
+    pub habits: Vec<HabitCells>,
+}
+
+/// The cells of one habit.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct HabitCells {
+    /// The habit.
+    #[serde(with = "crate::text::uuid")]
+    pub habit_id: Uuid,
+    /// One for each civil date.
+    pub cells: Vec<CellRecord>,
+}
+
+/// All habits at a glance.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct OverviewResponse {
+    /// How many habits are not put away.
+    pub total_habits: usize,
+    /// Over the last 7 days, today included.
+    pub last_7_days: RateRecord,
+    /// Over the last 30 days, today included.
+    pub last_30_days: RateRecord,
+    /// Each habit, in the order of the list.
+    pub habits: Vec<HabitGlanceRecord>,
+}
+
+/// One habit at a glance.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct HabitGlanceRecord {
+    /// The habit.
+    #[serde(with = "crate::text::uuid")]
+    pub habit_id: Uuid,
+    /// Its name.
+    pub habit_title: String,
+    /// The streak now.
+    pub streak: StreakRecord,
+    /// How firm the habit is, between 0 and 1; `null` before anything was recorded.
+    pub strength: Option<f64>,
+}
+
+/// What is asked for today.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct TodayResponse {
+    /// Today.
+    #[schema(format = Date)]
+    pub date: String,
+    /// The zone in which it is today.
+    pub timezone: String,
+    /// When the next day begins.
+    #[serde(with = "crate::text")]
+    #[schema(value_type = String, format = DateTime)]
+    pub ends_at: Timestamp,
+    /// The habits that are not put away, in the order of the list.
+    pub habits: Vec<HabitTodayRecord>,
+}
+
+/// One habit today.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct HabitTodayRecord {
+    /// The habit.
+    #[serde(with = "crate::text::uuid")]
+    pub habit_id: Uuid,
+    /// Its name.
+    pub habit_title: String,
+    /// `done`, `pending`, `within` or `exceeded` a limit, `skip` or `not_due`.
+    pub state: String,
+    /// What was recorded today.
+    #[serde(with = "crate::text::quantity")]
+    #[schema(value_type = f64)]
+    pub value: Quantity,
+    /// The amount that the day is measured against.
+    #[serde(with = "crate::text::quantity")]
+    #[schema(value_type = f64)]
+    pub target_value: Quantity,
+    /// What the amounts count.
+    pub unit: String,
+    /// The streak now.
+    pub streak: StreakRecord,
+    /// Whether the streak ends unless something is done today.
+    pub at_risk: bool,
+}
+
+impl HabitTodayRecord {
+    /// What `habit` is today; `value` is in thousandths.
+    pub fn new(habit: &Habit, state: &str, value: i64, streak: Streak, at_risk: bool) -> Self {
+        let details = &habit.details;
+        Self {
+            habit_id: habit.id.uuid(),
+            habit_title: details.title.to_string(),
+            state: state.to_owned(),
+            value: amount(value),
+            target_value: details.target().value(),
+            unit: details.unit.to_string(),
+            streak: streak.into(),
+            at_risk,
+        }
+    }
+}
