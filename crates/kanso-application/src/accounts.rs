@@ -245,7 +245,7 @@ impl Accounts {
     pub async fn change_settings(&self, user: UserId, change: SettingsChange) -> Outcome<Account> {
         self.ports
             .storage
-            .change_settings(user, change)
+            .change_settings(user, change, self.ports.clock.now())
             .await?
             .ok_or(Fault::AccountGone)
     }

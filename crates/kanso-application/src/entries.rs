@@ -1,17 +1,12 @@
 //! Entries, one call at a time.
 
-use std::sync::Arc;
-
 use kanso_domain::calendar::{days_before, local_day};
 use kanso_domain::entries::{Completion, Entry, EntryFields};
 use kanso_domain::sync::{Action, Base, Command, OperationOutcome};
 use kanso_domain::{EntryId, UserId};
 
-use crate::ports::clock::Clock;
-use crate::ports::ids::Ids;
-use crate::ports::storage::{EntryFilter, Storage};
-use crate::writes::submit_one;
-use crate::{Fault, Outcome};
+use crate::ports::storage::EntryFilter;
+use crate::{Fault, Outcome, RecordPorts};
 
 /// How many days a list reaches back when no beginning is given, today included.
 pub const DEFAULT_LIST_DAYS: i32 = 30;
@@ -19,19 +14,13 @@ pub const DEFAULT_LIST_DAYS: i32 = 30;
 /// What a person does with entries.
 #[derive(Clone)]
 pub struct Entries {
-    storage: Arc<dyn Storage>,
-    clock: Arc<dyn Clock>,
-    ids: Arc<dyn Ids>,
+    ports: RecordPorts,
 }
 
 impl Entries {
     /// The feature over its ports.
-    pub fn new(storage: Arc<dyn Storage>, clock: Arc<dyn Clock>, ids: Arc<dyn Ids>) -> Self {
-        Self {
-            storage,
-            clock,
-            ids,
-        }
+    pub const fn new(ports: RecordPorts) -> Self {
+        Self { ports }
     }
 
     /// Makes an entry; without an id, under a fresh one.
@@ -41,7 +30,7 @@ impl Entries {
         id: Option<EntryId>,
         fields: EntryFields,
     ) -> Outcome<OperationOutcome> {
-        let id = id.unwrap_or_else(|| EntryId::new(self.ids.uuid()));
+        let id = id.unwrap_or_else(|| EntryId::new(self.ports.ids.uuid()));
         self.submit(user, id, Action::Create(fields)).await
     }
 
@@ -63,7 +52,7 @@ impl Entries {
 
     /// A live entry.
     pub async fn get(&self, user: UserId, id: EntryId) -> Outcome<Option<Entry>> {
-        Ok(self.storage.entry(user, id).await?)
+        Ok(self.ports.storage.entry(user, id).await?)
     }
 
     /// The live entries that `filter` lets through, newest first. Without a beginning the list
@@ -74,6 +63,7 @@ impl Entries {
             None => self.default_beginning(user, filter.to).await?,
         };
         Ok(self
+            .ports
             .storage
             .entries(
                 user,
@@ -87,6 +77,7 @@ impl Entries {
 
     async fn default_beginning(&self, user: UserId, to: Option<Completion>) -> Outcome<Completion> {
         let account = self
+            .ports
             .storage
             .account(user)
             .await?
@@ -97,7 +88,11 @@ impl Entries {
             Some(Completion::At(instant)) => {
                 local_day(instant, &settings.timezone, settings.day_start)
             }
-            None => local_day(self.clock.now(), &settings.timezone, settings.day_start),
+            None => local_day(
+                self.ports.clock.now(),
+                &settings.timezone,
+                settings.day_start,
+            ),
         };
         Ok(Completion::Day(days_before(last, DEFAULT_LIST_DAYS - 1)))
     }
@@ -108,12 +103,8 @@ impl Entries {
         id: EntryId,
         action: Action<EntryFields>,
     ) -> Outcome<OperationOutcome> {
-        submit_one(
-            &*self.storage,
-            user,
-            Command::Entry(id, action),
-            self.clock.now(),
-        )
-        .await
+        self.ports
+            .submit_one(user, Command::Entry(id, action))
+            .await
     }
 }

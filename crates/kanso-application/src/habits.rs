@@ -6,28 +6,21 @@ use kanso_domain::habits::{Habit, HabitFields};
 use kanso_domain::sync::{Action, Base, Command, OperationOutcome};
 use kanso_domain::{HabitId, UserId};
 
-use crate::Outcome;
-use crate::ports::clock::Clock;
-use crate::ports::ids::Ids;
-use crate::ports::storage::Storage;
-use crate::writes::submit_one;
+use crate::streaks::Streaks;
+use crate::{Outcome, RecordPorts};
 
 /// What a person does with habits.
 #[derive(Clone)]
 pub struct Habits {
-    storage: Arc<dyn Storage>,
-    clock: Arc<dyn Clock>,
-    ids: Arc<dyn Ids>,
+    ports: RecordPorts,
+    streaks: Streaks,
 }
 
 impl Habits {
     /// The feature over its ports.
-    pub fn new(storage: Arc<dyn Storage>, clock: Arc<dyn Clock>, ids: Arc<dyn Ids>) -> Self {
-        Self {
-            storage,
-            clock,
-            ids,
-        }
+    pub fn new(ports: RecordPorts) -> Self {
+        let streaks = Streaks::new(Arc::clone(&ports.storage), Arc::clone(&ports.clock));
+        Self { ports, streaks }
     }
 
     /// Makes a habit; without an id, under a fresh one.
@@ -37,7 +30,7 @@ impl Habits {
         id: Option<HabitId>,
         fields: HabitFields,
     ) -> Outcome<OperationOutcome> {
-        let id = id.unwrap_or_else(|| HabitId::new(self.ids.uuid()));
+        let id = id.unwrap_or_else(|| HabitId::new(self.ports.ids.uuid()));
         self.submit(user, id, Action::Create(fields)).await
     }
 
@@ -57,14 +50,18 @@ impl Habits {
         self.submit(user, id, Action::Delete { base }).await
     }
 
-    /// A live habit.
+    /// A live habit, its streak as of now.
     pub async fn get(&self, user: UserId, id: HabitId) -> Outcome<Option<Habit>> {
-        Ok(self.storage.habit(user, id).await?)
+        let mut habit = self.ports.storage.habit(user, id).await?;
+        self.streaks.freshen(user, &mut habit).await?;
+        Ok(habit)
     }
 
-    /// The live habits by `sort_order`, then newest first.
+    /// The live habits by `sort_order`, then newest first, their streaks as of now.
     pub async fn list(&self, user: UserId, archived_too: bool) -> Outcome<Vec<Habit>> {
-        Ok(self.storage.habits(user, archived_too).await?)
+        let mut habits = self.ports.storage.habits(user, archived_too).await?;
+        self.streaks.freshen(user, &mut habits).await?;
+        Ok(habits)
     }
 
     async fn submit(
@@ -73,12 +70,11 @@ impl Habits {
         id: HabitId,
         action: Action<HabitFields>,
     ) -> Outcome<OperationOutcome> {
-        submit_one(
-            &*self.storage,
-            user,
-            Command::Habit(id, action),
-            self.clock.now(),
-        )
-        .await
+        let mut outcome = self
+            .ports
+            .submit_one(user, Command::Habit(id, action))
+            .await?;
+        self.streaks.freshen_outcome(user, &mut outcome).await?;
+        Ok(outcome)
     }
 }

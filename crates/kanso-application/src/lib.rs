@@ -12,8 +12,10 @@ mod fault;
 pub mod habits;
 pub mod health;
 pub mod ports;
+mod records;
 pub mod stats;
+pub mod streaks;
 pub mod sync;
-mod writes;
 
 pub use fault::{Fault, Outcome};
+pub use records::RecordPorts;

@@ -1,6 +1,6 @@
 //! Statistics: streaks, rates, heatmaps, and what is due today.
 //!
-//! Everything is computed from the records of one snapshot, so an answer can neither be stale nor
+//! Everything is computed from the journal of one snapshot, so an answer can neither be stale nor
 //! disagree with itself.
 
 mod answers;
@@ -10,19 +10,18 @@ pub use answers::{
     TodayState, Weekly,
 };
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use kanso_domain::accounts::Settings;
 use kanso_domain::calendar::{DayNumber, days_before, local_day};
-use kanso_domain::entries::{Completion, Entry};
+use kanso_domain::entries::{Completion, EntryKind};
 use kanso_domain::habits::Habit;
 use kanso_domain::progress::{DayLog, Judged};
-use kanso_domain::sync::{Head, Since};
-use kanso_domain::{Date, HabitId, Record, UserId, Zone};
+use kanso_domain::sync::Head;
+use kanso_domain::{Date, HabitId, Quantity, UserId, Zone};
 
 use crate::ports::clock::Clock;
-use crate::ports::storage::{DeltaQuery, Scope, Storage};
+use crate::ports::storage::{Journal, JournalEntry, Storage};
 use crate::{Fault, Outcome};
 
 /// The most days of a range.
@@ -38,7 +37,7 @@ pub struct Stats {
     clock: Arc<dyn Clock>,
 }
 
-/// What an answer depends on besides the records: where the reader is, and what is asked for.
+/// What an answer depends on besides the journal: where the reader is, and what is asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reader {
     /// How the person's days are read; the zone is the requested one, if one was.
@@ -86,12 +85,6 @@ impl DateRange {
     }
 }
 
-/// The live records of one person, in one snapshot.
-struct Records {
-    habits: Vec<Habit>,
-    entries: BTreeMap<HabitId, Vec<Entry>>,
-}
-
 impl Stats {
     /// The feature over its ports.
     pub fn new(storage: Arc<dyn Storage>, clock: Arc<dyn Clock>) -> Self {
@@ -122,9 +115,9 @@ impl Stats {
     /// Each habit's days in `range`. Instants are read in the reader's zone; streaks follow the
     /// days that were recorded, which travel does not move.
     pub async fn weekly(&self, user: UserId, reader: &Reader, range: DateRange) -> Outcome<Weekly> {
-        let records = self.records(user).await?;
-        let habits = records.habits.iter().map(|habit| {
-            let entries = records.of(habit.id);
+        let journal = self.journal(user, None).await?;
+        let habits = journal.habits.iter().map(|habit| {
+            let entries = journal.of(habit.id);
             let read = entries
                 .iter()
                 .map(|entry| reader.requested(entry))
@@ -132,7 +125,7 @@ impl Stats {
             let requested = reader.judge(habit, read);
             HabitWeek::new(
                 &requested,
-                reader.judge(habit, DayLog::of(entries)).streak(),
+                reader.judge(habit, journal.log(habit.id)).streak(),
                 range,
             )
         });
@@ -146,10 +139,9 @@ impl Stats {
         reader: &Reader,
         id: HabitId,
     ) -> Outcome<Option<HabitStats>> {
-        let records = self.records(user).await?;
-        let habit = records.habits.iter().find(|habit| habit.id == id);
-        Ok(habit.map(|habit| {
-            let judged = reader.judge(habit, DayLog::of(records.of(id)));
+        let journal = self.journal(user, Some(id)).await?;
+        Ok(journal.habits.first().map(|habit| {
+            let judged = reader.judge(habit, journal.log(id));
             HabitStats::new(&judged, reader.settings.week_start)
         }))
     }
@@ -162,107 +154,71 @@ impl Stats {
         range: DateRange,
         habit: Option<HabitId>,
     ) -> Outcome<Vec<HeatmapAnswer>> {
-        let records = self.records(user).await?;
-        let wanted = |candidate: &&Habit| habit.is_none_or(|id| candidate.id == id);
-        let cells = records
-            .habits
-            .iter()
-            .filter(wanted)
-            .map(|habit| HeatmapAnswer {
-                habit_id: habit.id,
-                cells: reader
-                    .judge(habit, DayLog::of(records.of(habit.id)))
-                    .cells(range.from, range.to),
-            });
+        let journal = self.journal(user, habit).await?;
+        let cells = journal.habits.iter().map(|habit| HeatmapAnswer {
+            habit_id: habit.id,
+            cells: reader
+                .judge(habit, journal.log(habit.id))
+                .cells(range.from, range.to),
+        });
         Ok(cells.collect())
     }
 
     /// All habits at a glance.
     pub async fn overview(&self, user: UserId, reader: &Reader) -> Outcome<Overview> {
-        let records = self.records(user).await?;
-        Ok(Overview::new(&records.judged(reader), reader.today))
+        let journal = self.journal(user, None).await?;
+        Ok(Overview::new(&reader.judge_all(&journal), reader.today))
     }
 
     /// What is due, done, open and at risk today.
     pub async fn today(&self, user: UserId, reader: &Reader) -> Outcome<TodayAnswer> {
-        let records = self.records(user).await?;
-        Ok(TodayAnswer::new(&records.judged(reader), reader))
+        let journal = self.journal(user, None).await?;
+        Ok(TodayAnswer::new(&reader.judge_all(&journal), reader))
     }
 
-    async fn records(&self, user: UserId) -> Outcome<Records> {
-        let query = DeltaQuery {
-            since: Since::Beginning,
-            scope: Scope::Everything,
-            limit: None,
-        };
-        let page = self
-            .storage
-            .delta(user, query)
+    async fn journal(&self, user: UserId, habit: Option<HabitId>) -> Outcome<Journal> {
+        self.storage
+            .journal(user, habit)
             .await?
-            .ok_or(Fault::AccountGone)?;
-        let mut records = Records {
-            habits: Vec::new(),
-            entries: BTreeMap::new(),
-        };
-        for record in page.records {
-            match record {
-                Record::Habit(habit) => records.habits.push(habit),
-                Record::Entry(entry) => {
-                    records
-                        .entries
-                        .entry(entry.details.habit_id)
-                        .or_default()
-                        .push(entry);
-                }
-            }
-        }
-        let place = |habit: &Habit| {
-            (
-                habit.details.sort_order,
-                std::cmp::Reverse(habit.stamp.created_at),
-            )
-        };
-        records.habits.sort_by_key(place);
-        Ok(records)
+            .ok_or(Fault::AccountGone)
     }
 }
 
-impl Records {
-    fn of(&self, habit: HabitId) -> &[Entry] {
+impl Journal {
+    fn of(&self, habit: HabitId) -> &[JournalEntry] {
         self.entries.get(&habit).map_or(&[], Vec::as_slice)
     }
 
-    /// The habits that are not put away, as they stand for `reader`.
-    fn judged(&self, reader: &Reader) -> Vec<Judged<'_>> {
-        self.habits
-            .iter()
-            .filter(|habit| habit.details.archived_at.is_none())
-            .map(|habit| reader.judge(habit, DayLog::of(self.of(habit.id))))
+    /// What is recorded for `habit`, by the recorded days.
+    pub(crate) fn log(&self, habit: HabitId) -> DayLog {
+        let entries = self.of(habit).iter();
+        entries
+            .map(|entry| (entry.local_date, entry.kind, entry.value))
             .collect()
     }
 }
 
 impl Reader {
+    /// The habits that are not put away.
+    fn judge_all<'a>(&self, journal: &'a Journal) -> Vec<Judged<'a>> {
+        let present = |habit: &&Habit| habit.details.archived_at.is_none();
+        let judge = |habit: &'a Habit| self.judge(habit, journal.log(habit.id));
+        journal.habits.iter().filter(present).map(judge).collect()
+    }
+
     fn judge<'a>(&self, habit: &'a Habit, log: DayLog) -> Judged<'a> {
         Judged::new(habit, log, &self.settings, self.today)
     }
 
     /// An entry on the day on which its instant falls for this reader. One that was sent as a
     /// date is on that date in every zone.
-    fn requested(
-        &self,
-        entry: &Entry,
-    ) -> (
-        Date,
-        kanso_domain::entries::EntryKind,
-        kanso_domain::Quantity,
-    ) {
-        let day = match entry.details.completion {
+    fn requested(&self, entry: &JournalEntry) -> (Date, EntryKind, Quantity) {
+        let day = match entry.completion {
             Completion::Day(date) => date,
             Completion::At(instant) => {
                 local_day(instant, &self.settings.timezone, self.settings.day_start)
             }
         };
-        (day, entry.details.kind, entry.details.value)
+        (day, entry.kind, entry.value)
     }
 }

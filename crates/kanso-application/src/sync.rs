@@ -5,10 +5,9 @@ use std::sync::Arc;
 use kanso_domain::UserId;
 use kanso_domain::sync::{Cursor, CursorRefusal, OperationOutcome, Page, Since, Submission};
 
-use crate::ports::clock::Clock;
-use crate::ports::storage::{DeltaQuery, Scope, Storage};
-use crate::writes::submit;
-use crate::{Fault, Outcome};
+use crate::ports::storage::{DeltaQuery, Scope};
+use crate::streaks::Streaks;
+use crate::{Fault, Outcome, RecordPorts};
 
 /// What a device has seen, as it says itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,14 +32,15 @@ pub struct Synced {
 /// What devices do.
 #[derive(Clone)]
 pub struct Sync {
-    storage: Arc<dyn Storage>,
-    clock: Arc<dyn Clock>,
+    ports: RecordPorts,
+    streaks: Streaks,
 }
 
 impl Sync {
     /// The feature over its ports.
-    pub fn new(storage: Arc<dyn Storage>, clock: Arc<dyn Clock>) -> Self {
-        Self { storage, clock }
+    pub fn new(ports: RecordPorts) -> Self {
+        let streaks = Streaks::new(Arc::clone(&ports.storage), Arc::clone(&ports.clock));
+        Self { ports, streaks }
     }
 
     /// Carries out `submissions` in order, in one transaction, and reads the page after `cursor`.
@@ -55,10 +55,14 @@ impl Sync {
     ) -> Outcome<Result<Synced, CursorRefusal>> {
         let mut outcomes = Vec::new();
         if !submissions.is_empty() {
-            let now = self.clock.now();
-            match submit(&*self.storage, user, cursor, submissions, now).await? {
+            match self.ports.submit(user, cursor, submissions).await? {
                 Ok(changeset) => outcomes = changeset.outcomes,
                 Err(refusal) => return Ok(Err(refusal)),
+            }
+        }
+        for outcome in &mut outcomes {
+            if let OperationOutcome::Conflict(_) = outcome {
+                self.streaks.freshen_outcome(user, outcome).await?;
             }
         }
         let seen = cursor.map_or(Seen::Nothing, Seen::UpTo);
@@ -86,7 +90,8 @@ impl Sync {
             scope,
             limit,
         };
-        let page = self
+        let mut page = self
+            .ports
             .storage
             .delta(user, query)
             .await?
@@ -97,6 +102,9 @@ impl Sync {
         {
             return Ok(Err(refusal));
         }
+        self.streaks
+            .freshen_records(user, &mut page.records)
+            .await?;
         Ok(Ok(page))
     }
 }

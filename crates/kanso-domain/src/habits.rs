@@ -29,6 +29,26 @@ pub struct Habit {
     pub details: HabitDetails,
     /// What the server keeps about the record.
     pub stamp: Stamp,
+    /// What follows from the entries. Derived: it moves `seq` and never `version`.
+    pub streak: StoredStreak,
+}
+
+/// A streak as it was computed last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct StoredStreak {
+    /// Units in a row, up to `day`.
+    pub current: u32,
+    /// Units in a row, at the longest.
+    pub longest: u32,
+    /// The day for which it was computed; none when an entry or an edit came after that.
+    pub day: Option<Date>,
+}
+
+impl StoredStreak {
+    /// Whether it may differ from the streak on `today`.
+    pub fn is_stale(&self, today: Date) -> bool {
+        self.day != Some(today)
+    }
 }
 
 /// The part of a habit that its owner edits.

@@ -8,7 +8,7 @@ pub use schedule::{ArchivedSpanRecord, ScheduleVersionRecord};
 
 use kanso_domain::accounts::Settings;
 use kanso_domain::calendar::Today;
-use kanso_domain::habits::{self, Habit, HabitDetails};
+use kanso_domain::habits::{self, Habit, HabitDetails, StoredStreak};
 use kanso_domain::record::Stamp;
 use kanso_domain::validation::Invalid;
 use kanso_domain::{HabitId, Quantity, Seq, Timestamp, Version};
@@ -88,7 +88,7 @@ same_variants! {
         "weekdays": [1, 3, 5], "interval": 1, "times_per_week": null, "target_value": 20,
         "target_direction": "at_least"
     }],
-    "archived_spans": [], "version": 3,
+    "archived_spans": [], "current_streak": 4, "longest_streak": 12, "version": 3,
     "created_at": "2026-11-22T13:05:09.123456Z", "updated_at": "2026-11-22T18:00:00.000001Z",
     "deleted_at": null
 }))]
@@ -139,6 +139,10 @@ pub struct HabitRecord {
     pub schedule_history: Vec<ScheduleVersionRecord>,
     /// The days on which the habit was away, oldest first.
     pub archived_spans: Vec<ArchivedSpanRecord>,
+    /// Units done in a row up to now: days, weeks or windows. Derived, so it moves no `version`.
+    pub current_streak: u32,
+    /// Units done in a row at the longest.
+    pub longest_streak: u32,
     /// For optimistic locking: 1 when created, one more with each edit.
     pub version: i64,
     /// When the server first stored the habit.
@@ -157,7 +161,12 @@ pub struct HabitRecord {
 
 impl From<&Habit> for HabitRecord {
     fn from(habit: &Habit) -> Self {
-        let Habit { id, details, stamp } = habit;
+        let Habit {
+            id,
+            details,
+            stamp,
+            streak,
+        } = habit;
         let (schedule, target) = (details.schedule(), details.target());
         Self {
             id: id.uuid(),
@@ -183,6 +192,8 @@ impl From<&Habit> for HabitRecord {
             archived_at: details.archived_at,
             schedule_history: details.history.versions().map(Into::into).collect(),
             archived_spans: details.archived_spans.iter().map(Into::into).collect(),
+            current_streak: streak.current,
+            longest_streak: streak.longest,
             version: stamp.version.get(),
             created_at: stamp.created_at,
             updated_at: stamp.updated_at,
@@ -207,10 +218,17 @@ impl HabitRecord {
             deleted_at: self.deleted_at,
         };
         let details = self.details()?;
+        // For no day yet: whoever keeps a replica computes its own.
+        let streak = StoredStreak {
+            current: self.current_streak,
+            longest: self.longest_streak,
+            day: None,
+        };
         Ok(Habit {
             id: HabitId::new(self.id),
             details,
             stamp,
+            streak,
         })
     }
 

@@ -6,3 +6,4 @@ pub mod ids;
 pub mod limiter;
 pub mod storage;
 pub mod throttle;
+pub mod wake;

@@ -5,15 +5,18 @@
 //! the lock, and no transaction outlives a call. A read is one call that returns one consistent
 //! snapshot.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use kanso_domain::accounts::{Account, Email, PasswordHash, SettingsChange};
-use kanso_domain::entries::{Completion, Entry};
-use kanso_domain::habits::Habit;
+use kanso_domain::accounts::{Account, Email, PasswordHash, Settings, SettingsChange};
+use kanso_domain::entries::{Completion, Entry, EntryKind};
+use kanso_domain::habits::{Habit, StoredStreak};
 use kanso_domain::sessions::{Refreshed, Session};
 use kanso_domain::sync::{Changeset, Current, CursorRefusal, Head, Keys, Page, Since};
-use kanso_domain::{EntryId, HabitId, SessionId, Timestamp, UserId};
+use kanso_domain::{
+    Date, DayStart, EntryId, HabitId, Quantity, SessionId, Timestamp, UserId, Zone,
+};
 
 /// A storage that cannot answer. What a user can cause is never one of these.
 #[derive(Debug, thiserror::Error)]
@@ -75,13 +78,40 @@ pub struct EntryFilter {
     pub to: Option<Completion>,
 }
 
+/// Habits and what is recorded for them, without what statistics do not need.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Journal {
+    /// The newest change.
+    pub head: Head,
+    /// How the person's days are read.
+    pub settings: Settings,
+    /// The live habits.
+    pub habits: Vec<Habit>,
+    /// Their live entries, by habit and then by local date.
+    pub entries: BTreeMap<HabitId, Vec<JournalEntry>>,
+}
+
+/// An entry without its words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct JournalEntry {
+    /// When it was done.
+    pub completion: Completion,
+    /// The civil date that it counts for.
+    pub local_date: Date,
+    /// An amount, or a day off.
+    pub kind: EntryKind,
+    /// How much.
+    pub value: Quantity,
+}
+
 /// Habits and entries.
 #[async_trait]
 pub trait RecordStore: Send + Sync {
     /// Locks `user`, loads `keys`, decides, and commits what was decided, durably.
     ///
     /// Every writer comes this way, so for one user the order of commits is the order of `seq`.
-    /// A save must replace exactly the version that it names; anything else is
+    /// The streaks of `stale_streaks` are queued in the same transaction, one row a habit
+    /// ([`StreakQueue`]). A save must replace exactly the version that it names; anything else is
     /// [`StorageError::Corrupt`], because the lock should have made it impossible.
     async fn write(
         &self,
@@ -97,6 +127,14 @@ pub trait RecordStore: Send + Sync {
 
     /// The newest change; `None` when there is no such account.
     async fn head(&self, user: UserId) -> Result<Option<Head>, StorageError>;
+
+    /// The live habits, or one of them, with what is recorded for them, in one snapshot; `None`
+    /// when there is no such account. Habits are in the order of [`RecordStore::habits`].
+    async fn journal(
+        &self,
+        user: UserId,
+        habit: Option<HabitId>,
+    ) -> Result<Option<Journal>, StorageError>;
 
     /// A live habit.
     async fn habit(&self, user: UserId, id: HabitId) -> Result<Option<Habit>, StorageError>;
@@ -146,11 +184,13 @@ pub trait AccountStore: Send + Sync {
     /// An account.
     async fn account(&self, user: UserId) -> Result<Option<Account>, StorageError>;
 
-    /// Changes settings and returns the account as it then is.
+    /// Changes settings and returns the account as it then is. When days or weeks are read
+    /// differently afterwards, the streaks of all live habits are queued in the same transaction.
     async fn change_settings(
         &self,
         user: UserId,
         change: SettingsChange,
+        now: Timestamp,
     ) -> Result<Option<Account>, StorageError>;
 
     /// Replaces the hash of the password.
@@ -185,9 +225,105 @@ pub trait AccountStore: Send + Sync {
     async fn end_session(&self, user: UserId, session: SessionId) -> Result<(), StorageError>;
 }
 
+/// A streak that must be computed anew, held by whoever claimed it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StreakJob {
+    /// Whose habit it is.
+    pub user: UserId,
+    /// The habit.
+    pub habit: HabitId,
+    /// Moves with each change after which the streak must be computed anew.
+    pub generation: i64,
+    /// How often it was claimed since the last change, this time included.
+    pub attempts: u32,
+}
+
+/// How long a claim holds, in seconds.
+pub const LEASE_SECONDS: i64 = 30;
+
+/// After so many attempts a job is parked: it waits for the next change of its habit.
+pub const MAX_ATTEMPTS: u32 = 10;
+
+/// What became of a computed streak.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StreakOutcome {
+    /// It is stored; other devices get it, because it moved `seq`.
+    Published,
+    /// It is stored, and was the same before.
+    Unchanged,
+    /// A change came in between, or the habit is gone: nothing was stored.
+    Superseded,
+}
+
+/// The streaks that must be computed anew: one row a habit, written with the change that made
+/// them so, so that none is ever lost and the queue cannot outgrow the habits.
+#[async_trait]
+pub trait StreakQueue: Send + Sync {
+    /// Claims up to `limit` jobs that are free at `now`, oldest first, for [`LEASE_SECONDS`].
+    /// Those that were claimed [`MAX_ATTEMPTS`] times are left out.
+    async fn claim_streaks(
+        &self,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<StreakJob>, StorageError>;
+
+    /// Stores what was computed for `job` and takes it off the queue, under the lock on its user.
+    /// Only if the generation still is the job's; the habit's `seq` and `updated_at` move only if
+    /// `current` or `longest` do, its `version` never.
+    async fn finish_streak(
+        &self,
+        job: StreakJob,
+        streak: StoredStreak,
+        now: Timestamp,
+    ) -> Result<StreakOutcome, StorageError>;
+
+    /// Gives `job` back before its lease has run out; it is free again at `available_at`.
+    async fn release_streak(
+        &self,
+        job: StreakJob,
+        available_at: Timestamp,
+    ) -> Result<(), StorageError>;
+
+    /// How many jobs wait or are held, and how many are parked.
+    async fn streak_backlog(&self) -> Result<Backlog, StorageError>;
+
+    /// The distinct ways in which the people of this server begin their days.
+    async fn day_borders(&self) -> Result<Vec<DayBorder>, StorageError>;
+
+    /// Queues the streaks that a new day may change, of up to `limit` people of `border` for whom
+    /// `today` was not begun yet, and notes that it was: a current streak above 0, or a limit,
+    /// which is kept by the day's passing. Says how many people there were; fewer than `limit`
+    /// when none is left.
+    async fn begin_day(
+        &self,
+        border: &DayBorder,
+        today: Date,
+        limit: u32,
+        now: Timestamp,
+    ) -> Result<u32, StorageError>;
+}
+
+/// The queue's length.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Backlog {
+    /// Jobs that wait or are held.
+    pub waiting: u64,
+    /// Jobs that were tried too often.
+    pub parked: u64,
+}
+
+/// When days begin.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DayBorder {
+    /// Where.
+    pub timezone: Zone,
+    /// On the wall clock.
+    pub day_start: DayStart,
+}
+
 /// A whole storage.
 #[async_trait]
-pub trait Storage: RecordStore + AccountStore {
+pub trait Storage: RecordStore + AccountStore + StreakQueue {
     /// Whether the storage answers.
     async fn ping(&self) -> Result<(), StorageError>;
 

@@ -76,6 +76,8 @@ pub struct Changeset {
     pub habits: Vec<Save<Habit>>,
     /// Entries to store, each once.
     pub entries: Vec<Save<Entry>>,
+    /// Habits whose streaks must be computed anew.
+    pub stale_streaks: BTreeSet<HabitId>,
     /// Results to store.
     pub receipts: Vec<Receipt>,
     /// What became of each submission, in their order.

@@ -1,6 +1,6 @@
 //! The decision: what becomes of the operations of one write.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::table::{Editable, Pen, Table};
 use super::{
@@ -10,7 +10,7 @@ use super::{
 use crate::accounts::Settings;
 use crate::calendar::Today;
 use crate::entries::{Entry, EntryDetails, EntryFields};
-use crate::habits::{Habit, HabitDetails, HabitFields};
+use crate::habits::{Habit, HabitDetails, HabitFields, StoredStreak};
 use crate::{Entity, EntryId, HabitId, OpId, Record, Timestamp};
 
 use OperationOutcome::{Applied, Deferred, Duplicate, Gone, Noop, Rejected};
@@ -52,10 +52,18 @@ impl Ledger {
     }
 
     fn close(self, outcomes: Vec<OperationOutcome>) -> Changeset {
+        let (habits, entries) = (self.habits.into_saves(), self.entries.into_saves());
+        let edited = habits.iter().map(|save| &save.record);
+        let mut stale_streaks: BTreeSet<_> = edited
+            .filter(|habit| !habit.stamp.is_deleted())
+            .map(|habit| habit.id)
+            .collect();
+        stale_streaks.extend(entries.iter().map(|save| save.record.details.habit_id));
         Changeset {
             head: self.pen.head,
-            habits: self.habits.into_saves(),
-            entries: self.entries.into_saves(),
+            habits,
+            entries,
+            stale_streaks,
             receipts: self.new_receipts,
             outcomes,
         }
@@ -134,6 +142,7 @@ impl Ledger {
                         id,
                         details,
                         stamp,
+                        streak: StoredStreak::default(),
                     }),
                 Err(invalid) => Rejected(invalid.into()),
             },

@@ -1,0 +1,76 @@
+//! What all features about records share: their ports, and the one way by which records are
+//! written.
+
+use std::sync::Arc;
+
+use kanso_domain::UserId;
+use kanso_domain::sync::{
+    Changeset, Command, Current, Cursor, CursorRefusal, Keys, OperationOutcome, Submission, decide,
+};
+
+use crate::ports::clock::Clock;
+use crate::ports::ids::Ids;
+use crate::ports::storage::{Storage, Written};
+use crate::ports::wake::Wake;
+use crate::{Fault, Outcome};
+
+/// The ports that features about records need.
+#[derive(Clone)]
+pub struct RecordPorts {
+    /// Where records are kept.
+    pub storage: Arc<dyn Storage>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// New ids.
+    pub ids: Arc<dyn Ids>,
+    /// Wakes the workers after a change.
+    pub wake: Arc<dyn Wake>,
+}
+
+impl RecordPorts {
+    /// Carries out `submissions` for `user`, unless `cursor` shows that the client knows another
+    /// history than this one.
+    pub(crate) async fn submit(
+        &self,
+        user: UserId,
+        cursor: Option<Cursor>,
+        submissions: Vec<Submission>,
+    ) -> Outcome<Result<Changeset, CursorRefusal>> {
+        let (keys, now) = (Keys::of(&submissions), self.clock.now());
+        let decide = Arc::new(move |current: Current| {
+            if let Some(cursor) = cursor {
+                cursor.position(current.head)?;
+            }
+            Ok(decide(current, &submissions, now))
+        });
+        match self.storage.write(user, keys, decide).await? {
+            Written::Committed(changeset) => {
+                if !changeset.stale_streaks.is_empty() {
+                    self.wake.streaks();
+                }
+                Ok(Ok(changeset))
+            }
+            Written::Refused(refusal) => Ok(Err(refusal)),
+            Written::NoSuchUser => Err(Fault::AccountGone),
+        }
+    }
+
+    /// Carries out one command that no device will retry by `op_id`.
+    pub(crate) async fn submit_one(
+        &self,
+        user: UserId,
+        command: Command,
+    ) -> Outcome<OperationOutcome> {
+        let submission = Submission {
+            key: None,
+            device: None,
+            command,
+        };
+        let written = self.submit(user, None, vec![submission]).await?;
+        let outcome = written
+            .ok()
+            .and_then(|mut changeset| changeset.outcomes.pop());
+        // Without a cursor nothing is refused, and one submission has one outcome.
+        outcome.ok_or(Fault::AccountGone)
+    }
+}
