@@ -54,7 +54,7 @@ pub struct SyncRequest {
         "op_id": "0198c2f4-2222-7c3a-9d2e-4f5a6b7c8d9e", "status": "applied", "version": 1,
         "seq": 8814
     }],
-    "changes": [], "cursor": "k1_ASNFZ4mrze8AAAAAAAAicE0YKy0", "head": 8816, "has_more": false,
+    "changes": [], "cursor": "k1_ASNFZ4mrze8AAAAAAAAicHNaYSc", "head": 8816, "has_more": false,
     "remaining": 0
 }))]
 pub struct SyncResponse {
