@@ -42,7 +42,7 @@ pub struct SyncRequest {
     #[schema(required = false, minimum = 1, maximum = 1000)]
     pub limit: Option<u32>,
     /// At most 500, carried out in order.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::json::objects")]
     #[schema(max_items = 500)]
     pub operations: Vec<OperationRequest>,
 }
