@@ -5,6 +5,7 @@
 
 mod answer;
 mod app;
+mod broken;
 mod clock;
 mod document;
 mod person;
@@ -12,9 +13,10 @@ mod raw;
 
 pub(crate) use answer::Answer;
 pub(crate) use app::App;
+pub(crate) use broken::{Broken, broken_server};
 pub(crate) use clock::ManualClock;
 pub(crate) use document::{Document, Operation};
-pub(crate) use person::Person;
+pub(crate) use person::{Person, operation};
 pub(crate) use raw::{exchange, send_in_vain};
 
 /// A new id, as a device makes it.

@@ -68,8 +68,7 @@ impl Person {
 
 /// An operation of an outbox under a fresh `op_id`; `members` are added to it.
 pub(crate) fn operation(entity: &str, action: &str, id: &Value, members: &Value) -> Value {
-    let mut operation =
-        json!({"op_id": new_id(), "entity": entity, "action": action, "id": id});
+    let mut operation = json!({"op_id": new_id(), "entity": entity, "action": action, "id": id});
     let members = members.as_object().expect("an object").clone();
     operation
         .as_object_mut()
