@@ -53,19 +53,34 @@ impl Sync {
         limit: u32,
         submissions: Vec<Submission>,
     ) -> Outcome<Result<Synced, CursorRefusal>> {
-        let mut outcomes = Vec::new();
-        if !submissions.is_empty() {
-            let now = self.clock.now();
-            match submit(&*self.storage, user, cursor, submissions, now).await? {
-                Ok(changeset) => outcomes = changeset.outcomes,
-                Err(refusal) => return Ok(Err(refusal)),
-            }
-        }
         let seen = cursor.map_or(Seen::Nothing, Seen::UpTo);
+        if submissions.is_empty() {
+            let page = self
+                .delta(user, seen, Scope::Everything, Some(limit))
+                .await?;
+            return Ok(page.map(|page| Synced {
+                outcomes: Vec::new(),
+                page,
+            }));
+        }
+        let now = self.clock.now();
+        let changeset = match submit(&*self.storage, user, cursor, submissions, now).await? {
+            Ok(changeset) => changeset,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        if let Some(page) = cursor.and_then(|cursor| changeset.page_after(cursor.seq, limit)) {
+            return Ok(Ok(Synced {
+                outcomes: changeset.outcomes,
+                page,
+            }));
+        }
         let page = self
             .delta(user, seen, Scope::Everything, Some(limit))
             .await?;
-        Ok(page.map(|page| Synced { outcomes, page }))
+        Ok(page.map(|page| Synced {
+            outcomes: changeset.outcomes,
+            page,
+        }))
     }
 
     /// What changed since `seen`, at most `limit` records of it.
