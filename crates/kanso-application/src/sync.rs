@@ -53,23 +53,41 @@ impl Sync {
         limit: u32,
         submissions: Vec<Submission>,
     ) -> Outcome<Result<Synced, CursorRefusal>> {
-        let mut outcomes = Vec::new();
-        if !submissions.is_empty() {
-            match self.ports.submit(user, cursor, submissions).await? {
-                Ok(changeset) => outcomes = changeset.outcomes,
-                Err(refusal) => return Ok(Err(refusal)),
-            }
+        let seen = cursor.map_or(Seen::Nothing, Seen::UpTo);
+        if submissions.is_empty() {
+            let page = self
+                .delta(user, seen, Scope::Everything, Some(limit))
+                .await?;
+            return Ok(page.map(|page| Synced {
+                outcomes: Vec::new(),
+                page,
+            }));
         }
-        for outcome in &mut outcomes {
+        let mut changeset = match self.ports.submit(user, cursor, submissions).await? {
+            Ok(changeset) => changeset,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        for outcome in &mut changeset.outcomes {
             if let OperationOutcome::Conflict(_) = outcome {
                 self.streaks.freshen_outcome(user, outcome).await?;
             }
         }
-        let seen = cursor.map_or(Seen::Nothing, Seen::UpTo);
+        if let Some(mut page) = cursor.and_then(|cursor| changeset.page_after(cursor.seq, limit)) {
+            self.streaks
+                .freshen_records(user, &mut page.records)
+                .await?;
+            return Ok(Ok(Synced {
+                outcomes: changeset.outcomes,
+                page,
+            }));
+        }
         let page = self
             .delta(user, seen, Scope::Everything, Some(limit))
             .await?;
-        Ok(page.map(|page| Synced { outcomes, page }))
+        Ok(page.map(|page| Synced {
+            outcomes: changeset.outcomes,
+            page,
+        }))
     }
 
     /// What changed since `seen`, at most `limit` records of it.

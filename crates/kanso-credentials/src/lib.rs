@@ -1,1 +1,19 @@
-//! Placeholder.
+//! Edge out: passwords and tokens. Argon2id behind a bounded queue, access tokens as JSON Web
+//! Tokens, refresh tokens that are opaque.
+//!
+//! **Invariant:** no clock and no storage here: every check is handed the time, and what has to be
+//! remembered is handed back. A key carries its one algorithm, so that no token can choose how it
+//! is verified. Nothing in this crate prints a secret.
+
+mod access;
+mod entropy;
+mod keys;
+mod passwords;
+mod refresh;
+mod strength;
+
+pub use access::{JwtTokens, TokenRules};
+pub use entropy::{Entropy, SystemEntropy, new_secret};
+pub use keys::{KeyError, SigningKey};
+pub use passwords::{Argon2Passwords, HashCost, Queue};
+pub use refresh::HmacRefreshTokens;

@@ -1,1 +1,28 @@
-//! Placeholder.
+//! The HTTP edge: bytes in, one use case, bytes out.
+//!
+//! [`router`] puts the routes of the wire contract and the layers around them together;
+//! [`openapi_json`] is the description of the same routes. One file a verb: its request, its
+//! answers, its handler. Every error leaves as a problem document (RFC 9457), written in one place.
+//!
+//! **Invariant:** a handler sees use cases, never a port that stores; no rule of habits or sync and
+//! no SQL here. What changes something runs in a task of its own, so that a client that goes away
+//! cuts no transaction.
+
+mod accounts;
+mod answer;
+mod document;
+mod edge;
+mod entries;
+mod habits;
+mod health;
+mod parts;
+mod problem;
+mod request;
+mod router;
+mod stats;
+mod swagger;
+mod sync;
+
+pub use document::openapi_json;
+pub use parts::{Options, Parts};
+pub use router::router;

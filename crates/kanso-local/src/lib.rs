@@ -1,1 +1,17 @@
-//! Placeholder.
+//! Edge out: the adapters that need nothing but this process. The clock, new ids, the rate limiter
+//! and the brake on guessing passwords, for one server by itself.
+//!
+//! **Invariant:** no socket, file or environment here. The system's clock and its randomness are
+//! read in [`SystemClock`] and [`RandomIds`], in the whole project nowhere else; what is counted
+//! is bounded in memory whatever the callers do.
+
+mod clock;
+mod gcra;
+mod ids;
+mod limiter;
+mod throttle;
+
+pub use clock::SystemClock;
+pub use ids::RandomIds;
+pub use limiter::LocalLimiter;
+pub use throttle::LocalThrottle;

@@ -258,6 +258,16 @@ entry_request! {
 
 /// The entries that changed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[schema(example = json!({
+    "changes": [{
+        "id": "0198c2f5-0000-7c3a-9d2e-4f5a6b7c8d9e", "habit_id": "0198c2f4-8b7e-7c3a-9d2e-4f5a6b7c8d9e",
+        "completion_date": "2026-11-22T20:15:00.000000Z", "timezone": "Europe/Rome",
+        "local_date": "2026-11-22", "kind": "value", "value": 12.5, "notes": "", "version": 2,
+        "created_at": "2026-11-22T20:15:02.123456Z", "updated_at": "2026-11-22T20:16:00.000001Z",
+        "deleted_at": "2026-11-22T20:16:00.000001Z"
+    }],
+    "timestamp": "2026-11-22T20:16:00.000001Z", "cursor": "k1_ASNFZ4mrze8AAAAAAAAicE0YKy0"
+}))]
 pub struct EntryChanges {
     /// Each once, in its newest state, in the order of changes; tombstones have `deleted_at`.
     pub changes: Vec<EntryRecord>,

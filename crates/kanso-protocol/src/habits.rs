@@ -252,6 +252,22 @@ impl HabitRecord {
 
 /// The habits that changed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[schema(example = json!({
+    "changes": [{
+        "id": "0198c2f4-8b7e-7c3a-9d2e-4f5a6b7c8d9e", "title": "Read", "description": "", "color": "#4CAF50",
+        "icon": "book", "sort_order": 0, "type": "boolean", "frequency_type": "daily", "weekdays": [],
+        "interval": 1, "times_per_week": null, "target_value": 1, "target_direction": "at_least",
+        "unit": "", "reminder_time": null, "start_date": null, "end_date": null, "archived_at": null,
+        "schedule_history": [{
+            "effective_from": "2026-11-22", "type": "boolean", "frequency_type": "daily",
+            "weekdays": [], "interval": 1, "times_per_week": null, "target_value": 1,
+            "target_direction": "at_least"
+        }],
+        "archived_spans": [], "current_streak": 0, "longest_streak": 0, "version": 1, "created_at": "2026-11-22T18:00:00.000001Z",
+        "updated_at": "2026-11-22T18:00:00.000001Z", "deleted_at": null
+    }],
+    "timestamp": "2026-11-22T18:00:00.000001Z", "cursor": "k1_ASNFZ4mrze8AAAAAAAAicE0YKy0"
+}))]
 pub struct HabitChanges {
     /// Each once, in its newest state, in the order of changes; tombstones have `deleted_at`.
     pub changes: Vec<HabitRecord>,

@@ -1,7 +1,12 @@
 //! Reading JSON strictly.
 
+use std::fmt;
+use std::marker::PhantomData;
+
 use kanso_domain::validation::FieldError;
-use serde::de::DeserializeOwned;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{DeserializeOwned, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 
 /// How deep arrays and objects may be nested.
 pub const MAX_DEPTH: usize = 32;
@@ -21,7 +26,7 @@ pub enum ReadError {
     WrongShape(FieldError),
 }
 
-/// Reads a body.
+/// Reads a body, which is an object.
 ///
 /// # Errors
 /// See [`ReadError`].
@@ -30,7 +35,7 @@ pub fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, ReadError> {
         return Err(ReadError::TooDeep);
     }
     let mut deserializer = serde_json::Deserializer::from_slice(body);
-    let value =
+    let Object(value) =
         serde_path_to_error::deserialize(&mut deserializer).map_err(|error| wrong_json(&error))?;
     deserializer
         .end()
@@ -38,13 +43,48 @@ pub fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, ReadError> {
     Ok(value)
 }
 
-/// Reads a value that is JSON already.
+/// Reads an object that is JSON already.
 ///
 /// # Errors
 /// The member that has the wrong shape.
 pub fn read_value<T: DeserializeOwned>(value: serde_json::Value) -> Result<T, FieldError> {
     serde_path_to_error::deserialize(value)
+        .map(|Object(value)| value)
         .map_err(|error| wrong_shape(error.path(), error.inner()))
+}
+
+/// Reads a list of objects: for `#[serde(deserialize_with = "crate::json::objects")]`.
+pub(crate) fn objects<'de, T, D>(deserializer: D) -> Result<Vec<T>, D::Error>
+where
+    T: Deserialize<'de>,
+    D: Deserializer<'de>,
+{
+    let objects = Vec::<Object<T>>::deserialize(deserializer)?;
+    Ok(objects.into_iter().map(|Object(value)| value).collect())
+}
+
+/// A struct that was written as an object. By itself serde also reads one from an array of its
+/// members' values.
+struct Object<T>(T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(ObjectVisitor(PhantomData))
+    }
+}
+
+struct ObjectVisitor<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
+    type Value = Object<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Object<T>, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(map)).map(Object)
+    }
 }
 
 fn wrong_json(error: &serde_path_to_error::Error<serde_json::Error>) -> ReadError {
@@ -124,6 +164,13 @@ mod tests {
         days: Vec<u8>,
     }
 
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Anything {
+        #[serde(rename = "any")]
+        _any: serde_json::Value,
+    }
+
     fn field(body: &str) -> (String, String) {
         match read::<Body>(body.as_bytes()) {
             Err(ReadError::WrongShape(error)) => (error.field.into_owned(), error.reason),
@@ -138,7 +185,10 @@ mod tests {
         let unknown = field(r#"{"title":"a","nope":1}"#);
         assert_eq!(unknown, pair("nope", "is unknown or owned by the server"));
         assert_eq!(field(r#"{"title":"a","days":[1,300]}"#).0, "days/1");
-        assert_eq!(field("[]").0, "");
+        let array = pair("", "invalid type: sequence, expected an object");
+        for body in ["[]", r#"["a"]"#, r#"["a",[1]]"#] {
+            assert_eq!(field(body), array, "{body}");
+        }
     }
 
     #[test]
@@ -166,8 +216,11 @@ mod tests {
         );
         let quoted = format!(r#"{{"title":"{}\"{}"}}"#, "[".repeat(40), "{".repeat(40));
         assert!(read::<Body>(quoted.as_bytes()).is_ok());
-        let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
-        assert!(read::<serde_json::Value>(nested(32).as_bytes()).is_ok());
-        assert!(read::<serde_json::Value>(nested(33).as_bytes()).is_err());
+        let nested = |depth: usize| {
+            let body = format!(r#"{{"any":{}{}}}"#, "[".repeat(depth), "]".repeat(depth));
+            read::<Anything>(body.as_bytes()).is_ok()
+        };
+        assert!(nested(31));
+        assert!(!nested(32));
     }
 }

@@ -25,7 +25,7 @@ pub struct HealthResponse {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(example = json!({"status": "ok"}))]
 pub struct ProbeResponse {
-    /// `ok`, or `draining` while the server is about to stop.
+    /// `ok`; `draining` while the server is about to stop; `unavailable` without its database.
     pub status: String,
 }
 

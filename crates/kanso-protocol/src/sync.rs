@@ -42,7 +42,7 @@ pub struct SyncRequest {
     #[schema(required = false, minimum = 1, maximum = 1000)]
     pub limit: Option<u32>,
     /// At most 500, carried out in order.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::json::objects")]
     #[schema(max_items = 500)]
     pub operations: Vec<OperationRequest>,
 }
@@ -54,7 +54,7 @@ pub struct SyncRequest {
         "op_id": "0198c2f4-2222-7c3a-9d2e-4f5a6b7c8d9e", "status": "applied", "version": 1,
         "seq": 8814
     }],
-    "changes": [], "cursor": "k1_ASNFZ4mrze8AAAAAAAAicE0YKy0", "head": 8816, "has_more": false,
+    "changes": [], "cursor": "k1_ASNFZ4mrze8AAAAAAAAicHNaYSc", "head": 8816, "has_more": false,
     "remaining": 0
 }))]
 pub struct SyncResponse {

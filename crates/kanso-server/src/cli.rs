@@ -175,6 +175,7 @@ mod tests {
     #[test]
     fn help_names_every_setting_with_its_variable_and_default() {
         let help = command().render_long_help().to_string();
+        let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
         for setting in &SETTINGS {
             assert!(help.contains(setting.variable), "{}", setting.variable);
             assert!(help.contains(default(setting)), "{}", setting.name);

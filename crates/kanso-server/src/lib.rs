@@ -11,4 +11,8 @@ pub mod config;
 pub mod data_dir;
 pub mod health;
 pub mod lifecycle;
+mod start;
 pub mod telemetry;
+mod wiring;
+
+pub use start::{Parts, StartError, start, start_with};

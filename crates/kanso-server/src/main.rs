@@ -1,2 +1,105 @@
-//! Placeholder.
-fn main() {}
+//! The program `kanso-server`.
+
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use kanso_server::cli::{Action, Invocation};
+use kanso_server::config::{Config, Environment, Resolved};
+use kanso_server::lifecycle::Signals;
+use kanso_server::{health, telemetry};
+
+/// What the program ends with.
+#[derive(Clone, Copy)]
+enum Exit {
+    /// It did what it was asked.
+    Done = 0,
+    /// The server that was asked does not answer.
+    Unhealthy = 1,
+    /// It cannot do what it was asked until somebody changes something.
+    Refused = 2,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+fn main() -> ExitCode {
+    let invocation = match Invocation::parse(std::env::args_os()) {
+        Ok(invocation) => invocation,
+        Err(usage) => usage.exit(),
+    };
+    run(invocation)
+        .unwrap_or_else(|error| {
+            // One line, whatever the sources had to say.
+            say(&format!("{error:#}").replace('\n', " "));
+            Exit::Refused
+        })
+        .into()
+}
+
+fn run(Invocation { action, flags }: Invocation) -> anyhow::Result<Exit> {
+    let resolve = || Config::resolve(flags, &Environment::of_process());
+    match action {
+        Action::Serve => serve(resolve()?),
+        Action::PrintConfig => {
+            let resolved = resolve()?;
+            resolved.warnings.iter().for_each(|warning| say(warning));
+            print(&resolved.report);
+            Ok(Exit::Done)
+        }
+        Action::PrintOpenApi => {
+            print(&kanso_http::openapi_json());
+            Ok(Exit::Done)
+        }
+        Action::CheckHealth(url) => {
+            let url = match url {
+                Some(url) => url,
+                None => health::url(resolve()?.config.listen),
+            };
+            let Err(error) = health::check(&url) else {
+                return Ok(Exit::Done);
+            };
+            say(&format!("{url}: {error}"));
+            Ok(Exit::Unhealthy)
+        }
+    }
+}
+
+fn serve(resolved: Resolved) -> anyhow::Result<Exit> {
+    let Resolved {
+        config, warnings, ..
+    } = resolved;
+    telemetry::start(&config)?;
+    for warning in warnings {
+        tracing::warn!("{warning}");
+    }
+    let runtime = tokio::runtime::Runtime::new().context("cannot start the runtime")?;
+    runtime.block_on(async {
+        let signals = Signals::catch().context("cannot catch signals")?;
+        let running = kanso_server::start(config).await?;
+        let address = running.address();
+        // Not on standard error: with KANSO_LOG_FORMAT=json every line there is an object.
+        print(&format!(
+            "Kanso {} listens on http://{address}\n\
+             Its interface is described at http://{address}/swagger/index.html\n",
+            env!("CARGO_PKG_VERSION")
+        ));
+        tokio::spawn(signals.drive(running.stages().clone()));
+        running.stopped().await;
+        Ok(Exit::Done)
+    })
+}
+
+/// Data, on standard output. Nobody may be reading it any more.
+fn print(text: &str) {
+    let mut out = io::stdout().lock();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+/// Talk, on standard error.
+fn say(line: &str) {
+    let _ = writeln!(io::stderr(), "kanso-server: {line}");
+}

@@ -16,7 +16,11 @@ pub fn start(config: &Config) -> Result<(), ConfigError> {
         .with_writer(stderr);
     let started = match config.log_format {
         LogFormat::Text => lines.with_ansi(stderr().is_terminal()).try_init(),
-        LogFormat::Json => lines.json().flatten_event(true).try_init(),
+        LogFormat::Json => lines
+            .json()
+            .flatten_event(true)
+            .with_span_list(false)
+            .try_init(),
     };
     started.map_err(|error| ConfigError::invalid(place, error.to_string()))
 }

@@ -1,1 +1,34 @@
-//! Placeholder.
+//! Edge out: the storage ports on an embedded SQLite database.
+//!
+//! One connection writes. Its thread takes what is queued, gives each write a savepoint of its
+//! own and ends them all with one commit, so that many people share one flush to the disk; the
+//! answers go out after it. Read-only connections beside it see one snapshot a call and wait for
+//! no writer.
+//!
+//! An account's rows are overwritten when it is deleted (`secure_delete`), and the write-ahead
+//! log that still holds them is emptied before the deletion is answered.
+//!
+//! **Invariant:** no clock, no randomness and no rule of the domain here. No SQL and no type of
+//! the driver leaves this crate, and no transaction outlives a call of a port.
+
+mod accounts;
+mod columns;
+mod delta;
+mod entries;
+mod error;
+mod guard;
+mod habits;
+mod open;
+mod options;
+mod readers;
+mod receipts;
+mod records;
+mod sessions;
+mod statements;
+mod storage;
+mod users;
+mod writer;
+
+pub use open::OpenError;
+pub use options::{Executor, SqliteOptions};
+pub use storage::SqliteStorage;

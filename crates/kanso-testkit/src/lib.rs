@@ -1,1 +1,25 @@
-//! Placeholder.
+//! What tests stand on: adapters in memory, a clock that a test moves, ids that count, builders
+//! that show only what matters, and the contract that every storage keeps.
+//!
+//! **Invariant:** a dev-dependency only; nothing that ships uses it. Nothing here waits, reads
+//! the machine's clock or draws randomness.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::missing_panics_doc,
+    reason = "a test that meets what it does not expect stops there"
+)]
+
+pub mod build;
+mod clock;
+pub mod contract;
+mod credentials;
+mod ids;
+mod memory;
+mod throttle;
+
+pub use clock::ManualClock;
+pub use credentials::{CountedRefreshTokens, LegibleAccessTokens, LegiblePasswords};
+pub use ids::SequentialIds;
+pub use memory::MemoryStorage;
+pub use throttle::CountingThrottle;

@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Action, Command, Head, OperationOutcome, Receipt, Submission};
+use super::{Action, Command, Head, OperationOutcome, Page, Receipt, Submission};
 use crate::accounts::Settings;
 use crate::entries::Entry;
 use crate::habits::Habit;
-use crate::{EntryId, HabitId, OpId, Version};
+use crate::{EntryId, HabitId, OpId, Record, Seq, Version};
 
 /// What a write must see. Loading an entry also loads its habit.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
@@ -85,8 +85,47 @@ pub struct Changeset {
 }
 
 impl Changeset {
+    /// The page of a device that had read everything up to `position`, if nobody else changed
+    /// anything since: then it is what this write saved, and reading it back would find the same.
+    pub fn page_after(&self, position: Seq, limit: u32) -> Option<Page> {
+        let is_applied =
+            |outcome: &&OperationOutcome| matches!(outcome, OperationOutcome::Applied(_));
+        // Each applied command moved the head by one.
+        let moved = i64::try_from(self.outcomes.iter().filter(is_applied).count()).ok()?;
+        if position.get().checked_add(moved) != Some(self.head.seq.get()) {
+            return None;
+        }
+        let deleted: BTreeSet<_> = self
+            .habits
+            .iter()
+            .filter(|save| save.record.stamp.is_deleted())
+            .map(|save| save.record.id)
+            .collect();
+        let is_implied = |entry: &Entry| deleted.contains(&entry.details.habit_id);
+        let habits = self
+            .habits
+            .iter()
+            .map(|save| Record::Habit(save.record.clone()));
+        let entries = self.entries.iter().map(|save| &save.record);
+        let entries = entries
+            .filter(|entry| !is_implied(entry))
+            .cloned()
+            .map(Record::Entry);
+        let mut records: Vec<_> = habits.chain(entries).collect();
+        records.sort_unstable_by_key(|record| record.stamp().seq);
+        let fits = u32::try_from(records.len()).is_ok_and(|length| length <= limit);
+        fits.then_some(Page {
+            records,
+            head: self.head,
+            remaining: 0,
+        })
+    }
+
     /// Whether there is nothing to store.
     pub const fn is_empty(&self) -> bool {
         self.habits.is_empty() && self.entries.is_empty() && self.receipts.is_empty()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -178,7 +178,7 @@ pub static SETTINGS: [Setting; 12] = [
     setting(
         Key::Log,
         ("log", "log", "KANSO_LOG"),
-        Some("info"),
+        Some("info,refinery_core=warn"),
         "FILTER",
         "What to log: a level, or a filter such as info,kanso_http=debug",
     ),

@@ -168,11 +168,7 @@ fn read_file(path: &Path) -> Result<Vec<(Key, String)>, ConfigError> {
         .map_err(|error| invalid(format!("cannot be read: {error}")))?;
     let table: toml::Table = toml::from_str(&text).map_err(|error| {
         let end = error.span().map_or(0, |span| span.start.min(text.len()));
-        let line = text.as_bytes()[..end]
-            .iter()
-            .filter(|byte| **byte == b'\n')
-            .count()
-            + 1;
+        let line = text[..end].matches('\n').count() + 1;
         invalid(format!("line {line}: {}", error.message()))
     })?;
     table

@@ -104,7 +104,7 @@ pub(super) fn issuer(text: &str) -> Result<String, Problem> {
 }
 
 /// Longer would look like a server that hangs.
-const LONGEST_DRAIN_DELAY: Duration = Duration::from_secs(300);
+const LONGEST_DRAIN_DELAY: Duration = Duration::from_mins(5);
 
 pub(super) fn drain_delay(text: &str) -> Result<Duration, Problem> {
     let delay = duration(text)?;
@@ -192,7 +192,7 @@ mod tests {
     fn durations() {
         assert_eq!(drain_delay("0s"), Ok(Duration::ZERO));
         assert_eq!(drain_delay("250ms"), Ok(Duration::from_millis(250)));
-        assert_eq!(drain_delay("5m"), Ok(Duration::from_secs(300)));
+        assert_eq!(drain_delay("5m"), Ok(Duration::from_mins(5)));
         for bad in [
             "",
             "5",

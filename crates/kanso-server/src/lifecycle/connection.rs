@@ -85,7 +85,9 @@ impl Host {
                     return;
                 }
                 connection.as_mut().graceful_shutdown();
-                timeout(GOAWAY_GRACE, connection).await.map_or((), log_end);
+                if let Ok(ended) = timeout(GOAWAY_GRACE, connection).await {
+                    log_end(ended);
+                }
                 return;
             }
         }

@@ -17,6 +17,7 @@ mod body;
 mod connection;
 mod listener;
 mod pulse;
+mod running;
 mod service;
 mod signals;
 mod stages;
@@ -27,6 +28,7 @@ use std::time::Duration;
 
 pub use accept::Doorway;
 pub use listener::Listener;
+pub use running::{Running, Site};
 pub use signals::Signals;
 pub use stages::{DrainPlan, Stages};
 

@@ -1,0 +1,158 @@
+//! Access tokens: JSON Web Tokens (RFC 7519) that live for minutes.
+
+use std::sync::Arc;
+
+use jsonwebtoken::jwk::JwkSet;
+use jsonwebtoken::{Header, Validation, decode, decode_header, encode};
+use kanso_application::ports::credentials::{
+    AccessToken, AccessTokens, Identity, SigningFault, TokenRefused,
+};
+use kanso_application::ports::ids::Ids;
+use kanso_domain::{SessionId, Timestamp, UserId};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::keys::SigningKey;
+
+/// Ours have some 400 bytes with HS256 and 700 with RS256; nothing longer is even decoded.
+const MAX_TOKEN_BYTES: usize = 4096;
+
+/// What is in a token besides whom it speaks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenRules {
+    /// `iss`: who signs.
+    pub issuer: String,
+    /// `aud`: whom the tokens are for.
+    pub audience: String,
+    /// From `iat` to `exp`.
+    pub lifetime_seconds: i64,
+    /// By how much the clocks of two servers may differ.
+    pub leeway_seconds: i64,
+}
+
+impl TokenRules {
+    /// Tokens of `issuer` for the sync interface: 15 minutes, clocks within 5 seconds.
+    pub fn of(issuer: impl Into<String>) -> Self {
+        Self {
+            issuer: issuer.into(),
+            audience: "kanso-sync".into(),
+            lifetime_seconds: 15 * 60,
+            leeway_seconds: 5,
+        }
+    }
+}
+
+/// Signs with one key and verifies with that and former ones, so that a key can be replaced
+/// without anybody being logged out.
+pub struct JwtTokens {
+    signing: SigningKey,
+    former: Vec<SigningKey>,
+    rules: TokenRules,
+    ids: Arc<dyn Ids>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Claims {
+    iss: String,
+    aud: String,
+    sub: Uuid,
+    sid: Uuid,
+    jti: Uuid,
+    iat: i64,
+    exp: i64,
+}
+
+impl JwtTokens {
+    /// Tokens signed with `signing`; those of the `former` keys are still good.
+    pub fn new(
+        signing: SigningKey,
+        former: Vec<SigningKey>,
+        rules: TokenRules,
+        ids: Arc<dyn Ids>,
+    ) -> Self {
+        Self {
+            signing,
+            former,
+            rules,
+            ids,
+        }
+    }
+
+    /// The public keys as a JSON Web Key Set (RFC 7517 §5), for `/.well-known/jwks.json`. Secrets
+    /// have no public half: with HS256 the set is empty.
+    pub fn jwks(&self) -> serde_json::Value {
+        let keys = self
+            .keys()
+            .filter_map(|key| key.public().cloned())
+            .collect();
+        serde_json::to_value(JwkSet { keys }).unwrap_or_else(|_| serde_json::json!({ "keys": [] }))
+    }
+
+    fn keys(&self) -> impl Iterator<Item = &SigningKey> {
+        std::iter::once(&self.signing).chain(&self.former)
+    }
+
+    /// The claims of a token whose signature, issuer and audience hold.
+    fn claims(&self, token: &str) -> Option<Claims> {
+        if token.len() > MAX_TOKEN_BYTES {
+            return None;
+        }
+        let header = decode_header(token).ok()?;
+        // An extension that must be understood (RFC 7515 §4.1.11): we know none.
+        if header.crit.is_some() {
+            return None;
+        }
+        let id = header.kid?;
+        let key = self.keys().find(|key| key.id() == id)?;
+        let mut rules = Validation::new(key.algorithm());
+        rules.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
+        rules.set_issuer(&[&self.rules.issuer]);
+        rules.set_audience(&[&self.rules.audience]);
+        // The time is an argument here; the library would ask the machine.
+        rules.validate_exp = false;
+        decode(token, key.decoding(), &rules)
+            .ok()
+            .map(|token| token.claims)
+    }
+}
+
+impl AccessTokens for JwtTokens {
+    fn issue(&self, identity: Identity, now: Timestamp) -> Result<AccessToken, SigningFault> {
+        let issued_at = now.as_micros().div_euclid(1_000_000);
+        let claims = Claims {
+            iss: self.rules.issuer.clone(),
+            aud: self.rules.audience.clone(),
+            sub: identity.user_id.uuid(),
+            sid: identity.session_id.uuid(),
+            jti: self.ids.uuid(),
+            iat: issued_at,
+            exp: issued_at.saturating_add(self.rules.lifetime_seconds),
+        };
+        let mut header = Header::new(self.signing.algorithm());
+        header.kid = Some(self.signing.id().to_owned());
+        let token = encode(&header, &claims, self.signing.encoding())
+            .map_err(|error| SigningFault(error.into()))?;
+        Ok(AccessToken {
+            token,
+            expires_in: self.rules.lifetime_seconds,
+        })
+    }
+
+    fn verify(&self, token: &str, now: Timestamp) -> Result<Identity, TokenRefused> {
+        let claims = self.claims(token).ok_or(TokenRefused)?;
+        let now = now.as_micros().div_euclid(1_000_000);
+        let leeway = self.rules.leeway_seconds;
+        let is_over = claims.exp.saturating_add(leeway) <= now;
+        let is_from_the_future = claims.iat.saturating_sub(leeway) > now;
+        if is_over || is_from_the_future {
+            return Err(TokenRefused);
+        }
+        Ok(Identity {
+            user_id: UserId::new(claims.sub),
+            session_id: SessionId::new(claims.sid),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

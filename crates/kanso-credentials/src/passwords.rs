@@ -1,0 +1,196 @@
+//! Passwords: Argon2id (RFC 9106), a bounded number at a time.
+
+use std::fmt;
+use std::sync::Arc;
+
+use argon2::password_hash::phc;
+use argon2::{Algorithm, Argon2, Params, PasswordHasher as _, PasswordVerifier as _, Version};
+use async_trait::async_trait;
+use kanso_application::ports::credentials::{PasswordCheck, PasswordFault, Passwords};
+use kanso_domain::accounts::{Password, PasswordHash};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::entropy::Entropy;
+
+/// How much work a hash is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HashCost {
+    /// Memory, in KiB.
+    pub memory_kib: u32,
+    /// Passes over it.
+    pub passes: u32,
+    /// Lanes.
+    pub lanes: u32,
+}
+
+impl HashCost {
+    /// The least that OWASP recommends for Argon2id: 19 MiB, two passes, one lane. Some 25 ms.
+    pub const RECOMMENDED: Self = Self {
+        memory_kib: 19 * 1024,
+        passes: 2,
+        lanes: 1,
+    };
+}
+
+/// How many hashes may be under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Queue {
+    /// At a time; as many as there are cores.
+    pub workers: usize,
+    /// Waiting; over it the answer is [`PasswordFault::Busy`].
+    pub waiting: usize,
+}
+
+impl Queue {
+    /// A worker for each core, 64 waiting.
+    pub fn for_this_machine() -> Self {
+        let workers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        Self {
+            workers,
+            waiting: 64,
+        }
+    }
+}
+
+/// Hashes with Argon2id, off the runtime's own threads.
+pub struct Argon2Passwords {
+    hasher: Arc<Hasher>,
+    /// Workers and those who wait for one.
+    places: Arc<Semaphore>,
+    workers: Arc<Semaphore>,
+}
+
+struct Hasher {
+    argon2: Argon2<'static>,
+    entropy: Arc<dyn Entropy>,
+    /// The hash of a password that nobody knows.
+    nobody: PasswordHash,
+}
+
+impl Argon2Passwords {
+    /// A hasher; it computes one hash right away.
+    ///
+    /// # Errors
+    /// A cost that Argon2 does not know.
+    pub fn new(
+        cost: HashCost,
+        queue: Queue,
+        entropy: Arc<dyn Entropy>,
+    ) -> Result<Self, PasswordFault> {
+        let params = Params::new(cost.memory_kib, cost.passes, cost.lanes, None).map_err(broken)?;
+        let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+        let mut password = [0; 32];
+        entropy.fill(&mut password);
+        let nobody = hash(&argon2, &*entropy, &password)?;
+        Ok(Self {
+            hasher: Arc::new(Hasher {
+                argon2,
+                entropy,
+                nobody,
+            }),
+            places: Arc::new(Semaphore::new(queue.workers.max(1) + queue.waiting)),
+            workers: Arc::new(Semaphore::new(queue.workers.max(1))),
+        })
+    }
+
+    /// Waits for a worker and has it do `work`. A caller that goes away leaves the queue, but work
+    /// that has begun keeps its worker until it is done: the machine is not free before.
+    async fn with_worker<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Hasher) -> Result<T, PasswordFault> + Send + 'static,
+    ) -> Result<T, PasswordFault> {
+        let place = Arc::clone(&self.places)
+            .try_acquire_owned()
+            .map_err(|_| PasswordFault::Busy)?;
+        let worker = Arc::clone(&self.workers)
+            .acquire_owned()
+            .await
+            .map_err(broken)?;
+        let held: (OwnedSemaphorePermit, OwnedSemaphorePermit) = (place, worker);
+        let hasher = Arc::clone(&self.hasher);
+        let done = tokio::task::spawn_blocking(move || {
+            let result = work(&hasher);
+            drop(held);
+            result
+        });
+        done.await.map_err(broken)?
+    }
+}
+
+impl Hasher {
+    fn check(
+        &self,
+        password: &Password,
+        stored: &PasswordHash,
+    ) -> Result<PasswordCheck, PasswordFault> {
+        let parsed = phc::PasswordHash::new(stored.as_str()).map_err(broken)?;
+        match self.argon2.verify_password(password.expose(), &parsed) {
+            Ok(()) if self.is_weaker(&parsed)? => {
+                let stronger = hash(&self.argon2, &*self.entropy, password.expose())?;
+                Ok(PasswordCheck::RightRehashed(stronger))
+            }
+            Ok(()) => Ok(PasswordCheck::Right),
+            Err(argon2::password_hash::Error::PasswordInvalid) => Ok(PasswordCheck::Wrong),
+            Err(error) => Err(broken(error)),
+        }
+    }
+
+    /// Whether trying passwords against `stored` would cost an attacker less than against a new
+    /// hash.
+    fn is_weaker(&self, stored: &phc::PasswordHash) -> Result<bool, PasswordFault> {
+        let params = Params::try_from(stored).map_err(broken)?;
+        let work = |params: &Params| u64::from(params.m_cost()) * u64::from(params.t_cost());
+        let is_same_function = stored.algorithm == Algorithm::Argon2id.ident()
+            && stored.version == Some(Version::V0x13.into());
+        Ok(!is_same_function || work(&params) < work(self.argon2.params()))
+    }
+}
+
+#[async_trait]
+impl Passwords for Argon2Passwords {
+    async fn hash(&self, password: Password) -> Result<PasswordHash, PasswordFault> {
+        self.with_worker(move |hasher| hash(&hasher.argon2, &*hasher.entropy, password.expose()))
+            .await
+    }
+
+    async fn check(
+        &self,
+        password: Password,
+        stored: Option<PasswordHash>,
+    ) -> Result<PasswordCheck, PasswordFault> {
+        self.with_worker(move |hasher| match stored {
+            Some(stored) => hasher.check(&password, &stored),
+            // As much work as for somebody, and no way to be right.
+            None => hasher
+                .check(&password, &hasher.nobody)
+                .map(|_| PasswordCheck::Wrong),
+        })
+        .await
+    }
+}
+
+impl fmt::Debug for Argon2Passwords {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Argon2Passwords({:?})", self.hasher.argon2.params())
+    }
+}
+
+fn hash(
+    argon2: &Argon2<'_>,
+    entropy: &dyn Entropy,
+    password: &[u8],
+) -> Result<PasswordHash, PasswordFault> {
+    let mut salt = [0; 16];
+    entropy.fill(&mut salt);
+    let hash = argon2
+        .hash_password_with_salt(password, &salt)
+        .map_err(broken)?;
+    Ok(PasswordHash::new(hash.to_string()))
+}
+
+fn broken(error: impl std::error::Error + Send + Sync + 'static) -> PasswordFault {
+    PasswordFault::Broken(Box::new(error))
+}
+
+#[cfg(test)]
+mod tests;

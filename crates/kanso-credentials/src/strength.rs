@@ -1,0 +1,98 @@
+//! Tells secrets from placeholders.
+
+/// RFC 7518 §3.2: a key of the size of the hash output or larger.
+pub(crate) const MIN_SECRET_BYTES: usize = 32;
+/// What must be left of a secret when the words of placeholders are taken out.
+const MIN_REST: usize = 16;
+/// Fewer different characters are a pattern.
+const MIN_DIFFERENT: usize = 8;
+
+/// The words of which example secrets in manuals are made.
+const PLACEHOLDER_WORDS: [&str; 35] = [
+    "development",
+    "placeholder",
+    "production",
+    "characters",
+    "password",
+    "changeme",
+    "signing",
+    "example",
+    "default",
+    "replace",
+    "insecure",
+    "random",
+    "string",
+    "secret",
+    "change",
+    "please",
+    "kanso",
+    "super",
+    "least",
+    "bytes",
+    "token",
+    "value",
+    "hs256",
+    "very",
+    "this",
+    "your",
+    "long",
+    "test",
+    "with",
+    "some",
+    "jwt",
+    "key",
+    "256",
+    "bit",
+    "dev",
+];
+
+/// Whether anybody could guess `secret` although it is long enough.
+pub(crate) fn is_guessable(secret: &[u8]) -> bool {
+    let mut different = secret.to_vec();
+    different.sort_unstable();
+    different.dedup();
+    if different.len() < MIN_DIFFERENT {
+        return true;
+    }
+    let text = String::from_utf8_lossy(secret).to_lowercase();
+    let mut rest: String = text.chars().filter(|c| c.is_alphanumeric()).collect();
+    for word in PLACEHOLDER_WORDS {
+        rest = rest.replace(word, "");
+    }
+    // A binary secret has few letters; its length alone then says enough.
+    text.is_ascii() && rest.len() < MIN_REST
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn placeholders_and_patterns_are_guessable() {
+        for secret in [
+            "changemechangemechangemechangeme",
+            "your-super-secret-jwt-key-change-in-production",
+            "this-is-a-very-long-secret-key-of-at-least-32-bytes",
+            "secretsecretsecretsecretsecretsecret",
+            "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+            "12345671234567123456712345671234567",
+            "YOUR_JWT_SECRET_PLEASE_CHANGE_THIS_VALUE",
+        ] {
+            assert!(is_guessable(secret.as_bytes()), "{secret}");
+        }
+    }
+
+    #[test]
+    fn random_secrets_are_not() {
+        for secret in [
+            "q1HhXW0s5F0yZr1j8m3c0cQXo2i7mBk7jVtYzKq9aPw",
+            "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+            "correct horse battery staple and a few more words",
+            "kanso-secret-key-8Zq2mV7xW3rT5yU1",
+        ] {
+            assert!(!is_guessable(secret.as_bytes()), "{secret}");
+        }
+        let binary: Vec<u8> = (200..=255).collect();
+        assert!(!is_guessable(&binary));
+    }
+}

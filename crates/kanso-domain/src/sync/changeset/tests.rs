@@ -1,0 +1,136 @@
+use proptest::prelude::*;
+use uuid::Uuid;
+
+use super::*;
+use crate::entries::EntryFields;
+use crate::habits::HabitFields;
+use crate::sync::{Base, Epoch, decide};
+use crate::text::{Notes, Title};
+use crate::{Seq, Timestamp};
+
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_micros(seconds * 1_000_000).expect("in range")
+}
+
+/// A user with no records.
+fn nothing() -> Current {
+    Current {
+        head: Head {
+            epoch: Epoch::new(1),
+            seq: Seq::ZERO,
+            changed_at: at(0),
+        },
+        settings: Settings::default(),
+        habits: BTreeMap::new(),
+        entries: BTreeMap::new(),
+        receipts: BTreeMap::new(),
+    }
+}
+
+/// The state after `changeset`.
+fn saved(mut current: Current, changeset: &Changeset) -> Current {
+    current.head = changeset.head;
+    for save in &changeset.habits {
+        current.habits.insert(save.record.id, save.record.clone());
+    }
+    for save in &changeset.entries {
+        current.entries.insert(save.record.id, save.record.clone());
+    }
+    current
+}
+
+/// What a reader of `current` finds after `position`.
+fn delta(current: &Current, position: Seq) -> Vec<Record> {
+    let is_deleted = |id| current.habits.get(id).is_none_or(|h| h.stamp.is_deleted());
+    let habits = current.habits.values().cloned().map(Record::Habit);
+    let entries = current
+        .entries
+        .values()
+        .filter(|entry| !is_deleted(&entry.details.habit_id));
+    let mut records: Vec<_> = habits.chain(entries.cloned().map(Record::Entry)).collect();
+    records.retain(|record| record.stamp().seq > position);
+    records.sort_by_key(|record| record.stamp().seq);
+    records
+}
+
+/// Commands on few records, so that they meet.
+fn commands() -> impl Strategy<Value = Vec<Submission>> {
+    let command = (0..6_u8, 0..3_u128, 0..3_u128, "[ab]").prop_map(|(what, habit, entry, text)| {
+        let habit_id = HabitId::new(Uuid::from_u128(habit));
+        let entry_id = EntryId::new(Uuid::from_u128(entry));
+        let title = HabitFields {
+            title: Title::new(&text).ok(),
+            ..HabitFields::default()
+        };
+        let notes = EntryFields {
+            notes: Notes::new(&text).ok(),
+            ..EntryFields::default()
+        };
+        let base = Base::Any;
+        match what {
+            0 => Command::Habit(habit_id, Action::Create(title)),
+            1 => Command::Habit(
+                habit_id,
+                Action::Update {
+                    base,
+                    fields: title,
+                },
+            ),
+            2 => Command::Habit(habit_id, Action::Delete { base }),
+            3 => {
+                let completion = "2026-06-02".parse().ok();
+                let fields = EntryFields {
+                    habit_id: Some(habit_id),
+                    completion,
+                    ..notes
+                };
+                Command::Entry(entry_id, Action::Create(fields))
+            }
+            4 => Command::Entry(
+                entry_id,
+                Action::Update {
+                    base,
+                    fields: notes,
+                },
+            ),
+            _ => Command::Entry(entry_id, Action::Delete { base }),
+        }
+    });
+    let submission = command.prop_map(|command| Submission {
+        key: None,
+        device: None,
+        command,
+    });
+    prop::collection::vec(submission, 1..12)
+}
+
+proptest! {
+    #[test]
+    fn the_page_of_a_write_is_what_a_reader_would_find(
+        earlier in commands(), mine in commands(), behind in 0..3_i64,
+    ) {
+        let before = nothing();
+        let before = saved(before.clone(), &decide(before, &earlier, at(1)));
+        let changeset = decide(before.clone(), &mine, at(2));
+        let position = Seq::new(before.head.seq.get() - behind).unwrap_or_default();
+        let page = changeset.page_after(position, 1_000);
+        // Whoever was behind has more to read than this write saved.
+        prop_assert_eq!(page.is_some(), position == before.head.seq);
+        if let Some(page) = page {
+            let after = saved(before, &changeset);
+            prop_assert_eq!(page.records, delta(&after, position));
+            prop_assert_eq!((page.head, page.remaining), (after.head, 0));
+        }
+    }
+
+    #[test]
+    fn a_page_that_does_not_fit_is_read_instead(mine in commands()) {
+        let changeset = decide(nothing(), &mine, at(2));
+        let length = changeset.page_after(Seq::ZERO, 1_000).expect("nobody else").records.len();
+        let limit = u32::try_from(length).expect("few");
+        prop_assert!(changeset.page_after(Seq::ZERO, limit).is_some());
+        if let Some(less) = limit.checked_sub(1) {
+            prop_assert!(changeset.page_after(Seq::ZERO, less).is_none());
+        }
+    }
+}

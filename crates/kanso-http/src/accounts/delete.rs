@@ -1,0 +1,30 @@
+use axum::extract::State;
+use axum::response::Response;
+use http::StatusCode;
+use kanso_protocol::accounts::MessageResponse;
+
+use crate::answer::json;
+use crate::parts::Api;
+use crate::problem::{Refusal, SIGNED_IN, problems};
+use crate::request::SignedIn;
+
+problems!(DeleteProblems: SIGNED_IN);
+
+/// Delete the account
+///
+/// Every row of the account is gone for good: habits, entries, sessions, everything.
+#[utoipa::path(
+    delete, path = "/auth/user", operation_id = "delete_account", tag = "accounts",
+    security(("bearer" = [])),
+    responses(
+        (status = 200, description = "The account is gone.", body = MessageResponse),
+        DeleteProblems
+    ),
+)]
+pub(super) async fn delete(State(api): State<Api>, who: SignedIn) -> Result<Response, Refusal> {
+    let (accounts, user) = (api.accounts.clone(), who.user());
+    api.uncut(async move { accounts.delete(user).await })
+        .await?;
+    let message = "account deleted successfully".to_owned();
+    Ok(json(StatusCode::OK, &MessageResponse { message }))
+}

@@ -1,0 +1,40 @@
+//! Accounts and sessions.
+
+mod delete;
+mod login;
+mod logout;
+mod profile;
+mod refresh;
+mod register;
+mod settings;
+mod validate;
+
+use kanso_application::accounts::Grant;
+use kanso_protocol::accounts::{AccountSummary, TokenResponse};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::parts::Api;
+
+pub(crate) fn routes() -> OpenApiRouter<Api> {
+    OpenApiRouter::new()
+        .routes(routes!(register::register))
+        .routes(routes!(login::login))
+        .routes(routes!(refresh::refresh))
+        .routes(routes!(logout::logout))
+        .routes(routes!(validate::validate))
+        .routes(routes!(
+            profile::profile,
+            settings::settings,
+            delete::delete
+        ))
+}
+
+fn tokens(grant: Grant) -> TokenResponse {
+    TokenResponse {
+        token: grant.access.token,
+        expires_in: grant.access.expires_in,
+        refresh_token: grant.refresh_token,
+        user: AccountSummary::from(&grant.account),
+    }
+}

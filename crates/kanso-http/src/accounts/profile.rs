@@ -1,0 +1,27 @@
+use axum::extract::State;
+use axum::response::Response;
+use http::StatusCode;
+use kanso_protocol::accounts::AccountRecord;
+
+use crate::answer::json;
+use crate::parts::Api;
+use crate::problem::{Refusal, SIGNED_IN, problems};
+use crate::request::SignedIn;
+
+problems!(ProfileProblems: SIGNED_IN);
+
+/// Get the account
+///
+/// The profile and its settings.
+#[utoipa::path(
+    get, path = "/auth/user", operation_id = "get_account", tag = "accounts",
+    security(("bearer" = [])),
+    responses(
+        (status = 200, description = "The account.", body = AccountRecord),
+        ProfileProblems
+    ),
+)]
+pub(super) async fn profile(State(api): State<Api>, who: SignedIn) -> Result<Response, Refusal> {
+    let account = api.accounts.get(who.user()).await?;
+    Ok(json(StatusCode::OK, &AccountRecord::from(&account)))
+}

@@ -1,0 +1,36 @@
+use axum::extract::State;
+use axum::response::Response;
+use http::StatusCode;
+use kanso_domain::accounts::SettingsChange;
+use kanso_protocol::accounts::{AccountRecord, SettingsRequest};
+
+use crate::answer::json;
+use crate::parts::Api;
+use crate::problem::{BODY, Refusal, SIGNED_IN, problems};
+use crate::request::{JsonBody, SignedIn};
+
+problems!(SettingsProblems: SIGNED_IN, BODY);
+
+/// Change the settings
+///
+/// What is left out stays as it is.
+#[utoipa::path(
+    patch, path = "/auth/user", operation_id = "change_settings", tag = "accounts",
+    security(("bearer" = [])),
+    request_body(content = SettingsRequest, description = "The settings to change."),
+    responses(
+        (status = 200, description = "The account with its new settings.", body = AccountRecord),
+        SettingsProblems
+    ),
+)]
+pub(super) async fn settings(
+    State(api): State<Api>,
+    who: SignedIn,
+    JsonBody(request): JsonBody<SettingsRequest>,
+) -> Result<Response, Refusal> {
+    let change = SettingsChange::try_from(request)?;
+    let (accounts, user) = (api.accounts.clone(), who.user());
+    let change = async move { accounts.change_settings(user, change).await };
+    let account = api.uncut(change).await?;
+    Ok(json(StatusCode::OK, &AccountRecord::from(&account)))
+}

@@ -1,0 +1,15 @@
+//! The layers around the routes.
+
+mod access;
+mod address;
+mod compression;
+mod cors;
+mod deadline;
+mod limit;
+mod request_id;
+
+pub(crate) use access::access;
+pub(crate) use compression::compression;
+pub(crate) use cors::cors;
+pub(crate) use deadline::deadline;
+pub(crate) use limit::limit;

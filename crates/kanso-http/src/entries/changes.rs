@@ -1,0 +1,62 @@
+use axum::extract::State;
+use axum::response::Response;
+use http::StatusCode;
+use kanso_application::ports::storage::Scope;
+use kanso_domain::Record;
+use kanso_protocol::entries::{EntryChanges, EntryRecord};
+use kanso_protocol::format_cursor;
+use serde::Deserialize;
+
+use crate::answer::json;
+use crate::parts::Api;
+use crate::problem::{Code, Refusal, SIGNED_IN, problems};
+use crate::request::{SignedIn, StrictQuery, seen};
+
+problems!(ChangesProblems: SIGNED_IN, &[
+    Code::InvalidParameter, Code::CursorMalformed, Code::EpochChanged, Code::CursorAhead,
+]);
+
+/// Where the changes begin.
+#[derive(Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Parameters {
+    /// The `timestamp` of the last answer, byte for byte, or its `cursor`; left out, the live
+    /// entries are sent.
+    #[serde(default)]
+    #[param(example = "2026-11-22T18:00:00.000001Z")]
+    since: Option<String>,
+}
+
+/// Get the entries that changed
+///
+/// Each once, in its newest state; a deleted one has `deleted_at`. A deleted
+/// habit implies its entries: they are not sent. Answers the first clients;
+/// newer ones sync habits and entries together.
+#[utoipa::path(
+    get, path = "/entries/sync", operation_id = "get_entry_changes", tag = "entries",
+    security(("bearer" = [])), params(Parameters),
+    responses(
+        (status = 200, description = "The entries that changed.", body = EntryChanges),
+        ChangesProblems
+    ),
+)]
+pub(super) async fn changes(
+    State(api): State<Api>,
+    who: SignedIn,
+    StrictQuery(parameters): StrictQuery<Parameters>,
+) -> Result<Response, Refusal> {
+    let seen = seen("since", parameters.since.as_deref())?;
+    let page = api.sync.delta(who.user(), seen, Scope::Entries, None);
+    let page = page.await??;
+    let record = |record: &Record| match record {
+        Record::Entry(entry) => Some(EntryRecord::from(entry)),
+        Record::Habit(_) => None,
+    };
+    let changes = EntryChanges {
+        changes: page.records.iter().filter_map(record).collect(),
+        timestamp: page.head.changed_at,
+        cursor: format_cursor(page.cursor()),
+    };
+    Ok(json(StatusCode::OK, &changes))
+}

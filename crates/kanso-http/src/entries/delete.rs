@@ -1,0 +1,51 @@
+use axum::extract::State;
+use http::StatusCode;
+use serde::Deserialize;
+
+use crate::answer::deleted;
+use crate::parts::Api;
+use crate::problem::{Code, Refusal, SIGNED_IN, problems};
+use crate::request::{EntryPath, SignedIn, StrictQuery, Versions};
+
+problems!(DeleteProblems: SIGNED_IN, &[
+    Code::InvalidParameter, Code::VersionsDiffer, Code::EntryNotFound, Code::Conflict,
+    Code::PreconditionFailed,
+]);
+
+/// What the deletion builds on.
+#[derive(Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Parameters {
+    /// The version that the client has seen; left out, the entry is deleted whatever it is.
+    #[serde(default)]
+    #[param(value_type = Option<i64>, minimum = 1, example = 3)]
+    version: Option<String>,
+}
+
+/// Delete an entry
+///
+/// Makes the entry a tombstone; other devices learn of it when they sync. Deleting it again does
+/// nothing.
+#[utoipa::path(
+    delete, path = "/entries/{id}", operation_id = "delete_entry", tag = "entries",
+    security(("bearer" = [])),
+    params(
+        ("id" = Uuid, Path, description = "The entry."),
+        ("If-Match" = Option<String>, Header, description = "The ETag that the client has seen.", example = "\"3\""),
+        Parameters
+    ),
+    responses((status = 204, description = "The entry is deleted."), DeleteProblems),
+)]
+pub(super) async fn delete(
+    State(api): State<Api>,
+    who: SignedIn,
+    EntryPath(id): EntryPath,
+    versions: Versions,
+    StrictQuery(parameters): StrictQuery<Parameters>,
+) -> Result<StatusCode, Refusal> {
+    let bases = versions.optional(parameters.version.as_deref())?;
+    let (entries, user) = (api.entries.clone(), who.user());
+    let delete = async move { bases.submit(|base| entries.delete(user, id, base)).await };
+    deleted(api.uncut(delete).await?)
+}

@@ -1,0 +1,51 @@
+use axum::extract::State;
+use axum::response::Response;
+use kanso_domain::Entity;
+use kanso_protocol::entries::{EntryRecord, UpdateEntry};
+
+use crate::answer::updated;
+use crate::parts::Api;
+use crate::problem::{BODY, Code, Refusal, SIGNED_IN, problems};
+use crate::request::{EntryPath, JsonBody, SignedIn, Versions};
+
+problems!(UpdateProblems: SIGNED_IN, BODY, &[
+    Code::VersionsDiffer, Code::EntryNotFound, Code::Conflict, Code::PreconditionFailed,
+    Code::VersionRequired,
+]);
+
+/// Update an entry
+///
+/// Changes the members that are given; what is left out stays, `null` clears what may be null.
+/// The change names the version that it builds on, as the member `version` or as the header
+/// `If-Match`; if another is stored, nothing changes and the answer has the stored entry.
+/// PUT and PATCH do the same.
+#[utoipa::path(
+    method(put, patch), path = "/entries/{id}", operation_id = "update_entry", tag = "entries",
+    security(("bearer" = [])),
+    params(
+        ("id" = Uuid, Path, description = "The entry."),
+        ("If-Match" = Option<String>, Header, description = "The ETag that the change builds on; `*` for any, knowingly.", example = "\"3\"")
+    ),
+    request_body(content = UpdateEntry, description = "The members to change."),
+    responses(
+        (status = 200, description = "The entry as it now is.", body = EntryRecord,
+            headers(("ETag" = String, description = "The entry's version as an entity tag."))),
+        UpdateProblems
+    ),
+)]
+pub(super) async fn update(
+    State(api): State<Api>,
+    who: SignedIn,
+    EntryPath(id): EntryPath,
+    versions: Versions,
+    JsonBody(request): JsonBody<UpdateEntry>,
+) -> Result<Response, Refusal> {
+    let bases = versions.required(request.version)?;
+    let fields = request.fields()?;
+    let (entries, user) = (api.entries.clone(), who.user());
+    let update = async move {
+        let attempt = |base| entries.update(user, id, base, fields.clone());
+        bases.submit(attempt).await
+    };
+    updated(Entity::Entry, api.uncut(update).await?)
+}

@@ -1,0 +1,34 @@
+use axum::extract::State;
+use axum::response::Response;
+use http::StatusCode;
+use kanso_protocol::service::HealthResponse;
+
+use crate::answer::json;
+use crate::parts::Api;
+
+/// Report the server's state
+///
+/// For people and monitors. 503 when the database does not answer.
+#[utoipa::path(
+    get, path = "/health", operation_id = "get_health", tag = "server",
+    responses(
+        (status = 200, description = "All is well.", body = HealthResponse),
+        (status = 503, description = "The database does not answer: `status` is `unhealthy`, `database` is `unreachable`.", body = HealthResponse),
+    ),
+)]
+pub(super) async fn report(State(api): State<Api>) -> Response {
+    let report = api.health.report().await;
+    let (code, status, database) = if report.database_connected {
+        (StatusCode::OK, "healthy", "connected")
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "unhealthy", "unreachable")
+    };
+    let body = HealthResponse {
+        status: status.to_owned(),
+        database: database.to_owned(),
+        redis: "off".to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        uptime: report.uptime_seconds,
+    };
+    json(code, &body)
+}

@@ -1,0 +1,114 @@
+//! What the router is put together from.
+
+use std::ops::Deref;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use kanso_application::Outcome;
+use kanso_application::accounts::Accounts;
+use kanso_application::entries::Entries;
+use kanso_application::habits::Habits;
+use kanso_application::health::Health;
+use kanso_application::ports::ids::Ids;
+use kanso_application::ports::limiter::{RateLimit, RateLimiter};
+use kanso_application::sync::Sync;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::Instrument as _;
+
+use crate::problem::{Code, Refusal};
+
+/// What the routes need: the use cases, and what the server hands in.
+#[derive(Clone)]
+pub struct Parts {
+    /// Accounts and sessions.
+    pub accounts: Accounts,
+    /// Habits.
+    pub habits: Habits,
+    /// Entries.
+    pub entries: Entries,
+    /// Sync.
+    pub sync: Sync,
+    /// The server's own state.
+    pub health: Health,
+    /// Makes the ids of requests that bring none.
+    pub ids: Arc<dyn Ids>,
+    /// Counts requests by address.
+    pub limiter: Arc<dyn RateLimiter>,
+    /// Where changes run: whoever stops the server waits for them.
+    pub writes: TaskTracker,
+    /// Cancelled when the server is about to stop: it then no longer says that it is ready.
+    pub draining: CancellationToken,
+    /// The public keys that verify access tokens (RFC 7517 §5).
+    pub jwks: serde_json::Value,
+}
+
+/// What an operator chooses.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// How many requests an address may make under `/api/v1`; `None` for any number.
+    pub rate_limit: Option<RateLimit>,
+    /// Whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Which web origins may call; with none, there is no CORS at all.
+    pub cors_origins: Vec<String>,
+    /// How long an answer may take.
+    pub time_limit: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            rate_limit: None,
+            trusted_proxies: Vec::new(),
+            cors_origins: Vec::new(),
+            time_limit: Duration::from_secs(30),
+        }
+    }
+}
+
+/// The state of the router.
+#[derive(Clone)]
+pub(crate) struct Api(Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub(crate) parts: Parts,
+    pub(crate) options: Options,
+}
+
+impl Api {
+    pub(crate) fn new(parts: Parts, options: Options) -> Self {
+        Self(Arc::new(Inner { parts, options }))
+    }
+
+    /// Runs `change` to its end, whether or not somebody still waits for its answer.
+    pub(crate) async fn uncut<T: Send + 'static>(
+        &self,
+        change: impl Future<Output = Outcome<T>> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        let task = self.writes.spawn(change.in_current_span());
+        match task.await {
+            Ok(outcome) => Ok(outcome?),
+            Err(error) => {
+                tracing::error!(%error, "a change broke");
+                Err(Code::Internal.into())
+            }
+        }
+    }
+}
+
+impl Deref for Api {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0.parts
+    }
+}
+
+impl Api {
+    /// What the operator chose.
+    pub(crate) fn options(&self) -> &Options {
+        &self.0.options
+    }
+}

@@ -1,0 +1,143 @@
+//! Problems in the OpenAPI document.
+
+use std::collections::BTreeMap;
+
+use kanso_protocol::problem::{MemberError, Problem};
+use serde_json::json;
+use utoipa::openapi::example::{Example, ExampleBuilder};
+use utoipa::openapi::response::{Response, ResponseBuilder};
+use utoipa::openapi::{ContentBuilder, HeaderBuilder, Ref, RefOr};
+
+use super::{Code, PROBLEM_JSON};
+
+/// What every call under `/api/v1` may answer.
+const ANY: &[Code] = &[
+    Code::RateLimited,
+    Code::Internal,
+    Code::Unavailable,
+    Code::TimedOut,
+];
+/// What a call that needs an access token may answer besides.
+pub(crate) const SIGNED_IN: &[Code] = &[Code::Unauthorized];
+/// What a call that reads a body may answer besides.
+pub(crate) const BODY: &[Code] = &[
+    Code::Malformed,
+    Code::TooDeep,
+    Code::RequestTimeout,
+    Code::BodyTooLarge,
+    Code::UnsupportedMediaType,
+    Code::Invalid,
+];
+
+/// Declares which problems an operation may answer, for its `responses(…)`.
+macro_rules! problems {
+    ($name:ident: $($codes:expr),* $(,)?) => {
+        pub(crate) struct $name;
+
+        impl utoipa::IntoResponses for $name {
+            fn responses() -> std::collections::BTreeMap<
+                String,
+                utoipa::openapi::RefOr<utoipa::openapi::response::Response>,
+            > {
+                $crate::problem::responses(&[$($codes),*])
+            }
+        }
+    };
+}
+pub(crate) use problems;
+
+/// One response a status, with an example for each code.
+pub(crate) fn responses(groups: &[&[Code]]) -> BTreeMap<String, RefOr<Response>> {
+    let mut by_status: BTreeMap<u16, Vec<Code>> = BTreeMap::new();
+    for code in groups.iter().copied().chain([ANY]).flatten() {
+        let codes = by_status.entry(code.status().as_u16()).or_default();
+        if !codes.contains(code) {
+            codes.push(*code);
+        }
+    }
+    by_status
+        .into_iter()
+        .map(|(status, codes)| (status.to_string(), response(status, &codes).into()))
+        .collect()
+}
+
+fn response(status: u16, codes: &[Code]) -> Response {
+    let reference = |code: &Code| {
+        let place = format!("#/components/examples/{}", code.as_str());
+        (code.as_str(), RefOr::<Example>::Ref(Ref::new(place)))
+    };
+    let content = ContentBuilder::new()
+        .schema(Some(Ref::from_schema_name("Problem")))
+        .examples_from_iter(codes.iter().map(reference))
+        .build();
+    let named: Vec<_> = codes
+        .iter()
+        .map(|code| format!("`{}`: {}.", code.as_str(), code.title()))
+        .collect();
+    let mut builder = ResponseBuilder::new()
+        .description(named.join(" "))
+        .content(PROBLEM_JSON, content);
+    if let Some((name, about)) = header(status) {
+        let header = HeaderBuilder::new().description(Some(about)).build();
+        builder = builder.header(name, header);
+    }
+    builder.build()
+}
+
+fn header(status: u16) -> Option<(&'static str, &'static str)> {
+    match status {
+        401 => Some((
+            "WWW-Authenticate",
+            "How to authenticate (RFC 9110 §11.6.1): `Bearer`.",
+        )),
+        429 | 503 => Some(("Retry-After", "Seconds after which to try again.")),
+        _ => None,
+    }
+}
+
+/// An example of every kind of problem, by code.
+pub(crate) fn examples() -> BTreeMap<String, RefOr<Example>> {
+    let entry = |&code: &Code| (code.as_str().to_owned(), example(code).into());
+    Code::ALL.iter().map(entry).collect()
+}
+
+fn example(code: Code) -> Example {
+    let conflict = (code == Code::Conflict).then(|| {
+        let record = json!({
+            "id": "0198c2f4-8b7e-7c3a-9d2e-4f5a6b7c8d9e", "title": "Read", "color": "#4CAF50",
+            "version": 3, "updated_at": "2026-11-22T18:00:00.000001Z", "deleted_at": null
+        });
+        (record, vec!["title".to_owned()])
+    });
+    let (record, clashing) = conflict.unzip();
+    let problem = Problem {
+        kind: code.uri(),
+        title: code.title().to_owned(),
+        status: code.status().as_u16(),
+        detail: code.detail().to_owned(),
+        code: code.as_str().to_owned(),
+        request_id: (code.status() != http::StatusCode::NOT_FOUND)
+            .then(|| "0198c2f4-3333-7c3a-9d2e-4f5a6b7c8d9e".to_owned()),
+        errors: errors(code),
+        error: code.title().to_owned(),
+        record,
+        clashing,
+    };
+    ExampleBuilder::new()
+        .summary(code.title())
+        .value(serde_json::to_value(problem).ok())
+        .build()
+}
+
+fn errors(code: Code) -> Vec<MemberError> {
+    let (pointer, detail) = match code {
+        Code::Invalid => ("/title", "must have at least 1 character(s) after trimming"),
+        Code::InvalidRegistration => ("/password", "must have at least 8 characters"),
+        Code::InvalidParameter => ("/limit", "must be a number between 1 and 1000"),
+        _ => return Vec::new(),
+    };
+    vec![MemberError {
+        pointer: pointer.to_owned(),
+        detail: detail.to_owned(),
+    }]
+}

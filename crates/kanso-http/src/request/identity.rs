@@ -1,0 +1,47 @@
+//! Who is asking.
+
+use axum::extract::FromRequestParts;
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, header};
+use kanso_application::ports::credentials::Identity;
+use kanso_domain::UserId;
+
+use crate::parts::Api;
+use crate::problem::{Code, Refusal};
+
+/// Somebody whose access token is good and whose session is open.
+pub(crate) struct SignedIn(pub(crate) Identity);
+
+impl SignedIn {
+    /// Whose account it is.
+    pub(crate) const fn user(&self) -> UserId {
+        self.0.user_id
+    }
+}
+
+impl FromRequestParts<Api> for SignedIn {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Refusal> {
+        let token = bearer(&parts.headers).ok_or(Code::Unauthorized)?;
+        let Some(identity) = api.accounts.authenticate(token).await? else {
+            let challenge = HeaderValue::from_static("Bearer error=\"invalid_token\"");
+            return Err(Refusal::from(Code::Unauthorized)
+                .because("the access token is not valid any more; refresh it or log in again")
+                .header(header::WWW_AUTHENTICATE, challenge));
+        };
+        tracing::Span::current().record("user_id", tracing::field::display(identity.user_id));
+        Ok(Self(identity))
+    }
+}
+
+/// The token of the only header `Authorization`, if it is of the scheme (RFC 6750 §2.1).
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let (Some(value), None) = (values.next(), values.next()) else {
+        return None;
+    };
+    let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
+    let token = token.trim();
+    (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
+}

@@ -1,0 +1,15 @@
+//! What is read from a request before a handler sees it.
+
+mod body;
+mod identity;
+mod instant;
+mod path;
+mod precondition;
+mod query;
+
+pub(crate) use body::JsonBody;
+pub(crate) use identity::SignedIn;
+pub(crate) use instant::{instant_text, seen};
+pub(crate) use path::{EntryPath, HabitPath};
+pub(crate) use precondition::{Versions, etag, is_unchanged};
+pub(crate) use query::StrictQuery;

@@ -1,0 +1,40 @@
+//! Ids in paths.
+
+use axum::extract::{FromRequestParts, Path};
+use http::request::Parts;
+use kanso_domain::{Entity, EntryId, HabitId};
+use uuid::Uuid;
+
+use crate::problem::Refusal;
+
+/// The id of a habit. What is no id is the id of no habit.
+pub(crate) struct HabitPath(pub(crate) HabitId);
+
+/// The id of an entry. What is no id is the id of no entry.
+pub(crate) struct EntryPath(pub(crate) EntryId);
+
+impl<S: Send + Sync> FromRequestParts<S> for HabitPath {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
+        let id = id(parts, state).await;
+        id.map(|id| Self(HabitId::new(id)))
+            .ok_or_else(|| Refusal::not_found(Entity::Habit))
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for EntryPath {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
+        let id = id(parts, state).await;
+        id.map(|id| Self(EntryId::new(id)))
+            .ok_or_else(|| Refusal::not_found(Entity::Entry))
+    }
+}
+
+async fn id<S: Send + Sync>(parts: &mut Parts, state: &S) -> Option<Uuid> {
+    let path = Path::<String>::from_request_parts(parts, state).await;
+    let Path(text) = path.ok()?;
+    kanso_protocol::parse_uuid(&text).ok()
+}

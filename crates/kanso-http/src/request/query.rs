@@ -1,0 +1,36 @@
+//! Parameters in the query, read strictly.
+
+use axum::extract::{FromRequestParts, Query};
+use http::request::Parts;
+use kanso_domain::FieldError;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use crate::problem::{Code, Refusal};
+
+/// The parameters of an operation, each a text: one that is unknown or given twice is refused.
+pub(crate) struct StrictQuery<T>(pub(crate) T);
+
+impl<S: Sync, T: DeserializeOwned> FromRequestParts<S> for StrictQuery<T> {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Refusal> {
+        let refused = |error| Refusal::members(Code::InvalidParameter, &[error]);
+        let pairs = Query::<Vec<(String, String)>>::try_from_uri(&parts.uri)
+            .map_err(|_| Code::InvalidParameter)?;
+        let mut members = Map::new();
+        for (name, value) in pairs.0 {
+            if members.contains_key(&name) {
+                return Err(refused(FieldError::new(name, "must be given once")));
+            }
+            members.insert(name, Value::String(value));
+        }
+        match kanso_protocol::read_value(Value::Object(members)) {
+            Ok(parameters) => Ok(Self(parameters)),
+            Err(error) => {
+                let reason = error.reason.replace("or owned by the server", "here");
+                Err(refused(FieldError::new(error.field, reason)))
+            }
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! All routes, and the layers around them.
+
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::document;
+use crate::edge::{access, compression, cors, deadline, limit};
+use crate::parts::{Api, Options, Parts};
+use crate::problem::{Code, Refusal};
+use crate::{accounts, entries, habits, health, stats, swagger, sync};
+
+/// The whole of the server's HTTP surface.
+///
+/// Requests should carry `ConnectInfo<SocketAddr>` with the peer's address; without it they count
+/// as coming from the unspecified address.
+pub fn router(parts: Parts, options: Options) -> Router {
+    let api = Api::new(parts, options);
+    let (pages, described) = routes().split_for_parts();
+    let limited = pages
+        .merge(swagger::pages(&document::finished(described)))
+        .fallback(async || Refusal::from(Code::RouteNotFound))
+        .method_not_allowed_fallback(async || Refusal::from(Code::MethodNotAllowed))
+        .with_state(api.clone())
+        .layer(from_fn_with_state(api.clone(), deadline))
+        .layer(from_fn_with_state(api.clone(), limit));
+    let shared = match cors(&api.options().cors_origins) {
+        Some(layer) => limited.layer(layer),
+        None => limited,
+    };
+    shared
+        .layer(from_fn_with_state(api, access))
+        .layer(compression())
+}
+
+/// The routes with their descriptions, which cannot drift apart.
+pub(crate) fn routes() -> OpenApiRouter<Api> {
+    let v1 = accounts::routes()
+        .merge(habits::routes())
+        .merge(entries::routes())
+        .merge(sync::routes())
+        .merge(stats::routes());
+    OpenApiRouter::with_openapi(document::preamble())
+        .nest("/api/v1", v1)
+        .merge(health::routes())
+}

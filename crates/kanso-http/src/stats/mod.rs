@@ -1,0 +1,12 @@
+//! Statistics.
+
+mod weekly;
+
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::parts::Api;
+
+pub(crate) fn routes() -> OpenApiRouter<Api> {
+    OpenApiRouter::new().routes(routes!(weekly::weekly))
+}

@@ -1,0 +1,25 @@
+use axum::response::Response;
+use http::StatusCode;
+use kanso_protocol::service::SyncConfigResponse;
+
+use crate::answer::json;
+use crate::problem::{SIGNED_IN, problems};
+use crate::request::SignedIn;
+
+problems!(ConfigProblems: SIGNED_IN);
+
+/// Get the limits
+///
+/// The versions of the protocol that the server speaks, what a request may not exceed, and how
+/// long things are kept.
+#[utoipa::path(
+    get, path = "/sync/config", operation_id = "get_sync_config", tag = "sync",
+    security(("bearer" = [])),
+    responses(
+        (status = 200, description = "The limits.", body = SyncConfigResponse),
+        ConfigProblems
+    ),
+)]
+pub(super) async fn config(_: SignedIn) -> Response {
+    json(StatusCode::OK, &SyncConfigResponse::default())
+}

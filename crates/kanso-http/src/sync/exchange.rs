@@ -1,0 +1,74 @@
+use axum::extract::State;
+use axum::response::Response;
+use http::StatusCode;
+use kanso_domain::sync::Submission;
+use kanso_domain::{DeviceId, FieldError};
+use kanso_protocol::sync::{OperationResult, SyncRequest, SyncResponse};
+use kanso_protocol::{MAX_OPERATIONS, MAX_PAGE, parse_cursor};
+
+use crate::answer::json;
+use crate::parts::Api;
+use crate::problem::{BODY, Code, Refusal, SIGNED_IN, problems};
+use crate::request::{JsonBody, SignedIn};
+
+problems!(ExchangeProblems: SIGNED_IN, BODY, &[
+    Code::CursorMalformed, Code::EpochChanged, Code::CursorAhead, Code::TooManyOperations,
+]);
+
+/// Push the outbox and pull the delta
+///
+/// Operations are carried out in order and commit together; one that fails does not stop the
+/// others, and each has a result. Repeating an operation with its `op_id` gives the same result
+/// and changes nothing, so a lost answer is always safe to retry. An operation waits for its
+/// habit as `deferred`. Then follows what is new after `cursor`, the device's own changes
+/// included.
+#[utoipa::path(
+    post, path = "/sync", operation_id = "sync", tag = "sync",
+    security(("bearer" = [])),
+    request_body(content = SyncRequest, description = "The outbox, and where the device stands."),
+    responses(
+        (status = 200, description = "What became of each operation, and what is new.", body = SyncResponse),
+        ExchangeProblems
+    ),
+)]
+pub(super) async fn exchange(
+    State(api): State<Api>,
+    who: SignedIn,
+    JsonBody(request): JsonBody<SyncRequest>,
+) -> Result<Response, Refusal> {
+    let limit = page_limit(request.limit)?;
+    let cursor = request.cursor.as_deref().map(parse_cursor).transpose();
+    let cursor = cursor.map_err(|_| Code::CursorMalformed)?;
+    let submissions = submissions(request)?;
+    let keys: Vec<_> = submissions.iter().map(|it| it.key).collect();
+    let (sync, user) = (api.sync.clone(), who.user());
+    let exchange = async move { sync.exchange(user, cursor, limit, submissions).await };
+    let synced = api.uncut(exchange).await??;
+    let results = keys.into_iter().flatten().zip(&synced.outcomes);
+    let results = results.map(|(key, outcome)| OperationResult::new(key, outcome));
+    let answer = SyncResponse::new(results.collect(), &synced.page);
+    Ok(json(StatusCode::OK, &answer))
+}
+
+fn page_limit(limit: Option<u32>) -> Result<u32, Refusal> {
+    let limit = limit.unwrap_or(MAX_PAGE);
+    if (1..=MAX_PAGE).contains(&limit) {
+        return Ok(limit);
+    }
+    let error = FieldError::new("limit", format!("must be between 1 and {MAX_PAGE}"));
+    Err(Refusal::members(Code::Invalid, &[error]))
+}
+
+fn submissions(request: SyncRequest) -> Result<Vec<Submission>, Refusal> {
+    let SyncRequest {
+        device_id,
+        operations,
+        ..
+    } = request;
+    if operations.len() > MAX_OPERATIONS {
+        return Err(Code::TooManyOperations.into());
+    }
+    let device = device_id.map(DeviceId::new);
+    let submit = |operation: kanso_protocol::sync::OperationRequest| operation.submission(device);
+    Ok(operations.into_iter().map(submit).collect())
+}

@@ -1,0 +1,178 @@
+//! The rate limiter of one server by itself.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher as _, RandomState};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use kanso_application::ports::limiter::{ClientAddress, LimitState, RateLimit, RateLimiter};
+use tokio::time::Instant;
+
+use crate::gcra::decide;
+
+/// Locks that are never held across a wait; more of them only let cores pass one another.
+const SHARDS: usize = 16;
+/// Buckets a shard, at most. All of them together are less than 32 MiB.
+const SHARD_CAPACITY: usize = 16_384;
+/// A shard that has grown to this forgets its full buckets.
+const FIRST_SWEEP: usize = 256;
+
+/// Counts requests in memory, on tokio's clock (so that a paused runtime can move it).
+///
+/// A bucket that is full again is the same as none, so it is forgotten when its shard has doubled.
+/// When more addresses are under way than can be kept, those that are nearest to full are
+/// forgotten first: whoever has used up a limit stays refused.
+pub struct LocalLimiter {
+    shards: Vec<Mutex<Shard>>,
+    hasher: RandomState,
+    started: Instant,
+}
+
+#[derive(Default)]
+struct Shard {
+    buckets: HashMap<Bucket, Duration>,
+    sweep_at: usize,
+}
+
+/// An address under one limit: requests and window.
+type Bucket = (ClientAddress, u32, u32);
+
+impl LocalLimiter {
+    /// A limiter that has counted nothing.
+    pub fn new() -> Self {
+        let shards = (0..SHARDS).map(|_| Mutex::default()).collect();
+        Self {
+            shards,
+            hasher: RandomState::new(),
+            started: Instant::now(),
+        }
+    }
+
+    fn count(&self, address: ClientAddress, limit: RateLimit) -> LimitState {
+        let now = self.started.elapsed();
+        let bucket = (address, limit.requests, limit.window_seconds);
+        let hash = self.hasher.hash_one(bucket);
+        // The remainder is smaller than SHARDS, whatever the width of `usize`.
+        let index = usize::try_from(hash % SHARDS as u64).unwrap_or(0);
+        let mut shard = self.shards[index]
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let (state, full_at) = decide(shard.buckets.get(&bucket).copied(), now, limit);
+        shard.buckets.insert(bucket, full_at);
+        shard.make_room(now);
+        state
+    }
+}
+
+impl Default for LocalLimiter {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Shard {
+    /// Costs a constant per request, on average: a sweep comes after as many insertions as it
+    /// looks at.
+    fn make_room(&mut self, now: Duration) {
+        if self.buckets.len() < self.sweep_at.max(FIRST_SWEEP) {
+            return;
+        }
+        self.buckets.retain(|_, full_at| *full_at > now);
+        if self.buckets.len() >= SHARD_CAPACITY {
+            let mut times: Vec<Duration> = self.buckets.values().copied().collect();
+            let (_, median, _) = times.select_nth_unstable(SHARD_CAPACITY / 2);
+            let median = *median;
+            self.buckets.retain(|_, full_at| *full_at > median);
+        }
+        self.sweep_at = (self.buckets.len() * 2).min(SHARD_CAPACITY);
+    }
+}
+
+#[async_trait]
+impl RateLimiter for LocalLimiter {
+    async fn check(&self, address: ClientAddress, limit: RateLimit) -> LimitState {
+        self.count(address, limit)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::{IpAddr, Ipv4Addr};
+    use tokio::time::advance;
+
+    const LIMIT: RateLimit = RateLimit {
+        requests: 3,
+        window_seconds: 60,
+    };
+
+    fn address(number: u32) -> ClientAddress {
+        ClientAddress::new(IpAddr::V4(Ipv4Addr::from_bits(number)))
+    }
+
+    fn kept(limiter: &LocalLimiter) -> usize {
+        let size = |shard: &Mutex<Shard>| shard.lock().expect("not poisoned").buckets.len();
+        limiter.shards.iter().map(size).sum()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn addresses_are_counted_apart_and_time_refills() {
+        let limiter = LocalLimiter::new();
+        for remaining in [2, 1, 0] {
+            assert_eq!(limiter.check(address(1), LIMIT).await.remaining, remaining);
+        }
+        let refused = limiter.check(address(1), LIMIT).await;
+        assert!(!refused.allowed);
+        assert_eq!(
+            (refused.retry_after_seconds, refused.reset_seconds),
+            (20, 60)
+        );
+        assert!(limiter.check(address(2), LIMIT).await.allowed);
+
+        advance(Duration::from_secs(20)).await;
+        assert!(limiter.check(address(1), LIMIT).await.allowed);
+        assert!(!limiter.check(address(1), LIMIT).await.allowed);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn limits_are_counted_apart() {
+        let limiter = LocalLimiter::new();
+        let strict = RateLimit {
+            requests: 1,
+            window_seconds: 60,
+        };
+        assert!(limiter.check(address(1), strict).await.allowed);
+        assert!(!limiter.check(address(1), strict).await.allowed);
+        assert!(limiter.check(address(1), LIMIT).await.allowed);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn addresses_that_come_and_go_are_forgotten() {
+        let limiter = LocalLimiter::new();
+        for number in 0..200_000 {
+            limiter.check(address(number), LIMIT).await;
+            if number % 1000 == 0 {
+                advance(Duration::from_secs(20)).await;
+            }
+        }
+        assert!(kept(&limiter) <= SHARDS * FIRST_SWEEP, "{}", kept(&limiter));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_flood_of_addresses_is_bounded_and_frees_nobody_who_is_refused() {
+        let limiter = LocalLimiter::new();
+        for _ in 0..4 {
+            limiter.check(address(0), LIMIT).await;
+        }
+        for number in 1..600_000 {
+            limiter.check(address(number), LIMIT).await;
+        }
+        assert!(
+            kept(&limiter) <= SHARDS * SHARD_CAPACITY,
+            "{}",
+            kept(&limiter)
+        );
+        assert!(!limiter.check(address(0), LIMIT).await.allowed);
+    }
+}

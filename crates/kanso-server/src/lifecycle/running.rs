@@ -1,0 +1,89 @@
+//! A server that runs.
+
+use std::net::SocketAddr;
+use std::pin::Pin;
+
+use axum::Router;
+use tokio::task::JoinHandle;
+use tokio_util::task::TaskTracker;
+
+use super::{Doorway, DrainPlan, Limits, Listener, Stages};
+
+/// What there is to run.
+pub struct Site {
+    /// Answers requests.
+    pub router: Router,
+    /// The stages that the router reads and the server walks through.
+    pub stages: Stages,
+    /// Where the router puts the write transactions that must outlive their requests.
+    pub writes: TaskTracker,
+    /// Closes the storage. Runs last.
+    pub close_storage: Pin<Box<dyn Future<Output = ()> + Send>>,
+}
+
+/// A server that runs in the background. Dropping this does not stop it.
+#[derive(Debug)]
+pub struct Running {
+    address: SocketAddr,
+    stages: Stages,
+    walk: JoinHandle<()>,
+}
+
+impl Running {
+    /// Runs `site` on `listener`, which listens on `address`.
+    pub fn start(
+        site: Site,
+        (listener, address): (impl Listener, SocketAddr),
+        limits: Limits,
+        plan: DrainPlan,
+    ) -> Self {
+        let Site {
+            router,
+            stages,
+            writes,
+            close_storage,
+        } = site;
+        let doorway = Doorway::new(router, stages.clone(), limits);
+        let connections = doorway.connections();
+        let accepting = tokio::spawn(doorway.serve(listener));
+        let listening = async {
+            if let Err(error) = accepting.await {
+                tracing::error!(%error, "the accept loop broke");
+            }
+        };
+        let walk = plan.walk(
+            stages.clone(),
+            listening,
+            connections,
+            writes,
+            close_storage,
+        );
+        Self {
+            address,
+            stages,
+            walk: tokio::spawn(walk),
+        }
+    }
+
+    /// Where it listens.
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The stages of its shutdown.
+    pub const fn stages(&self) -> &Stages {
+        &self.stages
+    }
+
+    /// Asks for the shutdown; asked again, demands it at once.
+    pub fn shut_down(&self) {
+        self.stages.advance();
+    }
+
+    /// Waits until it has stopped.
+    pub async fn stopped(self) {
+        if let Err(error) = self.walk.await {
+            tracing::error!(%error, "the shutdown broke");
+        }
+    }
+}

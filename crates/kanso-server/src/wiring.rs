@@ -1,0 +1,104 @@
+//! Puts the adapters behind the use cases and the use cases behind the router.
+
+use std::sync::Arc;
+
+use kanso_application::accounts::{AccountPorts, Accounts};
+use kanso_application::entries::Entries;
+use kanso_application::habits::Habits;
+use kanso_application::health::Health;
+use kanso_application::ports::storage::Storage;
+use kanso_application::sync::Sync;
+use kanso_credentials::{
+    Argon2Passwords, Entropy, HmacRefreshTokens, JwtTokens, Queue, SigningKey, TokenRules,
+};
+use kanso_domain::sync::Epoch;
+use kanso_local::{LocalLimiter, LocalThrottle};
+use kanso_sqlite::{SqliteOptions, SqliteStorage};
+use tokio_util::task::TaskTracker;
+
+use crate::config::{Config, Database};
+use crate::lifecycle::{Site, Stages};
+use crate::start::{Parts, StartError};
+
+/// A server that is ready to run. Opens the database, which blocks.
+pub(crate) fn site(config: &Config, key: SigningKey, parts: Parts) -> Result<Site, StartError> {
+    let Parts {
+        clock,
+        ids,
+        entropy,
+        hash_cost,
+        ..
+    } = parts;
+    let storage = open_storage(&config.database, &*entropy)?;
+    let refresh_tokens = HmacRefreshTokens::new(&key, Arc::clone(&entropy));
+    let rules = TokenRules::of(&config.jwt_issuer);
+    let access_tokens = JwtTokens::new(key, Vec::new(), rules, Arc::clone(&ids));
+    let jwks = access_tokens.jwks();
+    let passwords = Argon2Passwords::new(hash_cost, Queue::for_this_machine(), entropy)?;
+    let accounts = Accounts::new(AccountPorts {
+        storage: Arc::clone(&storage),
+        clock: Arc::clone(&clock),
+        ids: Arc::clone(&ids),
+        passwords: Arc::new(passwords),
+        access_tokens: Arc::new(access_tokens),
+        refresh_tokens: Arc::new(refresh_tokens),
+        throttle: Arc::new(LocalThrottle::new(Arc::clone(&clock))),
+    });
+    let stages = Stages::new();
+    let writes = TaskTracker::new();
+    let router = kanso_http::router(
+        kanso_http::Parts {
+            accounts,
+            habits: Habits::new(Arc::clone(&storage), Arc::clone(&clock), Arc::clone(&ids)),
+            entries: Entries::new(Arc::clone(&storage), Arc::clone(&clock), Arc::clone(&ids)),
+            sync: Sync::new(Arc::clone(&storage), Arc::clone(&clock)),
+            health: Health::new(Arc::clone(&storage), clock),
+            ids,
+            limiter: Arc::new(LocalLimiter::new()),
+            writes: writes.clone(),
+            draining: stages.draining().clone(),
+            jwks,
+        },
+        kanso_http::Options {
+            rate_limit: config.rate_limit,
+            trusted_proxies: config.trusted_proxies.clone(),
+            cors_origins: config.cors_origins.clone(),
+            ..kanso_http::Options::default()
+        },
+    );
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        database = %config.database,
+        limiter = config.rate_limit.map_or("off", |_| "in process"),
+        "starting"
+    );
+    Ok(Site {
+        router,
+        stages,
+        writes,
+        close_storage: Box::pin(close(storage)),
+    })
+}
+
+fn open_storage(
+    database: &Database,
+    entropy: &dyn Entropy,
+) -> Result<Arc<dyn Storage>, StartError> {
+    let mut epoch = [0; 8];
+    entropy.fill(&mut epoch);
+    match database {
+        Database::Sqlite(path) => {
+            let options = SqliteOptions::new(path, Epoch::new(u64::from_le_bytes(epoch)));
+            Ok(Arc::new(SqliteStorage::open(&options)?))
+        }
+    }
+}
+
+async fn close(storage: Arc<dyn Storage>) {
+    if let Err(error) = storage.close().await {
+        tracing::warn!(
+            error = &error as &dyn std::error::Error,
+            "the storage did not close"
+        );
+    }
+}

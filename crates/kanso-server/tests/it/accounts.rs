@@ -1,0 +1,256 @@
+//! `/api/v1/auth/…`
+
+mod sessions;
+
+use serde_json::{Value, json};
+
+use crate::support::{Answer, App, Person, new_id};
+
+async fn register(app: &App, body: &Value) -> Answer {
+    app.post("/api/v1/auth/register", body).await
+}
+
+async fn log_in(app: &App, email: &str, password: &str) -> Answer {
+    let body = json!({"email": email, "password": password});
+    app.post("/api/v1/auth/login", &body).await
+}
+
+async fn refresh(app: &App, token: &str) -> Answer {
+    let body = json!({"refresh_token": token});
+    app.post("/api/v1/auth/refresh", &body).await
+}
+
+async fn is_valid(person: &Person) -> bool {
+    let answer = person.get("/auth/validate").await;
+    match answer.status {
+        200 => answer.json() == json!({"status": "valid"}),
+        _ => answer.refused(401, "unauthorized").is_null(),
+    }
+}
+
+#[tokio::test]
+async fn a_person_registers_logs_in_and_is_valid() {
+    let app = App::start().await;
+    let body = json!({"email": " Ada@Example.org ", "password": "correct horse"});
+    let registered = register(&app, &body).await;
+    let account = registered.expect(201);
+    assert_eq!(registered.header("location"), "/api/v1/auth/user");
+    assert_eq!(account["email"], "ada@example.org");
+
+    let tokens = log_in(&app, "ADA@example.org", "correct horse")
+        .await
+        .expect(200);
+    assert_eq!(tokens["user"], account);
+    assert_eq!(tokens["expires_in"], 900);
+    assert!(is_valid(&app.person_with(&tokens)).await);
+}
+
+#[tokio::test]
+async fn registration_names_what_is_wrong() {
+    let app = App::start().await;
+    for (body, status, pointers) in [
+        (
+            json!({"email": "ada", "password": "correct horse"}),
+            400,
+            &["/email"] as &[_],
+        ),
+        (
+            json!({"email": "a@b.c", "password": "1234567"}),
+            400,
+            &["/password"],
+        ),
+        (
+            json!({"email": "a@b.c", "password": "é".repeat(7)}),
+            400,
+            &["/password"],
+        ),
+        (
+            json!({"email": "a@b.c", "password": "é".repeat(257)}),
+            400,
+            &["/password"],
+        ),
+        (
+            json!({"email": "a@b.c", "password": "Password123"}),
+            400,
+            &["/password"],
+        ),
+        (
+            json!({"email": "", "password": ""}),
+            400,
+            &["/email", "/password"],
+        ),
+        (
+            json!({"email": "a\0@b.c", "password": "correct horse"}),
+            400,
+            &["/email"],
+        ),
+        (json!({"email": "a@b.c"}), 422, &["/password"]),
+        (
+            json!({"email": 7, "password": "correct horse"}),
+            422,
+            &["/email"],
+        ),
+        (
+            json!({"email": "a@b.c", "password": "correct horse", "admin": true}),
+            422,
+            &["/admin"],
+        ),
+    ] {
+        register(&app, &body).await.invalid(status, pointers);
+    }
+}
+
+#[tokio::test]
+async fn password_limits_count_characters() {
+    let app = App::start().await;
+    for (email, length) in [("short@example.org", 8), ("long@example.org", 256)] {
+        let password = "é".repeat(length);
+        register(&app, &json!({"email": email, "password": password}))
+            .await
+            .expect(201);
+        log_in(&app, email, &password).await.expect(200);
+    }
+}
+
+#[tokio::test]
+async fn an_address_is_taken_whatever_its_case() {
+    let app = App::start().await;
+    let person = app.person().await;
+    let body = json!({"email": person.email.to_uppercase(), "password": "another password"});
+    register(&app, &body).await.refused(409, "email_taken");
+    log_in(&app, &person.email, "another password")
+        .await
+        .refused(401, "invalid_credentials");
+}
+
+#[tokio::test]
+async fn a_wrong_password_looks_like_an_unknown_address() {
+    let app = App::start().await;
+    let person = app.person().await;
+    let long = "x".repeat(300);
+    let mut bodies = Vec::new();
+    for (email, password) in [
+        (&*person.email, "wrong password"),
+        (&person.email, ""),
+        (&person.email, &long),
+        ("nobody@example.org", "wrong password"),
+        ("no address", "wrong password"),
+    ] {
+        let mut problem = log_in(&app, email, password)
+            .await
+            .refused(401, "invalid_credentials");
+        problem["request_id"].take();
+        bodies.push(problem);
+    }
+    assert!(bodies.iter().all(|body| *body == bodies[0]), "{bodies:?}");
+}
+
+#[tokio::test]
+async fn guessing_is_slowed_down_and_never_locks_out() {
+    let app = App::start().await;
+    let person = app.person().await;
+    for _ in 0..5 {
+        log_in(&app, &person.email, "wrong password")
+            .await
+            .refused(401, "invalid_credentials");
+    }
+    let throttled = log_in(&app, &person.email, "correct horse battery").await;
+    throttled.refused(429, "login_throttled");
+    assert_eq!(throttled.header("retry-after"), "1");
+    app.clock.advance(1);
+    log_in(&app, &person.email, "correct horse battery")
+        .await
+        .expect(200);
+}
+
+#[tokio::test]
+async fn settings_are_changed_one_by_one() {
+    let app = App::start().await;
+    let person = app.person().await;
+    let mut expected = person.get("/auth/user").await.expect(200);
+    assert_eq!(expected["created_at"], "2026-11-22T12:00:00.000000Z");
+    for (member, value) in [
+        ("timezone", "UTC"),
+        ("timezone", "Europe/Rome"),
+        ("week_start", "monday"),
+        ("week_start", "saturday"),
+        ("day_start", "00:00"),
+        ("day_start", "12:00"),
+    ] {
+        let changed = person
+            .patch("/auth/user", &json!({member: value}))
+            .await
+            .expect(200);
+        expected[member] = value.into();
+        assert_eq!(changed, expected);
+    }
+    assert_eq!(
+        person.patch("/auth/user", &json!({})).await.expect(200),
+        expected
+    );
+    assert_eq!(person.get("/auth/user").await.expect(200), expected);
+}
+
+#[tokio::test]
+async fn settings_that_mean_nothing_are_refused() {
+    let app = App::start().await;
+    let person = app.person().await;
+    for (body, pointers) in [
+        (json!({"timezone": "Mars/Olympus"}), &["/timezone"] as &[_]),
+        (json!({"timezone": null}), &["/timezone"]),
+        (json!({"week_start": "tuesday"}), &["/week_start"]),
+        (json!({"day_start": "12:01"}), &["/day_start"]),
+        (json!({"day_start": 3}), &["/day_start"]),
+        (
+            json!({"timezone": "", "day_start": "3:00"}),
+            &["/timezone", "/day_start"],
+        ),
+        (json!({"email": "other@example.org"}), &["/email"]),
+    ] {
+        person
+            .patch("/auth/user", &body)
+            .await
+            .invalid(422, pointers);
+    }
+}
+
+#[tokio::test]
+async fn deleting_the_account_leaves_nothing() {
+    let app = App::start().await;
+    let person = app.person().await;
+    let habit = person.habit("Read").await;
+    person.entry(&habit).await;
+    let told = person.delete("/auth/user").await.expect(200);
+    assert_eq!(told, json!({"message": "account deleted successfully"}));
+
+    assert!(!is_valid(&person).await);
+    refresh(&app, &person.refresh_token)
+        .await
+        .refused(401, "invalid_refresh_token");
+    log_in(&app, &person.email, "correct horse battery")
+        .await
+        .refused(401, "invalid_credentials");
+    let body = json!({"email": person.email, "password": "correct horse battery"});
+    register(&app, &body).await.expect(201);
+    let again = app.log_in(&person.email).await;
+    let delta = again.get("/sync").await.expect(200);
+    assert_eq!((&delta["changes"], &delta["head"]), (&json!([]), &json!(0)));
+}
+
+#[tokio::test]
+async fn an_operation_without_an_account_is_refused() {
+    let app = App::start().await;
+    for path in [
+        "/habits",
+        "/entries",
+        "/sync",
+        "/sync/config",
+        "/stats/weekly",
+    ] {
+        app.get(&format!("/api/v1{path}"))
+            .await
+            .refused(401, "unauthorized");
+    }
+    let path = format!("/api/v1/habits/{}", new_id());
+    app.get(&path).await.refused(401, "unauthorized");
+}

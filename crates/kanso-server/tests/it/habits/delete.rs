@@ -1,0 +1,59 @@
+//! Tombstones.
+
+use serde_json::json;
+
+use super::path;
+use crate::support::{App, new_id};
+
+#[tokio::test]
+async fn a_deleted_habit_is_a_tombstone() {
+    let app = App::start().await;
+    let person = app.person().await;
+    let habit = person.habit("Read").await;
+    let path = path(&habit);
+    for _ in 0..2 {
+        let answer = person.delete(&path).await;
+        answer.expect(204);
+        assert!(answer.body.is_empty());
+    }
+    person.get(&path).await.refused(404, "habit_not_found");
+    let change = json!({"version": 2, "title": "Write"});
+    person
+        .put(&path, &change)
+        .await
+        .refused(404, "habit_not_found");
+    let never = format!("/habits/{}", new_id());
+    person.delete(&never).await.refused(404, "habit_not_found");
+}
+
+#[tokio::test]
+async fn a_delete_may_say_which_version_it_builds_on() {
+    let app = App::start().await;
+    let person = app.person().await;
+    for (query, header, status, code) in [
+        ("", None, 204, ""),
+        ("?version=1", None, 204, ""),
+        ("", Some("\"1\""), 204, ""),
+        ("", Some("*"), 204, ""),
+        ("?version=1", Some("\"1\""), 204, ""),
+        ("?version=2", None, 409, "conflict"),
+        ("", Some("\"2\""), 409, "conflict"),
+        ("?version=2", Some("\"1\""), 400, "versions_differ"),
+        ("?version=one", None, 400, "invalid_parameter"),
+        ("?version=0", None, 400, "invalid_parameter"),
+        ("?force=true", None, 400, "invalid_parameter"),
+        ("", Some("W/\"1\""), 412, "precondition_failed"),
+    ] {
+        let habit = person.habit("Read").await;
+        let mut call = person.delete(&format!("{}{query}", path(&habit)));
+        if let Some(header) = header {
+            call = call.header("if-match", header);
+        }
+        let answer = call.await;
+        assert_eq!(answer.status, status, "{query} {header:?} {answer}");
+        if status != 204 {
+            let problem = answer.refused(status, code);
+            assert_eq!(code == "conflict", problem["record"] == habit, "{answer}");
+        }
+    }
+}

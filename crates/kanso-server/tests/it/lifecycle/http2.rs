@@ -1,0 +1,80 @@
+//! The same for HTTP/2, whose connections talk between requests.
+
+use axum::http::Request;
+use h2::client::SendRequest;
+use tokio::task::JoinHandle;
+
+use super::*;
+
+/// A connection whose preface and settings have been exchanged. The handle ends with it.
+async fn connect(server: &Server) -> (SendRequest<Bytes>, JoinHandle<Result<(), h2::Error>>) {
+    let client = server.connect().await;
+    let (requests, connection) = h2::client::handshake(client.0).await.expect("a handshake");
+    let connection = tokio::spawn(connection);
+    settle().await;
+    (requests, connection)
+}
+
+async fn get(requests: &mut SendRequest<Bytes>, path: &str) -> Result<String, h2::Error> {
+    let request = Request::get(format!("http://kanso{path}"))
+        .body(())
+        .expect("a request");
+    let (response, _) = requests.send_request(request, true)?;
+    let mut body = response.await?.into_body();
+    let mut text = Vec::new();
+    while let Some(chunk) = body.data().await {
+        text.extend(chunk?);
+    }
+    Ok(String::from_utf8(text).expect("UTF-8"))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_without_a_request_is_closed() {
+    let server = Server::with_defaults();
+    let (_requests, connection) = connect(&server).await;
+    let _ = connection.await.expect("no panic");
+    assert_eq!(server.seconds(), 10);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_idle_connection_may_rest_but_not_for_ever() {
+    let server = Server::with_defaults();
+    let (mut requests, connection) = connect(&server).await;
+    assert_eq!(get(&mut requests, "/").await.expect("a response"), "hello");
+    sleep(Duration::from_mins(1)).await;
+    assert_eq!(get(&mut requests, "/").await.expect("a response"), "hello");
+    connection
+        .await
+        .expect("no panic")
+        .expect("it is asked to leave, not cut off");
+    assert_eq!(server.seconds(), 60 + 75);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_running_request_is_answered_and_then_the_connection_ends() {
+    let server = Server::with_defaults();
+    let (mut requests, connection) = connect(&server).await;
+    let mut other = requests.clone();
+    let slow = tokio::spawn(async move { get(&mut other, "/slow").await });
+    settle().await;
+    server.running.shut_down();
+    settle().await;
+    get(&mut requests, "/").await.expect_err("no new requests");
+    assert_eq!(slow.await.expect("no panic").expect("a response"), "slow");
+    connection
+        .await
+        .expect("no panic")
+        .expect("it is asked to leave, not cut off");
+    server.running.stopped().await;
+    assert_eq!(server.started.elapsed().as_secs(), 10);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_idle_connection_does_not_hold_the_shutdown() {
+    let server = Server::with_defaults();
+    let (mut requests, _connection) = connect(&server).await;
+    get(&mut requests, "/").await.expect("a response");
+    server.running.shut_down();
+    server.running.stopped().await;
+    assert!(server.started.elapsed() < Duration::from_secs(2));
+}

@@ -1,0 +1,199 @@
+//! Connections that cannot be held and a shutdown that has an end.
+//!
+//! In memory, on a clock that moves by itself when nobody has anything to do: the real time-outs,
+//! in no time.
+
+mod http2;
+mod shutdown;
+mod sockets;
+mod timeouts;
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::ConnectInfo;
+use axum::http::StatusCode;
+use axum::routing::{get, post};
+use kanso_server::lifecycle::{DrainPlan, Limits, Listener, Running, Site, Stages};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+const PEER: SocketAddr = SocketAddr::new(
+    std::net::IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 7)),
+    4711,
+);
+
+/// A router with the handlers that these tests need.
+fn router() -> Router {
+    Router::new()
+        .route("/", get(|| async { "hello" }))
+        .route(
+            "/peer",
+            get(|ConnectInfo(peer): ConnectInfo<SocketAddr>| async move { peer.to_string() }),
+        )
+        .route(
+            "/slow",
+            get(|| async {
+                sleep(Duration::from_secs(10)).await;
+                "slow"
+            }),
+        )
+        .route(
+            "/forever",
+            get(|| async { std::future::pending::<()>().await }),
+        )
+        .route("/echo", post(echo))
+}
+
+async fn echo(
+    body: Result<Bytes, axum::extract::rejection::BytesRejection>,
+) -> (StatusCode, Bytes) {
+    body.map_or((StatusCode::REQUEST_TIMEOUT, Bytes::new()), |body| {
+        (StatusCode::OK, body)
+    })
+}
+
+/// Connections in memory.
+struct Wire(mpsc::Receiver<DuplexStream>);
+
+impl Listener for Wire {
+    type Stream = DuplexStream;
+
+    async fn accept(&mut self) -> io::Result<(DuplexStream, SocketAddr)> {
+        match self.0.recv().await {
+            Some(stream) => Ok((stream, PEER)),
+            None => std::future::pending().await,
+        }
+    }
+}
+
+/// A server on a [`Wire`].
+struct Server {
+    running: Running,
+    wire: mpsc::Sender<DuplexStream>,
+    writes: TaskTracker,
+    storage_closed: CancellationToken,
+    started: Instant,
+}
+
+impl Server {
+    fn start(limits: Limits, plan: DrainPlan) -> Self {
+        let (wire, listener) = mpsc::channel(64);
+        let (stages, writes) = (Stages::new(), TaskTracker::new());
+        let storage_closed = CancellationToken::new();
+        let close = storage_closed.clone();
+        let site = Site {
+            router: router(),
+            stages,
+            writes: writes.clone(),
+            close_storage: Box::pin(async move { close.cancel() }),
+        };
+        let running = Running::start(site, (Wire(listener), PEER), limits, plan);
+        Self {
+            running,
+            wire,
+            writes,
+            storage_closed,
+            started: Instant::now(),
+        }
+    }
+
+    fn with_defaults() -> Self {
+        Self::start(Limits::default(), DrainPlan::with_delay(Duration::ZERO))
+    }
+
+    async fn connect(&self) -> Client {
+        let (ours, theirs) = tokio::io::duplex(64 * 1024);
+        self.wire.send(theirs).await.expect("the server accepts");
+        Client(ours)
+    }
+
+    /// A connection that has sent `bytes`, and a server that has read them.
+    async fn sent(&self, bytes: &str) -> Client {
+        let mut client = self.connect().await;
+        client.send(bytes).await;
+        settle().await;
+        client
+    }
+
+    fn seconds(&self) -> u64 {
+        self.started.elapsed().as_secs()
+    }
+}
+
+/// Lets every task run until it has nothing left to do.
+async fn settle() {
+    sleep(Duration::from_millis(1)).await;
+}
+
+struct Client(DuplexStream);
+
+impl Client {
+    async fn send(&mut self, bytes: &str) {
+        self.0
+            .write_all(bytes.as_bytes())
+            .await
+            .expect("the server reads");
+    }
+
+    /// Everything until the server closes the connection.
+    async fn rest(&mut self) -> String {
+        let mut bytes = Vec::new();
+        // A connection that is cut may end in an error; what came before it counts.
+        let _ = self.0.read_to_end(&mut bytes).await;
+        String::from_utf8(bytes).expect("UTF-8")
+    }
+
+    /// One response whose body ends in `end`.
+    async fn response(&mut self, end: &str) -> String {
+        let mut text = String::new();
+        while !text.ends_with(end) {
+            let mut bytes = [0; 1024];
+            let length = self.0.read(&mut bytes).await.expect("a response");
+            assert_ne!(length, 0, "closed after {text:?}");
+            text.push_str(std::str::from_utf8(&bytes[..length]).expect("UTF-8"));
+        }
+        text
+    }
+}
+
+const REQUEST: &str = "GET / HTTP/1.1\r\nhost: kanso\r\n\r\n";
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_knows_its_peer() {
+    let server = Server::with_defaults();
+    let mut client = server
+        .sent("GET /peer HTTP/1.1\r\nhost: kanso\r\n\r\n")
+        .await;
+    assert!(
+        client
+            .response(&PEER.to_string())
+            .await
+            .starts_with("HTTP/1.1 200 OK\r\n")
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn over_the_limit_a_connection_waits_its_turn() {
+    let limits = Limits {
+        connections: 1,
+        ..Limits::default()
+    };
+    let server = Server::start(limits, DrainPlan::with_delay(Duration::ZERO));
+    let mut first = server.sent(REQUEST).await;
+    let mut second = server.sent(REQUEST).await;
+    first.response("hello").await;
+    assert_eq!(server.seconds(), 0);
+    second.response("hello").await;
+    assert_eq!(
+        server.seconds(),
+        75,
+        "when the first had been idle for too long"
+    );
+}

@@ -1,0 +1,93 @@
+//! Every wait of a connection has a deadline.
+
+use super::*;
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_says_nothing_is_closed() {
+    let server = Server::with_defaults();
+    assert_eq!(server.connect().await.rest().await, "");
+    assert_eq!(server.seconds(), 10);
+}
+
+#[tokio::test(start_paused = true)]
+async fn half_a_header_is_cut_however_slowly_it_drips() {
+    let server = Server::with_defaults();
+    let mut client = server.sent("GET / HTTP/1.1\r\n").await;
+    for _ in 0..9 {
+        sleep(Duration::from_secs(1)).await;
+        client.send("x: y\r\n").await;
+    }
+    assert_eq!(client.rest().await, "");
+    assert_eq!(server.seconds(), 10);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_idle_connection_may_rest_longer_but_not_for_ever() {
+    let server = Server::with_defaults();
+    let mut client = server.sent(REQUEST).await;
+    client.response("hello").await;
+    sleep(Duration::from_mins(1)).await;
+    client.send(REQUEST).await;
+    client.response("hello").await;
+    assert_eq!(client.rest().await, "");
+    assert_eq!(server.seconds(), 60 + 75);
+}
+
+#[tokio::test(start_paused = true)]
+async fn half_of_a_second_header_is_cut_as_soon_as_half_of_a_first() {
+    let server = Server::with_defaults();
+    let mut client = server.sent(REQUEST).await;
+    client.response("hello").await;
+    sleep(Duration::from_secs(20)).await;
+    client.send("GET").await;
+    assert_eq!(client.rest().await, "");
+    assert_eq!(server.seconds(), 20 + 10);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_may_be_slow_but_not_stop() {
+    let server = Server::with_defaults();
+    let mut client = server
+        .sent("POST /echo HTTP/1.1\r\nhost: kanso\r\ncontent-length: 4\r\n\r\n")
+        .await;
+    for byte in ["a", "b", "c"] {
+        sleep(Duration::from_secs(14)).await;
+        client.send(byte).await;
+    }
+    settle().await;
+    assert!(client.rest().await.starts_with("HTTP/1.1 408 "));
+    assert_eq!(server.seconds(), 3 * 14 + 15);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_running_request_is_not_an_idle_connection() {
+    let server = Server::with_defaults();
+    let mut client = server
+        .sent("GET /slow HTTP/1.1\r\nhost: kanso\r\n\r\n")
+        .await;
+    client.response("slow").await;
+    assert_eq!(server.seconds(), 10);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_does_not_read_is_cut() {
+    let (ours, theirs) = tokio::io::duplex(16);
+    let server = Server::with_defaults();
+    server.wire.send(theirs).await.expect("the server accepts");
+    let mut client = Client(ours);
+    let send = "GET /peer HTTP/1.1\r\nhost: kanso\r\n\r\n";
+    client.send(send).await;
+    sleep(Duration::from_secs(31)).await;
+    let read = client.rest().await;
+    assert!(read.len() <= 16, "{read:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_header_that_is_too_large_is_refused() {
+    let server = Server::with_defaults();
+    let mut client = server.connect().await;
+    client
+        .send(&format!("GET / HTTP/1.1\r\nx: {}", "y".repeat(40 * 1024)))
+        .await;
+    assert!(client.rest().await.starts_with("HTTP/1.1 431 "));
+}

@@ -1,0 +1,241 @@
+//! Rate limits, CORS, request ids, headers and compression.
+
+use kanso_application::ports::limiter::RateLimit;
+use kanso_server::config::Config;
+use reqwest::Method;
+use serde_json::json;
+
+use crate::support::{Answer, App};
+
+fn three_a_minute(config: &mut Config) {
+    config.rate_limit = Some(RateLimit {
+        requests: 3,
+        window_seconds: 60,
+    });
+}
+
+fn told(answer: &Answer) -> [&str; 5] {
+    [
+        "ratelimit-policy",
+        "ratelimit",
+        "x-ratelimit-limit",
+        "x-ratelimit-remaining",
+        "x-ratelimit-reset",
+    ]
+    .map(|name| answer.header(name))
+}
+
+#[tokio::test]
+async fn every_limited_answer_tells_how_far_the_limit_is() {
+    let app = App::with(three_a_minute).await;
+    let policy = "\"default\";q=3;w=60";
+    for (path, remaining, reset) in [
+        ("/api/v1/habits", "2", "20"),
+        ("/api/v1/nothing", "1", "40"),
+        ("/api/v1/auth/validate", "0", "60"),
+    ] {
+        let answer = app.get(path).await;
+        let state = format!("\"default\";r={remaining};t={reset}");
+        assert_eq!(told(&answer), [policy, &state, "3", remaining, reset]);
+    }
+    let refused = app.get("/api/v1/habits").await;
+    refused.refused(429, "rate_limited");
+    assert_eq!(
+        told(&refused),
+        [policy, "\"default\";r=0;t=60", "3", "0", "60"]
+    );
+    assert_eq!(refused.header("retry-after"), "20");
+}
+
+#[tokio::test]
+async fn the_servers_own_state_is_not_limited() {
+    let app = App::with(three_a_minute).await;
+    for _ in 0..5 {
+        for path in [
+            "/health",
+            "/health/live",
+            "/health/ready",
+            "/swagger/doc.json",
+        ] {
+            let answer = app.get(path).await;
+            assert_eq!((answer.status, answer.header("ratelimit")), (200, ""));
+        }
+    }
+}
+
+#[tokio::test]
+async fn without_a_limit_nothing_is_told() {
+    let app = App::start().await;
+    assert_eq!(told(&app.get("/api/v1/habits").await), [""; 5]);
+}
+
+#[tokio::test]
+async fn only_a_trusted_proxy_speaks_for_its_clients() {
+    for (trusted, remaining) in [("127.0.0.0/8", "2"), ("10.0.0.0/8", "0")] {
+        let app = App::with(|config| {
+            three_a_minute(config);
+            config.trusted_proxies = vec![trusted.parse().expect("a network")];
+        })
+        .await;
+        let mut last = String::new();
+        for client in ["198.51.100.1", "203.0.113.9, 198.51.100.2", "2001:db8::1"] {
+            let call = app.get("/api/v1/habits").header("x-forwarded-for", client);
+            call.await
+                .header("x-ratelimit-remaining")
+                .clone_into(&mut last);
+        }
+        assert_eq!(last, remaining, "{trusted}");
+        // One subscriber, whatever the lower half of the address is.
+        let call = app
+            .get("/api/v1/habits")
+            .header("x-forwarded-for", "2001:db8::ffff");
+        let status = call.await.status;
+        assert_eq!(status, if remaining == "2" { 401 } else { 429 });
+    }
+}
+
+#[tokio::test]
+async fn without_listed_origins_there_is_no_cors() {
+    let app = App::start().await;
+    let answer = app
+        .get("/health")
+        .header("origin", "https://app.example.org")
+        .await;
+    answer.expect(200);
+    assert_eq!(answer.header("access-control-allow-origin"), "");
+}
+
+#[tokio::test]
+async fn only_listed_origins_may_call() {
+    let listed = "https://app.example.org";
+    let app = App::with(|config| config.cors_origins = vec![listed.into()]).await;
+    for (origin, allowed) in [
+        (listed, listed),
+        ("https://app.example.org.evil.example", ""),
+        ("http://app.example.org", ""),
+        ("null", ""),
+    ] {
+        let preflight = app
+            .call(Method::OPTIONS, "/api/v1/habits/x")
+            .header("origin", origin)
+            .header("access-control-request-method", "PATCH")
+            .header(
+                "access-control-request-headers",
+                "authorization,content-type,if-match",
+            )
+            .await;
+        assert_eq!(preflight.status, 200);
+        assert_eq!(
+            preflight.header("access-control-allow-origin"),
+            allowed,
+            "{origin}"
+        );
+        assert!(
+            preflight
+                .header("access-control-allow-methods")
+                .contains("PATCH")
+        );
+        assert!(
+            preflight
+                .header("access-control-allow-headers")
+                .contains("if-match")
+        );
+
+        let answer = app.get("/api/v1/habits").header("origin", origin).await;
+        answer.refused(401, "unauthorized");
+        assert_eq!(
+            answer.header("access-control-allow-origin"),
+            allowed,
+            "{origin}"
+        );
+        assert_eq!(answer.header("access-control-allow-credentials"), "");
+        assert!(answer.header("vary").contains("origin"));
+        let exposed = answer.header("access-control-expose-headers");
+        for name in [
+            "etag",
+            "ratelimit",
+            "x-ratelimit-remaining",
+            "x-request-id",
+            "retry-after",
+        ] {
+            assert!(exposed.split(',').any(|it| it == name), "{exposed}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_request_keeps_its_id_or_gets_one() {
+    let app = App::start().await;
+    let long = "a".repeat(64);
+    for id in ["7", "trace-0198c2f4", &long] {
+        let answer = app.get("/health").header("x-request-id", id).await;
+        assert_eq!(answer.header("x-request-id"), id);
+    }
+    let too_long = "a".repeat(65);
+    for id in ["", "two words", &too_long] {
+        let answer = app.get("/health").header("x-request-id", id).await;
+        assert_eq!(answer.header("x-request-id").len(), 36, "{id}");
+    }
+    let problem = app
+        .get("/api/v1/habits")
+        .header("x-request-id", "mine")
+        .await;
+    assert_eq!(problem.expect(401)["request_id"], "mine");
+}
+
+#[tokio::test]
+async fn answers_are_not_kept_and_not_framed() {
+    let app = App::start().await;
+    let person = app.person().await;
+    for answer in [
+        person.get("/habits").await,
+        person.get("/nothing").await,
+        app.get("/health").await,
+    ] {
+        assert_eq!(answer.header("cache-control"), "no-store");
+        assert_eq!(answer.header("referrer-policy"), "no-referrer");
+        assert_eq!(answer.header("x-content-type-options"), "nosniff");
+        let policy = "default-src 'none'; frame-ancestors 'none'";
+        assert_eq!(answer.header("content-security-policy"), policy);
+        assert_eq!(answer.header("strict-transport-security"), "");
+    }
+}
+
+#[tokio::test]
+async fn what_is_large_is_compressed_for_those_who_can_read_it() {
+    let app = App::start().await;
+    let person = app.person().await;
+    for number in 0..10 {
+        person.habit(&format!("habit {number}")).await;
+    }
+    for (path, accepted, coding) in [
+        ("/habits", "gzip, deflate, br, zstd", "zstd"),
+        ("/habits", "gzip, br", "gzip"),
+        ("/habits", "br", ""),
+        ("/habits", "identity", ""),
+        ("/habits", "zstd;q=0.5, gzip", "gzip"),
+        ("/auth/validate", "gzip, zstd", ""),
+    ] {
+        let call = app
+            .client
+            .get(format!("{}{path}", person.base))
+            .bearer_auth(&person.token)
+            .header("accept-encoding", accepted);
+        let answer = call.send().await.expect("an answer");
+        let got = answer.headers().get("content-encoding");
+        let got = got.map_or("", |value| value.to_str().expect("ASCII"));
+        assert_eq!(got, coding, "{path} {accepted}");
+    }
+}
+
+#[tokio::test]
+async fn a_head_request_has_no_body() {
+    let app = App::start().await;
+    let person = app.person().await;
+    let answer = person.call(Method::HEAD, "/habits").await;
+    answer.expect(200);
+    assert!(answer.body.is_empty());
+    assert_eq!(answer.header("content-type"), "application/json");
+    let created = person.post("/habits", &json!({"title": "Read"})).await;
+    created.expect(201);
+}

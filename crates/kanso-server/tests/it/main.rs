@@ -1,0 +1,29 @@
+//! The server from outside.
+
+// Clippy takes a function for a test's only below this attribute.
+#[cfg(test)]
+mod accounts;
+#[cfg(test)]
+mod entries;
+#[cfg(test)]
+mod errors;
+#[cfg(test)]
+mod habits;
+#[cfg(test)]
+mod health;
+#[cfg(test)]
+mod isolation;
+#[cfg(test)]
+mod lifecycle;
+#[cfg(test)]
+mod limits;
+#[cfg(test)]
+mod logs;
+#[cfg(test)]
+mod openapi;
+#[cfg(test)]
+mod program;
+#[cfg(test)]
+mod support;
+#[cfg(test)]
+mod sync;

@@ -1,0 +1,213 @@
+//! The program: its exit codes and what it prints.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+
+/// Runs the program in an empty folder and environment but for what is given.
+fn run(folder: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_kanso-server"))
+        .args(arguments)
+        .env_clear()
+        .envs(variables.iter().copied())
+        .current_dir(folder)
+        .output()
+        .expect("the program runs")
+}
+
+fn folder() -> tempfile::TempDir {
+    tempfile::tempdir().expect("a temporary folder")
+}
+
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).expect("UTF-8")
+}
+
+/// The program refuses with one line on standard error and exit code 2.
+#[track_caller]
+fn refused(output: &Output, says: &str) {
+    let line = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{line}");
+    assert!(
+        line.starts_with("kanso-server: ") && line.contains(says),
+        "{line}"
+    );
+    assert_eq!(line.lines().count(), 1, "{line}");
+    assert_eq!(text(&output.stdout), "");
+}
+
+#[test]
+fn config_shows_values_with_their_sources_and_masks_secrets() {
+    let folder = folder();
+    fs::write(folder.path().join("kanso.toml"), "jwt_issuer = 'file'\n").expect("a file");
+    let variables = [
+        ("KANSO_JWT_SECRET", "canary-canary-canary-canary-canary"),
+        ("KANSO_LOG", "debug"),
+        ("KANSO_LGO", "x"),
+    ];
+    let output = run(folder.path(), &["config", "--log", "warn"], &variables);
+    let (shown, said) = (text(&output.stdout), text(&output.stderr));
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    for line in [
+        "listen = \"127.0.0.1:8080\" # default",
+        "jwt_issuer = \"file\" # jwt_issuer in ./kanso.toml",
+        "jwt_secret = \"***\" # KANSO_JWT_SECRET",
+        "log = \"warn\" # --log",
+    ] {
+        assert!(shown.lines().any(|shown| shown == line), "{line}\n{shown}");
+    }
+    assert_eq!(
+        said,
+        "kanso-server: KANSO_LGO is not a setting and is ignored\n"
+    );
+    assert!(!shown.contains("canary"));
+    assert_eq!(
+        fs::read_dir(folder.path()).expect("the folder").count(),
+        1,
+        "nothing was made"
+    );
+}
+
+#[test]
+fn a_wrong_setting_is_one_line_and_exit_code_2() {
+    let folder = folder();
+    let run = |variables| run(folder.path(), &[], variables);
+    refused(
+        &run(&[("KANSO_LISTEN", "8080")]),
+        "KANSO_LISTEN: \"8080\" is not an address and port",
+    );
+    refused(
+        &run(&[("KANSO_DATABASE_URL", "postgres://db")]),
+        "not supported by this build yet",
+    );
+    refused(
+        &run(&[("KANSO_CONFIG", "absent.toml")]),
+        "absent.toml: cannot be read",
+    );
+}
+
+#[test]
+fn a_busy_port_is_one_line_and_exit_code_2() {
+    let folder = folder();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = taken.local_addr().expect("its address").to_string();
+    let output = run(
+        folder.path(),
+        &["--log", "off"],
+        &[("KANSO_LISTEN", &address)],
+    );
+    refused(
+        &output,
+        "another program listens there; stop it, or set KANSO_LISTEN",
+    );
+}
+
+#[test]
+fn a_data_folder_that_cannot_be_made_is_one_line_and_exit_code_2() {
+    let folder = folder();
+    fs::write(folder.path().join("taken"), "").expect("a file");
+    let flags = [
+        "--data-dir",
+        "taken/data",
+        "--listen",
+        "127.0.0.1:0",
+        "--log",
+        "off",
+    ];
+    refused(
+        &run(folder.path(), &flags, &[]),
+        "data folder taken/data: cannot be made: ",
+    );
+}
+
+#[test]
+fn a_key_that_cannot_sign_is_one_line_and_exit_code_2() {
+    let folder = folder();
+    let flags = ["--listen", "127.0.0.1:0", "--log", "off"];
+    for (variable, value, says) in [
+        (
+            "KANSO_JWT_SECRET",
+            "short",
+            "KANSO_JWT_SECRET cannot be used: the secret has 5 bytes",
+        ),
+        (
+            "KANSO_JWT_SECRET",
+            "change-me-change-me-change-me-please",
+            "the secret can be guessed",
+        ),
+        (
+            "KANSO_JWT_PRIVATE_KEY_FILE",
+            "absent.pem",
+            "absent.pem: cannot be read: ",
+        ),
+        (
+            "KANSO_JWT_PRIVATE_KEY_FILE",
+            "junk.pem",
+            "not an unencrypted RSA private key",
+        ),
+    ] {
+        fs::write(folder.path().join("junk.pem"), "junk").expect("a file");
+        refused(&run(folder.path(), &flags, &[(variable, value)]), says);
+    }
+}
+
+#[test]
+fn an_unhealthy_server_is_exit_code_1() {
+    let folder = folder();
+    // Port 9 (discard) has no server on a machine that runs tests.
+    let output = run(folder.path(), &["health", "http://127.0.0.1:9"], &[]);
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
+}
+
+#[test]
+fn an_unknown_flag_is_exit_code_2() {
+    let folder = folder();
+    assert_eq!(
+        run(folder.path(), &["--lisen", "x"], &[]).status.code(),
+        Some(2)
+    );
+}
+
+/// A server that listens, and its address.
+#[cfg(unix)]
+fn serving(folder: &Path) -> (Child, String) {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_kanso-server"))
+        .args(["--listen", "127.0.0.1:0", "--log", "off"])
+        .env_clear()
+        .current_dir(folder)
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the program runs");
+    let out = BufReader::new(child.stdout.take().expect("a pipe"));
+    let lines: Vec<String> = out
+        .lines()
+        .take(2)
+        .map(|line| line.expect("UTF-8"))
+        .collect();
+    let (_, url) = lines[0].split_once("listens on ").expect("an address");
+    assert_eq!(
+        lines[1],
+        format!("Its interface is described at {url}/swagger/index.html")
+    );
+    (child, url.to_owned())
+}
+
+#[test]
+#[cfg(unix)]
+fn a_server_serves_stops_on_sigterm_and_finds_its_key_again() {
+    let folder = folder();
+    let key = || fs::read(folder.path().join("kanso-data/jwt-secret")).expect("a key");
+    let mut keys = Vec::new();
+    for _ in 0..2 {
+        let (mut server, url) = serving(folder.path());
+        let health = run(folder.path(), &["health", &url], &[]);
+        assert_eq!(health.status.code(), Some(0), "{}", text(&health.stderr));
+        let kill = Command::new("kill").arg(server.id().to_string()).status();
+        assert!(kill.expect("kill runs").success());
+        assert_eq!(server.wait().expect("it ends").code(), Some(0));
+        keys.push(key());
+    }
+    assert_eq!(keys[0], keys[1]);
+    assert!(folder.path().join("kanso-data/kanso.db").exists());
+}

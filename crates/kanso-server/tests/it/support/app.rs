@@ -1,0 +1,106 @@
+use std::sync::Arc;
+
+use kanso_credentials::HashCost;
+use kanso_server::config::Config;
+use kanso_server::lifecycle::Running;
+use kanso_server::{Parts, start_with};
+use reqwest::{Client, Method, redirect};
+use serde_json::{Value, json};
+
+use super::person::{Call, Person};
+use super::{ManualClock, new_id};
+
+/// What everybody's password is.
+pub(crate) const PASSWORD: &str = "correct horse battery";
+
+/// A server in this process, on SQLite in a folder of its own.
+pub(crate) struct App {
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) running: Running,
+    pub(crate) client: Client,
+    _folder: tempfile::TempDir,
+}
+
+impl App {
+    /// A server without limits. It is noon on 22 November 2026 and stays so.
+    pub(crate) async fn start() -> Self {
+        Self::with(|_| {}).await
+    }
+
+    /// The same with other settings.
+    pub(crate) async fn with(change: impl FnOnce(&mut Config)) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let mut config = Config::for_testing(folder.path());
+        change(&mut config);
+        let clock = Arc::new(ManualClock::at("2026-11-22T12:00:00Z"));
+        let parts = Parts {
+            clock: Arc::clone(&clock) as _,
+            hash_cost: HashCost {
+                memory_kib: 64,
+                passes: 1,
+                lanes: 1,
+            },
+            ..Parts::default()
+        };
+        let running = start_with(config, parts).await.expect("a server");
+        let client = Client::builder()
+            .no_proxy()
+            .no_gzip()
+            .no_zstd()
+            .redirect(redirect::Policy::none())
+            .build()
+            .expect("a client");
+        Self {
+            clock,
+            running,
+            client,
+            _folder: folder,
+        }
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.running.address())
+    }
+
+    /// A call by nobody in particular, with the whole path.
+    pub(crate) fn call(&self, method: Method, path: &str) -> Call {
+        let url = format!("{}{path}", self.url());
+        Call::new(self.client.request(method, url))
+    }
+
+    pub(crate) fn get(&self, path: &str) -> Call {
+        self.call(Method::GET, path)
+    }
+
+    pub(crate) fn post(&self, path: &str, body: &Value) -> Call {
+        self.call(Method::POST, path).json(body)
+    }
+
+    /// Somebody new, logged in.
+    pub(crate) async fn person(&self) -> Person {
+        let email = format!("{}@example.org", new_id());
+        let body = json!({"email": email, "password": PASSWORD});
+        let registered = self.post("/api/v1/auth/register", &body).await;
+        registered.expect(201);
+        self.log_in(&email).await
+    }
+
+    /// Another session of somebody.
+    pub(crate) async fn log_in(&self, email: &str) -> Person {
+        let body = json!({"email": email, "password": PASSWORD});
+        let tokens = self.post("/api/v1/auth/login", &body).await.expect(200);
+        self.person_with(&tokens)
+    }
+
+    /// Whom the answer of a log-in or a refresh speaks for.
+    pub(crate) fn person_with(&self, tokens: &Value) -> Person {
+        let text = |value: &Value| value.as_str().expect("a text").to_owned();
+        Person {
+            client: self.client.clone(),
+            base: format!("{}/api/v1", self.url()),
+            email: text(&tokens["user"]["email"]),
+            token: text(&tokens["token"]),
+            refresh_token: text(&tokens["refresh_token"]),
+        }
+    }
+}

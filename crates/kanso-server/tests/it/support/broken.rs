@@ -1,0 +1,199 @@
+//! A storage that is broken, and a router on it.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use axum::Router;
+use kanso_application::accounts::{AccountPorts, Accounts};
+use kanso_application::entries::Entries;
+use kanso_application::habits::Habits;
+use kanso_application::health::Health;
+use kanso_application::ports::credentials::{AccessTokens as _, Identity};
+use kanso_application::ports::storage::{
+    AccountStore, Credentials, Decide, DecideRefresh, DeltaQuery, EntryFilter, NewAccount,
+    RecordStore, Storage, StorageError, Written,
+};
+use kanso_application::sync::Sync;
+use kanso_credentials::{
+    Argon2Passwords, HashCost, HmacRefreshTokens, JwtTokens, Queue, SigningKey, SystemEntropy,
+    TokenRules,
+};
+use kanso_domain::accounts::{Account, Email, PasswordHash, SettingsChange};
+use kanso_domain::entries::Entry;
+use kanso_domain::habits::Habit;
+use kanso_domain::sessions::{Refreshed, Session};
+use kanso_domain::sync::{Head, Keys, Page};
+use kanso_domain::{EntryId, HabitId, SessionId, Timestamp, UserId};
+use kanso_local::{LocalLimiter, LocalThrottle, RandomIds};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::{ManualClock, new_id};
+
+/// What every call but the check of a session does.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Broken {
+    Away,
+    Corrupt,
+    Hanging,
+    Panicking,
+}
+
+impl Broken {
+    async fn answer<T>(self) -> Result<T, StorageError> {
+        let secret = || "canary: SELECT * FROM users in /var/lib/kanso.db".into();
+        match self {
+            Self::Away => Err(StorageError::Unavailable(secret())),
+            Self::Corrupt => Err(StorageError::Corrupt(secret())),
+            Self::Hanging => std::future::pending().await,
+            Self::Panicking => panic!("canary: a bug"),
+        }
+    }
+}
+
+type Answer<T> = Result<T, StorageError>;
+
+#[async_trait]
+impl RecordStore for Broken {
+    async fn write(&self, _: UserId, _: Keys, _: Decide) -> Answer<Written> {
+        self.answer().await
+    }
+
+    async fn delta(&self, _: UserId, _: DeltaQuery) -> Answer<Option<Page>> {
+        self.answer().await
+    }
+
+    async fn head(&self, _: UserId) -> Answer<Option<Head>> {
+        self.answer().await
+    }
+
+    async fn habit(&self, _: UserId, _: HabitId) -> Answer<Option<Habit>> {
+        self.answer().await
+    }
+
+    async fn habits(&self, _: UserId, _: bool) -> Answer<Vec<Habit>> {
+        self.answer().await
+    }
+
+    async fn entry(&self, _: UserId, _: EntryId) -> Answer<Option<Entry>> {
+        self.answer().await
+    }
+
+    async fn entries(&self, _: UserId, _: EntryFilter) -> Answer<Vec<Entry>> {
+        self.answer().await
+    }
+}
+
+#[async_trait]
+impl AccountStore for Broken {
+    async fn create_account(&self, _: NewAccount) -> Answer<bool> {
+        self.answer().await
+    }
+
+    async fn credentials(&self, _: &Email) -> Answer<Option<Credentials>> {
+        self.answer().await
+    }
+
+    async fn account(&self, _: UserId) -> Answer<Option<Account>> {
+        self.answer().await
+    }
+
+    async fn change_settings(&self, _: UserId, _: SettingsChange) -> Answer<Option<Account>> {
+        self.answer().await
+    }
+
+    async fn set_password_hash(&self, _: UserId, _: PasswordHash) -> Answer<()> {
+        self.answer().await
+    }
+
+    async fn delete_account(&self, _: UserId) -> Answer<bool> {
+        self.answer().await
+    }
+
+    async fn open_session(&self, _: Session) -> Answer<bool> {
+        self.answer().await
+    }
+
+    async fn refresh_session(
+        &self,
+        _: UserId,
+        _: SessionId,
+        _: DecideRefresh,
+    ) -> Answer<Option<Refreshed>> {
+        self.answer().await
+    }
+
+    async fn session_is_open(&self, _: UserId, _: SessionId, _: Timestamp) -> Answer<bool> {
+        Ok(true)
+    }
+
+    async fn end_session(&self, _: UserId, _: SessionId) -> Answer<()> {
+        self.answer().await
+    }
+}
+
+#[async_trait]
+impl Storage for Broken {
+    async fn ping(&self) -> Answer<()> {
+        self.answer().await
+    }
+
+    async fn close(&self) -> Answer<()> {
+        self.answer().await
+    }
+}
+
+/// A router on a broken storage, a token that it accepts, and where its changes run.
+pub(crate) fn broken_server(broken: Broken) -> (Router, String, TaskTracker) {
+    let writes = TaskTracker::new();
+    let clock = Arc::new(ManualClock::at("2026-11-22T12:00:00Z"));
+    let (storage, ids) = (Arc::new(broken), Arc::new(RandomIds));
+    let key = SigningKey::hs256(new_id().as_bytes()).expect("a strong key");
+    let entropy = Arc::new(SystemEntropy);
+    let cost = HashCost {
+        memory_kib: 64,
+        passes: 1,
+        lanes: 1,
+    };
+    let passwords = Argon2Passwords::new(cost, Queue::for_this_machine(), entropy.clone());
+    let refresh_tokens = HmacRefreshTokens::new(&key, entropy);
+    let tokens = JwtTokens::new(key, Vec::new(), TokenRules::of("kanso"), ids.clone());
+    let id = |_| new_id().parse().expect("an id");
+    let identity = Identity {
+        user_id: UserId::new(id(0)),
+        session_id: SessionId::new(id(1)),
+    };
+    let token = tokens
+        .issue(
+            identity,
+            "2026-11-22T12:00:00Z".parse().expect("an instant"),
+        )
+        .expect("a token")
+        .token;
+    let accounts = Accounts::new(AccountPorts {
+        storage: storage.clone(),
+        clock: clock.clone(),
+        ids: ids.clone(),
+        passwords: Arc::new(passwords.expect("a hasher")),
+        access_tokens: Arc::new(tokens),
+        refresh_tokens: Arc::new(refresh_tokens),
+        throttle: Arc::new(LocalThrottle::new(clock.clone())),
+    });
+    let parts = kanso_http::Parts {
+        accounts,
+        habits: Habits::new(storage.clone(), clock.clone(), ids.clone()),
+        entries: Entries::new(storage.clone(), clock.clone(), ids.clone()),
+        sync: Sync::new(storage.clone(), clock.clone()),
+        health: Health::new(storage, clock),
+        ids,
+        limiter: Arc::new(LocalLimiter::new()),
+        writes: writes.clone(),
+        draining: CancellationToken::new(),
+        jwks: serde_json::json!({"keys": []}),
+    };
+    (
+        kanso_http::router(parts, kanso_http::Options::default()),
+        token,
+        writes,
+    )
+}

@@ -1,0 +1,26 @@
+//! A server, people who use it, and what they are answered.
+//!
+//! Every answer that a test gets is held against the OpenAPI document on its way: a status, a
+//! media type or a problem that the operation does not describe fails the test.
+
+mod answer;
+mod app;
+mod broken;
+mod clock;
+mod document;
+mod person;
+mod raw;
+
+pub(crate) use answer::Answer;
+pub(crate) use app::App;
+pub(crate) use broken::{Broken, broken_server};
+pub(crate) use clock::ManualClock;
+pub(crate) use document::{Document, Operation};
+pub(crate) use person::{Person, operation};
+pub(crate) use raw::{exchange, send_in_vain};
+
+/// A new id, as a device makes it.
+pub(crate) fn new_id() -> String {
+    use kanso_application::ports::ids::Ids as _;
+    kanso_local::RandomIds.uuid().to_string()
+}

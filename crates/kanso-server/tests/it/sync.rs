@@ -1,0 +1,271 @@
+//! `/api/v1/sync…`
+
+mod pages;
+mod races;
+
+use serde_json::{Value, json};
+
+use crate::support::{App, Person, new_id, operation};
+
+fn statuses(results: &[Value]) -> Vec<&str> {
+    results
+        .iter()
+        .map(|result| result["status"].as_str().expect("a status"))
+        .collect()
+}
+
+fn seqs(changes: &Value) -> Vec<i64> {
+    let changes = changes.as_array().expect("a list");
+    changes
+        .iter()
+        .map(|change| change["seq"].as_i64().expect("a number"))
+        .collect()
+}
+
+async fn pull(person: &Person, query: &str) -> Value {
+    person.get(&format!("/sync{query}")).await.expect(200)
+}
+
+fn create(title: &str) -> Value {
+    operation(
+        "habit",
+        "create",
+        &json!(new_id()),
+        &json!({"fields": {"title": title}}),
+    )
+}
+
+fn entry_of(habit: &Value) -> Value {
+    let fields = json!({"habit_id": habit, "completion_date": "2026-11-22"});
+    operation(
+        "entry",
+        "create",
+        &json!(new_id()),
+        &json!({"fields": fields}),
+    )
+}
+
+#[tokio::test]
+async fn one_round_trip_pushes_the_outbox_and_pulls_the_delta() {
+    let app = App::start().await;
+    let phone = app.person().await;
+    let laptop = app.log_in(&phone.email).await;
+    let other = laptop.habit("Other").await;
+    let habit = create("Read");
+    let entry = entry_of(&habit["id"]);
+    let body = json!({
+        "device_id": new_id(), "cursor": null, "limit": 10, "operations": [habit, entry]
+    });
+    let answer = phone.post("/sync", &body).await.expect(200);
+    assert_eq!(
+        answer["results"],
+        json!([
+            {"op_id": habit["op_id"], "status": "applied", "version": 1, "seq": 2},
+            {"op_id": entry["op_id"], "status": "applied", "version": 1, "seq": 3},
+        ])
+    );
+    assert_eq!(
+        answer["changes"][0],
+        json!({"entity": "habit", "seq": 1, "record": other})
+    );
+    assert_eq!(answer["changes"][1]["record"]["id"], habit["id"]);
+    assert_eq!(answer["changes"][2]["entity"], "entry");
+    let rest = (&answer["head"], &answer["has_more"], &answer["remaining"]);
+    assert_eq!(rest, (&json!(3), &json!(false), &json!(0)));
+
+    let cursor = answer["cursor"].as_str().expect("a cursor");
+    assert!(cursor.len() <= 40 && cursor.starts_with("k1_"));
+    let empty = pull(&laptop, &format!("?cursor={cursor}")).await;
+    assert_eq!(
+        (&empty["changes"], &empty["cursor"]),
+        (&json!([]), &answer["cursor"])
+    );
+    assert_eq!(
+        phone.post("/sync", &json!({})).await.expect(200)["changes"],
+        answer["changes"]
+    );
+}
+
+#[tokio::test]
+async fn a_retry_has_one_effect_and_the_same_result() {
+    let app = App::start().await;
+    let person = app.person().await;
+    let create = create("Read");
+    let update = operation(
+        "habit",
+        "update",
+        &create["id"],
+        &json!({"base_version": 1, "fields": {"color": "#112233"}}),
+    );
+    let delete = operation("entry", "delete", &json!(new_id()), &json!({}));
+    let outbox = json!([create, update, delete]);
+    let first = person.push(outbox.clone()).await;
+    assert_eq!(statuses(&first), ["applied", "applied", "rejected"]);
+    let again = person.push(outbox).await;
+    assert_eq!(statuses(&again), ["duplicate", "duplicate", "rejected"]);
+    for (first, again) in first.iter().zip(&again) {
+        for member in ["op_id", "version", "seq", "code"] {
+            assert_eq!(first[member], again[member]);
+        }
+    }
+    assert_eq!(pull(&person, "").await["head"], 2);
+
+    let mut other = create.clone();
+    other["fields"]["title"] = json!("Write");
+    let reused = person.push(json!([other])).await;
+    assert_eq!(statuses(&reused), ["rejected"]);
+    assert_eq!(reused[0]["code"], "op_id_reused");
+}
+
+#[tokio::test]
+async fn each_operation_has_its_own_result() {
+    let app = App::start().await;
+    let person = app.person().await;
+    let habit = person.habit("Read").await;
+    let id = &habit["id"];
+    let put = json!({"version": 1, "title": "Write"});
+    let stored = person
+        .put(&format!("/habits/{}", id.as_str().expect("an id")), &put)
+        .await
+        .expect(200);
+    let gone = person.habit("gone").await;
+    person
+        .delete(&format!("/habits/{}", gone["id"].as_str().expect("an id")))
+        .await
+        .expect(204);
+    let unknown = json!(new_id());
+    let update = |id: &Value, version: i64, fields: Value| {
+        operation(
+            "habit",
+            "update",
+            id,
+            &json!({"base_version": version, "fields": fields}),
+        )
+    };
+    let results = person
+        .push(json!([
+            update(id, 1, json!({"title": "Run"})),
+            update(id, 1, json!({"title": "Write"})),
+            update(&unknown, 1, json!({"title": "x"})),
+            update(id, 2, json!({"title": "", "color": "red"})),
+            update(&gone["id"], 2, json!({"title": "x"})),
+            entry_of(&gone["id"]),
+            entry_of(&unknown),
+            operation("entry", "delete", &unknown, &json!({})),
+            operation(
+                "habit",
+                "create",
+                &unknown,
+                &json!({"fields": {"title": "late"}})
+            ),
+        ]))
+        .await;
+    let expected = [
+        "conflict", "noop", "rejected", "rejected", "gone", "gone", "deferred", "rejected",
+        "applied",
+    ];
+    assert_eq!(statuses(&results), expected);
+    let conflict = json!({"your_base": 1, "record": stored, "clashing": ["title"]});
+    assert_eq!(results[0]["conflict"], conflict);
+    assert_eq!(results[2]["code"], "habit_not_found");
+    let pointers: Vec<_> = [0, 1]
+        .map(|at| results[3]["errors"][at]["pointer"].clone())
+        .into();
+    assert_eq!(pointers, ["/fields/title", "/fields/color"]);
+    assert!(results[4]["record"]["deleted_at"].is_string());
+    assert_eq!(results[5]["record"]["id"], gone["id"]);
+    assert_eq!(
+        results[6]["waits_for"],
+        json!({"entity": "habit", "id": unknown})
+    );
+    assert_eq!(results[7]["code"], "entry_not_found");
+}
+
+#[tokio::test]
+async fn a_deferred_operation_is_carried_out_once_its_habit_is_there() {
+    let app = App::start().await;
+    let person = app.person().await;
+    let habit = create("Read");
+    let entry = entry_of(&habit["id"]);
+    assert_eq!(statuses(&person.push(json!([entry])).await), ["deferred"]);
+    assert_eq!(
+        statuses(&person.push(json!([habit, entry])).await),
+        ["applied", "applied"]
+    );
+}
+
+#[tokio::test]
+async fn what_exceeds_a_limit_is_told_the_limit() {
+    let app = App::start().await;
+    let person = app.person().await;
+    let config = person.get("/sync/config").await.expect(200);
+    assert_eq!(
+        config["limits"],
+        json!({
+            "body_bytes": 1_048_576, "operations": 500, "page_records": 1000,
+            "notes_characters": 2000, "json_depth": 32
+        })
+    );
+    let outbox = |size: usize| -> Value {
+        (0..size)
+            .map(|number| create(&number.to_string()))
+            .collect()
+    };
+    let problem = person
+        .post("/sync", &json!({"operations": outbox(501)}))
+        .await
+        .refused(422, "too_many_operations");
+    assert!(problem["detail"].as_str().expect("a text").contains("500"));
+    assert_eq!(person.push(outbox(500)).await.len(), 500);
+
+    for limit in [json!(0), json!(1001)] {
+        let answer = person.post("/sync", &json!({"limit": limit})).await;
+        answer.invalid(422, &["/limit"]);
+        assert!(
+            answer.json()["detail"]
+                .as_str()
+                .expect("a text")
+                .contains("1000")
+        );
+    }
+    for query in [
+        "?limit=0",
+        "?limit=1001",
+        "?limit=-1",
+        "?limit=ten",
+        "?limit=",
+        "?limit=+5",
+        "?wait_ms=5",
+    ] {
+        person
+            .get(&format!("/sync{query}"))
+            .await
+            .refused(400, "invalid_parameter");
+    }
+}
+
+#[tokio::test]
+async fn an_envelope_that_is_not_understood_is_refused_as_a_whole() {
+    let app = App::start().await;
+    let person = app.person().await;
+    let mut grouped = create("x");
+    grouped["group"] = json!("g1");
+    let mut increment = create("x");
+    increment["action"] = json!("increment");
+    for (body, pointer) in [
+        (
+            json!({"operations": [create("a"), grouped]}),
+            "/operations/1/group",
+        ),
+        (json!({"operations": [increment]}), "/operations/0/action"),
+        (json!({"operations": [{}]}), "/operations/0/op_id"),
+        (json!({"operations": {}}), "/operations"),
+        (json!({"limit": -1}), "/limit"),
+        (json!({"device_id": "phone"}), "/device_id"),
+        (json!({"wait_ms": 5}), "/wait_ms"),
+        (json!({"cursor": 7}), "/cursor"),
+    ] {
+        person.post("/sync", &body).await.invalid(422, &[pointer]);
+    }
+    assert_eq!(pull(&person, "").await["head"], 0);
+}

@@ -1,0 +1,107 @@
+//! What is delivered, and how far.
+
+use kanso_domain::Seq;
+use kanso_domain::sync::{Cursor, Epoch};
+use kanso_protocol::{format_cursor, parse_cursor};
+use serde_json::json;
+
+use super::{create, entry_of, pull, seqs};
+use crate::support::{App, operation};
+
+#[tokio::test]
+async fn pages_are_bounded_and_lose_and_repeat_nothing() {
+    let app = App::start().await;
+    let person = app.person().await;
+    for number in 0..7 {
+        person.habit(&format!("habit {number}")).await;
+    }
+    for limit in [1, 3, 7, 1000] {
+        let (mut cursor, mut seen) = (String::new(), Vec::new());
+        loop {
+            let page = pull(&person, &format!("?limit={limit}{cursor}")).await;
+            let seqs = seqs(&page["changes"]);
+            assert!(seqs.len() <= limit);
+            seen.extend(seqs);
+            assert_eq!(page["remaining"], 7 - seen.len());
+            cursor = format!("&cursor={}", page["cursor"].as_str().expect("a cursor"));
+            if page["has_more"] == json!(false) {
+                break;
+            }
+        }
+        assert_eq!(seen, [1, 2, 3, 4, 5, 6, 7], "{limit}");
+    }
+}
+
+#[tokio::test]
+async fn a_record_is_sent_once_in_its_newest_state_and_a_deleted_habit_implies_its_entries() {
+    let app = App::start().await;
+    let person = app.person().await;
+    let (habit, entry) = (create("Read"), create("x"));
+    let entry_of_habit = entry_of(&habit["id"]);
+    person.push(json!([habit, entry, entry_of_habit])).await;
+    let start = pull(&person, "").await;
+    let update = json!({"base_version": 1, "fields": {"title": "y"}});
+    person
+        .push(json!([
+            operation("habit", "update", &entry["id"], &update),
+            operation("habit", "delete", &habit["id"], &json!({})),
+        ]))
+        .await;
+    let query = format!("?cursor={}", start["cursor"].as_str().expect("a cursor"));
+    let delta = pull(&person, &query).await;
+    assert_eq!(seqs(&delta["changes"]), [4, 5]);
+    assert_eq!(delta["changes"][0]["record"]["version"], 2);
+    assert_eq!(delta["changes"][1]["record"]["id"], habit["id"]);
+    assert!(delta["changes"][1]["record"]["deleted_at"].is_string());
+    let anew = pull(&person, "").await;
+    assert_eq!(
+        seqs(&anew["changes"]),
+        [4],
+        "from the start, tombstones are left out"
+    );
+    assert_eq!(anew["head"], 5);
+}
+
+#[tokio::test]
+async fn a_cursor_that_cannot_be_used_says_why_and_nothing_is_carried_out() {
+    let app = App::start().await;
+    let person = app.person().await;
+    person.habit("Read").await;
+    let page = pull(&person, "").await;
+    let good = parse_cursor(page["cursor"].as_str().expect("a cursor")).expect("a cursor");
+    let seq = |number| Seq::new(number).expect("a position");
+    let ahead = format_cursor(Cursor {
+        seq: seq(9),
+        ..good
+    });
+    let other = format_cursor(Cursor {
+        epoch: Epoch::new(good.epoch.get() ^ 1),
+        ..good
+    });
+    for (cursor, status, code) in [
+        (&*ahead, 410, "cursor_ahead"),
+        (&other, 410, "epoch_changed"),
+        ("k1_nonsense", 400, "cursor_malformed"),
+        ("2026-11-22T12:00:00Z", 400, "cursor_malformed"),
+        ("", 400, "cursor_malformed"),
+        ("k1_%00", 400, "cursor_malformed"),
+    ] {
+        person
+            .get(&format!("/sync?cursor={cursor}"))
+            .await
+            .refused(status, code);
+        let body = json!({"cursor": cursor, "operations": [create("x")]});
+        person.post("/sync", &body).await.refused(status, code);
+    }
+    for path in ["/habits/sync?last_sync=", "/entries/sync?since="] {
+        person
+            .get(&format!("{path}{ahead}"))
+            .await
+            .refused(410, "cursor_ahead");
+        person
+            .get(&format!("{path}{other}"))
+            .await
+            .refused(410, "epoch_changed");
+    }
+    assert_eq!(pull(&person, "").await["head"], 1);
+}

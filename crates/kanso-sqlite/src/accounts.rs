@@ -1,0 +1,122 @@
+//! The port over accounts and sessions.
+
+use async_trait::async_trait;
+use kanso_application::ports::storage::{
+    AccountStore, Credentials, DecideRefresh, NewAccount, StorageError,
+};
+use kanso_domain::accounts::{Account, Email, PasswordHash, SettingsChange};
+use kanso_domain::sessions::{Refreshed, Session};
+use kanso_domain::{SessionId, Timestamp, UserId};
+use rusqlite::Connection;
+
+use crate::error::Failure;
+use crate::writer::Aftermath;
+use crate::{SqliteStorage, sessions, users};
+
+#[async_trait]
+impl AccountStore for SqliteStorage {
+    async fn create_account(&self, new: NewAccount) -> Result<bool, StorageError> {
+        self.change(move |connection| users::create(connection, &new))
+            .await
+    }
+
+    async fn credentials(&self, email: &Email) -> Result<Option<Credentials>, StorageError> {
+        let read = |connection: &Connection| users::credentials(connection, email);
+        Ok(self.readers.look_up(read).await?)
+    }
+
+    async fn account(&self, user: UserId) -> Result<Option<Account>, StorageError> {
+        let read = |connection: &Connection| users::account(connection, user);
+        Ok(self.readers.look_up(read).await?)
+    }
+
+    async fn change_settings(
+        &self,
+        user: UserId,
+        change: SettingsChange,
+    ) -> Result<Option<Account>, StorageError> {
+        self.change(move |connection| {
+            let Some(mut account) = users::account(connection, user)? else {
+                return Ok(None);
+            };
+            account.settings = account.settings.changed(change);
+            users::set_settings(connection, user, &account.settings)?;
+            Ok(Some(account))
+        })
+        .await
+    }
+
+    async fn set_password_hash(
+        &self,
+        user: UserId,
+        hash: PasswordHash,
+    ) -> Result<(), StorageError> {
+        self.change(move |connection| users::set_password_hash(connection, user, &hash))
+            .await
+    }
+
+    async fn delete_account(&self, user: UserId) -> Result<bool, StorageError> {
+        let work = move |connection: &Connection| users::delete(connection, user);
+        Ok(self.writer.run(Aftermath::EmptyLog, work).await?)
+    }
+
+    async fn open_session(&self, session: Session) -> Result<bool, StorageError> {
+        self.change(move |connection| {
+            if !users::exists(connection, session.user_id)? {
+                return Ok(false);
+            }
+            sessions::delete_expired(connection, session.user_id, session.created_at)?;
+            sessions::insert(connection, &session)?;
+            Ok(true)
+        })
+        .await
+    }
+
+    async fn refresh_session(
+        &self,
+        user: UserId,
+        session: SessionId,
+        decide: DecideRefresh,
+    ) -> Result<Option<Refreshed>, StorageError> {
+        self.change(move |connection| {
+            let Some(stored) = sessions::find(connection, user, session)? else {
+                return Ok(None);
+            };
+            let refreshed = decide(stored);
+            match &refreshed {
+                Refreshed::Rotated(rotated) => sessions::update(connection, rotated)?,
+                Refreshed::Repeated(_) => {}
+                Refreshed::Reused | Refreshed::Expired => {
+                    sessions::delete(connection, user, session)?;
+                }
+            }
+            Ok(Some(refreshed))
+        })
+        .await
+    }
+
+    async fn session_is_open(
+        &self,
+        user: UserId,
+        session: SessionId,
+        now: Timestamp,
+    ) -> Result<bool, StorageError> {
+        let read = |connection: &Connection| sessions::is_open(connection, user, session, now);
+        Ok(self.readers.look_up(read).await?)
+    }
+
+    async fn end_session(&self, user: UserId, session: SessionId) -> Result<(), StorageError> {
+        self.change(move |connection| sessions::delete(connection, user, session))
+            .await
+    }
+}
+
+impl SqliteStorage {
+    async fn change<T, W>(&self, work: W) -> Result<T, StorageError>
+    where
+        T: Send + 'static,
+        W: FnOnce(&Connection) -> Result<T, Failure> + Send + 'static,
+    {
+        Ok(self.writer.run(Aftermath::Nothing, work).await?)
+    }
+}

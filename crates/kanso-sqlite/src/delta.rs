@@ -1,0 +1,178 @@
+//! What changed.
+
+use kanso_application::ports::storage::{DeltaQuery, Scope};
+use kanso_domain::sync::{Epoch, Page, Since};
+use kanso_domain::{Record, Seq, UserId};
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
+
+use crate::columns::{Bound, only};
+use crate::entries::entry_columns;
+use crate::error::Failure;
+use crate::habits::habit_columns;
+use crate::statements::prepare;
+use crate::{entries, habits, users};
+
+/// A page of a user's history; `None` when there is no such account.
+///
+/// `connection` is in a transaction, so the head, which is read first, and the records are of
+/// one state.
+pub(crate) fn read(
+    connection: &Connection,
+    epoch: Epoch,
+    user: UserId,
+    query: DeltaQuery,
+) -> Result<Option<Page>, Failure> {
+    let Some(head) = users::head(connection, epoch, user)? else {
+        return Ok(None);
+    };
+    let mut records = Vec::new();
+    let mut total = 0;
+    for table in tables(query.scope) {
+        let after = table.position(connection, user, query.since)?;
+        let changes = Changes {
+            connection,
+            user,
+            after,
+            live_only: query.since == Since::Beginning,
+        };
+        let read = table.records(&changes, query.limit, &mut records)?;
+        total += match query.limit {
+            Some(limit) if read >= u64::from(limit) => table.count(&changes)?,
+            Some(_) | None => read,
+        };
+    }
+    records.sort_unstable_by_key(|record| record.stamp().seq);
+    if let Some(limit) = query.limit {
+        records.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+    }
+    Ok(Some(Page {
+        remaining: total - records.len() as u64,
+        records,
+        head,
+    }))
+}
+
+/// The changes of a user after a position.
+struct Changes<'c> {
+    connection: &'c Connection,
+    user: UserId,
+    after: Seq,
+    live_only: bool,
+}
+
+/// A table whose rows are synced.
+struct Table {
+    /// By user: the newest position at or before an instant. Positions and instants rise
+    /// together, so this looks at no more rows than there are to be sent, and one.
+    position: &'static str,
+    /// By user, position and whether to leave out tombstones.
+    count: &'static str,
+    /// By the same and a limit.
+    records: &'static str,
+    read: fn(&Row<'_>) -> rusqlite::Result<Record>,
+}
+
+const fn tables(scope: Scope) -> &'static [Table] {
+    match scope {
+        Scope::Everything => &[HABITS, ENTRIES],
+        Scope::Habits => &[HABITS],
+        Scope::Entries => &[ENTRIES],
+    }
+}
+
+macro_rules! habits_changed {
+    () => {
+        " FROM habits WHERE user_id = ?1 AND seq > ?2 AND (NOT ?3 OR deleted_at IS NULL)"
+    };
+}
+
+const HABITS: Table = Table {
+    position: "SELECT seq FROM habits WHERE user_id = ?1 AND updated_at <= ?2
+               ORDER BY seq DESC LIMIT 1",
+    count: concat!("SELECT count(*)", habits_changed!()),
+    records: concat!(
+        "SELECT ",
+        habit_columns!(),
+        habits_changed!(),
+        " ORDER BY seq LIMIT ?4"
+    ),
+    read: |row| habits::read(row).map(Record::Habit),
+};
+
+macro_rules! entries_changed {
+    () => {
+        " FROM entries WHERE user_id = ?1 AND seq > ?2 AND (NOT ?3 OR deleted_at IS NULL)
+           AND habit_id NOT IN (SELECT id FROM habits
+                                WHERE user_id = ?1 AND deleted_at IS NOT NULL)"
+    };
+}
+
+const ENTRIES: Table = Table {
+    position: "SELECT seq FROM entries WHERE user_id = ?1 AND updated_at <= ?2
+               ORDER BY seq DESC LIMIT 1",
+    count: concat!("SELECT count(*)", entries_changed!()),
+    records: concat!(
+        "SELECT ",
+        entry_columns!(),
+        entries_changed!(),
+        " ORDER BY seq LIMIT ?4"
+    ),
+    read: |row| entries::read(row).map(Record::Entry),
+};
+
+impl Table {
+    fn position(
+        &self,
+        connection: &Connection,
+        user: UserId,
+        since: Since,
+    ) -> Result<Seq, Failure> {
+        match since {
+            Since::Beginning => Ok(Seq::ZERO),
+            Since::Position(seq) => Ok(seq),
+            Since::Instant(instant) => {
+                let mut statement = prepare(connection, self.position)?;
+                let found = statement.query_row(params![Bound(&user), Bound(&instant)], only);
+                Ok(found.optional()?.unwrap_or(Seq::ZERO))
+            }
+        }
+    }
+
+    /// Reads at most `limit` records, the first ones, and says how many there were.
+    fn records(
+        &self,
+        changes: &Changes<'_>,
+        limit: Option<u32>,
+        into: &mut Vec<Record>,
+    ) -> Result<u64, Failure> {
+        const NO_LIMIT: i64 = -1;
+        let mut statement = prepare(changes.connection, self.records)?;
+        let rows = statement.query_map(
+            params![
+                Bound(&changes.user),
+                Bound(&changes.after),
+                changes.live_only,
+                limit.map_or(NO_LIMIT, i64::from)
+            ],
+            self.read,
+        )?;
+        let before = into.len();
+        for record in rows {
+            into.push(record?);
+        }
+        Ok((into.len() - before) as u64)
+    }
+
+    fn count(&self, changes: &Changes<'_>) -> Result<u64, Failure> {
+        let mut statement = prepare(changes.connection, self.count)?;
+        let count: i64 = statement.query_row(
+            params![
+                Bound(&changes.user),
+                Bound(&changes.after),
+                changes.live_only
+            ],
+            only,
+        )?;
+        Ok(count.cast_unsigned())
+    }
+}

@@ -1,0 +1,228 @@
+//! Rows of entries.
+
+use kanso_application::ports::storage::EntryFilter;
+use kanso_domain::entries::{Completion, Entry, EntryDetails};
+use kanso_domain::sync::Save;
+use kanso_domain::{EntryId, Timestamp, UserId};
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
+
+use crate::columns::{Bound, Columns};
+use crate::error::Failure;
+use crate::habits::read_stamp;
+use crate::statements::prepare;
+
+/// What [`read`] reads, in its order.
+macro_rules! entry_columns {
+    () => {
+        "id, habit_id, completion_date, completion_is_a_date, timezone, local_date, kind, value, \
+         notes, seq, version, created_at, updated_at, deleted_at"
+    };
+}
+pub(crate) use entry_columns;
+
+pub(crate) fn read(row: &Row<'_>) -> rusqlite::Result<Entry> {
+    let mut columns = Columns::of(row);
+    Ok(Entry {
+        id: columns.take()?,
+        details: EntryDetails {
+            habit_id: columns.take()?,
+            completion: read_completion(&mut columns)?,
+            timezone: columns.take()?,
+            local_date: columns.take()?,
+            kind: columns.take()?,
+            value: columns.take()?,
+            notes: columns.take()?,
+        },
+        stamp: read_stamp(&mut columns)?,
+    })
+}
+
+fn read_completion(columns: &mut Columns<'_, '_>) -> rusqlite::Result<Completion> {
+    let instant: Timestamp = columns.take()?;
+    let is_a_date = columns.take()?;
+    Ok(if is_a_date {
+        Completion::Day(instant.utc_date())
+    } else {
+        Completion::At(instant)
+    })
+}
+
+/// An entry, be it a tombstone or a deleted habit's.
+pub(crate) fn find(
+    connection: &Connection,
+    user: UserId,
+    id: EntryId,
+) -> Result<Option<Entry>, Failure> {
+    let mut statement = prepare(
+        connection,
+        concat!(
+            "SELECT ",
+            entry_columns!(),
+            " FROM entries WHERE user_id = ?1 AND id = ?2"
+        ),
+    )?;
+    let found = statement.query_row(params![Bound(&user), Bound(&id)], read);
+    Ok(found.optional()?)
+}
+
+/// A live entry of a live habit.
+pub(crate) fn find_live(
+    connection: &Connection,
+    user: UserId,
+    id: EntryId,
+) -> Result<Option<Entry>, Failure> {
+    let mut statement = prepare(
+        connection,
+        concat!(
+            "SELECT ",
+            entry_columns!(),
+            " FROM entries
+              WHERE user_id = ?1 AND id = ?2 AND deleted_at IS NULL
+                AND EXISTS (SELECT 1 FROM habits
+                            WHERE habits.user_id = ?1 AND habits.id = entries.habit_id
+                              AND habits.deleted_at IS NULL)"
+        ),
+    )?;
+    let found = statement.query_row(params![Bound(&user), Bound(&id)], read);
+    Ok(found.optional()?)
+}
+
+/// What of an [`EntryFilter`] compares with columns.
+struct Bounds {
+    day_from: Option<jiff::civil::Date>,
+    day_to: Option<jiff::civil::Date>,
+    from: Option<Timestamp>,
+    to: Option<Timestamp>,
+}
+
+impl Bounds {
+    const fn of(filter: &EntryFilter) -> Self {
+        let (day_from, from) = split(filter.from);
+        let (day_to, to) = split(filter.to);
+        Self {
+            day_from,
+            day_to,
+            from,
+            to,
+        }
+    }
+}
+
+const fn split(bound: Option<Completion>) -> (Option<jiff::civil::Date>, Option<Timestamp>) {
+    match bound {
+        Some(Completion::Day(date)) => (Some(date), None),
+        Some(Completion::At(instant)) => (None, Some(instant)),
+        None => (None, None),
+    }
+}
+
+/// The `WHERE` of a list, of which only the index differs. An absent bound is the end of the
+/// column's range, so that the statement is the same and an index can be used.
+macro_rules! listed {
+    ($and_habit:literal) => {
+        concat!(
+            "SELECT ",
+            entry_columns!(),
+            " FROM entries
+              WHERE user_id = ?1 AND deleted_at IS NULL
+                AND local_date BETWEEN ifnull(?2, -9223372036854775807)
+                                   AND ifnull(?3, 9223372036854775807)
+                AND completion_date BETWEEN ifnull(?4, -9223372036854775807)
+                                        AND ifnull(?5, 9223372036854775807)
+                AND habit_id NOT IN (SELECT id FROM habits
+                                     WHERE user_id = ?1 AND deleted_at IS NOT NULL)",
+            $and_habit,
+            " ORDER BY completion_date DESC, id DESC"
+        )
+    };
+}
+
+/// The live entries of live habits that `filter` lets through, newest completion first.
+pub(crate) fn list(
+    connection: &Connection,
+    user: UserId,
+    filter: &EntryFilter,
+) -> Result<Vec<Entry>, Failure> {
+    let bounds = Bounds::of(filter);
+    macro_rules! bound {
+        ($($more:expr)?) => {
+            params![
+                Bound(&user),
+                Bound(&bounds.day_from),
+                Bound(&bounds.day_to),
+                Bound(&bounds.from),
+                Bound(&bounds.to)
+                $(, Bound($more))?
+            ]
+        };
+    }
+    let entries = match &filter.habit_id {
+        None => prepare(connection, listed!(""))?
+            .query_map(bound!(), read)?
+            .collect::<Result<_, _>>()?,
+        Some(habit_id) => prepare(connection, listed!(" AND habit_id = ?6"))?
+            .query_map(bound!(habit_id), read)?
+            .collect::<Result<_, _>>()?,
+    };
+    Ok(entries)
+}
+
+/// The parameters 1 to 15 of an insertion or an update, and what follows them.
+macro_rules! entry_values {
+    ($user:expr, $entry:expr $(, $more:expr)*) => {
+        params![
+            Bound($user),
+            Bound(&$entry.id),
+            Bound(&$entry.details.habit_id),
+            Bound(&$entry.details.completion.instant()),
+            matches!($entry.details.completion, Completion::Day(_)),
+            Bound(&$entry.details.timezone),
+            Bound(&$entry.details.local_date),
+            Bound(&$entry.details.kind),
+            Bound(&$entry.details.value),
+            Bound(&$entry.details.notes),
+            Bound(&$entry.stamp.seq),
+            Bound(&$entry.stamp.version),
+            Bound(&$entry.stamp.created_at),
+            Bound(&$entry.stamp.updated_at),
+            Bound(&$entry.stamp.deleted_at)
+            $(, Bound($more))*
+        ]
+    };
+}
+
+/// Stores an entry in the place of the version that it replaces. An entry does not move to
+/// another habit.
+///
+/// # Errors
+/// Also when another version is stored, or one at all under the id of a new entry.
+pub(crate) fn save(
+    connection: &Connection,
+    user: UserId,
+    save: &Save<Entry>,
+) -> Result<(), Failure> {
+    let entry = &save.record;
+    let changed = match &save.replaces {
+        None => prepare(
+            connection,
+            concat!(
+                "INSERT INTO entries (user_id, ",
+                entry_columns!(),
+                ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)"
+            ),
+        )?
+        .execute(entry_values!(&user, entry))?,
+        Some(replaced) => prepare(
+            connection,
+            "UPDATE entries SET completion_date = ?4, completion_is_a_date = ?5, timezone = ?6,
+                 local_date = ?7, kind = ?8, value = ?9, notes = ?10, seq = ?11, version = ?12,
+                 created_at = ?13, updated_at = ?14, deleted_at = ?15
+             WHERE user_id = ?1 AND id = ?2 AND habit_id = ?3 AND version = ?16",
+        )?
+        .execute(entry_values!(&user, entry, replaced))?,
+    };
+    if changed != 1 {
+        return Err(Failure::stale("entry", entry.id, save.replaces));
+    }
+    Ok(())
+}

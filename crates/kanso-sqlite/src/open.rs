@@ -1,0 +1,257 @@
+//! Opening a database: whose it is, whether it is sound, and which version wrote it.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use kanso_domain::sync::Epoch;
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+
+use crate::SqliteOptions;
+use crate::guard::{Guard, open_private};
+
+mod embedded {
+    refinery::embed_migrations!("migrations");
+}
+
+/// "KNSO": marks a file as ours, in SQLite's header.
+const APPLICATION_ID: i32 = 0x4B4E_534F;
+/// Before this version a reset of the write-ahead log could corrupt the database.
+const OLDEST_SQLITE: i32 = 3_051_003;
+/// Statements that a connection keeps prepared; more than there are.
+const CACHED_STATEMENTS: usize = 96;
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Why a database was not opened. Each is one line for an operator; what caused it is the source.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The file cannot be made, read or written.
+    #[error("cannot open the database {}", .path.display())]
+    Inaccessible {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// Another process has it open.
+    #[error("the database {} is in use by another process", .path.display())]
+    InUse {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file is something else.
+    #[error("{} is not a Kanso database", .path.display())]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A newer version of the server wrote it.
+    #[error(
+        "the database {} has schema {found}, but this server knows only up to {known}; \
+         run the newer server that wrote it", .path.display()
+    )]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// The schema of the file.
+        found: i64,
+        /// The newest schema that this server knows.
+        known: i64,
+    },
+    /// The file is damaged.
+    #[error("the database {} is damaged, restore a backup: {problem}", .path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// The first problem found.
+        problem: String,
+    },
+    /// The schema could not be brought up to date.
+    #[error("cannot bring the schema of the database {} up to date", .path.display())]
+    Migration {
+        /// The file.
+        path: PathBuf,
+        /// What went wrong.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// SQLite failed.
+    #[error("cannot open the database {}", .path.display())]
+    Sqlite {
+        /// The file.
+        path: PathBuf,
+        /// What went wrong.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The SQLite that is linked in is too old.
+    #[error("sqlite {found} is too old, 3.51.3 or newer is needed")]
+    OldSqlite {
+        /// Its version.
+        found: &'static str,
+    },
+}
+
+/// The connection that writes, and what keeps others away from its file.
+#[derive(Debug)]
+pub(crate) struct Home {
+    // Dropped in this order: the lock outlives the connection.
+    pub(crate) connection: Connection,
+    _guard: Guard,
+}
+
+/// Opens or makes the database for writing.
+pub(crate) fn open(options: &SqliteOptions) -> Result<(Home, Epoch), OpenError> {
+    if rusqlite::version_number() < OLDEST_SQLITE {
+        let found = rusqlite::version();
+        return Err(OpenError::OldSqlite { found });
+    }
+    let path = &options.path;
+    let inaccessible = |source| OpenError::Inaccessible {
+        path: path.clone(),
+        source,
+    };
+    let guard = Guard::take(path).map_err(inaccessible)?;
+    let guard = guard.ok_or_else(|| OpenError::InUse { path: path.clone() })?;
+    open_private(path).map_err(inaccessible)?;
+    let mut connection =
+        connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(|error| refusal(path, error))?;
+    let is_new = is_new(&connection, path)?;
+    refuse_newer(&connection, path)?;
+    refuse_damaged(&connection, path)?;
+    prepare(&connection, options, is_new).map_err(|error| refusal(path, error))?;
+    migrate(&mut connection, path)?;
+    let epoch =
+        stored_epoch(&connection, options.epoch_if_new).map_err(|error| refusal(path, error))?;
+    let home = Home {
+        connection,
+        _guard: guard,
+    };
+    Ok((home, epoch))
+}
+
+/// A connection that only reads.
+pub(crate) fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
+    let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    connection.execute_batch("PRAGMA query_only = ON")?;
+    Ok(connection)
+}
+
+fn connect(path: &Path, access: OpenFlags) -> rusqlite::Result<Connection> {
+    // Without OPEN_URI: a path that begins with `file:` is a path.
+    let connection = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.set_prepared_statement_cache_capacity(CACHED_STATEMENTS);
+    Ok(connection)
+}
+
+fn refusal(path: &Path, error: rusqlite::Error) -> OpenError {
+    let path = path.to_owned();
+    match error.sqlite_error_code() {
+        Some(ErrorCode::NotADatabase) => OpenError::Foreign { path },
+        Some(ErrorCode::DatabaseCorrupt) => OpenError::Damaged {
+            path,
+            problem: error.to_string(),
+        },
+        _ => OpenError::Sqlite {
+            path,
+            source: error.into(),
+        },
+    }
+}
+
+/// Whether the file is empty; a file that is not and that we did not write is refused before
+/// anything in it is changed.
+fn is_new(connection: &Connection, path: &Path) -> Result<bool, OpenError> {
+    let read = || -> rusqlite::Result<(i32, i64)> {
+        let mark = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
+        let count = "SELECT count(*) FROM sqlite_schema";
+        Ok((mark, connection.query_row(count, [], |row| row.get(0))?))
+    };
+    match read().map_err(|error| refusal(path, error))? {
+        (APPLICATION_ID, _) => Ok(false),
+        (0, 0) => Ok(true),
+        _ => Err(OpenError::Foreign {
+            path: path.to_owned(),
+        }),
+    }
+}
+
+fn refuse_newer(connection: &Connection, path: &Path) -> Result<(), OpenError> {
+    let read = || -> rusqlite::Result<i64> {
+        if !connection.table_exists(None, "refinery_schema_history")? {
+            return Ok(0);
+        }
+        let newest = "SELECT coalesce(max(version), 0) FROM refinery_schema_history";
+        connection.query_row(newest, [], |row| row.get(0))
+    };
+    let found = read().map_err(|error| refusal(path, error))?;
+    let runner = embedded::migrations::runner();
+    let versions = runner
+        .get_migrations()
+        .iter()
+        .map(refinery::Migration::version);
+    let known = i64::from(versions.max().unwrap_or_default());
+    if found > known {
+        return Err(OpenError::Newer {
+            path: path.to_owned(),
+            found,
+            known,
+        });
+    }
+    Ok(())
+}
+
+fn refuse_damaged(connection: &Connection, path: &Path) -> Result<(), OpenError> {
+    let verdict: String = connection
+        .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
+        .map_err(|error| refusal(path, error))?;
+    if verdict == "ok" {
+        return Ok(());
+    }
+    Err(OpenError::Damaged {
+        path: path.to_owned(),
+        problem: verdict.replace('\n', " "),
+    })
+}
+
+fn prepare(connection: &Connection, options: &SqliteOptions, is_new: bool) -> rusqlite::Result<()> {
+    if is_new {
+        connection.pragma_update(None, "application_id", APPLICATION_ID)?;
+    }
+    let mode: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
+    if mode != "wal" {
+        return Err(rusqlite::Error::InvalidParameterName(format!(
+            "the file system allows no write-ahead log, only journal mode {mode}"
+        )));
+    }
+    connection.execute_batch(include_str!("writer.sql"))?;
+    if let Some(pages) = options.max_pages {
+        connection.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))?;
+    }
+    Ok(())
+}
+
+fn migrate(connection: &mut Connection, path: &Path) -> Result<(), OpenError> {
+    let migration = |error: refinery::Error| OpenError::Migration {
+        path: path.to_owned(),
+        source: error.into(),
+    };
+    let report = embedded::migrations::runner()
+        .run(connection)
+        .map_err(migration)?;
+    for applied in report.applied_migrations() {
+        tracing::info!(migration = %applied, "database schema changed");
+    }
+    Ok(())
+}
+
+/// The epoch is 64 random bits; a column holds them as a signed number.
+fn stored_epoch(connection: &Connection, if_new: Epoch) -> rusqlite::Result<Epoch> {
+    connection.execute(
+        "INSERT INTO server (id, epoch) VALUES (1, ?1) ON CONFLICT (id) DO NOTHING",
+        [if_new.get().cast_signed()],
+    )?;
+    let epoch: i64 = connection.query_row("SELECT epoch FROM server WHERE id = 1", [], |row| {
+        row.get(0)
+    })?;
+    Ok(Epoch::new(epoch.cast_unsigned()))
+}

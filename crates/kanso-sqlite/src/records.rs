@@ -1,0 +1,130 @@
+//! The port over habits and entries.
+
+use async_trait::async_trait;
+use kanso_application::ports::storage::{
+    Decide, DeltaQuery, EntryFilter, RecordStore, StorageError, Written,
+};
+use kanso_domain::entries::Entry;
+use kanso_domain::habits::Habit;
+use kanso_domain::sync::{Changeset, Current, Epoch, Head, Keys, Page};
+use kanso_domain::{EntryId, HabitId, UserId};
+use rusqlite::Connection;
+
+use crate::error::Failure;
+use crate::writer::Aftermath;
+use crate::{SqliteStorage, delta, entries, habits, receipts, users};
+
+#[async_trait]
+impl RecordStore for SqliteStorage {
+    async fn write(
+        &self,
+        user: UserId,
+        keys: Keys,
+        decide: Decide,
+    ) -> Result<Written, StorageError> {
+        let epoch = self.epoch;
+        let work = move |connection: &Connection| {
+            let Some(current) = load(connection, epoch, user, &keys)? else {
+                return Ok(Written::NoSuchUser);
+            };
+            let head = current.head;
+            match decide(current) {
+                Ok(changeset) => {
+                    store(connection, user, head, &changeset)?;
+                    Ok(Written::Committed(changeset))
+                }
+                Err(refusal) => Ok(Written::Refused(refusal)),
+            }
+        };
+        Ok(self.writer.run(Aftermath::Nothing, work).await?)
+    }
+
+    async fn delta(&self, user: UserId, query: DeltaQuery) -> Result<Option<Page>, StorageError> {
+        let epoch = self.epoch;
+        let read = move |connection: &Connection| delta::read(connection, epoch, user, query);
+        Ok(self.readers.run(read).await?)
+    }
+
+    async fn head(&self, user: UserId) -> Result<Option<Head>, StorageError> {
+        let read = |connection: &Connection| users::head(connection, self.epoch, user);
+        Ok(self.readers.look_up(read).await?)
+    }
+
+    async fn habit(&self, user: UserId, id: HabitId) -> Result<Option<Habit>, StorageError> {
+        let read = move |connection: &Connection| habits::find(connection, user, id);
+        let habit = self.readers.run(read).await?;
+        Ok(habit.filter(|habit| !habit.stamp.is_deleted()))
+    }
+
+    async fn habits(&self, user: UserId, archived_too: bool) -> Result<Vec<Habit>, StorageError> {
+        let read = move |connection: &Connection| habits::list(connection, user, archived_too);
+        Ok(self.readers.run(read).await?)
+    }
+
+    async fn entry(&self, user: UserId, id: EntryId) -> Result<Option<Entry>, StorageError> {
+        let read = move |connection: &Connection| entries::find_live(connection, user, id);
+        Ok(self.readers.run(read).await?)
+    }
+
+    async fn entries(&self, user: UserId, filter: EntryFilter) -> Result<Vec<Entry>, StorageError> {
+        let read = move |connection: &Connection| entries::list(connection, user, &filter);
+        Ok(self.readers.run(read).await?)
+    }
+}
+
+/// What a write sees; `None` when there is no such account.
+fn load(
+    connection: &Connection,
+    epoch: Epoch,
+    user: UserId,
+    keys: &Keys,
+) -> Result<Option<Current>, Failure> {
+    let Some((head, settings)) = users::head_and_settings(connection, epoch, user)? else {
+        return Ok(None);
+    };
+    let mut current = Current {
+        head,
+        settings,
+        habits: [].into(),
+        entries: [].into(),
+        receipts: [].into(),
+    };
+    for &op_id in &keys.receipts {
+        let found = receipts::find(connection, user, op_id)?;
+        current.receipts.extend(found.map(|found| (op_id, found)));
+    }
+    for &id in &keys.entries {
+        let found = entries::find(connection, user, id)?;
+        current.entries.extend(found.map(|found| (id, found)));
+    }
+    let of_entries = current.entries.values().map(|entry| entry.details.habit_id);
+    let mut habit_ids = keys.habits.clone();
+    habit_ids.extend(of_entries);
+    for id in habit_ids {
+        let found = habits::find(connection, user, id)?;
+        current.habits.extend(found.map(|found| (id, found)));
+    }
+    Ok(Some(current))
+}
+
+/// Stores a changeset that was decided on at `before`. Habits come first: entries refer to them.
+fn store(
+    connection: &Connection,
+    user: UserId,
+    before: Head,
+    changeset: &Changeset,
+) -> Result<(), Failure> {
+    for save in &changeset.habits {
+        habits::save(connection, user, save)?;
+    }
+    for save in &changeset.entries {
+        entries::save(connection, user, save)?;
+    }
+    for receipt in &changeset.receipts {
+        receipts::insert(connection, user, receipt, changeset.head.changed_at)?;
+    }
+    if changeset.head != before {
+        users::set_head(connection, user, changeset.head)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,120 @@
+//! Rows of sessions.
+
+use kanso_domain::sessions::{Session, TokenHash};
+use kanso_domain::{SessionId, Timestamp, UserId};
+use rusqlite::types::FromSqlError;
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
+
+use crate::columns::{Bound, Columns};
+use crate::error::Failure;
+use crate::statements::prepare;
+
+pub(crate) fn find(
+    connection: &Connection,
+    user: UserId,
+    id: SessionId,
+) -> Result<Option<Session>, Failure> {
+    let mut statement = prepare(
+        connection,
+        "SELECT user_id, id, current_hash, previous_hash, previous_used_at, created_at, expires_at
+         FROM sessions WHERE user_id = ?1 AND id = ?2",
+    )?;
+    let found = statement.query_row(params![Bound(&user), Bound(&id)], read);
+    Ok(found.optional()?)
+}
+
+fn read(row: &Row<'_>) -> rusqlite::Result<Session> {
+    let mut columns = Columns::of(row);
+    let (user_id, id) = (columns.take()?, columns.take()?);
+    let current = columns.take()?;
+    let previous: (Option<TokenHash>, Option<Timestamp>) = (columns.take()?, columns.take()?);
+    let previous = match previous {
+        (Some(hash), Some(used_at)) => Some((hash, used_at)),
+        (None, None) => None,
+        _ => return Err(FromSqlError::InvalidType.into()),
+    };
+    Ok(Session {
+        id,
+        user_id,
+        current,
+        previous,
+        created_at: columns.take()?,
+        expires_at: columns.take()?,
+    })
+}
+
+/// Whether a session exists and has not expired at `now`.
+pub(crate) fn is_open(
+    connection: &Connection,
+    user: UserId,
+    id: SessionId,
+    now: Timestamp,
+) -> Result<bool, Failure> {
+    let mut statement = prepare(
+        connection,
+        "SELECT 1 FROM sessions WHERE user_id = ?1 AND id = ?2 AND expires_at > ?3",
+    )?;
+    Ok(statement.exists(params![Bound(&user), Bound(&id), Bound(&now)])?)
+}
+
+pub(crate) fn insert(connection: &Connection, session: &Session) -> Result<(), Failure> {
+    let (previous_hash, previous_used_at) = session.previous.unzip();
+    prepare(
+        connection,
+        "INSERT INTO sessions (user_id, id, current_hash, previous_hash, previous_used_at,
+             created_at, expires_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    )?
+    .execute(params![
+        Bound(&session.user_id),
+        Bound(&session.id),
+        Bound(&session.current),
+        Bound(&previous_hash),
+        Bound(&previous_used_at),
+        Bound(&session.created_at),
+        Bound(&session.expires_at)
+    ])?;
+    Ok(())
+}
+
+pub(crate) fn update(connection: &Connection, session: &Session) -> Result<(), Failure> {
+    let (previous_hash, previous_used_at) = session.previous.unzip();
+    prepare(
+        connection,
+        "UPDATE sessions SET current_hash = ?3, previous_hash = ?4, previous_used_at = ?5,
+             expires_at = ?6
+         WHERE user_id = ?1 AND id = ?2",
+    )?
+    .execute(params![
+        Bound(&session.user_id),
+        Bound(&session.id),
+        Bound(&session.current),
+        Bound(&previous_hash),
+        Bound(&previous_used_at),
+        Bound(&session.expires_at)
+    ])?;
+    Ok(())
+}
+
+pub(crate) fn delete(connection: &Connection, user: UserId, id: SessionId) -> Result<(), Failure> {
+    prepare(
+        connection,
+        "DELETE FROM sessions WHERE user_id = ?1 AND id = ?2",
+    )?
+    .execute(params![Bound(&user), Bound(&id)])?;
+    Ok(())
+}
+
+/// Deletes the sessions of a user that have expired at `now`.
+pub(crate) fn delete_expired(
+    connection: &Connection,
+    user: UserId,
+    now: Timestamp,
+) -> Result<(), Failure> {
+    prepare(
+        connection,
+        "DELETE FROM sessions WHERE user_id = ?1 AND expires_at <= ?2",
+    )?
+    .execute(params![Bound(&user), Bound(&now)])?;
+    Ok(())
+}

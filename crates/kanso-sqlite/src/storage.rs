@@ -1,0 +1,70 @@
+//! The storage as a whole.
+
+use std::fmt;
+
+use async_trait::async_trait;
+use kanso_application::ports::storage::{Storage, StorageError};
+use kanso_domain::sync::Epoch;
+
+use crate::readers::Readers;
+use crate::statements::prepare;
+use crate::writer::Writer;
+use crate::{OpenError, SqliteOptions, open};
+
+/// The storage ports on one SQLite database, which no other process may have open.
+///
+/// [`Storage::close`] it to leave everything in the one file. Dropped instead, it finishes what
+/// is queued and closes on its own time; what was acknowledged is safe either way.
+pub struct SqliteStorage {
+    pub(crate) writer: Writer,
+    pub(crate) readers: Readers,
+    pub(crate) epoch: Epoch,
+}
+
+impl SqliteStorage {
+    /// Opens the database, or makes it, checks that it is sound and brings its schema up to date.
+    /// Blocks; of a large database the check reads every page.
+    ///
+    /// # Errors
+    /// See [`OpenError`].
+    pub fn open(options: &SqliteOptions) -> Result<Self, OpenError> {
+        let (home, epoch) = open::open(options)?;
+        let readers = Readers::new(options).map_err(|error| OpenError::Sqlite {
+            path: options.path.clone(),
+            source: error.into(),
+        })?;
+        let writer = Writer::start(home, options.executor).map_err(|source| {
+            let path = options.path.clone();
+            OpenError::Inaccessible { path, source }
+        })?;
+        Ok(Self {
+            writer,
+            readers,
+            epoch,
+        })
+    }
+}
+
+impl fmt::Debug for SqliteStorage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SqliteStorage")
+            .field("epoch", &self.epoch)
+            .finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl Storage for SqliteStorage {
+    async fn ping(&self) -> Result<(), StorageError> {
+        let read = |connection: &rusqlite::Connection| {
+            let sql = "SELECT 1 FROM server WHERE id = 1";
+            Ok(prepare(connection, sql)?.query_row([], |_| Ok(()))?)
+        };
+        Ok(self.readers.run(read).await?)
+    }
+
+    async fn close(&self) -> Result<(), StorageError> {
+        self.readers.close();
+        Ok(self.writer.close().await?)
+    }
+}

@@ -1,0 +1,195 @@
+//! Rows of accounts.
+
+use kanso_application::ports::storage::{Credentials, NewAccount};
+use kanso_domain::accounts::{Account, Email, PasswordHash, Settings};
+use kanso_domain::sync::{Epoch, Head};
+use kanso_domain::{Seq, UserId};
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
+
+use crate::columns::{Bound, Columns};
+use crate::error::Failure;
+use crate::statements::prepare;
+
+/// The newest change; `None` when there is no such account.
+pub(crate) fn head(
+    connection: &Connection,
+    epoch: Epoch,
+    user: UserId,
+) -> Result<Option<Head>, Failure> {
+    let mut statement = prepare(
+        connection,
+        "SELECT head_seq, last_change_at FROM users WHERE user_id = ?1",
+    )?;
+    let read = |row: &Row<'_>| read_head(&mut Columns::of(row), epoch);
+    Ok(statement.query_row([Bound(&user)], read).optional()?)
+}
+
+/// The newest change and the settings, in one look.
+pub(crate) fn head_and_settings(
+    connection: &Connection,
+    epoch: Epoch,
+    user: UserId,
+) -> Result<Option<(Head, Settings)>, Failure> {
+    let mut statement = prepare(
+        connection,
+        "SELECT head_seq, last_change_at, timezone, week_start, day_start
+         FROM users WHERE user_id = ?1",
+    )?;
+    let read = |row: &Row<'_>| {
+        let mut columns = Columns::of(row);
+        let head = read_head(&mut columns, epoch)?;
+        Ok((head, read_settings(&mut columns)?))
+    };
+    Ok(statement.query_row([Bound(&user)], read).optional()?)
+}
+
+pub(crate) fn set_head(connection: &Connection, user: UserId, head: Head) -> Result<(), Failure> {
+    prepare(
+        connection,
+        "UPDATE users SET head_seq = ?2, last_change_at = ?3 WHERE user_id = ?1",
+    )?
+    .execute(params![
+        Bound(&user),
+        Bound(&head.seq),
+        Bound(&head.changed_at)
+    ])?;
+    Ok(())
+}
+
+pub(crate) fn account(connection: &Connection, user: UserId) -> Result<Option<Account>, Failure> {
+    let mut statement = prepare(
+        connection,
+        "SELECT user_id, email, timezone, week_start, day_start, created_at
+         FROM users WHERE user_id = ?1",
+    )?;
+    let read = |row: &Row<'_>| {
+        let mut columns = Columns::of(row);
+        Ok(Account {
+            id: columns.take()?,
+            email: columns.take()?,
+            settings: read_settings(&mut columns)?,
+            created_at: columns.take()?,
+        })
+    };
+    Ok(statement.query_row([Bound(&user)], read).optional()?)
+}
+
+pub(crate) fn exists(connection: &Connection, user: UserId) -> Result<bool, Failure> {
+    let mut statement = prepare(connection, "SELECT 1 FROM users WHERE user_id = ?1")?;
+    Ok(statement.exists([Bound(&user)])?)
+}
+
+pub(crate) fn credentials(
+    connection: &Connection,
+    email: &Email,
+) -> Result<Option<Credentials>, Failure> {
+    let mut statement = prepare(
+        connection,
+        "SELECT users.user_id, users.password_hash
+         FROM emails JOIN users ON users.user_id = emails.user_id
+         WHERE emails.email = ?1",
+    )?;
+    let read = |row: &Row<'_>| {
+        let mut columns = Columns::of(row);
+        Ok(Credentials {
+            user_id: columns.take()?,
+            password_hash: columns.take()?,
+        })
+    };
+    Ok(statement.query_row([Bound(email)], read).optional()?)
+}
+
+/// Stores a new account; `false` when its e-mail address is taken.
+pub(crate) fn create(connection: &Connection, new: &NewAccount) -> Result<bool, Failure> {
+    let account = &new.account;
+    let entered = prepare(
+        connection,
+        "INSERT INTO emails (email, user_id) VALUES (?1, ?2) ON CONFLICT (email) DO NOTHING",
+    )?
+    .execute(params![Bound(&account.email), Bound(&account.id)])?;
+    if entered == 0 {
+        return Ok(false);
+    }
+    let settings = &account.settings;
+    prepare(
+        connection,
+        "INSERT INTO users (user_id, email, password_hash, timezone, week_start, day_start,
+             created_at, head_seq, last_change_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?7)",
+    )?
+    .execute(params![
+        Bound(&account.id),
+        Bound(&account.email),
+        Bound(&new.password_hash),
+        Bound(&settings.timezone),
+        Bound(&settings.week_start),
+        Bound(&settings.day_start),
+        Bound(&account.created_at),
+        Bound(&Seq::ZERO)
+    ])?;
+    Ok(true)
+}
+
+pub(crate) fn set_settings(
+    connection: &Connection,
+    user: UserId,
+    settings: &Settings,
+) -> Result<(), Failure> {
+    prepare(
+        connection,
+        "UPDATE users SET timezone = ?2, week_start = ?3, day_start = ?4 WHERE user_id = ?1",
+    )?
+    .execute(params![
+        Bound(&user),
+        Bound(&settings.timezone),
+        Bound(&settings.week_start),
+        Bound(&settings.day_start)
+    ])?;
+    Ok(())
+}
+
+pub(crate) fn set_password_hash(
+    connection: &Connection,
+    user: UserId,
+    hash: &PasswordHash,
+) -> Result<(), Failure> {
+    prepare(
+        connection,
+        "UPDATE users SET password_hash = ?2 WHERE user_id = ?1",
+    )?
+    .execute(params![Bound(&user), Bound(hash)])?;
+    Ok(())
+}
+
+/// Deletes every row of an account; `false` when there was none. A table that is forgotten here
+/// refuses the deletion, because its rows refer to the user's.
+pub(crate) fn delete(connection: &Connection, user: UserId) -> Result<bool, Failure> {
+    for rows in [
+        "DELETE FROM receipts WHERE user_id = ?1",
+        "DELETE FROM entries WHERE user_id = ?1",
+        "DELETE FROM habits WHERE user_id = ?1",
+        "DELETE FROM sessions WHERE user_id = ?1",
+        "DELETE FROM emails WHERE email = (SELECT email FROM users WHERE user_id = ?1)",
+    ] {
+        prepare(connection, rows)?.execute([Bound(&user)])?;
+    }
+    let deleted =
+        prepare(connection, "DELETE FROM users WHERE user_id = ?1")?.execute([Bound(&user)])?;
+    Ok(deleted > 0)
+}
+
+fn read_head(columns: &mut Columns<'_, '_>, epoch: Epoch) -> rusqlite::Result<Head> {
+    Ok(Head {
+        epoch,
+        seq: columns.take()?,
+        changed_at: columns.take()?,
+    })
+}
+
+fn read_settings(columns: &mut Columns<'_, '_>) -> rusqlite::Result<Settings> {
+    Ok(Settings {
+        timezone: columns.take()?,
+        week_start: columns.take()?,
+        day_start: columns.take()?,
+    })
+}

@@ -1,0 +1,131 @@
+//! The one writer, and how many writes share a commit.
+
+mod batch;
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+
+use rusqlite::Connection;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::Executor;
+use crate::error::Failure;
+use crate::open::Home;
+use batch::{Task, Unit};
+
+/// Writes that wait for the writer; more wait for a place.
+const QUEUE_LENGTH: usize = 1_024;
+
+/// What a write leaves to be done once it is committed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Aftermath {
+    /// Nothing.
+    Nothing,
+    /// The log still holds what was deleted: empty it before the answer.
+    EmptyLog,
+}
+
+/// Carries out writes, one after another in the order in which they come.
+#[derive(Debug)]
+pub(crate) enum Writer {
+    Thread(Mutex<Option<Thread>>),
+    Inline(Mutex<Option<Home>>),
+}
+
+/// A thread that ends when its queue is dropped and empty.
+#[derive(Debug)]
+pub(crate) struct Thread {
+    queue: mpsc::Sender<Box<dyn Unit>>,
+    finished: oneshot::Receiver<Result<(), Failure>>,
+    handle: JoinHandle<()>,
+}
+
+impl Writer {
+    pub(crate) fn start(home: Home, executor: Executor) -> std::io::Result<Self> {
+        match executor {
+            Executor::Inline => Ok(Self::Inline(Mutex::new(Some(home)))),
+            Executor::Threaded => Thread::spawn(home).map(|t| Self::Thread(Mutex::new(Some(t)))),
+        }
+    }
+
+    /// Runs `work` in a transaction and returns once it is durable. A caller that goes away
+    /// before then changes nothing: the transaction is finished without it.
+    pub(crate) async fn run<T, W>(&self, aftermath: Aftermath, work: W) -> Result<T, Failure>
+    where
+        T: Send + 'static,
+        W: FnOnce(&Connection) -> Result<T, Failure> + Send + 'static,
+    {
+        let (answer, answered) = oneshot::channel();
+        let unit: Box<dyn Unit> = Box::new(Task::new(aftermath, work, answer));
+        match self {
+            Self::Thread(thread) => {
+                let queue = lock(thread).as_ref().map(|thread| thread.queue.clone());
+                let queue = queue.ok_or(Failure::Closed)?;
+                queue.send(unit).await.map_err(|_| Failure::Closed)?;
+            }
+            Self::Inline(home) => {
+                let home = lock(home);
+                let home = home.as_ref().ok_or(Failure::Closed)?;
+                batch::commit(&home.connection, unit, || None);
+            }
+        }
+        answered.await.unwrap_or(Err(Failure::Closed))
+    }
+
+    /// Finishes what is queued, empties the log into the database and lets go of the file.
+    pub(crate) async fn close(&self) -> Result<(), Failure> {
+        match self {
+            Self::Thread(thread) => {
+                let Some(thread) = lock(thread).take() else {
+                    return Ok(());
+                };
+                drop(thread.queue);
+                let outcome = thread.finished.await.unwrap_or(Err(Failure::Panicked));
+                // It has said its last word, so this does not wait.
+                let joined = thread.handle.join().map_err(|_| Failure::Panicked);
+                outcome.and(joined)
+            }
+            Self::Inline(home) => match lock(home).take() {
+                Some(home) => finish(home),
+                None => Ok(()),
+            },
+        }
+    }
+}
+
+impl Thread {
+    fn spawn(home: Home) -> std::io::Result<Self> {
+        let (queue, queued) = mpsc::channel(QUEUE_LENGTH);
+        let (done, finished) = oneshot::channel();
+        let handle = std::thread::Builder::new()
+            .name("kanso-sqlite".to_owned())
+            .spawn(move || {
+                work_off(&home.connection, queued);
+                // Nobody listens when the storage was dropped instead of closed.
+                let _ = done.send(finish(home));
+            })?;
+        Ok(Self {
+            queue,
+            finished,
+            handle,
+        })
+    }
+}
+
+fn work_off(connection: &Connection, mut queued: mpsc::Receiver<Box<dyn Unit>>) {
+    while let Some(unit) = queued.blocking_recv() {
+        batch::commit(connection, unit, || queued.try_recv().ok());
+    }
+}
+
+fn finish(home: Home) -> Result<(), Failure> {
+    home.connection.execute_batch("PRAGMA optimize")?;
+    batch::empty_log(&home.connection)?;
+    drop(home);
+    Ok(())
+}
+
+/// A panic while the lock was held leaves nothing half done: what it guards is taken or kept whole.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,9 @@
+-- An answer means that the commit is on the disk.
+PRAGMA synchronous = FULL;
+PRAGMA foreign_keys = ON;
+-- What is deleted is overwritten.
+PRAGMA secure_delete = ON;
+PRAGMA temp_store = MEMORY;
+-- 16 MiB of pages; and a longer log between checkpoints, because each costs two more flushes.
+PRAGMA cache_size = -16384;
+PRAGMA wal_autocheckpoint = 16384;

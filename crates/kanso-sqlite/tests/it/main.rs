@@ -1,0 +1,14 @@
+//! The store keeps the contract of the ports, survives what a machine does to it, and refuses
+//! files that it must not touch.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that meets what it does not expect stops there"
+)]
+
+mod contract;
+mod durability;
+mod exhaustion;
+mod opening;
+mod privacy;
+mod store;

@@ -1,0 +1,167 @@
+//! Builders: ids by number, times by text, commands by what they are about.
+
+use kanso_application::ports::storage::NewAccount;
+use kanso_domain::accounts::{Account, PasswordHash, Settings};
+use kanso_domain::entries::EntryFields;
+use kanso_domain::habits::HabitFields;
+use kanso_domain::sessions::{Session, TokenHash};
+use kanso_domain::sync::{Action, Base, Command, Fingerprint, ReceiptKey, Submission};
+use kanso_domain::text::{Notes, Title};
+use kanso_domain::{DeviceId, EntryId, HabitId, OpId, SessionId, Timestamp, UserId, Version};
+use uuid::Uuid;
+
+/// The user with this number.
+pub const fn user(number: u128) -> UserId {
+    UserId::new(Uuid::from_u128(number))
+}
+
+/// The habit with this number.
+pub const fn habit(number: u128) -> HabitId {
+    HabitId::new(Uuid::from_u128(number))
+}
+
+/// The entry with this number.
+pub const fn entry(number: u128) -> EntryId {
+    EntryId::new(Uuid::from_u128(number))
+}
+
+/// The session with this number.
+pub const fn session_id(number: u128) -> SessionId {
+    SessionId::new(Uuid::from_u128(number))
+}
+
+/// The device with this number.
+pub const fn device(number: u128) -> DeviceId {
+    DeviceId::new(Uuid::from_u128(number))
+}
+
+/// The operation id with this number.
+pub const fn op(number: u128) -> OpId {
+    OpId::new(Uuid::from_u128(number))
+}
+
+/// An instant in RFC 3339.
+pub fn at(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+/// Noon of 15 January 2026, UTC: the time of tests that need no other.
+pub fn noon() -> Timestamp {
+    at("2026-01-15T12:00:00Z")
+}
+
+/// A version.
+pub fn version(number: i64) -> Version {
+    Version::new(number).unwrap()
+}
+
+/// An edit that builds on a version.
+pub fn on(number: i64) -> Base {
+    Base::Version(version(number))
+}
+
+/// An account whose number is in its e-mail address, registered a day before [`noon`].
+pub fn new_account(number: u128) -> NewAccount {
+    NewAccount {
+        account: Account {
+            id: user(number),
+            email: format!("person{number}@example.org").parse().unwrap(),
+            settings: Settings::default(),
+            created_at: noon().plus_seconds(-86_400),
+        },
+        password_hash: PasswordHash::new(format!("hash of {number}")),
+    }
+}
+
+/// A session of a user that was opened at [`noon`] and lives for an hour.
+pub fn new_session(user: UserId, number: u128) -> Session {
+    Session {
+        id: session_id(number),
+        user_id: user,
+        current: token_hash(1),
+        previous: None,
+        created_at: noon(),
+        expires_at: noon().plus_seconds(3_600),
+    }
+}
+
+/// The hash with this number.
+pub const fn token_hash(number: u8) -> TokenHash {
+    TokenHash::new([number; 32])
+}
+
+/// A habit with a title and the defaults.
+pub fn titled(title: &str) -> HabitFields {
+    HabitFields {
+        title: Some(Title::new(title).unwrap()),
+        ..HabitFields::default()
+    }
+}
+
+/// An entry of a habit at an instant or on a date.
+pub fn done(of: HabitId, when: &str) -> EntryFields {
+    EntryFields {
+        habit_id: Some(of),
+        completion: Some(when.parse().unwrap()),
+        ..EntryFields::default()
+    }
+}
+
+/// An entry's notes.
+pub fn noted(notes: &str) -> EntryFields {
+    EntryFields {
+        notes: Some(Notes::new(notes).unwrap()),
+        ..EntryFields::default()
+    }
+}
+
+/// Makes a habit.
+pub const fn create_habit(id: HabitId, fields: HabitFields) -> Command {
+    Command::Habit(id, Action::Create(fields))
+}
+
+/// Edits a habit.
+pub const fn update_habit(id: HabitId, base: Base, fields: HabitFields) -> Command {
+    Command::Habit(id, Action::Update { base, fields })
+}
+
+/// Deletes a habit.
+pub const fn delete_habit(id: HabitId, base: Base) -> Command {
+    Command::Habit(id, Action::Delete { base })
+}
+
+/// Makes an entry.
+pub const fn create_entry(id: EntryId, fields: EntryFields) -> Command {
+    Command::Entry(id, Action::Create(fields))
+}
+
+/// Edits an entry.
+pub const fn update_entry(id: EntryId, base: Base, fields: EntryFields) -> Command {
+    Command::Entry(id, Action::Update { base, fields })
+}
+
+/// Deletes an entry.
+pub const fn delete_entry(id: EntryId, base: Base) -> Command {
+    Command::Entry(id, Action::Delete { base })
+}
+
+/// A command that no device retries.
+pub const fn once(command: Command) -> Submission {
+    Submission {
+        key: None,
+        device: None,
+        command,
+    }
+}
+
+/// A command as an outbox hands it in, with the body that every operation of this number has.
+pub fn operation(number: u8, command: Command) -> Submission {
+    Submission {
+        key: Some(ReceiptKey {
+            op_id: op(number.into()),
+            fingerprint: Fingerprint::new([number; 32]),
+        }),
+        device: Some(device(1)),
+        command,
+    }
+}

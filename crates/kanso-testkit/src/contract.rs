@@ -1,0 +1,145 @@
+//! What every storage keeps: a case for each promise of the ports.
+//!
+//! A case is an `async fn(&dyn Storage)` over a storage that is empty. [`storage_contract!`]
+//! turns each into a test of its own.
+//!
+//! [`storage_contract!`]: crate::storage_contract
+
+pub mod accounts;
+pub mod delta;
+pub mod fields;
+pub mod lifecycle;
+pub mod lists;
+pub mod paging;
+mod person;
+pub mod races;
+pub mod receipts;
+pub mod sessions;
+pub mod writes;
+
+/// One test a case, in a module a feature. The argument is the absolute path of an `async fn()`
+/// that gives an empty storage, as an `Arc<dyn Storage>`, and whatever must live as long as it.
+///
+/// ```ignore
+/// kanso_testkit::storage_contract!(crate::contract::empty_storage);
+/// ```
+#[macro_export]
+macro_rules! storage_contract {
+    ($storage:path) => {
+        $crate::storage_contract! { $storage =>
+            accounts:
+                an_account_is_found_by_its_id_and_by_its_email
+                an_unknown_account_is_none
+                a_taken_email_is_refused
+                a_new_account_has_an_empty_history
+                settings_change_one_by_one
+                a_write_sees_the_settings
+                a_password_hash_is_replaced
+                a_deleted_account_is_gone_everywhere
+                a_deleted_account_leaves_nothing_behind;
+            sessions:
+                a_session_is_open_until_it_expires
+                a_session_is_its_users_alone
+                a_session_needs_an_account
+                opening_a_session_removes_expired_ones
+                a_rotated_session_is_stored
+                a_repeated_refresh_changes_nothing
+                a_reused_session_is_removed
+                an_expired_session_is_removed
+                an_ended_session_is_closed;
+            fields:
+                a_habits_texts_come_back
+                a_habits_schedules_come_back
+                a_habits_targets_come_back
+                a_habits_times_and_places_come_back
+                an_updated_habit_comes_back
+                an_entrys_times_come_back
+                an_entrys_values_come_back
+                an_updated_entry_comes_back
+                a_tombstone_comes_back;
+            writes:
+                a_write_for_an_unknown_user_is_not_decided
+                a_refused_write_changes_nothing
+                an_empty_write_changes_nothing
+                a_write_sees_what_it_names
+                a_write_sees_the_habit_of_an_entry
+                positions_and_times_strictly_increase
+                a_save_replaces_exactly_the_version_that_it_names
+                a_save_cannot_replace_what_is_not_there
+                users_do_not_see_each_other
+                a_batch_commits_as_a_whole;
+            receipts:
+                a_receipt_of_every_outcome_comes_back
+                a_receipt_is_its_users_alone
+                an_outbox_handed_in_again_has_no_second_effect
+                a_reused_op_id_is_refused;
+            delta:
+                an_unknown_user_has_no_delta
+                a_record_comes_once_in_its_newest_state
+                a_delta_begins_after_what_was_seen
+                a_page_carries_the_head
+                a_scope_carries_one_kind
+                tombstones_are_for_those_who_have_seen_something
+                entries_of_a_deleted_habit_are_left_out;
+            paging:
+                pages_are_the_delta_cut_into_pieces
+                a_page_of_one_is_the_oldest_change;
+            lists:
+                habits_stand_by_sort_order_then_newest_first
+                archived_habits_are_listed_on_request
+                a_deleted_record_is_not_shown
+                entries_stand_newest_completion_first
+                bounds_are_inclusive
+                entries_are_listed_by_habit
+                only_live_entries_of_live_habits_are_listed;
+            races:
+                a_puller_skips_nothing_while_others_write
+                of_twelve_edits_of_one_version_one_wins
+                of_twelve_equal_creates_one_is_applied
+                of_twelve_registrations_of_one_address_one_wins
+                users_who_write_at_once_have_histories_of_their_own;
+            lifecycle:
+                an_open_storage_answers
+                a_closed_storage_is_unavailable;
+        }
+    };
+    ($storage:path => $($feature:ident: $($case:ident)+;)+) => {$(
+        mod $feature {
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $case() {
+                    let (storage, _alive) = $storage().await;
+                    $crate::contract::$feature::$case(&*storage).await;
+                }
+            )+
+        }
+    )+};
+}
+
+#[cfg(test)]
+mod tests {
+    /// A case that the macro does not name is never run.
+    #[test]
+    fn every_case_is_in_the_macro() {
+        let named = include_str!("contract.rs");
+        let sources = [
+            include_str!("contract/accounts.rs"),
+            include_str!("contract/sessions.rs"),
+            include_str!("contract/fields.rs"),
+            include_str!("contract/writes.rs"),
+            include_str!("contract/receipts.rs"),
+            include_str!("contract/delta.rs"),
+            include_str!("contract/paging.rs"),
+            include_str!("contract/lists.rs"),
+            include_str!("contract/races.rs"),
+            include_str!("contract/lifecycle.rs"),
+        ];
+        for line in sources.iter().flat_map(|source| source.lines()) {
+            let case = line.strip_prefix("pub async fn ");
+            let case = case.and_then(|case| case.split('(').next());
+            if let Some(case) = case {
+                assert!(named.contains(case), "{case}");
+            }
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! Accounts.
+
+use kanso_application::ports::storage::{Credentials, EntryFilter, NewAccount, Scope, Storage};
+use kanso_application::ports::storage::{DeltaQuery, Written};
+use kanso_domain::accounts::{PasswordHash, Settings, SettingsChange};
+use kanso_domain::sync::{Keys, Since};
+use kanso_domain::{Seq, WeekStart};
+
+use super::person::{Person, unchanged};
+use crate::build::{
+    create_entry, create_habit, done, entry, habit, new_account, new_session, noon, once, op,
+    operation, session_id, titled, user,
+};
+
+/// What was registered is found by its id and by its address.
+pub async fn an_account_is_found_by_its_id_and_by_its_email(storage: &dyn Storage) {
+    let NewAccount {
+        account,
+        password_hash,
+    } = new_account(1);
+    Person::register(storage, 1).await;
+    Person::register(storage, 2).await;
+    let credentials = storage.credentials(&account.email).await.unwrap();
+    let user_id = account.id;
+    let expected = Credentials {
+        user_id,
+        password_hash,
+    };
+    assert_eq!(credentials, Some(expected));
+    assert_eq!(storage.account(user_id).await.unwrap(), Some(account));
+}
+
+/// An address and an id that nobody has.
+pub async fn an_unknown_account_is_none(storage: &dyn Storage) {
+    let stranger = new_account(1).account;
+    assert_eq!(storage.credentials(&stranger.email).await.unwrap(), None);
+    assert_eq!(storage.account(stranger.id).await.unwrap(), None);
+    assert!(!storage.delete_account(stranger.id).await.unwrap());
+    let change = SettingsChange::default();
+    let changed = storage.change_settings(stranger.id, change).await.unwrap();
+    assert_eq!(changed, None);
+    let hash = PasswordHash::new("a hash".into());
+    storage.set_password_hash(stranger.id, hash).await.unwrap();
+}
+
+/// The second account with an address is refused, and the first stays as it is.
+pub async fn a_taken_email_is_refused(storage: &dyn Storage) {
+    let first = new_account(1);
+    Person::register(storage, 1).await;
+    let mut second = new_account(2);
+    second.account.email = first.account.email.clone();
+    assert!(!storage.create_account(second).await.unwrap());
+    assert_eq!(storage.account(user(2)).await.unwrap(), None);
+    let credentials = storage.credentials(&first.account.email).await.unwrap();
+    assert_eq!(credentials.unwrap().user_id, user(1));
+}
+
+/// An account begins before its first change, at the time of its registration.
+pub async fn a_new_account_has_an_empty_history(storage: &dyn Storage) {
+    let person = Person::register(storage, 1).await;
+    let head = person.head().await;
+    assert_eq!(head.seq, Seq::ZERO);
+    assert_eq!(head.changed_at, new_account(1).account.created_at);
+    assert_eq!(person.changes(Since::Position(Seq::ZERO)).await, []);
+}
+
+/// Settings change one by one; what is not named stays.
+pub async fn settings_change_one_by_one(storage: &dyn Storage) {
+    Person::register(storage, 1).await;
+    let changes = [
+        SettingsChange {
+            timezone: Some("America/Argentina/Buenos_Aires".parse().unwrap()),
+            ..SettingsChange::default()
+        },
+        SettingsChange {
+            week_start: Some(WeekStart::Saturday),
+            ..SettingsChange::default()
+        },
+        SettingsChange {
+            day_start: Some("03:30".parse().unwrap()),
+            ..SettingsChange::default()
+        },
+        SettingsChange::default(),
+    ];
+    let mut expected = new_account(1).account;
+    for change in changes {
+        expected.settings = expected.settings.changed(change.clone());
+        let answer = storage.change_settings(user(1), change).await.unwrap();
+        assert_eq!(answer.as_ref(), Some(&expected));
+        let stored = storage.account(user(1)).await.unwrap();
+        assert_eq!(stored.as_ref(), Some(&expected));
+    }
+    assert_ne!(expected.settings, Settings::default());
+}
+
+/// A write reads days by the settings of the moment.
+pub async fn a_write_sees_the_settings(storage: &dyn Storage) {
+    let person = Person::register(storage, 1).await;
+    let change = SettingsChange {
+        timezone: Some("Asia/Tokyo".parse().unwrap()),
+        ..SettingsChange::default()
+    };
+    let account = storage.change_settings(person.id, change).await.unwrap();
+    let current = person.sees(Keys::default()).await;
+    assert_eq!(current.settings, account.unwrap().settings);
+}
+
+/// The hash of a password is replaced.
+pub async fn a_password_hash_is_replaced(storage: &dyn Storage) {
+    Person::register(storage, 1).await;
+    let hash = PasswordHash::new("$argon2id$v=19$stronger".into());
+    let stored = storage.set_password_hash(user(1), hash.clone());
+    stored.await.unwrap();
+    let credentials = storage.credentials(&new_account(1).account.email).await;
+    assert_eq!(credentials.unwrap().unwrap().password_hash, hash);
+}
+
+/// After the deletion there is no such account, for any call.
+pub async fn a_deleted_account_is_gone_everywhere(storage: &dyn Storage) {
+    let person = inhabited(storage, 1).await;
+    let other = inhabited(storage, 2).await;
+    let others = other.changes(Since::Position(Seq::ZERO)).await;
+    assert!(storage.delete_account(person.id).await.unwrap());
+    assert!(!storage.delete_account(person.id).await.unwrap());
+
+    let id = person.id;
+    let email = new_account(1).account.email;
+    assert_eq!(storage.credentials(&email).await.unwrap(), None);
+    assert_eq!(storage.account(id).await.unwrap(), None);
+    assert_eq!(storage.head(id).await.unwrap(), None);
+    assert_eq!(storage.habit(id, habit(1)).await.unwrap(), None);
+    assert_eq!(storage.habits(id, true).await.unwrap(), []);
+    assert_eq!(storage.entry(id, entry(1)).await.unwrap(), None);
+    let entries = storage.entries(id, EntryFilter::default()).await.unwrap();
+    assert_eq!(entries, []);
+    let query = DeltaQuery {
+        since: Since::Beginning,
+        scope: Scope::Everything,
+        limit: None,
+    };
+    assert_eq!(storage.delta(id, query).await.unwrap(), None);
+    let written = person.write(Keys::default(), |current| unchanged(current.head));
+    assert_eq!(written.await.unwrap(), Written::NoSuchUser);
+    assert!(!is_open(storage, &person).await);
+    assert!(!storage.open_session(new_session(id, 2)).await.unwrap());
+
+    assert_eq!(other.changes(Since::Position(Seq::ZERO)).await, others);
+    assert!(is_open(storage, &other).await);
+}
+
+/// Whoever registers again, even under the old id, finds nothing of before.
+pub async fn a_deleted_account_leaves_nothing_behind(storage: &dyn Storage) {
+    let person = inhabited(storage, 1).await;
+    assert!(storage.delete_account(person.id).await.unwrap());
+    let again = Person::register(storage, 1).await;
+    assert_eq!(again.head().await.seq, Seq::ZERO);
+    assert_eq!(again.changes(Since::Position(Seq::ZERO)).await, []);
+    assert!(!is_open(storage, &again).await);
+    let current = again.sees(everything()).await;
+    assert_eq!(current.habits.len(), 0);
+    assert_eq!(current.entries.len(), 0);
+    assert_eq!(current.receipts.len(), 0);
+}
+
+/// Somebody who has one of everything.
+async fn inhabited(storage: &dyn Storage, number: u128) -> Person<'_> {
+    let person = Person::register(storage, number).await;
+    let session = new_session(person.id, 1);
+    assert!(storage.open_session(session).await.unwrap());
+    let read = create_habit(habit(1), titled("Read"));
+    let done = create_entry(entry(1), done(habit(1), "2026-01-15"));
+    let submissions = vec![once(read), operation(1, done)];
+    person.submit(submissions).await;
+    let current = person.sees(everything()).await;
+    assert_eq!(current.receipts.len(), 1);
+    person
+}
+
+fn everything() -> Keys {
+    Keys {
+        habits: [habit(1)].into(),
+        entries: [entry(1)].into(),
+        receipts: [op(1)].into(),
+    }
+}
+
+async fn is_open(storage: &dyn Storage, person: &Person<'_>) -> bool {
+    let open = storage.session_is_open(person.id, session_id(1), noon());
+    open.await.unwrap()
+}

@@ -1,0 +1,34 @@
+//! The storage as a whole.
+
+use kanso_application::ports::storage::{Storage, StorageError};
+
+use super::person::Person;
+use crate::build::{create_habit, habit, titled, user};
+
+/// An open storage answers.
+pub async fn an_open_storage_answers(storage: &dyn Storage) {
+    storage.ping().await.unwrap();
+}
+
+/// A closed storage is unavailable to every kind of call, and stays closed.
+pub async fn a_closed_storage_is_unavailable(storage: &dyn Storage) {
+    let person = Person::register(storage, 1).await;
+    person.apply(create_habit(habit(1), titled("Read"))).await;
+    for _ in 0..2 {
+        storage.close().await.unwrap();
+        unavailable(&storage.ping().await);
+        unavailable(&storage.head(user(1)).await);
+        unavailable(&storage.habits(user(1), true).await);
+        unavailable(&storage.account(user(1)).await);
+        unavailable(&storage.delete_account(user(1)).await);
+        let keys = kanso_domain::sync::Keys::default();
+        unavailable(&person.write(keys, |_| panic!("nothing to decide on")).await);
+    }
+}
+
+fn unavailable<T: std::fmt::Debug>(answer: &Result<T, StorageError>) {
+    assert!(
+        matches!(answer, Err(StorageError::Unavailable(_))),
+        "expected to be unavailable, got {answer:?}"
+    );
+}

@@ -1,0 +1,225 @@
+//! Lists of what is live.
+
+use kanso_application::ports::storage::{EntryFilter, Storage};
+use kanso_domain::entries::{Completion, EntryFields};
+use kanso_domain::habits::HabitFields;
+use kanso_domain::sync::Base;
+
+use super::person::Person;
+use crate::build::{
+    create_entry, create_habit, delete_entry, delete_habit, done, entry, habit, noon, titled,
+    update_habit,
+};
+
+/// Habits stand by `sort_order`; of those at one place the newest is first.
+pub async fn habits_stand_by_sort_order_then_newest_first(storage: &dyn Storage) {
+    let person = Person::register(storage, 1).await;
+    for (number, sort_order) in [(1, 5), (2, -1), (3, 5), (4, 0), (6, 5), (5, 5)] {
+        let fields = HabitFields {
+            sort_order: Some(sort_order),
+            ..titled("Read")
+        };
+        person.apply(create_habit(habit(number), fields)).await;
+    }
+    // An edit does not make a habit newer.
+    person
+        .apply(update_habit(habit(1), Base::Any, titled("Run")))
+        .await;
+    assert_eq!(listed(&person, false).await, [2, 4, 5, 6, 3, 1]);
+}
+
+/// Archived habits are listed only on request, deleted ones never.
+pub async fn archived_habits_are_listed_on_request(storage: &dyn Storage) {
+    let person = Person::register(storage, 1).await;
+    for number in 1..=4 {
+        let sort_order = i32::try_from(number).ok();
+        let fields = HabitFields {
+            sort_order,
+            ..titled("Read")
+        };
+        person.apply(create_habit(habit(number), fields)).await;
+    }
+    let archive = |number| {
+        let fields = HabitFields {
+            archived_at: Some(Some(noon())),
+            ..HabitFields::default()
+        };
+        update_habit(habit(number), Base::Any, fields)
+    };
+    for command in [
+        archive(2),
+        archive(3),
+        delete_habit(habit(3), Base::Any),
+        delete_habit(habit(4), Base::Any),
+    ] {
+        person.apply(command).await;
+    }
+    assert_eq!(listed(&person, false).await, [1]);
+    assert_eq!(listed(&person, true).await, [1, 2]);
+}
+
+async fn listed(person: &Person<'_>, archived_too: bool) -> Vec<u128> {
+    let habits = person.storage.habits(person.id, archived_too);
+    let habits = habits.await.unwrap();
+    habits
+        .iter()
+        .map(|habit| habit.id.uuid().as_u128())
+        .collect()
+}
+
+/// A record by itself is shown while it lives, and an entry only while its habit does.
+pub async fn a_deleted_record_is_not_shown(storage: &dyn Storage) {
+    let person = Person::register(storage, 1).await;
+    let shown = async || {
+        let habit = storage.habit(person.id, habit(1)).await.unwrap();
+        let first = storage.entry(person.id, entry(1)).await.unwrap();
+        let second = storage.entry(person.id, entry(2)).await.unwrap();
+        (habit.is_some(), first.is_some(), second.is_some())
+    };
+    assert_eq!(shown().await, (false, false, false));
+    for (command, expected) in [
+        (create_habit(habit(1), titled("Read")), (true, false, false)),
+        (
+            create_entry(entry(1), done(habit(1), "2026-01-15")),
+            (true, true, false),
+        ),
+        (
+            create_entry(entry(2), done(habit(1), "2026-01-15")),
+            (true, true, true),
+        ),
+        (delete_entry(entry(1), Base::Any), (true, false, true)),
+        (delete_habit(habit(1), Base::Any), (false, false, false)),
+    ] {
+        person.apply(command).await;
+        assert_eq!(shown().await, expected);
+    }
+}
+
+/// Entries stand newest completion first, whatever the day they count for.
+pub async fn entries_stand_newest_completion_first(storage: &dyn Storage) {
+    let person = Person::register(storage, 1).await;
+    person.apply(create_habit(habit(1), titled("Read"))).await;
+    for (number, when) in [
+        (1, "2026-01-15T00:00:00Z"),
+        (2, "2026-01-16T00:00:00.000001Z"),
+        (3, "2026-01-16"),
+        (4, "2026-01-14T23:59:59.999999Z"),
+        (5, "2026-01-15"),
+    ] {
+        let fields = EntryFields {
+            local_date: Some("2026-03-03".parse().ok()),
+            ..done(habit(1), when)
+        };
+        person.apply(create_entry(entry(number), fields)).await;
+    }
+    let all = EntryFilter::default();
+    assert_eq!(filtered(&person, all).await, [2, 3, 5, 1, 4]);
+}
+
+/// Bounds are inclusive: an instant is compared with the completion, a date with the local date.
+pub async fn bounds_are_inclusive(storage: &dyn Storage) {
+    let person = Person::register(storage, 1).await;
+    person.apply(create_habit(habit(1), titled("Read"))).await;
+    for (number, when, local_date) in [
+        (1, "2026-01-14T10:00:00Z", "2026-01-14"),
+        (2, "2026-01-15T10:00:00Z", "2026-01-15"),
+        // In the night before, it counts for the day before.
+        (3, "2026-01-16T01:00:00Z", "2026-01-15"),
+        (4, "2026-01-16", "2026-01-16"),
+        (5, "2026-01-17T10:00:00.000001Z", "2026-01-17"),
+    ] {
+        let fields = EntryFields {
+            local_date: Some(local_date.parse().ok()),
+            ..done(habit(1), when)
+        };
+        person.apply(create_entry(entry(number), fields)).await;
+    }
+    let cases: [(&str, &str, &[u128]); 10] = [
+        ("", "", &[5, 3, 4, 2, 1]),
+        ("2026-01-15", "2026-01-16", &[3, 4, 2]),
+        ("2026-01-15", "2026-01-15", &[3, 2]),
+        ("2026-01-16", "", &[5, 4]),
+        ("", "2026-01-14", &[1]),
+        ("2026-01-15T10:00:00Z", "2026-01-16T01:00:00Z", &[3, 4, 2]),
+        (
+            "2026-01-15T10:00:00.000001Z",
+            "2026-01-16T00:59:59.999999Z",
+            &[4],
+        ),
+        ("2026-01-17T10:00:00.000001Z", "", &[5]),
+        ("2026-01-16", "2026-01-17T10:00:00Z", &[4]),
+        ("2026-01-16T00:00:00Z", "2026-01-15", &[3]),
+    ];
+    for (from, to, expected) in cases {
+        let filter = EntryFilter {
+            habit_id: None,
+            from: bound(from),
+            to: bound(to),
+        };
+        assert_eq!(filtered(&person, filter).await, expected, "{from}..={to}");
+    }
+}
+
+fn bound(text: &str) -> Option<Completion> {
+    (!text.is_empty()).then(|| text.parse().unwrap())
+}
+
+/// A habit's entries alone, within bounds or without.
+pub async fn entries_are_listed_by_habit(storage: &dyn Storage) {
+    let person = Person::register(storage, 1).await;
+    for command in [
+        create_habit(habit(1), titled("Read")),
+        create_habit(habit(2), titled("Run")),
+        create_entry(entry(1), done(habit(1), "2026-01-14")),
+        create_entry(entry(2), done(habit(2), "2026-01-15")),
+        create_entry(entry(3), done(habit(1), "2026-01-16")),
+        create_entry(entry(4), done(habit(2), "2026-01-17")),
+    ] {
+        person.apply(command).await;
+    }
+    for (number, from, expected) in [
+        (1, "", &[3, 1][..]),
+        (2, "", &[4, 2]),
+        (1, "2026-01-15", &[3]),
+        (2, "2026-01-16T00:00:00Z", &[4]),
+        (3, "", &[]),
+    ] {
+        let filter = EntryFilter {
+            habit_id: Some(habit(number)),
+            from: bound(from),
+            to: None,
+        };
+        assert_eq!(filtered(&person, filter).await, expected, "{number} {from}");
+    }
+}
+
+/// Neither tombstones nor entries of deleted habits are listed.
+pub async fn only_live_entries_of_live_habits_are_listed(storage: &dyn Storage) {
+    let person = Person::register(storage, 1).await;
+    for command in [
+        create_habit(habit(1), titled("Read")),
+        create_habit(habit(2), titled("Run")),
+        create_entry(entry(1), done(habit(1), "2026-01-14")),
+        create_entry(entry(2), done(habit(2), "2026-01-15")),
+        create_entry(entry(3), done(habit(1), "2026-01-16")),
+        delete_entry(entry(3), Base::Any),
+        delete_habit(habit(2), Base::Any),
+    ] {
+        person.apply(command).await;
+    }
+    let all = EntryFilter::default();
+    assert_eq!(filtered(&person, all).await, [1]);
+    let of_deleted = EntryFilter {
+        habit_id: Some(habit(2)),
+        ..all
+    };
+    assert_eq!(filtered(&person, of_deleted).await, []);
+}
+
+async fn filtered(person: &Person<'_>, filter: EntryFilter) -> Vec<u128> {
+    let entries = person.storage.entries(person.id, filter).await.unwrap();
+    entries
+        .iter()
+        .map(|entry| entry.id.uuid().as_u128())
+        .collect()
+}

@@ -1,0 +1,91 @@
+//! Paging: a delta in pieces.
+
+use kanso_application::ports::storage::{Scope, Storage};
+use kanso_domain::sync::{Base, Since};
+use kanso_domain::{Record, Seq};
+
+use super::person::Person;
+use crate::build::{
+    create_entry, create_habit, delete_entry, delete_habit, done, entry, habit, once, titled,
+};
+
+/// Pages of any size are the delta, cut: each record once, and `remaining` exact.
+pub async fn pages_are_the_delta_cut_into_pieces(storage: &dyn Storage) {
+    let person = busy(storage).await;
+    for scope in [Scope::Everything, Scope::Habits, Scope::Entries] {
+        for since in [Since::Beginning, Since::Position(Seq::ZERO)] {
+            let whole = person.page(since, scope, None).await.records;
+            for limit in [1, 2, 3, 7, 1_000] {
+                let pages = pages(&person, since, scope, limit).await;
+                // From the beginning, only the first page knows that nothing was seen.
+                let tombstones =
+                    |record: &&Record| since != Since::Beginning || !record.stamp().is_deleted();
+                let read: Vec<_> = pages.iter().filter(tombstones).cloned().collect();
+                assert_eq!(read, whole, "{scope:?} {since:?} {limit}");
+            }
+        }
+    }
+}
+
+/// Reads page after page and checks what each says of the rest.
+async fn pages(person: &Person<'_>, since: Since, scope: Scope, limit: u32) -> Vec<Record> {
+    let mut read = Vec::new();
+    let mut since = since;
+    loop {
+        let page = person.page(since, scope, Some(limit)).await;
+        let cursor = page.cursor();
+        assert!(page.records.len() <= limit.try_into().unwrap());
+        assert!(
+            !page.has_more() || page.records.len() == usize::try_from(limit).unwrap(),
+            "a page that is not the last is full"
+        );
+        let whole = person.page(since, scope, None).await.records.len();
+        assert_eq!(page.remaining, (whole - page.records.len()) as u64);
+        let has_more = page.has_more();
+        read.extend(page.records);
+        if !has_more {
+            assert_eq!(cursor, person.head().await.cursor());
+            return read;
+        }
+        since = Since::Position(cursor.seq);
+    }
+}
+
+/// A limit of one makes progress through habits and entries alike.
+pub async fn a_page_of_one_is_the_oldest_change(storage: &dyn Storage) {
+    let person = busy(storage).await;
+    let whole = person.changes(Since::Position(Seq::ZERO)).await;
+    let mut after = Seq::ZERO;
+    for record in whole {
+        let page = person
+            .page(Since::Position(after), Scope::Everything, Some(1))
+            .await;
+        after = record.stamp().seq;
+        assert_eq!(page.records, [record]);
+    }
+    assert_eq!(after, person.head().await.seq);
+}
+
+/// Habits and entries in turns, some of both deleted.
+async fn busy(storage: &dyn Storage) -> Person<'_> {
+    let person = Person::register(storage, 1).await;
+    let mut submissions = Vec::new();
+    for number in 1..=6 {
+        let title = format!("Habit {number}");
+        submissions.push(once(create_habit(habit(number), titled(&title))));
+        for nth in 1..=number {
+            let fields = done(habit(number), "2026-01-15");
+            submissions.push(once(create_entry(entry(10 * number + nth), fields)));
+        }
+    }
+    for number in [21, 43, 66] {
+        submissions.push(once(delete_entry(entry(number), Base::Any)));
+    }
+    for number in [3, 5] {
+        submissions.push(once(delete_habit(habit(number), Base::Any)));
+    }
+    let last = create_entry(entry(99), done(habit(6), "2026-01-15"));
+    submissions.push(once(last));
+    person.submit(submissions).await;
+    person
+}

@@ -1,0 +1,126 @@
+//! Somebody with an account, for the cases.
+
+use std::sync::Arc;
+
+use kanso_application::ports::storage::{DeltaQuery, Scope, Storage, StorageError, Written};
+use kanso_domain::entries::Entry;
+use kanso_domain::habits::Habit;
+use kanso_domain::sync::{
+    Changeset, Command, Current, Head, Keys, OperationOutcome, Page, Since, Submission, decide,
+};
+use kanso_domain::{Record, Timestamp, UserId};
+
+use crate::build::{new_account, noon, once, user};
+
+/// Somebody with an account.
+#[derive(Clone, Copy)]
+pub(super) struct Person<'a> {
+    pub(super) storage: &'a dyn Storage,
+    pub(super) id: UserId,
+}
+
+impl<'a> Person<'a> {
+    pub(super) async fn register(storage: &'a dyn Storage, number: u128) -> Self {
+        let created = storage.create_account(new_account(number)).await.unwrap();
+        assert!(created, "the address was free");
+        let id = user(number);
+        Self { storage, id }
+    }
+
+    pub(super) async fn submit(&self, submissions: Vec<Submission>) -> Changeset {
+        self.submit_at(noon(), submissions).await
+    }
+
+    pub(super) async fn submit_at(
+        &self,
+        now: Timestamp,
+        submissions: Vec<Submission>,
+    ) -> Changeset {
+        let keys = Keys::of(&submissions);
+        let work = move |current| decide(current, &submissions, now);
+        match self.write(keys, work).await.unwrap() {
+            Written::Committed(changeset) => changeset,
+            other => panic!("expected a commit, got {other:?}"),
+        }
+    }
+
+    /// What becomes of a command.
+    pub(super) async fn attempt(&self, command: Command) -> OperationOutcome {
+        let mut changeset = self.submit(vec![once(command)]).await;
+        changeset.outcomes.pop().unwrap()
+    }
+
+    /// The record after a command that is applied.
+    pub(super) async fn apply(&self, command: Command) -> Record {
+        match self.attempt(command).await {
+            OperationOutcome::Applied(record) => record,
+            other => panic!("expected to be applied, got {other:?}"),
+        }
+    }
+
+    pub(super) async fn apply_to_habit(&self, command: Command) -> Habit {
+        match self.apply(command).await {
+            Record::Habit(habit) => habit,
+            Record::Entry(entry) => panic!("expected a habit, got {entry:?}"),
+        }
+    }
+
+    pub(super) async fn apply_to_entry(&self, command: Command) -> Entry {
+        match self.apply(command).await {
+            Record::Entry(entry) => entry,
+            Record::Habit(habit) => panic!("expected an entry, got {habit:?}"),
+        }
+    }
+
+    pub(super) async fn write(
+        &self,
+        keys: Keys,
+        work: impl Fn(Current) -> Changeset + Send + Sync + 'static,
+    ) -> Result<Written, StorageError> {
+        let decide = Arc::new(move |current| Ok(work(current)));
+        self.storage.write(self.id, keys, decide).await
+    }
+
+    /// What a write sees of `keys`.
+    pub(super) async fn sees(&self, keys: Keys) -> Current {
+        let (tell, told) = std::sync::mpsc::channel();
+        let look = move |current: Current| {
+            let changeset = unchanged(current.head);
+            tell.send(current).unwrap();
+            changeset
+        };
+        self.write(keys, look).await.unwrap();
+        told.recv().unwrap()
+    }
+
+    pub(super) async fn head(&self) -> Head {
+        self.storage.head(self.id).await.unwrap().unwrap()
+    }
+
+    pub(super) async fn page(&self, since: Since, scope: Scope, limit: Option<u32>) -> Page {
+        let query = DeltaQuery {
+            since,
+            scope,
+            limit,
+        };
+        self.storage.delta(self.id, query).await.unwrap().unwrap()
+    }
+
+    /// Everything that changed since.
+    pub(super) async fn changes(&self, since: Since) -> Vec<Record> {
+        let page = self.page(since, Scope::Everything, None).await;
+        assert_eq!(page.remaining, 0, "without a limit nothing remains");
+        page.records
+    }
+}
+
+/// A changeset that changes nothing.
+pub(super) const fn unchanged(head: Head) -> Changeset {
+    Changeset {
+        head,
+        habits: Vec::new(),
+        entries: Vec::new(),
+        receipts: Vec::new(),
+        outcomes: Vec::new(),
+    }
+}

@@ -1,0 +1,150 @@
+//! Receipts: the results of operations, for those who ask again.
+
+use kanso_application::ports::storage::Storage;
+use kanso_domain::FieldError;
+use kanso_domain::sync::{
+    Base, Fingerprint, Keys, OperationOutcome, Receipt, ReceiptKey, ReceiptOutcome, Rejection,
+    RejectionCode, Submission,
+};
+use kanso_domain::validation::Invalid;
+use kanso_domain::{Seq, record::Version};
+
+use super::person::{Person, unchanged};
+use crate::build::{
+    create_habit, delete_habit, device, habit, op, operation, titled, update_habit,
+};
+
+/// Each kind of outcome, with and without a device, and every code.
+pub async fn a_receipt_of_every_outcome_comes_back(storage: &dyn Storage) {
+    let person = Person::register(storage, 1).await;
+    let errors = vec![
+        FieldError::new("title", "is \"required\", \u{1F480}\n"),
+        FieldError::new("", ""),
+    ];
+    let rejections = RejectionCode::ALL.map(|code| {
+        ReceiptOutcome::Rejected(Rejection {
+            code,
+            errors: Vec::new(),
+        })
+    });
+    let outcomes = [
+        ReceiptOutcome::Done {
+            version: Version::FIRST,
+            seq: Seq::ZERO.next(),
+        },
+        ReceiptOutcome::Done {
+            version: Version::new(i64::MAX).unwrap(),
+            seq: Seq::new(i64::MAX).unwrap(),
+        },
+        ReceiptOutcome::Conflict,
+        ReceiptOutcome::Gone,
+        ReceiptOutcome::Rejected(Rejection {
+            code: RejectionCode::Invalid,
+            errors,
+        }),
+    ];
+    let receipts: Vec<_> = outcomes
+        .into_iter()
+        .chain(rejections)
+        .zip(1..)
+        .map(|(outcome, number)| receipt(number, outcome))
+        .collect();
+    let keys = Keys {
+        receipts: receipts.iter().map(|receipt| receipt.key.op_id).collect(),
+        ..Keys::default()
+    };
+    let stored = receipts.clone();
+    let written = person.write(keys.clone(), move |current| {
+        let mut changeset = unchanged(current.head);
+        changeset.receipts.clone_from(&stored);
+        changeset
+    });
+    written.await.unwrap();
+    let current = person.sees(keys).await;
+    assert!(current.receipts.into_values().eq(receipts));
+}
+
+fn receipt(number: u8, outcome: ReceiptOutcome) -> Receipt {
+    Receipt {
+        key: ReceiptKey {
+            op_id: op(number.into()),
+            fingerprint: Fingerprint::new([number; 32]),
+        },
+        device: number.is_multiple_of(2).then(|| device(number.into())),
+        outcome,
+    }
+}
+
+/// A receipt is its user's alone.
+pub async fn a_receipt_is_its_users_alone(storage: &dyn Storage) {
+    let ada = Person::register(storage, 1).await;
+    let bob = Person::register(storage, 2).await;
+    let create = operation(1, create_habit(habit(1), titled("Read")));
+    for person in [ada, bob] {
+        let changeset = person.submit(vec![create.clone()]).await;
+        let outcome = &changeset.outcomes[0];
+        assert!(
+            matches!(outcome, OperationOutcome::Applied(_)),
+            "{outcome:?}"
+        );
+    }
+}
+
+/// An outbox that is handed in twice, in one piece or many, has one effect.
+pub async fn an_outbox_handed_in_again_has_no_second_effect(storage: &dyn Storage) {
+    let person = Person::register(storage, 1).await;
+    let outbox = vec![
+        operation(1, create_habit(habit(1), titled("Read"))),
+        operation(2, update_habit(habit(1), Base::Any, titled("Run"))),
+        operation(3, update_habit(habit(1), Base::Any, titled("Read"))),
+        operation(4, delete_habit(habit(2), Base::Any)),
+        operation(5, unreadable()),
+        operation(6, delete_habit(habit(1), Base::Any)),
+        operation(7, update_habit(habit(1), Base::Any, titled("Late"))),
+    ];
+    let first = person.submit(outbox.clone()).await;
+    let head = person.head().await;
+    let again = person.submit(outbox.clone()).await;
+    assert!(again.is_empty());
+    assert_eq!(again.outcomes.len(), first.outcomes.len());
+    for submission in outbox.into_iter().rev() {
+        retried(&person, submission).await;
+    }
+    assert_eq!(person.head().await, head);
+}
+
+async fn retried(person: &Person<'_>, submission: Submission) {
+    let again = person.submit(vec![submission]).await;
+    assert!(again.is_empty());
+    assert!(
+        !matches!(again.outcomes[0], OperationOutcome::Applied(_)),
+        "{:?}",
+        again.outcomes
+    );
+}
+
+fn unreadable() -> kanso_domain::sync::Command {
+    kanso_domain::sync::Command::Unreadable(Invalid::one("title", "must be a text"))
+}
+
+/// An id that comes again with another body is refused, and the first result stays.
+pub async fn a_reused_op_id_is_refused(storage: &dyn Storage) {
+    let person = Person::register(storage, 1).await;
+    let first = operation(1, create_habit(habit(1), titled("Read")));
+    let mut other = operation(2, create_habit(habit(2), titled("Run")));
+    other.key = other.key.map(|key| ReceiptKey {
+        op_id: op(1),
+        ..key
+    });
+    person.submit(vec![first.clone()]).await;
+    let refused = person.submit(vec![other]).await;
+    let expected = OperationOutcome::Rejected(RejectionCode::OpIdReused.into());
+    assert_eq!(refused.outcomes, [expected]);
+    let again = person.submit(vec![first]).await;
+    let expected = OperationOutcome::Duplicate {
+        version: Version::FIRST,
+        seq: Seq::ZERO.next(),
+    };
+    assert_eq!(again.outcomes, [expected]);
+    assert_eq!(storage.habit(person.id, habit(2)).await.unwrap(), None);
+}

@@ -1,0 +1,167 @@
+//! Sessions.
+
+use std::sync::Arc;
+
+use kanso_application::ports::storage::Storage;
+use kanso_domain::Timestamp;
+use kanso_domain::sessions::{Presented, Refreshed, Session};
+
+use super::person::Person;
+use crate::build::{new_session, noon, session_id, token_hash, user};
+
+const MONTH: i64 = 30 * 86_400;
+
+/// A session is open from when it was opened until it expires, that instant excluded.
+pub async fn a_session_is_open_until_it_expires(storage: &dyn Storage) {
+    let session = opened(storage).await;
+    for (now, expected) in [
+        (session.created_at, true),
+        (session.expires_at.plus_micros(-1), true),
+        (session.expires_at, false),
+        (session.expires_at.plus_seconds(1), false),
+    ] {
+        assert_eq!(is_open(storage, 1, now).await, expected, "at {now}");
+    }
+    assert!(!is_open(storage, 2, noon()).await, "no such session");
+}
+
+/// A session is its user's alone.
+pub async fn a_session_is_its_users_alone(storage: &dyn Storage) {
+    opened(storage).await;
+    Person::register(storage, 2).await;
+    let open = storage.session_is_open(user(2), session_id(1), noon());
+    assert!(!open.await.unwrap());
+    storage.end_session(user(2), session_id(1)).await.unwrap();
+    assert!(is_open(storage, 1, noon()).await);
+    let stolen = storage.refresh_session(user(2), session_id(1), refresh(1, noon()));
+    assert_eq!(stolen.await.unwrap(), None);
+}
+
+/// Without an account there is no session.
+pub async fn a_session_needs_an_account(storage: &dyn Storage) {
+    let session = new_session(user(1), 1);
+    assert!(!storage.open_session(session).await.unwrap());
+    assert!(!is_open(storage, 1, noon()).await);
+}
+
+/// Opening a session removes those of its user that have expired, and no others.
+pub async fn opening_a_session_removes_expired_ones(storage: &dyn Storage) {
+    let first = opened(storage).await;
+    Person::register(storage, 2).await;
+    let others = Session {
+        expires_at: first.expires_at,
+        ..new_session(user(2), 1)
+    };
+    assert!(storage.open_session(others).await.unwrap());
+    let longer = Session {
+        expires_at: first.expires_at.plus_micros(1),
+        ..new_session(user(1), 2)
+    };
+    assert!(storage.open_session(longer).await.unwrap());
+    let third = Session {
+        created_at: first.expires_at,
+        expires_at: first.expires_at.plus_seconds(60),
+        ..new_session(user(1), 3)
+    };
+    assert!(storage.open_session(third).await.unwrap());
+    // Asked about a time at which it was good, so that only its removal can say no.
+    assert!(!is_open(storage, 1, noon()).await);
+    assert!(is_open(storage, 2, noon()).await);
+    assert!(is_open(storage, 3, noon()).await);
+    let open = storage.session_is_open(user(2), session_id(1), noon());
+    assert!(open.await.unwrap());
+}
+
+/// A rotated session is stored as it was decided.
+pub async fn a_rotated_session_is_stored(storage: &dyn Storage) {
+    let session = opened(storage).await;
+    let now = noon().plus_seconds(600);
+    let rotated = refreshed(storage, refresh(1, now)).await;
+    let expected = Session {
+        current: token_hash(2),
+        previous: Some((token_hash(1), now)),
+        expires_at: now.plus_seconds(MONTH),
+        ..session
+    };
+    assert_eq!(rotated, Some(Refreshed::Rotated(expected.clone())));
+    assert_eq!(stored(storage).await, Some(expected.clone()));
+    assert!(is_open(storage, 1, expected.expires_at.plus_micros(-1)).await);
+    let again = refreshed(storage, refresh(2, now)).await;
+    assert!(matches!(again, Some(Refreshed::Rotated(_))), "{again:?}");
+}
+
+/// A repeated refresh changes nothing.
+pub async fn a_repeated_refresh_changes_nothing(storage: &dyn Storage) {
+    opened(storage).await;
+    refreshed(storage, refresh(1, noon())).await;
+    let before = stored(storage).await;
+    let repeated = refreshed(storage, refresh(1, noon().plus_seconds(60))).await;
+    assert_eq!(repeated, before.clone().map(Refreshed::Repeated));
+    assert_eq!(stored(storage).await, before);
+}
+
+/// A session whose token was reused is removed.
+pub async fn a_reused_session_is_removed(storage: &dyn Storage) {
+    opened(storage).await;
+    refreshed(storage, refresh(1, noon())).await;
+    let reused = refreshed(storage, refresh(1, noon().plus_seconds(61))).await;
+    assert_eq!(reused, Some(Refreshed::Reused));
+    assert!(!is_open(storage, 1, noon()).await);
+    assert_eq!(refreshed(storage, refresh(2, noon())).await, None);
+}
+
+/// A session that has expired is removed when it is refreshed.
+pub async fn an_expired_session_is_removed(storage: &dyn Storage) {
+    let session = opened(storage).await;
+    let expired = refreshed(storage, refresh(1, session.expires_at)).await;
+    assert_eq!(expired, Some(Refreshed::Expired));
+    assert!(!is_open(storage, 1, noon()).await);
+}
+
+/// A session that was ended is closed; ending it again is nothing.
+pub async fn an_ended_session_is_closed(storage: &dyn Storage) {
+    opened(storage).await;
+    assert!(storage.open_session(new_session(user(1), 2)).await.unwrap());
+    for _ in 0..2 {
+        storage.end_session(user(1), session_id(1)).await.unwrap();
+        assert!(!is_open(storage, 1, noon()).await);
+        assert!(is_open(storage, 2, noon()).await);
+    }
+    assert_eq!(refreshed(storage, refresh(1, noon())).await, None);
+}
+
+async fn opened(storage: &dyn Storage) -> Session {
+    Person::register(storage, 1).await;
+    let session = new_session(user(1), 1);
+    assert!(storage.open_session(session.clone()).await.unwrap());
+    session
+}
+
+async fn is_open(storage: &dyn Storage, number: u128, now: Timestamp) -> bool {
+    let open = storage.session_is_open(user(1), session_id(number), now);
+    open.await.unwrap()
+}
+
+type Refresh = Arc<dyn Fn(Session) -> Refreshed + Send + Sync>;
+
+/// Presents the token with this number, whose successor has the next.
+fn refresh(token: u8, now: Timestamp) -> Refresh {
+    let presented = Presented {
+        hash: token_hash(token),
+        successor: token_hash(token + 1),
+    };
+    Arc::new(move |session: Session| session.refresh(presented, now, MONTH))
+}
+
+async fn refreshed(storage: &dyn Storage, refresh: Refresh) -> Option<Refreshed> {
+    let refreshed = storage.refresh_session(user(1), session_id(1), refresh);
+    refreshed.await.unwrap()
+}
+
+/// The session as it is stored.
+async fn stored(storage: &dyn Storage) -> Option<Session> {
+    match refreshed(storage, Arc::new(Refreshed::Repeated)).await {
+        Some(Refreshed::Repeated(session)) => Some(session),
+        other => panic!("expected the session, got {other:?}"),
+    }
+}

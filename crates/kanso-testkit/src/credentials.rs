@@ -1,0 +1,133 @@
+//! Passwords and tokens that can be read: fast, and of no use against anybody.
+
+use async_trait::async_trait;
+use kanso_application::ports::credentials::{
+    AccessToken, AccessTokens, Identity, NewRefreshToken, PasswordCheck, PasswordFault, Passwords,
+    PresentedToken, RefreshTokens, SigningFault, TokenRefused,
+};
+use kanso_domain::accounts::{Password, PasswordHash};
+use kanso_domain::sessions::{Presented, TokenHash};
+use kanso_domain::{SessionId, Timestamp, UserId};
+use uuid::Uuid;
+
+/// "Hashes" a password by writing it down.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct LegiblePasswords;
+
+impl LegiblePasswords {
+    /// The hash that this kind of hasher makes now.
+    pub fn hash_of(password: &str) -> PasswordHash {
+        PasswordHash::new(format!("now:{password}"))
+    }
+
+    /// The hash that it would have made once; a right password is hashed anew.
+    pub fn old_hash_of(password: &str) -> PasswordHash {
+        PasswordHash::new(format!("once:{password}"))
+    }
+}
+
+#[async_trait]
+impl Passwords for LegiblePasswords {
+    async fn hash(&self, password: Password) -> Result<PasswordHash, PasswordFault> {
+        Ok(Self::hash_of(&text(&password)))
+    }
+
+    async fn check(
+        &self,
+        password: Password,
+        stored: Option<PasswordHash>,
+    ) -> Result<PasswordCheck, PasswordFault> {
+        let text = text(&password);
+        Ok(match stored {
+            Some(hash) if hash == Self::hash_of(&text) => PasswordCheck::Right,
+            Some(hash) if hash == Self::old_hash_of(&text) => {
+                PasswordCheck::RightRehashed(Self::hash_of(&text))
+            }
+            Some(_) | None => PasswordCheck::Wrong,
+        })
+    }
+}
+
+fn text(password: &Password) -> String {
+    String::from_utf8_lossy(password.expose()).into_owned()
+}
+
+/// Access tokens that say whom they are for and how long they are good.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct LegibleAccessTokens;
+
+impl LegibleAccessTokens {
+    /// How long a token is good.
+    pub const SECONDS: i64 = 900;
+}
+
+impl AccessTokens for LegibleAccessTokens {
+    fn issue(&self, identity: Identity, now: Timestamp) -> Result<AccessToken, SigningFault> {
+        let Identity {
+            user_id,
+            session_id,
+        } = identity;
+        let expires = now.plus_seconds(Self::SECONDS);
+        Ok(AccessToken {
+            token: format!("{user_id}/{session_id}/{expires}"),
+            expires_in: Self::SECONDS,
+        })
+    }
+
+    fn verify(&self, token: &str, now: Timestamp) -> Result<Identity, TokenRefused> {
+        let (identity, expires) = parse::<Timestamp>(token).ok_or(TokenRefused)?;
+        if now < expires {
+            Ok(identity)
+        } else {
+            Err(TokenRefused)
+        }
+    }
+}
+
+/// Refresh tokens that say whom they are for and how many came before.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct CountedRefreshTokens;
+
+impl CountedRefreshTokens {
+    fn nth(identity: Identity, nth: u64) -> String {
+        format!("{}/{}/{nth}", identity.user_id, identity.session_id)
+    }
+
+    fn hash(identity: Identity, nth: u64) -> TokenHash {
+        let mut hash = [0; 32];
+        hash[..16].copy_from_slice(identity.session_id.uuid().as_bytes());
+        hash[16..24].copy_from_slice(&nth.to_be_bytes());
+        TokenHash::new(hash)
+    }
+}
+
+impl RefreshTokens for CountedRefreshTokens {
+    fn mint(&self, identity: Identity) -> NewRefreshToken {
+        NewRefreshToken {
+            token: Self::nth(identity, 0),
+            hash: Self::hash(identity, 0),
+        }
+    }
+
+    fn read(&self, token: &str) -> Option<PresentedToken> {
+        let (identity, nth) = parse(token)?;
+        Some(PresentedToken {
+            identity,
+            presented: Presented {
+                hash: Self::hash(identity, nth),
+                successor: Self::hash(identity, nth + 1),
+            },
+            successor: Self::nth(identity, nth + 1),
+        })
+    }
+}
+
+fn parse<T: std::str::FromStr>(token: &str) -> Option<(Identity, T)> {
+    let mut parts = token.splitn(3, '/');
+    let mut id = || parts.next().and_then(|part| Uuid::parse_str(part).ok());
+    let identity = Identity {
+        user_id: UserId::new(id()?),
+        session_id: SessionId::new(id()?),
+    };
+    Some((identity, parts.next()?.parse().ok()?))
+}

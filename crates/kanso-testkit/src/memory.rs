@@ -1,0 +1,84 @@
+//! A storage in memory: the contract in its plainest form.
+
+mod accounts;
+mod records;
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+use async_trait::async_trait;
+use kanso_application::ports::storage::{Storage, StorageError};
+use kanso_domain::accounts::{Account, Email, PasswordHash};
+use kanso_domain::entries::Entry;
+use kanso_domain::habits::Habit;
+use kanso_domain::sessions::Session;
+use kanso_domain::sync::{Epoch, Head, Receipt};
+use kanso_domain::{EntryId, HabitId, OpId, SessionId, UserId};
+
+/// Keeps everything in memory, in order, behind one lock.
+#[derive(Debug)]
+pub struct MemoryStorage {
+    epoch: Epoch,
+    /// `None` once it is closed.
+    state: Mutex<Option<State>>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    emails: BTreeMap<Email, UserId>,
+    people: BTreeMap<UserId, Person>,
+}
+
+/// Everything of one user.
+#[derive(Clone, Debug)]
+struct Person {
+    account: Account,
+    password_hash: PasswordHash,
+    head: Head,
+    sessions: BTreeMap<SessionId, Session>,
+    habits: BTreeMap<HabitId, Habit>,
+    entries: BTreeMap<EntryId, Entry>,
+    receipts: BTreeMap<OpId, Receipt>,
+}
+
+impl MemoryStorage {
+    /// An empty storage whose history is `epoch`.
+    pub fn new(epoch: Epoch) -> Self {
+        Self {
+            epoch,
+            state: Mutex::new(Some(State::default())),
+        }
+    }
+
+    fn with<T>(&self, work: impl FnOnce(&mut State) -> T) -> Result<T, StorageError> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let closed = || StorageError::Unavailable("the storage is closed".into());
+        state.as_mut().map(work).ok_or_else(closed)
+    }
+
+    fn with_person<T>(
+        &self,
+        user: UserId,
+        work: impl FnOnce(&mut Person) -> T,
+    ) -> Result<Option<T>, StorageError> {
+        self.with(|state| state.people.get_mut(&user).map(work))
+    }
+}
+
+impl Default for MemoryStorage {
+    fn default() -> Self {
+        Self::new(Epoch::new(1))
+    }
+}
+
+#[async_trait]
+impl Storage for MemoryStorage {
+    async fn ping(&self) -> Result<(), StorageError> {
+        self.with(|_| ())
+    }
+
+    async fn close(&self) -> Result<(), StorageError> {
+        *self.state.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        Ok(())
+    }
+}

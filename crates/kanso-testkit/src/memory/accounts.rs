@@ -1,0 +1,141 @@
+//! Accounts and sessions in memory.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use kanso_application::ports::storage::{
+    AccountStore, Credentials, DecideRefresh, NewAccount, StorageError,
+};
+use kanso_domain::accounts::{Account, Email, PasswordHash, SettingsChange};
+use kanso_domain::sessions::{Refreshed, Session};
+use kanso_domain::sync::Head;
+use kanso_domain::{Seq, SessionId, Timestamp, UserId};
+
+use super::{MemoryStorage, Person};
+
+#[async_trait]
+impl AccountStore for MemoryStorage {
+    async fn create_account(&self, new: NewAccount) -> Result<bool, StorageError> {
+        let NewAccount {
+            account,
+            password_hash,
+        } = new;
+        self.with(|state| {
+            if state.emails.contains_key(&account.email) {
+                return false;
+            }
+            state.emails.insert(account.email.clone(), account.id);
+            let head = Head {
+                epoch: self.epoch,
+                seq: Seq::ZERO,
+                changed_at: account.created_at,
+            };
+            let person = Person {
+                account,
+                password_hash,
+                head,
+                sessions: BTreeMap::new(),
+                habits: BTreeMap::new(),
+                entries: BTreeMap::new(),
+                receipts: BTreeMap::new(),
+            };
+            state.people.insert(person.account.id, person);
+            true
+        })
+    }
+
+    async fn credentials(&self, email: &Email) -> Result<Option<Credentials>, StorageError> {
+        self.with(|state| {
+            let user_id = *state.emails.get(email)?;
+            let password_hash = state.people.get(&user_id)?.password_hash.clone();
+            Some(Credentials {
+                user_id,
+                password_hash,
+            })
+        })
+    }
+
+    async fn account(&self, user: UserId) -> Result<Option<Account>, StorageError> {
+        self.with_person(user, |person| person.account.clone())
+    }
+
+    async fn change_settings(
+        &self,
+        user: UserId,
+        change: SettingsChange,
+    ) -> Result<Option<Account>, StorageError> {
+        self.with_person(user, |person| {
+            person.account.settings = person.account.settings.clone().changed(change);
+            person.account.clone()
+        })
+    }
+
+    async fn set_password_hash(
+        &self,
+        user: UserId,
+        hash: PasswordHash,
+    ) -> Result<(), StorageError> {
+        self.with_person(user, |person| person.password_hash = hash)
+            .map(|_| ())
+    }
+
+    async fn delete_account(&self, user: UserId) -> Result<bool, StorageError> {
+        self.with(|state| {
+            let person = state.people.remove(&user);
+            if let Some(person) = &person {
+                state.emails.remove(&person.account.email);
+            }
+            person.is_some()
+        })
+    }
+
+    async fn open_session(&self, session: Session) -> Result<bool, StorageError> {
+        let opened = self.with_person(session.user_id, |person| {
+            let now = session.created_at;
+            person.sessions.retain(|_, other| other.expires_at > now);
+            person.sessions.insert(session.id, session);
+        })?;
+        Ok(opened.is_some())
+    }
+
+    async fn refresh_session(
+        &self,
+        user: UserId,
+        session: SessionId,
+        decide: DecideRefresh,
+    ) -> Result<Option<Refreshed>, StorageError> {
+        let refreshed = self.with_person(user, |person| {
+            let stored = person.sessions.get(&session)?.clone();
+            let refreshed = decide(stored);
+            match &refreshed {
+                Refreshed::Rotated(rotated) => {
+                    person.sessions.insert(session, rotated.clone());
+                }
+                Refreshed::Repeated(_) => {}
+                Refreshed::Reused | Refreshed::Expired => {
+                    person.sessions.remove(&session);
+                }
+            }
+            Some(refreshed)
+        })?;
+        Ok(refreshed.flatten())
+    }
+
+    async fn session_is_open(
+        &self,
+        user: UserId,
+        session: SessionId,
+        now: Timestamp,
+    ) -> Result<bool, StorageError> {
+        let is_open = self.with_person(user, |person| {
+            let stored = person.sessions.get(&session);
+            stored.is_some_and(|stored| now < stored.expires_at)
+        })?;
+        Ok(is_open.unwrap_or(false))
+    }
+
+    async fn end_session(&self, user: UserId, session: SessionId) -> Result<(), StorageError> {
+        self.with_person(user, |person| person.sessions.remove(&session))
+            .map(|_| ())
+    }
+}

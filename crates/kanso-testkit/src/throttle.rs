@@ -1,0 +1,57 @@
+//! A throttle without time.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+use async_trait::async_trait;
+use kanso_application::ports::throttle::LoginThrottle;
+use kanso_domain::accounts::Email;
+
+/// Throttles an account once it has failed so often, until it succeeds.
+#[derive(Debug)]
+pub struct CountingThrottle {
+    allowed: u32,
+    failures: Mutex<BTreeMap<Email, u32>>,
+}
+
+impl CountingThrottle {
+    /// How long a throttled account is told to wait.
+    pub const WAIT_SECONDS: u32 = 30;
+
+    /// Lets so many failures pass before it throttles.
+    pub const fn allowing(failures: u32) -> Self {
+        Self {
+            allowed: failures,
+            failures: Mutex::new(BTreeMap::new()),
+        }
+    }
+
+    /// Never throttles.
+    pub const fn never() -> Self {
+        Self::allowing(u32::MAX)
+    }
+
+    /// How often an account has failed since it last succeeded.
+    pub fn failures(&self, email: &Email) -> u32 {
+        self.change(|failures| failures.get(email).copied().unwrap_or_default())
+    }
+
+    fn change<T>(&self, work: impl FnOnce(&mut BTreeMap<Email, u32>) -> T) -> T {
+        work(&mut self.failures.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+#[async_trait]
+impl LoginThrottle for CountingThrottle {
+    async fn wait_seconds(&self, email: &Email) -> Option<u32> {
+        (self.failures(email) >= self.allowed).then_some(Self::WAIT_SECONDS)
+    }
+
+    async fn failed(&self, email: &Email) {
+        self.change(|failures| *failures.entry(email.clone()).or_default() += 1);
+    }
+
+    async fn succeeded(&self, email: &Email) {
+        self.change(|failures| failures.remove(email));
+    }
+}

@@ -1,0 +1,3 @@
+//! The kit's own adapter keeps the contract.
+
+mod contract;
