@@ -53,14 +53,18 @@ impl Habits {
     /// A live habit, its streak as of now.
     pub async fn get(&self, user: UserId, id: HabitId) -> Outcome<Option<Habit>> {
         let mut habit = self.ports.storage.habit(user, id).await?;
-        self.streaks.freshen(user, &mut habit).await?;
+        self.streaks
+            .freshen(user, habit.iter_mut().collect())
+            .await?;
         Ok(habit)
     }
 
     /// The live habits by `sort_order`, then newest first, their streaks as of now.
     pub async fn list(&self, user: UserId, archived_too: bool) -> Outcome<Vec<Habit>> {
         let mut habits = self.ports.storage.habits(user, archived_too).await?;
-        self.streaks.freshen(user, &mut habits).await?;
+        self.streaks
+            .freshen(user, habits.iter_mut().collect())
+            .await?;
         Ok(habits)
     }
 

@@ -36,23 +36,17 @@ impl Streaks {
     }
 
     /// Brings the streaks of `habits`, which are `user`'s, to this moment. Nothing is stored.
-    pub async fn freshen<'a>(
-        &self,
-        user: UserId,
-        habits: impl IntoIterator<Item = &'a mut Habit>,
-    ) -> Outcome<()> {
-        let mut habits = habits
-            .into_iter()
-            .filter(|habit| !habit.stamp.is_deleted())
-            .peekable();
-        if habits.peek().is_none() {
+    pub async fn freshen(&self, user: UserId, mut habits: Vec<&mut Habit>) -> Outcome<()> {
+        habits.retain(|habit| !habit.stamp.is_deleted());
+        if habits.is_empty() {
             return Ok(());
         }
         let Some(account) = self.storage.account(user).await? else {
             return Ok(());
         };
         let today = Today::at(self.clock.now(), &account.settings).date;
-        for habit in habits.filter(|habit| habit.streak.is_stale(today)) {
+        habits.retain(|habit| habit.streak.is_stale(today));
+        for habit in habits {
             if let Some(journal) = self.storage.journal(user, Some(habit.id)).await?
                 && let Some(streak) = computed(&journal, today)
             {
@@ -68,7 +62,7 @@ impl Streaks {
             Record::Habit(habit) => Some(habit),
             Record::Entry(_) => None,
         });
-        self.freshen(user, habits).await
+        self.freshen(user, habits.collect()).await
     }
 
     /// The same for the habit that a command left behind or ran into.
