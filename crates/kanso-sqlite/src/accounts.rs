@@ -11,7 +11,7 @@ use rusqlite::Connection;
 
 use crate::error::Failure;
 use crate::writer::Aftermath;
-use crate::{SqliteStorage, sessions, users};
+use crate::{SqliteStorage, dirty, sessions, users};
 
 #[async_trait]
 impl AccountStore for SqliteStorage {
@@ -34,13 +34,19 @@ impl AccountStore for SqliteStorage {
         &self,
         user: UserId,
         change: SettingsChange,
+        now: Timestamp,
     ) -> Result<Option<Account>, StorageError> {
         self.change(move |connection| {
             let Some(mut account) = users::account(connection, user)? else {
                 return Ok(None);
             };
+            let before = account.settings.clone();
             account.settings = account.settings.changed(change);
-            users::set_settings(connection, user, &account.settings)?;
+            if account.settings != before {
+                // Each of the settings says how days or weeks are read.
+                users::set_settings(connection, user, &account.settings)?;
+                dirty::queue_all(connection, user, now)?;
+            }
             Ok(Some(account))
         })
         .await
@@ -112,7 +118,8 @@ impl AccountStore for SqliteStorage {
 }
 
 impl SqliteStorage {
-    async fn change<T, W>(&self, work: W) -> Result<T, StorageError>
+    /// Runs `work` as one write.
+    pub(crate) async fn change<T, W>(&self, work: W) -> Result<T, StorageError>
     where
         T: Send + 'static,
         W: FnOnce(&Connection) -> Result<T, Failure> + Send + 'static,

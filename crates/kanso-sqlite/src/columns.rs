@@ -110,6 +110,7 @@ columns! {
         i64: |value| *value, |stored| Ok(stored);
         bool: |value| i64::from(*value), |stored| Ok(stored != 0);
         i32: |value| i64::from(*value), |stored| narrow(stored);
+        u32: |value| i64::from(*value), |stored| narrow(stored);
         u16: |value| i64::from(*value), |stored| narrow(stored);
         u8: |value| i64::from(*value), |stored| narrow(stored);
         Seq: |value| value.get(), |stored| Self::new(stored).ok_or(FromSqlError::OutOfRange(stored));
@@ -158,30 +159,34 @@ fn narrow<T: TryFrom<i64>>(stored: i64) -> FromSqlResult<T> {
     T::try_from(stored).map_err(|_| FromSqlError::OutOfRange(stored))
 }
 
-fn named<T: Copy>(all: &[T], name: fn(T) -> &'static str, stored: &str) -> FromSqlResult<T> {
+pub(crate) fn named<T: Copy>(
+    all: &[T],
+    name: fn(T) -> &'static str,
+    stored: &str,
+) -> FromSqlResult<T> {
     let found = all.iter().copied().find(|&value| name(value) == stored);
     found.ok_or(FromSqlError::InvalidType)
 }
 
 const EPOCH: Date = jiff::civil::date(1970, 1, 1);
 
-fn days_since_epoch(date: Date) -> i64 {
+pub(crate) fn days_since_epoch(date: Date) -> i64 {
     date.duration_since(EPOCH).as_hours() / 24
 }
 
-fn date_of(days: i64) -> FromSqlResult<Date> {
+pub(crate) fn date_of(days: i64) -> FromSqlResult<Date> {
     let out_of_range = |_| FromSqlError::OutOfRange(days);
     let days = i32::try_from(days).map_err(|_| FromSqlError::OutOfRange(days))?;
     let offset = jiff::SignedDuration::from_hours(i64::from(days) * 24);
     EPOCH.checked_add(offset).map_err(out_of_range)
 }
 
-fn mask_of(weekdays: Weekdays) -> i64 {
+pub(crate) fn mask_of(weekdays: Weekdays) -> i64 {
     let days = weekdays.days();
     days.iter().fold(0, |mask, &day| mask | 1 << day)
 }
 
-fn weekdays_of(mask: i64) -> FromSqlResult<Weekdays> {
+pub(crate) fn weekdays_of(mask: i64) -> FromSqlResult<Weekdays> {
     let days: Vec<u8> = (0..=6).filter(|&day| mask & (1 << day) != 0).collect();
     let weekdays = Weekdays::new(&days).filter(|&weekdays| mask_of(weekdays) == mask);
     weekdays.ok_or(FromSqlError::OutOfRange(mask))

@@ -37,7 +37,7 @@ pub(crate) fn read(row: &Row<'_>) -> rusqlite::Result<Entry> {
     })
 }
 
-fn read_completion(columns: &mut Columns<'_, '_>) -> rusqlite::Result<Completion> {
+pub(crate) fn read_completion(columns: &mut Columns<'_, '_>) -> rusqlite::Result<Completion> {
     let instant: Timestamp = columns.take()?;
     let is_a_date = columns.take()?;
     Ok(if is_a_date {

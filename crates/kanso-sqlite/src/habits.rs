@@ -1,26 +1,25 @@
 //! Rows of habits.
 
-use kanso_domain::habits::{
-    Habit, HabitDetails, HabitFields, HabitType, ScheduleFields, TargetDirection, TargetFields,
-    Weekdays,
-};
+use kanso_domain::habits::{Habit, HabitDetails, StoredStreak};
 use kanso_domain::record::Stamp;
 use kanso_domain::sync::Save;
-use kanso_domain::text::Title;
-use kanso_domain::{HabitId, Quantity, UserId};
-use rusqlite::types::FromSqlError;
+use kanso_domain::{HabitId, UserId};
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use crate::columns::{Bound, Columns};
 use crate::error::Failure;
 use crate::statements::prepare;
 
-/// What [`read`] reads, in its order.
+/// What [`read`] reads, in its order. A streak that waits to be computed anew is of no day.
 macro_rules! habit_columns {
     () => {
-        "id, title, description, color, icon, sort_order, type, frequency_type, weekdays, \
-         interval, times_per_week, target_value, target_direction, unit, reminder_time, \
-         start_date, end_date, archived_at, seq, version, created_at, updated_at, deleted_at"
+        "id, title, description, color, icon, sort_order, schedule_history, unit, reminder_time, \
+         start_date, end_date, archived_at, archived_spans, \
+         seq, version, created_at, updated_at, deleted_at, current_streak, longest_streak, \
+         CASE WHEN EXISTS (SELECT 1 FROM streak_dirty \
+                           WHERE streak_dirty.user_id = habits.user_id \
+                             AND streak_dirty.habit_id = habits.id) \
+              THEN NULL ELSE streak_day END"
     };
 }
 pub(crate) use habit_columns;
@@ -29,40 +28,27 @@ pub(crate) fn read(row: &Row<'_>) -> rusqlite::Result<Habit> {
     let mut columns = Columns::of(row);
     Ok(Habit {
         id: columns.take()?,
-        details: read_details(&mut columns)?,
+        details: HabitDetails {
+            title: columns.take()?,
+            description: columns.take()?,
+            color: columns.take()?,
+            icon: columns.take()?,
+            sort_order: columns.take()?,
+            history: columns.take()?,
+            unit: columns.take()?,
+            reminder_time: columns.take()?,
+            start_date: columns.take()?,
+            end_date: columns.take()?,
+            archived_at: columns.take()?,
+            archived_spans: columns.take()?,
+        },
         stamp: read_stamp(&mut columns)?,
+        streak: StoredStreak {
+            current: columns.take()?,
+            longest: columns.take()?,
+            day: columns.take()?,
+        },
     })
-}
-
-/// Reads what its owner chose by the rules of the domain, the way in which it came, so that
-/// columns that contradict each other are no habit.
-fn read_details(columns: &mut Columns<'_, '_>) -> rusqlite::Result<HabitDetails> {
-    let mut fields = HabitFields {
-        title: Some(columns.take::<Title>()?),
-        description: Some(columns.take()?),
-        color: Some(columns.take()?),
-        icon: Some(columns.take()?),
-        sort_order: Some(columns.take()?),
-        ..HabitFields::default()
-    };
-    let kind: HabitType = columns.take()?;
-    fields.schedule = ScheduleFields {
-        frequency_type: Some(columns.take()?),
-        weekdays: columns.take::<Option<Weekdays>>()?.map(Weekdays::days),
-        interval: columns.take()?,
-        times_per_week: columns.take()?,
-    };
-    fields.target = TargetFields {
-        kind: Some(kind),
-        value: Some(columns.take::<Quantity>()?),
-        direction: Some(columns.take::<TargetDirection>()?),
-    };
-    fields.unit = Some(columns.take()?);
-    fields.reminder_time = Some(columns.take()?);
-    fields.start_date = Some(columns.take()?);
-    fields.end_date = Some(columns.take()?);
-    fields.archived_at = Some(columns.take()?);
-    HabitDetails::create(&fields).map_err(|invalid| FromSqlError::other(invalid).into())
 }
 
 pub(crate) fn read_stamp(columns: &mut Columns<'_, '_>) -> rusqlite::Result<Stamp> {
@@ -93,6 +79,16 @@ pub(crate) fn find(
     Ok(found.optional()?)
 }
 
+/// A live habit.
+pub(crate) fn find_live(
+    connection: &Connection,
+    user: UserId,
+    id: HabitId,
+) -> Result<Option<Habit>, Failure> {
+    let found = find(connection, user, id)?;
+    Ok(found.filter(|habit| !habit.stamp.is_deleted()))
+}
+
 /// The live habits by `sort_order`, then newest first.
 pub(crate) fn list(
     connection: &Connection,
@@ -113,7 +109,8 @@ pub(crate) fn list(
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// The parameters 1 to 24 of [`insert`] and [`update`], and what follows them.
+/// The parameters 1 to 29 of an insertion or an update, and what follows them. The columns of a
+/// schedule and a target and the history, which ends with them, are all taken from the history.
 macro_rules! habit_values {
     ($user:expr, $habit:expr $(, $more:expr)*) => {
         params![
@@ -124,23 +121,28 @@ macro_rules! habit_values {
             Bound(&$habit.details.color),
             Bound(&$habit.details.icon),
             $habit.details.sort_order,
-            Bound(&$habit.details.target.kind()),
-            Bound(&$habit.details.schedule.frequency_type()),
-            Bound(&$habit.details.schedule.weekdays()),
-            $habit.details.schedule.interval(),
-            $habit.details.schedule.times_per_week(),
-            Bound(&$habit.details.target.value()),
-            Bound(&$habit.details.target.direction()),
+            Bound(&$habit.details.target().kind()),
+            Bound(&$habit.details.schedule().frequency_type()),
+            Bound(&$habit.details.schedule().weekdays()),
+            $habit.details.schedule().interval(),
+            $habit.details.schedule().times_per_week(),
+            Bound(&$habit.details.target().value()),
+            Bound(&$habit.details.target().direction()),
+            Bound(&$habit.details.history),
             Bound(&$habit.details.unit),
             Bound(&$habit.details.reminder_time),
             Bound(&$habit.details.start_date),
             Bound(&$habit.details.end_date),
             Bound(&$habit.details.archived_at),
+            Bound(&$habit.details.archived_spans),
             Bound(&$habit.stamp.seq),
             Bound(&$habit.stamp.version),
             Bound(&$habit.stamp.created_at),
             Bound(&$habit.stamp.updated_at),
-            Bound(&$habit.stamp.deleted_at)
+            Bound(&$habit.stamp.deleted_at),
+            $habit.streak.current,
+            $habit.streak.longest,
+            Bound(&$habit.streak.day)
             $(, Bound($more))*
         ]
     };
@@ -159,12 +161,13 @@ pub(crate) fn save(
     let changed = match &save.replaces {
         None => prepare(
             connection,
-            concat!(
-                "INSERT INTO habits (user_id, ",
-                habit_columns!(),
-                ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15,
-                 ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24)"
-            ),
+            "INSERT INTO habits (user_id, id, title, description, color, icon, sort_order, type,
+                 frequency_type, weekdays, interval, times_per_week, target_value,
+                 target_direction, schedule_history, unit, reminder_time, start_date, end_date,
+                 archived_at, archived_spans, seq, version, created_at, updated_at, deleted_at,
+                 current_streak, longest_streak, streak_day)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17,
+                 ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29)",
         )?
         .execute(habit_values!(&user, habit))?,
         Some(replaced) => prepare(
@@ -172,10 +175,12 @@ pub(crate) fn save(
             "UPDATE habits SET title = ?3, description = ?4, color = ?5, icon = ?6,
                  sort_order = ?7, type = ?8, frequency_type = ?9, weekdays = ?10,
                  interval = ?11, times_per_week = ?12, target_value = ?13,
-                 target_direction = ?14, unit = ?15, reminder_time = ?16, start_date = ?17,
-                 end_date = ?18, archived_at = ?19, seq = ?20, version = ?21,
-                 created_at = ?22, updated_at = ?23, deleted_at = ?24
-             WHERE user_id = ?1 AND id = ?2 AND version = ?25",
+                 target_direction = ?14, schedule_history = ?15, unit = ?16,
+                 reminder_time = ?17, start_date = ?18, end_date = ?19, archived_at = ?20,
+                 archived_spans = ?21, seq = ?22, version = ?23, created_at = ?24,
+                 updated_at = ?25, deleted_at = ?26, current_streak = ?27,
+                 longest_streak = ?28, streak_day = ?29
+             WHERE user_id = ?1 AND id = ?2 AND version = ?30",
         )?
         .execute(habit_values!(&user, habit, replaced))?,
     };

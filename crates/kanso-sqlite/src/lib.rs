@@ -14,10 +14,13 @@
 mod accounts;
 mod columns;
 mod delta;
+mod dirty;
 mod entries;
 mod error;
 mod guard;
 mod habits;
+mod history;
+mod journal;
 mod open;
 mod options;
 mod readers;
@@ -26,6 +29,7 @@ mod records;
 mod sessions;
 mod statements;
 mod storage;
+mod streaks;
 mod users;
 mod writer;
 

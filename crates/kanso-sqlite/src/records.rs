@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use kanso_application::ports::storage::{
-    Decide, DeltaQuery, EntryFilter, RecordStore, StorageError, Written,
+    Decide, DeltaQuery, EntryFilter, Journal, RecordStore, StorageError, Written,
 };
 use kanso_domain::entries::Entry;
 use kanso_domain::habits::Habit;
@@ -12,7 +12,7 @@ use rusqlite::Connection;
 
 use crate::error::Failure;
 use crate::writer::Aftermath;
-use crate::{SqliteStorage, delta, entries, habits, receipts, users};
+use crate::{SqliteStorage, delta, dirty, entries, habits, journal, receipts, users};
 
 #[async_trait]
 impl RecordStore for SqliteStorage {
@@ -50,10 +50,19 @@ impl RecordStore for SqliteStorage {
         Ok(self.readers.look_up(read).await?)
     }
 
+    async fn journal(
+        &self,
+        user: UserId,
+        habit: Option<HabitId>,
+    ) -> Result<Option<Journal>, StorageError> {
+        let epoch = self.epoch;
+        let read = move |connection: &Connection| journal::read(connection, epoch, user, habit);
+        Ok(self.readers.run(read).await?)
+    }
+
     async fn habit(&self, user: UserId, id: HabitId) -> Result<Option<Habit>, StorageError> {
-        let read = move |connection: &Connection| habits::find(connection, user, id);
-        let habit = self.readers.run(read).await?;
-        Ok(habit.filter(|habit| !habit.stamp.is_deleted()))
+        let read = move |connection: &Connection| habits::find_live(connection, user, id);
+        Ok(self.readers.run(read).await?)
     }
 
     async fn habits(&self, user: UserId, archived_too: bool) -> Result<Vec<Habit>, StorageError> {
@@ -122,6 +131,13 @@ fn store(
     }
     for receipt in &changeset.receipts {
         receipts::insert(connection, user, receipt, changeset.head.changed_at)?;
+    }
+    for &habit in &changeset.stale_streaks {
+        dirty::queue(connection, user, habit, changeset.head.changed_at)?;
+    }
+    let saved = changeset.habits.iter().map(|save| &save.record);
+    for tombstone in saved.filter(|habit| habit.stamp.is_deleted()) {
+        dirty::remove(connection, user, tombstone.id)?;
     }
     if changeset.head != before {
         users::set_head(connection, user, changeset.head)?;

@@ -1,14 +1,17 @@
 //! Rows of accounts.
 
-use kanso_application::ports::storage::{Credentials, NewAccount};
+use kanso_application::ports::storage::{Credentials, DayBorder, NewAccount};
 use kanso_domain::accounts::{Account, Email, PasswordHash, Settings};
 use kanso_domain::sync::{Epoch, Head};
-use kanso_domain::{Seq, UserId};
+use kanso_domain::{Date, Seq, UserId};
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
-use crate::columns::{Bound, Columns};
+use crate::columns::{Bound, Columns, only};
 use crate::error::Failure;
 use crate::statements::prepare;
+
+/// `day_begun` of a person for whom no day was begun: before every date.
+const NO_DAY: i64 = -5_000_000;
 
 /// The newest change; `None` when there is no such account.
 pub(crate) fn head(
@@ -130,6 +133,7 @@ pub(crate) fn create(connection: &Connection, new: &NewAccount) -> Result<bool, 
     Ok(true)
 }
 
+/// Stores the settings. The person's day begins anew, because it may be another one now.
 pub(crate) fn set_settings(
     connection: &Connection,
     user: UserId,
@@ -137,15 +141,55 @@ pub(crate) fn set_settings(
 ) -> Result<(), Failure> {
     prepare(
         connection,
-        "UPDATE users SET timezone = ?2, week_start = ?3, day_start = ?4 WHERE user_id = ?1",
+        "UPDATE users SET timezone = ?2, week_start = ?3, day_start = ?4, day_begun = ?5
+         WHERE user_id = ?1",
     )?
     .execute(params![
         Bound(&user),
         Bound(&settings.timezone),
         Bound(&settings.week_start),
-        Bound(&settings.day_start)
+        Bound(&settings.day_start),
+        NO_DAY
     ])?;
     Ok(())
+}
+
+/// The ways in which people's days begin, each once.
+pub(crate) fn day_borders(connection: &Connection) -> Result<Vec<DayBorder>, Failure> {
+    let mut statement = prepare(
+        connection,
+        "SELECT DISTINCT timezone, day_start FROM users ORDER BY timezone, day_start",
+    )?;
+    let read = |row: &Row<'_>| {
+        let mut columns = Columns::of(row);
+        Ok(DayBorder {
+            timezone: columns.take()?,
+            day_start: columns.take()?,
+        })
+    };
+    let rows = statement.query_map([], read)?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Notes that `today` has begun for up to `limit` people who live by `border` and for whom it had
+/// not, and says who they are.
+pub(crate) fn begin_day(
+    connection: &Connection,
+    border: &DayBorder,
+    today: Date,
+    limit: u32,
+) -> Result<Vec<UserId>, Failure> {
+    let mut statement = prepare(
+        connection,
+        "UPDATE users SET day_begun = ?3
+         WHERE user_id IN (SELECT user_id FROM users
+                           WHERE timezone = ?1 AND day_start = ?2 AND day_begun < ?3
+                           ORDER BY day_begun, user_id LIMIT ?4)
+         RETURNING user_id",
+    )?;
+    let (zone, start) = (Bound(&border.timezone), Bound(&border.day_start));
+    let rows = statement.query_map(params![zone, start, Bound(&today), limit], only)?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 pub(crate) fn set_password_hash(
@@ -165,6 +209,7 @@ pub(crate) fn set_password_hash(
 /// refuses the deletion, because its rows refer to the user's.
 pub(crate) fn delete(connection: &Connection, user: UserId) -> Result<bool, Failure> {
     for rows in [
+        "DELETE FROM streak_dirty WHERE user_id = ?1",
         "DELETE FROM receipts WHERE user_id = ?1",
         "DELETE FROM entries WHERE user_id = ?1",
         "DELETE FROM habits WHERE user_id = ?1",

@@ -1,0 +1,116 @@
+//! What statistics and streaks are computed from.
+
+use std::collections::BTreeMap;
+
+use kanso_application::ports::storage::{Journal, JournalEntry};
+use kanso_domain::sync::Epoch;
+use kanso_domain::{HabitId, UserId};
+use rusqlite::{Connection, Row, params};
+
+use crate::columns::{Bound, Columns};
+use crate::entries::read_completion;
+use crate::error::Failure;
+use crate::statements::prepare;
+use crate::{habits, users};
+
+/// The live habits, or one of them, with their live entries; `None` when there is no such account.
+///
+/// `connection` is in a transaction, so all of it is of one state.
+pub(crate) fn read(
+    connection: &Connection,
+    epoch: Epoch,
+    user: UserId,
+    habit: Option<HabitId>,
+) -> Result<Option<Journal>, Failure> {
+    let Some((head, settings)) = users::head_and_settings(connection, epoch, user)? else {
+        return Ok(None);
+    };
+    let (habits, entries) = match habit {
+        None => (
+            habits::list(connection, user, true)?,
+            all_entries(connection, user)?,
+        ),
+        Some(id) => (
+            habits::find_live(connection, user, id)?
+                .into_iter()
+                .collect(),
+            [(id, entries_of(connection, user, id)?)].into(),
+        ),
+    };
+    let mut entries: BTreeMap<HabitId, Vec<JournalEntry>> = entries;
+    let entries = habits
+        .iter()
+        .map(|habit| (habit.id, entries.remove(&habit.id).unwrap_or_default()));
+    Ok(Some(Journal {
+        head,
+        settings,
+        entries: entries.collect(),
+        habits,
+    }))
+}
+
+/// What [`read_entry`] reads, in its order.
+macro_rules! journal_columns {
+    () => {
+        "completion_date, completion_is_a_date, local_date, kind, value"
+    };
+}
+
+fn read_entry(columns: &mut Columns<'_, '_>) -> rusqlite::Result<JournalEntry> {
+    Ok(JournalEntry {
+        completion: read_completion(columns)?,
+        local_date: columns.take()?,
+        kind: columns.take()?,
+        value: columns.take()?,
+    })
+}
+
+/// Reads the person's stretch of the table from end to end: all of it is wanted, and a look-up
+/// for each row of an index, or a sort in the database, would cost more than sorting it here.
+fn all_entries(
+    connection: &Connection,
+    user: UserId,
+) -> Result<BTreeMap<HabitId, Vec<JournalEntry>>, Failure> {
+    let mut statement = prepare(
+        connection,
+        concat!(
+            "SELECT habit_id, ",
+            journal_columns!(),
+            " FROM entries NOT INDEXED WHERE user_id = ?1 AND deleted_at IS NULL"
+        ),
+    )?;
+    let mut entries: BTreeMap<HabitId, Vec<JournalEntry>> = BTreeMap::new();
+    let mut rows = statement.query(params![Bound(&user)])?;
+    while let Some(row) = rows.next()? {
+        let mut columns = Columns::of(row);
+        let habit = columns.take()?;
+        let entry = read_entry(&mut columns)?;
+        entries.entry(habit).or_default().push(entry);
+    }
+    for entries in entries.values_mut() {
+        // Stable: entries of one day stay in the order of their ids.
+        entries.sort_by_key(|entry| entry.local_date);
+    }
+    Ok(entries)
+}
+
+/// Reads the days of one habit through their index, which holds all that the search needs.
+fn entries_of(
+    connection: &Connection,
+    user: UserId,
+    habit: HabitId,
+) -> Result<Vec<JournalEntry>, Failure> {
+    let mut statement = prepare(
+        connection,
+        concat!(
+            "SELECT ",
+            journal_columns!(),
+            " FROM entries INDEXED BY entries_by_day
+              WHERE user_id = ?1 AND habit_id = ?2 AND deleted_at IS NULL
+              ORDER BY local_date, id"
+        ),
+    )?;
+    let read = |row: &Row<'_>| read_entry(&mut Columns::of(row));
+    let rows = statement.query_map(params![Bound(&user), Bound(&habit)], read)?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
