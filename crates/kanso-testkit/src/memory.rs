@@ -1,7 +1,9 @@
 //! A storage in memory: the contract in its plainest form.
 
 mod accounts;
+mod journal;
 mod records;
+mod streaks;
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -13,7 +15,9 @@ use kanso_domain::entries::Entry;
 use kanso_domain::habits::Habit;
 use kanso_domain::sessions::Session;
 use kanso_domain::sync::{Epoch, Head, Receipt};
-use kanso_domain::{EntryId, HabitId, OpId, SessionId, UserId};
+use kanso_domain::{Date, EntryId, HabitId, OpId, SessionId, UserId};
+
+use streaks::Queue;
 
 /// Keeps everything in memory, in order, behind one lock.
 #[derive(Debug)]
@@ -39,6 +43,8 @@ struct Person {
     habits: BTreeMap<HabitId, Habit>,
     entries: BTreeMap<EntryId, Entry>,
     receipts: BTreeMap<OpId, Receipt>,
+    queue: Queue,
+    day_begun: Option<Date>,
 }
 
 impl MemoryStorage {

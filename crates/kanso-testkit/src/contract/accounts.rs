@@ -37,7 +37,10 @@ pub async fn an_unknown_account_is_none(storage: &dyn Storage) {
     assert_eq!(storage.account(stranger.id).await.unwrap(), None);
     assert!(!storage.delete_account(stranger.id).await.unwrap());
     let change = SettingsChange::default();
-    let changed = storage.change_settings(stranger.id, change).await.unwrap();
+    let changed = storage
+        .change_settings(stranger.id, change, noon())
+        .await
+        .unwrap();
     assert_eq!(changed, None);
     let hash = PasswordHash::new("a hash".into());
     storage.set_password_hash(stranger.id, hash).await.unwrap();
@@ -85,7 +88,10 @@ pub async fn settings_change_one_by_one(storage: &dyn Storage) {
     let mut expected = new_account(1).account;
     for change in changes {
         expected.settings = expected.settings.changed(change.clone());
-        let answer = storage.change_settings(user(1), change).await.unwrap();
+        let answer = storage
+            .change_settings(user(1), change, noon())
+            .await
+            .unwrap();
         assert_eq!(answer.as_ref(), Some(&expected));
         let stored = storage.account(user(1)).await.unwrap();
         assert_eq!(stored.as_ref(), Some(&expected));
@@ -100,7 +106,10 @@ pub async fn a_write_sees_the_settings(storage: &dyn Storage) {
         timezone: Some("Asia/Tokyo".parse().unwrap()),
         ..SettingsChange::default()
     };
-    let account = storage.change_settings(person.id, change).await.unwrap();
+    let account = storage
+        .change_settings(person.id, change, noon())
+        .await
+        .unwrap();
     let current = person.sees(Keys::default()).await;
     assert_eq!(current.settings, account.unwrap().settings);
 }

@@ -1,5 +1,6 @@
 //! Somebody with an account, for the cases.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use kanso_application::ports::storage::{DeltaQuery, Scope, Storage, StorageError, Written};
@@ -120,6 +121,7 @@ pub(super) const fn unchanged(head: Head) -> Changeset {
         head,
         habits: Vec::new(),
         entries: Vec::new(),
+        stale_streaks: BTreeSet::new(),
         receipts: Vec::new(),
         outcomes: Vec::new(),
     }

@@ -11,6 +11,7 @@ use kanso_domain::sessions::{Refreshed, Session};
 use kanso_domain::sync::Head;
 use kanso_domain::{Seq, SessionId, Timestamp, UserId};
 
+use super::streaks::Queue;
 use super::{MemoryStorage, Person};
 
 #[async_trait]
@@ -38,6 +39,8 @@ impl AccountStore for MemoryStorage {
                 habits: BTreeMap::new(),
                 entries: BTreeMap::new(),
                 receipts: BTreeMap::new(),
+                queue: Queue::default(),
+                day_begun: None,
             };
             state.people.insert(person.account.id, person);
             true
@@ -63,9 +66,14 @@ impl AccountStore for MemoryStorage {
         &self,
         user: UserId,
         change: SettingsChange,
+        now: Timestamp,
     ) -> Result<Option<Account>, StorageError> {
         self.with_person(user, |person| {
-            person.account.settings = person.account.settings.clone().changed(change);
+            let before = person.account.settings.clone();
+            person.account.settings = before.clone().changed(change);
+            if person.account.settings != before {
+                person.read_days_anew(now);
+            }
             person.account.clone()
         })
     }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use kanso_application::ports::storage::{
-    Decide, DeltaQuery, EntryFilter, RecordStore, Scope, StorageError, Written,
+    Decide, DeltaQuery, EntryFilter, Journal, RecordStore, Scope, StorageError, Written,
 };
 use kanso_domain::entries::{Completion, Entry};
 use kanso_domain::habits::Habit;
@@ -42,23 +42,21 @@ impl RecordStore for MemoryStorage {
         self.with_person(user, |person| person.head)
     }
 
+    async fn journal(
+        &self,
+        user: UserId,
+        habit: Option<HabitId>,
+    ) -> Result<Option<Journal>, StorageError> {
+        self.with_person(user, |person| person.journal(habit))
+    }
+
     async fn habit(&self, user: UserId, id: HabitId) -> Result<Option<Habit>, StorageError> {
         let habit = self.with_person(user, |person| person.live_habit(id).cloned())?;
         Ok(habit.flatten())
     }
 
     async fn habits(&self, user: UserId, archived_too: bool) -> Result<Vec<Habit>, StorageError> {
-        let habits = self.with_person(user, |person| {
-            let listed = |habit: &&Habit| {
-                !habit.stamp.is_deleted() && (archived_too || habit.details.archived_at.is_none())
-            };
-            let mut habits: Vec<_> = person.habits.values().filter(listed).cloned().collect();
-            habits.sort_by_key(|habit| {
-                let newest = Reverse((habit.stamp.created_at, habit.id));
-                (habit.details.sort_order, newest)
-            });
-            habits
-        })?;
+        let habits = self.with_person(user, |person| person.listed(archived_too))?;
         Ok(habits.unwrap_or_default())
     }
 
@@ -127,7 +125,26 @@ impl Person {
         let receipts = receipts.map(|receipt| (receipt.key.op_id, receipt));
         changed.receipts.extend(receipts);
         changed.head = changeset.head;
+        for &habit in &changeset.stale_streaks {
+            changed.queue(habit, changeset.head.changed_at);
+        }
+        let saved = changeset.habits.iter().map(|save| &save.record);
+        for tombstone in saved.filter(|habit| habit.stamp.is_deleted()) {
+            changed.queue.remove(tombstone.id);
+        }
         Ok(changed)
+    }
+
+    pub(super) fn listed(&self, archived_too: bool) -> Vec<Habit> {
+        let listed = |habit: &&Habit| {
+            !habit.stamp.is_deleted() && (archived_too || habit.details.archived_at.is_none())
+        };
+        let mut habits: Vec<_> = self.habits.values().filter(listed).cloned().collect();
+        habits.sort_by_key(|habit| {
+            let newest = Reverse((habit.stamp.created_at, habit.id));
+            (habit.details.sort_order, newest)
+        });
+        habits
     }
 
     fn page(&self, query: DeltaQuery) -> Page {

@@ -1,0 +1,37 @@
+//! What statistics and streaks are computed from, in memory.
+
+use kanso_application::ports::storage::{Journal, JournalEntry};
+use kanso_domain::HabitId;
+use kanso_domain::entries::Entry;
+
+use super::Person;
+
+impl Person {
+    pub(super) fn journal(&self, habit: Option<HabitId>) -> Journal {
+        let mut habits = self.listed(true);
+        habits.retain(|listed| habit.is_none_or(|habit| listed.id == habit));
+        let of = |habit: HabitId| {
+            let entries = self.entries.values();
+            let of_habit =
+                |entry: &&Entry| entry.details.habit_id == habit && !entry.stamp.is_deleted();
+            let mut entries: Vec<_> = entries.filter(of_habit).map(without_words).collect();
+            entries.sort_by_key(|entry| entry.local_date);
+            (habit, entries)
+        };
+        Journal {
+            head: self.head,
+            settings: self.account.settings.clone(),
+            entries: habits.iter().map(|habit| of(habit.id)).collect(),
+            habits,
+        }
+    }
+}
+
+const fn without_words(entry: &Entry) -> JournalEntry {
+    JournalEntry {
+        completion: entry.details.completion,
+        local_date: entry.details.local_date,
+        kind: entry.details.kind,
+        value: entry.details.value,
+    }
+}

@@ -1,0 +1,253 @@
+//! Streaks that must be computed anew, in memory.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use async_trait::async_trait;
+use kanso_application::ports::storage::{
+    Backlog, DayBorder, LEASE_SECONDS, MAX_ATTEMPTS, StorageError, StreakJob, StreakOutcome,
+    StreakQueue,
+};
+use kanso_domain::entries::Entry;
+use kanso_domain::habits::{Habit, StoredStreak, TargetDirection};
+use kanso_domain::{Date, HabitId, Timestamp};
+
+use super::{MemoryStorage, Person};
+
+/// The jobs of one user. The streak of a habit that has one is of no day.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Queue {
+    jobs: BTreeMap<HabitId, Job>,
+    /// The newest generation of each habit that ever had a job: none comes twice.
+    generations: BTreeMap<HabitId, i64>,
+}
+
+#[derive(Clone, Debug)]
+struct Job {
+    generation: i64,
+    available_at: Timestamp,
+    lease_until: Option<Timestamp>,
+    attempts: u32,
+}
+
+impl Job {
+    fn is_free(&self, now: Timestamp) -> bool {
+        // A user's history may be ahead of the clock: what was not tried since is free.
+        let is_due = self.attempts == 0 || self.available_at <= now;
+        let is_held = self.lease_until.is_some_and(|until| now < until);
+        is_due && !is_held && !self.is_parked()
+    }
+
+    const fn is_parked(&self) -> bool {
+        self.attempts >= MAX_ATTEMPTS
+    }
+}
+
+impl Queue {
+    fn push(&mut self, habit: HabitId, now: Timestamp) {
+        let generation = self.generations.entry(habit).or_default();
+        *generation += 1;
+        let lease_until = self.jobs.get(&habit).and_then(|job| job.lease_until);
+        let job = Job {
+            generation: *generation,
+            available_at: now,
+            lease_until,
+            attempts: 0,
+        };
+        self.jobs.insert(habit, job);
+    }
+
+    pub(super) fn remove(&mut self, habit: HabitId) {
+        self.jobs.remove(&habit);
+    }
+
+    /// Ends a lease that was given out before the newest change: its holder is done.
+    fn free_superseded(&mut self, held: StreakJob) {
+        if let Some(job) = self.jobs.get_mut(&held.habit)
+            && job.generation > held.generation
+            && job.attempts == 0
+        {
+            job.lease_until = None;
+        }
+    }
+}
+
+impl Person {
+    /// Queues a habit, unless it is deleted.
+    pub(super) fn queue(&mut self, habit: HabitId, now: Timestamp) {
+        let stored = self.habits.get_mut(&habit);
+        if let Some(habit) = stored.filter(|habit| !habit.stamp.is_deleted()) {
+            habit.streak.day = None;
+            self.queue.push(habit.id, now);
+        }
+    }
+
+    /// Queues all live habits, and forgets which day was begun.
+    pub(super) fn read_days_anew(&mut self, now: Timestamp) {
+        self.day_begun = None;
+        let habits: Vec<_> = self.habits.keys().copied().collect();
+        for habit in habits {
+            self.queue(habit, now);
+        }
+    }
+
+    fn begin_day(&mut self, today: Date, now: Timestamp) {
+        self.day_begun = Some(today);
+        let recorded_ahead = |entry: &&Entry| {
+            let habit = self.habits.get(&entry.details.habit_id);
+            let day = habit.and_then(|habit| habit.streak.day);
+            !entry.stamp.is_deleted() && day.is_some_and(|day| entry.details.local_date > day)
+        };
+        let ahead = self.entries.values().filter(recorded_ahead);
+        let ahead: BTreeSet<_> = ahead.map(|entry| entry.details.habit_id).collect();
+        let may_change = |habit: &&Habit| {
+            habit.streak.current > 0 || is_or_was_a_limit(habit) || ahead.contains(&habit.id)
+        };
+        let changing = self.habits.values().filter(may_change);
+        for habit in changing.map(|habit| habit.id).collect::<Vec<_>>() {
+            self.queue(habit, now);
+        }
+    }
+
+    fn finish(&mut self, job: StreakJob, streak: StoredStreak, now: Timestamp) -> StreakOutcome {
+        let queued = self.queue.jobs.get(&job.habit);
+        if queued.is_none_or(|queued| queued.generation != job.generation) {
+            self.queue.free_superseded(job);
+            return StreakOutcome::Superseded;
+        }
+        self.queue.remove(job.habit);
+        let stored = self.habits.get_mut(&job.habit);
+        let Some(habit) = stored.filter(|habit| !habit.stamp.is_deleted()) else {
+            return StreakOutcome::Superseded;
+        };
+        let before = std::mem::replace(&mut habit.streak, streak);
+        if (before.current, before.longest) == (streak.current, streak.longest) {
+            return StreakOutcome::Unchanged;
+        }
+        self.head = self.head.advanced(now);
+        (habit.stamp.seq, habit.stamp.updated_at) = (self.head.seq, self.head.changed_at);
+        StreakOutcome::Published
+    }
+
+    fn release(&mut self, job: StreakJob, available_at: Timestamp) {
+        let is_its = |queued: &&mut Job| {
+            queued.generation == job.generation
+                && queued.attempts == job.attempts
+                && queued.lease_until.is_some()
+        };
+        match self.queue.jobs.get_mut(&job.habit).filter(is_its) {
+            Some(queued) => {
+                queued.lease_until = None;
+                queued.available_at = available_at;
+            }
+            None => self.queue.free_superseded(job),
+        }
+    }
+
+    fn border(&self) -> DayBorder {
+        let settings = &self.account.settings;
+        DayBorder {
+            timezone: settings.timezone.clone(),
+            day_start: settings.day_start,
+        }
+    }
+}
+
+fn is_or_was_a_limit(habit: &Habit) -> bool {
+    let mut versions = habit.details.history.versions();
+    versions.any(|version| version.target.direction() == TargetDirection::AtMost)
+}
+
+#[async_trait]
+impl StreakQueue for MemoryStorage {
+    async fn claim_streaks(
+        &self,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<StreakJob>, StorageError> {
+        self.with(|state| {
+            let people = state.people.iter_mut();
+            let jobs = people.flat_map(|(user, person)| {
+                let jobs = person.queue.jobs.iter_mut();
+                jobs.map(|(habit, job)| (*user, *habit, job))
+            });
+            let mut free: Vec<_> = jobs.filter(|(.., job)| job.is_free(now)).collect();
+            free.sort_by_key(|(user, habit, job)| (job.available_at, *user, *habit));
+            free.truncate(limit.try_into().unwrap());
+            let claim = |(user, habit, job): (_, _, &mut Job)| {
+                job.lease_until = Some(now.plus_seconds(LEASE_SECONDS));
+                job.attempts += 1;
+                StreakJob {
+                    user,
+                    habit,
+                    generation: job.generation,
+                    attempts: job.attempts,
+                }
+            };
+            free.into_iter().map(claim).collect()
+        })
+    }
+
+    async fn finish_streak(
+        &self,
+        job: StreakJob,
+        streak: StoredStreak,
+        now: Timestamp,
+    ) -> Result<StreakOutcome, StorageError> {
+        let outcome = self.with_person(job.user, |person| person.finish(job, streak, now))?;
+        Ok(outcome.unwrap_or(StreakOutcome::Superseded))
+    }
+
+    async fn release_streak(
+        &self,
+        job: StreakJob,
+        available_at: Timestamp,
+    ) -> Result<(), StorageError> {
+        self.with_person(job.user, |person| person.release(job, available_at))
+            .map(|_| ())
+    }
+
+    async fn streak_backlog(&self) -> Result<Backlog, StorageError> {
+        self.with(|state| {
+            let people = state.people.values();
+            let jobs = people.flat_map(|person| person.queue.jobs.values());
+            let (parked, waiting): (Vec<_>, Vec<_>) = jobs.partition(|job| job.is_parked());
+            Backlog {
+                waiting: waiting.len() as u64,
+                parked: parked.len() as u64,
+            }
+        })
+    }
+
+    async fn day_borders(&self) -> Result<Vec<DayBorder>, StorageError> {
+        self.with(|state| {
+            let borders = state.people.values().map(Person::border);
+            let by_name = |border: DayBorder| {
+                let zone = border.timezone.name().to_owned();
+                ((zone, border.day_start.minutes()), border)
+            };
+            let borders: BTreeMap<_, _> = borders.map(by_name).collect();
+            borders.into_values().collect()
+        })
+    }
+
+    async fn begin_day(
+        &self,
+        border: &DayBorder,
+        today: Date,
+        limit: u32,
+        now: Timestamp,
+    ) -> Result<u32, StorageError> {
+        self.with(|state| {
+            let is_meant = |person: &&mut Person| {
+                person.border() == *border && person.day_begun.is_none_or(|day| day < today)
+            };
+            let people = state.people.values_mut().filter(is_meant);
+            let mut begun = 0;
+            for person in people.take(limit.try_into().unwrap()) {
+                person.begin_day(today, now);
+                begun += 1;
+            }
+            begun
+        })
+    }
+}
