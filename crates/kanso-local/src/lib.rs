@@ -1,5 +1,5 @@
-//! Edge out: the adapters that need nothing but this process. The clock, new ids, the rate limiter
-//! and the brake on guessing passwords, for one server by itself.
+//! Edge out: the adapters that need nothing but this process. The clock, new ids, the rate limiter,
+//! the brake on guessing passwords and the bell that wakes workers, for one server by itself.
 //!
 //! **Invariant:** no socket, file or environment here. The system's clock and its randomness are
 //! read in [`SystemClock`] and [`RandomIds`], in the whole project nowhere else; what is counted
@@ -10,8 +10,10 @@ mod gcra;
 mod ids;
 mod limiter;
 mod throttle;
+mod wake;
 
 pub use clock::SystemClock;
 pub use ids::RandomIds;
 pub use limiter::LocalLimiter;
 pub use throttle::LocalThrottle;
+pub use wake::LocalWake;

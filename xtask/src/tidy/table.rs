@@ -54,6 +54,12 @@ pub(super) const CRATES: &[CrateRule] = &[
         outside: Outside::Any,
     },
     CrateRule {
+        name: "kanso-worker",
+        workspace: &["kanso-application", "kanso-domain"],
+        in_tests: KIT,
+        outside: Outside::Any,
+    },
+    CrateRule {
         name: "kanso-sqlite",
         workspace: &["kanso-application", "kanso-domain"],
         in_tests: KIT,
@@ -87,6 +93,7 @@ pub(super) const CRATES: &[CrateRule] = &[
             "kanso-local",
             "kanso-protocol",
             "kanso-sqlite",
+            "kanso-worker",
         ],
         in_tests: &["kanso-client", "kanso-testkit"],
         outside: Outside::Any,
@@ -212,6 +219,7 @@ pub(super) const EXCLUSIVE: &[Exclusive] = &[
         "tokio",
         &[
             "kanso-http",
+            "kanso-worker",
             "kanso-sqlite",
             "kanso-credentials",
             "kanso-local",

@@ -1,0 +1,72 @@
+//! Edge in: what is done without anybody asking. Each job calls one use case.
+//!
+//! [`start`] sets the loops going: one computes the streaks that a change has queued, one begins
+//! the days of the people for whom it is past midnight, one reports what got stuck. The queue is
+//! in the storage, so a loop that is killed between any two steps loses nothing: its lease runs
+//! out, and the job is done again.
+//!
+//! **Invariant:** no rule of streaks or days and no storage here, and no state that must survive.
+//! Every loop ends when the token is cancelled, and gives back what it holds.
+
+mod backlog;
+mod days;
+mod outage;
+mod streaks;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use kanso_application::streaks::Streaks;
+use tokio::sync::Notify;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// How often the loops look by themselves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rhythm {
+    /// How long a queued streak waits at most when nobody wakes the worker.
+    pub poll: Duration,
+    /// From one look for people whose day has begun to the next.
+    pub days: Duration,
+    /// From one look for jobs that got stuck to the next.
+    pub report: Duration,
+}
+
+impl Default for Rhythm {
+    fn default() -> Self {
+        Self {
+            poll: Duration::from_secs(1),
+            days: Duration::from_secs(30),
+            report: Duration::from_mins(1),
+        }
+    }
+}
+
+/// Sets all loops going, on the runtime of the caller. Whoever stops them cancels `stop` and waits
+/// for the tracker, which is closed already.
+///
+/// `bell` rings when there may be work; a ring that nobody hears costs one [`Rhythm::poll`].
+pub fn start(
+    streaks: &Streaks,
+    bell: Arc<Notify>,
+    stop: &CancellationToken,
+    rhythm: Rhythm,
+) -> TaskTracker {
+    let loops = TaskTracker::new();
+    loops.spawn(streaks::run(
+        streaks.clone(),
+        bell,
+        stop.clone(),
+        rhythm.poll,
+    ));
+    loops.spawn(days::run(streaks.clone(), stop.clone(), rhythm.days));
+    loops.spawn(backlog::run(streaks.clone(), stop.clone(), rhythm.report));
+    loops.close();
+    loops
+}
+
+/// Waits for `pause`; false when it was cut short because the loops are to stop.
+async fn rested(pause: Duration, stop: &CancellationToken) -> bool {
+    timeout(pause, stop.cancelled()).await.is_err()
+}
