@@ -42,7 +42,7 @@ the operator switched that off; the headers `RateLimit-Policy`, `RateLimit` and 
         (name = "habits", description = "What a person wants to do, one call at a time."),
         (name = "entries", description = "What a person did, one call at a time."),
         (name = "sync", description = "An outbox in, a delta out: one round trip."),
-        (name = "stats", description = "Statistics."),
+        (name = "stats", description = "Streaks, rates and what is asked for today, as of the moment of the question."),
         (name = "server", description = "The server's own state. Not counted by the rate limit."),
     ),
     components(schemas(Problem)),

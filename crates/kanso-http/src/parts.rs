@@ -12,6 +12,7 @@ use kanso_application::habits::Habits;
 use kanso_application::health::Health;
 use kanso_application::ports::ids::Ids;
 use kanso_application::ports::limiter::{RateLimit, RateLimiter};
+use kanso_application::stats::Stats;
 use kanso_application::sync::Sync;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -30,6 +31,8 @@ pub struct Parts {
     pub entries: Entries,
     /// Sync.
     pub sync: Sync,
+    /// Statistics.
+    pub stats: Stats,
     /// The server's own state.
     pub health: Health,
     /// Makes the ids of requests that bring none.

@@ -6,7 +6,8 @@ use utoipa::ToSchema;
 /// The server's state.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(example = json!({
-    "status": "healthy", "database": "connected", "redis": "off", "version": "0.1.0", "uptime": 3600
+    "status": "healthy", "database": "connected", "redis": "off", "version": "0.1.0", "uptime": 3600,
+    "tzdb": "2026a"
 }))]
 pub struct HealthResponse {
     /// `healthy`, or `unhealthy` when the database is gone.
@@ -19,6 +20,8 @@ pub struct HealthResponse {
     pub version: String,
     /// Seconds since the server started.
     pub uptime: i64,
+    /// The version of the time-zone database that the server reads days with.
+    pub tzdb: String,
 }
 
 /// A yes or no for an orchestrator.

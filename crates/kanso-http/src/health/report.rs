@@ -29,6 +29,7 @@ pub(super) async fn report(State(api): State<Api>) -> Response {
         redis: "off".to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         uptime: report.uptime_seconds,
+        tzdb: crate::tzdb_version().to_owned(),
     };
     json(code, &body)
 }

@@ -94,8 +94,6 @@ catalog! {
         "wait as long as the header Retry-After says";
     Internal = "internal", INTERNAL_SERVER_ERROR, "The server made a mistake",
         "the mistake was noted under the request's id; nothing is known to have been stored";
-    NotImplemented = "not_implemented", NOT_IMPLEMENTED, "Not available yet",
-        "this server cannot do this yet";
     Unavailable = "unavailable", SERVICE_UNAVAILABLE, "The server cannot answer now",
         "the database does not answer; try again shortly";
     Busy = "busy", SERVICE_UNAVAILABLE, "Too many people are logging in",

@@ -6,10 +6,12 @@ mod instant;
 mod path;
 mod precondition;
 mod query;
+mod zone;
 
 pub(crate) use body::JsonBody;
 pub(crate) use identity::SignedIn;
 pub(crate) use instant::{instant_text, seen};
 pub(crate) use path::{EntryPath, HabitPath};
-pub(crate) use precondition::{Versions, etag, is_unchanged};
+pub(crate) use precondition::{Versions, etag, has_tag, is_unchanged};
 pub(crate) use query::StrictQuery;
+pub(crate) use zone::requested_zone;

@@ -130,6 +130,11 @@ pub(crate) fn is_unchanged(headers: &HeaderMap, stored: Version) -> bool {
     })
 }
 
+/// Whether the caller has what `stored` is the strong tag of (`If-None-Match`, compared weakly).
+pub(crate) fn has_tag(headers: &HeaderMap, stored: &str) -> bool {
+    tags(headers, header::IF_NONE_MATCH).any(|tag| tag.strip_prefix("W/").unwrap_or(tag) == stored)
+}
+
 fn tags(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = &str> {
     headers
         .get_all(name)

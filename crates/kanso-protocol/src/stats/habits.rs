@@ -11,6 +11,18 @@ use super::{CellRecord, PeriodRecord, RateRecord, StreakRecord, UnitRecord, amou
 
 /// Everything about one habit.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[schema(example = json!({
+    "habit_id": "0198c2f4-8b7e-7c3a-9d2e-4f5a6b7c8d9e", "habit_title": "Read",
+    "streak": {
+        "current": 5, "longest": 12, "unit": "day", "since": "2026-11-17",
+        "at_risk_until": "2026-11-22"
+    },
+    "rate": {"done": 40, "missed": 8, "rate": 83.33}, "strength": 0.714,
+    "weeks": [{"first_day": "2026-11-16", "value": 112.5, "days": 5}],
+    "months": [{"first_day": "2026-11-01", "value": 312.5, "days": 18}],
+    "years": [{"first_day": "2026-01-01", "value": 840, "days": 48}],
+    "done_by_weekday": [5, 6, 7, 6, 6, 5, 5]
+}))]
 pub struct HabitStatsResponse {
     /// The habit.
     #[serde(with = "crate::text::uuid")]
@@ -38,6 +50,15 @@ pub struct HabitStatsResponse {
 
 /// The cells of the habits.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[schema(example = json!({
+    "from": "2026-11-22", "to": "2026-11-22",
+    "habits": [{
+        "habit_id": "0198c2f4-8b7e-7c3a-9d2e-4f5a6b7c8d9e",
+        "cells": [
+            {"date": "2026-11-22", "state": "done", "value": 20, "target": 20, "level": 4}
+        ]
+    }]
+}))]
 pub struct HeatmapResponse {
     /// The first date.
     #[schema(format = Date)]
@@ -61,6 +82,18 @@ pub struct HabitCells {
 
 /// All habits at a glance.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[schema(example = json!({
+    "total_habits": 1, "last_7_days": {"done": 5, "missed": 1, "rate": 83.33},
+    "last_30_days": {"done": 24, "missed": 5, "rate": 82.76},
+    "habits": [{
+        "habit_id": "0198c2f4-8b7e-7c3a-9d2e-4f5a6b7c8d9e", "habit_title": "Read",
+        "streak": {
+            "current": 5, "longest": 12, "unit": "day", "since": "2026-11-17",
+            "at_risk_until": "2026-11-22"
+        },
+        "strength": 0.714
+    }]
+}))]
 pub struct OverviewResponse {
     /// How many habits are not put away.
     pub total_habits: usize,
@@ -88,6 +121,18 @@ pub struct HabitGlanceRecord {
 
 /// What is asked for today.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[schema(example = json!({
+    "date": "2026-11-22", "timezone": "Europe/Rome", "ends_at": "2026-11-22T23:00:00.000000Z",
+    "habits": [{
+        "habit_id": "0198c2f4-8b7e-7c3a-9d2e-4f5a6b7c8d9e", "habit_title": "Read",
+        "state": "pending", "value": 12.5, "target_value": 20, "unit": "pages",
+        "streak": {
+            "current": 5, "longest": 12, "unit": "day", "since": "2026-11-17",
+            "at_risk_until": "2026-11-22"
+        },
+        "at_risk": true
+    }]
+}))]
 pub struct TodayResponse {
     /// Today.
     #[schema(format = Date)]

@@ -1,8 +1,8 @@
 //! The weekly answer.
 
-use kanso_domain::Quantity;
 use kanso_domain::habits::Habit;
 use kanso_domain::progress::{Cell, CellState, Rate, Streak};
+use kanso_domain::{Date, Quantity};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -41,7 +41,15 @@ impl From<&Cell> for DayProgress {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[schema(example = json!({
     "start_date": "2026-11-16", "end_date": "2026-11-22", "total_habits": 1,
-    "overall_completion_rate": 83.33, "done": 5, "missed": 1, "habits": []
+    "overall_completion_rate": 83.33, "done": 5, "missed": 1, "habits": [{
+        "habit_id": "0198c2f4-8b7e-7c3a-9d2e-4f5a6b7c8d9e", "habit_title": "Read",
+        "color": "#4CAF50", "icon": "book", "target_value": 20, "unit": "pages",
+        "total_value": 112.5, "completion_rate": 83.33, "days_completed": 5, "due_days": 6,
+        "done": 5, "missed": 1, "current_streak": 3, "longest_streak": 12,
+        "daily_progress": [
+            {"date": "2026-11-22", "value": 12.5, "completed": false, "state": "open"}
+        ]
+    }]
 }))]
 pub struct WeeklyResponse {
     /// The first date.
@@ -60,6 +68,21 @@ pub struct WeeklyResponse {
     pub missed: u32,
     /// Each habit, in the order of the list.
     pub habits: Vec<HabitWeekRecord>,
+}
+
+impl WeeklyResponse {
+    /// The days of `habits` from `from` to `to`; `overall` is the sum over them.
+    pub fn new((from, to): (Date, Date), overall: Rate, habits: Vec<HabitWeekRecord>) -> Self {
+        Self {
+            start_date: from.to_string(),
+            end_date: to.to_string(),
+            total_habits: habits.len(),
+            overall_completion_rate: percent(overall),
+            done: overall.done,
+            missed: overall.missed,
+            habits,
+        }
+    }
 }
 
 /// The days of one habit in a range.

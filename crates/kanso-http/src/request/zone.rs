@@ -1,0 +1,72 @@
+//! The zone in which a caller reads days.
+
+use http::{HeaderMap, HeaderName};
+use kanso_domain::{FieldError, Zone};
+
+use crate::problem::{Code, Refusal};
+
+const X_TIMEZONE: HeaderName = HeaderName::from_static("x-timezone");
+
+/// The zone that the header `X-Timezone` or the parameter `tz` names, if one does. Where both do,
+/// they must name the same.
+pub(crate) fn requested_zone(
+    headers: &HeaderMap,
+    parameter: Option<&str>,
+) -> Result<Option<Zone>, Refusal> {
+    let mut given = headers.get_all(X_TIMEZONE).iter();
+    let header = match (given.next(), given.next()) {
+        (None, _) => None,
+        (Some(name), None) => Some(zone("X-Timezone", name.to_str().unwrap_or_default())?),
+        (Some(_), Some(_)) => return Err(refused("X-Timezone", "must be given once")),
+    };
+    let parameter = parameter.map(|name| zone("tz", name)).transpose()?;
+    match (header, parameter) {
+        (Some(header), Some(parameter)) if header != parameter => {
+            let reason = "must name the same zone as the header X-Timezone";
+            Err(refused("tz", reason))
+        }
+        (header, parameter) => Ok(parameter.or(header)),
+    }
+}
+
+fn zone(field: &'static str, name: &str) -> Result<Zone, Refusal> {
+    name.parse()
+        .map_err(|error: kanso_domain::time::UnknownZone| refused(field, &error.to_string()))
+}
+
+fn refused(field: &'static str, reason: &str) -> Refusal {
+    Refusal::members(Code::InvalidParameter, &[FieldError::new(field, reason)])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn requested(headers: &[&str], parameter: Option<&str>) -> Result<Option<String>, ()> {
+        let mut map = HeaderMap::new();
+        for name in headers {
+            map.append(X_TIMEZONE, name.parse().expect("a header"));
+        }
+        let zone = requested_zone(&map, parameter).map_err(|_| ())?;
+        Ok(zone.map(|zone| zone.to_string()))
+    }
+
+    #[test]
+    fn header_and_parameter_name_one_zone() {
+        let rome = || Ok(Some("Europe/Rome".to_owned()));
+        assert_eq!(requested(&[], None), Ok(None));
+        assert_eq!(requested(&["Europe/Rome"], None), rome());
+        assert_eq!(requested(&[], Some("Europe/Rome")), rome());
+        assert_eq!(requested(&["europe/rome"], Some("Europe/Rome")), rome());
+        for (headers, parameter) in [
+            (&["Europe/Rome"][..], Some("Europe/London")),
+            (&["Europe/Rome", "Europe/Rome"], None),
+            (&["Europe/Atlantis"], None),
+            (&["+02:00"], None),
+            (&["caf\u{e9}"], None),
+            (&[], Some("")),
+        ] {
+            assert_eq!(requested(headers, parameter), Err(()), "{headers:?}");
+        }
+    }
+}
