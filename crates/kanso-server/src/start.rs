@@ -11,6 +11,7 @@ use kanso_application::ports::ids::Ids;
 use kanso_credentials::{Entropy, HashCost, KeyError, SigningKey, SystemEntropy, new_secret};
 use kanso_local::{RandomIds, SystemClock};
 use kanso_sqlite::OpenError;
+use kanso_worker::Rhythm;
 use tokio::net::TcpListener;
 
 use crate::config::{Config, ConfigError, Signing};
@@ -32,6 +33,9 @@ pub struct Parts {
     pub hash_cost: HashCost,
     /// What one client, or all of them, may take.
     pub limits: Limits,
+    /// How often the workers look by themselves; none for no workers at all. What is read is right
+    /// without them, but nothing that they would notice reaches other devices.
+    pub workers: Option<Rhythm>,
 }
 
 impl Default for Parts {
@@ -43,6 +47,7 @@ impl Default for Parts {
             entropy: Arc::new(SystemEntropy),
             hash_cost: HashCost::RECOMMENDED,
             limits: Limits::default(),
+            workers: Some(Rhythm::default()),
         }
     }
 }

@@ -2,17 +2,20 @@
 
 use std::sync::Arc;
 
+use kanso_application::RecordPorts;
 use kanso_application::accounts::{AccountPorts, Accounts};
 use kanso_application::entries::Entries;
 use kanso_application::habits::Habits;
 use kanso_application::health::Health;
 use kanso_application::ports::storage::Storage;
+use kanso_application::stats::Stats;
+use kanso_application::streaks::Streaks;
 use kanso_application::sync::Sync;
 use kanso_credentials::{
     Argon2Passwords, Entropy, HmacRefreshTokens, JwtTokens, Queue, SigningKey, TokenRules,
 };
 use kanso_domain::sync::Epoch;
-use kanso_local::{LocalLimiter, LocalThrottle};
+use kanso_local::{LocalLimiter, LocalThrottle, LocalWake};
 use kanso_sqlite::{SqliteOptions, SqliteStorage};
 use tokio_util::task::TaskTracker;
 
@@ -20,13 +23,14 @@ use crate::config::{Config, Database};
 use crate::lifecycle::{Site, Stages};
 use crate::start::{Parts, StartError};
 
-/// A server that is ready to run. Opens the database, which blocks.
+/// A server that is ready to run, its workers running already. Opens the database, which blocks.
 pub(crate) fn site(config: &Config, key: SigningKey, parts: Parts) -> Result<Site, StartError> {
     let Parts {
         clock,
         ids,
         entropy,
         hash_cost,
+        workers,
         ..
     } = parts;
     let storage = open_storage(&config.database, &*entropy)?;
@@ -46,12 +50,24 @@ pub(crate) fn site(config: &Config, key: SigningKey, parts: Parts) -> Result<Sit
     });
     let stages = Stages::new();
     let writes = TaskTracker::new();
+    let wake = LocalWake::new();
+    let streaks = Streaks::new(Arc::clone(&storage), Arc::clone(&clock));
+    let workers = workers.map_or_else(TaskTracker::new, |rhythm| {
+        kanso_worker::start(&streaks, wake.streak_bell(), stages.draining(), rhythm)
+    });
+    let records = RecordPorts {
+        storage: Arc::clone(&storage),
+        clock: Arc::clone(&clock),
+        ids: Arc::clone(&ids),
+        wake: Arc::new(wake),
+    };
     let router = kanso_http::router(
         kanso_http::Parts {
             accounts,
-            habits: Habits::new(Arc::clone(&storage), Arc::clone(&clock), Arc::clone(&ids)),
-            entries: Entries::new(Arc::clone(&storage), Arc::clone(&clock), Arc::clone(&ids)),
-            sync: Sync::new(Arc::clone(&storage), Arc::clone(&clock)),
+            habits: Habits::new(records.clone()),
+            entries: Entries::new(records.clone()),
+            sync: Sync::new(records),
+            stats: Stats::new(Arc::clone(&storage), Arc::clone(&clock)),
             health: Health::new(Arc::clone(&storage), clock),
             ids,
             limiter: Arc::new(LocalLimiter::new()),
@@ -76,6 +92,7 @@ pub(crate) fn site(config: &Config, key: SigningKey, parts: Parts) -> Result<Sit
         router,
         stages,
         writes,
+        workers,
         close_storage: Box::pin(close(storage)),
     })
 }

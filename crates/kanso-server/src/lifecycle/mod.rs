@@ -7,8 +7,8 @@
 //!    delay a load balancer sends nothing new.
 //! 2. **closing**: the listener is gone; connections without a running request end at once, the
 //!    others when their response is out.
-//! 3. **cut**: what still runs is dropped. Then the writes that were spawned finish and the
-//!    storage closes.
+//! 3. **cut**: what still runs is dropped. Then the writes that were spawned finish, the
+//!    workers, which take nothing new since the draining began, have ended, and the storage closes.
 //!
 //! A second signal goes straight to the third stage.
 

@@ -17,6 +17,8 @@ pub struct Site {
     pub stages: Stages,
     /// Where the router puts the write transactions that must outlive their requests.
     pub writes: TaskTracker,
+    /// The loops that nobody asks for. They end by themselves when the draining begins.
+    pub workers: TaskTracker,
     /// Closes the storage. Runs last.
     pub close_storage: Pin<Box<dyn Future<Output = ()> + Send>>,
 }
@@ -41,6 +43,7 @@ impl Running {
             router,
             stages,
             writes,
+            workers,
             close_storage,
         } = site;
         let doorway = Doorway::new(router, stages.clone(), limits);
@@ -55,7 +58,7 @@ impl Running {
             stages.clone(),
             listening,
             connections,
-            writes,
+            (writes, workers),
             close_storage,
         );
         Self {

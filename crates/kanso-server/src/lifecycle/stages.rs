@@ -54,7 +54,7 @@ pub struct DrainPlan {
     pub delay: Duration,
     /// For running requests.
     pub requests: Duration,
-    /// For write transactions that outlive their requests.
+    /// For write transactions that outlive their requests, and for workers.
     pub writes: Duration,
     /// For the storage to close.
     pub storage: Duration,
@@ -72,13 +72,14 @@ impl DrainPlan {
     }
 
     /// Waits for the shutdown to be asked for, then walks through it. `listening` is the accept
-    /// loop, `writes` the spawned transactions, `close_storage` what comes last.
+    /// loop, `writes` the spawned transactions, `workers` the loops that the draining ends, and
+    /// `close_storage` what comes last.
     pub(crate) async fn walk(
         self,
         stages: Stages,
         listening: impl Future<Output = ()>,
         connections: TaskTracker,
-        writes: TaskTracker,
+        (writes, workers): (TaskTracker, TaskTracker),
         close_storage: impl Future<Output = ()>,
     ) {
         stages.draining.cancelled().await;
@@ -108,8 +109,14 @@ impl DrainPlan {
         }
 
         writes.close();
-        if timeout(self.writes, writes.wait()).await.is_err() {
-            tracing::warn!(writes = writes.len(), "writes did not finish");
+        workers.close();
+        let finished = async {
+            writes.wait().await;
+            workers.wait().await;
+        };
+        if timeout(self.writes, finished).await.is_err() {
+            let (writes, workers) = (writes.len(), workers.len());
+            tracing::warn!(writes, workers, "writes or workers did not finish");
         }
         if timeout(self.storage, close_storage).await.is_err() {
             tracing::warn!("the storage did not close in time");

@@ -38,7 +38,14 @@ async fn a_title_is_enough() {
         "sort_order": 0, "type": "boolean", "frequency_type": "daily", "weekdays": [],
         "interval": 1, "times_per_week": null, "target_value": 1, "target_direction": "at_least",
         "unit": "", "reminder_time": null, "start_date": null, "end_date": null,
-        "archived_at": null, "version": 1, "created_at": "2026-11-22T12:00:00.000001Z",
+        "archived_at": null,
+        "schedule_history": [{
+            "effective_from": "2026-11-22", "type": "boolean", "frequency_type": "daily",
+            "weekdays": [], "interval": 1, "times_per_week": null, "target_value": 1,
+            "target_direction": "at_least"
+        }],
+        "archived_spans": [], "current_streak": 0, "longest_streak": 0,
+        "version": 1, "created_at": "2026-11-22T12:00:00.000001Z",
         "updated_at": "2026-11-22T12:00:00.000001Z", "deleted_at": null
     });
     assert_eq!(habit, expected);

@@ -44,6 +44,7 @@ async fn call(person: &Person, operation: &Operation<'_>, habit: &str, entry: &s
         .replace("{id}", id);
     let query = match operation.about["operationId"].as_str() {
         Some("list_entries") => format!("?habit_id={habit}&from=2026-01-01"),
+        Some("get_heatmap") => format!("?habit_id={habit}"),
         _ => String::new(),
     };
     let call = person.call(operation.method.clone(), &format!("{path}{query}"));
@@ -99,21 +100,18 @@ async fn no_operation_tells_a_strangers_record_from_one_that_never_was() {
         let theirs = call(&curious, &operation, &id(&habit), &id(&entry)).await;
         let nobodys = call(&control, &operation, &new_id(), &new_id()).await;
         assert_eq!(theirs.status, nobodys.status, "{name}");
-        assert!(
-            theirs.status < 500 || name == "get_weekly_stats",
-            "{name}: {theirs}"
-        );
+        assert!(theirs.status < 500, "{name}: {theirs}");
         if name != "get_account" && name != "change_settings" {
             assert_eq!(comparable(&theirs), comparable(&nobodys), "{name}");
         }
         let text = String::from_utf8_lossy(&theirs.body);
         assert!(!text.contains(CANARY), "{name}: {theirs}");
-        if operation.path.contains("{id}") {
+        if operation.path.contains("{id}") || name == "get_heatmap" {
             assert_eq!(theirs.status, 404, "{name}");
         }
         compared += 1;
     }
-    assert_eq!(compared, 21);
+    assert_eq!(compared, 25);
     assert_eq!(
         stranger.get("/sync").await.expect(200),
         before,

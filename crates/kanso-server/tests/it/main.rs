@@ -24,6 +24,12 @@ mod openapi;
 #[cfg(test)]
 mod program;
 #[cfg(test)]
+mod stats;
+#[cfg(test)]
+mod streaks;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 mod sync;
+#[cfg(test)]
+mod today;

@@ -62,6 +62,7 @@ async fn a_fault_is_told_and_its_cause_is_not() {
         for (method, path) in [
             (Method::GET, "/api/v1/habits"),
             (Method::POST, "/api/v1/habits"),
+            (Method::GET, "/api/v1/today"),
             (Method::GET, "/api/v1/sync"),
             (Method::POST, "/api/v1/sync"),
             (Method::POST, "/api/v1/auth/login"),

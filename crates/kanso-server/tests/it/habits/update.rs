@@ -104,6 +104,11 @@ async fn what_is_left_out_stays_and_null_clears() {
         expected[member] = change[member].clone();
         expected["version"] = json!(version + 1);
         expected["updated_at"] = changed["updated_at"].clone();
+        // Put away and brought back on one day, a habit was not away.
+        expected["archived_spans"] = match version {
+            2 => json!([{"from": "2026-11-22", "until": null}]),
+            _ => json!([]),
+        };
         assert_eq!(changed, expected);
     }
     for (change, pointer) in [

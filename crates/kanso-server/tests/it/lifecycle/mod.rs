@@ -92,6 +92,7 @@ impl Server {
             router: router(),
             stages,
             writes: writes.clone(),
+            workers: TaskTracker::new(),
             close_storage: Box::pin(async move { close.cancel() }),
         };
         let running = Running::start(site, (Wire(listener), PEER), limits, plan);

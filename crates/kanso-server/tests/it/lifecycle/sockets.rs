@@ -19,6 +19,7 @@ async fn start() -> Running {
         router,
         stages: Stages::new(),
         writes: TaskTracker::new(),
+        workers: TaskTracker::new(),
         close_storage: Box::pin(async {}),
     };
     Running::start(

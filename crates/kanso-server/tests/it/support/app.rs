@@ -1,9 +1,11 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use kanso_credentials::HashCost;
 use kanso_server::config::Config;
 use kanso_server::lifecycle::Running;
 use kanso_server::{Parts, start_with};
+use kanso_worker::Rhythm;
 use reqwest::{Client, Method, redirect};
 use serde_json::{Value, json};
 
@@ -22,7 +24,7 @@ pub(crate) struct App {
 }
 
 impl App {
-    /// A server without limits. It is noon on 22 November 2026 and stays so.
+    /// A server without limits and without workers. It is noon on 22 November 2026 and stays so.
     pub(crate) async fn start() -> Self {
         Self::with(|_| {}).await
     }
@@ -32,8 +34,26 @@ impl App {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let mut config = Config::for_testing(folder.path());
         change(&mut config);
+        Self::made_of(folder, config, None).await
+    }
+
+    /// A server without limits whose workers look around all the time.
+    pub(crate) async fn with_workers() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let config = Config::for_testing(folder.path());
+        let soon = Duration::from_millis(5);
+        let rhythm = Rhythm {
+            poll: soon,
+            days: soon,
+            report: soon,
+        };
+        Self::made_of(folder, config, Some(rhythm)).await
+    }
+
+    async fn made_of(folder: tempfile::TempDir, config: Config, workers: Option<Rhythm>) -> Self {
         let clock = Arc::new(ManualClock::at("2026-11-22T12:00:00Z"));
         let parts = Parts {
+            workers,
             clock: Arc::clone(&clock) as _,
             hash_cost: HashCost {
                 memory_kib: 64,
@@ -83,6 +103,20 @@ impl App {
         let registered = self.post("/api/v1/auth/register", &body).await;
         registered.expect(201);
         self.log_in(&email).await
+    }
+
+    /// Somebody new in a zone.
+    pub(crate) async fn person_in(&self, zone: &str) -> Person {
+        let person = self.person().await;
+        let settings = json!({"timezone": zone});
+        person.patch("/auth/user", &settings).await.expect(200);
+        person
+    }
+
+    /// Moves the clock; the person logs in again, because tokens live for minutes.
+    pub(crate) async fn later(&self, now: &str, person: &Person) -> Person {
+        self.clock.set(now);
+        self.log_in(&person.email).await
     }
 
     /// Another session of somebody.

@@ -4,15 +4,18 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use axum::Router;
+use kanso_application::RecordPorts;
 use kanso_application::accounts::{AccountPorts, Accounts};
 use kanso_application::entries::Entries;
 use kanso_application::habits::Habits;
 use kanso_application::health::Health;
 use kanso_application::ports::credentials::{AccessTokens as _, Identity};
 use kanso_application::ports::storage::{
-    AccountStore, Credentials, Decide, DecideRefresh, DeltaQuery, EntryFilter, NewAccount,
-    RecordStore, Storage, StorageError, Written,
+    AccountStore, Backlog, Credentials, DayBorder, Decide, DecideRefresh, DeltaQuery, EntryFilter,
+    Journal, NewAccount, RecordStore, Storage, StorageError, StreakJob, StreakOutcome, StreakQueue,
+    Written,
 };
+use kanso_application::stats::Stats;
 use kanso_application::sync::Sync;
 use kanso_credentials::{
     Argon2Passwords, HashCost, HmacRefreshTokens, JwtTokens, Queue, SigningKey, SystemEntropy,
@@ -20,11 +23,11 @@ use kanso_credentials::{
 };
 use kanso_domain::accounts::{Account, Email, PasswordHash, SettingsChange};
 use kanso_domain::entries::Entry;
-use kanso_domain::habits::Habit;
+use kanso_domain::habits::{Habit, StoredStreak};
 use kanso_domain::sessions::{Refreshed, Session};
 use kanso_domain::sync::{Head, Keys, Page};
-use kanso_domain::{EntryId, HabitId, SessionId, Timestamp, UserId};
-use kanso_local::{LocalLimiter, LocalThrottle, RandomIds};
+use kanso_domain::{Date, EntryId, HabitId, SessionId, Timestamp, UserId};
+use kanso_local::{LocalLimiter, LocalThrottle, LocalWake, RandomIds};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -67,6 +70,10 @@ impl RecordStore for Broken {
         self.answer().await
     }
 
+    async fn journal(&self, _: UserId, _: Option<HabitId>) -> Answer<Option<Journal>> {
+        self.answer().await
+    }
+
     async fn habit(&self, _: UserId, _: HabitId) -> Answer<Option<Habit>> {
         self.answer().await
     }
@@ -98,7 +105,12 @@ impl AccountStore for Broken {
         self.answer().await
     }
 
-    async fn change_settings(&self, _: UserId, _: SettingsChange) -> Answer<Option<Account>> {
+    async fn change_settings(
+        &self,
+        _: UserId,
+        _: SettingsChange,
+        _: Timestamp,
+    ) -> Answer<Option<Account>> {
         self.answer().await
     }
 
@@ -128,6 +140,38 @@ impl AccountStore for Broken {
     }
 
     async fn end_session(&self, _: UserId, _: SessionId) -> Answer<()> {
+        self.answer().await
+    }
+}
+
+#[async_trait]
+impl StreakQueue for Broken {
+    async fn claim_streaks(&self, _: Timestamp, _: u32) -> Answer<Vec<StreakJob>> {
+        self.answer().await
+    }
+
+    async fn finish_streak(
+        &self,
+        _: StreakJob,
+        _: StoredStreak,
+        _: Timestamp,
+    ) -> Answer<StreakOutcome> {
+        self.answer().await
+    }
+
+    async fn release_streak(&self, _: StreakJob, _: Timestamp) -> Answer<()> {
+        self.answer().await
+    }
+
+    async fn streak_backlog(&self) -> Answer<Backlog> {
+        self.answer().await
+    }
+
+    async fn day_borders(&self) -> Answer<Vec<DayBorder>> {
+        self.answer().await
+    }
+
+    async fn begin_day(&self, _: &DayBorder, _: Date, _: u32, _: Timestamp) -> Answer<u32> {
         self.answer().await
     }
 }
@@ -179,11 +223,18 @@ pub(crate) fn broken_server(broken: Broken) -> (Router, String, TaskTracker) {
         refresh_tokens: Arc::new(refresh_tokens),
         throttle: Arc::new(LocalThrottle::new(clock.clone())),
     });
+    let records = RecordPorts {
+        storage: storage.clone(),
+        clock: clock.clone(),
+        ids: ids.clone(),
+        wake: Arc::new(LocalWake::new()),
+    };
     let parts = kanso_http::Parts {
         accounts,
-        habits: Habits::new(storage.clone(), clock.clone(), ids.clone()),
-        entries: Entries::new(storage.clone(), clock.clone(), ids.clone()),
-        sync: Sync::new(storage.clone(), clock.clone()),
+        habits: Habits::new(records.clone()),
+        entries: Entries::new(records.clone()),
+        sync: Sync::new(records),
+        stats: Stats::new(storage.clone(), clock.clone()),
         health: Health::new(storage, clock),
         ids,
         limiter: Arc::new(LocalLimiter::new()),

@@ -12,6 +12,11 @@ impl ManualClock {
         Self(AtomicI64::new(instant.as_micros()))
     }
 
+    pub(crate) fn set(&self, text: &str) {
+        let instant: Timestamp = text.parse().expect("an instant");
+        self.0.store(instant.as_micros(), Ordering::SeqCst);
+    }
+
     pub(crate) fn advance(&self, seconds: i64) {
         self.0.fetch_add(seconds * 1_000_000, Ordering::SeqCst);
     }

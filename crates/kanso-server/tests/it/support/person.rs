@@ -55,6 +55,26 @@ impl Person {
         self.post("/entries", &body).await.expect(201)
     }
 
+    /// A new habit with these members.
+    pub(crate) async fn habit_with(&self, members: &Value) -> Value {
+        self.post("/habits", members).await.expect(201)
+    }
+
+    /// Entries of a habit, one for each date or instant.
+    pub(crate) async fn done(&self, habit: &Value, times: &[&str]) {
+        for time in times {
+            let body = json!({"habit_id": habit["id"], "completion_date": time});
+            self.post("/entries", &body).await.expect(201);
+        }
+    }
+
+    /// The streak of a habit with why it is so.
+    pub(crate) async fn stats(&self, habit: &Value) -> Value {
+        let id = habit["id"].as_str().expect("an id");
+        let path = format!("/stats/habits/{id}?explain=true");
+        self.get(&path).await.expect(200)
+    }
+
     /// A push without a cursor; its results.
     pub(crate) async fn push(&self, operations: Value) -> Vec<Value> {
         let body = json!({"operations": operations});

@@ -1,0 +1,200 @@
+//! `GET /stats/…`: which day counts, what is due, and answers that need not be sent again.
+
+mod days;
+mod validators;
+
+use serde_json::{Value, json};
+
+use crate::support::{App, Person, new_id};
+
+/// A habit of 20 pages with 20, 10 and 5 on three days, the last of them today.
+async fn reader(app: &App) -> (Person, Value) {
+    let person = app.person().await;
+    let members = json!({
+        "title": "Read", "type": "numeric", "target_value": 20, "unit": "pages",
+        "color": "#112233", "icon": "book"
+    });
+    let habit = person.habit_with(&members).await;
+    for (date, value) in [("2026-11-20", 20), ("2026-11-21", 10), ("2026-11-22", 5)] {
+        let body = json!({"habit_id": habit["id"], "completion_date": date, "value": value});
+        person.post("/entries", &body).await.expect(201);
+    }
+    (person, habit)
+}
+
+#[tokio::test]
+async fn the_weekly_answer_has_what_the_first_clients_read() {
+    let app = App::start().await;
+    let (person, habit) = reader(&app).await;
+    let day = |date: &str, value: i64, state: &str| json!({"date": date, "value": value, "completed": state == "done", "state": state});
+    let expected = json!({
+        "start_date": "2026-11-18", "end_date": "2026-11-22", "total_habits": 1,
+        "overall_completion_rate": 50.0, "done": 1, "missed": 1,
+        "habits": [{
+            "habit_id": habit["id"], "habit_title": "Read", "color": "#112233", "icon": "book",
+            "target_value": 20, "unit": "pages", "total_value": 35, "completion_rate": 50.0,
+            "days_completed": 1, "due_days": 2, "done": 1, "missed": 1,
+            "current_streak": 0, "longest_streak": 1,
+            "daily_progress": [
+                day("2026-11-18", 0, "none"), day("2026-11-19", 0, "none"),
+                day("2026-11-20", 20, "done"), day("2026-11-21", 10, "partial"),
+                day("2026-11-22", 5, "open")
+            ]
+        }]
+    });
+    let path = "/stats/weekly?start_date=2026-11-18&end_date=2026-11-22";
+    assert_eq!(person.get(path).await.expect(200), expected);
+    let default = person.get("/stats/weekly").await.expect(200);
+    assert_eq!(default["start_date"], "2026-11-16");
+    assert_eq!(default["end_date"], "2026-11-22");
+}
+
+#[tokio::test]
+async fn nothing_due_is_no_rate() {
+    let app = App::start().await;
+    let person = app.person().await;
+    let nothing = person.get("/stats/weekly").await.expect(200);
+    assert_eq!(nothing["total_habits"], 0);
+    assert_eq!(nothing["overall_completion_rate"], Value::Null);
+
+    let habit = person.habit("Read").await;
+    let open = person.get("/stats/weekly").await.expect(200);
+    assert_eq!(open["overall_completion_rate"], Value::Null);
+    assert_eq!(open["habits"][0]["completion_rate"], Value::Null);
+    assert_eq!(open["habits"][0]["due_days"], 0);
+    let stats = person.stats(&habit).await;
+    assert_eq!(stats["rate"], json!({"done": 0, "missed": 0, "rate": null}));
+    assert_eq!(stats["strength"], Value::Null);
+}
+
+#[tokio::test]
+async fn a_habit_in_figures() {
+    let app = App::start().await;
+    let (person, habit) = reader(&app).await;
+    let stats = person.stats(&habit).await;
+    assert_eq!(stats["habit_title"], "Read");
+    let streak = json!({
+        "current": 0, "longest": 1, "unit": "day", "since": null, "at_risk_until": null
+    });
+    assert_eq!(stats["streak"], streak);
+    assert_eq!(stats["rate"], json!({"done": 1, "missed": 1, "rate": 50.0}));
+    assert!(
+        stats["strength"]
+            .as_f64()
+            .is_some_and(|it| it > 0.0 && it < 1.0)
+    );
+    let week = json!([{"first_day": "2026-11-16", "value": 35, "days": 3}]);
+    assert_eq!(stats["weeks"], week);
+    assert_eq!(stats["months"][0]["first_day"], "2026-11-01");
+    assert_eq!(stats["years"][0]["first_day"], "2026-01-01");
+    assert_eq!(stats["done_by_weekday"], json!([0, 0, 0, 0, 0, 1, 0]));
+    let unit = |date: &str, state: &str| json!({"first_day": date, "last_day": date, "state": state, "reason": null});
+    let units = json!([
+        unit("2026-11-20", "done"),
+        unit("2026-11-21", "missed"),
+        unit("2026-11-22", "pending")
+    ]);
+    assert_eq!(stats["units"], units);
+    let path = format!("/stats/habits/{}", habit["id"].as_str().expect("an id"));
+    let short = person.get(&path).await.expect(200);
+    assert!(short.get("units").is_none());
+}
+
+#[tokio::test]
+async fn a_heatmap_has_one_cell_a_date() {
+    let app = App::start().await;
+    let (person, habit) = reader(&app).await;
+    person.habit("Another").await;
+    let all = person.get("/stats/heatmap").await.expect(200);
+    assert_eq!(all["from"], "2025-11-22");
+    assert_eq!(all["habits"].as_array().map(Vec::len), Some(2));
+    assert_eq!(
+        all["habits"][0]["cells"].as_array().map(Vec::len),
+        Some(366)
+    );
+
+    let id = habit["id"].as_str().expect("an id");
+    let path = format!("/stats/heatmap?from=2026-11-20&to=2026-11-22&habit_id={id}");
+    let cell = |date: &str, state: &str, value: i64, level: u8| json!({"date": date, "state": state, "value": value, "target": 20, "level": level});
+    let expected = json!({
+        "from": "2026-11-20", "to": "2026-11-22",
+        "habits": [{"habit_id": id, "cells": [
+            cell("2026-11-20", "done", 20, 4),
+            cell("2026-11-21", "partial", 10, 2),
+            cell("2026-11-22", "open", 5, 1)
+        ]}]
+    });
+    assert_eq!(person.get(&path).await.expect(200), expected);
+}
+
+#[tokio::test]
+async fn the_overview_leaves_out_what_was_put_away() {
+    let app = App::start().await;
+    let (person, habit) = reader(&app).await;
+    let away = json!({"title": "Away", "archived_at": "2026-11-22T11:00:00Z"});
+    person.habit_with(&away).await;
+    let overview = person.get("/stats/overview").await.expect(200);
+    assert_eq!(overview["total_habits"], 1);
+    assert_eq!(overview["habits"][0]["habit_id"], habit["id"]);
+    assert_eq!(overview["habits"][0]["streak"]["longest"], 1);
+    let rate = json!({"done": 1, "missed": 1, "rate": 50.0});
+    assert_eq!(overview["last_7_days"], rate);
+    assert_eq!(overview["last_30_days"], rate);
+}
+
+#[tokio::test]
+async fn what_cannot_be_asked_is_named() {
+    let app = App::start().await;
+    let person = app.person().await;
+    for (path, pointer) in [
+        ("/stats/weekly?start_date=2026-11-31", "/start_date"),
+        ("/stats/weekly?end_date=today", "/end_date"),
+        (
+            "/stats/weekly?start_date=2026-11-22&end_date=2026-11-21",
+            "/start_date",
+        ),
+        (
+            "/stats/weekly?start_date=2025-11-21&end_date=2026-11-22",
+            "/start_date",
+        ),
+        ("/stats/weekly?start_date=2025-11-21", "/start_date"),
+        ("/stats/weekly?days=7", "/days"),
+        ("/stats/weekly?tz=Europe/Atlantis", "/tz"),
+        ("/stats/heatmap?from=2026-11-22&to=2026-11-21", "/from"),
+        ("/stats/heatmap?habit_id=nonsense", "/habit_id"),
+        ("/stats/overview?tz=%2B02:00", "/tz"),
+        ("/today?tz=", "/tz"),
+    ] {
+        let answer = person.get(path).await;
+        answer.refused(400, "invalid_parameter");
+        answer.invalid(400, &[pointer]);
+    }
+    let explain = format!("/stats/habits/{}?explain=maybe", new_id());
+    person.get(&explain).await.invalid(400, &["/explain"]);
+    let longest = "/stats/weekly?start_date=2025-11-22&end_date=2026-11-22";
+    person.get(longest).await.expect(200);
+
+    let header = |path: &str, zone: &str| person.get(path).header("x-timezone", zone);
+    let answer = header("/today", "Nowhere").await;
+    answer.invalid(400, &["/X-Timezone"]);
+    let answer = header("/today?tz=Europe/London", "Europe/Rome").await;
+    answer.invalid(400, &["/tz"]);
+    let same = header("/today?tz=Europe/Rome", "europe/rome").await;
+    assert_eq!(same.expect(200)["timezone"], "Europe/Rome");
+}
+
+#[tokio::test]
+async fn an_unknown_habit_has_no_statistics() {
+    let app = App::start().await;
+    let person = app.person().await;
+    let unknown = person.get(&format!("/habits/{}", new_id())).await;
+    for path in [
+        format!("/stats/habits/{}", new_id()),
+        "/stats/habits/nonsense".to_owned(),
+        format!("/stats/heatmap?habit_id={}", new_id()),
+    ] {
+        let answer = person.get(&path).await;
+        answer.refused(404, "habit_not_found");
+        assert_eq!(answer.body, unknown.body, "{path}");
+    }
+}
