@@ -63,7 +63,8 @@ pub(crate) fn queue_all(
 
 /// Queues the habits whose streaks may differ on a new day although nothing is recorded: those
 /// with a current streak, those that are or were a limit, and those for which something was
-/// recorded ahead.
+/// recorded ahead. Those that wait are queued anew, because whoever holds one computes it for
+/// the day before.
 pub(crate) fn queue_for_new_day(
     connection: &Connection,
     user: UserId,
@@ -76,7 +77,10 @@ pub(crate) fn queue_for_new_day(
                   OR EXISTS (SELECT 1 FROM entries
                              WHERE entries.user_id = ?1 AND entries.deleted_at IS NULL
                                AND entries.local_date > habits.streak_day
-                               AND entries.habit_id = habits.id))"
+                               AND entries.habit_id = habits.id)
+                  OR EXISTS (SELECT 1 FROM streak_dirty
+                             WHERE streak_dirty.user_id = ?1
+                               AND streak_dirty.habit_id = habits.id))"
         ),
     )?
     .execute(params![Bound(&user), Bound(&now)])?;

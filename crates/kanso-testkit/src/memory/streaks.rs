@@ -100,7 +100,11 @@ impl Person {
         let ahead = self.entries.values().filter(recorded_ahead);
         let ahead: BTreeSet<_> = ahead.map(|entry| entry.details.habit_id).collect();
         let may_change = |habit: &&Habit| {
-            habit.streak.current > 0 || is_or_was_a_limit(habit) || ahead.contains(&habit.id)
+            habit.streak.current > 0
+                || is_or_was_a_limit(habit)
+                || ahead.contains(&habit.id)
+                // Whoever holds it computes it for the day before.
+                || self.queue.jobs.contains_key(&habit.id)
         };
         let changing = self.habits.values().filter(may_change);
         for habit in changing.map(|habit| habit.id).collect::<Vec<_>>() {
