@@ -3,7 +3,7 @@
 use kanso_application::ports::storage::NewAccount;
 use kanso_domain::accounts::{Account, PasswordHash, Settings};
 use kanso_domain::entries::EntryFields;
-use kanso_domain::habits::HabitFields;
+use kanso_domain::habits::{HabitFields, StoredStreak};
 use kanso_domain::sessions::{Session, TokenHash};
 use kanso_domain::sync::{Action, Base, Command, Fingerprint, ReceiptKey, Submission};
 use kanso_domain::text::{Notes, Title};
@@ -88,6 +88,15 @@ pub fn new_session(user: UserId, number: u128) -> Session {
 /// The hash with this number.
 pub const fn token_hash(number: u8) -> TokenHash {
     TokenHash::new([number; 32])
+}
+
+/// A streak as it was computed for a day.
+pub fn streak(current: u32, longest: u32, day: &str) -> StoredStreak {
+    StoredStreak {
+        current,
+        longest,
+        day: Some(day.parse().unwrap()),
+    }
 }
 
 /// A habit with a title and the defaults.

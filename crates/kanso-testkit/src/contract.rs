@@ -6,15 +6,20 @@
 //! [`storage_contract!`]: crate::storage_contract
 
 pub mod accounts;
+pub mod days;
 pub mod delta;
+pub mod exactness;
 pub mod fields;
+pub mod journal;
 pub mod lifecycle;
 pub mod lists;
 pub mod paging;
+pub mod past;
 mod person;
 pub mod races;
 pub mod receipts;
 pub mod sessions;
+pub mod streaks;
 pub mod writes;
 
 /// One test a case, in a module a feature. The argument is the absolute path of an `async fn()`
@@ -98,6 +103,37 @@ macro_rules! storage_contract {
                 of_twelve_equal_creates_one_is_applied
                 of_twelve_registrations_of_one_address_one_wins
                 users_who_write_at_once_have_histories_of_their_own;
+            past:
+                a_habits_history_comes_back
+                a_history_may_be_of_any_days
+                a_habits_absences_come_back
+                a_habits_streak_comes_back;
+            journal:
+                an_unknown_user_has_no_journal
+                a_journal_has_what_is_live
+                a_journal_can_be_of_one_habit;
+            streaks:
+                a_habit_is_queued_once_however_often_it_changes
+                a_claim_is_exclusive_until_its_lease_runs_out
+                the_oldest_change_is_claimed_first
+                a_change_supersedes_a_claim
+                a_generation_never_comes_twice
+                a_changed_streak_is_published
+                an_unchanged_streak_moves_nothing
+                a_queued_streak_is_of_no_day
+                a_job_is_parked_after_its_last_attempt
+                a_released_job_is_free_at_its_time
+                a_tombstone_takes_its_job_away
+                a_deleted_account_takes_its_jobs_away
+                the_queue_cannot_outgrow_the_habits;
+            days:
+                a_new_day_queues_what_it_may_change
+                a_day_begins_once_for_each_person
+                a_new_day_supersedes_a_claim
+                changed_settings_queue_every_streak
+                day_borders_are_named_once;
+            exactness:
+                workers_may_die_at_any_step;
             lifecycle:
                 an_open_storage_answers
                 a_closed_storage_is_unavailable;
@@ -132,6 +168,11 @@ mod tests {
             include_str!("contract/paging.rs"),
             include_str!("contract/lists.rs"),
             include_str!("contract/races.rs"),
+            include_str!("contract/past.rs"),
+            include_str!("contract/journal.rs"),
+            include_str!("contract/streaks.rs"),
+            include_str!("contract/days.rs"),
+            include_str!("contract/exactness.rs"),
             include_str!("contract/lifecycle.rs"),
         ];
         for line in sources.iter().flat_map(|source| source.lines()) {

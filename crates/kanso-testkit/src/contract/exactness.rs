@@ -1,0 +1,237 @@
+//! Streaks are exact in the end, whatever becomes of those who compute them.
+
+use kanso_application::ports::storage::{EntryFilter, LEASE_SECONDS, Storage, StreakJob};
+use kanso_domain::calendar::{Today, days_before};
+use kanso_domain::entries::EntryFields;
+use kanso_domain::habits::{
+    FrequencyType, Habit, HabitFields, HabitType, ScheduleFields, StoredStreak, TargetDirection,
+    TargetFields,
+};
+use kanso_domain::progress::{DayLog, Judged};
+use kanso_domain::sync::{Base, Command};
+use kanso_domain::{Quantity, Timestamp};
+
+use super::person::Person;
+use crate::build::{
+    create_entry, create_habit, delete_entry, delete_habit, done, entry, habit, noon, once, titled,
+    update_habit,
+};
+
+/// Workers die after they claimed, after they computed, and not at all, while people write and
+/// days begin. When the queue is empty, every streak is what a fresh computation gives.
+pub async fn workers_may_die_at_any_step(storage: &dyn Storage) {
+    for seed in 1..=4 {
+        let person = Person::register(storage, u128::from(seed)).await;
+        let mut story = Story {
+            person,
+            chance: Chance(seed),
+            now: noon(),
+            entries: 0,
+            stalled: Vec::new(),
+        };
+        for number in 1..=HABITS {
+            let fields = story.fields();
+            story.submit(create_habit(habit(number), fields)).await;
+        }
+        for _ in 0..150 {
+            story.step().await;
+        }
+        story.drain().await;
+        story.check().await;
+    }
+}
+
+const HABITS: u128 = 4;
+
+/// What happens, by chance and yet the same each time.
+struct Story<'a> {
+    person: Person<'a>,
+    chance: Chance,
+    now: Timestamp,
+    entries: u128,
+    /// Workers that computed and have not come back yet.
+    stalled: Vec<(StreakJob, StoredStreak)>,
+}
+
+impl Story<'_> {
+    async fn step(&mut self) {
+        match self.chance.below(10) {
+            0..=4 => {
+                let command = self.command();
+                self.submit(command).await;
+            }
+            5 => self.now = self.now.plus_seconds(LEASE_SECONDS / 2),
+            6 => self.new_day().await,
+            7 => self.come_back().await,
+            _ => self.work().await,
+        }
+    }
+
+    /// A worker claims, and dies, or computes and stalls, or finishes, or gives back.
+    async fn work(&mut self) {
+        let storage = self.person.storage;
+        for job in storage.claim_streaks(self.now, 2).await.unwrap() {
+            match self.chance.below(4) {
+                0 => {}
+                1 => {
+                    let computed = computed(storage, job, self.now).await;
+                    self.stalled
+                        .extend(computed.map(|computed| (job, computed)));
+                }
+                2 => storage.release_streak(job, self.now).await.unwrap(),
+                _ => self.finish(job).await,
+            }
+        }
+    }
+
+    async fn finish(&self, job: StreakJob) {
+        let storage = self.person.storage;
+        let computed = computed(storage, job, self.now).await.unwrap_or_default();
+        let finish = storage.finish_streak(job, computed, self.now);
+        finish.await.unwrap();
+    }
+
+    /// One that stalled goes on where it was.
+    async fn come_back(&mut self) {
+        if let Some((job, computed)) = self.stalled.pop() {
+            let finish = self.person.storage.finish_streak(job, computed, self.now);
+            finish.await.unwrap();
+        }
+    }
+
+    async fn new_day(&mut self) {
+        self.now = self.now.plus_seconds(86_400);
+        let storage = self.person.storage;
+        for border in storage.day_borders().await.unwrap() {
+            let settings = storage.account(self.person.id).await.unwrap().unwrap();
+            let today = Today::at(self.now, &settings.settings).date;
+            let begun = storage.begin_day(&border, today, 10, self.now);
+            begun.await.unwrap();
+        }
+    }
+
+    /// The leases run out, and those who stalled come back between those who work.
+    async fn drain(&mut self) {
+        let storage = self.person.storage;
+        if storage.streak_backlog().await.unwrap().parked > 0 {
+            // What was tried too often waits for a change.
+            for number in 1..=HABITS {
+                let update = update_habit(habit(number), Base::Any, titled("Read more"));
+                self.submit(update).await;
+            }
+        }
+        loop {
+            self.now = self.now.plus_seconds(LEASE_SECONDS);
+            self.come_back().await;
+            let jobs = storage.claim_streaks(self.now, 2).await.unwrap();
+            if jobs.is_empty() {
+                break;
+            }
+            for job in jobs {
+                self.finish(job).await;
+            }
+        }
+        while !self.stalled.is_empty() {
+            self.come_back().await;
+        }
+        let backlog = storage.streak_backlog().await.unwrap();
+        assert_eq!((backlog.waiting, backlog.parked), (0, 0));
+    }
+
+    async fn check(&self) {
+        let Person { storage, id } = self.person;
+        let settings = storage.account(id).await.unwrap().unwrap().settings;
+        let today = Today::at(self.now, &settings).date;
+        for habit in storage.habits(id, true).await.unwrap() {
+            let filter = EntryFilter {
+                habit_id: Some(habit.id),
+                ..EntryFilter::default()
+            };
+            let entries = storage.entries(id, filter).await.unwrap();
+            let fresh = Judged::new(&habit, DayLog::of(&entries), &settings, today).streak();
+            let stored = (habit.streak.current, habit.streak.longest);
+            assert_eq!(stored, (fresh.current, fresh.longest), "{habit:?}");
+            assert!(habit.streak.day.is_some());
+        }
+    }
+
+    async fn submit(&self, command: Command) {
+        let submissions = vec![once(command)];
+        self.person.submit_at(self.now, submissions).await;
+    }
+
+    fn command(&mut self) -> Command {
+        let of = habit(self.chance.below(HABITS.try_into().unwrap()).into());
+        match self.chance.below(12) {
+            0 => update_habit(of, Base::Any, self.fields()),
+            1 if self.chance.below(8) == 0 => delete_habit(of, Base::Any),
+            1..=2 => {
+                let number = self.chance.below(50).into();
+                delete_entry(entry(number), Base::Any)
+            }
+            _ => {
+                self.entries += 1;
+                // Some are recorded ahead.
+                let ahead = self.now.plus_seconds(86_400).utc_date();
+                let back = i32::try_from(self.chance.below(6)).unwrap();
+                let date = days_before(ahead, back).to_string();
+                let value = i64::from(self.chance.below(3)) * 1_000;
+                let fields = EntryFields {
+                    value: Quantity::from_thousandths(value).ok(),
+                    ..done(of, &date)
+                };
+                create_entry(entry(self.entries), fields)
+            }
+        }
+    }
+
+    fn fields(&mut self) -> HabitFields {
+        let direction = [TargetDirection::AtLeast, TargetDirection::AtMost];
+        let frequency = [FrequencyType::Daily, FrequencyType::Weekly];
+        HabitFields {
+            schedule: ScheduleFields {
+                frequency_type: Some(frequency[self.chance.either()]),
+                ..ScheduleFields::default()
+            },
+            target: TargetFields {
+                kind: Some(HabitType::Numeric),
+                value: Some(Quantity::ONE),
+                direction: Some(direction[self.chance.either()]),
+            },
+            ..titled("Read")
+        }
+    }
+}
+
+/// What a worker computes; `None` when the habit is gone.
+async fn computed(storage: &dyn Storage, job: StreakJob, now: Timestamp) -> Option<StoredStreak> {
+    let journal = storage.journal(job.user, Some(job.habit)).await.unwrap()?;
+    let today = Today::at(now, &journal.settings).date;
+    let habit: &Habit = journal.habits.first()?;
+    let entries = journal.entries.get(&habit.id).into_iter().flatten();
+    let log: DayLog = entries
+        .map(|entry| (entry.local_date, entry.kind, entry.value))
+        .collect();
+    let streak = Judged::new(habit, log, &journal.settings, today).streak();
+    Some(StoredStreak {
+        current: streak.current,
+        longest: streak.longest,
+        day: Some(today),
+    })
+}
+
+/// Numbers by chance, the same for a seed (xorshift).
+struct Chance(u32);
+
+impl Chance {
+    fn below(&mut self, bound: u32) -> u32 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 17;
+        self.0 ^= self.0 << 5;
+        self.0 % bound
+    }
+
+    fn either(&mut self) -> usize {
+        usize::from(self.below(2) == 0)
+    }
+}

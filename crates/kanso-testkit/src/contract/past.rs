@@ -1,0 +1,183 @@
+//! What a habit asked for over time, when it was away, and its streak come back.
+
+use kanso_application::ports::storage::{Storage, Written};
+use kanso_domain::Quantity;
+use kanso_domain::calendar::{days_after, days_before};
+use kanso_domain::habits::{
+    ArchivedSpan, FrequencyType, Habit, HabitFields, HabitType, ScheduleFields, ScheduleHistory,
+    ScheduleVersion, StoredStreak, TargetDirection, TargetFields,
+};
+use kanso_domain::sync::{Base, Current, Keys, Save, Since};
+use kanso_domain::{Date, Record};
+
+use super::person::{Person, unchanged};
+use crate::build::{create_habit, habit, noon, streak, titled, update_habit};
+
+/// Each kind of schedule and of target, one after another.
+pub async fn a_habits_history_comes_back(storage: &dyn Storage) {
+    let person = Person::register(storage, 1).await;
+    person.apply(create_habit(habit(1), titled("Read"))).await;
+    for (schedule, target, from) in editions() {
+        let fields = HabitFields {
+            schedule,
+            target,
+            effective_from: Some(from.parse().unwrap()),
+            ..HabitFields::default()
+        };
+        let update = update_habit(habit(1), Base::Any, fields);
+        let updated = person.apply_to_habit(update).await;
+        check(&person, &updated).await;
+    }
+    let stored = storage.habit(person.id, habit(1)).await.unwrap().unwrap();
+    assert_eq!(stored.details.history.versions().count(), 6);
+}
+
+/// The days of a history reach to the ends of the calendar.
+pub async fn a_history_may_be_of_any_days(storage: &dyn Storage) {
+    let person = Person::register(storage, 1).await;
+    let created = person.apply_to_habit(create_habit(habit(1), titled("Read")));
+    let created = created.await;
+    let (first, last) = (Date::MIN, Date::MAX);
+    let version = |effective_from| ScheduleVersion {
+        effective_from,
+        ..*created.details.history.newest()
+    };
+    let versions = vec![version(first), version(days_after(first, 1)), version(last)];
+    let mut changed = created.clone();
+    changed.details.history = ScheduleHistory::restored(versions).unwrap();
+    changed.details.archived_spans = vec![
+        ArchivedSpan {
+            from: first,
+            until: Some(days_before(last, 1)),
+        },
+        ArchivedSpan {
+            from: last,
+            until: None,
+        },
+    ];
+    save(&person, changed).await;
+}
+
+/// The days on which a habit was away, the last of them open, closed, and open again.
+pub async fn a_habits_absences_come_back(storage: &dyn Storage) {
+    let person = Person::register(storage, 1).await;
+    person.apply(create_habit(habit(1), titled("Read"))).await;
+    let moments = [
+        Some("2025-12-01T00:00:00Z"),
+        None,
+        Some("2026-01-15T10:00:00Z"),
+    ];
+    for (moment, spans) in moments.into_iter().zip([1, 1, 2]) {
+        let fields = HabitFields {
+            archived_at: Some(moment.map(|moment| moment.parse().unwrap())),
+            ..HabitFields::default()
+        };
+        let update = update_habit(habit(1), Base::Any, fields);
+        let updated = person.apply_to_habit(update).await;
+        assert_eq!(updated.details.archived_spans.len(), spans);
+        check(&person, &updated).await;
+    }
+}
+
+/// A streak is stored with its habit, at its ends.
+pub async fn a_habits_streak_comes_back(storage: &dyn Storage) {
+    let person = Person::register(storage, 1).await;
+    person.apply(create_habit(habit(1), titled("Read"))).await;
+    for computed in [
+        streak(u32::MAX, u32::MAX, "9999-12-30"),
+        streak(0, 1, "-009999-01-02"),
+        streak(3, 4, "2026-01-15"),
+    ] {
+        for job in storage.claim_streaks(noon(), 1).await.unwrap() {
+            let finish = storage.finish_streak(job, computed, noon());
+            finish.await.unwrap();
+        }
+        let stored = storage.habit(person.id, habit(1)).await.unwrap().unwrap();
+        assert_eq!(stored.streak, computed);
+        check(&person, &stored).await;
+        let title = format!("Read {}", computed.current);
+        let update = update_habit(habit(1), Base::Any, titled(&title));
+        person.apply(update).await;
+        let stored = storage.habit(person.id, habit(1)).await.unwrap().unwrap();
+        let expected = StoredStreak {
+            day: None,
+            ..computed
+        };
+        assert_eq!(stored.streak, expected);
+    }
+}
+
+fn editions() -> [(ScheduleFields, TargetFields, &'static str); 7] {
+    let kind = |kind| ScheduleFields {
+        frequency_type: Some(kind),
+        ..ScheduleFields::default()
+    };
+    let target = |kind, thousandths, direction| TargetFields {
+        kind: Some(kind),
+        value: Some(Quantity::from_thousandths(thousandths).unwrap()),
+        direction: Some(direction),
+    };
+    let weekdays = ScheduleFields {
+        weekdays: Some(vec![0, 3, 6]),
+        ..kind(FrequencyType::SpecificDays)
+    };
+    let interval = ScheduleFields {
+        interval: Some(3_660),
+        ..kind(FrequencyType::Interval)
+    };
+    let times = ScheduleFields {
+        times_per_week: Some(7),
+        ..kind(FrequencyType::Weekly)
+    };
+    let most = Quantity::MAX.thousandths();
+    let tick = target(HabitType::Boolean, 1_000, TargetDirection::AtLeast);
+    let limit = target(HabitType::Numeric, 0, TargetDirection::AtMost);
+    let least = target(HabitType::Timer, 1, TargetDirection::AtLeast);
+    let highest = target(HabitType::Numeric, most, TargetDirection::AtMost);
+    [
+        (weekdays.clone(), tick.clone(), "start"),
+        (interval, limit, "2026-01-16"),
+        (times, least, "2026-02-01"),
+        (kind(FrequencyType::Daily), highest, "2026-02-02"),
+        (kind(FrequencyType::Daily), tick.clone(), "2026-03-01"),
+        (weekdays.clone(), tick, "2026-04-01"),
+        (weekdays, TargetFields::default(), "2026-03-15"),
+    ]
+}
+
+/// Stores `record`, the next state of a habit.
+async fn save(person: &Person<'_>, mut record: Habit) {
+    let keys = Keys {
+        habits: [record.id].into(),
+        ..Keys::default()
+    };
+    let head = person.head().await.advanced(noon());
+    let replaces = Some(record.stamp.version);
+    record.stamp = record.stamp.edited(head.seq, head.changed_at);
+    let saved = record.clone();
+    let work = move |_: Current| {
+        let mut changeset = unchanged(head);
+        let record = saved.clone();
+        changeset.habits.push(Save { record, replaces });
+        changeset
+    };
+    let written = person.write(keys, work).await.unwrap();
+    assert!(matches!(written, Written::Committed(_)));
+    check(person, &record).await;
+}
+
+/// A habit is as expected by itself, in the list, in the delta and in the next write.
+async fn check(person: &Person<'_>, expected: &Habit) {
+    let (storage, id) = (person.storage, expected.id);
+    let stored = storage.habit(person.id, id).await.unwrap();
+    assert_eq!(stored.as_ref(), Some(expected));
+    let listed = storage.habits(person.id, true).await.unwrap();
+    assert_eq!(listed, std::slice::from_ref(expected));
+    let changes = person.changes(Since::Beginning).await;
+    assert_eq!(changes, [Record::Habit(expected.clone())]);
+    let keys = Keys {
+        habits: [id].into(),
+        ..Keys::default()
+    };
+    assert_eq!(person.sees(keys).await.habits.get(&id), Some(expected));
+}

@@ -1,0 +1,280 @@
+//! The queue of streaks: one row a habit, claims, and what becomes of them.
+
+use kanso_application::ports::storage::{
+    Backlog, LEASE_SECONDS, MAX_ATTEMPTS, Storage, StreakJob, StreakOutcome,
+};
+use kanso_domain::habits::{Habit, StoredStreak};
+use kanso_domain::sync::{Base, Keys, Since};
+use kanso_domain::{Record, Seq, Timestamp};
+
+use super::person::Person;
+use crate::build::{
+    create_entry, create_habit, delete_entry, delete_habit, done, entry, habit, noon, once, streak,
+    titled, update_habit,
+};
+
+/// Long enough after [`noon`] that whatever was queued then is free, its leases run out.
+fn later() -> Timestamp {
+    noon().plus_seconds(3_600)
+}
+
+/// Somebody whose one habit was just made, and the job for it.
+async fn with_one_job(storage: &dyn Storage) -> (Person<'_>, StreakJob) {
+    let person = Person::register(storage, 1).await;
+    person.apply(create_habit(habit(1), titled("Read"))).await;
+    let job = the_only(&storage.claim_streaks(noon(), 10).await.unwrap());
+    (person, job)
+}
+
+fn the_only(jobs: &[StreakJob]) -> StreakJob {
+    let [job] = *jobs else {
+        panic!("expected one job, got {jobs:?}");
+    };
+    job
+}
+
+async fn stored(person: &Person<'_>) -> Habit {
+    let found = person.storage.habit(person.id, habit(1)).await.unwrap();
+    found.unwrap()
+}
+
+async fn backlog(storage: &dyn Storage) -> (u64, u64) {
+    let Backlog { waiting, parked } = storage.streak_backlog().await.unwrap();
+    (waiting, parked)
+}
+
+/// Edits of a habit and of its entries make one job, claimed once.
+pub async fn a_habit_is_queued_once_however_often_it_changes(storage: &dyn Storage) {
+    let person = Person::register(storage, 1).await;
+    for command in [
+        create_habit(habit(1), titled("Read")),
+        update_habit(habit(1), Base::Any, titled("Read more")),
+        create_entry(entry(1), done(habit(1), "2026-01-15")),
+        create_entry(entry(2), done(habit(1), "2026-01-14")),
+        delete_entry(entry(2), Base::Any),
+    ] {
+        person.apply(command).await;
+    }
+    assert_eq!(backlog(storage).await, (1, 0));
+    let job = the_only(&storage.claim_streaks(noon(), 10).await.unwrap());
+    assert_eq!(
+        (job.user, job.habit, job.attempts),
+        (person.id, habit(1), 1)
+    );
+}
+
+/// Nobody else gets what somebody holds, until the lease has run out.
+pub async fn a_claim_is_exclusive_until_its_lease_runs_out(storage: &dyn Storage) {
+    let (_, job) = with_one_job(storage).await;
+    let held = noon().plus_seconds(LEASE_SECONDS - 1);
+    assert_eq!(storage.claim_streaks(held, 10).await.unwrap(), []);
+    let free = noon().plus_seconds(LEASE_SECONDS);
+    let again = the_only(&storage.claim_streaks(free, 10).await.unwrap());
+    let expected = StreakJob { attempts: 2, ..job };
+    assert_eq!(again, expected);
+}
+
+/// Jobs go out in the order of their changes, as many as are asked for, each to one.
+pub async fn the_oldest_change_is_claimed_first(storage: &dyn Storage) {
+    let (ada, bob) = (
+        Person::register(storage, 1).await,
+        Person::register(storage, 2).await,
+    );
+    let mut expected = Vec::new();
+    for (person, number) in [(bob, 9), (ada, 5), (ada, 2), (bob, 2), (ada, 7)] {
+        let now = noon().plus_seconds(i64::try_from(expected.len()).unwrap());
+        let create = once(create_habit(habit(number), titled("Read")));
+        person.submit_at(now, vec![create]).await;
+        expected.push((person.id, habit(number)));
+    }
+    let mut claimed = Vec::new();
+    for _ in 0..3 {
+        let jobs = storage.claim_streaks(later(), 2).await.unwrap();
+        claimed.extend(jobs.iter().map(|job| (job.user, job.habit)));
+    }
+    assert_eq!(claimed, expected);
+}
+
+/// What was computed before a change is not stored; the change's own job can be had at once.
+pub async fn a_change_supersedes_a_claim(storage: &dyn Storage) {
+    let (person, job) = with_one_job(storage).await;
+    person
+        .apply(create_entry(entry(1), done(habit(1), "2026-01-15")))
+        .await;
+    assert_eq!(storage.claim_streaks(noon(), 10).await.unwrap(), []);
+    let before = (stored(&person).await, person.head().await);
+    let outcome = storage.finish_streak(job, streak(3, 3, "2026-01-15"), noon());
+    assert_eq!(outcome.await.unwrap(), StreakOutcome::Superseded);
+    assert_eq!((stored(&person).await, person.head().await), before);
+
+    let next = the_only(&storage.claim_streaks(noon(), 10).await.unwrap());
+    assert!(next.generation > job.generation);
+    assert_eq!(next.attempts, 1);
+    let outcome = storage.finish_streak(next, streak(1, 1, "2026-01-15"), noon());
+    assert_eq!(outcome.await.unwrap(), StreakOutcome::Published);
+    assert_eq!(backlog(storage).await, (0, 0));
+}
+
+/// Whoever stalled while the job was done by another does not finish that of a later change.
+pub async fn a_generation_never_comes_twice(storage: &dyn Storage) {
+    let (person, stalled) = with_one_job(storage).await;
+    let job = the_only(&storage.claim_streaks(later(), 10).await.unwrap());
+    for today in ["2026-01-15", "2026-01-16"] {
+        let finish = storage.finish_streak(job, streak(0, 0, today), later());
+        finish.await.unwrap();
+        let create = create_entry(entry(1), done(habit(1), "2026-01-15"));
+        person.attempt(create).await;
+        let outcome = storage.finish_streak(stalled, streak(7, 7, today), later());
+        assert_eq!(outcome.await.unwrap(), StreakOutcome::Superseded);
+        assert_eq!(backlog(storage).await, (1, 0));
+        assert_eq!(stored(&person).await.streak.current, 0);
+    }
+}
+
+/// A streak that differs is a change that other devices get; nobody edited the record.
+pub async fn a_changed_streak_is_published(storage: &dyn Storage) {
+    let (person, job) = with_one_job(storage).await;
+    let (before, cursor) = (stored(&person).await, person.head().await);
+    let computed = streak(2, 5, "2026-01-15");
+    let outcome = storage.finish_streak(job, computed, later());
+    assert_eq!(outcome.await.unwrap(), StreakOutcome::Published);
+
+    let head = person.head().await;
+    assert_eq!(head, cursor.advanced(later()));
+    let after = stored(&person).await;
+    assert_eq!(after.streak, computed);
+    assert_eq!(
+        (after.stamp.seq, after.stamp.updated_at),
+        (head.seq, head.changed_at)
+    );
+    assert_eq!(after.stamp.version, before.stamp.version);
+    assert_eq!(after.details, before.details);
+    let changes = person.changes(Since::Position(cursor.seq)).await;
+    assert_eq!(changes, [Record::Habit(after)]);
+}
+
+/// A streak that is what it was moves nothing, but is known to be right on the day.
+pub async fn an_unchanged_streak_moves_nothing(storage: &dyn Storage) {
+    let (person, job) = with_one_job(storage).await;
+    let (before, head) = (stored(&person).await, person.head().await);
+    let computed = streak(0, 0, "2026-01-15");
+    let outcome = storage.finish_streak(job, computed, later());
+    assert_eq!(outcome.await.unwrap(), StreakOutcome::Unchanged);
+    assert_eq!(person.head().await, head);
+    let expected = Habit {
+        streak: computed,
+        ..before
+    };
+    assert_eq!(stored(&person).await, expected);
+}
+
+/// From the change on until it is computed anew, the stored streak is of no day, for every call.
+pub async fn a_queued_streak_is_of_no_day(storage: &dyn Storage) {
+    let (person, job) = with_one_job(storage).await;
+    let finish = storage.finish_streak(job, streak(1, 1, "2026-01-15"), noon());
+    finish.await.unwrap();
+    let create = create_entry(entry(1), done(habit(1), "2026-01-15"));
+    person.apply(create).await;
+    let expected = StoredStreak {
+        day: None,
+        ..streak(1, 1, "2026-01-15")
+    };
+    assert_eq!(stored(&person).await.streak, expected);
+    let listed = storage.habits(person.id, true).await.unwrap();
+    assert_eq!(listed[0].streak, expected);
+    let journal = storage.journal(person.id, None).await.unwrap().unwrap();
+    assert_eq!(journal.habits, listed);
+    let changes = person.changes(Since::Beginning).await;
+    assert_eq!(changes[0], Record::Habit(listed[0].clone()));
+    let keys = Keys {
+        habits: [habit(1)].into(),
+        ..Keys::default()
+    };
+    assert_eq!(person.sees(keys).await.habits[&habit(1)], listed[0]);
+}
+
+/// A job that fails again and again waits for the next change of its habit.
+pub async fn a_job_is_parked_after_its_last_attempt(storage: &dyn Storage) {
+    let (person, mut job) = with_one_job(storage).await;
+    for attempt in 1..=MAX_ATTEMPTS {
+        assert_eq!(job.attempts, attempt);
+        let now = noon().plus_seconds(60 * i64::from(attempt));
+        // Half of them die with their claim.
+        if attempt % 2 == 0 {
+            storage.release_streak(job, now).await.unwrap();
+        }
+        let claimed = storage.claim_streaks(now, 10).await.unwrap();
+        job = claimed.first().copied().unwrap_or(job);
+        assert_eq!(claimed.is_empty(), attempt == MAX_ATTEMPTS);
+    }
+    assert_eq!(backlog(storage).await, (0, 1));
+    assert_eq!(stored(&person).await.streak.day, None);
+    let update = update_habit(habit(1), Base::Any, titled("Read more"));
+    person.apply(update).await;
+    assert_eq!(backlog(storage).await, (1, 0));
+    let next = the_only(&storage.claim_streaks(later(), 10).await.unwrap());
+    assert_eq!(next.attempts, 1);
+}
+
+/// A job that was given back is free when its holder said; somebody else's cannot be given back.
+pub async fn a_released_job_is_free_at_its_time(storage: &dyn Storage) {
+    let (_, job) = with_one_job(storage).await;
+    let at = noon().plus_seconds(10);
+    storage.release_streak(job, at).await.unwrap();
+    let early = storage.claim_streaks(noon().plus_seconds(9), 10).await;
+    assert_eq!(early.unwrap(), []);
+    let again = the_only(&storage.claim_streaks(at, 10).await.unwrap());
+    assert_eq!(again.attempts, 2);
+    storage.release_streak(job, noon()).await.unwrap();
+    assert_eq!(storage.claim_streaks(at, 10).await.unwrap(), []);
+}
+
+/// To delete a habit is to delete its job, which cannot be finished any more.
+pub async fn a_tombstone_takes_its_job_away(storage: &dyn Storage) {
+    let (person, job) = with_one_job(storage).await;
+    let deletes = [
+        create_entry(entry(1), done(habit(1), "2026-01-15")),
+        delete_habit(habit(1), Base::Any),
+    ];
+    person.submit(deletes.map(once).into()).await;
+    assert_eq!(backlog(storage).await, (0, 0));
+    let before = person.changes(Since::Position(Seq::ZERO)).await;
+    let outcome = storage.finish_streak(job, streak(1, 1, "2026-01-15"), later());
+    assert_eq!(outcome.await.unwrap(), StreakOutcome::Superseded);
+    let after = person.changes(Since::Position(Seq::ZERO)).await;
+    assert_eq!(after, before);
+    assert_eq!(storage.claim_streaks(later(), 10).await.unwrap(), []);
+}
+
+/// A deleted account has no jobs; other people keep theirs.
+pub async fn a_deleted_account_takes_its_jobs_away(storage: &dyn Storage) {
+    let (person, job) = with_one_job(storage).await;
+    let other = Person::register(storage, 2).await;
+    other.apply(create_habit(habit(1), titled("Run"))).await;
+    storage.delete_account(person.id).await.unwrap();
+    let outcome = storage.finish_streak(job, streak(1, 1, "2026-01-15"), later());
+    assert_eq!(outcome.await.unwrap(), StreakOutcome::Superseded);
+    storage.release_streak(job, later()).await.unwrap();
+    let left = the_only(&storage.claim_streaks(later(), 10).await.unwrap());
+    assert_eq!((left.user, left.habit), (other.id, habit(1)));
+}
+
+/// Ten thousand changes of three habits are three jobs.
+pub async fn the_queue_cannot_outgrow_the_habits(storage: &dyn Storage) {
+    let person = Person::register(storage, 1).await;
+    for number in 1..=3 {
+        let create = create_habit(habit(number), titled("Read"));
+        person.apply(create).await;
+    }
+    for round in 0..50 {
+        let change = |nth: u32| {
+            let number = u128::from(nth % 3) + 1;
+            let title = format!("Read {round}:{nth}");
+            once(update_habit(habit(number), Base::Any, titled(&title)))
+        };
+        person.submit((0..200).map(change).collect()).await;
+        assert_eq!(backlog(storage).await, (3, 0));
+    }
+    let jobs = storage.claim_streaks(later(), 10).await.unwrap();
+    assert_eq!(jobs.len(), 3);
+}
