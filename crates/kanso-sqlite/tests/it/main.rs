@@ -9,6 +9,7 @@
 mod contract;
 mod durability;
 mod exhaustion;
+mod migrating;
 mod opening;
 mod privacy;
 mod store;

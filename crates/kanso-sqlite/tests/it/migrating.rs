@@ -1,0 +1,141 @@
+//! Databases of earlier versions, brought up to date.
+
+use std::path::Path;
+
+use kanso_application::ports::storage::{
+    AccountStore as _, RecordStore as _, Storage as _, StreakQueue as _,
+};
+use kanso_domain::habits::{ArchivedSpan, Habit, StoredStreak};
+use kanso_domain::sync::Base;
+use kanso_domain::{Date, HabitId};
+use kanso_testkit::build::{
+    create_entry, done, entry, habit, noon, on, once, titled, update_habit, user,
+};
+use refinery::Target;
+use rusqlite::Connection;
+
+use crate::store::{file, open, submit};
+
+mod embedded {
+    refinery::embed_migrations!("migrations");
+}
+
+/// A database as the first version left it: one person, and habits of every kind.
+fn written_by_the_first_version(folder: &Path) {
+    let mut connection = Connection::open(file(folder)).unwrap();
+    connection
+        .pragma_update(None, "application_id", 0x4B4E_534F)
+        .unwrap();
+    let runner = embedded::migrations::runner().set_target(Target::Version(1));
+    runner.run(&mut connection).unwrap();
+    connection
+        .execute_batch(include_str!("first_version.sql"))
+        .unwrap();
+    connection.close().unwrap();
+}
+
+async fn habits_after_the_migration(folder: &Path) -> Vec<Habit> {
+    let storage = open(folder);
+    let mut habits = storage.habits(user(1), true).await.unwrap();
+    storage.close().await.unwrap();
+    habits.sort_by_key(|habit| habit.id);
+    habits
+}
+
+fn date(text: &str) -> Date {
+    text.parse().unwrap()
+}
+
+#[tokio::test]
+async fn a_habit_of_the_first_version_always_asked_for_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    written_by_the_first_version(folder.path());
+    let habits = habits_after_the_migration(folder.path()).await;
+    let asked: Vec<_> = habits
+        .iter()
+        .map(|habit| {
+            let versions: Vec<_> = habit.details.history.versions().collect();
+            let [version] = versions[..] else {
+                panic!("expected one version, got {versions:?}");
+            };
+            let (schedule, target) = (version.schedule, version.target);
+            let days = schedule.weekdays().map(|weekdays| weekdays.days());
+            let kind = schedule.frequency_type().as_str();
+            let amount = target.value().to_string();
+            format!(
+                "{} {kind} {days:?} {:?} {:?} {} {amount} {}",
+                version.effective_from,
+                schedule.interval(),
+                schedule.times_per_week(),
+                target.kind().as_str(),
+                target.direction().as_str()
+            )
+        })
+        .collect();
+    let expected = [
+        "2026-01-14 daily None None None boolean 1 at_least",
+        "2026-01-15 specific_days Some([1, 3, 5]) None None numeric 2.5 at_least",
+        "1969-12-31 interval None Some(3) None timer 30 at_least",
+        "1970-01-01 weekly None None Some(4) numeric 0 at_most",
+    ];
+    assert_eq!(asked, expected);
+}
+
+#[tokio::test]
+async fn a_habit_that_was_away_still_is() {
+    let folder = tempfile::tempdir().unwrap();
+    written_by_the_first_version(folder.path());
+    let habits = habits_after_the_migration(folder.path()).await;
+    let spans = |id: HabitId| {
+        let habit = habits.iter().find(|habit| habit.id == id);
+        &habit.unwrap().details.archived_spans[..]
+    };
+    assert_eq!(spans(habit(1)), []);
+    let away = ArchivedSpan {
+        from: date("2026-01-15"),
+        until: None,
+    };
+    assert_eq!(spans(habit(2)), [away]);
+}
+
+#[tokio::test]
+async fn streaks_of_the_first_version_are_computed_once() {
+    let folder = tempfile::tempdir().unwrap();
+    written_by_the_first_version(folder.path());
+    for round in 1..=2 {
+        for habit in habits_after_the_migration(folder.path()).await {
+            assert_eq!(habit.streak, StoredStreak::default());
+        }
+        let storage = open(folder.path());
+        assert_eq!(storage.streak_backlog().await.unwrap().waiting, 4);
+        let now = noon().plus_seconds(3_600 * round);
+        let jobs = storage.claim_streaks(now, 10).await.unwrap();
+        let mut claimed: Vec<_> = jobs.iter().map(|job| (job.user, job.habit)).collect();
+        claimed.sort_unstable();
+        let live = [1, 2, 3, 4].map(|number| (user(1), habit(number)));
+        assert_eq!(claimed, live);
+        storage.close().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn what_the_first_version_stored_can_be_changed() {
+    let folder = tempfile::tempdir().unwrap();
+    written_by_the_first_version(folder.path());
+    let storage = open(folder.path());
+    let commands = [
+        update_habit(habit(1), on(3), titled("Read more")),
+        update_habit(habit(2), Base::Any, titled("Run more")),
+        create_entry(entry(1), done(habit(1), "2026-01-15")),
+    ];
+    let changeset = submit(&storage, user(1), commands.map(once).into()).await;
+    assert_eq!(changeset.unwrap().head.seq.get(), 8);
+    let journal = storage.journal(user(1), Some(habit(1))).await.unwrap();
+    assert_eq!(journal.unwrap().entries[&habit(1)].len(), 1);
+    let borders = storage.day_borders().await.unwrap();
+    let today = date("2026-01-16");
+    let begun = storage.begin_day(&borders[0], today, 10, noon());
+    assert_eq!(begun.await.unwrap(), 1);
+    assert!(storage.delete_account(user(1)).await.unwrap());
+    storage.close().await.unwrap();
+}
