@@ -34,6 +34,7 @@ async fn every_statement_finds_its_rows_by_an_index() {
         lists::archived_habits_are_listed_on_request,
         lists::entries_are_listed_by_habit,
         delta::a_delta_begins_after_what_was_seen,
+        paging::a_page_of_one_is_the_oldest_change,
         paging::pages_are_the_delta_cut_into_pieces,
     ];
     let (_storage, folder) = inline();
