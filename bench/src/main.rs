@@ -1,2 +1,76 @@
-//! Placeholder.
-fn main() {}
+//! The load: what the server does a second, how long an answer takes, how much memory it needs.
+//!
+//! `cargo xtask bench` builds the server and this program in release and runs it. Each run starts a
+//! server of its own on an empty data folder and stops it again. docs/benchmarks.md says how to
+//! read the figures.
+//!
+//! **Invariant:** the server is seen from outside only, over HTTP and in /proc.
+
+mod arguments;
+mod connection;
+mod disk;
+mod figures;
+mod ids;
+mod load;
+mod people;
+mod report;
+mod resources;
+mod run;
+mod server;
+mod workloads;
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::Parser as _;
+
+use crate::arguments::Arguments;
+use crate::report::Report;
+
+fn main() -> ExitCode {
+    match measure_and_print(&Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            say(format_args!("kanso-bench: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn measure_and_print(arguments: &Arguments) -> anyhow::Result<()> {
+    // One thread: the cores are for the server.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("cannot start a runtime")?;
+    let report = runtime.block_on(async {
+        tokio::select! {
+            report = measure(arguments) => report,
+            _ = tokio::signal::ctrl_c() => Err(anyhow::anyhow!("interrupted")),
+        }
+    })?;
+    let text = if arguments.json {
+        serde_json::to_string_pretty(&report)?
+    } else {
+        report.table()
+    };
+    writeln!(std::io::stdout(), "{text}").context("cannot print the figures")
+}
+
+async fn measure(arguments: &Arguments) -> anyhow::Result<Report> {
+    let program = arguments.server()?;
+    let folder = arguments.data_dir()?;
+    let disk_sync_ms = disk::sync_milliseconds(&folder)?;
+    let mut runs = Vec::new();
+    for number in 1..=arguments.runs {
+        say(format_args!("run {number} of {}", arguments.runs));
+        runs.push(run::run(&program, &folder, arguments).await?);
+    }
+    Report::new(arguments, disk_sync_ms, runs)
+}
+
+/// Tells the person at the terminal what goes on. Nobody may be there to hear it.
+fn say(what: std::fmt::Arguments<'_>) {
+    writeln!(std::io::stderr(), "{what}").ok();
+}

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 /// What went wrong, for a program (`code`) and for a person (`title`, `detail`).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[schema(example = json!({
-    "type": "https://kanso.dev/problems/invalid",
+    "type": "urn:kanso:problem:invalid",
     "title": "The request is not valid",
     "status": 422,
     "detail": "title: must have at least 1 character(s) after trimming",

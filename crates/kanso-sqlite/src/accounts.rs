@@ -10,7 +10,7 @@ use kanso_domain::{SessionId, Timestamp, UserId};
 use rusqlite::Connection;
 
 use crate::error::Failure;
-use crate::writer::Aftermath;
+use crate::writer::Effort;
 use crate::{SqliteStorage, dirty, sessions, users};
 
 #[async_trait]
@@ -63,7 +63,7 @@ impl AccountStore for SqliteStorage {
 
     async fn delete_account(&self, user: UserId) -> Result<bool, StorageError> {
         let work = move |connection: &Connection| users::delete(connection, user);
-        Ok(self.writer.run(Aftermath::EmptyLog, work).await?)
+        Ok(self.writer.run(Effort::Erasure, work).await?)
     }
 
     async fn open_session(&self, session: Session) -> Result<bool, StorageError> {
@@ -124,6 +124,6 @@ impl SqliteStorage {
         T: Send + 'static,
         W: FnOnce(&Connection) -> Result<T, Failure> + Send + 'static,
     {
-        Ok(self.writer.run(Aftermath::Nothing, work).await?)
+        Ok(self.writer.run(Effort::Records(1), work).await?)
     }
 }

@@ -6,12 +6,12 @@ use kanso_application::ports::storage::{
 };
 use kanso_domain::entries::Entry;
 use kanso_domain::habits::Habit;
-use kanso_domain::sync::{Changeset, Current, Epoch, Head, Keys, Page};
+use kanso_domain::sync::{Changeset, Current, Epoch, Head, Keys, Page, Since};
 use kanso_domain::{EntryId, HabitId, UserId};
 use rusqlite::Connection;
 
 use crate::error::Failure;
-use crate::writer::Aftermath;
+use crate::writer::Effort;
 use crate::{SqliteStorage, delta, dirty, entries, habits, journal, receipts, users};
 
 #[async_trait]
@@ -23,6 +23,7 @@ impl RecordStore for SqliteStorage {
         decide: Decide,
     ) -> Result<Written, StorageError> {
         let epoch = self.epoch;
+        let effort = Effort::Records(keys.habits.len() + keys.entries.len());
         let work = move |connection: &Connection| {
             let Some(current) = load(connection, epoch, user, &keys)? else {
                 return Ok(Written::NoSuchUser);
@@ -36,10 +37,21 @@ impl RecordStore for SqliteStorage {
                 Err(refusal) => Ok(Written::Refused(refusal)),
             }
         };
-        Ok(self.writer.run(Aftermath::Nothing, work).await?)
+        Ok(self.writer.run(effort, work).await?)
     }
 
     async fn delta(&self, user: UserId, query: DeltaQuery) -> Result<Option<Page>, StorageError> {
+        // Most who ask have seen everything, and learn so from one row.
+        let Some(head) = self.head(user).await? else {
+            return Ok(None);
+        };
+        if has_seen(query.since, head) {
+            return Ok(Some(Page {
+                records: Vec::new(),
+                head,
+                remaining: 0,
+            }));
+        }
         let epoch = self.epoch;
         let read = move |connection: &Connection| delta::read(connection, epoch, user, query);
         Ok(self.readers.run(read).await?)
@@ -78,6 +90,14 @@ impl RecordStore for SqliteStorage {
     async fn entries(&self, user: UserId, filter: EntryFilter) -> Result<Vec<Entry>, StorageError> {
         let read = move |connection: &Connection| entries::list(connection, user, &filter);
         Ok(self.readers.run(read).await?)
+    }
+}
+
+fn has_seen(since: Since, head: Head) -> bool {
+    match since {
+        Since::Beginning => false,
+        Since::Position(seq) => seq >= head.seq,
+        Since::Instant(instant) => instant >= head.changed_at,
     }
 }
 

@@ -16,13 +16,14 @@ use batch::{Task, Unit};
 /// Writes that wait for the writer; more wait for a place.
 const QUEUE_LENGTH: usize = 1_024;
 
-/// What a write leaves to be done once it is committed.
+/// How much a write does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Aftermath {
-    /// Nothing.
-    Nothing,
-    /// The log still holds what was deleted: empty it before the answer.
-    EmptyLog,
+pub(crate) enum Effort {
+    /// It touches about so many records.
+    Records(usize),
+    /// It deletes what must leave no byte behind: the log that still holds it is emptied before
+    /// the answer.
+    Erasure,
 }
 
 /// Carries out writes, one after another in the order in which they come.
@@ -50,13 +51,13 @@ impl Writer {
 
     /// Runs `work` in a transaction and returns once it is durable. A caller that goes away
     /// before then changes nothing: the transaction is finished without it.
-    pub(crate) async fn run<T, W>(&self, aftermath: Aftermath, work: W) -> Result<T, Failure>
+    pub(crate) async fn run<T, W>(&self, effort: Effort, work: W) -> Result<T, Failure>
     where
         T: Send + 'static,
         W: FnOnce(&Connection) -> Result<T, Failure> + Send + 'static,
     {
         let (answer, answered) = oneshot::channel();
-        let unit: Box<dyn Unit> = Box::new(Task::new(aftermath, work, answer));
+        let unit: Box<dyn Unit> = Box::new(Task::new(effort, work, answer));
         match self {
             Self::Thread(thread) => {
                 let queue = lock(thread).as_ref().map(|thread| thread.queue.clone());

@@ -6,4 +6,4 @@ PRAGMA secure_delete = ON;
 PRAGMA temp_store = MEMORY;
 -- 16 MiB of pages; and a longer log between checkpoints, because each costs two more flushes.
 PRAGMA cache_size = -16384;
-PRAGMA wal_autocheckpoint = 16384;
+PRAGMA wal_autocheckpoint = 8192;

@@ -25,7 +25,7 @@ pub mod writes;
 /// One test a case, in a module a feature. The argument is the absolute path of an `async fn()`
 /// that gives an empty storage, as an `Arc<dyn Storage>`, and whatever must live as long as it.
 ///
-/// ```ignore
+/// ```text
 /// kanso_testkit::storage_contract!(crate::contract::empty_storage);
 /// ```
 #[macro_export]

@@ -190,11 +190,6 @@ pub(super) const EXCLUSIVE: &[Exclusive] = &[
         "tokens are signed and checked in one place",
     ),
     only(
-        "governor",
-        &["kanso-local"],
-        "limits are behind the limiter port",
-    ),
-    only(
         "getrandom",
         &["kanso-credentials", "kanso-local"],
         "randomness comes through a port",

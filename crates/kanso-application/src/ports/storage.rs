@@ -328,6 +328,6 @@ pub trait Storage: RecordStore + AccountStore + StreakQueue {
     async fn ping(&self) -> Result<(), StorageError>;
 
     /// Finishes what runs, writes everything to its place and lets go. Calls made afterwards are
-    /// [`StorageError::Unavailable`].
+    /// [`StorageError::Unavailable`], but closing again is nothing.
     async fn close(&self) -> Result<(), StorageError>;
 }

@@ -73,7 +73,7 @@ catalog! {
     Gone = "gone", GONE, "The record was deleted",
         "the record, or the habit that it belongs to, was deleted";
     EpochChanged = "epoch_changed", GONE, "The server's history was replaced",
-        "the cursor belongs to another history of this server; compare digests, then sync from the start";
+        "the cursor belongs to another history of this server; keep the outbox and sync from the start";
     CursorAhead = "cursor_ahead", GONE, "The cursor is ahead of the server",
         "the cursor names a change that this server never made; sync from the start and offer what is newer";
     PreconditionFailed = "precondition_failed", PRECONDITION_FAILED, "The precondition cannot hold",
@@ -114,6 +114,6 @@ impl Code {
 
     /// A URI that names the kind (RFC 9457 §3.1.1).
     pub(crate) fn uri(self) -> String {
-        format!("https://kanso.dev/problems/{}", self.as_str())
+        format!("urn:kanso:problem:{}", self.as_str())
     }
 }

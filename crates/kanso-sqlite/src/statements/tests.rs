@@ -1,7 +1,63 @@
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 
+use kanso_application::ports::storage::Storage;
+use kanso_domain::sync::Epoch;
+use kanso_testkit::contract::{accounts, delta, fields, lists, paging, receipts, sessions};
+
+use crate::{Executor, SqliteOptions, SqliteStorage};
+
 thread_local! {
+    /// What was prepared on this thread.
     pub(super) static PREPARED: RefCell<BTreeSet<&'static str>> =
         const { RefCell::new(BTreeSet::new()) };
+}
+
+#[tokio::test]
+async fn every_statement_finds_its_rows_by_an_index() {
+    macro_rules! each {
+        ($($case:path),+ $(,)?) => {$(
+            let (storage, _folder) = inline();
+            storage.ping().await.unwrap();
+            $case(&storage).await;
+        )+};
+    }
+    each![
+        accounts::a_deleted_account_is_gone_everywhere,
+        accounts::a_password_hash_is_replaced,
+        accounts::settings_change_one_by_one,
+        sessions::a_rotated_session_is_stored,
+        sessions::an_ended_session_is_closed,
+        fields::an_updated_habit_comes_back,
+        fields::an_updated_entry_comes_back,
+        receipts::an_outbox_handed_in_again_has_no_second_effect,
+        lists::archived_habits_are_listed_on_request,
+        lists::entries_are_listed_by_habit,
+        delta::a_delta_begins_after_what_was_seen,
+        paging::a_page_of_one_is_the_oldest_change,
+        paging::pages_are_the_delta_cut_into_pieces,
+    ];
+    let (_storage, folder) = inline();
+    let connection = crate::open::open_reader(&folder.path().join("kanso.db")).unwrap();
+    let prepared = PREPARED.with_borrow(Clone::clone);
+    assert!(prepared.len() >= 35, "only {} were reached", prepared.len());
+    for sql in prepared {
+        let mut statement = connection
+            .prepare(&format!("EXPLAIN QUERY PLAN {sql}"))
+            .unwrap();
+        let mut steps = statement.raw_query();
+        while let Some(step) = steps.next().unwrap() {
+            let step: String = step.get("detail").unwrap();
+            assert!(!step.starts_with("SCAN"), "{step} in {sql}");
+        }
+    }
+}
+
+fn inline() -> (SqliteStorage, tempfile::TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let options = SqliteOptions {
+        executor: Executor::Inline,
+        ..SqliteOptions::new(folder.path().join("kanso.db"), Epoch::new(1))
+    };
+    (SqliteStorage::open(&options).unwrap(), folder)
 }

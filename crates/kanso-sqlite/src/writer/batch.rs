@@ -6,12 +6,12 @@ use std::sync::Arc;
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
-use super::Aftermath;
+use super::Effort;
 use crate::error::Failure;
 
-/// The most writes that share a commit: enough to hide the flush, few enough that the first of
-/// them does not wait long for the last.
-const LARGEST_BATCH: usize = 256;
+/// How many records a batch may touch before it takes no further write: enough to hide the flush,
+/// few enough that the first write does not wait long for the last.
+const FULL_BATCH: usize = 512;
 
 /// A write that somebody waits for.
 pub(super) trait Unit: Send {
@@ -21,7 +21,11 @@ pub(super) trait Unit: Send {
     /// The transaction cannot go on, for this write or any other.
     fn run(&mut self, connection: &Connection) -> rusqlite::Result<()>;
 
-    fn aftermath(&self) -> Aftermath;
+    /// About how many records it touches.
+    fn weight(&self) -> usize;
+
+    /// Whether it deleted what must leave no byte behind.
+    fn has_erased(&self) -> bool;
 
     /// Tells the one who waits, after the transaction has ended as `fate` says.
     fn answer(self: Box<Self>, fate: Result<(), Failure>);
@@ -47,9 +51,7 @@ pub(super) fn commit(
             writes = batch.len(),
             "writes were not committed"
         );
-    } else if batch
-        .iter()
-        .any(|unit| unit.aftermath() == Aftermath::EmptyLog)
+    } else if batch.iter().any(|unit| unit.has_erased())
         && let Err(failure) = empty_log(connection)
     {
         tracing::warn!(
@@ -69,10 +71,12 @@ fn attempt(
 ) -> rusqlite::Result<()> {
     execute(connection, "BEGIN IMMEDIATE")?;
     let mut done = 0;
+    let mut weight = 0;
     while let Some(unit) = batch.get_mut(done) {
         unit.run(connection)?;
         done += 1;
-        if done < LARGEST_BATCH {
+        weight += unit.weight();
+        if weight < FULL_BATCH {
             batch.extend(next());
         }
     }
@@ -94,7 +98,7 @@ pub(super) fn empty_log(connection: &Connection) -> Result<(), Failure> {
 
 /// Work, and whom to tell of its outcome.
 pub(super) struct Task<T, W> {
-    aftermath: Aftermath,
+    effort: Effort,
     work: Option<W>,
     outcome: Option<Result<T, Failure>>,
     answer: oneshot::Sender<Result<T, Failure>>,
@@ -102,12 +106,12 @@ pub(super) struct Task<T, W> {
 
 impl<T, W> Task<T, W> {
     pub(super) const fn new(
-        aftermath: Aftermath,
+        effort: Effort,
         work: W,
         answer: oneshot::Sender<Result<T, Failure>>,
     ) -> Self {
         Self {
-            aftermath,
+            effort,
             work: Some(work),
             outcome: None,
             answer,
@@ -141,11 +145,15 @@ where
         }
     }
 
-    fn aftermath(&self) -> Aftermath {
-        match self.outcome {
-            Some(Ok(_)) => self.aftermath,
-            Some(Err(_)) | None => Aftermath::Nothing,
+    fn weight(&self) -> usize {
+        match self.effort {
+            Effort::Records(count) => count.max(1),
+            Effort::Erasure => 1,
         }
+    }
+
+    fn has_erased(&self) -> bool {
+        self.effort == Effort::Erasure && matches!(self.outcome, Some(Ok(_)))
     }
 
     fn answer(self: Box<Self>, fate: Result<(), Failure>) {

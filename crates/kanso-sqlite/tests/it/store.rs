@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use kanso_application::ports::storage::{RecordStore as _, Written};
+use kanso_application::ports::storage::{AccountStore as _, RecordStore, StorageError, Written};
 use kanso_domain::UserId;
 use kanso_domain::sync::{Changeset, Epoch, Keys, Submission, decide};
-use kanso_sqlite::{SqliteOptions, SqliteStorage};
-use kanso_testkit::build::noon;
+use kanso_sqlite::{Executor, SqliteOptions, SqliteStorage};
+use kanso_testkit::build::{new_account, noon, user};
 
 pub(crate) const EPOCH: Epoch = Epoch::new(0xFEDC_BA98_7654_3210);
 
@@ -23,17 +23,28 @@ pub(crate) fn open(folder: &Path) -> SqliteStorage {
     open_with(folder, |_| ())
 }
 
+/// A store that is closed as soon as it is dropped.
+pub(crate) fn open_inline(folder: &Path) -> SqliteStorage {
+    open_with(folder, |options| options.executor = Executor::Inline)
+}
+
 pub(crate) fn open_with(folder: &Path, change: impl FnOnce(&mut SqliteOptions)) -> SqliteStorage {
     let mut options = options(folder);
     change(&mut options);
     SqliteStorage::open(&options).unwrap()
 }
 
+pub(crate) async fn register(storage: &SqliteStorage, number: u128) -> UserId {
+    let created = storage.create_account(new_account(number)).await.unwrap();
+    assert!(created);
+    user(number)
+}
+
 pub(crate) async fn submit(
     storage: &SqliteStorage,
     user: UserId,
     submissions: Vec<Submission>,
-) -> Result<Changeset, kanso_application::ports::storage::StorageError> {
+) -> Result<Changeset, StorageError> {
     let keys = Keys::of(&submissions);
     let decide = Arc::new(move |current| Ok(decide(current, &submissions, noon())));
     match storage.write(user, keys, decide).await? {

@@ -1,1 +1,385 @@
+use std::collections::BTreeMap;
 
+use proptest::prelude::*;
+use uuid::Uuid;
+
+use super::*;
+use crate::sync::{Base, Epoch, Fingerprint, Head, ReceiptKey, Rejection};
+use crate::text::{Notes, Title};
+use crate::{Invalid, Seq, Version};
+
+const READ: HabitId = HabitId::new(Uuid::from_u128(1));
+const TICK: EntryId = EntryId::new(Uuid::from_u128(2));
+
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_micros(seconds * 1_000_000).expect("in range")
+}
+
+fn nothing() -> Current {
+    Current {
+        head: Head {
+            epoch: Epoch::new(1),
+            seq: Seq::ZERO,
+            changed_at: at(0),
+        },
+        settings: Settings::default(),
+        habits: BTreeMap::new(),
+        entries: BTreeMap::new(),
+        receipts: BTreeMap::new(),
+    }
+}
+
+fn titled(title: &str) -> HabitFields {
+    HabitFields {
+        title: Title::new(title).ok(),
+        ..HabitFields::default()
+    }
+}
+
+fn create_habit(title: &str) -> Command {
+    Command::Habit(READ, Action::Create(titled(title)))
+}
+
+fn update_habit(base: i64, title: &str) -> Command {
+    let base = Base::Version(Version::new(base).expect("positive"));
+    Command::Habit(
+        READ,
+        Action::Update {
+            base,
+            fields: titled(title),
+        },
+    )
+}
+
+fn delete_habit() -> Command {
+    Command::Habit(READ, Action::Delete { base: Base::Any })
+}
+
+fn entry_fields(notes: &str) -> EntryFields {
+    EntryFields {
+        habit_id: Some(READ),
+        completion: "2026-06-02".parse().ok(),
+        notes: Notes::new(notes).ok(),
+        ..EntryFields::default()
+    }
+}
+
+fn create_entry() -> Command {
+    Command::Entry(TICK, Action::Create(entry_fields("")))
+}
+
+fn delete_entry() -> Command {
+    Command::Entry(TICK, Action::Delete { base: Base::Any })
+}
+
+/// A submission with an `op_id` and a body of their own.
+fn keyed(number: u8, command: Command) -> Submission {
+    let op_id = OpId::new(Uuid::from_u128(number.into()));
+    let key = ReceiptKey {
+        op_id,
+        fingerprint: Fingerprint::new([number; 32]),
+    };
+    Submission {
+        key: Some(key),
+        device: None,
+        command,
+    }
+}
+
+/// Commands without ids, in one write.
+fn run(current: Current, commands: &[Command]) -> Changeset {
+    let submit = |command: &Command| Submission {
+        key: None,
+        device: None,
+        command: command.clone(),
+    };
+    decide(
+        current,
+        &commands.iter().map(submit).collect::<Vec<_>>(),
+        at(1),
+    )
+}
+
+/// The state after `changeset`.
+fn saved(mut current: Current, changeset: &Changeset) -> Current {
+    current.head = changeset.head;
+    for save in &changeset.habits {
+        let replaced = current.habits.insert(save.record.id, save.record.clone());
+        assert_eq!(replaced.map(|record| record.stamp.version), save.replaces);
+    }
+    for save in &changeset.entries {
+        let replaced = current.entries.insert(save.record.id, save.record.clone());
+        assert_eq!(replaced.map(|record| record.stamp.version), save.replaces);
+    }
+    let receipts = changeset.receipts.iter();
+    current
+        .receipts
+        .extend(receipts.map(|receipt| (receipt.key.op_id, receipt.clone())));
+    current
+}
+
+/// An outcome in a word, with the version or what is wrong.
+fn word(outcome: &OperationOutcome) -> String {
+    match outcome {
+        Applied(record) => format!("applied {}", record.stamp().version),
+        Noop(record) => format!("noop {}", record.stamp().version),
+        Duplicate { version, .. } => format!("duplicate {version}"),
+        OperationOutcome::Conflict(conflict) => format!("conflict {:?}", conflict.clashing),
+        Gone(record) => format!("gone {}", record.entity().as_str()),
+        Rejected(rejection) => format!("rejected {}", rejection.code.as_str()),
+        Deferred(Deferral::HabitUnknown(_)) => "deferred".to_owned(),
+    }
+}
+
+fn words(changeset: &Changeset) -> Vec<String> {
+    changeset.outcomes.iter().map(word).collect()
+}
+
+#[test]
+fn each_command_sees_those_before_it() {
+    let unreadable = Command::Unreadable(Invalid::one("title", "is required"));
+    for (commands, expected) in [
+        (vec![create_habit("a")], vec!["applied 1"]),
+        (
+            vec![create_habit("a"), create_habit("a")],
+            vec!["applied 1", "noop 1"],
+        ),
+        (
+            vec![create_habit("a"), create_habit("b")],
+            vec!["applied 1", "conflict [\"title\"]"],
+        ),
+        (
+            vec![create_habit("a"), update_habit(1, "b")],
+            vec!["applied 1", "applied 2"],
+        ),
+        (
+            vec![
+                create_habit("a"),
+                update_habit(1, "b"),
+                update_habit(1, "c"),
+            ],
+            vec!["applied 1", "applied 2", "conflict [\"title\"]"],
+        ),
+        (
+            vec![
+                create_habit("a"),
+                update_habit(1, "b"),
+                update_habit(1, "b"),
+            ],
+            vec!["applied 1", "applied 2", "noop 2"],
+        ),
+        (
+            vec![
+                create_habit("a"),
+                delete_habit(),
+                delete_habit(),
+                update_habit(2, "b"),
+            ],
+            vec!["applied 1", "applied 2", "noop 2", "gone habit"],
+        ),
+        (
+            vec![create_habit("a"), delete_habit(), create_habit("a")],
+            vec!["applied 1", "applied 2", "gone habit"],
+        ),
+        (vec![update_habit(1, "a")], vec!["rejected habit_not_found"]),
+        (vec![delete_entry()], vec!["rejected entry_not_found"]),
+        (vec![create_entry()], vec!["deferred"]),
+        (
+            vec![create_habit("a"), create_entry()],
+            vec!["applied 1", "applied 1"],
+        ),
+        (
+            vec![
+                create_habit("a"),
+                create_entry(),
+                delete_habit(),
+                create_entry(),
+                delete_entry(),
+            ],
+            vec![
+                "applied 1",
+                "applied 1",
+                "applied 2",
+                "gone habit",
+                "noop 1",
+            ],
+        ),
+        (
+            vec![unreadable, create_habit("a")],
+            vec!["rejected invalid", "applied 1"],
+        ),
+    ] {
+        assert_eq!(words(&run(nothing(), &commands)), expected, "{commands:?}");
+    }
+}
+
+#[test]
+fn each_change_has_a_place_of_its_own_and_each_record_is_saved_once() {
+    let commands = [create_habit("a"), create_entry(), update_habit(1, "b")];
+    let changeset = run(nothing(), &commands);
+    assert_eq!(changeset.head.seq.get(), 3);
+    let [habit] = &changeset.habits[..] else {
+        panic!("one habit: {changeset:?}")
+    };
+    assert_eq!((habit.record.stamp.seq.get(), habit.replaces), (3, None));
+    let [entry] = &changeset.entries[..] else {
+        panic!("one entry: {changeset:?}")
+    };
+    assert!(entry.record.stamp.updated_at < habit.record.stamp.updated_at);
+    let edited = run(saved(nothing(), &changeset), &[update_habit(2, "c")]);
+    assert_eq!(edited.habits[0].replaces, Version::new(2));
+}
+
+#[test]
+fn a_late_clock_moves_no_time_back() {
+    let current = saved(nothing(), &run(nothing(), &[create_habit("a")]));
+    let first = current.head.changed_at;
+    let submission = Submission {
+        key: None,
+        device: None,
+        command: update_habit(1, "b"),
+    };
+    let changeset = decide(current, &[submission], at(-3_600));
+    assert_eq!(changeset.head.changed_at, first.plus_micros(1));
+}
+
+#[test]
+fn a_delete_beats_an_edit_unless_it_names_a_version() {
+    let current = saved(
+        nothing(),
+        &run(nothing(), &[create_habit("a"), update_habit(1, "b")]),
+    );
+    let stale = Base::Version(Version::FIRST);
+    let polite = Command::Habit(READ, Action::Delete { base: stale });
+    assert_eq!(words(&run(current.clone(), &[polite])), ["conflict []"]);
+    assert_eq!(words(&run(current, &[delete_habit()])), ["applied 3"]);
+}
+
+#[test]
+fn a_retry_gets_the_first_answer_and_changes_nothing() {
+    for (setup, command, first, again) in [
+        (vec![], create_habit("a"), "applied 1", "duplicate 1"),
+        (
+            vec![create_habit("a")],
+            create_habit("a"),
+            "noop 1",
+            "duplicate 1",
+        ),
+        (
+            vec![create_habit("a")],
+            create_habit("b"),
+            "conflict [\"title\"]",
+            "conflict [\"title\"]",
+        ),
+        (
+            vec![create_habit("a"), delete_habit()],
+            update_habit(1, "b"),
+            "gone habit",
+            "gone habit",
+        ),
+        (
+            vec![],
+            update_habit(1, "b"),
+            "rejected habit_not_found",
+            "rejected habit_not_found",
+        ),
+    ] {
+        let current = saved(nothing(), &run(nothing(), &setup));
+        let submission = keyed(9, command);
+        let once = decide(current.clone(), std::slice::from_ref(&submission), at(2));
+        assert_eq!(words(&once), [first]);
+        let twice = decide(saved(current, &once), &[submission], at(3));
+        assert_eq!(words(&twice), [again]);
+        assert!(twice.is_empty() && twice.head == once.head, "{twice:?}");
+    }
+}
+
+#[test]
+fn a_rejection_is_kept_with_its_errors() {
+    let invalid = Invalid::one("color", "must be a colour of the form #RRGGBB");
+    let submission = keyed(9, Command::Unreadable(invalid.clone()));
+    let once = decide(nothing(), std::slice::from_ref(&submission), at(1));
+    let twice = decide(saved(nothing(), &once), &[submission], at(2));
+    assert_eq!(twice.outcomes, [Rejected(Rejection::from(invalid))]);
+}
+
+#[test]
+fn a_deferred_command_is_tried_anew() {
+    let submission = keyed(9, create_entry());
+    let early = decide(nothing(), std::slice::from_ref(&submission), at(1));
+    assert!(early.receipts.is_empty(), "{early:?}");
+    let current = saved(nothing(), &run(nothing(), &[create_habit("a")]));
+    assert_eq!(words(&decide(current, &[submission], at(2))), ["applied 1"]);
+}
+
+#[test]
+fn an_op_id_with_another_body_is_rejected() {
+    let submission = keyed(9, create_habit("a"));
+    let current = saved(
+        nothing(),
+        &decide(nothing(), std::slice::from_ref(&submission), at(1)),
+    );
+    let other = Fingerprint::new([0; 32]);
+    let key = submission.key.map(|key| ReceiptKey {
+        fingerprint: other,
+        ..key
+    });
+    let reused = Submission {
+        key,
+        command: create_habit("b"),
+        ..submission
+    };
+    let changeset = decide(current, &[reused], at(2));
+    assert_eq!(words(&changeset), ["rejected op_id_reused"]);
+    assert!(changeset.is_empty());
+}
+
+/// Commands that meet on one habit and one entry.
+fn commands() -> impl Strategy<Value = Vec<Command>> {
+    let command = (0..6_u8, 1..4_i64, "[ab]").prop_map(|(what, base, text)| match what {
+        0 => create_habit(&text),
+        1 => update_habit(base, &text),
+        2 => delete_habit(),
+        3 => create_entry(),
+        4 => Command::Entry(
+            TICK,
+            Action::Update {
+                base: Base::Any,
+                fields: entry_fields(&text),
+            },
+        ),
+        _ => delete_entry(),
+    });
+    prop::collection::vec(command, 1..10)
+}
+
+proptest! {
+    #[test]
+    fn a_batch_has_the_effect_of_its_commands_one_by_one(commands in commands()) {
+        let together = saved(nothing(), &run(nothing(), &commands));
+        let apart = commands.iter().fold(nothing(), |current, command| {
+            let changeset = run(current.clone(), std::slice::from_ref(command));
+            saved(current, &changeset)
+        });
+        prop_assert_eq!(together, apart);
+    }
+
+    #[test]
+    fn retries_have_one_effect(commands in commands(), retried in prop::collection::vec(0..10_usize, 0..20)) {
+        let submissions: Vec<_> = (0_u8..).zip(commands).map(|(n, command)| keyed(n, command)).collect();
+        let once = saved(nothing(), &decide(nothing(), &submissions, at(1)));
+        let mut current = once.clone();
+        for place in retried {
+            let submission = &submissions[place % submissions.len()];
+            let is_settled = current.receipts.contains_key(&submission.key.expect("keyed").op_id);
+            let changeset = decide(current.clone(), std::slice::from_ref(submission), at(2));
+            if is_settled {
+                prop_assert!(changeset.is_empty(), "{:?}", changeset);
+            }
+            current = saved(current, &changeset);
+        }
+        for (id, receipt) in &once.receipts {
+            prop_assert_eq!(current.receipts.get(id), Some(receipt));
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! The command line.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use clap::Parser;
+
+/// Measures a kanso-server that it starts itself
+#[derive(Clone, Debug, Parser)]
+#[command(name = "kanso-bench", bin_name = "cargo xtask bench --")]
+pub(crate) struct Arguments {
+    /// How long each workload is measured; a second of warm-up comes before it
+    // All workloads of a run together must not outlive an access token.
+    #[arg(long, value_name = "SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=120))]
+    pub(crate) seconds: u64,
+    /// Connections kept open at once, each with a request under way
+    #[arg(long, value_name = "NUMBER", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(crate) connections: u32,
+    /// Repetitions of everything, each with a new server; the medians are reported
+    #[arg(long, value_name = "NUMBER", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=99))]
+    pub(crate) runs: u32,
+    /// Print JSON instead of a table, with the figures of every run
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// The server's program [default: kanso-server beside this one]
+    #[arg(long, value_name = "FILE")]
+    server: Option<PathBuf>,
+    /// Where the servers' temporary data go [default: beside this program, since the system's
+    /// temporary folder may be memory, where a sync costs nothing]
+    #[arg(long, value_name = "FOLDER")]
+    data_dir: Option<PathBuf>,
+}
+
+impl Arguments {
+    /// How long each workload is measured.
+    pub(crate) fn length(&self) -> Duration {
+        Duration::from_secs(self.seconds)
+    }
+
+    /// The server's program, which exists.
+    pub(crate) fn server(&self) -> anyhow::Result<PathBuf> {
+        let program = match &self.server {
+            Some(program) => program.clone(),
+            None => own_folder()?.join("kanso-server"),
+        };
+        // The server is started in a folder of its own.
+        program.canonicalize().with_context(|| {
+            format!(
+                "no server at {}; `cargo xtask bench` builds it",
+                program.display()
+            )
+        })
+    }
+
+    /// Where the servers' data go; it exists.
+    pub(crate) fn data_dir(&self) -> anyhow::Result<PathBuf> {
+        let folder = match &self.data_dir {
+            Some(folder) => folder.clone(),
+            None => own_folder()?,
+        };
+        folder
+            .canonicalize()
+            .with_context(|| format!("no folder at {}", folder.display()))
+    }
+}
+
+fn own_folder() -> anyhow::Result<PathBuf> {
+    let program = std::env::current_exe().context("cannot tell where this program is")?;
+    let folder = program.parent().context("a program is in a folder")?;
+    Ok(folder.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn arguments_hold_together() {
+        Arguments::command().debug_assert();
+    }
+}

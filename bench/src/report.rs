@@ -1,0 +1,152 @@
+//! The figures, for people and for programs.
+
+use std::fmt::Write as _;
+
+use comfy_table::presets::ASCII_MARKDOWN;
+use comfy_table::{CellAlignment, ContentArrangement, Table};
+use serde::Serialize;
+
+use crate::arguments::Arguments;
+use crate::figures::{Figures, Run};
+
+/// All that was found.
+#[derive(Debug, Serialize)]
+pub(crate) struct Report {
+    /// Processor cores, which server and load generator share.
+    cores: usize,
+    /// What it takes to append 4 KiB to a file and sync it.
+    disk_sync_ms: f64,
+    /// How long each workload was measured.
+    seconds: u64,
+    /// The median of each figure by itself.
+    medians: Run,
+    runs: Vec<Run>,
+}
+
+impl Report {
+    /// The report on these runs.
+    pub(crate) fn new(
+        arguments: &Arguments,
+        disk_sync_ms: f64,
+        runs: Vec<Run>,
+    ) -> anyhow::Result<Self> {
+        Ok(Self {
+            cores: std::thread::available_parallelism()?.get(),
+            disk_sync_ms,
+            seconds: arguments.seconds,
+            medians: Run::median(&runs),
+            runs,
+        })
+    }
+
+    /// The medians as a table, in Markdown.
+    pub(crate) fn table(&self) -> String {
+        let mut table = Table::new();
+        table
+            .load_style(ASCII_MARKDOWN)
+            .set_content_arrangement(ContentArrangement::Disabled)
+            .set_header([
+                "workload",
+                "connections",
+                "requests",
+                "requests/s",
+                "p50 ms",
+                "p99 ms",
+                "× live",
+                "server CPU",
+                "generator CPU",
+                "server µs each",
+                "server peak MiB",
+                "goal",
+            ]);
+        for figures in &self.medians.workloads {
+            table.add_row(cells(figures));
+        }
+        let numbers = table.column_count() - 2;
+        for column in table.column_iter_mut().skip(1).take(numbers) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+        let mut text = table.to_string();
+        // Writing to a string cannot fail.
+        write!(text, "\n\n{}\n{}", self.memory(), self.circumstances()).ok();
+        text
+    }
+
+    fn memory(&self) -> String {
+        let idle = self.medians.idle_mib;
+        let loaded = self
+            .medians
+            .workloads
+            .iter()
+            .find(|figures| figures.workload.starts_with("push"));
+        let (resident, peak) = loaded.map_or((f64::NAN, f64::NAN), |figures| {
+            (figures.resident_mib, figures.peak_mib)
+        });
+        format!(
+            "Resident memory of the server: idle {idle:.1} MiB (goal ≤ 64); \
+             under pushes {resident:.1} MiB, at most {peak:.1} MiB (goal ≤ 256)."
+        )
+    }
+
+    fn circumstances(&self) -> String {
+        format!(
+            "Medians of {} runs, {} s a workload, {} cores for server and load generator; \
+             CPU is in % of one core. Appending 4 KiB to a file and syncing it takes {:.2} ms here.",
+            self.runs.len(),
+            self.seconds,
+            self.cores,
+            self.disk_sync_ms
+        )
+    }
+}
+
+fn cells(figures: &Figures) -> [String; 12] {
+    [
+        figures.workload.to_owned(),
+        format!("{:.0}", figures.connections),
+        thousands(figures.count),
+        thousands(figures.per_second),
+        format!("{:.2}", figures.p50_ms),
+        format!("{:.2}", figures.p99_ms),
+        format!("{:.3}", figures.ratio_to_live),
+        format!("{:.0} %", figures.server_cores * 100.0),
+        format!("{:.0} %", figures.generator_cores * 100.0),
+        thousands(figures.server_us),
+        format!("{:.1}", figures.peak_mib),
+        figures.goal.to_owned(),
+    ]
+}
+
+/// A number without decimals and with a comma at every thousand; small ones keep a decimal.
+fn thousands(number: f64) -> String {
+    if number < 100.0 {
+        return format!("{number:.1}");
+    }
+    let digits = format!("{number:.0}");
+    let mut grouped = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thousands_are_grouped() {
+        for (number, expected) in [
+            (0.0, "0.0"),
+            (42.42, "42.4"),
+            (999.0, "999"),
+            (1_000.0, "1,000"),
+            (1_234_567.8, "1,234,568"),
+        ] {
+            assert_eq!(thousands(number), expected);
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! What processes use, as /proc tells it.
+
+use std::fs;
+use std::time::Instant;
+
+use anyhow::Context as _;
+
+use crate::load::now;
+
+/// `USER_HZ`, in which Linux tells processor time to programs.
+const TICKS_A_SECOND: f64 = 100.0;
+
+/// What was used during a load.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Usage {
+    /// Processor seconds of the server per second, in its own code and in the kernel.
+    pub(crate) server_cores: f64,
+    /// The same of the load generator.
+    pub(crate) generator_cores: f64,
+    /// The server's resident memory at the end.
+    pub(crate) resident_mib: f64,
+    /// The most it was since the beginning.
+    pub(crate) peak_mib: f64,
+}
+
+/// Watches a server, and this program, from its beginning to its end.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    pid: u32,
+    began: Instant,
+    server: f64,
+    generator: f64,
+}
+
+impl Watch {
+    /// Begins, and lets the server's peak of memory begin anew.
+    pub(crate) fn begin(pid: u32) -> anyhow::Result<Self> {
+        // Where that is not permitted, the peak is that of the server's whole life.
+        fs::write(format!("/proc/{pid}/clear_refs"), "5").ok();
+        Ok(Self {
+            pid,
+            began: now(),
+            server: processor_seconds(&pid.to_string())?,
+            generator: processor_seconds("self")?,
+        })
+    }
+
+    /// What was used since the beginning.
+    pub(crate) fn end(self) -> anyhow::Result<Usage> {
+        let seconds = self.began.elapsed().as_secs_f64();
+        let server = processor_seconds(&self.pid.to_string())?;
+        let generator = processor_seconds("self")?;
+        let status = status(self.pid)?;
+        Ok(Usage {
+            server_cores: (server - self.server) / seconds,
+            generator_cores: (generator - self.generator) / seconds,
+            resident_mib: mebibytes(&status, "VmRSS:")?,
+            peak_mib: mebibytes(&status, "VmHWM:")?,
+        })
+    }
+}
+
+/// The resident memory of a process.
+pub(crate) fn resident_mib(pid: u32) -> anyhow::Result<f64> {
+    mebibytes(&status(pid)?, "VmRSS:")
+}
+
+fn status(pid: u32) -> anyhow::Result<String> {
+    fs::read_to_string(format!("/proc/{pid}/status"))
+        .context("the server is gone, or this is not Linux")
+}
+
+fn mebibytes(status: &str, name: &str) -> anyhow::Result<f64> {
+    let kibibytes = status
+        .lines()
+        .find_map(|line| line.strip_prefix(name))
+        .and_then(|rest| rest.trim().strip_suffix(" kB"))
+        .with_context(|| format!("no {name} in /proc"))?;
+    Ok(kibibytes.parse::<f64>()? / 1024.0)
+}
+
+fn processor_seconds(process: &str) -> anyhow::Result<f64> {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat"))
+        .context("the server is gone, or this is not Linux")?;
+    ticks(&stat)
+        .map(|ticks| ticks / TICKS_A_SECOND)
+        .context("cannot read /proc/…/stat")
+}
+
+/// The user and system time in a line of `proc_pid_stat(5)`: its fields 14 and 15. The second is
+/// the program's name in parentheses, which may hold anything.
+fn ticks(stat: &str) -> Option<f64> {
+    let (_, from_third) = stat.rsplit_once(')')?;
+    let mut fields = from_third.split_whitespace().skip(14 - 3);
+    let user: f64 = fields.next()?.parse().ok()?;
+    let system: f64 = fields.next()?.parse().ok()?;
+    Some(user + system)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn processor_time_is_found_behind_any_name() {
+        let stat = "7 (a) b (c) S 1 2 3 4 5 6 7 8 9 10 250 50 0 0 20 0 4 0 1 2";
+        assert_eq!(ticks(stat), Some(300.0));
+        assert_eq!(ticks("7 (a) S 1"), None);
+    }
+
+    #[test]
+    fn memory_is_told_in_mebibytes() {
+        let status = "Name:\tkanso\nVmHWM:\t    2048 kB\nVmRSS:\t    1536 kB\n";
+        assert_eq!(mebibytes(status, "VmRSS:").ok(), Some(1.5));
+        assert!(mebibytes(status, "VmSwap:").is_err());
+    }
+}

@@ -1,0 +1,14 @@
+//! Use cases over adapters in memory.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that meets what it does not expect stops there"
+)]
+
+mod accounts;
+mod entries;
+mod habits;
+mod health;
+mod sessions;
+mod sync;
+mod world;

@@ -1,0 +1,103 @@
+//! Everything that a use case needs, in memory.
+
+use std::sync::Arc;
+
+use kanso_application::accounts::{AccountPorts, Accounts, Grant, LogIn, Registration};
+use kanso_application::entries::Entries;
+use kanso_application::habits::Habits;
+use kanso_application::ports::wake::Wake;
+use kanso_application::sync::Sync;
+use kanso_application::{Fault, RecordPorts};
+use kanso_domain::UserId;
+use kanso_domain::accounts::{Email, Password};
+use kanso_testkit::build::noon;
+use kanso_testkit::{
+    CountedRefreshTokens, CountingThrottle, LegibleAccessTokens, LegiblePasswords, ManualClock,
+    MemoryStorage, SequentialIds,
+};
+
+pub(crate) const PASSWORD: &str = "correct horse";
+
+/// Nobody works here.
+struct Asleep;
+
+impl Wake for Asleep {
+    fn streaks(&self) {}
+}
+
+pub(crate) struct World {
+    pub(crate) storage: Arc<MemoryStorage>,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) throttle: Arc<CountingThrottle>,
+    pub(crate) accounts: Accounts,
+    pub(crate) habits: Habits,
+    pub(crate) entries: Entries,
+    pub(crate) sync: Sync,
+}
+
+impl World {
+    /// A world at noon in which nobody is registered, and three failures throttle.
+    pub(crate) fn new() -> Self {
+        let storage = Arc::new(MemoryStorage::default());
+        let clock = Arc::new(ManualClock::at(noon()));
+        let ids = Arc::new(SequentialIds::default());
+        let throttle = Arc::new(CountingThrottle::allowing(3));
+        let accounts = Accounts::new(AccountPorts {
+            storage: storage.clone(),
+            clock: clock.clone(),
+            ids: ids.clone(),
+            passwords: Arc::new(LegiblePasswords),
+            access_tokens: Arc::new(LegibleAccessTokens),
+            refresh_tokens: Arc::new(CountedRefreshTokens),
+            throttle: throttle.clone(),
+        });
+        let ports = RecordPorts {
+            storage: storage.clone(),
+            clock: clock.clone(),
+            ids,
+            wake: Arc::new(Asleep),
+        };
+        Self {
+            accounts,
+            habits: Habits::new(ports.clone()),
+            entries: Entries::new(ports.clone()),
+            sync: Sync::new(ports),
+            storage,
+            clock,
+            throttle,
+        }
+    }
+
+    /// Somebody with an account.
+    pub(crate) async fn person(&self) -> UserId {
+        let password = Password::choose(PASSWORD).unwrap();
+        match self.accounts.register(ada(), password).await.unwrap() {
+            Registration::Registered(account) => account.id,
+            Registration::EmailTaken => panic!("expected the address to be free"),
+        }
+    }
+
+    /// Logs in with this password.
+    pub(crate) async fn log_in(&self, password: &str) -> LogIn {
+        let password = Password::claimed(password);
+        self.accounts.log_in(ada(), password).await.unwrap()
+    }
+
+    /// What a log-in with the right password grants.
+    pub(crate) async fn granted(&self) -> Grant {
+        match self.log_in(PASSWORD).await {
+            LogIn::Granted(grant) => *grant,
+            LogIn::Refused => panic!("expected a grant, was refused"),
+            LogIn::Throttled { wait_seconds } => panic!("throttled for {wait_seconds} s"),
+        }
+    }
+}
+
+pub(crate) fn ada() -> Email {
+    "ada@example.org".parse().unwrap()
+}
+
+/// What every use case says to somebody whose account is gone.
+pub(crate) fn says_account_gone<T>(answer: &Result<T, Fault>) -> bool {
+    matches!(answer, Err(Fault::AccountGone))
+}

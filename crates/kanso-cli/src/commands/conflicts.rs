@@ -1,0 +1,162 @@
+//! `kanso conflicts`
+
+use std::fmt::Write as _;
+
+use kanso_client::domain::{EntryId, HabitId};
+use kanso_client::protocol::sync::{ActionName, EntityName, OperationStatus};
+use kanso_client::{Failure, ResolveError};
+use serde_json::{Value, json};
+
+use crate::arguments::{Choice, ConflictsCommand};
+use crate::context::Context;
+use crate::exit::{Exit, Usage};
+use crate::output::{say, strong};
+
+pub(crate) fn run(context: &Context, command: Option<ConflictsCommand>) -> anyhow::Result<Exit> {
+    match command {
+        None => list(context),
+        Some(ConflictsCommand::Resolve { id, choice }) => resolve(context, id, &choice),
+    }
+}
+
+fn list(context: &Context) -> anyhow::Result<Exit> {
+    let failures = context.client.failures()?;
+    let text = as_text(context, &failures)?;
+    context.output.data(&as_json(&failures), || text);
+    if failures.is_empty() {
+        say("No conflicts.");
+        return Ok(Exit::Ok);
+    }
+    say("Keep yours with `kanso conflicts resolve NUMBER --mine`, the server's with --theirs.");
+    Ok(Exit::Conflicts)
+}
+
+fn resolve(context: &Context, id: i64, choice: &Choice) -> anyhow::Result<Exit> {
+    let (resolved, text) = if choice.mine {
+        let text = "Yours is kept; the next `kanso sync` sends it.";
+        (context.client.keep_mine(id), text)
+    } else {
+        (context.client.take_theirs(id), "The server's is kept.")
+    };
+    match resolved {
+        Err(error @ ResolveError::NoSuchFailure) => Err(Usage(error.to_string()).into()),
+        Err(error) => Err(error.into()),
+        Ok(()) => {
+            context.output.done(&json!({"resolved": id}), text);
+            Ok(Exit::Ok)
+        }
+    }
+}
+
+/// For a script.
+pub(super) fn as_json(failures: &[Failure]) -> Value {
+    let one = |failure: &Failure| {
+        json!({
+            "id": failure.id,
+            "entity": failure.operation.entity,
+            "record_id": failure.operation.id,
+            "action": failure.operation.action,
+            "status": failure.result.status,
+            "clashing": failure.clashing(),
+            "yours": failure.operation.fields,
+            "theirs": failure.server_record(),
+            "code": failure.result.code,
+            "written_at": failure.written_at.to_string(),
+        })
+    };
+    Value::Array(failures.iter().map(one).collect())
+}
+
+/// Which record, what you wrote, what the server has.
+pub(super) fn as_text(context: &Context, failures: &[Failure]) -> anyhow::Result<String> {
+    let mut text = String::new();
+    for failure in failures {
+        let what = match failure.result.status {
+            OperationStatus::Gone => "was deleted on another device",
+            OperationStatus::Conflict => "was changed on another device too",
+            _ => "was refused by the server",
+        };
+        let number = strong(&format!("#{}", failure.id));
+        writeln!(text, "{number}  {} {what}", subject(context, failure)?)?;
+        for (name, yours, theirs) in sides(failure) {
+            writeln!(
+                text,
+                "      {name}: you wrote {yours}, the server has {theirs}"
+            )?;
+        }
+        for error in &failure.result.errors {
+            writeln!(text, "      {}: {}", error.pointer, error.detail)?;
+        }
+        if let Some(code) = &failure.result.code {
+            writeln!(text, "      reason: {code}")?;
+        }
+    }
+    Ok(text)
+}
+
+/// The members to compare: those that clash, else all that were written.
+fn sides(failure: &Failure) -> Vec<(String, String, String)> {
+    let Some(Value::Object(written)) = &failure.operation.fields else {
+        return Vec::new();
+    };
+    let clashing = failure.clashing();
+    let theirs = |name: &str| match failure.server_record() {
+        Some(record) if failure.result.status == OperationStatus::Conflict => record
+            .get(name)
+            .map_or_else(|| "nothing".to_owned(), Value::to_string),
+        _ => "nothing".to_owned(),
+    };
+    written
+        .iter()
+        .filter(|(name, _)| clashing.is_empty() || clashing.contains(name))
+        .map(|(name, yours)| (name.clone(), yours.to_string(), theirs(name)))
+        .collect()
+}
+
+/// `habit "Read"`, `the entry of "Read" on 2026-11-22`.
+fn subject(context: &Context, failure: &Failure) -> anyhow::Result<String> {
+    let id = failure.operation.id;
+    let member = |name: &str| {
+        let sides = [failure.operation.fields.as_ref(), failure.server_record()];
+        let found = sides
+            .into_iter()
+            .flatten()
+            .find_map(|side| side.get(name)?.as_str());
+        found.map(str::to_owned)
+    };
+    let title_of = |habit: Option<HabitId>| -> anyhow::Result<Option<String>> {
+        let Some(habit) = habit else {
+            return Ok(None);
+        };
+        let shown = context.client.habit(habit)?;
+        Ok(shown.map(|shown| shown.record.details.title.to_string()))
+    };
+    if failure.operation.entity == EntityName::Habit {
+        let title = title_of(Some(HabitId::new(id)))?.or_else(|| member("title"));
+        return Ok(format!(
+            "habit {:?}",
+            title.unwrap_or_else(|| id.to_string())
+        ));
+    }
+    let entry = context
+        .client
+        .entry(EntryId::new(id))?
+        .map(|shown| shown.record.details);
+    let named = member("habit_id")
+        .and_then(|id| id.parse().ok())
+        .map(HabitId::new);
+    let habit = entry.as_ref().map(|details| details.habit_id).or(named);
+    let title = title_of(habit)?.or_else(|| member("title"));
+    let date = entry.map(|details| details.local_date.to_string());
+    let date = date
+        .or_else(|| member("local_date"))
+        .or_else(|| member("completion_date"));
+    let title = title.unwrap_or_else(|| "a deleted habit".to_owned());
+    let new = if failure.operation.action == ActionName::Create {
+        "new "
+    } else {
+        ""
+    };
+    let date = date.map_or_else(String::new, |date| format!(" on {date}"));
+    Ok(format!("the {new}entry of {title:?}{date}"))
+}

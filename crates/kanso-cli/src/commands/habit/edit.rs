@@ -1,0 +1,27 @@
+//! `kanso habit edit`
+
+use kanso_client::protocol::Patch;
+use kanso_client::protocol::habits::HabitMembers;
+
+use super::{options, report};
+use crate::arguments::HabitOptions;
+use crate::context::Context;
+use crate::exit::{Exit, Usage};
+use crate::find;
+
+pub(super) fn run(
+    context: &Context,
+    wanted: &str,
+    title: Option<String>,
+    options: HabitOptions,
+) -> anyhow::Result<Exit> {
+    let mut members = options::members(options);
+    members.title = Patch::optional(title);
+    if members == HabitMembers::default() {
+        let how = "say what to change; `kanso habit edit --help` shows what can be";
+        return Err(Usage(how.to_owned()).into());
+    }
+    let habit = find::habit(context, wanted)?;
+    let habit = context.client.update_habit(habit.id, members)?;
+    report(context, &habit, "Changed")
+}

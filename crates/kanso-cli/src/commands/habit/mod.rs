@@ -1,0 +1,39 @@
+//! `kanso habit`
+
+mod add;
+mod archive;
+mod delete;
+mod edit;
+mod list;
+mod options;
+
+use kanso_client::domain::habits::Habit;
+
+use crate::arguments::HabitCommand;
+use crate::context::Context;
+use crate::exit::Exit;
+use crate::output::habit_json;
+
+pub(crate) fn run(context: &Context, command: HabitCommand) -> anyhow::Result<Exit> {
+    match command {
+        HabitCommand::Add { title, options } => add::run(context, title, options),
+        HabitCommand::List { all } => list::run(context, all),
+        HabitCommand::Edit {
+            habit,
+            title,
+            options,
+        } => edit::run(context, &habit, title, *options),
+        HabitCommand::Archive { habit } => archive::run(context, &habit, true),
+        HabitCommand::Unarchive { habit } => archive::run(context, &habit, false),
+        HabitCommand::Delete { habit } => delete::run(context, &habit),
+    }
+}
+
+/// Says what became of a habit.
+fn report(context: &Context, habit: &Habit, what: &str) -> anyhow::Result<Exit> {
+    let shown = context.client.habit(habit.id)?;
+    let is_pending = shown.is_some_and(|shown| shown.is_pending);
+    let text = format!("{what} {:?}.", habit.details.title.as_str());
+    context.output.done(&habit_json(habit, is_pending), &text);
+    Ok(Exit::Ok)
+}

@@ -1,0 +1,14 @@
+//! `kanso logout`
+
+use serde_json::json;
+
+use crate::context::Context;
+use crate::exit::Exit;
+
+pub(crate) async fn run(context: &Context) -> anyhow::Result<Exit> {
+    let server = context.server()?;
+    context.client.logout(&server).await?;
+    let text = "Logged out. Your habits stay on this device.";
+    context.output.done(&json!({"signed_in": false}), text);
+    Ok(Exit::Ok)
+}

@@ -1,0 +1,37 @@
+//! The commands, one file each.
+
+mod conflicts;
+mod done;
+mod habit;
+mod import;
+mod login;
+mod logout;
+mod register;
+mod status;
+mod sync;
+mod today;
+mod undo;
+
+use crate::arguments::{Arguments, Command, ImportCommand};
+use crate::context::Context;
+use crate::exit::Exit;
+
+/// Carries out what the command line asks for.
+pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<Exit> {
+    let context = Context::new(arguments.global)?;
+    match arguments.command {
+        Command::Register(credentials) => register::run(&context, &credentials).await,
+        Command::Login(credentials) => login::run(&context, &credentials).await,
+        Command::Logout => logout::run(&context).await,
+        Command::Habit(command) => habit::run(&context, command),
+        Command::Done(done) => done::run(&context, &done),
+        Command::Undo(undo) => undo::run(&context, &undo),
+        Command::Today => today::run(&context),
+        Command::Sync => sync::run(&context).await,
+        Command::Conflicts(conflicts) => conflicts::run(&context, conflicts.command),
+        Command::Import(ImportCommand::Loop { file, dry_run }) => {
+            import::run(&context, &file, dry_run).await
+        }
+        Command::Status => status::run(&context),
+    }
+}

@@ -1,0 +1,17 @@
+//! `kanso register`
+
+use super::login;
+use crate::arguments::Credentials;
+use crate::context::Context;
+use crate::environment::password;
+use crate::exit::Exit;
+
+pub(crate) async fn run(context: &Context, given: &Credentials) -> anyhow::Result<Exit> {
+    let server = context.server()?;
+    let password = password(given.password_stdin, true)?;
+    context
+        .client
+        .register(&server, &given.email, &password)
+        .await?;
+    login::with(context, &server, &given.email, &password).await
+}

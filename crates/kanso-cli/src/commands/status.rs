@@ -1,0 +1,52 @@
+//! `kanso status`
+
+use kanso_client::Status;
+use serde_json::json;
+
+use crate::context::Context;
+use crate::exit::Exit;
+use crate::output::strong;
+
+pub(crate) fn run(context: &Context) -> anyhow::Result<Exit> {
+    let status = context.client.status()?;
+    let zone = context.zone()?;
+    let binding = status.binding.as_ref();
+    let value = json!({
+        "account": binding.map(|binding| &binding.email),
+        "server": binding.map(|binding| &binding.server),
+        "signed_in": status.is_signed_in,
+        "waiting": status.waiting,
+        "conflicts": status.failures,
+        "last_sync_at": status.last_sync_at.map(|at| at.to_string()),
+        "device_id": status.device_id,
+        "timezone": zone.name(),
+    });
+    context
+        .output
+        .data(&value, || as_text(&status, zone.name()));
+    Ok(Exit::Ok)
+}
+
+fn as_text(status: &Status, zone: &str) -> String {
+    let account = match (&status.binding, status.is_signed_in) {
+        (None, _) => "none yet: everything stays on this device".to_owned(),
+        (Some(binding), true) => format!("{} on {}", binding.email, binding.server),
+        (Some(binding), false) => {
+            format!("{} on {}, signed out", binding.email, binding.server)
+        }
+    };
+    let last_sync = match status.last_sync_at {
+        None => "never".to_owned(),
+        Some(at) => at.to_string(),
+    };
+    let lines = [
+        ("Account", account),
+        ("Last sync", last_sync),
+        ("To send", status.waiting.to_string()),
+        ("Conflicts", status.failures.to_string()),
+        ("Time zone", zone.to_owned()),
+        ("Device", status.device_id.to_string()),
+    ];
+    let line = |(name, value): (&str, String)| format!("{}{value}", strong(&format!("{name:<11}")));
+    lines.map(line).join("\n")
+}

@@ -1,0 +1,17 @@
+//! The real program, alone and against the real server.
+
+// Clippy takes a function for a test's only below this attribute.
+#[cfg(test)]
+mod crash;
+#[cfg(test)]
+mod days;
+#[cfg(test)]
+mod habits;
+#[cfg(test)]
+mod import;
+#[cfg(test)]
+mod manners;
+#[cfg(test)]
+mod story;
+#[cfg(test)]
+mod support;

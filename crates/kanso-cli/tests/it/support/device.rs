@@ -1,0 +1,92 @@
+//! `kanso` with a folder of its own.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::PASSWORD;
+
+pub(crate) struct Device {
+    home: TempDir,
+    /// Nothing listens there unless a test says so.
+    server: String,
+}
+
+/// How a run ended.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Device {
+    /// A device whose server is away.
+    pub(crate) fn offline() -> Self {
+        Self::at("http://127.0.0.1:9")
+    }
+
+    pub(crate) fn at(server: &str) -> Self {
+        Self {
+            home: tempfile::tempdir().expect("a folder"),
+            server: server.to_owned(),
+        }
+    }
+
+    pub(crate) fn home(&self) -> &Path {
+        self.home.path()
+    }
+
+    /// Runs the program, whatever comes of it.
+    pub(crate) fn run(&self, arguments: &[&str]) -> Ended {
+        let output = Command::new(env!("CARGO_BIN_EXE_kanso"))
+            .args(arguments)
+            .env_clear()
+            .env("KANSO_HOME", self.home.path())
+            .env("KANSO_SERVER", &self.server)
+            .env("KANSO_PASSWORD", PASSWORD)
+            .env("NO_PROXY", "*")
+            .stdin(Stdio::null())
+            .output()
+            .expect("the program starts");
+        Ended {
+            code: output.status.code().expect("it was not killed"),
+            stdout: String::from_utf8(output.stdout).expect("UTF-8"),
+            stderr: String::from_utf8(output.stderr).expect("UTF-8"),
+        }
+    }
+
+    /// Runs the program, which must end with `code`.
+    #[track_caller]
+    pub(crate) fn ends(&self, code: i32, arguments: &[&str]) -> Ended {
+        let ended = self.run(arguments);
+        assert_eq!(ended.code, code, "{arguments:?}: {ended:?}");
+        ended
+    }
+
+    /// Runs the program, which must succeed; answers with what it printed.
+    #[track_caller]
+    pub(crate) fn ok(&self, arguments: &[&str]) -> String {
+        self.ends(0, arguments).stdout
+    }
+
+    /// The same for a script.
+    #[track_caller]
+    pub(crate) fn json(&self, arguments: &[&str]) -> Value {
+        let stdout = self.ok(&[arguments, &["--json"]].concat());
+        serde_json::from_str(&stdout).expect("it prints JSON")
+    }
+
+    /// The titles of all habits, sorted.
+    #[track_caller]
+    pub(crate) fn titles(&self) -> Vec<String> {
+        let habits = self.json(&["habit", "list", "--all"]);
+        let habits = habits.as_array().expect("a list").iter();
+        let title = |habit: &Value| habit["title"].as_str().expect("a text").to_owned();
+        let mut titles: Vec<_> = habits.map(title).collect();
+        titles.sort();
+        titles
+    }
+}

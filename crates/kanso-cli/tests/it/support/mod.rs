@@ -1,0 +1,16 @@
+//! The programs under test.
+
+mod device;
+mod server;
+
+pub(crate) use device::Device;
+pub(crate) use server::Server;
+
+/// A CSV export of Loop Habit Tracker; its source is told beside it.
+pub(crate) const LOOP_EXPORT: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/../kanso-client/tests/fixtures/loop_habits_csv_v2.3.1.zip"
+);
+
+pub(crate) const EMAIL: &str = "ada@example.org";
+pub(crate) const PASSWORD: &str = "correct horse battery";

@@ -1,0 +1,141 @@
+//! The account: registering, logging in and out, its settings.
+
+use kanso_domain::UserId;
+use kanso_domain::accounts::Settings;
+use kanso_protocol::accounts::{AccountRecord, AccountSummary, CredentialsRequest, TokenResponse};
+
+use super::{CallError, body, read};
+use crate::Client;
+use crate::replica::{Binding, ReplicaError};
+use crate::transport::{Method, Request, Transport};
+
+/// Why nobody could log in.
+#[derive(Debug, thiserror::Error)]
+pub enum LoginError {
+    /// The replica belongs to somebody else, whose records must not be mixed with these. Another
+    /// account uses another folder.
+    #[error("this replica belongs to {email}; use another folder for another account")]
+    OtherAccount {
+        /// Whose it is.
+        email: String,
+    },
+    /// The call did not succeed; wrong credentials are [`CallError::Refused`] with status 401.
+    #[error(transparent)]
+    Call(#[from] CallError),
+}
+
+impl From<ReplicaError> for LoginError {
+    fn from(error: ReplicaError) -> Self {
+        Self::Call(error.into())
+    }
+}
+
+fn credentials(path: &'static str, email: &str, password: &str) -> Result<Request, CallError> {
+    Ok(Request {
+        method: Method::Post,
+        path,
+        bearer: None,
+        body: Some(body(&CredentialsRequest {
+            email: email.to_owned(),
+            password: password.to_owned(),
+        })?),
+    })
+}
+
+fn logout(bearer: Option<String>) -> Request {
+    Request {
+        method: Method::Post,
+        path: "/api/v1/auth/logout",
+        bearer,
+        body: None,
+    }
+}
+
+impl Client {
+    /// Makes an account. It does not log in.
+    ///
+    /// # Errors
+    /// See [`CallError`]; an address that is taken is `Refused` with status 409.
+    pub async fn register(
+        &self,
+        transport: &dyn Transport,
+        email: &str,
+        password: &str,
+    ) -> Result<AccountSummary, CallError> {
+        let request = credentials("/api/v1/auth/register", email, password)?;
+        read(&transport.exchange(request).await?)
+    }
+
+    /// Logs in. The first log-in binds the replica to the account; what was written before it is
+    /// the account's from then on.
+    ///
+    /// # Errors
+    /// See [`LoginError`].
+    pub async fn login(
+        &self,
+        transport: &dyn Transport,
+        email: &str,
+        password: &str,
+    ) -> Result<AccountSummary, LoginError> {
+        let request = credentials("/api/v1/auth/login", email, password)?;
+        let reply = transport.exchange(request).await.map_err(CallError::from)?;
+        let tokens: TokenResponse = read(&reply)?;
+        let account = tokens.user.clone();
+        let bound = self.replica().binding()?;
+        if let Some(bound) = bound
+            && bound.account_id.uuid() != account.id
+        {
+            // The session that was just made is nobody's: it is ended, if that is possible.
+            let ended = transport.exchange(logout(Some(tokens.token))).await;
+            tracing::debug!(is_ended = ended.is_ok(), "logged in to another account");
+            return Err(LoginError::OtherAccount { email: bound.email });
+        }
+        let binding = Binding {
+            server: transport.server().to_owned(),
+            account_id: UserId::new(account.id),
+            email: account.email.clone(),
+        };
+        let session = self.session_of(tokens);
+        self.replica().sign_in(&binding, &session)?;
+        // Without the settings days are read as before; the next sync asks for them again.
+        if let Err(error) = self.read_profile(transport).await {
+            tracing::debug!(%error, "the settings could not be read");
+        }
+        Ok(account)
+    }
+
+    /// Ends the session, here in any case and on the server if it can be reached. Everything else
+    /// stays.
+    ///
+    /// # Errors
+    /// The local store failed.
+    pub async fn logout(&self, transport: &dyn Transport) -> Result<(), ReplicaError> {
+        if let Err(error) = self.authorized(transport, logout(None)).await {
+            tracing::debug!(%error, "the server could not be told of the log-out");
+        }
+        self.replica().sign_out()
+    }
+
+    /// Reads the account's settings.
+    pub(crate) async fn read_profile(&self, transport: &dyn Transport) -> Result<(), CallError> {
+        let request = Request {
+            method: Method::Get,
+            path: "/api/v1/auth/user",
+            bearer: None,
+            body: None,
+        };
+        let record: AccountRecord = read(&self.authorized(transport, request).await?)?;
+        let settings = settings_of(&record).ok_or_else(|| CallError::Unexpected {
+            what: "settings that this version does not know".to_owned(),
+        })?;
+        Ok(self.replica().keep_profile(&settings, self.clock.now())?)
+    }
+}
+
+fn settings_of(record: &AccountRecord) -> Option<Settings> {
+    Some(Settings {
+        timezone: record.timezone.parse().ok()?,
+        week_start: record.week_start.parse().ok()?,
+        day_start: record.day_start.parse().ok()?,
+    })
+}

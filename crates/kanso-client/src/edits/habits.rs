@@ -1,0 +1,96 @@
+//! Edits of habits.
+
+use kanso_domain::accounts::Settings;
+use kanso_domain::calendar::Today;
+use kanso_domain::habits::{Habit, HabitDetails, HabitFields};
+use kanso_domain::{Date, HabitId, Invalid, Record};
+use kanso_protocol::Patch;
+use kanso_protocol::habits::HabitMembers;
+
+use super::{Change, EditError, members};
+use crate::Client;
+use crate::replica::Key;
+
+impl Client {
+    /// Makes a habit; a title is enough.
+    ///
+    /// # Errors
+    /// `Invalid`, or the store failed.
+    pub fn create_habit(&self, given: HabitMembers) -> Result<Habit, EditError> {
+        let id = HabitId::new(self.ids.next_id());
+        let json = members(&given)?;
+        checked(&given.fields()?)?;
+        self.replica().edit(|editor| {
+            let create = self.operation(Key::habit(id), Change::Create(json));
+            habit_of(editor.append(&create)?)
+        })
+    }
+
+    /// Changes the members that are given. What changes nothing is not sent.
+    ///
+    /// # Errors
+    /// `NoSuchHabit`, `Invalid`, or the store failed.
+    pub fn update_habit(&self, id: HabitId, given: HabitMembers) -> Result<Habit, EditError> {
+        let json = members(&given)?;
+        let fields = given.fields()?;
+        let settings = self.settings()?;
+        let today = Today::at(self.clock.now(), &settings);
+        self.replica().edit(|editor| {
+            let habit = editor.habit(id)?.ok_or(EditError::NoSuchHabit)?;
+            if habit.details.updated(&fields, today)? == habit.details {
+                return Ok(habit);
+            }
+            let change = Change::Update(habit.stamp.version, json);
+            habit_of(editor.append(&self.operation(Key::habit(id), change))?)
+        })
+    }
+
+    /// Puts a habit away, or brings it back. One that is away already stays as it is.
+    ///
+    /// # Errors
+    /// `NoSuchHabit`, or the store failed.
+    pub fn archive_habit(&self, id: HabitId, archived: bool) -> Result<Habit, EditError> {
+        let shown = self.habit(id)?.ok_or(EditError::NoSuchHabit)?;
+        if shown.record.details.archived_at.is_some() == archived {
+            return Ok(shown.record);
+        }
+        let at = archived.then(|| self.clock.now().to_string());
+        let given = HabitMembers {
+            archived_at: Patch::nullable(at),
+            ..HabitMembers::default()
+        };
+        self.update_habit(id, given)
+    }
+
+    /// Deletes a habit and with it its entries.
+    ///
+    /// # Errors
+    /// `NoSuchHabit`, or the store failed.
+    pub fn delete_habit(&self, id: HabitId) -> Result<(), EditError> {
+        self.replica().edit(|editor| {
+            editor.habit(id)?.ok_or(EditError::NoSuchHabit)?;
+            editor.append(&self.operation(Key::habit(id), Change::Delete))?;
+            Ok(())
+        })
+    }
+}
+
+/// Whether a habit could be made of `fields`, on whatever day.
+///
+/// # Errors
+/// The fields that stand in the way.
+pub(crate) fn checked(fields: &HabitFields) -> Result<(), Invalid> {
+    let settings = Settings::default();
+    let today = Today {
+        date: Date::MIN,
+        settings: &settings,
+    };
+    HabitDetails::create(fields, today).map(drop)
+}
+
+fn habit_of(record: Option<Record>) -> Result<Habit, EditError> {
+    match record {
+        Some(Record::Habit(habit)) => Ok(habit),
+        Some(Record::Entry(_)) | None => Err(EditError::NoSuchHabit),
+    }
+}

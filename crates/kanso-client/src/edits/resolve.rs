@@ -1,0 +1,87 @@
+//! A person's decision on what the server refused.
+
+use kanso_domain::{Entity, EntryId, HabitId, Version};
+use kanso_protocol::sync::{ActionName, EntityName, OperationStatus};
+
+use super::Change;
+use crate::Client;
+use crate::replica::{Editor, Failure, Key, ReplicaError};
+
+/// Why a decision was not carried out.
+#[derive(Debug, thiserror::Error)]
+pub enum ResolveError {
+    /// Nothing with this number is on the list.
+    #[error("nothing with this number waits for a decision")]
+    NoSuchFailure,
+    /// The record was deleted: there is nothing left to write to.
+    #[error("the record was deleted on another device, so yours cannot be kept")]
+    Deleted,
+    /// The local store failed.
+    #[error(transparent)]
+    Replica(#[from] ReplicaError),
+}
+
+impl Client {
+    /// Lets the server's record stand and takes the failure off the list.
+    ///
+    /// # Errors
+    /// `NoSuchFailure`, or the store failed.
+    pub fn take_theirs(&self, failure: i64) -> Result<(), ResolveError> {
+        self.replica().edit(|editor| {
+            editor
+                .failure(failure)?
+                .ok_or(ResolveError::NoSuchFailure)?;
+            Ok(editor.forget_failure(failure)?)
+        })
+    }
+
+    /// Writes the refused members again, knowingly over what is there now, and takes the failure
+    /// off the list. The next sync sends it.
+    ///
+    /// # Errors
+    /// `NoSuchFailure`, `Deleted`, or the store failed.
+    pub fn keep_mine(&self, failure: i64) -> Result<(), ResolveError> {
+        self.replica().edit(|editor| {
+            let refused = editor
+                .failure(failure)?
+                .ok_or(ResolveError::NoSuchFailure)?;
+            let (key, version) = present(editor, &refused)?;
+            if let Some(change) = again(&refused, version)? {
+                editor.append(&self.operation(key, change))?;
+            }
+            Ok(editor.forget_failure(failure)?)
+        })
+    }
+}
+
+/// The record, and its version if it is there.
+fn present(editor: &Editor<'_>, refused: &Failure) -> Result<(Key, Option<Version>), ReplicaError> {
+    let id = refused.operation.id;
+    let (entity, stamp) = match refused.operation.entity {
+        EntityName::Habit => {
+            let habit = editor.habit(HabitId::new(id))?;
+            (Entity::Habit, habit.map(|habit| habit.stamp))
+        }
+        EntityName::Entry => {
+            let entry = editor.entry(EntryId::new(id))?;
+            (Entity::Entry, entry.map(|entry| entry.stamp))
+        }
+    };
+    Ok((Key { entity, id }, stamp.map(|stamp| stamp.version)))
+}
+
+/// The refused operation on the record as it is now; `None` when nothing is left to do.
+fn again(refused: &Failure, version: Option<Version>) -> Result<Option<Change>, ResolveError> {
+    let fields = refused.operation.fields.clone().unwrap_or_default();
+    match (refused.operation.action, version) {
+        (ActionName::Create | ActionName::Update, Some(version)) => {
+            Ok(Some(Change::Update(version, fields)))
+        }
+        (ActionName::Create, None) if refused.result.status == OperationStatus::Rejected => {
+            Ok(Some(Change::Create(fields)))
+        }
+        (ActionName::Create | ActionName::Update, None) => Err(ResolveError::Deleted),
+        (ActionName::Delete, Some(_)) => Ok(Some(Change::Delete)),
+        (ActionName::Delete, None) => Ok(None),
+    }
+}

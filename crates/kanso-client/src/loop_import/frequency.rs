@@ -1,0 +1,126 @@
+//! Loop's "n times in k days" as a schedule.
+
+use kanso_protocol::Patch;
+use kanso_protocol::habits::{FrequencyType, HabitMembers};
+
+/// The longest interval that a habit may have, in days.
+const MAX_INTERVAL: u32 = 3_660;
+
+/// A schedule, and whether it is only the nearest one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fit {
+    Exact(Schedule),
+    Nearest(Schedule),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Schedule {
+    Daily,
+    Weekly(u8),
+    Interval(u16),
+}
+
+impl Schedule {
+    pub(super) fn fill(self, members: &mut HabitMembers) {
+        match self {
+            Self::Daily => members.frequency_type = Patch::Value(FrequencyType::Daily),
+            Self::Weekly(times) => {
+                members.frequency_type = Patch::Value(FrequencyType::Weekly);
+                members.times_per_week = Patch::Value(times);
+            }
+            Self::Interval(days) => {
+                members.frequency_type = Patch::Value(FrequencyType::Interval);
+                members.interval = Patch::Value(days);
+            }
+        }
+    }
+}
+
+impl std::fmt::Display for Schedule {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Daily => write!(f, "daily"),
+            Self::Weekly(times) => write!(f, "{times} times a week"),
+            Self::Interval(days) => write!(f, "every {days} days"),
+        }
+    }
+}
+
+/// The schedule for `times` in `days` days; `None` when there is none.
+///
+/// Days of a week and one time in any number of days exist here as well. Everything else becomes
+/// an interval when it can be split into equal ones, else so many days a week that not less is
+/// asked for.
+pub(super) fn schedule(times: u32, days: u32) -> Option<Fit> {
+    if times == 0 || days == 0 || days > MAX_INTERVAL {
+        return None;
+    }
+    if times >= days {
+        let is_exact = times == days;
+        return Some(fit(is_exact, Schedule::Daily));
+    }
+    if days == 7 {
+        return Some(Fit::Exact(Schedule::Weekly(narrow(times))));
+    }
+    let interval = u16::try_from(days / times).ok()?;
+    if times == 1 {
+        return Some(Fit::Exact(Schedule::Interval(interval)));
+    }
+    let is_even = days.is_multiple_of(times);
+    let schedule = match interval {
+        7 if is_even => Schedule::Weekly(1),
+        ..7 if !is_even => Schedule::Weekly(narrow((times * 7).div_ceil(days))),
+        _ => Schedule::Interval(interval),
+    };
+    Some(Fit::Nearest(schedule))
+}
+
+fn fit(is_exact: bool, schedule: Schedule) -> Fit {
+    if is_exact {
+        Fit::Exact(schedule)
+    } else {
+        Fit::Nearest(schedule)
+    }
+}
+
+fn narrow(times: u32) -> u8 {
+    u8::try_from(times.clamp(1, 7)).unwrap_or(7)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Fit::{Exact, Nearest};
+    use super::Schedule::{Daily, Interval, Weekly};
+    use super::*;
+
+    #[test]
+    fn every_frequency_of_loop_has_its_schedule_or_none() {
+        for ((times, days), expected) in [
+            ((1, 1), Some(Exact(Daily))),
+            ((5, 5), Some(Exact(Daily))),
+            ((7, 7), Some(Exact(Daily))),
+            ((2, 1), Some(Nearest(Daily))),
+            ((1, 7), Some(Exact(Weekly(1)))),
+            ((3, 7), Some(Exact(Weekly(3)))),
+            ((6, 7), Some(Exact(Weekly(6)))),
+            ((1, 2), Some(Exact(Interval(2)))),
+            ((1, 14), Some(Exact(Interval(14)))),
+            ((1, 30), Some(Exact(Interval(30)))),
+            ((1, 31), Some(Exact(Interval(31)))),
+            ((2, 14), Some(Nearest(Weekly(1)))),
+            ((3, 14), Some(Nearest(Weekly(2)))),
+            ((2, 3), Some(Nearest(Weekly(5)))),
+            ((2, 30), Some(Nearest(Interval(15)))),
+            ((10, 30), Some(Nearest(Interval(3)))),
+            ((20, 30), Some(Nearest(Weekly(5)))),
+            ((3, 100), Some(Nearest(Interval(33)))),
+            ((0, 1), None),
+            ((1, 0), None),
+            ((1, 3_660), Some(Exact(Interval(3_660)))),
+            ((1, 3_661), None),
+            ((u32::MAX, u32::MAX), None),
+        ] {
+            assert_eq!(schedule(times, days), expected, "{times} in {days}");
+        }
+    }
+}

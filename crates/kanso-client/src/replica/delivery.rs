@@ -1,0 +1,253 @@
+//! What is sent in one round of sync, and what the answer to it does: one transaction.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use kanso_domain::{Record, Seq, Timestamp};
+use kanso_protocol::sync::{OperationResult, OperationStatus};
+use rusqlite::{Connection, Transaction, params};
+use uuid::Uuid;
+
+use super::codec::seq;
+use super::outbox::{self, Waiting};
+use super::{Failure, Key, Replica, ReplicaError, account, base, failures, shown};
+use crate::clock::Ids;
+
+/// Where the replica stands in the server's history.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Place {
+    /// Everything is being delivered anew.
+    is_resyncing: bool,
+    cursor: Option<String>,
+}
+
+/// What one round sends.
+#[derive(Debug)]
+pub(crate) struct Batch {
+    pub(crate) device_id: Uuid,
+    place: Place,
+    waiting: Vec<Waiting>,
+}
+
+impl Batch {
+    pub(crate) fn cursor(&self) -> Option<&str> {
+        self.place.cursor.as_deref()
+    }
+
+    /// The operations, each as it is sent at every retry.
+    pub(crate) fn bodies(&self) -> impl Iterator<Item = &str> {
+        self.waiting.iter().map(|waiting| waiting.body.as_str())
+    }
+
+    /// The place of the last operation in the outbox, if there is any operation.
+    pub(crate) fn last_position(&self) -> Option<i64> {
+        self.waiting.last().map(|waiting| waiting.position)
+    }
+}
+
+/// What the server answered.
+#[derive(Debug)]
+pub(crate) struct Delivery {
+    pub(crate) results: Vec<OperationResult>,
+    pub(crate) records: Vec<Record>,
+    pub(crate) cursor: String,
+    pub(crate) head: Seq,
+    pub(crate) has_more: bool,
+}
+
+/// What an answer did.
+#[derive(Debug, Default)]
+pub(crate) struct Applied {
+    /// Operations that the server took.
+    pub(crate) pushed: u64,
+    /// Operations that it refused for good.
+    pub(crate) failures: Vec<Failure>,
+}
+
+impl Replica {
+    /// The next round after the operation at `after`, with at most `limit` operations of about
+    /// `bytes`.
+    pub(crate) fn next_batch(
+        &self,
+        after: i64,
+        limit: usize,
+        bytes: usize,
+    ) -> Result<Batch, ReplicaError> {
+        Ok(Batch {
+            device_id: account::device_id(&self.connection)?,
+            place: place(&self.connection)?,
+            waiting: outbox::next(&self.connection, after, limit, bytes)?,
+        })
+    }
+
+    /// Whether no operation after the one at `position` waits to be sent.
+    pub(crate) fn is_drained(&self, position: i64) -> Result<bool, ReplicaError> {
+        Ok(outbox::next(&self.connection, position, 1, usize::MAX)?.is_empty())
+    }
+
+    /// Takes the answer to `batch` in. An operation leaves the outbox only here, when its result
+    /// is known; the cursor moves only together with the records that it has passed.
+    pub(crate) fn apply(
+        &mut self,
+        batch: &Batch,
+        delivery: &Delivery,
+        now: Timestamp,
+        ids: &dyn Ids,
+    ) -> Result<Applied, ReplicaError> {
+        let transaction = self.begin()?;
+        let mut changed = BTreeSet::new();
+        let applied = take_results(&transaction, batch, delivery, now, ids, &mut changed)?;
+        let settings = account::settings(&transaction)?;
+        // Another process may have synced meanwhile: then its place is the newer one.
+        let mut is_whole = false;
+        if place(&transaction)? == batch.place {
+            is_whole = take_records(&transaction, batch, delivery, now, &mut changed)?;
+        }
+        if is_whole {
+            shown::refresh_all(&transaction, &settings)?;
+        } else {
+            for key in changed {
+                shown::refresh(&transaction, key, &settings)?;
+            }
+        }
+        transaction.commit()?;
+        Ok(applied)
+    }
+
+    /// From now on everything is delivered anew. What is shown stays until that is complete; the
+    /// outbox stays anyway.
+    pub(crate) fn begin_resync(&mut self) -> Result<(), ReplicaError> {
+        let transaction = self.begin()?;
+        base::clear_staged(&transaction)?;
+        outbox::forget_acknowledgements(&transaction)?;
+        transaction.execute(
+            "UPDATE replica SET is_resyncing = 1, resync_cursor = NULL",
+            [],
+        )?;
+        Ok(transaction.commit()?)
+    }
+}
+
+fn place(connection: &Connection) -> Result<Place, ReplicaError> {
+    let sql = "SELECT is_resyncing, CASE is_resyncing WHEN 1 THEN resync_cursor ELSE cursor END
+               FROM replica";
+    Ok(connection.query_row(sql, [], |row| {
+        Ok(Place {
+            is_resyncing: row.get(0)?,
+            cursor: row.get(1)?,
+        })
+    })?)
+}
+
+fn take_results(
+    transaction: &Transaction<'_>,
+    batch: &Batch,
+    delivery: &Delivery,
+    now: Timestamp,
+    ids: &dyn Ids,
+    changed: &mut BTreeSet<Key>,
+) -> Result<Applied, ReplicaError> {
+    let sent: BTreeMap<Uuid, &Waiting> = batch
+        .waiting
+        .iter()
+        .map(|waiting| (waiting.op_id, waiting))
+        .collect();
+    let mut applied = Applied::default();
+    let mut rejected = BTreeSet::new();
+    for result in &delivery.results {
+        let Some(&waiting) = sent.get(&result.op_id) else {
+            continue;
+        };
+        changed.insert(waiting.key);
+        match result.status {
+            OperationStatus::Applied | OperationStatus::Noop | OperationStatus::Duplicate => {
+                let done_at = seq(result.seq.unwrap_or_default())?;
+                outbox::acknowledge(transaction, waiting.op_id, done_at)?;
+                applied.pushed += 1;
+            }
+            OperationStatus::Deferred => {}
+            _ if builds_on_what_failed(transaction, waiting, result, &rejected)? => {
+                let stored = result.conflict.as_ref();
+                let base = stored.and_then(|conflict| conflict.record.get("version")?.as_i64());
+                let base = base.or(outbox::request(&waiting.body)?.base_version);
+                outbox::reissue(transaction, waiting, ids.next_id(), base)?;
+            }
+            OperationStatus::Conflict | OperationStatus::Gone | OperationStatus::Rejected => {
+                // Another process may have brought the same answer.
+                if outbox::remove(transaction, waiting.op_id)? {
+                    let failure = failures::keep(transaction, waiting, result, now)?;
+                    applied.failures.push(failure);
+                }
+                if result.status == OperationStatus::Rejected {
+                    rejected.insert(waiting.key);
+                }
+            }
+        }
+    }
+    Ok(applied)
+}
+
+/// Whether an operation was refused only because one before it on the same record did not get
+/// through: it waits, or it was rejected, so that the version to come never came.
+fn builds_on_what_failed(
+    transaction: &Transaction<'_>,
+    waiting: &Waiting,
+    result: &OperationResult,
+    rejected: &BTreeSet<Key>,
+) -> Result<bool, ReplicaError> {
+    match (result.status, &result.conflict) {
+        (OperationStatus::Rejected, _) => {
+            let is_unknown = result
+                .code
+                .as_deref()
+                .is_some_and(|code| code.ends_with("_not_found"));
+            Ok(is_unknown && outbox::waits_behind_another(transaction, waiting)?)
+        }
+        (OperationStatus::Conflict, Some(conflict)) => {
+            let stored = conflict
+                .record
+                .get("version")
+                .and_then(serde_json::Value::as_i64);
+            Ok(stored < conflict.your_base && rejected.contains(&waiting.key))
+        }
+        _ => Ok(false),
+    }
+}
+
+/// Answers whether everything has been delivered anew with this.
+fn take_records(
+    transaction: &Transaction<'_>,
+    batch: &Batch,
+    delivery: &Delivery,
+    now: Timestamp,
+    changed: &mut BTreeSet<Key>,
+) -> Result<bool, ReplicaError> {
+    if batch.place.is_resyncing {
+        for record in &delivery.records {
+            base::stage(transaction, record)?;
+        }
+        if delivery.has_more {
+            let sql = "UPDATE replica SET resync_cursor = ?1";
+            transaction.execute(sql, [&delivery.cursor])?;
+            return Ok(false);
+        }
+        base::swap(transaction)?;
+    } else {
+        for record in &delivery.records {
+            changed.extend(base::keep(transaction, record)?);
+        }
+    }
+    let last = delivery.records.last().map(|record| record.stamp().seq);
+    let reached = if delivery.has_more {
+        last.unwrap_or(Seq::ZERO)
+    } else {
+        delivery.head
+    };
+    changed.extend(outbox::settle(transaction, reached)?);
+    let synced_at = (!delivery.has_more).then_some(now.as_micros());
+    transaction.execute(
+        "UPDATE replica SET cursor = ?1, is_resyncing = 0, resync_cursor = NULL,
+                            last_sync_at = coalesce(?2, last_sync_at)",
+        params![delivery.cursor, synced_at],
+    )?;
+    Ok(batch.place.is_resyncing)
+}

@@ -1,0 +1,119 @@
+//! Opening the store.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+use uuid::Uuid;
+
+use super::{Replica, ReplicaError, account};
+
+mod embedded {
+    refinery::embed_migrations!("migrations");
+}
+
+/// "KNSR": marks a file as ours, in SQLite's header.
+const APPLICATION_ID: i32 = 0x4B4E_5352;
+/// Another process of the same person may be writing.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+const FILE_NAME: &str = "replica.db";
+
+impl Replica {
+    /// Opens the replica in `folder`, or makes both. `device_if_new` names a new installation.
+    pub(crate) fn open(folder: &Path, device_if_new: Uuid) -> Result<Self, ReplicaError> {
+        let path = folder.join(FILE_NAME);
+        let inaccessible = |source| ReplicaError::Inaccessible {
+            path: path.clone(),
+            source,
+        };
+        make_private_folder(folder).map_err(inaccessible)?;
+        make_private_file(&path).map_err(inaccessible)?;
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(&path, flags)?;
+        Self::prepare(connection, &path, device_if_new)
+    }
+
+    /// A replica that goes with the process.
+    pub(crate) fn in_memory(device: Uuid) -> Result<Self, ReplicaError> {
+        Self::prepare(Connection::open_in_memory()?, Path::new(":memory:"), device)
+    }
+
+    fn prepare(
+        mut connection: Connection,
+        path: &Path,
+        device_if_new: Uuid,
+    ) -> Result<Self, ReplicaError> {
+        connection.busy_timeout(BUSY_TIMEOUT)?;
+        connection.set_prepared_statement_cache_capacity(64);
+        let is_current = is_current(&connection, path)?;
+        connection.pragma_update(None, "journal_mode", "WAL")?;
+        // An edit that a person saw accepted must survive a power cut.
+        connection.pragma_update(None, "synchronous", "FULL")?;
+        if !is_current {
+            connection.pragma_update(None, "application_id", APPLICATION_ID)?;
+            embedded::migrations::runner()
+                .run(&mut connection)
+                .map_err(|error| ReplicaError::Storage {
+                    source: error.into(),
+                })?;
+        }
+        account::make_row(&connection, device_if_new)?;
+        Ok(Self { connection })
+    }
+}
+
+/// Whether the schema is the newest that this version knows. A file that is not ours is refused
+/// before anything in it is changed.
+fn is_current(connection: &Connection, path: &Path) -> Result<bool, ReplicaError> {
+    let path = || path.to_owned();
+    let mark: i32 = connection
+        .pragma_query_value(None, "application_id", |row| row.get(0))
+        .map_err(|error| not_a_database(error, path()))?;
+    let tables: i64 =
+        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    if mark != APPLICATION_ID && (mark, tables) != (0, 0) {
+        return Err(ReplicaError::Foreign { path: path() });
+    }
+    if !connection.table_exists(None, "refinery_schema_history")? {
+        return Ok(false);
+    }
+    let newest = "SELECT coalesce(max(version), 0) FROM refinery_schema_history";
+    let found: i64 = connection.query_row(newest, [], |row| row.get(0))?;
+    let runner = embedded::migrations::runner();
+    let versions = runner
+        .get_migrations()
+        .iter()
+        .map(refinery::Migration::version);
+    let known = i64::from(versions.max().unwrap_or_default());
+    if found > known {
+        return Err(ReplicaError::Newer { path: path() });
+    }
+    Ok(found == known)
+}
+
+fn not_a_database(error: rusqlite::Error, path: PathBuf) -> ReplicaError {
+    if error.sqlite_error_code() == Some(ErrorCode::NotADatabase) {
+        ReplicaError::Foreign { path }
+    } else {
+        error.into()
+    }
+}
+
+fn make_private_folder(folder: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
+}
+
+/// SQLite gives the files beside a database the mode of the database.
+fn make_private_file(path: &Path) -> io::Result<()> {
+    let mut options = fs::OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map(drop)
+}

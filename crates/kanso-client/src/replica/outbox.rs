@@ -1,0 +1,202 @@
+//! What this device wrote and the server has not delivered back yet.
+
+use kanso_domain::sync::Command;
+use kanso_domain::{Seq, Timestamp};
+use kanso_protocol::sync::OperationRequest;
+use rusqlite::{Connection, params};
+use uuid::Uuid;
+
+use super::codec::{entity, instant};
+use super::{Key, ReplicaError};
+
+/// An operation to be put into the outbox.
+#[derive(Debug)]
+pub(crate) struct NewOperation {
+    pub(crate) key: Key,
+    pub(crate) request: OperationRequest,
+    pub(crate) at: Timestamp,
+}
+
+/// An operation that waits to be sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Waiting {
+    pub(super) position: i64,
+    pub(super) op_id: Uuid,
+    pub(super) key: Key,
+    pub(super) body: String,
+    pub(super) created_at: Timestamp,
+}
+
+pub(super) fn append(
+    connection: &Connection,
+    operation: &NewOperation,
+) -> Result<(), ReplicaError> {
+    let body = serde_json::to_string(&operation.request).map_err(ReplicaError::damaged)?;
+    connection
+        .prepare_cached(
+            "INSERT INTO outbox (op_id, entity, record_id, body, created_at)
+             VALUES (?1, ?2, ?3, ?4, ?5)",
+        )?
+        .execute(params![
+            operation.request.op_id,
+            operation.key.entity.as_str(),
+            operation.key.id,
+            body,
+            operation.at.as_micros()
+        ])?;
+    Ok(())
+}
+
+/// What is to be applied to the record, in the order of writing.
+pub(super) fn edits(
+    connection: &Connection,
+    key: Key,
+) -> Result<Vec<(Command, Timestamp)>, ReplicaError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT body, created_at FROM outbox WHERE entity = ?1 AND record_id = ?2
+         ORDER BY position",
+    )?;
+    let mut rows = statement.query(params![key.entity.as_str(), key.id])?;
+    let mut edits = Vec::new();
+    while let Some(row) = rows.next()? {
+        let body: String = row.get(0)?;
+        edits.push((
+            request(&body)?.submission(None).command,
+            instant(row.get(1)?)?,
+        ));
+    }
+    Ok(edits)
+}
+
+pub(super) fn request(body: &str) -> Result<OperationRequest, ReplicaError> {
+    serde_json::from_str(body).map_err(ReplicaError::damaged)
+}
+
+/// The first operations after `position` that the server has not answered, at most `limit` of
+/// them and of about `bytes`; at least one, if there is any.
+pub(super) fn next(
+    connection: &Connection,
+    after: i64,
+    limit: usize,
+    bytes: usize,
+) -> Result<Vec<Waiting>, ReplicaError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT position, op_id, entity, record_id, body, created_at FROM outbox
+         WHERE position > ?1 AND acknowledged_seq IS NULL ORDER BY position LIMIT ?2",
+    )?;
+    let mut rows = statement.query(params![after, i64::try_from(limit).unwrap_or(i64::MAX)])?;
+    let mut batch = Vec::new();
+    let mut size = 0;
+    while let Some(row) = rows.next()? {
+        let body: String = row.get(4)?;
+        size += body.len() + 1;
+        if size > bytes && !batch.is_empty() {
+            break;
+        }
+        batch.push(Waiting {
+            position: row.get(0)?,
+            op_id: row.get(1)?,
+            key: Key {
+                entity: entity(&row.get::<_, String>(2)?)?,
+                id: row.get(3)?,
+            },
+            body,
+            created_at: instant(row.get(5)?)?,
+        });
+    }
+    Ok(batch)
+}
+
+/// Done on the server. It goes on showing until its record has been delivered.
+pub(super) fn acknowledge(
+    connection: &Connection,
+    op_id: Uuid,
+    seq: Seq,
+) -> Result<(), ReplicaError> {
+    connection
+        .prepare_cached("UPDATE outbox SET acknowledged_seq = ?2 WHERE op_id = ?1")?
+        .execute(params![op_id, seq.get()])?;
+    Ok(())
+}
+
+pub(super) fn remove(connection: &Connection, op_id: Uuid) -> Result<bool, ReplicaError> {
+    let removed = connection
+        .prepare_cached("DELETE FROM outbox WHERE op_id = ?1")?
+        .execute([op_id])?;
+    Ok(removed > 0)
+}
+
+/// Drops what was delivered back: everything up to `seq` has been.
+pub(super) fn settle(connection: &Connection, seq: Seq) -> Result<Vec<Key>, ReplicaError> {
+    let mut statement = connection.prepare_cached(
+        "DELETE FROM outbox WHERE acknowledged_seq <= ?1 RETURNING entity, record_id",
+    )?;
+    read_keys(&mut statement.query([seq.get()])?)
+}
+
+/// The server lost its history, so what it had acknowledged and not delivered is sent again. An
+/// operation that it still knows is answered as before.
+pub(super) fn forget_acknowledgements(connection: &Connection) -> Result<(), ReplicaError> {
+    connection.execute("UPDATE outbox SET acknowledged_seq = NULL", [])?;
+    Ok(())
+}
+
+/// Gives an operation another id and base, in its old place: the server takes it for a new one.
+pub(super) fn reissue(
+    connection: &Connection,
+    waiting: &Waiting,
+    op_id: Uuid,
+    base_version: Option<i64>,
+) -> Result<(), ReplicaError> {
+    let request = OperationRequest {
+        op_id,
+        base_version,
+        ..request(&waiting.body)?
+    };
+    let body = serde_json::to_string(&request).map_err(ReplicaError::damaged)?;
+    connection.execute(
+        "UPDATE outbox SET op_id = ?2, body = ?3 WHERE op_id = ?1",
+        params![waiting.op_id, op_id, body],
+    )?;
+    Ok(())
+}
+
+/// Whether something older about the same record is still waiting.
+pub(super) fn waits_behind_another(
+    connection: &Connection,
+    waiting: &Waiting,
+) -> Result<bool, ReplicaError> {
+    let sql = "SELECT EXISTS (
+                   SELECT 1 FROM outbox WHERE entity = ?1 AND record_id = ?2 AND position < ?3
+                     AND acknowledged_seq IS NULL)";
+    Ok(connection.prepare_cached(sql)?.query_row(
+        params![
+            waiting.key.entity.as_str(),
+            waiting.key.id,
+            waiting.position
+        ],
+        |row| row.get(0),
+    )?)
+}
+
+pub(super) fn count(connection: &Connection) -> Result<u64, ReplicaError> {
+    let sql = "SELECT count(*) FROM outbox WHERE acknowledged_seq IS NULL";
+    let count: i64 = connection.query_row(sql, [], |row| row.get(0))?;
+    Ok(count.cast_unsigned())
+}
+
+pub(super) fn keys(connection: &Connection) -> Result<Vec<Key>, ReplicaError> {
+    let mut statement = connection.prepare("SELECT DISTINCT entity, record_id FROM outbox")?;
+    read_keys(&mut statement.query([])?)
+}
+
+pub(super) fn read_keys(rows: &mut rusqlite::Rows<'_>) -> Result<Vec<Key>, ReplicaError> {
+    let mut keys = Vec::new();
+    while let Some(row) = rows.next()? {
+        keys.push(Key {
+            entity: entity(&row.get::<_, String>(0)?)?,
+            id: row.get(1)?,
+        });
+    }
+    Ok(keys)
+}

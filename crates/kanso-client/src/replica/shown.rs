@@ -1,0 +1,233 @@
+//! What a person sees: kept beside base and outbox so that lists are plain queries.
+
+use jiff::civil::Date;
+use kanso_domain::accounts::Settings;
+use kanso_domain::entries::{Completion, Entry};
+use kanso_domain::habits::Habit;
+use kanso_domain::{Entity, EntryId, HabitId, Record, Seq};
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use super::codec::{from_json, habit_of, to_json};
+use super::overlay::overlay;
+use super::{Key, Replica, ReplicaError, base, outbox};
+
+/// A record as its person sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shown<R> {
+    /// The record. Its version is the one that it has when the server has taken everything that
+    /// waits; what the server keeps of it otherwise is that of the last delivery.
+    pub record: R,
+    /// Whether something about it has not come back from the server.
+    pub is_pending: bool,
+}
+
+/// Derives what is shown of one record. To be called in each transaction that changes the base
+/// or the outbox of it.
+pub(super) fn refresh(
+    connection: &Connection,
+    key: Key,
+    settings: &Settings,
+) -> Result<Option<Record>, ReplicaError> {
+    let edits = outbox::edits(connection, key)?;
+    let is_pending = !edits.is_empty();
+    let record = overlay(base::load(connection, key)?, edits, settings);
+    let live = record
+        .filter(|record| !record.stamp().is_deleted())
+        .map(as_delivered);
+    match &live {
+        Some(record) => write(connection, key, record, is_pending)?,
+        None => {
+            connection
+                .prepare_cached("DELETE FROM shown WHERE entity = ?1 AND id = ?2")?
+                .execute(params![key.entity.as_str(), key.id])?;
+        }
+    }
+    Ok(live)
+}
+
+/// The wire says of an entry that was written as a date only the instant that stands for it.
+fn as_delivered(record: Record) -> Record {
+    match record {
+        Record::Entry(mut entry) => {
+            entry.details.completion = Completion::At(entry.details.completion.instant());
+            Record::Entry(entry)
+        }
+        Record::Habit(_) => record,
+    }
+}
+
+fn write(
+    connection: &Connection,
+    key: Key,
+    record: &Record,
+    is_pending: bool,
+) -> Result<(), ReplicaError> {
+    let local_date = match record {
+        Record::Habit(_) => None,
+        Record::Entry(entry) => Some(entry.details.local_date.to_string()),
+    };
+    connection
+        .prepare_cached(
+            "INSERT INTO shown (entity, id, habit_id, local_date, is_pending, record)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+             ON CONFLICT (entity, id) DO UPDATE
+             SET habit_id = excluded.habit_id, local_date = excluded.local_date,
+                 is_pending = excluded.is_pending, record = excluded.record",
+        )?
+        .execute(params![
+            key.entity.as_str(),
+            key.id,
+            habit_of(record),
+            local_date,
+            is_pending,
+            to_json(record)?
+        ])?;
+    Ok(())
+}
+
+/// Derives everything anew.
+pub(super) fn refresh_all(
+    connection: &Connection,
+    settings: &Settings,
+) -> Result<(), ReplicaError> {
+    let mut statement = connection.prepare(
+        "SELECT entity, id FROM base UNION SELECT entity, id FROM shown
+         UNION SELECT entity, record_id FROM outbox",
+    )?;
+    let keys = outbox::read_keys(&mut statement.query([])?)?;
+    for key in keys {
+        refresh(connection, key, settings)?;
+    }
+    Ok(())
+}
+
+/// A row `(is_pending, record)`.
+fn read(entity: Entity, row: &Row<'_>) -> Result<Shown<Record>, ReplicaError> {
+    let json: String = row.get(1)?;
+    Ok(Shown {
+        is_pending: row.get(0)?,
+        record: from_json(entity, Seq::ZERO, &json)?,
+    })
+}
+
+impl Shown<Record> {
+    fn habit(self) -> Option<Shown<Habit>> {
+        let is_pending = self.is_pending;
+        match self.record {
+            Record::Habit(record) => Some(Shown { record, is_pending }),
+            Record::Entry(_) => None,
+        }
+    }
+
+    fn entry(self) -> Option<Shown<Entry>> {
+        let is_pending = self.is_pending;
+        match self.record {
+            Record::Entry(record) => Some(Shown { record, is_pending }),
+            Record::Habit(_) => None,
+        }
+    }
+}
+
+fn one(connection: &Connection, key: Key) -> Result<Option<Shown<Record>>, ReplicaError> {
+    let mut statement = connection
+        .prepare_cached("SELECT is_pending, record FROM shown WHERE entity = ?1 AND id = ?2")?;
+    let found = statement
+        .query_row(params![key.entity.as_str(), key.id], |row| {
+            Ok(read(key.entity, row))
+        })
+        .optional()?;
+    found.transpose()
+}
+
+pub(super) fn habit(
+    connection: &Connection,
+    id: HabitId,
+) -> Result<Option<Shown<Habit>>, ReplicaError> {
+    Ok(one(connection, Key::habit(id))?.and_then(Shown::habit))
+}
+
+pub(super) fn entry(
+    connection: &Connection,
+    id: EntryId,
+) -> Result<Option<Shown<Entry>>, ReplicaError> {
+    let found = one(connection, Key::entry(id))?.and_then(Shown::entry);
+    let Some(shown) = found else {
+        return Ok(None);
+    };
+    // An entry shows with its habit or not at all.
+    let habit = habit(connection, shown.record.details.habit_id)?;
+    Ok(habit.map(|_| shown))
+}
+
+/// All habits, archived ones too, by their place in the list, then newest first.
+pub(super) fn habits(connection: &Connection) -> Result<Vec<Shown<Habit>>, ReplicaError> {
+    let mut statement =
+        connection.prepare_cached("SELECT is_pending, record FROM shown WHERE entity = 'habit'")?;
+    let mut rows = statement.query([])?;
+    let mut habits = Vec::new();
+    while let Some(row) = rows.next()? {
+        habits.extend(read(Entity::Habit, row)?.habit());
+    }
+    habits.sort_by_key(|shown| {
+        let Habit {
+            id, details, stamp, ..
+        } = &shown.record;
+        (details.sort_order, std::cmp::Reverse(stamp.created_at), *id)
+    });
+    Ok(habits)
+}
+
+/// The entries of a span of days, both ends included, of one habit or of all that are there; by
+/// day, then in the order of their completion.
+pub(super) fn entries(
+    connection: &Connection,
+    habit: Option<HabitId>,
+    from: Date,
+    to: Date,
+) -> Result<Vec<Shown<Entry>>, ReplicaError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT is_pending, record FROM shown AS entry
+         WHERE entity = 'entry' AND (?1 IS NULL OR habit_id = ?1)
+           AND local_date BETWEEN ?2 AND ?3
+           AND EXISTS (SELECT 1 FROM shown AS habit
+                       WHERE habit.entity = 'habit' AND habit.id = entry.habit_id)",
+    )?;
+    let habit = habit.map(HabitId::uuid);
+    let mut rows = statement.query(params![habit, from.to_string(), to.to_string()])?;
+    let mut entries = Vec::new();
+    while let Some(row) = rows.next()? {
+        entries.extend(read(Entity::Entry, row)?.entry());
+    }
+    entries.sort_by_key(|shown| {
+        let Entry { id, details, .. } = &shown.record;
+        (details.local_date, details.completion.instant(), *id)
+    });
+    Ok(entries)
+}
+
+impl Replica {
+    pub(crate) fn habit(&self, id: HabitId) -> Result<Option<Shown<Habit>>, ReplicaError> {
+        habit(&self.connection, id)
+    }
+
+    pub(crate) fn entry(&self, id: EntryId) -> Result<Option<Shown<Entry>>, ReplicaError> {
+        entry(&self.connection, id)
+    }
+
+    pub(crate) fn habits(&self) -> Result<Vec<Shown<Habit>>, ReplicaError> {
+        habits(&self.connection)
+    }
+
+    pub(crate) fn entries(
+        &self,
+        habit: Option<HabitId>,
+        from: Date,
+        to: Date,
+    ) -> Result<Vec<Shown<Entry>>, ReplicaError> {
+        entries(&self.connection, habit, from, to)
+    }
+
+    pub(crate) fn base(&self) -> Result<Vec<Record>, ReplicaError> {
+        base::all(&self.connection)
+    }
+}

@@ -1,0 +1,150 @@
+//! HTTP over TCP, with TLS where the address says `https`.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
+use reqwest::redirect::Policy;
+
+use super::{Method, Reply, Request, Transport, Unreachable};
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_mins(1);
+/// Far above a page of the longest records.
+const MAX_REPLY_BYTES: usize = 64 * 1024 * 1024;
+
+/// Sends requests to one server.
+#[derive(Clone, Debug)]
+pub struct HttpTransport {
+    client: reqwest::Client,
+    server: String,
+}
+
+/// A text that is no address of a server.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{address:?} is not the address of a server, such as https://kanso.example.org")]
+pub struct NotAServer {
+    /// The text.
+    pub address: String,
+}
+
+impl HttpTransport {
+    /// A transport to the server at `address`, such as `https://kanso.example.org`.
+    ///
+    /// # Errors
+    /// Not an `http` or `https` address.
+    pub fn new(address: &str) -> Result<Self, NotAServer> {
+        let not_a_server = || NotAServer {
+            address: address.to_owned(),
+        };
+        let url = reqwest::Url::parse(address).map_err(|_| not_a_server())?;
+        if !["http", "https"].contains(&url.scheme()) || !url.has_host() {
+            return Err(not_a_server());
+        }
+        let client = reqwest::Client::builder()
+            .user_agent(concat!("kanso-client/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(TIMEOUT)
+            // A token must not follow a redirect to somebody else.
+            .redirect(Policy::none())
+            .build()
+            .map_err(|_| not_a_server())?;
+        Ok(Self {
+            client,
+            server: address.trim_end_matches('/').to_owned(),
+        })
+    }
+}
+
+#[async_trait]
+impl Transport for HttpTransport {
+    fn server(&self) -> &str {
+        &self.server
+    }
+
+    async fn exchange(&self, request: Request) -> Result<Reply, Unreachable> {
+        let url = format!("{}{}", self.server, request.path);
+        let mut builder = match request.method {
+            Method::Get => self.client.get(url),
+            Method::Post => self.client.post(url),
+        };
+        if let Some(token) = request.bearer {
+            builder = builder.bearer_auth(token);
+        }
+        if let Some(body) = request.body {
+            builder = builder.header(CONTENT_TYPE, "application/json").body(body);
+        }
+        let response = builder.send().await.map_err(|error| unreachable(&error))?;
+        let status = response.status().as_u16();
+        let retry_after = response
+            .headers()
+            .get(RETRY_AFTER)
+            .and_then(|value| value.to_str().ok()?.trim().parse().ok())
+            .map(Duration::from_secs);
+        let body = whole_body(response).await?;
+        Ok(Reply {
+            status,
+            retry_after,
+            body,
+        })
+    }
+}
+
+async fn whole_body(mut response: reqwest::Response) -> Result<Vec<u8>, Unreachable> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response
+        .chunk()
+        .await
+        .map_err(|error| unreachable(&error))?
+    {
+        if body.len() + chunk.len() > MAX_REPLY_BYTES {
+            return Err(Unreachable {
+                reason: format!("its answer is longer than {MAX_REPLY_BYTES} bytes"),
+            });
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+/// The innermost cause says what happened; the outer ones only that something did.
+fn unreachable(error: &reqwest::Error) -> Unreachable {
+    if error.is_timeout() {
+        return Unreachable {
+            reason: "it did not answer in time".to_owned(),
+        };
+    }
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    Unreachable {
+        reason: cause.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_http_with_a_host() {
+        for (address, server) in [
+            ("http://127.0.0.1:8080", Some("http://127.0.0.1:8080")),
+            (
+                "https://kanso.example.org/",
+                Some("https://kanso.example.org"),
+            ),
+            ("kanso.example.org", None),
+            ("ftp://kanso.example.org", None),
+            ("", None),
+        ] {
+            let transport = HttpTransport::new(address).ok();
+            assert_eq!(
+                transport.as_ref().map(Transport::server),
+                server,
+                "{address}"
+            );
+        }
+    }
+}

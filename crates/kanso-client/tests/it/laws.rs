@@ -1,0 +1,150 @@
+//! What holds whatever two people's devices do and whenever the network fails.
+
+use kanso_client::protocol::Patch;
+use kanso_client::protocol::habits::HabitMembers;
+use proptest::prelude::*;
+
+use crate::support::{Device, FakeServer, Fault, all_entries, live, on, signed_in, titled, titles};
+
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    Create,
+    Rename(usize),
+    Recolor(usize),
+    Record(usize),
+    Delete(usize),
+    Undo(usize),
+    Sync,
+    /// A sync of which this request or answer is lost.
+    Cut(usize, bool),
+    RestoreServer,
+    SignOut,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let which = 0..6_usize;
+    prop_oneof![
+        3 => Just(Step::Create),
+        3 => which.clone().prop_map(Step::Rename),
+        2 => which.clone().prop_map(Step::Recolor),
+        4 => which.clone().prop_map(Step::Record),
+        1 => which.clone().prop_map(Step::Delete),
+        1 => which.prop_map(Step::Undo),
+        3 => Just(Step::Sync),
+        4 => (0..4_usize, any::<bool>()).prop_map(|(at, answer)| Step::Cut(at, answer)),
+        1 => Just(Step::RestoreServer),
+        1 => Just(Step::SignOut),
+    ]
+}
+
+async fn take(device: &Device, server: &FakeServer, step: Step, number: usize) {
+    let habits = device.habits().expect("reads");
+    let habit = |which: usize| {
+        let place = which.checked_rem(habits.len())?;
+        Some(habits[place].record.clone())
+    };
+    match step {
+        Step::Create => {
+            device
+                .create_habit(titled(&format!("habit {number}")))
+                .expect("creates");
+        }
+        Step::Rename(which) => {
+            if let Some(habit) = habit(which) {
+                let renamed = titled(&format!("renamed {number}"));
+                device.update_habit(habit.id, renamed).expect("updates");
+            }
+        }
+        Step::Recolor(which) => {
+            if let Some(habit) = habit(which) {
+                let colored = HabitMembers {
+                    color: Patch::Value(format!("#{number:06x}")),
+                    ..HabitMembers::default()
+                };
+                device.update_habit(habit.id, colored).expect("updates");
+            }
+        }
+        Step::Record(which) => {
+            if let Some(habit) = habit(which) {
+                device
+                    .create_entry(on(&habit, "2026-11-22"))
+                    .expect("creates");
+            }
+        }
+        Step::Delete(which) => {
+            if let Some(habit) = habit(which) {
+                device.delete_habit(habit.id).expect("deletes");
+            }
+        }
+        Step::Undo(which) => {
+            let entries = all_entries(device);
+            if let Some(place) = which.checked_rem(entries.len()) {
+                device.delete_entry(entries[place].id).expect("deletes");
+            }
+        }
+        Step::Sync => drop(device.sync(server).await),
+        Step::Cut(at, answer) => {
+            server.fail(vec![Fault::None; at]);
+            server.fail([if answer {
+                Fault::LoseResponse
+            } else {
+                Fault::LoseRequest
+            }]);
+            drop(device.sync(server).await);
+            server.state().faults.clear();
+        }
+        Step::RestoreServer => server.change_epoch(),
+        Step::SignOut => server.state().expire_access(),
+    }
+}
+
+/// What is shown is what the server has, once nothing waits.
+fn must_agree(device: &Device, server: &FakeServer) {
+    let status = device.status().expect("reads");
+    assert_eq!(status.waiting, 0);
+    let stored = live(server.records());
+    let is_shown = |record: &kanso_client::domain::Record| match record {
+        kanso_client::domain::Record::Habit(_) => true,
+        kanso_client::domain::Record::Entry(entry) => {
+            let habits = device.habits().expect("reads");
+            habits
+                .iter()
+                .any(|shown| shown.record.id == entry.details.habit_id)
+        }
+    };
+    let mut stored: Vec<_> = stored.into_iter().filter(is_shown).collect();
+    let mut kept = live(device.server_records().expect("reads"));
+    let order = |record: &kanso_client::domain::Record| record.stamp().seq;
+    stored.sort_by_key(order);
+    kept.sort_by_key(order);
+    assert_eq!(kept, stored);
+    let habits = device.habits().expect("reads");
+    assert!(habits.iter().all(|shown| !shown.is_pending));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(100))]
+
+    #[test]
+    fn two_devices_agree_whatever_is_lost(
+        steps in prop::collection::vec((any::<bool>(), step()), 1..50),
+        page in 1..6_usize,
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        runtime.block_on(async {
+            let server = FakeServer::new();
+            server.state().page = page;
+            let (a, b) = (signed_in(1, &server).await, signed_in(2, &server).await);
+            for (number, (is_a, step)) in steps.into_iter().enumerate() {
+                take(if is_a { &a } else { &b }, &server, step, number).await;
+            }
+            for device in [&a, &b, &a] {
+                device.sync(&server).await.expect("syncs");
+            }
+            must_agree(&a, &server);
+            must_agree(&b, &server);
+            assert_eq!(titles(&a), titles(&b));
+            assert_eq!(all_entries(&a).len(), all_entries(&b).len());
+        });
+    }
+}

@@ -1,0 +1,23 @@
+//! The client as an app sees it, against a server in memory.
+
+// Clippy takes a function for a test's only below this attribute.
+#[cfg(test)]
+mod files;
+#[cfg(test)]
+mod import;
+#[cfg(test)]
+mod laws;
+#[cfg(test)]
+mod offline;
+#[cfg(test)]
+mod outbox;
+#[cfg(test)]
+mod resolve;
+#[cfg(test)]
+mod resync;
+#[cfg(test)]
+mod session;
+#[cfg(test)]
+mod support;
+#[cfg(test)]
+mod sync;

@@ -1,0 +1,73 @@
+//! A person decides.
+
+use kanso_client::ResolveError;
+use kanso_client::protocol::Patch;
+use kanso_client::protocol::entries::EntryMembers;
+
+use crate::support::{Device, FakeServer, all_entries, on, signed_in, titled, titles};
+
+/// A device whose renaming clashed with another's.
+async fn after_a_conflict(server: &FakeServer) -> (Device, i64) {
+    let (a, b) = (signed_in(1, server).await, signed_in(2, server).await);
+    let habit = a.create_habit(titled("Read")).expect("creates");
+    for device in [&a, &b] {
+        device.sync(server).await.expect("syncs");
+    }
+    a.update_habit(habit.id, titled("theirs")).expect("updates");
+    b.update_habit(habit.id, titled("mine")).expect("updates");
+    a.sync(server).await.expect("syncs");
+    let report = b.sync(server).await.expect("syncs");
+    (b, report.failures[0].id)
+}
+
+#[tokio::test]
+async fn theirs_stands_and_the_list_is_empty() {
+    let server = FakeServer::new();
+    let (device, failure) = after_a_conflict(&server).await;
+    device.take_theirs(failure).expect("resolves");
+    assert_eq!(titles(&device), ["theirs"]);
+    assert!(device.failures().expect("reads").is_empty());
+    assert_eq!(device.sync(&server).await.expect("syncs").pushed, 0);
+    let again = device.take_theirs(failure);
+    assert!(matches!(again, Err(ResolveError::NoSuchFailure)));
+}
+
+#[tokio::test]
+async fn mine_is_written_over_theirs() {
+    let server = FakeServer::new();
+    let (device, failure) = after_a_conflict(&server).await;
+    device.keep_mine(failure).expect("resolves");
+    assert_eq!(titles(&device), ["mine"]);
+    let report = device.sync(&server).await.expect("syncs");
+    assert_eq!((report.pushed, report.failures.len()), (1, 0));
+    let other = signed_in(3, &server).await;
+    other.sync(&server).await.expect("syncs");
+    assert_eq!(titles(&other), ["mine"]);
+}
+
+#[tokio::test]
+async fn mine_cannot_be_kept_of_what_was_deleted() {
+    let server = FakeServer::new();
+    let (a, b) = (signed_in(1, &server).await, signed_in(2, &server).await);
+    let habit = a.create_habit(titled("Read")).expect("creates");
+    let entry = a.create_entry(on(&habit, "2026-11-22")).expect("creates");
+    for device in [&a, &b] {
+        device.sync(&server).await.expect("syncs");
+    }
+    a.delete_entry(entry.id).expect("deletes");
+    a.sync(&server).await.expect("syncs");
+    let noted = EntryMembers {
+        notes: Patch::Value("mine".to_owned()),
+        ..EntryMembers::default()
+    };
+    b.update_entry(entry.id, noted).expect("updates");
+    let report = b.sync(&server).await.expect("syncs");
+    let kept = b.keep_mine(report.failures[0].id);
+    assert!(matches!(kept, Err(ResolveError::Deleted)), "{kept:?}");
+    assert_eq!(
+        b.failures().expect("reads").len(),
+        1,
+        "it stays until decided"
+    );
+    assert!(all_entries(&b).is_empty());
+}

@@ -1,0 +1,134 @@
+//! Starting anew when the server asks for it.
+
+use crate::support::{FakeServer, Fault, all_entries, live, on, signed_in, titled, titles};
+
+#[tokio::test]
+async fn a_restored_server_is_read_anew_and_the_outbox_is_kept() {
+    let server = FakeServer::new();
+    let device = signed_in(1, &server).await;
+    let (lost, kept) = (titled("lost"), titled("kept"));
+    let kept = device.create_habit(kept).expect("creates");
+    device.sync(&server).await.expect("syncs");
+    let lost = device.create_habit(lost).expect("creates");
+    device.sync(&server).await.expect("syncs");
+    server.state().habits.remove(&lost.id);
+    server.change_epoch();
+    device
+        .create_entry(on(&kept, "2026-11-22"))
+        .expect("creates");
+
+    let report = device.sync(&server).await.expect("syncs");
+    assert!(report.resynced);
+    assert_eq!((report.pushed, report.waiting), (1, 0));
+    assert_eq!(
+        titles(&device),
+        ["kept"],
+        "what the server has not is swept"
+    );
+    assert_eq!(all_entries(&device).len(), 1);
+    let replica = live(device.server_records().expect("reads"));
+    assert_eq!(replica, live(server.records()));
+    assert!(!device.sync(&server).await.expect("syncs").resynced);
+}
+
+#[tokio::test]
+async fn nothing_disappears_while_everything_is_read_anew() {
+    let server = FakeServer::new();
+    let device = signed_in(1, &server).await;
+    for number in 0..10 {
+        device
+            .create_habit(titled(&format!("habit {number}")))
+            .expect("creates");
+    }
+    device.sync(&server).await.expect("syncs");
+    let before = titles(&device);
+    device
+        .create_habit(titled("written meanwhile"))
+        .expect("creates");
+    server.change_epoch();
+    server.state().page = 3;
+    for _ in 0..2 {
+        server.fail([Fault::None, Fault::None, Fault::LoseResponse]);
+        device
+            .sync(&server)
+            .await
+            .expect_err("it is cut again and again");
+        for title in &before {
+            assert!(titles(&device).contains(title), "{title}");
+        }
+        assert_eq!(titles(&device).len(), 11);
+    }
+    device.sync(&server).await.expect("syncs");
+    assert_eq!(titles(&device).len(), 11);
+    let replica = live(device.server_records().expect("reads"));
+    assert_eq!(replica, live(server.records()));
+    assert_eq!(server.state().changes_applied, 11);
+}
+
+#[tokio::test]
+async fn an_operation_that_a_restored_server_lost_is_sent_again() {
+    let server = FakeServer::new();
+    let other = signed_in(2, &server).await;
+    for title in ["a", "b", "c"] {
+        other.create_habit(titled(title)).expect("creates");
+    }
+    other.sync(&server).await.expect("syncs");
+    let device = signed_in(1, &server).await;
+    device.create_habit(titled("mine")).expect("creates");
+    server.state().page = 2;
+    server.fail([Fault::None, Fault::LoseRequest]);
+    device
+        .sync(&server)
+        .await
+        .expect_err("cut after the first page");
+    // It was acknowledged and not delivered; now the server is put back to before it.
+    server.change_epoch();
+    {
+        let mut state = server.state();
+        state
+            .habits
+            .retain(|_, habit| habit.details.title.as_str() != "mine");
+        state.receipts.clear();
+    }
+    device.sync(&server).await.expect("syncs");
+    assert_eq!(titles(&device), ["a", "b", "c", "mine"]);
+    let replica = live(device.server_records().expect("reads"));
+    assert_eq!(replica, live(server.records()));
+}
+
+#[tokio::test]
+async fn a_server_that_lost_its_newest_changes_is_read_anew() {
+    let server = FakeServer::new();
+    let device = signed_in(1, &server).await;
+    let habit = device.create_habit(titled("Read")).expect("creates");
+    let entry = device
+        .create_entry(on(&habit, "2026-11-22"))
+        .expect("creates");
+    let old = server.state().head;
+    device.sync(&server).await.expect("syncs");
+    {
+        let mut state = server.state();
+        state.entries.remove(&entry.id);
+        state.head.seq = old.seq.next();
+    }
+    let report = device.sync(&server).await.expect("syncs");
+    assert!(report.resynced);
+    assert_eq!(titles(&device), ["Read"]);
+    assert!(all_entries(&device).is_empty());
+}
+
+#[tokio::test]
+async fn a_server_that_asks_for_ever_is_not_followed() {
+    let server = FakeServer::new();
+    let device = signed_in(1, &server).await;
+    device.create_habit(titled("Read")).expect("creates");
+    server.fail([Fault::Status(410, None); 9]);
+    let interrupted = device.sync(&server).await.expect_err("it gives up");
+    assert!(
+        interrupted.to_string().contains("start anew"),
+        "{interrupted}"
+    );
+    assert_eq!(titles(&device), ["Read"]);
+    server.state().faults.clear();
+    assert_eq!(device.sync(&server).await.expect("syncs").pushed, 1);
+}

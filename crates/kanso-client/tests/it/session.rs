@@ -1,0 +1,157 @@
+//! Signing in and out, and what becomes of a sync that may not speak.
+
+use std::time::Duration;
+
+use kanso_client::{CallError, LoginError};
+
+use crate::support::{EMAIL, FakeServer, Fault, PASSWORD, device, signed_in, titled, titles};
+
+#[tokio::test]
+async fn an_expired_access_token_is_renewed_before_it_is_used() {
+    let server = FakeServer::new();
+    let device = signed_in(1, &server).await;
+    device.clock.advance(900);
+    device.create_habit(titled("Read")).expect("creates");
+    server.state().paths.clear();
+    device.sync(&server).await.expect("syncs");
+    assert_eq!(
+        server.state().paths,
+        ["/api/v1/auth/refresh", "/api/v1/sync"]
+    );
+}
+
+#[tokio::test]
+async fn an_access_token_that_is_not_taken_is_renewed_once() {
+    let server = FakeServer::new();
+    let device = signed_in(1, &server).await;
+    server.state().expire_access();
+    device.sync(&server).await.expect("syncs");
+    assert!(device.status().expect("reads").is_signed_in);
+}
+
+#[tokio::test]
+async fn a_revoked_session_signs_out_and_keeps_everything() {
+    let server = FakeServer::new();
+    let device = signed_in(1, &server).await;
+    device.create_habit(titled("Read")).expect("creates");
+    server.state().revoke();
+    let interrupted = device.sync(&server).await.expect_err("nobody is signed in");
+    assert!(matches!(interrupted.cause, CallError::SignedOut));
+    let status = device.status().expect("reads");
+    assert!(!status.is_signed_in);
+    assert_eq!((status.waiting, titles(&device).len()), (1, 1));
+
+    device
+        .login(&server, EMAIL, PASSWORD)
+        .await
+        .expect("logs in");
+    assert_eq!(device.sync(&server).await.expect("syncs").pushed, 1);
+}
+
+#[tokio::test]
+async fn a_lost_renewal_is_asked_for_again() {
+    let server = FakeServer::new();
+    let device = signed_in(1, &server).await;
+    device.clock.advance(900);
+    for fault in [Fault::LoseRequest, Fault::LoseResponse] {
+        server.fail([fault]);
+        let interrupted = device.sync(&server).await.expect_err("it was lost");
+        assert!(matches!(interrupted.cause, CallError::Offline(_)));
+    }
+    device.sync(&server).await.expect("syncs");
+}
+
+#[tokio::test]
+async fn a_busy_server_says_when_to_come_back() {
+    let server = FakeServer::new();
+    let device = signed_in(1, &server).await;
+    device.create_habit(titled("Read")).expect("creates");
+    for (status, seconds) in [(429, Some(7)), (503, Some(30)), (500, None), (502, None)] {
+        server.fail([Fault::Status(status, seconds)]);
+        let cause = device.sync(&server).await.expect_err("it is busy").cause;
+        let CallError::TryLater { after } = cause else {
+            panic!("{status}: {cause:?}");
+        };
+        assert_eq!(after, seconds.map(Duration::from_secs), "{status}");
+    }
+    assert_eq!(device.sync(&server).await.expect("syncs").pushed, 1);
+}
+
+#[tokio::test]
+async fn wrong_credentials_are_told_apart_from_no_network() {
+    let server = FakeServer::new();
+    let device = device(1);
+    let refused = device
+        .login(&server, EMAIL, "wrong")
+        .await
+        .expect_err("refused");
+    let LoginError::Call(CallError::Refused(problem)) = refused else {
+        panic!("{refused:?}");
+    };
+    assert_eq!(problem.status, 401);
+    server.fail([Fault::LoseRequest]);
+    let offline = device.login(&server, EMAIL, PASSWORD).await;
+    assert!(matches!(
+        offline,
+        Err(LoginError::Call(CallError::Offline(_)))
+    ));
+    let never = device.sync(&server).await.expect_err("nobody is signed in");
+    assert!(matches!(never.cause, CallError::SignedOut));
+}
+
+#[tokio::test]
+async fn a_replica_belongs_to_one_account() {
+    let device = signed_in(1, &FakeServer::new()).await;
+    let other = FakeServer::of_account(2);
+    let refused = device.login(&other, EMAIL, PASSWORD).await;
+    assert!(
+        matches!(refused, Err(LoginError::OtherAccount { .. })),
+        "{refused:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_token_goes_to_its_own_server_only() {
+    let device = signed_in(1, &FakeServer::new()).await;
+    let elsewhere = FakeServer::new().at("https://elsewhere.example.org");
+    let interrupted = device
+        .sync(&elsewhere)
+        .await
+        .expect_err("it is another server");
+    assert!(matches!(interrupted.cause, CallError::OtherServer { .. }));
+    assert!(elsewhere.state().paths.is_empty());
+    // The server moved: logging in there says so.
+    device
+        .login(&elsewhere, EMAIL, PASSWORD)
+        .await
+        .expect("logs in");
+    device.sync(&elsewhere).await.expect("syncs");
+}
+
+#[tokio::test]
+async fn logging_out_works_without_the_server_and_keeps_everything() {
+    let server = FakeServer::new();
+    let device = signed_in(1, &server).await;
+    device.create_habit(titled("Read")).expect("creates");
+    server.fail([Fault::LoseRequest]);
+    device.logout(&server).await.expect("logs out");
+    let status = device.status().expect("reads");
+    assert!(!status.is_signed_in);
+    assert_eq!((status.waiting, titles(&device).len()), (1, 1));
+}
+
+#[tokio::test]
+async fn days_are_read_with_the_accounts_settings() {
+    let server = FakeServer::new();
+    server.state().settings.timezone = "Pacific/Auckland".parse().expect("a zone");
+    let device = signed_in(1, &server).await;
+    assert_eq!(device.today(None).expect("reads").to_string(), "2026-11-23");
+    server.state().settings.day_start = "12:00".parse().expect("a time");
+    device.clock.advance(24 * 60 * 60);
+    device.sync(&server).await.expect("syncs");
+    assert_eq!(
+        device.today(None).expect("reads").to_string(),
+        "2026-11-23",
+        "01:00 on the 24th is still the 23rd"
+    );
+}

@@ -1,0 +1,263 @@
+//! What the server in memory keeps, and how it answers.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use kanso_client::domain::accounts::Settings;
+use kanso_client::domain::entries::Entry;
+use kanso_client::domain::habits::Habit;
+use kanso_client::domain::sync::{
+    Current, Cursor, Epoch, Fingerprint, Head, Receipt, ReceiptKey, ReceiptOutcome, Submission,
+    decide,
+};
+use kanso_client::domain::{EntryId, HabitId, OpId, Record, Seq, Timestamp};
+use kanso_client::protocol::accounts::RefreshRequest;
+use kanso_client::protocol::sync::{Change, OperationResult, SyncRequest, SyncResponse};
+use kanso_client::protocol::{self, MAX_BODY_BYTES, MAX_OPERATIONS};
+use kanso_client::transport::{Reply, Request};
+use serde_json::json;
+use uuid::Uuid;
+
+use super::{EMAIL, Fault, PASSWORD};
+
+pub(crate) struct State {
+    account: Uuid,
+    pub(crate) head: Head,
+    pub(crate) settings: Settings,
+    pub(crate) habits: BTreeMap<HabitId, Habit>,
+    pub(crate) entries: BTreeMap<EntryId, Entry>,
+    pub(crate) receipts: BTreeMap<OpId, Receipt>,
+    access_tokens: BTreeSet<String>,
+    refresh_tokens: BTreeSet<String>,
+    /// Which pair a used refresh token was traded for.
+    successors: BTreeMap<String, u32>,
+    issued: u32,
+    pub(crate) page: usize,
+    pub(crate) faults: VecDeque<Fault>,
+    /// The pushes that were carried out.
+    pub(crate) pushes: Vec<SyncRequest>,
+    /// The paths of all requests that arrived.
+    pub(crate) paths: Vec<&'static str>,
+    pub(crate) changes_applied: u64,
+}
+
+impl State {
+    pub(super) fn new(account: Uuid) -> Self {
+        let head = Head {
+            epoch: Epoch::new(7),
+            seq: Seq::ZERO,
+            changed_at: "2026-11-01T00:00:00Z".parse().expect("an instant"),
+        };
+        Self {
+            account,
+            head,
+            settings: Settings::default(),
+            habits: BTreeMap::new(),
+            entries: BTreeMap::new(),
+            receipts: BTreeMap::new(),
+            access_tokens: BTreeSet::new(),
+            refresh_tokens: BTreeSet::new(),
+            successors: BTreeMap::new(),
+            issued: 0,
+            page: 1000,
+            faults: VecDeque::new(),
+            pushes: Vec::new(),
+            paths: Vec::new(),
+            changes_applied: 0,
+        }
+    }
+
+    fn write(&mut self, submissions: &[Submission]) -> Vec<OperationResult> {
+        let current = Current {
+            head: self.head,
+            settings: self.settings.clone(),
+            habits: self.habits.clone(),
+            entries: self.entries.clone(),
+            receipts: self.receipts.clone(),
+        };
+        let now: Timestamp = "2026-11-22T12:00:00Z".parse().expect("an instant");
+        let changeset = decide(current, submissions, now);
+        self.changes_applied += changeset.head.seq.get().abs_diff(self.head.seq.get());
+        self.head = changeset.head;
+        for save in changeset.habits {
+            self.habits.insert(save.record.id, save.record);
+        }
+        for save in changeset.entries {
+            self.entries.insert(save.record.id, save.record);
+        }
+        for receipt in changeset.receipts {
+            self.receipts.insert(receipt.key.op_id, receipt);
+        }
+        let pairs = submissions.iter().zip(&changeset.outcomes);
+        pairs
+            .filter_map(|(submission, outcome)| {
+                Some(OperationResult::new(submission.key?, outcome))
+            })
+            .collect()
+    }
+
+    fn sync(&mut self, body: &[u8]) -> Reply {
+        if body.len() > MAX_BODY_BYTES {
+            return problem(413, "too_large");
+        }
+        let request: SyncRequest = match protocol::read(body) {
+            Ok(request) => request,
+            Err(error) => return problem(422, &error.to_string()),
+        };
+        if request.operations.len() > MAX_OPERATIONS {
+            return problem(422, "too_many_operations");
+        }
+        let since = match request.cursor.as_deref().map(protocol::parse_cursor) {
+            None => None,
+            Some(Err(_)) => return problem(400, "cursor_malformed"),
+            Some(Ok(cursor)) => match cursor.position(self.head) {
+                Ok(position) => Some(position),
+                Err(_) => return problem(410, "epoch_changed"),
+            },
+        };
+        self.pushes.push(request.clone());
+        let submissions: Vec<_> = request
+            .operations
+            .into_iter()
+            .map(|operation| operation.submission(None))
+            .collect();
+        let results = self.write(&submissions);
+        reply(
+            200,
+            &serde_json::to_value(self.page(since, results)).expect("JSON"),
+        )
+    }
+
+    fn page(&self, since: Option<Seq>, results: Vec<OperationResult>) -> SyncResponse {
+        let habits = self.habits.values().cloned().map(Record::Habit);
+        let is_shown = |entry: &&Entry| {
+            let habit = self.habits.get(&entry.details.habit_id);
+            habit.is_some_and(|habit| !habit.stamp.is_deleted())
+        };
+        let entries = self.entries.values().filter(is_shown).cloned();
+        let mut records: Vec<Record> = habits.chain(entries.map(Record::Entry)).collect();
+        records.retain(|record| match since {
+            Some(since) => record.stamp().seq > since,
+            None => !record.stamp().is_deleted(),
+        });
+        records.sort_by_key(|record| record.stamp().seq);
+        let remaining = records.len().saturating_sub(self.page);
+        records.truncate(self.page);
+        let last = records.last().map(|record| record.stamp().seq);
+        let seq = match last {
+            Some(last) if remaining > 0 => last,
+            _ => self.head.seq,
+        };
+        SyncResponse {
+            results,
+            changes: records.iter().map(Change::from).collect(),
+            cursor: protocol::format_cursor(Cursor {
+                epoch: self.head.epoch,
+                seq,
+            }),
+            head: self.head.seq.get(),
+            has_more: remaining > 0,
+            remaining: remaining as u64,
+        }
+    }
+
+    /// The tokens that follow on `used`: the same each time, as within the grace period.
+    fn renewed(&mut self, used: &str) -> Reply {
+        if let Some(&number) = self.successors.get(used) {
+            return self.tokens(number);
+        }
+        if !self.refresh_tokens.remove(used) {
+            return problem(401, "unauthorized");
+        }
+        self.successors.insert(used.to_owned(), self.issued + 1);
+        self.new_tokens()
+    }
+
+    fn new_tokens(&mut self) -> Reply {
+        self.issued += 1;
+        self.refresh_tokens
+            .insert(format!("refresh-{}", self.issued));
+        self.tokens(self.issued)
+    }
+
+    fn tokens(&mut self, number: u32) -> Reply {
+        let access = format!("access-{number}");
+        self.access_tokens.insert(access.clone());
+        let user = json!({"id": self.account, "email": EMAIL});
+        reply(
+            200,
+            &json!({"token": access, "expires_in": 900, "refresh_token": format!("refresh-{number}"),
+                    "user": user}),
+        )
+    }
+
+    pub(super) fn serve(&mut self, request: &Request) -> Reply {
+        let body = request.body.as_deref().unwrap_or_default();
+        let text = String::from_utf8_lossy(body).into_owned();
+        let is_authorized = request
+            .bearer
+            .as_ref()
+            .is_some_and(|token| self.access_tokens.contains(token));
+        match request.path {
+            "/api/v1/auth/login" if text.contains(PASSWORD) => self.new_tokens(),
+            "/api/v1/auth/refresh" => {
+                let used: RefreshRequest = protocol::read(body).expect("a refresh token");
+                self.renewed(&used.refresh_token)
+            }
+            "/api/v1/auth/user" if is_authorized => reply(
+                200,
+                &json!({"id": self.account, "email": EMAIL,
+                       "timezone": self.settings.timezone.name(), "week_start": "monday",
+                       "day_start": self.settings.day_start.to_string(),
+                       "created_at": "2026-11-01T00:00:00.000000Z"}),
+            ),
+            "/api/v1/auth/logout" if is_authorized => {
+                self.revoke();
+                reply(204, &json!(null))
+            }
+            "/api/v1/sync" if is_authorized => self.sync(body),
+            _ => problem(401, "unauthorized"),
+        }
+    }
+
+    /// An operation with this id was carried out before, and said something else.
+    pub(crate) fn know(&mut self, op_id: Uuid) {
+        let op_id = OpId::new(op_id);
+        let receipt = Receipt {
+            key: ReceiptKey {
+                op_id,
+                fingerprint: Fingerprint::new([0; 32]),
+            },
+            device: None,
+            outcome: ReceiptOutcome::Conflict,
+        };
+        self.receipts.insert(op_id, receipt);
+    }
+
+    /// Ends every session.
+    pub(crate) fn revoke(&mut self) {
+        self.access_tokens.clear();
+        self.refresh_tokens.clear();
+        self.successors.clear();
+    }
+
+    /// The access tokens are too old, the refresh token is not.
+    pub(crate) fn expire_access(&mut self) {
+        self.access_tokens.clear();
+    }
+}
+
+fn reply(status: u16, body: &serde_json::Value) -> Reply {
+    Reply {
+        status,
+        retry_after: None,
+        body: body.to_string().into_bytes(),
+    }
+}
+
+pub(super) fn problem(status: u16, code: &str) -> Reply {
+    reply(
+        status,
+        &json!({"type": "about:blank", "title": code, "status": status, "detail": code,
+               "code": code, "error": code}),
+    )
+}
