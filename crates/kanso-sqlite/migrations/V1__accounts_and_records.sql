@@ -102,8 +102,9 @@ CREATE TABLE entries (
 
 CREATE UNIQUE INDEX entries_by_seq ON entries (user_id, seq);
 -- One index for a range of days and for a habit in it: each further one is a further page to
--- write and to flush for every entry.
-CREATE INDEX entries_by_day ON entries (user_id, local_date, habit_id) WHERE deleted_at IS NULL;
+-- write and to flush for every entry. With deleted_at, though always NULL, it can count by itself.
+CREATE INDEX entries_by_day ON entries (user_id, local_date, habit_id, deleted_at)
+    WHERE deleted_at IS NULL;
 
 -- What became of the operations that devices handed in, so that a retry gets the same answer.
 CREATE TABLE receipts (
