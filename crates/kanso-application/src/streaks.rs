@@ -10,7 +10,7 @@ use kanso_domain::calendar::Today;
 use kanso_domain::habits::{Habit, StoredStreak};
 use kanso_domain::progress::Judged;
 use kanso_domain::sync::OperationOutcome;
-use kanso_domain::{Date, Record, UserId};
+use kanso_domain::{Date, HabitId, Record, UserId};
 
 use crate::Outcome;
 use crate::ports::clock::Clock;
@@ -46,10 +46,17 @@ impl Streaks {
         };
         let today = Today::at(self.clock.now(), &account.settings).date;
         habits.retain(|habit| habit.streak.is_stale(today));
+        // After a midnight that is all of them: one read, not one a habit.
+        let only = match habits.as_slice() {
+            [] => return Ok(()),
+            [habit] => Some(habit.id),
+            _ => None,
+        };
+        let Some(journal) = self.storage.journal(user, only).await? else {
+            return Ok(());
+        };
         for habit in habits {
-            if let Some(journal) = self.storage.journal(user, Some(habit.id)).await?
-                && let Some(streak) = computed(&journal, today)
-            {
+            if let Some(streak) = computed(&journal, habit.id, today) {
                 habit.streak = streak;
             }
         }
@@ -90,7 +97,7 @@ impl Streaks {
         let journal = self.storage.journal(job.user, Some(job.habit)).await?;
         Ok(journal.and_then(|journal| {
             let today = Today::at(self.clock.now(), &journal.settings).date;
-            computed(&journal, today)
+            computed(&journal, job.habit, today)
         }))
     }
 
@@ -142,10 +149,10 @@ impl Streaks {
     }
 }
 
-/// The streak of the one habit in `journal` on `today`.
-fn computed(journal: &Journal, today: Date) -> Option<StoredStreak> {
-    let habit = journal.habits.first()?;
-    let judged = Judged::new(habit, journal.log(habit.id), &journal.settings, today);
+/// The streak of habit `id` in `journal` on `today`; `None` when it is not there.
+fn computed(journal: &Journal, id: HabitId, today: Date) -> Option<StoredStreak> {
+    let habit = journal.habits.iter().find(|habit| habit.id == id)?;
+    let judged = Judged::new(habit, journal.log(id), &journal.settings, today);
     let streak = judged.streak();
     Some(StoredStreak {
         current: streak.current,

@@ -107,7 +107,7 @@ pub async fn start_with(config: Config, parts: Parts) -> Result<Running, StartEr
     // Opening a database reads all of it; the first hash takes its time too.
     let site = tokio::task::spawn_blocking(move || {
         let key = signing_key(&config, &*parts.entropy)?;
-        wiring::site(&config, key, parts)
+        wiring::site(&config, key, &parts)
     });
     let site = site.await.map_err(StartError::BrokeOff)??;
     Ok(Running::start(site, (listener, address), limits, plan))

@@ -24,63 +24,36 @@ use crate::lifecycle::{Site, Stages};
 use crate::start::{Parts, StartError};
 
 /// A server that is ready to run, its workers running already. Opens the database, which blocks.
-pub(crate) fn site(config: &Config, key: SigningKey, parts: Parts) -> Result<Site, StartError> {
-    let Parts {
-        clock,
-        ids,
-        entropy,
-        hash_cost,
-        workers,
-        ..
-    } = parts;
-    let storage = open_storage(&config.database, &*entropy)?;
-    let refresh_tokens = HmacRefreshTokens::new(&key, Arc::clone(&entropy));
-    let rules = TokenRules::of(&config.jwt_issuer);
-    let access_tokens = JwtTokens::new(key, Vec::new(), rules, Arc::clone(&ids));
-    let jwks = access_tokens.jwks();
-    let passwords = Argon2Passwords::new(hash_cost, Queue::for_this_machine(), entropy)?;
-    let accounts = Accounts::new(AccountPorts {
-        storage: Arc::clone(&storage),
-        clock: Arc::clone(&clock),
-        ids: Arc::clone(&ids),
-        passwords: Arc::new(passwords),
-        access_tokens: Arc::new(access_tokens),
-        refresh_tokens: Arc::new(refresh_tokens),
-        throttle: Arc::new(LocalThrottle::new(Arc::clone(&clock))),
-    });
-    let stages = Stages::new();
-    let writes = TaskTracker::new();
+pub(crate) fn site(config: &Config, key: SigningKey, parts: &Parts) -> Result<Site, StartError> {
+    let storage = open_storage(&config.database, &*parts.entropy)?;
+    let (stages, writes) = (Stages::new(), TaskTracker::new());
     let wake = LocalWake::new();
-    let streaks = Streaks::new(Arc::clone(&storage), Arc::clone(&clock));
-    let workers = workers.map_or_else(TaskTracker::new, |rhythm| {
+    let streaks = Streaks::new(Arc::clone(&storage), Arc::clone(&parts.clock));
+    let workers = parts.workers.map_or_else(TaskTracker::new, |rhythm| {
         kanso_worker::start(&streaks, wake.streak_bell(), stages.draining(), rhythm)
     });
     let records = RecordPorts {
         storage: Arc::clone(&storage),
-        clock: Arc::clone(&clock),
-        ids: Arc::clone(&ids),
+        clock: Arc::clone(&parts.clock),
+        ids: Arc::clone(&parts.ids),
         wake: Arc::new(wake),
     };
+    let (accounts, jwks) = accounts(config, key, &records, parts)?;
     let router = kanso_http::router(
         kanso_http::Parts {
             accounts,
             habits: Habits::new(records.clone()),
             entries: Entries::new(records.clone()),
             sync: Sync::new(records),
-            stats: Stats::new(Arc::clone(&storage), Arc::clone(&clock)),
-            health: Health::new(Arc::clone(&storage), clock),
-            ids,
+            stats: Stats::new(Arc::clone(&storage), Arc::clone(&parts.clock)),
+            health: Health::new(Arc::clone(&storage), Arc::clone(&parts.clock)),
+            ids: Arc::clone(&parts.ids),
             limiter: Arc::new(LocalLimiter::new()),
             writes: writes.clone(),
             draining: stages.draining().clone(),
             jwks,
         },
-        kanso_http::Options {
-            rate_limit: config.rate_limit,
-            trusted_proxies: config.trusted_proxies.clone(),
-            cors_origins: config.cors_origins.clone(),
-            ..kanso_http::Options::default()
-        },
+        options(config),
     );
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
@@ -95,6 +68,41 @@ pub(crate) fn site(config: &Config, key: SigningKey, parts: Parts) -> Result<Sit
         workers,
         close_storage: Box::pin(close(storage)),
     })
+}
+
+/// Accounts, and the public keys that verify their access tokens.
+fn accounts(
+    config: &Config,
+    key: SigningKey,
+    records: &RecordPorts,
+    parts: &Parts,
+) -> Result<(Accounts, serde_json::Value), StartError> {
+    let entropy = || Arc::clone(&parts.entropy);
+    let (clock, ids) = (&parts.clock, &parts.ids);
+    let refresh_tokens = HmacRefreshTokens::new(&key, entropy());
+    let rules = TokenRules::of(&config.jwt_issuer);
+    let access_tokens = JwtTokens::new(key, Vec::new(), rules, Arc::clone(ids));
+    let jwks = access_tokens.jwks();
+    let passwords = Argon2Passwords::new(parts.hash_cost, Queue::for_this_machine(), entropy())?;
+    let accounts = Accounts::new(AccountPorts {
+        storage: Arc::clone(&records.storage),
+        clock: Arc::clone(clock),
+        ids: Arc::clone(ids),
+        passwords: Arc::new(passwords),
+        access_tokens: Arc::new(access_tokens),
+        refresh_tokens: Arc::new(refresh_tokens),
+        throttle: Arc::new(LocalThrottle::new(Arc::clone(clock))),
+    });
+    Ok((accounts, jwks))
+}
+
+fn options(config: &Config) -> kanso_http::Options {
+    kanso_http::Options {
+        rate_limit: config.rate_limit,
+        trusted_proxies: config.trusted_proxies.clone(),
+        cors_origins: config.cors_origins.clone(),
+        ..kanso_http::Options::default()
+    }
 }
 
 fn open_storage(

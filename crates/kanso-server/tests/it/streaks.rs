@@ -1,8 +1,9 @@
 //! Streaks: right at every moment, kept by edits, and known to every device.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use crate::support::{App, Person};
 

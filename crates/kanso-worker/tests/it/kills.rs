@@ -1,0 +1,137 @@
+//! Whatever kills the workers, and wherever: in the end every streak is exact.
+
+use std::time::Duration;
+
+use kanso_application::ports::storage::EntryFilter;
+use kanso_domain::UserId;
+use kanso_domain::habits::{HabitFields, ScheduleFields, TargetDirection, TargetFields};
+use kanso_domain::sync::Base;
+use kanso_domain::{Quantity, habits::HabitType};
+use kanso_testkit::build::{habit, titled};
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+use crate::world::{World, process};
+
+const HABITS: u64 = 5;
+
+/// Numbers by chance, the same each time (xorshift).
+struct Chance(u64);
+
+impl Chance {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % bound
+    }
+}
+
+/// Daily, weekly and in windows, a goal and a limit.
+fn kinds() -> [HabitFields; 5] {
+    let scheduled = |times_per_week, interval| HabitFields {
+        schedule: ScheduleFields {
+            times_per_week,
+            interval,
+            ..ScheduleFields::default()
+        },
+        ..titled("Read")
+    };
+    let counted = |direction| HabitFields {
+        target: TargetFields {
+            kind: Some(HabitType::Numeric),
+            value: Some(Quantity::ONE),
+            direction: Some(direction),
+        },
+        ..titled("Drink")
+    };
+    [
+        titled("Run"),
+        scheduled(Some(2), None),
+        scheduled(None, Some(3)),
+        counted(TargetDirection::AtLeast),
+        counted(TargetDirection::AtMost),
+    ]
+}
+
+/// What a person does in a moment.
+async fn act(world: &World, user: UserId, chance: &mut Chance) {
+    let id = habit(u128::from(chance.below(HABITS)));
+    match chance.below(8) {
+        0 => {
+            let entries = world.entries.list(user, EntryFilter::default());
+            if let Some(entry) = entries.await.expect("a list").first() {
+                let deleted = world.entries.delete(user, entry.id, Base::Any).await;
+                deleted.expect("a deletion");
+            }
+        }
+        1 => {
+            let title = titled(if chance.below(2) == 0 {
+                "Read"
+            } else {
+                "Write"
+            });
+            let edited = world.habits.update(user, id, Base::Any, title).await;
+            edited.expect("an edit");
+        }
+        2 => world.clock.advance_seconds(40_000),
+        _ => {
+            let day = format!("2026-01-{:02}", 10 + chance.below(15));
+            world.done(user, id, &day).await;
+        }
+    }
+}
+
+#[test]
+fn every_streak_is_exact_whenever_the_workers_are_killed() {
+    let world = World::new();
+    let mut chance = Chance(0x9E37_79B9_7F4A_7C15);
+    let users = process().block_on(async {
+        let users = [world.person(1).await, world.person(2).await];
+        for user in users {
+            for (number, fields) in (0..).zip(kinds()) {
+                world.habit(user, habit(number), fields).await;
+            }
+        }
+        users
+    });
+    for steps in 0..60 {
+        // One life of the process: it ends in the middle of whatever it does in its last step.
+        world.storage.die_after(Some(steps % 20));
+        process().block_on(async {
+            world.start(&CancellationToken::new());
+            let life = async {
+                for user in [users[0], users[1], users[0], users[1]] {
+                    act(&world, user, &mut chance).await;
+                }
+                sleep(Duration::from_hours(1)).await;
+                panic!("the workers look at the queue again and again");
+            };
+            tokio::select! {
+                () = life => {}
+                () = world.storage.dead.notified() => {}
+            }
+        });
+    }
+    world.storage.die_after(None);
+    process().block_on(async {
+        let stop = CancellationToken::new();
+        let loops = world.start(&stop);
+        for user in users {
+            // What was tried too often waits for a change.
+            for number in 0..HABITS {
+                world
+                    .done(user, habit(u128::from(number)), "2026-01-15")
+                    .await;
+            }
+        }
+        sleep(Duration::from_mins(1)).await;
+        world.settled().await;
+        stop.cancel();
+        loops.wait().await;
+        assert_eq!(world.backlog().await.parked, 0);
+        for user in users {
+            world.must_be_exact(user).await;
+        }
+    });
+}

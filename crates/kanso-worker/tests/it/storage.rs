@@ -1,0 +1,246 @@
+//! A storage in memory that can hang, fail and panic where a worker uses it.
+
+use std::sync::{Mutex, PoisonError};
+
+use async_trait::async_trait;
+use kanso_application::ports::storage::{
+    AccountStore, Backlog, Credentials, DayBorder, Decide, DecideRefresh, DeltaQuery, EntryFilter,
+    Journal, NewAccount, RecordStore, Storage, StorageError, StreakJob, StreakOutcome, StreakQueue,
+    Written,
+};
+use kanso_domain::accounts::{Account, Email, PasswordHash, SettingsChange};
+use kanso_domain::entries::Entry;
+use kanso_domain::habits::{Habit, StoredStreak};
+use kanso_domain::sessions::{Refreshed, Session};
+use kanso_domain::sync::{Head, Keys, Page};
+use kanso_domain::{Date, EntryId, HabitId, SessionId, Timestamp, UserId};
+use kanso_testkit::MemoryStorage;
+use tokio::sync::{Notify, RwLock};
+
+type Answer<T> = Result<T, StorageError>;
+
+/// What happens to a worker that reads a habit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Trouble {
+    Fails,
+    Panics,
+}
+
+#[derive(Debug)]
+pub(crate) struct TroubledStorage {
+    inner: MemoryStorage,
+    plan: Mutex<Plan>,
+    /// Rings when the last step was taken.
+    pub(crate) dead: Notify,
+    /// Whoever reads for a streak waits for it to be free.
+    pub(crate) door: RwLock<()>,
+}
+
+#[derive(Debug, Default)]
+struct Plan {
+    steps_left: Option<u32>,
+    trouble: Option<(HabitId, Trouble)>,
+}
+
+impl TroubledStorage {
+    pub(crate) fn new() -> Self {
+        Self {
+            inner: MemoryStorage::default(),
+            plan: Mutex::default(),
+            dead: Notify::new(),
+            door: RwLock::new(()),
+        }
+    }
+
+    /// Workers take so many steps, and hang in the one after; with none, they go on for ever.
+    pub(crate) fn die_after(&self, steps: Option<u32>) {
+        self.plan().steps_left = steps;
+    }
+
+    pub(crate) fn trouble(&self, trouble: Option<(HabitId, Trouble)>) {
+        self.plan().trouble = trouble;
+    }
+
+    /// What queries that are no worker's see.
+    pub(crate) fn records(&self) -> &MemoryStorage {
+        &self.inner
+    }
+
+    fn plan(&self) -> std::sync::MutexGuard<'_, Plan> {
+        self.plan.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A worker is before or after a call.
+    async fn step(&self) {
+        let is_last = match &mut self.plan().steps_left {
+            Some(0) => true,
+            Some(left) => {
+                *left -= 1;
+                false
+            }
+            None => false,
+        };
+        if is_last {
+            self.dead.notify_one();
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+#[async_trait]
+impl StreakQueue for TroubledStorage {
+    async fn claim_streaks(&self, now: Timestamp, limit: u32) -> Answer<Vec<StreakJob>> {
+        self.step().await;
+        let jobs = self.inner.claim_streaks(now, limit).await;
+        self.step().await;
+        jobs
+    }
+
+    async fn finish_streak(
+        &self,
+        job: StreakJob,
+        streak: StoredStreak,
+        now: Timestamp,
+    ) -> Answer<StreakOutcome> {
+        self.step().await;
+        let outcome = self.inner.finish_streak(job, streak, now).await;
+        self.step().await;
+        outcome
+    }
+
+    async fn release_streak(&self, job: StreakJob, available_at: Timestamp) -> Answer<()> {
+        self.inner.release_streak(job, available_at).await
+    }
+
+    async fn streak_backlog(&self) -> Answer<Backlog> {
+        self.inner.streak_backlog().await
+    }
+
+    async fn day_borders(&self) -> Answer<Vec<DayBorder>> {
+        self.step().await;
+        self.inner.day_borders().await
+    }
+
+    async fn begin_day(
+        &self,
+        border: &DayBorder,
+        today: Date,
+        limit: u32,
+        now: Timestamp,
+    ) -> Answer<u32> {
+        let begun = self.inner.begin_day(border, today, limit, now).await;
+        self.step().await;
+        begun
+    }
+}
+
+#[async_trait]
+impl RecordStore for TroubledStorage {
+    async fn journal(&self, user: UserId, habit: Option<HabitId>) -> Answer<Option<Journal>> {
+        self.step().await;
+        let _inside = self.door.read().await;
+        let trouble = self.plan().trouble;
+        match trouble.filter(|(troubled, _)| habit == Some(*troubled)) {
+            Some((_, Trouble::Fails)) => Err(StorageError::Unavailable("no disk".into())),
+            Some((_, Trouble::Panics)) => panic!("a bug that the test planted"),
+            None => self.inner.journal(user, habit).await,
+        }
+    }
+
+    async fn write(&self, user: UserId, keys: Keys, decide: Decide) -> Answer<Written> {
+        self.inner.write(user, keys, decide).await
+    }
+
+    async fn delta(&self, user: UserId, query: DeltaQuery) -> Answer<Option<Page>> {
+        self.inner.delta(user, query).await
+    }
+
+    async fn head(&self, user: UserId) -> Answer<Option<Head>> {
+        self.inner.head(user).await
+    }
+
+    async fn habit(&self, user: UserId, id: HabitId) -> Answer<Option<Habit>> {
+        self.inner.habit(user, id).await
+    }
+
+    async fn habits(&self, user: UserId, archived_too: bool) -> Answer<Vec<Habit>> {
+        self.inner.habits(user, archived_too).await
+    }
+
+    async fn entry(&self, user: UserId, id: EntryId) -> Answer<Option<Entry>> {
+        self.inner.entry(user, id).await
+    }
+
+    async fn entries(&self, user: UserId, filter: EntryFilter) -> Answer<Vec<Entry>> {
+        self.inner.entries(user, filter).await
+    }
+}
+
+#[async_trait]
+impl AccountStore for TroubledStorage {
+    async fn create_account(&self, new: NewAccount) -> Answer<bool> {
+        self.inner.create_account(new).await
+    }
+
+    async fn credentials(&self, email: &Email) -> Answer<Option<Credentials>> {
+        self.inner.credentials(email).await
+    }
+
+    async fn account(&self, user: UserId) -> Answer<Option<Account>> {
+        self.inner.account(user).await
+    }
+
+    async fn change_settings(
+        &self,
+        user: UserId,
+        change: SettingsChange,
+        now: Timestamp,
+    ) -> Answer<Option<Account>> {
+        self.inner.change_settings(user, change, now).await
+    }
+
+    async fn set_password_hash(&self, user: UserId, hash: PasswordHash) -> Answer<()> {
+        self.inner.set_password_hash(user, hash).await
+    }
+
+    async fn delete_account(&self, user: UserId) -> Answer<bool> {
+        self.inner.delete_account(user).await
+    }
+
+    async fn open_session(&self, session: Session) -> Answer<bool> {
+        self.inner.open_session(session).await
+    }
+
+    async fn refresh_session(
+        &self,
+        user: UserId,
+        session: SessionId,
+        decide: DecideRefresh,
+    ) -> Answer<Option<Refreshed>> {
+        self.inner.refresh_session(user, session, decide).await
+    }
+
+    async fn session_is_open(
+        &self,
+        user: UserId,
+        session: SessionId,
+        now: Timestamp,
+    ) -> Answer<bool> {
+        self.inner.session_is_open(user, session, now).await
+    }
+
+    async fn end_session(&self, user: UserId, session: SessionId) -> Answer<()> {
+        self.inner.end_session(user, session).await
+    }
+}
+
+#[async_trait]
+impl Storage for TroubledStorage {
+    async fn ping(&self) -> Answer<()> {
+        self.inner.ping().await
+    }
+
+    async fn close(&self) -> Answer<()> {
+        self.inner.close().await
+    }
+}

@@ -1,0 +1,144 @@
+//! People, their habits, and the workers that look after their streaks.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use kanso_application::RecordPorts;
+use kanso_application::entries::Entries;
+use kanso_application::habits::Habits;
+use kanso_application::ports::clock::Clock as _;
+use kanso_application::ports::storage::{
+    AccountStore as _, Backlog, RecordStore as _, StreakQueue as _,
+};
+use kanso_application::ports::wake::Wake;
+use kanso_application::streaks::Streaks;
+use kanso_domain::calendar::Today;
+use kanso_domain::habits::{Habit, HabitFields};
+use kanso_domain::progress::{DayLog, Judged};
+use kanso_domain::{HabitId, UserId};
+use kanso_testkit::{ManualClock, SequentialIds, build};
+use kanso_worker::Rhythm;
+use tokio::runtime::Runtime;
+use tokio::sync::Notify;
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::storage::TroubledStorage;
+
+pub(crate) struct World {
+    pub(crate) storage: Arc<TroubledStorage>,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) habits: Habits,
+    pub(crate) entries: Entries,
+    bell: Arc<Notify>,
+}
+
+struct Bell(Arc<Notify>);
+
+impl Wake for Bell {
+    fn streaks(&self) {
+        self.0.notify_one();
+    }
+}
+
+/// A process: what runs in it is killed when it is dropped. Time passes when nobody has anything
+/// to do.
+pub(crate) fn process() -> Runtime {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    let builder = builder.enable_time().start_paused(true);
+    builder.build().expect("a runtime")
+}
+
+impl World {
+    /// It is noon.
+    pub(crate) fn new() -> Self {
+        let storage = Arc::new(TroubledStorage::new());
+        let clock = Arc::new(ManualClock::at(build::noon()));
+        let bell = Arc::new(Notify::new());
+        let ports = RecordPorts {
+            storage: storage.clone(),
+            clock: clock.clone(),
+            ids: Arc::new(SequentialIds::default()),
+            wake: Arc::new(Bell(bell.clone())),
+        };
+        Self {
+            habits: Habits::new(ports.clone()),
+            entries: Entries::new(ports),
+            storage,
+            clock,
+            bell,
+        }
+    }
+
+    /// Sets the workers going, and the clock with the time of the process.
+    pub(crate) fn start(&self, stop: &CancellationToken) -> TaskTracker {
+        let clock = self.clock.clone();
+        tokio::spawn(async move {
+            loop {
+                sleep(Duration::from_secs(1)).await;
+                clock.advance_seconds(1);
+            }
+        });
+        let streaks = Streaks::new(self.storage.clone(), self.clock.clone());
+        kanso_worker::start(&streaks, self.bell.clone(), stop, Rhythm::default())
+    }
+
+    pub(crate) async fn person(&self, number: u128) -> UserId {
+        let account = build::new_account(number);
+        let user = account.account.id;
+        let is_new = self.storage.create_account(account).await;
+        assert!(is_new.expect("a storage"));
+        user
+    }
+
+    pub(crate) async fn habit(&self, user: UserId, id: HabitId, fields: HabitFields) {
+        let made = self.habits.create(user, Some(id), fields).await;
+        made.expect("a habit");
+    }
+
+    pub(crate) async fn done(&self, user: UserId, habit: HabitId, day: &str) {
+        let done = build::done(habit, day);
+        self.entries
+            .create(user, None, done)
+            .await
+            .expect("an entry");
+    }
+
+    pub(crate) async fn backlog(&self) -> Backlog {
+        let backlog = self.storage.records().streak_backlog().await;
+        backlog.expect("a storage")
+    }
+
+    /// Waits until nothing waits any more; an hour at most.
+    pub(crate) async fn settled(&self) {
+        let settled = async {
+            while self.backlog().await.waiting > 0 {
+                sleep(Duration::from_secs(1)).await;
+            }
+        };
+        let waited = timeout(Duration::from_hours(1), settled).await;
+        assert!(waited.is_ok(), "{:?}", self.backlog().await);
+    }
+
+    pub(crate) async fn stored(&self, user: UserId, id: HabitId) -> Habit {
+        let habit = self.storage.records().habit(user, id).await;
+        habit.expect("a storage").expect("a habit")
+    }
+
+    /// Fails unless each stored streak is what a computation from scratch gives.
+    pub(crate) async fn must_be_exact(&self, user: UserId) {
+        let journal = self.storage.records().journal(user, None).await;
+        let journal = journal.expect("a storage").expect("an account");
+        let today = Today::at(self.clock.now(), &journal.settings).date;
+        for habit in &journal.habits {
+            let entries = journal.entries.get(&habit.id).into_iter().flatten();
+            let log: DayLog = entries
+                .map(|entry| (entry.local_date, entry.kind, entry.value))
+                .collect();
+            let fresh = Judged::new(habit, log, &journal.settings, today).streak();
+            let (fresh, stored) = ((fresh.current, fresh.longest), habit.streak);
+            assert_eq!((stored.current, stored.longest), fresh, "{habit:?}");
+        }
+    }
+}
