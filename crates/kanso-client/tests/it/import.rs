@@ -53,18 +53,18 @@ fn the_three_habits_and_their_history_arrive() {
     );
 
     let someone = habit(&device, "someone").details;
-    assert_eq!(someone.schedule, Schedule::Weekly { times_per_week: 3 });
+    assert_eq!(someone.schedule(), Schedule::Weekly { times_per_week: 3 });
     assert_eq!(someone.description.as_str(), "77");
     let archived = someone.archived_at.expect("is archived").to_string();
     assert_eq!(archived, "2026-07-04T00:00:00.000000Z");
     assert!(days(&device, "someone").is_empty());
 
     let value = habit(&device, "value habit").details;
-    assert_eq!(value.schedule, Schedule::Interval { interval: 30 });
-    assert_eq!(value.target.kind(), HabitType::Numeric);
-    assert_eq!(value.target.direction(), TargetDirection::AtMost);
+    assert_eq!(value.schedule(), Schedule::Interval { interval: 30 });
+    assert_eq!(value.target().kind(), HabitType::Numeric);
+    assert_eq!(value.target().direction(), TargetDirection::AtMost);
     assert_eq!(
-        value.target.value(),
+        value.target().value(),
         Quantity::from_thousandths(12_000).expect("small")
     );
     assert_eq!(
@@ -83,7 +83,7 @@ fn the_three_habits_and_their_history_arrive() {
     );
 
     let boolean = habit(&device, "bool habit").details;
-    assert_eq!(boolean.schedule, Schedule::Weekly { times_per_week: 2 });
+    assert_eq!(boolean.schedule(), Schedule::Weekly { times_per_week: 2 });
     assert_eq!(boolean.color.as_str(), "#FF8F00");
     assert_eq!(
         days(&device, "bool habit"),
