@@ -5,7 +5,7 @@ use std::path::Path;
 use kanso_application::ports::storage::{
     AccountStore as _, RecordStore as _, Storage as _, StreakQueue as _,
 };
-use kanso_domain::habits::{ArchivedSpan, Habit, StoredStreak};
+use kanso_domain::habits::{ArchivedSpan, Habit, StoredStreak, Weekdays};
 use kanso_domain::sync::Base;
 use kanso_domain::{Date, HabitId};
 use kanso_testkit::build::{
@@ -59,7 +59,7 @@ async fn a_habit_of_the_first_version_always_asked_for_the_same() {
                 panic!("expected one version, got {versions:?}");
             };
             let (schedule, target) = (version.schedule, version.target);
-            let days = schedule.weekdays().map(|weekdays| weekdays.days());
+            let days = schedule.weekdays().map(Weekdays::days);
             let kind = schedule.frequency_type().as_str();
             let amount = target.value().to_string();
             format!(
