@@ -52,3 +52,10 @@ SELECT user_id, id, 1, updated_at, NULL, 0 FROM habits WHERE deleted_at IS NULL;
 -- The newest day that was begun for a person; the default lies before every date.
 ALTER TABLE users ADD COLUMN day_begun INTEGER NOT NULL DEFAULT -5000000;
 CREATE INDEX users_by_day_border ON users (timezone, day_start, day_begun);
+
+-- A streak is computed from the entries of one habit, and that far more often than a range of
+-- days is listed, which takes a look for each habit here. Still one index, so still one page.
+-- With deleted_at, though always NULL, it can be searched by itself.
+DROP INDEX entries_by_day;
+CREATE INDEX entries_by_habit ON entries (user_id, habit_id, local_date, deleted_at)
+    WHERE deleted_at IS NULL;

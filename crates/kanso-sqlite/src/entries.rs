@@ -116,22 +116,21 @@ const fn split(bound: Option<Completion>) -> (Option<jiff::civil::Date>, Option<
     }
 }
 
-/// The `WHERE` of a list, of which only the index differs. An absent bound is the end of the
+/// A list of the entries of live habits, which `$of_habit` tells. An absent bound is the end of the
 /// column's range, so that the statement is the same and an index can be used.
 macro_rules! listed {
-    ($and_habit:literal) => {
+    ($of_habit:literal) => {
         concat!(
             "SELECT ",
             entry_columns!(),
-            " FROM entries
+            " FROM entries INDEXED BY entries_by_habit
               WHERE user_id = ?1 AND deleted_at IS NULL
                 AND local_date BETWEEN ifnull(?2, -9223372036854775807)
                                    AND ifnull(?3, 9223372036854775807)
                 AND completion_date BETWEEN ifnull(?4, -9223372036854775807)
                                         AND ifnull(?5, 9223372036854775807)
-                AND habit_id NOT IN (SELECT id FROM habits
-                                     WHERE user_id = ?1 AND deleted_at IS NOT NULL)",
-            $and_habit,
+                AND ",
+            $of_habit,
             " ORDER BY completion_date DESC, id DESC"
         )
     };
@@ -157,12 +156,23 @@ pub(crate) fn list(
         };
     }
     let entries = match &filter.habit_id {
-        None => prepare(connection, listed!(""))?
-            .query_map(bound!(), read)?
-            .collect::<Result<_, _>>()?,
-        Some(habit_id) => prepare(connection, listed!(" AND habit_id = ?6"))?
-            .query_map(bound!(habit_id), read)?
-            .collect::<Result<_, _>>()?,
+        None => prepare(
+            connection,
+            listed!(
+                "habit_id IN (SELECT id FROM habits WHERE user_id = ?1 AND deleted_at IS NULL)"
+            ),
+        )?
+        .query_map(bound!(), read)?
+        .collect::<Result<_, _>>()?,
+        Some(habit_id) => prepare(
+            connection,
+            listed!(
+                "habit_id = ?6 AND EXISTS (SELECT 1 FROM habits
+                                           WHERE user_id = ?1 AND id = ?6 AND deleted_at IS NULL)"
+            ),
+        )?
+        .query_map(bound!(habit_id), read)?
+        .collect::<Result<_, _>>()?,
     };
     Ok(entries)
 }

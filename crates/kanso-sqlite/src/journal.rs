@@ -94,7 +94,7 @@ fn all_entries(
     Ok(entries)
 }
 
-/// Reads the days of one habit through their index, which holds all that the search needs.
+/// Reads the days of one habit through their index, which has them in order.
 fn entries_of(
     connection: &Connection,
     user: UserId,
@@ -105,7 +105,7 @@ fn entries_of(
         concat!(
             "SELECT ",
             journal_columns!(),
-            " FROM entries INDEXED BY entries_by_day
+            " FROM entries
               WHERE user_id = ?1 AND habit_id = ?2 AND deleted_at IS NULL
               ORDER BY local_date, id"
         ),

@@ -259,7 +259,9 @@ pub enum StreakOutcome {
 /// them so, so that none is ever lost and the queue cannot outgrow the habits.
 #[async_trait]
 pub trait StreakQueue: Send + Sync {
-    /// Claims up to `limit` jobs that are free at `now`, oldest first, for [`LEASE_SECONDS`].
+    /// Claims up to `limit` jobs that are free at `now`, oldest first, for [`LEASE_SECONDS`]. One
+    /// that was not tried since its change is free whatever `now` is: the user's history may be
+    /// ahead of the clock.
     /// Those that were claimed [`MAX_ATTEMPTS`] times are left out.
     async fn claim_streaks(
         &self,
@@ -291,9 +293,10 @@ pub trait StreakQueue: Send + Sync {
     async fn day_borders(&self) -> Result<Vec<DayBorder>, StorageError>;
 
     /// Queues the streaks that a new day may change, of up to `limit` people of `border` for whom
-    /// `today` was not begun yet, and notes that it was: a current streak above 0, or a limit,
-    /// which is kept by the day's passing. Says how many people there were; fewer than `limit`
-    /// when none is left.
+    /// `today` was not begun yet, and notes that it was: a current streak above 0, a limit, which
+    /// is kept by the day's passing, or something that was recorded ahead. What waits or is held
+    /// is queued anew, so that nobody stores a streak of the day before. Says how many people
+    /// there were; fewer than `limit` when none is left.
     async fn begin_day(
         &self,
         border: &DayBorder,

@@ -38,6 +38,9 @@ pub async fn workers_may_die_at_any_step(storage: &dyn Storage) {
         }
         story.drain().await;
         story.check().await;
+        story.new_day().await;
+        story.drain().await;
+        story.check().await;
     }
 }
 

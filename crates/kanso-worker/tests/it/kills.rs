@@ -95,36 +95,40 @@ fn every_streak_is_exact_whenever_the_workers_are_killed() {
         }
         users
     });
-    for steps in 0..60 {
-        // One life of the process: it ends in the middle of whatever it does in its last step.
-        world.storage.die_after(Some(steps % 20));
-        process().block_on(async {
-            world.start(&CancellationToken::new());
-            let life = async {
-                for user in [users[0], users[1], users[0], users[1]] {
-                    act(&world, user, &mut chance).await;
-                }
-                sleep(Duration::from_hours(1)).await;
-                panic!("the workers look at the queue again and again");
-            };
-            tokio::select! {
-                () = life => {}
-                () = world.storage.dead.notified() => {}
-            }
-        });
+    // Fewer lives in a row than a job is tried, so that none is parked.
+    for round in 0..15 {
+        for life in 0..8 {
+            killed_life(&world, users, &mut chance, (round * 8 + life) % 24);
+        }
+        whole_life(&world, users);
     }
+}
+
+/// One life of the process: it ends in the middle of whatever comes after its last step.
+fn killed_life(world: &World, users: [UserId; 2], chance: &mut Chance, steps: u32) {
+    world.storage.die_after(Some(steps));
+    process().block_on(async {
+        world.start(&CancellationToken::new());
+        let life = async {
+            for user in users {
+                act(world, user, chance).await;
+            }
+            sleep(Duration::from_hours(1)).await;
+            panic!("the workers look at the queue again and again");
+        };
+        tokio::select! {
+            () = life => {}
+            () = world.storage.dead.notified() => {}
+        }
+    });
+}
+
+/// A life in which nobody writes and nothing happens to the workers.
+fn whole_life(world: &World, users: [UserId; 2]) {
     world.storage.die_after(None);
     process().block_on(async {
         let stop = CancellationToken::new();
         let loops = world.start(&stop);
-        for user in users {
-            // What was tried too often waits for a change.
-            for number in 0..HABITS {
-                world
-                    .done(user, habit(u128::from(number)), "2026-01-15")
-                    .await;
-            }
-        }
         sleep(Duration::from_mins(1)).await;
         world.settled().await;
         stop.cancel();

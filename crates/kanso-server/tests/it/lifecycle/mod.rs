@@ -78,6 +78,7 @@ struct Server {
     running: Running,
     wire: mpsc::Sender<DuplexStream>,
     writes: TaskTracker,
+    workers: TaskTracker,
     storage_closed: CancellationToken,
     started: Instant,
 }
@@ -85,14 +86,14 @@ struct Server {
 impl Server {
     fn start(limits: Limits, plan: DrainPlan) -> Self {
         let (wire, listener) = mpsc::channel(64);
-        let (stages, writes) = (Stages::new(), TaskTracker::new());
+        let (stages, writes, workers) = (Stages::new(), TaskTracker::new(), TaskTracker::new());
         let storage_closed = CancellationToken::new();
         let close = storage_closed.clone();
         let site = Site {
             router: router(),
             stages,
             writes: writes.clone(),
-            workers: TaskTracker::new(),
+            workers: workers.clone(),
             close_storage: Box::pin(async move { close.cancel() }),
         };
         let running = Running::start(site, (Wire(listener), PEER), limits, plan);
@@ -100,6 +101,7 @@ impl Server {
             running,
             wire,
             writes,
+            workers,
             storage_closed,
             started: Instant::now(),
         }

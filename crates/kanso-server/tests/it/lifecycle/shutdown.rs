@@ -104,10 +104,30 @@ async fn a_write_finishes_before_the_storage_closes() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_worker_gives_back_what_it_holds_before_the_storage_closes() {
+    let server = Server::with_defaults();
+    let closed = server.storage_closed.clone();
+    let draining = server.running.stages().draining().clone();
+    let worker = server.workers.spawn(async move {
+        draining.cancelled().await;
+        sleep(Duration::from_secs(2)).await;
+        !closed.is_cancelled()
+    });
+    server.running.shut_down();
+    server.running.stopped().await;
+    assert!(
+        worker.await.expect("the worker ended"),
+        "the storage was still open"
+    );
+    assert_eq!(server.started.elapsed().as_secs(), 2);
+}
+
+#[tokio::test(start_paused = true)]
 async fn all_of_it_together_stays_below_thirty_seconds() {
     let server = Server::with_defaults();
     let _clients = [server.sent(FOREVER).await, server.sent(HALF_A_BODY).await];
     server.writes.spawn(std::future::pending::<()>());
+    server.workers.spawn(std::future::pending::<()>());
     server.running.shut_down();
     server.running.stopped().await;
     assert!(

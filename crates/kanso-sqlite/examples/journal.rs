@@ -1,0 +1,120 @@
+//! How long a journal, a claim and the beginning of a day take.
+//!
+//! `cargo run --release -p kanso-sqlite --example journal`
+
+#![expect(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a program that prints what it measured, or stops"
+)]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use kanso_application::ports::storage::{AccountStore as _, RecordStore as _, StreakQueue as _};
+use kanso_domain::calendar::days_before;
+use kanso_domain::sync::{Command, Epoch, Keys, decide};
+use kanso_domain::{Date, UserId};
+use kanso_sqlite::{SqliteOptions, SqliteStorage};
+use kanso_testkit::build::{
+    create_entry, create_habit, done, entry, habit, new_account, noon, once, streak, titled, user,
+};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+const HABITS: u128 = 20;
+const PEOPLE: u128 = 5_000;
+
+#[tokio::main]
+async fn main() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = SqliteOptions::new(folder.path().join("kanso.db"), Epoch::new(1));
+    let storage = Arc::new(SqliteStorage::open(&options).unwrap());
+    for (number, days) in [(1, 366), (2, 3_660)] {
+        record(&storage, number, days).await;
+        let whole = timed(200, || storage.journal(user(number), None)).await;
+        let one = timed(200, || storage.journal(user(number), Some(habit(7)))).await;
+        println!("{HABITS} habits, {days} days: journal {whole:.2?}, of one habit {one:.2?}");
+    }
+    begin_days(&storage).await;
+}
+
+/// Somebody with 20 habits that were done every day.
+async fn record(storage: &SqliteStorage, number: u128, days: i32) {
+    let today: Date = noon().utc_date();
+    let created = storage.create_account(new_account(number)).await.unwrap();
+    assert!(created);
+    let habits = (1..=HABITS).map(|id| create_habit(habit(id), titled("Read")));
+    submit(storage, user(number), habits.collect()).await;
+    for back in 0..days {
+        let date = days_before(today, back).to_string();
+        let entries = (1..=HABITS).map(|of| {
+            // Ids as they come from many devices: in no order of habit or day.
+            let nth = u128::from(back.unsigned_abs()) * HABITS + of;
+            let id = entry(nth.wrapping_mul(0x9E37_79B9_7F4A_7C15_F39C_C060_5CED_C835));
+            create_entry(id, done(habit(of), &date))
+        });
+        submit(storage, user(number), entries.collect()).await;
+    }
+}
+
+/// A hundred thousand habits whose day begins.
+async fn begin_days(storage: &Arc<SqliteStorage>) {
+    for number in 10..10 + PEOPLE {
+        storage.create_account(new_account(number)).await.unwrap();
+        let habits = (1..=HABITS).map(|id| create_habit(habit(id), titled("Read")));
+        submit(storage, user(number), habits.collect()).await;
+    }
+    let (mut claiming, mut finishing, mut count) = (Duration::ZERO, Duration::ZERO, 0_u32);
+    loop {
+        let start = Instant::now();
+        let jobs = storage.claim_streaks(noon(), 100).await.unwrap();
+        claiming += start.elapsed();
+        let start = Instant::now();
+        let stored = streak(3, 3, "2026-01-15");
+        let mut tasks = JoinSet::new();
+        for &job in &jobs {
+            let storage = Arc::clone(storage);
+            tasks.spawn(async move { storage.finish_streak(job, stored, noon()).await });
+        }
+        assert!(tasks.join_all().await.iter().all(Result::is_ok));
+        finishing += start.elapsed();
+        count += u32::try_from(jobs.len()).unwrap();
+        if jobs.is_empty() {
+            break;
+        }
+    }
+    println!("{count} streaks claimed by hundreds in {claiming:.2?}, finished in {finishing:.2?}");
+    let borders = storage.day_borders().await.unwrap();
+    let today = "2026-01-16".parse().unwrap();
+    let (start, mut longest) = (Instant::now(), Duration::ZERO);
+    loop {
+        let turn = Instant::now();
+        let begun = storage.begin_day(&borders[0], today, 200, noon()).await;
+        longest = longest.max(turn.elapsed());
+        if begun.unwrap() < 200 {
+            break;
+        }
+    }
+    let (all, waiting) = (start.elapsed(), storage.streak_backlog().await.unwrap());
+    println!("{waiting:?} after a day began in {all:.2?}, no turn longer than {longest:.2?}");
+}
+
+async fn submit(storage: &SqliteStorage, user: UserId, commands: Vec<Command>) {
+    let submissions: Vec<_> = commands.into_iter().map(once).collect();
+    let keys = Keys::of(&submissions);
+    let decide = Arc::new(move |current| Ok(decide(current, &submissions, noon())));
+    storage.write(user, keys, decide).await.unwrap();
+}
+
+/// The median of some runs.
+async fn timed<F: Future>(runs: usize, run: impl Fn() -> F) -> Duration {
+    let mut times = Vec::with_capacity(runs);
+    for _ in 0..runs {
+        let start = Instant::now();
+        run().await;
+        times.push(start.elapsed());
+    }
+    times.sort_unstable();
+    times[runs / 2]
+}
