@@ -168,7 +168,7 @@ impl Table {
 fn count_entries(changes: &Changes<'_>) -> Result<u64, Failure> {
     if changes.live_only {
         return changes.count(
-            "SELECT count(*) FROM entries INDEXED BY entries_by_day
+            "SELECT count(*) FROM entries INDEXED BY entries_by_habit
              WHERE user_id = ?1 AND deleted_at IS NULL AND ?2 = 0 AND ?3
                AND habit_id NOT IN (SELECT id FROM habits
                                     WHERE user_id = ?1 AND deleted_at IS NOT NULL)",

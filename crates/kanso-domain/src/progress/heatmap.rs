@@ -39,7 +39,7 @@ pub enum CellState {
     NotDue,
     /// Today: still open.
     Open,
-    /// Outside of the habit's days, or a date that does not exist.
+    /// Outside of the habit's days.
     None,
 }
 
@@ -58,7 +58,8 @@ impl CellState {
     }
 }
 
-/// The cells of the dates from `from` to `to`, inclusive.
+/// The cells of the dates from `from` to `to`, inclusive. A date that the clocks were set past
+/// has none: such a week has six.
 ///
 /// A day is judged by itself: on a weekly or an interval schedule, where any day may be the one,
 /// a day without a record is not due rather than missed.
@@ -67,6 +68,7 @@ pub fn heatmap(plan: &Plan, log: &DayLog, today: Date, from: Date, to: Date) -> 
     let mut days = log.reader();
     let range = DayNumber::of(from).through(DayNumber::of(to));
     range
+        .filter(|day| plan.exists(*day))
         .map(|day| cell(plan, day, today, days.on(day)))
         .collect()
 }

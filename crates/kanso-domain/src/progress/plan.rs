@@ -129,11 +129,16 @@ impl Plan {
     pub(super) fn rest(&self, day: DayNumber) -> Option<NeutralReason> {
         if self.archived.iter().any(|span| span.contains(day)) {
             Some(NeutralReason::Archived)
-        } else if self.missing_days.contains(&day) {
+        } else if !self.exists(day) {
             Some(NeutralReason::NoSuchDate)
         } else {
             None
         }
+    }
+
+    /// Whether any instant counts for `day`.
+    pub(super) fn exists(&self, day: DayNumber) -> bool {
+        !self.missing_days.contains(&day)
     }
 
     pub(super) const fn week_start(&self) -> WeekStart {

@@ -71,7 +71,7 @@ macro_rules! editable {
             }
 
             fn stamped(self, stamp: Stamp) -> Self {
-                Self { stamp, ..self }
+                Self { stamp, ..self }.unsettled()
             }
 
             fn record(self) -> Record {
@@ -85,6 +85,24 @@ editable!(Habit, HabitFields, |details, fields, today| details
     .updated(fields, today));
 editable!(Entry, EntryFields, |details, fields, today| details
     .updated(fields, today.settings));
+
+/// What is derived from a record no longer fits it once it was edited.
+trait Unsettled {
+    fn unsettled(self) -> Self;
+}
+
+impl Unsettled for Habit {
+    fn unsettled(mut self) -> Self {
+        self.streak.day = None;
+        self
+    }
+}
+
+impl Unsettled for Entry {
+    fn unsettled(self) -> Self {
+        self
+    }
+}
 
 /// Records by id, and which of them were touched since they were loaded.
 pub(super) struct Table<I, R> {

@@ -334,6 +334,18 @@ fn an_op_id_with_another_body_is_rejected() {
     assert!(changeset.is_empty());
 }
 
+#[test]
+fn an_edited_habit_has_no_settled_streak() {
+    let mut current = saved(nothing(), &run(nothing(), &[create_habit("a")]));
+    let today = "2026-06-02".parse().ok();
+    if let Some(habit) = current.habits.get_mut(&READ) {
+        habit.streak.day = today;
+    }
+    let changeset = run(current, &[update_habit(1, "b")]);
+    assert_eq!(changeset.habits[0].record.streak.day, None);
+    assert!(changeset.stale_streaks.contains(&READ));
+}
+
 /// Commands that meet on one habit and one entry.
 fn commands() -> impl Strategy<Value = Vec<Command>> {
     let command = (0..6_u8, 1..4_i64, "[ab]").prop_map(|(what, base, text)| match what {
