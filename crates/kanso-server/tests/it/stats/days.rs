@@ -105,7 +105,11 @@ async fn apia_had_no_thirtieth_of_december() {
     let heatmap = person.get(heatmap).await.expect(200);
     let cells = heatmap["habits"][0]["cells"].as_array().expect("cells");
     let seen: Vec<_> = cells.iter().map(|cell| &cell["state"]).collect();
-    assert_eq!(seen, ["done", "done", "done"], "three dates, and none between");
+    assert_eq!(
+        seen,
+        ["done", "done", "done"],
+        "three dates, and none between"
+    );
 }
 
 #[tokio::test]
