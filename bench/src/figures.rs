@@ -22,6 +22,7 @@ pub(crate) struct Figures {
     /// Processor seconds per second.
     pub(crate) server_cores: f64,
     pub(crate) generator_cores: f64,
+    pub(crate) others_cores: f64,
     /// Processor time of the server for one, in microseconds.
     pub(crate) server_us: f64,
     /// Resident memory of the server at the end, and the most it was.
@@ -64,6 +65,7 @@ impl Figures {
             ratio_to_live: per_second / baseline.map_or(per_second, |live| live.per_second),
             server_cores: usage.server_cores,
             generator_cores: usage.generator_cores,
+            others_cores: usage.others_cores,
             server_us: usage.server_cores / per_second * 1e6,
             resident_mib: usage.resident_mib,
             peak_mib: usage.peak_mib,
@@ -85,6 +87,7 @@ impl Figures {
             ratio_to_live: of(|one| one.ratio_to_live),
             server_cores: of(|one| one.server_cores),
             generator_cores: of(|one| one.generator_cores),
+            others_cores: of(|one| one.others_cores),
             server_us: of(|one| one.server_us),
             resident_mib: of(|one| one.resident_mib),
             peak_mib: of(|one| one.peak_mib),

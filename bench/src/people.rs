@@ -1,6 +1,7 @@
 //! People with accounts, habits and a history, before the load begins.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use kanso_protocol::accounts::{CredentialsRequest, TokenResponse};
@@ -13,9 +14,14 @@ use uuid::Uuid;
 
 use crate::connection::{Call, Connection};
 use crate::ids::Ids;
+use crate::load::now;
 
 /// Password hashing is the server's work: more at once than it has cores only wait.
 const JOINING_AT_ONCE: usize = 2;
+/// How long there is nothing new when the server has done all that a change entails.
+const QUIET: Duration = Duration::from_secs(3);
+/// How long that may take.
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// Somebody with a device that is in sync.
 #[derive(Debug)]
@@ -74,6 +80,25 @@ impl Person {
         for some in fields.chunks(MAX_OPERATIONS) {
             self.create(connection, EntityName::Entry, some.to_vec())
                 .await?;
+        }
+        Ok(())
+    }
+
+    /// Pulls until there is nothing new for a while: the server computes streaks after it has
+    /// answered, and they are changes too.
+    pub(crate) async fn settle(&mut self, connection: &mut Connection) -> anyhow::Result<()> {
+        let began = now();
+        let mut quiet_since = began;
+        while quiet_since.elapsed() < QUIET {
+            anyhow::ensure!(
+                began.elapsed() < PATIENCE,
+                "there was something new for {PATIENCE:?} after the last change"
+            );
+            if self.sync(connection, Vec::new()).await?.changes.is_empty() {
+                tokio::time::sleep(QUIET / 10).await;
+            } else {
+                quiet_since = now();
+            }
         }
         Ok(())
     }
@@ -155,6 +180,26 @@ pub(crate) async fn join_all(address: SocketAddr, count: u32) -> anyhow::Result<
     let mut people = Vec::new();
     while let Some(some) = joining.join_next().await {
         people.extend(some??);
+    }
+    Ok(people)
+}
+
+/// Lets everybody's device catch up and the server come to rest.
+pub(crate) async fn settle_all(
+    address: SocketAddr,
+    people: Vec<Person>,
+) -> anyhow::Result<Vec<Person>> {
+    let mut settling = tokio::task::JoinSet::new();
+    for mut person in people {
+        settling.spawn(async move {
+            let mut connection = Connection::open(address).await?;
+            person.settle(&mut connection).await?;
+            anyhow::Ok(person)
+        });
+    }
+    let mut people = Vec::new();
+    while let Some(person) = settling.join_next().await {
+        people.push(person??);
     }
     Ok(people)
 }

@@ -55,6 +55,7 @@ impl Report {
                 "× live",
                 "server CPU",
                 "generator CPU",
+                "others CPU",
                 "server µs each",
                 "server peak MiB",
                 "goal",
@@ -100,7 +101,7 @@ impl Report {
     }
 }
 
-fn cells(figures: &Figures) -> [String; 12] {
+fn cells(figures: &Figures) -> [String; 13] {
     [
         figures.workload.to_owned(),
         format!("{:.0}", figures.connections),
@@ -111,6 +112,7 @@ fn cells(figures: &Figures) -> [String; 12] {
         format!("{:.3}", figures.ratio_to_live),
         format!("{:.0} %", figures.server_cores * 100.0),
         format!("{:.0} %", figures.generator_cores * 100.0),
+        format!("{:.0} %", figures.others_cores * 100.0),
         thousands(figures.server_us),
         format!("{:.1}", figures.peak_mib),
         figures.goal.to_owned(),

@@ -17,6 +17,8 @@ pub(crate) struct Usage {
     pub(crate) server_cores: f64,
     /// The same of the load generator.
     pub(crate) generator_cores: f64,
+    /// The same of everything else on the machine.
+    pub(crate) others_cores: f64,
     /// The server's resident memory at the end.
     pub(crate) resident_mib: f64,
     /// The most it was since the beginning.
@@ -28,6 +30,7 @@ pub(crate) struct Usage {
 pub(crate) struct Watch {
     pid: u32,
     began: Instant,
+    machine: f64,
     server: f64,
     generator: f64,
 }
@@ -40,6 +43,7 @@ impl Watch {
         Ok(Self {
             pid,
             began: now(),
+            machine: busy_seconds()?,
             server: processor_seconds(&pid.to_string())?,
             generator: processor_seconds("self")?,
         })
@@ -48,12 +52,15 @@ impl Watch {
     /// What was used since the beginning.
     pub(crate) fn end(self) -> anyhow::Result<Usage> {
         let seconds = self.began.elapsed().as_secs_f64();
-        let server = processor_seconds(&self.pid.to_string())?;
-        let generator = processor_seconds("self")?;
+        let machine = busy_seconds()? - self.machine;
+        let server = processor_seconds(&self.pid.to_string())? - self.server;
+        let generator = processor_seconds("self")? - self.generator;
         let status = status(self.pid)?;
         Ok(Usage {
-            server_cores: (server - self.server) / seconds,
-            generator_cores: (generator - self.generator) / seconds,
+            server_cores: server / seconds,
+            generator_cores: generator / seconds,
+            // The three are not read at the same instant.
+            others_cores: (machine - server - generator).max(0.0) / seconds,
             resident_mib: mebibytes(&status, "VmRSS:")?,
             peak_mib: mebibytes(&status, "VmHWM:")?,
         })
@@ -77,6 +84,27 @@ fn mebibytes(status: &str, name: &str) -> anyhow::Result<f64> {
         .and_then(|rest| rest.trim().strip_suffix(" kB"))
         .with_context(|| format!("no {name} in /proc"))?;
     Ok(kibibytes.parse::<f64>()? / 1024.0)
+}
+
+/// What all processors together have worked.
+fn busy_seconds() -> anyhow::Result<f64> {
+    let stat = fs::read_to_string("/proc/stat").context("this is not Linux")?;
+    busy_ticks(&stat)
+        .map(|ticks| ticks / TICKS_A_SECOND)
+        .context("cannot read /proc/stat")
+}
+
+/// The first line of `proc_stat(5)`: user, nice, system, idle, iowait, irq, softirq and steal. What
+/// a guest of this machine uses is in user already.
+fn busy_ticks(stat: &str) -> Option<f64> {
+    let all = stat.lines().next()?.strip_prefix("cpu ")?;
+    let ticks: Result<Vec<f64>, _> = all.split_whitespace().take(8).map(str::parse).collect();
+    match ticks.ok()?.as_slice() {
+        &[user, nice, system, _idle, _iowait, irq, softirq, steal] => {
+            Some(user + nice + system + irq + softirq + steal)
+        }
+        _ => None,
+    }
 }
 
 fn processor_seconds(process: &str) -> anyhow::Result<f64> {
@@ -106,6 +134,13 @@ mod tests {
         let stat = "7 (a) b (c) S 1 2 3 4 5 6 7 8 9 10 250 50 0 0 20 0 4 0 1 2";
         assert_eq!(ticks(stat), Some(300.0));
         assert_eq!(ticks("7 (a) S 1"), None);
+    }
+
+    #[test]
+    fn a_machine_that_waits_is_not_busy() {
+        let stat = "cpu  100 10 50 9000 400 3 2 1 70 0\ncpu0 1 1 1 1\n";
+        assert_eq!(busy_ticks(stat), Some(166.0));
+        assert_eq!(busy_ticks("cpu0 1 1"), None);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use crate::arguments::Arguments;
 use crate::connection::Connection;
 use crate::figures::{Figures, Run, Title};
 use crate::load::{Load, Worker, apply};
-use crate::people::{Person, join_all};
+use crate::people::{Person, join_all, settle_all};
 use crate::resources::resident_mib;
 use crate::say;
 use crate::server::Server;
@@ -86,7 +86,8 @@ impl Bench {
         let (load, workers) = self.apply(PUSH, workers?).await?;
         self.note(PUSH, &load, &load.turns, live);
 
-        let people: Vec<_> = workers.into_iter().map(Push::into_person).collect();
+        let people = workers.into_iter().map(Push::into_person).collect();
+        let people = settle_all(self.server.address(), people).await?;
         let workers: Result<_, _> = people.iter().map(EmptyPull::new).collect();
         let (load, _) = self.apply(EMPTY_PULL, workers?).await?;
         self.note(EMPTY_PULL, &load, &load.turns, live);
@@ -98,6 +99,7 @@ impl Bench {
         let mut connection = Connection::open(self.server.address()).await?;
         let mut person = Person::join(&mut connection, number, HISTORY_HABITS).await?;
         person.add_entries(&mut connection, HISTORY).await?;
+        person.settle(&mut connection).await?;
         let pages = Pages::of(&person, &mut connection).await?;
         anyhow::ensure!(
             pages.entries() == HISTORY,
