@@ -1,10 +1,10 @@
 //! Passwords: Argon2id (RFC 9106), a bounded number at a time.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use argon2::password_hash::phc;
-use argon2::{Algorithm, Argon2, Params, PasswordHasher as _, PasswordVerifier as _, Version};
+use argon2::{Algorithm, Argon2, Block, Params, PasswordVerifier as _, Version};
 use async_trait::async_trait;
 use kanso_application::ports::credentials::{PasswordCheck, PasswordFault, Passwords};
 use kanso_domain::accounts::{Password, PasswordHash};
@@ -63,6 +63,9 @@ pub struct Argon2Passwords {
 struct Hasher {
     argon2: Argon2<'static>,
     entropy: Arc<dyn Entropy>,
+    /// What a hash is computed in, one for each worker. Used again: given back to the allocator,
+    /// blocks of 19 MiB are what it keeps and cuts into pieces.
+    memory: Mutex<Vec<Vec<Block>>>,
     /// The hash of a password that nobody knows.
     nobody: PasswordHash,
 }
@@ -81,15 +84,18 @@ impl Argon2Passwords {
         let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
         let mut password = [0; 32];
         entropy.fill(&mut password);
-        let nobody = hash(&argon2, &*entropy, &password)?;
+        let mut hasher = Hasher {
+            argon2,
+            entropy,
+            memory: Mutex::default(),
+            nobody: PasswordHash::new(String::new()),
+        };
+        hasher.nobody = hasher.hash(&password)?;
+        let workers = queue.workers.max(1);
         Ok(Self {
-            hasher: Arc::new(Hasher {
-                argon2,
-                entropy,
-                nobody,
-            }),
-            places: Arc::new(Semaphore::new(queue.workers.max(1) + queue.waiting)),
-            workers: Arc::new(Semaphore::new(queue.workers.max(1))),
+            hasher: Arc::new(hasher),
+            places: Arc::new(Semaphore::new(workers + queue.waiting)),
+            workers: Arc::new(Semaphore::new(workers)),
         })
     }
 
@@ -118,19 +124,70 @@ impl Argon2Passwords {
 }
 
 impl Hasher {
+    fn hash(&self, password: &[u8]) -> Result<PasswordHash, PasswordFault> {
+        let mut salt = [0; 16];
+        self.entropy.fill(&mut salt);
+        let hash = phc::PasswordHash {
+            algorithm: Algorithm::Argon2id.ident(),
+            version: Some(Version::V0x13.into()),
+            params: self.params()?,
+            salt: Some(phc::Salt::new(&salt).map_err(broken)?),
+            hash: Some(self.output(password, &salt)?),
+        };
+        Ok(PasswordHash::new(hash.to_string()))
+    }
+
+    fn params(&self) -> Result<phc::ParamsString, PasswordFault> {
+        phc::ParamsString::try_from(self.argon2.params()).map_err(broken)
+    }
+
+    /// What Argon2id makes of `password` and `salt`.
+    fn output(&self, password: &[u8], salt: &[u8]) -> Result<phc::Output, PasswordFault> {
+        let mut memory = self.memory().pop().unwrap_or_default();
+        memory.resize(self.argon2.params().block_count(), Block::default());
+        let mut output = [0; Params::DEFAULT_OUTPUT_LEN];
+        let hashed =
+            self.argon2
+                .hash_password_into_with_memory(password, salt, &mut output, &mut memory);
+        self.memory().push(memory);
+        hashed.map_err(broken)?;
+        phc::Output::new(&output).map_err(broken)
+    }
+
+    fn memory(&self) -> MutexGuard<'_, Vec<Vec<Block>>> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn check(
         &self,
         password: &Password,
         stored: &PasswordHash,
     ) -> Result<PasswordCheck, PasswordFault> {
         let parsed = phc::PasswordHash::new(stored.as_str()).map_err(broken)?;
-        match self.argon2.verify_password(password.expose(), &parsed) {
-            Ok(()) if self.is_weaker(&parsed)? => {
-                let stronger = hash(&self.argon2, &*self.entropy, password.expose())?;
-                Ok(PasswordCheck::RightRehashed(stronger))
-            }
-            Ok(()) => Ok(PasswordCheck::Right),
-            Err(argon2::password_hash::Error::PasswordInvalid) => Ok(PasswordCheck::Wrong),
+        if !self.is_right(password, &parsed)? {
+            return Ok(PasswordCheck::Wrong);
+        }
+        if self.is_weaker(&parsed)? {
+            return Ok(PasswordCheck::RightRehashed(self.hash(password.expose())?));
+        }
+        Ok(PasswordCheck::Right)
+    }
+
+    fn is_right(
+        &self,
+        password: &Password,
+        stored: &phc::PasswordHash,
+    ) -> Result<bool, PasswordFault> {
+        let is_of_today = stored.algorithm == Algorithm::Argon2id.ident()
+            && stored.version == Some(Version::V0x13.into())
+            && stored.params == self.params()?;
+        if let (true, Some(salt), Some(hash)) = (is_of_today, stored.salt, stored.hash) {
+            // Outputs are compared in constant time.
+            return Ok(self.output(password.expose(), salt.as_ref())? == hash);
+        }
+        match self.argon2.verify_password(password.expose(), stored) {
+            Ok(()) => Ok(true),
+            Err(argon2::password_hash::Error::PasswordInvalid) => Ok(false),
             Err(error) => Err(broken(error)),
         }
     }
@@ -149,7 +206,7 @@ impl Hasher {
 #[async_trait]
 impl Passwords for Argon2Passwords {
     async fn hash(&self, password: Password) -> Result<PasswordHash, PasswordFault> {
-        self.with_worker(move |hasher| hash(&hasher.argon2, &*hasher.entropy, password.expose()))
+        self.with_worker(move |hasher| hasher.hash(password.expose()))
             .await
     }
 
@@ -173,19 +230,6 @@ impl fmt::Debug for Argon2Passwords {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Argon2Passwords({:?})", self.hasher.argon2.params())
     }
-}
-
-fn hash(
-    argon2: &Argon2<'_>,
-    entropy: &dyn Entropy,
-    password: &[u8],
-) -> Result<PasswordHash, PasswordFault> {
-    let mut salt = [0; 16];
-    entropy.fill(&mut salt);
-    let hash = argon2
-        .hash_password_with_salt(password, &salt)
-        .map_err(broken)?;
-    Ok(PasswordHash::new(hash.to_string()))
 }
 
 fn broken(error: impl std::error::Error + Send + Sync + 'static) -> PasswordFault {

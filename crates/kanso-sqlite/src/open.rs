@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use kanso_domain::sync::Epoch;
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use crate::SqliteOptions;
@@ -139,6 +140,9 @@ fn connect(path: &Path, access: OpenFlags) -> rusqlite::Result<Connection> {
     // Without OPEN_URI: a path that begins with `file:` is a path.
     let connection = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
+    // A plan that does not look at bound values is kept when they change; without this, a cached
+    // statement with a bound LIMIT is compiled again at each use.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.set_prepared_statement_cache_capacity(CACHED_STATEMENTS);
     Ok(connection)
 }

@@ -27,6 +27,9 @@ use tokio_util::task::TaskTracker;
 pub struct Rhythm {
     /// How long a queued streak waits at most when nobody wakes the worker.
     pub poll: Duration,
+    /// How long a ring is let fade before its work is begun. What changes a habit again meanwhile
+    /// is the same job, so ticking off a list costs one computation a habit.
+    pub settle: Duration,
     /// From one look for people whose day has begun to the next.
     pub days: Duration,
     /// From one look for jobs that got stuck to the next.
@@ -37,6 +40,7 @@ impl Default for Rhythm {
     fn default() -> Self {
         Self {
             poll: Duration::from_secs(1),
+            settle: Duration::from_millis(500),
             days: Duration::from_secs(30),
             report: Duration::from_mins(1),
         }
@@ -54,12 +58,7 @@ pub fn start(
     rhythm: Rhythm,
 ) -> TaskTracker {
     let loops = TaskTracker::new();
-    loops.spawn(streaks::run(
-        streaks.clone(),
-        bell,
-        stop.clone(),
-        rhythm.poll,
-    ));
+    loops.spawn(streaks::run(streaks.clone(), bell, stop.clone(), rhythm));
     loops.spawn(days::run(streaks.clone(), stop.clone(), rhythm.days));
     loops.spawn(backlog::run(streaks.clone(), stop.clone(), rhythm.report));
     loops.close();

@@ -1,7 +1,6 @@
 //! Computes the streaks that are queued.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use kanso_application::Outcome;
 use kanso_application::ports::storage::StreakJob;
@@ -11,29 +10,29 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::outage::Outage;
-use crate::rested;
+use crate::{Rhythm, rested};
 
 /// The most jobs that are claimed at a time: all of them must be done within one lease.
 const CLAIM: u32 = 64;
 
 /// How many of them run at a time. The writes of a group share one commit, and most of the
 /// storage's readers stay free for requests.
-const AT_A_TIME: usize = 8;
+const AT_A_TIME: usize = 2;
 
-/// Works whenever `bell` rings, and after each `pause`, until `stop`.
+/// Works whenever `bell` rings, and from time to time, until `stop`.
 pub(crate) async fn run(
     streaks: Streaks,
     bell: Arc<Notify>,
     stop: CancellationToken,
-    pause: Duration,
+    rhythm: Rhythm,
 ) {
     let mut outage = Outage::default();
     while !stop.is_cancelled() {
         // As long as the queue fills a claim there is more.
         while drain(&streaks, &mut outage, &stop).await {}
         tokio::select! {
-            () = bell.notified() => {}
-            is_on = rested(pause, &stop) => if !is_on { return },
+            () = bell.notified() => if !rested(rhythm.settle, &stop).await { return },
+            is_on = rested(rhythm.poll, &stop) => if !is_on { return },
         }
     }
 }

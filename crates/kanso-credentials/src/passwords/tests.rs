@@ -129,3 +129,18 @@ async fn the_recommended_cost_is_what_is_stored() {
             .starts_with("$argon2id$v=19$m=19456,t=2,p=1$")
     );
 }
+
+#[tokio::test]
+async fn memory_that_was_used_before_changes_no_hash() {
+    // One worker, so that each hash is computed in what the one before left behind.
+    let passwords = passwords(CHEAP);
+    for text in ["correct horse", "battery staple", "correct horse"] {
+        let stored = passwords.hash(typed(text)).await.expect("a hash");
+        let parsed = phc::PasswordHash::new(stored.as_str()).expect("a PHC string");
+        let says = Argon2::default().verify_password(text.as_bytes(), &parsed);
+        assert_eq!(says, Ok(()), "the library agrees, in memory of its own");
+        let check = passwords.check(typed(text), Some(stored)).await;
+        assert_eq!(check.expect("a check"), PasswordCheck::Right);
+    }
+    assert_eq!(passwords.hasher.memory().len(), 1);
+}

@@ -44,6 +44,7 @@ impl App {
         let soon = Duration::from_millis(5);
         let rhythm = Rhythm {
             poll: soon,
+            settle: soon,
             days: soon,
             report: soon,
         };
