@@ -3,7 +3,8 @@
 //! One file a command. What a command is asked for goes to stdout, what it has to say goes to
 //! stderr, and how it ended is its exit code ([`exit::Exit`]).
 //!
-//! **Invariant:** no rule about habits, sync or storage is here; all of it is `kanso-client`'s.
+//! **Invariant:** no SQL, no request and no state of its own is here; what it keeps is the replica's.
+//! Of habits it knows only which ones `today` lists.
 #![expect(
     clippy::print_stderr,
     reason = "a command line tool talks to its terminal"
