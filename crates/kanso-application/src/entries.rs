@@ -6,7 +6,7 @@ use kanso_domain::sync::{Action, Base, Command, OperationOutcome};
 use kanso_domain::{EntryId, UserId};
 
 use crate::ports::storage::EntryFilter;
-use crate::{Fault, Outcome, RecordPorts};
+use crate::{Attempt, Fault, Outcome, RecordPorts};
 
 /// How many days a list reaches back when no beginning is given, today included.
 pub const DEFAULT_LIST_DAYS: i32 = 30;
@@ -27,27 +27,37 @@ impl Entries {
     pub async fn create(
         &self,
         user: UserId,
+        attempt: Attempt,
         id: Option<EntryId>,
         fields: EntryFields,
     ) -> Outcome<OperationOutcome> {
         let id = id.unwrap_or_else(|| EntryId::new(self.ports.ids.uuid()));
-        self.submit(user, id, Action::Create(fields)).await
+        self.submit(user, attempt, id, Action::Create(fields)).await
     }
 
     /// Changes the members that `fields` gives.
     pub async fn update(
         &self,
         user: UserId,
+        attempt: Attempt,
         id: EntryId,
         base: Base,
         fields: EntryFields,
     ) -> Outcome<OperationOutcome> {
-        self.submit(user, id, Action::Update { base, fields }).await
+        self.submit(user, attempt, id, Action::Update { base, fields })
+            .await
     }
 
     /// Makes an entry a tombstone.
-    pub async fn delete(&self, user: UserId, id: EntryId, base: Base) -> Outcome<OperationOutcome> {
-        self.submit(user, id, Action::Delete { base }).await
+    pub async fn delete(
+        &self,
+        user: UserId,
+        attempt: Attempt,
+        id: EntryId,
+        base: Base,
+    ) -> Outcome<OperationOutcome> {
+        self.submit(user, attempt, id, Action::Delete { base })
+            .await
     }
 
     /// A live entry.
@@ -100,11 +110,12 @@ impl Entries {
     async fn submit(
         &self,
         user: UserId,
+        attempt: Attempt,
         id: EntryId,
         action: Action<EntryFields>,
     ) -> Outcome<OperationOutcome> {
         self.ports
-            .submit_one(user, Command::Entry(id, action))
+            .submit_one(user, attempt, Command::Entry(id, action))
             .await
     }
 }

@@ -7,7 +7,7 @@ use kanso_domain::sync::{Action, Base, Command, OperationOutcome};
 use kanso_domain::{HabitId, UserId};
 
 use crate::streaks::Streaks;
-use crate::{Outcome, RecordPorts};
+use crate::{Attempt, Outcome, RecordPorts};
 
 /// What a person does with habits.
 #[derive(Clone)]
@@ -27,27 +27,37 @@ impl Habits {
     pub async fn create(
         &self,
         user: UserId,
+        attempt: Attempt,
         id: Option<HabitId>,
         fields: HabitFields,
     ) -> Outcome<OperationOutcome> {
         let id = id.unwrap_or_else(|| HabitId::new(self.ports.ids.uuid()));
-        self.submit(user, id, Action::Create(fields)).await
+        self.submit(user, attempt, id, Action::Create(fields)).await
     }
 
     /// Changes the members that `fields` gives.
     pub async fn update(
         &self,
         user: UserId,
+        attempt: Attempt,
         id: HabitId,
         base: Base,
         fields: HabitFields,
     ) -> Outcome<OperationOutcome> {
-        self.submit(user, id, Action::Update { base, fields }).await
+        self.submit(user, attempt, id, Action::Update { base, fields })
+            .await
     }
 
     /// Makes a habit a tombstone, and with it its entries.
-    pub async fn delete(&self, user: UserId, id: HabitId, base: Base) -> Outcome<OperationOutcome> {
-        self.submit(user, id, Action::Delete { base }).await
+    pub async fn delete(
+        &self,
+        user: UserId,
+        attempt: Attempt,
+        id: HabitId,
+        base: Base,
+    ) -> Outcome<OperationOutcome> {
+        self.submit(user, attempt, id, Action::Delete { base })
+            .await
     }
 
     /// A live habit, its streak as of now.
@@ -71,12 +81,13 @@ impl Habits {
     async fn submit(
         &self,
         user: UserId,
+        attempt: Attempt,
         id: HabitId,
         action: Action<HabitFields>,
     ) -> Outcome<OperationOutcome> {
         let mut outcome = self
             .ports
-            .submit_one(user, Command::Habit(id, action))
+            .submit_one(user, attempt, Command::Habit(id, action))
             .await?;
         self.streaks.freshen_outcome(user, &mut outcome).await?;
         Ok(outcome)

@@ -7,15 +7,18 @@
 //! driver type, status code or `anyhow` crosses one. Time, ids and secrets come through ports.
 
 pub mod accounts;
+pub mod devices;
 pub mod entries;
 mod fault;
 pub mod habits;
 pub mod health;
+pub mod housekeeping;
 pub mod ports;
 mod records;
+pub mod replicas;
 pub mod stats;
 pub mod streaks;
 pub mod sync;
 
 pub use fault::{Fault, Outcome};
-pub use records::RecordPorts;
+pub use records::{Attempt, RecordPorts};

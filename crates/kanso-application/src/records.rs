@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use kanso_domain::UserId;
 use kanso_domain::sync::{
-    Changeset, Command, Current, Cursor, CursorRefusal, Keys, OperationOutcome, Submission, decide,
+    Changeset, Command, Current, Cursor, CursorRefusal, Keys, OperationOutcome, ReceiptKey,
+    Submission, decide,
 };
 
 use crate::ports::clock::Clock;
@@ -39,7 +40,7 @@ impl RecordPorts {
         let (keys, now) = (Keys::of(&submissions), self.clock.now());
         let decide = Arc::new(move |current: Current| {
             if let Some(cursor) = cursor {
-                cursor.position(current.head)?;
+                cursor.since(current.head)?;
             }
             Ok(decide(current, &submissions, now))
         });
@@ -55,16 +56,16 @@ impl RecordPorts {
         }
     }
 
-    /// Carries out one command that no device will retry by `op_id`.
+    /// Carries out one command.
     pub(crate) async fn submit_one(
         &self,
         user: UserId,
+        attempt: Attempt,
         command: Command,
     ) -> Outcome<OperationOutcome> {
         let submission = Submission {
-            key: None,
-            device: None,
-            command,
+            key: attempt.key,
+            ..Submission::once(command)
         };
         let written = self.submit(user, None, vec![submission]).await?;
         let outcome = written
@@ -73,4 +74,11 @@ impl RecordPorts {
         // Without a cursor nothing is refused, and one submission has one outcome.
         outcome.ok_or(Fault::AccountGone)
     }
+}
+
+/// What makes a call exactly once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Attempt {
+    /// With a key, its result is stored and a retry has no second effect.
+    pub key: Option<ReceiptKey>,
 }

@@ -79,8 +79,14 @@ impl Streaks {
         outcome: &mut OperationOutcome,
     ) -> Outcome<()> {
         let record = match outcome {
-            OperationOutcome::Applied(record) | OperationOutcome::Noop(record) => record,
+            OperationOutcome::Applied(record)
+            | OperationOutcome::Merged(record)
+            | OperationOutcome::Noop(record) => record,
             OperationOutcome::Conflict(conflict) => &mut conflict.record,
+            OperationOutcome::Duplicate {
+                record: Some(record),
+                ..
+            } => record,
             _ => return Ok(()),
         };
         self.freshen_records(user, std::slice::from_mut(record))

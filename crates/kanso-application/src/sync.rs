@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use kanso_domain::UserId;
-use kanso_domain::sync::{Cursor, CursorRefusal, OperationOutcome, Page, Since, Submission};
+use kanso_domain::sync::{Cursor, CursorRefusal, Head, OperationOutcome, Page, Since, Submission};
+use kanso_domain::{DeviceId, UserId};
 
+use crate::devices::Devices;
 use crate::ports::storage::{DeltaQuery, Scope};
 use crate::streaks::Streaks;
 use crate::{Fault, Outcome, RecordPorts};
@@ -20,6 +21,19 @@ pub enum Seen {
     UpToInstant(kanso_domain::Timestamp),
 }
 
+impl Seen {
+    /// Whether what changed since can be told, where the history stands at `head`.
+    fn check(self, head: Head) -> Result<(), CursorRefusal> {
+        match self {
+            Self::UpTo(cursor) => cursor.since(head).map(|_| ()),
+            // The first clients say 1970 for the beginning, and then hold nothing.
+            Self::UpToInstant(instant) if instant.as_micros() <= 0 => Ok(()),
+            Self::UpToInstant(instant) if instant < head.floor.at => Err(CursorRefusal::Expired),
+            Self::UpToInstant(_) | Self::Nothing => Ok(()),
+        }
+    }
+}
+
 /// The results of an outbox and the delta after it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Synced {
@@ -29,18 +43,38 @@ pub struct Synced {
     pub page: Page,
 }
 
+/// About how many bytes the records of a page weigh at most: a page that is cut off on a slow
+/// link is read again as a whole.
+const PAGE_BUDGET: usize = 1 << 20;
+
+/// Who syncs, and what it has seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Caller {
+    /// Whose device it is.
+    pub user: UserId,
+    /// The device, if it says which it is.
+    pub device: Option<DeviceId>,
+    /// What it has seen; nothing without a cursor.
+    pub cursor: Option<Cursor>,
+}
+
 /// What devices do.
 #[derive(Clone)]
 pub struct Sync {
     ports: RecordPorts,
     streaks: Streaks,
+    devices: Devices,
 }
 
 impl Sync {
     /// The feature over its ports.
-    pub fn new(ports: RecordPorts) -> Self {
+    pub fn new(ports: RecordPorts, devices: Devices) -> Self {
         let streaks = Streaks::new(Arc::clone(&ports.storage), Arc::clone(&ports.clock));
-        Self { ports, streaks }
+        Self {
+            ports,
+            streaks,
+            devices,
+        }
     }
 
     /// Carries out `submissions` in order, in one transaction, and reads the page after `cursor`.
@@ -48,46 +82,65 @@ impl Sync {
     /// keeps its outbox.
     pub async fn exchange(
         &self,
-        user: UserId,
-        cursor: Option<Cursor>,
+        caller: Caller,
         limit: u32,
         submissions: Vec<Submission>,
     ) -> Outcome<Result<Synced, CursorRefusal>> {
-        let seen = cursor.map_or(Seen::Nothing, Seen::UpTo);
-        if submissions.is_empty() {
-            let page = self
-                .delta(user, seen, Scope::Everything, Some(limit))
-                .await?;
-            return Ok(page.map(|page| Synced {
-                outcomes: Vec::new(),
-                page,
-            }));
+        let synced = self.exchanged(caller, limit, submissions).await?;
+        if let (Ok(_), Some(device)) = (&synced, caller.device) {
+            self.devices.saw(caller.user, device, caller.cursor);
         }
-        let mut changeset = match self.ports.submit(user, cursor, submissions).await? {
-            Ok(changeset) => changeset,
-            Err(refusal) => return Ok(Err(refusal)),
-        };
-        for outcome in &mut changeset.outcomes {
-            if let OperationOutcome::Conflict(_) = outcome {
+        if let Err(CursorRefusal::Ahead) = synced {
+            tracing::error!(
+                user_id = %caller.user,
+                "a device has seen changes that this server never made: the database was put \
+                 back to an older state without a new epoch"
+            );
+        }
+        Ok(synced)
+    }
+
+    async fn exchanged(
+        &self,
+        caller: Caller,
+        limit: u32,
+        submissions: Vec<Submission>,
+    ) -> Outcome<Result<Synced, CursorRefusal>> {
+        let Caller { user, cursor, .. } = caller;
+        let mut outcomes = Vec::new();
+        if !submissions.is_empty() {
+            let changeset = match self.ports.submit(user, cursor, submissions).await? {
+                Ok(changeset) => changeset,
+                Err(refusal) => return Ok(Err(refusal)),
+            };
+            let page = cursor.and_then(|cursor| changeset.page_after(cursor.seq, limit));
+            outcomes = changeset.outcomes;
+            self.freshen_outcomes(user, &mut outcomes).await?;
+            if let Some(mut page) = page {
+                let records = &mut page.records;
+                self.streaks.freshen_records(user, records).await?;
+                let page = page.within(PAGE_BUDGET);
+                return Ok(Ok(Synced { outcomes, page }));
+            }
+        }
+        let seen = cursor.map_or(Seen::Nothing, Seen::UpTo);
+        let page = self.delta(user, seen, Scope::Everything, Some(limit));
+        let page = page.await?;
+        Ok(page.map(|page| Synced { outcomes, page }))
+    }
+
+    /// Brings the habits that a device is shown beside its results to this moment.
+    async fn freshen_outcomes(
+        &self,
+        user: UserId,
+        outcomes: &mut [OperationOutcome],
+    ) -> Outcome<()> {
+        for outcome in outcomes {
+            if let OperationOutcome::Conflict(_) | OperationOutcome::Merged(_) = outcome {
                 self.streaks.freshen_outcome(user, outcome).await?;
             }
         }
-        if let Some(mut page) = cursor.and_then(|cursor| changeset.page_after(cursor.seq, limit)) {
-            self.streaks
-                .freshen_records(user, &mut page.records)
-                .await?;
-            return Ok(Ok(Synced {
-                outcomes: changeset.outcomes,
-                page,
-            }));
-        }
-        let page = self
-            .delta(user, seen, Scope::Everything, Some(limit))
-            .await?;
-        Ok(page.map(|page| Synced {
-            outcomes: changeset.outcomes,
-            page,
-        }))
+        Ok(())
     }
 
     /// What changed since `seen`, at most `limit` records of it.
@@ -100,7 +153,7 @@ impl Sync {
     ) -> Outcome<Result<Page, CursorRefusal>> {
         let since = match seen {
             Seen::Nothing => Since::Beginning,
-            Seen::UpTo(cursor) => Since::Position(cursor.seq),
+            Seen::UpTo(cursor) => cursor.unchecked(),
             Seen::UpToInstant(instant) => Since::Instant(instant),
         };
         let query = DeltaQuery {
@@ -108,17 +161,14 @@ impl Sync {
             scope,
             limit,
         };
-        let mut page = self
-            .ports
-            .storage
-            .delta(user, query)
-            .await?
-            .ok_or(Fault::AccountGone)?;
+        let page = self.ports.storage.delta(user, query).await?;
+        let mut page = page.ok_or(Fault::AccountGone)?;
         // The head is of the same snapshot as the records, so the verdict fits them.
-        if let Seen::UpTo(cursor) = seen
-            && let Err(refusal) = cursor.position(page.head)
-        {
+        if let Err(refusal) = seen.check(page.head) {
             return Ok(Err(refusal));
+        }
+        if limit.is_some() {
+            page = page.within(PAGE_BUDGET);
         }
         self.streaks
             .freshen_records(user, &mut page.records)

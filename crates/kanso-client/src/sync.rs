@@ -1,7 +1,7 @@
 //! The sync loop: push the outbox, pull the rest.
 
-use kanso_domain::{Record, Seq};
-use kanso_protocol::sync::{Change, SyncResponse};
+use kanso_domain::Seq;
+use kanso_protocol::sync::{Changed, SyncResponse};
 use kanso_protocol::{MAX_OPERATIONS, MAX_PAGE};
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -226,11 +226,12 @@ fn push_body(batch: &Batch) -> Result<Vec<u8>, CallError> {
 }
 
 fn delivery(response: SyncResponse) -> Result<Delivery, CallError> {
-    let records = response
-        .changes
-        .iter()
-        .map(Change::to_record)
-        .collect::<Result<Vec<Record>, _>>()?;
+    let mut records = Vec::with_capacity(response.changes.len());
+    for change in &response.changes {
+        if let Changed::Record(record) = change.read()? {
+            records.push(*record);
+        }
+    }
     let head = Seq::new(response.head).ok_or_else(|| CallError::Unexpected {
         what: format!("head {}", response.head),
     })?;

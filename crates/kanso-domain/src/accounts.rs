@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::{DayStart, Timestamp, UserId, WeekStart, Zone};
+use crate::{DayStart, Seq, Timestamp, UserId, WeekStart, Zone};
 
 /// An e-mail address in lower case: the name under which a person logs in.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -244,6 +244,17 @@ impl Default for Settings {
             day_start: DayStart::MIDNIGHT,
         }
     }
+}
+
+/// Settings as they are synced.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SettingsRecord {
+    /// The settings.
+    pub settings: Settings,
+    /// Where their newest change stands in the user's history.
+    pub seq: Seq,
+    /// When that was.
+    pub updated_at: Timestamp,
 }
 
 /// A partial change of [`Settings`]; `None` leaves a setting as it is.

@@ -2,13 +2,13 @@
 
 mod fields;
 
-pub use fields::{Completion, EntryFields};
+pub use fields::{Completion, EntryField, EntryFields};
 
 use jiff::civil::Date;
 
 use crate::accounts::Settings;
 use crate::calendar::local_day;
-use crate::record::Stamp;
+use crate::record::{FieldSet, Provenance, Stamp};
 use crate::text::Notes;
 use crate::validation::{Checker, Invalid};
 use crate::{EntryId, HabitId, Quantity, Zone};
@@ -22,6 +22,8 @@ pub struct Entry {
     pub details: EntryDetails,
     /// What the server keeps about the record.
     pub stamp: Stamp,
+    /// Who edited it last, and when each field was; by [`EntryField`].
+    pub provenance: Provenance<{ EntryField::COUNT }>,
 }
 
 /// The part of an entry that its owner edits.
@@ -76,6 +78,17 @@ impl EntryKind {
 }
 
 impl EntryDetails {
+    /// The fields in which this entry and `other` differ, by [`EntryField`].
+    pub fn differing(&self, other: &Self) -> FieldSet {
+        let day = |details: &Self| (details.completion, details.local_date);
+        FieldSet::of(EntryField::COUNT, |number| match EntryField::ALL[number] {
+            EntryField::Day => day(self) != day(other) || self.timezone != other.timezone,
+            EntryField::Kind => self.kind != other.kind,
+            EntryField::Value => self.value != other.value,
+            EntryField::Notes => self.notes != other.notes,
+        })
+    }
+
     /// A new entry from what was given, read with its owner's `settings`.
     ///
     /// # Errors

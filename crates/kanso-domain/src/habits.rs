@@ -5,7 +5,7 @@ mod history;
 mod schedule;
 mod target;
 
-pub use fields::HabitFields;
+pub use fields::{HabitField, HabitFields};
 pub use history::{
     ArchivedSpan, EffectiveFrom, NotAnEffectiveFrom, ScheduleHistory, ScheduleVersion,
 };
@@ -15,7 +15,7 @@ pub use target::{HabitType, Target, TargetDirection, TargetFields};
 use jiff::civil::Date;
 
 use crate::calendar::Today;
-use crate::record::Stamp;
+use crate::record::{FieldSet, Provenance, Stamp};
 use crate::text::{Color, Description, Icon, Title, Unit};
 use crate::validation::{Checker, Invalid};
 use crate::{HabitId, TimeOfDay, Timestamp};
@@ -31,6 +31,8 @@ pub struct Habit {
     pub stamp: Stamp,
     /// What follows from the entries. Derived: it moves `seq` and never `version`.
     pub streak: StoredStreak,
+    /// Who edited it last, and when each field was; by [`HabitField`].
+    pub provenance: Provenance<{ HabitField::COUNT }>,
 }
 
 /// A streak as it was computed last.
@@ -89,6 +91,26 @@ impl HabitDetails {
     /// What makes a day done now.
     pub fn target(&self) -> Target {
         self.history.newest().target
+    }
+
+    /// The fields in which this habit and `other` differ, by [`HabitField`].
+    pub fn differing(&self, other: &Self) -> FieldSet {
+        FieldSet::of(HabitField::COUNT, |number| match HabitField::ALL[number] {
+            HabitField::Title => self.title != other.title,
+            HabitField::Description => self.description != other.description,
+            HabitField::Color => self.color != other.color,
+            HabitField::Icon => self.icon != other.icon,
+            HabitField::SortOrder => self.sort_order != other.sort_order,
+            HabitField::Schedule => self.history != other.history,
+            HabitField::Unit => self.unit != other.unit,
+            HabitField::ReminderTime => self.reminder_time != other.reminder_time,
+            HabitField::StartDate => self.start_date != other.start_date,
+            HabitField::EndDate => self.end_date != other.end_date,
+            HabitField::Archived => {
+                (self.archived_at, &self.archived_spans)
+                    != (other.archived_at, &other.archived_spans)
+            }
+        })
     }
 
     /// A new habit, made `today`, from what was given, with defaults for the rest.

@@ -24,7 +24,7 @@ pub mod validation;
 pub use jiff::civil::Date;
 
 pub use ids::{DeviceId, EntryId, HabitId, OpId, SessionId, UserId};
-pub use quantity::Quantity;
+pub use quantity::{Quantity, QuantityChange};
 pub use record::{Entity, Record, Seq, Stamp, Version};
 pub use time::{DayStart, TimeOfDay, Timestamp, WeekStart, Zone};
 pub use validation::{FieldError, Invalid};

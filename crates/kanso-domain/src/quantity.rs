@@ -83,6 +83,50 @@ impl Quantity {
     }
 }
 
+/// A difference of at most three decimals between two amounts, stored in thousandths.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct QuantityChange(i64);
+
+impl QuantityChange {
+    /// A change by `thousandths` thousandths, up or down.
+    ///
+    /// # Errors
+    /// Further than [`Quantity::MAX`].
+    pub const fn from_thousandths(thousandths: i64) -> Result<Self, QuantityError> {
+        if thousandths.unsigned_abs() > Quantity::MAX.0.unsigned_abs() {
+            Err(QuantityError::TooLarge)
+        } else {
+            Ok(Self(thousandths))
+        }
+    }
+
+    /// The change that a binary floating-point number was written for, as
+    /// [`Quantity::from_f64`] reads amounts.
+    ///
+    /// # Errors
+    /// Too large, not finite, or written with more than three decimals.
+    pub fn from_f64(number: f64) -> Result<Self, QuantityError> {
+        let size = Quantity::from_f64(number.abs())?.0;
+        Ok(Self(if number < 0.0 { -size } else { size }))
+    }
+
+    /// The change in thousandths.
+    pub const fn thousandths(self) -> i64 {
+        self.0
+    }
+}
+
+impl Quantity {
+    /// This amount after `change`.
+    ///
+    /// # Errors
+    /// The result would be negative or too large.
+    pub const fn changed(self, change: QuantityChange) -> Result<Self, QuantityError> {
+        // Both are far from the ends of an `i64`.
+        Self::from_thousandths(self.0 + change.0)
+    }
+}
+
 impl std::str::FromStr for Quantity {
     type Err = QuantityError;
 
@@ -157,6 +201,22 @@ mod tests {
                 "{text:?}"
             );
         }
+    }
+
+    #[test]
+    fn a_change_goes_up_or_down_but_not_below_nothing() {
+        let changed = |thousandths: i64, by: f64| {
+            let change = QuantityChange::from_f64(by)?;
+            Quantity(thousandths)
+                .changed(change)
+                .map(Quantity::thousandths)
+        };
+        assert_eq!(changed(100, 0.2), Ok(300));
+        assert_eq!(changed(300, -0.3), Ok(0));
+        assert_eq!(changed(300, -0.301), Err(QuantityError::Negative));
+        assert_eq!(changed(1, 1e9), Err(QuantityError::TooLarge));
+        assert_eq!(changed(1, 0.000_1), Err(QuantityError::TooPrecise));
+        assert_eq!(changed(1, f64::NAN), Err(QuantityError::NotANumber));
     }
 
     proptest! {

@@ -1,5 +1,9 @@
 //! What every synced record has: its numbers and times.
 
+mod provenance;
+
+pub use provenance::{FieldEdit, FieldSet, Provenance};
+
 use std::fmt;
 
 use crate::Timestamp;
@@ -105,6 +109,25 @@ impl Stamp {
         }
     }
 
+    /// The stamp of a record that is sent again unchanged, as change `seq` at `at`.
+    #[must_use]
+    pub const fn sent_again(self, seq: Seq, at: Timestamp) -> Self {
+        Self {
+            seq,
+            updated_at: at,
+            ..self
+        }
+    }
+
+    /// The stamp of a tombstone that came back to life by an edit, which is change `seq` at `at`.
+    #[must_use]
+    pub const fn revived(self, seq: Seq, at: Timestamp) -> Self {
+        Self {
+            deleted_at: None,
+            ..self.edited(seq, at)
+        }
+    }
+
     /// The stamp after the deletion, which is change `seq` at `at`.
     #[must_use]
     pub const fn deleted(self, seq: Seq, at: Timestamp) -> Self {
@@ -162,6 +185,38 @@ impl Record {
         match self {
             Self::Habit(habit) => &habit.stamp,
             Self::Entry(entry) => &entry.stamp,
+        }
+    }
+
+    /// Its id.
+    pub const fn id(&self) -> uuid::Uuid {
+        match self {
+            Self::Habit(habit) => habit.id.uuid(),
+            Self::Entry(entry) => entry.id.uuid(),
+        }
+    }
+
+    /// The device of its newest edit, where that is known.
+    pub const fn edited_by(&self) -> Option<crate::DeviceId> {
+        match self {
+            Self::Habit(habit) => habit.provenance.device(),
+            Self::Entry(entry) => entry.provenance.device(),
+        }
+    }
+
+    /// About how many bytes it takes on the wire, for pages that must not grow without bound.
+    pub fn weight(&self) -> usize {
+        const HABIT: usize = 800;
+        const SCHEDULE_VERSION: usize = 200;
+        const ENTRY: usize = 400;
+        match self {
+            Self::Habit(habit) => {
+                let details = &habit.details;
+                let texts = details.title.as_str().len() + details.description.as_str().len();
+                let spans = 60 * details.archived_spans.len();
+                HABIT + texts + spans + SCHEDULE_VERSION * details.history.versions().count()
+            }
+            Self::Entry(entry) => ENTRY + entry.details.notes.as_str().len(),
         }
     }
 }

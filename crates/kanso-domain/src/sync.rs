@@ -2,16 +2,19 @@
 
 mod changeset;
 mod cursor;
+mod digest;
 mod ledger;
+mod merge;
 mod operation;
 mod page;
 mod table;
 
 pub use changeset::{Changeset, Current, Keys, Save};
-pub use cursor::{Cursor, CursorRefusal, Epoch, Head};
+pub use cursor::{Cursor, CursorRefusal, Epoch, Floor, Head};
+pub use digest::{Buckets, Digest, NotADigest};
 pub use ledger::decide;
 pub use operation::{
-    Action, Base, Command, Conflict, Deferral, Fingerprint, OperationOutcome, Receipt, ReceiptKey,
-    ReceiptOutcome, Rejection, RejectionCode, Submission,
+    Action, Base, Command, Conflict, Deferral, Fingerprint, OnConflict, OperationOutcome, Receipt,
+    ReceiptKey, ReceiptOutcome, Rejection, RejectionCode, Submission, Terms,
 };
 pub use page::{Page, Since};

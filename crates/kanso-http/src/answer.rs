@@ -1,7 +1,7 @@
 //! Answers: values as JSON, and outcomes of commands as statuses.
 
 use axum::response::{IntoResponse, Response};
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use kanso_domain::sync::{Deferral, OperationOutcome, RejectionCode};
 use kanso_domain::{Entity, Record, Stamp};
 use kanso_protocol::entries::EntryRecord;
@@ -47,6 +47,13 @@ pub(crate) fn created(outcome: OperationOutcome) -> Result<Response, Refusal> {
             Ok(response)
         }
         OperationOutcome::Noop(record) => Ok(stored(StatusCode::OK, &record)),
+        OperationOutcome::Duplicate {
+            record: Some(record),
+            ..
+        } if !record.stamp().is_deleted() => {
+            created(OperationOutcome::Applied(record)).map(replayed)
+        }
+        OperationOutcome::Duplicate { .. } => Err(Code::Gone.into()),
         other => Err(refused(other)),
     }
 }
@@ -54,10 +61,16 @@ pub(crate) fn created(outcome: OperationOutcome) -> Result<Response, Refusal> {
 /// What became of an update of an `entity`. A tombstone is as good as nothing.
 pub(crate) fn updated(entity: Entity, outcome: OperationOutcome) -> Result<Response, Refusal> {
     match outcome {
-        OperationOutcome::Applied(record) | OperationOutcome::Noop(record) => {
-            Ok(stored(StatusCode::OK, &record))
-        }
-        OperationOutcome::Gone(_) => Err(Refusal::not_found(entity)),
+        OperationOutcome::Applied(record)
+        | OperationOutcome::Merged(record)
+        | OperationOutcome::Noop(record) => Ok(stored(StatusCode::OK, &record)),
+        OperationOutcome::Duplicate {
+            record: Some(record),
+            ..
+        } if !record.stamp().is_deleted() => Ok(replayed(stored(StatusCode::OK, &record))),
+        OperationOutcome::Gone(_)
+        | OperationOutcome::Buried(_)
+        | OperationOutcome::Duplicate { .. } => Err(Refusal::not_found(entity)),
         other => Err(refused(other)),
     }
 }
@@ -65,9 +78,20 @@ pub(crate) fn updated(entity: Entity, outcome: OperationOutcome) -> Result<Respo
 /// What became of a delete.
 pub(crate) fn deleted(outcome: OperationOutcome) -> Result<StatusCode, Refusal> {
     match outcome {
-        OperationOutcome::Applied(_) | OperationOutcome::Noop(_) => Ok(StatusCode::NO_CONTENT),
+        OperationOutcome::Applied(_)
+        | OperationOutcome::Noop(_)
+        | OperationOutcome::Duplicate { .. }
+        | OperationOutcome::Buried(_) => Ok(StatusCode::NO_CONTENT),
         other => Err(refused(other)),
     }
+}
+
+/// Says that this was answered before (IETF draft-ietf-httpapi-idempotency-key-header).
+fn replayed(mut response: Response) -> Response {
+    let name = HeaderName::from_static("idempotency-replayed");
+    let headers = response.headers_mut();
+    headers.insert(name, HeaderValue::from_static("true"));
+    response
 }
 
 fn stored(status: StatusCode, record: &Record) -> Response {
@@ -93,16 +117,19 @@ fn refused(outcome: OperationOutcome) -> Refusal {
             let etag = etag(conflict.record.stamp().version);
             Refusal::conflict(&conflict).header(header::ETAG, etag)
         }
-        OperationOutcome::Gone(_) => Code::Gone.into(),
+        OperationOutcome::Gone(_) | OperationOutcome::Buried(_) => Code::Gone.into(),
         OperationOutcome::Deferred(Deferral::HabitUnknown(_)) => Refusal::not_found(Entity::Habit),
         OperationOutcome::Rejected(rejection) => match rejection.code {
             RejectionCode::Invalid => Refusal::members(Code::Invalid, &rejection.errors),
             RejectionCode::NotFound(entity) => Refusal::not_found(entity),
-            RejectionCode::OpIdReused => Code::Internal.into(),
+            RejectionCode::OpIdReused => Code::IdempotencyKeyReused.into(),
+            // Nothing that is said here is in a group.
+            RejectionCode::GroupFailed | RejectionCode::GroupSplit => Code::Internal.into(),
         },
-        // Only what has an `op_id` can be a duplicate, and what was done is no refusal.
+        // What was done is no refusal.
         OperationOutcome::Duplicate { .. }
         | OperationOutcome::Applied(_)
+        | OperationOutcome::Merged(_)
         | OperationOutcome::Noop(_) => Code::Internal.into(),
     }
 }

@@ -10,6 +10,7 @@
 
 mod accounts;
 mod answer;
+mod devices;
 mod document;
 mod edge;
 mod entries;

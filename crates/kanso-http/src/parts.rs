@@ -7,11 +7,14 @@ use std::time::Duration;
 use ipnet::IpNet;
 use kanso_application::Outcome;
 use kanso_application::accounts::Accounts;
+use kanso_application::devices::Devices;
 use kanso_application::entries::Entries;
 use kanso_application::habits::Habits;
 use kanso_application::health::Health;
+use kanso_application::housekeeping::Retention;
 use kanso_application::ports::ids::Ids;
 use kanso_application::ports::limiter::{RateLimit, RateLimiter};
+use kanso_application::replicas::Replicas;
 use kanso_application::stats::Stats;
 use kanso_application::sync::Sync;
 use tokio_util::sync::CancellationToken;
@@ -31,6 +34,10 @@ pub struct Parts {
     pub entries: Entries,
     /// Sync.
     pub sync: Sync,
+    /// What a device should hold.
+    pub replicas: Replicas,
+    /// Which devices sync.
+    pub devices: Devices,
     /// Statistics.
     pub stats: Stats,
     /// The server's own state.
@@ -58,6 +65,8 @@ pub struct Options {
     pub cors_origins: Vec<String>,
     /// How long an answer may take.
     pub time_limit: Duration,
+    /// How long results of operations and tombstones are kept.
+    pub retention: Retention,
 }
 
 impl Default for Options {
@@ -67,6 +76,7 @@ impl Default for Options {
             trusted_proxies: Vec::new(),
             cors_origins: Vec::new(),
             time_limit: Duration::from_secs(30),
+            retention: Retention::default(),
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::document;
 use crate::edge::{access, compression, cors, deadline, limit};
 use crate::parts::{Api, Options, Parts};
 use crate::problem::{Code, Refusal};
-use crate::{accounts, entries, habits, health, stats, swagger, sync};
+use crate::{accounts, devices, entries, habits, health, stats, swagger, sync};
 
 /// The whole of the server's HTTP surface.
 ///
@@ -39,6 +39,7 @@ pub(crate) fn routes() -> OpenApiRouter<Api> {
         .merge(habits::routes())
         .merge(entries::routes())
         .merge(sync::routes())
+        .merge(devices::routes())
         .merge(stats::routes());
     OpenApiRouter::with_openapi(document::preamble())
         .nest("/api/v1", v1)

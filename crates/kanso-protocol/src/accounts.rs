@@ -1,8 +1,8 @@
 //! Accounts and sessions.
 
-use kanso_domain::Timestamp;
-use kanso_domain::accounts::{Account, SettingsChange};
+use kanso_domain::accounts::{Account, Settings, SettingsChange, SettingsRecord};
 use kanso_domain::validation::{Checker, Invalid};
+use kanso_domain::{Seq, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -127,6 +127,63 @@ impl From<&Account> for AccountRecord {
             day_start: settings.day_start.to_string(),
             created_at: account.created_at,
         }
+    }
+}
+
+/// How a person's days and weeks are read, as devices get it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(example = json!({
+    "timezone": "Europe/Rome", "week_start": "monday", "day_start": "03:30",
+    "updated_at": "2026-11-22T13:05:09.123456Z"
+}))]
+pub struct SettingsBody {
+    /// The home zone, an IANA name.
+    pub timezone: String,
+    /// `monday`, `sunday` or `saturday`.
+    pub week_start: String,
+    /// When days begin, `HH:MM` between 00:00 and 12:00.
+    pub day_start: String,
+    /// When they were changed last.
+    #[serde(with = "crate::text")]
+    #[schema(value_type = String, format = DateTime)]
+    pub updated_at: Timestamp,
+}
+
+impl From<&SettingsRecord> for SettingsBody {
+    fn from(record: &SettingsRecord) -> Self {
+        let settings = &record.settings;
+        Self {
+            timezone: settings.timezone.to_string(),
+            week_start: settings.week_start.as_str().to_owned(),
+            day_start: settings.day_start.to_string(),
+            updated_at: record.updated_at,
+        }
+    }
+}
+
+impl SettingsBody {
+    /// The settings, as a replica keeps them.
+    ///
+    /// # Errors
+    /// Settings that no server of this version writes.
+    pub fn to_settings(&self, seq: Seq) -> Result<SettingsRecord, Invalid> {
+        let mut checker = Checker::new();
+        let timezone = checker.take("timezone", self.timezone.parse());
+        let week_start = checker.take("week_start", self.week_start.parse());
+        let day_start = checker.take("day_start", self.day_start.parse());
+        let (Some(timezone), Some(week_start), Some(day_start)) = (timezone, week_start, day_start)
+        else {
+            return Err(checker.into_invalid("timezone"));
+        };
+        checker.finish(SettingsRecord {
+            settings: Settings {
+                timezone,
+                week_start,
+                day_start,
+            },
+            seq,
+            updated_at: self.updated_at,
+        })
     }
 }
 

@@ -11,7 +11,7 @@ const PREFIX: &str = "k1_";
 #[error("is not a cursor of this server")]
 pub struct CursorMalformed;
 
-/// The text of `cursor`: opaque, 30 URL-safe characters.
+/// The text of `cursor`: opaque, at most 39 URL-safe characters.
 pub fn format_cursor(cursor: Cursor) -> String {
     format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(cursor.to_bytes()))
 }
@@ -40,10 +40,18 @@ mod tests {
         let cursor = Cursor {
             epoch: Epoch::new(0x0123_4567_89ab_cdef),
             seq,
+            first_pull: None,
         };
         let text = format_cursor(cursor);
         assert_eq!(text, "k1_ASNFZ4mrze8AAAAAAAAicHNaYSc");
         assert_eq!(parse_cursor(&text), Ok(cursor));
+        let first_pull = Cursor {
+            first_pull: Some(seq),
+            ..cursor
+        };
+        let text = format_cursor(first_pull);
+        assert_eq!(text.len(), 39);
+        assert_eq!(parse_cursor(&text), Ok(first_pull));
     }
 
     #[test]

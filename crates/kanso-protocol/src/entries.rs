@@ -1,7 +1,7 @@
 //! Entries on the wire.
 
 use kanso_domain::entries::{self, Completion, Entry, EntryDetails, EntryFields};
-use kanso_domain::record::Stamp;
+use kanso_domain::record::{Provenance, Stamp};
 use kanso_domain::text::Notes;
 use kanso_domain::time::parse_date;
 use kanso_domain::validation::{Checker, Invalid};
@@ -92,7 +92,12 @@ pub struct EntryRecord {
 
 impl From<&Entry> for EntryRecord {
     fn from(entry: &Entry) -> Self {
-        let Entry { id, details, stamp } = entry;
+        let Entry {
+            id,
+            details,
+            stamp,
+            provenance: _,
+        } = entry;
         Self {
             id: id.uuid(),
             habit_id: details.habit_id.uuid(),
@@ -149,6 +154,8 @@ impl EntryRecord {
             id: EntryId::new(self.id),
             details,
             stamp,
+            // Kept by the server alone.
+            provenance: Provenance::at(version, None),
         })
     }
 }

@@ -9,7 +9,7 @@ pub use schedule::{ArchivedSpanRecord, ScheduleVersionRecord};
 use kanso_domain::accounts::Settings;
 use kanso_domain::calendar::Today;
 use kanso_domain::habits::{self, Habit, HabitDetails, StoredStreak};
-use kanso_domain::record::Stamp;
+use kanso_domain::record::{Provenance, Stamp};
 use kanso_domain::validation::Invalid;
 use kanso_domain::{HabitId, Quantity, Seq, Timestamp, Version};
 use serde::{Deserialize, Serialize};
@@ -166,6 +166,7 @@ impl From<&Habit> for HabitRecord {
             details,
             stamp,
             streak,
+            provenance: _,
         } = habit;
         let (schedule, target) = (details.schedule(), details.target());
         Self {
@@ -229,6 +230,8 @@ impl HabitRecord {
             details,
             stamp,
             streak,
+            // Kept by the server alone.
+            provenance: Provenance::at(stamp.version, None),
         })
     }
 

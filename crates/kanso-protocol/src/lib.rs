@@ -8,8 +8,10 @@
 
 pub mod accounts;
 mod cursor;
+pub mod devices;
 pub mod entries;
 pub mod habits;
+pub mod idempotency;
 mod json;
 mod patch;
 pub mod problem;

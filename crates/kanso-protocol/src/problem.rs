@@ -43,6 +43,9 @@ pub struct Problem {
     /// With a conflict, the members on which the request and the stored record disagree.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clashing: Option<Vec<String>>,
+    /// With a conflict, the members that the request could change alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mergeable: Option<Vec<String>>,
 }
 
 /// One member at fault.

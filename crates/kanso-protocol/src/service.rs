@@ -40,7 +40,7 @@ pub struct ProbeResponse {
         "body_bytes": 1_048_576, "operations": 500, "page_records": 1000, "notes_characters": 2000,
         "json_depth": 32
     },
-    "retention": {"operation_results_days": 90}
+    "retention": {"operation_results_days": 90, "tombstones_days": 180}
 }))]
 pub struct SyncConfigResponse {
     /// The versions of this protocol that the server speaks.
@@ -71,10 +71,14 @@ pub struct SyncLimits {
 pub struct SyncRetention {
     /// At least so many days a retried `op_id` finds its result.
     pub operation_results_days: u32,
+    /// A device that syncs at least once in so many days misses no deletion; one that was away
+    /// longer may have to start anew.
+    pub tombstones_days: u32,
 }
 
-impl Default for SyncConfigResponse {
-    fn default() -> Self {
+impl SyncConfigResponse {
+    /// What this version answers where things are kept as `retention` says.
+    pub fn new(retention: SyncRetention) -> Self {
         Self {
             protocol_versions: vec![1],
             limits: SyncLimits {
@@ -84,9 +88,7 @@ impl Default for SyncConfigResponse {
                 notes_characters: kanso_domain::text::Notes::MAX,
                 json_depth: crate::MAX_DEPTH,
             },
-            retention: SyncRetention {
-                operation_results_days: 90,
-            },
+            retention,
         }
     }
 }

@@ -2,16 +2,20 @@
 
 mod operation;
 mod result;
+mod verify;
 
-pub use operation::{ActionName, EntityName, OperationRequest};
+pub use operation::{ActionName, EntityName, OnConflictName, OperationRequest};
 pub use result::{ConflictBody, OperationResult, OperationStatus, WaitsFor};
+pub use verify::{Bucket, VerifyRequest, VerifyResponse};
 
+use kanso_domain::accounts::SettingsRecord;
 use kanso_domain::sync::Page;
-use kanso_domain::{Record, Seq};
+use kanso_domain::{Invalid, Record, Seq};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use crate::accounts::SettingsBody;
 use crate::entries::EntryRecord;
 use crate::habits::HabitRecord;
 
@@ -55,7 +59,7 @@ pub struct SyncRequest {
         "seq": 8814
     }],
     "changes": [], "cursor": "k1_ASNFZ4mrze8AAAAAAAAicHNaYSc", "head": 8816, "has_more": false,
-    "remaining": 0
+    "remaining": 0, "digest": "a3eb69ac60122dd5"
 }))]
 pub struct SyncResponse {
     /// One for each operation, in their order; empty for a pull.
@@ -71,6 +75,10 @@ pub struct SyncResponse {
     pub has_more: bool,
     /// How many records are left after this page.
     pub remaining: u64,
+    /// Of the live records at `head`, 16 hexadecimal digits; left out while `has_more`. A replica
+    /// whose own digest differs has drifted, and finds out where with `POST /sync/verify`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
 }
 
 impl SyncResponse {
@@ -78,13 +86,26 @@ impl SyncResponse {
     pub fn new(results: Vec<OperationResult>, page: &Page) -> Self {
         Self {
             results,
-            changes: page.records.iter().map(Change::from).collect(),
+            changes: changes(page),
             cursor: crate::format_cursor(page.cursor()),
             head: page.head.seq.get(),
             has_more: page.has_more(),
             remaining: page.remaining,
+            digest: (!page.has_more()).then(|| page.head.digest.to_string()),
         }
     }
+}
+
+/// The records and the settings of a page in the order of their positions.
+fn changes(page: &Page) -> Vec<Change> {
+    let mut changes: Vec<_> = page.records.iter().map(Change::from).collect();
+    if let Some(settings) = &page.settings {
+        let seq = settings.seq.get();
+        let place = changes.partition_point(|change| change.seq() < seq);
+        let record = settings.into();
+        changes.insert(place, Change::User { seq, record });
+    }
+    changes
 }
 
 /// A changed record.
@@ -105,6 +126,22 @@ pub enum Change {
         /// The entry; a tombstone has `deleted_at`.
         record: EntryRecord,
     },
+    /// The settings of the person.
+    User {
+        /// The position of their newest change.
+        seq: i64,
+        /// The settings.
+        record: SettingsBody,
+    },
+}
+
+/// What a change carries.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Changed {
+    /// A record.
+    Record(Box<Record>),
+    /// The settings.
+    Settings(SettingsRecord),
 }
 
 impl From<&Record> for Change {
@@ -124,17 +161,28 @@ impl From<&Record> for Change {
 }
 
 impl Change {
-    /// The record, as a replica keeps it.
+    /// Its position.
+    pub const fn seq(&self) -> i64 {
+        match self {
+            Self::Habit { seq, .. } | Self::Entry { seq, .. } | Self::User { seq, .. } => *seq,
+        }
+    }
+
+    /// What it carries, as a replica keeps it.
     ///
     /// # Errors
-    /// A record that no server of this version writes.
-    pub fn to_record(&self) -> Result<Record, kanso_domain::Invalid> {
-        let place = |seq: i64| {
-            Seq::new(seq).ok_or_else(|| kanso_domain::Invalid::one("seq", "must not be negative"))
-        };
-        match self {
-            Self::Habit { seq, record } => Ok(Record::Habit(record.to_habit(place(*seq)?)?)),
-            Self::Entry { seq, record } => Ok(Record::Entry(record.to_entry(place(*seq)?)?)),
-        }
+    /// What no server of this version writes.
+    pub fn read(&self) -> Result<Changed, Invalid> {
+        let seq = Seq::new(self.seq());
+        let seq = seq.ok_or_else(|| Invalid::one("seq", "must not be negative"))?;
+        Ok(match self {
+            Self::Habit { record, .. } => {
+                Changed::Record(Box::new(Record::Habit(record.to_habit(seq)?)))
+            }
+            Self::Entry { record, .. } => {
+                Changed::Record(Box::new(Record::Entry(record.to_entry(seq)?)))
+            }
+            Self::User { record, .. } => Changed::Settings(record.to_settings(seq)?),
+        })
     }
 }

@@ -4,10 +4,13 @@ use std::sync::Arc;
 
 use kanso_application::RecordPorts;
 use kanso_application::accounts::{AccountPorts, Accounts};
+use kanso_application::devices::Devices;
 use kanso_application::entries::Entries;
 use kanso_application::habits::Habits;
 use kanso_application::health::Health;
+use kanso_application::housekeeping::Housekeeping;
 use kanso_application::ports::storage::Storage;
+use kanso_application::replicas::Replicas;
 use kanso_application::stats::Stats;
 use kanso_application::streaks::Streaks;
 use kanso_application::sync::Sync;
@@ -32,6 +35,13 @@ pub(crate) fn site(config: &Config, key: SigningKey, parts: &Parts) -> Result<Si
     let workers = parts.workers.map_or_else(TaskTracker::new, |rhythm| {
         kanso_worker::start(&streaks, wake.streak_bell(), stages.draining(), rhythm)
     });
+    let devices = Devices::new(Arc::clone(&storage), Arc::clone(&parts.clock));
+    if parts.workers.is_some() {
+        let (storage, clock) = (Arc::clone(&storage), Arc::clone(&parts.clock));
+        let housekeeping = Housekeeping::new(storage, clock, config.retention);
+        let stop = stages.draining();
+        kanso_worker::start_upkeep(&workers, devices.clone(), housekeeping, stop);
+    }
     let records = RecordPorts {
         storage: Arc::clone(&storage),
         clock: Arc::clone(&parts.clock),
@@ -44,7 +54,9 @@ pub(crate) fn site(config: &Config, key: SigningKey, parts: &Parts) -> Result<Si
             accounts,
             habits: Habits::new(records.clone()),
             entries: Entries::new(records.clone()),
-            sync: Sync::new(records),
+            sync: Sync::new(records, devices.clone()),
+            replicas: Replicas::new(Arc::clone(&storage), streaks),
+            devices,
             stats: Stats::new(Arc::clone(&storage), Arc::clone(&parts.clock)),
             health: Health::new(Arc::clone(&storage), Arc::clone(&parts.clock)),
             ids: Arc::clone(&parts.ids),
@@ -99,6 +111,7 @@ fn accounts(
 fn options(config: &Config) -> kanso_http::Options {
     kanso_http::Options {
         rate_limit: config.rate_limit,
+        retention: config.retention,
         trusted_proxies: config.trusted_proxies.clone(),
         cors_origins: config.cors_origins.clone(),
         ..kanso_http::Options::default()

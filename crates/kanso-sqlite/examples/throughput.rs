@@ -110,8 +110,7 @@ async fn submit(storage: &SqliteStorage, number: u32, op: u128, command: Command
             op_id: OpId::new(Uuid::from_u128(op)),
             fingerprint: Fingerprint::new([7; 32]),
         }),
-        device: None,
-        command,
+        ..Submission::once(command)
     }];
     let keys = Keys::of(&submissions);
     let decide = Arc::new(move |current| Ok(decide(current, &submissions, noon())));

@@ -36,16 +36,20 @@ impl AccountStore for SqliteStorage {
         change: SettingsChange,
         now: Timestamp,
     ) -> Result<Option<Account>, StorageError> {
+        let epoch = self.epoch;
         self.change(move |connection| {
-            let Some(mut account) = users::account(connection, user)? else {
+            let account = users::account(connection, user)?;
+            let head = users::head(connection, epoch, user)?;
+            let Some((mut account, head)) = account.zip(head) else {
                 return Ok(None);
             };
             let before = account.settings.clone();
             account.settings = account.settings.changed(change);
             if account.settings != before {
                 // Each of the settings says how days or weeks are read.
-                users::set_settings(connection, user, &account.settings)?;
-                dirty::queue_all(connection, user, now)?;
+                let head = head.advanced(now);
+                users::set_settings(connection, user, &account.settings, head)?;
+                dirty::queue_all(connection, user, head.changed_at)?;
             }
             Ok(Some(account))
         })

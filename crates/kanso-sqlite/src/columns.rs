@@ -6,7 +6,7 @@ use kanso_domain::accounts::{Email, PasswordHash};
 use kanso_domain::entries::EntryKind;
 use kanso_domain::habits::{FrequencyType, HabitType, TargetDirection, Weekdays};
 use kanso_domain::sessions::TokenHash;
-use kanso_domain::sync::Fingerprint;
+use kanso_domain::sync::{Digest, Fingerprint};
 use kanso_domain::text::{Color, Description, Icon, Notes, Title, Unit};
 use kanso_domain::{
     DayStart, DeviceId, EntryId, HabitId, OpId, Quantity, Seq, SessionId, TimeOfDay, Timestamp,
@@ -108,6 +108,7 @@ macro_rules! columns {
 columns! {
     Integer {
         i64: |value| *value, |stored| Ok(stored);
+        Digest: |value| value.get().cast_signed(), |stored| Ok(Self::new(stored.cast_unsigned()));
         bool: |value| i64::from(*value), |stored| Ok(stored != 0);
         i32: |value| i64::from(*value), |stored| narrow(stored);
         u32: |value| i64::from(*value), |stored| narrow(stored);

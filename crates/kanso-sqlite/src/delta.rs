@@ -1,6 +1,7 @@
 //! What changed.
 
 use kanso_application::ports::storage::{DeltaQuery, Scope};
+use kanso_domain::accounts::SettingsRecord;
 use kanso_domain::sync::{Epoch, Page, Since};
 use kanso_domain::{Record, Seq, UserId};
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
@@ -27,13 +28,19 @@ pub(crate) fn read(
     };
     let mut records = Vec::new();
     let mut total = 0;
+    // Tombstones up to here are of no use to the reader.
+    let first_pull = match query.since {
+        Since::Beginning => Some(head.seq),
+        Since::FirstPull { began, .. } => Some(began),
+        Since::Position(_) | Since::Instant(_) => None,
+    };
     for table in tables(query.scope) {
         let after = table.position(connection, user, query.since)?;
         let changes = Changes {
             connection,
             user,
             after,
-            live_only: query.since == Since::Beginning,
+            live_until: first_pull.unwrap_or(Seq::ZERO),
         };
         let read = table.records(&changes, query.limit, &mut records)?;
         total += match query.limit {
@@ -45,10 +52,26 @@ pub(crate) fn read(
     if let Some(limit) = query.limit {
         records.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
     }
-    Ok(Some(Page {
-        remaining: total - records.len() as u64,
-        records,
-        head,
+    let settings = match query.scope {
+        Scope::Everything => changed_settings(connection, user, query.since)?,
+        Scope::Habits | Scope::Entries => None,
+    };
+    let remaining = total - records.len() as u64;
+    Ok(Some(Page::new(
+        records, settings, head, remaining, first_pull,
+    )))
+}
+
+fn changed_settings(
+    connection: &Connection,
+    user: UserId,
+    since: Since,
+) -> Result<Option<SettingsRecord>, Failure> {
+    let settings = users::settings_record(connection, user)?;
+    Ok(settings.filter(|settings| match since {
+        Since::Beginning => true,
+        Since::Position(after) | Since::FirstPull { after, .. } => settings.seq > after,
+        Since::Instant(instant) => settings.updated_at > instant,
     }))
 }
 
@@ -57,7 +80,8 @@ struct Changes<'c> {
     connection: &'c Connection,
     user: UserId,
     after: Seq,
-    live_only: bool,
+    /// Tombstones up to here are left out.
+    live_until: Seq,
 }
 
 /// A table whose rows are synced.
@@ -66,7 +90,7 @@ struct Table {
     /// together, so this looks at no more rows than there are to be sent, and one.
     position: &'static str,
     count: fn(&Changes<'_>) -> Result<u64, Failure>,
-    /// By user, position, whether to leave out tombstones, and a limit.
+    /// By user, position, up to where to leave out tombstones, and a limit.
     records: &'static str,
     read: fn(&Row<'_>) -> rusqlite::Result<Record>,
 }
@@ -81,7 +105,7 @@ const fn tables(scope: Scope) -> &'static [Table] {
 
 macro_rules! habits_changed {
     () => {
-        " FROM habits WHERE user_id = ?1 AND seq > ?2 AND (NOT ?3 OR deleted_at IS NULL)"
+        " FROM habits WHERE user_id = ?1 AND seq > ?2 AND (seq > ?3 OR deleted_at IS NULL)"
     };
 }
 
@@ -100,7 +124,7 @@ const HABITS: Table = Table {
 
 macro_rules! entries_changed {
     () => {
-        " FROM entries WHERE user_id = ?1 AND seq > ?2 AND (NOT ?3 OR deleted_at IS NULL)
+        " FROM entries WHERE user_id = ?1 AND seq > ?2 AND (seq > ?3 OR deleted_at IS NULL)
            AND habit_id NOT IN (SELECT id FROM habits
                                 WHERE user_id = ?1 AND deleted_at IS NOT NULL)"
     };
@@ -128,7 +152,7 @@ impl Table {
     ) -> Result<Seq, Failure> {
         match since {
             Since::Beginning => Ok(Seq::ZERO),
-            Since::Position(seq) => Ok(seq),
+            Since::Position(seq) | Since::FirstPull { after: seq, .. } => Ok(seq),
             Since::Instant(instant) => {
                 let mut statement = prepare(connection, self.position)?;
                 let found = statement.query_row(params![Bound(&user), Bound(&instant)], only);
@@ -150,7 +174,7 @@ impl Table {
             params![
                 Bound(&changes.user),
                 Bound(&changes.after),
-                changes.live_only,
+                Bound(&changes.live_until),
                 limit.map_or(NO_LIMIT, i64::from)
             ],
             self.read,
@@ -166,13 +190,16 @@ impl Table {
 /// Counts in an index alone where that can tell, which is several times cheaper than to look at
 /// each entry.
 fn count_entries(changes: &Changes<'_>) -> Result<u64, Failure> {
-    if changes.live_only {
+    if changes.after == Seq::ZERO && changes.live_until > Seq::ZERO {
         return changes.count(
             "SELECT count(*) FROM entries INDEXED BY entries_by_habit
-             WHERE user_id = ?1 AND deleted_at IS NULL AND ?2 = 0 AND ?3
+             WHERE user_id = ?1 AND deleted_at IS NULL AND ?2 < ?3
                AND habit_id NOT IN (SELECT id FROM habits
                                     WHERE user_id = ?1 AND deleted_at IS NOT NULL)",
         );
+    }
+    if changes.live_until > changes.after {
+        return changes.count(concat!("SELECT count(*)", entries_changed!()));
     }
     let mut statement = prepare(
         changes.connection,
@@ -181,16 +208,20 @@ fn count_entries(changes: &Changes<'_>) -> Result<u64, Failure> {
     if statement.exists([Bound(&changes.user)])? {
         changes.count(concat!("SELECT count(*)", entries_changed!()))
     } else {
-        changes.count("SELECT count(*) FROM entries WHERE user_id = ?1 AND seq > ?2 AND NOT ?3")
+        changes.count("SELECT count(*) FROM entries WHERE user_id = ?1 AND seq > max(?2, ?3)")
     }
 }
 
 impl Changes<'_> {
-    /// Runs a count by user, position and whether to leave out tombstones.
+    /// Runs a count by user, position and up to where to leave out tombstones.
     fn count(&self, sql: &'static str) -> Result<u64, Failure> {
         let mut statement = prepare(self.connection, sql)?;
         let count: i64 = statement.query_row(
-            params![Bound(&self.user), Bound(&self.after), self.live_only],
+            params![
+                Bound(&self.user),
+                Bound(&self.after),
+                Bound(&self.live_until)
+            ],
             only,
         )?;
         Ok(count.cast_unsigned())

@@ -3,37 +3,42 @@
 use kanso_application::ports::storage::EntryFilter;
 use kanso_domain::entries::{Completion, Entry, EntryDetails};
 use kanso_domain::sync::Save;
-use kanso_domain::{EntryId, Timestamp, UserId};
+use kanso_domain::{EntryId, HabitId, Timestamp, UserId};
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use crate::columns::{Bound, Columns};
 use crate::error::Failure;
 use crate::habits::read_stamp;
+use crate::provenance;
 use crate::statements::prepare;
 
 /// What [`read`] reads, in its order.
 macro_rules! entry_columns {
     () => {
         "id, habit_id, completion_date, completion_is_a_date, timezone, local_date, kind, value, \
-         notes, seq, version, created_at, updated_at, deleted_at"
+         notes, seq, version, created_at, updated_at, deleted_at, field_edits, edited_by"
     };
 }
 pub(crate) use entry_columns;
 
 pub(crate) fn read(row: &Row<'_>) -> rusqlite::Result<Entry> {
     let mut columns = Columns::of(row);
+    let id = columns.take()?;
+    let details = EntryDetails {
+        habit_id: columns.take()?,
+        completion: read_completion(&mut columns)?,
+        timezone: columns.take()?,
+        local_date: columns.take()?,
+        kind: columns.take()?,
+        value: columns.take()?,
+        notes: columns.take()?,
+    };
+    let stamp = read_stamp(&mut columns)?;
     Ok(Entry {
-        id: columns.take()?,
-        details: EntryDetails {
-            habit_id: columns.take()?,
-            completion: read_completion(&mut columns)?,
-            timezone: columns.take()?,
-            local_date: columns.take()?,
-            kind: columns.take()?,
-            value: columns.take()?,
-            notes: columns.take()?,
-        },
-        stamp: read_stamp(&mut columns)?,
+        id,
+        details,
+        provenance: provenance::read(&mut columns, &stamp)?,
+        stamp,
     })
 }
 
@@ -63,6 +68,25 @@ pub(crate) fn find(
     )?;
     let found = statement.query_row(params![Bound(&user), Bound(&id)], read);
     Ok(found.optional()?)
+}
+
+/// The live entries of a habit, be it a tombstone.
+pub(crate) fn live_of(
+    connection: &Connection,
+    user: UserId,
+    habit: HabitId,
+) -> Result<Vec<Entry>, Failure> {
+    let mut statement = prepare(
+        connection,
+        concat!(
+            "SELECT ",
+            entry_columns!(),
+            " FROM entries INDEXED BY entries_by_habit
+              WHERE user_id = ?1 AND habit_id = ?2 AND deleted_at IS NULL"
+        ),
+    )?;
+    let rows = statement.query_map(params![Bound(&user), Bound(&habit)], read)?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 /// A live entry of a live habit.
@@ -177,7 +201,7 @@ pub(crate) fn list(
     Ok(entries)
 }
 
-/// The parameters 1 to 15 of an insertion or an update, and what follows them.
+/// The parameters 1 to 17 of an insertion or an update, and what follows them.
 macro_rules! entry_values {
     ($user:expr, $entry:expr $(, $more:expr)*) => {
         params![
@@ -195,7 +219,9 @@ macro_rules! entry_values {
             Bound(&$entry.stamp.version),
             Bound(&$entry.stamp.created_at),
             Bound(&$entry.stamp.updated_at),
-            Bound(&$entry.stamp.deleted_at)
+            Bound(&$entry.stamp.deleted_at),
+            Bound(&provenance::stored(&$entry.provenance)),
+            Bound(&$entry.provenance.device())
             $(, Bound($more))*
         ]
     };
@@ -218,7 +244,8 @@ pub(crate) fn save(
             concat!(
                 "INSERT INTO entries (user_id, ",
                 entry_columns!(),
-                ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)"
+                ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15,
+                 ?16, ?17)"
             ),
         )?
         .execute(entry_values!(&user, entry))?,
@@ -226,8 +253,9 @@ pub(crate) fn save(
             connection,
             "UPDATE entries SET completion_date = ?4, completion_is_a_date = ?5, timezone = ?6,
                  local_date = ?7, kind = ?8, value = ?9, notes = ?10, seq = ?11, version = ?12,
-                 created_at = ?13, updated_at = ?14, deleted_at = ?15
-             WHERE user_id = ?1 AND id = ?2 AND habit_id = ?3 AND version = ?16",
+                 created_at = ?13, updated_at = ?14, deleted_at = ?15, field_edits = ?16,
+                 edited_by = ?17
+             WHERE user_id = ?1 AND id = ?2 AND habit_id = ?3 AND version = ?18",
         )?
         .execute(entry_values!(&user, entry, replaced))?,
     };

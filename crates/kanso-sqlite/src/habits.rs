@@ -8,6 +8,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use crate::columns::{Bound, Columns};
 use crate::error::Failure;
+use crate::provenance;
 use crate::statements::prepare;
 
 /// What [`read`] reads, in its order. A streak that waits to be computed anew is of no day.
@@ -19,35 +20,40 @@ macro_rules! habit_columns {
          CASE WHEN EXISTS (SELECT 1 FROM streak_dirty \
                            WHERE streak_dirty.user_id = habits.user_id \
                              AND streak_dirty.habit_id = habits.id) \
-              THEN NULL ELSE streak_day END"
+              THEN NULL ELSE streak_day END, field_edits, edited_by"
     };
 }
 pub(crate) use habit_columns;
 
 pub(crate) fn read(row: &Row<'_>) -> rusqlite::Result<Habit> {
     let mut columns = Columns::of(row);
+    let id = columns.take()?;
+    let details = HabitDetails {
+        title: columns.take()?,
+        description: columns.take()?,
+        color: columns.take()?,
+        icon: columns.take()?,
+        sort_order: columns.take()?,
+        history: columns.take()?,
+        unit: columns.take()?,
+        reminder_time: columns.take()?,
+        start_date: columns.take()?,
+        end_date: columns.take()?,
+        archived_at: columns.take()?,
+        archived_spans: columns.take()?,
+    };
+    let stamp = read_stamp(&mut columns)?;
+    let streak = StoredStreak {
+        current: columns.take()?,
+        longest: columns.take()?,
+        day: columns.take()?,
+    };
     Ok(Habit {
-        id: columns.take()?,
-        details: HabitDetails {
-            title: columns.take()?,
-            description: columns.take()?,
-            color: columns.take()?,
-            icon: columns.take()?,
-            sort_order: columns.take()?,
-            history: columns.take()?,
-            unit: columns.take()?,
-            reminder_time: columns.take()?,
-            start_date: columns.take()?,
-            end_date: columns.take()?,
-            archived_at: columns.take()?,
-            archived_spans: columns.take()?,
-        },
-        stamp: read_stamp(&mut columns)?,
-        streak: StoredStreak {
-            current: columns.take()?,
-            longest: columns.take()?,
-            day: columns.take()?,
-        },
+        id,
+        details,
+        streak,
+        provenance: provenance::read(&mut columns, &stamp)?,
+        stamp,
     })
 }
 
@@ -109,7 +115,7 @@ pub(crate) fn list(
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// The parameters 1 to 29 of an insertion or an update, and what follows them. The columns of a
+/// The parameters 1 to 31 of an insertion or an update, and what follows them. The columns of a
 /// schedule and a target and the history, which ends with them, are all taken from the history.
 macro_rules! habit_values {
     ($user:expr, $habit:expr $(, $more:expr)*) => {
@@ -142,7 +148,9 @@ macro_rules! habit_values {
             Bound(&$habit.stamp.deleted_at),
             $habit.streak.current,
             $habit.streak.longest,
-            Bound(&$habit.streak.day)
+            Bound(&$habit.streak.day),
+            Bound(&provenance::stored(&$habit.provenance)),
+            Bound(&$habit.provenance.device())
             $(, Bound($more))*
         ]
     };
@@ -165,9 +173,10 @@ pub(crate) fn save(
                  frequency_type, weekdays, interval, times_per_week, target_value,
                  target_direction, schedule_history, unit, reminder_time, start_date, end_date,
                  archived_at, archived_spans, seq, version, created_at, updated_at, deleted_at,
-                 current_streak, longest_streak, streak_day)
+                 current_streak, longest_streak, streak_day, field_edits, edited_by)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17,
-                 ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29)",
+                 ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30,
+                 ?31)",
         )?
         .execute(habit_values!(&user, habit))?,
         Some(replaced) => prepare(
@@ -179,8 +188,8 @@ pub(crate) fn save(
                  reminder_time = ?17, start_date = ?18, end_date = ?19, archived_at = ?20,
                  archived_spans = ?21, seq = ?22, version = ?23, created_at = ?24,
                  updated_at = ?25, deleted_at = ?26, current_streak = ?27,
-                 longest_streak = ?28, streak_day = ?29
-             WHERE user_id = ?1 AND id = ?2 AND version = ?30",
+                 longest_streak = ?28, streak_day = ?29, field_edits = ?30, edited_by = ?31
+             WHERE user_id = ?1 AND id = ?2 AND version = ?32",
         )?
         .execute(habit_values!(&user, habit, replaced))?,
     };

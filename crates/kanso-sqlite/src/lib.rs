@@ -12,25 +12,33 @@
 //! the driver leaves this crate, and no transaction outlives a call of a port.
 
 mod accounts;
+mod backfill;
 mod columns;
+mod compare;
 mod delta;
+mod devices;
 mod dirty;
 mod entries;
 mod error;
+mod graves;
 mod guard;
 mod habits;
 mod history;
 mod journal;
 mod open;
 mod options;
+mod provenance;
+mod purge;
 mod readers;
 mod receipts;
 mod records;
 mod sessions;
+mod snapshot;
 mod statements;
 mod storage;
 mod streaks;
 mod users;
+mod witness;
 mod writer;
 
 pub use open::OpenError;

@@ -8,8 +8,9 @@ use kanso_domain::sync::Epoch;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use crate::SqliteOptions;
 use crate::guard::{Guard, open_private};
+use crate::witness::{Testimony, Witness};
+use crate::{SqliteOptions, backfill};
 
 mod embedded {
     refinery::embed_migrations!("migrations");
@@ -96,6 +97,9 @@ pub enum OpenError {
 pub(crate) struct Home {
     // Dropped in this order: the lock outlives the connection.
     pub(crate) connection: Connection,
+    /// How many there were.
+    pub(crate) commits: u64,
+    pub(crate) witness: Witness,
     _guard: Guard,
 }
 
@@ -120,12 +124,35 @@ pub(crate) fn open(options: &SqliteOptions) -> Result<(Home, Epoch), OpenError> 
     refuse_damaged(&connection, path)?;
     prepare(&connection, options, is_new).map_err(|error| refusal(path, error))?;
     migrate(&mut connection, path)?;
-    let epoch =
-        stored_epoch(&connection, options.epoch_if_new).map_err(|error| refusal(path, error))?;
-    let home = Home {
+    backfill::digests(&mut connection).map_err(|failure| OpenError::Migration {
+        path: path.clone(),
+        source: failure.into(),
+    })?;
+    let stored = stored_history(&connection, options.fresh_epoch);
+    let (epoch, commits) = stored.map_err(|error| refusal(path, error))?;
+    let (witness, testimony) = Witness::hear(path, commits).map_err(inaccessible)?;
+    let mut home = Home {
         connection,
+        commits,
+        witness,
         _guard: guard,
     };
+    let epoch = match testimony {
+        Testimony::Same => epoch,
+        // A database that nothing was written to has no history to be mixed up with.
+        Testimony::Absent if commits == 0 => epoch,
+        Testimony::Absent | Testimony::Older | Testimony::Moved => {
+            tracing::warn!(
+                found = testimony.as_str(),
+                "the database was restored or replaced: its history gets a new epoch, and every \
+                 device will compare and resync"
+            );
+            let epoch = options.fresh_epoch;
+            begin_epoch(&home.connection, epoch).map_err(|error| refusal(path, error))?;
+            epoch
+        }
+    };
+    home.witness.tell(commits).map_err(inaccessible)?;
     Ok((home, epoch))
 }
 
@@ -248,14 +275,23 @@ fn migrate(connection: &mut Connection, path: &Path) -> Result<(), OpenError> {
     Ok(())
 }
 
-/// The epoch is 64 random bits; a column holds them as a signed number.
-fn stored_epoch(connection: &Connection, if_new: Epoch) -> rusqlite::Result<Epoch> {
+/// The epoch, which is made if there is none, and how many commits there were. The epoch is 64
+/// random bits; a column holds them as a signed number.
+fn stored_history(connection: &Connection, fresh: Epoch) -> rusqlite::Result<(Epoch, u64)> {
     connection.execute(
         "INSERT INTO server (id, epoch) VALUES (1, ?1) ON CONFLICT (id) DO NOTHING",
-        [if_new.get().cast_signed()],
+        [fresh.get().cast_signed()],
     )?;
-    let epoch: i64 = connection.query_row("SELECT epoch FROM server WHERE id = 1", [], |row| {
-        row.get(0)
-    })?;
-    Ok(Epoch::new(epoch.cast_unsigned()))
+    let sql = "SELECT epoch, commits FROM server WHERE id = 1";
+    connection.query_row(sql, [], |row| {
+        let (epoch, commits): (i64, i64) = (row.get(0)?, row.get(1)?);
+        Ok((Epoch::new(epoch.cast_unsigned()), commits.cast_unsigned()))
+    })
+}
+
+fn begin_epoch(connection: &Connection, epoch: Epoch) -> rusqlite::Result<()> {
+    let sql = "UPDATE server SET epoch = ?1 WHERE id = 1";
+    connection
+        .execute(sql, [epoch.get().cast_signed()])
+        .map(drop)
 }

@@ -22,8 +22,9 @@ pub enum Executor {
 pub struct SqliteOptions {
     /// The database file; made when it does not exist, in a folder that does.
     pub path: PathBuf,
-    /// The epoch of the database if it is made now; of one that exists, the stored one counts.
-    pub epoch_if_new: Epoch,
+    /// The epoch of the database if it is made now, or if a copy was put in its place; else the
+    /// stored one counts. Random.
+    pub fresh_epoch: Epoch,
     /// Where the work is done.
     pub executor: Executor,
     /// The most connections that read at the same time.
@@ -34,11 +35,11 @@ pub struct SqliteOptions {
 
 impl SqliteOptions {
     /// The usual way: threads, four readers, no limit but the disk's.
-    pub fn new(path: impl Into<PathBuf>, epoch_if_new: Epoch) -> Self {
+    pub fn new(path: impl Into<PathBuf>, fresh_epoch: Epoch) -> Self {
         const READERS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(3);
         Self {
             path: path.into(),
-            epoch_if_new,
+            fresh_epoch,
             executor: Executor::default(),
             readers: READERS,
             max_pages: None,

@@ -2,17 +2,21 @@
 
 use async_trait::async_trait;
 use kanso_application::ports::storage::{
-    Decide, DeltaQuery, EntryFilter, Journal, RecordStore, StorageError, Written,
+    Comparison, Decide, DeltaQuery, EntryFilter, Journal, RecordStore, SnapshotPiece,
+    SnapshotQuery, StorageError, Written,
 };
 use kanso_domain::entries::Entry;
 use kanso_domain::habits::Habit;
-use kanso_domain::sync::{Changeset, Current, Epoch, Head, Keys, Page, Since};
-use kanso_domain::{EntryId, HabitId, UserId};
+use kanso_domain::sync::{Buckets, Changeset, Current, Epoch, Head, Keys, Page, Since};
+use kanso_domain::{EntryId, HabitId, Seq, UserId};
 use rusqlite::Connection;
 
 use crate::error::Failure;
 use crate::writer::Effort;
-use crate::{SqliteStorage, delta, dirty, entries, habits, journal, receipts, users};
+use crate::{
+    SqliteStorage, compare, delta, dirty, entries, graves, habits, journal, receipts, snapshot,
+    users,
+};
 
 #[async_trait]
 impl RecordStore for SqliteStorage {
@@ -46,11 +50,7 @@ impl RecordStore for SqliteStorage {
             return Ok(None);
         };
         if has_seen(query.since, head) {
-            return Ok(Some(Page {
-                records: Vec::new(),
-                head,
-                remaining: 0,
-            }));
+            return Ok(Some(Page::empty(head)));
         }
         let epoch = self.epoch;
         let read = move |connection: &Connection| delta::read(connection, epoch, user, query);
@@ -60,6 +60,28 @@ impl RecordStore for SqliteStorage {
     async fn head(&self, user: UserId) -> Result<Option<Head>, StorageError> {
         let read = |connection: &Connection| users::head(connection, self.epoch, user);
         Ok(self.readers.look_up(read).await?)
+    }
+
+    async fn snapshot(
+        &self,
+        user: UserId,
+        query: SnapshotQuery,
+    ) -> Result<Option<SnapshotPiece>, StorageError> {
+        let epoch = self.epoch;
+        let read = move |connection: &Connection| snapshot::read(connection, epoch, user, query);
+        Ok(self.readers.run(read).await?)
+    }
+
+    async fn compare(
+        &self,
+        user: UserId,
+        replica: Buckets,
+        limit: u32,
+    ) -> Result<Option<Comparison>, StorageError> {
+        let epoch = self.epoch;
+        let read =
+            move |connection: &Connection| compare::read(connection, epoch, user, &replica, limit);
+        Ok(self.readers.run(read).await?)
     }
 
     async fn journal(
@@ -97,6 +119,7 @@ fn has_seen(since: Since, head: Head) -> bool {
     match since {
         Since::Beginning => false,
         Since::Position(seq) => seq >= head.seq,
+        Since::FirstPull { after, .. } => after >= head.seq,
         Since::Instant(instant) => instant >= head.changed_at,
     }
 }
@@ -116,6 +139,8 @@ fn load(
         settings,
         habits: [].into(),
         entries: [].into(),
+        buried_habits: [].into(),
+        buried_entries: [].into(),
         receipts: [].into(),
     };
     for &op_id in &keys.receipts {
@@ -126,6 +151,12 @@ fn load(
         let found = entries::find(connection, user, id)?;
         current.entries.extend(found.map(|found| (id, found)));
     }
+    for &habit in &keys.entries_of {
+        let live = entries::live_of(connection, user, habit)?;
+        current
+            .entries
+            .extend(live.into_iter().map(|entry| (entry.id, entry)));
+    }
     let of_entries = current.entries.values().map(|entry| entry.details.habit_id);
     let mut habit_ids = keys.habits.clone();
     habit_ids.extend(of_entries);
@@ -133,7 +164,30 @@ fn load(
         let found = habits::find(connection, user, id)?;
         current.habits.extend(found.map(|found| (id, found)));
     }
+    if head.floor.seq > Seq::ZERO {
+        load_graves(connection, user, keys, &mut current)?;
+    }
     Ok(Some(current))
+}
+
+/// Those of the named records that are not there any more.
+fn load_graves(
+    connection: &Connection,
+    user: UserId,
+    keys: &Keys,
+    current: &mut Current,
+) -> Result<(), Failure> {
+    for id in &keys.habits {
+        if !current.habits.contains_key(id) && graves::is_buried(connection, user, id)? {
+            current.buried_habits.insert(*id);
+        }
+    }
+    for id in &keys.entries {
+        if !current.entries.contains_key(id) && graves::is_buried(connection, user, id)? {
+            current.buried_entries.insert(*id);
+        }
+    }
+    Ok(())
 }
 
 /// Stores a changeset that was decided on at `before`. Habits come first: entries refer to them.

@@ -1,9 +1,9 @@
 //! Rows of accounts.
 
 use kanso_application::ports::storage::{Credentials, DayBorder, NewAccount};
-use kanso_domain::accounts::{Account, Email, PasswordHash, Settings};
-use kanso_domain::sync::{Epoch, Head};
-use kanso_domain::{Date, Seq, UserId};
+use kanso_domain::accounts::{Account, Email, PasswordHash, Settings, SettingsRecord};
+use kanso_domain::sync::{Digest, Epoch, Floor, Head};
+use kanso_domain::{Date, Seq, Timestamp, UserId};
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use crate::columns::{Bound, Columns, only};
@@ -13,6 +13,13 @@ use crate::statements::prepare;
 /// `day_begun` of a person for whom no day was begun: before every date.
 const NO_DAY: i64 = -5_000_000;
 
+/// What [`read_head`] reads, in its order.
+macro_rules! head_columns {
+    () => {
+        "head_seq, last_change_at, digest, floor_seq, floor_at"
+    };
+}
+
 /// The newest change; `None` when there is no such account.
 pub(crate) fn head(
     connection: &Connection,
@@ -21,7 +28,7 @@ pub(crate) fn head(
 ) -> Result<Option<Head>, Failure> {
     let mut statement = prepare(
         connection,
-        "SELECT head_seq, last_change_at FROM users WHERE user_id = ?1",
+        concat!("SELECT ", head_columns!(), " FROM users WHERE user_id = ?1"),
     )?;
     let read = |row: &Row<'_>| read_head(&mut Columns::of(row), epoch);
     Ok(statement.query_row([Bound(&user)], read).optional()?)
@@ -35,8 +42,11 @@ pub(crate) fn head_and_settings(
 ) -> Result<Option<(Head, Settings)>, Failure> {
     let mut statement = prepare(
         connection,
-        "SELECT head_seq, last_change_at, timezone, week_start, day_start
-         FROM users WHERE user_id = ?1",
+        concat!(
+            "SELECT ",
+            head_columns!(),
+            ", timezone, week_start, day_start FROM users WHERE user_id = ?1"
+        ),
     )?;
     let read = |row: &Row<'_>| {
         let mut columns = Columns::of(row);
@@ -49,12 +59,13 @@ pub(crate) fn head_and_settings(
 pub(crate) fn set_head(connection: &Connection, user: UserId, head: Head) -> Result<(), Failure> {
     prepare(
         connection,
-        "UPDATE users SET head_seq = ?2, last_change_at = ?3 WHERE user_id = ?1",
+        "UPDATE users SET head_seq = ?2, last_change_at = ?3, digest = ?4 WHERE user_id = ?1",
     )?
     .execute(params![
         Bound(&user),
         Bound(&head.seq),
-        Bound(&head.changed_at)
+        Bound(&head.changed_at),
+        Bound(&head.digest)
     ])?;
     Ok(())
 }
@@ -117,8 +128,8 @@ pub(crate) fn create(connection: &Connection, new: &NewAccount) -> Result<bool, 
     prepare(
         connection,
         "INSERT INTO users (user_id, email, password_hash, timezone, week_start, day_start,
-             created_at, head_seq, last_change_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?7)",
+             created_at, head_seq, last_change_at, digest)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?7, ?9)",
     )?
     .execute(params![
         Bound(&account.id),
@@ -128,20 +139,24 @@ pub(crate) fn create(connection: &Connection, new: &NewAccount) -> Result<bool, 
         Bound(&settings.week_start),
         Bound(&settings.day_start),
         Bound(&account.created_at),
-        Bound(&Seq::ZERO)
+        Bound(&Seq::ZERO),
+        Bound(&Digest::EMPTY)
     ])?;
     Ok(true)
 }
 
-/// Stores the settings. The person's day begins anew, because it may be another one now.
+/// Stores the settings, which changed at `head`. The person's day begins anew, because it may be
+/// another one now.
 pub(crate) fn set_settings(
     connection: &Connection,
     user: UserId,
     settings: &Settings,
+    head: Head,
 ) -> Result<(), Failure> {
     prepare(
         connection,
-        "UPDATE users SET timezone = ?2, week_start = ?3, day_start = ?4, day_begun = ?5
+        "UPDATE users SET timezone = ?2, week_start = ?3, day_start = ?4, day_begun = ?5,
+             head_seq = ?6, last_change_at = ?7, settings_seq = ?6, settings_at = ?7
          WHERE user_id = ?1",
     )?
     .execute(params![
@@ -149,9 +164,32 @@ pub(crate) fn set_settings(
         Bound(&settings.timezone),
         Bound(&settings.week_start),
         Bound(&settings.day_start),
-        NO_DAY
+        NO_DAY,
+        Bound(&head.seq),
+        Bound(&head.changed_at)
     ])?;
     Ok(())
+}
+
+/// The settings with their place in the history; `None` while they are as registered.
+pub(crate) fn settings_record(
+    connection: &Connection,
+    user: UserId,
+) -> Result<Option<SettingsRecord>, Failure> {
+    let mut statement = prepare(
+        connection,
+        "SELECT timezone, week_start, day_start, settings_seq, settings_at
+         FROM users WHERE user_id = ?1 AND settings_seq > 0",
+    )?;
+    let read = |row: &Row<'_>| {
+        let mut columns = Columns::of(row);
+        Ok(SettingsRecord {
+            settings: read_settings(&mut columns)?,
+            seq: columns.take()?,
+            updated_at: columns.take()?,
+        })
+    };
+    Ok(statement.query_row([Bound(&user)], read).optional()?)
 }
 
 /// The ways in which people's days begin, each once.
@@ -210,6 +248,8 @@ pub(crate) fn set_password_hash(
 pub(crate) fn delete(connection: &Connection, user: UserId) -> Result<bool, Failure> {
     for rows in [
         "DELETE FROM streak_dirty WHERE user_id = ?1",
+        "DELETE FROM devices WHERE user_id = ?1",
+        "DELETE FROM graves WHERE user_id = ?1",
         "DELETE FROM receipts WHERE user_id = ?1",
         "DELETE FROM entries WHERE user_id = ?1",
         "DELETE FROM habits WHERE user_id = ?1",
@@ -228,6 +268,11 @@ fn read_head(columns: &mut Columns<'_, '_>, epoch: Epoch) -> rusqlite::Result<He
         epoch,
         seq: columns.take()?,
         changed_at: columns.take()?,
+        digest: columns.take()?,
+        floor: Floor {
+            seq: columns.take()?,
+            at: columns.take::<Option<_>>()?.unwrap_or(Timestamp::MIN),
+        },
     })
 }
 

@@ -65,9 +65,9 @@ impl Writer {
                 queue.send(unit).await.map_err(|_| Failure::Closed)?;
             }
             Self::Inline(home) => {
-                let home = lock(home);
-                let home = home.as_ref().ok_or(Failure::Closed)?;
-                batch::commit(&home.connection, unit, || None);
+                let mut home = lock(home);
+                let home = home.as_mut().ok_or(Failure::Closed)?;
+                batch::commit(home, unit, || None);
             }
         }
         answered.await.unwrap_or(Err(Failure::Closed))
@@ -101,7 +101,8 @@ impl Thread {
         let handle = std::thread::Builder::new()
             .name("kanso-sqlite".to_owned())
             .spawn(move || {
-                work_off(&home.connection, queued);
+                let mut home = home;
+                work_off(&mut home, queued);
                 // Nobody listens when the storage was dropped instead of closed.
                 let _ = done.send(finish(home));
             })?;
@@ -113,9 +114,9 @@ impl Thread {
     }
 }
 
-fn work_off(connection: &Connection, mut queued: mpsc::Receiver<Box<dyn Unit>>) {
+fn work_off(home: &mut Home, mut queued: mpsc::Receiver<Box<dyn Unit>>) {
     while let Some(unit) = queued.blocking_recv() {
-        batch::commit(connection, unit, || queued.try_recv().ok());
+        batch::commit(home, unit, || queued.try_recv().ok());
     }
 }
 

@@ -156,11 +156,7 @@ pub const fn delete_entry(id: EntryId, base: Base) -> Command {
 
 /// A command that no device retries.
 pub const fn once(command: Command) -> Submission {
-    Submission {
-        key: None,
-        device: None,
-        command,
-    }
+    Submission::once(command)
 }
 
 /// A command as an outbox hands it in, with the body that every operation of this number has.
@@ -171,6 +167,6 @@ pub fn operation(number: u8, command: Command) -> Submission {
             fingerprint: Fingerprint::new([number; 32]),
         }),
         device: Some(device(1)),
-        command,
+        ..Submission::once(command)
     }
 }

@@ -13,11 +13,14 @@ pub mod fields;
 pub mod journal;
 pub mod lifecycle;
 pub mod lists;
+pub mod merging;
 pub mod paging;
 pub mod past;
 mod person;
+pub mod purges;
 pub mod races;
 pub mod receipts;
+pub mod replicas;
 pub mod sessions;
 pub mod streaks;
 pub mod writes;
@@ -134,6 +137,23 @@ macro_rules! storage_contract {
                 day_borders_are_named_once;
             exactness:
                 workers_may_die_at_any_step;
+            merging:
+                edits_of_different_fields_both_stand
+                entries_merge_and_increments_add_up
+                a_group_is_stored_all_or_none;
+            replicas:
+                the_head_carries_the_digest_of_what_is_live
+                a_revived_habit_brings_its_entries_back
+                a_snapshot_is_what_is_live
+                a_comparison_names_what_differs
+                a_comparison_hands_out_whole_buckets
+                changed_settings_are_in_the_delta;
+            purges:
+                old_receipts_are_removed_in_steps
+                an_old_tombstone_leaves_a_grave
+                an_active_device_keeps_tombstones
+                tombstones_are_removed_in_steps
+                devices_are_known_by_their_last_sighting;
             lifecycle:
                 an_open_storage_answers
                 a_closed_storage_is_unavailable;
@@ -174,6 +194,9 @@ mod tests {
             include_str!("contract/days.rs"),
             include_str!("contract/exactness.rs"),
             include_str!("contract/lifecycle.rs"),
+            include_str!("contract/merging.rs"),
+            include_str!("contract/purges.rs"),
+            include_str!("contract/replicas.rs"),
         ];
         for line in sources.iter().flat_map(|source| source.lines()) {
             let case = line.strip_prefix("pub async fn ");

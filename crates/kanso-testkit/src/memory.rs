@@ -1,21 +1,25 @@
 //! A storage in memory: the contract in its plainest form.
 
 mod accounts;
+mod devices;
+mod housekeeping;
 mod journal;
 mod records;
+mod replicas;
 mod streaks;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
+use kanso_application::ports::devices::Device;
 use kanso_application::ports::storage::{Storage, StorageError};
-use kanso_domain::accounts::{Account, Email, PasswordHash};
+use kanso_domain::accounts::{Account, Email, PasswordHash, SettingsRecord};
 use kanso_domain::entries::Entry;
 use kanso_domain::habits::Habit;
 use kanso_domain::sessions::Session;
 use kanso_domain::sync::{Epoch, Head, Receipt};
-use kanso_domain::{Date, EntryId, HabitId, OpId, SessionId, UserId};
+use kanso_domain::{Date, DeviceId, EntryId, HabitId, OpId, SessionId, Timestamp, UserId};
 
 use streaks::Queue;
 
@@ -42,7 +46,12 @@ struct Person {
     sessions: BTreeMap<SessionId, Session>,
     habits: BTreeMap<HabitId, Habit>,
     entries: BTreeMap<EntryId, Entry>,
-    receipts: BTreeMap<OpId, Receipt>,
+    buried_habits: BTreeSet<HabitId>,
+    buried_entries: BTreeSet<EntryId>,
+    settings: Option<SettingsRecord>,
+    devices: BTreeMap<DeviceId, Device>,
+    /// With the time at which each was made.
+    receipts: BTreeMap<OpId, (Timestamp, Receipt)>,
     queue: Queue,
     day_begun: Option<Date>,
 }

@@ -12,6 +12,9 @@ mod backlog;
 mod days;
 mod outage;
 mod streaks;
+mod upkeep;
+
+pub use upkeep::start_upkeep;
 
 use std::sync::Arc;
 use std::time::Duration;

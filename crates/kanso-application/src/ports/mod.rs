@@ -2,6 +2,8 @@
 
 pub mod clock;
 pub mod credentials;
+pub mod devices;
+pub mod housekeeping;
 pub mod ids;
 pub mod limiter;
 pub mod storage;

@@ -13,10 +13,14 @@ use kanso_domain::accounts::{Account, Email, PasswordHash, Settings, SettingsCha
 use kanso_domain::entries::{Completion, Entry, EntryKind};
 use kanso_domain::habits::{Habit, StoredStreak};
 use kanso_domain::sessions::{Refreshed, Session};
-use kanso_domain::sync::{Changeset, Current, CursorRefusal, Head, Keys, Page, Since};
+use kanso_domain::sync::{Buckets, Changeset, Current, CursorRefusal, Head, Keys, Page, Since};
 use kanso_domain::{
-    Date, DayStart, EntryId, HabitId, Quantity, SessionId, Timestamp, UserId, Zone,
+    Date, DayStart, EntryId, HabitId, Quantity, Record, SessionId, Timestamp, UserId, Zone,
 };
+use uuid::Uuid;
+
+use super::devices::DeviceStore;
+use super::housekeeping::Housekeeping;
 
 /// A storage that cannot answer. What a user can cause is never one of these.
 #[derive(Debug, thiserror::Error)]
@@ -104,6 +108,48 @@ pub struct JournalEntry {
     pub value: Quantity,
 }
 
+/// A part of everything that is live, in the order in which a snapshot sends it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SnapshotPart {
+    /// The habits.
+    Habits,
+    /// The entries of this day and later.
+    EntriesSince(Date),
+    /// The entries before this day.
+    EntriesBefore(Date),
+}
+
+/// Which piece of a snapshot to read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SnapshotQuery {
+    /// Which part.
+    pub part: SnapshotPart,
+    /// After the record with this id; none for the first piece.
+    pub after: Option<Uuid>,
+    /// The most records.
+    pub limit: u32,
+}
+
+/// Some live records of one part, by id.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SnapshotPiece {
+    /// The newest change when they were read.
+    pub head: Head,
+    /// The records; fewer than were asked for when the part ends with them.
+    pub records: Vec<Record>,
+}
+
+/// How a replica compares with what is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Comparison {
+    /// The newest change when they were compared.
+    pub head: Head,
+    /// The buckets in which they differ, ascending.
+    pub differing: Vec<u8>,
+    /// All live records of the first of these buckets.
+    pub stored: BTreeMap<u8, Vec<Record>>,
+}
+
 /// Habits and entries.
 #[async_trait]
 pub trait RecordStore: Send + Sync {
@@ -122,11 +168,31 @@ pub trait RecordStore: Send + Sync {
 
     /// What changed, in the order of `seq`, in one snapshot bounded by its head; `None` when
     /// there is no such account. An entry of a deleted habit is left out (its habit's tombstone
-    /// implies it); with [`Since::Beginning`] so is every tombstone.
+    /// implies it); with [`Since::Beginning`] so is every tombstone, and with
+    /// [`Since::FirstPull`] every one up to where it began. With [`Scope::Everything`] the
+    /// settings are there too, if they changed.
     async fn delta(&self, user: UserId, query: DeltaQuery) -> Result<Option<Page>, StorageError>;
 
     /// The newest change; `None` when there is no such account.
     async fn head(&self, user: UserId) -> Result<Option<Head>, StorageError>;
+
+    /// A piece of everything that is live; `None` when there is no such account. An entry of a
+    /// deleted habit is not.
+    async fn snapshot(
+        &self,
+        user: UserId,
+        query: SnapshotQuery,
+    ) -> Result<Option<SnapshotPiece>, StorageError>;
+
+    /// Compares everything that is live with what a replica holds, in one snapshot; `None` when
+    /// there is no such account. The records of the buckets that differ are handed out up to
+    /// about `limit`, whole buckets only, and at least one.
+    async fn compare(
+        &self,
+        user: UserId,
+        replica: Buckets,
+        limit: u32,
+    ) -> Result<Option<Comparison>, StorageError>;
 
     /// The live habits, or one of them, with what is recorded for them, in one snapshot; `None`
     /// when there is no such account. Habits are in the order of [`RecordStore::habits`].
@@ -185,7 +251,8 @@ pub trait AccountStore: Send + Sync {
     async fn account(&self, user: UserId) -> Result<Option<Account>, StorageError>;
 
     /// Changes settings and returns the account as it then is. When days or weeks are read
-    /// differently afterwards, the streaks of all live habits are queued in the same transaction.
+    /// differently afterwards, that is a change of the user's history, under the lock on the user,
+    /// and the streaks of all live habits are queued in the same transaction.
     async fn change_settings(
         &self,
         user: UserId,
@@ -326,7 +393,7 @@ pub struct DayBorder {
 
 /// A whole storage.
 #[async_trait]
-pub trait Storage: RecordStore + AccountStore + StreakQueue {
+pub trait Storage: RecordStore + AccountStore + StreakQueue + DeviceStore + Housekeeping {
     /// Whether the storage answers.
     async fn ping(&self) -> Result<(), StorageError>;
 

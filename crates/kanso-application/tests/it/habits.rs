@@ -1,3 +1,4 @@
+use kanso_application::Attempt;
 use kanso_domain::habits::HabitFields;
 use kanso_domain::sync::{Base, OperationOutcome, RejectionCode};
 use kanso_domain::{Entity, Record, UserId};
@@ -20,7 +21,9 @@ async fn the_same_habit_again_is_the_stored_one() {
     let world = World::new();
     let user = world.person().await;
     let create = async || {
-        let create = world.habits.create(user, Some(habit(1)), titled("Read"));
+        let create = world
+            .habits
+            .create(user, Attempt::default(), Some(habit(1)), titled("Read"));
         create.await.unwrap()
     };
     let OperationOutcome::Applied(first) = create().await else {
@@ -35,20 +38,26 @@ async fn a_habit_is_edited_and_deleted_by_version() {
     let world = World::new();
     let user = world.person().await;
     let habits = &world.habits;
-    let created = habits.create(user, Some(habit(1)), titled("Read"));
+    let created = habits.create(user, Attempt::default(), Some(habit(1)), titled("Read"));
     assert!(is_applied(&created.await.unwrap()));
     world.clock.advance_seconds(60);
-    let updated = habits.update(user, habit(1), on(1), titled("Run"));
+    let updated = habits.update(user, Attempt::default(), habit(1), on(1), titled("Run"));
     assert!(is_applied(&updated.await.unwrap()));
     let stored = habits.get(user, habit(1)).await.unwrap().unwrap();
     assert_eq!(stored.details.title.as_str(), "Run");
     assert_eq!(stored.stamp.version, version(2));
     assert_eq!(stored.stamp.updated_at, noon().plus_seconds(60));
 
-    let stale = habits.delete(user, habit(1), on(1)).await.unwrap();
+    let stale = habits
+        .delete(user, Attempt::default(), habit(1), on(1))
+        .await
+        .unwrap();
     assert!(matches!(stale, OperationOutcome::Conflict(_)), "{stale:?}");
     assert!(is_applied(
-        &habits.delete(user, habit(1), on(2)).await.unwrap()
+        &habits
+            .delete(user, Attempt::default(), habit(1), on(2))
+            .await
+            .unwrap()
     ));
     assert_eq!(habits.get(user, habit(1)).await.unwrap(), None);
     assert_eq!(habits.list(user, true).await.unwrap(), []);
@@ -62,7 +71,7 @@ async fn archived_habits_are_listed_on_request() {
         archived_at: Some(Some(noon())),
         ..titled("Read")
     };
-    let archived = world.habits.create(user, None, fields);
+    let archived = world.habits.create(user, Attempt::default(), None, fields);
     assert!(is_applied(&archived.await.unwrap()));
     assert_eq!(world.habits.list(user, false).await.unwrap(), []);
     assert_eq!(world.habits.list(user, true).await.unwrap().len(), 1);
@@ -74,9 +83,9 @@ async fn an_unknown_habit_is_not_found() {
     let user = world.person().await;
     let habits = &world.habits;
     let expected = OperationOutcome::Rejected(RejectionCode::NotFound(Entity::Habit).into());
-    let updated = habits.update(user, habit(1), Base::Any, titled("Run"));
+    let updated = habits.update(user, Attempt::default(), habit(1), Base::Any, titled("Run"));
     assert_eq!(updated.await.unwrap(), expected);
-    let deleted = habits.delete(user, habit(1), Base::Any);
+    let deleted = habits.delete(user, Attempt::default(), habit(1), Base::Any);
     assert_eq!(deleted.await.unwrap(), expected);
     assert_eq!(habits.get(user, habit(1)).await.unwrap(), None);
 }
@@ -86,12 +95,16 @@ async fn nobody_writes_to_a_deleted_account() {
     let world = World::new();
     let user = world.person().await;
     world.accounts.delete(user).await.unwrap();
-    let created = world.habits.create(user, None, titled("Read"));
+    let created = world
+        .habits
+        .create(user, Attempt::default(), None, titled("Read"));
     assert!(says_account_gone(&created.await));
 }
 
 async fn created(world: &World, user: UserId, title: &str) -> Record {
-    let created = world.habits.create(user, None, titled(title));
+    let created = world
+        .habits
+        .create(user, Attempt::default(), None, titled(title));
     match created.await.unwrap() {
         OperationOutcome::Applied(record) => record,
         other => panic!("expected to be applied, got {other:?}"),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use kanso_application::accounts::{AccountPorts, Accounts, Grant, LogIn, Registration};
+use kanso_application::devices::Devices;
 use kanso_application::entries::Entries;
 use kanso_application::habits::Habits;
 use kanso_application::ports::wake::Wake;
@@ -57,11 +58,12 @@ impl World {
             ids,
             wake: Arc::new(Asleep),
         };
+        let devices = Devices::new(storage.clone(), clock.clone());
         Self {
             accounts,
             habits: Habits::new(ports.clone()),
             entries: Entries::new(ports.clone()),
-            sync: Sync::new(ports),
+            sync: Sync::new(ports, devices),
             storage,
             clock,
             throttle,

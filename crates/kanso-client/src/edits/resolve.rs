@@ -82,6 +82,7 @@ fn again(refused: &Failure, version: Option<Version>) -> Result<Option<Change>, 
         }
         (ActionName::Create | ActionName::Update, None) => Err(ResolveError::Deleted),
         (ActionName::Delete, Some(_)) => Ok(Some(Change::Delete)),
-        (ActionName::Delete, None) => Ok(None),
+        // Increments never run into anything; one that is refused stays refused.
+        (ActionName::Delete, None) | (ActionName::Increment, _) => Ok(None),
     }
 }

@@ -59,7 +59,8 @@ impl Client {
             Some(stored) => {
                 let fields = habit.members.clone().fields();
                 let fields = fields.map_err(ReplicaError::damaged)?;
-                kept(&fields.clashing(&stored.details))
+                let differing = fields.differing(&stored.details).into_iter();
+                kept(&differing.map(|(_, name)| name).collect::<Vec<_>>())
             }
             None if editor.was_deleted(key)? => (Outcome::Deleted, Vec::new()),
             None => {

@@ -159,7 +159,10 @@ fn take_results(
         };
         changed.insert(waiting.key);
         match result.status {
-            OperationStatus::Applied | OperationStatus::Noop | OperationStatus::Duplicate => {
+            OperationStatus::Applied
+            | OperationStatus::Merged
+            | OperationStatus::Noop
+            | OperationStatus::Duplicate => {
                 let done_at = seq(result.seq.unwrap_or_default())?;
                 outbox::acknowledge(transaction, waiting.op_id, done_at)?;
                 applied.pushed += 1;

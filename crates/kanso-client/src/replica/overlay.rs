@@ -4,7 +4,7 @@ use kanso_domain::accounts::Settings;
 use kanso_domain::calendar::Today;
 use kanso_domain::entries::{Entry, EntryDetails, EntryFields};
 use kanso_domain::habits::{Habit, HabitDetails, HabitFields, StoredStreak};
-use kanso_domain::record::Stamp;
+use kanso_domain::record::{Provenance, Stamp};
 use kanso_domain::sync::{Action, Command};
 use kanso_domain::{Record, Seq, Timestamp};
 
@@ -31,12 +31,18 @@ pub(super) fn overlay(
                     details,
                     stamp,
                     streak,
+                    provenance: Provenance::default(),
                 }))
             }
             (None, Command::Entry(id, Action::Create(fields))) => {
                 let details = EntryDetails::create(&fields, settings).ok()?;
                 let stamp = Stamp::created(Seq::ZERO, at);
-                Some(Record::Entry(Entry { id, details, stamp }))
+                Some(Record::Entry(Entry {
+                    id,
+                    details,
+                    stamp,
+                    provenance: Provenance::default(),
+                }))
             }
             (Some(Record::Habit(habit)), Command::Habit(_, action)) => {
                 Some(Record::Habit(edited_habit(habit, action, at, settings)))

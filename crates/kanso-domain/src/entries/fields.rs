@@ -55,6 +55,27 @@ impl std::str::FromStr for Completion {
     }
 }
 
+/// The parts of an entry that are merged each by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EntryField {
+    /// See [`EntryDetails::completion`], with the zone and the local date that follow from it.
+    Day,
+    /// See [`EntryDetails::kind`].
+    Kind,
+    /// See [`EntryDetails::value`].
+    Value,
+    /// See [`EntryDetails::notes`].
+    Notes,
+}
+
+impl EntryField {
+    /// How many there are.
+    pub const COUNT: usize = 4;
+
+    /// All of them, by their numbers. Stored field versions are in this order: only ever append.
+    pub const ALL: [Self; Self::COUNT] = [Self::Day, Self::Kind, Self::Value, Self::Notes];
+}
+
 /// The members that a create or an update carries. `None` was left out; where a member may be
 /// cleared, `Some(None)` clears it.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
@@ -80,35 +101,40 @@ pub struct EntryFields {
 }
 
 impl EntryFields {
-    /// The wire names of the members that say something else than `stored` does.
-    pub fn clashing(&self, stored: &EntryDetails) -> Vec<&'static str> {
+    /// The members that say something else than `stored` does: the field that they belong to, and
+    /// their wire names.
+    pub fn differing(&self, stored: &EntryDetails) -> Vec<(EntryField, &'static str)> {
         fn differs<T: PartialEq>(said: Option<&T>, stored: &T) -> bool {
             said.is_some_and(|said| said != stored)
         }
-        [
+        let habit_id = differs(self.habit_id.as_ref(), &stored.habit_id);
+        let completion = differs(self.completion.as_ref(), &stored.completion);
+        let timezone = differs(self.timezone.as_ref(), &stored.timezone);
+        let local_date = differs(self.local_date.flatten().as_ref(), &stored.local_date);
+        let members = [
+            // An entry does not move, so of the fields this is as good as any.
+            (EntryField::Day, "habit_id", habit_id),
+            (EntryField::Day, "completion_date", completion),
+            (EntryField::Day, "timezone", timezone),
+            (EntryField::Day, "local_date", local_date),
             (
-                "habit_id",
-                differs(self.habit_id.as_ref(), &stored.habit_id),
+                EntryField::Kind,
+                "kind",
+                differs(self.kind.as_ref(), &stored.kind),
             ),
             (
-                "completion_date",
-                differs(self.completion.as_ref(), &stored.completion),
+                EntryField::Value,
+                "value",
+                differs(self.value.as_ref(), &stored.value),
             ),
             (
-                "timezone",
-                differs(self.timezone.as_ref(), &stored.timezone),
+                EntryField::Notes,
+                "notes",
+                differs(self.notes.as_ref(), &stored.notes),
             ),
-            (
-                "local_date",
-                differs(self.local_date.flatten().as_ref(), &stored.local_date),
-            ),
-            ("kind", differs(self.kind.as_ref(), &stored.kind)),
-            ("value", differs(self.value.as_ref(), &stored.value)),
-            ("notes", differs(self.notes.as_ref(), &stored.notes)),
-        ]
-        .into_iter()
-        .filter_map(|(name, clashes)| clashes.then_some(name))
-        .collect()
+        ];
+        let differing = members.into_iter().filter(|(.., differs)| *differs);
+        differing.map(|(field, name, _)| (field, name)).collect()
     }
 }
 

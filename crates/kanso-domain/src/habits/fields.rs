@@ -6,6 +6,54 @@ use super::{EffectiveFrom, HabitDetails, ScheduleFields, TargetFields};
 use crate::text::{Color, Description, Icon, Title, Unit};
 use crate::{TimeOfDay, Timestamp};
 
+/// The parts of a habit that are merged each by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HabitField {
+    /// See [`HabitDetails::title`].
+    Title,
+    /// See [`HabitDetails::description`].
+    Description,
+    /// See [`HabitDetails::color`].
+    Color,
+    /// See [`HabitDetails::icon`].
+    Icon,
+    /// See [`HabitDetails::sort_order`].
+    SortOrder,
+    /// See [`HabitDetails::history`]: the kind, how often, how much and since when mean something
+    /// only together.
+    Schedule,
+    /// See [`HabitDetails::unit`].
+    Unit,
+    /// See [`HabitDetails::reminder_time`].
+    ReminderTime,
+    /// See [`HabitDetails::start_date`].
+    StartDate,
+    /// See [`HabitDetails::end_date`].
+    EndDate,
+    /// See [`HabitDetails::archived_at`], with the spans.
+    Archived,
+}
+
+impl HabitField {
+    /// How many there are.
+    pub const COUNT: usize = 11;
+
+    /// All of them, by their numbers. Stored field versions are in this order: only ever append.
+    pub const ALL: [Self; Self::COUNT] = [
+        Self::Title,
+        Self::Description,
+        Self::Color,
+        Self::Icon,
+        Self::SortOrder,
+        Self::Schedule,
+        Self::Unit,
+        Self::ReminderTime,
+        Self::StartDate,
+        Self::EndDate,
+        Self::Archived,
+    ];
+}
+
 /// The members that a create or an update carries. `None` was left out; where a member may be
 /// cleared, `Some(None)` clears it.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
@@ -43,47 +91,48 @@ pub struct HabitFields {
 }
 
 impl HabitFields {
-    /// The wire names of the members that say something else than `stored` does.
-    pub fn clashing(&self, stored: &HabitDetails) -> Vec<&'static str> {
+    /// The members that say something else than `stored` does: the field that they belong to, and
+    /// their wire names.
+    pub fn differing(&self, stored: &HabitDetails) -> Vec<(HabitField, &'static str)> {
         fn differs<T: PartialEq>(said: Option<&T>, stored: &T) -> bool {
             said.is_some_and(|said| said != stored)
         }
-        let mut clashing = Vec::new();
-        let mut note = |name, clashes| {
-            if clashes {
-                clashing.push(name);
+        let mut differing = Vec::new();
+        let mut note = |field, name, differs| {
+            if differs {
+                differing.push((field, name));
             }
         };
-        note("title", differs(self.title.as_ref(), &stored.title));
+        let title = differs(self.title.as_ref(), &stored.title);
+        note(HabitField::Title, "title", title);
+        let description = differs(self.description.as_ref(), &stored.description);
+        note(HabitField::Description, "description", description);
+        let color = differs(self.color.as_ref(), &stored.color);
+        note(HabitField::Color, "color", color);
+        let icon = differs(self.icon.as_ref(), &stored.icon);
+        note(HabitField::Icon, "icon", icon);
+        let sort_order = differs(self.sort_order.as_ref(), &stored.sort_order);
+        note(HabitField::SortOrder, "sort_order", sort_order);
+        let unit = differs(self.unit.as_ref(), &stored.unit);
+        note(HabitField::Unit, "unit", unit);
+        let reminder_time = differs(self.reminder_time.as_ref(), &stored.reminder_time);
+        note(HabitField::ReminderTime, "reminder_time", reminder_time);
+        let start_date = differs(self.start_date.as_ref(), &stored.start_date);
+        note(HabitField::StartDate, "start_date", start_date);
+        let end_date = differs(self.end_date.as_ref(), &stored.end_date);
+        note(HabitField::EndDate, "end_date", end_date);
+        let archived_at = differs(self.archived_at.as_ref(), &stored.archived_at);
+        note(HabitField::Archived, "archived_at", archived_at);
+        let schedule = self.schedule.clashing(stored.schedule()).into_iter();
+        let target = self.target.clashing(&stored.target());
+        for name in schedule.chain(target) {
+            note(HabitField::Schedule, name, true);
+        }
         note(
-            "description",
-            differs(self.description.as_ref(), &stored.description),
+            HabitField::Schedule,
+            "effective_from",
+            self.effective_from.is_some(),
         );
-        note("color", differs(self.color.as_ref(), &stored.color));
-        note("icon", differs(self.icon.as_ref(), &stored.icon));
-        note(
-            "sort_order",
-            differs(self.sort_order.as_ref(), &stored.sort_order),
-        );
-        note("unit", differs(self.unit.as_ref(), &stored.unit));
-        note(
-            "reminder_time",
-            differs(self.reminder_time.as_ref(), &stored.reminder_time),
-        );
-        note(
-            "start_date",
-            differs(self.start_date.as_ref(), &stored.start_date),
-        );
-        note(
-            "end_date",
-            differs(self.end_date.as_ref(), &stored.end_date),
-        );
-        note(
-            "archived_at",
-            differs(self.archived_at.as_ref(), &stored.archived_at),
-        );
-        clashing.extend(self.schedule.clashing(stored.schedule()));
-        clashing.extend(self.target.clashing(&stored.target()));
-        clashing
+        differing
     }
 }

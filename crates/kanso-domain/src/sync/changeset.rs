@@ -15,6 +15,8 @@ pub struct Keys {
     pub habits: BTreeSet<HabitId>,
     /// Entries.
     pub entries: BTreeSet<EntryId>,
+    /// Habits whose live entries must be seen too, all of them.
+    pub entries_of: BTreeSet<HabitId>,
     /// Results of earlier operations.
     pub receipts: BTreeSet<OpId>,
 }
@@ -26,14 +28,21 @@ impl Keys {
         for submission in submissions {
             keys.receipts.extend(submission.key.map(|key| key.op_id));
             match &submission.command {
-                Command::Habit(id, _) => {
+                Command::Habit(id, action) => {
                     keys.habits.insert(*id);
+                    // A habit takes its entries with it, and brings them back.
+                    if submission.terms.revive || matches!(action, Action::Delete { .. }) {
+                        keys.entries_of.insert(*id);
+                    }
                 }
                 Command::Entry(id, action) => {
                     keys.entries.insert(*id);
                     if let Action::Create(fields) = action {
                         keys.habits.extend(fields.habit_id);
                     }
+                }
+                Command::Increment(id, _) => {
+                    keys.entries.insert(*id);
                 }
                 Command::Unreadable(_) => {}
             }
@@ -51,8 +60,13 @@ pub struct Current {
     pub settings: Settings,
     /// Those of the named habits that exist, tombstones too.
     pub habits: BTreeMap<HabitId, Habit>,
-    /// Those of the named entries that exist, tombstones too.
+    /// Those of the named entries that exist, tombstones too, and the live ones of the habits
+    /// whose entries were asked for.
     pub entries: BTreeMap<EntryId, Entry>,
+    /// Those of the named habits whose tombstones were purged.
+    pub buried_habits: BTreeSet<HabitId>,
+    /// Those of the named entries whose tombstones were purged.
+    pub buried_entries: BTreeSet<EntryId>,
     /// Those of the named results that exist.
     pub receipts: BTreeMap<OpId, Receipt>,
 }
@@ -70,6 +84,8 @@ pub struct Save<R> {
 /// What a write leaves behind, all of it or nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Changeset {
+    /// The newest change before.
+    pub before: Seq,
     /// The newest change afterwards.
     pub head: Head,
     /// Habits to store, each once.
@@ -88,11 +104,7 @@ impl Changeset {
     /// The page of a device that had read everything up to `position`, if nobody else changed
     /// anything since: then it is what this write saved, and reading it back would find the same.
     pub fn page_after(&self, position: Seq, limit: u32) -> Option<Page> {
-        let is_applied =
-            |outcome: &&OperationOutcome| matches!(outcome, OperationOutcome::Applied(_));
-        // Each applied command moved the head by one.
-        let moved = i64::try_from(self.outcomes.iter().filter(is_applied).count()).ok()?;
-        if position.get().checked_add(moved) != Some(self.head.seq.get()) {
+        if position != self.before {
             return None;
         }
         let deleted: BTreeSet<_> = self
@@ -114,11 +126,7 @@ impl Changeset {
         let mut records: Vec<_> = habits.chain(entries).collect();
         records.sort_unstable_by_key(|record| record.stamp().seq);
         let fits = u32::try_from(records.len()).is_ok_and(|length| length <= limit);
-        fits.then_some(Page {
-            records,
-            head: self.head,
-            remaining: 0,
-        })
+        fits.then(|| Page::new(records, None, self.head, 0, None))
     }
 
     /// Whether there is nothing to store.

@@ -4,7 +4,7 @@ use crate::entries::EntryFields;
 use crate::habits::HabitFields;
 use crate::record::Stamp;
 use crate::validation::{FieldError, Invalid};
-use crate::{DeviceId, Entity, EntryId, HabitId, OpId, Record, Seq, Version};
+use crate::{DeviceId, Entity, EntryId, HabitId, OpId, QuantityChange, Record, Seq, Version};
 
 /// A 256-bit hash of an operation's body: tells a retry from another operation with the same id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,8 +38,56 @@ pub struct Submission {
     pub key: Option<ReceiptKey>,
     /// Which device handed it in, where that is known.
     pub device: Option<DeviceId>,
+    /// Commands of the same group, which stand side by side, are carried out all or none.
+    pub group: Option<String>,
+    /// What to do when the record is not as the author had seen it.
+    pub terms: Terms,
     /// What to do.
     pub command: Command,
+}
+
+impl Submission {
+    /// A command on the strictest terms that nobody will retry.
+    pub const fn once(command: Command) -> Self {
+        Self {
+            key: None,
+            device: None,
+            group: None,
+            terms: Terms::STRICT,
+            command,
+        }
+    }
+}
+
+/// What to do when a record is not as the author of a command had seen it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Terms {
+    /// When it was edited since.
+    pub on_conflict: OnConflict,
+    /// When it was deleted: whether a create or an edit brings it back.
+    pub revive: bool,
+}
+
+impl Terms {
+    /// Any difference is a conflict, and what is deleted stays so.
+    pub const STRICT: Self = Self {
+        on_conflict: OnConflict::Reject,
+        revive: false,
+    };
+}
+
+/// What becomes of an edit that builds on an older version than the stored one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnConflict {
+    /// It is a conflict.
+    Reject,
+    /// It is applied, unless it changes a field that somebody else changed since: then it is a
+    /// conflict.
+    Merge,
+    /// As [`OnConflict::Merge`], but instead of a conflict the edit is dropped.
+    Server,
+    /// It is applied, knowingly over whatever is there.
+    Client,
 }
 
 /// What to do to one record.
@@ -49,6 +97,8 @@ pub enum Command {
     Habit(HabitId, Action<HabitFields>),
     /// To an entry.
     Entry(EntryId, Action<EntryFields>),
+    /// Add to the value of an entry, whatever it is: increments commute.
+    Increment(EntryId, QuantityChange),
     /// Nothing: the command could not be read.
     Unreadable(Invalid),
 }
@@ -75,7 +125,7 @@ pub enum Action<F> {
 /// The state of a record that an edit builds on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Base {
-    /// Exactly this version; another one is a conflict.
+    /// This version; what another one means, [`OnConflict`] says.
     Version(Version),
     /// Whatever is stored, knowingly.
     Any,
@@ -87,6 +137,16 @@ impl Base {
         match self {
             Self::Version(version) if version != stored.version => Some(version),
             Self::Version(_) | Self::Any => None,
+        }
+    }
+}
+
+impl Base {
+    /// The version that the author had seen, where it names one.
+    pub(super) const fn version(self) -> Option<Version> {
+        match self {
+            Self::Version(version) => Some(version),
+            Self::Any => None,
         }
     }
 }
@@ -112,7 +172,7 @@ impl Command {
     /// The kind of record that it is about.
     pub(super) const fn entity(&self) -> Entity {
         match self {
-            Self::Entry(..) => Entity::Entry,
+            Self::Entry(..) | Self::Increment(..) => Entity::Entry,
             Self::Habit(..) | Self::Unreadable(_) => Entity::Habit,
         }
     }
@@ -122,12 +182,9 @@ impl Command {
         let base = match self {
             Self::Habit(_, action) => action.base(),
             Self::Entry(_, action) => action.base(),
-            Self::Unreadable(_) => None,
+            Self::Increment(..) | Self::Unreadable(_) => None,
         };
-        match base {
-            Some(Base::Version(version)) => Some(version),
-            Some(Base::Any) | None => None,
-        }
+        base.and_then(Base::version)
     }
 }
 
@@ -136,7 +193,9 @@ impl Command {
 pub enum OperationOutcome {
     /// The record now is this.
     Applied(Record),
-    /// The record already was like this.
+    /// The record was edited since, in other fields; with the command it now is this.
+    Merged(Record),
+    /// Nothing changed: the record already was like this, or by the command's terms stays as it is.
     Noop(Record),
     /// A retry of a command that had been applied or was a no-op; nothing changed.
     Duplicate {
@@ -144,11 +203,16 @@ pub enum OperationOutcome {
         version: Version,
         /// Where the record stood in the history after the first time.
         seq: Seq,
+        /// The record as it is now.
+        record: Option<Record>,
     },
     /// Somebody else was faster; nothing changed.
     Conflict(Conflict),
     /// The record, or the habit that it belongs to, is this tombstone; nothing changed.
     Gone(Record),
+    /// The record, or the habit that it belongs to, was deleted so long ago that only its grave
+    /// is left; nothing changed.
+    Buried(Entity),
     /// The command can never be carried out; nothing changed.
     Rejected(Rejection),
     /// The command may be carried out later; nothing changed or was noted.
@@ -162,8 +226,11 @@ pub struct Conflict {
     pub your_base: Option<Version>,
     /// The stored record.
     pub record: Record,
-    /// The wire names of the members on which the edit and the stored record disagree.
+    /// The wire names of the members on which the edit and the stored record disagree, and which
+    /// somebody else changed since.
     pub clashing: Vec<&'static str>,
+    /// Those that the edit could change alone.
+    pub mergeable: Vec<&'static str>,
 }
 
 /// Why a command can never be carried out.
@@ -184,15 +251,21 @@ pub enum RejectionCode {
     NotFound(Entity),
     /// The `op_id` was used before with another body.
     OpIdReused,
+    /// Another command of its group failed.
+    GroupFailed,
+    /// The commands of its group do not stand side by side.
+    GroupSplit,
 }
 
 impl RejectionCode {
     /// All reasons.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 6] = [
         Self::Invalid,
         Self::NotFound(Entity::Habit),
         Self::NotFound(Entity::Entry),
         Self::OpIdReused,
+        Self::GroupFailed,
+        Self::GroupSplit,
     ];
 
     /// The wire name.
@@ -202,6 +275,8 @@ impl RejectionCode {
             Self::NotFound(Entity::Habit) => "habit_not_found",
             Self::NotFound(Entity::Entry) => "entry_not_found",
             Self::OpIdReused => "op_id_reused",
+            Self::GroupFailed => "group_failed",
+            Self::GroupSplit => "group_split",
         }
     }
 }

@@ -1,6 +1,7 @@
 //! One page of a delta.
 
 use super::{Cursor, Head};
+use crate::accounts::SettingsRecord;
 use crate::{Record, Seq, Timestamp};
 
 /// Where a delta begins.
@@ -8,6 +9,13 @@ use crate::{Record, Seq, Timestamp};
 pub enum Since {
     /// Before everything: only what is live is sent.
     Beginning,
+    /// After the earlier pages of a first pull: what was deleted before it began is not sent.
+    FirstPull {
+        /// After this position.
+        after: Seq,
+        /// The head when the first pull began.
+        began: Seq,
+    },
     /// After a position.
     Position(Seq),
     /// After an instant, exclusively.
@@ -20,13 +28,52 @@ pub enum Since {
 pub struct Page {
     /// The records.
     pub records: Vec<Record>,
+    /// The settings, if they changed too.
+    pub settings: Option<SettingsRecord>,
     /// The newest change at the moment of the snapshot.
     pub head: Head,
     /// How many changed records are left after this page.
     pub remaining: u64,
+    /// The head when the first pull began that this page is part of.
+    pub first_pull: Option<Seq>,
 }
 
 impl Page {
+    /// A page of `records`; the settings are on the page that reads past their position.
+    pub fn new(
+        records: Vec<Record>,
+        settings: Option<SettingsRecord>,
+        head: Head,
+        remaining: u64,
+        first_pull: Option<Seq>,
+    ) -> Self {
+        let page = Self {
+            records,
+            settings,
+            head,
+            remaining,
+            first_pull,
+        };
+        page.without_later_settings()
+    }
+
+    fn without_later_settings(mut self) -> Self {
+        let read = self.cursor().seq;
+        self.settings = self.settings.filter(|settings| settings.seq <= read);
+        self
+    }
+
+    /// The page of somebody who has read everything up to `head`.
+    pub const fn empty(head: Head) -> Self {
+        Self {
+            records: Vec::new(),
+            settings: None,
+            head,
+            remaining: 0,
+            first_pull: None,
+        }
+    }
+
     /// Whether another page follows.
     pub const fn has_more(&self) -> bool {
         self.remaining > 0
@@ -35,10 +82,33 @@ impl Page {
     /// Where the next delta begins: after the last record while more remain, else at the head.
     pub fn cursor(&self) -> Cursor {
         let last = self.records.last().map(|record| record.stamp().seq);
-        let seq = last.filter(|_| self.has_more()).unwrap_or(self.head.seq);
-        Cursor {
-            epoch: self.head.epoch,
-            seq,
+        match last.filter(|_| self.has_more()) {
+            Some(seq) => Cursor {
+                epoch: self.head.epoch,
+                seq,
+                first_pull: self.first_pull,
+            },
+            None => self.head.cursor(),
         }
+    }
+
+    /// This page, cut so that its records weigh at most `budget`, but for the first, which is
+    /// always there: a page makes progress.
+    #[must_use]
+    pub fn within(mut self, budget: usize) -> Self {
+        let mut weight = 0_usize;
+        let mut fits = |record: &Record| {
+            weight = weight.saturating_add(record.weight());
+            weight <= budget
+        };
+        let kept = self
+            .records
+            .iter()
+            .map_while(|record| fits(record).then_some(()))
+            .count();
+        let kept = kept.max(1).min(self.records.len());
+        self.remaining += (self.records.len() - kept) as u64;
+        self.records.truncate(kept);
+        self.without_later_settings()
     }
 }

@@ -2,19 +2,22 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Base, Conflict, Head, OperationOutcome, Rejection, RejectionCode, Save};
+use super::merge::{Edit, Verdict};
+use super::{Base, Conflict, Head, OnConflict, OperationOutcome, Rejection, RejectionCode, Save};
 use crate::calendar::Today;
-use crate::entries::{Entry, EntryFields};
-use crate::habits::{Habit, HabitFields};
-use crate::record::Stamp;
-use crate::{Entity, Record, Timestamp, Version};
+use crate::entries::{Entry, EntryField, EntryFields};
+use crate::habits::{Habit, HabitField, HabitFields};
+use crate::record::{FieldSet, Provenance, Stamp};
+use crate::{DeviceId, Entity, Record, Timestamp, Version};
 
-use OperationOutcome::{Applied, Gone, Noop, Rejected};
+use OperationOutcome::{Applied, Buried, Gone, Merged, Noop, Rejected};
 
 /// Hands out places in the history.
 pub(super) struct Pen {
     pub(super) head: Head,
     pub(super) now: Timestamp,
+    /// Who holds it, where that is known.
+    pub(super) device: Option<DeviceId>,
 }
 
 impl Pen {
@@ -23,7 +26,7 @@ impl Pen {
         self.head
     }
 
-    pub(super) fn first_stamp(&mut self) -> Stamp {
+    fn first_stamp(&mut self) -> Stamp {
         let head = self.next();
         Stamp::created(head.seq, head.changed_at)
     }
@@ -34,15 +37,32 @@ pub(super) trait Editable: Clone {
     type Fields;
 
     fn with_details_of(&self, fields: &Self::Fields, today: Today<'_>) -> Result<Self, Rejection>;
-    fn same_details(&self, other: &Self) -> bool;
-    fn clashing(&self, fields: &Self::Fields) -> Vec<&'static str>;
+    /// This record with the details of another.
+    fn with_details(&self, other: &Self) -> Self;
+    /// The fields in which two records differ.
+    fn differing(&self, other: &Self) -> FieldSet;
+    /// The fields that somebody else than `device` edited after `version`, before this write,
+    /// which found the record at `loaded`.
+    fn edited_by_others(
+        &self,
+        version: Version,
+        device: Option<DeviceId>,
+        loaded: Version,
+    ) -> FieldSet;
+    /// The members of a request that differ from this record, with their fields.
+    fn named(&self, fields: &Self::Fields) -> Vec<(usize, &'static str)>;
     fn stamp(&self) -> &Stamp;
     fn stamped(self, stamp: Stamp) -> Self;
+    /// This record, as `device` made it.
+    fn created_by(self, device: Option<DeviceId>) -> Self;
+    /// This record after `device` edited `fields`, its stamp being that of the edit.
+    fn edited_by(self, device: Option<DeviceId>, fields: FieldSet) -> Self;
     fn record(self) -> Record;
 }
 
 macro_rules! editable {
-    ($record:ident, $fields:ident, |$details:ident, $given:ident, $today:ident| $updated:expr) => {
+    ($record:ident, $fields:ident, $field:ident,
+     |$details:ident, $given:ident, $today:ident| $updated:expr) => {
         impl Editable for $record {
             type Fields = $fields;
 
@@ -58,12 +78,30 @@ macro_rules! editable {
                 })
             }
 
-            fn same_details(&self, other: &Self) -> bool {
-                self.details == other.details
+            fn with_details(&self, other: &Self) -> Self {
+                Self {
+                    details: other.details.clone(),
+                    ..self.clone()
+                }
             }
 
-            fn clashing(&self, fields: &$fields) -> Vec<&'static str> {
-                fields.clashing(&self.details)
+            fn differing(&self, other: &Self) -> FieldSet {
+                self.details.differing(&other.details)
+            }
+
+            fn edited_by_others(
+                &self,
+                version: Version,
+                device: Option<DeviceId>,
+                loaded: Version,
+            ) -> FieldSet {
+                let others = self.provenance.edited_by_others(version, device);
+                others.and(self.provenance.unedited_since(loaded))
+            }
+
+            fn named(&self, fields: &$fields) -> Vec<(usize, &'static str)> {
+                let named = fields.differing(&self.details).into_iter();
+                named.map(|(field, name)| (field as usize, name)).collect()
             }
 
             fn stamp(&self) -> &Stamp {
@@ -71,7 +109,23 @@ macro_rules! editable {
             }
 
             fn stamped(self, stamp: Stamp) -> Self {
-                Self { stamp, ..self }.unsettled()
+                Self { stamp, ..self }
+            }
+
+            fn created_by(self, device: Option<DeviceId>) -> Self {
+                Self {
+                    provenance: Provenance::<{ $field::COUNT }>::at(self.stamp.version, device),
+                    ..self
+                }
+            }
+
+            fn edited_by(self, device: Option<DeviceId>, fields: FieldSet) -> Self {
+                let version = self.stamp.version;
+                Self {
+                    provenance: self.provenance.edited(fields, version, device),
+                    ..self
+                }
+                .unsettled()
             }
 
             fn record(self) -> Record {
@@ -81,10 +135,12 @@ macro_rules! editable {
     };
 }
 
-editable!(Habit, HabitFields, |details, fields, today| details
-    .updated(fields, today));
-editable!(Entry, EntryFields, |details, fields, today| details
-    .updated(fields, today.settings));
+editable!(Habit, HabitFields, HabitField, |details, fields, today| {
+    details.updated(fields, today)
+});
+editable!(Entry, EntryFields, EntryField, |details, fields, today| {
+    details.updated(fields, today.settings)
+});
 
 /// What is derived from a record no longer fits it once it was edited.
 trait Unsettled {
@@ -108,12 +164,16 @@ impl Unsettled for Entry {
 pub(super) struct Table<I, R> {
     entity: Entity,
     pub(super) records: BTreeMap<I, R>,
+    buried: BTreeSet<I>,
     loaded: BTreeMap<I, Version>,
     touched: BTreeSet<I>,
+    /// What the records were before each change since [`Table::mark`], oldest first, and whether
+    /// they were touched before it.
+    undo: Vec<(I, Option<R>, bool)>,
 }
 
 impl<I: Ord + Copy, R: Editable> Table<I, R> {
-    pub(super) fn new(entity: Entity, records: BTreeMap<I, R>) -> Self {
+    pub(super) fn new(entity: Entity, records: BTreeMap<I, R>, buried: BTreeSet<I>) -> Self {
         let loaded = records
             .iter()
             .map(|(id, record)| (*id, record.stamp().version))
@@ -121,8 +181,40 @@ impl<I: Ord + Copy, R: Editable> Table<I, R> {
         Self {
             entity,
             records,
+            buried,
             loaded,
             touched: BTreeSet::new(),
+            undo: Vec::new(),
+        }
+    }
+
+    /// Where [`Table::roll_back`] goes back to.
+    pub(super) fn mark(&mut self) {
+        self.undo.clear();
+    }
+
+    /// Takes back every change since the mark.
+    pub(super) fn roll_back(&mut self) {
+        while let Some((id, before, was_touched)) = self.undo.pop() {
+            if !was_touched {
+                self.touched.remove(&id);
+            }
+            match before {
+                Some(record) => self.records.insert(id, record),
+                None => self.records.remove(&id),
+            };
+        }
+    }
+
+    pub(super) fn is_buried(&self, id: I) -> bool {
+        self.buried.contains(&id)
+    }
+
+    fn missing(&self, id: I) -> OperationOutcome {
+        if self.is_buried(id) {
+            Buried(self.entity)
+        } else {
+            Rejected(RejectionCode::NotFound(self.entity).into())
         }
     }
 
@@ -131,84 +223,160 @@ impl<I: Ord + Copy, R: Editable> Table<I, R> {
     pub(super) fn create(
         &mut self,
         id: I,
-        fields: &R::Fields,
+        edit: &Edit<'_, R::Fields>,
+        today: Today<'_>,
         pen: &mut Pen,
         make: impl FnOnce(Stamp) -> R,
     ) -> OperationOutcome {
         let Some(stored) = self.records.get(&id) else {
-            return self.put(id, make(pen.first_stamp()));
+            if self.is_buried(id) && !edit.terms.revive {
+                return Buried(self.entity);
+            }
+            let record = make(pen.first_stamp()).created_by(pen.device);
+            return Applied(self.put(id, record));
         };
-        let record = stored.clone().record();
+        let stored = stored.clone();
         if stored.stamp().is_deleted() {
-            return Gone(record);
+            if !edit.terms.revive {
+                return Gone(stored.record());
+            }
+            let head = pen.next();
+            let stamp = stored.stamp().revived(head.seq, head.changed_at);
+            let revived = stored.with_details(&make(stamp)).stamped(stamp);
+            let changed = stored.differing(&revived);
+            return Applied(self.put(id, revived.edited_by(pen.device, changed)));
         }
-        let clashing = stored.clashing(fields);
-        if clashing.is_empty() {
-            Noop(record)
-        } else {
-            OperationOutcome::Conflict(Conflict {
+        let clashing: Vec<_> = stored
+            .named(edit.fields)
+            .into_iter()
+            .map(|(_, name)| name)
+            .collect();
+        match edit.terms.on_conflict {
+            _ if clashing.is_empty() => Noop(stored.record()),
+            OnConflict::Server => Noop(stored.record()),
+            OnConflict::Client => self.update(id, edit, today, pen),
+            OnConflict::Reject | OnConflict::Merge => OperationOutcome::Conflict(Conflict {
                 your_base: None,
-                record,
+                record: stored.record(),
                 clashing,
-            })
+                mergeable: Vec::new(),
+            }),
         }
     }
 
-    /// Changes the members that `fields` gives.
+    /// Changes the members that `edit` gives.
     pub(super) fn update(
         &mut self,
         id: I,
-        base: Base,
-        fields: &R::Fields,
+        edit: &Edit<'_, R::Fields>,
         today: Today<'_>,
         pen: &mut Pen,
     ) -> OperationOutcome {
-        let Some(stored) = self.records.get(&id) else {
-            return Rejected(RejectionCode::NotFound(self.entity).into());
+        let Some(stored) = self.records.get(&id).cloned() else {
+            return self.missing(id);
         };
-        if stored.stamp().is_deleted() {
-            return Gone(stored.clone().record());
+        if stored.stamp().is_deleted() && !edit.terms.revive {
+            return Gone(stored.record());
         }
-        let updated = match stored.with_details_of(fields, today) {
+        let updated = match stored.with_details_of(edit.fields, today) {
             Ok(updated) => updated,
-            Err(rejection) => return Rejected(rejection),
+            // What fits the version that the author had seen may contradict what others did since.
+            Err(rejection) => match edit.contradiction(&stored) {
+                Some(outcome) => return outcome,
+                None => return Rejected(rejection),
+            },
         };
-        if updated.same_details(stored) {
-            return Noop(updated.record());
+        let changed = stored.differing(&updated);
+        if changed.is_empty() && !stored.stamp().is_deleted() {
+            return Noop(stored.record());
         }
-        if let Some(version) = base.stale(stored.stamp()) {
-            let clashing = stored.clashing(fields);
-            let record = stored.clone().record();
-            return OperationOutcome::Conflict(Conflict {
-                your_base: Some(version),
-                record,
-                clashing,
-            });
+        // All of a write is one device's, named or not; what was made in it was not there before.
+        let edited = match self.loaded.get(&id) {
+            Some(&loaded) => edit.edited_by_others(&stored, pen.device, loaded),
+            None => FieldSet::EMPTY,
+        };
+        match edit.verdict(stored.stamp(), changed, edited) {
+            Verdict::Apply => Applied(self.edit(id, updated, changed, pen)),
+            Verdict::Merge => Merged(self.edit(id, updated, changed, pen)),
+            Verdict::Drop => Noop(stored.record()),
+            Verdict::Clash(clashing) => edit.conflict(&stored, clashing),
         }
-        let head = pen.next();
-        let stamp = stored.stamp().edited(head.seq, head.changed_at);
-        self.put(id, updated.stamped(stamp))
     }
 
-    /// Makes the record `id` a tombstone.
-    pub(super) fn delete(&mut self, id: I, base: Base, pen: &mut Pen) -> OperationOutcome {
-        let Some(stored) = self.records.get(&id) else {
-            return Rejected(RejectionCode::NotFound(self.entity).into());
+    fn edit(&mut self, id: I, updated: R, changed: FieldSet, pen: &mut Pen) -> Record {
+        let head = pen.next();
+        let stamp = updated.stamp().revived(head.seq, head.changed_at);
+        let edited = updated.stamped(stamp).edited_by(pen.device, changed);
+        self.put(id, edited)
+    }
+
+    /// Changes the record `id`, whatever its version, as `change` says.
+    pub(super) fn change(
+        &mut self,
+        id: I,
+        pen: &mut Pen,
+        change: impl FnOnce(&R) -> Result<R, Rejection>,
+    ) -> OperationOutcome {
+        let Some(stored) = self.records.get(&id).cloned() else {
+            return self.missing(id);
         };
-        let record = stored.clone();
+        if stored.stamp().is_deleted() {
+            return Gone(stored.record());
+        }
+        match change(&stored) {
+            Err(rejection) => Rejected(rejection),
+            Ok(changed) => {
+                let fields = stored.differing(&changed);
+                if fields.is_empty() {
+                    return Noop(stored.record());
+                }
+                Applied(self.edit(id, changed, fields, pen))
+            }
+        }
+    }
+
+    /// Makes the record `id` a tombstone. A delete beats an edit, unless its author wants it to
+    /// yield to one.
+    pub(super) fn delete(
+        &mut self,
+        id: I,
+        base: Base,
+        on_conflict: OnConflict,
+        pen: &mut Pen,
+    ) -> OperationOutcome {
+        let Some(record) = self.records.get(&id).cloned() else {
+            return self.missing(id);
+        };
         if record.stamp().is_deleted() {
             return Noop(record.record());
         }
-        if let Some(version) = base.stale(record.stamp()) {
-            return OperationOutcome::Conflict(Conflict {
+        match (base.stale(record.stamp()), on_conflict) {
+            (Some(version), OnConflict::Reject) => OperationOutcome::Conflict(Conflict {
                 your_base: Some(version),
                 record: record.record(),
                 clashing: Vec::new(),
-            });
+                mergeable: Vec::new(),
+            }),
+            (Some(_), OnConflict::Server) => Noop(record.record()),
+            (None, _) | (Some(_), OnConflict::Merge | OnConflict::Client) => {
+                let head = pen.next();
+                let stamp = record.stamp().deleted(head.seq, head.changed_at);
+                let deleted = record.stamped(stamp).edited_by(pen.device, FieldSet::EMPTY);
+                Applied(self.put(id, deleted))
+            }
         }
-        let head = pen.next();
-        let stamp = record.stamp().deleted(head.seq, head.changed_at);
-        self.put(id, record.stamped(stamp))
+    }
+
+    /// Sends those of the live records that `is_meant` says yes to again, as they are.
+    pub(super) fn send_again(&mut self, pen: &mut Pen, is_meant: impl Fn(&R) -> bool) {
+        let live = |record: &R| !record.stamp().is_deleted() && is_meant(record);
+        let meant = self.records.iter().filter(|(_, record)| live(record));
+        let meant: Vec<_> = meant.map(|(id, record)| (*id, record.clone())).collect();
+        for (id, record) in meant {
+            let head = pen.next();
+            let stamp = record.stamp().sent_again(head.seq, head.changed_at);
+            self.put(id, record.stamped(stamp));
+        }
     }
 
     pub(super) fn into_saves(mut self) -> Vec<Save<R>> {
@@ -224,9 +392,10 @@ impl<I: Ord + Copy, R: Editable> Table<I, R> {
         saves
     }
 
-    fn put(&mut self, id: I, record: R) -> OperationOutcome {
-        self.touched.insert(id);
-        self.records.insert(id, record.clone());
-        Applied(record.record())
+    fn put(&mut self, id: I, record: R) -> Record {
+        let was_touched = !self.touched.insert(id);
+        let before = self.records.insert(id, record.clone());
+        self.undo.push((id, before, was_touched));
+        record.record()
     }
 }

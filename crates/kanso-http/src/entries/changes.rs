@@ -13,7 +13,8 @@ use crate::problem::{Code, Refusal, SIGNED_IN, problems};
 use crate::request::{SignedIn, StrictQuery, seen};
 
 problems!(ChangesProblems: SIGNED_IN, &[
-    Code::InvalidParameter, Code::CursorMalformed, Code::EpochChanged, Code::CursorAhead,
+    Code::InvalidParameter, Code::CursorMalformed, Code::EpochChanged, Code::CursorExpired,
+    Code::CursorAhead,
 ]);
 
 /// Where the changes begin.

@@ -6,9 +6,9 @@ use kanso_protocol::entries::{CreateEntry, EntryRecord};
 use crate::answer::created;
 use crate::parts::Api;
 use crate::problem::{BODY, Code, Refusal, SIGNED_IN, problems};
-use crate::request::{JsonBody, SignedIn};
+use crate::request::{IdempotencyKey, JsonBody, SignedIn};
 
-problems!(CreateProblems: SIGNED_IN, BODY, &[Code::HabitNotFound, Code::Conflict, Code::Gone]);
+problems!(CreateProblems: SIGNED_IN, BODY, &[Code::HabitNotFound, Code::InvalidParameter, Code::IdempotencyKeyReused, Code::Conflict, Code::Gone]);
 
 /// Create an entry
 ///
@@ -18,6 +18,7 @@ problems!(CreateProblems: SIGNED_IN, BODY, &[Code::HabitNotFound, Code::Conflict
 #[utoipa::path(
     post, path = "/entries", operation_id = "create_entry", tag = "entries",
     security(("bearer" = [])),
+    params(("Idempotency-Key" = Option<String>, Header, description = "Makes the call safe to repeat: a retry has no second effect.", example = "7f1c6c4e-9d1b-4c55-8f0e-0d6a1a0c1f11")),
     request_body(content = CreateEntry, description = "The new entry."),
     responses(
         (status = 201, description = "The entry was created.", body = EntryRecord, headers(
@@ -32,11 +33,13 @@ problems!(CreateProblems: SIGNED_IN, BODY, &[Code::HabitNotFound, Code::Conflict
 pub(super) async fn create(
     State(api): State<Api>,
     who: SignedIn,
+    idempotency: IdempotencyKey,
     JsonBody(request): JsonBody<CreateEntry>,
 ) -> Result<Response, Refusal> {
     let (entries, user) = (api.entries.clone(), who.user());
-    let id = request.id.map(EntryId::new);
+    let attempt = idempotency.attempt(0, &request);
+    let id = request.id.or_else(|| idempotency.id()).map(EntryId::new);
     let fields = request.fields()?;
-    let create = async move { entries.create(user, id, fields).await };
+    let create = async move { entries.create(user, attempt, id, fields).await };
     created(api.uncut(create).await?)
 }

@@ -5,11 +5,11 @@ use serde::Deserialize;
 use crate::answer::deleted;
 use crate::parts::Api;
 use crate::problem::{Code, Refusal, SIGNED_IN, problems};
-use crate::request::{EntryPath, SignedIn, StrictQuery, Versions};
+use crate::request::{EntryPath, IdempotencyKey, SignedIn, StrictQuery, Versions};
 
 problems!(DeleteProblems: SIGNED_IN, &[
     Code::InvalidParameter, Code::VersionsDiffer, Code::EntryNotFound, Code::Conflict,
-    Code::PreconditionFailed,
+    Code::PreconditionFailed, Code::IdempotencyKeyReused,
 ]);
 
 /// What the deletion builds on.
@@ -33,6 +33,7 @@ pub(super) struct Parameters {
     params(
         ("id" = Uuid, Path, description = "The entry."),
         ("If-Match" = Option<String>, Header, description = "The ETag that the client has seen.", example = "\"3\""),
+        ("Idempotency-Key" = Option<String>, Header, description = "Makes the call safe to repeat: a retry has no second effect.", example = "7f1c6c4e-9d1b-4c55-8f0e-0d6a1a0c1f11"),
         Parameters
     ),
     responses((status = 204, description = "The entry is deleted."), DeleteProblems),
@@ -42,10 +43,17 @@ pub(super) async fn delete(
     who: SignedIn,
     EntryPath(id): EntryPath,
     versions: Versions,
+    idempotency: IdempotencyKey,
     StrictQuery(parameters): StrictQuery<Parameters>,
 ) -> Result<StatusCode, Refusal> {
     let bases = versions.optional(parameters.version.as_deref())?;
     let (entries, user) = (api.entries.clone(), who.user());
-    let delete = async move { bases.submit(|base| entries.delete(user, id, base)).await };
+    let delete = async move {
+        let delete = |nth, base| {
+            let attempt = idempotency.attempt(nth, &base);
+            entries.delete(user, attempt, id, base)
+        };
+        bases.submit(delete).await
+    };
     deleted(api.uncut(delete).await?)
 }

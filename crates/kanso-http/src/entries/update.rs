@@ -6,11 +6,11 @@ use kanso_protocol::entries::{EntryRecord, UpdateEntry};
 use crate::answer::updated;
 use crate::parts::Api;
 use crate::problem::{BODY, Code, Refusal, SIGNED_IN, problems};
-use crate::request::{EntryPath, JsonBody, SignedIn, Versions};
+use crate::request::{EntryPath, IdempotencyKey, JsonBody, SignedIn, Versions};
 
 problems!(UpdateProblems: SIGNED_IN, BODY, &[
     Code::VersionsDiffer, Code::EntryNotFound, Code::Conflict, Code::PreconditionFailed,
-    Code::VersionRequired,
+    Code::VersionRequired, Code::InvalidParameter, Code::IdempotencyKeyReused,
 ]);
 
 /// Update an entry
@@ -24,7 +24,8 @@ problems!(UpdateProblems: SIGNED_IN, BODY, &[
     security(("bearer" = [])),
     params(
         ("id" = Uuid, Path, description = "The entry."),
-        ("If-Match" = Option<String>, Header, description = "The ETag that the change builds on; `*` for any, knowingly.", example = "\"3\"")
+        ("If-Match" = Option<String>, Header, description = "The ETag that the change builds on; `*` for any, knowingly.", example = "\"3\""),
+        ("Idempotency-Key" = Option<String>, Header, description = "Makes the call safe to repeat: a retry has no second effect.", example = "7f1c6c4e-9d1b-4c55-8f0e-0d6a1a0c1f11")
     ),
     request_body(content = UpdateEntry, description = "The members to change."),
     responses(
@@ -38,14 +39,18 @@ pub(super) async fn update(
     who: SignedIn,
     EntryPath(id): EntryPath,
     versions: Versions,
+    idempotency: IdempotencyKey,
     JsonBody(request): JsonBody<UpdateEntry>,
 ) -> Result<Response, Refusal> {
     let bases = versions.required(request.version)?;
     let fields = request.fields()?;
     let (entries, user) = (api.entries.clone(), who.user());
     let update = async move {
-        let attempt = |base| entries.update(user, id, base, fields.clone());
-        bases.submit(attempt).await
+        let update = |nth, base| {
+            let attempt = idempotency.attempt(nth, &(base, &fields));
+            entries.update(user, attempt, id, base, fields.clone())
+        };
+        bases.submit(update).await
     };
     updated(Entity::Entry, api.uncut(update).await?)
 }

@@ -6,9 +6,11 @@ use kanso_protocol::habits::{CreateHabit, HabitRecord};
 use crate::answer::created;
 use crate::parts::Api;
 use crate::problem::{BODY, Code, Refusal, SIGNED_IN, problems};
-use crate::request::{JsonBody, SignedIn};
+use crate::request::{IdempotencyKey, JsonBody, SignedIn};
 
-problems!(CreateProblems: SIGNED_IN, BODY, &[Code::Conflict, Code::Gone]);
+problems!(CreateProblems: SIGNED_IN, BODY, &[
+    Code::InvalidParameter, Code::Conflict, Code::Gone, Code::IdempotencyKeyReused,
+]);
 
 /// Create a habit
 ///
@@ -17,6 +19,7 @@ problems!(CreateProblems: SIGNED_IN, BODY, &[Code::Conflict, Code::Gone]);
 #[utoipa::path(
     post, path = "/habits", operation_id = "create_habit", tag = "habits",
     security(("bearer" = [])),
+    params(("Idempotency-Key" = Option<String>, Header, description = "Makes the call safe to repeat: a retry has no second effect.", example = "7f1c6c4e-9d1b-4c55-8f0e-0d6a1a0c1f11")),
     request_body(content = CreateHabit, description = "The new habit."),
     responses(
         (status = 201, description = "The habit was created.", body = HabitRecord, headers(
@@ -31,11 +34,13 @@ problems!(CreateProblems: SIGNED_IN, BODY, &[Code::Conflict, Code::Gone]);
 pub(super) async fn create(
     State(api): State<Api>,
     who: SignedIn,
+    idempotency: IdempotencyKey,
     JsonBody(request): JsonBody<CreateHabit>,
 ) -> Result<Response, Refusal> {
     let (habits, user) = (api.habits.clone(), who.user());
-    let id = request.id.map(HabitId::new);
+    let attempt = idempotency.attempt(0, &request);
+    let id = request.id.or_else(|| idempotency.id()).map(HabitId::new);
     let fields = request.fields()?;
-    let create = async move { habits.create(user, id, fields).await };
+    let create = async move { habits.create(user, attempt, id, fields).await };
     created(api.uncut(create).await?)
 }

@@ -62,6 +62,8 @@ catalog! {
         "no habit of yours has this id";
     EntryNotFound = "entry_not_found", NOT_FOUND, "There is no such entry",
         "no entry of yours has this id";
+    DeviceNotFound = "device_not_found", NOT_FOUND, "There is no such device",
+        "no device of yours has this id";
     MethodNotAllowed = "method_not_allowed", METHOD_NOT_ALLOWED, "The method does not fit the path",
         "the header Allow names the methods that do";
     RequestTimeout = "request_timeout", REQUEST_TIMEOUT, "The request took too long to arrive",
@@ -74,6 +76,8 @@ catalog! {
         "the record, or the habit that it belongs to, was deleted";
     EpochChanged = "epoch_changed", GONE, "The server's history was replaced",
         "the cursor belongs to another history of this server; keep the outbox and sync from the start";
+    CursorExpired = "cursor_expired", GONE, "The cursor is too old",
+        "deletions after this cursor are forgotten; keep the outbox and sync from the start";
     CursorAhead = "cursor_ahead", GONE, "The cursor is ahead of the server",
         "the cursor names a change that this server never made; sync from the start and offer what is newer";
     PreconditionFailed = "precondition_failed", PRECONDITION_FAILED, "The precondition cannot hold",
@@ -84,6 +88,8 @@ catalog! {
         "send the body as application/json in UTF-8, without a content encoding";
     Invalid = "invalid", UNPROCESSABLE_ENTITY, "The request is not valid",
         "title: must have at least 1 character(s) after trimming";
+    IdempotencyKeyReused = "idempotency_key_reused", UNPROCESSABLE_ENTITY, "The idempotency key was used for something else",
+        "another request had the same header Idempotency-Key; a new request needs a new key";
     TooManyOperations = "too_many_operations", UNPROCESSABLE_ENTITY, "The push has too many operations",
         "a push has at most 500 operations; send the rest in another";
     VersionRequired = "version_required", PRECONDITION_REQUIRED, "The version is missing",

@@ -120,6 +120,7 @@ fn example(code: Code) -> Example {
             .then(|| "0198c2f4-3333-7c3a-9d2e-4f5a6b7c8d9e".to_owned()),
         errors: errors(code),
         error: code.title().to_owned(),
+        mergeable: clashing.as_ref().map(|_| Vec::new()),
         record,
         clashing,
     };

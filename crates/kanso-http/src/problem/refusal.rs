@@ -99,7 +99,10 @@ impl Refusal {
             conflict,
             headers,
         } = *self.0;
-        let (record, clashing) = conflict.map(|it| (it.record, it.clashing)).unzip();
+        let (record, members) = conflict
+            .map(|it| (it.record, (it.clashing, it.mergeable)))
+            .unzip();
+        let (clashing, mergeable) = members.unzip();
         let problem = Problem {
             kind: code.uri(),
             title: code.title().to_owned(),
@@ -111,6 +114,7 @@ impl Refusal {
             error: code.title().to_owned(),
             record,
             clashing,
+            mergeable,
         };
         (problem, headers)
     }
@@ -137,6 +141,7 @@ impl From<CursorRefusal> for Refusal {
         match refusal {
             CursorRefusal::EpochChanged => Code::EpochChanged.into(),
             CursorRefusal::Ahead => Code::CursorAhead.into(),
+            CursorRefusal::Expired => Code::CursorExpired.into(),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What is read from a request before a handler sees it.
 
 mod body;
+mod idempotency;
 mod identity;
 mod instant;
 mod path;
@@ -9,9 +10,10 @@ mod query;
 mod zone;
 
 pub(crate) use body::JsonBody;
+pub(crate) use idempotency::IdempotencyKey;
 pub(crate) use identity::SignedIn;
 pub(crate) use instant::{instant_text, seen};
-pub(crate) use path::{EntryPath, HabitPath};
+pub(crate) use path::{DevicePath, EntryPath, HabitPath};
 pub(crate) use precondition::{Versions, etag, has_tag, is_unchanged};
 pub(crate) use query::StrictQuery;
 pub(crate) use zone::requested_zone;

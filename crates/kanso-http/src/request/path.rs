@@ -2,10 +2,10 @@
 
 use axum::extract::{FromRequestParts, Path};
 use http::request::Parts;
-use kanso_domain::{Entity, EntryId, HabitId};
+use kanso_domain::{DeviceId, Entity, EntryId, HabitId};
 use uuid::Uuid;
 
-use crate::problem::Refusal;
+use crate::problem::{Code, Refusal};
 
 /// The id of a habit. What is no id is the id of no habit.
 pub(crate) struct HabitPath(pub(crate) HabitId);
@@ -30,6 +30,19 @@ impl<S: Send + Sync> FromRequestParts<S> for EntryPath {
         let id = id(parts, state).await;
         id.map(|id| Self(EntryId::new(id)))
             .ok_or_else(|| Refusal::not_found(Entity::Entry))
+    }
+}
+
+/// The id of a device. What is no id is the id of no device.
+pub(crate) struct DevicePath(pub(crate) DeviceId);
+
+impl<S: Send + Sync> FromRequestParts<S> for DevicePath {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
+        let id = id(parts, state).await;
+        id.map(|id| Self(DeviceId::new(id)))
+            .ok_or_else(|| Code::DeviceNotFound.into())
     }
 }
 

@@ -100,16 +100,19 @@ impl From<Base> for Bases {
 }
 
 impl Bases {
-    /// Makes a change on the one that is stored.
-    pub(crate) async fn submit<F>(self, change: impl Fn(Base) -> F) -> Outcome<OperationOutcome>
+    /// Makes a change on the one that is stored; `change` also gets how often it was tried.
+    pub(crate) async fn submit<F>(
+        self,
+        change: impl Fn(usize, Base) -> F,
+    ) -> Outcome<OperationOutcome>
     where
         F: Future<Output = Outcome<OperationOutcome>>,
     {
-        let outcome = change(self.base).await?;
+        let outcome = change(0, self.base).await?;
         if let OperationOutcome::Conflict(conflict) = &outcome {
             let stored = conflict.record.stamp().version;
             if self.versions.contains(&stored) {
-                return change(Base::Version(stored)).await;
+                return change(1, Base::Version(stored)).await;
             }
         }
         Ok(outcome)

@@ -1,8 +1,10 @@
+use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
-use kanso_protocol::service::SyncConfigResponse;
+use kanso_protocol::service::{SyncConfigResponse, SyncRetention};
 
 use crate::answer::json;
+use crate::parts::Api;
 use crate::problem::{SIGNED_IN, problems};
 use crate::request::SignedIn;
 
@@ -20,6 +22,11 @@ problems!(ConfigProblems: SIGNED_IN);
         ConfigProblems
     ),
 )]
-pub(super) async fn config(_: SignedIn) -> Response {
-    json(StatusCode::OK, &SyncConfigResponse::default())
+pub(super) async fn config(State(api): State<Api>, _: SignedIn) -> Response {
+    let retention = api.options().retention;
+    let retention = SyncRetention {
+        operation_results_days: retention.receipts_days,
+        tombstones_days: retention.tombstones_days,
+    };
+    json(StatusCode::OK, &SyncConfigResponse::new(retention))
 }

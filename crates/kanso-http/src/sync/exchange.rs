@@ -1,6 +1,7 @@
 use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
+use kanso_application::sync::Caller;
 use kanso_domain::sync::Submission;
 use kanso_domain::{DeviceId, FieldError};
 use kanso_protocol::sync::{OperationResult, SyncRequest, SyncResponse};
@@ -12,7 +13,8 @@ use crate::problem::{BODY, Code, Refusal, SIGNED_IN, problems};
 use crate::request::{JsonBody, SignedIn};
 
 problems!(ExchangeProblems: SIGNED_IN, BODY, &[
-    Code::CursorMalformed, Code::EpochChanged, Code::CursorAhead, Code::TooManyOperations,
+    Code::CursorMalformed, Code::EpochChanged, Code::CursorExpired,
+    Code::CursorAhead, Code::TooManyOperations,
 ]);
 
 /// Push the outbox and pull the delta
@@ -39,10 +41,16 @@ pub(super) async fn exchange(
     let limit = page_limit(request.limit)?;
     let cursor = request.cursor.as_deref().map(parse_cursor).transpose();
     let cursor = cursor.map_err(|_| Code::CursorMalformed)?;
+    let device = request.device_id.map(DeviceId::new);
     let submissions = submissions(request)?;
     let keys: Vec<_> = submissions.iter().map(|it| it.key).collect();
-    let (sync, user) = (api.sync.clone(), who.user());
-    let exchange = async move { sync.exchange(user, cursor, limit, submissions).await };
+    let caller = Caller {
+        user: who.user(),
+        device,
+        cursor,
+    };
+    let sync = api.sync.clone();
+    let exchange = async move { sync.exchange(caller, limit, submissions).await };
     let synced = api.uncut(exchange).await??;
     let results = keys.into_iter().flatten().zip(&synced.outcomes);
     let results = results.map(|(key, outcome)| OperationResult::new(key, outcome));

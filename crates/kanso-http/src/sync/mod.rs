@@ -3,6 +3,7 @@
 mod config;
 mod exchange;
 mod pull;
+mod verify;
 
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -13,4 +14,5 @@ pub(crate) fn routes() -> OpenApiRouter<Api> {
     OpenApiRouter::new()
         .routes(routes!(exchange::exchange, pull::pull))
         .routes(routes!(config::config))
+        .routes(routes!(verify::verify))
 }

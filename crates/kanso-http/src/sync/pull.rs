@@ -14,7 +14,8 @@ use crate::problem::{Code, Refusal, SIGNED_IN, problems};
 use crate::request::{SignedIn, StrictQuery};
 
 problems!(PullProblems: SIGNED_IN, &[
-    Code::InvalidParameter, Code::CursorMalformed, Code::EpochChanged, Code::CursorAhead,
+    Code::InvalidParameter, Code::CursorMalformed, Code::EpochChanged, Code::CursorExpired,
+    Code::CursorAhead,
 ]);
 
 /// What to pull.

@@ -1,10 +1,14 @@
 //! Operations as devices send them.
 
+use std::fmt::Write as _;
+
 use kanso_domain::entries::EntryFields;
 use kanso_domain::habits::HabitFields;
-use kanso_domain::sync::{Action, Base, Command, Fingerprint, ReceiptKey, Submission};
+use kanso_domain::sync::{
+    Action, Base, Command, Fingerprint, OnConflict, ReceiptKey, Submission, Terms,
+};
 use kanso_domain::validation::{FieldError, Invalid};
-use kanso_domain::{DeviceId, EntryId, HabitId, OpId, Version};
+use kanso_domain::{DeviceId, EntryId, HabitId, OpId, QuantityChange, Version};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
@@ -33,8 +37,37 @@ pub enum ActionName {
     Create,
     /// Changes the members that are given.
     Update,
-    /// Makes the record a tombstone. A delete beats an edit: `base_version` does not stop it.
+    /// Makes the record a tombstone. A delete beats an edit, unless `on_conflict` is `reject` or
+    /// `server`.
     Delete,
+    /// Adds to the `value` of an entry, whatever it is; a negative number takes away.
+    Increment,
+}
+
+/// What becomes of an operation when the record was edited since its `base_version`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OnConflictName {
+    /// Any edit since is a conflict.
+    Reject,
+    /// Members that both changed are a conflict; the rest merge.
+    #[default]
+    Merge,
+    /// As `merge`, but where members clash the operation is dropped.
+    Server,
+    /// The operation's members are written over whatever is there.
+    Client,
+}
+
+impl From<OnConflictName> for OnConflict {
+    fn from(name: OnConflictName) -> Self {
+        match name {
+            OnConflictName::Reject => Self::Reject,
+            OnConflictName::Merge => Self::Merge,
+            OnConflictName::Server => Self::Server,
+            OnConflictName::Client => Self::Client,
+        }
+    }
 }
 
 /// One operation of an outbox.
@@ -55,18 +88,34 @@ pub struct OperationRequest {
     /// The record.
     #[serde(with = "crate::text::uuid")]
     pub id: Uuid,
-    /// The version that an update builds on.
+    /// The version that an update or a delete builds on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(required = false, minimum = 1)]
     pub base_version: Option<i64>,
-    /// The members of a create or an update: those of a habit or of an entry.
+    /// What becomes of it when the record was edited since; left out, `merge`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(required = false)]
+    pub on_conflict: Option<OnConflictName>,
+    /// Whether a create or an update brings a deleted record back.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[schema(required = false)]
+    pub revive: bool,
+    /// Operations of the same group, which stand side by side, are applied all or none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(required = false, min_length = 1, max_length = 64)]
+    pub group: Option<String>,
+    /// The members of a create or an update: those of a habit or of an entry. Of an increment,
+    /// `value` alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(required = false, value_type = Object)]
     pub fields: Option<Value>,
 }
 
 /// The members of an operation itself; all others are members of its `fields`.
-const OPERATION_MEMBERS: [&str; 2] = ["base_version", "fields"];
+const OPERATION_MEMBERS: [&str; 5] = ["base_version", "fields", "group", "on_conflict", "revive"];
+
+/// The most characters of a group's name.
+const MAX_GROUP: usize = 64;
 
 /// The JSON pointer, within an operation, to the member that `error` is about.
 pub(super) fn pointer_base(error: &FieldError) -> &'static str {
@@ -86,24 +135,44 @@ impl OperationRequest {
             op_id,
             fingerprint: self.fingerprint(),
         };
+        let terms = Terms {
+            on_conflict: self.on_conflict.unwrap_or_default().into(),
+            revive: self.revive,
+        };
+        let group = self.group.clone();
         let command = self.command().unwrap_or_else(Command::Unreadable);
         Submission {
             key: Some(key),
             device,
+            group,
+            terms,
             command,
         }
     }
 
     fn command(self) -> Result<Command, Invalid> {
-        match self.entity {
-            EntityName::Habit => {
+        let length = self.group.as_ref().map_or(1, |group| group.chars().count());
+        if !(1..=MAX_GROUP).contains(&length) {
+            let reason = format!("must have 1 to {MAX_GROUP} characters");
+            return Err(Invalid::one("group", reason));
+        }
+        if self.revive && !matches!(self.action, ActionName::Create | ActionName::Update) {
+            let reason = "goes with a create or an update";
+            return Err(Invalid::one("revive", reason));
+        }
+        match (self.entity, self.action) {
+            (EntityName::Habit, ActionName::Increment) => {
+                Err(Invalid::one("action", "increment is for entries"))
+            }
+            (EntityName::Entry, ActionName::Increment) => self.increment(),
+            (EntityName::Habit, _) => {
                 let read = |value| read_members(value, HabitMembers::fields);
                 Ok(Command::Habit(
                     HabitId::new(self.id),
                     self.action::<HabitFields>(read)?,
                 ))
             }
-            EntityName::Entry => {
+            (EntityName::Entry, _) => {
                 let read = |value| read_members(value, EntryMembers::fields);
                 Ok(Command::Entry(
                     EntryId::new(self.id),
@@ -111,6 +180,24 @@ impl OperationRequest {
                 ))
             }
         }
+    }
+
+    fn increment(self) -> Result<Command, Invalid> {
+        let not_for_increments = "must be left out of an increment, which always applies";
+        if self.base_version.is_some() {
+            return Err(Invalid::one("base_version", not_for_increments));
+        }
+        if self.on_conflict.is_some() {
+            return Err(Invalid::one("on_conflict", not_for_increments));
+        }
+        let fields = self
+            .fields
+            .ok_or_else(|| Invalid::one("fields", "is required"))?;
+        let change = read_members(fields, |members: IncrementMembers| {
+            QuantityChange::from_f64(members.value)
+                .map_err(|error| Invalid::one("value", error.to_string()))
+        })?;
+        Ok(Command::Increment(EntryId::new(self.id), change))
     }
 
     fn action<F>(
@@ -136,10 +223,13 @@ impl OperationRequest {
             (ActionName::Create | ActionName::Update, _, None) => {
                 Err(Invalid::one("fields", "is required"))
             }
-            (ActionName::Delete, _, None) => Ok(Action::Delete { base: Base::Any }),
+            (ActionName::Delete, version, None) => Ok(Action::Delete {
+                base: version.map_or(Base::Any, Base::Version),
+            }),
             (ActionName::Delete, _, Some(_)) => {
                 Err(Invalid::one("fields", "must be left out of a delete"))
             }
+            (ActionName::Increment, ..) => Err(Invalid::one("action", "increment is for entries")),
         }
     }
 
@@ -154,8 +244,20 @@ impl OperationRequest {
         if let Some(fields) = &self.fields {
             write_canonical(fields, &mut canonical);
         }
+        let terms = (self.on_conflict, self.revive, &self.group);
+        if terms != (None, false, &None) {
+            // Writing to a string cannot fail.
+            let _ = write!(canonical, "{terms:?}");
+        }
         Fingerprint::new(Sha256::digest(canonical).into())
     }
+}
+
+/// The members that an increment gives.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct IncrementMembers {
+    value: f64,
 }
 
 fn read_members<M, F>(

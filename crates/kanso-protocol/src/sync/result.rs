@@ -3,7 +3,7 @@
 use kanso_domain::sync::{
     Conflict, Deferral, OperationOutcome, ReceiptKey, Rejection, RejectionCode,
 };
-use kanso_domain::{OpId, Record};
+use kanso_domain::{DeviceId, OpId, Record, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -21,7 +21,10 @@ use crate::problem::MemberError;
 pub enum OperationStatus {
     /// Done.
     Applied,
-    /// Done: the record already was like this.
+    /// Done, beside what others edited since: `record` is what it now is.
+    Merged,
+    /// Done: nothing changed, because the record already was like this or, with `on_conflict`
+    /// `server`, because somebody else was faster.
     Noop,
     /// Done before: this is a retry.
     Duplicate,
@@ -55,11 +58,13 @@ pub struct OperationResult {
     /// With `conflict`: what it ran into.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub conflict: Option<ConflictBody>,
-    /// With `gone`: the tombstone, of the record or of the habit that an entry belongs to.
+    /// With `merged`, the record as it now is. With `gone`, the tombstone, of the record or of the
+    /// habit that an entry belongs to; left out when that was purged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     pub record: Option<Value>,
-    /// With `rejected`: `invalid`, `habit_not_found`, `entry_not_found` or `op_id_reused`.
+    /// With `rejected`: `invalid`, `habit_not_found`, `entry_not_found`, `op_id_reused`,
+    /// `group_failed` or `group_split`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
     /// With `rejected`: the members at fault, as JSON pointers into the operation.
@@ -78,8 +83,19 @@ pub struct ConflictBody {
     /// The stored record.
     #[schema(value_type = Object)]
     pub record: Value,
-    /// The members on which the operation and the stored record disagree.
+    /// The members on which the operation and the stored record disagree, and which somebody else
+    /// changed since.
     pub clashing: Vec<String>,
+    /// The members that the operation could change alone.
+    #[serde(default)]
+    pub mergeable: Vec<String>,
+    /// The device of the record's newest edit, where that is known.
+    #[serde(default)]
+    pub changed_by: Option<Uuid>,
+    /// When that was.
+    #[serde(with = "crate::text")]
+    #[schema(value_type = String, format = DateTime)]
+    pub changed_at: Timestamp,
 }
 
 /// What a deferred operation waits for.
@@ -102,17 +118,20 @@ pub(crate) fn record_json(record: &Record) -> Value {
     json.unwrap_or(Value::Null)
 }
 
+fn names(members: &[&'static str]) -> Vec<String> {
+    members.iter().map(|&name| name.to_owned()).collect()
+}
+
 impl ConflictBody {
     /// The conflict on the wire.
     pub fn new(conflict: &Conflict) -> Self {
         Self {
             your_base: conflict.your_base.map(kanso_domain::Version::get),
             record: record_json(&conflict.record),
-            clashing: conflict
-                .clashing
-                .iter()
-                .map(|&name| name.to_owned())
-                .collect(),
+            clashing: names(&conflict.clashing),
+            mergeable: names(&conflict.mergeable),
+            changed_by: conflict.record.edited_by().map(DeviceId::uuid),
+            changed_at: conflict.record.stamp().updated_at,
         }
     }
 }
@@ -123,8 +142,12 @@ impl OperationResult {
         let bare = |status| Self::bare(key.op_id, status);
         match outcome {
             OperationOutcome::Applied(record) => Self::done(bare(OperationStatus::Applied), record),
+            OperationOutcome::Merged(record) => Self {
+                record: Some(record_json(record)),
+                ..Self::done(bare(OperationStatus::Merged), record)
+            },
             OperationOutcome::Noop(record) => Self::done(bare(OperationStatus::Noop), record),
-            OperationOutcome::Duplicate { version, seq } => Self {
+            OperationOutcome::Duplicate { version, seq, .. } => Self {
                 version: Some(version.get()),
                 seq: Some(seq.get()),
                 ..bare(OperationStatus::Duplicate)
@@ -137,6 +160,7 @@ impl OperationResult {
                 record: Some(record_json(record)),
                 ..bare(OperationStatus::Gone)
             },
+            OperationOutcome::Buried(_) => bare(OperationStatus::Gone),
             OperationOutcome::Rejected(rejection) => {
                 Self::rejected(bare(OperationStatus::Rejected), rejection)
             }

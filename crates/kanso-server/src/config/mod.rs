@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ipnet::IpNet;
+use kanso_application::housekeeping::Retention;
 use kanso_application::ports::limiter::RateLimit;
 
 pub use secret::Secret;
@@ -92,6 +93,8 @@ pub struct Config {
     pub signing: Signing,
     /// The `iss` of access tokens.
     pub jwt_issuer: String,
+    /// How long results of operations and tombstones are kept.
+    pub retention: Retention,
     /// How long a shutdown waits before the listener closes.
     pub drain_delay: Duration,
     /// What is logged.
@@ -142,6 +145,7 @@ impl Config {
             cors_origins: Vec::new(),
             signing: Signing::Generated,
             jwt_issuer: "kanso".into(),
+            retention: Retention::default(),
             drain_delay: Duration::ZERO,
             log: "off".into(),
             log_format: LogFormat::Text,
@@ -169,6 +173,10 @@ impl Config {
             cors_origins: layers.read(Key::CorsOrigins, values::origins)?,
             signing: signing(layers)?,
             jwt_issuer: layers.read(Key::JwtIssuer, values::issuer)?,
+            retention: Retention {
+                receipts_days: layers.read(Key::OperationRetention, values::days)?,
+                tombstones_days: layers.read(Key::TombstoneRetention, values::days)?,
+            },
             drain_delay: layers.read(Key::DrainDelay, values::drain_delay)?,
             log: layers.read(Key::Log, values::log_filter)?,
             log_format: layers.read(Key::LogFormat, values::log_format)?,

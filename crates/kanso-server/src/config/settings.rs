@@ -21,6 +21,10 @@ pub enum Key {
     JwtPrivateKeyFile,
     /// The `iss` of access tokens.
     JwtIssuer,
+    /// How long results of operations are kept.
+    OperationRetention,
+    /// How long tombstones are kept.
+    TombstoneRetention,
     /// How long a shutdown waits before the listener closes.
     DrainDelay,
     /// What is logged.
@@ -86,7 +90,7 @@ const fn setting(
 }
 
 /// Every setting, in the order in which people should meet them.
-pub static SETTINGS: [Setting; 12] = [
+pub static SETTINGS: [Setting; 14] = [
     setting(
         Key::Listen,
         ("listen", "listen", "KANSO_LISTEN"),
@@ -167,6 +171,28 @@ pub static SETTINGS: [Setting; 12] = [
         Some("kanso"),
         "NAME",
         "Issuer named in access tokens",
+    ),
+    setting(
+        Key::OperationRetention,
+        (
+            "operation_retention",
+            "operation-retention",
+            "KANSO_OPERATION_RETENTION",
+        ),
+        Some("90d"),
+        "DAYS",
+        "Days for which a repeated operation finds its first result",
+    ),
+    setting(
+        Key::TombstoneRetention,
+        (
+            "tombstone_retention",
+            "tombstone-retention",
+            "KANSO_TOMBSTONE_RETENTION",
+        ),
+        Some("180d"),
+        "DAYS",
+        "Days for which deletions are remembered; a device that was away longer starts anew",
     ),
     setting(
         Key::DrainDelay,

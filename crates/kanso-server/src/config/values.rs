@@ -114,6 +114,16 @@ pub(super) fn drain_delay(text: &str) -> Result<Duration, Problem> {
     Ok(delay)
 }
 
+/// A hundred years: more is a slip of the finger.
+const MOST_DAYS: u32 = 36_500;
+
+pub(super) fn days(text: &str) -> Result<u32, Problem> {
+    let number = text.strip_suffix('d').and_then(|days| days.parse().ok());
+    number
+        .filter(|days| (1..=MOST_DAYS).contains(days))
+        .ok_or_else(|| format!("{text:?} is not a number of days such as 90d"))
+}
+
 pub(super) fn log_format(text: &str) -> Result<LogFormat, Problem> {
     match text {
         "text" => Ok(LogFormat::Text),

@@ -111,7 +111,7 @@ async fn no_operation_tells_a_strangers_record_from_one_that_never_was() {
         }
         compared += 1;
     }
-    assert_eq!(compared, 25);
+    assert_eq!(compared, 28);
     assert_eq!(
         stranger.get("/sync").await.expect(200),
         before,

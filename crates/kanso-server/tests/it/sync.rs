@@ -165,7 +165,10 @@ async fn each_operation_has_its_own_result() {
         "applied",
     ];
     assert_eq!(statuses(&results), expected);
-    let conflict = json!({"your_base": 1, "record": stored, "clashing": ["title"]});
+    let conflict = json!({
+        "your_base": 1, "record": stored, "clashing": ["title"], "mergeable": [],
+        "changed_by": null, "changed_at": stored["updated_at"]
+    });
     assert_eq!(results[0]["conflict"], conflict);
     assert_eq!(results[2]["code"], "habit_not_found");
     let pointers: Vec<_> = [0, 1]
@@ -249,15 +252,18 @@ async fn an_envelope_that_is_not_understood_is_refused_as_a_whole() {
     let app = App::start().await;
     let person = app.person().await;
     let mut grouped = create("x");
-    grouped["group"] = json!("g1");
-    let mut increment = create("x");
-    increment["action"] = json!("increment");
+    grouped["group"] = json!(1);
+    let mut hopeful = create("x");
+    hopeful["on_conflict"] = json!("hope");
     for (body, pointer) in [
         (
             json!({"operations": [create("a"), grouped]}),
             "/operations/1/group",
         ),
-        (json!({"operations": [increment]}), "/operations/0/action"),
+        (
+            json!({"operations": [hopeful]}),
+            "/operations/0/on_conflict",
+        ),
         (json!({"operations": [{}]}), "/operations/0/op_id"),
         (json!({"operations": {}}), "/operations"),
         (json!({"limit": -1}), "/limit"),

@@ -3,7 +3,9 @@ use std::collections::BTreeSet;
 
 use kanso_application::ports::storage::Storage;
 use kanso_domain::sync::Epoch;
-use kanso_testkit::contract::{accounts, delta, fields, lists, paging, receipts, sessions};
+use kanso_testkit::contract::{
+    accounts, delta, fields, lists, paging, purges, receipts, replicas, sessions,
+};
 
 use crate::{Executor, SqliteOptions, SqliteStorage};
 
@@ -36,6 +38,13 @@ async fn every_statement_finds_its_rows_by_an_index() {
         delta::a_delta_begins_after_what_was_seen,
         paging::a_page_of_one_is_the_oldest_change,
         paging::pages_are_the_delta_cut_into_pieces,
+        replicas::a_snapshot_is_what_is_live,
+        replicas::a_revived_habit_brings_its_entries_back,
+        replicas::a_comparison_names_what_differs,
+        replicas::changed_settings_are_in_the_delta,
+        purges::old_receipts_are_removed_in_steps,
+        purges::an_old_tombstone_leaves_a_grave,
+        purges::devices_are_known_by_their_last_sighting,
     ];
     let (_storage, folder) = inline();
     let connection = crate::open::open_reader(&folder.path().join("kanso.db")).unwrap();

@@ -8,6 +8,7 @@ use tokio::sync::oneshot;
 
 use super::Effort;
 use crate::error::Failure;
+use crate::open::Home;
 
 /// How many records a batch may touch before it takes no further write: enough to hide the flush,
 /// few enough that the first write does not wait long for the last.
@@ -33,12 +34,14 @@ pub(super) trait Unit: Send {
 
 /// Carries out `first` and what `next` yields in one transaction, and answers them.
 pub(super) fn commit(
-    connection: &Connection,
+    home: &mut Home,
     first: Box<dyn Unit>,
     mut next: impl FnMut() -> Option<Box<dyn Unit>>,
 ) {
     let mut batch = vec![first];
-    let mut fate = attempt(connection, &mut batch, &mut next);
+    let attempted = attempt(home, &mut batch, &mut next);
+    let connection = &home.connection;
+    let mut fate = attempted;
     if fate.is_err() && !connection.is_autocommit() {
         // If even this fails, the next BEGIN fails too and says so.
         let rolled_back = connection.execute_batch("ROLLBACK");
@@ -65,11 +68,13 @@ pub(super) fn commit(
 }
 
 fn attempt(
-    connection: &Connection,
+    home: &mut Home,
     batch: &mut Vec<Box<dyn Unit>>,
     next: &mut impl FnMut() -> Option<Box<dyn Unit>>,
 ) -> rusqlite::Result<()> {
+    let connection = &home.connection;
     execute(connection, "BEGIN IMMEDIATE")?;
+    let changes = connection.total_changes();
     let mut done = 0;
     let mut weight = 0;
     while let Some(unit) = batch.get_mut(done) {
@@ -80,7 +85,23 @@ fn attempt(
             batch.extend(next());
         }
     }
-    execute(connection, "COMMIT")
+    if connection.total_changes() == changes {
+        return execute(connection, "COMMIT");
+    }
+    execute(
+        connection,
+        "UPDATE server SET commits = commits + 1 WHERE id = 1",
+    )?;
+    execute(connection, "COMMIT")?;
+    home.commits += 1;
+    if let Err(error) = home.witness.tell(home.commits) {
+        tracing::warn!(
+            error = &error as &dyn std::error::Error,
+            "the witness of the database cannot be told of a commit; a copy put in the place of \
+             the database may go unnoticed"
+        );
+    }
+    Ok(())
 }
 
 /// Moves everything from the write-ahead log into the database and cuts the log to nothing.

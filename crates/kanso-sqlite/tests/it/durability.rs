@@ -24,7 +24,7 @@ async fn a_closed_store_opens_as_it_was() {
     let before = everything(&storage).await;
     storage.close().await.unwrap();
     let files = std::fs::read_dir(folder.path()).unwrap().count();
-    assert_eq!(files, 2, "the database and the lock, no log");
+    assert_eq!(files, 3, "the database, the lock and the witness, no log");
     let again = open(folder.path());
     assert_eq!(everything(&again).await, before);
 }

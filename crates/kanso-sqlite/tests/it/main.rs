@@ -12,4 +12,5 @@ mod exhaustion;
 mod migrating;
 mod opening;
 mod privacy;
+mod restoring;
 mod store;

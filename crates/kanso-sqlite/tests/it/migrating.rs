@@ -3,11 +3,12 @@
 use std::path::Path;
 
 use kanso_application::ports::storage::{
-    AccountStore as _, RecordStore as _, Storage as _, StreakQueue as _,
+    AccountStore as _, DeltaQuery, RecordStore as _, Scope, Storage as _, StreakQueue as _,
 };
 use kanso_domain::habits::{ArchivedSpan, Habit, StoredStreak, Weekdays};
-use kanso_domain::sync::Base;
-use kanso_domain::{Date, HabitId};
+use kanso_domain::record::Provenance;
+use kanso_domain::sync::{Base, Digest, Since};
+use kanso_domain::{Date, HabitId, Record};
 use kanso_testkit::build::{
     create_entry, done, entry, habit, noon, on, once, titled, update_habit, user,
 };
@@ -44,6 +45,32 @@ async fn habits_after_the_migration(folder: &Path) -> Vec<Habit> {
 
 fn date(text: &str) -> Date {
     text.parse().unwrap()
+}
+
+#[tokio::test]
+async fn what_the_first_version_stored_is_summed_up() {
+    let folder = tempfile::tempdir().unwrap();
+    written_by_the_first_version(folder.path());
+    let storage = open(folder.path());
+    let query = DeltaQuery {
+        since: Since::Beginning,
+        scope: Scope::Everything,
+        limit: None,
+    };
+    let page = storage.delta(user(1), query).await.unwrap().unwrap();
+    assert!(!page.records.is_empty());
+    let expected: Digest = page.records.iter().map(Digest::of_record).sum();
+    assert_eq!(page.head.digest, expected);
+    for record in page.records {
+        let version = record.stamp().version;
+        if let Record::Habit(habit) = record {
+            assert_eq!(
+                habit.provenance,
+                Provenance::at(version, None),
+                "the careful guess"
+            );
+        }
+    }
 }
 
 #[tokio::test]

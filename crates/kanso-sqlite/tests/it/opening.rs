@@ -24,7 +24,7 @@ async fn the_stored_epoch_counts() {
     let folder = tempdir().unwrap();
     let user = register(&open_inline(folder.path()), 1).await;
     let again = open_with(folder.path(), |options| {
-        options.epoch_if_new = Epoch::new(7);
+        options.fresh_epoch = Epoch::new(7);
     });
     let head = again.head(user).await.unwrap().unwrap();
     assert_eq!(head.epoch, EPOCH);
@@ -150,7 +150,13 @@ async fn only_the_owner_can_read_the_files() {
     names.sort();
     assert_eq!(
         names,
-        ["kanso.db", "kanso.db-shm", "kanso.db-wal", "kanso.db.lock"]
+        [
+            "kanso.db",
+            "kanso.db-shm",
+            "kanso.db-wal",
+            "kanso.db.lock",
+            "kanso.db.witness"
+        ]
     );
 }
 

@@ -190,6 +190,7 @@ fn everything() -> Keys {
         habits: [habit(1)].into(),
         entries: [entry(1)].into(),
         receipts: [op(1)].into(),
+        ..Keys::default()
     }
 }
 

@@ -118,6 +118,7 @@ impl<'a> Person<'a> {
 /// A changeset that changes nothing.
 pub(super) const fn unchanged(head: Head) -> Changeset {
     Changeset {
+        before: head.seq,
         head,
         habits: Vec::new(),
         entries: Vec::new(),

@@ -7,7 +7,7 @@ use kanso_domain::sync::{
     RejectionCode, Submission,
 };
 use kanso_domain::validation::Invalid;
-use kanso_domain::{Seq, record::Version};
+use kanso_domain::{Record, Seq, Version};
 
 use super::person::{Person, unchanged};
 use crate::build::{
@@ -141,9 +141,11 @@ pub async fn a_reused_op_id_is_refused(storage: &dyn Storage) {
     let expected = OperationOutcome::Rejected(RejectionCode::OpIdReused.into());
     assert_eq!(refused.outcomes, [expected]);
     let again = person.submit(vec![first]).await;
+    let stored = storage.habit(person.id, habit(1)).await.unwrap();
     let expected = OperationOutcome::Duplicate {
         version: Version::FIRST,
         seq: Seq::ZERO.next(),
+        record: stored.map(Record::Habit),
     };
     assert_eq!(again.outcomes, [expected]);
     assert_eq!(storage.habit(person.id, habit(2)).await.unwrap(), None);

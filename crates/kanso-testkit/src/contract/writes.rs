@@ -69,6 +69,7 @@ pub async fn a_write_sees_what_it_names(storage: &dyn Storage) {
         habits: [habit(1), habit(2), habit(7)].into(),
         entries: [entry(1), entry(2), entry(7)].into(),
         receipts: [op(7)].into(),
+        ..Keys::default()
     };
     let current = person.sees(keys).await;
     assert_eq!(current.head, person.head().await);

@@ -1,15 +1,15 @@
 //! Accounts and sessions in memory.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use kanso_application::ports::storage::{
     AccountStore, Credentials, DecideRefresh, NewAccount, StorageError,
 };
-use kanso_domain::accounts::{Account, Email, PasswordHash, SettingsChange};
+use kanso_domain::accounts::{Account, Email, PasswordHash, SettingsChange, SettingsRecord};
 use kanso_domain::sessions::{Refreshed, Session};
 use kanso_domain::sync::Head;
-use kanso_domain::{Seq, SessionId, Timestamp, UserId};
+use kanso_domain::{SessionId, Timestamp, UserId};
 
 use super::streaks::Queue;
 use super::{MemoryStorage, Person};
@@ -26,11 +26,7 @@ impl AccountStore for MemoryStorage {
                 return false;
             }
             state.emails.insert(account.email.clone(), account.id);
-            let head = Head {
-                epoch: self.epoch,
-                seq: Seq::ZERO,
-                changed_at: account.created_at,
-            };
+            let head = Head::beginning(self.epoch, account.created_at);
             let person = Person {
                 account,
                 password_hash,
@@ -38,6 +34,10 @@ impl AccountStore for MemoryStorage {
                 sessions: BTreeMap::new(),
                 habits: BTreeMap::new(),
                 entries: BTreeMap::new(),
+                buried_habits: BTreeSet::new(),
+                buried_entries: BTreeSet::new(),
+                settings: None,
+                devices: BTreeMap::new(),
                 receipts: BTreeMap::new(),
                 queue: Queue::default(),
                 day_begun: None,
@@ -72,7 +72,13 @@ impl AccountStore for MemoryStorage {
             let before = person.account.settings.clone();
             person.account.settings = before.clone().changed(change);
             if person.account.settings != before {
-                person.read_days_anew(now);
+                person.head = person.head.advanced(now);
+                person.settings = Some(SettingsRecord {
+                    settings: person.account.settings.clone(),
+                    seq: person.head.seq,
+                    updated_at: person.head.changed_at,
+                });
+                person.read_days_anew(person.head.changed_at);
             }
             person.account.clone()
         })

@@ -5,13 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use kanso_application::ports::storage::{
-    Decide, DeltaQuery, EntryFilter, Journal, RecordStore, Scope, StorageError, Written,
+    Comparison, Decide, DeltaQuery, EntryFilter, Journal, RecordStore, Scope, SnapshotPiece,
+    SnapshotQuery, StorageError, Written,
 };
 use kanso_domain::entries::{Completion, Entry};
 use kanso_domain::habits::Habit;
 use kanso_domain::record::Stamp;
-use kanso_domain::sync::{Changeset, Current, Head, Keys, Page, Since};
-use kanso_domain::{EntryId, HabitId, Record, UserId, Version};
+use kanso_domain::sync::{Buckets, Changeset, Current, Head, Keys, Page, Since};
+use kanso_domain::{EntryId, HabitId, Record, Seq, UserId, Version};
 
 use super::{MemoryStorage, Person};
 
@@ -40,6 +41,23 @@ impl RecordStore for MemoryStorage {
 
     async fn head(&self, user: UserId) -> Result<Option<Head>, StorageError> {
         self.with_person(user, |person| person.head)
+    }
+
+    async fn snapshot(
+        &self,
+        user: UserId,
+        query: SnapshotQuery,
+    ) -> Result<Option<SnapshotPiece>, StorageError> {
+        self.with_person(user, |person| person.snapshot(query))
+    }
+
+    async fn compare(
+        &self,
+        user: UserId,
+        replica: Buckets,
+        limit: u32,
+    ) -> Result<Option<Comparison>, StorageError> {
+        self.with_person(user, |person| person.compare(&replica, limit))
     }
 
     async fn journal(
@@ -98,7 +116,12 @@ fn lets_through(filter: &EntryFilter, entry: &Entry) -> bool {
 
 impl Person {
     fn current(&self, keys: &Keys) -> Current {
-        let entries = pick(&self.entries, &keys.entries);
+        let mut entries = pick(&self.entries, &keys.entries);
+        let of_named = |entry: &&Entry| {
+            keys.entries_of.contains(&entry.details.habit_id) && !entry.stamp.is_deleted()
+        };
+        let of_named = self.entries.values().filter(of_named);
+        entries.extend(of_named.map(|entry| (entry.id, entry.clone())));
         let mut habits = keys.habits.clone();
         habits.extend(entries.values().map(|entry| entry.details.habit_id));
         Current {
@@ -106,7 +129,20 @@ impl Person {
             settings: self.account.settings.clone(),
             habits: pick(&self.habits, &habits),
             entries,
-            receipts: pick(&self.receipts, &keys.receipts),
+            buried_habits: keys
+                .habits
+                .intersection(&self.buried_habits)
+                .copied()
+                .collect(),
+            buried_entries: keys
+                .entries
+                .intersection(&self.buried_entries)
+                .copied()
+                .collect(),
+            receipts: pick(&self.receipts, &keys.receipts)
+                .into_iter()
+                .map(|(id, (_, receipt))| (id, receipt))
+                .collect(),
         }
     }
 
@@ -122,7 +158,8 @@ impl Person {
             expect_version(replaced.map(|entry| entry.stamp), save.replaces)?;
         }
         let receipts = changeset.receipts.iter().cloned();
-        let receipts = receipts.map(|receipt| (receipt.key.op_id, receipt));
+        let made_at = changeset.head.changed_at;
+        let receipts = receipts.map(|receipt| (receipt.key.op_id, (made_at, receipt)));
         changed.receipts.extend(receipts);
         changed.head = changeset.head;
         for &habit in &changeset.stale_streaks {
@@ -158,26 +195,34 @@ impl Person {
                     .map(Record::Entry)
                     .filter(|_| query.scope != Scope::Habits),
             )
-            .filter(|record| is_since(query.since, record.stamp()))
+            .filter(|record| is_since(query.since, self.head.seq, record.stamp()))
             .collect();
         records.sort_by_key(|record| record.stamp().seq);
         let total = records.len();
         if let Some(limit) = query.limit {
             records.truncate(limit.try_into().unwrap());
         }
-        Page {
-            remaining: (total - records.len()) as u64,
-            records,
-            head: self.head,
-        }
+        let settings = self.settings.clone().filter(|settings| match query.since {
+            _ if query.scope != Scope::Everything => false,
+            Since::Beginning => true,
+            Since::Position(after) | Since::FirstPull { after, .. } => settings.seq > after,
+            Since::Instant(instant) => settings.updated_at > instant,
+        });
+        let first_pull = match query.since {
+            Since::Beginning => Some(self.head.seq),
+            Since::FirstPull { began, .. } => Some(began),
+            Since::Position(_) | Since::Instant(_) => None,
+        };
+        let remaining = (total - records.len()) as u64;
+        Page::new(records, settings, self.head, remaining, first_pull)
     }
 
-    fn live_habit(&self, id: HabitId) -> Option<&Habit> {
+    pub(super) fn live_habit(&self, id: HabitId) -> Option<&Habit> {
         let habit = self.habits.get(&id);
         habit.filter(|habit| !habit.stamp.is_deleted())
     }
 
-    fn shows(&self, entry: &Entry) -> bool {
+    pub(super) fn shows(&self, entry: &Entry) -> bool {
         !entry.stamp.is_deleted() && self.live_habit(entry.details.habit_id).is_some()
     }
 }
@@ -197,9 +242,12 @@ fn expect_version(replaced: Option<Stamp>, expected: Option<Version>) -> Result<
     }
 }
 
-fn is_since(since: Since, stamp: &Stamp) -> bool {
+fn is_since(since: Since, head: Seq, stamp: &Stamp) -> bool {
     match since {
-        Since::Beginning => !stamp.is_deleted(),
+        Since::Beginning => !stamp.is_deleted() || stamp.seq > head,
+        Since::FirstPull { after, began } => {
+            stamp.seq > after && (!stamp.is_deleted() || stamp.seq > began)
+        }
         Since::Position(seq) => stamp.seq > seq,
         Since::Instant(instant) => stamp.updated_at > instant,
     }

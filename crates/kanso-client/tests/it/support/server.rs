@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use kanso_client::domain::Record;
 use kanso_client::domain::sync::Epoch;
-use kanso_client::protocol::sync::Change;
+use kanso_client::protocol::sync::{Change, Changed};
 use kanso_client::transport::{Reply, Request, Transport, Unreachable};
 use uuid::Uuid;
 
@@ -62,7 +62,10 @@ impl FakeServer {
         let habits = state.habits.values().cloned().map(Record::Habit);
         let records = entries.chain(habits);
         records
-            .map(|record| Change::from(&record).to_record().expect("is sound"))
+            .map(|record| match Change::from(&record).read() {
+                Ok(Changed::Record(record)) => *record,
+                other => panic!("expected a record, got {other:?}"),
+            })
             .collect()
     }
 

@@ -42,11 +42,8 @@ pub(crate) struct State {
 
 impl State {
     pub(super) fn new(account: Uuid) -> Self {
-        let head = Head {
-            epoch: Epoch::new(7),
-            seq: Seq::ZERO,
-            changed_at: "2026-11-01T00:00:00Z".parse().expect("an instant"),
-        };
+        let began = "2026-11-01T00:00:00Z".parse().expect("an instant");
+        let head = Head::beginning(Epoch::new(7), began);
         Self {
             account,
             head,
@@ -72,6 +69,8 @@ impl State {
             settings: self.settings.clone(),
             habits: self.habits.clone(),
             entries: self.entries.clone(),
+            buried_habits: BTreeSet::new(),
+            buried_entries: BTreeSet::new(),
             receipts: self.receipts.clone(),
         };
         let now: Timestamp = "2026-11-22T12:00:00Z".parse().expect("an instant");
@@ -109,8 +108,8 @@ impl State {
         let since = match request.cursor.as_deref().map(protocol::parse_cursor) {
             None => None,
             Some(Err(_)) => return problem(400, "cursor_malformed"),
-            Some(Ok(cursor)) => match cursor.position(self.head) {
-                Ok(position) => Some(position),
+            Some(Ok(cursor)) => match cursor.since(self.head) {
+                Ok(_) => Some(cursor.seq),
                 Err(_) => return problem(410, "epoch_changed"),
             },
         };
@@ -153,10 +152,12 @@ impl State {
             cursor: protocol::format_cursor(Cursor {
                 epoch: self.head.epoch,
                 seq,
+                first_pull: None,
             }),
             head: self.head.seq.get(),
             has_more: remaining > 0,
             remaining: remaining as u64,
+            digest: (remaining == 0).then(|| self.head.digest.to_string()),
         }
     }
 

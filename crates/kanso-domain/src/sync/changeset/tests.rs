@@ -15,14 +15,12 @@ fn at(seconds: i64) -> Timestamp {
 /// A user with no records.
 fn nothing() -> Current {
     Current {
-        head: Head {
-            epoch: Epoch::new(1),
-            seq: Seq::ZERO,
-            changed_at: at(0),
-        },
+        head: Head::beginning(Epoch::new(1), at(0)),
         settings: Settings::default(),
         habits: BTreeMap::new(),
         entries: BTreeMap::new(),
+        buried_habits: BTreeSet::new(),
+        buried_entries: BTreeSet::new(),
         receipts: BTreeMap::new(),
     }
 }
@@ -96,11 +94,7 @@ fn commands() -> impl Strategy<Value = Vec<Submission>> {
             _ => Command::Entry(entry_id, Action::Delete { base }),
         }
     });
-    let submission = command.prop_map(|command| Submission {
-        key: None,
-        device: None,
-        command,
-    });
+    let submission = command.prop_map(Submission::once);
     prop::collection::vec(submission, 1..12)
 }
 

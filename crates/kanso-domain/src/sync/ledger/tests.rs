@@ -6,7 +6,10 @@ use uuid::Uuid;
 use super::*;
 use crate::sync::{Base, Epoch, Fingerprint, Head, ReceiptKey, Rejection};
 use crate::text::{Notes, Title};
-use crate::{Invalid, Seq, Version};
+use crate::{Invalid, Version};
+
+mod laws;
+mod merging;
 
 const READ: HabitId = HabitId::new(Uuid::from_u128(1));
 const TICK: EntryId = EntryId::new(Uuid::from_u128(2));
@@ -17,14 +20,12 @@ fn at(seconds: i64) -> Timestamp {
 
 fn nothing() -> Current {
     Current {
-        head: Head {
-            epoch: Epoch::new(1),
-            seq: Seq::ZERO,
-            changed_at: at(0),
-        },
+        head: Head::beginning(Epoch::new(1), at(0)),
         settings: Settings::default(),
         habits: BTreeMap::new(),
         entries: BTreeMap::new(),
+        buried_habits: BTreeSet::new(),
+        buried_entries: BTreeSet::new(),
         receipts: BTreeMap::new(),
     }
 }
@@ -81,18 +82,13 @@ fn keyed(number: u8, command: Command) -> Submission {
     };
     Submission {
         key: Some(key),
-        device: None,
-        command,
+        ..Submission::once(command)
     }
 }
 
 /// Commands without ids, in one write.
 fn run(current: Current, commands: &[Command]) -> Changeset {
-    let submit = |command: &Command| Submission {
-        key: None,
-        device: None,
-        command: command.clone(),
-    };
+    let submit = |command: &Command| Submission::once(command.clone());
     decide(
         current,
         &commands.iter().map(submit).collect::<Vec<_>>(),
@@ -122,10 +118,12 @@ fn saved(mut current: Current, changeset: &Changeset) -> Current {
 fn word(outcome: &OperationOutcome) -> String {
     match outcome {
         Applied(record) => format!("applied {}", record.stamp().version),
+        Merged(record) => format!("merged {}", record.stamp().version),
         Noop(record) => format!("noop {}", record.stamp().version),
         Duplicate { version, .. } => format!("duplicate {version}"),
         OperationOutcome::Conflict(conflict) => format!("conflict {:?}", conflict.clashing),
         Gone(record) => format!("gone {}", record.entity().as_str()),
+        Buried(entity) => format!("buried {}", entity.as_str()),
         Rejected(rejection) => format!("rejected {}", rejection.code.as_str()),
         Deferred(Deferral::HabitUnknown(_)) => "deferred".to_owned(),
     }
@@ -234,11 +232,7 @@ fn each_change_has_a_place_of_its_own_and_each_record_is_saved_once() {
 fn a_late_clock_moves_no_time_back() {
     let current = saved(nothing(), &run(nothing(), &[create_habit("a")]));
     let first = current.head.changed_at;
-    let submission = Submission {
-        key: None,
-        device: None,
-        command: update_habit(1, "b"),
-    };
+    let submission = Submission::once(update_habit(1, "b"));
     let changeset = decide(current, &[submission], at(-3_600));
     assert_eq!(changeset.head.changed_at, first.plus_micros(1));
 }

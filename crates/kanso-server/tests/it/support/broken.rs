@@ -6,16 +6,21 @@ use async_trait::async_trait;
 use axum::Router;
 use kanso_application::RecordPorts;
 use kanso_application::accounts::{AccountPorts, Accounts};
+use kanso_application::devices::Devices;
 use kanso_application::entries::Entries;
 use kanso_application::habits::Habits;
 use kanso_application::health::Health;
 use kanso_application::ports::credentials::{AccessTokens as _, Identity};
+use kanso_application::ports::devices::{Device, DeviceStore, Sighting};
+use kanso_application::ports::housekeeping::Housekeeping;
 use kanso_application::ports::storage::{
-    AccountStore, Backlog, Credentials, DayBorder, Decide, DecideRefresh, DeltaQuery, EntryFilter,
-    Journal, NewAccount, RecordStore, Storage, StorageError, StreakJob, StreakOutcome, StreakQueue,
-    Written,
+    AccountStore, Backlog, Comparison, Credentials, DayBorder, Decide, DecideRefresh, DeltaQuery,
+    EntryFilter, Journal, NewAccount, RecordStore, SnapshotPiece, SnapshotQuery, Storage,
+    StorageError, StreakJob, StreakOutcome, StreakQueue, Written,
 };
+use kanso_application::replicas::Replicas;
 use kanso_application::stats::Stats;
+use kanso_application::streaks::Streaks;
 use kanso_application::sync::Sync;
 use kanso_credentials::{
     Argon2Passwords, HashCost, HmacRefreshTokens, JwtTokens, Queue, SigningKey, SystemEntropy,
@@ -25,8 +30,8 @@ use kanso_domain::accounts::{Account, Email, PasswordHash, SettingsChange};
 use kanso_domain::entries::Entry;
 use kanso_domain::habits::{Habit, StoredStreak};
 use kanso_domain::sessions::{Refreshed, Session};
-use kanso_domain::sync::{Head, Keys, Page};
-use kanso_domain::{Date, EntryId, HabitId, SessionId, Timestamp, UserId};
+use kanso_domain::sync::{Buckets, Head, Keys, Page};
+use kanso_domain::{Date, DeviceId, EntryId, HabitId, SessionId, Timestamp, UserId};
 use kanso_local::{LocalLimiter, LocalThrottle, LocalWake, RandomIds};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -67,6 +72,14 @@ impl RecordStore for Broken {
     }
 
     async fn head(&self, _: UserId) -> Answer<Option<Head>> {
+        self.answer().await
+    }
+
+    async fn snapshot(&self, _: UserId, _: SnapshotQuery) -> Answer<Option<SnapshotPiece>> {
+        self.answer().await
+    }
+
+    async fn compare(&self, _: UserId, _: Buckets, _: u32) -> Answer<Option<Comparison>> {
         self.answer().await
     }
 
@@ -177,6 +190,32 @@ impl StreakQueue for Broken {
 }
 
 #[async_trait]
+impl DeviceStore for Broken {
+    async fn note_devices(&self, _: Vec<Sighting>) -> Answer<()> {
+        self.answer().await
+    }
+
+    async fn devices(&self, _: UserId) -> Answer<Vec<Device>> {
+        self.answer().await
+    }
+
+    async fn forget_device(&self, _: UserId, _: DeviceId) -> Answer<bool> {
+        self.answer().await
+    }
+}
+
+#[async_trait]
+impl Housekeeping for Broken {
+    async fn purge_receipts(&self, _: Timestamp, _: u32) -> Answer<u32> {
+        self.answer().await
+    }
+
+    async fn purge_tombstones(&self, _: Timestamp, _: u32) -> Answer<u32> {
+        self.answer().await
+    }
+}
+
+#[async_trait]
 impl Storage for Broken {
     async fn ping(&self) -> Answer<()> {
         self.answer().await
@@ -229,11 +268,17 @@ pub(crate) fn broken_server(broken: Broken) -> (Router, String, TaskTracker) {
         ids: ids.clone(),
         wake: Arc::new(LocalWake::new()),
     };
+    let devices = Devices::new(storage.clone(), clock.clone());
     let parts = kanso_http::Parts {
         accounts,
         habits: Habits::new(records.clone()),
         entries: Entries::new(records.clone()),
-        sync: Sync::new(records),
+        sync: Sync::new(records, devices.clone()),
+        replicas: Replicas::new(
+            storage.clone(),
+            Streaks::new(storage.clone(), clock.clone()),
+        ),
+        devices,
         stats: Stats::new(storage.clone(), clock.clone()),
         health: Health::new(storage, clock),
         ids,

@@ -1,0 +1,119 @@
+//! Groups: commands that are carried out all or none.
+
+use std::collections::BTreeSet;
+
+use super::Ledger;
+use crate::sync::{Command, Conflict, OperationOutcome, RejectionCode, Submission};
+
+use OperationOutcome::{Applied, Deferred, Duplicate, Gone, Merged, Noop, Rejected};
+
+/// The groups whose submissions do not stand side by side.
+pub(super) fn split(submissions: &[Submission]) -> BTreeSet<&str> {
+    let names = submissions
+        .iter()
+        .map(|submission| submission.group.as_deref());
+    let (mut seen, mut split) = (BTreeSet::new(), BTreeSet::new());
+    let mut last = None;
+    for name in names {
+        if let Some(name) = name.filter(|_| name != last)
+            && !seen.insert(name)
+        {
+            split.insert(name);
+        }
+        last = name;
+    }
+    split
+}
+
+impl Ledger {
+    /// Carries out a group. The first that fails undoes those before it, and those after it are
+    /// not tried; what fails for good is noted for each of them.
+    pub(super) fn submit_group(&mut self, group: &[Submission]) -> Vec<OperationOutcome> {
+        self.habits.mark();
+        self.entries.mark();
+        let (head, receipts) = (self.pen.head, self.new_receipts.len());
+        let mut outcomes = Vec::with_capacity(group.len());
+        for submission in group {
+            let outcome = self.submit(submission);
+            let succeeds = is_success(&outcome);
+            outcomes.push(outcome);
+            if !succeeds {
+                break;
+            }
+        }
+        let failed = outcomes.pop_if(|last| !is_success(last));
+        let Some(failed) = failed else {
+            return outcomes;
+        };
+        let place = outcomes.len();
+        self.habits.roll_back();
+        self.entries.roll_back();
+        self.pen.head = head;
+        for receipt in self.new_receipts.drain(receipts..) {
+            self.receipts.remove(&receipt.key.op_id);
+        }
+        let failed = self.as_stored(failed, &group[place].command);
+        (0..group.len())
+            .map(|nth| self.fail(&group[nth], &failed, nth == place))
+            .collect()
+    }
+
+    /// What failed, with the record as it is now that the rest of the group is undone.
+    fn as_stored(&self, failed: OperationOutcome, command: &Command) -> OperationOutcome {
+        match (failed, self.stored(command)) {
+            (OperationOutcome::Conflict(conflict), Some(record)) => {
+                OperationOutcome::Conflict(Conflict { record, ..conflict })
+            }
+            (Gone(_), Some(record)) => Gone(record),
+            (OperationOutcome::Conflict(_) | Gone(_), None) => {
+                Rejected(RejectionCode::GroupFailed.into())
+            }
+            (failed, _) => failed,
+        }
+    }
+
+    /// The outcome of a submission whose group failed: with `failed` for its own part, if it is
+    /// the one that did.
+    fn fail(
+        &mut self,
+        submission: &Submission,
+        failed: &OperationOutcome,
+        is_culprit: bool,
+    ) -> OperationOutcome {
+        let noted = self.is_noted(submission);
+        let outcome = match failed {
+            _ if is_culprit => failed.clone(),
+            _ if noted => return self.submit(submission),
+            // Once what the group waits for is there, all of it is tried again.
+            Deferred(deferral) => Deferred(*deferral),
+            _ => Rejected(RejectionCode::GroupFailed.into()),
+        };
+        if !noted {
+            self.keep(submission, &outcome);
+        }
+        outcome
+    }
+
+    /// Refuses the submissions of a group that is not in one piece.
+    pub(super) fn refuse_split(&mut self, group: &[Submission]) -> Vec<OperationOutcome> {
+        let refuse = |submission: &Submission| {
+            if self.is_noted(submission) {
+                return self.submit(submission);
+            }
+            let outcome = Rejected(RejectionCode::GroupSplit.into());
+            self.keep(submission, &outcome);
+            outcome
+        };
+        group.iter().map(refuse).collect()
+    }
+
+    fn is_noted(&self, submission: &Submission) -> bool {
+        submission
+            .key
+            .is_some_and(|key| self.receipts.contains_key(&key.op_id))
+    }
+}
+
+const fn is_success(outcome: &OperationOutcome) -> bool {
+    matches!(outcome, Applied(_) | Merged(_) | Noop(_) | Duplicate { .. })
+}

@@ -1,0 +1,402 @@
+//! Merging, groups, increments and revival, case by case.
+
+use super::*;
+use crate::Quantity;
+use crate::habits::{ScheduleFields, TargetFields};
+use crate::sync::Keys;
+use crate::sync::{Base, OnConflict};
+use crate::text::{Color, Notes};
+
+pub(super) fn on(number: i64) -> Base {
+    Base::Version(Version::new(number).expect("positive"))
+}
+
+pub(super) fn color(text: &str) -> HabitFields {
+    HabitFields {
+        color: Color::new(text).ok(),
+        ..HabitFields::default()
+    }
+}
+
+pub(super) fn weekly(times: u8) -> HabitFields {
+    HabitFields {
+        schedule: ScheduleFields {
+            times_per_week: Some(times),
+            frequency_type: Some(crate::habits::FrequencyType::Weekly),
+            ..ScheduleFields::default()
+        },
+        ..HabitFields::default()
+    }
+}
+
+fn timed() -> HabitFields {
+    HabitFields {
+        target: TargetFields {
+            kind: Some(crate::habits::HabitType::Timer),
+            ..TargetFields::default()
+        },
+        ..HabitFields::default()
+    }
+}
+
+pub(super) fn archived() -> HabitFields {
+    HabitFields {
+        archived_at: Some(Some(at(0))),
+        ..HabitFields::default()
+    }
+}
+
+pub(super) fn dates(start: Option<&str>, end: Option<&str>) -> HabitFields {
+    HabitFields {
+        start_date: start.map(|date| date.parse().ok()),
+        end_date: end.map(|date| date.parse().ok()),
+        ..HabitFields::default()
+    }
+}
+
+pub(super) fn edit(base: Base, fields: HabitFields) -> Command {
+    Command::Habit(READ, Action::Update { base, fields })
+}
+
+/// A command whose terms are these.
+pub(super) fn with(on_conflict: OnConflict, revive: bool, command: Command) -> Submission {
+    Submission {
+        terms: Terms {
+            on_conflict,
+            revive,
+        },
+        ..Submission::once(command)
+    }
+}
+
+pub(super) fn merge(command: Command) -> Submission {
+    with(OnConflict::Merge, false, command)
+}
+
+pub(super) fn grouped(name: &str, submission: Submission) -> Submission {
+    Submission {
+        group: Some(name.to_owned()),
+        ..submission
+    }
+}
+
+pub(super) fn submit(current: &Current, submissions: &[Submission]) -> Changeset {
+    decide(current.clone(), submissions, at(1))
+}
+
+/// A habit at version 2, whose title changed at version 2.
+fn retitled() -> Current {
+    let commands = [create_habit("a"), update_habit(1, "b")];
+    saved(nothing(), &run(nothing(), &commands))
+}
+
+#[test]
+fn an_edit_of_an_older_version_merges_unless_a_field_clashes() {
+    use OnConflict::{Client, Merge, Reject, Server};
+    for (on_conflict, fields, expected) in [
+        (Merge, color("#112233"), "merged 3"),
+        (Server, color("#112233"), "merged 3"),
+        (Client, color("#112233"), "applied 3"),
+        (Reject, color("#112233"), "conflict [\"color\"]"),
+        (Merge, titled("c"), "conflict [\"title\"]"),
+        (Server, titled("c"), "noop 2"),
+        (Client, titled("c"), "applied 3"),
+        (Reject, titled("c"), "conflict [\"title\"]"),
+        (Merge, titled("b"), "noop 2"),
+        (Reject, titled("b"), "noop 2"),
+        (Merge, archived(), "merged 3"),
+        (Merge, weekly(3), "merged 3"),
+    ] {
+        let submission = with(on_conflict, false, edit(on(1), fields));
+        let changeset = submit(&retitled(), std::slice::from_ref(&submission));
+        assert_eq!(words(&changeset), [expected], "{submission:?}");
+    }
+}
+
+#[test]
+fn a_conflict_says_what_could_have_been_merged() {
+    let both = HabitFields {
+        color: Color::new("#112233").ok(),
+        ..titled("c")
+    };
+    let changeset = submit(&retitled(), &[merge(edit(on(1), both))]);
+    let [OperationOutcome::Conflict(conflict)] = &changeset.outcomes[..] else {
+        panic!("expected a conflict: {changeset:?}")
+    };
+    assert_eq!(conflict.your_base, Version::new(1));
+    assert_eq!(conflict.clashing, ["title"]);
+    assert_eq!(conflict.mergeable, ["color"]);
+    assert!(changeset.is_empty());
+}
+
+#[test]
+fn a_schedule_is_one_field_with_its_history() {
+    let rescheduled = saved(
+        nothing(),
+        &run(nothing(), &[create_habit("a"), edit(on(1), weekly(3))]),
+    );
+    for (fields, expected) in [
+        (weekly(2), "conflict [\"times_per_week\"]"),
+        (timed(), "conflict [\"type\"]"),
+        (weekly(3), "noop 2"),
+        (titled("b"), "merged 3"),
+    ] {
+        let changeset = submit(&rescheduled, &[merge(edit(on(1), fields))]);
+        assert_eq!(words(&changeset), [expected]);
+    }
+}
+
+#[test]
+fn what_fits_only_the_older_version_is_a_conflict() {
+    let ends = edit(on(1), dates(None, Some("2026-01-01")));
+    let ended = saved(nothing(), &run(nothing(), &[create_habit("a"), ends]));
+    let starts = |base| edit(base, dates(Some("2026-02-01"), None));
+    let conflict = submit(&ended, &[merge(starts(on(1)))]);
+    assert_eq!(words(&conflict), ["conflict [\"start_date\"]"]);
+    let dropped = submit(&ended, &[with(OnConflict::Server, false, starts(on(1)))]);
+    assert_eq!(words(&dropped), ["noop 2"]);
+    assert_eq!(
+        words(&submit(&ended, &[merge(starts(on(2)))])),
+        ["rejected invalid"]
+    );
+}
+
+#[test]
+fn a_version_that_was_never_given_out_is_a_conflict() {
+    let ahead = submit(&retitled(), &[merge(edit(on(7), color("#112233")))]);
+    assert_eq!(words(&ahead), ["conflict [\"color\"]"]);
+}
+
+#[test]
+fn a_delete_yields_only_when_it_wants_to() {
+    use OnConflict::{Client, Merge, Reject, Server};
+    for (on_conflict, expected) in [
+        (Merge, "applied 3"),
+        (Client, "applied 3"),
+        (Server, "noop 2"),
+        (Reject, "conflict []"),
+    ] {
+        let delete = Command::Habit(READ, Action::Delete { base: on(1) });
+        let changeset = submit(&retitled(), &[with(on_conflict, false, delete)]);
+        assert_eq!(words(&changeset), [expected], "{on_conflict:?}");
+    }
+}
+
+#[test]
+fn a_delete_beats_an_edit_unless_it_revives() {
+    let deleted = saved(retitled(), &run(retitled(), &[delete_habit()]));
+    for (submission, expected) in [
+        (merge(edit(on(2), color("#112233"))), "gone habit"),
+        (merge(create_habit("b")), "gone habit"),
+        (
+            with(OnConflict::Merge, true, edit(on(2), color("#112233"))),
+            "applied 4",
+        ),
+        (
+            with(OnConflict::Reject, true, edit(on(2), color("#112233"))),
+            "applied 4",
+        ),
+        (
+            with(OnConflict::Merge, true, edit(on(1), color("#112233"))),
+            "merged 4",
+        ),
+        (
+            with(OnConflict::Merge, true, edit(on(1), titled("c"))),
+            "conflict [\"title\"]",
+        ),
+        (
+            with(OnConflict::Merge, true, create_habit("z")),
+            "applied 4",
+        ),
+    ] {
+        let changeset = submit(&deleted, std::slice::from_ref(&submission));
+        assert_eq!(words(&changeset), [expected], "{submission:?}");
+        if expected != "gone habit" && !expected.starts_with("conflict") {
+            assert!(!changeset.habits[0].record.stamp.is_deleted());
+        }
+    }
+}
+
+#[test]
+fn a_revived_habit_brings_its_entries_back() {
+    let kept = saved(
+        nothing(),
+        &run(nothing(), &[create_habit("a"), create_entry()]),
+    );
+    let deleted = saved(kept.clone(), &run(kept.clone(), &[delete_habit()]));
+    assert_eq!(deleted.head.digest, Digest::EMPTY);
+    let revive = with(OnConflict::Merge, true, edit(on(2), titled("b")));
+    assert!(
+        Keys::of(std::slice::from_ref(&revive))
+            .entries_of
+            .contains(&READ)
+    );
+    let changeset = submit(&deleted, &[revive]);
+    let [entry] = &changeset.entries[..] else {
+        panic!("the entry is sent again: {changeset:?}")
+    };
+    assert!(entry.record.stamp.seq > deleted.head.seq);
+    assert_eq!(entry.record.stamp.version, Version::FIRST);
+    let revived = saved(deleted, &changeset);
+    assert_eq!(revived.head.digest, from_scratch(&revived));
+}
+
+#[test]
+fn what_is_buried_stays_so_unless_it_is_revived() {
+    let mut purged = nothing();
+    purged.buried_habits.insert(READ);
+    purged.buried_entries.insert(TICK);
+    for (submission, expected) in [
+        (merge(create_habit("a")), "buried habit"),
+        (merge(update_habit(1, "a")), "buried habit"),
+        (merge(delete_habit()), "buried habit"),
+        (merge(create_entry()), "buried habit"),
+        (merge(delete_entry()), "buried entry"),
+        (
+            with(OnConflict::Merge, true, create_habit("a")),
+            "applied 1",
+        ),
+    ] {
+        let changeset = submit(&purged, std::slice::from_ref(&submission));
+        assert_eq!(words(&changeset), [expected], "{submission:?}");
+    }
+    let both = [create_habit("a")].map(|command| with(OnConflict::Merge, true, command));
+    let again = saved(purged.clone(), &submit(&purged, &both));
+    assert_eq!(words(&run(again, &[create_entry()])), ["buried entry"]);
+}
+
+#[test]
+fn increments_add_to_whatever_is_there() {
+    let ticked = saved(
+        nothing(),
+        &run(nothing(), &[create_habit("a"), create_entry()]),
+    );
+    let add = |thousandths| {
+        let change = QuantityChange::from_thousandths(thousandths).expect("small");
+        Command::Increment(TICK, change)
+    };
+    let changeset = run(ticked.clone(), &[add(250), add(-1_000), add(0)]);
+    assert_eq!(words(&changeset), ["applied 2", "applied 3", "noop 3"]);
+    assert_eq!(
+        changeset.entries[0].record.details.value,
+        Quantity::from_thousandths(250).expect("small")
+    );
+    assert_eq!(
+        words(&run(ticked.clone(), &[add(-1_001)])),
+        ["rejected invalid"]
+    );
+    assert_eq!(
+        words(&run(nothing(), &[add(1)])),
+        ["rejected entry_not_found"]
+    );
+    let gone = run(ticked.clone(), &[delete_entry(), add(1)]);
+    assert_eq!(words(&gone), ["applied 2", "gone entry"]);
+    let gone = run(ticked.clone(), &[delete_habit(), add(1)]);
+    assert_eq!(words(&gone), ["applied 2", "gone habit"]);
+    let noted = Command::Entry(
+        TICK,
+        Action::Update {
+            base: on(1),
+            fields: EntryFields {
+                notes: Notes::new("late").ok(),
+                ..EntryFields::default()
+            },
+        },
+    );
+    let both = submit(&ticked, &[merge(add(1)), merge(noted)]);
+    assert_eq!(words(&both), ["applied 2", "merged 3"]);
+}
+
+#[test]
+fn a_group_is_carried_out_all_or_none() {
+    let habit = nothing();
+    let good = |number| grouped("g", keyed(number, create_habit("a")));
+    let bad = |number| grouped("g", keyed(number, update_habit(7, "z")));
+    let late = |number| {
+        grouped(
+            "g",
+            keyed(
+                number,
+                Command::Entry(
+                    TICK,
+                    Action::Create(EntryFields {
+                        habit_id: Some(HabitId::new(Uuid::from_u128(99))),
+                        ..entry_fields("")
+                    }),
+                ),
+            ),
+        )
+    };
+    let alone = |number| keyed(number, create_habit("a"));
+    for (submissions, expected) in [
+        (vec![good(1), alone(2)], vec!["applied 1", "noop 1"]),
+        (
+            vec![good(1), bad(2)],
+            vec!["rejected group_failed", "rejected group_failed"],
+        ),
+        (
+            vec![good(1), bad(2), alone(3)],
+            vec![
+                "rejected group_failed",
+                "rejected group_failed",
+                "applied 1",
+            ],
+        ),
+        (
+            vec![alone(3), good(1), bad(2)],
+            vec!["applied 1", "rejected group_failed", "conflict [\"title\"]"],
+        ),
+        (vec![good(1), late(2)], vec!["deferred", "deferred"]),
+        (
+            vec![good(1), alone(2), good(3)],
+            vec!["rejected group_split", "applied 1", "rejected group_split"],
+        ),
+    ] {
+        let changeset = submit(&habit, &submissions);
+        assert_eq!(words(&changeset), expected, "{submissions:?}");
+        let after = saved(habit.clone(), &changeset);
+        assert_eq!(after.head.digest, from_scratch(&after));
+        let again = submit(&after, &submissions);
+        if !expected.contains(&"deferred") {
+            assert!(again.is_empty(), "a retry changes nothing: {again:?}");
+        }
+    }
+}
+
+#[test]
+fn a_group_that_failed_leaves_no_trace_of_what_was_touched_before() {
+    let kept = saved(
+        nothing(),
+        &run(nothing(), &[create_habit("a"), create_entry()]),
+    );
+    let deleted = saved(kept.clone(), &run(kept, &[delete_habit()]));
+    let revive = with(OnConflict::Merge, true, edit(on(2), titled("b")));
+    let delete = grouped("g", Submission::once(delete_entry()));
+    let fails = grouped("g", Submission::once(update_habit(1, "z")));
+    let changeset = submit(&deleted, &[revive, delete, fails]);
+    // The entry is as it was loaded, but for its place in the history: that must be stored.
+    assert_eq!(changeset.entries.len(), 1, "{changeset:?}");
+    assert!(!changeset.entries[0].record.stamp.is_deleted());
+    assert!(changeset.entries[0].record.stamp.seq <= changeset.head.seq);
+}
+
+/// The digest of what is live in `current`.
+pub(super) fn from_scratch(current: &Current) -> Digest {
+    let live: BTreeSet<_> = current
+        .habits
+        .values()
+        .filter(|habit| !habit.stamp.is_deleted())
+        .map(|habit| habit.id)
+        .collect();
+    let habits: Digest = current
+        .habits
+        .values()
+        .filter(|habit| live.contains(&habit.id))
+        .map(Digest::of_habit)
+        .sum();
+    let entries = current
+        .entries
+        .values()
+        .filter(|entry| !entry.stamp.is_deleted() && live.contains(&entry.details.habit_id));
+    entries.map(Digest::of_entry).fold(habits, Digest::plus)
+}

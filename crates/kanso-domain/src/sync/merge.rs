@@ -1,0 +1,124 @@
+//! The rules of merging: what becomes of an edit when somebody else was faster.
+//!
+//! The server's order of arrival decides, never a device's clock. Each field remembers the version
+//! at which it was edited last ([`crate::record::Provenance`]). An edit that builds on an older
+//! version clashes with the fields that it changes and that another device edited after that
+//! version; what it says of other fields stands beside what others said.
+
+use super::table::Editable;
+use super::{Base, Conflict, OnConflict, OperationOutcome, Terms};
+use crate::record::{FieldSet, Stamp};
+use crate::{DeviceId, Version};
+
+/// An edit, and what it builds on.
+#[derive(Clone, Copy)]
+pub(super) struct Edit<'a, F> {
+    pub(super) base: Base,
+    pub(super) terms: Terms,
+    pub(super) fields: &'a F,
+}
+
+/// What becomes of an edit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// It is applied as its author saw it.
+    Apply,
+    /// It is applied beside the edits of others.
+    Merge,
+    /// By its own terms it yields to the edits of others.
+    Drop,
+    /// It clashes in these fields.
+    Clash(FieldSet),
+}
+
+impl<'a, F> Edit<'a, F> {
+    /// An edit that makes a record.
+    pub(super) const fn create(fields: &'a F, terms: Terms) -> Self {
+        Self {
+            base: Base::Any,
+            terms,
+            fields,
+        }
+    }
+
+    /// The fields of `stored` that others than `device` edited since the version that this edit
+    /// builds on, before this write, which found the record at `loaded`.
+    pub(super) fn edited_by_others<R>(
+        &self,
+        stored: &R,
+        device: Option<DeviceId>,
+        loaded: Version,
+    ) -> FieldSet
+    where
+        R: Editable<Fields = F>,
+    {
+        match self.base {
+            Base::Version(base) => stored.edited_by_others(base, device, loaded),
+            Base::Any => FieldSet::EMPTY,
+        }
+    }
+
+    /// What becomes of an edit that changes the fields `changed` of a record at `stamp`, the
+    /// fields `edited` of which others edited since.
+    pub(super) fn verdict(&self, stamp: &Stamp, changed: FieldSet, edited: FieldSet) -> Verdict {
+        let Some(base) = self.stale(stamp) else {
+            return Verdict::Apply;
+        };
+        let is_older = base < stamp.version;
+        let clashing = match self.terms.on_conflict {
+            OnConflict::Client => return Verdict::Apply,
+            OnConflict::Merge | OnConflict::Server if is_older => changed.and(edited),
+            // A version that was never given out says nothing about who edited what.
+            OnConflict::Merge | OnConflict::Server | OnConflict::Reject => changed,
+        };
+        match self.terms.on_conflict {
+            OnConflict::Merge | OnConflict::Server if clashing.is_empty() => Verdict::Merge,
+            OnConflict::Server => Verdict::Drop,
+            _ => Verdict::Clash(clashing),
+        }
+    }
+
+    /// What becomes of an edit that cannot be applied to `stored` although it may have fitted the
+    /// version that its author had seen; none when it had seen this one.
+    pub(super) fn contradiction<R>(&self, stored: &R) -> Option<OperationOutcome>
+    where
+        R: Editable<Fields = F>,
+    {
+        self.stale(stored.stamp())?;
+        match self.terms.on_conflict {
+            OnConflict::Client => None,
+            OnConflict::Server => Some(OperationOutcome::Noop(stored.clone().record())),
+            OnConflict::Reject | OnConflict::Merge => {
+                let everything = FieldSet::of(u16::BITS as usize, |_| true);
+                Some(self.conflict(stored, everything))
+            }
+        }
+    }
+
+    /// The conflict of this edit with `stored` in the fields `clashing`.
+    pub(super) fn conflict<R>(&self, stored: &R, clashing: FieldSet) -> OperationOutcome
+    where
+        R: Editable<Fields = F>,
+    {
+        let named = stored.named(self.fields).into_iter();
+        let (clashing, mergeable): (Vec<_>, Vec<_>) =
+            named.partition(|(field, _)| clashing.contains(*field));
+        let without_fields = |members: Vec<(usize, &'static str)>| {
+            members.into_iter().map(|(_, name)| name).collect()
+        };
+        OperationOutcome::Conflict(Conflict {
+            your_base: self.base.version(),
+            record: stored.clone().record(),
+            clashing: without_fields(clashing),
+            mergeable: without_fields(mergeable),
+        })
+    }
+
+    /// The version that the author had seen, when `stored` has moved on from it. Whoever revives
+    /// a record knows that it was deleted.
+    fn stale(&self, stored: &Stamp) -> Option<Version> {
+        let stale = self.base.stale(stored)?;
+        let knows = self.terms.revive && stored.is_deleted() && stale.next() == stored.version;
+        (!knows).then_some(stale)
+    }
+}

@@ -1,0 +1,15 @@
+//! Devices.
+
+mod forget;
+mod list;
+
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::parts::Api;
+
+pub(crate) fn routes() -> OpenApiRouter<Api> {
+    OpenApiRouter::new()
+        .routes(routes!(list::list))
+        .routes(routes!(forget::forget))
+}

@@ -1,0 +1,64 @@
+//! The header `Idempotency-Key`: a call that may be repeated without a second effect.
+
+use std::fmt;
+
+use axum::extract::FromRequestParts;
+use http::HeaderName;
+use http::request::Parts;
+use kanso_application::Attempt;
+use kanso_domain::FieldError;
+use kanso_protocol::idempotency;
+use uuid::Uuid;
+
+use crate::problem::{Code, Refusal};
+
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+
+/// The key, if the request has one (IETF draft-ietf-httpapi-idempotency-key-header).
+#[derive(Clone, Debug)]
+pub(crate) struct IdempotencyKey {
+    key: Option<String>,
+    /// Which call it belongs to.
+    call: String,
+}
+
+impl<S: Sync> FromRequestParts<S> for IdempotencyKey {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Refusal> {
+        let mut given = parts.headers.get_all(IDEMPOTENCY_KEY).iter();
+        let key = match (given.next(), given.next()) {
+            (None, _) => None,
+            (Some(key), None) => Some(key.to_str().map_err(|_| refused())?.to_owned()),
+            (Some(_), Some(_)) => return Err(refused()),
+        };
+        if key.as_ref().is_some_and(|key| !idempotency::is_key(key)) {
+            return Err(refused());
+        }
+        let call = format!("{} {}", parts.method, parts.uri.path());
+        Ok(Self { key, call })
+    }
+}
+
+fn refused() -> Refusal {
+    let reason = "must be given once, as 1 to 255 visible ASCII characters";
+    let error = FieldError::new("Idempotency-Key", reason);
+    Refusal::members(Code::InvalidParameter, &[error])
+}
+
+impl IdempotencyKey {
+    /// What makes this call, which asks for `request`, exactly once. A call that tries several
+    /// things in turn tells them apart by `nth`.
+    pub(crate) fn attempt(&self, nth: usize, request: &impl fmt::Debug) -> Attempt {
+        let key = self.key.as_ref().map(|key| {
+            let said = format!("{} {nth} {request:?}", self.call);
+            idempotency::receipt_key(key, nth, &said)
+        });
+        Attempt { key }
+    }
+
+    /// The id of what this call creates, when the request names none: the same at each retry.
+    pub(crate) fn id(&self) -> Option<Uuid> {
+        self.key.as_ref().map(|key| idempotency::id_of(key))
+    }
+}

@@ -1,0 +1,130 @@
+//! The port over what is removed as time passes.
+
+use async_trait::async_trait;
+use kanso_application::ports::housekeeping::Housekeeping;
+use kanso_application::ports::storage::StorageError;
+use kanso_domain::{EntryId, HabitId, Seq, Timestamp, UserId};
+use rusqlite::{Connection, Row, params};
+
+use crate::SqliteStorage;
+use crate::columns::{Bound, Column, Columns};
+use crate::error::Failure;
+use crate::graves::{self, RecordKey};
+use crate::statements::prepare;
+
+/// Tombstones of a table that are older than ?1, at most ?2, which every device has read that was
+/// seen since ?1.
+macro_rules! purgeable {
+    ($table:literal) => {
+        concat!(
+            "SELECT user_id, id, seq, updated_at FROM ",
+            $table,
+            " AS tombstone WHERE deleted_at IS NOT NULL AND deleted_at < ?1
+                 AND NOT EXISTS (SELECT 1 FROM devices
+                                 WHERE devices.user_id = tombstone.user_id
+                                   AND devices.last_seen_at >= ?1
+                                   AND devices.position < tombstone.seq)
+               ORDER BY deleted_at LIMIT ?2"
+        )
+    };
+}
+
+#[async_trait]
+impl Housekeeping for SqliteStorage {
+    async fn purge_receipts(&self, before: Timestamp, limit: u32) -> Result<u32, StorageError> {
+        self.change(move |connection| receipts(connection, before, limit))
+            .await
+    }
+
+    async fn purge_tombstones(&self, before: Timestamp, limit: u32) -> Result<u32, StorageError> {
+        self.change(move |connection| tombstones(connection, before, limit))
+            .await
+    }
+}
+
+fn receipts(connection: &Connection, before: Timestamp, limit: u32) -> Result<u32, Failure> {
+    let purged = prepare(
+        connection,
+        "DELETE FROM receipts WHERE (user_id, op_id) IN (
+             SELECT user_id, op_id FROM receipts WHERE created_at < ?1
+             ORDER BY created_at, user_id, op_id LIMIT ?2)",
+    )?
+    .execute(params![Bound(&before), limit])?;
+    Ok(u32::try_from(purged).unwrap_or(u32::MAX))
+}
+
+fn tombstones(connection: &Connection, before: Timestamp, limit: u32) -> Result<u32, Failure> {
+    let habits: Vec<Tombstone<HabitId>> =
+        purgeable(connection, purgeable!("habits"), before, limit)?;
+    for tombstone in &habits {
+        // Its entries went with it; their graves would say nothing that the habit's does not.
+        let (user, habit) = (tombstone.user, &tombstone.id);
+        prepare(
+            connection,
+            "DELETE FROM entries WHERE user_id = ?1 AND habit_id = ?2",
+        )?
+        .execute(params![Bound(&user), Bound(habit)])?;
+        prepare(
+            connection,
+            "DELETE FROM habits WHERE user_id = ?1 AND id = ?2",
+        )?
+        .execute(params![Bound(&user), Bound(habit)])?;
+        bury(connection, tombstone)?;
+    }
+    let purged = u32::try_from(habits.len()).unwrap_or(u32::MAX);
+    let left = limit.saturating_sub(purged);
+    let entries: Vec<Tombstone<EntryId>> =
+        purgeable(connection, purgeable!("entries"), before, left)?;
+    for tombstone in &entries {
+        prepare(
+            connection,
+            "DELETE FROM entries WHERE user_id = ?1 AND id = ?2",
+        )?
+        .execute(params![Bound(&tombstone.user), Bound(&tombstone.id)])?;
+        bury(connection, tombstone)?;
+    }
+    Ok(purged.saturating_add(u32::try_from(entries.len()).unwrap_or(u32::MAX)))
+}
+
+/// A record to be purged.
+struct Tombstone<K> {
+    user: UserId,
+    id: K,
+    seq: Seq,
+    at: Timestamp,
+}
+
+fn purgeable<K: Column>(
+    connection: &Connection,
+    sql: &'static str,
+    before: Timestamp,
+    limit: u32,
+) -> Result<Vec<Tombstone<K>>, Failure> {
+    let mut statement = prepare(connection, sql)?;
+    let read = |row: &Row<'_>| {
+        let mut columns = Columns::of(row);
+        Ok(Tombstone {
+            user: columns.take()?,
+            id: columns.take()?,
+            seq: columns.take()?,
+            at: columns.take()?,
+        })
+    };
+    let rows = statement.query_map(params![Bound(&before), limit], read)?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Leaves a grave, and raises the floor of the history above it.
+fn bury<K: RecordKey>(connection: &Connection, tombstone: &Tombstone<K>) -> Result<(), Failure> {
+    graves::bury(connection, tombstone.user, &tombstone.id)?;
+    prepare(
+        connection,
+        "UPDATE users SET floor_seq = ?2, floor_at = ?3 WHERE user_id = ?1 AND floor_seq < ?2",
+    )?
+    .execute(params![
+        Bound(&tombstone.user),
+        Bound(&tombstone.seq),
+        Bound(&tombstone.at)
+    ])?;
+    Ok(())
+}

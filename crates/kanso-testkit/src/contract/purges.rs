@@ -1,0 +1,203 @@
+//! What time removes: receipts, tombstones that every device has read, and what is left of them.
+
+use kanso_application::ports::devices::{Device, Sighting};
+use kanso_application::ports::storage::Storage;
+use kanso_domain::sync::{Base, CursorRefusal, Floor, Keys, OperationOutcome, Since};
+use kanso_domain::{Entity, Seq, Timestamp};
+
+use super::person::Person;
+use crate::build::{
+    at, create_entry, create_habit, delete_entry, delete_habit, device, done, entry, habit, noon,
+    op, operation, titled, user,
+};
+
+fn later(days: i64) -> Timestamp {
+    noon().plus_seconds(days * 86_400)
+}
+
+/// Old receipts go, some at a time and the oldest first; then the operation is a new one.
+pub async fn old_receipts_are_removed_in_steps(storage: &dyn Storage) {
+    let person = Person::register(storage, 1).await;
+    for number in 1..=3 {
+        let create = operation(number, create_habit(habit(number.into()), titled("Read")));
+        person.submit_at(later(number.into()), vec![create]).await;
+    }
+    let kept = async || {
+        let keys = Keys {
+            receipts: (1..=3).map(op).collect(),
+            ..Keys::default()
+        };
+        let receipts = person.sees(keys).await.receipts;
+        receipts.into_keys().collect::<Vec<_>>()
+    };
+    assert_eq!(storage.purge_receipts(later(1), 10).await.unwrap(), 0);
+    assert_eq!(storage.purge_receipts(later(3), 1).await.unwrap(), 1);
+    assert_eq!(kept().await, [op(2), op(3)]);
+    assert_eq!(storage.purge_receipts(later(3), 10).await.unwrap(), 1);
+    assert_eq!(kept().await, [op(3)]);
+    let again = operation(1, create_habit(habit(1), titled("Read")));
+    let changeset = person.submit(vec![again]).await;
+    assert!(matches!(changeset.outcomes[0], OperationOutcome::Noop(_)));
+}
+
+/// An old tombstone leaves a grave: it is in no delta, nobody brings it back, and a cursor below
+/// it has expired.
+pub async fn an_old_tombstone_leaves_a_grave(storage: &dyn Storage) {
+    let person = graveyard(storage).await;
+    let before = person.head().await;
+    let live = person.changes(Since::Beginning).await;
+    assert_eq!(
+        storage.purge_tombstones(later(0), 10).await.unwrap(),
+        0,
+        "too young"
+    );
+    assert_eq!(storage.purge_tombstones(later(30), 10).await.unwrap(), 2);
+    assert_eq!(storage.purge_tombstones(later(30), 10).await.unwrap(), 0);
+    let after = person.head().await;
+    assert_eq!((after.seq, after.digest), (before.seq, before.digest));
+    assert_eq!(after.floor.seq, before.seq, "the habit was deleted last");
+    assert!(after.floor.at > Floor::NONE.at);
+    assert_eq!(person.changes(Since::Position(Seq::ZERO)).await, live);
+    let mut cursor = before.cursor();
+    assert!(cursor.since(after).is_ok());
+    cursor.seq = live[0].stamp().seq;
+    assert_eq!(cursor.since(after), Err(CursorRefusal::Expired));
+    for (command, entity) in [
+        (create_habit(habit(2), titled("Run")), Entity::Habit),
+        (
+            create_entry(entry(1), done(habit(1), "2026-01-15")),
+            Entity::Entry,
+        ),
+        (
+            create_entry(entry(8), done(habit(2), "2026-01-15")),
+            Entity::Habit,
+        ),
+        (delete_habit(habit(2), Base::Any), Entity::Habit),
+        (delete_entry(entry(1), Base::Any), Entity::Entry),
+    ] {
+        let outcome = person.attempt(command).await;
+        assert_eq!(outcome, OperationOutcome::Buried(entity));
+    }
+    assert!(storage.delete_account(person.id).await.unwrap());
+}
+
+/// A tombstone stays until every device has read it that was seen since it may go.
+pub async fn an_active_device_keeps_tombstones(storage: &dyn Storage) {
+    let person = graveyard(storage).await;
+    let head = person.head().await.seq;
+    let saw = async |position, at| {
+        let sighting = Sighting {
+            user: person.id,
+            device: device(1),
+            position,
+            at,
+        };
+        storage.note_devices(vec![sighting]).await.unwrap();
+    };
+    saw(Seq::ZERO, later(40)).await;
+    assert_eq!(
+        storage.purge_tombstones(later(30), 10).await.unwrap(),
+        0,
+        "active and behind"
+    );
+    assert_eq!(person.head().await.floor, Floor::NONE);
+    let first_deletion = Seq::new(head.get() - 1).unwrap();
+    saw(first_deletion, later(41)).await;
+    assert_eq!(
+        storage.purge_tombstones(later(30), 10).await.unwrap(),
+        1,
+        "read the first"
+    );
+    assert_eq!(person.head().await.floor.seq, first_deletion);
+    assert_eq!(
+        storage.purge_tombstones(later(50), 10).await.unwrap(),
+        1,
+        "not seen since"
+    );
+}
+
+/// Tombstones go some at a time, and one user's device keeps nobody else's.
+pub async fn tombstones_are_removed_in_steps(storage: &dyn Storage) {
+    let bob = Person::register(storage, 2).await;
+    let ada = graveyard(storage).await;
+    bob.apply(create_habit(habit(2), titled("Read"))).await;
+    bob.apply(delete_habit(habit(2), Base::Any)).await;
+    let sighting = Sighting {
+        user: bob.id,
+        device: device(1),
+        position: Seq::ZERO,
+        at: later(40),
+    };
+    storage.note_devices(vec![sighting]).await.unwrap();
+    assert_eq!(storage.purge_tombstones(later(30), 1).await.unwrap(), 1);
+    assert_eq!(storage.purge_tombstones(later(30), 1).await.unwrap(), 1);
+    assert_eq!(storage.purge_tombstones(later(30), 1).await.unwrap(), 0);
+    assert!(ada.head().await.floor.seq > Seq::ZERO);
+    assert_eq!(bob.head().await.floor, Floor::NONE);
+    let keys = Keys {
+        habits: [habit(2)].into(),
+        ..Keys::default()
+    };
+    assert!(
+        bob.sees(keys).await.buried_habits.is_empty(),
+        "it is Ada's that is buried"
+    );
+}
+
+/// Devices are listed as they were seen last, and can be forgotten.
+pub async fn devices_are_known_by_their_last_sighting(storage: &dyn Storage) {
+    let person = Person::register(storage, 1).await;
+    let saw = |number, position, at| Sighting {
+        user: person.id,
+        device: device(number),
+        position: Seq::new(position).unwrap(),
+        at: self::at(at),
+    };
+    let stranger = Sighting {
+        user: user(9),
+        ..saw(1, 1, "2026-01-15T12:00:00Z")
+    };
+    let sightings = vec![
+        saw(1, 5, "2026-01-15T12:00:00Z"),
+        saw(2, 7, "2026-01-15T13:00:00Z"),
+        stranger,
+        saw(1, 9, "2026-01-15T14:00:00Z"),
+    ];
+    storage.note_devices(sightings).await.unwrap();
+    let known = |number, first, last, position| Device {
+        id: device(number),
+        first_seen_at: at(first),
+        last_seen_at: at(last),
+        position: Seq::new(position).unwrap(),
+    };
+    let one = known(1, "2026-01-15T12:00:00Z", "2026-01-15T14:00:00Z", 9);
+    let two = known(2, "2026-01-15T13:00:00Z", "2026-01-15T13:00:00Z", 7);
+    assert_eq!(storage.devices(person.id).await.unwrap(), [one, two]);
+    assert_eq!(storage.devices(user(9)).await.unwrap(), []);
+    let resynced = saw(1, 0, "2026-01-15T15:00:00Z");
+    storage.note_devices(vec![resynced]).await.unwrap();
+    assert_eq!(
+        storage.devices(person.id).await.unwrap()[0].position,
+        Seq::ZERO
+    );
+    assert!(storage.forget_device(person.id, device(1)).await.unwrap());
+    assert!(!storage.forget_device(person.id, device(1)).await.unwrap());
+    assert_eq!(storage.devices(person.id).await.unwrap(), [two]);
+}
+
+/// A live habit with an entry and a deleted one, and then a deleted habit with an entry.
+async fn graveyard(storage: &dyn Storage) -> Person<'_> {
+    let person = Person::register(storage, 1).await;
+    for command in [
+        create_habit(habit(1), titled("Read")),
+        create_habit(habit(2), titled("Run")),
+        create_entry(entry(1), done(habit(1), "2026-01-15")),
+        create_entry(entry(2), done(habit(2), "2026-01-15")),
+        create_entry(entry(3), done(habit(1), "2026-01-15")),
+        delete_entry(entry(1), Base::Any),
+        delete_habit(habit(2), Base::Any),
+    ] {
+        person.apply(command).await;
+    }
+    person
+}

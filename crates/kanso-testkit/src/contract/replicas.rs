@@ -1,0 +1,271 @@
+//! Digests, snapshots and comparisons: what a device should hold, told in three ways.
+
+use std::collections::BTreeMap;
+
+use kanso_application::ports::storage::{SnapshotPart, SnapshotQuery, Storage};
+use kanso_domain::sync::{Base, Buckets, Digest, OnConflict, Since, Submission, Terms};
+use kanso_domain::{Date, Entity, Record, Seq, Version};
+use uuid::Uuid;
+
+use super::person::Person;
+use crate::build::{
+    create_entry, create_habit, delete_entry, delete_habit, done, entry, habit, noted, on, once,
+    titled, update_entry, update_habit, user,
+};
+
+const BORDER: Date = jiff::civil::date(2026, 1, 10);
+
+/// The digest that the head carries is that of what is live, after every change.
+pub async fn the_head_carries_the_digest_of_what_is_live(storage: &dyn Storage) {
+    let person = Person::register(storage, 1).await;
+    assert_eq!(person.head().await.digest, Digest::EMPTY);
+    for command in [
+        create_habit(habit(1), titled("Read")),
+        create_entry(entry(1), done(habit(1), "2026-01-15")),
+        create_entry(entry(2), done(habit(1), "2026-01-15")),
+        update_entry(entry(1), on(1), noted("late")),
+        delete_entry(entry(2), Base::Any),
+        create_habit(habit(2), titled("Run")),
+        delete_habit(habit(1), Base::Any),
+        delete_habit(habit(2), Base::Any),
+    ] {
+        person.apply(command).await;
+        let live = person.changes(Since::Beginning).await;
+        let expected: Digest = live.iter().map(Digest::of_record).sum();
+        assert_eq!(person.head().await.digest, expected, "{live:?}");
+    }
+    assert_eq!(person.head().await.digest, Digest::EMPTY);
+}
+
+/// A habit that is revived brings its entries back, to those who dropped them and to the digest.
+pub async fn a_revived_habit_brings_its_entries_back(storage: &dyn Storage) {
+    let person = busy(storage).await;
+    let before = person.head().await;
+    let of_it = |record: &&Record| match record {
+        Record::Entry(entry) => entry.details.habit_id == habit(1),
+        Record::Habit(_) => false,
+    };
+    let all = person.changes(Since::Beginning).await;
+    let entries = all.iter().filter(of_it).count();
+    assert!(entries > 0);
+    person.apply(delete_habit(habit(1), Base::Any)).await;
+    let deleted = person.head().await;
+    let revive = Submission {
+        terms: Terms {
+            on_conflict: OnConflict::Merge,
+            revive: true,
+        },
+        ..once(update_habit(habit(1), Base::Any, titled("Again")))
+    };
+    person.submit(vec![revive]).await;
+    let news = person.changes(Since::Position(deleted.seq)).await;
+    assert_eq!(news.iter().filter(of_it).count(), entries);
+    assert_eq!(news.len(), entries + 1);
+    let live = person.changes(Since::Beginning).await;
+    let expected: Digest = live.iter().map(Digest::of_record).sum();
+    assert_eq!(person.head().await.digest, expected);
+    assert_ne!(
+        person.head().await.digest,
+        before.digest,
+        "the habit has another version"
+    );
+}
+
+/// The pieces of a snapshot, of any size, are everything that is live: habits, then recent
+/// entries, then the others, by id.
+pub async fn a_snapshot_is_what_is_live(storage: &dyn Storage) {
+    let person = busy(storage).await;
+    let live = person.changes(Since::Beginning).await;
+    let parts = [
+        SnapshotPart::Habits,
+        SnapshotPart::EntriesSince(BORDER),
+        SnapshotPart::EntriesBefore(BORDER),
+    ];
+    for limit in [1, 2, 1_000] {
+        let mut read = Vec::new();
+        for part in parts {
+            let records = part_of(&person, part, limit).await;
+            assert!(!records.is_empty(), "{part:?}");
+            assert!(records.is_sorted_by_key(Record::id));
+            assert!(records.iter().all(|record| is_of(record, part)), "{part:?}");
+            read.extend(records);
+        }
+        read.sort_by_key(|record| record.stamp().seq);
+        assert_eq!(read, live);
+    }
+    let query = SnapshotQuery {
+        part: SnapshotPart::Habits,
+        after: None,
+        limit: 1,
+    };
+    assert_eq!(storage.snapshot(user(9), query).await.unwrap(), None);
+}
+
+fn is_of(record: &Record, part: SnapshotPart) -> bool {
+    match (record, part) {
+        (Record::Habit(_), SnapshotPart::Habits) => true,
+        (Record::Entry(entry), SnapshotPart::EntriesSince(day)) => entry.details.local_date >= day,
+        (Record::Entry(entry), SnapshotPart::EntriesBefore(day)) => entry.details.local_date < day,
+        _ => false,
+    }
+}
+
+async fn part_of(person: &Person<'_>, part: SnapshotPart, limit: u32) -> Vec<Record> {
+    let mut records: Vec<Record> = Vec::new();
+    loop {
+        let query = SnapshotQuery {
+            part,
+            after: records.last().map(Record::id),
+            limit,
+        };
+        let piece = person
+            .storage
+            .snapshot(person.id, query)
+            .await
+            .unwrap()
+            .unwrap();
+        assert_eq!(piece.head, person.head().await);
+        let is_last = piece.records.len() < limit.try_into().unwrap();
+        records.extend(piece.records);
+        if is_last {
+            return records;
+        }
+    }
+}
+
+/// What a replica lacks, has too much or has in another version is named by bucket and handed
+/// out; what it has right is not.
+pub async fn a_comparison_names_what_differs(storage: &dyn Storage) {
+    let person = busy(storage).await;
+    let live = person.changes(Since::Beginning).await;
+    let held: BTreeMap<Uuid, (Entity, Version)> = live
+        .iter()
+        .map(|record| (record.id(), (record.entity(), record.stamp().version)))
+        .collect();
+    let differing = compared(&person, &held).await;
+    assert_eq!(differing, [], "a replica that is right");
+    let (mut lacking, mut stale, mut surplus) = (held.clone(), held.clone(), held.clone());
+    let lost = entry(12).uuid();
+    lacking.remove(&lost);
+    stale.insert(lost, (Entity::Entry, Version::FIRST.next().next()));
+    let foreign = Uuid::from_u128(0xfe);
+    surplus.insert(foreign, (Entity::Habit, Version::FIRST));
+    let place = Buckets::place(lost.as_u128());
+    assert_eq!(compared(&person, &lacking).await, [place]);
+    assert_eq!(compared(&person, &stale).await, [place]);
+    assert_eq!(compared(&person, &surplus).await, [0xfe]);
+}
+
+async fn compared(person: &Person<'_>, held: &BTreeMap<Uuid, (Entity, Version)>) -> Vec<u8> {
+    let live = person.changes(Since::Beginning).await;
+    let mut buckets = Buckets::empty();
+    for (id, (entity, version)) in held {
+        buckets.add(*entity, id.as_u128(), *version);
+    }
+    let comparison = person.storage.compare(person.id, buckets, 1_000).await;
+    let comparison = comparison.unwrap().unwrap();
+    assert_eq!(comparison.head, person.head().await);
+    assert!(comparison.stored.keys().eq(&comparison.differing));
+    for (&place, records) in &comparison.stored {
+        let mut expected = live.clone();
+        expected.retain(|record| Buckets::place(record.id().as_u128()) == place);
+        let mut records = records.clone();
+        records.sort_by_key(|record| record.stamp().seq);
+        assert_eq!(records, expected);
+    }
+    comparison.differing
+}
+
+/// A replica that holds nothing gets whole buckets, about as many records as it asks for.
+pub async fn a_comparison_hands_out_whole_buckets(storage: &dyn Storage) {
+    let person = busy(storage).await;
+    let live = person.changes(Since::Beginning).await.len();
+    let comparison = storage.compare(person.id, Buckets::empty(), 1).await;
+    let comparison = comparison.unwrap().unwrap();
+    assert!(comparison.differing.len() > 1);
+    assert_eq!(comparison.stored.len(), 1);
+    let comparison = storage.compare(person.id, Buckets::empty(), 1_000).await;
+    let comparison = comparison.unwrap().unwrap();
+    let handed_out: usize = comparison.stored.values().map(Vec::len).sum();
+    assert_eq!(handed_out, live);
+    let nobody = storage.compare(user(9), Buckets::empty(), 1).await;
+    assert_eq!(nobody.unwrap(), None);
+}
+
+/// Changed settings are in the delta of those who have not seen them, once, and not in others'.
+pub async fn changed_settings_are_in_the_delta(storage: &dyn Storage) {
+    use kanso_application::ports::storage::Scope;
+    use kanso_domain::accounts::SettingsChange;
+    let person = Person::register(storage, 1).await;
+    person.apply(create_habit(habit(1), titled("Read"))).await;
+    let before = person.head().await;
+    let beginning = person.page(Since::Beginning, Scope::Everything, None).await;
+    assert_eq!(beginning.settings, None, "as registered");
+    let change = SettingsChange {
+        timezone: Some("Europe/Rome".parse().unwrap()),
+        ..SettingsChange::default()
+    };
+    for _ in 0..2 {
+        let now = crate::build::noon();
+        let changed = storage.change_settings(person.id, change.clone(), now);
+        changed.await.unwrap().unwrap();
+    }
+    let head = person.head().await;
+    assert_eq!(
+        head.seq,
+        before.seq.next(),
+        "the second change changes nothing"
+    );
+    person.apply(create_habit(habit(2), titled("Run"))).await;
+    for since in [
+        Since::Beginning,
+        Since::Position(before.seq),
+        Since::Position(Seq::ZERO),
+    ] {
+        let page = person.page(since, Scope::Everything, None).await;
+        let settings = page.settings.unwrap();
+        assert_eq!(settings.settings.timezone.name(), "Europe/Rome");
+        assert_eq!(
+            (settings.seq, settings.updated_at),
+            (head.seq, head.changed_at)
+        );
+    }
+    let seen = person
+        .page(Since::Position(head.seq), Scope::Everything, None)
+        .await;
+    assert_eq!(seen.settings, None);
+    let habits = person
+        .page(Since::Position(Seq::ZERO), Scope::Habits, None)
+        .await;
+    assert_eq!(habits.settings, None);
+    let first = person
+        .page(Since::Position(Seq::ZERO), Scope::Everything, Some(1))
+        .await;
+    assert_eq!(first.settings, None, "they changed after the first page");
+    let rest = person
+        .page(first.cursor().unchecked(), Scope::Everything, Some(1))
+        .await;
+    assert!(rest.settings.is_some());
+}
+
+/// Two habits with entries before and after [`BORDER`], and tombstones.
+async fn busy(storage: &dyn Storage) -> Person<'_> {
+    let person = Person::register(storage, 1).await;
+    for number in 1..=3 {
+        person
+            .apply(create_habit(habit(number), titled("Read")))
+            .await;
+        for (nth, day) in (1..).zip(["2026-01-09", "2026-01-10", "2026-01-15"]) {
+            let id = entry(10 * number + nth);
+            person
+                .apply(create_entry(id, done(habit(number), day)))
+                .await;
+        }
+    }
+    person
+        .apply(update_entry(entry(12), on(1), noted("late")))
+        .await;
+    person.apply(delete_entry(entry(22), Base::Any)).await;
+    person.apply(delete_habit(habit(3), Base::Any)).await;
+    person
+}
