@@ -1,7 +1,7 @@
 //! Answers about one habit, all habits, and today.
 
 use kanso_domain::habits::Habit;
-use kanso_domain::progress::Streak;
+use kanso_domain::progress::Standing;
 use kanso_domain::{Quantity, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -174,18 +174,18 @@ pub struct HabitTodayRecord {
 }
 
 impl HabitTodayRecord {
-    /// What `habit` is today; `value` is in thousandths.
-    pub fn new(habit: &Habit, state: &str, value: i64, streak: Streak, at_risk: bool) -> Self {
+    /// How `habit` stands today.
+    pub fn new(habit: &Habit, standing: &Standing) -> Self {
         let details = &habit.details;
         Self {
             habit_id: habit.id.uuid(),
             habit_title: details.title.to_string(),
-            state: state.to_owned(),
-            value: amount(value),
+            state: standing.state.as_str().to_owned(),
+            value: amount(standing.value),
             target_value: details.target().value(),
             unit: details.unit.to_string(),
-            streak: streak.into(),
-            at_risk,
+            streak: standing.streak.into(),
+            at_risk: standing.is_at_risk,
         }
     }
 }
