@@ -1,8 +1,8 @@
 //! Answers about one habit, all habits, and today.
 
 use kanso_domain::habits::Habit;
-use kanso_domain::progress::Standing;
-use kanso_domain::{Quantity, Timestamp};
+use kanso_domain::progress::{Judged, Period, Standing, totals};
+use kanso_domain::{Date, Quantity, Timestamp, WeekStart};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -171,6 +171,51 @@ pub struct HabitTodayRecord {
     pub streak: StreakRecord,
     /// Whether the streak ends unless something is done today.
     pub at_risk: bool,
+}
+
+impl HabitStatsResponse {
+    /// Everything about the habit, with its units if it is to be explained.
+    pub fn new(judged: &Judged<'_>, week_start: WeekStart, is_explained: bool) -> Self {
+        let periods = |period| {
+            let totals = totals(judged.log(), period);
+            totals.iter().map(PeriodRecord::from).collect()
+        };
+        let units = || judged.units().iter().map(UnitRecord::from).collect();
+        Self {
+            habit_id: judged.habit.id.uuid(),
+            habit_title: judged.habit.details.title.to_string(),
+            streak: judged.streak().into(),
+            rate: judged.overall_rate().into(),
+            strength: judged.strength(),
+            weeks: periods(Period::Week(week_start)),
+            months: periods(Period::Month),
+            years: periods(Period::Year),
+            done_by_weekday: judged.done_by_weekday(),
+            units: is_explained.then(units),
+        }
+    }
+}
+
+impl HabitCells {
+    /// The cells of the habit from one date to another, both included.
+    pub fn new(judged: &Judged<'_>, from: Date, to: Date) -> Self {
+        Self {
+            habit_id: judged.habit.id.uuid(),
+            cells: judged.cells(from, to).iter().map(Into::into).collect(),
+        }
+    }
+}
+
+impl HabitGlanceRecord {
+    /// The habit at a glance.
+    pub fn new(judged: &Judged<'_>) -> Self {
+        Self {
+            habit_id: judged.habit.id.uuid(),
+            habit_title: judged.habit.details.title.to_string(),
+            streak: judged.streak().into(),
+            strength: judged.strength(),
+        }
+    }
 }
 
 impl HabitTodayRecord {
