@@ -6,8 +6,7 @@
 mod answers;
 
 pub use answers::{
-    HabitGlance, HabitStats, HabitToday, HabitWeek, HeatmapAnswer, Overview, TodayAnswer,
-    TodayState, Weekly,
+    HabitGlance, HabitStats, HabitToday, HabitWeek, HeatmapAnswer, Overview, TodayAnswer, Weekly,
 };
 
 use std::sync::Arc;
@@ -167,7 +166,7 @@ impl Stats {
     /// All habits at a glance.
     pub async fn overview(&self, user: UserId, reader: &Reader) -> Outcome<Overview> {
         let journal = self.journal(user, None).await?;
-        Ok(Overview::new(&reader.judge_all(&journal), reader.today))
+        Ok(Overview::new(&reader.judge_all(&journal)))
     }
 
     /// What is due, done, open and at risk today.

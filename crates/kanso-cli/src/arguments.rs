@@ -56,6 +56,10 @@ pub(crate) enum Command {
     Undo(Undo),
     /// What there is to do today
     Today,
+    /// Streaks, rates and sums: of all habits, or of one
+    Stats(Stats),
+    /// A calendar of what was done: of all habits, or of one
+    Heatmap(Heatmap),
     /// Exchange changes with the server
     Sync,
     /// What the server refused, and what to do about it
@@ -206,6 +210,39 @@ pub(crate) struct Undo {
     #[arg(long, value_name = "DATE", value_parser = parse_day)]
     pub(crate) on: Option<Day>,
 }
+
+#[derive(Debug, Args)]
+pub(crate) struct Stats {
+    /// The habit's name, the beginning of it, or the beginning of its id
+    /// [default: all that are not archived]
+    pub(crate) habit: Option<String>,
+    /// List what the streak counts and what became of it, newest first
+    #[arg(long, requires = "habit")]
+    pub(crate) explain: bool,
+    /// With --explain: not only the newest 30
+    #[arg(long, requires = "explain")]
+    pub(crate) all: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Heatmap {
+    /// The habit's name, the beginning of it, or the beginning of its id
+    /// [default: all]
+    pub(crate) habit: Option<String>,
+    /// How many weeks, at most 54 [default: 26]
+    #[arg(long, value_name = "WEEKS", conflicts_with = "from")]
+    #[arg(value_parser = clap::value_parser!(u8).range(1..=MAX_WEEKS))]
+    pub(crate) weeks: Option<u8>,
+    /// The first day: YYYY-MM-DD, today or yesterday
+    #[arg(long, value_name = "DATE", value_parser = parse_day)]
+    pub(crate) from: Option<Day>,
+    /// The last day [default: today]
+    #[arg(long, value_name = "DATE", value_parser = parse_day)]
+    pub(crate) to: Option<Day>,
+}
+
+/// The most weeks of a heatmap: a leap year may touch as many.
+pub(crate) const MAX_WEEKS: i64 = 54;
 
 #[derive(Debug, Args)]
 pub(crate) struct Conflicts {

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use jiff::civil::Date;
-use kanso_client::Client;
-use kanso_client::domain::Zone;
+use kanso_client::domain::{HabitId, Zone};
 use kanso_client::transport::HttpTransport;
+use kanso_client::{Client, Journal};
 
 use crate::arguments::Global;
 use crate::environment::default_home;
@@ -55,6 +55,11 @@ impl Context {
 
     pub(crate) fn today(&self) -> anyhow::Result<Date> {
         Ok(self.client.today(self.zone.as_ref())?)
+    }
+
+    /// What was recorded for `habit`, else for all, as the person reads days.
+    pub(crate) fn journal(&self, habit: Option<HabitId>) -> anyhow::Result<Journal> {
+        Ok(self.client.journal(self.zone.as_ref(), habit)?)
     }
 
     pub(crate) fn day(&self, day: Option<Day>) -> anyhow::Result<Date> {

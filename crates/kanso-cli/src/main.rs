@@ -4,7 +4,7 @@
 //! stderr, and how it ended is its exit code ([`exit::Exit`]).
 //!
 //! **Invariant:** no SQL, no request and no state of its own is here; what it keeps is the replica's.
-//! Of habits it knows only which ones `today` lists.
+//! No rule of habits either: what it counts and draws is what `kanso-domain` says.
 #![expect(
     clippy::print_stderr,
     reason = "a command line tool talks to its terminal"

@@ -5,7 +5,9 @@ use std::str::FromStr;
 use jiff::civil::Date;
 use kanso_client::domain::entries::{Entry, EntryKind};
 use kanso_client::domain::habits::{Habit, HabitType, Schedule, TargetDirection};
+use kanso_client::domain::progress::{Rate, UnitName};
 use kanso_client::domain::time::parse_date;
+use kanso_client::domain::{Quantity, WeekStart};
 
 /// A day as a person names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +59,7 @@ impl FromStr for NoneOr {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Weekdays(pub(crate) Vec<u8>);
 
+const DAY_NAMES: [&str; 7] = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
 const WEEKDAYS: [&str; 7] = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"];
 
 impl FromStr for Weekdays {
@@ -131,9 +134,62 @@ pub(crate) fn entry(habit: &Habit, entry: &Entry) -> String {
     }
 }
 
-/// `1 habit`, `2 habits`.
+/// An amount from thousandths.
+pub(crate) fn quantity(thousandths: i64) -> Quantity {
+    Quantity::from_thousandths(thousandths).unwrap_or(Quantity::MAX)
+}
+
+/// `1 day`, `3 weeks`, `2 windows`; a window is one stretch of `every 3 days`.
+pub(crate) fn streak(units: u32, unit: UnitName) -> String {
+    count(u64::from(units), unit.as_str())
+}
+
+/// `83 %`; empty when nothing was due. Only what has no gap is 100 %, only nothing is 0 %.
+pub(crate) fn percent(rate: Rate) -> String {
+    match (rate.percent(), rate.done, rate.missed) {
+        (None, ..) => String::new(),
+        (_, 0, _) => "0 %".to_owned(),
+        (_, _, 0) => "100 %".to_owned(),
+        (Some(percent), ..) => format!("{:.0} %", percent.clamp(1.0, 99.0)),
+    }
+}
+
+/// A part of a whole, between 0 and 1, drawn `width` wide.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a part of a width that fits a line"
+)]
+pub(crate) fn bar(part: f64, width: u16) -> String {
+    let full = (part.clamp(0.0, 1.0) * f64::from(width)).round() as u16;
+    "█".repeat(full.into()) + &"░".repeat((width - full).into())
+}
+
+/// `Sunday, 2026-11-22`
+pub(crate) fn long_date(date: Date) -> String {
+    date.strftime("%A, %Y-%m-%d").to_string()
+}
+
+/// The days of the week, 0 = Sunday, from the one on which a person's week begins.
+pub(crate) fn days_of_week(begins: WeekStart) -> impl Iterator<Item = usize> {
+    let first = match begins {
+        WeekStart::Sunday => 0,
+        WeekStart::Monday => 1,
+        WeekStart::Saturday => 6,
+    };
+    (first..first + 7).map(|day| day % 7)
+}
+
+/// The short name of a day of the week, 0 = Sunday.
+pub(crate) fn day_name(day: usize) -> &'static str {
+    DAY_NAMES.get(day).copied().unwrap_or_default()
+}
+
+/// `1 habit`, `2 habits`, `2 entries`, `2 days`.
 pub(crate) fn count(number: u64, noun: &str) -> String {
-    match (number, noun.strip_suffix('y')) {
+    let stem = noun.strip_suffix('y');
+    let stem = stem.filter(|stem| !stem.ends_with(['a', 'e', 'o', 'u']));
+    match (number, stem) {
         (1, _) => format!("1 {noun}"),
         (_, Some(stem)) => format!("{number} {stem}ies"),
         (_, None) => format!("{number} {noun}s"),
@@ -160,5 +216,29 @@ mod tests {
         assert_eq!(count(1, "entry"), "1 entry");
         assert_eq!(count(0, "entry"), "0 entries");
         assert_eq!(count(3, "habit"), "3 habits");
+        assert_eq!(count(2, "day"), "2 days");
+    }
+
+    #[test]
+    fn percents_do_not_round_a_gap_away() {
+        let rate = |done, missed| percent(Rate { done, missed });
+        assert_eq!(rate(0, 0), "");
+        assert_eq!((rate(0, 7), rate(7, 0)), ("0 %".into(), "100 %".into()));
+        assert_eq!((rate(1, 999), rate(999, 1)), ("1 %".into(), "99 %".into()));
+        assert_eq!(rate(2, 1), "67 %");
+    }
+
+    #[test]
+    fn a_bar_is_as_full_as_the_part() {
+        assert_eq!(bar(0.5, 4), "██░░");
+        assert_eq!((bar(0.0, 2), bar(7.0, 2)), ("░░".into(), "██".into()));
+    }
+
+    #[test]
+    fn weeks_begin_where_the_person_says() {
+        let names = |begins| days_of_week(begins).map(day_name).collect::<Vec<_>>();
+        assert_eq!(names(WeekStart::Monday)[0], "Mon");
+        assert_eq!(names(WeekStart::Saturday)[..2], ["Sat", "Sun"]);
+        assert_eq!(names(WeekStart::Sunday).len(), 7);
     }
 }

@@ -1,9 +1,9 @@
 //! What the statistics answer.
 
-use kanso_domain::calendar::{day_begins, days_before};
-use kanso_domain::habits::{Habit, TargetDirection};
+use kanso_domain::calendar::{day_begins, days_after};
+use kanso_domain::habits::Habit;
 use kanso_domain::progress::{
-    Cell, CellState, Judged, Period, PeriodTotal, Rate, Streak, Unit, UnitState, totals,
+    Cell, CellState, Judged, Period, PeriodTotal, Rate, Standing, Streak, Unit, totals,
 };
 use kanso_domain::{Date, HabitId, Timestamp, WeekStart};
 
@@ -139,13 +139,8 @@ pub struct HabitGlance {
 }
 
 impl Overview {
-    pub(super) fn new(habits: &[Judged<'_>], today: Date) -> Self {
-        let last = |days| {
-            habits
-                .iter()
-                .map(|h| h.rate(days_before(today, days - 1), today))
-                .sum()
-        };
+    pub(super) fn new(habits: &[Judged<'_>]) -> Self {
+        let last = |days| habits.iter().map(|habit| habit.recent_rate(days)).sum();
         let glance = |judged: &Judged<'_>| HabitGlance {
             habit: judged.habit.clone(),
             streak: judged.streak(),
@@ -177,86 +172,23 @@ pub struct TodayAnswer {
 pub struct HabitToday {
     /// The habit.
     pub habit: Habit,
-    /// What it is today.
-    pub state: TodayState,
-    /// What was recorded today, in thousandths.
-    pub value: i64,
-    /// The streak.
-    pub streak: Streak,
-}
-
-impl HabitToday {
-    /// Whether the streak ends unless something is done today.
-    pub fn is_at_risk(&self, today: Date) -> bool {
-        self.state == TodayState::Pending && self.streak.at_risk_until == Some(today)
-    }
-}
-
-/// What a habit is today.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TodayState {
-    /// The target is met.
-    Done,
-    /// It is asked for, and not met yet.
-    Pending,
-    /// A limit that was not passed so far.
-    Within,
-    /// A limit that was passed.
-    Exceeded,
-    /// A day off.
-    Skip,
-    /// Nothing is asked for: it is not scheduled, or this week or window is done already.
-    NotDue,
-}
-
-impl TodayState {
-    /// The wire name.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Done => "done",
-            Self::Pending => "pending",
-            Self::Within => "within",
-            Self::Exceeded => "exceeded",
-            Self::Skip => "skip",
-            Self::NotDue => "not_due",
-        }
-    }
+    /// How it stands.
+    pub standing: Standing,
 }
 
 impl TodayAnswer {
     pub(super) fn new(habits: &[Judged<'_>], reader: &Reader) -> Self {
         let settings = &reader.settings;
-        let tomorrow = kanso_domain::calendar::days_after(reader.today, 1);
+        let on_today = |judged: &Judged<'_>| HabitToday {
+            habit: judged.habit.clone(),
+            standing: judged.standing(),
+        };
+        let tomorrow = days_after(reader.today, 1);
         Self {
             date: reader.today,
             timezone: settings.timezone.to_string(),
             ends_at: day_begins(tomorrow, &settings.timezone, settings.day_start),
-            habits: habits
-                .iter()
-                .map(|judged| habit_today(judged, reader.today))
-                .collect(),
+            habits: habits.iter().map(on_today).collect(),
         }
-    }
-}
-
-fn habit_today(judged: &Judged<'_>, today: Date) -> HabitToday {
-    let unit = judged.unit_today();
-    let total = judged.log().total(today);
-    let target = judged.habit.details.target();
-    let is_limit = target.direction() == TargetDirection::AtMost;
-    let state = match unit.map(|unit| unit.state) {
-        _ if !is_limit && total.is_recorded && total.meets(target) => TodayState::Done,
-        _ if total.is_skipped => TodayState::Skip,
-        None | Some(UnitState::Neutral(_)) => TodayState::NotDue,
-        Some(_) if is_limit && total.meets(target) => TodayState::Within,
-        Some(_) if is_limit => TodayState::Exceeded,
-        Some(UnitState::Done) => TodayState::NotDue,
-        Some(UnitState::Pending | UnitState::Missed) => TodayState::Pending,
-    };
-    HabitToday {
-        habit: judged.habit.clone(),
-        state,
-        value: total.sum,
-        streak: judged.streak(),
     }
 }

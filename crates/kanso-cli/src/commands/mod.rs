@@ -3,10 +3,12 @@
 mod conflicts;
 mod done;
 mod habit;
+mod heatmap;
 mod import;
 mod login;
 mod logout;
 mod register;
+mod stats;
 mod status;
 mod sync;
 mod today;
@@ -27,6 +29,8 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<Exit> {
         Command::Done(done) => done::run(&context, &done),
         Command::Undo(undo) => undo::run(&context, &undo),
         Command::Today => today::run(&context),
+        Command::Stats(stats) => stats::run(&context, &stats),
+        Command::Heatmap(heatmap) => heatmap::run(&context, &heatmap),
         Command::Sync => sync::run(&context).await,
         Command::Conflicts(conflicts) => conflicts::run(&context, conflicts.command),
         Command::Import(ImportCommand::Loop { file, dry_run }) => {

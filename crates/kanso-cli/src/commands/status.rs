@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::context::Context;
 use crate::exit::Exit;
-use crate::output::strong;
+use crate::output::line;
 
 pub(crate) fn run(context: &Context) -> anyhow::Result<Exit> {
     let status = context.client.status()?;
@@ -47,6 +47,5 @@ fn as_text(status: &Status, zone: &str) -> String {
         ("Time zone", zone.to_owned()),
         ("Device", status.device_id.to_string()),
     ];
-    let line = |(name, value): (&str, String)| format!("{}{value}", strong(&format!("{name:<11}")));
-    lines.map(line).join("\n")
+    lines.map(|(name, value)| line(name, &value)).join("\n")
 }

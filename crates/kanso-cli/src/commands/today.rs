@@ -1,34 +1,43 @@
 //! `kanso today`
 
+use std::collections::BTreeMap;
+
 use jiff::civil::Date;
 use kanso_client::Shown;
-use kanso_client::domain::Quantity;
-use kanso_client::domain::entries::{Entry, EntryKind};
-use kanso_client::domain::habits::{Habit, HabitType, Schedule, TargetDirection};
+use kanso_client::domain::HabitId;
+use kanso_client::domain::entries::Entry;
+use kanso_client::domain::habits::{Habit, HabitType};
+use kanso_client::domain::progress::{Standing, TodayState};
+use kanso_client::protocol::stats::StreakRecord;
 use serde_json::{Value, json};
 
 use crate::context::Context;
 use crate::exit::Exit;
-use crate::output::{entry_json, habit_json, say, strong, table};
+use crate::output::{Tone, entry_json, habit_json, say, strong, table};
 use crate::words;
 
-/// A habit and what was recorded for the day.
-struct Line {
-    habit: Habit,
+/// A habit, how it stands, and what was recorded for the day.
+struct Line<'a> {
+    habit: &'a Habit,
     is_pending: bool,
+    standing: Standing,
     entries: Vec<Shown<Entry>>,
 }
 
 pub(crate) fn run(context: &Context) -> anyhow::Result<Exit> {
-    let today = context.today()?;
+    let journal = context.journal(None)?;
+    let today = journal.today;
+    let mut entries = entries_by_habit(context, today)?;
     let mut lines = Vec::new();
-    for Shown { record, is_pending } in context.client.habits()? {
-        if is_due(&record, today) {
-            let entries = context.client.entries(Some(record.id), today, today)?;
+    for Shown { record, is_pending } in &journal.habits {
+        let standing = journal.judge(record).standing();
+        // What was put away is not shown, what was done without being due is.
+        if record.details.archived_at.is_none() && standing.state != TodayState::NotDue {
             lines.push(Line {
                 habit: record,
-                is_pending,
-                entries,
+                is_pending: *is_pending,
+                standing,
+                entries: entries.remove(&record.id).unwrap_or_default(),
             });
         }
     }
@@ -43,71 +52,81 @@ pub(crate) fn run(context: &Context) -> anyhow::Result<Exit> {
     Ok(Exit::Ok)
 }
 
-/// Whether the day is one of the habit's. A habit that is due on any days of a week or once in a
-/// while is due each day.
-fn is_due(habit: &Habit, day: Date) -> bool {
-    let details = &habit.details;
-    let starts = details.start_date.is_none_or(|start| start <= day);
-    let lasts = details.end_date.is_none_or(|end| day <= end);
-    let is_scheduled = match details.schedule() {
-        Schedule::SpecificDays { weekdays } => {
-            let number = day.weekday().to_sunday_zero_offset();
-            weekdays.contains(u8::try_from(number).unwrap_or_default())
-        }
-        Schedule::Daily | Schedule::Weekly { .. } | Schedule::Interval { .. } => true,
-    };
-    details.archived_at.is_none() && starts && lasts && is_scheduled
+fn entries_by_habit(
+    context: &Context,
+    day: Date,
+) -> anyhow::Result<BTreeMap<HabitId, Vec<Shown<Entry>>>> {
+    let mut entries: BTreeMap<HabitId, Vec<Shown<Entry>>> = BTreeMap::new();
+    for shown in context.client.entries(None, day, day)? {
+        let habit = shown.record.details.habit_id;
+        entries.entry(habit).or_default().push(shown);
+    }
+    Ok(entries)
 }
 
-impl Line {
+impl Line<'_> {
     fn json(&self) -> Value {
+        let standing = &self.standing;
         json!({
-            "habit": habit_json(&self.habit, self.is_pending),
+            "habit": habit_json(self.habit, self.is_pending),
             "entries": self.entries.iter().map(entry_json).collect::<Vec<_>>(),
-            "sum": self.sum().to_f64(),
+            "sum": words::quantity(standing.value).to_f64(),
+            "state": standing.state.as_str(),
+            "streak": StreakRecord::from(standing.streak),
+            "at_risk": standing.is_at_risk,
         })
     }
 
-    fn sum(&self) -> Quantity {
-        let values = self.entries.iter().map(|shown| shown.record.details.value);
-        let thousandths = values.map(Quantity::thousandths).sum();
-        Quantity::from_thousandths(thousandths).unwrap_or(Quantity::MAX)
-    }
-
-    /// Done, not done or a day off; of a limit, only what was recorded: the day is not over.
-    fn mark(&self) -> &'static str {
-        let target = self.habit.details.target();
-        let is_skip = |shown: &Shown<Entry>| shown.record.details.kind == EntryKind::Skip;
-        match target.direction() {
-            TargetDirection::AtLeast if self.sum() >= target.value() => "[x]",
-            _ if self.entries.iter().any(is_skip) => "[-]",
-            TargetDirection::AtMost if self.sum() > target.value() => "[!]",
-            _ => "[ ]",
+    const fn mark(&self) -> (&'static str, Tone) {
+        match self.standing.state {
+            TodayState::Done => ("[x]", Tone::Good),
+            TodayState::Pending | TodayState::NotDue => ("[ ]", Tone::Plain),
+            TodayState::Within => ("[~]", Tone::Good),
+            TodayState::Exceeded => ("[!]", Tone::Bad),
+            TodayState::Skip => ("[-]", Tone::Rest),
         }
     }
 
     fn so_far(&self) -> String {
-        match (self.habit.details.target().kind(), self.entries.last()) {
-            (_, None) => String::new(),
-            (HabitType::Boolean, Some(last)) => words::entry(&self.habit, &last.record),
-            (_, Some(_)) => format!("{}{}", self.sum(), words::unit(&self.habit)),
+        let kind = self.habit.details.target().kind();
+        match (self.standing.state, kind, self.entries.last()) {
+            (_, _, None) => String::new(),
+            (TodayState::Skip, ..) => "skipped".to_owned(),
+            (_, HabitType::Boolean, Some(last)) => words::entry(self.habit, &last.record),
+            (_, _, Some(_)) => {
+                let sum = words::quantity(self.standing.value);
+                format!("{sum}{}", words::unit(self.habit))
+            }
+        }
+    }
+
+    fn streak(&self) -> (String, Tone) {
+        let streak = self.standing.streak;
+        let count = words::streak(streak.current, streak.unit);
+        match (streak.current, self.standing.is_at_risk) {
+            (0, _) => (String::new(), Tone::Plain),
+            (_, true) => (format!("{count}, ends today"), Tone::Half),
+            (_, false) => (count, Tone::Plain),
         }
     }
 }
 
-fn as_table(today: Date, lines: &[Line]) -> String {
+fn as_table(today: Date, lines: &[Line<'_>]) -> String {
     if lines.is_empty() {
         return String::new();
     }
-    let mut table = table(&["", "HABIT", "SO FAR", "TARGET", "DUE"]);
+    let mut table = table(&["", "HABIT", "SO FAR", "TARGET", "STREAK", "DUE"]);
     for line in lines {
+        let (mark, tone) = line.mark();
+        let (streak, streak_tone) = line.streak();
         table.add_row([
-            line.mark().to_owned(),
-            line.habit.details.title.to_string(),
-            line.so_far(),
-            words::target(&line.habit),
-            words::schedule(line.habit.details.schedule()),
+            tone.cell(mark),
+            Tone::Plain.cell(&line.habit.details.title),
+            Tone::Plain.cell(line.so_far()),
+            Tone::Plain.cell(words::target(line.habit)),
+            streak_tone.cell(streak),
+            Tone::Faint.cell(words::schedule(line.habit.details.schedule())),
         ]);
     }
-    format!("{}\n{}", strong(&today.to_string()), table.trim_fmt())
+    format!("{}\n{}", strong(&words::long_date(today)), table.trim_fmt())
 }

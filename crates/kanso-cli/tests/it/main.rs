@@ -12,6 +12,10 @@ mod import;
 #[cfg(test)]
 mod manners;
 #[cfg(test)]
+mod pictures;
+#[cfg(test)]
+mod stats;
+#[cfg(test)]
 mod story;
 #[cfg(test)]
 mod support;

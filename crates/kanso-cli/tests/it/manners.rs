@@ -16,11 +16,21 @@ fn output_fits_eighty_columns_and_has_no_colours() {
         "--unit",
         "somethings",
     ]);
-    let commands: [&[&str]; 8] = [
+    device.ok(&["done", long, "999999999.125"]);
+    let commands: &[&[&str]] = &[
         &["--help"],
         &["habit", "add", "--help"],
         &["habit", "list", "--all"],
         &["today"],
+        &["stats"],
+        &["stats", long],
+        &["stats", "value", "--explain", "--all"],
+        &["heatmap"],
+        &["heatmap", long, "--weeks", "37"],
+        &["heatmap", "bool", "--weeks", "38"],
+        &["heatmap", "bool", "--weeks", "54"],
+        &["stats", "--help"],
+        &["heatmap", "--help"],
         &["status"],
         &["conflicts"],
         &["import", "loop", LOOP_EXPORT, "--dry-run"],

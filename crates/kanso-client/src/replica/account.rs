@@ -163,28 +163,40 @@ impl Replica {
         })
     }
 
-    /// Keeps the account's settings; entries that are still in the outbox are read with them.
+    /// Keeps the account's settings, as the server gave them at `at`.
     pub(crate) fn keep_profile(
         &mut self,
         settings: &Settings,
         at: Timestamp,
     ) -> Result<(), ReplicaError> {
         let transaction = self.begin()?;
-        transaction.execute(
-            "UPDATE replica
-             SET timezone = ?1, week_start = ?2, day_start = ?3, settings_read_at = ?4",
-            params![
-                settings.timezone.name(),
-                settings.week_start.as_str(),
-                settings.day_start.to_string(),
-                at.as_micros()
-            ],
-        )?;
-        for key in outbox::keys(&transaction)? {
-            shown::refresh(&transaction, key, settings)?;
-        }
+        keep_settings(&transaction, settings, at)?;
         Ok(transaction.commit()?)
     }
+}
+
+/// Keeps the account's settings, as the server gave them at `at`, in the caller's transaction.
+/// What still is in the outbox is read with them from now on; what the server delivered has its
+/// days already.
+pub(super) fn keep_settings(
+    connection: &Connection,
+    settings: &Settings,
+    at: Timestamp,
+) -> Result<(), ReplicaError> {
+    connection.execute(
+        "UPDATE replica
+         SET timezone = ?1, week_start = ?2, day_start = ?3, settings_read_at = ?4",
+        params![
+            settings.timezone.name(),
+            settings.week_start.as_str(),
+            settings.day_start.to_string(),
+            at.as_micros()
+        ],
+    )?;
+    for key in outbox::keys(connection)? {
+        shown::refresh(connection, key, settings)?;
+    }
+    Ok(())
 }
 
 fn write_session(connection: &Connection, session: &Session) -> Result<(), ReplicaError> {

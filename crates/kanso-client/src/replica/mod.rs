@@ -8,6 +8,7 @@ mod delivery;
 mod editor;
 mod error;
 mod failures;
+mod journal;
 mod open;
 mod outbox;
 mod overlay;
@@ -21,6 +22,7 @@ pub use shown::Shown;
 pub(crate) use account::Session;
 pub(crate) use delivery::{Applied, Batch, Delivery};
 pub(crate) use editor::Editor;
+pub(crate) use journal::Recorded;
 pub(crate) use outbox::NewOperation;
 
 use kanso_domain::{Entity, Timestamp};

@@ -6,6 +6,8 @@ mod files;
 #[cfg(test)]
 mod import;
 #[cfg(test)]
+mod journal;
+#[cfg(test)]
 mod laws;
 #[cfg(test)]
 mod offline;

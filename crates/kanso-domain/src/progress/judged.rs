@@ -3,7 +3,7 @@
 use jiff::civil::Date;
 
 use crate::accounts::Settings;
-use crate::calendar::DayNumber;
+use crate::calendar::{DayNumber, days_before};
 use crate::habits::{Habit, TargetDirection};
 
 use super::{
@@ -33,6 +33,11 @@ impl<'a> Judged<'a> {
         }
     }
 
+    /// The day on which the habit is judged.
+    pub const fn today(&self) -> Date {
+        self.today
+    }
+
     /// What was recorded.
     pub const fn log(&self) -> &DayLog {
         &self.log
@@ -51,6 +56,11 @@ impl<'a> Judged<'a> {
     /// The rate over the units that end between `from` and `to`, inclusive.
     pub fn rate(&self, from: Date, to: Date) -> Rate {
         rate(&self.plan, &self.log, self.today, from, to)
+    }
+
+    /// The rate over the units that end in the last `days` days, today included.
+    pub fn recent_rate(&self, days: i32) -> Rate {
+        self.rate(days_before(self.today, days - 1), self.today)
     }
 
     /// The rate over all units.

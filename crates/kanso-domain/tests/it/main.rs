@@ -8,4 +8,5 @@
 mod laws;
 mod streaks;
 mod support;
+mod today;
 mod vectors;

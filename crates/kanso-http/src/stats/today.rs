@@ -59,10 +59,7 @@ pub(super) async fn today(
 }
 
 fn response(today: TodayAnswer) -> TodayResponse {
-    let record = |it: &HabitToday| {
-        let at_risk = it.is_at_risk(today.date);
-        HabitTodayRecord::new(&it.habit, it.state.as_str(), it.value, it.streak, at_risk)
-    };
+    let record = |it: &HabitToday| HabitTodayRecord::new(&it.habit, &it.standing);
     TodayResponse {
         date: today.date.to_string(),
         habits: today.habits.iter().map(record).collect(),

@@ -1,8 +1,8 @@
 //! Answers about one habit, all habits, and today.
 
 use kanso_domain::habits::Habit;
-use kanso_domain::progress::Streak;
-use kanso_domain::{Quantity, Timestamp};
+use kanso_domain::progress::{Judged, Period, Standing, totals};
+use kanso_domain::{Date, Quantity, Timestamp, WeekStart};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -173,19 +173,64 @@ pub struct HabitTodayRecord {
     pub at_risk: bool,
 }
 
+impl HabitStatsResponse {
+    /// Everything about the habit, with its units if it is to be explained.
+    pub fn new(judged: &Judged<'_>, week_start: WeekStart, is_explained: bool) -> Self {
+        let periods = |period| {
+            let totals = totals(judged.log(), period);
+            totals.iter().map(PeriodRecord::from).collect()
+        };
+        let units = || judged.units().iter().map(UnitRecord::from).collect();
+        Self {
+            habit_id: judged.habit.id.uuid(),
+            habit_title: judged.habit.details.title.to_string(),
+            streak: judged.streak().into(),
+            rate: judged.overall_rate().into(),
+            strength: judged.strength(),
+            weeks: periods(Period::Week(week_start)),
+            months: periods(Period::Month),
+            years: periods(Period::Year),
+            done_by_weekday: judged.done_by_weekday(),
+            units: is_explained.then(units),
+        }
+    }
+}
+
+impl HabitCells {
+    /// The cells of the habit from one date to another, both included.
+    pub fn new(judged: &Judged<'_>, from: Date, to: Date) -> Self {
+        Self {
+            habit_id: judged.habit.id.uuid(),
+            cells: judged.cells(from, to).iter().map(Into::into).collect(),
+        }
+    }
+}
+
+impl HabitGlanceRecord {
+    /// The habit at a glance.
+    pub fn new(judged: &Judged<'_>) -> Self {
+        Self {
+            habit_id: judged.habit.id.uuid(),
+            habit_title: judged.habit.details.title.to_string(),
+            streak: judged.streak().into(),
+            strength: judged.strength(),
+        }
+    }
+}
+
 impl HabitTodayRecord {
-    /// What `habit` is today; `value` is in thousandths.
-    pub fn new(habit: &Habit, state: &str, value: i64, streak: Streak, at_risk: bool) -> Self {
+    /// How `habit` stands today.
+    pub fn new(habit: &Habit, standing: &Standing) -> Self {
         let details = &habit.details;
         Self {
             habit_id: habit.id.uuid(),
             habit_title: details.title.to_string(),
-            state: state.to_owned(),
-            value: amount(value),
+            state: standing.state.as_str().to_owned(),
+            value: amount(standing.value),
             target_value: details.target().value(),
             unit: details.unit.to_string(),
-            streak: streak.into(),
-            at_risk,
+            streak: standing.streak.into(),
+            at_risk: standing.is_at_risk,
         }
     }
 }

@@ -1,8 +1,10 @@
 //! The programs under test.
 
+mod api;
 mod device;
 mod server;
 
+pub(crate) use api::Api;
 pub(crate) use device::Device;
 pub(crate) use server::Server;
 

@@ -207,7 +207,8 @@ impl State {
             "/api/v1/auth/user" if is_authorized => reply(
                 200,
                 &json!({"id": self.account, "email": EMAIL,
-                       "timezone": self.settings.timezone.name(), "week_start": "monday",
+                       "timezone": self.settings.timezone.name(),
+                       "week_start": self.settings.week_start.as_str(),
                        "day_start": self.settings.day_start.to_string(),
                        "created_at": "2026-11-01T00:00:00.000000Z"}),
             ),

@@ -1,0 +1,64 @@
+//! The server's own interface, for what the program does not do and for comparing with it.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+
+use serde_json::{Value, json};
+
+use super::{EMAIL, PASSWORD};
+
+/// A person who talks to the server without a device.
+pub(crate) struct Api {
+    /// `127.0.0.1:8080`
+    host: String,
+    token: String,
+}
+
+impl Api {
+    /// Makes the account and logs in.
+    pub(crate) fn register(server: &str) -> Self {
+        let host = server.trim_start_matches("http://").trim_end_matches('/');
+        let mut api = Self {
+            host: host.to_owned(),
+            token: String::new(),
+        };
+        let credentials = json!({"email": EMAIL, "password": PASSWORD});
+        api.send("POST", "/auth/register", &credentials);
+        let session = api.send("POST", "/auth/login", &credentials);
+        api.token = session["token"].as_str().expect("a token").to_owned();
+        api
+    }
+
+    pub(crate) fn get(&self, path: &str) -> Value {
+        self.send("GET", path, &Value::Null)
+    }
+
+    /// Sends a request, which must succeed.
+    pub(crate) fn send(&self, method: &str, path: &str, body: &Value) -> Value {
+        let body = match body {
+            Value::Null => String::new(),
+            body => body.to_string(),
+        };
+        let (host, length) = (&self.host, body.len());
+        let mut head = vec![
+            format!("{method} /api/v1{path} HTTP/1.1"),
+            format!("Host: {host}"),
+            "Connection: close".to_owned(),
+            format!("Content-Length: {length}"),
+        ];
+        if !body.is_empty() {
+            head.push("Content-Type: application/json".to_owned());
+        }
+        if !self.token.is_empty() {
+            head.push(format!("Authorization: Bearer {}", self.token));
+        }
+        let mut stream = TcpStream::connect(&self.host).expect("the server is there");
+        let request = format!("{}\r\n\r\n{body}", head.join("\r\n"));
+        stream.write_all(request.as_bytes()).expect("it listens");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("it answers");
+        let (head, body) = answer.split_once("\r\n\r\n").expect("an answer");
+        assert!(head.starts_with("HTTP/1.1 2"), "{method} {path}: {answer}");
+        serde_json::from_str(body).expect("JSON")
+    }
+}

@@ -1,0 +1,90 @@
+//! Streaks and days from the replica alone.
+
+use kanso_client::domain::progress::{Standing, TodayState};
+use kanso_client::domain::{HabitId, WeekStart, Zone};
+use kanso_client::protocol::Patch;
+use kanso_client::protocol::entries::{EntryKind, EntryMembers};
+
+use crate::support::{Device, FakeServer, device, on, signed_in, titled};
+
+fn standing(device: &Device, habit: HabitId, zone: Option<&Zone>) -> Standing {
+    let journal = device.journal(zone, Some(habit)).expect("reads");
+    let judged = journal.judged().next().expect("it is there");
+    judged.standing()
+}
+
+#[test]
+fn what_waits_to_be_sent_counts() {
+    let device = device(1);
+    let habit = device.create_habit(titled("Read")).expect("creates");
+    for day in ["2026-11-19", "2026-11-20", "2026-11-21"] {
+        device.create_entry(on(&habit, day)).expect("creates");
+    }
+    let before = standing(&device, habit.id, None);
+    assert_eq!(
+        (before.state, before.is_at_risk),
+        (TodayState::Pending, true)
+    );
+    let off = device.create_entry(EntryMembers {
+        kind: Patch::Value(EntryKind::Skip),
+        ..on(&habit, "2026-11-22")
+    });
+    assert_eq!(standing(&device, habit.id, None).state, TodayState::Skip);
+    let off = off.expect("creates").id;
+    let half = EntryMembers {
+        kind: Patch::Value(EntryKind::Value),
+        value: Patch::Value(1.5),
+        ..EntryMembers::default()
+    };
+    device.update_entry(off, half).expect("updates");
+    let after = standing(&device, habit.id, None);
+    assert_eq!((after.state, after.value), (TodayState::Done, 1500));
+    assert_eq!(after.streak.current, 4);
+    device.delete_entry(off).expect("deletes");
+    assert_eq!(standing(&device, habit.id, None), before);
+}
+
+#[test]
+fn another_zone_has_another_today() {
+    let device = device(1);
+    let habit = device.create_habit(titled("Read")).expect("creates");
+    device
+        .create_entry(on(&habit, "2026-11-22"))
+        .expect("creates");
+    assert_eq!(standing(&device, habit.id, None).state, TodayState::Done);
+    // Noon in UTC is the next day there.
+    let kiritimati: Zone = "Pacific/Kiritimati".parse().expect("a zone");
+    let journal = device.journal(Some(&kiritimati), None).expect("reads");
+    assert_eq!(journal.today.to_string(), "2026-11-23");
+    let state = standing(&device, habit.id, Some(&kiritimati)).state;
+    assert_eq!(state, TodayState::Pending);
+}
+
+#[test]
+fn a_habit_without_entries_and_an_archived_one_are_there() {
+    let device = device(1);
+    let one = device.create_habit(titled("Read")).expect("creates");
+    let away = device.create_habit(titled("Write")).expect("creates");
+    device.archive_habit(away.id, true).expect("archives");
+    let journal = device.journal(None, None).expect("reads");
+    let today = |habit| journal.judge(habit).standing().state;
+    assert_eq!(today(&one), TodayState::Pending);
+    let away = &journal
+        .habits
+        .iter()
+        .find(|shown| shown.record.id == away.id);
+    let away = &away.expect("it is there").record;
+    assert_eq!(today(away), TodayState::NotDue);
+    device.delete_habit(one.id).expect("deletes");
+    let gone = device.journal(None, Some(one.id)).expect("reads");
+    assert!(gone.habits.is_empty());
+}
+
+#[tokio::test]
+async fn weeks_begin_when_the_account_says_so() {
+    let server = FakeServer::new();
+    server.state().settings.week_start = WeekStart::Saturday;
+    let device = signed_in(1, &server).await;
+    let journal = device.journal(None, None).expect("reads");
+    assert_eq!(journal.settings.week_start, WeekStart::Saturday);
+}
