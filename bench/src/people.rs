@@ -129,6 +129,9 @@ impl Person {
                 action: ActionName::Create,
                 id: self.ids.next(),
                 base_version: None,
+                on_conflict: None,
+                revive: false,
+                group: None,
                 fields: Some(fields),
             })
             .collect();

@@ -8,7 +8,7 @@ use kanso_domain::habits::{
     TargetDirection, TargetFields,
 };
 use kanso_domain::progress::{DayLog, Judged, TodayState};
-use kanso_domain::record::Stamp;
+use kanso_domain::record::{Provenance, Stamp};
 use kanso_domain::text::Title;
 use kanso_domain::{DayStart, HabitId, Quantity, Seq, Timestamp, Zone};
 
@@ -58,6 +58,7 @@ fn habit(schedule: Schedule, fields: HabitFields) -> Habit {
         details: details.updated(&archive, today).expect("a valid habit"),
         stamp: Stamp::created(Seq::ZERO, midnight(1)),
         streak: StoredStreak::default(),
+        provenance: Provenance::default(),
     }
 }
 
