@@ -4,13 +4,13 @@ use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
 use kanso_application::ports::storage::{
-    AccountStore, Backlog, Credentials, DayBorder, Decide, DecideRefresh, DeltaQuery, EntryFilter,
-    Journal, NewAccount, RecordStore, Storage, StorageError, StreakJob, StreakOutcome, StreakQueue,
-    Written,
+    AccountStore, Backlog, ComputedStreak, Credentials, DayBorder, Decide, DecideRefresh,
+    DeltaQuery, EntryFilter, Journal, NewAccount, RecordStore, Storage, StorageError, StreakClaim,
+    StreakJob, StreakOutcome, StreakQueue, Written,
 };
 use kanso_domain::accounts::{Account, Email, PasswordHash, SettingsChange};
 use kanso_domain::entries::Entry;
-use kanso_domain::habits::{Habit, StoredStreak};
+use kanso_domain::habits::Habit;
 use kanso_domain::sessions::{Refreshed, Session};
 use kanso_domain::sync::{Head, Keys, Page};
 use kanso_domain::{Date, EntryId, HabitId, SessionId, Timestamp, UserId};
@@ -24,6 +24,8 @@ type Answer<T> = Result<T, StorageError>;
 pub(crate) enum Trouble {
     Fails,
     Panics,
+    /// Only when it stores what it computed.
+    FailsToStore,
 }
 
 #[derive(Debug)]
@@ -66,6 +68,10 @@ impl TroubledStorage {
         &self.inner
     }
 
+    fn is_troubled(&self, habit: HabitId, trouble: Trouble) -> bool {
+        self.plan().trouble == Some((habit, trouble))
+    }
+
     fn plan(&self) -> std::sync::MutexGuard<'_, Plan> {
         self.plan.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -87,29 +93,44 @@ impl TroubledStorage {
     }
 }
 
+fn no_disk() -> StorageError {
+    StorageError::Unavailable("no disk".into())
+}
+
 #[async_trait]
 impl StreakQueue for TroubledStorage {
-    async fn claim_streaks(&self, now: Timestamp, limit: u32) -> Answer<Vec<StreakJob>> {
+    async fn claim_streaks(&self, now: Timestamp, limit: u32) -> Answer<Vec<StreakClaim>> {
         self.step().await;
-        let jobs = self.inner.claim_streaks(now, limit).await;
+        let claims = self.inner.claim_streaks(now, limit).await;
         self.step().await;
-        jobs
+        claims
     }
 
-    async fn finish_streak(
+    async fn finish_streaks(
         &self,
-        job: StreakJob,
-        streak: StoredStreak,
+        user: UserId,
+        computed: Vec<ComputedStreak>,
         now: Timestamp,
-    ) -> Answer<StreakOutcome> {
+    ) -> Answer<Vec<StreakOutcome>> {
         self.step().await;
-        let outcome = self.inner.finish_streak(job, streak, now).await;
+        let finishing = computed
+            .iter()
+            .any(|one| self.is_troubled(one.job.habit, Trouble::FailsToStore));
+        if finishing {
+            return Err(no_disk());
+        }
+        let outcomes = self.inner.finish_streaks(user, computed, now).await;
         self.step().await;
-        outcome
+        outcomes
     }
 
-    async fn release_streak(&self, job: StreakJob, available_at: Timestamp) -> Answer<()> {
-        self.inner.release_streak(job, available_at).await
+    async fn release_streaks(
+        &self,
+        user: UserId,
+        jobs: Vec<StreakJob>,
+        available_at: Timestamp,
+    ) -> Answer<()> {
+        self.inner.release_streaks(user, jobs, available_at).await
     }
 
     async fn streak_backlog(&self) -> Answer<Backlog> {
@@ -127,7 +148,7 @@ impl StreakQueue for TroubledStorage {
         today: Date,
         limit: u32,
         now: Timestamp,
-    ) -> Answer<u32> {
+    ) -> Answer<bool> {
         let begun = self.inner.begin_day(border, today, limit, now).await;
         self.step().await;
         begun
@@ -136,15 +157,19 @@ impl StreakQueue for TroubledStorage {
 
 #[async_trait]
 impl RecordStore for TroubledStorage {
-    async fn journal(&self, user: UserId, habit: Option<HabitId>) -> Answer<Option<Journal>> {
+    async fn journal(&self, user: UserId, only: Option<&[HabitId]>) -> Answer<Option<Journal>> {
         self.step().await;
         let _inside = self.door.read().await;
-        let trouble = self.plan().trouble;
-        match trouble.filter(|(troubled, _)| habit == Some(*troubled)) {
-            Some((_, Trouble::Fails)) => Err(StorageError::Unavailable("no disk".into())),
-            Some((_, Trouble::Panics)) => panic!("a bug that the test planted"),
-            None => self.inner.journal(user, habit).await,
+        for &habit in only.unwrap_or_default() {
+            if self.is_troubled(habit, Trouble::Fails) {
+                return Err(no_disk());
+            }
+            assert!(
+                !self.is_troubled(habit, Trouble::Panics),
+                "a bug that the test planted"
+            );
         }
+        self.inner.journal(user, only).await
     }
 
     async fn write(&self, user: UserId, keys: Keys, decide: Decide) -> Answer<Written> {
