@@ -28,12 +28,12 @@ pub(super) fn measure(town: &Town) -> anyhow::Result<Vec<Timing>> {
     let runtime = runtime()?;
     let life = runtime.block_on(async { Life::begin(&town.copy()?) })?;
     runtime.block_on(async { life.work() });
-    let pusher = runtime.block_on(newcomer(&life))?;
-    let quiet = Crowd::gather(&runtime, &life, pusher, 0);
+    let who = runtime.block_on(newcomer(&life))?;
+    let quiet = Crowd::gather(&runtime, &life, who, 0);
     thread::sleep(QUIET);
     let quiet = quiet.leave()?;
 
-    let during = Crowd::gather(&runtime, &life, pusher, 1);
+    let during = Crowd::gather(&runtime, &life, who, 1);
     let began = now();
     life.clock.set(at("2026-01-17T00:00:01Z"));
     runtime.block_on(everybody_is_done(&life))?;
@@ -104,7 +104,7 @@ struct Crowd {
 }
 
 impl Crowd {
-    fn gather(runtime: &Runtime, life: &Life, pusher: UserId, round: u128) -> Self {
+    fn gather(runtime: &Runtime, life: &Life, who: UserId, round: u128) -> Self {
         let leaves = Arc::new(AtomicBool::new(false));
         let pulls = {
             let (handle, sync) = (runtime.handle().clone(), life.sync.clone());
@@ -115,7 +115,7 @@ impl Crowd {
             let (handle, sync) = (runtime.handle().clone(), life.sync.clone());
             let leaves = leaves.clone();
             let first = round << 64;
-            thread::spawn(move || paced(&leaves, |nth| push(&handle, &sync, pusher, first + nth)))
+            thread::spawn(move || paced(&leaves, |nth| push(&handle, &sync, who, first + nth)))
         };
         Self {
             leaves,

@@ -18,9 +18,13 @@ use crate::{Rhythm, rested};
 /// requests wait.
 const CLAIM: u32 = 256;
 
-/// How many people's streaks are computed at a time. The writes of a group share one commit, and
-/// most of the storage's readers stay free for requests.
-const AT_A_TIME: usize = 2;
+/// How many people's streaks are computed at a time. What they write shares a commit, and most of
+/// the storage's readers stay free for requests.
+const PEOPLE_AT_A_TIME: usize = 2;
+
+/// How many streaks are computed at a time, unless one person has more: then that person's alone.
+/// After a midnight, when everybody has many, a core stays free for requests.
+const STREAKS_AT_A_TIME: usize = 16;
 
 /// Works whenever `bell` rings, and from time to time, until `stop`.
 pub(crate) async fn run(
@@ -45,20 +49,28 @@ async fn drain(streaks: &Streaks, outage: &mut Outage, stop: &CancellationToken)
     let Some(claims) = outage.note("streaks", streaks.claim(CLAIM).await) else {
         return false;
     };
-    let jobs: usize = claims.iter().map(|claim| claim.jobs.len()).sum();
-    let mut running = JoinSet::new();
+    let all: usize = claims.iter().map(|claim| claim.jobs.len()).sum();
+    let (mut running, mut in_hand) = (JoinSet::new(), 0);
     for claim in claims {
-        if running.len() >= AT_A_TIME {
-            one_ends(&mut running).await;
+        let count = claim.jobs.len();
+        while running.len() >= PEOPLE_AT_A_TIME
+            || (in_hand > 0 && in_hand + count > STREAKS_AT_A_TIME)
+        {
+            in_hand -= one_ends(&mut running).await.unwrap_or(in_hand);
         }
-        if stop.is_cancelled() {
-            running.spawn(give_back(streaks.clone(), claim));
-        } else {
-            running.spawn(work(streaks.clone(), claim, stop.clone()));
-        }
+        in_hand += count;
+        let (streaks, stop) = (streaks.clone(), stop.clone());
+        running.spawn(async move {
+            if stop.is_cancelled() {
+                give_back(streaks, claim).await;
+            } else {
+                work(streaks, claim, stop).await;
+            }
+            count
+        });
     }
-    while one_ends(&mut running).await {}
-    jobs >= CLAIM as usize && !stop.is_cancelled()
+    while one_ends(&mut running).await.is_some() {}
+    all >= CLAIM as usize && !stop.is_cancelled()
 }
 
 /// Does one person's jobs together. If that fails, one of them may be to blame: each is tried by
@@ -117,11 +129,13 @@ fn note(released: Outcome<()>) {
     }
 }
 
-/// Waits for one of `running`; false when none was left.
-async fn one_ends(running: &mut JoinSet<()>) -> bool {
-    let ended = running.join_next().await;
-    if let Some(Err(error)) = &ended {
-        tracing::error!(%error, "the computing of streaks broke");
+/// Waits for one of `running`, and says how many jobs it had; none when nobody is left.
+async fn one_ends(running: &mut JoinSet<usize>) -> Option<usize> {
+    match running.join_next().await? {
+        Ok(count) => Some(count),
+        Err(error) => {
+            tracing::error!(%error, "the computing of streaks broke");
+            Some(0)
+        }
     }
-    ended.is_some()
 }

@@ -143,8 +143,8 @@ async fn backlog(storage: &dyn Storage) -> u64 {
 pub async fn a_step_of_a_day_is_bounded_by_what_it_touches(storage: &dyn Storage) {
     for number in 1..=6 {
         let person = Person::register(storage, number).await;
-        let habits = if number <= 3 { 1..=4 } else { 1..=0 };
-        let create = habits.map(|id| once(create_habit(habit(id), titled("Read"))));
+        let habits = if number <= 3 { 4 } else { 0 };
+        let create = (1..=habits).map(|id| once(create_habit(habit(id), titled("Read"))));
         person.submit(create.collect()).await;
     }
     settle(storage, |_| 1).await;

@@ -158,8 +158,8 @@ pub async fn jobs_of_one_person_are_finished_together(storage: &dyn Storage) {
         Record::Habit(habit) => (habit.id, habit.streak.current, habit.stamp.version.get()),
         Record::Entry(entry) => panic!("expected a habit, got {entry:?}"),
     };
-    let changed: Vec<_> = changes.iter().map(told).collect();
-    assert_eq!(changed, [(habit(1), 1, 1), (habit(5), 5, 1)]);
+    let published: Vec<_> = changes.iter().map(told).collect();
+    assert_eq!(published, [(habit(1), 1, 1), (habit(5), 5, 1)]);
     assert_eq!(backlog(storage).await, (1, 0));
 }
 

@@ -276,7 +276,7 @@ impl StreakQueue for MemoryStorage {
         let limit = limit.try_into().unwrap();
         self.with(|state| {
             let is_meant = |person: &&mut Person| {
-                person.border() == *border && person.day_begun.is_none_or(|day| day < today)
+                person.day_begun.is_none_or(|day| day < today) && person.border() == *border
             };
             let mut touched = 0;
             for person in state.people.values_mut().filter(is_meant) {

@@ -88,8 +88,8 @@ async fn workers_that_stop_give_back_what_they_hold() {
     loops.wait().await;
     let backlog = world.backlog().await;
     assert_eq!(
-        backlog.waiting, 80,
-        "what ran, two people's, is done, and nothing else"
+        backlog.waiting, 90,
+        "what ran, one person's, is done, and nothing else"
     );
     let free = world
         .storage
@@ -98,7 +98,7 @@ async fn workers_that_stop_give_back_what_they_hold() {
         .await;
     let free = free.expect("jobs");
     let free: usize = free.iter().map(|claim| claim.jobs.len()).sum();
-    assert_eq!(free, 80, "nothing is held");
+    assert_eq!(free, 90, "nothing is held");
 }
 
 #[tokio::test(start_paused = true)]

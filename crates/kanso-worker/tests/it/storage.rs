@@ -1,6 +1,6 @@
 //! A storage in memory that can hang, fail and panic where a worker uses it.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use kanso_application::ports::storage::{
@@ -30,7 +30,7 @@ pub(crate) enum Trouble {
 
 #[derive(Debug)]
 pub(crate) struct TroubledStorage {
-    inner: MemoryStorage,
+    inner: Arc<MemoryStorage>,
     plan: Mutex<Plan>,
     /// Rings when the last step was taken.
     pub(crate) dead: Notify,
@@ -47,7 +47,7 @@ struct Plan {
 impl TroubledStorage {
     pub(crate) fn new() -> Self {
         Self {
-            inner: MemoryStorage::default(),
+            inner: Arc::default(),
             plan: Mutex::default(),
             dead: Notify::new(),
             door: RwLock::new(()),
@@ -63,8 +63,8 @@ impl TroubledStorage {
         self.plan().trouble = trouble;
     }
 
-    /// What queries that are no worker's see.
-    pub(crate) fn records(&self) -> &MemoryStorage {
+    /// What is there for those who are no worker.
+    pub(crate) const fn records(&self) -> &Arc<MemoryStorage> {
         &self.inner
     }
 
