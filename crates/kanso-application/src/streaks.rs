@@ -20,7 +20,7 @@ use crate::ports::storage::{
 
 /// How many people and streaks the beginning of a day touches in one transaction: whoever writes
 /// meanwhile waits for one of them, which is a few milliseconds.
-const STEP: u32 = 256;
+const STEP: u32 = 128;
 
 /// How long a job that failed rests, in seconds, for each attempt.
 const REST_SECONDS: i64 = 2;
