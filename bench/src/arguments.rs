@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 
 /// Measures a kanso-server that it starts itself
 #[derive(Clone, Debug, Parser)]
@@ -20,6 +20,9 @@ pub(crate) struct Arguments {
     /// Repetitions of everything, each with a new server; the medians are reported
     #[arg(long, value_name = "NUMBER", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=99))]
     pub(crate) runs: u32,
+    /// Only what is measured over HTTP, or only what is measured inside this program
+    #[arg(long, value_name = "PART", value_enum)]
+    only: Option<Part>,
     /// Print JSON instead of a table, with the figures of every run
     #[arg(long)]
     pub(crate) json: bool,
@@ -32,7 +35,21 @@ pub(crate) struct Arguments {
     data_dir: Option<PathBuf>,
 }
 
+/// What can be measured by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Part {
+    /// A server, over HTTP.
+    Server,
+    /// The rest, in this process.
+    Inside,
+}
+
 impl Arguments {
+    /// Whether this is to be measured.
+    pub(crate) fn measures(&self, part: Part) -> bool {
+        self.only.is_none_or(|only| only == part)
+    }
+
     /// How long each workload is measured.
     pub(crate) fn length(&self) -> Duration {
         Duration::from_secs(self.seconds)

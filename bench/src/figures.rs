@@ -111,7 +111,7 @@ impl Run {
 }
 
 /// The value in the middle, or between the two in the middle.
-fn median(values: impl Iterator<Item = f64>) -> f64 {
+pub(crate) fn median(values: impl Iterator<Item = f64>) -> f64 {
     let mut values: Vec<_> = values.collect();
     values.sort_by(f64::total_cmp);
     let upper = values.len() / 2;
@@ -123,7 +123,7 @@ fn median(values: impl Iterator<Item = f64>) -> f64 {
 }
 
 /// The smallest of the sorted microseconds that is not below `percent` of them, as milliseconds.
-fn percentile(sorted: &[u32], percent: usize) -> f64 {
+pub(crate) fn percentile(sorted: &[u32], percent: usize) -> f64 {
     let rank = (sorted.len() * percent).div_ceil(100);
     sorted
         .get(rank.saturating_sub(1))

@@ -4,13 +4,16 @@
 //! server of its own on an empty data folder and stops it again. docs/benchmarks.md says how to
 //! read the figures.
 //!
-//! **Invariant:** the server is seen from outside only, over HTTP and in /proc.
+//! What no client can bring about is measured inside this process: `inside`.
+//!
+//! **Invariant:** a server is seen from outside only, over HTTP and in /proc.
 
 mod arguments;
 mod connection;
 mod disk;
 mod figures;
 mod ids;
+mod inside;
 mod load;
 mod people;
 mod report;
@@ -25,7 +28,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::Parser as _;
 
-use crate::arguments::Arguments;
+use crate::arguments::{Arguments, Part};
 use crate::report::Report;
 
 fn main() -> ExitCode {
@@ -59,15 +62,25 @@ fn measure_and_print(arguments: &Arguments) -> anyhow::Result<()> {
 }
 
 async fn measure(arguments: &Arguments) -> anyhow::Result<Report> {
-    let program = arguments.server()?;
     let folder = arguments.data_dir()?;
     let disk_sync_ms = disk::sync_milliseconds(&folder)?;
     let mut runs = Vec::new();
-    for number in 1..=arguments.runs {
-        say(format_args!("run {number} of {}", arguments.runs));
-        runs.push(run::run(&program, &folder, arguments).await?);
+    if arguments.measures(Part::Server) {
+        let program = arguments.server()?;
+        for number in 1..=arguments.runs {
+            say(format_args!("run {number} of {}", arguments.runs));
+            runs.push(run::run(&program, &folder, arguments).await?);
+        }
     }
-    Report::new(arguments, disk_sync_ms, runs)
+    let mut inside = Vec::new();
+    if arguments.measures(Part::Inside) {
+        say(format_args!("inside this process"));
+        let count = arguments.runs;
+        // It has a runtime of its own, as a server has.
+        let measuring = tokio::task::spawn_blocking(move || inside::measure(&folder, count));
+        inside = measuring.await??;
+    }
+    Report::new(arguments, disk_sync_ms, runs, inside)
 }
 
 /// Tells the person at the terminal what goes on. Nobody may be there to hear it.

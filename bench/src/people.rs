@@ -4,6 +4,9 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use bytes::Bytes;
+use kanso_domain::Date;
+use kanso_domain::calendar::days_before;
 use kanso_protocol::accounts::{CredentialsRequest, TokenResponse};
 use kanso_protocol::sync::{
     ActionName, EntityName, OperationRequest, OperationStatus, SyncRequest, SyncResponse,
@@ -77,6 +80,35 @@ impl Person {
                 entry_fields(habit, number / habits)
             })
             .collect();
+        for some in fields.chunks(MAX_OPERATIONS) {
+            self.create(connection, EntityName::Entry, some.to_vec())
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// The date where the server is, for this person.
+    pub(crate) async fn today(&self, connection: &mut Connection) -> anyhow::Result<Date> {
+        let call = Call::get("/api/v1/today")?.authorized(&self.token)?;
+        let answer = connection.send(&call, Bytes::new()).await?;
+        let answer: Value = serde_json::from_slice(&answer.into_success()?)?;
+        let date = answer["date"].as_str().context("today has a date")?;
+        Ok(date.parse()?)
+    }
+
+    /// Creates an entry for each habit on each of the last days.
+    pub(crate) async fn add_days(
+        &mut self,
+        connection: &mut Connection,
+        today: Date,
+        days: i32,
+    ) -> anyhow::Result<()> {
+        let mut fields = Vec::new();
+        for back in (0..days).rev() {
+            let noon = format!("{}T12:00:00Z", days_before(today, back));
+            let on_that_day = |habit: &Uuid| fields_at(*habit, &noon);
+            fields.extend(self.habits.iter().map(on_that_day));
+        }
         for some in fields.chunks(MAX_OPERATIONS) {
             self.create(connection, EntityName::Entry, some.to_vec())
                 .await?;
@@ -209,9 +241,13 @@ pub(crate) async fn settle_all(
 
 /// The members of an entry for `habit` on a day that is told by its number.
 pub(crate) fn entry_fields(habit: Uuid, day: usize) -> Value {
+    fields_at(habit, &evening(day))
+}
+
+fn fields_at(habit: Uuid, instant: &str) -> Value {
     json!({
         "habit_id": habit,
-        "completion_date": evening(day),
+        "completion_date": instant,
         "timezone": "Europe/Rome",
         "value": 1
     })

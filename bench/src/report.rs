@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::arguments::Arguments;
 use crate::figures::{Figures, Run};
+use crate::inside::Timing;
 
 /// All that was found.
 #[derive(Debug, Serialize)]
@@ -21,6 +22,9 @@ pub(crate) struct Report {
     /// The median of each figure by itself.
     medians: Run,
     runs: Vec<Run>,
+    /// The same of what was measured inside this program.
+    inside_medians: Vec<Timing>,
+    inside: Vec<Vec<Timing>>,
 }
 
 impl Report {
@@ -29,6 +33,7 @@ impl Report {
         arguments: &Arguments,
         disk_sync_ms: f64,
         runs: Vec<Run>,
+        inside: Vec<Vec<Timing>>,
     ) -> anyhow::Result<Self> {
         Ok(Self {
             cores: std::thread::available_parallelism()?.get(),
@@ -36,41 +41,69 @@ impl Report {
             seconds: arguments.seconds,
             medians: Run::median(&runs),
             runs,
+            inside_medians: Timing::medians(&inside),
+            inside,
         })
     }
 
-    /// The medians as a table, in Markdown.
+    /// The medians as tables, in Markdown.
     pub(crate) fn table(&self) -> String {
-        let mut table = Table::new();
-        table
-            .load_style(ASCII_MARKDOWN)
-            .set_content_arrangement(ContentArrangement::Disabled)
-            .set_header([
-                "workload",
-                "connections",
-                "requests",
-                "requests/s",
-                "p50 ms",
-                "p99 ms",
-                "× live",
-                "server CPU",
-                "generator CPU",
-                "others CPU",
-                "server µs each",
-                "server peak MiB",
-                "goal",
+        let mut text = String::new();
+        // Writing to a string cannot fail.
+        if !self.runs.is_empty() {
+            write!(text, "{}\n\n{}\n\n", self.of_the_server(), self.memory()).ok();
+        }
+        if !self.inside.is_empty() {
+            write!(text, "{}\n\n", self.of_the_inside()).ok();
+        }
+        text + &self.circumstances()
+    }
+
+    fn of_the_inside(&self) -> Table {
+        let mut table = table([
+            "inside this program",
+            "times",
+            "p50 ms",
+            "p99 ms",
+            "p99 × quiet",
+            "goal",
+        ]);
+        for timing in &self.inside_medians {
+            let ratio = timing.ratio_to_quiet;
+            table.add_row([
+                timing.what.to_owned(),
+                timing.count.to_string(),
+                format!("{:.2}", timing.p50_ms),
+                format!("{:.2}", timing.p99_ms),
+                ratio.map_or_else(String::new, |ratio| format!("{ratio:.2}")),
+                timing.goal.to_owned(),
             ]);
+        }
+        align(&mut table);
+        table
+    }
+
+    fn of_the_server(&self) -> Table {
+        let mut table = table([
+            "workload",
+            "connections",
+            "requests",
+            "requests/s",
+            "p50 ms",
+            "p99 ms",
+            "× live",
+            "server CPU",
+            "generator CPU",
+            "others CPU",
+            "server µs each",
+            "server peak MiB",
+            "goal",
+        ]);
         for figures in &self.medians.workloads {
             table.add_row(cells(figures));
         }
-        let numbers = table.column_count() - 2;
-        for column in table.column_iter_mut().skip(1).take(numbers) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-        let mut text = table.to_string();
-        // Writing to a string cannot fail.
-        write!(text, "\n\n{}\n{}", self.memory(), self.circumstances()).ok();
-        text
+        align(&mut table);
+        table
     }
 
     fn memory(&self) -> String {
@@ -93,11 +126,28 @@ impl Report {
         format!(
             "Medians of {} runs, {} s a workload, {} cores for server and load generator; \
              CPU is in % of one core. Appending 4 KiB to a file and syncing it takes {:.2} ms here.",
-            self.runs.len(),
+            self.runs.len().max(self.inside.len()),
             self.seconds,
             self.cores,
             self.disk_sync_ms
         )
+    }
+}
+
+fn table<const COLUMNS: usize>(header: [&str; COLUMNS]) -> Table {
+    let mut table = Table::new();
+    table
+        .load_style(ASCII_MARKDOWN)
+        .set_content_arrangement(ContentArrangement::Disabled)
+        .set_header(header);
+    table
+}
+
+/// All but the first column and the last are numbers.
+fn align(table: &mut Table) {
+    let numbers = table.column_count() - 2;
+    for column in table.column_iter_mut().skip(1).take(numbers) {
+        column.set_cell_alignment(CellAlignment::Right);
     }
 }
 

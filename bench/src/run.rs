@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::time::Duration;
 
+use kanso_domain::calendar::days_before;
+
 use crate::arguments::Arguments;
 use crate::connection::Connection;
 use crate::figures::{Figures, Run, Title};
@@ -11,7 +13,7 @@ use crate::people::{Person, join_all, settle_all};
 use crate::resources::resident_mib;
 use crate::say;
 use crate::server::Server;
-use crate::workloads::{EmptyPull, FirstPull, Live, Pages, Push};
+use crate::workloads::{EmptyPull, FirstPull, Get, Live, Pages, Push};
 
 /// The history of the first pull: ten years of one habit, or a year of ten.
 const HISTORY: usize = 3_650;
@@ -26,6 +28,11 @@ const EMPTY_PULL: Title = title("empty pull", "");
 const FIRST_PULL: Title = title("first pull of 3,650 entries", "p50 ≤ 50 ms");
 const PAGE: Title = title("  a page of it", "");
 const FIRST_PULL_ZSTD: Title = title("first pull, zstd", "");
+
+const ACCOUNT: Title = title("GET /auth/user", "");
+const WEEKLY: Title = title("GET /stats/weekly, 20 habits × 366 days", "p50 ≤ 5 ms");
+const WEEKLY_HABITS: usize = 20;
+const WEEKLY_DAYS: i32 = 366;
 
 const fn title(workload: &'static str, goal: &'static str) -> Title {
     Title { workload, goal }
@@ -50,6 +57,7 @@ pub(crate) async fn run(
     bench
         .first_pulls(arguments.connections, &live_alone)
         .await?;
+    bench.stats(arguments.connections + 1, &live_alone).await?;
     bench.server.stop().await?;
     Ok(Run {
         idle_mib,
@@ -121,6 +129,30 @@ impl Bench {
         let workers = vec![FirstPull::new(&compressed, Some("zstd"))?];
         let (load, _) = self.apply(FIRST_PULL_ZSTD, workers).await?;
         self.note(FIRST_PULL_ZSTD, &load, &load.turns, live);
+        Ok(())
+    }
+
+    /// One person looks at a year of all habits; beside it, a request that only says who asks.
+    async fn stats(&mut self, number: u32, live: &Figures) -> anyhow::Result<()> {
+        let mut connection = Connection::open(self.server.address()).await?;
+        let mut person = Person::join(&mut connection, number, WEEKLY_HABITS).await?;
+        let today = person.today(&mut connection).await?;
+        let first = days_before(today, WEEKLY_DAYS - 1);
+        person.add_days(&mut connection, today, WEEKLY_DAYS).await?;
+        person.settle(&mut connection).await?;
+        let weekly =
+            format!("/api/v1/stats/weekly?start_date={first}&end_date={today}&tz=Europe/Rome");
+        for (title, path, least) in [
+            (ACCOUNT, "/api/v1/auth/user", 1),
+            // A cell of each day.
+            (WEEKLY, &*weekly, WEEKLY_HABITS * 366 * 20),
+        ] {
+            let worker = Get::new(path, &person, &mut connection).await?;
+            let bytes = worker.bytes();
+            anyhow::ensure!(bytes > least, "{path} answers {bytes} bytes");
+            let (load, _) = self.apply(title, vec![worker]).await?;
+            self.note(title, &load, &load.turns, live);
+        }
         Ok(())
     }
 

@@ -1,11 +1,13 @@
 //! What is measured: a file for each thing that a client does.
 
 mod first_pull;
+mod get;
 mod live;
 mod pull;
 mod push;
 
 pub(crate) use first_pull::{FirstPull, Pages};
+pub(crate) use get::Get;
 pub(crate) use live::Live;
 pub(crate) use pull::EmptyPull;
 pub(crate) use push::Push;

@@ -138,7 +138,7 @@ impl Stats {
         reader: &Reader,
         id: HabitId,
     ) -> Outcome<Option<HabitStats>> {
-        let journal = self.journal(user, Some(id)).await?;
+        let journal = self.journal(user, Some(&[id])).await?;
         Ok(journal.habits.first().map(|habit| {
             let judged = reader.judge(habit, journal.log(id));
             HabitStats::new(&judged, reader.settings.week_start)
@@ -153,7 +153,8 @@ impl Stats {
         range: DateRange,
         habit: Option<HabitId>,
     ) -> Outcome<Vec<HeatmapAnswer>> {
-        let journal = self.journal(user, habit).await?;
+        let only = habit.as_ref().map(std::slice::from_ref);
+        let journal = self.journal(user, only).await?;
         let cells = journal.habits.iter().map(|habit| HeatmapAnswer {
             habit_id: habit.id,
             cells: reader
@@ -175,9 +176,9 @@ impl Stats {
         Ok(TodayAnswer::new(&reader.judge_all(&journal), reader))
     }
 
-    async fn journal(&self, user: UserId, habit: Option<HabitId>) -> Outcome<Journal> {
+    async fn journal(&self, user: UserId, only: Option<&[HabitId]>) -> Outcome<Journal> {
         self.storage
-            .journal(user, habit)
+            .journal(user, only)
             .await?
             .ok_or(Fault::AccountGone)
     }

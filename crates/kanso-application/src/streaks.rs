@@ -14,10 +14,13 @@ use kanso_domain::{Date, HabitId, Record, UserId};
 
 use crate::Outcome;
 use crate::ports::clock::Clock;
-use crate::ports::storage::{Backlog, Journal, Storage, StreakJob, StreakOutcome};
+use crate::ports::storage::{
+    Backlog, ComputedStreak, Journal, Storage, StreakClaim, StreakJob, StreakOutcome,
+};
 
-/// How many people's days are begun in one transaction.
-const PEOPLE_AT_A_TIME: u32 = 200;
+/// How many people and streaks the beginning of a day touches in one transaction: whoever writes
+/// meanwhile waits for one of them, which is a few milliseconds.
+const STEP: u32 = 128;
 
 /// How long a job that failed rests, in seconds, for each attempt.
 const REST_SECONDS: i64 = 2;
@@ -46,13 +49,12 @@ impl Streaks {
         };
         let today = Today::at(self.clock.now(), &account.settings).date;
         habits.retain(|habit| habit.streak.is_stale(today));
+        if habits.is_empty() {
+            return Ok(());
+        }
         // After a midnight that is all of them: one read, not one a habit.
-        let only = match habits.as_slice() {
-            [] => return Ok(()),
-            [habit] => Some(habit.id),
-            _ => None,
-        };
-        let Some(journal) = self.storage.journal(user, only).await? else {
+        let only: Vec<_> = habits.iter().map(|habit| habit.id).collect();
+        let Some(journal) = self.storage.journal(user, Some(&only)).await? else {
             return Ok(());
         };
         for habit in habits {
@@ -81,12 +83,12 @@ impl Streaks {
         let record = match outcome {
             OperationOutcome::Applied(record)
             | OperationOutcome::Merged(record)
-            | OperationOutcome::Noop(record) => record,
-            OperationOutcome::Conflict(conflict) => &mut conflict.record,
-            OperationOutcome::Duplicate {
+            | OperationOutcome::Noop(record)
+            | OperationOutcome::Duplicate {
                 record: Some(record),
                 ..
             } => record,
+            OperationOutcome::Conflict(conflict) => &mut conflict.record,
             _ => return Ok(()),
         };
         self.freshen_records(user, std::slice::from_mut(record))
@@ -94,55 +96,57 @@ impl Streaks {
     }
 
     /// Claims up to `limit` streaks.
-    pub async fn claim(&self, limit: u32) -> Outcome<Vec<StreakJob>> {
+    pub async fn claim(&self, limit: u32) -> Outcome<Vec<StreakClaim>> {
         Ok(self.storage.claim_streaks(self.clock.now(), limit).await?)
     }
 
-    /// Computes the streak of `job`; `None` when its habit is gone.
-    pub async fn compute(&self, job: StreakJob) -> Outcome<Option<StoredStreak>> {
-        let journal = self.storage.journal(job.user, Some(job.habit)).await?;
-        Ok(journal.and_then(|journal| {
-            let today = Today::at(self.clock.now(), &journal.settings).date;
-            computed(&journal, job.habit, today)
-        }))
+    /// Computes the streaks of `jobs`, which are `user`'s, from one state of the storage. Of a
+    /// habit that is gone there is nothing to store, and its job is done.
+    pub async fn compute(&self, user: UserId, jobs: &[StreakJob]) -> Outcome<Vec<ComputedStreak>> {
+        let only: Vec<_> = jobs.iter().map(|job| job.habit).collect();
+        let journal = self.storage.journal(user, Some(&only)).await?;
+        let now = self.clock.now();
+        let compute = |&job: &StreakJob| {
+            let streak = journal.as_ref().and_then(|journal| {
+                let today = Today::at(now, &journal.settings).date;
+                computed(journal, job.habit, today)
+            });
+            let streak = streak.unwrap_or_default();
+            ComputedStreak { job, streak }
+        };
+        Ok(jobs.iter().map(compute).collect())
     }
 
-    /// Stores what was computed for `job`. Without a habit there is nothing to store, and the job
-    /// is done.
+    /// Stores what was computed for jobs of `user`, in one transaction.
     pub async fn finish(
         &self,
-        job: StreakJob,
-        streak: Option<StoredStreak>,
-    ) -> Outcome<StreakOutcome> {
-        let streak = streak.unwrap_or_default();
-        Ok(self
-            .storage
-            .finish_streak(job, streak, self.clock.now())
-            .await?)
+        user: UserId,
+        computed: Vec<ComputedStreak>,
+    ) -> Outcome<Vec<StreakOutcome>> {
+        let now = self.clock.now();
+        Ok(self.storage.finish_streaks(user, computed, now).await?)
     }
 
-    /// Gives `job` back: at once when the worker stops, after a rest when it failed.
-    pub async fn release(&self, job: StreakJob, has_failed: bool) -> Outcome<()> {
-        let rest = if has_failed {
-            REST_SECONDS * i64::from(job.attempts)
-        } else {
-            0
-        };
-        let available_at = self.clock.now().plus_seconds(rest);
-        Ok(self.storage.release_streak(job, available_at).await?)
+    /// Gives back what could not be done, to be tried again after a rest.
+    pub async fn retry_later(&self, user: UserId, job: StreakJob) -> Outcome<()> {
+        let rest = REST_SECONDS * i64::from(job.attempts);
+        let at = self.clock.now().plus_seconds(rest);
+        Ok(self.storage.release_streaks(user, vec![job], at).await?)
     }
 
-    /// Queues the streaks that a midnight ended or lengthened, some people at a time; says whether
-    /// more are left.
+    /// Gives back what was not begun: somebody else can have it at once.
+    pub async fn release(&self, claim: StreakClaim) -> Outcome<()> {
+        let (StreakClaim { user, jobs }, now) = (claim, self.clock.now());
+        Ok(self.storage.release_streaks(user, jobs, now).await?)
+    }
+
+    /// Queues the streaks that a midnight ended or lengthened, some at a time; says whether more are
+    /// left.
     pub async fn begin_days(&self) -> Outcome<bool> {
         let now = self.clock.now();
         for border in self.storage.day_borders().await? {
             let today = kanso_domain::calendar::local_day(now, &border.timezone, border.day_start);
-            let people = self
-                .storage
-                .begin_day(&border, today, PEOPLE_AT_A_TIME, now)
-                .await?;
-            if people >= PEOPLE_AT_A_TIME {
+            if self.storage.begin_day(&border, today, STEP, now).await? {
                 return Ok(true);
             }
         }

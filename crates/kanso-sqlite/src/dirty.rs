@@ -4,11 +4,13 @@
 //! that is there counts its own up, and one that comes goes on from the last one finished, which
 //! the habit keeps.
 
+use std::collections::HashMap;
+
 use kanso_application::ports::storage::{
-    Backlog, DayBorder, LEASE_SECONDS, MAX_ATTEMPTS, StreakJob, StreakOutcome,
+    Backlog, ComputedStreak, DayBorder, LEASE_SECONDS, MAX_ATTEMPTS, StreakClaim, StreakJob,
+    StreakOutcome,
 };
-use kanso_domain::habits::StoredStreak;
-use kanso_domain::sync::Epoch;
+use kanso_domain::sync::{Epoch, Head};
 use kanso_domain::{Date, HabitId, Timestamp, UserId};
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
@@ -64,13 +66,13 @@ pub(crate) fn queue_all(
 /// Queues the habits whose streaks may differ on a new day although nothing is recorded: those
 /// with a current streak, those that are or were a limit, and those for which something was
 /// recorded ahead. Those that wait are queued anew, because whoever holds one computes it for
-/// the day before.
-pub(crate) fn queue_for_new_day(
+/// the day before. Says how many there are.
+fn queue_for_new_day(
     connection: &Connection,
     user: UserId,
     now: Timestamp,
-) -> Result<(), Failure> {
-    prepare(
+) -> Result<usize, Failure> {
+    let queued = prepare(
         connection,
         queue_habits!(
             "AND (current_streak > 0 OR instr(schedule_history, '\"at_most\"') > 0
@@ -84,7 +86,7 @@ pub(crate) fn queue_for_new_day(
         ),
     )?
     .execute(params![Bound(&user), Bound(&now)])?;
-    Ok(())
+    Ok(queued)
 }
 
 /// Takes a habit off the queue, whatever its generation.
@@ -97,13 +99,13 @@ pub(crate) fn remove(connection: &Connection, user: UserId, habit: HabitId) -> R
     Ok(())
 }
 
-/// Leases up to `limit` jobs, oldest first. One that was not tried since its change is free
+/// Leases up to `limit` jobs, oldest first, and gives them out by person. One that was not tried since its change is free
 /// whatever the clock says: the user's history may be ahead of it.
 pub(crate) fn claim(
     connection: &Connection,
     now: Timestamp,
     limit: u32,
-) -> Result<Vec<StreakJob>, Failure> {
+) -> Result<Vec<StreakClaim>, Failure> {
     let mut statement = prepare(
         connection,
         "UPDATE streak_dirty SET lease_until = ?2, attempts = attempts + 1
@@ -117,40 +119,85 @@ pub(crate) fn claim(
     let lease_until = now.plus_seconds(LEASE_SECONDS);
     let read = |row: &Row<'_>| {
         let mut columns = Columns::of(row);
-        let available_at: Timestamp = columns.take()?;
+        let (available_at, user): (Timestamp, UserId) = (columns.take()?, columns.take()?);
         let job = StreakJob {
-            user: columns.take()?,
             habit: columns.take()?,
             generation: columns.take()?,
             attempts: columns.take()?,
         };
-        Ok((available_at, job))
+        Ok((available_at, user, job))
     };
     let rows = statement.query_map(params![Bound(&now), Bound(&lease_until), limit], read)?;
     let mut jobs = rows.collect::<Result<Vec<_>, _>>()?;
     // They are returned in no order.
-    jobs.sort_by_key(|(available_at, job)| (*available_at, job.user, job.habit));
-    Ok(jobs.into_iter().map(|(_, job)| job).collect())
+    jobs.sort_unstable_by_key(|(available_at, user, job)| (*available_at, *user, job.habit));
+    Ok(by_person(
+        jobs.into_iter().map(|(_, user, job)| (user, job)),
+    ))
 }
 
-/// Stores a computed streak and takes its job off the queue, unless a change came in between.
+/// The jobs of each person together, where the oldest of them stands.
+fn by_person(jobs: impl Iterator<Item = (UserId, StreakJob)>) -> Vec<StreakClaim> {
+    let mut claims: Vec<StreakClaim> = Vec::new();
+    let mut places = HashMap::new();
+    for (user, job) in jobs {
+        let place = *places.entry(user).or_insert(claims.len());
+        match claims.get_mut(place) {
+            Some(claim) => claim.jobs.push(job),
+            None => claims.push(StreakClaim {
+                user,
+                jobs: vec![job],
+            }),
+        }
+    }
+    claims
+}
+
+/// Stores computed streaks of one user and takes their jobs off the queue, but for those in whose
+/// habits a change came in between. The head is read and written once.
 pub(crate) fn finish(
     connection: &Connection,
     epoch: Epoch,
-    job: StreakJob,
-    streak: StoredStreak,
+    user: UserId,
+    computed: &[ComputedStreak],
     now: Timestamp,
+) -> Result<Vec<StreakOutcome>, Failure> {
+    let Some(before) = users::head(connection, epoch, user)? else {
+        return Ok(vec![StreakOutcome::Superseded; computed.len()]);
+    };
+    let mut head = before;
+    let mut outcomes = Vec::with_capacity(computed.len());
+    for one in computed {
+        let outcome = finish_one(connection, user, one, head.advanced(now))?;
+        if outcome == StreakOutcome::Published {
+            head = head.advanced(now);
+        }
+        outcomes.push(outcome);
+    }
+    if head != before {
+        users::set_head(connection, user, head)?;
+    }
+    Ok(outcomes)
+}
+
+/// Stores one of them; `next` is the place in the user's history that it takes if it differs.
+fn finish_one(
+    connection: &Connection,
+    user: UserId,
+    computed: &ComputedStreak,
+    next: Head,
 ) -> Result<StreakOutcome, Failure> {
+    let ComputedStreak { job, streak } = computed;
     let taken = prepare(
         connection,
         "DELETE FROM streak_dirty WHERE user_id = ?1 AND habit_id = ?2 AND generation = ?3",
     )?
-    .execute(params![Bound(&job.user), Bound(&job.habit), job.generation])?;
+    .execute(params![Bound(&user), Bound(&job.habit), job.generation])?;
     if taken == 0 {
-        free_superseded(connection, job)?;
+        free_superseded(connection, user, *job)?;
         return Ok(StreakOutcome::Superseded);
     }
-    let Some(stored) = live_streak(connection, job)? else {
+    let Some(stored) = live_streak(connection, user, *job)? else {
         return Ok(StreakOutcome::Superseded);
     };
     prepare(
@@ -160,7 +207,7 @@ pub(crate) fn finish(
          WHERE user_id = ?1 AND id = ?2",
     )?
     .execute(params![
-        Bound(&job.user),
+        Bound(&user),
         Bound(&job.habit),
         streak.current,
         streak.longest,
@@ -170,12 +217,26 @@ pub(crate) fn finish(
     if stored == (streak.current, streak.longest) {
         return Ok(StreakOutcome::Unchanged);
     }
-    publish(connection, epoch, job, now)?;
+    // Its index is why this is a statement of its own: most midnights change no streak.
+    prepare(
+        connection,
+        "UPDATE habits SET seq = ?3, updated_at = ?4 WHERE user_id = ?1 AND id = ?2",
+    )?
+    .execute(params![
+        Bound(&user),
+        Bound(&job.habit),
+        Bound(&next.seq),
+        Bound(&next.changed_at)
+    ])?;
     Ok(StreakOutcome::Published)
 }
 
 /// The current and the longest streak of the job's habit, if that is live.
-fn live_streak(connection: &Connection, job: StreakJob) -> Result<Option<(u32, u32)>, Failure> {
+fn live_streak(
+    connection: &Connection,
+    user: UserId,
+    job: StreakJob,
+) -> Result<Option<(u32, u32)>, Failure> {
     let mut statement = prepare(
         connection,
         "SELECT current_streak, longest_streak FROM habits
@@ -185,68 +246,48 @@ fn live_streak(connection: &Connection, job: StreakJob) -> Result<Option<(u32, u
         let mut columns = Columns::of(row);
         Ok((columns.take()?, columns.take()?))
     };
-    let found = statement.query_row(params![Bound(&job.user), Bound(&job.habit)], read);
+    let found = statement.query_row(params![Bound(&user), Bound(&job.habit)], read);
     Ok(found.optional()?)
 }
 
-/// Gives the job's habit the next place in its user's history, for other devices to find.
-fn publish(
-    connection: &Connection,
-    epoch: Epoch,
-    job: StreakJob,
-    now: Timestamp,
-) -> Result<(), Failure> {
-    let head = users::head(connection, epoch, job.user)?;
-    let head = head.ok_or_else(|| Failure::Impossible("a habit without its user".to_owned()))?;
-    let head = head.advanced(now);
-    prepare(
-        connection,
-        "UPDATE habits SET seq = ?3, updated_at = ?4 WHERE user_id = ?1 AND id = ?2",
-    )?
-    .execute(params![
-        Bound(&job.user),
-        Bound(&job.habit),
-        Bound(&head.seq),
-        Bound(&head.changed_at)
-    ])?;
-    users::set_head(connection, job.user, head)
-}
-
-/// Ends the job's lease, to be claimed again at `available_at`; one that a change came in
+/// Ends the leases of jobs, to be claimed again at `available_at`; one that a change came in
 /// between is free at once.
 pub(crate) fn release(
     connection: &Connection,
-    job: StreakJob,
+    user: UserId,
+    jobs: &[StreakJob],
     available_at: Timestamp,
 ) -> Result<(), Failure> {
-    // Each claim is another attempt, so the attempt says whose lease it is.
-    let released = prepare(
-        connection,
-        "UPDATE streak_dirty SET lease_until = NULL, available_at = ?5
-         WHERE user_id = ?1 AND habit_id = ?2 AND generation = ?3 AND attempts = ?4
-           AND lease_until IS NOT NULL",
-    )?
-    .execute(params![
-        Bound(&job.user),
-        Bound(&job.habit),
-        job.generation,
-        job.attempts,
-        Bound(&available_at)
-    ])?;
-    if released == 0 {
-        free_superseded(connection, job)?;
+    for &job in jobs {
+        // Each claim is another attempt, so the attempt says whose lease it is.
+        let released = prepare(
+            connection,
+            "UPDATE streak_dirty SET lease_until = NULL, available_at = ?5
+             WHERE user_id = ?1 AND habit_id = ?2 AND generation = ?3 AND attempts = ?4
+               AND lease_until IS NOT NULL",
+        )?
+        .execute(params![
+            Bound(&user),
+            Bound(&job.habit),
+            job.generation,
+            job.attempts,
+            Bound(&available_at)
+        ])?;
+        if released == 0 {
+            free_superseded(connection, user, job)?;
+        }
     }
     Ok(())
 }
 
 /// Ends a lease that was given out before the newest change: its holder is done.
-fn free_superseded(connection: &Connection, job: StreakJob) -> Result<(), Failure> {
+fn free_superseded(connection: &Connection, user: UserId, job: StreakJob) -> Result<(), Failure> {
     prepare(
         connection,
         "UPDATE streak_dirty SET lease_until = NULL
          WHERE user_id = ?1 AND habit_id = ?2 AND generation > ?3 AND attempts = 0",
     )?
-    .execute(params![Bound(&job.user), Bound(&job.habit), job.generation])?;
+    .execute(params![Bound(&user), Bound(&job.habit), job.generation])?;
     Ok(())
 }
 
@@ -268,17 +309,22 @@ pub(crate) fn backlog(connection: &Connection) -> Result<Backlog, Failure> {
     Ok(statement.query_row([], read)?)
 }
 
-/// Begins `today` for up to `limit` people who live by `border`, and says for how many.
+/// Begins `today` for people who live by `border`, until `limit` people and habits are reached, and
+/// says whether people may be left.
 pub(crate) fn begin_day(
     connection: &Connection,
     border: &DayBorder,
     today: Date,
     limit: u32,
     now: Timestamp,
-) -> Result<u32, Failure> {
-    let people = users::begin_day(connection, border, today, limit)?;
-    for &user in &people {
-        queue_for_new_day(connection, user, now)?;
+) -> Result<bool, Failure> {
+    let limit = limit.try_into().unwrap_or(usize::MAX);
+    let mut touched = 0;
+    while touched < limit {
+        let Some(user) = users::begin_day(connection, border, today)? else {
+            return Ok(false);
+        };
+        touched += 1 + queue_for_new_day(connection, user, now)?;
     }
-    Ok(u32::try_from(people.len()).unwrap_or(u32::MAX))
+    Ok(true)
 }

@@ -1,8 +1,10 @@
 //! What statistics and streaks are computed from.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use kanso_application::ports::storage::{Journal, JournalEntry};
+use kanso_domain::habits::Habit;
 use kanso_domain::sync::Epoch;
 use kanso_domain::{HabitId, UserId};
 use rusqlite::{Connection, Row, params};
@@ -13,31 +15,27 @@ use crate::error::Failure;
 use crate::statements::prepare;
 use crate::{habits, users};
 
-/// The live habits, or one of them, with their live entries; `None` when there is no such account.
+/// The live habits, or only those that are named, with their live entries; `None` when there is no
+/// such account.
 ///
 /// `connection` is in a transaction, so all of it is of one state.
 pub(crate) fn read(
     connection: &Connection,
     epoch: Epoch,
     user: UserId,
-    habit: Option<HabitId>,
+    only: Option<&[HabitId]>,
 ) -> Result<Option<Journal>, Failure> {
     let Some((head, settings)) = users::head_and_settings(connection, epoch, user)? else {
         return Ok(None);
     };
-    let (habits, entries) = match habit {
+    let (habits, entries) = match only {
         None => (
             habits::list(connection, user, true)?,
             all_entries(connection, user)?,
         ),
-        Some(id) => (
-            habits::find_live(connection, user, id)?
-                .into_iter()
-                .collect(),
-            [(id, entries_of(connection, user, id)?)].into(),
-        ),
+        Some(ids) => some(connection, user, ids)?,
     };
-    let mut entries: BTreeMap<HabitId, Vec<JournalEntry>> = entries;
+    let mut entries = entries;
     let entries = habits
         .iter()
         .map(|habit| (habit.id, entries.remove(&habit.id).unwrap_or_default()));
@@ -47,6 +45,30 @@ pub(crate) fn read(
         entries: entries.collect(),
         habits,
     }))
+}
+
+type Entries = BTreeMap<HabitId, Vec<JournalEntry>>;
+
+/// The habits with these ids, one look-up each: one that cannot be read is in nobody's way but
+/// that of whoever names it.
+fn some(
+    connection: &Connection,
+    user: UserId,
+    ids: &[HabitId],
+) -> Result<(Vec<Habit>, Entries), Failure> {
+    let (mut habits, mut entries) = (Vec::with_capacity(ids.len()), Entries::new());
+    for &id in ids {
+        if entries.contains_key(&id) {
+            continue;
+        }
+        habits.extend(habits::find_live(connection, user, id)?);
+        entries.insert(id, entries_of(connection, user, id)?);
+    }
+    habits.sort_by_key(|habit| {
+        let newest = Reverse((habit.stamp.created_at, habit.id));
+        (habit.details.sort_order, newest)
+    });
+    Ok((habits, entries))
 }
 
 /// What [`read_entry`] reads, in its order.
@@ -67,10 +89,7 @@ fn read_entry(columns: &mut Columns<'_, '_>) -> rusqlite::Result<JournalEntry> {
 
 /// Reads the person's stretch of the table from end to end: all of it is wanted, and a look-up
 /// for each row of an index, or a sort in the database, would cost more than sorting it here.
-fn all_entries(
-    connection: &Connection,
-    user: UserId,
-) -> Result<BTreeMap<HabitId, Vec<JournalEntry>>, Failure> {
+fn all_entries(connection: &Connection, user: UserId) -> Result<Entries, Failure> {
     let mut statement = prepare(
         connection,
         concat!(
@@ -79,7 +98,7 @@ fn all_entries(
             " FROM entries NOT INDEXED WHERE user_id = ?1 AND deleted_at IS NULL"
         ),
     )?;
-    let mut entries: BTreeMap<HabitId, Vec<JournalEntry>> = BTreeMap::new();
+    let mut entries = Entries::new();
     let mut rows = statement.query(params![Bound(&user)])?;
     while let Some(row) = rows.next()? {
         let mut columns = Columns::of(row);

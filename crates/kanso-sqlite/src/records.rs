@@ -87,10 +87,11 @@ impl RecordStore for SqliteStorage {
     async fn journal(
         &self,
         user: UserId,
-        habit: Option<HabitId>,
+        only: Option<&[HabitId]>,
     ) -> Result<Option<Journal>, StorageError> {
-        let epoch = self.epoch;
-        let read = move |connection: &Connection| journal::read(connection, epoch, user, habit);
+        let (epoch, only) = (self.epoch, only.map(<[_]>::to_vec));
+        let read =
+            move |connection: &Connection| journal::read(connection, epoch, user, only.as_deref());
         Ok(self.readers.run(read).await?)
     }
 

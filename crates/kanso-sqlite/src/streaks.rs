@@ -2,12 +2,13 @@
 
 use async_trait::async_trait;
 use kanso_application::ports::storage::{
-    Backlog, DayBorder, StorageError, StreakJob, StreakOutcome, StreakQueue,
+    Backlog, ComputedStreak, DayBorder, StorageError, StreakClaim, StreakJob, StreakOutcome,
+    StreakQueue,
 };
-use kanso_domain::habits::StoredStreak;
-use kanso_domain::{Date, Timestamp};
+use kanso_domain::{Date, Timestamp, UserId};
 use rusqlite::Connection;
 
+use crate::writer::Effort;
 use crate::{SqliteStorage, dirty, users};
 
 #[async_trait]
@@ -16,29 +17,33 @@ impl StreakQueue for SqliteStorage {
         &self,
         now: Timestamp,
         limit: u32,
-    ) -> Result<Vec<StreakJob>, StorageError> {
-        self.change(move |connection| dirty::claim(connection, now, limit))
-            .await
+    ) -> Result<Vec<StreakClaim>, StorageError> {
+        let work = move |connection: &Connection| dirty::claim(connection, now, limit);
+        Ok(self.writer.run(effort(limit), work).await?)
     }
 
-    async fn finish_streak(
+    async fn finish_streaks(
         &self,
-        job: StreakJob,
-        streak: StoredStreak,
+        user: UserId,
+        computed: Vec<ComputedStreak>,
         now: Timestamp,
-    ) -> Result<StreakOutcome, StorageError> {
-        let epoch = self.epoch;
-        self.change(move |connection| dirty::finish(connection, epoch, job, streak, now))
-            .await
+    ) -> Result<Vec<StreakOutcome>, StorageError> {
+        let (epoch, effort) = (self.epoch, Effort::Records(computed.len()));
+        let work =
+            move |connection: &Connection| dirty::finish(connection, epoch, user, &computed, now);
+        Ok(self.writer.run(effort, work).await?)
     }
 
-    async fn release_streak(
+    async fn release_streaks(
         &self,
-        job: StreakJob,
+        user: UserId,
+        jobs: Vec<StreakJob>,
         available_at: Timestamp,
     ) -> Result<(), StorageError> {
-        self.change(move |connection| dirty::release(connection, job, available_at))
-            .await
+        let effort = Effort::Records(jobs.len());
+        let work =
+            move |connection: &Connection| dirty::release(connection, user, &jobs, available_at);
+        Ok(self.writer.run(effort, work).await?)
     }
 
     async fn streak_backlog(&self) -> Result<Backlog, StorageError> {
@@ -57,9 +62,15 @@ impl StreakQueue for SqliteStorage {
         today: Date,
         limit: u32,
         now: Timestamp,
-    ) -> Result<u32, StorageError> {
+    ) -> Result<bool, StorageError> {
         let border = border.clone();
-        self.change(move |connection| dirty::begin_day(connection, &border, today, limit, now))
-            .await
+        let work =
+            move |connection: &Connection| dirty::begin_day(connection, &border, today, limit, now);
+        Ok(self.writer.run(effort(limit), work).await?)
     }
+}
+
+/// Of what touches so many rows at most: others' writes share its commit only if it is small.
+fn effort(limit: u32) -> Effort {
+    Effort::Records(limit.try_into().unwrap_or(usize::MAX))
 }

@@ -209,25 +209,24 @@ pub(crate) fn day_borders(connection: &Connection) -> Result<Vec<DayBorder>, Fai
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// Notes that `today` has begun for up to `limit` people who live by `border` and for whom it had
-/// not, and says who they are.
+/// Notes that `today` has begun for somebody who lives by `border` and for whom it had not, and
+/// says for whom; `None` when it has begun for all of them.
 pub(crate) fn begin_day(
     connection: &Connection,
     border: &DayBorder,
     today: Date,
-    limit: u32,
-) -> Result<Vec<UserId>, Failure> {
+) -> Result<Option<UserId>, Failure> {
     let mut statement = prepare(
         connection,
         "UPDATE users SET day_begun = ?3
-         WHERE user_id IN (SELECT user_id FROM users
-                           WHERE timezone = ?1 AND day_start = ?2 AND day_begun < ?3
-                           ORDER BY day_begun, user_id LIMIT ?4)
+         WHERE user_id = (SELECT user_id FROM users
+                          WHERE timezone = ?1 AND day_start = ?2 AND day_begun < ?3
+                          ORDER BY day_begun, user_id LIMIT 1)
          RETURNING user_id",
     )?;
     let (zone, start) = (Bound(&border.timezone), Bound(&border.day_start));
-    let rows = statement.query_map(params![zone, start, Bound(&today), limit], only)?;
-    Ok(rows.collect::<Result<_, _>>()?)
+    let begun = statement.query_row(params![zone, start, Bound(&today)], only);
+    Ok(begun.optional()?)
 }
 
 pub(crate) fn set_password_hash(

@@ -21,7 +21,8 @@ impl ManualClock {
 
     /// Moves the clock, backwards if `seconds` is negative.
     pub fn advance_seconds(&self, seconds: i64) {
-        self.set(self.now().plus_seconds(seconds));
+        // At once, so that of two who move it together neither takes the other's step back.
+        self.micros.fetch_add(seconds * 1_000_000, Ordering::SeqCst);
     }
 
     /// Shows `now` from now on.

@@ -114,11 +114,16 @@ macro_rules! storage_contract {
             journal:
                 an_unknown_user_has_no_journal
                 a_journal_has_what_is_live
-                a_journal_can_be_of_one_habit;
+                a_journal_can_be_of_one_habit
+                a_journal_can_be_of_some_habits;
             streaks:
                 a_habit_is_queued_once_however_often_it_changes
                 a_claim_is_exclusive_until_its_lease_runs_out
                 the_oldest_change_is_claimed_first
+                a_claim_has_each_person_once
+                jobs_of_one_person_are_finished_together
+                a_finished_job_is_finished_once
+                a_parked_job_is_in_nobodys_way
                 a_change_supersedes_a_claim
                 a_generation_never_comes_twice
                 a_changed_streak_is_published
@@ -132,6 +137,7 @@ macro_rules! storage_contract {
             days:
                 a_new_day_queues_what_it_may_change
                 a_day_begins_once_for_each_person
+                a_step_of_a_day_is_bounded_by_what_it_touches
                 a_new_day_supersedes_a_claim
                 changed_settings_queue_every_streak
                 day_borders_are_named_once;

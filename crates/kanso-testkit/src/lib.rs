@@ -1,8 +1,8 @@
 //! What tests stand on: adapters in memory, a clock that a test moves, ids that count, builders
 //! that show only what matters, and the contract that every storage keeps.
 //!
-//! **Invariant:** a dev-dependency only; nothing that ships uses it. Nothing here waits, reads
-//! the machine's clock or draws randomness.
+//! **Invariant:** a dependency of tests and of the bench only; nothing that ships uses it. Nothing
+//! here waits, reads the machine's clock or draws randomness.
 
 #![expect(
     clippy::unwrap_used,

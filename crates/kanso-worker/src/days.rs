@@ -6,16 +6,20 @@ use kanso_application::streaks::Streaks;
 use tokio_util::sync::CancellationToken;
 
 use crate::outage::Outage;
+use crate::pace::Pace;
 use crate::rested;
 
 /// Looks at once and then after each `pause`, until `stop`.
 pub(crate) async fn run(streaks: Streaks, stop: CancellationToken, pause: Duration) {
     let mut outage = Outage::default();
     while !stop.is_cancelled() {
-        let more = outage.note("days", streaks.begin_days().await);
-        // Between two batches the requests that wait get their turn.
-        tokio::task::yield_now().await;
-        if more != Some(true) && !rested(pause, &stop).await {
+        let mut pace = Pace::begin();
+        while outage.note("days", streaks.begin_days().await) == Some(true) {
+            if !pace.rest(&stop).await {
+                return;
+            }
+        }
+        if !rested(pause, &stop).await {
             return;
         }
     }

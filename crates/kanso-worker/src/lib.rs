@@ -11,6 +11,7 @@
 mod backlog;
 mod days;
 mod outage;
+mod pace;
 mod streaks;
 mod upkeep;
 

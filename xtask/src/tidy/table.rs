@@ -117,7 +117,15 @@ pub(super) const CRATES: &[CrateRule] = &[
     },
     CrateRule {
         name: "kanso-bench",
-        workspace: &["kanso-domain", "kanso-protocol"],
+        // Inside it puts together what no client of a server can bring about.
+        workspace: &[
+            "kanso-application",
+            "kanso-domain",
+            "kanso-protocol",
+            "kanso-sqlite",
+            "kanso-testkit",
+            "kanso-worker",
+        ],
         in_tests: &[],
         outside: Outside::Any,
     },

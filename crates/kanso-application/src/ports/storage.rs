@@ -194,12 +194,13 @@ pub trait RecordStore: Send + Sync {
         limit: u32,
     ) -> Result<Option<Comparison>, StorageError>;
 
-    /// The live habits, or one of them, with what is recorded for them, in one snapshot; `None`
-    /// when there is no such account. Habits are in the order of [`RecordStore::habits`].
+    /// The live habits, or only those that are named, with what is recorded for them, in one
+    /// snapshot; `None` when there is no such account. Habits are in the order of
+    /// [`RecordStore::habits`].
     async fn journal(
         &self,
         user: UserId,
-        habit: Option<HabitId>,
+        only: Option<&[HabitId]>,
     ) -> Result<Option<Journal>, StorageError>;
 
     /// A live habit.
@@ -292,17 +293,33 @@ pub trait AccountStore: Send + Sync {
     async fn end_session(&self, user: UserId, session: SessionId) -> Result<(), StorageError>;
 }
 
-/// A streak that must be computed anew, held by whoever claimed it.
+/// Streaks of one person that must be computed anew, held by whoever claimed them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StreakClaim {
+    /// Whose habits they are.
+    pub user: UserId,
+    /// One or more, each of another habit.
+    pub jobs: Vec<StreakJob>,
+}
+
+/// A streak that must be computed anew.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StreakJob {
-    /// Whose habit it is.
-    pub user: UserId,
     /// The habit.
     pub habit: HabitId,
     /// Moves with each change after which the streak must be computed anew.
     pub generation: i64,
     /// How often it was claimed since the last change, this time included.
     pub attempts: u32,
+}
+
+/// A job, and what was computed for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ComputedStreak {
+    /// The job.
+    pub job: StreakJob,
+    /// The streak; no matter which when the habit is gone.
+    pub streak: StoredStreak,
 }
 
 /// How long a claim holds, in seconds.
@@ -326,30 +343,34 @@ pub enum StreakOutcome {
 /// them so, so that none is ever lost and the queue cannot outgrow the habits.
 #[async_trait]
 pub trait StreakQueue: Send + Sync {
-    /// Claims up to `limit` jobs that are free at `now`, oldest first, for [`LEASE_SECONDS`]. One
-    /// that was not tried since its change is free whatever `now` is: the user's history may be
-    /// ahead of the clock.
+    /// Claims up to `limit` jobs that are free at `now`, oldest first, for [`LEASE_SECONDS`], and
+    /// hands them out by person, each of whom comes once. One that was not tried since its change
+    /// is free whatever `now` is: the user's history may be ahead of the clock.
     /// Those that were claimed [`MAX_ATTEMPTS`] times are left out.
     async fn claim_streaks(
         &self,
         now: Timestamp,
         limit: u32,
-    ) -> Result<Vec<StreakJob>, StorageError>;
+    ) -> Result<Vec<StreakClaim>, StorageError>;
 
-    /// Stores what was computed for `job` and takes it off the queue, under the lock on its user.
-    /// Only if the generation still is the job's; the habit's `seq` and `updated_at` move only if
-    /// `current` or `longest` do, its `version` never.
-    async fn finish_streak(
+    /// Stores what was computed for jobs of `user` and takes them off the queue, all in one
+    /// transaction under the lock on the user, and says what became of each, in their order.
+    /// A streak is stored only if the generation still is its job's; the habit's `seq` and
+    /// `updated_at` move only if `current` or `longest` do, its `version` never. To finish a job
+    /// again is nothing.
+    async fn finish_streaks(
         &self,
-        job: StreakJob,
-        streak: StoredStreak,
+        user: UserId,
+        computed: Vec<ComputedStreak>,
         now: Timestamp,
-    ) -> Result<StreakOutcome, StorageError>;
+    ) -> Result<Vec<StreakOutcome>, StorageError>;
 
-    /// Gives `job` back before its lease has run out; it is free again at `available_at`.
-    async fn release_streak(
+    /// Gives jobs of `user` back before their leases have run out; they are free again at
+    /// `available_at`.
+    async fn release_streaks(
         &self,
-        job: StreakJob,
+        user: UserId,
+        jobs: Vec<StreakJob>,
         available_at: Timestamp,
     ) -> Result<(), StorageError>;
 
@@ -359,18 +380,20 @@ pub trait StreakQueue: Send + Sync {
     /// The distinct ways in which the people of this server begin their days.
     async fn day_borders(&self) -> Result<Vec<DayBorder>, StorageError>;
 
-    /// Queues the streaks that a new day may change, of up to `limit` people of `border` for whom
-    /// `today` was not begun yet, and notes that it was: a current streak above 0, a limit, which
-    /// is kept by the day's passing, or something that was recorded ahead. What waits or is held
-    /// is queued anew, so that nobody stores a streak of the day before. Says how many people
-    /// there were; fewer than `limit` when none is left.
+    /// Queues the streaks that a new day may change, of people of `border` for whom `today` was
+    /// not begun yet, and notes that it was: a current streak above 0, a limit, which is kept by
+    /// the day's passing, or something that was recorded ahead. What waits or is held is queued
+    /// anew, so that nobody stores a streak of the day before.
+    ///
+    /// Ends after the person with whom `limit` people and streaks are reached, so that nobody's
+    /// write waits long. Says whether people may be left.
     async fn begin_day(
         &self,
         border: &DayBorder,
         today: Date,
         limit: u32,
         now: Timestamp,
-    ) -> Result<u32, StorageError>;
+    ) -> Result<bool, StorageError>;
 }
 
 /// The queue's length.

@@ -6,7 +6,7 @@ use kanso_domain::habits::{HabitFields, HabitType, TargetDirection, TargetFields
 use kanso_domain::sync::Base;
 use kanso_domain::{Date, HabitId, Quantity, Timestamp, UserId, WeekStart};
 
-use super::person::Person;
+use super::person::{Person, claimed};
 use crate::build::{
     at, create_entry, create_habit, delete_habit, done, entry, habit, noon, once, streak, titled,
 };
@@ -41,23 +41,22 @@ fn limit() -> HabitFields {
 /// Takes every job off the queue; the streak of a habit is as many days as `current` says.
 async fn settle(storage: &dyn Storage, current: impl Fn(HabitId) -> u32) {
     let no_lease_holds = morning().plus_seconds(3_600);
-    for job in storage.claim_streaks(no_lease_holds, 100).await.unwrap() {
+    for (id, job) in claimed(storage, no_lease_holds, 100).await {
         let computed = streak(current(job.habit), 9, "2026-01-15");
-        let finish = storage.finish_streak(job, computed, noon());
-        finish.await.unwrap();
+        Person { storage, id }.finish(job, computed, noon()).await;
     }
 }
 
-/// The day after [`noon`] begins in UTC, for one person.
+/// The day after [`noon`] begins in UTC, for everybody there.
 async fn begin_morning(storage: &dyn Storage) {
     let border = border("UTC");
     let begun = storage.begin_day(&border, day("2026-01-16"), 10, morning());
-    assert_eq!(begun.await.unwrap(), 1);
+    assert!(!begun.await.unwrap(), "nobody is left");
 }
 
 async fn queued(storage: &dyn Storage) -> Vec<(UserId, HabitId)> {
-    let jobs = storage.claim_streaks(morning(), 100).await.unwrap();
-    let mut queued: Vec<_> = jobs.iter().map(|job| (job.user, job.habit)).collect();
+    let jobs = claimed(storage, morning(), 100).await;
+    let mut queued: Vec<_> = jobs.iter().map(|(user, job)| (*user, job.habit)).collect();
     queued.sort_unstable();
     queued
 }
@@ -115,30 +114,62 @@ pub async fn a_day_begins_once_for_each_person(storage: &dyn Storage) {
     settle(storage, |_| 1).await;
     let begin = |zone: &'static str, today: &'static str| async move {
         let border = border(zone);
-        let begun = storage.begin_day(&border, day(today), 3, morning());
+        // A person and a habit each.
+        let begun = storage.begin_day(&border, day(today), 6, morning());
         begun.await.unwrap()
     };
-    assert_eq!(begin("UTC", "2026-01-16").await, 3);
-    assert_eq!(begin("UTC", "2026-01-16").await, 1);
+    assert!(begin("UTC", "2026-01-16").await, "one is left");
+    assert_eq!(backlog(storage).await, 3);
+    assert!(!begin("UTC", "2026-01-16").await);
     let jobs = queued(storage).await;
     assert_eq!(jobs, [0, 1, 2, 3].map(|nth| (people[nth].id, habit(1))));
-    assert_eq!(begin("UTC", "2026-01-16").await, 0);
     // Clocks are set back, too.
-    assert_eq!(begin("UTC", "2026-01-15").await, 0);
-    assert_eq!(begin("Asia/Tokyo", "2026-01-16").await, 1);
+    for today in ["2026-01-16", "2026-01-15"] {
+        assert!(!begin("UTC", today).await);
+        assert_eq!(queued(storage).await, []);
+    }
+    assert!(!begin("Asia/Tokyo", "2026-01-16").await);
     assert_eq!(queued(storage).await, [(people[4].id, habit(1))]);
-    assert_eq!(begin("UTC", "2026-01-17").await, 3);
-    assert_eq!(begin("UTC", "2026-01-17").await, 1);
+    assert!(begin("UTC", "2026-01-17").await);
+    assert!(!begin("UTC", "2026-01-17").await);
+}
+
+async fn backlog(storage: &dyn Storage) -> u64 {
+    storage.streak_backlog().await.unwrap().waiting
+}
+
+/// Nobody waits for the day of a hundred people to begin: a step ends with whoever fills it, be it
+/// with habits or, of people without any, with their number.
+pub async fn a_step_of_a_day_is_bounded_by_what_it_touches(storage: &dyn Storage) {
+    for number in 1..=6 {
+        let person = Person::register(storage, number).await;
+        let habits = if number <= 3 { 4 } else { 0 };
+        let create = (1..=habits).map(|id| once(create_habit(habit(id), titled("Read"))));
+        person.submit(create.collect()).await;
+    }
+    settle(storage, |_| 1).await;
+    let (border, mut steps) = (border("UTC"), Vec::new());
+    loop {
+        let before = backlog(storage).await;
+        let begun = storage.begin_day(&border, day("2026-01-16"), 2, morning());
+        let has_more = begun.await.unwrap();
+        steps.push(backlog(storage).await - before);
+        if !has_more {
+            break;
+        }
+    }
+    assert_eq!(steps, [4, 4, 4, 0, 0]);
 }
 
 /// Whoever held a job while the day began computed it for the day before.
 pub async fn a_new_day_supersedes_a_claim(storage: &dyn Storage) {
     let person = Person::register(storage, 1).await;
     person.apply(create_habit(habit(1), titled("Read"))).await;
-    let job = storage.claim_streaks(noon(), 1).await.unwrap()[0];
+    let (_, job) = claimed(storage, noon(), 1).await[0];
     begin_morning(storage).await;
-    let outcome = storage.finish_streak(job, streak(1, 1, "2026-01-15"), morning());
-    assert_eq!(outcome.await.unwrap(), StreakOutcome::Superseded);
+    let computed = streak(1, 1, "2026-01-15");
+    let outcome = person.finish(job, computed, morning()).await;
+    assert_eq!(outcome, StreakOutcome::Superseded);
     assert_eq!(queued(storage).await, [(person.id, habit(1))]);
 }
 
@@ -163,15 +194,16 @@ pub async fn changed_settings_queue_every_streak(storage: &dyn Storage) {
             timezone: settings.timezone,
             day_start: settings.day_start,
         };
+        // A step that one person fills.
         let begin = async || {
-            let begun = storage.begin_day(&border, day("2026-01-15"), 10, noon());
+            let begun = storage.begin_day(&border, day("2026-01-15"), 1, noon());
             begun.await.unwrap()
         };
-        assert_eq!(begin().await, 1);
+        assert!(begin().await, "somebody's day began");
         // The same settings again are no change.
         set(&person, change).await;
         assert_eq!(queued(storage).await, []);
-        assert_eq!(begin().await, 0);
+        assert!(!begin().await, "nobody's day began");
     }
 }
 

@@ -9,9 +9,9 @@ use kanso_domain::habits::{
 };
 use kanso_domain::progress::{DayLog, Judged};
 use kanso_domain::sync::{Base, Command};
-use kanso_domain::{Quantity, Timestamp};
+use kanso_domain::{Quantity, Timestamp, UserId};
 
-use super::person::Person;
+use super::person::{Person, claimed};
 use crate::build::{
     create_entry, create_habit, delete_entry, delete_habit, done, entry, habit, noon, once, titled,
     update_habit,
@@ -53,7 +53,7 @@ struct Story<'a> {
     now: Timestamp,
     entries: u128,
     /// Workers that computed and have not come back yet.
-    stalled: Vec<(StreakJob, StoredStreak)>,
+    stalled: Vec<(UserId, StreakJob, StoredStreak)>,
 }
 
 impl Story<'_> {
@@ -73,32 +73,32 @@ impl Story<'_> {
     /// A worker claims, and dies, or computes and stalls, or finishes, or gives back.
     async fn work(&mut self) {
         let storage = self.person.storage;
-        for job in storage.claim_streaks(self.now, 2).await.unwrap() {
+        for (id, job) in claimed(storage, self.now, 2).await {
+            let holder = Person { storage, id };
             match self.chance.below(4) {
                 0 => {}
                 1 => {
-                    let computed = computed(storage, job, self.now).await;
+                    let computed = computed(holder, job, self.now).await;
                     self.stalled
-                        .extend(computed.map(|computed| (job, computed)));
+                        .extend(computed.map(|computed| (id, job, computed)));
                 }
-                2 => storage.release_streak(job, self.now).await.unwrap(),
-                _ => self.finish(job).await,
+                2 => holder.release(job, self.now).await,
+                _ => self.finish(holder, job).await,
             }
         }
     }
 
-    async fn finish(&self, job: StreakJob) {
-        let storage = self.person.storage;
-        let computed = computed(storage, job, self.now).await.unwrap_or_default();
-        let finish = storage.finish_streak(job, computed, self.now);
-        finish.await.unwrap();
+    async fn finish(&self, holder: Person<'_>, job: StreakJob) {
+        let computed = computed(holder, job, self.now).await;
+        let computed = computed.unwrap_or_default();
+        holder.finish(job, computed, self.now).await;
     }
 
     /// One that stalled goes on where it was.
     async fn come_back(&mut self) {
-        if let Some((job, computed)) = self.stalled.pop() {
-            let finish = self.person.storage.finish_streak(job, computed, self.now);
-            finish.await.unwrap();
+        if let Some((id, job, computed)) = self.stalled.pop() {
+            let storage = self.person.storage;
+            Person { storage, id }.finish(job, computed, self.now).await;
         }
     }
 
@@ -108,8 +108,12 @@ impl Story<'_> {
         for border in storage.day_borders().await.unwrap() {
             let settings = storage.account(self.person.id).await.unwrap().unwrap();
             let today = Today::at(self.now, &settings.settings).date;
-            let begun = storage.begin_day(&border, today, 10, self.now);
-            begun.await.unwrap();
+            // In small steps: those of the stories before live here as well.
+            while storage
+                .begin_day(&border, today, 3, self.now)
+                .await
+                .unwrap()
+            {}
         }
     }
 
@@ -126,12 +130,12 @@ impl Story<'_> {
         loop {
             self.now = self.now.plus_seconds(LEASE_SECONDS);
             self.come_back().await;
-            let jobs = storage.claim_streaks(self.now, 2).await.unwrap();
+            let jobs = claimed(storage, self.now, 2).await;
             if jobs.is_empty() {
                 break;
             }
-            for job in jobs {
-                self.finish(job).await;
+            for (id, job) in jobs {
+                self.finish(Person { storage, id }, job).await;
             }
         }
         while !self.stalled.is_empty() {
@@ -207,8 +211,9 @@ impl Story<'_> {
 }
 
 /// What a worker computes; `None` when the habit is gone.
-async fn computed(storage: &dyn Storage, job: StreakJob, now: Timestamp) -> Option<StoredStreak> {
-    let journal = storage.journal(job.user, Some(job.habit)).await.unwrap()?;
+async fn computed(person: Person<'_>, job: StreakJob, now: Timestamp) -> Option<StoredStreak> {
+    let journal = person.storage.journal(person.id, Some(&[job.habit])).await;
+    let journal = journal.unwrap()?;
     let today = Today::at(now, &journal.settings).date;
     let habit: &Habit = journal.habits.first()?;
     let entries = journal.entries.get(&habit.id).into_iter().flatten();

@@ -13,8 +13,8 @@ use crate::build::{
 
 /// There is no journal of nobody.
 pub async fn an_unknown_user_has_no_journal(storage: &dyn Storage) {
-    for habit in [None, Some(habit(1))] {
-        assert_eq!(storage.journal(user(9), habit).await.unwrap(), None);
+    for only in [None, Some(&[habit(1)][..])] {
+        assert_eq!(storage.journal(user(9), only).await.unwrap(), None);
     }
 }
 
@@ -39,7 +39,7 @@ pub async fn a_journal_has_what_is_live(storage: &dyn Storage) {
 pub async fn a_journal_can_be_of_one_habit(storage: &dyn Storage) {
     let person = inhabited(storage).await;
     for listed in storage.habits(person.id, true).await.unwrap() {
-        let journal = storage.journal(person.id, Some(listed.id)).await;
+        let journal = storage.journal(person.id, Some(&[listed.id])).await;
         let journal = journal.unwrap().unwrap();
         assert_eq!(journal.head, person.head().await);
         check_entries(&person, &journal, listed.id).await;
@@ -47,11 +47,26 @@ pub async fn a_journal_can_be_of_one_habit(storage: &dyn Storage) {
         assert_eq!(journal.habits, [listed]);
     }
     for absent in [DELETED, habit(99)] {
-        let journal = storage.journal(person.id, Some(absent)).await;
+        let journal = storage.journal(person.id, Some(&[absent])).await;
         let journal = journal.unwrap().unwrap();
         assert_eq!(journal.habits, []);
         assert!(journal.entries.is_empty());
     }
+}
+
+/// The journal of some habits is that part of the whole one, in the same order, whatever the order
+/// and the number of their names.
+pub async fn a_journal_can_be_of_some_habits(storage: &dyn Storage) {
+    let person = inhabited(storage).await;
+    let mut whole = storage.journal(person.id, None).await.unwrap().unwrap();
+    let names = [habit(3), habit(1), habit(3), DELETED, habit(99), habit(2)];
+    let some = storage.journal(person.id, Some(&names)).await;
+    whole.habits.retain(|habit| names.contains(&habit.id));
+    whole.entries.retain(|habit, _| names.contains(habit));
+    assert_eq!(whole.habits.len(), 3);
+    assert_eq!(some.unwrap().unwrap(), whole);
+    let none = storage.journal(person.id, Some(&[])).await.unwrap();
+    assert_eq!(none.unwrap().habits, []);
 }
 
 const DELETED: HabitId = habit(4);

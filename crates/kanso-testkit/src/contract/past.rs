@@ -10,7 +10,7 @@ use kanso_domain::habits::{
 use kanso_domain::sync::{Base, Current, Keys, Save, Since};
 use kanso_domain::{Date, Record};
 
-use super::person::{Person, unchanged};
+use super::person::{Person, claimed, unchanged};
 use crate::build::{create_habit, habit, noon, streak, titled, update_habit};
 
 /// Each kind of schedule and of target, one after another.
@@ -88,9 +88,8 @@ pub async fn a_habits_streak_comes_back(storage: &dyn Storage) {
         streak(0, 1, "-009999-01-02"),
         streak(3, 4, "2026-01-15"),
     ] {
-        for job in storage.claim_streaks(noon(), 1).await.unwrap() {
-            let finish = storage.finish_streak(job, computed, noon());
-            finish.await.unwrap();
+        for (_, job) in claimed(storage, noon(), 1).await {
+            person.finish(job, computed, noon()).await;
         }
         let stored = storage.habit(person.id, habit(1)).await.unwrap().unwrap();
         assert_eq!(stored.streak, computed);

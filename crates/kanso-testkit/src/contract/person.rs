@@ -3,9 +3,11 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use kanso_application::ports::storage::{DeltaQuery, Scope, Storage, StorageError, Written};
+use kanso_application::ports::storage::{
+    ComputedStreak, DeltaQuery, Scope, Storage, StorageError, StreakJob, StreakOutcome, Written,
+};
 use kanso_domain::entries::Entry;
-use kanso_domain::habits::Habit;
+use kanso_domain::habits::{Habit, StoredStreak};
 use kanso_domain::sync::{
     Changeset, Command, Current, Head, Keys, OperationOutcome, Page, Since, Submission, decide,
 };
@@ -94,6 +96,26 @@ impl<'a> Person<'a> {
         told.recv().unwrap()
     }
 
+    /// Finishes a job by itself.
+    pub(super) async fn finish(
+        &self,
+        job: StreakJob,
+        streak: StoredStreak,
+        now: Timestamp,
+    ) -> StreakOutcome {
+        let computed = vec![ComputedStreak { job, streak }];
+        let outcomes = self.storage.finish_streaks(self.id, computed, now);
+        outcomes.await.unwrap()[0]
+    }
+
+    /// Gives a job back.
+    pub(super) async fn release(&self, job: StreakJob, available_at: Timestamp) {
+        let release = self
+            .storage
+            .release_streaks(self.id, vec![job], available_at);
+        release.await.unwrap();
+    }
+
     pub(super) async fn head(&self) -> Head {
         self.storage.head(self.id).await.unwrap().unwrap()
     }
@@ -113,6 +135,20 @@ impl<'a> Person<'a> {
         assert_eq!(page.remaining, 0, "without a limit nothing remains");
         page.records
     }
+}
+
+/// Up to so many free jobs, in the order in which they are handed out.
+pub(super) async fn claimed(
+    storage: &dyn Storage,
+    now: Timestamp,
+    limit: u32,
+) -> Vec<(UserId, StreakJob)> {
+    let claims = storage.claim_streaks(now, limit).await.unwrap();
+    let jobs = claims.into_iter().flat_map(|claim| {
+        let user = claim.user;
+        claim.jobs.into_iter().map(move |job| (user, job))
+    });
+    jobs.collect()
 }
 
 /// A changeset that changes nothing.

@@ -1,13 +1,14 @@
 //! The queue of streaks: one row a habit, claims, and what becomes of them.
 
 use kanso_application::ports::storage::{
-    Backlog, LEASE_SECONDS, MAX_ATTEMPTS, Storage, StreakJob, StreakOutcome,
+    Backlog, ComputedStreak, LEASE_SECONDS, MAX_ATTEMPTS, Storage, StreakClaim, StreakJob,
+    StreakOutcome,
 };
 use kanso_domain::habits::{Habit, StoredStreak};
 use kanso_domain::sync::{Base, Keys, Since};
 use kanso_domain::{Record, Seq, Timestamp};
 
-use super::person::Person;
+use super::person::{Person, claimed};
 use crate::build::{
     create_entry, create_habit, delete_entry, delete_habit, done, entry, habit, noon, once, streak,
     titled, update_habit,
@@ -22,12 +23,13 @@ fn later() -> Timestamp {
 async fn with_one_job(storage: &dyn Storage) -> (Person<'_>, StreakJob) {
     let person = Person::register(storage, 1).await;
     person.apply(create_habit(habit(1), titled("Read"))).await;
-    let job = the_only(&storage.claim_streaks(noon(), 10).await.unwrap());
+    let job = the_only(storage, noon()).await;
     (person, job)
 }
 
-fn the_only(jobs: &[StreakJob]) -> StreakJob {
-    let [job] = *jobs else {
+async fn the_only(storage: &dyn Storage, now: Timestamp) -> StreakJob {
+    let jobs = claimed(storage, now, 10).await;
+    let [(_, job)] = *jobs else {
         panic!("expected one job, got {jobs:?}");
     };
     job
@@ -56,11 +58,12 @@ pub async fn a_habit_is_queued_once_however_often_it_changes(storage: &dyn Stora
         person.apply(command).await;
     }
     assert_eq!(backlog(storage).await, (1, 0));
-    let job = the_only(&storage.claim_streaks(noon(), 10).await.unwrap());
-    assert_eq!(
-        (job.user, job.habit, job.attempts),
-        (person.id, habit(1), 1)
-    );
+    let claims = storage.claim_streaks(noon(), 10).await.unwrap();
+    let [StreakClaim { user, jobs }] = claims.as_slice() else {
+        panic!("expected one person, got {claims:?}");
+    };
+    assert_eq!((*user, jobs.len()), (person.id, 1));
+    assert_eq!((jobs[0].habit, jobs[0].attempts), (habit(1), 1));
 }
 
 /// Nobody else gets what somebody holds, until the lease has run out.
@@ -69,7 +72,7 @@ pub async fn a_claim_is_exclusive_until_its_lease_runs_out(storage: &dyn Storage
     let held = noon().plus_seconds(LEASE_SECONDS - 1);
     assert_eq!(storage.claim_streaks(held, 10).await.unwrap(), []);
     let free = noon().plus_seconds(LEASE_SECONDS);
-    let again = the_only(&storage.claim_streaks(free, 10).await.unwrap());
+    let again = the_only(storage, free).await;
     let expected = StreakJob { attempts: 2, ..job };
     assert_eq!(again, expected);
 }
@@ -87,12 +90,105 @@ pub async fn the_oldest_change_is_claimed_first(storage: &dyn Storage) {
         person.submit_at(now, vec![create]).await;
         expected.push((person.id, habit(number)));
     }
-    let mut claimed = Vec::new();
+    let mut order = Vec::new();
     for _ in 0..3 {
-        let jobs = storage.claim_streaks(later(), 2).await.unwrap();
-        claimed.extend(jobs.iter().map(|job| (job.user, job.habit)));
+        let jobs = claimed(storage, later(), 2).await;
+        order.extend(jobs.iter().map(|(user, job)| (*user, job.habit)));
     }
-    assert_eq!(claimed, expected);
+    assert_eq!(order, expected);
+}
+
+/// Whose jobs stand apart in the queue gets them together; each person stands where the oldest of
+/// them does.
+pub async fn a_claim_has_each_person_once(storage: &dyn Storage) {
+    let (ada, bob) = (
+        Person::register(storage, 1).await,
+        Person::register(storage, 2).await,
+    );
+    for (second, (person, number)) in (0..).zip([(bob, 9), (ada, 5), (bob, 2), (ada, 7)]) {
+        let now = noon().plus_seconds(second);
+        let create = once(create_habit(habit(number), titled("Read")));
+        person.submit_at(now, vec![create]).await;
+    }
+    let claims = storage.claim_streaks(later(), 10).await.unwrap();
+    let habits = |claim: &StreakClaim| {
+        let jobs = claim.jobs.iter().map(|job| job.habit);
+        (claim.user, jobs.collect::<Vec<_>>())
+    };
+    let expected = [
+        (bob.id, vec![habit(9), habit(2)]),
+        (ada.id, vec![habit(5), habit(7)]),
+    ];
+    assert_eq!(claims.iter().map(habits).collect::<Vec<_>>(), expected);
+}
+
+/// Each of several streaks has its own outcome and, if it moved, its own place in the history; a
+/// change or a deletion in between concerns its own habit alone.
+pub async fn jobs_of_one_person_are_finished_together(storage: &dyn Storage) {
+    let person = Person::register(storage, 1).await;
+    let create = |number| once(create_habit(habit(number), titled("Read")));
+    person.submit((1..=5).map(create).collect()).await;
+    let jobs = claimed(storage, noon(), 10).await;
+    let jobs: Vec<_> = jobs.into_iter().map(|(_, job)| job).collect();
+    person
+        .apply(create_entry(entry(1), done(habit(2), "2026-01-15")))
+        .await;
+    person.apply(delete_habit(habit(4), Base::Any)).await;
+    let cursor = person.head().await;
+    let currents = [1, 2, 0, 4, 5];
+    let computed = jobs.iter().zip(currents).map(|(&job, current)| {
+        let streak = streak(current, current, "2026-01-15");
+        ComputedStreak { job, streak }
+    });
+    let outcomes = storage.finish_streaks(person.id, computed.collect(), later());
+    let expected = [
+        StreakOutcome::Published,
+        StreakOutcome::Superseded,
+        StreakOutcome::Unchanged,
+        StreakOutcome::Superseded,
+        StreakOutcome::Published,
+    ];
+    assert_eq!(outcomes.await.unwrap(), expected);
+    assert_eq!(
+        person.head().await,
+        cursor.advanced(later()).advanced(later())
+    );
+    let changes = person.changes(Since::Position(cursor.seq)).await;
+    let told = |record: &Record| match record {
+        Record::Habit(habit) => (habit.id, habit.streak.current, habit.stamp.version.get()),
+        Record::Entry(entry) => panic!("expected a habit, got {entry:?}"),
+    };
+    let published: Vec<_> = changes.iter().map(told).collect();
+    assert_eq!(published, [(habit(1), 1, 1), (habit(5), 5, 1)]);
+    assert_eq!(backlog(storage).await, (1, 0));
+}
+
+/// Whoever did not hear that a job was finished, and finishes it again, changes nothing.
+pub async fn a_finished_job_is_finished_once(storage: &dyn Storage) {
+    let (person, job) = with_one_job(storage).await;
+    let computed = streak(2, 5, "2026-01-15");
+    let outcome = person.finish(job, computed, later()).await;
+    assert_eq!(outcome, StreakOutcome::Published);
+    let after = (stored(&person).await, person.head().await);
+    let again = person.finish(job, computed, later()).await;
+    assert_eq!(again, StreakOutcome::Superseded);
+    assert_eq!((stored(&person).await, person.head().await), after);
+}
+
+/// A parked job is neither claimed with its neighbours nor in their way.
+pub async fn a_parked_job_is_in_nobodys_way(storage: &dyn Storage) {
+    let (person, mut job) = with_one_job(storage).await;
+    for _ in 1..MAX_ATTEMPTS {
+        person.release(job, noon()).await;
+        job = the_only(storage, noon()).await;
+    }
+    person.release(job, noon()).await;
+    let create = |number| once(create_habit(habit(number), titled("Read")));
+    person.submit([2, 3].map(create).into()).await;
+    assert_eq!(backlog(storage).await, (2, 1));
+    let jobs = claimed(storage, later(), 10).await;
+    let habits: Vec<_> = jobs.iter().map(|(_, job)| job.habit).collect();
+    assert_eq!(habits, [habit(2), habit(3)]);
 }
 
 /// What was computed before a change is not stored; the change's own job can be had at once.
@@ -103,29 +199,30 @@ pub async fn a_change_supersedes_a_claim(storage: &dyn Storage) {
         .await;
     assert_eq!(storage.claim_streaks(noon(), 10).await.unwrap(), []);
     let before = (stored(&person).await, person.head().await);
-    let outcome = storage.finish_streak(job, streak(3, 3, "2026-01-15"), noon());
-    assert_eq!(outcome.await.unwrap(), StreakOutcome::Superseded);
+    let outcome = person.finish(job, streak(3, 3, "2026-01-15"), noon()).await;
+    assert_eq!(outcome, StreakOutcome::Superseded);
     assert_eq!((stored(&person).await, person.head().await), before);
 
-    let next = the_only(&storage.claim_streaks(noon(), 10).await.unwrap());
+    let next = the_only(storage, noon()).await;
     assert!(next.generation > job.generation);
     assert_eq!(next.attempts, 1);
-    let outcome = storage.finish_streak(next, streak(1, 1, "2026-01-15"), noon());
-    assert_eq!(outcome.await.unwrap(), StreakOutcome::Published);
+    let outcome = person
+        .finish(next, streak(1, 1, "2026-01-15"), noon())
+        .await;
+    assert_eq!(outcome, StreakOutcome::Published);
     assert_eq!(backlog(storage).await, (0, 0));
 }
 
 /// Whoever stalled while the job was done by another does not finish that of a later change.
 pub async fn a_generation_never_comes_twice(storage: &dyn Storage) {
     let (person, stalled) = with_one_job(storage).await;
-    let job = the_only(&storage.claim_streaks(later(), 10).await.unwrap());
+    let job = the_only(storage, later()).await;
     for today in ["2026-01-15", "2026-01-16"] {
-        let finish = storage.finish_streak(job, streak(0, 0, today), later());
-        finish.await.unwrap();
+        person.finish(job, streak(0, 0, today), later()).await;
         let create = create_entry(entry(1), done(habit(1), "2026-01-15"));
         person.attempt(create).await;
-        let outcome = storage.finish_streak(stalled, streak(7, 7, today), later());
-        assert_eq!(outcome.await.unwrap(), StreakOutcome::Superseded);
+        let outcome = person.finish(stalled, streak(7, 7, today), later()).await;
+        assert_eq!(outcome, StreakOutcome::Superseded);
         assert_eq!(backlog(storage).await, (1, 0));
         assert_eq!(stored(&person).await.streak.current, 0);
     }
@@ -136,8 +233,8 @@ pub async fn a_changed_streak_is_published(storage: &dyn Storage) {
     let (person, job) = with_one_job(storage).await;
     let (before, cursor) = (stored(&person).await, person.head().await);
     let computed = streak(2, 5, "2026-01-15");
-    let outcome = storage.finish_streak(job, computed, later());
-    assert_eq!(outcome.await.unwrap(), StreakOutcome::Published);
+    let outcome = person.finish(job, computed, later()).await;
+    assert_eq!(outcome, StreakOutcome::Published);
 
     let head = person.head().await;
     assert_eq!(head, cursor.advanced(later()));
@@ -158,8 +255,8 @@ pub async fn an_unchanged_streak_moves_nothing(storage: &dyn Storage) {
     let (person, job) = with_one_job(storage).await;
     let (before, head) = (stored(&person).await, person.head().await);
     let computed = streak(0, 0, "2026-01-15");
-    let outcome = storage.finish_streak(job, computed, later());
-    assert_eq!(outcome.await.unwrap(), StreakOutcome::Unchanged);
+    let outcome = person.finish(job, computed, later()).await;
+    assert_eq!(outcome, StreakOutcome::Unchanged);
     assert_eq!(person.head().await, head);
     let expected = Habit {
         streak: computed,
@@ -171,8 +268,7 @@ pub async fn an_unchanged_streak_moves_nothing(storage: &dyn Storage) {
 /// From the change on until it is computed anew, the stored streak is of no day, for every call.
 pub async fn a_queued_streak_is_of_no_day(storage: &dyn Storage) {
     let (person, job) = with_one_job(storage).await;
-    let finish = storage.finish_streak(job, streak(1, 1, "2026-01-15"), noon());
-    finish.await.unwrap();
+    person.finish(job, streak(1, 1, "2026-01-15"), noon()).await;
     let create = create_entry(entry(1), done(habit(1), "2026-01-15"));
     person.apply(create).await;
     let expected = StoredStreak {
@@ -201,10 +297,10 @@ pub async fn a_job_is_parked_after_its_last_attempt(storage: &dyn Storage) {
         let now = noon().plus_seconds(60 * i64::from(attempt));
         // Half of them die with their claim.
         if attempt % 2 == 0 {
-            storage.release_streak(job, now).await.unwrap();
+            person.release(job, now).await;
         }
-        let claimed = storage.claim_streaks(now, 10).await.unwrap();
-        job = claimed.first().copied().unwrap_or(job);
+        let claimed = claimed(storage, now, 10).await;
+        job = claimed.first().map_or(job, |(_, job)| *job);
         assert_eq!(claimed.is_empty(), attempt == MAX_ATTEMPTS);
     }
     assert_eq!(backlog(storage).await, (0, 1));
@@ -212,20 +308,20 @@ pub async fn a_job_is_parked_after_its_last_attempt(storage: &dyn Storage) {
     let update = update_habit(habit(1), Base::Any, titled("Read more"));
     person.apply(update).await;
     assert_eq!(backlog(storage).await, (1, 0));
-    let next = the_only(&storage.claim_streaks(later(), 10).await.unwrap());
+    let next = the_only(storage, later()).await;
     assert_eq!(next.attempts, 1);
 }
 
 /// A job that was given back is free when its holder said; somebody else's cannot be given back.
 pub async fn a_released_job_is_free_at_its_time(storage: &dyn Storage) {
-    let (_, job) = with_one_job(storage).await;
+    let (person, job) = with_one_job(storage).await;
     let at = noon().plus_seconds(10);
-    storage.release_streak(job, at).await.unwrap();
+    person.release(job, at).await;
     let early = storage.claim_streaks(noon().plus_seconds(9), 10).await;
     assert_eq!(early.unwrap(), []);
-    let again = the_only(&storage.claim_streaks(at, 10).await.unwrap());
+    let again = the_only(storage, at).await;
     assert_eq!(again.attempts, 2);
-    storage.release_streak(job, noon()).await.unwrap();
+    person.release(job, noon()).await;
     assert_eq!(storage.claim_streaks(at, 10).await.unwrap(), []);
 }
 
@@ -239,8 +335,10 @@ pub async fn a_tombstone_takes_its_job_away(storage: &dyn Storage) {
     person.submit(deletes.map(once).into()).await;
     assert_eq!(backlog(storage).await, (0, 0));
     let before = person.changes(Since::Position(Seq::ZERO)).await;
-    let outcome = storage.finish_streak(job, streak(1, 1, "2026-01-15"), later());
-    assert_eq!(outcome.await.unwrap(), StreakOutcome::Superseded);
+    let outcome = person
+        .finish(job, streak(1, 1, "2026-01-15"), later())
+        .await;
+    assert_eq!(outcome, StreakOutcome::Superseded);
     let after = person.changes(Since::Position(Seq::ZERO)).await;
     assert_eq!(after, before);
     assert_eq!(storage.claim_streaks(later(), 10).await.unwrap(), []);
@@ -252,11 +350,14 @@ pub async fn a_deleted_account_takes_its_jobs_away(storage: &dyn Storage) {
     let other = Person::register(storage, 2).await;
     other.apply(create_habit(habit(1), titled("Run"))).await;
     storage.delete_account(person.id).await.unwrap();
-    let outcome = storage.finish_streak(job, streak(1, 1, "2026-01-15"), later());
-    assert_eq!(outcome.await.unwrap(), StreakOutcome::Superseded);
-    storage.release_streak(job, later()).await.unwrap();
-    let left = the_only(&storage.claim_streaks(later(), 10).await.unwrap());
-    assert_eq!((left.user, left.habit), (other.id, habit(1)));
+    let outcome = person
+        .finish(job, streak(1, 1, "2026-01-15"), later())
+        .await;
+    assert_eq!(outcome, StreakOutcome::Superseded);
+    person.release(job, later()).await;
+    let left = claimed(storage, later(), 10).await;
+    assert_eq!(left.len(), 1);
+    assert_eq!((left[0].0, left[0].1.habit), (other.id, habit(1)));
 }
 
 /// Ten thousand changes of three habits are three jobs.
@@ -275,6 +376,5 @@ pub async fn the_queue_cannot_outgrow_the_habits(storage: &dyn Storage) {
         person.submit((0..200).map(change).collect()).await;
         assert_eq!(backlog(storage).await, (3, 0));
     }
-    let jobs = storage.claim_streaks(later(), 10).await.unwrap();
-    assert_eq!(jobs.len(), 3);
+    assert_eq!(claimed(storage, later(), 10).await.len(), 3);
 }

@@ -7,9 +7,9 @@ use kanso_domain::entries::Entry;
 use super::Person;
 
 impl Person {
-    pub(super) fn journal(&self, habit: Option<HabitId>) -> Journal {
+    pub(super) fn journal(&self, only: Option<&[HabitId]>) -> Journal {
         let mut habits = self.listed(true);
-        habits.retain(|listed| habit.is_none_or(|habit| listed.id == habit));
+        habits.retain(|listed| only.is_none_or(|only| only.contains(&listed.id)));
         let of = |habit: HabitId| {
             let entries = self.entries.values();
             let of_habit =

@@ -63,9 +63,9 @@ impl RecordStore for MemoryStorage {
     async fn journal(
         &self,
         user: UserId,
-        habit: Option<HabitId>,
+        only: Option<&[HabitId]>,
     ) -> Result<Option<Journal>, StorageError> {
-        self.with_person(user, |person| person.journal(habit))
+        self.with_person(user, |person| person.journal(only))
     }
 
     async fn habit(&self, user: UserId, id: HabitId) -> Result<Option<Habit>, StorageError> {

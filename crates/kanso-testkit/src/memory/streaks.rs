@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use kanso_application::ports::storage::{
-    Backlog, DayBorder, LEASE_SECONDS, MAX_ATTEMPTS, StorageError, StreakJob, StreakOutcome,
-    StreakQueue,
+    Backlog, ComputedStreak, DayBorder, LEASE_SECONDS, MAX_ATTEMPTS, StorageError, StreakClaim,
+    StreakJob, StreakOutcome, StreakQueue,
 };
 use kanso_domain::entries::Entry;
-use kanso_domain::habits::{Habit, StoredStreak, TargetDirection};
-use kanso_domain::{Date, HabitId, Timestamp};
+use kanso_domain::habits::{Habit, TargetDirection};
+use kanso_domain::{Date, HabitId, Timestamp, UserId};
 
 use super::{MemoryStorage, Person};
 
@@ -90,7 +90,8 @@ impl Person {
         }
     }
 
-    fn begin_day(&mut self, today: Date, now: Timestamp) {
+    /// Says how many habits it queued.
+    fn begin_day(&mut self, today: Date, now: Timestamp) -> usize {
         self.day_begun = Some(today);
         let recorded_ahead = |entry: &&Entry| {
             let habit = self.habits.get(&entry.details.habit_id);
@@ -106,13 +107,19 @@ impl Person {
                 // Whoever holds it computes it for the day before.
                 || self.queue.jobs.contains_key(&habit.id)
         };
-        let changing = self.habits.values().filter(may_change);
-        for habit in changing.map(|habit| habit.id).collect::<Vec<_>>() {
+        let live = self
+            .habits
+            .values()
+            .filter(|habit| !habit.stamp.is_deleted());
+        let changing: Vec<_> = live.filter(may_change).map(|habit| habit.id).collect();
+        for &habit in &changing {
             self.queue(habit, now);
         }
+        changing.len()
     }
 
-    fn finish(&mut self, job: StreakJob, streak: StoredStreak, now: Timestamp) -> StreakOutcome {
+    fn finish(&mut self, computed: ComputedStreak, now: Timestamp) -> StreakOutcome {
+        let ComputedStreak { job, streak } = computed;
         let queued = self.queue.jobs.get(&job.habit);
         if queued.is_none_or(|queued| queued.generation != job.generation) {
             self.queue.free_superseded(job);
@@ -167,7 +174,8 @@ impl StreakQueue for MemoryStorage {
         &self,
         now: Timestamp,
         limit: u32,
-    ) -> Result<Vec<StreakJob>, StorageError> {
+    ) -> Result<Vec<StreakClaim>, StorageError> {
+        let limit = limit.try_into().unwrap();
         self.with(|state| {
             let people = state.people.iter_mut();
             let jobs = people.flat_map(|(user, person)| {
@@ -175,39 +183,63 @@ impl StreakQueue for MemoryStorage {
                 jobs.map(|(habit, job)| (*user, *habit, job))
             });
             let mut free: Vec<_> = jobs.filter(|(.., job)| job.is_free(now)).collect();
-            free.sort_by_key(|(user, habit, job)| (job.available_at, *user, *habit));
-            free.truncate(limit.try_into().unwrap());
-            let claim = |(user, habit, job): (_, _, &mut Job)| {
+            let turn = |(user, habit, job): &(UserId, HabitId, &mut Job)| {
+                (job.available_at, *user, *habit)
+            };
+            if limit < free.len() {
+                // A long queue is not sorted for the few that are taken from it.
+                free.select_nth_unstable_by_key(limit, turn);
+                free.truncate(limit);
+            }
+            free.sort_unstable_by_key(turn);
+            let mut claims: Vec<StreakClaim> = Vec::new();
+            for (user, habit, job) in free {
                 job.lease_until = Some(now.plus_seconds(LEASE_SECONDS));
                 job.attempts += 1;
-                StreakJob {
-                    user,
+                let (generation, attempts) = (job.generation, job.attempts);
+                let job = StreakJob {
                     habit,
-                    generation: job.generation,
-                    attempts: job.attempts,
+                    generation,
+                    attempts,
+                };
+                match claims.iter_mut().find(|claim| claim.user == user) {
+                    Some(claim) => claim.jobs.push(job),
+                    None => claims.push(StreakClaim {
+                        user,
+                        jobs: vec![job],
+                    }),
                 }
-            };
-            free.into_iter().map(claim).collect()
+            }
+            claims
         })
     }
 
-    async fn finish_streak(
+    async fn finish_streaks(
         &self,
-        job: StreakJob,
-        streak: StoredStreak,
+        user: UserId,
+        computed: Vec<ComputedStreak>,
         now: Timestamp,
-    ) -> Result<StreakOutcome, StorageError> {
-        let outcome = self.with_person(job.user, |person| person.finish(job, streak, now))?;
-        Ok(outcome.unwrap_or(StreakOutcome::Superseded))
+    ) -> Result<Vec<StreakOutcome>, StorageError> {
+        let gone = vec![StreakOutcome::Superseded; computed.len()];
+        let outcomes = self.with_person(user, |person| {
+            let finish = |one| person.finish(one, now);
+            computed.into_iter().map(finish).collect()
+        })?;
+        Ok(outcomes.unwrap_or(gone))
     }
 
-    async fn release_streak(
+    async fn release_streaks(
         &self,
-        job: StreakJob,
+        user: UserId,
+        jobs: Vec<StreakJob>,
         available_at: Timestamp,
     ) -> Result<(), StorageError> {
-        self.with_person(job.user, |person| person.release(job, available_at))
-            .map(|_| ())
+        let release = |person: &mut Person| {
+            for job in jobs {
+                person.release(job, available_at);
+            }
+        };
+        self.with_person(user, release).map(|_| ())
     }
 
     async fn streak_backlog(&self) -> Result<Backlog, StorageError> {
@@ -240,18 +272,20 @@ impl StreakQueue for MemoryStorage {
         today: Date,
         limit: u32,
         now: Timestamp,
-    ) -> Result<u32, StorageError> {
+    ) -> Result<bool, StorageError> {
+        let limit = limit.try_into().unwrap();
         self.with(|state| {
             let is_meant = |person: &&mut Person| {
-                person.border() == *border && person.day_begun.is_none_or(|day| day < today)
+                person.day_begun.is_none_or(|day| day < today) && person.border() == *border
             };
-            let people = state.people.values_mut().filter(is_meant);
-            let mut begun = 0;
-            for person in people.take(limit.try_into().unwrap()) {
-                person.begin_day(today, now);
-                begun += 1;
+            let mut touched = 0;
+            for person in state.people.values_mut().filter(is_meant) {
+                if touched >= limit {
+                    return true;
+                }
+                touched += 1 + person.begin_day(today, now);
             }
-            begun
+            touched >= limit
         })
     }
 }

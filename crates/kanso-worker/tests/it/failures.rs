@@ -13,11 +13,12 @@ use crate::world::World;
 
 #[tokio::test(start_paused = true)]
 async fn a_job_that_always_fails_is_parked_and_holds_nothing_up() {
-    for trouble in [Trouble::Fails, Trouble::Panics] {
+    for trouble in [Trouble::Fails, Trouble::Panics, Trouble::FailsToStore] {
         let world = World::new();
         let user = world.person(1).await;
-        let (bad, good) = (habit(1), habit(2));
-        for id in [bad, good] {
+        // All of them are claimed together, and the bad one stands in the middle.
+        let bad = habit(3);
+        for id in (1..=5).map(habit) {
             world.habit(user, id, titled("Read")).await;
             world.done(user, id, "2026-01-15").await;
         }
@@ -27,7 +28,9 @@ async fn a_job_that_always_fails_is_parked_and_holds_nothing_up() {
         world.settled().await;
         let backlog = world.backlog().await;
         assert_eq!((backlog.waiting, backlog.parked), (0, 1), "{trouble:?}");
-        assert_eq!(world.stored(user, good).await.streak.current, 1);
+        for good in [1, 2, 4, 5].map(habit) {
+            assert_eq!(world.stored(user, good).await.streak.current, 1);
+        }
 
         // The next change gives it another chance.
         world.storage.trouble(None);
@@ -58,16 +61,20 @@ async fn a_ring_is_heard_when_it_has_faded() {
 #[tokio::test(start_paused = true)]
 async fn workers_that_stop_give_back_what_they_hold() {
     let world = World::new();
-    let user = world.person(1).await;
-    world.habit(user, habit(0), titled("Read")).await;
+    let mut users = Vec::new();
+    for number in 1..=10 {
+        users.push(world.person(number).await);
+    }
     let stop = CancellationToken::new();
     let loops = world.start(&stop);
-    // The day is begun; it will not be once more.
+    // The days are begun; they will not be once more.
     sleep(Duration::from_secs(1)).await;
     stop.cancel();
     loops.wait().await;
-    for number in 1..=100 {
-        world.habit(user, habit(number), titled("Read")).await;
+    for &user in &users {
+        for number in 1..=10 {
+            world.habit(user, habit(number), titled("Read")).await;
+        }
     }
     // Nobody gets to read: all that run at a time hang.
     let closed = world.storage.door.write().await;
@@ -80,14 +87,18 @@ async fn workers_that_stop_give_back_what_they_hold() {
     drop(closed);
     loops.wait().await;
     let backlog = world.backlog().await;
-    assert_eq!(backlog.waiting, 98, "what ran is done, and nothing else");
+    assert_eq!(
+        backlog.waiting, 90,
+        "what ran, one person's, is done, and nothing else"
+    );
     let free = world
         .storage
         .records()
         .claim_streaks(world.clock.now(), 1000)
         .await;
-    let free = free.expect("jobs").len() as u64;
-    assert_eq!(free, backlog.waiting, "nothing is held");
+    let free = free.expect("jobs");
+    let free: usize = free.iter().map(|claim| claim.jobs.len()).sum();
+    assert_eq!(free, 90, "nothing is held");
 }
 
 #[tokio::test(start_paused = true)]

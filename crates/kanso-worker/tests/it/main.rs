@@ -4,9 +4,13 @@
 #[cfg(test)]
 mod days;
 #[cfg(test)]
+mod drain;
+#[cfg(test)]
 mod failures;
 #[cfg(test)]
 mod kills;
+#[cfg(test)]
+mod laws;
 #[cfg(test)]
 mod storage;
 #[cfg(test)]

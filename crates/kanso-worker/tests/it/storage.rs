@@ -1,19 +1,22 @@
 //! A storage in memory that can hang, fail and panic where a worker uses it.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
+use kanso_application::ports::devices::{Device, DeviceStore, Sighting};
+use kanso_application::ports::housekeeping::Housekeeping;
 use kanso_application::ports::storage::{
-    AccountStore, Backlog, Credentials, DayBorder, Decide, DecideRefresh, DeltaQuery, EntryFilter,
-    Journal, NewAccount, RecordStore, Storage, StorageError, StreakJob, StreakOutcome, StreakQueue,
+    AccountStore, Backlog, Comparison, ComputedStreak, Credentials, DayBorder, Decide,
+    DecideRefresh, DeltaQuery, EntryFilter, Journal, NewAccount, RecordStore, SnapshotPiece,
+    SnapshotQuery, Storage, StorageError, StreakClaim, StreakJob, StreakOutcome, StreakQueue,
     Written,
 };
 use kanso_domain::accounts::{Account, Email, PasswordHash, SettingsChange};
 use kanso_domain::entries::Entry;
-use kanso_domain::habits::{Habit, StoredStreak};
+use kanso_domain::habits::Habit;
 use kanso_domain::sessions::{Refreshed, Session};
-use kanso_domain::sync::{Head, Keys, Page};
-use kanso_domain::{Date, EntryId, HabitId, SessionId, Timestamp, UserId};
+use kanso_domain::sync::{Buckets, Head, Keys, Page};
+use kanso_domain::{Date, DeviceId, EntryId, HabitId, SessionId, Timestamp, UserId};
 use kanso_testkit::MemoryStorage;
 use tokio::sync::{Notify, RwLock};
 
@@ -24,11 +27,13 @@ type Answer<T> = Result<T, StorageError>;
 pub(crate) enum Trouble {
     Fails,
     Panics,
+    /// Only when it stores what it computed.
+    FailsToStore,
 }
 
 #[derive(Debug)]
 pub(crate) struct TroubledStorage {
-    inner: MemoryStorage,
+    inner: Arc<MemoryStorage>,
     plan: Mutex<Plan>,
     /// Rings when the last step was taken.
     pub(crate) dead: Notify,
@@ -45,7 +50,7 @@ struct Plan {
 impl TroubledStorage {
     pub(crate) fn new() -> Self {
         Self {
-            inner: MemoryStorage::default(),
+            inner: Arc::default(),
             plan: Mutex::default(),
             dead: Notify::new(),
             door: RwLock::new(()),
@@ -61,9 +66,13 @@ impl TroubledStorage {
         self.plan().trouble = trouble;
     }
 
-    /// What queries that are no worker's see.
-    pub(crate) fn records(&self) -> &MemoryStorage {
+    /// What is there for those who are no worker.
+    pub(crate) const fn records(&self) -> &Arc<MemoryStorage> {
         &self.inner
+    }
+
+    fn is_troubled(&self, habit: HabitId, trouble: Trouble) -> bool {
+        self.plan().trouble == Some((habit, trouble))
     }
 
     fn plan(&self) -> std::sync::MutexGuard<'_, Plan> {
@@ -87,29 +96,44 @@ impl TroubledStorage {
     }
 }
 
+fn no_disk() -> StorageError {
+    StorageError::Unavailable("no disk".into())
+}
+
 #[async_trait]
 impl StreakQueue for TroubledStorage {
-    async fn claim_streaks(&self, now: Timestamp, limit: u32) -> Answer<Vec<StreakJob>> {
+    async fn claim_streaks(&self, now: Timestamp, limit: u32) -> Answer<Vec<StreakClaim>> {
         self.step().await;
-        let jobs = self.inner.claim_streaks(now, limit).await;
+        let claims = self.inner.claim_streaks(now, limit).await;
         self.step().await;
-        jobs
+        claims
     }
 
-    async fn finish_streak(
+    async fn finish_streaks(
         &self,
-        job: StreakJob,
-        streak: StoredStreak,
+        user: UserId,
+        computed: Vec<ComputedStreak>,
         now: Timestamp,
-    ) -> Answer<StreakOutcome> {
+    ) -> Answer<Vec<StreakOutcome>> {
         self.step().await;
-        let outcome = self.inner.finish_streak(job, streak, now).await;
+        let finishing = computed
+            .iter()
+            .any(|one| self.is_troubled(one.job.habit, Trouble::FailsToStore));
+        if finishing {
+            return Err(no_disk());
+        }
+        let outcomes = self.inner.finish_streaks(user, computed, now).await;
         self.step().await;
-        outcome
+        outcomes
     }
 
-    async fn release_streak(&self, job: StreakJob, available_at: Timestamp) -> Answer<()> {
-        self.inner.release_streak(job, available_at).await
+    async fn release_streaks(
+        &self,
+        user: UserId,
+        jobs: Vec<StreakJob>,
+        available_at: Timestamp,
+    ) -> Answer<()> {
+        self.inner.release_streaks(user, jobs, available_at).await
     }
 
     async fn streak_backlog(&self) -> Answer<Backlog> {
@@ -127,7 +151,7 @@ impl StreakQueue for TroubledStorage {
         today: Date,
         limit: u32,
         now: Timestamp,
-    ) -> Answer<u32> {
+    ) -> Answer<bool> {
         let begun = self.inner.begin_day(border, today, limit, now).await;
         self.step().await;
         begun
@@ -136,15 +160,32 @@ impl StreakQueue for TroubledStorage {
 
 #[async_trait]
 impl RecordStore for TroubledStorage {
-    async fn journal(&self, user: UserId, habit: Option<HabitId>) -> Answer<Option<Journal>> {
+    async fn journal(&self, user: UserId, only: Option<&[HabitId]>) -> Answer<Option<Journal>> {
         self.step().await;
         let _inside = self.door.read().await;
-        let trouble = self.plan().trouble;
-        match trouble.filter(|(troubled, _)| habit == Some(*troubled)) {
-            Some((_, Trouble::Fails)) => Err(StorageError::Unavailable("no disk".into())),
-            Some((_, Trouble::Panics)) => panic!("a bug that the test planted"),
-            None => self.inner.journal(user, habit).await,
+        for &habit in only.unwrap_or_default() {
+            if self.is_troubled(habit, Trouble::Fails) {
+                return Err(no_disk());
+            }
+            assert!(
+                !self.is_troubled(habit, Trouble::Panics),
+                "a bug that the test planted"
+            );
         }
+        self.inner.journal(user, only).await
+    }
+
+    async fn snapshot(&self, user: UserId, query: SnapshotQuery) -> Answer<Option<SnapshotPiece>> {
+        self.inner.snapshot(user, query).await
+    }
+
+    async fn compare(
+        &self,
+        user: UserId,
+        replica: Buckets,
+        limit: u32,
+    ) -> Answer<Option<Comparison>> {
+        self.inner.compare(user, replica, limit).await
     }
 
     async fn write(&self, user: UserId, keys: Keys, decide: Decide) -> Answer<Written> {
@@ -231,6 +272,32 @@ impl AccountStore for TroubledStorage {
 
     async fn end_session(&self, user: UserId, session: SessionId) -> Answer<()> {
         self.inner.end_session(user, session).await
+    }
+}
+
+#[async_trait]
+impl DeviceStore for TroubledStorage {
+    async fn note_devices(&self, sightings: Vec<Sighting>) -> Answer<()> {
+        self.inner.note_devices(sightings).await
+    }
+
+    async fn devices(&self, user: UserId) -> Answer<Vec<Device>> {
+        self.inner.devices(user).await
+    }
+
+    async fn forget_device(&self, user: UserId, device: DeviceId) -> Answer<bool> {
+        self.inner.forget_device(user, device).await
+    }
+}
+
+#[async_trait]
+impl Housekeeping for TroubledStorage {
+    async fn purge_receipts(&self, before: Timestamp, limit: u32) -> Answer<u32> {
+        self.inner.purge_receipts(before, limit).await
+    }
+
+    async fn purge_tombstones(&self, before: Timestamp, limit: u32) -> Answer<u32> {
+        self.inner.purge_tombstones(before, limit).await
     }
 }
 

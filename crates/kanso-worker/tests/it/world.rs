@@ -3,18 +3,20 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use kanso_application::Attempt;
 use kanso_application::RecordPorts;
 use kanso_application::entries::Entries;
 use kanso_application::habits::Habits;
 use kanso_application::ports::clock::Clock as _;
 use kanso_application::ports::storage::{
-    AccountStore as _, Backlog, RecordStore as _, StreakQueue as _,
+    AccountStore as _, Backlog, RecordStore as _, StreakQueue as _, Written,
 };
 use kanso_application::ports::wake::Wake;
 use kanso_application::streaks::Streaks;
 use kanso_domain::calendar::Today;
 use kanso_domain::habits::{Habit, HabitFields};
 use kanso_domain::progress::{DayLog, Judged};
+use kanso_domain::sync::{Command, Keys, decide};
 use kanso_domain::{HabitId, UserId};
 use kanso_testkit::{ManualClock, SequentialIds, build};
 use kanso_worker::Rhythm;
@@ -57,7 +59,7 @@ impl World {
         let clock = Arc::new(ManualClock::at(build::noon()));
         let bell = Arc::new(Notify::new());
         let ports = RecordPorts {
-            storage: storage.clone(),
+            storage: storage.records().clone(),
             clock: clock.clone(),
             ids: Arc::new(SequentialIds::default()),
             wake: Arc::new(Bell(bell.clone())),
@@ -93,14 +95,28 @@ impl World {
     }
 
     pub(crate) async fn habit(&self, user: UserId, id: HabitId, fields: HabitFields) {
-        let made = self.habits.create(user, Some(id), fields).await;
+        let made = self
+            .habits
+            .create(user, Attempt::default(), Some(id), fields)
+            .await;
         made.expect("a habit");
+    }
+
+    /// Carries out commands in one write, whatever becomes of them.
+    pub(crate) async fn submit(&self, user: UserId, commands: Vec<Command>) {
+        let submissions: Vec<_> = commands.into_iter().map(build::once).collect();
+        let (keys, now) = (Keys::of(&submissions), self.clock.now());
+        let decide = Arc::new(move |current| Ok(decide(current, &submissions, now)));
+        let written = self.storage.records().write(user, keys, decide).await;
+        let written = written.expect("a storage");
+        assert!(matches!(written, Written::Committed(_)), "{written:?}");
+        self.bell.notify_one();
     }
 
     pub(crate) async fn done(&self, user: UserId, habit: HabitId, day: &str) {
         let done = build::done(habit, day);
         self.entries
-            .create(user, None, done)
+            .create(user, Attempt::default(), None, done)
             .await
             .expect("an entry");
     }
@@ -119,6 +135,24 @@ impl World {
         };
         let waited = timeout(Duration::from_hours(1), settled).await;
         assert!(waited.is_ok(), "{:?}", self.backlog().await);
+    }
+
+    /// A life in which nothing happens to the workers: they do all that there is to do, and the
+    /// streaks are exact.
+    pub(crate) fn whole_life(&self, users: &[UserId]) {
+        self.storage.die_after(None);
+        process().block_on(async {
+            let stop = CancellationToken::new();
+            let loops = self.start(&stop);
+            sleep(Duration::from_mins(1)).await;
+            self.settled().await;
+            stop.cancel();
+            loops.wait().await;
+            assert_eq!(self.backlog().await.parked, 0);
+            for &user in users {
+                self.must_be_exact(user).await;
+            }
+        });
     }
 
     pub(crate) async fn stored(&self, user: UserId, id: HabitId) -> Habit {

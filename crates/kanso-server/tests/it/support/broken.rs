@@ -14,9 +14,10 @@ use kanso_application::ports::credentials::{AccessTokens as _, Identity};
 use kanso_application::ports::devices::{Device, DeviceStore, Sighting};
 use kanso_application::ports::housekeeping::Housekeeping;
 use kanso_application::ports::storage::{
-    AccountStore, Backlog, Comparison, Credentials, DayBorder, Decide, DecideRefresh, DeltaQuery,
-    EntryFilter, Journal, NewAccount, RecordStore, SnapshotPiece, SnapshotQuery, Storage,
-    StorageError, StreakJob, StreakOutcome, StreakQueue, Written,
+    AccountStore, Backlog, Comparison, ComputedStreak, Credentials, DayBorder, Decide,
+    DecideRefresh, DeltaQuery, EntryFilter, Journal, NewAccount, RecordStore, SnapshotPiece,
+    SnapshotQuery, Storage, StorageError, StreakClaim, StreakJob, StreakOutcome, StreakQueue,
+    Written,
 };
 use kanso_application::replicas::Replicas;
 use kanso_application::stats::Stats;
@@ -28,7 +29,7 @@ use kanso_credentials::{
 };
 use kanso_domain::accounts::{Account, Email, PasswordHash, SettingsChange};
 use kanso_domain::entries::Entry;
-use kanso_domain::habits::{Habit, StoredStreak};
+use kanso_domain::habits::Habit;
 use kanso_domain::sessions::{Refreshed, Session};
 use kanso_domain::sync::{Buckets, Head, Keys, Page};
 use kanso_domain::{Date, DeviceId, EntryId, HabitId, SessionId, Timestamp, UserId};
@@ -83,7 +84,7 @@ impl RecordStore for Broken {
         self.answer().await
     }
 
-    async fn journal(&self, _: UserId, _: Option<HabitId>) -> Answer<Option<Journal>> {
+    async fn journal(&self, _: UserId, _: Option<&[HabitId]>) -> Answer<Option<Journal>> {
         self.answer().await
     }
 
@@ -159,20 +160,20 @@ impl AccountStore for Broken {
 
 #[async_trait]
 impl StreakQueue for Broken {
-    async fn claim_streaks(&self, _: Timestamp, _: u32) -> Answer<Vec<StreakJob>> {
+    async fn claim_streaks(&self, _: Timestamp, _: u32) -> Answer<Vec<StreakClaim>> {
         self.answer().await
     }
 
-    async fn finish_streak(
+    async fn finish_streaks(
         &self,
-        _: StreakJob,
-        _: StoredStreak,
+        _: UserId,
+        _: Vec<ComputedStreak>,
         _: Timestamp,
-    ) -> Answer<StreakOutcome> {
+    ) -> Answer<Vec<StreakOutcome>> {
         self.answer().await
     }
 
-    async fn release_streak(&self, _: StreakJob, _: Timestamp) -> Answer<()> {
+    async fn release_streaks(&self, _: UserId, _: Vec<StreakJob>, _: Timestamp) -> Answer<()> {
         self.answer().await
     }
 
@@ -184,7 +185,7 @@ impl StreakQueue for Broken {
         self.answer().await
     }
 
-    async fn begin_day(&self, _: &DayBorder, _: Date, _: u32, _: Timestamp) -> Answer<u32> {
+    async fn begin_day(&self, _: &DayBorder, _: Date, _: u32, _: Timestamp) -> Answer<bool> {
         self.answer().await
     }
 }

@@ -1,0 +1,63 @@
+//! A streak and a rate, computed from ten years of days.
+
+use std::hint::black_box;
+
+use anyhow::Context as _;
+use kanso_application::ports::storage::{AccountStore as _, RecordStore as _};
+use kanso_domain::calendar::days_before;
+use kanso_domain::progress::{DayLog, Judged};
+use kanso_domain::sync::Keys;
+use kanso_testkit::MemoryStorage;
+use kanso_testkit::build::{
+    create_entry, create_habit, done, entry, habit, new_account, noon, once, titled, user,
+};
+
+use super::Timing;
+use crate::load::{micros, now};
+
+const DAYS: i32 = 3_650;
+const RUNS: usize = 2_000;
+
+/// From a journal that was read already.
+pub(super) fn measure() -> anyhow::Result<Timing> {
+    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    let journal = runtime.block_on(async {
+        let storage = MemoryStorage::default();
+        storage.create_account(new_account(1)).await?;
+        let mut commands = vec![create_habit(habit(1), titled("Read"))];
+        for back in 0..DAYS {
+            let date = days_before(noon().utc_date(), back).to_string();
+            let id = entry(back.unsigned_abs().into());
+            commands.push(create_entry(id, done(habit(1), &date)));
+        }
+        let submissions: Vec<_> = commands.into_iter().map(once).collect();
+        let keys = Keys::of(&submissions);
+        let decide = move |current| Ok(kanso_domain::sync::decide(current, &submissions, noon()));
+        storage
+            .write(user(1), keys, std::sync::Arc::new(decide))
+            .await?;
+        let journal = storage.journal(user(1), None).await?;
+        journal.context("there is a journal of everybody")
+    })?;
+    let (habit, today) = (&journal.habits[0], noon().utc_date());
+    let mut times = Vec::with_capacity(RUNS);
+    for _ in 0..RUNS {
+        let began = now();
+        let entries = black_box(&journal.entries[&habit.id]).iter();
+        let log: DayLog = entries
+            .map(|entry| (entry.local_date, entry.kind, entry.value))
+            .collect();
+        let judged = Judged::new(habit, log, &journal.settings, today);
+        let (streak, rate) = black_box((judged.streak(), judged.overall_rate()));
+        times.push(micros(began.elapsed()));
+        anyhow::ensure!(
+            streak.current == rate.done && i64::from(rate.done) == i64::from(DAYS),
+            "a streak of {DAYS} days is {streak:?}"
+        );
+    }
+    Ok(Timing::new(
+        "streak and rate of 3,650 entries",
+        "p50 ≤ 0.2 ms",
+        times,
+    ))
+}
