@@ -1,5 +1,5 @@
 //! What tests stand on: adapters in memory, a clock that a test moves, ids that count, builders
-//! that show only what matters, and the contract that every storage keeps.
+//! that show only what matters, the contract that every storage keeps, and a PostgreSQL server.
 //!
 //! **Invariant:** a dependency of tests and of the bench only; nothing that ships uses it. Nothing
 //! here waits, reads the machine's clock or draws randomness.
@@ -16,10 +16,12 @@ pub mod contract;
 mod credentials;
 mod ids;
 mod memory;
+mod postgres;
 mod throttle;
 
 pub use clock::ManualClock;
 pub use credentials::{CountedRefreshTokens, LegibleAccessTokens, LegiblePasswords};
 pub use ids::SequentialIds;
 pub use memory::MemoryStorage;
+pub use postgres::{Database, PostgresServer};
 pub use throttle::CountingThrottle;

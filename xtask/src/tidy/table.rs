@@ -66,6 +66,12 @@ pub(super) const CRATES: &[CrateRule] = &[
         outside: Outside::Any,
     },
     CrateRule {
+        name: "kanso-postgres",
+        workspace: &["kanso-application", "kanso-domain"],
+        in_tests: KIT,
+        outside: Outside::Any,
+    },
+    CrateRule {
         name: "kanso-credentials",
         workspace: &["kanso-application", "kanso-domain"],
         in_tests: KIT,
@@ -91,6 +97,7 @@ pub(super) const CRATES: &[CrateRule] = &[
             "kanso-domain",
             "kanso-http",
             "kanso-local",
+            "kanso-postgres",
             "kanso-protocol",
             "kanso-sqlite",
             "kanso-worker",
@@ -139,7 +146,9 @@ pub(super) const CRATES: &[CrateRule] = &[
 
 const WEB: &[&str] = &["kanso-http", "kanso-server"];
 const WIRE: &[&str] = &["kanso-http", "kanso-server", "kanso-bench"];
-const STORES: &[&str] = &["kanso-sqlite", "kanso-client"];
+const FILES: &[&str] = &["kanso-sqlite", "kanso-client"];
+const POSTGRES: &[&str] = &["kanso-postgres"];
+const STORES: &[&str] = &["kanso-sqlite", "kanso-postgres", "kanso-client"];
 const PROGRAMS: &[&str] = &["kanso-server", "kanso-cli", "kanso-bench", "xtask"];
 
 /// Drivers and frameworks, each behind the crate that answers for it.
@@ -178,7 +187,7 @@ pub(super) const EXCLUSIVE: &[Exclusive] = &[
     ),
     only(
         "rusqlite",
-        STORES,
+        FILES,
         "SQL is behind the storage port and in the client's own store",
     ),
     only(
@@ -186,7 +195,14 @@ pub(super) const EXCLUSIVE: &[Exclusive] = &[
         STORES,
         "a schema is migrated by the store that owns it",
     ),
-    only("deadpool", STORES, "connections are the store's"),
+    only("deadpool", FILES, "connections are the store's"),
+    only("tokio-postgres", POSTGRES, "SQL is behind the storage port"),
+    only("deadpool-postgres", POSTGRES, "connections are the store's"),
+    only(
+        "tokio-postgres-rustls",
+        POSTGRES,
+        "connections are the store's",
+    ),
     only(
         "argon2",
         &["kanso-credentials"],
@@ -224,6 +240,7 @@ pub(super) const EXCLUSIVE: &[Exclusive] = &[
             "kanso-http",
             "kanso-worker",
             "kanso-sqlite",
+            "kanso-postgres",
             "kanso-credentials",
             "kanso-local",
             "kanso-testkit",

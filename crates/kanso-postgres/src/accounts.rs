@@ -1,0 +1,156 @@
+//! The port over accounts and sessions.
+
+use async_trait::async_trait;
+use futures::FutureExt as _;
+use kanso_application::ports::storage::{
+    AccountStore, Credentials, DecideRefresh, NewAccount, StorageError,
+};
+use kanso_domain::accounts::{Account, Email, PasswordHash, SettingsChange};
+use kanso_domain::sessions::{Refreshed, Session};
+use kanso_domain::{SessionId, Timestamp, UserId};
+
+use crate::connection::Connection;
+use crate::error::Failure;
+use crate::{PostgresStorage, dirty, sessions, users};
+
+#[async_trait]
+impl AccountStore for PostgresStorage {
+    async fn create_account(&self, new: NewAccount) -> Result<bool, StorageError> {
+        self.change(new, |connection, new| {
+            users::create(connection, new).boxed()
+        })
+        .await
+    }
+
+    async fn credentials(&self, email: &Email) -> Result<Option<Credentials>, StorageError> {
+        self.look_up(email, |connection, email| {
+            users::credentials(connection, email).boxed()
+        })
+        .await
+    }
+
+    async fn account(&self, user: UserId) -> Result<Option<Account>, StorageError> {
+        self.look_up(user, |connection, user| {
+            users::account(connection, *user).boxed()
+        })
+        .await
+    }
+
+    async fn change_settings(
+        &self,
+        user: UserId,
+        change: SettingsChange,
+        now: Timestamp,
+    ) -> Result<Option<Account>, StorageError> {
+        self.change((user, change, now), |connection, (user, change, now)| {
+            change_settings(connection, *user, change, *now).boxed()
+        })
+        .await
+    }
+
+    async fn set_password_hash(
+        &self,
+        user: UserId,
+        hash: PasswordHash,
+    ) -> Result<(), StorageError> {
+        self.change((user, hash), |connection, (user, hash)| {
+            users::set_password_hash(connection, *user, hash).boxed()
+        })
+        .await
+    }
+
+    async fn delete_account(&self, user: UserId) -> Result<bool, StorageError> {
+        self.change(user, |connection, user| {
+            users::delete(connection, *user).boxed()
+        })
+        .await
+    }
+
+    async fn open_session(&self, session: Session) -> Result<bool, StorageError> {
+        self.change(session, |connection, session| {
+            open_session(connection, session).boxed()
+        })
+        .await
+    }
+
+    async fn refresh_session(
+        &self,
+        user: UserId,
+        session: SessionId,
+        decide: DecideRefresh,
+    ) -> Result<Option<Refreshed>, StorageError> {
+        self.change((user, session, decide), |connection, (user, id, decide)| {
+            refresh_session(connection, *user, *id, decide).boxed()
+        })
+        .await
+    }
+
+    async fn session_is_open(
+        &self,
+        user: UserId,
+        session: SessionId,
+        now: Timestamp,
+    ) -> Result<bool, StorageError> {
+        self.look_up((user, session, now), |connection, (user, id, now)| {
+            sessions::is_open(connection, *user, *id, *now).boxed()
+        })
+        .await
+    }
+
+    async fn end_session(&self, user: UserId, session: SessionId) -> Result<(), StorageError> {
+        self.change((user, session), |connection, (user, id)| {
+            sessions::delete(connection, *user, *id).boxed()
+        })
+        .await
+    }
+}
+
+async fn change_settings(
+    connection: &Connection,
+    user: UserId,
+    change: &SettingsChange,
+    now: Timestamp,
+) -> Result<Option<Account>, Failure> {
+    let Some((head, before)) = users::lock(connection, user).await? else {
+        return Ok(None);
+    };
+    let Some(mut account) = users::account(connection, user).await? else {
+        return Ok(None);
+    };
+    account.settings = account.settings.changed(change.clone());
+    if account.settings != before {
+        // Each of the settings says how days or weeks are read.
+        let head = head.advanced(now);
+        users::set_settings(connection, user, &account.settings, head).await?;
+        dirty::queue_all(connection, user, head.changed_at).await?;
+    }
+    Ok(Some(account))
+}
+
+async fn open_session(connection: &Connection, session: &Session) -> Result<bool, Failure> {
+    let user = session.user_id;
+    if users::lock(connection, user).await?.is_none() {
+        return Ok(false);
+    }
+    sessions::delete_expired(connection, user, session.created_at).await?;
+    sessions::insert(connection, session).await?;
+    Ok(true)
+}
+
+async fn refresh_session(
+    connection: &Connection,
+    user: UserId,
+    id: SessionId,
+    decide: &DecideRefresh,
+) -> Result<Option<Refreshed>, Failure> {
+    let Some(stored) = sessions::lock(connection, user, id).await? else {
+        return Ok(None);
+    };
+    let refreshed = decide(stored);
+    match &refreshed {
+        Refreshed::Rotated(rotated) => sessions::update(connection, rotated).await?,
+        Refreshed::Repeated(_) => {}
+        Refreshed::Reused | Refreshed::Expired => sessions::delete(connection, user, id).await?,
+    }
+    Ok(Some(refreshed))
+}

@@ -1,0 +1,218 @@
+//! Rows of entries.
+
+use kanso_application::ports::storage::EntryFilter;
+use kanso_domain::entries::{Completion, Entry, EntryDetails};
+use kanso_domain::sync::Save;
+use kanso_domain::{Date, EntryId, Timestamp, UserId};
+use tokio_postgres::Row;
+
+use crate::columns::{Columns, Parameter, bind, bound};
+use crate::connection::Connection;
+use crate::error::Failure;
+use crate::habits::read_stamp;
+use crate::provenance;
+
+/// What [`read`] reads, in its order.
+macro_rules! entry_columns {
+    () => {
+        "id, habit_id, completion_date, completion_is_a_date, timezone, local_date, kind, value, \
+         notes, seq, version, created_at, updated_at, deleted_at, field_edits, edited_by"
+    };
+}
+pub(crate) use entry_columns;
+
+pub(crate) fn read(row: &Row) -> Result<Entry, Failure> {
+    let mut columns = Columns::of(row);
+    let id = columns.take()?;
+    let details = EntryDetails {
+        habit_id: columns.take()?,
+        completion: read_completion(&mut columns)?,
+        timezone: columns.take()?,
+        local_date: columns.take()?,
+        kind: columns.take()?,
+        value: columns.take()?,
+        notes: columns.take()?,
+    };
+    let stamp = read_stamp(&mut columns)?;
+    Ok(Entry {
+        id,
+        details,
+        provenance: provenance::read(&mut columns, &stamp)?,
+        stamp,
+    })
+}
+
+pub(crate) fn read_completion(columns: &mut Columns<'_>) -> Result<Completion, Failure> {
+    let instant: Timestamp = columns.take()?;
+    let is_a_date = columns.take()?;
+    Ok(if is_a_date {
+        Completion::Day(instant.utc_date())
+    } else {
+        Completion::At(instant)
+    })
+}
+
+/// The entries that a write names ($2), be they tombstones or a deleted habit's.
+pub(crate) const NAMED: &str = concat!(
+    "SELECT ",
+    entry_columns!(),
+    " FROM entries WHERE user_id = $1 AND id = ANY ($2)"
+);
+
+/// The live entries of habits ($2), be they tombstones.
+pub(crate) const LIVE_OF: &str = concat!(
+    "SELECT ",
+    entry_columns!(),
+    " FROM entries WHERE user_id = $1 AND habit_id = ANY ($2) AND deleted_at IS NULL"
+);
+
+/// The entries with these ids, be they tombstones or a deleted habit's.
+pub(crate) async fn some(
+    connection: &Connection,
+    user: UserId,
+    ids: Parameter,
+) -> Result<Vec<Entry>, Failure> {
+    connection.all(NAMED, vec![bound(&user), ids], read).await
+}
+
+/// A live entry of a live habit.
+pub(crate) async fn find_live(
+    connection: &Connection,
+    user: UserId,
+    id: EntryId,
+) -> Result<Option<Entry>, Failure> {
+    let sql = concat!(
+        "SELECT ",
+        entry_columns!(),
+        " FROM entries
+          WHERE user_id = $1 AND id = $2 AND deleted_at IS NULL
+            AND EXISTS (SELECT 1 FROM habits
+                        WHERE habits.user_id = $1 AND habits.id = entries.habit_id
+                          AND habits.deleted_at IS NULL)"
+    );
+    connection.first(sql, bind![user, id], read).await
+}
+
+/// What of an [`EntryFilter`] compares with columns.
+const fn split(bound: Option<Completion>) -> (Option<Date>, Option<Timestamp>) {
+    match bound {
+        Some(Completion::Day(date)) => (Some(date), None),
+        Some(Completion::At(instant)) => (None, Some(instant)),
+        None => (None, None),
+    }
+}
+
+/// A list of the entries of live habits, which `$of_habit` tells.
+macro_rules! listed {
+    ($of_habit:literal) => {
+        concat!(
+            "SELECT ",
+            entry_columns!(),
+            " FROM entries
+              WHERE user_id = $1 AND deleted_at IS NULL
+                AND ($2::bigint IS NULL OR local_date >= $2)
+                AND ($3::bigint IS NULL OR local_date <= $3)
+                AND ($4::bigint IS NULL OR completion_date >= $4)
+                AND ($5::bigint IS NULL OR completion_date <= $5)
+                AND ",
+            $of_habit,
+            " ORDER BY completion_date DESC, id DESC"
+        )
+    };
+}
+
+/// The live entries of live habits that `filter` lets through, newest completion first.
+pub(crate) async fn list(
+    connection: &Connection,
+    user: UserId,
+    filter: &EntryFilter,
+) -> Result<Vec<Entry>, Failure> {
+    let (day_from, from) = split(filter.from);
+    let (day_to, to) = split(filter.to);
+    let mut values = bind![user, day_from, day_to, from, to];
+    let sql = match &filter.habit_id {
+        None => {
+            listed!("habit_id IN (SELECT id FROM habits WHERE user_id = $1 AND deleted_at IS NULL)")
+        }
+        Some(habit) => {
+            values.push(bound(habit));
+            listed!(
+                "habit_id = $6 AND EXISTS (SELECT 1 FROM habits
+                                           WHERE user_id = $1 AND id = $6 AND deleted_at IS NULL)"
+            )
+        }
+    };
+    connection.all(sql, values, read).await
+}
+
+/// The parameters 1 to 17 of an insertion or an update.
+fn values(user: UserId, entry: &Entry) -> Vec<Parameter> {
+    let Entry {
+        id,
+        details,
+        provenance,
+        stamp,
+    } = entry;
+    bind![
+        user,
+        *id,
+        details.habit_id,
+        details.completion.instant(),
+        matches!(details.completion, Completion::Day(_)),
+        details.timezone,
+        details.local_date,
+        details.kind,
+        details.value,
+        details.notes,
+        stamp.seq,
+        stamp.version,
+        stamp.created_at,
+        stamp.updated_at,
+        stamp.deleted_at,
+        provenance::stored(provenance),
+        provenance.device(),
+    ]
+}
+
+pub(crate) const INSERT: &str = concat!(
+    "INSERT INTO entries (user_id, ",
+    entry_columns!(),
+    ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)"
+);
+
+/// Divides by the number of rows, as the update of a habit does. An entry does not move to another
+/// habit.
+pub(crate) const UPDATE: &str = "WITH changed AS (
+         UPDATE entries SET completion_date = $4, completion_is_a_date = $5, timezone = $6,
+             local_date = $7, kind = $8, value = $9, notes = $10, seq = $11, version = $12,
+             created_at = $13, updated_at = $14, deleted_at = $15, field_edits = $16,
+             edited_by = $17
+         WHERE user_id = $1 AND id = $2 AND habit_id = $3 AND version = $18 RETURNING id)
+     SELECT 1 / count(*) FROM changed";
+
+/// Stores an entry in the place of the version that it replaces.
+///
+/// # Errors
+/// Also when another version is stored, or one at all under the id of a new entry.
+pub(crate) async fn save(
+    connection: &Connection,
+    user: UserId,
+    save: &Save<Entry>,
+) -> Result<(), Failure> {
+    let entry = &save.record;
+    let mut values = values(user, entry);
+    let saved = match save.replaces {
+        None => connection.execute(INSERT, values).await,
+        Some(replaced) => {
+            values.push(bound(&replaced));
+            connection.execute(UPDATE, values).await
+        }
+    };
+    saved.map(drop).map_err(|failure| {
+        if failure.is_of_no_row() || failure.is_of_a_taken_key() {
+            Failure::stale("entry", entry.id, save.replaces)
+        } else {
+            failure
+        }
+    })
+}

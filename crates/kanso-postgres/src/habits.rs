@@ -1,0 +1,220 @@
+//! Rows of habits.
+
+use kanso_domain::habits::{Habit, HabitDetails, StoredStreak};
+use kanso_domain::record::Stamp;
+use kanso_domain::sync::Save;
+use kanso_domain::{HabitId, UserId};
+use tokio_postgres::Row;
+
+use crate::columns::{Columns, Parameter, bind, bound};
+use crate::connection::Connection;
+use crate::error::Failure;
+use crate::provenance;
+
+/// What [`read`] reads, in its order. A streak that waits to be computed anew is of no day.
+macro_rules! habit_columns {
+    () => {
+        "id, title, description, color, icon, sort_order, schedule_history, unit, reminder_time, \
+         start_date, end_date, archived_at, archived_spans, \
+         seq, version, created_at, updated_at, deleted_at, current_streak, longest_streak, \
+         CASE WHEN EXISTS (SELECT 1 FROM streak_dirty \
+                           WHERE streak_dirty.user_id = $1 \
+                             AND streak_dirty.habit_id = habits.id) \
+              THEN NULL ELSE streak_day END, field_edits, edited_by"
+    };
+}
+pub(crate) use habit_columns;
+
+pub(crate) fn read(row: &Row) -> Result<Habit, Failure> {
+    let mut columns = Columns::of(row);
+    let id = columns.take()?;
+    let details = HabitDetails {
+        title: columns.take()?,
+        description: columns.take()?,
+        color: columns.take()?,
+        icon: columns.take()?,
+        sort_order: columns.take()?,
+        history: columns.take()?,
+        unit: columns.take()?,
+        reminder_time: columns.take()?,
+        start_date: columns.take()?,
+        end_date: columns.take()?,
+        archived_at: columns.take()?,
+        archived_spans: columns.take()?,
+    };
+    let stamp = read_stamp(&mut columns)?;
+    let streak = StoredStreak {
+        current: columns.take()?,
+        longest: columns.take()?,
+        day: columns.take()?,
+    };
+    Ok(Habit {
+        id,
+        details,
+        streak,
+        provenance: provenance::read(&mut columns, &stamp)?,
+        stamp,
+    })
+}
+
+pub(crate) fn read_stamp(columns: &mut Columns<'_>) -> Result<Stamp, Failure> {
+    Ok(Stamp {
+        seq: columns.take()?,
+        version: columns.take()?,
+        created_at: columns.take()?,
+        updated_at: columns.take()?,
+        deleted_at: columns.take()?,
+    })
+}
+
+/// The habits that a write names, tombstones too: by their ids ($2), by their entries' ids ($3),
+/// and those whose entries are asked for ($4).
+pub(crate) const NAMED: &str = concat!(
+    "SELECT ",
+    habit_columns!(),
+    " FROM habits WHERE user_id = $1 AND id = ANY (ARRAY (
+          SELECT unnest($2::uuid[])
+          UNION SELECT habit_id FROM entries WHERE user_id = $1 AND id = ANY ($3)
+          UNION SELECT habit_id FROM entries
+                WHERE user_id = $1 AND habit_id = ANY ($4) AND deleted_at IS NULL))"
+);
+
+/// The habits with these ids, tombstones too.
+pub(crate) async fn some(
+    connection: &Connection,
+    user: UserId,
+    ids: Parameter,
+) -> Result<Vec<Habit>, Failure> {
+    let sql = concat!(
+        "SELECT ",
+        habit_columns!(),
+        " FROM habits WHERE user_id = $1 AND id = ANY ($2)"
+    );
+    connection.all(sql, vec![bound(&user), ids], read).await
+}
+
+/// A live habit.
+pub(crate) async fn find_live(
+    connection: &Connection,
+    user: UserId,
+    id: HabitId,
+) -> Result<Option<Habit>, Failure> {
+    let sql = concat!(
+        "SELECT ",
+        habit_columns!(),
+        " FROM habits WHERE user_id = $1 AND id = $2 AND deleted_at IS NULL"
+    );
+    connection.first(sql, bind![user, id], read).await
+}
+
+/// The live habits by `sort_order`, then newest first.
+pub(crate) async fn list(
+    connection: &Connection,
+    user: UserId,
+    archived_too: bool,
+) -> Result<Vec<Habit>, Failure> {
+    let sql = concat!(
+        "SELECT ",
+        habit_columns!(),
+        " FROM habits
+          WHERE user_id = $1 AND deleted_at IS NULL AND ($2 OR archived_at IS NULL)
+          ORDER BY sort_order, created_at DESC, id DESC"
+    );
+    connection.all(sql, bind![user, archived_too], read).await
+}
+
+/// The parameters 1 to 31 of an insertion or an update. The columns of a schedule and a target and
+/// the history, which ends with them, are all taken from the history.
+fn values(user: UserId, habit: &Habit) -> Vec<Parameter> {
+    let Habit {
+        id,
+        details,
+        streak,
+        provenance,
+        stamp,
+    } = habit;
+    let (schedule, target) = (details.schedule(), details.target());
+    bind![
+        user,
+        *id,
+        details.title,
+        details.description,
+        details.color,
+        details.icon,
+        details.sort_order,
+        target.kind(),
+        schedule.frequency_type(),
+        schedule.weekdays(),
+        schedule.interval(),
+        schedule.times_per_week(),
+        target.value(),
+        target.direction(),
+        details.history,
+        details.unit,
+        details.reminder_time,
+        details.start_date,
+        details.end_date,
+        details.archived_at,
+        details.archived_spans,
+        stamp.seq,
+        stamp.version,
+        stamp.created_at,
+        stamp.updated_at,
+        stamp.deleted_at,
+        streak.current,
+        streak.longest,
+        streak.day,
+        provenance::stored(provenance),
+        provenance.device(),
+    ]
+}
+
+pub(crate) const INSERT: &str =
+    "INSERT INTO habits (user_id, id, title, description, color, icon, sort_order, type,
+         frequency_type, weekdays, interval, times_per_week, target_value, target_direction,
+         schedule_history, unit, reminder_time, start_date, end_date, archived_at, archived_spans,
+         seq, version, created_at, updated_at, deleted_at, current_streak, longest_streak,
+         streak_day, field_edits, edited_by)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19,
+         $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31)";
+
+/// Divides by the number of rows, so that the transaction fails when there was none, although its
+/// end is sent together with this.
+pub(crate) const UPDATE: &str = "WITH changed AS (
+         UPDATE habits SET title = $3, description = $4, color = $5, icon = $6,
+             sort_order = $7, type = $8, frequency_type = $9, weekdays = $10,
+             interval = $11, times_per_week = $12, target_value = $13,
+             target_direction = $14, schedule_history = $15, unit = $16,
+             reminder_time = $17, start_date = $18, end_date = $19, archived_at = $20,
+             archived_spans = $21, seq = $22, version = $23, created_at = $24,
+             updated_at = $25, deleted_at = $26, current_streak = $27,
+             longest_streak = $28, streak_day = $29, field_edits = $30, edited_by = $31
+         WHERE user_id = $1 AND id = $2 AND version = $32 RETURNING id)
+     SELECT 1 / count(*) FROM changed";
+
+/// Stores a habit in the place of the version that it replaces.
+///
+/// # Errors
+/// Also when another version is stored, or one at all under the id of a new habit.
+pub(crate) async fn save(
+    connection: &Connection,
+    user: UserId,
+    save: &Save<Habit>,
+) -> Result<(), Failure> {
+    let habit = &save.record;
+    let mut values = values(user, habit);
+    let saved = match save.replaces {
+        None => connection.execute(INSERT, values).await,
+        Some(replaced) => {
+            values.push(bound(&replaced));
+            connection.execute(UPDATE, values).await
+        }
+    };
+    saved.map(drop).map_err(|failure| {
+        if failure.is_of_no_row() || failure.is_of_a_taken_key() {
+            Failure::stale("habit", habit.id, save.replaces)
+        } else {
+            failure
+        }
+    })
+}

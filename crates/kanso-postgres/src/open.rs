@@ -1,0 +1,145 @@
+//! Opening a database: whether it can be reached and used, and bringing its schema up to date.
+
+use tokio_postgres::{Client, Error};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use crate::pool::Connections;
+use crate::{DatabaseUrl, PostgresOptions, migrate, tls};
+
+/// Older ones are not tested.
+const OLDEST_SERVER: i32 = 150_000;
+
+/// Why a database was not opened. Each is one line for an operator; what caused it is the source.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Nobody answers there, or refuses the log-in.
+    #[error("cannot connect to the database {database}: {problem}")]
+    Unreachable {
+        /// The database, without the password.
+        database: String,
+        /// What the driver or the server said.
+        problem: String,
+    },
+    /// The certificates that the URL asks for cannot be had.
+    #[error("cannot check the certificate of the database {database}")]
+    Certificates {
+        /// The database.
+        database: String,
+        /// What went wrong.
+        source: std::io::Error,
+    },
+    /// The server is too old.
+    #[error("the database {database} is PostgreSQL {found}, but 15 or newer is needed")]
+    OldServer {
+        /// The database.
+        database: String,
+        /// Its version.
+        found: String,
+    },
+    /// Its tables are another program's.
+    #[error("the database {database} has tables that are not Kanso's; give Kanso one of its own")]
+    Foreign {
+        /// The database.
+        database: String,
+    },
+    /// A newer version of the server wrote it.
+    #[error(
+        "the database {database} has schema {found}, but this server knows only up to {known}; \
+         run the newer server that wrote it"
+    )]
+    Newer {
+        /// The database.
+        database: String,
+        /// The schema of the database.
+        found: i64,
+        /// The newest schema that this server knows.
+        known: i64,
+    },
+    /// The schema could not be brought up to date.
+    #[error("cannot bring the schema of the database {database} up to date: {problem}")]
+    Migration {
+        /// The database.
+        database: String,
+        /// What went wrong.
+        problem: String,
+    },
+}
+
+impl OpenError {
+    pub(crate) fn migration(database: &str, error: impl std::error::Error) -> Self {
+        Self::Migration {
+            database: database.to_owned(),
+            problem: in_one_line(&error),
+        }
+    }
+
+    fn unreachable(url: &DatabaseUrl, error: impl std::error::Error) -> Self {
+        Self::Unreachable {
+            database: url.to_string(),
+            problem: in_one_line(&error),
+        }
+    }
+}
+
+/// An error and what caused it. The driver repeats some causes and leaves others out.
+fn in_one_line(error: &dyn std::error::Error) -> String {
+    let mut line = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let text = error.to_string();
+        if !line.contains(&text) {
+            line.push_str(": ");
+            line.push_str(&text);
+        }
+        cause = error.source();
+    }
+    line.replace('\n', " ")
+}
+
+/// Brings the database up to date and gives connections to it, one of them open.
+pub(crate) async fn open(options: &PostgresOptions) -> Result<Connections, OpenError> {
+    let url = &options.url;
+    let tls = tls::connector(url.trust()).map_err(|source| OpenError::Certificates {
+        database: url.to_string(),
+        source,
+    })?;
+    let mut client = connect(url, &tls).await?;
+    refuse_old(&client, url).await?;
+    let guard = connect(url, &tls).await?;
+    migrate::up_to_date(&mut client, &guard, &url.to_string()).await?;
+    let connections = Connections::new(options, tls);
+    let connections = connections.map_err(|failure| OpenError::unreachable(url, failure))?;
+    let first = connections.get().await;
+    first.map_err(|failure| OpenError::unreachable(url, failure))?;
+    Ok(connections)
+}
+
+/// A connection that ends when it is dropped.
+async fn connect(url: &DatabaseUrl, tls: &MakeRustlsConnect) -> Result<Client, OpenError> {
+    let connected = url.config().connect(tls.clone()).await;
+    let (client, connection) = connected.map_err(|error| OpenError::unreachable(url, error))?;
+    tokio::spawn(async move {
+        if let Err(error) = connection.await {
+            // Whoever waits for an answer is told.
+            tracing::debug!(error = &error as &dyn std::error::Error, "connection lost");
+        }
+    });
+    Ok(client)
+}
+
+async fn refuse_old(client: &Client, url: &DatabaseUrl) -> Result<(), OpenError> {
+    let asked = async {
+        let sql = "SELECT current_setting('server_version_num')::int4,
+                          current_setting('server_version')";
+        let row = client.query_one(sql, &[]).await?;
+        Ok::<(i32, String), Error>((row.try_get(0)?, row.try_get(1)?))
+    };
+    let (number, found) = asked
+        .await
+        .map_err(|error| OpenError::unreachable(url, error))?;
+    if number < OLDEST_SERVER {
+        let database = url.to_string();
+        return Err(OpenError::OldServer { database, found });
+    }
+    Ok(())
+}

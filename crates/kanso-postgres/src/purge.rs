@@ -1,0 +1,175 @@
+//! The port over what is removed as time passes.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use async_trait::async_trait;
+use futures::FutureExt as _;
+use kanso_application::ports::housekeeping::Housekeeping;
+use kanso_application::ports::storage::StorageError;
+use kanso_domain::{Seq, Timestamp, UserId};
+use tokio_postgres::Row;
+use uuid::Uuid;
+
+use crate::PostgresStorage;
+use crate::columns::{Columns, bind, only};
+use crate::connection::{Connection, sent};
+use crate::error::Failure;
+
+#[async_trait]
+impl Housekeeping for PostgresStorage {
+    async fn purge_receipts(&self, before: Timestamp, limit: u32) -> Result<u32, StorageError> {
+        self.change((before, limit), |connection, (before, limit)| {
+            receipts(connection, *before, *limit).boxed()
+        })
+        .await
+    }
+
+    async fn purge_tombstones(&self, before: Timestamp, limit: u32) -> Result<u32, StorageError> {
+        self.change((before, limit), |connection, (before, limit)| {
+            tombstones(connection, *before, *limit).boxed()
+        })
+        .await
+    }
+}
+
+async fn receipts(connection: &Connection, before: Timestamp, limit: u32) -> Result<u32, Failure> {
+    let sql = "WITH old AS (
+                   SELECT user_id, op_id FROM receipts WHERE created_at < $1
+                   ORDER BY created_at, user_id, op_id LIMIT $2 FOR UPDATE SKIP LOCKED)
+               DELETE FROM receipts USING old
+               WHERE receipts.user_id = old.user_id AND receipts.op_id = old.op_id";
+    let purged = connection.execute(sql, bind![before, limit]).await?;
+    Ok(u32::try_from(purged).unwrap_or(u32::MAX))
+}
+
+/// Tombstones of a table that are older than $1, at most $2, which every device has read that was
+/// seen since $1.
+macro_rules! purgeable {
+    ($table:literal) => {
+        concat!(
+            "SELECT user_id, id, seq FROM ",
+            $table,
+            " AS tombstone WHERE deleted_at IS NOT NULL AND deleted_at < $1
+                 AND NOT EXISTS (SELECT 1 FROM devices
+                                 WHERE devices.user_id = tombstone.user_id
+                                   AND devices.last_seen_at >= $1
+                                   AND devices.position < tombstone.seq)
+               ORDER BY deleted_at, user_id, id LIMIT $2"
+        )
+    };
+}
+
+/// Deletes the tombstone $2 of a user, if it still stands at $3 and no device that was seen since
+/// $4 needs it; leaves a grave, and raises the floor of the history above it. Says how many there
+/// were.
+macro_rules! bury {
+    ($table:literal, $entity:literal) => {
+        concat!(
+            "WITH purged AS (
+                 DELETE FROM ",
+            $table,
+            " AS tombstone
+                 WHERE user_id = $1 AND id = $2 AND seq = $3 AND deleted_at IS NOT NULL
+                   AND NOT EXISTS (SELECT 1 FROM devices
+                                   WHERE user_id = $1 AND last_seen_at >= $4
+                                     AND position < $3)
+                 RETURNING id, seq, updated_at),
+             buried AS (
+                 INSERT INTO graves (user_id, id, entity)
+                 SELECT $1, id, '",
+            $entity,
+            "' FROM purged ON CONFLICT DO NOTHING),
+             raised AS (
+                 UPDATE users SET floor_seq = purged.seq, floor_at = purged.updated_at
+                 FROM purged WHERE user_id = $1 AND floor_seq < purged.seq)
+             SELECT count(*) FROM purged"
+        )
+    };
+}
+
+/// The entries of a habit that is about to be purged, under the same conditions. Their graves would
+/// say nothing that the habit's does not.
+const EMPTY: &str = "DELETE FROM entries WHERE user_id = $1 AND habit_id = $2
+     AND EXISTS (SELECT 1 FROM habits
+                 WHERE user_id = $1 AND id = $2 AND seq = $3 AND deleted_at IS NOT NULL)
+     AND NOT EXISTS (SELECT 1 FROM devices
+                     WHERE user_id = $1 AND last_seen_at >= $4 AND position < $3)";
+const BURY_HABIT: &str = bury!("habits", "habit");
+const BURY_ENTRY: &str = bury!("entries", "entry");
+
+const LOCK_IF_FREE: &str = "SELECT user_id FROM users WHERE user_id = $1 FOR UPDATE SKIP LOCKED";
+
+async fn tombstones(
+    connection: &Connection,
+    before: Timestamp,
+    limit: u32,
+) -> Result<u32, Failure> {
+    let statements = [EMPTY, BURY_HABIT, BURY_ENTRY, LOCK_IF_FREE];
+    connection.prepare(&statements).await?;
+    let habits = purgeable(connection, purgeable!("habits"), before, limit).await?;
+    let mut purged = purge(connection, &habits, &[EMPTY, BURY_HABIT], before).await?;
+    let left = limit.saturating_sub(purged);
+    let entries = purgeable(connection, purgeable!("entries"), before, left).await?;
+    purged += purge(connection, &entries, &[BURY_ENTRY], before).await?;
+    Ok(purged)
+}
+
+/// A record to be purged.
+struct Tombstone {
+    user: UserId,
+    id: Uuid,
+    seq: Seq,
+}
+
+async fn purgeable(
+    connection: &Connection,
+    sql: &'static str,
+    before: Timestamp,
+    limit: u32,
+) -> Result<Vec<Tombstone>, Failure> {
+    let read = |row: &Row| {
+        let mut columns = Columns::of(row);
+        Ok(Tombstone {
+            user: columns.take()?,
+            id: columns.take()?,
+            seq: columns.take()?,
+        })
+    };
+    connection.all(sql, bind![before, limit], read).await
+}
+
+/// Purges tombstones by some statements each, of which the last counts. What somebody else is
+/// changing just now is left for the next time.
+async fn purge(
+    connection: &Connection,
+    tombstones: &[Tombstone],
+    statements: &[&'static str],
+    before: Timestamp,
+) -> Result<u32, Failure> {
+    let mut locks = BTreeMap::new();
+    for Tombstone { user, .. } in tombstones {
+        if !locks.contains_key(user) {
+            let lock = connection.all(LOCK_IF_FREE, bind![*user], only::<UserId>);
+            locks.insert(*user, sent(lock).await);
+        }
+    }
+    let mut locked = BTreeSet::new();
+    for lock in locks.into_values() {
+        locked.extend(lock.await?);
+    }
+    let mut steps = Vec::new();
+    for Tombstone { user, id, seq } in tombstones {
+        for sql in statements.iter().filter(|_| locked.contains(user)) {
+            let values = bind![*user, *id, *seq, before];
+            steps.push(sent(connection.rows(sql, values)).await);
+        }
+    }
+    let mut purged: i64 = 0;
+    for step in steps {
+        // A statement that only deletes returns no row.
+        if let Some(row) = step.await?.first() {
+            purged += only::<i64>(row)?;
+        }
+    }
+    Ok(u32::try_from(purged).unwrap_or(u32::MAX))
+}

@@ -1,0 +1,105 @@
+//! Rows of sessions.
+
+use kanso_domain::sessions::{Session, TokenHash};
+use kanso_domain::{SessionId, Timestamp, UserId};
+use tokio_postgres::Row;
+
+use crate::columns::{Columns, bind};
+use crate::connection::Connection;
+use crate::error::{Failure, Invalid};
+
+/// A session, under a lock of its own. Its holder waits for nothing else, so the user's is not
+/// needed.
+pub(crate) async fn lock(
+    connection: &Connection,
+    user: UserId,
+    id: SessionId,
+) -> Result<Option<Session>, Failure> {
+    let sql = "SELECT user_id, id, current_hash, previous_hash, previous_used_at, created_at,
+                   expires_at
+               FROM sessions WHERE user_id = $1 AND id = $2 FOR UPDATE";
+    connection.first(sql, bind![user, id], read).await
+}
+
+fn read(row: &Row) -> Result<Session, Failure> {
+    let mut columns = Columns::of(row);
+    let (user_id, id) = (columns.take()?, columns.take()?);
+    let current = columns.take()?;
+    let previous: (Option<TokenHash>, Option<Timestamp>) = (columns.take()?, columns.take()?);
+    let previous = match previous {
+        (Some(hash), Some(used_at)) => Some((hash, used_at)),
+        (None, None) => None,
+        _ => return Err(Invalid::new("half of a previous token".to_owned()).into()),
+    };
+    Ok(Session {
+        id,
+        user_id,
+        current,
+        previous,
+        created_at: columns.take()?,
+        expires_at: columns.take()?,
+    })
+}
+
+/// Whether a session exists and has not expired at `now`.
+pub(crate) async fn is_open(
+    connection: &Connection,
+    user: UserId,
+    id: SessionId,
+    now: Timestamp,
+) -> Result<bool, Failure> {
+    let sql = "SELECT 1 FROM sessions WHERE user_id = $1 AND id = $2 AND expires_at > $3";
+    connection.exists(sql, bind![user, id, now]).await
+}
+
+pub(crate) async fn insert(connection: &Connection, session: &Session) -> Result<(), Failure> {
+    let (previous_hash, previous_used_at) = session.previous.unzip();
+    let sql = "INSERT INTO sessions (user_id, id, current_hash, previous_hash, previous_used_at,
+                   created_at, expires_at)
+               VALUES ($1, $2, $3, $4, $5, $6, $7)";
+    let values = bind![
+        session.user_id,
+        session.id,
+        session.current,
+        previous_hash,
+        previous_used_at,
+        session.created_at,
+        session.expires_at,
+    ];
+    connection.execute(sql, values).await.map(drop)
+}
+
+pub(crate) async fn update(connection: &Connection, session: &Session) -> Result<(), Failure> {
+    let (previous_hash, previous_used_at) = session.previous.unzip();
+    let sql = "UPDATE sessions SET current_hash = $3, previous_hash = $4, previous_used_at = $5,
+                   expires_at = $6
+               WHERE user_id = $1 AND id = $2";
+    let values = bind![
+        session.user_id,
+        session.id,
+        session.current,
+        previous_hash,
+        previous_used_at,
+        session.expires_at,
+    ];
+    connection.execute(sql, values).await.map(drop)
+}
+
+pub(crate) async fn delete(
+    connection: &Connection,
+    user: UserId,
+    id: SessionId,
+) -> Result<(), Failure> {
+    let sql = "DELETE FROM sessions WHERE user_id = $1 AND id = $2";
+    connection.execute(sql, bind![user, id]).await.map(drop)
+}
+
+/// Deletes the sessions of a user that have expired at `now`.
+pub(crate) async fn delete_expired(
+    connection: &Connection,
+    user: UserId,
+    now: Timestamp,
+) -> Result<(), Failure> {
+    let sql = "DELETE FROM sessions WHERE user_id = $1 AND expires_at <= $2";
+    connection.execute(sql, bind![user, now]).await.map(drop)
+}

@@ -1,0 +1,10 @@
+//! The store keeps the contract of the ports on PostgreSQL, whole and partitioned, shares its database
+//! with other nodes, and survives the loss of its server.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that meets what it does not expect stops there"
+)]
+
+mod contract;
+mod store;

@@ -1,0 +1,283 @@
+//! A PostgreSQL server for tests: the one that `KANSO_TEST_DATABASE_URL` names, or one of the
+//! machine's programs that runs as long as the test process does.
+//!
+//! There is no way to skip: a test that needs a server and cannot have one fails, and says what is
+//! missing.
+
+use std::ffi::OsStr;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+/// Names a server on which tests may make and drop databases.
+const VARIABLE: &str = "KANSO_TEST_DATABASE_URL";
+const PASSWORD: &str = "correct-horse";
+
+/// A server.
+#[derive(Debug)]
+pub struct PostgresServer {
+    /// Before and after the name of the database.
+    url: (String, String),
+    /// Where `psql` is, if not on the path.
+    programs: Option<PathBuf>,
+    watchdog: Option<Mutex<Watchdog>>,
+}
+
+/// The process that runs a server, and ends it when this is gone.
+#[derive(Debug)]
+struct Watchdog {
+    child: Child,
+    orders: Option<ChildStdin>,
+    answers: BufReader<ChildStdout>,
+}
+
+/// A database of one test.
+#[derive(Debug)]
+pub struct Database {
+    server: &'static PostgresServer,
+    name: String,
+}
+
+impl PostgresServer {
+    /// The server that the tests of this process share.
+    pub fn shared() -> &'static Self {
+        static SHARED: OnceLock<PostgresServer> = OnceLock::new();
+        SHARED.get_or_init(|| match given_url() {
+            Some(url) => Self::given(&url),
+            None => Self::start(),
+        })
+    }
+
+    /// A server of its own, which may be crashed.
+    pub fn start() -> Self {
+        let programs = programs();
+        // Somebody may take the port between here and there.
+        let mut attempts = (0..3).map(|_| Self::start_on(&programs, free_port()));
+        let started = attempts.find_map(Result::ok);
+        started.unwrap_or_else(|| panic!("no PostgreSQL server could be started; see above"))
+    }
+
+    fn start_on(programs: &Path, port: u16) -> Result<Self, String> {
+        let mut command = Command::new("sh");
+        command
+            .args(["-c", include_str!("postgres/watchdog.sh"), "watchdog"])
+            .args([programs.as_os_str(), OsStr::new(&port.to_string())])
+            .arg(PASSWORD)
+            .current_dir("/")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped());
+        unprivileged(&mut command);
+        let mut child = command.spawn().unwrap();
+        let orders = child.stdin.take();
+        let answers = BufReader::new(child.stdout.take().unwrap());
+        let mut watchdog = Watchdog {
+            child,
+            orders,
+            answers,
+        };
+        watchdog.expect("ready")?;
+        let place = format!("postgres://kanso:{PASSWORD}@127.0.0.1:{port}/");
+        Ok(Self {
+            url: (place, String::new()),
+            programs: Some(programs.to_owned()),
+            watchdog: Some(Mutex::new(watchdog)),
+        })
+    }
+
+    fn given(url: &str) -> Self {
+        let (place, parameters) = match url.split_once('?') {
+            Some((place, parameters)) => (place, format!("?{parameters}")),
+            None => (url, String::new()),
+        };
+        let host = place.find("://").map_or(0, |scheme| scheme + 3);
+        let end = place[host..].find('/').map_or(place.len(), |at| host + at);
+        Self {
+            url: (format!("{}/", &place[..end]), parameters),
+            programs: None,
+            watchdog: None,
+        }
+    }
+
+    /// The URL of a database there.
+    pub fn url(&self, database: &str) -> String {
+        format!("{}{database}{}", self.url.0, self.url.1)
+    }
+
+    /// An empty database.
+    pub fn database(&'static self) -> Database {
+        self.copy_of("template0")
+    }
+
+    /// A database with everything that `template`, to which nobody is connected, has.
+    pub fn copy_of(&'static self, template: &str) -> Database {
+        let name = Self::new_name();
+        self.run(&format!("CREATE DATABASE {name} TEMPLATE {template}"));
+        Database { server: self, name }
+    }
+
+    /// A name that no other database has.
+    fn new_name() -> String {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        format!("kanso_test_{}_{number}", std::process::id())
+    }
+
+    /// Ends it as a crash of its machine does.
+    ///
+    /// # Panics
+    /// If it is not one of this process's own.
+    pub fn crash(&self) {
+        self.order("crash");
+    }
+
+    /// Starts it again after a crash.
+    pub fn restart(&self) {
+        self.order("start");
+    }
+
+    fn order(&self, order: &str) {
+        let watchdog = self.watchdog.as_ref();
+        let watchdog = watchdog.unwrap_or_else(|| panic!("a server that was given is left alone"));
+        let mut watchdog = watchdog.lock().unwrap_or_else(PoisonError::into_inner);
+        let orders = watchdog.orders.as_mut().unwrap();
+        writeln!(orders, "{order}").unwrap();
+        watchdog.expect("done").unwrap();
+    }
+
+    /// Runs a statement outside of any test's database.
+    fn run(&self, sql: &str) {
+        let psql = self
+            .programs
+            .as_ref()
+            .map_or_else(|| PathBuf::from("psql"), |folder| folder.join("psql"));
+        let run = Command::new(psql)
+            .args(["-X", "-q", "-v", "ON_ERROR_STOP=1"])
+            .args(["-d", &self.url("postgres"), "-c", sql])
+            .output();
+        let run = run.unwrap_or_else(|error| panic!("psql is needed with {VARIABLE}: {error}"));
+        let said = String::from_utf8_lossy(&run.stderr);
+        assert!(run.status.success(), "{sql}: {said}");
+    }
+}
+
+impl Watchdog {
+    fn expect(&mut self, word: &str) -> Result<(), String> {
+        let mut line = String::new();
+        self.answers.read_line(&mut line).unwrap();
+        if line.trim_end() == word {
+            return Ok(());
+        }
+        Err(format!("the server said {line:?} and not {word:?}"))
+    }
+}
+
+impl Drop for Watchdog {
+    fn drop(&mut self) {
+        drop(self.orders.take());
+        // It has no more than a folder to remove.
+        let _ = self.child.wait();
+    }
+}
+
+impl Database {
+    /// Where it is.
+    pub fn url(&self) -> String {
+        self.server.url(&self.name)
+    }
+
+    /// What it is called.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        // A server of this process goes as a whole.
+        if self.server.watchdog.is_none() {
+            let name = &self.name;
+            self.server
+                .run(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"));
+        }
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "how a whole test run is told of a server; nothing that ships reads it"
+)]
+fn given_url() -> Option<String> {
+    std::env::var(VARIABLE).ok().filter(|url| !url.is_empty())
+}
+
+/// The folder with `initdb` and `pg_ctl`: what `pg_config` says, or the newest of those that
+/// distributions install beside the path.
+fn programs() -> PathBuf {
+    let asked = Command::new("pg_config").arg("--bindir").output();
+    let asked = asked.ok().filter(|answer| answer.status.success());
+    let asked = asked.and_then(|answer| String::from_utf8(answer.stdout).ok());
+    let mut folders: Vec<PathBuf> = asked
+        .map(|folder| folder.trim().into())
+        .into_iter()
+        .collect();
+    for home in [
+        "/usr/lib/postgresql",
+        "/opt/homebrew/opt",
+        "/usr/local/pgsql",
+    ] {
+        let Ok(versions) = std::fs::read_dir(home) else {
+            continue;
+        };
+        let mut versions: Vec<_> = versions.flatten().map(|entry| entry.path()).collect();
+        versions.sort();
+        folders.extend(versions.iter().rev().map(|version| version.join("bin")));
+    }
+    let has_all = |folder: &PathBuf| {
+        ["initdb", "pg_ctl", "postgres", "psql"]
+            .iter()
+            .all(|program| folder.join(program).is_file())
+    };
+    folders.into_iter().find(has_all).unwrap_or_else(|| {
+        panic!(
+            "no PostgreSQL server to test with: neither `pg_config --bindir` nor \
+             /usr/lib/postgresql/*/bin has initdb, pg_ctl, postgres and psql. Install Debian's \
+             package `postgresql`, or name a server with {VARIABLE}"
+        )
+    })
+}
+
+fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port()
+}
+
+/// PostgreSQL refuses to run as root; and an interrupted test run must not interrupt the server
+/// before what uses it.
+#[cfg(unix)]
+fn unprivileged(command: &mut Command) {
+    use std::os::unix::process::CommandExt as _;
+    command.process_group(0);
+    if number_of(&["-u"]) != Some(0) {
+        return;
+    }
+    let user = ["postgres", "nobody"].into_iter().find_map(|name| {
+        let ids = number_of(&["-u", name]).zip(number_of(&["-g", name]));
+        ids.filter(|(user, _)| *user != 0)
+    });
+    let (user, group) = user.unwrap_or_else(|| {
+        panic!("PostgreSQL does not run as root, and there is neither a user postgres nor nobody")
+    });
+    command.uid(user).gid(group);
+}
+
+#[cfg(unix)]
+fn number_of(arguments: &[&str]) -> Option<u32> {
+    let answer = Command::new("id").args(arguments).output().ok()?;
+    String::from_utf8(answer.stdout).ok()?.trim().parse().ok()
+}
+
+#[cfg(not(unix))]
+fn unprivileged(_: &mut Command) {}
