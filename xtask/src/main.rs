@@ -15,6 +15,7 @@ mod deny;
 mod metrics;
 mod openapi;
 mod process;
+mod services;
 mod stopwatch;
 mod test;
 mod tidy;

@@ -1,7 +1,7 @@
 //! `cargo xtask test`: builds everything once, runs every test, and counts.
 //!
 //! The system tests start the `kanso-server` and `kanso` of the target directory, so those are built
-//! before the first test runs. Cargo prints a line a test binary; the sum is printed last, and a run
+//! before the first test runs. A PostgreSQL server is installed where it is missing and may be. Cargo prints a line a test binary; the sum is printed last, and a run
 //! that was meant to run everything but ran nothing has failed.
 
 use std::io::{BufRead, BufReader, Write};
@@ -10,10 +10,14 @@ use std::process::{Command, Stdio};
 use anyhow::Context;
 
 use crate::process::cargo;
-use crate::{Verdict, build};
+use crate::{Verdict, build, services};
 
 /// Runs the tests of the workspace, with these arguments for `cargo test` besides its own.
 pub(crate) fn run(extra: &[String]) -> anyhow::Result<Verdict> {
+    let provided = services::provide()?;
+    if provided != Verdict::Passed {
+        return Ok(provided);
+    }
     let built = build::everything()?;
     if built != Verdict::Passed {
         return Ok(built);

@@ -110,7 +110,9 @@ pub(crate) async fn open(options: &PostgresOptions) -> Result<Connections, OpenE
     let connections = Connections::new(options, tls);
     let connections = connections.map_err(|failure| OpenError::unreachable(url, failure))?;
     let first = connections.get().await;
-    first.map_err(|failure| OpenError::unreachable(url, failure))?;
+    first
+        .map(drop)
+        .map_err(|failure| OpenError::unreachable(url, failure))?;
     Ok(connections)
 }
 

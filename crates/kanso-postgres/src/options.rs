@@ -193,11 +193,11 @@ mod tests {
             ),
             (
                 "postgresql://me:can%2Fary@[::1]/kanso?sslmode=require",
-                "postgres://me@[::1]/kanso",
+                "postgres://me@[::1]:5432/kanso",
             ),
             (
                 "postgres://me:canary@a,b/kanso?application_name=x",
-                "postgres://me@a,b/kanso",
+                "postgres://me@a:5432,b:5432/kanso",
             ),
             (
                 "postgres://me@/kanso?host=/run/postgresql&password=canary",

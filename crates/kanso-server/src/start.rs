@@ -77,6 +77,9 @@ pub enum StartError {
     /// The database cannot be opened.
     #[error(transparent)]
     Storage(#[from] OpenError),
+    /// The PostgreSQL database cannot be opened.
+    #[error(transparent)]
+    Postgres(#[from] kanso_postgres::OpenError),
     /// The password hasher does not work.
     #[error(transparent)]
     Passwords(#[from] PasswordFault),

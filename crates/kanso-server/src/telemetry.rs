@@ -3,14 +3,28 @@
 use std::io::{IsTerminal as _, stderr};
 
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Directive;
 
 use crate::config::{Config, ConfigError, LogFormat};
+
+/// Whatever is to be logged, the database driver keeps to itself what it sends: its debug lines have
+/// the values of every statement, people's notes and the hashes of passwords among them.
+const QUIET: [&str; 3] = [
+    "tokio_postgres=info",
+    "tokio_postgres::query=info",
+    "tokio_postgres::prepare=info",
+];
 
 /// Starts logging as `config` says. Called once, by `main`; a test's server stays silent.
 pub fn start(config: &Config) -> Result<(), ConfigError> {
     let place = "KANSO_LOG";
-    let filter = EnvFilter::try_new(&config.log)
+    let mut filter = EnvFilter::try_new(&config.log)
         .map_err(|error| ConfigError::invalid(place, error.to_string()))?;
+    for quiet in QUIET {
+        let quiet = quiet.parse::<Directive>();
+        let quiet = quiet.map_err(|error| ConfigError::invalid(place, error.to_string()))?;
+        filter = filter.add_directive(quiet);
+    }
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(stderr);

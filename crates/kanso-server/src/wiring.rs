@@ -19,7 +19,9 @@ use kanso_credentials::{
 };
 use kanso_domain::sync::Epoch;
 use kanso_local::{LocalLimiter, LocalThrottle, LocalWake};
+use kanso_postgres::{PostgresOptions, PostgresStorage};
 use kanso_sqlite::{SqliteOptions, SqliteStorage};
+use tokio::runtime::Handle;
 use tokio_util::task::TaskTracker;
 
 use crate::config::{Config, Database};
@@ -28,7 +30,7 @@ use crate::start::{Parts, StartError};
 
 /// A server that is ready to run, its workers running already. Opens the database, which blocks.
 pub(crate) fn site(config: &Config, key: SigningKey, parts: &Parts) -> Result<Site, StartError> {
-    let storage = open_storage(&config.database, &*parts.entropy)?;
+    let storage = open_storage(&config.database, &parts.entropy)?;
     let (stages, writes) = (Stages::new(), TaskTracker::new());
     let wake = LocalWake::new();
     let streaks = Streaks::new(Arc::clone(&storage), Arc::clone(&parts.clock));
@@ -120,14 +122,26 @@ fn options(config: &Config) -> kanso_http::Options {
 
 fn open_storage(
     database: &Database,
-    entropy: &dyn Entropy,
+    entropy: &Arc<dyn Entropy>,
 ) -> Result<Arc<dyn Storage>, StartError> {
-    let mut epoch = [0; 8];
-    entropy.fill(&mut epoch);
+    let entropy = Arc::clone(entropy);
+    let fresh_epoch = move || {
+        let mut epoch = [0; 8];
+        entropy.fill(&mut epoch);
+        Epoch::new(u64::from_le_bytes(epoch))
+    };
     match database {
         Database::Sqlite(path) => {
-            let options = SqliteOptions::new(path, Epoch::new(u64::from_le_bytes(epoch)));
+            let options = SqliteOptions::new(path, fresh_epoch());
             Ok(Arc::new(SqliteStorage::open(&options)?))
+        }
+        Database::Postgres { url, connections } => {
+            let options = PostgresOptions {
+                connections: *connections,
+                ..PostgresOptions::new(url.clone(), Arc::new(fresh_epoch))
+            };
+            let opening = PostgresStorage::open(&options);
+            Ok(Arc::new(Handle::current().block_on(opening)?))
         }
     }
 }

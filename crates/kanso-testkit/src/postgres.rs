@@ -111,10 +111,12 @@ impl PostgresServer {
         self.copy_of("template0")
     }
 
-    /// A database with everything that `template`, to which nobody is connected, has.
-    pub fn copy_of(&'static self, template: &str) -> Database {
+    fn copy_of(&'static self, template: &str) -> Database {
         let name = Self::new_name();
-        self.run(&format!("CREATE DATABASE {name} TEMPLATE {template}"));
+        self.run(
+            "postgres",
+            &format!("CREATE DATABASE {name} TEMPLATE {template}"),
+        );
         Database { server: self, name }
     }
 
@@ -147,15 +149,15 @@ impl PostgresServer {
         watchdog.expect("done").unwrap();
     }
 
-    /// Runs a statement outside of any test's database.
-    fn run(&self, sql: &str) {
+    /// Runs statements in a database, all or none.
+    fn run(&self, database: &str, sql: &str) {
         let psql = self
             .programs
             .as_ref()
             .map_or_else(|| PathBuf::from("psql"), |folder| folder.join("psql"));
         let run = Command::new(psql)
             .args(["-X", "-q", "-v", "ON_ERROR_STOP=1"])
-            .args(["-d", &self.url("postgres"), "-c", sql])
+            .args(["-d", &self.url(database), "-c", sql])
             .output();
         let run = run.unwrap_or_else(|error| panic!("psql is needed with {VARIABLE}: {error}"));
         let said = String::from_utf8_lossy(&run.stderr);
@@ -188,9 +190,14 @@ impl Database {
         self.server.url(&self.name)
     }
 
-    /// What it is called.
-    pub fn name(&self) -> &str {
-        &self.name
+    /// Another one with everything that this one has. Nobody may be connected to this one.
+    pub fn copy(&self) -> Self {
+        self.server.copy_of(&self.name)
+    }
+
+    /// Runs statements there as its owner, all or none.
+    pub fn run(&self, sql: &str) {
+        self.server.run(&self.name, sql);
     }
 }
 
@@ -199,8 +206,8 @@ impl Drop for Database {
         // A server of this process goes as a whole.
         if self.server.watchdog.is_none() {
             let name = &self.name;
-            self.server
-                .run(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"));
+            let drop = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
+            self.server.run("postgres", &drop);
         }
     }
 }

@@ -1,5 +1,21 @@
 use std::collections::BTreeSet;
-use std::sync::{Mutex, PoisonError};
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use kanso_application::ports::storage::Storage;
+use kanso_domain::sync::Epoch;
+use kanso_testkit::contract::{
+    accounts, days, delta, fields, journal, lists, paging, purges, receipts, replicas, sessions,
+    streaks,
+};
+use kanso_testkit::{Database, PostgresServer};
+use tokio_postgres::types::Type;
+use tokio_postgres::{Client, NoTls};
+
+use crate::{PostgresOptions, PostgresStorage};
+
+#[path = "../../tests/it/partitioned.rs"]
+mod partitioned;
 
 /// What was prepared in this process.
 static PREPARED: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
@@ -7,4 +23,166 @@ static PREPARED: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
 pub(super) fn note(sql: &'static str) {
     let mut prepared = PREPARED.lock().unwrap_or_else(PoisonError::into_inner);
     prepared.insert(sql);
+}
+
+/// What looks over everybody's rows, because it is done for nobody in particular: it begins so.
+const SWEEPS: [&str; 9] = [
+    "SELECT 1 FROM server",
+    "WITH due AS (",
+    "WITH old AS (",
+    "SELECT count(*) FILTER",
+    "SELECT DISTINCT timezone",
+    "SELECT user_id FROM users\n               WHERE timezone",
+    "SELECT 1 FROM users\n               WHERE timezone",
+    "SELECT user_id, id, seq FROM habits",
+    "SELECT user_id, id, seq FROM entries",
+];
+
+/// The directory that a log-in looks into is of nobody either.
+const DIRECTORY: [&str; 2] = ["INSERT INTO emails", "SELECT user_id FROM emails"];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_statement_about_a_person_touches_one_partition() {
+    let database = partitioned_database().await;
+    macro_rules! each {
+        ($($case:path),+ $(,)?) => {$(
+            let copy = database.copy();
+            let storage = open(&copy).await;
+            storage.ping().await.unwrap();
+            $case(&storage).await;
+        )+};
+    }
+    each![
+        accounts::a_deleted_account_is_gone_everywhere,
+        accounts::a_password_hash_is_replaced,
+        accounts::settings_change_one_by_one,
+        sessions::a_rotated_session_is_stored,
+        sessions::an_ended_session_is_closed,
+        fields::an_updated_habit_comes_back,
+        fields::an_updated_entry_comes_back,
+        receipts::an_outbox_handed_in_again_has_no_second_effect,
+        lists::archived_habits_are_listed_on_request,
+        lists::entries_are_listed_by_habit,
+        delta::a_delta_begins_after_what_was_seen,
+        paging::a_page_of_one_is_the_oldest_change,
+        paging::pages_are_the_delta_cut_into_pieces,
+        journal::a_journal_can_be_of_some_habits,
+        streaks::a_changed_streak_is_published,
+        streaks::an_unchanged_streak_moves_nothing,
+        streaks::a_job_is_parked_after_its_last_attempt,
+        streaks::a_released_job_is_free_at_its_time,
+        days::a_new_day_queues_what_it_may_change,
+        days::day_borders_are_named_once,
+        replicas::a_snapshot_is_what_is_live,
+        replicas::a_revived_habit_brings_its_entries_back,
+        replicas::a_comparison_names_what_differs,
+        purges::old_receipts_are_removed_in_steps,
+        purges::an_old_tombstone_leaves_a_grave,
+        purges::devices_are_known_by_their_last_sighting,
+    ];
+    let prepared = PREPARED.lock().unwrap_or_else(PoisonError::into_inner);
+    let prepared = prepared.clone();
+    assert!(prepared.len() >= 55, "only {} were reached", prepared.len());
+    for sweep in SWEEPS.iter().chain(&DIRECTORY) {
+        let is_there = prepared.iter().any(|sql| sql.starts_with(sweep));
+        assert!(is_there, "no statement begins with {sweep}");
+    }
+    let client = connect(&database).await;
+    // A plan that touches them all is seen to do so.
+    let everybody = partitions_of(&client, "SELECT count(*) FROM users").await;
+    assert_eq!(everybody.len(), partitioned::PARTITIONS as usize);
+    let mut touched = BTreeSet::new();
+    for sql in prepared {
+        if SWEEPS
+            .iter()
+            .chain(&DIRECTORY)
+            .any(|sweep| sql.starts_with(sweep))
+        {
+            continue;
+        }
+        assert!(
+            sql.contains("user_id = $1") || sql.contains("(user_id,"),
+            "{sql}"
+        );
+        let partitions = partitions_of(&client, sql).await;
+        assert!(partitions.len() <= 1, "{partitions:?} in {sql}");
+        touched.extend(partitions);
+    }
+    assert_eq!(touched.len(), 1, "all of them are of one user");
+}
+
+/// The numbers of the partitions that the plan of a statement names, if all ids that it is given
+/// are the same.
+async fn partitions_of(client: &Client, sql: &'static str) -> BTreeSet<String> {
+    let statement = client.prepare(sql).await.unwrap();
+    let values: Vec<_> = statement.params().iter().map(literal).collect();
+    client
+        .batch_execute(&format!("PREPARE probe AS {sql}"))
+        .await
+        .unwrap();
+    let values = if values.is_empty() {
+        String::new()
+    } else {
+        format!("({})", values.join(", "))
+    };
+    let explain = format!("EXPLAIN (COSTS OFF) EXECUTE probe{values}");
+    let plan = client.simple_query(&explain).await.unwrap();
+    client.batch_execute("DEALLOCATE probe").await.unwrap();
+    let lines = plan.iter().filter_map(|line| match line {
+        tokio_postgres::SimpleQueryMessage::Row(row) => row.get(0),
+        _ => None,
+    });
+    let words = lines.flat_map(|line| line.split([' ', '(', ')', '.']));
+    words
+        .filter_map(|word| {
+            let (_, number) = word.rsplit_once("_p")?;
+            // Aliases of one table get a further number.
+            let (number, _) = number.split_once('_').unwrap_or((number, ""));
+            number.parse::<u32>().ok().map(|_| number.to_owned())
+        })
+        .collect()
+}
+
+fn literal(kind: &Type) -> String {
+    const ID: &str = "'0190a1b2-0000-7000-8000-000000000001'";
+    let value = match *kind {
+        Type::UUID => ID.to_owned(),
+        Type::UUID_ARRAY => format!("ARRAY[{ID}]"),
+        Type::INT8 => "1".to_owned(),
+        Type::INT8_ARRAY => "ARRAY[1]".to_owned(),
+        Type::BOOL => "true".to_owned(),
+        Type::JSONB => "'[]'".to_owned(),
+        Type::BYTEA => "''".to_owned(),
+        _ => "'a'".to_owned(),
+    };
+    format!("{value}::{kind}")
+}
+
+/// An empty database whose tables are partitioned.
+async fn partitioned_database() -> Database {
+    let database = PostgresServer::shared().database();
+    open(&database).await.close().await.unwrap();
+    database.run(&partitioned::schema());
+    // The server's row, which the new table lacks.
+    open(&database).await.close().await.unwrap();
+    database
+}
+
+async fn open(database: &Database) -> PostgresStorage {
+    let fresh_epoch = Arc::new(|| Epoch::new(1));
+    let options = PostgresOptions {
+        connections: NonZeroUsize::MIN.saturating_add(3),
+        ..PostgresOptions::new(database.url().parse().unwrap(), fresh_epoch)
+    };
+    PostgresStorage::open(&options).await.unwrap()
+}
+
+async fn connect(database: &Database) -> Client {
+    let connected = tokio_postgres::connect(&database.url(), NoTls).await;
+    let (client, connection) = connected.unwrap();
+    tokio::spawn(connection);
+    // As a plan for these values is made, not one for all.
+    let setting = "SET plan_cache_mode = force_custom_plan";
+    client.batch_execute(setting).await.unwrap();
+    client
 }

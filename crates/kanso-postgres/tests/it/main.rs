@@ -6,5 +6,11 @@
     reason = "a test that meets what it does not expect stops there"
 )]
 
+mod cancelling;
 mod contract;
+mod nodes;
+mod opening;
+mod outage;
+mod partitioned;
+mod restoring;
 mod store;

@@ -3,8 +3,11 @@
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-use kanso_domain::sync::Epoch;
+use kanso_application::ports::storage::{AccountStore as _, RecordStore, StorageError, Written};
+use kanso_domain::UserId;
+use kanso_domain::sync::{Changeset, Epoch, Keys, Submission, decide};
 use kanso_postgres::{OpenError, PostgresOptions, PostgresStorage};
+use kanso_testkit::build::{create_habit, habit, new_account, noon, once, titled, user};
 
 pub(crate) const EPOCH: Epoch = Epoch::new(0xFEDC_BA98_7654_3210);
 
@@ -21,4 +24,42 @@ pub(crate) async fn open(url: &str) -> PostgresStorage {
 
 pub(crate) async fn try_open(url: &str) -> Result<PostgresStorage, OpenError> {
     PostgresStorage::open(&options(url)).await
+}
+
+/// A store that makes this epoch when it needs one.
+pub(crate) async fn open_with_epoch(url: &str, epoch: u64) -> PostgresStorage {
+    let options = PostgresOptions {
+        fresh_epoch: Arc::new(move || Epoch::new(epoch)),
+        ..options(url)
+    };
+    PostgresStorage::open(&options).await.unwrap()
+}
+
+pub(crate) async fn register(storage: &PostgresStorage, number: u128) -> UserId {
+    let created = storage.create_account(new_account(number)).await.unwrap();
+    assert!(created);
+    user(number)
+}
+
+/// Makes the habit with this number.
+pub(crate) async fn make_habit(
+    storage: &PostgresStorage,
+    user: UserId,
+    number: u128,
+) -> Result<Changeset, StorageError> {
+    let command = create_habit(habit(number), titled(&format!("Habit {number}")));
+    submit(storage, user, vec![once(command)]).await
+}
+
+pub(crate) async fn submit(
+    storage: &PostgresStorage,
+    user: UserId,
+    submissions: Vec<Submission>,
+) -> Result<Changeset, StorageError> {
+    let keys = Keys::of(&submissions);
+    let decide = Arc::new(move |current| Ok(decide(current, &submissions, noon())));
+    match storage.write(user, keys, decide).await? {
+        Written::Committed(changeset) => Ok(changeset),
+        other => panic!("expected a commit, got {other:?}"),
+    }
 }

@@ -8,12 +8,14 @@ mod values;
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ipnet::IpNet;
 use kanso_application::housekeeping::Retention;
 use kanso_application::ports::limiter::RateLimit;
+use kanso_postgres::DatabaseUrl;
 
 pub use secret::Secret;
 pub use settings::{CONFIG_VARIABLE, Key, SETTINGS, Setting};
@@ -44,12 +46,20 @@ impl ConfigError {
 pub enum Database {
     /// SQLite, in this file.
     Sqlite(PathBuf),
+    /// PostgreSQL.
+    Postgres {
+        /// Where.
+        url: DatabaseUrl,
+        /// The most connections at a time.
+        connections: NonZeroUsize,
+    },
 }
 
 impl fmt::Display for Database {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Sqlite(path) => write!(f, "sqlite {}", path.display()),
+            Self::Postgres { url, .. } => write!(f, "{url}"),
         }
     }
 }
@@ -160,8 +170,9 @@ impl Config {
                 Ok(PathBuf::from(text))
             }
         })?;
+        let connections = layers.read(Key::DatabaseConnections, values::connections)?;
         let database = match layers.find(Key::DatabaseUrl) {
-            Some(_) => layers.read(Key::DatabaseUrl, values::database)?,
+            Some(_) => layers.read(Key::DatabaseUrl, |text| values::database(text, connections))?,
             None => Database::Sqlite(data_dir.join("kanso.db")),
         };
         Ok(Self {

@@ -17,11 +17,16 @@ pub(super) fn toml(config: &Config, layers: &Layers) -> String {
                 writeln!(text, "{name} = \"***\" # {}", Place(setting, source))
             }
             Some(found) => {
-                let value = value(setting.key, &found.text);
+                // A URL may hold a password.
+                let value = match (&config.database, setting.key) {
+                    (Database::Postgres { url, .. }, Key::DatabaseUrl) => url.to_string().into(),
+                    _ => value(setting.key, &found.text),
+                };
                 writeln!(text, "{name} = {value} # {}", Place(setting, &found.source))
             }
-            None if setting.key == Key::DatabaseUrl => {
-                let Database::Sqlite(path) = &config.database;
+            None if let (Key::DatabaseUrl, Database::Sqlite(path)) =
+                (setting.key, &config.database) =>
+            {
                 let url = format!("sqlite://{}", path.display());
                 writeln!(text, "{name} = {} # default", toml::Value::String(url))
             }

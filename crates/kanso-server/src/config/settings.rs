@@ -9,6 +9,8 @@ pub enum Key {
     DataDir,
     /// Which database holds the records.
     DatabaseUrl,
+    /// How many connections to it there may be.
+    DatabaseConnections,
     /// How many requests an address may make.
     RateLimit,
     /// Whose `X-Forwarded-For` is believed.
@@ -90,7 +92,7 @@ const fn setting(
 }
 
 /// Every setting, in the order in which people should meet them.
-pub static SETTINGS: [Setting; 14] = [
+pub static SETTINGS: [Setting; 15] = [
     setting(
         Key::Listen,
         ("listen", "listen", "KANSO_LISTEN"),
@@ -112,9 +114,20 @@ pub static SETTINGS: [Setting; 14] = [
             ("database_url", "database-url", "KANSO_DATABASE_URL"),
             None,
             "URL",
-            "Database, as sqlite://PATH",
+            "Database, as sqlite://PATH or postgres://USER:PASSWORD@HOST/NAME",
         )
     },
+    setting(
+        Key::DatabaseConnections,
+        (
+            "database_connections",
+            "database-connections",
+            "KANSO_DATABASE_CONNECTIONS",
+        ),
+        Some("16"),
+        "NUMBER",
+        "Most connections to a PostgreSQL database at a time",
+    ),
     setting(
         Key::RateLimit,
         ("rate_limit", "rate-limit", "KANSO_RATE_LIMIT"),

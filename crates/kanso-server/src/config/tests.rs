@@ -129,6 +129,16 @@ fn secrets_are_masked_everywhere() {
 }
 
 #[test]
+fn the_password_of_a_database_is_shown_nowhere() {
+    let url = "postgres://me:canary@db/kanso?sslmode=verify-full";
+    let resolved = resolve(&[("KANSO_DATABASE_URL", url)]).expect("good");
+    let line = "database_url = \"postgres://me@db:5432/kanso\" # KANSO_DATABASE_URL";
+    assert!(resolved.report.lines().any(|shown| shown == line));
+    let shown = format!("{resolved:?} {}", resolved.config.database);
+    assert!(!shown.contains("canary"), "{shown}");
+}
+
+#[test]
 fn a_wrong_value_names_its_place_and_what_would_be_right() {
     for (name, value, says) in [
         (
@@ -149,7 +159,12 @@ fn a_wrong_value_names_its_place_and_what_would_be_right() {
         (
             "KANSO_DATABASE_URL",
             "postgres://x",
-            "PostgreSQL is not supported by this build yet",
+            "names no user, as in postgres://user:password@host:5432/kanso",
+        ),
+        (
+            "KANSO_DATABASE_CONNECTIONS",
+            "0",
+            "\"0\" is not a number from 1 to 1000",
         ),
         (
             "KANSO_DRAIN_DELAY",

@@ -1,11 +1,13 @@
 //! Reads the text of a setting.
 
 use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use ipnet::IpNet;
 use kanso_application::ports::limiter::RateLimit;
+use kanso_postgres::UrlError;
 
 use super::{Database, LogFormat};
 
@@ -18,19 +20,31 @@ pub(super) fn listen(text: &str) -> Result<SocketAddr, Problem> {
 }
 
 /// The text may hold a password, so no message repeats it.
-pub(super) fn database(text: &str) -> Result<Database, Problem> {
-    let example = "use sqlite:// followed by a path, such as sqlite://./kanso-data/kanso.db";
+pub(super) fn database(text: &str, connections: NonZeroUsize) -> Result<Database, Problem> {
+    let example = "use sqlite:// followed by a path, such as sqlite://./kanso-data/kanso.db, or \
+                   postgres://user:password@host:5432/kanso";
     match text.split_once("://") {
         Some(("sqlite", path)) if !path.is_empty() && !path.contains(['?', '#']) => {
             Ok(Database::Sqlite(PathBuf::from(path)))
         }
-        Some(("postgres" | "postgresql", _)) => Err(format!(
-            "PostgreSQL is not supported by this build yet; {example}"
-        )),
+        Some(("postgres" | "postgresql", _)) => match text.parse() {
+            Ok(url) => Ok(Database::Postgres { url, connections }),
+            Err(problem) => Err(UrlError::to_string(&problem)),
+        },
         _ => Err(format!(
             "is not a database that this build knows; {example}"
         )),
     }
+}
+
+/// More than any PostgreSQL server is set up for: a slip of the finger.
+const MOST_CONNECTIONS: usize = 1_000;
+
+pub(super) fn connections(text: &str) -> Result<NonZeroUsize, Problem> {
+    let number = text.parse().ok();
+    number
+        .filter(|number: &NonZeroUsize| number.get() <= MOST_CONNECTIONS)
+        .ok_or_else(|| format!("{text:?} is not a number from 1 to {MOST_CONNECTIONS}"))
 }
 
 pub(super) fn rate_limit(text: &str) -> Result<Option<RateLimit>, Problem> {
@@ -250,23 +264,26 @@ mod tests {
 
     #[test]
     fn database_urls() {
+        let database = |text| database(text, NonZeroUsize::MIN);
         let sqlite = |path: &str| Ok(Database::Sqlite(path.into()));
         assert_eq!(database("sqlite://./a/kanso.db"), sqlite("./a/kanso.db"));
         assert_eq!(
             database("sqlite:///var/lib/kanso.db"),
             sqlite("/var/lib/kanso.db")
         );
-        let refused = database("postgres://me:canary@db/kanso").expect_err("no PostgreSQL yet");
-        assert!(
-            refused.contains("not supported by this build yet"),
-            "{refused}"
-        );
+        let postgres = database("postgres://me:canary@db/kanso?sslmode=verify-full");
+        let shown = format!("{postgres:?} {}", postgres.clone().expect("a URL"));
+        assert!(shown.ends_with("}) postgres://me@db:5432/kanso"), "{shown}");
+        assert!(!shown.contains("canary"), "{shown}");
         for bad in [
             "",
             "kanso.db",
             "sqlite://",
             "mysql://me:canary@db",
             "sqlite://a?mode=ro",
+            "postgres://me:canary@db:x/kanso",
+            "postgres://me:canary@/kanso",
+            "postgres://me:canary@db/kanso?sslmode=canary",
         ] {
             let problem = database(bad).expect_err(bad);
             assert!(!problem.contains("canary"), "{problem}");

@@ -22,6 +22,8 @@ mod logs;
 #[cfg(test)]
 mod openapi;
 #[cfg(test)]
+mod postgres;
+#[cfg(test)]
 mod program;
 #[cfg(test)]
 mod stats;

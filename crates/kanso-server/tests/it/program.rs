@@ -79,7 +79,7 @@ fn a_wrong_setting_is_one_line_and_exit_code_2() {
     );
     refused(
         &run(&[("KANSO_DATABASE_URL", "postgres://db")]),
-        "not supported by this build yet",
+        "KANSO_DATABASE_URL: names no user",
     );
     refused(
         &run(&[("KANSO_CONFIG", "absent.toml")]),

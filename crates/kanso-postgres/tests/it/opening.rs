@@ -1,0 +1,77 @@
+use kanso_postgres::OpenError;
+use kanso_testkit::PostgresServer;
+
+use crate::store::{open, try_open};
+
+async fn refusal(url: &str) -> OpenError {
+    let error = try_open(url).await.unwrap_err();
+    let line = error.to_string();
+    assert!(!line.contains('\n'), "one line: {line}");
+    assert!(!line.contains("canary"), "no password: {line}");
+    error
+}
+
+#[tokio::test]
+async fn a_wrong_password_is_refused_and_not_repeated() {
+    let database = PostgresServer::shared().database();
+    let (before, after) = database.url().split_once("://").map(own).unwrap();
+    let (account, place) = after.split_once('@').unwrap();
+    let user = account.split(':').next().unwrap();
+    let refused = refusal(&format!("{before}://{user}:canary@{place}")).await;
+    let line = refused.to_string();
+    assert!(matches!(refused, OpenError::Unreachable { .. }), "{line}");
+    assert!(line.contains("password authentication failed"), "{line}");
+}
+
+fn own((before, after): (&str, &str)) -> (String, String) {
+    (before.to_owned(), after.to_owned())
+}
+
+#[tokio::test]
+async fn a_host_that_does_not_answer_is_named() {
+    // Port 9 (discard) has no server on a machine that runs tests.
+    let refused = refusal("postgres://me:canary@127.0.0.1:9/kanso").await;
+    let line = refused.to_string();
+    assert!(matches!(refused, OpenError::Unreachable { .. }), "{line}");
+    assert!(line.contains("me@127.0.0.1:9/kanso: "), "{line}");
+}
+
+#[tokio::test]
+async fn encryption_that_is_asked_for_and_cannot_be_had_is_refused() {
+    let database = PostgresServer::shared().database();
+    for mode in ["require", "verify-full"] {
+        let url = format!("{}?sslmode={mode}", database.url());
+        let refused = refusal(&url).await;
+        assert!(
+            matches!(
+                refused,
+                OpenError::Unreachable { .. } | OpenError::Certificates { .. }
+            ),
+            "{refused:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn another_programs_tables_are_refused_and_left_alone() {
+    let database = PostgresServer::shared().database();
+    database.run("CREATE TABLE users (id bigint)");
+    let refused = refusal(&database.url()).await;
+    assert!(matches!(refused, OpenError::Foreign { .. }), "{refused:?}");
+    database.run("SELECT id FROM users");
+}
+
+#[tokio::test]
+async fn a_newer_schema_is_refused() {
+    let database = PostgresServer::shared().database();
+    drop(open(&database.url()).await);
+    database.run(
+        "INSERT INTO refinery_schema_history (version, name, applied_on, checksum)
+         VALUES (999, 'from_the_future', '2030-01-01T00:00:00Z', '1')",
+    );
+    let refused = refusal(&database.url()).await;
+    assert!(
+        matches!(refused, OpenError::Newer { found: 999, known, .. } if known < 999),
+        "{refused:?}"
+    );
+}

@@ -1,0 +1,38 @@
+//! The schema with every table of people's data hash-partitioned by user.
+
+use std::fmt::Write as _;
+
+const MIGRATION: &str = include_str!("../../migrations/V1__accounts_records_and_sync.sql");
+
+/// How many partitions each table has.
+pub(crate) const PARTITIONS: u32 = 16;
+
+/// Statements that put partitioned tables into the place of those that a migration made. Each
+/// partition is called after its table and its number.
+pub(crate) fn schema() -> String {
+    let mut sql = String::new();
+    let mut tables = Vec::new();
+    for statement in MIGRATION.split_inclusive(";\n") {
+        let Some((_, definition)) = statement.split_once("CREATE TABLE ") else {
+            sql.push_str(statement);
+            continue;
+        };
+        let (table, _) = definition.split_once(' ').unwrap();
+        tables.push(table);
+        if ["server", "emails"].contains(&table) {
+            sql.push_str(statement);
+            continue;
+        }
+        sql.push_str(statement.trim_end().trim_end_matches(';'));
+        sql.push_str(" PARTITION BY HASH (user_id);\n");
+        for number in 0..PARTITIONS {
+            writeln!(
+                sql,
+                "CREATE TABLE {table}_p{number} PARTITION OF {table}
+                 FOR VALUES WITH (MODULUS {PARTITIONS}, REMAINDER {number});"
+            )
+            .unwrap();
+        }
+    }
+    format!("DROP TABLE {} CASCADE;\n{sql}", tables.join(", "))
+}

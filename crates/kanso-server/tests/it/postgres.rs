@@ -1,0 +1,103 @@
+//! The server on PostgreSQL.
+
+use std::process::{Command, Output};
+
+use kanso_postgres::PostgresOptions;
+use kanso_server::config::Database;
+use kanso_testkit::PostgresServer;
+use reqwest::Method;
+use serde_json::json;
+
+use crate::support::{App, operation};
+
+fn database(url: &str) -> Database {
+    Database::Postgres {
+        url: url.parse().expect("a URL"),
+        connections: PostgresOptions::CONNECTIONS,
+    }
+}
+
+/// What a device does on its first days, against two servers with one database.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_device_syncs_with_either_of_two_servers() {
+    let kept = PostgresServer::shared().database();
+    let secret = "a secret that both of the servers sign with";
+    let start = || {
+        App::with(|config| {
+            config.database = database(&kept.url());
+            config.signing = kanso_server::config::Signing::Secret(
+                kanso_server::config::Secret::new(secret.into()),
+            );
+        })
+    };
+    let (one, other) = (start().await, start().await);
+    let health = one.get("/health").await.expect(200);
+    assert_eq!(health["database"], "connected");
+
+    let person = one.person().await;
+    let habit = json!(crate::support::new_id());
+    let create = json!({"data": {"title": "Read"}});
+    let results = person
+        .push(json!([operation("habit", "create", &habit, &create)]))
+        .await;
+    assert_eq!(results[0]["status"], "applied", "{results:?}");
+    let habit = json!({"id": habit});
+    person.done(&habit, &["2026-11-21", "2026-11-22"]).await;
+
+    let elsewhere = other.log_in(&person.email).await;
+    let pulled = elsewhere.get("/sync").await.expect(200);
+    let changes = pulled["changes"].to_string();
+    assert!(changes.contains("\"Read\""), "{pulled}");
+    let stats = elsewhere.stats(&habit).await;
+    assert_eq!(stats["current_streak"], 2, "{stats}");
+    let edit = json!({"title": "Read a page"});
+    let path = format!("/habits/{}", habit["id"].as_str().expect("an id"));
+    elsewhere
+        .call(Method::PUT, &path)
+        .json(&edit)
+        .await
+        .expect(200);
+    let read = person.get(&path).await.expect(200);
+    assert_eq!(read["title"], "Read a page");
+    person.delete("/auth/user").await.expect(200);
+    elsewhere.get("/habits").await.expect(401);
+}
+
+fn run(url: &str) -> Output {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    Command::new(env!("CARGO_BIN_EXE_kanso-server"))
+        .args(["--listen", "127.0.0.1:0", "--log", "off"])
+        .env_clear()
+        .env("KANSO_DATABASE_URL", url)
+        .current_dir(folder.path())
+        .output()
+        .expect("the program runs")
+}
+
+#[test]
+fn a_database_that_cannot_be_opened_is_one_line_and_exit_code_2() {
+    let right = PostgresServer::shared().url("postgres");
+    let (account, place) = right.split_once('@').expect("an account");
+    let (user, _) = account.rsplit_once(':').expect("a password");
+    for (url, says) in [
+        (
+            format!("{user}:canary@{place}"),
+            "password authentication failed",
+        ),
+        (
+            "postgres://me:canary@127.0.0.1:9/kanso".to_owned(),
+            "cannot connect to the database postgres://me@127.0.0.1:9/kanso: ",
+        ),
+    ] {
+        let output = run(&url);
+        let line = String::from_utf8(output.stderr).expect("UTF-8");
+        assert_eq!(output.status.code(), Some(2), "{line}");
+        assert!(
+            line.starts_with("kanso-server: ") && line.contains(says),
+            "{line}"
+        );
+        assert_eq!(line.lines().count(), 1, "{line}");
+        assert!(!line.contains("canary"), "{line}");
+        assert!(output.stdout.is_empty());
+    }
+}
