@@ -53,10 +53,15 @@ fn is_given() -> bool {
 }
 
 fn has_programs() -> bool {
-    let versions = std::fs::read_dir(PROGRAMS);
-    let is_whole = |version: &Path| version.join("bin/initdb").is_file();
-    versions.is_ok_and(|versions| versions.flatten().any(|version| is_whole(&version.path())))
-        || succeeds("pg_config", &["--bindir"])
+    let is_whole = |folder: &Path| folder.join("initdb").is_file();
+    let versions = std::fs::read_dir(PROGRAMS).into_iter().flatten().flatten();
+    let mut folders = versions.map(|version| version.path().join("bin"));
+    let asked = command("pg_config").arg("--bindir").output();
+    let asked = asked
+        .ok()
+        .and_then(|asked| String::from_utf8(asked.stdout).ok());
+    folders.any(|folder| is_whole(&folder))
+        || asked.is_some_and(|folder| is_whole(Path::new(folder.trim())))
 }
 
 fn may_install() -> bool {

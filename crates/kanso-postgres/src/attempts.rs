@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use futures::future::BoxFuture;
 use kanso_application::ports::storage::StorageError;
+use tokio::time::{Instant, sleep};
 
 use crate::PostgresStorage;
 use crate::connection::{Connection, sent};
@@ -15,6 +16,8 @@ use crate::pool::Connections;
 pub(crate) type Work<D, T> = for<'c> fn(&'c Connection, &'c D) -> BoxFuture<'c, Result<T, Failure>>;
 
 const MOST_ATTEMPTS: u32 = 5;
+/// After this there is no further attempt: whoever asked waits.
+const PATIENCE: Duration = Duration::from_secs(3);
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 
 /// What surrounds the work.
@@ -92,17 +95,19 @@ async fn repeat<D, T>(
     data: &D,
     work: Work<D, T>,
 ) -> Result<T, Failure> {
+    let begun = Instant::now();
     let mut attempt = 1;
     loop {
         let outcome = once(connections, frame, data, work).await;
+        let is_last = attempt == MOST_ATTEMPTS || begun.elapsed() > PATIENCE;
         match outcome {
-            Err(failure) if failure.is_passing() && attempt < MOST_ATTEMPTS => {
+            Err(failure) if failure.is_passing() && !is_last => {
                 tracing::debug!(
                     error = &failure as &dyn std::error::Error,
                     attempt,
                     "another attempt"
                 );
-                tokio::time::sleep(pause_after(attempt)).await;
+                sleep(pause_after(attempt)).await;
                 attempt += 1;
             }
             outcome => return outcome,

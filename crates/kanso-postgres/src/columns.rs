@@ -61,7 +61,8 @@ impl<'r> Columns<'r> {
     pub(crate) fn take<T: Column>(&mut self) -> Result<T, Failure> {
         let index = self.next;
         self.next += 1;
-        Ok(T::read(self.row.try_get(index)?)?)
+        let stored = self.row.try_get(index).map_err(Invalid::of)?;
+        Ok(T::read(stored)?)
     }
 }
 

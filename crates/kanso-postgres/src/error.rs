@@ -75,13 +75,12 @@ impl Failure {
 
     /// Whether nothing was done, and the same may succeed a moment later.
     pub(crate) fn is_passing(&self) -> bool {
-        match self {
-            Self::Driver(error) => error.code().map_or_else(
-                || error.is_closed() || has_io_source(error),
-                |code| is_passing(code),
-            ),
-            Self::NoConnection(_) => true,
-            _ => false,
+        let Self::Driver(error) = self else {
+            return false;
+        };
+        match error.code() {
+            Some(code) => is_passing(code),
+            None => error.is_closed() || has_io_source(error),
         }
     }
 
@@ -137,28 +136,19 @@ fn is_passing(code: &SqlState) -> bool {
 }
 
 fn has_io_source(error: &tokio_postgres::Error) -> bool {
-    std::error::Error::source(error).is_some_and(|source| source.is::<std::io::Error>())
+    let source = std::error::Error::source(error);
+    source.is_some_and(<dyn std::error::Error>::is::<std::io::Error>)
 }
 
 /// Whether an error shows that the data is wrong, rather than that the machine is.
 ///
 /// What a user can cause breaks no constraint: the statements allow for it. A broken constraint
-/// (class 23), a value of another type (22) and a damaged file (XX001, XX002) mean that a
-/// changeset or the data is not what it must be. Without a code, the row could not be read.
+/// (class 23), a value that its type cannot hold (22) and a damaged file mean that a changeset or
+/// the data is not what it must be.
 fn is_corruption(error: &tokio_postgres::Error) -> bool {
-    match error.code() {
-        Some(code) => {
-            let code = code.code();
-            code.starts_with("22")
-                || code.starts_with("23")
-                || code == SqlState::DATA_CORRUPTED.code()
-                || code == SqlState::INDEX_CORRUPTED.code()
-        }
-        None => !error.is_closed() && !has_io_source(error) && !is_timeout(error),
-    }
-}
-
-fn is_timeout(error: &tokio_postgres::Error) -> bool {
-    // The driver has no other way to tell.
-    error.to_string().contains("timeout") || error.to_string().contains("connecting")
+    error.code().is_some_and(|code| {
+        [&SqlState::DATA_CORRUPTED, &SqlState::INDEX_CORRUPTED].contains(&code)
+            || code.code().starts_with("22")
+            || code.code().starts_with("23")
+    })
 }

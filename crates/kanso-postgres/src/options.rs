@@ -53,7 +53,8 @@ impl fmt::Debug for PostgresOptions {
 /// Where a database is, and how to log in there. It prints without the password.
 #[derive(Clone, PartialEq, Eq)]
 pub struct DatabaseUrl {
-    config: Config,
+    /// Large, and in every configuration.
+    config: Box<Config>,
     trust: Trust,
 }
 
@@ -145,6 +146,7 @@ impl FromStr for DatabaseUrl {
         if config.get_application_name().is_none() {
             config.application_name("kanso");
         }
+        let config = Box::new(config);
         Ok(Self { config, trust })
     }
 }

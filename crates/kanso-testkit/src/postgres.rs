@@ -23,6 +23,8 @@ pub struct PostgresServer {
     url: (String, String),
     /// Where `psql` is, if not on the path.
     programs: Option<PathBuf>,
+    /// Where its certificates are.
+    folder: PathBuf,
     watchdog: Option<Mutex<Watchdog>>,
 }
 
@@ -53,19 +55,28 @@ impl PostgresServer {
 
     /// A server of its own, which may be crashed.
     pub fn start() -> Self {
+        Self::start_with("off")
+    }
+
+    /// A server of its own, to which connections may be encrypted.
+    pub fn start_with_tls() -> Self {
+        Self::start_with("on")
+    }
+
+    fn start_with(tls: &str) -> Self {
         let programs = programs();
         // Somebody may take the port between here and there.
-        let mut attempts = (0..3).map(|_| Self::start_on(&programs, free_port()));
+        let mut attempts = (0..3).map(|_| Self::start_on(&programs, free_port(), tls));
         let started = attempts.find_map(Result::ok);
         started.unwrap_or_else(|| panic!("no PostgreSQL server could be started; see above"))
     }
 
-    fn start_on(programs: &Path, port: u16) -> Result<Self, String> {
+    fn start_on(programs: &Path, port: u16, tls: &str) -> Result<Self, String> {
         let mut command = Command::new("sh");
         command
             .args(["-c", include_str!("postgres/watchdog.sh"), "watchdog"])
             .args([programs.as_os_str(), OsStr::new(&port.to_string())])
-            .arg(PASSWORD)
+            .args([PASSWORD, tls])
             .current_dir("/")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped());
@@ -78,11 +89,12 @@ impl PostgresServer {
             orders,
             answers,
         };
-        watchdog.expect("ready")?;
+        let folder = PathBuf::from(watchdog.answer()?);
         let place = format!("postgres://kanso:{PASSWORD}@127.0.0.1:{port}/");
         Ok(Self {
             url: (place, String::new()),
             programs: Some(programs.to_owned()),
+            folder,
             watchdog: Some(Mutex::new(watchdog)),
         })
     }
@@ -97,8 +109,14 @@ impl PostgresServer {
         Self {
             url: (format!("{}/", &place[..end]), parameters),
             programs: None,
+            folder: PathBuf::new(),
             watchdog: None,
         }
+    }
+
+    /// Who vouches for its certificate, which is for 127.0.0.1, if it has one.
+    pub fn authority(&self) -> PathBuf {
+        self.folder.join("authority.crt")
     }
 
     /// The URL of a database there.
@@ -146,7 +164,7 @@ impl PostgresServer {
         let mut watchdog = watchdog.lock().unwrap_or_else(PoisonError::into_inner);
         let orders = watchdog.orders.as_mut().unwrap();
         writeln!(orders, "{order}").unwrap();
-        watchdog.expect("done").unwrap();
+        assert_eq!(watchdog.answer().unwrap(), "done");
     }
 
     /// Runs statements in a database, all or none.
@@ -166,13 +184,14 @@ impl PostgresServer {
 }
 
 impl Watchdog {
-    fn expect(&mut self, word: &str) -> Result<(), String> {
+    /// The next line that it says.
+    fn answer(&mut self) -> Result<String, String> {
         let mut line = String::new();
-        self.answers.read_line(&mut line).unwrap();
-        if line.trim_end() == word {
-            return Ok(());
+        let length = self.answers.read_line(&mut line).unwrap();
+        if length == 0 {
+            return Err("the server did not start".to_owned());
         }
-        Err(format!("the server said {line:?} and not {word:?}"))
+        Ok(line.trim_end().to_owned())
     }
 }
 
@@ -191,6 +210,7 @@ impl Database {
     }
 
     /// Another one with everything that this one has. Nobody may be connected to this one.
+    #[must_use]
     pub fn copy(&self) -> Self {
         self.server.copy_of(&self.name)
     }

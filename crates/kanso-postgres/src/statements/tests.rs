@@ -25,6 +25,13 @@ pub(super) fn note(sql: &'static str) {
     prepared.insert(sql);
 }
 
+fn prepared() -> BTreeSet<&'static str> {
+    PREPARED
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .clone()
+}
+
 /// What looks over everybody's rows, because it is done for nobody in particular: it begins so.
 const SWEEPS: [&str; 9] = [
     "SELECT 1 FROM server",
@@ -80,8 +87,7 @@ async fn a_statement_about_a_person_touches_one_partition() {
         purges::an_old_tombstone_leaves_a_grave,
         purges::devices_are_known_by_their_last_sighting,
     ];
-    let prepared = PREPARED.lock().unwrap_or_else(PoisonError::into_inner);
-    let prepared = prepared.clone();
+    let prepared = prepared();
     assert!(prepared.len() >= 55, "only {} were reached", prepared.len());
     for sweep in SWEEPS.iter().chain(&DIRECTORY) {
         let is_there = prepared.iter().any(|sql| sql.starts_with(sweep));

@@ -73,6 +73,6 @@ async fn reads_that_nobody_waits_for_leave_nothing_behind() {
         }
         make_habit(&storage, user, number).await.unwrap();
         let head = storage.head(user).await.unwrap().unwrap();
-        assert_eq!(head.seq.get() as u128, number);
+        assert_eq!(u128::try_from(head.seq.get()), Ok(number));
     }
 }

@@ -26,25 +26,25 @@ async fn nodes_that_start_at_once_agree_on_schema_and_epoch() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nodes_that_write_at_once_give_out_each_position_once() {
-    const EACH: u128 = 40;
+    const EACH: u8 = 40;
     let database = PostgresServer::shared().database();
     let url = database.url();
     let nodes = [open(&url).await, open(&url).await];
     let user = register(&nodes[0], 1).await;
     let writes = (0..2 * EACH).map(|number| {
-        let node = &nodes[usize::try_from(number % 2).unwrap()];
-        make_habit(node, user, number + 1)
+        let node = &nodes[usize::from(number % 2)];
+        make_habit(node, user, u128::from(number) + 1)
     });
     let written = try_join_all(writes).await.unwrap();
     let positions: BTreeSet<_> = written.iter().map(|one| one.head.seq.get()).collect();
-    assert!(positions.into_iter().eq(1..=2 * EACH as i64));
+    assert!(positions.into_iter().eq(1..=i64::from(2 * EACH)));
     let query = DeltaQuery {
         since: Since::Position(Seq::ZERO),
         scope: Scope::Everything,
         limit: None,
     };
     let page = nodes[1].delta(user, query).await.unwrap().unwrap();
-    assert_eq!(page.records.len() as u128, 2 * EACH);
+    assert_eq!(page.records.len(), usize::from(2 * EACH));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,3 +1,4 @@
+use kanso_application::ports::storage::Storage as _;
 use kanso_postgres::OpenError;
 use kanso_testkit::PostgresServer;
 
@@ -49,6 +50,35 @@ async fn encryption_that_is_asked_for_and_cannot_be_had_is_refused() {
             ),
             "{refused:?}"
         );
+    }
+}
+
+/// The certificate is for the address, and vouched for by the authority.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_certificate_is_checked_as_far_as_is_asked() {
+    let server: &'static _ = Box::leak(Box::new(PostgresServer::start_with_tls()));
+    let database = server.database();
+    let url = database.url();
+    let roots = format!(
+        "sslmode=verify-full&sslrootcert={}",
+        server.authority().display()
+    );
+    for parameters in ["sslmode=require", "sslmode=prefer", &roots] {
+        let storage = open(&format!("{url}?{parameters}")).await;
+        // Fails when there is none.
+        database.run(
+            "SELECT 1 / count(*) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid)
+             WHERE ssl AND application_name = 'kanso'",
+        );
+        storage.close().await.unwrap();
+    }
+    let by_name = url.replace("127.0.0.1", "localhost");
+    for url in [
+        format!("{url}?sslmode=verify-full"),
+        format!("{by_name}?{roots}"),
+        format!("{url}?sslmode=verify-full&sslrootcert=/nowhere"),
+    ] {
+        refusal(&url).await;
     }
 }
 

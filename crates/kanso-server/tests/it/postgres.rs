@@ -36,7 +36,7 @@ async fn a_device_syncs_with_either_of_two_servers() {
 
     let person = one.person().await;
     let habit = json!(crate::support::new_id());
-    let create = json!({"data": {"title": "Read"}});
+    let create = json!({"fields": {"title": "Read"}});
     let results = person
         .push(json!([operation("habit", "create", &habit, &create)]))
         .await;
@@ -49,7 +49,7 @@ async fn a_device_syncs_with_either_of_two_servers() {
     let changes = pulled["changes"].to_string();
     assert!(changes.contains("\"Read\""), "{pulled}");
     let stats = elsewhere.stats(&habit).await;
-    assert_eq!(stats["current_streak"], 2, "{stats}");
+    assert_eq!(stats["streak"]["current"], 2, "{stats}");
     let edit = json!({"title": "Read a page"});
     let path = format!("/habits/{}", habit["id"].as_str().expect("an id"));
     elsewhere

@@ -1,17 +1,18 @@
 # Runs a PostgreSQL server of its own for as long as somebody holds the other end of standard input,
 # and leaves nothing behind, however that somebody ends.
 #
-# Arguments: the folder of the programs, a free port, a password. Says `ready`, and after each order
-# `done`; orders are `crash` and `start`.
+# Arguments: the folder of the programs, a free port, a password, and whether connections may be
+# encrypted, on or off. Says in which folder it is ready, and after each order `done`; orders are
+# `crash` and `start`.
 set -eu
-programs=$1 port=$2 password=$3
+programs=$1 port=$2 password=$3 tls=$4
 umask 077
 folder=$(mktemp -d "${TMPDIR:-/tmp}/kanso-postgres-XXXXXX")
 
 start() {
     "$programs/pg_ctl" start -w -s -t 60 -D "$folder/data" -l "$folder/log" -o "-p $port -k $folder \
         -c listen_addresses=127.0.0.1 -c max_connections=300 -c shared_buffers=64MB \
-        -c fsync=off -c synchronous_commit=off -c full_page_writes=off -c log_statement=none" \
+        -c ssl=$tls -c fsync=off -c synchronous_commit=off -c full_page_writes=off -c log_statement=none" \
         >>"$folder/output" 2>&1 || { cat "$folder/output" "$folder/log" >&2; return 1; }
 }
 
@@ -31,8 +32,21 @@ printf '%s' "$password" >"$folder/password"
 "$programs/initdb" -D "$folder/data" -U kanso -E UTF8 --locale=C --no-sync \
     --auth=scram-sha-256 --pwfile="$folder/password" >"$folder/output" 2>&1 ||
     { cat "$folder/output" >&2; exit 1; }
+if [ "$tls" = on ]; then
+    # An authority, and a certificate of it for the address.
+    cd "$folder"
+    key='-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes'
+    # shellcheck disable=SC2086
+    {
+        openssl req -x509 $key -keyout authority.key -out authority.crt -days 2 -subj /CN=authority
+        openssl req $key -keyout data/server.key -out server.csr -subj /CN=server
+        echo subjectAltName=IP:127.0.0.1 >names
+        openssl x509 -req -in server.csr -CA authority.crt -CAkey authority.key -CAcreateserial \
+            -days 2 -extfile names -out data/server.crt
+    } >output 2>&1 || { cat output >&2; exit 1; }
+fi
 start
-echo ready
+echo "$folder"
 while read -r order; do
     case $order in
     crash) stop ;;
