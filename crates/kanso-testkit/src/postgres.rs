@@ -130,12 +130,20 @@ impl PostgresServer {
     }
 
     fn copy_of(&'static self, template: &str) -> Database {
-        let name = Self::new_name();
+        let database = Database {
+            server: self,
+            name: Self::new_name(),
+        };
+        let name = &database.name;
+        if self.watchdog.is_none() {
+            // An earlier process of this number may have left it behind.
+            database.drop_now();
+        }
         self.run(
             "postgres",
             &format!("CREATE DATABASE {name} TEMPLATE {template}"),
         );
-        Database { server: self, name }
+        database
     }
 
     /// A name that no other database has.
@@ -215,6 +223,11 @@ impl Database {
         self.server.copy_of(&self.name)
     }
 
+    fn drop_now(&self) {
+        let drop = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name);
+        self.server.run("postgres", &drop);
+    }
+
     /// Runs statements there as its owner, all or none.
     pub fn run(&self, sql: &str) {
         self.server.run(&self.name, sql);
@@ -225,9 +238,7 @@ impl Drop for Database {
     fn drop(&mut self) {
         // A server of this process goes as a whole.
         if self.server.watchdog.is_none() {
-            let name = &self.name;
-            let drop = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
-            self.server.run("postgres", &drop);
+            self.drop_now();
         }
     }
 }

@@ -39,7 +39,8 @@ async fn a_host_that_does_not_answer_is_named() {
 
 #[tokio::test]
 async fn encryption_that_is_asked_for_and_cannot_be_had_is_refused() {
-    let database = PostgresServer::shared().database();
+    let server: &'static _ = Box::leak(Box::new(PostgresServer::start()));
+    let database = server.database();
     for mode in ["require", "verify-full"] {
         let url = format!("{}?sslmode={mode}", database.url());
         let refused = refusal(&url).await;

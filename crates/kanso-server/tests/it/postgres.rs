@@ -1,11 +1,12 @@
 //! The server on PostgreSQL.
 
-use std::process::{Command, Output};
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::process::{Command, Output, Stdio};
 
 use kanso_postgres::PostgresOptions;
 use kanso_server::config::Database;
 use kanso_testkit::PostgresServer;
-use reqwest::Method;
 use serde_json::json;
 
 use crate::support::{App, operation};
@@ -50,17 +51,61 @@ async fn a_device_syncs_with_either_of_two_servers() {
     assert!(changes.contains("\"Read\""), "{pulled}");
     let stats = elsewhere.stats(&habit).await;
     assert_eq!(stats["streak"]["current"], 2, "{stats}");
-    let edit = json!({"title": "Read a page"});
+    let edit = json!({"version": 1, "title": "Read a page"});
     let path = format!("/habits/{}", habit["id"].as_str().expect("an id"));
-    elsewhere
-        .call(Method::PUT, &path)
-        .json(&edit)
-        .await
-        .expect(200);
+    elsewhere.put(&path, &edit).await.expect(200);
     let read = person.get(&path).await.expect(200);
     assert_eq!(read["title"], "Read a page");
     person.delete("/auth/user").await.expect(200);
     elsewhere.get("/habits").await.expect(401);
+}
+
+/// Whatever is to be logged, the driver's own lines, which have the values of every statement, are
+/// not.
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_that_a_person_sends_is_logged_at_any_level() {
+    let kept = PostgresServer::shared().database();
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut server = Command::new(env!("CARGO_BIN_EXE_kanso-server"))
+        .args(["--listen", "127.0.0.1:0", "--log", "trace"])
+        .env_clear()
+        .env("KANSO_DATABASE_URL", kept.url())
+        .current_dir(folder.path())
+        .stdout(Stdio::piped())
+        .stderr(fs::File::create(folder.path().join("log")).expect("a file"))
+        .spawn()
+        .expect("the program runs");
+    let mut line = String::new();
+    let mut out = BufReader::new(server.stdout.take().expect("a pipe"));
+    out.read_line(&mut line).expect("UTF-8");
+    let (_, url) = line
+        .trim_end()
+        .split_once("listens on ")
+        .expect("an address");
+    let body = json!({"email": "canary@example.org", "password": "canary-canary-canary"});
+    let client = reqwest::Client::builder()
+        .no_proxy()
+        .build()
+        .expect("a client");
+    for verb in ["register", "login"] {
+        let post = client.post(format!("{url}/api/v1/auth/{verb}"));
+        let post = post.header("content-type", "application/json");
+        let answer = post.body(body.to_string()).send().await.expect("an answer");
+        assert!(answer.status().is_success(), "{verb}: {answer:?}");
+    }
+    let kill = Command::new("kill").arg(server.id().to_string()).status();
+    assert!(kill.expect("kill runs").success());
+    assert_eq!(server.wait().expect("it ends").code(), Some(0));
+
+    let log = fs::read_to_string(folder.path().join("log")).expect("UTF-8");
+    assert!(log.contains("request answered"), "{log}");
+    let found = log.lines().find(|line| {
+        ["canary", "argon2id$", "correct-horse"]
+            .iter()
+            .any(|secret| line.contains(secret))
+    });
+    assert_eq!(found, None);
 }
 
 fn run(url: &str) -> Output {
