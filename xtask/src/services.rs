@@ -32,7 +32,7 @@ pub(crate) fn provide() -> anyhow::Result<Verdict> {
     if updated != Verdict::Passed {
         return Ok(updated);
     }
-    // No cluster of the machine's own is wanted, and nobody is there to answer questions.
+    // Nobody is there to answer questions.
     let mut install = command("apt-get");
     install.env("DEBIAN_FRONTEND", "noninteractive").args([
         "install",

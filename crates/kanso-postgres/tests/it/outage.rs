@@ -1,9 +1,54 @@
+use std::sync::Arc;
+
 use futures::future::join_all;
 use kanso_application::ports::storage::{RecordStore as _, Storage as _, StorageError};
 use kanso_testkit::PostgresServer;
 use kanso_testkit::build::habit;
+use tokio_postgres::{Client, NoTls};
 
 use crate::store::{make_habit, open, register};
+
+/// Somebody holds the lock on the user; the connection that waits for it is ended, as by a server
+/// that shuts down. The write is tried again on another one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_write_whose_connection_ends_before_its_commit_is_tried_again() {
+    let database = PostgresServer::shared().database();
+    let storage = Arc::new(open(&database.url()).await);
+    let user = register(&storage, 1).await;
+    let (client, connection) = tokio_postgres::connect(&database.url(), NoTls)
+        .await
+        .unwrap();
+    tokio::spawn(connection);
+    let lock = "BEGIN; SELECT user_id FROM users FOR UPDATE";
+    client.batch_execute(lock).await.unwrap();
+    let write = tokio::spawn({
+        let storage = Arc::clone(&storage);
+        async move { make_habit(&storage, user, 1).await }
+    });
+    let first = waiting(&client, 0).await;
+    let end = "SELECT pg_terminate_backend($1)";
+    client.query_one(end, &[&first]).await.unwrap();
+    waiting(&client, first).await;
+    client.batch_execute("COMMIT").await.unwrap();
+    let changeset = write.await.unwrap().unwrap();
+    assert_eq!(changeset.head.seq.get(), 1);
+}
+
+/// The process that waits for a lock, once there is another one than `before`.
+async fn waiting(client: &Client, before: i32) -> i32 {
+    let sql = "SELECT pid FROM pg_stat_activity
+               WHERE datname = current_database() AND wait_event_type = 'Lock' AND pid <> $1";
+    loop {
+        // Inside a transaction its statistics stand still.
+        client
+            .batch_execute("SELECT pg_stat_clear_snapshot()")
+            .await
+            .unwrap();
+        if let Some(row) = client.query_opt(sql, &[&before]).await.unwrap() {
+            return row.get(0);
+        }
+    }
+}
 
 /// The server crashes while many write, and comes back. Whoever was answered finds what was
 /// written, and nobody needs to start anything anew.

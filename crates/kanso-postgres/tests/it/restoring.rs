@@ -26,6 +26,25 @@ async fn the_stored_epoch_counts_until_the_database_is_another_one() {
     }
 }
 
+/// What is behind the address is exchanged while a server runs.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_new_connection_to_another_history_brings_its_epoch() {
+    let database = PostgresServer::shared().database();
+    let storage = open_with_epoch(&database.url(), 1).await;
+    let user = register(&storage, 1).await;
+    database.run(
+        "UPDATE server SET epoch = 7, witness = 'another';
+         SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
+         WHERE application_name = 'kanso' AND datname = current_database()",
+    );
+    // A node whose fresh epoch is another hears the first one's.
+    let other = open_with_epoch(&database.url(), 2).await;
+    for node in [&storage, &other] {
+        let head = node.head(user).await.unwrap().unwrap();
+        assert_eq!(head.epoch.get(), 2);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn another_cluster_timeline_or_table_is_another_history() {
     for change in [
