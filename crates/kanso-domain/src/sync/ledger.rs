@@ -274,6 +274,14 @@ impl Ledger {
                 Deferred(Deferral::HabitUnknown(details.habit_id))
             };
         }
+        if let Some(stored) = self.entries.records.get(&id)
+            && stored.stamp.is_deleted()
+            && terms.revive
+            && let Err(invalid) = stored.details.updated(fields, &self.settings)
+        {
+            // It comes back where it was, or not at all.
+            return Rejected(invalid.into());
+        }
         let today = Today::at(self.pen.now, &self.settings);
         let make = |stamp| Entry {
             id,

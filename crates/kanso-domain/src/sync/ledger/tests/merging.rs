@@ -242,6 +242,29 @@ fn a_revived_habit_brings_its_entries_back() {
 }
 
 #[test]
+fn a_revived_entry_comes_back_to_its_habit_alone() {
+    let elsewhere = HabitId::new(Uuid::from_u128(7));
+    let commands = [
+        create_habit("a"),
+        Command::Habit(elsewhere, Action::Create(titled("b"))),
+        create_entry(),
+        delete_entry(),
+    ];
+    let current = saved(nothing(), &run(nothing(), &commands));
+    let create = |habit_id| {
+        let fields = EntryFields {
+            habit_id: Some(habit_id),
+            ..entry_fields("again")
+        };
+        let create = Command::Entry(TICK, Action::Create(fields));
+        with(OnConflict::Merge, true, create)
+    };
+    let moved = submit(&current, &[create(elsewhere)]);
+    assert_eq!(words(&moved), ["rejected invalid"]);
+    assert_eq!(words(&submit(&current, &[create(READ)])), ["applied 3"]);
+}
+
+#[test]
 fn what_is_buried_stays_so_unless_it_is_revived() {
     let mut purged = nothing();
     purged.buried_habits.insert(READ);
