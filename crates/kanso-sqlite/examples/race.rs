@@ -3,6 +3,8 @@
 //!
 //! `cargo run --release -p kanso-sqlite --example race -- 20000` for so many pushes a device.
 
+#![expect(clippy::print_stdout, reason = "a program that prints what it found")]
+
 use kanso_domain::sync::Epoch;
 use kanso_sqlite::{SqliteOptions, SqliteStorage};
 

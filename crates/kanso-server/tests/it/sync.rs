@@ -1,7 +1,10 @@
 //! `/api/v1/sync…`
 
+mod merging;
 mod pages;
 mod races;
+mod replicas;
+mod time;
 
 use serde_json::{Value, json};
 

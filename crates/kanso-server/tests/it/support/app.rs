@@ -1,10 +1,15 @@
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use kanso_application::housekeeping::{Housekeeping, Retention};
+use kanso_application::ports::storage::Storage as _;
 use kanso_credentials::HashCost;
+use kanso_domain::sync::Epoch;
 use kanso_server::config::Config;
 use kanso_server::lifecycle::Running;
 use kanso_server::{Parts, start_with};
+use kanso_sqlite::{SqliteOptions, SqliteStorage};
 use kanso_worker::Rhythm;
 use reqwest::{Client, Method, redirect};
 use serde_json::{Value, json};
@@ -20,7 +25,16 @@ pub(crate) struct App {
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) running: Running,
     pub(crate) client: Client,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
+}
+
+/// Removes what was kept long enough, as the workers do, but with an end that can be waited for.
+async fn purge(folder: &Path, clock: Arc<ManualClock>) {
+    let options = SqliteOptions::new(folder.join("kanso.db"), Epoch::new(7));
+    let storage = Arc::new(SqliteStorage::open(&options).expect("a database"));
+    let housekeeping = Housekeeping::new(storage.clone(), clock, Retention::default());
+    while housekeeping.step().await.expect("a step").has_more() {}
+    storage.close().await.expect("closed");
 }
 
 impl App {
@@ -51,8 +65,30 @@ impl App {
         Self::made_of(folder, config, Some(rhythm)).await
     }
 
+    /// The same server, stopped and started again when it is `now` and what was kept long enough
+    /// was removed; and `person`, logged in again.
+    pub(crate) async fn restarted(self, now: &str, person: &Person) -> (Self, Person) {
+        self.running.shut_down();
+        self.running.stopped().await;
+        let config = Config::for_testing(self.folder.path());
+        let clock = Arc::new(ManualClock::at(now));
+        purge(self.folder.path(), Arc::clone(&clock)).await;
+        let app = Self::at(self.folder, config, None, clock).await;
+        let person = app.log_in(&person.email).await;
+        (app, person)
+    }
+
     async fn made_of(folder: tempfile::TempDir, config: Config, workers: Option<Rhythm>) -> Self {
         let clock = Arc::new(ManualClock::at("2026-11-22T12:00:00Z"));
+        Self::at(folder, config, workers, clock).await
+    }
+
+    async fn at(
+        folder: tempfile::TempDir,
+        config: Config,
+        workers: Option<Rhythm>,
+        clock: Arc<ManualClock>,
+    ) -> Self {
         let parts = Parts {
             workers,
             clock: Arc::clone(&clock) as _,
@@ -75,7 +111,7 @@ impl App {
             clock,
             running,
             client,
-            _folder: folder,
+            folder,
         }
     }
 
