@@ -106,8 +106,11 @@ pub async fn start_with(config: Config, parts: Parts) -> Result<Running, StartEr
     let limits = parts.limits;
     // Opening a database reads all of it; the first hash takes its time too.
     let site = tokio::task::spawn_blocking(move || {
-        let key = signing_key(&config, &*parts.entropy)?;
-        wiring::site(&config, key, &parts)
+        let keys = Keys {
+            signing: signing_key(&config, &*parts.entropy)?,
+            former: former_keys(&config)?,
+        };
+        wiring::site(&config, keys, &parts)
     });
     let site = site.await.map_err(StartError::BrokeOff)??;
     Ok(Running::start(site, (listener, address), limits, plan))
@@ -134,6 +137,27 @@ fn signing_key(config: &Config, entropy: &dyn Entropy) -> Result<SigningKey, Sta
             SigningKey::rs256(read_secret(path)?.as_bytes()).map_err(refuse(&shown(path)))
         }
     }
+}
+
+/// What signs access tokens, and what signed them before.
+pub(crate) struct Keys {
+    pub(crate) signing: SigningKey,
+    pub(crate) former: Vec<SigningKey>,
+}
+
+fn former_keys(config: &Config) -> Result<Vec<SigningKey>, StartError> {
+    let mut keys = Vec::new();
+    if let Some(secret) = &config.former_keys.secret {
+        let place = "KANSO_JWT_FORMER_SECRET".to_owned();
+        let key = SigningKey::hs256(secret.expose().as_bytes());
+        keys.push(key.map_err(|source| StartError::Key { place, source })?);
+    }
+    if let Some(path) = &config.former_keys.key_file {
+        let place = path.display().to_string();
+        let key = SigningKey::rs256(read_secret(path)?.as_bytes());
+        keys.push(key.map_err(|source| StartError::Key { place, source })?);
+    }
+    Ok(keys)
 }
 
 fn listen_advice(error: &io::Error) -> String {

@@ -15,7 +15,7 @@ use kanso_application::stats::Stats;
 use kanso_application::streaks::Streaks;
 use kanso_application::sync::Sync;
 use kanso_credentials::{
-    Argon2Passwords, Entropy, HmacRefreshTokens, JwtTokens, Queue, SigningKey, TokenRules,
+    Argon2Passwords, Entropy, HmacRefreshTokens, JwtTokens, Queue, TokenRules,
 };
 use kanso_domain::sync::Epoch;
 use kanso_local::{LocalLimiter, LocalThrottle, LocalWake};
@@ -24,10 +24,10 @@ use tokio_util::task::TaskTracker;
 
 use crate::config::{Config, Database};
 use crate::lifecycle::{Site, Stages};
-use crate::start::{Parts, StartError};
+use crate::start::{Keys, Parts, StartError};
 
 /// A server that is ready to run, its workers running already. Opens the database, which blocks.
-pub(crate) fn site(config: &Config, key: SigningKey, parts: &Parts) -> Result<Site, StartError> {
+pub(crate) fn site(config: &Config, keys: Keys, parts: &Parts) -> Result<Site, StartError> {
     let storage = open_storage(&config.database, &*parts.entropy)?;
     let (stages, writes) = (Stages::new(), TaskTracker::new());
     let wake = LocalWake::new();
@@ -48,7 +48,7 @@ pub(crate) fn site(config: &Config, key: SigningKey, parts: &Parts) -> Result<Si
         ids: Arc::clone(&parts.ids),
         wake: Arc::new(wake),
     };
-    let (accounts, jwks) = accounts(config, key, &records, parts)?;
+    let (accounts, jwks) = accounts(config, keys, &records, parts)?;
     let router = kanso_http::router(
         kanso_http::Parts {
             accounts,
@@ -85,15 +85,15 @@ pub(crate) fn site(config: &Config, key: SigningKey, parts: &Parts) -> Result<Si
 /// Accounts, and the public keys that verify their access tokens.
 fn accounts(
     config: &Config,
-    key: SigningKey,
+    keys: Keys,
     records: &RecordPorts,
     parts: &Parts,
 ) -> Result<(Accounts, serde_json::Value), StartError> {
     let entropy = || Arc::clone(&parts.entropy);
     let (clock, ids) = (&parts.clock, &parts.ids);
-    let refresh_tokens = HmacRefreshTokens::new(&key, entropy());
+    let refresh_tokens = HmacRefreshTokens::new(&keys.signing, entropy());
     let rules = TokenRules::of(&config.jwt_issuer);
-    let access_tokens = JwtTokens::new(key, Vec::new(), rules, Arc::clone(ids));
+    let access_tokens = JwtTokens::new(keys.signing, keys.former, rules, Arc::clone(ids));
     let jwks = access_tokens.jwks();
     let passwords = Argon2Passwords::new(parts.hash_cost, Queue::for_this_machine(), entropy())?;
     let accounts = Accounts::new(AccountPorts {

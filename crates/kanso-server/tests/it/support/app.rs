@@ -68,14 +68,24 @@ impl App {
     /// The same server, stopped and started again when it is `now` and what was kept long enough
     /// was removed; and `person`, logged in again.
     pub(crate) async fn restarted(self, now: &str, person: &Person) -> (Self, Person) {
+        self.clock.set(now);
+        let folder = self.folder.path().to_owned();
         self.running.shut_down();
         self.running.stopped().await;
-        let config = Config::for_testing(self.folder.path());
-        let clock = Arc::new(ManualClock::at(now));
-        purge(self.folder.path(), Arc::clone(&clock)).await;
-        let app = Self::at(self.folder, config, None, clock).await;
+        purge(&folder, Arc::clone(&self.clock)).await;
+        let config = Config::for_testing(&folder);
+        let app = Self::at(self.folder, config, None, self.clock).await;
         let person = app.log_in(&person.email).await;
         (app, person)
+    }
+
+    /// The same server, stopped and started again with other settings.
+    pub(crate) async fn restarted_with(self, change: impl FnOnce(&mut Config)) -> Self {
+        self.running.shut_down();
+        self.running.stopped().await;
+        let mut config = Config::for_testing(self.folder.path());
+        change(&mut config);
+        Self::at(self.folder, config, None, self.clock).await
     }
 
     async fn made_of(folder: tempfile::TempDir, config: Config, workers: Option<Rhythm>) -> Self {
