@@ -72,5 +72,5 @@ pub use edits::{EditError, ResolveError};
 pub use journal::Journal;
 pub use kanso_domain as domain;
 pub use kanso_protocol as protocol;
-pub use replica::{Binding, Failure, ReplicaError, Shown, Status};
-pub use sync::{Interrupted, Progress, SyncReport};
+pub use replica::{Binding, Failure, ManyDeletions, ReplicaError, Shown, Status};
+pub use sync::{Interrupted, Progress, SyncOptions, SyncReport};

@@ -1,6 +1,6 @@
 //! `kanso sync`
 
-use kanso_client::{Interrupted, Progress, SyncReport};
+use kanso_client::{Interrupted, Progress, SyncOptions, SyncReport};
 use serde_json::json;
 
 use super::conflicts;
@@ -17,7 +17,9 @@ pub(crate) async fn run(context: &Context) -> anyhow::Result<Exit> {
         let (waiting, remaining) = (now.waiting, now.remaining);
         bar.set_message(format!("syncing: {waiting} to send, {remaining} to read"));
     };
-    let synced = context.client.sync_watched(&server, &watch);
+    let synced = context
+        .client
+        .sync_with(&server, SyncOptions::default(), &watch);
     match progress::during(&bar, synced).await {
         Ok(report) => finish(context, &report),
         Err(interrupted) => {

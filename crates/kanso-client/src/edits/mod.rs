@@ -50,7 +50,7 @@ impl Client {
     }
 }
 
-fn operation(op_id: Uuid, at: Timestamp, key: Key, change: Change) -> NewOperation {
+pub(crate) fn operation(op_id: Uuid, at: Timestamp, key: Key, change: Change) -> NewOperation {
     let (action, base_version, fields) = match change {
         Change::Create(fields) => (ActionName::Create, None, Some(fields)),
         Change::Update(base, fields) => (ActionName::Update, Some(base.get()), Some(fields)),

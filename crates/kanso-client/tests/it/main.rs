@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod files;
 #[cfg(test)]
+mod heal;
+#[cfg(test)]
 mod import;
 #[cfg(test)]
 mod journal;
@@ -13,6 +15,8 @@ mod laws;
 mod offline;
 #[cfg(test)]
 mod outbox;
+#[cfg(test)]
+mod recovery;
 #[cfg(test)]
 mod resolve;
 #[cfg(test)]
