@@ -1,6 +1,7 @@
 //! Requests to the server, and what can become of them.
 
 mod account;
+mod devices;
 mod session;
 
 pub use account::LoginError;

@@ -17,7 +17,7 @@ impl Client {
         let id = EntryId::new(self.ids.next_id());
         let json = members(&given)?;
         let fields = given.fields()?;
-        self.replica().edit(|editor| {
+        self.edit(|editor| {
             let details = EntryDetails::create(&fields, &editor.settings)?;
             editor
                 .habit(details.habit_id)?
@@ -34,7 +34,7 @@ impl Client {
     pub fn update_entry(&self, id: EntryId, given: EntryMembers) -> Result<Entry, EditError> {
         let json = members(&given)?;
         let fields = given.fields()?;
-        self.replica().edit(|editor| {
+        self.edit(|editor| {
             let entry = editor.entry(id)?.ok_or(EditError::NoSuchEntry)?;
             if entry.details.updated(&fields, &editor.settings)? == entry.details {
                 return Ok(entry);
@@ -49,7 +49,7 @@ impl Client {
     /// # Errors
     /// `NoSuchEntry`, or the store failed.
     pub fn delete_entry(&self, id: EntryId) -> Result<(), EditError> {
-        self.replica().edit(|editor| {
+        self.edit(|editor| {
             editor.entry(id)?.ok_or(EditError::NoSuchEntry)?;
             editor.append(&self.operation(Key::entry(id), Change::Delete))?;
             Ok(())

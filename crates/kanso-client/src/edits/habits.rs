@@ -20,7 +20,7 @@ impl Client {
         let id = HabitId::new(self.ids.next_id());
         let json = members(&given)?;
         checked(&given.fields()?)?;
-        self.replica().edit(|editor| {
+        self.edit(|editor| {
             let create = self.operation(Key::habit(id), Change::Create(json));
             habit_of(editor.append(&create)?)
         })
@@ -35,7 +35,7 @@ impl Client {
         let fields = given.fields()?;
         let settings = self.settings()?;
         let today = Today::at(self.clock.now(), &settings);
-        self.replica().edit(|editor| {
+        self.edit(|editor| {
             let habit = editor.habit(id)?.ok_or(EditError::NoSuchHabit)?;
             if habit.details.updated(&fields, today)? == habit.details {
                 return Ok(habit);
@@ -67,7 +67,7 @@ impl Client {
     /// # Errors
     /// `NoSuchHabit`, or the store failed.
     pub fn delete_habit(&self, id: HabitId) -> Result<(), EditError> {
-        self.replica().edit(|editor| {
+        self.edit(|editor| {
             editor.habit(id)?.ok_or(EditError::NoSuchHabit)?;
             editor.append(&self.operation(Key::habit(id), Change::Delete))?;
             Ok(())

@@ -12,7 +12,7 @@ use kanso_protocol::sync::{ActionName, EntityName, OperationRequest};
 use uuid::Uuid;
 
 use crate::Client;
-use crate::replica::{Key, NewOperation, ReplicaError};
+use crate::replica::{Editor, Key, NewOperation, ReplicaError};
 
 /// Why an edit was not made.
 #[derive(Debug, thiserror::Error)]
@@ -44,6 +44,14 @@ pub(crate) fn members(members: &impl serde::Serialize) -> Result<serde_json::Val
 }
 
 impl Client {
+    /// Runs `work` in one transaction: what it writes is kept, all of it or, when it fails, nothing.
+    pub(crate) fn edit<T, E: From<ReplicaError>>(
+        &self,
+        work: impl FnOnce(&Editor<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        self.replica().edit(work)
+    }
+
     /// An operation with an id of its own, which it keeps at each retry.
     pub(crate) fn operation(&self, key: Key, change: Change) -> NewOperation {
         operation(self.ids.next_id(), self.clock.now(), key, change)

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use kanso_domain::accounts::Settings;
-use kanso_domain::{Entity, Record, Timestamp};
+use kanso_domain::{Entity, Record, Timestamp, Version};
 use kanso_protocol::entries::{EntryMembers, EntryRecord};
 use kanso_protocol::habits::{HabitMembers, HabitRecord};
 use kanso_protocol::sync::OnConflictName;
@@ -81,7 +81,8 @@ enum Verdict {
     TheServerKnowsBetter,
     /// The server's is from before.
     Lost(Change),
-    /// The server's has fewer edits, but somebody wrote it since: a person has to look at it.
+    /// The server's has fewer edits, but another device gave it back in its own state: a person
+    /// has to look at it.
     Contested(Change),
 }
 
@@ -101,6 +102,10 @@ fn judge(pair: &Compared) -> Result<Verdict, ReplicaError> {
         Verdict::TheServerKnowsBetter
     } else if stored.updated_at <= mine.updated_at {
         Verdict::Lost(Change::Update(stored.version, Value::Object(differing)))
+    } else if stored.created_at == mine.created_at {
+        // Somebody wrote it since it was put back, and nobody knows in which version that was. The
+        // server knows which members were edited after the first, and lets the others merge.
+        Verdict::Lost(Change::Update(Version::FIRST, Value::Object(differing)))
     } else {
         Verdict::Contested(Change::Update(mine.version, Value::Object(differing)))
     })

@@ -109,7 +109,6 @@ impl Client {
                 Round::StartAnew(why) if resyncs < MAX_RESYNCS => {
                     tracing::info!(?why, "everything is delivered anew");
                     self.replica().begin_resync(why)?;
-                    run.report.resynced = true;
                     sent_up_to = BEGINNING;
                     resyncs += 1;
                 }

@@ -96,6 +96,7 @@ fn account(run: &mut Run<'_>, applied: Applied) {
     report.pushed += applied.pushed;
     report.merged += applied.merged;
     report.offered += applied.offered;
+    report.resynced |= applied.is_whole;
     report.failures.extend(applied.failures);
 }
 

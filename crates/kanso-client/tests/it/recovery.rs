@@ -192,6 +192,39 @@ async fn a_loss_that_no_cursor_shows_is_found_by_the_digest() {
 }
 
 #[tokio::test]
+async fn what_two_devices_edited_apart_comes_together_again() {
+    let server = FakeServer::new();
+    let (a, b) = (signed_in(1, &server).await, signed_in(2, &server).await);
+    let habit = a.create_habit(titled("Read")).expect("creates");
+    for device in [&a, &b] {
+        device.sync(&server).await.expect("syncs");
+    }
+    let copy = server.state().backup();
+    a.update_habit(habit.id, titled("Read more"))
+        .expect("updates");
+    for device in [&a, &b] {
+        device.sync(&server).await.expect("syncs");
+    }
+    b.update_habit(habit.id, colored("#112233"))
+        .expect("updates");
+    b.sync(&server).await.expect("syncs");
+    server.state().restore(copy);
+    server.state().head.changed_at = "2026-11-23T00:00:00Z".parse().expect("an instant");
+    server.change_epoch();
+    for device in [&a, &b, &a] {
+        let report = device.sync(&server).await.expect("syncs");
+        assert!(report.failures.is_empty(), "{report:?}");
+    }
+    for device in [&a, &b] {
+        let habit = device.habit(habit.id).expect("reads").expect("is there");
+        let details = habit.record.details;
+        assert_eq!(details.title.as_str(), "Read more");
+        assert_eq!(details.color.as_str(), "#112233");
+        must_agree(device, &server);
+    }
+}
+
+#[tokio::test]
 async fn what_two_devices_saw_differently_is_for_a_person_to_decide() {
     let server = FakeServer::new();
     let (a, b) = (signed_in(1, &server).await, signed_in(2, &server).await);

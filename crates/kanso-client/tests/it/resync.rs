@@ -1,5 +1,6 @@
 //! Starting anew when the server asks for it.
 
+use kanso_client::protocol::sync::OperationStatus;
 use kanso_client::{CallError, SyncOptions};
 
 use crate::support::{FakeServer, Fault, all_entries, live, on, signed_in, titled, titles};
@@ -154,4 +155,50 @@ async fn a_resync_that_would_remove_much_asks_first() {
         live(phone.server_records().expect("reads")),
         live(server.records())
     );
+}
+
+#[tokio::test]
+async fn a_phone_that_was_away_for_a_year_comes_back_to_what_is_left() {
+    let server = FakeServer::new();
+    let (phone, desk) = (signed_in(1, &server).await, signed_in(2, &server).await);
+    let kept = desk.create_habit(titled("kept")).expect("creates");
+    let gone = desk.create_habit(titled("gone")).expect("creates");
+    for habit in [&kept, &gone] {
+        desk.create_entry(on(habit, "2026-11-21")).expect("creates");
+    }
+    for device in [&desk, &phone] {
+        device.sync(&server).await.expect("syncs");
+    }
+    // A year passes: much is deleted, and what says so is purged; the phone went on writing.
+    desk.delete_habit(gone.id).expect("deletes");
+    desk.sync(&server).await.expect("syncs");
+    server.state().purge();
+    phone.clock.advance(365 * 24 * 60 * 60);
+    phone
+        .create_entry(on(&kept, "2026-11-22"))
+        .expect("creates");
+    phone
+        .create_entry(on(&gone, "2026-11-22"))
+        .expect("creates");
+    phone
+        .update_habit(gone.id, titled("still here"))
+        .expect("updates");
+
+    let report = phone.sync(&server).await.expect("syncs");
+    assert!(report.resynced);
+    assert_eq!((report.pushed, report.offered, report.waiting), (1, 0, 0));
+    let statuses: Vec<_> = report
+        .failures
+        .iter()
+        .map(|failure| failure.result.status)
+        .collect();
+    assert_eq!(
+        statuses,
+        [OperationStatus::Gone; 2],
+        "a person sees what came too late"
+    );
+    assert_eq!(titles(&phone), ["kept"]);
+    assert_eq!(all_entries(&phone).len(), 2);
+    let replica = live(phone.server_records().expect("reads"));
+    assert_eq!(replica, live(server.records()));
 }
