@@ -109,18 +109,39 @@ pub(super) fn next(
          WHERE position > ?1 AND acknowledged_seq IS NULL ORDER BY position LIMIT ?2"
     );
     let mut statement = connection.prepare_cached(&sql)?;
-    let mut rows = statement.query(params![after, i64::try_from(limit).unwrap_or(i64::MAX)])?;
-    let mut batch = Vec::new();
+    let more = i64::try_from(limit).map_or(i64::MAX, |limit| limit.saturating_add(1));
+    let mut rows = statement.query(params![after, more])?;
+    let mut batch: Vec<Waiting> = Vec::new();
     let mut size = 0;
     while let Some(row) = rows.next()? {
         let waiting = Waiting::read(row)?;
         size += waiting.body.len() + 1;
-        if size > bytes && !batch.is_empty() {
+        if batch.len() >= limit || (size > bytes && !batch.is_empty()) {
+            keep_group_whole(&mut batch, &waiting)?;
             break;
         }
         batch.push(waiting);
     }
     Ok(batch)
+}
+
+/// The operations of a group go out together: one that `next` would tear apart waits with it.
+fn keep_group_whole(batch: &mut Vec<Waiting>, next: &Waiting) -> Result<(), ReplicaError> {
+    let Some(torn) = request(&next.body)?.group else {
+        return Ok(());
+    };
+    let mut kept = batch.len();
+    for waiting in batch.iter().rev() {
+        if request(&waiting.body)?.group.as_ref() != Some(&torn) {
+            break;
+        }
+        kept -= 1;
+    }
+    // One that is larger than a request is the server's to refuse.
+    if kept > 0 {
+        batch.truncate(kept);
+    }
+    Ok(())
 }
 
 /// What a person wrote about the record and the server has not taken, in the order of writing.

@@ -9,6 +9,7 @@ use kanso_protocol::sync::{Changed, VerifyRequest, VerifyResponse};
 use super::Run;
 use crate::Client;
 use crate::calls::{CallError, body, read};
+use crate::changes::Origin;
 use crate::replica::Stored;
 use crate::transport::{Method, Request};
 
@@ -50,6 +51,7 @@ impl Client {
                 tries += 1;
                 continue;
             };
+            self.publish(Origin::Sync, done.changed, false);
             offered += done.offered;
             removed += done.removed;
             run.report.repaired += done.repaired;

@@ -12,6 +12,7 @@ use uuid::Uuid;
 use super::{Progress, Run};
 use crate::Client;
 use crate::calls::{CallError, body, read};
+use crate::changes::Origin;
 use crate::replica::{Applied, Batch, Delivery, Resync};
 use crate::transport::{Method, Request};
 
@@ -68,9 +69,14 @@ impl Client {
         }
         let answered = response.results.len() as u64;
         let delivery = delivery(response)?;
-        let applied = self.replica().apply(&batch, &delivery, self.terms(run))?;
+        let mut applied = self.replica().apply(&batch, &delivery, self.terms(run))?;
         run.report.pulled += delivery.records.len() as u64;
         let (has_drifted, must_resend) = (applied.has_drifted, applied.must_resend);
+        self.publish(
+            Origin::Sync,
+            std::mem::take(&mut applied.changed),
+            applied.is_whole,
+        );
         account(run, applied);
         let up_to = batch.last_position().unwrap_or(after);
         let is_drained = self.replica().is_drained(up_to)?;

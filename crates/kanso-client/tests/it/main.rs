@@ -27,3 +27,7 @@ mod session;
 mod support;
 #[cfg(test)]
 mod sync;
+#[cfg(test)]
+mod sync_loop;
+#[cfg(test)]
+mod transactions;
