@@ -124,7 +124,7 @@ async fn a_busy_server_is_left_alone_for_as_long_as_it_asks() {
     while app.timer.delays().is_empty() {
         tokio::task::yield_now().await;
     }
-    assert_eq!(app.timer.delays(), [Duration::from_secs(3_600)]);
+    assert_eq!(app.timer.delays(), [Duration::from_hours(1)]);
     app.client.create_habit(titled("Read")).expect("creates");
     for _ in 0..100 {
         tokio::task::yield_now().await;
