@@ -41,6 +41,17 @@ impl Client {
         self.observers.subscribe()
     }
 
+    /// A person decided on a failure: no record changed, but how syncing stands did.
+    pub(crate) fn publish_decision(&self) {
+        // Nobody may be listening.
+        let _ = self.observers.send(Changes {
+            origin: Origin::Edit,
+            everything: false,
+            habits: BTreeSet::new(),
+            entries: BTreeSet::new(),
+        });
+    }
+
     pub(crate) fn publish(&self, origin: Origin, changed: BTreeSet<Key>, everything: bool) {
         if changed.is_empty() && !everything {
             return;

@@ -36,8 +36,10 @@ impl Client {
             editor
                 .failure(failure)?
                 .ok_or(ResolveError::NoSuchFailure)?;
-            Ok(editor.forget_failure(failure)?)
-        })
+            editor.forget_failure(failure).map_err(ResolveError::from)
+        })?;
+        self.publish_decision();
+        Ok(())
     }
 
     /// Writes the refused members again, knowingly over what is there now, and takes the failure

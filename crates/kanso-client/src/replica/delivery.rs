@@ -85,6 +85,8 @@ pub(crate) struct Applied {
     pub(crate) offered: u64,
     /// The replica has read everything and still adds up to something else than the server.
     pub(crate) has_drifted: bool,
+    /// Operations that wait for another record to arrive at the server.
+    pub(crate) deferred: u64,
     /// Something that the server had taken is lost there, and is sent again.
     pub(crate) must_resend: bool,
     /// Whether everything may have changed.
@@ -209,7 +211,7 @@ fn take_results(
                 outbox::acknowledge(transaction, waiting.op_id, done_at)?;
                 applied.pushed += 1;
             }
-            OperationStatus::Deferred => {}
+            OperationStatus::Deferred => applied.deferred += 1,
             // Another device deleted what is offered here: that is how it should be.
             OperationStatus::Gone if waiting.is_offer => {
                 outbox::remove(transaction, waiting.op_id)?;
@@ -289,16 +291,13 @@ fn take_records(
         }
         base::keep_digest(transaction, digest)?;
     }
-    let last = delivery.records.last().map(|record| record.stamp().seq);
-    let reached = if delivery.has_more {
-        last.unwrap_or(Seq::ZERO)
+    let settled = if delivery.has_more {
+        outbox::settle_delivered(transaction)?
     } else {
-        delivery.head
+        applied.must_resend = outbox::forget_lost(transaction, delivery.head)?;
+        outbox::settle_all(transaction, delivery.head)?
     };
-    applied.must_resend = outbox::forget_lost(transaction, reached, delivery.head)?;
-    applied
-        .changed
-        .extend(outbox::settle(transaction, reached)?);
+    applied.changed.extend(settled);
     let synced_at = (!delivery.has_more).then_some(terms.now.as_micros());
     transaction.execute(
         "UPDATE replica SET cursor = ?1, is_resyncing = 0, resync_cursor = NULL, offers_back = 0,

@@ -27,6 +27,17 @@ pub(super) struct Compared {
 /// The members that decide together when a habit is due.
 const SCHEDULE: [&str; 4] = ["frequency_type", "weekdays", "interval", "times_per_week"];
 
+/// The members by which days are judged, and which have a history.
+const JUDGED: [&str; 7] = [
+    "frequency_type",
+    "weekdays",
+    "interval",
+    "times_per_week",
+    "type",
+    "target_value",
+    "target_direction",
+];
+
 /// Puts what the server lost into the outbox, before everything else, and puts what waits there on
 /// the versions that the server will have. Answers with how many records are offered.
 pub(super) fn offer(
@@ -124,15 +135,23 @@ fn members(record: &Record) -> Result<Map<String, Value>, ReplicaError> {
     }
 }
 
-/// The members of `ours` that `theirs` does not have like that.
-fn differing(ours: &Record, theirs: &Record) -> Result<Map<String, Value>, ReplicaError> {
-    let (ours, theirs) = (members(ours)?, members(theirs)?);
+/// The members of `record` that `theirs` does not have like that.
+fn differing(record: &Record, theirs: &Record) -> Result<Map<String, Value>, ReplicaError> {
+    let (ours, theirs) = (members(record)?, members(theirs)?);
     let is_other = |name: &str| ours.get(name) != theirs.get(name);
     let is_other_schedule = SCHEDULE.into_iter().any(is_other);
     let mut differing = ours.clone();
     differing.retain(|name, _| {
         is_other(name) || (is_other_schedule && SCHEDULE.contains(&name.as_str()))
     });
+    if let Record::Habit(habit) = record
+        && JUDGED.iter().any(|name| differing.contains_key(*name))
+    {
+        // It judges days from when it did, not from the day on which it is given back.
+        let newest = habit.details.history.versions().last();
+        let from = newest.map(|version| Value::from(version.effective_from.to_string()));
+        differing.extend(from.map(|from| ("effective_from".to_owned(), from)));
+    }
     Ok(differing)
 }
 

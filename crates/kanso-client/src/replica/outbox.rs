@@ -204,27 +204,36 @@ pub(super) fn remove(connection: &Connection, op_id: Uuid) -> Result<bool, Repli
     Ok(removed > 0)
 }
 
-/// Drops what was delivered back: everything up to `seq` has been.
-pub(super) fn settle(connection: &Connection, seq: Seq) -> Result<Vec<Key>, ReplicaError> {
+/// Drops what is in what has been delivered: all of the history up to `head`.
+pub(super) fn settle_all(connection: &Connection, head: Seq) -> Result<Vec<Key>, ReplicaError> {
     let mut statement = connection.prepare_cached(
         "DELETE FROM outbox WHERE acknowledged_seq <= ?1 RETURNING entity, record_id",
     )?;
-    read_keys(&mut statement.query([seq.get()])?)
+    read_keys(&mut statement.query([head.get()])?)
 }
 
-/// What was acknowledged and is not in the history that was read up to `read` and goes up to
-/// `head` was lost with the server's newest changes: it is sent again. Once only, because what
-/// another device deleted before a first pull is not delivered either. Answers with whether there
-/// was any.
-pub(super) fn forget_lost(
-    connection: &Connection,
-    read: Seq,
-    head: Seq,
-) -> Result<bool, ReplicaError> {
+/// Drops what is in the records that have been delivered, while others still are to come: a record
+/// that was edited again comes with its newest edit.
+pub(super) fn settle_delivered(connection: &Connection) -> Result<Vec<Key>, ReplicaError> {
+    let mut statement = connection.prepare_cached(
+        "DELETE FROM outbox
+         WHERE acknowledged_seq IS NOT NULL AND EXISTS (
+             SELECT 1 FROM base
+             WHERE base.entity = outbox.entity AND base.id = outbox.record_id
+               AND base.seq >= outbox.acknowledged_seq)
+         RETURNING entity, record_id",
+    )?;
+    read_keys(&mut statement.query([])?)
+}
+
+/// What was acknowledged and is not in the history, all of which was read up to `head`, was lost
+/// with the server's newest changes: it is sent again. Once only, because what another device
+/// deleted before a first pull is not delivered either. Answers with whether there was any.
+pub(super) fn forget_lost(connection: &Connection, head: Seq) -> Result<bool, ReplicaError> {
     let forgotten = connection
         .prepare_cached(
             "UPDATE outbox SET acknowledged_seq = NULL, is_resent = 1
-             WHERE acknowledged_seq > ?2 OR acknowledged_seq <= ?1 AND NOT is_resent
+             WHERE acknowledged_seq > ?1 OR acknowledged_seq <= ?1 AND NOT is_resent
                AND NOT EXISTS (
                    SELECT 1 FROM base
                    WHERE base.entity = outbox.entity AND base.id = outbox.record_id
@@ -234,7 +243,7 @@ pub(super) fn forget_lost(
                    WHERE habit.entity = 'habit' AND NOT habit.is_live
                      AND lower(hex(habit.id)) = replace(body ->> '$.fields.habit_id', '-', ''))",
         )?
-        .execute(params![read.get(), head.get()])?;
+        .execute([head.get()])?;
     Ok(forgotten > 0)
 }
 

@@ -35,6 +35,16 @@ struct Run<'a> {
     options: SyncOptions,
     watch: &'a (dyn Fn(Progress) + Send + Sync),
     report: SyncReport,
+    /// How many operations the server had taken when it put one off.
+    deferred_at: Option<u64>,
+}
+
+impl Run<'_> {
+    /// Whether the server took something since it put an operation off, which it may take now.
+    fn may_retry_deferred(&mut self) -> bool {
+        let deferred_at = self.deferred_at.take();
+        deferred_at.is_some_and(|pushed| pushed < self.report.pushed)
+    }
 }
 
 impl Client {
@@ -66,6 +76,7 @@ impl Client {
             options,
             watch,
             report: SyncReport::default(),
+            deferred_at: None,
         };
         let mut ended = self.run(&mut run).await;
         if let Err(CallError::Replica(ReplicaError::Damaged { what })) = &ended {
@@ -92,6 +103,7 @@ impl Client {
         loop {
             match self.round(run, sent_up_to).await? {
                 Round::More { up_to } => sent_up_to = up_to,
+                Round::Complete { .. } if run.may_retry_deferred() => sent_up_to = BEGINNING,
                 Round::Resend if repairs < MAX_REPAIRS => {
                     repairs += 1;
                     sent_up_to = BEGINNING;

@@ -103,6 +103,10 @@ fn account(run: &mut Run<'_>, applied: Applied) {
     report.merged += applied.merged;
     report.offered += applied.offered;
     report.resynced |= applied.is_whole;
+    // What the server put off may wait for something that stands behind it in the outbox.
+    if applied.deferred > 0 {
+        run.deferred_at = Some(report.pushed - applied.pushed);
+    }
     report.failures.extend(applied.failures);
 }
 

@@ -2,7 +2,7 @@
 
 use kanso_client::protocol::Patch;
 use kanso_client::protocol::entries::EntryMembers;
-use kanso_client::protocol::habits::HabitMembers;
+use kanso_client::protocol::habits::{FrequencyType, HabitMembers};
 
 use crate::support::{Device, FakeServer, Fault, all_entries, live, on, signed_in, titled, titles};
 
@@ -251,4 +251,28 @@ async fn what_two_devices_saw_differently_is_for_a_person_to_decide() {
     );
     assert_eq!(report.failures.len(), 1, "{report:?}");
     assert_eq!(report.failures[0].clashing(), ["title"]);
+}
+
+#[tokio::test]
+async fn an_edit_of_a_schedule_comes_back_with_the_day_on_which_it_began() {
+    let server = FakeServer::new();
+    let device = signed_in(1, &server).await;
+    let habit = device.create_habit(titled("Read")).expect("creates");
+    device.sync(&server).await.expect("syncs");
+    let copy = server.state().backup();
+    let weekly = HabitMembers {
+        frequency_type: Patch::Value(FrequencyType::Weekly),
+        times_per_week: Patch::Value(3),
+        effective_from: Patch::Value("2026-12-01".to_owned()),
+        ..HabitMembers::default()
+    };
+    device.update_habit(habit.id, weekly).expect("updates");
+    device.sync(&server).await.expect("syncs");
+    let edited = server.state().habits[&habit.id].details.clone();
+    server.state().restore(copy);
+    assert_ne!(server.state().habits[&habit.id].details, edited);
+    let report = device.sync(&server).await.expect("syncs");
+    assert!(report.failures.is_empty(), "{report:?}");
+    assert_eq!(server.state().habits[&habit.id].details, edited);
+    must_agree(&device, &server);
 }

@@ -182,6 +182,7 @@ async fn conflicts_and_deletions_wait_for_a_person() {
     app.reaches(|state| *state == SyncState::Conflict(1)).await;
     let failure = app.client.failures().expect("reads")[0].id;
     app.client.take_theirs(failure).expect("resolves");
+    app.rests().await;
 
     for shown in other.client.habits().expect("reads") {
         other.client.delete_habit(shown.record.id).expect("deletes");
