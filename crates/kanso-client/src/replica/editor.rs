@@ -1,5 +1,8 @@
 //! An edit: what it sees and what it writes is one transaction.
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+
 use kanso_domain::accounts::Settings;
 use kanso_domain::entries::Entry;
 use kanso_domain::habits::Habit;
@@ -14,23 +17,31 @@ use super::{Key, Replica, ReplicaError, account, base, outbox, shown};
 pub(crate) struct Editor<'a> {
     transaction: Transaction<'a>,
     pub(crate) settings: Settings,
+    changed: RefCell<BTreeSet<Key>>,
 }
 
 impl Replica {
-    /// Runs `work` and keeps what it wrote, all of it or, when it fails, nothing.
+    /// Runs `work` and keeps what it wrote, all of it or, when it fails, nothing. Answers also with
+    /// the records that it wrote about.
     pub(crate) fn edit<T, E: From<ReplicaError>>(
         &mut self,
         work: impl FnOnce(&Editor<'_>) -> Result<T, E>,
-    ) -> Result<T, E> {
+    ) -> Result<(T, BTreeSet<Key>), E> {
         let transaction = self.begin()?;
         let settings = account::settings(&transaction)?;
         let editor = Editor {
             transaction,
             settings,
+            changed: RefCell::default(),
         };
         let done = work(&editor)?;
-        editor.transaction.commit().map_err(ReplicaError::from)?;
-        Ok(done)
+        let Editor {
+            transaction,
+            changed,
+            ..
+        } = editor;
+        transaction.commit().map_err(ReplicaError::from)?;
+        Ok((done, changed.into_inner()))
     }
 }
 
@@ -53,6 +64,7 @@ impl Editor<'_> {
     /// Puts an operation into the outbox; answers with what is shown of its record now.
     pub(crate) fn append(&self, operation: &NewOperation) -> Result<Option<Record>, ReplicaError> {
         outbox::append(&self.transaction, operation)?;
+        self.changed.borrow_mut().insert(operation.key);
         shown::refresh(&self.transaction, operation.key, &self.settings)
     }
 
