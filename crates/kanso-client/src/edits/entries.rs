@@ -42,8 +42,9 @@ impl Edits<'_> {
         if entry.details.updated(&fields, &self.editor.settings)? == entry.details {
             return Ok(entry);
         }
-        let change = Change::Update(entry.stamp.version, json);
-        entry_of(self.append(Key::entry(id), change)?)
+        let key = Key::entry(id);
+        let change = Change::Update(self.editor.base_version(key)?, json);
+        entry_of(self.append(key, change)?)
     }
 
     /// Deletes an entry.

@@ -43,8 +43,9 @@ impl Edits<'_> {
         if habit.details.updated(&fields, today)? == habit.details {
             return Ok(habit);
         }
-        let change = Change::Update(habit.stamp.version, json);
-        habit_of(self.append(Key::habit(id), change)?)
+        let key = Key::habit(id);
+        let change = Change::Update(self.editor.base_version(key)?, json);
+        habit_of(self.append(key, change)?)
     }
 
     /// Puts a habit away, or brings it back. One that is away already stays as it is.

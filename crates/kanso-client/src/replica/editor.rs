@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use kanso_domain::accounts::Settings;
 use kanso_domain::entries::Entry;
 use kanso_domain::habits::Habit;
-use kanso_domain::{EntryId, HabitId, Record};
+use kanso_domain::{EntryId, HabitId, Record, Version};
 use rusqlite::Transaction;
 
 use super::failures::{self, Failure};
@@ -59,6 +59,14 @@ impl Editor<'_> {
         let base = base::load(&self.transaction, key)?;
         let is_tombstone = base.is_some_and(|record| record.stamp().is_deleted());
         Ok(is_tombstone || !outbox::edits(&self.transaction, key)?.is_empty())
+    }
+
+    /// The version that an edit of the record builds on: the one that was delivered. What waits in
+    /// the outbox is this device's own, with which the server never lets it clash; a version that
+    /// was only guessed may be another device's by then.
+    pub(crate) fn base_version(&self, key: Key) -> Result<Version, ReplicaError> {
+        let base = base::load(&self.transaction, key)?;
+        Ok(base.map_or(Version::FIRST, |record| record.stamp().version))
     }
 
     /// Puts an operation into the outbox; answers with what is shown of its record now.

@@ -1,9 +1,9 @@
 //! A person decides.
 
-use kanso_client::ResolveError;
 use kanso_client::protocol::Patch;
 use kanso_client::protocol::entries::EntryMembers;
 use kanso_client::protocol::habits::HabitMembers;
+use kanso_client::{Failure, ResolveError};
 
 use crate::support::{Device, FakeServer, all_entries, on, signed_in, titled, titles};
 
@@ -44,6 +44,35 @@ async fn mine_is_written_over_theirs() {
     let other = signed_in(3, &server).await;
     other.sync(&server).await.expect("syncs");
     assert_eq!(titles(&other), ["mine"]);
+}
+
+/// The first of two edits clashes. The second builds on what was seen here, not on the version
+/// that another device made meanwhile: it does not write over what was never seen.
+#[tokio::test]
+async fn an_edit_after_one_that_clashed_overwrites_nothing_unseen() {
+    let color = |color: &str| HabitMembers {
+        color: Patch::Value(color.to_owned()),
+        ..HabitMembers::default()
+    };
+    let server = FakeServer::new();
+    let (a, b) = (signed_in(1, &server).await, signed_in(2, &server).await);
+    let habit = a.create_habit(titled("Read")).expect("creates");
+    for device in [&a, &b] {
+        device.sync(&server).await.expect("syncs");
+    }
+    let theirs = HabitMembers {
+        title: Patch::Value("theirs".to_owned()),
+        ..color("#111111")
+    };
+    a.update_habit(habit.id, theirs).expect("updates");
+    b.update_habit(habit.id, titled("mine")).expect("updates");
+    b.update_habit(habit.id, color("#222222")).expect("updates");
+    a.sync(&server).await.expect("syncs");
+    let report = b.sync(&server).await.expect("syncs");
+    let clashing: Vec<_> = report.failures.iter().map(Failure::clashing).collect();
+    assert_eq!(clashing, [["title"], ["color"]]);
+    let shown = b.habit(habit.id).expect("reads").expect("there").record;
+    assert_eq!(shown.details.color.as_str(), "#111111");
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use kanso_client::domain::sync::{
     Buckets, Current, Cursor, CursorRefusal, Digest, Epoch, Fingerprint, Floor, Head, Receipt,
     ReceiptKey, ReceiptOutcome, Submission, decide,
 };
-use kanso_client::domain::{EntryId, HabitId, OpId, Record, Seq, Timestamp};
+use kanso_client::domain::{DeviceId, EntryId, HabitId, OpId, Record, Seq, Timestamp};
 use kanso_client::protocol::accounts::RefreshRequest;
 use kanso_client::protocol::sync::{
     Change, OperationResult, SyncRequest, SyncResponse, VerifyRequest, VerifyResponse,
@@ -148,10 +148,11 @@ impl State {
             },
         };
         self.pushes.push(request.clone());
+        let device = request.device_id.map(DeviceId::new);
         let submissions: Vec<_> = request
             .operations
             .into_iter()
-            .map(|operation| operation.submission(None))
+            .map(|operation| operation.submission(device))
             .collect();
         let results = self.write(&submissions);
         reply(
