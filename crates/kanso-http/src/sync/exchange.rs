@@ -1,12 +1,14 @@
 use axum::extract::State;
 use axum::response::Response;
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 use kanso_application::sync::Caller;
 use kanso_domain::sync::Submission;
 use kanso_domain::{DeviceId, FieldError};
 use kanso_protocol::sync::{OperationResult, SyncRequest, SyncResponse};
-use kanso_protocol::{MAX_OPERATIONS, MAX_PAGE, parse_cursor};
+use kanso_protocol::{MAX_OPERATIONS, MAX_PAGE};
 
+use super::cursor::cursor;
+use super::waiting::{Has, Waiting};
 use crate::answer::json;
 use crate::parts::Api;
 use crate::problem::{BODY, Code, Refusal, SIGNED_IN, problems};
@@ -14,7 +16,7 @@ use crate::request::{JsonBody, SignedIn};
 
 problems!(ExchangeProblems: SIGNED_IN, BODY, &[
     Code::CursorMalformed, Code::EpochChanged, Code::CursorExpired,
-    Code::CursorAhead, Code::TooManyOperations,
+    Code::CursorAhead, Code::TooManyOperations, Code::Behind,
 ]);
 
 /// Push the outbox and pull the delta
@@ -24,6 +26,8 @@ problems!(ExchangeProblems: SIGNED_IN, BODY, &[
 /// and changes nothing, so a lost answer is always safe to retry. An operation waits for its
 /// habit as `deferred`. Then follows what is new after `cursor`, the device's own changes
 /// included.
+///
+/// Without operations and with `wait_ms`, the answer waits until there is something new.
 #[utoipa::path(
     post, path = "/sync", operation_id = "sync", tag = "sync",
     security(("bearer" = [])),
@@ -39,11 +43,18 @@ pub(super) async fn exchange(
     JsonBody(request): JsonBody<SyncRequest>,
 ) -> Result<Response, Refusal> {
     let limit = page_limit(request.limit)?;
-    let cursor = request.cursor.as_deref().map(parse_cursor).transpose();
-    let cursor = cursor.map_err(|_| Code::CursorMalformed)?;
+    let cursor = cursor(request.cursor.as_deref())?;
+    let waiting = Waiting::of_body(request.wait_ms, request.min_seq)?;
     let device = request.device_id.map(DeviceId::new);
     let submissions = submissions(request)?;
     let keys: Vec<_> = submissions.iter().map(|it| it.key).collect();
+    let no_tags = HeaderMap::new();
+    let has = if submissions.is_empty() {
+        Has::Read(cursor, &no_tags)
+    } else {
+        Has::NoMatter
+    };
+    waiting.wait(&api, who.user(), has).await?;
     let caller = Caller {
         user: who.user(),
         device,

@@ -13,7 +13,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::Bytes;
+use axum::body::{Body, Bytes};
 use axum::extract::ConnectInfo;
 use axum::http::StatusCode;
 use axum::routing::{get, post};
@@ -48,7 +48,17 @@ fn router() -> Router {
             "/forever",
             get(|| async { std::future::pending::<()>().await }),
         )
+        .route("/rare", get(rare))
         .route("/echo", post(echo))
+}
+
+/// A stream that says something every forty seconds, three times.
+async fn rare() -> Body {
+    let words = futures::stream::unfold(0, async |said| {
+        sleep(Duration::from_secs(40)).await;
+        (said < 3).then(|| (Ok::<_, io::Error>(format!("word {said} ")), said + 1))
+    });
+    Body::from_stream(words)
 }
 
 async fn echo(

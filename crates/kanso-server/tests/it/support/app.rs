@@ -2,6 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kanso_credentials::HashCost;
+use kanso_http::Pace;
 use kanso_server::config::Config;
 use kanso_server::lifecycle::Running;
 use kanso_server::{Parts, start_with};
@@ -34,7 +35,7 @@ impl App {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let mut config = Config::for_testing(folder.path());
         change(&mut config);
-        Self::made_of(folder, config, None).await
+        Self::made_of(folder, config, |_| {}).await
     }
 
     /// A server without limits whose workers look around all the time.
@@ -48,13 +49,29 @@ impl App {
             days: soon,
             report: soon,
         };
-        Self::made_of(folder, config, Some(rhythm)).await
+        Self::made_of(folder, config, |parts| parts.workers = Some(rhythm)).await
     }
 
-    async fn made_of(folder: tempfile::TempDir, config: Config, workers: Option<Rhythm>) -> Self {
+    /// A server whose event streams do often what they do by themselves.
+    pub(crate) async fn with_lively_streams() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let config = Config::for_testing(folder.path());
+        let soon = Duration::from_millis(10);
+        let pace = Pace {
+            heartbeat: soon,
+            session_check: soon,
+        };
+        Self::made_of(folder, config, |parts| parts.pace = pace).await
+    }
+
+    async fn made_of(
+        folder: tempfile::TempDir,
+        config: Config,
+        change: impl FnOnce(&mut Parts),
+    ) -> Self {
         let clock = Arc::new(ManualClock::at("2026-11-22T12:00:00Z"));
-        let parts = Parts {
-            workers,
+        let mut parts = Parts {
+            workers: None,
             clock: Arc::clone(&clock) as _,
             hash_cost: HashCost {
                 memory_kib: 64,
@@ -63,6 +80,7 @@ impl App {
             },
             ..Parts::default()
         };
+        change(&mut parts);
         let running = start_with(config, parts).await.expect("a server");
         let client = Client::builder()
             .no_proxy()
