@@ -1,9 +1,9 @@
 use axum::extract::State;
 use axum::response::Response;
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
 use kanso_application::sync::Caller;
 use kanso_domain::sync::Submission;
-use kanso_domain::{DeviceId, FieldError};
+use kanso_domain::{DeviceId, FieldError, UserId};
 use kanso_protocol::sync::{OperationResult, SyncRequest, SyncResponse};
 use kanso_protocol::{MAX_OPERATIONS, MAX_PAGE};
 
@@ -42,24 +42,16 @@ pub(super) async fn exchange(
     who: SignedIn,
     JsonBody(request): JsonBody<SyncRequest>,
 ) -> Result<Response, Refusal> {
-    let limit = page_limit(request.limit)?;
-    let cursor = cursor(request.cursor.as_deref())?;
+    let (limit, caller) = (page_limit(request.limit)?, caller(&request, who.user())?);
     let waiting = Waiting::of_body(request.wait_ms, request.min_seq)?;
-    let device = request.device_id.map(DeviceId::new);
     let submissions = submissions(request)?;
     let keys: Vec<_> = submissions.iter().map(|it| it.key).collect();
-    let no_tags = HeaderMap::new();
-    let has = if submissions.is_empty() {
-        Has::Read(cursor, &no_tags)
-    } else {
-        Has::NoMatter
+    let has = match submissions.as_slice() {
+        [] => Has::Read(caller.cursor, None),
+        // What becomes of them is news.
+        _ => Has::NoMatter,
     };
-    waiting.wait(&api, who.user(), has).await?;
-    let caller = Caller {
-        user: who.user(),
-        device,
-        cursor,
-    };
+    waiting.wait(&api, caller.user, has).await?;
     let sync = api.sync.clone();
     let exchange = async move { sync.exchange(caller, limit, submissions).await };
     let synced = api.uncut(exchange).await??;
@@ -67,6 +59,14 @@ pub(super) async fn exchange(
     let results = results.map(|(key, outcome)| OperationResult::new(key, outcome));
     let answer = SyncResponse::new(results.collect(), &synced.page);
     Ok(json(StatusCode::OK, &answer))
+}
+
+fn caller(request: &SyncRequest, user: UserId) -> Result<Caller, Refusal> {
+    Ok(Caller {
+        user,
+        device: request.device_id.map(DeviceId::new),
+        cursor: cursor(request.cursor.as_deref())?,
+    })
 }
 
 fn page_limit(limit: Option<u32>) -> Result<u32, Refusal> {

@@ -77,7 +77,7 @@ pub(super) async fn pull(
     let cursor = cursor(parameters.cursor.as_deref())?;
     let (wait_ms, min_seq) = (parameters.wait_ms.as_deref(), parameters.min_seq.as_deref());
     let waiting = Waiting::of_query(wait_ms, min_seq)?;
-    let has = Has::Read(cursor, &headers);
+    let has = Has::Read(cursor, Some(&headers));
     waiting.wait(&api, who.user(), has).await?;
     if let Some(unchanged) = unchanged(&api, who.user(), cursor, &headers).await? {
         return Ok(unchanged);

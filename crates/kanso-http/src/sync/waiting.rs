@@ -25,7 +25,7 @@ pub(super) enum Has<'a> {
     /// It does not wait for news.
     NoMatter,
     /// What comes before a cursor, or nothing; and the answers with the tags in these headers.
-    Read(Option<Cursor>, &'a HeaderMap),
+    Read(Option<Cursor>, Option<&'a HeaderMap>),
 }
 
 impl Waiting {
@@ -88,7 +88,7 @@ impl Has<'_> {
         match cursor {
             // Nothing comes after such a cursor; the pull says why.
             Some(cursor) if cursor.since(head).is_err() => Seq::ZERO,
-            _ if is_known(headers, head) => head.seq.next(),
+            _ if headers.is_some_and(|headers| is_known(headers, head)) => head.seq.next(),
             Some(cursor) => cursor.seq.next(),
             None => Seq::ZERO.next(),
         }
@@ -98,6 +98,13 @@ impl Has<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_longest_wait_leaves_time_for_the_answer() {
+        let longest = Duration::from_millis(MAX_WAIT_MS.into());
+        let allowed = crate::Options::default().time_limit;
+        assert!(longest + Duration::from_secs(5) <= allowed);
+    }
 
     #[test]
     fn a_wait_is_bounded_and_a_position_is_not_negative() {

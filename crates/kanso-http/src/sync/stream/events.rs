@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use axum::body::Bytes;
-use futures::Stream;
+use futures::{Stream, StreamExt as _};
 use kanso_application::live::Following;
 use kanso_application::ports::credentials::Identity;
 use kanso_domain::Seq;
@@ -76,6 +76,7 @@ impl Events {
             let text = events.next().await?;
             Some((Ok(Bytes::from(text)), events))
         })
+        .fuse()
     }
 
     async fn next(&mut self) -> Option<String> {
