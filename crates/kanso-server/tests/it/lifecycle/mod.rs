@@ -210,3 +210,15 @@ async fn over_the_limit_a_connection_waits_its_turn() {
         "when the first had been idle for too long"
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_request_may_begin_like_another_protocol() {
+    let server = Server::with_defaults();
+    let mut client = server.sent("P").await;
+    client.send("OST /echo HTTP/1.1\r\nhost: kanso\r\n").await;
+    settle().await;
+    let rest = "content-length: 2\r\nconnection: close\r\n\r\nhi";
+    client.send(rest).await;
+    let answer = client.rest().await;
+    assert!(answer.starts_with("HTTP/1.1 200 ") && answer.ends_with("hi"));
+}
