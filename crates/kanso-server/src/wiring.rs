@@ -9,16 +9,18 @@ use kanso_application::entries::Entries;
 use kanso_application::habits::Habits;
 use kanso_application::health::Health;
 use kanso_application::housekeeping::Housekeeping;
+use kanso_application::live::Live;
 use kanso_application::ports::storage::Storage;
 use kanso_application::replicas::Replicas;
 use kanso_application::stats::Stats;
 use kanso_application::streaks::Streaks;
 use kanso_application::sync::Sync;
+use kanso_application::tickets::Tickets;
 use kanso_credentials::{
-    Argon2Passwords, Entropy, HmacRefreshTokens, JwtTokens, Queue, TokenRules,
+    Argon2Passwords, Entropy, HmacRefreshTokens, JwtTokens, Queue, RandomTickets, TokenRules,
 };
 use kanso_domain::sync::Epoch;
-use kanso_local::{LocalLimiter, LocalThrottle, LocalWake};
+use kanso_local::{LocalFeed, LocalLimiter, LocalThrottle, LocalTickets, LocalWake};
 use kanso_sqlite::{SqliteOptions, SqliteStorage};
 use tokio_util::task::TaskTracker;
 
@@ -31,7 +33,14 @@ pub(crate) fn site(config: &Config, keys: Keys, parts: &Parts) -> Result<Site, S
     let storage = open_storage(&config.database, &*parts.entropy)?;
     let (stages, writes) = (Stages::new(), TaskTracker::new());
     let wake = LocalWake::new();
-    let streaks = Streaks::new(Arc::clone(&storage), Arc::clone(&parts.clock));
+    let records = RecordPorts {
+        storage: Arc::clone(&storage),
+        clock: Arc::clone(&parts.clock),
+        ids: Arc::clone(&parts.ids),
+        wake: Arc::new(wake.clone()),
+        feed: Arc::new(LocalFeed::new()),
+    };
+    let streaks = Streaks::over(&records);
     let workers = parts.workers.map_or_else(TaskTracker::new, |rhythm| {
         kanso_worker::start(&streaks, wake.streak_bell(), stages.draining(), rhythm)
     });
@@ -42,18 +51,14 @@ pub(crate) fn site(config: &Config, keys: Keys, parts: &Parts) -> Result<Site, S
         let stop = stages.draining();
         kanso_worker::start_upkeep(&workers, devices.clone(), housekeeping, stop);
     }
-    let records = RecordPorts {
-        storage: Arc::clone(&storage),
-        clock: Arc::clone(&parts.clock),
-        ids: Arc::clone(&parts.ids),
-        wake: Arc::new(wake),
-    };
     let (accounts, jwks) = accounts(config, keys, &records, parts)?;
     let router = kanso_http::router(
         kanso_http::Parts {
             accounts,
             habits: Habits::new(records.clone()),
             entries: Entries::new(records.clone()),
+            live: Live::new(Arc::clone(&storage), Arc::clone(&records.feed)),
+            tickets: tickets(&records, parts),
             sync: Sync::new(records, devices.clone()),
             replicas: Replicas::new(Arc::clone(&storage), streaks),
             devices,
@@ -65,7 +70,7 @@ pub(crate) fn site(config: &Config, keys: Keys, parts: &Parts) -> Result<Site, S
             draining: stages.draining().clone(),
             jwks,
         },
-        options(config),
+        options(config, parts),
     );
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
@@ -104,16 +109,27 @@ fn accounts(
         access_tokens: Arc::new(access_tokens),
         refresh_tokens: Arc::new(refresh_tokens),
         throttle: Arc::new(LocalThrottle::new(Arc::clone(clock))),
+        feed: Arc::clone(&records.feed),
     });
     Ok((accounts, jwks))
 }
 
-fn options(config: &Config) -> kanso_http::Options {
+fn tickets(records: &RecordPorts, parts: &Parts) -> Tickets {
+    Tickets::new(
+        Arc::clone(&records.storage),
+        Arc::clone(&records.clock),
+        Arc::new(RandomTickets::new(Arc::clone(&parts.entropy))),
+        Arc::new(LocalTickets::new()),
+    )
+}
+
+fn options(config: &Config, parts: &Parts) -> kanso_http::Options {
     kanso_http::Options {
         rate_limit: config.rate_limit,
         retention: config.retention,
         trusted_proxies: config.trusted_proxies.clone(),
         cors_origins: config.cors_origins.clone(),
+        pace: parts.pace,
         ..kanso_http::Options::default()
     }
 }

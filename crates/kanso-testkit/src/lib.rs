@@ -14,12 +14,14 @@ pub mod build;
 mod clock;
 pub mod contract;
 mod credentials;
+mod feed;
 mod ids;
 mod memory;
 mod throttle;
 
 pub use clock::ManualClock;
 pub use credentials::{CountedRefreshTokens, LegibleAccessTokens, LegiblePasswords};
+pub use feed::QuietFeed;
 pub use ids::SequentialIds;
 pub use memory::MemoryStorage;
 pub use throttle::CountingThrottle;

@@ -20,11 +20,15 @@ mod lifecycle;
 #[cfg(test)]
 mod limits;
 #[cfg(test)]
+mod live;
+#[cfg(test)]
 mod logs;
 #[cfg(test)]
 mod openapi;
 #[cfg(test)]
 mod program;
+#[cfg(test)]
+mod snapshot;
 #[cfg(test)]
 mod stats;
 #[cfg(test)]

@@ -6,6 +6,7 @@ use kanso_application::housekeeping::{Housekeeping, Retention};
 use kanso_application::ports::storage::Storage as _;
 use kanso_credentials::HashCost;
 use kanso_domain::sync::Epoch;
+use kanso_http::Pace;
 use kanso_server::config::Config;
 use kanso_server::lifecycle::Running;
 use kanso_server::{Parts, start_with};
@@ -48,7 +49,7 @@ impl App {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let mut config = Config::for_testing(folder.path());
         change(&mut config);
-        Self::made_of(folder, config, None).await
+        Self::made_of(folder, config, |_| {}).await
     }
 
     /// A server without limits whose workers look around all the time.
@@ -62,7 +63,7 @@ impl App {
             days: soon,
             report: soon,
         };
-        Self::made_of(folder, config, Some(rhythm)).await
+        Self::made_of(folder, config, |parts| parts.workers = Some(rhythm)).await
     }
 
     /// The same server, stopped and started again when it is `now` and what was kept long enough
@@ -74,7 +75,7 @@ impl App {
         self.running.stopped().await;
         purge(&folder, Arc::clone(&self.clock)).await;
         let config = Config::for_testing(&folder);
-        let app = Self::at(self.folder, config, None, self.clock).await;
+        let app = Self::at(self.folder, config, |_| {}, self.clock).await;
         let person = app.log_in(&person.email).await;
         (app, person)
     }
@@ -85,22 +86,38 @@ impl App {
         self.running.stopped().await;
         let mut config = Config::for_testing(self.folder.path());
         change(&mut config);
-        Self::at(self.folder, config, None, self.clock).await
+        Self::at(self.folder, config, |_| {}, self.clock).await
     }
 
-    async fn made_of(folder: tempfile::TempDir, config: Config, workers: Option<Rhythm>) -> Self {
+    /// A server whose event streams do often what they do by themselves.
+    pub(crate) async fn with_lively_streams() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let config = Config::for_testing(folder.path());
+        let soon = Duration::from_millis(10);
+        let pace = Pace {
+            heartbeat: soon,
+            session_check: soon,
+        };
+        Self::made_of(folder, config, |parts| parts.pace = pace).await
+    }
+
+    async fn made_of(
+        folder: tempfile::TempDir,
+        config: Config,
+        change: impl FnOnce(&mut Parts),
+    ) -> Self {
         let clock = Arc::new(ManualClock::at("2026-11-22T12:00:00Z"));
-        Self::at(folder, config, workers, clock).await
+        Self::at(folder, config, change, clock).await
     }
 
     async fn at(
         folder: tempfile::TempDir,
         config: Config,
-        workers: Option<Rhythm>,
+        change: impl FnOnce(&mut Parts),
         clock: Arc<ManualClock>,
     ) -> Self {
-        let parts = Parts {
-            workers,
+        let mut parts = Parts {
+            workers: None,
             clock: Arc::clone(&clock) as _,
             hash_cost: HashCost {
                 memory_kib: 64,
@@ -109,6 +126,7 @@ impl App {
             },
             ..Parts::default()
         };
+        change(&mut parts);
         let running = start_with(config, parts).await.expect("a server");
         let client = Client::builder()
             .no_proxy()

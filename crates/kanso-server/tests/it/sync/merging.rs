@@ -308,7 +308,7 @@ async fn a_device_does_not_clash_with_itself() {
         } else {
             device.push(&edits).await
         };
-        assert_eq!(statuses(&results), ["merged", "merged"]);
+        assert_eq!(statuses(&results), ["merged", "applied"]);
     }
 }
 

@@ -326,8 +326,10 @@ fn increments_add_to_whatever_is_there() {
             },
         },
     );
-    let both = submit(&ticked, &[merge(add(1)), merge(noted)]);
-    assert_eq!(words(&both), ["applied 2", "merged 3"]);
+    let both = submit(&ticked, &[merge(add(1)), merge(noted.clone())]);
+    assert_eq!(words(&both), ["applied 2", "applied 3"], "of one device");
+    let added = saved(ticked.clone(), &run(ticked, &[add(1)]));
+    assert_eq!(words(&submit(&added, &[merge(noted)])), ["merged 3"]);
 }
 
 #[test]
