@@ -299,7 +299,7 @@ impl Ledger {
         if let Some(gone) = gone {
             return Gone(gone);
         }
-        self.entries.change(id, &mut self.pen, |entry| {
+        self.entries.add(id, &mut self.pen, |entry| {
             let mut changed = entry.clone();
             let value = entry.details.value.changed(change);
             changed.details.value =
