@@ -20,7 +20,7 @@ pub(crate) struct Arguments {
     /// Repetitions of everything, each with a new server; the medians are reported
     #[arg(long, value_name = "NUMBER", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=99))]
     pub(crate) runs: u32,
-    /// Only what is measured over HTTP, or only what is measured inside this program
+    /// Only requests over HTTP, only live sync, or only what is measured inside this program
     #[arg(long, value_name = "PART", value_enum)]
     only: Option<Part>,
     /// Print JSON instead of a table, with the figures of every run
@@ -40,6 +40,8 @@ pub(crate) struct Arguments {
 pub(crate) enum Part {
     /// A server, over HTTP.
     Server,
+    /// Event streams and snapshots of a server.
+    Live,
     /// The rest, in this process.
     Inside,
 }

@@ -9,6 +9,7 @@ use http::header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, HOST};
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, Method, Request, StatusCode};
 use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
@@ -98,6 +99,20 @@ impl Connection {
             sender,
             latencies: Vec::new(),
         })
+    }
+
+    /// Sends a request and gives the body of a success to be read as it comes.
+    pub(crate) async fn begin(
+        &mut self,
+        call: &Call,
+        body: impl Into<Bytes>,
+    ) -> anyhow::Result<Incoming> {
+        let request = Request::from_parts(call.0.clone(), Full::new(body.into()));
+        self.sender.ready().await?;
+        let response = self.sender.send_request(request).await?;
+        let status = response.status();
+        anyhow::ensure!(status.is_success(), "the server answered {status}");
+        Ok(response.into_body())
     }
 
     /// Sends a request and reads its whole answer.

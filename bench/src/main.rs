@@ -11,9 +11,11 @@
 mod arguments;
 mod connection;
 mod disk;
+mod events;
 mod figures;
 mod ids;
 mod inside;
+mod live;
 mod load;
 mod people;
 mod report;
@@ -72,6 +74,14 @@ async fn measure(arguments: &Arguments) -> anyhow::Result<Report> {
             runs.push(run::run(&program, &folder, arguments).await?);
         }
     }
+    let mut live = Vec::new();
+    if arguments.measures(Part::Live) {
+        let program = arguments.server()?;
+        for number in 1..=arguments.runs {
+            say(format_args!("live sync, {number} of {}", arguments.runs));
+            live.push(live::measure(&program, &folder, arguments).await?);
+        }
+    }
     let mut inside = Vec::new();
     if arguments.measures(Part::Inside) {
         say(format_args!("inside this process"));
@@ -80,7 +90,7 @@ async fn measure(arguments: &Arguments) -> anyhow::Result<Report> {
         let measuring = tokio::task::spawn_blocking(move || inside::measure(&folder, count));
         inside = measuring.await??;
     }
-    Report::new(arguments, disk_sync_ms, runs, inside)
+    Report::new(arguments, disk_sync_ms, runs, (live, inside))
 }
 
 /// Tells the person at the terminal what goes on. Nobody may be there to hear it.

@@ -188,6 +188,7 @@ impl Person {
             cursor: self.cursor.clone(),
             limit: Some(MAX_PAGE),
             operations,
+            ..SyncRequest::default()
         };
         let call = Call::post("/api/v1/sync")?.authorized(&self.token)?;
         let answer = connection

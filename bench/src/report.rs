@@ -9,6 +9,7 @@ use serde::Serialize;
 use crate::arguments::Arguments;
 use crate::figures::{Figures, Run};
 use crate::inside::Timing;
+use crate::live::Finding;
 
 /// All that was found.
 #[derive(Debug, Serialize)]
@@ -22,6 +23,9 @@ pub(crate) struct Report {
     /// The median of each figure by itself.
     medians: Run,
     runs: Vec<Run>,
+    /// The same of live sync.
+    live_medians: Vec<Finding>,
+    live: Vec<Vec<Finding>>,
     /// The same of what was measured inside this program.
     inside_medians: Vec<Timing>,
     inside: Vec<Vec<Timing>>,
@@ -33,7 +37,7 @@ impl Report {
         arguments: &Arguments,
         disk_sync_ms: f64,
         runs: Vec<Run>,
-        inside: Vec<Vec<Timing>>,
+        (live, inside): (Vec<Vec<Finding>>, Vec<Vec<Timing>>),
     ) -> anyhow::Result<Self> {
         Ok(Self {
             cores: std::thread::available_parallelism()?.get(),
@@ -41,6 +45,8 @@ impl Report {
             seconds: arguments.seconds,
             medians: Run::median(&runs),
             runs,
+            live_medians: Finding::medians(&live),
+            live,
             inside_medians: Timing::medians(&inside),
             inside,
         })
@@ -53,10 +59,23 @@ impl Report {
         if !self.runs.is_empty() {
             write!(text, "{}\n\n{}\n\n", self.of_the_server(), self.memory()).ok();
         }
+        if !self.live.is_empty() {
+            write!(text, "{}\n\n", self.of_live_sync()).ok();
+        }
         if !self.inside.is_empty() {
             write!(text, "{}\n\n", self.of_the_inside()).ok();
         }
         text + &self.circumstances()
+    }
+
+    fn of_live_sync(&self) -> Table {
+        let mut table = table(["live sync", "value", "goal"]);
+        for found in &self.live_medians {
+            let value = format!("{:.2} {}", found.value, found.unit);
+            table.add_row([found.what.to_owned(), value, found.goal.to_owned()]);
+        }
+        align(&mut table);
+        table
     }
 
     fn of_the_inside(&self) -> Table {
@@ -126,7 +145,7 @@ impl Report {
         format!(
             "Medians of {} runs, {} s a workload, {} cores for server and load generator; \
              CPU is in % of one core. Appending 4 KiB to a file and syncing it takes {:.2} ms here.",
-            self.runs.len().max(self.inside.len()),
+            self.runs.len().max(self.inside.len()).max(self.live.len()),
             self.seconds,
             self.cores,
             self.disk_sync_ms

@@ -2,6 +2,7 @@
 
 use anyhow::Context as _;
 use bytes::Bytes;
+use kanso_protocol::sync::SyncResponse;
 
 use crate::connection::{Call, Connection, beginning};
 use crate::load::Worker;
@@ -13,6 +14,8 @@ pub(crate) struct Push {
     call: Call,
     person: Person,
     pushed: usize,
+    /// The last answer.
+    answer: Bytes,
 }
 
 impl Push {
@@ -23,12 +26,19 @@ impl Push {
             call,
             person,
             pushed: 0,
+            answer: Bytes::new(),
         })
     }
 
     /// The person again, the device as far as it got.
     pub(crate) fn into_person(self) -> Person {
         self.person
+    }
+
+    /// Where the history stood after the last push.
+    pub(crate) fn head(&self) -> anyhow::Result<i64> {
+        let answer: SyncResponse = serde_json::from_slice(&self.answer)?;
+        Ok(answer.head)
     }
 
     fn body(&mut self) -> String {
@@ -55,6 +65,7 @@ impl Worker for Push {
         let cursor = cursor_after_applying(&answer)
             .with_context(|| format!("a push was not applied: {}", beginning(&answer)))?;
         self.person.cursor = Some(cursor.to_owned());
+        self.answer = answer;
         Ok(())
     }
 }

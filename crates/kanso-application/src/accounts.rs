@@ -6,10 +6,12 @@ use kanso_domain::accounts::{Account, Email, Password, Settings, SettingsChange}
 use kanso_domain::sessions::{Refreshed, Session};
 use kanso_domain::{SessionId, Timestamp, UserId};
 
+use crate::live::announce;
 use crate::ports::clock::Clock;
 use crate::ports::credentials::{
     AccessToken, AccessTokens, Identity, PasswordCheck, Passwords, RefreshTokens,
 };
+use crate::ports::feed::Feed;
 use crate::ports::ids::Ids;
 use crate::ports::storage::{NewAccount, Storage};
 use crate::ports::throttle::LoginThrottle;
@@ -36,6 +38,8 @@ pub struct AccountPorts {
     pub refresh_tokens: Arc<dyn RefreshTokens>,
     /// The brake on guessing.
     pub throttle: Arc<dyn LoginThrottle>,
+    /// Tells devices of a change of settings.
+    pub feed: Arc<dyn Feed>,
 }
 
 /// What a person does with an account.
@@ -211,16 +215,19 @@ impl Accounts {
         let Ok(identity) = self.ports.access_tokens.verify(token, now) else {
             return Ok(None);
         };
+        let is_open = self.is_open(identity).await?;
+        Ok(is_open.then_some(identity))
+    }
+
+    /// Whether a session is still open.
+    pub async fn is_open(&self, session: Identity) -> Outcome<bool> {
         let Identity {
             user_id,
             session_id,
-        } = identity;
-        let is_open = self
-            .ports
-            .storage
-            .session_is_open(user_id, session_id, now)
-            .await?;
-        Ok(is_open.then_some(identity))
+        } = session;
+        let AccountPorts { storage, clock, .. } = &self.ports;
+        let is_open = storage.session_is_open(user_id, session_id, clock.now());
+        Ok(is_open.await?)
     }
 
     /// Ends a session.
@@ -243,11 +250,10 @@ impl Accounts {
 
     /// Changes settings.
     pub async fn change_settings(&self, user: UserId, change: SettingsChange) -> Outcome<Account> {
-        self.ports
-            .storage
-            .change_settings(user, change, self.ports.clock.now())
-            .await?
-            .ok_or(Fault::AccountGone)
+        let AccountPorts { storage, clock, .. } = &self.ports;
+        let account = storage.change_settings(user, change, clock.now()).await?;
+        announce(&**storage, &*self.ports.feed, user).await;
+        account.ok_or(Fault::AccountGone)
     }
 
     /// Removes the account and everything in it.

@@ -1,7 +1,5 @@
 //! Habits, one call at a time.
 
-use std::sync::Arc;
-
 use kanso_domain::habits::{Habit, HabitFields};
 use kanso_domain::sync::{Action, Base, Command, OperationOutcome};
 use kanso_domain::{HabitId, UserId};
@@ -19,7 +17,7 @@ pub struct Habits {
 impl Habits {
     /// The feature over its ports.
     pub fn new(ports: RecordPorts) -> Self {
-        let streaks = Streaks::new(Arc::clone(&ports.storage), Arc::clone(&ports.clock));
+        let streaks = Streaks::over(&ports);
         Self { ports, streaks }
     }
 

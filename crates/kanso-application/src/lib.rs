@@ -13,12 +13,14 @@ mod fault;
 pub mod habits;
 pub mod health;
 pub mod housekeeping;
+pub mod live;
 pub mod ports;
 mod records;
 pub mod replicas;
 pub mod stats;
 pub mod streaks;
 pub mod sync;
+pub mod tickets;
 
 pub use fault::{Fault, Outcome};
 pub use records::{Attempt, RecordPorts};

@@ -10,6 +10,7 @@ use kanso_domain::sync::{
 };
 
 use crate::ports::clock::Clock;
+use crate::ports::feed::Feed;
 use crate::ports::ids::Ids;
 use crate::ports::storage::{Storage, Written};
 use crate::ports::wake::Wake;
@@ -26,6 +27,8 @@ pub struct RecordPorts {
     pub ids: Arc<dyn Ids>,
     /// Wakes the workers after a change.
     pub wake: Arc<dyn Wake>,
+    /// Tells other devices of a change.
+    pub feed: Arc<dyn Feed>,
 }
 
 impl RecordPorts {
@@ -48,6 +51,9 @@ impl RecordPorts {
             Written::Committed(changeset) => {
                 if !changeset.stale_streaks.is_empty() {
                     self.wake.streaks();
+                }
+                if changeset.head.seq > changeset.before {
+                    self.feed.publish(user, changeset.head.seq);
                 }
                 Ok(Ok(changeset))
             }

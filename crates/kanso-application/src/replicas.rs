@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
-use kanso_domain::sync::{Buckets, Head};
+use kanso_domain::accounts::SettingsRecord;
+use kanso_domain::sync::{Buckets, Head, Since};
 use kanso_domain::{Date, Record, UserId};
 use uuid::Uuid;
 
-use crate::ports::storage::{Comparison, SnapshotPart, SnapshotPiece, SnapshotQuery, Storage};
+use crate::ports::storage::{
+    Comparison, DeltaQuery, Scope, SnapshotPart, SnapshotPiece, SnapshotQuery, Storage,
+};
 use crate::streaks::Streaks;
 use crate::{Fault, Outcome};
 
@@ -112,6 +115,18 @@ impl Replicas {
             part: Part::Habits,
             after: None,
         })
+    }
+
+    /// The settings as they are synced, if they were ever changed.
+    pub async fn settings(&self, user: UserId) -> Outcome<Option<SettingsRecord>> {
+        // Whoever takes no record has the settings and the head of the page.
+        let query = DeltaQuery {
+            since: Since::Beginning,
+            scope: Scope::Everything,
+            limit: Some(0),
+        };
+        let page = self.storage.delta(user, query).await?;
+        Ok(page.ok_or(Fault::AccountGone)?.settings)
     }
 
     /// The piece at `position`. Pieces are read one after another, so a record that changes

@@ -12,11 +12,13 @@ use kanso_domain::progress::Judged;
 use kanso_domain::sync::OperationOutcome;
 use kanso_domain::{Date, HabitId, Record, UserId};
 
-use crate::Outcome;
+use crate::live::announce;
 use crate::ports::clock::Clock;
+use crate::ports::feed::Feed;
 use crate::ports::storage::{
     Backlog, ComputedStreak, Journal, Storage, StreakClaim, StreakJob, StreakOutcome,
 };
+use crate::{Outcome, RecordPorts};
 
 /// How many people and streaks the beginning of a day touches in one transaction: whoever writes
 /// meanwhile waits for one of them, which is a few milliseconds.
@@ -30,12 +32,26 @@ const REST_SECONDS: i64 = 2;
 pub struct Streaks {
     storage: Arc<dyn Storage>,
     clock: Arc<dyn Clock>,
+    feed: Arc<dyn Feed>,
 }
 
 impl Streaks {
     /// The feature over its ports.
-    pub fn new(storage: Arc<dyn Storage>, clock: Arc<dyn Clock>) -> Self {
-        Self { storage, clock }
+    pub fn new(storage: Arc<dyn Storage>, clock: Arc<dyn Clock>, feed: Arc<dyn Feed>) -> Self {
+        Self {
+            storage,
+            clock,
+            feed,
+        }
+    }
+
+    /// The feature over those ports of records that it needs.
+    pub fn over(ports: &RecordPorts) -> Self {
+        Self::new(
+            Arc::clone(&ports.storage),
+            Arc::clone(&ports.clock),
+            Arc::clone(&ports.feed),
+        )
     }
 
     /// Brings the streaks of `habits`, which are `user`'s, to this moment. Nothing is stored.
@@ -117,14 +133,18 @@ impl Streaks {
         Ok(jobs.iter().map(compute).collect())
     }
 
-    /// Stores what was computed for jobs of `user`, in one transaction.
+    /// Stores what was computed for jobs of `user`, in one transaction, and tells their devices.
     pub async fn finish(
         &self,
         user: UserId,
         computed: Vec<ComputedStreak>,
     ) -> Outcome<Vec<StreakOutcome>> {
         let now = self.clock.now();
-        Ok(self.storage.finish_streaks(user, computed, now).await?)
+        let outcomes = self.storage.finish_streaks(user, computed, now).await?;
+        if outcomes.contains(&StreakOutcome::Published) {
+            announce(&*self.storage, &*self.feed, user).await;
+        }
+        Ok(outcomes)
     }
 
     /// Gives back what could not be done, to be tried again after a rest.

@@ -1,7 +1,5 @@
 //! Sync: an outbox in, a delta out.
 
-use std::sync::Arc;
-
 use kanso_domain::sync::{Cursor, CursorRefusal, Head, OperationOutcome, Page, Since, Submission};
 use kanso_domain::{DeviceId, UserId};
 
@@ -69,7 +67,7 @@ pub struct Sync {
 impl Sync {
     /// The feature over its ports.
     pub fn new(ports: RecordPorts, devices: Devices) -> Self {
-        let streaks = Streaks::new(Arc::clone(&ports.storage), Arc::clone(&ports.clock));
+        let streaks = Streaks::over(&ports);
         Self {
             ports,
             streaks,

@@ -12,7 +12,7 @@ use crate::words::{Day, NoneOr, Weekdays, parse_day};
 /// Every command but `register` and `login` works with the server away.
 ///
 /// Exit codes: 0 done, 1 failed, 2 wrong usage, 3 server not reached, 4 signed out, 5 conflicts
-/// wait for you.
+/// wait for you, 6 much would be removed here.
 #[derive(Debug, Parser)]
 #[command(name = "kanso", version, max_term_width = 80)]
 pub(crate) struct Arguments {
@@ -61,7 +61,7 @@ pub(crate) enum Command {
     /// A calendar of what was done: of all habits, or of one
     Heatmap(Heatmap),
     /// Exchange changes with the server
-    Sync,
+    Sync(Sync),
     /// What the server refused, and what to do about it
     Conflicts(Conflicts),
     /// Bring a history over from another app
@@ -69,6 +69,33 @@ pub(crate) enum Command {
     Import(ImportCommand),
     /// How this device stands
     Status,
+    /// The devices that sync with your account
+    Devices(Devices),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Sync {
+    /// Look at every record here and compare all of them with the server's; done once a day anyway
+    #[arg(long)]
+    pub(crate) verify: bool,
+    /// Go on although many records would be removed here
+    #[arg(long)]
+    pub(crate) accept_deletions: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Devices {
+    #[command(subcommand)]
+    pub(crate) command: Option<DevicesCommand>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum DevicesCommand {
+    /// Let the server forget one that is not used any more
+    Forget {
+        /// Its id, or the beginning of it
+        id: String,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -270,6 +297,9 @@ pub(crate) struct Choice {
     /// Let the server's stand
     #[arg(long)]
     pub(crate) theirs: bool,
+    /// Write only what nobody else touched; the server's stands in the rest
+    #[arg(long)]
+    pub(crate) merge: bool,
 }
 
 #[derive(Debug, Subcommand)]

@@ -1,6 +1,6 @@
 //! How a command ended.
 
-use kanso_client::{CallError, Interrupted, LoginError};
+use kanso_client::{CallError, Interrupted, LoginError, ReplicaError};
 use owo_colors::{OwoColorize as _, Stream};
 
 /// The exit codes. Scripts may rely on them.
@@ -18,6 +18,8 @@ pub(crate) enum Exit {
     SignedOut = 4,
     /// The server refused something that a person has to decide on.
     Conflicts = 5,
+    /// Much would be removed here. Nothing was; look, then allow it.
+    Deletions = 6,
 }
 
 impl From<Exit> for std::process::ExitCode {
@@ -47,6 +49,16 @@ fn judge(error: &anyhow::Error) -> (Exit, Option<&'static str>) {
     if error.is::<Usage>() {
         return (Exit::Usage, None);
     }
+    let is_damaged = |cause: &(dyn std::error::Error + 'static)| {
+        matches!(
+            cause.downcast_ref::<ReplicaError>(),
+            Some(ReplicaError::Damaged { .. })
+        )
+    };
+    if error.chain().any(is_damaged) {
+        let hint = "Run `kanso sync --verify`: it brings back what the server has.";
+        return (Exit::Failure, Some(hint));
+    }
     match call_of(error) {
         Some(CallError::Offline(_) | CallError::TryLater { .. }) => (
             Exit::Offline,
@@ -55,6 +67,13 @@ fn judge(error: &anyhow::Error) -> (Exit, Option<&'static str>) {
         Some(CallError::SignedOut) => (
             Exit::SignedOut,
             Some("Nothing is lost. Run `kanso login EMAIL`, then `kanso sync`."),
+        ),
+        Some(CallError::ManyDeletions(_)) => (
+            Exit::Deletions,
+            Some(
+                "Nothing was removed. If they were deleted on another device, run \
+                 `kanso sync --accept-deletions`.",
+            ),
         ),
         Some(CallError::OtherServer { .. }) => (
             Exit::Failure,

@@ -10,6 +10,9 @@ use kanso_domain::entries::Entry;
 use kanso_domain::habits::Habit;
 use kanso_domain::{EntryId, HabitId, Record, Zone};
 
+use tokio::sync::broadcast;
+
+use crate::changes::{CAPACITY, Changes};
 use crate::clock::{Clock, Ids};
 use crate::replica::{Failure, Replica, ReplicaError, Shown, Status};
 use crate::system::{SystemClock, SystemIds};
@@ -24,6 +27,7 @@ pub struct Client {
     pub(crate) ids: Arc<dyn Ids>,
     /// One sync at a time: a second one waits for the first.
     pub(crate) syncing: tokio::sync::Mutex<()>,
+    pub(crate) observers: broadcast::Sender<Changes>,
 }
 
 impl Client {
@@ -63,6 +67,7 @@ impl Client {
             clock,
             ids,
             syncing: tokio::sync::Mutex::new(()),
+            observers: broadcast::Sender::new(CAPACITY),
         }
     }
 

@@ -8,7 +8,7 @@
 //! * A sync can be cut at any moment: an operation keeps its id and its bytes until its result is
 //!   known, and the server carries each out once.
 //! * What the server refuses for good goes to [`Client::failures`], beside the server's record,
-//!   and stays there until [`Client::keep_mine`] or [`Client::take_theirs`].
+//!   and stays there until [`Client::keep_mine`], [`Client::take_theirs`] or [`Client::merge`].
 //! * Whatever goes wrong is a value ([`CallError`]): offline, signed out, try later, refused.
 //!
 //! ```
@@ -56,6 +56,7 @@
 //! machine's own are in `system` and `transport`, so that a simulation can drive the rest.
 
 mod calls;
+mod changes;
 mod client;
 pub mod clock;
 mod edits;
@@ -63,14 +64,17 @@ mod journal;
 pub mod loop_import;
 mod replica;
 mod sync;
+mod sync_loop;
 pub mod system;
 pub mod transport;
 
 pub use calls::{CallError, LoginError};
+pub use changes::{Changes, Origin};
 pub use client::Client;
-pub use edits::{EditError, ResolveError};
+pub use edits::{EditError, Edits, ResolveError};
 pub use journal::Journal;
 pub use kanso_domain as domain;
 pub use kanso_protocol as protocol;
-pub use replica::{Binding, Failure, ReplicaError, Shown, Status};
-pub use sync::{Interrupted, Progress, SyncReport};
+pub use replica::{Binding, Failure, ManyDeletions, ReplicaError, Shown, Status};
+pub use sync::{Interrupted, Progress, SyncOptions, SyncReport};
+pub use sync_loop::{SyncHandle, SyncLoop, SyncState};

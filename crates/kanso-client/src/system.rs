@@ -1,9 +1,12 @@
-//! The machine's own clock and randomness.
+//! The machine's own clock, timer and randomness.
 
+use std::time::Duration;
+
+use async_trait::async_trait;
 use kanso_domain::Timestamp;
 use uuid::Uuid;
 
-use crate::clock::{Clock, Ids};
+use crate::clock::{Clock, Ids, Timer};
 
 /// The machine's clock.
 #[derive(Clone, Copy, Debug, Default)]
@@ -31,5 +34,16 @@ impl Ids for SystemIds {
     )]
     fn next_id(&self) -> Uuid {
         Uuid::now_v7()
+    }
+}
+
+/// The timer of the Tokio runtime, which must have its time enabled.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemTimer;
+
+#[async_trait]
+impl Timer for SystemTimer {
+    async fn wait(&self, delay: Duration) {
+        tokio::time::sleep(delay).await;
     }
 }

@@ -1,5 +1,5 @@
 //! Edge out: passwords and tokens. Argon2id behind a bounded queue, access tokens as JSON Web
-//! Tokens, refresh tokens that are opaque.
+//! Tokens, refresh tokens and tickets that are opaque.
 //!
 //! **Invariant:** no clock and no storage here: every check is handed the time, and what has to be
 //! remembered is handed back. A key carries its one algorithm, so that no token can choose how it
@@ -11,9 +11,11 @@ mod keys;
 mod passwords;
 mod refresh;
 mod strength;
+mod tickets;
 
 pub use access::{JwtTokens, TokenRules};
 pub use entropy::{Entropy, SystemEntropy, new_secret};
 pub use keys::{KeyError, SigningKey};
 pub use passwords::{Argon2Passwords, HashCost, Queue};
 pub use refresh::HmacRefreshTokens;
+pub use tickets::RandomTickets;

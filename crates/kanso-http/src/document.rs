@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use kanso_protocol::problem::Problem;
 use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::response::Response;
-use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{Components, HeaderBuilder, Object, Ref, RefOr, Type};
 use utoipa::{Modify, OpenApi};
 
@@ -92,6 +92,9 @@ impl Modify for Shared {
             .description(Some("The `token` of a log-in or a refresh."))
             .build();
         components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
+        let about = "Opens an event stream where no header can be sent; good once.";
+        let ticket = ApiKey::Query(ApiKeyValue::with_description("ticket", about));
+        components.add_security_scheme("ticket", SecurityScheme::ApiKey(ticket));
         components.examples = examples();
         for (name, about, is_number) in LIMIT_HEADERS.into_iter().chain([REQUEST_ID]) {
             let kind = if is_number {

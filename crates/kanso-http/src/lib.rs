@@ -25,7 +25,7 @@ mod swagger;
 mod sync;
 
 pub use document::openapi_json;
-pub use parts::{Options, Parts};
+pub use parts::{Options, Pace, Parts};
 pub use router::router;
 
 /// The version of the time-zone database that is compiled in, such as `2026a`.

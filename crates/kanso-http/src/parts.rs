@@ -12,16 +12,19 @@ use kanso_application::entries::Entries;
 use kanso_application::habits::Habits;
 use kanso_application::health::Health;
 use kanso_application::housekeeping::Retention;
+use kanso_application::live::Live;
 use kanso_application::ports::ids::Ids;
 use kanso_application::ports::limiter::{RateLimit, RateLimiter};
 use kanso_application::replicas::Replicas;
 use kanso_application::stats::Stats;
 use kanso_application::sync::Sync;
+use kanso_application::tickets::Tickets;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
 
 use crate::problem::{Code, Refusal};
+use crate::sync::Seats;
 
 /// What the routes need: the use cases, and what the server hands in.
 #[derive(Clone)]
@@ -36,6 +39,10 @@ pub struct Parts {
     pub sync: Sync,
     /// What a device should hold.
     pub replicas: Replicas,
+    /// What devices wait for.
+    pub live: Live,
+    /// What opens an event stream where no header can be sent.
+    pub tickets: Tickets,
     /// Which devices sync.
     pub devices: Devices,
     /// Statistics.
@@ -67,6 +74,27 @@ pub struct Options {
     pub time_limit: Duration,
     /// How long results of operations and tombstones are kept.
     pub retention: Retention,
+    /// How often an event stream does something by itself.
+    pub pace: Pace,
+}
+
+/// How often an event stream does something by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pace {
+    /// From one heartbeat to the next, so that both sides and whatever is between them know that
+    /// the stream is alive.
+    pub heartbeat: Duration,
+    /// A stream whose session has ended ends within so much time and a heartbeat.
+    pub session_check: Duration,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self {
+            heartbeat: Duration::from_secs(15),
+            session_check: Duration::from_mins(1),
+        }
+    }
 }
 
 impl Default for Options {
@@ -77,6 +105,7 @@ impl Default for Options {
             cors_origins: Vec::new(),
             time_limit: Duration::from_secs(30),
             retention: Retention::default(),
+            pace: Pace::default(),
         }
     }
 }
@@ -88,11 +117,17 @@ pub(crate) struct Api(Arc<Inner>);
 pub(crate) struct Inner {
     pub(crate) parts: Parts,
     pub(crate) options: Options,
+    pub(crate) seats: Seats,
 }
 
 impl Api {
     pub(crate) fn new(parts: Parts, options: Options) -> Self {
-        Self(Arc::new(Inner { parts, options }))
+        let seats = Seats::default();
+        Self(Arc::new(Inner {
+            parts,
+            options,
+            seats,
+        }))
     }
 
     /// Runs `change` to its end, whether or not somebody still waits for its answer.
@@ -123,5 +158,10 @@ impl Api {
     /// What the operator chose.
     pub(crate) fn options(&self) -> &Options {
         &self.0.options
+    }
+
+    /// Who has how many event streams.
+    pub(crate) fn seats(&self) -> &Seats {
+        &self.0.seats
     }
 }

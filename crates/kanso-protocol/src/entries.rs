@@ -263,6 +263,22 @@ entry_request! {
     EntryMembers {}
 }
 
+impl EntryMembers {
+    /// All members of `record` that a person edits.
+    pub fn of(record: &EntryRecord) -> Self {
+        let record = record.clone();
+        Self {
+            habit_id: Patch::Value(record.habit_id.to_string()),
+            completion_date: Patch::Value(record.completion_date.to_string()),
+            timezone: Patch::nullable(record.timezone),
+            local_date: Patch::Value(record.local_date),
+            kind: Patch::Value(record.kind),
+            value: Patch::Value(record.value.to_f64()),
+            notes: Patch::Value(record.notes),
+        }
+    }
+}
+
 /// The entries that changed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[schema(example = json!({

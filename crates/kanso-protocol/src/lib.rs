@@ -31,3 +31,9 @@ pub const MAX_OPERATIONS: usize = 500;
 pub const MAX_PAGE: u32 = 1000;
 /// The largest request body, in bytes.
 pub const MAX_BODY_BYTES: usize = 1_048_576;
+/// The most milliseconds that a pull may wait for something new.
+pub const MAX_WAIT_MS: u32 = 25_000;
+/// The most event streams of one person at a time.
+pub const MAX_STREAMS: usize = 10;
+/// The most recent days that a snapshot sends first.
+pub const MAX_WINDOW_DAYS: u32 = 3_660;

@@ -38,7 +38,7 @@ pub struct ProbeResponse {
     "protocol_versions": [1],
     "limits": {
         "body_bytes": 1_048_576, "operations": 500, "page_records": 1000, "notes_characters": 2000,
-        "json_depth": 32
+        "json_depth": 32, "streams": 10, "wait_ms": 25000
     },
     "retention": {"operation_results_days": 90, "tombstones_days": 180}
 }))]
@@ -64,6 +64,10 @@ pub struct SyncLimits {
     pub notes_characters: usize,
     /// Levels of nesting of a body.
     pub json_depth: usize,
+    /// Event streams of a person at a time.
+    pub streams: usize,
+    /// Milliseconds that a pull may wait for something new.
+    pub wait_ms: u32,
 }
 
 /// How long things are kept.
@@ -87,6 +91,8 @@ impl SyncConfigResponse {
                 page_records: crate::MAX_PAGE,
                 notes_characters: kanso_domain::text::Notes::MAX,
                 json_depth: crate::MAX_DEPTH,
+                streams: crate::MAX_STREAMS,
+                wait_ms: crate::MAX_WAIT_MS,
             },
             retention,
         }

@@ -1,11 +1,17 @@
 //! Sync on the wire.
 
+mod live;
 mod operation;
 mod result;
+mod resume;
+mod snapshot;
 mod verify;
 
+pub use live::{Bye, HeadNotice, Resync, TicketResponse};
 pub use operation::{ActionName, EntityName, OnConflictName, OperationRequest};
 pub use result::{ConflictBody, OperationResult, OperationStatus, WaitsFor};
+pub use resume::{Resume, ResumeMalformed, ResumePart};
+pub use snapshot::SnapshotLine;
 pub use verify::{Bucket, VerifyRequest, VerifyResponse};
 
 use kanso_domain::accounts::SettingsRecord;
@@ -45,6 +51,16 @@ pub struct SyncRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(required = false, minimum = 1, maximum = 1000)]
     pub limit: Option<u32>,
+    /// How long the answer may wait until there is something new, in milliseconds. With operations
+    /// there is something at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(required = false, minimum = 0, maximum = 25000)]
+    pub wait_ms: Option<u32>,
+    /// A position that the server must have reached before it answers, such as the `head` of a
+    /// poke. It waits for that as long as `wait_ms` says, and carries nothing out before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(required = false, minimum = 0)]
+    pub min_seq: Option<i64>,
     /// At most 500, carried out in order.
     #[serde(default, deserialize_with = "crate::json::objects")]
     #[schema(max_items = 500)]
@@ -102,8 +118,7 @@ fn changes(page: &Page) -> Vec<Change> {
     if let Some(settings) = &page.settings {
         let seq = settings.seq.get();
         let place = changes.partition_point(|change| change.seq() < seq);
-        let record = settings.into();
-        changes.insert(place, Change::User { seq, record });
+        changes.insert(place, settings.into());
     }
     changes
 }
@@ -156,6 +171,15 @@ impl From<&Record> for Change {
                 seq,
                 record: entry.into(),
             },
+        }
+    }
+}
+
+impl From<&SettingsRecord> for Change {
+    fn from(settings: &SettingsRecord) -> Self {
+        Self::User {
+            seq: settings.seq.get(),
+            record: settings.into(),
         }
     }
 }

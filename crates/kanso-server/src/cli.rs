@@ -16,6 +16,8 @@ pub enum Action {
     PrintConfig,
     /// Print the `OpenAPI` document.
     PrintOpenApi,
+    /// Write a copy of the database to this file.
+    Backup(PathBuf),
     /// Ask a running server whether it lives; its address when it is not the configured one.
     CheckHealth(Option<String>),
 }
@@ -39,6 +41,10 @@ impl Invocation {
         let action = match matches.subcommand() {
             Some(("config", _)) => Action::PrintConfig,
             Some(("openapi", _)) => Action::PrintOpenApi,
+            Some(("backup", backup)) => {
+                let file = backup.get_one::<PathBuf>("file").cloned();
+                Action::Backup(file.unwrap_or_default())
+            }
             Some(("health", health)) => {
                 Action::CheckHealth(health.get_one::<String>("url").cloned())
             }
@@ -95,6 +101,17 @@ fn command() -> Command {
         .args(SETTINGS.iter().filter_map(argument))
         .subcommand(Command::new("config").about("Print the effective settings as TOML"))
         .subcommand(Command::new("openapi").about("Print the OpenAPI document of the HTTP API"))
+        .subcommand(
+            Command::new("backup")
+                .about("Write a copy of the database to a new file, also while a server runs")
+                .arg(
+                    Arg::new("file")
+                        .value_name("FILE")
+                        .value_parser(value_parser!(PathBuf))
+                        .required(true)
+                        .help("The new file; only its owner can read it"),
+                ),
+        )
         .subcommand(
             Command::new("health")
                 .about("Exit with 0 when a running server answers, else 1")

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use kanso_server::cli::{Action, Invocation};
-use kanso_server::config::{Config, Environment, Resolved};
+use kanso_server::config::{Config, Database, Environment, Resolved};
 use kanso_server::lifecycle::Signals;
 use kanso_server::{health, telemetry};
 
@@ -52,6 +52,19 @@ fn run(Invocation { action, flags }: Invocation) -> anyhow::Result<Exit> {
         }
         Action::PrintOpenApi => {
             print(&kanso_http::openapi_json());
+            Ok(Exit::Done)
+        }
+        Action::Backup(file) => {
+            let Database::Sqlite(database) = resolve()?.config.database else {
+                anyhow::bail!("`backup` copies SQLite databases; copy PostgreSQL's with pg_dump");
+            };
+            kanso_sqlite::backup(&database, &file)?;
+            print(&format!(
+                "{} is a copy of {}\n\
+                 The signing key is not in it: keep a copy of the data folder's jwt-secret too.\n",
+                file.display(),
+                database.display()
+            ));
             Ok(Exit::Done)
         }
         Action::CheckHealth(url) => {

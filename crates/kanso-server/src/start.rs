@@ -9,6 +9,7 @@ use kanso_application::ports::clock::Clock;
 use kanso_application::ports::credentials::PasswordFault;
 use kanso_application::ports::ids::Ids;
 use kanso_credentials::{Entropy, HashCost, KeyError, SigningKey, SystemEntropy, new_secret};
+use kanso_http::Pace;
 use kanso_local::{RandomIds, SystemClock};
 use kanso_sqlite::OpenError;
 use kanso_worker::Rhythm;
@@ -36,6 +37,8 @@ pub struct Parts {
     /// How often the workers look by themselves; none for no workers at all. What is read is right
     /// without them, but nothing that they would notice reaches other devices.
     pub workers: Option<Rhythm>,
+    /// How often an event stream does something by itself.
+    pub pace: Pace,
 }
 
 impl Default for Parts {
@@ -48,6 +51,7 @@ impl Default for Parts {
             hash_cost: HashCost::RECOMMENDED,
             limits: Limits::default(),
             workers: Some(Rhythm::default()),
+            pace: Pace::default(),
         }
     }
 }
@@ -109,8 +113,11 @@ pub async fn start_with(config: Config, parts: Parts) -> Result<Running, StartEr
     let limits = parts.limits;
     // Opening a database reads all of it; the first hash takes its time too.
     let site = tokio::task::spawn_blocking(move || {
-        let key = signing_key(&config, &*parts.entropy)?;
-        wiring::site(&config, key, &parts)
+        let keys = Keys {
+            signing: signing_key(&config, &*parts.entropy)?,
+            former: former_keys(&config)?,
+        };
+        wiring::site(&config, keys, &parts)
     });
     let site = site.await.map_err(StartError::BrokeOff)??;
     Ok(Running::start(site, (listener, address), limits, plan))
@@ -137,6 +144,27 @@ fn signing_key(config: &Config, entropy: &dyn Entropy) -> Result<SigningKey, Sta
             SigningKey::rs256(read_secret(path)?.as_bytes()).map_err(refuse(&shown(path)))
         }
     }
+}
+
+/// What signs access tokens, and what signed them before.
+pub(crate) struct Keys {
+    pub(crate) signing: SigningKey,
+    pub(crate) former: Vec<SigningKey>,
+}
+
+fn former_keys(config: &Config) -> Result<Vec<SigningKey>, StartError> {
+    let mut keys = Vec::new();
+    if let Some(secret) = &config.former_keys.secret {
+        let place = "KANSO_JWT_FORMER_SECRET".to_owned();
+        let key = SigningKey::hs256(secret.expose().as_bytes());
+        keys.push(key.map_err(|source| StartError::Key { place, source })?);
+    }
+    if let Some(path) = &config.former_keys.key_file {
+        let place = path.display().to_string();
+        let key = SigningKey::rs256(read_secret(path)?.as_bytes());
+        keys.push(key.map_err(|source| StartError::Key { place, source })?);
+    }
+    Ok(keys)
 }
 
 fn listen_advice(error: &io::Error) -> String {

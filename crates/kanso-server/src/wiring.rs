@@ -9,16 +9,18 @@ use kanso_application::entries::Entries;
 use kanso_application::habits::Habits;
 use kanso_application::health::Health;
 use kanso_application::housekeeping::Housekeeping;
+use kanso_application::live::Live;
 use kanso_application::ports::storage::Storage;
 use kanso_application::replicas::Replicas;
 use kanso_application::stats::Stats;
 use kanso_application::streaks::Streaks;
 use kanso_application::sync::Sync;
+use kanso_application::tickets::Tickets;
 use kanso_credentials::{
-    Argon2Passwords, Entropy, HmacRefreshTokens, JwtTokens, Queue, SigningKey, TokenRules,
+    Argon2Passwords, Entropy, HmacRefreshTokens, JwtTokens, Queue, RandomTickets, TokenRules,
 };
 use kanso_domain::sync::Epoch;
-use kanso_local::{LocalLimiter, LocalThrottle, LocalWake};
+use kanso_local::{LocalFeed, LocalLimiter, LocalThrottle, LocalTickets, LocalWake};
 use kanso_postgres::{PostgresOptions, PostgresStorage};
 use kanso_sqlite::{SqliteOptions, SqliteStorage};
 use tokio::runtime::Handle;
@@ -26,14 +28,21 @@ use tokio_util::task::TaskTracker;
 
 use crate::config::{Config, Database};
 use crate::lifecycle::{Site, Stages};
-use crate::start::{Parts, StartError};
+use crate::start::{Keys, Parts, StartError};
 
 /// A server that is ready to run, its workers running already. Opens the database, which blocks.
-pub(crate) fn site(config: &Config, key: SigningKey, parts: &Parts) -> Result<Site, StartError> {
+pub(crate) fn site(config: &Config, keys: Keys, parts: &Parts) -> Result<Site, StartError> {
     let storage = open_storage(&config.database, &parts.entropy)?;
     let (stages, writes) = (Stages::new(), TaskTracker::new());
     let wake = LocalWake::new();
-    let streaks = Streaks::new(Arc::clone(&storage), Arc::clone(&parts.clock));
+    let records = RecordPorts {
+        storage: Arc::clone(&storage),
+        clock: Arc::clone(&parts.clock),
+        ids: Arc::clone(&parts.ids),
+        wake: Arc::new(wake.clone()),
+        feed: Arc::new(LocalFeed::new()),
+    };
+    let streaks = Streaks::over(&records);
     let workers = parts.workers.map_or_else(TaskTracker::new, |rhythm| {
         kanso_worker::start(&streaks, wake.streak_bell(), stages.draining(), rhythm)
     });
@@ -44,18 +53,14 @@ pub(crate) fn site(config: &Config, key: SigningKey, parts: &Parts) -> Result<Si
         let stop = stages.draining();
         kanso_worker::start_upkeep(&workers, devices.clone(), housekeeping, stop);
     }
-    let records = RecordPorts {
-        storage: Arc::clone(&storage),
-        clock: Arc::clone(&parts.clock),
-        ids: Arc::clone(&parts.ids),
-        wake: Arc::new(wake),
-    };
-    let (accounts, jwks) = accounts(config, key, &records, parts)?;
+    let (accounts, jwks) = accounts(config, keys, &records, parts)?;
     let router = kanso_http::router(
         kanso_http::Parts {
             accounts,
             habits: Habits::new(records.clone()),
             entries: Entries::new(records.clone()),
+            live: Live::new(Arc::clone(&storage), Arc::clone(&records.feed)),
+            tickets: tickets(&records, parts),
             sync: Sync::new(records, devices.clone()),
             replicas: Replicas::new(Arc::clone(&storage), streaks),
             devices,
@@ -67,7 +72,7 @@ pub(crate) fn site(config: &Config, key: SigningKey, parts: &Parts) -> Result<Si
             draining: stages.draining().clone(),
             jwks,
         },
-        options(config),
+        options(config, parts),
     );
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
@@ -87,15 +92,15 @@ pub(crate) fn site(config: &Config, key: SigningKey, parts: &Parts) -> Result<Si
 /// Accounts, and the public keys that verify their access tokens.
 fn accounts(
     config: &Config,
-    key: SigningKey,
+    keys: Keys,
     records: &RecordPorts,
     parts: &Parts,
 ) -> Result<(Accounts, serde_json::Value), StartError> {
     let entropy = || Arc::clone(&parts.entropy);
     let (clock, ids) = (&parts.clock, &parts.ids);
-    let refresh_tokens = HmacRefreshTokens::new(&key, entropy());
+    let refresh_tokens = HmacRefreshTokens::new(&keys.signing, entropy());
     let rules = TokenRules::of(&config.jwt_issuer);
-    let access_tokens = JwtTokens::new(key, Vec::new(), rules, Arc::clone(ids));
+    let access_tokens = JwtTokens::new(keys.signing, keys.former, rules, Arc::clone(ids));
     let jwks = access_tokens.jwks();
     let passwords = Argon2Passwords::new(parts.hash_cost, Queue::for_this_machine(), entropy())?;
     let accounts = Accounts::new(AccountPorts {
@@ -106,16 +111,27 @@ fn accounts(
         access_tokens: Arc::new(access_tokens),
         refresh_tokens: Arc::new(refresh_tokens),
         throttle: Arc::new(LocalThrottle::new(Arc::clone(clock))),
+        feed: Arc::clone(&records.feed),
     });
     Ok((accounts, jwks))
 }
 
-fn options(config: &Config) -> kanso_http::Options {
+fn tickets(records: &RecordPorts, parts: &Parts) -> Tickets {
+    Tickets::new(
+        Arc::clone(&records.storage),
+        Arc::clone(&records.clock),
+        Arc::new(RandomTickets::new(Arc::clone(&parts.entropy))),
+        Arc::new(LocalTickets::new()),
+    )
+}
+
+fn options(config: &Config, parts: &Parts) -> kanso_http::Options {
     kanso_http::Options {
         rate_limit: config.rate_limit,
         retention: config.retention,
         trusted_proxies: config.trusted_proxies.clone(),
         cors_origins: config.cors_origins.clone(),
+        pace: parts.pace,
         ..kanso_http::Options::default()
     }
 }

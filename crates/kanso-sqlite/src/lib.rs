@@ -13,6 +13,7 @@
 
 mod accounts;
 mod backfill;
+mod backup;
 mod columns;
 mod compare;
 mod delta;
@@ -41,6 +42,7 @@ mod users;
 mod witness;
 mod writer;
 
+pub use backup::{BackupError, backup};
 pub use open::OpenError;
 pub use options::{Executor, SqliteOptions};
 pub use storage::SqliteStorage;

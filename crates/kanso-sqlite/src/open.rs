@@ -156,6 +156,18 @@ pub(crate) fn open(options: &SqliteOptions) -> Result<(Home, Epoch), OpenError> 
     Ok((home, epoch))
 }
 
+/// Whether the file at `path` is a sound database of ours that this version understands.
+pub(crate) fn check(path: &Path) -> Result<(), OpenError> {
+    let connection =
+        connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(|error| refusal(path, error))?;
+    if is_new(&connection, path)? {
+        let path = path.to_owned();
+        return Err(OpenError::Foreign { path });
+    }
+    refuse_newer(&connection, path)?;
+    refuse_damaged(&connection, path)
+}
+
 /// A connection that only reads.
 pub(crate) fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
     let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;

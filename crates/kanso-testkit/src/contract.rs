@@ -8,6 +8,7 @@
 pub mod accounts;
 pub mod days;
 pub mod delta;
+pub mod devices;
 pub mod exactness;
 pub mod fields;
 pub mod journal;
@@ -106,6 +107,8 @@ macro_rules! storage_contract {
                 of_twelve_equal_creates_one_is_applied
                 of_twelve_registrations_of_one_address_one_wins
                 users_who_write_at_once_have_histories_of_their_own;
+            devices:
+                pullers_hold_what_the_digest_says_while_eight_write;
             past:
                 a_habits_history_comes_back
                 a_history_may_be_of_any_days
@@ -191,6 +194,7 @@ mod tests {
             include_str!("contract/writes.rs"),
             include_str!("contract/receipts.rs"),
             include_str!("contract/delta.rs"),
+            include_str!("contract/devices.rs"),
             include_str!("contract/paging.rs"),
             include_str!("contract/lists.rs"),
             include_str!("contract/races.rs"),

@@ -14,6 +14,7 @@ pub mod build;
 mod clock;
 pub mod contract;
 mod credentials;
+mod feed;
 mod ids;
 mod memory;
 mod postgres;
@@ -21,6 +22,7 @@ mod throttle;
 
 pub use clock::ManualClock;
 pub use credentials::{CountedRefreshTokens, LegibleAccessTokens, LegiblePasswords};
+pub use feed::QuietFeed;
 pub use ids::SequentialIds;
 pub use memory::MemoryStorage;
 pub use postgres::{Database, PostgresServer};

@@ -3,9 +3,11 @@
 pub mod clock;
 pub mod credentials;
 pub mod devices;
+pub mod feed;
 pub mod housekeeping;
 pub mod ids;
 pub mod limiter;
 pub mod storage;
 pub mod throttle;
+pub mod tickets;
 pub mod wake;

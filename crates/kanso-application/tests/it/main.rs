@@ -9,6 +9,7 @@ mod accounts;
 mod entries;
 mod habits;
 mod health;
+mod live;
 mod sessions;
 mod sync;
 mod world;

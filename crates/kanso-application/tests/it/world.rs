@@ -1,20 +1,21 @@
 //! Everything that a use case needs, in memory.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use kanso_application::accounts::{AccountPorts, Accounts, Grant, LogIn, Registration};
 use kanso_application::devices::Devices;
 use kanso_application::entries::Entries;
 use kanso_application::habits::Habits;
+use kanso_application::ports::feed::{Feed, Subscription};
 use kanso_application::ports::wake::Wake;
 use kanso_application::sync::Sync;
 use kanso_application::{Fault, RecordPorts};
-use kanso_domain::UserId;
 use kanso_domain::accounts::{Email, Password};
+use kanso_domain::{Seq, UserId};
 use kanso_testkit::build::noon;
 use kanso_testkit::{
     CountedRefreshTokens, CountingThrottle, LegibleAccessTokens, LegiblePasswords, ManualClock,
-    MemoryStorage, SequentialIds,
+    MemoryStorage, QuietFeed, SequentialIds,
 };
 
 pub(crate) const PASSWORD: &str = "correct horse";
@@ -26,10 +27,38 @@ impl Wake for Asleep {
     fn streaks(&self) {}
 }
 
+/// Notes what is published. Everybody has a subscriber, who hears nothing.
+#[derive(Default)]
+pub(crate) struct LoudFeed(Mutex<Vec<(UserId, Seq)>>);
+
+impl LoudFeed {
+    /// What was published since somebody looked, as numbers.
+    pub(crate) fn published(&self, user: UserId) -> Vec<i64> {
+        let heard = std::mem::take(&mut *self.0.lock().unwrap());
+        let its = heard.into_iter().filter(|(whose, _)| *whose == user);
+        its.map(|(_, head)| head.get()).collect()
+    }
+}
+
+impl Feed for LoudFeed {
+    fn publish(&self, user: UserId, head: Seq) {
+        self.0.lock().unwrap().push((user, head));
+    }
+
+    fn has_subscribers(&self, _user: UserId) -> bool {
+        true
+    }
+
+    fn subscribe(&self, user: UserId) -> Box<dyn Subscription> {
+        QuietFeed.subscribe(user)
+    }
+}
+
 pub(crate) struct World {
     pub(crate) storage: Arc<MemoryStorage>,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) throttle: Arc<CountingThrottle>,
+    pub(crate) feed: Arc<LoudFeed>,
     pub(crate) accounts: Accounts,
     pub(crate) habits: Habits,
     pub(crate) entries: Entries,
@@ -43,6 +72,7 @@ impl World {
         let clock = Arc::new(ManualClock::at(noon()));
         let ids = Arc::new(SequentialIds::default());
         let throttle = Arc::new(CountingThrottle::allowing(3));
+        let feed = Arc::new(LoudFeed::default());
         let accounts = Accounts::new(AccountPorts {
             storage: storage.clone(),
             clock: clock.clone(),
@@ -51,12 +81,14 @@ impl World {
             access_tokens: Arc::new(LegibleAccessTokens),
             refresh_tokens: Arc::new(CountedRefreshTokens),
             throttle: throttle.clone(),
+            feed: feed.clone(),
         });
         let ports = RecordPorts {
             storage: storage.clone(),
             clock: clock.clone(),
             ids,
             wake: Arc::new(Asleep),
+            feed: feed.clone(),
         };
         let devices = Devices::new(storage.clone(), clock.clone());
         Self {
@@ -67,6 +99,7 @@ impl World {
             storage,
             clock,
             throttle,
+            feed,
         }
     }
 

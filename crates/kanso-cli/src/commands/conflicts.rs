@@ -27,7 +27,10 @@ fn list(context: &Context) -> anyhow::Result<Exit> {
         say("No conflicts.");
         return Ok(Exit::Ok);
     }
-    say("Keep yours with `kanso conflicts resolve NUMBER --mine`, the server's with --theirs.");
+    say("Decide with `kanso conflicts resolve NUMBER` and one of these:");
+    say("  --mine    yours is written over the server's");
+    say("  --theirs  the server's stands");
+    say("  --merge   yours is written only where nobody else changed anything");
     Ok(Exit::Conflicts)
 }
 
@@ -35,11 +38,16 @@ fn resolve(context: &Context, id: i64, choice: &Choice) -> anyhow::Result<Exit> 
     let (resolved, text) = if choice.mine {
         let text = "Yours is kept; the next `kanso sync` sends it.";
         (context.client.keep_mine(id), text)
+    } else if choice.merge {
+        let text = "Both are kept side by side; the next `kanso sync` sends yours.";
+        (context.client.merge(id), text)
     } else {
         (context.client.take_theirs(id), "The server's is kept.")
     };
     match resolved {
-        Err(error @ ResolveError::NoSuchFailure) => Err(Usage(error.to_string()).into()),
+        Err(error @ (ResolveError::NoSuchFailure | ResolveError::NothingToMerge)) => {
+            Err(Usage(error.to_string()).into())
+        }
         Err(error) => Err(error.into()),
         Ok(()) => {
             context.output.done(&json!({"resolved": id}), text);
@@ -58,6 +66,9 @@ pub(super) fn as_json(failures: &[Failure]) -> Value {
             "action": failure.operation.action,
             "status": failure.result.status,
             "clashing": failure.clashing(),
+            "mergeable": failure.mergeable(),
+            "changed_by": failure.changed_by(),
+            "changed_at": failure.changed_at().map(|at| at.to_string()),
             "yours": failure.operation.fields,
             "theirs": failure.server_record(),
             "code": failure.result.code,
@@ -70,6 +81,7 @@ pub(super) fn as_json(failures: &[Failure]) -> Value {
 /// Which record, what you wrote, what the server has.
 pub(super) fn as_text(context: &Context, failures: &[Failure]) -> anyhow::Result<String> {
     let mut text = String::new();
+    let own = context.client.status()?.device_id;
     for failure in failures {
         let what = match failure.result.status {
             OperationStatus::Gone => "was deleted on another device",
@@ -83,6 +95,18 @@ pub(super) fn as_text(context: &Context, failures: &[Failure]) -> anyhow::Result
                 text,
                 "      {name}: you wrote {yours}, the server has {theirs}"
             )?;
+        }
+        if !failure.mergeable().is_empty() {
+            let names = failure.mergeable().join(", ");
+            writeln!(text, "      only you changed: {names}")?;
+        }
+        if let Some(at) = failure.changed_at() {
+            let who = match failure.changed_by() {
+                Some(device) if device == own => "on this device".to_owned(),
+                Some(device) => format!("on device {device}"),
+                None => "outside of the devices".to_owned(),
+            };
+            writeln!(text, "      theirs is from {at},\n      {who}")?;
         }
         for error in &failure.result.errors {
             writeln!(text, "      {}: {}", error.pointer, error.detail)?;

@@ -1,6 +1,7 @@
 //! The commands, one file each.
 
 mod conflicts;
+mod devices;
 mod done;
 mod habit;
 mod heatmap;
@@ -31,11 +32,12 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<Exit> {
         Command::Today => today::run(&context),
         Command::Stats(stats) => stats::run(&context, &stats),
         Command::Heatmap(heatmap) => heatmap::run(&context, &heatmap),
-        Command::Sync => sync::run(&context).await,
+        Command::Sync(sync) => sync::run(&context, &sync).await,
         Command::Conflicts(conflicts) => conflicts::run(&context, conflicts.command),
         Command::Import(ImportCommand::Loop { file, dry_run }) => {
             import::run(&context, &file, dry_run).await
         }
         Command::Status => status::run(&context),
+        Command::Devices(devices) => devices::run(&context, devices.command).await,
     }
 }

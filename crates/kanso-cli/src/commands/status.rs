@@ -12,6 +12,7 @@ pub(crate) fn run(context: &Context) -> anyhow::Result<Exit> {
     let zone = context.zone()?;
     let binding = status.binding.as_ref();
     let value = json!({
+        "state": state(&status).0,
         "account": binding.map(|binding| &binding.email),
         "server": binding.map(|binding| &binding.server),
         "signed_in": status.is_signed_in,
@@ -25,6 +26,17 @@ pub(crate) fn run(context: &Context) -> anyhow::Result<Exit> {
         .output
         .data(&value, || as_text(&status, zone.name()));
     Ok(Exit::Ok)
+}
+
+/// How syncing stands, for a script and for a person.
+fn state(status: &Status) -> (&'static str, &'static str) {
+    match (status.is_signed_in, status.failures, status.waiting) {
+        (false, _, _) => ("signed_out", "not synced: nobody is signed in"),
+        (true, 1.., _) => ("conflict", "conflicts wait for you"),
+        (true, 0, 1..) => ("waiting", "changes wait for the next sync"),
+        (true, 0, 0) if status.last_sync_at.is_none() => ("new", "never synced"),
+        (true, 0, 0) => ("idle", "nothing waits"),
+    }
 }
 
 fn as_text(status: &Status, zone: &str) -> String {
@@ -41,6 +53,7 @@ fn as_text(status: &Status, zone: &str) -> String {
     };
     let lines = [
         ("Account", account),
+        ("State", state(status).1.to_owned()),
         ("Last sync", last_sync),
         ("To send", status.waiting.to_string()),
         ("Conflicts", status.failures.to_string()),

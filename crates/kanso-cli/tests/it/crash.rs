@@ -23,7 +23,7 @@ async fn post(server: &str, path: &'static str, token: &str, body: &Value) -> Op
     let transport = HttpTransport::new(server).expect("an address");
     let request = Request {
         method: Method::Post,
-        path,
+        path: path.into(),
         bearer: (!token.is_empty()).then(|| token.to_owned()),
         body: Some(body.to_string().into_bytes()),
     };

@@ -14,6 +14,8 @@ mod manners;
 #[cfg(test)]
 mod pictures;
 #[cfg(test)]
+mod recovery;
+#[cfg(test)]
 mod stats;
 #[cfg(test)]
 mod story;

@@ -33,7 +33,7 @@ impl From<ReplicaError> for LoginError {
 fn credentials(path: &'static str, email: &str, password: &str) -> Result<Request, CallError> {
     Ok(Request {
         method: Method::Post,
-        path,
+        path: path.into(),
         bearer: None,
         body: Some(body(&CredentialsRequest {
             email: email.to_owned(),
@@ -45,7 +45,7 @@ fn credentials(path: &'static str, email: &str, password: &str) -> Result<Reques
 fn logout(bearer: Option<String>) -> Request {
     Request {
         method: Method::Post,
-        path: "/api/v1/auth/logout",
+        path: "/api/v1/auth/logout".into(),
         bearer,
         body: None,
     }
@@ -120,7 +120,7 @@ impl Client {
     pub(crate) async fn read_profile(&self, transport: &dyn Transport) -> Result<(), CallError> {
         let request = Request {
             method: Method::Get,
-            path: "/api/v1/auth/user",
+            path: "/api/v1/auth/user".into(),
             bearer: None,
             body: None,
         };

@@ -1,6 +1,7 @@
 //! Requests to the server, and what can become of them.
 
 mod account;
+mod devices;
 mod session;
 
 pub use account::LoginError;
@@ -11,7 +12,7 @@ use kanso_domain::Invalid;
 use kanso_protocol::problem::Problem;
 use serde::de::DeserializeOwned;
 
-use crate::replica::ReplicaError;
+use crate::replica::{Hindered, ManyDeletions, ReplicaError};
 use crate::transport::{Reply, Unreachable};
 
 /// Why a call did not succeed. The replica is as it was, but for what had been done before.
@@ -44,9 +45,22 @@ pub enum CallError {
         /// What it answered.
         what: String,
     },
+    /// Many records at once would be removed here. Nothing was removed: ask a person, then sync
+    /// with [`crate::SyncOptions::accept_deletions`].
+    #[error(transparent)]
+    ManyDeletions(#[from] ManyDeletions),
     /// The local store failed.
     #[error(transparent)]
     Replica(#[from] ReplicaError),
+}
+
+impl From<Hindered> for CallError {
+    fn from(hindered: Hindered) -> Self {
+        match hindered {
+            Hindered::ManyDeletions(many) => Self::ManyDeletions(many),
+            Hindered::Replica(error) => Self::Replica(error),
+        }
+    }
 }
 
 fn when(delay: Option<&Duration>) -> String {

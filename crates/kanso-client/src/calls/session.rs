@@ -73,7 +73,7 @@ impl Client {
         }
         let request = Request {
             method: Method::Post,
-            path: "/api/v1/auth/refresh",
+            path: "/api/v1/auth/refresh".into(),
             bearer: None,
             body: Some(body(&RefreshRequest {
                 refresh_token: used.refresh_token.clone(),

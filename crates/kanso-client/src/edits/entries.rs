@@ -4,27 +4,31 @@ use kanso_domain::entries::{Entry, EntryDetails};
 use kanso_domain::{EntryId, Record};
 use kanso_protocol::entries::EntryMembers;
 
-use super::{Change, EditError, members};
+use super::{Change, EditError, Edits, members};
 use crate::Client;
-use crate::replica::Key;
+use crate::replica::{Key, ReplicaError};
 
-impl Client {
+impl Edits<'_> {
+    /// An entry as it is at this point of the transaction.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub fn entry(&self, id: EntryId) -> Result<Option<Entry>, ReplicaError> {
+        self.editor.entry(id)
+    }
+
     /// Makes an entry; its habit and its completion date are enough.
     ///
     /// # Errors
     /// `NoSuchHabit`, `Invalid`, or the store failed.
     pub fn create_entry(&self, given: EntryMembers) -> Result<Entry, EditError> {
-        let id = EntryId::new(self.ids.next_id());
+        let id = EntryId::new(self.client.ids.next_id());
         let json = members(&given)?;
-        let fields = given.fields()?;
-        self.replica().edit(|editor| {
-            let details = EntryDetails::create(&fields, &editor.settings)?;
-            editor
-                .habit(details.habit_id)?
-                .ok_or(EditError::NoSuchHabit)?;
-            let create = self.operation(Key::entry(id), Change::Create(json));
-            entry_of(editor.append(&create)?)
-        })
+        let details = EntryDetails::create(&given.fields()?, &self.editor.settings)?;
+        self.editor
+            .habit(details.habit_id)?
+            .ok_or(EditError::NoSuchHabit)?;
+        entry_of(self.append(Key::entry(id), Change::Create(json))?)
     }
 
     /// Changes the members that are given. What changes nothing is not sent.
@@ -34,14 +38,13 @@ impl Client {
     pub fn update_entry(&self, id: EntryId, given: EntryMembers) -> Result<Entry, EditError> {
         let json = members(&given)?;
         let fields = given.fields()?;
-        self.replica().edit(|editor| {
-            let entry = editor.entry(id)?.ok_or(EditError::NoSuchEntry)?;
-            if entry.details.updated(&fields, &editor.settings)? == entry.details {
-                return Ok(entry);
-            }
-            let change = Change::Update(entry.stamp.version, json);
-            entry_of(editor.append(&self.operation(Key::entry(id), change))?)
-        })
+        let entry = self.entry(id)?.ok_or(EditError::NoSuchEntry)?;
+        if entry.details.updated(&fields, &self.editor.settings)? == entry.details {
+            return Ok(entry);
+        }
+        let key = Key::entry(id);
+        let change = Change::Update(self.editor.base_version(key)?, json);
+        entry_of(self.append(key, change)?)
     }
 
     /// Deletes an entry.
@@ -49,11 +52,34 @@ impl Client {
     /// # Errors
     /// `NoSuchEntry`, or the store failed.
     pub fn delete_entry(&self, id: EntryId) -> Result<(), EditError> {
-        self.replica().edit(|editor| {
-            editor.entry(id)?.ok_or(EditError::NoSuchEntry)?;
-            editor.append(&self.operation(Key::entry(id), Change::Delete))?;
-            Ok(())
-        })
+        self.entry(id)?.ok_or(EditError::NoSuchEntry)?;
+        self.append(Key::entry(id), Change::Delete).map(drop)
+    }
+}
+
+impl Client {
+    /// Makes an entry; its habit and its completion date are enough.
+    ///
+    /// # Errors
+    /// `NoSuchHabit`, `Invalid`, or the store failed.
+    pub fn create_entry(&self, given: EntryMembers) -> Result<Entry, EditError> {
+        self.transaction(|edits| edits.create_entry(given))
+    }
+
+    /// Changes the members that are given. What changes nothing is not sent.
+    ///
+    /// # Errors
+    /// `NoSuchEntry`, `Invalid`, or the store failed.
+    pub fn update_entry(&self, id: EntryId, given: EntryMembers) -> Result<Entry, EditError> {
+        self.transaction(|edits| edits.update_entry(id, given))
+    }
+
+    /// Deletes an entry.
+    ///
+    /// # Errors
+    /// `NoSuchEntry`, or the store failed.
+    pub fn delete_entry(&self, id: EntryId) -> Result<(), EditError> {
+        self.transaction(|edits| edits.delete_entry(id))
     }
 }
 

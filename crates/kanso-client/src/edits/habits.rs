@@ -7,23 +7,28 @@ use kanso_domain::{Date, HabitId, Invalid, Record};
 use kanso_protocol::Patch;
 use kanso_protocol::habits::HabitMembers;
 
-use super::{Change, EditError, members};
+use super::{Change, EditError, Edits, members};
 use crate::Client;
-use crate::replica::Key;
+use crate::replica::{Key, ReplicaError};
 
-impl Client {
+impl Edits<'_> {
+    /// A habit as it is at this point of the transaction.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub fn habit(&self, id: HabitId) -> Result<Option<Habit>, ReplicaError> {
+        self.editor.habit(id)
+    }
+
     /// Makes a habit; a title is enough.
     ///
     /// # Errors
     /// `Invalid`, or the store failed.
     pub fn create_habit(&self, given: HabitMembers) -> Result<Habit, EditError> {
-        let id = HabitId::new(self.ids.next_id());
+        let id = HabitId::new(self.client.ids.next_id());
         let json = members(&given)?;
         checked(&given.fields()?)?;
-        self.replica().edit(|editor| {
-            let create = self.operation(Key::habit(id), Change::Create(json));
-            habit_of(editor.append(&create)?)
-        })
+        habit_of(self.append(Key::habit(id), Change::Create(json))?)
     }
 
     /// Changes the members that are given. What changes nothing is not sent.
@@ -33,16 +38,14 @@ impl Client {
     pub fn update_habit(&self, id: HabitId, given: HabitMembers) -> Result<Habit, EditError> {
         let json = members(&given)?;
         let fields = given.fields()?;
-        let settings = self.settings()?;
-        let today = Today::at(self.clock.now(), &settings);
-        self.replica().edit(|editor| {
-            let habit = editor.habit(id)?.ok_or(EditError::NoSuchHabit)?;
-            if habit.details.updated(&fields, today)? == habit.details {
-                return Ok(habit);
-            }
-            let change = Change::Update(habit.stamp.version, json);
-            habit_of(editor.append(&self.operation(Key::habit(id), change))?)
-        })
+        let today = Today::at(self.client.clock.now(), &self.editor.settings);
+        let habit = self.habit(id)?.ok_or(EditError::NoSuchHabit)?;
+        if habit.details.updated(&fields, today)? == habit.details {
+            return Ok(habit);
+        }
+        let key = Key::habit(id);
+        let change = Change::Update(self.editor.base_version(key)?, json);
+        habit_of(self.append(key, change)?)
     }
 
     /// Puts a habit away, or brings it back. One that is away already stays as it is.
@@ -50,11 +53,11 @@ impl Client {
     /// # Errors
     /// `NoSuchHabit`, or the store failed.
     pub fn archive_habit(&self, id: HabitId, archived: bool) -> Result<Habit, EditError> {
-        let shown = self.habit(id)?.ok_or(EditError::NoSuchHabit)?;
-        if shown.record.details.archived_at.is_some() == archived {
-            return Ok(shown.record);
+        let habit = self.habit(id)?.ok_or(EditError::NoSuchHabit)?;
+        if habit.details.archived_at.is_some() == archived {
+            return Ok(habit);
         }
-        let at = archived.then(|| self.clock.now().to_string());
+        let at = archived.then(|| self.client.clock.now().to_string());
         let given = HabitMembers {
             archived_at: Patch::nullable(at),
             ..HabitMembers::default()
@@ -67,11 +70,42 @@ impl Client {
     /// # Errors
     /// `NoSuchHabit`, or the store failed.
     pub fn delete_habit(&self, id: HabitId) -> Result<(), EditError> {
-        self.replica().edit(|editor| {
-            editor.habit(id)?.ok_or(EditError::NoSuchHabit)?;
-            editor.append(&self.operation(Key::habit(id), Change::Delete))?;
-            Ok(())
-        })
+        self.habit(id)?.ok_or(EditError::NoSuchHabit)?;
+        self.append(Key::habit(id), Change::Delete).map(drop)
+    }
+}
+
+impl Client {
+    /// Makes a habit; a title is enough.
+    ///
+    /// # Errors
+    /// `Invalid`, or the store failed.
+    pub fn create_habit(&self, given: HabitMembers) -> Result<Habit, EditError> {
+        self.transaction(|edits| edits.create_habit(given))
+    }
+
+    /// Changes the members that are given. What changes nothing is not sent.
+    ///
+    /// # Errors
+    /// `NoSuchHabit`, `Invalid`, or the store failed.
+    pub fn update_habit(&self, id: HabitId, given: HabitMembers) -> Result<Habit, EditError> {
+        self.transaction(|edits| edits.update_habit(id, given))
+    }
+
+    /// Puts a habit away, or brings it back. One that is away already stays as it is.
+    ///
+    /// # Errors
+    /// `NoSuchHabit`, or the store failed.
+    pub fn archive_habit(&self, id: HabitId, archived: bool) -> Result<Habit, EditError> {
+        self.transaction(|edits| edits.archive_habit(id, archived))
+    }
+
+    /// Deletes a habit and with it its entries.
+    ///
+    /// # Errors
+    /// `NoSuchHabit`, or the store failed.
+    pub fn delete_habit(&self, id: HabitId) -> Result<(), EditError> {
+        self.transaction(|edits| edits.delete_habit(id))
     }
 }
 

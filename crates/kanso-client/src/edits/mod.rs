@@ -7,12 +7,16 @@ mod resolve;
 pub(crate) use habits::checked;
 pub use resolve::ResolveError;
 
-use kanso_domain::{Invalid, Timestamp, Version};
+use std::cell::Cell;
+
+use kanso_domain::{Invalid, Record, Timestamp, Version};
+use kanso_protocol::MAX_OPERATIONS;
 use kanso_protocol::sync::{ActionName, EntityName, OperationRequest};
 use uuid::Uuid;
 
 use crate::Client;
-use crate::replica::{Key, NewOperation, ReplicaError};
+use crate::changes::Origin;
+use crate::replica::{Editor, Key, NewOperation, ReplicaError};
 
 /// Why an edit was not made.
 #[derive(Debug, thiserror::Error)]
@@ -26,9 +30,49 @@ pub enum EditError {
     /// There is no such entry here.
     #[error("there is no such entry")]
     NoSuchEntry,
+    /// A group of more edits than fit into one request.
+    #[error("a group may have at most {MAX_OPERATIONS} edits")]
+    TooMany,
     /// The local store failed.
     #[error(transparent)]
     Replica(#[from] ReplicaError),
+}
+
+/// The edits of one transaction. Each sees those before it.
+pub struct Edits<'a> {
+    client: &'a Client,
+    editor: &'a Editor<'a>,
+    group: Option<String>,
+    count: Cell<usize>,
+}
+
+impl std::fmt::Debug for Edits<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut debug = f.debug_struct("Edits");
+        debug
+            .field("group", &self.group)
+            .field("count", &self.count);
+        debug.finish_non_exhaustive()
+    }
+}
+
+impl<'a> Edits<'a> {
+    const fn new(client: &'a Client, editor: &'a Editor<'a>, group: Option<String>) -> Self {
+        Self {
+            client,
+            editor,
+            group,
+            count: Cell::new(0),
+        }
+    }
+
+    /// Puts a change into the outbox; answers with what is shown of its record now.
+    fn append(&self, key: Key, change: Change) -> Result<Option<Record>, EditError> {
+        let mut operation = self.client.operation(key, change);
+        operation.request.group.clone_from(&self.group);
+        self.count.set(self.count.get() + 1);
+        Ok(self.editor.append(&operation)?)
+    }
 }
 
 /// What an operation does, with its members as JSON.
@@ -44,13 +88,56 @@ pub(crate) fn members(members: &impl serde::Serialize) -> Result<serde_json::Val
 }
 
 impl Client {
+    /// Runs `work` in one transaction: what it writes is kept, all of it or, when it fails, nothing.
+    pub(crate) fn edit<T, E: From<ReplicaError>>(
+        &self,
+        work: impl FnOnce(&Editor<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let (done, changed) = self.replica().edit(work)?;
+        self.publish(Origin::Edit, changed, false);
+        Ok(done)
+    }
+
+    /// Makes several edits at once: what `work` writes is kept, all of it or, when it fails,
+    /// nothing. They reach the server one by one.
+    ///
+    /// # Errors
+    /// Whatever `work` fails with; then nothing was written. The store failed.
+    pub fn transaction<T, E: From<ReplicaError>>(
+        &self,
+        work: impl FnOnce(&Edits<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        self.edit(|editor| work(&Edits::new(self, editor, None)))
+    }
+
+    /// The same, and the server takes all of these edits or none of them: if one is refused, all
+    /// of them become failures.
+    ///
+    /// # Errors
+    /// Whatever `work` fails with; then nothing was written. More than [`MAX_OPERATIONS`] edits are
+    /// `TooMany`. The store failed.
+    pub fn group<T, E: From<EditError> + From<ReplicaError>>(
+        &self,
+        work: impl FnOnce(&Edits<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let name = self.ids.next_id().to_string();
+        self.edit(|editor| {
+            let edits = Edits::new(self, editor, Some(name));
+            let done = work(&edits)?;
+            if edits.count.get() > MAX_OPERATIONS {
+                return Err(EditError::TooMany.into());
+            }
+            Ok(done)
+        })
+    }
+
     /// An operation with an id of its own, which it keeps at each retry.
     pub(crate) fn operation(&self, key: Key, change: Change) -> NewOperation {
         operation(self.ids.next_id(), self.clock.now(), key, change)
     }
 }
 
-fn operation(op_id: Uuid, at: Timestamp, key: Key, change: Change) -> NewOperation {
+pub(crate) fn operation(op_id: Uuid, at: Timestamp, key: Key, change: Change) -> NewOperation {
     let (action, base_version, fields) = match change {
         Change::Create(fields) => (ActionName::Create, None, Some(fields)),
         Change::Update(base, fields) => (ActionName::Update, Some(base.get()), Some(fields)),

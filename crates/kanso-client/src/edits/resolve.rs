@@ -3,6 +3,8 @@
 use kanso_domain::{Entity, EntryId, HabitId, Version};
 use kanso_protocol::sync::{ActionName, EntityName, OperationStatus};
 
+use serde_json::{Map, Value};
+
 use super::Change;
 use crate::Client;
 use crate::replica::{Editor, Failure, Key, ReplicaError};
@@ -16,6 +18,9 @@ pub enum ResolveError {
     /// The record was deleted: there is nothing left to write to.
     #[error("the record was deleted on another device, so yours cannot be kept")]
     Deleted,
+    /// Each member that was written here was changed by somebody else too.
+    #[error("nothing of yours stands beside theirs: each of it was changed on another device too")]
+    NothingToMerge,
     /// The local store failed.
     #[error(transparent)]
     Replica(#[from] ReplicaError),
@@ -27,12 +32,14 @@ impl Client {
     /// # Errors
     /// `NoSuchFailure`, or the store failed.
     pub fn take_theirs(&self, failure: i64) -> Result<(), ResolveError> {
-        self.replica().edit(|editor| {
+        self.edit(|editor| {
             editor
                 .failure(failure)?
                 .ok_or(ResolveError::NoSuchFailure)?;
-            Ok(editor.forget_failure(failure)?)
-        })
+            editor.forget_failure(failure).map_err(ResolveError::from)
+        })?;
+        self.publish_decision();
+        Ok(())
     }
 
     /// Writes the refused members again, knowingly over what is there now, and takes the failure
@@ -41,7 +48,7 @@ impl Client {
     /// # Errors
     /// `NoSuchFailure`, `Deleted`, or the store failed.
     pub fn keep_mine(&self, failure: i64) -> Result<(), ResolveError> {
-        self.replica().edit(|editor| {
+        self.edit(|editor| {
             let refused = editor
                 .failure(failure)?
                 .ok_or(ResolveError::NoSuchFailure)?;
@@ -49,6 +56,33 @@ impl Client {
             if let Some(change) = again(&refused, version)? {
                 editor.append(&self.operation(key, change))?;
             }
+            Ok(editor.forget_failure(failure)?)
+        })
+    }
+}
+
+impl Client {
+    /// Writes those of the refused members that nobody else touched, lets the server's stand in
+    /// the others, and takes the failure off the list. The next sync sends it.
+    ///
+    /// # Errors
+    /// `NoSuchFailure`, `Deleted`, `NothingToMerge`, or the store failed.
+    pub fn merge(&self, failure: i64) -> Result<(), ResolveError> {
+        self.edit(|editor| {
+            let refused = editor
+                .failure(failure)?
+                .ok_or(ResolveError::NoSuchFailure)?;
+            let (key, version) = present(editor, &refused)?;
+            let version = version.ok_or(ResolveError::Deleted)?;
+            let written = refused.operation.fields.as_ref();
+            let member = |name: &String| Some((name.clone(), written?.get(name)?.clone()));
+            let members: Map<String, Value> =
+                refused.mergeable().iter().filter_map(member).collect();
+            if members.is_empty() {
+                return Err(ResolveError::NothingToMerge);
+            }
+            let change = Change::Update(version, Value::Object(members));
+            editor.append(&self.operation(key, change))?;
             Ok(editor.forget_failure(failure)?)
         })
     }

@@ -21,7 +21,7 @@ impl Client {
         mode: Mode,
     ) -> Result<ImportReport, ImportError> {
         let Export { habits, mut report } = export;
-        self.replica().edit(|editor| {
+        self.edit(|editor| {
             for habit in habits {
                 let row = self.write_habit(editor, &habit, mode)?;
                 let is_deleted = row.outcome == Outcome::Deleted;

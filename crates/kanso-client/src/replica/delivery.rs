@@ -2,22 +2,36 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kanso_domain::{Record, Seq, Timestamp};
+use kanso_domain::accounts::Settings;
+use kanso_domain::sync::Digest;
+use kanso_domain::{Record, Seq};
 use kanso_protocol::sync::{OperationResult, OperationStatus};
 use rusqlite::{Connection, Transaction, params};
 use uuid::Uuid;
 
 use super::codec::seq;
 use super::outbox::{self, Waiting};
+use super::recovery::{self, Hindered, Terms};
 use super::{Failure, Key, Replica, ReplicaError, account, base, failures, shown};
-use crate::clock::Ids;
 
 /// Where the replica stands in the server's history.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Place {
+pub(super) struct Place {
     /// Everything is being delivered anew.
     is_resyncing: bool,
+    /// The server lost what it had, and gets it back when everything has been delivered.
+    offers_back: bool,
     cursor: Option<String>,
+}
+
+/// Why everything is delivered anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Resync {
+    /// The server was put back to an older state: what it lost is offered to it.
+    HistoryLost,
+    /// The device was away for too long, or lost its place: what the server does not have any
+    /// more was deleted.
+    PlaceLost,
 }
 
 /// What one round sends.
@@ -49,6 +63,10 @@ impl Batch {
 pub(crate) struct Delivery {
     pub(crate) results: Vec<OperationResult>,
     pub(crate) records: Vec<Record>,
+    /// The account's settings, if they changed.
+    pub(crate) settings: Option<Settings>,
+    /// Of the server's live records, when this is all that there is.
+    pub(crate) digest: Option<Digest>,
     pub(crate) cursor: String,
     pub(crate) head: Seq,
     pub(crate) has_more: bool,
@@ -59,23 +77,44 @@ pub(crate) struct Delivery {
 pub(crate) struct Applied {
     /// Operations that the server took.
     pub(crate) pushed: u64,
+    /// Those of them that it merged with edits of other devices.
+    pub(crate) merged: u64,
     /// Operations that it refused for good.
     pub(crate) failures: Vec<Failure>,
+    /// Records that are offered back to it.
+    pub(crate) offered: u64,
+    /// The replica has read everything and still adds up to something else than the server.
+    pub(crate) has_drifted: bool,
+    /// Operations that wait for another record to arrive at the server.
+    pub(crate) deferred: u64,
+    /// Something that the server had taken is lost there, and is sent again.
+    pub(crate) must_resend: bool,
+    /// Whether everything may have changed.
+    pub(crate) is_whole: bool,
+    /// The records that changed.
+    pub(crate) changed: BTreeSet<Key>,
 }
 
 impl Replica {
     /// The next round after the operation at `after`, with at most `limit` operations of about
-    /// `bytes`.
+    /// `bytes`. While a server that lost its history is read, nothing is sent to it: what waits
+    /// may build on what it gets back only then.
     pub(crate) fn next_batch(
         &self,
         after: i64,
         limit: usize,
         bytes: usize,
     ) -> Result<Batch, ReplicaError> {
+        let place = place(&self.connection)?;
+        let limit = if place.is_resyncing && place.offers_back {
+            0
+        } else {
+            limit
+        };
         Ok(Batch {
             device_id: account::device_id(&self.connection)?,
-            place: place(&self.connection)?,
             waiting: outbox::next(&self.connection, after, limit, bytes)?,
+            place,
         })
     }
 
@@ -90,22 +129,25 @@ impl Replica {
         &mut self,
         batch: &Batch,
         delivery: &Delivery,
-        now: Timestamp,
-        ids: &dyn Ids,
-    ) -> Result<Applied, ReplicaError> {
+        terms: Terms<'_>,
+    ) -> Result<Applied, Hindered> {
         let transaction = self.begin()?;
-        let mut changed = BTreeSet::new();
-        let applied = take_results(&transaction, batch, delivery, now, ids, &mut changed)?;
-        let settings = account::settings(&transaction)?;
+        let mut applied = take_results(&transaction, batch, delivery, terms)?;
         // Another process may have synced meanwhile: then its place is the newer one.
-        let mut is_whole = false;
         if place(&transaction)? == batch.place {
-            is_whole = take_records(&transaction, batch, delivery, now, &mut changed)?;
+            take_records(&transaction, batch, delivery, terms, &mut applied)?;
+            if let Some(settings) = &delivery.settings {
+                account::keep_settings(&transaction, settings, terms.now)?;
+            }
+            if let Some(theirs) = delivery.digest {
+                applied.has_drifted = base::digest(&transaction)? != theirs;
+            }
         }
-        if is_whole {
+        let settings = account::settings(&transaction)?;
+        if applied.is_whole {
             shown::refresh_all(&transaction, &settings)?;
         } else {
-            for key in changed {
+            for &key in &applied.changed {
                 shown::refresh(&transaction, key, &settings)?;
             }
         }
@@ -115,25 +157,28 @@ impl Replica {
 
     /// From now on everything is delivered anew. What is shown stays until that is complete; the
     /// outbox stays anyway.
-    pub(crate) fn begin_resync(&mut self) -> Result<(), ReplicaError> {
+    pub(crate) fn begin_resync(&mut self, why: Resync) -> Result<(), ReplicaError> {
         let transaction = self.begin()?;
         base::clear_staged(&transaction)?;
         outbox::forget_acknowledgements(&transaction)?;
         transaction.execute(
-            "UPDATE replica SET is_resyncing = 1, resync_cursor = NULL",
-            [],
+            "UPDATE replica SET is_resyncing = 1, resync_cursor = NULL,
+                                offers_back = max(offers_back, ?1)",
+            [why == Resync::HistoryLost],
         )?;
         Ok(transaction.commit()?)
     }
 }
 
-fn place(connection: &Connection) -> Result<Place, ReplicaError> {
-    let sql = "SELECT is_resyncing, CASE is_resyncing WHEN 1 THEN resync_cursor ELSE cursor END
+pub(super) fn place(connection: &Connection) -> Result<Place, ReplicaError> {
+    let sql = "SELECT is_resyncing, offers_back,
+                      CASE is_resyncing WHEN 1 THEN resync_cursor ELSE cursor END
                FROM replica";
     Ok(connection.query_row(sql, [], |row| {
         Ok(Place {
             is_resyncing: row.get(0)?,
-            cursor: row.get(1)?,
+            offers_back: row.get(1)?,
+            cursor: row.get(2)?,
         })
     })?)
 }
@@ -142,9 +187,7 @@ fn take_results(
     transaction: &Transaction<'_>,
     batch: &Batch,
     delivery: &Delivery,
-    now: Timestamp,
-    ids: &dyn Ids,
-    changed: &mut BTreeSet<Key>,
+    Terms { now, ids, .. }: Terms<'_>,
 ) -> Result<Applied, ReplicaError> {
     let sent: BTreeMap<Uuid, &Waiting> = batch
         .waiting
@@ -157,17 +200,22 @@ fn take_results(
         let Some(&waiting) = sent.get(&result.op_id) else {
             continue;
         };
-        changed.insert(waiting.key);
+        applied.changed.insert(waiting.key);
         match result.status {
             OperationStatus::Applied
             | OperationStatus::Merged
             | OperationStatus::Noop
             | OperationStatus::Duplicate => {
+                applied.merged += u64::from(result.status == OperationStatus::Merged);
                 let done_at = seq(result.seq.unwrap_or_default())?;
                 outbox::acknowledge(transaction, waiting.op_id, done_at)?;
                 applied.pushed += 1;
             }
-            OperationStatus::Deferred => {}
+            OperationStatus::Deferred => applied.deferred += 1,
+            // Another device deleted what is offered here: that is how it should be.
+            OperationStatus::Gone if waiting.is_offer => {
+                outbox::remove(transaction, waiting.op_id)?;
+            }
             _ if builds_on_what_failed(transaction, waiting, result, &rejected)? => {
                 let stored = result.conflict.as_ref();
                 let base = stored.and_then(|conflict| conflict.record.get("version")?.as_i64());
@@ -216,14 +264,13 @@ fn builds_on_what_failed(
     }
 }
 
-/// Answers whether everything has been delivered anew with this.
 fn take_records(
     transaction: &Transaction<'_>,
     batch: &Batch,
     delivery: &Delivery,
-    now: Timestamp,
-    changed: &mut BTreeSet<Key>,
-) -> Result<bool, ReplicaError> {
+    terms: Terms<'_>,
+    applied: &mut Applied,
+) -> Result<(), Hindered> {
     if batch.place.is_resyncing {
         for record in &delivery.records {
             base::stage(transaction, record)?;
@@ -231,26 +278,31 @@ fn take_records(
         if delivery.has_more {
             let sql = "UPDATE replica SET resync_cursor = ?1";
             transaction.execute(sql, [&delivery.cursor])?;
-            return Ok(false);
+            return Ok(());
         }
-        base::swap(transaction)?;
+        applied.offered = recovery::swap(transaction, batch.place.offers_back, terms)?;
+        applied.is_whole = true;
     } else {
+        let mut digest = base::digest(transaction)?;
         for record in &delivery.records {
-            changed.extend(base::keep(transaction, record)?);
+            applied
+                .changed
+                .extend(base::keep(transaction, record, &mut digest)?);
         }
+        base::keep_digest(transaction, digest)?;
     }
-    let last = delivery.records.last().map(|record| record.stamp().seq);
-    let reached = if delivery.has_more {
-        last.unwrap_or(Seq::ZERO)
+    let settled = if delivery.has_more {
+        outbox::settle_delivered(transaction)?
     } else {
-        delivery.head
+        applied.must_resend = outbox::forget_lost(transaction, delivery.head)?;
+        outbox::settle_all(transaction, delivery.head)?
     };
-    changed.extend(outbox::settle(transaction, reached)?);
-    let synced_at = (!delivery.has_more).then_some(now.as_micros());
+    applied.changed.extend(settled);
+    let synced_at = (!delivery.has_more).then_some(terms.now.as_micros());
     transaction.execute(
-        "UPDATE replica SET cursor = ?1, is_resyncing = 0, resync_cursor = NULL,
+        "UPDATE replica SET cursor = ?1, is_resyncing = 0, resync_cursor = NULL, offers_back = 0,
                             last_sync_at = coalesce(?2, last_sync_at)",
         params![delivery.cursor, synced_at],
     )?;
-    Ok(batch.place.is_resyncing)
+    Ok(())
 }

@@ -1,9 +1,12 @@
 //! An edit: what it sees and what it writes is one transaction.
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+
 use kanso_domain::accounts::Settings;
 use kanso_domain::entries::Entry;
 use kanso_domain::habits::Habit;
-use kanso_domain::{EntryId, HabitId, Record};
+use kanso_domain::{EntryId, HabitId, Record, Version};
 use rusqlite::Transaction;
 
 use super::failures::{self, Failure};
@@ -14,23 +17,31 @@ use super::{Key, Replica, ReplicaError, account, base, outbox, shown};
 pub(crate) struct Editor<'a> {
     transaction: Transaction<'a>,
     pub(crate) settings: Settings,
+    changed: RefCell<BTreeSet<Key>>,
 }
 
 impl Replica {
-    /// Runs `work` and keeps what it wrote, all of it or, when it fails, nothing.
+    /// Runs `work` and keeps what it wrote, all of it or, when it fails, nothing. Answers also with
+    /// the records that it wrote about.
     pub(crate) fn edit<T, E: From<ReplicaError>>(
         &mut self,
         work: impl FnOnce(&Editor<'_>) -> Result<T, E>,
-    ) -> Result<T, E> {
+    ) -> Result<(T, BTreeSet<Key>), E> {
         let transaction = self.begin()?;
         let settings = account::settings(&transaction)?;
         let editor = Editor {
             transaction,
             settings,
+            changed: RefCell::default(),
         };
         let done = work(&editor)?;
-        editor.transaction.commit().map_err(ReplicaError::from)?;
-        Ok(done)
+        let Editor {
+            transaction,
+            changed,
+            ..
+        } = editor;
+        transaction.commit().map_err(ReplicaError::from)?;
+        Ok((done, changed.into_inner()))
     }
 }
 
@@ -50,9 +61,18 @@ impl Editor<'_> {
         Ok(is_tombstone || !outbox::edits(&self.transaction, key)?.is_empty())
     }
 
+    /// The version that an edit of the record builds on: the one that was delivered. What waits in
+    /// the outbox is this device's own, with which the server never lets it clash; a version that
+    /// was only guessed may be another device's by then.
+    pub(crate) fn base_version(&self, key: Key) -> Result<Version, ReplicaError> {
+        let base = base::load(&self.transaction, key)?;
+        Ok(base.map_or(Version::FIRST, |record| record.stamp().version))
+    }
+
     /// Puts an operation into the outbox; answers with what is shown of its record now.
     pub(crate) fn append(&self, operation: &NewOperation) -> Result<Option<Record>, ReplicaError> {
         outbox::append(&self.transaction, operation)?;
+        self.changed.borrow_mut().insert(operation.key);
         shown::refresh(&self.transaction, operation.key, &self.settings)
     }
 

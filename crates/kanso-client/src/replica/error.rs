@@ -50,8 +50,16 @@ impl ReplicaError {
 
 impl From<rusqlite::Error> for ReplicaError {
     fn from(error: rusqlite::Error) -> Self {
-        Self::Storage {
-            source: error.into(),
+        use rusqlite::Error as Cause;
+        match error {
+            // A value that is not of the kind that was written.
+            Cause::FromSqlConversionFailure(..)
+            | Cause::InvalidColumnType(..)
+            | Cause::Utf8Error(..)
+            | Cause::IntegralValueOutOfRange(..) => Self::damaged(error),
+            _ => Self::Storage {
+                source: error.into(),
+            },
         }
     }
 }

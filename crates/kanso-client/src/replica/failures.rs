@@ -3,6 +3,7 @@
 use kanso_domain::Timestamp;
 use kanso_protocol::sync::{OperationRequest, OperationResult};
 use rusqlite::{Connection, OptionalExtension, Row, params};
+use uuid::Uuid;
 
 use super::codec::instant;
 use super::outbox::{self, Waiting};
@@ -34,12 +35,30 @@ impl Failure {
         conflicting.or(self.result.record.as_ref())
     }
 
-    /// The members on which the server's record and what was written disagree.
+    /// The members that were written here and that another device changed meanwhile.
     pub fn clashing(&self) -> &[String] {
         self.result
             .conflict
             .as_ref()
             .map_or(&[], |conflict| &conflict.clashing)
+    }
+
+    /// The members that were written here and that nobody else touched.
+    pub fn mergeable(&self) -> &[String] {
+        self.result
+            .conflict
+            .as_ref()
+            .map_or(&[], |conflict| &conflict.mergeable)
+    }
+
+    /// The device that wrote what the server has, where that is known.
+    pub fn changed_by(&self) -> Option<Uuid> {
+        self.result.conflict.as_ref()?.changed_by
+    }
+
+    /// Since when the server has what it has, where there is something.
+    pub fn changed_at(&self) -> Option<Timestamp> {
+        Some(self.result.conflict.as_ref()?.changed_at)
     }
 }
 

@@ -3,27 +3,33 @@
 
 mod account;
 mod base;
+mod check;
 mod codec;
 mod delivery;
 mod editor;
 mod error;
 mod failures;
 mod journal;
+mod offers;
 mod open;
 mod outbox;
 mod overlay;
+mod recovery;
+mod row;
 mod shown;
 
 pub use account::Binding;
 pub use error::ReplicaError;
 pub use failures::Failure;
+pub use recovery::ManyDeletions;
 pub use shown::Shown;
 
 pub(crate) use account::Session;
-pub(crate) use delivery::{Applied, Batch, Delivery};
+pub(crate) use delivery::{Applied, Batch, Delivery, Resync};
 pub(crate) use editor::Editor;
 pub(crate) use journal::Recorded;
-pub(crate) use outbox::NewOperation;
+pub(crate) use outbox::{BEGINNING, NewOperation};
+pub(crate) use recovery::{Hindered, Stored, Terms};
 
 use kanso_domain::{Entity, Timestamp};
 use rusqlite::{Connection, Transaction, TransactionBehavior};

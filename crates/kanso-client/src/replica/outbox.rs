@@ -3,7 +3,7 @@
 use kanso_domain::sync::Command;
 use kanso_domain::{Seq, Timestamp};
 use kanso_protocol::sync::OperationRequest;
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, Row, params};
 use uuid::Uuid;
 
 use super::codec::{entity, instant};
@@ -25,7 +25,31 @@ pub(super) struct Waiting {
     pub(super) key: Key,
     pub(super) body: String,
     pub(super) created_at: Timestamp,
+    /// Nobody wrote it: the record is offered back to a server that lost it.
+    pub(super) is_offer: bool,
 }
+
+const COLUMNS: &str = "position, op_id, entity, record_id, body, created_at, is_offer";
+
+impl Waiting {
+    /// A row of [`COLUMNS`].
+    fn read(row: &Row<'_>) -> Result<Self, ReplicaError> {
+        Ok(Self {
+            position: row.get(0)?,
+            op_id: row.get(1)?,
+            key: Key {
+                entity: entity(&row.get::<_, String>(2)?)?,
+                id: row.get(3)?,
+            },
+            body: row.get(4)?,
+            created_at: instant(row.get(5)?)?,
+            is_offer: row.get(6)?,
+        })
+    }
+}
+
+/// Before the first operation.
+pub(crate) const BEGINNING: i64 = i64::MIN;
 
 pub(super) fn append(
     connection: &Connection,
@@ -80,31 +104,85 @@ pub(super) fn next(
     limit: usize,
     bytes: usize,
 ) -> Result<Vec<Waiting>, ReplicaError> {
-    let mut statement = connection.prepare_cached(
-        "SELECT position, op_id, entity, record_id, body, created_at FROM outbox
-         WHERE position > ?1 AND acknowledged_seq IS NULL ORDER BY position LIMIT ?2",
-    )?;
-    let mut rows = statement.query(params![after, i64::try_from(limit).unwrap_or(i64::MAX)])?;
-    let mut batch = Vec::new();
+    let sql = format!(
+        "SELECT {COLUMNS} FROM outbox
+         WHERE position > ?1 AND acknowledged_seq IS NULL ORDER BY position LIMIT ?2"
+    );
+    let mut statement = connection.prepare_cached(&sql)?;
+    let more = i64::try_from(limit).map_or(i64::MAX, |limit| limit.saturating_add(1));
+    let mut rows = statement.query(params![after, more])?;
+    let mut batch: Vec<Waiting> = Vec::new();
     let mut size = 0;
     while let Some(row) = rows.next()? {
-        let body: String = row.get(4)?;
-        size += body.len() + 1;
-        if size > bytes && !batch.is_empty() {
+        let waiting = Waiting::read(row)?;
+        size += waiting.body.len() + 1;
+        if batch.len() >= limit || (size > bytes && !batch.is_empty()) {
+            keep_group_whole(&mut batch, &waiting)?;
             break;
         }
-        batch.push(Waiting {
-            position: row.get(0)?,
-            op_id: row.get(1)?,
-            key: Key {
-                entity: entity(&row.get::<_, String>(2)?)?,
-                id: row.get(3)?,
-            },
-            body,
-            created_at: instant(row.get(5)?)?,
-        });
+        batch.push(waiting);
     }
     Ok(batch)
+}
+
+/// The operations of a group go out together: one that `next` would tear apart waits with it.
+fn keep_group_whole(batch: &mut Vec<Waiting>, next: &Waiting) -> Result<(), ReplicaError> {
+    let Some(torn) = request(&next.body)?.group else {
+        return Ok(());
+    };
+    let mut kept = batch.len();
+    for waiting in batch.iter().rev() {
+        if request(&waiting.body)?.group.as_ref() != Some(&torn) {
+            break;
+        }
+        kept -= 1;
+    }
+    // One that is larger than a request is the server's to refuse.
+    if kept > 0 {
+        batch.truncate(kept);
+    }
+    Ok(())
+}
+
+/// What a person wrote about the record and the server has not taken, in the order of writing.
+pub(super) fn written(connection: &Connection, key: Key) -> Result<Vec<Waiting>, ReplicaError> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM outbox WHERE entity = ?1 AND record_id = ?2
+           AND acknowledged_seq IS NULL AND NOT is_offer ORDER BY position"
+    );
+    let mut statement = connection.prepare_cached(&sql)?;
+    let mut rows = statement.query(params![key.entity.as_str(), key.id])?;
+    let mut written = Vec::new();
+    while let Some(row) = rows.next()? {
+        written.push(Waiting::read(row)?);
+    }
+    Ok(written)
+}
+
+/// Puts offers before everything else, in their order: what a person wrote builds on them.
+pub(super) fn prepend(
+    connection: &Connection,
+    offers: &[NewOperation],
+) -> Result<(), ReplicaError> {
+    let sql = "SELECT min(0, coalesce(min(position), 0)) FROM outbox";
+    let first: i64 = connection.query_row(sql, [], |row| row.get(0))?;
+    let mut statement = connection.prepare_cached(
+        "INSERT INTO outbox (position, op_id, entity, record_id, body, created_at, is_offer)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, 1)",
+    )?;
+    // The last offer stands right before everything else.
+    let positions = (i64::MIN..first).rev().take(offers.len());
+    for (position, offer) in positions.zip(offers.iter().rev()) {
+        statement.execute(params![
+            position,
+            offer.request.op_id,
+            offer.key.entity.as_str(),
+            offer.key.id,
+            serde_json::to_string(&offer.request).map_err(ReplicaError::damaged)?,
+            offer.at.as_micros()
+        ])?;
+    }
+    Ok(())
 }
 
 /// Done on the server. It goes on showing until its record has been delivered.
@@ -126,12 +204,47 @@ pub(super) fn remove(connection: &Connection, op_id: Uuid) -> Result<bool, Repli
     Ok(removed > 0)
 }
 
-/// Drops what was delivered back: everything up to `seq` has been.
-pub(super) fn settle(connection: &Connection, seq: Seq) -> Result<Vec<Key>, ReplicaError> {
+/// Drops what is in what has been delivered: all of the history up to `head`.
+pub(super) fn settle_all(connection: &Connection, head: Seq) -> Result<Vec<Key>, ReplicaError> {
     let mut statement = connection.prepare_cached(
         "DELETE FROM outbox WHERE acknowledged_seq <= ?1 RETURNING entity, record_id",
     )?;
-    read_keys(&mut statement.query([seq.get()])?)
+    read_keys(&mut statement.query([head.get()])?)
+}
+
+/// Drops what is in the records that have been delivered, while others still are to come: a record
+/// that was edited again comes with its newest edit.
+pub(super) fn settle_delivered(connection: &Connection) -> Result<Vec<Key>, ReplicaError> {
+    let mut statement = connection.prepare_cached(
+        "DELETE FROM outbox
+         WHERE acknowledged_seq IS NOT NULL AND EXISTS (
+             SELECT 1 FROM base
+             WHERE base.entity = outbox.entity AND base.id = outbox.record_id
+               AND base.seq >= outbox.acknowledged_seq)
+         RETURNING entity, record_id",
+    )?;
+    read_keys(&mut statement.query([])?)
+}
+
+/// What was acknowledged and is not in the history, all of which was read up to `head`, was lost
+/// with the server's newest changes: it is sent again. Once only, because what another device
+/// deleted before a first pull is not delivered either. Answers with whether there was any.
+pub(super) fn forget_lost(connection: &Connection, head: Seq) -> Result<bool, ReplicaError> {
+    let forgotten = connection
+        .prepare_cached(
+            "UPDATE outbox SET acknowledged_seq = NULL, is_resent = 1
+             WHERE acknowledged_seq > ?1 OR acknowledged_seq <= ?1 AND NOT is_resent
+               AND NOT EXISTS (
+                   SELECT 1 FROM base
+                   WHERE base.entity = outbox.entity AND base.id = outbox.record_id
+                     AND base.seq >= outbox.acknowledged_seq)
+               AND NOT EXISTS (
+                   SELECT 1 FROM base AS habit
+                   WHERE habit.entity = 'habit' AND NOT habit.is_live
+                     AND lower(hex(habit.id)) = replace(body ->> '$.fields.habit_id', '-', ''))",
+        )?
+        .execute([head.get()])?;
+    Ok(forgotten > 0)
 }
 
 /// The server lost its history, so what it had acknowledged and not delivered is sent again. An
@@ -193,10 +306,15 @@ pub(super) fn keys(connection: &Connection) -> Result<Vec<Key>, ReplicaError> {
 pub(super) fn read_keys(rows: &mut rusqlite::Rows<'_>) -> Result<Vec<Key>, ReplicaError> {
     let mut keys = Vec::new();
     while let Some(row) = rows.next()? {
-        keys.push(Key {
-            entity: entity(&row.get::<_, String>(0)?)?,
-            id: row.get(1)?,
-        });
+        keys.push(read_key(row)?);
     }
     Ok(keys)
+}
+
+/// A row `(entity, id)`.
+pub(super) fn read_key(row: &Row<'_>) -> Result<Key, ReplicaError> {
+    Ok(Key {
+        entity: entity(&row.get::<_, String>(0)?)?,
+        id: row.get(1)?,
+    })
 }

@@ -4,6 +4,7 @@ mod http;
 
 pub use http::HttpTransport;
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -15,6 +16,8 @@ pub enum Method {
     Get,
     /// Writes.
     Post,
+    /// Takes away.
+    Delete,
 }
 
 /// A request to the server.
@@ -23,7 +26,7 @@ pub struct Request {
     /// What it does.
     pub method: Method,
     /// The path, from the server's root.
-    pub path: &'static str,
+    pub path: Cow<'static, str>,
     /// The access token that it carries.
     pub bearer: Option<String>,
     /// A JSON body.

@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod files;
 #[cfg(test)]
+mod heal;
+#[cfg(test)]
 mod import;
 #[cfg(test)]
 mod journal;
@@ -14,6 +16,8 @@ mod offline;
 #[cfg(test)]
 mod outbox;
 #[cfg(test)]
+mod recovery;
+#[cfg(test)]
 mod resolve;
 #[cfg(test)]
 mod resync;
@@ -23,3 +27,7 @@ mod session;
 mod support;
 #[cfg(test)]
 mod sync;
+#[cfg(test)]
+mod sync_loop;
+#[cfg(test)]
+mod transactions;

@@ -1,8 +1,9 @@
 //! A person decides.
 
-use kanso_client::ResolveError;
 use kanso_client::protocol::Patch;
 use kanso_client::protocol::entries::EntryMembers;
+use kanso_client::protocol::habits::HabitMembers;
+use kanso_client::{Failure, ResolveError};
 
 use crate::support::{Device, FakeServer, all_entries, on, signed_in, titled, titles};
 
@@ -43,6 +44,78 @@ async fn mine_is_written_over_theirs() {
     let other = signed_in(3, &server).await;
     other.sync(&server).await.expect("syncs");
     assert_eq!(titles(&other), ["mine"]);
+}
+
+/// The first of two edits clashes. The second builds on what was seen here, not on the version
+/// that another device made meanwhile: it does not write over what was never seen.
+#[tokio::test]
+async fn an_edit_after_one_that_clashed_overwrites_nothing_unseen() {
+    let color = |color: &str| HabitMembers {
+        color: Patch::Value(color.to_owned()),
+        ..HabitMembers::default()
+    };
+    let server = FakeServer::new();
+    let (a, b) = (signed_in(1, &server).await, signed_in(2, &server).await);
+    let habit = a.create_habit(titled("Read")).expect("creates");
+    for device in [&a, &b] {
+        device.sync(&server).await.expect("syncs");
+    }
+    let theirs = HabitMembers {
+        title: Patch::Value("theirs".to_owned()),
+        ..color("#111111")
+    };
+    a.update_habit(habit.id, theirs).expect("updates");
+    b.update_habit(habit.id, titled("mine")).expect("updates");
+    b.update_habit(habit.id, color("#222222")).expect("updates");
+    a.sync(&server).await.expect("syncs");
+    let report = b.sync(&server).await.expect("syncs");
+    let clashing: Vec<_> = report.failures.iter().map(Failure::clashing).collect();
+    assert_eq!(clashing, [["title"], ["color"]]);
+    let shown = b.habit(habit.id).expect("reads").expect("there").record;
+    assert_eq!(shown.details.color.as_str(), "#111111");
+}
+
+#[tokio::test]
+async fn what_nobody_else_touched_is_written_beside_theirs() {
+    let server = FakeServer::new();
+    let (a, b) = (signed_in(1, &server).await, signed_in(2, &server).await);
+    let habit = a.create_habit(titled("Read")).expect("creates");
+    for device in [&a, &b] {
+        device.sync(&server).await.expect("syncs");
+    }
+    a.update_habit(habit.id, titled("theirs")).expect("updates");
+    let mine = HabitMembers {
+        color: Patch::Value("#112233".to_owned()),
+        ..titled("mine")
+    };
+    b.update_habit(habit.id, mine).expect("updates");
+    a.sync(&server).await.expect("syncs");
+    let report = b.sync(&server).await.expect("syncs");
+    let [failure] = report.failures.as_slice() else {
+        panic!("one conflict: {report:?}");
+    };
+    assert_eq!(failure.clashing(), ["title"]);
+    assert_eq!(failure.mergeable(), ["color"]);
+    assert!(failure.changed_at().is_some());
+    b.merge(failure.id).expect("resolves");
+    assert_eq!(b.sync(&server).await.expect("syncs").pushed, 1);
+    let stored = server.state().habits[&habit.id].details.clone();
+    assert_eq!(
+        (stored.title.as_str(), stored.color.as_str()),
+        ("theirs", "#112233")
+    );
+}
+
+#[tokio::test]
+async fn where_everything_clashes_there_is_nothing_to_merge() {
+    let server = FakeServer::new();
+    let (device, failure) = after_a_conflict(&server).await;
+    let merged = device.merge(failure);
+    assert!(
+        matches!(merged, Err(ResolveError::NothingToMerge)),
+        "{merged:?}"
+    );
+    assert_eq!(device.failures().expect("reads").len(), 1);
 }
 
 #[tokio::test]

@@ -1,25 +1,29 @@
 //! Starting anew when the server asks for it.
 
+use kanso_client::protocol::sync::OperationStatus;
+use kanso_client::{CallError, SyncOptions};
+
 use crate::support::{FakeServer, Fault, all_entries, live, on, signed_in, titled, titles};
 
 #[tokio::test]
-async fn a_restored_server_is_read_anew_and_the_outbox_is_kept() {
+async fn a_server_that_forgot_deletions_is_read_anew_and_the_outbox_is_kept() {
     let server = FakeServer::new();
-    let device = signed_in(1, &server).await;
-    let (lost, kept) = (titled("lost"), titled("kept"));
-    let kept = device.create_habit(kept).expect("creates");
-    device.sync(&server).await.expect("syncs");
-    let lost = device.create_habit(lost).expect("creates");
-    device.sync(&server).await.expect("syncs");
-    server.state().habits.remove(&lost.id);
-    server.change_epoch();
+    let (device, other) = (signed_in(1, &server).await, signed_in(2, &server).await);
+    let kept = device.create_habit(titled("kept")).expect("creates");
+    let gone = device.create_habit(titled("gone")).expect("creates");
+    for device in [&device, &other] {
+        device.sync(&server).await.expect("syncs");
+    }
+    other.delete_habit(gone.id).expect("deletes");
+    other.sync(&server).await.expect("syncs");
+    server.state().purge();
     device
         .create_entry(on(&kept, "2026-11-22"))
         .expect("creates");
 
     let report = device.sync(&server).await.expect("syncs");
     assert!(report.resynced);
-    assert_eq!((report.pushed, report.waiting), (1, 0));
+    assert_eq!((report.pushed, report.waiting, report.offered), (1, 0, 0));
     assert_eq!(
         titles(&device),
         ["kept"],
@@ -97,27 +101,6 @@ async fn an_operation_that_a_restored_server_lost_is_sent_again() {
 }
 
 #[tokio::test]
-async fn a_server_that_lost_its_newest_changes_is_read_anew() {
-    let server = FakeServer::new();
-    let device = signed_in(1, &server).await;
-    let habit = device.create_habit(titled("Read")).expect("creates");
-    let entry = device
-        .create_entry(on(&habit, "2026-11-22"))
-        .expect("creates");
-    let old = server.state().head;
-    device.sync(&server).await.expect("syncs");
-    {
-        let mut state = server.state();
-        state.entries.remove(&entry.id);
-        state.head.seq = old.seq.next();
-    }
-    let report = device.sync(&server).await.expect("syncs");
-    assert!(report.resynced);
-    assert_eq!(titles(&device), ["Read"]);
-    assert!(all_entries(&device).is_empty());
-}
-
-#[tokio::test]
 async fn a_server_that_asks_for_ever_is_not_followed() {
     let server = FakeServer::new();
     let device = signed_in(1, &server).await;
@@ -131,4 +114,91 @@ async fn a_server_that_asks_for_ever_is_not_followed() {
     assert_eq!(titles(&device), ["Read"]);
     server.state().faults.clear();
     assert_eq!(device.sync(&server).await.expect("syncs").pushed, 1);
+}
+
+#[tokio::test]
+async fn a_resync_that_would_remove_much_asks_first() {
+    let server = FakeServer::new();
+    let (phone, desk) = (signed_in(1, &server).await, signed_in(2, &server).await);
+    for number in 0..60 {
+        let title = format!("habit {number}");
+        desk.create_habit(titled(&title)).expect("creates");
+    }
+    for device in [&desk, &phone] {
+        device.sync(&server).await.expect("syncs");
+    }
+    for shown in desk.habits().expect("reads").iter().skip(5) {
+        desk.delete_habit(shown.record.id).expect("deletes");
+    }
+    desk.sync(&server).await.expect("syncs");
+    server.state().purge();
+    phone
+        .create_habit(titled("written meanwhile"))
+        .expect("creates");
+
+    for _ in 0..2 {
+        let interrupted = phone.sync(&server).await.expect_err("it asks");
+        let CallError::ManyDeletions(many) = interrupted.cause else {
+            panic!("{interrupted:?}");
+        };
+        assert_eq!((many.missing, many.present), (55, 60));
+        assert_eq!(titles(&phone).len(), 61, "nothing is lost meanwhile");
+    }
+    let accepted = SyncOptions {
+        accept_deletions: true,
+        ..SyncOptions::default()
+    };
+    let report = phone.sync_with(&server, accepted, &|_| {}).await;
+    assert_eq!(report.expect("syncs").pushed, 1);
+    assert_eq!(titles(&phone).len(), 6);
+    assert_eq!(
+        live(phone.server_records().expect("reads")),
+        live(server.records())
+    );
+}
+
+#[tokio::test]
+async fn a_phone_that_was_away_for_a_year_comes_back_to_what_is_left() {
+    let server = FakeServer::new();
+    let (phone, desk) = (signed_in(1, &server).await, signed_in(2, &server).await);
+    let kept = desk.create_habit(titled("kept")).expect("creates");
+    let gone = desk.create_habit(titled("gone")).expect("creates");
+    for habit in [&kept, &gone] {
+        desk.create_entry(on(habit, "2026-11-21")).expect("creates");
+    }
+    for device in [&desk, &phone] {
+        device.sync(&server).await.expect("syncs");
+    }
+    // A year passes: much is deleted, and what says so is purged; the phone went on writing.
+    desk.delete_habit(gone.id).expect("deletes");
+    desk.sync(&server).await.expect("syncs");
+    server.state().purge();
+    phone.clock.advance(365 * 24 * 60 * 60);
+    phone
+        .create_entry(on(&kept, "2026-11-22"))
+        .expect("creates");
+    phone
+        .create_entry(on(&gone, "2026-11-22"))
+        .expect("creates");
+    phone
+        .update_habit(gone.id, titled("still here"))
+        .expect("updates");
+
+    let report = phone.sync(&server).await.expect("syncs");
+    assert!(report.resynced);
+    assert_eq!((report.pushed, report.offered, report.waiting), (1, 0, 0));
+    let statuses: Vec<_> = report
+        .failures
+        .iter()
+        .map(|failure| failure.result.status)
+        .collect();
+    assert_eq!(
+        statuses,
+        [OperationStatus::Gone; 2],
+        "a person sees what came too late"
+    );
+    assert_eq!(titles(&phone), ["kept"]);
+    assert_eq!(all_entries(&phone).len(), 2);
+    let replica = live(phone.server_records().expect("reads"));
+    assert_eq!(replica, live(server.records()));
 }

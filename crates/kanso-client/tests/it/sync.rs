@@ -95,7 +95,9 @@ async fn another_devices_change_shows_beside_an_edit_that_waits() {
             b.update_habit(habit.id, members).expect("updates");
         }
     };
-    b.sync_watched(&server, &watch).await.expect("syncs");
+    b.sync_with(&server, kanso_client::SyncOptions::default(), &watch)
+        .await
+        .expect("syncs");
     let shown = b.habit(habit.id).expect("reads").expect("is there");
     assert_eq!(shown.record.details.title.as_str(), "Read outside");
     assert_eq!(shown.record.details.color.as_str(), "#112233");
@@ -150,7 +152,10 @@ async fn a_new_device_reads_a_long_history_page_by_page() {
     let b = signed_in(2, &server).await;
     let seen = Mutex::new(Vec::new());
     let watch = |progress: Progress| seen.lock().expect("no panic").push(progress.remaining);
-    let report = b.sync_watched(&server, &watch).await.expect("syncs");
+    let report = b
+        .sync_with(&server, kanso_client::SyncOptions::default(), &watch)
+        .await
+        .expect("syncs");
     assert_eq!(report.pulled, 31);
     assert_eq!(*seen.lock().expect("no panic"), [24, 17, 10, 3, 0]);
     assert_eq!(all_entries(&b).len(), 30);

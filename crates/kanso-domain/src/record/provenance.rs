@@ -108,6 +108,22 @@ impl<const N: usize> Provenance<N> {
         Self::apart(device, std::array::from_fn(edit))
     }
 
+    /// After `device` made `version` by adding to `fields`, whatever was in them. That does not make
+    /// them its own: what somebody else had written there, it need not have seen.
+    #[must_use]
+    pub fn added_to(self, fields: FieldSet, version: Version, device: Option<DeviceId>) -> Self {
+        let edit = |field| {
+            let before = self.edit(field);
+            if fields.contains(field) {
+                let device = device.filter(|_| before.device == device);
+                FieldEdit { version, device }
+            } else {
+                before
+            }
+        };
+        Self::apart(device, std::array::from_fn(edit))
+    }
+
     /// The fields that somebody else than `device` edited after `version`. Who is not known is
     /// somebody else.
     pub fn edited_by_others(&self, version: Version, device: Option<DeviceId>) -> FieldSet {
@@ -151,6 +167,18 @@ mod tests {
 
     fn device(number: u128) -> DeviceId {
         DeviceId::new(Uuid::from_u128(number))
+    }
+
+    #[test]
+    fn what_was_added_to_stays_whose_it_was() {
+        let value = FieldSet::EMPTY.with(0);
+        let (phone, tablet) = (Some(device(1)), Some(device(2)));
+        let mine = Provenance::<1>::at(version(1), phone).added_to(value, version(2), phone);
+        assert!(mine.edited_by_others(version(1), phone).is_empty());
+        let theirs = Provenance::<1>::at(version(1), tablet).added_to(value, version(2), phone);
+        assert_eq!(theirs.device(), phone);
+        assert_eq!(theirs.edited_by_others(version(1), phone), value);
+        assert_eq!(theirs.edited_by_others(version(1), tablet), value);
     }
 
     #[test]

@@ -274,6 +274,14 @@ impl Ledger {
                 Deferred(Deferral::HabitUnknown(details.habit_id))
             };
         }
+        if let Some(stored) = self.entries.records.get(&id)
+            && stored.stamp.is_deleted()
+            && terms.revive
+            && let Err(invalid) = stored.details.updated(fields, &self.settings)
+        {
+            // It comes back where it was, or not at all.
+            return Rejected(invalid.into());
+        }
         let today = Today::at(self.pen.now, &self.settings);
         let make = |stamp| Entry {
             id,
@@ -291,7 +299,7 @@ impl Ledger {
         if let Some(gone) = gone {
             return Gone(gone);
         }
-        self.entries.change(id, &mut self.pen, |entry| {
+        self.entries.add(id, &mut self.pen, |entry| {
             let mut changed = entry.clone();
             let value = entry.details.value.changed(change);
             changed.details.value =

@@ -67,6 +67,10 @@ impl<'a, F> Edit<'a, F> {
         let is_older = base < stamp.version;
         let clashing = match self.terms.on_conflict {
             OnConflict::Client => return Verdict::Apply,
+            // Only this device edited it since: it knows.
+            OnConflict::Merge | OnConflict::Server if is_older && edited.is_empty() => {
+                return Verdict::Apply;
+            }
             OnConflict::Merge | OnConflict::Server if is_older => changed.and(edited),
             // A version that was never given out says nothing about who edited what.
             OnConflict::Merge | OnConflict::Server | OnConflict::Reject => changed,

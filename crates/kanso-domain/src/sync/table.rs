@@ -57,6 +57,8 @@ pub(super) trait Editable: Clone {
     fn created_by(self, device: Option<DeviceId>) -> Self;
     /// This record after `device` edited `fields`, its stamp being that of the edit.
     fn edited_by(self, device: Option<DeviceId>, fields: FieldSet) -> Self;
+    /// The same after `device` added to `fields`.
+    fn added_to_by(self, device: Option<DeviceId>, fields: FieldSet) -> Self;
     fn record(self) -> Record;
 }
 
@@ -123,6 +125,15 @@ macro_rules! editable {
                 let version = self.stamp.version;
                 Self {
                     provenance: self.provenance.edited(fields, version, device),
+                    ..self
+                }
+                .unsettled()
+            }
+
+            fn added_to_by(self, device: Option<DeviceId>, fields: FieldSet) -> Self {
+                let version = self.stamp.version;
+                Self {
+                    provenance: self.provenance.added_to(fields, version, device),
                     ..self
                 }
                 .unsettled()
@@ -310,8 +321,8 @@ impl<I: Ord + Copy, R: Editable> Table<I, R> {
         self.put(id, edited)
     }
 
-    /// Changes the record `id`, whatever its version, as `change` says.
-    pub(super) fn change(
+    /// Adds to the record `id`, whatever its version, as `change` says.
+    pub(super) fn add(
         &mut self,
         id: I,
         pen: &mut Pen,
@@ -330,7 +341,10 @@ impl<I: Ord + Copy, R: Editable> Table<I, R> {
                 if fields.is_empty() {
                     return Noop(stored.record());
                 }
-                Applied(self.edit(id, changed, fields, pen))
+                let head = pen.next();
+                let stamp = stored.stamp().edited(head.seq, head.changed_at);
+                let added = changed.stamped(stamp).added_to_by(pen.device, fields);
+                Applied(self.put(id, added))
             }
         }
     }

@@ -98,10 +98,14 @@ catalog! {
         "wait as long as the header Retry-After says";
     LoginThrottled = "login_throttled", TOO_MANY_REQUESTS, "Too many failed log-ins",
         "wait as long as the header Retry-After says";
+    TooManyStreams = "too_many_streams", TOO_MANY_REQUESTS, "Too many event streams",
+        "a person has at most 10 event streams at a time; close one, or pull instead";
     Internal = "internal", INTERNAL_SERVER_ERROR, "The server made a mistake",
         "the mistake was noted under the request's id; nothing is known to have been stored";
     Unavailable = "unavailable", SERVICE_UNAVAILABLE, "The server cannot answer now",
         "the database does not answer; try again shortly";
+    Behind = "behind", SERVICE_UNAVAILABLE, "The server is behind",
+        "the server has not reached the position in min_seq; nothing was carried out; try again shortly";
     Busy = "busy", SERVICE_UNAVAILABLE, "Too many people are logging in",
         "try again shortly";
     TimedOut = "timed_out", SERVICE_UNAVAILABLE, "The answer took too long",
@@ -113,7 +117,8 @@ impl Code {
     pub(crate) const fn retry_after(self) -> Option<u32> {
         match self {
             Self::Unavailable | Self::TimedOut => Some(5),
-            Self::Busy => Some(1),
+            Self::Busy | Self::Behind => Some(1),
+            Self::TooManyStreams => Some(30),
             _ => None,
         }
     }

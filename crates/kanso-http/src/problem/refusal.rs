@@ -136,13 +136,19 @@ impl From<ReadError> for Refusal {
     }
 }
 
-impl From<CursorRefusal> for Refusal {
+impl From<CursorRefusal> for Code {
     fn from(refusal: CursorRefusal) -> Self {
         match refusal {
-            CursorRefusal::EpochChanged => Code::EpochChanged.into(),
-            CursorRefusal::Ahead => Code::CursorAhead.into(),
-            CursorRefusal::Expired => Code::CursorExpired.into(),
+            CursorRefusal::EpochChanged => Self::EpochChanged,
+            CursorRefusal::Ahead => Self::CursorAhead,
+            CursorRefusal::Expired => Self::CursorExpired,
         }
+    }
+}
+
+impl From<CursorRefusal> for Refusal {
+    fn from(refusal: CursorRefusal) -> Self {
+        Code::from(refusal).into()
     }
 }
 

@@ -30,8 +30,24 @@ impl FromRequestParts<Api> for SignedIn {
                 .because("the access token is not valid any more; refresh it or log in again")
                 .header(header::WWW_AUTHENTICATE, challenge));
         };
+        Ok(Self::noted(identity))
+    }
+}
+
+impl SignedIn {
+    /// Whoever a ticket speaks for, which is used up by this.
+    pub(crate) async fn by_ticket(ticket: &str, api: &Api) -> Result<Self, Refusal> {
+        let Some(identity) = api.tickets.redeem(ticket).await? else {
+            return Err(Refusal::from(Code::Unauthorized)
+                .because("the ticket is not good any more; each is good once, so get another"));
+        };
+        Ok(Self::noted(identity))
+    }
+
+    /// The same, named in the log.
+    fn noted(identity: Identity) -> Self {
         tracing::Span::current().record("user_id", tracing::field::display(identity.user_id));
-        Ok(Self(identity))
+        Self(identity)
     }
 }
 

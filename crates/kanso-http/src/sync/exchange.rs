@@ -3,10 +3,12 @@ use axum::response::Response;
 use http::StatusCode;
 use kanso_application::sync::Caller;
 use kanso_domain::sync::Submission;
-use kanso_domain::{DeviceId, FieldError};
+use kanso_domain::{DeviceId, FieldError, UserId};
 use kanso_protocol::sync::{OperationResult, SyncRequest, SyncResponse};
-use kanso_protocol::{MAX_OPERATIONS, MAX_PAGE, parse_cursor};
+use kanso_protocol::{MAX_OPERATIONS, MAX_PAGE};
 
+use super::cursor::cursor;
+use super::waiting::{Has, Waiting};
 use crate::answer::json;
 use crate::parts::Api;
 use crate::problem::{BODY, Code, Refusal, SIGNED_IN, problems};
@@ -14,7 +16,7 @@ use crate::request::{JsonBody, SignedIn};
 
 problems!(ExchangeProblems: SIGNED_IN, BODY, &[
     Code::CursorMalformed, Code::EpochChanged, Code::CursorExpired,
-    Code::CursorAhead, Code::TooManyOperations,
+    Code::CursorAhead, Code::TooManyOperations, Code::Behind,
 ]);
 
 /// Push the outbox and pull the delta
@@ -24,6 +26,8 @@ problems!(ExchangeProblems: SIGNED_IN, BODY, &[
 /// and changes nothing, so a lost answer is always safe to retry. An operation waits for its
 /// habit as `deferred`. Then follows what is new after `cursor`, the device's own changes
 /// included.
+///
+/// Without operations and with `wait_ms`, the answer waits until there is something new.
 #[utoipa::path(
     post, path = "/sync", operation_id = "sync", tag = "sync",
     security(("bearer" = [])),
@@ -38,17 +42,16 @@ pub(super) async fn exchange(
     who: SignedIn,
     JsonBody(request): JsonBody<SyncRequest>,
 ) -> Result<Response, Refusal> {
-    let limit = page_limit(request.limit)?;
-    let cursor = request.cursor.as_deref().map(parse_cursor).transpose();
-    let cursor = cursor.map_err(|_| Code::CursorMalformed)?;
-    let device = request.device_id.map(DeviceId::new);
+    let (limit, caller) = (page_limit(request.limit)?, caller(&request, who.user())?);
+    let waiting = Waiting::of_body(request.wait_ms, request.min_seq)?;
     let submissions = submissions(request)?;
     let keys: Vec<_> = submissions.iter().map(|it| it.key).collect();
-    let caller = Caller {
-        user: who.user(),
-        device,
-        cursor,
+    let has = match submissions.as_slice() {
+        [] => Has::Read(caller.cursor, None),
+        // What becomes of them is news.
+        _ => Has::NoMatter,
     };
+    waiting.wait(&api, caller.user, has).await?;
     let sync = api.sync.clone();
     let exchange = async move { sync.exchange(caller, limit, submissions).await };
     let synced = api.uncut(exchange).await??;
@@ -56,6 +59,14 @@ pub(super) async fn exchange(
     let results = results.map(|(key, outcome)| OperationResult::new(key, outcome));
     let answer = SyncResponse::new(results.collect(), &synced.page);
     Ok(json(StatusCode::OK, &answer))
+}
+
+fn caller(request: &SyncRequest, user: UserId) -> Result<Caller, Refusal> {
+    Ok(Caller {
+        user,
+        device: request.device_id.map(DeviceId::new),
+        cursor: cursor(request.cursor.as_deref())?,
+    })
 }
 
 fn page_limit(limit: Option<u32>) -> Result<u32, Refusal> {

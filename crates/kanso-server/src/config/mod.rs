@@ -75,6 +75,15 @@ pub enum Signing {
     PrivateKeyFile(PathBuf),
 }
 
+/// What signed access tokens before.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FormerKeys {
+    /// With HS256.
+    pub secret: Option<Secret>,
+    /// With RS256, the private key in this file.
+    pub key_file: Option<PathBuf>,
+}
+
 /// How log lines are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {
@@ -101,6 +110,8 @@ pub struct Config {
     pub cors_origins: Vec<String>,
     /// What signs access tokens.
     pub signing: Signing,
+    /// What signed them before; its tokens stay good.
+    pub former_keys: FormerKeys,
     /// The `iss` of access tokens.
     pub jwt_issuer: String,
     /// How long results of operations and tombstones are kept.
@@ -154,6 +165,7 @@ impl Config {
             trusted_proxies: Vec::new(),
             cors_origins: Vec::new(),
             signing: Signing::Generated,
+            former_keys: FormerKeys::default(),
             jwt_issuer: "kanso".into(),
             retention: Retention::default(),
             drain_delay: Duration::ZERO,
@@ -183,6 +195,7 @@ impl Config {
             trusted_proxies: layers.read(Key::TrustedProxies, values::proxies)?,
             cors_origins: layers.read(Key::CorsOrigins, values::origins)?,
             signing: signing(layers)?,
+            former_keys: former_keys(layers),
             jwt_issuer: layers.read(Key::JwtIssuer, values::issuer)?,
             retention: Retention {
                 receipts_days: layers.read(Key::OperationRetention, values::days)?,
@@ -210,6 +223,15 @@ fn signing(layers: &Layers) -> Result<Signing, ConfigError> {
                 Place(Key::JwtPrivateKeyFile.setting(), &file.source)
             ),
         )),
+    }
+}
+
+fn former_keys(layers: &Layers) -> FormerKeys {
+    let secret = layers.find(Key::JwtFormerSecret);
+    let file = layers.find(Key::JwtFormerKeyFile);
+    FormerKeys {
+        secret: secret.map(|secret| Secret::new(secret.text.clone())),
+        key_file: file.map(|file| PathBuf::from(&file.text)),
     }
 }
 

@@ -21,6 +21,10 @@ pub enum Key {
     JwtSecret,
     /// The RS256 signing key.
     JwtPrivateKeyFile,
+    /// The HS256 secret that signed before.
+    JwtFormerSecret,
+    /// The RS256 key that signed before.
+    JwtFormerKeyFile,
     /// The `iss` of access tokens.
     JwtIssuer,
     /// How long results of operations are kept.
@@ -92,7 +96,7 @@ const fn setting(
 }
 
 /// Every setting, in the order in which people should meet them.
-pub static SETTINGS: [Setting; 15] = [
+pub static SETTINGS: [Setting; 17] = [
     setting(
         Key::Listen,
         ("listen", "listen", "KANSO_LISTEN"),
@@ -176,6 +180,35 @@ pub static SETTINGS: [Setting; 15] = [
             None,
             "FILE",
             "RSA private key (PEM, 2048 bits or more) that signs access tokens instead (RS256)",
+        )
+    },
+    Setting {
+        flag: None,
+        default_in_words: "none",
+        ..setting(
+            Key::JwtFormerSecret,
+            (
+                "jwt_former_secret",
+                "jwt-former-secret",
+                "KANSO_JWT_FORMER_SECRET",
+            ),
+            None,
+            "SECRET",
+            "Secret that signed before: its access tokens stay good while keys change (HS256)",
+        )
+    },
+    Setting {
+        default_in_words: "none",
+        ..setting(
+            Key::JwtFormerKeyFile,
+            (
+                "jwt_former_key_file",
+                "jwt-former-key-file",
+                "KANSO_JWT_FORMER_KEY_FILE",
+            ),
+            None,
+            "FILE",
+            "RSA private key (PEM) that signed before, likewise (RS256)",
         )
     },
     setting(

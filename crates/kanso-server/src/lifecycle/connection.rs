@@ -14,7 +14,7 @@ use tokio::time::{sleep, timeout};
 
 use super::pulse::Pulse;
 use super::service::ConnectionService;
-use super::stream::WatchedStream;
+use super::stream::{Protocol, WatchedStream};
 use super::watchdog::Watchdog;
 use super::{Limits, Stages};
 
@@ -27,7 +27,8 @@ pub(super) struct Host {
     pub(super) router: Router,
     pub(super) stages: Stages,
     pub(super) limits: Limits,
-    pub(super) protocol: auto::Builder<TokioExecutor>,
+    http1: auto::Builder<TokioExecutor>,
+    http2: auto::Builder<TokioExecutor>,
 }
 
 impl Host {
@@ -52,7 +53,8 @@ impl Host {
             router,
             stages,
             limits,
-            protocol,
+            http1: protocol.clone().http1_only(),
+            http2: protocol.http2_only(),
         }
     }
 
@@ -69,9 +71,21 @@ impl Host {
             stages: self.stages.clone(),
             limits: self.limits,
         };
-        let io = TokioIo::new(WatchedStream::new(stream, pulse.clone()));
-        let mut connection = pin!(self.protocol.serve_connection(io, service));
+        let mut stream = WatchedStream::new(stream, pulse.clone());
         let mut watchdog = Watchdog::new(&pulse, self.limits);
+        let protocol = tokio::select! {
+            biased;
+            protocol = stream.protocol() => match protocol {
+                Ok(Protocol::Http1) => &self.http1,
+                Ok(Protocol::Http2) => &self.http2,
+                // It left before it said anything.
+                Err(_) => return,
+            },
+            () = self.stages.cut().cancelled() => return,
+            () = self.stages.closing().cancelled() => return,
+            () = watchdog.barks(&pulse) => return,
+        };
+        let mut connection = pin!(protocol.serve_connection(TokioIo::new(stream), service));
 
         tokio::select! {
             // The connection first: the others judge by what it has just done.

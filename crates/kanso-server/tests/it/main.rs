@@ -12,11 +12,15 @@ mod habits;
 #[cfg(test)]
 mod health;
 #[cfg(test)]
+mod idempotency;
+#[cfg(test)]
 mod isolation;
 #[cfg(test)]
 mod lifecycle;
 #[cfg(test)]
 mod limits;
+#[cfg(test)]
+mod live;
 #[cfg(test)]
 mod logs;
 #[cfg(test)]
@@ -25,6 +29,8 @@ mod openapi;
 mod postgres;
 #[cfg(test)]
 mod program;
+#[cfg(test)]
+mod snapshot;
 #[cfg(test)]
 mod stats;
 #[cfg(test)]

@@ -108,10 +108,23 @@ async fn nothing_that_a_person_sends_is_logged_at_any_level() {
     assert_eq!(found, None);
 }
 
+#[test]
+fn a_backup_is_left_to_the_tools_of_the_database() {
+    let url = "postgres://me:canary@127.0.0.1:9/kanso";
+    let output = run_with(url, &["backup", "copy.db"]);
+    let line = String::from_utf8(output.stderr).expect("UTF-8");
+    assert_eq!(output.status.code(), Some(2), "{line}");
+    assert!(line.contains("with pg_dump"), "{line}");
+}
+
 fn run(url: &str) -> Output {
+    run_with(url, &["--listen", "127.0.0.1:0", "--log", "off"])
+}
+
+fn run_with(url: &str, arguments: &[&str]) -> Output {
     let folder = tempfile::tempdir().expect("a temporary folder");
     Command::new(env!("CARGO_BIN_EXE_kanso-server"))
-        .args(["--listen", "127.0.0.1:0", "--log", "off"])
+        .args(arguments)
         .env_clear()
         .env("KANSO_DATABASE_URL", url)
         .current_dir(folder.path())

@@ -70,6 +70,26 @@ fn config_shows_values_with_their_sources_and_masks_secrets() {
 }
 
 #[test]
+fn a_backup_is_written_beside_a_running_server_and_never_over_a_file() {
+    let folder = folder();
+    let missing = run(folder.path(), &["backup", "copy.db"], &[]);
+    refused(&missing, "kanso.db");
+    let config = kanso_server::config::Config::for_testing(&folder.path().join("kanso-data"));
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let running = runtime
+        .block_on(kanso_server::start(config))
+        .expect("a server");
+    let written = run(folder.path(), &["backup", "copy.db"], &[]);
+    assert_eq!(written.status.code(), Some(0), "{}", text(&written.stderr));
+    assert!(text(&written.stdout).contains("copy.db is a copy of ./kanso-data/kanso.db"));
+    let copy = fs::read(folder.path().join("copy.db")).expect("a copy");
+    assert!(copy.starts_with(b"SQLite format 3"));
+    refused(&run(folder.path(), &["backup", "copy.db"], &[]), "copy.db");
+    running.shut_down();
+    runtime.block_on(running.stopped());
+}
+
+#[test]
 fn a_wrong_setting_is_one_line_and_exit_code_2() {
     let folder = folder();
     let run = |variables| run(folder.path(), &[], variables);

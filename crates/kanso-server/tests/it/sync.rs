@@ -1,7 +1,10 @@
 //! `/api/v1/sync…`
 
+mod merging;
 mod pages;
 mod races;
+mod replicas;
+mod time;
 
 use serde_json::{Value, json};
 
@@ -206,7 +209,7 @@ async fn what_exceeds_a_limit_is_told_the_limit() {
         config["limits"],
         json!({
             "body_bytes": 1_048_576, "operations": 500, "page_records": 1000,
-            "notes_characters": 2000, "json_depth": 32
+            "notes_characters": 2000, "json_depth": 32, "streams": 10, "wait_ms": 25_000
         })
     );
     let outbox = |size: usize| -> Value {
@@ -238,7 +241,11 @@ async fn what_exceeds_a_limit_is_told_the_limit() {
         "?limit=ten",
         "?limit=",
         "?limit=+5",
-        "?wait_ms=5",
+        "?wait_ms=25001",
+        "?wait_ms=-1",
+        "?wait_ms=",
+        "?min_seq=-1",
+        "?min_seq=x",
     ] {
         person
             .get(&format!("/sync{query}"))
@@ -268,7 +275,9 @@ async fn an_envelope_that_is_not_understood_is_refused_as_a_whole() {
         (json!({"operations": {}}), "/operations"),
         (json!({"limit": -1}), "/limit"),
         (json!({"device_id": "phone"}), "/device_id"),
-        (json!({"wait_ms": 5}), "/wait_ms"),
+        (json!({"wait_ms": 25_001}), "/wait_ms"),
+        (json!({"wait_ms": -1}), "/wait_ms"),
+        (json!({"min_seq": -1}), "/min_seq"),
         (json!({"cursor": 7}), "/cursor"),
     ] {
         person.post("/sync", &body).await.invalid(422, &[pointer]);

@@ -6,6 +6,7 @@
     reason = "a test that meets what it does not expect stops there"
 )]
 
+mod backing_up;
 mod contract;
 mod durability;
 mod exhaustion;

@@ -7,6 +7,7 @@ use kanso_domain::habits::{
     ArchivedSpan, FrequencyType, Habit, HabitFields, HabitType, ScheduleFields, ScheduleHistory,
     ScheduleVersion, StoredStreak, TargetDirection, TargetFields,
 };
+use kanso_domain::record::FieldSet;
 use kanso_domain::sync::{Base, Current, Keys, Save, Since};
 use kanso_domain::{Date, Record};
 
@@ -153,6 +154,8 @@ async fn save(person: &Person<'_>, mut record: Habit) {
     let head = person.head().await.advanced(noon());
     let replaces = Some(record.stamp.version);
     record.stamp = record.stamp.edited(head.seq, head.changed_at);
+    let version = record.stamp.version;
+    record.provenance = record.provenance.edited(FieldSet::EMPTY, version, None);
     let saved = record.clone();
     let work = move |_: Current| {
         let mut changeset = unchanged(head);

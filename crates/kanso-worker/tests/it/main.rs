@@ -14,4 +14,6 @@ mod laws;
 #[cfg(test)]
 mod storage;
 #[cfg(test)]
+mod upkeep;
+#[cfg(test)]
 mod world;

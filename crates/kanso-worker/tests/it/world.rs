@@ -18,7 +18,7 @@ use kanso_domain::habits::{Habit, HabitFields};
 use kanso_domain::progress::{DayLog, Judged};
 use kanso_domain::sync::{Command, Keys, decide};
 use kanso_domain::{HabitId, UserId};
-use kanso_testkit::{ManualClock, SequentialIds, build};
+use kanso_testkit::{ManualClock, QuietFeed, SequentialIds, build};
 use kanso_worker::Rhythm;
 use tokio::runtime::Runtime;
 use tokio::sync::Notify;
@@ -63,6 +63,7 @@ impl World {
             clock: clock.clone(),
             ids: Arc::new(SequentialIds::default()),
             wake: Arc::new(Bell(bell.clone())),
+            feed: Arc::new(QuietFeed),
         };
         Self {
             habits: Habits::new(ports.clone()),
@@ -82,7 +83,11 @@ impl World {
                 clock.advance_seconds(1);
             }
         });
-        let streaks = Streaks::new(self.storage.clone(), self.clock.clone());
+        let streaks = Streaks::new(
+            self.storage.clone(),
+            self.clock.clone(),
+            Arc::new(QuietFeed),
+        );
         kanso_worker::start(&streaks, self.bell.clone(), stop, Rhythm::default())
     }
 

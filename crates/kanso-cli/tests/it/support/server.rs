@@ -9,6 +9,8 @@ use tempfile::TempDir;
 pub(crate) struct Server {
     folder: TempDir,
     process: Process,
+    /// A copy of the database.
+    copy: Option<TempDir>,
 }
 
 /// A process that does not outlive its test.
@@ -29,8 +31,12 @@ impl Server {
     /// A server with a folder of its own.
     pub(crate) fn start() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let process = start(folder.path());
-        Self { folder, process }
+        let process = start(folder.path(), "127.0.0.1:0");
+        Self {
+            folder,
+            process,
+            copy: None,
+        }
     }
 
     pub(crate) fn address(&self) -> &str {
@@ -41,7 +47,30 @@ impl Server {
     pub(crate) fn crash(&mut self) {
         self.process.child.kill().expect("the server can be killed");
         self.process.child.wait().expect("it is gone");
-        self.process = start(self.folder.path());
+        self.process = start(self.folder.path(), "127.0.0.1:0");
+    }
+
+    /// Copies the database while the server is down.
+    pub(crate) fn copy(&mut self) {
+        let copy = tempfile::tempdir().expect("a folder");
+        self.down(|folder| copy_database(folder, copy.path()));
+        self.copy = Some(copy);
+    }
+
+    /// Puts the copy in the place of the database while the server is down.
+    pub(crate) fn put_copy_back(&mut self) {
+        let copy = self.copy.take().expect("a copy was made");
+        self.down(|folder| copy_database(copy.path(), folder));
+    }
+
+    /// Kills the server, does `work` in its folder and starts it again where it was.
+    fn down(&mut self, work: impl FnOnce(&Path)) {
+        let address = self.process.address.clone();
+        self.process.child.kill().expect("the server can be killed");
+        self.process.child.wait().expect("it is gone");
+        work(self.folder.path());
+        let address = address.trim_start_matches("http://");
+        self.process = start(self.folder.path(), address.trim_end_matches('/'));
     }
 }
 
@@ -57,9 +86,31 @@ fn program() -> PathBuf {
     program
 }
 
-fn start(folder: &Path) -> Process {
+/// The database and the files beside it, in the place of those that are there.
+fn copy_database(from: &Path, to: &Path) {
+    let files = |folder: &Path| {
+        let files = std::fs::read_dir(folder).expect("reads");
+        let files = files.map(|file| file.expect("reads").path());
+        let is_database = |path: &PathBuf| {
+            let name = path.file_name().and_then(|name| name.to_str());
+            name.is_some_and(|name| name.starts_with("kanso.db"))
+        };
+        files.filter(is_database).collect::<Vec<_>>()
+    };
+    for file in files(to) {
+        std::fs::remove_file(file).expect("removes");
+    }
+    let copied = files(from);
+    assert!(!copied.is_empty(), "there is a database");
+    for file in copied {
+        let name = file.file_name().expect("a name");
+        std::fs::copy(&file, to.join(name)).expect("copies");
+    }
+}
+
+fn start(folder: &Path, listen: &str) -> Process {
     let mut child = Command::new(program())
-        .args(["--listen", "127.0.0.1:0", "--rate-limit", "off"])
+        .args(["--listen", listen, "--rate-limit", "off"])
         .arg("--data-dir")
         .arg(folder)
         .env_clear()

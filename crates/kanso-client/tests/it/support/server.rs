@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use kanso_client::domain::Record;
-use kanso_client::domain::sync::Epoch;
 use kanso_client::protocol::sync::{Change, Changed};
 use kanso_client::transport::{Reply, Request, Transport, Unreachable};
 use uuid::Uuid;
@@ -71,7 +70,7 @@ impl FakeServer {
 
     /// The database is another one from now on.
     pub(crate) fn change_epoch(&self) {
-        self.state().head.epoch = Epoch::new(8);
+        self.state().renew_epoch();
     }
 }
 
@@ -90,7 +89,7 @@ impl Transport for FakeServer {
         if fault == Fault::LoseRequest {
             return Err(lost());
         }
-        state.paths.push(request.path);
+        state.paths.push(request.path.to_string());
         if let Fault::Status(status, seconds) = fault {
             return Ok(Reply {
                 retry_after: seconds.map(Duration::from_secs),

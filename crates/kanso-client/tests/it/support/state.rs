@@ -2,16 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use kanso_client::domain::accounts::Settings;
+use kanso_client::domain::accounts::{Settings, SettingsRecord};
 use kanso_client::domain::entries::Entry;
 use kanso_client::domain::habits::Habit;
 use kanso_client::domain::sync::{
-    Current, Cursor, Epoch, Fingerprint, Head, Receipt, ReceiptKey, ReceiptOutcome, Submission,
-    decide,
+    Buckets, Current, Cursor, CursorRefusal, Digest, Epoch, Fingerprint, Floor, Head, Receipt,
+    ReceiptKey, ReceiptOutcome, Submission, decide,
 };
-use kanso_client::domain::{EntryId, HabitId, OpId, Record, Seq, Timestamp};
+use kanso_client::domain::{DeviceId, EntryId, HabitId, OpId, Record, Seq, Timestamp};
 use kanso_client::protocol::accounts::RefreshRequest;
-use kanso_client::protocol::sync::{Change, OperationResult, SyncRequest, SyncResponse};
+use kanso_client::protocol::sync::{
+    Change, OperationResult, SyncRequest, SyncResponse, VerifyRequest, VerifyResponse,
+};
 use kanso_client::protocol::{self, MAX_BODY_BYTES, MAX_OPERATIONS};
 use kanso_client::transport::{Reply, Request};
 use serde_json::json;
@@ -23,9 +25,22 @@ pub(crate) struct State {
     account: Uuid,
     pub(crate) head: Head,
     pub(crate) settings: Settings,
+    /// Where the settings were changed in the history, if they were.
+    settings_at: Option<Seq>,
     pub(crate) habits: BTreeMap<HabitId, Habit>,
     pub(crate) entries: BTreeMap<EntryId, Entry>,
     pub(crate) receipts: BTreeMap<OpId, Receipt>,
+    buried_habits: BTreeSet<HabitId>,
+    buried_entries: BTreeSet<EntryId>,
+    /// How many buckets a comparison hands out.
+    pub(crate) buckets_at_a_time: usize,
+    /// How many answers have a digest that nothing adds up to.
+    pub(crate) lies: u32,
+    epochs: u64,
+    /// An older copy took the place of the database, and nothing says so.
+    pub(crate) is_forked: bool,
+    /// A copy of the database that lies ready.
+    pub(crate) copy: Option<Backup>,
     access_tokens: BTreeSet<String>,
     refresh_tokens: BTreeSet<String>,
     /// Which pair a used refresh token was traded for.
@@ -36,8 +51,17 @@ pub(crate) struct State {
     /// The pushes that were carried out.
     pub(crate) pushes: Vec<SyncRequest>,
     /// The paths of all requests that arrived.
-    pub(crate) paths: Vec<&'static str>,
+    pub(crate) paths: Vec<String>,
     pub(crate) changes_applied: u64,
+}
+
+/// A copy of the database.
+#[derive(Clone)]
+pub(crate) struct Backup {
+    head: Head,
+    habits: BTreeMap<HabitId, Habit>,
+    entries: BTreeMap<EntryId, Entry>,
+    receipts: BTreeMap<OpId, Receipt>,
 }
 
 impl State {
@@ -48,6 +72,14 @@ impl State {
             account,
             head,
             settings: Settings::default(),
+            settings_at: None,
+            buried_habits: BTreeSet::new(),
+            buried_entries: BTreeSet::new(),
+            buckets_at_a_time: Buckets::COUNT,
+            lies: 0,
+            epochs: 7,
+            is_forked: false,
+            copy: None,
             habits: BTreeMap::new(),
             entries: BTreeMap::new(),
             receipts: BTreeMap::new(),
@@ -69,8 +101,8 @@ impl State {
             settings: self.settings.clone(),
             habits: self.habits.clone(),
             entries: self.entries.clone(),
-            buried_habits: BTreeSet::new(),
-            buried_entries: BTreeSet::new(),
+            buried_habits: self.buried_habits.clone(),
+            buried_entries: self.buried_entries.clone(),
             receipts: self.receipts.clone(),
         };
         let now: Timestamp = "2026-11-22T12:00:00Z".parse().expect("an instant");
@@ -110,14 +142,17 @@ impl State {
             Some(Err(_)) => return problem(400, "cursor_malformed"),
             Some(Ok(cursor)) => match cursor.since(self.head) {
                 Ok(_) => Some(cursor.seq),
-                Err(_) => return problem(410, "epoch_changed"),
+                Err(CursorRefusal::EpochChanged) => return problem(410, "epoch_changed"),
+                Err(CursorRefusal::Ahead) => return problem(410, "cursor_ahead"),
+                Err(CursorRefusal::Expired) => return problem(410, "cursor_expired"),
             },
         };
         self.pushes.push(request.clone());
+        let device = request.device_id.map(DeviceId::new);
         let submissions: Vec<_> = request
             .operations
             .into_iter()
-            .map(|operation| operation.submission(None))
+            .map(|operation| operation.submission(device))
             .collect();
         let results = self.write(&submissions);
         reply(
@@ -126,14 +161,62 @@ impl State {
         )
     }
 
-    fn page(&self, since: Option<Seq>, results: Vec<OperationResult>) -> SyncResponse {
+    /// What a replica should hold: habits, and the entries of those that are not deleted.
+    fn visible(&self) -> impl Iterator<Item = Record> {
         let habits = self.habits.values().cloned().map(Record::Habit);
         let is_shown = |entry: &&Entry| {
             let habit = self.habits.get(&entry.details.habit_id);
             habit.is_some_and(|habit| !habit.stamp.is_deleted())
         };
         let entries = self.entries.values().filter(is_shown).cloned();
-        let mut records: Vec<Record> = habits.chain(entries.map(Record::Entry)).collect();
+        habits.chain(entries.map(Record::Entry))
+    }
+
+    fn buckets(&self) -> Buckets {
+        let mut buckets = Buckets::empty();
+        let live = self.visible().filter(|record| !record.stamp().is_deleted());
+        live.for_each(|record| {
+            let version = record.stamp().version;
+            buckets.add(record.entity(), record.id().as_u128(), version);
+        });
+        buckets
+    }
+
+    fn digest(&mut self) -> String {
+        if self.lies > 0 {
+            self.lies -= 1;
+            return Digest::new(1).to_string();
+        }
+        self.buckets().total().to_string()
+    }
+
+    fn verify(&mut self, body: &[u8]) -> Reply {
+        let request: VerifyRequest = protocol::read(body).expect("buckets");
+        let held = request.read().expect("256 digests");
+        let differing = self.buckets().differing(&held);
+        let listed: BTreeSet<u8> = differing
+            .iter()
+            .copied()
+            .take(self.buckets_at_a_time)
+            .collect();
+        let mut buckets: BTreeMap<u8, Vec<Record>> =
+            listed.iter().map(|&bucket| (bucket, Vec::new())).collect();
+        for record in self.visible() {
+            let bucket = buckets.get_mut(&Buckets::place(record.id().as_u128()));
+            if let Some(bucket) = bucket.filter(|_| !record.stamp().is_deleted()) {
+                bucket.push(record);
+            }
+        }
+        let digest = self.digest();
+        let answer = VerifyResponse {
+            digest,
+            ..VerifyResponse::new(self.head, differing, &buckets)
+        };
+        reply(200, &serde_json::to_value(answer).expect("JSON"))
+    }
+
+    fn page(&mut self, since: Option<Seq>, results: Vec<OperationResult>) -> SyncResponse {
+        let mut records: Vec<Record> = self.visible().collect();
         records.retain(|record| match since {
             Some(since) => record.stamp().seq > since,
             None => !record.stamp().is_deleted(),
@@ -146,9 +229,22 @@ impl State {
             Some(last) if remaining > 0 => last,
             _ => self.head.seq,
         };
+        let settings = self.settings_at.filter(|_| remaining == 0);
+        let settings = settings.filter(|&at| since.is_none_or(|since| at > since));
+        let settings = settings.map(|seq| {
+            let record = SettingsRecord {
+                settings: self.settings.clone(),
+                seq,
+                updated_at: self.head.changed_at,
+            };
+            Change::User {
+                seq: seq.get(),
+                record: (&record).into(),
+            }
+        });
         SyncResponse {
             results,
-            changes: records.iter().map(Change::from).collect(),
+            changes: records.iter().map(Change::from).chain(settings).collect(),
             cursor: protocol::format_cursor(Cursor {
                 epoch: self.head.epoch,
                 seq,
@@ -157,8 +253,66 @@ impl State {
             head: self.head.seq.get(),
             has_more: remaining > 0,
             remaining: remaining as u64,
-            digest: (remaining == 0).then(|| self.head.digest.to_string()),
+            digest: (remaining == 0).then(|| self.digest()),
         }
+    }
+
+    /// The person changes the settings on another device.
+    pub(crate) fn set(&mut self, settings: Settings) {
+        self.head.seq = self.head.seq.next();
+        self.settings = settings;
+        self.settings_at = Some(self.head.seq);
+    }
+
+    /// Forgets what was deleted, but for the ids: whoever has not read up to here starts anew.
+    pub(crate) fn purge(&mut self) {
+        let gone = |id: &HabitId, habits: &BTreeMap<HabitId, Habit>| {
+            habits.get(id).is_none_or(|habit| habit.stamp.is_deleted())
+        };
+        let habits = self.habits.clone();
+        self.entries.retain(|&id, entry| {
+            let is_kept = !entry.stamp.is_deleted() && !gone(&entry.details.habit_id, &habits);
+            if !is_kept {
+                self.buried_entries.insert(id);
+            }
+            is_kept
+        });
+        self.habits.retain(|&id, habit| {
+            if habit.stamp.is_deleted() {
+                self.buried_habits.insert(id);
+            }
+            !habit.stamp.is_deleted()
+        });
+        self.receipts.clear();
+        self.head.floor = Floor {
+            seq: self.head.seq,
+            at: self.head.changed_at,
+        };
+    }
+
+    /// What a copy of the database has.
+    pub(crate) fn backup(&self) -> Backup {
+        Backup {
+            head: self.head,
+            habits: self.habits.clone(),
+            entries: self.entries.clone(),
+            receipts: self.receipts.clone(),
+        }
+    }
+
+    /// A new history begins.
+    pub(crate) fn renew_epoch(&mut self) {
+        self.epochs += 1;
+        self.head.epoch = Epoch::new(self.epochs);
+        self.is_forked = false;
+    }
+
+    /// The copy takes the place of the database.
+    pub(crate) fn restore(&mut self, backup: Backup) {
+        self.head = backup.head;
+        self.habits = backup.habits;
+        self.entries = backup.entries;
+        self.receipts = backup.receipts;
     }
 
     /// The tokens that follow on `used`: the same each time, as within the grace period.
@@ -198,7 +352,7 @@ impl State {
             .bearer
             .as_ref()
             .is_some_and(|token| self.access_tokens.contains(token));
-        match request.path {
+        match request.path.as_ref() {
             "/api/v1/auth/login" if text.contains(PASSWORD) => self.new_tokens(),
             "/api/v1/auth/refresh" => {
                 let used: RefreshRequest = protocol::read(body).expect("a refresh token");
@@ -217,6 +371,7 @@ impl State {
                 reply(204, &json!(null))
             }
             "/api/v1/sync" if is_authorized => self.sync(body),
+            "/api/v1/sync/verify" if is_authorized => self.verify(body),
             _ => problem(401, "unauthorized"),
         }
     }

@@ -2,6 +2,8 @@
 
 use reqwest::Method;
 
+use kanso_server::config::{FormerKeys, Secret, Signing};
+
 use super::{is_valid, refresh};
 use crate::support::App;
 
@@ -107,4 +109,38 @@ async fn only_a_good_bearer_token_is_accepted() {
         .header("authorization", &good)
         .await;
     twice.refused(401, "unauthorized");
+}
+
+#[tokio::test]
+async fn a_change_of_keys_leaves_access_tokens_good_while_the_old_one_is_named() {
+    let secret = |text: &str| Secret::new(text.to_owned());
+    let (old, new) = (
+        "0f-old-4b1c2d3e5a697887a9bacbdc-01",
+        "1e-new-9d8c7b6a5f4e3d2c1b0a9f8e-02",
+    );
+    let app = App::with(|config| config.signing = Signing::Secret(secret(old))).await;
+    let person = app.person().await;
+    let app = app
+        .restarted_with(|config| {
+            config.signing = Signing::Secret(secret(new));
+            config.former_keys = FormerKeys {
+                secret: Some(secret(old)),
+                key_file: None,
+            };
+        })
+        .await;
+    let again = |app: &App| crate::support::Person {
+        base: format!("{}/api/v1", app.url()),
+        ..person.clone()
+    };
+    assert!(is_valid(&again(&app)).await);
+    let refreshed = refresh(&app, &person.refresh_token).await.expect(200);
+    let app = app
+        .restarted_with(|config| config.signing = Signing::Secret(secret(new)))
+        .await;
+    assert!(
+        !is_valid(&again(&app)).await,
+        "the old key is named no more"
+    );
+    assert!(is_valid(&app.person_with(&refreshed)).await);
 }

@@ -13,7 +13,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::Bytes;
+use axum::body::{Body, Bytes};
 use axum::extract::ConnectInfo;
 use axum::http::StatusCode;
 use axum::routing::{get, post};
@@ -48,7 +48,17 @@ fn router() -> Router {
             "/forever",
             get(|| async { std::future::pending::<()>().await }),
         )
+        .route("/rare", get(rare))
         .route("/echo", post(echo))
+}
+
+/// A stream that says something every forty seconds, three times.
+async fn rare() -> Body {
+    let words = futures::stream::unfold(0, async |said| {
+        sleep(Duration::from_secs(40)).await;
+        (said < 3).then(|| (Ok::<_, io::Error>(format!("word {said} ")), said + 1))
+    });
+    Body::from_stream(words)
 }
 
 async fn echo(
@@ -199,4 +209,16 @@ async fn over_the_limit_a_connection_waits_its_turn() {
         75,
         "when the first had been idle for too long"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_may_begin_like_another_protocol() {
+    let server = Server::with_defaults();
+    let mut client = server.sent("P").await;
+    client.send("OST /echo HTTP/1.1\r\nhost: kanso\r\n").await;
+    settle().await;
+    let rest = "content-length: 2\r\nconnection: close\r\n\r\nhi";
+    client.send(rest).await;
+    let answer = client.rest().await;
+    assert!(answer.starts_with("HTTP/1.1 200 ") && answer.ends_with("hi"));
 }

@@ -91,3 +91,14 @@ async fn a_header_that_is_too_large_is_refused() {
         .await;
     assert!(client.rest().await.starts_with("HTTP/1.1 431 "));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_is_silent_for_a_while_is_not_cut() {
+    let server = Server::with_defaults();
+    let mut client = server
+        .sent("GET /rare HTTP/1.1\r\nhost: kanso\r\n\r\n")
+        .await;
+    let answer = client.response("\r\n0\r\n\r\n").await;
+    assert!(answer.contains("word 2 "), "{answer}");
+    assert_eq!(server.seconds(), 4 * 40);
+}

@@ -1,10 +1,16 @@
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use kanso_application::housekeeping::{Housekeeping, Retention};
+use kanso_application::ports::storage::Storage as _;
 use kanso_credentials::HashCost;
+use kanso_domain::sync::Epoch;
+use kanso_http::Pace;
 use kanso_server::config::Config;
 use kanso_server::lifecycle::Running;
 use kanso_server::{Parts, start_with};
+use kanso_sqlite::{SqliteOptions, SqliteStorage};
 use kanso_worker::Rhythm;
 use reqwest::{Client, Method, redirect};
 use serde_json::{Value, json};
@@ -20,7 +26,16 @@ pub(crate) struct App {
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) running: Running,
     pub(crate) client: Client,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
+}
+
+/// Removes what was kept long enough, as the workers do, but with an end that can be waited for.
+async fn purge(folder: &Path, clock: Arc<ManualClock>) {
+    let options = SqliteOptions::new(folder.join("kanso.db"), Epoch::new(7));
+    let storage = Arc::new(SqliteStorage::open(&options).expect("a database"));
+    let housekeeping = Housekeeping::new(storage.clone(), clock, Retention::default());
+    while housekeeping.step().await.expect("a step").has_more() {}
+    storage.close().await.expect("closed");
 }
 
 impl App {
@@ -34,7 +49,7 @@ impl App {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let mut config = Config::for_testing(folder.path());
         change(&mut config);
-        Self::made_of(folder, config, None).await
+        Self::made_of(folder, config, |_| {}).await
     }
 
     /// A server without limits whose workers look around all the time.
@@ -48,13 +63,61 @@ impl App {
             days: soon,
             report: soon,
         };
-        Self::made_of(folder, config, Some(rhythm)).await
+        Self::made_of(folder, config, |parts| parts.workers = Some(rhythm)).await
     }
 
-    async fn made_of(folder: tempfile::TempDir, config: Config, workers: Option<Rhythm>) -> Self {
+    /// The same server, stopped and started again when it is `now` and what was kept long enough
+    /// was removed; and `person`, logged in again.
+    pub(crate) async fn restarted(self, now: &str, person: &Person) -> (Self, Person) {
+        self.clock.set(now);
+        let folder = self.folder.path().to_owned();
+        self.running.shut_down();
+        self.running.stopped().await;
+        purge(&folder, Arc::clone(&self.clock)).await;
+        let config = Config::for_testing(&folder);
+        let app = Self::at(self.folder, config, |_| {}, self.clock).await;
+        let person = app.log_in(&person.email).await;
+        (app, person)
+    }
+
+    /// The same server, stopped and started again with other settings.
+    pub(crate) async fn restarted_with(self, change: impl FnOnce(&mut Config)) -> Self {
+        self.running.shut_down();
+        self.running.stopped().await;
+        let mut config = Config::for_testing(self.folder.path());
+        change(&mut config);
+        Self::at(self.folder, config, |_| {}, self.clock).await
+    }
+
+    /// A server whose event streams do often what they do by themselves.
+    pub(crate) async fn with_lively_streams() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let config = Config::for_testing(folder.path());
+        let soon = Duration::from_millis(10);
+        let pace = Pace {
+            heartbeat: soon,
+            session_check: soon,
+        };
+        Self::made_of(folder, config, |parts| parts.pace = pace).await
+    }
+
+    async fn made_of(
+        folder: tempfile::TempDir,
+        config: Config,
+        change: impl FnOnce(&mut Parts),
+    ) -> Self {
         let clock = Arc::new(ManualClock::at("2026-11-22T12:00:00Z"));
-        let parts = Parts {
-            workers,
+        Self::at(folder, config, change, clock).await
+    }
+
+    async fn at(
+        folder: tempfile::TempDir,
+        config: Config,
+        change: impl FnOnce(&mut Parts),
+        clock: Arc<ManualClock>,
+    ) -> Self {
+        let mut parts = Parts {
+            workers: None,
             clock: Arc::clone(&clock) as _,
             hash_cost: HashCost {
                 memory_kib: 64,
@@ -63,6 +126,7 @@ impl App {
             },
             ..Parts::default()
         };
+        change(&mut parts);
         let running = start_with(config, parts).await.expect("a server");
         let client = Client::builder()
             .no_proxy()
@@ -75,7 +139,7 @@ impl App {
             clock,
             running,
             client,
-            _folder: folder,
+            folder,
         }
     }
 

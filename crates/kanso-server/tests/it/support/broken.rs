@@ -10,6 +10,7 @@ use kanso_application::devices::Devices;
 use kanso_application::entries::Entries;
 use kanso_application::habits::Habits;
 use kanso_application::health::Health;
+use kanso_application::live::Live;
 use kanso_application::ports::credentials::{AccessTokens as _, Identity};
 use kanso_application::ports::devices::{Device, DeviceStore, Sighting};
 use kanso_application::ports::housekeeping::Housekeeping;
@@ -23,9 +24,10 @@ use kanso_application::replicas::Replicas;
 use kanso_application::stats::Stats;
 use kanso_application::streaks::Streaks;
 use kanso_application::sync::Sync;
+use kanso_application::tickets::Tickets;
 use kanso_credentials::{
-    Argon2Passwords, HashCost, HmacRefreshTokens, JwtTokens, Queue, SigningKey, SystemEntropy,
-    TokenRules,
+    Argon2Passwords, HashCost, HmacRefreshTokens, JwtTokens, Queue, RandomTickets, SigningKey,
+    SystemEntropy, TokenRules,
 };
 use kanso_domain::accounts::{Account, Email, PasswordHash, SettingsChange};
 use kanso_domain::entries::Entry;
@@ -33,7 +35,7 @@ use kanso_domain::habits::Habit;
 use kanso_domain::sessions::{Refreshed, Session};
 use kanso_domain::sync::{Buckets, Head, Keys, Page};
 use kanso_domain::{Date, DeviceId, EntryId, HabitId, SessionId, Timestamp, UserId};
-use kanso_local::{LocalLimiter, LocalThrottle, LocalWake, RandomIds};
+use kanso_local::{LocalFeed, LocalLimiter, LocalThrottle, LocalTickets, LocalWake, RandomIds};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -240,7 +242,7 @@ pub(crate) fn broken_server(broken: Broken) -> (Router, String, TaskTracker) {
         lanes: 1,
     };
     let passwords = Argon2Passwords::new(cost, Queue::for_this_machine(), entropy.clone());
-    let refresh_tokens = HmacRefreshTokens::new(&key, entropy);
+    let refresh_tokens = HmacRefreshTokens::new(&key, entropy.clone());
     let tokens = JwtTokens::new(key, Vec::new(), TokenRules::of("kanso"), ids.clone());
     let id = |_| new_id().parse().expect("an id");
     let identity = Identity {
@@ -254,6 +256,7 @@ pub(crate) fn broken_server(broken: Broken) -> (Router, String, TaskTracker) {
         )
         .expect("a token")
         .token;
+    let feed = Arc::new(LocalFeed::new());
     let accounts = Accounts::new(AccountPorts {
         storage: storage.clone(),
         clock: clock.clone(),
@@ -262,22 +265,29 @@ pub(crate) fn broken_server(broken: Broken) -> (Router, String, TaskTracker) {
         access_tokens: Arc::new(tokens),
         refresh_tokens: Arc::new(refresh_tokens),
         throttle: Arc::new(LocalThrottle::new(clock.clone())),
+        feed: feed.clone(),
     });
     let records = RecordPorts {
         storage: storage.clone(),
         clock: clock.clone(),
         ids: ids.clone(),
         wake: Arc::new(LocalWake::new()),
+        feed: feed.clone(),
     };
+    let streaks = Streaks::over(&records);
     let devices = Devices::new(storage.clone(), clock.clone());
     let parts = kanso_http::Parts {
         accounts,
         habits: Habits::new(records.clone()),
         entries: Entries::new(records.clone()),
         sync: Sync::new(records, devices.clone()),
-        replicas: Replicas::new(
+        replicas: Replicas::new(storage.clone(), streaks),
+        live: Live::new(storage.clone(), feed),
+        tickets: Tickets::new(
             storage.clone(),
-            Streaks::new(storage.clone(), clock.clone()),
+            clock.clone(),
+            Arc::new(RandomTickets::new(entropy)),
+            Arc::new(LocalTickets::new()),
         ),
         devices,
         stats: Stats::new(storage.clone(), clock.clone()),

@@ -8,6 +8,7 @@ mod app;
 mod broken;
 mod clock;
 mod document;
+mod listener;
 mod person;
 mod raw;
 
@@ -16,6 +17,7 @@ pub(crate) use app::App;
 pub(crate) use broken::{Broken, broken_server};
 pub(crate) use clock::ManualClock;
 pub(crate) use document::{Document, Operation};
+pub(crate) use listener::Listener;
 pub(crate) use person::{Person, operation};
 pub(crate) use raw::{exchange, send_in_vain};
 

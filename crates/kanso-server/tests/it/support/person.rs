@@ -4,7 +4,7 @@ use std::pin::Pin;
 use reqwest::{Client, Method, RequestBuilder};
 use serde_json::{Value, json};
 
-use super::{Answer, new_id};
+use super::{Answer, Listener, new_id};
 
 /// Somebody who is logged in. Paths begin after `/api/v1`.
 #[derive(Clone)]
@@ -75,6 +75,13 @@ impl Person {
         self.get(&path).await.expect(200)
     }
 
+    /// An event stream that has said hello; and what it said.
+    pub(crate) async fn listen(&self) -> (Listener, i64) {
+        let mut listener = self.get("/sync/stream").listen().await;
+        let hello = listener.expect("hello").await;
+        (listener, hello["head"].as_i64().expect("a position"))
+    }
+
     /// A push without a cursor; its results.
     pub(crate) async fn push(&self, operations: Value) -> Vec<Value> {
         let body = json!({"operations": operations});
@@ -116,6 +123,11 @@ impl Call {
 
     pub(crate) fn body(self, body: impl Into<reqwest::Body>) -> Self {
         Self(self.0.body(body))
+    }
+
+    /// The answer as an event stream.
+    pub(crate) async fn listen(self) -> Listener {
+        Listener::new(self.0.send().await.expect("an answer"))
     }
 }
 

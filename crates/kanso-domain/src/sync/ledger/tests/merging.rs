@@ -242,6 +242,29 @@ fn a_revived_habit_brings_its_entries_back() {
 }
 
 #[test]
+fn a_revived_entry_comes_back_to_its_habit_alone() {
+    let elsewhere = HabitId::new(Uuid::from_u128(7));
+    let commands = [
+        create_habit("a"),
+        Command::Habit(elsewhere, Action::Create(titled("b"))),
+        create_entry(),
+        delete_entry(),
+    ];
+    let current = saved(nothing(), &run(nothing(), &commands));
+    let create = |habit_id| {
+        let fields = EntryFields {
+            habit_id: Some(habit_id),
+            ..entry_fields("again")
+        };
+        let create = Command::Entry(TICK, Action::Create(fields));
+        with(OnConflict::Merge, true, create)
+    };
+    let moved = submit(&current, &[create(elsewhere)]);
+    assert_eq!(words(&moved), ["rejected invalid"]);
+    assert_eq!(words(&submit(&current, &[create(READ)])), ["applied 3"]);
+}
+
+#[test]
 fn what_is_buried_stays_so_unless_it_is_revived() {
     let mut purged = nothing();
     purged.buried_habits.insert(READ);
@@ -303,8 +326,10 @@ fn increments_add_to_whatever_is_there() {
             },
         },
     );
-    let both = submit(&ticked, &[merge(add(1)), merge(noted)]);
-    assert_eq!(words(&both), ["applied 2", "merged 3"]);
+    let both = submit(&ticked, &[merge(add(1)), merge(noted.clone())]);
+    assert_eq!(words(&both), ["applied 2", "applied 3"], "of one device");
+    let added = saved(ticked.clone(), &run(ticked, &[add(1)]));
+    assert_eq!(words(&submit(&added, &[merge(noted)])), ["merged 3"]);
 }
 
 #[test]

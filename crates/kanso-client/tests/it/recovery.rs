@@ -1,0 +1,278 @@
+//! A server that was put back to an older state gets back what it lost.
+
+use kanso_client::protocol::Patch;
+use kanso_client::protocol::entries::EntryMembers;
+use kanso_client::protocol::habits::{FrequencyType, HabitMembers};
+
+use crate::support::{Device, FakeServer, Fault, all_entries, live, on, signed_in, titled, titles};
+
+fn colored(color: &str) -> HabitMembers {
+    HabitMembers {
+        color: Patch::Value(color.to_owned()),
+        ..HabitMembers::default()
+    }
+}
+
+fn noted(notes: &str) -> EntryMembers {
+    EntryMembers {
+        notes: Patch::Value(notes.to_owned()),
+        ..EntryMembers::default()
+    }
+}
+
+fn must_agree(device: &Device, server: &FakeServer) {
+    let replica = live(device.server_records().expect("reads"));
+    assert_eq!(replica, live(server.records()));
+    let status = device.status().expect("reads");
+    assert_eq!((status.waiting, status.failures), (0, 0));
+}
+
+/// Two devices, and what the server has before and after a copy of it was made.
+struct Story {
+    server: FakeServer,
+    a: Device,
+    b: Device,
+}
+
+/// After the copy, A makes a habit with an entry and edits the old habit; B reads it all. Then the
+/// copy takes the place of the database.
+async fn restored(with_new_epoch: bool) -> Story {
+    let server = FakeServer::new();
+    let (a, b) = (signed_in(1, &server).await, signed_in(2, &server).await);
+    let old = a.create_habit(titled("Read")).expect("creates");
+    for device in [&a, &b] {
+        device.sync(&server).await.expect("syncs");
+    }
+    let copy = server.state().backup();
+    a.update_habit(old.id, titled("Read more"))
+        .expect("updates");
+    a.update_habit(old.id, colored("#112233")).expect("updates");
+    let new = a.create_habit(titled("Run")).expect("creates");
+    let entry = a.create_entry(on(&new, "2026-11-21")).expect("creates");
+    a.update_entry(entry.id, noted("far")).expect("updates");
+    for device in [&a, &b] {
+        device.sync(&server).await.expect("syncs");
+    }
+    server.state().restore(copy);
+    if with_new_epoch {
+        server.change_epoch();
+    }
+    Story { server, a, b }
+}
+
+#[tokio::test]
+async fn what_a_restored_server_lost_is_offered_back() {
+    for with_new_epoch in [false, true] {
+        let Story { server, a, b } = restored(with_new_epoch).await;
+        let report = a.sync(&server).await.expect("syncs");
+        assert!(report.resynced);
+        assert_eq!((report.offered, report.pushed), (3, 3), "{report:?}");
+        b.sync(&server).await.expect("syncs");
+        a.sync(&server).await.expect("syncs");
+        for device in [&a, &b] {
+            assert_eq!(titles(device), ["Read more", "Run"]);
+            assert_eq!(all_entries(device)[0].details.notes.as_str(), "far");
+            must_agree(device, &server);
+        }
+        let habits = a.habits().expect("reads");
+        let mut colors = habits
+            .iter()
+            .map(|shown| shown.record.details.color.as_str());
+        assert!(colors.any(|color| color == "#112233"));
+    }
+}
+
+#[tokio::test]
+async fn what_waits_builds_on_what_the_server_gets_back() {
+    let Story { server, a, b } = restored(false).await;
+    for device in [&a, &b] {
+        let entry = all_entries(device)[0].id;
+        let habits = device.habits().expect("reads");
+        let run = habits
+            .iter()
+            .find(|shown| shown.record.details.title.as_str() == "Run");
+        let run = run.expect("is there").record.clone();
+        device
+            .create_entry(on(&run, "2026-11-22"))
+            .expect("creates");
+        if device.status().expect("reads").device_id == a.status().expect("reads").device_id {
+            a.update_entry(entry, noted("further")).expect("updates");
+            a.update_entry(
+                entry,
+                EntryMembers {
+                    value: Patch::Value(3.0),
+                    ..noted("furthest")
+                },
+            )
+            .expect("updates");
+        } else {
+            b.update_habit(run.id, colored("#445566")).expect("updates");
+        }
+    }
+    for device in [&a, &b, &a] {
+        let report = device.sync(&server).await.expect("syncs");
+        assert!(report.failures.is_empty(), "{report:?}");
+    }
+    for device in [&a, &b] {
+        must_agree(device, &server);
+        let entries = all_entries(device);
+        assert_eq!(entries.len(), 3);
+        assert!(
+            entries
+                .iter()
+                .any(|entry| entry.details.notes.as_str() == "furthest")
+        );
+        let habits = device.habits().expect("reads");
+        let mut colors = habits
+            .iter()
+            .map(|shown| shown.record.details.color.as_str());
+        assert!(colors.any(|color| color == "#445566"));
+    }
+}
+
+#[tokio::test]
+async fn an_offer_of_what_another_device_deleted_is_dropped() {
+    let Story { server, a, b } = restored(true).await;
+    a.sync(&server).await.expect("syncs");
+    for shown in a.habits().expect("reads") {
+        a.delete_habit(shown.record.id).expect("deletes");
+    }
+    a.sync(&server).await.expect("syncs");
+    let report = b.sync(&server).await.expect("syncs");
+    assert!(report.resynced && report.failures.is_empty(), "{report:?}");
+    assert!(titles(&b).is_empty() && all_entries(&b).is_empty());
+    let status = b.status().expect("reads");
+    assert_eq!((status.waiting, status.failures), (0, 0));
+}
+
+#[tokio::test]
+async fn a_recovery_that_is_cut_goes_on() {
+    for cut in 0..8 {
+        for fault in [Fault::LoseRequest, Fault::LoseResponse] {
+            let Story { server, a, b } = restored(true).await;
+            server.state().page = 1;
+            server.fail(vec![Fault::None; cut]);
+            server.fail([fault]);
+            // Late cuts hit nothing.
+            drop(a.sync(&server).await);
+            server.state().faults.clear();
+            for device in [&a, &b, &a] {
+                device.sync(&server).await.expect("syncs");
+            }
+            for device in [&a, &b] {
+                assert_eq!(titles(device), ["Read more", "Run"], "cut at {cut}");
+                must_agree(device, &server);
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_loss_that_no_cursor_shows_is_found_by_the_digest() {
+    let Story { server, a, b } = restored(false).await;
+    // The server's head passes what both devices have seen before either of them asks.
+    let other = signed_in(3, &server).await;
+    for number in 0..20 {
+        let title = format!("habit {number}");
+        other.create_habit(titled(&title)).expect("creates");
+    }
+    other.sync(&server).await.expect("syncs");
+    let report = a.sync(&server).await.expect("syncs");
+    assert!(!report.resynced);
+    assert!(report.offered > 0, "{report:?}");
+    for device in [&b, &a] {
+        device.sync(&server).await.expect("syncs");
+    }
+    for device in [&a, &b] {
+        assert!(titles(device).contains(&"Run".to_owned()));
+        assert!(titles(device).contains(&"Read more".to_owned()));
+        assert_eq!(titles(device).len(), 22);
+        must_agree(device, &server);
+    }
+}
+
+#[tokio::test]
+async fn what_two_devices_edited_apart_comes_together_again() {
+    let server = FakeServer::new();
+    let (a, b) = (signed_in(1, &server).await, signed_in(2, &server).await);
+    let habit = a.create_habit(titled("Read")).expect("creates");
+    for device in [&a, &b] {
+        device.sync(&server).await.expect("syncs");
+    }
+    let copy = server.state().backup();
+    a.update_habit(habit.id, titled("Read more"))
+        .expect("updates");
+    for device in [&a, &b] {
+        device.sync(&server).await.expect("syncs");
+    }
+    b.update_habit(habit.id, colored("#112233"))
+        .expect("updates");
+    b.sync(&server).await.expect("syncs");
+    server.state().restore(copy);
+    server.state().head.changed_at = "2026-11-23T00:00:00Z".parse().expect("an instant");
+    server.change_epoch();
+    for device in [&a, &b, &a] {
+        let report = device.sync(&server).await.expect("syncs");
+        assert!(report.failures.is_empty(), "{report:?}");
+    }
+    for device in [&a, &b] {
+        let habit = device.habit(habit.id).expect("reads").expect("is there");
+        let details = habit.record.details;
+        assert_eq!(details.title.as_str(), "Read more");
+        assert_eq!(details.color.as_str(), "#112233");
+        must_agree(device, &server);
+    }
+}
+
+#[tokio::test]
+async fn what_two_devices_saw_differently_is_for_a_person_to_decide() {
+    let server = FakeServer::new();
+    let (a, b) = (signed_in(1, &server).await, signed_in(2, &server).await);
+    let habit = a.create_habit(titled("Read")).expect("creates");
+    a.sync(&server).await.expect("syncs");
+    let copy = server.state().backup();
+    a.update_habit(habit.id, titled("one")).expect("updates");
+    a.update_habit(habit.id, titled("two")).expect("updates");
+    for device in [&a, &b] {
+        device.sync(&server).await.expect("syncs");
+    }
+    a.update_habit(habit.id, titled("three")).expect("updates");
+    a.sync(&server).await.expect("syncs");
+    // Time passes: what is written from now on is later than all before.
+    server.state().restore(copy);
+    server.state().head.changed_at = "2026-11-23T00:00:00Z".parse().expect("an instant");
+    server.change_epoch();
+    a.sync(&server).await.expect("syncs");
+    let report = b.sync(&server).await.expect("syncs");
+    assert_eq!(
+        titles(&a),
+        ["three"],
+        "an older state is not written over a newer"
+    );
+    assert_eq!(report.failures.len(), 1, "{report:?}");
+    assert_eq!(report.failures[0].clashing(), ["title"]);
+}
+
+#[tokio::test]
+async fn an_edit_of_a_schedule_comes_back_with_the_day_on_which_it_began() {
+    let server = FakeServer::new();
+    let device = signed_in(1, &server).await;
+    let habit = device.create_habit(titled("Read")).expect("creates");
+    device.sync(&server).await.expect("syncs");
+    let copy = server.state().backup();
+    let weekly = HabitMembers {
+        frequency_type: Patch::Value(FrequencyType::Weekly),
+        times_per_week: Patch::Value(3),
+        effective_from: Patch::Value("2026-12-01".to_owned()),
+        ..HabitMembers::default()
+    };
+    device.update_habit(habit.id, weekly).expect("updates");
+    device.sync(&server).await.expect("syncs");
+    let edited = server.state().habits[&habit.id].details.clone();
+    server.state().restore(copy);
+    assert_ne!(server.state().habits[&habit.id].details, edited);
+    let report = device.sync(&server).await.expect("syncs");
+    assert!(report.failures.is_empty(), "{report:?}");
+    assert_eq!(server.state().habits[&habit.id].details, edited);
+    must_agree(&device, &server);
+}

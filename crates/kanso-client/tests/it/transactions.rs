@@ -1,0 +1,86 @@
+//! Several edits at once.
+
+use kanso_client::EditError;
+use kanso_client::protocol::sync::OperationStatus;
+
+use crate::support::{FakeServer, all_entries, on, signed_in, titled, titles};
+
+#[tokio::test]
+async fn a_transaction_keeps_all_or_nothing() {
+    let server = FakeServer::new();
+    let device = signed_in(1, &server).await;
+    let failed: Result<(), EditError> = device.transaction(|edits| {
+        let habit = edits.create_habit(titled("Read"))?;
+        edits.create_entry(on(&habit, "2026-11-22"))?;
+        edits.create_habit(titled(""))?;
+        Ok(())
+    });
+    assert!(matches!(failed, Err(EditError::Invalid(_))), "{failed:?}");
+    assert!(titles(&device).is_empty());
+    assert_eq!(device.status().expect("reads").waiting, 0);
+
+    let made: Result<_, EditError> = device.transaction(|edits| {
+        let habit = edits.create_habit(titled("Read"))?;
+        edits.update_habit(habit.id, titled("Read more"))?;
+        edits.create_entry(on(&habit, "2026-11-22"))
+    });
+    made.expect("makes both");
+    assert_eq!(titles(&device), ["Read more"]);
+    assert_eq!(device.sync(&server).await.expect("syncs").pushed, 3);
+}
+
+#[tokio::test]
+async fn a_group_is_taken_or_refused_as_one() {
+    let server = FakeServer::new();
+    let (a, b) = (signed_in(1, &server).await, signed_in(2, &server).await);
+    let habit = a.create_habit(titled("Read")).expect("creates");
+    for device in [&a, &b] {
+        device.sync(&server).await.expect("syncs");
+    }
+    a.update_habit(habit.id, titled("theirs")).expect("updates");
+    a.sync(&server).await.expect("syncs");
+    let grouped: Result<_, EditError> = b.group(|edits| {
+        edits.update_habit(habit.id, titled("mine"))?;
+        edits.create_entry(on(&habit, "2026-11-22"))
+    });
+    grouped.expect("writes");
+    let report = b.sync(&server).await.expect("syncs");
+    let statuses: Vec<_> = report
+        .failures
+        .iter()
+        .map(|failure| failure.result.status)
+        .collect();
+    assert_eq!(
+        statuses,
+        [OperationStatus::Conflict, OperationStatus::Rejected]
+    );
+    assert!(all_entries(&b).is_empty());
+    assert!(server.state().entries.is_empty());
+}
+
+#[tokio::test]
+async fn a_group_goes_out_in_one_request() {
+    let server = FakeServer::new();
+    let device = signed_in(1, &server).await;
+    let habit = device.create_habit(titled("Read")).expect("creates");
+    let entries = |count: u32| {
+        device.group(|edits| {
+            for _ in 0..count {
+                edits.create_entry(on(&habit, "2026-11-22"))?;
+            }
+            Ok::<_, EditError>(())
+        })
+    };
+    entries(450).expect("writes");
+    entries(100).expect("writes");
+    assert!(matches!(entries(501), Err(EditError::TooMany)));
+    let report = device.sync(&server).await.expect("syncs");
+    assert_eq!((report.pushed, report.failures.len()), (551, 0));
+    let state = server.state();
+    let sizes: Vec<_> = state
+        .pushes
+        .iter()
+        .map(|push| push.operations.len())
+        .collect();
+    assert_eq!(sizes, [451, 100]);
+}

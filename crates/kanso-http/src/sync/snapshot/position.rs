@@ -1,0 +1,49 @@
+//! Where a snapshot goes on, as its reader brings it.
+
+use kanso_application::replicas::{Part, SnapshotPosition};
+use kanso_domain::UserId;
+use kanso_domain::sync::Head;
+use kanso_protocol::sync::{Resume, ResumePart};
+
+use crate::problem::{Code, Refusal};
+
+/// The token for `position`.
+pub(super) fn token(position: SnapshotPosition, user: UserId) -> String {
+    let resume = Resume {
+        epoch: position.began.epoch,
+        seq: position.began.seq,
+        digest: position.began.digest,
+        recent_from: position.recent_from,
+        part: match position.part {
+            Part::Habits => ResumePart::Habits,
+            Part::Recent => ResumePart::Recent,
+            Part::Older => ResumePart::Older,
+        },
+        after: position.after,
+    };
+    resume.text(user)
+}
+
+/// The position that `token` names. Whether the history still is the one that it belongs to is
+/// another question; `head` stands for what is not in the token and does not matter.
+pub(super) fn position(token: &str, user: UserId, head: Head) -> Result<SnapshotPosition, Refusal> {
+    let resume = Resume::parse(token, user).map_err(|_| {
+        Refusal::from(Code::CursorMalformed)
+            .because("resume cannot be read; begin the snapshot anew, without it")
+    })?;
+    Ok(SnapshotPosition {
+        began: Head {
+            epoch: resume.epoch,
+            seq: resume.seq,
+            digest: resume.digest,
+            ..head
+        },
+        recent_from: resume.recent_from,
+        part: match resume.part {
+            ResumePart::Habits => Part::Habits,
+            ResumePart::Recent => Part::Recent,
+            ResumePart::Older => Part::Older,
+        },
+        after: resume.after,
+    })
+}

@@ -1,0 +1,8 @@
+//! The event stream: a device learns at once that there is something new.
+
+mod events;
+pub(super) mod open;
+mod seats;
+pub(super) mod ticket;
+
+pub(crate) use seats::Seats;

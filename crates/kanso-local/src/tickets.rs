@@ -1,0 +1,109 @@
+//! Keeps the tickets that this process has handed out.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Mutex, PoisonError};
+
+use async_trait::async_trait;
+use kanso_application::ports::tickets::{KeptTicket, TicketStore};
+use kanso_domain::sessions::TokenHash;
+
+/// Tickets that are kept at a time, some 120 bytes each. Over it the oldest is forgotten: its
+/// holder has to ask for another one.
+const CAPACITY: usize = 10_000;
+
+/// Tickets in memory.
+#[derive(Debug)]
+pub struct LocalTickets {
+    kept: Mutex<Kept>,
+    capacity: usize,
+}
+
+#[derive(Debug, Default)]
+struct Kept {
+    tickets: HashMap<[u8; 32], KeptTicket>,
+    /// As they came. Those that were taken are still in it until their turn comes.
+    in_order: VecDeque<[u8; 32]>,
+}
+
+impl Default for LocalTickets {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl LocalTickets {
+    /// A store with nothing in it.
+    pub fn new() -> Self {
+        Self {
+            kept: Mutex::default(),
+            capacity: CAPACITY,
+        }
+    }
+
+    fn change<T>(&self, work: impl FnOnce(&mut Kept) -> T) -> T {
+        // Every change is complete in itself, so a panic elsewhere leaves nothing half done.
+        work(&mut self.kept.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+#[async_trait]
+impl TicketStore for LocalTickets {
+    async fn keep(&self, hash: TokenHash, ticket: KeptTicket) {
+        self.change(|kept| {
+            while kept.in_order.len() >= self.capacity {
+                let oldest = kept.in_order.pop_front();
+                oldest.map(|oldest| kept.tickets.remove(&oldest));
+            }
+            kept.in_order.push_back(*hash.bytes());
+            kept.tickets.insert(*hash.bytes(), ticket);
+        });
+    }
+
+    async fn take(&self, hash: TokenHash) -> Option<KeptTicket> {
+        self.change(|kept| kept.tickets.remove(hash.bytes()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kanso_application::ports::credentials::Identity;
+    use kanso_domain::{SessionId, Timestamp, UserId};
+    use uuid::Uuid;
+
+    fn hash(number: u8) -> TokenHash {
+        TokenHash::new([number; 32])
+    }
+
+    fn ticket(number: u8) -> KeptTicket {
+        KeptTicket {
+            identity: Identity {
+                user_id: UserId::new(Uuid::from_u128(number.into())),
+                session_id: SessionId::new(Uuid::from_u128(1)),
+            },
+            expires_at: Timestamp::from_micros(60_000_000).expect("in range"),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_ticket_is_handed_out_once() {
+        let store = LocalTickets::new();
+        store.keep(hash(1), ticket(1)).await;
+        assert_eq!(store.take(hash(2)).await, None);
+        assert_eq!(store.take(hash(1)).await, Some(ticket(1)));
+        assert_eq!(store.take(hash(1)).await, None);
+    }
+
+    #[tokio::test]
+    async fn a_flood_of_tickets_is_bounded_and_the_newest_stay() {
+        let mut store = LocalTickets::new();
+        store.capacity = 10;
+        for number in 0..100 {
+            store.keep(hash(number), ticket(number)).await;
+        }
+        assert_eq!(store.change(|kept| kept.tickets.len()), 10);
+        assert_eq!(store.take(hash(89)).await, None);
+        assert_eq!(store.take(hash(90)).await, Some(ticket(90)));
+        assert_eq!(store.take(hash(99)).await, Some(ticket(99)));
+    }
+}

@@ -1,0 +1,152 @@
+//! Replicas that verify themselves: the digest, and what to do when it differs.
+
+use kanso_domain::sync::{Buckets, Digest};
+use kanso_domain::{Entity, Version};
+use serde_json::{Value, json};
+
+use super::pull;
+use crate::support::{App, Person, operation};
+
+/// What a device holds: kind, id and version of each live record.
+type Held = Vec<(Entity, u128, Version)>;
+
+fn held(changes: &Value) -> Held {
+    let changes = changes.as_array().expect("a list").iter();
+    let is_live = |change: &&Value| change["record"]["deleted_at"].is_null();
+    changes.filter(is_live).map(one).collect()
+}
+
+fn one(change: &Value) -> (Entity, u128, Version) {
+    let entity = match change["entity"].as_str() {
+        Some("habit") => Entity::Habit,
+        _ => Entity::Entry,
+    };
+    let record = &change["record"];
+    let id = record["id"].as_str().expect("an id");
+    let id = kanso_protocol::parse_uuid(id).expect("a UUID");
+    let version = Version::new(record["version"].as_i64().expect("a number"));
+    (entity, id.as_u128(), version.expect("positive"))
+}
+
+fn digest(held: &Held) -> String {
+    let digests = held
+        .iter()
+        .map(|&(entity, id, version)| Digest::of(entity, id, version));
+    digests.sum::<Digest>().to_string()
+}
+
+fn buckets(held: &Held) -> Value {
+    let mut buckets = Buckets::empty();
+    for &(entity, id, version) in held {
+        buckets.add(entity, id, version);
+    }
+    buckets.digests().iter().map(ToString::to_string).collect()
+}
+
+async fn verify(person: &Person, held: &Held) -> Value {
+    let body = json!({"buckets": buckets(held)});
+    person.post("/sync/verify", &body).await.expect(200)
+}
+
+/// Somebody with habits and entries, some edited, some deleted.
+async fn somebody(app: &App) -> Person {
+    let person = app.person().await;
+    for title in ["Read", "Run", "Rest"] {
+        let habit = person.habit(title).await;
+        for _ in 0..4 {
+            person.entry(&habit).await;
+        }
+        if title == "Rest" {
+            let delete = operation("habit", "delete", &habit["id"], &json!({}));
+            person.push(json!([delete])).await;
+        }
+    }
+    person
+}
+
+#[tokio::test]
+async fn the_digest_is_that_of_what_was_delivered() {
+    let app = App::start().await;
+    let person = somebody(&app).await;
+    let page = pull(&person, "").await;
+    assert_eq!(page["digest"], digest(&held(&page["changes"])));
+    let cut = pull(&person, "?limit=1").await;
+    assert!(cut.get("digest").is_none(), "there is more to come");
+    let nobody = app.person().await;
+    assert_eq!(pull(&nobody, "").await["digest"], "0000000000000000");
+}
+
+#[tokio::test]
+async fn a_replica_that_drifted_is_told_where_and_what_belongs_there() {
+    let app = App::start().await;
+    let person = somebody(&app).await;
+    let page = pull(&person, "").await;
+    let right = held(&page["changes"]);
+    let answer = verify(&person, &right).await;
+    assert_eq!(answer["differing"], json!([]));
+    assert_eq!(answer["digest"], page["digest"]);
+    assert_eq!(answer["head"], page["head"]);
+
+    let mut wrong = right.clone();
+    let (entity, id, version) = wrong[2];
+    wrong[2] = (entity, id, version.next());
+    let answer = verify(&person, &wrong).await;
+    let place = Buckets::place(id);
+    assert_eq!(answer["differing"], json!([place]));
+    let bucket = &answer["buckets"][0];
+    assert_eq!(bucket["bucket"], place);
+    let belongs: Held = right
+        .iter()
+        .copied()
+        .filter(|it| Buckets::place(it.1) == place)
+        .collect();
+    let told = held(&bucket["records"]);
+    assert_eq!(digest(&told), digest(&belongs));
+
+    let lost = verify(&person, &Held::new()).await;
+    let all = lost["buckets"].as_array().expect("a list").iter();
+    let all: Held = all.flat_map(|bucket| held(&bucket["records"])).collect();
+    assert_eq!(digest(&all), page["digest"].as_str().expect("a digest"));
+}
+
+#[tokio::test]
+async fn a_replica_must_name_all_its_buckets() {
+    let app = App::start().await;
+    let person = app.person().await;
+    let few = json!({"buckets": ["0000000000000000"]});
+    person
+        .post("/sync/verify", &few)
+        .await
+        .invalid(422, &["/buckets"]);
+    let mut odd = buckets(&Held::new());
+    odd[7] = json!("zz");
+    let odd = json!({"buckets": odd});
+    person
+        .post("/sync/verify", &odd)
+        .await
+        .invalid(422, &["/buckets/7"]);
+}
+
+#[tokio::test]
+async fn settings_come_with_the_delta() {
+    let app = App::start().await;
+    let person = app.person().await;
+    person.habit("Read").await;
+    let start = pull(&person, "").await;
+    assert_eq!(start["changes"].as_array().map(Vec::len), Some(1));
+    let settings = json!({"timezone": "Europe/Rome", "day_start": "03:30"});
+    person.patch("/auth/user", &settings).await.expect(200);
+    let query = format!("?cursor={}", start["cursor"].as_str().expect("a cursor"));
+    let delta = pull(&person, &query).await;
+    let change = &delta["changes"][0];
+    assert_eq!(
+        (&change["entity"], &change["seq"]),
+        (&json!("user"), &json!(2))
+    );
+    assert_eq!(change["record"]["timezone"], "Europe/Rome");
+    assert_eq!(change["record"]["day_start"], "03:30");
+    assert_eq!(change["record"]["week_start"], "monday");
+    assert_eq!(delta["digest"], start["digest"], "settings are no record");
+    let anew = pull(&person, "").await;
+    assert_eq!(super::seqs(&anew["changes"]), [1, 2]);
+}

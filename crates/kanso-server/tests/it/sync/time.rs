@@ -1,0 +1,147 @@
+//! What time does: devices that come back late, and results that are forgotten.
+
+use serde_json::{Value, json};
+
+use super::{create, pull, statuses};
+use crate::support::{App, Person, new_id, operation};
+
+async fn sync(person: &Person, device: &str, cursor: &Value) -> Value {
+    let body = json!({"device_id": device, "cursor": cursor});
+    person.post("/sync", &body).await.expect(200)
+}
+
+#[tokio::test]
+async fn a_phone_that_was_away_for_a_year_starts_anew_and_brings_nothing_back() {
+    let app = App::start().await;
+    let person = app.person().await;
+    let (kept, gone) = (person.habit("Kept").await, person.habit("Gone").await);
+    let (phone, tablet) = (new_id(), new_id());
+    let seen = sync(&person, &phone, &Value::Null).await["cursor"].clone();
+    let delete = operation("habit", "delete", &gone["id"], &json!({}));
+    let offline = operation(
+        "habit",
+        "update",
+        &gone["id"],
+        &json!({"base_version": 1, "fields": {"title": "Edited offline"}}),
+    );
+    person.push(json!([delete])).await;
+    let current = sync(&person, &tablet, &Value::Null).await["cursor"].clone();
+
+    let (app, person) = app.restarted("2027-11-22T12:00:00Z", &person).await;
+    let body = json!({"device_id": phone, "cursor": seen, "operations": [offline]});
+    let refused = person.post("/sync", &body).await;
+    refused.refused(410, "cursor_expired");
+    let nothing_new = sync(&person, &tablet, &current).await;
+    assert_eq!(nothing_new["changes"], json!([]));
+    person
+        .get("/habits/sync?last_sync=2026-11-22T12:00:00.000001Z")
+        .await
+        .refused(410, "cursor_expired");
+    person
+        .get("/habits/sync?last_sync=1970-01-01T00:00:00Z")
+        .await
+        .expect(200);
+
+    let anew = pull(&person, "").await;
+    assert_eq!(anew["changes"][0]["record"]["id"], kept["id"]);
+    assert_eq!(anew["changes"].as_array().map(Vec::len), Some(1));
+    let create = operation(
+        "habit",
+        "create",
+        &gone["id"],
+        &json!({"fields": {"title": "Gone"}}),
+    );
+    let late = entry_of_it(&gone);
+    let results = person.push(json!([offline, create, late])).await;
+    assert_eq!(statuses(&results), ["gone", "gone", "gone"]);
+    assert!(results[0].get("record").is_none(), "only its grave is left");
+    drop(app);
+}
+
+fn entry_of_it(habit: &Value) -> Value {
+    super::entry_of(&habit["id"])
+}
+
+#[tokio::test]
+async fn a_first_pull_goes_on_over_tombstones_that_are_purged_meanwhile() {
+    let app = App::start().await;
+    let person = app.person().await;
+    let habits: Vec<_> = [
+        person.habit("a").await,
+        person.habit("b").await,
+        person.habit("c").await,
+    ]
+    .into();
+    let delete = operation("habit", "delete", &habits[1]["id"], &json!({}));
+    person.push(json!([delete])).await;
+    let first = pull(&person, "?limit=1").await;
+    assert_eq!(first["has_more"], true);
+    let (app, person) = app.restarted("2027-11-22T12:00:00Z", &person).await;
+    let query = format!("?cursor={}", first["cursor"].as_str().expect("a cursor"));
+    let rest = pull(&person, &query).await;
+    assert_eq!(rest["changes"][0]["record"]["id"], habits[2]["id"]);
+    assert_eq!(rest["has_more"], false);
+    drop(app);
+}
+
+#[tokio::test]
+async fn results_are_kept_as_long_as_the_configuration_says() {
+    let app = App::start().await;
+    let person = app.person().await;
+    let config = person.get("/sync/config").await.expect(200);
+    let retention = json!({"operation_results_days": 90, "tombstones_days": 180});
+    assert_eq!(config["retention"], retention);
+    let create = create("Read");
+    person.push(json!([create])).await;
+    let (app, person) = app.restarted("2027-02-19T12:00:00Z", &person).await;
+    let kept = person.push(json!([create])).await;
+    assert_eq!(statuses(&kept), ["duplicate"]);
+    let (app, person) = app.restarted("2027-02-21T12:00:00Z", &person).await;
+    let forgotten = person.push(json!([create])).await;
+    assert_eq!(
+        statuses(&forgotten),
+        ["noop"],
+        "the record is there all the same"
+    );
+    drop(app);
+}
+
+#[tokio::test]
+async fn devices_are_listed_with_how_far_behind_they_are() {
+    let app = App::start().await;
+    let person = app.person().await;
+    person.habit("Read").await;
+    let (phone, tablet) = (new_id(), new_id());
+    let cursor = sync(&person, &phone, &Value::Null).await["cursor"].clone();
+    app.clock.set("2026-11-22T12:05:00Z");
+    sync(&person, &phone, &cursor).await;
+    sync(&person, &tablet, &Value::Null).await;
+    person.habit("Run").await;
+    let listed = person.get("/devices").await.expect(200);
+    let listed = listed["devices"].as_array().expect("a list").clone();
+    let behind = |id: &str| {
+        let device = listed
+            .iter()
+            .find(|device| device["id"] == id)
+            .expect("listed");
+        (device["position"].clone(), device["behind"].clone())
+    };
+    assert_eq!(behind(&phone), (json!(1), json!(1)));
+    assert_eq!(behind(&tablet), (json!(0), json!(2)));
+    let one = listed
+        .iter()
+        .find(|device| device["id"] == phone.as_str())
+        .expect("listed");
+    assert_eq!(one["last_seen_at"], "2026-11-22T12:05:00.000000Z");
+    let path = format!("/devices/{phone}");
+    person.delete(&path).await.expect(204);
+    person.delete(&path).await.refused(404, "device_not_found");
+    let left = person.get("/devices").await.expect(200);
+    assert_eq!(left["devices"].as_array().map(Vec::len), Some(1));
+    let stranger = app.person().await;
+    let others = format!("/devices/{tablet}");
+    stranger
+        .delete(&others)
+        .await
+        .refused(404, "device_not_found");
+}

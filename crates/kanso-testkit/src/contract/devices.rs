@@ -1,0 +1,170 @@
+//! Devices that sync while others do: each ends with what is stored, and knows that it does.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use futures::future::{join, join_all};
+use kanso_application::ports::storage::{Scope, Storage};
+use kanso_domain::sync::{Action, Base, Command, Digest, OnConflict, Since, Submission, Terms};
+use kanso_domain::{Entity, QuantityChange, Record, Version};
+use uuid::Uuid;
+
+use super::person::Person;
+use crate::build::{
+    create_entry, create_habit, delete_entry, delete_habit, device, done, entry, habit, noted,
+    once, titled, update_entry, update_habit,
+};
+
+const WRITERS: u32 = 8;
+const HABITS: u64 = 5;
+const ENTRIES: u64 = 40;
+
+/// Eight devices write whatever they like on the same few records, on all terms, in groups and
+/// with retries, while two others pull. Whenever a puller has read everything, what it holds adds
+/// up to the digest that it was told; in the end it holds what is stored.
+pub async fn pullers_hold_what_the_digest_says_while_eight_write(storage: &dyn Storage) {
+    race(storage, 120).await;
+}
+
+/// The same with this many pushes by each writer.
+pub async fn race(storage: &dyn Storage, pushes: u32) {
+    let person = Person::register(storage, 1).await;
+    let writing = AtomicU32::new(WRITERS);
+    let writers = (0..WRITERS).map(|writer| write(person, writer, pushes, &writing));
+    let from_nothing = pull(person, &writing, Since::Beginning, Some(5));
+    let from_the_start = pull(
+        person,
+        &writing,
+        Since::Position(kanso_domain::Seq::ZERO),
+        None,
+    );
+    let pullers = join(from_nothing, from_the_start);
+    let (_, (one, other)) = join(join_all(writers), pullers).await;
+    let mut stored = Replica::default();
+    stored.apply(&person.changes(Since::Beginning).await);
+    assert_eq!(one.live(), stored.live(), "pulled from nothing");
+    assert_eq!(other.live(), stored.live(), "pulled from the first change");
+    assert_eq!(person.head().await.digest, stored.digest());
+}
+
+/// Numbers that look random and are the same each time (Knuth's MMIX generator).
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % bound
+    }
+}
+
+async fn write(person: Person<'_>, writer: u32, pushes: u32, writing: &AtomicU32) {
+    let mut dice = Dice(u64::from(writer) + 1);
+    let mut last = Vec::new();
+    for _ in 0..pushes {
+        if dice.below(10) > 0 {
+            let group = (dice.below(4) == 0).then(|| "g".to_owned());
+            let length = 1 + dice.below(4);
+            last = (0..length)
+                .map(|_| Submission {
+                    device: Some(device(writer.into())),
+                    group: group.clone(),
+                    ..submission(&mut dice)
+                })
+                .collect();
+        }
+        // Every now and then the same is handed in once more.
+        person.submit(last.clone()).await;
+        tokio::task::yield_now().await;
+    }
+    writing.fetch_sub(1, Ordering::SeqCst);
+}
+
+fn submission(dice: &mut Dice) -> Submission {
+    let id = habit(u128::from(dice.below(HABITS)));
+    let tick = entry(u128::from(dice.below(ENTRIES)));
+    let base = match dice.below(4) {
+        0 => Base::Any,
+        number => Version::new(i64::try_from(number).unwrap()).map_or(Base::Any, Base::Version),
+    };
+    let text = format!("{}", dice.below(1_000));
+    let command = match dice.below(12) {
+        0..=1 => create_habit(id, titled(&text)),
+        2 => update_habit(id, base, titled(&text)),
+        3 => delete_habit(id, base),
+        4..=7 => create_entry(tick, done(id, "2026-01-15")),
+        8..=9 => update_entry(tick, base, noted(&text)),
+        10 => delete_entry(tick, base),
+        _ => Command::Increment(tick, QuantityChange::from_thousandths(250).unwrap()),
+    };
+    let revives = matches!(
+        command,
+        Command::Habit(_, Action::Create(_) | Action::Update { .. })
+            | Command::Entry(_, Action::Create(_))
+    );
+    let terms = Terms {
+        on_conflict: match dice.below(4) {
+            0 => OnConflict::Reject,
+            1 => OnConflict::Server,
+            2 => OnConflict::Client,
+            _ => OnConflict::Merge,
+        },
+        revive: revives && dice.below(2) == 0,
+    };
+    Submission {
+        terms,
+        ..once(command)
+    }
+}
+
+/// Pulls until the writers have stopped and nothing is left, and checks what it holds against the
+/// digest each time that it has everything.
+async fn pull(person: Person<'_>, writing: &AtomicU32, from: Since, limit: Option<u32>) -> Replica {
+    let (mut replica, mut since) = (Replica::default(), from);
+    loop {
+        let was_writing = writing.load(Ordering::SeqCst) > 0;
+        let page = person.page(since, Scope::Everything, limit).await;
+        replica.apply(&page.records);
+        since = page.cursor().unchecked();
+        if !page.has_more() {
+            assert_eq!(replica.digest(), page.head.digest, "at {}", page.head.seq);
+            if !was_writing {
+                return replica;
+            }
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+/// What a device holds.
+#[derive(Default)]
+struct Replica(BTreeMap<(Entity, Uuid), Record>);
+
+impl Replica {
+    /// The newest state wins, and a habit's tombstone takes its entries.
+    fn apply(&mut self, records: &[Record]) {
+        for record in records {
+            if !record.stamp().is_deleted() {
+                self.0
+                    .insert((record.entity(), record.id()), record.clone());
+                continue;
+            }
+            self.0.remove(&(record.entity(), record.id()));
+            if let Record::Habit(gone) = record {
+                self.0.retain(|_, other| {
+                    !matches!(other, Record::Entry(entry) if entry.details.habit_id == gone.id)
+                });
+            }
+        }
+    }
+
+    fn digest(&self) -> Digest {
+        self.0.values().map(Digest::of_record).sum()
+    }
+
+    fn live(&self) -> Vec<&Record> {
+        self.0.values().collect()
+    }
+}
