@@ -1,6 +1,6 @@
-//! What the tests need besides this repository: a PostgreSQL server to run.
+//! What the tests need besides this repository: a PostgreSQL and a Redis server to run.
 //!
-//! The tests start it themselves, from the machine's programs. Here they are brought onto the machine
+//! The tests start them themselves, from the machine's programs. Here they are brought onto the machine
 //! where that may be done; where it may not, the tests fail and say what is missing.
 
 use std::path::Path;
@@ -9,38 +9,45 @@ use std::process::Stdio;
 use crate::Verdict;
 use crate::process::{command, run};
 
-/// Debian's name for a server and the programs to make and ask one.
-const PACKAGE: &str = "postgresql";
+/// Debian's name for a PostgreSQL server and the programs to make and ask one.
+const POSTGRESQL: &str = "postgresql";
+/// Debian's name for a Redis server and the program to ask one.
+const REDIS: &str = "redis-server";
 /// Where its programs are, a folder a version.
 const PROGRAMS: &str = "/usr/lib/postgresql";
 const GIVEN: &str = "KANSO_TEST_DATABASE_URL";
 
-/// Installs the server's programs if they are missing and this process may.
+/// Installs the servers' programs that are missing, if this process may.
 pub(crate) fn provide() -> anyhow::Result<Verdict> {
-    if is_given() || has_programs() {
+    let mut missing = Vec::new();
+    if !is_given() && !has_programs() {
+        missing.push(POSTGRESQL);
+    }
+    if !succeeds("redis-server", &["--version"]) || !succeeds("redis-cli", &["--version"]) {
+        missing.push(REDIS);
+    }
+    if missing.is_empty() {
         return Ok(Verdict::Passed);
     }
+    let missing = missing.join(" ");
     if !may_install() {
         eprintln!(
-            "test: there is no PostgreSQL server to test with, and installing one takes root and \
-             apt-get; install `{PACKAGE}`, or name a server with {GIVEN}"
+            "test: what the tests need is not here, and installing it takes root and apt-get; \
+             install `{missing}`, or name a PostgreSQL server with {GIVEN}"
         );
         return Ok(Verdict::ToolMissing);
     }
-    eprintln!("test: installing {PACKAGE}");
+    eprintln!("test: installing {missing}");
     let updated = run(command("apt-get").args(["update", "-qq"]))?;
     if updated != Verdict::Passed {
         return Ok(updated);
     }
-    // Nobody is there to answer questions.
+    // Nobody is there to answer questions, and the tests start servers of their own.
     let mut install = command("apt-get");
-    install.env("DEBIAN_FRONTEND", "noninteractive").args([
-        "install",
-        "-y",
-        "-qq",
-        "--no-install-recommends",
-        PACKAGE,
-    ]);
+    install
+        .env("DEBIAN_FRONTEND", "noninteractive")
+        .args(["install", "-y", "-qq", "--no-install-recommends"])
+        .args(missing.split(' '));
     run(&mut install)
 }
 

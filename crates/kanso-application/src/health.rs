@@ -5,6 +5,7 @@ use std::sync::Arc;
 use kanso_domain::Timestamp;
 
 use crate::ports::clock::Clock;
+use crate::ports::companion::Companion;
 use crate::ports::storage::Storage;
 
 /// What an operator wants to know first.
@@ -12,6 +13,8 @@ use crate::ports::storage::Storage;
 pub struct Report {
     /// Whether the storage answers.
     pub database_connected: bool,
+    /// Whether Redis answers; none when the server has none.
+    pub redis_connected: Option<bool>,
     /// Seconds since the server started.
     pub uptime_seconds: i64,
 }
@@ -21,6 +24,7 @@ pub struct Report {
 pub struct Health {
     storage: Arc<dyn Storage>,
     clock: Arc<dyn Clock>,
+    redis: Option<Arc<dyn Companion>>,
     started_at: Timestamp,
 }
 
@@ -31,8 +35,15 @@ impl Health {
         Self {
             storage,
             clock,
+            redis: None,
             started_at,
         }
+    }
+
+    /// The same for a server that has a Redis.
+    #[must_use]
+    pub fn with_redis(self, redis: Option<Arc<dyn Companion>>) -> Self {
+        Self { redis, ..self }
     }
 
     /// Asks the storage and reads the clock.
@@ -44,8 +55,13 @@ impl Health {
                 "the database does not answer"
             );
         }
+        let redis_connected = match &self.redis {
+            Some(redis) => Some(redis.answers().await),
+            None => None,
+        };
         Report {
             database_connected: ping.is_ok(),
+            redis_connected,
             uptime_seconds: self.clock.now().seconds_since(self.started_at),
         }
     }

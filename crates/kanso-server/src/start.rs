@@ -84,6 +84,9 @@ pub enum StartError {
     /// The PostgreSQL database cannot be opened.
     #[error(transparent)]
     Postgres(#[from] kanso_postgres::OpenError),
+    /// The setting of Redis names none.
+    #[error("KANSO_REDIS_URL {0}")]
+    Redis(#[source] kanso_redis::InvalidUrl),
     /// The password hasher does not work.
     #[error(transparent)]
     Passwords(#[from] PasswordFault),

@@ -10,6 +10,8 @@ use kanso_application::habits::Habits;
 use kanso_application::health::Health;
 use kanso_application::housekeeping::Housekeeping;
 use kanso_application::live::Live;
+use kanso_application::ports::feed::Feed;
+use kanso_application::ports::limiter::RateLimiter;
 use kanso_application::ports::storage::Storage;
 use kanso_application::replicas::Replicas;
 use kanso_application::stats::Stats;
@@ -22,6 +24,7 @@ use kanso_credentials::{
 use kanso_domain::sync::Epoch;
 use kanso_local::{LocalFeed, LocalLimiter, LocalThrottle, LocalTickets, LocalWake};
 use kanso_postgres::{PostgresOptions, PostgresStorage};
+use kanso_redis::{Redis, RedisFeed, RedisLimiter};
 use kanso_sqlite::{SqliteOptions, SqliteStorage};
 use tokio::runtime::Handle;
 use tokio_util::task::TaskTracker;
@@ -35,12 +38,14 @@ pub(crate) fn site(config: &Config, keys: Keys, parts: &Parts) -> Result<Site, S
     let storage = open_storage(&config.database, &parts.entropy)?;
     let (stages, writes) = (Stages::new(), TaskTracker::new());
     let wake = LocalWake::new();
+    let redis = config.redis_url.as_ref().map(|url| Redis::at(url.expose()));
+    let redis = redis.transpose().map_err(StartError::Redis)?;
     let records = RecordPorts {
         storage: Arc::clone(&storage),
         clock: Arc::clone(&parts.clock),
         ids: Arc::clone(&parts.ids),
         wake: Arc::new(wake.clone()),
-        feed: Arc::new(LocalFeed::new()),
+        feed: feed(redis.as_ref()),
     };
     let streaks = Streaks::over(&records);
     let workers = parts.workers.map_or_else(TaskTracker::new, |rhythm| {
@@ -65,9 +70,10 @@ pub(crate) fn site(config: &Config, keys: Keys, parts: &Parts) -> Result<Site, S
             replicas: Replicas::new(Arc::clone(&storage), streaks),
             devices,
             stats: Stats::new(Arc::clone(&storage), Arc::clone(&parts.clock)),
-            health: Health::new(Arc::clone(&storage), Arc::clone(&parts.clock)),
+            health: Health::new(Arc::clone(&storage), Arc::clone(&parts.clock))
+                .with_redis(redis.clone().map(|redis| Arc::new(redis) as _)),
             ids: Arc::clone(&parts.ids),
-            limiter: Arc::new(LocalLimiter::new()),
+            limiter: limiter(redis.as_ref()),
             writes: writes.clone(),
             draining: stages.draining().clone(),
             jwks,
@@ -77,7 +83,8 @@ pub(crate) fn site(config: &Config, keys: Keys, parts: &Parts) -> Result<Site, S
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
         database = %config.database,
-        limiter = config.rate_limit.map_or("off", |_| "in process"),
+        redis = if redis.is_some() { "on" } else { "off" },
+        limiter = config.rate_limit.map_or("off", |_| "on"),
         "starting"
     );
     Ok(Site {
@@ -114,6 +121,22 @@ fn accounts(
         feed: Arc::clone(&records.feed),
     });
     Ok((accounts, jwks))
+}
+
+fn limiter(redis: Option<&Redis>) -> Arc<dyn RateLimiter> {
+    let alone = Arc::new(LocalLimiter::new());
+    match redis {
+        Some(redis) => Arc::new(RedisLimiter::new(redis.clone(), alone)),
+        None => alone,
+    }
+}
+
+fn feed(redis: Option<&Redis>) -> Arc<dyn Feed> {
+    let local = Arc::new(LocalFeed::new());
+    match redis {
+        Some(redis) => Arc::new(RedisFeed::start(redis, local)),
+        None => local,
+    }
 }
 
 fn tickets(records: &RecordPorts, parts: &Parts) -> Tickets {

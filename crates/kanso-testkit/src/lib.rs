@@ -1,5 +1,6 @@
 //! What tests stand on: adapters in memory, a clock that a test moves, ids that count, builders
-//! that show only what matters, the contract that every storage keeps, and a PostgreSQL server.
+//! that show only what matters, the contract that every storage keeps, and a PostgreSQL and a Redis
+//! server.
 //!
 //! **Invariant:** a dependency of tests and of the bench only; nothing that ships uses it. Nothing
 //! here waits, reads the machine's clock or draws randomness.
@@ -18,6 +19,7 @@ mod feed;
 mod ids;
 mod memory;
 mod postgres;
+mod redis;
 mod throttle;
 
 pub use clock::ManualClock;
@@ -26,4 +28,5 @@ pub use feed::QuietFeed;
 pub use ids::SequentialIds;
 pub use memory::MemoryStorage;
 pub use postgres::{Database, PostgresServer};
+pub use redis::RedisServer;
 pub use throttle::CountingThrottle;

@@ -72,6 +72,13 @@ pub(super) const CRATES: &[CrateRule] = &[
         outside: Outside::Any,
     },
     CrateRule {
+        name: "kanso-redis",
+        workspace: &["kanso-application", "kanso-domain"],
+        // What goes on alone while Redis is away is the in-process adapter.
+        in_tests: &["kanso-local", "kanso-testkit"],
+        outside: Outside::Any,
+    },
+    CrateRule {
         name: "kanso-credentials",
         workspace: &["kanso-application", "kanso-domain"],
         in_tests: KIT,
@@ -99,6 +106,7 @@ pub(super) const CRATES: &[CrateRule] = &[
             "kanso-local",
             "kanso-postgres",
             "kanso-protocol",
+            "kanso-redis",
             "kanso-sqlite",
             "kanso-worker",
         ],
@@ -197,6 +205,11 @@ pub(super) const EXCLUSIVE: &[Exclusive] = &[
     ),
     only("deadpool", FILES, "connections are the store's"),
     only("tokio-postgres", POSTGRES, "SQL is behind the storage port"),
+    only(
+        "redis",
+        &["kanso-redis"],
+        "what servers share is behind ports",
+    ),
     only("deadpool-postgres", POSTGRES, "connections are the store's"),
     only(
         "tokio-postgres-rustls",
@@ -243,6 +256,7 @@ pub(super) const EXCLUSIVE: &[Exclusive] = &[
             "kanso-postgres",
             "kanso-credentials",
             "kanso-local",
+            "kanso-redis",
             "kanso-testkit",
             "kanso-server",
             "kanso-client",

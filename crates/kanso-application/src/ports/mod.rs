@@ -1,6 +1,7 @@
 //! What the use cases need from the world.
 
 pub mod clock;
+pub mod companion;
 pub mod credentials;
 pub mod devices;
 pub mod feed;

@@ -23,10 +23,15 @@ pub(super) async fn report(State(api): State<Api>) -> Response {
     } else {
         (StatusCode::SERVICE_UNAVAILABLE, "unhealthy", "unreachable")
     };
+    let redis = match report.redis_connected {
+        None => "off",
+        Some(true) => "connected",
+        Some(false) => "unreachable",
+    };
     let body = HealthResponse {
         status: status.to_owned(),
         database: database.to_owned(),
-        redis: "off".to_owned(),
+        redis: redis.to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         uptime: report.uptime_seconds,
         tzdb: crate::tzdb_version().to_owned(),

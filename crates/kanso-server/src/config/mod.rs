@@ -102,6 +102,8 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// Which database holds the records.
     pub database: Database,
+    /// The Redis that several servers share.
+    pub redis_url: Option<Secret>,
     /// Requests that one address may make; `None` is unlimited.
     pub rate_limit: Option<RateLimit>,
     /// Whose `X-Forwarded-For` is believed.
@@ -161,6 +163,7 @@ impl Config {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             data_dir: data_dir.to_owned(),
             database: Database::Sqlite(data_dir.join("kanso.db")),
+            redis_url: None,
             rate_limit: None,
             trusted_proxies: Vec::new(),
             cors_origins: Vec::new(),
@@ -191,6 +194,9 @@ impl Config {
             listen: layers.read(Key::Listen, values::listen)?,
             data_dir,
             database,
+            redis_url: layers
+                .find(Key::RedisUrl)
+                .map(|url| Secret::new(url.text.clone())),
             rate_limit: layers.read(Key::RateLimit, values::rate_limit)?,
             trusted_proxies: layers.read(Key::TrustedProxies, values::proxies)?,
             cors_origins: layers.read(Key::CorsOrigins, values::origins)?,

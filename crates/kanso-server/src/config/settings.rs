@@ -11,6 +11,8 @@ pub enum Key {
     DatabaseUrl,
     /// How many connections to it there may be.
     DatabaseConnections,
+    /// What servers share besides the database.
+    RedisUrl,
     /// How many requests an address may make.
     RateLimit,
     /// Whose `X-Forwarded-For` is believed.
@@ -96,7 +98,7 @@ const fn setting(
 }
 
 /// Every setting, in the order in which people should meet them.
-pub static SETTINGS: [Setting; 17] = [
+pub static SETTINGS: [Setting; 18] = [
     setting(
         Key::Listen,
         ("listen", "listen", "KANSO_LISTEN"),
@@ -132,6 +134,17 @@ pub static SETTINGS: [Setting; 17] = [
         "NUMBER",
         "Most connections to a PostgreSQL database at a time",
     ),
+    Setting {
+        flag: None,
+        default_in_words: "none: this server is the only one",
+        ..setting(
+            Key::RedisUrl,
+            ("redis_url", "redis-url", "KANSO_REDIS_URL"),
+            None,
+            "URL",
+            "Redis that several servers share, as redis://:PASSWORD@HOST:PORT or rediss://…",
+        )
+    },
     setting(
         Key::RateLimit,
         ("rate_limit", "rate-limit", "KANSO_RATE_LIMIT"),

@@ -30,6 +30,8 @@ mod postgres;
 #[cfg(test)]
 mod program;
 #[cfg(test)]
+mod redis;
+#[cfg(test)]
 mod snapshot;
 #[cfg(test)]
 mod stats;

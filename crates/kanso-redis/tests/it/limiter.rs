@@ -1,0 +1,197 @@
+//! The shared limiter.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use kanso_application::ports::companion::Companion as _;
+use kanso_application::ports::limiter::{ClientAddress, LimitState, RateLimit, RateLimiter};
+use kanso_local::LocalLimiter;
+use kanso_redis::{Redis, RedisLimiter};
+use tokio::time::timeout;
+
+use kanso_testkit::RedisServer as Server;
+
+/// One request is earned every minute: nothing is, while a test runs.
+const LIMIT: RateLimit = RateLimit {
+    requests: 5,
+    window_seconds: 300,
+};
+
+fn address(number: u32) -> ClientAddress {
+    ClientAddress::new(IpAddr::V4(Ipv4Addr::from_bits(number)))
+}
+
+/// A server's limiter; it has an in-process one of its own, as each server does.
+fn limiter(server: &Server) -> (RedisLimiter, Redis) {
+    let redis = Redis::at(&server.url()).unwrap();
+    (
+        RedisLimiter::new(redis.clone(), Arc::new(LocalLimiter::new())),
+        redis,
+    )
+}
+
+async fn until(redis: &Redis, answers: bool) {
+    let changed = async {
+        while redis.answers().await != answers {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(Duration::from_secs(30), changed).await.unwrap();
+}
+
+fn shown(state: LimitState) -> (bool, u32, u32) {
+    (state.allowed, state.remaining, state.retry_after_seconds)
+}
+
+#[tokio::test]
+async fn servers_count_together_and_addresses_apart() {
+    let server = Server::start();
+    let (one, redis) = limiter(&server);
+    let (other, _) = limiter(&server);
+    until(&redis, true).await;
+    for (remaining, limiter) in [(4, &one), (3, &other), (2, &one), (1, &other), (0, &one)] {
+        let state = limiter.check(address(1), LIMIT).await;
+        assert_eq!(shown(state), (true, remaining, 0));
+    }
+    for limiter in [&one, &other] {
+        let state = limiter.check(address(1), LIMIT).await;
+        assert_eq!(shown(state), (false, 0, 60));
+        assert_eq!(state.reset_seconds, 300);
+    }
+    assert!(other.check(address(2), LIMIT).await.allowed);
+}
+
+#[tokio::test]
+async fn racing_servers_let_exactly_the_limit_through() {
+    let server = Server::start();
+    let (one, redis) = limiter(&server);
+    let (other, _) = limiter(&server);
+    until(&redis, true).await;
+    let limit = RateLimit {
+        requests: 100,
+        window_seconds: 3_600,
+    };
+    let (one, other) = (Arc::new(one), Arc::new(other));
+    let requests = (0..300).map(|nth| {
+        let limiter = Arc::clone(if nth % 2 == 0 { &one } else { &other });
+        tokio::spawn(async move { limiter.check(address(1), limit).await.allowed })
+    });
+    let mut allowed = 0;
+    for request in requests.collect::<Vec<_>>() {
+        allowed += u32::from(request.await.unwrap());
+    }
+    assert_eq!(allowed, 100);
+}
+
+/// The same requests at the same moments get the same answers as from the limiter of one process.
+#[tokio::test]
+async fn redis_and_a_process_by_itself_count_alike() {
+    let server = Server::start();
+    let (shared, redis) = limiter(&server);
+    until(&redis, true).await;
+    let alone = LocalLimiter::new();
+    for (number, (requests, window_seconds)) in (0..).zip([
+        (1, 600),
+        (3, 600),
+        (7, 3_600),
+        (100, 36_000),
+        (999, 100_000),
+    ]) {
+        let limit = RateLimit {
+            requests,
+            window_seconds,
+        };
+        for _ in 0..requests + 2 {
+            let ours = shared.check(address(number), limit).await;
+            let theirs = alone.check(address(number), limit).await;
+            assert_eq!(
+                (ours.allowed, ours.remaining),
+                (theirs.allowed, theirs.remaining)
+            );
+            assert!(
+                ours.retry_after_seconds
+                    .abs_diff(theirs.retry_after_seconds)
+                    <= 1
+            );
+            assert!(ours.reset_seconds.abs_diff(theirs.reset_seconds) <= 1);
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_key_ends_by_itself() {
+    let server = Server::start();
+    let (limiter, redis) = limiter(&server);
+    until(&redis, true).await;
+    for number in 0..20 {
+        limiter.check(address(number), LIMIT).await;
+    }
+    let keys = run(&server, &["KEYS", "*"]);
+    assert_eq!(keys.lines().count(), 20, "{keys}");
+    for key in keys.lines() {
+        let left: i64 = run(&server, &["PTTL", key]).trim().parse().unwrap();
+        assert!((1..=300_000).contains(&left), "{key} {left}");
+    }
+}
+
+fn run(server: &Server, command: &[&str]) -> String {
+    let port = server.port().to_string();
+    let output = std::process::Command::new("redis-cli")
+        .args(["-p", &port])
+        .args(command)
+        .output()
+        .unwrap();
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[tokio::test]
+async fn without_redis_a_server_limits_by_itself_and_goes_on_when_it_is_back() {
+    let server = Server::start();
+    let port = server.port();
+    let (limiter, redis) = limiter(&server);
+    until(&redis, true).await;
+    assert!(limiter.check(address(1), LIMIT).await.allowed);
+    drop(server);
+    until(&redis, false).await;
+    let mut allowed = 0;
+    for _ in 0..20 {
+        allowed += u32::from(limiter.check(address(1), LIMIT).await.allowed);
+    }
+    assert_eq!(allowed, LIMIT.requests, "counted anew, but never open");
+    let _back = Server::start_at(port);
+    until(&redis, true).await;
+    assert!(limiter.check(address(1), LIMIT).await.allowed);
+}
+
+#[tokio::test]
+async fn a_redis_that_hangs_holds_nobody_up() {
+    let server = Server::start();
+    let (limiter, redis) = limiter(&server);
+    until(&redis, true).await;
+    server.signal("-STOP");
+    // Generous: what matters is that it is not the second that Redis may take to be given up.
+    let many = async {
+        for number in 0..100 {
+            assert!(limiter.check(address(number), LIMIT).await.allowed);
+        }
+    };
+    timeout(Duration::from_secs(20), many).await.unwrap();
+    server.signal("-CONT");
+    until(&redis, true).await;
+}
+
+#[test]
+fn what_is_no_url_of_a_redis_is_refused_without_being_repeated() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let _inside = runtime.enter();
+    for url in [
+        "",
+        "http://127.0.0.1",
+        "canary",
+        "redis://:canary@host:port",
+    ] {
+        let error = Redis::at(url).unwrap_err();
+        assert!(!error.to_string().contains("canary"), "{error}");
+    }
+}

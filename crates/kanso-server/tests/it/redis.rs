@@ -1,0 +1,109 @@
+//! Servers that share a Redis.
+
+use std::time::Duration;
+
+use kanso_application::ports::limiter::RateLimit;
+use kanso_postgres::PostgresOptions;
+use kanso_server::config::{Config, Database, Secret, Signing};
+use kanso_testkit::{PostgresServer, RedisServer};
+use tokio::time::timeout;
+
+use crate::support::App;
+
+fn with_redis(config: &mut Config, redis: &RedisServer) {
+    config.redis_url = Some(Secret::new(redis.url()));
+}
+
+/// Until `/health` says so: nobody tells when a Redis listens.
+async fn until(app: &App, redis: &str) {
+    let said = async { while app.get("/health").await.expect(200)["redis"] != redis {} };
+    timeout(Duration::from_secs(30), said).await.expect(redis);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_rate_limit_is_counted_once_for_all_servers() {
+    let redis = RedisServer::start();
+    let limit = RateLimit {
+        requests: 7,
+        window_seconds: 3_600,
+    };
+    let start = || {
+        App::with(|config| {
+            with_redis(config, &redis);
+            config.rate_limit = Some(limit);
+        })
+    };
+    let (one, other) = (start().await, start().await);
+    until(&one, "connected").await;
+    until(&other, "connected").await;
+    let mut allowed = 0;
+    for nth in 0..20 {
+        let app = if nth % 2 == 0 { &one } else { &other };
+        let answer = app.get("/api/v1/sync/config").await;
+        assert_eq!(answer.header("x-ratelimit-limit"), "7");
+        allowed += u32::from(answer.status != 429);
+    }
+    assert_eq!(allowed, 7);
+    drop(redis);
+    until(&one, "unreachable").await;
+    one.get("/api/v1/sync/config")
+        .await
+        .refused(401, "unauthorized");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_push_on_one_server_ends_a_wait_on_another() {
+    let (redis, kept) = (RedisServer::start(), PostgresServer::shared().database());
+    let start = || {
+        App::with(|config| {
+            with_redis(config, &redis);
+            config.database = Database::Postgres {
+                url: kept.url().parse().expect("a URL"),
+                connections: PostgresOptions::CONNECTIONS,
+            };
+            let secret = "a secret that both of the servers sign with";
+            config.signing = Signing::Secret(Secret::new(secret.to_owned()));
+        })
+    };
+    let (one, other) = (start().await, start().await);
+    until(&one, "connected").await;
+    until(&other, "connected").await;
+    let phone = one.person().await;
+    let tablet = other.log_in(&phone.email).await;
+    // When a server has begun to listen to the others is not told, so some pushes may go unheard.
+    for _ in 0..20 {
+        let page = tablet.get("/sync").await.expect(200);
+        let cursor = page["cursor"].as_str().expect("a cursor").to_owned();
+        let path = format!("/sync?cursor={cursor}&wait_ms=25000");
+        let wait = timeout(Duration::from_secs(2), async { tablet.get(&path).await });
+        let (waited, _) = tokio::join!(wait, phone.habit("Read"));
+        if let Ok(answer) = waited {
+            let delta = answer.expect(200);
+            assert_eq!(delta["changes"][0]["record"]["title"], "Read");
+            return;
+        }
+    }
+    panic!("the other server was not heard");
+}
+
+#[test]
+fn a_url_that_names_no_redis_is_refused_and_not_repeated() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_kanso-server"))
+        .args(["--listen", "127.0.0.1:0", "--log", "off"])
+        .env_clear()
+        .env("KANSO_REDIS_URL", "canary")
+        .current_dir(folder.path())
+        .output()
+        .expect("the program runs");
+    let line = String::from_utf8(output.stderr).expect("UTF-8");
+    assert_eq!(output.status.code(), Some(2), "{line}");
+    assert!(
+        line.contains("KANSO_REDIS_URL is not a Redis URL"),
+        "{line}"
+    );
+    assert!(
+        !line.contains("canary") && line.lines().count() == 1,
+        "{line}"
+    );
+}
