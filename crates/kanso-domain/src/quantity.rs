@@ -114,6 +114,15 @@ impl QuantityChange {
     pub const fn thousandths(self) -> i64 {
         self.0
     }
+
+    /// The nearest binary floating-point number: for writing JSON, never for sums.
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "the maximum, 10^12, is exact in an f64"
+    )]
+    pub fn to_f64(self) -> f64 {
+        self.0 as f64 / 1_000.0
+    }
 }
 
 impl Quantity {
@@ -225,6 +234,8 @@ mod tests {
             let quantity = Quantity(thousandths);
             prop_assert_eq!(quantity.to_string().parse(), Ok(quantity));
             prop_assert_eq!(Quantity::from_f64(quantity.to_f64()), Ok(quantity));
+            let change = QuantityChange(-thousandths);
+            prop_assert_eq!(QuantityChange::from_f64(change.to_f64()), Ok(change));
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Edits of entries.
 
 use kanso_domain::entries::{Entry, EntryDetails};
-use kanso_domain::{EntryId, Record};
+use kanso_domain::{EntryId, Invalid, QuantityChange, Record};
 use kanso_protocol::entries::EntryMembers;
 
 use super::{Change, EditError, Edits, members};
@@ -47,6 +47,22 @@ impl Edits<'_> {
         entry_of(self.append(key, change)?)
     }
 
+    /// Adds to the value of an entry, or takes away: what several devices add at the same time
+    /// adds up. What changes nothing is not sent.
+    ///
+    /// # Errors
+    /// `NoSuchEntry`, `Invalid` when the value would be negative or too large, or the store failed.
+    pub fn add_to_entry(&self, id: EntryId, change: QuantityChange) -> Result<Entry, EditError> {
+        let entry = self.entry(id)?.ok_or(EditError::NoSuchEntry)?;
+        let value = entry.details.value.changed(change);
+        let value = value.map_err(|error| Invalid::one("value", error.to_string()))?;
+        if value == entry.details.value {
+            return Ok(entry);
+        }
+        let json = serde_json::json!({"value": change.to_f64()});
+        entry_of(self.append(Key::entry(id), Change::Increment(json))?)
+    }
+
     /// Deletes an entry.
     ///
     /// # Errors
@@ -72,6 +88,15 @@ impl Client {
     /// `NoSuchEntry`, `Invalid`, or the store failed.
     pub fn update_entry(&self, id: EntryId, given: EntryMembers) -> Result<Entry, EditError> {
         self.transaction(|edits| edits.update_entry(id, given))
+    }
+
+    /// Adds to the value of an entry, or takes away: what several devices add at the same time
+    /// adds up. What changes nothing is not sent.
+    ///
+    /// # Errors
+    /// `NoSuchEntry`, `Invalid` when the value would be negative or too large, or the store failed.
+    pub fn add_to_entry(&self, id: EntryId, change: QuantityChange) -> Result<Entry, EditError> {
+        self.transaction(|edits| edits.add_to_entry(id, change))
     }
 
     /// Deletes an entry.

@@ -79,6 +79,7 @@ impl<'a> Edits<'a> {
 pub(crate) enum Change {
     Create(serde_json::Value),
     Update(Version, serde_json::Value),
+    Increment(serde_json::Value),
     Delete,
 }
 
@@ -141,6 +142,7 @@ pub(crate) fn operation(op_id: Uuid, at: Timestamp, key: Key, change: Change) ->
     let (action, base_version, fields) = match change {
         Change::Create(fields) => (ActionName::Create, None, Some(fields)),
         Change::Update(base, fields) => (ActionName::Update, Some(base.get()), Some(fields)),
+        Change::Increment(fields) => (ActionName::Increment, None, Some(fields)),
         Change::Delete => (ActionName::Delete, None, None),
     };
     let entity = match key.entity {

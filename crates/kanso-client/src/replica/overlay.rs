@@ -6,7 +6,7 @@ use kanso_domain::entries::{Entry, EntryDetails, EntryFields};
 use kanso_domain::habits::{Habit, HabitDetails, HabitFields, StoredStreak};
 use kanso_domain::record::{Provenance, Stamp};
 use kanso_domain::sync::{Action, Command};
-use kanso_domain::{Record, Seq, Timestamp};
+use kanso_domain::{QuantityChange, Record, Seq, Timestamp};
 
 /// `base` after `edits`, each with the time of its writing; `None` for a record that never was.
 ///
@@ -50,8 +50,26 @@ pub(super) fn overlay(
             (Some(Record::Entry(entry)), Command::Entry(_, action)) => {
                 Some(Record::Entry(edited_entry(entry, action, at, settings)))
             }
+            (Some(Record::Entry(entry)), Command::Increment(_, change)) => {
+                Some(Record::Entry(added_to(entry, change, at)))
+            }
             (shown, _) => shown,
         })
+}
+
+fn added_to(entry: Entry, change: QuantityChange, at: Timestamp) -> Entry {
+    let stamp = entry.stamp;
+    match entry.details.value.changed(change) {
+        Ok(value) if value != entry.details.value && !stamp.is_deleted() => Entry {
+            details: EntryDetails {
+                value,
+                ..entry.details
+            },
+            stamp: stamp.edited(stamp.seq, at),
+            ..entry
+        },
+        _ => entry,
+    }
 }
 
 fn edited_habit(

@@ -1,5 +1,7 @@
 //! What leaves the outbox, when, and with what.
 
+use kanso_client::EditError;
+use kanso_client::domain::QuantityChange;
 use kanso_client::protocol::Patch;
 use kanso_client::protocol::entries::EntryMembers;
 use kanso_client::protocol::habits::HabitMembers;
@@ -169,4 +171,33 @@ async fn an_edit_after_a_rejected_one_stands_by_itself() {
     let stored = server.state().habits[&habit.id].clone();
     assert_eq!(stored.details.color.as_str(), "#112233");
     assert_eq!(stored.details.title.as_str(), "Read");
+}
+
+#[tokio::test]
+async fn what_two_devices_add_adds_up() {
+    let thousandths = |number| QuantityChange::from_thousandths(number).expect("small");
+    let server = FakeServer::new();
+    let (a, b) = (signed_in(1, &server).await, signed_in(2, &server).await);
+    let habit = a.create_habit(titled("Drink")).expect("creates");
+    let entry = a.create_entry(on(&habit, "2026-11-22")).expect("creates");
+    for device in [&a, &b] {
+        device.sync(&server).await.expect("syncs");
+    }
+    let shown = a.add_to_entry(entry.id, thousandths(250)).expect("adds");
+    assert_eq!(shown.details.value.thousandths(), 1_250, "at once");
+    b.add_to_entry(entry.id, thousandths(-125))
+        .expect("takes away");
+    let too_much = b.add_to_entry(entry.id, thousandths(-5_000));
+    assert!(
+        matches!(too_much, Err(EditError::Invalid(_))),
+        "{too_much:?}"
+    );
+    for device in [&a, &b, &a] {
+        let report = device.sync(&server).await.expect("syncs");
+        assert!(report.failures.is_empty());
+    }
+    for device in [&a, &b] {
+        let value = all_entries(device)[0].details.value;
+        assert_eq!(value.thousandths(), 1_125);
+    }
 }
