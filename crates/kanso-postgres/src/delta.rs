@@ -125,8 +125,9 @@ const HABITS: Table = Table {
 macro_rules! entries_changed {
     () => {
         " FROM entries WHERE user_id = $1 AND seq > $2 AND (seq > $3 OR deleted_at IS NULL)
-           AND habit_id NOT IN (SELECT id FROM habits
-                                WHERE user_id = $1 AND deleted_at IS NOT NULL)"
+           AND (deleted_at IS NOT NULL
+                OR habit_id NOT IN (SELECT id FROM habits
+                                    WHERE user_id = $1 AND deleted_at IS NOT NULL))"
     };
 }
 

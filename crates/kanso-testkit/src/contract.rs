@@ -89,10 +89,11 @@ macro_rules! storage_contract {
                 a_page_carries_the_head
                 a_scope_carries_one_kind
                 tombstones_are_for_those_who_have_seen_something
-                entries_of_a_deleted_habit_are_left_out;
+                live_entries_of_a_deleted_habit_are_left_out;
             paging:
                 pages_are_the_delta_cut_into_pieces
-                a_page_of_one_is_the_oldest_change;
+                a_page_of_one_is_the_oldest_change
+                an_entrys_end_is_told_while_its_habit_is_deleted;
             lists:
                 habits_stand_by_sort_order_then_newest_first
                 archived_habits_are_listed_on_request

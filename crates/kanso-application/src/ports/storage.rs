@@ -167,10 +167,13 @@ pub trait RecordStore: Send + Sync {
     ) -> Result<Written, StorageError>;
 
     /// What changed, in the order of `seq`, in one snapshot bounded by its head; `None` when
-    /// there is no such account. An entry of a deleted habit is left out (its habit's tombstone
-    /// implies it); with [`Since::Beginning`] so is every tombstone, and with
-    /// [`Since::FirstPull`] every one up to where it began. With [`Scope::Everything`] the
-    /// settings are there too, if they changed.
+    /// there is no such account.
+    ///
+    /// A live entry of a deleted habit is left out: its habit's tombstone implies it, and a habit
+    /// that is revived stamps it anew. The tombstone of an entry is there whatever became of its
+    /// habit, because a habit that is revived leaves it as it is. [`Since::Beginning`] leaves out
+    /// every tombstone, and [`Since::FirstPull`] those up to where it began. With
+    /// [`Scope::Everything`] the settings are there too, if they changed.
     async fn delta(&self, user: UserId, query: DeltaQuery) -> Result<Option<Page>, StorageError>;
 
     /// The newest change; `None` when there is no such account.

@@ -9,7 +9,7 @@ use super::row::{self, COLUMNS, Row, Table};
 use super::{Key, ReplicaError};
 
 /// Keeps a delivered record, unless a newer state of it is here, and counts it in `digest`. A
-/// deleted habit takes its entries with it: the server does not send them again. Answers with the
+/// deleted habit takes its entries with it: the server does not send the live ones again. Answers with the
 /// records that changed.
 pub(super) fn keep(
     connection: &Connection,

@@ -32,8 +32,8 @@ pub(super) struct Parameters {
 /// Get the entries that changed
 ///
 /// Each once, in its newest state; a deleted one has `deleted_at`. A deleted
-/// habit implies its entries: they are not sent. Answers the first clients;
-/// newer ones sync habits and entries together.
+/// habit implies its live entries: they are not sent. Answers the first
+/// clients; newer ones sync habits and entries together.
 #[utoipa::path(
     get, path = "/entries/sync", operation_id = "get_entry_changes", tag = "entries",
     security(("bearer" = [])), params(Parameters),

@@ -139,8 +139,8 @@ pub async fn tombstones_are_for_those_who_have_seen_something(storage: &dyn Stor
     assert_eq!(names(&live), ["e2 v2", "h1 v2"]);
 }
 
-/// A habit's tombstone implies its entries, live or deleted, in every scope.
-pub async fn entries_of_a_deleted_habit_are_left_out(storage: &dyn Storage) {
+/// A habit's tombstone stands for its live entries, in every scope, and not for their tombstones.
+pub async fn live_entries_of_a_deleted_habit_are_left_out(storage: &dyn Storage) {
     let person = eventful(storage).await;
     person.apply(delete_entry(entry(1), Base::Any)).await;
     let other = create_entry(entry(3), done(habit(2), "2026-01-15"));
@@ -148,10 +148,13 @@ pub async fn entries_of_a_deleted_habit_are_left_out(storage: &dyn Storage) {
     person.apply(delete_habit(habit(1), Base::Any)).await;
     let since = Since::Position(Seq::ZERO);
     let changes = person.changes(since).await;
-    assert_eq!(names(&changes), ["h2 v1", "e3 v1", "h1 v3 deleted"]);
+    assert_eq!(
+        names(&changes),
+        ["h2 v1", "e1 v2 deleted", "e3 v1", "h1 v3 deleted"]
+    );
     let entries = person.page(since, Scope::Entries, Some(1)).await;
-    assert_eq!(names(&entries.records), ["e3 v1"]);
-    assert_eq!(entries.remaining, 0);
+    assert_eq!(names(&entries.records), ["e1 v2 deleted"]);
+    assert_eq!(entries.remaining, 1);
     let live = person.changes(Since::Beginning).await;
     assert_eq!(names(&live), ["h2 v1", "e3 v1"]);
 }

@@ -1,12 +1,13 @@
 //! Paging: a delta in pieces.
 
 use kanso_application::ports::storage::{Scope, Storage};
-use kanso_domain::sync::{Base, Since};
+use kanso_domain::sync::{Base, OnConflict, Since, Submission, Terms};
 use kanso_domain::{Record, Seq};
 
 use super::person::Person;
 use crate::build::{
     create_entry, create_habit, delete_entry, delete_habit, done, entry, habit, once, titled,
+    update_habit,
 };
 
 /// Pages of any size are the delta, cut: each record once, and `remaining` exact.
@@ -60,6 +61,44 @@ pub async fn a_page_of_one_is_the_oldest_change(storage: &dyn Storage) {
         assert_eq!(page.records, [record]);
     }
     assert_eq!(after, person.head().await.seq);
+}
+
+/// The end of an entry is told although its habit has ended, because the habit may be back before a
+/// reader comes to its tombstone.
+pub async fn an_entrys_end_is_told_while_its_habit_is_deleted(storage: &dyn Storage) {
+    let person = Person::register(storage, 1).await;
+    for command in [
+        create_habit(habit(1), titled("Read")),
+        create_habit(habit(2), titled("Run")),
+        create_entry(entry(1), done(habit(1), "2026-01-15")),
+    ] {
+        person.apply(command).await;
+    }
+    let seen = person.head().await.seq;
+    for command in [
+        delete_entry(entry(1), Base::Any),
+        update_habit(habit(2), Base::Any, titled("Run far")),
+        delete_habit(habit(1), Base::Any),
+    ] {
+        person.apply(command).await;
+    }
+    let first = person
+        .page(Since::Position(seen), Scope::Everything, Some(1))
+        .await;
+    let revive = Submission {
+        terms: Terms {
+            on_conflict: OnConflict::Merge,
+            revive: true,
+        },
+        ..once(update_habit(habit(1), Base::Any, titled("Read again")))
+    };
+    person.submit(vec![revive]).await;
+    let rest = person.changes(first.cursor().unchecked()).await;
+    let mut told = first.records.iter().chain(&rest);
+    assert!(
+        told.any(|record| record.id() == entry(1).uuid() && record.stamp().is_deleted()),
+        "{first:?} {rest:?}"
+    );
 }
 
 /// Habits and entries in turns, some of both deleted.

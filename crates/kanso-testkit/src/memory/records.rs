@@ -186,8 +186,10 @@ impl Person {
 
     fn page(&self, query: DeltaQuery) -> Page {
         let habits = self.habits.values().cloned().map(Record::Habit);
-        let implied = |entry: &&Entry| self.live_habit(entry.details.habit_id).is_some();
-        let entries = self.entries.values().filter(implied).cloned();
+        let told = |entry: &&Entry| {
+            entry.stamp.is_deleted() || self.live_habit(entry.details.habit_id).is_some()
+        };
+        let entries = self.entries.values().filter(told).cloned();
         let mut records: Vec<_> = habits
             .filter(|_| query.scope != Scope::Entries)
             .chain(
