@@ -12,9 +12,11 @@ mod bench;
 mod build;
 mod ci;
 mod deny;
+mod deploy;
 mod metrics;
 mod openapi;
 mod process;
+mod python;
 mod services;
 mod stopwatch;
 mod test;
@@ -58,6 +60,8 @@ enum Verb {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Check the files by which the server is deployed: linters, schemas, and the image's layout
+    Deploy,
     /// Check licences, bans, sources and advisories with cargo-deny
     Deny,
 }
@@ -98,6 +102,7 @@ fn main() -> ExitCode {
         Verb::Openapi { check: false } => openapi::write(),
         Verb::Metrics => metrics::run(),
         Verb::Bench { arguments } => bench::run(&arguments),
+        Verb::Deploy => deploy::run(),
         Verb::Deny => deny::run(),
     };
     outcome.map_or_else(

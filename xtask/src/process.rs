@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
 use anyhow::Context;
+use cargo_metadata::MetadataCommand;
 
 use crate::Verdict;
 
@@ -25,6 +26,16 @@ pub(crate) fn root() -> &'static Path {
         root.pop();
         root
     })
+}
+
+/// Cargo's target directory.
+pub(crate) fn target() -> anyhow::Result<PathBuf> {
+    let metadata = MetadataCommand::new()
+        .current_dir(root())
+        .no_deps()
+        .exec()
+        .context("cannot ask cargo for the target directory")?;
+    Ok(metadata.target_directory.into())
 }
 
 /// A command that will run in the repository's root.

@@ -13,7 +13,9 @@ use crate::process::{command, run};
 const POSTGRESQL: &str = "postgresql";
 /// Debian's name for a Redis server and the program to ask one.
 const REDIS: &str = "redis-server";
-/// Where its programs are, a folder a version.
+/// Debian's name for the program that reads units, and all else of systemd.
+const SYSTEMD: &str = "systemd";
+/// Where PostgreSQL's programs are, a folder a version.
 const PROGRAMS: &str = "/usr/lib/postgresql";
 const GIVEN: &str = "KANSO_TEST_DATABASE_URL";
 
@@ -26,18 +28,32 @@ pub(crate) fn provide() -> anyhow::Result<Verdict> {
     if !succeeds("redis-server", &["--version"]) || !succeeds("redis-cli", &["--version"]) {
         missing.push(REDIS);
     }
+    install(
+        &missing,
+        &format!(", or name a PostgreSQL server with {GIVEN}"),
+    )
+}
+
+/// Installs the program that reads units of systemd, if it is missing and this process may.
+pub(crate) fn provide_systemd() -> anyhow::Result<Verdict> {
+    let missing = (!succeeds("systemd-analyze", &["--version"])).then_some(SYSTEMD);
+    install(missing.as_slice(), "")
+}
+
+/// Installs these packages of Debian, if this process may; else says what there is to do.
+fn install(missing: &[&str], or: &str) -> anyhow::Result<Verdict> {
     if missing.is_empty() {
         return Ok(Verdict::Passed);
     }
-    let missing = missing.join(" ");
+    let names = missing.join(" ");
     if !may_install() {
         eprintln!(
-            "test: what the tests need is not here, and installing it takes root and apt-get; \
-             install `{missing}`, or name a PostgreSQL server with {GIVEN}"
+            "xtask: what this needs is not here, and installing it takes root and apt-get; \
+             install `{names}`{or}"
         );
         return Ok(Verdict::ToolMissing);
     }
-    eprintln!("test: installing {missing}");
+    eprintln!("xtask: installing {names}");
     let updated = run(command("apt-get").args(["update", "-qq"]))?;
     if updated != Verdict::Passed {
         return Ok(updated);
@@ -47,7 +63,7 @@ pub(crate) fn provide() -> anyhow::Result<Verdict> {
     install
         .env("DEBIAN_FRONTEND", "noninteractive")
         .args(["install", "-y", "-qq", "--no-install-recommends"])
-        .args(missing.split(' '));
+        .args(missing);
     run(&mut install)
 }
 
