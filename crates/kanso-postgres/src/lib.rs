@@ -44,6 +44,6 @@ mod tls;
 mod users;
 mod witness;
 
-pub use open::OpenError;
+pub use open::{OpenError, migrate, schema};
 pub use options::{DatabaseUrl, FreshEpoch, PostgresOptions, UrlError};
 pub use storage::PostgresStorage;

@@ -163,12 +163,7 @@ fn open_storage(
     database: &Database,
     entropy: &Arc<dyn Entropy>,
 ) -> Result<Arc<dyn Storage>, StartError> {
-    let entropy = Arc::clone(entropy);
-    let fresh_epoch = move || {
-        let mut epoch = [0; 8];
-        entropy.fill(&mut epoch);
-        Epoch::new(u64::from_le_bytes(epoch))
-    };
+    let fresh_epoch = fresh_epoch(Arc::clone(entropy));
     match database {
         Database::Sqlite(path) => {
             let options = SqliteOptions::new(path, fresh_epoch());
@@ -182,6 +177,17 @@ fn open_storage(
             let opening = PostgresStorage::open(&options);
             Ok(Arc::new(Handle::current().block_on(opening)?))
         }
+    }
+}
+
+/// Makes epochs that no history had before.
+pub(crate) fn fresh_epoch(
+    entropy: Arc<dyn Entropy>,
+) -> impl Fn() -> Epoch + Send + std::marker::Sync {
+    move || {
+        let mut epoch = [0; 8];
+        entropy.fill(&mut epoch);
+        Epoch::new(u64::from_le_bytes(epoch))
     }
 }
 

@@ -143,6 +143,11 @@ impl App {
         }
     }
 
+    /// Where it keeps everything.
+    pub(crate) fn data_dir(&self) -> &Path {
+        self.folder.path()
+    }
+
     pub(crate) fn url(&self) -> String {
         format!("http://{}", self.running.address())
     }
