@@ -58,13 +58,19 @@ pub(crate) fn site(config: &Config, keys: Keys, parts: &Parts) -> Result<Site, S
         let stop = stages.draining();
         kanso_worker::start_upkeep(&workers, devices.clone(), housekeeping, stop);
     }
+    let live = Live::new(Arc::clone(&storage), Arc::clone(&records.feed));
+    if let (Some(rhythm), Database::Postgres { .. }) = (parts.workers, &config.database) {
+        // A SQLite file is this process's alone.
+        let stop = stages.draining();
+        kanso_worker::start_sweep(&workers, live.clone(), stop, rhythm.sweep);
+    }
     let (accounts, jwks) = accounts(config, keys, &records, parts)?;
     let router = kanso_http::router(
         kanso_http::Parts {
             accounts,
             habits: Habits::new(records.clone()),
             entries: Entries::new(records.clone()),
-            live: Live::new(Arc::clone(&storage), Arc::clone(&records.feed)),
+            live,
             tickets: tickets(&records, parts),
             sync: Sync::new(records, devices.clone()),
             replicas: Replicas::new(Arc::clone(&storage), streaks),
