@@ -27,6 +27,7 @@ mod graves;
 mod habits;
 mod history;
 mod journal;
+mod measure;
 mod migrate;
 mod open;
 mod options;

@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
-use crate::Redis;
+use crate::{Redis, measure};
 
 const CHANNEL: &str = "kanso:heads";
 
@@ -96,9 +96,12 @@ async fn tell(redis: Redis, mut waiting: mpsc::Receiver<(UserId, Seq)>) {
             pipeline.publish(CHANNEL, message).ignore();
         }
         // A hint that is lost is found in the storage.
-        let _ = redis
+        let told = redis
             .ask(async |mut connection| pipeline.query_async::<()>(&mut connection).await)
             .await;
+        if told.is_err() {
+            measure::went_without("feed");
+        }
     }
 }
 

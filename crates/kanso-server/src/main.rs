@@ -118,6 +118,9 @@ fn serve(resolved: Resolved) -> anyhow::Result<Exit> {
              Its interface is described at http://{address}/swagger/index.html\n",
             env!("CARGO_PKG_VERSION")
         ));
+        if let Some(address) = running.metrics_address() {
+            print(&format!("Its metrics are at http://{address}/metrics\n"));
+        }
         tokio::spawn(signals.drive(running.stages().clone()));
         running.stopped().await;
         Ok(Exit::Done)

@@ -26,6 +26,7 @@ mod guard;
 mod habits;
 mod history;
 mod journal;
+mod measure;
 mod migrate;
 mod open;
 mod options;

@@ -10,6 +10,7 @@
 
 mod backlog;
 mod days;
+mod measure;
 mod outage;
 mod pace;
 mod streaks;

@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use kanso_application::live::Live;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::measure;
 use crate::outage::Outage;
 use crate::rested;
 
@@ -18,8 +20,9 @@ pub fn start_sweep(loops: &TaskTracker, live: Live, stop: &CancellationToken, pa
 async fn run(live: Live, stop: CancellationToken, pause: Duration) {
     let mut outage = Outage::default();
     while rested(pause, &stop).await {
-        if let Some(missed @ 1..) = outage.note("sweep", live.sweep().await) {
-            tracing::debug!(missed, "changes of other servers were found in the storage");
+        let begun = Instant::now();
+        if let Some(missed) = outage.note("sweep", live.sweep().await) {
+            measure::swept(missed, begun.elapsed());
         }
     }
 }

@@ -24,6 +24,8 @@ mod live;
 #[cfg(test)]
 mod logs;
 #[cfg(test)]
+mod metrics;
+#[cfg(test)]
 mod migrate;
 #[cfg(test)]
 mod openapi;
