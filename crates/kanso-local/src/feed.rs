@@ -29,13 +29,23 @@ fn lock(heads: &Heads) -> MutexGuard<'_, HashMap<UserId, watch::Sender<Seq>>> {
 
 impl Feed for LocalFeed {
     fn publish(&self, user: UserId, head: Seq) {
+        self.catch_up(user, head);
+    }
+
+    fn followed(&self) -> Vec<UserId> {
+        lock(&self.0).keys().copied().collect()
+    }
+
+    fn catch_up(&self, user: UserId, head: Seq) -> bool {
+        let mut before = head;
         if let Some(newest) = lock(&self.0).get(&user) {
             newest.send_if_modified(|newest| {
-                let is_newer = head > *newest;
-                *newest = head.max(*newest);
-                is_newer
+                before = std::mem::replace(newest, head.max(*newest));
+                head > before
             });
         }
+        // Who has only just subscribed has read the head, and nothing was published yet.
+        before > Seq::ZERO && head > before
     }
 
     fn has_subscribers(&self, user: UserId) -> bool {
@@ -133,6 +143,26 @@ mod tests {
         assert_eq!(heard(&mut *phone), Some(3));
         assert_eq!(heard(&mut *laptop), Some(3));
         assert_eq!(heard(&mut *stranger), None);
+    }
+
+    #[test]
+    fn what_was_missed_is_caught_up_with_once() {
+        let feed = LocalFeed::new();
+        assert!(!feed.catch_up(user(1), seq(1)), "nobody follows");
+        assert!(lock(&feed.0).is_empty());
+        let mut reader = feed.subscribe(user(1));
+        assert_eq!(feed.followed(), [user(1)]);
+        assert!(!feed.catch_up(user(1), seq(3)), "the first word");
+        assert_eq!(heard(&mut *reader), Some(3));
+        for (head, is_news) in [(3, false), (2, false), (5, true), (5, false)] {
+            assert_eq!(feed.catch_up(user(1), seq(head)), is_news, "{head}");
+        }
+        assert_eq!(heard(&mut *reader), Some(5));
+        assert_eq!(heard(&mut *reader), None);
+        feed.publish(user(1), seq(6));
+        assert!(!feed.catch_up(user(1), seq(6)), "it was published");
+        drop(reader);
+        assert!(feed.followed().is_empty());
     }
 
     #[test]

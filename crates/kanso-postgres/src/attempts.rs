@@ -10,6 +10,7 @@ use tokio::time::{Instant, sleep};
 use crate::PostgresStorage;
 use crate::connection::{Connection, sent};
 use crate::error::Failure;
+use crate::measure::{self, Held};
 use crate::pool::Connections;
 
 /// Work on a connection, with what it needs. It may be done again from the beginning.
@@ -102,6 +103,7 @@ async fn repeat<D, T>(
         let is_last = attempt == MOST_ATTEMPTS || begun.elapsed() > PATIENCE;
         match outcome {
             Err(failure) if failure.is_passing() && !is_last => {
+                measure::retried();
                 tracing::debug!(
                     error = &failure as &dyn std::error::Error,
                     attempt,
@@ -121,7 +123,10 @@ async fn once<D, T>(
     data: &D,
     work: Work<D, T>,
 ) -> Result<T, Failure> {
+    let waiting = Held::waiting();
     let (client, epoch) = connections.get().await?;
+    drop(waiting);
+    let _held = Held::in_use();
     let connection = match frame {
         Frame::Bare => Connection::idle(client, epoch),
         _ => Connection::for_transaction(client, epoch),

@@ -7,6 +7,8 @@ use kanso_application::ports::storage::StorageError;
 use kanso_domain::Version;
 use tokio_postgres::error::SqlState;
 
+use crate::measure;
+
 /// A column that does not hold what it must.
 #[derive(Debug, thiserror::Error)]
 #[error("a column holds what it cannot: {0}")]
@@ -98,15 +100,19 @@ impl Failure {
 
 impl From<Failure> for StorageError {
     fn from(failure: Failure) -> Self {
-        match &failure {
-            Failure::Driver(error) if is_corruption(error) => Self::Corrupt(failure.into()),
-            Failure::Impossible(_) | Failure::Invalid(_) | Failure::Panicked => {
-                Self::Corrupt(failure.into())
-            }
-            Failure::Driver(_)
-            | Failure::Unsure(_)
-            | Failure::NoConnection(_)
-            | Failure::Closed => Self::Unavailable(failure.into()),
+        let error = told(failure);
+        measure::failed(&error);
+        error
+    }
+}
+
+fn told(failure: Failure) -> StorageError {
+    use StorageError::{Corrupt, Unavailable};
+    match &failure {
+        Failure::Driver(error) if is_corruption(error) => Corrupt(failure.into()),
+        Failure::Impossible(_) | Failure::Invalid(_) | Failure::Panicked => Corrupt(failure.into()),
+        Failure::Driver(_) | Failure::Unsure(_) | Failure::NoConnection(_) | Failure::Closed => {
+            Unavailable(failure.into())
         }
     }
 }

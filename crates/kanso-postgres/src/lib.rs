@@ -27,6 +27,7 @@ mod graves;
 mod habits;
 mod history;
 mod journal;
+mod measure;
 mod migrate;
 mod open;
 mod options;
@@ -44,6 +45,6 @@ mod tls;
 mod users;
 mod witness;
 
-pub use open::OpenError;
+pub use open::{OpenError, migrate, schema};
 pub use options::{DatabaseUrl, FreshEpoch, PostgresOptions, UrlError};
 pub use storage::PostgresStorage;

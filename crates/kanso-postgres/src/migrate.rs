@@ -1,5 +1,6 @@
 //! The schema, brought up to date by one node at a time.
 
+use kanso_application::ports::schema::{SchemaStep, StepState};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Error};
 
@@ -14,12 +15,13 @@ const HISTORY: &str = "refinery_schema_history";
 
 /// Brings the schema up to date with `client`. `guard`, another connection, holds the lock on the
 /// one row of a table of its own meanwhile; it is a row because every engine that speaks
-/// PostgreSQL's protocol has row locks, which not all can say of advisory ones.
+/// PostgreSQL's protocol has row locks, which not all can say of advisory ones. Tells which steps
+/// that took.
 pub(crate) async fn up_to_date(
     client: &mut Client,
     guard: &Client,
     database: &str,
-) -> Result<(), OpenError> {
+) -> Result<Vec<SchemaStep>, OpenError> {
     let failed = |error: Error| OpenError::migration(database, error);
     make_lock(guard).await.map_err(failed)?;
     guard.batch_execute("BEGIN").await.map_err(failed)?;
@@ -56,21 +58,58 @@ fn is_taken(error: &Error) -> bool {
     .any(|code| error.code() == Some(code))
 }
 
-async fn migrate(client: &mut Client, database: &str) -> Result<(), OpenError> {
-    refuse_foreign_or_newer(client, database).await?;
+/// The steps to the schema of this version, and which of them the database has taken. Only reads.
+pub(crate) async fn schema(client: &Client, database: &str) -> Result<Vec<SchemaStep>, OpenError> {
+    let newest = newest(client, database).await?;
+    Ok(steps(|version| {
+        if version <= newest {
+            StepState::Applied
+        } else {
+            StepState::Pending
+        }
+    }))
+}
+
+fn steps(state: impl Fn(i64) -> StepState) -> Vec<SchemaStep> {
+    let runner = embedded::migrations::runner();
+    let mut steps: Vec<_> = runner
+        .get_migrations()
+        .iter()
+        .map(|migration| SchemaStep {
+            version: i64::from(migration.version()),
+            name: migration.name().to_owned(),
+            state: state(i64::from(migration.version())),
+        })
+        .collect();
+    steps.sort_by_key(|step| step.version);
+    steps
+}
+
+async fn migrate(client: &mut Client, database: &str) -> Result<Vec<SchemaStep>, OpenError> {
+    newest(client, database).await?;
     // All or none: a server that is killed half-way leaves nothing to clean up.
     let runner = embedded::migrations::runner().set_grouped(true);
     let report = runner.run_async(client).await;
     let report = report.map_err(|error| OpenError::migration(database, error))?;
-    for applied in report.applied_migrations() {
+    let applied = report.applied_migrations();
+    for applied in applied {
         tracing::info!(migration = %applied, "database schema changed");
     }
-    Ok(())
+    Ok(steps(|version| {
+        if applied
+            .iter()
+            .any(|step| i64::from(step.version()) == version)
+        {
+            StepState::AppliedNow
+        } else {
+            StepState::Applied
+        }
+    }))
 }
 
-/// A schema that we did not make, or that a newer server did, is refused before anything in it is
-/// changed.
-async fn refuse_foreign_or_newer(client: &Client, database: &str) -> Result<(), OpenError> {
+/// The newest step that the database has taken, 0 for none. A schema that we did not make, or that
+/// a newer server did, is refused before anything in it is changed.
+async fn newest(client: &Client, database: &str) -> Result<i64, OpenError> {
     let failed = |error: Error| OpenError::migration(database, error);
     let sql = "SELECT to_regclass($1)::text, to_regclass('users')::text";
     let row = client.query_one(sql, &[&HISTORY]).await.map_err(failed)?;
@@ -80,7 +119,7 @@ async fn refuse_foreign_or_newer(client: &Client, database: &str) -> Result<(), 
         let foreign = || OpenError::Foreign {
             database: database.to_owned(),
         };
-        return users.map_or(Ok(()), |_| Err(foreign()));
+        return users.map_or(Ok(0), |_| Err(foreign()));
     }
     let sql = "SELECT coalesce(max(version), 0)::bigint FROM refinery_schema_history";
     let row = client.query_one(sql, &[]).await.map_err(failed)?;
@@ -98,5 +137,5 @@ async fn refuse_foreign_or_newer(client: &Client, database: &str) -> Result<(), 
             known,
         });
     }
-    Ok(())
+    Ok(found)
 }

@@ -1,10 +1,11 @@
 //! Opening a database: whether it can be reached and used, and bringing its schema up to date.
 
+use kanso_application::ports::schema::SchemaStep;
 use tokio_postgres::{Client, Error};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::pool::Connections;
-use crate::{DatabaseUrl, PostgresOptions, migrate, tls};
+use crate::{DatabaseUrl, PostgresOptions, tls};
 
 /// Older ones are not tested.
 const OLDEST_SERVER: i32 = 150_000;
@@ -99,14 +100,8 @@ fn in_one_line(error: &dyn std::error::Error) -> String {
 /// Brings the database up to date and gives connections to it, one of them open.
 pub(crate) async fn open(options: &PostgresOptions) -> Result<Connections, OpenError> {
     let url = &options.url;
-    let tls = tls::connector(url.trust()).map_err(|source| OpenError::Certificates {
-        database: url.to_string(),
-        source,
-    })?;
-    let mut client = connect(url, &tls).await?;
-    refuse_old(&client, url).await?;
-    let guard = connect(url, &tls).await?;
-    migrate::up_to_date(&mut client, &guard, &url.to_string()).await?;
+    let tls = connector(url)?;
+    up_to_date(url, &tls).await?;
     let connections = Connections::new(options, tls);
     let connections = connections.map_err(|failure| OpenError::unreachable(url, failure))?;
     let first = connections.get().await;
@@ -114,6 +109,44 @@ pub(crate) async fn open(options: &PostgresOptions) -> Result<Connections, OpenE
         .map(drop)
         .map_err(|failure| OpenError::unreachable(url, failure))?;
     Ok(connections)
+}
+
+/// The steps to the schema of this version, in their order, and which of them the database has
+/// taken. Changes nothing, and waits for nobody who migrates.
+///
+/// # Errors
+/// What would keep a server from opening it.
+pub async fn schema(url: &DatabaseUrl) -> Result<Vec<SchemaStep>, OpenError> {
+    let client = connect(url, &connector(url)?).await?;
+    refuse_old(&client, url).await?;
+    crate::migrate::schema(&client, &url.to_string()).await
+}
+
+/// Brings the schema up to date, as a server does when it starts, and tells which steps that took.
+/// All of them are taken, or none. Of several that do so at once one takes them, and the others
+/// wait.
+///
+/// # Errors
+/// See [`OpenError`].
+pub async fn migrate(url: &DatabaseUrl) -> Result<Vec<SchemaStep>, OpenError> {
+    up_to_date(url, &connector(url)?).await
+}
+
+async fn up_to_date(
+    url: &DatabaseUrl,
+    tls: &MakeRustlsConnect,
+) -> Result<Vec<SchemaStep>, OpenError> {
+    let mut client = connect(url, tls).await?;
+    refuse_old(&client, url).await?;
+    let guard = connect(url, tls).await?;
+    crate::migrate::up_to_date(&mut client, &guard, &url.to_string()).await
+}
+
+fn connector(url: &DatabaseUrl) -> Result<MakeRustlsConnect, OpenError> {
+    tls::connector(url.trust()).map_err(|source| OpenError::Certificates {
+        database: url.to_string(),
+        source,
+    })
 }
 
 /// A connection that ends when it is dropped.

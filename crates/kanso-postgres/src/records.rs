@@ -56,6 +56,13 @@ impl RecordStore for PostgresStorage {
         .await
     }
 
+    async fn heads(&self, users: &[UserId]) -> Result<Vec<(UserId, Seq)>, StorageError> {
+        self.look_up(users.to_vec(), |connection, users| {
+            users::heads(connection, users).boxed()
+        })
+        .await
+    }
+
     async fn snapshot(
         &self,
         user: UserId,

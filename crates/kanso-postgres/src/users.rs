@@ -6,7 +6,7 @@ use kanso_domain::sync::{Digest, Epoch, Floor, Head};
 use kanso_domain::{Date, Seq, Timestamp, UserId};
 use tokio_postgres::Row;
 
-use crate::columns::{Columns, bind, only};
+use crate::columns::{Columns, bind, bound_all, only};
 use crate::connection::{Connection, sent};
 use crate::error::Failure;
 
@@ -40,6 +40,19 @@ pub(crate) const LOCK: &str = concat!(
 pub(crate) async fn head(connection: &Connection, user: UserId) -> Result<Option<Head>, Failure> {
     let read = |row: &Row| read_head(&mut Columns::of(row), connection.epoch);
     connection.first(HEAD, bind![user], read).await
+}
+
+/// Where the histories of these people stand, of those who have accounts.
+pub(crate) async fn heads(
+    connection: &Connection,
+    users: &[UserId],
+) -> Result<Vec<(UserId, Seq)>, Failure> {
+    let sql = "SELECT user_id, head_seq FROM users WHERE user_id = ANY($1)";
+    let read = |row: &Row| {
+        let mut columns = Columns::of(row);
+        Ok((columns.take()?, columns.take()?))
+    };
+    connection.all(sql, vec![bound_all(users)], read).await
 }
 
 /// The newest change and the settings, in one look.

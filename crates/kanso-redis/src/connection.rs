@@ -9,6 +9,8 @@ use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use redis::{Client, ConnectionInfo, IntoConnectionInfo as _, RedisError};
 use tokio::time::{Instant, timeout};
 
+use crate::measure;
+
 /// How long anything waits for Redis.
 pub const TIME_LIMIT: Duration = Duration::from_millis(50);
 
@@ -76,6 +78,7 @@ impl Redis {
         match timeout(TIME_LIMIT, question(self.connection.clone())).await {
             Ok(Ok(answer)) => {
                 self.is_back();
+                measure::answers(true);
                 Ok(answer)
             }
             Ok(Err(error)) => {
@@ -96,6 +99,7 @@ impl Redis {
 
     /// An outage is said once, and so is its end.
     fn is_away(&self, problem: &str) {
+        measure::answers(false);
         let again = Instant::now() + REST;
         if self.outage().ask_again_at.replace(again).is_none() {
             tracing::warn!(problem, "redis is away; this server counts by itself");

@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
-use crate::Redis;
+use crate::{Redis, measure};
 
 const CHANNEL: &str = "kanso:heads";
 
@@ -74,6 +74,14 @@ impl Feed for RedisFeed {
         true
     }
 
+    fn followed(&self) -> Vec<UserId> {
+        self.local.followed()
+    }
+
+    fn catch_up(&self, user: UserId, head: Seq) -> bool {
+        self.local.catch_up(user, head)
+    }
+
     fn subscribe(&self, user: UserId) -> Box<dyn Subscription> {
         self.local.subscribe(user)
     }
@@ -87,10 +95,13 @@ async fn tell(redis: Redis, mut waiting: mpsc::Receiver<(UserId, Seq)>) {
             let message = format!("{user} {head}");
             pipeline.publish(CHANNEL, message).ignore();
         }
-        // A hint that is lost is found by the next pull.
-        let _ = redis
+        // A hint that is lost is found in the storage.
+        let told = redis
             .ask(async |mut connection| pipeline.query_async::<()>(&mut connection).await)
             .await;
+        if told.is_err() {
+            measure::went_without("feed");
+        }
     }
 }
 

@@ -11,6 +11,7 @@
 mod connection;
 mod feed;
 mod limiter;
+mod measure;
 
 pub use connection::{InvalidUrl, Redis, TIME_LIMIT};
 pub use feed::RedisFeed;

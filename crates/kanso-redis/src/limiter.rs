@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use kanso_application::ports::limiter::{ClientAddress, LimitState, RateLimit, RateLimiter};
 use redis::Script;
 
-use crate::Redis;
+use crate::{Redis, measure};
 
 const MICROS_PER_SECOND: u64 = 1_000_000;
 
@@ -54,6 +54,7 @@ impl RateLimiter for RedisLimiter {
                 .await
         });
         let Ok((allowed, free, until_full, wait)) = counted.await else {
+            measure::went_without("limiter");
             return self.alone.check(address, limit).await;
         };
         LimitState {

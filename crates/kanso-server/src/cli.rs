@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Arg, ArgMatches, Command, value_parser};
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
 use crate::config::{CONFIG_VARIABLE, Flags, SETTINGS, Setting};
 
@@ -18,6 +18,11 @@ pub enum Action {
     PrintOpenApi,
     /// Write a copy of the database to this file.
     Backup(PathBuf),
+    /// Bring the schema of the database up to date.
+    Migrate {
+        /// Only tell what that would do.
+        is_dry_run: bool,
+    },
     /// Ask a running server whether it lives; its address when it is not the configured one.
     CheckHealth(Option<String>),
 }
@@ -45,6 +50,9 @@ impl Invocation {
                 let file = backup.get_one::<PathBuf>("file").cloned();
                 Action::Backup(file.unwrap_or_default())
             }
+            Some(("migrate", migrate)) => Action::Migrate {
+                is_dry_run: migrate.get_flag("dry-run"),
+            },
             Some(("health", health)) => {
                 Action::CheckHealth(health.get_one::<String>("url").cloned())
             }
@@ -110,6 +118,16 @@ fn command() -> Command {
                         .value_parser(value_parser!(PathBuf))
                         .required(true)
                         .help("The new file; only its owner can read it"),
+                ),
+        )
+        .subcommand(
+            Command::new("migrate")
+                .about("Bring the schema of the database up to date, without serving")
+                .arg(
+                    Arg::new("dry-run")
+                        .long("dry-run")
+                        .action(ArgAction::SetTrue)
+                        .help("Change nothing; exit with 3 when there is something to do"),
                 ),
         )
         .subcommand(

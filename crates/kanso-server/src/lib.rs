@@ -11,6 +11,8 @@ pub mod config;
 pub mod data_dir;
 pub mod health;
 pub mod lifecycle;
+mod metrics;
+pub mod migrate;
 mod start;
 pub mod telemetry;
 mod wiring;

@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use kanso_server::cli::{Action, Invocation};
 use kanso_server::config::{Config, Database, Environment, Resolved};
 use kanso_server::lifecycle::Signals;
-use kanso_server::{health, telemetry};
+use kanso_server::{health, migrate, telemetry};
 
 /// What the program ends with.
 #[derive(Clone, Copy)]
@@ -18,6 +18,8 @@ enum Exit {
     Unhealthy = 1,
     /// It cannot do what it was asked until somebody changes something.
     Refused = 2,
+    /// `migrate --dry-run` found something to do.
+    Pending = 3,
 }
 
 impl From<Exit> for ExitCode {
@@ -67,6 +69,7 @@ fn run(Invocation { action, flags }: Invocation) -> anyhow::Result<Exit> {
             ));
             Ok(Exit::Done)
         }
+        Action::Migrate { is_dry_run } => bring_up_to_date(&resolve()?, is_dry_run),
         Action::CheckHealth(url) => {
             let url = match url {
                 Some(url) => url,
@@ -79,6 +82,21 @@ fn run(Invocation { action, flags }: Invocation) -> anyhow::Result<Exit> {
             Ok(Exit::Unhealthy)
         }
     }
+}
+
+fn bring_up_to_date(resolved: &Resolved, is_dry_run: bool) -> anyhow::Result<Exit> {
+    let config = &resolved.config;
+    let steps = if is_dry_run {
+        migrate::schema(config)?
+    } else {
+        migrate::migrate(config)?
+    };
+    print(&migrate::report(&config.database, &steps));
+    Ok(if migrate::is_pending(&steps) {
+        Exit::Pending
+    } else {
+        Exit::Done
+    })
 }
 
 fn serve(resolved: Resolved) -> anyhow::Result<Exit> {
@@ -100,6 +118,9 @@ fn serve(resolved: Resolved) -> anyhow::Result<Exit> {
              Its interface is described at http://{address}/swagger/index.html\n",
             env!("CARGO_PKG_VERSION")
         ));
+        if let Some(address) = running.metrics_address() {
+            print(&format!("Its metrics are at http://{address}/metrics\n"));
+        }
         tokio::spawn(signals.drive(running.stages().clone()));
         running.stopped().await;
         Ok(Exit::Done)

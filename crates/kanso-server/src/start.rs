@@ -13,12 +13,13 @@ use kanso_http::Pace;
 use kanso_local::{RandomIds, SystemClock};
 use kanso_sqlite::OpenError;
 use kanso_worker::Rhythm;
+use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::TcpListener;
 
-use crate::config::{Config, ConfigError, Signing};
+use crate::config::{Config, ConfigError, Database, Signing};
 use crate::data_dir::{DataDir, KEY_FILE, read_secret};
-use crate::lifecycle::{DrainPlan, Limits, Running};
-use crate::wiring;
+use crate::lifecycle::{Doorway, DrainPlan, Limits, Running};
+use crate::{metrics, wiring};
 
 /// What a server takes from its machine besides a socket and a disk. A test or the simulation puts
 /// its own in.
@@ -70,6 +71,17 @@ pub enum StartError {
         /// What the system said.
         source: io::Error,
     },
+    /// The address for metrics cannot be listened on.
+    #[error("cannot listen on {address} for metrics; set KANSO_METRICS_LISTEN to a free address")]
+    MetricsListen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Metrics cannot be collected.
+    #[error("cannot collect metrics")]
+    Metrics(#[from] metrics_exporter_prometheus::BuildError),
     /// The signing key is weak or not a key.
     #[error("the signing key in {place} cannot be used")]
     Key {
@@ -112,6 +124,10 @@ pub async fn start_with(config: Config, parts: Parts) -> Result<Running, StartEr
     let listen = |source| StartError::Listen { address, source };
     let listener = TcpListener::bind(address).await.map_err(listen)?;
     let address = listener.local_addr().map_err(listen)?;
+    let metrics = match config.metrics_listen {
+        Some(address) => Some(MetricsDoor::open(address, &config.database).await?),
+        None => None,
+    };
     let plan = DrainPlan::with_delay(config.drain_delay);
     let limits = parts.limits;
     // Opening a database reads all of it; the first hash takes its time too.
@@ -123,7 +139,52 @@ pub async fn start_with(config: Config, parts: Parts) -> Result<Running, StartEr
         wiring::site(&config, keys, &parts)
     });
     let site = site.await.map_err(StartError::BrokeOff)??;
-    Ok(Running::start(site, (listener, address), limits, plan))
+    let running = Running::start(site, (listener, address), limits, plan);
+    Ok(match metrics {
+        Some(door) => door.serve(running, limits),
+        None => running,
+    })
+}
+
+/// Where metrics are told: a listener of its own, so that a proxy in front of the other one cannot
+/// give them away.
+struct MetricsDoor {
+    listener: TcpListener,
+    address: SocketAddr,
+    handle: PrometheusHandle,
+}
+
+impl MetricsDoor {
+    /// As many as ask at a time; each scraper needs one.
+    const CONNECTIONS: usize = 16;
+
+    async fn open(address: SocketAddr, database: &Database) -> Result<Self, StartError> {
+        let refuse = |source| StartError::MetricsListen { address, source };
+        let listener = TcpListener::bind(address).await.map_err(refuse)?;
+        let address = listener.local_addr().map_err(refuse)?;
+        if !address.ip().is_loopback() {
+            tracing::warn!(%address, "metrics are told to everybody who can reach this address");
+        }
+        Ok(Self {
+            listener,
+            address,
+            handle: metrics::collect(database)?,
+        })
+    }
+
+    /// Tells them until `running` closes.
+    fn serve(self, running: Running, limits: Limits) -> Running {
+        let (handle, stages) = (self.handle.clone(), running.stages().clone());
+        let router = kanso_http::metrics_router(move || handle.render());
+        let limits = Limits {
+            connections: Self::CONNECTIONS,
+            ..limits
+        };
+        let doorway = Doorway::new(router, stages.clone(), limits);
+        tokio::spawn(doorway.serve(self.listener));
+        tokio::spawn(metrics::keep_up(self.handle, stages));
+        running.with_metrics_on(self.address)
+    }
 }
 
 /// The configured key, or the generated one of the data folder. Makes the folder.

@@ -58,13 +58,19 @@ pub(crate) fn site(config: &Config, keys: Keys, parts: &Parts) -> Result<Site, S
         let stop = stages.draining();
         kanso_worker::start_upkeep(&workers, devices.clone(), housekeeping, stop);
     }
+    let live = Live::new(Arc::clone(&storage), Arc::clone(&records.feed));
+    if let (Some(rhythm), Database::Postgres { .. }) = (parts.workers, &config.database) {
+        // A SQLite file is this process's alone.
+        let stop = stages.draining();
+        kanso_worker::start_sweep(&workers, live.clone(), stop, rhythm.sweep);
+    }
     let (accounts, jwks) = accounts(config, keys, &records, parts)?;
     let router = kanso_http::router(
         kanso_http::Parts {
             accounts,
             habits: Habits::new(records.clone()),
             entries: Entries::new(records.clone()),
-            live: Live::new(Arc::clone(&storage), Arc::clone(&records.feed)),
+            live,
             tickets: tickets(&records, parts),
             sync: Sync::new(records, devices.clone()),
             replicas: Replicas::new(Arc::clone(&storage), streaks),
@@ -163,12 +169,7 @@ fn open_storage(
     database: &Database,
     entropy: &Arc<dyn Entropy>,
 ) -> Result<Arc<dyn Storage>, StartError> {
-    let entropy = Arc::clone(entropy);
-    let fresh_epoch = move || {
-        let mut epoch = [0; 8];
-        entropy.fill(&mut epoch);
-        Epoch::new(u64::from_le_bytes(epoch))
-    };
+    let fresh_epoch = fresh_epoch(Arc::clone(entropy));
     match database {
         Database::Sqlite(path) => {
             let options = SqliteOptions::new(path, fresh_epoch());
@@ -182,6 +183,17 @@ fn open_storage(
             let opening = PostgresStorage::open(&options);
             Ok(Arc::new(Handle::current().block_on(opening)?))
         }
+    }
+}
+
+/// Makes epochs that no history had before.
+pub(crate) fn fresh_epoch(
+    entropy: Arc<dyn Entropy>,
+) -> impl Fn() -> Epoch + Send + std::marker::Sync {
+    move || {
+        let mut epoch = [0; 8];
+        entropy.fill(&mut epoch);
+        Epoch::new(u64::from_le_bytes(epoch))
     }
 }
 

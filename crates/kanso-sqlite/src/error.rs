@@ -7,6 +7,8 @@ use kanso_application::ports::storage::StorageError;
 use kanso_domain::Version;
 use rusqlite::ErrorCode;
 
+use crate::measure;
+
 /// Why a call failed.
 #[derive(Clone, Debug, thiserror::Error)]
 pub(crate) enum Failure {
@@ -49,15 +51,22 @@ impl From<rusqlite::Error> for Failure {
 
 impl From<Failure> for StorageError {
     fn from(failure: Failure) -> Self {
-        match &failure {
-            Failure::Sqlite(error) if is_corruption(error) => Self::Corrupt(failure.into()),
-            Failure::Impossible(_) | Failure::Panicked => Self::Corrupt(failure.into()),
-            Failure::Sqlite(_)
-            | Failure::NotCommitted(_)
-            | Failure::Closed
-            | Failure::LogInUse
-            | Failure::NoReader(_) => Self::Unavailable(failure.into()),
-        }
+        let error = told(failure);
+        measure::failed(&error);
+        error
+    }
+}
+
+fn told(failure: Failure) -> StorageError {
+    use StorageError::{Corrupt, Unavailable};
+    match &failure {
+        Failure::Sqlite(error) if is_corruption(error) => Corrupt(failure.into()),
+        Failure::Impossible(_) | Failure::Panicked => Corrupt(failure.into()),
+        Failure::Sqlite(_)
+        | Failure::NotCommitted(_)
+        | Failure::Closed
+        | Failure::LogInUse
+        | Failure::NoReader(_) => Unavailable(failure.into()),
     }
 }
 

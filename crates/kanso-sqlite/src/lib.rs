@@ -26,6 +26,8 @@ mod guard;
 mod habits;
 mod history;
 mod journal;
+mod measure;
+mod migrate;
 mod open;
 mod options;
 mod provenance;
@@ -43,6 +45,7 @@ mod witness;
 mod writer;
 
 pub use backup::{BackupError, backup};
+pub use migrate::{migrate, schema};
 pub use open::OpenError;
 pub use options::{Executor, SqliteOptions};
 pub use storage::SqliteStorage;

@@ -10,11 +10,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use crate::guard::{Guard, open_private};
 use crate::witness::{Testimony, Witness};
-use crate::{SqliteOptions, backfill};
-
-mod embedded {
-    refinery::embed_migrations!("migrations");
-}
+use crate::{SqliteOptions, backfill, migrate};
 
 /// "KNSO": marks a file as ours, in SQLite's header.
 const APPLICATION_ID: i32 = 0x4B4E_534F;
@@ -105,6 +101,25 @@ pub(crate) struct Home {
 
 /// Opens or makes the database for writing.
 pub(crate) fn open(options: &SqliteOptions) -> Result<(Home, Epoch), OpenError> {
+    let path = &options.path;
+    let guard = take(path)?;
+    let guard = guard.ok_or_else(|| OpenError::InUse { path: path.clone() })?;
+    open_guarded(options, guard)
+}
+
+/// Keeps other processes away from the database; `None` when one of them does so already.
+pub(crate) fn take(path: &Path) -> Result<Option<Guard>, OpenError> {
+    Guard::take(path).map_err(|source| OpenError::Inaccessible {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+/// The same as [`open`] for whoever holds the `guard` already.
+pub(crate) fn open_guarded(
+    options: &SqliteOptions,
+    guard: Guard,
+) -> Result<(Home, Epoch), OpenError> {
     if rusqlite::version_number() < OLDEST_SQLITE {
         let found = rusqlite::version();
         return Err(OpenError::OldSqlite { found });
@@ -114,16 +129,14 @@ pub(crate) fn open(options: &SqliteOptions) -> Result<(Home, Epoch), OpenError> 
         path: path.clone(),
         source,
     };
-    let guard = Guard::take(path).map_err(inaccessible)?;
-    let guard = guard.ok_or_else(|| OpenError::InUse { path: path.clone() })?;
     open_private(path).map_err(inaccessible)?;
     let mut connection =
         connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(|error| refusal(path, error))?;
     let is_new = is_new(&connection, path)?;
-    refuse_newer(&connection, path)?;
+    migrate::refuse_newer(&connection, path)?;
     refuse_damaged(&connection, path)?;
     prepare(&connection, options, is_new).map_err(|error| refusal(path, error))?;
-    migrate(&mut connection, path)?;
+    migrate::up_to_date(&mut connection, path)?;
     backfill::digests(&mut connection).map_err(|failure| OpenError::Migration {
         path: path.clone(),
         source: failure.into(),
@@ -164,7 +177,7 @@ pub(crate) fn check(path: &Path) -> Result<(), OpenError> {
         let path = path.to_owned();
         return Err(OpenError::Foreign { path });
     }
-    refuse_newer(&connection, path)?;
+    migrate::refuse_newer(&connection, path)?;
     refuse_damaged(&connection, path)
 }
 
@@ -175,7 +188,7 @@ pub(crate) fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
-fn connect(path: &Path, access: OpenFlags) -> rusqlite::Result<Connection> {
+pub(crate) fn connect(path: &Path, access: OpenFlags) -> rusqlite::Result<Connection> {
     // Without OPEN_URI: a path that begins with `file:` is a path.
     let connection = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
@@ -186,7 +199,7 @@ fn connect(path: &Path, access: OpenFlags) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
-fn refusal(path: &Path, error: rusqlite::Error) -> OpenError {
+pub(crate) fn refusal(path: &Path, error: rusqlite::Error) -> OpenError {
     let path = path.to_owned();
     match error.sqlite_error_code() {
         Some(ErrorCode::NotADatabase) => OpenError::Foreign { path },
@@ -203,7 +216,7 @@ fn refusal(path: &Path, error: rusqlite::Error) -> OpenError {
 
 /// Whether the file is empty; a file that is not and that we did not write is refused before
 /// anything in it is changed.
-fn is_new(connection: &Connection, path: &Path) -> Result<bool, OpenError> {
+pub(crate) fn is_new(connection: &Connection, path: &Path) -> Result<bool, OpenError> {
     let read = || -> rusqlite::Result<(i32, i64)> {
         let mark = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
         let count = "SELECT count(*) FROM sqlite_schema";
@@ -218,32 +231,7 @@ fn is_new(connection: &Connection, path: &Path) -> Result<bool, OpenError> {
     }
 }
 
-fn refuse_newer(connection: &Connection, path: &Path) -> Result<(), OpenError> {
-    let read = || -> rusqlite::Result<i64> {
-        if !connection.table_exists(None, "refinery_schema_history")? {
-            return Ok(0);
-        }
-        let newest = "SELECT coalesce(max(version), 0) FROM refinery_schema_history";
-        connection.query_row(newest, [], |row| row.get(0))
-    };
-    let found = read().map_err(|error| refusal(path, error))?;
-    let runner = embedded::migrations::runner();
-    let versions = runner
-        .get_migrations()
-        .iter()
-        .map(refinery::Migration::version);
-    let known = i64::from(versions.max().unwrap_or_default());
-    if found > known {
-        return Err(OpenError::Newer {
-            path: path.to_owned(),
-            found,
-            known,
-        });
-    }
-    Ok(())
-}
-
-fn refuse_damaged(connection: &Connection, path: &Path) -> Result<(), OpenError> {
+pub(crate) fn refuse_damaged(connection: &Connection, path: &Path) -> Result<(), OpenError> {
     let verdict: String = connection
         .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
         .map_err(|error| refusal(path, error))?;
@@ -269,20 +257,6 @@ fn prepare(connection: &Connection, options: &SqliteOptions, is_new: bool) -> ru
     connection.execute_batch(include_str!("writer.sql"))?;
     if let Some(pages) = options.max_pages {
         connection.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))?;
-    }
-    Ok(())
-}
-
-fn migrate(connection: &mut Connection, path: &Path) -> Result<(), OpenError> {
-    let migration = |error: refinery::Error| OpenError::Migration {
-        path: path.to_owned(),
-        source: error.into(),
-    };
-    let report = embedded::migrations::runner()
-        .run(connection)
-        .map_err(migration)?;
-    for applied in report.applied_migrations() {
-        tracing::info!(migration = %applied, "database schema changed");
     }
     Ok(())
 }

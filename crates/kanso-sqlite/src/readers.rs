@@ -6,6 +6,7 @@ use deadpool::managed::{BuildError, Manager, Metrics, Object, Pool, PoolError, R
 use rusqlite::Connection;
 
 use crate::error::Failure;
+use crate::measure::Held;
 use crate::open::open_reader;
 use crate::{Executor, SqliteOptions};
 
@@ -33,8 +34,9 @@ impl Readers {
         T: Send + 'static,
         W: FnOnce(&Connection) -> Result<T, Failure> + Send + 'static,
     {
-        let mut reader = self.get().await?;
+        let (mut reader, held) = self.get().await?;
         let work = move || {
+            let _held = held;
             let transaction = reader.transaction()?;
             let value = work(&transaction)?;
             transaction.finish()?;
@@ -54,7 +56,8 @@ impl Readers {
     where
         W: FnOnce(&Connection) -> Result<T, Failure> + Send,
     {
-        work(&*self.get().await?)
+        let (reader, _held) = self.get().await?;
+        work(&reader)
     }
 
     /// Lets go of the connections; one that reads goes when it is done.
@@ -62,12 +65,15 @@ impl Readers {
         self.pool.close();
     }
 
-    async fn get(&self) -> Result<Object<Opener>, Failure> {
-        self.pool.get().await.map_err(|error| match error {
+    async fn get(&self) -> Result<(Object<Opener>, Held), Failure> {
+        let waiting = Held::waiting();
+        let reader = self.pool.get().await.map_err(|error| match error {
             PoolError::Closed => Failure::Closed,
             PoolError::Backend(error) => error.into(),
             other => Failure::NoReader(other.to_string()),
-        })
+        })?;
+        drop(waiting);
+        Ok((reader, Held::in_use()))
     }
 }
 

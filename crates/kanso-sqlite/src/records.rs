@@ -62,6 +62,12 @@ impl RecordStore for SqliteStorage {
         Ok(self.readers.look_up(read).await?)
     }
 
+    async fn heads(&self, users: &[UserId]) -> Result<Vec<(UserId, Seq)>, StorageError> {
+        let users = users.to_vec();
+        let read = move |connection: &Connection| users::heads(connection, &users);
+        Ok(self.readers.run(read).await?)
+    }
+
     async fn snapshot(
         &self,
         user: UserId,

@@ -34,6 +34,21 @@ pub(crate) fn head(
     Ok(statement.query_row([Bound(&user)], read).optional()?)
 }
 
+/// Where the histories of these people stand, of those who have accounts.
+pub(crate) fn heads(
+    connection: &Connection,
+    users: &[UserId],
+) -> Result<Vec<(UserId, Seq)>, Failure> {
+    let sql = "SELECT head_seq FROM users WHERE user_id = ?1";
+    let mut statement = prepare(connection, sql)?;
+    let mut heads = Vec::with_capacity(users.len());
+    for user in users {
+        let seq = statement.query_row([Bound(user)], only).optional()?;
+        heads.extend(seq.map(|seq| (*user, seq)));
+    }
+    Ok(heads)
+}
+
 /// The newest change and the settings, in one look.
 pub(crate) fn head_and_settings(
     connection: &Connection,

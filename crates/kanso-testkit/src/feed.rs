@@ -17,6 +17,14 @@ impl Feed for QuietFeed {
         false
     }
 
+    fn followed(&self) -> Vec<UserId> {
+        Vec::new()
+    }
+
+    fn catch_up(&self, _user: UserId, _head: Seq) -> bool {
+        false
+    }
+
     fn subscribe(&self, _user: UserId) -> Box<dyn Subscription> {
         Box::new(Nothing)
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use kanso_application::streaks::Streaks;
 use tokio_util::sync::CancellationToken;
 
+use crate::measure;
 use crate::outage::Outage;
 use crate::rested;
 
@@ -15,6 +16,7 @@ pub(crate) async fn run(streaks: Streaks, stop: CancellationToken, pause: Durati
         let Some(backlog) = outage.note("backlog", streaks.backlog().await) else {
             continue;
         };
+        measure::backlog(backlog);
         let (parked, waiting) = (backlog.parked, backlog.waiting);
         match parked {
             _ if parked == said => {}

@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use kanso_application::streaks::Streaks;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::measure;
 use crate::outage::Outage;
 use crate::pace::Pace;
 use crate::rested;
@@ -13,11 +15,15 @@ use crate::rested;
 pub(crate) async fn run(streaks: Streaks, stop: CancellationToken, pause: Duration) {
     let mut outage = Outage::default();
     while !stop.is_cancelled() {
-        let mut pace = Pace::begin();
+        let (mut pace, begun, mut is_rollover) = (Pace::begin(), Instant::now(), false);
         while outage.note("days", streaks.begin_days().await) == Some(true) {
+            is_rollover = true;
             if !pace.rest(&stop).await {
                 return;
             }
+        }
+        if is_rollover {
+            measure::rollover(begun.elapsed());
         }
         if !rested(pause, &stop).await {
             return;

@@ -10,11 +10,14 @@
 
 mod backlog;
 mod days;
+mod measure;
 mod outage;
 mod pace;
 mod streaks;
+mod sweep;
 mod upkeep;
 
+pub use sweep::start_sweep;
 pub use upkeep::start_upkeep;
 
 use std::sync::Arc;
@@ -38,6 +41,8 @@ pub struct Rhythm {
     pub days: Duration,
     /// From one look for jobs that got stuck to the next.
     pub report: Duration,
+    /// From one look for what other servers committed to the next.
+    pub sweep: Duration,
 }
 
 impl Default for Rhythm {
@@ -47,6 +52,7 @@ impl Default for Rhythm {
             settle: Duration::from_millis(500),
             days: Duration::from_secs(30),
             report: Duration::from_mins(1),
+            sweep: Duration::from_secs(2),
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use kanso_application::Outcome;
 
+use crate::measure;
+
 /// Whether the storage failed the last time.
 #[derive(Debug, Default)]
 pub(crate) struct Outage {
@@ -19,6 +21,7 @@ impl Outage {
                 Some(value)
             }
             Err(fault) => {
+                measure::held_up(work);
                 if !std::mem::replace(&mut self.is_on, true) {
                     let error = &fault as &dyn std::error::Error;
                     tracing::warn!(work, error, "a worker has to wait");

@@ -10,6 +10,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::measure;
 use crate::outage::Outage;
 use crate::{Rhythm, rested};
 
@@ -103,10 +104,14 @@ async fn attempt(streaks: &Streaks, user: UserId, jobs: Vec<StreakJob>) -> bool 
     let (count, attempts) = (jobs.len(), jobs.first().map(|job| job.attempts));
     let computing = tokio::spawn(compute(streaks.clone(), user, jobs));
     let error: Box<dyn std::error::Error> = match computing.await {
-        Ok(Ok(())) => return true,
+        Ok(Ok(())) => {
+            measure::streaks_computed(count);
+            return true;
+        }
         Ok(Err(fault)) => fault.into(),
         Err(broke) => broke.into(),
     };
+    measure::streaks_failed(count);
     tracing::warn!(%user, count, attempts, error = &*error, "streaks could not be computed");
     false
 }

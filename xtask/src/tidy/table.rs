@@ -157,6 +157,14 @@ const WIRE: &[&str] = &["kanso-http", "kanso-server", "kanso-bench"];
 const FILES: &[&str] = &["kanso-sqlite", "kanso-client"];
 const POSTGRES: &[&str] = &["kanso-postgres"];
 const STORES: &[&str] = &["kanso-sqlite", "kanso-postgres", "kanso-client"];
+const COUNTING: &[&str] = &[
+    "kanso-http",
+    "kanso-worker",
+    "kanso-sqlite",
+    "kanso-postgres",
+    "kanso-redis",
+    "kanso-server",
+];
 const PROGRAMS: &[&str] = &["kanso-server", "kanso-cli", "kanso-bench", "xtask"];
 
 /// Drivers and frameworks, each behind the crate that answers for it.
@@ -240,6 +248,16 @@ pub(super) const EXCLUSIVE: &[Exclusive] = &[
         "config",
         &["kanso-server"],
         "settings are read in one place",
+    ),
+    only(
+        "metrics",
+        COUNTING,
+        "what is counted happens at the edges; rules and use cases know nothing of it",
+    ),
+    only(
+        "metrics-exporter-prometheus",
+        &["kanso-server"],
+        "what is counted is collected in one place",
     ),
     only("clap", PROGRAMS, "arguments belong to programs"),
     only(

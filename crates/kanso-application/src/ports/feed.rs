@@ -13,6 +13,14 @@ pub trait Feed: Send + Sync {
     /// Whether anybody would hear it.
     fn has_subscribers(&self, user: UserId) -> bool;
 
+    /// Everybody who has a subscriber in this process.
+    fn followed(&self) -> Vec<UserId>;
+
+    /// Tells the subscribers in this process that the history of `user` stands at `head`, as
+    /// somebody found in the storage; whoever has heard of it already is not told again. Says
+    /// whether it was news: something was published before, and this never was.
+    fn catch_up(&self, user: UserId, head: Seq) -> bool;
+
     /// Listens to what is published from now on. Subscribe first and read the head then: a commit
     /// in between is heard, or read, or both.
     fn subscribe(&self, user: UserId) -> Box<dyn Subscription>;

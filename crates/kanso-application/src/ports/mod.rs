@@ -8,6 +8,7 @@ pub mod feed;
 pub mod housekeeping;
 pub mod ids;
 pub mod limiter;
+pub mod schema;
 pub mod storage;
 pub mod throttle;
 pub mod tickets;

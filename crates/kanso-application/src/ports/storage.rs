@@ -15,7 +15,7 @@ use kanso_domain::habits::{Habit, StoredStreak};
 use kanso_domain::sessions::{Refreshed, Session};
 use kanso_domain::sync::{Buckets, Changeset, Current, CursorRefusal, Head, Keys, Page, Since};
 use kanso_domain::{
-    Date, DayStart, EntryId, HabitId, Quantity, Record, SessionId, Timestamp, UserId, Zone,
+    Date, DayStart, EntryId, HabitId, Quantity, Record, Seq, SessionId, Timestamp, UserId, Zone,
 };
 use uuid::Uuid;
 
@@ -150,6 +150,9 @@ pub struct Comparison {
     pub stored: BTreeMap<u8, Vec<Record>>,
 }
 
+/// Of how many people [`RecordStore::heads`] is asked at a time.
+pub const MAX_HEADS: usize = 1_000;
+
 /// Habits and entries.
 #[async_trait]
 pub trait RecordStore: Send + Sync {
@@ -178,6 +181,11 @@ pub trait RecordStore: Send + Sync {
 
     /// The newest change; `None` when there is no such account.
     async fn head(&self, user: UserId) -> Result<Option<Head>, StorageError>;
+
+    /// Where the histories of these people stand, of those who have accounts, in no order. For up
+    /// to [`MAX_HEADS`] people, whoever they are: one look each by key, so it costs what it is
+    /// asked for and not what is stored.
+    async fn heads(&self, users: &[UserId]) -> Result<Vec<(UserId, Seq)>, StorageError>;
 
     /// A piece of everything that is live; `None` when there is no such account. An entry of a
     /// deleted habit is not.

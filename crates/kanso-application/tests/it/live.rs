@@ -1,14 +1,17 @@
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use kanso_application::Attempt;
 use kanso_application::live::Live;
+use kanso_application::ports::feed::{Feed, Subscription};
 use kanso_application::ports::storage::StreakOutcome;
 use kanso_application::replicas::Replicas;
 use kanso_application::streaks::Streaks;
 use kanso_domain::accounts::SettingsChange;
 use kanso_domain::sync::OperationOutcome;
+use kanso_domain::{Seq, UserId};
 use kanso_testkit::QuietFeed;
 use kanso_testkit::build::{done, entry, habit, titled};
+use uuid::Uuid;
 
 use crate::world::World;
 
@@ -93,4 +96,47 @@ async fn a_snapshot_has_the_settings_once_they_were_changed() {
     world.accounts.change_settings(user, change).await.unwrap();
     let settings = replicas.settings(user).await.unwrap().unwrap();
     assert_eq!(settings.seq.get(), 3);
+}
+
+/// Everybody is followed who is named; what they are told is kept.
+struct Followed(Vec<UserId>, Mutex<Vec<(UserId, i64)>>);
+
+impl Feed for Followed {
+    fn publish(&self, _user: UserId, _head: Seq) {
+        panic!("the other servers are not told what they have committed");
+    }
+
+    fn has_subscribers(&self, _user: UserId) -> bool {
+        true
+    }
+
+    fn followed(&self) -> Vec<UserId> {
+        self.0.clone()
+    }
+
+    fn catch_up(&self, user: UserId, head: Seq) -> bool {
+        self.1.lock().unwrap().push((user, head.get()));
+        head > Seq::ZERO
+    }
+
+    fn subscribe(&self, user: UserId) -> Box<dyn Subscription> {
+        QuietFeed.subscribe(user)
+    }
+}
+
+#[tokio::test]
+async fn a_sweep_tells_everybody_here_what_the_storage_knows() {
+    let world = World::new();
+    let user = world.person().await;
+    let create = world
+        .habits
+        .create(user, Attempt::default(), Some(habit(1)), titled("Read"));
+    create.await.unwrap();
+    // More than are asked for at a time, most of them without an account.
+    let strangers = (0..2_500).map(|number| UserId::new(Uuid::from_u128(1 << 100 | number)));
+    let followed: Vec<_> = strangers.chain([user]).collect();
+    let feed = Arc::new(Followed(followed, Mutex::default()));
+    let live = Live::new(world.storage.clone(), feed.clone());
+    assert_eq!(live.sweep().await.unwrap(), 1);
+    assert_eq!(*feed.1.lock().unwrap(), [(user, 1)]);
 }

@@ -49,6 +49,14 @@ impl Feed for LoudFeed {
         true
     }
 
+    fn followed(&self) -> Vec<UserId> {
+        Vec::new()
+    }
+
+    fn catch_up(&self, _user: UserId, _head: Seq) -> bool {
+        false
+    }
+
     fn subscribe(&self, user: UserId) -> Box<dyn Subscription> {
         QuietFeed.subscribe(user)
     }

@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use tracing::{Instrument as _, Span, field};
 
 use super::request_id::request_id;
+use crate::measure;
 use crate::parts::Api;
 use crate::problem::{Code, Refusal, Unwritten, write};
 
@@ -20,8 +21,11 @@ pub(crate) async fn access(State(api): State<Api>, request: Request, next: Next)
     let is_page = request.uri().path().starts_with("/swagger/");
     let is_probe = request.uri().path().starts_with("/health");
     let span = span(&request, &id);
+    let method = measure::method(request.method());
+    let route = request.extensions().get::<MatchedPath>().cloned();
     let mut response = next.run(request).instrument(span.clone()).await;
     if let Some(problem) = problem(&mut response) {
+        measure::problem(problem.code().as_str());
         write(&mut response, problem, &id);
     }
     let headers = response.headers_mut();
@@ -30,6 +34,8 @@ pub(crate) async fn access(State(api): State<Api>, request: Request, next: Next)
     }
     add_security_headers(headers, is_page);
     note(&span, response.status(), started, is_probe);
+    let route = route.as_ref().map_or("none", MatchedPath::as_str);
+    measure::request(method, route, response.status(), started.elapsed());
     response
 }
 

@@ -7,6 +7,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use kanso_application::ports::limiter::LimitState;
 
 use super::address::client_address;
+use crate::measure;
 use crate::parts::Api;
 use crate::problem::{Code, Refusal};
 
@@ -26,6 +27,7 @@ pub(crate) async fn limit(State(api): State<Api>, request: Request, next: Next) 
     }
     let address = client_address(&request, &api.options().trusted_proxies);
     let state = api.limiter.check(address, limit).await;
+    measure::limit(state.allowed);
     let mut response = if state.allowed {
         next.run(request).await
     } else {

@@ -175,15 +175,23 @@ impl From<Fault> for Refusal {
 
 /// A problem document whose body is written when the answer leaves.
 #[derive(Clone, Debug)]
-pub(crate) struct Unwritten(Problem);
+pub(crate) struct Unwritten(Code, Problem);
+
+impl Unwritten {
+    /// Which kind of problem it is.
+    pub(crate) const fn code(&self) -> Code {
+        self.0
+    }
+}
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        let status = self.0.code.status();
+        let code = self.0.code;
+        let status = code.status();
         let (problem, headers) = self.into_problem();
         let mut response = status.into_response();
         response.headers_mut().extend(headers);
-        response.extensions_mut().insert(Unwritten(problem));
+        response.extensions_mut().insert(Unwritten(code, problem));
         response
     }
 }
@@ -191,7 +199,7 @@ impl IntoResponse for Refusal {
 /// Writes a problem document into the body of `response`. A 404 does not name the request: one
 /// for somebody else's record is, byte for byte, one for a record that does not exist.
 pub(crate) fn write(response: &mut Response, problem: Unwritten, request_id: &str) {
-    let Unwritten(mut problem) = problem;
+    let Unwritten(_, mut problem) = problem;
     if problem.status != StatusCode::NOT_FOUND.as_u16() {
         problem.request_id = Some(request_id.to_owned());
     }

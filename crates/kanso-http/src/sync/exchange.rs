@@ -10,6 +10,7 @@ use kanso_protocol::{MAX_OPERATIONS, MAX_PAGE};
 use super::cursor::cursor;
 use super::waiting::{Has, Waiting};
 use crate::answer::json;
+use crate::measure;
 use crate::parts::Api;
 use crate::problem::{BODY, Code, Refusal, SIGNED_IN, problems};
 use crate::request::{JsonBody, SignedIn};
@@ -55,6 +56,8 @@ pub(super) async fn exchange(
     let sync = api.sync.clone();
     let exchange = async move { sync.exchange(caller, limit, submissions).await };
     let synced = api.uncut(exchange).await??;
+    measure::operations(&synced.outcomes);
+    measure::page(synced.page.records.len());
     let results = keys.into_iter().flatten().zip(&synced.outcomes);
     let results = results.map(|(key, outcome)| OperationResult::new(key, outcome));
     let answer = SyncResponse::new(results.collect(), &synced.page);

@@ -12,6 +12,7 @@ use serde::Deserialize;
 use super::cursor::{cursor, is_known, tagged};
 use super::waiting::{Has, Waiting};
 use crate::answer::json;
+use crate::measure;
 use crate::parts::Api;
 use crate::problem::{Code, Refusal, SIGNED_IN, problems};
 use crate::request::{SignedIn, StrictQuery};
@@ -87,6 +88,7 @@ pub(super) async fn pull(
         .sync
         .delta(who.user(), seen, Scope::Everything, Some(limit));
     let page = delta.await??;
+    measure::page(page.records.len());
     let answer = json(StatusCode::OK, &SyncResponse::new(Vec::new(), &page));
     Ok(tagged(answer, page.head))
 }

@@ -4,6 +4,7 @@ use http::StatusCode;
 use kanso_protocol::sync::{VerifyRequest, VerifyResponse};
 
 use crate::answer::json;
+use crate::measure;
 use crate::parts::Api;
 use crate::problem::{BODY, Refusal, SIGNED_IN, problems};
 use crate::request::{JsonBody, SignedIn};
@@ -31,6 +32,7 @@ pub(super) async fn verify(
 ) -> Result<Response, Refusal> {
     let comparison = api.replicas.compare(who.user(), request.read()?).await?;
     if !comparison.differing.is_empty() {
+        measure::drift();
         let buckets = comparison.differing.len();
         tracing::warn!(buckets, "a replica has drifted and is being put right");
     }

@@ -118,6 +118,8 @@ pub struct Config {
     pub jwt_issuer: String,
     /// How long results of operations and tombstones are kept.
     pub retention: Retention,
+    /// Where metrics are told; `None` for nowhere.
+    pub metrics_listen: Option<SocketAddr>,
     /// How long a shutdown waits before the listener closes.
     pub drain_delay: Duration,
     /// What is logged.
@@ -171,6 +173,7 @@ impl Config {
             former_keys: FormerKeys::default(),
             jwt_issuer: "kanso".into(),
             retention: Retention::default(),
+            metrics_listen: None,
             drain_delay: Duration::ZERO,
             log: "off".into(),
             log_format: LogFormat::Text,
@@ -207,6 +210,7 @@ impl Config {
                 receipts_days: layers.read(Key::OperationRetention, values::days)?,
                 tombstones_days: layers.read(Key::TombstoneRetention, values::days)?,
             },
+            metrics_listen: layers.read(Key::MetricsListen, values::optional_listen)?,
             drain_delay: layers.read(Key::DrainDelay, values::drain_delay)?,
             log: layers.read(Key::Log, values::log_filter)?,
             log_format: layers.read(Key::LogFormat, values::log_format)?,

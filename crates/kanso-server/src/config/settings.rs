@@ -33,6 +33,8 @@ pub enum Key {
     OperationRetention,
     /// How long tombstones are kept.
     TombstoneRetention,
+    /// Where metrics are told.
+    MetricsListen,
     /// How long a shutdown waits before the listener closes.
     DrainDelay,
     /// What is logged.
@@ -98,7 +100,7 @@ const fn setting(
 }
 
 /// Every setting, in the order in which people should meet them.
-pub static SETTINGS: [Setting; 18] = [
+pub static SETTINGS: [Setting; 19] = [
     setting(
         Key::Listen,
         ("listen", "listen", "KANSO_LISTEN"),
@@ -252,6 +254,13 @@ pub static SETTINGS: [Setting; 18] = [
         Some("180d"),
         "DAYS",
         "Days for which deletions are remembered; a device that was away longer starts anew",
+    ),
+    setting(
+        Key::MetricsListen,
+        ("metrics_listen", "metrics-listen", "KANSO_METRICS_LISTEN"),
+        Some("off"),
+        "ADDRESS:PORT",
+        "Address for Prometheus to ask for /metrics, such as 127.0.0.1:9464, or `off`",
     ),
     setting(
         Key::DrainDelay,

@@ -19,6 +19,15 @@ pub(super) fn listen(text: &str) -> Result<SocketAddr, Problem> {
         .map_err(|_| format!("{text:?} is not an address and port such as 127.0.0.1:8080"))
 }
 
+/// `None` when it is off.
+pub(super) fn optional_listen(text: &str) -> Result<Option<SocketAddr>, Problem> {
+    if text == "off" {
+        return Ok(None);
+    }
+    let problem = |_| format!("{text:?} is neither `off` nor an address and port");
+    text.parse().map(Some).map_err(problem)
+}
+
 /// The text may hold a password, so no message repeats it.
 pub(super) fn database(text: &str, connections: NonZeroUsize) -> Result<Database, Problem> {
     let example = "use sqlite:// followed by a path, such as sqlite://./kanso-data/kanso.db, or \

@@ -27,6 +27,7 @@ pub struct Site {
 #[derive(Debug)]
 pub struct Running {
     address: SocketAddr,
+    metrics: Option<SocketAddr>,
     stages: Stages,
     walk: JoinHandle<()>,
 }
@@ -63,9 +64,21 @@ impl Running {
         );
         Self {
             address,
+            metrics: None,
             stages,
             walk: tokio::spawn(walk),
         }
+    }
+
+    /// The same server, which tells metrics on `address`.
+    pub(crate) fn with_metrics_on(mut self, address: SocketAddr) -> Self {
+        self.metrics = Some(address);
+        self
+    }
+
+    /// Where it tells metrics, if it does.
+    pub const fn metrics_address(&self) -> Option<SocketAddr> {
+        self.metrics
     }
 
     /// Where it listens.

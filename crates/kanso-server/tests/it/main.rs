@@ -24,6 +24,10 @@ mod live;
 #[cfg(test)]
 mod logs;
 #[cfg(test)]
+mod metrics;
+#[cfg(test)]
+mod migrate;
+#[cfg(test)]
 mod openapi;
 #[cfg(test)]
 mod postgres;

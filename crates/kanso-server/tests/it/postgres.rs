@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::support::{App, operation};
 
-fn database(url: &str) -> Database {
+pub(crate) fn database(url: &str) -> Database {
     Database::Postgres {
         url: url.parse().expect("a URL"),
         connections: PostgresOptions::CONNECTIONS,

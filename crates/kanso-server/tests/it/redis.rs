@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use kanso_application::ports::limiter::RateLimit;
-use kanso_postgres::PostgresOptions;
-use kanso_server::config::{Config, Database, Secret, Signing};
+use kanso_server::config::{Config, Secret, Signing};
 use kanso_testkit::{PostgresServer, RedisServer};
 use tokio::time::timeout;
 
+use crate::postgres::database;
 use crate::support::App;
 
 fn with_redis(config: &mut Config, redis: &RedisServer) {
@@ -57,10 +57,7 @@ async fn a_push_on_one_server_ends_a_wait_on_another() {
     let start = || {
         App::with(|config| {
             with_redis(config, &redis);
-            config.database = Database::Postgres {
-                url: kept.url().parse().expect("a URL"),
-                connections: PostgresOptions::CONNECTIONS,
-            };
+            config.database = database(&kept.url());
             let secret = "a secret that both of the servers sign with";
             config.signing = Signing::Secret(Secret::new(secret.to_owned()));
         })
@@ -84,6 +81,37 @@ async fn a_push_on_one_server_ends_a_wait_on_another() {
         }
     }
     panic!("the other server was not heard");
+}
+
+/// Two servers with one database, on which workers look around all the time. What one tells the
+/// other gets nowhere.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_push_pokes_the_streams_of_another_server_without_redis() {
+    let gone = RedisServer::start();
+    let kept = PostgresServer::shared().database();
+    let away = Secret::new(gone.url());
+    drop(gone);
+    for redis in [None, Some(away)] {
+        let start = || {
+            App::with_workers_and(|config| {
+                config.redis_url.clone_from(&redis);
+                config.database = database(&kept.url());
+                let secret = "a secret that both of the servers sign with";
+                config.signing = Signing::Secret(Secret::new(secret.to_owned()));
+            })
+        };
+        let (one, other) = (start().await, start().await);
+        let phone = one.person().await;
+        let tablet = other.log_in(&phone.email).await;
+        let (mut listener, head) = tablet.listen().await;
+        assert_eq!(head, 0);
+        for head in 1..=3 {
+            phone.habit("Read").await;
+            listener.reaches(head).await;
+        }
+        let page = tablet.get("/sync?min_seq=3").await.expect(200);
+        assert_eq!(page["head"], 3, "{page}");
+    }
 }
 
 #[test]

@@ -8,6 +8,7 @@ use tokio::sync::oneshot;
 
 use super::Effort;
 use crate::error::Failure;
+use crate::measure;
 use crate::open::Home;
 
 /// How many records a batch may touch before it takes no further write: enough to hide the flush,
@@ -94,6 +95,7 @@ fn attempt(
     )?;
     execute(connection, "COMMIT")?;
     home.commits += 1;
+    measure::committed(batch.len());
     if let Err(error) = home.witness.tell(home.commits) {
         tracing::warn!(
             error = &error as &dyn std::error::Error,

@@ -1,7 +1,10 @@
 //! Databases of earlier versions, brought up to date.
 
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
 
+use kanso_application::ports::schema::{SchemaStep, StepState};
 use kanso_application::ports::storage::{
     AccountStore as _, DeltaQuery, RecordStore as _, Scope, Storage as _, StreakQueue as _,
 };
@@ -15,7 +18,7 @@ use kanso_testkit::build::{
 use refinery::Target;
 use rusqlite::Connection;
 
-use crate::store::{file, open, submit};
+use crate::store::{file, open, options, submit};
 
 mod embedded {
     refinery::embed_migrations!("migrations");
@@ -45,6 +48,59 @@ async fn habits_after_the_migration(folder: &Path) -> Vec<Habit> {
 
 fn date(text: &str) -> Date {
     text.parse().unwrap()
+}
+
+/// Its steps, and what is in its folder.
+fn told(folder: &Path) -> (Vec<(i64, StepState)>, BTreeMap<PathBuf, Vec<u8>>) {
+    let steps = kanso_sqlite::schema(&file(folder)).unwrap();
+    let files = fs::read_dir(folder).unwrap().map(|entry| {
+        let path = entry.unwrap().path();
+        let content = fs::read(&path).unwrap();
+        (path, content)
+    });
+    (states(&steps), files.collect())
+}
+
+fn states(steps: &[SchemaStep]) -> Vec<(i64, StepState)> {
+    steps
+        .iter()
+        .map(|step| (step.version, step.state))
+        .collect()
+}
+
+#[test]
+fn the_steps_of_an_old_database_are_told_and_then_taken() {
+    use StepState::{Applied, AppliedNow, Pending};
+    let folder = tempfile::tempdir().unwrap();
+    written_by_the_first_version(folder.path());
+    let content = fs::read(file(folder.path())).unwrap();
+    let (steps, files) = told(folder.path());
+    assert_eq!(steps[..3], [(1, Applied), (2, Pending), (3, Pending)]);
+    let untouched = BTreeMap::from([(file(folder.path()), content)]);
+    assert!(files == untouched, "{:?}", files.keys());
+
+    let taken = kanso_sqlite::migrate(&options(folder.path())).unwrap();
+    assert_eq!(
+        states(&taken)[..3],
+        [(1, Applied), (2, AppliedNow), (3, AppliedNow)]
+    );
+    let (steps, files) = told(folder.path());
+    assert!(steps.iter().all(|(_, state)| *state == Applied));
+    assert_eq!(
+        told(folder.path()).1,
+        files,
+        "telling again changes nothing"
+    );
+}
+
+#[tokio::test]
+async fn who_has_the_database_open_keeps_it_and_is_up_to_date() {
+    let folder = tempfile::tempdir().unwrap();
+    let storage = open(folder.path());
+    let steps = kanso_sqlite::migrate(&options(folder.path())).unwrap();
+    assert!(steps.iter().all(|step| step.state == StepState::Applied));
+    storage.ping().await.unwrap();
+    storage.close().await.unwrap();
 }
 
 #[tokio::test]

@@ -37,6 +37,26 @@ pub async fn the_head_carries_the_digest_of_what_is_live(storage: &dyn Storage) 
     assert_eq!(person.head().await.digest, Digest::EMPTY);
 }
 
+/// The heads of many people are those of each, and nobody's for who has no account.
+pub async fn the_heads_of_many_are_those_of_each(storage: &dyn Storage) {
+    assert_eq!(storage.heads(&[]).await.unwrap(), []);
+    let mut expected = Vec::new();
+    for number in 1..=3 {
+        let person = Person::register(storage, number).await;
+        for nth in 1..number {
+            person.apply(create_habit(habit(nth), titled("Read"))).await;
+        }
+        expected.push((person.id, person.head().await.seq));
+    }
+    let asked = [user(3), user(9), user(1), user(2)];
+    let mut heads = storage.heads(&asked).await.unwrap();
+    heads.sort_unstable();
+    assert_eq!(heads, expected);
+    let seqs: Vec<_> = heads.iter().map(|(_, seq)| seq.get()).collect();
+    assert_eq!(seqs, [0, 1, 2]);
+    assert_eq!(storage.heads(&[user(2)]).await.unwrap(), expected[1..2]);
+}
+
 /// A habit that is revived brings its entries back, to those who dropped them and to the digest.
 pub async fn a_revived_habit_brings_its_entries_back(storage: &dyn Storage) {
     let person = busy(storage).await;

@@ -43,6 +43,13 @@ impl RecordStore for MemoryStorage {
         self.with_person(user, |person| person.head)
     }
 
+    async fn heads(&self, users: &[UserId]) -> Result<Vec<(UserId, Seq)>, StorageError> {
+        self.with(|state| {
+            let head = |user: &UserId| Some((*user, state.people.get(user)?.head.seq));
+            users.iter().filter_map(head).collect()
+        })
+    }
+
     async fn snapshot(
         &self,
         user: UserId,

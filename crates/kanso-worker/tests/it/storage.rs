@@ -16,7 +16,7 @@ use kanso_domain::entries::Entry;
 use kanso_domain::habits::Habit;
 use kanso_domain::sessions::{Refreshed, Session};
 use kanso_domain::sync::{Buckets, Head, Keys, Page};
-use kanso_domain::{Date, DeviceId, EntryId, HabitId, SessionId, Timestamp, UserId};
+use kanso_domain::{Date, DeviceId, EntryId, HabitId, Seq, SessionId, Timestamp, UserId};
 use kanso_testkit::MemoryStorage;
 use tokio::sync::{Notify, RwLock};
 
@@ -173,6 +173,10 @@ impl RecordStore for TroubledStorage {
             );
         }
         self.inner.journal(user, only).await
+    }
+
+    async fn heads(&self, users: &[UserId]) -> Answer<Vec<(UserId, Seq)>> {
+        self.inner.heads(users).await
     }
 
     async fn snapshot(&self, user: UserId, query: SnapshotQuery) -> Answer<Option<SnapshotPiece>> {

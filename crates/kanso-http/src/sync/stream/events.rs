@@ -15,6 +15,7 @@ use serde::Serialize;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::seats::Seat;
+use crate::measure::{self, OpenStream};
 use crate::parts::{Api, Pace};
 use crate::problem::{Code, Refusal};
 
@@ -35,6 +36,7 @@ pub(super) struct Events {
     next_heartbeat: Instant,
     next_session_check: Instant,
     _seat: Seat,
+    _open: OpenStream,
 }
 
 enum Stage {
@@ -67,6 +69,7 @@ impl Events {
             next_heartbeat: now + heartbeat,
             next_session_check: now + session_check,
             _seat: seat,
+            _open: OpenStream::begin(),
         })
     }
 
@@ -91,7 +94,10 @@ impl Events {
                 self.stage = Stage::Over;
                 Some(self.bye())
             }
-            head = self.following.newer() => Some(event("poke", &notice(head))),
+            head = self.following.newer() => {
+                measure::poke();
+                Some(event("poke", &notice(head)))
+            }
             () = sleep_until(self.next_heartbeat) => {
                 self.next_heartbeat = Instant::now() + self.api.options().pace.heartbeat;
                 let head = self.following.newest();

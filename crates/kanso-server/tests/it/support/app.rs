@@ -54,14 +54,21 @@ impl App {
 
     /// A server without limits whose workers look around all the time.
     pub(crate) async fn with_workers() -> Self {
+        Self::with_workers_and(|_| {}).await
+    }
+
+    /// The same with other settings.
+    pub(crate) async fn with_workers_and(change: impl FnOnce(&mut Config)) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let config = Config::for_testing(folder.path());
+        let mut config = Config::for_testing(folder.path());
+        change(&mut config);
         let soon = Duration::from_millis(5);
         let rhythm = Rhythm {
             poll: soon,
             settle: soon,
             days: soon,
             report: soon,
+            sweep: soon,
         };
         Self::made_of(folder, config, |parts| parts.workers = Some(rhythm)).await
     }
@@ -141,6 +148,11 @@ impl App {
             client,
             folder,
         }
+    }
+
+    /// Where it keeps everything.
+    pub(crate) fn data_dir(&self) -> &Path {
+        self.folder.path()
     }
 
     pub(crate) fn url(&self) -> String {

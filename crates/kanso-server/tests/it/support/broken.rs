@@ -34,7 +34,7 @@ use kanso_domain::entries::Entry;
 use kanso_domain::habits::Habit;
 use kanso_domain::sessions::{Refreshed, Session};
 use kanso_domain::sync::{Buckets, Head, Keys, Page};
-use kanso_domain::{Date, DeviceId, EntryId, HabitId, SessionId, Timestamp, UserId};
+use kanso_domain::{Date, DeviceId, EntryId, HabitId, Seq, SessionId, Timestamp, UserId};
 use kanso_local::{LocalFeed, LocalLimiter, LocalThrottle, LocalTickets, LocalWake, RandomIds};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -75,6 +75,10 @@ impl RecordStore for Broken {
     }
 
     async fn head(&self, _: UserId) -> Answer<Option<Head>> {
+        self.answer().await
+    }
+
+    async fn heads(&self, _: &[UserId]) -> Answer<Vec<(UserId, Seq)>> {
         self.answer().await
     }
 
