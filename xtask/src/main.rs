@@ -10,6 +10,7 @@
 
 mod bench;
 mod build;
+mod chaos;
 mod ci;
 mod deny;
 mod metrics;
@@ -58,6 +59,12 @@ enum Verb {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Build the server and the fault injector in release, and break running systems
+    Chaos {
+        /// Arguments for `kanso-chaos`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
     /// Check licences, bans, sources and advisories with cargo-deny
     Deny,
 }
@@ -98,6 +105,7 @@ fn main() -> ExitCode {
         Verb::Openapi { check: false } => openapi::write(),
         Verb::Metrics => metrics::run(),
         Verb::Bench { arguments } => bench::run(&arguments),
+        Verb::Chaos { arguments } => chaos::run(&arguments),
         Verb::Deny => deny::run(),
     };
     outcome.map_or_else(

@@ -1,4 +1,4 @@
-//! What the tests need besides this repository: a PostgreSQL and a Redis server to run.
+//! What the tests need besides this repository: a PostgreSQL and a Redis server and nginx to run.
 //!
 //! The tests start them themselves, from the machine's programs. Here they are brought onto the machine
 //! where that may be done; where it may not, the tests fail and say what is missing.
@@ -13,7 +13,9 @@ use crate::process::{command, run};
 const POSTGRESQL: &str = "postgresql";
 /// Debian's name for a Redis server and the program to ask one.
 const REDIS: &str = "redis-server";
-/// Where its programs are, a folder a version.
+/// Debian's name for nginx without further modules.
+const NGINX: &str = "nginx-light";
+/// Where PostgreSQL's programs are, a folder a version.
 const PROGRAMS: &str = "/usr/lib/postgresql";
 const GIVEN: &str = "KANSO_TEST_DATABASE_URL";
 
@@ -25,6 +27,9 @@ pub(crate) fn provide() -> anyhow::Result<Verdict> {
     }
     if !succeeds("redis-server", &["--version"]) || !succeeds("redis-cli", &["--version"]) {
         missing.push(REDIS);
+    }
+    if !succeeds("nginx", &["-v"]) {
+        missing.push(NGINX);
     }
     if missing.is_empty() {
         return Ok(Verdict::Passed);

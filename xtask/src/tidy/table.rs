@@ -131,6 +131,18 @@ pub(super) const CRATES: &[CrateRule] = &[
         outside: Outside::Any,
     },
     CrateRule {
+        name: "kanso-chaos",
+        // Its devices speak the wire, and its checks are those of the domain.
+        workspace: &[
+            "kanso-client",
+            "kanso-domain",
+            "kanso-protocol",
+            "kanso-testkit",
+        ],
+        in_tests: &[],
+        outside: Outside::Any,
+    },
+    CrateRule {
         name: "kanso-bench",
         // Inside it puts together what no client of a server can bring about.
         workspace: &[
@@ -157,7 +169,13 @@ const WIRE: &[&str] = &["kanso-http", "kanso-server", "kanso-bench"];
 const FILES: &[&str] = &["kanso-sqlite", "kanso-client"];
 const POSTGRES: &[&str] = &["kanso-postgres"];
 const STORES: &[&str] = &["kanso-sqlite", "kanso-postgres", "kanso-client"];
-const PROGRAMS: &[&str] = &["kanso-server", "kanso-cli", "kanso-bench", "xtask"];
+const PROGRAMS: &[&str] = &[
+    "kanso-server",
+    "kanso-cli",
+    "kanso-bench",
+    "kanso-chaos",
+    "xtask",
+];
 
 /// Drivers and frameworks, each behind the crate that answers for it.
 pub(super) const EXCLUSIVE: &[Exclusive] = &[
@@ -233,7 +251,7 @@ pub(super) const EXCLUSIVE: &[Exclusive] = &[
     ),
     only(
         "reqwest",
-        &["kanso-client", "kanso-bench"],
+        &["kanso-client", "kanso-bench", "kanso-chaos"],
         "the server calls nobody",
     ),
     only(
@@ -262,6 +280,7 @@ pub(super) const EXCLUSIVE: &[Exclusive] = &[
             "kanso-client",
             "kanso-cli",
             "kanso-bench",
+            "kanso-chaos",
         ],
         "the rings inside know no runtime",
     ),
