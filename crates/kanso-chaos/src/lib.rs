@@ -18,6 +18,7 @@ pub mod load;
 pub mod nginx;
 pub mod node;
 pub mod person;
+mod poke;
 pub mod replica;
 pub mod row;
 pub mod scenario;

@@ -49,7 +49,8 @@ impl Nginx {
         let mut nginx = Self { process, address };
         let listens = timeout(START, nginx.listens()).await;
         let said = || fs::read_to_string(folder.join("error.log")).unwrap_or_default();
-        listens.with_context(|| format!("nginx does not listen; it said: {}", said()))??;
+        let listens = listens.unwrap_or_else(|_| Err(anyhow::anyhow!("not within {START:?}")));
+        listens.with_context(|| format!("nginx does not listen; it said: {}", said()))?;
         Ok(nginx)
     }
 
@@ -77,7 +78,7 @@ fn free_address() -> anyhow::Result<SocketAddr> {
 /// process of its own needs around it. One process, so that killing it ends it.
 fn whole_config(address: SocketAddr, servers: &[SocketAddr]) -> anyhow::Result<String> {
     Ok(format!(
-        "daemon off;\nmasterprocess off;\npid nginx.pid;\nerror_log error.log warn;\n\
+        "daemon off;\nmaster_process off;\npid nginx.pid;\nerror_log error.log warn;\n\
          events {{ worker_connections 1024; }}\n\
          http {{\naccess_log off;\nclient_body_temp_path body;\nproxy_temp_path proxy;\n\
          fastcgi_temp_path fastcgi;\nuwsgi_temp_path uwsgi;\nscgi_temp_path scgi;\n{}\n}}\n",

@@ -143,9 +143,14 @@ impl Node {
 
     /// The end of what it logged since it was started last.
     pub fn log(&self) -> String {
-        let log = fs::read_to_string(self.stderr()).unwrap_or_default();
+        let log = self.whole_log();
         let lines: Vec<_> = log.lines().collect();
         lines[lines.len().saturating_sub(10)..].join("\n")
+    }
+
+    /// What it logged since it was started last.
+    pub fn whole_log(&self) -> String {
+        fs::read_to_string(self.stderr()).unwrap_or_default()
     }
 
     fn stdout(&self) -> PathBuf {

@@ -1,6 +1,8 @@
 //! The scenarios: what is done to a running system, and what must be true afterwards.
 
 mod kill;
+mod shared;
+mod stop;
 
 use std::path::PathBuf;
 
@@ -22,6 +24,18 @@ pub enum Scenario {
     KillNode,
     /// All processes of PostgreSQL are killed, and it is started again
     KillPostgres,
+    /// A server is asked to stop that has half-sent requests and open streams
+    Drain,
+    /// Three servers behind nginx are replaced in turn
+    RollingRestart,
+    /// Redis is killed, and comes back
+    RedisKilled,
+    /// Redis does not answer for a while
+    RedisStopped,
+    /// Nothing: a push on one server pokes a stream on another
+    PokeAcrossNodes,
+    /// Nothing: three servers count one limit
+    LimiterExact,
 }
 
 /// What every round is given.
@@ -45,6 +59,8 @@ pub(crate) struct Round {
     pub(crate) wire: Wire,
     pub(crate) load: Load,
     pub(crate) row: Row,
+    /// Which failures of requests this scenario excuses; none is any.
+    excused: Option<&'static [&'static str]>,
     began: Instant,
 }
 
@@ -66,6 +82,11 @@ impl Scenario {
             Self::KillServer => kill::server(setup, 0).await,
             Self::KillNode => kill::server(setup, 3).await,
             Self::KillPostgres => kill::postgres_killed(setup).await,
+            Self::Drain => stop::drain(setup).await,
+            Self::RollingRestart => stop::rolling_restart(setup).await,
+            Self::RedisKilled | Self::RedisStopped => shared::redis_away(setup, self).await,
+            Self::PokeAcrossNodes => shared::poke_across_nodes(setup).await,
+            Self::LimiterExact => shared::limiter_exact(setup).await,
         }
     }
 }
@@ -86,8 +107,19 @@ impl Round {
                 fault: fault.to_owned(),
                 ..Row::default()
             },
+            excused: None,
             began,
         })
+    }
+
+    /// From the point of view of a device nothing happens at all.
+    pub(crate) const fn must_not_fail(&mut self) {
+        self.excused = Some(&[]);
+    }
+
+    /// Requests may only fail in these ways, such as `503 unavailable`.
+    pub(crate) const fn may_only_fail_with(&mut self, excused: &'static [&'static str]) {
+        self.excused = Some(excused);
     }
 
     /// Waits for the first push that was sent after now and is taken.
@@ -109,9 +141,21 @@ impl Round {
         self.row.unknown = gauge.once_unknown();
         self.row.failed_requests = self.wire.tally().failed();
         self.row.failures = self.wire.tally().kinds();
+        note_failures(&mut self.row, self.excused);
         self.row.take(judge(&self.wire, devices, ledger).await?);
         self.fleet.stop().await?;
         self.row.seconds = self.began.elapsed().as_secs_f64();
         Ok(self.row)
+    }
+}
+
+fn note_failures(row: &mut Row, excused: Option<&[&str]>) {
+    let Some(excused) = excused else {
+        return;
+    };
+    for (failure, count) in row.failures.clone() {
+        if !excused.contains(&failure.as_str()) {
+            row.wrong(format!("{count} requests failed: {failure}"));
+        }
     }
 }

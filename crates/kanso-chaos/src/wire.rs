@@ -1,8 +1,9 @@
 //! Requests, and what becomes of those that fail.
 
+use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -39,6 +40,11 @@ impl fmt::Display for Failed {
         match self {
             Self::Refused => write!(f, "nobody listens"),
             Self::Unanswered(reason) => write!(f, "no answer: {reason}"),
+            Self::Problem {
+                status: status @ (429 | 503),
+                code,
+                retry_after: None,
+            } => write!(f, "{status} {code} without Retry-After"),
             Self::Problem { status, code, .. } => write!(f, "{status} {code}"),
         }
     }
@@ -59,16 +65,13 @@ impl Failed {
 #[derive(Debug, Default)]
 pub struct Tally {
     failed: AtomicU64,
-    kinds: std::sync::Mutex<std::collections::BTreeMap<String, u64>>,
+    kinds: Mutex<BTreeMap<String, u64>>,
 }
 
 impl Tally {
     fn note(&self, failed: &Failed) {
         self.failed.fetch_add(1, Ordering::Relaxed);
-        let mut kinds = self
-            .kinds
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut kinds = self.kinds.lock().unwrap_or_else(PoisonError::into_inner);
         *kinds.entry(failed.to_string()).or_default() += 1;
     }
 
@@ -78,11 +81,9 @@ impl Tally {
     }
 
     /// What failed and how often, such as `503 unavailable`.
-    pub fn kinds(&self) -> std::collections::BTreeMap<String, u64> {
+    pub fn kinds(&self) -> BTreeMap<String, u64> {
         let kinds = self.kinds.lock();
-        kinds
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-            .clone()
+        kinds.unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -93,6 +94,8 @@ pub struct Wire {
     places: Arc<[String]>,
     turn: Arc<AtomicUsize>,
     tally: Arc<Tally>,
+    /// Which address a proxy would say that requests come from.
+    forwarded_for: Option<Arc<str>>,
 }
 
 impl Wire {
@@ -113,21 +116,22 @@ impl Wire {
             places: places.into(),
             turn: Arc::default(),
             tally: Arc::default(),
+            forwarded_for: None,
         })
+    }
+
+    /// The same way, as a proxy would use it for the client at `address`.
+    #[must_use]
+    pub fn forwarded_for(&self, address: &str) -> Self {
+        Self {
+            forwarded_for: Some(address.into()),
+            ..self.clone()
+        }
     }
 
     /// What failed on it.
     pub fn tally(&self) -> &Tally {
         &self.tally
-    }
-
-    /// The same way, with a count of its own.
-    #[must_use]
-    pub fn counted_anew(&self) -> Self {
-        Self {
-            tally: Arc::default(),
-            ..self.clone()
-        }
     }
 
     /// Sends a body and reads the answer.
@@ -178,7 +182,10 @@ impl Wire {
     fn request(&self, method: Method, path: &str, token: Option<&str>) -> RequestBuilder {
         let turn = self.turn.fetch_add(1, Ordering::Relaxed);
         let place = &self.places[turn % self.places.len()];
-        let request = self.client.request(method, format!("{place}{path}"));
+        let mut request = self.client.request(method, format!("{place}{path}"));
+        if let Some(address) = &self.forwarded_for {
+            request = request.header("x-forwarded-for", &**address);
+        }
         match token {
             Some(token) => request.bearer_auth(token),
             None => request,
