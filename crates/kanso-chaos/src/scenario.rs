@@ -1,6 +1,8 @@
 //! The scenarios: what is done to a running system, and what must be true afterwards.
 
+mod database;
 mod kill;
+mod scarce;
 mod shared;
 mod stop;
 
@@ -32,6 +34,22 @@ pub enum Scenario {
     RedisKilled,
     /// Redis does not answer for a while
     RedisStopped,
+    /// PostgreSQL is stopped, and started again
+    PostgresStopped,
+    /// The way to PostgreSQL is slow
+    LinkSlow,
+    /// The way to PostgreSQL is cut
+    LinkCut,
+    /// Nothing comes back from PostgreSQL, and nobody says so
+    LinkHalfOpen,
+    /// Others hold all that a server's connections wait for
+    PoolExhausted,
+    /// The disk of a server on SQLite is full
+    DiskFull,
+    /// A server can open no more files
+    FdsExhausted,
+    /// The clock of a server jumps
+    ClockJump,
     /// Nothing: a push on one server pokes a stream on another
     PokeAcrossNodes,
     /// Nothing: three servers count one limit
@@ -85,6 +103,14 @@ impl Scenario {
             Self::Drain => stop::drain(setup).await,
             Self::RollingRestart => stop::rolling_restart(setup).await,
             Self::RedisKilled | Self::RedisStopped => shared::redis_away(setup, self).await,
+            Self::PostgresStopped => database::stopped(setup).await,
+            Self::LinkSlow | Self::LinkCut | Self::LinkHalfOpen => {
+                database::link(setup, self).await
+            }
+            Self::PoolExhausted => database::pool_exhausted(setup).await,
+            Self::DiskFull => scarce::disk_full(setup).await,
+            Self::FdsExhausted => scarce::fds_exhausted(setup).await,
+            Self::ClockJump => scarce::clock_jump(setup).await,
             Self::PokeAcrossNodes => shared::poke_across_nodes(setup).await,
             Self::LimiterExact => shared::limiter_exact(setup).await,
         }
