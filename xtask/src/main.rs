@@ -10,6 +10,7 @@
 
 mod bench;
 mod build;
+mod chaos;
 mod ci;
 mod deny;
 mod deploy;
@@ -62,6 +63,12 @@ enum Verb {
     },
     /// Check the files by which the server is deployed: linters, schemas, and the image's layout
     Deploy,
+    /// Build the server and the fault injector in release, and break running systems
+    Chaos {
+        /// Arguments for `kanso-chaos`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
     /// Check licences, bans, sources and advisories with cargo-deny
     Deny,
 }
@@ -103,6 +110,7 @@ fn main() -> ExitCode {
         Verb::Metrics => metrics::run(),
         Verb::Bench { arguments } => bench::run(&arguments),
         Verb::Deploy => deploy::run(),
+        Verb::Chaos { arguments } => chaos::run(&arguments),
         Verb::Deny => deny::run(),
     };
     outcome.map_or_else(

@@ -1,4 +1,4 @@
-//! What the tests need besides this repository: a PostgreSQL and a Redis server to run.
+//! What the tests need besides this repository: a PostgreSQL and a Redis server and nginx to run.
 //!
 //! The tests start them themselves, from the machine's programs. Here they are brought onto the machine
 //! where that may be done; where it may not, the tests fail and say what is missing.
@@ -15,6 +15,8 @@ const POSTGRESQL: &str = "postgresql";
 const REDIS: &str = "redis-server";
 /// Debian's name for the program that reads units, and all else of systemd.
 const SYSTEMD: &str = "systemd";
+/// Debian's name for nginx without further modules.
+const NGINX: &str = "nginx-light";
 /// Where PostgreSQL's programs are, a folder a version.
 const PROGRAMS: &str = "/usr/lib/postgresql";
 const GIVEN: &str = "KANSO_TEST_DATABASE_URL";
@@ -27,6 +29,9 @@ pub(crate) fn provide() -> anyhow::Result<Verdict> {
     }
     if !succeeds("redis-server", &["--version"]) || !succeeds("redis-cli", &["--version"]) {
         missing.push(REDIS);
+    }
+    if !succeeds("nginx", &["-v"]) {
+        missing.push(NGINX);
     }
     install(
         &missing,

@@ -161,7 +161,23 @@ impl PostgresServer {
         self.order("crash");
     }
 
-    /// Starts it again after a crash.
+    /// Kills all of its processes at once.
+    ///
+    /// # Panics
+    /// If it is not one of this process's own.
+    pub fn kill(&self) {
+        self.order("kill");
+    }
+
+    /// Shuts it down as its service would, without waiting for those who are connected.
+    ///
+    /// # Panics
+    /// If it is not one of this process's own.
+    pub fn stop(&self) {
+        self.order("stop");
+    }
+
+    /// Starts it again after it has ended in one of these ways.
     pub fn restart(&self) {
         self.order("start");
     }

@@ -138,6 +138,18 @@ pub(super) const CRATES: &[CrateRule] = &[
         outside: Outside::Any,
     },
     CrateRule {
+        name: "kanso-chaos",
+        // Its devices speak the wire, and its checks are those of the domain.
+        workspace: &[
+            "kanso-client",
+            "kanso-domain",
+            "kanso-protocol",
+            "kanso-testkit",
+        ],
+        in_tests: &[],
+        outside: Outside::Any,
+    },
+    CrateRule {
         name: "kanso-bench",
         // Inside it puts together what no client of a server can bring about.
         workspace: &[
@@ -177,6 +189,7 @@ const PROGRAMS: &[&str] = &[
     "kanso-cli",
     "kanso-conformance",
     "kanso-bench",
+    "kanso-chaos",
     "xtask",
 ];
 
@@ -254,7 +267,12 @@ pub(super) const EXCLUSIVE: &[Exclusive] = &[
     ),
     only(
         "reqwest",
-        &["kanso-client", "kanso-conformance", "kanso-bench"],
+        &[
+            "kanso-client",
+            "kanso-conformance",
+            "kanso-bench",
+            "kanso-chaos",
+        ],
         "the server calls nobody",
     ),
     only(
@@ -294,6 +312,7 @@ pub(super) const EXCLUSIVE: &[Exclusive] = &[
             "kanso-cli",
             "kanso-conformance",
             "kanso-bench",
+            "kanso-chaos",
         ],
         "the rings inside know no runtime",
     ),

@@ -3,7 +3,7 @@
 #
 # Arguments: the folder of the programs, a free port, a password, and whether connections may be
 # encrypted, on or off. Says in which folder it is ready, and after each order `done`; orders are
-# `crash` and `start`.
+# `crash`, `kill`, `stop` and `start`.
 set -eu
 programs=$1 port=$2 password=$3 tls=$4
 umask 077
@@ -18,6 +18,23 @@ start() {
 
 stop() {
     "$programs/pg_ctl" stop -s -m immediate -D "$folder/data" >>"$folder/output" 2>&1 || true
+}
+
+# No process of it gets to do anything more. The first one is held still while the others are looked
+# up, so that it makes no further ones.
+kill_all() {
+    first=$(head -n 1 "$folder/data/postmaster.pid")
+    kill -STOP "$first"
+    others=
+    for stat in /proc/[0-9]*/stat; do
+        { read -r pid _ _ parent _ <"$stat"; } 2>>"$folder/output" || continue
+        [ "$parent" = "$first" ] && others="$others $pid"
+    done
+    # shellcheck disable=SC2086
+    kill -KILL "$first" $others 2>>"$folder/output" || true
+    for pid in $first $others; do
+        while kill -0 "$pid" 2>>"$folder/output"; do sleep 0.01; done
+    done
 }
 
 clean() {
@@ -50,6 +67,8 @@ echo "$folder"
 while read -r order; do
     case $order in
     crash) stop ;;
+    kill) kill_all ;;
+    stop) "$programs/pg_ctl" stop -s -w -t 60 -m fast -D "$folder/data" >>"$folder/output" 2>&1 ;;
     start) start ;;
     esac
     echo done

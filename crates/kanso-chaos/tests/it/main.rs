@@ -1,0 +1,85 @@
+//! A short round of what must not be broken by any change. `cargo xtask chaos` runs all of it, and
+//! for longer.
+#![expect(
+    clippy::unwrap_used,
+    reason = "these are tests; clippy only knows functions with the attribute"
+)]
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use kanso_chaos::load::LoadSize;
+use kanso_chaos::row::{Row, table};
+use kanso_chaos::scenario::{Scenario, Setup};
+
+/// The server is built beside this test; Cargo builds only the program of this crate by itself.
+fn program() -> PathBuf {
+    let name = format!("kanso-server{}", std::env::consts::EXE_SUFFIX);
+    let program = PathBuf::from(env!("CARGO_BIN_EXE_kanso-chaos")).with_file_name(name);
+    assert!(
+        program.is_file(),
+        "{} is not there: run `cargo xtask test`, which builds it first",
+        program.display()
+    );
+    program
+}
+
+/// One round with few people. What it came to is shown also when the test passes.
+async fn round(scenario: Scenario, faults: u64) -> Row {
+    let setup = Setup {
+        program: program(),
+        folder: std::env::temp_dir(),
+        size: LoadSize {
+            people: 3,
+            devices: 2,
+            batch: 5,
+            // The machine is busy with other tests as well.
+            rest: Duration::from_millis(10),
+        },
+        faults,
+        between: 100,
+    };
+    let mut row = scenario.run(&setup).await.unwrap();
+    row.scenario = scenario.name();
+    let shown = table(std::slice::from_ref(&row));
+    // Standard output is only shown of tests that fail.
+    writeln!(std::io::stderr(), "{shown}").unwrap();
+    assert!(row.is_clean(), "{row:#?}");
+    assert!(row.acknowledged > 0, "{row:#?}");
+    row
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_killed_server_on_sqlite_loses_nothing() {
+    let row = round(Scenario::KillServer, 3).await;
+    assert!(row.failed_requests > 0, "nobody noticed: {row:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_killed_server_of_three_on_postgresql_loses_nothing() {
+    let row = round(Scenario::KillNode, 3).await;
+    assert!(row.failed_requests > 0, "nobody noticed: {row:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rolling_restart_behind_nginx_fails_no_request() {
+    let row = round(Scenario::RollingRestart, 1).await;
+    assert_eq!(row.failed_requests, 0, "{row:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_push_on_one_server_pokes_a_stream_on_another() {
+    round(Scenario::PokeAcrossNodes, 3).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn three_servers_count_one_limit_exactly() {
+    round(Scenario::LimiterExact, 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_redis_that_does_not_answer_fails_no_request() {
+    let row = round(Scenario::RedisStopped, 1).await;
+    assert_eq!(row.failed_requests, 0, "{row:#?}");
+}
