@@ -145,6 +145,24 @@ pub(super) const CRATES: &[CrateRule] = &[
         outside: Outside::Any,
     },
     CrateRule {
+        name: "kanso-sim",
+        // The whole system in one process, but for what needs a socket.
+        workspace: &[
+            "kanso-application",
+            "kanso-client",
+            "kanso-credentials",
+            "kanso-domain",
+            "kanso-http",
+            "kanso-local",
+            "kanso-protocol",
+            "kanso-sqlite",
+            "kanso-testkit",
+            "kanso-worker",
+        ],
+        in_tests: &[],
+        outside: Outside::Any,
+    },
+    CrateRule {
         name: "xtask",
         workspace: &[],
         in_tests: &[],
@@ -154,10 +172,17 @@ pub(super) const CRATES: &[CrateRule] = &[
 
 const WEB: &[&str] = &["kanso-http", "kanso-server"];
 const WIRE: &[&str] = &["kanso-http", "kanso-server", "kanso-bench"];
+const SERVICE: &[&str] = &["kanso-http", "kanso-server", "kanso-sim"];
 const FILES: &[&str] = &["kanso-sqlite", "kanso-client"];
 const POSTGRES: &[&str] = &["kanso-postgres"];
 const STORES: &[&str] = &["kanso-sqlite", "kanso-postgres", "kanso-client"];
-const PROGRAMS: &[&str] = &["kanso-server", "kanso-cli", "kanso-bench", "xtask"];
+const PROGRAMS: &[&str] = &[
+    "kanso-server",
+    "kanso-cli",
+    "kanso-bench",
+    "kanso-sim",
+    "xtask",
+];
 
 /// Drivers and frameworks, each behind the crate that answers for it.
 pub(super) const EXCLUSIVE: &[Exclusive] = &[
@@ -166,7 +191,7 @@ pub(super) const EXCLUSIVE: &[Exclusive] = &[
         WEB,
         "a handler sees use cases, and nothing else sees a request",
     ),
-    only("tower", WEB, "middleware is the HTTP edge's"),
+    only("tower", SERVICE, "middleware is the HTTP edge's, and the simulation calls the router"),
     only("tower-http", WEB, "middleware is the HTTP edge's"),
     only(
         "hyper",
@@ -262,6 +287,7 @@ pub(super) const EXCLUSIVE: &[Exclusive] = &[
             "kanso-client",
             "kanso-cli",
             "kanso-bench",
+            "kanso-sim",
         ],
         "the rings inside know no runtime",
     ),
