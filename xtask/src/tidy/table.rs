@@ -164,6 +164,24 @@ pub(super) const CRATES: &[CrateRule] = &[
         outside: Outside::Any,
     },
     CrateRule {
+        name: "kanso-sim",
+        // The whole system in one process, but for what needs a socket.
+        workspace: &[
+            "kanso-application",
+            "kanso-client",
+            "kanso-credentials",
+            "kanso-domain",
+            "kanso-http",
+            "kanso-local",
+            "kanso-protocol",
+            "kanso-sqlite",
+            "kanso-testkit",
+            "kanso-worker",
+        ],
+        in_tests: &[],
+        outside: Outside::Any,
+    },
+    CrateRule {
         name: "xtask",
         workspace: &[],
         in_tests: &[],
@@ -173,6 +191,7 @@ pub(super) const CRATES: &[CrateRule] = &[
 
 const WEB: &[&str] = &["kanso-http", "kanso-server"];
 const WIRE: &[&str] = &["kanso-http", "kanso-server", "kanso-bench"];
+const SERVICE: &[&str] = &["kanso-http", "kanso-server", "kanso-sim"];
 const FILES: &[&str] = &["kanso-sqlite", "kanso-client"];
 const POSTGRES: &[&str] = &["kanso-postgres"];
 const STORES: &[&str] = &["kanso-sqlite", "kanso-postgres", "kanso-client"];
@@ -190,6 +209,7 @@ const PROGRAMS: &[&str] = &[
     "kanso-conformance",
     "kanso-bench",
     "kanso-chaos",
+    "kanso-sim",
     "xtask",
 ];
 
@@ -200,7 +220,7 @@ pub(super) const EXCLUSIVE: &[Exclusive] = &[
         WEB,
         "a handler sees use cases, and nothing else sees a request",
     ),
-    only("tower", WEB, "middleware is the HTTP edge's"),
+    only("tower", SERVICE, "middleware is the HTTP edge's, and the simulation calls the router"),
     only("tower-http", WEB, "middleware is the HTTP edge's"),
     only(
         "hyper",
@@ -313,6 +333,7 @@ pub(super) const EXCLUSIVE: &[Exclusive] = &[
             "kanso-conformance",
             "kanso-bench",
             "kanso-chaos",
+            "kanso-sim",
         ],
         "the rings inside know no runtime",
     ),

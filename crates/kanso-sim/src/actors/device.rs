@@ -1,0 +1,226 @@
+//! A device: the real client with its sync loop, and a person who uses it.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use kanso_client::{CallError, Client, LoginError, SyncHandle, SyncLoop, SyncState};
+use tokio::task::JoinHandle;
+use tokio::time::sleep;
+use uuid::Uuid;
+
+use super::{PASSWORD, a_while, edits, email};
+use crate::chance::Chance;
+use crate::finding::{Check, Findings};
+use crate::history::{Recorder, Who};
+use crate::network::Link;
+use crate::plan::Plan;
+use crate::time::{PausedTimer, Time};
+
+/// The longest pause between two things that a person does.
+const PAUSE_MILLIS: u64 = 20_000;
+
+/// One device of one person.
+pub struct Device {
+    /// Whose device it is.
+    pub who: Who,
+    /// The real client.
+    pub client: Arc<Client>,
+    plan: Plan,
+    link: Link,
+    chance: Arc<Chance>,
+    recorder: Arc<Recorder>,
+    findings: Findings,
+    running: Mutex<Option<Running>>,
+    /// The highest version of each record that was delivered.
+    seen: Mutex<BTreeMap<Uuid, i64>>,
+}
+
+struct Running {
+    handle: SyncHandle,
+    task: JoinHandle<()>,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Device {
+    /// A device that nobody has logged in on.
+    pub fn new(
+        plan: Plan,
+        link: (Who, Link),
+        time: &Time,
+        recorder: &Arc<Recorder>,
+        findings: &Findings,
+    ) -> anyhow::Result<Self> {
+        let (who, link) = link;
+        let chance = Arc::new(Chance::stream(plan.seed, &who.to_string()));
+        let skew = i64::try_from(chance.between(0, 2 * plan.skew_seconds.unsigned_abs()));
+        let clock = time.clock(skew.unwrap_or_default() - plan.skew_seconds);
+        let ids = Arc::new(Chance::stream(plan.seed, &format!("{who} ids")));
+        Ok(Self {
+            who,
+            client: Arc::new(Client::in_memory(clock, ids)?),
+            plan,
+            link,
+            chance,
+            recorder: Arc::clone(recorder),
+            findings: findings.clone(),
+            running: Mutex::default(),
+            seen: Mutex::default(),
+        })
+    }
+
+    /// Makes the account, whatever it takes.
+    pub async fn register(&self) {
+        let email = email(self.who.person);
+        loop {
+            match self.client.register(&self.link, &email, PASSWORD).await {
+                // Refused: an earlier try came through, and its answer did not.
+                Ok(_) | Err(CallError::Refused(_)) => return,
+                Err(_) => sleep(Duration::from_secs(2)).await,
+            }
+        }
+    }
+
+    /// A person uses the device for as long as the plan says.
+    pub async fn live(&self) {
+        a_while(&self.chance, PAUSE_MILLIS).await;
+        // Somebody may write before they log in.
+        if self.chance.happens(30) {
+            self.act(0);
+        }
+        self.log_in().await;
+        self.start_loop();
+        for number in 1..=self.plan.actions {
+            a_while(&self.chance, PAUSE_MILLIS).await;
+            if self.chance.happens(10 * self.plan.partitions) {
+                let is_cut = self.chance.happens(60);
+                self.recorder
+                    .did(self.who, if is_cut { "goes offline" } else { "is online" });
+                self.link.cut(is_cut);
+            }
+            if self.chance.happens(3) {
+                self.recorder.did(self.who, "crashes and starts again");
+                *self.running() = None;
+                self.start_loop();
+            }
+            self.act(number);
+            self.look();
+            self.tend().await;
+        }
+    }
+
+    fn act(&self, number: u32) {
+        let done = edits::act(&self.client, &self.chance, self.who, number);
+        match done {
+            Ok(done) => {
+                if let Some(wrong) = done.unread {
+                    self.findings
+                        .note(Check::NeverBack, format!("{}: {wrong}", self.who));
+                }
+                self.recorder.did(self.who, done.what);
+            }
+            Err(error) => {
+                let what = format!("{} cannot write: {error}", self.who);
+                self.findings.note(Check::NeverBack, what);
+            }
+        }
+    }
+
+    /// What was delivered of a record is never older than what was delivered before.
+    fn look(&self) {
+        let Ok(records) = self.client.server_records() else {
+            return self
+                .findings
+                .note(Check::NeverBack, format!("{} cannot read", self.who));
+        };
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        for record in records {
+            let version = record.stamp().version.get();
+            let newest = seen.entry(record.id()).or_insert(version);
+            if version < *newest && self.plan.restores == 0 {
+                let (who, id) = (self.who, record.id());
+                let what = format!("{who} had version {newest} of {id} and has {version} now");
+                self.findings.note(Check::NeverBack, what);
+            }
+            *newest = version;
+        }
+    }
+
+    /// Does what the state of the sync asks of a person.
+    pub async fn tend(&self) {
+        let state = self.state();
+        match state {
+            Some(SyncState::SignedOut) => {
+                self.recorder
+                    .did(self.who, "is signed out and logs in again");
+                self.log_in().await;
+                self.poke();
+            }
+            Some(SyncState::ManyDeletions(_)) => {
+                self.recorder.did(self.who, "accepts many deletions");
+                if let Some(running) = self.running().as_ref() {
+                    running.handle.accept_deletions();
+                }
+            }
+            None => self.start_loop(),
+            Some(_) => {}
+        }
+    }
+
+    async fn log_in(&self) {
+        let email = email(self.who.person);
+        loop {
+            match self.client.login(&self.link, &email, PASSWORD).await {
+                Ok(_) => return,
+                Err(LoginError::Call(_)) => sleep(Duration::from_secs(3)).await,
+                Err(LoginError::OtherAccount { .. }) => {
+                    let what = format!("{} was logged in as somebody else", self.who);
+                    return self.findings.note(Check::Isolation, what);
+                }
+            }
+        }
+    }
+
+    fn start_loop(&self) {
+        let transport = Arc::new(self.link.clone());
+        let timer = Arc::new(PausedTimer);
+        let (sync_loop, handle) = SyncLoop::new(Arc::clone(&self.client), transport, timer);
+        let task = tokio::spawn(sync_loop.run());
+        *self.running() = Some(Running { handle, task });
+    }
+
+    /// It is online, and syncs at once.
+    pub fn poke(&self) {
+        self.link.cut(false);
+        if let Some(running) = self.running().as_ref() {
+            running.handle.poke();
+        }
+    }
+
+    /// How its sync stands; none when no loop runs.
+    pub fn state(&self) -> Option<SyncState> {
+        let running = self.running();
+        let running = running
+            .as_ref()
+            .filter(|running| !running.task.is_finished());
+        running.map(|running| running.handle.state().borrow().clone())
+    }
+
+    /// Whether all is exchanged.
+    pub fn is_quiet(&self) -> bool {
+        let is_idle = matches!(
+            self.state(),
+            Some(SyncState::Idle { .. } | SyncState::Conflict(_))
+        );
+        is_idle && self.client.status().is_ok_and(|status| status.waiting == 0)
+    }
+
+    fn running(&self) -> MutexGuard<'_, Option<Running>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

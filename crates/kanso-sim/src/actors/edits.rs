@@ -1,0 +1,294 @@
+//! What a person does on a device, all through the client's own interface.
+
+use jiff::ToSpan as _;
+use kanso_client::{Client, EditError, ResolveError};
+use kanso_domain::entries::Entry;
+use kanso_domain::habits::Habit;
+use kanso_domain::{Date, EntryId, HabitId, QuantityChange};
+use kanso_protocol::Patch;
+use kanso_protocol::entries::EntryMembers;
+use kanso_protocol::habits::{FrequencyType, HabitMembers, HabitType};
+
+use crate::chance::Chance;
+use crate::history::Who;
+
+/// What was done, and what of it cannot be read back.
+pub(super) struct Done {
+    pub(super) what: String,
+    pub(super) unread: Option<String>,
+}
+
+fn done(what: impl Into<String>) -> Done {
+    Done {
+        what: what.into(),
+        unread: None,
+    }
+}
+
+/// A text that nobody else writes, and that says whose it is.
+pub(super) fn mark(who: Who, number: u32) -> String {
+    format!("p{}~d{}~{number}", who.person, who.device)
+}
+
+struct Hand<'a> {
+    client: &'a Client,
+    chance: &'a Chance,
+    mark: String,
+    number: u32,
+}
+
+/// Does one thing.
+pub(super) fn act(
+    client: &Client,
+    chance: &Chance,
+    who: Who,
+    number: u32,
+) -> Result<Done, EditError> {
+    let hand = Hand {
+        client,
+        chance,
+        mark: mark(who, number),
+        number,
+    };
+    let habits = client.habits()?;
+    let Some(habit) = chance.one_of(&habits).map(|shown| shown.record.clone()) else {
+        return hand.create_habit();
+    };
+    match chance.between(0, 99) {
+        0..=7 => hand.create_habit(),
+        8..=24 => hand.edit_habit(&habit),
+        25..=30 => hand.edit_schedule(&habit),
+        31..=52 => hand.create_entry(habit.id),
+        53..=64 => hand.edit_entry(&habit),
+        65..=76 => hand.add_to_entry(&habit),
+        77..=82 => hand.delete_entry(&habit),
+        83..=86 => hand.delete_habit(&habit),
+        87..=93 => hand.group(&habit),
+        _ => hand.decide(),
+    }
+}
+
+impl Hand<'_> {
+    fn title(&self) -> HabitMembers {
+        HabitMembers {
+            title: Patch::Value(self.mark.clone()),
+            ..HabitMembers::default()
+        }
+    }
+
+    fn create_habit(&self) -> Result<Done, EditError> {
+        let is_numeric = self.chance.happens(60);
+        let kind = if is_numeric {
+            HabitType::Numeric
+        } else {
+            HabitType::Boolean
+        };
+        let members = HabitMembers {
+            kind: Patch::Value(kind),
+            ..self.title()
+        };
+        let habit = self.client.create_habit(members)?;
+        Ok(self.read_back(habit.id, format!("creates habit {}", self.mark)))
+    }
+
+    /// A write that is not seen at once on the device that made it is lost already.
+    fn read_back(&self, id: HabitId, what: String) -> Done {
+        let shown = self.client.habit(id);
+        let is_shown = shown.is_ok_and(|shown| {
+            shown.is_some_and(|shown| {
+                let details = shown.record.details;
+                details.title.as_str() == self.mark || details.description.as_str() == self.mark
+            })
+        });
+        let unread = (!is_shown).then(|| format!("{what}, and does not see it"));
+        Done { what, unread }
+    }
+
+    fn edit_habit(&self, habit: &Habit) -> Result<Done, EditError> {
+        let members = match self.chance.between(0, 3) {
+            0 => self.title(),
+            1 => HabitMembers {
+                description: Patch::Value(self.mark.clone()),
+                ..HabitMembers::default()
+            },
+            2 => HabitMembers {
+                color: Patch::Value(format!("#{:06x}", self.chance.between(0, 0xFF_FFFF))),
+                ..HabitMembers::default()
+            },
+            _ => {
+                let archived = habit.details.archived_at.is_none();
+                self.client.archive_habit(habit.id, archived)?;
+                let what = if archived { "archives" } else { "brings back" };
+                return Ok(done(format!("{what} habit {}", habit.id)));
+            }
+        };
+        let named = members
+            .title
+            .value()
+            .or(members.description.value())
+            .is_some();
+        self.client.update_habit(habit.id, members)?;
+        let what = format!("edits habit {}: {}", habit.id, self.mark);
+        Ok(if named {
+            self.read_back(habit.id, what)
+        } else {
+            done(what)
+        })
+    }
+
+    fn edit_schedule(&self, habit: &Habit) -> Result<Done, EditError> {
+        let days = self.chance.between(1, 7);
+        let times = u8::try_from(days).unwrap_or(7);
+        let members = match self.chance.between(0, 2) {
+            0 => HabitMembers {
+                frequency_type: Patch::Value(FrequencyType::Weekly),
+                times_per_week: Patch::Value(times),
+                ..HabitMembers::default()
+            },
+            1 => HabitMembers {
+                frequency_type: Patch::Value(FrequencyType::Interval),
+                interval: Patch::Value(u16::from(times)),
+                ..HabitMembers::default()
+            },
+            _ => HabitMembers {
+                frequency_type: Patch::Value(FrequencyType::Daily),
+                effective_from: Patch::Value("start".to_owned()),
+                ..HabitMembers::default()
+            },
+        };
+        match self.client.update_habit(habit.id, members) {
+            Ok(_) | Err(EditError::Invalid(_)) => {}
+            Err(error) => return Err(error),
+        }
+        Ok(done(format!("edits when habit {} is due", habit.id)))
+    }
+
+    fn day(&self) -> Result<Date, EditError> {
+        let back = i64::try_from(self.chance.between(0, 6)).unwrap_or_default();
+        let today = self.client.today(None)?;
+        Ok(today.saturating_sub(back.days()))
+    }
+
+    fn new_entry(&self, habit: HabitId) -> Result<EntryMembers, EditError> {
+        Ok(EntryMembers {
+            habit_id: Patch::Value(habit.to_string()),
+            completion_date: Patch::Value(self.day()?.to_string()),
+            notes: Patch::Value(self.mark.clone()),
+            ..EntryMembers::default()
+        })
+    }
+
+    fn create_entry(&self, habit: HabitId) -> Result<Done, EditError> {
+        let members = self.new_entry(habit)?;
+        match self.client.create_entry(members) {
+            Ok(entry) => {
+                Ok(self.read_entry(entry.id, format!("records {} for {habit}", self.mark)))
+            }
+            // An archived habit takes none.
+            Err(EditError::Invalid(_)) => Ok(done("cannot record for an archived habit")),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn read_entry(&self, id: EntryId, what: String) -> Done {
+        let shown = self.client.entry(id);
+        let is_shown = shown.is_ok_and(|shown| {
+            shown.is_some_and(|shown| shown.record.details.notes.as_str() == self.mark)
+        });
+        let unread = (!is_shown).then(|| format!("{what}, and does not see it"));
+        Done { what, unread }
+    }
+
+    fn some_entry(&self, habit: &Habit) -> Result<Option<Entry>, EditError> {
+        let all = self.client.entries(Some(habit.id), Date::MIN, Date::MAX)?;
+        Ok(self.chance.one_of(&all).map(|shown| shown.record.clone()))
+    }
+
+    fn edit_entry(&self, habit: &Habit) -> Result<Done, EditError> {
+        let Some(entry) = self.some_entry(habit)? else {
+            return self.create_entry(habit.id);
+        };
+        let members = EntryMembers {
+            notes: Patch::Value(self.mark.clone()),
+            ..EntryMembers::default()
+        };
+        self.client.update_entry(entry.id, members)?;
+        Ok(self.read_entry(entry.id, format!("edits entry {}: {}", entry.id, self.mark)))
+    }
+
+    fn add_to_entry(&self, habit: &Habit) -> Result<Done, EditError> {
+        let Some(entry) = self.some_entry(habit)? else {
+            return self.create_entry(habit.id);
+        };
+        let amount = 1_000 * (i64::from(self.number % 5) + 1);
+        let Ok(change) = QuantityChange::from_thousandths(amount) else {
+            return Ok(done("adds nothing"));
+        };
+        match self.client.add_to_entry(entry.id, change) {
+            Ok(_) | Err(EditError::Invalid(_)) => {}
+            Err(error) => return Err(error),
+        }
+        Ok(done(format!(
+            "adds {amount} thousandths to entry {}",
+            entry.id
+        )))
+    }
+
+    fn delete_entry(&self, habit: &Habit) -> Result<Done, EditError> {
+        let Some(entry) = self.some_entry(habit)? else {
+            return self.create_entry(habit.id);
+        };
+        self.client.delete_entry(entry.id)?;
+        Ok(done(format!("deletes entry {}", entry.id)))
+    }
+
+    fn delete_habit(&self, habit: &Habit) -> Result<Done, EditError> {
+        // Sometimes with an entry just before: both go out together.
+        if self.chance.happens(50)
+            && let Some(entry) = self.some_entry(habit)?
+        {
+            self.client.delete_entry(entry.id)?;
+        }
+        self.client.delete_habit(habit.id)?;
+        Ok(done(format!("deletes habit {}", habit.id)))
+    }
+
+    /// Several edits that the server takes all or none of.
+    fn group(&self, habit: &Habit) -> Result<Done, EditError> {
+        // Within the transaction the client itself cannot be asked.
+        let entry = self.new_entry(habit.id)?;
+        let made = self.client.group(|edits| {
+            edits.update_habit(habit.id, self.title())?;
+            for _ in 0..self.chance.between(1, 3) {
+                edits.create_entry(entry.clone())?;
+            }
+            Ok::<_, EditError>(())
+        });
+        match made {
+            Ok(()) | Err(EditError::Invalid(_)) => {}
+            Err(error) => return Err(error),
+        }
+        Ok(done(format!(
+            "edits habit {} and records, as a group: {}",
+            habit.id, self.mark
+        )))
+    }
+
+    /// Decides on what the server refused, if there is something.
+    fn decide(&self) -> Result<Done, EditError> {
+        let failures = self.client.failures()?;
+        let Some(failure) = self.chance.one_of(&failures) else {
+            return Ok(done("looks around"));
+        };
+        let (what, decided) = match self.chance.between(0, 2) {
+            0 => ("takes theirs", self.client.take_theirs(failure.id)),
+            1 => ("keeps its own", self.client.keep_mine(failure.id)),
+            _ => ("merges", self.client.merge(failure.id)),
+        };
+        match decided {
+            Err(ResolveError::Replica(error)) => Err(error.into()),
+            // Some decisions are not possible.
+            _ => Ok(done(format!("{what} in {}", failure.operation.id))),
+        }
+    }
+}

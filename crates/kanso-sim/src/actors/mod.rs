@@ -1,0 +1,29 @@
+//! Those who use the servers.
+
+mod browser;
+mod device;
+mod edits;
+mod fold;
+mod weather;
+
+pub use browser::Browser;
+pub use device::Device;
+pub use weather::{Troubles, Weather};
+
+use std::time::Duration;
+
+use tokio::time::sleep;
+
+use crate::chance::Chance;
+
+/// The password of everybody.
+const PASSWORD: &str = "correct horse battery staple";
+
+fn email(person: u32) -> String {
+    format!("p{person}@example.org")
+}
+
+/// Waits for up to so many milliseconds.
+async fn a_while(chance: &Chance, longest: u64) {
+    sleep(Duration::from_millis(chance.between(0, longest))).await;
+}

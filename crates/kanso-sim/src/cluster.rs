@@ -1,0 +1,169 @@
+//! The servers of a world and the storage that they share.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use kanso_application::housekeeping::Retention;
+use kanso_application::ports::feed::Feed;
+use kanso_application::ports::storage::Storage;
+use kanso_local::{LocalFeed, LocalLimiter};
+use kanso_sqlite::SqliteStorage;
+use tokio_util::sync::CancellationToken;
+
+use crate::chance::Chance;
+use crate::history::Recorder;
+use crate::plan::Plan;
+use crate::planted::{Bug, Planted};
+use crate::server::{Parts, Server};
+use crate::store::{Disk, Life, Port};
+use crate::time::Time;
+
+/// The clocks of servers that share a storage are kept together; tokens allow for 5 seconds.
+const SERVER_SKEW_SECONDS: u64 = 2;
+
+/// A server that is up.
+#[derive(Clone)]
+pub struct Up {
+    /// The server.
+    pub server: Arc<Server>,
+    /// Cancelled when its process dies.
+    pub ended: CancellationToken,
+}
+
+/// The servers of a world.
+pub struct Cluster {
+    plan: Plan,
+    bug: Option<Bug>,
+    time: Time,
+    chance: Chance,
+    recorder: Arc<Recorder>,
+    state: Mutex<State>,
+    disk: tokio::sync::Mutex<Disk>,
+}
+
+struct State {
+    up: Vec<Option<Up>>,
+    /// What stands between the servers, and lives as long as they all do.
+    shared: Option<Shared>,
+    starts: u32,
+}
+
+#[derive(Clone)]
+struct Shared {
+    storage: Arc<dyn Storage>,
+    feed: Arc<dyn Feed>,
+}
+
+impl Cluster {
+    /// The servers of `plan`, none of them up.
+    pub fn new(
+        plan: Plan,
+        bug: Option<Bug>,
+        time: &Time,
+        recorder: &Arc<Recorder>,
+    ) -> anyhow::Result<Self> {
+        Ok(Self {
+            plan,
+            bug,
+            time: time.clone(),
+            chance: Chance::stream(plan.seed, "cluster"),
+            recorder: Arc::clone(recorder),
+            state: Mutex::new(State {
+                up: vec![None; plan.servers as usize],
+                shared: None,
+                starts: 0,
+            }),
+            disk: tokio::sync::Mutex::new(Disk::new(Chance::stream(plan.seed, "epochs"))?),
+        })
+    }
+
+    /// Starts those servers that are down.
+    pub async fn start(&self) -> anyhow::Result<()> {
+        let raw = self.disk.lock().await.storage()?;
+        let mut state = self.state();
+        let shared = state.shared.get_or_insert_with(|| {
+            let planted = self.bug.map(|bug| {
+                let chance = Chance::stream(self.plan.seed, "bug");
+                Arc::new(Planted::new(bug, Arc::clone(&raw) as _, chance)) as Arc<dyn Storage>
+            });
+            let feed: Arc<dyn Feed> = Arc::new(LocalFeed::new());
+            Shared {
+                storage: planted.unwrap_or_else(|| Arc::clone(&raw) as _),
+                feed: Bug::feed(self.bug, feed),
+            }
+        });
+        let shared = shared.clone();
+        for number in 0..state.up.len() {
+            if state.up[number].is_none() {
+                state.starts += 1;
+                let up = self.boot(number, state.starts, &shared)?;
+                state.up[number] = Some(up);
+            }
+        }
+        Ok(())
+    }
+
+    fn boot(&self, number: usize, start: u32, shared: &Shared) -> anyhow::Result<Up> {
+        let stream = |what: &str| Chance::stream(self.plan.seed, &format!("{what} {start}"));
+        let ended = CancellationToken::new();
+        let life = Life::new(ended.clone(), stream("life"));
+        let skew = Chance::stream(self.plan.seed, &format!("server {number}"));
+        let skew = skew.between(0, SERVER_SKEW_SECONDS);
+        let server = Server::start(Parts {
+            storage: Arc::new(Port::new(Arc::clone(&shared.storage), life)),
+            clock: self.time.clock(i64::try_from(skew).unwrap_or_default()),
+            chance: Arc::new(stream("server ids")),
+            feed: Arc::clone(&shared.feed),
+            limiter: Bug::limiter(self.bug, Arc::new(LocalLimiter::new())),
+            retention: Retention {
+                tombstones_days: self.plan.tombstone_days,
+                ..Retention::default()
+            },
+        })?;
+        let server = Arc::new(server);
+        Ok(Up { server, ended })
+    }
+
+    /// A server that is up, by its number from 1. None when the one that is asked for is down.
+    pub fn pick(&self) -> (u32, Option<Up>) {
+        let place = self.chance.place(self.plan.servers as usize);
+        let up = self.state().up[place].clone();
+        (u32::try_from(place + 1).unwrap_or(u32::MAX), up)
+    }
+
+    /// One process dies: what it was about to do it never does.
+    pub fn crash(&self, which: usize) {
+        let mut state = self.state();
+        let place = which % state.up.len();
+        if let Some(up) = state.up[place].take() {
+            up.ended.cancel();
+            up.server.kill();
+            self.recorder
+                .happened(format!("server {} crashes", place + 1));
+        }
+    }
+
+    /// A copy of the database is made.
+    pub async fn back_up(&self) -> anyhow::Result<u32> {
+        self.disk.lock().await.back_up()
+    }
+
+    /// All servers die, and a copy takes the place of the database. They are down afterwards.
+    pub async fn put_back(&self, copy: u32) -> anyhow::Result<()> {
+        for place in 0..self.plan.servers as usize {
+            self.crash(place);
+        }
+        self.state().shared = None;
+        let mut disk = self.disk.lock().await;
+        disk.close().await?;
+        disk.put_back(copy)
+    }
+
+    /// The storage itself, past everything that may lie.
+    pub async fn raw(&self) -> anyhow::Result<Arc<SqliteStorage>> {
+        self.disk.lock().await.storage()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

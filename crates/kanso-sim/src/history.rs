@@ -1,0 +1,225 @@
+//! What happened, in its order: what devices did and what went over the wire.
+
+use std::fmt;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use kanso_protocol::sync::{SyncRequest, SyncResponse};
+use sha2::{Digest as _, Sha256};
+
+use crate::time::Time;
+
+/// Somebody who speaks to a server: a device of a person, both counted from 1. Device 0 is the
+/// person's browser.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Who {
+    /// The person.
+    pub person: u32,
+    /// The device.
+    pub device: u32,
+}
+
+impl fmt::Display for Who {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.device {
+            0 => write!(f, "p{} browser", self.person),
+            device => write!(f, "p{} device {device}", self.person),
+        }
+    }
+}
+
+/// One line of the story.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// Milliseconds that were lived through.
+    pub at: u64,
+    /// The right time, in seconds, leaps included.
+    pub clock: i64,
+    /// What happened.
+    pub what: What,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum What {
+    /// Somebody did something by themselves.
+    Did(Who, String),
+    /// Something happened to the servers, the network or time.
+    Happened(String),
+    /// A request set out; its number among [`History::exchanges`].
+    Sent(usize),
+    /// A server answered it; with the number of the serving.
+    Served(usize, usize),
+    /// That answer arrived.
+    Delivered(usize, usize),
+    /// Nothing of it will arrive.
+    Lost(usize),
+}
+
+/// A request and what became of it.
+#[derive(Clone, Debug)]
+pub struct Exchange {
+    /// Who asked.
+    pub who: Who,
+    /// Method and path.
+    pub line: String,
+    /// The body, where it is one of sync.
+    pub sync: Option<SyncRequest>,
+    /// The place of its [`What::Sent`].
+    pub sent_at: usize,
+    /// When a server carried it out: more than once if it was duplicated.
+    pub servings: Vec<Serving>,
+}
+
+/// One carrying out of a request.
+#[derive(Clone, Debug)]
+pub struct Serving {
+    /// Which server, from 1.
+    pub server: u32,
+    /// The place of its [`What::Served`].
+    pub at: usize,
+    /// Whether it took another serving's place as the answer: a duplicate's answer goes nowhere.
+    pub delivered_at: Option<usize>,
+    /// The status.
+    pub status: u16,
+    /// The body.
+    pub body: Vec<u8>,
+    /// The body, where it is one of sync.
+    pub sync: Option<SyncResponse>,
+}
+
+/// Everything that happened.
+#[derive(Clone, Debug, Default)]
+pub struct History {
+    /// In order.
+    pub events: Vec<Event>,
+    /// The requests in the order in which they set out.
+    pub exchanges: Vec<Exchange>,
+}
+
+impl History {
+    /// Each serving of a sync, in the order of the servings: who asked what and was told what.
+    pub fn syncs(
+        &self,
+    ) -> impl Iterator<Item = (&Exchange, &SyncRequest, &Serving, &SyncResponse)> {
+        self.events.iter().filter_map(|event| match event.what {
+            What::Served(exchange, serving) => {
+                let exchange = self.exchanges.get(exchange)?;
+                let serving = exchange.servings.get(serving)?;
+                Some((
+                    exchange,
+                    exchange.sync.as_ref()?,
+                    serving,
+                    serving.sync.as_ref()?,
+                ))
+            }
+            _ => None,
+        })
+    }
+
+    /// A hash of all of it: the same for the same seed.
+    pub fn hash(&self) -> String {
+        let mut hash = Sha256::new();
+        for event in &self.events {
+            hash.update(format!("{event:?}\n"));
+            if let What::Served(exchange, serving) = event.what {
+                hash.update(&self.exchanges[exchange].servings[serving].body);
+            }
+        }
+        let hash = hash.finalize();
+        hash.iter()
+            .take(8)
+            .map(|byte| format!("{byte:02x}"))
+            .collect()
+    }
+}
+
+/// Where everybody writes down what happens.
+#[derive(Debug)]
+pub struct Recorder {
+    time: Time,
+    history: Mutex<History>,
+}
+
+impl Recorder {
+    /// Nothing has happened yet.
+    pub fn new(time: Time) -> Self {
+        Self {
+            time,
+            history: Mutex::default(),
+        }
+    }
+
+    /// Somebody did something by themselves.
+    pub fn did(&self, who: Who, what: impl Into<String>) {
+        self.push(&mut self.lock(), What::Did(who, what.into()));
+    }
+
+    /// Something happened to the servers, the network or time.
+    pub fn happened(&self, what: impl Into<String>) {
+        self.push(&mut self.lock(), What::Happened(what.into()));
+    }
+
+    /// A request sets out; answers with its number.
+    pub fn sent(&self, who: Who, line: String, body: Option<&[u8]>) -> usize {
+        let mut history = self.lock();
+        let number = history.exchanges.len();
+        let sent_at = self.push(&mut history, What::Sent(number));
+        history.exchanges.push(Exchange {
+            who,
+            line,
+            sync: body.and_then(|body| serde_json::from_slice(body).ok()),
+            sent_at,
+            servings: Vec::new(),
+        });
+        number
+    }
+
+    /// A server carried it out; answers with the number of the serving.
+    pub fn served(&self, exchange: usize, server: u32, status: u16, body: Vec<u8>) -> usize {
+        let mut history = self.lock();
+        let number = history.exchanges[exchange].servings.len();
+        let at = self.push(&mut history, What::Served(exchange, number));
+        history.exchanges[exchange].servings.push(Serving {
+            server,
+            at,
+            delivered_at: None,
+            status,
+            sync: serde_json::from_slice(&body).ok(),
+            body,
+        });
+        number
+    }
+
+    /// That answer arrived.
+    pub fn delivered(&self, exchange: usize, serving: usize) {
+        let mut history = self.lock();
+        let at = self.push(&mut history, What::Delivered(exchange, serving));
+        history.exchanges[exchange].servings[serving].delivered_at = Some(at);
+    }
+
+    /// Nothing of it will arrive.
+    pub fn lost(&self, exchange: usize) {
+        self.push(&mut self.lock(), What::Lost(exchange));
+    }
+
+    /// What happened until now.
+    pub fn take(&self) -> History {
+        std::mem::take(&mut self.lock())
+    }
+
+    /// How many events there are.
+    pub fn length(&self) -> usize {
+        self.lock().events.len()
+    }
+
+    fn push(&self, history: &mut History, what: What) -> usize {
+        let (at, clock) = (self.time.lived(), self.time.now());
+        let clock = clock.as_micros().div_euclid(1_000_000);
+        history.events.push(Event { at, clock, what });
+        history.events.len() - 1
+    }
+
+    fn lock(&self) -> MutexGuard<'_, History> {
+        self.history.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

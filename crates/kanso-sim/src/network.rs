@@ -1,0 +1,244 @@
+//! What lies between a device and the servers.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http_body_util::Full;
+use kanso_client::transport::{Method, Reply, Request, Transport, Unreachable};
+use tokio::time::sleep;
+
+use crate::chance::Chance;
+use crate::cluster::Cluster;
+use crate::history::{Recorder, Who};
+use crate::plan::Plan;
+use crate::planted::Bug;
+
+/// The address by which devices know the servers.
+pub const ADDRESS: &str = "https://kanso.example.org";
+
+/// How long somebody waits for an answer that does not come.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What goes wrong on the wires of a world.
+pub struct Network {
+    plan: Plan,
+    bug: Option<Bug>,
+    cluster: Arc<Cluster>,
+    recorder: Arc<Recorder>,
+    chance: Chance,
+    is_healed: AtomicBool,
+}
+
+impl Network {
+    /// The wires of `plan`.
+    pub fn new(
+        plan: Plan,
+        bug: Option<Bug>,
+        cluster: &Arc<Cluster>,
+        recorder: &Arc<Recorder>,
+    ) -> Self {
+        Self {
+            plan,
+            bug,
+            cluster: Arc::clone(cluster),
+            recorder: Arc::clone(recorder),
+            chance: Chance::stream(plan.seed, "network"),
+            is_healed: AtomicBool::new(false),
+        }
+    }
+
+    /// From now on nothing is lost, doubled or late.
+    pub fn heal(&self) {
+        self.is_healed.store(true, Ordering::SeqCst);
+    }
+
+    fn goes_wrong(&self, percent: u32) -> bool {
+        !self.is_healed.load(Ordering::SeqCst) && self.chance.happens(percent)
+    }
+
+    async fn way(&self) {
+        let longest = if self.is_healed.load(Ordering::SeqCst) {
+            5
+        } else {
+            self.plan.longest_delay
+        };
+        // Most ways are short; the long ones let others overtake.
+        let longest = if self.chance.happens(80) {
+            longest.div_ceil(20)
+        } else {
+            longest
+        };
+        sleep(Duration::from_millis(self.chance.between(0, longest))).await;
+    }
+
+    /// Carries a request to a server, there and nothing else; with the number of the serving.
+    async fn carry(&self, exchange: usize, request: &Request) -> Option<(usize, Reply)> {
+        let (number, up) = self.cluster.pick();
+        let up = up?;
+        let serving = up.server.serve(message(request)?);
+        let answer = tokio::select! {
+            biased;
+            () = up.ended.cancelled() => None,
+            answer = serving => answer,
+        }?;
+        let mut body = answer.body;
+        if let Some(bug) = self.bug {
+            bug.spoil(&mut body, &self.chance);
+        }
+        let recorded = body.clone();
+        let serving = self
+            .recorder
+            .served(exchange, number, answer.status, recorded);
+        let retry_after = answer.retry_after.map(Duration::from_secs);
+        Some((
+            serving,
+            Reply {
+                status: answer.status,
+                retry_after,
+                body,
+            },
+        ))
+    }
+
+    /// The same request arrives once more, later, and its answer goes nowhere.
+    fn double(self: &Arc<Self>, exchange: usize, request: &Request) {
+        let (network, request) = (Arc::clone(self), request.clone());
+        let delay = Duration::from_millis(self.chance.between(0, 4 * self.plan.longest_delay));
+        tokio::spawn(async move {
+            sleep(delay).await;
+            drop(network.carry(exchange, &request).await);
+        });
+    }
+}
+
+/// An answer arrived.
+struct Delivered;
+
+/// One device's way to the servers.
+#[derive(Clone)]
+pub struct Link {
+    who: Who,
+    network: Arc<Network>,
+    is_cut: Arc<AtomicBool>,
+}
+
+impl Link {
+    /// The way of `who`.
+    pub fn new(who: Who, network: &Arc<Network>) -> Self {
+        Self {
+            who,
+            network: Arc::clone(network),
+            is_cut: Arc::default(),
+        }
+    }
+
+    /// Cuts the device off, or lets it through again.
+    pub fn cut(&self, is_cut: bool) {
+        self.is_cut.store(is_cut, Ordering::SeqCst);
+    }
+
+    fn is_open(&self) -> bool {
+        !self.is_cut.load(Ordering::SeqCst)
+    }
+
+    /// Changes something by PATCH, which the client's transport has no need of, past the faults of the
+    /// network. Nobody looks at what becomes of it.
+    pub async fn patch(&self, path: &'static str, token: String, body: Vec<u8>) {
+        drop(self.patched(path, token, body).await);
+    }
+
+    async fn patched(&self, path: &'static str, token: String, body: Vec<u8>) -> Option<Delivered> {
+        let network = &self.network;
+        let exchange = network
+            .recorder
+            .sent(self.who, format!("Patch {path}"), None);
+        let (number, up) = network.cluster.pick();
+        let up = up?;
+        let message = http::Request::builder()
+            .method(http::Method::PATCH)
+            .uri(path)
+            .header(AUTHORIZATION, format!("Bearer {token}"))
+            .header(CONTENT_TYPE, "application/json")
+            .body(Full::from(body))
+            .ok()?;
+        let answer = tokio::select! {
+            biased;
+            () = up.ended.cancelled() => None,
+            answer = up.server.serve(message) => answer,
+        }?;
+        let status = answer.status;
+        let serving = network
+            .recorder
+            .served(exchange, number, status, answer.body);
+        network.recorder.delivered(exchange, serving);
+        Some(Delivered)
+    }
+
+    async fn nothing(&self, exchange: usize, patience: Duration) -> Result<Reply, Unreachable> {
+        sleep(patience).await;
+        self.network.recorder.lost(exchange);
+        let reason = "no answer".to_owned();
+        Err(Unreachable { reason })
+    }
+}
+
+#[async_trait]
+impl Transport for Link {
+    fn server(&self) -> &str {
+        ADDRESS
+    }
+
+    async fn exchange(&self, request: Request) -> Result<Reply, Unreachable> {
+        let network = &self.network;
+        let line = format!("{request:?}");
+        let is_secret = request.path.starts_with("/api/v1/auth");
+        let body = request.body.as_deref().filter(|_| !is_secret);
+        let exchange = network.recorder.sent(self.who, line, body);
+        if !self.is_open() {
+            return self.nothing(exchange, Duration::from_millis(100)).await;
+        }
+        network.way().await;
+        if network.goes_wrong(network.plan.lost_requests) {
+            return self.nothing(exchange, PATIENCE).await;
+        }
+        if network.goes_wrong(network.plan.duplicates) {
+            network.double(exchange, &request);
+        }
+        // A server goes on with what it was asked when nobody waits any more.
+        let (carrier, copy) = (Arc::clone(network), request);
+        let carried = tokio::spawn(async move { carrier.carry(exchange, &copy).await });
+        let carried = tokio::time::timeout(3 * PATIENCE, carried).await;
+        let Ok(Ok(Some((serving, reply)))) = carried else {
+            return self.nothing(exchange, Duration::from_millis(100)).await;
+        };
+        if network.goes_wrong(network.plan.lost_answers) || !self.is_open() {
+            return self.nothing(exchange, PATIENCE).await;
+        }
+        network.way().await;
+        network.recorder.delivered(exchange, serving);
+        Ok(reply)
+    }
+}
+
+fn message(request: &Request) -> Option<http::Request<Full<Bytes>>> {
+    let method = match request.method {
+        Method::Get => http::Method::GET,
+        Method::Post => http::Method::POST,
+        Method::Delete => http::Method::DELETE,
+    };
+    let mut message = http::Request::builder()
+        .method(method)
+        .uri(request.path.as_ref());
+    if let Some(token) = &request.bearer {
+        message = message.header(AUTHORIZATION, format!("Bearer {token}"));
+    }
+    if request.body.is_some() {
+        message = message.header(CONTENT_TYPE, "application/json");
+    }
+    let body = request.body.clone().unwrap_or_default();
+    message.body(Full::from(body)).ok()
+}

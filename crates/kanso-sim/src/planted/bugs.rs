@@ -1,0 +1,197 @@
+//! The list of bugs, and those of them that are not in the storage.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use kanso_application::ports::feed::{Feed, Subscription};
+use kanso_application::ports::limiter::{ClientAddress, LimitState, RateLimit, RateLimiter};
+use kanso_domain::{Seq, UserId};
+use kanso_protocol::sync::SyncResponse;
+
+use crate::chance::Chance;
+
+macro_rules! bugs {
+    ($($(#[doc = $doc:literal])+ $bug:ident = $name:literal,)+) => {
+        /// A bug that can be put in.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum Bug {
+            $($(#[doc = $doc])+ $bug,)+
+        }
+
+        impl Bug {
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$bug,)+];
+
+            /// Its name on the command line.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$bug => $name,)+ }
+            }
+
+            /// What is wrong.
+            pub const fn description(self) -> &'static str {
+                match self { $(Self::$bug => concat!($($doc),+).trim_ascii(),)+ }
+            }
+        }
+    };
+}
+
+bugs! {
+    /// Positions are given out without a lock: a later one is seen while an earlier is not yet.
+    CursorWithoutLock = "cursor-without-lock",
+    /// The head of a page is read after its records.
+    TwoSnapshots = "two-snapshots",
+    /// A write is answered before it is stored, and sometimes never is.
+    AckBeforeCommit = "ack-before-commit",
+    /// A retry does not find its receipt and is carried out again.
+    RetryAppliedTwice = "retry-applied-twice",
+    /// The receipt is stored after the change, and sometimes the process dies between the two.
+    ReceiptApart = "receipt-apart",
+    /// An edit of a deleted record brings it back without being asked to.
+    Resurrected = "resurrected",
+    /// Tombstones are purged although a device has not read them, and its cursor is taken.
+    PurgeWithoutFloor = "purge-without-floor",
+    /// The worker counts the storing of a streak as an edit.
+    WorkerBumpsVersion = "worker-bumps-version",
+    /// A change does not queue the streak that it makes stale.
+    StreakJobDropped = "streak-job-dropped",
+    /// A streak is stored although its habit changed since it was computed.
+    StaleStreakStored = "stale-streak-stored",
+    /// A page loses a record on the way and comes without a digest to compare with.
+    DigestNotCompared = "digest-not-compared",
+    /// Edits of the same field are not seen to clash: the later arrival wins.
+    ClashOverlooked = "clash-overlooked",
+    /// Of a group that is carried out, one record is not stored.
+    HalfAGroup = "half-a-group",
+    /// A page that is not the last gives out the cursor of the head.
+    CursorPastPage = "cursor-past-page",
+    /// A used refresh token yields nothing any more, at once.
+    NoGrace = "no-grace",
+    /// The limiter's counts are never forgotten.
+    LimiterWithoutEnd = "limiter-without-end",
+    /// An entry's tombstone is left out while its habit is deleted.
+    EntryTombstoneLeftOut = "entry-tombstone-left-out",
+    /// Receipts are purged while devices still retry.
+    ReceiptsPurgedEarly = "receipts-purged-early",
+    /// A habit that is revived does not send its entries again.
+    ReviveWithoutEntries = "revive-without-entries",
+    /// A waiting pull is not woken by a change.
+    WakeUpMissed = "wake-up-missed",
+    /// A database that was put back keeps its epoch.
+    EpochKept = "epoch-kept",
+    /// A page carries a record of somebody else.
+    OtherPersonsRecord = "other-persons-record",
+    /// A write of an entry is answered and not stored.
+    EntryNotStored = "entry-not-stored",
+    /// An increment writes the sum that its device saw instead of adding.
+    IncrementOverwrites = "increment-overwrites",
+    /// A delete that did not see the newest edit is answered and dropped.
+    DeleteDropped = "delete-dropped",
+    /// A worker claims streaks and never finishes, and no lease runs out.
+    ClaimsNeverFinish = "claims-never-finish",
+    /// A session is sometimes said to be closed.
+    SessionForgotten = "session-forgotten",
+    /// A page from an older state is answered after a newer one.
+    StaleRead = "stale-read",
+}
+
+impl Bug {
+    /// The bug with this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|bug| bug.name() == name)
+    }
+
+    /// `feed` with the bug, if it is one of the feed's.
+    pub fn feed(bug: Option<Self>, feed: Arc<dyn Feed>) -> Arc<dyn Feed> {
+        match bug {
+            Some(Self::WakeUpMissed) => Arc::new(Deaf(feed)),
+            _ => feed,
+        }
+    }
+
+    /// `limiter` with the bug, if it is one of the limiter's.
+    pub fn limiter(bug: Option<Self>, limiter: Arc<dyn RateLimiter>) -> Arc<dyn RateLimiter> {
+        match bug {
+            Some(Self::LimiterWithoutEnd) => Arc::new(Unforgetting::default()),
+            _ => limiter,
+        }
+    }
+
+    /// Changes an answer on its way, if the bug is one of the wire's.
+    pub fn spoil(self, body: &mut Vec<u8>, chance: &Chance) {
+        if self != Self::DigestNotCompared {
+            return;
+        }
+        let Ok(mut response) = serde_json::from_slice::<SyncResponse>(body) else {
+            return;
+        };
+        response.digest = None;
+        if response.changes.len() > 1 && chance.happens(30) {
+            response.changes.pop();
+        }
+        if let Ok(spoilt) = serde_json::to_vec(&response) {
+            *body = spoilt;
+        }
+    }
+}
+
+/// A feed whose subscribers hear nothing.
+struct Deaf(Arc<dyn Feed>);
+
+struct Nothing;
+
+impl Feed for Deaf {
+    fn publish(&self, user: UserId, head: Seq) {
+        self.0.publish(user, head);
+    }
+
+    fn has_subscribers(&self, user: UserId) -> bool {
+        self.0.has_subscribers(user)
+    }
+
+    fn subscribe(&self, _user: UserId) -> Box<dyn Subscription> {
+        Box::new(Nothing)
+    }
+}
+
+#[async_trait]
+impl Subscription for Nothing {
+    async fn changed(&mut self) -> Seq {
+        std::future::pending().await
+    }
+}
+
+/// A limiter whose counts have no end.
+#[derive(Default)]
+struct Unforgetting(Mutex<BTreeMap<ClientAddress, u32>>);
+
+#[async_trait]
+impl RateLimiter for Unforgetting {
+    async fn check(&self, address: ClientAddress, limit: RateLimit) -> LimitState {
+        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = counts.entry(address).or_default();
+        *count += 1;
+        // A quarter of the real limit, so that a short run reaches it.
+        let allowed = *count <= limit.requests / 4;
+        LimitState {
+            allowed,
+            limit,
+            remaining: 0,
+            reset_seconds: limit.window_seconds,
+            retry_after_seconds: u32::from(!allowed),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bug_is_found_by_its_name() {
+        for &bug in Bug::ALL {
+            assert_eq!(Bug::named(bug.name()), Some(bug));
+        }
+        assert!(Bug::ALL.len() >= 20);
+    }
+}

@@ -1,0 +1,11 @@
+//! Bugs that are put in on purpose, to see that the checks find them. Each is a wrapper around the
+//! real storage, feed, limiter or wire: no shipped code knows of any.
+
+mod bugs;
+mod reading;
+mod storage;
+mod working;
+mod writing;
+
+pub use bugs::Bug;
+pub use storage::Planted;

@@ -1,0 +1,218 @@
+//! One server: the real router, use cases and workers over the shared storage.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt as _, Full};
+use kanso_application::RecordPorts;
+use kanso_application::accounts::{AccountPorts, Accounts};
+use kanso_application::devices::Devices;
+use kanso_application::entries::Entries;
+use kanso_application::habits::Habits;
+use kanso_application::health::Health;
+use kanso_application::housekeeping::{Housekeeping, Retention};
+use kanso_application::live::Live;
+use kanso_application::ports::clock::Clock;
+use kanso_application::ports::feed::Feed;
+use kanso_application::ports::ids::Ids;
+use kanso_application::ports::limiter::{RateLimit, RateLimiter};
+use kanso_application::ports::storage::Storage;
+use kanso_application::replicas::Replicas;
+use kanso_application::stats::Stats;
+use kanso_application::streaks::Streaks;
+use kanso_application::sync::Sync;
+use kanso_application::tickets::Tickets;
+use kanso_credentials::{HmacRefreshTokens, JwtTokens, RandomTickets, SigningKey, TokenRules};
+use kanso_local::{LocalThrottle, LocalTickets, LocalWake};
+use kanso_testkit::LegiblePasswords;
+use kanso_worker::Rhythm;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tower::ServiceExt as _;
+use tower::util::BoxCloneSyncService;
+
+use crate::chance::Chance;
+
+/// Every server of a world signs with the same key.
+const SECRET: &[u8] = b"q1HhXW0s5F0yZr1j8m3c0cQXo2i7mBk7jVtYzKq9aPw";
+
+/// Far above what honest devices do; a count that is never forgotten reaches it.
+const LIMIT: RateLimit = RateLimit {
+    requests: 400,
+    window_seconds: 60,
+};
+
+type Body = UnsyncBoxBody<Bytes, String>;
+type Service = BoxCloneSyncService<Request<Full<Bytes>>, Response<Body>, Infallible>;
+
+/// What a server is made of besides the real code.
+pub struct Parts {
+    /// The storage as this server sees it.
+    pub storage: Arc<dyn Storage>,
+    /// Its clock.
+    pub clock: Arc<dyn Clock>,
+    /// Its randomness.
+    pub chance: Arc<Chance>,
+    /// What carries news to those who wait.
+    pub feed: Arc<dyn Feed>,
+    /// What counts requests.
+    pub limiter: Arc<dyn RateLimiter>,
+    /// How long things are kept.
+    pub retention: Retention,
+}
+
+/// A running server.
+pub struct Server {
+    service: Service,
+    housekeeping: Housekeeping,
+    devices: Devices,
+    /// Its workers end with it.
+    stop: CancellationToken,
+    workers: TaskTracker,
+}
+
+/// What a server answered.
+pub struct Answer {
+    /// The status.
+    pub status: u16,
+    /// In how many seconds to ask again.
+    pub retry_after: Option<u64>,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+impl Server {
+    /// Starts a server, its workers running.
+    pub fn start(parts: Parts) -> anyhow::Result<Self> {
+        let (stop, wake) = (CancellationToken::new(), LocalWake::new());
+        let ids: Arc<dyn Ids> = Arc::clone(&parts.chance) as _;
+        let records = RecordPorts {
+            storage: Arc::clone(&parts.storage),
+            clock: Arc::clone(&parts.clock),
+            ids: Arc::clone(&ids),
+            wake: Arc::new(wake.clone()),
+            feed: Arc::clone(&parts.feed),
+        };
+        let streaks = Streaks::over(&records);
+        let workers = kanso_worker::start(&streaks, wake.streak_bell(), &stop, rhythm());
+        let devices = Devices::new(Arc::clone(&parts.storage), Arc::clone(&parts.clock));
+        let housekeeping = Housekeeping::new(
+            Arc::clone(&parts.storage),
+            Arc::clone(&parts.clock),
+            parts.retention,
+        );
+        let (accounts, tickets) = accounts(&parts, &records)?;
+        let router = kanso_http::router(
+            kanso_http::Parts {
+                accounts,
+                tickets,
+                habits: Habits::new(records.clone()),
+                entries: Entries::new(records.clone()),
+                live: Live::new(Arc::clone(&parts.storage), Arc::clone(&parts.feed)),
+                sync: Sync::new(records, devices.clone()),
+                replicas: Replicas::new(Arc::clone(&parts.storage), streaks),
+                devices: devices.clone(),
+                stats: Stats::new(Arc::clone(&parts.storage), Arc::clone(&parts.clock)),
+                health: Health::new(Arc::clone(&parts.storage), Arc::clone(&parts.clock)),
+                ids,
+                limiter: parts.limiter,
+                writes: TaskTracker::new(),
+                draining: stop.clone(),
+                jwks: serde_json::Value::Null,
+            },
+            kanso_http::Options {
+                rate_limit: Some(LIMIT),
+                retention: parts.retention,
+                ..kanso_http::Options::default()
+            },
+        );
+        Ok(Self {
+            service: service(router),
+            housekeeping,
+            devices,
+            stop,
+            workers,
+        })
+    }
+}
+
+impl Server {
+    /// Answers one request. None when the answer broke off.
+    pub async fn serve(&self, request: Request<Full<Bytes>>) -> Option<Answer> {
+        let Ok(response) = self.service.clone().oneshot(request).await;
+        let (head, body) = response.into_parts();
+        let retry_after = head.headers.get(http::header::RETRY_AFTER);
+        Some(Answer {
+            status: head.status.as_u16(),
+            retry_after: retry_after.and_then(|value| value.to_str().ok()?.parse().ok()),
+            body: body.collect().await.ok()?.to_bytes().into(),
+        })
+    }
+
+    /// Removes what was kept long enough, as the worker does once an hour.
+    pub async fn purge(&self) {
+        // What it cannot remove now it removes the next time.
+        let stored = self.devices.store_sightings().await;
+        if stored.is_ok() {
+            drop(self.housekeeping.step().await);
+        }
+    }
+
+    /// Its workers stop where they are.
+    pub fn kill(&self) {
+        self.stop.cancel();
+        self.workers.close();
+    }
+}
+
+/// Slower than in a real server, so that a simulated hour costs little.
+fn rhythm() -> Rhythm {
+    Rhythm {
+        poll: Duration::from_secs(20),
+        settle: Duration::from_millis(500),
+        days: Duration::from_secs(60),
+        report: Duration::from_mins(30),
+    }
+}
+
+fn accounts(parts: &Parts, records: &RecordPorts) -> anyhow::Result<(Accounts, Tickets)> {
+    let key = SigningKey::hs256(SECRET)?;
+    let (chance, clock) = (&parts.chance, &parts.clock);
+    let refresh_tokens = HmacRefreshTokens::new(&key, Arc::clone(chance) as _);
+    let rules = TokenRules::of("kanso");
+    let access_tokens = JwtTokens::new(key, Vec::new(), rules, Arc::clone(chance) as _);
+    let accounts = Accounts::new(AccountPorts {
+        storage: Arc::clone(&parts.storage),
+        clock: Arc::clone(clock),
+        ids: Arc::clone(chance) as _,
+        passwords: Arc::new(LegiblePasswords),
+        access_tokens: Arc::new(access_tokens),
+        refresh_tokens: Arc::new(refresh_tokens),
+        throttle: Arc::new(LocalThrottle::new(Arc::clone(clock))),
+        feed: Arc::clone(&records.feed),
+    });
+    let tickets = Tickets::new(
+        Arc::clone(&parts.storage),
+        Arc::clone(clock),
+        Arc::new(RandomTickets::new(Arc::clone(chance) as _)),
+        Arc::new(LocalTickets::new()),
+    );
+    Ok((accounts, tickets))
+}
+
+/// The router as a service whose types can be named here.
+fn service<S, B>(router: S) -> Service
+where
+    S: tower::Service<Request<Full<Bytes>>, Response = Response<B>, Error = Infallible>,
+    S: Clone + Send + std::marker::Sync + 'static,
+    S::Future: Send + 'static,
+    B: http_body_util::BodyExt<Data = Bytes> + Send + 'static,
+    B::Error: std::fmt::Display,
+{
+    let readable = |body: B| body.map_err(|error| error.to_string()).boxed_unsync();
+    BoxCloneSyncService::new(router.map_response(move |response| response.map(readable)))
+}

@@ -1,0 +1,166 @@
+//! A history as a story that a person can read.
+
+use std::fmt::Write as _;
+
+use kanso_protocol::sync::{Change, EntityName, OperationRequest, OperationResult, SyncResponse};
+use uuid::Uuid;
+
+use crate::history::{Event, Exchange, History, Serving, What};
+
+/// The story of what happened to one person, or to all; a line an event.
+pub fn tell(history: &History, person: Option<u32>) -> String {
+    let mut story = String::new();
+    for event in &history.events {
+        let Some((whose, line)) = line(history, event) else {
+            continue;
+        };
+        if person.is_none() || whose.is_none() || person == whose {
+            let seconds = event.at / 1_000;
+            // Writing to a String cannot fail.
+            let _ = writeln!(story, "{seconds:>6}.{:03} s  {line}", event.at % 1_000);
+        }
+    }
+    story
+}
+
+fn line(history: &History, event: &Event) -> Option<(Option<u32>, String)> {
+    let exchange = |number: usize| history.exchanges.get(number);
+    Some(match &event.what {
+        What::Did(who, what) => (Some(who.person), format!("{who} {what}")),
+        What::Happened(what) => (None, format!("── {what} ──")),
+        What::Sent(number) => {
+            let exchange = exchange(*number)?;
+            (Some(exchange.who.person), asks(*number, exchange))
+        }
+        What::Served(number, serving) => {
+            let exchange = exchange(*number)?;
+            let told = answers(*number, exchange, exchange.servings.get(*serving)?);
+            (Some(exchange.who.person), told)
+        }
+        What::Delivered(number, _) => {
+            let who = exchange(*number)?.who;
+            (
+                Some(who.person),
+                format!("{who} has the answer to #{number}"),
+            )
+        }
+        What::Lost(number) => {
+            let who = exchange(*number)?.who;
+            (
+                Some(who.person),
+                format!("{who} gets no answer to #{number}"),
+            )
+        }
+    })
+}
+
+fn asks(number: usize, exchange: &Exchange) -> String {
+    let mut line = format!("{} sends #{number} {}", exchange.who, exchange.line);
+    if let Some(sync) = &exchange.sync {
+        let from = sync
+            .cursor
+            .as_deref()
+            .map_or_else(|| "the start".to_owned(), position);
+        let _ = write!(line, " from {from}");
+        for operation in &sync.operations {
+            let _ = write!(line, "; {}", operation_line(operation));
+        }
+    }
+    line
+}
+
+fn answers(number: usize, exchange: &Exchange, serving: &Serving) -> String {
+    let (server, status) = (serving.server, serving.status);
+    let mut line = format!(
+        "server {server} answers #{number} of {}: {status}",
+        exchange.who
+    );
+    match &serving.sync {
+        Some(sync) => line.push_str(&sync_line(sync)),
+        None if status >= 400 => {
+            let _ = write!(line, " {}", String::from_utf8_lossy(&serving.body));
+        }
+        None => {}
+    }
+    line
+}
+
+fn sync_line(sync: &SyncResponse) -> String {
+    let mut line = format!(", head {}", sync.head);
+    for result in &sync.results {
+        let _ = write!(line, "; {}", result_line(result));
+    }
+    for change in &sync.changes {
+        let _ = write!(line, "; {}", change_line(change));
+    }
+    let more = if sync.has_more {
+        "more follows"
+    } else {
+        "that is all"
+    };
+    let _ = write!(line, "; {more}, next from {}", position(&sync.cursor));
+    line
+}
+
+fn operation_line(operation: &OperationRequest) -> String {
+    let (action, id) = (operation.action, short(operation.id));
+    let mut line = format!("{action:?} {} {id}", kind(operation.entity));
+    if let Some(base) = operation.base_version {
+        let _ = write!(line, " of v{base}");
+    }
+    if let Some(fields) = &operation.fields {
+        let _ = write!(line, " {fields}");
+    }
+    let _ = write!(line, " (op {})", short(operation.op_id));
+    line
+}
+
+fn result_line(result: &OperationResult) -> String {
+    let mut line = format!("op {} {:?}", short(result.op_id), result.status);
+    if let Some(version) = result.version {
+        let _ = write!(line, " v{version}");
+    }
+    if let Some(code) = &result.code {
+        let _ = write!(line, " {code}");
+    }
+    line
+}
+
+fn change_line(change: &Change) -> String {
+    let (kind, id, version, is_deleted) = match change {
+        Change::Habit { record, .. } => (
+            "habit",
+            record.id,
+            record.version,
+            record.deleted_at.is_some(),
+        ),
+        Change::Entry { record, .. } => (
+            "entry",
+            record.id,
+            record.version,
+            record.deleted_at.is_some(),
+        ),
+        Change::User { seq, .. } => return format!("at {seq} settings"),
+    };
+    let fate = if is_deleted { " deleted" } else { "" };
+    format!("at {} {kind} {} v{version}{fate}", change.seq(), short(id))
+}
+
+fn position(cursor: &str) -> String {
+    kanso_protocol::parse_cursor(cursor).map_or_else(
+        |_| "a place that nobody can read".to_owned(),
+        |cursor| format!("{} (epoch {:04x})", cursor.seq, cursor.epoch.get() & 0xFFFF),
+    )
+}
+
+const fn kind(entity: EntityName) -> &'static str {
+    match entity {
+        EntityName::Habit => "habit",
+        EntityName::Entry => "entry",
+    }
+}
+
+/// The first digits tell ids of a short story apart.
+fn short(id: Uuid) -> String {
+    id.to_string().chars().take(8).collect()
+}

@@ -1,0 +1,176 @@
+//! One seed from beginning to end: a world in which everything goes wrong, and then nothing does.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+
+use crate::actors::{Browser, Device, Troubles, Weather};
+use crate::checks;
+use crate::cluster::Cluster;
+use crate::ends::{DeviceEnd, Ends, PersonEnd, backlog, heads};
+use crate::finding::{Check, Finding, Findings};
+use crate::history::{History, Recorder, Who};
+use crate::network::{Link, Network};
+use crate::plan::Plan;
+use crate::planted::Bug;
+use crate::time::Time;
+
+/// How often everybody is looked after while nothing goes wrong any more.
+const CALM_ROUNDS: u32 = 40;
+
+/// What came of a seed.
+#[derive(Debug)]
+pub struct Outcome {
+    /// What is wrong; nothing, if all is well.
+    pub findings: Vec<Finding>,
+    /// What happened.
+    pub history: History,
+    /// The hash of what happened.
+    pub hash: String,
+}
+
+/// Lives through `plan`, with `bug` put in if there is one.
+///
+/// # Errors
+/// The machine failed: no disk, no memory.
+pub fn live(plan: Plan, bug: Option<Bug>) -> anyhow::Result<Outcome> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()?;
+    runtime.block_on(async {
+        let (mut findings, history, ends) = World::new(plan, bug)?.live().await?;
+        findings.extend(checks::all(&history, &ends));
+        let hash = history.hash();
+        Ok(Outcome {
+            findings,
+            history,
+            hash,
+        })
+    })
+}
+
+struct World {
+    plan: Plan,
+    time: Time,
+    recorder: Arc<Recorder>,
+    findings: Findings,
+    cluster: Arc<Cluster>,
+    network: Arc<Network>,
+    devices: Vec<Arc<Device>>,
+    browsers: Vec<Arc<Browser>>,
+}
+
+impl World {
+    fn new(plan: Plan, bug: Option<Bug>) -> anyhow::Result<Self> {
+        let (time, findings) = (Time::begin(), Findings::default());
+        let recorder = Arc::new(Recorder::new(time.clone()));
+        let cluster = Arc::new(Cluster::new(plan, bug, &time, &recorder)?);
+        let network = Arc::new(Network::new(plan, bug, &cluster, &recorder));
+        let link = |person, device| {
+            let who = Who { person, device };
+            (who, Link::new(who, &network))
+        };
+        let (mut devices, mut browsers) = (Vec::new(), Vec::new());
+        for person in 1..=plan.people {
+            for device in 1..=plan.devices {
+                let link = link(person, device);
+                let device = Device::new(plan, link, &time, &recorder, &findings)?;
+                devices.push(Arc::new(device));
+            }
+            let browser = Browser::new(plan, link(person, 0), &recorder, &findings);
+            browsers.push(Arc::new(browser));
+        }
+        Ok(Self {
+            plan,
+            time,
+            recorder,
+            findings,
+            cluster,
+            network,
+            devices,
+            browsers,
+        })
+    }
+
+    async fn live(self) -> anyhow::Result<(Vec<Finding>, History, Ends)> {
+        self.cluster.start().await?;
+        for device in self.devices.iter().filter(|device| device.who.device == 1) {
+            device.register().await;
+        }
+        let troubles = self.storm().await?;
+        self.calm().await?;
+        let ends = self.ends(troubles).await?;
+        Ok((self.findings.take(), self.recorder.take(), ends))
+    }
+
+    /// Everybody lives, and everything goes wrong.
+    async fn storm(&self) -> anyhow::Result<Troubles> {
+        let weather = Weather::new(self.plan, &self.cluster, &self.recorder, &self.time);
+        let mut lives = JoinSet::new();
+        for device in self.devices.iter().cloned() {
+            lives.spawn(async move { device.live().await });
+        }
+        for browser in self.browsers.iter().cloned() {
+            lives.spawn(async move { browser.live().await });
+        }
+        let troubles = weather.pass().await?;
+        while let Some(lived) = lives.join_next().await {
+            lived?;
+        }
+        Ok(troubles)
+    }
+
+    /// Nothing goes wrong any more and nobody writes: everybody comes to hold the same.
+    async fn calm(&self) -> anyhow::Result<()> {
+        self.recorder
+            .happened("everything is well again, and nobody writes any more");
+        self.network.heal();
+        self.cluster.start().await?;
+        let raw = self.cluster.raw().await?;
+        let mut before = None;
+        for _ in 0..CALM_ROUNDS {
+            for device in &self.devices {
+                device.tend().await;
+                device.poke();
+            }
+            sleep(Duration::from_secs(45)).await;
+            // A round in which nothing moved, for everybody reads what was there before it.
+            let heads = heads(&raw, self.plan.people).await?;
+            let is_still = before.replace(heads.clone()) == Some(heads);
+            let is_drained = backlog(&raw).await?.waiting == 0;
+            if is_still && is_drained && self.devices.iter().all(|device| device.is_quiet()) {
+                break;
+            }
+        }
+        for browser in &self.browsers {
+            browser.read_all().await;
+        }
+        Ok(())
+    }
+
+    async fn ends(&self, troubles: Troubles) -> anyhow::Result<Ends> {
+        let raw = self.cluster.raw().await?;
+        let mut people = Vec::new();
+        for person in 1..=self.plan.people {
+            match PersonEnd::read(&raw, &self.time, person).await {
+                Ok(end) => people.push(end),
+                Err(error) => {
+                    let what = format!("p{person} cannot be read: {error:#}");
+                    self.findings.note(Check::AckedIsKept, what);
+                }
+            }
+        }
+        let devices = self.devices.iter().map(|device| DeviceEnd::read(device));
+        Ok(Ends {
+            restores: troubles.restores,
+            leaps: troubles.leaps,
+            longest_delay: self.plan.longest_delay,
+            backlog: backlog(&raw).await?,
+            people,
+            devices: devices.collect::<Result<_, _>>()?,
+        })
+    }
+}
