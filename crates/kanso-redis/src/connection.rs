@@ -28,6 +28,7 @@ pub struct InvalidUrl(#[source] RedisError);
 pub struct Redis {
     client: Client,
     connection: ConnectionManager,
+    time_limit: Duration,
     outage: Arc<Mutex<Outage>>,
 }
 
@@ -58,8 +59,17 @@ impl Redis {
         Ok(Self {
             client,
             connection: connection.map_err(InvalidUrl)?,
+            time_limit: TIME_LIMIT,
             outage: Arc::default(),
         })
+    }
+
+    /// The same, which waits so long instead of [`TIME_LIMIT`]: for tests of what Redis answers, on
+    /// a machine that may be too busy to answer in time.
+    #[must_use]
+    pub const fn waiting(mut self, time_limit: Duration) -> Self {
+        self.time_limit = time_limit;
+        self
     }
 
     /// For connections of other kinds.
@@ -75,7 +85,7 @@ impl Redis {
         if self.is_resting() {
             return Err(Away);
         }
-        match timeout(TIME_LIMIT, question(self.connection.clone())).await {
+        match timeout(self.time_limit, question(self.connection.clone())).await {
             Ok(Ok(answer)) => {
                 self.is_back();
                 measure::answers(true);
