@@ -132,6 +132,9 @@ pub fn table(rows: &[Row]) -> String {
     }
     let mut text = table.to_string();
     for row in rows {
+        for (failure, count) in &row.failures {
+            text.push_str(&format!("\n{}: {count} × {failure}", row.scenario));
+        }
         for finding in &row.findings {
             text.push_str(&format!("\n{}: {finding}", row.scenario));
         }

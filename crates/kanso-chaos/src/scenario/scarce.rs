@@ -33,7 +33,8 @@ const JUMPS: [&str; 4] = ["+1h", "+0", "-1h", "+0"];
 pub(super) async fn disk_full(setup: &Setup) -> anyhow::Result<Row> {
     let disk = Disk::mount(&setup.folder).await?;
     let on_disk = Setup {
-        folder: disk.folder.clone(),
+        // What was promised is on another disk.
+        disk: Some(disk.folder.clone()),
         ..setup.clone()
     };
     let mut round = Round::begin(&on_disk, Plan::default(), "full disk").await?;
