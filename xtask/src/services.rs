@@ -19,8 +19,24 @@ const NGINX: &str = "nginx-light";
 const PROGRAMS: &str = "/usr/lib/postgresql";
 const GIVEN: &str = "KANSO_TEST_DATABASE_URL";
 
+/// Debian's name for what changes the time that a program is told.
+const FAKETIME: &str = "libfaketime";
+
 /// Installs the servers' programs that are missing, if this process may.
 pub(crate) fn provide() -> anyhow::Result<Verdict> {
+    install(&missing_of_tests())
+}
+
+/// The same, and what only `cargo xtask chaos` needs.
+pub(crate) fn provide_for_chaos() -> anyhow::Result<Verdict> {
+    let mut missing = missing_of_tests();
+    if !succeeds("dpkg", &["--status", FAKETIME]) {
+        missing.push(FAKETIME);
+    }
+    install(&missing)
+}
+
+fn missing_of_tests() -> Vec<&'static str> {
     let mut missing = Vec::new();
     if !is_given() && !has_programs() {
         missing.push(POSTGRESQL);
@@ -31,6 +47,10 @@ pub(crate) fn provide() -> anyhow::Result<Verdict> {
     if !succeeds("nginx", &["-v"]) {
         missing.push(NGINX);
     }
+    missing
+}
+
+fn install(missing: &[&str]) -> anyhow::Result<Verdict> {
     if missing.is_empty() {
         return Ok(Verdict::Passed);
     }
