@@ -17,12 +17,27 @@ const REDIS: &str = "redis-server";
 const SYSTEMD: &str = "systemd";
 /// Debian's name for nginx without further modules.
 const NGINX: &str = "nginx-light";
+/// Debian's name for what changes the time that a program is told.
+const FAKETIME: &str = "libfaketime";
 /// Where PostgreSQL's programs are, a folder a version.
 const PROGRAMS: &str = "/usr/lib/postgresql";
 const GIVEN: &str = "KANSO_TEST_DATABASE_URL";
 
 /// Installs the servers' programs that are missing, if this process may.
 pub(crate) fn provide() -> anyhow::Result<Verdict> {
+    install(&missing_of_tests())
+}
+
+/// The same, and what only `cargo xtask chaos` needs.
+pub(crate) fn provide_for_chaos() -> anyhow::Result<Verdict> {
+    let mut missing = missing_of_tests();
+    if !succeeds("dpkg", &["--status", FAKETIME]) {
+        missing.push(FAKETIME);
+    }
+    install(&missing)
+}
+
+fn missing_of_tests() -> Vec<&'static str> {
     let mut missing = Vec::new();
     if !is_given() && !has_programs() {
         missing.push(POSTGRESQL);
@@ -33,25 +48,27 @@ pub(crate) fn provide() -> anyhow::Result<Verdict> {
     if !succeeds("nginx", &["-v"]) {
         missing.push(NGINX);
     }
-    install(
-        &missing,
-        &format!(", or name a PostgreSQL server with {GIVEN}"),
-    )
+    missing
 }
 
 /// Installs the program that reads units of systemd, if it is missing and this process may.
 pub(crate) fn provide_systemd() -> anyhow::Result<Verdict> {
     let missing = (!succeeds("systemd-analyze", &["--version"])).then_some(SYSTEMD);
-    install(missing.as_slice(), "")
+    install(missing.as_slice())
 }
 
 /// Installs these packages of Debian, if this process may; else says what there is to do.
-fn install(missing: &[&str], or: &str) -> anyhow::Result<Verdict> {
+fn install(missing: &[&str]) -> anyhow::Result<Verdict> {
     if missing.is_empty() {
         return Ok(Verdict::Passed);
     }
     let names = missing.join(" ");
     if !may_install() {
+        let or = if missing.contains(&POSTGRESQL) {
+            format!(", or name a PostgreSQL server with {GIVEN}")
+        } else {
+            String::new()
+        };
         eprintln!(
             "xtask: what this needs is not here, and installing it takes root and apt-get; \
              install `{names}`{or}"

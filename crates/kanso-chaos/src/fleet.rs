@@ -1,6 +1,6 @@
 //! Servers and what stands around them, put together for one round.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -12,6 +12,7 @@ use crate::ledger::Ledger;
 use crate::link::Link;
 use crate::nginx::Nginx;
 use crate::node::{Node, NodeSettings, Stopped};
+use crate::scenario::Setup;
 use crate::wire::Wire;
 
 /// A server that was asked to stop has ended by then, whatever its clients do.
@@ -57,14 +58,14 @@ pub fn postgres() -> &'static PostgresServer {
 }
 
 impl Fleet {
-    /// Starts everything that `plan` names, with data below a new folder in `parent`.
+    /// Starts everything that `plan` names, with data below new folders.
     ///
     /// # Errors
     /// Something of it does not start.
-    pub async fn start(program: &Path, parent: &Path, plan: Plan) -> anyhow::Result<Self> {
+    pub async fn start(setup: &Setup, plan: Plan) -> anyhow::Result<Self> {
         let folder = tempfile::Builder::new()
             .prefix("kanso-chaos-")
-            .tempdir_in(parent)
+            .tempdir_in(&setup.folder)
             .context("cannot make a folder")?;
         let mut fleet = Self {
             nodes: Vec::new(),
@@ -81,7 +82,7 @@ impl Fleet {
             fleet.link = Some(Link::open(fleet.database_address()?).await?);
         }
         for number in 0..plan.shared_by.max(1) {
-            let settings = fleet.settings(program, number, plan)?;
+            let settings = fleet.settings(setup, number, plan)?;
             fleet.nodes.push(Node::start(settings).await?);
         }
         if plan.has_nginx {
@@ -145,8 +146,9 @@ impl Fleet {
         Ok(address.parse()?)
     }
 
-    fn settings(&self, program: &Path, number: usize, plan: Plan) -> anyhow::Result<NodeSettings> {
-        let folder: PathBuf = self.folder.path().join(format!("node-{number}"));
+    fn settings(&self, setup: &Setup, number: usize, plan: Plan) -> anyhow::Result<NodeSettings> {
+        let parent = setup.disk.as_deref().unwrap_or(self.folder.path());
+        let folder = parent.join(format!("node-{number}"));
         std::fs::create_dir(&folder).context("cannot make a server's folder")?;
         let mut flags = vec![
             "--rate-limit".to_owned(),
@@ -165,7 +167,7 @@ impl Fleet {
             variables.push(("KANSO_REDIS_URL".to_owned(), redis.url()));
         }
         Ok(NodeSettings {
-            program: program.to_owned(),
+            program: setup.program.clone(),
             folder,
             flags,
             variables,

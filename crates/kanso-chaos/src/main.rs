@@ -132,6 +132,7 @@ impl Arguments {
             folder: folder
                 .canonicalize()
                 .with_context(|| format!("no folder at {}", folder.display()))?,
+            disk: None,
             size: LoadSize {
                 people: self.people,
                 devices: self.devices,

@@ -125,8 +125,8 @@ mod tests {
         let config = whole_config(address(1), &[address(2), address(3), address(4)]).unwrap();
         for line in [
             "listen 127.0.0.1:1;",
-            "server 127.0.0.1:2 max_fails=1 fail_timeout=2s;",
-            "server 127.0.0.1:4 max_fails=1 fail_timeout=2s;",
+            "server 127.0.0.1:2 max_fails=1 fail_timeout=1s;",
+            "server 127.0.0.1:4 max_fails=1 fail_timeout=1s;",
             "        proxy_next_upstream error timeout non_idempotent;",
             "        proxy_buffering off;",
         ] {

@@ -32,7 +32,8 @@ pub struct Row {
     pub failed_requests: u64,
     /// What they were answered, and how often.
     pub failures: BTreeMap<String, u64>,
-    /// Seconds from the end of each fault to the first push that was taken after it.
+    /// Seconds from the end of each fault to the first push that was taken after it; where servers
+    /// are asked to stop, how long they took for that.
     pub recovery_seconds: Vec<f64>,
     /// How long it took.
     pub seconds: f64,
@@ -43,6 +44,11 @@ pub struct Row {
 impl Row {
     /// Notes how long a recovery took.
     pub fn recovered_in(&mut self, took: Duration) {
+        self.recovery_seconds.push(took.as_secs_f64());
+    }
+
+    /// Notes how long a server took to stop, which is what a supervisor has to wait for.
+    pub fn stopped_in(&mut self, took: Duration) {
         self.recovery_seconds.push(took.as_secs_f64());
     }
 
@@ -132,6 +138,9 @@ pub fn table(rows: &[Row]) -> String {
     }
     let mut text = table.to_string();
     for row in rows {
+        for (failure, count) in &row.failures {
+            text.push_str(&format!("\n{}: {count} × {failure}", row.scenario));
+        }
         for finding in &row.findings {
             text.push_str(&format!("\n{}: {finding}", row.scenario));
         }

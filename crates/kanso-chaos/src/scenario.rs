@@ -2,6 +2,7 @@
 
 mod database;
 mod kill;
+mod restore;
 mod scarce;
 mod shared;
 mod stop;
@@ -50,6 +51,8 @@ pub enum Scenario {
     FdsExhausted,
     /// The clock of a server jumps
     ClockJump,
+    /// An older copy of the database is put back
+    BackupRestore,
     /// Nothing: a push on one server pokes a stream on another
     PokeAcrossNodes,
     /// Nothing: three servers count one limit
@@ -63,6 +66,8 @@ pub struct Setup {
     pub program: PathBuf,
     /// Where data go.
     pub folder: PathBuf,
+    /// Where the servers' data go, if elsewhere.
+    pub disk: Option<PathBuf>,
     /// How much is written.
     pub size: LoadSize,
     /// How often a fault is brought about in one round.
@@ -111,6 +116,7 @@ impl Scenario {
             Self::DiskFull => scarce::disk_full(setup).await,
             Self::FdsExhausted => scarce::fds_exhausted(setup).await,
             Self::ClockJump => scarce::clock_jump(setup).await,
+            Self::BackupRestore => restore::backup(setup).await,
             Self::PokeAcrossNodes => shared::poke_across_nodes(setup).await,
             Self::LimiterExact => shared::limiter_exact(setup).await,
         }
@@ -121,7 +127,7 @@ impl Round {
     /// Starts the system and lets devices write.
     pub(crate) async fn begin(setup: &Setup, plan: Plan, fault: &str) -> anyhow::Result<Self> {
         let began = Instant::now();
-        let fleet = Fleet::start(&setup.program, &setup.folder, plan).await?;
+        let fleet = Fleet::start(setup, plan).await?;
         let wire = fleet.wire()?;
         let load = Load::start(&wire, setup.size, fleet.ledger()?).await?;
         load.goes_on_for(setup.between).await?;

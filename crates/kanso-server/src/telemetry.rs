@@ -26,6 +26,9 @@ pub fn start(config: &Config) -> Result<(), ConfigError> {
         filter = filter.add_directive(quiet);
     }
     let lines = tracing_subscriber::fmt()
+        // A line that cannot be written would be reported where lines cannot be written, and failing
+        // at that is a panic of the thread that logs: a full disk must not end the writer.
+        .log_internal_errors(false)
         .with_env_filter(filter)
         .with_writer(stderr);
     let started = match config.log_format {

@@ -16,8 +16,8 @@ const AWAY: Duration = Duration::from_secs(5);
 const SLOW: Duration = Duration::from_millis(40);
 /// How long nobody answers on a half-open link, longer than a server waits for it.
 const SILENT: Duration = Duration::from_secs(45);
-/// How long somebody keeps the rows that everybody needs.
-const HELD: Duration = Duration::from_secs(6);
+/// How long somebody keeps the rows that everybody needs, longer than a server waits for them.
+const HELD: Duration = Duration::from_secs(14);
 
 /// What a server says that has no database.
 const UNAVAILABLE: &[&str] = &["503 unavailable"];
@@ -80,7 +80,7 @@ pub(super) async fn pool_exhausted(setup: &Setup) -> anyhow::Result<Row> {
         flags: &["--database-connections", "4"],
         ..Plan::default()
     };
-    let mut round = Round::begin(setup, plan, "all rows of users locked for 6 s").await?;
+    let mut round = Round::begin(setup, plan, "all rows of users locked for 14 s").await?;
     let hold = format!(
         "SELECT user_id FROM users FOR UPDATE; SELECT pg_sleep({})",
         HELD.as_secs()

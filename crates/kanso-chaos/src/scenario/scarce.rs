@@ -33,7 +33,8 @@ const JUMPS: [&str; 4] = ["+1h", "+0", "-1h", "+0"];
 pub(super) async fn disk_full(setup: &Setup) -> anyhow::Result<Row> {
     let disk = Disk::mount(&setup.folder).await?;
     let on_disk = Setup {
-        folder: disk.folder.clone(),
+        // What was promised is on another disk.
+        disk: Some(disk.folder.clone()),
         ..setup.clone()
     };
     let mut round = Round::begin(&on_disk, Plan::default(), "full disk").await?;
@@ -48,7 +49,6 @@ pub(super) async fn disk_full(setup: &Setup) -> anyhow::Result<Row> {
     round.may_only_fail_with(&["503 unavailable"]);
     let row = round.end().await?;
     anyhow::ensure!(row.failed_requests > 0, "the disk was not full for anybody");
-    disk.unmount().await?;
     Ok(row)
 }
 
@@ -89,11 +89,17 @@ impl Disk {
             }
         }
     }
+}
 
-    async fn unmount(self) -> anyhow::Result<()> {
-        let unmounted = Command::new("umount").arg(&self.folder).status().await?;
-        anyhow::ensure!(unmounted.success(), "cannot unmount a disk");
-        Ok(fs::remove_dir(&self.folder)?)
+impl Drop for Disk {
+    fn drop(&mut self) {
+        // The servers are gone by now; lazily, in case one of them is not quite.
+        let mut unmount = std::process::Command::new("umount");
+        let unmounted = unmount.arg("--lazy").arg(&self.folder).status();
+        if unmounted.is_ok_and(|status| status.success()) {
+            // Empty: what was in it went with the disk.
+            let _ = fs::remove_dir(&self.folder);
+        }
     }
 }
 

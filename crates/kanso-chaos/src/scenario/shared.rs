@@ -46,7 +46,7 @@ const WITH_REDIS: Plan = Plan {
 /// A push on one server pokes a stream on another.
 pub(super) async fn poke_across_nodes(setup: &Setup) -> anyhow::Result<Row> {
     let began = Instant::now();
-    let mut fleet = Fleet::start(&setup.program, &setup.folder, WITH_REDIS).await?;
+    let mut fleet = Fleet::start(setup, WITH_REDIS).await?;
     until_redis_is(&fleet.nodes, "connected").await?;
     let mut row = Row {
         fault: "none".to_owned(),
@@ -99,7 +99,7 @@ pub(super) async fn limiter_exact(setup: &Setup) -> anyhow::Result<Row> {
         flags: &["--trusted-proxies", "127.0.0.1"],
         ..WITH_REDIS
     };
-    let mut fleet = Fleet::start(&setup.program, &setup.folder, plan).await?;
+    let mut fleet = Fleet::start(setup, plan).await?;
     let mut row = Row {
         fault: "none".to_owned(),
         ..Row::default()

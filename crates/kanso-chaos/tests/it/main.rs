@@ -30,6 +30,7 @@ async fn round(scenario: Scenario, faults: u64) -> Row {
     let setup = Setup {
         program: program(),
         folder: std::env::temp_dir(),
+        disk: None,
         size: LoadSize {
             people: 3,
             devices: 2,

@@ -192,11 +192,18 @@ fn an_unknown_flag_is_exit_code_2() {
 /// A server that listens, and its address.
 #[cfg(unix)]
 fn serving(folder: &Path) -> (Child, String) {
+    serving_with(folder, "off", Stdio::inherit())
+}
+
+/// The same with another log.
+#[cfg(unix)]
+fn serving_with(folder: &Path, log: &str, stderr: Stdio) -> (Child, String) {
     let mut child = Command::new(env!("CARGO_BIN_EXE_kanso-server"))
-        .args(["--listen", "127.0.0.1:0", "--log", "off"])
+        .args(["--listen", "127.0.0.1:0", "--log", log])
         .env_clear()
         .current_dir(folder)
         .stdout(Stdio::piped())
+        .stderr(stderr)
         .spawn()
         .expect("the program runs");
     let out = BufReader::new(child.stdout.take().expect("a pipe"));
@@ -230,4 +237,26 @@ fn a_server_serves_stops_on_sigterm_and_finds_its_key_again() {
     }
     assert_eq!(keys[0], keys[1]);
     assert!(folder.path().join("kanso-data/kanso.db").exists());
+}
+
+/// Nobody may be there to read the log, and the disk that it is written to may be full.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[cfg(target_os = "linux")]
+async fn a_log_that_cannot_be_written_stops_nothing() {
+    let folder = folder();
+    let full = fs::File::options().write(true).open("/dev/full");
+    let stderr = Stdio::from(full.expect("a device that is always full"));
+    let (mut server, url) = serving_with(folder.path(), "trace", stderr);
+    let body = serde_json::json!({"email": "a@b.example", "password": "two slow kettles"});
+    let client = reqwest::Client::builder().no_proxy().build();
+    let client = client.expect("a client");
+    for verb in ["register", "login", "login"] {
+        let post = client.post(format!("{url}/api/v1/auth/{verb}"));
+        let post = post.header("content-type", "application/json");
+        let answer = post.body(body.to_string()).send().await.expect("an answer");
+        assert!(answer.status().is_success(), "{verb}: {answer:?}");
+    }
+    let kill = Command::new("kill").arg(server.id().to_string()).status();
+    assert!(kill.expect("kill runs").success());
+    assert_eq!(server.wait().expect("it ends").code(), Some(0));
 }
