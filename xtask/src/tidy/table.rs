@@ -131,6 +131,13 @@ pub(super) const CRATES: &[CrateRule] = &[
         outside: Outside::Any,
     },
     CrateRule {
+        // It judges servers, so it shares nothing with them.
+        name: "kanso-conformance",
+        workspace: &[],
+        in_tests: &["kanso-server", "kanso-testkit"],
+        outside: Outside::Any,
+    },
+    CrateRule {
         name: "kanso-bench",
         // Inside it puts together what no client of a server can bring about.
         workspace: &[
@@ -157,7 +164,13 @@ const WIRE: &[&str] = &["kanso-http", "kanso-server", "kanso-bench"];
 const FILES: &[&str] = &["kanso-sqlite", "kanso-client"];
 const POSTGRES: &[&str] = &["kanso-postgres"];
 const STORES: &[&str] = &["kanso-sqlite", "kanso-postgres", "kanso-client"];
-const PROGRAMS: &[&str] = &["kanso-server", "kanso-cli", "kanso-bench", "xtask"];
+const PROGRAMS: &[&str] = &[
+    "kanso-server",
+    "kanso-cli",
+    "kanso-conformance",
+    "kanso-bench",
+    "xtask",
+];
 
 /// Drivers and frameworks, each behind the crate that answers for it.
 pub(super) const EXCLUSIVE: &[Exclusive] = &[
@@ -233,7 +246,7 @@ pub(super) const EXCLUSIVE: &[Exclusive] = &[
     ),
     only(
         "reqwest",
-        &["kanso-client", "kanso-bench"],
+        &["kanso-client", "kanso-conformance", "kanso-bench"],
         "the server calls nobody",
     ),
     only(
@@ -261,6 +274,7 @@ pub(super) const EXCLUSIVE: &[Exclusive] = &[
             "kanso-server",
             "kanso-client",
             "kanso-cli",
+            "kanso-conformance",
             "kanso-bench",
         ],
         "the rings inside know no runtime",

@@ -1,0 +1,65 @@
+//! The cases, a file for each thing that a server does.
+
+mod accounts;
+mod cursors;
+mod entries;
+mod habits;
+mod hostile;
+mod keys;
+mod live;
+mod merge;
+mod pull;
+mod push;
+mod replica;
+mod rules;
+mod service;
+mod stats;
+mod validation;
+
+use crate::case::Case;
+
+/// Every case. What has to wait comes first, so that others run meanwhile.
+pub fn catalogue() -> Vec<Case> {
+    let groups = [
+        live::CASES,
+        accounts::CASES,
+        habits::CASES,
+        entries::CASES,
+        validation::CASES,
+        pull::CASES,
+        cursors::CASES,
+        push::CASES,
+        keys::CASES,
+        merge::CASES,
+        rules::CASES,
+        replica::CASES,
+        stats::CASES,
+        service::CASES,
+        hostile::CASES,
+    ];
+    groups.concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn each_case_has_a_name_of_its_own_and_says_what_it_checks() {
+        let cases = catalogue();
+        let paths: BTreeSet<_> = cases.iter().map(Case::path).collect();
+        assert_eq!(paths.len(), cases.len());
+        for case in cases {
+            assert!(
+                case.promise.ends_with('.') && case.promise.len() <= 90,
+                "{case:?}"
+            );
+            assert!(
+                case.section.contains(".md") || case.section.contains(".json"),
+                "{case:?}"
+            );
+        }
+    }
+}
