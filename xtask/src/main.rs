@@ -12,6 +12,7 @@ mod bench;
 mod build;
 mod ci;
 mod deny;
+mod fuzz;
 mod metrics;
 mod openapi;
 mod process;
@@ -58,6 +59,15 @@ enum Verb {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Show hostile bytes to whatever reads what strangers send
+    Fuzz {
+        /// One of them; all, one after another, when left out
+        #[arg(long, value_enum)]
+        target: Option<fuzz::Target>,
+        /// How long for each
+        #[arg(long, default_value_t = 1.0)]
+        minutes: f64,
+    },
     /// Check licences, bans, sources and advisories with cargo-deny
     Deny,
 }
@@ -98,6 +108,7 @@ fn main() -> ExitCode {
         Verb::Openapi { check: false } => openapi::write(),
         Verb::Metrics => metrics::run(),
         Verb::Bench { arguments } => bench::run(&arguments),
+        Verb::Fuzz { target, minutes } => fuzz::run(target, minutes),
         Verb::Deny => deny::run(),
     };
     outcome.map_or_else(
