@@ -14,6 +14,7 @@ mod chaos;
 mod ci;
 mod deny;
 mod deploy;
+mod fuzz;
 mod metrics;
 mod openapi;
 mod process;
@@ -69,6 +70,15 @@ enum Verb {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Show hostile bytes to whatever reads what strangers send
+    Fuzz {
+        /// One of them; all, one after another, when left out
+        #[arg(long, value_enum)]
+        target: Option<fuzz::Target>,
+        /// How long for each
+        #[arg(long, default_value_t = 1.0)]
+        minutes: f64,
+    },
     /// Check licences, bans, sources and advisories with cargo-deny
     Deny,
 }
@@ -111,6 +121,7 @@ fn main() -> ExitCode {
         Verb::Bench { arguments } => bench::run(&arguments),
         Verb::Deploy => deploy::run(),
         Verb::Chaos { arguments } => chaos::run(&arguments),
+        Verb::Fuzz { target, minutes } => fuzz::run(target, minutes),
         Verb::Deny => deny::run(),
     };
     outcome.map_or_else(

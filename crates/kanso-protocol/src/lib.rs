@@ -10,6 +10,8 @@ pub mod accounts;
 mod cursor;
 pub mod devices;
 pub mod entries;
+#[cfg(test)]
+mod fuzz;
 pub mod habits;
 pub mod idempotency;
 mod json;

@@ -1,9 +1,9 @@
 //! What tests stand on: adapters in memory, a clock that a test moves, ids that count, builders
-//! that show only what matters, the contract that every storage keeps, and a PostgreSQL and a Redis
+//! that show only what matters, the contract that every storage keeps, hostile bytes, and a PostgreSQL and a Redis
 //! server.
 //!
 //! **Invariant:** a dependency of tests and of the bench only; nothing that ships uses it. Nothing
-//! here waits, reads the machine's clock or draws randomness.
+//! here waits or reads the machine's clock, and only hostile bytes are drawn at random.
 
 #![expect(
     clippy::unwrap_used,
@@ -16,6 +16,7 @@ mod clock;
 pub mod contract;
 mod credentials;
 mod feed;
+pub mod fuzz;
 mod ids;
 mod memory;
 mod postgres;

@@ -135,4 +135,6 @@ fn read(file: impl Read + Seek) -> Result<Export, ImportError> {
 }
 
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod tests;

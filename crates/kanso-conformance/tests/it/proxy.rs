@@ -79,12 +79,12 @@ fn spoiled(
 ) -> Response<axum::body::Body> {
     let mut body = body.to_vec();
     match flaw {
-        Flaw::None | Flaw::Deaf(_) => {}
         Flaw::Mute(name) => drop(headers.remove(name)),
         Flaw::Status(one, other) if status == one => {
             status = StatusCode::from_u16(other).expect("a status");
         }
-        Flaw::Status(..) => {}
+        // One that is deaf has not heard what was asked, and this answer is not one to spoil.
+        Flaw::None | Flaw::Deaf(_) | Flaw::Status(..) => {}
         Flaw::Body(spoil) => {
             if let Ok(mut json) = serde_json::from_slice::<Value>(&body) {
                 spoil(&mut json);

@@ -45,7 +45,43 @@ fn read_hop(text: &str) -> Option<IpAddr> {
 
 #[cfg(test)]
 mod tests {
+    use kanso_testkit::fuzz::withstands;
+
     use super::*;
+
+    #[test]
+    fn fuzz_forwarded() {
+        let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/corpus/forwarded");
+        let tokens = &[
+            ",",
+            "10.0.0.7",
+            "192.0.2.1",
+            "[",
+            "]",
+            ":1",
+            "::ffff:",
+            "fd00::2",
+            "for=",
+        ];
+        let proxies: Vec<IpNet> = vec!["10.0.0.0/8".parse().expect("a network")];
+        withstands(corpus, tokens, |input| {
+            let Ok(value) = http::HeaderValue::from_bytes(input) else {
+                return;
+            };
+            let text = String::from_utf8_lossy(input).into_owned();
+            let headers =
+                HeaderMap::from_iter([(http::HeaderName::from_static("x-forwarded-for"), value)]);
+            let stranger = IpAddr::from([192, 0, 2, 7]);
+            assert_eq!(behind_proxies(stranger, &headers, &proxies), stranger);
+            let proxy = IpAddr::from([10, 0, 0, 1]);
+            let found = behind_proxies(proxy, &headers, &proxies);
+            let mut hops = text.split(',').filter_map(|hop| read_hop(hop.trim()));
+            assert!(
+                found == proxy || hops.any(|hop| hop.to_canonical() == found),
+                "{found}"
+            );
+        });
+    }
 
     #[test]
     fn only_trusted_proxies_vouch_for_others() {

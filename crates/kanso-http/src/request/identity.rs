@@ -61,3 +61,33 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
     let token = token.trim();
     (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
 }
+
+#[cfg(test)]
+mod tests {
+    use kanso_testkit::fuzz::withstands;
+
+    use super::*;
+
+    #[test]
+    fn fuzz_authorization() {
+        let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/corpus/authorization");
+        withstands(
+            corpus,
+            &["Bearer ", "bearer", " ", "\t", ",", "=", "Basic"],
+            |input| {
+                let Ok(value) = HeaderValue::from_bytes(input) else {
+                    return;
+                };
+                let mut headers = HeaderMap::new();
+                headers.append(header::AUTHORIZATION, value.clone());
+                if let Some(token) = bearer(&headers) {
+                    assert!(!token.is_empty() && token == token.trim(), "{token:?}");
+                    assert!(input.len() >= "bearer ".len() + token.len());
+                    assert!(input[.."bearer".len()].eq_ignore_ascii_case(b"bearer"));
+                }
+                headers.append(header::AUTHORIZATION, value);
+                assert_eq!(bearer(&headers), None, "two of them are ambiguous");
+            },
+        );
+    }
+}

@@ -1,0 +1,74 @@
+//! What strangers send: cursors and pushes of any bytes.
+
+use kanso_testkit::fuzz::withstands;
+
+use crate::json::{ReadError, read};
+use crate::sync::SyncRequest;
+use crate::{format_cursor, parse_cursor};
+
+#[test]
+fn fuzz_cursor() {
+    let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/corpus/cursor");
+    withstands(corpus, &["k1_", "AAAA", "_-", "=", "\0", "é"], |input| {
+        let Ok(text) = std::str::from_utf8(input) else {
+            return;
+        };
+        if let Ok(cursor) = parse_cursor(text) {
+            // A cursor has one text, so nobody can make another of it that is taken as well.
+            assert_eq!(format_cursor(cursor), text);
+        }
+    });
+}
+
+const TOKENS: &[&str] = &[
+    "null",
+    "1e400",
+    "-0",
+    "1e-7",
+    "\"\\ud800\"",
+    "\\u0000",
+    "[",
+    "]",
+    "{",
+    "}",
+    ",",
+    ":",
+    "\"",
+    "\"operations\":",
+    "\"fields\":{",
+    "\"base_version\":",
+    "\"group\":\"",
+    "\"revive\":true",
+    "\"action\":\"increment\"",
+    "\"action\":\"delete\"",
+    "\"entity\":\"entry\"",
+    "9223372036854775808",
+    "2026-02-30",
+    "Europe/Rome",
+    "0.0005",
+];
+
+#[test]
+fn fuzz_push() {
+    let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/corpus/push");
+    withstands(corpus, TOKENS, |input| {
+        let fingerprints = |request: SyncRequest| -> Vec<_> {
+            let operations = request.operations.into_iter();
+            let submissions = operations.map(|operation| operation.submission(None));
+            submissions
+                .map(|it| it.key.map(|key| key.fingerprint))
+                .collect()
+        };
+        match (read::<SyncRequest>(input), read::<SyncRequest>(input)) {
+            // What is compared on a retry is the same each time.
+            (Ok(one), Ok(other)) => assert_eq!(fingerprints(one), fingerprints(other)),
+            (Err(one), Err(other)) => {
+                assert_eq!(one, other);
+                if let ReadError::WrongShape(error) = one {
+                    assert!(!error.to_string().is_empty());
+                }
+            }
+            (one, other) => panic!("{} is not {}", one.is_ok(), other.is_ok()),
+        }
+    });
+}

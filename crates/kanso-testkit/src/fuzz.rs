@@ -1,0 +1,175 @@
+//! Hostile bytes: what whoever sends them can make of something that was once right.
+
+use std::path::Path;
+
+use proptest::prelude::*;
+use proptest::test_runner::{Config, FileFailurePersistence, TestCaseError, TestRunner};
+
+/// A case of a fuzz test costs microseconds, so there are more of them than `PROPTEST_CASES`, which
+/// is 256 unless set, says for other tests.
+const EACH: u32 = 8;
+/// The longest input. Bytes.
+const LONGEST: usize = 8 * 1024;
+
+/// One thing that is done to bytes.
+#[derive(Clone, Debug)]
+enum Edit {
+    Put(prop::sample::Index, u8),
+    Insert(prop::sample::Index, Vec<u8>),
+    Remove(prop::sample::Index, u8),
+    Repeat(prop::sample::Index, u8, u8),
+    Cut(prop::sample::Index),
+    /// A piece of another input of the corpus.
+    Splice(
+        prop::sample::Index,
+        prop::sample::Index,
+        prop::sample::Index,
+    ),
+}
+
+/// Shows `check` each file of the folder, and then mixtures and mutations of them.
+///
+/// `tokens` are pieces that mean something to whoever reads the input. An input that makes `check` panic
+/// is made as small as possible and shown; it belongs into the folder, so that every later run begins
+/// with it. `PROPTEST_CASES` says how long to go on.
+///
+/// # Panics
+/// When `check` does, or when the folder is empty.
+pub fn withstands(corpus: &str, tokens: &'static [&'static str], check: impl Fn(&[u8])) {
+    let seeds = read(Path::new(corpus));
+    for seed in &seeds {
+        check(seed);
+    }
+    let config = Config {
+        cases: Config::default().cases.saturating_mul(EACH),
+        failure_persistence: None::<Box<FileFailurePersistence>>.map(|it| it as _),
+        ..Config::default()
+    };
+    let outcome = TestRunner::new(config).run(&inputs(seeds, tokens), |input| {
+        let checked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| check(&input)));
+        checked.map_err(|_| TestCaseError::fail(format!("{:?}", String::from_utf8_lossy(&input))))
+    });
+    if let Err(error) = outcome {
+        panic!("{error}\nthe input belongs into {corpus}");
+    }
+}
+
+/// The files of the folder, in the order of their names.
+fn read(folder: &Path) -> Vec<Vec<u8>> {
+    let name = folder.display();
+    let files = std::fs::read_dir(folder).unwrap_or_else(|error| panic!("{name}: {error}"));
+    let mut paths: Vec<_> = files.map(|file| file.unwrap().path()).collect();
+    paths.sort();
+    assert!(!paths.is_empty(), "{name} is empty");
+    paths
+        .iter()
+        .map(|path| std::fs::read(path).unwrap())
+        .collect()
+}
+
+fn inputs(seeds: Vec<Vec<u8>>, tokens: &'static [&'static str]) -> impl Strategy<Value = Vec<u8>> {
+    let others = seeds.clone();
+    let mutated = (
+        prop::sample::select(seeds),
+        prop::collection::vec(edit(tokens), 1..8),
+    );
+    let mutated = mutated.prop_map(move |(mut bytes, edits)| {
+        for edit in edits {
+            apply(edit, &mut bytes, &others);
+            bytes.truncate(LONGEST);
+        }
+        bytes
+    });
+    let any_bytes = prop::collection::vec(any::<u8>(), 0..256);
+    prop_oneof![9 => mutated, 1 => any_bytes]
+}
+
+fn edit(tokens: &'static [&'static str]) -> impl Strategy<Value = Edit> {
+    let place = any::<prop::sample::Index>;
+    let token = prop::sample::select(tokens).prop_map(|token| token.as_bytes().to_vec());
+    prop_oneof![
+        (place(), any::<u8>()).prop_map(|(at, byte)| Edit::Put(at, byte)),
+        (place(), token).prop_map(|(at, bytes)| Edit::Insert(at, bytes)),
+        (place(), prop::collection::vec(any::<u8>(), 1..4))
+            .prop_map(|(at, bytes)| Edit::Insert(at, bytes)),
+        (place(), any::<u8>()).prop_map(|(at, length)| Edit::Remove(at, length)),
+        (place(), any::<u8>(), 0..9_u8)
+            .prop_map(|(at, length, times)| Edit::Repeat(at, length, times)),
+        place().prop_map(Edit::Cut),
+        (place(), place(), place()).prop_map(|(at, other, from)| Edit::Splice(at, other, from)),
+    ]
+}
+
+fn apply(edit: Edit, bytes: &mut Vec<u8>, seeds: &[Vec<u8>]) {
+    let within = |at: prop::sample::Index, length: usize| at.index(length + 1);
+    match edit {
+        Edit::Put(at, byte) => {
+            if !bytes.is_empty() {
+                let at = at.index(bytes.len());
+                bytes[at] = byte;
+            }
+        }
+        Edit::Insert(at, new) => insert(bytes, within(at, bytes.len()), &new),
+        Edit::Remove(at, length) => {
+            let from = within(at, bytes.len());
+            let to = (from + usize::from(length)).min(bytes.len());
+            bytes.drain(from..to);
+        }
+        Edit::Repeat(at, length, times) => {
+            let from = within(at, bytes.len());
+            let to = (from + usize::from(length)).min(bytes.len());
+            let piece = bytes[from..to].repeat(usize::from(times));
+            insert(bytes, to, &piece);
+        }
+        Edit::Cut(at) => bytes.truncate(within(at, bytes.len())),
+        Edit::Splice(at, other, from) => {
+            let other = &seeds[other.index(seeds.len())];
+            let piece = &other[within(from, other.len())..];
+            insert(bytes, within(at, bytes.len()), piece);
+        }
+    }
+}
+
+fn insert(bytes: &mut Vec<u8>, at: usize, new: &[u8]) {
+    bytes.splice(at..at, new.iter().copied());
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    const SEEDS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/corpus/self");
+
+    #[test]
+    fn each_file_comes_and_then_much_that_is_in_none() {
+        let seen = RefCell::new(BTreeSet::new());
+        withstands(SEEDS, &["token"], |input| {
+            seen.borrow_mut().insert(input.to_vec());
+        });
+        let seen = seen.into_inner();
+        assert!(seen.contains(b"{\"a\":1}".as_slice()) && seen.contains(b"[2]".as_slice()));
+        assert!(seen.len() > 1_000, "{}", seen.len());
+        assert!(
+            seen.iter()
+                .any(|input| input.windows(5).any(|five| five == b"token"))
+        );
+    }
+
+    #[test]
+    fn what_panics_is_found_and_shown() {
+        let found = std::panic::catch_unwind(|| {
+            withstands(SEEDS, &["boom"], |input| {
+                assert!(!input.windows(4).any(|four| four == b"boom"), "found");
+            });
+        });
+        let told = found.unwrap_err();
+        let told = told.downcast_ref::<String>().unwrap();
+        assert!(
+            told.contains("boom") && told.contains("belongs into"),
+            "{told}"
+        );
+    }
+}
