@@ -16,6 +16,7 @@ mod metrics;
 mod openapi;
 mod process;
 mod services;
+mod sim;
 mod stopwatch;
 mod test;
 mod tidy;
@@ -58,6 +59,8 @@ enum Verb {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Live through simulated worlds in which everything goes wrong, each decided by a seed
+    Sim(sim::Arguments),
     /// Check licences, bans, sources and advisories with cargo-deny
     Deny,
 }
@@ -98,6 +101,7 @@ fn main() -> ExitCode {
         Verb::Openapi { check: false } => openapi::write(),
         Verb::Metrics => metrics::run(),
         Verb::Bench { arguments } => bench::run(&arguments),
+        Verb::Sim(arguments) => sim::run(&arguments),
         Verb::Deny => deny::run(),
     };
     outcome.map_or_else(
