@@ -206,11 +206,11 @@ fn member(members: &Value, name: &str) -> String {
 /// Of what was made and acknowledged, and that nobody ever asked to delete: it is there, also
 /// after an older copy of the database was put back.
 pub(super) fn survives(effects: &Effects, history: &History, ends: &Ends) -> Vec<Finding> {
-    let mut deleted = BTreeSet::new();
+    let mut unwanted = BTreeSet::new();
     for exchange in &history.exchanges {
         let operations = exchange.sync.iter().flat_map(|sync| &sync.operations);
         let deletes = operations.filter(|operation| operation.action == ActionName::Delete);
-        deleted.extend(deletes.map(|operation| operation.id));
+        unwanted.extend(deletes.map(|operation| operation.id));
     }
     let mut findings = Vec::new();
     for ((person, id), versions) in effects {
@@ -219,7 +219,7 @@ pub(super) fn survives(effects: &Effects, history: &History, ends: &Ends) -> Vec
         });
         let habit = made.and_then(habit_of);
         let was_deleted =
-            deleted.contains(id) || habit.is_some_and(|habit| deleted.contains(&habit));
+            unwanted.contains(id) || habit.is_some_and(|habit| unwanted.contains(&habit));
         if made.is_none() || was_deleted {
             continue;
         }

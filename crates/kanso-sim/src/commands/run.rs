@@ -26,7 +26,8 @@ pub(super) struct Arguments {
 /// Lives through the seeds; whether all was well.
 #[expect(
     clippy::disallowed_methods,
-    reason = "how long the machine takes is not a part of what is simulated"
+    clippy::cast_precision_loss,
+    reason = "how long the machine takes is not a part of what is simulated; a rate is rounded anyway"
 )]
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<bool> {
     let began = std::time::Instant::now();
