@@ -2,7 +2,7 @@
 
 use crate::process::{cargo, run as run_command};
 use crate::stopwatch::Stopwatch;
-use crate::{Verdict, build, deploy, openapi, test, tidy};
+use crate::{Verdict, build, deploy, openapi, sim, test, tidy};
 
 struct Step {
     name: &'static str,
@@ -14,7 +14,7 @@ struct Step {
 const FORMAT: &str = "cargo fmt --all --check";
 const CLIPPY: &str = "cargo clippy --workspace --all-targets --locked -- -D warnings";
 
-const STEPS: [Step; 7] = [
+const STEPS: [Step; 8] = [
     Step {
         name: "format",
         alone: FORMAT,
@@ -49,6 +49,11 @@ const STEPS: [Step; 7] = [
         name: "test",
         alone: "cargo xtask test",
         run: || test::run(&[]),
+    },
+    Step {
+        name: "sim",
+        alone: "cargo xtask sim",
+        run: sim::ci,
     },
 ];
 

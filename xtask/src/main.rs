@@ -20,6 +20,7 @@ mod openapi;
 mod process;
 mod python;
 mod services;
+mod sim;
 mod stopwatch;
 mod test;
 mod tidy;
@@ -79,6 +80,8 @@ enum Verb {
         #[arg(long, default_value_t = 1.0)]
         minutes: f64,
     },
+    /// Live through simulated worlds in which everything goes wrong, each decided by a seed
+    Sim(sim::Arguments),
     /// Check licences, bans, sources and advisories with cargo-deny
     Deny,
 }
@@ -122,6 +125,7 @@ fn main() -> ExitCode {
         Verb::Deploy => deploy::run(),
         Verb::Chaos { arguments } => chaos::run(&arguments),
         Verb::Fuzz { target, minutes } => fuzz::run(target, minutes),
+        Verb::Sim(arguments) => sim::run(&arguments),
         Verb::Deny => deny::run(),
     };
     outcome.map_or_else(

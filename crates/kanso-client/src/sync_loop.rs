@@ -164,7 +164,9 @@ impl SyncLoop {
                 is_asked_to_wait,
             } = self.judge(ended, &mut failures);
             self.state.send_replace(state);
+            // In this order, so that a simulated seed gives one trace.
             tokio::select! {
+                biased;
                 () = self.timer.wait(delay) => {}
                 () = self.wishes.poke.notified() => {}
                 () = edited(&mut changes), if !is_asked_to_wait => {}

@@ -11,6 +11,8 @@
 //! but the seed's, so that a seed gives the same trace always.
 
 pub mod actors;
+pub mod bank;
+pub mod campaign;
 pub mod chance;
 pub mod checks;
 pub mod cluster;
@@ -21,6 +23,7 @@ pub mod network;
 pub mod plan;
 pub mod planted;
 pub mod server;
+pub mod shrink;
 pub mod store;
 pub mod story;
 pub mod time;

@@ -148,7 +148,7 @@ impl Link {
     /// Changes something by PATCH, which the client's transport has no need of, past the faults of the
     /// network. Nobody looks at what becomes of it.
     pub async fn patch(&self, path: &'static str, token: String, body: Vec<u8>) {
-        drop(self.patched(path, token, body).await);
+        let _: Option<Delivered> = self.patched(path, token, body).await;
     }
 
     async fn patched(&self, path: &'static str, token: String, body: Vec<u8>) -> Option<Delivered> {
@@ -209,9 +209,9 @@ impl Transport for Link {
             network.double(exchange, &request);
         }
         // A server goes on with what it was asked when nobody waits any more.
-        let (carrier, copy) = (Arc::clone(network), request);
-        let carried = tokio::spawn(async move { carrier.carry(exchange, &copy).await });
-        let carried = tokio::time::timeout(3 * PATIENCE, carried).await;
+        let (wires, copy) = (Arc::clone(network), request);
+        let serving = tokio::spawn(async move { wires.carry(exchange, &copy).await });
+        let carried = tokio::time::timeout(3 * PATIENCE, serving).await;
         let Ok(Ok(Some((serving, reply)))) = carried else {
             return self.nothing(exchange, Duration::from_millis(100)).await;
         };

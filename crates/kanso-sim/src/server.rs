@@ -174,7 +174,7 @@ fn rhythm() -> Rhythm {
     Rhythm {
         poll: Duration::from_secs(20),
         settle: Duration::from_millis(500),
-        days: Duration::from_secs(60),
+        days: Duration::from_mins(1),
         report: Duration::from_mins(30),
     }
 }

@@ -110,10 +110,12 @@ impl World {
     async fn storm(&self) -> anyhow::Result<Troubles> {
         let weather = Weather::new(self.plan, &self.cluster, &self.recorder, &self.time);
         let mut lives = JoinSet::new();
-        for device in self.devices.iter().cloned() {
+        for device in &self.devices {
+            let device = Arc::clone(device);
             lives.spawn(async move { device.live().await });
         }
-        for browser in self.browsers.iter().cloned() {
+        for browser in &self.browsers {
+            let browser = Arc::clone(browser);
             lives.spawn(async move { browser.live().await });
         }
         let troubles = weather.pass().await?;

@@ -38,7 +38,9 @@ pub(crate) async fn run(
     while !stop.is_cancelled() {
         // As long as the queue fills a claim there is more.
         while drain(&streaks, &mut outage, &stop).await {}
+        // In this order, so that a simulated seed gives one trace.
         tokio::select! {
+            biased;
             () = bell.notified() => if !rested(rhythm.settle, &stop).await { return },
             is_on = rested(rhythm.poll, &stop) => if !is_on { return },
         }

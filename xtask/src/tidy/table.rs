@@ -220,7 +220,11 @@ pub(super) const EXCLUSIVE: &[Exclusive] = &[
         WEB,
         "a handler sees use cases, and nothing else sees a request",
     ),
-    only("tower", SERVICE, "middleware is the HTTP edge's, and the simulation calls the router"),
+    only(
+        "tower",
+        SERVICE,
+        "middleware is the HTTP edge's, and the simulation calls the router",
+    ),
     only("tower-http", WEB, "middleware is the HTTP edge's"),
     only(
         "hyper",

@@ -113,7 +113,9 @@ impl Changeset {
             .filter(|save| save.record.stamp.is_deleted())
             .map(|save| save.record.id)
             .collect();
-        let is_implied = |entry: &Entry| deleted.contains(&entry.details.habit_id);
+        // A tombstone implies what is live of its habit; what was deleted before it is told.
+        let is_implied =
+            |entry: &Entry| !entry.stamp.is_deleted() && deleted.contains(&entry.details.habit_id);
         let habits = self
             .habits
             .iter()

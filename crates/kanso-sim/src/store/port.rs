@@ -44,7 +44,7 @@ impl Life {
             _ => {}
         }
         if self.ended.is_cancelled() {
-            pending().await
+            pending::<()>().await;
         }
     }
 }

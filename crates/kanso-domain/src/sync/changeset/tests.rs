@@ -37,14 +37,14 @@ fn saved(mut current: Current, changeset: &Changeset) -> Current {
     current
 }
 
-/// What a reader of `current` finds after `position`.
+/// What a reader of `current` finds after `position`: all but the live entries of deleted habits.
 fn delta(current: &Current, position: Seq) -> Vec<Record> {
     let is_deleted = |id| current.habits.get(id).is_none_or(|h| h.stamp.is_deleted());
     let habits = current.habits.values().cloned().map(Record::Habit);
     let entries = current
         .entries
         .values()
-        .filter(|entry| !is_deleted(&entry.details.habit_id));
+        .filter(|entry| entry.stamp.is_deleted() || !is_deleted(&entry.details.habit_id));
     let mut records: Vec<_> = habits.chain(entries.cloned().map(Record::Entry)).collect();
     records.retain(|record| record.stamp().seq > position);
     records.sort_by_key(|record| record.stamp().seq);

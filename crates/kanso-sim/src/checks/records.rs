@@ -1,0 +1,235 @@
+//! What must hold of every record: checks 1, 2 and 5.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use kanso_protocol::sync::{ActionName, Change, OnConflictName};
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::effects::{Effect, Effects, Key, State, followed};
+use crate::ends::{End, Ends, PersonEnd};
+use crate::finding::{Check, Finding};
+use crate::history::{History, Who};
+
+/// Compares each record, on every page and at the end, with what was done to it.
+pub(super) fn check(history: &History, effects: &Effects, ends: &Ends) -> Vec<Finding> {
+    let states: BTreeMap<Key, BTreeMap<i64, State>> = effects
+        .iter()
+        .map(|(key, versions)| (*key, State::fold(versions)))
+        .collect();
+    let mut findings = Vec::new();
+    for ((person, id), versions) in effects {
+        let Some(person) = ends.people.iter().find(|end| end.person == *person) else {
+            continue;
+        };
+        findings.extend(chain(*id, versions, person.records.get(id)));
+        if let Some(state) = states.get(&(person.person, *id)) {
+            findings.extend(kept(*id, versions, state, person));
+        }
+    }
+    findings.extend(pages(history, &states));
+    findings
+}
+
+/// Each version was made by exactly one change, and no change overlooks one that clashes.
+fn chain(id: Uuid, versions: &BTreeMap<i64, Vec<Effect>>, end: Option<&End>) -> Vec<Finding> {
+    let mut wrong = Vec::new();
+    let newest = versions.keys().next_back().copied().unwrap_or_default();
+    let newest = end.map_or(newest, |end| end.version.max(newest));
+    for version in 1..=newest {
+        let made = versions.get(&version).map_or(&[][..], Vec::as_slice);
+        let sure = made.iter().filter(|effect| !effect.is_hearsay).count();
+        if made.is_empty() {
+            wrong.push(format!("version {version} of {id} was made by nobody"));
+        } else if sure > 1 {
+            wrong.push(format!("version {version} of {id} was made {sure} times"));
+        }
+    }
+    let mut edited: BTreeMap<&str, (i64, Who, String)> = BTreeMap::new();
+    for (&version, made) in versions {
+        for effect in made.iter().filter(|effect| !effect.is_hearsay) {
+            let operation = &effect.operation;
+            let is_merged = operation.action == ActionName::Update
+                && operation.on_conflict != Some(OnConflictName::Client);
+            for (member, text) in followed(operation) {
+                if let Some((last, who, theirs)) = edited.get(member)
+                    && let Some(base) = operation.base_version.filter(|_| is_merged)
+                    && (*last > base && *who != effect.who && *theirs != text)
+                {
+                    wrong.push(format!(
+                        "{} wrote {member} of {id} as version {version} on {base}, over what {who} \
+                         had written as {last}",
+                        effect.who
+                    ));
+                }
+                edited.insert(member, (version, effect.who, text));
+            }
+        }
+    }
+    let finding = |what| Finding::new(Check::OneChain, what);
+    wrong.into_iter().map(finding).collect()
+}
+
+/// What was acknowledged is there at the end, unless something that came after it is.
+fn kept(
+    id: Uuid,
+    versions: &BTreeMap<i64, Vec<Effect>>,
+    states: &BTreeMap<i64, State>,
+    person: &PersonEnd,
+) -> Option<Finding> {
+    let (newest, state) = states.last_key_value()?;
+    let finding = |what: String| Some(Finding::new(Check::AckedIsKept, what));
+    let Some(end) = person.records.get(&id) else {
+        let habit = versions.values().flatten().find_map(habit_of);
+        let is_gone = |habit: Uuid| person.records.get(&habit).is_none_or(|end| end.is_deleted);
+        if state.is_deleted || habit.is_some_and(is_gone) {
+            return None;
+        }
+        return finding(format!("{id} is gone, and nobody deleted it"));
+    };
+    if end.version < *newest {
+        return finding(format!(
+            "{id} has version {}, acknowledged was {newest}",
+            end.version
+        ));
+    }
+    if end.is_deleted != state.is_deleted {
+        let is = |is_deleted: bool| if is_deleted { "deleted" } else { "there" };
+        return finding(format!(
+            "{id} is {} and should be {}",
+            is(end.is_deleted),
+            is(state.is_deleted)
+        ));
+    }
+    let differs = state
+        .members
+        .iter()
+        .find(|(name, text)| member(&end.members, name) != **text);
+    if let Some((name, text)) = differs {
+        let is = member(&end.members, name);
+        return finding(format!(
+            "{name} of {id} is {is:?}, acknowledged was {text:?}"
+        ));
+    }
+    None
+}
+
+/// Each page shows each record as it was after its version, and increments add up.
+fn pages(history: &History, states: &BTreeMap<Key, BTreeMap<i64, State>>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut first_values: BTreeMap<Key, i64> = BTreeMap::new();
+    for (exchange, _, _, response) in history.syncs() {
+        for change in &response.changes {
+            let Some(shown) = Shown::of(change) else {
+                continue;
+            };
+            let key = (exchange.who.person, shown.id);
+            let Some(state) = states
+                .get(&key)
+                .and_then(|states| states.get(&shown.version))
+            else {
+                continue;
+            };
+            let wrong = state
+                .members
+                .iter()
+                .find(|(name, text)| shown.members.get(*name).is_some_and(|shown| shown != *text));
+            if let Some((name, text)) = wrong {
+                let (id, version) = (shown.id, shown.version);
+                let is = &shown.members[name];
+                let what = format!(
+                    "{name} of version {version} of {id} is told as {is:?}, it is {text:?}"
+                );
+                findings.push(Finding::new(Check::PagesAddUp, what));
+            }
+            if let Some(value) = shown.value {
+                let first = value - state.added;
+                let known = *first_values.entry(key).or_insert(first);
+                if known != first {
+                    let (id, version) = (shown.id, shown.version);
+                    let what = format!(
+                        "increments do not add up: version {version} of {id} has {value}, and should have {}",
+                        known + state.added
+                    );
+                    findings.push(Finding::new(Check::AckedIsKept, what));
+                }
+            }
+        }
+    }
+    findings
+}
+
+/// What a page shows of a record.
+struct Shown {
+    id: Uuid,
+    version: i64,
+    members: BTreeMap<&'static str, String>,
+    /// In thousandths.
+    value: Option<i64>,
+}
+
+impl Shown {
+    fn of(change: &Change) -> Option<Self> {
+        let upper = |text: &String| text.to_uppercase();
+        Some(match change {
+            Change::Habit { record, .. } => Self {
+                id: record.id,
+                version: record.version,
+                members: BTreeMap::from([
+                    ("title", upper(&record.title)),
+                    ("description", upper(&record.description)),
+                    ("color", upper(&record.color)),
+                ]),
+                value: None,
+            },
+            Change::Entry { record, .. } => Self {
+                id: record.id,
+                version: record.version,
+                members: BTreeMap::from([("notes", upper(&record.notes))]),
+                value: Some(record.value.thousandths()),
+            },
+            Change::User { .. } => return None,
+        })
+    }
+}
+
+fn habit_of(effect: &Effect) -> Option<Uuid> {
+    let habit = effect.operation.fields.as_ref()?.get("habit_id")?;
+    habit.as_str()?.parse().ok()
+}
+
+fn member(members: &Value, name: &str) -> String {
+    let text = members.get(name).and_then(Value::as_str);
+    text.unwrap_or_default().to_uppercase()
+}
+
+/// Of what was made and acknowledged, and that nobody ever asked to delete: it is there, also
+/// after an older copy of the database was put back.
+pub(super) fn survives(effects: &Effects, history: &History, ends: &Ends) -> Vec<Finding> {
+    let mut unwanted = BTreeSet::new();
+    for exchange in &history.exchanges {
+        let operations = exchange.sync.iter().flat_map(|sync| &sync.operations);
+        let deletes = operations.filter(|operation| operation.action == ActionName::Delete);
+        unwanted.extend(deletes.map(|operation| operation.id));
+    }
+    let mut findings = Vec::new();
+    for ((person, id), versions) in effects {
+        let made = versions.values().flatten().find(|effect| {
+            effect.operation.action == ActionName::Create && effect.delivered_at.is_some()
+        });
+        let habit = made.and_then(habit_of);
+        let was_deleted =
+            unwanted.contains(id) || habit.is_some_and(|habit| unwanted.contains(&habit));
+        if made.is_none() || was_deleted {
+            continue;
+        }
+        let end = ends.people.iter().find(|end| end.person == *person);
+        let is_there =
+            end.is_some_and(|end| end.records.get(id).is_some_and(|end| !end.is_deleted));
+        if !is_there {
+            let what = format!("{id} was made and acknowledged, nobody deleted it, and it is gone");
+            findings.push(Finding::new(Check::AckedIsKept, what));
+        }
+    }
+    findings
+}

@@ -1,0 +1,146 @@
+//! What must hold of every answer: checks 10, 11 and 12.
+
+use std::collections::BTreeMap;
+
+use kanso_protocol::parse_cursor;
+
+use crate::ends::Ends;
+use crate::finding::{Check, Finding};
+use crate::history::{Event, History, Who};
+
+/// How long a used refresh token is good for retries, in seconds, less what clocks of servers differ.
+const SURE_GRACE_SECONDS: i64 = 50;
+
+/// How late a waiter may be told, in milliseconds, beside the ways of the messages.
+const LATE_MILLIS: u64 = 1_000;
+
+/// No answer holds a text that somebody else wrote: each says whose it is.
+pub(super) fn isolation(history: &History) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for exchange in &history.exchanges {
+        let person = exchange.who.person;
+        for serving in &exchange.servings {
+            let body = String::from_utf8_lossy(&serving.body);
+            let stranger = body.match_indices("~d").find_map(|(at, _)| {
+                let before = body.get(..at)?;
+                let digits = before.rfind('p')? + 1;
+                before
+                    .get(digits..)?
+                    .parse::<u32>()
+                    .ok()
+                    .filter(|whose| *whose != person)
+            });
+            if let Some(stranger) = stranger {
+                let what = format!("{} was told what p{stranger} wrote", exchange.who);
+                findings.push(Finding::new(Check::Isolation, what));
+            }
+        }
+    }
+    findings
+}
+
+/// A refresh token is refused only when its use was so long ago that its answer was no longer
+/// waited for.
+pub(super) fn sessions(history: &History, ends: &Ends) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let clock = |at: usize| history.events.get(at).map_or(0, |event| event.clock);
+    let mut people: BTreeMap<Who, Sessions> = BTreeMap::new();
+    for exchange in &history.exchanges {
+        let is_refresh = exchange.line.ends_with("/auth/refresh");
+        if !is_refresh && !exchange.line.ends_with("/auth/login") {
+            continue;
+        }
+        let state = people.entry(exchange.who).or_default();
+        // A second arrival after a leap is a reuse after the grace, which no device has done.
+        state.is_in_doubt |= is_refresh && exchange.servings.len() > 1 && ends.leaps > 0;
+        let delivered = exchange
+            .servings
+            .iter()
+            .find(|serving| serving.delivered_at.is_some());
+        match delivered {
+            Some(serving) if serving.status == 200 => state.unanswered_since = None,
+            Some(serving) if is_refresh && serving.status == 401 => {
+                let since = state.unanswered_since.take();
+                let seconds = since.map_or(0, |since| clock(serving.at) - since);
+                if seconds <= SURE_GRACE_SECONDS && !state.is_in_doubt {
+                    let who = exchange.who;
+                    let what = format!("{who} was logged out, {seconds} s after a lost answer");
+                    findings.push(Finding::new(Check::StaysSignedIn, what));
+                }
+            }
+            _ if is_refresh => {
+                state
+                    .unanswered_since
+                    .get_or_insert(clock(exchange.sent_at));
+            }
+            _ => {}
+        }
+    }
+    findings
+}
+
+/// A device whose pages did not add up to what it was told asks what is wrong with its replica. That
+/// heals it, and it should never have been needed.
+pub(super) fn drift(history: &History) -> Vec<Finding> {
+    let asked = history.exchanges.iter();
+    let asked = asked.filter(|exchange| exchange.line.ends_with("/sync/verify"));
+    let finding = |who| Finding::new(Check::PagesAddUp, format!("{who} had drifted"));
+    asked.map(|exchange| finding(exchange.who)).collect()
+}
+
+/// What is known of a device's refresh tokens.
+#[derive(Default)]
+struct Sessions {
+    /// Since when one may have been used up without the device knowing.
+    unanswered_since: Option<i64>,
+    is_in_doubt: bool,
+}
+
+/// Who waits for news hears of it when it is there, not when the wait is over.
+pub(super) fn wake_ups(history: &History, ends: &Ends) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let at = |place: usize| {
+        history
+            .events
+            .get(place)
+            .map_or(0, |event: &Event| event.at)
+    };
+    for poll in history
+        .exchanges
+        .iter()
+        .filter(|exchange| exchange.line.contains("wait_ms"))
+    {
+        let ([serving], Some(from)) = (poll.servings.as_slice(), cursor_of(&poll.line)) else {
+            continue;
+        };
+        // By then it was certainly waiting.
+        let begun = at(poll.sent_at) + ends.longest_delay + 200;
+        let told = at(serving.at);
+        let news = history.syncs().find(|(other, _, earlier, response)| {
+            let known_at = at(earlier.at);
+            other.who.person == poll.who.person
+                && response.results.iter().any(|result| {
+                    result.seq.is_some_and(|seq| seq > from)
+                        && result.status == kanso_protocol::sync::OperationStatus::Applied
+                })
+                && known_at > begun
+                && known_at + LATE_MILLIS < told
+        });
+        if let Some((other, ..)) = news {
+            let what = format!(
+                "{} was told {} ms after it began to wait, and {} had written meanwhile",
+                poll.who,
+                told - at(poll.sent_at),
+                other.who
+            );
+            findings.push(Finding::new(Check::Drains, what));
+        }
+    }
+    findings
+}
+
+fn cursor_of(line: &str) -> Option<i64> {
+    let (_, rest) = line.split_once("cursor=")?;
+    let text = rest.split('&').next()?;
+    Some(parse_cursor(text).ok()?.seq.get())
+}

@@ -1,0 +1,358 @@
+//! Histories that are wrong in one respect, each of which one check must tell.
+
+use kanso_protocol::sync::{
+    ActionName, EntityName, OperationRequest, OperationResult, OperationStatus, SyncRequest,
+    SyncResponse,
+};
+use serde_json::json;
+use uuid::Uuid;
+
+use super::all;
+use crate::ends::{DeviceEnd, End, Ends, PersonEnd};
+use crate::finding::Check;
+use crate::history::{Event, Exchange, History, Serving, What, Who};
+
+const HABIT: Uuid = Uuid::from_u128(0xAB);
+
+/// A history that is put together by hand; person 1 has two devices.
+#[derive(Default)]
+struct Tale {
+    history: History,
+    clock: i64,
+    now: u64,
+}
+
+impl Tale {
+    fn push(&mut self, what: What) -> usize {
+        let (at, clock) = (self.now, self.clock);
+        self.history.events.push(Event { at, clock, what });
+        self.history.events.len() - 1
+    }
+
+    fn send(&mut self, device: u32, line: &str, sync: Option<SyncRequest>) -> usize {
+        let number = self.history.exchanges.len();
+        let sent_at = self.push(What::Sent(number));
+        self.history.exchanges.push(Exchange {
+            who: Who { person: 1, device },
+            line: line.to_owned(),
+            sync,
+            sent_at,
+            servings: Vec::new(),
+        });
+        number
+    }
+
+    fn serve(&mut self, exchange: usize, status: u16, sync: Option<SyncResponse>) -> usize {
+        let number = self.history.exchanges[exchange].servings.len();
+        let at = self.push(What::Served(exchange, number));
+        let body = serde_json::to_vec(&sync).expect("writes");
+        self.history.exchanges[exchange].servings.push(Serving {
+            server: 1,
+            at,
+            delivered_at: None,
+            status,
+            body,
+            sync,
+        });
+        number
+    }
+
+    fn deliver(&mut self, exchange: usize, serving: usize) {
+        let at = self.push(What::Delivered(exchange, serving));
+        self.history.exchanges[exchange].servings[serving].delivered_at = Some(at);
+    }
+
+    /// A push of one operation, answered and delivered.
+    fn push_one(&mut self, device: u32, operation: OperationRequest, result: OperationResult) {
+        let request = SyncRequest {
+            operations: vec![operation],
+            ..SyncRequest::default()
+        };
+        let exchange = self.send(device, "Post /api/v1/sync", Some(request));
+        let serving = self.serve(exchange, 200, Some(answer(vec![result])));
+        self.deliver(exchange, serving);
+    }
+
+    fn refresh(&mut self, status: u16, arrives: bool) {
+        let exchange = self.send(1, "Post /api/v1/auth/refresh", None);
+        let serving = self.serve(exchange, status, None);
+        if arrives {
+            self.deliver(exchange, serving);
+        }
+    }
+
+    /// What the checks say, each once.
+    fn judged(&self, ends: &Ends) -> Vec<Check> {
+        let mut checks: Vec<_> = all(&self.history, ends).iter().map(|it| it.check).collect();
+        checks.sort();
+        checks.dedup();
+        checks
+    }
+}
+
+fn answer(results: Vec<OperationResult>) -> SyncResponse {
+    SyncResponse {
+        results,
+        changes: Vec::new(),
+        cursor: String::new(),
+        head: 1,
+        has_more: false,
+        remaining: 0,
+        digest: None,
+    }
+}
+
+fn operation(op: u128, action: ActionName, base: Option<i64>, title: &str) -> OperationRequest {
+    OperationRequest {
+        op_id: Uuid::from_u128(op),
+        entity: EntityName::Habit,
+        action,
+        id: HABIT,
+        base_version: base,
+        on_conflict: None,
+        revive: false,
+        group: None,
+        fields: Some(json!({ "title": title })),
+    }
+}
+
+fn result(op: u128, status: OperationStatus, version: i64) -> OperationResult {
+    OperationResult {
+        op_id: Uuid::from_u128(op),
+        status,
+        version: Some(version),
+        seq: Some(version),
+        conflict: None,
+        record: None,
+        code: None,
+        errors: Vec::new(),
+        waits_for: None,
+    }
+}
+
+/// Person 1 ends with one habit in this version and with this title.
+fn ends(version: i64, title: &str) -> Ends {
+    let end = End {
+        version,
+        is_deleted: false,
+        habit: None,
+        members: json!({ "title": title }),
+    };
+    Ends {
+        people: vec![PersonEnd {
+            person: 1,
+            records: [(HABIT, end)].into(),
+            ..PersonEnd::default()
+        }],
+        ..Ends::default()
+    }
+}
+
+use ActionName::{Create, Update};
+use OperationStatus::{Applied, Conflict, Duplicate};
+
+/// Made on one device and edited on another.
+fn good() -> Tale {
+    let mut tale = Tale::default();
+    tale.push_one(1, operation(1, Create, None, "one"), result(1, Applied, 1));
+    tale.push_one(
+        2,
+        operation(2, Update, Some(1), "two"),
+        result(2, Applied, 2),
+    );
+    tale
+}
+
+#[test]
+fn a_good_history_is_good() {
+    assert_eq!(good().judged(&ends(2, "two")), []);
+}
+
+#[test]
+fn an_acknowledged_edit_that_is_not_there_is_found() {
+    assert_eq!(good().judged(&ends(2, "one")), [Check::AckedIsKept]);
+    assert_eq!(good().judged(&ends(1, "one")), [Check::AckedIsKept]);
+    let mut gone = ends(2, "two");
+    gone.people[0].records.clear();
+    assert_eq!(good().judged(&gone), [Check::AckedIsKept]);
+}
+
+#[test]
+fn a_version_that_nobody_made_is_found() {
+    assert_eq!(good().judged(&ends(3, "two")), [Check::OneChain]);
+}
+
+#[test]
+fn a_version_that_two_made_is_found() {
+    let mut tale = good();
+    tale.push_one(
+        1,
+        operation(3, Update, Some(2), "two"),
+        result(3, Applied, 2),
+    );
+    assert_eq!(tale.judged(&ends(2, "two")), [Check::OneChain]);
+}
+
+#[test]
+fn an_edit_over_what_it_had_not_seen_is_found() {
+    let mut tale = good();
+    tale.push_one(
+        1,
+        operation(3, Update, Some(1), "three"),
+        result(3, Applied, 3),
+    );
+    assert_eq!(tale.judged(&ends(3, "three")), [Check::OneChain]);
+}
+
+#[test]
+fn a_retry_that_is_carried_out_again_is_found() {
+    let mut tale = good();
+    tale.push_one(
+        2,
+        operation(2, Update, Some(1), "two"),
+        result(2, Applied, 3),
+    );
+    assert_eq!(tale.judged(&ends(3, "two")), [Check::ExactlyOnce]);
+}
+
+#[test]
+fn a_retry_with_another_result_is_found() {
+    let mut tale = good();
+    tale.push_one(
+        2,
+        operation(2, Update, Some(1), "two"),
+        result(2, Duplicate, 2),
+    );
+    assert_eq!(tale.judged(&ends(2, "two")), [], "as it should be");
+    tale.push_one(
+        2,
+        operation(2, Update, Some(1), "two"),
+        result(2, Conflict, 2),
+    );
+    assert_eq!(tale.judged(&ends(2, "two")), [Check::ExactlyOnce]);
+}
+
+#[test]
+fn half_a_group_is_found() {
+    let grouped = |op, base, title: &str| OperationRequest {
+        group: Some("g".to_owned()),
+        ..operation(op, Update, Some(base), title)
+    };
+    let mut tale = good();
+    tale.push_one(1, grouped(3, 2, "three"), result(3, Applied, 3));
+    tale.push_one(1, grouped(4, 3, "four"), result(4, Conflict, 3));
+    assert_eq!(tale.judged(&ends(3, "three")), [Check::AllOrNone]);
+}
+
+#[test]
+fn a_device_that_holds_something_else_is_found() {
+    let mut end = ends(2, "two");
+    let held = ends(2, "other").people[0].records.clone();
+    let who = Who {
+        person: 1,
+        device: 1,
+    };
+    let mut device = DeviceEnd {
+        who: Some(who),
+        records: held,
+        ..DeviceEnd::default()
+    };
+    end.devices = vec![device.clone()];
+    assert_eq!(good().judged(&end), [Check::Convergence]);
+    device.records = end.people[0].records.clone();
+    end.devices = vec![device.clone()];
+    assert_eq!(good().judged(&end), []);
+    device.waiting = 1;
+    end.devices = vec![device];
+    assert_eq!(good().judged(&end), [Check::Convergence]);
+}
+
+#[test]
+fn a_digest_that_is_not_the_sum_is_found() {
+    let mut end = ends(2, "two");
+    end.people[0].sum = "other".to_owned();
+    assert_eq!(good().judged(&end), [Check::PagesAddUp]);
+}
+
+#[test]
+fn a_wrong_streak_and_a_job_that_stays_are_found() {
+    let mut end = ends(2, "two");
+    end.people[0].wrong_streaks = vec![(HABIT, "1".to_owned(), "2".to_owned())];
+    assert_eq!(good().judged(&end), [Check::StreaksFresh]);
+    let mut end = ends(2, "two");
+    end.backlog.waiting = 1;
+    assert_eq!(good().judged(&end), [Check::Drains]);
+}
+
+#[test]
+fn a_text_of_somebody_else_is_found() {
+    let mut tale = good();
+    let exchange = tale.send(1, "Get /api/v1/sync", None);
+    tale.serve(exchange, 200, None);
+    tale.history.exchanges[exchange].servings[0].body = b"\"p1~d2~4\"".to_vec();
+    assert_eq!(tale.judged(&ends(2, "two")), []);
+    tale.history.exchanges[exchange].servings[0].body = b"\"p12~d2~4\"".to_vec();
+    assert_eq!(tale.judged(&ends(2, "two")), [Check::Isolation]);
+}
+
+#[test]
+fn a_device_that_had_to_be_healed_is_found() {
+    let mut tale = good();
+    tale.send(1, "Post /api/v1/sync/verify", None);
+    assert_eq!(tale.judged(&ends(2, "two")), [Check::PagesAddUp]);
+}
+
+#[test]
+fn a_wait_that_news_do_not_end_is_found() {
+    let cursor = kanso_protocol::format_cursor(kanso_domain::sync::Cursor {
+        epoch: kanso_domain::sync::Epoch::new(1),
+        seq: kanso_domain::Seq::new(1).expect("a position"),
+        first_pull: None,
+    });
+    for (waited, found) in [(800, vec![]), (9_000, vec![Check::Drains])] {
+        let mut tale = Tale::default();
+        tale.push_one(1, operation(1, Create, None, "one"), result(1, Applied, 1));
+        let line = format!("Get /api/v1/sync?wait_ms=10000&cursor={cursor}");
+        let poll = tale.send(2, &line, None);
+        tale.now += 1_000;
+        tale.push_one(
+            1,
+            operation(2, Update, Some(1), "two"),
+            result(2, Applied, 2),
+        );
+        tale.now += waited;
+        tale.serve(poll, 200, None);
+        assert_eq!(tale.judged(&ends(2, "two")), found, "{waited} ms later");
+    }
+}
+
+#[test]
+fn being_logged_out_by_a_lost_answer_is_found() {
+    for (seconds, found) in [(5, vec![Check::StaysSignedIn]), (500, vec![])] {
+        let mut tale = good();
+        tale.refresh(200, false);
+        tale.clock += seconds;
+        tale.refresh(401, true);
+        assert_eq!(tale.judged(&ends(2, "two")), found, "after {seconds} s");
+    }
+}
+
+#[test]
+fn a_delete_that_does_not_last_is_found() {
+    let mut tale = good();
+    let deletion = OperationRequest {
+        fields: None,
+        ..operation(3, ActionName::Delete, Some(2), "")
+    };
+    tale.push_one(1, deletion, result(3, Applied, 3));
+    let mut end = ends(3, "two");
+    assert_eq!(
+        tale.judged(&end),
+        [Check::AckedIsKept],
+        "it is alive at the end"
+    );
+    if let Some(end) = end.people[0].records.get_mut(&HABIT) {
+        end.is_deleted = true;
+    }
+    assert_eq!(tale.judged(&end), []);
+}

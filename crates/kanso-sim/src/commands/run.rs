@@ -1,0 +1,76 @@
+use std::time::Duration;
+
+use kanso_sim::campaign::{Campaign, Report};
+
+use super::failure;
+
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// How many seeds
+    #[arg(long, default_value_t = 100)]
+    seeds: u64,
+    /// The first seed
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// End after so many hours
+    #[arg(long)]
+    hours: Option<f64>,
+    /// On how many threads
+    #[arg(long, default_value_t = 2)]
+    jobs: usize,
+    /// Go on after a failure, and only count
+    #[arg(long)]
+    keep_going: bool,
+}
+
+/// Lives through the seeds; whether all was well.
+#[expect(
+    clippy::disallowed_methods,
+    clippy::cast_precision_loss,
+    reason = "how long the machine takes is not a part of what is simulated; a rate is rounded anyway"
+)]
+pub(super) fn run(arguments: &Arguments) -> anyhow::Result<bool> {
+    let began = std::time::Instant::now();
+    let rate = |report: &Report| report.seeds as f64 / began.elapsed().as_secs_f64();
+    let campaign = Campaign {
+        first: arguments.seed,
+        count: arguments.seeds,
+        time: arguments
+            .hours
+            .map(|hours| Duration::from_secs_f64(3_600.0 * hours)),
+        jobs: arguments.jobs,
+        keep_going: arguments.keep_going,
+    };
+    let step = (arguments.seeds / 20).max(1);
+    let report = campaign.run(&|| began.elapsed(), &|report| {
+        if report.seeds.is_multiple_of(step) {
+            let (seeds, failed) = (report.seeds, report.failed.len());
+            eprintln!(
+                "sim: {seeds} seeds, {failed} failed, {:.1} seeds/s",
+                rate(report)
+            );
+        }
+    })?;
+    for (seed, findings) in report.failed.iter().take(20) {
+        println!("seed {seed}:");
+        for finding in findings.iter().take(5) {
+            println!("  check {}: {}", finding.check, finding.what);
+        }
+    }
+    if let Some((&seed, findings)) = report.failed.first_key_value()
+        && !arguments.keep_going
+    {
+        failure::explain(seed, findings)?;
+    }
+    let (trace, hash) = report.last.clone().unwrap_or_default();
+    println!(
+        "sim: {} seeds from {} on, {} of them twice, {} requests served, {} failed, {:.1} seeds/s; trace of seed {trace}: {hash}",
+        report.seeds,
+        arguments.seed,
+        report.twice,
+        report.served,
+        report.failed.len(),
+        rate(&report),
+    );
+    Ok(report.failed.is_empty())
+}

@@ -1,0 +1,33 @@
+//! Makes a failing plan smaller, so that its story is short.
+
+use crate::finding::Check;
+use crate::plan::Plan;
+use crate::planted::Bug;
+use crate::world::live;
+
+/// The smallest plan that was found in which one of `checks` still fails, after at most `tries`
+/// more runs.
+///
+/// # Errors
+/// The machine failed.
+pub fn shrink(plan: Plan, bug: Option<Bug>, checks: &[Check], tries: u32) -> anyhow::Result<Plan> {
+    let (mut smallest, mut left) = (plan, tries);
+    'smaller: loop {
+        for smaller in smallest.smaller() {
+            if left == 0 {
+                return Ok(smallest);
+            }
+            left -= 1;
+            let outcome = live(smaller, bug)?;
+            if outcome
+                .findings
+                .iter()
+                .any(|finding| checks.contains(&finding.check))
+            {
+                smallest = smaller;
+                continue 'smaller;
+            }
+        }
+        return Ok(smallest);
+    }
+}
