@@ -176,6 +176,7 @@ fn rhythm() -> Rhythm {
         settle: Duration::from_millis(500),
         days: Duration::from_mins(1),
         report: Duration::from_mins(30),
+        sweep: Duration::from_secs(20),
     }
 }
 

@@ -149,6 +149,14 @@ impl Feed for Deaf {
         self.0.has_subscribers(user)
     }
 
+    fn followed(&self) -> Vec<UserId> {
+        self.0.followed()
+    }
+
+    fn catch_up(&self, user: UserId, head: Seq) -> bool {
+        self.0.catch_up(user, head)
+    }
+
     fn subscribe(&self, _user: UserId) -> Box<dyn Subscription> {
         Box::new(Nothing)
     }

@@ -7,13 +7,14 @@ use kanso_application::ports::storage::{
 use kanso_domain::entries::Entry;
 use kanso_domain::habits::Habit;
 use kanso_domain::sync::{Buckets, Epoch, Floor, Head, Keys, Page, Since};
-use kanso_domain::{EntryId, HabitId, Record, UserId, Version};
+use kanso_domain::{EntryId, HabitId, Record, Seq, UserId, Version};
 use tokio::time::Instant;
 
 use super::{Bug, Planted};
 use crate::store::delegated;
 
 delegated!(RecordStore for Planted {
+    heads(users: &[UserId]) -> Vec<(UserId, Seq)>;
     snapshot(user: UserId, query: SnapshotQuery) -> Option<SnapshotPiece>;
     compare(user: UserId, replica: Buckets, limit: u32) -> Option<Comparison>;
     journal(user: UserId, only: Option<&[HabitId]>) -> Option<Journal>;

@@ -17,7 +17,7 @@ use kanso_domain::entries::Entry;
 use kanso_domain::habits::Habit;
 use kanso_domain::sessions::{Refreshed, Session};
 use kanso_domain::sync::{Buckets, Head, Keys, Page};
-use kanso_domain::{Date, DeviceId, EntryId, HabitId, SessionId, Timestamp, UserId};
+use kanso_domain::{Date, DeviceId, EntryId, HabitId, Seq, SessionId, Timestamp, UserId};
 use tokio_util::sync::CancellationToken;
 
 use super::delegated;
@@ -78,6 +78,7 @@ delegated!(RecordStore for Port {
     write(user: UserId, keys: Keys, decide: Decide) -> Written;
     delta(user: UserId, query: DeltaQuery) -> Option<Page>;
     head(user: UserId) -> Option<Head>;
+    heads(users: &[UserId]) -> Vec<(UserId, Seq)>;
     snapshot(user: UserId, query: SnapshotQuery) -> Option<SnapshotPiece>;
     compare(user: UserId, replica: Buckets, limit: u32) -> Option<Comparison>;
     journal(user: UserId, only: Option<&[HabitId]>) -> Option<Journal>;
