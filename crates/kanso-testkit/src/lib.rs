@@ -19,6 +19,7 @@ mod feed;
 mod ids;
 mod memory;
 mod postgres;
+mod printed;
 mod redis;
 mod throttle;
 
@@ -28,5 +29,6 @@ pub use feed::QuietFeed;
 pub use ids::SequentialIds;
 pub use memory::MemoryStorage;
 pub use postgres::{Database, PostgresServer};
+pub use printed::address_in;
 pub use redis::RedisServer;
 pub use throttle::CountingThrottle;

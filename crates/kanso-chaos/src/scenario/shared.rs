@@ -57,10 +57,10 @@ pub(super) async fn poke_across_nodes(setup: &Setup) -> anyhow::Result<Row> {
     for (listening, writing) in [(0, 1), (1, 2), (2, 0)] {
         let here = Wire::new(vec![fleet.nodes[listening].url()])?;
         let there = Wire::new(vec![fleet.nodes[writing].url()])?;
-        let mut listener = Listener::open(&here, &person).await.map_err(why)?;
+        let mut listener = Listener::open(&here, &person).await?;
         poked(&mut listener, &there, &person, &mut ids).await?;
         for _ in 0..setup.faults.max(1) {
-            let (head, sent) = write(&there, &person, &mut ids).await.map_err(why)?;
+            let (head, sent) = write(&there, &person, &mut ids).await?;
             row.acknowledged += 1;
             if listener.hears(head, POKE).await? {
                 row.recovered_in(sent.elapsed());
@@ -82,7 +82,7 @@ async fn poked(
     ids: &mut Ids,
 ) -> anyhow::Result<()> {
     for _ in 0..UNHEARD {
-        let (head, _) = write(there, person, ids).await.map_err(why)?;
+        let (head, _) = write(there, person, ids).await?;
         if listener.hears(head, Duration::from_millis(250)).await? {
             return Ok(());
         }
@@ -148,7 +148,7 @@ async fn let_through(wire: &Wire) -> anyhow::Result<usize> {
             }) => {}
             // Nobody is signed in; that is looked at after the limit.
             Ok(_) | Err(Failed::Problem { status: 401, .. }) => let_through += 1,
-            Err(failed) => return Err(why(failed)),
+            Err(failed) => return Err(failed.into()),
         }
     }
     Ok(let_through)
@@ -216,8 +216,4 @@ async fn until_redis_is(nodes: &[Node], state: &str) -> anyhow::Result<()> {
         said.with_context(|| format!("a server does not say that Redis is {state}"))?;
     }
     Ok(())
-}
-
-fn why(failed: Failed) -> anyhow::Error {
-    anyhow::anyhow!("a request failed: {failed}")
 }
