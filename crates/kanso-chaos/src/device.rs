@@ -1,17 +1,16 @@
 //! A device that writes: what it pushes, how it retries, and what it was promised.
 
+mod plan;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
 use kanso_domain::Date;
-use kanso_domain::calendar::days_before;
 use kanso_protocol::MAX_PAGE;
 use kanso_protocol::sync::{
-    ActionName, EntityName, OperationRequest, OperationResult, OperationStatus, SyncRequest,
-    SyncResponse,
+    EntityName, OperationRequest, OperationResult, OperationStatus, SyncRequest, SyncResponse,
 };
-use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
@@ -22,12 +21,8 @@ use crate::person::{PATIENCE, Person};
 use crate::replica::Replica;
 use crate::wire::{Failed, Wire};
 
-/// How many entries of its own a device keeps, so that a history gets long and not wide.
-const OWN: usize = 40;
 /// How many operations it remembers to send once more in the end.
 const REMEMBERED: usize = 60;
-/// How many days its entries are spread over.
-const DAYS: u64 = 45;
 const PAUSE: Duration = Duration::from_millis(20);
 /// A server that says when to come back is not kept waiting for longer.
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
@@ -70,6 +65,7 @@ impl Device {
     }
 
     /// Another one of the same person.
+    #[must_use]
     pub fn beside(&self, number: u32) -> Self {
         let ids = Ids::of_device(number);
         Self::new(&self.person, ids, self.shared, self.today)
@@ -101,14 +97,7 @@ impl Device {
     /// # Errors
     /// See [`Device::push`].
     pub async fn share(&mut self, wire: &Wire, pen: &Pen, gauge: &Gauge) -> anyhow::Result<()> {
-        let Shared { habit, counter } = self.shared;
-        let title = json!({"title": "Read"});
-        let zero =
-            json!({"habit_id": habit, "completion_date": self.today.to_string(), "value": 0});
-        let planned = vec![
-            self.mark(EntityName::Habit, habit, None, title),
-            self.mark(EntityName::Entry, counter, None, zero),
-        ];
+        let planned = self.plan_shared();
         self.push(planned, wire, pen, gauge).await
     }
 
@@ -301,115 +290,5 @@ impl Device {
         let went_back = self.replica.take(&answer.changes)?;
         self.cursor = Some(answer.cursor.clone());
         Ok(went_back)
-    }
-
-    /// The next operation: mostly an edit of an entry of its own, sometimes something else.
-    fn plan(&mut self) -> Planned {
-        self.made += 1;
-        let known = self.replica.version(self.shared.habit);
-        if self.own.len() < OWN {
-            return self.plan_entry();
-        }
-        match (self.made % 16, known) {
-            (0, _) => self.plan_delete(),
-            (3 | 11, _) => self.plan_increment(),
-            (7, Some(base)) => {
-                let title = json!({"title": format!("Read {}", self.made)});
-                self.mark(EntityName::Habit, self.shared.habit, Some(base), title)
-            }
-            _ => self.plan_edit(),
-        }
-    }
-
-    fn plan_entry(&mut self) -> Planned {
-        let id = self.ids.next();
-        self.own.push_back(id);
-        let back = i32::try_from(self.made % DAYS).unwrap_or_default();
-        let fields = json!({
-            "habit_id": self.shared.habit,
-            "completion_date": days_before(self.today, back).to_string(),
-            "value": self.made % 1_000,
-        });
-        self.mark(EntityName::Entry, id, None, fields)
-    }
-
-    /// The entry that was not touched for longest, so that no push has two edits of one.
-    fn plan_edit(&mut self) -> Planned {
-        let Some((id, base)) = self.oldest() else {
-            return self.plan_entry();
-        };
-        self.own.push_back(id);
-        let value = json!({"value": self.made % 1_000});
-        self.mark(EntityName::Entry, id, Some(base), value)
-    }
-
-    fn plan_delete(&mut self) -> Planned {
-        let Some((id, base)) = self.oldest() else {
-            return self.plan_entry();
-        };
-        let request = self.request(EntityName::Entry, ActionName::Delete, id);
-        let request = OperationRequest {
-            base_version: Some(base),
-            ..request
-        };
-        (request, Effect::Delete)
-    }
-
-    /// An entry of its own whose version it knows.
-    fn oldest(&mut self) -> Option<(Uuid, i64)> {
-        let at = (0..self.own.len()).find(|at| self.replica.version(self.own[*at]).is_some())?;
-        let id = self.own.remove(at)?;
-        Some((id, self.replica.version(id)?))
-    }
-
-    fn plan_increment(&mut self) -> Planned {
-        let amount = self.made % 5 + 1;
-        let request = self.request(
-            EntityName::Entry,
-            ActionName::Increment,
-            self.shared.counter,
-        );
-        let request = OperationRequest {
-            fields: Some(json!({"value": amount})),
-            ..request
-        };
-        (request, Effect::Add(amount.cast_signed()))
-    }
-
-    /// A create, or an update of what stands at `base`, that leaves its id in the record's words.
-    fn mark(
-        &mut self,
-        entity: EntityName,
-        id: Uuid,
-        base: Option<i64>,
-        mut fields: Value,
-    ) -> Planned {
-        let action = base.map_or(ActionName::Create, |_| ActionName::Update);
-        let request = self.request(entity, action, id);
-        let words = match entity {
-            EntityName::Habit => "description",
-            EntityName::Entry => "notes",
-        };
-        fields[words] = json!(request.op_id);
-        let request = OperationRequest {
-            base_version: base,
-            fields: Some(fields),
-            ..request
-        };
-        (request, Effect::Mark)
-    }
-
-    fn request(&mut self, entity: EntityName, action: ActionName, id: Uuid) -> OperationRequest {
-        OperationRequest {
-            op_id: self.ids.next(),
-            entity,
-            action,
-            id,
-            base_version: None,
-            on_conflict: None,
-            revive: false,
-            group: None,
-            fields: None,
-        }
     }
 }

@@ -157,7 +157,7 @@ impl Load {
             }
             anyhow::Ok(())
         };
-        let ended = timeout(PATIENCE + Duration::from_secs(60), all).await;
+        let ended = timeout(2 * PATIENCE, all).await;
         ended.context("a device does not come to an end")??;
         Ok((devices, self.ledger, stuck))
     }

@@ -82,9 +82,21 @@ fn run(arguments: &Arguments) -> anyhow::Result<Vec<Row>> {
     runtime.block_on(async {
         tokio::select! {
             rows = rounds(arguments, &setup) => rows,
-            _ = tokio::signal::ctrl_c() => Err(anyhow::anyhow!("interrupted")),
+            () = interrupted() => Err(anyhow::anyhow!("interrupted")),
         }
     })
+}
+
+/// Until somebody wants this to end. What was started then goes with it.
+async fn interrupted() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut asked) = signal(SignalKind::terminate()) else {
+        return;
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = asked.recv() => {}
+    }
 }
 
 async fn rounds(arguments: &Arguments, setup: &Setup) -> anyhow::Result<Vec<Row>> {

@@ -7,10 +7,11 @@ use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use anyhow::Context as _;
+use kanso_testkit::address_in;
 use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep, timeout};
 
-const START: Duration = Duration::from_secs(60);
+const START: Duration = Duration::from_mins(1);
 
 /// How a server is started.
 #[derive(Clone, Debug)]
@@ -209,31 +210,4 @@ pub async fn signal(pid: u32, name: &str) -> anyhow::Result<()> {
     let sent = sent.await.context("cannot run kill")?;
     anyhow::ensure!(sent.success(), "there is no process {pid}");
     Ok(())
-}
-
-/// The address in the first whole line that has one.
-fn address_in(printed: &str) -> Option<SocketAddr> {
-    let (lines, _) = printed.rsplit_once('\n')?;
-    let (_, rest) = lines.split_once("http://")?;
-    let end = rest
-        .find(|c: char| !(c.is_ascii_digit() || c == '.' || c == ':'))
-        .unwrap_or(rest.len());
-    rest[..end].parse().ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_address_is_read_from_a_whole_line() {
-        let port = |printed| address_in(printed).map(|address| address.port());
-        assert_eq!(port("Kanso listens on http://127.0.0.1:4567\n"), Some(4567));
-        assert_eq!(
-            port("http://127.0.0.1:4567/swagger/index.html\n"),
-            Some(4567)
-        );
-        assert_eq!(port("http://127.0.0.1:45"), None);
-        assert_eq!(port("Kanso\n"), None);
-    }
 }

@@ -102,7 +102,7 @@ where
     loop {
         match attempt().await {
             Ok(done) => return Ok(done),
-            Err(failed) if began.elapsed() > PATIENCE => anyhow::bail!("{failed}"),
+            Err(failed) if began.elapsed() > PATIENCE => return Err(failed.into()),
             Err(_) => sleep(PAUSE).await,
         }
     }

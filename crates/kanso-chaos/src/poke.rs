@@ -35,11 +35,11 @@ impl Listener {
     /// Waits until the stream tells of `head` or what came after it. Answers with whether it did
     /// within `limit`.
     pub(crate) async fn hears(&mut self, head: i64, limit: Duration) -> anyhow::Result<bool> {
-        let heard = timeout(limit, async {
+        let told = timeout(limit, async {
             while self.next().await? < head {}
             anyhow::Ok(())
         });
-        match heard.await {
+        match told.await {
             Ok(ended) => ended.map(|()| true),
             Err(_) => Ok(false),
         }

@@ -1,6 +1,7 @@
 //! What a scenario came to, in one line.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use comfy_table::presets::ASCII_MARKDOWN;
@@ -139,10 +140,11 @@ pub fn table(rows: &[Row]) -> String {
     let mut text = table.to_string();
     for row in rows {
         for (failure, count) in &row.failures {
-            text.push_str(&format!("\n{}: {count} × {failure}", row.scenario));
+            // Writing to a string cannot fail.
+            write!(text, "\n{}: {count} × {failure}", row.scenario).ok();
         }
         for finding in &row.findings {
-            text.push_str(&format!("\n{}: {finding}", row.scenario));
+            write!(text, "\n{}: {finding}", row.scenario).ok();
         }
     }
     text

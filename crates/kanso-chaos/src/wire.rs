@@ -50,6 +50,8 @@ impl fmt::Display for Failed {
     }
 }
 
+impl std::error::Error for Failed {}
+
 impl Failed {
     /// Whether the operations of the request may have been carried out all the same.
     pub const fn is_unknown(&self) -> bool {

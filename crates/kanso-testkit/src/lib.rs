@@ -20,6 +20,7 @@ pub mod fuzz;
 mod ids;
 mod memory;
 mod postgres;
+mod printed;
 mod redis;
 mod throttle;
 
@@ -29,5 +30,6 @@ pub use feed::QuietFeed;
 pub use ids::SequentialIds;
 pub use memory::MemoryStorage;
 pub use postgres::{Database, PostgresServer};
+pub use printed::address_in;
 pub use redis::RedisServer;
 pub use throttle::CountingThrottle;

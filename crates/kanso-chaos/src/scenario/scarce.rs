@@ -79,7 +79,7 @@ impl Disk {
     fn fill(&self) -> anyhow::Result<PathBuf> {
         let path = self.folder.join("filler");
         let mut filler = File::create(&path)?;
-        let mut piece: &[u8] = &[0; 64 * 1024];
+        let mut piece: &[u8] = &[0; 16 * 1024];
         loop {
             match filler.write(piece) {
                 Ok(1..) => {}

@@ -72,7 +72,7 @@ pub(super) async fn drain(setup: &Setup) -> anyhow::Result<Row> {
         let mut streams = Vec::new();
         for _ in 0..STREAMS {
             let opened = direct.open("/api/v1/sync/stream", &watcher.token()).await;
-            streams.push(opened.map_err(|failed| anyhow::anyhow!("no stream: {failed}"))?);
+            streams.push(opened.context("no stream")?);
         }
         let stopped = node.stop(STOP).await?;
         ensure_stopped_well(stopped, node)?;

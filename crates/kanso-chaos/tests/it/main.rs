@@ -44,8 +44,9 @@ async fn round(scenario: Scenario, faults: u64) -> Row {
     let mut row = scenario.run(&setup).await.unwrap();
     row.scenario = scenario.name();
     let shown = table(std::slice::from_ref(&row));
-    // Standard output is only shown of tests that fail.
-    writeln!(std::io::stderr(), "{shown}").unwrap();
+    // Of tests that pass, what they print is not shown; what is written here is.
+    let mut terminal = std::io::stderr().lock();
+    writeln!(terminal, "{shown}").unwrap();
     assert!(row.is_clean(), "{row:#?}");
     assert!(row.acknowledged > 0, "{row:#?}");
     row

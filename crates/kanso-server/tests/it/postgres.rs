@@ -9,6 +9,7 @@ use kanso_server::config::Database;
 use kanso_testkit::PostgresServer;
 use serde_json::json;
 
+use crate::program::take_credentials;
 use crate::support::{App, operation};
 
 pub(crate) fn database(url: &str) -> Database {
@@ -84,16 +85,7 @@ async fn nothing_that_a_person_sends_is_logged_at_any_level() {
         .split_once("listens on ")
         .expect("an address");
     let body = json!({"email": "canary@example.org", "password": "canary-canary-canary"});
-    let client = reqwest::Client::builder()
-        .no_proxy()
-        .build()
-        .expect("a client");
-    for verb in ["register", "login"] {
-        let post = client.post(format!("{url}/api/v1/auth/{verb}"));
-        let post = post.header("content-type", "application/json");
-        let answer = post.body(body.to_string()).send().await.expect("an answer");
-        assert!(answer.status().is_success(), "{verb}: {answer:?}");
-    }
+    take_credentials(url, &body, &["register", "login"]).await;
     let kill = Command::new("kill").arg(server.id().to_string()).status();
     assert!(kill.expect("kill runs").success());
     assert_eq!(server.wait().expect("it ends").code(), Some(0));

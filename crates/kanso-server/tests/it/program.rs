@@ -239,6 +239,18 @@ fn a_server_serves_stops_on_sigterm_and_finds_its_key_again() {
     assert!(folder.path().join("kanso-data/kanso.db").exists());
 }
 
+/// Sends a person's credentials to each of these routes of a server. All have to take them.
+pub(crate) async fn take_credentials(url: &str, body: &serde_json::Value, verbs: &[&str]) {
+    let client = reqwest::Client::builder().no_proxy().build();
+    let client = client.expect("a client");
+    for verb in verbs {
+        let post = client.post(format!("{url}/api/v1/auth/{verb}"));
+        let post = post.header("content-type", "application/json");
+        let answer = post.body(body.to_string()).send().await.expect("an answer");
+        assert!(answer.status().is_success(), "{verb}: {answer:?}");
+    }
+}
+
 /// Nobody may be there to read the log, and the disk that it is written to may be full.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[cfg(target_os = "linux")]
@@ -248,14 +260,7 @@ async fn a_log_that_cannot_be_written_stops_nothing() {
     let stderr = Stdio::from(full.expect("a device that is always full"));
     let (mut server, url) = serving_with(folder.path(), "trace", stderr);
     let body = serde_json::json!({"email": "a@b.example", "password": "two slow kettles"});
-    let client = reqwest::Client::builder().no_proxy().build();
-    let client = client.expect("a client");
-    for verb in ["register", "login", "login"] {
-        let post = client.post(format!("{url}/api/v1/auth/{verb}"));
-        let post = post.header("content-type", "application/json");
-        let answer = post.body(body.to_string()).send().await.expect("an answer");
-        assert!(answer.status().is_success(), "{verb}: {answer:?}");
-    }
+    take_credentials(&url, &body, &["register", "login", "login"]).await;
     let kill = Command::new("kill").arg(server.id().to_string()).status();
     assert!(kill.expect("kill runs").success());
     assert_eq!(server.wait().expect("it ends").code(), Some(0));
