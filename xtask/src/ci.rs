@@ -2,7 +2,7 @@
 
 use crate::process::{cargo, run as run_command};
 use crate::stopwatch::Stopwatch;
-use crate::{Verdict, build, openapi, test, tidy};
+use crate::{Verdict, build, openapi, schemathesis, test, tidy};
 
 struct Step {
     name: &'static str,
@@ -14,7 +14,7 @@ struct Step {
 const FORMAT: &str = "cargo fmt --all --check";
 const CLIPPY: &str = "cargo clippy --workspace --all-targets --locked -- -D warnings";
 
-const STEPS: [Step; 6] = [
+const STEPS: [Step; 7] = [
     Step {
         name: "format",
         alone: FORMAT,
@@ -39,6 +39,11 @@ const STEPS: [Step; 6] = [
         name: "openapi",
         alone: "cargo xtask openapi --check",
         run: openapi::check,
+    },
+    Step {
+        name: "schemathesis",
+        alone: "cargo xtask schemathesis",
+        run: || schemathesis::run(&[]),
     },
     Step {
         name: "test",

@@ -16,6 +16,7 @@ mod fuzz;
 mod metrics;
 mod openapi;
 mod process;
+mod schemathesis;
 mod services;
 mod stopwatch;
 mod test;
@@ -68,6 +69,12 @@ enum Verb {
         #[arg(long, default_value_t = 1.0)]
         minutes: f64,
     },
+    /// Hold thousands of generated requests against the OpenAPI document that a server shows
+    Schemathesis {
+        /// Arguments for `schemathesis run`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
     /// Check licences, bans, sources and advisories with cargo-deny
     Deny,
 }
@@ -109,6 +116,7 @@ fn main() -> ExitCode {
         Verb::Metrics => metrics::run(),
         Verb::Bench { arguments } => bench::run(&arguments),
         Verb::Fuzz { target, minutes } => fuzz::run(target, minutes),
+        Verb::Schemathesis { arguments } => schemathesis::run(&arguments),
         Verb::Deny => deny::run(),
     };
     outcome.map_or_else(

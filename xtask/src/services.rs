@@ -13,6 +13,8 @@ use crate::process::{command, run};
 const POSTGRESQL: &str = "postgresql";
 /// Debian's name for a Redis server and the program to ask one.
 const REDIS: &str = "redis-server";
+/// Debian's name for Python with what makes virtual environments.
+const PYTHON: &str = "python3-venv";
 /// Where its programs are, a folder a version.
 const PROGRAMS: &str = "/usr/lib/postgresql";
 const GIVEN: &str = "KANSO_TEST_DATABASE_URL";
@@ -26,18 +28,33 @@ pub(crate) fn provide() -> anyhow::Result<Verdict> {
     if !succeeds("redis-server", &["--version"]) || !succeeds("redis-cli", &["--version"]) {
         missing.push(REDIS);
     }
+    let installed = install(&missing)?;
+    if installed == Verdict::ToolMissing && missing.contains(&POSTGRESQL) {
+        eprintln!("test: or name a PostgreSQL server with {GIVEN}");
+    }
+    Ok(installed)
+}
+
+/// Installs Python with its virtual environments where it is missing, if this process may.
+pub(crate) fn provide_python() -> anyhow::Result<Verdict> {
+    let has_it = succeeds("python3", &["-c", "import ensurepip, venv"]);
+    install(if has_it { &[] } else { &[PYTHON] })
+}
+
+/// Installs these packages of Debian, if there are any and this process may.
+fn install(missing: &[&str]) -> anyhow::Result<Verdict> {
     if missing.is_empty() {
         return Ok(Verdict::Passed);
     }
-    let missing = missing.join(" ");
+    let names = missing.join(" ");
     if !may_install() {
         eprintln!(
             "test: what the tests need is not here, and installing it takes root and apt-get; \
-             install `{missing}`, or name a PostgreSQL server with {GIVEN}"
+             install `{names}`"
         );
         return Ok(Verdict::ToolMissing);
     }
-    eprintln!("test: installing {missing}");
+    eprintln!("test: installing {names}");
     let updated = run(command("apt-get").args(["update", "-qq"]))?;
     if updated != Verdict::Passed {
         return Ok(updated);
@@ -47,7 +64,7 @@ pub(crate) fn provide() -> anyhow::Result<Verdict> {
     install
         .env("DEBIAN_FRONTEND", "noninteractive")
         .args(["install", "-y", "-qq", "--no-install-recommends"])
-        .args(missing.split(' '));
+        .args(missing);
     run(&mut install)
 }
 
