@@ -2,7 +2,7 @@
 
 use crate::process::{cargo, run as run_command};
 use crate::stopwatch::Stopwatch;
-use crate::{Verdict, build, deploy, openapi, sim, test, tidy};
+use crate::{Verdict, build, deploy, openapi, schemathesis, sim, test, tidy};
 
 struct Step {
     name: &'static str,
@@ -14,7 +14,7 @@ struct Step {
 const FORMAT: &str = "cargo fmt --all --check";
 const CLIPPY: &str = "cargo clippy --workspace --all-targets --locked -- -D warnings";
 
-const STEPS: [Step; 8] = [
+const STEPS: [Step; 9] = [
     Step {
         name: "format",
         alone: FORMAT,
@@ -44,6 +44,11 @@ const STEPS: [Step; 8] = [
         name: "deploy",
         alone: "cargo xtask deploy",
         run: deploy::run,
+    },
+    Step {
+        name: "schemathesis",
+        alone: "cargo xtask schemathesis",
+        run: || schemathesis::run(&[]),
     },
     Step {
         name: "test",

@@ -19,6 +19,7 @@ mod metrics;
 mod openapi;
 mod process;
 mod python;
+mod schemathesis;
 mod services;
 mod sim;
 mod stopwatch;
@@ -82,6 +83,12 @@ enum Verb {
     },
     /// Live through simulated worlds in which everything goes wrong, each decided by a seed
     Sim(sim::Arguments),
+    /// Hold thousands of generated requests against the OpenAPI document that a server shows
+    Schemathesis {
+        /// Arguments for `schemathesis run`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
     /// Check licences, bans, sources and advisories with cargo-deny
     Deny,
 }
@@ -126,6 +133,7 @@ fn main() -> ExitCode {
         Verb::Chaos { arguments } => chaos::run(&arguments),
         Verb::Fuzz { target, minutes } => fuzz::run(target, minutes),
         Verb::Sim(arguments) => sim::run(&arguments),
+        Verb::Schemathesis { arguments } => schemathesis::run(&arguments),
         Verb::Deny => deny::run(),
     };
     outcome.map_or_else(

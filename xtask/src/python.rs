@@ -1,11 +1,12 @@
 //! Programs that are written in Python, each in an environment of its own below `target`.
 
 use std::path::PathBuf;
+use std::process::Command;
 
 use anyhow::Context as _;
 
-use crate::Verdict;
 use crate::process::{command, root, run, target};
+use crate::{Verdict, services};
 
 /// An environment with exactly what `xtask/python/<name>.txt` lists, by hash.
 #[derive(Debug)]
@@ -24,6 +25,7 @@ impl Python {
         if std::fs::read_to_string(&installed).is_ok_and(|there| there == wanted) {
             return Ok(Self { folder });
         }
+        ensure(services::provide_python()?, "bringing Python")?;
         eprintln!("python: installing what xtask/python/{name}.txt lists");
         let mut make = command("python3");
         make.args(["-m", "venv", "--clear"]).arg(&folder);
@@ -40,13 +42,26 @@ impl Python {
     }
 
     /// A program of the environment.
-    pub(crate) fn command(&self, program: &str) -> std::process::Command {
-        let program = self.folder.join("bin").join(program);
-        let mut command = command(&program.to_string_lossy());
-        // Somebody's own packages are none of its business.
-        command.env("PYTHONNOUSERSITE", "1").env("PYTHONPATH", "");
-        command
+    pub(crate) fn command(&self, program: &str) -> Command {
+        alone(command(&self.path(program).to_string_lossy()))
     }
+
+    /// The same, ended after so many seconds.
+    pub(crate) fn command_within(&self, seconds: u32, program: &str) -> Command {
+        let mut command = command("timeout");
+        command.arg(seconds.to_string()).arg(self.path(program));
+        alone(command)
+    }
+
+    fn path(&self, program: &str) -> PathBuf {
+        self.folder.join("bin").join(program)
+    }
+}
+
+/// Somebody's own packages are none of its business.
+fn alone(mut command: Command) -> Command {
+    command.env("PYTHONNOUSERSITE", "1").env("PYTHONPATH", "");
+    command
 }
 
 fn ensure(verdict: Verdict, what: &str) -> anyhow::Result<()> {

@@ -13,6 +13,8 @@ use crate::process::{command, run};
 const POSTGRESQL: &str = "postgresql";
 /// Debian's name for a Redis server and the program to ask one.
 const REDIS: &str = "redis-server";
+/// Debian's name for Python with what makes virtual environments.
+const PYTHON: &str = "python3-venv";
 /// Debian's name for the program that reads units, and all else of systemd.
 const SYSTEMD: &str = "systemd";
 /// Debian's name for nginx without further modules.
@@ -55,6 +57,12 @@ fn missing_of_tests() -> Vec<&'static str> {
 pub(crate) fn provide_systemd() -> anyhow::Result<Verdict> {
     let missing = (!succeeds("systemd-analyze", &["--version"])).then_some(SYSTEMD);
     install(missing.as_slice())
+}
+
+/// Installs Python with its virtual environments where it is missing, if this process may.
+pub(crate) fn provide_python() -> anyhow::Result<Verdict> {
+    let has_it = succeeds("python3", &["-c", "import ensurepip, venv"]);
+    install(if has_it { &[] } else { &[PYTHON] })
 }
 
 /// Installs these packages of Debian, if this process may; else says what there is to do.
