@@ -19,6 +19,7 @@ use kanso_domain::progress::{DayLog, Judged};
 use kanso_domain::sync::Head;
 use kanso_domain::{Date, HabitId, Quantity, UserId, Zone};
 
+use crate::ports::answers::AnswerCache;
 use crate::ports::clock::Clock;
 use crate::ports::storage::{Journal, JournalEntry, Storage};
 use crate::{Fault, Outcome};
@@ -34,6 +35,7 @@ pub const DEFAULT_RANGE_DAYS: i32 = 7;
 pub struct Stats {
     storage: Arc<dyn Storage>,
     clock: Arc<dyn Clock>,
+    cache: Option<Arc<dyn AnswerCache>>,
 }
 
 /// What an answer depends on besides the journal: where the reader is, and what is asked for.
@@ -87,7 +89,31 @@ impl DateRange {
 impl Stats {
     /// The feature over its ports.
     pub fn new(storage: Arc<dyn Storage>, clock: Arc<dyn Clock>) -> Self {
-        Self { storage, clock }
+        Self {
+            storage,
+            clock,
+            cache: None,
+        }
+    }
+
+    /// The same, which keeps answers in `cache`.
+    #[must_use]
+    pub fn with_cache(mut self, cache: Option<Arc<dyn AnswerCache>>) -> Self {
+        self.cache = cache;
+        self
+    }
+
+    /// The answer that somebody was given before to `question`, which names all that the answer
+    /// depends on, in the form in which it was kept.
+    pub async fn kept(&self, user: UserId, question: &str) -> Option<Vec<u8>> {
+        self.cache.as_ref()?.find(user, question).await
+    }
+
+    /// Keeps an answer for whoever asks the same.
+    pub fn keep(&self, user: UserId, question: &str, answer: &[u8]) {
+        if let Some(cache) = &self.cache {
+            cache.keep(user, question, answer);
+        }
     }
 
     /// Where `user` stands: in `zone`, or in the person's own. With what is asked for, this is all

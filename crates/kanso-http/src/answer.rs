@@ -13,16 +13,24 @@ use crate::request::{etag, is_unchanged};
 
 /// `value` as JSON.
 pub(crate) fn json(status: StatusCode, value: &impl Serialize) -> Response {
-    match serde_json::to_vec(value) {
-        Ok(body) => {
-            let json = HeaderValue::from_static("application/json");
-            (status, [(header::CONTENT_TYPE, json)], body).into_response()
-        }
-        Err(error) => {
-            tracing::error!(%error, "an answer could not be written");
-            Refusal::from(Code::Internal).into_response()
-        }
+    match to_json(value) {
+        Ok(body) => as_json(status, body),
+        Err(refusal) => refusal.into_response(),
     }
+}
+
+/// The JSON of `value`.
+pub(crate) fn to_json(value: &impl Serialize) -> Result<Vec<u8>, Refusal> {
+    serde_json::to_vec(value).map_err(|error| {
+        tracing::error!(%error, "an answer could not be written");
+        Code::Internal.into()
+    })
+}
+
+/// `body`, which is JSON.
+pub(crate) fn as_json(status: StatusCode, body: Vec<u8>) -> Response {
+    let json = HeaderValue::from_static("application/json");
+    (status, [(header::CONTENT_TYPE, json)], body).into_response()
 }
 
 /// A record that was asked for; 304 when the caller has it already.

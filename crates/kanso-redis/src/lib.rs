@@ -1,18 +1,20 @@
 //! Edge out: what several servers share besides the storage, on Redis 7 or Valkey.
 //!
 //! The rate limit is counted once for all of them, in one atomic step on Redis' own clock, and
-//! what is committed on one pokes the streams of the others. Redis
+//! what is committed on one pokes the streams of the others, and what one computed another finds. Redis
 //! is a help and never a condition: each use has a time limit, and what counts when Redis is away
 //! is the adapter of this process.
 //!
 //! **Invariant:** nothing is kept here that must survive, every key has an end, and no request
 //! waits for Redis longer than [`TIME_LIMIT`]. No type of the driver leaves this crate.
 
+mod answers;
 mod connection;
 mod feed;
 mod limiter;
 mod measure;
 
+pub use answers::{LONGEST_ANSWER, RedisAnswers};
 pub use connection::{InvalidUrl, Redis, TIME_LIMIT};
 pub use feed::RedisFeed;
 pub use limiter::RedisLimiter;

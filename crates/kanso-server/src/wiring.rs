@@ -10,6 +10,7 @@ use kanso_application::habits::Habits;
 use kanso_application::health::Health;
 use kanso_application::housekeeping::Housekeeping;
 use kanso_application::live::Live;
+use kanso_application::ports::answers::AnswerCache;
 use kanso_application::ports::feed::Feed;
 use kanso_application::ports::limiter::RateLimiter;
 use kanso_application::ports::storage::Storage;
@@ -24,7 +25,7 @@ use kanso_credentials::{
 use kanso_domain::sync::Epoch;
 use kanso_local::{LocalFeed, LocalLimiter, LocalThrottle, LocalTickets, LocalWake};
 use kanso_postgres::{PostgresOptions, PostgresStorage};
-use kanso_redis::{Redis, RedisFeed, RedisLimiter};
+use kanso_redis::{Redis, RedisAnswers, RedisFeed, RedisLimiter};
 use kanso_sqlite::{SqliteOptions, SqliteStorage};
 use tokio::runtime::Handle;
 use tokio_util::task::TaskTracker;
@@ -75,7 +76,8 @@ pub(crate) fn site(config: &Config, keys: Keys, parts: &Parts) -> Result<Site, S
             sync: Sync::new(records, devices.clone()),
             replicas: Replicas::new(Arc::clone(&storage), streaks),
             devices,
-            stats: Stats::new(Arc::clone(&storage), Arc::clone(&parts.clock)),
+            stats: Stats::new(Arc::clone(&storage), Arc::clone(&parts.clock))
+                .with_cache(answers(redis.as_ref())),
             health: Health::new(Arc::clone(&storage), Arc::clone(&parts.clock))
                 .with_redis(redis.clone().map(|redis| Arc::new(redis) as _)),
             ids: Arc::clone(&parts.ids),
@@ -143,6 +145,12 @@ fn feed(redis: Option<&Redis>) -> Arc<dyn Feed> {
         Some(redis) => Arc::new(RedisFeed::start(redis, local)),
         None => local,
     }
+}
+
+/// Without Redis there is none: a server that is alone computes faster than it would remember whom
+/// to forget, and a client that asks again brings its tag.
+fn answers(redis: Option<&Redis>) -> Option<Arc<dyn AnswerCache>> {
+    redis.map(|redis| Arc::new(RedisAnswers::start(redis.clone())) as _)
 }
 
 fn tickets(records: &RecordPorts, parts: &Parts) -> Tickets {

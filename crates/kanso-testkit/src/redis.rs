@@ -39,6 +39,20 @@ impl RedisServer {
         self.port
     }
 
+    /// How many keys were found there since it was started.
+    pub fn keyspace_hits(&self) -> u64 {
+        let asked = Command::new("redis-cli")
+            .args(["-h", "127.0.0.1", "-p", &self.port.to_string()])
+            .args(["INFO", "stats"])
+            .output()
+            .unwrap();
+        let told = String::from_utf8(asked.stdout).unwrap();
+        let hits = told
+            .lines()
+            .find_map(|line| line.strip_prefix("keyspace_hits:"));
+        hits.unwrap().trim().parse().unwrap()
+    }
+
     /// Sends it a signal.
     pub fn signal(&self, name: &str) {
         let pid = self.process.id().to_string();

@@ -1,5 +1,6 @@
 //! What the use cases need from the world.
 
+pub mod answers;
 pub mod clock;
 pub mod companion;
 pub mod credentials;

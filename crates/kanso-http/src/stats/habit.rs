@@ -65,7 +65,9 @@ pub(super) async fn habit(
         let stats = stats.ok_or_else(|| Refusal::not_found(Entity::Habit))?;
         Ok(response(&stats, is_explained))
     };
-    validator.answer(&headers, compute).await
+    validator
+        .answer((&api, who.user()), &headers, compute)
+        .await
 }
 
 fn is_explained(text: Option<&str>) -> Result<bool, Refusal> {

@@ -74,7 +74,9 @@ pub(super) async fn heatmap(
         let cells = api.stats.heatmap(who.user(), &reader, range, habit).await?;
         response(range, habit, &cells)
     };
-    validator.answer(&headers, compute).await
+    validator
+        .answer((&api, who.user()), &headers, compute)
+        .await
 }
 
 impl Parameters {

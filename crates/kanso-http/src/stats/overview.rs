@@ -56,7 +56,9 @@ pub(super) async fn overview(
         let overview = api.stats.overview(who.user(), &reader).await?;
         Ok(response(&overview))
     };
-    validator.answer(&headers, compute).await
+    validator
+        .answer((&api, who.user()), &headers, compute)
+        .await
 }
 
 fn response(overview: &Overview) -> OverviewResponse {

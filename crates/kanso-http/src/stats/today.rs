@@ -55,7 +55,9 @@ pub(super) async fn today(
         let today = api.stats.today(who.user(), &reader).await?;
         Ok(response(today))
     };
-    validator.answer(&headers, compute).await
+    validator
+        .answer((&api, who.user()), &headers, compute)
+        .await
 }
 
 fn response(today: TodayAnswer) -> TodayResponse {

@@ -3,9 +3,11 @@
 use axum::response::{IntoResponse as _, Response};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use kanso_application::stats::Reader;
+use kanso_domain::UserId;
 use serde::Serialize;
 
-use crate::answer::json;
+use crate::answer::{as_json, to_json};
+use crate::parts::Api;
 use crate::problem::{Code, Refusal};
 use crate::request::has_tag;
 
@@ -40,17 +42,23 @@ impl Validator {
             .map_err(|_| Code::Internal.into())
     }
 
-    /// What `compute` gives, or 304 without it when the caller has that already.
+    /// What `compute` gives, or gave somebody who asked the same before; or 304 without it when the
+    /// caller has that already.
     pub(super) async fn answer<T: Serialize>(
         self,
+        (api, user): (&Api, UserId),
         headers: &HeaderMap,
         compute: impl Future<Output = Result<T, Refusal>>,
     ) -> Result<Response, Refusal> {
-        let is_known = self.0.to_str().is_ok_and(|tag| has_tag(headers, tag));
-        let mut response = if is_known {
+        let tag = self.0.to_str().unwrap_or_default();
+        let mut response = if has_tag(headers, tag) {
             StatusCode::NOT_MODIFIED.into_response()
+        } else if let Some(kept) = api.stats.kept(user, tag).await {
+            as_json(StatusCode::OK, kept)
         } else {
-            json(StatusCode::OK, &compute.await?)
+            let body = to_json(&compute.await?)?;
+            api.stats.keep(user, tag, &body);
+            as_json(StatusCode::OK, body)
         };
         let answered = response.headers_mut();
         answered.insert(header::ETAG, self.0);

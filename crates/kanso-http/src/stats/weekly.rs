@@ -70,7 +70,9 @@ pub(super) async fn weekly(
         Ok(response(&weekly))
     };
     let validator = Validator::new(&reader, &question)?;
-    validator.answer(&headers, compute).await
+    validator
+        .answer((&api, who.user()), &headers, compute)
+        .await
 }
 
 fn response(weekly: &Weekly) -> WeeklyResponse {

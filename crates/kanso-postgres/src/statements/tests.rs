@@ -33,7 +33,7 @@ fn prepared() -> BTreeSet<&'static str> {
 }
 
 /// What looks over everybody's rows, because it is done for nobody in particular: it begins so.
-const SWEEPS: [&str; 9] = [
+const SWEEPS: [&str; 10] = [
     "SELECT 1 FROM server",
     "WITH due AS (",
     "WITH old AS (",
@@ -43,6 +43,7 @@ const SWEEPS: [&str; 9] = [
     "SELECT 1 FROM users\n               WHERE timezone",
     "SELECT user_id, id, seq FROM habits",
     "SELECT user_id, id, seq FROM entries",
+    "SELECT user_id, head_seq FROM users",
 ];
 
 /// The directory that a log-in looks into is of nobody either.
@@ -81,6 +82,7 @@ async fn a_statement_about_a_person_touches_one_partition() {
         days::a_new_day_queues_what_it_may_change,
         days::day_borders_are_named_once,
         replicas::a_snapshot_is_what_is_live,
+        replicas::the_heads_of_many_are_those_of_each,
         replicas::a_revived_habit_brings_its_entries_back,
         replicas::a_comparison_names_what_differs,
         purges::old_receipts_are_removed_in_steps,

@@ -5,5 +5,6 @@
     reason = "a test that meets what it does not expect stops there"
 )]
 
+mod answers;
 mod feed;
 mod limiter;

@@ -114,6 +114,75 @@ async fn a_push_pokes_the_streams_of_another_server_without_redis() {
     }
 }
 
+/// What one server computed another finds, until anything that it depends on has changed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn statistics_are_the_same_from_the_cache_and_without_it() {
+    let (redis, kept) = (RedisServer::start(), PostgresServer::shared().database());
+    let start = |redis: Option<Secret>| {
+        let kept = kept.url();
+        App::with(move |config| {
+            config.redis_url = redis;
+            config.database = database(&kept);
+            let secret = "a secret that both of the servers sign with";
+            config.signing = Signing::Secret(Secret::new(secret.to_owned()));
+        })
+    };
+    let shared = || Some(Secret::new(redis.url()));
+    let (one, other) = (start(shared()).await, start(shared()).await);
+    let alone = start(None).await;
+    until(&one, "connected").await;
+    until(&other, "connected").await;
+    let person = one.person().await;
+    let habit = person.habit("Read").await;
+    let id = habit["id"].as_str().expect("an id").to_owned();
+    let elsewhere = [
+        other.log_in(&person.email).await,
+        alone.log_in(&person.email).await,
+    ];
+    let questions = [
+        "/stats/weekly".to_owned(),
+        "/stats/weekly?tz=Pacific/Kiritimati".to_owned(),
+        "/stats/overview".to_owned(),
+        "/stats/heatmap".to_owned(),
+        format!("/stats/habits/{id}?explain=true"),
+        "/today".to_owned(),
+    ];
+    let mut before = Vec::new();
+    for change in 0..3 {
+        if change > 0 {
+            let date = format!("2026-11-2{change}");
+            person.done(&habit, &[&date]).await;
+        }
+        let mut answers = Vec::new();
+        for question in &questions {
+            let first = person.get(question).await.expect(200);
+            // Once more from this server, from the other, and from the one without a cache.
+            for asked in [&person, &elsewhere[0], &elsewhere[1]] {
+                assert_eq!(asked.get(question).await.expect(200), first, "{question}");
+            }
+            answers.push(first);
+        }
+        assert_ne!(answers, before, "a change shows at once");
+        before = answers;
+    }
+    let stranger = other.person().await;
+    stranger
+        .get(&format!("/stats/habits/{id}"))
+        .await
+        .refused(404, "habit_not_found");
+    let found = redis.keyspace_hits();
+    assert!(found > 0, "nothing was found in the cache");
+    redis.signal("-STOP");
+    for (question, answer) in questions.iter().zip(&before) {
+        assert_eq!(
+            person.get(question).await.expect(200),
+            *answer,
+            "{question}"
+        );
+    }
+    redis.signal("-CONT");
+}
+
 #[test]
 fn a_url_that_names_no_redis_is_refused_and_not_repeated() {
     let folder = tempfile::tempdir().expect("a temporary folder");

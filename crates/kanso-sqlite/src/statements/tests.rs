@@ -39,6 +39,7 @@ async fn every_statement_finds_its_rows_by_an_index() {
         paging::a_page_of_one_is_the_oldest_change,
         paging::pages_are_the_delta_cut_into_pieces,
         replicas::a_snapshot_is_what_is_live,
+        replicas::the_heads_of_many_are_those_of_each,
         replicas::a_revived_habit_brings_its_entries_back,
         replicas::a_comparison_names_what_differs,
         replicas::changed_settings_are_in_the_delta,

@@ -50,8 +50,11 @@ fn date(text: &str) -> Date {
     text.parse().unwrap()
 }
 
+/// Steps by their numbers.
+type States = Vec<(i64, StepState)>;
+
 /// Its steps, and what is in its folder.
-fn told(folder: &Path) -> (Vec<(i64, StepState)>, BTreeMap<PathBuf, Vec<u8>>) {
+fn told(folder: &Path) -> (States, BTreeMap<PathBuf, Vec<u8>>) {
     let steps = kanso_sqlite::schema(&file(folder)).unwrap();
     let files = fs::read_dir(folder).unwrap().map(|entry| {
         let path = entry.unwrap().path();
@@ -61,7 +64,7 @@ fn told(folder: &Path) -> (Vec<(i64, StepState)>, BTreeMap<PathBuf, Vec<u8>>) {
     (states(&steps), files.collect())
 }
 
-fn states(steps: &[SchemaStep]) -> Vec<(i64, StepState)> {
+fn states(steps: &[SchemaStep]) -> States {
     steps
         .iter()
         .map(|step| (step.version, step.state))

@@ -1,0 +1,90 @@
+//! Answers that servers share.
+
+use std::time::Duration;
+
+use kanso_application::ports::answers::AnswerCache as _;
+use kanso_domain::UserId;
+use kanso_redis::{LONGEST_ANSWER, Redis, RedisAnswers, TIME_LIMIT};
+use kanso_testkit::RedisServer;
+use redis::Commands as _;
+use tokio::time::{Instant, sleep, timeout};
+use uuid::Uuid;
+
+fn user(number: u128) -> UserId {
+    UserId::new(Uuid::from_u128(number))
+}
+
+fn answers(server: &RedisServer) -> RedisAnswers {
+    RedisAnswers::start(Redis::at(&server.url()).unwrap())
+}
+
+/// One whose answers are Redis', also when this machine is busy.
+fn patient_answers(server: &RedisServer) -> RedisAnswers {
+    let redis = Redis::at(&server.url()).unwrap();
+    RedisAnswers::start(redis.waiting(Duration::from_secs(20)))
+}
+
+/// Until it is found: when an answer has been kept is not told.
+async fn found(answers: &RedisAnswers, question: &str) -> Vec<u8> {
+    let found = async {
+        loop {
+            if let Some(answer) = answers.find(user(1), question).await {
+                return answer;
+            }
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(Duration::from_secs(30), found).await.unwrap()
+}
+
+#[tokio::test]
+async fn what_one_server_keeps_another_finds_for_the_same_person_and_question() {
+    let server = RedisServer::start();
+    let (one, other) = (patient_answers(&server), patient_answers(&server));
+    let kept = async {
+        // Until Redis listens.
+        while other.find(user(1), "weekly").await.is_none() {
+            one.keep(user(1), "weekly", b"{\"rate\":1}");
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(Duration::from_secs(30), kept).await.unwrap();
+    assert_eq!(found(&other, "weekly").await, b"{\"rate\":1}");
+    assert_eq!(other.find(user(2), "weekly").await, None, "somebody else");
+    assert_eq!(other.find(user(1), "today").await, None, "another question");
+
+    one.keep(user(1), "longest", &vec![7; LONGEST_ANSWER]);
+    one.keep(user(1), "longer", &vec![7; LONGEST_ANSWER + 1]);
+    one.keep(user(1), "last", b"");
+    assert_eq!(found(&other, "last").await, b"");
+    assert_eq!(found(&other, "longest").await.len(), LONGEST_ANSWER);
+    assert_eq!(other.find(user(1), "longer").await, None);
+
+    let mut connection = redis::Client::open(server.url())
+        .and_then(|client| client.get_connection())
+        .unwrap();
+    let keys: Vec<String> = connection.keys("*").unwrap();
+    assert_eq!(keys.len(), 3, "{keys:?}");
+    for key in keys {
+        let seconds: i64 = connection.ttl(&key).unwrap();
+        assert!((1..=300).contains(&seconds), "{key} ends in {seconds} s");
+    }
+}
+
+#[tokio::test]
+async fn a_redis_that_hangs_or_is_gone_costs_no_more_than_its_time_limit() {
+    let server = RedisServer::start();
+    let answers = answers(&server);
+    answers.keep(user(1), "weekly", b"{}");
+    server.signal("-STOP");
+    let begun = Instant::now();
+    assert_eq!(answers.find(user(1), "weekly").await, None);
+    // Ten times the limit, because the machine may be busy.
+    assert!(begun.elapsed() < 10 * TIME_LIMIT, "{:?}", begun.elapsed());
+    server.signal("-CONT");
+    drop(server);
+    assert_eq!(answers.find(user(1), "weekly").await, None);
+    for _ in 0..1_000 {
+        answers.keep(user(1), "weekly", b"{}");
+    }
+}
