@@ -20,7 +20,8 @@ pub(crate) struct Arguments {
     /// Repetitions of everything, each with a new server; the medians are reported
     #[arg(long, value_name = "NUMBER", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=99))]
     pub(crate) runs: u32,
-    /// Only requests over HTTP, only live sync, or only what is measured inside this program
+    /// Only requests over HTTP, only live sync, only what is measured inside this program, or what
+    /// is only measured when it is asked for: a server on a PostgreSQL of its own
     #[arg(long, value_name = "PART", value_enum)]
     only: Option<Part>,
     /// Print JSON instead of a table, with the figures of every run
@@ -44,12 +45,15 @@ pub(crate) enum Part {
     Live,
     /// The rest, in this process.
     Inside,
+    /// A server on PostgreSQL, against pgbench; it needs the machine's PostgreSQL.
+    Postgres,
 }
 
 impl Arguments {
     /// Whether this is to be measured.
     pub(crate) fn measures(&self, part: Part) -> bool {
-        self.only.is_none_or(|only| only == part)
+        self.only
+            .map_or(part != Part::Postgres, |only| only == part)
     }
 
     /// How long each workload is measured.

@@ -24,7 +24,10 @@ pub(crate) struct Finding {
     pub(crate) goal: &'static str,
 }
 
-const fn finding(
+/// What each run found.
+pub(crate) type Findings = Vec<Vec<Finding>>;
+
+pub(crate) const fn finding(
     what: &'static str,
     value: f64,
     unit: &'static str,

@@ -18,6 +18,7 @@ mod inside;
 mod live;
 mod load;
 mod people;
+mod postgres;
 mod report;
 mod resources;
 mod run;
@@ -82,6 +83,14 @@ async fn measure(arguments: &Arguments) -> anyhow::Result<Report> {
             live.push(live::measure(&program, &folder, arguments).await?);
         }
     }
+    let mut on_postgres = Vec::new();
+    if arguments.measures(Part::Postgres) {
+        let program = arguments.server()?;
+        for number in 1..=arguments.runs {
+            say(format_args!("postgresql, {number} of {}", arguments.runs));
+            on_postgres.push(postgres::measure(&program, &folder, arguments).await?);
+        }
+    }
     let mut inside = Vec::new();
     if arguments.measures(Part::Inside) {
         say(format_args!("inside this process"));
@@ -90,7 +99,7 @@ async fn measure(arguments: &Arguments) -> anyhow::Result<Report> {
         let measuring = tokio::task::spawn_blocking(move || inside::measure(&folder, count));
         inside = measuring.await??;
     }
-    Report::new(arguments, disk_sync_ms, runs, (live, inside))
+    Report::new(arguments, disk_sync_ms, runs, (live, on_postgres, inside))
 }
 
 /// Tells the person at the terminal what goes on. Nobody may be there to hear it.

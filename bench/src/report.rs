@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::arguments::Arguments;
 use crate::figures::{Figures, Run};
 use crate::inside::Timing;
-use crate::live::Finding;
+use crate::live::{Finding, Findings};
 
 /// All that was found.
 #[derive(Debug, Serialize)]
@@ -25,7 +25,10 @@ pub(crate) struct Report {
     runs: Vec<Run>,
     /// The same of live sync.
     live_medians: Vec<Finding>,
-    live: Vec<Vec<Finding>>,
+    live: Findings,
+    /// The same of a server on PostgreSQL.
+    postgres_medians: Vec<Finding>,
+    postgres: Findings,
     /// The same of what was measured inside this program.
     inside_medians: Vec<Timing>,
     inside: Vec<Vec<Timing>>,
@@ -37,7 +40,7 @@ impl Report {
         arguments: &Arguments,
         disk_sync_ms: f64,
         runs: Vec<Run>,
-        (live, inside): (Vec<Vec<Finding>>, Vec<Vec<Timing>>),
+        (live, postgres, inside): (Findings, Findings, Vec<Vec<Timing>>),
     ) -> anyhow::Result<Self> {
         Ok(Self {
             cores: std::thread::available_parallelism()?.get(),
@@ -47,6 +50,8 @@ impl Report {
             runs,
             live_medians: Finding::medians(&live),
             live,
+            postgres_medians: Finding::medians(&postgres),
+            postgres,
             inside_medians: Timing::medians(&inside),
             inside,
         })
@@ -60,22 +65,16 @@ impl Report {
             write!(text, "{}\n\n{}\n\n", self.of_the_server(), self.memory()).ok();
         }
         if !self.live.is_empty() {
-            write!(text, "{}\n\n", self.of_live_sync()).ok();
+            write!(text, "{}\n\n", findings("live sync", &self.live_medians)).ok();
+        }
+        if !self.postgres.is_empty() {
+            let table = findings("postgresql", &self.postgres_medians);
+            write!(text, "{table}\n\n").ok();
         }
         if !self.inside.is_empty() {
             write!(text, "{}\n\n", self.of_the_inside()).ok();
         }
         text + &self.circumstances()
-    }
-
-    fn of_live_sync(&self) -> Table {
-        let mut table = table(["live sync", "value", "goal"]);
-        for found in &self.live_medians {
-            let value = format!("{:.2} {}", found.value, found.unit);
-            table.add_row([found.what.to_owned(), value, found.goal.to_owned()]);
-        }
-        align(&mut table);
-        table
     }
 
     fn of_the_inside(&self) -> Table {
@@ -145,12 +144,26 @@ impl Report {
         format!(
             "Medians of {} runs, {} s a workload, {} cores for server and load generator; \
              CPU is in % of one core. Appending 4 KiB to a file and syncing it takes {:.2} ms here.",
-            self.runs.len().max(self.inside.len()).max(self.live.len()),
+            self.runs
+                .len()
+                .max(self.inside.len())
+                .max(self.live.len())
+                .max(self.postgres.len()),
             self.seconds,
             self.cores,
             self.disk_sync_ms
         )
     }
+}
+
+fn findings(title: &str, medians: &[Finding]) -> Table {
+    let mut table = table([title, "value", "goal"]);
+    for found in medians {
+        let value = format!("{:.2} {}", found.value, found.unit);
+        table.add_row([found.what.to_owned(), value, found.goal.to_owned()]);
+    }
+    align(&mut table);
+    table
 }
 
 fn table<const COLUMNS: usize>(header: [&str; COLUMNS]) -> Table {

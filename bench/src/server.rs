@@ -27,11 +27,21 @@ pub(crate) struct Server {
 impl Server {
     /// Starts `program` in a new folder below `parent`, and waits until it listens.
     pub(crate) async fn start(program: &Path, parent: &Path) -> anyhow::Result<Self> {
+        Self::start_on(program, parent, None).await
+    }
+
+    /// The same, on the database that a URL names, if one is named.
+    pub(crate) async fn start_on(
+        program: &Path,
+        parent: &Path,
+        database: Option<&str>,
+    ) -> anyhow::Result<Self> {
         let folder = tempfile::Builder::new()
             .prefix("kanso-bench-")
             .tempdir_in(parent)
             .context("cannot make a folder for the server")?;
         let child = command(program, folder.path())?
+            .envs(database.map(|url| ("KANSO_DATABASE_URL", url)))
             .spawn()
             .with_context(|| format!("cannot start {}", program.display()))?;
         let pid = child.id().context("the server has ended")?;

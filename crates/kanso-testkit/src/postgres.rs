@@ -55,28 +55,35 @@ impl PostgresServer {
 
     /// A server of its own, which may be crashed.
     pub fn start() -> Self {
-        Self::start_with("off")
+        Self::start_with("off", "off")
+    }
+
+    /// A server of its own that flushes every commit to the disk, as one in production does: for
+    /// measurements.
+    pub fn start_durable() -> Self {
+        Self::start_with("off", "on")
     }
 
     /// A server of its own, to which connections may be encrypted.
     pub fn start_with_tls() -> Self {
-        Self::start_with("on")
+        Self::start_with("on", "off")
     }
 
-    fn start_with(tls: &str) -> Self {
+    fn start_with(tls: &str, durable: &str) -> Self {
         let programs = programs();
         // Somebody may take the port between here and there.
-        let mut attempts = (0..3).map(|_| Self::start_on(&programs, free_port(), tls));
+        let mut attempts = (0..3).map(|_| Self::start_on(&programs, free_port(), [tls, durable]));
         let started = attempts.find_map(Result::ok);
         started.unwrap_or_else(|| panic!("no PostgreSQL server could be started; see above"))
     }
 
-    fn start_on(programs: &Path, port: u16, tls: &str) -> Result<Self, String> {
+    fn start_on(programs: &Path, port: u16, switches: [&str; 2]) -> Result<Self, String> {
         let mut command = Command::new("sh");
         command
             .args(["-c", include_str!("postgres/watchdog.sh"), "watchdog"])
             .args([programs.as_os_str(), OsStr::new(&port.to_string())])
-            .args([PASSWORD, tls])
+            .arg(PASSWORD)
+            .args(switches)
             .current_dir("/")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped());
@@ -112,6 +119,12 @@ impl PostgresServer {
             folder: PathBuf::new(),
             watchdog: None,
         }
+    }
+
+    /// One of the programs that come with the server.
+    pub fn program(&self, name: &str) -> PathBuf {
+        let folder = self.programs.as_ref();
+        folder.map_or_else(|| PathBuf::from(name), |folder| folder.join(name))
     }
 
     /// Who vouches for its certificate, which is for 127.0.0.1, if it has one.
@@ -193,11 +206,7 @@ impl PostgresServer {
 
     /// Runs statements in a database, all or none.
     fn run(&self, database: &str, sql: &str) {
-        let psql = self
-            .programs
-            .as_ref()
-            .map_or_else(|| PathBuf::from("psql"), |folder| folder.join("psql"));
-        let run = Command::new(psql)
+        let run = Command::new(self.program("psql"))
             .args(["-X", "-q", "-v", "ON_ERROR_STOP=1"])
             .args(["-d", &self.url(database), "-c", sql])
             .output();

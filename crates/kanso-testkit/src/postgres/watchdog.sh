@@ -1,18 +1,19 @@
 # Runs a PostgreSQL server of its own for as long as somebody holds the other end of standard input,
 # and leaves nothing behind, however that somebody ends.
 #
-# Arguments: the folder of the programs, a free port, a password, and whether connections may be
-# encrypted, on or off. Says in which folder it is ready, and after each order `done`; orders are
-# `crash`, `kill`, `stop` and `start`.
+# Arguments: the folder of the programs, a free port, a password, and on or off twice: whether
+# connections may be encrypted, and whether commits are flushed to the disk. Says in which folder it
+# is ready, and after each order `done`; orders are `crash`, `kill`, `stop` and `start`.
 set -eu
-programs=$1 port=$2 password=$3 tls=$4
+programs=$1 port=$2 password=$3 tls=$4 durable=$5
 umask 077
 folder=$(mktemp -d "${TMPDIR:-/tmp}/kanso-postgres-XXXXXX")
 
 start() {
     "$programs/pg_ctl" start -w -s -t 60 -D "$folder/data" -l "$folder/log" -o "-p $port -k $folder \
         -c listen_addresses=127.0.0.1 -c max_connections=300 -c shared_buffers=64MB \
-        -c ssl=$tls -c fsync=off -c synchronous_commit=off -c full_page_writes=off -c log_statement=none" \
+        -c ssl=$tls -c fsync=$durable -c synchronous_commit=$durable -c full_page_writes=$durable \
+        -c log_statement=none" \
         >>"$folder/output" 2>&1 || { cat "$folder/output" "$folder/log" >&2; return 1; }
 }
 
