@@ -66,7 +66,7 @@ pub fn search(bug: Bug, searches: u64) -> anyhow::Result<Found> {
 /// The table of a bank, as Markdown.
 pub fn table(bank: &[Found]) -> String {
     let mut table = String::from(
-        "| planted bug | what is wrong | found by check | seeds, median | seeds, most |\n|---|---|---|---|---|\n",
+        "| planted bug | what is wrong | found by check | seeds, median | seeds, most | searches |\n|---|---|---|---|---|---|\n",
     );
     for found in bank {
         let check = found
@@ -76,11 +76,12 @@ pub fn table(bank: &[Found]) -> String {
         // Writing to a String cannot fail.
         let _ = writeln!(
             table,
-            "| `{}` | {} | {check} | {} | {} |",
+            "| `{}` | {} | {check} | {} | {} | {} |",
             found.bug.name(),
             found.bug.description(),
             told(found.median()),
-            told(most)
+            told(most),
+            found.seeds.len()
         );
     }
     table
