@@ -19,6 +19,8 @@ use crate::time::{PausedTimer, Time};
 
 /// The longest pause between two things that a person does.
 const PAUSE_MILLIS: u64 = 20_000;
+/// How often somebody tries to log in, every three seconds: longer than any trouble lasts.
+const LOG_INS: u32 = 4_000;
 
 /// One device of one person.
 pub struct Device {
@@ -172,9 +174,11 @@ impl Device {
         }
     }
 
+    /// Whoever wants to log in goes where there is a network.
     async fn log_in(&self) {
+        self.link.cut(false);
         let email = email(self.who.person);
-        loop {
+        for _ in 0..LOG_INS {
             match self.client.login(&self.link, &email, PASSWORD).await {
                 Ok(_) => return,
                 Err(LoginError::Call(_)) => sleep(Duration::from_secs(3)).await,
@@ -184,6 +188,8 @@ impl Device {
                 }
             }
         }
+        let what = format!("{} cannot log in", self.who);
+        self.findings.note(Check::StaysSignedIn, what);
     }
 
     fn start_loop(&self) {
