@@ -102,7 +102,8 @@ impl Redis {
         }
     }
 
-    fn is_resting(&self) -> bool {
+    /// Whether it was away a moment ago, so that nothing would be asked.
+    pub(crate) fn is_resting(&self) -> bool {
         let ask_again_at = self.outage().ask_again_at;
         ask_again_at.is_some_and(|again| Instant::now() < again)
     }

@@ -13,8 +13,10 @@ mod connection;
 mod feed;
 mod limiter;
 mod measure;
+mod tickets;
 
 pub use answers::{LONGEST_ANSWER, RedisAnswers};
 pub use connection::{InvalidUrl, Redis, TIME_LIMIT};
 pub use feed::RedisFeed;
 pub use limiter::RedisLimiter;
+pub use tickets::RedisTickets;

@@ -25,7 +25,7 @@ use kanso_credentials::{
 use kanso_domain::sync::Epoch;
 use kanso_local::{LocalFeed, LocalLimiter, LocalThrottle, LocalTickets, LocalWake};
 use kanso_postgres::{PostgresOptions, PostgresStorage};
-use kanso_redis::{Redis, RedisAnswers, RedisFeed, RedisLimiter};
+use kanso_redis::{Redis, RedisAnswers, RedisFeed, RedisLimiter, RedisTickets};
 use kanso_sqlite::{SqliteOptions, SqliteStorage};
 use tokio::runtime::Handle;
 use tokio_util::task::TaskTracker;
@@ -72,7 +72,7 @@ pub(crate) fn site(config: &Config, keys: Keys, parts: &Parts) -> Result<Site, S
             habits: Habits::new(records.clone()),
             entries: Entries::new(records.clone()),
             live,
-            tickets: tickets(&records, parts),
+            tickets: tickets(&records, parts, redis.as_ref()),
             sync: Sync::new(records, devices.clone()),
             replicas: Replicas::new(Arc::clone(&storage), streaks),
             devices,
@@ -153,12 +153,16 @@ fn answers(redis: Option<&Redis>) -> Option<Arc<dyn AnswerCache>> {
     redis.map(|redis| Arc::new(RedisAnswers::start(redis.clone())) as _)
 }
 
-fn tickets(records: &RecordPorts, parts: &Parts) -> Tickets {
+fn tickets(records: &RecordPorts, parts: &Parts, redis: Option<&Redis>) -> Tickets {
+    let alone = Arc::new(LocalTickets::new());
     Tickets::new(
         Arc::clone(&records.storage),
         Arc::clone(&records.clock),
         Arc::new(RandomTickets::new(Arc::clone(&parts.entropy))),
-        Arc::new(LocalTickets::new()),
+        match redis {
+            Some(redis) => Arc::new(RedisTickets::new(redis.clone(), alone)),
+            None => alone,
+        },
     )
 }
 

@@ -8,3 +8,4 @@
 mod answers;
 mod feed;
 mod limiter;
+mod tickets;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use kanso_application::ports::limiter::RateLimit;
 use kanso_server::config::{Config, Secret, Signing};
 use kanso_testkit::{PostgresServer, RedisServer};
+use serde_json::Value;
 use tokio::time::timeout;
 
 use crate::postgres::database;
@@ -203,4 +204,42 @@ fn a_url_that_names_no_redis_is_refused_and_not_repeated() {
         !line.contains("canary") && line.lines().count() == 1,
         "{line}"
     );
+}
+
+/// A browser asks one server for a ticket, and whatever stands in front of them sends it to another
+/// one for the stream.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_ticket_of_one_server_opens_a_stream_on_another_once() {
+    let (redis, kept) = (RedisServer::start(), PostgresServer::shared().database());
+    let start = || {
+        App::with(|config| {
+            with_redis(config, &redis);
+            config.database = database(&kept.url());
+            let secret = "a secret that both of the servers sign with";
+            config.signing = Signing::Secret(Secret::new(secret.to_owned()));
+        })
+    };
+    let (one, other) = (start().await, start().await);
+    until(&one, "connected").await;
+    until(&other, "connected").await;
+    let person = one.person().await;
+    let opened = async {
+        loop {
+            let body = person.post("/sync/stream/ticket", &Value::Null).await;
+            let body = body.expect(201);
+            let ticket = body["ticket"].as_str().expect("a ticket");
+            let path = format!("/api/v1/sync/stream?ticket={ticket}");
+            // A ticket is lost when Redis does not answer in time; whoever holds it asks again.
+            if let Some(listener) = other.get(&path).listen_if_known().await {
+                return (listener, path);
+            }
+        }
+    };
+    let (mut listener, path) = timeout(Duration::from_secs(30), opened)
+        .await
+        .expect("a stream");
+    listener.expect("hello").await;
+    for app in [&one, &other] {
+        app.get(&path).await.refused(401, "unauthorized");
+    }
 }

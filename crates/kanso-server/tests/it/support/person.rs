@@ -129,6 +129,12 @@ impl Call {
     pub(crate) async fn listen(self) -> Listener {
         Listener::new(self.0.send().await.expect("an answer"))
     }
+
+    /// The same, unless whoever asks is not known.
+    pub(crate) async fn listen_if_known(self) -> Option<Listener> {
+        let response = self.0.send().await.expect("an answer");
+        (response.status() != 401).then(|| Listener::new(response))
+    }
 }
 
 impl IntoFuture for Call {

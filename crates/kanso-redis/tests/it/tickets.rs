@@ -1,0 +1,78 @@
+//! Tickets that servers share.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use kanso_application::ports::credentials::Identity;
+use kanso_application::ports::tickets::{KeptTicket, TicketStore as _};
+use kanso_domain::sessions::TokenHash;
+use kanso_domain::{SessionId, Timestamp, UserId};
+use kanso_local::LocalTickets;
+use kanso_redis::{Redis, RedisTickets};
+use kanso_testkit::RedisServer;
+use tokio::time::{sleep, timeout};
+use uuid::Uuid;
+
+/// A server's tickets, which wait so long for Redis.
+fn tickets(server: &RedisServer, time_limit: Duration) -> RedisTickets {
+    let redis = Redis::at(&server.url()).unwrap().waiting(time_limit);
+    RedisTickets::new(redis, Arc::new(LocalTickets::new()))
+}
+
+fn ticket(number: u128) -> (TokenHash, KeptTicket) {
+    let identity = Identity {
+        user_id: UserId::new(Uuid::from_u128(number)),
+        session_id: SessionId::new(Uuid::from_u128(number + 1)),
+    };
+    let expires_at = Timestamp::from_micros(1_768_478_400_000_001).unwrap();
+    let kept = KeptTicket {
+        identity,
+        expires_at,
+    };
+    (TokenHash::new([u8::try_from(number).unwrap(); 32]), kept)
+}
+
+#[tokio::test]
+async fn a_ticket_of_one_server_is_taken_by_another_once() {
+    let server = RedisServer::start();
+    let patient = || tickets(&server, Duration::from_secs(20));
+    let (one, other) = (patient(), patient());
+    let (hash, kept) = ticket(1);
+    let taken = async {
+        // Until Redis listens.
+        loop {
+            one.keep(hash, kept).await;
+            if let Some(taken) = other.take(hash).await {
+                return taken;
+            }
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    assert_eq!(timeout(Duration::from_secs(30), taken).await, Ok(kept));
+    assert_eq!(other.take(hash).await, None);
+    assert_eq!(one.take(hash).await, None);
+    assert_eq!(
+        one.take(ticket(2).0).await,
+        None,
+        "one that was never given"
+    );
+}
+
+#[tokio::test]
+async fn without_redis_a_server_takes_its_own() {
+    let server = RedisServer::start();
+    let alone = tickets(&server, Duration::from_millis(50));
+    drop(server);
+    let (hash, kept) = ticket(1);
+    let taken = async {
+        // Whoever asks finds out that it is away, and a ticket that is kept then is forgotten.
+        loop {
+            alone.keep(hash, kept).await;
+            if let Some(taken) = alone.take(hash).await {
+                return taken;
+            }
+        }
+    };
+    assert_eq!(timeout(Duration::from_secs(30), taken).await, Ok(kept));
+    assert_eq!(alone.take(hash).await, None);
+}
