@@ -1,8 +1,10 @@
 //! The data folder and the signing key in it.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
 
 use crate::config::ConfigError;
 
@@ -26,9 +28,9 @@ impl DataDir {
         owners_folder()
             .create(path)
             .map_err(|error| advice("cannot be made", &error))?;
-        let probe = path.join(".kanso-can-write");
-        File::create(&probe)
-            .and_then(|_| fs::remove_file(&probe))
+        // A name of its own, or several that start at once would take each other's file away.
+        NamedTempFile::new_in(path)
+            .and_then(NamedTempFile::close)
             .map_err(|error| advice("cannot be written to", &error))?;
         if is_open_to_others(path) {
             let folder = path.display();
@@ -41,21 +43,22 @@ impl DataDir {
     pub fn signing_key(&self, make: impl FnOnce() -> String) -> Result<String, ConfigError> {
         let path = self.0.join(KEY_FILE);
         let unusable = |error: io::Error| ConfigError::invalid(path.display(), error.to_string());
-        match owners_file().open(&path) {
-            Ok(mut file) => {
-                let key = make();
-                let written = writeln!(file, "{key}").and_then(|()| file.sync_all());
-                // A half-written key would be refused on every later start.
-                written
-                    .inspect_err(|_| drop(fs::remove_file(&path)))
-                    .map_err(unusable)?;
-                Ok(key)
-            }
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                read_secret(&path).map(|text| text.trim_end().to_owned())
-            }
-            Err(error) => Err(unusable(error)),
+        if !path.try_exists().map_err(unusable)? {
+            store(&self.0, &path, &make()).map_err(unusable)?;
         }
+        read_secret(&path).map(|text| text.trim_end().to_owned())
+    }
+}
+
+/// Puts `secret` (0600) into `folder` as `path`, unless somebody else was first. Whole or not at
+/// all: half of a key would be refused on every later start.
+fn store(folder: &Path, path: &Path, secret: &str) -> io::Result<()> {
+    let mut file = NamedTempFile::new_in(folder)?;
+    writeln!(file, "{secret}")?;
+    file.as_file().sync_all()?;
+    match file.persist_noclobber(path) {
+        Err(refused) if refused.error.kind() != io::ErrorKind::AlreadyExists => Err(refused.error),
+        Ok(_) | Err(_) => Ok(()),
     }
 }
 
@@ -79,14 +82,6 @@ fn owners_folder() -> DirBuilder {
     builder
 }
 
-fn owners_file() -> OpenOptions {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options
-}
-
 #[cfg(unix)]
 fn is_open_to_others(path: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt as _;
@@ -103,6 +98,7 @@ fn is_open_to_others(_: &Path) -> bool {
 mod tests {
     use super::*;
     use std::os::unix::fs::PermissionsExt as _;
+    use std::thread;
 
     fn mode(path: &Path) -> u32 {
         fs::metadata(path).expect("it exists").permissions().mode() & 0o777
@@ -117,6 +113,45 @@ mod tests {
         assert_eq!((first, second), (Ok("first".into()), Ok("first".into())));
         assert_eq!(mode(&path), 0o700);
         assert_eq!(mode(&path.join(KEY_FILE)), 0o600);
+    }
+
+    #[test]
+    fn several_that_start_at_once_agree_on_the_key() {
+        for _ in 0..50 {
+            let place = tempfile::tempdir().expect("a temporary folder");
+            let path = place.path().join("kanso-data");
+            let open = |nth: usize| {
+                let dir = DataDir::open(&path).expect("it can be written to");
+                dir.signing_key(|| format!("key {nth}")).expect("a key")
+            };
+            let keys: Vec<_> = thread::scope(|scope| {
+                let started: Vec<_> = (0..4)
+                    .map(|nth| {
+                        scope.spawn({
+                            let open = &open;
+                            move || open(nth)
+                        })
+                    })
+                    .collect();
+                started
+                    .into_iter()
+                    .map(|one| one.join().expect("it ends"))
+                    .collect()
+            });
+            assert!(
+                keys[0].starts_with("key ") && keys.iter().all(|key| *key == keys[0]),
+                "{keys:?}"
+            );
+            let names = fs::read_dir(&path)
+                .expect("a folder")
+                .flatten()
+                .map(|file| file.file_name());
+            assert_eq!(
+                names.collect::<Vec<_>>(),
+                [KEY_FILE],
+                "nothing else is left behind"
+            );
+        }
     }
 
     #[test]
