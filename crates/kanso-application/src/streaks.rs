@@ -4,19 +4,23 @@
 //! which moves the habit's `seq`, so that other devices get it. What is read before the worker
 //! came, or after a midnight, is computed on the spot.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
+use kanso_domain::accounts::{Account, Settings};
 use kanso_domain::calendar::Today;
+use kanso_domain::entries::EntryDetails;
 use kanso_domain::habits::{Habit, StoredStreak};
-use kanso_domain::progress::Judged;
-use kanso_domain::sync::OperationOutcome;
+use kanso_domain::progress::{DayLog, Judged};
+use kanso_domain::sync::{OperationOutcome, Page, Since};
 use kanso_domain::{Date, HabitId, Record, UserId};
 
 use crate::live::announce;
 use crate::ports::clock::Clock;
 use crate::ports::feed::Feed;
 use crate::ports::storage::{
-    Backlog, ComputedStreak, Journal, Storage, StreakClaim, StreakJob, StreakOutcome,
+    Backlog, ComputedStreak, DeltaQuery, Journal, Scope, Storage, StreakClaim, StreakJob,
+    StreakOutcome,
 };
 use crate::{Outcome, RecordPorts};
 
@@ -88,6 +92,26 @@ impl Streaks {
             Record::Entry(_) => None,
         });
         self.freshen(user, habits.collect()).await
+    }
+
+    /// The same for the habits on the page that `query` yields. Where all that a person has is on one
+    /// page, it is computed from that and no entry is read again: devices that come for everything
+    /// just after a midnight find every streak stale.
+    pub(crate) async fn freshen_page(
+        &self,
+        user: UserId,
+        query: DeltaQuery,
+        page: &mut Page,
+    ) -> Outcome<()> {
+        let is_everything = query.since == Since::Beginning && query.scope == Scope::Everything;
+        if !is_everything || page.has_more() {
+            return self.freshen_records(user, &mut page.records).await;
+        }
+        if let Some(Account { settings, .. }) = self.storage.account(user).await? {
+            let today = Today::at(self.clock.now(), &settings).date;
+            freshen_all(&mut page.records, &settings, today);
+        }
+        Ok(())
     }
 
     /// The same for the habit that a command left behind or ran into.
@@ -182,11 +206,44 @@ impl Streaks {
 /// The streak of habit `id` in `journal` on `today`; `None` when it is not there.
 fn computed(journal: &Journal, id: HabitId, today: Date) -> Option<StoredStreak> {
     let habit = journal.habits.iter().find(|habit| habit.id == id)?;
-    let judged = Judged::new(habit, journal.log(id), &journal.settings, today);
-    let streak = judged.streak();
-    Some(StoredStreak {
+    let log = journal.log(id);
+    Some(streak_of(habit, log, &journal.settings, today))
+}
+
+fn streak_of(habit: &Habit, log: DayLog, settings: &Settings, today: Date) -> StoredStreak {
+    let streak = Judged::new(habit, log, settings, today).streak();
+    StoredStreak {
         current: streak.current,
         longest: streak.longest,
         day: Some(today),
-    })
+    }
+}
+
+/// Brings the streaks among `records` to `today`, where they are everything that a person has.
+fn freshen_all(records: &mut [Record], settings: &Settings, today: Date) {
+    let mut logs: HashMap<HabitId, Vec<_>> = HashMap::new();
+    for record in &*records {
+        if let Record::Entry(entry) = record
+            && !entry.stamp.is_deleted()
+        {
+            let EntryDetails {
+                habit_id,
+                local_date,
+                kind,
+                value,
+                ..
+            } = entry.details;
+            let log = logs.entry(habit_id).or_default();
+            log.push((local_date, kind, value));
+        }
+    }
+    for record in records {
+        if let Record::Habit(habit) = record
+            && !habit.stamp.is_deleted()
+            && habit.streak.is_stale(today)
+        {
+            let log = logs.remove(&habit.id).unwrap_or_default();
+            habit.streak = streak_of(habit, log.into_iter().collect(), settings, today);
+        }
+    }
 }

@@ -168,9 +168,7 @@ impl Sync {
         if limit.is_some() {
             page = page.within(PAGE_BUDGET);
         }
-        self.streaks
-            .freshen_records(user, &mut page.records)
-            .await?;
+        self.streaks.freshen_page(user, query, &mut page).await?;
         Ok(Ok(page))
     }
 }

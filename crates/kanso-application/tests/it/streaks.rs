@@ -1,0 +1,101 @@
+use kanso_application::ports::storage::Scope;
+use kanso_application::sync::{Caller, Seen};
+use kanso_domain::entries::{EntryFields, EntryKind};
+use kanso_domain::habits::{HabitFields, HabitType, TargetDirection, TargetFields};
+use kanso_domain::sync::{Base, Command};
+use kanso_domain::{Record, UserId};
+use kanso_testkit::build::{
+    create_entry, create_habit, delete_entry, delete_habit, done, entry, habit, once, titled,
+};
+
+use crate::world::World;
+
+/// In seconds.
+const DAY: i64 = 86_400;
+
+/// On 15 January: a habit that is kept, one with a day off, one of which an entry was taken back, one
+/// with an entry ahead, one without entries, a limit, and one that is deleted with an entry left.
+fn life() -> Vec<Command> {
+    let skipped = |of, when| EntryFields {
+        kind: Some(EntryKind::Skip),
+        ..done(of, when)
+    };
+    let at_most = TargetFields {
+        kind: Some(HabitType::Numeric),
+        direction: Some(TargetDirection::AtMost),
+        ..TargetFields::default()
+    };
+    let limit = HabitFields {
+        target: at_most,
+        ..titled("Sweets")
+    };
+    let mut life: Vec<_> = (1..=6)
+        .map(|number| create_habit(habit(number), titled("Read")))
+        .collect();
+    life.push(create_habit(habit(7), limit));
+    let mut entries = (1..).map(entry);
+    let mut record = |fields| create_entry(entries.next().unwrap(), fields);
+    for number in [1, 2, 3, 4, 6] {
+        life.push(record(done(habit(number), "2026-01-14")));
+    }
+    life.push(record(done(habit(1), "2026-01-15T08:00:00Z")));
+    life.push(record(skipped(habit(2), "2026-01-15")));
+    life.push(record(done(habit(3), "2026-01-15")));
+    life.push(record(done(habit(4), "2026-01-16")));
+    life.push(delete_entry(entry(8), Base::Any));
+    life.push(delete_habit(habit(6), Base::Any));
+    life
+}
+
+/// All that the person has, in pages of `limit`, as a device without a cursor reads it.
+async fn everything(world: &World, user: UserId, limit: u32) -> Vec<Record> {
+    let mut read = Vec::new();
+    let mut seen = Seen::Nothing;
+    loop {
+        let page = world.sync.delta(user, seen, Scope::Everything, Some(limit));
+        let page = page.await.unwrap().unwrap();
+        seen = Seen::UpTo(page.cursor());
+        let has_more = page.has_more();
+        read.extend(page.records);
+        if !has_more {
+            return read;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_page_with_everything_has_the_streaks_of_pages_without() {
+    let world = World::new();
+    let user = world.person().await;
+    let caller = Caller {
+        user,
+        device: None,
+        cursor: None,
+    };
+    let outbox = life().into_iter().map(once).collect();
+    world
+        .sync
+        .exchange(caller, 1, outbox)
+        .await
+        .unwrap()
+        .unwrap();
+
+    let mut shown = Vec::new();
+    for _ in 0..4 {
+        let on_one_page = everything(&world, user, 1_000).await;
+        assert_eq!(on_one_page, everything(&world, user, 1).await);
+        let current = on_one_page.iter().filter_map(|record| match record {
+            Record::Habit(habit) => Some(habit.streak.current),
+            Record::Entry(_) => None,
+        });
+        shown.push(current.collect::<Vec<_>>());
+        world.clock.advance_seconds(DAY);
+    }
+    let of_each_day = [
+        [2, 1, 1, 1, 0, 0],
+        [2, 1, 0, 1, 0, 1],
+        [0, 0, 0, 1, 0, 2],
+        [0, 0, 0, 0, 0, 3],
+    ];
+    assert_eq!(shown, of_each_day);
+}
