@@ -24,6 +24,10 @@ pub(crate) struct Arguments {
     /// is only measured when it is asked for: a server on a PostgreSQL of its own
     #[arg(long, value_name = "PART", value_enum)]
     only: Option<Part>,
+    /// On PostgreSQL: how many entries of others the large database has; 10 million take some
+    /// minutes and gigabytes to make
+    #[arg(long, value_name = "NUMBER", default_value_t = 1_000_000, value_parser = clap::value_parser!(u32).range(10_000..=100_000_000))]
+    pub(crate) entries: u32,
     /// Print JSON instead of a table, with the figures of every run
     #[arg(long)]
     pub(crate) json: bool,

@@ -17,7 +17,7 @@ use crate::server::Server;
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Finding {
     /// What was measured.
-    pub(crate) what: &'static str,
+    pub(crate) what: String,
     pub(crate) value: f64,
     pub(crate) unit: &'static str,
     /// What it should reach, in words.
@@ -27,14 +27,9 @@ pub(crate) struct Finding {
 /// What each run found.
 pub(crate) type Findings = Vec<Vec<Finding>>;
 
-pub(crate) const fn finding(
-    what: &'static str,
-    value: f64,
-    unit: &'static str,
-    goal: &'static str,
-) -> Finding {
+pub(crate) fn finding(what: &str, value: f64, unit: &'static str, goal: &'static str) -> Finding {
     Finding {
-        what,
+        what: what.to_owned(),
         value,
         unit,
         goal,

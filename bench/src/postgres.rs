@@ -27,9 +27,8 @@ const SCRIPT: &str = include_str!("postgres/push.sql");
 
 /// How many people have what is in the database besides.
 const STRANGERS: u32 = 1_000;
-/// Entries of strangers in the small database and in the large one.
+/// Entries of strangers in the small database.
 const FEW: u32 = 10_000;
-const MANY: u32 = 1_000_000;
 
 /// Who there is for the script to be: each with a session, a habit and where the history stands.
 const PEOPLE: &str = "CREATE TABLE bench_people AS
@@ -87,7 +86,8 @@ async fn full_against_empty(
 ) -> anyhow::Result<Vec<Finding>> {
     let load = (arguments.connections, arguments.length());
     let mut p99 = Vec::new();
-    for entries in [FEW, MANY] {
+    let large = arguments.entries;
+    for entries in [FEW, large] {
         say(format_args!("  pushes beside {entries} entries"));
         let database = postgres.database();
         // The first start makes the tables.
@@ -102,10 +102,14 @@ async fn full_against_empty(
         anyhow::bail!("there are two databases");
     };
     Ok(vec![
-        finding("p99 of a push beside 10^4 entries", few, "ms", ""),
-        finding("p99 of a push beside 10^6 entries", many, "ms", ""),
+        finding(&beside(FEW), few, "ms", ""),
+        finding(&beside(large), many, "ms", ""),
         finding("  the second against the first", many / few, "×", "≤ 1.5 ×"),
     ])
+}
+
+fn beside(entries: u32) -> String {
+    format!("p99 of a push beside {entries} entries")
 }
 
 /// Each connection is another person's.

@@ -160,7 +160,7 @@ fn findings(title: &str, medians: &[Finding]) -> Table {
     let mut table = table([title, "value", "goal"]);
     for found in medians {
         let value = format!("{:.2} {}", found.value, found.unit);
-        table.add_row([found.what.to_owned(), value, found.goal.to_owned()]);
+        table.add_row([found.what.clone(), value, found.goal.to_owned()]);
     }
     align(&mut table);
     table
