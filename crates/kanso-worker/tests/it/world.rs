@@ -17,7 +17,7 @@ use kanso_domain::calendar::Today;
 use kanso_domain::habits::{Habit, HabitFields};
 use kanso_domain::progress::{DayLog, Judged};
 use kanso_domain::sync::{Command, Keys, decide};
-use kanso_domain::{HabitId, UserId};
+use kanso_domain::{Date, HabitId, UserId};
 use kanso_testkit::{ManualClock, QuietFeed, SequentialIds, build};
 use kanso_worker::Rhythm;
 use tokio::runtime::Runtime;
@@ -149,8 +149,13 @@ impl World {
         process().block_on(async {
             let stop = CancellationToken::new();
             let loops = self.start(&stop);
-            sleep(Duration::from_mins(1)).await;
-            self.settled().await;
+            // A day that begins is noticed within a minute, so one without a beginning must pass.
+            let mut days = None;
+            while days != Some(self.days(users).await) {
+                days = Some(self.days(users).await);
+                sleep(Duration::from_mins(1)).await;
+                self.settled().await;
+            }
             stop.cancel();
             loops.wait().await;
             assert_eq!(self.backlog().await.parked, 0);
@@ -158,6 +163,17 @@ impl World {
                 self.must_be_exact(user).await;
             }
         });
+    }
+
+    /// What day it is for each of them.
+    async fn days(&self, users: &[UserId]) -> Vec<Date> {
+        let mut days = Vec::new();
+        for &user in users {
+            let account = self.storage.account(user).await;
+            let account = account.expect("a storage").expect("an account");
+            days.push(Today::at(self.clock.now(), &account.settings).date);
+        }
+        days
     }
 
     pub(crate) async fn stored(&self, user: UserId, id: HabitId) -> Habit {
