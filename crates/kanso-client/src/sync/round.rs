@@ -75,7 +75,7 @@ impl Client {
         self.publish(
             Origin::Sync,
             std::mem::take(&mut applied.changed),
-            applied.is_whole,
+            applied.resynced.is_some(),
         );
         account(run, applied);
         let up_to = batch.last_position().unwrap_or(after);
@@ -102,7 +102,7 @@ fn account(run: &mut Run<'_>, applied: Applied) {
     report.pushed += applied.pushed;
     report.merged += applied.merged;
     report.offered += applied.offered;
-    report.resynced |= applied.is_whole;
+    report.resynced = applied.resynced.or(report.resynced);
     // What the server put off may wait for something that stands behind it in the outbox.
     if applied.deferred > 0 {
         run.deferred_at = Some(report.pushed - applied.pushed);
