@@ -37,6 +37,31 @@ async fn a_server_that_forgot_deletions_is_read_anew_and_the_outbox_is_kept() {
 }
 
 #[tokio::test]
+async fn a_deletion_that_waited_is_sent_once_although_no_tombstone_comes_back() {
+    let server = FakeServer::new();
+    let (device, other) = (signed_in(1, &server).await, signed_in(2, &server).await);
+    let delivered = device.create_habit(titled("delivered")).expect("creates");
+    let gone = device.create_habit(titled("gone")).expect("creates");
+    for device in [&device, &other] {
+        device.sync(&server).await.expect("syncs");
+    }
+    other.delete_habit(gone.id).expect("deletes");
+    other.sync(&server).await.expect("syncs");
+    server.state().purge();
+    device.delete_habit(delivered.id).expect("deletes");
+    let own = device.create_habit(titled("never sent")).expect("creates");
+    device
+        .create_entry(on(&own, "2026-11-22"))
+        .expect("creates");
+    device.delete_habit(own.id).expect("deletes");
+
+    let report = device.sync(&server).await.expect("syncs");
+    assert_eq!(report.resynced, Some(Resync::PlaceLost));
+    assert_eq!((report.pushed, report.waiting), (4, 0), "{report:?}");
+    assert!(titles(&device).is_empty());
+}
+
+#[tokio::test]
 async fn nothing_disappears_while_everything_is_read_anew() {
     let server = FakeServer::new();
     let device = signed_in(1, &server).await;
