@@ -17,7 +17,7 @@ const SHARED: &str = "/dev/shm";
 /// waiting takes as long as ever.
 #[derive(Debug)]
 pub struct FakeTime {
-    library: &'static str,
+    preloaded: &'static str,
     file: PathBuf,
 }
 
@@ -28,12 +28,12 @@ impl FakeTime {
     /// `NotFound` when the library is not installed, or the file cannot be written.
     pub fn in_folder(folder: &Path) -> io::Result<Self> {
         let installed = |path: &&str| Path::new(path).is_file();
-        let library = LIBRARIES.into_iter().find(installed).ok_or_else(|| {
+        let preloaded = LIBRARIES.into_iter().find(installed).ok_or_else(|| {
             let what = "a clock that is wrong takes Debian's package `libfaketime`";
             io::Error::new(io::ErrorKind::NotFound, what)
         })?;
         let file = folder.join("clock");
-        let clock = Self { library, file };
+        let clock = Self { preloaded, file };
         clock.jump(0)?;
         Ok(clock)
     }
@@ -54,7 +54,7 @@ impl FakeTime {
     pub fn variables(&self) -> [(&'static str, String); 5] {
         let yes = || "1".to_owned();
         [
-            ("LD_PRELOAD", self.library.to_owned()),
+            ("LD_PRELOAD", self.preloaded.to_owned()),
             ("FAKETIME_TIMESTAMP_FILE", self.file.display().to_string()),
             ("FAKETIME_NO_CACHE", yes()),
             ("DONT_FAKE_MONOTONIC", yes()),
