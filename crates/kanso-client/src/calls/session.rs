@@ -37,7 +37,7 @@ impl Client {
 
     /// A token is sent to its own server only.
     pub(crate) fn check_server(&self, transport: &dyn Transport) -> Result<(), CallError> {
-        match self.replica().binding()? {
+        match self.replica()?.binding()? {
             None => Err(CallError::SignedOut { account: None }),
             Some(binding) if binding.server != transport.server() => Err(CallError::OtherServer {
                 bound: binding.server,
@@ -47,7 +47,7 @@ impl Client {
     }
 
     pub(crate) fn session(&self) -> Result<Session, CallError> {
-        let session = self.replica().session()?;
+        let session = self.replica()?.session()?;
         session.map_or_else(|| Err(self.nobody()?), Ok)
     }
 
@@ -90,7 +90,7 @@ impl Client {
             };
         }
         let session = self.session_of(read(&reply)?);
-        self.replica().rotate(&session)?;
+        self.replica()?.rotate(&session)?;
         Ok(session)
     }
 
@@ -103,13 +103,13 @@ impl Client {
     }
 
     fn signed_out(&self) -> CallError {
-        let ended = self.replica().sign_out();
+        let ended = self.replica().and_then(|mut replica| replica.sign_out());
         let why = ended.and_then(|()| self.nobody());
         why.unwrap_or_else(CallError::from)
     }
 
     fn nobody(&self) -> Result<CallError, ReplicaError> {
-        let binding = self.replica().binding()?;
+        let binding = self.replica()?.binding()?;
         let account = binding.map(|binding| binding.email);
         Ok(CallError::SignedOut { account })
     }

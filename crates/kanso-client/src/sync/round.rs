@@ -45,7 +45,7 @@ pub(super) enum Round {
 impl Client {
     pub(super) async fn round(&self, run: &mut Run<'_>, after: i64) -> Result<Round, CallError> {
         let batch = self
-            .replica()
+            .replica()?
             .next_batch(after, MAX_OPERATIONS, MAX_BATCH_BYTES)?;
         let request = Request {
             method: Method::Post,
@@ -69,7 +69,7 @@ impl Client {
         }
         let answered = response.results.len() as u64;
         let delivery = delivery(response)?;
-        let mut applied = self.replica().apply(&batch, &delivery, self.terms(run))?;
+        let mut applied = self.replica()?.apply(&batch, &delivery, self.terms(run))?;
         run.report.pulled += delivery.records.len() as u64;
         let (has_drifted, must_resend) = (applied.has_drifted, applied.must_resend);
         self.publish(
@@ -79,7 +79,7 @@ impl Client {
         );
         account(run, applied);
         let up_to = batch.last_position().unwrap_or(after);
-        let is_drained = self.replica().is_drained(up_to)?;
+        let is_drained = self.replica()?.is_drained(up_to)?;
         (run.watch)(Progress {
             answered,
             waiting: self.status()?.waiting,
