@@ -5,7 +5,7 @@ use crate::{Verdict, services};
 
 /// Provides what stands around the servers, builds all in release and hands the arguments on.
 pub(crate) fn run(arguments: &[String]) -> anyhow::Result<Verdict> {
-    let provided = services::provide_for_chaos()?;
+    let provided = services::provide()?;
     if provided != Verdict::Passed {
         return Ok(provided);
     }

@@ -1,4 +1,5 @@
-//! What the tests need besides this repository: a PostgreSQL and a Redis server and nginx to run.
+//! What the tests need besides this repository: a PostgreSQL and a Redis server and nginx to run, and
+//! a library that moves a program's clock.
 //!
 //! The tests start them themselves, from the machine's programs. Here they are brought onto the machine
 //! where that may be done; where it may not, the tests fail and say what is missing.
@@ -21,6 +22,9 @@ const SYSTEMD: &str = "systemd";
 const NGINX: &str = "nginx-light";
 /// Debian's name for what changes the time that a program is told.
 const FAKETIME: &str = "libfaketime";
+/// Where libraries are, a folder a kind of processor, and where in it that one is.
+const LIBRARIES: &str = "/usr/lib";
+const FAKETIME_LIBRARY: &str = "faketime/libfaketimeMT.so.1";
 /// Where PostgreSQL's programs are, a folder a version.
 const PROGRAMS: &str = "/usr/lib/postgresql";
 const GIVEN: &str = "KANSO_TEST_DATABASE_URL";
@@ -28,15 +32,6 @@ const GIVEN: &str = "KANSO_TEST_DATABASE_URL";
 /// Installs the servers' programs that are missing, if this process may.
 pub(crate) fn provide() -> anyhow::Result<Verdict> {
     install(&missing_of_tests())
-}
-
-/// The same, and what only `cargo xtask chaos` needs.
-pub(crate) fn provide_for_chaos() -> anyhow::Result<Verdict> {
-    let mut missing = missing_of_tests();
-    if !succeeds("dpkg", &["--status", FAKETIME]) {
-        missing.push(FAKETIME);
-    }
-    install(&missing)
 }
 
 fn missing_of_tests() -> Vec<&'static str> {
@@ -49,6 +44,9 @@ fn missing_of_tests() -> Vec<&'static str> {
     }
     if !succeeds("nginx", &["-v"]) {
         missing.push(NGINX);
+    }
+    if !has_faketime() {
+        missing.push(FAKETIME);
     }
     missing
 }
@@ -115,6 +113,12 @@ fn has_programs() -> bool {
         .and_then(|asked| String::from_utf8(asked.stdout).ok());
     folders.any(|folder| is_whole(&folder))
         || asked.is_some_and(|folder| is_whole(Path::new(folder.trim())))
+}
+
+fn has_faketime() -> bool {
+    let folders = std::fs::read_dir(LIBRARIES).into_iter().flatten().flatten();
+    let mut libraries = folders.map(|folder| folder.path().join(FAKETIME_LIBRARY));
+    libraries.any(|library| library.is_file())
 }
 
 fn may_install() -> bool {

@@ -45,7 +45,7 @@ pub(crate) fn explain(error: &anyhow::Error) -> Exit {
     exit
 }
 
-fn judge(error: &anyhow::Error) -> (Exit, Option<&'static str>) {
+fn judge(error: &anyhow::Error) -> (Exit, Option<String>) {
     if error.is::<Usage>() {
         return (Exit::Usage, None);
     }
@@ -57,17 +57,18 @@ fn judge(error: &anyhow::Error) -> (Exit, Option<&'static str>) {
     };
     if error.chain().any(is_damaged) {
         let hint = "Run `kanso sync --verify`: it brings back what the server has.";
-        return (Exit::Failure, Some(hint));
+        return (Exit::Failure, Some(hint.to_owned()));
     }
-    match call_of(error) {
+    let (exit, hint) = match call_of(error) {
         Some(CallError::Offline(_) | CallError::TryLater { .. }) => (
             Exit::Offline,
             Some("Nothing is lost. Run `kanso sync` when the server can be reached."),
         ),
-        Some(CallError::SignedOut) => (
-            Exit::SignedOut,
-            Some("Nothing is lost. Run `kanso login EMAIL`, then `kanso sync`."),
-        ),
+        Some(CallError::SignedOut { account }) => {
+            let email = account.as_deref().unwrap_or("EMAIL");
+            let hint = format!("Nothing is lost. Run `kanso login {email}`, then `kanso sync`.");
+            return (Exit::SignedOut, Some(hint));
+        }
         Some(CallError::ManyDeletions(_)) => (
             Exit::Deletions,
             Some(
@@ -80,7 +81,8 @@ fn judge(error: &anyhow::Error) -> (Exit, Option<&'static str>) {
             Some("Leave --server out, or log in again if the server has moved."),
         ),
         _ => (Exit::Failure, None),
-    }
+    };
+    (exit, hint.map(str::to_owned))
 }
 
 fn call_of(error: &anyhow::Error) -> Option<&CallError> {

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, ThreadId};
 
 use jiff::civil::Date;
 use kanso_domain::accounts::Settings;
@@ -23,11 +24,34 @@ use crate::system::{SystemClock, SystemIds};
 /// Several processes may open the same folder.
 pub struct Client {
     replica: Mutex<Replica>,
+    /// The thread whose closure is in the middle of a transaction.
+    editing: Mutex<Option<ThreadId>>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ids: Arc<dyn Ids>,
     /// One sync at a time: a second one waits for the first.
     pub(crate) syncing: tokio::sync::Mutex<()>,
     pub(crate) observers: broadcast::Sender<Changes>,
+}
+
+/// What was held while something panicked: its transaction was rolled back, so the store is whole.
+fn unpoisoned<T>(held: &Mutex<T>) -> MutexGuard<'_, T> {
+    held.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// This thread is in the middle of a transaction, until this is dropped.
+struct Editing<'a>(&'a Mutex<Option<ThreadId>>);
+
+impl<'a> Editing<'a> {
+    fn begin(editing: &'a Mutex<Option<ThreadId>>) -> Self {
+        *unpoisoned(editing) = Some(thread::current().id());
+        Self(editing)
+    }
+}
+
+impl Drop for Editing<'_> {
+    fn drop(&mut self) {
+        *unpoisoned(self.0) = None;
+    }
 }
 
 impl Client {
@@ -64,6 +88,7 @@ impl Client {
     fn of(replica: Replica, clock: Arc<dyn Clock>, ids: Arc<dyn Ids>) -> Self {
         Self {
             replica: Mutex::new(replica),
+            editing: Mutex::new(None),
             clock,
             ids,
             syncing: tokio::sync::Mutex::new(()),
@@ -72,9 +97,20 @@ impl Client {
     }
 
     /// The store. Never held across a wait.
-    pub(crate) fn replica(&self) -> MutexGuard<'_, Replica> {
-        // A panic while it was held rolled its transaction back; the store is whole.
-        self.replica.lock().unwrap_or_else(PoisonError::into_inner)
+    ///
+    /// # Errors
+    /// `InTransaction` from within [`while_editing`](Self::while_editing), which holds it.
+    pub(crate) fn replica(&self) -> Result<MutexGuard<'_, Replica>, ReplicaError> {
+        if *unpoisoned(&self.editing) == Some(thread::current().id()) {
+            return Err(ReplicaError::InTransaction);
+        }
+        Ok(unpoisoned(&self.replica))
+    }
+
+    /// Runs `work`, which is somebody else's, while the store is held for it.
+    pub(crate) fn while_editing<T>(&self, work: impl FnOnce() -> T) -> T {
+        let _over = Editing::begin(&self.editing);
+        work()
     }
 
     /// How the replica stands.
@@ -82,7 +118,7 @@ impl Client {
     /// # Errors
     /// The store failed.
     pub fn status(&self) -> Result<Status, ReplicaError> {
-        self.replica().status()
+        self.replica()?.status()
     }
 
     /// The account's settings as they were last read; before the first log-in, the defaults.
@@ -90,7 +126,7 @@ impl Client {
     /// # Errors
     /// The store failed.
     pub fn settings(&self) -> Result<Settings, ReplicaError> {
-        Ok(self.replica().profile()?.settings)
+        Ok(self.replica()?.profile()?.settings)
     }
 
     /// The civil day that it is now in `zone`, else in the account's zone, with days that begin
@@ -114,7 +150,7 @@ impl Client {
     /// # Errors
     /// The store failed.
     pub fn habits(&self) -> Result<Vec<Shown<Habit>>, ReplicaError> {
-        self.replica().habits()
+        self.replica()?.habits()
     }
 
     /// One habit.
@@ -122,7 +158,7 @@ impl Client {
     /// # Errors
     /// The store failed.
     pub fn habit(&self, id: HabitId) -> Result<Option<Shown<Habit>>, ReplicaError> {
-        self.replica().habit(id)
+        self.replica()?.habit(id)
     }
 
     /// The entries from one day to another, both included, of one habit or of all; by day.
@@ -135,7 +171,7 @@ impl Client {
         from: Date,
         to: Date,
     ) -> Result<Vec<Shown<Entry>>, ReplicaError> {
-        self.replica().entries(habit, from, to)
+        self.replica()?.entries(habit, from, to)
     }
 
     /// One entry.
@@ -143,7 +179,7 @@ impl Client {
     /// # Errors
     /// The store failed.
     pub fn entry(&self, id: EntryId) -> Result<Option<Shown<Entry>>, ReplicaError> {
-        self.replica().entry(id)
+        self.replica()?.entry(id)
     }
 
     /// What the server refused for good and nobody has decided on, oldest first.
@@ -151,7 +187,7 @@ impl Client {
     /// # Errors
     /// The store failed.
     pub fn failures(&self) -> Result<Vec<Failure>, ReplicaError> {
-        self.replica().failures()
+        self.replica()?.failures()
     }
 
     /// The server's records as they were last delivered, tombstones too, without the outbox: for
@@ -160,6 +196,6 @@ impl Client {
     /// # Errors
     /// The store failed.
     pub fn server_records(&self) -> Result<Vec<Record>, ReplicaError> {
-        self.replica().base()
+        self.replica()?.base()
     }
 }

@@ -54,7 +54,7 @@ impl Client {
             mut settings,
             habits,
             logs,
-        } = self.replica().recorded(habit)?;
+        } = self.replica()?.recorded(habit)?;
         if let Some(zone) = zone {
             settings.timezone = zone.clone();
         }

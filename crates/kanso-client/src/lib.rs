@@ -75,6 +75,6 @@ pub use edits::{EditError, Edits, ResolveError};
 pub use journal::Journal;
 pub use kanso_domain as domain;
 pub use kanso_protocol as protocol;
-pub use replica::{Binding, Failure, ManyDeletions, ReplicaError, Shown, Status};
+pub use replica::{Binding, Failure, ManyDeletions, ReplicaError, Resync, Shown, Status};
 pub use sync::{Interrupted, Progress, SyncOptions, SyncReport};
 pub use sync_loop::{SyncHandle, SyncLoop, SyncState};

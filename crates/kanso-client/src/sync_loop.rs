@@ -196,7 +196,7 @@ impl SyncLoop {
             CallError::Offline(_) | CallError::TryLater { .. } => {
                 (SyncState::Offline { since, next_try }, delay)
             }
-            CallError::SignedOut => (SyncState::SignedOut, INTERVAL),
+            CallError::SignedOut { .. } => (SyncState::SignedOut, INTERVAL),
             CallError::ManyDeletions(many) => (SyncState::ManyDeletions(many), INTERVAL),
             other => {
                 let reason = other.to_string();

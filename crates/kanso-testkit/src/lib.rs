@@ -15,6 +15,7 @@ pub mod build;
 mod clock;
 pub mod contract;
 mod credentials;
+mod faketime;
 mod feed;
 pub mod fuzz;
 mod ids;
@@ -26,6 +27,7 @@ mod throttle;
 
 pub use clock::ManualClock;
 pub use credentials::{CountedRefreshTokens, LegibleAccessTokens, LegiblePasswords};
+pub use faketime::FakeTime;
 pub use feed::QuietFeed;
 pub use ids::SequentialIds;
 pub use memory::MemoryStorage;

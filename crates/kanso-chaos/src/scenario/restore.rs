@@ -54,7 +54,7 @@ pub(super) async fn backup(setup: &Setup) -> anyhow::Result<Row> {
         let report = phone.sync(&server).await?;
         row.recovered_in(since.elapsed());
         row.unknown += report.offered;
-        if !report.resynced || report.offered != (made - before) as u64 {
+        if report.resynced.is_none() || report.offered != (made - before) as u64 {
             row.wrong(format!(
                 "of {} lost records, told {report:?}",
                 made - before

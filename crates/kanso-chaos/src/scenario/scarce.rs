@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context as _;
+use kanso_testkit::FakeTime;
 use tokio::net::TcpStream;
 use tokio::process::Command;
 use tokio::time::sleep;
@@ -21,13 +22,8 @@ const FILES: &str = "--nofile=96";
 const CONNECTIONS: usize = 150;
 /// The file system that is filled up.
 const DISK: &str = "size=48m";
-/// What is preloaded to change what a program takes for the time.
-const FAKETIME: &[&str] = &[
-    "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1",
-    "/usr/lib/aarch64-linux-gnu/faketime/libfaketimeMT.so.1",
-];
-/// How far the clock jumps, there and back: beyond the life of an access token.
-const JUMPS: [&str; 4] = ["+1h", "+0", "-1h", "+0"];
+/// How far the clock is ahead, in seconds, after each jump: beyond the life of an access token.
+const JUMPS: [i64; 4] = [3_600, 0, -3_600, 0];
 
 /// The disk of a server on SQLite is full for a while.
 pub(super) async fn disk_full(setup: &Setup) -> anyhow::Result<Row> {
@@ -129,25 +125,17 @@ pub(super) async fn fds_exhausted(setup: &Setup) -> anyhow::Result<Row> {
 
 /// The clock of a server jumps forth and back.
 pub(super) async fn clock_jump(setup: &Setup) -> anyhow::Result<Row> {
-    let library = FAKETIME.iter().find(|path| Path::new(path).is_file());
-    let library = library.context("a clock that jumps takes Debian's package `libfaketime`")?;
     let mut round = Round::begin(setup, Plan::default(), "clock 1 h ahead, then behind").await?;
-    let clock = round.fleet.folder().join("clock");
-    fs::write(&clock, "+0")?;
+    let clock = FakeTime::in_folder(round.fleet.folder())?;
     let node = &mut round.fleet.nodes[0];
     node.kill().await?;
-    let variables = [
-        ("LD_PRELOAD", (*library).to_owned()),
-        ("FAKETIME_TIMESTAMP_FILE", clock.display().to_string()),
-        ("FAKETIME_NO_CACHE", "1".to_owned()),
-        ("DONT_FAKE_MONOTONIC", "1".to_owned()),
-    ];
+    let variables = clock.variables();
     let variables = variables.map(|(name, value)| (name.to_owned(), value));
     node.settings_mut().variables.extend(variables);
     node.start_again().await?;
     for _ in 0..setup.faults {
         for jump in JUMPS {
-            fs::write(&clock, jump)?;
+            clock.jump(jump)?;
             round.recovers().await?;
             round.load.goes_on_for(setup.between).await?;
         }

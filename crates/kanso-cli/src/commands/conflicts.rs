@@ -28,9 +28,11 @@ fn list(context: &Context) -> anyhow::Result<Exit> {
         return Ok(Exit::Ok);
     }
     say("Decide with `kanso conflicts resolve NUMBER` and one of these:");
-    say("  --mine    yours is written over the server's");
-    say("  --theirs  the server's stands");
-    say("  --merge   yours is written only where nobody else changed anything");
+    if !failures.iter().all(is_gone) {
+        say("  --mine    yours is written over the server's");
+        say("  --merge   yours is written only where nobody else changed anything");
+    }
+    say("  --theirs  the server's stands; what was deleted stays deleted");
     Ok(Exit::Conflicts)
 }
 
@@ -91,10 +93,9 @@ pub(super) fn as_text(context: &Context, failures: &[Failure]) -> anyhow::Result
         let number = strong(&format!("#{}", failure.id));
         writeln!(text, "{number}  {} {what}", subject(context, failure)?)?;
         for (name, yours, theirs) in sides(failure) {
-            writeln!(
-                text,
-                "      {name}: you wrote {yours}, the server has {theirs}"
-            )?;
+            let theirs =
+                theirs.map_or_else(String::new, |theirs| format!(", the server has {theirs}"));
+            writeln!(text, "      {name}: you wrote {yours}{theirs}")?;
         }
         if !failure.mergeable().is_empty() {
             let names = failure.mergeable().join(", ");
@@ -118,8 +119,15 @@ pub(super) fn as_text(context: &Context, failures: &[Failure]) -> anyhow::Result
     Ok(text)
 }
 
-/// The members to compare: those that clash, else all that were written.
-fn sides(failure: &Failure) -> Vec<(String, String, String)> {
+/// The record was deleted, and what was written to it cannot be kept.
+fn is_gone(failure: &Failure) -> bool {
+    failure.result.status == OperationStatus::Gone
+}
+
+/// The members to compare: those that clash, else all that were written. What was deleted has
+/// nothing to compare with, and where and when an entry was is said already.
+fn sides(failure: &Failure) -> Vec<(String, String, Option<String>)> {
+    const PLACE: [&str; 4] = ["habit_id", "completion_date", "local_date", "timezone"];
     let Some(Value::Object(written)) = &failure.operation.fields else {
         return Vec::new();
     };
@@ -130,11 +138,16 @@ fn sides(failure: &Failure) -> Vec<(String, String, String)> {
             .map_or_else(|| "nothing".to_owned(), Value::to_string),
         _ => "nothing".to_owned(),
     };
-    written
-        .iter()
-        .filter(|(name, _)| clashing.is_empty() || clashing.contains(name))
-        .map(|(name, yours)| (name.clone(), yours.to_string(), theirs(name)))
-        .collect()
+    let side = |(name, yours): (&String, &Value)| {
+        let is_shown = if is_gone(failure) {
+            !PLACE.contains(&name.as_str())
+        } else {
+            clashing.is_empty() || clashing.contains(name)
+        };
+        let theirs = || (!is_gone(failure)).then(|| theirs(name));
+        is_shown.then(|| (name.clone(), yours.to_string(), theirs()))
+    };
+    written.iter().filter_map(side).collect()
 }
 
 /// `habit "Read"`, `the entry of "Read" on 2026-11-22`.
@@ -157,9 +170,9 @@ fn subject(context: &Context, failure: &Failure) -> anyhow::Result<String> {
     };
     if failure.operation.entity == EntityName::Habit {
         let title = title_of(Some(HabitId::new(id)))?.or_else(|| member("title"));
-        return Ok(format!(
-            "habit {:?}",
-            title.unwrap_or_else(|| id.to_string())
+        return Ok(title.map_or_else(
+            || format!("a habit, {id},"),
+            |title| format!("habit {title:?}"),
         ));
     }
     let entry = context
@@ -175,12 +188,15 @@ fn subject(context: &Context, failure: &Failure) -> anyhow::Result<String> {
     let date = date
         .or_else(|| member("local_date"))
         .or_else(|| member("completion_date"));
-    let title = title.unwrap_or_else(|| "a deleted habit".to_owned());
+    let title = title.map_or_else(
+        || "a deleted habit".to_owned(),
+        |title| format!("{title:?}"),
+    );
     let new = if failure.operation.action == ActionName::Create {
         "new "
     } else {
         ""
     };
     let date = date.map_or_else(String::new, |date| format!(" on {date}"));
-    Ok(format!("the {new}entry of {title:?}{date}"))
+    Ok(format!("the {new}entry of {title}{date}"))
 }

@@ -1,6 +1,6 @@
 //! `kanso sync`
 
-use kanso_client::{Interrupted, Progress, SyncOptions, SyncReport};
+use kanso_client::{Interrupted, Progress, Resync, SyncOptions, SyncReport};
 use serde_json::json;
 
 use super::conflicts;
@@ -43,7 +43,7 @@ fn finish(context: &Context, asked: &Sync, report: &SyncReport) -> anyhow::Resul
         "merged": report.merged,
         "pulled": report.pulled,
         "waiting": report.waiting,
-        "resynced": report.resynced,
+        "resynced": report.resynced.is_some(),
         "damaged": report.damaged,
         "repaired": report.repaired,
         "offered": report.offered,
@@ -69,18 +69,30 @@ fn finish(context: &Context, asked: &Sync, report: &SyncReport) -> anyhow::Resul
     Ok(Exit::Conflicts)
 }
 
+/// Why everything was read again.
+fn anew(why: Resync) -> &'static str {
+    match why {
+        Resync::HistoryLost => {
+            "The server was put back to an older copy: everything was read again."
+        }
+        Resync::PlaceLost => {
+            "The server does not remember any more what this device had read, as after a long \
+             time away: everything was read again."
+        }
+    }
+}
+
 /// What was out of the ordinary.
 fn remarks(report: &SyncReport, asked: &Sync) -> Vec<String> {
     let number = |number, noun, text: &str| {
         let some = || format!("{} {text}", count(number, noun));
         (number > 0).then(some)
     };
-    let resynced = "The server asked to start anew: everything was read again.";
     let differs = "This device still differs from the server; the next sync tries again.";
     let sound = "Every record here is as the server has it.";
     let is_sound = asked.verify && report.repaired == 0 && !report.differs;
     let remarks = [
-        report.resynced.then(|| resynced.to_owned()),
+        report.resynced.map(|why| anew(why).to_owned()),
         number(report.merged, "change", "merged with other devices'."),
         number(report.damaged, "record", "damaged on this device."),
         number(report.repaired, "record", "put right as the server has it."),

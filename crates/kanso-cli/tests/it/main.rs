@@ -2,6 +2,8 @@
 
 // Clippy takes a function for a test's only below this attribute.
 #[cfg(test)]
+mod away;
+#[cfg(test)]
 mod crash;
 #[cfg(test)]
 mod days;

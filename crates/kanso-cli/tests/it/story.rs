@@ -1,40 +1,9 @@
 //! Two devices of one person and the real server, from the outside.
 
-use kanso_client::Client;
-use kanso_client::domain::habits::{Habit, StoredStreak};
-use kanso_client::domain::{Record, Seq, Stamp};
+use kanso_client::domain::Record;
 use serde_json::Value;
 
-use crate::support::{Device, EMAIL, LOOP_EXPORT, Server};
-
-/// What the device has of the server's live records, as people wrote them. A streak is published
-/// by a worker some time after the entry, so it may have reached one device and not yet another.
-fn replica(device: &Device) -> Vec<Record> {
-    let client = Client::open(device.home()).expect("opens");
-    let records = client.server_records().expect("reads").into_iter();
-    records
-        .filter(|record| !record.stamp().is_deleted())
-        .map(as_written)
-        .collect()
-}
-
-fn as_written(record: Record) -> Record {
-    match record {
-        Record::Habit(habit) => {
-            let stamp = Stamp {
-                seq: Seq::ZERO,
-                updated_at: habit.stamp.created_at,
-                ..habit.stamp
-            };
-            Record::Habit(Habit {
-                stamp,
-                streak: StoredStreak::default(),
-                ..habit
-            })
-        }
-        entry @ Record::Entry(_) => entry,
-    }
-}
+use crate::support::{Device, EMAIL, LOOP_EXPORT, Server, replica};
 
 /// What a device sees that has never been there before: what the server has.
 fn server_has(server: &Server) -> Vec<Record> {

@@ -81,7 +81,7 @@ impl Client {
         let reply = transport.exchange(request).await.map_err(CallError::from)?;
         let tokens: TokenResponse = read(&reply)?;
         let account = tokens.user.clone();
-        let bound = self.replica().binding()?;
+        let bound = self.replica()?.binding()?;
         if let Some(bound) = bound
             && bound.account_id.uuid() != account.id
         {
@@ -96,7 +96,7 @@ impl Client {
             email: account.email.clone(),
         };
         let session = self.session_of(tokens);
-        self.replica().sign_in(&binding, &session)?;
+        self.replica()?.sign_in(&binding, &session)?;
         // Without the settings days are read as before; the next sync asks for them again.
         if let Err(error) = self.read_profile(transport).await {
             tracing::debug!(%error, "the settings could not be read");
@@ -113,7 +113,7 @@ impl Client {
         if let Err(error) = self.authorized(transport, logout(None)).await {
             tracing::debug!(%error, "the server could not be told of the log-out");
         }
-        self.replica().sign_out()
+        self.replica()?.sign_out()
     }
 
     /// Reads the account's settings.
@@ -128,7 +128,7 @@ impl Client {
         let settings = settings_of(&record).ok_or_else(|| CallError::Unexpected {
             what: "settings that this version does not know".to_owned(),
         })?;
-        Ok(self.replica().keep_profile(&settings, self.clock.now())?)
+        Ok(self.replica()?.keep_profile(&settings, self.clock.now())?)
     }
 }
 

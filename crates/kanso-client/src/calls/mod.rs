@@ -27,9 +27,13 @@ pub enum CallError {
         /// When it wants to be asked again.
         after: Option<Duration>,
     },
-    /// Nobody is signed in here any more. Log in again; everything local stays.
-    #[error("nobody is signed in on this device")]
-    SignedOut,
+    /// Nobody is signed in here, or not any more. Log in again; everything local stays.
+    #[error("{}", signed_out(.account.as_deref()))]
+    SignedOut {
+        /// Whose replica it is, if anybody was ever signed in: a session ends when it is not used
+        /// for long, and when somebody ends it.
+        account: Option<String>,
+    },
     /// The replica belongs to an account on another server.
     #[error("this replica belongs to an account on {bound}")]
     OtherServer {
@@ -60,6 +64,13 @@ impl From<Hindered> for CallError {
             Hindered::ManyDeletions(many) => Self::ManyDeletions(many),
             Hindered::Replica(error) => Self::Replica(error),
         }
+    }
+}
+
+fn signed_out(account: Option<&str>) -> String {
+    match account {
+        None => "nobody is signed in on this device".to_owned(),
+        Some(email) => format!("{email} is not signed in on this device any more"),
     }
 }
 

@@ -4,7 +4,7 @@ use kanso_protocol::accounts::{RefreshRequest, TokenResponse};
 
 use super::{CallError, body, read};
 use crate::Client;
-use crate::replica::Session;
+use crate::replica::{ReplicaError, Session};
 use crate::transport::{Method, Reply, Request, Transport};
 
 /// A token that is about to expire would expire on its way.
@@ -37,8 +37,8 @@ impl Client {
 
     /// A token is sent to its own server only.
     pub(crate) fn check_server(&self, transport: &dyn Transport) -> Result<(), CallError> {
-        match self.replica().binding()? {
-            None => Err(CallError::SignedOut),
+        match self.replica()?.binding()? {
+            None => Err(CallError::SignedOut { account: None }),
             Some(binding) if binding.server != transport.server() => Err(CallError::OtherServer {
                 bound: binding.server,
             }),
@@ -47,7 +47,8 @@ impl Client {
     }
 
     pub(crate) fn session(&self) -> Result<Session, CallError> {
-        self.replica().session()?.ok_or(CallError::SignedOut)
+        let session = self.replica()?.session()?;
+        session.map_or_else(|| Err(self.nobody()?), Ok)
     }
 
     async fn send_as(
@@ -89,7 +90,7 @@ impl Client {
             };
         }
         let session = self.session_of(read(&reply)?);
-        self.replica().rotate(&session)?;
+        self.replica()?.rotate(&session)?;
         Ok(session)
     }
 
@@ -102,9 +103,14 @@ impl Client {
     }
 
     fn signed_out(&self) -> CallError {
-        match self.replica().sign_out() {
-            Ok(()) => CallError::SignedOut,
-            Err(error) => error.into(),
-        }
+        let ended = self.replica().and_then(|mut replica| replica.sign_out());
+        let why = ended.and_then(|()| self.nobody());
+        why.unwrap_or_else(CallError::from)
+    }
+
+    fn nobody(&self) -> Result<CallError, ReplicaError> {
+        let binding = self.replica()?.binding()?;
+        let account = binding.map(|binding| binding.email);
+        Ok(CallError::SignedOut { account })
     }
 }

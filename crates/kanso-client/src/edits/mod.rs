@@ -94,13 +94,16 @@ impl Client {
         &self,
         work: impl FnOnce(&Editor<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
-        let (done, changed) = self.replica().edit(work)?;
+        let mut replica = self.replica()?;
+        let (done, changed) = replica.edit(|editor| self.while_editing(|| work(editor)))?;
+        drop(replica);
         self.publish(Origin::Edit, changed, false);
         Ok(done)
     }
 
     /// Makes several edits at once: what `work` writes is kept, all of it or, when it fails,
-    /// nothing. They reach the server one by one.
+    /// nothing. They reach the server one by one. Until it has ended, `work` reads and writes with
+    /// what it is handed; the client itself answers [`ReplicaError::InTransaction`].
     ///
     /// # Errors
     /// Whatever `work` fails with; then nothing was written. The store failed.

@@ -17,16 +17,14 @@ use super::{Failure, Key, Replica, ReplicaError, account, base, failures, shown}
 /// Where the replica stands in the server's history.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Place {
-    /// Everything is being delivered anew.
-    is_resyncing: bool,
-    /// The server lost what it had, and gets it back when everything has been delivered.
-    offers_back: bool,
+    /// Everything is being delivered anew, and why.
+    resync: Option<Resync>,
     cursor: Option<String>,
 }
 
-/// Why everything is delivered anew.
+/// Why everything was delivered anew.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Resync {
+pub enum Resync {
     /// The server was put back to an older state: what it lost is offered to it.
     HistoryLost,
     /// The device was away for too long, or lost its place: what the server does not have any
@@ -89,8 +87,8 @@ pub(crate) struct Applied {
     pub(crate) deferred: u64,
     /// Something that the server had taken is lost there, and is sent again.
     pub(crate) must_resend: bool,
-    /// Whether everything may have changed.
-    pub(crate) is_whole: bool,
+    /// Everything may have changed, and why.
+    pub(crate) resynced: Option<Resync>,
     /// The records that changed.
     pub(crate) changed: BTreeSet<Key>,
 }
@@ -106,7 +104,7 @@ impl Replica {
         bytes: usize,
     ) -> Result<Batch, ReplicaError> {
         let place = place(&self.connection)?;
-        let limit = if place.is_resyncing && place.offers_back {
+        let limit = if place.resync == Some(Resync::HistoryLost) {
             0
         } else {
             limit
@@ -144,7 +142,7 @@ impl Replica {
             }
         }
         let settings = account::settings(&transaction)?;
-        if applied.is_whole {
+        if applied.resynced.is_some() {
             shown::refresh_all(&transaction, &settings)?;
         } else {
             for &key in &applied.changed {
@@ -175,9 +173,14 @@ pub(super) fn place(connection: &Connection) -> Result<Place, ReplicaError> {
                       CASE is_resyncing WHEN 1 THEN resync_cursor ELSE cursor END
                FROM replica";
     Ok(connection.query_row(sql, [], |row| {
+        let (is_resyncing, offers_back): (bool, bool) = (row.get(0)?, row.get(1)?);
+        let why = if offers_back {
+            Resync::HistoryLost
+        } else {
+            Resync::PlaceLost
+        };
         Ok(Place {
-            is_resyncing: row.get(0)?,
-            offers_back: row.get(1)?,
+            resync: is_resyncing.then_some(why),
             cursor: row.get(2)?,
         })
     })?)
@@ -271,7 +274,7 @@ fn take_records(
     terms: Terms<'_>,
     applied: &mut Applied,
 ) -> Result<(), Hindered> {
-    if batch.place.is_resyncing {
+    if let Some(why) = batch.place.resync {
         for record in &delivery.records {
             base::stage(transaction, record)?;
         }
@@ -280,8 +283,8 @@ fn take_records(
             transaction.execute(sql, [&delivery.cursor])?;
             return Ok(());
         }
-        applied.offered = recovery::swap(transaction, batch.place.offers_back, terms)?;
-        applied.is_whole = true;
+        applied.offered = recovery::swap(transaction, why, terms)?;
+        applied.resynced = Some(why);
     } else {
         let mut digest = base::digest(transaction)?;
         for record in &delivery.records {

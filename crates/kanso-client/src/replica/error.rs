@@ -32,6 +32,10 @@ pub enum ReplicaError {
         /// What was found.
         what: String,
     },
+    /// The client was asked for something by a closure that it was running itself in a transaction.
+    /// What the closure is handed can do that.
+    #[error("a transaction is not over yet; inside it, use what it hands in")]
+    InTransaction,
     /// SQLite or the disk failed.
     #[error("the replica cannot be read or written")]
     Storage {

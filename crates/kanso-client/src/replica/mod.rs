@@ -19,13 +19,14 @@ mod row;
 mod shown;
 
 pub use account::Binding;
+pub use delivery::Resync;
 pub use error::ReplicaError;
 pub use failures::Failure;
 pub use recovery::ManyDeletions;
 pub use shown::Shown;
 
 pub(crate) use account::Session;
-pub(crate) use delivery::{Applied, Batch, Delivery, Resync};
+pub(crate) use delivery::{Applied, Batch, Delivery};
 pub(crate) use editor::Editor;
 pub(crate) use journal::Recorded;
 pub(crate) use outbox::{BEGINNING, NewOperation};

@@ -228,21 +228,11 @@ pub(super) fn settle_delivered(connection: &Connection) -> Result<Vec<Key>, Repl
 
 /// What was acknowledged and is not in the history, all of which was read up to `head`, was lost
 /// with the server's newest changes: it is sent again. Once only, because what another device
-/// deleted before a first pull is not delivered either. Answers with whether there was any.
+/// deleted before a first pull is not delivered either. Of what was deleted from here that is known,
+/// so it is not sent again at all. Answers with whether there was any.
 pub(super) fn forget_lost(connection: &Connection, head: Seq) -> Result<bool, ReplicaError> {
     let forgotten = connection
-        .prepare_cached(
-            "UPDATE outbox SET acknowledged_seq = NULL, is_resent = 1
-             WHERE acknowledged_seq > ?1 OR acknowledged_seq <= ?1 AND NOT is_resent
-               AND NOT EXISTS (
-                   SELECT 1 FROM base
-                   WHERE base.entity = outbox.entity AND base.id = outbox.record_id
-                     AND base.seq >= outbox.acknowledged_seq)
-               AND NOT EXISTS (
-                   SELECT 1 FROM base AS habit
-                   WHERE habit.entity = 'habit' AND NOT habit.is_live
-                     AND lower(hex(habit.id)) = replace(body ->> '$.fields.habit_id', '-', ''))",
-        )?
+        .prepare_cached(include_str!("outbox/forget_lost.sql"))?
         .execute([head.get()])?;
     Ok(forgotten > 0)
 }

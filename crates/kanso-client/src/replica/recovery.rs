@@ -8,7 +8,7 @@ use kanso_domain::{Record, Timestamp};
 use rusqlite::{Connection, Transaction};
 
 use super::codec::key_of;
-use super::delivery::{Place, place};
+use super::delivery::{Place, Resync, place};
 use super::offers::{self, Compared};
 use super::row::{Row, Table};
 use super::{Key, Replica, ReplicaError, account, base, outbox, shown};
@@ -67,11 +67,11 @@ pub(crate) struct Terms<'a> {
 /// the server, which lost them.
 pub(super) fn swap(
     transaction: &Transaction<'_>,
-    offers_back: bool,
+    why: Resync,
     terms: Terms<'_>,
 ) -> Result<u64, Hindered> {
     base::drop_staged_orphans(transaction)?;
-    let compared = if offers_back {
+    let compared = if why == Resync::HistoryLost {
         compared_with_staged(transaction)?
     } else {
         Vec::new()

@@ -22,11 +22,11 @@ impl Client {
     ///
     /// The server's digest is only ever compared with: what a replica holds it counts itself.
     pub(super) async fn heal(&self, run: &mut Run<'_>) -> Result<u64, CallError> {
-        run.report.damaged += self.replica().check(self.clock.now())?;
+        run.report.damaged += self.replica()?.check(self.clock.now())?;
         let (mut offered, mut removed, mut tries) = (0, 0, 0);
         let mut fewest = usize::MAX;
         loop {
-            let held = self.replica().held()?;
+            let held = self.replica()?.held()?;
             let comparison = self
                 .compare(run, &VerifyRequest::new(&held.buckets))
                 .await?;
@@ -44,7 +44,7 @@ impl Client {
             }
             let terms = self.terms(run);
             let done = self
-                .replica()
+                .replica()?
                 .put_right(&held, comparison.stored, removed, terms)?;
             let Some(done) = done else {
                 // Another process was faster; the next comparison sees what it did.

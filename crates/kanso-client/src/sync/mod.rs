@@ -120,7 +120,7 @@ impl Client {
                 Round::Resend | Round::Complete { .. } => return Ok(()),
                 Round::StartAnew(why) if resyncs < MAX_RESYNCS => {
                     tracing::info!(?why, "everything is delivered anew");
-                    self.replica().begin_resync(why)?;
+                    self.replica()?.begin_resync(why)?;
                     sent_up_to = BEGINNING;
                     resyncs += 1;
                 }
@@ -137,12 +137,12 @@ impl Client {
     /// replica has to be compared with the server.
     fn look_through(&self, run: &mut Run<'_>) -> Result<bool, CallError> {
         let now = self.clock.now();
-        let checked_at = self.replica().checked_at()?;
+        let checked_at = self.replica()?.checked_at()?;
         let is_due = checked_at.is_none_or(|at| now.seconds_since(at).abs() >= DAY_SECONDS);
         if !is_due && !run.options.verify {
             return Ok(false);
         }
-        let damaged = self.replica().check(now)?;
+        let damaged = self.replica()?.check(now)?;
         if damaged > 0 {
             tracing::warn!(damaged, "records of the replica are damaged");
         }
@@ -159,7 +159,7 @@ impl Client {
     }
 
     async fn refresh_profile(&self, transport: &dyn Transport) -> Result<(), CallError> {
-        let read_at = self.replica().profile()?.read_at;
+        let read_at = self.replica()?.profile()?.read_at;
         let now = self.clock.now();
         if read_at.is_some_and(|at| now.seconds_since(at).abs() < DAY_SECONDS) {
             return self.check_server(transport);

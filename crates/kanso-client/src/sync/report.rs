@@ -1,7 +1,7 @@
 //! What a sync did, and how far it is.
 
 use crate::calls::CallError;
-use crate::replica::Failure;
+use crate::replica::{Failure, Resync};
 
 /// What a sync did.
 #[derive(Debug, Default)]
@@ -17,8 +17,8 @@ pub struct SyncReport {
     pub failures: Vec<Failure>,
     /// Operations that wait for the next sync.
     pub waiting: u64,
-    /// Whether everything was delivered anew, because the server asked for it.
-    pub resynced: bool,
+    /// Everything was delivered anew, because the server asked for it, and why.
+    pub resynced: Option<Resync>,
     /// Records that were here in another form than they had been delivered in.
     pub damaged: u64,
     /// Records that were put right after comparing with the server.

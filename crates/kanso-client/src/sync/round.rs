@@ -45,7 +45,7 @@ pub(super) enum Round {
 impl Client {
     pub(super) async fn round(&self, run: &mut Run<'_>, after: i64) -> Result<Round, CallError> {
         let batch = self
-            .replica()
+            .replica()?
             .next_batch(after, MAX_OPERATIONS, MAX_BATCH_BYTES)?;
         let request = Request {
             method: Method::Post,
@@ -69,17 +69,17 @@ impl Client {
         }
         let answered = response.results.len() as u64;
         let delivery = delivery(response)?;
-        let mut applied = self.replica().apply(&batch, &delivery, self.terms(run))?;
+        let mut applied = self.replica()?.apply(&batch, &delivery, self.terms(run))?;
         run.report.pulled += delivery.records.len() as u64;
         let (has_drifted, must_resend) = (applied.has_drifted, applied.must_resend);
         self.publish(
             Origin::Sync,
             std::mem::take(&mut applied.changed),
-            applied.is_whole,
+            applied.resynced.is_some(),
         );
         account(run, applied);
         let up_to = batch.last_position().unwrap_or(after);
-        let is_drained = self.replica().is_drained(up_to)?;
+        let is_drained = self.replica()?.is_drained(up_to)?;
         (run.watch)(Progress {
             answered,
             waiting: self.status()?.waiting,
@@ -102,7 +102,7 @@ fn account(run: &mut Run<'_>, applied: Applied) {
     report.pushed += applied.pushed;
     report.merged += applied.merged;
     report.offered += applied.offered;
-    report.resynced |= applied.is_whole;
+    report.resynced = applied.resynced.or(report.resynced);
     // What the server put off may wait for something that stands behind it in the outbox.
     if applied.deferred > 0 {
         run.deferred_at = Some(report.pushed - applied.pushed);

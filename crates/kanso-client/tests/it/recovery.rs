@@ -1,5 +1,6 @@
 //! A server that was put back to an older state gets back what it lost.
 
+use kanso_client::Resync;
 use kanso_client::protocol::Patch;
 use kanso_client::protocol::entries::EntryMembers;
 use kanso_client::protocol::habits::{FrequencyType, HabitMembers};
@@ -65,7 +66,7 @@ async fn what_a_restored_server_lost_is_offered_back() {
     for with_new_epoch in [false, true] {
         let Story { server, a, b } = restored(with_new_epoch).await;
         let report = a.sync(&server).await.expect("syncs");
-        assert!(report.resynced);
+        assert_eq!(report.resynced, Some(Resync::HistoryLost));
         assert_eq!((report.offered, report.pushed), (3, 3), "{report:?}");
         b.sync(&server).await.expect("syncs");
         a.sync(&server).await.expect("syncs");
@@ -139,7 +140,8 @@ async fn an_offer_of_what_another_device_deleted_is_dropped() {
     }
     a.sync(&server).await.expect("syncs");
     let report = b.sync(&server).await.expect("syncs");
-    assert!(report.resynced && report.failures.is_empty(), "{report:?}");
+    assert_eq!(report.resynced, Some(Resync::HistoryLost));
+    assert!(report.failures.is_empty(), "{report:?}");
     assert!(titles(&b).is_empty() && all_entries(&b).is_empty());
     let status = b.status().expect("reads");
     assert_eq!((status.waiting, status.failures), (0, 0));
@@ -178,7 +180,7 @@ async fn a_loss_that_no_cursor_shows_is_found_by_the_digest() {
     }
     other.sync(&server).await.expect("syncs");
     let report = a.sync(&server).await.expect("syncs");
-    assert!(!report.resynced);
+    assert_eq!(report.resynced, None);
     assert!(report.offered > 0, "{report:?}");
     for device in [&b, &a] {
         device.sync(&server).await.expect("syncs");

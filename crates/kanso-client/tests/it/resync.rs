@@ -1,7 +1,7 @@
 //! Starting anew when the server asks for it.
 
 use kanso_client::protocol::sync::OperationStatus;
-use kanso_client::{CallError, SyncOptions};
+use kanso_client::{CallError, Resync, SyncOptions};
 
 use crate::support::{FakeServer, Fault, all_entries, live, on, signed_in, titled, titles};
 
@@ -22,7 +22,7 @@ async fn a_server_that_forgot_deletions_is_read_anew_and_the_outbox_is_kept() {
         .expect("creates");
 
     let report = device.sync(&server).await.expect("syncs");
-    assert!(report.resynced);
+    assert_eq!(report.resynced, Some(Resync::PlaceLost));
     assert_eq!((report.pushed, report.waiting, report.offered), (1, 0, 0));
     assert_eq!(
         titles(&device),
@@ -32,7 +32,33 @@ async fn a_server_that_forgot_deletions_is_read_anew_and_the_outbox_is_kept() {
     assert_eq!(all_entries(&device).len(), 1);
     let replica = live(device.server_records().expect("reads"));
     assert_eq!(replica, live(server.records()));
-    assert!(!device.sync(&server).await.expect("syncs").resynced);
+    let again = device.sync(&server).await.expect("syncs");
+    assert_eq!(again.resynced, None);
+}
+
+#[tokio::test]
+async fn a_deletion_that_waited_is_sent_once_although_no_tombstone_comes_back() {
+    let server = FakeServer::new();
+    let (device, other) = (signed_in(1, &server).await, signed_in(2, &server).await);
+    let delivered = device.create_habit(titled("delivered")).expect("creates");
+    let gone = device.create_habit(titled("gone")).expect("creates");
+    for device in [&device, &other] {
+        device.sync(&server).await.expect("syncs");
+    }
+    other.delete_habit(gone.id).expect("deletes");
+    other.sync(&server).await.expect("syncs");
+    server.state().purge();
+    device.delete_habit(delivered.id).expect("deletes");
+    let own = device.create_habit(titled("never sent")).expect("creates");
+    device
+        .create_entry(on(&own, "2026-11-22"))
+        .expect("creates");
+    device.delete_habit(own.id).expect("deletes");
+
+    let report = device.sync(&server).await.expect("syncs");
+    assert_eq!(report.resynced, Some(Resync::PlaceLost));
+    assert_eq!((report.pushed, report.waiting), (4, 0), "{report:?}");
+    assert!(titles(&device).is_empty());
 }
 
 #[tokio::test]
@@ -185,7 +211,7 @@ async fn a_phone_that_was_away_for_a_year_comes_back_to_what_is_left() {
         .expect("updates");
 
     let report = phone.sync(&server).await.expect("syncs");
-    assert!(report.resynced);
+    assert_eq!(report.resynced, Some(Resync::PlaceLost));
     assert_eq!((report.pushed, report.offered, report.waiting), (1, 0, 0));
     let statuses: Vec<_> = report
         .failures

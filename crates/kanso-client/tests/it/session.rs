@@ -36,7 +36,10 @@ async fn a_revoked_session_signs_out_and_keeps_everything() {
     device.create_habit(titled("Read")).expect("creates");
     server.state().revoke();
     let interrupted = device.sync(&server).await.expect_err("nobody is signed in");
-    assert!(matches!(interrupted.cause, CallError::SignedOut));
+    assert!(matches!(
+        interrupted.cause,
+        CallError::SignedOut { account: Some(_) }
+    ));
     let status = device.status().expect("reads");
     assert!(!status.is_signed_in);
     assert_eq!((status.waiting, titles(&device).len()), (1, 1));
@@ -96,7 +99,10 @@ async fn wrong_credentials_are_told_apart_from_no_network() {
         Err(LoginError::Call(CallError::Offline(_)))
     ));
     let never = device.sync(&server).await.expect_err("nobody is signed in");
-    assert!(matches!(never.cause, CallError::SignedOut));
+    assert!(matches!(
+        never.cause,
+        CallError::SignedOut { account: None }
+    ));
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! Several edits at once.
 
-use kanso_client::EditError;
 use kanso_client::protocol::sync::OperationStatus;
+use kanso_client::{EditError, ReplicaError};
 
 use crate::support::{FakeServer, all_entries, on, signed_in, titled, titles};
 
@@ -27,6 +27,25 @@ async fn a_transaction_keeps_all_or_nothing() {
     made.expect("makes both");
     assert_eq!(titles(&device), ["Read more"]);
     assert_eq!(device.sync(&server).await.expect("syncs").pushed, 3);
+}
+
+#[tokio::test]
+async fn a_client_that_is_called_inside_its_own_transaction_says_so_and_is_not_stuck() {
+    let device = signed_in(1, &FakeServer::new()).await;
+    let refused: Result<(), EditError> = device.transaction(|edits| {
+        edits.create_habit(titled("Read"))?;
+        device.create_habit(titled("Run"))?;
+        Ok(())
+    });
+    let is_refused =
+        |error: &EditError| matches!(error, EditError::Replica(ReplicaError::InTransaction));
+    assert!(refused.as_ref().is_err_and(is_refused), "{refused:?}");
+    let grouped: Result<(), EditError> = device.group(|edits| {
+        assert!(matches!(device.habits(), Err(ReplicaError::InTransaction)));
+        edits.create_habit(titled("Read")).map(drop)
+    });
+    grouped.expect("a question that is refused does no harm");
+    assert_eq!(titles(&device), ["Read"]);
 }
 
 #[tokio::test]

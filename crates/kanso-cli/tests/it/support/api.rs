@@ -7,6 +7,10 @@ use serde_json::{Value, json};
 
 use super::{EMAIL, PASSWORD};
 
+fn credentials() -> Value {
+    json!({"email": EMAIL, "password": PASSWORD})
+}
+
 /// A person who talks to the server without a device.
 pub(crate) struct Api {
     /// `127.0.0.1:8080`
@@ -17,16 +21,28 @@ pub(crate) struct Api {
 impl Api {
     /// Makes the account and logs in.
     pub(crate) fn register(server: &str) -> Self {
+        let stranger = Self::at(server);
+        stranger.send("POST", "/auth/register", &credentials());
+        stranger.logged_in()
+    }
+
+    /// Logs in to the account that is there.
+    pub(crate) fn login(server: &str) -> Self {
+        Self::at(server).logged_in()
+    }
+
+    fn at(server: &str) -> Self {
         let host = server.trim_start_matches("http://").trim_end_matches('/');
-        let mut api = Self {
+        Self {
             host: host.to_owned(),
             token: String::new(),
-        };
-        let credentials = json!({"email": EMAIL, "password": PASSWORD});
-        api.send("POST", "/auth/register", &credentials);
-        let session = api.send("POST", "/auth/login", &credentials);
-        api.token = session["token"].as_str().expect("a token").to_owned();
-        api
+        }
+    }
+
+    fn logged_in(self) -> Self {
+        let session = self.send("POST", "/auth/login", &credentials());
+        let token = session["token"].as_str().expect("a token").to_owned();
+        Self { token, ..self }
     }
 
     pub(crate) fn get(&self, path: &str) -> Value {

@@ -7,11 +7,13 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::PASSWORD;
+use super::times::{Times, Variables};
 
 pub(crate) struct Device {
     home: TempDir,
     /// Nothing listens there unless a test says so.
     server: String,
+    clock: Variables,
 }
 
 /// How a run ended.
@@ -32,7 +34,14 @@ impl Device {
         Self {
             home: tempfile::tempdir().expect("a folder"),
             server: server.to_owned(),
+            clock: Variables::new(),
         }
+    }
+
+    /// The same under another clock.
+    pub(crate) fn under(self, times: &Times) -> Self {
+        let clock = times.variables();
+        Self { clock, ..self }
     }
 
     pub(crate) fn home(&self) -> &Path {
@@ -48,6 +57,7 @@ impl Device {
             .env("KANSO_SERVER", &self.server)
             .env("KANSO_PASSWORD", PASSWORD)
             .env("NO_PROXY", "*")
+            .envs(self.clock.iter().cloned())
             .stdin(Stdio::null())
             .output()
             .expect("the program starts");

@@ -2,11 +2,15 @@
 
 mod api;
 mod device;
+mod records;
 mod server;
+mod times;
 
 pub(crate) use api::Api;
 pub(crate) use device::Device;
+pub(crate) use records::replica;
 pub(crate) use server::Server;
+pub(crate) use times::Times;
 
 /// A CSV export of Loop Habit Tracker; its source is told beside it.
 pub(crate) const LOOP_EXPORT: &str = concat!(

@@ -4,10 +4,14 @@ use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use kanso_testkit::FakeTime;
 use tempfile::TempDir;
+
+use super::times::{Times, Variables};
 
 pub(crate) struct Server {
     folder: TempDir,
+    clock: Variables,
     process: Process,
     /// A copy of the database.
     copy: Option<TempDir>,
@@ -22,18 +26,35 @@ struct Process {
 impl Drop for Process {
     fn drop(&mut self) {
         // On Unix this is SIGKILL: nothing is flushed, nobody is told.
+        self.end();
+    }
+}
+
+impl Process {
+    fn end(&mut self) {
         self.child.kill().expect("the server can be killed");
         self.child.wait().expect("it is gone");
+        FakeTime::clean_up_after(self.child.id());
     }
 }
 
 impl Server {
     /// A server with a folder of its own.
     pub(crate) fn start() -> Self {
+        Self::start_with(Variables::new())
+    }
+
+    /// The same under another clock.
+    pub(crate) fn start_under(times: &Times) -> Self {
+        Self::start_with(times.variables())
+    }
+
+    fn start_with(clock: Variables) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let process = start(folder.path(), "127.0.0.1:0");
+        let process = start(folder.path(), "127.0.0.1:0", &clock);
         Self {
             folder,
+            clock,
             process,
             copy: None,
         }
@@ -43,11 +64,20 @@ impl Server {
         &self.process.address
     }
 
+    /// What it keeps.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     /// `kill -9`, and another process on the same folder.
     pub(crate) fn crash(&mut self) {
-        self.process.child.kill().expect("the server can be killed");
-        self.process.child.wait().expect("it is gone");
-        self.process = start(self.folder.path(), "127.0.0.1:0");
+        self.process.end();
+        self.process = start(self.folder.path(), "127.0.0.1:0", &self.clock);
+    }
+
+    /// `kill -9`, and another process on the same folder and at the same address.
+    pub(crate) fn restart(&mut self) {
+        self.down(|_| {});
     }
 
     /// Copies the database while the server is down.
@@ -66,11 +96,11 @@ impl Server {
     /// Kills the server, does `work` in its folder and starts it again where it was.
     fn down(&mut self, work: impl FnOnce(&Path)) {
         let address = self.process.address.clone();
-        self.process.child.kill().expect("the server can be killed");
-        self.process.child.wait().expect("it is gone");
+        self.process.end();
         work(self.folder.path());
         let address = address.trim_start_matches("http://");
-        self.process = start(self.folder.path(), address.trim_end_matches('/'));
+        let listen = address.trim_end_matches('/');
+        self.process = start(self.folder.path(), listen, &self.clock);
     }
 }
 
@@ -108,13 +138,14 @@ fn copy_database(from: &Path, to: &Path) {
     }
 }
 
-fn start(folder: &Path, listen: &str) -> Process {
+fn start(folder: &Path, listen: &str, clock: &Variables) -> Process {
     let mut child = Command::new(program())
         .args(["--listen", listen, "--rate-limit", "off"])
         .arg("--data-dir")
         .arg(folder)
         .env_clear()
         .env("KANSO_LOG", "error")
+        .envs(clock.iter().cloned())
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()
