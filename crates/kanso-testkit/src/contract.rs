@@ -164,7 +164,8 @@ macro_rules! storage_contract {
                 an_old_tombstone_leaves_a_grave
                 an_active_device_keeps_tombstones
                 tombstones_are_removed_in_steps
-                devices_are_known_by_their_last_sighting;
+                devices_are_known_by_their_last_sighting
+                a_forgotten_device_stays_forgotten;
             lifecycle:
                 an_open_storage_answers
                 a_closed_storage_is_unavailable;
