@@ -302,6 +302,7 @@ pub(crate) fn broken_server(broken: Broken) -> (Router, String, TaskTracker) {
         health: Health::new(storage, clock),
         ids,
         limiter: Arc::new(LocalLimiter::new()),
+        seats: None,
         writes: writes.clone(),
         draining: CancellationToken::new(),
         jwks: serde_json::json!({"keys": []}),
