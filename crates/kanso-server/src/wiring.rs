@@ -101,6 +101,10 @@ pub(crate) fn site(config: &Config, keys: Keys, parts: &Parts) -> Result<Site, S
         stages,
         writes,
         workers,
+        broken: Box::pin({
+            let storage = Arc::clone(&storage);
+            async move { storage.broken().await }
+        }),
         close_storage: Box::pin(close(storage)),
     })
 }

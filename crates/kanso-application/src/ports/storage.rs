@@ -434,4 +434,10 @@ pub trait Storage: RecordStore + AccountStore + StreakQueue + DeviceStore + Hous
     /// Finishes what runs, writes everything to its place and lets go. Calls made afterwards are
     /// [`StorageError::Unavailable`], but closing again is nothing.
     async fn close(&self) -> Result<(), StorageError>;
+
+    /// Waits until the storage is broken for as long as this process lives, so that only another
+    /// process can help. One that heals by itself is never that, nor is one that was closed.
+    async fn broken(&self) {
+        std::future::pending().await
+    }
 }
