@@ -39,7 +39,7 @@ enum Kind {
 use Kind::{Counter, Gauge, Histogram};
 
 /// Everything that is counted.
-const NAMES: [(&str, Kind, &str); 26] = [
+const NAMES: [(&str, Kind, &str); 27] = [
     ("kanso_build_info", Gauge, "1; its labels say what runs"),
     (
         "kanso_http_requests_total",
@@ -145,6 +145,11 @@ const NAMES: [(&str, Kind, &str); 26] = [
         "kanso_streak_jobs_parked",
         Gauge,
         "Streaks that were tried too often, looked at every minute",
+    ),
+    (
+        "kanso_streak_oldest_job_age_seconds",
+        Gauge,
+        "Seconds since the oldest of the streaks that wait has been due, looked at every minute",
     ),
     (
         "kanso_streaks_computed_total",

@@ -135,6 +135,7 @@ macro_rules! storage_contract {
                 a_queued_streak_is_of_no_day
                 a_job_is_parked_after_its_last_attempt
                 a_released_job_is_free_at_its_time
+                the_queue_tells_since_when_its_oldest_job_is_due
                 a_tombstone_takes_its_job_away
                 a_deleted_account_takes_its_jobs_away
                 the_queue_cannot_outgrow_the_habits;

@@ -412,6 +412,9 @@ pub trait StreakQueue: Send + Sync {
 pub struct Backlog {
     /// Jobs that wait or are held.
     pub waiting: u64,
+    /// Since when the oldest of them is due: since the last change of its habit or, when it was
+    /// tried and given back, since it may be tried again, which may be yet to come.
+    pub due_since: Option<Timestamp>,
     /// Jobs that were tried too often.
     pub parked: u64,
 }

@@ -12,5 +12,6 @@ mod habits;
 mod health;
 mod live;
 mod sessions;
+mod streaks;
 mod sync;
 mod world;
