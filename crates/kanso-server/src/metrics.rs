@@ -243,4 +243,22 @@ mod tests {
             assert!(manual.contains(&format!("`{name}`")), "{name}");
         }
     }
+
+    #[test]
+    fn alerts_look_at_what_is_counted() {
+        let alerts = include_str!("../../../deploy/alerts.yml");
+        let is_of_a_name = |it: char| it.is_ascii_lowercase() || it == '_';
+        let words = alerts.split(|it| !is_of_a_name(it));
+        let series = words.filter(|word| word.starts_with("kanso_"));
+        let mut found = 0;
+        for series in series {
+            let is_counted = NAMES.iter().any(|(name, kind, _)| match kind {
+                Histogram(_) => series.strip_prefix(name) == Some("_bucket"),
+                Counter | Gauge => series == *name,
+            });
+            assert!(is_counted, "{series}");
+            found += 1;
+        }
+        assert!(found >= 13, "{found}");
+    }
 }

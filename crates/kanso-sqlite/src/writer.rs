@@ -93,7 +93,7 @@ impl Writer {
                 return;
             }
         }
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 
     /// Finishes what is queued, empties the log into the database and lets go of the file.

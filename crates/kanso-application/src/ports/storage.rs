@@ -441,6 +441,6 @@ pub trait Storage: RecordStore + AccountStore + StreakQueue + DeviceStore + Hous
     /// Waits until the storage is broken for as long as this process lives, so that only another
     /// process can help. One that heals by itself is never that, nor is one that was closed.
     async fn broken(&self) {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
