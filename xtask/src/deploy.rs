@@ -4,6 +4,7 @@
 //! Each kind of file is read by a linter or against its schema. The image's layout is made and lived in
 //! by hand: the server runs in it as its user, on a root that cannot be written to.
 
+mod alerts;
 mod layout;
 
 use std::path::{Path, PathBuf};
@@ -21,11 +22,12 @@ const EXPOSURE: &str = "--threshold=15";
 
 type Check = fn(&Python) -> anyhow::Result<Verdict>;
 
-const CHECKS: [(&str, Check); 5] = [
+const CHECKS: [(&str, Check); 6] = [
     ("deploy/Dockerfile", dockerfile),
     ("docker-compose.yml, .github/workflows", by_schema),
     ("deploy/kubernetes", kubernetes),
     ("deploy/kanso.service", service),
+    ("deploy/alerts.yml", |_| alerts::run()),
     ("the image's layout", |_| layout::run()),
 ];
 

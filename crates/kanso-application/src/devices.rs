@@ -1,6 +1,6 @@
 //! Devices: which ones sync, when they were heard of last, and how far behind each is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use kanso_domain::sync::Cursor;
@@ -14,6 +14,10 @@ use crate::{Fault, Outcome};
 /// How many sightings are stored in one transaction.
 const SIGHTINGS_AT_A_TIME: usize = 256;
 
+/// How many devices a process remembers to have met, 32 bytes each. Over it all are met anew but
+/// those of which something waits, which costs each a write.
+const MET: usize = 100_000;
+
 /// A device, and how many changes it has still to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lag {
@@ -23,14 +27,27 @@ pub struct Lag {
     pub behind: u64,
 }
 
-/// What is known of devices. Sightings gather here and are stored every now and then, so that a
-/// sync costs no write of its own; one that is lost in a crash protects its device's tombstones a
-/// little longer than it need.
+/// What is known of devices. A device that this process has not met is stored at once, so that
+/// whoever lists devices on any server finds it. Further sightings gather here and are stored every
+/// now and then, so that a sync costs no write of its own; one that is lost in a crash protects its
+/// device's tombstones a little longer than it need.
 #[derive(Clone)]
 pub struct Devices {
     storage: Arc<dyn Storage>,
     clock: Arc<dyn Clock>,
-    seen: Arc<Mutex<BTreeMap<(UserId, DeviceId), Sighting>>>,
+    book: Arc<Mutex<Book>>,
+}
+
+/// Whose device, and which.
+type Key = (UserId, DeviceId);
+
+/// What this process remembers of devices.
+#[derive(Debug, Default)]
+struct Book {
+    /// Those that were stored and, for all that is known here, not forgotten since.
+    met: BTreeSet<Key>,
+    /// What they said last and is not stored. Each of them is one that was met.
+    waiting: BTreeMap<Key, Sighting>,
 }
 
 impl Devices {
@@ -39,12 +56,13 @@ impl Devices {
         Self {
             storage,
             clock,
-            seen: Arc::default(),
+            book: Arc::default(),
         }
     }
 
-    /// Notes that `device` was heard of and says that it has read up to `cursor`.
-    pub fn saw(&self, user: UserId, device: DeviceId, cursor: Option<Cursor>) {
+    /// Notes that `device` was heard of and says that it has read up to `cursor`. A device that is
+    /// met and cannot be stored is met again at its next sync.
+    pub async fn saw(&self, user: UserId, device: DeviceId, cursor: Option<Cursor>) {
         // During a first pull a device holds nothing that was deleted before that began.
         let position = cursor.map_or(Seq::ZERO, |cursor| cursor.first_pull.unwrap_or(cursor.seq));
         let sighting = Sighting {
@@ -53,19 +71,32 @@ impl Devices {
             position,
             at: self.clock.now(),
         };
-        self.seen().insert((user, device), sighting);
+        if self.book().note(sighting) {
+            return;
+        }
+        match self.storage.meet_device(sighting).await {
+            Ok(()) => self.book().meet((user, device)),
+            Err(error) => {
+                let error = &error as &dyn std::error::Error;
+                tracing::warn!(error, "a device that was met is not stored");
+            }
+        }
     }
 
     /// Stores what gathered since the last time. What cannot be stored gathers on.
     pub async fn store_sightings(&self) -> Outcome<()> {
-        let gathered = std::mem::take(&mut *self.seen());
+        let gathered = std::mem::take(&mut self.book().waiting);
         let mut left: Vec<_> = gathered.into_values().collect();
         while !left.is_empty() {
             let rest = left.split_off(left.len().min(SIGHTINGS_AT_A_TIME));
             let some = std::mem::replace(&mut left, rest);
-            if let Err(error) = self.storage.note_devices(some.clone()).await {
-                self.keep(some.into_iter().chain(left));
-                return Err(error.into());
+            match self.storage.note_devices(some.clone()).await {
+                // Another server forgot them. At its next sync, such a device is a new one.
+                Ok(unknown) => self.book().forget(&unknown),
+                Err(error) => {
+                    self.book().keep(some.into_iter().chain(left));
+                    return Err(error.into());
+                }
             }
         }
         Ok(())
@@ -83,23 +114,86 @@ impl Devices {
         Ok(devices.map(lag).collect())
     }
 
-    /// Forgets a device: its tombstones need not be kept for it any more. When it syncs again it
-    /// is a new one. `false` when there was none.
+    /// Forgets a device: its tombstones need not be kept for it any more, and what this or another
+    /// server saw of it before does not bring it back. When it syncs again it is a new one. `false`
+    /// when there was none.
     pub async fn forget(&self, user: UserId, device: DeviceId) -> Outcome<bool> {
-        self.store_sightings().await?;
-        Ok(self.storage.forget_device(user, device).await?)
+        let is_forgotten = self.storage.forget_device(user, device).await?;
+        self.book().forget(&[(user, device)]);
+        Ok(is_forgotten)
     }
 
-    /// Puts sightings back, unless there is a newer one of the same device.
-    fn keep(&self, sightings: impl Iterator<Item = Sighting>) {
-        let mut seen = self.seen();
-        for sighting in sightings {
-            let key = (sighting.user, sighting.device);
-            seen.entry(key).or_insert(sighting);
+    fn book(&self) -> MutexGuard<'_, Book> {
+        self.book.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Book {
+    /// Notes a sighting of a device that was met; `false` when it was not.
+    fn note(&mut self, sighting: Sighting) -> bool {
+        let key = (sighting.user, sighting.device);
+        let is_met = self.met.contains(&key);
+        if is_met {
+            self.waiting.insert(key, sighting);
+        }
+        is_met
+    }
+
+    fn meet(&mut self, device: Key) {
+        if self.met.len() >= MET {
+            let waiting = &self.waiting;
+            self.met.retain(|met| waiting.contains_key(met));
+        }
+        self.met.insert(device);
+    }
+
+    fn forget(&mut self, devices: &[Key]) {
+        for device in devices {
+            self.met.remove(device);
+            self.waiting.remove(device);
         }
     }
 
-    fn seen(&self) -> MutexGuard<'_, BTreeMap<(UserId, DeviceId), Sighting>> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Puts sightings back, unless there is a newer one of the same device or it was forgotten.
+    fn keep(&mut self, sightings: impl Iterator<Item = Sighting>) {
+        for sighting in sightings {
+            let key = (sighting.user, sighting.device);
+            if self.met.contains(&key) {
+                self.waiting.entry(key).or_insert(sighting);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kanso_domain::Timestamp;
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn what_is_remembered_is_bounded_and_what_waits_is_kept() {
+        let key = |number: usize| {
+            let number = Uuid::from_u128(number as u128);
+            (UserId::new(number), DeviceId::new(number))
+        };
+        let mut book = Book::default();
+        book.meet(key(0));
+        let sighting = Sighting {
+            user: key(0).0,
+            device: key(0).1,
+            position: Seq::ZERO,
+            at: Timestamp::from_micros(0).expect("the epoch"),
+        };
+        assert!(book.note(sighting));
+        for number in 1..=MET {
+            book.meet(key(number));
+        }
+        assert_eq!(book.met.len(), 2, "the one that waits, and the newest");
+        assert!(book.note(sighting));
+        book.forget(&[key(0)]);
+        book.keep([sighting].into_iter());
+        assert!(book.waiting.is_empty(), "forgotten meanwhile");
     }
 }

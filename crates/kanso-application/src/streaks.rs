@@ -197,9 +197,13 @@ impl Streaks {
         Ok(false)
     }
 
-    /// The queue's length.
-    pub async fn backlog(&self) -> Outcome<Backlog> {
-        Ok(self.storage.streak_backlog().await?)
+    /// The queue's length, and for how many seconds its oldest job has been due; 0 when none is.
+    pub async fn backlog(&self) -> Outcome<(Backlog, u64)> {
+        let backlog = self.storage.streak_backlog().await?;
+        let now = self.clock.now();
+        let age = backlog.due_since.map(|due| now.seconds_since(due));
+        let age = age.and_then(|age| u64::try_from(age).ok());
+        Ok((backlog, age.unwrap_or_default()))
     }
 }
 

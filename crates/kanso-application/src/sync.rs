@@ -86,7 +86,7 @@ impl Sync {
     ) -> Outcome<Result<Synced, CursorRefusal>> {
         let synced = self.exchanged(caller, limit, submissions).await?;
         if let (Ok(_), Some(device)) = (&synced, caller.device) {
-            self.devices.saw(caller.user, device, caller.cursor);
+            self.devices.saw(caller.user, device, caller.cursor).await;
         }
         if let Err(CursorRefusal::Ahead) = synced {
             tracing::error!(

@@ -137,17 +137,17 @@ impl Call {
     pub(crate) async fn send(self) -> Result<Answer, Failure> {
         let request = self.shown();
         let response = self.open().await?;
-        let status = response.status().as_u16();
-        let headers = response.headers().clone();
-        let body = response.bytes().await;
-        let body = body.map_err(|error| failed(&request, "a whole answer", &error))?;
-        Ok(Answer {
-            request,
-            status,
-            headers,
-            json: serde_json::from_slice(&body).unwrap_or_default(),
-            body: body.to_vec(),
-        })
+        whole(request, response).await
+    }
+
+    /// Sends it, and reads the answer to its end unless it is 200, as that of an event stream is.
+    pub(crate) async fn refused(self) -> Result<Option<Answer>, Failure> {
+        let request = self.shown();
+        let response = self.open().await?;
+        if response.status().as_u16() == 200 {
+            return Ok(None);
+        }
+        whole(request, response).await.map(Some)
     }
 
     /// Sends it, again as long as the server says that there were too many, and has the head of the answer.
@@ -178,6 +178,21 @@ impl Call {
             body => format!("{}\n\n{}", self.line, shortened(body)),
         }
     }
+}
+
+/// The answer, read to its end.
+async fn whole(request: String, response: Response) -> Result<Answer, Failure> {
+    let status = response.status().as_u16();
+    let headers = response.headers().clone();
+    let body = response.bytes().await;
+    let body = body.map_err(|error| failed(&request, "a whole answer", &error))?;
+    Ok(Answer {
+        request,
+        status,
+        headers,
+        json: serde_json::from_slice(&body).unwrap_or_default(),
+        body: body.to_vec(),
+    })
 }
 
 /// How long the server wants to be left alone.

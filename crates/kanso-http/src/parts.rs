@@ -15,6 +15,7 @@ use kanso_application::housekeeping::Retention;
 use kanso_application::live::Live;
 use kanso_application::ports::ids::Ids;
 use kanso_application::ports::limiter::{RateLimit, RateLimiter};
+use kanso_application::ports::seats::SharedSeats;
 use kanso_application::replicas::Replicas;
 use kanso_application::stats::Stats;
 use kanso_application::sync::Sync;
@@ -53,6 +54,8 @@ pub struct Parts {
     pub ids: Arc<dyn Ids>,
     /// Counts requests by address.
     pub limiter: Arc<dyn RateLimiter>,
+    /// Counts a person's event streams over all servers, if several share a count.
+    pub seats: Option<Arc<dyn SharedSeats>>,
     /// Where changes run: whoever stops the server waits for them.
     pub writes: TaskTracker,
     /// Cancelled when the server is about to stop: it then no longer says that it is ready.
@@ -122,7 +125,7 @@ pub(crate) struct Inner {
 
 impl Api {
     pub(crate) fn new(parts: Parts, options: Options) -> Self {
-        let seats = Seats::default();
+        let seats = Seats::over(parts.seats.clone());
         Self(Arc::new(Inner {
             parts,
             options,

@@ -14,7 +14,17 @@ use crate::error::Failure;
 
 #[async_trait]
 impl DeviceStore for PostgresStorage {
-    async fn note_devices(&self, sightings: Vec<Sighting>) -> Result<(), StorageError> {
+    async fn meet_device(&self, sighting: Sighting) -> Result<(), StorageError> {
+        self.change(sighting, |connection, sighting| {
+            meet(connection, sighting).boxed()
+        })
+        .await
+    }
+
+    async fn note_devices(
+        &self,
+        sightings: Vec<Sighting>,
+    ) -> Result<Vec<(UserId, DeviceId)>, StorageError> {
         let mut sightings = sightings;
         // Locks are taken in one order, and those of one device stay in theirs.
         sightings.sort_by_key(|sighting| (sighting.user, sighting.device));
@@ -38,14 +48,33 @@ impl DeviceStore for PostgresStorage {
 }
 
 /// Locks the user before the device: whoever deletes the account does the same.
-const NOTE: &str = "INSERT INTO devices (user_id, id, first_seen_at, last_seen_at, position)
+const MEET: &str = "INSERT INTO devices (user_id, id, first_seen_at, last_seen_at, position)
      SELECT $1, $2, $3, $3, $4 FROM (
          SELECT user_id FROM users WHERE user_id = $1 FOR KEY SHARE) AS owner
      ON CONFLICT (user_id, id) DO UPDATE
      SET last_seen_at = greatest(devices.last_seen_at, excluded.last_seen_at),
          position = excluded.position";
 
-async fn note(connection: &Connection, sightings: &[Sighting]) -> Result<(), Failure> {
+/// Takes its locks in the same order.
+const NOTE: &str = "UPDATE devices SET last_seen_at = greatest(last_seen_at, $3), position = $4
+     FROM (SELECT user_id AS owner_id FROM users WHERE user_id = $1 FOR KEY SHARE) AS owner
+     WHERE user_id = $1 AND user_id = owner_id AND id = $2";
+
+async fn meet(connection: &Connection, sighting: &Sighting) -> Result<(), Failure> {
+    let values = bind![
+        sighting.user,
+        sighting.device,
+        sighting.at,
+        sighting.position
+    ];
+    connection.execute(MEET, values).await.map(drop)
+}
+
+/// Which devices are not there.
+async fn note(
+    connection: &Connection,
+    sightings: &[Sighting],
+) -> Result<Vec<(UserId, DeviceId)>, Failure> {
     connection.prepare(&[NOTE]).await?;
     let mut noted = Vec::with_capacity(sightings.len());
     for sighting in sightings {
@@ -57,10 +86,13 @@ async fn note(connection: &Connection, sightings: &[Sighting]) -> Result<(), Fai
         ];
         noted.push(sent(connection.execute(NOTE, values)).await);
     }
-    for sighting in noted {
-        sighting.await?;
+    let mut unknown = Vec::new();
+    for (sighting, noted) in sightings.iter().zip(noted) {
+        if noted.await? == 0 {
+            unknown.push((sighting.user, sighting.device));
+        }
     }
-    Ok(())
+    Ok(unknown)
 }
 
 async fn list(connection: &Connection, user: UserId) -> Result<Vec<Device>, Failure> {

@@ -313,7 +313,8 @@ pub(crate) async fn release(
 /// How many jobs there are. One that is tried for the last time counts as parked already.
 pub(crate) async fn backlog(connection: &Connection) -> Result<Backlog, Failure> {
     let sql = "SELECT count(*) FILTER (WHERE attempts < 10),
-                      count(*) FILTER (WHERE attempts >= 10)
+                      count(*) FILTER (WHERE attempts >= 10),
+                      min(available_at) FILTER (WHERE attempts < 10)
                FROM streak_dirty";
     let read = |row: &Row| {
         let mut columns = Columns::of(row);
@@ -321,6 +322,7 @@ pub(crate) async fn backlog(connection: &Connection) -> Result<Backlog, Failure>
         Ok(Backlog {
             waiting: waiting.cast_unsigned(),
             parked: parked.cast_unsigned(),
+            due_since: columns.take()?,
         })
     };
     let backlog = connection.first(sql, Vec::new(), read).await?;

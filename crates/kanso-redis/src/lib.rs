@@ -1,6 +1,7 @@
 //! Edge out: what several servers share besides the storage, on Redis 7 or Valkey.
 //!
-//! The rate limit is counted once for all of them, in one atomic step on Redis' own clock, and
+//! The rate limit is counted once for all of them, in one atomic step on Redis' own clock, and so
+//! are the event streams of a person,
 //! what is committed on one pokes the streams of the others, and what one computed another finds. Redis
 //! is a help and never a condition: each use has a time limit, and what counts when Redis is away
 //! is the adapter of this process.
@@ -13,10 +14,12 @@ mod connection;
 mod feed;
 mod limiter;
 mod measure;
+mod seats;
 mod tickets;
 
 pub use answers::{LONGEST_ANSWER, RedisAnswers};
 pub use connection::{InvalidUrl, Redis, TIME_LIMIT};
 pub use feed::RedisFeed;
 pub use limiter::RedisLimiter;
+pub use seats::RedisSeats;
 pub use tickets::RedisTickets;

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use kanso_server::cli::{Action, Invocation};
 use kanso_server::config::{Config, Database, Environment, Resolved};
-use kanso_server::lifecycle::Signals;
+use kanso_server::lifecycle::{Ending, Signals};
 use kanso_server::{health, migrate, telemetry};
 
 /// What the program ends with.
@@ -20,6 +20,8 @@ enum Exit {
     Refused = 2,
     /// `migrate --dry-run` found something to do.
     Pending = 3,
+    /// Something broke while it ran that another start may mend.
+    Broken = 4,
 }
 
 impl From<Exit> for ExitCode {
@@ -122,8 +124,10 @@ fn serve(resolved: Resolved) -> anyhow::Result<Exit> {
             print(&format!("Its metrics are at http://{address}/metrics\n"));
         }
         tokio::spawn(signals.drive(running.stages().clone()));
-        running.stopped().await;
-        Ok(Exit::Done)
+        Ok(match running.stopped().await {
+            Ending::Asked => Exit::Done,
+            Ending::Broken => Exit::Broken,
+        })
     })
 }
 

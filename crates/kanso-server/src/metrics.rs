@@ -39,7 +39,7 @@ enum Kind {
 use Kind::{Counter, Gauge, Histogram};
 
 /// Everything that is counted.
-const NAMES: [(&str, Kind, &str); 26] = [
+const NAMES: [(&str, Kind, &str); 27] = [
     ("kanso_build_info", Gauge, "1; its labels say what runs"),
     (
         "kanso_http_requests_total",
@@ -147,6 +147,11 @@ const NAMES: [(&str, Kind, &str); 26] = [
         "Streaks that were tried too often, looked at every minute",
     ),
     (
+        "kanso_streak_oldest_job_age_seconds",
+        Gauge,
+        "Seconds since the oldest of the streaks that wait has been due, looked at every minute",
+    ),
+    (
         "kanso_streaks_computed_total",
         Counter,
         "Streaks computed and stored by the workers",
@@ -237,5 +242,23 @@ mod tests {
         for (name, ..) in &NAMES {
             assert!(manual.contains(&format!("`{name}`")), "{name}");
         }
+    }
+
+    #[test]
+    fn alerts_look_at_what_is_counted() {
+        let alerts = include_str!("../../../deploy/alerts.yml");
+        let is_of_a_name = |it: char| it.is_ascii_lowercase() || it == '_';
+        let words = alerts.split(|it| !is_of_a_name(it));
+        let series = words.filter(|word| word.starts_with("kanso_"));
+        let mut found = 0;
+        for series in series {
+            let is_counted = NAMES.iter().any(|(name, kind, _)| match kind {
+                Histogram(_) => series.strip_prefix(name) == Some("_bucket"),
+                Counter | Gauge => series == *name,
+            });
+            assert!(is_counted, "{series}");
+            found += 1;
+        }
+        assert!(found >= 13, "{found}");
     }
 }

@@ -25,7 +25,7 @@ use kanso_credentials::{
 use kanso_domain::sync::Epoch;
 use kanso_local::{LocalFeed, LocalLimiter, LocalThrottle, LocalTickets, LocalWake};
 use kanso_postgres::{PostgresOptions, PostgresStorage};
-use kanso_redis::{Redis, RedisAnswers, RedisFeed, RedisLimiter, RedisTickets};
+use kanso_redis::{Redis, RedisAnswers, RedisFeed, RedisLimiter, RedisSeats, RedisTickets};
 use kanso_sqlite::{SqliteOptions, SqliteStorage};
 use tokio::runtime::Handle;
 use tokio_util::task::TaskTracker;
@@ -82,6 +82,7 @@ pub(crate) fn site(config: &Config, keys: Keys, parts: &Parts) -> Result<Site, S
                 .with_redis(redis.clone().map(|redis| Arc::new(redis) as _)),
             ids: Arc::clone(&parts.ids),
             limiter: limiter(redis.as_ref()),
+            seats: redis.map(|redis| Arc::new(RedisSeats::start(redis)) as _),
             writes: writes.clone(),
             draining: stages.draining().clone(),
             jwks,
@@ -91,7 +92,7 @@ pub(crate) fn site(config: &Config, keys: Keys, parts: &Parts) -> Result<Site, S
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
         database = %config.database,
-        redis = if redis.is_some() { "on" } else { "off" },
+        redis = if config.redis_url.is_some() { "on" } else { "off" },
         limiter = config.rate_limit.map_or("off", |_| "on"),
         "starting"
     );
@@ -100,6 +101,10 @@ pub(crate) fn site(config: &Config, keys: Keys, parts: &Parts) -> Result<Site, S
         stages,
         writes,
         workers,
+        broken: Box::pin({
+            let storage = Arc::clone(&storage);
+            async move { storage.broken().await }
+        }),
         close_storage: Box::pin(close(storage)),
     })
 }

@@ -120,6 +120,7 @@ impl Server {
                 health: Health::new(Arc::clone(&parts.storage), Arc::clone(&parts.clock)),
                 ids,
                 limiter: parts.limiter,
+                seats: None,
                 writes: TaskTracker::new(),
                 draining: stop.clone(),
                 jwks: serde_json::Value::Null,

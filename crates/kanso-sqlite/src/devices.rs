@@ -14,12 +14,24 @@ use crate::writer::Effort;
 
 #[async_trait]
 impl DeviceStore for SqliteStorage {
-    async fn note_devices(&self, sightings: Vec<Sighting>) -> Result<(), StorageError> {
+    async fn meet_device(&self, sighting: Sighting) -> Result<(), StorageError> {
+        self.change(move |connection| meet(connection, &sighting))
+            .await
+    }
+
+    async fn note_devices(
+        &self,
+        sightings: Vec<Sighting>,
+    ) -> Result<Vec<(UserId, DeviceId)>, StorageError> {
         let effort = Effort::Records(sightings.len());
         let work = move |connection: &Connection| {
-            sightings
-                .iter()
-                .try_for_each(|sighting| note(connection, sighting))
+            let mut unknown = Vec::new();
+            for sighting in &sightings {
+                if !note(connection, sighting)? {
+                    unknown.push((sighting.user, sighting.device));
+                }
+            }
+            Ok(unknown)
         };
         Ok(self.writer.run(effort, work).await?)
     }
@@ -35,7 +47,7 @@ impl DeviceStore for SqliteStorage {
     }
 }
 
-fn note(connection: &Connection, sighting: &Sighting) -> Result<(), Failure> {
+fn meet(connection: &Connection, sighting: &Sighting) -> Result<(), Failure> {
     prepare(
         connection,
         "INSERT INTO devices (user_id, id, first_seen_at, last_seen_at, position)
@@ -51,6 +63,22 @@ fn note(connection: &Connection, sighting: &Sighting) -> Result<(), Failure> {
         Bound(&sighting.position)
     ])?;
     Ok(())
+}
+
+/// Whether the device is there.
+fn note(connection: &Connection, sighting: &Sighting) -> Result<bool, Failure> {
+    let noted = prepare(
+        connection,
+        "UPDATE devices SET last_seen_at = max(last_seen_at, ?3), position = ?4
+         WHERE user_id = ?1 AND id = ?2",
+    )?
+    .execute(params![
+        Bound(&sighting.user),
+        Bound(&sighting.device),
+        Bound(&sighting.at),
+        Bound(&sighting.position)
+    ])?;
+    Ok(noted > 0)
 }
 
 fn list(connection: &Connection, user: UserId) -> Result<Vec<Device>, Failure> {

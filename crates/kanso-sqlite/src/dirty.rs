@@ -295,7 +295,8 @@ fn free_superseded(connection: &Connection, user: UserId, job: StreakJob) -> Res
 pub(crate) fn backlog(connection: &Connection) -> Result<Backlog, Failure> {
     let mut statement = prepare(
         connection,
-        "SELECT count(*) FILTER (WHERE attempts < 10), count(*) FILTER (WHERE attempts >= 10)
+        "SELECT count(*) FILTER (WHERE attempts < 10), count(*) FILTER (WHERE attempts >= 10),
+                min(available_at) FILTER (WHERE attempts < 10)
          FROM streak_dirty",
     )?;
     let read = |row: &Row<'_>| {
@@ -304,6 +305,7 @@ pub(crate) fn backlog(connection: &Connection) -> Result<Backlog, Failure> {
         Ok(Backlog {
             waiting: waiting.cast_unsigned(),
             parked: parked.cast_unsigned(),
+            due_since: columns.take()?,
         })
     };
     Ok(statement.query_row([], read)?)

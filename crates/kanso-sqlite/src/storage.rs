@@ -67,4 +67,8 @@ impl Storage for SqliteStorage {
         self.readers.close();
         Ok(self.writer.close().await?)
     }
+
+    async fn broken(&self) {
+        self.writer.broken().await;
+    }
 }

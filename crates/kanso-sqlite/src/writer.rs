@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
 use rusqlite::Connection;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::Executor;
 use crate::error::Failure;
@@ -38,7 +38,15 @@ pub(crate) enum Writer {
 pub(crate) struct Thread {
     queue: mpsc::Sender<Box<dyn Unit>>,
     finished: oneshot::Receiver<Result<(), Failure>>,
+    state: watch::Receiver<State>,
     handle: JoinHandle<()>,
+}
+
+/// What a thread has said of itself. It says no more when it is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Working,
+    Done,
 }
 
 impl Writer {
@@ -73,6 +81,21 @@ impl Writer {
         answered.await.unwrap_or(Err(Failure::Closed))
     }
 
+    /// Waits until the thread is gone that should still be working.
+    pub(crate) async fn broken(&self) {
+        let state = match self {
+            Self::Thread(thread) => lock(thread).as_ref().map(|thread| thread.state.clone()),
+            Self::Inline(_) => None,
+        };
+        if let Some(mut state) = state {
+            while state.changed().await.is_ok() {}
+            if *state.borrow() == State::Working {
+                return;
+            }
+        }
+        std::future::pending::<()>().await;
+    }
+
     /// Finishes what is queued, empties the log into the database and lets go of the file.
     pub(crate) async fn close(&self) -> Result<(), Failure> {
         match self {
@@ -98,17 +121,21 @@ impl Thread {
     fn spawn(home: Home) -> std::io::Result<Self> {
         let (queue, queued) = mpsc::channel(QUEUE_LENGTH);
         let (done, finished) = oneshot::channel();
+        let (says, state) = watch::channel(State::Working);
         let handle = std::thread::Builder::new()
             .name("kanso-sqlite".to_owned())
             .spawn(move || {
                 let mut home = home;
                 work_off(&mut home, queued);
+                // A panic does not come here.
+                says.send_replace(State::Done);
                 // Nobody listens when the storage was dropped instead of closed.
                 let _ = done.send(finish(home));
             })?;
         Ok(Self {
             queue,
             finished,
+            state,
             handle,
         })
     }

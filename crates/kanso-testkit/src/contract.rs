@@ -135,6 +135,7 @@ macro_rules! storage_contract {
                 a_queued_streak_is_of_no_day
                 a_job_is_parked_after_its_last_attempt
                 a_released_job_is_free_at_its_time
+                the_queue_tells_since_when_its_oldest_job_is_due
                 a_tombstone_takes_its_job_away
                 a_deleted_account_takes_its_jobs_away
                 the_queue_cannot_outgrow_the_habits;
@@ -164,7 +165,8 @@ macro_rules! storage_contract {
                 an_old_tombstone_leaves_a_grave
                 an_active_device_keeps_tombstones
                 tombstones_are_removed_in_steps
-                devices_are_known_by_their_last_sighting;
+                devices_are_known_by_their_last_sighting
+                a_forgotten_device_stays_forgotten;
             lifecycle:
                 an_open_storage_answers
                 a_closed_storage_is_unavailable;

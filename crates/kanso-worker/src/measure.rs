@@ -5,13 +5,14 @@ use std::time::Duration;
 use kanso_application::ports::storage::Backlog;
 use metrics::{counter, gauge, histogram};
 
-/// How long the queue of streaks is.
-pub(crate) fn backlog(backlog: Backlog) {
-    for (name, jobs) in [
+/// How long the queue of streaks is, and for how many seconds its oldest job has been due.
+pub(crate) fn backlog(backlog: Backlog, oldest_seconds: u64) {
+    for (name, value) in [
         ("kanso_streak_jobs_waiting", backlog.waiting),
         ("kanso_streak_jobs_parked", backlog.parked),
+        ("kanso_streak_oldest_job_age_seconds", oldest_seconds),
     ] {
-        gauge!(name).set(f64::from(u32::try_from(jobs).unwrap_or(u32::MAX)));
+        gauge!(name).set(f64::from(u32::try_from(value).unwrap_or(u32::MAX)));
     }
 }
 

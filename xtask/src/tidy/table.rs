@@ -146,7 +146,7 @@ pub(super) const CRATES: &[CrateRule] = &[
             "kanso-protocol",
             "kanso-testkit",
         ],
-        in_tests: &[],
+        in_tests: &["kanso-conformance"],
         outside: Outside::Any,
     },
     CrateRule {

@@ -35,8 +35,15 @@ pub struct Device {
 /// active device has read them, so a sighting that is lost only keeps them longer.
 #[async_trait]
 pub trait DeviceStore: Send + Sync {
-    /// Stores sightings, in order; those of accounts that are gone are left out.
-    async fn note_devices(&self, sightings: Vec<Sighting>) -> Result<(), StorageError>;
+    /// Stores the sighting of a device that may be a new one, unless its account is gone.
+    async fn meet_device(&self, sighting: Sighting) -> Result<(), StorageError>;
+
+    /// Stores sightings of devices that are stored already, in order, and tells which are not: they
+    /// were forgotten, and a sighting from before does not bring them back.
+    async fn note_devices(
+        &self,
+        sightings: Vec<Sighting>,
+    ) -> Result<Vec<(UserId, DeviceId)>, StorageError>;
 
     /// The devices of a user, the last seen first, then by id.
     async fn devices(&self, user: UserId) -> Result<Vec<Device>, StorageError>;

@@ -10,6 +10,7 @@ pub mod housekeeping;
 pub mod ids;
 pub mod limiter;
 pub mod schema;
+pub mod seats;
 pub mod storage;
 pub mod throttle;
 pub mod tickets;

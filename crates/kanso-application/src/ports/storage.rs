@@ -412,6 +412,9 @@ pub trait StreakQueue: Send + Sync {
 pub struct Backlog {
     /// Jobs that wait or are held.
     pub waiting: u64,
+    /// Since when the oldest of them is due: since the last change of its habit or, when it was
+    /// tried and given back, since it may be tried again, which may be yet to come.
+    pub due_since: Option<Timestamp>,
     /// Jobs that were tried too often.
     pub parked: u64,
 }
@@ -434,4 +437,10 @@ pub trait Storage: RecordStore + AccountStore + StreakQueue + DeviceStore + Hous
     /// Finishes what runs, writes everything to its place and lets go. Calls made afterwards are
     /// [`StorageError::Unavailable`], but closing again is nothing.
     async fn close(&self) -> Result<(), StorageError>;
+
+    /// Waits until the storage is broken for as long as this process lives, so that only another
+    /// process can help. One that heals by itself is never that, nor is one that was closed.
+    async fn broken(&self) {
+        std::future::pending::<()>().await;
+    }
 }

@@ -6,6 +6,7 @@
 )]
 
 mod accounts;
+mod devices;
 mod entries;
 mod habits;
 mod health;

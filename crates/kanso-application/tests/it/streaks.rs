@@ -1,12 +1,17 @@
-use kanso_application::ports::storage::Scope;
+use std::sync::Arc;
+
+use kanso_application::ports::storage::{AccountStore as _, RecordStore as _, Scope};
+use kanso_application::streaks::Streaks;
 use kanso_application::sync::{Caller, Seen};
 use kanso_domain::entries::{EntryFields, EntryKind};
 use kanso_domain::habits::{HabitFields, HabitType, TargetDirection, TargetFields};
-use kanso_domain::sync::{Base, Command};
+use kanso_domain::sync::{Base, Command, Keys, decide};
 use kanso_domain::{Record, UserId};
 use kanso_testkit::build::{
-    create_entry, create_habit, delete_entry, delete_habit, done, entry, habit, once, titled,
+    create_entry, create_habit, delete_entry, delete_habit, done, entry, habit, new_account, noon,
+    once, titled, user,
 };
+use kanso_testkit::{ManualClock, MemoryStorage, QuietFeed};
 
 use crate::world::World;
 
@@ -98,4 +103,22 @@ async fn a_page_with_everything_has_the_streaks_of_pages_without() {
         [0, 0, 0, 0, 0, 3],
     ];
     assert_eq!(shown, of_each_day);
+}
+
+#[tokio::test]
+async fn the_age_of_the_oldest_job_is_that_of_its_change() {
+    let storage = Arc::new(MemoryStorage::default());
+    let clock = Arc::new(ManualClock::at(noon()));
+    let streaks = Streaks::new(storage.clone(), clock.clone(), Arc::new(QuietFeed));
+    let age = async || streaks.backlog().await.unwrap().1;
+    assert_eq!(age().await, 0, "none waits");
+    storage.create_account(new_account(1)).await.unwrap();
+    let outbox = vec![once(create_habit(habit(1), titled("Read")))];
+    let keys = Keys::of(&outbox);
+    let work = Arc::new(move |current| Ok(decide(current, &outbox, noon())));
+    storage.write(user(1), keys, work).await.unwrap();
+    clock.advance_seconds(90);
+    assert_eq!(age().await, 90);
+    clock.set(noon().plus_seconds(-90));
+    assert_eq!(age().await, 0, "the clock was put back");
 }

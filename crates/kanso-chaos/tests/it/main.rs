@@ -5,6 +5,9 @@
     reason = "these are tests; clippy only knows functions with the attribute"
 )]
 
+#[cfg(test)]
+mod contract;
+
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -25,9 +28,9 @@ fn program() -> PathBuf {
     program
 }
 
-/// One round with few people. What it came to is shown also when the test passes.
-async fn round(scenario: Scenario, faults: u64) -> Row {
-    let setup = Setup {
+/// A round with few people.
+fn setup(faults: u64) -> Setup {
+    Setup {
         program: program(),
         folder: std::env::temp_dir(),
         disk: None,
@@ -40,7 +43,12 @@ async fn round(scenario: Scenario, faults: u64) -> Row {
         },
         faults,
         between: 100,
-    };
+    }
+}
+
+/// One round with few people. What it came to is shown also when the test passes.
+async fn round(scenario: Scenario, faults: u64) -> Row {
+    let setup = setup(faults);
     let mut row = scenario.run(&setup).await.unwrap();
     row.scenario = scenario.name();
     let shown = table(std::slice::from_ref(&row));

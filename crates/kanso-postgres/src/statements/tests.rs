@@ -88,6 +88,7 @@ async fn a_statement_about_a_person_touches_one_partition() {
         purges::old_receipts_are_removed_in_steps,
         purges::an_old_tombstone_leaves_a_grave,
         purges::devices_are_known_by_their_last_sighting,
+        purges::a_forgotten_device_stays_forgotten,
     ];
     let prepared = prepared();
     assert!(prepared.len() >= 55, "only {} were reached", prepared.len());

@@ -12,6 +12,8 @@ use tokio::time::timeout;
 
 use kanso_testkit::RedisServer as Server;
 
+use crate::run;
+
 /// One request is earned every minute: nothing is, while a test runs.
 const LIMIT: RateLimit = RateLimit {
     requests: 5,
@@ -142,16 +144,6 @@ async fn every_key_ends_by_itself() {
         let left: i64 = run(&server, &["PTTL", key]).trim().parse().unwrap();
         assert!((1..=300_000).contains(&left), "{key} {left}");
     }
-}
-
-fn run(server: &Server, command: &[&str]) -> String {
-    let port = server.port().to_string();
-    let output = std::process::Command::new("redis-cli")
-        .args(["-p", &port])
-        .args(command)
-        .output()
-        .unwrap();
-    String::from_utf8(output.stdout).unwrap()
 }
 
 #[tokio::test]

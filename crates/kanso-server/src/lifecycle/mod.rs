@@ -10,7 +10,8 @@
 //! 3. **cut**: what still runs is dropped. Then the writes that were spawned finish, the
 //!    workers, which take nothing new since the draining began, have ended, and the storage closes.
 //!
-//! A second signal goes straight to the third stage.
+//! A second signal goes straight to the third stage. A storage that is broken for good begins the
+//! same shutdown, so that a supervisor starts another process.
 
 mod accept;
 mod body;
@@ -28,7 +29,7 @@ use std::time::Duration;
 
 pub use accept::Doorway;
 pub use listener::Listener;
-pub use running::{Running, Site};
+pub use running::{Ending, Running, Site};
 pub use signals::Signals;
 pub use stages::{DrainPlan, Stages};
 

@@ -19,8 +19,19 @@ pub struct Site {
     pub writes: TaskTracker,
     /// The loops that nobody asks for. They end by themselves when the draining begins.
     pub workers: TaskTracker,
+    /// Ends when the storage is broken for good: then the server shuts down by itself.
+    pub broken: Pin<Box<dyn Future<Output = ()> + Send>>,
     /// Closes the storage. Runs last.
     pub close_storage: Pin<Box<dyn Future<Output = ()> + Send>>,
+}
+
+/// Why a server has stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// It was asked to.
+    Asked,
+    /// Something broke that only another process can mend.
+    Broken,
 }
 
 /// A server that runs in the background. Dropping this does not stop it.
@@ -45,6 +56,7 @@ impl Running {
             stages,
             writes,
             workers,
+            broken,
             close_storage,
         } = site;
         let doorway = Doorway::new(router, stages.clone(), limits);
@@ -55,6 +67,7 @@ impl Running {
                 tracing::error!(%error, "the accept loop broke");
             }
         };
+        tokio::spawn(end_if(broken, stages.clone()));
         let walk = plan.walk(
             stages.clone(),
             listening,
@@ -96,10 +109,30 @@ impl Running {
         self.stages.advance();
     }
 
-    /// Waits until it has stopped.
-    pub async fn stopped(self) {
+    /// Waits until it has stopped, and says why.
+    pub async fn stopped(self) -> Ending {
         if let Err(error) = self.walk.await {
             tracing::error!(%error, "the shutdown broke");
+        }
+        if self.stages.is_broken() {
+            Ending::Broken
+        } else {
+            Ending::Asked
+        }
+    }
+}
+
+/// Begins the shutdown when the storage is broken, unless another has begun.
+async fn end_if(broken: impl Future<Output = ()>, stages: Stages) {
+    tokio::select! {
+        biased;
+        () = stages.draining().cancelled() => {}
+        () = broken => {
+            tracing::error!(
+                "the database can no longer be written to by this process, which ends; nothing \
+                 that was acknowledged is lost, and the next start finds what is wrong"
+            );
+            stages.break_down();
         }
     }
 }

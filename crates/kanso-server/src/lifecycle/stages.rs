@@ -15,6 +15,7 @@ pub struct Stages {
     draining: CancellationToken,
     closing: CancellationToken,
     cut: CancellationToken,
+    broken: CancellationToken,
 }
 
 impl Stages {
@@ -36,6 +37,17 @@ impl Stages {
     /// Cancelled when what still runs is dropped.
     pub const fn cut(&self) -> &CancellationToken {
         &self.cut
+    }
+
+    /// Asks for the shutdown because something broke that only another process can mend.
+    pub(super) fn break_down(&self) {
+        self.broken.cancel();
+        self.draining.cancel();
+    }
+
+    /// Whether that was asked for.
+    pub(super) fn is_broken(&self) -> bool {
+        self.broken.is_cancelled()
     }
 
     /// Asks for the shutdown; asked again, demands it at once.

@@ -2,10 +2,12 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::Duration;
 
 use kanso_testkit::PostgresServer;
 use reqwest::Client;
 use serde_json::{Value, json};
+use tokio::time::{sleep, timeout};
 
 use crate::support::{Person, new_id, operation};
 
@@ -77,6 +79,21 @@ impl Server {
         }
     }
 
+    /// Waits until a series is told, and says its value.
+    async fn told(&self, series: &str) -> f64 {
+        let told = async {
+            loop {
+                if let Some(value) = self.counted().await.get(series) {
+                    return value;
+                }
+                sleep(Duration::from_millis(20)).await;
+            }
+        };
+        timeout(Duration::from_secs(30), told)
+            .await
+            .unwrap_or_else(|_| panic!("{series} is never told"))
+    }
+
     /// Everything that is counted.
     async fn counted(&self) -> Counted {
         let answer = self.client.get(&self.metrics).send().await.expect("it");
@@ -122,6 +139,19 @@ async fn a_minute(person: &Person) -> Value {
     let verify = json!({ "buckets": buckets });
     person.post("/sync/verify", &verify).await.expect(200);
     habit
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_queue_of_streaks_is_told_from_the_start() {
+    let server = Server::start(&[]);
+    for name in [
+        "kanso_streak_jobs_waiting",
+        "kanso_streak_jobs_parked",
+        "kanso_streak_oldest_job_age_seconds",
+    ] {
+        let told = Some(server.told(name).await);
+        assert_eq!(told, Some(0.0), "{name}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

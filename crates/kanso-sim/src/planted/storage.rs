@@ -106,7 +106,8 @@ async fn session_is_open(
 });
 
 delegated!(DeviceStore for Planted {
-    note_devices(sightings: Vec<Sighting>) -> ();
+    meet_device(sighting: Sighting) -> ();
+    note_devices(sightings: Vec<Sighting>) -> Vec<(UserId, DeviceId)>;
     devices(user: UserId) -> Vec<Device>;
     forget_device(user: UserId, device: DeviceId) -> bool;
 });

@@ -111,7 +111,8 @@ delegated!(StreakQueue for Port {
 });
 
 delegated!(DeviceStore for Port {
-    note_devices(sightings: Vec<Sighting>) -> ();
+    meet_device(sighting: Sighting) -> ();
+    note_devices(sightings: Vec<Sighting>) -> Vec<(UserId, DeviceId)>;
     devices(user: UserId) -> Vec<Device>;
     forget_device(user: UserId, device: DeviceId) -> bool;
 });

@@ -46,6 +46,7 @@ async fn every_statement_finds_its_rows_by_an_index() {
         purges::old_receipts_are_removed_in_steps,
         purges::an_old_tombstone_leaves_a_grave,
         purges::devices_are_known_by_their_last_sighting,
+        purges::a_forgotten_device_stays_forgotten,
     ];
     let (_storage, folder) = inline();
     let connection = crate::open::open_reader(&folder.path().join("kanso.db")).unwrap();

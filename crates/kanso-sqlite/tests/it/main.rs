@@ -7,6 +7,7 @@
 )]
 
 mod backing_up;
+mod broken;
 mod contract;
 mod durability;
 mod exhaustion;

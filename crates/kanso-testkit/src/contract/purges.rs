@@ -92,7 +92,7 @@ pub async fn an_active_device_keeps_tombstones(storage: &dyn Storage) {
             position,
             at,
         };
-        storage.note_devices(vec![sighting]).await.unwrap();
+        storage.meet_device(sighting).await.unwrap();
     };
     saw(Seq::ZERO, later(40)).await;
     assert_eq!(
@@ -128,7 +128,7 @@ pub async fn tombstones_are_removed_in_steps(storage: &dyn Storage) {
         position: Seq::ZERO,
         at: later(40),
     };
-    storage.note_devices(vec![sighting]).await.unwrap();
+    storage.meet_device(sighting).await.unwrap();
     assert_eq!(storage.purge_tombstones(later(30), 1).await.unwrap(), 1);
     assert_eq!(storage.purge_tombstones(later(30), 1).await.unwrap(), 1);
     assert_eq!(storage.purge_tombstones(later(30), 1).await.unwrap(), 0);
@@ -157,13 +157,15 @@ pub async fn devices_are_known_by_their_last_sighting(storage: &dyn Storage) {
         user: user(9),
         ..saw(1, 1, "2026-01-15T12:00:00Z")
     };
-    let sightings = vec![
+    let sightings = [
         saw(1, 5, "2026-01-15T12:00:00Z"),
         saw(2, 7, "2026-01-15T13:00:00Z"),
         stranger,
         saw(1, 9, "2026-01-15T14:00:00Z"),
     ];
-    storage.note_devices(sightings).await.unwrap();
+    for sighting in sightings {
+        storage.meet_device(sighting).await.unwrap();
+    }
     let known = |number, first, last, position| Device {
         id: device(number),
         first_seen_at: at(first),
@@ -175,7 +177,8 @@ pub async fn devices_are_known_by_their_last_sighting(storage: &dyn Storage) {
     assert_eq!(storage.devices(person.id).await.unwrap(), [one, two]);
     assert_eq!(storage.devices(user(9)).await.unwrap(), []);
     let resynced = saw(1, 0, "2026-01-15T15:00:00Z");
-    storage.note_devices(vec![resynced]).await.unwrap();
+    let unknown = storage.note_devices(vec![resynced]).await.unwrap();
+    assert_eq!(unknown, []);
     assert_eq!(
         storage.devices(person.id).await.unwrap()[0].position,
         Seq::ZERO
@@ -183,6 +186,46 @@ pub async fn devices_are_known_by_their_last_sighting(storage: &dyn Storage) {
     assert!(storage.forget_device(person.id, device(1)).await.unwrap());
     assert!(!storage.forget_device(person.id, device(1)).await.unwrap());
     assert_eq!(storage.devices(person.id).await.unwrap(), [two]);
+}
+
+/// A sighting from before a device was forgotten does not bring it back, whichever server it was
+/// that saw it; when the device is met again, it is a new one.
+pub async fn a_forgotten_device_stays_forgotten(storage: &dyn Storage) {
+    let person = Person::register(storage, 1).await;
+    let saw = |number, position, at| Sighting {
+        user: person.id,
+        device: device(number),
+        position: Seq::new(position).unwrap(),
+        at: self::at(at),
+    };
+    let (noon, one, two) = (
+        "2026-01-15T12:00:00Z",
+        "2026-01-15T13:00:00Z",
+        "2026-01-15T14:00:00Z",
+    );
+    storage.meet_device(saw(1, 5, noon)).await.unwrap();
+    storage.meet_device(saw(2, 5, noon)).await.unwrap();
+    assert!(storage.forget_device(person.id, device(1)).await.unwrap());
+    let late = vec![saw(1, 6, one), saw(2, 7, one)];
+    let unknown = storage.note_devices(late).await.unwrap();
+    assert_eq!(unknown, [(person.id, device(1))]);
+    let listed = |number, first, last, position| Device {
+        id: device(number),
+        first_seen_at: at(first),
+        last_seen_at: at(last),
+        position: Seq::new(position).unwrap(),
+    };
+    let stays = listed(2, noon, one, 7);
+    assert_eq!(storage.devices(person.id).await.unwrap(), [stays]);
+    storage.meet_device(saw(1, 8, two)).await.unwrap();
+    let back = listed(1, two, two, 8);
+    assert_eq!(storage.devices(person.id).await.unwrap(), [back, stays]);
+    let stranger = Sighting {
+        user: user(9),
+        ..saw(1, 1, noon)
+    };
+    let unknown = storage.note_devices(vec![stranger]).await.unwrap();
+    assert_eq!(unknown, [(user(9), device(1))]);
 }
 
 /// A live habit with an entry and a deleted one, and then a deleted habit with an entry.

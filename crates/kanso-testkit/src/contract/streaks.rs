@@ -41,8 +41,8 @@ async fn stored(person: &Person<'_>) -> Habit {
 }
 
 async fn backlog(storage: &dyn Storage) -> (u64, u64) {
-    let Backlog { waiting, parked } = storage.streak_backlog().await.unwrap();
-    (waiting, parked)
+    let backlog = storage.streak_backlog().await.unwrap();
+    (backlog.waiting, backlog.parked)
 }
 
 /// Edits of a habit and of its entries make one job, claimed once.
@@ -310,6 +310,39 @@ pub async fn a_job_is_parked_after_its_last_attempt(storage: &dyn Storage) {
     assert_eq!(backlog(storage).await, (1, 0));
     let next = the_only(storage, later()).await;
     assert_eq!(next.attempts, 1);
+}
+
+/// The queue says since when its oldest job is due. One that is parked is not.
+pub async fn the_queue_tells_since_when_its_oldest_job_is_due(storage: &dyn Storage) {
+    let due_since = async || storage.streak_backlog().await.unwrap().due_since;
+    let person = Person::register(storage, 1).await;
+    assert_eq!(due_since().await, None);
+    for number in [1, 2] {
+        person
+            .apply(create_habit(habit(number), titled("Read")))
+            .await;
+    }
+    assert_eq!(due_since().await, Some(noon()));
+    let jobs = claimed(storage, noon(), 10).await;
+    assert_eq!(due_since().await, Some(noon()), "while they are held");
+    let later = |seconds| noon().plus_seconds(seconds);
+    for (seconds, (_, job)) in [10, 20].into_iter().zip(jobs) {
+        person.release(job, later(seconds)).await;
+    }
+    assert_eq!(due_since().await, Some(later(10)));
+    let first = the_only(storage, later(10)).await;
+    person.release(first, later(30)).await;
+    assert_eq!(due_since().await, Some(later(20)));
+    person.apply(delete_habit(habit(1), Base::Any)).await;
+    for attempt in 0..i64::from(MAX_ATTEMPTS) {
+        claimed(storage, later(60 + LEASE_SECONDS * attempt), 10).await;
+    }
+    let parked = storage.streak_backlog().await.unwrap();
+    let expected = Backlog {
+        parked: 1,
+        ..Backlog::default()
+    };
+    assert_eq!(parked, expected);
 }
 
 /// A job that was given back is free when its holder said; somebody else's cannot be given back.

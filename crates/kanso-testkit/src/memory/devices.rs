@@ -11,21 +11,33 @@ use super::MemoryStorage;
 
 #[async_trait]
 impl DeviceStore for MemoryStorage {
-    async fn note_devices(&self, sightings: Vec<Sighting>) -> Result<(), StorageError> {
+    async fn meet_device(&self, sighting: Sighting) -> Result<(), StorageError> {
+        self.with_person(sighting.user, |person| {
+            let device = person.devices.entry(sighting.device).or_insert(Device {
+                id: sighting.device,
+                first_seen_at: sighting.at,
+                last_seen_at: sighting.at,
+                position: sighting.position,
+            });
+            note(device, sighting);
+        })?;
+        Ok(())
+    }
+
+    async fn note_devices(
+        &self,
+        sightings: Vec<Sighting>,
+    ) -> Result<Vec<(UserId, DeviceId)>, StorageError> {
         self.with(|state| {
+            let mut unknown = Vec::new();
             for sighting in sightings {
-                let Some(person) = state.people.get_mut(&sighting.user) else {
-                    continue;
-                };
-                let device = person.devices.entry(sighting.device).or_insert(Device {
-                    id: sighting.device,
-                    first_seen_at: sighting.at,
-                    last_seen_at: sighting.at,
-                    position: sighting.position,
-                });
-                device.last_seen_at = device.last_seen_at.max(sighting.at);
-                device.position = sighting.position;
+                let person = state.people.get_mut(&sighting.user);
+                match person.and_then(|person| person.devices.get_mut(&sighting.device)) {
+                    Some(device) => note(device, sighting),
+                    None => unknown.push((sighting.user, sighting.device)),
+                }
             }
+            unknown
         })
     }
 
@@ -42,4 +54,9 @@ impl DeviceStore for MemoryStorage {
         let forgotten = self.with_person(user, |person| person.devices.remove(&device))?;
         Ok(forgotten.flatten().is_some())
     }
+}
+
+fn note(device: &mut Device, sighting: Sighting) {
+    device.last_seen_at = device.last_seen_at.max(sighting.at);
+    device.position = sighting.position;
 }

@@ -249,6 +249,7 @@ impl StreakQueue for MemoryStorage {
             let (parked, waiting): (Vec<_>, Vec<_>) = jobs.partition(|job| job.is_parked());
             Backlog {
                 waiting: waiting.len() as u64,
+                due_since: waiting.iter().map(|job| job.available_at).min(),
                 parked: parked.len() as u64,
             }
         })

@@ -281,7 +281,11 @@ impl AccountStore for TroubledStorage {
 
 #[async_trait]
 impl DeviceStore for TroubledStorage {
-    async fn note_devices(&self, sightings: Vec<Sighting>) -> Answer<()> {
+    async fn meet_device(&self, sighting: Sighting) -> Answer<()> {
+        self.inner.meet_device(sighting).await
+    }
+
+    async fn note_devices(&self, sightings: Vec<Sighting>) -> Answer<Vec<(UserId, DeviceId)>> {
         self.inner.note_devices(sightings).await
     }
 

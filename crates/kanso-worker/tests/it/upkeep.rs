@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use kanso_application::devices::Devices;
 use kanso_application::housekeeping::{Housekeeping, Retention};
-use kanso_application::ports::devices::DeviceStore as _;
+use kanso_application::ports::devices::{Device, DeviceStore as _};
 use kanso_application::ports::storage::{AccountStore as _, RecordStore as _};
 use kanso_domain::sync::{Base, Keys, decide};
 use kanso_testkit::build::{
@@ -21,6 +21,7 @@ const A_YEAR: i64 = 365 * 86_400;
 /// Somebody who deleted a habit a year ago, and the loops that keep house.
 struct House {
     storage: Arc<MemoryStorage>,
+    clock: Arc<ManualClock>,
     devices: Devices,
     loops: TaskTracker,
     stop: CancellationToken,
@@ -39,12 +40,13 @@ impl House {
         storage.write(user(1), keys, work).await.unwrap();
         let clock = Arc::new(ManualClock::at(noon().plus_seconds(A_YEAR)));
         let devices = Devices::new(storage.clone(), clock.clone());
-        let housekeeping = Housekeeping::new(storage.clone(), clock, Retention::default());
+        let housekeeping = Housekeeping::new(storage.clone(), clock.clone(), Retention::default());
         let (loops, stop) = (TaskTracker::new(), CancellationToken::new());
         kanso_worker::start_upkeep(&loops, devices.clone(), housekeeping, &stop);
         loops.close();
         Self {
             storage,
+            clock,
             devices,
             loops,
             stop,
@@ -74,9 +76,19 @@ async fn what_was_kept_long_enough_is_removed_at_the_start() {
 #[tokio::test]
 async fn what_was_seen_last_is_stored_before_the_loops_end() {
     let house = House::after_a_year().await;
-    house.devices.saw(user(1), device(1), None);
+    house.devices.saw(user(1), device(1), None).await;
+    let first = house.storage.devices(user(1)).await.unwrap()[0];
+    house.clock.advance_seconds(60);
+    house.devices.saw(user(1), device(1), None).await;
     house.stop.cancel();
     house.loops.wait().await;
     let stored = house.storage.devices(user(1)).await.unwrap();
-    assert_eq!(stored.len(), 1);
+    let last_seen_at = first.last_seen_at.plus_seconds(60);
+    assert_eq!(
+        stored,
+        [Device {
+            last_seen_at,
+            ..first
+        }]
+    );
 }

@@ -35,7 +35,7 @@ pub(super) struct Events {
     stage: Stage,
     next_heartbeat: Instant,
     next_session_check: Instant,
-    _seat: Seat,
+    seat: Seat,
     _open: OpenStream,
 }
 
@@ -53,7 +53,7 @@ impl Events {
         identity: Identity,
         cursor: Option<Cursor>,
     ) -> Result<Self, Refusal> {
-        let seat = api.seats().take(identity.user_id)?;
+        let seat = api.seats().take(identity.user_id, &*api.ids).await?;
         let following = api.live.follow(identity.user_id).await?;
         let refusal = cursor.and_then(|cursor| cursor.since(following.head()).err());
         let Pace {
@@ -68,7 +68,7 @@ impl Events {
             stage: Stage::Greeting(refusal),
             next_heartbeat: now + heartbeat,
             next_session_check: now + session_check,
-            _seat: seat,
+            seat,
             _open: OpenStream::begin(),
         })
     }
@@ -100,6 +100,7 @@ impl Events {
             }
             () = sleep_until(self.next_heartbeat) => {
                 self.next_heartbeat = Instant::now() + self.api.options().pace.heartbeat;
+                self.seat.renew();
                 let head = self.following.newest();
                 self.session_is_open().await.then(|| event("heartbeat", &notice(head)))
             }

@@ -17,7 +17,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::ConnectInfo;
 use axum::http::StatusCode;
 use axum::routing::{get, post};
-use kanso_server::lifecycle::{DrainPlan, Limits, Listener, Running, Site, Stages};
+use kanso_server::lifecycle::{DrainPlan, Ending, Limits, Listener, Running, Site, Stages};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
@@ -90,6 +90,7 @@ struct Server {
     writes: TaskTracker,
     workers: TaskTracker,
     storage_closed: CancellationToken,
+    storage_broken: CancellationToken,
     started: Instant,
 }
 
@@ -99,11 +100,13 @@ impl Server {
         let (stages, writes, workers) = (Stages::new(), TaskTracker::new(), TaskTracker::new());
         let storage_closed = CancellationToken::new();
         let close = storage_closed.clone();
+        let storage_broken = CancellationToken::new();
         let site = Site {
             router: router(),
             stages,
             writes: writes.clone(),
             workers: workers.clone(),
+            broken: Box::pin(storage_broken.clone().cancelled_owned()),
             close_storage: Box::pin(async move { close.cancel() }),
         };
         let running = Running::start(site, (Wire(listener), PEER), limits, plan);
@@ -113,6 +116,7 @@ impl Server {
             writes,
             workers,
             storage_closed,
+            storage_broken,
             started: Instant::now(),
         }
     }

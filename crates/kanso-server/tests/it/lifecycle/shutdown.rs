@@ -16,6 +16,29 @@ async fn an_idle_server_stops_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_server_whose_storage_is_broken_answers_what_runs_and_ends_by_itself() {
+    let server = Server::with_defaults();
+    let mut slow = server.sent(SLOW).await;
+    assert!(!server.running.stages().draining().is_cancelled());
+    server.storage_broken.cancel();
+    assert!(slow.rest().await.ends_with("slow"));
+    assert_eq!(server.running.stopped().await, Ending::Broken);
+    assert!(server.storage_closed.is_cancelled());
+    assert_eq!(server.started.elapsed().as_secs(), 10);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_storage_that_breaks_during_a_shutdown_changes_nothing() {
+    let server = Server::with_defaults();
+    let mut slow = server.sent(SLOW).await;
+    server.running.shut_down();
+    settle().await;
+    server.storage_broken.cancel();
+    assert!(slow.rest().await.ends_with("slow"));
+    assert_eq!(server.running.stopped().await, Ending::Asked);
+}
+
+#[tokio::test(start_paused = true)]
 async fn half_sent_requests_hold_nothing_and_a_running_one_is_answered() {
     let server = Server::with_defaults();
     let mut silent = server.sent("").await;

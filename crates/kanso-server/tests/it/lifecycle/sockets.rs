@@ -20,6 +20,7 @@ async fn start() -> Running {
         stages: Stages::new(),
         writes: TaskTracker::new(),
         workers: TaskTracker::new(),
+        broken: Box::pin(std::future::pending()),
         close_storage: Box::pin(async {}),
     };
     Running::start(

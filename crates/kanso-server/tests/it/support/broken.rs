@@ -198,7 +198,11 @@ impl StreakQueue for Broken {
 
 #[async_trait]
 impl DeviceStore for Broken {
-    async fn note_devices(&self, _: Vec<Sighting>) -> Answer<()> {
+    async fn meet_device(&self, _: Sighting) -> Answer<()> {
+        self.answer().await
+    }
+
+    async fn note_devices(&self, _: Vec<Sighting>) -> Answer<Vec<(UserId, DeviceId)>> {
         self.answer().await
     }
 
@@ -298,6 +302,7 @@ pub(crate) fn broken_server(broken: Broken) -> (Router, String, TaskTracker) {
         health: Health::new(storage, clock),
         ids,
         limiter: Arc::new(LocalLimiter::new()),
+        seats: None,
         writes: writes.clone(),
         draining: CancellationToken::new(),
         jwks: serde_json::json!({"keys": []}),

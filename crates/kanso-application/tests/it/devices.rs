@@ -1,0 +1,75 @@
+//! Devices over several servers, each with a memory of its own, that share a storage.
+
+use std::sync::Arc;
+
+use kanso_application::devices::Devices;
+use kanso_application::ports::storage::AccountStore as _;
+use kanso_domain::{DeviceId, Timestamp};
+use kanso_testkit::build::{device, new_account, noon, user};
+use kanso_testkit::{ManualClock, MemoryStorage};
+
+/// Two servers, and the clock of both.
+struct Fleet {
+    one: Devices,
+    other: Devices,
+    clock: Arc<ManualClock>,
+}
+
+impl Fleet {
+    async fn new() -> Self {
+        let storage = Arc::new(MemoryStorage::default());
+        storage.create_account(new_account(1)).await.unwrap();
+        let clock = Arc::new(ManualClock::at(noon()));
+        let server = || Devices::new(storage.clone(), clock.clone());
+        Self {
+            one: server(),
+            other: server(),
+            clock,
+        }
+    }
+}
+
+/// Which devices a server lists, and when each was seen last.
+async fn listed(server: &Devices) -> Vec<(DeviceId, Timestamp)> {
+    let listed = server.list(user(1)).await.unwrap().into_iter();
+    let listed = listed.map(|lag| (lag.device.id, lag.device.last_seen_at));
+    listed.collect()
+}
+
+#[tokio::test]
+async fn a_device_that_one_server_meets_is_listed_by_another_at_once() {
+    let fleet = Fleet::new().await;
+    fleet.one.saw(user(1), device(1), None).await;
+    assert_eq!(listed(&fleet.other).await, [(device(1), noon())]);
+}
+
+#[tokio::test]
+async fn what_a_server_saw_before_does_not_bring_back_what_another_forgot() {
+    let fleet = Fleet::new().await;
+    for _ in 0..2 {
+        // The second sighting waits.
+        fleet.one.saw(user(1), device(1), None).await;
+    }
+    assert!(fleet.other.forget(user(1), device(1)).await.unwrap());
+    fleet.one.store_sightings().await.unwrap();
+    assert_eq!(listed(&fleet.one).await, []);
+    assert_eq!(listed(&fleet.other).await, []);
+    assert!(!fleet.one.forget(user(1), device(1)).await.unwrap());
+}
+
+#[tokio::test]
+async fn a_device_that_syncs_after_it_was_forgotten_is_a_new_one() {
+    let fleet = Fleet::new().await;
+    let Fleet { one, other, clock } = &fleet;
+    one.saw(user(1), device(1), None).await;
+    assert!(one.forget(user(1), device(1)).await.unwrap());
+    clock.advance_seconds(60);
+    one.saw(user(1), device(1), None).await;
+    assert_eq!(listed(other).await, [(device(1), noon().plus_seconds(60))]);
+    // The other server has to find out first.
+    assert!(other.forget(user(1), device(1)).await.unwrap());
+    one.saw(user(1), device(1), None).await;
+    one.store_sightings().await.unwrap();
+    one.saw(user(1), device(1), None).await;
+    assert_eq!(listed(other).await.len(), 1);
+}

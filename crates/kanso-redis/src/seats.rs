@@ -1,0 +1,140 @@
+//! The event streams that a person has open on any of the servers.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use kanso_application::ports::seats::{Seat, SharedSeats};
+use kanso_domain::UserId;
+use redis::aio::ConnectionManager;
+use redis::{AsyncCommands as _, Script};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use crate::connection::Away;
+use crate::{Redis, measure};
+
+/// A seat of which nothing is heard is free after three heartbeats, when clients take a stream for
+/// dead as well.
+const LEASE: Duration = Duration::from_secs(45);
+
+/// Seats that wait to be renewed or given back. More are left out: they end by themselves.
+const WAITING: usize = 4_096;
+
+/// More than anybody has: a stream that is there keeps its seat.
+const ANY: usize = 1_000_000;
+
+/// Counts streams in Redis. While that is away each server counts its own.
+pub struct RedisSeats {
+    count: Count,
+    outgoing: mpsc::Sender<Word>,
+    telling: JoinHandle<()>,
+}
+
+/// What nobody waits for.
+#[derive(Clone, Copy)]
+enum Word {
+    Renew(Seat),
+    GiveBack(Seat),
+}
+
+#[derive(Clone)]
+struct Count {
+    redis: Redis,
+    script: Script,
+    lease: Duration,
+}
+
+impl RedisSeats {
+    /// Begins to count, on the runtime of the caller, until it is dropped.
+    pub fn start(redis: Redis) -> Self {
+        Self::with_lease(redis, LEASE)
+    }
+
+    /// The same, with seats that are free sooner: for tests of how they end.
+    pub fn with_lease(redis: Redis, lease: Duration) -> Self {
+        let count = Count {
+            redis,
+            script: Script::new(include_str!("seats.lua")),
+            lease,
+        };
+        let (outgoing, waiting) = mpsc::channel(WAITING);
+        Self {
+            telling: tokio::spawn(tell(count.clone(), waiting)),
+            count,
+            outgoing,
+        }
+    }
+}
+
+impl Drop for RedisSeats {
+    fn drop(&mut self) {
+        self.telling.abort();
+    }
+}
+
+impl std::fmt::Debug for RedisSeats {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RedisSeats").finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl SharedSeats for RedisSeats {
+    async fn take(&self, seat: Seat, most: usize) -> bool {
+        self.count.take(seat, most).await.unwrap_or_else(|Away| {
+            measure::went_without("streams");
+            true
+        })
+    }
+
+    fn renew(&self, seat: Seat) {
+        // When too many wait, it is renewed with the next heartbeat.
+        let _ = self.outgoing.try_send(Word::Renew(seat));
+    }
+
+    fn give_back(&self, seat: Seat) {
+        // When too many wait, it is free at its end.
+        let _ = self.outgoing.try_send(Word::GiveBack(seat));
+    }
+}
+
+impl Count {
+    async fn take(&self, seat: Seat, most: usize) -> Result<bool, Away> {
+        let lease = u64::try_from(self.lease.as_micros()).unwrap_or(u64::MAX);
+        let mut call = self.script.prepare_invoke();
+        call.key(key(seat.user)).arg(member(seat));
+        call.arg(most).arg(lease);
+        let taken = async |mut connection: ConnectionManager| {
+            call.invoke_async::<bool>(&mut connection).await
+        };
+        self.redis.ask(taken).await
+    }
+
+    async fn give_back(&self, seat: Seat) -> Result<(), Away> {
+        let remove = async |mut connection: ConnectionManager| {
+            let (key, member) = (key(seat.user), member(seat));
+            connection.zrem::<_, _, ()>(key, member).await
+        };
+        self.redis.ask(remove).await
+    }
+}
+
+fn key(user: UserId) -> String {
+    format!("kanso:streams:{user}")
+}
+
+fn member(seat: Seat) -> String {
+    seat.stream.to_string()
+}
+
+async fn tell(count: Count, mut waiting: mpsc::Receiver<Word>) {
+    while let Some(word) = waiting.recv().await {
+        let told = match word {
+            Word::Renew(seat) => count.take(seat, ANY).await.map(drop),
+            Word::GiveBack(seat) => count.give_back(seat).await,
+        };
+        if told.is_err() {
+            measure::went_without("streams");
+        }
+    }
+}
