@@ -9,6 +9,12 @@ use kanso_server::config::{Config, Database, Environment, Resolved};
 use kanso_server::lifecycle::{Ending, Signals};
 use kanso_server::{health, migrate, telemetry};
 
+/// The buffers of a connection begin on pages of their own, so that what a buffer never held takes no
+/// memory.
+#[cfg(feature = "jemalloc")]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// What the program ends with.
 #[derive(Clone, Copy)]
 enum Exit {

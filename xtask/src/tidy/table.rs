@@ -257,6 +257,11 @@ pub(super) const EXCLUSIVE: &[Exclusive] = &[
         "SQL is behind the storage port and in the client's own store",
     ),
     only(
+        "tikv-jemallocator",
+        &["kanso-server"],
+        "the program chooses where its memory comes from",
+    ),
+    only(
         "refinery",
         STORES,
         "a schema is migrated by the store that owns it",
