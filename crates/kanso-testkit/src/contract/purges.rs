@@ -147,12 +147,7 @@ pub async fn tombstones_are_removed_in_steps(storage: &dyn Storage) {
 /// Devices are listed as they were seen last, and can be forgotten.
 pub async fn devices_are_known_by_their_last_sighting(storage: &dyn Storage) {
     let person = Person::register(storage, 1).await;
-    let saw = |number, position, at| Sighting {
-        user: person.id,
-        device: device(number),
-        position: Seq::new(position).unwrap(),
-        at: self::at(at),
-    };
+    let saw = |number, position, at| seen(&person, number, position, at);
     let stranger = Sighting {
         user: user(9),
         ..saw(1, 1, "2026-01-15T12:00:00Z")
@@ -166,12 +161,6 @@ pub async fn devices_are_known_by_their_last_sighting(storage: &dyn Storage) {
     for sighting in sightings {
         storage.meet_device(sighting).await.unwrap();
     }
-    let known = |number, first, last, position| Device {
-        id: device(number),
-        first_seen_at: at(first),
-        last_seen_at: at(last),
-        position: Seq::new(position).unwrap(),
-    };
     let one = known(1, "2026-01-15T12:00:00Z", "2026-01-15T14:00:00Z", 9);
     let two = known(2, "2026-01-15T13:00:00Z", "2026-01-15T13:00:00Z", 7);
     assert_eq!(storage.devices(person.id).await.unwrap(), [one, two]);
@@ -192,12 +181,7 @@ pub async fn devices_are_known_by_their_last_sighting(storage: &dyn Storage) {
 /// that saw it; when the device is met again, it is a new one.
 pub async fn a_forgotten_device_stays_forgotten(storage: &dyn Storage) {
     let person = Person::register(storage, 1).await;
-    let saw = |number, position, at| Sighting {
-        user: person.id,
-        device: device(number),
-        position: Seq::new(position).unwrap(),
-        at: self::at(at),
-    };
+    let saw = |number, position, at| seen(&person, number, position, at);
     let (noon, one, two) = (
         "2026-01-15T12:00:00Z",
         "2026-01-15T13:00:00Z",
@@ -209,16 +193,10 @@ pub async fn a_forgotten_device_stays_forgotten(storage: &dyn Storage) {
     let late = vec![saw(1, 6, one), saw(2, 7, one)];
     let unknown = storage.note_devices(late).await.unwrap();
     assert_eq!(unknown, [(person.id, device(1))]);
-    let listed = |number, first, last, position| Device {
-        id: device(number),
-        first_seen_at: at(first),
-        last_seen_at: at(last),
-        position: Seq::new(position).unwrap(),
-    };
-    let stays = listed(2, noon, one, 7);
+    let stays = known(2, noon, one, 7);
     assert_eq!(storage.devices(person.id).await.unwrap(), [stays]);
     storage.meet_device(saw(1, 8, two)).await.unwrap();
-    let back = listed(1, two, two, 8);
+    let back = known(1, two, two, 8);
     assert_eq!(storage.devices(person.id).await.unwrap(), [back, stays]);
     let stranger = Sighting {
         user: user(9),
@@ -226,6 +204,24 @@ pub async fn a_forgotten_device_stays_forgotten(storage: &dyn Storage) {
     };
     let unknown = storage.note_devices(vec![stranger]).await.unwrap();
     assert_eq!(unknown, [(user(9), device(1))]);
+}
+
+fn seen(person: &Person<'_>, number: u128, position: i64, at: &str) -> Sighting {
+    Sighting {
+        user: person.id,
+        device: device(number),
+        position: Seq::new(position).unwrap(),
+        at: self::at(at),
+    }
+}
+
+fn known(number: u128, first: &str, last: &str, position: i64) -> Device {
+    Device {
+        id: device(number),
+        first_seen_at: at(first),
+        last_seen_at: at(last),
+        position: Seq::new(position).unwrap(),
+    }
 }
 
 /// A live habit with an entry and a deleted one, and then a deleted habit with an entry.
