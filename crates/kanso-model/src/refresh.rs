@@ -196,13 +196,16 @@ impl Model for RefreshModel {
         let must_ask = world
             .unanswered_since
             .is_some_and(|since| world.now - since >= GRACE_TICKS);
-        if world.now < self.bounds.ticks && !(must_ask && !self.bounds.has_thief) {
+        if world.now < self.bounds.ticks && (self.bounds.has_thief || !must_ask) {
             actions.push(Action::Tick);
         }
         if self.bounds.has_thief && world.thief.is_none() {
             actions.push(Action::Steal);
         }
-        let parties = [(Party::Device, Some(world.device)), (Party::Thief, world.thief)];
+        let parties = [
+            (Party::Device, Some(world.device)),
+            (Party::Thief, world.thief),
+        ];
         for (party, token) in parties {
             if token.is_some_and(|it| it < self.bounds.tokens) && !world.refused.contains(&party) {
                 actions.extend([true, false].map(|it| Action::Refresh(party, it)));

@@ -112,7 +112,9 @@ impl Device {
                     learnt.acknowledged.push(op.id);
                 }
                 Outcome::Duplicate { row, .. } => {
-                    row.iter().for_each(|row| self.hold(op.record, *row));
+                    if let Some(row) = row {
+                        self.hold(op.record, *row);
+                    }
                     learnt.acknowledged.push(op.id);
                 }
                 Outcome::Conflict(_) | Outcome::Gone(_) | Outcome::Buried | Outcome::NotFound => {
@@ -147,8 +149,8 @@ impl Device {
             return;
         }
         let mut offers = Vec::new();
-        for record in 0..RECORDS {
-            let Some(held) = ours[record] else { continue };
+        for (record, held) in ours.into_iter().enumerate() {
+            let Some(held) = held else { continue };
             let stored = self.replica[record];
             let (offer, expected) = judge(held, stored);
             for op in &mut self.outbox {
@@ -185,7 +187,11 @@ fn judge(held: Row, stored: Option<Row>) -> (Option<Change>, Option<u8>) {
     }
     // Who wrote it since it was put back had not seen what is given back.
     let is_strict = stored.written_in > held.written_in;
-    let base = if is_strict { held.version } else { stored.version };
+    let base = if is_strict {
+        held.version
+    } else {
+        stored.version
+    };
     let expected = (!is_strict).then_some(stored.version + 1);
     (Some(Change::Edit { base, is_strict }), expected)
 }

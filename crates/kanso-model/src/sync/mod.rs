@@ -1,13 +1,14 @@
 //! Push, pull, retry, purge and epoch.
 
 mod device;
+mod properties;
 mod server;
+mod wire;
 mod world;
 
 pub use device::{Device, Resync};
-pub use server::{
-    Answer, Change, Cursor, Effect, Kept, Op, Outcome, Refusal, Request, Row, Rules, Server, Slot,
-};
+pub use server::{Effect, Kept, Row, Rules, Server, Slot};
+pub use wire::{Answer, Change, Cursor, Op, Outcome, Refusal, Request};
 pub use world::{Action, Bounds, SyncModel, World, Write};
 
 /// How many records there are.

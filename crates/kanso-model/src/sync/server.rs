@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Bug, DEVICES, FIELDS, RECORDS};
+use super::{Answer, Bug, Change, Cursor, DEVICES, FIELDS, Op, Outcome, RECORDS, Refusal, Request};
 
 /// What makes one run of the model differ from another in the server's rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -56,87 +56,6 @@ impl Slot {
     }
 }
 
-/// What an operation does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Change {
-    /// Makes the record.
-    Create,
-    /// Edits it, having seen a version.
-    Edit {
-        /// The version.
-        base: u8,
-        /// Whether any difference is a conflict.
-        is_strict: bool,
-    },
-    /// Makes it a tombstone, whatever was edited since.
-    Delete,
-}
-
-/// An operation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Op {
-    /// Its id.
-    pub id: u8,
-    /// Its device.
-    pub device: u8,
-    /// The record that it is about.
-    pub record: usize,
-    /// What it does.
-    pub change: Change,
-    /// What it says of the fields.
-    pub fields: [Option<u8>; FIELDS],
-}
-
-/// How far a device has read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Cursor {
-    /// The history.
-    pub epoch: u8,
-    /// The position in it.
-    pub seq: u8,
-    /// During a first pull, the head when it began.
-    pub first_pull: Option<u8>,
-}
-
-/// What a device sends: its outbox and what it has read.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Request {
-    /// Who sends it.
-    pub device: u8,
-    /// What it has read; nothing without a cursor.
-    pub cursor: Option<Cursor>,
-    /// What it wrote.
-    pub ops: Vec<Op>,
-}
-
-/// What became of an operation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Outcome {
-    /// The record now is this.
-    Applied(Row),
-    /// The same, beside what others edited.
-    Merged(Row),
-    /// Nothing changed: it already is like this.
-    Noop(Row),
-    /// A retry of what was done.
-    Duplicate {
-        /// The version after the first time.
-        version: u8,
-        /// The position after the first time.
-        seq: u8,
-        /// The record or tombstone as it is now.
-        row: Option<Row>,
-    },
-    /// Somebody else was faster.
-    Conflict(Row),
-    /// It is this tombstone.
-    Gone(Row),
-    /// Only its grave is left.
-    Buried,
-    /// It was never there.
-    NotFound,
-}
-
 /// The part of an outcome that a retry finds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kept {
@@ -148,30 +67,6 @@ pub enum Kept {
     Gone,
     /// Never there.
     NotFound,
-}
-
-/// Why a cursor is refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Refusal {
-    /// It is of another history.
-    EpochChanged,
-    /// It is ahead of the server.
-    Ahead,
-    /// What its device has not read was purged.
-    Expired,
-}
-
-/// What a device is answered.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Answer {
-    /// What became of each operation, in their order.
-    pub outcomes: Vec<Outcome>,
-    /// What is new, by position: the records and which they are.
-    pub records: Vec<(usize, Row)>,
-    /// How far the device has read with this.
-    pub cursor: Cursor,
-    /// Whether more is left.
-    pub has_more: bool,
 }
 
 /// A change that was carried out. The server does not know of it; the properties do.
@@ -232,7 +127,9 @@ impl Server {
         if has(Bug::AckBeforeCommit) && !request.ops.is_empty() {
             *self = before;
         }
-        let read = request.cursor.map_or(0, |it| it.first_pull.unwrap_or(it.seq));
+        let read = request
+            .cursor
+            .map_or(0, |it| it.first_pull.unwrap_or(it.seq));
         self.sightings[usize::from(request.device)] = Some(read);
         Ok(answer)
     }
@@ -372,7 +269,11 @@ impl Server {
                 continue;
             }
             let is_forgotten = bug == Some(Bug::NoGraves);
-            self.slots[at] = if is_forgotten { Slot::Absent } else { Slot::Grave };
+            self.slots[at] = if is_forgotten {
+                Slot::Absent
+            } else {
+                Slot::Grave
+            };
             if bug != Some(Bug::FloorKept) {
                 self.floor = self.floor.max(row.seq);
             }

@@ -4,10 +4,8 @@ use std::collections::BTreeSet;
 
 use stateright::{Model, Property};
 
-use super::{
-    Bug, Change, Cursor, DEVICES, Device, FIELDS, Op, RECORDS, Refusal, Request, Row, Rules,
-    Server,
-};
+use super::properties;
+use super::{Bug, Change, DEVICES, Device, FIELDS, Op, RECORDS, Request, Rules, Server};
 
 /// How much may happen.
 #[derive(Clone, Copy, Debug)]
@@ -82,8 +80,8 @@ pub struct World {
     next_op: u8,
     faults: u8,
     purges: u8,
-    restores: u8,
-    given_back: u8,
+    pub(super) restores: u8,
+    pub(super) given_back: u8,
 }
 
 impl World {
@@ -159,7 +157,8 @@ impl World {
             self.told.extend(taken.told);
             for op in before..self.next_op {
                 let offer = self.devices[device].outbox.iter().find(|it| it.id == op);
-                self.log.extend(offer.map(|it| (device, it.record, it.change)));
+                self.log
+                    .extend(offer.map(|it| (device, it.record, it.change)));
                 self.given_back += 1;
             }
         } else {
@@ -167,65 +166,12 @@ impl World {
         }
     }
 
-    fn round_trip(&mut self, device: usize, rules: Rules) {
+    pub(super) fn round_trip(&mut self, device: usize, rules: Rules) {
         self.send(device, rules.bug);
         if let Some(request) = self.devices[device].waiting.clone() {
             self.network.remove(&request);
             self.arrive(&request, true, rules);
         }
-    }
-
-    /// What is left once nobody writes and nothing goes wrong any more.
-    #[must_use]
-    pub fn calmed(&self, rules: Rules) -> Self {
-        // A page a record, refusals, what is given back, and once more for what others did.
-        const ROUNDS: usize = 12;
-        let mut world = self.clone();
-        for device in (0..ROUNDS).flat_map(|_| 0..DEVICES) {
-            world.round_trip(device, rules);
-        }
-        world
-    }
-
-    fn is_calm(&self) -> bool {
-        (0..DEVICES).all(|device| self.devices[device].outbox.is_empty() && self.is_up_to_date(device))
-    }
-
-    /// Whether a device has read everything and waits for nothing.
-    pub fn is_up_to_date(&self, device: usize) -> bool {
-        let Device { cursor, resync, .. } = &self.devices[device];
-        let head = Cursor {
-            epoch: self.server.epoch,
-            seq: self.server.seq,
-            first_pull: None,
-        };
-        resync.is_none() && *cursor == Some(head)
-    }
-
-    fn holds_everything(&self, device: usize) -> bool {
-        let live = self.server.slots.map(super::Slot::live);
-        let seen = |row: Option<Row>| row.map(|row| (row.version, row.fields));
-        self.devices[device].replica.map(seen) == live.map(seen)
-    }
-
-    fn is_stored(&self, op: u8) -> bool {
-        let Some((_, record, change)) = self.log.get(usize::from(op) - 1) else {
-            return false;
-        };
-        let mut effects = self.server.history[*record].iter();
-        effects.any(|it| it.op == op || (*change == Change::Delete && it.is_deleted))
-    }
-
-    /// Whether each record that was acknowledged and that nobody deleted is there.
-    fn records_survived(&self) -> bool {
-        (0..RECORDS).all(|at| {
-            let of = || self.log.iter().zip(1..).filter(|((_, record, _), _)| *record == at);
-            let is_made = |(entry, op): (&(usize, usize, Change), u8)| {
-                entry.2 == Change::Create && self.acknowledged.contains(&op)
-            };
-            let is_deleted = of().any(|(entry, _)| entry.2 == Change::Delete);
-            !of().any(is_made) || is_deleted || self.server.slots[at].live().is_some()
-        })
     }
 
     /// After this many faults what is late never arrives.
@@ -273,7 +219,10 @@ impl Model for SyncModel {
             actions.extend(absences.map(Action::Purge));
         }
         if world.restores < self.bounds.restores {
-            let next = world.copy.as_ref().map_or(Action::Copy, |_| Action::Restore);
+            let next = world
+                .copy
+                .as_ref()
+                .map_or(Action::Copy, |_| Action::Restore);
             actions.push(next);
         }
     }
@@ -321,59 +270,8 @@ impl Model for SyncModel {
     }
 
     fn properties(&self) -> Vec<Property<Self>> {
-        let mut properties = vec![
-            Property::always("an acknowledged operation is stored", |_, world: &World| {
-                world.restores > 0 || world.acknowledged.iter().all(|op| world.is_stored(*op))
-            }),
-            Property::always("an operation has one effect", |_, world: &World| {
-                world.server.history.iter().all(|effects| {
-                    let ops: BTreeSet<u8> = effects.iter().map(|effect| effect.op).collect();
-                    ops.len() == effects.len()
-                })
-            }),
-            Property::always("what was deleted stays deleted", |_, world: &World| {
-                let mut histories = world.server.history.iter();
-                histories.all(|effects| {
-                    let first = effects.iter().position(|effect| effect.is_deleted);
-                    first.is_none_or(|at| at + 1 == effects.len())
-                })
-            }),
-            Property::always("whoever has read everything holds everything", |_, world: &World| {
-                (0..DEVICES).all(|at| !world.is_up_to_date(at) || world.holds_everything(at))
-            }),
-            Property::always("an operation waits until it is answered", |_, world: &World| {
-                world.log.iter().zip(1..).all(|((device, ..), op)| {
-                    let mut outbox = world.devices[*device].outbox.iter();
-                    let is_answered = world.acknowledged.contains(&op) || world.told.contains(&op);
-                    is_answered || outbox.any(|it| it.id == op)
-                })
-            }),
-            Property::always("a calm brings everybody together", |model: &Self, world: &World| {
-                let calmed = world.calmed(model.rules);
-                let is_alike = (0..DEVICES).all(|at| calmed.holds_everything(at));
-                calmed.is_calm() && is_alike && calmed.records_survived()
-            }),
-            Property::sometimes("an edit is told of a clash", |_, world: &World| {
-                !world.told.is_empty()
-            }),
-        ];
-        if self.bounds.purges > 0 {
-            properties.push(Property::sometimes("a cursor has expired", |model, world| {
-                refused(model, world, Refusal::Expired)
-            }));
-        }
-        if self.bounds.restores > 0 {
-            properties.push(Property::sometimes("what was lost is given back", |_, world: &World| {
-                world.given_back > 0
-            }));
-        }
-        properties
+        properties::of(self.bounds)
     }
-}
-
-fn refused(model: &SyncModel, world: &World, refusal: Refusal) -> bool {
-    let mut requests = world.network.iter();
-    requests.any(|it| world.server.clone().exchange(it, model.rules) == Err(refusal))
 }
 
 /// What a person may write on this device.
@@ -382,11 +280,14 @@ fn writes(world: &World, device: usize) -> Vec<Action> {
     for record in 0..RECORDS {
         if world.devices[device].shows(record).is_some() {
             // The first device keeps to one field, so that edits merge as well as clash.
-            writes.extend((0..=device).map(|field| Write::Edit(field)).map(|it| (record, it)));
+            writes.extend((0..=device).map(Write::Edit).map(|it| (record, it)));
             writes.push((record, Write::Delete));
         }
     }
-    let is_made = world.log.iter().any(|(_, record, _)| *record == RECORDS - 1);
+    let is_made = world
+        .log
+        .iter()
+        .any(|(_, record, _)| *record == RECORDS - 1);
     if !is_made && device == 0 {
         writes.push((RECORDS - 1, Write::Create));
     }
