@@ -182,6 +182,13 @@ pub(super) const CRATES: &[CrateRule] = &[
         outside: Outside::Any,
     },
     CrateRule {
+        // It says what should happen in its own words; its tests hold that against the code.
+        name: "kanso-model",
+        workspace: &[],
+        in_tests: &["kanso-application", "kanso-domain", "kanso-testkit"],
+        outside: Outside::Only(&["stateright"]),
+    },
+    CrateRule {
         name: "xtask",
         workspace: &[],
         in_tests: &[],
@@ -318,6 +325,11 @@ pub(super) const EXCLUSIVE: &[Exclusive] = &[
         "metrics-exporter-prometheus",
         &["kanso-server"],
         "what is counted is collected in one place",
+    ),
+    only(
+        "stateright",
+        &["kanso-model"],
+        "what ships is not a model of itself",
     ),
     only("clap", PROGRAMS, "arguments belong to programs"),
     only(

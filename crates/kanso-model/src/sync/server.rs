@@ -1,0 +1,306 @@
+//! The server: what becomes of operations, and what a device is told.
+
+use std::collections::BTreeMap;
+
+use super::{Answer, Bug, Change, Cursor, DEVICES, FIELDS, Op, Outcome, RECORDS, Refusal, Request};
+
+/// What makes one run of the model differ from another in the server's rules.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Rules {
+    /// How many records a page has at most.
+    pub page: usize,
+    /// What is wrong on purpose.
+    pub bug: Option<Bug>,
+}
+
+/// A record as it is stored; a text is the number of the operation that wrote it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Row {
+    /// How often it was written.
+    pub version: u8,
+    /// Where its newest change stands in the history.
+    pub seq: u8,
+    /// Whether it is a tombstone.
+    pub is_deleted: bool,
+    /// What its fields say.
+    pub fields: [u8; FIELDS],
+    /// The version at which each field was written last, and by which device.
+    pub edits: [(u8, u8); FIELDS],
+    /// The epoch of its newest change; stands for the time at which it was made.
+    pub written_in: u8,
+}
+
+/// The place of a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Slot {
+    /// Nothing was ever there.
+    Absent,
+    /// A record or its tombstone.
+    Stored(Row),
+    /// The tombstone was purged.
+    Grave,
+}
+
+impl Slot {
+    /// The record, or its tombstone.
+    pub const fn row(self) -> Option<Row> {
+        match self {
+            Self::Stored(row) => Some(row),
+            Self::Absent | Self::Grave => None,
+        }
+    }
+
+    /// The record, if it is live.
+    pub fn live(self) -> Option<Row> {
+        self.row().filter(|row| !row.is_deleted)
+    }
+}
+
+/// The part of an outcome that a retry finds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kept {
+    /// Applied, merged or a no-op, with version and position.
+    Done(u8, u8),
+    /// A conflict.
+    Conflict,
+    /// Gone or buried.
+    Gone,
+    /// Never there.
+    NotFound,
+}
+
+/// A change that was carried out. The server does not know of it; the properties do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Effect {
+    /// Which operation did it.
+    pub op: u8,
+    /// Whether it left a tombstone.
+    pub is_deleted: bool,
+}
+
+/// The server.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Server {
+    /// Which history it has.
+    pub epoch: u8,
+    /// Its newest change.
+    pub seq: u8,
+    /// Tombstones up to here were purged.
+    pub floor: u8,
+    /// The records.
+    pub slots: [Slot; RECORDS],
+    /// The results of operations.
+    pub receipts: BTreeMap<u8, Kept>,
+    /// What each device said last that it had read.
+    pub sightings: [Option<u8>; DEVICES],
+    /// All changes of each record, oldest first.
+    pub history: [Vec<Effect>; RECORDS],
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        Self {
+            epoch: 1,
+            seq: 0,
+            floor: 0,
+            slots: [Slot::Absent; RECORDS],
+            receipts: BTreeMap::new(),
+            sightings: [None; DEVICES],
+            history: [const { Vec::new() }; RECORDS],
+        }
+    }
+}
+
+impl Server {
+    /// Carries out the operations of `request` and tells what is new; nothing is carried out when
+    /// the cursor is refused.
+    pub fn exchange(&mut self, request: &Request, rules: Rules) -> Result<Answer, Refusal> {
+        let has = |bug| rules.bug == Some(bug);
+        if let Some(cursor) = request.cursor {
+            self.check(cursor, has(Bug::FloorUnchecked))?;
+        }
+        let before = self.clone();
+        let outcomes = request.ops.iter().map(|op| self.submit(op, rules.bug));
+        let outcomes = outcomes.collect();
+        let mut answer = self.page(request, rules);
+        answer.outcomes = outcomes;
+        if has(Bug::AckBeforeCommit) && !request.ops.is_empty() {
+            *self = before;
+        }
+        let read = request
+            .cursor
+            .map_or(0, |it| it.first_pull.unwrap_or(it.seq));
+        self.sightings[usize::from(request.device)] = Some(read);
+        Ok(answer)
+    }
+
+    fn check(&self, cursor: Cursor, is_floor_ignored: bool) -> Result<(), Refusal> {
+        if cursor.epoch != self.epoch {
+            Err(Refusal::EpochChanged)
+        } else if cursor.seq > self.seq {
+            Err(Refusal::Ahead)
+        } else if cursor.first_pull.unwrap_or(cursor.seq) < self.floor && !is_floor_ignored {
+            Err(Refusal::Expired)
+        } else {
+            Ok(())
+        }
+    }
+
+    fn submit(&mut self, op: &Op, bug: Option<Bug>) -> Outcome {
+        let first = self.receipts.get(&op.id).copied();
+        if let Some(kept) = first.filter(|_| bug != Some(Bug::RetryWithoutReceipt)) {
+            return repeat(kept, self.slots[op.record].row());
+        }
+        let outcome = match self.slots[op.record] {
+            Slot::Absent => self.on_nothing(op),
+            Slot::Grave => Outcome::Buried,
+            Slot::Stored(row) => self.on_row(op, row, bug),
+        };
+        self.receipts.insert(op.id, kept(outcome));
+        outcome
+    }
+
+    fn on_nothing(&mut self, op: &Op) -> Outcome {
+        if op.change != Change::Create {
+            return Outcome::NotFound;
+        }
+        Outcome::Applied(self.store(op, None, false))
+    }
+
+    fn on_row(&mut self, op: &Op, row: Row, bug: Option<Bug>) -> Outcome {
+        let is_edit = matches!(op.change, Change::Edit { .. });
+        if row.is_deleted && !(is_edit && bug == Some(Bug::EditRevives)) {
+            return match op.change {
+                Change::Delete => Outcome::Noop(row),
+                Change::Create | Change::Edit { .. } => Outcome::Gone(row),
+            };
+        }
+        let differs = |field: &usize| op.fields[*field].is_some_and(|it| it != row.fields[*field]);
+        let changed: Vec<usize> = (0..FIELDS).filter(differs).collect();
+        let (base, is_strict) = match op.change {
+            Change::Delete => return Outcome::Applied(self.store(op, Some(row), true)),
+            _ if changed.is_empty() && !row.is_deleted => return Outcome::Noop(row),
+            Change::Create => return Outcome::Conflict(row),
+            Change::Edit { base, is_strict } => (base, is_strict),
+        };
+        let by_others = |(version, device): (u8, u8)| version > base && device != op.device;
+        let clashes = |field: &usize| base > row.version || by_others(row.edits[*field]);
+        let is_alone = base <= row.version && !row.edits.into_iter().any(by_others);
+        match () {
+            () if base == row.version => Outcome::Applied(self.store(op, Some(row), false)),
+            () if is_strict || changed.iter().any(clashes) => Outcome::Conflict(row),
+            () if is_alone => Outcome::Applied(self.store(op, Some(row), false)),
+            () => Outcome::Merged(self.store(op, Some(row), false)),
+        }
+    }
+
+    fn store(&mut self, op: &Op, before: Option<Row>, is_deleted: bool) -> Row {
+        self.seq += 1;
+        let version = before.map_or(0, |row| row.version) + 1;
+        let mut row = Row {
+            version,
+            seq: self.seq,
+            is_deleted,
+            fields: before.map_or([0; FIELDS], |row| row.fields),
+            edits: before.map_or([(version, op.device); FIELDS], |row| row.edits),
+            written_in: self.epoch,
+        };
+        for (field, said) in op.fields.into_iter().enumerate() {
+            if let Some(text) = said.filter(|text| *text != row.fields[field] && !is_deleted) {
+                row.fields[field] = text;
+                row.edits[field] = (version, op.device);
+            }
+        }
+        self.slots[op.record] = Slot::Stored(row);
+        let effect = Effect {
+            op: op.id,
+            is_deleted,
+        };
+        self.history[op.record].push(effect);
+        row
+    }
+
+    fn page(&self, request: &Request, rules: Rules) -> Answer {
+        let (after, told_since, first_pull) = match request.cursor {
+            None => (0, self.seq, Some(self.seq)),
+            Some(cursor) => {
+                let told_since = cursor.first_pull.unwrap_or(cursor.seq);
+                (cursor.seq, told_since, cursor.first_pull)
+            }
+        };
+        let rows = (0..RECORDS).filter_map(|at| Some((at, self.slots[at].row()?)));
+        let mut records: Vec<_> = rows
+            .filter(|(_, row)| row.seq > after && (!row.is_deleted || row.seq > told_since))
+            .collect();
+        records.sort_by_key(|(_, row)| row.seq);
+        if rules.bug == Some(Bug::CursorPastUncommitted) {
+            let is_others = |row: &Row| row.edits.iter().any(|edit| edit.1 != request.device);
+            records.retain(|(_, row)| row.seq < self.seq || row.version < 2 || !is_others(row));
+        }
+        let has_more = records.len() > rules.page;
+        records.truncate(rules.page);
+        let has_more = has_more && rules.bug != Some(Bug::CutPageIsLast);
+        let last = records.last().filter(|_| has_more);
+        let cursor = Cursor {
+            epoch: self.epoch,
+            seq: last.map_or(self.seq, |(_, row)| row.seq),
+            first_pull: first_pull.filter(|_| has_more),
+        };
+        Answer {
+            outcomes: Vec::new(),
+            records,
+            cursor,
+            has_more,
+        }
+    }
+
+    /// Removes the tombstones that every device has read but those that were `absent` for too
+    /// long. Answers whether there were any.
+    pub fn purge(&mut self, absent: [bool; DEVICES], bug: Option<Bug>) -> bool {
+        let mut purged = false;
+        for at in 0..RECORDS {
+            let Some(row) = self.slots[at].row().filter(|row| row.is_deleted) else {
+                continue;
+            };
+            let waits = |device: usize| {
+                !absent[device] && self.sightings[device].is_some_and(|read| read < row.seq)
+            };
+            if (0..DEVICES).any(waits) {
+                continue;
+            }
+            let is_forgotten = bug == Some(Bug::NoGraves);
+            self.slots[at] = if is_forgotten {
+                Slot::Absent
+            } else {
+                Slot::Grave
+            };
+            if bug != Some(Bug::FloorKept) {
+                self.floor = self.floor.max(row.seq);
+            }
+            purged = true;
+        }
+        purged
+    }
+}
+
+fn repeat(kept: Kept, row: Option<Row>) -> Outcome {
+    match (kept, row) {
+        (Kept::Done(version, seq), row) => Outcome::Duplicate { version, seq, row },
+        (Kept::Conflict, Some(row)) => Outcome::Conflict(row),
+        (Kept::Gone, Some(row)) => Outcome::Gone(row),
+        (Kept::Gone, None) => Outcome::Buried,
+        (Kept::Conflict, None) | (Kept::NotFound, _) => Outcome::NotFound,
+    }
+}
+
+const fn kept(outcome: Outcome) -> Kept {
+    match outcome {
+        Outcome::Applied(row) | Outcome::Merged(row) | Outcome::Noop(row) => {
+            Kept::Done(row.version, row.seq)
+        }
+        Outcome::Duplicate { version, seq, .. } => Kept::Done(version, seq),
+        Outcome::Conflict(_) => Kept::Conflict,
+        Outcome::Gone(_) | Outcome::Buried => Kept::Gone,
+        Outcome::NotFound => Kept::NotFound,
+    }
+}

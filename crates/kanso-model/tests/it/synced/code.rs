@@ -1,0 +1,296 @@
+//! The use cases over a storage in memory, asked in the model's terms.
+
+use std::sync::Arc;
+
+use kanso_application::RecordPorts;
+use kanso_application::devices::Devices;
+use kanso_application::ports::devices::{DeviceStore as _, Sighting};
+use kanso_application::ports::housekeeping::Housekeeping as _;
+use kanso_application::ports::storage::{AccountStore as _, RecordStore as _};
+use kanso_application::ports::wake::Wake;
+use kanso_application::sync::{Caller, Sync};
+use kanso_domain::habits::HabitFields;
+use kanso_domain::sync::{
+    Action, Base, Command, Cursor, CursorRefusal, Epoch, OnConflict, OperationOutcome,
+    RejectionCode, Submission, Terms,
+};
+use kanso_domain::text::Title;
+use kanso_domain::{Record, Seq};
+use kanso_model::sync::{
+    self as model, Answer, Change, DEVICES, Op, Outcome, Refusal, Request, Row,
+};
+use kanso_testkit::build::{device, habit, new_account, noon, on, operation, update_habit, user};
+use kanso_testkit::{ManualClock, MemoryStorage, QuietFeed, SequentialIds};
+use tokio::runtime::Runtime;
+
+const DAY: i64 = 86_400;
+
+/// Nobody works here.
+struct Asleep;
+
+impl Wake for Asleep {
+    fn streaks(&self) {}
+}
+
+/// What had an effect on the server, so that an older state of it can be brought about again.
+#[derive(Clone)]
+enum Event {
+    Exchange(Request, usize),
+    Purge([bool; DEVICES]),
+}
+
+/// A server of one person.
+pub(super) struct Code {
+    runtime: Runtime,
+    storage: Arc<MemoryStorage>,
+    clock: Arc<ManualClock>,
+    devices: Devices,
+    sync: Sync,
+    lived: Vec<Event>,
+}
+
+impl Code {
+    /// As the model begins: the first device made a record.
+    pub(super) fn beginning() -> Self {
+        let mut code = Self::empty(1);
+        let create = Op {
+            id: 1,
+            device: 0,
+            record: 0,
+            change: Change::Create,
+            fields: [Some(1), None],
+        };
+        let request = Request {
+            device: 0,
+            cursor: None,
+            ops: vec![create],
+        };
+        assert!(code.exchange(&request, model::RECORDS).is_ok());
+        code
+    }
+
+    fn empty(epoch: u8) -> Self {
+        let storage = Arc::new(MemoryStorage::new(Epoch::new(epoch.into())));
+        let clock = Arc::new(ManualClock::at(noon()));
+        let ports = RecordPorts {
+            storage: storage.clone(),
+            clock: clock.clone(),
+            ids: Arc::new(SequentialIds::default()),
+            wake: Arc::new(Asleep),
+            feed: Arc::new(QuietFeed),
+        };
+        let devices = Devices::new(storage.clone(), clock.clone());
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
+        let created = storage.create_account(new_account(1));
+        assert!(runtime.block_on(created).unwrap());
+        Self {
+            sync: Sync::new(ports, devices.clone()),
+            runtime,
+            storage,
+            clock,
+            devices,
+            lived: Vec::new(),
+        }
+    }
+
+    /// How much has happened.
+    pub(super) fn lived(&self) -> usize {
+        self.lived.len()
+    }
+
+    /// Goes back to when so much had happened, as another history.
+    pub(super) fn put_back(&mut self, lived: usize, epoch: u8) {
+        let events = std::mem::replace(self, Self::empty(epoch)).lived;
+        for event in events.into_iter().take(lived) {
+            match event {
+                Event::Exchange(mut request, page) => {
+                    request.cursor.iter_mut().for_each(|it| it.epoch = epoch);
+                    assert!(self.exchange(&request, page).is_ok());
+                }
+                Event::Purge(absent) => self.purge(absent),
+            }
+        }
+    }
+
+    pub(super) fn exchange(&mut self, request: &Request, page: usize) -> Result<Answer, Refusal> {
+        self.clock.advance_seconds(1);
+        let caller = Caller {
+            user: user(1),
+            device: Some(device(request.device.into())),
+            cursor: request.cursor.map(cursor),
+        };
+        let submissions = request.ops.iter().map(submission).collect();
+        let limit = u32::try_from(page).unwrap();
+        let exchange = self.sync.exchange(caller, limit, submissions);
+        let synced = self.runtime.block_on(exchange).unwrap();
+        let synced = synced.map_err(|refusal| match refusal {
+            CursorRefusal::EpochChanged => Refusal::EpochChanged,
+            CursorRefusal::Ahead => Refusal::Ahead,
+            CursorRefusal::Expired => Refusal::Expired,
+        })?;
+        self.lived.push(Event::Exchange(request.clone(), page));
+        let read = synced.page.cursor();
+        Ok(Answer {
+            outcomes: synced.outcomes.iter().map(outcome).collect(),
+            records: synced
+                .page
+                .records
+                .iter()
+                .map(|record| (place(record), row(record)))
+                .collect(),
+            cursor: model::Cursor {
+                epoch: small(read.epoch.get()),
+                seq: small(read.seq.get()),
+                first_pull: read.first_pull.map(|seq| small(seq.get())),
+            },
+            has_more: synced.page.has_more(),
+        })
+    }
+
+    /// Purges all tombstones, a day after all devices but the absent were heard of.
+    pub(super) fn purge(&mut self, absent: [bool; DEVICES]) {
+        self.lived.push(Event::Purge(absent));
+        self.clock.advance_seconds(DAY);
+        let now = kanso_application::ports::clock::Clock::now(&*self.clock);
+        self.runtime.block_on(async {
+            self.devices.store_sightings().await.unwrap();
+            let known = self.storage.devices(user(1)).await.unwrap().into_iter();
+            let is_present = |at: usize| !absent[at];
+            let seen = known.map(|it| Sighting {
+                user: user(1),
+                device: it.id,
+                position: it.position,
+                at: now,
+            });
+            let present = (0..DEVICES).filter(|at| is_present(*at));
+            let present: Vec<_> = present.map(|at| device(at as u128)).collect();
+            let seen = seen.filter(|it| present.contains(&it.device)).collect();
+            self.storage.note_devices(seen).await.unwrap();
+            self.storage.purge_tombstones(now, 500).await.unwrap();
+        });
+    }
+
+    /// Up to where tombstones were purged.
+    pub(super) fn floor(&self) -> u8 {
+        let head = self.runtime.block_on(self.storage.head(user(1)));
+        small(head.unwrap().unwrap().floor.seq.get())
+    }
+}
+
+/// What of an answer of the model can be seen from outside.
+pub(super) fn visible(answer: Result<Answer, Refusal>) -> Result<Answer, Refusal> {
+    let bare = |row: Row| Row {
+        edits: [(0, 0); model::FIELDS],
+        written_in: 0,
+        ..row
+    };
+    let mut answer = answer?;
+    answer
+        .records
+        .iter_mut()
+        .for_each(|(_, row)| *row = bare(*row));
+    for outcome in &mut answer.outcomes {
+        match outcome {
+            Outcome::Applied(row)
+            | Outcome::Merged(row)
+            | Outcome::Noop(row)
+            | Outcome::Conflict(row)
+            | Outcome::Gone(row) => *row = bare(*row),
+            Outcome::Duplicate { row, .. } => *row = row.map(bare),
+            Outcome::Buried | Outcome::NotFound => {}
+        }
+    }
+    Ok(answer)
+}
+
+fn small<T: TryInto<u8>>(number: T) -> u8 {
+    number.try_into().ok().unwrap()
+}
+
+fn cursor(cursor: model::Cursor) -> Cursor {
+    let position = |seq: u8| Seq::new(seq.into()).unwrap();
+    Cursor {
+        epoch: Epoch::new(cursor.epoch.into()),
+        seq: position(cursor.seq),
+        first_pull: cursor.first_pull.map(position),
+    }
+}
+
+fn submission(op: &Op) -> Submission {
+    let id = habit(op.record as u128 + 1);
+    let fields = HabitFields {
+        title: op.fields[0].map(|text| Title::new(&text.to_string()).unwrap()),
+        sort_order: op.fields[1].map(i32::from),
+        ..HabitFields::default()
+    };
+    let (command, on_conflict) = match op.change {
+        Change::Create => (
+            Command::Habit(id, Action::Create(fields)),
+            OnConflict::Merge,
+        ),
+        Change::Edit { base, is_strict } => {
+            let terms = [OnConflict::Merge, OnConflict::Reject][usize::from(is_strict)];
+            (update_habit(id, on(base.into()), fields), terms)
+        }
+        // A delete beats an edit, whatever its author had seen.
+        Change::Delete => (
+            Command::Habit(id, Action::Delete { base: Base::Any }),
+            OnConflict::Merge,
+        ),
+    };
+    Submission {
+        device: Some(device(op.device.into())),
+        terms: Terms {
+            on_conflict,
+            revive: false,
+        },
+        ..operation(op.id, command)
+    }
+}
+
+fn outcome(outcome: &OperationOutcome) -> Outcome {
+    match outcome {
+        OperationOutcome::Applied(record) => Outcome::Applied(row(record)),
+        OperationOutcome::Merged(record) => Outcome::Merged(row(record)),
+        OperationOutcome::Noop(record) => Outcome::Noop(row(record)),
+        OperationOutcome::Duplicate {
+            version,
+            seq,
+            record,
+        } => Outcome::Duplicate {
+            version: small(version.get()),
+            seq: small(seq.get()),
+            row: record.as_ref().map(row),
+        },
+        OperationOutcome::Conflict(conflict) => Outcome::Conflict(row(&conflict.record)),
+        OperationOutcome::Gone(record) => Outcome::Gone(row(record)),
+        OperationOutcome::Buried(_) => Outcome::Buried,
+        OperationOutcome::Rejected(rejection)
+            if matches!(rejection.code, RejectionCode::NotFound(_)) =>
+        {
+            Outcome::NotFound
+        }
+        other => panic!("the model knows nothing of {other:?}"),
+    }
+}
+
+fn place(record: &Record) -> usize {
+    usize::try_from(record.id().as_u128()).unwrap() - 1
+}
+
+fn row(record: &Record) -> Row {
+    let Record::Habit(habit) = record else {
+        panic!("the model has no entries");
+    };
+    let title = habit.details.title.as_str().parse().unwrap();
+    Row {
+        version: small(habit.stamp.version.get()),
+        seq: small(habit.stamp.seq.get()),
+        is_deleted: habit.stamp.is_deleted(),
+        fields: [title, small(habit.details.sort_order)],
+        edits: [(0, 0); model::FIELDS],
+        written_in: 0,
+    }
+}
