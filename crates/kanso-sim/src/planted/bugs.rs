@@ -97,8 +97,14 @@ bugs! {
 
 impl Bug {
     /// The bug with this name.
-    pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|bug| bug.name() == name)
+    ///
+    /// # Errors
+    /// No bug is called that.
+    pub fn named(name: &str) -> Result<Self, String> {
+        let found = Self::ALL.iter().find(|bug| bug.name() == name);
+        found
+            .copied()
+            .ok_or_else(|| format!("no bug is called {name}"))
     }
 
     /// `feed` with the bug, if it is one of the feed's.
@@ -198,7 +204,7 @@ mod tests {
     #[test]
     fn a_bug_is_found_by_its_name() {
         for &bug in Bug::ALL {
-            assert_eq!(Bug::named(bug.name()), Some(bug));
+            assert_eq!(Bug::named(bug.name()), Ok(bug));
         }
         assert!(Bug::ALL.len() >= 20);
     }
