@@ -113,8 +113,8 @@ mod tests {
         assert_eq!((mended.count, mended.failed.len()), (1, 0), "{mended:?}");
     }
 
-    fn is_among(these: &[Finding], those: &[Finding]) -> bool {
-        let known: Vec<Check> = those.iter().map(|finding| finding.check).collect();
-        these.iter().any(|finding| known.contains(&finding.check))
+    fn is_among(findings: &[Finding], known: &[Finding]) -> bool {
+        let known: Vec<Check> = known.iter().map(|finding| finding.check).collect();
+        findings.iter().any(|finding| known.contains(&finding.check))
     }
 }
