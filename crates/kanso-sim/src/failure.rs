@@ -115,6 +115,8 @@ mod tests {
 
     fn is_among(findings: &[Finding], known: &[Finding]) -> bool {
         let known: Vec<Check> = known.iter().map(|finding| finding.check).collect();
-        findings.iter().any(|finding| known.contains(&finding.check))
+        findings
+            .iter()
+            .any(|finding| known.contains(&finding.check))
     }
 }
