@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::finding::{Check, Finding};
 use crate::plan::Plan;
+use crate::planted::Bug;
 use crate::world::live;
 
 /// Each seed whose number can be divided by this is lived through twice.
@@ -25,6 +26,8 @@ pub struct Campaign {
     pub jobs: usize,
     /// Whether to go on after a failure.
     pub keep_going: bool,
+    /// What is wrong on purpose, if anything.
+    pub bug: Option<Bug>,
 }
 
 /// What came of a campaign.
@@ -62,7 +65,7 @@ impl Campaign {
                     if number >= self.count || self.time.is_some_and(|time| elapsed() > time) {
                         return Ok(());
                     }
-                    let lived = Lived::through(self.first + number)?;
+                    let lived = Lived::through(self.first + number, self.bug)?;
                     let mut report = report.lock().unwrap_or_else(PoisonError::into_inner);
                     lived.add_to(&mut report);
                     watch(&report);
@@ -91,13 +94,13 @@ struct Lived {
 }
 
 impl Lived {
-    fn through(seed: u64) -> anyhow::Result<Self> {
+    fn through(seed: u64, bug: Option<Bug>) -> anyhow::Result<Self> {
         let plan = Plan::of(seed);
-        let outcome = live(plan, None)?;
+        let outcome = live(plan, bug)?;
         let mut findings = outcome.findings;
         let was_twice = seed.is_multiple_of(TWICE_EVERY);
         if was_twice {
-            let again = live(plan, None)?.hash;
+            let again = live(plan, bug)?.hash;
             if again != outcome.hash {
                 let what = format!("the trace is {} once and {again} then", outcome.hash);
                 findings.push(Finding::new(Check::SameTrace, what));

@@ -163,6 +163,14 @@ impl Cluster {
         self.disk.lock().await.storage()
     }
 
+    /// For how many people somebody waits for news.
+    pub fn waiters(&self) -> usize {
+        let shared = &self.state().shared;
+        shared
+            .as_ref()
+            .map_or(0, |shared| shared.feed.followed().len())
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -76,6 +76,8 @@ pub struct Ends {
     pub longest_delay: u64,
     /// Streaks that wait to be computed, and those that were given up.
     pub backlog: Backlog,
+    /// People for whom news are carried although nobody waits for any.
+    pub waiters: usize,
     /// What the server holds.
     pub people: Vec<PersonEnd>,
     /// What devices hold.

@@ -171,6 +171,7 @@ impl World {
             leaps: troubles.leaps,
             longest_delay: self.plan.longest_delay,
             backlog: backlog(&raw).await?,
+            waiters: self.cluster.waiters(),
             people,
             devices: devices.collect::<Result<_, _>>()?,
         })

@@ -15,7 +15,7 @@ pub enum ResolveError {
     /// Nothing with this number is on the list.
     #[error("nothing with this number waits for a decision")]
     NoSuchFailure,
-    /// The record was deleted: there is nothing left to write to.
+    /// The record, or the habit of the entry, was deleted: there is nothing left to write to.
     #[error("the record was deleted on another device, so yours cannot be kept")]
     Deleted,
     /// Each member that was written here was changed by somebody else too.
@@ -53,7 +53,12 @@ impl Client {
                 .failure(failure)?
                 .ok_or(ResolveError::NoSuchFailure)?;
             let (key, version) = present(editor, &refused)?;
-            if let Some(change) = again(&refused, version)? {
+            let change = again(&refused, version)?;
+            // An entry alone would wait for ever where the server does not know its habit.
+            if matches!(change, Some(Change::Create(_))) && !has_habit(editor, &refused)? {
+                return Err(ResolveError::Deleted);
+            }
+            if let Some(change) = change {
                 editor.append(&self.operation(key, change))?;
             }
             Ok(editor.forget_failure(failure)?)
@@ -102,6 +107,19 @@ fn present(editor: &Editor<'_>, refused: &Failure) -> Result<(Key, Option<Versio
         }
     };
     Ok((Key { entity, id }, stamp.map(|stamp| stamp.version)))
+}
+
+/// Whether there is a habit to which an entry that was refused could belong.
+fn has_habit(editor: &Editor<'_>, refused: &Failure) -> Result<bool, ReplicaError> {
+    if refused.operation.entity != EntityName::Entry {
+        return Ok(true);
+    }
+    let fields = refused.operation.fields.as_ref();
+    let habit = fields.and_then(|fields| fields.get("habit_id")?.as_str()?.parse().ok());
+    Ok(match habit {
+        Some(habit) => editor.habit(HabitId::new(habit))?.is_some(),
+        None => false,
+    })
 }
 
 /// The refused operation on the record as it is now; `None` when nothing is left to do.

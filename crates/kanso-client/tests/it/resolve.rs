@@ -3,6 +3,7 @@
 use kanso_client::protocol::Patch;
 use kanso_client::protocol::entries::EntryMembers;
 use kanso_client::protocol::habits::HabitMembers;
+use kanso_client::protocol::sync::EntityName;
 use kanso_client::{Failure, ResolveError};
 
 use crate::support::{Device, FakeServer, all_entries, on, signed_in, titled, titles};
@@ -143,4 +144,29 @@ async fn mine_cannot_be_kept_of_what_was_deleted() {
         "it stays until decided"
     );
     assert!(all_entries(&b).is_empty());
+}
+
+/// It was refused with the rest of its group. A server that was put back to before the habit would
+/// not even know that it was deleted, and the entry would wait for it for ever.
+#[tokio::test]
+async fn an_entry_cannot_be_kept_without_its_habit() {
+    let server = FakeServer::new();
+    let (a, b) = (signed_in(1, &server).await, signed_in(2, &server).await);
+    let habit = a.create_habit(titled("Read")).expect("creates");
+    for device in [&a, &b] {
+        device.sync(&server).await.expect("syncs");
+    }
+    a.delete_habit(habit.id).expect("deletes");
+    a.sync(&server).await.expect("syncs");
+    b.group(|edits| {
+        edits.update_habit(habit.id, titled("mine"))?;
+        edits.create_entry(on(&habit, "2026-11-22"))
+    })
+    .expect("writes");
+    let report = b.sync(&server).await.expect("syncs");
+    let of_entry = |failure: &&Failure| failure.operation.entity == EntityName::Entry;
+    let entry = report.failures.iter().find(of_entry).expect("refused");
+    let kept = b.keep_mine(entry.id);
+    assert!(matches!(kept, Err(ResolveError::Deleted)), "{kept:?}");
+    assert_eq!(b.status().expect("reads").waiting, 0);
 }

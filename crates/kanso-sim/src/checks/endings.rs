@@ -33,6 +33,10 @@ pub(super) fn check(ends: &Ends) -> Vec<Finding> {
         let what = format!("{:?} when nothing moves any more", ends.backlog);
         findings.push(Finding::new(Check::Drains, what));
     }
+    if ends.waiters > 0 {
+        let what = format!("news are carried for {}, and nobody waits", ends.waiters);
+        findings.push(Finding::new(Check::Drains, what));
+    }
     findings
 }
 

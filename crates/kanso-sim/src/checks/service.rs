@@ -113,6 +113,10 @@ pub(super) fn wake_ups(history: &History, ends: &Ends) -> Vec<Finding> {
         let ([serving], Some(from)) = (poll.servings.as_slice(), cursor_of(&poll.line)) else {
             continue;
         };
+        // One that never arrived may be a second copy, which set out later than the first.
+        if serving.delivered_at.is_none() {
+            continue;
+        }
         // By then it was certainly waiting.
         let begun = at(poll.sent_at) + ends.longest_delay + 200;
         let told = at(serving.at);

@@ -13,8 +13,8 @@ const END: &str = "<!-- /bank -->";
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     /// Only this bug
-    #[arg(long)]
-    only: Option<String>,
+    #[arg(long, value_parser = Bug::named)]
+    only: Option<Bug>,
     /// How often each is looked for, each time among other seeds
     #[arg(long, default_value_t = 1)]
     searches: u64,
@@ -28,14 +28,7 @@ pub(super) struct Arguments {
 
 /// Looks for the bugs; whether all were found.
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<bool> {
-    let is_meant = |bug: &Bug| {
-        arguments
-            .only
-            .as_deref()
-            .is_none_or(|name| bug.name() == name)
-    };
-    let bugs: Vec<Bug> = Bug::ALL.iter().copied().filter(is_meant).collect();
-    anyhow::ensure!(!bugs.is_empty(), "no bug is called that");
+    let bugs = arguments.only.map_or(Bug::ALL.to_vec(), |bug| vec![bug]);
     let (next, found) = (AtomicUsize::new(0), Mutex::new(Vec::<Found>::new()));
     std::thread::scope(|scope| {
         let work = || -> anyhow::Result<()> {

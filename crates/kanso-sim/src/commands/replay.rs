@@ -1,6 +1,6 @@
 use std::path::PathBuf;
 
-use anyhow::Context as _;
+use kanso_sim::failure::plan_in;
 use kanso_sim::plan::Plan;
 use kanso_sim::planted::Bug;
 use kanso_sim::story;
@@ -18,25 +18,17 @@ pub(super) struct Arguments {
     #[arg(long)]
     person: Option<u32>,
     /// With this planted bug
-    #[arg(long)]
-    bug: Option<String>,
+    #[arg(long, value_parser = Bug::named)]
+    bug: Option<Bug>,
 }
 
 /// Tells the story; whether all was well in it.
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<bool> {
     let plan = match &arguments.file {
         None => Plan::of(arguments.seed),
-        Some(file) => {
-            let text = std::fs::read_to_string(file);
-            let text = text.with_context(|| format!("reading {}", file.display()))?;
-            serde_json::from_str(&text)?
-        }
+        Some(file) => plan_in(file)?,
     };
-    let bug = match arguments.bug.as_deref() {
-        None => None,
-        Some(name) => Some(Bug::named(name).with_context(|| format!("no bug is called {name}"))?),
-    };
-    let outcome = live(plan, bug)?;
+    let outcome = live(plan, arguments.bug)?;
     println!("{plan:?}");
     print!("{}", story::tell(&outcome.history, arguments.person));
     println!("trace {}", outcome.hash);

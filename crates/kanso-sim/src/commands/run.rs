@@ -1,10 +1,11 @@
 use std::time::Duration;
 
 use kanso_sim::campaign::{Campaign, Report};
+use kanso_sim::planted::Bug;
 
 use super::failure;
 
-#[derive(Clone, Copy, Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 pub(super) struct Arguments {
     /// How many seeds
     #[arg(long, default_value_t = 100)]
@@ -21,6 +22,9 @@ pub(super) struct Arguments {
     /// Go on after a failure, and only count
     #[arg(long)]
     keep_going: bool,
+    /// With this planted bug
+    #[arg(long, value_parser = Bug::named)]
+    bug: Option<Bug>,
 }
 
 /// Lives through the seeds; whether all was well.
@@ -40,6 +44,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<bool> {
             .map(|hours| Duration::from_secs_f64(3_600.0 * hours)),
         jobs: arguments.jobs,
         keep_going: arguments.keep_going,
+        bug: arguments.bug,
     };
     let step = (arguments.seeds / 20).max(1);
     let report = campaign.run(&|| began.elapsed(), &|report| {
@@ -60,7 +65,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<bool> {
     if let Some((&seed, findings)) = report.failed.first_key_value()
         && !arguments.keep_going
     {
-        failure::explain(seed, findings)?;
+        failure::explain(seed, arguments.bug, findings)?;
     }
     let (trace, hash) = report.last.clone().unwrap_or_default();
     println!(

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use kanso_application::ports::feed::{Feed, Subscription};
+use kanso_application::ports::feed::Feed;
 use kanso_application::ports::limiter::{ClientAddress, LimitState, RateLimit, RateLimiter};
-use kanso_domain::{Seq, UserId};
 use kanso_protocol::sync::SyncResponse;
 
+use super::waking::Spoilt;
 use crate::chance::Chance;
 
 macro_rules! bugs {
@@ -79,6 +79,8 @@ bugs! {
     WakeUpMissed = "wake-up-missed",
     /// A database that was put back keeps its epoch.
     EpochKept = "epoch-kept",
+    /// Who has waited for news is never let go.
+    WaiterKept = "waiter-kept",
     /// A page carries a record of somebody else.
     OtherPersonsRecord = "other-persons-record",
     /// A write of an entry is answered and not stored.
@@ -97,14 +99,20 @@ bugs! {
 
 impl Bug {
     /// The bug with this name.
-    pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|bug| bug.name() == name)
+    ///
+    /// # Errors
+    /// No bug is called that.
+    pub fn named(name: &str) -> Result<Self, String> {
+        let found = Self::ALL.iter().find(|bug| bug.name() == name);
+        found
+            .copied()
+            .ok_or_else(|| format!("no bug is called {name}"))
     }
 
     /// `feed` with the bug, if it is one of the feed's.
     pub fn feed(bug: Option<Self>, feed: Arc<dyn Feed>) -> Arc<dyn Feed> {
         match bug {
-            Some(Self::WakeUpMissed) => Arc::new(Deaf(feed)),
+            Some(bug @ (Self::WakeUpMissed | Self::WaiterKept)) => Arc::new(Spoilt::new(bug, feed)),
             _ => feed,
         }
     }
@@ -132,40 +140,6 @@ impl Bug {
         if let Ok(spoilt) = serde_json::to_vec(&response) {
             *body = spoilt;
         }
-    }
-}
-
-/// A feed whose subscribers hear nothing.
-struct Deaf(Arc<dyn Feed>);
-
-struct Nothing;
-
-impl Feed for Deaf {
-    fn publish(&self, user: UserId, head: Seq) {
-        self.0.publish(user, head);
-    }
-
-    fn has_subscribers(&self, user: UserId) -> bool {
-        self.0.has_subscribers(user)
-    }
-
-    fn followed(&self) -> Vec<UserId> {
-        self.0.followed()
-    }
-
-    fn catch_up(&self, user: UserId, head: Seq) -> bool {
-        self.0.catch_up(user, head)
-    }
-
-    fn subscribe(&self, _user: UserId) -> Box<dyn Subscription> {
-        Box::new(Nothing)
-    }
-}
-
-#[async_trait]
-impl Subscription for Nothing {
-    async fn changed(&mut self) -> Seq {
-        std::future::pending().await
     }
 }
 
@@ -198,7 +172,7 @@ mod tests {
     #[test]
     fn a_bug_is_found_by_its_name() {
         for &bug in Bug::ALL {
-            assert_eq!(Bug::named(bug.name()), Some(bug));
+            assert_eq!(Bug::named(bug.name()), Ok(bug));
         }
         assert!(Bug::ALL.len() >= 20);
     }

@@ -4,6 +4,7 @@
 mod bugs;
 mod reading;
 mod storage;
+mod waking;
 mod working;
 mod writing;
 

@@ -1,0 +1,122 @@
+//! What is left behind when a seed fails: a plan that fails again, and its story.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+
+use crate::finding::Finding;
+use crate::plan::Plan;
+use crate::planted::Bug;
+use crate::shrink::shrink;
+use crate::story;
+use crate::world::live;
+
+/// What a failure left behind.
+#[derive(Clone, Debug)]
+pub struct Left {
+    /// The smallest plan that was found in which the same check fails.
+    pub plan: Plan,
+    /// What is wrong in it.
+    pub findings: Vec<Finding>,
+    /// The file with the plan, for `replay --file`.
+    pub plan_file: PathBuf,
+    /// The file with the story.
+    pub story_file: PathBuf,
+}
+
+/// Makes the plan of `seed`, in which `findings` were made, smaller with at most `tries` more runs,
+/// and writes into `folder` what happens in it. `bug` is the one that was put in, if any.
+///
+/// # Errors
+/// The machine failed, or `folder` cannot be written to.
+pub fn leave_behind(
+    seed: u64,
+    bug: Option<Bug>,
+    findings: &[Finding],
+    tries: u32,
+    folder: &Path,
+) -> anyhow::Result<Left> {
+    let checks: Vec<_> = findings.iter().map(|finding| finding.check).collect();
+    let plan = shrink(Plan::of(seed), bug, &checks, tries)?;
+    let outcome = live(plan, bug)?;
+    fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
+    let plan_file = folder.join(format!("{seed}.json"));
+    let story_file = folder.join(format!("{seed}.txt"));
+    fs::write(&plan_file, serde_json::to_string_pretty(&plan)?)?;
+    fs::write(&story_file, story::tell(&outcome.history, None))?;
+    Ok(Left {
+        plan,
+        findings: outcome.findings,
+        plan_file,
+        story_file,
+    })
+}
+
+/// The plan in a file that a failure left.
+///
+/// # Errors
+/// There is no such file, or no plan in it.
+pub fn plan_in(file: &Path) -> anyhow::Result<Plan> {
+    let text = fs::read_to_string(file);
+    let text = text.with_context(|| format!("reading {}", file.display()))?;
+    serde_json::from_str(&text).with_context(|| format!("reading the plan in {}", file.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::campaign::Campaign;
+    use crate::finding::Check;
+    use crate::regressions;
+
+    const BUG: Option<Bug> = Some(Bug::EntryNotStored);
+
+    fn found() -> (u64, Vec<Finding>) {
+        let campaign = Campaign {
+            first: 1,
+            count: 20,
+            time: None,
+            jobs: 1,
+            keep_going: false,
+            bug: BUG,
+        };
+        let report = campaign.run(&|| Duration::ZERO, &|_| {}).unwrap();
+        report.failed.into_iter().next().expect("a seed that fails")
+    }
+
+    /// Everything that follows a failure, from the campaign to the line that keeps it from coming
+    /// back.
+    #[test]
+    fn what_a_failure_leaves_behind_fails_again() {
+        let (seed, findings) = found();
+        let folder = tempfile::tempdir().unwrap();
+        let left = leave_behind(seed, BUG, &findings, 12, folder.path()).unwrap();
+        let larger = Plan::of(seed);
+        assert_ne!(left.plan, larger, "nothing was left out");
+        assert!(left.plan.people <= larger.people && left.plan.actions <= larger.actions);
+
+        let plan = plan_in(&left.plan_file).unwrap();
+        let again = live(plan, BUG).unwrap();
+        assert_eq!(again.findings, left.findings);
+        assert!(is_among(&again.findings, &findings));
+        let story = fs::read_to_string(&left.story_file).unwrap();
+        assert_eq!(story, story::tell(&again.history, None));
+        assert!(story.contains("creates habit"), "{story}");
+
+        let line = regressions::line("an entry is not stored", plan).unwrap();
+        let again = regressions::again(&line, BUG).unwrap();
+        assert_eq!(again.failed.len(), 1, "{again:?}");
+        let mended = regressions::again(&line, None).unwrap();
+        assert_eq!((mended.count, mended.failed.len()), (1, 0), "{mended:?}");
+    }
+
+    fn is_among(findings: &[Finding], known: &[Finding]) -> bool {
+        let known: Vec<Check> = known.iter().map(|finding| finding.check).collect();
+        findings
+            .iter()
+            .any(|finding| known.contains(&finding.check))
+    }
+}
