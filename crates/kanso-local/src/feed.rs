@@ -6,14 +6,42 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use kanso_application::ports::feed::{Feed, Subscription};
 use kanso_domain::{Seq, UserId};
-use tokio::sync::watch;
+use tokio::sync::Notify;
 
 /// The newest position of everybody who has a subscriber, and of nobody else: memory is bounded by
 /// who listens, whatever is published.
 #[derive(Clone, Default)]
 pub struct LocalFeed(Arc<Heads>);
 
-type Heads = Mutex<HashMap<UserId, watch::Sender<Seq>>>;
+type Heads = Mutex<HashMap<UserId, Arc<Position>>>;
+
+/// Where a history stands, and who waits for it to move.
+///
+/// Not a watch channel, which wakes those who wait in an order of chance: these are woken in the
+/// order in which they began to wait, so that a simulated seed gives one trace.
+#[derive(Default)]
+struct Position {
+    newest: Mutex<Seq>,
+    moved: Notify,
+}
+
+impl Position {
+    fn newest(&self) -> MutexGuard<'_, Seq> {
+        lock(&self.newest)
+    }
+
+    /// Moves it on to `head`, if that is further, and tells where it was.
+    fn reach(&self, head: Seq) -> Seq {
+        let mut newest = self.newest();
+        let before = *newest;
+        if head > before {
+            *newest = head;
+            drop(newest);
+            self.moved.notify_waiters();
+        }
+        before
+    }
+}
 
 impl LocalFeed {
     /// A feed that nobody follows.
@@ -22,9 +50,9 @@ impl LocalFeed {
     }
 }
 
-fn lock(heads: &Heads) -> MutexGuard<'_, HashMap<UserId, watch::Sender<Seq>>> {
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // Every change is complete in itself, so a panic elsewhere leaves nothing half done.
-    heads.lock().unwrap_or_else(PoisonError::into_inner)
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Feed for LocalFeed {
@@ -33,17 +61,14 @@ impl Feed for LocalFeed {
     }
 
     fn followed(&self) -> Vec<UserId> {
-        lock(&self.0).keys().copied().collect()
+        let mut followed: Vec<_> = lock(&self.0).keys().copied().collect();
+        followed.sort_unstable();
+        followed
     }
 
     fn catch_up(&self, user: UserId, head: Seq) -> bool {
-        let mut before = head;
-        if let Some(newest) = lock(&self.0).get(&user) {
-            newest.send_if_modified(|newest| {
-                before = std::mem::replace(newest, head.max(*newest));
-                head > before
-            });
-        }
+        let heads = lock(&self.0);
+        let before = heads.get(&user).map_or(head, |one| one.reach(head));
         // Who has only just subscribed has read the head, and nothing was published yet.
         before > Seq::ZERO && head > before
     }
@@ -54,11 +79,11 @@ impl Feed for LocalFeed {
 
     fn subscribe(&self, user: UserId) -> Box<dyn Subscription> {
         let mut heads = lock(&self.0);
-        let newest = heads
-            .entry(user)
-            .or_insert_with(|| watch::Sender::new(Seq::ZERO));
+        let position = Arc::clone(heads.entry(user).or_default());
+        let told = *position.newest();
         Box::new(LocalSubscription {
-            newest: newest.subscribe(),
+            position,
+            told,
             user,
             heads: Arc::clone(&self.0),
         })
@@ -66,7 +91,8 @@ impl Feed for LocalFeed {
 }
 
 struct LocalSubscription {
-    newest: watch::Receiver<Seq>,
+    position: Arc<Position>,
+    told: Seq,
     user: UserId,
     heads: Arc<Heads>,
 }
@@ -74,19 +100,25 @@ struct LocalSubscription {
 #[async_trait]
 impl Subscription for LocalSubscription {
     async fn changed(&mut self) -> Seq {
-        if self.newest.changed().await.is_err() {
-            // The sender is kept as long as there is a subscription, and this is one.
-            std::future::pending::<()>().await;
+        loop {
+            // It hears of every move from here on, also before anybody waits for it.
+            let moved = self.position.moved.notified();
+            let newest = *self.position.newest();
+            if newest > self.told {
+                self.told = newest;
+                return newest;
+            }
+            moved.await;
         }
-        *self.newest.borrow_and_update()
     }
 }
 
 impl Drop for LocalSubscription {
     fn drop(&mut self) {
         let mut heads = lock(&self.heads);
-        // Under the lock nobody can subscribe, so this one is the last if it is the only one.
-        let is_last = |newest: &watch::Sender<Seq>| newest.receiver_count() <= 1;
+        // Under the lock nobody can subscribe, so this one is the last if it is the only one beside
+        // the map.
+        let is_last = |position: &Arc<Position>| Arc::strong_count(position) <= 2;
         if heads.get(&self.user).is_some_and(is_last) {
             heads.remove(&self.user);
             if heads.capacity() > 4 * heads.len().max(64) {
@@ -100,7 +132,7 @@ impl Drop for LocalSubscription {
 mod tests {
     use super::*;
     use std::pin::pin;
-    use std::task::{Context, Poll, Waker};
+    use std::task::{Context, Poll, Wake, Waker};
     use uuid::Uuid;
 
     fn user(number: u128) -> UserId {
@@ -132,6 +164,30 @@ mod tests {
         assert_eq!(heard(&mut *reader), None);
         feed.publish(user(1), seq(8));
         assert_eq!(heard(&mut *reader), None, "a late word of an older commit");
+    }
+
+    /// Notes who is woken.
+    struct Bell(usize, Arc<Mutex<Vec<usize>>>);
+
+    impl Wake for Bell {
+        fn wake(self: Arc<Self>) {
+            self.1.lock().unwrap().push(self.0);
+        }
+    }
+
+    #[test]
+    fn who_waits_is_woken_in_the_order_of_waiting() {
+        let feed = LocalFeed::new();
+        let woken = Arc::default();
+        let mut readers: Vec<_> = (0..20).map(|_| feed.subscribe(user(1))).collect();
+        let mut waits: Vec<_> = readers.iter_mut().map(|one| one.changed()).collect();
+        for (number, wait) in waits.iter_mut().enumerate() {
+            let bell = Waker::from(Arc::new(Bell(number, Arc::clone(&woken))));
+            let waits = wait.as_mut().poll(&mut Context::from_waker(&bell));
+            assert!(waits.is_pending());
+        }
+        feed.publish(user(1), seq(1));
+        assert!(woken.lock().unwrap().iter().copied().eq(0..20), "{woken:?}");
     }
 
     #[test]
