@@ -9,7 +9,6 @@ use std::sync::Arc;
 
 use kanso_domain::accounts::{Account, Settings};
 use kanso_domain::calendar::Today;
-use kanso_domain::entries::EntryDetails;
 use kanso_domain::habits::{Habit, StoredStreak};
 use kanso_domain::progress::{DayLog, Judged};
 use kanso_domain::sync::{OperationOutcome, Page, Since};
@@ -107,7 +106,11 @@ impl Streaks {
         if !is_everything || page.has_more() {
             return self.freshen_records(user, &mut page.records).await;
         }
-        if let Some(Account { settings, .. }) = self.storage.account(user).await? {
+        let is_live =
+            |record: &Record| matches!(record, Record::Habit(habit) if !habit.stamp.is_deleted());
+        if page.records.iter().any(is_live)
+            && let Some(Account { settings, .. }) = self.storage.account(user).await?
+        {
             let today = Today::at(self.clock.now(), &settings).date;
             freshen_all(&mut page.records, &settings, today);
         }
@@ -225,29 +228,34 @@ fn streak_of(habit: &Habit, log: DayLog, settings: &Settings, today: Date) -> St
 
 /// Brings the streaks among `records` to `today`, where they are everything that a person has.
 fn freshen_all(records: &mut [Record], settings: &Settings, today: Date) {
-    let mut logs: HashMap<HabitId, Vec<_>> = HashMap::new();
+    let stale = records.iter().filter_map(|record| match record {
+        Record::Habit(habit) => is_to_freshen(habit, today).then_some((habit.id, Vec::new())),
+        Record::Entry(_) => None,
+    });
+    let mut logs: HashMap<_, Vec<_>> = stale.collect();
+    // Most of the time there is none.
+    if logs.is_empty() {
+        return;
+    }
     for record in &*records {
         if let Record::Entry(entry) = record
             && !entry.stamp.is_deleted()
+            && let Some(log) = logs.get_mut(&entry.details.habit_id)
         {
-            let EntryDetails {
-                habit_id,
-                local_date,
-                kind,
-                value,
-                ..
-            } = entry.details;
-            let log = logs.entry(habit_id).or_default();
-            log.push((local_date, kind, value));
+            let details = &entry.details;
+            log.push((details.local_date, details.kind, details.value));
         }
     }
     for record in records {
         if let Record::Habit(habit) = record
-            && !habit.stamp.is_deleted()
-            && habit.streak.is_stale(today)
+            && let Some(log) = logs.remove(&habit.id)
         {
-            let log = logs.remove(&habit.id).unwrap_or_default();
             habit.streak = streak_of(habit, log.into_iter().collect(), settings, today);
         }
     }
+}
+
+/// Whether its streak may differ from the one on `today`.
+fn is_to_freshen(habit: &Habit, today: Date) -> bool {
+    !habit.stamp.is_deleted() && habit.streak.is_stale(today)
 }

@@ -62,6 +62,7 @@ impl Feed for LocalFeed {
 
     fn followed(&self) -> Vec<UserId> {
         let mut followed: Vec<_> = lock(&self.0).keys().copied().collect();
+        // As with `Position`, who is caught up with first is not to be chance.
         followed.sort_unstable();
         followed
     }

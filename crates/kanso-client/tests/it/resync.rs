@@ -1,22 +1,29 @@
 //! Starting anew when the server asks for it.
 
+use kanso_client::domain::habits::Habit;
 use kanso_client::protocol::sync::OperationStatus;
 use kanso_client::{CallError, Resync, SyncOptions};
 
-use crate::support::{FakeServer, Fault, all_entries, live, on, signed_in, titled, titles};
+use crate::support::{Device, FakeServer, Fault, all_entries, live, on, signed_in, titled, titles};
+
+/// A device that has not read of a deletion which the server has purged, and the habit that is left.
+async fn out_of_date(server: &FakeServer) -> (Device, Habit) {
+    let (device, other) = (signed_in(1, server).await, signed_in(2, server).await);
+    let kept = device.create_habit(titled("kept")).expect("creates");
+    let gone = device.create_habit(titled("gone")).expect("creates");
+    for device in [&device, &other] {
+        device.sync(server).await.expect("syncs");
+    }
+    other.delete_habit(gone.id).expect("deletes");
+    other.sync(server).await.expect("syncs");
+    server.state().purge();
+    (device, kept)
+}
 
 #[tokio::test]
 async fn a_server_that_forgot_deletions_is_read_anew_and_the_outbox_is_kept() {
     let server = FakeServer::new();
-    let (device, other) = (signed_in(1, &server).await, signed_in(2, &server).await);
-    let kept = device.create_habit(titled("kept")).expect("creates");
-    let gone = device.create_habit(titled("gone")).expect("creates");
-    for device in [&device, &other] {
-        device.sync(&server).await.expect("syncs");
-    }
-    other.delete_habit(gone.id).expect("deletes");
-    other.sync(&server).await.expect("syncs");
-    server.state().purge();
+    let (device, kept) = out_of_date(&server).await;
     device
         .create_entry(on(&kept, "2026-11-22"))
         .expect("creates");
@@ -39,16 +46,8 @@ async fn a_server_that_forgot_deletions_is_read_anew_and_the_outbox_is_kept() {
 #[tokio::test]
 async fn a_deletion_that_waited_is_sent_once_although_no_tombstone_comes_back() {
     let server = FakeServer::new();
-    let (device, other) = (signed_in(1, &server).await, signed_in(2, &server).await);
-    let delivered = device.create_habit(titled("delivered")).expect("creates");
-    let gone = device.create_habit(titled("gone")).expect("creates");
-    for device in [&device, &other] {
-        device.sync(&server).await.expect("syncs");
-    }
-    other.delete_habit(gone.id).expect("deletes");
-    other.sync(&server).await.expect("syncs");
-    server.state().purge();
-    device.delete_habit(delivered.id).expect("deletes");
+    let (device, kept) = out_of_date(&server).await;
+    device.delete_habit(kept.id).expect("deletes");
     let own = device.create_habit(titled("never sent")).expect("creates");
     device
         .create_entry(on(&own, "2026-11-22"))
