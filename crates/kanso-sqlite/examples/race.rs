@@ -11,11 +11,11 @@ use kanso_sqlite::{SqliteOptions, SqliteStorage};
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let pushes = std::env::args().nth(1).unwrap_or_else(|| "2000".to_owned());
-    let pushes = pushes.parse()?;
+    let pushes: u32 = pushes.parse()?;
     let folder = tempfile::tempdir()?;
     let options = SqliteOptions::new(folder.path().join("kanso.db"), Epoch::new(1));
     let storage = SqliteStorage::open(&options)?;
-    kanso_testkit::contract::devices::race(&storage, pushes).await;
+    kanso_testkit::contract::devices::race(&storage, &|pushed| pushed < pushes).await;
     println!("8 devices with {pushes} pushes each: nothing was skipped, all digests agreed");
     Ok(())
 }

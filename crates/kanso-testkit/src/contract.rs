@@ -109,7 +109,8 @@ macro_rules! storage_contract {
                 of_twelve_registrations_of_one_address_one_wins
                 users_who_write_at_once_have_histories_of_their_own;
             devices:
-                pullers_hold_what_the_digest_says_while_eight_write;
+                pullers_hold_what_the_digest_says_while_eight_write
+                eight_write_for_half_a_minute;
             past:
                 a_habits_history_comes_back
                 a_history_may_be_of_any_days

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use futures::future::{join, join_all};
 use kanso_application::ports::storage::{Scope, Storage};
 use kanso_domain::sync::{Action, Base, Command, Digest, OnConflict, Since, Submission, Terms};
 use kanso_domain::{Entity, QuantityChange, Record, Version};
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::person::Person;
@@ -18,19 +20,26 @@ use crate::build::{
 const WRITERS: u32 = 8;
 const HABITS: u64 = 5;
 const ENTRIES: u64 = 40;
+const HALF_A_MINUTE: Duration = Duration::from_secs(30);
 
 /// Eight devices write whatever they like on the same few records, on all terms, in groups and
 /// with retries, while two others pull. Whenever a puller has read everything, what it holds adds
 /// up to the digest that it was told; in the end it holds what is stored.
 pub async fn pullers_hold_what_the_digest_says_while_eight_write(storage: &dyn Storage) {
-    race(storage, 120).await;
+    race(storage, &|pushed| pushed < 120).await;
 }
 
-/// The same with this many pushes by each writer.
-pub async fn race(storage: &dyn Storage, pushes: u32) {
+/// The same for half a minute, which gives rare orders of things a chance.
+pub async fn eight_write_for_half_a_minute(storage: &dyn Storage) {
+    let began = Instant::now();
+    race(storage, &|_| began.elapsed() < HALF_A_MINUTE).await;
+}
+
+/// The same while `goes_on`, which each writer asks with the number of its pushes so far.
+pub async fn race(storage: &dyn Storage, goes_on: &(dyn Fn(u32) -> bool + Sync)) {
     let person = Person::register(storage, 1).await;
     let writing = AtomicU32::new(WRITERS);
-    let writers = (0..WRITERS).map(|writer| write(person, writer, pushes, &writing));
+    let writers = (0..WRITERS).map(|writer| write(person, writer, goes_on, &writing));
     let from_nothing = pull(person, &writing, Since::Beginning, Some(5));
     let from_the_start = pull(
         person,
@@ -60,10 +69,15 @@ impl Dice {
     }
 }
 
-async fn write(person: Person<'_>, writer: u32, pushes: u32, writing: &AtomicU32) {
+async fn write(
+    person: Person<'_>,
+    writer: u32,
+    goes_on: &(dyn Fn(u32) -> bool + Sync),
+    writing: &AtomicU32,
+) {
     let mut dice = Dice(u64::from(writer) + 1);
     let mut last = Vec::new();
-    for _ in 0..pushes {
+    for _ in (0..).take_while(|&pushed| goes_on(pushed)) {
         if dice.below(10) > 0 {
             let group = (dice.below(4) == 0).then(|| "g".to_owned());
             let length = 1 + dice.below(4);
