@@ -28,6 +28,9 @@ pub(crate) struct Arguments {
     /// minutes and gigabytes to make
     #[arg(long, value_name = "NUMBER", default_value_t = 1_000_000, value_parser = clap::value_parser!(u32).range(10_000..=100_000_000))]
     pub(crate) entries: u32,
+    /// How many idle event streams are open at once; each takes a file descriptor on both sides
+    #[arg(long, value_name = "NUMBER", default_value_t = 2_000, value_parser = clap::value_parser!(u32).range(100..=15_000))]
+    pub(crate) streams: u32,
     /// Print JSON instead of a table, with the figures of every run
     #[arg(long)]
     pub(crate) json: bool,

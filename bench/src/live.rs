@@ -67,7 +67,7 @@ pub(crate) async fn measure(
 
     say(format_args!("  idle streams"));
     let server = Server::start(program, folder).await?;
-    found.extend(streams::measure(&server).await?);
+    found.extend(streams::measure(&server, arguments.streams).await?);
     // The streams are still open: this also measures that they do not hold the shutdown.
     server.stop().await?;
     Ok(found)

@@ -8,7 +8,6 @@ use crate::people::join_all;
 use crate::resources::resident_mib;
 use crate::server::Server;
 
-const PEOPLE: u32 = 200;
 /// As many as a person may have.
 const STREAMS_EACH: u32 = 10;
 /// So many streams of each are open before the measuring begins: the first ones take memory that
@@ -16,8 +15,10 @@ const STREAMS_EACH: u32 = 10;
 const BEFORE: u32 = 3;
 const REST: Duration = Duration::from_secs(2);
 
-pub(super) async fn measure(server: &Server) -> anyhow::Result<Vec<Finding>> {
-    let people = join_all(server.address(), PEOPLE).await?;
+/// With at least `wanted` streams open.
+pub(super) async fn measure(server: &Server, wanted: u32) -> anyhow::Result<Vec<Finding>> {
+    let count = wanted.div_ceil(STREAMS_EACH);
+    let people = join_all(server.address(), count).await?;
     let mut open = Vec::new();
     let mut before = 0.0;
     for round in 0..STREAMS_EACH {
@@ -31,10 +32,10 @@ pub(super) async fn measure(server: &Server) -> anyhow::Result<Vec<Finding>> {
     }
     tokio::time::sleep(REST).await;
     let after = resident_mib(server.pid())?;
-    let streams = f64::from(PEOPLE * (STREAMS_EACH - BEFORE));
+    let streams = f64::from(count * (STREAMS_EACH - BEFORE));
     let each = (after - before) * 1024.0 / streams;
     Ok(vec![
-        finding("idle streams", f64::from(PEOPLE * STREAMS_EACH), "open", ""),
+        finding("idle streams", f64::from(count * STREAMS_EACH), "open", ""),
         finding("memory of one", each, "KiB", "≤ 12 KiB"),
         finding("resident memory with all", after, "MiB", ""),
     ])

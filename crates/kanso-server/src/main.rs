@@ -11,7 +11,7 @@ use kanso_server::{health, migrate, telemetry};
 
 /// The buffers of a connection begin on pages of their own, so that what a buffer never held takes no
 /// memory.
-#[cfg(feature = "jemalloc")]
+#[cfg(all(feature = "jemalloc", target_os = "linux", target_arch = "x86_64"))]
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
