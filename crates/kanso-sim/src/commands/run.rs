@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use kanso_sim::campaign::{Campaign, Report};
@@ -47,7 +49,13 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<bool> {
         bug: arguments.bug,
     };
     let step = (arguments.seeds / 20).max(1);
+    let told = Mutex::new(BTreeSet::new());
     let report = campaign.run(&|| began.elapsed(), &|report| {
+        // At once: a campaign takes hours, and somebody may want to look.
+        let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
+        for seed in report.failed.keys().filter(|seed| told.insert(**seed)) {
+            eprintln!("sim: seed {seed} failed");
+        }
         if report.seeds.is_multiple_of(step) {
             let (seeds, failed) = (report.seeds, report.failed.len());
             eprintln!(
