@@ -18,7 +18,7 @@
 //! # impl Transport for Away {
 //! #     fn server(&self) -> &str { "https://kanso.example.org" }
 //! #     async fn exchange(&self, _: Request) -> Result<Reply, Unreachable> {
-//! #         Err(Unreachable { reason: "no network".into() })
+//! #         Err(Unreachable { reason: "no network".into(), may_have_arrived: false })
 //! #     }
 //! # }
 //! use kanso_client::protocol::{Patch, entries::EntryMembers, habits::HabitMembers};

@@ -181,8 +181,10 @@ impl Link {
     async fn nothing(&self, exchange: usize, patience: Duration) -> Result<Reply, Unreachable> {
         sleep(patience).await;
         self.network.recorder.lost(exchange);
-        let reason = "no answer".to_owned();
-        Err(Unreachable { reason })
+        Err(Unreachable {
+            reason: "no answer".to_owned(),
+            may_have_arrived: true,
+        })
     }
 }
 

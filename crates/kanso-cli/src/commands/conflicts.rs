@@ -33,6 +33,9 @@ fn list(context: &Context) -> anyhow::Result<Exit> {
         say("  --merge   yours is written only where nobody else changed anything");
     }
     say("  --theirs  the server's stands; what was deleted stays deleted");
+    if failures.iter().any(Failure::is_outcome_unknown) {
+        say("What was never answered counts once more with --mine and is dropped with --theirs.");
+    }
     Ok(Exit::Conflicts)
 }
 
@@ -88,10 +91,17 @@ pub(super) fn as_text(context: &Context, failures: &[Failure]) -> anyhow::Result
         let what = match failure.result.status {
             OperationStatus::Gone => "was deleted on another device",
             OperationStatus::Conflict => "was changed on another device too",
+            _ if failure.is_outcome_unknown() => {
+                "was sent and never answered; look whether it is there"
+            }
             _ => "was refused by the server",
         };
         let number = strong(&format!("#{}", failure.id));
         writeln!(text, "{number}  {} {what}", subject(context, failure)?)?;
+        if let Some(doubt) = doubt(context, failure)? {
+            writeln!(text, "      {doubt}")?;
+            continue;
+        }
         for (name, yours, theirs) in sides(failure) {
             let theirs =
                 theirs.map_or_else(String::new, |theirs| format!(", the server has {theirs}"));
@@ -122,6 +132,26 @@ pub(super) fn as_text(context: &Context, failures: &[Failure]) -> anyhow::Result
 /// The record was deleted, and what was written to it cannot be kept.
 fn is_gone(failure: &Failure) -> bool {
     failure.result.status == OperationStatus::Gone
+}
+
+/// What of an increment may be there already, and what is there.
+fn doubt(context: &Context, failure: &Failure) -> anyhow::Result<Option<String>> {
+    let is_increment = failure.operation.action == ActionName::Increment;
+    if !failure.is_outcome_unknown() || !is_increment {
+        return Ok(None);
+    }
+    let written = failure.operation.fields.as_ref();
+    let added = written.and_then(|fields| fields.get("value"));
+    let added = added.map_or_else(|| "nothing".to_owned(), Value::to_string);
+    let entry = context.client.entry(EntryId::new(failure.operation.id))?;
+    let now = entry.map_or_else(
+        || "the entry was deleted".to_owned(),
+        |shown| format!("it is {} now", shown.record.details.value.to_f64()),
+    );
+    Ok(Some(format!(
+        "value: you added {added} on {}, and {now}",
+        failure.written_at
+    )))
 }
 
 /// The members to compare: those that clash, else all that were written. What was deleted has

@@ -8,6 +8,8 @@ mod crash;
 #[cfg(test)]
 mod days;
 #[cfg(test)]
+mod doubt;
+#[cfg(test)]
 mod habits;
 #[cfg(test)]
 mod import;

@@ -58,6 +58,17 @@ pub enum CallError {
     Replica(#[from] ReplicaError),
 }
 
+impl CallError {
+    /// Whether what the request asked for was certainly not done.
+    pub(crate) const fn is_certainly_undone(&self) -> bool {
+        match self {
+            Self::Refused(_) | Self::SignedOut { .. } | Self::OtherServer { .. } => true,
+            Self::Offline(unreachable) => !unreachable.may_have_arrived,
+            _ => false,
+        }
+    }
+}
+
 impl From<Hindered> for CallError {
     fn from(hindered: Hindered) -> Self {
         match hindered {

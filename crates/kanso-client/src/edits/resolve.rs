@@ -134,6 +134,11 @@ fn again(refused: &Failure, version: Option<Version>) -> Result<Option<Change>, 
         }
         (ActionName::Create | ActionName::Update, None) => Err(ResolveError::Deleted),
         (ActionName::Delete, Some(_)) => Ok(Some(Change::Delete)),
+        // Whoever decides has looked at the record and says that it is missing there.
+        (ActionName::Increment, Some(_)) if refused.is_outcome_unknown() => {
+            Ok(Some(Change::Increment(fields)))
+        }
+        (ActionName::Increment, None) if refused.is_outcome_unknown() => Err(ResolveError::Deleted),
         // Increments never run into anything; one that is refused stays refused.
         (ActionName::Delete, None) | (ActionName::Increment, _) => Ok(None),
     }

@@ -50,9 +50,12 @@ impl Batch {
         self.waiting.iter().map(|waiting| waiting.body.as_str())
     }
 
-    /// The place of the last operation in the outbox, if there is any operation.
-    pub(crate) fn last_position(&self) -> Option<i64> {
-        self.waiting.last().map(|waiting| waiting.position)
+    /// The places of the first and the last operation in the outbox, if there is any operation.
+    pub(crate) fn positions(&self) -> Option<(i64, i64)> {
+        Some((
+            self.waiting.first()?.position,
+            self.waiting.last()?.position,
+        ))
     }
 }
 
@@ -214,7 +217,10 @@ fn take_results(
                 outbox::acknowledge(transaction, waiting.op_id, done_at)?;
                 applied.pushed += 1;
             }
-            OperationStatus::Deferred => applied.deferred += 1,
+            OperationStatus::Deferred => {
+                outbox::defer(transaction, waiting.op_id)?;
+                applied.deferred += 1;
+            }
             // Another device deleted what is offered here: that is how it should be.
             OperationStatus::Gone if waiting.is_offer => {
                 outbox::remove(transaction, waiting.op_id)?;

@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::codec::instant;
 use super::outbox::{self, Waiting};
+use super::unsure::OUTCOME_UNKNOWN;
 use super::{Replica, ReplicaError};
 
 /// An operation that the server refused for good.
@@ -49,6 +50,16 @@ impl Failure {
             .conflict
             .as_ref()
             .map_or(&[], |conflict| &conflict.mergeable)
+    }
+
+    /// Whether nobody can tell if the server carried it out: its answer was lost, and the server has
+    /// forgotten since. It is an increment, or in a group with one. [`Client::keep_mine`] sends it as
+    /// a new one, [`Client::take_theirs`] drops it.
+    ///
+    /// [`Client::keep_mine`]: crate::Client::keep_mine
+    /// [`Client::take_theirs`]: crate::Client::take_theirs
+    pub fn is_outcome_unknown(&self) -> bool {
+        self.result.code.as_deref() == Some(OUTCOME_UNKNOWN)
     }
 
     /// The device that wrote what the server has, where that is known.

@@ -17,6 +17,7 @@ mod overlay;
 mod recovery;
 mod row;
 mod shown;
+mod unsure;
 
 pub use account::Binding;
 pub use delivery::Resync;

@@ -146,17 +146,27 @@ fn keep_group_whole(batch: &mut Vec<Waiting>, next: &Waiting) -> Result<(), Repl
 
 /// What a person wrote about the record and the server has not taken, in the order of writing.
 pub(super) fn written(connection: &Connection, key: Key) -> Result<Vec<Waiting>, ReplicaError> {
-    let sql = format!(
-        "SELECT {COLUMNS} FROM outbox WHERE entity = ?1 AND record_id = ?2
-           AND acknowledged_seq IS NULL AND NOT is_offer ORDER BY position"
-    );
+    select(
+        connection,
+        "entity = ?1 AND record_id = ?2 AND acknowledged_seq IS NULL AND NOT is_offer",
+        params![key.entity.as_str(), key.id],
+    )
+}
+
+/// The operations for which `condition` holds, in the order of writing.
+pub(super) fn select(
+    connection: &Connection,
+    condition: &str,
+    parameters: &[&dyn rusqlite::ToSql],
+) -> Result<Vec<Waiting>, ReplicaError> {
+    let sql = format!("SELECT {COLUMNS} FROM outbox WHERE {condition} ORDER BY position");
     let mut statement = connection.prepare_cached(&sql)?;
-    let mut rows = statement.query(params![key.entity.as_str(), key.id])?;
-    let mut written = Vec::new();
+    let mut rows = statement.query(parameters)?;
+    let mut found = Vec::new();
     while let Some(row) = rows.next()? {
-        written.push(Waiting::read(row)?);
+        found.push(Waiting::read(row)?);
     }
-    Ok(written)
+    Ok(found)
 }
 
 /// Puts offers before everything else, in their order: what a person wrote builds on them.
@@ -194,6 +204,16 @@ pub(super) fn acknowledge(
     connection
         .prepare_cached("UPDATE outbox SET acknowledged_seq = ?2 WHERE op_id = ?1")?
         .execute(params![op_id, seq.get()])?;
+    Ok(())
+}
+
+/// The server put it off, so it was not carried out.
+pub(super) fn defer(connection: &Connection, op_id: Uuid) -> Result<(), ReplicaError> {
+    connection
+        .prepare_cached(
+            "UPDATE outbox SET first_sent_at = NULL WHERE op_id = ?1 AND first_sent_at IS NOT NULL",
+        )?
+        .execute([op_id])?;
     Ok(())
 }
 
@@ -258,7 +278,7 @@ pub(super) fn reissue(
     };
     let body = serde_json::to_string(&request).map_err(ReplicaError::damaged)?;
     connection.execute(
-        "UPDATE outbox SET op_id = ?2, body = ?3 WHERE op_id = ?1",
+        "UPDATE outbox SET op_id = ?2, body = ?3, first_sent_at = NULL WHERE op_id = ?1",
         params![waiting.op_id, op_id, body],
     )?;
     Ok(())

@@ -3,6 +3,7 @@
 mod heal;
 mod report;
 mod round;
+mod unsure;
 
 pub use report::{Interrupted, Progress, SyncReport};
 
@@ -98,6 +99,7 @@ impl Client {
 
     async fn run(&self, run: &mut Run<'_>) -> Result<(), CallError> {
         self.refresh_profile(run.transport).await?;
+        self.set_aside_unsure(run).await?;
         let mut must_compare = self.look_through(run)?;
         let (mut sent_up_to, mut resyncs, mut repairs) = (BEGINNING, 0, 0);
         loop {

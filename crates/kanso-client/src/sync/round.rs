@@ -53,8 +53,7 @@ impl Client {
             bearer: None,
             body: Some(push_body(&batch)?),
         };
-        let reply = self.authorized(run.transport, request).await?;
-        let response: SyncResponse = match read(&reply) {
+        let response = match self.push(run, &batch, request).await {
             Ok(response) => response,
             Err(CallError::Refused(problem)) => {
                 return new_start(&problem).ok_or(CallError::Refused(problem));
@@ -78,7 +77,7 @@ impl Client {
             applied.resynced.is_some(),
         );
         account(run, applied);
-        let up_to = batch.last_position().unwrap_or(after);
+        let up_to = batch.positions().map_or(after, |(_, last)| last);
         let is_drained = self.replica()?.is_drained(up_to)?;
         (run.watch)(Progress {
             answered,
@@ -93,6 +92,26 @@ impl Client {
         } else {
             Round::Complete { has_drifted }
         })
+    }
+}
+
+impl Client {
+    /// Sends what is in `batch`, and keeps in mind that its increments were sent, unless they
+    /// certainly did not arrive.
+    async fn push(
+        &self,
+        run: &Run<'_>,
+        batch: &Batch,
+        request: Request,
+    ) -> Result<SyncResponse, CallError> {
+        let sent_at = self.clock.now();
+        self.replica()?.note_sending(batch, sent_at)?;
+        let reply = self.authorized(run.transport, request).await;
+        let answered = reply.and_then(|reply| read(&reply));
+        if answered.as_ref().is_err_and(CallError::is_certainly_undone) {
+            self.replica()?.note_not_done(sent_at)?;
+        }
+        answered
     }
 }
 

@@ -101,6 +101,7 @@ async fn whole_body(mut response: reqwest::Response) -> Result<Vec<u8>, Unreacha
         if body.len() + chunk.len() > MAX_REPLY_BYTES {
             return Err(Unreachable {
                 reason: format!("its answer is longer than {MAX_REPLY_BYTES} bytes"),
+                may_have_arrived: true,
             });
         }
         body.extend_from_slice(&chunk);
@@ -110,9 +111,12 @@ async fn whole_body(mut response: reqwest::Response) -> Result<Vec<u8>, Unreacha
 
 /// The innermost cause says what happened; the outer ones only that something did.
 fn unreachable(error: &reqwest::Error) -> Unreachable {
+    // Also when it is the connecting that took too long.
+    let may_have_arrived = !error.is_connect();
     if error.is_timeout() {
         return Unreachable {
             reason: "it did not answer in time".to_owned(),
+            may_have_arrived,
         };
     }
     let mut cause: &dyn std::error::Error = error;
@@ -121,6 +125,7 @@ fn unreachable(error: &reqwest::Error) -> Unreachable {
     }
     Unreachable {
         reason: cause.to_string(),
+        may_have_arrived,
     }
 }
 

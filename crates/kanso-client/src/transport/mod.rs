@@ -51,12 +51,15 @@ pub struct Reply {
     pub body: Vec<u8>,
 }
 
-/// No answer arrived: the server may or may not have seen the request.
+/// No answer arrived.
 #[derive(Debug, thiserror::Error)]
 #[error("the server cannot be reached: {reason}")]
 pub struct Unreachable {
     /// What happened.
     pub reason: String,
+    /// Whether the server may have seen the request all the same. Only a transport that knows better,
+    /// since there was no connection to send it over, says no.
+    pub may_have_arrived: bool,
 }
 
 /// Sends requests. The real one is [`HttpTransport`]; a test or a simulation brings its own.

@@ -31,3 +31,5 @@ mod sync;
 mod sync_loop;
 #[cfg(test)]
 mod transactions;
+#[cfg(test)]
+mod unsure;

@@ -77,29 +77,34 @@ impl Server {
 
     /// `kill -9`, and another process on the same folder and at the same address.
     pub(crate) fn restart(&mut self) {
-        self.down(|_| {});
+        self.down(|_, _| {});
+    }
+
+    /// Does `work`, which is handed the free address, while no server is there.
+    pub(crate) fn while_down(&mut self, work: impl FnOnce(&str)) {
+        self.down(|_, listen| work(listen));
     }
 
     /// Copies the database while the server is down.
     pub(crate) fn copy(&mut self) {
         let copy = tempfile::tempdir().expect("a folder");
-        self.down(|folder| copy_database(folder, copy.path()));
+        self.down(|folder, _| copy_database(folder, copy.path()));
         self.copy = Some(copy);
     }
 
     /// Puts the copy in the place of the database while the server is down.
     pub(crate) fn put_copy_back(&mut self) {
         let copy = self.copy.take().expect("a copy was made");
-        self.down(|folder| copy_database(copy.path(), folder));
+        self.down(|folder, _| copy_database(copy.path(), folder));
     }
 
-    /// Kills the server, does `work` in its folder and starts it again where it was.
-    fn down(&mut self, work: impl FnOnce(&Path)) {
+    /// Kills the server, does `work` in its folder and at its address, and starts it again there.
+    fn down(&mut self, work: impl FnOnce(&Path, &str)) {
         let address = self.process.address.clone();
         self.process.end();
-        work(self.folder.path());
         let address = address.trim_start_matches("http://");
         let listen = address.trim_end_matches('/');
+        work(self.folder.path(), listen);
         self.process = start(self.folder.path(), listen, &self.clock);
     }
 }

@@ -16,6 +16,8 @@ use super::state::{State, problem};
 pub(crate) enum Fault {
     /// It does not arrive.
     LoseRequest,
+    /// There is no connection to send it over.
+    Offline,
     /// It is carried out, its answer does not arrive.
     LoseResponse,
     /// It is answered with this status before anything else.
@@ -81,13 +83,14 @@ impl Transport for FakeServer {
     }
 
     async fn exchange(&self, request: Request) -> Result<Reply, Unreachable> {
-        let lost = || Unreachable {
+        let lost = |may_have_arrived| Unreachable {
             reason: "the cable was pulled".to_owned(),
+            may_have_arrived,
         };
         let mut state = self.state();
         let fault = state.faults.pop_front().unwrap_or(Fault::None);
-        if fault == Fault::LoseRequest {
-            return Err(lost());
+        if matches!(fault, Fault::LoseRequest | Fault::Offline) {
+            return Err(lost(fault == Fault::LoseRequest));
         }
         state.paths.push(request.path.to_string());
         if let Fault::Status(status, seconds) = fault {
@@ -98,7 +101,7 @@ impl Transport for FakeServer {
         }
         let reply = state.serve(&request);
         if fault == Fault::LoseResponse {
-            return Err(lost());
+            return Err(lost(true));
         }
         Ok(reply)
     }

@@ -11,6 +11,7 @@ use kanso_client::domain::sync::{
 };
 use kanso_client::domain::{DeviceId, EntryId, HabitId, OpId, Record, Seq, Timestamp};
 use kanso_client::protocol::accounts::RefreshRequest;
+use kanso_client::protocol::service::{SyncConfigResponse, SyncRetention};
 use kanso_client::protocol::sync::{
     Change, OperationResult, SyncRequest, SyncResponse, VerifyRequest, VerifyResponse,
 };
@@ -371,6 +372,13 @@ impl State {
                 reply(204, &json!(null))
             }
             "/api/v1/sync" if is_authorized => self.sync(body),
+            "/api/v1/sync/config" if is_authorized => {
+                let config = SyncConfigResponse::new(SyncRetention {
+                    operation_results_days: 90,
+                    tombstones_days: 180,
+                });
+                reply(200, &serde_json::to_value(config).expect("JSON"))
+            }
             "/api/v1/sync/verify" if is_authorized => self.verify(body),
             _ => problem(401, "unauthorized"),
         }
