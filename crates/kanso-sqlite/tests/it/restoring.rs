@@ -64,6 +64,30 @@ async fn an_older_file_that_is_put_back_gets_a_new_epoch() {
     assert_eq!(epoch_after(folder.path()).await, FRESH, "and keeps it");
 }
 
+/// Somebody puts back a copy that is too old, notices, and puts back a newer one over it: that one
+/// has seen more commits than the file before it, and its epoch is one that devices know.
+#[tokio::test]
+async fn a_newer_copy_that_is_put_over_an_older_one_gets_a_new_epoch() {
+    let folder = tempdir().unwrap();
+    made(folder.path()).await;
+    let path = file(folder.path());
+    let old = fs::read(&path).unwrap();
+    let storage = reopen(folder.path());
+    for number in 2..6 {
+        add_habit(&storage, number).await;
+    }
+    storage.close().await.unwrap();
+    let new = fs::read(&path).unwrap();
+    fs::write(&path, old).unwrap();
+    assert_eq!(epoch_after(folder.path()).await, FRESH);
+
+    fs::write(&path, new).unwrap();
+    let another = Epoch::new(8);
+    let storage = open_with(folder.path(), |options| options.fresh_epoch = another);
+    assert_eq!(head(&storage, user(1)).await.epoch, another);
+    storage.close().await.unwrap();
+}
+
 #[tokio::test]
 async fn a_folder_that_is_copied_back_gets_a_new_epoch() {
     let folder = tempdir().unwrap();
