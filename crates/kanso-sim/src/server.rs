@@ -201,7 +201,7 @@ fn accounts(parts: &Parts, records: &RecordPorts) -> anyhow::Result<(Accounts, T
         Arc::clone(&parts.storage),
         Arc::clone(clock),
         Arc::new(RandomTickets::new(Arc::clone(chance) as _)),
-        Arc::new(LocalTickets::new()),
+        Arc::new(LocalTickets::new(Arc::clone(clock))),
     );
     Ok((accounts, tickets))
 }
