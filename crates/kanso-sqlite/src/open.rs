@@ -143,7 +143,7 @@ pub(crate) fn open_guarded(
     })?;
     let stored = stored_history(&connection, options.fresh_epoch);
     let (epoch, commits) = stored.map_err(|error| refusal(path, error))?;
-    let (witness, testimony) = Witness::hear(path, commits).map_err(inaccessible)?;
+    let (witness, testimony) = Witness::hear(path, epoch, commits).map_err(inaccessible)?;
     let mut home = Home {
         connection,
         commits,
@@ -154,7 +154,7 @@ pub(crate) fn open_guarded(
         Testimony::Same => epoch,
         // A database that nothing was written to has no history to be mixed up with.
         Testimony::Absent if commits == 0 => epoch,
-        Testimony::Absent | Testimony::Older | Testimony::Moved => {
+        Testimony::Absent | Testimony::Older | Testimony::Other | Testimony::Moved => {
             tracing::warn!(
                 found = testimony.as_str(),
                 "the database was restored or replaced: its history gets a new epoch, and every \
@@ -162,6 +162,7 @@ pub(crate) fn open_guarded(
             );
             let epoch = options.fresh_epoch;
             begin_epoch(&home.connection, epoch).map_err(|error| refusal(path, error))?;
+            home.witness.follow(epoch);
             epoch
         }
     };

@@ -64,6 +64,38 @@ async fn an_older_file_that_is_put_back_gets_a_new_epoch() {
     assert_eq!(epoch_after(folder.path()).await, FRESH, "and keeps it");
 }
 
+/// The wrong copy is put back first, and then the right one, which has seen more commits than the
+/// witness was told of the wrong one.
+#[tokio::test]
+async fn a_newer_copy_that_is_put_back_after_an_older_one_gets_a_new_epoch() {
+    let folder = tempdir().unwrap();
+    let path = file(folder.path());
+    made(folder.path()).await;
+    let older = fs::read(&path).unwrap();
+    let storage = reopen(folder.path());
+    add_habit(&storage, 2).await;
+    storage.close().await.unwrap();
+    let newer = fs::read(&path).unwrap();
+    let storage = reopen(folder.path());
+    add_habit(&storage, 3).await;
+    let cursor = head(&storage, user(1)).await.cursor();
+    storage.close().await.unwrap();
+
+    fs::write(&path, older).unwrap();
+    assert_eq!(epoch_after(folder.path()).await, FRESH);
+    fs::write(&path, newer).unwrap();
+    let fresher = Epoch::new(8);
+    let storage = open_with(folder.path(), |options| options.fresh_epoch = fresher);
+    // Others write, so that the history is not behind any more.
+    for number in 4..6 {
+        add_habit(&storage, number).await;
+    }
+    let restored = head(&storage, user(1)).await;
+    assert_eq!(restored.epoch, fresher);
+    assert_eq!(cursor.since(restored), Err(CursorRefusal::EpochChanged));
+    storage.close().await.unwrap();
+}
+
 #[tokio::test]
 async fn a_folder_that_is_copied_back_gets_a_new_epoch() {
     let folder = tempdir().unwrap();
