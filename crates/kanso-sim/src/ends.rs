@@ -215,6 +215,22 @@ async fn wrong_streaks(
         .collect())
 }
 
+/// Whether the stored streaks of all are those of a fresh computation. For up to a minute after a
+/// midnight they are not: the worker has not begun the day yet.
+pub async fn streaks_are_fresh(
+    storage: &Arc<SqliteStorage>,
+    time: &Time,
+    people: u32,
+) -> anyhow::Result<bool> {
+    for person in 1..=people {
+        let user = account(storage, person).await?;
+        if !wrong_streaks(storage, time, user).await?.is_empty() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
 /// The queue, in the storage itself.
 pub async fn backlog(storage: &Arc<SqliteStorage>) -> anyhow::Result<Backlog> {
     Ok(storage.streak_backlog().await?)

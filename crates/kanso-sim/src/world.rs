@@ -9,7 +9,7 @@ use tokio::time::sleep;
 use crate::actors::{Browser, Device, Follower, Newcomer, Troubles, Weather};
 use crate::checks;
 use crate::cluster::Cluster;
-use crate::ends::{DeviceEnd, Ends, PersonEnd, backlog, heads};
+use crate::ends::{DeviceEnd, Ends, PersonEnd, backlog, heads, streaks_are_fresh};
 use crate::finding::{Check, Finding, Findings};
 use crate::history::{History, Recorder, Who};
 use crate::network::{Link, Network};
@@ -118,7 +118,9 @@ impl World {
         let mut following = self.follow();
         let troubles = self.storm().await?;
         self.calm().await?;
+        // At once: a midnight more would be one that nobody has had time for.
         let mut ends = self.ends(troubles).await?;
+        self.read_anew().await;
         following.shutdown().await;
         self.devices.iter().for_each(|device| device.put_away());
         sleep(IDLE).await;
@@ -180,17 +182,25 @@ impl World {
             let is_followed = self.is_followed(&heads);
             let is_still = is_followed && before.replace(heads.clone()) == Some(heads);
             let is_drained = backlog(&raw).await?.waiting == 0;
-            if is_still && is_drained && self.devices.iter().all(|device| device.is_quiet()) {
+            if is_still
+                && is_drained
+                && self.devices.iter().all(|device| device.is_quiet())
+                && streaks_are_fresh(&raw, &self.time, self.plan.people).await?
+            {
                 break;
             }
         }
+        Ok(())
+    }
+
+    /// Those who know nothing but pages read to the end, where all must add up.
+    async fn read_anew(&self) {
         for browser in &self.browsers {
             browser.read_all().await;
         }
         for newcomer in &self.newcomers {
             newcomer.set_up_for_good().await;
         }
-        Ok(())
     }
 
     /// Whether all who pull only when an event tells them have read everything.
