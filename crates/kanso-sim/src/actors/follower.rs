@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use kanso_client::transport::{Method, Reply};
+use kanso_domain::Seq;
 use kanso_domain::sync::Head;
 use kanso_protocol::sync::{SyncResponse, TicketResponse};
 use tokio::time::{sleep, timeout};
@@ -102,12 +103,12 @@ impl Follower {
         }
     }
 
-    /// Whether it holds all that is there at `head`.
+    /// Whether it has read as far as `head`, and holds what is there.
     pub fn has_read(&self, head: Head) -> bool {
         let position = self.with(|fold| fold.position());
         // Nobody is told of a history that is empty.
-        head.seq == kanso_domain::Seq::ZERO
-            || position.is_some_and(|read| read.epoch == head.epoch && read.seq >= head.seq)
+        let has_read = head.seq == Seq::ZERO || position.is_some_and(|read| read.seq >= head.seq);
+        has_read && self.with(|fold| fold.digest()) == head.digest
     }
 
     /// Opens a stream, with a ticket if it is a page that cannot say who it is.
