@@ -123,6 +123,11 @@ impl Devices {
         Ok(is_forgotten)
     }
 
+    /// How many sightings wait to be stored: none after [`Self::store_sightings`] went well.
+    pub fn unstored(&self) -> usize {
+        self.book().waiting.len()
+    }
+
     fn book(&self) -> MutexGuard<'_, Book> {
         self.book.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -24,6 +24,7 @@ const COMPARED_AT_A_TIME: u32 = 1_000;
 pub struct Replicas {
     storage: Arc<dyn Storage>,
     streaks: Streaks,
+    piece: u32,
 }
 
 /// Where a snapshot goes on: everything that its reader must bring to get the rest of it.
@@ -51,7 +52,7 @@ pub enum Part {
 }
 
 impl SnapshotPosition {
-    fn query(self) -> SnapshotQuery {
+    fn query(self, limit: u32) -> SnapshotQuery {
         let part = match self.part {
             Part::Habits => SnapshotPart::Habits,
             Part::Recent => SnapshotPart::EntriesSince(self.recent_from),
@@ -60,13 +61,14 @@ impl SnapshotPosition {
         SnapshotQuery {
             part,
             after: self.after,
-            limit: PIECE,
+            limit,
         }
     }
 
-    /// The position after `piece`; none when it was the last.
-    fn after(self, piece: &SnapshotPiece) -> Option<Self> {
-        let is_full = piece.records.len() >= PIECE as usize;
+    /// The position after `piece`, of which `limit` records were asked for; none when it was the
+    /// last.
+    fn after(self, piece: &SnapshotPiece, limit: u32) -> Option<Self> {
+        let is_full = piece.records.len() >= limit as usize;
         if let Some(last) = piece.records.last().filter(|_| is_full) {
             let after = Some(last.id());
             return Some(Self { after, ..self });
@@ -99,7 +101,19 @@ pub struct Piece {
 impl Replicas {
     /// The feature over its ports.
     pub fn new(storage: Arc<dyn Storage>, streaks: Streaks) -> Self {
-        Self { storage, streaks }
+        Self {
+            storage,
+            streaks,
+            piece: PIECE,
+        }
+    }
+
+    /// With at most so many records in a piece of a snapshot, at least 1, instead of [`PIECE`]: where
+    /// few records should make many pieces.
+    #[must_use]
+    pub fn in_pieces_of(mut self, records: u32) -> Self {
+        self.piece = records.max(1);
+        self
     }
 
     /// Where a snapshot begins that sends the entries of `recent_from` and later first.
@@ -133,9 +147,12 @@ impl Replicas {
     /// meanwhile may be in none or be newer than where the snapshot began; the delta after that
     /// has it.
     pub async fn piece(&self, user: UserId, position: SnapshotPosition) -> Outcome<Piece> {
-        let piece = self.storage.snapshot(user, position.query()).await?;
+        let piece = self
+            .storage
+            .snapshot(user, position.query(self.piece))
+            .await?;
         let piece = piece.ok_or(Fault::AccountGone)?;
-        let next = position.after(&piece);
+        let next = position.after(&piece, self.piece);
         let SnapshotPiece { head, mut records } = piece;
         self.streaks.freshen_records(user, &mut records).await?;
         Ok(Piece {

@@ -1,5 +1,7 @@
 //! All routes, and the layers around them.
 
+use std::sync::LazyLock;
+
 use axum::Router;
 use axum::middleware::from_fn_with_state;
 use utoipa_axum::router::OpenApiRouter;
@@ -16,11 +18,8 @@ use crate::{accounts, devices, entries, habits, health, stats, swagger, sync};
 /// as coming from the unspecified address.
 pub fn router(parts: Parts, options: Options) -> Router {
     let api = Api::new(parts, options);
-    let (pages, described) = routes().split_for_parts();
-    let limited = pages
-        .merge(swagger::pages(&document::finished(described)))
-        .fallback(async || Refusal::from(Code::RouteNotFound))
-        .method_not_allowed_fallback(async || Refusal::from(Code::MethodNotAllowed))
+    let limited = PAGES
+        .clone()
         .with_state(api.clone())
         .layer(from_fn_with_state(api.clone(), deadline))
         .layer(from_fn_with_state(api.clone(), limit));
@@ -32,6 +31,16 @@ pub fn router(parts: Parts, options: Options) -> Router {
         .layer(from_fn_with_state(api, access))
         .layer(compression())
 }
+
+/// Everything that is served, without the state and the layers of one server. It is the same for all
+/// of a process, and to describe it takes longer than most of what a simulated server lives through.
+static PAGES: LazyLock<Router<Api>> = LazyLock::new(|| {
+    let (pages, described) = routes().split_for_parts();
+    pages
+        .merge(swagger::pages(&document::finished(described)))
+        .fallback(async || Refusal::from(Code::RouteNotFound))
+        .method_not_allowed_fallback(async || Refusal::from(Code::MethodNotAllowed))
+});
 
 /// The routes with their descriptions, which cannot drift apart.
 pub(crate) fn routes() -> OpenApiRouter<Api> {

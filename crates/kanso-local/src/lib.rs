@@ -9,6 +9,8 @@
 mod clock;
 mod feed;
 mod gcra;
+#[cfg(test)]
+mod hands;
 mod ids;
 mod limiter;
 mod throttle;

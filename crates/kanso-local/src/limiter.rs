@@ -2,11 +2,12 @@
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use kanso_application::ports::limiter::{ClientAddress, LimitState, RateLimit, RateLimiter};
+use kanso_application::ports::memory::Memory;
 use tokio::time::Instant;
 
 use crate::gcra::decide;
@@ -55,14 +56,17 @@ impl LocalLimiter {
         let hash = self.hasher.hash_one(bucket);
         // The remainder is smaller than SHARDS, whatever the width of `usize`.
         let index = usize::try_from(hash % SHARDS as u64).unwrap_or(0);
-        let mut shard = self.shards[index]
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut shard = lock(&self.shards[index]);
         let (state, full_at) = decide(shard.buckets.get(&bucket).copied(), now, limit);
         shard.buckets.insert(bucket, full_at);
         shard.make_room(now);
         state
     }
+}
+
+fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
+    // Every change is complete in itself, so a panic elsewhere leaves nothing half done.
+    shard.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Default for LocalLimiter {
@@ -78,7 +82,7 @@ impl Shard {
         if self.buckets.len() < self.sweep_at.max(FIRST_SWEEP) {
             return;
         }
-        self.buckets.retain(|_, full_at| *full_at > now);
+        self.forget(now);
         if self.buckets.len() >= SHARD_CAPACITY {
             let mut times: Vec<Duration> = self.buckets.values().copied().collect();
             let (_, median, _) = times.select_nth_unstable(SHARD_CAPACITY / 2);
@@ -87,12 +91,34 @@ impl Shard {
         }
         self.sweep_at = (self.buckets.len() * 2).min(SHARD_CAPACITY);
     }
+
+    /// Forgets the full buckets.
+    fn forget(&mut self, now: Duration) {
+        self.buckets.retain(|_, full_at| *full_at > now);
+    }
 }
 
 #[async_trait]
 impl RateLimiter for LocalLimiter {
     async fn check(&self, address: ClientAddress, limit: RateLimit) -> LimitState {
         self.count(address, limit)
+    }
+}
+
+impl Memory for LocalLimiter {
+    fn forget(&self) {
+        let now = self.started.elapsed();
+        for shard in &self.shards {
+            let mut shard = lock(shard);
+            shard.forget(now);
+            shard.buckets.shrink_to(FIRST_SWEEP);
+            shard.sweep_at = 0;
+        }
+    }
+
+    fn kept(&self) -> usize {
+        let size = |shard: &Mutex<Shard>| lock(shard).buckets.len();
+        self.shards.iter().map(size).sum()
     }
 }
 
@@ -109,11 +135,6 @@ mod tests {
 
     fn address(number: u32) -> ClientAddress {
         ClientAddress::new(IpAddr::V4(Ipv4Addr::from_bits(number)))
-    }
-
-    fn kept(limiter: &LocalLimiter) -> usize {
-        let size = |shard: &Mutex<Shard>| shard.lock().expect("not poisoned").buckets.len();
-        limiter.shards.iter().map(size).sum()
     }
 
     #[tokio::test(start_paused = true)]
@@ -148,6 +169,21 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn an_address_that_nobody_comes_after_is_forgotten_when_its_bucket_is_full() {
+        let limiter = LocalLimiter::new();
+        limiter.check(address(1), LIMIT).await;
+        limiter.check(address(2), LIMIT).await;
+        limiter.check(address(2), LIMIT).await;
+        advance(Duration::from_secs(20)).await;
+        limiter.forget();
+        assert_eq!(limiter.kept(), 1);
+        assert_eq!(limiter.check(address(2), LIMIT).await.remaining, 1);
+        advance(Duration::from_mins(1)).await;
+        limiter.forget();
+        assert_eq!(limiter.kept(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn addresses_that_come_and_go_are_forgotten() {
         let limiter = LocalLimiter::new();
         for number in 0..200_000 {
@@ -156,7 +192,7 @@ mod tests {
                 advance(Duration::from_secs(20)).await;
             }
         }
-        assert!(kept(&limiter) <= SHARDS * FIRST_SWEEP, "{}", kept(&limiter));
+        assert!(limiter.kept() <= SHARDS * FIRST_SWEEP, "{}", limiter.kept());
     }
 
     #[tokio::test(start_paused = true)]
@@ -169,9 +205,9 @@ mod tests {
             limiter.check(address(number), LIMIT).await;
         }
         assert!(
-            kept(&limiter) <= SHARDS * SHARD_CAPACITY,
+            limiter.kept() <= SHARDS * SHARD_CAPACITY,
             "{}",
-            kept(&limiter)
+            limiter.kept()
         );
         assert!(!limiter.check(address(0), LIMIT).await.allowed);
     }

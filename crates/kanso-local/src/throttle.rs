@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use kanso_application::ports::clock::Clock;
+use kanso_application::ports::memory::Memory;
 use kanso_application::ports::throttle::LoginThrottle;
 use kanso_domain::Timestamp;
 use kanso_domain::accounts::Email;
@@ -122,25 +123,29 @@ impl LoginThrottle for LocalThrottle {
     }
 }
 
+impl Memory for LocalThrottle {
+    fn forget(&self) {
+        let now = self.clock.now();
+        let mut failures = self.lock();
+        failures.retain(|_, entry| {
+            // As in `remaining`: a clock that was set back does not make anything last longer.
+            entry.last = entry.last.min(now);
+            !entry.are_forgotten(now)
+        });
+        if failures.capacity() > 4 * failures.len().max(64) {
+            failures.shrink_to_fit();
+        }
+    }
+
+    fn kept(&self) -> usize {
+        self.lock().len()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::atomic::{AtomicI64, Ordering};
-
-    #[derive(Default)]
-    struct Hands(AtomicI64);
-
-    impl Hands {
-        fn turn(&self, seconds: i64) {
-            self.0.fetch_add(seconds * 1_000_000, Ordering::Relaxed);
-        }
-    }
-
-    impl Clock for Hands {
-        fn now(&self) -> Timestamp {
-            Timestamp::from_micros(self.0.load(Ordering::Relaxed)).expect("in range")
-        }
-    }
+    use crate::hands::Hands;
 
     fn throttle() -> (Arc<Hands>, LocalThrottle) {
         let hands = Arc::new(Hands::default());
@@ -205,6 +210,22 @@ mod tests {
         assert_eq!(throttle.wait_seconds(&email("ada")).await, Some(900));
         hands.turn(900);
         assert_eq!(throttle.wait_seconds(&email("ada")).await, None);
+    }
+
+    #[tokio::test]
+    async fn an_address_is_not_kept_longer_than_its_failures_count() {
+        let (hands, throttle) = throttle();
+        fail(&throttle, 6).await;
+        hands.turn(-60);
+        throttle.forget();
+        assert_eq!(throttle.wait_seconds(&email("ada")).await, Some(2));
+        throttle.failed(&email("grace")).await;
+        hands.turn(899);
+        throttle.forget();
+        assert_eq!(throttle.kept(), 2);
+        hands.turn(1);
+        throttle.forget();
+        assert_eq!(throttle.kept(), 0);
     }
 
     #[tokio::test]

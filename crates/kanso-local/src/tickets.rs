@@ -1,9 +1,11 @@
 //! Keeps the tickets that this process has handed out.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
+use kanso_application::ports::clock::Clock;
+use kanso_application::ports::memory::Memory;
 use kanso_application::ports::tickets::{KeptTicket, TicketStore};
 use kanso_domain::sessions::TokenHash;
 
@@ -12,8 +14,8 @@ use kanso_domain::sessions::TokenHash;
 const CAPACITY: usize = 10_000;
 
 /// Tickets in memory.
-#[derive(Debug)]
 pub struct LocalTickets {
+    clock: Arc<dyn Clock>,
     kept: Mutex<Kept>,
     capacity: usize,
 }
@@ -25,16 +27,11 @@ struct Kept {
     in_order: VecDeque<[u8; 32]>,
 }
 
-impl Default for LocalTickets {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 impl LocalTickets {
     /// A store with nothing in it.
-    pub fn new() -> Self {
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
         Self {
+            clock,
             kept: Mutex::default(),
             capacity: CAPACITY,
         }
@@ -64,9 +61,25 @@ impl TicketStore for LocalTickets {
     }
 }
 
+impl Memory for LocalTickets {
+    fn forget(&self) {
+        let now = self.clock.now();
+        self.change(|kept| {
+            kept.tickets.retain(|_, ticket| now < ticket.expires_at);
+            let tickets = &kept.tickets;
+            kept.in_order.retain(|hash| tickets.contains_key(hash));
+        });
+    }
+
+    fn kept(&self) -> usize {
+        self.change(|kept| kept.in_order.len())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::hands::Hands;
     use kanso_application::ports::credentials::Identity;
     use kanso_domain::{SessionId, Timestamp, UserId};
     use uuid::Uuid;
@@ -87,7 +100,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_ticket_is_handed_out_once() {
-        let store = LocalTickets::new();
+        let store = LocalTickets::new(Arc::new(Hands::default()));
         store.keep(hash(1), ticket(1)).await;
         assert_eq!(store.take(hash(2)).await, None);
         assert_eq!(store.take(hash(1)).await, Some(ticket(1)));
@@ -95,8 +108,24 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn neither_what_was_used_nor_what_has_expired_is_kept() {
+        let hands = Arc::new(Hands::default());
+        let store = LocalTickets::new(Arc::clone(&hands) as _);
+        store.keep(hash(1), ticket(1)).await;
+        store.keep(hash(2), ticket(2)).await;
+        assert!(store.take(hash(1)).await.is_some());
+        hands.turn(59);
+        store.forget();
+        assert_eq!(store.kept(), 1);
+        hands.turn(1);
+        store.forget();
+        assert_eq!(store.kept(), 0);
+        assert_eq!(store.take(hash(2)).await, None);
+    }
+
+    #[tokio::test]
     async fn a_flood_of_tickets_is_bounded_and_the_newest_stay() {
-        let mut store = LocalTickets::new();
+        let mut store = LocalTickets::new(Arc::new(Hands::default()));
         store.capacity = 10;
         for number in 0..100 {
             store.keep(hash(number), ticket(number)).await;

@@ -13,6 +13,7 @@ use kanso_application::live::Live;
 use kanso_application::ports::answers::AnswerCache;
 use kanso_application::ports::feed::Feed;
 use kanso_application::ports::limiter::RateLimiter;
+use kanso_application::ports::memory::Memory;
 use kanso_application::ports::storage::Storage;
 use kanso_application::replicas::Replicas;
 use kanso_application::stats::Stats;
@@ -53,7 +54,9 @@ pub(crate) fn site(config: &Config, keys: Keys, parts: &Parts) -> Result<Site, S
         kanso_worker::start(&streaks, wake.streak_bell(), stages.draining(), rhythm)
     });
     let devices = Devices::new(Arc::clone(&storage), Arc::clone(&parts.clock));
+    let alone = Alone::new(parts);
     if parts.workers.is_some() {
+        kanso_worker::start_forgetting(&workers, alone.memories(), stages.draining());
         let (storage, clock) = (Arc::clone(&storage), Arc::clone(&parts.clock));
         let housekeeping = Housekeeping::new(storage, clock, config.retention);
         let stop = stages.draining();
@@ -65,14 +68,14 @@ pub(crate) fn site(config: &Config, keys: Keys, parts: &Parts) -> Result<Site, S
         let stop = stages.draining();
         kanso_worker::start_sweep(&workers, live.clone(), stop, rhythm.sweep);
     }
-    let (accounts, jwks) = accounts(config, keys, &records, parts)?;
+    let (accounts, jwks) = accounts(config, keys, &records, parts, &alone)?;
     let router = kanso_http::router(
         kanso_http::Parts {
             accounts,
             habits: Habits::new(records.clone()),
             entries: Entries::new(records.clone()),
             live,
-            tickets: tickets(&records, parts, redis.as_ref()),
+            tickets: tickets(&records, parts, alone.tickets, redis.as_ref()),
             sync: Sync::new(records, devices.clone()),
             replicas: Replicas::new(Arc::clone(&storage), streaks),
             devices,
@@ -81,7 +84,7 @@ pub(crate) fn site(config: &Config, keys: Keys, parts: &Parts) -> Result<Site, S
             health: Health::new(Arc::clone(&storage), Arc::clone(&parts.clock))
                 .with_redis(redis.clone().map(|redis| Arc::new(redis) as _)),
             ids: Arc::clone(&parts.ids),
-            limiter: limiter(redis.as_ref()),
+            limiter: limiter(alone.limiter, redis.as_ref()),
             seats: redis.map(|redis| Arc::new(RedisSeats::start(redis)) as _),
             writes: writes.clone(),
             draining: stages.draining().clone(),
@@ -115,6 +118,7 @@ fn accounts(
     keys: Keys,
     records: &RecordPorts,
     parts: &Parts,
+    alone: &Alone,
 ) -> Result<(Accounts, serde_json::Value), StartError> {
     let entropy = || Arc::clone(&parts.entropy);
     let (clock, ids) = (&parts.clock, &parts.ids);
@@ -130,14 +134,39 @@ fn accounts(
         passwords: Arc::new(passwords),
         access_tokens: Arc::new(access_tokens),
         refresh_tokens: Arc::new(refresh_tokens),
-        throttle: Arc::new(LocalThrottle::new(Arc::clone(clock))),
+        throttle: Arc::clone(&alone.throttle) as _,
         feed: Arc::clone(&records.feed),
     });
     Ok((accounts, jwks))
 }
 
-fn limiter(redis: Option<&Redis>) -> Arc<dyn RateLimiter> {
-    let alone = Arc::new(LocalLimiter::new());
+/// What this process remembers by itself: all of it, or what comes while Redis is away.
+struct Alone {
+    limiter: Arc<LocalLimiter>,
+    throttle: Arc<LocalThrottle>,
+    tickets: Arc<LocalTickets>,
+}
+
+impl Alone {
+    fn new(parts: &Parts) -> Self {
+        let clock = || Arc::clone(&parts.clock);
+        Self {
+            limiter: Arc::new(LocalLimiter::new()),
+            throttle: Arc::new(LocalThrottle::new(clock())),
+            tickets: Arc::new(LocalTickets::new(clock())),
+        }
+    }
+
+    fn memories(&self) -> Vec<Arc<dyn Memory>> {
+        vec![
+            Arc::clone(&self.limiter) as _,
+            Arc::clone(&self.throttle) as _,
+            Arc::clone(&self.tickets) as _,
+        ]
+    }
+}
+
+fn limiter(alone: Arc<LocalLimiter>, redis: Option<&Redis>) -> Arc<dyn RateLimiter> {
     match redis {
         Some(redis) => Arc::new(RedisLimiter::new(redis.clone(), alone)),
         None => alone,
@@ -158,8 +187,12 @@ fn answers(redis: Option<&Redis>) -> Option<Arc<dyn AnswerCache>> {
     redis.map(|redis| Arc::new(RedisAnswers::start(redis.clone())) as _)
 }
 
-fn tickets(records: &RecordPorts, parts: &Parts, redis: Option<&Redis>) -> Tickets {
-    let alone = Arc::new(LocalTickets::new());
+fn tickets(
+    records: &RecordPorts,
+    parts: &Parts,
+    alone: Arc<LocalTickets>,
+    redis: Option<&Redis>,
+) -> Tickets {
     Tickets::new(
         Arc::clone(&records.storage),
         Arc::clone(&records.clock),

@@ -3,13 +3,12 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use kanso_application::housekeeping::Retention;
-use kanso_application::ports::feed::Feed;
 use kanso_application::ports::storage::Storage;
-use kanso_local::{LocalFeed, LocalLimiter};
 use kanso_sqlite::SqliteStorage;
 use tokio_util::sync::CancellationToken;
 
 use crate::chance::Chance;
+use crate::feeds::{Feeds, Told};
 use crate::history::Recorder;
 use crate::plan::Plan;
 use crate::planted::{Bug, Planted};
@@ -29,6 +28,17 @@ pub struct Up {
     pub ended: CancellationToken,
 }
 
+/// Something that a server remembers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// The server, from 1.
+    pub server: u32,
+    /// What it is.
+    pub what: &'static str,
+    /// How much of it.
+    pub count: usize,
+}
+
 /// The servers of a world.
 pub struct Cluster {
     plan: Plan,
@@ -38,19 +48,16 @@ pub struct Cluster {
     recorder: Arc<Recorder>,
     state: Mutex<State>,
     disk: tokio::sync::Mutex<Disk>,
+    feeds: Feeds,
 }
 
 struct State {
     up: Vec<Option<Up>>,
-    /// What stands between the servers, and lives as long as they all do.
-    shared: Option<Shared>,
+    /// Ends those that were asked to stop and may still be there.
+    stopping: Vec<CancellationToken>,
+    /// The storage as all servers see it, for as long as they all live.
+    shared: Option<Arc<dyn Storage>>,
     starts: u32,
-}
-
-#[derive(Clone)]
-struct Shared {
-    storage: Arc<dyn Storage>,
-    feed: Arc<dyn Feed>,
 }
 
 impl Cluster {
@@ -69,10 +76,12 @@ impl Cluster {
             recorder: Arc::clone(recorder),
             state: Mutex::new(State {
                 up: vec![None; plan.servers as usize],
+                stopping: Vec::new(),
                 shared: None,
                 starts: 0,
             }),
             disk: tokio::sync::Mutex::new(Disk::new(Chance::stream(plan.seed, "epochs"))?),
+            feeds: Feeds::new(plan.seed),
         })
     }
 
@@ -85,13 +94,9 @@ impl Cluster {
                 let chance = Chance::stream(self.plan.seed, "bug");
                 Arc::new(Planted::new(bug, Arc::clone(&raw) as _, chance)) as Arc<dyn Storage>
             });
-            let feed: Arc<dyn Feed> = Arc::new(LocalFeed::new());
-            Shared {
-                storage: planted.unwrap_or_else(|| Arc::clone(&raw) as _),
-                feed: Bug::feed(self.bug, feed),
-            }
+            planted.unwrap_or_else(|| Arc::clone(&raw) as _)
         });
-        let shared = shared.clone();
+        let shared = Arc::clone(shared);
         for number in 0..state.up.len() {
             if state.up[number].is_none() {
                 state.starts += 1;
@@ -102,18 +107,19 @@ impl Cluster {
         Ok(())
     }
 
-    fn boot(&self, number: usize, start: u32, shared: &Shared) -> anyhow::Result<Up> {
+    fn boot(&self, number: usize, start: u32, storage: &Arc<dyn Storage>) -> anyhow::Result<Up> {
         let stream = |what: &str| Chance::stream(self.plan.seed, &format!("{what} {start}"));
         let ended = CancellationToken::new();
         let life = Life::new(ended.clone(), stream("life"));
         let skew = Chance::stream(self.plan.seed, &format!("server {number}"));
         let skew = skew.between(0, SERVER_SKEW_SECONDS);
-        let server = Server::start(Parts {
-            storage: Arc::new(Port::new(Arc::clone(&shared.storage), life)),
+        let server = Server::start(&Parts {
+            storage: Arc::new(Port::new(Arc::clone(storage), life)),
             clock: self.time.clock(i64::try_from(skew).unwrap_or_default()),
             chance: Arc::new(stream("server ids")),
-            feed: Arc::clone(&shared.feed),
-            limiter: Bug::limiter(self.bug, Arc::new(LocalLimiter::new())),
+            feed: Bug::feed(self.bug, Arc::new(self.feeds.of(&ended))),
+            bug: self.bug,
+            has_others: self.plan.servers > 1,
             retention: Retention {
                 tombstones_days: self.plan.tombstone_days,
                 ..Retention::default()
@@ -142,6 +148,22 @@ impl Cluster {
         }
     }
 
+    /// One process is asked to stop: it takes no new requests, and finishes those that it has.
+    pub fn stop(&self, which: usize) {
+        let mut state = self.state();
+        let place = which % state.up.len();
+        if let Some(Up { server, ended }) = state.up[place].take() {
+            state.stopping.retain(|ended| !ended.is_cancelled());
+            state.stopping.push(ended.clone());
+            self.recorder
+                .stops(u32::try_from(place + 1).unwrap_or(u32::MAX));
+            tokio::spawn(async move {
+                server.drain().await;
+                ended.cancel();
+            });
+        }
+    }
+
     /// A copy of the database is made.
     pub async fn back_up(&self) -> anyhow::Result<u32> {
         self.disk.lock().await.back_up()
@@ -152,10 +174,16 @@ impl Cluster {
         for place in 0..self.plan.servers as usize {
             self.crash(place);
         }
-        self.state().shared = None;
+        self.forget_shared();
         let mut disk = self.disk.lock().await;
         disk.close().await?;
         disk.put_back(copy)
+    }
+
+    fn forget_shared(&self) {
+        let mut state = self.state();
+        state.stopping.drain(..).for_each(|ended| ended.cancel());
+        state.shared = None;
     }
 
     /// The storage itself, past everything that may lie.
@@ -163,12 +191,37 @@ impl Cluster {
         self.disk.lock().await.storage()
     }
 
+    /// Each server that is up does what its workers do every hour.
+    pub async fn keep_house(&self) {
+        let up = self.state().up.clone();
+        for up in up.iter().flatten() {
+            up.server.purge().await;
+        }
+    }
+
     /// For how many people somebody waits for news.
     pub fn waiters(&self) -> usize {
-        let shared = &self.state().shared;
-        shared
-            .as_ref()
-            .map_or(0, |shared| shared.feed.followed().len())
+        self.feeds.followed()
+    }
+
+    /// Where histories were ever said to stand.
+    pub fn told(&self) -> Told {
+        self.feeds.told()
+    }
+
+    /// What the servers that are up remember, and how much of it.
+    pub fn kept(&self) -> Vec<Kept> {
+        let up = self.state().up.clone();
+        let servers = up.iter().zip(1..);
+        let kept = |(up, number): (&Option<Up>, u32)| {
+            let kept = up.as_ref().map(|up| up.server.kept()).unwrap_or_default();
+            kept.into_iter().map(move |(what, count)| Kept {
+                server: number,
+                what,
+                count,
+            })
+        };
+        servers.flat_map(kept).collect()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

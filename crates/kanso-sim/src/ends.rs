@@ -19,6 +19,8 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::actors::Device;
+use crate::cluster::Kept;
+use crate::feeds::Told;
 use crate::history::Who;
 use crate::time::Time;
 
@@ -27,6 +29,8 @@ use crate::time::Time;
 pub struct PersonEnd {
     /// The person.
     pub person: u32,
+    /// Their account.
+    pub user: Option<UserId>,
     /// What the server says its live records add up to.
     pub digest: String,
     /// What they do add up to.
@@ -74,10 +78,18 @@ pub struct Ends {
     pub leaps: u32,
     /// The longest way of a message, in milliseconds.
     pub longest_delay: u64,
+    /// Whether several servers shared the storage.
+    pub has_others: bool,
     /// Streaks that wait to be computed, and those that were given up.
     pub backlog: Backlog,
     /// People for whom news are carried although nobody waits for any.
     pub waiters: usize,
+    /// What servers remember some time after the last request.
+    pub kept: Vec<Kept>,
+    /// Who follows an event stream and has not read everything.
+    pub behind: Vec<Who>,
+    /// Where histories were ever said to stand.
+    pub told: Told,
     /// What the server holds.
     pub people: Vec<PersonEnd>,
     /// What devices hold.
@@ -105,6 +117,7 @@ impl PersonEnd {
         let records: BTreeMap<_, _> = page.records.iter().map(named).collect();
         Ok(Self {
             person,
+            user: Some(user),
             digest: page.head.digest.to_string(),
             sum: sum(&page.records),
             records,
@@ -200,6 +213,22 @@ async fn wrong_streaks(
     Ok(pairs
         .map(|(stored, fresh)| (stored.id.uuid(), told(stored.streak), told(fresh.streak)))
         .collect())
+}
+
+/// Whether the stored streaks of all are those of a fresh computation. For up to a minute after a
+/// midnight they are not: the worker has not begun the day yet.
+pub async fn streaks_are_fresh(
+    storage: &Arc<SqliteStorage>,
+    time: &Time,
+    people: u32,
+) -> anyhow::Result<bool> {
+    for person in 1..=people {
+        let user = account(storage, person).await?;
+        if !wrong_streaks(storage, time, user).await?.is_empty() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// The queue, in the storage itself.

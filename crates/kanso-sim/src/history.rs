@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 use crate::time::Time;
 
 /// Somebody who speaks to a server: a device of a person, both counted from 1. Device 0 is the
-/// person's browser.
+/// person's browser, and there are two more that are none of the devices of a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Who {
     /// The person.
@@ -18,10 +18,19 @@ pub struct Who {
     pub device: u32,
 }
 
+impl Who {
+    /// The device of whoever follows the event stream.
+    pub const FOLLOWER: u32 = 101;
+    /// The device of whoever reads snapshots.
+    pub const NEWCOMER: u32 = 102;
+}
+
 impl fmt::Display for Who {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.device {
             0 => write!(f, "p{} browser", self.person),
+            Self::FOLLOWER => write!(f, "p{} follower", self.person),
+            Self::NEWCOMER => write!(f, "p{} newcomer", self.person),
             device => write!(f, "p{} device {device}", self.person),
         }
     }
@@ -53,6 +62,24 @@ pub enum What {
     Delivered(usize, usize),
     /// Nothing of it will arrive.
     Lost(usize),
+    /// A server said the next piece of an answer that has pieces; with the numbers of the serving and
+    /// of the piece.
+    Said(usize, usize, usize),
+    /// Such an answer is over on the server's side.
+    Ended(usize, usize, End),
+    /// A server, from 1, is asked to stop.
+    Stops(u32),
+}
+
+/// Why an answer that has pieces is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// The server had nothing more to say.
+    Said,
+    /// Its process died.
+    Died,
+    /// Nobody reads it any more.
+    Unread,
 }
 
 /// A request and what became of it.
@@ -71,7 +98,7 @@ pub struct Exchange {
 }
 
 /// One carrying out of a request.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Serving {
     /// Which server, from 1.
     pub server: u32,
@@ -85,6 +112,19 @@ pub struct Serving {
     pub body: Vec<u8>,
     /// The body, where it is one of sync.
     pub sync: Option<SyncResponse>,
+    /// Of an answer that has pieces: where each ends in the body, and the place of its [`What::Said`].
+    pub pieces: Vec<(usize, usize)>,
+    /// Of such an answer: the place of its [`What::Ended`], and why it is over.
+    pub ended: Option<(usize, End)>,
+}
+
+impl Serving {
+    /// A piece of its body, by its number.
+    pub fn piece(&self, number: usize) -> &[u8] {
+        let ends = |number: usize| self.pieces.get(number).map_or(0, |(end, _)| *end);
+        let begin = number.checked_sub(1).map_or(0, ends);
+        self.body.get(begin..ends(number)).unwrap_or_default()
+    }
 }
 
 /// Everything that happened.
@@ -180,12 +220,34 @@ impl Recorder {
         history.exchanges[exchange].servings.push(Serving {
             server,
             at,
-            delivered_at: None,
             status,
             sync: serde_json::from_slice(&body).ok(),
             body,
+            ..Serving::default()
         });
         number
+    }
+
+    /// The server said the next piece of that answer.
+    pub fn said(&self, exchange: usize, serving: usize, piece: &[u8]) {
+        let mut history = self.lock();
+        let number = history.exchanges[exchange].servings[serving].pieces.len();
+        let at = self.push(&mut history, What::Said(exchange, serving, number));
+        let serving = &mut history.exchanges[exchange].servings[serving];
+        serving.body.extend_from_slice(piece);
+        serving.pieces.push((serving.body.len(), at));
+    }
+
+    /// That answer is over on the server's side.
+    pub fn ended(&self, exchange: usize, serving: usize, end: End) {
+        let mut history = self.lock();
+        let at = self.push(&mut history, What::Ended(exchange, serving, end));
+        history.exchanges[exchange].servings[serving].ended = Some((at, end));
+    }
+
+    /// A server is asked to stop.
+    pub fn stops(&self, server: u32) {
+        self.push(&mut self.lock(), What::Stops(server));
     }
 
     /// That answer arrived.

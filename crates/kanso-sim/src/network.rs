@@ -1,5 +1,9 @@
 //! What lies between a device and the servers.
 
+mod wire;
+
+pub use wire::{Opened, Wire};
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -61,6 +65,11 @@ impl Network {
     }
 
     async fn way(&self) {
+        sleep(self.delay()).await;
+    }
+
+    /// How long a message is under way.
+    fn delay(&self) -> Duration {
         let longest = if self.is_healed.load(Ordering::SeqCst) {
             5
         } else {
@@ -72,7 +81,7 @@ impl Network {
         } else {
             longest
         };
-        sleep(Duration::from_millis(self.chance.between(0, longest))).await;
+        Duration::from_millis(self.chance.between(0, longest))
     }
 
     /// Carries a request to a server, there and nothing else; with the number of the serving.
@@ -178,7 +187,7 @@ impl Link {
         Some(Delivered)
     }
 
-    async fn nothing(&self, exchange: usize, patience: Duration) -> Result<Reply, Unreachable> {
+    async fn nothing<T>(&self, exchange: usize, patience: Duration) -> Result<T, Unreachable> {
         sleep(patience).await;
         self.network.recorder.lost(exchange);
         Err(Unreachable {

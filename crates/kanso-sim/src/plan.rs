@@ -40,6 +40,9 @@ pub struct Plan {
     pub skew_seconds: i64,
     /// How long tombstones are kept, in days.
     pub tombstone_days: u32,
+    /// Servers that are asked to stop, for each ten events.
+    #[serde(default)]
+    pub drains: u32,
 }
 
 impl Plan {
@@ -71,6 +74,7 @@ impl Plan {
             leaps: small(sometimes(60, 5)),
             skew_seconds: i64::try_from(longest_skew).unwrap_or_default(),
             tombstone_days: small(chance.between(2, 60)),
+            drains: small(sometimes(50, 4)),
         }
     }
 
@@ -95,6 +99,7 @@ impl Plan {
         cut!(events, 0);
         cut!(restores, 0);
         cut!(crashes, 0);
+        cut!(drains, 0);
         cut!(leaps, 0);
         cut!(partitions, 0);
         cut!(lost_requests, 0);

@@ -19,7 +19,7 @@ use kanso_application::live::Live;
 use kanso_application::ports::clock::Clock;
 use kanso_application::ports::feed::Feed;
 use kanso_application::ports::ids::Ids;
-use kanso_application::ports::limiter::{RateLimit, RateLimiter};
+use kanso_application::ports::limiter::RateLimit;
 use kanso_application::ports::storage::Storage;
 use kanso_application::replicas::Replicas;
 use kanso_application::stats::Stats;
@@ -27,7 +27,7 @@ use kanso_application::streaks::Streaks;
 use kanso_application::sync::Sync;
 use kanso_application::tickets::Tickets;
 use kanso_credentials::{HmacRefreshTokens, JwtTokens, RandomTickets, SigningKey, TokenRules};
-use kanso_local::{LocalThrottle, LocalTickets, LocalWake};
+use kanso_local::LocalWake;
 use kanso_testkit::LegiblePasswords;
 use kanso_worker::Rhythm;
 use tokio_util::sync::CancellationToken;
@@ -36,6 +36,8 @@ use tower::ServiceExt as _;
 use tower::util::BoxCloneSyncService;
 
 use crate::chance::Chance;
+use crate::memories::Memories;
+use crate::planted::Bug;
 
 /// Every server of a world signs with the same key.
 const SECRET: &[u8] = b"q1HhXW0s5F0yZr1j8m3c0cQXo2i7mBk7jVtYzKq9aPw";
@@ -46,7 +48,14 @@ const LIMIT: RateLimit = RateLimit {
     window_seconds: 60,
 };
 
-type Body = UnsyncBoxBody<Bytes, String>;
+/// The body of an answer.
+pub type Body = UnsyncBoxBody<Bytes, String>;
+/// How long one that is asked to stop goes on with what it has.
+const DRAIN: Duration = Duration::from_secs(15);
+
+/// As in a real server: from one look for what other servers committed to the next.
+const SWEEP: Duration = Duration::from_secs(2);
+
 type Service = BoxCloneSyncService<Request<Full<Bytes>>, Response<Body>, Infallible>;
 
 /// What a server is made of besides the real code.
@@ -59,8 +68,10 @@ pub struct Parts {
     pub chance: Arc<Chance>,
     /// What carries news to those who wait.
     pub feed: Arc<dyn Feed>,
-    /// What counts requests.
-    pub limiter: Arc<dyn RateLimiter>,
+    /// What is wrong with it on purpose, if anything.
+    pub bug: Option<Bug>,
+    /// Whether other servers share its storage.
+    pub has_others: bool,
     /// How long things are kept.
     pub retention: Retention,
 }
@@ -70,9 +81,20 @@ pub struct Server {
     service: Service,
     housekeeping: Housekeeping,
     devices: Devices,
+    memories: Memories,
     /// Its workers end with it.
     stop: CancellationToken,
     workers: TaskTracker,
+}
+
+/// An answer that has begun.
+pub struct Opened {
+    /// The status.
+    pub status: u16,
+    /// In how many seconds to ask again.
+    pub retry_after: Option<u64>,
+    /// What comes of the body.
+    pub body: Body,
 }
 
 /// What a server answered.
@@ -87,7 +109,7 @@ pub struct Answer {
 
 impl Server {
     /// Starts a server, its workers running.
-    pub fn start(parts: Parts) -> anyhow::Result<Self> {
+    pub fn start(parts: &Parts) -> anyhow::Result<Self> {
         let (stop, wake) = (CancellationToken::new(), LocalWake::new());
         let ids: Arc<dyn Ids> = Arc::clone(&parts.chance) as _;
         let records = RecordPorts {
@@ -105,21 +127,28 @@ impl Server {
             Arc::clone(&parts.clock),
             parts.retention,
         );
-        let (accounts, tickets) = accounts(&parts, &records)?;
+        let live = Live::new(Arc::clone(&parts.storage), Arc::clone(&parts.feed));
+        if parts.has_others {
+            kanso_worker::start_sweep(&workers, live.clone(), &stop, SWEEP);
+        }
+        let memories = Memories::new(parts.bug, &parts.clock);
+        kanso_worker::start_forgetting(&workers, memories.all(), &stop);
+        let (accounts, tickets) = accounts(parts, &records, &memories)?;
         let router = kanso_http::router(
             kanso_http::Parts {
                 accounts,
                 tickets,
                 habits: Habits::new(records.clone()),
                 entries: Entries::new(records.clone()),
-                live: Live::new(Arc::clone(&parts.storage), Arc::clone(&parts.feed)),
+                live,
                 sync: Sync::new(records, devices.clone()),
-                replicas: Replicas::new(Arc::clone(&parts.storage), streaks),
+                replicas: Replicas::new(Arc::clone(&parts.storage), streaks)
+                    .in_pieces_of(u32::try_from(parts.chance.between(1, 6)).unwrap_or(1)),
                 devices: devices.clone(),
                 stats: Stats::new(Arc::clone(&parts.storage), Arc::clone(&parts.clock)),
                 health: Health::new(Arc::clone(&parts.storage), Arc::clone(&parts.clock)),
                 ids,
-                limiter: parts.limiter,
+                limiter: Bug::limiter(parts.bug, Arc::clone(&memories.limiter) as _),
                 seats: None,
                 writes: TaskTracker::new(),
                 draining: stop.clone(),
@@ -135,6 +164,7 @@ impl Server {
             service: service(router),
             housekeeping,
             devices,
+            memories,
             stop,
             workers,
         })
@@ -144,14 +174,24 @@ impl Server {
 impl Server {
     /// Answers one request. None when the answer broke off.
     pub async fn serve(&self, request: Request<Full<Bytes>>) -> Option<Answer> {
+        let opened = self.open(request).await;
+        Some(Answer {
+            status: opened.status,
+            retry_after: opened.retry_after,
+            body: opened.body.collect().await.ok()?.to_bytes().into(),
+        })
+    }
+
+    /// Begins to answer a request: the body comes piece by piece, as its reader asks for it.
+    pub async fn open(&self, request: Request<Full<Bytes>>) -> Opened {
         let Ok(response) = self.service.clone().oneshot(request).await;
         let (head, body) = response.into_parts();
         let retry_after = head.headers.get(http::header::RETRY_AFTER);
-        Some(Answer {
+        Opened {
             status: head.status.as_u16(),
             retry_after: retry_after.and_then(|value| value.to_str().ok()?.parse().ok()),
-            body: body.collect().await.ok()?.to_bytes().into(),
-        })
+            body,
+        }
     }
 
     /// Removes what was kept long enough, as the worker does once an hour.
@@ -161,6 +201,20 @@ impl Server {
         if stored.is_ok() {
             drop(self.housekeeping.step().await);
         }
+    }
+
+    /// It is asked to stop: streams are told to come back elsewhere, workers take nothing new, and
+    /// what is under way gets its time.
+    pub async fn drain(&self) {
+        self.kill();
+        tokio::time::sleep(DRAIN).await;
+    }
+
+    /// What it remembers, and how much of it.
+    pub fn kept(&self) -> [(&'static str, usize); 4] {
+        let [limiter, throttle, tickets] = self.memories.kept();
+        let sightings = ("sightings of devices", self.devices.unstored());
+        [limiter, throttle, tickets, sightings]
     }
 
     /// Its workers stop where they are.
@@ -177,11 +231,15 @@ fn rhythm() -> Rhythm {
         settle: Duration::from_millis(500),
         days: Duration::from_mins(1),
         report: Duration::from_mins(30),
-        sweep: Duration::from_secs(20),
+        sweep: SWEEP,
     }
 }
 
-fn accounts(parts: &Parts, records: &RecordPorts) -> anyhow::Result<(Accounts, Tickets)> {
+fn accounts(
+    parts: &Parts,
+    records: &RecordPorts,
+    memories: &Memories,
+) -> anyhow::Result<(Accounts, Tickets)> {
     let key = SigningKey::hs256(SECRET)?;
     let (chance, clock) = (&parts.chance, &parts.clock);
     let refresh_tokens = HmacRefreshTokens::new(&key, Arc::clone(chance) as _);
@@ -194,14 +252,14 @@ fn accounts(parts: &Parts, records: &RecordPorts) -> anyhow::Result<(Accounts, T
         passwords: Arc::new(LegiblePasswords),
         access_tokens: Arc::new(access_tokens),
         refresh_tokens: Arc::new(refresh_tokens),
-        throttle: Arc::new(LocalThrottle::new(Arc::clone(clock))),
+        throttle: Arc::clone(&memories.throttle) as _,
         feed: Arc::clone(&records.feed),
     });
     let tickets = Tickets::new(
         Arc::clone(&parts.storage),
         Arc::clone(clock),
         Arc::new(RandomTickets::new(Arc::clone(chance) as _)),
-        Arc::new(LocalTickets::new()),
+        Arc::clone(&memories.tickets) as _,
     );
     Ok((accounts, tickets))
 }

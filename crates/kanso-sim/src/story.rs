@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use kanso_protocol::sync::{Change, EntityName, OperationRequest, OperationResult, SyncResponse};
 use uuid::Uuid;
 
-use crate::history::{Event, Exchange, History, Serving, What};
+use crate::history::{End, Event, Exchange, History, Serving, What};
 
 /// The story of what happened to one person, or to all; a line an event.
 pub fn tell(history: &History, person: Option<u32>) -> String {
@@ -44,6 +44,23 @@ fn line(history: &History, event: &Event) -> Option<(Option<u32>, String)> {
                 format!("{who} has the answer to #{number}"),
             )
         }
+        What::Said(number, serving, piece) => {
+            let exchange = exchange(*number)?;
+            let piece = exchange.servings.get(*serving)?.piece(*piece);
+            let piece = String::from_utf8_lossy(piece);
+            let told = format!("#{number} says to {}: {}", exchange.who, one_line(&piece));
+            (Some(exchange.who.person), told)
+        }
+        What::Ended(number, _, end) => {
+            let who = exchange(*number)?.who;
+            let why = match end {
+                End::Said => "says no more",
+                End::Died => "dies with its server",
+                End::Unread => "is read no more",
+            };
+            (Some(who.person), format!("#{number} of {who} {why}"))
+        }
+        What::Stops(server) => (None, format!("── server {server} is asked to stop ──")),
         What::Lost(number) => {
             let who = exchange(*number)?.who;
             (
@@ -52,6 +69,11 @@ fn line(history: &History, event: &Event) -> Option<(Option<u32>, String)> {
             )
         }
     })
+}
+
+fn one_line(text: &str) -> String {
+    let lines: Vec<_> = text.lines().filter(|line| !line.is_empty()).collect();
+    lines.join(" | ")
 }
 
 fn asks(number: usize, exchange: &Exchange) -> String {

@@ -6,19 +6,23 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-use crate::actors::{Browser, Device, Troubles, Weather};
+use crate::actors::{Browser, Device, Follower, Newcomer, Troubles, Weather};
 use crate::checks;
 use crate::cluster::Cluster;
-use crate::ends::{DeviceEnd, Ends, PersonEnd, backlog, heads};
+use crate::ends::{DeviceEnd, Ends, PersonEnd, backlog, heads, streaks_are_fresh};
 use crate::finding::{Check, Finding, Findings};
 use crate::history::{History, Recorder, Who};
 use crate::network::{Link, Network};
 use crate::plan::Plan;
 use crate::planted::Bug;
 use crate::time::Time;
+use kanso_domain::sync::Head;
 
 /// How often everybody is looked after while nothing goes wrong any more.
 const CALM_ROUNDS: u32 = 40;
+
+/// After the last request: longer than anything that a server remembers in its process counts.
+const IDLE: Duration = Duration::from_mins(20);
 
 /// What came of a seed.
 #[derive(Debug)]
@@ -61,6 +65,8 @@ struct World {
     network: Arc<Network>,
     devices: Vec<Arc<Device>>,
     browsers: Vec<Arc<Browser>>,
+    followers: Vec<Arc<Follower>>,
+    newcomers: Vec<Arc<Newcomer>>,
 }
 
 impl World {
@@ -74,6 +80,7 @@ impl World {
             (who, Link::new(who, &network))
         };
         let (mut devices, mut browsers) = (Vec::new(), Vec::new());
+        let (mut followers, mut newcomers) = (Vec::new(), Vec::new());
         for person in 1..=plan.people {
             for device in 1..=plan.devices {
                 let link = link(person, device);
@@ -82,6 +89,12 @@ impl World {
             }
             let browser = Browser::new(plan, link(person, 0), &recorder, &findings);
             browsers.push(Arc::new(browser));
+            let follower = link(person, Who::FOLLOWER);
+            let follower = Follower::new(plan, follower, &recorder, &findings);
+            followers.push(Arc::new(follower));
+            let newcomer = link(person, Who::NEWCOMER);
+            let newcomer = Newcomer::new(plan, newcomer, &recorder, &findings);
+            newcomers.push(Arc::new(newcomer));
         }
         Ok(Self {
             plan,
@@ -92,6 +105,8 @@ impl World {
             network,
             devices,
             browsers,
+            followers,
+            newcomers,
         })
     }
 
@@ -100,10 +115,29 @@ impl World {
         for device in self.devices.iter().filter(|device| device.who.device == 1) {
             device.register().await;
         }
+        let mut following = self.follow();
         let troubles = self.storm().await?;
         self.calm().await?;
-        let ends = self.ends(troubles).await?;
+        // At once: a midnight more would be one that nobody has had time for.
+        let mut ends = self.ends(troubles).await?;
+        self.read_anew().await;
+        following.shutdown().await;
+        self.devices.iter().for_each(|device| device.put_away());
+        sleep(IDLE).await;
+        self.cluster.keep_house().await;
+        ends.waiters = self.cluster.waiters();
+        ends.kept = self.cluster.kept();
         Ok((self.findings.take(), self.recorder.take(), ends))
+    }
+
+    /// Somebody follows each person's event stream, until this is shut down.
+    fn follow(&self) -> JoinSet<()> {
+        let mut following = JoinSet::new();
+        for follower in &self.followers {
+            let follower = Arc::clone(follower);
+            following.spawn(async move { follower.live().await });
+        }
+        following
     }
 
     /// Everybody lives, and everything goes wrong.
@@ -117,6 +151,10 @@ impl World {
         for browser in &self.browsers {
             let browser = Arc::clone(browser);
             lives.spawn(async move { browser.live().await });
+        }
+        for newcomer in &self.newcomers {
+            let newcomer = Arc::clone(newcomer);
+            lives.spawn(async move { newcomer.live().await });
         }
         let troubles = weather.pass().await?;
         while let Some(lived) = lives.join_next().await {
@@ -141,16 +179,34 @@ impl World {
             sleep(Duration::from_secs(45)).await;
             // A round in which nothing moved, for everybody reads what was there before it.
             let heads = heads(&raw, self.plan.people).await?;
-            let is_still = before.replace(heads.clone()) == Some(heads);
+            let is_followed = self.is_followed(&heads);
+            let is_still = is_followed && before.replace(heads.clone()) == Some(heads);
             let is_drained = backlog(&raw).await?.waiting == 0;
-            if is_still && is_drained && self.devices.iter().all(|device| device.is_quiet()) {
+            if is_still
+                && is_drained
+                && self.devices.iter().all(|device| device.is_quiet())
+                && streaks_are_fresh(&raw, &self.time, self.plan.people).await?
+            {
                 break;
             }
         }
+        Ok(())
+    }
+
+    /// Those who know nothing but pages read to the end, where all must add up.
+    async fn read_anew(&self) {
         for browser in &self.browsers {
             browser.read_all().await;
         }
-        Ok(())
+        for newcomer in &self.newcomers {
+            newcomer.set_up_for_good().await;
+        }
+    }
+
+    /// Whether all who pull only when an event tells them have read everything.
+    fn is_followed(&self, heads: &[Head]) -> bool {
+        let mut pairs = self.followers.iter().zip(heads);
+        pairs.all(|(follower, head)| follower.has_read(*head))
     }
 
     async fn ends(&self, troubles: Troubles) -> anyhow::Result<Ends> {
@@ -165,15 +221,21 @@ impl World {
                 }
             }
         }
+        let heads = heads(&raw, self.plan.people).await?;
+        let behind = self.followers.iter().zip(heads);
+        let behind = behind.filter(|(follower, head)| !follower.has_read(*head));
         let devices = self.devices.iter().map(|device| DeviceEnd::read(device));
         Ok(Ends {
             restores: troubles.restores,
             leaps: troubles.leaps,
             longest_delay: self.plan.longest_delay,
             backlog: backlog(&raw).await?,
-            waiters: self.cluster.waiters(),
+            has_others: self.plan.servers > 1,
+            behind: behind.map(|(follower, _)| follower.who).collect(),
+            told: self.cluster.told(),
             people,
             devices: devices.collect::<Result<_, _>>()?,
+            ..Ends::default()
         })
     }
 }

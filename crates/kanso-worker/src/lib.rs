@@ -10,6 +10,7 @@
 
 mod backlog;
 mod days;
+mod forgetting;
 mod measure;
 mod outage;
 mod pace;
@@ -17,6 +18,7 @@ mod streaks;
 mod sweep;
 mod upkeep;
 
+pub use forgetting::start_forgetting;
 pub use sweep::start_sweep;
 pub use upkeep::start_upkeep;
 

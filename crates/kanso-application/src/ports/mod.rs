@@ -9,6 +9,7 @@ pub mod feed;
 pub mod housekeeping;
 pub mod ids;
 pub mod limiter;
+pub mod memory;
 pub mod schema;
 pub mod seats;
 pub mod storage;

@@ -9,14 +9,16 @@ use kanso_domain::sessions::TokenHash;
 use kanso_domain::{SessionId, Timestamp, UserId};
 use kanso_local::LocalTickets;
 use kanso_redis::{Redis, RedisTickets};
-use kanso_testkit::RedisServer;
+use kanso_testkit::build::noon;
+use kanso_testkit::{ManualClock, RedisServer};
 use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
 /// A server's tickets, which wait so long for Redis.
 fn tickets(server: &RedisServer, time_limit: Duration) -> RedisTickets {
     let redis = Redis::at(&server.url()).unwrap().waiting(time_limit);
-    RedisTickets::new(redis, Arc::new(LocalTickets::new()))
+    let clock = Arc::new(ManualClock::at(noon()));
+    RedisTickets::new(redis, Arc::new(LocalTickets::new(clock)))
 }
 
 fn ticket(number: u128) -> (TokenHash, KeptTicket) {

@@ -5,19 +5,18 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use kanso_client::transport::{Method, Reply, Request, Transport as _};
-use kanso_protocol::accounts::{CredentialsRequest, TokenResponse};
+use kanso_client::transport::{Method, Reply};
 use kanso_protocol::sync::{
     ActionName, Changed, EntityName, OnConflictName, OperationRequest, SyncRequest, SyncResponse,
 };
-use serde::Serialize;
 use serde_json::json;
 use tokio::time::sleep;
 use uuid::Uuid;
 
+use super::a_while;
+use super::caller::Caller;
 use super::edits::mark;
 use super::fold::Fold;
-use super::{PASSWORD, a_while, email};
 use crate::chance::Chance;
 use crate::finding::{Check, Findings};
 use crate::history::{Recorder, Who};
@@ -36,7 +35,7 @@ const TRIES: u32 = 40;
 pub struct Browser {
     who: Who,
     plan: Plan,
-    link: Link,
+    caller: Caller,
     chance: Chance,
     recorder: Arc<Recorder>,
     findings: Findings,
@@ -45,7 +44,6 @@ pub struct Browser {
 
 #[derive(Default)]
 struct State {
-    token: Option<String>,
     fold: Fold,
     /// The version, and whether it is a tombstone, of whatever it has heard of.
     heard: BTreeMap<Uuid, (EntityName, i64, bool)>,
@@ -59,11 +57,11 @@ impl Browser {
         recorder: &Arc<Recorder>,
         findings: &Findings,
     ) -> Self {
-        let (who, link) = link;
+        let who = link.0;
         Self {
             who,
             plan,
-            link,
+            caller: Caller::new(link),
             chance: Chance::stream(plan.seed, &who.to_string()),
             recorder: Arc::clone(recorder),
             findings: findings.clone(),
@@ -110,7 +108,7 @@ impl Browser {
         let cursor = self.with(|state| state.fold.cursor.clone());
         let from = cursor.map_or_else(String::new, |cursor| format!("&cursor={cursor}"));
         let path = format!("/api/v1/sync?limit={limit}{from}");
-        let Some(reply) = self.ask(Method::Get, path, None).await else {
+        let Some(reply) = self.caller.ask(Method::Get, path, None).await else {
             return false;
         };
         self.take(&reply)
@@ -121,7 +119,7 @@ impl Browser {
             return self.read_page().await;
         };
         let path = format!("/api/v1/sync?limit=100&wait_ms={WAIT_MILLIS}&cursor={cursor}");
-        if let Some(reply) = self.ask(Method::Get, path, None).await {
+        if let Some(reply) = self.caller.ask(Method::Get, path, None).await {
             self.take(&reply);
         }
     }
@@ -209,6 +207,7 @@ impl Browser {
         for _ in 0..TRIES {
             let path = "/api/v1/sync".to_owned();
             let reply = self
+                .caller
                 .ask(Method::Post, path, serde_json::to_vec(&request).ok())
                 .await;
             if reply.is_some_and(|reply| reply.status == 200) {
@@ -226,58 +225,20 @@ impl Browser {
             "Pacific/Kiritimati",
         ];
         let zone = zones[number as usize % zones.len()];
-        let Some(token) = self.token().await else {
+        let Some(token) = self.caller.token().await else {
             return;
         };
         self.recorder.did(self.who, format!("moves to {zone}"));
         let body = json!({ "timezone": zone }).to_string().into_bytes();
-        self.link.patch("/api/v1/auth/user", token, body).await;
-    }
-
-    /// Asks in the person's name; none when no answer came.
-    async fn ask(&self, method: Method, path: String, body: Option<Vec<u8>>) -> Option<Reply> {
-        let bearer = Some(self.token().await?);
-        let request = Request {
-            method,
-            path: path.into(),
-            bearer,
-            body,
-        };
-        let reply = self.link.exchange(request).await.ok()?;
-        if reply.status == 401 {
-            self.with(|state| state.token = None);
-            return None;
-        }
-        Some(reply)
-    }
-
-    async fn token(&self) -> Option<String> {
-        if let Some(token) = self.with(|state| state.token.clone()) {
-            return Some(token);
-        }
-        let credentials = CredentialsRequest {
-            email: email(self.who.person),
-            password: PASSWORD.to_owned(),
-        };
-        let request = Request {
-            method: Method::Post,
-            path: "/api/v1/auth/login".into(),
-            bearer: None,
-            body: bytes(&credentials),
-        };
-        let reply = self.link.exchange(request).await.ok()?;
-        let tokens: TokenResponse = serde_json::from_slice(&reply.body).ok()?;
-        self.with(|state| state.token = Some(tokens.token.clone()));
-        Some(tokens.token)
+        self.caller
+            .link
+            .patch("/api/v1/auth/user", token, body)
+            .await;
     }
 
     fn with<T>(&self, work: impl FnOnce(&mut State) -> T) -> T {
         work(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
     }
-}
-
-fn bytes(value: &impl Serialize) -> Option<Vec<u8>> {
-    serde_json::to_vec(value).ok()
 }
 
 fn entity(record: &kanso_domain::Record) -> EntityName {

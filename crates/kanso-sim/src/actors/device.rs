@@ -208,6 +208,11 @@ impl Device {
         }
     }
 
+    /// Its person uses it no more.
+    pub fn put_away(&self) {
+        *self.running() = None;
+    }
+
     /// How its sync stands; none when no loop runs.
     pub fn state(&self) -> Option<SyncState> {
         let running = self.running();

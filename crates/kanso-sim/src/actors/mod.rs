@@ -1,13 +1,18 @@
 //! Those who use the servers.
 
 mod browser;
+mod caller;
 mod device;
 mod edits;
 mod fold;
+mod follower;
+mod newcomer;
 mod weather;
 
 pub use browser::Browser;
 pub use device::Device;
+pub use follower::Follower;
+pub use newcomer::Newcomer;
 pub use weather::{Troubles, Weather};
 
 use std::time::Duration;

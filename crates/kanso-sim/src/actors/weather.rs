@@ -56,6 +56,9 @@ impl Weather {
             if self.chance.happens(10 * self.plan.crashes) {
                 self.cluster.crash(self.chance.place(8));
             }
+            if self.plan.drains > 0 && self.chance.happens(10 * self.plan.drains) {
+                self.cluster.stop(self.chance.place(8));
+            }
             if self.plan.restores > 0 && (copies.is_empty() || self.chance.happens(20)) {
                 copies.push(self.cluster.back_up().await?);
                 self.recorder.happened("the database is copied");

@@ -1,5 +1,6 @@
 //! What must hold when nothing moves any more: checks 6, 9 and 12.
 
+use crate::cluster::Kept;
 use crate::ends::{DeviceEnd, Ends, PersonEnd, shown};
 use crate::finding::{Check, Finding};
 
@@ -31,6 +32,19 @@ pub(super) fn check(ends: &Ends) -> Vec<Finding> {
     }
     if ends.backlog.waiting > 0 || ends.backlog.parked > 0 {
         let what = format!("{:?} when nothing moves any more", ends.backlog);
+        findings.push(Finding::new(Check::Drains, what));
+    }
+    for who in &ends.behind {
+        let what = format!("{who} follows the stream and was not told of everything");
+        findings.push(Finding::new(Check::Drains, what));
+    }
+    for Kept {
+        server,
+        what,
+        count,
+    } in ends.kept.iter().filter(|kept| kept.count > 0)
+    {
+        let what = format!("server {server} still keeps {count} {what}");
         findings.push(Finding::new(Check::Drains, what));
     }
     if ends.waiters > 0 {

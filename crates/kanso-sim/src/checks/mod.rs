@@ -9,6 +9,7 @@ mod endings;
 mod operations;
 mod records;
 mod service;
+mod streams;
 #[cfg(test)]
 mod tests;
 
@@ -21,6 +22,7 @@ pub fn all(history: &History, ends: &Ends) -> Vec<Finding> {
     let mut findings = endings::check(ends);
     findings.extend(service::isolation(history));
     findings.extend(service::wake_ups(history, ends));
+    findings.extend(streams::check(history, ends));
     let effects = effects::effects(history);
     if ends.restores > 0 {
         findings.extend(records::survives(&effects, history, ends));

@@ -14,6 +14,18 @@ const SURE_GRACE_SECONDS: i64 = 50;
 /// How late a waiter may be told, in milliseconds, beside the ways of the messages.
 const LATE_MILLIS: u64 = 1_000;
 
+/// How much later where the change was another server's, and its word may be lost: a sweep.
+const SWEEP_MILLIS: u64 = 2_000;
+
+/// How late somebody may be told of a change by the server that they wait at.
+pub(super) const fn late(ends: &Ends) -> u64 {
+    if ends.has_others {
+        LATE_MILLIS + SWEEP_MILLIS
+    } else {
+        LATE_MILLIS
+    }
+}
+
 /// No answer holds a text that somebody else wrote: each says whose it is.
 pub(super) fn isolation(history: &History) -> Vec<Finding> {
     let mut findings = Vec::new();
@@ -128,7 +140,7 @@ pub(super) fn wake_ups(history: &History, ends: &Ends) -> Vec<Finding> {
                         && result.status == kanso_protocol::sync::OperationStatus::Applied
                 })
                 && known_at > begun
-                && known_at + LATE_MILLIS < told
+                && known_at + late(ends) < told
         });
         if let Some((other, ..)) = news {
             let what = format!(

@@ -1,5 +1,7 @@
 //! Histories that are wrong in one respect, each of which one check must tell.
 
+mod streams;
+
 use kanso_protocol::sync::{
     ActionName, EntityName, OperationRequest, OperationResult, OperationStatus, SyncRequest,
     SyncResponse,
@@ -49,10 +51,10 @@ impl Tale {
         self.history.exchanges[exchange].servings.push(Serving {
             server: 1,
             at,
-            delivered_at: None,
             status,
             body,
             sync,
+            ..Serving::default()
         });
         number
     }

@@ -1,3 +1,5 @@
+use std::fmt::Write as _;
+use std::io::{ErrorKind, Write as _};
 use std::path::PathBuf;
 
 use kanso_sim::failure::plan_in;
@@ -29,11 +31,21 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<bool> {
         Some(file) => plan_in(file)?,
     };
     let outcome = live(plan, arguments.bug)?;
-    println!("{plan:?}");
-    print!("{}", story::tell(&outcome.history, arguments.person));
-    println!("trace {}", outcome.hash);
+    let mut told = format!("{plan:?}\n");
+    told.push_str(&story::tell(&outcome.history, arguments.person));
+    // Writing to a String cannot fail.
+    let _ = writeln!(told, "trace {}", outcome.hash);
     for finding in &outcome.findings {
-        println!("check {}: {}", finding.check, finding.what);
+        let _ = writeln!(told, "check {}: {}", finding.check, finding.what);
     }
+    print(&told)?;
     Ok(outcome.findings.is_empty())
+}
+
+/// Who has read enough of a story, as `head` has, closes the pipe: that is no failure.
+fn print(story: &str) -> std::io::Result<()> {
+    match std::io::stdout().lock().write_all(story.as_bytes()) {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        written => written,
+    }
 }

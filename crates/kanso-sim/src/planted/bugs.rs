@@ -95,6 +95,24 @@ bugs! {
     SessionForgotten = "session-forgotten",
     /// A page from an older state is answered after a newer one.
     StaleRead = "stale-read",
+    /// Who follows an event stream is not told of some changes.
+    PokeDropped = "poke-dropped",
+    /// A poke is sent for a position that is not there yet.
+    PokeAhead = "poke-ahead",
+    /// Who follows an event stream is sometimes told of somebody else's changes.
+    StrangersStream = "strangers-stream",
+    /// A ticket opens a second event stream.
+    TicketTwice = "ticket-twice",
+    /// Tickets that nobody used are kept for ever.
+    TicketsKept = "tickets-kept",
+    /// Failed log-ins of an address are kept for ever.
+    FailuresKept = "failures-kept",
+    /// A piece of a snapshot begins one record too late.
+    SnapshotSkips = "snapshot-skips",
+    /// The mark of a piece of a snapshot is sent before the piece.
+    MarkBeforePiece = "mark-before-piece",
+    /// A server that is asked to stop ends its streams without a word.
+    ByeLeftOut = "bye-left-out",
 }
 
 impl Bug {
@@ -112,7 +130,13 @@ impl Bug {
     /// `feed` with the bug, if it is one of the feed's.
     pub fn feed(bug: Option<Self>, feed: Arc<dyn Feed>) -> Arc<dyn Feed> {
         match bug {
-            Some(bug @ (Self::WakeUpMissed | Self::WaiterKept)) => Arc::new(Spoilt::new(bug, feed)),
+            Some(
+                bug @ (Self::WakeUpMissed
+                | Self::WaiterKept
+                | Self::PokeDropped
+                | Self::PokeAhead
+                | Self::StrangersStream),
+            ) => Arc::new(Spoilt::new(bug, feed)),
             _ => feed,
         }
     }

@@ -3,10 +3,13 @@
 
 mod bugs;
 mod reading;
+mod remembering;
+mod sending;
 mod storage;
 mod waking;
 mod working;
 mod writing;
 
 pub use bugs::Bug;
+pub use remembering::{LoginMemory, TicketMemory};
 pub use storage::Planted;

@@ -8,6 +8,8 @@ mod drain;
 #[cfg(test)]
 mod failures;
 #[cfg(test)]
+mod forgetting;
+#[cfg(test)]
 mod kills;
 #[cfg(test)]
 mod laws;

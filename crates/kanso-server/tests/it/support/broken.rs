@@ -295,7 +295,7 @@ pub(crate) fn broken_server(broken: Broken) -> (Router, String, TaskTracker) {
             storage.clone(),
             clock.clone(),
             Arc::new(RandomTickets::new(entropy)),
-            Arc::new(LocalTickets::new()),
+            Arc::new(LocalTickets::new(clock.clone())),
         ),
         devices,
         stats: Stats::new(storage.clone(), clock.clone()),

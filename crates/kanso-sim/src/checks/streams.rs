@@ -1,0 +1,221 @@
+//! What must hold of every event stream: checks 10 and 12.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::service::late;
+use crate::ends::Ends;
+use crate::finding::{Check, Finding};
+use crate::history::{End, Exchange, History, Serving, What};
+use crate::sse;
+
+/// How long a server that is asked to stop may take to tell its streams, in milliseconds.
+const BYE_MILLIS: u64 = 500;
+
+/// The longest that a stream is silent, in milliseconds: from one heartbeat to the next, and the time
+/// that it takes to ask about a session.
+const SILENT_MILLIS: u64 = 15_000 + 500;
+
+/// One stream, as its server saw it.
+struct Stream<'a> {
+    exchange: &'a Exchange,
+    serving: &'a Serving,
+    /// What it said, and the place of that in the history.
+    said: Vec<(usize, sse::Event)>,
+}
+
+/// Whether streams told their people of their own changes, soon, and of nothing else.
+pub(super) fn check(history: &History, ends: &Ends) -> Vec<Finding> {
+    let streams = streams(history);
+    let mut findings = tickets(history);
+    let told = |person: u32| {
+        let end = ends.people.iter().find(|end| end.person == person)?;
+        ends.told.get(&end.user?)
+    };
+    let news = news(history);
+    let pulls = pulls(history);
+    for stream in &streams {
+        let person = stream.exchange.who.person;
+        findings.extend(told(person).and_then(|told| stream.strangers(told)));
+        findings.extend(stream.without_bye(history));
+        findings.extend(stream.lifeless(history));
+        // A copy that is put back takes positions back.
+        if ends.restores == 0 {
+            let news = news.get(&person).map_or(&[][..], Vec::as_slice);
+            let pulls = pulls.get(&person).map_or(&[][..], Vec::as_slice);
+            findings.extend(stream.silent(history, news, late(ends)));
+            findings.extend(stream.ahead(pulls));
+        }
+    }
+    findings
+}
+
+fn streams(history: &History) -> Vec<Stream<'_>> {
+    let opened = history
+        .exchanges
+        .iter()
+        .filter(|exchange| is_stream(exchange));
+    let servings = opened.flat_map(|exchange| {
+        let servings = exchange.servings.iter();
+        servings.map(move |serving| (exchange, serving))
+    });
+    let good = servings.filter(|(_, serving)| serving.status == 200);
+    good.map(|(exchange, serving)| Stream {
+        exchange,
+        serving,
+        said: said(serving),
+    })
+    .collect()
+}
+
+fn is_stream(exchange: &Exchange) -> bool {
+    exchange.line.starts_with("Get /api/v1/sync/stream?")
+}
+
+fn said(serving: &Serving) -> Vec<(usize, sse::Event)> {
+    let pieces = serving.pieces.iter().enumerate();
+    let events = pieces.flat_map(|(number, (_, at))| {
+        let text = String::from_utf8_lossy(serving.piece(number));
+        sse::all(&text).into_iter().map(|event| (*at, event))
+    });
+    events.collect()
+}
+
+/// When it was known, of each person, that their history had reached a position by a change: one
+/// that was answered.
+fn news(history: &History) -> BTreeMap<u32, Vec<(usize, i64)>> {
+    let mut news: BTreeMap<u32, Vec<_>> = BTreeMap::new();
+    for (exchange, _, serving, response) in history.syncs() {
+        let newest = response.results.iter().filter_map(|result| result.seq);
+        if let Some(newest) = newest.max() {
+            let person = exchange.who.person;
+            news.entry(person).or_default().push((serving.at, newest));
+        }
+    }
+    news
+}
+
+/// When each person asked, and where the history stood that they were shown; none where they were
+/// told that it had not got so far.
+fn pulls(history: &History) -> BTreeMap<u32, Vec<(usize, Option<i64>)>> {
+    let mut pulls: BTreeMap<u32, Vec<_>> = BTreeMap::new();
+    for exchange in &history.exchanges {
+        let shown = exchange.servings.iter().filter_map(|serving| {
+            let is_behind = || is_behind(&serving.body).then_some(None);
+            let head = serving.sync.as_ref().map(|sync| Some(sync.head));
+            head.or_else(is_behind)
+        });
+        let person = exchange.who.person;
+        let shown = shown.map(|head| (exchange.sent_at, head));
+        pulls.entry(person).or_default().extend(shown);
+    }
+    pulls
+}
+
+fn is_behind(body: &[u8]) -> bool {
+    let problem = serde_json::from_slice::<serde_json::Value>(body);
+    problem.is_ok_and(|problem| problem["code"] == "behind")
+}
+
+/// A ticket opens one stream, however often the request arrives.
+fn tickets(history: &History) -> Vec<Finding> {
+    let mut opened: BTreeMap<&str, usize> = BTreeMap::new();
+    for exchange in history.exchanges.iter().filter(|it| is_stream(it)) {
+        let Some((_, rest)) = exchange.line.split_once("ticket=") else {
+            continue;
+        };
+        let servings = exchange.servings.iter();
+        let good = servings.filter(|serving| serving.status == 200).count();
+        let ticket = rest.split('&').next().unwrap_or(rest);
+        *opened.entry(ticket).or_default() += good;
+    }
+    let twice = opened.values().filter(|count| **count > 1);
+    twice
+        .map(|count| {
+            let what = format!("a ticket opened {count} streams");
+            Finding::new(Check::Isolation, what)
+        })
+        .collect()
+}
+
+impl Stream<'_> {
+    /// It poked for a position that nobody ever said of its person's history.
+    fn strangers(&self, told: &BTreeSet<i64>) -> Option<Finding> {
+        let pokes = self.said.iter().filter(|(_, event)| event.name == "poke");
+        let mut heads = pokes.filter_map(|(_, event)| event.head());
+        let head = heads.find(|head| !told.contains(head))?;
+        let who = self.exchange.who;
+        let what = format!("{who} was told of {head}, where its history was never said to be");
+        Some(Finding::new(Check::Isolation, what))
+    }
+
+    /// It was open, and did not say in time that its person had changed something.
+    fn silent(&self, history: &History, news: &[(usize, i64)], late: u64) -> Option<Finding> {
+        let time = |place: usize| history.events.get(place).map_or(0, |event| event.at);
+        let over = self
+            .serving
+            .ended
+            .map_or(u64::MAX, |(place, _)| time(place));
+        let was_told = |seq: i64, until: u64| {
+            let mut said = self.said.iter();
+            said.any(|(at, event)| event.head() >= Some(seq) && time(*at) <= until)
+        };
+        let missed = news.iter().find(|(at, seq)| {
+            let until = time(*at) + late;
+            *at > self.serving.at && over > until && !was_told(*seq, until)
+        });
+        let (at, seq) = missed?;
+        let (who, known) = (self.exchange.who, time(*at));
+        let what = format!("{who} was not told of {seq} within {late} ms of {known} ms");
+        Some(Finding::new(Check::Drains, what))
+    }
+
+    /// It said nothing for longer than from one heartbeat to the next.
+    fn lifeless(&self, history: &History) -> Option<Finding> {
+        let time = |place: usize| history.events.get(place).map_or(0, |event| event.at);
+        let said = self.said.iter().map(|(place, _)| *place);
+        let over = self.serving.ended.map(|(place, _)| place);
+        let places = [self.serving.at].into_iter().chain(said).chain(over);
+        let times: Vec<u64> = places.map(time).collect();
+        let mut gaps = times.windows(2).map(|pair| (pair[0], pair[1] - pair[0]));
+        let (since, gap) = gaps.find(|(_, gap)| *gap > SILENT_MILLIS)?;
+        let who = self.exchange.who;
+        let what = format!("{who} heard nothing for {gap} ms from {since} ms on");
+        Some(Finding::new(Check::Drains, what))
+    }
+
+    /// It told of a position that somebody who asked later did not find.
+    fn ahead(&self, pulls: &[(usize, Option<i64>)]) -> Option<Finding> {
+        let heads = self.said.iter();
+        let mut heads = heads.filter_map(|(at, event)| Some((*at, event.head()?)));
+        let (_, head) = heads.find(|(said, head)| {
+            let mut later = pulls.iter().filter(|(sent, _)| sent > said);
+            later.any(|(_, shown)| *shown < Some(*head))
+        })?;
+        let what = format!(
+            "{} was told of {head} before it was there",
+            self.exchange.who
+        );
+        Some(Finding::new(Check::Drains, what))
+    }
+
+    /// Its server was asked to stop, and it was not told when to come back.
+    fn without_bye(&self, history: &History) -> Option<Finding> {
+        let mut places = history.events.iter().enumerate();
+        let (stopped, event) = places.find(|(place, event)| {
+            event.what == What::Stops(self.serving.server) && *place > self.serving.at
+        })?;
+        let (ended, end) = self.serving.ended.unwrap_or((usize::MAX, End::Said));
+        if ended < stopped {
+            return None;
+        }
+        let over = history.events.get(ended).map_or(u64::MAX, |event| event.at);
+        let goes_on = over > event.at + BYE_MILLIS;
+        let said_bye = self.said.last().is_some_and(|(_, last)| last.name == "bye");
+        let is_wrong = goes_on || (end == End::Said && !said_bye);
+        let what = format!(
+            "{} had a stream of a server that stopped",
+            self.exchange.who
+        );
+        is_wrong.then(|| Finding::new(Check::Drains, what))
+    }
+}

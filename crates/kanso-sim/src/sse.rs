@@ -1,0 +1,64 @@
+//! Server-sent events (the HTML standard, §9.2), as much of it as the event stream uses.
+
+use serde_json::Value;
+
+/// One event.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Event {
+    /// Its name.
+    pub name: String,
+    /// Its data.
+    pub data: Value,
+}
+
+impl Event {
+    /// The position that it tells of.
+    pub fn head(&self) -> Option<i64> {
+        self.data.get("head")?.as_i64()
+    }
+}
+
+/// Takes the next whole event out of `text`; what has not arrived as a whole stays.
+pub fn next(text: &mut String) -> Option<Event> {
+    loop {
+        let (whole, rest) = text.split_once("\n\n")?;
+        let read = read(whole);
+        *text = rest.to_owned();
+        if read.is_some() {
+            return read;
+        }
+    }
+}
+
+/// All whole events of `text`.
+pub fn all(text: &str) -> Vec<Event> {
+    let mut text = text.to_owned();
+    std::iter::from_fn(|| next(&mut text)).collect()
+}
+
+fn read(lines: &str) -> Option<Event> {
+    let field = |name: &str| {
+        let lines = lines.lines();
+        lines.filter_map(|line| line.strip_prefix(name)).next_back()
+    };
+    Some(Event {
+        name: field("event: ")?.to_owned(),
+        data: serde_json::from_str(field("data: ")?).ok()?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_is_read_once_it_is_there_as_a_whole() {
+        let mut text = "event: poke\ndata: {\"head\":7}\n\nretry: 9\nevent: bye\nda".to_owned();
+        let poke = next(&mut text).unwrap();
+        assert_eq!((poke.name.as_str(), poke.head()), ("poke", Some(7)));
+        assert_eq!(next(&mut text), None);
+        text.push_str("ta: {\"retry_ms\":9}\n\n");
+        assert_eq!(next(&mut text).unwrap().data["retry_ms"], 9);
+        assert_eq!(text, "");
+    }
+}
