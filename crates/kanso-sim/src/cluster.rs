@@ -6,7 +6,6 @@ use kanso_application::housekeeping::Retention;
 use kanso_application::ports::feed::Feed;
 use kanso_application::ports::storage::Storage;
 use kanso_local::{LocalFeed, LocalLimiter};
-use kanso_sqlite::SqliteStorage;
 use tokio_util::sync::CancellationToken;
 
 use crate::chance::Chance;
@@ -14,7 +13,7 @@ use crate::history::Recorder;
 use crate::plan::Plan;
 use crate::planted::{Bug, Planted};
 use crate::server::{Parts, Server};
-use crate::store::{Disk, Life, Port};
+use crate::store::{Base, Life, Port};
 use crate::time::Time;
 
 /// The clocks of servers that share a storage are kept together; tokens allow for 5 seconds.
@@ -37,7 +36,7 @@ pub struct Cluster {
     chance: Chance,
     recorder: Arc<Recorder>,
     state: Mutex<State>,
-    disk: tokio::sync::Mutex<Disk>,
+    base: tokio::sync::Mutex<Base>,
 }
 
 struct State {
@@ -49,7 +48,8 @@ struct State {
 
 #[derive(Clone)]
 struct Shared {
-    storage: Arc<dyn Storage>,
+    /// The bug around the storage, if there is one.
+    planted: Option<Arc<Planted>>,
     feed: Arc<dyn Feed>,
 }
 
@@ -61,6 +61,7 @@ impl Cluster {
         time: &Time,
         recorder: &Arc<Recorder>,
     ) -> anyhow::Result<Self> {
+        let plan = bug.map_or(plan, |bug| bug.plan(plan));
         Ok(Self {
             plan,
             bug,
@@ -72,44 +73,62 @@ impl Cluster {
                 shared: None,
                 starts: 0,
             }),
-            disk: tokio::sync::Mutex::new(Disk::new(Chance::stream(plan.seed, "epochs"))?),
+            base: tokio::sync::Mutex::new(Base::new(&plan, bug)?),
         })
     }
 
     /// Starts those servers that are down.
     pub async fn start(&self) -> anyhow::Result<()> {
-        let raw = self.disk.lock().await.storage()?;
+        let mut base = self.base.lock().await;
         let mut state = self.state();
-        let shared = state.shared.get_or_insert_with(|| {
-            let planted = self.bug.map(|bug| {
-                let chance = Chance::stream(self.plan.seed, "bug");
-                Arc::new(Planted::new(bug, Arc::clone(&raw) as _, chance)) as Arc<dyn Storage>
-            });
-            let feed: Arc<dyn Feed> = Arc::new(LocalFeed::new());
-            Shared {
-                storage: planted.unwrap_or_else(|| Arc::clone(&raw) as _),
-                feed: Bug::feed(self.bug, feed),
-            }
-        });
-        let shared = shared.clone();
+        if state.starts == 0 {
+            base.begin(&self.recorder);
+        }
+        let shared = match state.shared.clone() {
+            Some(shared) => shared,
+            None => self.shared(&mut base)?,
+        };
+        state.shared = Some(shared.clone());
         for number in 0..state.up.len() {
             if state.up[number].is_none() {
                 state.starts += 1;
-                let up = self.boot(number, state.starts, &shared)?;
+                let up = self.boot(number, state.starts, &shared, &mut base)?;
                 state.up[number] = Some(up);
             }
         }
         Ok(())
     }
 
-    fn boot(&self, number: usize, start: u32, shared: &Shared) -> anyhow::Result<Up> {
+    fn shared(&self, base: &mut Base) -> anyhow::Result<Shared> {
+        let raw = base.storage()?;
+        let planted = self.bug.map(|bug| {
+            let chance = Chance::stream(self.plan.seed, "bug");
+            Arc::new(Planted::new(bug, raw, chance))
+        });
+        let feed: Arc<dyn Feed> = Arc::new(LocalFeed::new());
+        let feed = Bug::feed(self.bug, feed);
+        Ok(Shared { planted, feed })
+    }
+
+    fn boot(
+        &self,
+        number: usize,
+        start: u32,
+        shared: &Shared,
+        base: &mut Base,
+    ) -> anyhow::Result<Up> {
         let stream = |what: &str| Chance::stream(self.plan.seed, &format!("{what} {start}"));
         let ended = CancellationToken::new();
         let life = Life::new(ended.clone(), stream("life"));
+        let way = base.way(ended.clone(), stream("connections"))?;
+        let storage: Arc<dyn Storage> = match &shared.planted {
+            Some(planted) => Arc::new(planted.around_way(way)),
+            None => way,
+        };
         let skew = Chance::stream(self.plan.seed, &format!("server {number}"));
         let skew = skew.between(0, SERVER_SKEW_SECONDS);
         let server = Server::start(Parts {
-            storage: Arc::new(Port::new(Arc::clone(&shared.storage), life)),
+            storage: Arc::new(Port::new(storage, life)),
             clock: self.time.clock(i64::try_from(skew).unwrap_or_default()),
             chance: Arc::new(stream("server ids")),
             feed: Arc::clone(&shared.feed),
@@ -144,7 +163,7 @@ impl Cluster {
 
     /// A copy of the database is made.
     pub async fn back_up(&self) -> anyhow::Result<u32> {
-        self.disk.lock().await.back_up()
+        self.base.lock().await.back_up()
     }
 
     /// All servers die, and a copy takes the place of the database. They are down afterwards.
@@ -153,14 +172,17 @@ impl Cluster {
             self.crash(place);
         }
         self.state().shared = None;
-        let mut disk = self.disk.lock().await;
-        disk.close().await?;
-        disk.put_back(copy)
+        self.base.lock().await.put_back(copy).await
     }
 
     /// The storage itself, past everything that may lie.
-    pub async fn raw(&self) -> anyhow::Result<Arc<SqliteStorage>> {
-        self.disk.lock().await.storage()
+    pub async fn raw(&self) -> anyhow::Result<Arc<dyn Storage>> {
+        self.base.lock().await.storage()
+    }
+
+    /// The storage does not fail any more.
+    pub async fn heal(&self) {
+        self.base.lock().await.heal();
     }
 
     /// For how many people somebody waits for news.

@@ -1,0 +1,3 @@
+//! What the simulation stands on.
+
+mod contract;
