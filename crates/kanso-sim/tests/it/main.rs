@@ -1,3 +1,4 @@
 //! What the simulation stands on.
 
 mod contract;
+mod rival;
