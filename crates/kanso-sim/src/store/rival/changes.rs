@@ -26,12 +26,14 @@ macro_rules! change {
             Box::pin(async move {
                 $(transaction.lock($row).await?;)*
                 transaction.step().await?;
-                let memory = transaction.memory();
-                transaction.commit(memory.$name($($argument),*)).await
+                transaction.commit(change!($name($($argument),*))).await
             })
         })
         .await
     }};
+    ($name:ident($($argument:ident),*)) => {
+        move |memory| Box::pin(async move { memory.$name($($argument),*).await })
+    };
 }
 
 delegated!(AccountStore for Node {
@@ -122,8 +124,7 @@ delegated!(DeviceStore for Node {
 async fn meet_device(&self, sighting: Sighting) -> Result<(), StorageError> {
     self.transact(move |mut transaction| Box::pin(async move {
         transaction.share(Row::User(sighting.user)).await?;
-        let memory = transaction.memory();
-        transaction.commit(memory.meet_device(sighting)).await
+        transaction.commit(change!(meet_device(sighting))).await
     }))
     .await
 }
@@ -140,8 +141,7 @@ async fn note_devices(
             for user in users {
                 transaction.share(Row::User(user)).await?;
             }
-            let memory = transaction.memory();
-            transaction.commit(memory.note_devices(sightings)).await
+            transaction.commit(change!(note_devices(sightings))).await
         })
     })
     .await

@@ -121,15 +121,25 @@ impl Database {
             if let Some(ended) = lock(&self.term).take() {
                 ended.ended.cancel();
             }
-            if let Some(before) = lock(&self.before).take() {
-                self.memory.put_back(&before, self.memory.epoch());
-            }
+            self.fail_over(recorder);
             // Many are over before a server gives up; some last.
             let longest = if self.chance.happens(50) { 100 } else { 6_000 };
             sleep(Duration::from_millis(self.chance.between(1, longest))).await;
             // A copy that was put back meanwhile has brought it up already.
             lock(&self.term).get_or_insert_default();
             recorder.happened("the database is back");
+        }
+    }
+
+    /// A standby may take over: it has everything, and its timeline is another, which makes the history
+    /// another.
+    fn fail_over(&self, recorder: &Recorder) {
+        if let Some(before) = lock(&self.before).take() {
+            self.memory.put_back(&before, self.memory.epoch());
+        } else if self.chance.happens(40) {
+            recorder.happened("a standby takes over");
+            let epoch = Epoch::new(self.chance.between(1, u64::MAX));
+            self.memory.put_back(&self.memory.copied(), epoch);
         }
     }
 

@@ -1,5 +1,6 @@
 //! One transaction on one connection.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +17,12 @@ use crate::planted::Bug;
 
 /// How long to wait for a connection, and for a lock: as in `kanso-postgres`.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How much later than its connection broke a commit may be carried out.
+const LATEST_MILLIS: u64 = 3_000;
+
+/// A change of what is stored, which does not wait.
+pub(super) type Changing<T> = Pin<Box<dyn Future<Output = Result<T, StorageError>> + Send>>;
 
 /// Of how many statements a transaction that fails gets through at most.
 const MOST_STEPS: u64 = 4;
@@ -150,25 +157,27 @@ impl Transaction {
     }
 
     /// Commits: `change` is made in one moment, or not at all. Then locks and connection are free.
-    pub(super) async fn commit<T>(
+    pub(super) async fn commit<T: Send + 'static>(
         mut self,
-        change: impl Future<Output = Result<T, StorageError>> + Send,
+        change: impl FnOnce(Arc<MemoryStorage>) -> Changing<T> + Send + 'static,
     ) -> Result<T, Failure> {
         self.step().await?;
         if self.fails() {
             return Err(Failure::Passing("could not serialize access"));
         }
         let breaks = self.strikes(self.inside.database.conduct.uncertain);
-        let arrives = !breaks || self.inside.chance.happens(50);
         if self.has_bug(Bug::LockBeforeCommit) {
             self.locks.clear();
         }
-        self.way().await.map_err(|_| Failure::Unsure)?;
-        if !arrives {
+        if breaks && self.inside.chance.happens(50) {
+            if self.inside.chance.happens(50) {
+                self.commit_late(change);
+            }
             return Err(Failure::Unsure);
         }
+        self.way().await.map_err(|_| Failure::Unsure)?;
         self.inside.database.note_before();
-        let changed = change.await?;
+        let changed = change(self.memory()).await?;
         self.locks.clear();
         self.way().await.map_err(|_| Failure::Unsure)?;
         if breaks {
@@ -176,6 +185,29 @@ impl Transaction {
         }
         self.ended();
         Ok(changed)
+    }
+
+    /// The connection is broken and its server does not know yet: it holds the locks until it has
+    /// carried out the commit that was on its way.
+    fn commit_late<T: Send + 'static>(
+        &mut self,
+        change: impl FnOnce(Arc<MemoryStorage>) -> Changing<T> + Send + 'static,
+    ) {
+        let delay = Duration::from_millis(self.inside.chance.between(0, LATEST_MILLIS));
+        let (term, inside) = (Arc::clone(&self.term), Arc::clone(&self.inside));
+        let locks = std::mem::take(&mut self.locks);
+        tokio::spawn(async move {
+            tokio::select! {
+                biased;
+                () = term.ended.cancelled() => {}
+                () = sleep(delay) => {
+                    inside.database.note_before();
+                    // Nobody is there to be told.
+                    drop(change(inside.database.memory()).await);
+                }
+            }
+            drop(locks);
+        });
     }
 
     /// Ends it without a change.

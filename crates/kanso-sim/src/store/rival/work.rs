@@ -16,7 +16,7 @@ use kanso_testkit::MemoryStorage;
 use super::attempts::Failure;
 use super::node::Node;
 use super::rows::Row;
-use super::transaction::Transaction;
+use super::transaction::{Changing, Transaction};
 use crate::planted::Bug;
 
 /// The lock and what must be seen; then what is stored and the commit.
@@ -52,9 +52,11 @@ pub(super) async fn write(
             if !changeset.stale_streaks.is_empty() {
                 transaction.lock(Row::Jobs(user)).await?;
             }
-            let memory = transaction.memory();
             let store: Decide = Arc::new(move |_| Ok(changeset.clone()));
-            transaction.commit(memory.write(user, keys, store)).await
+            let write = move |memory: Arc<MemoryStorage>| -> Changing<_> {
+                Box::pin(async move { memory.write(user, keys, store).await })
+            };
+            transaction.commit(write).await
         })
     })
     .await
@@ -121,8 +123,10 @@ pub(super) async fn refresh(
             transaction.step().await?;
             let refreshed = decide(stored);
             let store: DecideRefresh = Arc::new(move |_| refreshed.clone());
-            let stored = memory.refresh_session(user, session, store);
-            transaction.commit(stored).await
+            let rotate = move |memory: Arc<MemoryStorage>| -> Changing<_> {
+                Box::pin(async move { memory.refresh_session(user, session, store).await })
+            };
+            transaction.commit(rotate).await
         })
     })
     .await
@@ -158,8 +162,13 @@ pub(super) async fn claim(
             let due = due.filter(|user| transaction.lock_if_free(Row::Jobs(*user)));
             let held: BTreeSet<_> = due.collect();
             transaction.step().await?;
-            let claimed = memory.claim_streaks(now, limit);
-            transaction.commit(memory.among(&held, claimed)).await
+            let change = move |memory: Arc<MemoryStorage>| -> Changing<_> {
+                Box::pin(async move {
+                    let claimed = memory.claim_streaks(now, limit);
+                    memory.among(&held, claimed).await
+                })
+            };
+            transaction.commit(change).await
         })
     })
     .await
@@ -194,8 +203,13 @@ pub(super) async fn begin_day(
             for user in &free {
                 transaction.lock(Row::Jobs(*user)).await?;
             }
-            let begun = memory.begin_day(&border, today, limit, now);
-            let is_more_left = transaction.commit(memory.among(&free, begun)).await?;
+            let change = move |memory: Arc<MemoryStorage>| -> Changing<_> {
+                Box::pin(async move {
+                    let begun = memory.begin_day(&border, today, limit, now);
+                    memory.among(&free, begun).await
+                })
+            };
+            let is_more_left = transaction.commit(change).await?;
             Ok(is_more_left || are_others_left)
         })
     })
@@ -214,8 +228,13 @@ pub(super) async fn purge_tombstones(
             let memory = transaction.memory();
             let (free, _) = free_people(&mut transaction, &memory)?;
             transaction.step().await?;
-            let purged = memory.purge_tombstones(before, limit);
-            transaction.commit(memory.among(&free, purged)).await
+            let change = move |memory: Arc<MemoryStorage>| -> Changing<_> {
+                Box::pin(async move {
+                    let purged = memory.purge_tombstones(before, limit);
+                    memory.among(&free, purged).await
+                })
+            };
+            transaction.commit(change).await
         })
     })
     .await
