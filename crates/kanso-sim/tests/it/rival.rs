@@ -1,5 +1,6 @@
 //! That the database which behaves as PostgreSQL does is as hard to live with.
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -11,10 +12,12 @@ use kanso_application::ports::storage::{
 };
 use kanso_domain::sync::{Keys, decide};
 use kanso_sim::chance::Chance;
+use kanso_sim::history::Recorder;
 use kanso_sim::store::rival::{Conduct, Database, Node};
+use kanso_sim::time::Time;
 use kanso_testkit::build::{create_habit, habit, new_account, noon, once, titled, user};
 use tokio::task::JoinSet;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 const CALM: Conduct = Conduct {
@@ -188,4 +191,40 @@ async fn a_claim_skips_what_another_holds() {
         let claimed = first.unwrap().len() + second.unwrap().len();
         assert_eq!(claimed, 1, "seed {seed}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_database_that_goes_away_keeps_what_was_answered() {
+    let conduct = Conduct { outages: 4, ..CALM };
+    let mut refused = 0;
+    let mut epochs = BTreeSet::new();
+    for seed in 0..10 {
+        let database = database(conduct, seed).await;
+        let one = node(&database, seed, "one");
+        let recorder = Recorder::new(Time::begin());
+        let is_over = Cell::new(false);
+        let away = async {
+            database.come_and_go(&recorder).await;
+            is_over.set(true);
+        };
+        let mut answered = BTreeSet::new();
+        let write = async {
+            for number in (0..).take_while(|_| !is_over.get()) {
+                match create(&one, number, || ()).await {
+                    Ok(_) => {
+                        answered.insert(habit(number));
+                    }
+                    Err(_) => refused += 1,
+                }
+                sleep(Duration::from_secs(2)).await;
+            }
+        };
+        tokio::join!(away, write);
+        let memory = database.memory();
+        let stored = memory.habits(user(1), true).await.unwrap();
+        let stored: BTreeSet<_> = stored.into_iter().map(|habit| habit.id).collect();
+        assert!(answered.is_subset(&stored), "seed {seed}");
+        epochs.insert(memory.epoch().get());
+    }
+    assert!(refused > 0 && epochs.len() > 5, "{refused} {epochs:?}");
 }
