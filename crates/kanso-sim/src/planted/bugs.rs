@@ -141,8 +141,12 @@ impl Bug {
         plan.store = StoreKind::Rival;
         match self {
             Self::UncertainCommitRepeated if plan.uncertain == 0 => plan.uncertain = 5,
-            Self::ConnectionKept | Self::DecisionKept | Self::ClaimKept if plan.failures == 0 => {
-                plan.failures = 10;
+            Self::ConnectionKept | Self::ClaimKept if plan.failures == 0 => plan.failures = 10,
+            // Somebody else must write to the same records between two attempts.
+            Self::DecisionKept => {
+                plan.failures = 30;
+                plan.longest_step = 40;
+                plan.longest_delay = 20;
             }
             Self::FailoverLosesCommit if plan.outages == 0 => plan.outages = 2,
             _ => {}
