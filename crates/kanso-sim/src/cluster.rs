@@ -4,7 +4,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use kanso_application::housekeeping::Retention;
 use kanso_application::ports::storage::Storage;
-use kanso_sqlite::SqliteStorage;
 use tokio_util::sync::CancellationToken;
 
 use crate::chance::Chance;
@@ -13,7 +12,7 @@ use crate::history::Recorder;
 use crate::plan::Plan;
 use crate::planted::{Bug, Planted};
 use crate::server::{Parts, Server};
-use crate::store::{Disk, Life, Port};
+use crate::store::{Base, Life, Port};
 use crate::time::Time;
 
 /// The clocks of servers that share a storage are kept together; tokens allow for 5 seconds.
@@ -47,7 +46,7 @@ pub struct Cluster {
     chance: Chance,
     recorder: Arc<Recorder>,
     state: Mutex<State>,
-    disk: tokio::sync::Mutex<Disk>,
+    base: tokio::sync::Mutex<Base>,
     feeds: Feeds,
 }
 
@@ -55,9 +54,16 @@ struct State {
     up: Vec<Option<Up>>,
     /// Ends those that were asked to stop and may still be there.
     stopping: Vec<CancellationToken>,
-    /// The storage as all servers see it, for as long as they all live.
-    shared: Option<Arc<dyn Storage>>,
+    /// What stands between the servers and the storage, for as long as they all live.
+    shared: Option<Shared>,
     starts: u32,
+}
+
+/// What all servers share of the storage's way to them, until another copy takes its place.
+#[derive(Clone)]
+struct Shared {
+    /// The bug around the storage, if there is one.
+    planted: Option<Arc<Planted>>,
 }
 
 impl Cluster {
@@ -68,6 +74,7 @@ impl Cluster {
         time: &Time,
         recorder: &Arc<Recorder>,
     ) -> anyhow::Result<Self> {
+        let plan = bug.map_or(plan, |bug| bug.plan(plan));
         Ok(Self {
             plan,
             bug,
@@ -80,41 +87,61 @@ impl Cluster {
                 shared: None,
                 starts: 0,
             }),
-            disk: tokio::sync::Mutex::new(Disk::new(Chance::stream(plan.seed, "epochs"))?),
+            base: tokio::sync::Mutex::new(Base::new(&plan, bug)?),
             feeds: Feeds::new(plan.seed),
         })
     }
 
     /// Starts those servers that are down.
     pub async fn start(&self) -> anyhow::Result<()> {
-        let raw = self.disk.lock().await.storage()?;
+        let mut base = self.base.lock().await;
         let mut state = self.state();
-        let shared = state.shared.get_or_insert_with(|| {
-            let planted = self.bug.map(|bug| {
-                let chance = Chance::stream(self.plan.seed, "bug");
-                Arc::new(Planted::new(bug, Arc::clone(&raw) as _, chance)) as Arc<dyn Storage>
-            });
-            planted.unwrap_or_else(|| Arc::clone(&raw) as _)
-        });
-        let shared = Arc::clone(shared);
+        if state.starts == 0 {
+            base.begin(&self.recorder);
+        }
+        let shared = match state.shared.clone() {
+            Some(shared) => shared,
+            None => self.shared(&mut base)?,
+        };
+        state.shared = Some(shared.clone());
         for number in 0..state.up.len() {
             if state.up[number].is_none() {
                 state.starts += 1;
-                let up = self.boot(number, state.starts, &shared)?;
+                let up = self.boot(number, state.starts, &shared, &mut base)?;
                 state.up[number] = Some(up);
             }
         }
         Ok(())
     }
 
-    fn boot(&self, number: usize, start: u32, storage: &Arc<dyn Storage>) -> anyhow::Result<Up> {
+    fn shared(&self, base: &mut Base) -> anyhow::Result<Shared> {
+        let raw = base.storage()?;
+        let planted = self.bug.map(|bug| {
+            let chance = Chance::stream(self.plan.seed, "bug");
+            Arc::new(Planted::new(bug, raw, chance))
+        });
+        Ok(Shared { planted })
+    }
+
+    fn boot(
+        &self,
+        number: usize,
+        start: u32,
+        shared: &Shared,
+        base: &mut Base,
+    ) -> anyhow::Result<Up> {
         let stream = |what: &str| Chance::stream(self.plan.seed, &format!("{what} {start}"));
         let ended = CancellationToken::new();
         let life = Life::new(ended.clone(), stream("life"));
+        let way = base.way(ended.clone(), stream("connections"))?;
+        let storage: Arc<dyn Storage> = match &shared.planted {
+            Some(planted) => Arc::new(planted.around_way(way)),
+            None => way,
+        };
         let skew = Chance::stream(self.plan.seed, &format!("server {number}"));
         let skew = skew.between(0, SERVER_SKEW_SECONDS);
         let server = Server::start(&Parts {
-            storage: Arc::new(Port::new(Arc::clone(storage), life)),
+            storage: Arc::new(Port::new(storage, life)),
             clock: self.time.clock(i64::try_from(skew).unwrap_or_default()),
             chance: Arc::new(stream("server ids")),
             feed: Bug::feed(self.bug, Arc::new(self.feeds.of(&ended))),
@@ -166,7 +193,7 @@ impl Cluster {
 
     /// A copy of the database is made.
     pub async fn back_up(&self) -> anyhow::Result<u32> {
-        self.disk.lock().await.back_up()
+        self.base.lock().await.back_up()
     }
 
     /// All servers die, and a copy takes the place of the database. They are down afterwards.
@@ -175,9 +202,7 @@ impl Cluster {
             self.crash(place);
         }
         self.forget_shared();
-        let mut disk = self.disk.lock().await;
-        disk.close().await?;
-        disk.put_back(copy)
+        self.base.lock().await.put_back(copy).await
     }
 
     fn forget_shared(&self) {
@@ -187,8 +212,13 @@ impl Cluster {
     }
 
     /// The storage itself, past everything that may lie.
-    pub async fn raw(&self) -> anyhow::Result<Arc<SqliteStorage>> {
-        self.disk.lock().await.storage()
+    pub async fn raw(&self) -> anyhow::Result<Arc<dyn Storage>> {
+        self.base.lock().await.storage()
+    }
+
+    /// The storage does not fail any more.
+    pub async fn heal(&self) {
+        self.base.lock().await.heal();
     }
 
     /// Each server that is up does what its workers do every hour.

@@ -5,16 +5,13 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use kanso_application::ports::clock::Clock as _;
-use kanso_application::ports::storage::{
-    AccountStore as _, Backlog, DeltaQuery, RecordStore as _, Scope, StreakQueue as _,
-};
+use kanso_application::ports::storage::{Backlog, DeltaQuery, Scope, Storage};
 use kanso_application::streaks::Streaks;
 use kanso_domain::accounts::Email;
 use kanso_domain::habits::StoredStreak;
 use kanso_domain::sync::{Digest, Head, Since};
 use kanso_domain::{HabitId, Record, Seq, UserId};
 use kanso_protocol::sync::Change;
-use kanso_sqlite::SqliteStorage;
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -99,7 +96,7 @@ pub struct Ends {
 impl PersonEnd {
     /// Reads everything of `person` from the storage itself.
     pub async fn read(
-        storage: &Arc<SqliteStorage>,
+        storage: &Arc<dyn Storage>,
         time: &Time,
         person: u32,
     ) -> anyhow::Result<Self> {
@@ -190,7 +187,7 @@ fn sum(records: &[Record]) -> String {
 }
 
 async fn wrong_streaks(
-    storage: &Arc<SqliteStorage>,
+    storage: &Arc<dyn Storage>,
     time: &Time,
     user: UserId,
 ) -> anyhow::Result<Vec<(Uuid, String, String)>> {
@@ -218,7 +215,7 @@ async fn wrong_streaks(
 /// Whether the stored streaks of all are those of a fresh computation. For up to a minute after a
 /// midnight they are not: the worker has not begun the day yet.
 pub async fn streaks_are_fresh(
-    storage: &Arc<SqliteStorage>,
+    storage: &Arc<dyn Storage>,
     time: &Time,
     people: u32,
 ) -> anyhow::Result<bool> {
@@ -232,12 +229,12 @@ pub async fn streaks_are_fresh(
 }
 
 /// The queue, in the storage itself.
-pub async fn backlog(storage: &Arc<SqliteStorage>) -> anyhow::Result<Backlog> {
+pub async fn backlog(storage: &Arc<dyn Storage>) -> anyhow::Result<Backlog> {
     Ok(storage.streak_backlog().await?)
 }
 
 /// Where the history of each person stands, in the storage itself.
-pub async fn heads(storage: &Arc<SqliteStorage>, people: u32) -> anyhow::Result<Vec<Head>> {
+pub async fn heads(storage: &Arc<dyn Storage>, people: u32) -> anyhow::Result<Vec<Head>> {
     let mut heads = Vec::new();
     for person in 1..=people {
         let user = account(storage, person).await?;
@@ -246,7 +243,7 @@ pub async fn heads(storage: &Arc<SqliteStorage>, people: u32) -> anyhow::Result<
     Ok(heads)
 }
 
-async fn account(storage: &Arc<SqliteStorage>, person: u32) -> anyhow::Result<UserId> {
+async fn account(storage: &Arc<dyn Storage>, person: u32) -> anyhow::Result<UserId> {
     let email: Email = format!("p{person}@example.org").parse()?;
     let found = storage.credentials(&email).await?;
     Ok(found.context("an account is gone")?.user_id)

@@ -1,5 +1,6 @@
 //! The whole system in one process under one seed: real clients, the real router, use cases, workers
-//! and SQLite store, while clock, ids, randomness, network and faults are drawn from a number.
+//! and a store, while clock, ids, randomness, network and faults are drawn from a number. The store is
+//! that of SQLite, or one that behaves as PostgreSQL does ([`store::rival`]).
 //!
 //! A seed is lived through in two phases. In the first everything goes wrong that may: requests and
 //! answers are lost, doubled and late, devices are cut off, servers die within a call, time leaps,

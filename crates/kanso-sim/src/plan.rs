@@ -4,6 +4,17 @@ use serde::{Deserialize, Serialize};
 
 use crate::chance::Chance;
 
+/// What the servers of a world store in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StoreKind {
+    /// A SQLite file, whose calls happen in one moment and never fail.
+    #[default]
+    File,
+    /// A database that behaves as PostgreSQL does.
+    Rival,
+}
+
 /// Everything that a run is made of. Its fields can be made smaller one by one, so that a failure
 /// is shown with as little around it as possible.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,6 +54,24 @@ pub struct Plan {
     /// Servers that are asked to stop, for each ten events.
     #[serde(default)]
     pub drains: u32,
+    /// What the servers store in. What follows is of [`StoreKind::Rival`] alone.
+    #[serde(default)]
+    pub store: StoreKind,
+    /// Connections that each server has, 1 to 8.
+    #[serde(default)]
+    pub connections: u32,
+    /// The longest way of a statement or its answer, in milliseconds.
+    #[serde(default)]
+    pub longest_step: u64,
+    /// Transactions that fail before they commit, in percent.
+    #[serde(default)]
+    pub failures: u32,
+    /// Commits during which the connection breaks, in percent.
+    #[serde(default)]
+    pub uncertain: u32,
+    /// How often the database goes away and comes back.
+    #[serde(default)]
+    pub outages: u32,
 }
 
 impl Plan {
@@ -75,6 +104,17 @@ impl Plan {
             skew_seconds: i64::try_from(longest_skew).unwrap_or_default(),
             tombstone_days: small(chance.between(2, 60)),
             drains: small(sometimes(50, 4)),
+            // Drawn last, so that older seeds are what they were.
+            store: if chance.happens(50) {
+                StoreKind::Rival
+            } else {
+                StoreKind::File
+            },
+            connections: small(chance.between(1, 8)),
+            longest_step: sometimes(80, 40),
+            failures: small(sometimes(60, 30)),
+            uncertain: small(sometimes(60, 20)),
+            outages: small(sometimes(40, 4)),
         }
     }
 
@@ -106,6 +146,14 @@ impl Plan {
         cut!(lost_answers, 0);
         cut!(duplicates, 0);
         cut!(actions, 1);
+        if self.store == StoreKind::Rival {
+            let store = StoreKind::File;
+            all.push(Self { store, ..*self });
+            cut!(outages, 0);
+            cut!(uncertain, 0);
+            cut!(failures, 0);
+            cut!(longest_step, 0);
+        }
         if self.skew_seconds > 0 {
             let skew_seconds = 0;
             all.push(Self {
@@ -135,7 +183,42 @@ mod tests {
                 plan.duplicates <= 20 && plan.skew_seconds <= 3_600,
                 "{plan:?}"
             );
+            assert!((1..=8).contains(&plan.connections), "{plan:?}");
+            assert!(plan.failures <= 30 && plan.uncertain <= 20, "{plan:?}");
         }
+    }
+
+    #[test]
+    fn each_trouble_of_the_rival_store_is_absent_in_a_part_of_its_seeds() {
+        let plans: Vec<_> = (0..2_000).map(Plan::of).collect();
+        let rival: Vec<_> = plans
+            .iter()
+            .filter(|plan| plan.store == StoreKind::Rival)
+            .collect();
+        assert!((900..1_100).contains(&rival.len()), "{}", rival.len());
+        let amounts: [fn(&Plan) -> u64; 4] = [
+            |plan| plan.longest_step,
+            |plan| plan.failures.into(),
+            |plan| plan.uncertain.into(),
+            |plan| plan.outages.into(),
+        ];
+        for amount in amounts {
+            let absent = rival.iter().filter(|plan| amount(plan) == 0).count();
+            assert!((150..800).contains(&absent), "{absent}");
+        }
+    }
+
+    #[test]
+    fn a_plan_from_before_the_rival_store_lives_on_a_file() {
+        let line = include_str!("../regressions.jsonl").lines().next().unwrap();
+        let line: serde_json::Value = serde_json::from_str(line).unwrap();
+        let old: Plan = serde_json::from_value(line["plan"].clone()).unwrap();
+        assert_eq!(old.store, StoreKind::File);
+        let drawn = Plan::of(old.seed);
+        assert_eq!(
+            (drawn.people, drawn.actions, drawn.tombstone_days),
+            (old.people, old.actions, old.tombstone_days)
+        );
     }
 
     #[test]

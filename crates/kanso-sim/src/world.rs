@@ -168,6 +168,7 @@ impl World {
         self.recorder
             .happened("everything is well again, and nobody writes any more");
         self.network.heal();
+        self.cluster.heal().await;
         self.cluster.start().await?;
         let raw = self.cluster.raw().await?;
         let mut before = None;

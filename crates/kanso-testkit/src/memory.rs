@@ -1,6 +1,7 @@
 //! A storage in memory: the contract in its plainest form.
 
 mod accounts;
+mod copies;
 mod devices;
 mod housekeeping;
 mod journal;
@@ -26,12 +27,12 @@ use streaks::Queue;
 /// Keeps everything in memory, in order, behind one lock.
 #[derive(Debug)]
 pub struct MemoryStorage {
-    epoch: Epoch,
+    epoch: Mutex<Epoch>,
     /// `None` once it is closed.
     state: Mutex<Option<State>>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct State {
     emails: BTreeMap<Email, UserId>,
     people: BTreeMap<UserId, Person>,
@@ -60,9 +61,14 @@ impl MemoryStorage {
     /// An empty storage whose history is `epoch`.
     pub fn new(epoch: Epoch) -> Self {
         Self {
-            epoch,
+            epoch: Mutex::new(epoch),
             state: Mutex::new(Some(State::default())),
         }
+    }
+
+    /// Which history it is that everybody has.
+    pub fn epoch(&self) -> Epoch {
+        *self.epoch.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn with<T>(&self, work: impl FnOnce(&mut State) -> T) -> Result<T, StorageError> {

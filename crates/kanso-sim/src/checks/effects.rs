@@ -48,39 +48,64 @@ pub(super) const fn is_done(status: OperationStatus) -> bool {
     )
 }
 
+/// How sure an answer makes of what its operation did.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Telling {
+    /// It tells what was done.
+    New,
+    /// Only a retry tells of it; the answer before was never given.
+    Again,
+    /// The same, of a delete, which more often than others found nothing to change.
+    DeleteAgain,
+}
+
 /// All effects that answers tell of, whether or not the answers arrived.
 pub(super) fn effects(history: &History) -> Effects {
     let mut effects = Effects::new();
     let mut told = BTreeSet::new();
-    let servings = |is_hearsay: bool| history.syncs().map(move |sync| (is_hearsay, sync));
-    // First what was done, then what only a retry tells of.
-    for (is_hearsay, (exchange, request, serving, response)) in
-        servings(false).chain(servings(true))
-    {
-        for (operation, result) in answered(&request.operations, &response.results) {
-            let counts = match result.status {
-                OperationStatus::Applied | OperationStatus::Merged => !is_hearsay,
-                OperationStatus::Duplicate => is_hearsay && told.insert(operation.op_id),
-                _ => false,
-            };
-            if result.status == OperationStatus::Noop {
-                told.insert(operation.op_id);
+    for telling in [Telling::New, Telling::Again, Telling::DeleteAgain] {
+        for (exchange, request, serving, response) in history.syncs() {
+            for (operation, result) in answered(&request.operations, &response.results) {
+                if result.status == OperationStatus::Noop {
+                    told.insert(operation.op_id);
+                }
+                let (true, Some(version)) = (telling.is_of(operation, result), result.version)
+                else {
+                    continue;
+                };
+                let is_hearsay = telling != Telling::New;
+                if !told.insert(operation.op_id) && is_hearsay {
+                    continue;
+                }
+                let key = (exchange.who.person, operation.id);
+                let versions: &mut BTreeMap<i64, Vec<Effect>> = effects.entry(key).or_default();
+                let made = versions.entry(version).or_default();
+                // A retry of what changed nothing names the version that it found.
+                if is_hearsay && !made.is_empty() {
+                    continue;
+                }
+                made.push(Effect {
+                    who: exchange.who,
+                    operation: operation.clone(),
+                    is_hearsay,
+                    delivered_at: serving.delivered_at,
+                });
             }
-            let (true, Some(version)) = (counts, result.version) else {
-                continue;
-            };
-            told.insert(operation.op_id);
-            let key = (exchange.who.person, operation.id);
-            let versions = effects.entry(key).or_default();
-            versions.entry(version).or_default().push(Effect {
-                who: exchange.who,
-                operation: operation.clone(),
-                is_hearsay,
-                delivered_at: serving.delivered_at,
-            });
         }
     }
     effects
+}
+
+impl Telling {
+    fn is_of(self, operation: &OperationRequest, result: &OperationResult) -> bool {
+        let is_delete = operation.action == ActionName::Delete;
+        match result.status {
+            OperationStatus::Applied | OperationStatus::Merged => self == Self::New,
+            OperationStatus::Duplicate if is_delete => self == Self::DeleteAgain,
+            OperationStatus::Duplicate => self == Self::Again,
+            _ => false,
+        }
+    }
 }
 
 /// What a record should be after a version.

@@ -150,7 +150,7 @@ fn ends(version: i64, title: &str) -> Ends {
     }
 }
 
-use ActionName::{Create, Update};
+use ActionName::{Create, Delete, Update};
 use OperationStatus::{Applied, Conflict, Duplicate};
 
 /// Made on one device and edited on another.
@@ -168,6 +168,22 @@ fn good() -> Tale {
 #[test]
 fn a_good_history_is_good() {
     assert_eq!(good().judged(&ends(2, "two")), []);
+}
+
+/// A delete that changed nothing, of which nobody was told but by its retry: its commit was answered
+/// with a connection that broke.
+#[test]
+fn a_retry_of_what_changed_nothing_is_no_effect() {
+    let mut tale = good();
+    tale.push_one(1, operation(3, Delete, None, ""), result(3, Duplicate, 2));
+    assert_eq!(tale.judged(&ends(2, "two")), []);
+    // Whoever is heard of first: of two that tell of one version, the edit made it.
+    let mut tale = Tale::default();
+    tale.push_one(1, operation(1, Create, None, "one"), result(1, Applied, 1));
+    tale.push_one(1, operation(3, Delete, None, ""), result(3, Duplicate, 2));
+    let edit = operation(2, Update, Some(1), "two");
+    tale.push_one(2, edit, result(2, Duplicate, 2));
+    assert_eq!(tale.judged(&ends(2, "two")), []);
 }
 
 #[test]
@@ -360,7 +376,7 @@ fn a_delete_that_does_not_last_is_found() {
     let mut tale = good();
     let deletion = OperationRequest {
         fields: None,
-        ..operation(3, ActionName::Delete, Some(2), "")
+        ..operation(3, Delete, Some(2), "")
     };
     tale.push_one(1, deletion, result(3, Applied, 3));
     let mut end = ends(3, "two");

@@ -10,6 +10,7 @@ use kanso_protocol::sync::SyncResponse;
 
 use super::waking::Spoilt;
 use crate::chance::Chance;
+use crate::plan::{Plan, StoreKind};
 
 macro_rules! bugs {
     ($($(#[doc = $doc:literal])+ $bug:ident = $name:literal,)+) => {
@@ -113,6 +114,20 @@ bugs! {
     MarkBeforePiece = "mark-before-piece",
     /// A server that is asked to stop ends its streams without a word.
     ByeLeftOut = "bye-left-out",
+    /// The lock on a person's row is let go before the commit.
+    LockBeforeCommit = "lock-before-commit",
+    /// Each statement of a read has a snapshot of its own, so that a head is older than its page.
+    SnapshotPerStatement = "snapshot-per-statement",
+    /// A commit of which nobody knows what became is repeated without a look at the receipts.
+    UncertainCommitRepeated = "uncertain-commit-repeated",
+    /// A connection whose transaction failed is never given back to the pool.
+    ConnectionKept = "connection-kept",
+    /// A decision from before a serialization failure is committed after it.
+    DecisionKept = "decision-kept",
+    /// The jobs of a claim that was rolled back stay locked.
+    ClaimKept = "claim-kept",
+    /// When the database comes back, the last commit that was answered is gone.
+    FailoverLosesCommit = "failover-loses-commit",
 }
 
 impl Bug {
@@ -125,6 +140,36 @@ impl Bug {
         found
             .copied()
             .ok_or_else(|| format!("no bug is called {name}"))
+    }
+
+    /// `plan` as this bug needs it: some are of one store only, and of its faults.
+    pub const fn plan(self, mut plan: Plan) -> Plan {
+        if !matches!(
+            self,
+            Self::LockBeforeCommit
+                | Self::SnapshotPerStatement
+                | Self::UncertainCommitRepeated
+                | Self::ConnectionKept
+                | Self::DecisionKept
+                | Self::ClaimKept
+                | Self::FailoverLosesCommit
+        ) {
+            return plan;
+        }
+        plan.store = StoreKind::Rival;
+        match self {
+            Self::UncertainCommitRepeated if plan.uncertain == 0 => plan.uncertain = 5,
+            Self::ConnectionKept | Self::ClaimKept if plan.failures == 0 => plan.failures = 10,
+            // Somebody else must write to the same records between two attempts.
+            Self::DecisionKept => {
+                plan.failures = 30;
+                plan.longest_step = 40;
+                plan.longest_delay = 20;
+            }
+            Self::FailoverLosesCommit if plan.outages == 0 => plan.outages = 2,
+            _ => {}
+        }
+        plan
     }
 
     /// `feed` with the bug, if it is one of the feed's.

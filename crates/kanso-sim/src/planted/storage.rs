@@ -22,8 +22,8 @@ use crate::store::delegated;
 pub struct Planted {
     pub(super) bug: Bug,
     pub(super) inner: Arc<dyn Storage>,
-    pub(super) chance: Chance,
-    memory: Mutex<Memory>,
+    pub(super) chance: Arc<Chance>,
+    memory: Arc<Mutex<Memory>>,
 }
 
 /// What a bug has to remember.
@@ -45,8 +45,19 @@ impl Planted {
         Self {
             bug,
             inner,
-            chance,
-            memory: Mutex::default(),
+            chance: Arc::new(chance),
+            memory: Arc::default(),
+        }
+    }
+
+    /// The same bug around the way of one server to the storage.
+    #[must_use]
+    pub fn around_way(&self, inner: Arc<dyn Storage>) -> Self {
+        Self {
+            bug: self.bug,
+            inner,
+            chance: Arc::clone(&self.chance),
+            memory: Arc::clone(&self.memory),
         }
     }
 

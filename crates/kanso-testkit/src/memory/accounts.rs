@@ -26,7 +26,7 @@ impl AccountStore for MemoryStorage {
                 return false;
             }
             state.emails.insert(account.email.clone(), account.id);
-            let head = Head::beginning(self.epoch, account.created_at);
+            let head = Head::beginning(self.epoch(), account.created_at);
             let person = Person {
                 account,
                 password_hash,
