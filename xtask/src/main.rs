@@ -15,6 +15,7 @@ mod ci;
 mod deny;
 mod deploy;
 mod fuzz;
+mod image;
 mod metrics;
 mod openapi;
 mod process;
@@ -66,6 +67,8 @@ enum Verb {
     },
     /// Check the files by which the server is deployed: linters, schemas, and the image's layout
     Deploy,
+    /// Build the container image with Docker or podman, and live in it
+    Image(image::Arguments),
     /// Build the server and the fault injector in release, and break running systems
     Chaos {
         /// Arguments for `kanso-chaos`
@@ -130,6 +133,7 @@ fn main() -> ExitCode {
         Verb::Metrics => metrics::run(),
         Verb::Bench { arguments } => bench::run(&arguments),
         Verb::Deploy => deploy::run(),
+        Verb::Image(arguments) => image::run(arguments),
         Verb::Chaos { arguments } => chaos::run(&arguments),
         Verb::Fuzz { target, minutes } => fuzz::run(target, minutes),
         Verb::Sim(arguments) => sim::run(&arguments),

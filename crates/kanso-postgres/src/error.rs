@@ -77,13 +77,7 @@ impl Failure {
 
     /// Whether nothing was done, and the same may succeed a moment later.
     pub(crate) fn is_passing(&self) -> bool {
-        let Self::Driver(error) = self else {
-            return false;
-        };
-        match error.code() {
-            Some(code) => is_passing(code),
-            None => error.is_closed() || has_io_source(error),
-        }
+        matches!(self, Self::Driver(error) if is_passing(error))
     }
 
     /// Whether the statement refused to go on because a row was not as it had to be: it divides by
@@ -128,7 +122,10 @@ fn is_answer(error: &tokio_postgres::Error) -> bool {
 
 /// Serialization failures and deadlocks; a server that shuts down, starts, or gave its role to
 /// another; connections that broke; a lock that was not had in time is not one of them.
-fn is_passing(code: &SqlState) -> bool {
+pub(crate) fn is_passing(error: &tokio_postgres::Error) -> bool {
+    let Some(code) = error.code() else {
+        return error.is_closed() || io_source(error).is_some();
+    };
     [
         SqlState::T_R_SERIALIZATION_FAILURE,
         SqlState::T_R_DEADLOCK_DETECTED,
@@ -141,9 +138,9 @@ fn is_passing(code: &SqlState) -> bool {
         || code.code().starts_with("08")
 }
 
-fn has_io_source(error: &tokio_postgres::Error) -> bool {
-    let source = std::error::Error::source(error);
-    source.is_some_and(<dyn std::error::Error>::is::<std::io::Error>)
+/// What the system, or the encryption on top of it, said of the connection.
+pub(crate) fn io_source(error: &tokio_postgres::Error) -> Option<&std::io::Error> {
+    std::error::Error::source(error)?.downcast_ref()
 }
 
 /// Whether an error shows that the data is wrong, rather than that the machine is.

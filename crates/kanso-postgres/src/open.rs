@@ -1,9 +1,13 @@
 //! Opening a database: whether it can be reached and used, and bringing its schema up to date.
 
+use std::iter;
+
 use kanso_application::ports::schema::SchemaStep;
+use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Error};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+use crate::error::{self, io_source};
 use crate::pool::Connections;
 use crate::{DatabaseUrl, PostgresOptions, tls};
 
@@ -20,6 +24,8 @@ pub enum OpenError {
         database: String,
         /// What the driver or the server said.
         problem: String,
+        /// Whether it may be otherwise a moment later.
+        is_passing: bool,
     },
     /// The certificates that the URL asks for cannot be had.
     #[error("cannot check the certificate of the database {database}")]
@@ -63,23 +69,56 @@ pub enum OpenError {
         database: String,
         /// What went wrong.
         problem: String,
+        /// Whether it may be otherwise a moment later.
+        is_passing: bool,
     },
 }
 
 impl OpenError {
-    pub(crate) fn migration(database: &str, error: impl std::error::Error) -> Self {
+    pub(crate) fn migration(database: &str, error: impl std::error::Error + 'static) -> Self {
         Self::Migration {
             database: database.to_owned(),
             problem: in_one_line(&error),
+            is_passing: is_passing(&error),
         }
     }
 
-    fn unreachable(url: &DatabaseUrl, error: impl std::error::Error) -> Self {
+    fn unreachable(url: &DatabaseUrl, error: impl std::error::Error + 'static) -> Self {
         Self::Unreachable {
             database: url.to_string(),
             problem: in_one_line(&error),
+            is_passing: is_passing(&error),
         }
     }
+
+    /// Whether another attempt may find it otherwise though nobody changed a setting: the server is
+    /// away, starts, or has no connection left.
+    #[must_use]
+    pub const fn is_passing(&self) -> bool {
+        matches!(
+            self,
+            Self::Unreachable {
+                is_passing: true,
+                ..
+            } | Self::Migration {
+                is_passing: true,
+                ..
+            }
+        )
+    }
+}
+
+/// A name that is not found is one, because a machine that starts may have no names yet. A
+/// certificate that is refused is none: the encryption reports it as data that is not valid.
+fn is_passing(error: &(dyn std::error::Error + 'static)) -> bool {
+    use std::io::ErrorKind;
+    let driver = iter::successors(Some(error), |error| error.source())
+        .find_map(|error| error.downcast_ref::<Error>());
+    driver.is_some_and(|error| {
+        let refused = io_source(error).is_some_and(|io| io.kind() == ErrorKind::InvalidData);
+        let is_full = error.code() == Some(&SqlState::TOO_MANY_CONNECTIONS);
+        is_full || (error::is_passing(error) && !refused)
+    })
 }
 
 /// An error and what caused it. The driver repeats some causes and leaves others out.

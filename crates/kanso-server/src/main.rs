@@ -7,7 +7,8 @@ use anyhow::Context as _;
 use kanso_server::cli::{Action, Invocation};
 use kanso_server::config::{Config, Database, Environment, Resolved};
 use kanso_server::lifecycle::{Ending, Signals};
-use kanso_server::{health, migrate, telemetry};
+use kanso_server::migrate::{self, MigrateError};
+use kanso_server::{StartError, health, telemetry};
 
 /// The buffers of a connection begin on pages of their own, so that what a buffer never held takes no
 /// memory.
@@ -26,8 +27,20 @@ enum Exit {
     Refused = 2,
     /// `migrate --dry-run` found something to do.
     Pending = 3,
-    /// Something broke while it ran that another start may mend.
+    /// Something broke, or its PostgreSQL was away when it started; another start may mend it.
     Broken = 4,
+}
+
+impl Exit {
+    fn after(error: &anyhow::Error) -> Self {
+        let start = error.downcast_ref().is_some_and(StartError::is_passing);
+        let migration = error.downcast_ref().is_some_and(MigrateError::is_passing);
+        if start || migration {
+            Self::Broken
+        } else {
+            Self::Refused
+        }
+    }
 }
 
 impl From<Exit> for ExitCode {
@@ -45,7 +58,7 @@ fn main() -> ExitCode {
         .unwrap_or_else(|error| {
             // One line, whatever the sources had to say.
             say(&format!("{error:#}").replace('\n', " "));
-            Exit::Refused
+            Exit::after(&error)
         })
         .into()
 }

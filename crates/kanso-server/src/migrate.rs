@@ -29,6 +29,14 @@ pub enum MigrateError {
     Runtime(#[source] io::Error),
 }
 
+impl MigrateError {
+    /// Whether another attempt may succeed though nobody changed anything.
+    #[must_use]
+    pub const fn is_passing(&self) -> bool {
+        matches!(self, Self::Postgres(error) if error.is_passing())
+    }
+}
+
 /// The steps of the schema, and which of them the configured database has taken. Changes nothing.
 /// Blocks.
 ///

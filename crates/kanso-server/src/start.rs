@@ -107,6 +107,14 @@ pub enum StartError {
     BrokeOff(#[source] tokio::task::JoinError),
 }
 
+impl StartError {
+    /// Whether another start may succeed though nobody changed anything.
+    #[must_use]
+    pub const fn is_passing(&self) -> bool {
+        matches!(self, Self::Postgres(error) if error.is_passing())
+    }
+}
+
 /// Starts a server as `config` says, on this machine's clock and randomness.
 ///
 /// # Errors

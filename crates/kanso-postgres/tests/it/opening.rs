@@ -22,6 +22,7 @@ async fn a_wrong_password_is_refused_and_not_repeated() {
     let line = refused.to_string();
     assert!(matches!(refused, OpenError::Unreachable { .. }), "{line}");
     assert!(line.contains("password authentication failed"), "{line}");
+    assert!(!refused.is_passing(), "{refused:?}");
 }
 
 fn own((before, after): (&str, &str)) -> (String, String) {
@@ -35,6 +36,7 @@ async fn a_host_that_does_not_answer_is_named() {
     let line = refused.to_string();
     assert!(matches!(refused, OpenError::Unreachable { .. }), "{line}");
     assert!(line.contains("me@127.0.0.1:9/kanso: "), "{line}");
+    assert!(refused.is_passing(), "{refused:?}");
 }
 
 #[tokio::test]
@@ -51,6 +53,7 @@ async fn encryption_that_is_asked_for_and_cannot_be_had_is_refused() {
             ),
             "{refused:?}"
         );
+        assert!(!refused.is_passing(), "{refused:?}");
     }
 }
 
@@ -79,7 +82,8 @@ async fn a_certificate_is_checked_as_far_as_is_asked() {
         format!("{by_name}?{roots}"),
         format!("{url}?sslmode=verify-full&sslrootcert=/nowhere"),
     ] {
-        refusal(&url).await;
+        let refused = refusal(&url).await;
+        assert!(!refused.is_passing(), "{refused:?}");
     }
 }
 
