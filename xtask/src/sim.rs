@@ -14,7 +14,7 @@ const PAGE: &str = "docs/verification.md";
 
 /// How many seeds CI lives through, and for how long at most.
 const CI_SEEDS: u64 = 3_000;
-const CI_HOURS: f64 = 0.12;
+const CI_HOURS: f64 = 0.1;
 
 /// What to simulate.
 #[derive(Args, Clone, Debug)]

@@ -146,7 +146,7 @@ impl Cluster {
             chance: Arc::new(stream("server ids")),
             feed: Bug::feed(self.bug, Arc::new(self.feeds.of(&ended))),
             bug: self.bug,
-            has_others: self.plan.servers > 1,
+            sweeps: self.plan.servers > 1 || self.plan.store.is_busy(),
             retention: Retention {
                 tombstones_days: self.plan.tombstone_days,
                 ..Retention::default()

@@ -77,6 +77,8 @@ pub struct Ends {
     pub longest_delay: u64,
     /// Whether several servers shared the storage.
     pub has_others: bool,
+    /// Whether a call of the storage may have waited for others, or failed.
+    pub has_busy_store: bool,
     /// Streaks that wait to be computed, and those that were given up.
     pub backlog: Backlog,
     /// People for whom news are carried although nobody waits for any.

@@ -15,6 +15,13 @@ pub enum StoreKind {
     Rival,
 }
 
+impl StoreKind {
+    /// Whether a call may wait for others, be tried again, or fail.
+    pub const fn is_busy(self) -> bool {
+        matches!(self, Self::Rival)
+    }
+}
+
 /// Everything that a run is made of. Its fields can be made smaller one by one, so that a failure
 /// is shown with as little around it as possible.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -70,8 +70,9 @@ pub struct Parts {
     pub feed: Arc<dyn Feed>,
     /// What is wrong with it on purpose, if anything.
     pub bug: Option<Bug>,
-    /// Whether other servers share its storage.
-    pub has_others: bool,
+    /// Whether it looks by itself for changes that nobody told it of: another server's, or one whose
+    /// commit nobody knew the end of.
+    pub sweeps: bool,
     /// How long things are kept.
     pub retention: Retention,
 }
@@ -128,7 +129,7 @@ impl Server {
             parts.retention,
         );
         let live = Live::new(Arc::clone(&parts.storage), Arc::clone(&parts.feed));
-        if parts.has_others {
+        if parts.sweeps {
             kanso_worker::start_sweep(&workers, live.clone(), &stop, SWEEP);
         }
         let memories = Memories::new(parts.bug, &parts.clock);

@@ -232,6 +232,7 @@ impl World {
             longest_delay: self.plan.longest_delay,
             backlog: backlog(&raw).await?,
             has_others: self.plan.servers > 1,
+            has_busy_store: self.plan.store.is_busy(),
             behind: behind.map(|(follower, _)| follower.who).collect(),
             told: self.cluster.told(),
             people,

@@ -17,13 +17,23 @@ const LATE_MILLIS: u64 = 1_000;
 /// How much later where the change was another server's, and its word may be lost: a sweep.
 const SWEEP_MILLIS: u64 = 2_000;
 
+/// How much later where the storage may be busy or away: somebody waits ten seconds for a connection
+/// and ten for a lock at most, and the database is away for six.
+const BUSY_MILLIS: u64 = 26_000;
+
 /// How late somebody may be told of a change by the server that they wait at.
 pub(super) const fn late(ends: &Ends) -> u64 {
-    if ends.has_others {
+    let told = if ends.has_others || ends.has_busy_store {
         LATE_MILLIS + SWEEP_MILLIS
     } else {
         LATE_MILLIS
-    }
+    };
+    told + busy(ends)
+}
+
+/// How long the storage may keep somebody waiting.
+pub(super) const fn busy(ends: &Ends) -> u64 {
+    if ends.has_busy_store { BUSY_MILLIS } else { 0 }
 }
 
 /// No answer holds a text that somebody else wrote: each says whose it is.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::service::late;
+use super::service::{busy, late};
 use crate::ends::Ends;
 use crate::finding::{Check, Finding};
 use crate::history::{End, Exchange, History, Serving, What};
@@ -37,7 +37,7 @@ pub(super) fn check(history: &History, ends: &Ends) -> Vec<Finding> {
         let person = stream.exchange.who.person;
         findings.extend(told(person).and_then(|told| stream.strangers(told)));
         findings.extend(stream.without_bye(history));
-        findings.extend(stream.lifeless(history));
+        findings.extend(stream.lifeless(history, SILENT_MILLIS + busy(ends)));
         // A copy that is put back takes positions back.
         if ends.restores == 0 {
             let news = news.get(&person).map_or(&[][..], Vec::as_slice);
@@ -170,14 +170,14 @@ impl Stream<'_> {
     }
 
     /// It said nothing for longer than from one heartbeat to the next.
-    fn lifeless(&self, history: &History) -> Option<Finding> {
+    fn lifeless(&self, history: &History, longest: u64) -> Option<Finding> {
         let time = |place: usize| history.events.get(place).map_or(0, |event| event.at);
         let said = self.said.iter().map(|(place, _)| *place);
         let over = self.serving.ended.map(|(place, _)| place);
         let places = [self.serving.at].into_iter().chain(said).chain(over);
         let times: Vec<u64> = places.map(time).collect();
         let mut gaps = times.windows(2).map(|pair| (pair[0], pair[1] - pair[0]));
-        let (since, gap) = gaps.find(|(_, gap)| *gap > SILENT_MILLIS)?;
+        let (since, gap) = gaps.find(|(_, gap)| *gap > longest)?;
         let who = self.exchange.who;
         let what = format!("{who} heard nothing for {gap} ms from {since} ms on");
         Some(Finding::new(Check::Drains, what))
