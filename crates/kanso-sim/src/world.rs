@@ -205,7 +205,7 @@ impl World {
     }
 
     /// Whether all who pull only when an event tells them have read everything.
-    fn is_followed(&self, heads: &[Head]) -> bool {
+    fn is_followed(&self, heads: &[Option<Head>]) -> bool {
         let mut pairs = self.followers.iter().zip(heads);
         pairs.all(|(follower, head)| follower.has_read(*head))
     }

@@ -103,8 +103,12 @@ impl Follower {
         }
     }
 
-    /// Whether it has read as far as `head`, and holds what is there.
-    pub fn has_read(&self, head: Head) -> bool {
+    /// Whether it has read as far as `head`, and holds what is there. Nothing is there of an account that
+    /// is gone.
+    pub fn has_read(&self, head: Option<Head>) -> bool {
+        let Some(head) = head else {
+            return true;
+        };
         let position = self.with(|fold| fold.position());
         // Nobody is told of a history that is empty.
         let has_read = head.seq == Seq::ZERO || position.is_some_and(|read| read.seq >= head.seq);

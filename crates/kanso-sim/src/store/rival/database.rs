@@ -134,7 +134,10 @@ impl Database {
     /// A standby may take over: it has everything, and its timeline is another, which makes the history
     /// another.
     fn fail_over(&self, recorder: &Recorder) {
-        if let Some(before) = lock(&self.before).take() {
+        let before = lock(&self.before).take();
+        // Who has no account any more logs in for ever, and nothing else is learnt.
+        let everybody = self.memory.everybody().ok();
+        if let Some(before) = before.filter(|before| before.everybody().ok() == everybody) {
             self.memory.put_back(&before, self.memory.epoch());
         } else if self.chance.happens(40) {
             recorder.happened("a standby takes over");
