@@ -25,8 +25,19 @@ pub(super) struct Effect {
     pub(super) delivered_at: Option<usize>,
 }
 
-/// What was done to the records, by version.
-pub(super) type Effects = BTreeMap<Key, BTreeMap<i64, Vec<Effect>>>;
+/// The changes of one record.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Chain {
+    /// What answers tell of, by version.
+    pub(super) versions: BTreeMap<i64, Vec<Effect>>,
+    /// What went out and was never answered, although nothing waits any more: after a standby took
+    /// over, a device gives what it writes another id (`docs/sync.md`), and nobody asks for the first
+    /// one again. Each of them may have made one version.
+    pub(super) unanswered: Vec<OperationRequest>,
+}
+
+/// What was done to the records.
+pub(super) type Effects = BTreeMap<Key, Chain>;
 
 /// The operations of a serving with their results.
 pub(super) fn answered<'a>(
@@ -78,8 +89,8 @@ pub(super) fn effects(history: &History) -> Effects {
                     continue;
                 }
                 let key = (exchange.who.person, operation.id);
-                let versions: &mut BTreeMap<i64, Vec<Effect>> = effects.entry(key).or_default();
-                let made = versions.entry(version).or_default();
+                let chain: &mut Chain = effects.entry(key).or_default();
+                let made = chain.versions.entry(version).or_default();
                 // A retry of what changed nothing names the version that it found.
                 if is_hearsay && !made.is_empty() {
                     continue;
@@ -93,7 +104,59 @@ pub(super) fn effects(history: &History) -> Effects {
             }
         }
     }
+    for (key, operation) in unanswered(history) {
+        if let Some(chain) = effects.get_mut(&key) {
+            chain.unanswered.push(operation);
+        }
+    }
     effects
+}
+
+/// The operations that went out and that no answer names, each once.
+fn unanswered(history: &History) -> impl Iterator<Item = (Key, OperationRequest)> {
+    let mut open = BTreeMap::new();
+    for exchange in &history.exchanges {
+        for operation in exchange.sync.iter().flat_map(|sync| &sync.operations) {
+            let key = (exchange.who.person, operation.id);
+            open.insert(operation.op_id, (key, operation.clone()));
+        }
+    }
+    for (_, request, _, response) in history.syncs() {
+        for (operation, _) in answered(&request.operations, &response.results) {
+            open.remove(&operation.op_id);
+        }
+    }
+    open.into_values()
+}
+
+impl Chain {
+    /// The newest version of which an answer tells.
+    pub(super) fn newest(&self) -> i64 {
+        self.versions.keys().next_back().copied().unwrap_or(0)
+    }
+
+    /// The versions up to `newest` of which no answer tells.
+    pub(super) fn untold(&self, newest: i64) -> impl Iterator<Item = i64> {
+        (1..=newest).filter(|version| !self.versions.contains_key(version))
+    }
+
+    /// The states of the record, by version. From a version on of which no answer tells, nothing is
+    /// known of what an operation without an answer may have changed.
+    pub(super) fn states(&self) -> BTreeMap<i64, State> {
+        let mut state = State::default();
+        let mut last = 0;
+        let step = |(&version, effects): (&i64, &Vec<Effect>)| {
+            if version > last + 1 {
+                state.forget(&self.unanswered);
+            }
+            last = version;
+            for effect in effects {
+                state.take(&effect.operation);
+            }
+            (version, state.clone())
+        };
+        self.versions.iter().map(step).collect()
+    }
 }
 
 impl Telling {
@@ -108,35 +171,50 @@ impl Telling {
     }
 }
 
-/// What a record should be after a version.
-#[derive(Clone, Debug, Default, PartialEq)]
+/// What a record should be after a version, as far as answers tell.
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct State {
     /// The followed members that somebody gave.
     pub(super) members: BTreeMap<&'static str, String>,
     /// What increments added, in thousandths.
-    pub(super) added: i64,
-    pub(super) is_deleted: bool,
+    pub(super) added: Option<i64>,
+    pub(super) is_deleted: Option<bool>,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self {
+            members: BTreeMap::new(),
+            added: Some(0),
+            is_deleted: Some(false),
+        }
+    }
 }
 
 impl State {
-    /// The states of a record, by version.
-    pub(super) fn fold(versions: &BTreeMap<i64, Vec<Effect>>) -> BTreeMap<i64, Self> {
-        let mut state = Self::default();
-        let step = |(version, effects): (&i64, &Vec<Effect>)| {
-            for effect in effects {
-                state.take(&effect.operation);
+    /// Any of these may have been carried out.
+    pub(super) fn forget(&mut self, operations: &[OperationRequest]) {
+        for operation in operations {
+            for (member, _) in followed(operation) {
+                self.members.remove(member);
             }
-            (*version, state.clone())
-        };
-        versions.iter().map(step).collect()
+            match operation.action {
+                ActionName::Increment => self.added = None,
+                ActionName::Delete | ActionName::Create => self.is_deleted = None,
+                ActionName::Update => {}
+            }
+        }
     }
 
     fn take(&mut self, operation: &OperationRequest) {
         match operation.action {
-            ActionName::Delete => self.is_deleted = true,
-            ActionName::Increment => self.added += thousandths(operation.fields.as_ref()),
+            ActionName::Delete => self.is_deleted = Some(true),
+            ActionName::Increment => {
+                let added = thousandths(operation.fields.as_ref());
+                self.added = self.added.map(|sum| sum + added);
+            }
             ActionName::Create | ActionName::Update => {
-                self.is_deleted = false;
+                self.is_deleted = Some(false);
                 self.members.extend(followed(operation));
             }
         }

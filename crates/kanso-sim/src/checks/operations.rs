@@ -18,7 +18,16 @@ struct Told {
     versions: BTreeSet<i64>,
     was_done: bool,
     was_refused: bool,
-    group: Option<String>,
+}
+
+/// What became of what a group wants of one record. A device that sends it under a second id, because
+/// a standby took over meanwhile, wants nothing more by that.
+#[derive(Default)]
+struct Member {
+    /// One of its operations was done.
+    was_done: bool,
+    /// One of its operations went out and was never answered: it may have been done.
+    may_be_done: bool,
 }
 
 /// An operation has one result and one effect, a group is carried out wholly or not at all.
@@ -27,7 +36,6 @@ pub(super) fn once(history: &History) -> Vec<Finding> {
     for (_, request, _, response) in history.syncs() {
         for (operation, result) in answered(&request.operations, &response.results) {
             let one = told.entry(operation.op_id).or_default();
-            one.group.clone_from(&operation.group);
             let status = result.status;
             if is_done(status) {
                 one.was_done = true;
@@ -39,7 +47,6 @@ pub(super) fn once(history: &History) -> Vec<Finding> {
         }
     }
     let mut findings = Vec::new();
-    let mut groups: BTreeMap<&str, (u32, u32)> = BTreeMap::new();
     for (op_id, one) in &told {
         let mut wrong = |what: String| findings.push(Finding::new(Check::ExactlyOnce, what));
         if one.first_times > 1 {
@@ -57,19 +64,34 @@ pub(super) fn once(history: &History) -> Vec<Finding> {
         if one.was_done && one.was_refused {
             wrong(format!("operation {op_id} was done and refused"));
         }
-        if let Some(group) = &one.group {
-            let (done, all) = groups.entry(group).or_default();
-            *done += u32::from(one.was_done);
-            *all += 1;
-        }
     }
-    for (group, (done, all)) in groups {
-        if done != 0 && done != all {
-            let what = format!("of the {all} operations of group {group} {done} were carried out");
-            findings.push(Finding::new(Check::AllOrNone, what));
-        }
-    }
+    findings.extend(groups(history, &told));
     findings
+}
+
+/// The groups of which a part was carried out and another part certainly was not.
+fn groups(history: &History, told: &BTreeMap<Uuid, Told>) -> Vec<Finding> {
+    let mut groups: BTreeMap<&str, BTreeMap<Uuid, Member>> = BTreeMap::new();
+    let pushed = history.exchanges.iter().flat_map(|exchange| &exchange.sync);
+    for operation in pushed.flat_map(|push| &push.operations) {
+        let Some(group) = &operation.group else {
+            continue;
+        };
+        let members = groups.entry(group).or_default();
+        let member = members.entry(operation.id).or_default();
+        let answer = told.get(&operation.op_id);
+        member.was_done |= answer.is_some_and(|one| one.was_done);
+        member.may_be_done |= answer.is_none();
+    }
+    let half = |(group, members): (&str, BTreeMap<Uuid, Member>)| {
+        let all = members.len();
+        let done = members.values().filter(|member| member.was_done).count();
+        let is_undone = |member: &Member| !member.was_done && !member.may_be_done;
+        let is_half = done > 0 && members.values().any(is_undone);
+        let what = || format!("of the {all} records of group {group} {done} were written");
+        is_half.then(|| Finding::new(Check::AllOrNone, what()))
+    };
+    groups.into_iter().filter_map(half).collect()
 }
 
 /// After a delete was acknowledged, nobody who asks later is shown an older state as alive.

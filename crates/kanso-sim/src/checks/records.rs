@@ -6,7 +6,7 @@ use kanso_protocol::sync::{ActionName, Change, OnConflictName};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::effects::{Effect, Effects, Key, State, followed};
+use super::effects::{Chain, Effect, Effects, Key, State, followed};
 use crate::ends::{End, Ends, PersonEnd};
 use crate::finding::{Check, Finding};
 use crate::history::{History, Who};
@@ -15,16 +15,16 @@ use crate::history::{History, Who};
 pub(super) fn check(history: &History, effects: &Effects, ends: &Ends) -> Vec<Finding> {
     let states: BTreeMap<Key, BTreeMap<i64, State>> = effects
         .iter()
-        .map(|(key, versions)| (*key, State::fold(versions)))
+        .map(|(key, chain)| (*key, chain.states()))
         .collect();
     let mut findings = Vec::new();
-    for ((person, id), versions) in effects {
+    for ((person, id), told) in effects {
         let Some(person) = ends.people.iter().find(|end| end.person == *person) else {
             continue;
         };
-        findings.extend(chain(*id, versions, person.records.get(id)));
-        if let Some(state) = states.get(&(person.person, *id)) {
-            findings.extend(kept(*id, versions, state, person));
+        findings.extend(chain(*id, told, person.records.get(id)));
+        if let Some(states) = states.get(&(person.person, *id)) {
+            findings.extend(kept(*id, told, states, person));
         }
     }
     findings.extend(pages(history, &states));
@@ -32,21 +32,21 @@ pub(super) fn check(history: &History, effects: &Effects, ends: &Ends) -> Vec<Fi
 }
 
 /// Each version was made by exactly one change, and no change overlooks one that clashes.
-fn chain(id: Uuid, versions: &BTreeMap<i64, Vec<Effect>>, end: Option<&End>) -> Vec<Finding> {
+fn chain(id: Uuid, told: &Chain, end: Option<&End>) -> Vec<Finding> {
     let mut wrong = Vec::new();
-    let newest = versions.keys().next_back().copied().unwrap_or_default();
-    let newest = end.map_or(newest, |end| end.version.max(newest));
-    for version in 1..=newest {
-        let made = versions.get(&version).map_or(&[][..], Vec::as_slice);
+    let newest = told.newest().max(end.map_or(0, |end| end.version));
+    if told.untold(newest).count() > told.unanswered.len() {
+        let nobody = |version| format!("version {version} of {id} was made by nobody");
+        wrong.extend(told.untold(newest).map(nobody));
+    }
+    for (version, made) in &told.versions {
         let sure = made.iter().filter(|effect| !effect.is_hearsay).count();
-        if made.is_empty() {
-            wrong.push(format!("version {version} of {id} was made by nobody"));
-        } else if sure > 1 {
+        if sure > 1 {
             wrong.push(format!("version {version} of {id} was made {sure} times"));
         }
     }
     let mut edited: BTreeMap<&str, (i64, Who, String)> = BTreeMap::new();
-    for (&version, made) in versions {
+    for (&version, made) in &told.versions {
         for effect in made.iter().filter(|effect| !effect.is_hearsay) {
             let operation = &effect.operation;
             let is_merged = operation.action == ActionName::Update
@@ -73,16 +73,20 @@ fn chain(id: Uuid, versions: &BTreeMap<i64, Vec<Effect>>, end: Option<&End>) -> 
 /// What was acknowledged is there at the end, unless something that came after it is.
 fn kept(
     id: Uuid,
-    versions: &BTreeMap<i64, Vec<Effect>>,
+    told: &Chain,
     states: &BTreeMap<i64, State>,
     person: &PersonEnd,
 ) -> Option<Finding> {
     let (newest, state) = states.last_key_value()?;
+    let (end, mut state) = (person.records.get(&id), state.clone());
+    if end.is_none_or(|end| end.version > *newest) {
+        state.forget(&told.unanswered);
+    }
     let finding = |what: String| Some(Finding::new(Check::AckedIsKept, what));
-    let Some(end) = person.records.get(&id) else {
-        let habit = versions.values().flatten().find_map(habit_of);
+    let Some(end) = end else {
+        let habit = told.versions.values().flatten().find_map(habit_of);
         let is_gone = |habit: Uuid| person.records.get(&habit).is_none_or(|end| end.is_deleted);
-        if state.is_deleted || habit.is_some_and(is_gone) {
+        if state.is_deleted != Some(false) || habit.is_some_and(is_gone) {
             return None;
         }
         return finding(format!("{id} is gone, and nobody deleted it"));
@@ -93,13 +97,13 @@ fn kept(
             end.version
         ));
     }
-    if end.is_deleted != state.is_deleted {
-        let is = |is_deleted: bool| if is_deleted { "deleted" } else { "there" };
-        return finding(format!(
-            "{id} is {} and should be {}",
-            is(end.is_deleted),
-            is(state.is_deleted)
-        ));
+    if state.is_deleted == Some(!end.is_deleted) {
+        let (is, should_be) = if end.is_deleted {
+            ("deleted", "there")
+        } else {
+            ("there", "deleted")
+        };
+        return finding(format!("{id} is {is} and should be {should_be}"));
     }
     let differs = state
         .members
@@ -142,14 +146,14 @@ fn pages(history: &History, states: &BTreeMap<Key, BTreeMap<i64, State>>) -> Vec
                 );
                 findings.push(Finding::new(Check::PagesAddUp, what));
             }
-            if let Some(value) = shown.value {
-                let first = value - state.added;
+            if let (Some(value), Some(added)) = (shown.value, state.added) {
+                let first = value - added;
                 let known = *first_values.entry(key).or_insert(first);
                 if known != first {
                     let (id, version) = (shown.id, shown.version);
                     let what = format!(
                         "increments do not add up: version {version} of {id} has {value}, and should have {}",
-                        known + state.added
+                        known + added
                     );
                     findings.push(Finding::new(Check::AckedIsKept, what));
                 }
@@ -213,8 +217,8 @@ pub(super) fn survives(effects: &Effects, history: &History, ends: &Ends) -> Vec
         unwanted.extend(deletes.map(|operation| operation.id));
     }
     let mut findings = Vec::new();
-    for ((person, id), versions) in effects {
-        let made = versions.values().flatten().find(|effect| {
+    for ((person, id), told) in effects {
+        let made = told.versions.values().flatten().find(|effect| {
             effect.operation.action == ActionName::Create && effect.delivered_at.is_some()
         });
         let habit = made.and_then(habit_of);

@@ -75,6 +75,15 @@ impl Tale {
         self.deliver(exchange, serving);
     }
 
+    /// A push of one operation of which nothing is heard again.
+    fn push_in_vain(&mut self, device: u32, operation: OperationRequest) {
+        let request = SyncRequest {
+            operations: vec![operation],
+            ..SyncRequest::default()
+        };
+        self.send(device, "Post /api/v1/sync", Some(request));
+    }
+
     fn refresh(&mut self, status: u16, arrives: bool) {
         let exchange = self.send(1, "Post /api/v1/auth/refresh", None);
         let serving = self.serve(exchange, status, None);
@@ -151,7 +160,7 @@ fn ends(version: i64, title: &str) -> Ends {
 }
 
 use ActionName::{Create, Delete, Update};
-use OperationStatus::{Applied, Conflict, Duplicate};
+use OperationStatus::{Applied, Conflict, Duplicate, Gone};
 
 /// Made on one device and edited on another.
 fn good() -> Tale {
@@ -256,10 +265,45 @@ fn half_a_group_is_found() {
         group: Some("g".to_owned()),
         ..operation(op, Update, Some(base), title)
     };
+    let other = |op| OperationRequest {
+        id: Uuid::from_u128(0xAC),
+        ..grouped(op, 1, "four")
+    };
     let mut tale = good();
     tale.push_one(1, grouped(3, 2, "three"), result(3, Applied, 3));
-    tale.push_one(1, grouped(4, 3, "four"), result(4, Conflict, 3));
+    tale.push_one(1, other(4), result(4, Conflict, 3));
     assert_eq!(tale.judged(&ends(3, "three")), [Check::AllOrNone]);
+    // Of what was never answered nobody knows; sent again under another id, it is the same part.
+    let mut tale = good();
+    tale.push_one(1, grouped(3, 2, "three"), result(3, Applied, 3));
+    tale.push_in_vain(1, other(4));
+    tale.push_one(1, other(5), result(5, Gone, 3));
+    assert_eq!(tale.judged(&ends(3, "three")), []);
+    let mut tale = good();
+    tale.push_one(1, grouped(3, 2, "three"), result(3, Applied, 3));
+    tale.push_one(1, grouped(4, 2, "three"), result(4, Gone, 3));
+    assert_eq!(tale.judged(&ends(3, "three")), []);
+}
+
+/// A standby took over, and the device gave what it had sent another id.
+#[test]
+fn what_was_never_answered_may_have_made_a_version() {
+    let mut tale = good();
+    tale.push_in_vain(1, operation(3, Update, Some(2), "three"));
+    for title in ["two", "three"] {
+        assert_eq!(tale.judged(&ends(3, title)), []);
+    }
+    assert_eq!(tale.judged(&ends(4, "three")), [Check::OneChain]);
+    let edit = operation(4, Update, Some(3), "four");
+    tale.push_one(1, edit, result(4, Applied, 4));
+    assert_eq!(tale.judged(&ends(4, "four")), []);
+    assert_eq!(tale.judged(&ends(4, "three")), [Check::AckedIsKept]);
+    // It gave a title, and neither a delete nor a description.
+    let mut deleted = ends(4, "four");
+    for end in deleted.people[0].records.values_mut() {
+        end.is_deleted = true;
+    }
+    assert_eq!(tale.judged(&deleted), [Check::AckedIsKept]);
 }
 
 #[test]
