@@ -71,8 +71,6 @@ pub struct DeviceEnd {
 pub struct Ends {
     /// How often a copy was put back.
     pub restores: u32,
-    /// How often time leapt.
-    pub leaps: u32,
     /// The longest way of a message, in milliseconds.
     pub longest_delay: u64,
     /// Whether several servers shared the storage.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-use crate::actors::{Browser, Device, Follower, Newcomer, Troubles, Weather};
+use crate::actors::{Browser, Device, Follower, Newcomer, Weather};
 use crate::checks;
 use crate::cluster::Cluster;
 use crate::ends::{DeviceEnd, Ends, PersonEnd, backlog, heads, streaks_are_fresh};
@@ -116,10 +116,10 @@ impl World {
             device.register().await;
         }
         let mut following = self.follow();
-        let troubles = self.storm().await?;
+        let restores = self.storm().await?;
         self.calm().await?;
         // At once: a midnight more would be one that nobody has had time for.
-        let mut ends = self.ends(troubles).await?;
+        let mut ends = self.ends(restores).await?;
         self.read_anew().await;
         following.shutdown().await;
         self.devices.iter().for_each(|device| device.put_away());
@@ -140,8 +140,8 @@ impl World {
         following
     }
 
-    /// Everybody lives, and everything goes wrong.
-    async fn storm(&self) -> anyhow::Result<Troubles> {
+    /// Everybody lives, and everything goes wrong. Answers with how often a copy was put back.
+    async fn storm(&self) -> anyhow::Result<u32> {
         let weather = Weather::new(self.plan, &self.cluster, &self.recorder, &self.time);
         let mut lives = JoinSet::new();
         for device in &self.devices {
@@ -156,11 +156,11 @@ impl World {
             let newcomer = Arc::clone(newcomer);
             lives.spawn(async move { newcomer.live().await });
         }
-        let troubles = weather.pass().await?;
+        let restores = weather.pass().await?;
         while let Some(lived) = lives.join_next().await {
             lived?;
         }
-        Ok(troubles)
+        Ok(restores)
     }
 
     /// Nothing goes wrong any more and nobody writes: everybody comes to hold the same.
@@ -210,7 +210,7 @@ impl World {
         pairs.all(|(follower, head)| follower.has_read(*head))
     }
 
-    async fn ends(&self, troubles: Troubles) -> anyhow::Result<Ends> {
+    async fn ends(&self, restores: u32) -> anyhow::Result<Ends> {
         let raw = self.cluster.raw().await?;
         let mut people = Vec::new();
         for person in 1..=self.plan.people {
@@ -227,8 +227,7 @@ impl World {
         let behind = behind.filter(|(follower, head)| !follower.has_read(*head));
         let devices = self.devices.iter().map(|device| DeviceEnd::read(device));
         Ok(Ends {
-            restores: troubles.restores,
-            leaps: troubles.leaps,
+            restores,
             longest_delay: self.plan.longest_delay,
             backlog: backlog(&raw).await?,
             has_others: self.plan.servers > 1,

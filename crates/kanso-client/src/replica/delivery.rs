@@ -12,7 +12,8 @@ use uuid::Uuid;
 use super::codec::seq;
 use super::outbox::{self, Waiting};
 use super::recovery::{self, Hindered, Terms};
-use super::{Failure, Key, Replica, ReplicaError, account, base, failures, shown};
+use super::refusals::{self, Refused};
+use super::{Failure, Key, Replica, ReplicaError, account, base, shown};
 
 /// Where the replica stands in the server's history.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -201,7 +202,7 @@ fn take_results(
         .map(|waiting| (waiting.op_id, waiting))
         .collect();
     let mut applied = Applied::default();
-    let mut rejected = BTreeSet::new();
+    let mut refused = Vec::new();
     for result in &delivery.results {
         let Some(&waiting) = sent.get(&result.op_id) else {
             continue;
@@ -225,52 +226,18 @@ fn take_results(
             OperationStatus::Gone if waiting.is_offer => {
                 outbox::remove(transaction, waiting.op_id)?;
             }
-            _ if builds_on_what_failed(transaction, waiting, result, &rejected)? => {
-                let stored = result.conflict.as_ref();
-                let base = stored.and_then(|conflict| conflict.record.get("version")?.as_i64());
-                let base = base.or(outbox::request(&waiting.body)?.base_version);
-                outbox::reissue(transaction, waiting, ids.next_id(), base)?;
-            }
             OperationStatus::Conflict | OperationStatus::Gone | OperationStatus::Rejected => {
-                // Another process may have brought the same answer.
-                if outbox::remove(transaction, waiting.op_id)? {
-                    let failure = failures::keep(transaction, waiting, result, now)?;
-                    applied.failures.push(failure);
-                }
-                if result.status == OperationStatus::Rejected {
-                    rejected.insert(waiting.key);
-                }
+                let request = outbox::request(&waiting.body)?;
+                refused.push(Refused {
+                    waiting,
+                    request,
+                    result,
+                });
             }
         }
     }
+    applied.failures = refusals::take(transaction, &refused, now, ids)?;
     Ok(applied)
-}
-
-/// Whether an operation was refused only because one before it on the same record did not get
-/// through: it waits, or it was rejected, so that the version to come never came.
-fn builds_on_what_failed(
-    transaction: &Transaction<'_>,
-    waiting: &Waiting,
-    result: &OperationResult,
-    rejected: &BTreeSet<Key>,
-) -> Result<bool, ReplicaError> {
-    match (result.status, &result.conflict) {
-        (OperationStatus::Rejected, _) => {
-            let is_unknown = result
-                .code
-                .as_deref()
-                .is_some_and(|code| code.ends_with("_not_found"));
-            Ok(is_unknown && outbox::waits_behind_another(transaction, waiting)?)
-        }
-        (OperationStatus::Conflict, Some(conflict)) => {
-            let stored = conflict
-                .record
-                .get("version")
-                .and_then(serde_json::Value::as_i64);
-            Ok(stored < conflict.your_base && rejected.contains(&waiting.key))
-        }
-        _ => Ok(false),
-    }
 }
 
 fn take_records(

@@ -15,6 +15,7 @@ mod open;
 mod outbox;
 mod overlay;
 mod recovery;
+mod refusals;
 mod row;
 mod shown;
 mod unsure;

@@ -140,7 +140,11 @@ fn homeless(device: &Device, server: &FakeServer) -> u64 {
 fn must_agree(device: &Device, server: &FakeServer) {
     let status = device.status().expect("reads");
     let was_put_back = server.state().copy.is_some();
-    let may_wait = if was_put_back { homeless(device, server) } else { 0 };
+    let may_wait = if was_put_back {
+        homeless(device, server)
+    } else {
+        0
+    };
     assert_eq!(status.waiting, may_wait);
     let stored = live(server.records());
     let is_shown = |record: &kanso_client::domain::Record| match record {

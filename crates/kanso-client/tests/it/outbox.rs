@@ -174,6 +174,39 @@ async fn an_edit_after_a_rejected_one_stands_by_itself() {
 }
 
 #[tokio::test]
+async fn a_group_that_builds_on_a_rejected_edit_stands_as_one() {
+    let server = FakeServer::new();
+    let device = signed_in(1, &server).await;
+    let habit = device.create_habit(titled("Read")).expect("creates");
+    device.sync(&server).await.expect("syncs");
+    device
+        .update_habit(habit.id, titled("Read more"))
+        .expect("updates");
+    let grouped: Result<_, EditError> = device.group(|edits| {
+        let colored = HabitMembers {
+            color: Patch::Value("#112233".to_owned()),
+            ..HabitMembers::default()
+        };
+        edits.create_entry(on(&habit, "2026-11-21"))?;
+        edits.update_habit(habit.id, colored)?;
+        edits.create_entry(on(&habit, "2026-11-22"))
+    });
+    grouped.expect("writes");
+    // The server knows the first operation's id already, with another body.
+    server.state().know(Uuid::from_u64_pair(1, 4));
+    // After that the edits build on the versions that those before them are expected to make.
+    server.change_epoch();
+
+    let first = device.sync(&server).await.expect("syncs");
+    let second = device.sync(&server).await.expect("syncs");
+    assert_eq!((first.failures.len(), second.failures.len()), (1, 0));
+    assert_eq!((first.pushed + second.pushed, second.waiting), (3, 0));
+    let stored = server.state().habits[&habit.id].clone();
+    assert_eq!(stored.details.color.as_str(), "#112233");
+    assert_eq!(server.state().entries.len(), 2);
+}
+
+#[tokio::test]
 async fn what_two_devices_add_adds_up() {
     let thousandths = |number| QuantityChange::from_thousandths(number).expect("small");
     let server = FakeServer::new();

@@ -13,7 +13,7 @@ pub use browser::Browser;
 pub use device::Device;
 pub use follower::Follower;
 pub use newcomer::Newcomer;
-pub use weather::{Troubles, Weather};
+pub use weather::Weather;
 
 use std::time::Duration;
 

@@ -26,15 +26,6 @@ pub struct Weather {
     time: Time,
 }
 
-/// What happened, where it matters to what may be expected afterwards.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Troubles {
-    /// How often a copy was put back.
-    pub restores: u32,
-    /// How often time leapt.
-    pub leaps: u32,
-}
-
 impl Weather {
     /// The weather of `plan`.
     pub fn new(plan: Plan, cluster: &Arc<Cluster>, recorder: &Arc<Recorder>, time: &Time) -> Self {
@@ -47,9 +38,9 @@ impl Weather {
         }
     }
 
-    /// Everything that is going to happen.
-    pub async fn pass(&self) -> anyhow::Result<Troubles> {
-        let mut troubles = Troubles::default();
+    /// Everything that is going to happen. Answers with how often a copy was put back.
+    pub async fn pass(&self) -> anyhow::Result<u32> {
+        let mut restores = 0;
         let (mut copies, mut leapt) = (Vec::new(), 0);
         for _ in 0..self.plan.events {
             a_while(&self.chance, PAUSE_MILLIS).await;
@@ -67,7 +58,7 @@ impl Weather {
             {
                 self.recorder.happened(format!("copy {copy} is put back"));
                 self.cluster.put_back(copy).await?;
-                troubles.restores += 1;
+                restores += 1;
             }
             if self.chance.happens(10 * self.plan.leaps) {
                 let seconds = if self.chance.happens(50) {
@@ -77,7 +68,6 @@ impl Weather {
                 };
                 if leapt + seconds <= MOST_LEAPT_SECONDS {
                     leapt += seconds;
-                    troubles.leaps += 1;
                     self.recorder
                         .happened(format!("{} hours pass", seconds / 3_600));
                     self.time.leap(i64::try_from(seconds).unwrap_or_default());
@@ -98,6 +88,6 @@ impl Weather {
             self.cluster.start().await?;
         }
         self.cluster.start().await?;
-        Ok(troubles)
+        Ok(restores)
     }
 }

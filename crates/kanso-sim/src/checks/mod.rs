@@ -32,6 +32,6 @@ pub fn all(history: &History, ends: &Ends) -> Vec<Finding> {
     findings.extend(operations::once(history));
     findings.extend(operations::deleted(history));
     findings.extend(service::drift(history));
-    findings.extend(service::sessions(history, ends));
+    findings.extend(service::sessions(history));
     findings
 }

@@ -6,7 +6,7 @@ use kanso_protocol::parse_cursor;
 
 use crate::ends::Ends;
 use crate::finding::{Check, Finding};
-use crate::history::{Event, History, Who};
+use crate::history::{Event, History, Serving, Who};
 
 /// How long a used refresh token is good for retries, in seconds, less what clocks of servers differ.
 const SURE_GRACE_SECONDS: i64 = 50;
@@ -63,7 +63,7 @@ pub(super) fn isolation(history: &History) -> Vec<Finding> {
 
 /// A refresh token is refused only when its use was so long ago that its answer was no longer
 /// waited for.
-pub(super) fn sessions(history: &History, ends: &Ends) -> Vec<Finding> {
+pub(super) fn sessions(history: &History) -> Vec<Finding> {
     let mut findings = Vec::new();
     let clock = |at: usize| history.events.get(at).map_or(0, |event| event.clock);
     let mut people: BTreeMap<Who, Sessions> = BTreeMap::new();
@@ -73,8 +73,10 @@ pub(super) fn sessions(history: &History, ends: &Ends) -> Vec<Finding> {
             continue;
         }
         let state = people.entry(exchange.who).or_default();
-        // A second arrival after a leap is a reuse after the grace, which no device has done.
-        state.is_in_doubt |= is_refresh && exchange.servings.len() > 1 && ends.leaps > 0;
+        // What arrives that late, because of a leap, is a reuse after the grace that no device did.
+        let is_late =
+            |serving: &Serving| clock(serving.at) - clock(exchange.sent_at) > SURE_GRACE_SECONDS;
+        state.is_in_doubt |= is_refresh && exchange.servings.iter().any(is_late);
         let delivered = exchange
             .servings
             .iter()

@@ -416,6 +416,19 @@ fn being_logged_out_by_a_lost_answer_is_found() {
 }
 
 #[test]
+fn a_refresh_that_arrives_days_later_may_end_a_session() {
+    for (seconds, found) in [(5, vec![Check::StaysSignedIn]), (86_400, vec![])] {
+        let mut tale = good();
+        let first = tale.send(1, "Post /api/v1/auth/refresh", None);
+        tale.refresh(200, true);
+        tale.clock += seconds;
+        tale.serve(first, 401, None);
+        tale.refresh(401, true);
+        assert_eq!(tale.judged(&ends(2, "two")), found, "after {seconds} s");
+    }
+}
+
+#[test]
 fn a_delete_that_does_not_last_is_found() {
     let mut tale = good();
     let deletion = OperationRequest {
