@@ -48,33 +48,37 @@ pub(super) fn make_row(connection: &Connection, device: Uuid) -> Result<(), Repl
         day_start,
     } = Settings::default();
     let exists = "SELECT EXISTS (SELECT 1 FROM replica)";
-    if connection.query_row(exists, [], |row| row.get(0))? {
+    if connection
+        .prepare_cached(exists)?
+        .query_row([], |row| row.get(0))?
+    {
         return Ok(());
     }
-    connection.execute(
-        "INSERT INTO replica (id, device_id, timezone, week_start, day_start, is_resyncing)
+    connection
+        .prepare_cached(
+            "INSERT INTO replica (id, device_id, timezone, week_start, day_start, is_resyncing)
          VALUES (1, ?1, ?2, ?3, ?4, 0) ON CONFLICT (id) DO NOTHING",
-        params![
+        )?
+        .execute(params![
             device,
             timezone.name(),
             week_start.as_str(),
             day_start.to_string()
-        ],
-    )?;
+        ])?;
     Ok(())
 }
 
 pub(super) fn device_id(connection: &Connection) -> Result<Uuid, ReplicaError> {
-    Ok(connection.query_row("SELECT device_id FROM replica", [], |row| row.get(0))?)
+    Ok(connection
+        .prepare_cached("SELECT device_id FROM replica")?
+        .query_row([], |row| row.get(0))?)
 }
 
 pub(super) fn binding(connection: &Connection) -> Result<Option<Binding>, ReplicaError> {
     type Row = (Option<String>, Option<Uuid>, Option<String>);
-    let (server, account, email): Row = connection.query_row(
-        "SELECT server_url, account_id, email FROM replica",
-        [],
-        |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
-    )?;
+    let (server, account, email): Row = connection
+        .prepare_cached("SELECT server_url, account_id, email FROM replica")?
+        .query_row([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
     let whole = server.zip(account).zip(email);
     Ok(whole.map(|((server, account), email)| Binding {
         server,
@@ -85,11 +89,9 @@ pub(super) fn binding(connection: &Connection) -> Result<Option<Binding>, Replic
 
 pub(super) fn session(connection: &Connection) -> Result<Option<Session>, ReplicaError> {
     type Row = (Option<String>, Option<i64>, Option<String>);
-    let (access, expires_at, refresh): Row = connection.query_row(
-        "SELECT access_token, access_expires_at, refresh_token FROM replica",
-        [],
-        |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
-    )?;
+    let (access, expires_at, refresh): Row = connection
+        .prepare_cached("SELECT access_token, access_expires_at, refresh_token FROM replica")?
+        .query_row([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
     let Some(((access_token, expires_at), refresh_token)) = access.zip(expires_at).zip(refresh)
     else {
         return Ok(None);
@@ -102,8 +104,9 @@ pub(super) fn session(connection: &Connection) -> Result<Option<Session>, Replic
 }
 
 pub(super) fn last_sync_at(connection: &Connection) -> Result<Option<Timestamp>, ReplicaError> {
-    let stored: Option<i64> =
-        connection.query_row("SELECT last_sync_at FROM replica", [], |row| row.get(0))?;
+    let stored: Option<i64> = connection
+        .prepare_cached("SELECT last_sync_at FROM replica")?
+        .query_row([], |row| row.get(0))?;
     stored.map(instant).transpose()
 }
 
@@ -130,10 +133,9 @@ impl Replica {
     /// Binds the replica to an account and keeps its session, in one step.
     pub(crate) fn sign_in(&mut self, to: &Binding, session: &Session) -> Result<(), ReplicaError> {
         let transaction = self.begin()?;
-        transaction.execute(
-            "UPDATE replica SET server_url = ?1, account_id = ?2, email = ?3",
-            params![to.server, to.account_id.uuid(), to.email],
-        )?;
+        transaction
+            .prepare_cached("UPDATE replica SET server_url = ?1, account_id = ?2, email = ?3")?
+            .execute(params![to.server, to.account_id.uuid(), to.email])?;
         write_session(&transaction, session)?;
         Ok(transaction.commit()?)
     }
@@ -145,18 +147,20 @@ impl Replica {
 
     /// Forgets the session; everything else stays.
     pub(crate) fn sign_out(&mut self) -> Result<(), ReplicaError> {
-        self.connection.execute(
-            "UPDATE replica
+        self.connection
+            .prepare_cached(
+                "UPDATE replica
              SET access_token = NULL, access_expires_at = NULL, refresh_token = NULL",
-            [],
-        )?;
+            )?
+            .execute([])?;
         Ok(())
     }
 
     pub(crate) fn profile(&self) -> Result<Profile, ReplicaError> {
-        let read_at: Option<i64> =
-            self.connection
-                .query_row("SELECT settings_read_at FROM replica", [], |row| row.get(0))?;
+        let read_at: Option<i64> = self
+            .connection
+            .prepare_cached("SELECT settings_read_at FROM replica")?
+            .query_row([], |row| row.get(0))?;
         Ok(Profile {
             settings: settings(&self.connection)?,
             read_at: read_at.map(instant).transpose()?,
@@ -183,16 +187,17 @@ pub(super) fn keep_settings(
     settings: &Settings,
     at: Timestamp,
 ) -> Result<(), ReplicaError> {
-    connection.execute(
-        "UPDATE replica
+    connection
+        .prepare_cached(
+            "UPDATE replica
          SET timezone = ?1, week_start = ?2, day_start = ?3, settings_read_at = ?4",
-        params![
+        )?
+        .execute(params![
             settings.timezone.name(),
             settings.week_start.as_str(),
             settings.day_start.to_string(),
             at.as_micros()
-        ],
-    )?;
+        ])?;
     for key in outbox::keys(connection)? {
         shown::refresh(connection, key, settings)?;
     }
@@ -200,13 +205,14 @@ pub(super) fn keep_settings(
 }
 
 fn write_session(connection: &Connection, session: &Session) -> Result<(), ReplicaError> {
-    connection.execute(
-        "UPDATE replica SET access_token = ?1, access_expires_at = ?2, refresh_token = ?3",
-        params![
+    connection
+        .prepare_cached(
+            "UPDATE replica SET access_token = ?1, access_expires_at = ?2, refresh_token = ?3",
+        )?
+        .execute(params![
             session.access_token,
             session.access_expires_at.as_micros(),
             session.refresh_token
-        ],
-    )?;
+        ])?;
     Ok(())
 }

@@ -71,11 +71,12 @@ pub(super) fn stage(connection: &Connection, record: &Record) -> Result<(), Repl
 
 /// Drops what was put aside of habits that were deleted while everything was delivered anew.
 pub(super) fn drop_staged_orphans(connection: &Connection) -> Result<(), ReplicaError> {
-    connection.execute(
-        "DELETE FROM staged WHERE entity = 'entry' AND habit_id IN
+    connection
+        .prepare_cached(
+            "DELETE FROM staged WHERE entity = 'entry' AND habit_id IN
              (SELECT id FROM staged WHERE entity = 'habit' AND NOT is_live)",
-        [],
-    )?;
+        )?
+        .execute([])?;
     Ok(())
 }
 
@@ -90,7 +91,9 @@ pub(super) fn swap(connection: &Connection) -> Result<(), ReplicaError> {
 }
 
 pub(super) fn clear_staged(connection: &Connection) -> Result<(), ReplicaError> {
-    connection.execute("DELETE FROM staged", [])?;
+    connection
+        .prepare_cached("DELETE FROM staged")?
+        .execute([])?;
     Ok(())
 }
 
@@ -144,7 +147,7 @@ pub(super) fn all(connection: &Connection) -> Result<Vec<Record>, ReplicaError> 
 /// What all rows add up to, bucket by bucket.
 pub(super) fn buckets(connection: &Connection) -> Result<Buckets, ReplicaError> {
     let mut statement =
-        connection.prepare("SELECT entity, id, version FROM base WHERE is_live = 1")?;
+        connection.prepare_cached("SELECT entity, id, version FROM base WHERE is_live = 1")?;
     let mut rows = statement.query([])?;
     let mut buckets = Buckets::empty();
     while let Some(row) = rows.next()? {
@@ -160,7 +163,9 @@ pub(super) fn buckets(connection: &Connection) -> Result<Buckets, ReplicaError> 
 /// How many live records there are.
 pub(super) fn count_live(connection: &Connection) -> Result<u64, ReplicaError> {
     let sql = "SELECT count(*) FROM base WHERE is_live = 1";
-    let count: i64 = connection.query_row(sql, [], |row| row.get(0))?;
+    let count: i64 = connection
+        .prepare_cached(sql)?
+        .query_row([], |row| row.get(0))?;
     Ok(count.cast_unsigned())
 }
 
@@ -186,7 +191,9 @@ pub(super) fn live_rows(
 /// The digest as it is kept beside the rows.
 pub(super) fn digest(connection: &Connection) -> Result<Digest, ReplicaError> {
     let sql = "SELECT digest FROM replica";
-    let stored: Option<i64> = connection.query_row(sql, [], |row| row.get(0))?;
+    let stored: Option<i64> = connection
+        .prepare_cached(sql)?
+        .query_row([], |row| row.get(0))?;
     match stored {
         Some(number) => Ok(Digest::new(number.cast_unsigned())),
         None => Ok(buckets(connection)?.total()),
@@ -195,7 +202,9 @@ pub(super) fn digest(connection: &Connection) -> Result<Digest, ReplicaError> {
 
 pub(super) fn keep_digest(connection: &Connection, digest: Digest) -> Result<(), ReplicaError> {
     let sql = "UPDATE replica SET digest = ?1";
-    connection.execute(sql, [digest.get().cast_signed()])?;
+    connection
+        .prepare_cached(sql)?
+        .execute([digest.get().cast_signed()])?;
     Ok(())
 }
 

@@ -21,7 +21,10 @@ impl Replica {
     /// When every row was last looked at.
     pub(crate) fn checked_at(&self) -> Result<Option<Timestamp>, ReplicaError> {
         let sql = "SELECT checked_at FROM replica";
-        let stored: Option<i64> = self.connection.query_row(sql, [], |row| row.get(0))?;
+        let stored: Option<i64> = self
+            .connection
+            .prepare_cached(sql)?
+            .query_row([], |row| row.get(0))?;
         stored.map(instant).transpose()
     }
 
@@ -46,7 +49,9 @@ impl Replica {
         }
         base::recount(&transaction)?;
         let sql = "UPDATE replica SET checked_at = ?1";
-        transaction.execute(sql, params![now.as_micros()])?;
+        transaction
+            .prepare_cached(sql)?
+            .execute(params![now.as_micros()])?;
         transaction.commit()?;
         Ok(damaged.len() as u64)
     }

@@ -163,11 +163,12 @@ impl Replica {
         let transaction = self.begin()?;
         base::clear_staged(&transaction)?;
         outbox::forget_acknowledgements(&transaction)?;
-        transaction.execute(
-            "UPDATE replica SET is_resyncing = 1, resync_cursor = NULL,
+        transaction
+            .prepare_cached(
+                "UPDATE replica SET is_resyncing = 1, resync_cursor = NULL,
                                 offers_back = max(offers_back, ?1)",
-            [why == Resync::HistoryLost],
-        )?;
+            )?
+            .execute([why == Resync::HistoryLost])?;
         Ok(transaction.commit()?)
     }
 }
@@ -176,7 +177,7 @@ pub(super) fn place(connection: &Connection) -> Result<Place, ReplicaError> {
     let sql = "SELECT is_resyncing, offers_back,
                       CASE is_resyncing WHEN 1 THEN resync_cursor ELSE cursor END
                FROM replica";
-    Ok(connection.query_row(sql, [], |row| {
+    Ok(connection.prepare_cached(sql)?.query_row([], |row| {
         let (is_resyncing, offers_back): (bool, bool) = (row.get(0)?, row.get(1)?);
         let why = if offers_back {
             Resync::HistoryLost
@@ -253,7 +254,9 @@ fn take_records(
         }
         if delivery.has_more {
             let sql = "UPDATE replica SET resync_cursor = ?1";
-            transaction.execute(sql, [&delivery.cursor])?;
+            transaction
+                .prepare_cached(sql)?
+                .execute([&delivery.cursor])?;
             return Ok(());
         }
         applied.offered = recovery::swap(transaction, why, terms)?;
@@ -275,10 +278,11 @@ fn take_records(
     };
     applied.changed.extend(settled);
     let synced_at = (!delivery.has_more).then_some(terms.now.as_micros());
-    transaction.execute(
-        "UPDATE replica SET cursor = ?1, is_resyncing = 0, resync_cursor = NULL, offers_back = 0,
-                            last_sync_at = coalesce(?2, last_sync_at)",
-        params![delivery.cursor, synced_at],
-    )?;
+    transaction
+        .prepare_cached(
+            "UPDATE replica SET cursor = ?1, is_resyncing = 0, resync_cursor = NULL,
+                                offers_back = 0, last_sync_at = coalesce(?2, last_sync_at)",
+        )?
+        .execute(params![delivery.cursor, synced_at])?;
     Ok(())
 }

@@ -83,20 +83,23 @@ pub(super) fn keep(
     now: Timestamp,
 ) -> Result<Failure, ReplicaError> {
     let json = serde_json::to_string(result).map_err(ReplicaError::damaged)?;
-    let id = connection.query_row(
-        "INSERT INTO failures (op_id, entity, record_id, body, result, written_at, failed_at)
+    let id = connection
+        .prepare_cached(
+            "INSERT INTO failures (op_id, entity, record_id, body, result, written_at, failed_at)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) RETURNING id",
-        params![
-            refused.op_id,
-            refused.key.entity.as_str(),
-            refused.key.id,
-            refused.body,
-            json,
-            refused.created_at.as_micros(),
-            now.as_micros()
-        ],
-        |row| row.get(0),
-    )?;
+        )?
+        .query_row(
+            params![
+                refused.op_id,
+                refused.key.entity.as_str(),
+                refused.key.id,
+                refused.body,
+                json,
+                refused.created_at.as_micros(),
+                now.as_micros()
+            ],
+            |row| row.get(0),
+        )?;
     Ok(Failure {
         id,
         operation: outbox::request(&refused.body)?,
@@ -127,13 +130,17 @@ pub(super) fn one(connection: &Connection, id: i64) -> Result<Option<Failure>, R
 }
 
 pub(super) fn remove(connection: &Connection, id: i64) -> Result<(), ReplicaError> {
-    connection.execute("DELETE FROM failures WHERE id = ?1", [id])?;
+    connection
+        .prepare_cached("DELETE FROM failures WHERE id = ?1")?
+        .execute([id])?;
     Ok(())
 }
 
 pub(super) fn count(connection: &Connection) -> Result<u64, ReplicaError> {
     let sql = "SELECT count(*) FROM failures";
-    let count: i64 = connection.query_row(sql, [], |row| row.get(0))?;
+    let count: i64 = connection
+        .prepare_cached(sql)?
+        .query_row([], |row| row.get(0))?;
     Ok(count.cast_unsigned())
 }
 

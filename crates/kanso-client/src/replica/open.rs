@@ -47,7 +47,7 @@ impl Replica {
         device_if_new: Uuid,
     ) -> Result<Self, ReplicaError> {
         connection.busy_timeout(BUSY_TIMEOUT)?;
-        connection.set_prepared_statement_cache_capacity(64);
+        connection.set_prepared_statement_cache_capacity(128);
         // Else SQLite plans some statements anew for each value that is bound, which takes longer than
         // the short outbox does.
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;

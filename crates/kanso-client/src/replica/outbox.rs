@@ -175,7 +175,9 @@ pub(super) fn prepend(
     offers: &[NewOperation],
 ) -> Result<(), ReplicaError> {
     let sql = "SELECT min(0, coalesce(min(position), 0)) FROM outbox";
-    let first: i64 = connection.query_row(sql, [], |row| row.get(0))?;
+    let first: i64 = connection
+        .prepare_cached(sql)?
+        .query_row([], |row| row.get(0))?;
     let mut statement = connection.prepare_cached(
         "INSERT INTO outbox (position, op_id, entity, record_id, body, created_at, is_offer)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, 1)",
@@ -260,7 +262,9 @@ pub(super) fn forget_lost(connection: &Connection, head: Seq) -> Result<bool, Re
 /// The server lost its history, so what it had acknowledged and not delivered is sent again. An
 /// operation that it still knows is answered as before.
 pub(super) fn forget_acknowledgements(connection: &Connection) -> Result<(), ReplicaError> {
-    connection.execute("UPDATE outbox SET acknowledged_seq = NULL", [])?;
+    connection
+        .prepare_cached("UPDATE outbox SET acknowledged_seq = NULL")?
+        .execute([])?;
     Ok(())
 }
 
@@ -277,10 +281,11 @@ pub(super) fn reissue(
         ..request(&waiting.body)?
     };
     let body = serde_json::to_string(&request).map_err(ReplicaError::damaged)?;
-    connection.execute(
-        "UPDATE outbox SET op_id = ?2, body = ?3, first_sent_at = NULL WHERE op_id = ?1",
-        params![waiting.op_id, op_id, body],
-    )?;
+    connection
+        .prepare_cached(
+            "UPDATE outbox SET op_id = ?2, body = ?3, first_sent_at = NULL WHERE op_id = ?1",
+        )?
+        .execute(params![waiting.op_id, op_id, body])?;
     Ok(())
 }
 
@@ -304,12 +309,15 @@ pub(super) fn waits_behind_another(
 
 pub(super) fn count(connection: &Connection) -> Result<u64, ReplicaError> {
     let sql = "SELECT count(*) FROM outbox WHERE acknowledged_seq IS NULL";
-    let count: i64 = connection.query_row(sql, [], |row| row.get(0))?;
+    let count: i64 = connection
+        .prepare_cached(sql)?
+        .query_row([], |row| row.get(0))?;
     Ok(count.cast_unsigned())
 }
 
 pub(super) fn keys(connection: &Connection) -> Result<Vec<Key>, ReplicaError> {
-    let mut statement = connection.prepare("SELECT DISTINCT entity, record_id FROM outbox")?;
+    let mut statement =
+        connection.prepare_cached("SELECT DISTINCT entity, record_id FROM outbox")?;
     read_keys(&mut statement.query([])?)
 }
 

@@ -94,7 +94,9 @@ fn count_missing(connection: &Connection) -> Result<u64, ReplicaError> {
                WHERE is_live = 1 AND NOT EXISTS (
                    SELECT 1 FROM staged
                    WHERE staged.entity = base.entity AND staged.id = base.id AND staged.is_live)";
-    let count: i64 = connection.query_row(sql, [], |row| row.get(0))?;
+    let count: i64 = connection
+        .prepare_cached(sql)?
+        .query_row([], |row| row.get(0))?;
     Ok(count.cast_unsigned())
 }
 

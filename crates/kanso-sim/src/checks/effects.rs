@@ -91,8 +91,11 @@ pub(super) fn effects(history: &History) -> Effects {
                 let key = (exchange.who.person, operation.id);
                 let chain: &mut Chain = effects.entry(key).or_default();
                 let made = chain.versions.entry(version).or_default();
-                // A retry of what changed nothing names the version that it found.
-                if is_hearsay && !made.is_empty() {
+                // A retry of what changed nothing names the version that it found: of several of
+                // which only retries tell, any may have made it.
+                let is_known = made.iter().any(|effect| !effect.is_hearsay);
+                let is_late = telling == Telling::DeleteAgain && !made.is_empty();
+                if is_hearsay && (is_known || is_late) {
                     continue;
                 }
                 made.push(Effect {
@@ -150,8 +153,11 @@ impl Chain {
                 state.forget(&self.unanswered);
             }
             last = version;
-            for effect in effects {
-                state.take(&effect.operation);
+            let operations = effects.iter().map(|effect| &effect.operation);
+            if effects.len() > 1 && effects.iter().all(|effect| effect.is_hearsay) {
+                state.forget(operations);
+            } else {
+                operations.for_each(|operation| state.take(operation));
             }
             (version, state.clone())
         };
@@ -193,7 +199,10 @@ impl Default for State {
 
 impl State {
     /// Any of these may have been carried out.
-    pub(super) fn forget(&mut self, operations: &[OperationRequest]) {
+    pub(super) fn forget<'a>(
+        &mut self,
+        operations: impl IntoIterator<Item = &'a OperationRequest>,
+    ) {
         for operation in operations {
             for (member, _) in followed(operation) {
                 self.members.remove(member);

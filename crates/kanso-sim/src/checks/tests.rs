@@ -193,6 +193,12 @@ fn a_retry_of_what_changed_nothing_is_no_effect() {
     let edit = operation(2, Update, Some(1), "two");
     tale.push_one(2, edit, result(2, Duplicate, 2));
     assert_eq!(tale.judged(&ends(2, "two")), []);
+    // An edit may have found nothing to change as well: then either may have made it.
+    let edit = operation(4, Update, Some(1), "four");
+    tale.push_one(1, edit, result(4, Duplicate, 2));
+    assert_eq!(tale.judged(&ends(2, "two")), []);
+    assert_eq!(tale.judged(&ends(2, "four")), []);
+    assert_eq!(tale.judged(&ends(1, "two")), [Check::AckedIsKept]);
 }
 
 #[test]
