@@ -73,9 +73,13 @@ pub(super) fn sessions(history: &History) -> Vec<Finding> {
             continue;
         }
         let state = people.entry(exchange.who).or_default();
-        // What arrives that late, because of a leap, is a reuse after the grace that no device did.
-        let is_late =
-            |serving: &Serving| clock(serving.at) - clock(exchange.sent_at) > SURE_GRACE_SECONDS;
+        // A second arrival, or one that is late because of a leap, may be a reuse after the grace that
+        // no device did: the token was used up when the first answer was lost.
+        let used_at = state.unanswered_since;
+        let used_at = used_at.unwrap_or_else(|| clock(exchange.sent_at));
+        let is_late = |serving: &Serving| {
+            serving.delivered_at.is_none() && clock(serving.at) - used_at > SURE_GRACE_SECONDS
+        };
         state.is_in_doubt |= is_refresh && exchange.servings.iter().any(is_late);
         let delivered = exchange
             .servings

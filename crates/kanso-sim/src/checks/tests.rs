@@ -432,6 +432,16 @@ fn a_refresh_that_arrives_days_later_may_end_a_session() {
         tale.refresh(401, true);
         assert_eq!(tale.judged(&ends(2, "two")), found, "after {seconds} s");
     }
+    // The token was used up half a minute before, and a second arrival comes half a minute later.
+    let mut tale = good();
+    tale.refresh(200, false);
+    tale.clock += 30;
+    tale.refresh(200, true);
+    let first = tale.history.exchanges.len() - 1;
+    tale.clock += 30;
+    tale.serve(first, 401, None);
+    tale.refresh(401, true);
+    assert_eq!(tale.judged(&ends(2, "two")), []);
 }
 
 #[test]
