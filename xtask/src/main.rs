@@ -12,6 +12,7 @@ mod bench;
 mod build;
 mod chaos;
 mod ci;
+mod commit;
 mod deny;
 mod deploy;
 mod fuzz;

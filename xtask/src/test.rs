@@ -12,8 +12,23 @@ use anyhow::Context;
 use crate::process::cargo;
 use crate::{Verdict, build, services};
 
-/// Runs the tests of the workspace, with these arguments for `cargo test` besides its own.
+/// Runs the tests of the workspace, with these arguments for `cargo test` besides its own. The
+/// property tests take cases by chance.
 pub(crate) fn run(extra: &[String]) -> anyhow::Result<Verdict> {
+    run_all(extra, cargo("test --workspace --locked").args(extra))
+}
+
+/// Runs all tests. The cases that the property tests take follow from the number of a commit, so that
+/// the same commit cannot pass here and fail there.
+pub(crate) fn of_commit(number: u32) -> anyhow::Result<Verdict> {
+    let seed = number.to_string();
+    run_all(
+        &[],
+        cargo("test --workspace --locked").env("PROPTEST_RNG_SEED", seed),
+    )
+}
+
+fn run_all(extra: &[String], command: &mut Command) -> anyhow::Result<Verdict> {
     let provided = services::provide()?;
     if provided != Verdict::Passed {
         return Ok(provided);
@@ -22,7 +37,7 @@ pub(crate) fn run(extra: &[String]) -> anyhow::Result<Verdict> {
     if built != Verdict::Passed {
         return Ok(built);
     }
-    let (tests, succeeded) = run_counted(cargo("test --workspace --locked").args(extra))?;
+    let (tests, succeeded) = run_counted(command)?;
     println!(
         "\ntests: {} passed, {} failed, {} skipped",
         tests.passed, tests.failed, tests.skipped
