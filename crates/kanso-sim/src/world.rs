@@ -122,6 +122,7 @@ impl World {
         let mut ends = self.ends(restores).await?;
         self.read_anew().await;
         following.shutdown().await;
+        ends.told = self.cluster.told();
         self.devices.iter().for_each(|device| device.put_away());
         sleep(IDLE).await;
         self.cluster.keep_house().await;
@@ -233,7 +234,6 @@ impl World {
             has_others: self.plan.servers > 1,
             has_busy_store: self.plan.store.is_busy(),
             behind: behind.map(|(follower, _)| follower.who).collect(),
-            told: self.cluster.told(),
             people,
             devices: devices.collect::<Result<_, _>>()?,
             ..Ends::default()
