@@ -22,6 +22,7 @@ pub(crate) fn run(extra: &[String]) -> anyhow::Result<Verdict> {
 /// the same commit cannot pass here and fail there.
 pub(crate) fn of_commit(number: u32) -> anyhow::Result<Verdict> {
     let seed = number.to_string();
+    eprintln!("test: the same cases again: PROPTEST_RNG_SEED={seed} cargo xtask test");
     run_all(
         &[],
         cargo("test --workspace --locked").env("PROPTEST_RNG_SEED", seed),
