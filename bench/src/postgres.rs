@@ -3,6 +3,7 @@
 
 use std::path::Path;
 use std::process::Command;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -44,14 +45,14 @@ pub(crate) async fn measure(
     arguments: &Arguments,
 ) -> anyhow::Result<Vec<Finding>> {
     // It ends with this process.
-    let postgres: &'static PostgresServer = Box::leak(Box::new(PostgresServer::start_durable()));
-    let mut found = against_pgbench(postgres, program, folder, arguments).await?;
-    found.extend(full_against_empty(postgres, program, folder, arguments).await?);
+    let postgres = PostgresServer::start_durable();
+    let mut found = against_pgbench(&postgres, program, folder, arguments).await?;
+    found.extend(full_against_empty(&postgres, program, folder, arguments).await?);
     Ok(found)
 }
 
 async fn against_pgbench(
-    postgres: &'static PostgresServer,
+    postgres: &Arc<PostgresServer>,
     program: &Path,
     folder: &Path,
     arguments: &Arguments,
@@ -79,7 +80,7 @@ async fn against_pgbench(
 }
 
 async fn full_against_empty(
-    postgres: &'static PostgresServer,
+    postgres: &Arc<PostgresServer>,
     program: &Path,
     folder: &Path,
     arguments: &Arguments,

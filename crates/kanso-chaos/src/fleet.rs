@@ -1,7 +1,7 @@
 //! Servers and what stands around them, put together for one round.
 
 use std::path::Path;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -52,8 +52,8 @@ pub struct Fleet {
 }
 
 /// The PostgreSQL server of this process, which may be killed.
-pub fn postgres() -> &'static PostgresServer {
-    static SERVER: OnceLock<PostgresServer> = OnceLock::new();
+pub fn postgres() -> &'static Arc<PostgresServer> {
+    static SERVER: OnceLock<Arc<PostgresServer>> = OnceLock::new();
     SERVER.get_or_init(PostgresServer::start)
 }
 
@@ -76,7 +76,10 @@ impl Fleet {
             folder,
         };
         if plan.shared_by > 0 {
-            fleet.database = Some(tokio::task::block_in_place(|| postgres().database()));
+            fleet.database = Some(tokio::task::block_in_place(|| match &setup.disk {
+                Some(disk) => PostgresServer::start_in(disk).database(),
+                None => postgres().database(),
+            }));
         }
         if plan.has_link {
             fleet.link = Some(Link::open(fleet.database_address()?).await?);
@@ -147,7 +150,8 @@ impl Fleet {
     }
 
     fn settings(&self, setup: &Setup, number: usize, plan: Plan) -> anyhow::Result<NodeSettings> {
-        let parent = setup.disk.as_deref().unwrap_or(self.folder.path());
+        let disk = setup.disk.as_deref().filter(|_| plan.shared_by == 0);
+        let parent = disk.unwrap_or(self.folder.path());
         let folder = parent.join(format!("node-{number}"));
         std::fs::create_dir(&folder).context("cannot make a server's folder")?;
         let mut flags = vec![

@@ -1,6 +1,7 @@
 //! The scenarios: what is done to a running system, and what must be true afterwards.
 
 mod database;
+mod disk;
 mod kill;
 mod restore;
 mod scarce;
@@ -47,6 +48,8 @@ pub enum Scenario {
     PoolExhausted,
     /// The disk of a server on SQLite is full
     DiskFull,
+    /// The disk of PostgreSQL is full, until it ends
+    PostgresDiskFull,
     /// A server can open no more files
     FdsExhausted,
     /// The clock of a server jumps
@@ -66,7 +69,7 @@ pub struct Setup {
     pub program: PathBuf,
     /// Where data go.
     pub folder: PathBuf,
-    /// Where the servers' data go, if elsewhere.
+    /// Where the data of the servers go, or of their PostgreSQL, if elsewhere.
     pub disk: Option<PathBuf>,
     /// How much is written.
     pub size: LoadSize,
@@ -113,7 +116,8 @@ impl Scenario {
                 database::link(setup, self).await
             }
             Self::PoolExhausted => database::pool_exhausted(setup).await,
-            Self::DiskFull => scarce::disk_full(setup).await,
+            Self::DiskFull => disk::of_sqlite(setup).await,
+            Self::PostgresDiskFull => disk::of_postgres(setup).await,
             Self::FdsExhausted => scarce::fds_exhausted(setup).await,
             Self::ClockJump => scarce::clock_jump(setup).await,
             Self::BackupRestore => restore::backup(setup).await,

@@ -10,7 +10,7 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// Names a server on which tests may make and drop databases.
 const VARIABLE: &str = "KANSO_TEST_DATABASE_URL";
@@ -39,51 +39,63 @@ struct Watchdog {
 /// A database of one test.
 #[derive(Debug)]
 pub struct Database {
-    server: &'static PostgresServer,
+    server: Arc<PostgresServer>,
     name: String,
 }
 
 impl PostgresServer {
     /// The server that the tests of this process share.
-    pub fn shared() -> &'static Self {
-        static SHARED: OnceLock<PostgresServer> = OnceLock::new();
+    pub fn shared() -> &'static Arc<Self> {
+        static SHARED: OnceLock<Arc<PostgresServer>> = OnceLock::new();
         SHARED.get_or_init(|| match given_url() {
-            Some(url) => Self::given(&url),
+            Some(url) => Arc::new(Self::given(&url)),
             None => Self::start(),
         })
     }
 
-    /// A server of its own, which may be crashed.
-    pub fn start() -> Self {
-        Self::start_with("off", "off")
+    /// A server of its own, which may be crashed. It ends with the last of its databases.
+    pub fn start() -> Arc<Self> {
+        Self::start_with("off", "off", &std::env::temp_dir())
+    }
+
+    /// The same, with all of its data below `folder`, which may be on a disk of its own.
+    pub fn start_in(folder: &Path) -> Arc<Self> {
+        Self::start_with("off", "off", folder)
     }
 
     /// A server of its own that flushes every commit to the disk, as one in production does: for
     /// measurements.
-    pub fn start_durable() -> Self {
-        Self::start_with("off", "on")
+    pub fn start_durable() -> Arc<Self> {
+        Self::start_with("off", "on", &std::env::temp_dir())
     }
 
     /// A server of its own, to which connections may be encrypted.
-    pub fn start_with_tls() -> Self {
-        Self::start_with("on", "off")
+    pub fn start_with_tls() -> Arc<Self> {
+        Self::start_with("on", "off", &std::env::temp_dir())
     }
 
-    fn start_with(tls: &str, durable: &str) -> Self {
+    fn start_with(tls: &str, durable: &str, folder: &Path) -> Arc<Self> {
         let programs = programs();
         // Somebody may take the port between here and there.
-        let mut attempts = (0..3).map(|_| Self::start_on(&programs, free_port(), [tls, durable]));
-        let started = attempts.find_map(Result::ok);
+        let mut attempts =
+            (0..3).map(|_| Self::start_on(&programs, free_port(), [tls, durable], folder));
+        let started = attempts.find_map(Result::ok).map(Arc::new);
         started.unwrap_or_else(|| panic!("no PostgreSQL server could be started; see above"))
     }
 
-    fn start_on(programs: &Path, port: u16, switches: [&str; 2]) -> Result<Self, String> {
+    fn start_on(
+        programs: &Path,
+        port: u16,
+        switches: [&str; 2],
+        folder: &Path,
+    ) -> Result<Self, String> {
         let mut command = Command::new("sh");
         command
             .args(["-c", include_str!("postgres/watchdog.sh"), "watchdog"])
             .args([programs.as_os_str(), OsStr::new(&port.to_string())])
             .arg(PASSWORD)
             .args(switches)
+            .env("TMPDIR", folder)
             .current_dir("/")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped());
@@ -138,13 +150,13 @@ impl PostgresServer {
     }
 
     /// An empty database.
-    pub fn database(&'static self) -> Database {
+    pub fn database(self: &Arc<Self>) -> Database {
         self.copy_of("template0")
     }
 
-    fn copy_of(&'static self, template: &str) -> Database {
+    fn copy_of(self: &Arc<Self>, template: &str) -> Database {
         let database = Database {
-            server: self,
+            server: Arc::clone(self),
             name: Self::new_name(),
         };
         let name = &database.name;
@@ -195,6 +207,14 @@ impl PostgresServer {
         self.order("start");
     }
 
+    /// Makes sure that it runs after it may have ended by itself, as an operator would.
+    ///
+    /// # Panics
+    /// If it is not one of this process's own.
+    pub fn revive(&self) {
+        self.order("revive");
+    }
+
     fn order(&self, order: &str) {
         let watchdog = self.watchdog.as_ref();
         let watchdog = watchdog.unwrap_or_else(|| panic!("a server that was given is left alone"));
@@ -206,13 +226,22 @@ impl PostgresServer {
 
     /// Runs statements in a database, all or none.
     fn run(&self, database: &str, sql: &str) {
+        let run = self.try_run(database, sql);
+        run.unwrap_or_else(|said| panic!("{sql}: {said}"));
+    }
+
+    /// The same. If it fails, what was said.
+    fn try_run(&self, database: &str, sql: &str) -> Result<(), String> {
         let run = Command::new(self.program("psql"))
             .args(["-X", "-q", "-v", "ON_ERROR_STOP=1"])
             .args(["-d", &self.url(database), "-c", sql])
             .output();
         let run = run.unwrap_or_else(|error| panic!("psql is needed with {VARIABLE}: {error}"));
-        let said = String::from_utf8_lossy(&run.stderr);
-        assert!(run.status.success(), "{sql}: {said}");
+        if run.status.success() {
+            Ok(())
+        } else {
+            Err(String::from_utf8_lossy(&run.stderr).into_owned())
+        }
     }
 }
 
@@ -237,6 +266,11 @@ impl Drop for Watchdog {
 }
 
 impl Database {
+    /// Which server it is on.
+    pub const fn server(&self) -> &Arc<PostgresServer> {
+        &self.server
+    }
+
     /// Where it is.
     pub fn url(&self) -> String {
         self.server.url(&self.name)
@@ -256,6 +290,14 @@ impl Database {
     /// Runs statements there as its owner, all or none.
     pub fn run(&self, sql: &str) {
         self.server.run(&self.name, sql);
+    }
+
+    /// The same, where the server may not be able to.
+    ///
+    /// # Errors
+    /// What `psql` said.
+    pub fn try_run(&self, sql: &str) -> Result<(), String> {
+        self.server.try_run(&self.name, sql)
     }
 }
 

@@ -41,7 +41,7 @@ async fn a_host_that_does_not_answer_is_named() {
 
 #[tokio::test]
 async fn encryption_that_is_asked_for_and_cannot_be_had_is_refused() {
-    let server: &'static _ = Box::leak(Box::new(PostgresServer::start()));
+    let server = PostgresServer::start();
     let database = server.database();
     for mode in ["require", "verify-full"] {
         let url = format!("{}?sslmode={mode}", database.url());
@@ -60,7 +60,7 @@ async fn encryption_that_is_asked_for_and_cannot_be_had_is_refused() {
 /// The certificate is for the address, and vouched for by the authority.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_certificate_is_checked_as_far_as_is_asked() {
-    let server: &'static _ = Box::leak(Box::new(PostgresServer::start_with_tls()));
+    let server = PostgresServer::start_with_tls();
     let database = server.database();
     let url = database.url();
     let roots = format!(

@@ -54,7 +54,7 @@ async fn waiting(client: &Client, before: i32) -> i32 {
 /// written, and nobody needs to start anything anew.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_store_outlives_a_crash_of_its_server() {
-    let server: &'static PostgresServer = Box::leak(Box::new(PostgresServer::start()));
+    let server = PostgresServer::start();
     let database = server.database();
     let storage = open(&database.url()).await;
     let user = register(&storage, 1).await;
@@ -73,9 +73,12 @@ async fn a_store_outlives_a_crash_of_its_server() {
     });
     let crash = async {
         while storage.head(user).await.unwrap().unwrap().seq.get() < 20 {}
-        tokio::task::spawn_blocking(|| server.crash())
-            .await
-            .unwrap();
+        tokio::task::spawn_blocking({
+            let server = Arc::clone(&server);
+            move || server.crash()
+        })
+        .await
+        .unwrap();
     };
     let (acknowledged, ()) = futures::future::join(join_all(writers), crash).await;
     assert!(matches!(
@@ -83,7 +86,7 @@ async fn a_store_outlives_a_crash_of_its_server() {
         Err(StorageError::Unavailable(_))
     ));
 
-    tokio::task::spawn_blocking(|| server.restart())
+    tokio::task::spawn_blocking(move || server.restart())
         .await
         .unwrap();
     storage.ping().await.unwrap();
@@ -92,4 +95,25 @@ async fn a_store_outlives_a_crash_of_its_server() {
         let found = storage.habit(user, id).await.unwrap();
         assert!(found.is_some(), "{id} was acknowledged");
     }
+}
+
+/// What a server says of an error goes into logs, a line each, and may quote the row.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_goes_wrong_is_told_in_one_line_without_anybodys_data() {
+    let database = PostgresServer::shared().database();
+    let storage = open(&database.url()).await;
+    let user = register(&storage, 1).await;
+    database.run("ALTER TABLE habits ADD CONSTRAINT no_room CHECK (length(title) = 0)");
+    let error = make_habit(&storage, user, 1).await.unwrap_err();
+    let mut told = error.to_string();
+    let mut cause = std::error::Error::source(&error);
+    while let Some(error) = cause {
+        told = format!("{told}: {error}");
+        cause = error.source();
+    }
+    assert!(told.contains("no_room"), "{told}");
+    assert!(told.contains("23514"), "{told}");
+    assert!(!told.contains('\n'), "{told}");
+    assert!(!told.contains(&user.to_string()), "{told}");
+    storage.close().await.unwrap();
 }

@@ -3,7 +3,8 @@
 #
 # Arguments: the folder of the programs, a free port, a password, and on or off twice: whether
 # connections may be encrypted, and whether commits are flushed to the disk. Says in which folder it
-# is ready, and after each order `done`; orders are `crash`, `kill`, `stop` and `start`.
+# is ready, and after each order `done`; orders are `crash`, `kill`, `stop`,
+# `start` and `revive`.
 set -eu
 programs=$1 port=$2 password=$3 tls=$4 durable=$5
 umask 077
@@ -19,6 +20,17 @@ start() {
 
 stop() {
     "$programs/pg_ctl" stop -s -m immediate -D "$folder/data" >>"$folder/output" 2>&1 || true
+}
+
+# After it may have ended by itself. One that is still about to end is not taken for one that runs.
+revive() {
+    tries=0
+    until "$programs/pg_isready" -q -h "$folder" -p "$port"; do
+        "$programs/pg_ctl" status -D "$folder/data" >>"$folder/output" 2>&1 || { start; return; }
+        tries=$((tries + 1))
+        [ "$tries" -lt 600 ] || return 1
+        sleep 0.1
+    done
 }
 
 # No process of it gets to do anything more. The first one is held still while the others are looked
@@ -71,6 +83,7 @@ while read -r order; do
     kill) kill_all ;;
     stop) "$programs/pg_ctl" stop -s -w -t 60 -m fast -D "$folder/data" >>"$folder/output" 2>&1 ;;
     start) start ;;
+    revive) revive ;;
     esac
     echo done
 done
