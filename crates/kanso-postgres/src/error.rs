@@ -1,11 +1,13 @@
 //! What goes wrong inside, which of the port's errors it is, and whether it is worth another
 //! attempt.
 
+use std::error::Error;
 use std::fmt::Display;
+use std::iter;
 
 use kanso_application::ports::storage::StorageError;
 use kanso_domain::Version;
-use tokio_postgres::error::SqlState;
+use tokio_postgres::error::{DbError, SqlState};
 
 use crate::measure;
 
@@ -28,11 +30,11 @@ impl Invalid {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
     /// The database refused a statement, or is away; nothing was committed.
-    #[error("postgresql failed")]
-    Driver(#[from] tokio_postgres::Error),
+    #[error("postgresql failed: {}", told_of(.0))]
+    Driver(tokio_postgres::Error),
     /// The same, but the commit was under way, and it is not known what became of it.
-    #[error("postgresql failed during a commit")]
-    Unsure(#[source] tokio_postgres::Error),
+    #[error("postgresql failed during a commit: {}", told_of(.0))]
+    Unsure(tokio_postgres::Error),
     /// No connection could be had.
     #[error("no connection to postgresql: {0}")]
     NoConnection(String),
@@ -48,6 +50,12 @@ pub(crate) enum Failure {
     /// The work panicked.
     #[error("the work on the database panicked")]
     Panicked,
+}
+
+impl From<tokio_postgres::Error> for Failure {
+    fn from(error: tokio_postgres::Error) -> Self {
+        Self::Driver(error)
+    }
 }
 
 impl Failure {
@@ -111,6 +119,37 @@ fn told(failure: Failure) -> StorageError {
     }
 }
 
+/// An error of the driver in one line, for the log. Of what the server says its detail is left out,
+/// which may quote a row, and with it what somebody wrote. The driver repeats some causes and
+/// leaves others out.
+pub(crate) fn told_of(error: &(dyn Error + 'static)) -> String {
+    let mut line = String::new();
+    for cause in iter::successors(Some(error), |&error| error.source()) {
+        let text = match cause.downcast_ref::<DbError>() {
+            Some(answer) => answer_of(answer),
+            None => cause.to_string(),
+        };
+        if line.contains(&text) {
+            continue;
+        }
+        if !line.is_empty() {
+            line.push_str(": ");
+        }
+        line.push_str(&text);
+    }
+    line.replace('\n', " ")
+}
+
+fn answer_of(answer: &DbError) -> String {
+    let (severity, code) = (answer.severity(), answer.code().code());
+    let mut text = format!("{severity} {code}: {}", answer.message());
+    if let Some(hint) = answer.hint() {
+        text.push_str("; ");
+        text.push_str(hint);
+    }
+    text
+}
+
 /// Whether the server answered with an error and kept the connection: then the transaction was
 /// rolled back. With what ends the connection nothing is certain.
 fn is_answer(error: &tokio_postgres::Error) -> bool {
@@ -140,7 +179,7 @@ pub(crate) fn is_passing(error: &tokio_postgres::Error) -> bool {
 
 /// What the system, or the encryption on top of it, said of the connection.
 pub(crate) fn io_source(error: &tokio_postgres::Error) -> Option<&std::io::Error> {
-    std::error::Error::source(error)?.downcast_ref()
+    error.source()?.downcast_ref()
 }
 
 /// Whether an error shows that the data is wrong, rather than that the machine is.

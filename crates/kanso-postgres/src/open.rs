@@ -7,7 +7,7 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Error};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use crate::error::{self, io_source};
+use crate::error::{self, io_source, told_of};
 use crate::pool::Connections;
 use crate::{DatabaseUrl, PostgresOptions, tls};
 
@@ -78,7 +78,7 @@ impl OpenError {
     pub(crate) fn migration(database: &str, error: impl std::error::Error + 'static) -> Self {
         Self::Migration {
             database: database.to_owned(),
-            problem: in_one_line(&error),
+            problem: told_of(&error),
             is_passing: is_passing(&error),
         }
     }
@@ -86,7 +86,7 @@ impl OpenError {
     fn unreachable(url: &DatabaseUrl, error: impl std::error::Error + 'static) -> Self {
         Self::Unreachable {
             database: url.to_string(),
-            problem: in_one_line(&error),
+            problem: told_of(&error),
             is_passing: is_passing(&error),
         }
     }
@@ -119,21 +119,6 @@ fn is_passing(error: &(dyn std::error::Error + 'static)) -> bool {
         let is_full = error.code() == Some(&SqlState::TOO_MANY_CONNECTIONS);
         is_full || (error::is_passing(error) && !refused)
     })
-}
-
-/// An error and what caused it. The driver repeats some causes and leaves others out.
-fn in_one_line(error: &dyn std::error::Error) -> String {
-    let mut line = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let text = error.to_string();
-        if !line.contains(&text) {
-            line.push_str(": ");
-            line.push_str(&text);
-        }
-        cause = error.source();
-    }
-    line.replace('\n', " ")
 }
 
 /// Brings the database up to date and gives connections to it, one of them open.
@@ -195,9 +180,14 @@ async fn connect(url: &DatabaseUrl, tls: &MakeRustlsConnect) -> Result<Client, O
     tokio::spawn(async move {
         if let Err(error) = connection.await {
             // Whoever waits for an answer is told.
-            tracing::debug!(error = &error as &dyn std::error::Error, "connection lost");
+            tracing::debug!(error = told_of(&error), "connection lost");
         }
     });
+    // That what a migration would make is there already is not worth a line of every start.
+    let quiet = client.batch_execute("SET client_min_messages = 'warning'");
+    quiet
+        .await
+        .map_err(|error| OpenError::unreachable(url, error))?;
     Ok(client)
 }
 

@@ -67,11 +67,38 @@ async fn a_device_syncs_with_either_of_two_servers() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_that_a_person_sends_is_logged_at_any_level() {
     let kept = PostgresServer::shared().database();
+    let body = json!({"email": "canary@example.org", "password": "canary-canary-canary"});
+    let visit = async |url: &str| take_credentials(url, &body, &["register", "login"]).await;
+    let log = log_of_a_life(&kept.url(), "trace", visit).await;
+    assert!(log.contains("request answered"), "{log}");
+    let found = log.lines().find(|line| {
+        ["canary", "argon2id$", "correct-horse"]
+            .iter()
+            .any(|secret| line.contains(secret))
+    });
+    assert_eq!(found, None);
+}
+
+/// The database remarks on each start that what the start would make is there already.
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_start_with_a_schema_that_is_up_to_date_logs_no_remarks_of_the_database() {
+    let kept = PostgresServer::shared().database();
+    for _ in 0..2 {
+        let log = log_of_a_life(&kept.url(), "info", async |_| {}).await;
+        assert!(log.contains("starting"), "{log}");
+        assert!(!log.contains("NOTICE"), "{log}");
+    }
+}
+
+/// What a server writes from its start to its end, between which `visit` calls at its address.
+#[cfg(unix)]
+async fn log_of_a_life(database: &str, level: &str, visit: impl AsyncFnOnce(&str)) -> String {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let mut server = Command::new(env!("CARGO_BIN_EXE_kanso-server"))
-        .args(["--listen", "127.0.0.1:0", "--log", "trace"])
+        .args(["--listen", "127.0.0.1:0", "--log", level])
         .env_clear()
-        .env("KANSO_DATABASE_URL", kept.url())
+        .env("KANSO_DATABASE_URL", database)
         .current_dir(folder.path())
         .stdout(Stdio::piped())
         .stderr(fs::File::create(folder.path().join("log")).expect("a file"))
@@ -84,20 +111,11 @@ async fn nothing_that_a_person_sends_is_logged_at_any_level() {
         .trim_end()
         .split_once("listens on ")
         .expect("an address");
-    let body = json!({"email": "canary@example.org", "password": "canary-canary-canary"});
-    take_credentials(url, &body, &["register", "login"]).await;
+    visit(url).await;
     let kill = Command::new("kill").arg(server.id().to_string()).status();
     assert!(kill.expect("kill runs").success());
     assert_eq!(server.wait().expect("it ends").code(), Some(0));
-
-    let log = fs::read_to_string(folder.path().join("log")).expect("UTF-8");
-    assert!(log.contains("request answered"), "{log}");
-    let found = log.lines().find(|line| {
-        ["canary", "argon2id$", "correct-horse"]
-            .iter()
-            .any(|secret| line.contains(secret))
-    });
-    assert_eq!(found, None);
+    fs::read_to_string(folder.path().join("log")).expect("UTF-8")
 }
 
 #[test]
