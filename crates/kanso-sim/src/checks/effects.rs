@@ -210,6 +210,9 @@ impl State {
             match operation.action {
                 ActionName::Increment => self.added = None,
                 ActionName::Delete | ActionName::Create => self.is_deleted = None,
+                ActionName::Update if operation.revive && self.is_deleted == Some(true) => {
+                    self.is_deleted = None;
+                }
                 ActionName::Update => {}
             }
         }

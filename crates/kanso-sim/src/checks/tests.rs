@@ -17,7 +17,7 @@ use crate::history::{Event, Exchange, History, Serving, What, Who};
 const HABIT: Uuid = Uuid::from_u128(0xAB);
 
 /// A history that is put together by hand; person 1 has two devices.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Tale {
     history: History,
     clock: i64,
@@ -289,6 +289,29 @@ fn half_a_group_is_found() {
     tale.push_one(1, grouped(3, 2, "three"), result(3, Applied, 3));
     tale.push_one(1, grouped(4, 2, "three"), result(4, Gone, 3));
     assert_eq!(tale.judged(&ends(3, "three")), []);
+}
+
+/// Only retries tell who brought it back: of two, either may have.
+#[test]
+fn either_of_two_that_are_told_of_again_may_have_brought_it_back() {
+    let mut tale = good();
+    let deletion = operation(3, Delete, Some(2), "");
+    tale.push_one(1, deletion, result(3, Applied, 3));
+    let edit = |op, revive, title: &str| OperationRequest {
+        revive,
+        ..operation(op, Update, Some(3), title)
+    };
+    let mut revived = tale.clone();
+    for (op, title) in [(4, "four"), (5, "five")] {
+        revived.push_one(1, edit(op, true, title), result(op, Duplicate, 4));
+    }
+    for title in ["four", "five"] {
+        assert_eq!(revived.judged(&ends(4, title)), []);
+    }
+    for (op, title) in [(4, "four"), (5, "five")] {
+        tale.push_one(1, edit(op, false, title), result(op, Duplicate, 4));
+    }
+    assert_eq!(tale.judged(&ends(4, "four")), [Check::AckedIsKept]);
 }
 
 /// A standby took over, and the device gave what it had sent another id.
