@@ -6,11 +6,13 @@ use kanso_domain::accounts::{Account, Email, Password, Settings, SettingsChange}
 use kanso_domain::sessions::{Refreshed, Session};
 use kanso_domain::{SessionId, Timestamp, UserId};
 
+mod password;
+
+use self::password::Checked;
+pub use self::password::PasswordChange;
 use crate::live::announce;
 use crate::ports::clock::Clock;
-use crate::ports::credentials::{
-    AccessToken, AccessTokens, Identity, PasswordCheck, Passwords, RefreshTokens,
-};
+use crate::ports::credentials::{AccessToken, AccessTokens, Identity, Passwords, RefreshTokens};
 use crate::ports::feed::Feed;
 use crate::ports::ids::Ids;
 use crate::ports::storage::{NewAccount, Storage};
@@ -114,32 +116,21 @@ impl Accounts {
         if let Some(wait_seconds) = self.ports.throttle.wait_seconds(&email).await {
             return Ok(LogIn::Throttled { wait_seconds });
         }
-        let credentials = self.ports.storage.credentials(&email).await?;
-        let user = credentials.as_ref().map(|credentials| credentials.user_id);
-        let stored = credentials.map(|credentials| credentials.password_hash);
-        let check = match password {
-            Some(password) => self.ports.passwords.check(password, stored).await?,
-            None => PasswordCheck::Wrong,
-        };
-        let user = match (user, check) {
-            (Some(user), PasswordCheck::Right) => user,
-            (Some(user), PasswordCheck::RightRehashed(hash)) => {
-                self.ports.storage.set_password_hash(user, hash).await?;
-                user
+        if let Some(password) = password {
+            while let Some(checked) = self.check(&email, password.clone()).await? {
+                if let Some(grant) = self.open_session(checked).await? {
+                    self.ports.throttle.succeeded(&email).await;
+                    return Ok(LogIn::Granted(Box::new(grant)));
+                }
+                // The password was replaced meanwhile, or the account deleted.
             }
-            (None, _) | (_, PasswordCheck::Wrong) => {
-                self.ports.throttle.failed(&email).await;
-                return Ok(LogIn::Refused);
-            }
-        };
-        self.ports.throttle.succeeded(&email).await;
-        Ok(self
-            .open_session(user)
-            .await?
-            .map_or(LogIn::Refused, |g| LogIn::Granted(Box::new(g))))
+        }
+        self.ports.throttle.failed(&email).await;
+        Ok(LogIn::Refused)
     }
 
-    async fn open_session(&self, user_id: UserId) -> Outcome<Option<Grant>> {
+    async fn open_session(&self, checked: Checked) -> Outcome<Option<Grant>> {
+        let Checked { user_id, hash } = checked;
         let now = self.ports.clock.now();
         let session_id = SessionId::new(self.ports.ids.uuid());
         let identity = Identity {
@@ -155,7 +146,7 @@ impl Accounts {
             created_at: now,
             expires_at: now.plus_seconds(SESSION_SECONDS),
         };
-        if !self.ports.storage.open_session(session).await? {
+        if !self.ports.storage.open_session(session, hash).await? {
             return Ok(None);
         }
         self.grant(identity, refresh.token, now).await

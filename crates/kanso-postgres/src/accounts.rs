@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use futures::FutureExt as _;
 use kanso_application::ports::storage::{
-    AccountStore, Credentials, DecideRefresh, NewAccount, StorageError,
+    AccountStore, Credentials, DecideRefresh, NewAccount, NewPassword, SessionsThen, StorageError,
 };
 use kanso_domain::accounts::{Account, Email, PasswordHash, SettingsChange};
 use kanso_domain::sessions::{Refreshed, Session};
@@ -48,13 +48,9 @@ impl AccountStore for PostgresStorage {
         .await
     }
 
-    async fn set_password_hash(
-        &self,
-        user: UserId,
-        hash: PasswordHash,
-    ) -> Result<(), StorageError> {
-        self.change((user, hash), |connection, (user, hash)| {
-            users::set_password_hash(connection, *user, hash).boxed()
+    async fn replace_password(&self, user: UserId, new: NewPassword) -> Result<bool, StorageError> {
+        self.change((user, new), |connection, (user, new)| {
+            replace_password(connection, *user, new).boxed()
         })
         .await
     }
@@ -66,9 +62,13 @@ impl AccountStore for PostgresStorage {
         .await
     }
 
-    async fn open_session(&self, session: Session) -> Result<bool, StorageError> {
-        self.change(session, |connection, session| {
-            open_session(connection, session).boxed()
+    async fn open_session(
+        &self,
+        session: Session,
+        checked: PasswordHash,
+    ) -> Result<bool, StorageError> {
+        self.change((session, checked), |connection, (session, checked)| {
+            open_session(connection, session, checked).boxed()
         })
         .await
     }
@@ -127,9 +127,30 @@ async fn change_settings(
     Ok(Some(account))
 }
 
-async fn open_session(connection: &Connection, session: &Session) -> Result<bool, Failure> {
+async fn replace_password(
+    connection: &Connection,
+    user: UserId,
+    new: &NewPassword,
+) -> Result<bool, Failure> {
+    // The row of the user is locked by this, and sessions are only opened under that lock.
+    if !users::replace_password(connection, user, &new.replaces, &new.hash).await? {
+        return Ok(false);
+    }
+    match new.sessions {
+        SessionsThen::Stay => {}
+        SessionsThen::EndBut(kept) => sessions::delete_all(connection, user, Some(kept)).await?,
+        SessionsThen::End => sessions::delete_all(connection, user, None).await?,
+    }
+    Ok(true)
+}
+
+async fn open_session(
+    connection: &Connection,
+    session: &Session,
+    checked: &PasswordHash,
+) -> Result<bool, Failure> {
     let user = session.user_id;
-    if users::lock(connection, user).await?.is_none() {
+    if !users::has_password(connection, user, checked).await? {
         return Ok(false);
     }
     sessions::delete_expired(connection, user, session.created_at).await?;

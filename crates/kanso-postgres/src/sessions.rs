@@ -94,6 +94,16 @@ pub(crate) async fn delete(
     connection.execute(sql, bind![user, id]).await.map(drop)
 }
 
+/// Deletes the sessions of a user, all but `kept`.
+pub(crate) async fn delete_all(
+    connection: &Connection,
+    user: UserId,
+    kept: Option<SessionId>,
+) -> Result<(), Failure> {
+    let sql = "DELETE FROM sessions WHERE user_id = $1 AND id IS DISTINCT FROM $2";
+    connection.execute(sql, bind![user, kept]).await.map(drop)
+}
+
 /// Deletes the sessions of a user that have expired at `now`.
 pub(crate) async fn delete_expired(
     connection: &Connection,

@@ -243,13 +243,29 @@ pub(crate) async fn wake(
     connection.execute(sql, bind![user, today]).await.map(drop)
 }
 
-pub(crate) async fn set_password_hash(
+/// Whether the password of an account that is there has this hash, which it then keeps until the
+/// end of the transaction.
+pub(crate) async fn has_password(
     connection: &Connection,
     user: UserId,
     hash: &PasswordHash,
-) -> Result<(), Failure> {
-    let sql = "UPDATE users SET password_hash = $2 WHERE user_id = $1";
-    connection.execute(sql, bind![user, *hash]).await.map(drop)
+) -> Result<bool, Failure> {
+    let sql = "SELECT 1 FROM users WHERE user_id = $1 AND password_hash = $2 FOR UPDATE";
+    connection.exists(sql, bind![user, *hash]).await
+}
+
+/// `false` when another hash is stored than the one to be replaced.
+pub(crate) async fn replace_password(
+    connection: &Connection,
+    user: UserId,
+    replaces: &PasswordHash,
+    hash: &PasswordHash,
+) -> Result<bool, Failure> {
+    let sql = "UPDATE users SET password_hash = $3 WHERE user_id = $1 AND password_hash = $2";
+    let changed = connection
+        .execute(sql, bind![user, *replaces, *hash])
+        .await?;
+    Ok(changed > 0)
 }
 
 /// What an account consists of, in the order in which it can go.

@@ -239,6 +239,7 @@ fn message(request: &Request) -> Option<http::Request<Full<Bytes>>> {
     let method = match request.method {
         Method::Get => http::Method::GET,
         Method::Post => http::Method::POST,
+        Method::Put => http::Method::PUT,
         Method::Delete => http::Method::DELETE,
     };
     let mut message = http::Request::builder()

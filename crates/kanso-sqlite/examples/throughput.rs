@@ -84,13 +84,14 @@ async fn register(storage: &SqliteStorage, number: u32) {
         password_hash,
     } = new_account(number.into());
     account.id = user(number);
+    let password = password_hash.clone();
     let new = NewAccount {
         account,
         password_hash,
     };
     assert!(storage.create_account(new).await.unwrap());
     let session = new_session(user(number), 1);
-    assert!(storage.open_session(session).await.unwrap());
+    assert!(storage.open_session(session, password).await.unwrap());
     submit(storage, number, 0, create_habit(habit(1), titled("Read"))).await;
 }
 

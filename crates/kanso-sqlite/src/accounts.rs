@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use kanso_application::ports::storage::{
-    AccountStore, Credentials, DecideRefresh, NewAccount, StorageError,
+    AccountStore, Credentials, DecideRefresh, NewAccount, NewPassword, SessionsThen, StorageError,
 };
 use kanso_domain::accounts::{Account, Email, PasswordHash, SettingsChange};
 use kanso_domain::sessions::{Refreshed, Session};
@@ -56,13 +56,19 @@ impl AccountStore for SqliteStorage {
         .await
     }
 
-    async fn set_password_hash(
-        &self,
-        user: UserId,
-        hash: PasswordHash,
-    ) -> Result<(), StorageError> {
-        self.change(move |connection| users::set_password_hash(connection, user, &hash))
-            .await
+    async fn replace_password(&self, user: UserId, new: NewPassword) -> Result<bool, StorageError> {
+        self.change(move |connection| {
+            if !users::replace_password(connection, user, &new.replaces, &new.hash)? {
+                return Ok(false);
+            }
+            match new.sessions {
+                SessionsThen::Stay => {}
+                SessionsThen::EndBut(kept) => sessions::delete_all(connection, user, Some(kept))?,
+                SessionsThen::End => sessions::delete_all(connection, user, None)?,
+            }
+            Ok(true)
+        })
+        .await
     }
 
     async fn delete_account(&self, user: UserId) -> Result<bool, StorageError> {
@@ -70,9 +76,13 @@ impl AccountStore for SqliteStorage {
         Ok(self.writer.run(Effort::Erasure, work).await?)
     }
 
-    async fn open_session(&self, session: Session) -> Result<bool, StorageError> {
+    async fn open_session(
+        &self,
+        session: Session,
+        checked: PasswordHash,
+    ) -> Result<bool, StorageError> {
         self.change(move |connection| {
-            if !users::exists(connection, session.user_id)? {
+            if !users::has_password(connection, session.user_id, &checked)? {
                 return Ok(false);
             }
             sessions::delete_expired(connection, session.user_id, session.created_at)?;

@@ -105,6 +105,20 @@ pub(crate) fn delete(connection: &Connection, user: UserId, id: SessionId) -> Re
     Ok(())
 }
 
+/// Deletes the sessions of a user, all but `kept`.
+pub(crate) fn delete_all(
+    connection: &Connection,
+    user: UserId,
+    kept: Option<SessionId>,
+) -> Result<(), Failure> {
+    prepare(
+        connection,
+        "DELETE FROM sessions WHERE user_id = ?1 AND id IS NOT ?2",
+    )?
+    .execute(params![Bound(&user), Bound(&kept)])?;
+    Ok(())
+}
+
 /// Deletes the sessions of a user that have expired at `now`.
 pub(crate) fn delete_expired(
     connection: &Connection,

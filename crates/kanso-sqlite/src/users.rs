@@ -103,11 +103,6 @@ pub(crate) fn account(connection: &Connection, user: UserId) -> Result<Option<Ac
     Ok(statement.query_row([Bound(&user)], read).optional()?)
 }
 
-pub(crate) fn exists(connection: &Connection, user: UserId) -> Result<bool, Failure> {
-    let mut statement = prepare(connection, "SELECT 1 FROM users WHERE user_id = ?1")?;
-    Ok(statement.exists([Bound(&user)])?)
-}
-
 pub(crate) fn credentials(
     connection: &Connection,
     email: &Email,
@@ -244,17 +239,32 @@ pub(crate) fn begin_day(
     Ok(begun.optional()?)
 }
 
-pub(crate) fn set_password_hash(
+/// Whether the password of an account that is there has this hash.
+pub(crate) fn has_password(
     connection: &Connection,
     user: UserId,
     hash: &PasswordHash,
-) -> Result<(), Failure> {
-    prepare(
+) -> Result<bool, Failure> {
+    let mut statement = prepare(
         connection,
-        "UPDATE users SET password_hash = ?2 WHERE user_id = ?1",
+        "SELECT 1 FROM users WHERE user_id = ?1 AND password_hash = ?2",
+    )?;
+    Ok(statement.exists(params![Bound(&user), Bound(hash)])?)
+}
+
+/// `false` when another hash is stored than the one to be replaced.
+pub(crate) fn replace_password(
+    connection: &Connection,
+    user: UserId,
+    replaces: &PasswordHash,
+    hash: &PasswordHash,
+) -> Result<bool, Failure> {
+    let changed = prepare(
+        connection,
+        "UPDATE users SET password_hash = ?3 WHERE user_id = ?1 AND password_hash = ?2",
     )?
-    .execute(params![Bound(&user), Bound(hash)])?;
-    Ok(())
+    .execute(params![Bound(&user), Bound(replaces), Bound(hash)])?;
+    Ok(changed > 0)
 }
 
 /// Deletes every row of an account; `false` when there was none. A table that is forgotten here

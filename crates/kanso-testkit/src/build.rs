@@ -69,8 +69,13 @@ pub fn new_account(number: u128) -> NewAccount {
             settings: Settings::default(),
             created_at: noon().plus_seconds(-86_400),
         },
-        password_hash: PasswordHash::new(format!("hash of {number}")),
+        password_hash: password_hash(user(number)),
     }
+}
+
+/// The hash of the password with which a user registers.
+pub fn password_hash(user: UserId) -> PasswordHash {
+    PasswordHash::new(format!("hash of {user}"))
 }
 
 /// A session of a user that was opened at [`noon`] and lives for an hour.

@@ -44,6 +44,10 @@ macro_rules! storage_contract {
                 settings_change_one_by_one
                 a_write_sees_the_settings
                 a_password_hash_is_replaced
+                only_the_stored_password_is_replaced
+                sessions_end_with_their_password
+                a_session_needs_the_password_that_is_stored
+                no_log_in_slips_past_a_new_password
                 a_deleted_account_is_gone_everywhere
                 a_deleted_account_leaves_nothing_behind;
             sessions:

@@ -246,6 +246,28 @@ pub struct Credentials {
     pub password_hash: PasswordHash,
 }
 
+/// A password that takes the place of another one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewPassword {
+    /// The hash that is replaced.
+    pub replaces: PasswordHash,
+    /// The hash that takes its place.
+    pub hash: PasswordHash,
+    /// What becomes of the sessions.
+    pub sessions: SessionsThen,
+}
+
+/// What becomes of a person's sessions when the password is replaced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SessionsThen {
+    /// All go on: it is the same password with another hash.
+    Stay,
+    /// All end but this one.
+    EndBut(SessionId),
+    /// All end.
+    End,
+}
+
 /// What to do with a session whose refresh token was presented. Pure, as [`Decide`].
 pub type DecideRefresh = Arc<dyn Fn(Session) -> Refreshed + Send + Sync>;
 
@@ -272,16 +294,21 @@ pub trait AccountStore: Send + Sync {
         now: Timestamp,
     ) -> Result<Option<Account>, StorageError>;
 
-    /// Replaces the hash of the password.
-    async fn set_password_hash(&self, user: UserId, hash: PasswordHash)
-    -> Result<(), StorageError>;
+    /// Replaces the hash of the password and ends sessions, in one transaction; `false`, and nothing
+    /// is changed, when another hash is stored than the one to be replaced, or the account is gone.
+    async fn replace_password(&self, user: UserId, new: NewPassword) -> Result<bool, StorageError>;
 
     /// Removes every row of the account; `false` when there was none.
     async fn delete_account(&self, user: UserId) -> Result<bool, StorageError>;
 
     /// Stores a new session and removes those of its user that have expired by its creation;
-    /// `false` when the account is gone.
-    async fn open_session(&self, session: Session) -> Result<bool, StorageError>;
+    /// `false` when the password is no longer the one with the hash `checked`, or the account is
+    /// gone: of a log-in and a change of the password at the same time one is first.
+    async fn open_session(
+        &self,
+        session: Session,
+        checked: PasswordHash,
+    ) -> Result<bool, StorageError>;
 
     /// Loads a session under lock, decides, and stores a rotated one or removes one that was
     /// reused or has expired; `None` when there is no such session.

@@ -11,6 +11,7 @@ mod entries;
 mod habits;
 mod health;
 mod live;
+mod passwords;
 mod sessions;
 mod streaks;
 mod sync;

@@ -6,6 +6,7 @@ use kanso_application::accounts::{AccountPorts, Accounts, Grant, LogIn, Registra
 use kanso_application::devices::Devices;
 use kanso_application::entries::Entries;
 use kanso_application::habits::Habits;
+use kanso_application::ports::credentials::Passwords;
 use kanso_application::ports::feed::{Feed, Subscription};
 use kanso_application::ports::wake::Wake;
 use kanso_application::sync::Sync;
@@ -68,6 +69,7 @@ pub(crate) struct World {
     pub(crate) throttle: Arc<CountingThrottle>,
     pub(crate) feed: Arc<LoudFeed>,
     pub(crate) accounts: Accounts,
+    account_ports: AccountPorts,
     pub(crate) habits: Habits,
     pub(crate) entries: Entries,
     pub(crate) sync: Sync,
@@ -81,7 +83,7 @@ impl World {
         let ids = Arc::new(SequentialIds::default());
         let throttle = Arc::new(CountingThrottle::allowing(3));
         let feed = Arc::new(LoudFeed::default());
-        let accounts = Accounts::new(AccountPorts {
+        let account_ports = AccountPorts {
             storage: storage.clone(),
             clock: clock.clone(),
             ids: ids.clone(),
@@ -90,7 +92,7 @@ impl World {
             refresh_tokens: Arc::new(CountedRefreshTokens),
             throttle: throttle.clone(),
             feed: feed.clone(),
-        });
+        };
         let ports = RecordPorts {
             storage: storage.clone(),
             clock: clock.clone(),
@@ -100,7 +102,8 @@ impl World {
         };
         let devices = Devices::new(storage.clone(), clock.clone());
         Self {
-            accounts,
+            accounts: Accounts::new(account_ports.clone()),
+            account_ports,
             habits: Habits::new(ports.clone()),
             entries: Entries::new(ports.clone()),
             sync: Sync::new(ports, devices),
@@ -109,6 +112,13 @@ impl World {
             throttle,
             feed,
         }
+    }
+
+    /// The same world, in which passwords are checked in another way.
+    pub(crate) fn with_passwords(mut self, passwords: impl Passwords + 'static) -> Self {
+        self.account_ports.passwords = Arc::new(passwords);
+        self.accounts = Accounts::new(self.account_ports.clone());
+        self
     }
 
     /// Somebody with an account.

@@ -63,6 +63,7 @@ async fn a_statement_about_a_person_touches_one_partition() {
     each![
         accounts::a_deleted_account_is_gone_everywhere,
         accounts::a_password_hash_is_replaced,
+        accounts::sessions_end_with_their_password,
         accounts::settings_change_one_by_one,
         sessions::a_rotated_session_is_stored,
         sessions::an_ended_session_is_closed,

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use kanso_application::ports::devices::{Device, DeviceStore, Sighting};
 use kanso_application::ports::storage::{
-    AccountStore, Credentials, DecideRefresh, NewAccount, Storage, StorageError,
+    AccountStore, Credentials, DecideRefresh, NewAccount, NewPassword, Storage, StorageError,
 };
 use kanso_domain::accounts::{Account, Email, PasswordHash, SettingsChange};
 use kanso_domain::sessions::{Refreshed, Session};
@@ -84,9 +84,9 @@ delegated!(AccountStore for Planted {
     credentials(email: &Email) -> Option<Credentials>;
     account(user: UserId) -> Option<Account>;
     change_settings(user: UserId, change: SettingsChange, now: Timestamp) -> Option<Account>;
-    set_password_hash(user: UserId, hash: PasswordHash) -> ();
+    replace_password(user: UserId, new: NewPassword) -> bool;
     delete_account(user: UserId) -> bool;
-    open_session(session: Session) -> bool;
+    open_session(session: Session, checked: PasswordHash) -> bool;
     end_session(user: UserId, session: SessionId) -> ();
 }
 

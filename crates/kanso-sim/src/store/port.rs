@@ -8,9 +8,9 @@ use kanso_application::ports::devices::{Device, DeviceStore, Sighting};
 use kanso_application::ports::housekeeping::Housekeeping;
 use kanso_application::ports::storage::{
     AccountStore, Backlog, Comparison, ComputedStreak, Credentials, DayBorder, Decide,
-    DecideRefresh, DeltaQuery, EntryFilter, Journal, NewAccount, RecordStore, SnapshotPiece,
-    SnapshotQuery, Storage, StorageError, StreakClaim, StreakJob, StreakOutcome, StreakQueue,
-    Written,
+    DecideRefresh, DeltaQuery, EntryFilter, Journal, NewAccount, NewPassword, RecordStore,
+    SnapshotPiece, SnapshotQuery, Storage, StorageError, StreakClaim, StreakJob, StreakOutcome,
+    StreakQueue, Written,
 };
 use kanso_domain::accounts::{Account, Email, PasswordHash, SettingsChange};
 use kanso_domain::entries::Entry;
@@ -93,9 +93,9 @@ delegated!(AccountStore for Port {
     credentials(email: &Email) -> Option<Credentials>;
     account(user: UserId) -> Option<Account>;
     change_settings(user: UserId, change: SettingsChange, now: Timestamp) -> Option<Account>;
-    set_password_hash(user: UserId, hash: PasswordHash) -> ();
+    replace_password(user: UserId, new: NewPassword) -> bool;
     delete_account(user: UserId) -> bool;
-    open_session(session: Session) -> bool;
+    open_session(session: Session, checked: PasswordHash) -> bool;
     refresh_session(user: UserId, session: SessionId, decide: DecideRefresh) -> Option<Refreshed>;
     session_is_open(user: UserId, session: SessionId, now: Timestamp) -> bool;
     end_session(user: UserId, session: SessionId) -> ();

@@ -10,7 +10,7 @@ use kanso_domain::sync::{OperationOutcome, Since};
 use kanso_sqlite::SqliteStorage;
 use kanso_testkit::build::{
     create_entry, create_habit, done, entry, habit, new_account, new_session, noon, operation,
-    session_id, titled, user,
+    password_hash, session_id, titled, user,
 };
 use tempfile::tempdir;
 
@@ -42,7 +42,12 @@ async fn a_dropped_store_opens_as_it_was() {
 
 async fn fill(storage: &SqliteStorage) {
     let user = register(storage, 1).await;
-    assert!(storage.open_session(new_session(user, 1)).await.unwrap());
+    assert!(
+        storage
+            .open_session(new_session(user, 1), password_hash(user))
+            .await
+            .unwrap()
+    );
     let submissions = vec![
         operation(1, create_habit(habit(1), titled("Read"))),
         operation(2, create_entry(entry(1), done(habit(1), "2026-01-15"))),

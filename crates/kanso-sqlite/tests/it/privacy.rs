@@ -24,9 +24,14 @@ async fn a_deleted_account_leaves_no_byte() {
     let mut new = new_account(u128::MAX);
     new.account.email = format!("{CANARY}@example.org").parse().unwrap();
     new.password_hash = PasswordHash::new(CANARY.repeat(20));
-    let id = new.account.id;
+    let (id, password) = (new.account.id, new.password_hash.clone());
     assert!(storage.create_account(new).await.unwrap());
-    assert!(storage.open_session(new_session(id, 1)).await.unwrap());
+    assert!(
+        storage
+            .open_session(new_session(id, 1), password)
+            .await
+            .unwrap()
+    );
     for number in 1..=40 {
         let long = CANARY.repeat(40);
         let read = HabitFields {

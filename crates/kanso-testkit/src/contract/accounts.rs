@@ -1,15 +1,18 @@
 //! Accounts.
 
-use kanso_application::ports::storage::{Credentials, EntryFilter, NewAccount, Scope, Storage};
-use kanso_application::ports::storage::{DeltaQuery, Written};
+use futures::future::{join, join_all};
+use kanso_application::ports::storage::{
+    Credentials, DeltaQuery, EntryFilter, NewAccount, NewPassword, Scope, SessionsThen, Storage,
+    Written,
+};
 use kanso_domain::accounts::{PasswordHash, Settings, SettingsChange};
 use kanso_domain::sync::{Keys, Since};
-use kanso_domain::{Seq, WeekStart};
+use kanso_domain::{Seq, UserId, WeekStart};
 
 use super::person::{Person, unchanged};
 use crate::build::{
     create_entry, create_habit, done, entry, habit, new_account, new_session, noon, once, op,
-    operation, session_id, titled, user,
+    operation, password_hash, session_id, titled, user,
 };
 
 /// What was registered is found by its id and by its address.
@@ -42,8 +45,8 @@ pub async fn an_unknown_account_is_none(storage: &dyn Storage) {
         .await
         .unwrap();
     assert_eq!(changed, None);
-    let hash = PasswordHash::new("a hash".into());
-    storage.set_password_hash(stranger.id, hash).await.unwrap();
+    let new = replacing(stranger.id, SessionsThen::End);
+    assert!(!storage.replace_password(stranger.id, new).await.unwrap());
 }
 
 /// The second account with an address is refused, and the first stays as it is.
@@ -114,14 +117,109 @@ pub async fn a_write_sees_the_settings(storage: &dyn Storage) {
     assert_eq!(current.settings, account.unwrap().settings);
 }
 
-/// The hash of a password is replaced.
+/// A hash is replaced by one of the same password, and nobody has to log in again.
 pub async fn a_password_hash_is_replaced(storage: &dyn Storage) {
+    let person = inhabited(storage, 1).await;
+    let new = replacing(user(1), SessionsThen::Stay);
+    assert!(
+        storage
+            .replace_password(user(1), new.clone())
+            .await
+            .unwrap()
+    );
+    assert_eq!(stored_hash(storage).await, new.hash);
+    assert!(is_open(storage, &person).await);
+}
+
+/// Whoever replaces a password that is no longer there changes nothing.
+pub async fn only_the_stored_password_is_replaced(storage: &dyn Storage) {
+    let person = inhabited(storage, 1).await;
+    let new = NewPassword {
+        replaces: PasswordHash::new("another hash".into()),
+        ..replacing(user(1), SessionsThen::End)
+    };
+    assert!(!storage.replace_password(user(1), new).await.unwrap());
+    assert_eq!(stored_hash(storage).await, password_hash(user(1)));
+    assert!(is_open(storage, &person).await);
+}
+
+/// With a password all sessions end that were opened with it, but for the one that is named.
+pub async fn sessions_end_with_their_password(storage: &dyn Storage) {
+    let neighbour = inhabited(storage, 2).await;
+    inhabited(storage, 1).await;
+    for number in [2, 3] {
+        let session = new_session(user(1), number);
+        let opened = storage.open_session(session, password_hash(user(1)));
+        assert!(opened.await.unwrap());
+    }
+    let open = async || {
+        let mut open = Vec::new();
+        for number in 1..=3 {
+            let asked = storage.session_is_open(user(1), session_id(number), noon());
+            open.push(asked.await.unwrap());
+        }
+        open
+    };
+    let first = replacing(user(1), SessionsThen::EndBut(session_id(2)));
+    let second = NewPassword {
+        replaces: first.hash.clone(),
+        hash: PasswordHash::new("a third hash".into()),
+        sessions: SessionsThen::End,
+    };
+    assert!(storage.replace_password(user(1), first).await.unwrap());
+    assert_eq!(open().await, [false, true, false]);
+    assert!(storage.replace_password(user(1), second).await.unwrap());
+    assert_eq!(open().await, [false, false, false]);
+    assert!(is_open(storage, &neighbour).await);
+}
+
+/// A log-in whose password was replaced while it was checked opens nothing.
+pub async fn a_session_needs_the_password_that_is_stored(storage: &dyn Storage) {
     Person::register(storage, 1).await;
-    let hash = PasswordHash::new("$argon2id$v=19$stronger".into());
-    let stored = storage.set_password_hash(user(1), hash.clone());
-    stored.await.unwrap();
+    let new = replacing(user(1), SessionsThen::End);
+    assert!(
+        storage
+            .replace_password(user(1), new.clone())
+            .await
+            .unwrap()
+    );
+    let session = new_session(user(1), 1);
+    let old = storage.open_session(session.clone(), new.replaces);
+    assert!(!old.await.unwrap());
+    assert!(storage.open_session(session, new.hash).await.unwrap());
+}
+
+/// Of log-ins with the old password and its replacement, however they meet, none of the former
+/// outlives the latter.
+pub async fn no_log_in_slips_past_a_new_password(storage: &dyn Storage) {
+    const LOG_INS: u128 = 8;
+    for round in 0..4 {
+        let id = user(100 + round);
+        Person::register(storage, 100 + round).await;
+        let log_in = |number| storage.open_session(new_session(id, number), password_hash(id));
+        let before = join_all((1..=LOG_INS / 2).map(log_in));
+        let new = storage.replace_password(id, replacing(id, SessionsThen::End));
+        let after = join_all((LOG_INS / 2 + 1..=LOG_INS).map(log_in));
+        let (_, (replaced, _)) = join(before, join(new, after)).await;
+        assert!(replaced.unwrap());
+        for number in 1..=LOG_INS {
+            let open = storage.session_is_open(id, session_id(number), noon());
+            assert!(!open.await.unwrap(), "round {round}, session {number}");
+        }
+    }
+}
+
+fn replacing(owner: UserId, sessions: SessionsThen) -> NewPassword {
+    NewPassword {
+        replaces: password_hash(owner),
+        hash: PasswordHash::new("$argon2id$v=19$stronger".into()),
+        sessions,
+    }
+}
+
+async fn stored_hash(storage: &dyn Storage) -> PasswordHash {
     let credentials = storage.credentials(&new_account(1).account.email).await;
-    assert_eq!(credentials.unwrap().unwrap().password_hash, hash);
+    credentials.unwrap().unwrap().password_hash
 }
 
 /// After the deletion there is no such account, for any call.
@@ -151,7 +249,8 @@ pub async fn a_deleted_account_is_gone_everywhere(storage: &dyn Storage) {
     let written = person.write(Keys::default(), |current| unchanged(current.head));
     assert_eq!(written.await.unwrap(), Written::NoSuchUser);
     assert!(!is_open(storage, &person).await);
-    assert!(!storage.open_session(new_session(id, 2)).await.unwrap());
+    let opened = storage.open_session(new_session(id, 2), password_hash(id));
+    assert!(!opened.await.unwrap());
 
     assert_eq!(other.changes(Since::Position(Seq::ZERO)).await, others);
     assert!(is_open(storage, &other).await);
@@ -175,7 +274,8 @@ pub async fn a_deleted_account_leaves_nothing_behind(storage: &dyn Storage) {
 async fn inhabited(storage: &dyn Storage, number: u128) -> Person<'_> {
     let person = Person::register(storage, number).await;
     let session = new_session(person.id, 1);
-    assert!(storage.open_session(session).await.unwrap());
+    let opened = storage.open_session(session, password_hash(person.id));
+    assert!(opened.await.unwrap());
     let read = create_habit(habit(1), titled("Read"));
     let done = create_entry(entry(1), done(habit(1), "2026-01-15"));
     let submissions = vec![once(read), operation(1, done)];

@@ -7,7 +7,7 @@ use kanso_domain::Timestamp;
 use kanso_domain::sessions::{Presented, Refreshed, Session};
 
 use super::person::Person;
-use crate::build::{new_session, noon, session_id, token_hash, user};
+use crate::build::{new_session, noon, password_hash, session_id, token_hash, user};
 
 const MONTH: i64 = 30 * 86_400;
 
@@ -40,7 +40,7 @@ pub async fn a_session_is_its_users_alone(storage: &dyn Storage) {
 /// Without an account there is no session.
 pub async fn a_session_needs_an_account(storage: &dyn Storage) {
     let session = new_session(user(1), 1);
-    assert!(!storage.open_session(session).await.unwrap());
+    assert!(!open(storage, session).await);
     assert!(!is_open(storage, 1, noon()).await);
 }
 
@@ -52,18 +52,18 @@ pub async fn opening_a_session_removes_expired_ones(storage: &dyn Storage) {
         expires_at: first.expires_at,
         ..new_session(user(2), 1)
     };
-    assert!(storage.open_session(others).await.unwrap());
+    assert!(open(storage, others).await);
     let longer = Session {
         expires_at: first.expires_at.plus_micros(1),
         ..new_session(user(1), 2)
     };
-    assert!(storage.open_session(longer).await.unwrap());
+    assert!(open(storage, longer).await);
     let third = Session {
         created_at: first.expires_at,
         expires_at: first.expires_at.plus_seconds(60),
         ..new_session(user(1), 3)
     };
-    assert!(storage.open_session(third).await.unwrap());
+    assert!(open(storage, third).await);
     // Asked about a time at which it was good, so that only its removal can say no.
     assert!(!is_open(storage, 1, noon()).await);
     assert!(is_open(storage, 2, noon()).await);
@@ -121,7 +121,7 @@ pub async fn an_expired_session_is_removed(storage: &dyn Storage) {
 /// A session that was ended is closed; ending it again is nothing.
 pub async fn an_ended_session_is_closed(storage: &dyn Storage) {
     opened(storage).await;
-    assert!(storage.open_session(new_session(user(1), 2)).await.unwrap());
+    assert!(open(storage, new_session(user(1), 2)).await);
     for _ in 0..2 {
         storage.end_session(user(1), session_id(1)).await.unwrap();
         assert!(!is_open(storage, 1, noon()).await);
@@ -133,8 +133,13 @@ pub async fn an_ended_session_is_closed(storage: &dyn Storage) {
 async fn opened(storage: &dyn Storage) -> Session {
     Person::register(storage, 1).await;
     let session = new_session(user(1), 1);
-    assert!(storage.open_session(session.clone()).await.unwrap());
+    assert!(open(storage, session.clone()).await);
     session
+}
+
+async fn open(storage: &dyn Storage, session: Session) -> bool {
+    let password = password_hash(session.user_id);
+    storage.open_session(session, password).await.unwrap()
 }
 
 async fn is_open(storage: &dyn Storage, number: u128, now: Timestamp) -> bool {

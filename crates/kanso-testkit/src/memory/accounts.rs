@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use kanso_application::ports::storage::{
-    AccountStore, Credentials, DecideRefresh, NewAccount, StorageError,
+    AccountStore, Credentials, DecideRefresh, NewAccount, NewPassword, SessionsThen, StorageError,
 };
 use kanso_domain::accounts::{Account, Email, PasswordHash, SettingsChange, SettingsRecord};
 use kanso_domain::sessions::{Refreshed, Session};
@@ -84,13 +84,20 @@ impl AccountStore for MemoryStorage {
         })
     }
 
-    async fn set_password_hash(
-        &self,
-        user: UserId,
-        hash: PasswordHash,
-    ) -> Result<(), StorageError> {
-        self.with_person(user, |person| person.password_hash = hash)
-            .map(|_| ())
+    async fn replace_password(&self, user: UserId, new: NewPassword) -> Result<bool, StorageError> {
+        let replaced = self.with_person(user, |person| {
+            if person.password_hash != new.replaces {
+                return false;
+            }
+            person.password_hash = new.hash;
+            person.sessions.retain(|id, _| match new.sessions {
+                SessionsThen::Stay => true,
+                SessionsThen::EndBut(kept) => *id == kept,
+                SessionsThen::End => false,
+            });
+            true
+        })?;
+        Ok(replaced.unwrap_or(false))
     }
 
     async fn delete_account(&self, user: UserId) -> Result<bool, StorageError> {
@@ -103,13 +110,21 @@ impl AccountStore for MemoryStorage {
         })
     }
 
-    async fn open_session(&self, session: Session) -> Result<bool, StorageError> {
+    async fn open_session(
+        &self,
+        session: Session,
+        checked: PasswordHash,
+    ) -> Result<bool, StorageError> {
         let opened = self.with_person(session.user_id, |person| {
+            if person.password_hash != checked {
+                return false;
+            }
             let now = session.created_at;
             person.sessions.retain(|_, other| other.expires_at > now);
             person.sessions.insert(session.id, session);
+            true
         })?;
-        Ok(opened.is_some())
+        Ok(opened.unwrap_or(false))
     }
 
     async fn refresh_session(

@@ -7,9 +7,9 @@ use kanso_application::ports::devices::{Device, DeviceStore, Sighting};
 use kanso_application::ports::housekeeping::Housekeeping;
 use kanso_application::ports::storage::{
     AccountStore, Backlog, Comparison, ComputedStreak, Credentials, DayBorder, Decide,
-    DecideRefresh, DeltaQuery, EntryFilter, Journal, NewAccount, RecordStore, SnapshotPiece,
-    SnapshotQuery, Storage, StorageError, StreakClaim, StreakJob, StreakOutcome, StreakQueue,
-    Written,
+    DecideRefresh, DeltaQuery, EntryFilter, Journal, NewAccount, NewPassword, RecordStore,
+    SnapshotPiece, SnapshotQuery, Storage, StorageError, StreakClaim, StreakJob, StreakOutcome,
+    StreakQueue, Written,
 };
 use kanso_domain::accounts::{Account, Email, PasswordHash, SettingsChange};
 use kanso_domain::entries::Entry;
@@ -244,16 +244,16 @@ impl AccountStore for TroubledStorage {
         self.inner.change_settings(user, change, now).await
     }
 
-    async fn set_password_hash(&self, user: UserId, hash: PasswordHash) -> Answer<()> {
-        self.inner.set_password_hash(user, hash).await
+    async fn replace_password(&self, user: UserId, new: NewPassword) -> Answer<bool> {
+        self.inner.replace_password(user, new).await
     }
 
     async fn delete_account(&self, user: UserId) -> Answer<bool> {
         self.inner.delete_account(user).await
     }
 
-    async fn open_session(&self, session: Session) -> Answer<bool> {
-        self.inner.open_session(session).await
+    async fn open_session(&self, session: Session, checked: PasswordHash) -> Answer<bool> {
+        self.inner.open_session(session, checked).await
     }
 
     async fn refresh_session(

@@ -16,9 +16,9 @@ use kanso_application::ports::devices::{Device, DeviceStore, Sighting};
 use kanso_application::ports::housekeeping::Housekeeping;
 use kanso_application::ports::storage::{
     AccountStore, Backlog, Comparison, ComputedStreak, Credentials, DayBorder, Decide,
-    DecideRefresh, DeltaQuery, EntryFilter, Journal, NewAccount, RecordStore, SnapshotPiece,
-    SnapshotQuery, Storage, StorageError, StreakClaim, StreakJob, StreakOutcome, StreakQueue,
-    Written,
+    DecideRefresh, DeltaQuery, EntryFilter, Journal, NewAccount, NewPassword, RecordStore,
+    SnapshotPiece, SnapshotQuery, Storage, StorageError, StreakClaim, StreakJob, StreakOutcome,
+    StreakQueue, Written,
 };
 use kanso_application::replicas::Replicas;
 use kanso_application::stats::Stats;
@@ -134,7 +134,7 @@ impl AccountStore for Broken {
         self.answer().await
     }
 
-    async fn set_password_hash(&self, _: UserId, _: PasswordHash) -> Answer<()> {
+    async fn replace_password(&self, _: UserId, _: NewPassword) -> Answer<bool> {
         self.answer().await
     }
 
@@ -142,7 +142,7 @@ impl AccountStore for Broken {
         self.answer().await
     }
 
-    async fn open_session(&self, _: Session) -> Answer<bool> {
+    async fn open_session(&self, _: Session, _: PasswordHash) -> Answer<bool> {
         self.answer().await
     }
 

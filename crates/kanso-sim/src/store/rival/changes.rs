@@ -6,7 +6,7 @@ use kanso_application::ports::devices::{Device, DeviceStore, Sighting};
 use kanso_application::ports::housekeeping::Housekeeping;
 use kanso_application::ports::storage::{
     AccountStore, Backlog, ComputedStreak, Credentials, DayBorder, DecideRefresh, NewAccount,
-    StorageError, StreakClaim, StreakJob, StreakOutcome, StreakQueue,
+    NewPassword, StorageError, StreakClaim, StreakJob, StreakOutcome, StreakQueue,
 };
 use kanso_domain::accounts::{Account, Email, PasswordHash, SettingsChange};
 use kanso_domain::sessions::{Refreshed, Session};
@@ -55,16 +55,16 @@ async fn change_settings(
     change!(self, [Row::User(user), Row::Jobs(user)], change_settings(user, change, now))
 }
 
-async fn set_password_hash(&self, user: UserId, hash: PasswordHash) -> Result<(), StorageError> {
-    change!(self, [Row::User(user)], set_password_hash(user, hash))
+async fn replace_password(&self, user: UserId, new: NewPassword) -> Result<bool, StorageError> {
+    change!(self, [Row::User(user)], replace_password(user, new))
 }
 
 async fn delete_account(&self, user: UserId) -> Result<bool, StorageError> {
     change!(self, [Row::User(user), Row::Jobs(user)], delete_account(user))
 }
 
-async fn open_session(&self, session: Session) -> Result<bool, StorageError> {
-    change!(self, [Row::User(session.user_id)], open_session(session))
+async fn open_session(&self, session: Session, checked: PasswordHash) -> Result<bool, StorageError> {
+    change!(self, [Row::User(session.user_id)], open_session(session, checked))
 }
 
 async fn end_session(&self, user: UserId, session: SessionId) -> Result<(), StorageError> {

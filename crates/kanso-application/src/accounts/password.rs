@@ -1,0 +1,146 @@
+//! Passwords: whether one is right, and another one in its place.
+
+use kanso_domain::UserId;
+use kanso_domain::accounts::{Email, Password, PasswordHash};
+
+use super::Accounts;
+use crate::Outcome;
+use crate::ports::credentials::{Identity, PasswordCheck, Passwords};
+use crate::ports::storage::{Credentials, NewPassword, SessionsThen, Storage};
+
+/// What became of a change of the password.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PasswordChange {
+    /// The new password is the account's, and every other session has ended.
+    Changed,
+    /// The current password is another one.
+    Refused,
+    /// Too many failures in a row; the next attempt may be made after so many seconds.
+    Throttled {
+        /// Seconds to wait.
+        wait_seconds: u32,
+    },
+}
+
+/// A password that was right, as it was stored then.
+pub(super) struct Checked {
+    pub(super) user_id: UserId,
+    pub(super) hash: PasswordHash,
+}
+
+impl Accounts {
+    /// Replaces the password and ends all sessions but the one that asks. `None` stands for a
+    /// password that nobody can have.
+    ///
+    /// A device that never saw the answer asks again, when the current password is the new one
+    /// already; that is not a mistake. Guesses at it are slowed down together with those of
+    /// log-ins.
+    pub async fn change_password(
+        &self,
+        who: Identity,
+        current: Option<Password>,
+        new: Password,
+    ) -> Outcome<PasswordChange> {
+        let email = self.get(who.user_id).await?.email;
+        if let Some(wait_seconds) = self.ports.throttle.wait_seconds(&email).await {
+            return Ok(PasswordChange::Throttled { wait_seconds });
+        }
+        let is_changed = match current {
+            Some(current) => self.replace(who, &email, &current, &new).await?,
+            None => false,
+        };
+        if is_changed || self.check(&email, new).await?.is_some() {
+            self.ports.throttle.succeeded(&email).await;
+            Ok(PasswordChange::Changed)
+        } else {
+            self.ports.throttle.failed(&email).await;
+            Ok(PasswordChange::Refused)
+        }
+    }
+
+    /// `false` when `current` is not the password.
+    async fn replace(
+        &self,
+        who: Identity,
+        email: &Email,
+        current: &Password,
+        new: &Password,
+    ) -> Outcome<bool> {
+        while let Some(checked) = self.check(email, current.clone()).await? {
+            let new = NewPassword {
+                replaces: checked.hash,
+                hash: self.ports.passwords.hash(new.clone()).await?,
+                sessions: SessionsThen::EndBut(who.session_id),
+            };
+            let storage = &self.ports.storage;
+            if storage.replace_password(checked.user_id, new).await? {
+                tracing::info!(user_id = %who.user_id, "password changed");
+                return Ok(true);
+            }
+            // Somebody else replaced it meanwhile.
+        }
+        Ok(false)
+    }
+
+    /// Gives the account with this log-in name another password, whatever its old one is, and ends
+    /// all of its sessions: for whoever runs the server, when somebody has forgotten theirs. `false`
+    /// when there is no such account.
+    pub async fn reset_password(
+        storage: &dyn Storage,
+        passwords: &dyn Passwords,
+        email: &Email,
+        new: Password,
+    ) -> Outcome<bool> {
+        let hash = passwords.hash(new).await?;
+        while let Some(credentials) = storage.credentials(email).await? {
+            let new = NewPassword {
+                replaces: credentials.password_hash,
+                hash: hash.clone(),
+                sessions: SessionsThen::End,
+            };
+            if storage.replace_password(credentials.user_id, new).await? {
+                return Ok(true);
+            }
+            // Its owner replaced it meanwhile.
+        }
+        Ok(false)
+    }
+
+    /// Whether this is the password of the account with this log-in name. A hash that is weaker
+    /// than those of today is replaced by the way.
+    pub(super) async fn check(
+        &self,
+        email: &Email,
+        password: Password,
+    ) -> Outcome<Option<Checked>> {
+        let credentials = self.ports.storage.credentials(email).await?;
+        let stored = credentials
+            .as_ref()
+            .map(|found| found.password_hash.clone());
+        let check = self.ports.passwords.check(password, stored).await?;
+        let Some(Credentials {
+            user_id,
+            password_hash,
+        }) = credentials
+        else {
+            return Ok(None);
+        };
+        Ok(match check {
+            PasswordCheck::Wrong => None,
+            PasswordCheck::Right => Some(Checked {
+                user_id,
+                hash: password_hash,
+            }),
+            PasswordCheck::RightRehashed(hash) => {
+                let new = NewPassword {
+                    replaces: password_hash,
+                    hash: hash.clone(),
+                    sessions: SessionsThen::Stay,
+                };
+                // If somebody else was faster, whoever asked finds that out by the hash.
+                self.ports.storage.replace_password(user_id, new).await?;
+                Some(Checked { user_id, hash })
+            }
+        })
+    }
+}

@@ -1,0 +1,167 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use async_trait::async_trait;
+use kanso_application::accounts::{LogIn, PasswordChange};
+use kanso_application::ports::credentials::{Identity, PasswordCheck, PasswordFault, Passwords};
+use kanso_application::ports::storage::{AccountStore as _, NewPassword, SessionsThen};
+use kanso_domain::accounts::{Password, PasswordHash};
+use kanso_testkit::{LegiblePasswords, MemoryStorage};
+
+use crate::world::{PASSWORD, World, ada};
+
+const NEW: &str = "two slow kettles";
+
+async fn change(world: &World, who: Identity, current: &str, new: &str) -> PasswordChange {
+    let new = Password::choose(new).unwrap();
+    let changed = world
+        .accounts
+        .change_password(who, Password::claimed(current), new);
+    changed.await.unwrap()
+}
+
+/// Somebody with an account, and the session of their log-in.
+async fn signed_in(world: &World) -> Identity {
+    world.person().await;
+    session(world).await
+}
+
+async fn session(world: &World) -> Identity {
+    let grant = world.granted().await;
+    let identity = world.accounts.authenticate(&grant.access.token);
+    identity.await.unwrap().unwrap()
+}
+
+#[tokio::test]
+async fn a_changed_password_logs_in_and_the_old_one_does_not() {
+    let world = World::new();
+    let who = signed_in(&world).await;
+    assert_eq!(
+        change(&world, who, PASSWORD, NEW).await,
+        PasswordChange::Changed
+    );
+    assert!(matches!(world.log_in(PASSWORD).await, LogIn::Refused));
+    assert!(matches!(world.log_in(NEW).await, LogIn::Granted(_)));
+}
+
+#[tokio::test]
+async fn the_session_that_asks_stays_and_the_others_end() {
+    let world = World::new();
+    let who = signed_in(&world).await;
+    let other = session(&world).await;
+    change(&world, who, PASSWORD, NEW).await;
+    assert!(world.accounts.is_open(who).await.unwrap());
+    assert!(!world.accounts.is_open(other).await.unwrap());
+}
+
+#[tokio::test]
+async fn a_wrong_current_password_changes_nothing_and_counts() {
+    let world = World::new();
+    let who = signed_in(&world).await;
+    let other = session(&world).await;
+    for _ in 0..3 {
+        assert_eq!(
+            change(&world, who, "a guess", NEW).await,
+            PasswordChange::Refused
+        );
+    }
+    assert!(world.accounts.is_open(other).await.unwrap());
+    assert_eq!(world.throttle.failures(&ada()), 3);
+    let throttled = change(&world, who, PASSWORD, NEW).await;
+    assert!(
+        matches!(throttled, PasswordChange::Throttled { .. }),
+        "{throttled:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_password_that_nobody_can_have_is_wrong() {
+    let world = World::new();
+    let who = signed_in(&world).await;
+    let endless = "x".repeat(257);
+    assert_eq!(
+        change(&world, who, &endless, NEW).await,
+        PasswordChange::Refused
+    );
+    assert!(matches!(world.log_in(PASSWORD).await, LogIn::Granted(_)));
+}
+
+/// The answer was lost. Whoever logged in with the new password meanwhile stays.
+#[tokio::test]
+async fn a_change_that_is_asked_for_again_is_done() {
+    let world = World::new();
+    let who = signed_in(&world).await;
+    change(&world, who, PASSWORD, NEW).await;
+    let LogIn::Granted(grant) = world.log_in(NEW).await else {
+        panic!("expected to be let in");
+    };
+    assert_eq!(
+        change(&world, who, PASSWORD, NEW).await,
+        PasswordChange::Changed
+    );
+    assert_eq!(world.throttle.failures(&ada()), 0);
+    let other = world.accounts.authenticate(&grant.access.token).await;
+    assert!(other.unwrap().is_some());
+}
+
+/// While the first password is checked, somebody else replaces it.
+struct Overtaken {
+    storage: Arc<MemoryStorage>,
+    by: PasswordHash,
+    is_over: AtomicBool,
+}
+
+#[async_trait]
+impl Passwords for Overtaken {
+    async fn hash(&self, password: Password) -> Result<PasswordHash, PasswordFault> {
+        LegiblePasswords.hash(password).await
+    }
+
+    async fn check(
+        &self,
+        password: Password,
+        stored: Option<PasswordHash>,
+    ) -> Result<PasswordCheck, PasswordFault> {
+        if !self.is_over.swap(true, Ordering::Relaxed) {
+            let credentials = self.storage.credentials(&ada()).await.unwrap().unwrap();
+            let new = NewPassword {
+                replaces: credentials.password_hash,
+                hash: self.by.clone(),
+                sessions: SessionsThen::End,
+            };
+            let replaced = self.storage.replace_password(credentials.user_id, new);
+            assert!(replaced.await.unwrap());
+        }
+        LegiblePasswords.check(password, stored).await
+    }
+}
+
+/// What a log-in comes to that is overtaken, and the hash that is stored then.
+async fn overtaken(by: PasswordHash) -> (LogIn, PasswordHash) {
+    let world = World::new();
+    world.person().await;
+    let storage = world.storage.clone();
+    let world = world.with_passwords(Overtaken {
+        storage: storage.clone(),
+        by,
+        is_over: AtomicBool::new(false),
+    });
+    let outcome = world.log_in(PASSWORD).await;
+    let credentials = storage.credentials(&ada()).await.unwrap().unwrap();
+    (outcome, credentials.password_hash)
+}
+
+#[tokio::test]
+async fn a_log_in_that_is_overtaken_by_a_new_password_is_refused() {
+    let by = LegiblePasswords::hash_of(NEW);
+    let (outcome, stored) = overtaken(by.clone()).await;
+    assert!(matches!(outcome, LogIn::Refused));
+    assert!(stored == by, "and the new password stays");
+}
+
+/// Another log-in with the same password hashed it anew.
+#[tokio::test]
+async fn a_log_in_that_is_overtaken_by_another_is_granted() {
+    let (outcome, _) = overtaken(LegiblePasswords::old_hash_of(PASSWORD)).await;
+    assert!(matches!(outcome, LogIn::Granted(_)));
+}
