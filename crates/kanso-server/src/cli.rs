@@ -23,6 +23,8 @@ pub enum Action {
         /// Only tell what that would do.
         is_dry_run: bool,
     },
+    /// Give the account with this e-mail address another password, read from standard input.
+    ResetPassword(String),
     /// Ask a running server whether it lives; its address when it is not the configured one.
     CheckHealth(Option<String>),
 }
@@ -53,6 +55,10 @@ impl Invocation {
             Some(("migrate", migrate)) => Action::Migrate {
                 is_dry_run: migrate.get_flag("dry-run"),
             },
+            Some(("reset-password", reset)) => {
+                let email = reset.get_one::<String>("email").cloned();
+                Action::ResetPassword(email.unwrap_or_default())
+            }
             Some(("health", health)) => {
                 Action::CheckHealth(health.get_one::<String>("url").cloned())
             }
@@ -128,6 +134,21 @@ fn command() -> Command {
                         .long("dry-run")
                         .action(ArgAction::SetTrue)
                         .help("Change nothing; exit with 3 when there is something to do"),
+                ),
+        )
+        .subcommand(
+            Command::new("reset-password")
+                .about("Give an account another password, read from standard input")
+                .long_about(
+                    "Give an account another password, for somebody who has forgotten theirs. The \
+                     first line of standard input is the new one. All devices of the account have \
+                     to log in again and lose nothing. Stop a server on SQLite first.",
+                )
+                .arg(
+                    Arg::new("email")
+                        .value_name("EMAIL")
+                        .required(true)
+                        .help("The e-mail address that the account was made with"),
                 ),
         )
         .subcommand(

@@ -13,6 +13,7 @@ pub mod health;
 pub mod lifecycle;
 mod metrics;
 pub mod migrate;
+pub mod reset;
 mod start;
 pub mod telemetry;
 mod wiring;

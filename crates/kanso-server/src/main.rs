@@ -8,6 +8,7 @@ use kanso_server::cli::{Action, Invocation};
 use kanso_server::config::{Config, Database, Environment, Resolved};
 use kanso_server::lifecycle::{Ending, Signals};
 use kanso_server::migrate::{self, MigrateError};
+use kanso_server::reset::{self, ResetError};
 use kanso_server::{StartError, health, telemetry};
 
 /// The buffers of a connection begin on pages of their own, so that what a buffer never held takes no
@@ -35,7 +36,8 @@ impl Exit {
     fn after(error: &anyhow::Error) -> Self {
         let start = error.downcast_ref().is_some_and(StartError::is_passing);
         let migration = error.downcast_ref().is_some_and(MigrateError::is_passing);
-        if start || migration {
+        let reset = error.downcast_ref().is_some_and(ResetError::is_passing);
+        if start || migration || reset {
             Self::Broken
         } else {
             Self::Refused
@@ -91,6 +93,14 @@ fn run(Invocation { action, flags }: Invocation) -> anyhow::Result<Exit> {
             Ok(Exit::Done)
         }
         Action::Migrate { is_dry_run } => bring_up_to_date(&resolve()?, is_dry_run),
+        Action::ResetPassword(email) => {
+            let email = email.parse().context("the e-mail address cannot be one")?;
+            let config = resolve()?.config;
+            let password = reset::read_password(io::stdin().lock())?;
+            reset::reset_password(&config, &email, password)?;
+            print("The password is changed. Every device has to log in again.\n");
+            Ok(Exit::Done)
+        }
         Action::CheckHealth(url) => {
             let url = match url {
                 Some(url) => url,

@@ -215,7 +215,7 @@ fn options(config: &Config, parts: &Parts) -> kanso_http::Options {
     }
 }
 
-fn open_storage(
+pub(crate) fn open_storage(
     database: &Database,
     entropy: &Arc<dyn Entropy>,
 ) -> Result<Arc<dyn Storage>, StartError> {
@@ -247,7 +247,7 @@ pub(crate) fn fresh_epoch(
     }
 }
 
-async fn close(storage: Arc<dyn Storage>) {
+pub(crate) async fn close(storage: Arc<dyn Storage>) {
     if let Err(error) = storage.close().await {
         tracing::warn!(
             error = &error as &dyn std::error::Error,

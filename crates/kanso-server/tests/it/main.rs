@@ -36,6 +36,8 @@ mod program;
 #[cfg(test)]
 mod redis;
 #[cfg(test)]
+mod reset;
+#[cfg(test)]
 mod snapshot;
 #[cfg(test)]
 mod stats;

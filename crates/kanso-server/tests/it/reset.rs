@@ -1,0 +1,90 @@
+//! `kanso-server reset-password`.
+
+use std::io::Write as _;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use kanso_testkit::PostgresServer;
+use serde_json::json;
+
+use crate::postgres::database;
+use crate::support::{Answer, App};
+
+const OLD: &str = "correct horse battery";
+const NEW: &str = "two slow kettles";
+
+/// What the program makes of a line on its standard input.
+fn reset(folder: &Path, url: Option<&str>, email: &str, line: &str) -> Output {
+    let mut program = Command::new(env!("CARGO_BIN_EXE_kanso-server"))
+        .args(["reset-password", email])
+        .env_clear()
+        .env("KANSO_DATA_DIR", folder)
+        .envs(url.map(|url| ("KANSO_DATABASE_URL", url)))
+        .current_dir(folder)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program runs");
+    let mut input = program.stdin.take().expect("a pipe");
+    // It may have refused its arguments and be gone.
+    let _ = writeln!(input, "{line}");
+    drop(input);
+    program.wait_with_output().expect("it ends")
+}
+
+/// The exit code, and the one line that says why.
+fn refusal(output: &Output) -> (i32, String) {
+    let said = String::from_utf8(output.stderr.clone()).expect("UTF-8");
+    assert_eq!(said.lines().count(), 1, "{said}");
+    assert!(!said.contains(NEW), "{said}");
+    (output.status.code().expect("an exit code"), said)
+}
+
+async fn log_in(app: &App, email: &str, password: &str) -> Answer {
+    let body = json!({"email": email, "password": password});
+    app.post("/api/v1/auth/login", &body).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_forgotten_password_is_replaced_while_no_server_runs_on_sqlite() {
+    let app = App::start().await;
+    let person = app.person().await;
+    let habit = person.habit("Read").await;
+    let folder = app.data_dir().to_owned();
+    let (code, said) = refusal(&reset(&folder, None, &person.email, NEW));
+    assert_eq!(code, 2, "a server has it open: {said}");
+
+    let app = app.restarted_with(|_| {
+        for (email, password, says) in [
+            ("nobody@example.org", NEW, "no account in sqlite "),
+            (&*person.email, "short", "at least 8 characters"),
+            ("nobody", NEW, "the e-mail address cannot be one"),
+        ] {
+            let (code, said) = refusal(&reset(&folder, None, email, password));
+            assert_eq!(code, 2, "{said}");
+            assert!(said.contains(says), "{said}");
+        }
+        let done = reset(&folder, None, &person.email.to_uppercase(), NEW);
+        assert_eq!(done.status.code(), Some(0), "{done:?}");
+    });
+    let app = app.await;
+    assert_eq!(log_in(&app, &person.email, OLD).await.status, 401);
+    let tokens = log_in(&app, &person.email, NEW).await.expect(200);
+    let habits = app.person_with(&tokens).get("/habits").await.expect(200);
+    assert_eq!(habits[0]["id"], habit["id"], "{habits}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_forgotten_password_is_replaced_beside_a_server_on_postgresql() {
+    let kept = PostgresServer::shared().database();
+    let app = App::with(|config| config.database = database(&kept.url())).await;
+    let person = app.person().await;
+    let done = reset(app.data_dir(), Some(&kept.url()), &person.email, NEW);
+    assert_eq!(done.status.code(), Some(0), "{done:?}");
+    let told = String::from_utf8(done.stdout).expect("UTF-8");
+    assert!(told.contains("has to log in again"), "{told}");
+    person.get("/habits").await.refused(401, "unauthorized");
+    assert_eq!(log_in(&app, &person.email, OLD).await.status, 401);
+    log_in(&app, &person.email, NEW).await.expect(200);
+}
