@@ -9,7 +9,7 @@ use crate::words::{Day, NoneOr, Weekdays, parse_day};
 
 /// Habits, offline first
 ///
-/// Every command but `register` and `login` works with the server away.
+/// Every command but `register`, `login` and `password` works with the server away.
 ///
 /// Exit codes: 0 done, 1 failed, 2 wrong usage, 3 server not reached, 4 signed out, 5 conflicts
 /// wait for you, 6 much would be removed here.
@@ -47,6 +47,12 @@ pub(crate) enum Command {
     Login(Credentials),
     /// Log out; everything local stays
     Logout,
+    /// Choose another password; every other device has to log in again
+    Password {
+        /// Read the current password and the new one from standard input, a line each
+        #[arg(long)]
+        password_stdin: bool,
+    },
     /// Make, list and change habits
     #[command(subcommand)]
     Habit(HabitCommand),

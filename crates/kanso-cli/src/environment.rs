@@ -19,9 +19,7 @@ pub(crate) fn default_home() -> anyhow::Result<PathBuf> {
 /// The password: from standard input, else from the variable, else asked for without echo.
 pub(crate) fn password(from_stdin: bool, is_new: bool) -> anyhow::Result<String> {
     if from_stdin {
-        let mut line = String::new();
-        std::io::stdin().lock().read_line(&mut line)?;
-        return Ok(line.trim_end_matches(['\r', '\n']).to_owned());
+        return line();
     }
     if let Some(password) = variable() {
         return Ok(password);
@@ -30,10 +28,40 @@ pub(crate) fn password(from_stdin: bool, is_new: bool) -> anyhow::Result<String>
         let how = format!("no terminal to ask on: use --password-stdin or {PASSWORD_VARIABLE}");
         return Err(crate::exit::Usage(how).into());
     }
-    let password = rpassword::prompt_password("Password: ").context("cannot ask")?;
-    if is_new && rpassword::prompt_password("Again: ").context("cannot ask")? != password {
-        anyhow::bail!("the two are not the same");
+    if is_new {
+        chosen("Password: ")
+    } else {
+        asked("Password: ")
     }
+}
+
+/// The current password and a new one: from standard input, a line each, else asked for without
+/// echo.
+pub(crate) fn new_password(from_stdin: bool) -> anyhow::Result<(String, String)> {
+    if from_stdin {
+        return Ok((line()?, line()?));
+    }
+    if !std::io::stdin().is_terminal() {
+        let how = "no terminal to ask on: use --password-stdin".to_owned();
+        return Err(crate::exit::Usage(how).into());
+    }
+    Ok((asked("Current password: ")?, chosen("New password: ")?))
+}
+
+fn line() -> anyhow::Result<String> {
+    let mut line = String::new();
+    std::io::stdin().lock().read_line(&mut line)?;
+    Ok(line.trim_end_matches(['\r', '\n']).to_owned())
+}
+
+fn asked(prompt: &str) -> anyhow::Result<String> {
+    rpassword::prompt_password(prompt).context("cannot ask")
+}
+
+/// Asked for twice, since nobody sees what is typed.
+fn chosen(prompt: &str) -> anyhow::Result<String> {
+    let password = asked(prompt)?;
+    anyhow::ensure!(asked("Again: ")? == password, "the two are not the same");
     Ok(password)
 }
 

@@ -22,6 +22,21 @@ pub struct CredentialsRequest {
     pub password: String,
 }
 
+/// Another password for an account.
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({
+    "current_password": "correct horse battery", "new_password": "two slow kettles"
+}))]
+pub struct PasswordRequest {
+    /// The password that the account has.
+    #[schema(max_length = 256, format = "password")]
+    pub current_password: String,
+    /// 8 to 256 characters, without composition rules; the most common passwords are refused.
+    #[schema(min_length = 8, max_length = 256, format = "password")]
+    pub new_password: String,
+}
+
 /// Who an account belongs to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(example = json!({

@@ -8,6 +8,7 @@ mod heatmap;
 mod import;
 mod login;
 mod logout;
+mod password;
 mod register;
 mod stats;
 mod status;
@@ -26,6 +27,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<Exit> {
         Command::Register(credentials) => register::run(&context, &credentials).await,
         Command::Login(credentials) => login::run(&context, &credentials).await,
         Command::Logout => logout::run(&context).await,
+        Command::Password { password_stdin } => password::run(&context, password_stdin).await,
         Command::Habit(command) => habit::run(&context, command),
         Command::Done(done) => done::run(&context, &done),
         Command::Undo(undo) => undo::run(&context, &undo),

@@ -16,6 +16,8 @@ mod import;
 #[cfg(test)]
 mod manners;
 #[cfg(test)]
+mod password;
+#[cfg(test)]
 mod pictures;
 #[cfg(test)]
 mod recovery;

@@ -2,9 +2,11 @@
 
 use kanso_domain::UserId;
 use kanso_domain::accounts::Settings;
-use kanso_protocol::accounts::{AccountRecord, AccountSummary, CredentialsRequest, TokenResponse};
+use kanso_protocol::accounts::{
+    AccountRecord, AccountSummary, CredentialsRequest, PasswordRequest, TokenResponse,
+};
 
-use super::{CallError, body, read};
+use super::{CallError, body, done, read};
 use crate::Client;
 use crate::replica::{Binding, ReplicaError};
 use crate::transport::{Method, Request, Transport};
@@ -102,6 +104,29 @@ impl Client {
             tracing::debug!(%error, "the settings could not be read");
         }
         Ok(account)
+    }
+
+    /// Gives the account another password. This device stays signed in, every other one has to log
+    /// in again.
+    ///
+    /// # Errors
+    /// See [`CallError`]; a wrong current password is `Refused` with status 403.
+    pub async fn change_password(
+        &self,
+        transport: &dyn Transport,
+        current: &str,
+        new: &str,
+    ) -> Result<(), CallError> {
+        let request = Request {
+            method: Method::Put,
+            path: "/api/v1/auth/password".into(),
+            bearer: None,
+            body: Some(body(&PasswordRequest {
+                current_password: current.to_owned(),
+                new_password: new.to_owned(),
+            })?),
+        };
+        done(&self.authorized(transport, request).await?)
     }
 
     /// Ends the session, here in any case and on the server if it can be reached. Everything else

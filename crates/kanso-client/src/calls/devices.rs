@@ -3,7 +3,7 @@
 use kanso_protocol::devices::{DeviceRecord, DevicesResponse};
 use uuid::Uuid;
 
-use super::{CallError, read, refusal};
+use super::{CallError, done, read};
 use crate::Client;
 use crate::transport::{Method, Request, Transport};
 
@@ -39,10 +39,6 @@ impl Client {
             bearer: None,
             body: None,
         };
-        let reply = self.authorized(transport, request).await?;
-        if (200..300).contains(&reply.status) {
-            return Ok(());
-        }
-        Err(refusal(&reply))
+        done(&self.authorized(transport, request).await?)
     }
 }

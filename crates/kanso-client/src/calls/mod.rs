@@ -110,6 +110,14 @@ pub(crate) fn read<T: DeserializeOwned>(reply: &Reply) -> Result<T, CallError> {
     Err(refusal(reply))
 }
 
+/// Of an answer without a body only whether it is a success counts.
+pub(crate) fn done(reply: &Reply) -> Result<(), CallError> {
+    if (200..300).contains(&reply.status) {
+        return Ok(());
+    }
+    Err(refusal(reply))
+}
+
 /// What an answer that is no success means.
 pub(crate) fn refusal(reply: &Reply) -> CallError {
     if reply.status == 429 || reply.status >= 500 {

@@ -67,6 +67,7 @@ impl Transport for HttpTransport {
         let mut builder = match request.method {
             Method::Get => self.client.get(url),
             Method::Post => self.client.post(url),
+            Method::Put => self.client.put(url),
             Method::Delete => self.client.delete(url),
         };
         if let Some(token) = request.bearer {

@@ -16,6 +16,8 @@ pub enum Method {
     Get,
     /// Writes.
     Post,
+    /// Writes what is the same however often it is sent.
+    Put,
     /// Takes away.
     Delete,
 }

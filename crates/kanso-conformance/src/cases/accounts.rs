@@ -28,6 +28,10 @@ cases! { "accounts";
         "A refresh token that the server did not give is 401 invalid_refresh_token.";
     a_log_out_ends_the_session_at_once, "protocol.md, Accounts",
         "After a log-out, access and refresh token are refused; other sessions go on.";
+    a_new_password_ends_other_sessions, "protocol.md, Accounts",
+        "PUT /auth/password is 204, also when it is sent again; other sessions end, this one goes on.";
+    a_password_is_changed_by_who_knows_it, "protocol.md, Errors",
+        "A wrong current password is 403 wrong_password, a bad new one 422, and nothing changes.";
     settings_are_changed_one_by_one, "protocol.md, Accounts",
         "PATCH /auth/user changes the members that are given and answers the profile.";
     settings_that_mean_nothing_are_named, "domain.md, 2. Settings",
@@ -195,6 +199,42 @@ async fn a_log_out_ends_the_session_at_once(wire: &Wire) -> Outcome {
     let answer = wire.post("/api/v1/auth/refresh", &body).await?;
     answer.problem(401, "invalid_refresh_token")?;
     tablet.get("/habits").await?.status(200)?;
+    Ok(())
+}
+
+async fn a_new_password_ends_other_sessions(wire: &Wire) -> Outcome {
+    let phone = somebody(wire).await?;
+    let tablet = log_in(wire, &phone.email).await?;
+    let change = json!({"current_password": PASSWORD, "new_password": "two slow kettles"});
+    for _ in 0..2 {
+        phone.put("/auth/password", &change).await?.status(204)?;
+    }
+    phone.get("/habits").await?.status(200)?;
+    tablet.get("/habits").await?.problem(401, "unauthorized")?;
+    let body = json!({"refresh_token": tablet.refresh_token});
+    let answer = wire.post("/api/v1/auth/refresh", &body).await?;
+    answer.problem(401, "invalid_refresh_token")?;
+    for (password, status) in [(PASSWORD, 401), ("two slow kettles", 200)] {
+        let body = json!({"email": phone.email, "password": password});
+        let answer = wire.post("/api/v1/auth/login", &body).await?;
+        answer.status(status)?;
+    }
+    Ok(())
+}
+
+async fn a_password_is_changed_by_who_knows_it(wire: &Wire) -> Outcome {
+    let phone = somebody(wire).await?;
+    let tablet = log_in(wire, &phone.email).await?;
+    let guess = json!({"current_password": "not this one", "new_password": "two slow kettles"});
+    let answer = phone.put("/auth/password", &guess).await?;
+    answer.problem(403, "wrong_password")?;
+    for new in ["1234567", "password123", &"x".repeat(257)] {
+        let body = json!({"current_password": PASSWORD, "new_password": new});
+        let answer = phone.put("/auth/password", &body).await?;
+        answer.names(422, "invalid", &["/new_password"])?;
+    }
+    tablet.get("/habits").await?.status(200)?;
+    log_in(wire, &phone.email).await?;
     Ok(())
 }
 

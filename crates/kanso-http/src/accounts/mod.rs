@@ -3,6 +3,7 @@
 mod delete;
 mod login;
 mod logout;
+mod password;
 mod profile;
 mod refresh;
 mod register;
@@ -23,6 +24,7 @@ pub(crate) fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(refresh::refresh))
         .routes(routes!(logout::logout))
         .routes(routes!(validate::validate))
+        .routes(routes!(password::password))
         .routes(routes!(
             profile::profile,
             settings::settings,

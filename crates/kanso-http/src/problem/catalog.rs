@@ -56,6 +56,8 @@ catalog! {
         "no account has this e-mail address and password";
     InvalidRefreshToken = "invalid_refresh_token", UNAUTHORIZED, "The session has ended",
         "the refresh token is not valid any more; log in again";
+    WrongPassword = "wrong_password", FORBIDDEN, "The current password is another one",
+        "the account has another password than current_password; nothing was changed";
     RouteNotFound = "route_not_found", NOT_FOUND, "There is nothing here",
         "no route has this path";
     HabitNotFound = "habit_not_found", NOT_FOUND, "There is no such habit",

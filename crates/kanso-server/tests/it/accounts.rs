@@ -1,5 +1,6 @@
 //! `/api/v1/auth/…`
 
+mod passwords;
 mod sessions;
 
 use serde_json::{Value, json};

@@ -14,6 +14,9 @@ fn body(operation: &Operation<'_>, habit: &str, entry: &str) -> Option<Value> {
         "create_entry" => json!({"habit_id": habit, "completion_date": "2026-11-22"}),
         "update_entry" | "patch_entry" => json!({"version": 1, "value": 2}),
         "change_settings" => json!({"week_start": "sunday"}),
+        "change_password" => {
+            json!({"current_password": "not the right one", "new_password": "two slow kettles"})
+        }
         "sync" => json!({"operations": outbox(habit, entry)}),
         _ => return None,
     })
@@ -119,7 +122,7 @@ async fn no_operation_tells_a_strangers_record_from_one_that_never_was() {
         }
         compared += 1;
     }
-    assert_eq!(compared, 30);
+    assert_eq!(compared, 31);
     assert_eq!(
         stranger.get("/sync").await.expect(200),
         before,

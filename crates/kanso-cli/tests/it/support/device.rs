@@ -1,5 +1,6 @@
 //! `kanso` with a folder of its own.
 
+use std::io::{Seek as _, Write as _};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -50,6 +51,18 @@ impl Device {
 
     /// Runs the program, whatever comes of it.
     pub(crate) fn run(&self, arguments: &[&str]) -> Ended {
+        self.run_with(Stdio::null(), arguments)
+    }
+
+    /// The same with lines to read from standard input.
+    pub(crate) fn told(&self, lines: &str, arguments: &[&str]) -> Ended {
+        let mut input = tempfile::tempfile().expect("a file");
+        input.write_all(lines.as_bytes()).expect("it is written");
+        input.rewind().expect("it is read from its start");
+        self.run_with(input.into(), arguments)
+    }
+
+    fn run_with(&self, input: Stdio, arguments: &[&str]) -> Ended {
         let output = Command::new(env!("CARGO_BIN_EXE_kanso"))
             .args(arguments)
             .env_clear()
@@ -58,7 +71,7 @@ impl Device {
             .env("KANSO_PASSWORD", PASSWORD)
             .env("NO_PROXY", "*")
             .envs(self.clock.iter().cloned())
-            .stdin(Stdio::null())
+            .stdin(input)
             .output()
             .expect("the program starts");
         Ended {

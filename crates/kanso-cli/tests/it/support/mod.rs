@@ -7,7 +7,7 @@ mod server;
 mod times;
 
 pub(crate) use api::Api;
-pub(crate) use device::Device;
+pub(crate) use device::{Device, Ended};
 pub(crate) use records::replica;
 pub(crate) use server::Server;
 pub(crate) use times::Times;

@@ -1,0 +1,57 @@
+//! Another password, from one of two devices.
+
+use crate::support::{Device, EMAIL, Ended, PASSWORD, Server};
+
+const NEW: &str = "two slow kettles";
+
+fn change(device: &Device, current: &str, new: &str) -> Ended {
+    let lines = format!("{current}\n{new}\n");
+    device.told(&lines, &["password", "--password-stdin"])
+}
+
+fn log_in(device: &Device, password: &str) -> Ended {
+    device.told(password, &["login", EMAIL, "--password-stdin"])
+}
+
+#[test]
+fn a_changed_password_signs_the_other_device_out_and_loses_nothing() {
+    let server = Server::start();
+    let (phone, tablet) = (Device::at(server.address()), Device::at(server.address()));
+    phone.ok(&["register", EMAIL]);
+    tablet.ok(&["login", EMAIL]);
+    tablet.ok(&["habit", "add", "Read"]);
+
+    let changed = change(&phone, PASSWORD, NEW);
+    assert_eq!(changed.code, 0, "{changed:?}");
+    assert!(changed.stderr.contains("Other devices"), "{changed:?}");
+    phone.ok(&["sync"]);
+
+    // Signed out, and what was written there waits.
+    let refused = tablet.ends(4, &["sync"]);
+    assert!(refused.stderr.contains("kanso login"), "{refused:?}");
+    assert_ne!(log_in(&tablet, PASSWORD).code, 0);
+    assert_eq!(log_in(&tablet, NEW).code, 0);
+    tablet.ok(&["sync"]);
+    phone.ok(&["sync"]);
+    assert_eq!(phone.titles(), ["Read"]);
+}
+
+#[test]
+fn what_is_wrong_with_a_password_is_told() {
+    let server = Server::start();
+    let phone = Device::at(server.address());
+    phone.ok(&["register", EMAIL]);
+    for (current, new, says) in [
+        ("not this one", NEW, "has another password"),
+        (PASSWORD, "short", "at least 8 characters"),
+    ] {
+        let refused = change(&phone, current, new);
+        assert_eq!(refused.code, 1, "{refused:?}");
+        assert!(refused.stderr.contains(says), "{refused:?}");
+    }
+    // It is still signed in, and asks nobody where nobody can answer.
+    phone.ok(&["sync"]);
+    let asked = phone.ends(2, &["password"]);
+    assert!(asked.stderr.contains("--password-stdin"), "{asked:?}");
+    assert_eq!(change(&Device::offline(), PASSWORD, NEW).code, 4);
+}

@@ -1,0 +1,134 @@
+//! `PUT /api/v1/auth/password`
+
+use futures::future::{join, join_all};
+use serde_json::{Value, json};
+
+use super::{is_valid, log_in, refresh};
+use crate::support::App;
+
+const OLD: &str = "correct horse battery";
+const NEW: &str = "two slow kettles";
+
+fn from(current: &str, new: &str) -> Value {
+    json!({"current_password": current, "new_password": new})
+}
+
+#[tokio::test]
+async fn this_session_goes_on_and_every_other_ends() {
+    let app = App::start().await;
+    let phone = app.person().await;
+    let tokens = log_in(&app, &phone.email, OLD).await.expect(200);
+    let tablet = app.person_with(&tokens);
+    phone
+        .put("/auth/password", &from(OLD, NEW))
+        .await
+        .expect(204);
+
+    assert!(is_valid(&phone).await);
+    assert!(!is_valid(&tablet).await);
+    let token = tokens["refresh_token"].as_str().expect("a token");
+    refresh(&app, token)
+        .await
+        .refused(401, "invalid_refresh_token");
+    log_in(&app, &phone.email, OLD)
+        .await
+        .refused(401, "invalid_credentials");
+    log_in(&app, &phone.email, NEW).await.expect(200);
+}
+
+/// The answer was lost: the same again is the same.
+#[tokio::test]
+async fn a_change_that_is_sent_again_is_no_mistake() {
+    let app = App::start().await;
+    let phone = app.person().await;
+    for _ in 0..7 {
+        phone
+            .put("/auth/password", &from(OLD, NEW))
+            .await
+            .expect(204);
+    }
+    log_in(&app, &phone.email, NEW).await.expect(200);
+}
+
+#[tokio::test]
+async fn whoever_does_not_know_the_password_changes_nothing() {
+    let app = App::start().await;
+    let phone = app.person().await;
+    let tokens = log_in(&app, &phone.email, OLD).await.expect(200);
+    let endless = "x".repeat(257);
+    for guess in ["", "not this one", &endless] {
+        let refused = phone.put("/auth/password", &from(guess, NEW)).await;
+        refused.refused(403, "wrong_password");
+    }
+    assert!(is_valid(&app.person_with(&tokens)).await);
+    log_in(&app, &phone.email, OLD).await.expect(200);
+}
+
+/// Whoever found a phone unlocked guesses no faster than somebody without it.
+#[tokio::test]
+async fn guesses_count_together_with_those_of_log_ins() {
+    let app = App::start().await;
+    let phone = app.person().await;
+    for nth in 0..5 {
+        let guess = format!("guess number {nth}");
+        if nth % 2 == 0 {
+            let refused = phone.put("/auth/password", &from(&guess, NEW)).await;
+            refused.refused(403, "wrong_password");
+        } else {
+            let refused = log_in(&app, &phone.email, &guess).await;
+            refused.refused(401, "invalid_credentials");
+        }
+    }
+    let throttled = phone.put("/auth/password", &from(OLD, NEW)).await;
+    throttled.refused(429, "login_throttled");
+    assert_eq!(throttled.header("retry-after"), "1");
+    app.clock.advance(1);
+    phone
+        .put("/auth/password", &from(OLD, NEW))
+        .await
+        .expect(204);
+}
+
+#[tokio::test]
+async fn a_new_password_is_judged_as_a_first_one() {
+    let app = App::start().await;
+    let phone = app.person().await;
+    for bad in ["1234567", "password123", &"x".repeat(257)] {
+        let refused = phone.put("/auth/password", &from(OLD, bad)).await;
+        refused.invalid(422, &["/new_password"]);
+    }
+    for body in [
+        json!({}),
+        json!({"current_password": OLD}),
+        json!({"new_password": NEW}),
+    ] {
+        let refused = phone.put("/auth/password", &body).await;
+        assert_eq!(refused.status, 422, "{refused}");
+    }
+    app.call(reqwest::Method::PUT, "/api/v1/auth/password")
+        .json(&from(OLD, NEW))
+        .await
+        .refused(401, "unauthorized");
+    log_in(&app, &phone.email, OLD).await.expect(200);
+}
+
+/// Passwords are checked for a while, in which another one may be chosen.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_log_in_with_the_old_password_outlives_the_change() {
+    let app = App::start().await;
+    let phone = app.person().await;
+    let attempts = join_all((0..6).map(|_| log_in(&app, &phone.email, OLD)));
+    let password = from(OLD, NEW);
+    let (attempts, changed) = join(
+        attempts,
+        phone.put("/auth/password", &password).into_future(),
+    )
+    .await;
+    changed.expect(204);
+    for attempt in attempts {
+        if attempt.status == 200 {
+            assert!(!is_valid(&app.person_with(&attempt.json())).await);
+        }
+    }
+    assert!(is_valid(&phone).await);
+}
