@@ -8,8 +8,8 @@ use kanso_domain::{SessionId, Timestamp, UserId};
 
 mod password;
 
-use self::password::Checked;
 pub use self::password::PasswordChange;
+use self::password::{Attempt, Checked};
 use crate::live::announce;
 use crate::ports::clock::Clock;
 use crate::ports::credentials::{AccessToken, AccessTokens, Identity, Passwords, RefreshTokens};
@@ -113,20 +113,25 @@ impl Accounts {
 
     /// Opens a session. `None` stands for a password that nobody can have.
     pub async fn log_in(&self, email: Email, password: Option<Password>) -> Outcome<LogIn> {
-        if let Some(wait_seconds) = self.ports.throttle.wait_seconds(&email).await {
-            return Ok(LogIn::Throttled { wait_seconds });
-        }
-        if let Some(password) = password {
-            while let Some(checked) = self.check(&email, password.clone()).await? {
-                if let Some(grant) = self.open_session(checked).await? {
-                    self.ports.throttle.succeeded(&email).await;
-                    return Ok(LogIn::Granted(Box::new(grant)));
-                }
-                // The password was replaced meanwhile, or the account deleted.
+        let attempt = self.attempt(&email, self.enter(&email, password));
+        Ok(match attempt.await? {
+            Attempt::Right(grant) => LogIn::Granted(Box::new(grant)),
+            Attempt::Wrong => LogIn::Refused,
+            Attempt::Throttled { wait_seconds } => LogIn::Throttled { wait_seconds },
+        })
+    }
+
+    async fn enter(&self, email: &Email, password: Option<Password>) -> Outcome<Option<Grant>> {
+        let Some(password) = password else {
+            return Ok(None);
+        };
+        while let Some(checked) = self.check(email, password.clone()).await? {
+            if let Some(grant) = self.open_session(checked).await? {
+                return Ok(Some(grant));
             }
+            // The password was replaced meanwhile, or the account deleted.
         }
-        self.ports.throttle.failed(&email).await;
-        Ok(LogIn::Refused)
+        Ok(None)
     }
 
     async fn open_session(&self, checked: Checked) -> Outcome<Option<Grant>> {

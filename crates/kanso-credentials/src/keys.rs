@@ -15,6 +15,7 @@ use crate::strength::{MIN_SECRET_BYTES, is_guessable};
 const KEY_ID_LABEL: &[u8] = b"kanso key id 1";
 const KEY_ID_BYTES: usize = 8;
 const REFRESH_LABEL: &[u8] = b"kanso refresh tokens 1";
+const PSEUDONYM_LABEL: &[u8] = b"kanso pseudonyms 1";
 
 /// A key that must not sign anything. The message says what would do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -113,6 +114,11 @@ impl SigningKey {
     /// A key for refresh tokens, which says nothing about this one.
     pub(crate) fn refresh_key(&self) -> [u8; 32] {
         keyed_hash(self.encoding.as_bytes(), REFRESH_LABEL)
+    }
+
+    /// The same for pseudonyms.
+    pub(crate) fn pseudonym_key(&self) -> [u8; 32] {
+        keyed_hash(self.encoding.as_bytes(), PSEUDONYM_LABEL)
     }
 }
 

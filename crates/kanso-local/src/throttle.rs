@@ -6,44 +6,80 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use kanso_application::ports::clock::Clock;
 use kanso_application::ports::memory::Memory;
-use kanso_application::ports::throttle::LoginThrottle;
+use kanso_application::ports::throttle::{
+    AT_ONCE, Admission, FREE_FAILURES, LEASE_SECONDS, LONGEST_WAIT_SECONDS, LoginThrottle, Verdict,
+};
 use kanso_domain::Timestamp;
 use kanso_domain::accounts::Email;
 
-/// Failures in a row that cost nothing: a person who mixes up passwords.
-const FREE_FAILURES: u32 = 5;
-/// The longest wait, and how long a failure is remembered.
-const LONGEST_WAIT_SECONDS: i64 = 15 * 60;
 /// Accounts under attack that are remembered. An entry is at most some 350 bytes.
 const CAPACITY: usize = 100_000;
 
-/// Remembers failures in memory. The fifth in a row costs a second, each further one twice as
-/// much, at most 15 minutes; 15 minutes without a failure, or a success, forget them.
+/// Remembers failures in memory.
 pub struct LocalThrottle {
     clock: Arc<dyn Clock>,
-    failures: Mutex<HashMap<Email, Failures>>,
+    tries: Mutex<HashMap<Email, Tries>>,
     capacity: usize,
 }
 
+/// What was tried on one account.
 #[derive(Clone, Copy)]
-struct Failures {
-    in_a_row: u32,
-    last: Timestamp,
+struct Tries {
+    /// Failures in a row, and when the last of them was.
+    failures: u32,
+    failed_at: Timestamp,
+    /// Attempts that are under way, and when the last of them was admitted.
+    under_way: u32,
+    admitted_at: Timestamp,
 }
 
-impl Failures {
-    fn are_forgotten(&self, now: Timestamp) -> bool {
-        now.seconds_since(self.last) >= LONGEST_WAIT_SECONDS
+impl Tries {
+    const fn none(now: Timestamp) -> Self {
+        Self {
+            failures: 0,
+            failed_at: now,
+            under_way: 0,
+            admitted_at: now,
+        }
+    }
+
+    /// The same, once what is over is forgotten. A clock that was set back must not keep anybody
+    /// waiting until it has caught up.
+    fn at(mut self, now: Timestamp) -> Self {
+        self.failed_at = self.failed_at.min(now);
+        self.admitted_at = self.admitted_at.min(now);
+        if now.seconds_since(self.failed_at) >= i64::from(LONGEST_WAIT_SECONDS) {
+            self.failures = 0;
+        }
+        if now.seconds_since(self.admitted_at) >= i64::from(LEASE_SECONDS) {
+            self.under_way = 0;
+        }
+        self
+    }
+
+    const fn is_forgotten(&self) -> bool {
+        self.failures == 0 && self.under_way == 0
+    }
+
+    /// Seconds until the next attempt may be made, rounded up; 0 for at once.
+    fn wait_seconds(&self, now: Timestamp) -> u32 {
+        let at_once = if self.failures < FREE_FAILURES {
+            AT_ONCE
+        } else {
+            1
+        };
+        let over = self.failed_at.plus_seconds(self.penalty_seconds());
+        let micros = over.as_micros().saturating_sub(now.as_micros()).max(0);
+        let seconds = u32::try_from((micros + 999_999) / 1_000_000).unwrap_or(u32::MAX);
+        seconds.max(u32::from(self.under_way >= at_once))
     }
 
     /// How long after the last failure the next attempt may come.
-    fn wait_seconds(&self) -> i64 {
-        match self.in_a_row.checked_sub(FREE_FAILURES) {
+    fn penalty_seconds(&self) -> i64 {
+        let longest = i64::from(LONGEST_WAIT_SECONDS);
+        match self.failures.checked_sub(FREE_FAILURES) {
             None => 0,
-            Some(doublings) => 1_i64
-                .checked_shl(doublings.min(32))
-                .unwrap_or(LONGEST_WAIT_SECONDS)
-                .min(LONGEST_WAIT_SECONDS),
+            Some(doublings) => (1_i64 << doublings.min(32)).min(longest),
         }
     }
 }
@@ -53,87 +89,85 @@ impl LocalThrottle {
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         Self {
             clock,
-            failures: Mutex::default(),
+            tries: Mutex::default(),
             capacity: CAPACITY,
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Email, Failures>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Email, Tries>> {
         // Every change is complete in itself, so a panic elsewhere leaves nothing half done.
-        self.failures.lock().unwrap_or_else(PoisonError::into_inner)
+        self.tries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn note_failure(&self, email: &Email) {
+    /// Changes what is remembered of one account, in one step.
+    fn change<T>(&self, email: &Email, work: impl FnOnce(&mut Tries, Timestamp) -> T) -> T {
         let now = self.clock.now();
-        let mut failures = self.lock();
-        if failures.len() >= self.capacity && !failures.contains_key(email) {
-            make_room(&mut failures, now, self.capacity);
+        let mut tries = self.lock();
+        let mut its = tries.get(email).map_or(Tries::none(now), |its| its.at(now));
+        let done = work(&mut its, now);
+        if its.is_forgotten() {
+            tries.remove(email);
+            return done;
         }
-        let entry = failures.entry(email.clone()).or_insert(Failures {
-            in_a_row: 0,
-            last: now,
-        });
-        if entry.are_forgotten(now) {
-            entry.in_a_row = 0;
+        if tries.len() >= self.capacity && !tries.contains_key(email) {
+            make_room(&mut tries, now, self.capacity);
         }
-        entry.in_a_row = entry.in_a_row.saturating_add(1);
-        entry.last = now;
-    }
-
-    fn remaining(&self, email: &Email) -> Option<u32> {
-        let now = self.clock.now();
-        let mut failures = self.lock();
-        let entry = failures.get_mut(email)?;
-        // A clock that was set back must not keep anybody waiting until it has caught up.
-        entry.last = entry.last.min(now);
-        if entry.are_forgotten(now) {
-            return None;
-        }
-        let over = entry.last.plus_seconds(entry.wait_seconds());
-        let micros = over.as_micros().saturating_sub(now.as_micros()).max(0);
-        let seconds = u32::try_from((micros + 999_999) / 1_000_000).unwrap_or(u32::MAX);
-        (seconds > 0).then_some(seconds)
+        tries.insert(email.clone(), its);
+        done
     }
 }
 
 /// Forgets what is over, and if that is not enough the oldest half.
-fn make_room(failures: &mut HashMap<Email, Failures>, now: Timestamp, capacity: usize) {
-    failures.retain(|_, entry| !entry.are_forgotten(now));
-    if failures.len() < capacity {
+fn make_room(tries: &mut HashMap<Email, Tries>, now: Timestamp, capacity: usize) {
+    tries.retain(|_, its| !its.at(now).is_forgotten());
+    if tries.len() < capacity {
         return;
     }
-    let mut times: Vec<Timestamp> = failures.values().map(|entry| entry.last).collect();
+    let newest = |its: &Tries| its.failed_at.max(its.admitted_at);
+    let mut times: Vec<Timestamp> = tries.values().map(newest).collect();
     let (_, median, _) = times.select_nth_unstable(capacity / 2);
     let median = *median;
-    failures.retain(|_, entry| entry.last > median);
+    tries.retain(|_, its| newest(its) > median);
 }
 
 #[async_trait]
 impl LoginThrottle for LocalThrottle {
-    async fn wait_seconds(&self, email: &Email) -> Option<u32> {
-        self.remaining(email)
+    async fn admit(&self, email: &Email) -> Admission {
+        self.change(email, |its, now| match its.wait_seconds(now) {
+            0 => {
+                its.under_way += 1;
+                its.admitted_at = now;
+                Admission::Admitted
+            }
+            seconds => Admission::Wait { seconds },
+        })
     }
 
-    async fn failed(&self, email: &Email) {
-        self.note_failure(email);
-    }
-
-    async fn succeeded(&self, email: &Email) {
-        self.lock().remove(email);
+    async fn settle(&self, email: &Email, verdict: Verdict) {
+        self.change(email, |its, now| {
+            its.under_way = its.under_way.saturating_sub(1);
+            match verdict {
+                Verdict::Right => its.failures = 0,
+                Verdict::Wrong => {
+                    its.failures = its.failures.saturating_add(1);
+                    its.failed_at = now;
+                }
+                Verdict::Unknown => {}
+            }
+        });
     }
 }
 
 impl Memory for LocalThrottle {
     fn forget(&self) {
         let now = self.clock.now();
-        let mut failures = self.lock();
-        failures.retain(|_, entry| {
-            // As in `remaining`: a clock that was set back does not make anything last longer.
-            entry.last = entry.last.min(now);
-            !entry.are_forgotten(now)
+        let mut tries = self.lock();
+        tries.retain(|_, its| {
+            *its = its.at(now);
+            !its.is_forgotten()
         });
-        if failures.capacity() > 4 * failures.len().max(64) {
-            failures.shrink_to_fit();
+        if tries.capacity() > 4 * tries.len().max(64) {
+            tries.shrink_to_fit();
         }
     }
 
@@ -156,11 +190,84 @@ mod tests {
         format!("{name}@example.org").parse().expect("an address")
     }
 
+    /// The seconds to wait, if any, before an attempt that is not made.
+    async fn wait(throttle: &LocalThrottle, name: &str) -> Option<u32> {
+        match throttle.admit(&email(name)).await {
+            Admission::Wait { seconds } => Some(seconds),
+            Admission::Admitted => {
+                throttle.settle(&email(name), Verdict::Unknown).await;
+                None
+            }
+        }
+    }
+
+    /// So many failures, whatever the brake says of them, and the wait after them.
     async fn fail(throttle: &LocalThrottle, times: u32) -> Option<u32> {
         for _ in 0..times {
-            throttle.failed(&email("ada")).await;
+            throttle.settle(&email("ada"), Verdict::Wrong).await;
         }
-        throttle.wait_seconds(&email("ada")).await
+        wait(throttle, "ada").await
+    }
+
+    async fn admitted(throttle: &LocalThrottle, attempts: u32) -> u32 {
+        let mut admitted = 0;
+        for _ in 0..attempts {
+            admitted += u32::from(throttle.admit(&email("ada")).await == Admission::Admitted);
+        }
+        admitted
+    }
+
+    #[tokio::test]
+    async fn many_at_once_pass_no_sooner_than_one_after_the_other() {
+        let (hands, throttle) = throttle();
+        assert_eq!(admitted(&throttle, 100).await, AT_ONCE);
+        assert_eq!(wait(&throttle, "ada").await, Some(1));
+        assert_eq!(wait(&throttle, "grace").await, None);
+        let penalty = fail(&throttle, AT_ONCE).await;
+        assert_eq!(penalty, Some(8), "each of them counts");
+        hands.turn(8);
+        assert_eq!(
+            admitted(&throttle, 100).await,
+            1,
+            "nothing is free any more"
+        );
+        assert_eq!(fail(&throttle, 1).await, Some(16));
+    }
+
+    #[tokio::test]
+    async fn devices_with_the_right_password_do_not_hinder_one_another() {
+        let (_, throttle) = throttle();
+        fail(&throttle, 4).await;
+        for _ in 0..20 {
+            assert_eq!(admitted(&throttle, AT_ONCE).await, AT_ONCE);
+            for _ in 0..AT_ONCE {
+                throttle.settle(&email("ada"), Verdict::Right).await;
+            }
+        }
+        assert_eq!(throttle.kept(), 0);
+    }
+
+    #[tokio::test]
+    async fn an_attempt_of_which_nothing_is_heard_is_over_after_a_minute() {
+        let (hands, throttle) = throttle();
+        admitted(&throttle, AT_ONCE).await;
+        hands.turn(59);
+        assert_eq!(wait(&throttle, "ada").await, Some(1));
+        hands.turn(1);
+        assert_eq!(wait(&throttle, "ada").await, None);
+        // It is heard of late.
+        assert_eq!(fail(&throttle, 4).await, None);
+        assert_eq!(fail(&throttle, 1).await, Some(1));
+    }
+
+    #[tokio::test]
+    async fn a_mistake_of_the_server_is_nobodys_failure() {
+        let (_, throttle) = throttle();
+        for _ in 0..100 {
+            assert_eq!(admitted(&throttle, 1).await, 1);
+            throttle.settle(&email("ada"), Verdict::Unknown).await;
+        }
+        assert_eq!(throttle.kept(), 0);
     }
 
     #[tokio::test]
@@ -171,7 +278,7 @@ mod tests {
             assert_eq!(fail(&throttle, 1).await, Some(wait));
         }
         assert_eq!(fail(&throttle, 100).await, Some(900));
-        assert_eq!(throttle.wait_seconds(&email("grace")).await, None);
+        assert_eq!(wait(&throttle, "grace").await, None);
     }
 
     #[tokio::test]
@@ -179,9 +286,9 @@ mod tests {
         let (hands, throttle) = throttle();
         assert_eq!(fail(&throttle, 6).await, Some(2));
         hands.turn(1);
-        assert_eq!(throttle.wait_seconds(&email("ada")).await, Some(1));
+        assert_eq!(wait(&throttle, "ada").await, Some(1));
         hands.turn(1);
-        assert_eq!(throttle.wait_seconds(&email("ada")).await, None);
+        assert_eq!(wait(&throttle, "ada").await, None);
         assert_eq!(fail(&throttle, 1).await, Some(4));
     }
 
@@ -190,7 +297,7 @@ mod tests {
         let (hands, throttle) = throttle();
         assert_eq!(fail(&throttle, 50).await, Some(900));
         hands.turn(900);
-        assert_eq!(throttle.wait_seconds(&email("ada")).await, None);
+        assert_eq!(wait(&throttle, "ada").await, None);
         assert_eq!(fail(&throttle, 1).await, None, "the count begins anew");
     }
 
@@ -198,7 +305,7 @@ mod tests {
     async fn a_success_forgets_the_failures() {
         let (_, throttle) = throttle();
         fail(&throttle, 9).await;
-        throttle.succeeded(&email("ada")).await;
+        throttle.settle(&email("ada"), Verdict::Right).await;
         assert_eq!(fail(&throttle, 4).await, None);
     }
 
@@ -207,9 +314,9 @@ mod tests {
         let (hands, throttle) = throttle();
         fail(&throttle, 20).await;
         hands.turn(-86_400);
-        assert_eq!(throttle.wait_seconds(&email("ada")).await, Some(900));
+        assert_eq!(wait(&throttle, "ada").await, Some(900));
         hands.turn(900);
-        assert_eq!(throttle.wait_seconds(&email("ada")).await, None);
+        assert_eq!(wait(&throttle, "ada").await, None);
     }
 
     #[tokio::test]
@@ -218,8 +325,8 @@ mod tests {
         fail(&throttle, 6).await;
         hands.turn(-60);
         throttle.forget();
-        assert_eq!(throttle.wait_seconds(&email("ada")).await, Some(2));
-        throttle.failed(&email("grace")).await;
+        assert_eq!(wait(&throttle, "ada").await, Some(2));
+        throttle.settle(&email("grace"), Verdict::Wrong).await;
         hands.turn(899);
         throttle.forget();
         assert_eq!(throttle.kept(), 2);
@@ -233,7 +340,7 @@ mod tests {
         let (hands, mut throttle) = throttle();
         throttle.capacity = 100;
         for number in 0..1000 {
-            throttle.failed(&email(number)).await;
+            throttle.settle(&email(number), Verdict::Wrong).await;
             if number % 10 == 0 {
                 hands.turn(1);
             }

@@ -1,7 +1,7 @@
 //! Edge out: what several servers share besides the storage, on Redis 7 or Valkey.
 //!
-//! The rate limit and the event streams of a person are counted once for all of them, each in one
-//! atomic step on Redis' own clock. What is committed on one pokes the streams of the others, and
+//! The rate limit, guesses at a password and the event streams of a person are counted once for all
+//! of them, each in one atomic step on Redis' own clock. What is committed on one pokes the streams of the others, and
 //! what one computed another finds. Redis is a help and never a condition: each use has a time limit,
 //! and what counts when Redis is away is the adapter of this process.
 //!
@@ -14,6 +14,7 @@ mod feed;
 mod limiter;
 mod measure;
 mod seats;
+mod throttle;
 mod tickets;
 
 pub use answers::{LONGEST_ANSWER, RedisAnswers};
@@ -21,4 +22,5 @@ pub use connection::{InvalidUrl, Redis, TIME_LIMIT};
 pub use feed::RedisFeed;
 pub use limiter::RedisLimiter;
 pub use seats::RedisSeats;
+pub use throttle::RedisThrottle;
 pub use tickets::RedisTickets;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use kanso_application::ports::credentials::Pseudonyms;
 use kanso_application::ports::limiter::{ClientAddress, LimitState, RateLimit, RateLimiter};
 use redis::Script;
 
@@ -15,15 +16,18 @@ const MICROS_PER_SECOND: u64 = 1_000_000;
 pub struct RedisLimiter {
     redis: Redis,
     script: Script,
+    names: Arc<dyn Pseudonyms>,
     alone: Arc<dyn RateLimiter>,
 }
 
 impl RedisLimiter {
-    /// Counts in `redis`, and with `alone` while that is away.
-    pub fn new(redis: Redis, alone: Arc<dyn RateLimiter>) -> Self {
+    /// Counts in `redis`, under names that say nothing of the addresses, and with `alone` while that
+    /// is away.
+    pub fn new(redis: Redis, names: Arc<dyn Pseudonyms>, alone: Arc<dyn RateLimiter>) -> Self {
         Self {
             redis,
             script: Script::new(include_str!("gcra.lua")),
+            names,
             alone,
         }
     }
@@ -44,7 +48,7 @@ impl RateLimiter for RedisLimiter {
         let emission = (window / u64::from(requests)).max(1);
         let key = format!(
             "kanso:rate:{}:{requests}:{}",
-            address.ip(),
+            self.names.name(&address.ip().to_string()),
             limit.window_seconds
         );
         let mut call = self.script.prepare_invoke();

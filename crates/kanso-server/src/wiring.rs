@@ -11,22 +11,27 @@ use kanso_application::health::Health;
 use kanso_application::housekeeping::Housekeeping;
 use kanso_application::live::Live;
 use kanso_application::ports::answers::AnswerCache;
+use kanso_application::ports::credentials::Pseudonyms;
 use kanso_application::ports::feed::Feed;
 use kanso_application::ports::limiter::RateLimiter;
 use kanso_application::ports::memory::Memory;
 use kanso_application::ports::storage::Storage;
+use kanso_application::ports::throttle::LoginThrottle;
 use kanso_application::replicas::Replicas;
 use kanso_application::stats::Stats;
 use kanso_application::streaks::Streaks;
 use kanso_application::sync::Sync;
 use kanso_application::tickets::Tickets;
 use kanso_credentials::{
-    Argon2Passwords, Entropy, HmacRefreshTokens, JwtTokens, Queue, RandomTickets, TokenRules,
+    Argon2Passwords, Entropy, HmacPseudonyms, HmacRefreshTokens, JwtTokens, Queue, RandomTickets,
+    TokenRules,
 };
 use kanso_domain::sync::Epoch;
 use kanso_local::{LocalFeed, LocalLimiter, LocalThrottle, LocalTickets, LocalWake};
 use kanso_postgres::{PostgresOptions, PostgresStorage};
-use kanso_redis::{Redis, RedisAnswers, RedisFeed, RedisLimiter, RedisSeats, RedisTickets};
+use kanso_redis::{
+    Redis, RedisAnswers, RedisFeed, RedisLimiter, RedisSeats, RedisThrottle, RedisTickets,
+};
 use kanso_sqlite::{SqliteOptions, SqliteStorage};
 use tokio::runtime::Handle;
 use tokio_util::task::TaskTracker;
@@ -68,7 +73,9 @@ pub(crate) fn site(config: &Config, keys: Keys, parts: &Parts) -> Result<Site, S
         let stop = stages.draining();
         kanso_worker::start_sweep(&workers, live.clone(), stop, rhythm.sweep);
     }
-    let (accounts, jwks) = accounts(config, keys, &records, parts, &alone)?;
+    let names: Arc<dyn Pseudonyms> = Arc::new(HmacPseudonyms::new(&keys.signing));
+    let throttle = throttle(alone.throttle, &names, redis.as_ref());
+    let (accounts, jwks) = accounts(config, keys, &records, parts, throttle)?;
     let router = kanso_http::router(
         kanso_http::Parts {
             accounts,
@@ -84,7 +91,7 @@ pub(crate) fn site(config: &Config, keys: Keys, parts: &Parts) -> Result<Site, S
             health: Health::new(Arc::clone(&storage), Arc::clone(&parts.clock))
                 .with_redis(redis.clone().map(|redis| Arc::new(redis) as _)),
             ids: Arc::clone(&parts.ids),
-            limiter: limiter(alone.limiter, redis.as_ref()),
+            limiter: limiter(alone.limiter, &names, redis.as_ref()),
             seats: redis.map(|redis| Arc::new(RedisSeats::start(redis)) as _),
             writes: writes.clone(),
             draining: stages.draining().clone(),
@@ -118,7 +125,7 @@ fn accounts(
     keys: Keys,
     records: &RecordPorts,
     parts: &Parts,
-    alone: &Alone,
+    throttle: Arc<dyn LoginThrottle>,
 ) -> Result<(Accounts, serde_json::Value), StartError> {
     let entropy = || Arc::clone(&parts.entropy);
     let (clock, ids) = (&parts.clock, &parts.ids);
@@ -134,7 +141,7 @@ fn accounts(
         passwords: Arc::new(passwords),
         access_tokens: Arc::new(access_tokens),
         refresh_tokens: Arc::new(refresh_tokens),
-        throttle: Arc::clone(&alone.throttle) as _,
+        throttle,
         feed: Arc::clone(&records.feed),
     });
     Ok((accounts, jwks))
@@ -166,9 +173,24 @@ impl Alone {
     }
 }
 
-fn limiter(alone: Arc<LocalLimiter>, redis: Option<&Redis>) -> Arc<dyn RateLimiter> {
+fn limiter(
+    alone: Arc<LocalLimiter>,
+    names: &Arc<dyn Pseudonyms>,
+    redis: Option<&Redis>,
+) -> Arc<dyn RateLimiter> {
     match redis {
-        Some(redis) => Arc::new(RedisLimiter::new(redis.clone(), alone)),
+        Some(redis) => Arc::new(RedisLimiter::new(redis.clone(), Arc::clone(names), alone)),
+        None => alone,
+    }
+}
+
+fn throttle(
+    alone: Arc<LocalThrottle>,
+    names: &Arc<dyn Pseudonyms>,
+    redis: Option<&Redis>,
+) -> Arc<dyn LoginThrottle> {
+    match redis {
+        Some(redis) => Arc::new(RedisThrottle::new(redis.clone(), Arc::clone(names), alone)),
         None => alone,
     }
 }

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use kanso_application::ports::credentials::{
     AccessToken, AccessTokens, Identity, NewRefreshToken, PasswordCheck, PasswordFault, Passwords,
-    PresentedToken, RefreshTokens, SigningFault, TokenRefused,
+    PresentedToken, Pseudonyms, RefreshTokens, SigningFault, TokenRefused,
 };
 use kanso_domain::accounts::{Password, PasswordHash};
 use kanso_domain::sessions::{Presented, TokenHash};
@@ -50,6 +50,16 @@ impl Passwords for LegiblePasswords {
 
 fn text(password: &Password) -> String {
     String::from_utf8_lossy(password.expose()).into_owned()
+}
+
+/// Names that say whom they stand for.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct LegiblePseudonyms;
+
+impl Pseudonyms for LegiblePseudonyms {
+    fn name(&self, what: &str) -> String {
+        format!("alias-{what}")
+    }
 }
 
 /// Access tokens that say whom they are for and how long they are good.

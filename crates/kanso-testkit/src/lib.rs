@@ -26,7 +26,9 @@ mod redis;
 mod throttle;
 
 pub use clock::ManualClock;
-pub use credentials::{CountedRefreshTokens, LegibleAccessTokens, LegiblePasswords};
+pub use credentials::{
+    CountedRefreshTokens, LegibleAccessTokens, LegiblePasswords, LegiblePseudonyms,
+};
 pub use faketime::FakeTime;
 pub use feed::QuietFeed;
 pub use ids::SequentialIds;

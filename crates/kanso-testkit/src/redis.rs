@@ -34,6 +34,16 @@ impl RedisServer {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
+    /// What it answers to a command, as `redis-cli` prints it.
+    pub fn command(&self, words: &[&str]) -> String {
+        let answered = Command::new("redis-cli")
+            .args(["-p", &self.port.to_string()])
+            .args(words)
+            .output()
+            .unwrap();
+        String::from_utf8(answered.stdout).unwrap()
+    }
+
     /// Its port.
     pub const fn port(&self) -> u16 {
         self.port

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
-use kanso_application::ports::throttle::LoginThrottle;
+use kanso_application::ports::throttle::{Admission, LoginThrottle, Verdict};
 use kanso_domain::accounts::Email;
 
 /// Throttles an account once it has failed so often, until it succeeds.
@@ -43,15 +43,20 @@ impl CountingThrottle {
 
 #[async_trait]
 impl LoginThrottle for CountingThrottle {
-    async fn wait_seconds(&self, email: &Email) -> Option<u32> {
-        (self.failures(email) >= self.allowed).then_some(Self::WAIT_SECONDS)
+    async fn admit(&self, email: &Email) -> Admission {
+        if self.failures(email) < self.allowed {
+            Admission::Admitted
+        } else {
+            let seconds = Self::WAIT_SECONDS;
+            Admission::Wait { seconds }
+        }
     }
 
-    async fn failed(&self, email: &Email) {
-        self.change(|failures| *failures.entry(email.clone()).or_default() += 1);
-    }
-
-    async fn succeeded(&self, email: &Email) {
-        self.change(|failures| failures.remove(email));
+    async fn settle(&self, email: &Email, verdict: Verdict) {
+        self.change(|failures| match verdict {
+            Verdict::Right => drop(failures.remove(email)),
+            Verdict::Wrong => *failures.entry(email.clone()).or_default() += 1,
+            Verdict::Unknown => {}
+        });
     }
 }

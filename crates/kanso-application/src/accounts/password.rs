@@ -7,6 +7,7 @@ use super::Accounts;
 use crate::Outcome;
 use crate::ports::credentials::{Identity, PasswordCheck, Passwords};
 use crate::ports::storage::{Credentials, NewPassword, SessionsThen, Storage};
+use crate::ports::throttle::{Admission, Verdict};
 
 /// What became of a change of the password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,6 +17,19 @@ pub enum PasswordChange {
     /// The current password is another one.
     Refused,
     /// Too many failures in a row; the next attempt may be made after so many seconds.
+    Throttled {
+        /// Seconds to wait.
+        wait_seconds: u32,
+    },
+}
+
+/// What came of an attempt to prove that somebody knows a password.
+pub(super) enum Attempt<T> {
+    /// They do, and this is what they get.
+    Right(T),
+    /// They do not.
+    Wrong,
+    /// It was not made.
     Throttled {
         /// Seconds to wait.
         wait_seconds: u32,
@@ -42,24 +56,32 @@ impl Accounts {
         new: Password,
     ) -> Outcome<PasswordChange> {
         let email = self.get(who.user_id).await?.email;
-        if let Some(wait_seconds) = self.ports.throttle.wait_seconds(&email).await {
-            return Ok(PasswordChange::Throttled { wait_seconds });
+        let attempt = self.attempt(&email, self.replace(who, &email, current, new));
+        Ok(match attempt.await? {
+            Attempt::Right(()) => PasswordChange::Changed,
+            Attempt::Wrong => PasswordChange::Refused,
+            Attempt::Throttled { wait_seconds } => PasswordChange::Throttled { wait_seconds },
+        })
+    }
+
+    /// None when neither is the password.
+    async fn replace(
+        &self,
+        who: Identity,
+        email: &Email,
+        current: Option<Password>,
+        new: Password,
+    ) -> Outcome<Option<()>> {
+        if let Some(current) = current
+            && self.replace_right(who, email, &current, &new).await?
+        {
+            return Ok(Some(()));
         }
-        let is_changed = match current {
-            Some(current) => self.replace(who, &email, &current, &new).await?,
-            None => false,
-        };
-        if is_changed || self.check(&email, new).await?.is_some() {
-            self.ports.throttle.succeeded(&email).await;
-            Ok(PasswordChange::Changed)
-        } else {
-            self.ports.throttle.failed(&email).await;
-            Ok(PasswordChange::Refused)
-        }
+        Ok(self.check(email, new).await?.map(drop))
     }
 
     /// `false` when `current` is not the password.
-    async fn replace(
+    async fn replace_right(
         &self,
         who: Identity,
         email: &Email,
@@ -104,6 +126,28 @@ impl Accounts {
             // Its owner replaced it meanwhile.
         }
         Ok(false)
+    }
+
+    /// Makes an attempt, if the brake on guessing lets it pass, and tells the brake what came of it.
+    /// Nothing else asks whether a password is right.
+    pub(super) async fn attempt<T>(
+        &self,
+        email: &Email,
+        attempt: impl Future<Output = Outcome<Option<T>>>,
+    ) -> Outcome<Attempt<T>> {
+        let throttle = &self.ports.throttle;
+        if let Admission::Wait { seconds } = throttle.admit(email).await {
+            let wait_seconds = seconds;
+            return Ok(Attempt::Throttled { wait_seconds });
+        }
+        let outcome = attempt.await;
+        let verdict = match &outcome {
+            Ok(Some(_)) => Verdict::Right,
+            Ok(None) => Verdict::Wrong,
+            Err(_) => Verdict::Unknown,
+        };
+        throttle.settle(email, verdict).await;
+        Ok(outcome?.map_or(Attempt::Wrong, Attempt::Right))
     }
 
     /// Whether this is the password of the account with this log-in name. A hash that is weaker

@@ -42,6 +42,14 @@ pub trait Passwords: Send + Sync {
     ) -> Result<PasswordCheck, PasswordFault>;
 }
 
+/// Names under which something is remembered where others may look, such as in a Redis: always the
+/// same for the same, and nobody without the server's key comes back from a name to what it stands
+/// for, nor tries out what it might.
+pub trait Pseudonyms: Send + Sync {
+    /// The name of an e-mail address, a network address or the like, in letters and digits.
+    fn name(&self, what: &str) -> String;
+}
+
 /// Who an access token speaks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Identity {

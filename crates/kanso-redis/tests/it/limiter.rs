@@ -4,15 +4,14 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use kanso_application::ports::companion::Companion as _;
 use kanso_application::ports::limiter::{ClientAddress, LimitState, RateLimit, RateLimiter};
 use kanso_local::LocalLimiter;
 use kanso_redis::{Redis, RedisLimiter};
 use tokio::time::timeout;
 
-use kanso_testkit::RedisServer as Server;
+use kanso_testkit::{LegiblePseudonyms, RedisServer as Server};
 
-use crate::run;
+use crate::until;
 
 /// One request is earned every minute: nothing is, while a test runs.
 const LIMIT: RateLimit = RateLimit {
@@ -37,18 +36,13 @@ fn patient_limiter(server: &Server) -> (RedisLimiter, Redis) {
 
 fn limiter_over(redis: Redis) -> (RedisLimiter, Redis) {
     (
-        RedisLimiter::new(redis.clone(), Arc::new(LocalLimiter::new())),
+        RedisLimiter::new(
+            redis.clone(),
+            Arc::new(LegiblePseudonyms),
+            Arc::new(LocalLimiter::new()),
+        ),
         redis,
     )
-}
-
-async fn until(redis: &Redis, answers: bool) {
-    let changed = async {
-        while redis.answers().await != answers {
-            tokio::task::yield_now().await;
-        }
-    };
-    timeout(Duration::from_secs(30), changed).await.unwrap();
 }
 
 fn shown(state: LimitState) -> (bool, u32, u32) {
@@ -138,10 +132,11 @@ async fn every_key_ends_by_itself() {
     for number in 0..20 {
         limiter.check(address(number), LIMIT).await;
     }
-    let keys = run(&server, &["KEYS", "*"]);
+    let keys = server.command(&["KEYS", "*"]);
     assert_eq!(keys.lines().count(), 20, "{keys}");
     for key in keys.lines() {
-        let left: i64 = run(&server, &["PTTL", key]).trim().parse().unwrap();
+        assert!(key.starts_with("kanso:rate:alias-0.0.0."), "{key}");
+        let left: i64 = server.command(&["PTTL", key]).trim().parse().unwrap();
         assert!((1..=300_000).contains(&left), "{key} {left}");
     }
 }

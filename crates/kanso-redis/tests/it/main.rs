@@ -5,19 +5,22 @@
     reason = "a test that meets what it does not expect stops there"
 )]
 
+use kanso_application::ports::companion::Companion as _;
+
 mod answers;
 mod feed;
 mod limiter;
 mod seats;
+mod throttle;
 mod tickets;
 
-/// What Redis says to a command.
-fn run(server: &kanso_testkit::RedisServer, command: &[&str]) -> String {
-    let port = server.port().to_string();
-    let output = std::process::Command::new("redis-cli")
-        .args(["-p", &port])
-        .args(command)
-        .output()
-        .unwrap();
-    String::from_utf8(output.stdout).unwrap()
+/// Until Redis answers, or does no longer.
+async fn until(redis: &kanso_redis::Redis, answers: bool) {
+    let changed = async {
+        while redis.answers().await != answers {
+            tokio::task::yield_now().await;
+        }
+    };
+    let limit = std::time::Duration::from_secs(30);
+    tokio::time::timeout(limit, changed).await.unwrap();
 }

@@ -12,8 +12,6 @@ use kanso_testkit::RedisServer;
 use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
-use crate::run;
-
 /// Longer than a test takes.
 const LONG: Duration = Duration::from_mins(10);
 const MOST: usize = 3;
@@ -90,19 +88,19 @@ async fn a_seat_of_which_nothing_is_heard_is_free_and_one_that_is_renewed_is_not
     for stream in 1..=3 {
         assert!(one.take(seat(1, stream), MOST).await);
     }
-    let key = run(&server, &["KEYS", "*"]);
+    let key = server.command(&["KEYS", "*"]);
     let key = key.trim();
-    let left: i64 = run(&server, &["PTTL", key]).trim().parse().unwrap();
+    let left: i64 = server.command(&["PTTL", key]).trim().parse().unwrap();
     assert!((1..=600_000).contains(&left), "{key} {left}");
     let end_of = |stream| {
         let member = seat(1, stream).stream.to_string();
-        run(&server, &["ZSCORE", key, &member])
+        server.command(&["ZSCORE", key, &member])
     };
     let later = end_of(1);
     // The ends of two are moved to where they would be if nothing had been heard for long.
     for stream in [1, 2] {
         let member = seat(1, stream).stream.to_string();
-        run(&server, &["ZADD", key, "1", &member]);
+        server.command(&["ZADD", key, "1", &member]);
     }
     one.renew(seat(1, 1));
     let renewed = async {

@@ -3,6 +3,7 @@
 mod passwords;
 mod sessions;
 
+use futures::future::join_all;
 use serde_json::{Value, json};
 
 use crate::support::{Answer, App, Person, new_id};
@@ -162,6 +163,34 @@ async fn guessing_is_slowed_down_and_never_locks_out() {
     log_in(&app, &person.email, "correct horse battery")
         .await
         .expect(200);
+}
+
+/// A password takes its time to be checked. Who does not wait for the answer guesses no faster.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn guessing_at_once_is_no_faster() {
+    let app = App::start().await;
+    let person = app.person().await;
+    let guesses = (0..40).map(async |nth| {
+        let guess = format!("guess number {nth}");
+        log_in(&app, &person.email, &guess).await.status
+    });
+    let answers = join_all(guesses).await;
+    let checked = answers.iter().filter(|status| **status == 401).count();
+    let held_up = answers.iter().filter(|status| **status == 429).count();
+    // Four failures are free, and eight may be under way by then.
+    assert!((5..=12).contains(&checked), "{answers:?}");
+    assert_eq!(checked + held_up, 40, "{answers:?}");
+}
+
+/// A household logs in again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn devices_with_the_right_password_log_in_at_once() {
+    let app = App::start().await;
+    let person = app.person().await;
+    let log_ins = (0..8).map(|_| log_in(&app, &person.email, "correct horse battery"));
+    for answer in join_all(log_ins).await {
+        answer.expect(200);
+    }
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use kanso_application::ports::limiter::RateLimit;
 use kanso_server::config::{Config, Secret, Signing};
 use kanso_testkit::{PostgresServer, RedisServer};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use crate::postgres::database;
@@ -32,6 +32,8 @@ async fn the_rate_limit_is_counted_once_for_all_servers() {
         App::with(|config| {
             with_redis(config, &redis);
             config.rate_limit = Some(limit);
+            let secret = "a secret that both of the servers sign with";
+            config.signing = Signing::Secret(Secret::new(secret.to_owned()));
         })
     };
     let (one, other) = (start().await, start().await);
@@ -50,6 +52,50 @@ async fn the_rate_limit_is_counted_once_for_all_servers() {
     one.get("/api/v1/sync/config")
         .await
         .refused(401, "unauthorized");
+}
+
+/// Who looks into Redis finds neither who asks nor whom somebody guesses at.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn guesses_are_counted_once_for_all_servers_and_under_another_name() {
+    let (redis, kept) = (RedisServer::start(), PostgresServer::shared().database());
+    let start = || {
+        App::with(|config| {
+            with_redis(config, &redis);
+            config.database = database(&kept.url());
+            config.rate_limit = Some(RateLimit {
+                requests: 1_000,
+                window_seconds: 3_600,
+            });
+            let secret = "a secret that both of the servers sign with";
+            config.signing = Signing::Secret(Secret::new(secret.to_owned()));
+        })
+    };
+    let (one, other) = (start().await, start().await);
+    until(&one, "connected").await;
+    until(&other, "connected").await;
+    let person = one.person().await;
+    let guess = json!({"email": person.email, "password": "not this one"});
+    let mut refused = 0;
+    loop {
+        let app = if refused % 2 == 0 { &one } else { &other };
+        let answer = app.post("/api/v1/auth/login", &guess).await;
+        if answer.status == 429 {
+            answer.refused(429, "login_throttled");
+            break;
+        }
+        answer.refused(401, "invalid_credentials");
+        refused += 1;
+    }
+    // Each for itself would let five pass. The fifth costs a second, which may have passed.
+    assert!((5..9).contains(&refused), "{refused}");
+
+    let keys = redis.command(&["KEYS", "*"]);
+    for kind in ["kanso:login:", "kanso:rate:"] {
+        assert!(keys.contains(kind), "{keys}");
+    }
+    for clear in [&*person.email, "example.org", "127.0.0.1"] {
+        assert!(!keys.contains(clear), "{keys}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use kanso_application::ports::memory::Memory;
-use kanso_application::ports::throttle::LoginThrottle;
+use kanso_application::ports::throttle::{Admission, LoginThrottle, Verdict};
 use kanso_application::ports::tickets::{KeptTicket, TicketStore};
 use kanso_domain::accounts::Email;
 use kanso_domain::sessions::TokenHash;
@@ -45,16 +45,12 @@ struct Resentful(LocalThrottle);
 
 #[async_trait]
 impl LoginThrottle for Resentful {
-    async fn wait_seconds(&self, email: &Email) -> Option<u32> {
-        self.0.wait_seconds(email).await
+    async fn admit(&self, email: &Email) -> Admission {
+        self.0.admit(email).await
     }
 
-    async fn failed(&self, email: &Email) {
-        self.0.failed(email).await;
-    }
-
-    async fn succeeded(&self, email: &Email) {
-        self.0.succeeded(email).await;
+    async fn settle(&self, email: &Email, verdict: Verdict) {
+        self.0.settle(email, verdict).await;
     }
 }
 

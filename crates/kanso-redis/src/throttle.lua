@@ -1,0 +1,46 @@
+-- The brake on guessing one account's password, each call one atomic step, on Redis' own clock, so
+-- that servers whose clocks differ count alike. The rule is that of the port (ports/throttle.rs).
+--
+-- KEYS[1] the account, ARGV[1] `admit`, or a verdict: `right`, `wrong` or `unknown`; ARGV[2] failures
+-- that cost nothing, ARGV[3] the longest wait in seconds, ARGV[4] attempts at once, ARGV[5] seconds
+-- after which an attempt is over of which nothing was heard.
+-- Gives the seconds to wait, 0 for an attempt that is admitted, and after a verdict.
+local time = redis.call('TIME')
+local now = tonumber(time[1]) + tonumber(time[2]) / 1000000
+local free, longest = tonumber(ARGV[2]), tonumber(ARGV[3])
+local at_once, lease = tonumber(ARGV[4]), tonumber(ARGV[5])
+local kept = redis.call('HMGET', KEYS[1], 'failures', 'failed_at', 'under_way', 'admitted_at')
+local failures, failed_at = tonumber(kept[1] or 0), tonumber(kept[2] or now)
+local under_way, admitted_at = tonumber(kept[3] or 0), tonumber(kept[4] or now)
+-- A clock that was set back keeps nobody waiting until it has caught up.
+failed_at, admitted_at = math.min(failed_at, now), math.min(admitted_at, now)
+if now - failed_at >= longest then failures = 0 end
+if now - admitted_at >= lease then under_way = 0 end
+
+local wait = 0
+if ARGV[1] == 'admit' then
+  if failures >= free then
+    local penalty = math.min(2 ^ math.min(failures - free, 32), longest)
+    wait = math.max(math.ceil(failed_at + penalty - now), 0)
+    at_once = 1
+  end
+  if under_way >= at_once then wait = math.max(wait, 1) end
+  if wait > 0 then return wait end
+  under_way, admitted_at = under_way + 1, now
+else
+  under_way = math.max(under_way - 1, 0)
+  if ARGV[1] == 'right' then failures = 0 end
+  if ARGV[1] == 'wrong' then failures, failed_at = failures + 1, now end
+end
+
+if failures == 0 and under_way == 0 then
+  redis.call('DEL', KEYS[1])
+  return wait
+end
+redis.call('HSET', KEYS[1], 'failures', failures, 'failed_at', string.format('%.6f', failed_at),
+  'under_way', under_way, 'admitted_at', string.format('%.6f', admitted_at))
+local over = 0
+if failures > 0 then over = failed_at + longest end
+if under_way > 0 then over = math.max(over, admitted_at + lease) end
+redis.call('PEXPIRE', KEYS[1], math.max(math.ceil((over - now) * 1000), 1))
+return wait

@@ -1,0 +1,133 @@
+//! The shared brake on guessing passwords.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use kanso_application::ports::throttle::{AT_ONCE, Admission, LoginThrottle, Verdict};
+use kanso_domain::accounts::Email;
+use kanso_local::LocalThrottle;
+use kanso_redis::{Redis, RedisThrottle};
+use kanso_testkit::build::noon;
+use kanso_testkit::{LegiblePseudonyms, ManualClock, RedisServer};
+
+use crate::until;
+
+fn email(name: &str) -> Email {
+    format!("{name}@example.org").parse().unwrap()
+}
+
+fn local() -> LocalThrottle {
+    LocalThrottle::new(Arc::new(ManualClock::at(noon())))
+}
+
+/// A server's brake, whose answers are Redis' also when this machine is busy.
+async fn patient(server: &RedisServer) -> RedisThrottle {
+    let redis = Redis::at(&server.url()).unwrap();
+    let redis = redis.waiting(Duration::from_secs(20));
+    until(&redis, true).await;
+    RedisThrottle::new(redis, Arc::new(LegiblePseudonyms), Arc::new(local()))
+}
+
+/// The seconds to wait before an attempt; an attempt that may be made comes to nothing.
+async fn wait(throttle: &dyn LoginThrottle, name: &str) -> u32 {
+    match throttle.admit(&email(name)).await {
+        Admission::Wait { seconds } => seconds,
+        Admission::Admitted => {
+            throttle.settle(&email(name), Verdict::Unknown).await;
+            0
+        }
+    }
+}
+
+async fn fail(throttle: &dyn LoginThrottle, times: u32) {
+    for _ in 0..times {
+        throttle.settle(&email("ada"), Verdict::Wrong).await;
+    }
+}
+
+#[tokio::test]
+async fn servers_count_failures_together_and_accounts_apart() {
+    let server = RedisServer::start();
+    let (one, other) = (patient(&server).await, patient(&server).await);
+    for throttle in [&one, &other, &one, &other, &one, &other] {
+        fail(throttle, 2).await;
+    }
+    for throttle in [&one, &other] {
+        let seconds = wait(throttle, "ada").await;
+        assert!((60..=128).contains(&seconds), "{seconds}");
+        assert_eq!(wait(throttle, "grace").await, 0);
+    }
+    one.settle(&email("ada"), Verdict::Right).await;
+    assert_eq!(wait(&other, "ada").await, 0);
+}
+
+#[tokio::test]
+async fn many_at_once_on_several_servers_pass_no_sooner_than_one_after_the_other() {
+    let server = RedisServer::start();
+    let servers = [patient(&server).await, patient(&server).await].map(Arc::new);
+    let attempts = (0..60).map(|nth| {
+        let throttle = Arc::clone(&servers[nth % 2]);
+        tokio::spawn(async move { throttle.admit(&email("ada")).await })
+    });
+    let mut admitted = 0;
+    for attempt in attempts.collect::<Vec<_>>() {
+        admitted += u32::from(attempt.await.unwrap() == Admission::Admitted);
+    }
+    assert_eq!(admitted, AT_ONCE);
+    fail(&*servers[0], AT_ONCE).await;
+    assert!(wait(&*servers[1], "ada").await > 0, "each of them counts");
+}
+
+/// The same attempts with the same outcome are let through and held up alike.
+#[tokio::test]
+async fn redis_and_a_process_by_itself_decide_alike() {
+    let server = RedisServer::start();
+    let (shared, alone) = (patient(&server).await, local());
+    for nth in 0..18 {
+        let (ours, theirs) = (wait(&shared, "ada").await, wait(&alone, "ada").await);
+        // Time passes for one of them.
+        assert!(
+            ours <= theirs && theirs - ours <= 20,
+            "after {nth} failures {ours} and {theirs}"
+        );
+        for throttle in [&shared as &dyn LoginThrottle, &alone] {
+            fail(throttle, 1).await;
+        }
+    }
+    assert!(wait(&shared, "ada").await > 800);
+}
+
+#[tokio::test]
+async fn every_key_ends_by_itself_and_a_success_leaves_none() {
+    let server = RedisServer::start();
+    let throttle = patient(&server).await;
+    fail(&throttle, 7).await;
+    let under_way = email("grace");
+    assert_eq!(throttle.admit(&under_way).await, Admission::Admitted);
+    for (name, longest) in [("ada", 900_000), ("grace", 60_000)] {
+        let key = format!("kanso:login:alias-{name}@example.org");
+        let left: i64 = server.command(&["PTTL", &key]).trim().parse().unwrap();
+        assert!((longest / 2..=longest).contains(&left), "{key} {left}");
+    }
+    throttle.settle(&under_way, Verdict::Right).await;
+    throttle.settle(&email("ada"), Verdict::Right).await;
+    assert_eq!(server.command(&["KEYS", "*"]).trim(), "");
+}
+
+#[tokio::test]
+async fn without_redis_a_server_slows_down_by_itself() {
+    let server = RedisServer::start();
+    let redis = Redis::at(&server.url()).unwrap();
+    until(&redis, true).await;
+    let throttle = RedisThrottle::new(
+        redis.clone(),
+        Arc::new(LegiblePseudonyms),
+        Arc::new(local()),
+    );
+    drop(server);
+    until(&redis, false).await;
+    fail(&throttle, 12).await;
+    assert_eq!(wait(&throttle, "ada").await, 128);
+    throttle.settle(&email("ada"), Verdict::Right).await;
+    assert_eq!(wait(&throttle, "ada").await, 0);
+}
