@@ -61,6 +61,17 @@ pub struct Grant {
     pub account: Account,
 }
 
+/// An account and who is logged in to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Overview {
+    /// The account.
+    pub account: Account,
+    /// The sessions that can still be refreshed, the oldest first.
+    pub sessions: Vec<Session>,
+    /// When this was so.
+    pub at: Timestamp,
+}
+
 /// What became of a registration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Registration {
@@ -233,6 +244,19 @@ impl Accounts {
             .storage
             .end_session(identity.user_id, identity.session_id)
             .await?)
+    }
+
+    /// The account with its sessions.
+    pub async fn overview(&self, user: UserId) -> Outcome<Overview> {
+        let account = self.get(user).await?;
+        let at = self.ports.clock.now();
+        let mut sessions = self.ports.storage.sessions(user).await?;
+        sessions.retain(|session| at < session.expires_at);
+        Ok(Overview {
+            account,
+            sessions,
+            at,
+        })
     }
 
     /// The account.

@@ -1,7 +1,7 @@
 //! Sync: an outbox in, a delta out.
 
 use kanso_domain::sync::{Cursor, CursorRefusal, Head, OperationOutcome, Page, Since, Submission};
-use kanso_domain::{DeviceId, UserId};
+use kanso_domain::{DeviceId, Seq, UserId};
 
 use crate::devices::Devices;
 use crate::ports::storage::{DeltaQuery, Scope};
@@ -159,8 +159,7 @@ impl Sync {
             scope,
             limit,
         };
-        let page = self.ports.storage.delta(user, query).await?;
-        let mut page = page.ok_or(Fault::AccountGone)?;
+        let mut page = self.stored(user, query).await?;
         // The head is of the same snapshot as the records, so the verdict fits them.
         if let Err(refusal) = seen.check(page.head) {
             return Ok(Err(refusal));
@@ -170,5 +169,23 @@ impl Sync {
         }
         self.streaks.freshen_page(user, query, &mut page).await?;
         Ok(Ok(page))
+    }
+
+    /// Everything that is kept, tombstones among it, in the order of `seq` after `after`, at most
+    /// `limit` records of it: for whoever wants it all, not for a device that has seen something.
+    pub async fn kept(&self, user: UserId, after: Seq, limit: u32) -> Outcome<Page> {
+        let query = DeltaQuery {
+            since: Since::Position(after),
+            scope: Scope::Everything,
+            limit: Some(limit),
+        };
+        let mut page = self.stored(user, query).await?.within(PAGE_BUDGET);
+        self.streaks.freshen_page(user, query, &mut page).await?;
+        Ok(page)
+    }
+
+    async fn stored(&self, user: UserId, query: DeltaQuery) -> Outcome<Page> {
+        let page = self.ports.storage.delta(user, query).await?;
+        page.ok_or(Fault::AccountGone)
     }
 }

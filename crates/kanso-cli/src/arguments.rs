@@ -9,7 +9,7 @@ use crate::words::{Day, NoneOr, Weekdays, parse_day};
 
 /// Habits, offline first
 ///
-/// Every command but `register`, `login` and `password` works with the server away.
+/// Every command but `register`, `login`, `password` and `export` works with the server away.
 ///
 /// Exit codes: 0 done, 1 failed, 2 wrong usage, 3 server not reached, 4 signed out, 5 conflicts
 /// wait for you, 6 much would be removed here.
@@ -73,6 +73,11 @@ pub(crate) enum Command {
     /// Bring a history over from another app
     #[command(subcommand)]
     Import(ImportCommand),
+    /// Save all that the server keeps of you to a new file, a line of JSON each
+    Export {
+        /// The file; only you can read it
+        file: PathBuf,
+    },
     /// How this device stands
     Status,
     /// The devices that sync with your account

@@ -27,6 +27,13 @@ pub(crate) fn to_json(value: &impl Serialize) -> Result<Vec<u8>, Refusal> {
     })
 }
 
+/// Adds `value` as a line of JSON.
+pub(crate) fn line(text: &mut Vec<u8>, value: &impl Serialize) -> Result<(), Refusal> {
+    text.append(&mut to_json(value)?);
+    text.push(b'\n');
+    Ok(())
+}
+
 /// `body`, which is JSON.
 pub(crate) fn as_json(status: StatusCode, body: Vec<u8>) -> Response {
     let json = HeaderValue::from_static("application/json");

@@ -97,6 +97,13 @@ impl AccountStore for PostgresStorage {
         .await
     }
 
+    async fn sessions(&self, user: UserId) -> Result<Vec<Session>, StorageError> {
+        self.look_up(user, |connection, user| {
+            sessions::list(connection, *user).boxed()
+        })
+        .await
+    }
+
     async fn end_session(&self, user: UserId, session: SessionId) -> Result<(), StorageError> {
         self.change((user, session), |connection, (user, id)| {
             sessions::delete(connection, *user, *id).boxed()

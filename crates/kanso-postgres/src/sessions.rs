@@ -21,6 +21,13 @@ pub(crate) async fn lock(
     connection.first(sql, bind![user, id], read).await
 }
 
+pub(crate) async fn list(connection: &Connection, user: UserId) -> Result<Vec<Session>, Failure> {
+    let sql = "SELECT user_id, id, current_hash, previous_hash, previous_used_at, created_at,
+                   expires_at
+               FROM sessions WHERE user_id = $1 ORDER BY created_at, id";
+    connection.all(sql, bind![user], read).await
+}
+
 fn read(row: &Row) -> Result<Session, Failure> {
     let mut columns = Columns::of(row);
     let (user_id, id) = (columns.take()?, columns.take()?);

@@ -10,6 +10,7 @@ pub mod accounts;
 mod cursor;
 pub mod devices;
 pub mod entries;
+pub mod export;
 #[cfg(test)]
 mod fuzz;
 pub mod habits;

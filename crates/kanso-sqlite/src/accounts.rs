@@ -125,6 +125,11 @@ impl AccountStore for SqliteStorage {
         Ok(self.readers.look_up(read).await?)
     }
 
+    async fn sessions(&self, user: UserId) -> Result<Vec<Session>, StorageError> {
+        let read = |connection: &Connection| sessions::list(connection, user);
+        Ok(self.readers.look_up(read).await?)
+    }
+
     async fn end_session(&self, user: UserId, session: SessionId) -> Result<(), StorageError> {
         self.change(move |connection| sessions::delete(connection, user, session))
             .await

@@ -23,6 +23,16 @@ pub(crate) fn find(
     Ok(found.optional()?)
 }
 
+pub(crate) fn list(connection: &Connection, user: UserId) -> Result<Vec<Session>, Failure> {
+    let mut statement = prepare(
+        connection,
+        "SELECT user_id, id, current_hash, previous_hash, previous_used_at, created_at, expires_at
+         FROM sessions WHERE user_id = ?1 ORDER BY created_at, id",
+    )?;
+    let rows = statement.query_map([Bound(&user)], read)?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
 fn read(row: &Row<'_>) -> rusqlite::Result<Session> {
     let mut columns = Columns::of(row);
     let (user_id, id) = (columns.take()?, columns.take()?);

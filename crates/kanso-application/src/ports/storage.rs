@@ -327,6 +327,10 @@ pub trait AccountStore: Send + Sync {
         now: Timestamp,
     ) -> Result<bool, StorageError>;
 
+    /// The sessions of a person, those that have expired and were not removed yet among them, the
+    /// oldest first, then by id.
+    async fn sessions(&self, user: UserId) -> Result<Vec<Session>, StorageError>;
+
     /// Removes a session; no matter whether there was one.
     async fn end_session(&self, user: UserId, session: SessionId) -> Result<(), StorageError>;
 }

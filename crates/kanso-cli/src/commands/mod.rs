@@ -3,6 +3,7 @@
 mod conflicts;
 mod devices;
 mod done;
+mod export;
 mod habit;
 mod heatmap;
 mod import;
@@ -39,6 +40,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<Exit> {
         Command::Import(ImportCommand::Loop { file, dry_run }) => {
             import::run(&context, &file, dry_run).await
         }
+        Command::Export { file } => export::run(&context, &file).await,
         Command::Status => status::run(&context),
         Command::Devices(devices) => devices::run(&context, devices.command).await,
     }

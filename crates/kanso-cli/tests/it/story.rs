@@ -123,3 +123,32 @@ fn logging_out_ends_the_session_and_keeps_the_habits() {
     device.ok(&["login", EMAIL]);
     assert_eq!(device.json(&["sync"])["pushed"], 1);
 }
+
+#[test]
+fn an_export_is_all_of_it_in_a_file_of_its_own() {
+    let server = Server::start();
+    let device = Device::at(server.address());
+    device.ok(&["register", EMAIL]);
+    device.ok(&["habit", "add", "Read"]);
+    device.ok(&["sync"]);
+    let file = device.home().join("export.ndjson");
+    let name = file.to_str().expect("UTF-8");
+    let told = device.json(&["export", name]);
+    let text = std::fs::read_to_string(&file).expect("it is there");
+    assert_eq!(told["lines"], text.lines().count());
+    let lines: Vec<Value> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).expect(line))
+        .collect();
+    assert!(lines.iter().any(|line| line["record"]["title"] == "Read"));
+    assert_eq!(lines[0]["account"]["email"], EMAIL);
+
+    // Nothing is overwritten, and without a server there is none.
+    let again = device.ends(2, &["export", name]);
+    assert!(again.stderr.contains("already"), "{again:?}");
+    let elsewhere = device.home().join("other.ndjson");
+    let other = elsewhere.to_str().expect("UTF-8");
+    drop(server);
+    device.ends(3, &["export", other]);
+    assert!(!elsewhere.exists());
+}

@@ -5,6 +5,7 @@ use kanso_domain::accounts::Settings;
 use kanso_protocol::accounts::{
     AccountRecord, AccountSummary, CredentialsRequest, PasswordRequest, TokenResponse,
 };
+use kanso_protocol::export::ExportLine;
 
 use super::{CallError, body, done, read};
 use crate::Client;
@@ -127,6 +128,33 @@ impl Client {
             })?),
         };
         done(&self.authorized(transport, request).await?)
+    }
+
+    /// All that the server keeps of the person, as lines of JSON that end with an `end`.
+    ///
+    /// # Errors
+    /// See [`CallError`]; an export that was cut off is [`CallError::Unexpected`].
+    pub async fn export(&self, transport: &dyn Transport) -> Result<Vec<u8>, CallError> {
+        let request = Request {
+            method: Method::Get,
+            path: "/api/v1/auth/user/export".into(),
+            bearer: None,
+            body: None,
+        };
+        let reply = self.authorized(transport, request).await?;
+        done(&reply)?;
+        let last = reply
+            .body
+            .trim_ascii_end()
+            .rsplit(|byte| *byte == b'\n')
+            .next();
+        let last = last.and_then(|line| serde_json::from_slice(line).ok());
+        match last {
+            Some(ExportLine::End { .. }) => Ok(reply.body),
+            _ => Err(CallError::Unexpected {
+                what: "an export without an end".to_owned(),
+            }),
+        }
     }
 
     /// Ends the session, here in any case and on the server if it can be reached. Everything else

@@ -1,10 +1,10 @@
 //! Accounts and their sessions.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::answer::Outcome;
 use crate::case::cases;
-use crate::person::{PASSWORD, log_in, new_email, somebody};
+use crate::person::{PASSWORD, id, log_in, new_email, somebody};
 use crate::wire::Wire;
 
 cases! { "accounts";
@@ -36,6 +36,8 @@ cases! { "accounts";
         "PATCH /auth/user changes the members that are given and answers the profile.";
     settings_that_mean_nothing_are_named, "domain.md, 2. Settings",
         "Zones, first days of the week and day starts that do not exist are refused.";
+    an_export_has_everything, "protocol.md, Accounts",
+        "GET /auth/user/export has begin, every record, tombstones among them, and an end that counts.";
     a_deleted_account_leaves_nothing, "protocol.md, Accounts",
         "After DELETE /auth/user the address is free and the new account is empty.";
 }
@@ -139,6 +141,7 @@ async fn nothing_is_shown_without_a_token(wire: &Wire) -> Outcome {
         "/sync",
         "/sync/config",
         "/sync/snapshot",
+        "/auth/user/export",
         "/sync/stream",
         "/devices",
         "/today",
@@ -267,6 +270,41 @@ async fn settings_that_mean_nothing_are_named(wire: &Wire) -> Outcome {
         answer.names(422, "invalid", &[pointer])?;
     }
     Ok(())
+}
+
+async fn an_export_has_everything(wire: &Wire) -> Outcome {
+    let person = somebody(wire).await?;
+    let (kept, gone) = (person.habit("Read").await?, person.habit("Run").await?);
+    let path = format!("/habits/{}", id(&gone));
+    person.delete(&path).await?.status(204)?;
+    let answer = person.get("/auth/user/export").await?;
+    answer.status(200)?;
+    let lines: Vec<Value> = String::from_utf8_lossy(&answer.body)
+        .lines()
+        .filter_map(|line| serde_json::from_str(line).ok())
+        .collect();
+    let (first, last) = (lines.first(), lines.last());
+    let begins = first.is_some_and(|line| {
+        line["type"] == "begin" && line["account"]["email"] == person.email.as_str()
+    });
+    answer.must(begins, "a first line with the account")?;
+    let record = |habit: &Value| {
+        let found = lines
+            .iter()
+            .rfind(|line| line["record"]["id"] == habit["id"]);
+        found.map(|line| line["record"]["deleted_at"].clone())
+    };
+    answer.must(record(&kept) == Some(Value::Null), "the live habit")?;
+    let has_tombstone = record(&gone).is_some_and(|at| at.is_string());
+    answer.must(has_tombstone, "the deleted habit as a tombstone")?;
+    let count = |name: &str| lines.iter().filter(|line| line["type"] == name).count();
+    let counts = last.is_some_and(|line| {
+        line["type"] == "end"
+            && line["records"] == count("record")
+            && line["sessions"] == count("session")
+            && line["devices"] == count("device")
+    });
+    answer.must(counts, "a last line that counts the others")
 }
 
 async fn a_deleted_account_leaves_nothing(wire: &Wire) -> Outcome {

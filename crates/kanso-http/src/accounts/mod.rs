@@ -1,6 +1,7 @@
 //! Accounts and sessions.
 
 mod delete;
+mod export;
 mod login;
 mod logout;
 mod password;
@@ -25,6 +26,7 @@ pub(crate) fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(logout::logout))
         .routes(routes!(validate::validate))
         .routes(routes!(password::password))
+        .routes(routes!(export::export))
         .routes(routes!(
             profile::profile,
             settings::settings,

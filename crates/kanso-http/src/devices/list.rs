@@ -28,7 +28,7 @@ pub(super) async fn list(State(api): State<Api>, who: SignedIn) -> Result<Respon
     Ok(json(StatusCode::OK, &DevicesResponse { devices }))
 }
 
-fn record(Lag { device, behind }: Lag) -> DeviceRecord {
+pub(crate) fn record(Lag { device, behind }: Lag) -> DeviceRecord {
     DeviceRecord {
         id: device.id.uuid(),
         first_seen_at: device.first_seen_at,

@@ -3,6 +3,8 @@
 mod forget;
 mod list;
 
+pub(crate) use list::record;
+
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 

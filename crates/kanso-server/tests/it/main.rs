@@ -8,6 +8,8 @@ mod entries;
 #[cfg(test)]
 mod errors;
 #[cfg(test)]
+mod export;
+#[cfg(test)]
 mod habits;
 #[cfg(test)]
 mod health;

@@ -87,6 +87,7 @@ delegated!(AccountStore for Planted {
     replace_password(user: UserId, new: NewPassword) -> bool;
     delete_account(user: UserId) -> bool;
     open_session(session: Session, checked: PasswordHash) -> bool;
+    sessions(user: UserId) -> Vec<Session>;
     end_session(user: UserId, session: SessionId) -> ();
 }
 

@@ -98,6 +98,7 @@ delegated!(AccountStore for Port {
     open_session(session: Session, checked: PasswordHash) -> bool;
     refresh_session(user: UserId, session: SessionId, decide: DecideRefresh) -> Option<Refreshed>;
     session_is_open(user: UserId, session: SessionId, now: Timestamp) -> bool;
+    sessions(user: UserId) -> Vec<Session>;
     end_session(user: UserId, session: SessionId) -> ();
 });
 

@@ -72,6 +72,26 @@ pub async fn opening_a_session_removes_expired_ones(storage: &dyn Storage) {
     assert!(open.await.unwrap());
 }
 
+/// A person's sessions are listed as they are stored, the oldest first, and nobody else's.
+pub async fn sessions_are_listed(storage: &dyn Storage) {
+    assert_eq!(storage.sessions(user(1)).await.unwrap(), []);
+    let first = opened(storage).await;
+    Person::register(storage, 2).await;
+    assert!(open(storage, new_session(user(2), 9)).await);
+    let second = Session {
+        created_at: noon().plus_seconds(1),
+        ..new_session(user(1), 3)
+    };
+    let third = Session {
+        created_at: noon().plus_seconds(2),
+        ..new_session(user(1), 2)
+    };
+    assert!(open(storage, third.clone()).await);
+    assert!(open(storage, second.clone()).await);
+    let listed = storage.sessions(user(1)).await.unwrap();
+    assert_eq!(listed, [first, second, third]);
+}
+
 /// A rotated session is stored as it was decided.
 pub async fn a_rotated_session_is_stored(storage: &dyn Storage) {
     let session = opened(storage).await;

@@ -163,6 +163,15 @@ impl AccountStore for MemoryStorage {
         Ok(is_open.unwrap_or(false))
     }
 
+    async fn sessions(&self, user: UserId) -> Result<Vec<Session>, StorageError> {
+        let sessions = self.with_person(user, |person| {
+            let mut sessions: Vec<_> = person.sessions.values().cloned().collect();
+            sessions.sort_by_key(|session| (session.created_at, session.id));
+            sessions
+        })?;
+        Ok(sessions.unwrap_or_default())
+    }
+
     async fn end_session(&self, user: UserId, session: SessionId) -> Result<(), StorageError> {
         self.with_person(user, |person| person.sessions.remove(&session))
             .map(|_| ())

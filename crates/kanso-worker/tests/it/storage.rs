@@ -265,6 +265,10 @@ impl AccountStore for TroubledStorage {
         self.inner.refresh_session(user, session, decide).await
     }
 
+    async fn sessions(&self, user: UserId) -> Answer<Vec<Session>> {
+        self.inner.sessions(user).await
+    }
+
     async fn session_is_open(
         &self,
         user: UserId,

@@ -13,6 +13,7 @@ use kanso_protocol::sync::{Change, SnapshotLine};
 use tokio::time::timeout;
 
 use super::position::token;
+use crate::answer::line;
 use crate::parts::Api;
 use crate::problem::{Code, Refusal};
 
@@ -81,7 +82,7 @@ impl Lines {
             digest: self.began.digest.to_string(),
             cursor: format_cursor(self.began.cursor()),
         };
-        write(&mut text, &begin)?;
+        line(&mut text, &begin)?;
         if let Some(settings) = settings {
             self.record(&mut text, Change::from(settings))?;
         }
@@ -99,20 +100,20 @@ impl Lines {
                 self.record(&mut text, Change::from(record))?;
             }
             let Some(next) = piece.next else {
-                write(&mut text, &self.end(piece.head))?;
+                line(&mut text, &self.end(piece.head))?;
                 return Ok(text);
             };
             position = next;
         }
         let resume = token(position, self.user);
-        write(&mut text, &SnapshotLine::Mark { resume })?;
+        line(&mut text, &SnapshotLine::Mark { resume })?;
         self.stage = Stage::Reached(position);
         Ok(text)
     }
 
     fn record(&mut self, text: &mut Vec<u8>, change: Change) -> Result<(), Refusal> {
         self.records += 1;
-        write(text, &SnapshotLine::Record(Box::new(change)))
+        line(text, &SnapshotLine::Record(Box::new(change)))
     }
 
     fn end(&self, head: Head) -> SnapshotLine {
@@ -123,13 +124,4 @@ impl Lines {
             records: self.records,
         }
     }
-}
-
-fn write(text: &mut Vec<u8>, line: &SnapshotLine) -> Result<(), Refusal> {
-    if let Err(error) = serde_json::to_writer(&mut *text, line) {
-        tracing::error!(%error, "a line of a snapshot could not be written");
-        return Err(Code::Internal.into());
-    }
-    text.push(b'\n');
-    Ok(())
 }

@@ -155,6 +155,10 @@ impl AccountStore for Broken {
         self.answer().await
     }
 
+    async fn sessions(&self, _: UserId) -> Answer<Vec<Session>> {
+        self.answer().await
+    }
+
     async fn session_is_open(&self, _: UserId, _: SessionId, _: Timestamp) -> Answer<bool> {
         Ok(true)
     }

@@ -40,6 +40,7 @@ delegated!(AccountStore for Node {
     credentials(email: &Email) -> Option<Credentials>;
     account(user: UserId) -> Option<Account>;
     session_is_open(user: UserId, session: SessionId, now: Timestamp) -> bool;
+    sessions(user: UserId) -> Vec<Session>;
 }
 
 async fn create_account(&self, new: NewAccount) -> Result<bool, StorageError> {

@@ -1,0 +1,127 @@
+//! The lines of an export, page by page.
+
+use std::{io, iter};
+
+use axum::body::Bytes;
+use futures::{Stream, StreamExt as _};
+use kanso_application::accounts::Overview;
+use kanso_domain::sync::Page;
+use kanso_domain::{Seq, UserId};
+use kanso_protocol::MAX_PAGE;
+use kanso_protocol::accounts::AccountRecord;
+use kanso_protocol::export::{EXPORT_FORMAT, ExportLine, SessionRecord};
+use kanso_protocol::sync::Change;
+use tokio::time::timeout;
+
+use crate::answer::line;
+use crate::devices::record;
+use crate::parts::Api;
+use crate::problem::{Code, Refusal};
+
+/// An export that is being sent. It is polled when its reader has taken what was said before, so it
+/// never holds more than one page.
+pub(super) struct Lines {
+    api: Api,
+    user: UserId,
+    stage: Stage,
+    devices: u64,
+    sessions: u64,
+    records: u64,
+}
+
+enum Stage {
+    /// Nothing was sent; this is what comes before the records.
+    Beginning(Vec<u8>),
+    /// All records up to this position were sent.
+    Reached(Seq),
+    Over,
+}
+
+impl Lines {
+    /// Reads what comes before the records.
+    pub(super) async fn begin(api: &Api, user: UserId) -> Result<Self, Refusal> {
+        let Overview {
+            account,
+            sessions,
+            at,
+        } = api.accounts.overview(user).await?;
+        let list = api.devices.clone();
+        let devices = api.uncut(async move { list.list(user).await }).await?;
+        let mut lines = Self {
+            api: api.clone(),
+            user,
+            stage: Stage::Over,
+            devices: devices.len() as u64,
+            sessions: sessions.len() as u64,
+            records: 0,
+        };
+        let begin = ExportLine::Begin {
+            format: EXPORT_FORMAT,
+            exported_at: at,
+            account: AccountRecord::from(&account),
+        };
+        let devices = devices
+            .into_iter()
+            .map(|lag| ExportLine::Device(record(lag)));
+        let sessions = sessions.iter().map(SessionRecord::from);
+        let mut text = Vec::new();
+        for one in iter::once(begin)
+            .chain(devices)
+            .chain(sessions.map(ExportLine::Session))
+        {
+            line(&mut text, &one)?;
+        }
+        lines.stage = Stage::Beginning(text);
+        Ok(lines)
+    }
+
+    /// Some lines at a time. After an error there are no more: without an `end`, the reader knows.
+    pub(super) fn into_stream(self) -> impl Stream<Item = io::Result<Bytes>> + Send {
+        let some = futures::stream::unfold(self, async |mut lines| {
+            let some = lines.next().await?;
+            let some = some.map_err(|_| io::Error::other("the export broke off"));
+            Some((some.map(Bytes::from), lines))
+        });
+        // Compression asks once more after the end.
+        some.fuse()
+    }
+
+    async fn next(&mut self) -> Option<Result<Vec<u8>, Refusal>> {
+        match std::mem::replace(&mut self.stage, Stage::Over) {
+            Stage::Beginning(text) => {
+                self.stage = Stage::Reached(Seq::ZERO);
+                Some(Ok(text))
+            }
+            Stage::Reached(position) => Some(self.page(position).await),
+            Stage::Over => None,
+        }
+    }
+
+    async fn page(&mut self, after: Seq) -> Result<Vec<u8>, Refusal> {
+        let reading = self.api.sync.kept(self.user, after, MAX_PAGE);
+        let page = timeout(self.api.options().time_limit, reading).await;
+        let page = page.map_err(|_| Code::TimedOut)??;
+        let mut text = Vec::new();
+        let settings = page.settings.iter().map(Change::from);
+        for change in settings.chain(page.records.iter().map(Change::from)) {
+            self.records += 1;
+            line(&mut text, &ExportLine::Record(Box::new(change)))?;
+        }
+        if page.has_more() {
+            self.stage = Stage::Reached(page.cursor().seq);
+        } else {
+            line(&mut text, &self.end(&page))?;
+        }
+        Ok(text)
+    }
+
+    fn end(&self, page: &Page) -> ExportLine {
+        ExportLine::End {
+            head: page.head.seq.get(),
+            digest: page.head.digest.to_string(),
+            devices: self.devices,
+            sessions: self.sessions,
+            records: self.records,
+        }
+    }
+}

@@ -1,0 +1,48 @@
+use axum::body::Body;
+use axum::extract::State;
+use axum::response::{IntoResponse as _, Response};
+use http::{HeaderValue, header};
+use kanso_protocol::export::ExportLine;
+
+use super::lines::Lines;
+use crate::parts::Api;
+use crate::problem::{Refusal, SIGNED_IN, problems};
+use crate::request::SignedIn;
+
+problems!(ExportProblems: SIGNED_IN);
+
+/// Export everything
+///
+/// All that the server keeps of a person, as lines of JSON: `begin` with the account, the devices,
+/// the sessions, every habit and entry, what was deleted as a tombstone for as long as that is
+/// kept, `end`. Without an `end` the answer was cut off.
+#[utoipa::path(
+    get, path = "/auth/user/export", operation_id = "export_account", tag = "accounts",
+    security(("bearer" = [])),
+    responses(
+        (status = 200, description = "One `ExportLine` a line.", body = ExportLine,
+            content_type = "application/x-ndjson",
+            headers(("Content-Disposition" = String, description = "A name for the file.")),
+            example = json!({
+                "type": "end", "head": 1830, "digest": "a3eb69ac60122dd5", "devices": 2,
+                "sessions": 2, "records": 1830
+            })),
+        ExportProblems
+    ),
+)]
+pub(in crate::accounts) async fn export(
+    State(api): State<Api>,
+    who: SignedIn,
+) -> Result<Response, Refusal> {
+    let lines = Lines::begin(&api, who.user()).await?;
+    let media_type = HeaderValue::from_static("application/x-ndjson");
+    let name = HeaderValue::from_static("attachment; filename=\"kanso-export.ndjson\"");
+    Ok((
+        [
+            (header::CONTENT_TYPE, media_type),
+            (header::CONTENT_DISPOSITION, name),
+        ],
+        Body::from_stream(lines.into_stream()),
+    )
+        .into_response())
+}

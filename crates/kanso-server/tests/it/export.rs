@@ -1,0 +1,137 @@
+//! `/api/v1/auth/user/export`
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use crate::support::{App, Person, new_id, operation};
+
+/// The lines of an export.
+async fn exported(person: &Person) -> Vec<Value> {
+    let answer = person.get("/auth/user/export").await;
+    answer.expect(200);
+    assert_eq!(answer.header("content-type"), "application/x-ndjson");
+    assert_eq!(
+        answer.header("content-disposition"),
+        "attachment; filename=\"kanso-export.ndjson\""
+    );
+    let text = String::from_utf8(answer.body).expect("UTF-8");
+    assert!(text.ends_with('\n'));
+    let lines = text
+        .lines()
+        .map(|line| serde_json::from_str(line).expect(line));
+    lines.collect()
+}
+
+fn of_type(lines: &[Value], name: &str) -> Vec<Value> {
+    let of_type = |line: &&Value| line["type"] == name;
+    lines.iter().filter(of_type).cloned().collect()
+}
+
+/// The records of an export by id, as a device would be told of them.
+fn records(lines: &[Value]) -> BTreeMap<String, Value> {
+    let record = |line: Value| {
+        let id = line["record"]["id"].as_str().unwrap_or("settings");
+        (id.to_owned(), line["record"].clone())
+    };
+    of_type(lines, "record").into_iter().map(record).collect()
+}
+
+#[tokio::test]
+async fn everything_that_somebody_has_is_in_it() {
+    let app = App::start().await;
+    let person = app.person_in("Europe/Rome").await;
+    app.log_in(&person.email).await;
+    let (kept, gone) = (person.habit("Read").await, person.habit("Smoke").await);
+    person.done(&kept, &["2026-11-20", "2026-11-21"]).await;
+    let path = format!("/habits/{}", gone["id"].as_str().expect("an id"));
+    person.delete(&path).await.expect(204);
+    let device = new_id();
+    let body = json!({"device_id": device, "operations": []});
+    person.post("/sync", &body).await.expect(200);
+
+    let lines = exported(&person).await;
+    let account = person.get("/auth/user").await.expect(200);
+    assert_eq!(lines[0]["type"], "begin");
+    assert_eq!(lines[0]["format"], 1);
+    assert_eq!(lines[0]["account"], account);
+    assert_eq!(of_type(&lines, "device")[0]["id"], json!(device));
+    let sessions = of_type(&lines, "session");
+    assert_eq!(sessions.len(), 2);
+    assert!(sessions[0]["created_at"].as_str() <= sessions[1]["created_at"].as_str());
+
+    let records = records(&lines);
+    assert_eq!(records.len(), 5, "settings, two habits, two entries");
+    let of = |record: &Value| &records[record["id"].as_str().expect("an id")];
+    let shown = person.get(&format!("/habits/{}", kept["id"].as_str().expect("an id")));
+    assert_eq!(*of(&kept), shown.await.expect(200), "with its streak");
+    assert!(of(&gone)["deleted_at"].is_string(), "{records:?}");
+
+    let end = lines.last().expect("an end");
+    let page = person.get("/sync").await.expect(200);
+    assert_eq!(
+        *end,
+        json!({
+            "type": "end", "head": page["head"], "digest": page["digest"],
+            "devices": 1, "sessions": 2, "records": 5
+        })
+    );
+}
+
+#[tokio::test]
+async fn nothing_secret_and_nothing_of_anybody_else_is_in_it() {
+    let app = App::start().await;
+    let (person, other) = (app.person().await, app.person().await);
+    other.habit("canary of somebody else").await;
+    person.habit("Read").await;
+    let text = person.get("/auth/user/export").await.body;
+    let text = String::from_utf8(text).expect("UTF-8");
+    for secret in [
+        "canary",
+        &other.email,
+        "argon2",
+        "hash",
+        "kr1_",
+        &person.token,
+    ] {
+        assert!(!text.contains(secret), "{secret}: {text}");
+    }
+}
+
+/// More than one page: whatever was there when it ended is there once, or its newest state last.
+#[tokio::test]
+async fn a_long_history_is_told_page_by_page() {
+    let app = App::start().await;
+    let person = app.person().await;
+    let habit = person.habit("Read").await;
+    for _ in 0..3 {
+        let create = |_| {
+            let fields = json!({"habit_id": habit["id"], "completion_date": "2026-11-20"});
+            operation(
+                "entry",
+                "create",
+                &json!(new_id()),
+                &json!({"fields": fields}),
+            )
+        };
+        let outbox: Vec<_> = (0..500).map(create).collect();
+        person.push(json!(outbox)).await;
+    }
+    let lines = exported(&person).await;
+    let entries = records(&lines);
+    assert_eq!(entries.len(), 1_501);
+    let end = lines.last().expect("an end");
+    assert_eq!(end["records"], 1_501);
+}
+
+#[tokio::test]
+async fn it_is_for_who_is_signed_in() {
+    let app = App::start().await;
+    let person = app.person().await;
+    app.get("/api/v1/auth/user/export")
+        .await
+        .refused(401, "unauthorized");
+    person.delete("/auth/user").await.expect(200);
+    let gone = person.get("/auth/user/export").await;
+    gone.refused(401, "unauthorized");
+}
