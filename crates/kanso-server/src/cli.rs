@@ -23,7 +23,7 @@ pub enum Action {
         /// Only tell what that would do.
         is_dry_run: bool,
     },
-    /// Give the account with this e-mail address another password, read from standard input.
+    /// Give the account with this e-mail address another password.
     ResetPassword(String),
     /// Ask a running server whether it lives; its address when it is not the configured one.
     CheckHealth(Option<String>),
@@ -138,10 +138,10 @@ fn command() -> Command {
         )
         .subcommand(
             Command::new("reset-password")
-                .about("Give an account another password, read from standard input")
+                .about("Give an account another password")
                 .long_about(
-                    "Give an account another password, for somebody who has forgotten theirs. The \
-                     first line of standard input is the new one. All devices of the account have \
+                    "Give an account another password, for somebody who has forgotten theirs. It is \
+                     asked for, or is the first line of standard input. All devices of the account have \
                      to log in again and lose nothing. Stop a server on SQLite first.",
                 )
                 .arg(

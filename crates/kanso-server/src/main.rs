@@ -96,7 +96,7 @@ fn run(Invocation { action, flags }: Invocation) -> anyhow::Result<Exit> {
         Action::ResetPassword(email) => {
             let email = email.parse().context("the e-mail address cannot be one")?;
             let config = resolve()?.config;
-            let password = reset::read_password(io::stdin().lock())?;
+            let password = reset::read_password()?;
             reset::reset_password(&config, &email, password)?;
             print("The password is changed. Every device has to log in again.\n");
             Ok(Exit::Done)

@@ -1,6 +1,6 @@
 //! `kanso-server reset-password`: for somebody who has forgotten theirs.
 
-use std::io::{self, BufRead};
+use std::io::{self, BufRead as _, IsTerminal as _};
 use std::sync::Arc;
 
 use kanso_application::Fault;
@@ -26,11 +26,14 @@ pub enum ResetError {
     #[error("cannot start the runtime")]
     Runtime(#[source] io::Error),
     /// The password cannot be read.
-    #[error("cannot read the password from standard input")]
+    #[error("cannot read the password")]
     Unreadable(#[source] io::Error),
+    /// It was typed twice, and not alike.
+    #[error("the two passwords are not the same")]
+    Mistyped,
     /// The password cannot be one.
     #[error("the password {0}")]
-    Refused(#[from] PasswordError),
+    Refused(PasswordError),
     /// Nobody registered with this address.
     #[error("no account in {database} has this e-mail address")]
     NoSuchAccount {
@@ -50,14 +53,25 @@ impl ResetError {
     }
 }
 
-/// The first line of `input`, as a password.
+/// The password that somebody types, twice and unseen, or else the first line of standard input.
 ///
 /// # Errors
 /// It cannot be read, or cannot be a password.
-pub fn read_password(mut input: impl BufRead) -> Result<Password, ResetError> {
-    let mut line = String::new();
-    input.read_line(&mut line).map_err(ResetError::Unreadable)?;
-    Ok(Password::choose(line.trim_end_matches(['\r', '\n']))?)
+pub fn read_password() -> Result<Password, ResetError> {
+    let input = io::stdin();
+    let mut text = String::new();
+    if input.is_terminal() {
+        let ask = |prompt| rpassword::prompt_password(prompt).map_err(ResetError::Unreadable);
+        text = ask("New password: ")?;
+        if ask("Again: ")? != text {
+            return Err(ResetError::Mistyped);
+        }
+    } else {
+        let read = input.lock().read_line(&mut text);
+        read.map_err(ResetError::Unreadable)?;
+    }
+    let chosen = Password::choose(text.trim_end_matches(['\r', '\n']));
+    chosen.map_err(ResetError::Refused)
 }
 
 /// Gives an account another password and ends all of its sessions. Blocks.

@@ -42,7 +42,7 @@ fn what_is_wrong_with_a_password_is_told() {
     let phone = Device::at(server.address());
     phone.ok(&["register", EMAIL]);
     for (current, new, says) in [
-        ("not this one", NEW, "has another password"),
+        ("not this one", NEW, "the current password is not right"),
         (PASSWORD, "short", "at least 8 characters"),
     ] {
         let refused = change(&phone, current, new);

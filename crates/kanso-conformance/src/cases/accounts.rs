@@ -29,7 +29,7 @@ cases! { "accounts";
     a_log_out_ends_the_session_at_once, "protocol.md, Accounts",
         "After a log-out, access and refresh token are refused; other sessions go on.";
     a_new_password_ends_other_sessions, "protocol.md, Accounts",
-        "PUT /auth/password is 204, also when it is sent again; other sessions end, this one goes on.";
+        "PUT /auth/password is 204, also once more; other sessions end, this one goes on.";
     a_password_is_changed_by_who_knows_it, "protocol.md, Errors",
         "A wrong current password is 403 wrong_password, a bad new one 422, and nothing changes.";
     settings_are_changed_one_by_one, "protocol.md, Accounts",
@@ -37,7 +37,7 @@ cases! { "accounts";
     settings_that_mean_nothing_are_named, "domain.md, 2. Settings",
         "Zones, first days of the week and day starts that do not exist are refused.";
     an_export_has_everything, "protocol.md, Accounts",
-        "GET /auth/user/export has begin, every record, tombstones among them, and an end that counts.";
+        "GET /auth/user/export has every record, tombstones too, and an end that counts.";
     a_deleted_account_leaves_nothing, "protocol.md, Accounts",
         "After DELETE /auth/user the address is free and the new account is empty.";
 }

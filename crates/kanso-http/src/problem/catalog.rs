@@ -57,7 +57,7 @@ catalog! {
     InvalidRefreshToken = "invalid_refresh_token", UNAUTHORIZED, "The session has ended",
         "the refresh token is not valid any more; log in again";
     WrongPassword = "wrong_password", FORBIDDEN, "The current password is another one",
-        "the account has another password than current_password; nothing was changed";
+        "the current password is not right; nothing was changed";
     RouteNotFound = "route_not_found", NOT_FOUND, "There is nothing here",
         "no route has this path";
     HabitNotFound = "habit_not_found", NOT_FOUND, "There is no such habit",

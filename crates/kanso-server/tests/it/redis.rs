@@ -15,6 +15,12 @@ fn with_redis(config: &mut Config, redis: &RedisServer) {
     config.redis_url = Some(Secret::new(redis.url()));
 }
 
+/// As several servers have to.
+fn sign_alike(config: &mut Config) {
+    let secret = "a secret that all of the servers sign with";
+    config.signing = Signing::Secret(Secret::new(secret.to_owned()));
+}
+
 /// Until `/health` says so: nobody tells when a Redis listens.
 async fn until(app: &App, redis: &str) {
     let said = async { while app.get("/health").await.expect(200)["redis"] != redis {} };
@@ -32,8 +38,7 @@ async fn the_rate_limit_is_counted_once_for_all_servers() {
         App::with(|config| {
             with_redis(config, &redis);
             config.rate_limit = Some(limit);
-            let secret = "a secret that both of the servers sign with";
-            config.signing = Signing::Secret(Secret::new(secret.to_owned()));
+            sign_alike(config);
         })
     };
     let (one, other) = (start().await, start().await);
@@ -66,8 +71,7 @@ async fn guesses_are_counted_once_for_all_servers_and_under_another_name() {
                 requests: 1_000,
                 window_seconds: 3_600,
             });
-            let secret = "a secret that both of the servers sign with";
-            config.signing = Signing::Secret(Secret::new(secret.to_owned()));
+            sign_alike(config);
         })
     };
     let (one, other) = (start().await, start().await);
@@ -105,8 +109,7 @@ async fn a_push_on_one_server_ends_a_wait_on_another() {
         App::with(|config| {
             with_redis(config, &redis);
             config.database = database(&kept.url());
-            let secret = "a secret that both of the servers sign with";
-            config.signing = Signing::Secret(Secret::new(secret.to_owned()));
+            sign_alike(config);
         })
     };
     let (one, other) = (start().await, start().await);
@@ -143,8 +146,7 @@ async fn a_push_pokes_the_streams_of_another_server_without_redis() {
             App::with_workers_and(|config| {
                 config.redis_url.clone_from(&redis);
                 config.database = database(&kept.url());
-                let secret = "a secret that both of the servers sign with";
-                config.signing = Signing::Secret(Secret::new(secret.to_owned()));
+                sign_alike(config);
             })
         };
         let (one, other) = (start().await, start().await);
@@ -170,8 +172,7 @@ async fn statistics_are_the_same_from_the_cache_and_without_it() {
         App::with(move |config| {
             config.redis_url = redis;
             config.database = database(&kept);
-            let secret = "a secret that both of the servers sign with";
-            config.signing = Signing::Secret(Secret::new(secret.to_owned()));
+            sign_alike(config);
         })
     };
     let shared = || Some(Secret::new(redis.url()));
@@ -261,8 +262,7 @@ async fn a_ticket_of_one_server_opens_a_stream_on_another_once() {
         App::with(|config| {
             with_redis(config, &redis);
             config.database = database(&kept.url());
-            let secret = "a secret that both of the servers sign with";
-            config.signing = Signing::Secret(Secret::new(secret.to_owned()));
+            sign_alike(config);
         })
     };
     let (one, other) = (start().await, start().await);

@@ -58,7 +58,11 @@ async fn a_forgotten_password_is_replaced_while_no_server_runs_on_sqlite() {
     let app = app.restarted_with(|_| {
         for (email, password, says) in [
             ("nobody@example.org", NEW, "no account in sqlite "),
-            (&*person.email, "short", "at least 8 characters"),
+            (
+                &*person.email,
+                "short",
+                "kanso-server: the password must have at least 8 characters\n",
+            ),
             ("nobody", NEW, "the e-mail address cannot be one"),
         ] {
             let (code, said) = refusal(&reset(&folder, None, email, password));
