@@ -171,17 +171,26 @@ impl Sync {
         Ok(Ok(page))
     }
 
-    /// Everything that is kept, tombstones among it, in the order of `seq` after `after`, at most
-    /// `limit` records of it: for whoever wants it all, not for a device that has seen something.
-    pub async fn kept(&self, user: UserId, after: Seq, limit: u32) -> Outcome<Page> {
+    /// Everything that is kept, tombstones among it, in the order of `seq`, at most `limit` records
+    /// of it after the cursor of the page before: for whoever wants it all, not for a device that
+    /// has seen something. `None` when the history was replaced after that page.
+    pub async fn kept(
+        &self,
+        user: UserId,
+        after: Option<Cursor>,
+        limit: u32,
+    ) -> Outcome<Option<Page>> {
         let query = DeltaQuery {
-            since: Since::Position(after),
+            since: Since::Position(after.map_or(Seq::ZERO, |cursor| cursor.seq)),
             scope: Scope::Everything,
             limit: Some(limit),
         };
         let mut page = self.stored(user, query).await?.within(PAGE_BUDGET);
+        if after.is_some_and(|cursor| cursor.epoch != page.head.epoch) {
+            return Ok(None);
+        }
         self.streaks.freshen_page(user, query, &mut page).await?;
-        Ok(page)
+        Ok(Some(page))
     }
 
     async fn stored(&self, user: UserId, query: DeltaQuery) -> Outcome<Page> {

@@ -256,3 +256,55 @@ fn applied(outcomes: &[OperationOutcome]) -> Vec<Record> {
         })
         .collect()
 }
+
+/// All records by id, as whoever reads page by page comes to hold them.
+async fn kept(world: &World, user: UserId, meanwhile: impl AsyncFnOnce()) -> Vec<(Entity, Stamp)> {
+    let (mut pages, mut meanwhile) = (Vec::new(), Some(meanwhile));
+    let mut cursor = None;
+    loop {
+        let page = world.sync.kept(user, cursor, 2).await.unwrap().unwrap();
+        pages.extend(places(&page.records));
+        if !page.has_more() {
+            return pages;
+        }
+        cursor = Some(page.cursor());
+        if let Some(meanwhile) = meanwhile.take() {
+            meanwhile().await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn everything_that_is_kept_is_read_to_its_newest_state() {
+    let world = World::new();
+    let user = world.person().await;
+    let outbox = (1..=3)
+        .map(|number| operation(number, create_habit(habit(number.into()), titled("Read"))))
+        .chain([operation(4, delete_habit(habit(2), Base::Any))])
+        .collect();
+    exchange(&world, user, None, outbox).await.unwrap();
+    // Deleted while it is read, after the page that had it alive.
+    let meanwhile = async || {
+        let outbox = vec![operation(5, delete_habit(habit(1), Base::Any))];
+        exchange(&world, user, None, outbox).await.unwrap();
+    };
+    let pages = kept(&world, user, meanwhile).await;
+    let deleted: Vec<_> = pages.iter().map(|(_, stamp)| stamp.is_deleted()).collect();
+    assert_eq!(deleted, [false, false, true, true]);
+}
+
+#[tokio::test]
+async fn what_is_kept_is_of_one_history() {
+    let world = World::new();
+    let user = world.person().await;
+    let outbox = vec![operation(1, create_habit(habit(1), titled("Read")))];
+    let synced = exchange(&world, user, None, outbox).await.unwrap();
+    let here = synced.page.cursor();
+    let elsewhere = Cursor {
+        epoch: Epoch::new(here.epoch.get() + 1),
+        ..here
+    };
+    let after = async |cursor| world.sync.kept(user, Some(cursor), LIMIT).await.unwrap();
+    assert!(after(here).await.is_some());
+    assert_eq!(after(elsewhere).await, None);
+}

@@ -1,6 +1,5 @@
 //! `kanso export`
 
-use std::fs::File;
 use std::io::Write as _;
 use std::path::Path;
 
@@ -34,7 +33,7 @@ fn save(file: &Path, lines: &[u8]) -> anyhow::Result<()> {
     // For its owner's eyes only.
     let mut half = tempfile::NamedTempFile::new_in(folder)?;
     half.write_all(lines)?;
-    let whole: File = half.persist_noclobber(file)?;
-    whole.sync_all()?;
+    half.as_file().sync_all()?;
+    half.persist_noclobber(file)?;
     Ok(())
 }

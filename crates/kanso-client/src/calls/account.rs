@@ -143,18 +143,12 @@ impl Client {
         };
         let reply = self.authorized(transport, request).await?;
         done(&reply)?;
-        let last = reply
-            .body
-            .trim_ascii_end()
-            .rsplit(|byte| *byte == b'\n')
-            .next();
-        let last = last.and_then(|line| serde_json::from_slice(line).ok());
-        match last {
-            Some(ExportLine::End { .. }) => Ok(reply.body),
-            _ => Err(CallError::Unexpected {
-                what: "an export without an end".to_owned(),
-            }),
+        if is_whole(&reply.body) {
+            return Ok(reply.body);
         }
+        Err(CallError::Unexpected {
+            what: "an export without an end".to_owned(),
+        })
     }
 
     /// Ends the session, here in any case and on the server if it can be reached. Everything else
@@ -191,4 +185,29 @@ fn settings_of(record: &AccountRecord) -> Option<Settings> {
         week_start: record.week_start.parse().ok()?,
         day_start: record.day_start.parse().ok()?,
     })
+}
+
+/// Whether the last of these lines is the end of an export.
+fn is_whole(lines: &[u8]) -> bool {
+    let last = lines.trim_ascii_end().rsplit(|byte| *byte == b'\n').next();
+    let last = last.and_then(|line| serde_json::from_slice(line).ok());
+    matches!(last, Some(ExportLine::End { .. }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_whole;
+
+    #[test]
+    fn an_export_that_was_cut_off_is_not_whole() {
+        let session = r#"{"type":"session","id":"0198c2f4-8b7e-7c3a-9d2e-4f5a6b7c8d9e",
+            "created_at":"2026-11-22T13:05:09.123456Z","expires_at":"2027-02-20T13:05:09.123456Z"}"#
+            .replace('\n', "");
+        let end = r#"{"type":"end","head":1,"digest":"00","devices":0,"sessions":1,"records":0}"#;
+        let whole = format!("{session}\n{end}\n");
+        assert!(is_whole(whole.as_bytes()));
+        for length in 0..whole.len() - 1 {
+            assert!(!is_whole(&whole.as_bytes()[..length]), "{length}");
+        }
+    }
 }

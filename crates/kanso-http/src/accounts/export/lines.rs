@@ -5,8 +5,8 @@ use std::{io, iter};
 use axum::body::Bytes;
 use futures::{Stream, StreamExt as _};
 use kanso_application::accounts::Overview;
-use kanso_domain::sync::Page;
-use kanso_domain::{Seq, UserId};
+use kanso_domain::UserId;
+use kanso_domain::sync::{Cursor, Page};
 use kanso_protocol::MAX_PAGE;
 use kanso_protocol::accounts::AccountRecord;
 use kanso_protocol::export::{EXPORT_FORMAT, ExportLine, SessionRecord};
@@ -32,8 +32,8 @@ pub(super) struct Lines {
 enum Stage {
     /// Nothing was sent; this is what comes before the records.
     Beginning(Vec<u8>),
-    /// All records up to this position were sent.
-    Reached(Seq),
+    /// All records up to there were sent; none is none.
+    Reached(Option<Cursor>),
     Over,
 }
 
@@ -89,18 +89,19 @@ impl Lines {
     async fn next(&mut self) -> Option<Result<Vec<u8>, Refusal>> {
         match std::mem::replace(&mut self.stage, Stage::Over) {
             Stage::Beginning(text) => {
-                self.stage = Stage::Reached(Seq::ZERO);
+                self.stage = Stage::Reached(None);
                 Some(Ok(text))
             }
-            Stage::Reached(position) => Some(self.page(position).await),
+            Stage::Reached(cursor) => Some(self.page(cursor).await),
             Stage::Over => None,
         }
     }
 
-    async fn page(&mut self, after: Seq) -> Result<Vec<u8>, Refusal> {
+    async fn page(&mut self, after: Option<Cursor>) -> Result<Vec<u8>, Refusal> {
         let reading = self.api.sync.kept(self.user, after, MAX_PAGE);
         let page = timeout(self.api.options().time_limit, reading).await;
         let page = page.map_err(|_| Code::TimedOut)??;
+        let page = page.ok_or(Code::EpochChanged)?;
         let mut text = Vec::new();
         let settings = page.settings.iter().map(Change::from);
         for change in settings.chain(page.records.iter().map(Change::from)) {
@@ -108,7 +109,7 @@ impl Lines {
             line(&mut text, &ExportLine::Record(Box::new(change)))?;
         }
         if page.has_more() {
-            self.stage = Stage::Reached(page.cursor().seq);
+            self.stage = Stage::Reached(Some(page.cursor()));
         } else {
             line(&mut text, &self.end(&page))?;
         }
