@@ -62,7 +62,7 @@ fn judge(error: &anyhow::Error) -> (Exit, Option<String>) {
     let (exit, hint) = match call_of(error) {
         Some(CallError::Offline(_) | CallError::TryLater { .. }) => (
             Exit::Offline,
-            Some("Nothing is lost. Run `kanso sync` when the server can be reached."),
+            Some("Nothing is lost. Try again when the server can be reached."),
         ),
         Some(CallError::SignedOut { account }) => {
             let email = account.as_deref().unwrap_or("EMAIL");

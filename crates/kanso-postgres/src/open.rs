@@ -7,7 +7,7 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Error};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use crate::error::{self, io_source, told_of};
+use crate::error::{self, Failure, io_source, told_of};
 use crate::pool::Connections;
 use crate::{DatabaseUrl, PostgresOptions, tls};
 
@@ -112,8 +112,13 @@ impl OpenError {
 /// certificate that is refused is none: the encryption reports it as data that is not valid.
 fn is_passing(error: &(dyn std::error::Error + 'static)) -> bool {
     use std::io::ErrorKind;
-    let driver = iter::successors(Some(error), |error| error.source())
-        .find_map(|error| error.downcast_ref::<Error>());
+    let driver =
+        iter::successors(Some(error), |error| error.source()).find_map(|error| {
+            match error.downcast_ref() {
+                Some(Failure::Driver(driver) | Failure::Unsure(driver)) => Some(driver),
+                _ => error.downcast_ref::<Error>(),
+            }
+        });
     driver.is_some_and(|error| {
         let refused = io_source(error).is_some_and(|io| io.kind() == ErrorKind::InvalidData);
         let is_full = error.code() == Some(&SqlState::TOO_MANY_CONNECTIONS);
@@ -206,4 +211,20 @@ async fn refuse_old(client: &Client, url: &DatabaseUrl) -> Result<(), OpenError>
         return Err(OpenError::OldServer { database, found });
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio_postgres::NoTls;
+
+    use super::*;
+
+    /// As when the first connection of the pool is refused after those of the migrations were not.
+    #[tokio::test]
+    async fn a_failure_of_the_pool_is_judged_by_its_cause() {
+        let refused = tokio_postgres::connect("host=127.0.0.1 port=9 user=kanso", NoTls).await;
+        let refused = refused.err().expect("nobody listens there");
+        assert!(is_passing(&Failure::Driver(refused)));
+        assert!(!is_passing(&Failure::Closed));
+    }
 }

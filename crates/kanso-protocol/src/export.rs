@@ -61,6 +61,10 @@ pub struct SessionRecord {
     #[serde(with = "crate::text")]
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
+    /// When it was refreshed last, if it was.
+    #[serde(with = "crate::text::nullable")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub refreshed_at: Option<Timestamp>,
     /// When it ends if it is not refreshed before.
     #[serde(with = "crate::text")]
     #[schema(value_type = String, format = DateTime)]
@@ -72,6 +76,7 @@ impl From<&Session> for SessionRecord {
         Self {
             id: session.id.uuid(),
             created_at: session.created_at,
+            refreshed_at: session.previous.map(|(_, at)| at),
             expires_at: session.expires_at,
         }
     }
@@ -96,7 +101,9 @@ mod tests {
                 "type": "device", "id": id, "first_seen_at": at, "last_seen_at": at,
                 "position": 3, "behind": 0
             }),
-            json!({"type": "session", "id": id, "created_at": at, "expires_at": at}),
+            json!({
+                "type": "session", "id": id, "created_at": at, "refreshed_at": null, "expires_at": at
+            }),
             json!({
                 "type": "record", "entity": "user", "seq": 2,
                 "record": {

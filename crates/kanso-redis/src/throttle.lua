@@ -12,7 +12,8 @@ local at_once, lease = tonumber(ARGV[4]), tonumber(ARGV[5])
 local kept = redis.call('HMGET', KEYS[1], 'failures', 'failed_at', 'under_way', 'admitted_at')
 local failures, failed_at = tonumber(kept[1] or 0), tonumber(kept[2] or now)
 local under_way, admitted_at = tonumber(kept[3] or 0), tonumber(kept[4] or now)
--- A clock that was set back keeps nobody waiting until it has caught up.
+-- A clock that was set back keeps nobody waiting until it has caught up: what is kept is what it says
+-- from now on, also when nothing is admitted.
 failed_at, admitted_at = math.min(failed_at, now), math.min(admitted_at, now)
 if now - failed_at >= longest then failures = 0 end
 if now - admitted_at >= lease then under_way = 0 end
@@ -25,8 +26,7 @@ if ARGV[1] == 'admit' then
     at_once = 1
   end
   if under_way >= at_once then wait = math.max(wait, 1) end
-  if wait > 0 then return wait end
-  under_way, admitted_at = under_way + 1, now
+  if wait == 0 then under_way, admitted_at = under_way + 1, now end
 else
   under_way = math.max(under_way - 1, 0)
   if ARGV[1] == 'right' then failures = 0 end

@@ -95,7 +95,12 @@ fn run(Invocation { action, flags }: Invocation) -> anyhow::Result<Exit> {
         Action::Migrate { is_dry_run } => bring_up_to_date(&resolve()?, is_dry_run),
         Action::ResetPassword(email) => {
             let email = email.parse().context("the e-mail address cannot be one")?;
-            let config = resolve()?.config;
+            let Resolved {
+                config, warnings, ..
+            } = resolve()?;
+            for warning in warnings {
+                say(&warning);
+            }
             let password = reset::read_password()?;
             reset::reset_password(&config, &email, password)?;
             print("The password is changed. Every device has to log in again.\n");

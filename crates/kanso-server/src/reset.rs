@@ -1,10 +1,12 @@
 //! `kanso-server reset-password`: for somebody who has forgotten theirs.
 
 use std::io::{self, BufRead as _, IsTerminal as _};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use kanso_application::Fault;
 use kanso_application::accounts::Accounts;
+use kanso_application::ports::storage::StorageError;
 use kanso_credentials::{Argon2Passwords, Queue};
 use kanso_domain::accounts::{Email, Password, PasswordError};
 
@@ -34,13 +36,16 @@ pub enum ResetError {
     /// The password cannot be one.
     #[error("the password {0}")]
     Refused(PasswordError),
+    /// Where a SQLite database should be is none.
+    #[error("no database at {}", .0.display())]
+    NoDatabase(PathBuf),
     /// Nobody registered with this address.
     #[error("no account in {database} has this e-mail address")]
     NoSuchAccount {
         /// Where it was looked for.
         database: Database,
     },
-    /// The database failed.
+    /// The database, or the hashing of the password, failed.
     #[error(transparent)]
     Failed(#[from] Fault),
 }
@@ -49,7 +54,11 @@ impl ResetError {
     /// Whether another attempt may succeed though nobody changed anything.
     #[must_use]
     pub const fn is_passing(&self) -> bool {
-        matches!(self, Self::Open(error) if error.is_passing())
+        match self {
+            Self::Open(error) => error.is_passing(),
+            Self::Failed(Fault::Storage(StorageError::Unavailable(_))) => true,
+            _ => false,
+        }
     }
 }
 
@@ -79,7 +88,10 @@ pub fn read_password() -> Result<Password, ResetError> {
 /// # Errors
 /// See [`ResetError`]; nothing is changed then.
 pub fn reset_password(config: &Config, email: &Email, new: Password) -> Result<(), ResetError> {
-    if let Database::Sqlite(_) = config.database {
+    if let Database::Sqlite(path) = &config.database {
+        if !path.exists() {
+            return Err(ResetError::NoDatabase(path.clone()));
+        }
         DataDir::open(&config.data_dir)?;
     }
     let parts = Parts::default();

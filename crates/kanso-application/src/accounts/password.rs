@@ -46,9 +46,9 @@ impl Accounts {
     /// Replaces the password and ends all sessions but the one that asks. `None` stands for a
     /// password that nobody can have.
     ///
-    /// A device that never saw the answer asks again, when the current password is the new one
-    /// already; that is not a mistake. Guesses at it are slowed down together with those of
-    /// log-ins.
+    /// A device that never saw the answer asks again, when the account has the new password already;
+    /// that is not a mistake, and what is true afterwards is the same. Guesses are slowed down
+    /// together with those of log-ins.
     pub async fn change_password(
         &self,
         who: Identity,
@@ -56,39 +56,31 @@ impl Accounts {
         new: Password,
     ) -> Outcome<PasswordChange> {
         let email = self.get(who.user_id).await?.email;
-        let attempt = self.attempt(&email, self.replace(who, &email, current, new));
-        Ok(match attempt.await? {
+        let mut outcome = Attempt::Wrong;
+        for known in current.into_iter().chain([new.clone()]) {
+            // Each is a guess of its own.
+            let replacing = self.replace(who, &email, known, &new);
+            outcome = self.attempt(&email, replacing).await?;
+            if !matches!(outcome, Attempt::Wrong) {
+                break;
+            }
+        }
+        Ok(match outcome {
             Attempt::Right(()) => PasswordChange::Changed,
             Attempt::Wrong => PasswordChange::Refused,
             Attempt::Throttled { wait_seconds } => PasswordChange::Throttled { wait_seconds },
         })
     }
 
-    /// None when neither is the password.
+    /// `None` when `known` is not the password.
     async fn replace(
         &self,
         who: Identity,
         email: &Email,
-        current: Option<Password>,
-        new: Password,
-    ) -> Outcome<Option<()>> {
-        if let Some(current) = current
-            && self.replace_right(who, email, &current, &new).await?
-        {
-            return Ok(Some(()));
-        }
-        Ok(self.check(email, new).await?.map(drop))
-    }
-
-    /// `false` when `current` is not the password.
-    async fn replace_right(
-        &self,
-        who: Identity,
-        email: &Email,
-        current: &Password,
+        known: Password,
         new: &Password,
-    ) -> Outcome<bool> {
-        while let Some(checked) = self.check(email, current.clone()).await? {
+    ) -> Outcome<Option<()>> {
+        while let Some(checked) = self.check(email, known.clone()).await? {
             let new = NewPassword {
                 replaces: checked.hash,
                 hash: self.ports.passwords.hash(new.clone()).await?,
@@ -97,11 +89,11 @@ impl Accounts {
             let storage = &self.ports.storage;
             if storage.replace_password(checked.user_id, new).await? {
                 tracing::info!(user_id = %who.user_id, "password changed");
-                return Ok(true);
+                return Ok(Some(()));
             }
             // Somebody else replaced it meanwhile.
         }
-        Ok(false)
+        Ok(None)
     }
 
     /// Gives the account with this log-in name another password, whatever its old one is, and ends

@@ -201,7 +201,7 @@ mod tests {
     #[test]
     fn an_export_that_was_cut_off_is_not_whole() {
         let session = r#"{"type":"session","id":"0198c2f4-8b7e-7c3a-9d2e-4f5a6b7c8d9e",
-            "created_at":"2026-11-22T13:05:09.123456Z","expires_at":"2027-02-20T13:05:09.123456Z"}"#
+            "created_at":"2026-11-22T13:05:09.123456Z","refreshed_at":null,"expires_at":"2027-02-20T13:05:09.123456Z"}"#
             .replace('\n', "");
         let end = r#"{"type":"end","head":1,"digest":"00","devices":0,"sessions":1,"records":0}"#;
         let whole = format!("{session}\n{end}\n");

@@ -3,10 +3,10 @@ use std::sync::Arc;
 use futures::future::join_all;
 use kanso_application::ports::storage::{RecordStore as _, Storage as _, StorageError};
 use kanso_testkit::PostgresServer;
-use kanso_testkit::build::habit;
+use kanso_testkit::build::{create_habit, habit, once, titled};
 use tokio_postgres::{Client, NoTls};
 
-use crate::store::{make_habit, open, register};
+use crate::store::{make_habit, open, register, submit};
 
 /// Somebody holds the lock on the user; the connection that waits for it is ended, as by a server
 /// that shuts down. The write is tried again on another one.
@@ -104,7 +104,10 @@ async fn what_goes_wrong_is_told_in_one_line_without_anybodys_data() {
     let storage = open(&database.url()).await;
     let user = register(&storage, 1).await;
     database.run("ALTER TABLE habits ADD CONSTRAINT no_room CHECK (length(title) = 0)");
-    let error = make_habit(&storage, user, 1).await.unwrap_err();
+    let canary = create_habit(habit(1), titled("Canary"));
+    let error = submit(&storage, user, vec![once(canary)])
+        .await
+        .unwrap_err();
     let mut told = error.to_string();
     let mut cause = std::error::Error::source(&error);
     while let Some(error) = cause {
@@ -114,6 +117,8 @@ async fn what_goes_wrong_is_told_in_one_line_without_anybodys_data() {
     assert!(told.contains("no_room"), "{told}");
     assert!(told.contains("23514"), "{told}");
     assert!(!told.contains('\n'), "{told}");
-    assert!(!told.contains(&user.to_string()), "{told}");
+    for of_the_row in ["Canary", &user.to_string()] {
+        assert!(!told.contains(of_the_row), "{told}");
+    }
     storage.close().await.unwrap();
 }

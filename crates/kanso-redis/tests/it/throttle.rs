@@ -131,3 +131,28 @@ async fn without_redis_a_server_slows_down_by_itself() {
     throttle.settle(&email("ada"), Verdict::Right).await;
     assert_eq!(wait(&throttle, "ada").await, 0);
 }
+
+/// Redis was restored, or another one with a slower clock took over.
+#[tokio::test]
+async fn a_clock_that_was_set_back_makes_nobody_wait_longer() {
+    let server = RedisServer::start();
+    let throttle = patient(&server).await;
+    fail(&throttle, 6).await;
+    let key = "kanso:login:alias-ada@example.org";
+    server.command(&["HSET", key, "failed_at", "99999999999.0"]);
+    assert_eq!(
+        wait(&throttle, "ada").await,
+        2,
+        "as if the last had failed now"
+    );
+    let kept = server.command(&["HGET", key, "failed_at"]);
+    assert!(kept.trim().parse::<f64>().unwrap() < 9e10, "{kept}");
+    let left: i64 = server.command(&["PTTL", key]).trim().parse().unwrap();
+    assert!((1..=900_000).contains(&left), "{left}");
+
+    server.command(&["HSET", key, "failures", "0", "under_way", "8"]);
+    server.command(&["HSET", key, "admitted_at", "99999999999.0"]);
+    assert_eq!(wait(&throttle, "ada").await, 1);
+    let kept = server.command(&["HGET", key, "admitted_at"]);
+    assert!(kept.trim().parse::<f64>().unwrap() < 9e10, "{kept}");
+}

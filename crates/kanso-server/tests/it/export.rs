@@ -98,7 +98,7 @@ async fn nothing_secret_and_nothing_of_anybody_else_is_in_it() {
     }
 }
 
-/// More than one page: whatever was there when it ended is there once, or its newest state last.
+/// More than one page.
 #[tokio::test]
 async fn a_long_history_is_told_page_by_page() {
     let app = App::start().await;

@@ -79,6 +79,15 @@ async fn a_forgotten_password_is_replaced_while_no_server_runs_on_sqlite() {
     assert_eq!(habits[0]["id"], habit["id"], "{habits}");
 }
 
+#[test]
+fn a_folder_without_a_database_gets_none() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (code, said) = refusal(&reset(folder.path(), None, "ada@example.org", NEW));
+    assert!(code == 2 && said.contains("no database at"), "{said}");
+    let left = std::fs::read_dir(folder.path()).expect("it is there");
+    assert_eq!(left.count(), 0);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_forgotten_password_is_replaced_beside_a_server_on_postgresql() {
     let kept = PostgresServer::shared().database();
