@@ -73,7 +73,7 @@ pub(crate) enum Command {
     /// Bring a history over from another app
     #[command(subcommand)]
     Import(ImportCommand),
-    /// Save all that the server keeps of you to a new file, a line of JSON each
+    /// Save what you have on the server to a new file, in lines of JSON
     Export {
         /// The file; only you can read it
         file: PathBuf,

@@ -1,6 +1,10 @@
 //! Answers: values as JSON, and outcomes of commands as statuses.
 
+use std::io;
+
+use axum::body::{Body, Bytes};
 use axum::response::{IntoResponse, Response};
+use futures::StreamExt as _;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use kanso_domain::sync::{Deferral, OperationOutcome, RejectionCode};
 use kanso_domain::{Entity, Record, Stamp};
@@ -25,6 +29,27 @@ pub(crate) fn to_json(value: &impl Serialize) -> Result<Vec<u8>, Refusal> {
         tracing::error!(%error, "an answer could not be written");
         Code::Internal.into()
     })
+}
+
+/// An answer in lines of JSON that is made while its reader takes it.
+pub(crate) trait Lines: Send + Sized + 'static {
+    /// The next lines, none after the last. After an error there are no more: without a last line
+    /// that says so, the reader knows that the answer was cut off.
+    fn next(&mut self) -> impl Future<Output = Option<Result<Vec<u8>, Refusal>>> + Send;
+
+    /// The answer. It is polled when its reader has taken what was said before, so that a reader who
+    /// stands still costs no reading.
+    fn into_response(self) -> Response {
+        let some = futures::stream::unfold(self, async |mut lines| {
+            let some = lines.next().await?;
+            let some = some.map_err(|_| io::Error::other("the answer broke off"));
+            Some((some.map(Bytes::from), lines))
+        });
+        // Compression asks once more after the end.
+        let body = Body::from_stream(some.fuse());
+        let media_type = HeaderValue::from_static("application/x-ndjson");
+        ([(header::CONTENT_TYPE, media_type)], body).into_response()
+    }
 }
 
 /// Adds `value` as a line of JSON.

@@ -7,7 +7,8 @@ use async_trait::async_trait;
 use kanso_application::ports::clock::Clock;
 use kanso_application::ports::memory::Memory;
 use kanso_application::ports::throttle::{
-    AT_ONCE, Admission, FREE_FAILURES, LEASE_SECONDS, LONGEST_WAIT_SECONDS, LoginThrottle, Verdict,
+    AT_ONCE, Admission, FAILURES_BEFORE_WAIT, LEASE_SECONDS, LONGEST_WAIT_SECONDS, LoginThrottle,
+    Verdict,
 };
 use kanso_domain::Timestamp;
 use kanso_domain::accounts::Email;
@@ -63,7 +64,7 @@ impl Tries {
 
     /// Seconds until the next attempt may be made, rounded up; 0 for at once.
     fn wait_seconds(&self, now: Timestamp) -> u32 {
-        let at_once = if self.failures < FREE_FAILURES {
+        let at_once = if self.failures < FAILURES_BEFORE_WAIT {
             AT_ONCE
         } else {
             1
@@ -77,7 +78,7 @@ impl Tries {
     /// How long after the last failure the next attempt may come.
     fn penalty_seconds(&self) -> i64 {
         let longest = i64::from(LONGEST_WAIT_SECONDS);
-        match self.failures.checked_sub(FREE_FAILURES) {
+        match self.failures.checked_sub(FAILURES_BEFORE_WAIT) {
             None => 0,
             Some(doublings) => (1_i64 << doublings.min(32)).min(longest),
         }

@@ -1,4 +1,4 @@
-//! Everything that a server keeps of a person, line by line.
+//! What a person has on the server, line by line.
 
 use kanso_domain::Timestamp;
 use kanso_domain::sessions::Session;

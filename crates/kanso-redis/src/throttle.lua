@@ -2,7 +2,7 @@
 -- that servers whose clocks differ count alike. The rule is that of the port (ports/throttle.rs).
 --
 -- KEYS[1] the account, ARGV[1] `admit`, or a verdict: `right`, `wrong` or `unknown`; ARGV[2] failures
--- that cost nothing, ARGV[3] the longest wait in seconds, ARGV[4] attempts at once, ARGV[5] seconds
+-- in a row before there is a wait, ARGV[3] the longest wait in seconds, ARGV[4] attempts at once, ARGV[5] seconds
 -- after which an attempt is over of which nothing was heard.
 -- Gives the seconds to wait, 0 for an attempt that is admitted, and after a verdict.
 local time = redis.call('TIME')

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use kanso_application::ports::credentials::Pseudonyms;
 use kanso_application::ports::throttle::{
-    AT_ONCE, Admission, FREE_FAILURES, LEASE_SECONDS, LONGEST_WAIT_SECONDS, LoginThrottle, Verdict,
+    AT_ONCE, Admission, FAILURES_BEFORE_WAIT, LEASE_SECONDS, LONGEST_WAIT_SECONDS, LoginThrottle,
+    Verdict,
 };
 use kanso_domain::accounts::Email;
 use redis::Script;
@@ -40,7 +41,7 @@ impl RedisThrottle {
         let mut call = self.script.prepare_invoke();
         call.key(format!("kanso:login:{}", self.names.name(email.as_str())))
             .arg(step)
-            .arg(FREE_FAILURES)
+            .arg(FAILURES_BEFORE_WAIT)
             .arg(LONGEST_WAIT_SECONDS)
             .arg(AT_ONCE)
             .arg(LEASE_SECONDS);

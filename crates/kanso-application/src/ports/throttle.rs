@@ -3,11 +3,11 @@
 use async_trait::async_trait;
 use kanso_domain::accounts::Email;
 
-/// Failures in a row that cost nothing: a person who mixes up passwords.
-pub const FREE_FAILURES: u32 = 5;
+/// So many failures in a row, of a person who mixes up passwords, before there is a wait.
+pub const FAILURES_BEFORE_WAIT: u32 = 5;
 /// The longest wait, and how long a failure is remembered, in seconds.
 pub const LONGEST_WAIT_SECONDS: u32 = 15 * 60;
-/// Attempts for one account that may be under way at once while its failures cost nothing: a
+/// Attempts for one account that may be under way at once while there is no wait yet: a
 /// household's devices that log in after a new password. From then on it is one.
 ///
 /// Whoever guesses gains next to nothing: 4 failures and 8 at once are 12, after which the wait is

@@ -130,7 +130,7 @@ impl Client {
         done(&self.authorized(transport, request).await?)
     }
 
-    /// All that the server keeps of the person, as lines of JSON that end with an `end`.
+    /// What the person has on the server, as lines of JSON that end with an `end`.
     ///
     /// # Errors
     /// See [`CallError`]; an export that was cut off is [`CallError::Unexpected`].

@@ -12,14 +12,7 @@ use crate::support::{App, Person, new_id, operation};
 /// The lines of an answer.
 async fn lines(person: &Person, query: &str) -> Vec<Value> {
     let answer = person.get(&format!("/sync/snapshot{query}")).await;
-    answer.expect(200);
-    assert_eq!(answer.header("content-type"), "application/x-ndjson");
-    let text = String::from_utf8(answer.body).expect("UTF-8");
-    assert!(text.ends_with('\n'));
-    let lines = text
-        .lines()
-        .map(|line| serde_json::from_str(line).expect(line));
-    lines.collect()
+    answer.lines()
 }
 
 fn of_type<'a>(lines: &'a [Value], name: &str) -> Vec<&'a Value> {

@@ -1,9 +1,7 @@
 //! The lines of an export, page by page.
 
-use std::{io, iter};
+use std::iter;
 
-use axum::body::Bytes;
-use futures::{Stream, StreamExt as _};
 use kanso_application::accounts::Overview;
 use kanso_domain::UserId;
 use kanso_domain::sync::{Cursor, Page};
@@ -13,13 +11,12 @@ use kanso_protocol::export::{EXPORT_FORMAT, ExportLine, SessionRecord};
 use kanso_protocol::sync::Change;
 use tokio::time::timeout;
 
-use crate::answer::line;
+use crate::answer::{self, line};
 use crate::devices::record;
 use crate::parts::Api;
 use crate::problem::{Code, Refusal};
 
-/// An export that is being sent. It is polled when its reader has taken what was said before, so it
-/// never holds more than one page.
+/// An export that is being sent. It never holds more than one page.
 pub(super) struct Lines {
     api: Api,
     user: UserId,
@@ -47,14 +44,7 @@ impl Lines {
         } = api.accounts.overview(user).await?;
         let list = api.devices.clone();
         let devices = api.uncut(async move { list.list(user).await }).await?;
-        let mut lines = Self {
-            api: api.clone(),
-            user,
-            stage: Stage::Over,
-            devices: devices.len() as u64,
-            sessions: sessions.len() as u64,
-            records: 0,
-        };
+        let (device_count, session_count) = (devices.len() as u64, sessions.len() as u64);
         let begin = ExportLine::Begin {
             format: EXPORT_FORMAT,
             exported_at: at,
@@ -71,30 +61,14 @@ impl Lines {
         {
             line(&mut text, &one)?;
         }
-        lines.stage = Stage::Beginning(text);
-        Ok(lines)
-    }
-
-    /// Some lines at a time. After an error there are no more: without an `end`, the reader knows.
-    pub(super) fn into_stream(self) -> impl Stream<Item = io::Result<Bytes>> + Send {
-        let some = futures::stream::unfold(self, async |mut lines| {
-            let some = lines.next().await?;
-            let some = some.map_err(|_| io::Error::other("the export broke off"));
-            Some((some.map(Bytes::from), lines))
-        });
-        // Compression asks once more after the end.
-        some.fuse()
-    }
-
-    async fn next(&mut self) -> Option<Result<Vec<u8>, Refusal>> {
-        match std::mem::replace(&mut self.stage, Stage::Over) {
-            Stage::Beginning(text) => {
-                self.stage = Stage::Reached(None);
-                Some(Ok(text))
-            }
-            Stage::Reached(cursor) => Some(self.page(cursor).await),
-            Stage::Over => None,
-        }
+        Ok(Self {
+            api: api.clone(),
+            user,
+            stage: Stage::Beginning(text),
+            devices: device_count,
+            sessions: session_count,
+            records: 0,
+        })
     }
 
     async fn page(&mut self, after: Option<Cursor>) -> Result<Vec<u8>, Refusal> {
@@ -123,6 +97,19 @@ impl Lines {
             devices: self.devices,
             sessions: self.sessions,
             records: self.records,
+        }
+    }
+}
+
+impl answer::Lines for Lines {
+    async fn next(&mut self) -> Option<Result<Vec<u8>, Refusal>> {
+        match std::mem::replace(&mut self.stage, Stage::Over) {
+            Stage::Beginning(text) => {
+                self.stage = Stage::Reached(None);
+                Some(Ok(text))
+            }
+            Stage::Reached(cursor) => Some(self.page(cursor).await),
+            Stage::Over => None,
         }
     }
 }

@@ -1,10 +1,10 @@
-use axum::body::Body;
 use axum::extract::State;
-use axum::response::{IntoResponse as _, Response};
+use axum::response::Response;
 use http::{HeaderValue, header};
 use kanso_protocol::export::ExportLine;
 
 use super::lines::Lines;
+use crate::answer::Lines as _;
 use crate::parts::Api;
 use crate::problem::{Refusal, SIGNED_IN, problems};
 use crate::request::SignedIn;
@@ -13,7 +13,7 @@ problems!(ExportProblems: SIGNED_IN);
 
 /// Export everything
 ///
-/// All that the server keeps of a person, as lines of JSON: `begin` with the account, the devices,
+/// What a person has on the server, as lines of JSON: `begin` with the account, the devices,
 /// the sessions, every habit and entry, what was deleted as a tombstone for as long as that is
 /// kept, `end`. Without an `end` the answer was cut off.
 #[utoipa::path(
@@ -34,15 +34,10 @@ pub(in crate::accounts) async fn export(
     State(api): State<Api>,
     who: SignedIn,
 ) -> Result<Response, Refusal> {
-    let lines = Lines::begin(&api, who.user()).await?;
-    let media_type = HeaderValue::from_static("application/x-ndjson");
+    let mut answer = Lines::begin(&api, who.user()).await?.into_response();
     let name = HeaderValue::from_static("attachment; filename=\"kanso-export.ndjson\"");
-    Ok((
-        [
-            (header::CONTENT_TYPE, media_type),
-            (header::CONTENT_DISPOSITION, name),
-        ],
-        Body::from_stream(lines.into_stream()),
-    )
-        .into_response())
+    answer
+        .headers_mut()
+        .insert(header::CONTENT_DISPOSITION, name);
+    Ok(answer)
 }

@@ -1,9 +1,5 @@
 //! The lines of a snapshot, piece by piece.
 
-use std::io;
-
-use axum::body::Bytes;
-use futures::{Stream, StreamExt as _};
 use kanso_application::replicas::SnapshotPosition;
 use kanso_domain::UserId;
 use kanso_domain::accounts::SettingsRecord;
@@ -13,12 +9,11 @@ use kanso_protocol::sync::{Change, SnapshotLine};
 use tokio::time::timeout;
 
 use super::position::token;
-use crate::answer::line;
+use crate::answer::{self, line};
 use crate::parts::Api;
 use crate::problem::{Code, Refusal};
 
-/// A snapshot that is being sent. It is polled when its reader has taken what was said before, so
-/// it never holds more than one piece, and a reader that stands still costs no reading.
+/// A snapshot that is being sent. It never holds more than one piece.
 pub(super) struct Lines {
     api: Api,
     user: UserId,
@@ -50,28 +45,6 @@ impl Lines {
             began: position.began,
             stage: Stage::Beginning(position, settings),
             records: 0,
-        }
-    }
-
-    /// Some lines at a time. After an error there are no more: without an `end`, the reader knows.
-    pub(super) fn into_stream(self) -> impl Stream<Item = io::Result<Bytes>> + Send {
-        let some = futures::stream::unfold(self, async |mut lines| {
-            let some = lines.next().await?;
-            let some = some.map_err(|_| io::Error::other("the snapshot broke off"));
-            Some((some.map(Bytes::from), lines))
-        });
-        // Compression asks once more after the end.
-        some.fuse()
-    }
-
-    async fn next(&mut self) -> Option<Result<Vec<u8>, Refusal>> {
-        match std::mem::replace(&mut self.stage, Stage::Over) {
-            Stage::Beginning(position, settings) => {
-                self.stage = Stage::Reached(position);
-                Some(self.beginning(settings.as_ref()))
-            }
-            Stage::Reached(position) => Some(self.piece(position).await),
-            Stage::Over => None,
         }
     }
 
@@ -122,6 +95,19 @@ impl Lines {
             cursor: format_cursor(self.began.cursor()),
             digest: is_exact.then(|| self.began.digest.to_string()),
             records: self.records,
+        }
+    }
+}
+
+impl answer::Lines for Lines {
+    async fn next(&mut self) -> Option<Result<Vec<u8>, Refusal>> {
+        match std::mem::replace(&mut self.stage, Stage::Over) {
+            Stage::Beginning(position, settings) => {
+                self.stage = Stage::Reached(position);
+                Some(self.beginning(settings.as_ref()))
+            }
+            Stage::Reached(position) => Some(self.piece(position).await),
+            Stage::Over => None,
         }
     }
 }

@@ -1,7 +1,5 @@
-use axum::body::Body;
 use axum::extract::State;
-use axum::response::{IntoResponse as _, Response};
-use http::{HeaderValue, header};
+use axum::response::Response;
 use kanso_application::replicas::SnapshotPosition;
 use kanso_domain::accounts::SettingsRecord;
 use kanso_domain::calendar::days_before;
@@ -12,6 +10,7 @@ use serde::Deserialize;
 
 use super::lines::Lines;
 use super::position::position;
+use crate::answer::Lines as _;
 use crate::parts::Api;
 use crate::problem::{Code, Refusal, SIGNED_IN, problems};
 use crate::request::{SignedIn, StrictQuery};
@@ -67,13 +66,7 @@ pub(in crate::sync) async fn snapshot(
         Some(token) => (resumed(&api, who.user(), token).await?, None),
         None => begun(&api, who.user(), window).await?,
     };
-    let lines = Lines::new(&api, who.user(), position, settings).into_stream();
-    let media_type = HeaderValue::from_static("application/x-ndjson");
-    Ok((
-        [(header::CONTENT_TYPE, media_type)],
-        Body::from_stream(lines),
-    )
-        .into_response())
+    Ok(Lines::new(&api, who.user(), position, settings).into_response())
 }
 
 fn window_days(text: Option<&str>) -> Result<i32, Refusal> {

@@ -75,6 +75,17 @@ impl Answer {
         self.json()
     }
 
+    /// The lines of an answer that is made of lines of JSON.
+    #[track_caller]
+    pub(crate) fn lines(&self) -> Vec<Value> {
+        self.expect(200);
+        assert_eq!(self.header("content-type"), "application/x-ndjson");
+        let text = str::from_utf8(&self.body).expect("UTF-8");
+        assert!(text.ends_with('\n'), "{self}");
+        let line = |line| serde_json::from_str(line).expect(line);
+        text.lines().map(line).collect()
+    }
+
     /// The problem that the answer must be.
     #[track_caller]
     pub(crate) fn refused(&self, status: u16, code: &str) -> Value {
