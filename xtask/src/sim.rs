@@ -6,7 +6,7 @@ use crate::process::{cargo, run as run_command};
 use crate::{Verdict, commit};
 
 /// The plans that once failed.
-const REGRESSIONS: &str = "crates/kanso-sim/regressions.jsonl";
+const REGRESSIONS: &str = "proof/kanso-sim/regressions.jsonl";
 
 /// The page with the table of planted bugs.
 const PAGE: &str = "docs/verification.md";

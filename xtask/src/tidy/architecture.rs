@@ -79,7 +79,7 @@ mod tests {
     use super::*;
 
     fn violations(page: &str) -> Vec<String> {
-        let members = [member("kanso-domain", &[]), member_in("bench")];
+        let members = [member("kanso-domain", &[]), member_in("kanso-bench")];
         check(&members, &[file(PAGE, page)])
             .into_iter()
             .map(|violation| violation.what)
@@ -87,7 +87,7 @@ mod tests {
     }
 
     const DOMAIN: &str = "### `kanso-domain`\n\nRules.\n\n**Invariant:** no I/O.\n\n";
-    const BENCH: &str = "### `bench`: the load\n\nLoad. **Invariant:** no crate of ours.\n\n";
+    const BENCH: &str = "### `kanso-bench`: the load\n\nLoad. **Invariant:** no crate of ours.\n\n";
 
     #[test]
     fn a_complete_page_passes() {
@@ -102,7 +102,7 @@ mod tests {
         let refused = violations(DOMAIN);
         assert_eq!(refused.len(), 1);
         assert!(
-            refused[0].starts_with("has no section for bench;"),
+            refused[0].starts_with("has no section for kanso-bench;"),
             "{refused:?}"
         );
     }
