@@ -63,7 +63,7 @@ pub struct Grant {
 
 /// An account and who is logged in to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Overview {
+pub struct AccountOverview {
     /// The account.
     pub account: Account,
     /// The sessions that can still be refreshed, the oldest first.
@@ -247,12 +247,12 @@ impl Accounts {
     }
 
     /// The account with its sessions.
-    pub async fn overview(&self, user: UserId) -> Outcome<Overview> {
+    pub async fn overview(&self, user: UserId) -> Outcome<AccountOverview> {
         let account = self.get(user).await?;
         let at = self.ports.clock.now();
         let mut sessions = self.ports.storage.sessions(user).await?;
         sessions.retain(|session| at < session.expires_at);
-        Ok(Overview {
+        Ok(AccountOverview {
             account,
             sessions,
             at,

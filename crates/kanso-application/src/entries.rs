@@ -2,11 +2,11 @@
 
 use kanso_domain::calendar::{days_before, local_day};
 use kanso_domain::entries::{Completion, Entry, EntryFields};
-use kanso_domain::sync::{Action, Base, Command, OperationOutcome};
+use kanso_domain::sync::{Action, Base, Edit, OperationOutcome};
 use kanso_domain::{EntryId, UserId};
 
 use crate::ports::storage::EntryFilter;
-use crate::{Attempt, Fault, Outcome, RecordPorts};
+use crate::{Fault, Outcome, RecordPorts, RetryKey};
 
 /// How many days a list reaches back when no beginning is given, today included.
 pub const DEFAULT_LIST_DAYS: i32 = 30;
@@ -27,24 +27,24 @@ impl Entries {
     pub async fn create(
         &self,
         user: UserId,
-        attempt: Attempt,
+        attempt: RetryKey,
         id: Option<EntryId>,
         fields: EntryFields,
     ) -> Outcome<OperationOutcome> {
         let id = id.unwrap_or_else(|| EntryId::new(self.ports.ids.uuid()));
-        self.submit(user, attempt, id, Action::Create(fields)).await
+        self.submit(user, attempt, id, Edit::Create(fields)).await
     }
 
     /// Changes the members that `fields` gives.
     pub async fn update(
         &self,
         user: UserId,
-        attempt: Attempt,
+        attempt: RetryKey,
         id: EntryId,
         base: Base,
         fields: EntryFields,
     ) -> Outcome<OperationOutcome> {
-        self.submit(user, attempt, id, Action::Update { base, fields })
+        self.submit(user, attempt, id, Edit::Update { base, fields })
             .await
     }
 
@@ -52,12 +52,11 @@ impl Entries {
     pub async fn delete(
         &self,
         user: UserId,
-        attempt: Attempt,
+        attempt: RetryKey,
         id: EntryId,
         base: Base,
     ) -> Outcome<OperationOutcome> {
-        self.submit(user, attempt, id, Action::Delete { base })
-            .await
+        self.submit(user, attempt, id, Edit::Delete { base }).await
     }
 
     /// A live entry.
@@ -110,12 +109,12 @@ impl Entries {
     async fn submit(
         &self,
         user: UserId,
-        attempt: Attempt,
+        attempt: RetryKey,
         id: EntryId,
-        action: Action<EntryFields>,
+        edit: Edit<EntryFields>,
     ) -> Outcome<OperationOutcome> {
         self.ports
-            .submit_one(user, attempt, Command::Entry(id, action))
+            .submit_one(user, attempt, Action::Entry(id, edit))
             .await
     }
 }

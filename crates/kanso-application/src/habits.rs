@@ -1,11 +1,11 @@
 //! Habits, one call at a time.
 
 use kanso_domain::habits::{Habit, HabitFields};
-use kanso_domain::sync::{Action, Base, Command, OperationOutcome};
+use kanso_domain::sync::{Action, Base, Edit, OperationOutcome};
 use kanso_domain::{HabitId, UserId};
 
 use crate::streaks::Streaks;
-use crate::{Attempt, Outcome, RecordPorts};
+use crate::{Outcome, RecordPorts, RetryKey};
 
 /// What a person does with habits.
 #[derive(Clone)]
@@ -25,24 +25,24 @@ impl Habits {
     pub async fn create(
         &self,
         user: UserId,
-        attempt: Attempt,
+        attempt: RetryKey,
         id: Option<HabitId>,
         fields: HabitFields,
     ) -> Outcome<OperationOutcome> {
         let id = id.unwrap_or_else(|| HabitId::new(self.ports.ids.uuid()));
-        self.submit(user, attempt, id, Action::Create(fields)).await
+        self.submit(user, attempt, id, Edit::Create(fields)).await
     }
 
     /// Changes the members that `fields` gives.
     pub async fn update(
         &self,
         user: UserId,
-        attempt: Attempt,
+        attempt: RetryKey,
         id: HabitId,
         base: Base,
         fields: HabitFields,
     ) -> Outcome<OperationOutcome> {
-        self.submit(user, attempt, id, Action::Update { base, fields })
+        self.submit(user, attempt, id, Edit::Update { base, fields })
             .await
     }
 
@@ -50,12 +50,11 @@ impl Habits {
     pub async fn delete(
         &self,
         user: UserId,
-        attempt: Attempt,
+        attempt: RetryKey,
         id: HabitId,
         base: Base,
     ) -> Outcome<OperationOutcome> {
-        self.submit(user, attempt, id, Action::Delete { base })
-            .await
+        self.submit(user, attempt, id, Edit::Delete { base }).await
     }
 
     /// A live habit, its streak as of now.
@@ -79,13 +78,13 @@ impl Habits {
     async fn submit(
         &self,
         user: UserId,
-        attempt: Attempt,
+        attempt: RetryKey,
         id: HabitId,
-        action: Action<HabitFields>,
+        edit: Edit<HabitFields>,
     ) -> Outcome<OperationOutcome> {
         let mut outcome = self
             .ports
-            .submit_one(user, attempt, Command::Habit(id, action))
+            .submit_one(user, attempt, Action::Habit(id, edit))
             .await?;
         self.streaks.freshen_outcome(user, &mut outcome).await?;
         Ok(outcome)

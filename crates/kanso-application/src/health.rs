@@ -5,7 +5,7 @@ use std::sync::Arc;
 use kanso_domain::Timestamp;
 
 use crate::ports::clock::Clock;
-use crate::ports::companion::Companion;
+use crate::ports::shared_service::SharedService;
 use crate::ports::storage::Storage;
 
 /// What an operator wants to know first.
@@ -24,7 +24,7 @@ pub struct Report {
 pub struct Health {
     storage: Arc<dyn Storage>,
     clock: Arc<dyn Clock>,
-    redis: Option<Arc<dyn Companion>>,
+    redis: Option<Arc<dyn SharedService>>,
     started_at: Timestamp,
 }
 
@@ -42,7 +42,7 @@ impl Health {
 
     /// The same for a server that has a Redis.
     #[must_use]
-    pub fn with_redis(self, redis: Option<Arc<dyn Companion>>) -> Self {
+    pub fn with_redis(self, redis: Option<Arc<dyn SharedService>>) -> Self {
         Self { redis, ..self }
     }
 

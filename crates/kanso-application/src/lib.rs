@@ -23,4 +23,4 @@ pub mod sync;
 pub mod tickets;
 
 pub use fault::{Fault, Outcome};
-pub use records::{Attempt, RecordPorts};
+pub use records::{RecordPorts, RetryKey};

@@ -5,15 +5,15 @@ use std::sync::Arc;
 
 use kanso_domain::UserId;
 use kanso_domain::sync::{
-    Changeset, Command, Current, Cursor, CursorRefusal, Keys, OperationOutcome, ReceiptKey,
-    Submission, decide,
+    Action, Changeset, Cursor, CursorRefusal, LoadSet, Loaded, Operation, OperationOutcome,
+    ReceiptKey, decide,
 };
 
 use crate::ports::clock::Clock;
 use crate::ports::feed::Feed;
 use crate::ports::ids::Ids;
 use crate::ports::storage::{Storage, Written};
-use crate::ports::wake::Wake;
+use crate::ports::work_signal::WorkSignal;
 use crate::{Fault, Outcome};
 
 /// The ports that features about records need.
@@ -26,26 +26,26 @@ pub struct RecordPorts {
     /// New ids.
     pub ids: Arc<dyn Ids>,
     /// Wakes the workers after a change.
-    pub wake: Arc<dyn Wake>,
+    pub wake: Arc<dyn WorkSignal>,
     /// Tells other devices of a change.
     pub feed: Arc<dyn Feed>,
 }
 
 impl RecordPorts {
-    /// Carries out `submissions` for `user`, unless `cursor` shows that the client knows another
+    /// Carries out `operations` for `user`, unless `cursor` shows that the client knows another
     /// history than this one.
     pub(crate) async fn submit(
         &self,
         user: UserId,
         cursor: Option<Cursor>,
-        submissions: Vec<Submission>,
+        operations: Vec<Operation>,
     ) -> Outcome<Result<Changeset, CursorRefusal>> {
-        let (keys, now) = (Keys::of(&submissions), self.clock.now());
-        let decide = Arc::new(move |current: Current| {
+        let (keys, now) = (LoadSet::of(&operations), self.clock.now());
+        let decide = Arc::new(move |current: Loaded| {
             if let Some(cursor) = cursor {
                 cursor.since(current.head)?;
             }
-            Ok(decide(current, &submissions, now))
+            Ok(decide(current, &operations, now))
         });
         match self.storage.write(user, keys, decide).await? {
             Written::Committed(changeset) => {
@@ -66,25 +66,25 @@ impl RecordPorts {
     pub(crate) async fn submit_one(
         &self,
         user: UserId,
-        attempt: Attempt,
-        command: Command,
+        attempt: RetryKey,
+        action: Action,
     ) -> Outcome<OperationOutcome> {
-        let submission = Submission {
+        let operation = Operation {
             key: attempt.key,
-            ..Submission::once(command)
+            ..Operation::once(action)
         };
-        let written = self.submit(user, None, vec![submission]).await?;
+        let written = self.submit(user, None, vec![operation]).await?;
         let outcome = written
             .ok()
             .and_then(|mut changeset| changeset.outcomes.pop());
-        // Without a cursor nothing is refused, and one submission has one outcome.
+        // Without a cursor nothing is refused, and one operation has one outcome.
         outcome.ok_or(Fault::AccountGone)
     }
 }
 
 /// What makes a call exactly once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub struct Attempt {
+pub struct RetryKey {
     /// With a key, its result is stored and a retry has no second effect.
     pub key: Option<ReceiptKey>,
 }

@@ -6,7 +6,8 @@
 mod answers;
 
 pub use answers::{
-    HabitGlance, HabitStats, HabitToday, HabitWeek, HeatmapAnswer, Overview, TodayAnswer, Weekly,
+    HabitGlance, HabitStats, HabitToday, HabitWeek, HeatmapAnswer, StatsOverview, TodayAnswer,
+    Weekly,
 };
 
 use std::sync::Arc;
@@ -15,7 +16,7 @@ use kanso_domain::accounts::Settings;
 use kanso_domain::calendar::{DayNumber, days_before, local_day};
 use kanso_domain::entries::{Completion, EntryKind};
 use kanso_domain::habits::Habit;
-use kanso_domain::progress::{DayLog, Judged};
+use kanso_domain::progress::{DayLog, HabitProgress};
 use kanso_domain::sync::Head;
 use kanso_domain::{Date, HabitId, Quantity, UserId, Zone};
 
@@ -40,7 +41,7 @@ pub struct Stats {
 
 /// What an answer depends on besides the journal: where the reader is, and what is asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reader {
+pub struct StatsContext {
     /// How the person's days are read; the zone is the requested one, if one was.
     pub settings: Settings,
     /// The newest change when the question was asked.
@@ -118,7 +119,7 @@ impl Stats {
 
     /// Where `user` stands: in `zone`, or in the person's own. With what is asked for, this is all
     /// that an answer depends on, so it makes a validator.
-    pub async fn reader(&self, user: UserId, zone: Option<Zone>) -> Outcome<Reader> {
+    pub async fn reader(&self, user: UserId, zone: Option<Zone>) -> Outcome<StatsContext> {
         let head = self.storage.head(user).await?.ok_or(Fault::AccountGone)?;
         let account = self
             .storage
@@ -130,7 +131,7 @@ impl Stats {
             settings.timezone = zone;
         }
         let today = local_day(self.clock.now(), &settings.timezone, settings.day_start);
-        Ok(Reader {
+        Ok(StatsContext {
             settings,
             head,
             today,
@@ -139,7 +140,12 @@ impl Stats {
 
     /// Each habit's days in `range`. Instants are read in the reader's zone; streaks follow the
     /// days that were recorded, which travel does not move.
-    pub async fn weekly(&self, user: UserId, reader: &Reader, range: DateRange) -> Outcome<Weekly> {
+    pub async fn weekly(
+        &self,
+        user: UserId,
+        reader: &StatsContext,
+        range: DateRange,
+    ) -> Outcome<Weekly> {
         let journal = self.journal(user, None).await?;
         let habits = journal.habits.iter().map(|habit| {
             let entries = journal.of(habit.id);
@@ -161,7 +167,7 @@ impl Stats {
     pub async fn habit(
         &self,
         user: UserId,
-        reader: &Reader,
+        reader: &StatsContext,
         id: HabitId,
     ) -> Outcome<Option<HabitStats>> {
         let journal = self.journal(user, Some(&[id])).await?;
@@ -175,7 +181,7 @@ impl Stats {
     pub async fn heatmap(
         &self,
         user: UserId,
-        reader: &Reader,
+        reader: &StatsContext,
         range: DateRange,
         habit: Option<HabitId>,
     ) -> Outcome<Vec<HeatmapAnswer>> {
@@ -191,13 +197,13 @@ impl Stats {
     }
 
     /// All habits at a glance.
-    pub async fn overview(&self, user: UserId, reader: &Reader) -> Outcome<Overview> {
+    pub async fn overview(&self, user: UserId, reader: &StatsContext) -> Outcome<StatsOverview> {
         let journal = self.journal(user, None).await?;
-        Ok(Overview::new(&reader.judge_all(&journal)))
+        Ok(StatsOverview::new(&reader.judge_all(&journal)))
     }
 
     /// What is due, done, open and at risk today.
-    pub async fn today(&self, user: UserId, reader: &Reader) -> Outcome<TodayAnswer> {
+    pub async fn today(&self, user: UserId, reader: &StatsContext) -> Outcome<TodayAnswer> {
         let journal = self.journal(user, None).await?;
         Ok(TodayAnswer::new(&reader.judge_all(&journal), reader))
     }
@@ -224,16 +230,16 @@ impl Journal {
     }
 }
 
-impl Reader {
+impl StatsContext {
     /// The habits that are not put away.
-    fn judge_all<'a>(&self, journal: &'a Journal) -> Vec<Judged<'a>> {
+    fn judge_all<'a>(&self, journal: &'a Journal) -> Vec<HabitProgress<'a>> {
         let present = |habit: &&Habit| habit.details.archived_at.is_none();
         let judge = |habit: &'a Habit| self.judge(habit, journal.log(habit.id));
         journal.habits.iter().filter(present).map(judge).collect()
     }
 
-    fn judge<'a>(&self, habit: &'a Habit, log: DayLog) -> Judged<'a> {
-        Judged::new(habit, log, &self.settings, self.today)
+    fn judge<'a>(&self, habit: &'a Habit, log: DayLog) -> HabitProgress<'a> {
+        HabitProgress::new(habit, log, &self.settings, self.today)
     }
 
     /// An entry on the day on which its instant falls for this reader. One that was sent as a

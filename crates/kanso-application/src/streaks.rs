@@ -10,7 +10,7 @@ use std::sync::Arc;
 use kanso_domain::accounts::{Account, Settings};
 use kanso_domain::calendar::Today;
 use kanso_domain::habits::{Habit, StoredStreak};
-use kanso_domain::progress::{DayLog, Judged};
+use kanso_domain::progress::{DayLog, HabitProgress};
 use kanso_domain::sync::{OperationOutcome, Page, Since};
 use kanso_domain::{Date, HabitId, Record, UserId};
 
@@ -218,7 +218,7 @@ fn computed(journal: &Journal, id: HabitId, today: Date) -> Option<StoredStreak>
 }
 
 fn streak_of(habit: &Habit, log: DayLog, settings: &Settings, today: Date) -> StoredStreak {
-    let streak = Judged::new(habit, log, settings, today).streak();
+    let streak = HabitProgress::new(habit, log, settings, today).streak();
     StoredStreak {
         current: streak.current,
         longest: streak.longest,

@@ -1,6 +1,6 @@
 //! Sync: an outbox in, a delta out.
 
-use kanso_domain::sync::{Cursor, CursorRefusal, Head, OperationOutcome, Page, Since, Submission};
+use kanso_domain::sync::{Cursor, CursorRefusal, Head, Operation, OperationOutcome, Page, Since};
 use kanso_domain::{DeviceId, Seq, UserId};
 
 use crate::devices::Devices;
@@ -35,7 +35,7 @@ impl Seen {
 /// The results of an outbox and the delta after it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Synced {
-    /// What became of each submission, in their order.
+    /// What became of each operation, in their order.
     pub outcomes: Vec<OperationOutcome>,
     /// What is new to the device, its own changes included.
     pub page: Page,
@@ -75,16 +75,16 @@ impl Sync {
         }
     }
 
-    /// Carries out `submissions` in order, in one transaction, and reads the page after `cursor`.
+    /// Carries out `operations` in order, in one transaction, and reads the page after `cursor`.
     /// A cursor of another history refuses the whole: nothing is carried out, and the device
     /// keeps its outbox.
     pub async fn exchange(
         &self,
         caller: Caller,
         limit: u32,
-        submissions: Vec<Submission>,
+        operations: Vec<Operation>,
     ) -> Outcome<Result<Synced, CursorRefusal>> {
-        let synced = self.exchanged(caller, limit, submissions).await?;
+        let synced = self.exchanged(caller, limit, operations).await?;
         if let (Ok(_), Some(device)) = (&synced, caller.device) {
             self.devices.saw(caller.user, device, caller.cursor).await;
         }
@@ -102,12 +102,12 @@ impl Sync {
         &self,
         caller: Caller,
         limit: u32,
-        submissions: Vec<Submission>,
+        operations: Vec<Operation>,
     ) -> Outcome<Result<Synced, CursorRefusal>> {
         let Caller { user, cursor, .. } = caller;
         let mut outcomes = Vec::new();
-        if !submissions.is_empty() {
-            let changeset = match self.ports.submit(user, cursor, submissions).await? {
+        if !operations.is_empty() {
+            let changeset = match self.ports.submit(user, cursor, operations).await? {
                 Ok(changeset) => changeset,
                 Err(refusal) => return Ok(Err(refusal)),
             };

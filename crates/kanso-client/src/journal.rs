@@ -6,7 +6,7 @@ use jiff::civil::Date;
 use kanso_domain::accounts::Settings;
 use kanso_domain::calendar::local_day;
 use kanso_domain::habits::Habit;
-use kanso_domain::progress::{DayLog, Judged};
+use kanso_domain::progress::{DayLog, HabitProgress};
 use kanso_domain::{HabitId, Zone};
 
 use crate::Client;
@@ -29,13 +29,13 @@ pub struct Journal {
 
 impl Journal {
     /// `habit` as it stands today.
-    pub fn judge<'a>(&self, habit: &'a Habit) -> Judged<'a> {
+    pub fn judge<'a>(&self, habit: &'a Habit) -> HabitProgress<'a> {
         let log = self.logs.get(&habit.id).cloned().unwrap_or_default();
-        Judged::new(habit, log, &self.settings, self.today)
+        HabitProgress::new(habit, log, &self.settings, self.today)
     }
 
     /// All habits as they stand today, in the order of the list.
-    pub fn judged(&self) -> impl Iterator<Item = Judged<'_>> {
+    pub fn judged(&self) -> impl Iterator<Item = HabitProgress<'_>> {
         self.habits.iter().map(|shown| self.judge(&shown.record))
     }
 }

@@ -15,7 +15,7 @@ use crate::entropy::Entropy;
 /// How much work a hash is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HashCost {
-    /// Memory, in KiB.
+    /// Evict, in KiB.
     pub memory_kib: u32,
     /// Passes over it.
     pub passes: u32,

@@ -4,8 +4,8 @@
 //! `docs/domain.md` for the rules in words.
 
 mod day_log;
+mod habit_progress;
 mod heatmap;
-mod judged;
 mod plan;
 mod rate;
 mod streak;
@@ -15,8 +15,8 @@ mod totals;
 mod units;
 
 pub use day_log::{DayLog, DayTotal};
+pub use habit_progress::HabitProgress;
 pub use heatmap::{Cell, CellState, heatmap};
-pub use judged::Judged;
 pub use plan::{Plan, PlanSource};
 pub use rate::{Rate, rate};
 pub use streak::{Streak, UnitName, streak};

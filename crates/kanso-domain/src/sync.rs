@@ -1,20 +1,20 @@
 //! Sync: what devices send, what becomes of it, and how it is delivered.
 
+mod batch;
 mod changeset;
 mod cursor;
 mod digest;
-mod ledger;
 mod merge;
 mod operation;
 mod page;
-mod table;
+mod working_set;
 
-pub use changeset::{Changeset, Current, Keys, Save};
+pub use batch::decide;
+pub use changeset::{Changeset, LoadSet, Loaded, RecordWrite};
 pub use cursor::{Cursor, CursorRefusal, Epoch, Floor, Head};
 pub use digest::{Buckets, Digest, NotADigest};
-pub use ledger::decide;
 pub use operation::{
-    Action, Base, Command, Conflict, Deferral, Fingerprint, OnConflict, OperationOutcome, Receipt,
-    ReceiptKey, ReceiptOutcome, Rejection, RejectionCode, Submission, Terms,
+    Action, Base, Conflict, ConflictPolicy, Deferral, Edit, Fingerprint, OnConflict, Operation,
+    OperationOutcome, Receipt, ReceiptKey, ReceiptOutcome, Rejection, RejectionCode,
 };
 pub use page::{Page, Since};

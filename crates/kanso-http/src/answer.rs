@@ -12,7 +12,7 @@ use kanso_protocol::entries::EntryRecord;
 use kanso_protocol::habits::HabitRecord;
 use serde::Serialize;
 
-use crate::problem::{Code, Refusal};
+use crate::problem::{ApiError, Code};
 use crate::request::{etag, is_unchanged};
 
 /// `value` as JSON.
@@ -24,7 +24,7 @@ pub(crate) fn json(status: StatusCode, value: &impl Serialize) -> Response {
 }
 
 /// The JSON of `value`.
-pub(crate) fn to_json(value: &impl Serialize) -> Result<Vec<u8>, Refusal> {
+pub(crate) fn to_json(value: &impl Serialize) -> Result<Vec<u8>, ApiError> {
     serde_json::to_vec(value).map_err(|error| {
         tracing::error!(%error, "an answer could not be written");
         Code::Internal.into()
@@ -35,7 +35,7 @@ pub(crate) fn to_json(value: &impl Serialize) -> Result<Vec<u8>, Refusal> {
 pub(crate) trait Lines: Send + Sized + 'static {
     /// The next lines, none after the last. After an error there are no more: without a last line
     /// that says so, the reader knows that the answer was cut off.
-    fn next(&mut self) -> impl Future<Output = Option<Result<Vec<u8>, Refusal>>> + Send;
+    fn next(&mut self) -> impl Future<Output = Option<Result<Vec<u8>, ApiError>>> + Send;
 
     /// The answer. It is polled when its reader has taken what was said before, so that a reader who
     /// stands still costs no reading.
@@ -53,7 +53,7 @@ pub(crate) trait Lines: Send + Sized + 'static {
 }
 
 /// Adds `value` as a line of JSON.
-pub(crate) fn line(text: &mut Vec<u8>, value: &impl Serialize) -> Result<(), Refusal> {
+pub(crate) fn line(text: &mut Vec<u8>, value: &impl Serialize) -> Result<(), ApiError> {
     text.append(&mut to_json(value)?);
     text.push(b'\n');
     Ok(())
@@ -78,7 +78,7 @@ pub(crate) fn found(headers: &HeaderMap, stamp: &Stamp, record: &impl Serialize)
 }
 
 /// What became of a create.
-pub(crate) fn created(outcome: OperationOutcome) -> Result<Response, Refusal> {
+pub(crate) fn created(outcome: OperationOutcome) -> Result<Response, ApiError> {
     match outcome {
         OperationOutcome::Applied(record) => {
             let mut response = stored(StatusCode::CREATED, &record);
@@ -99,7 +99,7 @@ pub(crate) fn created(outcome: OperationOutcome) -> Result<Response, Refusal> {
 }
 
 /// What became of an update of an `entity`. A tombstone is as good as nothing.
-pub(crate) fn updated(entity: Entity, outcome: OperationOutcome) -> Result<Response, Refusal> {
+pub(crate) fn updated(entity: Entity, outcome: OperationOutcome) -> Result<Response, ApiError> {
     match outcome {
         OperationOutcome::Applied(record)
         | OperationOutcome::Merged(record)
@@ -109,19 +109,19 @@ pub(crate) fn updated(entity: Entity, outcome: OperationOutcome) -> Result<Respo
             ..
         } if !record.stamp().is_deleted() => Ok(replayed(stored(StatusCode::OK, &record))),
         OperationOutcome::Gone(_)
-        | OperationOutcome::Buried(_)
-        | OperationOutcome::Duplicate { .. } => Err(Refusal::not_found(entity)),
+        | OperationOutcome::Purged(_)
+        | OperationOutcome::Duplicate { .. } => Err(ApiError::not_found(entity)),
         other => Err(refused(other)),
     }
 }
 
 /// What became of a delete.
-pub(crate) fn deleted(outcome: OperationOutcome) -> Result<StatusCode, Refusal> {
+pub(crate) fn deleted(outcome: OperationOutcome) -> Result<StatusCode, ApiError> {
     match outcome {
         OperationOutcome::Applied(_)
         | OperationOutcome::Noop(_)
         | OperationOutcome::Duplicate { .. }
-        | OperationOutcome::Buried(_) => Ok(StatusCode::NO_CONTENT),
+        | OperationOutcome::Purged(_) => Ok(StatusCode::NO_CONTENT),
         other => Err(refused(other)),
     }
 }
@@ -151,17 +151,17 @@ fn place(record: &Record) -> String {
     }
 }
 
-fn refused(outcome: OperationOutcome) -> Refusal {
+fn refused(outcome: OperationOutcome) -> ApiError {
     match outcome {
         OperationOutcome::Conflict(conflict) => {
             let etag = etag(conflict.record.stamp().version);
-            Refusal::conflict(&conflict).header(header::ETAG, etag)
+            ApiError::conflict(&conflict).header(header::ETAG, etag)
         }
-        OperationOutcome::Gone(_) | OperationOutcome::Buried(_) => Code::Gone.into(),
-        OperationOutcome::Deferred(Deferral::HabitUnknown(_)) => Refusal::not_found(Entity::Habit),
+        OperationOutcome::Gone(_) | OperationOutcome::Purged(_) => Code::Gone.into(),
+        OperationOutcome::Deferred(Deferral::HabitUnknown(_)) => ApiError::not_found(Entity::Habit),
         OperationOutcome::Rejected(rejection) => match rejection.code {
-            RejectionCode::Invalid => Refusal::members(Code::Invalid, &rejection.errors),
-            RejectionCode::NotFound(entity) => Refusal::not_found(entity),
+            RejectionCode::Invalid => ApiError::members(Code::Invalid, &rejection.errors),
+            RejectionCode::NotFound(entity) => ApiError::not_found(entity),
             RejectionCode::OpIdReused => Code::IdempotencyKeyReused.into(),
             // Nothing that is said here is in a group.
             RejectionCode::GroupFailed | RejectionCode::GroupSplit => Code::Internal.into(),

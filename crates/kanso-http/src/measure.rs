@@ -52,7 +52,7 @@ pub(crate) fn operations(outcomes: &[OperationOutcome]) {
             OperationOutcome::Noop(_) => "noop",
             OperationOutcome::Duplicate { .. } => "duplicate",
             OperationOutcome::Conflict(_) => "conflict",
-            OperationOutcome::Gone(_) | OperationOutcome::Buried(_) => "gone",
+            OperationOutcome::Gone(_) | OperationOutcome::Purged(_) => "gone",
             OperationOutcome::Rejected(_) => "rejected",
             OperationOutcome::Deferred(_) => "deferred",
         };

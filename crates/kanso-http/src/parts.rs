@@ -15,7 +15,7 @@ use kanso_application::housekeeping::Retention;
 use kanso_application::live::Live;
 use kanso_application::ports::ids::Ids;
 use kanso_application::ports::limiter::{RateLimit, RateLimiter};
-use kanso_application::ports::seats::SharedSeats;
+use kanso_application::ports::stream_slots::SharedStreamSlots;
 use kanso_application::replicas::Replicas;
 use kanso_application::stats::Stats;
 use kanso_application::sync::Sync;
@@ -24,8 +24,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
 
-use crate::problem::{Code, Refusal};
-use crate::sync::Seats;
+use crate::problem::{ApiError, Code};
+use crate::sync::StreamSlots;
 
 /// What the routes need: the use cases, and what the server hands in.
 #[derive(Clone)]
@@ -55,7 +55,7 @@ pub struct Parts {
     /// Counts requests by address.
     pub limiter: Arc<dyn RateLimiter>,
     /// Counts a person's event streams over all servers, if several share a count.
-    pub seats: Option<Arc<dyn SharedSeats>>,
+    pub stream_slots: Option<Arc<dyn SharedStreamSlots>>,
     /// Where changes run: whoever stops the server waits for them.
     pub writes: TaskTracker,
     /// Cancelled when the server is about to stop: it then no longer says that it is ready.
@@ -120,24 +120,24 @@ pub(crate) struct Api(Arc<Inner>);
 pub(crate) struct Inner {
     pub(crate) parts: Parts,
     pub(crate) options: Options,
-    pub(crate) seats: Seats,
+    pub(crate) stream_slots: StreamSlots,
 }
 
 impl Api {
     pub(crate) fn new(parts: Parts, options: Options) -> Self {
-        let seats = Seats::over(parts.seats.clone());
+        let stream_slots = StreamSlots::over(parts.stream_slots.clone());
         Self(Arc::new(Inner {
             parts,
             options,
-            seats,
+            stream_slots,
         }))
     }
 
     /// Runs `change` to its end, whether or not somebody still waits for its answer.
-    pub(crate) async fn uncut<T: Send + 'static>(
+    pub(crate) async fn to_completion<T: Send + 'static>(
         &self,
         change: impl Future<Output = Outcome<T>> + Send + 'static,
-    ) -> Result<T, Refusal> {
+    ) -> Result<T, ApiError> {
         let task = self.writes.spawn(change.in_current_span());
         match task.await {
             Ok(outcome) => Ok(outcome?),
@@ -164,7 +164,7 @@ impl Api {
     }
 
     /// Who has how many event streams.
-    pub(crate) fn seats(&self) -> &Seats {
-        &self.0.seats
+    pub(crate) fn stream_slots(&self) -> &StreamSlots {
+        &self.0.stream_slots
     }
 }

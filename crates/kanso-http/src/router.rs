@@ -9,7 +9,7 @@ use utoipa_axum::router::OpenApiRouter;
 use crate::document;
 use crate::edge::{access, compression, cors, deadline, limit};
 use crate::parts::{Api, Options, Parts};
-use crate::problem::{Code, Refusal};
+use crate::problem::{ApiError, Code};
 use crate::{accounts, devices, entries, habits, health, stats, swagger, sync};
 
 /// The whole of the server's HTTP surface.
@@ -38,8 +38,8 @@ static PAGES: LazyLock<Router<Api>> = LazyLock::new(|| {
     let (pages, described) = routes().split_for_parts();
     pages
         .merge(swagger::pages(&document::finished(described)))
-        .fallback(async || Refusal::from(Code::RouteNotFound))
-        .method_not_allowed_fallback(async || Refusal::from(Code::MethodNotAllowed))
+        .fallback(async || ApiError::from(Code::RouteNotFound))
+        .method_not_allowed_fallback(async || ApiError::from(Code::MethodNotAllowed))
 });
 
 /// The routes with their descriptions, which cannot drift apart.

@@ -12,7 +12,7 @@ use utoipa_swagger_ui::{Config, serve};
 
 use crate::document::text;
 use crate::parts::Api;
-use crate::problem::{Code, Refusal};
+use crate::problem::{ApiError, Code};
 
 const PAGE: &str = "/swagger/index.html";
 const DOCUMENT: &str = "/swagger/doc.json";
@@ -37,7 +37,7 @@ pub(crate) fn pages(document: &OpenApi) -> Router<Api> {
         )
 }
 
-fn file(path: Option<Path<String>>, config: Arc<Config<'static>>) -> Result<Response, Refusal> {
+fn file(path: Option<Path<String>>, config: Arc<Config<'static>>) -> Result<Response, ApiError> {
     let Path(name) = path.ok_or(Code::RouteNotFound)?;
     let file = serve(&name, config).map_err(|error| {
         tracing::error!(%error, "a page could not be written");

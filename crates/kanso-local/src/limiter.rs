@@ -6,8 +6,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use kanso_application::ports::evict::Evict;
 use kanso_application::ports::limiter::{ClientAddress, LimitState, RateLimit, RateLimiter};
-use kanso_application::ports::memory::Memory;
 use tokio::time::Instant;
 
 use crate::gcra::decide;
@@ -105,8 +105,8 @@ impl RateLimiter for LocalLimiter {
     }
 }
 
-impl Memory for LocalLimiter {
-    fn forget(&self) {
+impl Evict for LocalLimiter {
+    fn evict_expired(&self) {
         let now = self.started.elapsed();
         for shard in &self.shards {
             let mut shard = lock(shard);
@@ -175,11 +175,11 @@ mod tests {
         limiter.check(address(2), LIMIT).await;
         limiter.check(address(2), LIMIT).await;
         advance(Duration::from_secs(20)).await;
-        limiter.forget();
+        limiter.evict_expired();
         assert_eq!(limiter.kept(), 1);
         assert_eq!(limiter.check(address(2), LIMIT).await.remaining, 1);
         advance(Duration::from_mins(1)).await;
-        limiter.forget();
+        limiter.evict_expired();
         assert_eq!(limiter.kept(), 0);
     }
 

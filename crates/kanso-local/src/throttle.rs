@@ -5,10 +5,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use kanso_application::ports::clock::Clock;
-use kanso_application::ports::memory::Memory;
+use kanso_application::ports::evict::Evict;
 use kanso_application::ports::throttle::{
-    AT_ONCE, Admission, FAILURES_BEFORE_WAIT, LEASE_SECONDS, LONGEST_WAIT_SECONDS, LoginThrottle,
-    Verdict,
+    AT_ONCE, Admission, FAILURES_BEFORE_WAIT, LEASE_SECONDS, LONGEST_WAIT_SECONDS, LoginOutcome,
+    LoginThrottle,
 };
 use kanso_domain::Timestamp;
 use kanso_domain::accounts::Email;
@@ -144,23 +144,23 @@ impl LoginThrottle for LocalThrottle {
         })
     }
 
-    async fn settle(&self, email: &Email, verdict: Verdict) {
+    async fn settle(&self, email: &Email, verdict: LoginOutcome) {
         self.change(email, |its, now| {
             its.under_way = its.under_way.saturating_sub(1);
             match verdict {
-                Verdict::Right => its.failures = 0,
-                Verdict::Wrong => {
+                LoginOutcome::Right => its.failures = 0,
+                LoginOutcome::Wrong => {
                     its.failures = its.failures.saturating_add(1);
                     its.failed_at = now;
                 }
-                Verdict::Unknown => {}
+                LoginOutcome::Unknown => {}
             }
         });
     }
 }
 
-impl Memory for LocalThrottle {
-    fn forget(&self) {
+impl Evict for LocalThrottle {
+    fn evict_expired(&self) {
         let now = self.clock.now();
         let mut tries = self.lock();
         tries.retain(|_, its| {
@@ -196,7 +196,7 @@ mod tests {
         match throttle.admit(&email(name)).await {
             Admission::Wait { seconds } => Some(seconds),
             Admission::Admitted => {
-                throttle.settle(&email(name), Verdict::Unknown).await;
+                throttle.settle(&email(name), LoginOutcome::Unknown).await;
                 None
             }
         }
@@ -205,7 +205,7 @@ mod tests {
     /// So many failures, whatever the brake says of them, and the wait after them.
     async fn fail(throttle: &LocalThrottle, times: u32) -> Option<u32> {
         for _ in 0..times {
-            throttle.settle(&email("ada"), Verdict::Wrong).await;
+            throttle.settle(&email("ada"), LoginOutcome::Wrong).await;
         }
         wait(throttle, "ada").await
     }
@@ -242,7 +242,7 @@ mod tests {
         for _ in 0..20 {
             assert_eq!(admitted(&throttle, AT_ONCE).await, AT_ONCE);
             for _ in 0..AT_ONCE {
-                throttle.settle(&email("ada"), Verdict::Right).await;
+                throttle.settle(&email("ada"), LoginOutcome::Right).await;
             }
         }
         assert_eq!(throttle.kept(), 0);
@@ -266,7 +266,7 @@ mod tests {
         let (_, throttle) = throttle();
         for _ in 0..100 {
             assert_eq!(admitted(&throttle, 1).await, 1);
-            throttle.settle(&email("ada"), Verdict::Unknown).await;
+            throttle.settle(&email("ada"), LoginOutcome::Unknown).await;
         }
         assert_eq!(throttle.kept(), 0);
     }
@@ -306,7 +306,7 @@ mod tests {
     async fn a_success_forgets_the_failures() {
         let (_, throttle) = throttle();
         fail(&throttle, 9).await;
-        throttle.settle(&email("ada"), Verdict::Right).await;
+        throttle.settle(&email("ada"), LoginOutcome::Right).await;
         assert_eq!(fail(&throttle, 4).await, None);
     }
 
@@ -325,14 +325,14 @@ mod tests {
         let (hands, throttle) = throttle();
         fail(&throttle, 6).await;
         hands.turn(-60);
-        throttle.forget();
+        throttle.evict_expired();
         assert_eq!(wait(&throttle, "ada").await, Some(2));
-        throttle.settle(&email("grace"), Verdict::Wrong).await;
+        throttle.settle(&email("grace"), LoginOutcome::Wrong).await;
         hands.turn(899);
-        throttle.forget();
+        throttle.evict_expired();
         assert_eq!(throttle.kept(), 2);
         hands.turn(1);
-        throttle.forget();
+        throttle.evict_expired();
         assert_eq!(throttle.kept(), 0);
     }
 
@@ -341,7 +341,7 @@ mod tests {
         let (hands, mut throttle) = throttle();
         throttle.capacity = 100;
         for number in 0..1000 {
-            throttle.settle(&email(number), Verdict::Wrong).await;
+            throttle.settle(&email(number), LoginOutcome::Wrong).await;
             if number % 10 == 0 {
                 hands.turn(1);
             }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use kanso_application::ports::clock::Clock;
-use kanso_application::ports::memory::Memory;
+use kanso_application::ports::evict::Evict;
 use kanso_application::ports::tickets::{KeptTicket, TicketStore};
 use kanso_domain::sessions::TokenHash;
 
@@ -61,8 +61,8 @@ impl TicketStore for LocalTickets {
     }
 }
 
-impl Memory for LocalTickets {
-    fn forget(&self) {
+impl Evict for LocalTickets {
+    fn evict_expired(&self) {
         let now = self.clock.now();
         self.change(|kept| {
             kept.tickets.retain(|_, ticket| now < ticket.expires_at);
@@ -115,10 +115,10 @@ mod tests {
         store.keep(hash(2), ticket(2)).await;
         assert!(store.take(hash(1)).await.is_some());
         hands.turn(59);
-        store.forget();
+        store.evict_expired();
         assert_eq!(store.kept(), 1);
         hands.turn(1);
-        store.forget();
+        store.evict_expired();
         assert_eq!(store.kept(), 0);
         assert_eq!(store.take(hash(2)).await, None);
     }

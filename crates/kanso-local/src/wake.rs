@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use kanso_application::ports::wake::Wake;
+use kanso_application::ports::work_signal::WorkSignal;
 use tokio::sync::Notify;
 
 /// A bell in this process. Any number of rings that nobody has heard yet are one.
@@ -24,7 +24,7 @@ impl LocalWake {
     }
 }
 
-impl Wake for LocalWake {
+impl WorkSignal for LocalWake {
     fn streaks(&self) {
         self.streaks.notify_one();
     }

@@ -2,7 +2,7 @@
 
 use kanso_application::ports::storage::EntryFilter;
 use kanso_domain::entries::{Completion, Entry, EntryDetails};
-use kanso_domain::sync::Save;
+use kanso_domain::sync::RecordWrite;
 use kanso_domain::{Date, EntryId, Timestamp, UserId};
 use tokio_postgres::Row;
 
@@ -197,7 +197,7 @@ pub(crate) const UPDATE: &str = "WITH changed AS (
 pub(crate) async fn save(
     connection: &Connection,
     user: UserId,
-    save: &Save<Entry>,
+    save: &RecordWrite<Entry>,
 ) -> Result<(), Failure> {
     let entry = &save.record;
     let mut values = values(user, entry);

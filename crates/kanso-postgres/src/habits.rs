@@ -2,7 +2,7 @@
 
 use kanso_domain::habits::{Habit, HabitDetails, StoredStreak};
 use kanso_domain::record::Stamp;
-use kanso_domain::sync::Save;
+use kanso_domain::sync::RecordWrite;
 use kanso_domain::{HabitId, UserId};
 use tokio_postgres::Row;
 
@@ -199,7 +199,7 @@ pub(crate) const UPDATE: &str = "WITH changed AS (
 pub(crate) async fn save(
     connection: &Connection,
     user: UserId,
-    save: &Save<Habit>,
+    save: &RecordWrite<Habit>,
 ) -> Result<(), Failure> {
     let habit = &save.record;
     let mut values = values(user, habit);

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use futures::FutureExt as _;
-use kanso_application::ports::housekeeping::Housekeeping;
+use kanso_application::ports::housekeeping::PurgeStore;
 use kanso_application::ports::storage::StorageError;
 use kanso_domain::{Seq, Timestamp, UserId};
 use tokio_postgres::Row;
@@ -16,7 +16,7 @@ use crate::connection::{Connection, sent};
 use crate::error::Failure;
 
 #[async_trait]
-impl Housekeeping for PostgresStorage {
+impl PurgeStore for PostgresStorage {
     async fn purge_receipts(&self, before: Timestamp, limit: u32) -> Result<u32, StorageError> {
         self.change((before, limit), |connection, (before, limit)| {
             receipts(connection, *before, *limit).boxed()

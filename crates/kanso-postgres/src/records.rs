@@ -9,7 +9,7 @@ use kanso_application::ports::storage::{
 };
 use kanso_domain::entries::Entry;
 use kanso_domain::habits::Habit;
-use kanso_domain::sync::{Buckets, Changeset, Current, Head, Keys, Page, Since};
+use kanso_domain::sync::{Buckets, Changeset, Head, LoadSet, Loaded, Page, Since};
 use kanso_domain::{Entity, EntryId, HabitId, Seq, UserId};
 
 use crate::attempts::{BEGIN, COMMIT};
@@ -26,7 +26,7 @@ impl RecordStore for PostgresStorage {
     async fn write(
         &self,
         user: UserId,
-        keys: Keys,
+        keys: LoadSet,
         decide: Decide,
     ) -> Result<Written, StorageError> {
         self.transact((user, keys, decide), |connection, (user, keys, decide)| {
@@ -141,7 +141,7 @@ fn has_seen(since: Since, head: Head) -> bool {
 async fn write(
     connection: &Connection,
     user: UserId,
-    keys: &Keys,
+    keys: &LoadSet,
     decide: &Decide,
 ) -> Result<Written, Failure> {
     let Some(current) = load(connection, user, keys).await? else {
@@ -169,8 +169,8 @@ async fn write(
 async fn load(
     connection: &Connection,
     user: UserId,
-    keys: &Keys,
-) -> Result<Option<Current>, Failure> {
+    keys: &LoadSet,
+) -> Result<Option<Loaded>, Failure> {
     connection
         .prepare(&[
             users::LOCK,
@@ -217,7 +217,7 @@ async fn load(
     };
     let receipts = receipts.await?.into_iter();
     let entries = named.await?.into_iter().chain(live.await?);
-    let mut current = Current {
+    let mut current = Loaded {
         head,
         settings,
         receipts: receipts.map(|found| (found.key.op_id, found)).collect(),
@@ -227,15 +227,15 @@ async fn load(
             .into_iter()
             .map(|habit| (habit.id, habit))
             .collect(),
-        buried_habits: [].into(),
-        buried_entries: [].into(),
+        purged_habits: [].into(),
+        purged_entries: [].into(),
     };
     note_buried(&mut current, keys, buried.await?);
     Ok(Some(current))
 }
 
 /// Those of the named records that are not there any more.
-fn note_buried(current: &mut Current, keys: &Keys, buried: Vec<(Entity, uuid::Uuid)>) {
+fn note_buried(current: &mut Loaded, keys: &LoadSet, buried: Vec<(Entity, uuid::Uuid)>) {
     if current.head.floor.seq == Seq::ZERO {
         return;
     }
@@ -244,12 +244,12 @@ fn note_buried(current: &mut Current, keys: &Keys, buried: Vec<(Entity, uuid::Uu
         match entity {
             Entity::Habit if keys.habits.contains(&habit) => {
                 if !current.habits.contains_key(&habit) {
-                    current.buried_habits.insert(habit);
+                    current.purged_habits.insert(habit);
                 }
             }
             Entity::Entry if keys.entries.contains(&entry) => {
                 if !current.entries.contains_key(&entry) {
-                    current.buried_entries.insert(entry);
+                    current.purged_entries.insert(entry);
                 }
             }
             Entity::Habit | Entity::Entry => {}

@@ -54,8 +54,8 @@ fn fuzz_push() {
     withstands(corpus, TOKENS, |input| {
         let fingerprints = |request: SyncRequest| -> Vec<_> {
             let operations = request.operations.into_iter();
-            let submissions = operations.map(|operation| operation.submission(None));
-            submissions
+            let operations = operations.map(|operation| operation.operation(None));
+            operations
                 .map(|it| it.key.map(|key| key.fingerprint))
                 .collect()
         };

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use kanso_application::ports::companion::Companion;
+use kanso_application::ports::shared_service::SharedService;
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use redis::{Client, ConnectionInfo, IntoConnectionInfo as _, RedisError};
 use tokio::time::{Instant, timeout};
@@ -129,7 +129,7 @@ impl Redis {
 }
 
 #[async_trait]
-impl Companion for Redis {
+impl SharedService for Redis {
     async fn answers(&self) -> bool {
         let ping = async |mut connection: ConnectionManager| {
             redis::cmd("PING").query_async::<()>(&mut connection).await

@@ -13,7 +13,7 @@ mod connection;
 mod feed;
 mod limiter;
 mod measure;
-mod seats;
+mod stream_slots;
 mod throttle;
 mod tickets;
 
@@ -21,6 +21,6 @@ pub use answers::{LONGEST_ANSWER, RedisAnswers};
 pub use connection::{InvalidUrl, Redis, TIME_LIMIT};
 pub use feed::RedisFeed;
 pub use limiter::RedisLimiter;
-pub use seats::RedisSeats;
+pub use stream_slots::RedisStreamSlots;
 pub use throttle::RedisThrottle;
 pub use tickets::RedisTickets;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use kanso_application::ports::credentials::Pseudonyms;
 use kanso_application::ports::throttle::{
-    AT_ONCE, Admission, FAILURES_BEFORE_WAIT, LEASE_SECONDS, LONGEST_WAIT_SECONDS, LoginThrottle,
-    Verdict,
+    AT_ONCE, Admission, FAILURES_BEFORE_WAIT, LEASE_SECONDS, LONGEST_WAIT_SECONDS, LoginOutcome,
+    LoginThrottle,
 };
 use kanso_domain::accounts::Email;
 use redis::Script;
@@ -72,11 +72,11 @@ impl LoginThrottle for RedisThrottle {
         }
     }
 
-    async fn settle(&self, email: &Email, verdict: Verdict) {
+    async fn settle(&self, email: &Email, verdict: LoginOutcome) {
         let step = match verdict {
-            Verdict::Right => "right",
-            Verdict::Wrong => "wrong",
-            Verdict::Unknown => "unknown",
+            LoginOutcome::Right => "right",
+            LoginOutcome::Wrong => "wrong",
+            LoginOutcome::Unknown => "unknown",
         };
         if self.step(email, step).await.is_none() {
             self.alone.settle(email, verdict).await;

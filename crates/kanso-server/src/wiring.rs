@@ -12,9 +12,9 @@ use kanso_application::housekeeping::Housekeeping;
 use kanso_application::live::Live;
 use kanso_application::ports::answers::AnswerCache;
 use kanso_application::ports::credentials::Pseudonyms;
+use kanso_application::ports::evict::Evict;
 use kanso_application::ports::feed::Feed;
 use kanso_application::ports::limiter::RateLimiter;
-use kanso_application::ports::memory::Memory;
 use kanso_application::ports::storage::Storage;
 use kanso_application::ports::throttle::LoginThrottle;
 use kanso_application::replicas::Replicas;
@@ -30,7 +30,7 @@ use kanso_domain::sync::Epoch;
 use kanso_local::{LocalFeed, LocalLimiter, LocalThrottle, LocalTickets, LocalWake};
 use kanso_postgres::{PostgresOptions, PostgresStorage};
 use kanso_redis::{
-    Redis, RedisAnswers, RedisFeed, RedisLimiter, RedisSeats, RedisThrottle, RedisTickets,
+    Redis, RedisAnswers, RedisFeed, RedisLimiter, RedisStreamSlots, RedisThrottle, RedisTickets,
 };
 use kanso_sqlite::{SqliteOptions, SqliteStorage};
 use tokio::runtime::Handle;
@@ -92,7 +92,7 @@ pub(crate) fn site(config: &Config, keys: Keys, parts: &Parts) -> Result<Site, S
                 .with_redis(redis.clone().map(|redis| Arc::new(redis) as _)),
             ids: Arc::clone(&parts.ids),
             limiter: limiter(alone.limiter, &names, redis.as_ref()),
-            seats: redis.map(|redis| Arc::new(RedisSeats::start(redis)) as _),
+            stream_slots: redis.map(|redis| Arc::new(RedisStreamSlots::start(redis)) as _),
             writes: writes.clone(),
             draining: stages.draining().clone(),
             jwks,
@@ -164,7 +164,7 @@ impl Alone {
         }
     }
 
-    fn memories(&self) -> Vec<Arc<dyn Memory>> {
+    fn memories(&self) -> Vec<Arc<dyn Evict>> {
         vec![
             Arc::clone(&self.limiter) as _,
             Arc::clone(&self.throttle) as _,

@@ -15,7 +15,7 @@ use kanso_application::ports::storage::{
     AccountStore as _, ComputedStreak, RecordStore as _, StreakQueue as _,
 };
 use kanso_domain::calendar::days_before;
-use kanso_domain::sync::{Command, Epoch, Keys, decide};
+use kanso_domain::sync::{Action, Epoch, LoadSet, decide};
 use kanso_domain::{Date, UserId};
 use kanso_sqlite::{SqliteOptions, SqliteStorage};
 use kanso_testkit::build::{
@@ -109,10 +109,10 @@ async fn begin_days(storage: &Arc<SqliteStorage>) {
     println!("{waiting:?} after a day began in {all:.2?}, no turn longer than {longest:.2?}");
 }
 
-async fn submit(storage: &SqliteStorage, user: UserId, commands: Vec<Command>) {
-    let submissions: Vec<_> = commands.into_iter().map(once).collect();
-    let keys = Keys::of(&submissions);
-    let decide = Arc::new(move |current| Ok(decide(current, &submissions, noon())));
+async fn submit(storage: &SqliteStorage, user: UserId, commands: Vec<Action>) {
+    let operations: Vec<_> = commands.into_iter().map(once).collect();
+    let keys = LoadSet::of(&operations);
+    let decide = Arc::new(move |current| Ok(decide(current, &operations, noon())));
     storage.write(user, keys, decide).await.unwrap();
 }
 

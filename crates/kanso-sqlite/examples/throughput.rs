@@ -17,7 +17,7 @@ use kanso_application::ports::storage::{
     AccountStore as _, DeltaQuery, NewAccount, RecordStore as _, Scope, Storage as _,
 };
 use kanso_domain::sync::{
-    Command, Epoch, Fingerprint, Keys, ReceiptKey, Since, Submission, decide,
+    Action, Epoch, Fingerprint, LoadSet, Operation, ReceiptKey, Since, decide,
 };
 use kanso_domain::{EntryId, OpId, UserId};
 use kanso_sqlite::{SqliteOptions, SqliteStorage};
@@ -105,16 +105,16 @@ async fn write(storage: Arc<SqliteStorage>, number: u32, run: u32) {
     }
 }
 
-async fn submit(storage: &SqliteStorage, number: u32, op: u128, command: Command) {
-    let submissions = vec![Submission {
+async fn submit(storage: &SqliteStorage, number: u32, op: u128, action: Action) {
+    let operations = vec![Operation {
         key: Some(ReceiptKey {
             op_id: OpId::new(Uuid::from_u128(op)),
             fingerprint: Fingerprint::new([7; 32]),
         }),
-        ..Submission::once(command)
+        ..Operation::once(action)
     }];
-    let keys = Keys::of(&submissions);
-    let decide = Arc::new(move |current| Ok(decide(current, &submissions, noon())));
+    let keys = LoadSet::of(&operations);
+    let decide = Arc::new(move |current| Ok(decide(current, &operations, noon())));
     storage.write(user(number), keys, decide).await.unwrap();
 }
 

@@ -2,7 +2,7 @@
 
 use kanso_application::ports::storage::EntryFilter;
 use kanso_domain::entries::{Completion, Entry, EntryDetails};
-use kanso_domain::sync::Save;
+use kanso_domain::sync::RecordWrite;
 use kanso_domain::{EntryId, HabitId, Timestamp, UserId};
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
@@ -235,7 +235,7 @@ macro_rules! entry_values {
 pub(crate) fn save(
     connection: &Connection,
     user: UserId,
-    save: &Save<Entry>,
+    save: &RecordWrite<Entry>,
 ) -> Result<(), Failure> {
     let entry = &save.record;
     let changed = match &save.replaces {

@@ -2,7 +2,7 @@
 
 use kanso_domain::habits::{Habit, HabitDetails, StoredStreak};
 use kanso_domain::record::Stamp;
-use kanso_domain::sync::Save;
+use kanso_domain::sync::RecordWrite;
 use kanso_domain::{HabitId, UserId};
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
@@ -163,7 +163,7 @@ macro_rules! habit_values {
 pub(crate) fn save(
     connection: &Connection,
     user: UserId,
-    save: &Save<Habit>,
+    save: &RecordWrite<Habit>,
 ) -> Result<(), Failure> {
     let habit = &save.record;
     let changed = match &save.replaces {

@@ -1,7 +1,7 @@
 //! The port over what is removed as time passes.
 
 use async_trait::async_trait;
-use kanso_application::ports::housekeeping::Housekeeping;
+use kanso_application::ports::housekeeping::PurgeStore;
 use kanso_application::ports::storage::StorageError;
 use kanso_domain::{EntryId, HabitId, Seq, Timestamp, UserId};
 use rusqlite::{Connection, Row, params};
@@ -30,7 +30,7 @@ macro_rules! purgeable {
 }
 
 #[async_trait]
-impl Housekeeping for SqliteStorage {
+impl PurgeStore for SqliteStorage {
     async fn purge_receipts(&self, before: Timestamp, limit: u32) -> Result<u32, StorageError> {
         self.change(move |connection| receipts(connection, before, limit))
             .await

@@ -7,7 +7,7 @@ use kanso_application::ports::storage::{
 };
 use kanso_domain::entries::Entry;
 use kanso_domain::habits::Habit;
-use kanso_domain::sync::{Buckets, Changeset, Current, Epoch, Head, Keys, Page, Since};
+use kanso_domain::sync::{Buckets, Changeset, Epoch, Head, LoadSet, Loaded, Page, Since};
 use kanso_domain::{EntryId, HabitId, Seq, UserId};
 use rusqlite::Connection;
 
@@ -23,7 +23,7 @@ impl RecordStore for SqliteStorage {
     async fn write(
         &self,
         user: UserId,
-        keys: Keys,
+        keys: LoadSet,
         decide: Decide,
     ) -> Result<Written, StorageError> {
         let epoch = self.epoch;
@@ -136,18 +136,18 @@ fn load(
     connection: &Connection,
     epoch: Epoch,
     user: UserId,
-    keys: &Keys,
-) -> Result<Option<Current>, Failure> {
+    keys: &LoadSet,
+) -> Result<Option<Loaded>, Failure> {
     let Some((head, settings)) = users::head_and_settings(connection, epoch, user)? else {
         return Ok(None);
     };
-    let mut current = Current {
+    let mut current = Loaded {
         head,
         settings,
         habits: [].into(),
         entries: [].into(),
-        buried_habits: [].into(),
-        buried_entries: [].into(),
+        purged_habits: [].into(),
+        purged_entries: [].into(),
         receipts: [].into(),
     };
     for &op_id in &keys.receipts {
@@ -181,17 +181,17 @@ fn load(
 fn load_graves(
     connection: &Connection,
     user: UserId,
-    keys: &Keys,
-    current: &mut Current,
+    keys: &LoadSet,
+    current: &mut Loaded,
 ) -> Result<(), Failure> {
     for id in &keys.habits {
         if !current.habits.contains_key(id) && graves::is_buried(connection, user, id)? {
-            current.buried_habits.insert(*id);
+            current.purged_habits.insert(*id);
         }
     }
     for id in &keys.entries {
         if !current.entries.contains_key(id) && graves::is_buried(connection, user, id)? {
-            current.buried_entries.insert(*id);
+            current.purged_entries.insert(*id);
         }
     }
     Ok(())

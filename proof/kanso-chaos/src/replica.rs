@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use kanso_domain::habits::Habit;
-use kanso_domain::progress::{DayLog, Judged};
+use kanso_domain::progress::{DayLog, HabitProgress};
 use kanso_domain::sync::Digest;
 use kanso_domain::{Date, Record};
 use kanso_protocol::sync::{Change, Changed};
@@ -88,7 +88,7 @@ impl Replica {
         });
         // Nobody here changes their settings.
         let settings = kanso_domain::accounts::Settings::default();
-        let streak = Judged::new(habit, DayLog::of(entries), &settings, today).streak();
+        let streak = HabitProgress::new(habit, DayLog::of(entries), &settings, today).streak();
         let told = (habit.streak.current, habit.streak.longest);
         (told != (streak.current, streak.longest)).then(|| {
             format!(

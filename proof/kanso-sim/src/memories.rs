@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use kanso_application::ports::clock::Clock;
-use kanso_application::ports::memory::Memory;
+use kanso_application::ports::evict::Evict;
 use kanso_local::{LocalLimiter, LocalThrottle, LocalTickets};
 
 use crate::planted::{Bug, LoginMemory, TicketMemory};
@@ -29,7 +29,7 @@ impl Memories {
     }
 
     /// All of them, for the worker that lets them forget.
-    pub(crate) fn all(&self) -> Vec<Arc<dyn Memory>> {
+    pub(crate) fn all(&self) -> Vec<Arc<dyn Evict>> {
         vec![
             Arc::clone(&self.limiter) as _,
             Arc::clone(&self.throttle) as _,

@@ -150,7 +150,7 @@ impl Server {
                 health: Health::new(Arc::clone(&parts.storage), Arc::clone(&parts.clock)),
                 ids,
                 limiter: Bug::limiter(parts.bug, Arc::clone(&memories.limiter) as _),
-                seats: None,
+                stream_slots: None,
                 writes: TaskTracker::new(),
                 draining: stop.clone(),
                 jwks: serde_json::Value::Null,

@@ -5,7 +5,7 @@ use kanso_domain::accounts::{Account, PasswordHash, Settings};
 use kanso_domain::entries::EntryFields;
 use kanso_domain::habits::{HabitFields, StoredStreak};
 use kanso_domain::sessions::{Session, TokenHash};
-use kanso_domain::sync::{Action, Base, Command, Fingerprint, ReceiptKey, Submission};
+use kanso_domain::sync::{Action, Base, Edit, Fingerprint, Operation, ReceiptKey};
 use kanso_domain::text::{Notes, Title};
 use kanso_domain::{DeviceId, EntryId, HabitId, OpId, SessionId, Timestamp, UserId, Version};
 use uuid::Uuid;
@@ -130,48 +130,48 @@ pub fn noted(notes: &str) -> EntryFields {
 }
 
 /// Makes a habit.
-pub const fn create_habit(id: HabitId, fields: HabitFields) -> Command {
-    Command::Habit(id, Action::Create(fields))
+pub const fn create_habit(id: HabitId, fields: HabitFields) -> Action {
+    Action::Habit(id, Edit::Create(fields))
 }
 
 /// Edits a habit.
-pub const fn update_habit(id: HabitId, base: Base, fields: HabitFields) -> Command {
-    Command::Habit(id, Action::Update { base, fields })
+pub const fn update_habit(id: HabitId, base: Base, fields: HabitFields) -> Action {
+    Action::Habit(id, Edit::Update { base, fields })
 }
 
 /// Deletes a habit.
-pub const fn delete_habit(id: HabitId, base: Base) -> Command {
-    Command::Habit(id, Action::Delete { base })
+pub const fn delete_habit(id: HabitId, base: Base) -> Action {
+    Action::Habit(id, Edit::Delete { base })
 }
 
 /// Makes an entry.
-pub const fn create_entry(id: EntryId, fields: EntryFields) -> Command {
-    Command::Entry(id, Action::Create(fields))
+pub const fn create_entry(id: EntryId, fields: EntryFields) -> Action {
+    Action::Entry(id, Edit::Create(fields))
 }
 
 /// Edits an entry.
-pub const fn update_entry(id: EntryId, base: Base, fields: EntryFields) -> Command {
-    Command::Entry(id, Action::Update { base, fields })
+pub const fn update_entry(id: EntryId, base: Base, fields: EntryFields) -> Action {
+    Action::Entry(id, Edit::Update { base, fields })
 }
 
 /// Deletes an entry.
-pub const fn delete_entry(id: EntryId, base: Base) -> Command {
-    Command::Entry(id, Action::Delete { base })
+pub const fn delete_entry(id: EntryId, base: Base) -> Action {
+    Action::Entry(id, Edit::Delete { base })
 }
 
 /// A command that no device retries.
-pub const fn once(command: Command) -> Submission {
-    Submission::once(command)
+pub const fn once(action: Action) -> Operation {
+    Operation::once(action)
 }
 
 /// A command as an outbox hands it in, with the body that every operation of this number has.
-pub fn operation(number: u8, command: Command) -> Submission {
-    Submission {
+pub fn operation(number: u8, action: Action) -> Operation {
+    Operation {
         key: Some(ReceiptKey {
             op_id: op(number.into()),
             fingerprint: Fingerprint::new([number; 32]),
         }),
         device: Some(device(1)),
-        ..Submission::once(command)
+        ..Operation::once(action)
     }
 }

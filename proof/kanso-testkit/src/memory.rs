@@ -47,8 +47,8 @@ struct Person {
     sessions: BTreeMap<SessionId, Session>,
     habits: BTreeMap<HabitId, Habit>,
     entries: BTreeMap<EntryId, Entry>,
-    buried_habits: BTreeSet<HabitId>,
-    buried_entries: BTreeSet<EntryId>,
+    purged_habits: BTreeSet<HabitId>,
+    purged_entries: BTreeSet<EntryId>,
     settings: Option<SettingsRecord>,
     devices: BTreeMap<DeviceId, Device>,
     /// With the time at which each was made.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
-use kanso_application::ports::throttle::{Admission, LoginThrottle, Verdict};
+use kanso_application::ports::throttle::{Admission, LoginOutcome, LoginThrottle};
 use kanso_domain::accounts::Email;
 
 /// Throttles an account once it has failed so often, until it succeeds.
@@ -52,11 +52,11 @@ impl LoginThrottle for CountingThrottle {
         }
     }
 
-    async fn settle(&self, email: &Email, verdict: Verdict) {
+    async fn settle(&self, email: &Email, verdict: LoginOutcome) {
         self.change(|failures| match verdict {
-            Verdict::Right => drop(failures.remove(email)),
-            Verdict::Wrong => *failures.entry(email.clone()).or_default() += 1,
-            Verdict::Unknown => {}
+            LoginOutcome::Right => drop(failures.remove(email)),
+            LoginOutcome::Wrong => *failures.entry(email.clone()).or_default() += 1,
+            LoginOutcome::Unknown => {}
         });
     }
 }

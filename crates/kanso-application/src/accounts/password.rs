@@ -7,7 +7,7 @@ use super::Accounts;
 use crate::Outcome;
 use crate::ports::credentials::{Identity, PasswordCheck, Passwords};
 use crate::ports::storage::{Credentials, NewPassword, SessionsThen, Storage};
-use crate::ports::throttle::{Admission, Verdict};
+use crate::ports::throttle::{Admission, LoginOutcome};
 
 /// What became of a change of the password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -134,9 +134,9 @@ impl Accounts {
         }
         let outcome = attempt.await;
         let verdict = match &outcome {
-            Ok(Some(_)) => Verdict::Right,
-            Ok(None) => Verdict::Wrong,
-            Err(_) => Verdict::Unknown,
+            Ok(Some(_)) => LoginOutcome::Right,
+            Ok(None) => LoginOutcome::Wrong,
+            Err(_) => LoginOutcome::Unknown,
         };
         throttle.settle(email, verdict).await;
         Ok(outcome?.map_or(Attempt::Wrong, Attempt::Right))

@@ -7,7 +7,7 @@ use super::storage::StorageError;
 
 /// Removes what nobody needs any more. Each call is one short write.
 #[async_trait]
-pub trait Housekeeping: Send + Sync {
+pub trait PurgeStore: Send + Sync {
     /// Removes up to `limit` receipts that are older than `before`, the oldest first, and says
     /// how many there were.
     async fn purge_receipts(&self, before: Timestamp, limit: u32) -> Result<u32, StorageError>;

@@ -2,17 +2,17 @@
 
 pub mod answers;
 pub mod clock;
-pub mod companion;
 pub mod credentials;
 pub mod devices;
+pub mod evict;
 pub mod feed;
 pub mod housekeeping;
 pub mod ids;
 pub mod limiter;
-pub mod memory;
 pub mod schema;
-pub mod seats;
+pub mod shared_service;
 pub mod storage;
+pub mod stream_slots;
 pub mod throttle;
 pub mod tickets;
-pub mod wake;
+pub mod work_signal;

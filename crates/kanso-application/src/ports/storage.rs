@@ -13,14 +13,14 @@ use kanso_domain::accounts::{Account, Email, PasswordHash, Settings, SettingsCha
 use kanso_domain::entries::{Completion, Entry, EntryKind};
 use kanso_domain::habits::{Habit, StoredStreak};
 use kanso_domain::sessions::{Refreshed, Session};
-use kanso_domain::sync::{Buckets, Changeset, Current, CursorRefusal, Head, Keys, Page, Since};
+use kanso_domain::sync::{Buckets, Changeset, CursorRefusal, Head, LoadSet, Loaded, Page, Since};
 use kanso_domain::{
     Date, DayStart, EntryId, HabitId, Quantity, Record, Seq, SessionId, Timestamp, UserId, Zone,
 };
 use uuid::Uuid;
 
 use super::devices::DeviceStore;
-use super::housekeeping::Housekeeping;
+use super::housekeeping::PurgeStore;
 
 /// A storage that cannot answer. What a user can cause is never one of these.
 #[derive(Debug, thiserror::Error)]
@@ -35,7 +35,7 @@ pub enum StorageError {
 
 /// What to do with the state that a write sees. Pure, because a storage may ask again after a
 /// serialization failure.
-pub type Decide = Arc<dyn Fn(Current) -> Result<Changeset, CursorRefusal> + Send + Sync>;
+pub type Decide = Arc<dyn Fn(Loaded) -> Result<Changeset, CursorRefusal> + Send + Sync>;
 
 /// What became of a write.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -165,7 +165,7 @@ pub trait RecordStore: Send + Sync {
     async fn write(
         &self,
         user: UserId,
-        keys: Keys,
+        keys: LoadSet,
         decide: Decide,
     ) -> Result<Written, StorageError>;
 
@@ -461,7 +461,7 @@ pub struct DayBorder {
 
 /// A whole storage.
 #[async_trait]
-pub trait Storage: RecordStore + AccountStore + StreakQueue + DeviceStore + Housekeeping {
+pub trait Storage: RecordStore + AccountStore + StreakQueue + DeviceStore + PurgeStore {
     /// Whether the storage answers.
     async fn ping(&self) -> Result<(), StorageError>;
 

@@ -32,7 +32,7 @@ pub enum Admission {
 
 /// What came of an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum LoginOutcome {
     /// The password was right: earlier failures are forgotten.
     Right,
     /// It was not: one failure more.
@@ -54,5 +54,5 @@ pub trait LoginThrottle: Send + Sync {
     async fn admit(&self, email: &Email) -> Admission;
 
     /// Says what came of an attempt that was admitted.
-    async fn settle(&self, email: &Email, verdict: Verdict);
+    async fn settle(&self, email: &Email, verdict: LoginOutcome);
 }

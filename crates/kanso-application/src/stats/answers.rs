@@ -3,11 +3,11 @@
 use kanso_domain::calendar::{day_begins, days_after};
 use kanso_domain::habits::Habit;
 use kanso_domain::progress::{
-    Cell, CellState, Judged, Period, PeriodTotal, Rate, Standing, Streak, Unit, totals,
+    Cell, CellState, HabitProgress, Period, PeriodTotal, Rate, Standing, Streak, Unit, totals,
 };
 use kanso_domain::{Date, HabitId, Timestamp, WeekStart};
 
-use super::{DateRange, Reader};
+use super::{DateRange, StatsContext};
 
 /// The days of all habits in a range.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,7 +34,7 @@ pub struct HabitWeek {
 }
 
 impl HabitWeek {
-    pub(super) fn new(judged: &Judged<'_>, streak: Streak, range: DateRange) -> Self {
+    pub(super) fn new(judged: &HabitProgress<'_>, streak: Streak, range: DateRange) -> Self {
         Self {
             habit: judged.habit.clone(),
             rate: judged.rate(range.from, range.to),
@@ -92,7 +92,7 @@ pub struct HabitStats {
 }
 
 impl HabitStats {
-    pub(super) fn new(judged: &Judged<'_>, week_start: WeekStart) -> Self {
+    pub(super) fn new(judged: &HabitProgress<'_>, week_start: WeekStart) -> Self {
         Self {
             habit: judged.habit.clone(),
             streak: judged.streak(),
@@ -118,7 +118,7 @@ pub struct HeatmapAnswer {
 
 /// All habits at a glance.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Overview {
+pub struct StatsOverview {
     /// The habits that are not put away.
     pub habits: Vec<HabitGlance>,
     /// Over the last 7 days, today included.
@@ -138,10 +138,10 @@ pub struct HabitGlance {
     pub strength: Option<f64>,
 }
 
-impl Overview {
-    pub(super) fn new(habits: &[Judged<'_>]) -> Self {
+impl StatsOverview {
+    pub(super) fn new(habits: &[HabitProgress<'_>]) -> Self {
         let last = |days| habits.iter().map(|habit| habit.recent_rate(days)).sum();
-        let glance = |judged: &Judged<'_>| HabitGlance {
+        let glance = |judged: &HabitProgress<'_>| HabitGlance {
             habit: judged.habit.clone(),
             streak: judged.streak(),
             strength: judged.strength(),
@@ -177,9 +177,9 @@ pub struct HabitToday {
 }
 
 impl TodayAnswer {
-    pub(super) fn new(habits: &[Judged<'_>], reader: &Reader) -> Self {
+    pub(super) fn new(habits: &[HabitProgress<'_>], reader: &StatsContext) -> Self {
         let settings = &reader.settings;
-        let on_today = |judged: &Judged<'_>| HabitToday {
+        let on_today = |judged: &HabitProgress<'_>| HabitToday {
             habit: judged.habit.clone(),
             standing: judged.standing(),
         };

@@ -1,4 +1,4 @@
-use kanso_application::Attempt;
+use kanso_application::RetryKey;
 use kanso_application::ports::storage::EntryFilter;
 use kanso_domain::UserId;
 use kanso_domain::accounts::SettingsChange;
@@ -77,13 +77,13 @@ async fn an_entry_waits_for_its_habit() {
         let fields = done(habit(1), "2026-01-15");
         let create = world
             .entries
-            .create(user, Attempt::default(), Some(entry(1)), fields);
+            .create(user, RetryKey::default(), Some(entry(1)), fields);
         create.await.unwrap()
     };
     let waits = OperationOutcome::Deferred(Deferral::HabitUnknown(habit(1)));
     assert_eq!(create().await, waits);
     let habits = &world.habits;
-    let created = habits.create(user, Attempt::default(), Some(habit(1)), titled("Read"));
+    let created = habits.create(user, RetryKey::default(), Some(habit(1)), titled("Read"));
     created.await.unwrap();
     assert!(matches!(create().await, OperationOutcome::Applied(_)));
 }
@@ -94,11 +94,17 @@ async fn a_deleted_habit_takes_its_entries() {
     let user = with_entries(&world, &["2026-01-15"]).await;
     let deleted = world
         .habits
-        .delete(user, Attempt::default(), habit(1), Base::Any);
+        .delete(user, RetryKey::default(), habit(1), Base::Any);
     deleted.await.unwrap();
     let entries = &world.entries;
     assert_eq!(entries.get(user, entry(1)).await.unwrap(), None);
-    let updated = entries.update(user, Attempt::default(), entry(1), Base::Any, noted("late"));
+    let updated = entries.update(
+        user,
+        RetryKey::default(),
+        entry(1),
+        Base::Any,
+        noted("late"),
+    );
     let updated = updated.await.unwrap();
     assert!(matches!(updated, OperationOutcome::Gone(_)), "{updated:?}");
 }
@@ -108,11 +114,17 @@ async fn an_entry_is_edited_and_deleted() {
     let world = World::new();
     let user = with_entries(&world, &["2026-01-15"]).await;
     let entries = &world.entries;
-    let updated = entries.update(user, Attempt::default(), entry(1), Base::Any, noted("late"));
+    let updated = entries.update(
+        user,
+        RetryKey::default(),
+        entry(1),
+        Base::Any,
+        noted("late"),
+    );
     updated.await.unwrap();
     let stored = entries.get(user, entry(1)).await.unwrap().unwrap();
     assert_eq!(stored.details.notes.as_str(), "late");
-    let deleted = entries.delete(user, Attempt::default(), entry(1), Base::Any);
+    let deleted = entries.delete(user, RetryKey::default(), entry(1), Base::Any);
     deleted.await.unwrap();
     assert_eq!(entries.get(user, entry(1)).await.unwrap(), None);
 }
@@ -131,13 +143,13 @@ async fn with_entries(world: &World, days: &[&str]) -> UserId {
     let user = world.person().await;
     let created = world
         .habits
-        .create(user, Attempt::default(), Some(habit(1)), titled("Read"));
+        .create(user, RetryKey::default(), Some(habit(1)), titled("Read"));
     created.await.unwrap();
     for (number, day) in (1..).zip(days) {
         let fields = done(habit(1), day);
         let created = world
             .entries
-            .create(user, Attempt::default(), Some(entry(number)), fields);
+            .create(user, RetryKey::default(), Some(entry(number)), fields);
         created.await.unwrap();
     }
     world.clock.set(at("2026-01-15T12:00:00Z"));

@@ -1,4 +1,4 @@
-use kanso_application::Attempt;
+use kanso_application::RetryKey;
 use kanso_domain::habits::HabitFields;
 use kanso_domain::sync::{Base, OperationOutcome, RejectionCode};
 use kanso_domain::{Entity, Record, UserId};
@@ -23,7 +23,7 @@ async fn the_same_habit_again_is_the_stored_one() {
     let create = async || {
         let create = world
             .habits
-            .create(user, Attempt::default(), Some(habit(1)), titled("Read"));
+            .create(user, RetryKey::default(), Some(habit(1)), titled("Read"));
         create.await.unwrap()
     };
     let OperationOutcome::Applied(first) = create().await else {
@@ -38,10 +38,10 @@ async fn a_habit_is_edited_and_deleted_by_version() {
     let world = World::new();
     let user = world.person().await;
     let habits = &world.habits;
-    let created = habits.create(user, Attempt::default(), Some(habit(1)), titled("Read"));
+    let created = habits.create(user, RetryKey::default(), Some(habit(1)), titled("Read"));
     assert!(is_applied(&created.await.unwrap()));
     world.clock.advance_seconds(60);
-    let updated = habits.update(user, Attempt::default(), habit(1), on(1), titled("Run"));
+    let updated = habits.update(user, RetryKey::default(), habit(1), on(1), titled("Run"));
     assert!(is_applied(&updated.await.unwrap()));
     let stored = habits.get(user, habit(1)).await.unwrap().unwrap();
     assert_eq!(stored.details.title.as_str(), "Run");
@@ -49,13 +49,13 @@ async fn a_habit_is_edited_and_deleted_by_version() {
     assert_eq!(stored.stamp.updated_at, noon().plus_seconds(60));
 
     let stale = habits
-        .delete(user, Attempt::default(), habit(1), on(1))
+        .delete(user, RetryKey::default(), habit(1), on(1))
         .await
         .unwrap();
     assert!(matches!(stale, OperationOutcome::Conflict(_)), "{stale:?}");
     assert!(is_applied(
         &habits
-            .delete(user, Attempt::default(), habit(1), on(2))
+            .delete(user, RetryKey::default(), habit(1), on(2))
             .await
             .unwrap()
     ));
@@ -71,7 +71,7 @@ async fn archived_habits_are_listed_on_request() {
         archived_at: Some(Some(noon())),
         ..titled("Read")
     };
-    let archived = world.habits.create(user, Attempt::default(), None, fields);
+    let archived = world.habits.create(user, RetryKey::default(), None, fields);
     assert!(is_applied(&archived.await.unwrap()));
     assert_eq!(world.habits.list(user, false).await.unwrap(), []);
     assert_eq!(world.habits.list(user, true).await.unwrap().len(), 1);
@@ -83,9 +83,15 @@ async fn an_unknown_habit_is_not_found() {
     let user = world.person().await;
     let habits = &world.habits;
     let expected = OperationOutcome::Rejected(RejectionCode::NotFound(Entity::Habit).into());
-    let updated = habits.update(user, Attempt::default(), habit(1), Base::Any, titled("Run"));
+    let updated = habits.update(
+        user,
+        RetryKey::default(),
+        habit(1),
+        Base::Any,
+        titled("Run"),
+    );
     assert_eq!(updated.await.unwrap(), expected);
-    let deleted = habits.delete(user, Attempt::default(), habit(1), Base::Any);
+    let deleted = habits.delete(user, RetryKey::default(), habit(1), Base::Any);
     assert_eq!(deleted.await.unwrap(), expected);
     assert_eq!(habits.get(user, habit(1)).await.unwrap(), None);
 }
@@ -97,14 +103,14 @@ async fn nobody_writes_to_a_deleted_account() {
     world.accounts.delete(user).await.unwrap();
     let created = world
         .habits
-        .create(user, Attempt::default(), None, titled("Read"));
+        .create(user, RetryKey::default(), None, titled("Read"));
     assert!(says_account_gone(&created.await));
 }
 
 async fn created(world: &World, user: UserId, title: &str) -> Record {
     let created = world
         .habits
-        .create(user, Attempt::default(), None, titled(title));
+        .create(user, RetryKey::default(), None, titled(title));
     match created.await.unwrap() {
         OperationOutcome::Applied(record) => record,
         other => panic!("expected to be applied, got {other:?}"),

@@ -1,6 +1,6 @@
 use std::sync::{Arc, Mutex};
 
-use kanso_application::Attempt;
+use kanso_application::RetryKey;
 use kanso_application::live::Live;
 use kanso_application::ports::feed::{Feed, Subscription};
 use kanso_application::ports::storage::StreakOutcome;
@@ -20,7 +20,7 @@ async fn every_commit_that_moves_the_head_is_told_and_no_other() {
     let world = World::new();
     let user = world.person().await;
     let create = async || {
-        let (attempt, id) = (Attempt::default(), Some(habit(1)));
+        let (attempt, id) = (RetryKey::default(), Some(habit(1)));
         let create = world.habits.create(user, attempt, id, titled("Read"));
         create.await.unwrap()
     };
@@ -43,12 +43,12 @@ async fn a_streak_that_a_worker_stored_is_told() {
     let user = world.person().await;
     let create = world
         .habits
-        .create(user, Attempt::default(), Some(habit(1)), titled("Read"));
+        .create(user, RetryKey::default(), Some(habit(1)), titled("Read"));
     create.await.unwrap();
     let fields = done(habit(1), "2026-01-15");
     let create = world
         .entries
-        .create(user, Attempt::default(), Some(entry(1)), fields);
+        .create(user, RetryKey::default(), Some(entry(1)), fields);
     create.await.unwrap();
     assert_eq!(world.feed.published(user), [1, 2]);
     let feed = world.feed.clone();
@@ -69,7 +69,7 @@ async fn who_follows_begins_where_the_history_stands() {
     assert_eq!(live.follow(user).await.unwrap().newest().get(), 0);
     let create = world
         .habits
-        .create(user, Attempt::default(), Some(habit(1)), titled("Read"));
+        .create(user, RetryKey::default(), Some(habit(1)), titled("Read"));
     create.await.unwrap();
     let mut following = live.follow(user).await.unwrap();
     assert_eq!(following.head().seq.get(), 1);
@@ -84,7 +84,7 @@ async fn a_snapshot_has_the_settings_once_they_were_changed() {
     let streaks = Streaks::new(world.storage.clone(), world.clock.clone(), feed);
     let replicas = Replicas::new(world.storage.clone(), streaks);
     for number in 1..=2 {
-        let (attempt, id) = (Attempt::default(), Some(habit(number)));
+        let (attempt, id) = (RetryKey::default(), Some(habit(number)));
         let create = world.habits.create(user, attempt, id, titled("Read"));
         create.await.unwrap();
     }
@@ -130,7 +130,7 @@ async fn a_sweep_tells_everybody_here_what_the_storage_knows() {
     let user = world.person().await;
     let create = world
         .habits
-        .create(user, Attempt::default(), Some(habit(1)), titled("Read"));
+        .create(user, RetryKey::default(), Some(habit(1)), titled("Read"));
     create.await.unwrap();
     // More than are asked for at a time, most of them without an account.
     let strangers = (0..2_500).map(|number| UserId::new(Uuid::from_u128(1 << 100 | number)));

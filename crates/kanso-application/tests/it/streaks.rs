@@ -5,7 +5,7 @@ use kanso_application::streaks::Streaks;
 use kanso_application::sync::{Caller, Seen};
 use kanso_domain::entries::{EntryFields, EntryKind};
 use kanso_domain::habits::{HabitFields, HabitType, TargetDirection, TargetFields};
-use kanso_domain::sync::{Base, Command, Keys, decide};
+use kanso_domain::sync::{Action, Base, LoadSet, decide};
 use kanso_domain::{Record, UserId};
 use kanso_testkit::build::{
     create_entry, create_habit, delete_entry, delete_habit, done, entry, habit, new_account, noon,
@@ -20,7 +20,7 @@ const DAY: i64 = 86_400;
 
 /// On 15 January: a habit that is kept, one with a day off, one of which an entry was taken back, one
 /// with an entry ahead, one without entries, a limit, and one that is deleted with an entry left.
-fn life() -> Vec<Command> {
+fn life() -> Vec<Action> {
     let skipped = |of, when| EntryFields {
         kind: Some(EntryKind::Skip),
         ..done(of, when)
@@ -114,7 +114,7 @@ async fn the_age_of_the_oldest_job_is_that_of_its_change() {
     assert_eq!(age().await, 0, "none waits");
     storage.create_account(new_account(1)).await.unwrap();
     let outbox = vec![once(create_habit(habit(1), titled("Read")))];
-    let keys = Keys::of(&outbox);
+    let keys = LoadSet::of(&outbox);
     let work = Arc::new(move |current| Ok(decide(current, &outbox, noon())));
     storage.write(user(1), keys, work).await.unwrap();
     clock.advance_seconds(90);

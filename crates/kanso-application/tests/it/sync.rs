@@ -1,7 +1,7 @@
 use kanso_application::ports::storage::{RecordStore as _, Scope};
 use kanso_application::sync::{Caller, Seen, Synced};
 use kanso_domain::sync::{
-    Base, Cursor, CursorRefusal, Deferral, Epoch, OperationOutcome, RejectionCode, Submission,
+    Base, Cursor, CursorRefusal, Deferral, Epoch, Operation, OperationOutcome, RejectionCode,
 };
 use kanso_domain::{Entity, Record, Stamp, UserId};
 use kanso_testkit::build::{
@@ -232,7 +232,7 @@ async fn exchange(
     world: &World,
     user: UserId,
     cursor: Option<Cursor>,
-    outbox: Vec<Submission>,
+    outbox: Vec<Operation>,
 ) -> Result<Synced, CursorRefusal> {
     let synced = world.sync.exchange(
         Caller {

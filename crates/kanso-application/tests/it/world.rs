@@ -8,7 +8,7 @@ use kanso_application::entries::Entries;
 use kanso_application::habits::Habits;
 use kanso_application::ports::credentials::Passwords;
 use kanso_application::ports::feed::{Feed, Subscription};
-use kanso_application::ports::wake::Wake;
+use kanso_application::ports::work_signal::WorkSignal;
 use kanso_application::sync::Sync;
 use kanso_application::{Fault, RecordPorts};
 use kanso_domain::accounts::{Email, Password};
@@ -24,7 +24,7 @@ pub(crate) const PASSWORD: &str = "correct horse";
 /// Nobody works here.
 struct Asleep;
 
-impl Wake for Asleep {
+impl WorkSignal for Asleep {
     fn streaks(&self) {}
 }
 

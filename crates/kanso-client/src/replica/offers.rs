@@ -66,8 +66,8 @@ pub(super) fn offer(
             Verdict::Lost(change) => {
                 let lost = operation(ids.next_id(), now, key, change);
                 let lost = with(lost, OnConflictName::Merge);
-                let command = lost.request.clone().submission(None).command;
-                let after = overlay(pair.theirs, [(command, now)], settings);
+                let action = lost.request.clone().operation(None).action;
+                let after = overlay(pair.theirs, [(action, now)], settings);
                 expected.insert(key, after);
                 offers.push(lost);
             }
@@ -170,8 +170,8 @@ fn rebase(
         if request.base_version.is_some() && request.base_version != version {
             outbox::reissue(connection, &waiting, ids.next_id(), version)?;
         }
-        let command = request.submission(None).command;
-        record = overlay(record, [(command, waiting.created_at)], settings);
+        let action = request.operation(None).action;
+        record = overlay(record, [(action, waiting.created_at)], settings);
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! What this device wrote and the server has not delivered back yet.
 
-use kanso_domain::sync::Command;
+use kanso_domain::sync::Action;
 use kanso_domain::{Seq, Timestamp};
 use kanso_protocol::sync::OperationRequest;
 use rusqlite::{Connection, Row, params};
@@ -75,7 +75,7 @@ pub(super) fn append(
 pub(super) fn edits(
     connection: &Connection,
     key: Key,
-) -> Result<Vec<(Command, Timestamp)>, ReplicaError> {
+) -> Result<Vec<(Action, Timestamp)>, ReplicaError> {
     let mut statement = connection.prepare_cached(
         "SELECT body, created_at FROM outbox WHERE entity = ?1 AND record_id = ?2
          ORDER BY position",
@@ -85,7 +85,7 @@ pub(super) fn edits(
     while let Some(row) = rows.next()? {
         let body: String = row.get(0)?;
         edits.push((
-            request(&body)?.submission(None).command,
+            request(&body)?.operation(None).action,
             instant(row.get(1)?)?,
         ));
     }

@@ -5,7 +5,7 @@ use kanso_domain::calendar::Today;
 use kanso_domain::entries::{Entry, EntryDetails, EntryFields};
 use kanso_domain::habits::{Habit, HabitDetails, HabitFields, StoredStreak};
 use kanso_domain::record::{Provenance, Stamp};
-use kanso_domain::sync::{Action, Command};
+use kanso_domain::sync::{Action, Edit};
 use kanso_domain::{QuantityChange, Record, Seq, Timestamp};
 
 /// `base` after `edits`, each with the time of its writing; `None` for a record that never was.
@@ -16,13 +16,13 @@ use kanso_domain::{QuantityChange, Record, Seq, Timestamp};
 /// the record has when all of them are taken, which the next edit builds on.
 pub(super) fn overlay(
     base: Option<Record>,
-    edits: impl IntoIterator<Item = (Command, Timestamp)>,
+    edits: impl IntoIterator<Item = (Action, Timestamp)>,
     settings: &Settings,
 ) -> Option<Record> {
     edits
         .into_iter()
         .fold(base, |shown, (command, at)| match (shown, command) {
-            (None, Command::Habit(id, Action::Create(fields))) => {
+            (None, Action::Habit(id, Edit::Create(fields))) => {
                 let details = HabitDetails::create(&fields, Today::at(at, settings)).ok()?;
                 let stamp = Stamp::created(Seq::ZERO, at);
                 let streak = StoredStreak::default();
@@ -34,7 +34,7 @@ pub(super) fn overlay(
                     provenance: Provenance::default(),
                 }))
             }
-            (None, Command::Entry(id, Action::Create(fields))) => {
+            (None, Action::Entry(id, Edit::Create(fields))) => {
                 let details = EntryDetails::create(&fields, settings).ok()?;
                 let stamp = Stamp::created(Seq::ZERO, at);
                 Some(Record::Entry(Entry {
@@ -44,13 +44,13 @@ pub(super) fn overlay(
                     provenance: Provenance::default(),
                 }))
             }
-            (Some(Record::Habit(habit)), Command::Habit(_, action)) => {
+            (Some(Record::Habit(habit)), Action::Habit(_, action)) => {
                 Some(Record::Habit(edited_habit(habit, action, at, settings)))
             }
-            (Some(Record::Entry(entry)), Command::Entry(_, action)) => {
+            (Some(Record::Entry(entry)), Action::Entry(_, action)) => {
                 Some(Record::Entry(edited_entry(entry, action, at, settings)))
             }
-            (Some(Record::Entry(entry)), Command::Increment(_, change)) => {
+            (Some(Record::Entry(entry)), Action::Increment(_, change)) => {
                 Some(Record::Entry(added_to(entry, change, at)))
             }
             (shown, _) => shown,
@@ -74,17 +74,17 @@ fn added_to(entry: Entry, change: QuantityChange, at: Timestamp) -> Entry {
 
 fn edited_habit(
     habit: Habit,
-    action: Action<HabitFields>,
+    action: Edit<HabitFields>,
     at: Timestamp,
     settings: &Settings,
 ) -> Habit {
     let stamp = habit.stamp;
     match action {
-        Action::Delete { .. } if !stamp.is_deleted() => Habit {
+        Edit::Delete { .. } if !stamp.is_deleted() => Habit {
             stamp: stamp.deleted(stamp.seq, at),
             ..habit
         },
-        Action::Update { fields, .. } if !stamp.is_deleted() => {
+        Edit::Update { fields, .. } if !stamp.is_deleted() => {
             match habit.details.updated(&fields, Today::at(at, settings)) {
                 Ok(details) if details != habit.details => Habit {
                     details,
@@ -100,17 +100,17 @@ fn edited_habit(
 
 fn edited_entry(
     entry: Entry,
-    action: Action<EntryFields>,
+    action: Edit<EntryFields>,
     at: Timestamp,
     settings: &Settings,
 ) -> Entry {
     let stamp = entry.stamp;
     match action {
-        Action::Delete { .. } if !stamp.is_deleted() => Entry {
+        Edit::Delete { .. } if !stamp.is_deleted() => Entry {
             stamp: stamp.deleted(stamp.seq, at),
             ..entry
         },
-        Action::Update { fields, .. } if !stamp.is_deleted() => {
+        Edit::Update { fields, .. } if !stamp.is_deleted() => {
             match entry.details.updated(&fields, settings) {
                 Ok(details) if details != entry.details => Entry {
                     details,

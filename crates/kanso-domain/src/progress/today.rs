@@ -2,7 +2,7 @@
 
 use crate::habits::TargetDirection;
 
-use super::{Judged, Streak, UnitState};
+use super::{HabitProgress, Streak, UnitState};
 
 /// What a habit is today.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,7 +48,7 @@ pub struct Standing {
     pub is_at_risk: bool,
 }
 
-impl Judged<'_> {
+impl HabitProgress<'_> {
     /// How the habit stands today.
     pub fn standing(&self) -> Standing {
         let (state, streak) = (self.state(), self.streak());

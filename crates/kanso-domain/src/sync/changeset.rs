@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Action, Command, Head, OperationOutcome, Page, Receipt, Submission};
+use super::{Action, Edit, Head, Operation, OperationOutcome, Page, Receipt};
 use crate::accounts::Settings;
 use crate::entries::Entry;
 use crate::habits::Habit;
@@ -10,7 +10,7 @@ use crate::{EntryId, HabitId, OpId, Record, Seq, Version};
 
 /// What a write must see. Loading an entry also loads its habit.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
-pub struct Keys {
+pub struct LoadSet {
     /// Habits.
     pub habits: BTreeSet<HabitId>,
     /// Entries.
@@ -21,30 +21,30 @@ pub struct Keys {
     pub receipts: BTreeSet<OpId>,
 }
 
-impl Keys {
-    /// What `submissions` must see.
-    pub fn of(submissions: &[Submission]) -> Self {
+impl LoadSet {
+    /// What `operations` must see.
+    pub fn of(operations: &[Operation]) -> Self {
         let mut keys = Self::default();
-        for submission in submissions {
-            keys.receipts.extend(submission.key.map(|key| key.op_id));
-            match &submission.command {
-                Command::Habit(id, action) => {
+        for operation in operations {
+            keys.receipts.extend(operation.key.map(|key| key.op_id));
+            match &operation.action {
+                Action::Habit(id, edit) => {
                     keys.habits.insert(*id);
                     // A habit takes its entries with it, and brings them back.
-                    if submission.terms.revive || matches!(action, Action::Delete { .. }) {
+                    if operation.policy.revive || matches!(edit, Edit::Delete { .. }) {
                         keys.entries_of.insert(*id);
                     }
                 }
-                Command::Entry(id, action) => {
+                Action::Entry(id, edit) => {
                     keys.entries.insert(*id);
-                    if let Action::Create(fields) = action {
+                    if let Edit::Create(fields) = edit {
                         keys.habits.extend(fields.habit_id);
                     }
                 }
-                Command::Increment(id, _) => {
+                Action::Increment(id, _) => {
                     keys.entries.insert(*id);
                 }
-                Command::Unreadable(_) => {}
+                Action::Unreadable(_) => {}
             }
         }
         keys
@@ -53,7 +53,7 @@ impl Keys {
 
 /// What a write sees: one user's state under the lock on that user.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Current {
+pub struct Loaded {
     /// The newest change.
     pub head: Head,
     /// How the user's days are read.
@@ -64,16 +64,16 @@ pub struct Current {
     /// whose entries were asked for.
     pub entries: BTreeMap<EntryId, Entry>,
     /// Those of the named habits whose tombstones were purged.
-    pub buried_habits: BTreeSet<HabitId>,
+    pub purged_habits: BTreeSet<HabitId>,
     /// Those of the named entries whose tombstones were purged.
-    pub buried_entries: BTreeSet<EntryId>,
+    pub purged_entries: BTreeSet<EntryId>,
     /// Those of the named results that exist.
     pub receipts: BTreeMap<OpId, Receipt>,
 }
 
 /// A record to store.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Save<R> {
+pub struct RecordWrite<R> {
     /// The record in its new state.
     pub record: R,
     /// The version that it replaces; none when the record is new. A store must refuse to replace
@@ -89,14 +89,14 @@ pub struct Changeset {
     /// The newest change afterwards.
     pub head: Head,
     /// Habits to store, each once.
-    pub habits: Vec<Save<Habit>>,
+    pub habits: Vec<RecordWrite<Habit>>,
     /// Entries to store, each once.
-    pub entries: Vec<Save<Entry>>,
+    pub entries: Vec<RecordWrite<Entry>>,
     /// Habits whose streaks must be computed anew.
     pub stale_streaks: BTreeSet<HabitId>,
     /// Results to store.
     pub receipts: Vec<Receipt>,
-    /// What became of each submission, in their order.
+    /// What became of each operation, in their order.
     pub outcomes: Vec<OperationOutcome>,
 }
 

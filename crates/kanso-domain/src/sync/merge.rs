@@ -5,16 +5,16 @@
 //! version clashes with the fields that it changes and that another device edited after that
 //! version; what it says of other fields stands beside what others said.
 
-use super::table::Editable;
-use super::{Base, Conflict, OnConflict, OperationOutcome, Terms};
+use super::working_set::Editable;
+use super::{Base, Conflict, ConflictPolicy, OnConflict, OperationOutcome};
 use crate::record::{FieldSet, Stamp};
 use crate::{DeviceId, Version};
 
 /// An edit, and what it builds on.
 #[derive(Clone, Copy)]
-pub(super) struct Edit<'a, F> {
+pub(super) struct ProposedEdit<'a, F> {
     pub(super) base: Base,
-    pub(super) terms: Terms,
+    pub(super) policy: ConflictPolicy,
     pub(super) fields: &'a F,
 }
 
@@ -31,12 +31,12 @@ pub(super) enum Verdict {
     Clash(FieldSet),
 }
 
-impl<'a, F> Edit<'a, F> {
+impl<'a, F> ProposedEdit<'a, F> {
     /// An edit that makes a record.
-    pub(super) const fn create(fields: &'a F, terms: Terms) -> Self {
+    pub(super) const fn create(fields: &'a F, policy: ConflictPolicy) -> Self {
         Self {
             base: Base::Any,
-            terms,
+            policy,
             fields,
         }
     }
@@ -65,7 +65,7 @@ impl<'a, F> Edit<'a, F> {
             return Verdict::Apply;
         };
         let is_older = base < stamp.version;
-        let clashing = match self.terms.on_conflict {
+        let clashing = match self.policy.on_conflict {
             OnConflict::Client => return Verdict::Apply,
             // Only this device edited it since: it knows.
             OnConflict::Merge | OnConflict::Server if is_older && edited.is_empty() => {
@@ -75,7 +75,7 @@ impl<'a, F> Edit<'a, F> {
             // A version that was never given out says nothing about who edited what.
             OnConflict::Merge | OnConflict::Server | OnConflict::Reject => changed,
         };
-        match self.terms.on_conflict {
+        match self.policy.on_conflict {
             OnConflict::Merge | OnConflict::Server if clashing.is_empty() => Verdict::Merge,
             OnConflict::Server => Verdict::Drop,
             _ => Verdict::Clash(clashing),
@@ -89,7 +89,7 @@ impl<'a, F> Edit<'a, F> {
         R: Editable<Fields = F>,
     {
         self.stale(stored.stamp())?;
-        match self.terms.on_conflict {
+        match self.policy.on_conflict {
             OnConflict::Client => None,
             OnConflict::Server => Some(OperationOutcome::Noop(stored.clone().record())),
             OnConflict::Reject | OnConflict::Merge => {
@@ -122,7 +122,7 @@ impl<'a, F> Edit<'a, F> {
     /// a record knows that it was deleted.
     fn stale(&self, stored: &Stamp) -> Option<Version> {
         let stale = self.base.stale(stored)?;
-        let knows = self.terms.revive && stored.is_deleted() && stale.next() == stored.version;
+        let knows = self.policy.revive && stored.is_deleted() && stale.next() == stored.version;
         (!knows).then_some(stale)
     }
 }

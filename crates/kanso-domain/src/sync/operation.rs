@@ -33,7 +33,7 @@ pub struct ReceiptKey {
 
 /// A command as it was handed in.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Submission {
+pub struct Operation {
     /// With a key, the result is stored and a retry has no second effect.
     pub key: Option<ReceiptKey>,
     /// Which device handed it in, where that is known.
@@ -41,34 +41,34 @@ pub struct Submission {
     /// Commands of the same group, which stand side by side, are carried out all or none.
     pub group: Option<String>,
     /// What to do when the record is not as the author had seen it.
-    pub terms: Terms,
+    pub policy: ConflictPolicy,
     /// What to do.
-    pub command: Command,
+    pub action: Action,
 }
 
-impl Submission {
+impl Operation {
     /// A command on the strictest terms that nobody will retry.
-    pub const fn once(command: Command) -> Self {
+    pub const fn once(action: Action) -> Self {
         Self {
             key: None,
             device: None,
             group: None,
-            terms: Terms::STRICT,
-            command,
+            policy: ConflictPolicy::STRICT,
+            action,
         }
     }
 }
 
 /// What to do when a record is not as the author of a command had seen it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Terms {
+pub struct ConflictPolicy {
     /// When it was edited since.
     pub on_conflict: OnConflict,
     /// When it was deleted: whether a create or an edit brings it back.
     pub revive: bool,
 }
 
-impl Terms {
+impl ConflictPolicy {
     /// Any difference is a conflict, and what is deleted stays so.
     pub const STRICT: Self = Self {
         on_conflict: OnConflict::Reject,
@@ -92,11 +92,11 @@ pub enum OnConflict {
 
 /// What to do to one record.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Command {
+pub enum Action {
     /// To a habit.
-    Habit(HabitId, Action<HabitFields>),
+    Habit(HabitId, Edit<HabitFields>),
     /// To an entry.
-    Entry(EntryId, Action<EntryFields>),
+    Entry(EntryId, Edit<EntryFields>),
     /// Add to the value of an entry, whatever it is: increments commute.
     Increment(EntryId, QuantityChange),
     /// Nothing: the command could not be read.
@@ -105,7 +105,7 @@ pub enum Command {
 
 /// What to do to a record whose members are `F`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Action<F> {
+pub enum Edit<F> {
     /// Make it.
     Create(F),
     /// Change the members that are given.
@@ -151,7 +151,7 @@ impl Base {
     }
 }
 
-impl<F> Action<F> {
+impl<F> Edit<F> {
     /// The members that it gives.
     pub const fn fields(&self) -> Option<&F> {
         match self {
@@ -168,7 +168,7 @@ impl<F> Action<F> {
     }
 }
 
-impl Command {
+impl Action {
     /// The kind of record that it is about.
     pub(super) const fn entity(&self) -> Entity {
         match self {
@@ -180,8 +180,8 @@ impl Command {
     /// The version that its author had seen.
     pub(super) fn base(&self) -> Option<Version> {
         let base = match self {
-            Self::Habit(_, action) => action.base(),
-            Self::Entry(_, action) => action.base(),
+            Self::Habit(_, edit) => edit.base(),
+            Self::Entry(_, edit) => edit.base(),
             Self::Increment(..) | Self::Unreadable(_) => None,
         };
         base.and_then(Base::version)
@@ -212,7 +212,7 @@ pub enum OperationOutcome {
     Gone(Record),
     /// The record, or the habit that it belongs to, was deleted so long ago that only its grave
     /// is left; nothing changed.
-    Buried(Entity),
+    Purged(Entity),
     /// The command can never be carried out; nothing changed.
     Rejected(Rejection),
     /// The command may be carried out later; nothing changed or was noted.

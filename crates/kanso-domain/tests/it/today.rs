@@ -7,7 +7,7 @@ use kanso_domain::habits::{
     Habit, HabitDetails, HabitFields, HabitType, Schedule, ScheduleFields, StoredStreak,
     TargetDirection, TargetFields,
 };
-use kanso_domain::progress::{DayLog, Judged, TodayState};
+use kanso_domain::progress::{DayLog, HabitProgress, TodayState};
 use kanso_domain::record::{Provenance, Stamp};
 use kanso_domain::text::Title;
 use kanso_domain::{DayStart, HabitId, Quantity, Seq, Timestamp, Zone};
@@ -70,7 +70,7 @@ fn check(name: &str, habit: &Habit, records: Records, expected: (TodayState, i64
         .iter()
         .map(|&(day, kind, value)| (june(day), kind, amount(value)))
         .collect();
-    let standing = Judged::new(habit, log, &Settings::default(), june(TODAY)).standing();
+    let standing = HabitProgress::new(habit, log, &Settings::default(), june(TODAY)).standing();
     let found = (
         standing.state,
         standing.value / 1000,

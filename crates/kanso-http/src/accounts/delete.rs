@@ -5,7 +5,7 @@ use kanso_protocol::accounts::MessageResponse;
 
 use crate::answer::json;
 use crate::parts::Api;
-use crate::problem::{Refusal, SIGNED_IN, problems};
+use crate::problem::{ApiError, SIGNED_IN, problems};
 use crate::request::SignedIn;
 
 problems!(DeleteProblems: SIGNED_IN);
@@ -21,9 +21,9 @@ problems!(DeleteProblems: SIGNED_IN);
         DeleteProblems
     ),
 )]
-pub(super) async fn delete(State(api): State<Api>, who: SignedIn) -> Result<Response, Refusal> {
+pub(super) async fn delete(State(api): State<Api>, who: SignedIn) -> Result<Response, ApiError> {
     let (accounts, user) = (api.accounts.clone(), who.user());
-    api.uncut(async move { accounts.delete(user).await })
+    api.to_completion(async move { accounts.delete(user).await })
         .await?;
     let message = "account deleted successfully".to_owned();
     Ok(json(StatusCode::OK, &MessageResponse { message }))

@@ -8,7 +8,7 @@ use kanso_protocol::accounts::{CredentialsRequest, TokenResponse};
 use super::tokens;
 use crate::answer::json;
 use crate::parts::Api;
-use crate::problem::{BODY, Code, Refusal, problems};
+use crate::problem::{ApiError, BODY, Code, problems};
 use crate::request::JsonBody;
 
 problems!(LoginProblems: BODY, &[Code::InvalidCredentials, Code::LoginThrottled, Code::Busy]);
@@ -28,7 +28,7 @@ problems!(LoginProblems: BODY, &[Code::InvalidCredentials, Code::LoginThrottled,
 pub(super) async fn login(
     State(api): State<Api>,
     JsonBody(request): JsonBody<CredentialsRequest>,
-) -> Result<Response, Refusal> {
+) -> Result<Response, ApiError> {
     // A text that cannot be a log-in name is nobody's.
     let email: Email = request
         .email
@@ -37,13 +37,13 @@ pub(super) async fn login(
     let password = Password::claimed(&request.password);
     let accounts = api.accounts.clone();
     match api
-        .uncut(async move { accounts.log_in(email, password).await })
+        .to_completion(async move { accounts.log_in(email, password).await })
         .await?
     {
         LogIn::Granted(grant) => Ok(json(StatusCode::OK, &tokens(*grant))),
         LogIn::Refused => Err(Code::InvalidCredentials.into()),
         LogIn::Throttled { wait_seconds } => {
-            Err(Refusal::from(Code::LoginThrottled).retry_after(wait_seconds))
+            Err(ApiError::from(Code::LoginThrottled).retry_after(wait_seconds))
         }
     }
 }

@@ -2,7 +2,7 @@ use axum::extract::State;
 use http::StatusCode;
 
 use crate::parts::Api;
-use crate::problem::{Refusal, SIGNED_IN, problems};
+use crate::problem::{ApiError, SIGNED_IN, problems};
 use crate::request::SignedIn;
 
 problems!(LogoutProblems: SIGNED_IN);
@@ -19,9 +19,9 @@ problems!(LogoutProblems: SIGNED_IN);
 pub(super) async fn logout(
     State(api): State<Api>,
     SignedIn(identity): SignedIn,
-) -> Result<StatusCode, Refusal> {
+) -> Result<StatusCode, ApiError> {
     let accounts = api.accounts.clone();
-    api.uncut(async move { accounts.log_out(identity).await })
+    api.to_completion(async move { accounts.log_out(identity).await })
         .await?;
     Ok(StatusCode::NO_CONTENT)
 }

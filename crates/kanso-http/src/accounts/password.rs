@@ -6,7 +6,7 @@ use kanso_domain::validation::Checker;
 use kanso_protocol::accounts::PasswordRequest;
 
 use crate::parts::Api;
-use crate::problem::{BODY, Code, Refusal, SIGNED_IN, problems};
+use crate::problem::{ApiError, BODY, Code, SIGNED_IN, problems};
 use crate::request::{JsonBody, SignedIn};
 
 problems!(PasswordProblems: SIGNED_IN, BODY, &[Code::WrongPassword, Code::LoginThrottled, Code::Busy]);
@@ -29,7 +29,7 @@ pub(super) async fn password(
     State(api): State<Api>,
     SignedIn(who): SignedIn,
     JsonBody(request): JsonBody<PasswordRequest>,
-) -> Result<StatusCode, Refusal> {
+) -> Result<StatusCode, ApiError> {
     let mut checker = Checker::new();
     let new = checker.take("new_password", Password::choose(&request.new_password));
     let Some(new) = new else {
@@ -38,11 +38,11 @@ pub(super) async fn password(
     let current = Password::claimed(&request.current_password);
     let accounts = api.accounts.clone();
     let change = async move { accounts.change_password(who, current, new).await };
-    match api.uncut(change).await? {
+    match api.to_completion(change).await? {
         PasswordChange::Changed => Ok(StatusCode::NO_CONTENT),
         PasswordChange::Refused => Err(Code::WrongPassword.into()),
         PasswordChange::Throttled { wait_seconds } => {
-            Err(Refusal::from(Code::LoginThrottled).retry_after(wait_seconds))
+            Err(ApiError::from(Code::LoginThrottled).retry_after(wait_seconds))
         }
     }
 }

@@ -5,7 +5,7 @@ use kanso_protocol::accounts::AccountRecord;
 
 use crate::answer::json;
 use crate::parts::Api;
-use crate::problem::{Refusal, SIGNED_IN, problems};
+use crate::problem::{ApiError, SIGNED_IN, problems};
 use crate::request::SignedIn;
 
 problems!(ProfileProblems: SIGNED_IN);
@@ -21,7 +21,7 @@ problems!(ProfileProblems: SIGNED_IN);
         ProfileProblems
     ),
 )]
-pub(super) async fn profile(State(api): State<Api>, who: SignedIn) -> Result<Response, Refusal> {
+pub(super) async fn profile(State(api): State<Api>, who: SignedIn) -> Result<Response, ApiError> {
     let account = api.accounts.get(who.user()).await?;
     Ok(json(StatusCode::OK, &AccountRecord::from(&account)))
 }

@@ -6,7 +6,7 @@ use kanso_protocol::accounts::{RefreshRequest, TokenResponse};
 use super::tokens;
 use crate::answer::json;
 use crate::parts::Api;
-use crate::problem::{BODY, Code, Refusal, problems};
+use crate::problem::{ApiError, BODY, Code, problems};
 use crate::request::JsonBody;
 
 problems!(RefreshProblems: BODY, &[Code::InvalidRefreshToken]);
@@ -27,9 +27,12 @@ problems!(RefreshProblems: BODY, &[Code::InvalidRefreshToken]);
 pub(super) async fn refresh(
     State(api): State<Api>,
     JsonBody(request): JsonBody<RefreshRequest>,
-) -> Result<Response, Refusal> {
+) -> Result<Response, ApiError> {
     let accounts = api.accounts.clone();
     let refresh = async move { accounts.refresh(&request.refresh_token).await };
-    let grant = api.uncut(refresh).await?.ok_or(Code::InvalidRefreshToken)?;
+    let grant = api
+        .to_completion(refresh)
+        .await?
+        .ok_or(Code::InvalidRefreshToken)?;
     Ok(json(StatusCode::OK, &tokens(grant)))
 }

@@ -8,7 +8,7 @@ use kanso_protocol::accounts::{AccountSummary, CredentialsRequest};
 
 use crate::answer::json;
 use crate::parts::Api;
-use crate::problem::{BODY, Code, Refusal, problems};
+use crate::problem::{ApiError, BODY, Code, problems};
 use crate::request::JsonBody;
 
 problems!(RegisterProblems: BODY, &[Code::InvalidRegistration, Code::EmailTaken, Code::Busy]);
@@ -28,11 +28,11 @@ problems!(RegisterProblems: BODY, &[Code::InvalidRegistration, Code::EmailTaken,
 pub(super) async fn register(
     State(api): State<Api>,
     JsonBody(request): JsonBody<CredentialsRequest>,
-) -> Result<Response, Refusal> {
+) -> Result<Response, ApiError> {
     let (email, password) = chosen(&request)?;
     let accounts = api.accounts.clone();
     let register = async move { accounts.register(email, password).await };
-    match api.uncut(register).await? {
+    match api.to_completion(register).await? {
         Registration::Registered(account) => {
             let place = [(header::LOCATION, "/api/v1/auth/user")];
             let body = json(StatusCode::CREATED, &AccountSummary::from(&account));
@@ -42,12 +42,12 @@ pub(super) async fn register(
     }
 }
 
-fn chosen(request: &CredentialsRequest) -> Result<(Email, Password), Refusal> {
+fn chosen(request: &CredentialsRequest) -> Result<(Email, Password), ApiError> {
     let mut checker = Checker::new();
     let email = checker.take("email", request.email.parse::<Email>());
     let password = checker.take("password", Password::choose(&request.password));
     email.zip(password).ok_or_else(|| {
         let invalid = checker.into_invalid("email");
-        Refusal::members(Code::InvalidRegistration, invalid.errors())
+        ApiError::members(Code::InvalidRegistration, invalid.errors())
     })
 }

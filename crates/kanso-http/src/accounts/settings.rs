@@ -6,7 +6,7 @@ use kanso_protocol::accounts::{AccountRecord, SettingsRequest};
 
 use crate::answer::json;
 use crate::parts::Api;
-use crate::problem::{BODY, Refusal, SIGNED_IN, problems};
+use crate::problem::{ApiError, BODY, SIGNED_IN, problems};
 use crate::request::{JsonBody, SignedIn};
 
 problems!(SettingsProblems: SIGNED_IN, BODY);
@@ -27,10 +27,10 @@ pub(super) async fn settings(
     State(api): State<Api>,
     who: SignedIn,
     JsonBody(request): JsonBody<SettingsRequest>,
-) -> Result<Response, Refusal> {
+) -> Result<Response, ApiError> {
     let change = SettingsChange::try_from(request)?;
     let (accounts, user) = (api.accounts.clone(), who.user());
     let change = async move { accounts.change_settings(user, change).await };
-    let account = api.uncut(change).await?;
+    let account = api.to_completion(change).await?;
     Ok(json(StatusCode::OK, &AccountRecord::from(&account)))
 }

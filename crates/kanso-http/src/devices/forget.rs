@@ -2,7 +2,7 @@ use axum::extract::State;
 use http::StatusCode;
 
 use crate::parts::Api;
-use crate::problem::{Code, Refusal, SIGNED_IN, problems};
+use crate::problem::{ApiError, Code, SIGNED_IN, problems};
 use crate::request::{DevicePath, SignedIn};
 
 problems!(ForgetProblems: SIGNED_IN, &[Code::DeviceNotFound]);
@@ -21,10 +21,10 @@ pub(super) async fn forget(
     State(api): State<Api>,
     who: SignedIn,
     DevicePath(id): DevicePath,
-) -> Result<StatusCode, Refusal> {
+) -> Result<StatusCode, ApiError> {
     let (devices, user) = (api.devices.clone(), who.user());
     let forget = async move { devices.forget(user, id).await };
-    if api.uncut(forget).await? {
+    if api.to_completion(forget).await? {
         Ok(StatusCode::NO_CONTENT)
     } else {
         Err(Code::DeviceNotFound.into())

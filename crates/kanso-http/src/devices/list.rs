@@ -6,7 +6,7 @@ use kanso_protocol::devices::{DeviceRecord, DevicesResponse};
 
 use crate::answer::json;
 use crate::parts::Api;
-use crate::problem::{Refusal, SIGNED_IN, problems};
+use crate::problem::{ApiError, SIGNED_IN, problems};
 use crate::request::SignedIn;
 
 problems!(ListProblems: SIGNED_IN);
@@ -21,10 +21,15 @@ problems!(ListProblems: SIGNED_IN);
     security(("bearer" = [])),
     responses((status = 200, description = "The devices.", body = DevicesResponse), ListProblems),
 )]
-pub(super) async fn list(State(api): State<Api>, who: SignedIn) -> Result<Response, Refusal> {
+pub(super) async fn list(State(api): State<Api>, who: SignedIn) -> Result<Response, ApiError> {
     let devices = (api.devices.clone(), who.user());
     let list = async move { devices.0.list(devices.1).await };
-    let devices = api.uncut(list).await?.into_iter().map(record).collect();
+    let devices = api
+        .to_completion(list)
+        .await?
+        .into_iter()
+        .map(record)
+        .collect();
     Ok(json(StatusCode::OK, &DevicesResponse { devices }))
 }
 

@@ -10,7 +10,7 @@ use tracing::{Instrument as _, Span, field};
 use super::request_id::request_id;
 use crate::measure;
 use crate::parts::Api;
-use crate::problem::{Code, Refusal, Unwritten, write};
+use crate::problem::{ApiError, Code, Unwritten, write};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -76,7 +76,7 @@ fn problem(response: &mut Response) -> Option<Unwritten> {
         StatusCode::NOT_FOUND => Code::RouteNotFound,
         _ => Code::Internal,
     };
-    *response = Refusal::from(code).into_response();
+    *response = ApiError::from(code).into_response();
     response.extensions_mut().remove()
 }
 

@@ -10,7 +10,7 @@ use futures::FutureExt as _;
 use tokio::time::timeout;
 
 use crate::parts::Api;
-use crate::problem::{Code, Refusal};
+use crate::problem::{ApiError, Code};
 
 /// Ends what takes too long and catches what breaks. A change that runs goes on to its end.
 pub(crate) async fn deadline(State(api): State<Api>, request: Request, next: Next) -> Response {
@@ -19,11 +19,11 @@ pub(crate) async fn deadline(State(api): State<Api>, request: Request, next: Nex
         Ok(Ok(response)) => response,
         Ok(Err(panic)) => {
             tracing::error!(panic = message(&*panic), "a handler broke");
-            Refusal::from(Code::Internal).into_response()
+            ApiError::from(Code::Internal).into_response()
         }
         Err(_) => {
             tracing::warn!("an answer took too long");
-            Refusal::from(Code::TimedOut).into_response()
+            ApiError::from(Code::TimedOut).into_response()
         }
     }
 }

@@ -9,7 +9,7 @@ use kanso_application::ports::limiter::LimitState;
 use super::address::client_address;
 use crate::measure;
 use crate::parts::Api;
-use crate::problem::{Code, Refusal};
+use crate::problem::{ApiError, Code};
 
 const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 const STATE: HeaderName = HeaderName::from_static("ratelimit");
@@ -31,7 +31,7 @@ pub(crate) async fn limit(State(api): State<Api>, request: Request, next: Next) 
     let mut response = if state.allowed {
         next.run(request).await
     } else {
-        Refusal::from(Code::RateLimited)
+        ApiError::from(Code::RateLimited)
             .retry_after(state.retry_after_seconds)
             .into_response()
     };

@@ -5,7 +5,7 @@ use kanso_protocol::entries::{CreateEntry, EntryRecord};
 
 use crate::answer::created;
 use crate::parts::Api;
-use crate::problem::{BODY, Code, Refusal, SIGNED_IN, problems};
+use crate::problem::{ApiError, BODY, Code, SIGNED_IN, problems};
 use crate::request::{IdempotencyKey, JsonBody, SignedIn};
 
 problems!(CreateProblems: SIGNED_IN, BODY, &[Code::HabitNotFound, Code::InvalidParameter, Code::IdempotencyKeyReused, Code::Conflict, Code::Gone]);
@@ -35,11 +35,11 @@ pub(super) async fn create(
     who: SignedIn,
     idempotency: IdempotencyKey,
     JsonBody(request): JsonBody<CreateEntry>,
-) -> Result<Response, Refusal> {
+) -> Result<Response, ApiError> {
     let (entries, user) = (api.entries.clone(), who.user());
     let attempt = idempotency.attempt(0, &request);
     let id = request.id.or_else(|| idempotency.id()).map(EntryId::new);
     let fields = request.fields()?;
     let create = async move { entries.create(user, attempt, id, fields).await };
-    created(api.uncut(create).await?)
+    created(api.to_completion(create).await?)
 }

@@ -6,7 +6,7 @@ use kanso_protocol::entries::EntryRecord;
 
 use crate::answer::found;
 use crate::parts::Api;
-use crate::problem::{Code, Refusal, SIGNED_IN, problems};
+use crate::problem::{ApiError, Code, SIGNED_IN, problems};
 use crate::request::{EntryPath, SignedIn};
 
 problems!(GetProblems: SIGNED_IN, &[Code::EntryNotFound]);
@@ -33,8 +33,8 @@ pub(super) async fn get(
     who: SignedIn,
     EntryPath(id): EntryPath,
     headers: HeaderMap,
-) -> Result<Response, Refusal> {
+) -> Result<Response, ApiError> {
     let entry = api.entries.get(who.user(), id).await?;
-    let entry = entry.ok_or_else(|| Refusal::not_found(Entity::Entry))?;
+    let entry = entry.ok_or_else(|| ApiError::not_found(Entity::Entry))?;
     Ok(found(&headers, &entry.stamp, &EntryRecord::from(&entry)))
 }

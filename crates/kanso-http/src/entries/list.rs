@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use crate::answer::json;
 use crate::parts::Api;
-use crate::problem::{Code, Refusal, SIGNED_IN, problems};
+use crate::problem::{ApiError, Code, SIGNED_IN, problems};
 use crate::request::{SignedIn, StrictQuery, instant_text};
 
 problems!(ListProblems: SIGNED_IN, &[Code::InvalidParameter]);
@@ -51,9 +51,9 @@ pub(super) async fn list(
     State(api): State<Api>,
     who: SignedIn,
     StrictQuery(parameters): StrictQuery<Parameters>,
-) -> Result<Response, Refusal> {
+) -> Result<Response, ApiError> {
     let filter = filter(&parameters)
-        .map_err(|invalid| Refusal::members(Code::InvalidParameter, invalid.errors()))?;
+        .map_err(|invalid| ApiError::members(Code::InvalidParameter, invalid.errors()))?;
     let entries = api.entries.list(who.user(), filter).await?;
     let records: Vec<_> = entries.iter().map(EntryRecord::from).collect();
     Ok(json(StatusCode::OK, &records))

@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use crate::answer::json;
 use crate::parts::Api;
-use crate::problem::{Code, Refusal, SIGNED_IN, problems};
+use crate::problem::{ApiError, Code, SIGNED_IN, problems};
 use crate::request::{SignedIn, StrictQuery, seen};
 
 problems!(ChangesProblems: SIGNED_IN, &[
@@ -45,7 +45,7 @@ pub(super) async fn changes(
     State(api): State<Api>,
     who: SignedIn,
     StrictQuery(parameters): StrictQuery<Parameters>,
-) -> Result<Response, Refusal> {
+) -> Result<Response, ApiError> {
     let seen = seen("last_sync", parameters.last_sync.as_deref())?;
     let page = api.sync.delta(who.user(), seen, Scope::Habits, None);
     let page = page.await??;

@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use crate::answer::deleted;
 use crate::parts::Api;
-use crate::problem::{Code, Refusal, SIGNED_IN, problems};
+use crate::problem::{ApiError, Code, SIGNED_IN, problems};
 use crate::request::{HabitPath, IdempotencyKey, SignedIn, StrictQuery, Versions};
 
 problems!(DeleteProblems: SIGNED_IN, &[
@@ -45,7 +45,7 @@ pub(super) async fn delete(
     versions: Versions,
     idempotency: IdempotencyKey,
     StrictQuery(parameters): StrictQuery<Parameters>,
-) -> Result<StatusCode, Refusal> {
+) -> Result<StatusCode, ApiError> {
     let bases = versions.optional(parameters.version.as_deref())?;
     let (habits, user) = (api.habits.clone(), who.user());
     let delete = async move {
@@ -55,5 +55,5 @@ pub(super) async fn delete(
         };
         bases.submit(delete).await
     };
-    deleted(api.uncut(delete).await?)
+    deleted(api.to_completion(delete).await?)
 }

@@ -6,7 +6,7 @@ use kanso_protocol::habits::HabitRecord;
 
 use crate::answer::found;
 use crate::parts::Api;
-use crate::problem::{Code, Refusal, SIGNED_IN, problems};
+use crate::problem::{ApiError, Code, SIGNED_IN, problems};
 use crate::request::{HabitPath, SignedIn};
 
 problems!(GetProblems: SIGNED_IN, &[Code::HabitNotFound]);
@@ -33,8 +33,8 @@ pub(super) async fn get(
     who: SignedIn,
     HabitPath(id): HabitPath,
     headers: HeaderMap,
-) -> Result<Response, Refusal> {
+) -> Result<Response, ApiError> {
     let habit = api.habits.get(who.user(), id).await?;
-    let habit = habit.ok_or_else(|| Refusal::not_found(Entity::Habit))?;
+    let habit = habit.ok_or_else(|| ApiError::not_found(Entity::Habit))?;
     Ok(found(&headers, &habit.stamp, &HabitRecord::from(&habit)))
 }

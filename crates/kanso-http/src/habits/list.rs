@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use crate::answer::json;
 use crate::parts::Api;
-use crate::problem::{Code, Refusal, SIGNED_IN, problems};
+use crate::problem::{ApiError, Code, SIGNED_IN, problems};
 use crate::request::{SignedIn, StrictQuery};
 
 problems!(ListProblems: SIGNED_IN, &[Code::InvalidParameter]);
@@ -38,7 +38,7 @@ pub(super) async fn list(
     State(api): State<Api>,
     who: SignedIn,
     StrictQuery(parameters): StrictQuery<Parameters>,
-) -> Result<Response, Refusal> {
+) -> Result<Response, ApiError> {
     let archived_too = match parameters.archived.as_deref() {
         None | Some("false") => false,
         Some("true") => true,
@@ -49,7 +49,7 @@ pub(super) async fn list(
     Ok(json(StatusCode::OK, &records))
 }
 
-fn not_a_flag() -> Refusal {
+fn not_a_flag() -> ApiError {
     let error = FieldError::new("archived", "must be true or false");
-    Refusal::members(Code::InvalidParameter, &[error])
+    ApiError::members(Code::InvalidParameter, &[error])
 }

@@ -5,7 +5,7 @@ use kanso_protocol::habits::{HabitRecord, UpdateHabit};
 
 use crate::answer::updated;
 use crate::parts::Api;
-use crate::problem::{BODY, Code, Refusal, SIGNED_IN, problems};
+use crate::problem::{ApiError, BODY, Code, SIGNED_IN, problems};
 use crate::request::{HabitPath, IdempotencyKey, JsonBody, SignedIn, Versions};
 
 problems!(UpdateProblems: SIGNED_IN, BODY, &[
@@ -41,7 +41,7 @@ pub(super) async fn update(
     versions: Versions,
     idempotency: IdempotencyKey,
     JsonBody(request): JsonBody<UpdateHabit>,
-) -> Result<Response, Refusal> {
+) -> Result<Response, ApiError> {
     let bases = versions.required(request.version)?;
     let fields = request.fields()?;
     let (habits, user) = (api.habits.clone(), who.user());
@@ -52,5 +52,5 @@ pub(super) async fn update(
         };
         bases.submit(update).await
     };
-    updated(Entity::Habit, api.uncut(update).await?)
+    updated(Entity::Habit, api.to_completion(update).await?)
 }

@@ -10,7 +10,7 @@ use http::{HeaderMap, header};
 use kanso_protocol::MAX_BODY_BYTES;
 use serde::de::DeserializeOwned;
 
-use crate::problem::{Code, Refusal};
+use crate::problem::{ApiError, Code};
 
 /// So much of a body that is too large is read and thrown away, so that a client that is still
 /// sending gets to the answer; a larger one meets a closed connection.
@@ -20,9 +20,9 @@ const MAX_DISCARDED_BYTES: usize = 8 * MAX_BODY_BYTES;
 pub(crate) struct JsonBody<T>(pub(crate) T);
 
 impl<S: Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
-    type Rejection = Refusal;
+    type Rejection = ApiError;
 
-    async fn from_request(request: Request, _state: &S) -> Result<Self, Refusal> {
+    async fn from_request(request: Request, _state: &S) -> Result<Self, ApiError> {
         let (parts, body) = request.into_parts();
         if !is_json(&parts.headers) {
             return Err(Code::UnsupportedMediaType.into());
@@ -52,7 +52,7 @@ fn is_json(headers: &HeaderMap) -> bool {
     is_json && is_utf8 && !is_encoded
 }
 
-async fn collect(headers: &HeaderMap, body: Body) -> Result<Bytes, Refusal> {
+async fn collect(headers: &HeaderMap, body: Body) -> Result<Bytes, ApiError> {
     let length: Option<usize> = headers
         .get(header::CONTENT_LENGTH)
         .and_then(|value| value.to_str().ok()?.parse().ok());
@@ -101,7 +101,7 @@ async fn discard(mut stream: BodyDataStream, announced: usize) {
 }
 
 /// A body that did not arrive whole.
-fn broken(error: axum::Error) -> Refusal {
+fn broken(error: axum::Error) -> ApiError {
     let error = error.into_inner();
     let mut cause: Option<&(dyn Error + 'static)> = Some(&*error);
     while let Some(error) = cause {
@@ -112,7 +112,7 @@ fn broken(error: axum::Error) -> Refusal {
         }
         cause = error.source();
     }
-    Refusal::from(Code::Malformed).because("the body broke off")
+    ApiError::from(Code::Malformed).because("the body broke off")
 }
 
 #[cfg(test)]

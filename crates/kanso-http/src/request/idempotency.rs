@@ -5,12 +5,12 @@ use std::fmt;
 use axum::extract::FromRequestParts;
 use http::HeaderName;
 use http::request::Parts;
-use kanso_application::Attempt;
+use kanso_application::RetryKey;
 use kanso_domain::FieldError;
 use kanso_protocol::idempotency;
 use uuid::Uuid;
 
-use crate::problem::{Code, Refusal};
+use crate::problem::{ApiError, Code};
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
@@ -23,9 +23,9 @@ pub(crate) struct IdempotencyKey {
 }
 
 impl<S: Sync> FromRequestParts<S> for IdempotencyKey {
-    type Rejection = Refusal;
+    type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Refusal> {
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, ApiError> {
         let mut given = parts.headers.get_all(IDEMPOTENCY_KEY).iter();
         let key = match (given.next(), given.next()) {
             (None, _) => None,
@@ -40,21 +40,21 @@ impl<S: Sync> FromRequestParts<S> for IdempotencyKey {
     }
 }
 
-fn refused() -> Refusal {
+fn refused() -> ApiError {
     let reason = "must be given once, as 1 to 255 visible ASCII characters";
     let error = FieldError::new("Idempotency-Key", reason);
-    Refusal::members(Code::InvalidParameter, &[error])
+    ApiError::members(Code::InvalidParameter, &[error])
 }
 
 impl IdempotencyKey {
     /// What makes this call, which asks for `request`, exactly once. A call that tries several
     /// things in turn tells them apart by `nth`.
-    pub(crate) fn attempt(&self, nth: usize, request: &impl fmt::Debug) -> Attempt {
+    pub(crate) fn attempt(&self, nth: usize, request: &impl fmt::Debug) -> RetryKey {
         let key = self.key.as_ref().map(|key| {
             let said = format!("{} {nth} {request:?}", self.call);
             idempotency::receipt_key(key, nth, &said)
         });
-        Attempt { key }
+        RetryKey { key }
     }
 
     /// The id of what this call creates, when the request names none: the same at each retry.

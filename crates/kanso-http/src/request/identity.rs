@@ -7,7 +7,7 @@ use kanso_application::ports::credentials::Identity;
 use kanso_domain::UserId;
 
 use crate::parts::Api;
-use crate::problem::{Code, Refusal};
+use crate::problem::{ApiError, Code};
 
 /// Somebody whose access token is good and whose session is open.
 pub(crate) struct SignedIn(pub(crate) Identity);
@@ -20,13 +20,13 @@ impl SignedIn {
 }
 
 impl FromRequestParts<Api> for SignedIn {
-    type Rejection = Refusal;
+    type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Refusal> {
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, ApiError> {
         let token = bearer(&parts.headers).ok_or(Code::Unauthorized)?;
         let Some(identity) = api.accounts.authenticate(token).await? else {
             let challenge = HeaderValue::from_static("Bearer error=\"invalid_token\"");
-            return Err(Refusal::from(Code::Unauthorized)
+            return Err(ApiError::from(Code::Unauthorized)
                 .because("the access token is not valid any more; refresh it or log in again")
                 .header(header::WWW_AUTHENTICATE, challenge));
         };
@@ -36,9 +36,9 @@ impl FromRequestParts<Api> for SignedIn {
 
 impl SignedIn {
     /// Whoever a ticket speaks for, which is used up by this.
-    pub(crate) async fn by_ticket(ticket: &str, api: &Api) -> Result<Self, Refusal> {
+    pub(crate) async fn by_ticket(ticket: &str, api: &Api) -> Result<Self, ApiError> {
         let Some(identity) = api.tickets.redeem(ticket).await? else {
-            return Err(Refusal::from(Code::Unauthorized)
+            return Err(ApiError::from(Code::Unauthorized)
                 .because("the ticket is not good any more; each is good once, so get another"));
         };
         Ok(Self::noted(identity))

@@ -6,7 +6,7 @@ use kanso_application::sync::Seen;
 use kanso_domain::FieldError;
 use kanso_protocol::parse_cursor;
 
-use crate::problem::{Code, Refusal};
+use crate::problem::{ApiError, Code};
 
 /// A text as it was before a client forgot to escape the `+` of an offset, which a query reads as
 /// a space.
@@ -20,7 +20,7 @@ pub(crate) fn instant_text(text: &str) -> Cow<'_, str> {
 }
 
 /// What a device has seen, as a parameter says it: an RFC 3339 instant or a cursor.
-pub(crate) fn seen(parameter: &'static str, text: Option<&str>) -> Result<Seen, Refusal> {
+pub(crate) fn seen(parameter: &'static str, text: Option<&str>) -> Result<Seen, ApiError> {
     let Some(text) = text else {
         return Ok(Seen::Nothing);
     };
@@ -35,7 +35,7 @@ pub(crate) fn seen(parameter: &'static str, text: Option<&str>) -> Result<Seen, 
         .map_err(|_| {
             let reason =
                 "must be an RFC 3339 instant such as 2026-11-22T13:05:09.123456Z or a cursor";
-            Refusal::members(
+            ApiError::members(
                 Code::InvalidParameter,
                 &[FieldError::new(parameter, reason)],
             )

@@ -5,7 +5,7 @@ use http::request::Parts;
 use kanso_domain::{DeviceId, Entity, EntryId, HabitId};
 use uuid::Uuid;
 
-use crate::problem::{Code, Refusal};
+use crate::problem::{ApiError, Code};
 
 /// The id of a habit. What is no id is the id of no habit.
 pub(crate) struct HabitPath(pub(crate) HabitId);
@@ -14,22 +14,22 @@ pub(crate) struct HabitPath(pub(crate) HabitId);
 pub(crate) struct EntryPath(pub(crate) EntryId);
 
 impl<S: Send + Sync> FromRequestParts<S> for HabitPath {
-    type Rejection = Refusal;
+    type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         let id = id(parts, state).await;
         id.map(|id| Self(HabitId::new(id)))
-            .ok_or_else(|| Refusal::not_found(Entity::Habit))
+            .ok_or_else(|| ApiError::not_found(Entity::Habit))
     }
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for EntryPath {
-    type Rejection = Refusal;
+    type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         let id = id(parts, state).await;
         id.map(|id| Self(EntryId::new(id)))
-            .ok_or_else(|| Refusal::not_found(Entity::Entry))
+            .ok_or_else(|| ApiError::not_found(Entity::Entry))
     }
 }
 
@@ -37,9 +37,9 @@ impl<S: Send + Sync> FromRequestParts<S> for EntryPath {
 pub(crate) struct DevicePath(pub(crate) DeviceId);
 
 impl<S: Send + Sync> FromRequestParts<S> for DevicePath {
-    type Rejection = Refusal;
+    type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         let id = id(parts, state).await;
         id.map(|id| Self(DeviceId::new(id)))
             .ok_or_else(|| Code::DeviceNotFound.into())

@@ -7,7 +7,7 @@ use kanso_application::Outcome;
 use kanso_domain::sync::{Base, OperationOutcome};
 use kanso_domain::{FieldError, Version};
 
-use crate::problem::{Code, Refusal};
+use crate::problem::{ApiError, Code};
 
 /// The header `If-Match`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,15 +21,15 @@ pub(crate) enum Versions {
 }
 
 impl<S: Sync> FromRequestParts<S> for Versions {
-    type Rejection = Refusal;
+    type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Refusal> {
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, ApiError> {
         Self::read(&parts.headers)
     }
 }
 
 impl Versions {
-    fn read(headers: &HeaderMap) -> Result<Self, Refusal> {
+    fn read(headers: &HeaderMap) -> Result<Self, ApiError> {
         if !headers.contains_key(header::IF_MATCH) {
             return Ok(Self::Unsaid);
         }
@@ -46,7 +46,7 @@ impl Versions {
 
     /// The states that a change may build on, if the request says any: in its header, or as
     /// `member`.
-    fn bases(self, member: Option<Version>) -> Result<Option<Bases>, Refusal> {
+    fn bases(self, member: Option<Version>) -> Result<Option<Bases>, ApiError> {
         match (self, member) {
             (Self::OneOf(versions), Some(member)) if !versions.contains(&member) => {
                 Err(Code::VersionsDiffer.into())
@@ -62,22 +62,22 @@ impl Versions {
     }
 
     /// The same, where a change must say what it builds on.
-    pub(crate) fn required(self, member: Option<i64>) -> Result<Bases, Refusal> {
+    pub(crate) fn required(self, member: Option<i64>) -> Result<Bases, ApiError> {
         let member = member.map(|number| Version::new(number).ok_or(number));
         let member = member.transpose().map_err(|_| {
             let error = FieldError::new("version", "must be at least 1");
-            Refusal::members(Code::Invalid, &[error])
+            ApiError::members(Code::Invalid, &[error])
         })?;
         self.bases(member)?
             .ok_or_else(|| Code::VersionRequired.into())
     }
 
     /// The same, where a change may go without; `member` is a parameter of the query.
-    pub(crate) fn optional(self, member: Option<&str>) -> Result<Bases, Refusal> {
+    pub(crate) fn optional(self, member: Option<&str>) -> Result<Bases, ApiError> {
         let member = member.map(|text| text.parse().ok().and_then(Version::new).ok_or(()));
         let member = member.transpose().map_err(|()| {
             let error = FieldError::new("version", "must be a number, at least 1");
-            Refusal::members(Code::InvalidParameter, &[error])
+            ApiError::members(Code::InvalidParameter, &[error])
         })?;
         Ok(self.bases(member)?.unwrap_or(Base::Any.into()))
     }

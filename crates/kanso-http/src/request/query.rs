@@ -6,16 +6,16 @@ use kanso_domain::FieldError;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use crate::problem::{Code, Refusal};
+use crate::problem::{ApiError, Code};
 
 /// The parameters of an operation, each a text: one that is unknown or given twice is refused.
 pub(crate) struct StrictQuery<T>(pub(crate) T);
 
 impl<S: Sync, T: DeserializeOwned> FromRequestParts<S> for StrictQuery<T> {
-    type Rejection = Refusal;
+    type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Refusal> {
-        let refused = |error| Refusal::members(Code::InvalidParameter, &[error]);
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, ApiError> {
+        let refused = |error| ApiError::members(Code::InvalidParameter, &[error]);
         let pairs = Query::<Vec<(String, String)>>::try_from_uri(&parts.uri)
             .map_err(|_| Code::InvalidParameter)?;
         let mut members = Map::new();

@@ -3,7 +3,7 @@
 use http::{HeaderMap, HeaderName};
 use kanso_domain::{FieldError, Zone};
 
-use crate::problem::{Code, Refusal};
+use crate::problem::{ApiError, Code};
 
 const X_TIMEZONE: HeaderName = HeaderName::from_static("x-timezone");
 
@@ -12,7 +12,7 @@ const X_TIMEZONE: HeaderName = HeaderName::from_static("x-timezone");
 pub(crate) fn requested_zone(
     headers: &HeaderMap,
     parameter: Option<&str>,
-) -> Result<Option<Zone>, Refusal> {
+) -> Result<Option<Zone>, ApiError> {
     let mut given = headers.get_all(X_TIMEZONE).iter();
     let header = match (given.next(), given.next()) {
         (None, _) => None,
@@ -29,13 +29,13 @@ pub(crate) fn requested_zone(
     }
 }
 
-fn zone(field: &'static str, name: &str) -> Result<Zone, Refusal> {
+fn zone(field: &'static str, name: &str) -> Result<Zone, ApiError> {
     name.parse()
         .map_err(|error: kanso_domain::time::UnknownZone| refused(field, &error.to_string()))
 }
 
-fn refused(field: &'static str, reason: &str) -> Refusal {
-    Refusal::members(Code::InvalidParameter, &[FieldError::new(field, reason)])
+fn refused(field: &'static str, reason: &str) -> ApiError {
+    ApiError::members(Code::InvalidParameter, &[FieldError::new(field, reason)])
 }
 
 #[cfg(test)]

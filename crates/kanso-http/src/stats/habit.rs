@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::validator::Validator;
 use crate::parts::Api;
-use crate::problem::{Code, Refusal, SIGNED_IN, problems};
+use crate::problem::{ApiError, Code, SIGNED_IN, problems};
 use crate::request::{HabitPath, SignedIn, StrictQuery, requested_zone};
 
 problems!(HabitProblems: SIGNED_IN, &[Code::InvalidParameter, Code::HabitNotFound]);
@@ -55,14 +55,14 @@ pub(super) async fn habit(
     HabitPath(id): HabitPath,
     headers: HeaderMap,
     StrictQuery(parameters): StrictQuery<Parameters>,
-) -> Result<Response, Refusal> {
+) -> Result<Response, ApiError> {
     let zone = requested_zone(&headers, parameters.tz.as_deref())?;
     let is_explained = is_explained(parameters.explain.as_deref())?;
     let reader = api.stats.reader(who.user(), zone).await?;
     let validator = Validator::new(&reader, &format!("habit_{id}_{is_explained}"))?;
     let compute = async {
         let stats = api.stats.habit(who.user(), &reader, id).await?;
-        let stats = stats.ok_or_else(|| Refusal::not_found(Entity::Habit))?;
+        let stats = stats.ok_or_else(|| ApiError::not_found(Entity::Habit))?;
         Ok(response(&stats, is_explained))
     };
     validator
@@ -70,13 +70,13 @@ pub(super) async fn habit(
         .await
 }
 
-fn is_explained(text: Option<&str>) -> Result<bool, Refusal> {
+fn is_explained(text: Option<&str>) -> Result<bool, ApiError> {
     match text {
         None | Some("false") => Ok(false),
         Some("true") => Ok(true),
         Some(_) => {
             let error = FieldError::new("explain", "must be true or false");
-            Err(Refusal::members(Code::InvalidParameter, &[error]))
+            Err(ApiError::members(Code::InvalidParameter, &[error]))
         }
     }
 }

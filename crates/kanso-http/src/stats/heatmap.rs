@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::range::{date, range};
 use super::validator::Validator;
 use crate::parts::Api;
-use crate::problem::{Code, Refusal, SIGNED_IN, problems};
+use crate::problem::{ApiError, Code, SIGNED_IN, problems};
 use crate::request::{SignedIn, StrictQuery, requested_zone};
 
 problems!(HeatmapProblems: SIGNED_IN, &[Code::InvalidParameter, Code::HabitNotFound]);
@@ -64,7 +64,7 @@ pub(super) async fn heatmap(
     who: SignedIn,
     headers: HeaderMap,
     StrictQuery(parameters): StrictQuery<Parameters>,
-) -> Result<Response, Refusal> {
+) -> Result<Response, ApiError> {
     let zone = requested_zone(&headers, parameters.tz.as_deref())?;
     let habit = habit(parameters.habit_id.as_deref())?;
     let reader = api.stats.reader(who.user(), zone).await?;
@@ -80,7 +80,7 @@ pub(super) async fn heatmap(
 }
 
 impl Parameters {
-    fn range(&self, today: kanso_domain::Date) -> Result<DateRange, Refusal> {
+    fn range(&self, today: kanso_domain::Date) -> Result<DateRange, ApiError> {
         let to = date("to", self.to.as_deref())?.unwrap_or(today);
         let from = date("from", self.from.as_deref())?;
         let from = from.unwrap_or_else(|| days_before(to, MAX_RANGE_DAYS - 1));
@@ -88,10 +88,10 @@ impl Parameters {
     }
 }
 
-fn habit(text: Option<&str>) -> Result<Option<HabitId>, Refusal> {
+fn habit(text: Option<&str>) -> Result<Option<HabitId>, ApiError> {
     let id = text.map(parse_uuid).transpose().map_err(|error| {
         let error = FieldError::new("habit_id", error.to_string());
-        Refusal::members(Code::InvalidParameter, &[error])
+        ApiError::members(Code::InvalidParameter, &[error])
     })?;
     Ok(id.map(HabitId::new))
 }
@@ -105,9 +105,9 @@ fn response(
     range: DateRange,
     habit: Option<HabitId>,
     habits: &[HeatmapAnswer],
-) -> Result<HeatmapResponse, Refusal> {
+) -> Result<HeatmapResponse, ApiError> {
     if habit.is_some() && habits.is_empty() {
-        return Err(Refusal::not_found(Entity::Habit));
+        return Err(ApiError::not_found(Entity::Habit));
     }
     let cells = |habit: &HeatmapAnswer| HabitCells {
         habit_id: habit.habit_id.uuid(),

@@ -1,13 +1,13 @@
 use axum::extract::State;
 use axum::response::Response;
 use http::HeaderMap;
-use kanso_application::stats::{HabitGlance, Overview};
+use kanso_application::stats::{HabitGlance, StatsOverview};
 use kanso_protocol::stats::{HabitGlanceRecord, OverviewResponse};
 use serde::Deserialize;
 
 use super::validator::Validator;
 use crate::parts::Api;
-use crate::problem::{Code, Refusal, SIGNED_IN, problems};
+use crate::problem::{ApiError, Code, SIGNED_IN, problems};
 use crate::request::{SignedIn, StrictQuery, requested_zone};
 
 problems!(OverviewProblems: SIGNED_IN, &[Code::InvalidParameter]);
@@ -48,7 +48,7 @@ pub(super) async fn overview(
     who: SignedIn,
     headers: HeaderMap,
     StrictQuery(parameters): StrictQuery<Parameters>,
-) -> Result<Response, Refusal> {
+) -> Result<Response, ApiError> {
     let zone = requested_zone(&headers, parameters.tz.as_deref())?;
     let reader = api.stats.reader(who.user(), zone).await?;
     let validator = Validator::new(&reader, "overview")?;
@@ -61,7 +61,7 @@ pub(super) async fn overview(
         .await
 }
 
-fn response(overview: &Overview) -> OverviewResponse {
+fn response(overview: &StatsOverview) -> OverviewResponse {
     let glance = |glance: &HabitGlance| HabitGlanceRecord {
         habit_id: glance.habit.id.uuid(),
         habit_title: glance.habit.details.title.to_string(),

@@ -4,10 +4,10 @@ use kanso_application::stats::{DateRange, RangeError};
 use kanso_domain::time::parse_date;
 use kanso_domain::{Date, FieldError};
 
-use crate::problem::{Code, Refusal};
+use crate::problem::{ApiError, Code};
 
 /// A date that a parameter gives, if it gives one.
-pub(super) fn date(name: &'static str, text: Option<&str>) -> Result<Option<Date>, Refusal> {
+pub(super) fn date(name: &'static str, text: Option<&str>) -> Result<Option<Date>, ApiError> {
     let parse = |text| parse_date(text).ok_or_else(|| refused(name, "must be a date YYYY-MM-DD"));
     text.map(parse).transpose()
 }
@@ -18,11 +18,11 @@ pub(super) fn range(
     name: &'static str,
     (from, to): (Option<Date>, Option<Date>),
     today: Date,
-) -> Result<DateRange, Refusal> {
+) -> Result<DateRange, ApiError> {
     DateRange::new(from, to, today)
         .map_err(|error: RangeError| refused(name, &format!("cannot be used: {error}")))
 }
 
-fn refused(name: &'static str, reason: &str) -> Refusal {
-    Refusal::members(Code::InvalidParameter, &[FieldError::new(name, reason)])
+fn refused(name: &'static str, reason: &str) -> ApiError {
+    ApiError::members(Code::InvalidParameter, &[FieldError::new(name, reason)])
 }

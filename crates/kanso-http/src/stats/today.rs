@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::validator::Validator;
 use crate::parts::Api;
-use crate::problem::{Code, Refusal, SIGNED_IN, problems};
+use crate::problem::{ApiError, Code, SIGNED_IN, problems};
 use crate::request::{SignedIn, StrictQuery, requested_zone};
 
 problems!(TodayProblems: SIGNED_IN, &[Code::InvalidParameter]);
@@ -47,7 +47,7 @@ pub(super) async fn today(
     who: SignedIn,
     headers: HeaderMap,
     StrictQuery(parameters): StrictQuery<Parameters>,
-) -> Result<Response, Refusal> {
+) -> Result<Response, ApiError> {
     let zone = requested_zone(&headers, parameters.tz.as_deref())?;
     let reader = api.stats.reader(who.user(), zone).await?;
     let validator = Validator::new(&reader, "today")?;

@@ -2,13 +2,13 @@
 
 use axum::response::{IntoResponse as _, Response};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
-use kanso_application::stats::Reader;
+use kanso_application::stats::StatsContext;
 use kanso_domain::UserId;
 use serde::Serialize;
 
 use crate::answer::{as_json, to_json};
 use crate::parts::Api;
-use crate::problem::{Code, Refusal};
+use crate::problem::{ApiError, Code};
 use crate::request::has_tag;
 
 /// All that an answer depends on: the newest change, the reader's today and settings, what is
@@ -20,8 +20,8 @@ pub(super) struct Validator(HeaderValue);
 
 impl Validator {
     /// The validator of what `reader` asks for in `question`.
-    pub(super) fn new(reader: &Reader, question: &str) -> Result<Self, Refusal> {
-        let Reader {
+    pub(super) fn new(reader: &StatsContext, question: &str) -> Result<Self, ApiError> {
+        let StatsContext {
             settings,
             head,
             today,
@@ -48,8 +48,8 @@ impl Validator {
         self,
         (api, user): (&Api, UserId),
         headers: &HeaderMap,
-        compute: impl Future<Output = Result<T, Refusal>>,
-    ) -> Result<Response, Refusal> {
+        compute: impl Future<Output = Result<T, ApiError>>,
+    ) -> Result<Response, ApiError> {
         let tag = self.0.to_str().unwrap_or_default();
         let mut response = if has_tag(headers, tag) {
             StatusCode::NOT_MODIFIED.into_response()

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::range::{date, range};
 use super::validator::Validator;
 use crate::parts::Api;
-use crate::problem::{Code, Refusal, SIGNED_IN, problems};
+use crate::problem::{ApiError, Code, SIGNED_IN, problems};
 use crate::request::{SignedIn, StrictQuery, requested_zone};
 
 problems!(WeeklyProblems: SIGNED_IN, &[Code::InvalidParameter]);
@@ -58,7 +58,7 @@ pub(super) async fn weekly(
     who: SignedIn,
     headers: HeaderMap,
     StrictQuery(parameters): StrictQuery<Parameters>,
-) -> Result<Response, Refusal> {
+) -> Result<Response, ApiError> {
     let zone = requested_zone(&headers, parameters.tz.as_deref())?;
     let from = date("start_date", parameters.start_date.as_deref())?;
     let to = date("end_date", parameters.end_date.as_deref())?;

@@ -5,11 +5,11 @@ use http::{HeaderMap, HeaderValue, header};
 use kanso_domain::sync::{Cursor, Head};
 use kanso_protocol::parse_cursor;
 
-use crate::problem::{Code, Refusal};
+use crate::problem::{ApiError, Code};
 use crate::request::has_tag;
 
 /// The cursor that a request names, if it names one.
-pub(super) fn cursor(text: Option<&str>) -> Result<Option<Cursor>, Refusal> {
+pub(super) fn cursor(text: Option<&str>) -> Result<Option<Cursor>, ApiError> {
     let cursor = text.map(parse_cursor).transpose();
     cursor.map_err(|_| Code::CursorMalformed.into())
 }

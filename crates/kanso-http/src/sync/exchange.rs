@@ -2,7 +2,7 @@ use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
 use kanso_application::sync::Caller;
-use kanso_domain::sync::Submission;
+use kanso_domain::sync::Operation;
 use kanso_domain::{DeviceId, FieldError, UserId};
 use kanso_protocol::sync::{OperationResult, SyncRequest, SyncResponse};
 use kanso_protocol::{MAX_OPERATIONS, MAX_PAGE};
@@ -12,7 +12,7 @@ use super::waiting::{Has, Waiting};
 use crate::answer::json;
 use crate::measure;
 use crate::parts::Api;
-use crate::problem::{BODY, Code, Refusal, SIGNED_IN, problems};
+use crate::problem::{ApiError, BODY, Code, SIGNED_IN, problems};
 use crate::request::{JsonBody, SignedIn};
 
 problems!(ExchangeProblems: SIGNED_IN, BODY, &[
@@ -42,20 +42,20 @@ pub(super) async fn exchange(
     State(api): State<Api>,
     who: SignedIn,
     JsonBody(request): JsonBody<SyncRequest>,
-) -> Result<Response, Refusal> {
+) -> Result<Response, ApiError> {
     let (limit, caller) = (page_limit(request.limit)?, caller(&request, who.user())?);
     let waiting = Waiting::of_body(request.wait_ms, request.min_seq)?;
-    let submissions = submissions(request)?;
-    let keys: Vec<_> = submissions.iter().map(|it| it.key).collect();
-    let has = match submissions.as_slice() {
+    let operations = operations(request)?;
+    let keys: Vec<_> = operations.iter().map(|it| it.key).collect();
+    let has = match operations.as_slice() {
         [] => Has::Read(caller.cursor, None),
         // What becomes of them is news.
         _ => Has::NoMatter,
     };
     waiting.wait(&api, caller.user, has).await?;
     let sync = api.sync.clone();
-    let exchange = async move { sync.exchange(caller, limit, submissions).await };
-    let synced = api.uncut(exchange).await??;
+    let exchange = async move { sync.exchange(caller, limit, operations).await };
+    let synced = api.to_completion(exchange).await??;
     measure::operations(&synced.outcomes);
     measure::page(synced.page.records.len());
     let results = keys.into_iter().flatten().zip(&synced.outcomes);
@@ -64,7 +64,7 @@ pub(super) async fn exchange(
     Ok(json(StatusCode::OK, &answer))
 }
 
-fn caller(request: &SyncRequest, user: UserId) -> Result<Caller, Refusal> {
+fn caller(request: &SyncRequest, user: UserId) -> Result<Caller, ApiError> {
     Ok(Caller {
         user,
         device: request.device_id.map(DeviceId::new),
@@ -72,16 +72,16 @@ fn caller(request: &SyncRequest, user: UserId) -> Result<Caller, Refusal> {
     })
 }
 
-fn page_limit(limit: Option<u32>) -> Result<u32, Refusal> {
+fn page_limit(limit: Option<u32>) -> Result<u32, ApiError> {
     let limit = limit.unwrap_or(MAX_PAGE);
     if (1..=MAX_PAGE).contains(&limit) {
         return Ok(limit);
     }
     let error = FieldError::new("limit", format!("must be between 1 and {MAX_PAGE}"));
-    Err(Refusal::members(Code::Invalid, &[error]))
+    Err(ApiError::members(Code::Invalid, &[error]))
 }
 
-fn submissions(request: SyncRequest) -> Result<Vec<Submission>, Refusal> {
+fn operations(request: SyncRequest) -> Result<Vec<Operation>, ApiError> {
     let SyncRequest {
         device_id,
         operations,
@@ -91,6 +91,6 @@ fn submissions(request: SyncRequest) -> Result<Vec<Submission>, Refusal> {
         return Err(Code::TooManyOperations.into());
     }
     let device = device_id.map(DeviceId::new);
-    let submit = |operation: kanso_protocol::sync::OperationRequest| operation.submission(device);
+    let submit = |operation: kanso_protocol::sync::OperationRequest| operation.operation(device);
     Ok(operations.into_iter().map(submit).collect())
 }

@@ -14,7 +14,7 @@ use utoipa_axum::routes;
 
 use crate::parts::Api;
 
-pub(crate) use stream::Seats;
+pub(crate) use stream::StreamSlots;
 
 pub(crate) fn routes() -> OpenApiRouter<Api> {
     OpenApiRouter::new()

@@ -14,7 +14,7 @@ use super::waiting::{Has, Waiting};
 use crate::answer::json;
 use crate::measure;
 use crate::parts::Api;
-use crate::problem::{Code, Refusal, SIGNED_IN, problems};
+use crate::problem::{ApiError, Code, SIGNED_IN, problems};
 use crate::request::{SignedIn, StrictQuery};
 
 problems!(PullProblems: SIGNED_IN, &[
@@ -73,7 +73,7 @@ pub(super) async fn pull(
     who: SignedIn,
     headers: HeaderMap,
     StrictQuery(parameters): StrictQuery<Parameters>,
-) -> Result<Response, Refusal> {
+) -> Result<Response, ApiError> {
     let limit = page_limit(parameters.limit.as_deref())?;
     let cursor = cursor(parameters.cursor.as_deref())?;
     let (wait_ms, min_seq) = (parameters.wait_ms.as_deref(), parameters.min_seq.as_deref());
@@ -100,7 +100,7 @@ async fn unchanged(
     user: UserId,
     cursor: Option<Cursor>,
     headers: &HeaderMap,
-) -> Result<Option<Response>, Refusal> {
+) -> Result<Option<Response>, ApiError> {
     if !headers.contains_key(header::IF_NONE_MATCH) {
         return Ok(None);
     }
@@ -110,11 +110,11 @@ async fn unchanged(
     Ok(is_known(headers, head).then(unchanged))
 }
 
-fn page_limit(text: Option<&str>) -> Result<u32, Refusal> {
+fn page_limit(text: Option<&str>) -> Result<u32, ApiError> {
     if let Ok(limit @ 1..=MAX_PAGE) = text.map_or(Ok(MAX_PAGE), str::parse) {
         return Ok(limit);
     }
     let reason = format!("must be a number between 1 and {MAX_PAGE}");
     let error = FieldError::new("limit", reason);
-    Err(Refusal::members(Code::InvalidParameter, &[error]))
+    Err(ApiError::members(Code::InvalidParameter, &[error]))
 }

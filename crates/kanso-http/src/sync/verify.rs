@@ -6,7 +6,7 @@ use kanso_protocol::sync::{VerifyRequest, VerifyResponse};
 use crate::answer::json;
 use crate::measure;
 use crate::parts::Api;
-use crate::problem::{BODY, Refusal, SIGNED_IN, problems};
+use crate::problem::{ApiError, BODY, SIGNED_IN, problems};
 use crate::request::{JsonBody, SignedIn};
 
 problems!(VerifyProblems: SIGNED_IN, BODY);
@@ -29,7 +29,7 @@ pub(super) async fn verify(
     State(api): State<Api>,
     who: SignedIn,
     JsonBody(request): JsonBody<VerifyRequest>,
-) -> Result<Response, Refusal> {
+) -> Result<Response, ApiError> {
     let comparison = api.replicas.compare(who.user(), request.read()?).await?;
     if !comparison.differing.is_empty() {
         measure::drift();

@@ -10,7 +10,7 @@ use tokio::time::sleep;
 
 use super::cursor::is_known;
 use crate::parts::Api;
-use crate::problem::{Code, Refusal};
+use crate::problem::{ApiError, Code};
 
 /// How long a caller is ready to wait, and for what at least. The longest wait leaves five of the
 /// thirty seconds that an answer may take.
@@ -30,20 +30,20 @@ pub(super) enum Has<'a> {
 
 impl Waiting {
     /// What the parameters of a query say.
-    pub(super) fn of_query(wait_ms: Option<&str>, min_seq: Option<&str>) -> Result<Self, Refusal> {
+    pub(super) fn of_query(wait_ms: Option<&str>, min_seq: Option<&str>) -> Result<Self, ApiError> {
         let wait_ms = wait_ms.map(|text| text.parse().unwrap_or(u32::MAX));
         let min_seq = min_seq.map(|text| text.parse().unwrap_or(-1));
         Self::read(wait_ms, min_seq, Code::InvalidParameter)
     }
 
     /// What the members of a body say.
-    pub(super) fn of_body(wait_ms: Option<u32>, min_seq: Option<i64>) -> Result<Self, Refusal> {
+    pub(super) fn of_body(wait_ms: Option<u32>, min_seq: Option<i64>) -> Result<Self, ApiError> {
         Self::read(wait_ms, min_seq, Code::Invalid)
     }
 
-    fn read(wait_ms: Option<u32>, min_seq: Option<i64>, code: Code) -> Result<Self, Refusal> {
+    fn read(wait_ms: Option<u32>, min_seq: Option<i64>, code: Code) -> Result<Self, ApiError> {
         let refused = |field: &'static str, reason: String| {
-            Refusal::members(code, &[FieldError::new(field, reason)])
+            ApiError::members(code, &[FieldError::new(field, reason)])
         };
         let wait_ms = wait_ms.unwrap_or(0);
         if wait_ms > MAX_WAIT_MS {
@@ -60,7 +60,7 @@ impl Waiting {
 
     /// Waits until the history has what the caller waits for, the time is up, or the server is
     /// about to stop. Only a history that is not even at `min_seq` then is a refusal.
-    pub(super) async fn wait(self, api: &Api, user: UserId, has: Has<'_>) -> Result<(), Refusal> {
+    pub(super) async fn wait(self, api: &Api, user: UserId, has: Has<'_>) -> Result<(), ApiError> {
         if self.patience.is_zero() && self.min_seq == Seq::ZERO {
             return Ok(());
         }

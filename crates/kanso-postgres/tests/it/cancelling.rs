@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, mpsc};
 use futures::{FutureExt as _, poll};
 use kanso_application::ports::storage::{DeltaQuery, RecordStore as _, Scope};
 use kanso_domain::Seq;
-use kanso_domain::sync::{Keys, Since, decide};
+use kanso_domain::sync::{LoadSet, Since, decide};
 use kanso_postgres::{PostgresOptions, PostgresStorage};
 use kanso_testkit::PostgresServer;
 use kanso_testkit::build::{create_habit, habit, noon, once, titled};
@@ -29,12 +29,12 @@ async fn a_write_ends_as_a_whole_when_its_caller_goes_away() {
     let (reached, is_reached) = mpsc::channel();
     let (go_on, may_go_on) = mpsc::channel::<()>();
     let may_go_on = Mutex::new(may_go_on);
-    let submissions = vec![once(create_habit(habit(1), titled("Read")))];
-    let keys = Keys::of(&submissions);
+    let operations = vec![once(create_habit(habit(1), titled("Read")))];
+    let keys = LoadSet::of(&operations);
     let deciding = Arc::new(move |current| {
         reached.send(()).unwrap();
         may_go_on.lock().unwrap().recv().unwrap();
-        Ok(decide(current, &submissions, noon()))
+        Ok(decide(current, &operations, noon()))
     });
     let caller = tokio::spawn({
         let storage = Arc::clone(&storage);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use kanso_application::ports::storage::{AccountStore as _, RecordStore, StorageError, Written};
 use kanso_domain::UserId;
-use kanso_domain::sync::{Changeset, Epoch, Keys, Submission, decide};
+use kanso_domain::sync::{Changeset, Epoch, LoadSet, Operation, decide};
 use kanso_postgres::{OpenError, PostgresOptions, PostgresStorage};
 use kanso_testkit::build::{create_habit, habit, new_account, noon, once, titled, user};
 
@@ -47,17 +47,17 @@ pub(crate) async fn make_habit(
     user: UserId,
     number: u128,
 ) -> Result<Changeset, StorageError> {
-    let command = create_habit(habit(number), titled(&format!("Habit {number}")));
-    submit(storage, user, vec![once(command)]).await
+    let action = create_habit(habit(number), titled(&format!("Habit {number}")));
+    submit(storage, user, vec![once(action)]).await
 }
 
 pub(crate) async fn submit(
     storage: &PostgresStorage,
     user: UserId,
-    submissions: Vec<Submission>,
+    operations: Vec<Operation>,
 ) -> Result<Changeset, StorageError> {
-    let keys = Keys::of(&submissions);
-    let decide = Arc::new(move |current| Ok(decide(current, &submissions, noon())));
+    let keys = LoadSet::of(&operations);
+    let decide = Arc::new(move |current| Ok(decide(current, &operations, noon())));
     match storage.write(user, keys, decide).await? {
         Written::Committed(changeset) => Ok(changeset),
         other => panic!("expected a commit, got {other:?}"),

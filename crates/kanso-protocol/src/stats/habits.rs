@@ -1,7 +1,7 @@
 //! Answers about one habit, all habits, and today.
 
 use kanso_domain::habits::Habit;
-use kanso_domain::progress::{Judged, Period, Standing, totals};
+use kanso_domain::progress::{HabitProgress, Period, Standing, totals};
 use kanso_domain::{Date, Quantity, Timestamp, WeekStart};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -175,7 +175,7 @@ pub struct HabitTodayRecord {
 
 impl HabitStatsResponse {
     /// Everything about the habit, with its units if it is to be explained.
-    pub fn new(judged: &Judged<'_>, week_start: WeekStart, is_explained: bool) -> Self {
+    pub fn new(judged: &HabitProgress<'_>, week_start: WeekStart, is_explained: bool) -> Self {
         let periods = |period| {
             let totals = totals(judged.log(), period);
             totals.iter().map(PeriodRecord::from).collect()
@@ -198,7 +198,7 @@ impl HabitStatsResponse {
 
 impl HabitCells {
     /// The cells of the habit from one date to another, both included.
-    pub fn new(judged: &Judged<'_>, from: Date, to: Date) -> Self {
+    pub fn new(judged: &HabitProgress<'_>, from: Date, to: Date) -> Self {
         Self {
             habit_id: judged.habit.id.uuid(),
             cells: judged.cells(from, to).iter().map(Into::into).collect(),
@@ -208,7 +208,7 @@ impl HabitCells {
 
 impl HabitGlanceRecord {
     /// The habit at a glance.
-    pub fn new(judged: &Judged<'_>) -> Self {
+    pub fn new(judged: &HabitProgress<'_>) -> Self {
         Self {
             habit_id: judged.habit.id.uuid(),
             habit_title: judged.habit.details.title.to_string(),

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use kanso_domain::entries::EntryFields;
 use kanso_domain::habits::HabitFields;
 use kanso_domain::sync::{
-    Action, Base, Command, Fingerprint, OnConflict, ReceiptKey, Submission, Terms,
+    Action, Base, ConflictPolicy, Edit, Fingerprint, OnConflict, Operation, ReceiptKey,
 };
 use kanso_domain::validation::{FieldError, Invalid};
 use kanso_domain::{DeviceId, EntryId, HabitId, OpId, QuantityChange, Version};
@@ -129,28 +129,28 @@ pub(super) fn pointer_base(error: &FieldError) -> &'static str {
 impl OperationRequest {
     /// The operation in the domain's terms. What cannot be read is submitted too, so that its
     /// refusal is kept as its result.
-    pub fn submission(self, device: Option<DeviceId>) -> Submission {
+    pub fn operation(self, device: Option<DeviceId>) -> Operation {
         let op_id = OpId::new(self.op_id);
         let key = ReceiptKey {
             op_id,
             fingerprint: self.fingerprint(),
         };
-        let terms = Terms {
+        let policy = ConflictPolicy {
             on_conflict: self.on_conflict.unwrap_or_default().into(),
             revive: self.revive,
         };
         let group = self.group.clone();
-        let command = self.command().unwrap_or_else(Command::Unreadable);
-        Submission {
+        let action = self.action().unwrap_or_else(Action::Unreadable);
+        Operation {
             key: Some(key),
             device,
             group,
-            terms,
-            command,
+            policy,
+            action,
         }
     }
 
-    fn command(self) -> Result<Command, Invalid> {
+    fn action(self) -> Result<Action, Invalid> {
         let length = self.group.as_ref().map_or(1, |group| group.chars().count());
         if !(1..=MAX_GROUP).contains(&length) {
             let reason = format!("must have 1 to {MAX_GROUP} characters");
@@ -167,22 +167,22 @@ impl OperationRequest {
             (EntityName::Entry, ActionName::Increment) => self.increment(),
             (EntityName::Habit, _) => {
                 let read = |value| read_members(value, HabitMembers::fields);
-                Ok(Command::Habit(
+                Ok(Action::Habit(
                     HabitId::new(self.id),
-                    self.action::<HabitFields>(read)?,
+                    self.edit::<HabitFields>(read)?,
                 ))
             }
             (EntityName::Entry, _) => {
                 let read = |value| read_members(value, EntryMembers::fields);
-                Ok(Command::Entry(
+                Ok(Action::Entry(
                     EntryId::new(self.id),
-                    self.action::<EntryFields>(read)?,
+                    self.edit::<EntryFields>(read)?,
                 ))
             }
         }
     }
 
-    fn increment(self) -> Result<Command, Invalid> {
+    fn increment(self) -> Result<Action, Invalid> {
         let not_for_increments = "must be left out of an increment, which always applies";
         if self.base_version.is_some() {
             return Err(Invalid::one("base_version", not_for_increments));
@@ -197,13 +197,10 @@ impl OperationRequest {
             QuantityChange::from_f64(members.value)
                 .map_err(|error| Invalid::one("value", error.to_string()))
         })?;
-        Ok(Command::Increment(EntryId::new(self.id), change))
+        Ok(Action::Increment(EntryId::new(self.id), change))
     }
 
-    fn action<F>(
-        self,
-        read: impl FnOnce(Value) -> Result<F, Invalid>,
-    ) -> Result<Action<F>, Invalid> {
+    fn edit<F>(self, read: impl FnOnce(Value) -> Result<F, Invalid>) -> Result<Edit<F>, Invalid> {
         let version = match self.base_version.map(Version::new) {
             Some(None) => return Err(Invalid::one("base_version", "must be at least 1")),
             Some(Some(version)) => Some(version),
@@ -211,11 +208,11 @@ impl OperationRequest {
         };
         let fields = self.fields.map(read).transpose()?;
         match (self.action, version, fields) {
-            (ActionName::Create, None, Some(fields)) => Ok(Action::Create(fields)),
+            (ActionName::Create, None, Some(fields)) => Ok(Edit::Create(fields)),
             (ActionName::Create, Some(_), _) => {
                 Err(Invalid::one("base_version", "must be left out of a create"))
             }
-            (ActionName::Update, Some(version), Some(fields)) => Ok(Action::Update {
+            (ActionName::Update, Some(version), Some(fields)) => Ok(Edit::Update {
                 base: Base::Version(version),
                 fields,
             }),
@@ -223,7 +220,7 @@ impl OperationRequest {
             (ActionName::Create | ActionName::Update, _, None) => {
                 Err(Invalid::one("fields", "is required"))
             }
-            (ActionName::Delete, version, None) => Ok(Action::Delete {
+            (ActionName::Delete, version, None) => Ok(Edit::Delete {
                 base: version.map_or(Base::Any, Base::Version),
             }),
             (ActionName::Delete, _, Some(_)) => {

@@ -160,7 +160,7 @@ impl OperationResult {
                 record: Some(record_json(record)),
                 ..bare(OperationStatus::Gone)
             },
-            OperationOutcome::Buried(_) => bare(OperationStatus::Gone),
+            OperationOutcome::Purged(_) => bare(OperationStatus::Gone),
             OperationOutcome::Rejected(rejection) => {
                 Self::rejected(bare(OperationStatus::Rejected), rejection)
             }

@@ -5,12 +5,12 @@
     reason = "a test that meets what it does not expect stops there"
 )]
 
-use kanso_application::ports::companion::Companion as _;
+use kanso_application::ports::shared_service::SharedService as _;
 
 mod answers;
 mod feed;
 mod limiter;
-mod seats;
+mod stream_slots;
 mod throttle;
 mod tickets;
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use kanso_application::ports::throttle::{AT_ONCE, Admission, LoginThrottle, Verdict};
+use kanso_application::ports::throttle::{AT_ONCE, Admission, LoginOutcome, LoginThrottle};
 use kanso_domain::accounts::Email;
 use kanso_local::LocalThrottle;
 use kanso_redis::{Redis, RedisThrottle};
@@ -33,7 +33,7 @@ async fn wait(throttle: &dyn LoginThrottle, name: &str) -> u32 {
     match throttle.admit(&email(name)).await {
         Admission::Wait { seconds } => seconds,
         Admission::Admitted => {
-            throttle.settle(&email(name), Verdict::Unknown).await;
+            throttle.settle(&email(name), LoginOutcome::Unknown).await;
             0
         }
     }
@@ -41,7 +41,7 @@ async fn wait(throttle: &dyn LoginThrottle, name: &str) -> u32 {
 
 async fn fail(throttle: &dyn LoginThrottle, times: u32) {
     for _ in 0..times {
-        throttle.settle(&email("ada"), Verdict::Wrong).await;
+        throttle.settle(&email("ada"), LoginOutcome::Wrong).await;
     }
 }
 
@@ -57,7 +57,7 @@ async fn servers_count_failures_together_and_accounts_apart() {
         assert!((60..=128).contains(&seconds), "{seconds}");
         assert_eq!(wait(throttle, "grace").await, 0);
     }
-    one.settle(&email("ada"), Verdict::Right).await;
+    one.settle(&email("ada"), LoginOutcome::Right).await;
     assert_eq!(wait(&other, "ada").await, 0);
 }
 
@@ -109,8 +109,8 @@ async fn every_key_ends_by_itself_and_a_success_leaves_none() {
         let left: i64 = server.command(&["PTTL", &key]).trim().parse().unwrap();
         assert!((longest / 2..=longest).contains(&left), "{key} {left}");
     }
-    throttle.settle(&under_way, Verdict::Right).await;
-    throttle.settle(&email("ada"), Verdict::Right).await;
+    throttle.settle(&under_way, LoginOutcome::Right).await;
+    throttle.settle(&email("ada"), LoginOutcome::Right).await;
     assert_eq!(server.command(&["KEYS", "*"]).trim(), "");
 }
 
@@ -128,7 +128,7 @@ async fn without_redis_a_server_slows_down_by_itself() {
     until(&redis, false).await;
     fail(&throttle, 12).await;
     assert_eq!(wait(&throttle, "ada").await, 128);
-    throttle.settle(&email("ada"), Verdict::Right).await;
+    throttle.settle(&email("ada"), LoginOutcome::Right).await;
     assert_eq!(wait(&throttle, "ada").await, 0);
 }
 

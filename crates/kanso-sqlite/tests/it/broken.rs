@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures::FutureExt as _;
 use kanso_application::ports::storage::{RecordStore as _, Storage as _, StorageError};
-use kanso_domain::sync::Keys;
+use kanso_domain::sync::LoadSet;
 use kanso_sqlite::SqliteStorage;
 use kanso_testkit::build::{create_habit, habit, operation, titled, user};
 use tokio::time::timeout;
@@ -24,7 +24,7 @@ impl Drop for Bomb {
 /// Ends the thread in the way in which nothing that is known of can.
 async fn end_the_writer(storage: &SqliteStorage) {
     let decide = Arc::new(|_| std::panic::panic_any(Bomb));
-    let answer = storage.write(user(1), Keys::default(), decide).await;
+    let answer = storage.write(user(1), LoadSet::default(), decide).await;
     assert!(
         matches!(answer, Err(StorageError::Unavailable(_))),
         "{answer:?}"

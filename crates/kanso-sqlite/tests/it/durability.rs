@@ -48,11 +48,11 @@ async fn fill(storage: &SqliteStorage) {
             .await
             .unwrap()
     );
-    let submissions = vec![
+    let operations = vec![
         operation(1, create_habit(habit(1), titled("Read"))),
         operation(2, create_entry(entry(1), done(habit(1), "2026-01-15"))),
     ];
-    submit(storage, user, submissions).await.unwrap();
+    submit(storage, user, operations).await.unwrap();
 }
 
 async fn everything(storage: &SqliteStorage) -> impl PartialEq + std::fmt::Debug + use<> {
@@ -132,6 +132,6 @@ async fn the_writer_that_is_killed() {
     }
 }
 
-fn nth(number: u8) -> kanso_domain::sync::Submission {
+fn nth(number: u8) -> kanso_domain::sync::Operation {
     operation(number, create_habit(habit(number.into()), titled("Read")))
 }

@@ -8,7 +8,7 @@ use kanso_application::ports::storage::{
 };
 use kanso_domain::UserId;
 use kanso_domain::entries::EntryFields;
-use kanso_domain::sync::{Changeset, Current, Keys, Save, decide};
+use kanso_domain::sync::{Changeset, LoadSet, Loaded, RecordWrite, decide};
 use kanso_domain::text::Notes;
 use kanso_sqlite::SqliteStorage;
 use kanso_testkit::build::{
@@ -60,7 +60,7 @@ async fn a_full_disk_makes_writes_unavailable_and_loses_nothing() {
     storage.close().await.unwrap();
 }
 
-fn long_entry(number: u128) -> kanso_domain::sync::Command {
+fn long_entry(number: u128) -> kanso_domain::sync::Action {
     let fields = EntryFields {
         notes: Notes::new(&"x".repeat(Notes::MAX)).ok(),
         ..done(habit(1), "2026-01-15")
@@ -78,13 +78,13 @@ async fn a_write_that_fails_spoils_no_other_in_its_batch() {
         .map(|number| {
             let storage = Arc::clone(&storage);
             tokio::spawn(async move {
-                let work = move |current: Current| match number % 3 {
+                let work = move |current: Loaded| match number % 3 {
                     0 => unsound(current, number),
                     1 => panic!("a bug in a decision"),
                     _ => sound(current, number),
                 };
                 let decide = Arc::new(move |current| Ok(work(current)));
-                storage.write(user, Keys::default(), decide).await
+                storage.write(user, LoadSet::default(), decide).await
             })
         })
         .collect();
@@ -106,18 +106,18 @@ async fn a_write_that_fails_spoils_no_other_in_its_batch() {
     assert_eq!(head.seq.get(), 10, "what failed took no position");
 }
 
-fn sound(current: Current, number: u128) -> Changeset {
+fn sound(current: Loaded, number: u128) -> Changeset {
     let create = create_habit(habit(number), titled("Sound"));
     decide(current, &[once(create)], noon())
 }
 
 /// Stores a habit, and then one in the place of a version that is not there.
-fn unsound(current: Current, number: u128) -> Changeset {
+fn unsound(current: Loaded, number: u128) -> Changeset {
     let mut changeset = sound(current, number);
     let mut record = changeset.habits[0].record.clone();
     record.id = habit(1_000 + number);
     let replaces = Some(version(1));
-    changeset.habits.push(Save { record, replaces });
+    changeset.habits.push(RecordWrite { record, replaces });
     changeset
 }
 
@@ -152,13 +152,13 @@ async fn hold(storage: &Arc<SqliteStorage>, user: UserId) -> mpsc::Sender<()> {
     let released = Mutex::new((released, Some(tell)));
     let storage = Arc::clone(storage);
     tokio::spawn(async move {
-        let decide = Arc::new(move |current: Current| {
+        let decide = Arc::new(move |current: Loaded| {
             let mut held = released.lock().unwrap();
             held.1.take().unwrap().send(()).unwrap();
             held.0.recv().unwrap();
             Ok(decide(current, &[], noon()))
         });
-        let written = storage.write(user, Keys::default(), decide).await;
+        let written = storage.write(user, LoadSet::default(), decide).await;
         written.unwrap();
     });
     begun.await.unwrap();

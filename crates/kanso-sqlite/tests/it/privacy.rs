@@ -43,11 +43,11 @@ async fn a_deleted_account_leaves_no_byte() {
             notes: noted(&long.repeat(4)).notes,
             ..done(of, "2026-01-15")
         };
-        let submissions = vec![
+        let operations = vec![
             operation(number, create_habit(of, read.clone())),
             operation(number + 100, create_entry(entry(number.into()), noted)),
         ];
-        submit(&storage, id, submissions).await.unwrap();
+        submit(&storage, id, operations).await.unwrap();
         let other = operation(number, create_habit(of, titled("Neighbour")));
         submit(&storage, neighbour, vec![other]).await.unwrap();
     }

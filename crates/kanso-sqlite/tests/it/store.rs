@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use kanso_application::ports::storage::{AccountStore as _, RecordStore, StorageError, Written};
 use kanso_domain::UserId;
-use kanso_domain::sync::{Changeset, Epoch, Keys, Submission, decide};
+use kanso_domain::sync::{Changeset, Epoch, LoadSet, Operation, decide};
 use kanso_sqlite::{Executor, SqliteOptions, SqliteStorage};
 use kanso_testkit::build::{new_account, noon, user};
 
@@ -43,10 +43,10 @@ pub(crate) async fn register(storage: &SqliteStorage, number: u128) -> UserId {
 pub(crate) async fn submit(
     storage: &SqliteStorage,
     user: UserId,
-    submissions: Vec<Submission>,
+    operations: Vec<Operation>,
 ) -> Result<Changeset, StorageError> {
-    let keys = Keys::of(&submissions);
-    let decide = Arc::new(move |current| Ok(decide(current, &submissions, noon())));
+    let keys = LoadSet::of(&operations);
+    let decide = Arc::new(move |current| Ok(decide(current, &operations, noon())));
     match storage.write(user, keys, decide).await? {
         Written::Committed(changeset) => Ok(changeset),
         other => panic!("expected a commit, got {other:?}"),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use kanso_application::ports::memory::Memory;
+use kanso_application::ports::evict::Evict;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -12,8 +12,8 @@ use tokio_util::task::TaskTracker;
 /// Forgets one thing at a time.
 struct Slow(AtomicUsize);
 
-impl Memory for Slow {
-    fn forget(&self) {
+impl Evict for Slow {
+    fn evict_expired(&self) {
         self.0.fetch_sub(1, Ordering::SeqCst);
     }
 

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use kanso_application::Attempt;
+use kanso_application::RetryKey;
 use kanso_application::ports::storage::EntryFilter;
 use kanso_domain::UserId;
 use kanso_domain::habits::{HabitFields, ScheduleFields, TargetDirection, TargetFields};
@@ -70,7 +70,7 @@ async fn act(world: &World, user: UserId, chance: &mut Chance) {
             if let Some(entry) = entries.await.expect("a list").first() {
                 let deleted = world
                     .entries
-                    .delete(user, Attempt::default(), entry.id, Base::Any)
+                    .delete(user, RetryKey::default(), entry.id, Base::Any)
                     .await;
                 deleted.expect("a deletion");
             }
@@ -83,7 +83,7 @@ async fn act(world: &World, user: UserId, chance: &mut Chance) {
             });
             let edited = world
                 .habits
-                .update(user, Attempt::default(), id, Base::Any, title)
+                .update(user, RetryKey::default(), id, Base::Any, title)
                 .await;
             edited.expect("an edit");
         }

@@ -106,7 +106,7 @@ fn step() -> impl Strategy<Value = Step> {
 impl World {
     /// Does one step as `user`; `made` is how many entries there were.
     async fn take(&self, user: UserId, step: Step, made: &mut u128) {
-        let command = match step {
+        let action = match step {
             Step::Record {
                 of,
                 days_back,
@@ -137,7 +137,7 @@ impl World {
             Step::Wait(seconds) => return self.clock.advance_seconds(seconds),
             Step::Work => return,
         };
-        self.submit(user, vec![command]).await;
+        self.submit(user, vec![action]).await;
     }
 }
 

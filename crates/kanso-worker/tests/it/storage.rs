@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use kanso_application::ports::devices::{Device, DeviceStore, Sighting};
-use kanso_application::ports::housekeeping::Housekeeping;
+use kanso_application::ports::housekeeping::PurgeStore;
 use kanso_application::ports::storage::{
     AccountStore, Backlog, Comparison, ComputedStreak, Credentials, DayBorder, Decide,
     DecideRefresh, DeltaQuery, EntryFilter, Journal, NewAccount, NewPassword, RecordStore,
@@ -15,7 +15,7 @@ use kanso_domain::accounts::{Account, Email, PasswordHash, SettingsChange};
 use kanso_domain::entries::Entry;
 use kanso_domain::habits::Habit;
 use kanso_domain::sessions::{Refreshed, Session};
-use kanso_domain::sync::{Buckets, Head, Keys, Page};
+use kanso_domain::sync::{Buckets, Head, LoadSet, Page};
 use kanso_domain::{Date, DeviceId, EntryId, HabitId, Seq, SessionId, Timestamp, UserId};
 use kanso_testkit::MemoryStorage;
 use tokio::sync::{Notify, RwLock};
@@ -192,7 +192,7 @@ impl RecordStore for TroubledStorage {
         self.inner.compare(user, replica, limit).await
     }
 
-    async fn write(&self, user: UserId, keys: Keys, decide: Decide) -> Answer<Written> {
+    async fn write(&self, user: UserId, keys: LoadSet, decide: Decide) -> Answer<Written> {
         self.inner.write(user, keys, decide).await
     }
 
@@ -303,7 +303,7 @@ impl DeviceStore for TroubledStorage {
 }
 
 #[async_trait]
-impl Housekeeping for TroubledStorage {
+impl PurgeStore for TroubledStorage {
     async fn purge_receipts(&self, before: Timestamp, limit: u32) -> Answer<u32> {
         self.inner.purge_receipts(before, limit).await
     }

@@ -7,7 +7,7 @@ use kanso_application::devices::Devices;
 use kanso_application::housekeeping::{Housekeeping, Retention};
 use kanso_application::ports::devices::{Device, DeviceStore as _};
 use kanso_application::ports::storage::{AccountStore as _, RecordStore as _};
-use kanso_domain::sync::{Base, Keys, decide};
+use kanso_domain::sync::{Base, LoadSet, decide};
 use kanso_testkit::build::{
     create_habit, delete_habit, device, habit, new_account, noon, operation, titled, user,
 };
@@ -35,7 +35,7 @@ impl House {
             operation(1, create_habit(habit(1), titled("Read"))),
             operation(2, delete_habit(habit(1), Base::Any)),
         ];
-        let keys = Keys::of(&outbox);
+        let keys = LoadSet::of(&outbox);
         let work = Arc::new(move |current| Ok(decide(current, &outbox, noon())));
         storage.write(user(1), keys, work).await.unwrap();
         let clock = Arc::new(ManualClock::at(noon().plus_seconds(A_YEAR)));

@@ -3,20 +3,20 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use kanso_application::Attempt;
 use kanso_application::RecordPorts;
+use kanso_application::RetryKey;
 use kanso_application::entries::Entries;
 use kanso_application::habits::Habits;
 use kanso_application::ports::clock::Clock as _;
 use kanso_application::ports::storage::{
     AccountStore as _, Backlog, RecordStore as _, StreakQueue as _, Written,
 };
-use kanso_application::ports::wake::Wake;
+use kanso_application::ports::work_signal::WorkSignal;
 use kanso_application::streaks::Streaks;
 use kanso_domain::calendar::Today;
 use kanso_domain::habits::{Habit, HabitFields};
-use kanso_domain::progress::{DayLog, Judged};
-use kanso_domain::sync::{Command, Keys, decide};
+use kanso_domain::progress::{DayLog, HabitProgress};
+use kanso_domain::sync::{Action, LoadSet, decide};
 use kanso_domain::{Date, HabitId, UserId};
 use kanso_testkit::{ManualClock, QuietFeed, SequentialIds, build};
 use kanso_worker::Rhythm;
@@ -38,7 +38,7 @@ pub(crate) struct World {
 
 struct Bell(Arc<Notify>);
 
-impl Wake for Bell {
+impl WorkSignal for Bell {
     fn streaks(&self) {
         self.0.notify_one();
     }
@@ -102,16 +102,16 @@ impl World {
     pub(crate) async fn habit(&self, user: UserId, id: HabitId, fields: HabitFields) {
         let made = self
             .habits
-            .create(user, Attempt::default(), Some(id), fields)
+            .create(user, RetryKey::default(), Some(id), fields)
             .await;
         made.expect("a habit");
     }
 
     /// Carries out commands in one write, whatever becomes of them.
-    pub(crate) async fn submit(&self, user: UserId, commands: Vec<Command>) {
-        let submissions: Vec<_> = commands.into_iter().map(build::once).collect();
-        let (keys, now) = (Keys::of(&submissions), self.clock.now());
-        let decide = Arc::new(move |current| Ok(decide(current, &submissions, now)));
+    pub(crate) async fn submit(&self, user: UserId, commands: Vec<Action>) {
+        let operations: Vec<_> = commands.into_iter().map(build::once).collect();
+        let (keys, now) = (LoadSet::of(&operations), self.clock.now());
+        let decide = Arc::new(move |current| Ok(decide(current, &operations, now)));
         let written = self.storage.records().write(user, keys, decide).await;
         let written = written.expect("a storage");
         assert!(matches!(written, Written::Committed(_)), "{written:?}");
@@ -121,7 +121,7 @@ impl World {
     pub(crate) async fn done(&self, user: UserId, habit: HabitId, day: &str) {
         let done = build::done(habit, day);
         self.entries
-            .create(user, Attempt::default(), None, done)
+            .create(user, RetryKey::default(), None, done)
             .await
             .expect("an entry");
     }
@@ -191,7 +191,7 @@ impl World {
             let log: DayLog = entries
                 .map(|entry| (entry.local_date, entry.kind, entry.value))
                 .collect();
-            let fresh = Judged::new(habit, log, &journal.settings, today).streak();
+            let fresh = HabitProgress::new(habit, log, &journal.settings, today).streak();
             let (fresh, stored) = ((fresh.current, fresh.longest), habit.streak);
             assert_eq!((stored.current, stored.longest), fresh, "{habit:?}");
         }

@@ -5,8 +5,8 @@ use std::hint::black_box;
 use anyhow::Context as _;
 use kanso_application::ports::storage::{AccountStore as _, RecordStore as _};
 use kanso_domain::calendar::days_before;
-use kanso_domain::progress::{DayLog, Judged};
-use kanso_domain::sync::Keys;
+use kanso_domain::progress::{DayLog, HabitProgress};
+use kanso_domain::sync::LoadSet;
 use kanso_testkit::MemoryStorage;
 use kanso_testkit::build::{
     create_entry, create_habit, done, entry, habit, new_account, noon, once, titled, user,
@@ -30,9 +30,9 @@ pub(super) fn measure() -> anyhow::Result<Timing> {
             let id = entry(back.unsigned_abs().into());
             commands.push(create_entry(id, done(habit(1), &date)));
         }
-        let submissions: Vec<_> = commands.into_iter().map(once).collect();
-        let keys = Keys::of(&submissions);
-        let decide = move |current| Ok(kanso_domain::sync::decide(current, &submissions, noon()));
+        let operations: Vec<_> = commands.into_iter().map(once).collect();
+        let keys = LoadSet::of(&operations);
+        let decide = move |current| Ok(kanso_domain::sync::decide(current, &operations, noon()));
         storage
             .write(user(1), keys, std::sync::Arc::new(decide))
             .await?;
@@ -47,7 +47,7 @@ pub(super) fn measure() -> anyhow::Result<Timing> {
         let log: DayLog = entries
             .map(|entry| (entry.local_date, entry.kind, entry.value))
             .collect();
-        let judged = Judged::new(habit, log, &journal.settings, today);
+        let judged = HabitProgress::new(habit, log, &journal.settings, today);
         let (streak, rate) = black_box((judged.streak(), judged.overall_rate()));
         times.push(micros(began.elapsed()));
         anyhow::ensure!(

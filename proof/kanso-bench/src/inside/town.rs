@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use kanso_application::RecordPorts;
 use kanso_application::devices::Devices;
 use kanso_application::ports::storage::{AccountStore as _, Storage as _, StreakQueue as _};
-use kanso_application::ports::wake::Wake;
+use kanso_application::ports::work_signal::WorkSignal;
 use kanso_application::streaks::Streaks;
 use kanso_application::sync::{Caller, Sync};
 use kanso_domain::UserId;
@@ -87,7 +87,7 @@ pub(super) struct Life {
 
 struct Bell(Arc<Notify>);
 
-impl Wake for Bell {
+impl WorkSignal for Bell {
     fn streaks(&self) {
         self.0.notify_one();
     }
@@ -170,15 +170,15 @@ impl Life {
 }
 
 async fn settle(sync: &Sync, user: UserId) -> anyhow::Result<()> {
-    let mut submissions = Vec::new();
+    let mut operations = Vec::new();
     for number in 1..=HABITS_EACH {
-        submissions.push(once(create_habit(habit(number), titled("Read"))));
+        operations.push(once(create_habit(habit(number), titled("Read"))));
         for (nth, day) in (0..).zip(DAYS) {
             let id = entry(number * 10 + nth);
-            submissions.push(once(create_entry(id, done(habit(number), day))));
+            operations.push(once(create_entry(id, done(habit(number), day))));
         }
     }
-    let done = sync.exchange(anonymous(user), 1, submissions).await?;
+    let done = sync.exchange(anonymous(user), 1, operations).await?;
     anyhow::ensure!(done.is_ok(), "nobody has seen another history");
     Ok(())
 }

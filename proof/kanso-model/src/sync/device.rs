@@ -117,7 +117,7 @@ impl Device {
                     }
                     learnt.acknowledged.push(op.id);
                 }
-                Outcome::Conflict(_) | Outcome::Gone(_) | Outcome::Buried | Outcome::NotFound => {
+                Outcome::Conflict(_) | Outcome::Gone(_) | Outcome::Purged | Outcome::NotFound => {
                     learnt.told.push(op.id);
                 }
             }

@@ -153,7 +153,7 @@ impl Server {
         }
         let outcome = match self.slots[op.record] {
             Slot::Absent => self.on_nothing(op),
-            Slot::Grave => Outcome::Buried,
+            Slot::Grave => Outcome::Purged,
             Slot::Stored(row) => self.on_row(op, row, bug),
         };
         self.receipts.insert(op.id, kept(outcome));
@@ -288,7 +288,7 @@ fn repeat(kept: Kept, row: Option<Row>) -> Outcome {
         (Kept::Done(version, seq), row) => Outcome::Duplicate { version, seq, row },
         (Kept::Conflict, Some(row)) => Outcome::Conflict(row),
         (Kept::Gone, Some(row)) => Outcome::Gone(row),
-        (Kept::Gone, None) => Outcome::Buried,
+        (Kept::Gone, None) => Outcome::Purged,
         (Kept::Conflict, None) | (Kept::NotFound, _) => Outcome::NotFound,
     }
 }
@@ -300,7 +300,7 @@ const fn kept(outcome: Outcome) -> Kept {
         }
         Outcome::Duplicate { version, seq, .. } => Kept::Done(version, seq),
         Outcome::Conflict(_) => Kept::Conflict,
-        Outcome::Gone(_) | Outcome::Buried => Kept::Gone,
+        Outcome::Gone(_) | Outcome::Purged => Kept::Gone,
         Outcome::NotFound => Kept::NotFound,
     }
 }

@@ -78,7 +78,7 @@ pub enum Outcome {
     /// It is this tombstone.
     Gone(Row),
     /// Only its grave is left.
-    Buried,
+    Purged,
     /// It was never there.
     NotFound,
 }

@@ -6,7 +6,7 @@ use kanso_application::ports::storage::{
 };
 use kanso_domain::entries::Entry;
 use kanso_domain::habits::Habit;
-use kanso_domain::sync::{Buckets, Epoch, Floor, Head, Keys, Page, Since};
+use kanso_domain::sync::{Buckets, Epoch, Floor, Head, LoadSet, Page, Since};
 use kanso_domain::{EntryId, HabitId, Record, Seq, UserId, Version};
 use tokio::time::Instant;
 
@@ -23,7 +23,7 @@ delegated!(RecordStore for Planted {
     entries(user: UserId, filter: EntryFilter) -> Vec<Entry>;
 }
 
-async fn write(&self, user: UserId, keys: Keys, decide: Decide) -> Result<Written, StorageError> {
+async fn write(&self, user: UserId, keys: LoadSet, decide: Decide) -> Result<Written, StorageError> {
     self.spoilt_write(user, keys, decide).await
 }
 

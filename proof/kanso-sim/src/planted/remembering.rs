@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use kanso_application::ports::memory::Memory;
-use kanso_application::ports::throttle::{Admission, LoginThrottle, Verdict};
+use kanso_application::ports::evict::Evict;
+use kanso_application::ports::throttle::{Admission, LoginOutcome, LoginThrottle};
 use kanso_application::ports::tickets::{KeptTicket, TicketStore};
 use kanso_domain::accounts::Email;
 use kanso_domain::sessions::TokenHash;
@@ -13,12 +13,12 @@ use kanso_local::{LocalThrottle, LocalTickets};
 use super::Bug;
 
 /// The brake on guessing passwords, and what it remembers.
-pub trait LoginMemory: LoginThrottle + Memory {}
-impl<T: LoginThrottle + Memory> LoginMemory for T {}
+pub trait LoginMemory: LoginThrottle + Evict {}
+impl<T: LoginThrottle + Evict> LoginMemory for T {}
 
 /// The tickets that are out, and how many there are.
-pub trait TicketMemory: TicketStore + Memory {}
-impl<T: TicketStore + Memory> TicketMemory for T {}
+pub trait TicketMemory: TicketStore + Evict {}
+impl<T: TicketStore + Evict> TicketMemory for T {}
 
 impl Bug {
     /// `throttle` with the bug, if it is one of the throttle's.
@@ -49,13 +49,13 @@ impl LoginThrottle for Resentful {
         self.0.admit(email).await
     }
 
-    async fn settle(&self, email: &Email, verdict: Verdict) {
+    async fn settle(&self, email: &Email, verdict: LoginOutcome) {
         self.0.settle(email, verdict).await;
     }
 }
 
-impl Memory for Resentful {
-    fn forget(&self) {}
+impl Evict for Resentful {
+    fn evict_expired(&self) {}
 
     fn kept(&self) -> usize {
         self.0.kept()
@@ -84,10 +84,10 @@ impl TicketStore for Generous {
     }
 }
 
-impl Memory for Generous {
-    fn forget(&self) {
+impl Evict for Generous {
+    fn evict_expired(&self) {
         if self.bug != Bug::TicketsKept {
-            self.tickets.forget();
+            self.tickets.evict_expired();
         }
     }
 

@@ -23,12 +23,12 @@ pub struct Planted {
     pub(super) bug: Bug,
     pub(super) inner: Arc<dyn Storage>,
     pub(super) chance: Arc<Chance>,
-    memory: Arc<Mutex<Memory>>,
+    memory: Arc<Mutex<Evict>>,
 }
 
 /// What a bug has to remember.
 #[derive(Default)]
-pub(super) struct Memory {
+pub(super) struct Evict {
     /// Positions that nobody sees before an instant.
     pub(super) hidden: BTreeMap<(UserId, Seq), Instant>,
     /// Habits whose versions were counted up by the worker, and how often.
@@ -69,7 +69,7 @@ impl Planted {
         call.await
     }
 
-    pub(super) fn memory(&self) -> MutexGuard<'_, Memory> {
+    pub(super) fn memory(&self) -> MutexGuard<'_, Evict> {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -1,6 +1,6 @@
 //! Bugs of what is done without anybody asking.
 
-use kanso_application::ports::housekeeping::Housekeeping;
+use kanso_application::ports::housekeeping::PurgeStore;
 use kanso_application::ports::storage::{
     Backlog, ComputedStreak, DayBorder, StorageError, StreakClaim, StreakJob, StreakOutcome,
     StreakQueue,
@@ -50,7 +50,7 @@ async fn finish_streaks(
     Ok(outcomes)
 });
 
-delegated!(Housekeeping for Planted {}
+delegated!(PurgeStore for Planted {}
 
 async fn purge_receipts(&self, before: Timestamp, limit: u32) -> Result<u32, StorageError> {
     let early = self.bug == Bug::ReceiptsPurgedEarly;

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use kanso_application::ports::storage::{Decide, StorageError, Written};
 use kanso_domain::record::Provenance;
-use kanso_domain::sync::{Changeset, Current, CursorRefusal, Floor, Keys, OperationOutcome};
+use kanso_domain::sync::{Changeset, CursorRefusal, Floor, LoadSet, Loaded, OperationOutcome};
 use kanso_domain::{UserId, Version};
 
 use super::{Bug, Planted};
@@ -13,7 +13,7 @@ impl Planted {
     pub(super) async fn spoilt_write(
         &self,
         user: UserId,
-        keys: Keys,
+        keys: LoadSet,
         decide: Decide,
     ) -> Result<Written, StorageError> {
         if self.strikes(Bug::AckBeforeCommit, 4) {
@@ -21,7 +21,7 @@ impl Planted {
         }
         let (bug, fate) = (self.bug, self.chance.between(0, 99));
         let first_epoch = self.first_epoch(user).await?;
-        let spoilt: Decide = Arc::new(move |mut current: Current| {
+        let spoilt: Decide = Arc::new(move |mut current: Loaded| {
             if let Some(epoch) = first_epoch {
                 current.head.epoch = epoch;
             }
@@ -42,12 +42,12 @@ impl Planted {
     async fn forgotten_write(
         &self,
         user: UserId,
-        keys: Keys,
+        keys: LoadSet,
         decide: Decide,
     ) -> Result<Written, StorageError> {
         let kept: Arc<Mutex<Option<Changeset>>> = Arc::default();
         let keep = Arc::clone(&kept);
-        let capture: Decide = Arc::new(move |current: Current| {
+        let capture: Decide = Arc::new(move |current: Loaded| {
             let changeset = decide(current)?;
             *keep.lock().unwrap_or_else(PoisonError::into_inner) = Some(changeset);
             // Refused, so that nothing is stored.
@@ -79,7 +79,7 @@ impl Planted {
     }
 }
 
-fn spoil_current(bug: Bug, current: &mut Current) {
+fn spoil_current(bug: Bug, current: &mut Loaded) {
     match bug {
         Bug::RetryAppliedTwice => current.receipts.clear(),
         Bug::PurgeWithoutFloor => current.head.floor = Floor::NONE,
@@ -103,7 +103,7 @@ fn spoil_current(bug: Bug, current: &mut Current) {
     }
 }
 
-fn spoil_changeset(bug: Bug, fate: u64, before: &Current, changeset: &mut Changeset) {
+fn spoil_changeset(bug: Bug, fate: u64, before: &Loaded, changeset: &mut Changeset) {
     match bug {
         // Those that are stored already keep their rows.
         Bug::RetryAppliedTwice | Bug::ReceiptApart

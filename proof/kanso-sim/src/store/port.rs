@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kanso_application::ports::devices::{Device, DeviceStore, Sighting};
-use kanso_application::ports::housekeeping::Housekeeping;
+use kanso_application::ports::housekeeping::PurgeStore;
 use kanso_application::ports::storage::{
     AccountStore, Backlog, Comparison, ComputedStreak, Credentials, DayBorder, Decide,
     DecideRefresh, DeltaQuery, EntryFilter, Journal, NewAccount, NewPassword, RecordStore,
@@ -16,7 +16,7 @@ use kanso_domain::accounts::{Account, Email, PasswordHash, SettingsChange};
 use kanso_domain::entries::Entry;
 use kanso_domain::habits::Habit;
 use kanso_domain::sessions::{Refreshed, Session};
-use kanso_domain::sync::{Buckets, Head, Keys, Page};
+use kanso_domain::sync::{Buckets, Head, LoadSet, Page};
 use kanso_domain::{Date, DeviceId, EntryId, HabitId, Seq, SessionId, Timestamp, UserId};
 use tokio_util::sync::CancellationToken;
 
@@ -75,7 +75,7 @@ impl Port {
 }
 
 delegated!(RecordStore for Port {
-    write(user: UserId, keys: Keys, decide: Decide) -> Written;
+    write(user: UserId, keys: LoadSet, decide: Decide) -> Written;
     delta(user: UserId, query: DeltaQuery) -> Option<Page>;
     head(user: UserId) -> Option<Head>;
     heads(users: &[UserId]) -> Vec<(UserId, Seq)>;
@@ -118,7 +118,7 @@ delegated!(DeviceStore for Port {
     forget_device(user: UserId, device: DeviceId) -> bool;
 });
 
-delegated!(Housekeeping for Port {
+delegated!(PurgeStore for Port {
     purge_receipts(before: Timestamp, limit: u32) -> u32;
     purge_tombstones(before: Timestamp, limit: u32) -> u32;
 });

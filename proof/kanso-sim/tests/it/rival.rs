@@ -10,7 +10,7 @@ use kanso_application::ports::storage::{
     AccountStore as _, Decide, RecordStore as _, Storage as _, StorageError, StreakQueue as _,
     Written,
 };
-use kanso_domain::sync::{Keys, decide};
+use kanso_domain::sync::{LoadSet, decide};
 use kanso_sim::chance::Chance;
 use kanso_sim::history::Recorder;
 use kanso_sim::store::rival::{Conduct, Database, Node};
@@ -51,11 +51,11 @@ async fn create(
     number: u128,
     decided: impl Fn() + Send + Sync + 'static,
 ) -> Result<Written, StorageError> {
-    let submissions = vec![once(create_habit(habit(number), titled("Read")))];
-    let keys = Keys::of(&submissions);
+    let operations = vec![once(create_habit(habit(number), titled("Read")))];
+    let keys = LoadSet::of(&operations);
     let decide: Decide = Arc::new(move |current| {
         decided();
-        Ok(decide(current, &submissions, noon()))
+        Ok(decide(current, &operations, noon()))
     });
     node.write(user(1), keys, decide).await
 }

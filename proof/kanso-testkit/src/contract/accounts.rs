@@ -6,7 +6,7 @@ use kanso_application::ports::storage::{
     Written,
 };
 use kanso_domain::accounts::{PasswordHash, Settings, SettingsChange};
-use kanso_domain::sync::{Keys, Since};
+use kanso_domain::sync::{LoadSet, Since};
 use kanso_domain::{Seq, UserId, WeekStart};
 
 use super::person::{Person, unchanged};
@@ -113,7 +113,7 @@ pub async fn a_write_sees_the_settings(storage: &dyn Storage) {
         .change_settings(person.id, change, noon())
         .await
         .unwrap();
-    let current = person.sees(Keys::default()).await;
+    let current = person.sees(LoadSet::default()).await;
     assert_eq!(current.settings, account.unwrap().settings);
 }
 
@@ -246,7 +246,7 @@ pub async fn a_deleted_account_is_gone_everywhere(storage: &dyn Storage) {
         limit: None,
     };
     assert_eq!(storage.delta(id, query).await.unwrap(), None);
-    let written = person.write(Keys::default(), |current| unchanged(current.head));
+    let written = person.write(LoadSet::default(), |current| unchanged(current.head));
     assert_eq!(written.await.unwrap(), Written::NoSuchUser);
     assert!(!is_open(storage, &person).await);
     let opened = storage.open_session(new_session(id, 2), password_hash(id));
@@ -278,19 +278,19 @@ async fn inhabited(storage: &dyn Storage, number: u128) -> Person<'_> {
     assert!(opened.await.unwrap());
     let read = create_habit(habit(1), titled("Read"));
     let done = create_entry(entry(1), done(habit(1), "2026-01-15"));
-    let submissions = vec![once(read), operation(1, done)];
-    person.submit(submissions).await;
+    let operations = vec![once(read), operation(1, done)];
+    person.submit(operations).await;
     let current = person.sees(everything()).await;
     assert_eq!(current.receipts.len(), 1);
     person
 }
 
-fn everything() -> Keys {
-    Keys {
+fn everything() -> LoadSet {
+    LoadSet {
         habits: [habit(1)].into(),
         entries: [entry(1)].into(),
         receipts: [op(1)].into(),
-        ..Keys::default()
+        ..LoadSet::default()
     }
 }
 

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use futures::future::{join, join_all};
 use kanso_application::ports::storage::{Scope, Storage};
-use kanso_domain::sync::{Action, Base, Command, Digest, OnConflict, Since, Submission, Terms};
+use kanso_domain::sync::{
+    Action, Base, ConflictPolicy, Digest, Edit, OnConflict, Operation, Since,
+};
 use kanso_domain::{Entity, QuantityChange, Record, Version};
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -82,10 +84,10 @@ async fn write(
             let group = (dice.below(4) == 0).then(|| "g".to_owned());
             let length = 1 + dice.below(4);
             last = (0..length)
-                .map(|_| Submission {
+                .map(|_| Operation {
                     device: Some(device(writer.into())),
                     group: group.clone(),
-                    ..submission(&mut dice)
+                    ..operation(&mut dice)
                 })
                 .collect();
         }
@@ -96,7 +98,7 @@ async fn write(
     writing.fetch_sub(1, Ordering::SeqCst);
 }
 
-fn submission(dice: &mut Dice) -> Submission {
+fn operation(dice: &mut Dice) -> Operation {
     let id = habit(u128::from(dice.below(HABITS)));
     let tick = entry(u128::from(dice.below(ENTRIES)));
     let base = match dice.below(4) {
@@ -104,21 +106,20 @@ fn submission(dice: &mut Dice) -> Submission {
         number => Version::new(i64::try_from(number).unwrap()).map_or(Base::Any, Base::Version),
     };
     let text = format!("{}", dice.below(1_000));
-    let command = match dice.below(12) {
+    let action = match dice.below(12) {
         0..=1 => create_habit(id, titled(&text)),
         2 => update_habit(id, base, titled(&text)),
         3 => delete_habit(id, base),
         4..=7 => create_entry(tick, done(id, "2026-01-15")),
         8..=9 => update_entry(tick, base, noted(&text)),
         10 => delete_entry(tick, base),
-        _ => Command::Increment(tick, QuantityChange::from_thousandths(250).unwrap()),
+        _ => Action::Increment(tick, QuantityChange::from_thousandths(250).unwrap()),
     };
     let revives = matches!(
-        command,
-        Command::Habit(_, Action::Create(_) | Action::Update { .. })
-            | Command::Entry(_, Action::Create(_))
+        action,
+        Action::Habit(_, Edit::Create(_) | Edit::Update { .. }) | Action::Entry(_, Edit::Create(_))
     );
-    let terms = Terms {
+    let policy = ConflictPolicy {
         on_conflict: match dice.below(4) {
             0 => OnConflict::Reject,
             1 => OnConflict::Server,
@@ -127,9 +128,9 @@ fn submission(dice: &mut Dice) -> Submission {
         },
         revive: revives && dice.below(2) == 0,
     };
-    Submission {
-        terms,
-        ..once(command)
+    Operation {
+        policy,
+        ..once(action)
     }
 }
 

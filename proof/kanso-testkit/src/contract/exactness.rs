@@ -7,8 +7,8 @@ use kanso_domain::habits::{
     FrequencyType, Habit, HabitFields, HabitType, ScheduleFields, StoredStreak, TargetDirection,
     TargetFields,
 };
-use kanso_domain::progress::{DayLog, Judged};
-use kanso_domain::sync::{Base, Command};
+use kanso_domain::progress::{DayLog, HabitProgress};
+use kanso_domain::sync::{Action, Base};
 use kanso_domain::{Quantity, Timestamp, UserId};
 
 use super::person::{Person, claimed};
@@ -60,8 +60,8 @@ impl Story<'_> {
     async fn step(&mut self) {
         match self.chance.below(10) {
             0..=4 => {
-                let command = self.command();
-                self.submit(command).await;
+                let action = self.action();
+                self.submit(action).await;
             }
             5 => self.now = self.now.plus_seconds(LEASE_SECONDS / 2),
             6 => self.new_day().await,
@@ -155,19 +155,19 @@ impl Story<'_> {
                 ..EntryFilter::default()
             };
             let entries = storage.entries(id, filter).await.unwrap();
-            let fresh = Judged::new(&habit, DayLog::of(&entries), &settings, today).streak();
+            let fresh = HabitProgress::new(&habit, DayLog::of(&entries), &settings, today).streak();
             let stored = (habit.streak.current, habit.streak.longest);
             assert_eq!(stored, (fresh.current, fresh.longest), "{habit:?}");
             assert!(habit.streak.day.is_some());
         }
     }
 
-    async fn submit(&self, command: Command) {
-        let submissions = vec![once(command)];
-        self.person.submit_at(self.now, submissions).await;
+    async fn submit(&self, action: Action) {
+        let operations = vec![once(action)];
+        self.person.submit_at(self.now, operations).await;
     }
 
-    fn command(&mut self) -> Command {
+    fn action(&mut self) -> Action {
         let of = habit(self.chance.below(HABITS.try_into().unwrap()).into());
         match self.chance.below(12) {
             0 => update_habit(of, Base::Any, self.fields()),
@@ -220,7 +220,7 @@ async fn computed(person: Person<'_>, job: StreakJob, now: Timestamp) -> Option<
     let log: DayLog = entries
         .map(|entry| (entry.local_date, entry.kind, entry.value))
         .collect();
-    let streak = Judged::new(habit, log, &journal.settings, today).streak();
+    let streak = HabitProgress::new(habit, log, &journal.settings, today).streak();
     Some(StoredStreak {
         current: streak.current,
         longest: streak.longest,

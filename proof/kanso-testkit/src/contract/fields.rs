@@ -6,7 +6,7 @@ use kanso_domain::entries::{Completion, EntryFields, EntryKind};
 use kanso_domain::habits::{
     FrequencyType, HabitFields, HabitType, ScheduleFields, TargetDirection, TargetFields,
 };
-use kanso_domain::sync::{Base, Keys, Since};
+use kanso_domain::sync::{Base, LoadSet, Since};
 use kanso_domain::text::{Color, Description, Icon, Notes, Title, Unit};
 use kanso_domain::{Quantity, Record, Seq, TimeOfDay, Timestamp};
 
@@ -110,7 +110,7 @@ pub async fn a_habits_times_and_places_come_back(storage: &dyn Storage) {
             start_date: Some(None),
             end_date: Some(None),
             archived_at: Some(None),
-            ..titled("Wake")
+            ..titled("WorkSignal")
         },
     ];
     come_back(storage, fields).await;
@@ -224,12 +224,12 @@ pub async fn an_updated_entry_comes_back(storage: &dyn Storage) {
 /// A tombstone keeps what the record said.
 pub async fn a_tombstone_comes_back(storage: &dyn Storage) {
     let person = Person::register(storage, 1).await;
-    for command in [
+    for action in [
         create_habit(habit(1), titled("Read")),
         create_habit(habit(2), titled("Run")),
         create_entry(entry(1), done(habit(1), "2026-01-15")),
     ] {
-        person.apply(command).await;
+        person.apply(action).await;
     }
     let tombstone = person.apply(delete_entry(entry(1), Base::Any)).await;
     let other = person.apply(delete_habit(habit(2), Base::Any)).await;
@@ -247,9 +247,9 @@ async fn come_back(storage: &dyn Storage, habits: Vec<HabitFields>) {
         let created = person.apply_to_habit(create_habit(id, fields)).await;
         let stored = storage.habit(person.id, id).await.unwrap();
         assert_eq!(stored.as_ref(), Some(&created));
-        let keys = Keys {
+        let keys = LoadSet {
             habits: [id].into(),
-            ..Keys::default()
+            ..LoadSet::default()
         };
         assert_eq!(person.sees(keys).await.habits.get(&id), Some(&created));
         expected.push(created);
@@ -271,9 +271,9 @@ async fn entries_come_back(storage: &dyn Storage, entries: Vec<EntryFields>) {
         let created = person.apply_to_entry(create_entry(id, fields)).await;
         let stored = storage.entry(person.id, id).await.unwrap();
         assert_eq!(stored.as_ref(), Some(&created));
-        let keys = Keys {
+        let keys = LoadSet {
             entries: [id].into(),
-            ..Keys::default()
+            ..LoadSet::default()
         };
         assert_eq!(person.sees(keys).await.entries.get(&id), Some(&created));
         expected.push(Record::Entry(created));

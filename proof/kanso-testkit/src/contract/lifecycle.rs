@@ -21,7 +21,7 @@ pub async fn a_closed_storage_is_unavailable(storage: &dyn Storage) {
         unavailable(&storage.habits(user(1), true).await);
         unavailable(&storage.account(user(1)).await);
         unavailable(&storage.delete_account(user(1)).await);
-        let keys = kanso_domain::sync::Keys::default();
+        let keys = kanso_domain::sync::LoadSet::default();
         unavailable(&person.write(keys, |_| panic!("nothing to decide on")).await);
     }
 }

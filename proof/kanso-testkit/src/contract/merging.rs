@@ -3,7 +3,7 @@
 use kanso_application::ports::storage::Storage;
 use kanso_domain::entries::EntryFields;
 use kanso_domain::habits::HabitFields;
-use kanso_domain::sync::{Command, OnConflict, OperationOutcome, Submission, Terms};
+use kanso_domain::sync::{Action, ConflictPolicy, OnConflict, Operation, OperationOutcome};
 use kanso_domain::text::{Color, Unit};
 use kanso_domain::{DeviceId, Quantity, QuantityChange, Record};
 
@@ -13,14 +13,14 @@ use crate::build::{
     update_habit,
 };
 
-fn by(device: DeviceId, command: Command) -> Submission {
-    Submission {
+fn by(device: DeviceId, action: Action) -> Operation {
+    Operation {
         device: Some(device),
-        terms: Terms {
+        policy: ConflictPolicy {
             on_conflict: OnConflict::Merge,
             revive: false,
         },
-        ..once(command)
+        ..once(action)
     }
 }
 
@@ -45,8 +45,8 @@ fn value(whole: i64) -> EntryFields {
     }
 }
 
-async fn submit(person: &Person<'_>, submission: Submission) -> OperationOutcome {
-    let mut changeset = person.submit(vec![submission]).await;
+async fn submit(person: &Person<'_>, operation: Operation) -> OperationOutcome {
+    let mut changeset = person.submit(vec![operation]).await;
     changeset.outcomes.pop().unwrap()
 }
 
@@ -108,7 +108,7 @@ pub async fn entries_merge_and_increments_add_up(storage: &dyn Storage) {
     assert!(matches!(merged, OperationOutcome::Merged(_)), "{merged:?}");
     for device in [phone, tablet, phone] {
         let change = QuantityChange::from_thousandths(250).unwrap();
-        let added = submit(&person, by(device, Command::Increment(entry(1), change))).await;
+        let added = submit(&person, by(device, Action::Increment(entry(1), change))).await;
         assert!(matches!(added, OperationOutcome::Applied(_)), "{added:?}");
     }
     let stored = storage.entry(person.id, entry(1)).await.unwrap().unwrap();
@@ -125,9 +125,9 @@ pub async fn entries_merge_and_increments_add_up(storage: &dyn Storage) {
 /// A group is stored as a whole or not at all.
 pub async fn a_group_is_stored_all_or_none(storage: &dyn Storage) {
     let person = Person::register(storage, 1).await;
-    let grouped = |command| Submission {
+    let grouped = |action| Operation {
         group: Some("g".to_owned()),
-        ..once(command)
+        ..once(action)
     };
     let fails = vec![
         grouped(create_habit(habit(1), titled("Read"))),

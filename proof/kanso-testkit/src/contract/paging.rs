@@ -1,7 +1,7 @@
 //! Paging: a delta in pieces.
 
 use kanso_application::ports::storage::{Scope, Storage};
-use kanso_domain::sync::{Base, OnConflict, Since, Submission, Terms};
+use kanso_domain::sync::{Base, ConflictPolicy, OnConflict, Operation, Since};
 use kanso_domain::{Record, Seq};
 
 use super::person::Person;
@@ -67,26 +67,26 @@ pub async fn a_page_of_one_is_the_oldest_change(storage: &dyn Storage) {
 /// reader comes to its tombstone.
 pub async fn an_entrys_end_is_told_while_its_habit_is_deleted(storage: &dyn Storage) {
     let person = Person::register(storage, 1).await;
-    for command in [
+    for action in [
         create_habit(habit(1), titled("Read")),
         create_habit(habit(2), titled("Run")),
         create_entry(entry(1), done(habit(1), "2026-01-15")),
     ] {
-        person.apply(command).await;
+        person.apply(action).await;
     }
     let seen = person.head().await.seq;
-    for command in [
+    for action in [
         delete_entry(entry(1), Base::Any),
         update_habit(habit(2), Base::Any, titled("Run far")),
         delete_habit(habit(1), Base::Any),
     ] {
-        person.apply(command).await;
+        person.apply(action).await;
     }
     let first = person
         .page(Since::Position(seen), Scope::Everything, Some(1))
         .await;
-    let revive = Submission {
-        terms: Terms {
+    let revive = Operation {
+        policy: ConflictPolicy {
             on_conflict: OnConflict::Merge,
             revive: true,
         },
@@ -104,23 +104,23 @@ pub async fn an_entrys_end_is_told_while_its_habit_is_deleted(storage: &dyn Stor
 /// Habits and entries in turns, some of both deleted.
 async fn busy(storage: &dyn Storage) -> Person<'_> {
     let person = Person::register(storage, 1).await;
-    let mut submissions = Vec::new();
+    let mut operations = Vec::new();
     for number in 1..=6 {
         let title = format!("Habit {number}");
-        submissions.push(once(create_habit(habit(number), titled(&title))));
+        operations.push(once(create_habit(habit(number), titled(&title))));
         for nth in 1..=number {
             let fields = done(habit(number), "2026-01-15");
-            submissions.push(once(create_entry(entry(10 * number + nth), fields)));
+            operations.push(once(create_entry(entry(10 * number + nth), fields)));
         }
     }
     for number in [21, 43, 66] {
-        submissions.push(once(delete_entry(entry(number), Base::Any)));
+        operations.push(once(delete_entry(entry(number), Base::Any)));
     }
     for number in [3, 5] {
-        submissions.push(once(delete_habit(habit(number), Base::Any)));
+        operations.push(once(delete_habit(habit(number), Base::Any)));
     }
     let last = create_entry(entry(99), done(habit(6), "2026-01-15"));
-    submissions.push(once(last));
-    person.submit(submissions).await;
+    operations.push(once(last));
+    person.submit(operations).await;
     person
 }

@@ -8,7 +8,7 @@ use kanso_domain::habits::{
     ScheduleVersion, StoredStreak, TargetDirection, TargetFields,
 };
 use kanso_domain::record::FieldSet;
-use kanso_domain::sync::{Base, Current, Keys, Save, Since};
+use kanso_domain::sync::{Base, LoadSet, Loaded, RecordWrite, Since};
 use kanso_domain::{Date, Record};
 
 use super::person::{Person, claimed, unchanged};
@@ -147,9 +147,9 @@ fn editions() -> [(ScheduleFields, TargetFields, &'static str); 7] {
 
 /// Stores `record`, the next state of a habit.
 async fn save(person: &Person<'_>, mut record: Habit) {
-    let keys = Keys {
+    let keys = LoadSet {
         habits: [record.id].into(),
-        ..Keys::default()
+        ..LoadSet::default()
     };
     let head = person.head().await.advanced(noon());
     let replaces = Some(record.stamp.version);
@@ -157,10 +157,10 @@ async fn save(person: &Person<'_>, mut record: Habit) {
     let version = record.stamp.version;
     record.provenance = record.provenance.edited(FieldSet::EMPTY, version, None);
     let saved = record.clone();
-    let work = move |_: Current| {
+    let work = move |_: Loaded| {
         let mut changeset = unchanged(head);
         let record = saved.clone();
-        changeset.habits.push(Save { record, replaces });
+        changeset.habits.push(RecordWrite { record, replaces });
         changeset
     };
     let written = person.write(keys, work).await.unwrap();
@@ -177,9 +177,9 @@ async fn check(person: &Person<'_>, expected: &Habit) {
     assert_eq!(listed, std::slice::from_ref(expected));
     let changes = person.changes(Since::Beginning).await;
     assert_eq!(changes, [Record::Habit(expected.clone())]);
-    let keys = Keys {
+    let keys = LoadSet {
         habits: [id].into(),
-        ..Keys::default()
+        ..LoadSet::default()
     };
     assert_eq!(person.sees(keys).await.habits.get(&id), Some(expected));
 }

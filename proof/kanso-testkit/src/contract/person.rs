@@ -9,7 +9,7 @@ use kanso_application::ports::storage::{
 use kanso_domain::entries::Entry;
 use kanso_domain::habits::{Habit, StoredStreak};
 use kanso_domain::sync::{
-    Changeset, Command, Current, Head, Keys, OperationOutcome, Page, Since, Submission, decide,
+    Action, Changeset, Head, LoadSet, Loaded, Operation, OperationOutcome, Page, Since, decide,
 };
 use kanso_domain::{Record, Timestamp, UserId};
 
@@ -30,17 +30,13 @@ impl<'a> Person<'a> {
         Self { storage, id }
     }
 
-    pub(super) async fn submit(&self, submissions: Vec<Submission>) -> Changeset {
-        self.submit_at(noon(), submissions).await
+    pub(super) async fn submit(&self, operations: Vec<Operation>) -> Changeset {
+        self.submit_at(noon(), operations).await
     }
 
-    pub(super) async fn submit_at(
-        &self,
-        now: Timestamp,
-        submissions: Vec<Submission>,
-    ) -> Changeset {
-        let keys = Keys::of(&submissions);
-        let work = move |current| decide(current, &submissions, now);
+    pub(super) async fn submit_at(&self, now: Timestamp, operations: Vec<Operation>) -> Changeset {
+        let keys = LoadSet::of(&operations);
+        let work = move |current| decide(current, &operations, now);
         match self.write(keys, work).await.unwrap() {
             Written::Committed(changeset) => changeset,
             other => panic!("expected a commit, got {other:?}"),
@@ -48,28 +44,28 @@ impl<'a> Person<'a> {
     }
 
     /// What becomes of a command.
-    pub(super) async fn attempt(&self, command: Command) -> OperationOutcome {
-        let mut changeset = self.submit(vec![once(command)]).await;
+    pub(super) async fn attempt(&self, action: Action) -> OperationOutcome {
+        let mut changeset = self.submit(vec![once(action)]).await;
         changeset.outcomes.pop().unwrap()
     }
 
     /// The record after a command that is applied.
-    pub(super) async fn apply(&self, command: Command) -> Record {
-        match self.attempt(command).await {
+    pub(super) async fn apply(&self, action: Action) -> Record {
+        match self.attempt(action).await {
             OperationOutcome::Applied(record) => record,
             other => panic!("expected to be applied, got {other:?}"),
         }
     }
 
-    pub(super) async fn apply_to_habit(&self, command: Command) -> Habit {
-        match self.apply(command).await {
+    pub(super) async fn apply_to_habit(&self, action: Action) -> Habit {
+        match self.apply(action).await {
             Record::Habit(habit) => habit,
             Record::Entry(entry) => panic!("expected a habit, got {entry:?}"),
         }
     }
 
-    pub(super) async fn apply_to_entry(&self, command: Command) -> Entry {
-        match self.apply(command).await {
+    pub(super) async fn apply_to_entry(&self, action: Action) -> Entry {
+        match self.apply(action).await {
             Record::Entry(entry) => entry,
             Record::Habit(habit) => panic!("expected an entry, got {habit:?}"),
         }
@@ -77,17 +73,17 @@ impl<'a> Person<'a> {
 
     pub(super) async fn write(
         &self,
-        keys: Keys,
-        work: impl Fn(Current) -> Changeset + Send + Sync + 'static,
+        keys: LoadSet,
+        work: impl Fn(Loaded) -> Changeset + Send + Sync + 'static,
     ) -> Result<Written, StorageError> {
         let decide = Arc::new(move |current| Ok(work(current)));
         self.storage.write(self.id, keys, decide).await
     }
 
     /// What a write sees of `keys`.
-    pub(super) async fn sees(&self, keys: Keys) -> Current {
+    pub(super) async fn sees(&self, keys: LoadSet) -> Loaded {
         let (tell, told) = std::sync::mpsc::channel();
-        let look = move |current: Current| {
+        let look = move |current: Loaded| {
             let changeset = unchanged(current.head);
             tell.send(current).unwrap();
             changeset

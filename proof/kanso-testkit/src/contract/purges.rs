@@ -2,7 +2,7 @@
 
 use kanso_application::ports::devices::{Device, Sighting};
 use kanso_application::ports::storage::Storage;
-use kanso_domain::sync::{Base, CursorRefusal, Floor, Keys, OperationOutcome, Since};
+use kanso_domain::sync::{Base, CursorRefusal, Floor, LoadSet, OperationOutcome, Since};
 use kanso_domain::{Entity, Seq, Timestamp};
 
 use super::person::Person;
@@ -23,9 +23,9 @@ pub async fn old_receipts_are_removed_in_steps(storage: &dyn Storage) {
         person.submit_at(later(number.into()), vec![create]).await;
     }
     let kept = async || {
-        let keys = Keys {
+        let keys = LoadSet {
             receipts: (1..=3).map(op).collect(),
-            ..Keys::default()
+            ..LoadSet::default()
         };
         let receipts = person.sees(keys).await.receipts;
         receipts.into_keys().collect::<Vec<_>>()
@@ -62,7 +62,7 @@ pub async fn an_old_tombstone_leaves_a_grave(storage: &dyn Storage) {
     assert!(cursor.since(after).is_ok());
     cursor.seq = live[0].stamp().seq;
     assert_eq!(cursor.since(after), Err(CursorRefusal::Expired));
-    for (command, entity) in [
+    for (action, entity) in [
         (create_habit(habit(2), titled("Run")), Entity::Habit),
         (
             create_entry(entry(1), done(habit(1), "2026-01-15")),
@@ -75,8 +75,8 @@ pub async fn an_old_tombstone_leaves_a_grave(storage: &dyn Storage) {
         (delete_habit(habit(2), Base::Any), Entity::Habit),
         (delete_entry(entry(1), Base::Any), Entity::Entry),
     ] {
-        let outcome = person.attempt(command).await;
-        assert_eq!(outcome, OperationOutcome::Buried(entity));
+        let outcome = person.attempt(action).await;
+        assert_eq!(outcome, OperationOutcome::Purged(entity));
     }
     assert!(storage.delete_account(person.id).await.unwrap());
 }
@@ -134,12 +134,12 @@ pub async fn tombstones_are_removed_in_steps(storage: &dyn Storage) {
     assert_eq!(storage.purge_tombstones(later(30), 1).await.unwrap(), 0);
     assert!(ada.head().await.floor.seq > Seq::ZERO);
     assert_eq!(bob.head().await.floor, Floor::NONE);
-    let keys = Keys {
+    let keys = LoadSet {
         habits: [habit(2)].into(),
-        ..Keys::default()
+        ..LoadSet::default()
     };
     assert!(
-        bob.sees(keys).await.buried_habits.is_empty(),
+        bob.sees(keys).await.purged_habits.is_empty(),
         "it is Ada's that is buried"
     );
 }
@@ -227,7 +227,7 @@ fn known(number: u128, first: &str, last: &str, position: i64) -> Device {
 /// A live habit with an entry and a deleted one, and then a deleted habit with an entry.
 async fn graveyard(storage: &dyn Storage) -> Person<'_> {
     let person = Person::register(storage, 1).await;
-    for command in [
+    for action in [
         create_habit(habit(1), titled("Read")),
         create_habit(habit(2), titled("Run")),
         create_entry(entry(1), done(habit(1), "2026-01-15")),
@@ -236,7 +236,7 @@ async fn graveyard(storage: &dyn Storage) -> Person<'_> {
         delete_entry(entry(1), Base::Any),
         delete_habit(habit(2), Base::Any),
     ] {
-        person.apply(command).await;
+        person.apply(action).await;
     }
     person
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use futures::future::{join, join_all};
 use kanso_application::ports::storage::{Scope, Storage};
-use kanso_domain::sync::{Base, Command, OperationOutcome, Page, Since};
+use kanso_domain::sync::{Action, Base, OperationOutcome, Page, Since};
 use kanso_domain::{Entity, Record, Seq};
 use uuid::Uuid;
 
@@ -47,7 +47,7 @@ async fn write(person: Person<'_>, writer: u128, writing: &AtomicU32) {
     for nth in 0..OPERATIONS {
         let text = format!("{writer}:{nth}");
         let own = habit(id(nth - nth % 20));
-        let command = match nth % 20 {
+        let action = match nth % 20 {
             0 => create_habit(own, titled(&text)),
             5 => update_habit(habit(1), Base::Any, titled(&text)),
             7 => update_entry(entry(id(nth - 1)), Base::Any, noted(&text)),
@@ -55,7 +55,7 @@ async fn write(person: Person<'_>, writer: u128, writing: &AtomicU32) {
             19 if nth > 60 => delete_habit(own, Base::Any),
             _ => create_entry(entry(id(nth)), done(own, "2026-01-15")),
         };
-        person.apply(command).await;
+        person.apply(action).await;
         tokio::task::yield_now().await;
     }
     writing.fetch_sub(1, Ordering::SeqCst);
@@ -172,8 +172,8 @@ pub async fn users_who_write_at_once_have_histories_of_their_own(storage: &dyn S
         let person = Person::register(storage, number).await;
         let mut expected = Vec::new();
         for nth in 1..=25 {
-            let command = own(number, nth);
-            expected.push(person.apply(command).await);
+            let action = own(number, nth);
+            expected.push(person.apply(action).await);
             tokio::task::yield_now().await;
         }
         (person, expected)
@@ -186,7 +186,7 @@ pub async fn users_who_write_at_once_have_histories_of_their_own(storage: &dyn S
 }
 
 /// Commands under the same ids for every user, with texts of their own.
-fn own(user: u128, nth: u128) -> Command {
+fn own(user: u128, nth: u128) -> Action {
     let text = format!("{user}:{nth}");
     create_habit(habit(nth), titled(&text))
 }

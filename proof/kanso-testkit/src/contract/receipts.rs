@@ -3,8 +3,8 @@
 use kanso_application::ports::storage::Storage;
 use kanso_domain::FieldError;
 use kanso_domain::sync::{
-    Base, Fingerprint, Keys, OperationOutcome, Receipt, ReceiptKey, ReceiptOutcome, Rejection,
-    RejectionCode, Submission,
+    Base, Fingerprint, LoadSet, Operation, OperationOutcome, Receipt, ReceiptKey, ReceiptOutcome,
+    Rejection, RejectionCode,
 };
 use kanso_domain::validation::Invalid;
 use kanso_domain::{Record, Seq, Version};
@@ -49,9 +49,9 @@ pub async fn a_receipt_of_every_outcome_comes_back(storage: &dyn Storage) {
         .zip(1..)
         .map(|(outcome, number)| receipt(number, outcome))
         .collect();
-    let keys = Keys {
+    let keys = LoadSet {
         receipts: receipts.iter().map(|receipt| receipt.key.op_id).collect(),
-        ..Keys::default()
+        ..LoadSet::default()
     };
     let stored = receipts.clone();
     let written = person.write(keys.clone(), move |current| {
@@ -107,14 +107,14 @@ pub async fn an_outbox_handed_in_again_has_no_second_effect(storage: &dyn Storag
     let again = person.submit(outbox.clone()).await;
     assert!(again.is_empty());
     assert_eq!(again.outcomes.len(), first.outcomes.len());
-    for submission in outbox.into_iter().rev() {
-        retried(&person, submission).await;
+    for operation in outbox.into_iter().rev() {
+        retried(&person, operation).await;
     }
     assert_eq!(person.head().await, head);
 }
 
-async fn retried(person: &Person<'_>, submission: Submission) {
-    let again = person.submit(vec![submission]).await;
+async fn retried(person: &Person<'_>, operation: Operation) {
+    let again = person.submit(vec![operation]).await;
     assert!(again.is_empty());
     assert!(
         !matches!(again.outcomes[0], OperationOutcome::Applied(_)),
@@ -123,8 +123,8 @@ async fn retried(person: &Person<'_>, submission: Submission) {
     );
 }
 
-fn unreadable() -> kanso_domain::sync::Command {
-    kanso_domain::sync::Command::Unreadable(Invalid::one("title", "must be a text"))
+fn unreadable() -> kanso_domain::sync::Action {
+    kanso_domain::sync::Action::Unreadable(Invalid::one("title", "must be a text"))
 }
 
 /// An id that comes again with another body is refused, and the first result stays.

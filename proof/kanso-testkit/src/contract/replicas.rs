@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use kanso_application::ports::storage::{SnapshotPart, SnapshotQuery, Storage};
-use kanso_domain::sync::{Base, Buckets, Digest, OnConflict, Since, Submission, Terms};
+use kanso_domain::sync::{Base, Buckets, ConflictPolicy, Digest, OnConflict, Operation, Since};
 use kanso_domain::{Date, Entity, Record, Seq, Version};
 use uuid::Uuid;
 
@@ -19,7 +19,7 @@ const BORDER: Date = jiff::civil::date(2026, 1, 10);
 pub async fn the_head_carries_the_digest_of_what_is_live(storage: &dyn Storage) {
     let person = Person::register(storage, 1).await;
     assert_eq!(person.head().await.digest, Digest::EMPTY);
-    for command in [
+    for action in [
         create_habit(habit(1), titled("Read")),
         create_entry(entry(1), done(habit(1), "2026-01-15")),
         create_entry(entry(2), done(habit(1), "2026-01-15")),
@@ -29,7 +29,7 @@ pub async fn the_head_carries_the_digest_of_what_is_live(storage: &dyn Storage) 
         delete_habit(habit(1), Base::Any),
         delete_habit(habit(2), Base::Any),
     ] {
-        person.apply(command).await;
+        person.apply(action).await;
         let live = person.changes(Since::Beginning).await;
         let expected: Digest = live.iter().map(Digest::of_record).sum();
         assert_eq!(person.head().await.digest, expected, "{live:?}");
@@ -70,8 +70,8 @@ pub async fn a_revived_habit_brings_its_entries_back(storage: &dyn Storage) {
     assert!(entries > 0);
     person.apply(delete_habit(habit(1), Base::Any)).await;
     let deleted = person.head().await;
-    let revive = Submission {
-        terms: Terms {
+    let revive = Operation {
+        policy: ConflictPolicy {
             on_conflict: OnConflict::Merge,
             revive: true,
         },

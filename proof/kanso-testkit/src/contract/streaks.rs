@@ -5,7 +5,7 @@ use kanso_application::ports::storage::{
     StreakOutcome,
 };
 use kanso_domain::habits::{Habit, StoredStreak};
-use kanso_domain::sync::{Base, Keys, Since};
+use kanso_domain::sync::{Base, LoadSet, Since};
 use kanso_domain::{Record, Seq, Timestamp};
 
 use super::person::{Person, claimed};
@@ -48,14 +48,14 @@ async fn backlog(storage: &dyn Storage) -> (u64, u64) {
 /// Edits of a habit and of its entries make one job, claimed once.
 pub async fn a_habit_is_queued_once_however_often_it_changes(storage: &dyn Storage) {
     let person = Person::register(storage, 1).await;
-    for command in [
+    for action in [
         create_habit(habit(1), titled("Read")),
         update_habit(habit(1), Base::Any, titled("Read more")),
         create_entry(entry(1), done(habit(1), "2026-01-15")),
         create_entry(entry(2), done(habit(1), "2026-01-14")),
         delete_entry(entry(2), Base::Any),
     ] {
-        person.apply(command).await;
+        person.apply(action).await;
     }
     assert_eq!(backlog(storage).await, (1, 0));
     let claims = storage.claim_streaks(noon(), 10).await.unwrap();
@@ -282,9 +282,9 @@ pub async fn a_queued_streak_is_of_no_day(storage: &dyn Storage) {
     assert_eq!(journal.habits, listed);
     let changes = person.changes(Since::Beginning).await;
     assert_eq!(changes[0], Record::Habit(listed[0].clone()));
-    let keys = Keys {
+    let keys = LoadSet {
         habits: [habit(1)].into(),
-        ..Keys::default()
+        ..LoadSet::default()
     };
     assert_eq!(person.sees(keys).await.habits[&habit(1)], listed[0]);
 }

@@ -7,7 +7,7 @@ use kanso_domain::entries::Entry;
 use kanso_domain::habits::Habit;
 use kanso_domain::record::Stamp;
 use kanso_domain::sync::{
-    Base, Current, CursorRefusal, Head, Keys, OperationOutcome, Save, Since, decide,
+    Base, CursorRefusal, Head, LoadSet, Loaded, OperationOutcome, RecordWrite, Since, decide,
 };
 use kanso_domain::{Record, Seq, Timestamp, Version};
 
@@ -23,7 +23,7 @@ pub async fn a_write_for_an_unknown_user_is_not_decided(storage: &dyn Storage) {
         storage,
         id: user(9),
     };
-    let written = stranger.write(Keys::default(), |_| panic!("nothing to decide on"));
+    let written = stranger.write(LoadSet::default(), |_| panic!("nothing to decide on"));
     assert_eq!(written.await.unwrap(), Written::NoSuchUser);
     assert_eq!(storage.head(stranger.id).await.unwrap(), None);
 }
@@ -34,8 +34,8 @@ pub async fn a_refused_write_changes_nothing(storage: &dyn Storage) {
     person.apply(create_habit(habit(1), titled("Read"))).await;
     let head = person.head().await;
     for refusal in [CursorRefusal::EpochChanged, CursorRefusal::Ahead] {
-        let decide = Arc::new(move |_: Current| Err(refusal));
-        let written = storage.write(person.id, Keys::default(), decide).await;
+        let decide = Arc::new(move |_: Loaded| Err(refusal));
+        let written = storage.write(person.id, LoadSet::default(), decide).await;
         assert_eq!(written.unwrap(), Written::Refused(refusal));
     }
     assert_eq!(person.head().await, head);
@@ -46,7 +46,7 @@ pub async fn an_empty_write_changes_nothing(storage: &dyn Storage) {
     let person = Person::register(storage, 1).await;
     person.apply(create_habit(habit(1), titled("Read"))).await;
     let head = person.head().await;
-    let written = person.write(Keys::default(), |current| unchanged(current.head));
+    let written = person.write(LoadSet::default(), |current| unchanged(current.head));
     assert_eq!(written.await.unwrap(), Written::Committed(unchanged(head)));
     assert_eq!(person.head().await, head);
 }
@@ -54,7 +54,7 @@ pub async fn an_empty_write_changes_nothing(storage: &dyn Storage) {
 /// A write sees the keys that exist, tombstones too, and nothing else.
 pub async fn a_write_sees_what_it_names(storage: &dyn Storage) {
     let person = Person::register(storage, 1).await;
-    for command in [
+    for action in [
         create_habit(habit(1), titled("Read")),
         create_habit(habit(2), titled("Run")),
         delete_habit(habit(2), Base::Any),
@@ -63,13 +63,13 @@ pub async fn a_write_sees_what_it_names(storage: &dyn Storage) {
         delete_entry(entry(2), Base::Any),
         create_entry(entry(3), done(habit(1), "2026-01-15")),
     ] {
-        person.apply(command).await;
+        person.apply(action).await;
     }
-    let keys = Keys {
+    let keys = LoadSet {
         habits: [habit(1), habit(2), habit(7)].into(),
         entries: [entry(1), entry(2), entry(7)].into(),
         receipts: [op(7)].into(),
-        ..Keys::default()
+        ..LoadSet::default()
     };
     let current = person.sees(keys).await;
     assert_eq!(current.head, person.head().await);
@@ -83,16 +83,16 @@ pub async fn a_write_sees_what_it_names(storage: &dyn Storage) {
 /// To load an entry is to load its habit, be it a tombstone.
 pub async fn a_write_sees_the_habit_of_an_entry(storage: &dyn Storage) {
     let person = Person::register(storage, 1).await;
-    for command in [
+    for action in [
         create_habit(habit(1), titled("Read")),
         create_entry(entry(1), done(habit(1), "2026-01-15")),
         delete_habit(habit(1), Base::Any),
     ] {
-        person.apply(command).await;
+        person.apply(action).await;
     }
-    let keys = Keys {
+    let keys = LoadSet {
         entries: [entry(1)].into(),
-        ..Keys::default()
+        ..LoadSet::default()
     };
     let current = person.sees(keys).await;
     assert!(current.habits[&habit(1)].stamp.is_deleted());
@@ -103,7 +103,7 @@ pub async fn a_write_sees_the_habit_of_an_entry(storage: &dyn Storage) {
 pub async fn positions_and_times_strictly_increase(storage: &dyn Storage) {
     let person = Person::register(storage, 1).await;
     let mut stamps: Vec<Stamp> = Vec::new();
-    for (back, command) in (0..).zip([
+    for (back, action) in (0..).zip([
         create_habit(habit(1), titled("Read")),
         update_habit(habit(1), on(1), titled("Read more")),
         create_entry(entry(1), done(habit(1), "2026-01-15")),
@@ -112,7 +112,7 @@ pub async fn positions_and_times_strictly_increase(storage: &dyn Storage) {
         delete_habit(habit(1), on(2)),
     ]) {
         let now = noon().plus_seconds(-3_600 * back);
-        let mut changeset = person.submit_at(now, vec![once(command)]).await;
+        let mut changeset = person.submit_at(now, vec![once(action)]).await;
         let Some(OperationOutcome::Applied(record)) = changeset.outcomes.pop() else {
             panic!("expected to be applied");
         };
@@ -128,13 +128,13 @@ pub async fn positions_and_times_strictly_increase(storage: &dyn Storage) {
 /// A new record where one is stored is a broken promise, and so is any version but the stored one.
 pub async fn a_save_replaces_exactly_the_version_that_it_names(storage: &dyn Storage) {
     let person = Person::register(storage, 1).await;
-    for command in [
+    for action in [
         create_habit(habit(1), titled("Read")),
         update_habit(habit(1), on(1), titled("Read more")),
         create_entry(entry(1), done(habit(1), "2026-01-15")),
         update_entry(entry(1), on(1), noted("late")),
     ] {
-        person.apply(command).await;
+        person.apply(action).await;
     }
     for replaces in [None, Some(1), Some(3)] {
         let replaces = replaces.map(version);
@@ -146,11 +146,11 @@ pub async fn a_save_replaces_exactly_the_version_that_it_names(storage: &dyn Sto
 /// A version of a record that was never stored cannot be replaced.
 pub async fn a_save_cannot_replace_what_is_not_there(storage: &dyn Storage) {
     let person = Person::register(storage, 1).await;
-    for command in [
+    for action in [
         create_habit(habit(1), titled("Read")),
         create_entry(entry(1), done(habit(1), "2026-01-15")),
     ] {
-        person.apply(command).await;
+        person.apply(action).await;
     }
     let replaces = Some(version(1));
     refused(&person, move |stored| stored.habit(2, replaces)).await;
@@ -165,8 +165,8 @@ struct Stored {
 }
 
 enum Saved {
-    Habit(Save<Habit>),
-    Entry(Save<Entry>),
+    Habit(RecordWrite<Habit>),
+    Entry(RecordWrite<Entry>),
 }
 
 impl Stored {
@@ -177,7 +177,7 @@ impl Stored {
             stamp,
             ..self.habit.clone()
         };
-        Saved::Habit(Save { record, replaces })
+        Saved::Habit(RecordWrite { record, replaces })
     }
 
     fn entry(&self, number: u128, replaces: Option<Version>) -> Saved {
@@ -187,7 +187,7 @@ impl Stored {
             stamp,
             ..self.entry.clone()
         };
-        Saved::Entry(Save { record, replaces })
+        Saved::Entry(RecordWrite { record, replaces })
     }
 }
 
@@ -196,12 +196,12 @@ impl Stored {
 async fn refused(person: &Person<'_>, unsound: impl Fn(Stored) -> Saved + Send + Sync + 'static) {
     let before = person.changes(Since::Position(Seq::ZERO)).await;
     let head = person.head().await;
-    let keys = Keys {
+    let keys = LoadSet {
         habits: [habit(1)].into(),
         entries: [entry(1)].into(),
-        ..Keys::default()
+        ..LoadSet::default()
     };
-    let work = move |current: Current| {
+    let work = move |current: Loaded| {
         let sound = once(create_habit(habit(99), titled("Sound")));
         let mut changeset = decide(current.clone(), &[sound], noon());
         changeset.head = changeset.head.advanced(noon());
@@ -246,14 +246,14 @@ pub async fn users_do_not_see_each_other(storage: &dyn Storage) {
 /// The operations of a write commit together, with one effect each.
 pub async fn a_batch_commits_as_a_whole(storage: &dyn Storage) {
     let person = Person::register(storage, 1).await;
-    let submissions = vec![
+    let operations = vec![
         once(create_habit(habit(1), titled("Read"))),
         once(create_entry(entry(1), done(habit(1), "2026-01-15"))),
         once(update_entry(entry(1), on(1), noted("late"))),
         once(create_entry(entry(2), done(habit(7), "2026-01-15"))),
         once(update_habit(habit(1), on(1), titled("Read more"))),
     ];
-    let changeset = person.submit(submissions).await;
+    let changeset = person.submit(operations).await;
     let stored: Vec<Record> = changeset
         .entries
         .iter()

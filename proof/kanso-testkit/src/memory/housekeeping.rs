@@ -1,7 +1,7 @@
 //! Purges in memory.
 
 use async_trait::async_trait;
-use kanso_application::ports::housekeeping::Housekeeping;
+use kanso_application::ports::housekeeping::PurgeStore;
 use kanso_application::ports::storage::StorageError;
 use kanso_domain::sync::Floor;
 use kanso_domain::{Entity, Record, Timestamp, UserId};
@@ -9,7 +9,7 @@ use kanso_domain::{Entity, Record, Timestamp, UserId};
 use super::{MemoryStorage, Person, State};
 
 #[async_trait]
-impl Housekeeping for MemoryStorage {
+impl PurgeStore for MemoryStorage {
     async fn purge_receipts(&self, before: Timestamp, limit: u32) -> Result<u32, StorageError> {
         self.with(|state| {
             let people = state.people.iter();
@@ -77,11 +77,11 @@ impl Person {
                 self.entries
                     .retain(|_, entry| entry.details.habit_id != habit.id);
                 self.habits.remove(&habit.id);
-                self.buried_habits.insert(habit.id);
+                self.purged_habits.insert(habit.id);
             }
             Record::Entry(entry) => {
                 self.entries.remove(&entry.id);
-                self.buried_entries.insert(entry.id);
+                self.purged_entries.insert(entry.id);
             }
         }
         let stamp = tombstone.stamp();

@@ -11,7 +11,7 @@ use kanso_application::ports::storage::{
 use kanso_domain::entries::{Completion, Entry};
 use kanso_domain::habits::Habit;
 use kanso_domain::record::Stamp;
-use kanso_domain::sync::{Buckets, Changeset, Current, Head, Keys, Page, Since};
+use kanso_domain::sync::{Buckets, Changeset, Head, LoadSet, Loaded, Page, Since};
 use kanso_domain::{EntryId, HabitId, Record, Seq, UserId, Version};
 
 use super::{MemoryStorage, Person};
@@ -21,7 +21,7 @@ impl RecordStore for MemoryStorage {
     async fn write(
         &self,
         user: UserId,
-        keys: Keys,
+        keys: LoadSet,
         decide: Decide,
     ) -> Result<Written, StorageError> {
         let written = self.with_person(user, |person| {
@@ -122,7 +122,7 @@ fn lets_through(filter: &EntryFilter, entry: &Entry) -> bool {
 }
 
 impl Person {
-    fn current(&self, keys: &Keys) -> Current {
+    fn current(&self, keys: &LoadSet) -> Loaded {
         let mut entries = pick(&self.entries, &keys.entries);
         let of_named = |entry: &&Entry| {
             keys.entries_of.contains(&entry.details.habit_id) && !entry.stamp.is_deleted()
@@ -131,19 +131,19 @@ impl Person {
         entries.extend(of_named.map(|entry| (entry.id, entry.clone())));
         let mut habits = keys.habits.clone();
         habits.extend(entries.values().map(|entry| entry.details.habit_id));
-        Current {
+        Loaded {
             head: self.head,
             settings: self.account.settings.clone(),
             habits: pick(&self.habits, &habits),
             entries,
-            buried_habits: keys
+            purged_habits: keys
                 .habits
-                .intersection(&self.buried_habits)
+                .intersection(&self.purged_habits)
                 .copied()
                 .collect(),
-            buried_entries: keys
+            purged_entries: keys
                 .entries
-                .intersection(&self.buried_entries)
+                .intersection(&self.purged_entries)
                 .copied()
                 .collect(),
             receipts: pick(&self.receipts, &keys.receipts)

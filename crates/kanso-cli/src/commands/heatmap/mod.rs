@@ -6,7 +6,7 @@ use jiff::civil::Date;
 use kanso_client::Journal;
 use kanso_client::domain::WeekStart;
 use kanso_client::domain::calendar::{DayNumber, days_before, week_begins};
-use kanso_client::domain::progress::{CellState, Judged};
+use kanso_client::domain::progress::{CellState, HabitProgress};
 use kanso_client::protocol::stats::{HabitCells, HeatmapResponse};
 use serde_json::json;
 
@@ -36,7 +36,7 @@ pub(crate) fn run(context: &Context, asked: &Heatmap) -> anyhow::Result<Exit> {
     let journal = context.journal(habit)?;
     let range = Range::new(asked, journal.today, journal.settings.week_start)?;
     let Range { from, to } = range;
-    let cells = |judged: Judged<'_>| HabitCells::new(&judged, from, to);
+    let cells = |judged: HabitProgress<'_>| HabitCells::new(&judged, from, to);
     let value = json!(HeatmapResponse {
         from: from.to_string(),
         to: to.to_string(),
@@ -97,7 +97,7 @@ fn as_text(journal: &Journal, range: Range, is_named: bool) -> String {
     parts.join("\n\n")
 }
 
-fn title(judged: &Judged<'_>, Range { from, to }: Range) -> String {
+fn title(judged: &HabitProgress<'_>, Range { from, to }: Range) -> String {
     let details = &judged.habit.details;
     let about = [
         words::target(judged.habit),

@@ -3,7 +3,7 @@
 use comfy_table::CellAlignment;
 use kanso_client::domain::WeekStart;
 use kanso_client::domain::habits::{Habit, HabitType, TargetDirection};
-use kanso_client::domain::progress::{Judged, Period, PeriodTotal, Streak, totals};
+use kanso_client::domain::progress::{HabitProgress, Period, PeriodTotal, Streak, totals};
 use kanso_client::protocol::stats::HabitStatsResponse;
 use serde_json::json;
 
@@ -51,7 +51,7 @@ fn title(habit: &Habit) -> String {
     heading(details.title.as_str(), &about)
 }
 
-fn summary(judged: &Judged<'_>) -> String {
+fn summary(judged: &HabitProgress<'_>) -> String {
     let rate = judged.overall_rate();
     let rate = match rate.due() {
         0 => "nothing was due yet".to_owned(),
@@ -77,7 +77,7 @@ fn summary(judged: &Judged<'_>) -> String {
     lines.join("\n")
 }
 
-fn streak(judged: &Judged<'_>) -> String {
+fn streak(judged: &HabitProgress<'_>) -> String {
     let Streak {
         current,
         longest,
@@ -108,7 +108,7 @@ fn streak(judged: &Judged<'_>) -> String {
 }
 
 /// On how many days of each name the target was met.
-fn by_weekday(judged: &Judged<'_>, week_start: WeekStart) -> String {
+fn by_weekday(judged: &HabitProgress<'_>, week_start: WeekStart) -> String {
     let days = judged.done_by_weekday();
     let most = f64::from(days.into_iter().max().unwrap_or_default().max(1));
     let lines = words::days_of_week(week_start).map(|day| {
@@ -121,7 +121,7 @@ fn by_weekday(judged: &Judged<'_>, week_start: WeekStart) -> String {
 }
 
 /// What was recorded lately, newest first: sums where there are amounts, and on how many days.
-fn sums(judged: &Judged<'_>, week_start: WeekStart) -> String {
+fn sums(judged: &HabitProgress<'_>, week_start: WeekStart) -> String {
     let is_tick = judged.habit.details.target().kind() == HabitType::Boolean;
     let columns = [
         ("WEEK OF", Period::Week(week_start), "%Y-%m-%d"),

@@ -1,7 +1,7 @@
 //! All habits at a glance.
 
 use comfy_table::CellAlignment;
-use kanso_client::domain::progress::{Judged, Rate, Streak};
+use kanso_client::domain::progress::{HabitProgress, Rate, Streak};
 use kanso_client::protocol::stats::{HabitGlanceRecord, OverviewResponse, RateRecord};
 use serde_json::{Value, json};
 
@@ -16,7 +16,7 @@ const BAR_WIDTH: u16 = 5;
 
 pub(super) fn run(context: &Context) -> anyhow::Result<Exit> {
     let journal = context.journal(None)?;
-    let habits: Vec<Judged<'_>> = journal
+    let habits: Vec<HabitProgress<'_>> = journal
         .judged()
         .filter(|judged| judged.habit.details.archived_at.is_none())
         .collect();
@@ -27,12 +27,12 @@ pub(super) fn run(context: &Context) -> anyhow::Result<Exit> {
     Ok(Exit::Ok)
 }
 
-fn overall(habits: &[Judged<'_>], days: i32) -> Rate {
+fn overall(habits: &[HabitProgress<'_>], days: i32) -> Rate {
     habits.iter().map(|habit| habit.recent_rate(days)).sum()
 }
 
 /// What the server answers, and beside each habit its own rates.
-fn as_json(habits: &[Judged<'_>]) -> Value {
+fn as_json(habits: &[HabitProgress<'_>]) -> Value {
     let mut value = json!(OverviewResponse {
         total_habits: habits.len(),
         last_7_days: overall(habits, 7).into(),
@@ -48,7 +48,7 @@ fn as_json(habits: &[Judged<'_>]) -> Value {
     value
 }
 
-fn as_table(habits: &[Judged<'_>]) -> String {
+fn as_table(habits: &[HabitProgress<'_>]) -> String {
     if habits.is_empty() {
         return String::new();
     }

@@ -6,8 +6,8 @@ use kanso_client::domain::accounts::{Settings, SettingsRecord};
 use kanso_client::domain::entries::Entry;
 use kanso_client::domain::habits::Habit;
 use kanso_client::domain::sync::{
-    Buckets, Current, Cursor, CursorRefusal, Digest, Epoch, Fingerprint, Floor, Head, Receipt,
-    ReceiptKey, ReceiptOutcome, Submission, decide,
+    Buckets, Cursor, CursorRefusal, Digest, Epoch, Fingerprint, Floor, Head, Loaded, Operation,
+    Receipt, ReceiptKey, ReceiptOutcome, decide,
 };
 use kanso_client::domain::{DeviceId, EntryId, HabitId, OpId, Record, Seq, Timestamp};
 use kanso_client::protocol::accounts::RefreshRequest;
@@ -31,8 +31,8 @@ pub(crate) struct State {
     pub(crate) habits: BTreeMap<HabitId, Habit>,
     pub(crate) entries: BTreeMap<EntryId, Entry>,
     pub(crate) receipts: BTreeMap<OpId, Receipt>,
-    buried_habits: BTreeSet<HabitId>,
-    buried_entries: BTreeSet<EntryId>,
+    purged_habits: BTreeSet<HabitId>,
+    purged_entries: BTreeSet<EntryId>,
     /// How many buckets a comparison hands out.
     pub(crate) buckets_at_a_time: usize,
     /// How many answers have a digest that nothing adds up to.
@@ -74,8 +74,8 @@ impl State {
             head,
             settings: Settings::default(),
             settings_at: None,
-            buried_habits: BTreeSet::new(),
-            buried_entries: BTreeSet::new(),
+            purged_habits: BTreeSet::new(),
+            purged_entries: BTreeSet::new(),
             buckets_at_a_time: Buckets::COUNT,
             lies: 0,
             epochs: 7,
@@ -96,18 +96,18 @@ impl State {
         }
     }
 
-    fn write(&mut self, submissions: &[Submission]) -> Vec<OperationResult> {
-        let current = Current {
+    fn write(&mut self, operations: &[Operation]) -> Vec<OperationResult> {
+        let current = Loaded {
             head: self.head,
             settings: self.settings.clone(),
             habits: self.habits.clone(),
             entries: self.entries.clone(),
-            buried_habits: self.buried_habits.clone(),
-            buried_entries: self.buried_entries.clone(),
+            purged_habits: self.purged_habits.clone(),
+            purged_entries: self.purged_entries.clone(),
             receipts: self.receipts.clone(),
         };
         let now: Timestamp = "2026-11-22T12:00:00Z".parse().expect("an instant");
-        let changeset = decide(current, submissions, now);
+        let changeset = decide(current, operations, now);
         self.changes_applied += changeset.head.seq.get().abs_diff(self.head.seq.get());
         self.head = changeset.head;
         for save in changeset.habits {
@@ -119,11 +119,9 @@ impl State {
         for receipt in changeset.receipts {
             self.receipts.insert(receipt.key.op_id, receipt);
         }
-        let pairs = submissions.iter().zip(&changeset.outcomes);
+        let pairs = operations.iter().zip(&changeset.outcomes);
         pairs
-            .filter_map(|(submission, outcome)| {
-                Some(OperationResult::new(submission.key?, outcome))
-            })
+            .filter_map(|(operation, outcome)| Some(OperationResult::new(operation.key?, outcome)))
             .collect()
     }
 
@@ -150,12 +148,12 @@ impl State {
         };
         self.pushes.push(request.clone());
         let device = request.device_id.map(DeviceId::new);
-        let submissions: Vec<_> = request
+        let operations: Vec<_> = request
             .operations
             .into_iter()
-            .map(|operation| operation.submission(device))
+            .map(|operation| operation.operation(device))
             .collect();
-        let results = self.write(&submissions);
+        let results = self.write(&operations);
         reply(
             200,
             &serde_json::to_value(self.page(since, results)).expect("JSON"),
@@ -274,13 +272,13 @@ impl State {
         self.entries.retain(|&id, entry| {
             let is_kept = !entry.stamp.is_deleted() && !gone(&entry.details.habit_id, &habits);
             if !is_kept {
-                self.buried_entries.insert(id);
+                self.purged_entries.insert(id);
             }
             is_kept
         });
         self.habits.retain(|&id, habit| {
             if habit.stamp.is_deleted() {
-                self.buried_habits.insert(id);
+                self.purged_habits.insert(id);
             }
             !habit.stamp.is_deleted()
         });

@@ -13,20 +13,20 @@ fn at(seconds: i64) -> Timestamp {
 }
 
 /// A user with no records.
-fn nothing() -> Current {
-    Current {
+fn nothing() -> Loaded {
+    Loaded {
         head: Head::beginning(Epoch::new(1), at(0)),
         settings: Settings::default(),
         habits: BTreeMap::new(),
         entries: BTreeMap::new(),
-        buried_habits: BTreeSet::new(),
-        buried_entries: BTreeSet::new(),
+        purged_habits: BTreeSet::new(),
+        purged_entries: BTreeSet::new(),
         receipts: BTreeMap::new(),
     }
 }
 
 /// The state after `changeset`.
-fn saved(mut current: Current, changeset: &Changeset) -> Current {
+fn saved(mut current: Loaded, changeset: &Changeset) -> Loaded {
     current.head = changeset.head;
     for save in &changeset.habits {
         current.habits.insert(save.record.id, save.record.clone());
@@ -38,7 +38,7 @@ fn saved(mut current: Current, changeset: &Changeset) -> Current {
 }
 
 /// What a reader of `current` finds after `position`: all but the live entries of deleted habits.
-fn delta(current: &Current, position: Seq) -> Vec<Record> {
+fn delta(current: &Loaded, position: Seq) -> Vec<Record> {
     let is_deleted = |id| current.habits.get(id).is_none_or(|h| h.stamp.is_deleted());
     let habits = current.habits.values().cloned().map(Record::Habit);
     let entries = current
@@ -52,8 +52,8 @@ fn delta(current: &Current, position: Seq) -> Vec<Record> {
 }
 
 /// Commands on few records, so that they meet.
-fn commands() -> impl Strategy<Value = Vec<Submission>> {
-    let command = (0..6_u8, 0..3_u128, 0..3_u128, "[ab]").prop_map(|(what, habit, entry, text)| {
+fn actions() -> impl Strategy<Value = Vec<Operation>> {
+    let action = (0..6_u8, 0..3_u128, 0..3_u128, "[ab]").prop_map(|(what, habit, entry, text)| {
         let habit_id = HabitId::new(Uuid::from_u128(habit));
         let entry_id = EntryId::new(Uuid::from_u128(entry));
         let title = HabitFields {
@@ -66,15 +66,15 @@ fn commands() -> impl Strategy<Value = Vec<Submission>> {
         };
         let base = Base::Any;
         match what {
-            0 => Command::Habit(habit_id, Action::Create(title)),
-            1 => Command::Habit(
+            0 => Action::Habit(habit_id, Edit::Create(title)),
+            1 => Action::Habit(
                 habit_id,
-                Action::Update {
+                Edit::Update {
                     base,
                     fields: title,
                 },
             ),
-            2 => Command::Habit(habit_id, Action::Delete { base }),
+            2 => Action::Habit(habit_id, Edit::Delete { base }),
             3 => {
                 let completion = "2026-06-02".parse().ok();
                 let fields = EntryFields {
@@ -82,26 +82,26 @@ fn commands() -> impl Strategy<Value = Vec<Submission>> {
                     completion,
                     ..notes
                 };
-                Command::Entry(entry_id, Action::Create(fields))
+                Action::Entry(entry_id, Edit::Create(fields))
             }
-            4 => Command::Entry(
+            4 => Action::Entry(
                 entry_id,
-                Action::Update {
+                Edit::Update {
                     base,
                     fields: notes,
                 },
             ),
-            _ => Command::Entry(entry_id, Action::Delete { base }),
+            _ => Action::Entry(entry_id, Edit::Delete { base }),
         }
     });
-    let submission = command.prop_map(Submission::once);
-    prop::collection::vec(submission, 1..12)
+    let operation = action.prop_map(Operation::once);
+    prop::collection::vec(operation, 1..12)
 }
 
 proptest! {
     #[test]
     fn the_page_of_a_write_is_what_a_reader_would_find(
-        earlier in commands(), mine in commands(), behind in 0..3_i64,
+        earlier in actions(), mine in actions(), behind in 0..3_i64,
     ) {
         let before = nothing();
         let before = saved(before.clone(), &decide(before, &earlier, at(1)));
@@ -118,7 +118,7 @@ proptest! {
     }
 
     #[test]
-    fn a_page_that_does_not_fit_is_read_instead(mine in commands()) {
+    fn a_page_that_does_not_fit_is_read_instead(mine in actions()) {
         let changeset = decide(nothing(), &mine, at(2));
         let length = changeset.page_after(Seq::ZERO, 1_000).expect("nobody else").records.len();
         let limit = u32::try_from(length).expect("few");

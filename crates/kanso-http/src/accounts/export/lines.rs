@@ -2,7 +2,7 @@
 
 use std::iter;
 
-use kanso_application::accounts::Overview;
+use kanso_application::accounts::AccountOverview;
 use kanso_domain::UserId;
 use kanso_domain::sync::{Cursor, Page};
 use kanso_protocol::MAX_PAGE;
@@ -14,7 +14,7 @@ use tokio::time::timeout;
 use crate::answer::{self, line};
 use crate::devices::record;
 use crate::parts::Api;
-use crate::problem::{Code, Refusal};
+use crate::problem::{ApiError, Code};
 
 /// An export that is being sent. It never holds more than one page.
 pub(super) struct Lines {
@@ -36,14 +36,16 @@ enum Stage {
 
 impl Lines {
     /// Reads what comes before the records.
-    pub(super) async fn begin(api: &Api, user: UserId) -> Result<Self, Refusal> {
-        let Overview {
+    pub(super) async fn begin(api: &Api, user: UserId) -> Result<Self, ApiError> {
+        let AccountOverview {
             account,
             sessions,
             at,
         } = api.accounts.overview(user).await?;
         let list = api.devices.clone();
-        let devices = api.uncut(async move { list.list(user).await }).await?;
+        let devices = api
+            .to_completion(async move { list.list(user).await })
+            .await?;
         let (device_count, session_count) = (devices.len() as u64, sessions.len() as u64);
         let begin = ExportLine::Begin {
             format: EXPORT_FORMAT,
@@ -71,7 +73,7 @@ impl Lines {
         })
     }
 
-    async fn page(&mut self, after: Option<Cursor>) -> Result<Vec<u8>, Refusal> {
+    async fn page(&mut self, after: Option<Cursor>) -> Result<Vec<u8>, ApiError> {
         let reading = self.api.sync.kept(self.user, after, MAX_PAGE);
         let page = timeout(self.api.options().time_limit, reading).await;
         let page = page.map_err(|_| Code::TimedOut)??;
@@ -102,7 +104,7 @@ impl Lines {
 }
 
 impl answer::Lines for Lines {
-    async fn next(&mut self) -> Option<Result<Vec<u8>, Refusal>> {
+    async fn next(&mut self) -> Option<Result<Vec<u8>, ApiError>> {
         match std::mem::replace(&mut self.stage, Stage::Over) {
             Stage::Beginning(text) => {
                 self.stage = Stage::Reached(None);

@@ -6,7 +6,7 @@ use kanso_protocol::export::ExportLine;
 use super::lines::Lines;
 use crate::answer::Lines as _;
 use crate::parts::Api;
-use crate::problem::{Refusal, SIGNED_IN, problems};
+use crate::problem::{ApiError, SIGNED_IN, problems};
 use crate::request::SignedIn;
 
 problems!(ExportProblems: SIGNED_IN);
@@ -33,7 +33,7 @@ problems!(ExportProblems: SIGNED_IN);
 pub(in crate::accounts) async fn export(
     State(api): State<Api>,
     who: SignedIn,
-) -> Result<Response, Refusal> {
+) -> Result<Response, ApiError> {
     let mut answer = Lines::begin(&api, who.user()).await?.into_response();
     let name = HeaderValue::from_static("attachment; filename=\"kanso-export.ndjson\"");
     answer

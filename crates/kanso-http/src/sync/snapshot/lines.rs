@@ -11,7 +11,7 @@ use tokio::time::timeout;
 use super::position::token;
 use crate::answer::{self, line};
 use crate::parts::Api;
-use crate::problem::{Code, Refusal};
+use crate::problem::{ApiError, Code};
 
 /// A snapshot that is being sent. It never holds more than one piece.
 pub(super) struct Lines {
@@ -48,7 +48,7 @@ impl Lines {
         }
     }
 
-    fn beginning(&mut self, settings: Option<&SettingsRecord>) -> Result<Vec<u8>, Refusal> {
+    fn beginning(&mut self, settings: Option<&SettingsRecord>) -> Result<Vec<u8>, ApiError> {
         let mut text = Vec::new();
         let begin = SnapshotLine::Begin {
             head: self.began.seq.get(),
@@ -63,7 +63,7 @@ impl Lines {
     }
 
     /// The next piece that has something in it, or the end.
-    async fn piece(&mut self, mut position: SnapshotPosition) -> Result<Vec<u8>, Refusal> {
+    async fn piece(&mut self, mut position: SnapshotPosition) -> Result<Vec<u8>, ApiError> {
         let mut text = Vec::new();
         while text.is_empty() {
             let reading = self.api.replicas.piece(self.user, position);
@@ -84,7 +84,7 @@ impl Lines {
         Ok(text)
     }
 
-    fn record(&mut self, text: &mut Vec<u8>, change: Change) -> Result<(), Refusal> {
+    fn record(&mut self, text: &mut Vec<u8>, change: Change) -> Result<(), ApiError> {
         self.records += 1;
         line(text, &SnapshotLine::Record(Box::new(change)))
     }
@@ -100,7 +100,7 @@ impl Lines {
 }
 
 impl answer::Lines for Lines {
-    async fn next(&mut self) -> Option<Result<Vec<u8>, Refusal>> {
+    async fn next(&mut self) -> Option<Result<Vec<u8>, ApiError>> {
         match std::mem::replace(&mut self.stage, Stage::Over) {
             Stage::Beginning(position, settings) => {
                 self.stage = Stage::Reached(position);

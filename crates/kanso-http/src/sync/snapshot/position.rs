@@ -5,7 +5,7 @@ use kanso_domain::UserId;
 use kanso_domain::sync::Head;
 use kanso_protocol::sync::{Resume, ResumePart};
 
-use crate::problem::{Code, Refusal};
+use crate::problem::{ApiError, Code};
 
 /// The token for `position`.
 pub(super) fn token(position: SnapshotPosition, user: UserId) -> String {
@@ -26,9 +26,13 @@ pub(super) fn token(position: SnapshotPosition, user: UserId) -> String {
 
 /// The position that `token` names. Whether the history still is the one that it belongs to is
 /// another question; `head` stands for what is not in the token and does not matter.
-pub(super) fn position(token: &str, user: UserId, head: Head) -> Result<SnapshotPosition, Refusal> {
+pub(super) fn position(
+    token: &str,
+    user: UserId,
+    head: Head,
+) -> Result<SnapshotPosition, ApiError> {
     let resume = Resume::parse(token, user).map_err(|_| {
-        Refusal::from(Code::CursorMalformed)
+        ApiError::from(Code::CursorMalformed)
             .because("resume cannot be read; begin the snapshot anew, without it")
     })?;
     Ok(SnapshotPosition {

@@ -12,7 +12,7 @@ use super::lines::Lines;
 use super::position::position;
 use crate::answer::Lines as _;
 use crate::parts::Api;
-use crate::problem::{Code, Refusal, SIGNED_IN, problems};
+use crate::problem::{ApiError, Code, SIGNED_IN, problems};
 use crate::request::{SignedIn, StrictQuery};
 
 problems!(SnapshotProblems: SIGNED_IN, &[
@@ -60,7 +60,7 @@ pub(in crate::sync) async fn snapshot(
     State(api): State<Api>,
     who: SignedIn,
     StrictQuery(parameters): StrictQuery<Parameters>,
-) -> Result<Response, Refusal> {
+) -> Result<Response, ApiError> {
     let window = window_days(parameters.window_days.as_deref())?;
     let (position, settings) = match &parameters.resume {
         Some(token) => (resumed(&api, who.user(), token).await?, None),
@@ -69,14 +69,14 @@ pub(in crate::sync) async fn snapshot(
     Ok(Lines::new(&api, who.user(), position, settings).into_response())
 }
 
-fn window_days(text: Option<&str>) -> Result<i32, Refusal> {
+fn window_days(text: Option<&str>) -> Result<i32, ApiError> {
     let days = text.map_or(Ok(WINDOW_DAYS), str::parse);
     let days = days.ok().filter(|days| *days <= MAX_WINDOW_DAYS);
     days.and_then(|days| i32::try_from(days).ok())
         .ok_or_else(|| {
             let reason = format!("must be a number between 0 and {MAX_WINDOW_DAYS}");
             let error = FieldError::new("window_days", reason);
-            Refusal::members(Code::InvalidParameter, &[error])
+            ApiError::members(Code::InvalidParameter, &[error])
         })
 }
 
@@ -84,14 +84,14 @@ async fn begun(
     api: &Api,
     user: UserId,
     window: i32,
-) -> Result<(SnapshotPosition, Option<SettingsRecord>), Refusal> {
+) -> Result<(SnapshotPosition, Option<SettingsRecord>), ApiError> {
     let today = api.stats.reader(user, None).await?.today;
     let recent_from = days_before(today, window);
     let position = api.replicas.begin_snapshot(user, recent_from).await?;
     Ok((position, api.replicas.settings(user).await?))
 }
 
-async fn resumed(api: &Api, user: UserId, token: &str) -> Result<SnapshotPosition, Refusal> {
+async fn resumed(api: &Api, user: UserId, token: &str) -> Result<SnapshotPosition, ApiError> {
     let head = api.live.head(user).await?;
     let position = position(token, user, head)?;
     position.began.cursor().since(head)?;

@@ -14,10 +14,10 @@ use kanso_protocol::sync::{Bye, HeadNotice, Resync};
 use serde::Serialize;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::seats::Seat;
+use super::slots::StreamSlot;
 use crate::measure::{self, OpenStream};
 use crate::parts::{Api, Pace};
-use crate::problem::{Code, Refusal};
+use crate::problem::{ApiError, Code};
 
 /// How long to ask about a session: the rest of the stream waits meanwhile.
 const SESSION_PATIENCE: Duration = Duration::from_secs(5);
@@ -35,7 +35,7 @@ pub(super) struct Events {
     stage: Stage,
     next_heartbeat: Instant,
     next_session_check: Instant,
-    seat: Seat,
+    slot: StreamSlot,
     _open: OpenStream,
 }
 
@@ -52,8 +52,8 @@ impl Events {
         api: &Api,
         identity: Identity,
         cursor: Option<Cursor>,
-    ) -> Result<Self, Refusal> {
-        let seat = api.seats().take(identity.user_id, &*api.ids).await?;
+    ) -> Result<Self, ApiError> {
+        let slot = api.stream_slots().take(identity.user_id, &*api.ids).await?;
         let following = api.live.follow(identity.user_id).await?;
         let refusal = cursor.and_then(|cursor| cursor.since(following.head()).err());
         let Pace {
@@ -68,7 +68,7 @@ impl Events {
             stage: Stage::Greeting(refusal),
             next_heartbeat: now + heartbeat,
             next_session_check: now + session_check,
-            seat,
+            slot,
             _open: OpenStream::begin(),
         })
     }
@@ -100,7 +100,7 @@ impl Events {
             }
             () = sleep_until(self.next_heartbeat) => {
                 self.next_heartbeat = Instant::now() + self.api.options().pace.heartbeat;
-                self.seat.renew();
+                self.slot.renew();
                 let head = self.following.newest();
                 self.session_is_open().await.then(|| event("heartbeat", &notice(head)))
             }

@@ -2,7 +2,7 @@
 
 mod events;
 pub(super) mod open;
-mod seats;
+mod slots;
 pub(super) mod ticket;
 
-pub(crate) use seats::Seats;
+pub(crate) use slots::StreamSlots;

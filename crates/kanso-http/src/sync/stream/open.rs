@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::events::Events;
 use crate::parts::Api;
-use crate::problem::{Code, Refusal, SIGNED_IN, problems};
+use crate::problem::{ApiError, Code, SIGNED_IN, problems};
 use crate::request::{SignedIn, StrictQuery};
 use crate::sync::cursor::cursor;
 
@@ -55,9 +55,9 @@ pub(in crate::sync) struct Parameters {
 )]
 pub(in crate::sync) async fn stream(
     State(api): State<Api>,
-    who: Result<SignedIn, Refusal>,
+    who: Result<SignedIn, ApiError>,
     StrictQuery(parameters): StrictQuery<Parameters>,
-) -> Result<Response, Refusal> {
+) -> Result<Response, ApiError> {
     let who = match (who, &parameters.ticket) {
         (Err(_), Some(ticket)) => SignedIn::by_ticket(ticket, &api).await?,
         (who, _) => who?,

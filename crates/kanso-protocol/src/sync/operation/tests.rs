@@ -11,8 +11,8 @@ fn operation(mut body: Value) -> OperationRequest {
 }
 
 fn refused(body: Value) -> Vec<String> {
-    match operation(body).submission(None).command {
-        Command::Unreadable(invalid) => invalid
+    match operation(body).operation(None).action {
+        Action::Unreadable(invalid) => invalid
             .errors()
             .iter()
             .map(|error| error.field.to_string())

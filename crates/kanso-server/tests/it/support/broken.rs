@@ -13,7 +13,7 @@ use kanso_application::health::Health;
 use kanso_application::live::Live;
 use kanso_application::ports::credentials::{AccessTokens as _, Identity};
 use kanso_application::ports::devices::{Device, DeviceStore, Sighting};
-use kanso_application::ports::housekeeping::Housekeeping;
+use kanso_application::ports::housekeeping::PurgeStore;
 use kanso_application::ports::storage::{
     AccountStore, Backlog, Comparison, ComputedStreak, Credentials, DayBorder, Decide,
     DecideRefresh, DeltaQuery, EntryFilter, Journal, NewAccount, NewPassword, RecordStore,
@@ -33,7 +33,7 @@ use kanso_domain::accounts::{Account, Email, PasswordHash, SettingsChange};
 use kanso_domain::entries::Entry;
 use kanso_domain::habits::Habit;
 use kanso_domain::sessions::{Refreshed, Session};
-use kanso_domain::sync::{Buckets, Head, Keys, Page};
+use kanso_domain::sync::{Buckets, Head, LoadSet, Page};
 use kanso_domain::{Date, DeviceId, EntryId, HabitId, Seq, SessionId, Timestamp, UserId};
 use kanso_local::{LocalFeed, LocalLimiter, LocalThrottle, LocalTickets, LocalWake, RandomIds};
 use tokio_util::sync::CancellationToken;
@@ -66,7 +66,7 @@ type Answer<T> = Result<T, StorageError>;
 
 #[async_trait]
 impl RecordStore for Broken {
-    async fn write(&self, _: UserId, _: Keys, _: Decide) -> Answer<Written> {
+    async fn write(&self, _: UserId, _: LoadSet, _: Decide) -> Answer<Written> {
         self.answer().await
     }
 
@@ -220,7 +220,7 @@ impl DeviceStore for Broken {
 }
 
 #[async_trait]
-impl Housekeeping for Broken {
+impl PurgeStore for Broken {
     async fn purge_receipts(&self, _: Timestamp, _: u32) -> Answer<u32> {
         self.answer().await
     }
@@ -306,7 +306,7 @@ pub(crate) fn broken_server(broken: Broken) -> (Router, String, TaskTracker) {
         health: Health::new(storage, clock),
         ids,
         limiter: Arc::new(LocalLimiter::new()),
-        seats: None,
+        stream_slots: None,
         writes: writes.clone(),
         draining: CancellationToken::new(),
         jwks: serde_json::json!({"keys": []}),

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use kanso_application::RecordPorts;
 use kanso_application::devices::Devices;
 use kanso_application::ports::devices::{DeviceStore as _, Sighting};
-use kanso_application::ports::housekeeping::Housekeeping as _;
+use kanso_application::ports::housekeeping::PurgeStore as _;
 use kanso_application::ports::storage::{AccountStore as _, RecordStore as _};
-use kanso_application::ports::wake::Wake;
+use kanso_application::ports::work_signal::WorkSignal;
 use kanso_application::sync::{Caller, Sync};
 use kanso_domain::habits::HabitFields;
 use kanso_domain::sync::{
-    Action, Base, Command, Cursor, CursorRefusal, Epoch, OnConflict, OperationOutcome,
-    RejectionCode, Submission, Terms,
+    Action, Base, ConflictPolicy, Cursor, CursorRefusal, Edit, Epoch, OnConflict, Operation,
+    OperationOutcome, RejectionCode,
 };
 use kanso_domain::text::Title;
 use kanso_domain::{Record, Seq};
@@ -28,7 +28,7 @@ const DAY: i64 = 86_400;
 /// Nobody works here.
 struct Asleep;
 
-impl Wake for Asleep {
+impl WorkSignal for Asleep {
     fn streaks(&self) {}
 }
 
@@ -121,9 +121,9 @@ impl Code {
             device: Some(device(request.device.into())),
             cursor: request.cursor.map(cursor),
         };
-        let submissions = request.ops.iter().map(submission).collect();
+        let operations = request.ops.iter().map(sent).collect();
         let limit = u32::try_from(page).unwrap();
-        let exchange = self.sync.exchange(caller, limit, submissions);
+        let exchange = self.sync.exchange(caller, limit, operations);
         let synced = self.runtime.block_on(exchange).unwrap();
         let synced = synced.map_err(|refusal| match refusal {
             CursorRefusal::EpochChanged => Refusal::EpochChanged,
@@ -199,7 +199,7 @@ pub(super) fn visible(answer: Result<Answer, Refusal>) -> Result<Answer, Refusal
             | Outcome::Conflict(row)
             | Outcome::Gone(row) => *row = bare(*row),
             Outcome::Duplicate { row, .. } => *row = row.map(bare),
-            Outcome::Buried | Outcome::NotFound => {}
+            Outcome::Purged | Outcome::NotFound => {}
         }
     }
     Ok(answer)
@@ -218,35 +218,32 @@ fn cursor(cursor: model::Cursor) -> Cursor {
     }
 }
 
-fn submission(op: &Op) -> Submission {
+fn sent(op: &Op) -> Operation {
     let id = habit(op.record as u128 + 1);
     let fields = HabitFields {
         title: op.fields[0].map(|text| Title::new(&text.to_string()).unwrap()),
         sort_order: op.fields[1].map(i32::from),
         ..HabitFields::default()
     };
-    let (command, on_conflict) = match op.change {
-        Change::Create => (
-            Command::Habit(id, Action::Create(fields)),
-            OnConflict::Merge,
-        ),
+    let (action, on_conflict) = match op.change {
+        Change::Create => (Action::Habit(id, Edit::Create(fields)), OnConflict::Merge),
         Change::Edit { base, is_strict } => {
-            let terms = [OnConflict::Merge, OnConflict::Reject][usize::from(is_strict)];
-            (update_habit(id, on(base.into()), fields), terms)
+            let policy = [OnConflict::Merge, OnConflict::Reject][usize::from(is_strict)];
+            (update_habit(id, on(base.into()), fields), policy)
         }
         // A delete beats an edit, whatever its author had seen.
         Change::Delete => (
-            Command::Habit(id, Action::Delete { base: Base::Any }),
+            Action::Habit(id, Edit::Delete { base: Base::Any }),
             OnConflict::Merge,
         ),
     };
-    Submission {
+    Operation {
         device: Some(device(op.device.into())),
-        terms: Terms {
+        policy: ConflictPolicy {
             on_conflict,
             revive: false,
         },
-        ..operation(op.id, command)
+        ..operation(op.id, action)
     }
 }
 
@@ -266,7 +263,7 @@ fn outcome(outcome: &OperationOutcome) -> Outcome {
         },
         OperationOutcome::Conflict(conflict) => Outcome::Conflict(row(&conflict.record)),
         OperationOutcome::Gone(record) => Outcome::Gone(row(record)),
-        OperationOutcome::Buried(_) => Outcome::Buried,
+        OperationOutcome::Purged(_) => Outcome::Purged,
         OperationOutcome::Rejected(rejection)
             if matches!(rejection.code, RejectionCode::NotFound(_)) =>
         {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use kanso_application::ports::devices::{Device, DeviceStore, Sighting};
-use kanso_application::ports::housekeeping::Housekeeping;
+use kanso_application::ports::housekeeping::PurgeStore;
 use kanso_application::ports::storage::{
     AccountStore, Backlog, ComputedStreak, Credentials, DayBorder, DecideRefresh, NewAccount,
     NewPassword, StorageError, StreakClaim, StreakJob, StreakOutcome, StreakQueue,
@@ -152,7 +152,7 @@ async fn forget_device(&self, user: UserId, device: DeviceId) -> Result<bool, St
     change!(self, [], forget_device(user, device))
 });
 
-delegated!(Housekeeping for Node {}
+delegated!(PurgeStore for Node {}
 
 async fn purge_receipts(&self, before: Timestamp, limit: u32) -> Result<u32, StorageError> {
     change!(self, [], purge_receipts(before, limit))

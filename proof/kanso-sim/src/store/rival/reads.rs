@@ -6,7 +6,7 @@ use kanso_application::ports::storage::{
 };
 use kanso_domain::entries::Entry;
 use kanso_domain::habits::Habit;
-use kanso_domain::sync::{Buckets, Head, Keys, Page, Since};
+use kanso_domain::sync::{Buckets, Head, LoadSet, Page, Since};
 use kanso_domain::{EntryId, HabitId, Seq, UserId};
 use kanso_testkit::MemoryStorage;
 
@@ -40,7 +40,7 @@ delegated!(RecordStore for Node {
     entries(user: UserId, filter: EntryFilter) -> Vec<Entry>;
 }
 
-async fn write(&self, user: UserId, keys: Keys, decide: Decide) -> Result<Written, StorageError> {
+async fn write(&self, user: UserId, keys: LoadSet, decide: Decide) -> Result<Written, StorageError> {
     work::write(self, user, keys, decide).await
 }
 

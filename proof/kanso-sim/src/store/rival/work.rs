@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use kanso_application::ports::housekeeping::Housekeeping as _;
+use kanso_application::ports::housekeeping::PurgeStore as _;
 use kanso_application::ports::storage::{
     AccountStore as _, DayBorder, Decide, DecideRefresh, RecordStore as _, StorageError,
     StreakClaim, StreakQueue as _, Written,
 };
 use kanso_domain::sessions::{Refreshed, Session};
-use kanso_domain::sync::{Changeset, Current, CursorRefusal, Keys};
+use kanso_domain::sync::{Changeset, CursorRefusal, LoadSet, Loaded};
 use kanso_domain::{Date, SessionId, Timestamp, UserId};
 use kanso_testkit::MemoryStorage;
 
@@ -23,7 +23,7 @@ use crate::planted::Bug;
 pub(super) async fn write(
     node: &Node,
     user: UserId,
-    keys: Keys,
+    keys: LoadSet,
     decide: Decide,
 ) -> Result<Written, StorageError> {
     let kept: Arc<Mutex<Option<Changeset>>> = Arc::default();
@@ -66,7 +66,7 @@ pub(super) async fn write(
 fn decided(
     transaction: &Transaction,
     decide: &Decide,
-    current: Current,
+    current: Loaded,
     kept: &Mutex<Option<Changeset>>,
 ) -> Result<Changeset, CursorRefusal> {
     let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
@@ -91,9 +91,9 @@ fn decided(
 async fn current(
     memory: &MemoryStorage,
     user: UserId,
-    keys: &Keys,
-) -> Result<Option<Current>, StorageError> {
-    let seen: Arc<Mutex<Option<Current>>> = Arc::default();
+    keys: &LoadSet,
+) -> Result<Option<Loaded>, StorageError> {
+    let seen: Arc<Mutex<Option<Loaded>>> = Arc::default();
     let keep = Arc::clone(&seen);
     let look: Decide = Arc::new(move |current| {
         *keep.lock().unwrap_or_else(PoisonError::into_inner) = Some(current);

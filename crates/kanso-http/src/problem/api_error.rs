@@ -16,7 +16,7 @@ use super::{Code, PROBLEM_JSON};
 
 /// Why a request is not carried out.
 #[derive(Debug)]
-pub(crate) struct Refusal(Box<Parts>);
+pub(crate) struct ApiError(Box<Parts>);
 
 #[derive(Debug)]
 struct Parts {
@@ -27,7 +27,7 @@ struct Parts {
     headers: Vec<(HeaderName, HeaderValue)>,
 }
 
-impl From<Code> for Refusal {
+impl From<Code> for ApiError {
     fn from(code: Code) -> Self {
         let refusal = Self(Box::new(Parts {
             code,
@@ -48,7 +48,7 @@ impl From<Code> for Refusal {
     }
 }
 
-impl Refusal {
+impl ApiError {
     /// The same with a word on what is wrong with this request.
     pub(crate) fn because(mut self, detail: impl Into<String>) -> Self {
         self.0.detail = Some(detail.into());
@@ -120,13 +120,13 @@ impl Refusal {
     }
 }
 
-impl From<Invalid> for Refusal {
+impl From<Invalid> for ApiError {
     fn from(invalid: Invalid) -> Self {
         Self::members(Code::Invalid, invalid.errors())
     }
 }
 
-impl From<ReadError> for Refusal {
+impl From<ReadError> for ApiError {
     fn from(error: ReadError) -> Self {
         match error {
             ReadError::NotJson(_) => Self::from(Code::Malformed).because(error.to_string()),
@@ -146,13 +146,13 @@ impl From<CursorRefusal> for Code {
     }
 }
 
-impl From<CursorRefusal> for Refusal {
+impl From<CursorRefusal> for ApiError {
     fn from(refusal: CursorRefusal) -> Self {
         Code::from(refusal).into()
     }
 }
 
-impl From<Fault> for Refusal {
+impl From<Fault> for ApiError {
     /// The one place where a fault is noted: what it says to the log it does not say to the client.
     fn from(fault: Fault) -> Self {
         let code = match &fault {
@@ -184,7 +184,7 @@ impl Unwritten {
     }
 }
 
-impl IntoResponse for Refusal {
+impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let code = self.0.code;
         let status = code.status();

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 /// A stream's right to be there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Seat {
+pub struct StreamSlot {
     /// Whose stream it is.
     pub user: UserId,
     /// Which of their streams.
@@ -16,15 +16,15 @@ pub struct Seat {
 /// Counts the streams of all servers together. Each server counts its own besides, so this may
 /// forget; then a person may have more streams for a while.
 #[async_trait]
-pub trait SharedSeats: Send + Sync {
-    /// Takes this seat, unless its user has `most` others; `false` then. While nobody can tell, it
+pub trait SharedStreamSlots: Send + Sync {
+    /// Takes this slot, unless its user has `most` others; `false` then. While nobody can tell, it
     /// is taken.
-    async fn take(&self, seat: Seat, most: usize) -> bool;
+    async fn take(&self, slot: StreamSlot, most: usize) -> bool;
 
-    /// Says that the stream is still there, which it has to with every heartbeat: a seat of which
+    /// Says that the stream is still there, which it has to with every heartbeat: a slot of which
     /// nothing is heard for three of them is free, because its server may be gone.
-    fn renew(&self, seat: Seat);
+    fn renew(&self, slot: StreamSlot);
 
     /// The stream is gone.
-    fn give_back(&self, seat: Seat);
+    fn give_back(&self, slot: StreamSlot);
 }

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::join_all;
-use kanso_application::ports::companion::Companion as _;
-use kanso_application::ports::seats::{Seat, SharedSeats as _};
+use kanso_application::ports::shared_service::SharedService as _;
+use kanso_application::ports::stream_slots::{SharedStreamSlots as _, StreamSlot};
 use kanso_domain::UserId;
-use kanso_redis::{Redis, RedisSeats};
+use kanso_redis::{Redis, RedisStreamSlots};
 use kanso_testkit::RedisServer;
 use tokio::time::{sleep, timeout};
 use uuid::Uuid;
@@ -16,15 +16,15 @@ use uuid::Uuid;
 const LONG: Duration = Duration::from_mins(10);
 const MOST: usize = 3;
 
-fn seat(user: u128, stream: u128) -> Seat {
-    Seat {
+fn slot(user: u128, stream: u128) -> StreamSlot {
+    StreamSlot {
         user: UserId::new(Uuid::from_u128(user)),
         stream: Uuid::from_u128(stream),
     }
 }
 
 /// The counts of two servers, which wait for Redis however busy the machine is.
-async fn two(server: &RedisServer, lease: Duration) -> (RedisSeats, RedisSeats) {
+async fn two(server: &RedisServer, lease: Duration) -> (RedisStreamSlots, RedisStreamSlots) {
     let patient = || {
         Redis::at(&server.url())
             .unwrap()
@@ -37,14 +37,14 @@ async fn two(server: &RedisServer, lease: Duration) -> (RedisSeats, RedisSeats) 
         }
     };
     timeout(Duration::from_secs(30), listens).await.unwrap();
-    let count = || RedisSeats::with_lease(patient(), lease);
+    let count = || RedisStreamSlots::with_lease(patient(), lease);
     (count(), count())
 }
 
-/// Waits until the seat can be taken.
-async fn is_free(seats: &RedisSeats, seat: Seat) {
+/// Waits until the slot can be taken.
+async fn is_free(stream_slots: &RedisStreamSlots, slot: StreamSlot) {
     let taken = async {
-        while !seats.take(seat, MOST).await {
+        while !stream_slots.take(slot, MOST).await {
             sleep(Duration::from_millis(5)).await;
         }
     };
@@ -55,17 +55,20 @@ async fn is_free(seats: &RedisSeats, seat: Seat) {
 async fn servers_count_streams_together_and_people_apart() {
     let server = RedisServer::start();
     let (one, other) = two(&server, LONG).await;
-    for (seats, stream) in [(&one, 1), (&other, 2), (&one, 3)] {
-        assert!(seats.take(seat(1, stream), MOST).await);
+    for (stream_slots, stream) in [(&one, 1), (&other, 2), (&one, 3)] {
+        assert!(stream_slots.take(slot(1, stream), MOST).await);
     }
-    for seats in [&one, &other] {
-        assert!(!seats.take(seat(1, 4), MOST).await);
-        assert!(seats.take(seat(1, 2), MOST).await, "it has it already");
+    for stream_slots in [&one, &other] {
+        assert!(!stream_slots.take(slot(1, 4), MOST).await);
+        assert!(
+            stream_slots.take(slot(1, 2), MOST).await,
+            "it has it already"
+        );
     }
-    assert!(other.take(seat(2, 4), MOST).await);
-    one.give_back(seat(1, 1));
-    is_free(&other, seat(1, 4)).await;
-    assert!(!one.take(seat(1, 5), MOST).await);
+    assert!(other.take(slot(2, 4), MOST).await);
+    one.give_back(slot(1, 1));
+    is_free(&other, slot(1, 4)).await;
+    assert!(!one.take(slot(1, 5), MOST).await);
 }
 
 #[tokio::test]
@@ -74,8 +77,8 @@ async fn of_racing_streams_exactly_as_many_as_there_are_seats_get_one() {
     let (one, other) = two(&server, LONG).await;
     let (one, other) = (&Arc::new(one), &Arc::new(other));
     let streams = (0..40).map(|stream| async move {
-        let seats = if stream % 2 == 0 { one } else { other };
-        seats.take(seat(1, stream), MOST).await
+        let stream_slots = if stream % 2 == 0 { one } else { other };
+        stream_slots.take(slot(1, stream), MOST).await
     });
     let taken = join_all(streams).await;
     assert_eq!(taken.iter().filter(|taken| **taken).count(), MOST);
@@ -86,41 +89,41 @@ async fn a_seat_of_which_nothing_is_heard_is_free_and_one_that_is_renewed_is_not
     let server = RedisServer::start();
     let (one, other) = two(&server, LONG).await;
     for stream in 1..=3 {
-        assert!(one.take(seat(1, stream), MOST).await);
+        assert!(one.take(slot(1, stream), MOST).await);
     }
     let key = server.command(&["KEYS", "*"]);
     let key = key.trim();
     let left: i64 = server.command(&["PTTL", key]).trim().parse().unwrap();
     assert!((1..=600_000).contains(&left), "{key} {left}");
     let end_of = |stream| {
-        let member = seat(1, stream).stream.to_string();
+        let member = slot(1, stream).stream.to_string();
         server.command(&["ZSCORE", key, &member])
     };
     let later = end_of(1);
     // The ends of two are moved to where they would be if nothing had been heard for long.
     for stream in [1, 2] {
-        let member = seat(1, stream).stream.to_string();
+        let member = slot(1, stream).stream.to_string();
         server.command(&["ZADD", key, "1", &member]);
     }
-    one.renew(seat(1, 1));
+    one.renew(slot(1, 1));
     let renewed = async {
         while end_of(1) < later {
             sleep(Duration::from_millis(5)).await;
         }
     };
     timeout(Duration::from_secs(30), renewed).await.unwrap();
-    assert!(other.take(seat(1, 4), MOST).await, "that of the second");
-    assert!(!other.take(seat(1, 5), MOST).await);
-    assert!(one.take(seat(1, 1), MOST).await, "it has it still");
+    assert!(other.take(slot(1, 4), MOST).await, "that of the second");
+    assert!(!other.take(slot(1, 5), MOST).await);
+    assert!(one.take(slot(1, 1), MOST).await, "it has it still");
 }
 
 #[tokio::test]
 async fn without_redis_a_stream_is_not_refused() {
     let server = RedisServer::start();
     let redis = Redis::at(&server.url()).unwrap();
-    let seats = RedisSeats::start(redis);
+    let stream_slots = RedisStreamSlots::start(redis);
     drop(server);
     for stream in 0..20 {
-        assert!(seats.take(seat(1, stream), MOST).await);
+        assert!(stream_slots.take(slot(1, stream), MOST).await);
     }
 }

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 /// Something beside the storage that servers share.
 #[async_trait]
-pub trait Companion: Send + Sync {
+pub trait SharedService: Send + Sync {
     /// Whether it answers now.
     async fn answers(&self) -> bool;
 }

@@ -3,7 +3,7 @@
 use super::*;
 use crate::Quantity;
 use crate::habits::{ScheduleFields, TargetFields};
-use crate::sync::Keys;
+use crate::sync::LoadSet;
 use crate::sync::{Base, OnConflict};
 use crate::text::{Color, Notes};
 
@@ -54,40 +54,40 @@ pub(super) fn dates(start: Option<&str>, end: Option<&str>) -> HabitFields {
     }
 }
 
-pub(super) fn edit(base: Base, fields: HabitFields) -> Command {
-    Command::Habit(READ, Action::Update { base, fields })
+pub(super) fn edit(base: Base, fields: HabitFields) -> Action {
+    Action::Habit(READ, Edit::Update { base, fields })
 }
 
 /// A command whose terms are these.
-pub(super) fn with(on_conflict: OnConflict, revive: bool, command: Command) -> Submission {
-    Submission {
-        terms: Terms {
+pub(super) fn with(on_conflict: OnConflict, revive: bool, action: Action) -> Operation {
+    Operation {
+        policy: ConflictPolicy {
             on_conflict,
             revive,
         },
-        ..Submission::once(command)
+        ..Operation::once(action)
     }
 }
 
-pub(super) fn merge(command: Command) -> Submission {
-    with(OnConflict::Merge, false, command)
+pub(super) fn merge(action: Action) -> Operation {
+    with(OnConflict::Merge, false, action)
 }
 
-pub(super) fn grouped(name: &str, submission: Submission) -> Submission {
-    Submission {
+pub(super) fn grouped(name: &str, operation: Operation) -> Operation {
+    Operation {
         group: Some(name.to_owned()),
-        ..submission
+        ..operation
     }
 }
 
-pub(super) fn submit(current: &Current, submissions: &[Submission]) -> Changeset {
-    decide(current.clone(), submissions, at(1))
+pub(super) fn submit(current: &Loaded, operations: &[Operation]) -> Changeset {
+    decide(current.clone(), operations, at(1))
 }
 
 /// A habit at version 2, whose title changed at version 2.
-fn retitled() -> Current {
-    let commands = [create_habit("a"), update_habit(1, "b")];
-    saved(nothing(), &run(nothing(), &commands))
+fn retitled() -> Loaded {
+    let actions = [create_habit("a"), update_habit(1, "b")];
+    saved(nothing(), &run(nothing(), &actions))
 }
 
 #[test]
@@ -107,9 +107,9 @@ fn an_edit_of_an_older_version_merges_unless_a_field_clashes() {
         (Merge, archived(), "merged 3"),
         (Merge, weekly(3), "merged 3"),
     ] {
-        let submission = with(on_conflict, false, edit(on(1), fields));
-        let changeset = submit(&retitled(), std::slice::from_ref(&submission));
-        assert_eq!(words(&changeset), [expected], "{submission:?}");
+        let operation = with(on_conflict, false, edit(on(1), fields));
+        let changeset = submit(&retitled(), std::slice::from_ref(&operation));
+        assert_eq!(words(&changeset), [expected], "{operation:?}");
     }
 }
 
@@ -176,7 +176,7 @@ fn a_delete_yields_only_when_it_wants_to() {
         (Server, "noop 2"),
         (Reject, "conflict []"),
     ] {
-        let delete = Command::Habit(READ, Action::Delete { base: on(1) });
+        let delete = Action::Habit(READ, Edit::Delete { base: on(1) });
         let changeset = submit(&retitled(), &[with(on_conflict, false, delete)]);
         assert_eq!(words(&changeset), [expected], "{on_conflict:?}");
     }
@@ -185,7 +185,7 @@ fn a_delete_yields_only_when_it_wants_to() {
 #[test]
 fn a_delete_beats_an_edit_unless_it_revives() {
     let deleted = saved(retitled(), &run(retitled(), &[delete_habit()]));
-    for (submission, expected) in [
+    for (operation, expected) in [
         (merge(edit(on(2), color("#112233"))), "gone habit"),
         (merge(create_habit("b")), "gone habit"),
         (
@@ -209,8 +209,8 @@ fn a_delete_beats_an_edit_unless_it_revives() {
             "applied 4",
         ),
     ] {
-        let changeset = submit(&deleted, std::slice::from_ref(&submission));
-        assert_eq!(words(&changeset), [expected], "{submission:?}");
+        let changeset = submit(&deleted, std::slice::from_ref(&operation));
+        assert_eq!(words(&changeset), [expected], "{operation:?}");
         if expected != "gone habit" && !expected.starts_with("conflict") {
             assert!(!changeset.habits[0].record.stamp.is_deleted());
         }
@@ -227,7 +227,7 @@ fn a_revived_habit_brings_its_entries_back() {
     assert_eq!(deleted.head.digest, Digest::EMPTY);
     let revive = with(OnConflict::Merge, true, edit(on(2), titled("b")));
     assert!(
-        Keys::of(std::slice::from_ref(&revive))
+        LoadSet::of(std::slice::from_ref(&revive))
             .entries_of
             .contains(&READ)
     );
@@ -244,19 +244,19 @@ fn a_revived_habit_brings_its_entries_back() {
 #[test]
 fn a_revived_entry_comes_back_to_its_habit_alone() {
     let elsewhere = HabitId::new(Uuid::from_u128(7));
-    let commands = [
+    let actions = [
         create_habit("a"),
-        Command::Habit(elsewhere, Action::Create(titled("b"))),
+        Action::Habit(elsewhere, Edit::Create(titled("b"))),
         create_entry(),
         delete_entry(),
     ];
-    let current = saved(nothing(), &run(nothing(), &commands));
+    let current = saved(nothing(), &run(nothing(), &actions));
     let create = |habit_id| {
         let fields = EntryFields {
             habit_id: Some(habit_id),
             ..entry_fields("again")
         };
-        let create = Command::Entry(TICK, Action::Create(fields));
+        let create = Action::Entry(TICK, Edit::Create(fields));
         with(OnConflict::Merge, true, create)
     };
     let moved = submit(&current, &[create(elsewhere)]);
@@ -267,25 +267,25 @@ fn a_revived_entry_comes_back_to_its_habit_alone() {
 #[test]
 fn what_is_buried_stays_so_unless_it_is_revived() {
     let mut purged = nothing();
-    purged.buried_habits.insert(READ);
-    purged.buried_entries.insert(TICK);
-    for (submission, expected) in [
-        (merge(create_habit("a")), "buried habit"),
-        (merge(update_habit(1, "a")), "buried habit"),
-        (merge(delete_habit()), "buried habit"),
-        (merge(create_entry()), "buried habit"),
-        (merge(delete_entry()), "buried entry"),
+    purged.purged_habits.insert(READ);
+    purged.purged_entries.insert(TICK);
+    for (operation, expected) in [
+        (merge(create_habit("a")), "purged habit"),
+        (merge(update_habit(1, "a")), "purged habit"),
+        (merge(delete_habit()), "purged habit"),
+        (merge(create_entry()), "purged habit"),
+        (merge(delete_entry()), "purged entry"),
         (
             with(OnConflict::Merge, true, create_habit("a")),
             "applied 1",
         ),
     ] {
-        let changeset = submit(&purged, std::slice::from_ref(&submission));
-        assert_eq!(words(&changeset), [expected], "{submission:?}");
+        let changeset = submit(&purged, std::slice::from_ref(&operation));
+        assert_eq!(words(&changeset), [expected], "{operation:?}");
     }
-    let both = [create_habit("a")].map(|command| with(OnConflict::Merge, true, command));
+    let both = [create_habit("a")].map(|action| with(OnConflict::Merge, true, action));
     let again = saved(purged.clone(), &submit(&purged, &both));
-    assert_eq!(words(&run(again, &[create_entry()])), ["buried entry"]);
+    assert_eq!(words(&run(again, &[create_entry()])), ["purged entry"]);
 }
 
 #[test]
@@ -296,7 +296,7 @@ fn increments_add_to_whatever_is_there() {
     );
     let add = |thousandths| {
         let change = QuantityChange::from_thousandths(thousandths).expect("small");
-        Command::Increment(TICK, change)
+        Action::Increment(TICK, change)
     };
     let changeset = run(ticked.clone(), &[add(250), add(-1_000), add(0)]);
     assert_eq!(words(&changeset), ["applied 2", "applied 3", "noop 3"]);
@@ -316,9 +316,9 @@ fn increments_add_to_whatever_is_there() {
     assert_eq!(words(&gone), ["applied 2", "gone entry"]);
     let gone = run(ticked.clone(), &[delete_habit(), add(1)]);
     assert_eq!(words(&gone), ["applied 2", "gone habit"]);
-    let noted = Command::Entry(
+    let noted = Action::Entry(
         TICK,
-        Action::Update {
+        Edit::Update {
             base: on(1),
             fields: EntryFields {
                 notes: Notes::new("late").ok(),
@@ -342,9 +342,9 @@ fn a_group_is_carried_out_all_or_none() {
             "g",
             keyed(
                 number,
-                Command::Entry(
+                Action::Entry(
                     TICK,
-                    Action::Create(EntryFields {
+                    Edit::Create(EntryFields {
                         habit_id: Some(HabitId::new(Uuid::from_u128(99))),
                         ..entry_fields("")
                     }),
@@ -353,7 +353,7 @@ fn a_group_is_carried_out_all_or_none() {
         )
     };
     let alone = |number| keyed(number, create_habit("a"));
-    for (submissions, expected) in [
+    for (operations, expected) in [
         (vec![good(1), alone(2)], vec!["applied 1", "noop 1"]),
         (
             vec![good(1), bad(2)],
@@ -377,11 +377,11 @@ fn a_group_is_carried_out_all_or_none() {
             vec!["rejected group_split", "applied 1", "rejected group_split"],
         ),
     ] {
-        let changeset = submit(&habit, &submissions);
-        assert_eq!(words(&changeset), expected, "{submissions:?}");
+        let changeset = submit(&habit, &operations);
+        assert_eq!(words(&changeset), expected, "{operations:?}");
         let after = saved(habit.clone(), &changeset);
         assert_eq!(after.head.digest, from_scratch(&after));
-        let again = submit(&after, &submissions);
+        let again = submit(&after, &operations);
         if !expected.contains(&"deferred") {
             assert!(again.is_empty(), "a retry changes nothing: {again:?}");
         }
@@ -396,8 +396,8 @@ fn a_group_that_failed_leaves_no_trace_of_what_was_touched_before() {
     );
     let deleted = saved(kept.clone(), &run(kept, &[delete_habit()]));
     let revive = with(OnConflict::Merge, true, edit(on(2), titled("b")));
-    let delete = grouped("g", Submission::once(delete_entry()));
-    let fails = grouped("g", Submission::once(update_habit(1, "z")));
+    let delete = grouped("g", Operation::once(delete_entry()));
+    let fails = grouped("g", Operation::once(update_habit(1, "z")));
     let changeset = submit(&deleted, &[revive, delete, fails]);
     // The entry is as it was loaded, but for its place in the history: that must be stored.
     assert_eq!(changeset.entries.len(), 1, "{changeset:?}");
@@ -406,7 +406,7 @@ fn a_group_that_failed_leaves_no_trace_of_what_was_touched_before() {
 }
 
 /// The digest of what is live in `current`.
-pub(super) fn from_scratch(current: &Current) -> Digest {
+pub(super) fn from_scratch(current: &Loaded) -> Digest {
     let live: BTreeSet<_> = current
         .habits
         .values()

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use kanso_application::ports::seats::{Seat, SharedSeats};
+use kanso_application::ports::stream_slots::{SharedStreamSlots, StreamSlot};
 use kanso_domain::UserId;
 use redis::aio::ConnectionManager;
 use redis::{AsyncCommands as _, Script};
@@ -13,18 +13,18 @@ use tokio::task::JoinHandle;
 use crate::connection::Away;
 use crate::{Redis, measure};
 
-/// A seat of which nothing is heard is free after three heartbeats, when clients take a stream for
+/// A slot of which nothing is heard is free after three heartbeats, when clients take a stream for
 /// dead as well.
 const LEASE: Duration = Duration::from_secs(45);
 
-/// Seats that wait to be renewed or given back. More are left out: they end by themselves.
+/// StreamSlots that wait to be renewed or given back. More are left out: they end by themselves.
 const WAITING: usize = 4_096;
 
-/// More than anybody has: a stream that is there keeps its seat.
+/// More than anybody has: a stream that is there keeps its slot.
 const ANY: usize = 1_000_000;
 
 /// Counts streams in Redis. While that is away each server counts its own.
-pub struct RedisSeats {
+pub struct RedisStreamSlots {
     count: Count,
     outgoing: mpsc::Sender<Word>,
     telling: JoinHandle<()>,
@@ -33,8 +33,8 @@ pub struct RedisSeats {
 /// What nobody waits for.
 #[derive(Clone, Copy)]
 enum Word {
-    Renew(Seat),
-    GiveBack(Seat),
+    Renew(StreamSlot),
+    GiveBack(StreamSlot),
 }
 
 #[derive(Clone)]
@@ -44,17 +44,17 @@ struct Count {
     lease: Duration,
 }
 
-impl RedisSeats {
+impl RedisStreamSlots {
     /// Begins to count, on the runtime of the caller, until it is dropped.
     pub fn start(redis: Redis) -> Self {
         Self::with_lease(redis, LEASE)
     }
 
-    /// The same, with seats that are free sooner: for tests of how they end.
+    /// The same, with stream_slots that are free sooner: for tests of how they end.
     pub fn with_lease(redis: Redis, lease: Duration) -> Self {
         let count = Count {
             redis,
-            script: Script::new(include_str!("seats.lua")),
+            script: Script::new(include_str!("stream_slots.lua")),
             lease,
         };
         let (outgoing, waiting) = mpsc::channel(WAITING);
@@ -66,43 +66,43 @@ impl RedisSeats {
     }
 }
 
-impl Drop for RedisSeats {
+impl Drop for RedisStreamSlots {
     fn drop(&mut self) {
         self.telling.abort();
     }
 }
 
-impl std::fmt::Debug for RedisSeats {
+impl std::fmt::Debug for RedisStreamSlots {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("RedisSeats").finish_non_exhaustive()
+        f.debug_struct("RedisStreamSlots").finish_non_exhaustive()
     }
 }
 
 #[async_trait]
-impl SharedSeats for RedisSeats {
-    async fn take(&self, seat: Seat, most: usize) -> bool {
-        self.count.take(seat, most).await.unwrap_or_else(|Away| {
+impl SharedStreamSlots for RedisStreamSlots {
+    async fn take(&self, slot: StreamSlot, most: usize) -> bool {
+        self.count.take(slot, most).await.unwrap_or_else(|Away| {
             measure::went_without("streams");
             true
         })
     }
 
-    fn renew(&self, seat: Seat) {
+    fn renew(&self, slot: StreamSlot) {
         // When too many wait, it is renewed with the next heartbeat.
-        let _ = self.outgoing.try_send(Word::Renew(seat));
+        let _ = self.outgoing.try_send(Word::Renew(slot));
     }
 
-    fn give_back(&self, seat: Seat) {
+    fn give_back(&self, slot: StreamSlot) {
         // When too many wait, it is free at its end.
-        let _ = self.outgoing.try_send(Word::GiveBack(seat));
+        let _ = self.outgoing.try_send(Word::GiveBack(slot));
     }
 }
 
 impl Count {
-    async fn take(&self, seat: Seat, most: usize) -> Result<bool, Away> {
+    async fn take(&self, slot: StreamSlot, most: usize) -> Result<bool, Away> {
         let lease = u64::try_from(self.lease.as_micros()).unwrap_or(u64::MAX);
         let mut call = self.script.prepare_invoke();
-        call.key(key(seat.user)).arg(member(seat));
+        call.key(key(slot.user)).arg(member(slot));
         call.arg(most).arg(lease);
         let taken = async |mut connection: ConnectionManager| {
             call.invoke_async::<bool>(&mut connection).await
@@ -110,9 +110,9 @@ impl Count {
         self.redis.ask(taken).await
     }
 
-    async fn give_back(&self, seat: Seat) -> Result<(), Away> {
+    async fn give_back(&self, slot: StreamSlot) -> Result<(), Away> {
         let remove = async |mut connection: ConnectionManager| {
-            let (key, member) = (key(seat.user), member(seat));
+            let (key, member) = (key(slot.user), member(slot));
             connection.zrem::<_, _, ()>(key, member).await
         };
         self.redis.ask(remove).await
@@ -123,15 +123,15 @@ fn key(user: UserId) -> String {
     format!("kanso:streams:{user}")
 }
 
-fn member(seat: Seat) -> String {
-    seat.stream.to_string()
+fn member(slot: StreamSlot) -> String {
+    slot.stream.to_string()
 }
 
 async fn tell(count: Count, mut waiting: mpsc::Receiver<Word>) {
     while let Some(word) = waiting.recv().await {
         let told = match word {
-            Word::Renew(seat) => count.take(seat, ANY).await.map(drop),
-            Word::GiveBack(seat) => count.give_back(seat).await,
+            Word::Renew(slot) => count.take(slot, ANY).await.map(drop),
+            Word::GiveBack(slot) => count.give_back(slot).await,
         };
         if told.is_err() {
             measure::went_without("streams");

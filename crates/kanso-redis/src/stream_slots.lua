@@ -1,9 +1,9 @@
--- Takes a seat of a person in one atomic step, on Redis' own clock, so that servers whose clocks
+-- Takes a slot of a person in one atomic step, on Redis' own clock, so that servers whose clocks
 -- differ count alike.
 --
--- KEYS[1] the person's seats: a member a stream, scored with the microsecond at which it is free.
--- ARGV[1] the stream, ARGV[2] how many seats there are, ARGV[3] for how many microseconds.
--- Gives 1 when the stream has the seat, and 0 when all are taken by others.
+-- KEYS[1] the person's slots: a member a stream, scored with the microsecond at which it is free.
+-- ARGV[1] the stream, ARGV[2] how many slots there are, ARGV[3] for how many microseconds.
+-- Gives 1 when the stream has the slot, and 0 when all are taken by others.
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', string.format('%.0f', now))

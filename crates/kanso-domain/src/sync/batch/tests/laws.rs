@@ -9,24 +9,24 @@ use super::*;
 use crate::QuantityChange;
 use crate::sync::OnConflict;
 
-/// Any submission on one habit and one entry, on any terms, some in groups.
-fn submissions() -> impl Strategy<Value = Vec<Submission>> {
+/// Any operation on one habit and one entry, on any terms, some in groups.
+fn operations() -> impl Strategy<Value = Vec<Operation>> {
     let on_conflict = prop_oneof![
         Just(OnConflict::Reject),
         Just(OnConflict::Merge),
         Just(OnConflict::Server),
         Just(OnConflict::Client)
     ];
-    let command = (0..9_u8, 1..5_i64, "[ab]").prop_map(|(what, base, text)| match what {
+    let action = (0..9_u8, 1..5_i64, "[ab]").prop_map(|(what, base, text)| match what {
         0 => create_habit(&text),
         1 => update_habit(base, &text),
         2 => edit(on(base), color("#112233")),
         3 => edit(on(base), archived()),
         4 => delete_habit(),
         5 => create_entry(),
-        6 => Command::Entry(
+        6 => Action::Entry(
             TICK,
-            Action::Update {
+            Edit::Update {
                 base: on(base),
                 fields: EntryFields {
                     habit_id: None,
@@ -34,31 +34,31 @@ fn submissions() -> impl Strategy<Value = Vec<Submission>> {
                 },
             },
         ),
-        7 => Command::Increment(
+        7 => Action::Increment(
             TICK,
             QuantityChange::from_thousandths(base - 3).expect("small"),
         ),
         _ => delete_entry(),
     });
-    let submission = (
-        command,
+    let operation = (
+        action,
         on_conflict,
         any::<bool>(),
         prop::option::of(0..2_u8),
     )
-        .prop_map(|(command, on_conflict, revive, group)| Submission {
+        .prop_map(|(action, on_conflict, revive, group)| Operation {
             group: group.map(|number| number.to_string()),
-            ..with(on_conflict, revive, command)
+            ..with(on_conflict, revive, action)
         });
-    prop::collection::vec(submission, 1..14)
+    prop::collection::vec(operation, 1..14)
 }
 
-fn keyed_all(submissions: Vec<Submission>) -> Vec<Submission> {
+fn keyed_all(operations: Vec<Operation>) -> Vec<Operation> {
     (0_u8..)
-        .zip(submissions)
-        .map(|(number, submission)| Submission {
+        .zip(operations)
+        .map(|(number, operation)| Operation {
             key: keyed(number, create_habit("")).key,
-            ..submission
+            ..operation
         })
         .collect()
 }
@@ -76,7 +76,7 @@ fn halves() -> impl Strategy<Value = HabitFields> {
 
 proptest! {
     #[test]
-    fn the_digest_follows_every_change(batches in prop::collection::vec(submissions(), 1..4)) {
+    fn the_digest_follows_every_change(batches in prop::collection::vec(operations(), 1..4)) {
         let mut current = nothing();
         for batch in batches {
             current = saved(current.clone(), &submit(&current, &batch));
@@ -85,12 +85,12 @@ proptest! {
     }
 
     #[test]
-    fn handing_in_again_changes_nothing(batch in submissions()) {
+    fn handing_in_again_changes_nothing(batch in operations()) {
         let batch = keyed_all(batch);
         let once = saved(nothing(), &submit(&nothing(), &batch));
         // What was deferred is tried anew, and may find its habit now.
-        let is_settled = |submission: &&Submission| {
-            let key = submission.key.expect("keyed");
+        let is_settled = |operation: &&Operation| {
+            let key = operation.key.expect("keyed");
             once.receipts.contains_key(&key.op_id)
         };
         let settled: Vec<_> = batch.iter().filter(is_settled).cloned().collect();
@@ -98,10 +98,10 @@ proptest! {
     }
 
     #[test]
-    fn a_group_has_the_effect_of_all_its_commands_or_none(batch in submissions(), earlier in submissions()) {
+    fn a_group_has_the_effect_of_all_its_commands_or_none(batch in operations(), earlier in operations()) {
         let before = saved(nothing(), &submit(&nothing(), &earlier));
-        let apart: Vec<_> = batch.iter().map(|submission| Submission { group: None, ..submission.clone() }).collect();
-        let together: Vec<_> = apart.iter().map(|submission| grouped("g", submission.clone())).collect();
+        let apart: Vec<_> = batch.iter().map(|operation| Operation { group: None, ..operation.clone() }).collect();
+        let together: Vec<_> = apart.iter().map(|operation| grouped("g", operation.clone())).collect();
         let alone = submit(&before, &apart);
         let group = submit(&before, &together);
         let all = alone.outcomes.iter().all(|outcome| matches!(outcome, Applied(_) | Merged(_) | Noop(_)));
@@ -140,9 +140,9 @@ proptest! {
     fn increments_commute(changes in prop::collection::vec(0..1_000_i64, 1..6), rotation in any::<prop::sample::Index>()) {
         let ticked = saved(nothing(), &run(nothing(), &[create_habit("a"), create_entry()]));
         let value = |changes: &[i64]| {
-            let add = |&by: &i64| Command::Increment(TICK, QuantityChange::from_thousandths(by).expect("small"));
-            let commands: Vec<_> = changes.iter().map(add).collect();
-            let after = saved(ticked.clone(), &run(ticked.clone(), &commands));
+            let add = |&by: &i64| Action::Increment(TICK, QuantityChange::from_thousandths(by).expect("small"));
+            let actions: Vec<_> = changes.iter().map(add).collect();
+            let after = saved(ticked.clone(), &run(ticked.clone(), &actions));
             after.entries[&TICK].details.value
         };
         let mut rotated = changes.clone();

@@ -2,16 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use super::Ledger;
-use crate::sync::{Command, Conflict, OperationOutcome, RejectionCode, Submission};
+use super::Batch;
+use crate::sync::{Action, Conflict, Operation, OperationOutcome, RejectionCode};
 
 use OperationOutcome::{Applied, Deferred, Duplicate, Gone, Merged, Noop, Rejected};
 
-/// The groups whose submissions do not stand side by side.
-pub(super) fn split(submissions: &[Submission]) -> BTreeSet<&str> {
-    let names = submissions
+/// The groups whose operations do not stand side by side.
+pub(super) fn split(operations: &[Operation]) -> BTreeSet<&str> {
+    let names = operations
         .iter()
-        .map(|submission| submission.group.as_deref());
+        .map(|operation| operation.group.as_deref());
     let (mut seen, mut split) = (BTreeSet::new(), BTreeSet::new());
     let mut last = None;
     for name in names {
@@ -25,16 +25,16 @@ pub(super) fn split(submissions: &[Submission]) -> BTreeSet<&str> {
     split
 }
 
-impl Ledger {
+impl Batch {
     /// Carries out a group. The first that fails undoes those before it, and those after it are
     /// not tried; what fails for good is noted for each of them.
-    pub(super) fn submit_group(&mut self, group: &[Submission]) -> Vec<OperationOutcome> {
+    pub(super) fn submit_group(&mut self, group: &[Operation]) -> Vec<OperationOutcome> {
         self.habits.mark();
         self.entries.mark();
-        let (head, receipts) = (self.pen.head, self.new_receipts.len());
+        let (head, receipts) = (self.stamper.head, self.new_receipts.len());
         let mut outcomes = Vec::with_capacity(group.len());
-        for submission in group {
-            let outcome = self.submit(submission);
+        for operation in group {
+            let outcome = self.submit(operation);
             let succeeds = is_success(&outcome);
             outcomes.push(outcome);
             if !succeeds {
@@ -48,19 +48,19 @@ impl Ledger {
         let place = outcomes.len();
         self.habits.roll_back();
         self.entries.roll_back();
-        self.pen.head = head;
+        self.stamper.head = head;
         for receipt in self.new_receipts.drain(receipts..) {
             self.receipts.remove(&receipt.key.op_id);
         }
-        let failed = self.as_stored(failed, &group[place].command);
+        let failed = self.as_stored(failed, &group[place].action);
         (0..group.len())
             .map(|nth| self.fail(&group[nth], &failed, nth == place))
             .collect()
     }
 
     /// What failed, with the record as it is now that the rest of the group is undone.
-    fn as_stored(&self, failed: OperationOutcome, command: &Command) -> OperationOutcome {
-        match (failed, self.stored(command)) {
+    fn as_stored(&self, failed: OperationOutcome, action: &Action) -> OperationOutcome {
+        match (failed, self.stored(action)) {
             (OperationOutcome::Conflict(conflict), Some(record)) => {
                 OperationOutcome::Conflict(Conflict { record, ..conflict })
             }
@@ -72,43 +72,43 @@ impl Ledger {
         }
     }
 
-    /// The outcome of a submission whose group failed: with `failed` for its own part, if it is
+    /// The outcome of a operation whose group failed: with `failed` for its own part, if it is
     /// the one that did.
     fn fail(
         &mut self,
-        submission: &Submission,
+        operation: &Operation,
         failed: &OperationOutcome,
         is_culprit: bool,
     ) -> OperationOutcome {
-        let noted = self.is_noted(submission);
+        let noted = self.is_noted(operation);
         let outcome = match failed {
             _ if is_culprit => failed.clone(),
-            _ if noted => return self.submit(submission),
+            _ if noted => return self.submit(operation),
             // Once what the group waits for is there, all of it is tried again.
             Deferred(deferral) => Deferred(*deferral),
             _ => Rejected(RejectionCode::GroupFailed.into()),
         };
         if !noted {
-            self.keep(submission, &outcome);
+            self.keep(operation, &outcome);
         }
         outcome
     }
 
-    /// Refuses the submissions of a group that is not in one piece.
-    pub(super) fn refuse_split(&mut self, group: &[Submission]) -> Vec<OperationOutcome> {
-        let refuse = |submission: &Submission| {
-            if self.is_noted(submission) {
-                return self.submit(submission);
+    /// Refuses the operations of a group that is not in one piece.
+    pub(super) fn refuse_split(&mut self, group: &[Operation]) -> Vec<OperationOutcome> {
+        let refuse = |operation: &Operation| {
+            if self.is_noted(operation) {
+                return self.submit(operation);
             }
             let outcome = Rejected(RejectionCode::GroupSplit.into());
-            self.keep(submission, &outcome);
+            self.keep(operation, &outcome);
             outcome
         };
         group.iter().map(refuse).collect()
     }
 
-    fn is_noted(&self, submission: &Submission) -> bool {
-        submission
+    fn is_noted(&self, operation: &Operation) -> bool {
+        operation
             .key
             .is_some_and(|key| self.receipts.contains_key(&key.op_id))
     }

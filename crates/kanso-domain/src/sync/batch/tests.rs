@@ -18,14 +18,14 @@ fn at(seconds: i64) -> Timestamp {
     Timestamp::from_micros(seconds * 1_000_000).expect("in range")
 }
 
-fn nothing() -> Current {
-    Current {
+fn nothing() -> Loaded {
+    Loaded {
         head: Head::beginning(Epoch::new(1), at(0)),
         settings: Settings::default(),
         habits: BTreeMap::new(),
         entries: BTreeMap::new(),
-        buried_habits: BTreeSet::new(),
-        buried_entries: BTreeSet::new(),
+        purged_habits: BTreeSet::new(),
+        purged_entries: BTreeSet::new(),
         receipts: BTreeMap::new(),
     }
 }
@@ -37,23 +37,23 @@ fn titled(title: &str) -> HabitFields {
     }
 }
 
-fn create_habit(title: &str) -> Command {
-    Command::Habit(READ, Action::Create(titled(title)))
+fn create_habit(title: &str) -> Action {
+    Action::Habit(READ, Edit::Create(titled(title)))
 }
 
-fn update_habit(base: i64, title: &str) -> Command {
+fn update_habit(base: i64, title: &str) -> Action {
     let base = Base::Version(Version::new(base).expect("positive"));
-    Command::Habit(
+    Action::Habit(
         READ,
-        Action::Update {
+        Edit::Update {
             base,
             fields: titled(title),
         },
     )
 }
 
-fn delete_habit() -> Command {
-    Command::Habit(READ, Action::Delete { base: Base::Any })
+fn delete_habit() -> Action {
+    Action::Habit(READ, Edit::Delete { base: Base::Any })
 }
 
 fn entry_fields(notes: &str) -> EntryFields {
@@ -65,39 +65,39 @@ fn entry_fields(notes: &str) -> EntryFields {
     }
 }
 
-fn create_entry() -> Command {
-    Command::Entry(TICK, Action::Create(entry_fields("")))
+fn create_entry() -> Action {
+    Action::Entry(TICK, Edit::Create(entry_fields("")))
 }
 
-fn delete_entry() -> Command {
-    Command::Entry(TICK, Action::Delete { base: Base::Any })
+fn delete_entry() -> Action {
+    Action::Entry(TICK, Edit::Delete { base: Base::Any })
 }
 
-/// A submission with an `op_id` and a body of their own.
-fn keyed(number: u8, command: Command) -> Submission {
+/// A operation with an `op_id` and a body of their own.
+fn keyed(number: u8, action: Action) -> Operation {
     let op_id = OpId::new(Uuid::from_u128(number.into()));
     let key = ReceiptKey {
         op_id,
         fingerprint: Fingerprint::new([number; 32]),
     };
-    Submission {
+    Operation {
         key: Some(key),
-        ..Submission::once(command)
+        ..Operation::once(action)
     }
 }
 
 /// Commands without ids, in one write.
-fn run(current: Current, commands: &[Command]) -> Changeset {
-    let submit = |command: &Command| Submission::once(command.clone());
+fn run(current: Loaded, actions: &[Action]) -> Changeset {
+    let submit = |action: &Action| Operation::once(action.clone());
     decide(
         current,
-        &commands.iter().map(submit).collect::<Vec<_>>(),
+        &actions.iter().map(submit).collect::<Vec<_>>(),
         at(1),
     )
 }
 
 /// The state after `changeset`.
-fn saved(mut current: Current, changeset: &Changeset) -> Current {
+fn saved(mut current: Loaded, changeset: &Changeset) -> Loaded {
     current.head = changeset.head;
     for save in &changeset.habits {
         let replaced = current.habits.insert(save.record.id, save.record.clone());
@@ -123,7 +123,7 @@ fn word(outcome: &OperationOutcome) -> String {
         Duplicate { version, .. } => format!("duplicate {version}"),
         OperationOutcome::Conflict(conflict) => format!("conflict {:?}", conflict.clashing),
         Gone(record) => format!("gone {}", record.entity().as_str()),
-        Buried(entity) => format!("buried {}", entity.as_str()),
+        Purged(entity) => format!("purged {}", entity.as_str()),
         Rejected(rejection) => format!("rejected {}", rejection.code.as_str()),
         Deferred(Deferral::HabitUnknown(_)) => "deferred".to_owned(),
     }
@@ -135,8 +135,8 @@ fn words(changeset: &Changeset) -> Vec<String> {
 
 #[test]
 fn each_command_sees_those_before_it() {
-    let unreadable = Command::Unreadable(Invalid::one("title", "is required"));
-    for (commands, expected) in [
+    let unreadable = Action::Unreadable(Invalid::one("title", "is required"));
+    for (actions, expected) in [
         (vec![create_habit("a")], vec!["applied 1"]),
         (
             vec![create_habit("a"), create_habit("a")],
@@ -207,14 +207,14 @@ fn each_command_sees_those_before_it() {
             vec!["rejected invalid", "applied 1"],
         ),
     ] {
-        assert_eq!(words(&run(nothing(), &commands)), expected, "{commands:?}");
+        assert_eq!(words(&run(nothing(), &actions)), expected, "{actions:?}");
     }
 }
 
 #[test]
 fn each_change_has_a_place_of_its_own_and_each_record_is_saved_once() {
-    let commands = [create_habit("a"), create_entry(), update_habit(1, "b")];
-    let changeset = run(nothing(), &commands);
+    let actions = [create_habit("a"), create_entry(), update_habit(1, "b")];
+    let changeset = run(nothing(), &actions);
     assert_eq!(changeset.head.seq.get(), 3);
     let [habit] = &changeset.habits[..] else {
         panic!("one habit: {changeset:?}")
@@ -232,8 +232,8 @@ fn each_change_has_a_place_of_its_own_and_each_record_is_saved_once() {
 fn a_late_clock_moves_no_time_back() {
     let current = saved(nothing(), &run(nothing(), &[create_habit("a")]));
     let first = current.head.changed_at;
-    let submission = Submission::once(update_habit(1, "b"));
-    let changeset = decide(current, &[submission], at(-3_600));
+    let operation = Operation::once(update_habit(1, "b"));
+    let changeset = decide(current, &[operation], at(-3_600));
     assert_eq!(changeset.head.changed_at, first.plus_micros(1));
 }
 
@@ -244,14 +244,14 @@ fn a_delete_beats_an_edit_unless_it_names_a_version() {
         &run(nothing(), &[create_habit("a"), update_habit(1, "b")]),
     );
     let stale = Base::Version(Version::FIRST);
-    let polite = Command::Habit(READ, Action::Delete { base: stale });
+    let polite = Action::Habit(READ, Edit::Delete { base: stale });
     assert_eq!(words(&run(current.clone(), &[polite])), ["conflict []"]);
     assert_eq!(words(&run(current, &[delete_habit()])), ["applied 3"]);
 }
 
 #[test]
 fn a_retry_gets_the_first_answer_and_changes_nothing() {
-    for (setup, command, first, again) in [
+    for (setup, action, first, again) in [
         (vec![], create_habit("a"), "applied 1", "duplicate 1"),
         (
             vec![create_habit("a")],
@@ -279,10 +279,10 @@ fn a_retry_gets_the_first_answer_and_changes_nothing() {
         ),
     ] {
         let current = saved(nothing(), &run(nothing(), &setup));
-        let submission = keyed(9, command);
-        let once = decide(current.clone(), std::slice::from_ref(&submission), at(2));
+        let operation = keyed(9, action);
+        let once = decide(current.clone(), std::slice::from_ref(&operation), at(2));
         assert_eq!(words(&once), [first]);
-        let twice = decide(saved(current, &once), &[submission], at(3));
+        let twice = decide(saved(current, &once), &[operation], at(3));
         assert_eq!(words(&twice), [again]);
         assert!(twice.is_empty() && twice.head == once.head, "{twice:?}");
     }
@@ -291,37 +291,37 @@ fn a_retry_gets_the_first_answer_and_changes_nothing() {
 #[test]
 fn a_rejection_is_kept_with_its_errors() {
     let invalid = Invalid::one("color", "must be a colour of the form #RRGGBB");
-    let submission = keyed(9, Command::Unreadable(invalid.clone()));
-    let once = decide(nothing(), std::slice::from_ref(&submission), at(1));
-    let twice = decide(saved(nothing(), &once), &[submission], at(2));
+    let operation = keyed(9, Action::Unreadable(invalid.clone()));
+    let once = decide(nothing(), std::slice::from_ref(&operation), at(1));
+    let twice = decide(saved(nothing(), &once), &[operation], at(2));
     assert_eq!(twice.outcomes, [Rejected(Rejection::from(invalid))]);
 }
 
 #[test]
 fn a_deferred_command_is_tried_anew() {
-    let submission = keyed(9, create_entry());
-    let early = decide(nothing(), std::slice::from_ref(&submission), at(1));
+    let operation = keyed(9, create_entry());
+    let early = decide(nothing(), std::slice::from_ref(&operation), at(1));
     assert!(early.receipts.is_empty(), "{early:?}");
     let current = saved(nothing(), &run(nothing(), &[create_habit("a")]));
-    assert_eq!(words(&decide(current, &[submission], at(2))), ["applied 1"]);
+    assert_eq!(words(&decide(current, &[operation], at(2))), ["applied 1"]);
 }
 
 #[test]
 fn an_op_id_with_another_body_is_rejected() {
-    let submission = keyed(9, create_habit("a"));
+    let operation = keyed(9, create_habit("a"));
     let current = saved(
         nothing(),
-        &decide(nothing(), std::slice::from_ref(&submission), at(1)),
+        &decide(nothing(), std::slice::from_ref(&operation), at(1)),
     );
     let other = Fingerprint::new([0; 32]);
-    let key = submission.key.map(|key| ReceiptKey {
+    let key = operation.key.map(|key| ReceiptKey {
         fingerprint: other,
         ..key
     });
-    let reused = Submission {
+    let reused = Operation {
         key,
-        command: create_habit("b"),
-        ..submission
+        action: create_habit("b"),
+        ..operation
     };
     let changeset = decide(current, &[reused], at(2));
     assert_eq!(words(&changeset), ["rejected op_id_reused"]);
@@ -341,44 +341,44 @@ fn an_edited_habit_has_no_settled_streak() {
 }
 
 /// Commands that meet on one habit and one entry.
-fn commands() -> impl Strategy<Value = Vec<Command>> {
-    let command = (0..6_u8, 1..4_i64, "[ab]").prop_map(|(what, base, text)| match what {
+fn actions() -> impl Strategy<Value = Vec<Action>> {
+    let action = (0..6_u8, 1..4_i64, "[ab]").prop_map(|(what, base, text)| match what {
         0 => create_habit(&text),
         1 => update_habit(base, &text),
         2 => delete_habit(),
         3 => create_entry(),
-        4 => Command::Entry(
+        4 => Action::Entry(
             TICK,
-            Action::Update {
+            Edit::Update {
                 base: Base::Any,
                 fields: entry_fields(&text),
             },
         ),
         _ => delete_entry(),
     });
-    prop::collection::vec(command, 1..10)
+    prop::collection::vec(action, 1..10)
 }
 
 proptest! {
     #[test]
-    fn a_batch_has_the_effect_of_its_commands_one_by_one(commands in commands()) {
-        let together = saved(nothing(), &run(nothing(), &commands));
-        let apart = commands.iter().fold(nothing(), |current, command| {
-            let changeset = run(current.clone(), std::slice::from_ref(command));
+    fn a_batch_has_the_effect_of_its_commands_one_by_one(actions in actions()) {
+        let together = saved(nothing(), &run(nothing(), &actions));
+        let apart = actions.iter().fold(nothing(), |current, action| {
+            let changeset = run(current.clone(), std::slice::from_ref(action));
             saved(current, &changeset)
         });
         prop_assert_eq!(together, apart);
     }
 
     #[test]
-    fn retries_have_one_effect(commands in commands(), retried in prop::collection::vec(0..10_usize, 0..20)) {
-        let submissions: Vec<_> = (0_u8..).zip(commands).map(|(n, command)| keyed(n, command)).collect();
-        let once = saved(nothing(), &decide(nothing(), &submissions, at(1)));
+    fn retries_have_one_effect(actions in actions(), retried in prop::collection::vec(0..10_usize, 0..20)) {
+        let operations: Vec<_> = (0_u8..).zip(actions).map(|(n, action)| keyed(n, action)).collect();
+        let once = saved(nothing(), &decide(nothing(), &operations, at(1)));
         let mut current = once.clone();
         for place in retried {
-            let submission = &submissions[place % submissions.len()];
-            let is_settled = current.receipts.contains_key(&submission.key.expect("keyed").op_id);
-            let changeset = decide(current.clone(), std::slice::from_ref(submission), at(2));
+            let operation = &operations[place % operations.len()];
+            let is_settled = current.receipts.contains_key(&operation.key.expect("keyed").op_id);
+            let changeset = decide(current.clone(), std::slice::from_ref(operation), at(2));
             if is_settled {
                 prop_assert!(changeset.is_empty(), "{:?}", changeset);
             }

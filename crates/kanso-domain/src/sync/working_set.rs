@@ -2,25 +2,27 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::merge::{Edit, Verdict};
-use super::{Base, Conflict, Head, OnConflict, OperationOutcome, Rejection, RejectionCode, Save};
+use super::merge::{ProposedEdit, Verdict};
+use super::{
+    Base, Conflict, Head, OnConflict, OperationOutcome, RecordWrite, Rejection, RejectionCode,
+};
 use crate::calendar::Today;
 use crate::entries::{Entry, EntryField, EntryFields};
 use crate::habits::{Habit, HabitField, HabitFields};
 use crate::record::{FieldSet, Provenance, Stamp};
 use crate::{DeviceId, Entity, Record, Timestamp, Version};
 
-use OperationOutcome::{Applied, Buried, Gone, Merged, Noop, Rejected};
+use OperationOutcome::{Applied, Gone, Merged, Noop, Purged, Rejected};
 
 /// Hands out places in the history.
-pub(super) struct Pen {
+pub(super) struct Stamper {
     pub(super) head: Head,
     pub(super) now: Timestamp,
     /// Who holds it, where that is known.
     pub(super) device: Option<DeviceId>,
 }
 
-impl Pen {
+impl Stamper {
     pub(super) fn next(&mut self) -> Head {
         self.head = self.head.advanced(self.now);
         self.head
@@ -172,19 +174,19 @@ impl Unsettled for Entry {
 }
 
 /// Records by id, and which of them were touched since they were loaded.
-pub(super) struct Table<I, R> {
+pub(super) struct WorkingSet<I, R> {
     entity: Entity,
     pub(super) records: BTreeMap<I, R>,
-    buried: BTreeSet<I>,
+    purged: BTreeSet<I>,
     loaded: BTreeMap<I, Version>,
     touched: BTreeSet<I>,
-    /// What the records were before each change since [`Table::mark`], oldest first, and whether
+    /// What the records were before each change since [`WorkingSet::mark`], oldest first, and whether
     /// they were touched before it.
     undo: Vec<(I, Option<R>, bool)>,
 }
 
-impl<I: Ord + Copy, R: Editable> Table<I, R> {
-    pub(super) fn new(entity: Entity, records: BTreeMap<I, R>, buried: BTreeSet<I>) -> Self {
+impl<I: Ord + Copy, R: Editable> WorkingSet<I, R> {
+    pub(super) fn new(entity: Entity, records: BTreeMap<I, R>, purged: BTreeSet<I>) -> Self {
         let loaded = records
             .iter()
             .map(|(id, record)| (*id, record.stamp().version))
@@ -192,14 +194,14 @@ impl<I: Ord + Copy, R: Editable> Table<I, R> {
         Self {
             entity,
             records,
-            buried,
+            purged,
             loaded,
             touched: BTreeSet::new(),
             undo: Vec::new(),
         }
     }
 
-    /// Where [`Table::roll_back`] goes back to.
+    /// Where [`WorkingSet::roll_back`] goes back to.
     pub(super) fn mark(&mut self) {
         self.undo.clear();
     }
@@ -217,13 +219,13 @@ impl<I: Ord + Copy, R: Editable> Table<I, R> {
         }
     }
 
-    pub(super) fn is_buried(&self, id: I) -> bool {
-        self.buried.contains(&id)
+    pub(super) fn is_purged(&self, id: I) -> bool {
+        self.purged.contains(&id)
     }
 
     fn missing(&self, id: I) -> OperationOutcome {
-        if self.is_buried(id) {
-            Buried(self.entity)
+        if self.is_purged(id) {
+            Purged(self.entity)
         } else {
             Rejected(RejectionCode::NotFound(self.entity).into())
         }
@@ -234,38 +236,38 @@ impl<I: Ord + Copy, R: Editable> Table<I, R> {
     pub(super) fn create(
         &mut self,
         id: I,
-        edit: &Edit<'_, R::Fields>,
+        proposed: &ProposedEdit<'_, R::Fields>,
         today: Today<'_>,
-        pen: &mut Pen,
+        stamper: &mut Stamper,
         make: impl FnOnce(Stamp) -> R,
     ) -> OperationOutcome {
         let Some(stored) = self.records.get(&id) else {
-            if self.is_buried(id) && !edit.terms.revive {
-                return Buried(self.entity);
+            if self.is_purged(id) && !proposed.policy.revive {
+                return Purged(self.entity);
             }
-            let record = make(pen.first_stamp()).created_by(pen.device);
+            let record = make(stamper.first_stamp()).created_by(stamper.device);
             return Applied(self.put(id, record));
         };
         let stored = stored.clone();
         if stored.stamp().is_deleted() {
-            if !edit.terms.revive {
+            if !proposed.policy.revive {
                 return Gone(stored.record());
             }
-            let head = pen.next();
+            let head = stamper.next();
             let stamp = stored.stamp().revived(head.seq, head.changed_at);
             let revived = stored.with_details(&make(stamp)).stamped(stamp);
             let changed = stored.differing(&revived);
-            return Applied(self.put(id, revived.edited_by(pen.device, changed)));
+            return Applied(self.put(id, revived.edited_by(stamper.device, changed)));
         }
         let clashing: Vec<_> = stored
-            .named(edit.fields)
+            .named(proposed.fields)
             .into_iter()
             .map(|(_, name)| name)
             .collect();
-        match edit.terms.on_conflict {
+        match proposed.policy.on_conflict {
             _ if clashing.is_empty() => Noop(stored.record()),
             OnConflict::Server => Noop(stored.record()),
-            OnConflict::Client => self.update(id, edit, today, pen),
+            OnConflict::Client => self.update(id, proposed, today, stamper),
             OnConflict::Reject | OnConflict::Merge => OperationOutcome::Conflict(Conflict {
                 your_base: None,
                 record: stored.record(),
@@ -279,20 +281,20 @@ impl<I: Ord + Copy, R: Editable> Table<I, R> {
     pub(super) fn update(
         &mut self,
         id: I,
-        edit: &Edit<'_, R::Fields>,
+        proposed: &ProposedEdit<'_, R::Fields>,
         today: Today<'_>,
-        pen: &mut Pen,
+        stamper: &mut Stamper,
     ) -> OperationOutcome {
         let Some(stored) = self.records.get(&id).cloned() else {
             return self.missing(id);
         };
-        if stored.stamp().is_deleted() && !edit.terms.revive {
+        if stored.stamp().is_deleted() && !proposed.policy.revive {
             return Gone(stored.record());
         }
-        let updated = match stored.with_details_of(edit.fields, today) {
+        let updated = match stored.with_details_of(proposed.fields, today) {
             Ok(updated) => updated,
             // What fits the version that the author had seen may contradict what others did since.
-            Err(rejection) => match edit.contradiction(&stored) {
+            Err(rejection) => match proposed.contradiction(&stored) {
                 Some(outcome) => return outcome,
                 None => return Rejected(rejection),
             },
@@ -303,21 +305,21 @@ impl<I: Ord + Copy, R: Editable> Table<I, R> {
         }
         // All of a write is one device's, named or not; what was made in it was not there before.
         let edited = match self.loaded.get(&id) {
-            Some(&loaded) => edit.edited_by_others(&stored, pen.device, loaded),
+            Some(&loaded) => proposed.edited_by_others(&stored, stamper.device, loaded),
             None => FieldSet::EMPTY,
         };
-        match edit.verdict(stored.stamp(), changed, edited) {
-            Verdict::Apply => Applied(self.edit(id, updated, changed, pen)),
-            Verdict::Merge => Merged(self.edit(id, updated, changed, pen)),
+        match proposed.verdict(stored.stamp(), changed, edited) {
+            Verdict::Apply => Applied(self.edit(id, updated, changed, stamper)),
+            Verdict::Merge => Merged(self.edit(id, updated, changed, stamper)),
             Verdict::Drop => Noop(stored.record()),
-            Verdict::Clash(clashing) => edit.conflict(&stored, clashing),
+            Verdict::Clash(clashing) => proposed.conflict(&stored, clashing),
         }
     }
 
-    fn edit(&mut self, id: I, updated: R, changed: FieldSet, pen: &mut Pen) -> Record {
-        let head = pen.next();
+    fn edit(&mut self, id: I, updated: R, changed: FieldSet, stamper: &mut Stamper) -> Record {
+        let head = stamper.next();
         let stamp = updated.stamp().revived(head.seq, head.changed_at);
-        let edited = updated.stamped(stamp).edited_by(pen.device, changed);
+        let edited = updated.stamped(stamp).edited_by(stamper.device, changed);
         self.put(id, edited)
     }
 
@@ -325,7 +327,7 @@ impl<I: Ord + Copy, R: Editable> Table<I, R> {
     pub(super) fn add(
         &mut self,
         id: I,
-        pen: &mut Pen,
+        stamper: &mut Stamper,
         change: impl FnOnce(&R) -> Result<R, Rejection>,
     ) -> OperationOutcome {
         let Some(stored) = self.records.get(&id).cloned() else {
@@ -341,9 +343,9 @@ impl<I: Ord + Copy, R: Editable> Table<I, R> {
                 if fields.is_empty() {
                     return Noop(stored.record());
                 }
-                let head = pen.next();
+                let head = stamper.next();
                 let stamp = stored.stamp().edited(head.seq, head.changed_at);
-                let added = changed.stamped(stamp).added_to_by(pen.device, fields);
+                let added = changed.stamped(stamp).added_to_by(stamper.device, fields);
                 Applied(self.put(id, added))
             }
         }
@@ -356,7 +358,7 @@ impl<I: Ord + Copy, R: Editable> Table<I, R> {
         id: I,
         base: Base,
         on_conflict: OnConflict,
-        pen: &mut Pen,
+        stamper: &mut Stamper,
     ) -> OperationOutcome {
         let Some(record) = self.records.get(&id).cloned() else {
             return self.missing(id);
@@ -373,34 +375,36 @@ impl<I: Ord + Copy, R: Editable> Table<I, R> {
             }),
             (Some(_), OnConflict::Server) => Noop(record.record()),
             (None, _) | (Some(_), OnConflict::Merge | OnConflict::Client) => {
-                let head = pen.next();
+                let head = stamper.next();
                 let stamp = record.stamp().deleted(head.seq, head.changed_at);
-                let deleted = record.stamped(stamp).edited_by(pen.device, FieldSet::EMPTY);
+                let deleted = record
+                    .stamped(stamp)
+                    .edited_by(stamper.device, FieldSet::EMPTY);
                 Applied(self.put(id, deleted))
             }
         }
     }
 
     /// Sends those of the live records that `is_meant` says yes to again, as they are.
-    pub(super) fn send_again(&mut self, pen: &mut Pen, is_meant: impl Fn(&R) -> bool) {
+    pub(super) fn send_again(&mut self, stamper: &mut Stamper, is_meant: impl Fn(&R) -> bool) {
         let live = |record: &R| !record.stamp().is_deleted() && is_meant(record);
         let meant = self.records.iter().filter(|(_, record)| live(record));
         let meant: Vec<_> = meant.map(|(id, record)| (*id, record.clone())).collect();
         for (id, record) in meant {
-            let head = pen.next();
+            let head = stamper.next();
             let stamp = record.stamp().sent_again(head.seq, head.changed_at);
             self.put(id, record.stamped(stamp));
         }
     }
 
-    pub(super) fn into_saves(mut self) -> Vec<Save<R>> {
+    pub(super) fn into_writes(mut self) -> Vec<RecordWrite<R>> {
         let mut saves = Vec::with_capacity(self.touched.len());
         for id in self.touched {
             let replaces = self.loaded.get(&id).copied();
             saves.extend(
                 self.records
                     .remove(&id)
-                    .map(|record| Save { record, replaces }),
+                    .map(|record| RecordWrite { record, replaces }),
             );
         }
         saves

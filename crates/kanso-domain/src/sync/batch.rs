@@ -4,11 +4,11 @@ mod groups;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::merge::Edit;
-use super::table::{Editable as _, Pen, Table};
+use super::merge::ProposedEdit;
+use super::working_set::{Editable as _, Stamper, WorkingSet};
 use super::{
-    Action, Changeset, Command, Conflict, Current, Deferral, Digest, Head, OperationOutcome,
-    Receipt, ReceiptOutcome, RejectionCode, Submission, Terms,
+    Action, Changeset, Conflict, ConflictPolicy, Deferral, Digest, Edit, Head, Loaded, Operation,
+    OperationOutcome, Receipt, ReceiptOutcome, RejectionCode,
 };
 use crate::accounts::Settings;
 use crate::calendar::Today;
@@ -18,42 +18,42 @@ use crate::record::Provenance;
 use crate::validation::Invalid;
 use crate::{Entity, EntryId, HabitId, OpId, QuantityChange, Record, Seq, Timestamp};
 
-use OperationOutcome::{Applied, Buried, Deferred, Duplicate, Gone, Merged, Noop, Rejected};
+use OperationOutcome::{Applied, Deferred, Duplicate, Gone, Merged, Noop, Purged, Rejected};
 
-/// Carries out `submissions` in order on `current` at `now`. One that fails does not stop the
+/// Carries out `operations` in order on `current` at `now`. One that fails does not stop the
 /// others, but for those of its group; each sees what those before it did. Pure: the same input
 /// gives the same changeset.
-pub fn decide(current: Current, submissions: &[Submission], now: Timestamp) -> Changeset {
-    let mut ledger = Ledger::new(current, now);
-    let split = groups::split(submissions);
-    let mut outcomes = Vec::with_capacity(submissions.len());
-    for group in submissions.chunk_by(|a, b| a.group.is_some() && a.group == b.group) {
+pub fn decide(current: Loaded, operations: &[Operation], now: Timestamp) -> Changeset {
+    let mut batch = Batch::new(current, now);
+    let split = groups::split(operations);
+    let mut outcomes = Vec::with_capacity(operations.len());
+    for group in operations.chunk_by(|a, b| a.group.is_some() && a.group == b.group) {
         outcomes.extend(match &group[0].group {
-            None => vec![ledger.submit(&group[0])],
-            Some(name) if split.contains(name.as_str()) => ledger.refuse_split(group),
-            Some(_) => ledger.submit_group(group),
+            None => vec![batch.submit(&group[0])],
+            Some(name) if split.contains(name.as_str()) => batch.refuse_split(group),
+            Some(_) => batch.submit_group(group),
         });
     }
-    ledger.close(outcomes)
+    batch.close(outcomes)
 }
 
-/// The state of a write while its submissions are carried out one after another.
-struct Ledger {
-    pen: Pen,
+/// The state of a write while its operations are carried out one after another.
+struct Batch {
+    stamper: Stamper,
     before: Seq,
     /// What the live records that are seen here added up to.
     seen: Digest,
     settings: Settings,
-    habits: Table<HabitId, Habit>,
-    entries: Table<EntryId, Entry>,
+    habits: WorkingSet<HabitId, Habit>,
+    entries: WorkingSet<EntryId, Entry>,
     receipts: BTreeMap<OpId, Receipt>,
     new_receipts: Vec<Receipt>,
 }
 
-impl Ledger {
-    fn new(current: Current, now: Timestamp) -> Self {
-        let mut ledger = Self {
-            pen: Pen {
+impl Batch {
+    fn new(current: Loaded, now: Timestamp) -> Self {
+        let mut batch = Self {
+            stamper: Stamper {
                 head: current.head,
                 now,
                 device: None,
@@ -61,17 +61,17 @@ impl Ledger {
             before: current.head.seq,
             seen: Digest::EMPTY,
             settings: current.settings,
-            habits: Table::new(Entity::Habit, current.habits, current.buried_habits),
-            entries: Table::new(Entity::Entry, current.entries, current.buried_entries),
+            habits: WorkingSet::new(Entity::Habit, current.habits, current.purged_habits),
+            entries: WorkingSet::new(Entity::Entry, current.entries, current.purged_entries),
             receipts: current.receipts,
             new_receipts: Vec::new(),
         };
-        ledger.seen = ledger.digest();
-        ledger
+        batch.seen = batch.digest();
+        batch
     }
 
     /// Of the live records that are seen here. All entries of a habit that is deleted or revived
-    /// are among them ([`super::Keys::entries_of`]); those of other habits change one by one.
+    /// are among them ([`super::LoadSet::entries_of`]); those of other habits change one by one.
     fn digest(&self) -> Digest {
         let live = |habit: &&Habit| !habit.stamp.is_deleted();
         let habits = self.habits.records.values().filter(live);
@@ -84,8 +84,13 @@ impl Ledger {
     }
 
     fn close(self, outcomes: Vec<OperationOutcome>) -> Changeset {
-        let digest = self.pen.head.digest.minus(self.seen).plus(self.digest());
-        let (habits, entries) = (self.habits.into_saves(), self.entries.into_saves());
+        let digest = self
+            .stamper
+            .head
+            .digest
+            .minus(self.seen)
+            .plus(self.digest());
+        let (habits, entries) = (self.habits.into_writes(), self.entries.into_writes());
         let edited = habits.iter().map(|save| &save.record);
         let mut stale_streaks: BTreeSet<_> = edited
             .filter(|habit| !habit.stamp.is_deleted())
@@ -96,7 +101,7 @@ impl Ledger {
             before: self.before,
             head: Head {
                 digest,
-                ..self.pen.head
+                ..self.stamper.head
             },
             habits,
             entries,
@@ -106,29 +111,29 @@ impl Ledger {
         }
     }
 
-    fn submit(&mut self, submission: &Submission) -> OperationOutcome {
-        let Some(key) = submission.key else {
-            return self.carry_out(submission);
+    fn submit(&mut self, operation: &Operation) -> OperationOutcome {
+        let Some(key) = operation.key else {
+            return self.carry_out(operation);
         };
         if let Some(receipt) = self.receipts.get(&key.op_id) {
             if receipt.key != key {
                 return Rejected(RejectionCode::OpIdReused.into());
             }
-            return self.repeat(receipt.outcome.clone(), &submission.command);
+            return self.repeat(receipt.outcome.clone(), &operation.action);
         }
-        let outcome = self.carry_out(submission);
-        self.keep(submission, &outcome);
+        let outcome = self.carry_out(operation);
+        self.keep(operation, &outcome);
         outcome
     }
 
-    /// Notes the outcome of a submission for whoever asks again.
-    fn keep(&mut self, submission: &Submission, outcome: &OperationOutcome) {
-        let Some((key, outcome)) = submission.key.zip(kept(outcome)) else {
+    /// Notes the outcome of a operation for whoever asks again.
+    fn keep(&mut self, operation: &Operation, outcome: &OperationOutcome) {
+        let Some((key, outcome)) = operation.key.zip(kept(outcome)) else {
             return;
         };
         let receipt = Receipt {
             key,
-            device: submission.device,
+            device: operation.device,
             outcome,
         };
         self.receipts.insert(key.op_id, receipt.clone());
@@ -136,8 +141,8 @@ impl Ledger {
     }
 
     /// The answer to a retry: what was answered the first time, beside the newest record.
-    fn repeat(&self, first: ReceiptOutcome, command: &Command) -> OperationOutcome {
-        match (first, self.stored(command)) {
+    fn repeat(&self, first: ReceiptOutcome, action: &Action) -> OperationOutcome {
+        match (first, self.stored(action)) {
             (ReceiptOutcome::Done { version, seq }, record) => Duplicate {
                 version,
                 seq,
@@ -145,28 +150,28 @@ impl Ledger {
             },
             (ReceiptOutcome::Rejected(rejection), _) => Rejected(rejection),
             (ReceiptOutcome::Gone, Some(record)) => Gone(record),
-            (ReceiptOutcome::Gone, None) => Buried(command.entity()),
+            (ReceiptOutcome::Gone, None) => Purged(action.entity()),
             (ReceiptOutcome::Conflict, Some(record)) => OperationOutcome::Conflict(Conflict {
-                your_base: command.base(),
-                clashing: differing(command, &record),
+                your_base: action.base(),
+                clashing: differing(action, &record),
                 mergeable: Vec::new(),
                 record,
             }),
             (ReceiptOutcome::Conflict, None) => {
-                Rejected(RejectionCode::NotFound(command.entity()).into())
+                Rejected(RejectionCode::NotFound(action.entity()).into())
             }
         }
     }
 
     /// The record that `command` is about, or the tombstone of the habit that it belongs to.
-    fn stored(&self, command: &Command) -> Option<Record> {
-        let (id, named) = match command {
-            Command::Habit(id, _) => {
+    fn stored(&self, action: &Action) -> Option<Record> {
+        let (id, named) = match action {
+            Action::Habit(id, _) => {
                 return self.habits.records.get(id).cloned().map(Record::Habit);
             }
-            Command::Entry(id, action) => (id, action.fields().and_then(|fields| fields.habit_id)),
-            Command::Increment(id, _) => (id, None),
-            Command::Unreadable(_) => return None,
+            Action::Entry(id, edit) => (id, edit.fields().and_then(|fields| fields.habit_id)),
+            Action::Increment(id, _) => (id, None),
+            Action::Unreadable(_) => return None,
         };
         let entry = self.entries.records.get(id);
         let habit_id = entry.map(|entry| entry.details.habit_id).or(named);
@@ -174,28 +179,28 @@ impl Ledger {
         gone.or_else(|| entry.cloned().map(Record::Entry))
     }
 
-    fn carry_out(&mut self, submission: &Submission) -> OperationOutcome {
-        self.pen.device = submission.device;
-        let terms = submission.terms;
-        match &submission.command {
-            Command::Habit(id, action) => self.habit(*id, action, terms),
-            Command::Entry(id, action) => self.entry(*id, action, terms),
-            Command::Increment(id, change) => self.increment(*id, *change),
-            Command::Unreadable(invalid) => Rejected(invalid.clone().into()),
+    fn carry_out(&mut self, operation: &Operation) -> OperationOutcome {
+        self.stamper.device = operation.device;
+        let policy = operation.policy;
+        match &operation.action {
+            Action::Habit(id, edit) => self.habit(*id, edit, policy),
+            Action::Entry(id, edit) => self.entry(*id, edit, policy),
+            Action::Increment(id, change) => self.increment(*id, *change),
+            Action::Unreadable(invalid) => Rejected(invalid.clone().into()),
         }
     }
 
     fn habit(
         &mut self,
         id: HabitId,
-        action: &Action<HabitFields>,
-        terms: Terms,
+        edit: &Edit<HabitFields>,
+        policy: ConflictPolicy,
     ) -> OperationOutcome {
         let was_deleted = self.deleted_habit(id).is_some();
-        let today = Today::at(self.pen.now, &self.settings);
-        let pen = &mut self.pen;
-        let outcome = match action {
-            Action::Create(fields) => match HabitDetails::create(fields, today) {
+        let today = Today::at(self.stamper.now, &self.settings);
+        let stamper = &mut self.stamper;
+        let outcome = match edit {
+            Edit::Create(fields) => match HabitDetails::create(fields, today) {
                 Ok(details) => {
                     let make = |stamp| Habit {
                         id,
@@ -204,25 +209,30 @@ impl Ledger {
                         streak: StoredStreak::default(),
                         provenance: Provenance::default(),
                     };
-                    self.habits
-                        .create(id, &Edit::create(fields, terms), today, pen, make)
+                    self.habits.create(
+                        id,
+                        &ProposedEdit::create(fields, policy),
+                        today,
+                        stamper,
+                        make,
+                    )
                 }
                 Err(invalid) => Rejected(invalid.into()),
             },
-            Action::Update { base, fields } => {
-                let edit = Edit {
+            Edit::Update { base, fields } => {
+                let proposed = ProposedEdit {
                     base: *base,
-                    terms,
+                    policy,
                     fields,
                 };
-                self.habits.update(id, &edit, today, pen)
+                self.habits.update(id, &proposed, today, stamper)
             }
-            Action::Delete { base } => self.habits.delete(id, *base, terms.on_conflict, pen),
+            Edit::Delete { base } => self.habits.delete(id, *base, policy.on_conflict, stamper),
         };
         if was_deleted && self.deleted_habit(id).is_none() {
             // Devices dropped its entries with it, and must get them back.
             let is_its = |entry: &Entry| entry.details.habit_id == id;
-            self.entries.send_again(&mut self.pen, is_its);
+            self.entries.send_again(&mut self.stamper, is_its);
         }
         outcome
     }
@@ -230,27 +240,29 @@ impl Ledger {
     fn entry(
         &mut self,
         id: EntryId,
-        action: &Action<EntryFields>,
-        terms: Terms,
+        edit: &Edit<EntryFields>,
+        policy: ConflictPolicy,
     ) -> OperationOutcome {
         let stored = self.entries.records.get(&id);
         let gone = stored.and_then(|entry| self.deleted_habit(entry.details.habit_id));
-        let pen = &mut self.pen;
-        match (action, stored, gone) {
+        let stamper = &mut self.stamper;
+        match (edit, stored, gone) {
             // A deleted habit's entries are as good as deleted: nothing is left to do.
-            (Action::Delete { .. }, Some(entry), Some(_)) => Noop(Record::Entry(entry.clone())),
-            (Action::Delete { base }, ..) => self.entries.delete(id, *base, terms.on_conflict, pen),
+            (Edit::Delete { .. }, Some(entry), Some(_)) => Noop(Record::Entry(entry.clone())),
+            (Edit::Delete { base }, ..) => {
+                self.entries.delete(id, *base, policy.on_conflict, stamper)
+            }
             (_, _, Some(gone)) => Gone(gone),
-            (Action::Update { base, fields }, ..) => {
-                let edit = Edit {
+            (Edit::Update { base, fields }, ..) => {
+                let proposed = ProposedEdit {
                     base: *base,
-                    terms,
+                    policy,
                     fields,
                 };
-                let today = Today::at(pen.now, &self.settings);
-                self.entries.update(id, &edit, today, pen)
+                let today = Today::at(stamper.now, &self.settings);
+                self.entries.update(id, &proposed, today, stamper)
             }
-            (Action::Create(fields), ..) => self.create_entry(id, fields, terms),
+            (Edit::Create(fields), ..) => self.create_entry(id, fields, policy),
         }
     }
 
@@ -258,7 +270,7 @@ impl Ledger {
         &mut self,
         id: EntryId,
         fields: &EntryFields,
-        terms: Terms,
+        policy: ConflictPolicy,
     ) -> OperationOutcome {
         let details = match EntryDetails::create(fields, &self.settings) {
             Ok(details) => details,
@@ -268,29 +280,30 @@ impl Ledger {
             return Gone(gone);
         }
         if !self.habits.records.contains_key(&details.habit_id) {
-            return if self.habits.is_buried(details.habit_id) {
-                Buried(Entity::Habit)
+            return if self.habits.is_purged(details.habit_id) {
+                Purged(Entity::Habit)
             } else {
                 Deferred(Deferral::HabitUnknown(details.habit_id))
             };
         }
         if let Some(stored) = self.entries.records.get(&id)
             && stored.stamp.is_deleted()
-            && terms.revive
+            && policy.revive
             && let Err(invalid) = stored.details.updated(fields, &self.settings)
         {
             // It comes back where it was, or not at all.
             return Rejected(invalid.into());
         }
-        let today = Today::at(self.pen.now, &self.settings);
+        let today = Today::at(self.stamper.now, &self.settings);
         let make = |stamp| Entry {
             id,
             details,
             stamp,
             provenance: Provenance::default(),
         };
-        let edit = Edit::create(fields, terms);
-        self.entries.create(id, &edit, today, &mut self.pen, make)
+        let proposed = ProposedEdit::create(fields, policy);
+        self.entries
+            .create(id, &proposed, today, &mut self.stamper, make)
     }
 
     fn increment(&mut self, id: EntryId, change: QuantityChange) -> OperationOutcome {
@@ -299,7 +312,7 @@ impl Ledger {
         if let Some(gone) = gone {
             return Gone(gone);
         }
-        self.entries.add(id, &mut self.pen, |entry| {
+        self.entries.add(id, &mut self.stamper, |entry| {
             let mut changed = entry.clone();
             let value = entry.details.value.changed(change);
             changed.details.value =
@@ -318,13 +331,13 @@ impl Ledger {
 }
 
 /// The members on which `command` and `record` disagree.
-fn differing(command: &Command, record: &Record) -> Vec<&'static str> {
-    let named = match (command, record) {
-        (Command::Habit(_, action), Record::Habit(habit)) => {
-            action.fields().map(|fields| habit.named(fields))
+fn differing(action: &Action, record: &Record) -> Vec<&'static str> {
+    let named = match (action, record) {
+        (Action::Habit(_, edit), Record::Habit(habit)) => {
+            edit.fields().map(|fields| habit.named(fields))
         }
-        (Command::Entry(_, action), Record::Entry(entry)) => {
-            action.fields().map(|fields| entry.named(fields))
+        (Action::Entry(_, edit), Record::Entry(entry)) => {
+            edit.fields().map(|fields| entry.named(fields))
         }
         _ => None,
     };
@@ -347,7 +360,7 @@ fn kept(outcome: &OperationOutcome) -> Option<ReceiptOutcome> {
             seq: *seq,
         }),
         OperationOutcome::Conflict(_) => Some(ReceiptOutcome::Conflict),
-        Gone(_) | Buried(_) => Some(ReceiptOutcome::Gone),
+        Gone(_) | Purged(_) => Some(ReceiptOutcome::Gone),
         Rejected(rejection) => Some(ReceiptOutcome::Rejected(rejection.clone())),
         Deferred(_) => None,
     }

@@ -13,7 +13,7 @@ use super::{
 
 /// A habit as it stands on a day.
 #[derive(Clone, Debug)]
-pub struct Judged<'a> {
+pub struct HabitProgress<'a> {
     /// The habit.
     pub habit: &'a Habit,
     plan: Plan,
@@ -21,7 +21,7 @@ pub struct Judged<'a> {
     today: Date,
 }
 
-impl<'a> Judged<'a> {
+impl<'a> HabitProgress<'a> {
     /// `habit` with what was recorded in `log`, on `today`, for a person with `settings`.
     pub fn new(habit: &'a Habit, log: DayLog, settings: &Settings, today: Date) -> Self {
         let plan = Plan::new(&PlanSource::of(habit, settings), &log, today);
