@@ -133,7 +133,7 @@ impl Drop for LocalSubscription {
 mod tests {
     use super::*;
     use std::pin::pin;
-    use std::task::{Context, Poll, Waker, WorkSignal};
+    use std::task::{Context, Poll, Waker, Wake};
     use uuid::Uuid;
 
     fn user(number: u128) -> UserId {
@@ -170,7 +170,7 @@ mod tests {
     /// Notes who is woken.
     struct Bell(usize, Arc<Mutex<Vec<usize>>>);
 
-    impl WorkSignal for Bell {
+    impl Wake for Bell {
         fn wake(self: Arc<Self>) {
             self.1.lock().unwrap().push(self.0);
         }
