@@ -46,7 +46,7 @@ enum Verb {
     Ci,
     /// Build everything once, then run every test
     Test {
-        /// Arguments for `cargo test`, after `--`
+        /// Arguments for `cargo nextest run`, after `--`
         #[arg(last = true)]
         extra: Vec<String>,
     },

@@ -44,6 +44,9 @@ pub struct Database {
 }
 
 impl PostgresServer {
+    /// The environment variable that names a server on which tests may make and drop databases.
+    pub const VARIABLE: &'static str = VARIABLE;
+
     /// The server that the tests of this process share.
     pub fn shared() -> &'static Arc<Self> {
         static SHARED: OnceLock<Arc<PostgresServer>> = OnceLock::new();
