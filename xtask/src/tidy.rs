@@ -11,7 +11,10 @@ mod exclusive;
 mod facts;
 mod manifests;
 mod migrations;
+mod names;
 mod outside;
+mod prose;
+mod public_docs;
 mod required;
 mod sources;
 mod table;
@@ -45,8 +48,8 @@ impl fmt::Display for Violation {
 
 /// Prints every violation, one a line.
 pub(crate) fn run() -> anyhow::Result<Verdict> {
-    let facts = Facts::read()?;
-    let violations = violations(&facts);
+    let (facts, words) = (Facts::read()?, prose::Words::read()?);
+    let violations = violations(&facts, &words);
     for violation in &violations {
         println!("{violation}");
     }
@@ -62,7 +65,7 @@ pub(crate) fn run() -> anyhow::Result<Verdict> {
     Ok(Verdict::from_success(violations.is_empty()))
 }
 
-fn violations(facts: &Facts) -> Vec<Violation> {
+fn violations(facts: &Facts, words: &prose::Words) -> Vec<Violation> {
     let rules = [
         dependencies::check(&facts.members, table::CRATES),
         exclusive::check(&facts.members, table::EXCLUSIVE),
@@ -73,6 +76,10 @@ fn violations(facts: &Facts) -> Vec<Violation> {
         outside::check(&facts.files),
         migrations::check(&facts.files),
         required::check(&facts.files, table::REQUIRED_FILES),
+        names::check(&facts.files, table::SHARED_NAMES),
+        public_docs::check(&facts.files),
+        prose::check(&facts.files, words),
+        prose::markdown::check(&facts.files),
     ];
     let mut all: Vec<_> = rules.into_iter().flatten().collect();
     all.sort();

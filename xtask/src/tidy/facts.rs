@@ -48,6 +48,15 @@ pub(super) struct File {
     pub(super) text: String,
 }
 
+impl File {
+    /// True if the file's name ends with this extension, which has no dot.
+    pub(super) fn has_extension(&self, extension: &str) -> bool {
+        std::path::Path::new(&self.path)
+            .extension()
+            .is_some_and(|found| found == extension)
+    }
+}
+
 impl Facts {
     /// Asks cargo and git, and reads every text file.
     pub(super) fn read() -> anyhow::Result<Self> {

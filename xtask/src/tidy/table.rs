@@ -1,5 +1,7 @@
 //! The dependency rule as data: who may use whom. ARCHITECTURE.md says why.
 
+use super::names::Shared;
+
 /// What one crate of the workspace may use.
 pub(super) struct CrateRule {
     pub(super) name: &'static str,
@@ -359,6 +361,9 @@ pub(super) const EXCLUSIVE: &[Exclusive] = &[
         "the rings inside know no runtime",
     ),
 ];
+
+/// Public names that two crates define, because the crate says which one is meant.
+pub(super) const SHARED_NAMES: &[Shared] = &[];
 
 /// What a newcomer, a packager and a scanner look for.
 pub(super) const REQUIRED_FILES: &[&str] = &[
