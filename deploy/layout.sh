@@ -2,11 +2,15 @@
 # Lays out a root folder for a container: the program, the libraries it links, certificate
 # authorities, and one user. There is no shell in it and nothing that can be written to but /data.
 #
-#     deploy/layout.sh PROGRAM FOLDER
+#     deploy/layout.sh PROGRAM FOLDER [DEBUG]
+#
+# DEBUG is a file for the debug info of the program, which the program in the folder does not carry. A
+# debugger finds it by its name and its checksum.
 set -eu
 
 program=$1
 root=$2
+debug=${3:-}
 if [ -e "$root" ]; then
     echo "layout: $root is already there" >&2
     exit 2
@@ -14,8 +18,13 @@ fi
 
 mkdir -p "$root/usr/bin" "$root/etc/ssl/certs"
 install -m 0755 "$program" "$root/usr/bin/kanso-server"
-# What tells addresses of code apart is of use to a debugger, and ten times the rest.
-strip --strip-debug "$root/usr/bin/kanso-server"
+# Debug info is several times as large as the program, and only a debugger reads it.
+strip --strip-all "$root/usr/bin/kanso-server"
+if [ -n "$debug" ]; then
+    mkdir -p "$(dirname "$debug")"
+    objcopy --only-keep-debug "$program" "$debug"
+    objcopy --add-gnu-debuglink="$debug" "$root/usr/bin/kanso-server"
+fi
 
 # The dynamic linker prints each library with where it found it; the kernel's own has no file.
 ldd "$program" | grep -o '/[^ ]*' | sort -u | while read -r library; do

@@ -14,7 +14,9 @@ struct Step {
 const FORMAT: &str = "cargo fmt --all --check";
 const CLIPPY: &str = "cargo clippy --workspace --all-targets --locked -- -D warnings";
 
-const STEPS: [Step; 9] = [
+const DOCS: &str = "cargo doc --workspace --no-deps --locked";
+
+const STEPS: [Step; 10] = [
     Step {
         name: "format",
         alone: FORMAT,
@@ -24,6 +26,13 @@ const STEPS: [Step; 9] = [
         name: "clippy",
         alone: CLIPPY,
         run: || shell(CLIPPY),
+    },
+    Step {
+        name: "docs",
+        alone: "RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --locked",
+        run: || {
+            run_command(cargo(DOCS.trim_start_matches("cargo ")).env("RUSTDOCFLAGS", "-D warnings"))
+        },
     },
     Step {
         name: "tidy",
