@@ -9,7 +9,7 @@ use kanso_application::ports::storage::{
 };
 use kanso_domain::entries::Entry;
 use kanso_domain::habits::Habit;
-use kanso_domain::sync::{Buckets, Changeset, Head, LoadSet, Loaded, Page, Since};
+use kanso_domain::sync::{Buckets, Changeset, Head, LoadSet, Loaded, Page};
 use kanso_domain::{Entity, EntryId, HabitId, Seq, UserId};
 
 use crate::attempts::{BEGIN, COMMIT};
@@ -40,7 +40,7 @@ impl RecordStore for PostgresStorage {
         let Some(head) = self.head(user).await? else {
             return Ok(None);
         };
-        if has_seen(query.since, head) {
+        if query.since.is_up_to_date(head) {
             return Ok(Some(Page::empty(head)));
         }
         self.read((user, query), |connection, (user, query)| {
@@ -125,15 +125,6 @@ impl RecordStore for PostgresStorage {
             entries::list(connection, *user, filter).boxed()
         })
         .await
-    }
-}
-
-fn has_seen(since: Since, head: Head) -> bool {
-    match since {
-        Since::Beginning => false,
-        Since::Position(seq) => seq >= head.seq,
-        Since::FirstPull { after, .. } => after >= head.seq,
-        Since::Instant(instant) => instant >= head.changed_at,
     }
 }
 

@@ -7,7 +7,7 @@ use kanso_application::ports::storage::{
 };
 use kanso_domain::entries::Entry;
 use kanso_domain::habits::Habit;
-use kanso_domain::sync::{Buckets, Changeset, Epoch, Head, LoadSet, Loaded, Page, Since};
+use kanso_domain::sync::{Buckets, Changeset, Epoch, Head, LoadSet, Loaded, Page};
 use kanso_domain::{EntryId, HabitId, Seq, UserId};
 use rusqlite::Connection;
 
@@ -49,7 +49,7 @@ impl RecordStore for SqliteStorage {
         let Some(head) = self.head(user).await? else {
             return Ok(None);
         };
-        if has_seen(query.since, head) {
+        if query.since.is_up_to_date(head) {
             return Ok(Some(Page::empty(head)));
         }
         let epoch = self.epoch;
@@ -119,15 +119,6 @@ impl RecordStore for SqliteStorage {
     async fn entries(&self, user: UserId, filter: EntryFilter) -> Result<Vec<Entry>, StorageError> {
         let read = move |connection: &Connection| entries::list(connection, user, &filter);
         Ok(self.readers.run(read).await?)
-    }
-}
-
-fn has_seen(since: Since, head: Head) -> bool {
-    match since {
-        Since::Beginning => false,
-        Since::Position(seq) => seq >= head.seq,
-        Since::FirstPull { after, .. } => after >= head.seq,
-        Since::Instant(instant) => instant >= head.changed_at,
     }
 }
 

@@ -22,6 +22,21 @@ pub enum Since {
     Instant(Timestamp),
 }
 
+impl Since {
+    /// Returns true if nothing changed between this position and `head`.
+    ///
+    /// [`Since::Beginning`] is never up to date: a client that holds nothing gets a page of its
+    /// own, even if the history is empty.
+    pub fn is_up_to_date(self, head: Head) -> bool {
+        match self {
+            Self::Beginning => false,
+            Self::Position(seq) => seq >= head.seq,
+            Self::FirstPull { after, .. } => after >= head.seq,
+            Self::Instant(instant) => instant >= head.changed_at,
+        }
+    }
+}
+
 /// Changed records in the order of their positions, each once and in its newest state, as one
 /// consistent snapshot of the history up to `head`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,14 +107,17 @@ impl Page {
         }
     }
 
-    /// This page, cut so that its records weigh at most `budget`, but for the first, which is
-    /// always there: a page makes progress.
+    /// Cuts the page so that its records take at most `budget` bytes by
+    /// [`Record::approximate_size`].
+    ///
+    /// The first record stays even if it alone is larger. Otherwise the cursor would never move
+    /// past it.
     #[must_use]
     pub fn within(mut self, budget: usize) -> Self {
-        let mut weight = 0_usize;
+        let mut size = 0_usize;
         let mut fits = |record: &Record| {
-            weight = weight.saturating_add(record.weight());
-            weight <= budget
+            size = size.saturating_add(record.approximate_size());
+            size <= budget
         };
         let kept = self
             .records
@@ -110,5 +128,36 @@ impl Page {
         self.remaining += (self.records.len() - kept) as u64;
         self.records.truncate(kept);
         self.without_later_settings()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sync::Epoch;
+
+    #[test]
+    fn a_position_is_up_to_date_from_the_head_on() {
+        let seq = |number| Seq::new(number).expect("not negative");
+        let at = |micros| Timestamp::from_micros(micros).expect("in range");
+        let head = Head {
+            seq: seq(5),
+            ..Head::beginning(Epoch::new(1), at(100))
+        };
+        let first_pull = |after| Since::FirstPull {
+            after: seq(after),
+            began: seq(5),
+        };
+        for (since, expected) in [
+            (Since::Beginning, false),
+            (Since::Position(seq(4)), false),
+            (Since::Position(seq(5)), true),
+            (first_pull(4), false),
+            (first_pull(5), true),
+            (Since::Instant(at(99)), false),
+            (Since::Instant(at(100)), true),
+        ] {
+            assert_eq!(since.is_up_to_date(head), expected, "{since:?}");
+        }
     }
 }
