@@ -8,7 +8,8 @@ use jiff::civil::Date;
 
 use crate::accounts::Settings;
 use crate::calendar::local_day;
-use crate::record::{FieldSet, Provenance, Stamp};
+use crate::provenance::{FieldSet, Provenance};
+use crate::stamp::Stamp;
 use crate::text::Notes;
 use crate::validation::{Checker, Invalid};
 use crate::{EntryId, HabitId, Quantity, Zone};

@@ -15,7 +15,8 @@ pub use target::{HabitType, Target, TargetDirection, TargetFields};
 use jiff::civil::Date;
 
 use crate::calendar::Today;
-use crate::record::{FieldSet, Provenance, Stamp};
+use crate::provenance::{FieldSet, Provenance};
+use crate::stamp::Stamp;
 use crate::text::{Color, Description, Icon, Title, Unit};
 use crate::validation::{Checker, Invalid};
 use crate::{HabitId, TimeOfDay, Timestamp};

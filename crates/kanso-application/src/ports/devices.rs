@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use kanso_domain::{DeviceId, Seq, Timestamp, UserId};
 
-use super::storage::StorageError;
+use super::storage_error::StorageError;
 
 /// A device that was heard of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use kanso_domain::Timestamp;
 
-use super::storage::StorageError;
+use super::storage_error::StorageError;
 
 /// Removes what nobody needs any more. Each call is one short write.
 #[async_trait]

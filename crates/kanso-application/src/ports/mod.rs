@@ -12,6 +12,7 @@ pub mod limiter;
 pub mod schema;
 pub mod shared_service;
 pub mod storage;
+mod storage_error;
 pub mod stream_slots;
 pub mod throttle;
 pub mod tickets;

@@ -3,6 +3,7 @@
 use jiff::civil::Date;
 
 use super::{EntryDetails, EntryKind};
+use crate::member::Member;
 use crate::text::Notes;
 use crate::time::parse_date;
 use crate::{HabitId, Quantity, Timestamp, Zone};
@@ -103,7 +104,7 @@ pub struct EntryFields {
 impl EntryFields {
     /// The members that say something else than `stored` does: the field that they belong to, and
     /// their wire names.
-    pub fn differing(&self, stored: &EntryDetails) -> Vec<(EntryField, &'static str)> {
+    pub fn differing(&self, stored: &EntryDetails) -> Vec<(EntryField, Member)> {
         fn differs<T: PartialEq>(said: Option<&T>, stored: &T) -> bool {
             said.is_some_and(|said| said != stored)
         }
@@ -113,28 +114,30 @@ impl EntryFields {
         let local_date = differs(self.local_date.flatten().as_ref(), &stored.local_date);
         let members = [
             // An entry does not move, so of the fields this is as good as any.
-            (EntryField::Day, "habit_id", habit_id),
-            (EntryField::Day, "completion_date", completion),
-            (EntryField::Day, "timezone", timezone),
-            (EntryField::Day, "local_date", local_date),
+            (EntryField::Day, Member::HabitId, habit_id),
+            (EntryField::Day, Member::CompletionDate, completion),
+            (EntryField::Day, Member::Timezone, timezone),
+            (EntryField::Day, Member::LocalDate, local_date),
             (
                 EntryField::Kind,
-                "kind",
+                Member::Kind,
                 differs(self.kind.as_ref(), &stored.kind),
             ),
             (
                 EntryField::Value,
-                "value",
+                Member::Value,
                 differs(self.value.as_ref(), &stored.value),
             ),
             (
                 EntryField::Notes,
-                "notes",
+                Member::Notes,
                 differs(self.notes.as_ref(), &stored.notes),
             ),
         ];
         let differing = members.into_iter().filter(|(.., differs)| *differs);
-        differing.map(|(field, name, _)| (field, name)).collect()
+        differing
+            .map(|(field, member, _)| (field, member))
+            .collect()
     }
 }
 

@@ -3,6 +3,7 @@
 use jiff::civil::Date;
 
 use super::{EffectiveFrom, HabitDetails, ScheduleFields, TargetFields};
+use crate::member::Member;
 use crate::text::{Color, Description, Icon, Title, Unit};
 use crate::{TimeOfDay, Timestamp};
 
@@ -93,44 +94,48 @@ pub struct HabitFields {
 impl HabitFields {
     /// The members that say something else than `stored` does: the field that they belong to, and
     /// their wire names.
-    pub fn differing(&self, stored: &HabitDetails) -> Vec<(HabitField, &'static str)> {
+    pub fn differing(&self, stored: &HabitDetails) -> Vec<(HabitField, Member)> {
         fn differs<T: PartialEq>(said: Option<&T>, stored: &T) -> bool {
             said.is_some_and(|said| said != stored)
         }
         let mut differing = Vec::new();
-        let mut note = |field, name, differs| {
+        let mut note = |field, member, differs| {
             if differs {
-                differing.push((field, name));
+                differing.push((field, member));
             }
         };
         let title = differs(self.title.as_ref(), &stored.title);
-        note(HabitField::Title, "title", title);
+        note(HabitField::Title, Member::Title, title);
         let description = differs(self.description.as_ref(), &stored.description);
-        note(HabitField::Description, "description", description);
+        note(HabitField::Description, Member::Description, description);
         let color = differs(self.color.as_ref(), &stored.color);
-        note(HabitField::Color, "color", color);
+        note(HabitField::Color, Member::Color, color);
         let icon = differs(self.icon.as_ref(), &stored.icon);
-        note(HabitField::Icon, "icon", icon);
+        note(HabitField::Icon, Member::Icon, icon);
         let sort_order = differs(self.sort_order.as_ref(), &stored.sort_order);
-        note(HabitField::SortOrder, "sort_order", sort_order);
+        note(HabitField::SortOrder, Member::SortOrder, sort_order);
         let unit = differs(self.unit.as_ref(), &stored.unit);
-        note(HabitField::Unit, "unit", unit);
+        note(HabitField::Unit, Member::Unit, unit);
         let reminder_time = differs(self.reminder_time.as_ref(), &stored.reminder_time);
-        note(HabitField::ReminderTime, "reminder_time", reminder_time);
+        note(
+            HabitField::ReminderTime,
+            Member::ReminderTime,
+            reminder_time,
+        );
         let start_date = differs(self.start_date.as_ref(), &stored.start_date);
-        note(HabitField::StartDate, "start_date", start_date);
+        note(HabitField::StartDate, Member::StartDate, start_date);
         let end_date = differs(self.end_date.as_ref(), &stored.end_date);
-        note(HabitField::EndDate, "end_date", end_date);
+        note(HabitField::EndDate, Member::EndDate, end_date);
         let archived_at = differs(self.archived_at.as_ref(), &stored.archived_at);
-        note(HabitField::Archived, "archived_at", archived_at);
-        let schedule = self.schedule.clashing(stored.schedule()).into_iter();
-        let target = self.target.clashing(&stored.target());
-        for name in schedule.chain(target) {
-            note(HabitField::Schedule, name, true);
+        note(HabitField::Archived, Member::ArchivedAt, archived_at);
+        let schedule = self.schedule.differing(stored.schedule()).into_iter();
+        let target = self.target.differing(&stored.target());
+        for member in schedule.chain(target) {
+            note(HabitField::Schedule, member, true);
         }
         note(
             HabitField::Schedule,
-            "effective_from",
+            Member::EffectiveFrom,
             self.effective_from.is_some(),
         );
         differing

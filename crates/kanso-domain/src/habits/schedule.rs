@@ -1,5 +1,6 @@
 //! How often a habit is due.
 
+use crate::member::Member;
 use crate::validation::Checker;
 
 /// The days of a week, 0 = Sunday to 6 = Saturday; at least one.
@@ -115,7 +116,7 @@ impl ScheduleFields {
     }
 
     /// The wire names of the members that say something else than `stored` does.
-    pub fn clashing(&self, stored: Schedule) -> Vec<&'static str> {
+    pub fn differing(&self, stored: Schedule) -> Vec<Member> {
         let kind = self
             .frequency_type
             .is_some_and(|kind| kind != stored.frequency_type());
@@ -128,13 +129,13 @@ impl ScheduleFields {
             .is_some_and(|days| days != stored.interval().unwrap_or(1));
         let times = self.times_per_week.is_some() && self.times_per_week != stored.times_per_week();
         [
-            ("frequency_type", kind),
-            ("weekdays", days),
-            ("interval", interval),
-            ("times_per_week", times),
+            (Member::FrequencyType, kind),
+            (Member::Weekdays, days),
+            (Member::Interval, interval),
+            (Member::TimesPerWeek, times),
         ]
         .into_iter()
-        .filter_map(|(name, clashes)| clashes.then_some(name))
+        .filter_map(|(member, differs)| differs.then_some(member))
         .collect()
     }
 

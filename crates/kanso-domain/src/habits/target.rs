@@ -1,6 +1,7 @@
 //! What makes a day done.
 
 use crate::Quantity;
+use crate::member::Member;
 use crate::validation::Checker;
 
 /// What an entry of a habit records.
@@ -73,20 +74,23 @@ pub struct TargetFields {
 
 impl TargetFields {
     /// The wire names of the members that say something else than `stored` does.
-    pub fn clashing(&self, stored: &Target) -> Vec<&'static str> {
+    pub fn differing(&self, stored: &Target) -> Vec<Member> {
         [
-            ("type", self.kind.is_some_and(|kind| kind != stored.kind)),
             (
-                "target_value",
+                Member::Type,
+                self.kind.is_some_and(|kind| kind != stored.kind),
+            ),
+            (
+                Member::TargetValue,
                 self.value.is_some_and(|value| value != stored.value),
             ),
             (
-                "target_direction",
+                Member::TargetDirection,
                 self.direction.is_some_and(|side| side != stored.direction),
             ),
         ]
         .into_iter()
-        .filter_map(|(name, clashes)| clashes.then_some(name))
+        .filter_map(|(member, differs)| differs.then_some(member))
         .collect()
     }
 }

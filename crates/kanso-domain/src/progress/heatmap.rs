@@ -84,7 +84,7 @@ fn cell(plan: &Plan, day: DayNumber, today: DayNumber, total: DayTotal) -> Cell 
         Schedule::Weekly { .. } | Schedule::Interval { .. } => false,
     };
     let is_met = total.meets(target) && (total.is_recorded || (is_limit && is_due));
-    let state = if !plan.contains(day) || plan.rest(day).is_some() || day > today {
+    let state = if !plan.contains(day) || plan.neutral_reason(day).is_some() || day > today {
         CellState::None
     } else if is_met && (!is_limit || day < today) && (total.is_recorded || !total.is_skipped) {
         CellState::Done

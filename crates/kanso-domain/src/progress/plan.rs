@@ -19,7 +19,7 @@ pub struct Plan {
     end_date: Option<Date>,
     archived: Vec<ArchivedSpan>,
     week_start: WeekStart,
-    missing_days: Vec<DayNumber>,
+    skipped_days: Vec<DayNumber>,
 }
 
 /// What a [`Plan`] is made from.
@@ -82,7 +82,7 @@ impl Plan {
             end_date: source.end_date,
             archived: source.archived.to_vec(),
             week_start: source.week_start,
-            missing_days: skipped_days(source.zone, source.day_start, first_day, today),
+            skipped_days: skipped_days(source.zone, source.day_start, first_day, today),
         }
     }
 
@@ -126,7 +126,7 @@ impl Plan {
     }
 
     /// Why nothing is asked for on `day` of the active range, whatever the schedule.
-    pub(super) fn rest(&self, day: DayNumber) -> Option<NeutralReason> {
+    pub(super) fn neutral_reason(&self, day: DayNumber) -> Option<NeutralReason> {
         if self.archived.iter().any(|span| span.contains(day)) {
             Some(NeutralReason::Archived)
         } else if !self.exists(day) {
@@ -138,7 +138,7 @@ impl Plan {
 
     /// Whether any instant counts for `day`.
     pub(super) fn exists(&self, day: DayNumber) -> bool {
-        !self.missing_days.contains(&day)
+        !self.skipped_days.contains(&day)
     }
 
     pub(super) const fn week_start(&self) -> WeekStart {

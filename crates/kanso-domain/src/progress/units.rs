@@ -152,13 +152,13 @@ struct Judge<'a> {
 struct Tally {
     done: i32,
     active: i32,
-    rest: Option<NeutralReason>,
+    neutral: Option<NeutralReason>,
 }
 
 impl Judge<'_> {
     fn day(&mut self, day: DayNumber, target: Target) -> Unit {
         let total = self.days.on(day);
-        let state = match self.plan.rest(day) {
+        let state = match self.plan.neutral_reason(day) {
             Some(reason) => UnitState::Neutral(reason),
             None if self.is_done(day, total, target) => UnitState::Done,
             None if total.is_skipped => UnitState::Neutral(NeutralReason::Skipped),
@@ -176,7 +176,7 @@ impl Judge<'_> {
     fn week(&mut self, (first, last): (DayNumber, DayNumber), target: Target, times: i32) -> Unit {
         let tally = self.tally(first, last, target);
         let needed = (times * tally.active + 6) / 7;
-        let state = match tally.rest {
+        let state = match tally.neutral {
             Some(reason) if tally.active == 0 => UnitState::Neutral(reason),
             _ if tally.done >= needed => UnitState::Done,
             _ => self.open_or_missed(last),
@@ -192,7 +192,7 @@ impl Judge<'_> {
         length: i32,
     ) -> Unit {
         let tally = self.tally(first, last, target);
-        let state = match tally.rest {
+        let state = match tally.neutral {
             _ if tally.done > 0 => UnitState::Done,
             Some(reason) if tally.active == 0 => UnitState::Neutral(reason),
             _ if last >= self.today => UnitState::Pending,
@@ -207,13 +207,13 @@ impl Judge<'_> {
         let mut tally = Tally::default();
         for day in first.through(last) {
             let total = self.days.on(day);
-            let rest = self.plan.rest(day);
+            let rest = self.plan.neutral_reason(day);
             if rest.is_none() && day <= self.today && self.is_done(day, total, target) {
                 tally.done += 1;
                 tally.active += 1;
             } else if let Some(reason) = rest.or(total.is_skipped.then_some(NeutralReason::Skipped))
             {
-                tally.rest = Some(reason);
+                tally.neutral = Some(reason);
             } else {
                 tally.active += 1;
             }

@@ -14,17 +14,17 @@ use crate::accounts::Settings;
 use crate::calendar::Today;
 use crate::entries::{Entry, EntryDetails, EntryFields};
 use crate::habits::{Habit, HabitDetails, HabitFields, StoredStreak};
-use crate::record::Provenance;
+use crate::record::{Member, Provenance};
 use crate::validation::Invalid;
 use crate::{Entity, EntryId, HabitId, OpId, QuantityChange, Record, Seq, Timestamp};
 
 use OperationOutcome::{Applied, Deferred, Duplicate, Gone, Merged, Noop, Purged, Rejected};
 
-/// Carries out `operations` in order on `current` at `now`. One that fails does not stop the
+/// Carries out `operations` in order on `loaded` at `now`. One that fails does not stop the
 /// others, but for those of its group; each sees what those before it did. Pure: the same input
 /// gives the same changeset.
-pub fn decide(current: Loaded, operations: &[Operation], now: Timestamp) -> Changeset {
-    let mut batch = Batch::new(current, now);
+pub fn decide(loaded: Loaded, operations: &[Operation], now: Timestamp) -> Changeset {
+    let mut batch = Batch::new(loaded, now);
     let split = groups::split(operations);
     let mut outcomes = Vec::with_capacity(operations.len());
     for group in operations.chunk_by(|a, b| a.group.is_some() && a.group == b.group) {
@@ -42,7 +42,7 @@ struct Batch {
     stamper: Stamper,
     before: Seq,
     /// What the live records that are seen here added up to.
-    seen: Digest,
+    digest_before: Digest,
     settings: Settings,
     habits: WorkingSet<HabitId, Habit>,
     entries: WorkingSet<EntryId, Entry>,
@@ -51,28 +51,28 @@ struct Batch {
 }
 
 impl Batch {
-    fn new(current: Loaded, now: Timestamp) -> Self {
+    fn new(loaded: Loaded, now: Timestamp) -> Self {
         let mut batch = Self {
             stamper: Stamper {
-                head: current.head,
+                head: loaded.head,
                 now,
                 device: None,
             },
-            before: current.head.seq,
-            seen: Digest::EMPTY,
-            settings: current.settings,
-            habits: WorkingSet::new(Entity::Habit, current.habits, current.purged_habits),
-            entries: WorkingSet::new(Entity::Entry, current.entries, current.purged_entries),
-            receipts: current.receipts,
+            before: loaded.head.seq,
+            digest_before: Digest::EMPTY,
+            settings: loaded.settings,
+            habits: WorkingSet::new(Entity::Habit, loaded.habits, loaded.purged_habits),
+            entries: WorkingSet::new(Entity::Entry, loaded.entries, loaded.purged_entries),
+            receipts: loaded.receipts,
             new_receipts: Vec::new(),
         };
-        batch.seen = batch.digest();
+        batch.digest_before = batch.visible_digest();
         batch
     }
 
     /// Of the live records that are seen here. All entries of a habit that is deleted or revived
     /// are among them ([`super::LoadSet::entries_of`]); those of other habits change one by one.
-    fn digest(&self) -> Digest {
+    fn visible_digest(&self) -> Digest {
         let live = |habit: &&Habit| !habit.stamp.is_deleted();
         let habits = self.habits.records.values().filter(live);
         let shown = |entry: &&Entry| {
@@ -88,15 +88,15 @@ impl Batch {
             .stamper
             .head
             .digest
-            .minus(self.seen)
-            .plus(self.digest());
+            .minus(self.digest_before)
+            .plus(self.visible_digest());
         let (habits, entries) = (self.habits.into_writes(), self.entries.into_writes());
-        let edited = habits.iter().map(|save| &save.record);
+        let edited = habits.iter().map(|write| &write.record);
         let mut stale_streaks: BTreeSet<_> = edited
             .filter(|habit| !habit.stamp.is_deleted())
             .map(|habit| habit.id)
             .collect();
-        stale_streaks.extend(entries.iter().map(|save| save.record.details.habit_id));
+        stale_streaks.extend(entries.iter().map(|write| write.record.details.habit_id));
         Changeset {
             before: self.before,
             head: Head {
@@ -119,16 +119,16 @@ impl Batch {
             if receipt.key != key {
                 return Rejected(RejectionCode::OpIdReused.into());
             }
-            return self.repeat(receipt.outcome.clone(), &operation.action);
+            return self.answer_retry(receipt.outcome.clone(), &operation.action);
         }
         let outcome = self.carry_out(operation);
-        self.keep(operation, &outcome);
+        self.store_receipt(operation, &outcome);
         outcome
     }
 
     /// Notes the outcome of a operation for whoever asks again.
-    fn keep(&mut self, operation: &Operation, outcome: &OperationOutcome) {
-        let Some((key, outcome)) = operation.key.zip(kept(outcome)) else {
+    fn store_receipt(&mut self, operation: &Operation, outcome: &OperationOutcome) {
+        let Some((key, outcome)) = operation.key.zip(receipt_outcome(outcome)) else {
             return;
         };
         let receipt = Receipt {
@@ -141,8 +141,8 @@ impl Batch {
     }
 
     /// The answer to a retry: what was answered the first time, beside the newest record.
-    fn repeat(&self, first: ReceiptOutcome, action: &Action) -> OperationOutcome {
-        match (first, self.stored(action)) {
+    fn answer_retry(&self, first: ReceiptOutcome, action: &Action) -> OperationOutcome {
+        match (first, self.stored_record(action)) {
             (ReceiptOutcome::Done { version, seq }, record) => Duplicate {
                 version,
                 seq,
@@ -164,7 +164,7 @@ impl Batch {
     }
 
     /// The record that `command` is about, or the tombstone of the habit that it belongs to.
-    fn stored(&self, action: &Action) -> Option<Record> {
+    fn stored_record(&self, action: &Action) -> Option<Record> {
         let (id, named) = match action {
             Action::Habit(id, _) => {
                 return self.habits.records.get(id).cloned().map(Record::Habit);
@@ -331,22 +331,22 @@ impl Batch {
 }
 
 /// The members on which `command` and `record` disagree.
-fn differing(action: &Action, record: &Record) -> Vec<&'static str> {
+fn differing(action: &Action, record: &Record) -> Vec<Member> {
     let named = match (action, record) {
         (Action::Habit(_, edit), Record::Habit(habit)) => {
-            edit.fields().map(|fields| habit.named(fields))
+            edit.fields().map(|fields| habit.differing_members(fields))
         }
         (Action::Entry(_, edit), Record::Entry(entry)) => {
-            edit.fields().map(|fields| entry.named(fields))
+            edit.fields().map(|fields| entry.differing_members(fields))
         }
         _ => None,
     };
     let named = named.unwrap_or_default().into_iter();
-    named.map(|(_, name)| name).collect()
+    named.map(|(_, member)| member).collect()
 }
 
 /// What of an outcome a retry must find again; a deferred command is tried anew.
-fn kept(outcome: &OperationOutcome) -> Option<ReceiptOutcome> {
+fn receipt_outcome(outcome: &OperationOutcome) -> Option<ReceiptOutcome> {
     match outcome {
         Applied(record) | Merged(record) | Noop(record) => {
             let stamp = record.stamp();

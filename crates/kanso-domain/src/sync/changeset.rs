@@ -24,30 +24,30 @@ pub struct LoadSet {
 impl LoadSet {
     /// What `operations` must see.
     pub fn of(operations: &[Operation]) -> Self {
-        let mut keys = Self::default();
+        let mut load_set = Self::default();
         for operation in operations {
-            keys.receipts.extend(operation.key.map(|key| key.op_id));
+            load_set.receipts.extend(operation.key.map(|key| key.op_id));
             match &operation.action {
                 Action::Habit(id, edit) => {
-                    keys.habits.insert(*id);
+                    load_set.habits.insert(*id);
                     // A habit takes its entries with it, and brings them back.
                     if operation.policy.revive || matches!(edit, Edit::Delete { .. }) {
-                        keys.entries_of.insert(*id);
+                        load_set.entries_of.insert(*id);
                     }
                 }
                 Action::Entry(id, edit) => {
-                    keys.entries.insert(*id);
+                    load_set.entries.insert(*id);
                     if let Edit::Create(fields) = edit {
-                        keys.habits.extend(fields.habit_id);
+                        load_set.habits.extend(fields.habit_id);
                     }
                 }
                 Action::Increment(id, _) => {
-                    keys.entries.insert(*id);
+                    load_set.entries.insert(*id);
                 }
                 Action::Unreadable(_) => {}
             }
         }
-        keys
+        load_set
     }
 }
 
@@ -110,8 +110,8 @@ impl Changeset {
         let deleted: BTreeSet<_> = self
             .habits
             .iter()
-            .filter(|save| save.record.stamp.is_deleted())
-            .map(|save| save.record.id)
+            .filter(|write| write.record.stamp.is_deleted())
+            .map(|write| write.record.id)
             .collect();
         // A tombstone implies what is live of its habit; what was deleted before it is told.
         let is_implied =
@@ -119,8 +119,8 @@ impl Changeset {
         let habits = self
             .habits
             .iter()
-            .map(|save| Record::Habit(save.record.clone()));
-        let entries = self.entries.iter().map(|save| &save.record);
+            .map(|write| Record::Habit(write.record.clone()));
+        let entries = self.entries.iter().map(|write| &write.record);
         let entries = entries
             .filter(|entry| !is_implied(entry))
             .cloned()

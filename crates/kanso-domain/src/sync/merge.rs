@@ -7,7 +7,7 @@
 
 use super::working_set::Editable;
 use super::{Base, Conflict, ConflictPolicy, OnConflict, OperationOutcome};
-use crate::record::{FieldSet, Stamp};
+use crate::record::{FieldSet, Member, Stamp};
 use crate::{DeviceId, Version};
 
 /// An edit, and what it builds on.
@@ -20,7 +20,7 @@ pub(super) struct ProposedEdit<'a, F> {
 
 /// What becomes of an edit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(super) enum MergeOutcome {
     /// It is applied as its author saw it.
     Apply,
     /// It is applied beside the edits of others.
@@ -60,25 +60,30 @@ impl<'a, F> ProposedEdit<'a, F> {
 
     /// What becomes of an edit that changes the fields `changed` of a record at `stamp`, the
     /// fields `edited` of which others edited since.
-    pub(super) fn verdict(&self, stamp: &Stamp, changed: FieldSet, edited: FieldSet) -> Verdict {
-        let Some(base) = self.stale(stamp) else {
-            return Verdict::Apply;
+    pub(super) fn merge_outcome(
+        &self,
+        stamp: &Stamp,
+        changed: FieldSet,
+        edited: FieldSet,
+    ) -> MergeOutcome {
+        let Some(base) = self.stale_base(stamp) else {
+            return MergeOutcome::Apply;
         };
         let is_older = base < stamp.version;
         let clashing = match self.policy.on_conflict {
-            OnConflict::Client => return Verdict::Apply,
+            OnConflict::Client => return MergeOutcome::Apply,
             // Only this device edited it since: it knows.
             OnConflict::Merge | OnConflict::Server if is_older && edited.is_empty() => {
-                return Verdict::Apply;
+                return MergeOutcome::Apply;
             }
             OnConflict::Merge | OnConflict::Server if is_older => changed.and(edited),
             // A version that was never given out says nothing about who edited what.
             OnConflict::Merge | OnConflict::Server | OnConflict::Reject => changed,
         };
         match self.policy.on_conflict {
-            OnConflict::Merge | OnConflict::Server if clashing.is_empty() => Verdict::Merge,
-            OnConflict::Server => Verdict::Drop,
-            _ => Verdict::Clash(clashing),
+            OnConflict::Merge | OnConflict::Server if clashing.is_empty() => MergeOutcome::Merge,
+            OnConflict::Server => MergeOutcome::Drop,
+            _ => MergeOutcome::Clash(clashing),
         }
     }
 
@@ -88,7 +93,7 @@ impl<'a, F> ProposedEdit<'a, F> {
     where
         R: Editable<Fields = F>,
     {
-        self.stale(stored.stamp())?;
+        self.stale_base(stored.stamp())?;
         match self.policy.on_conflict {
             OnConflict::Client => None,
             OnConflict::Server => Some(OperationOutcome::Noop(stored.clone().record())),
@@ -104,12 +109,11 @@ impl<'a, F> ProposedEdit<'a, F> {
     where
         R: Editable<Fields = F>,
     {
-        let named = stored.named(self.fields).into_iter();
+        let named = stored.differing_members(self.fields).into_iter();
         let (clashing, mergeable): (Vec<_>, Vec<_>) =
             named.partition(|(field, _)| clashing.contains(*field));
-        let without_fields = |members: Vec<(usize, &'static str)>| {
-            members.into_iter().map(|(_, name)| name).collect()
-        };
+        let without_fields =
+            |members: Vec<(usize, Member)>| members.into_iter().map(|(_, member)| member).collect();
         OperationOutcome::Conflict(Conflict {
             your_base: self.base.version(),
             record: stored.clone().record(),
@@ -120,8 +124,8 @@ impl<'a, F> ProposedEdit<'a, F> {
 
     /// The version that the author had seen, when `stored` has moved on from it. Whoever revives
     /// a record knows that it was deleted.
-    fn stale(&self, stored: &Stamp) -> Option<Version> {
-        let stale = self.base.stale(stored)?;
+    fn stale_base(&self, stored: &Stamp) -> Option<Version> {
+        let stale = self.base.newer_than(stored)?;
         let knows = self.policy.revive && stored.is_deleted() && stale.next() == stored.version;
         (!knows).then_some(stale)
     }

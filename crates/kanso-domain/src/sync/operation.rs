@@ -2,7 +2,7 @@
 
 use crate::entries::EntryFields;
 use crate::habits::HabitFields;
-use crate::record::Stamp;
+use crate::record::{Member, Stamp};
 use crate::validation::{FieldError, Invalid};
 use crate::{DeviceId, Entity, EntryId, HabitId, OpId, QuantityChange, Record, Seq, Version};
 
@@ -133,7 +133,7 @@ pub enum Base {
 
 impl Base {
     /// The version that the author had seen, when `stored` has moved on from it.
-    pub(super) fn stale(self, stored: &Stamp) -> Option<Version> {
+    pub(super) fn newer_than(self, stored: &Stamp) -> Option<Version> {
         match self {
             Self::Version(version) if version != stored.version => Some(version),
             Self::Version(_) | Self::Any => None,
@@ -228,9 +228,9 @@ pub struct Conflict {
     pub record: Record,
     /// The wire names of the members on which the edit and the stored record disagree, and which
     /// somebody else changed since.
-    pub clashing: Vec<&'static str>,
+    pub clashing: Vec<Member>,
     /// Those that the edit could change alone.
-    pub mergeable: Vec<&'static str>,
+    pub mergeable: Vec<Member>,
 }
 
 /// Why a command can never be carried out.

@@ -2,14 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::merge::{ProposedEdit, Verdict};
+use super::merge::{MergeOutcome, ProposedEdit};
 use super::{
     Base, Conflict, Head, OnConflict, OperationOutcome, RecordWrite, Rejection, RejectionCode,
 };
 use crate::calendar::Today;
 use crate::entries::{Entry, EntryField, EntryFields};
 use crate::habits::{Habit, HabitField, HabitFields};
-use crate::record::{FieldSet, Provenance, Stamp};
+use crate::record::{FieldSet, Member, Provenance, Stamp};
 use crate::{DeviceId, Entity, Record, Timestamp, Version};
 
 use OperationOutcome::{Applied, Gone, Merged, Noop, Purged, Rejected};
@@ -52,7 +52,7 @@ pub(super) trait Editable: Clone {
         loaded: Version,
     ) -> FieldSet;
     /// The members of a request that differ from this record, with their fields.
-    fn named(&self, fields: &Self::Fields) -> Vec<(usize, &'static str)>;
+    fn differing_members(&self, fields: &Self::Fields) -> Vec<(usize, Member)>;
     fn stamp(&self) -> &Stamp;
     fn stamped(self, stamp: Stamp) -> Self;
     /// This record, as `device` made it.
@@ -103,9 +103,11 @@ macro_rules! editable {
                 others.and(self.provenance.unedited_since(loaded))
             }
 
-            fn named(&self, fields: &$fields) -> Vec<(usize, &'static str)> {
+            fn differing_members(&self, fields: &$fields) -> Vec<(usize, Member)> {
                 let named = fields.differing(&self.details).into_iter();
-                named.map(|(field, name)| (field as usize, name)).collect()
+                named
+                    .map(|(field, member)| (field as usize, member))
+                    .collect()
             }
 
             fn stamp(&self) -> &Stamp {
@@ -129,7 +131,7 @@ macro_rules! editable {
                     provenance: self.provenance.edited(fields, version, device),
                     ..self
                 }
-                .unsettled()
+                .without_derived()
             }
 
             fn added_to_by(self, device: Option<DeviceId>, fields: FieldSet) -> Self {
@@ -138,7 +140,7 @@ macro_rules! editable {
                     provenance: self.provenance.added_to(fields, version, device),
                     ..self
                 }
-                .unsettled()
+                .without_derived()
             }
 
             fn record(self) -> Record {
@@ -156,19 +158,19 @@ editable!(Entry, EntryFields, EntryField, |details, fields, today| {
 });
 
 /// What is derived from a record no longer fits it once it was edited.
-trait Unsettled {
-    fn unsettled(self) -> Self;
+trait Derived {
+    fn without_derived(self) -> Self;
 }
 
-impl Unsettled for Habit {
-    fn unsettled(mut self) -> Self {
+impl Derived for Habit {
+    fn without_derived(mut self) -> Self {
         self.streak.day = None;
         self
     }
 }
 
-impl Unsettled for Entry {
-    fn unsettled(self) -> Self {
+impl Derived for Entry {
+    fn without_derived(self) -> Self {
         self
     }
 }
@@ -178,16 +180,16 @@ pub(super) struct WorkingSet<I, R> {
     entity: Entity,
     pub(super) records: BTreeMap<I, R>,
     purged: BTreeSet<I>,
-    loaded: BTreeMap<I, Version>,
+    loaded_versions: BTreeMap<I, Version>,
     touched: BTreeSet<I>,
-    /// What the records were before each change since [`WorkingSet::mark`], oldest first, and whether
+    /// What the records were before each change since [`WorkingSet::set_savepoint`], oldest first, and whether
     /// they were touched before it.
     undo: Vec<(I, Option<R>, bool)>,
 }
 
 impl<I: Ord + Copy, R: Editable> WorkingSet<I, R> {
     pub(super) fn new(entity: Entity, records: BTreeMap<I, R>, purged: BTreeSet<I>) -> Self {
-        let loaded = records
+        let loaded_versions = records
             .iter()
             .map(|(id, record)| (*id, record.stamp().version))
             .collect();
@@ -195,14 +197,14 @@ impl<I: Ord + Copy, R: Editable> WorkingSet<I, R> {
             entity,
             records,
             purged,
-            loaded,
+            loaded_versions,
             touched: BTreeSet::new(),
             undo: Vec::new(),
         }
     }
 
     /// Where [`WorkingSet::roll_back`] goes back to.
-    pub(super) fn mark(&mut self) {
+    pub(super) fn set_savepoint(&mut self) {
         self.undo.clear();
     }
 
@@ -260,9 +262,9 @@ impl<I: Ord + Copy, R: Editable> WorkingSet<I, R> {
             return Applied(self.put(id, revived.edited_by(stamper.device, changed)));
         }
         let clashing: Vec<_> = stored
-            .named(proposed.fields)
+            .differing_members(proposed.fields)
             .into_iter()
-            .map(|(_, name)| name)
+            .map(|(_, member)| member)
             .collect();
         match proposed.policy.on_conflict {
             _ if clashing.is_empty() => Noop(stored.record()),
@@ -304,15 +306,15 @@ impl<I: Ord + Copy, R: Editable> WorkingSet<I, R> {
             return Noop(stored.record());
         }
         // All of a write is one device's, named or not; what was made in it was not there before.
-        let edited = match self.loaded.get(&id) {
+        let edited = match self.loaded_versions.get(&id) {
             Some(&loaded) => proposed.edited_by_others(&stored, stamper.device, loaded),
             None => FieldSet::EMPTY,
         };
-        match proposed.verdict(stored.stamp(), changed, edited) {
-            Verdict::Apply => Applied(self.edit(id, updated, changed, stamper)),
-            Verdict::Merge => Merged(self.edit(id, updated, changed, stamper)),
-            Verdict::Drop => Noop(stored.record()),
-            Verdict::Clash(clashing) => proposed.conflict(&stored, clashing),
+        match proposed.merge_outcome(stored.stamp(), changed, edited) {
+            MergeOutcome::Apply => Applied(self.edit(id, updated, changed, stamper)),
+            MergeOutcome::Merge => Merged(self.edit(id, updated, changed, stamper)),
+            MergeOutcome::Drop => Noop(stored.record()),
+            MergeOutcome::Clash(clashing) => proposed.conflict(&stored, clashing),
         }
     }
 
@@ -366,7 +368,7 @@ impl<I: Ord + Copy, R: Editable> WorkingSet<I, R> {
         if record.stamp().is_deleted() {
             return Noop(record.record());
         }
-        match (base.stale(record.stamp()), on_conflict) {
+        match (base.newer_than(record.stamp()), on_conflict) {
             (Some(version), OnConflict::Reject) => OperationOutcome::Conflict(Conflict {
                 your_base: Some(version),
                 record: record.record(),
@@ -398,16 +400,16 @@ impl<I: Ord + Copy, R: Editable> WorkingSet<I, R> {
     }
 
     pub(super) fn into_writes(mut self) -> Vec<RecordWrite<R>> {
-        let mut saves = Vec::with_capacity(self.touched.len());
+        let mut writes = Vec::with_capacity(self.touched.len());
         for id in self.touched {
-            let replaces = self.loaded.get(&id).copied();
-            saves.extend(
+            let replaces = self.loaded_versions.get(&id).copied();
+            writes.extend(
                 self.records
                     .remove(&id)
                     .map(|record| RecordWrite { record, replaces }),
             );
         }
-        saves
+        writes
     }
 
     fn put(&mut self, id: I, record: R) -> Record {

@@ -146,6 +146,6 @@ fn the_members_of_a_schedule_describe_it() {
     ] {
         let said = ScheduleFields::of(schedule);
         assert_eq!(create(&said), Ok(schedule));
-        assert!(said.clashing(schedule).is_empty(), "{said:?}");
+        assert!(said.differing(schedule).is_empty(), "{said:?}");
     }
 }

@@ -27,10 +27,10 @@ pub(super) fn split(operations: &[Operation]) -> BTreeSet<&str> {
 
 impl Batch {
     /// Carries out a group. The first that fails undoes those before it, and those after it are
-    /// not tried; what fails for good is noted for each of them.
+    /// not tried; what fails for good is has_receipt for each of them.
     pub(super) fn submit_group(&mut self, group: &[Operation]) -> Vec<OperationOutcome> {
-        self.habits.mark();
-        self.entries.mark();
+        self.habits.set_savepoint();
+        self.entries.set_savepoint();
         let (head, receipts) = (self.stamper.head, self.new_receipts.len());
         let mut outcomes = Vec::with_capacity(group.len());
         for operation in group {
@@ -52,15 +52,15 @@ impl Batch {
         for receipt in self.new_receipts.drain(receipts..) {
             self.receipts.remove(&receipt.key.op_id);
         }
-        let failed = self.as_stored(failed, &group[place].action);
+        let failed = self.with_stored_record(failed, &group[place].action);
         (0..group.len())
             .map(|nth| self.fail(&group[nth], &failed, nth == place))
             .collect()
     }
 
     /// What failed, with the record as it is now that the rest of the group is undone.
-    fn as_stored(&self, failed: OperationOutcome, action: &Action) -> OperationOutcome {
-        match (failed, self.stored(action)) {
+    fn with_stored_record(&self, failed: OperationOutcome, action: &Action) -> OperationOutcome {
+        match (failed, self.stored_record(action)) {
             (OperationOutcome::Conflict(conflict), Some(record)) => {
                 OperationOutcome::Conflict(Conflict { record, ..conflict })
             }
@@ -78,18 +78,18 @@ impl Batch {
         &mut self,
         operation: &Operation,
         failed: &OperationOutcome,
-        is_culprit: bool,
+        is_first_failure: bool,
     ) -> OperationOutcome {
-        let noted = self.is_noted(operation);
+        let has_receipt = self.has_receipt(operation);
         let outcome = match failed {
-            _ if is_culprit => failed.clone(),
-            _ if noted => return self.submit(operation),
+            _ if is_first_failure => failed.clone(),
+            _ if has_receipt => return self.submit(operation),
             // Once what the group waits for is there, all of it is tried again.
             Deferred(deferral) => Deferred(*deferral),
             _ => Rejected(RejectionCode::GroupFailed.into()),
         };
-        if !noted {
-            self.keep(operation, &outcome);
+        if !has_receipt {
+            self.store_receipt(operation, &outcome);
         }
         outcome
     }
@@ -97,17 +97,17 @@ impl Batch {
     /// Refuses the operations of a group that is not in one piece.
     pub(super) fn refuse_split(&mut self, group: &[Operation]) -> Vec<OperationOutcome> {
         let refuse = |operation: &Operation| {
-            if self.is_noted(operation) {
+            if self.has_receipt(operation) {
                 return self.submit(operation);
             }
             let outcome = Rejected(RejectionCode::GroupSplit.into());
-            self.keep(operation, &outcome);
+            self.store_receipt(operation, &outcome);
             outcome
         };
         group.iter().map(refuse).collect()
     }
 
-    fn is_noted(&self, operation: &Operation) -> bool {
+    fn has_receipt(&self, operation: &Operation) -> bool {
         operation
             .key
             .is_some_and(|key| self.receipts.contains_key(&key.op_id))

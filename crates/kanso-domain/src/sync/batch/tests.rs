@@ -144,7 +144,7 @@ fn each_command_sees_those_before_it() {
         ),
         (
             vec![create_habit("a"), create_habit("b")],
-            vec!["applied 1", "conflict [\"title\"]"],
+            vec!["applied 1", "conflict [Title]"],
         ),
         (
             vec![create_habit("a"), update_habit(1, "b")],
@@ -156,7 +156,7 @@ fn each_command_sees_those_before_it() {
                 update_habit(1, "b"),
                 update_habit(1, "c"),
             ],
-            vec!["applied 1", "applied 2", "conflict [\"title\"]"],
+            vec!["applied 1", "applied 2", "conflict [Title]"],
         ),
         (
             vec![
@@ -262,8 +262,8 @@ fn a_retry_gets_the_first_answer_and_changes_nothing() {
         (
             vec![create_habit("a")],
             create_habit("b"),
-            "conflict [\"title\"]",
-            "conflict [\"title\"]",
+            "conflict [Title]",
+            "conflict [Title]",
         ),
         (
             vec![create_habit("a"), delete_habit()],

@@ -3,6 +3,7 @@
 use super::*;
 use crate::Quantity;
 use crate::habits::{ScheduleFields, TargetFields};
+use crate::record::Member;
 use crate::sync::LoadSet;
 use crate::sync::{Base, OnConflict};
 use crate::text::{Color, Notes};
@@ -124,8 +125,8 @@ fn a_conflict_says_what_could_have_been_merged() {
         panic!("expected a conflict: {changeset:?}")
     };
     assert_eq!(conflict.your_base, Version::new(1));
-    assert_eq!(conflict.clashing, ["title"]);
-    assert_eq!(conflict.mergeable, ["color"]);
+    assert_eq!(conflict.clashing, [Member::Title]);
+    assert_eq!(conflict.mergeable, [Member::Color]);
     assert!(changeset.is_empty());
 }
 

@@ -1,7 +1,6 @@
 //! Who edited a record last, and who edited each of its fields, at which version.
 
-use super::Version;
-use crate::DeviceId;
+use crate::{DeviceId, Version};
 
 /// A set of the fields of a record, which are numbered from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
