@@ -9,7 +9,7 @@ use kanso_domain::{SessionId, Timestamp, UserId};
 mod password;
 
 pub use self::password::PasswordChange;
-use self::password::{Attempt, Checked};
+use self::password::{GuessOutcome, VerifiedPassword};
 use crate::live::announce;
 use crate::ports::clock::Clock;
 use crate::ports::credentials::{AccessToken, AccessTokens, Identity, Passwords, RefreshTokens};
@@ -124,20 +124,24 @@ impl Accounts {
 
     /// Opens a session. `None` stands for a password that nobody can have.
     pub async fn log_in(&self, email: Email, password: Option<Password>) -> Outcome<LogIn> {
-        let attempt = self.attempt(&email, self.enter(&email, password));
+        let attempt = self.throttled(&email, self.verify_and_open_session(&email, password));
         Ok(match attempt.await? {
-            Attempt::Right(grant) => LogIn::Granted(Box::new(grant)),
-            Attempt::Wrong => LogIn::Refused,
-            Attempt::Throttled { wait_seconds } => LogIn::Throttled { wait_seconds },
+            GuessOutcome::Right(grant) => LogIn::Granted(Box::new(grant)),
+            GuessOutcome::Wrong => LogIn::Refused,
+            GuessOutcome::Throttled { wait_seconds } => LogIn::Throttled { wait_seconds },
         })
     }
 
-    async fn enter(&self, email: &Email, password: Option<Password>) -> Outcome<Option<Grant>> {
+    async fn verify_and_open_session(
+        &self,
+        email: &Email,
+        password: Option<Password>,
+    ) -> Outcome<Option<Grant>> {
         let Some(password) = password else {
             return Ok(None);
         };
-        while let Some(checked) = self.check(email, password.clone()).await? {
-            if let Some(grant) = self.open_session(checked).await? {
+        while let Some(verified) = self.verify(email, password.clone()).await? {
+            if let Some(grant) = self.open_session(verified).await? {
                 return Ok(Some(grant));
             }
             // The password was replaced meanwhile, or the account deleted.
@@ -145,8 +149,8 @@ impl Accounts {
         Ok(None)
     }
 
-    async fn open_session(&self, checked: Checked) -> Outcome<Option<Grant>> {
-        let Checked { user_id, hash } = checked;
+    async fn open_session(&self, verified: VerifiedPassword) -> Outcome<Option<Grant>> {
+        let VerifiedPassword { user_id, hash } = verified;
         let now = self.ports.clock.now();
         let session_id = SessionId::new(self.ports.ids.uuid());
         let identity = Identity {

@@ -12,15 +12,15 @@ use crate::ports::storage::Storage;
 use crate::{Fault, Outcome};
 
 /// How many sightings are stored in one transaction.
-const SIGHTINGS_AT_A_TIME: usize = 256;
+const SIGHTINGS_PER_WRITE: usize = 256;
 
 /// How many devices a process remembers to have met, 32 bytes each. Over it all are met anew but
 /// those of which something waits, which costs each a write.
-const MET: usize = 100_000;
+const MAX_KNOWN_DEVICES: usize = 100_000;
 
 /// A device, and how many changes it has still to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Lag {
+pub struct DeviceLag {
     /// The device.
     pub device: Device,
     /// How many changes its user's history has beyond what it said that it had read.
@@ -35,7 +35,7 @@ pub struct Lag {
 pub struct Devices {
     storage: Arc<dyn Storage>,
     clock: Arc<dyn Clock>,
-    book: Arc<Mutex<Book>>,
+    known: Arc<Mutex<KnownDevices>>,
 }
 
 /// Whose device, and which.
@@ -43,11 +43,11 @@ type Key = (UserId, DeviceId);
 
 /// What this process remembers of devices.
 #[derive(Debug, Default)]
-struct Book {
+struct KnownDevices {
     /// Those that were stored and, for all that is known here, not forgotten since.
-    met: BTreeSet<Key>,
+    stored: BTreeSet<Key>,
     /// What they said last and is not stored. Each of them is one that was met.
-    waiting: BTreeMap<Key, Sighting>,
+    unstored: BTreeMap<Key, Sighting>,
 }
 
 impl Devices {
@@ -56,13 +56,13 @@ impl Devices {
         Self {
             storage,
             clock,
-            book: Arc::default(),
+            known: Arc::default(),
         }
     }
 
     /// Notes that `device` was heard of and says that it has read up to `cursor`. A device that is
     /// met and cannot be stored is met again at its next sync.
-    pub async fn saw(&self, user: UserId, device: DeviceId, cursor: Option<Cursor>) {
+    pub async fn record_sighting(&self, user: UserId, device: DeviceId, cursor: Option<Cursor>) {
         // During a first pull a device holds nothing that was deleted before that began.
         let position = cursor.map_or(Seq::ZERO, |cursor| cursor.first_pull.unwrap_or(cursor.seq));
         let sighting = Sighting {
@@ -71,11 +71,11 @@ impl Devices {
             position,
             at: self.clock.now(),
         };
-        if self.book().note(sighting) {
+        if self.known().update(sighting) {
             return;
         }
         match self.storage.meet_device(sighting).await {
-            Ok(()) => self.book().meet((user, device)),
+            Ok(()) => self.known().mark_stored((user, device)),
             Err(error) => {
                 let error = &error as &dyn std::error::Error;
                 tracing::warn!(error, "a device that was met is not stored");
@@ -85,16 +85,16 @@ impl Devices {
 
     /// Stores what gathered since the last time. What cannot be stored gathers on.
     pub async fn store_sightings(&self) -> Outcome<()> {
-        let gathered = std::mem::take(&mut self.book().waiting);
+        let gathered = std::mem::take(&mut self.known().unstored);
         let mut left: Vec<_> = gathered.into_values().collect();
         while !left.is_empty() {
-            let rest = left.split_off(left.len().min(SIGHTINGS_AT_A_TIME));
+            let rest = left.split_off(left.len().min(SIGHTINGS_PER_WRITE));
             let some = std::mem::replace(&mut left, rest);
             match self.storage.note_devices(some.clone()).await {
                 // Another server forgot them. At its next sync, such a device is a new one.
-                Ok(unknown) => self.book().forget(&unknown),
+                Ok(unknown) => self.known().forget(&unknown),
                 Err(error) => {
-                    self.book().keep(some.into_iter().chain(left));
+                    self.known().requeue(some.into_iter().chain(left));
                     return Err(error.into());
                 }
             }
@@ -103,11 +103,11 @@ impl Devices {
     }
 
     /// The devices of `user`, the last seen first.
-    pub async fn list(&self, user: UserId) -> Outcome<Vec<Lag>> {
+    pub async fn list(&self, user: UserId) -> Outcome<Vec<DeviceLag>> {
         self.store_sightings().await?;
         let head = self.storage.head(user).await?.ok_or(Fault::AccountGone)?;
         let devices = self.storage.devices(user).await?.into_iter();
-        let lag = |device: Device| Lag {
+        let lag = |device: Device| DeviceLag {
             device,
             behind: u64::try_from(head.seq.get() - device.position.get()).unwrap_or_default(),
         };
@@ -119,52 +119,52 @@ impl Devices {
     /// when there was none.
     pub async fn forget(&self, user: UserId, device: DeviceId) -> Outcome<bool> {
         let is_forgotten = self.storage.forget_device(user, device).await?;
-        self.book().forget(&[(user, device)]);
+        self.known().forget(&[(user, device)]);
         Ok(is_forgotten)
     }
 
     /// How many sightings wait to be stored: none after [`Self::store_sightings`] went well.
     pub fn unstored(&self) -> usize {
-        self.book().waiting.len()
+        self.known().unstored.len()
     }
 
-    fn book(&self) -> MutexGuard<'_, Book> {
-        self.book.lock().unwrap_or_else(PoisonError::into_inner)
+    fn known(&self) -> MutexGuard<'_, KnownDevices> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Book {
+impl KnownDevices {
     /// Notes a sighting of a device that was met; `false` when it was not.
-    fn note(&mut self, sighting: Sighting) -> bool {
+    fn update(&mut self, sighting: Sighting) -> bool {
         let key = (sighting.user, sighting.device);
-        let is_met = self.met.contains(&key);
-        if is_met {
-            self.waiting.insert(key, sighting);
+        let is_stored = self.stored.contains(&key);
+        if is_stored {
+            self.unstored.insert(key, sighting);
         }
-        is_met
+        is_stored
     }
 
-    fn meet(&mut self, device: Key) {
-        if self.met.len() >= MET {
-            let waiting = &self.waiting;
-            self.met.retain(|met| waiting.contains_key(met));
+    fn mark_stored(&mut self, device: Key) {
+        if self.stored.len() >= MAX_KNOWN_DEVICES {
+            let unstored = &self.unstored;
+            self.stored.retain(|met| unstored.contains_key(met));
         }
-        self.met.insert(device);
+        self.stored.insert(device);
     }
 
     fn forget(&mut self, devices: &[Key]) {
         for device in devices {
-            self.met.remove(device);
-            self.waiting.remove(device);
+            self.stored.remove(device);
+            self.unstored.remove(device);
         }
     }
 
     /// Puts sightings back, unless there is a newer one of the same device or it was forgotten.
-    fn keep(&mut self, sightings: impl Iterator<Item = Sighting>) {
+    fn requeue(&mut self, sightings: impl Iterator<Item = Sighting>) {
         for sighting in sightings {
             let key = (sighting.user, sighting.device);
-            if self.met.contains(&key) {
-                self.waiting.entry(key).or_insert(sighting);
+            if self.stored.contains(&key) {
+                self.unstored.entry(key).or_insert(sighting);
             }
         }
     }
@@ -183,22 +183,22 @@ mod tests {
             let number = Uuid::from_u128(number as u128);
             (UserId::new(number), DeviceId::new(number))
         };
-        let mut book = Book::default();
-        book.meet(key(0));
+        let mut known = KnownDevices::default();
+        known.mark_stored(key(0));
         let sighting = Sighting {
             user: key(0).0,
             device: key(0).1,
             position: Seq::ZERO,
             at: Timestamp::from_micros(0).expect("the epoch"),
         };
-        assert!(book.note(sighting));
-        for number in 1..=MET {
-            book.meet(key(number));
+        assert!(known.update(sighting));
+        for number in 1..=MAX_KNOWN_DEVICES {
+            known.mark_stored(key(number));
         }
-        assert_eq!(book.met.len(), 2, "the one that waits, and the newest");
-        assert!(book.note(sighting));
-        book.forget(&[key(0)]);
-        book.keep([sighting].into_iter());
-        assert!(book.waiting.is_empty(), "forgotten meanwhile");
+        assert_eq!(known.stored.len(), 2, "the one that waits, and the newest");
+        assert!(known.update(sighting));
+        known.forget(&[key(0)]);
+        known.requeue([sighting].into_iter());
+        assert!(known.unstored.is_empty(), "forgotten meanwhile");
     }
 }

@@ -27,24 +27,24 @@ impl Entries {
     pub async fn create(
         &self,
         user: UserId,
-        attempt: RetryKey,
+        retry_key: RetryKey,
         id: Option<EntryId>,
         fields: EntryFields,
     ) -> Outcome<OperationOutcome> {
         let id = id.unwrap_or_else(|| EntryId::new(self.ports.ids.uuid()));
-        self.submit(user, attempt, id, Edit::Create(fields)).await
+        self.submit(user, retry_key, id, Edit::Create(fields)).await
     }
 
     /// Changes the members that `fields` gives.
     pub async fn update(
         &self,
         user: UserId,
-        attempt: RetryKey,
+        retry_key: RetryKey,
         id: EntryId,
         base: Base,
         fields: EntryFields,
     ) -> Outcome<OperationOutcome> {
-        self.submit(user, attempt, id, Edit::Update { base, fields })
+        self.submit(user, retry_key, id, Edit::Update { base, fields })
             .await
     }
 
@@ -52,11 +52,12 @@ impl Entries {
     pub async fn delete(
         &self,
         user: UserId,
-        attempt: RetryKey,
+        retry_key: RetryKey,
         id: EntryId,
         base: Base,
     ) -> Outcome<OperationOutcome> {
-        self.submit(user, attempt, id, Edit::Delete { base }).await
+        self.submit(user, retry_key, id, Edit::Delete { base })
+            .await
     }
 
     /// A live entry.
@@ -109,12 +110,12 @@ impl Entries {
     async fn submit(
         &self,
         user: UserId,
-        attempt: RetryKey,
+        retry_key: RetryKey,
         id: EntryId,
         edit: Edit<EntryFields>,
     ) -> Outcome<OperationOutcome> {
         self.ports
-            .submit_one(user, attempt, Action::Entry(id, edit))
+            .submit_one(user, retry_key, Action::Entry(id, edit))
             .await
     }
 }

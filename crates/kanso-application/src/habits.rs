@@ -25,24 +25,24 @@ impl Habits {
     pub async fn create(
         &self,
         user: UserId,
-        attempt: RetryKey,
+        retry_key: RetryKey,
         id: Option<HabitId>,
         fields: HabitFields,
     ) -> Outcome<OperationOutcome> {
         let id = id.unwrap_or_else(|| HabitId::new(self.ports.ids.uuid()));
-        self.submit(user, attempt, id, Edit::Create(fields)).await
+        self.submit(user, retry_key, id, Edit::Create(fields)).await
     }
 
     /// Changes the members that `fields` gives.
     pub async fn update(
         &self,
         user: UserId,
-        attempt: RetryKey,
+        retry_key: RetryKey,
         id: HabitId,
         base: Base,
         fields: HabitFields,
     ) -> Outcome<OperationOutcome> {
-        self.submit(user, attempt, id, Edit::Update { base, fields })
+        self.submit(user, retry_key, id, Edit::Update { base, fields })
             .await
     }
 
@@ -50,18 +50,19 @@ impl Habits {
     pub async fn delete(
         &self,
         user: UserId,
-        attempt: RetryKey,
+        retry_key: RetryKey,
         id: HabitId,
         base: Base,
     ) -> Outcome<OperationOutcome> {
-        self.submit(user, attempt, id, Edit::Delete { base }).await
+        self.submit(user, retry_key, id, Edit::Delete { base })
+            .await
     }
 
     /// A live habit, its streak as of now.
     pub async fn get(&self, user: UserId, id: HabitId) -> Outcome<Option<Habit>> {
         let mut habit = self.ports.storage.habit(user, id).await?;
         self.streaks
-            .freshen(user, habit.iter_mut().collect())
+            .refresh(user, habit.iter_mut().collect())
             .await?;
         Ok(habit)
     }
@@ -70,7 +71,7 @@ impl Habits {
     pub async fn list(&self, user: UserId, archived_too: bool) -> Outcome<Vec<Habit>> {
         let mut habits = self.ports.storage.habits(user, archived_too).await?;
         self.streaks
-            .freshen(user, habits.iter_mut().collect())
+            .refresh(user, habits.iter_mut().collect())
             .await?;
         Ok(habits)
     }
@@ -78,15 +79,15 @@ impl Habits {
     async fn submit(
         &self,
         user: UserId,
-        attempt: RetryKey,
+        retry_key: RetryKey,
         id: HabitId,
         edit: Edit<HabitFields>,
     ) -> Outcome<OperationOutcome> {
         let mut outcome = self
             .ports
-            .submit_one(user, attempt, Action::Habit(id, edit))
+            .submit_one(user, retry_key, Action::Habit(id, edit))
             .await?;
-        self.streaks.freshen_outcome(user, &mut outcome).await?;
+        self.streaks.refresh_outcome(user, &mut outcome).await?;
         Ok(outcome)
     }
 }

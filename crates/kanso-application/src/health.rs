@@ -10,7 +10,7 @@ use crate::ports::storage::Storage;
 
 /// What an operator wants to know first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Report {
+pub struct HealthReport {
     /// Whether the storage answers.
     pub database_connected: bool,
     /// Whether Redis answers; none when the server has none.
@@ -47,7 +47,7 @@ impl Health {
     }
 
     /// Asks the storage and reads the clock.
-    pub async fn report(&self) -> Report {
+    pub async fn report(&self) -> HealthReport {
         let ping = self.storage.ping().await;
         if let Err(error) = &ping {
             tracing::warn!(
@@ -59,7 +59,7 @@ impl Health {
             Some(redis) => Some(redis.answers().await),
             None => None,
         };
-        Report {
+        HealthReport {
             database_connected: ping.is_ok(),
             redis_connected,
             uptime_seconds: self.clock.now().seconds_since(self.started_at),

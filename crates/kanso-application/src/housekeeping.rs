@@ -31,14 +31,14 @@ impl Default for Retention {
 
 /// What a step removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub struct Purged {
+pub struct PurgeCounts {
     /// Results of operations.
     pub receipts: u32,
     /// Tombstones.
     pub tombstones: u32,
 }
 
-impl Purged {
+impl PurgeCounts {
     /// Whether there may be more to remove.
     pub const fn has_more(self) -> bool {
         self.receipts >= STEP || self.tombstones >= STEP
@@ -64,12 +64,12 @@ impl Housekeeping {
     }
 
     /// Removes some of what was kept long enough.
-    pub async fn step(&self) -> Outcome<Purged> {
+    pub async fn step(&self) -> Outcome<PurgeCounts> {
         let now = self.clock.now();
         let before = |days: u32| now.plus_seconds(-i64::from(days) * SECONDS_PER_DAY);
         let receipts = before(self.retention.receipts_days);
         let tombstones = before(self.retention.tombstones_days);
-        Ok(Purged {
+        Ok(PurgeCounts {
             receipts: self.storage.purge_receipts(receipts, STEP).await?,
             tombstones: self.storage.purge_tombstones(tombstones, STEP).await?,
         })

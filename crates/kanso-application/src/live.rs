@@ -17,7 +17,7 @@ pub struct Live {
 }
 
 /// Somebody who follows a user's history.
-pub struct Following {
+pub struct HeadSubscription {
     head: Head,
     newest: Seq,
     subscription: Box<dyn Subscription>,
@@ -35,11 +35,11 @@ impl Live {
     }
 
     /// Follows the history of `user` from where it stands.
-    pub async fn follow(&self, user: UserId) -> Outcome<Following> {
+    pub async fn follow(&self, user: UserId) -> Outcome<HeadSubscription> {
         // In this order nothing is missed that is committed between the two.
         let subscription = self.feed.subscribe(user);
         let head = self.head(user).await?;
-        Ok(Following {
+        Ok(HeadSubscription {
             head,
             newest: head.seq,
             subscription,
@@ -60,7 +60,7 @@ impl Live {
     }
 }
 
-impl Following {
+impl HeadSubscription {
     /// Where the history stood when the following began.
     pub const fn head(&self) -> Head {
         self.head
@@ -73,7 +73,7 @@ impl Following {
 
     /// Waits until there is a newer position, and tells the newest. To give up waiting loses
     /// nothing.
-    pub async fn newer(&mut self) -> Seq {
+    pub async fn next_position(&mut self) -> Seq {
         loop {
             let published = self.subscription.changed().await;
             if published > self.newest {
@@ -84,9 +84,9 @@ impl Following {
     }
 
     /// Waits until the history has reached `position`.
-    pub async fn reach(&mut self, position: Seq) {
+    pub async fn wait_for(&mut self, position: Seq) {
         while self.newest < position {
-            self.newer().await;
+            self.next_position().await;
         }
     }
 }

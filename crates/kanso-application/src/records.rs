@@ -1,5 +1,5 @@
 //! What all features about records share: their ports, and the one way by which records are
-//! written.
+//! submitted.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use kanso_domain::sync::{
 use crate::ports::clock::Clock;
 use crate::ports::feed::Feed;
 use crate::ports::ids::Ids;
-use crate::ports::storage::{Storage, Written};
+use crate::ports::storage::{Storage, WriteOutcome};
 use crate::ports::work_signal::WorkSignal;
 use crate::{Fault, Outcome};
 
@@ -40,15 +40,15 @@ impl RecordPorts {
         cursor: Option<Cursor>,
         operations: Vec<Operation>,
     ) -> Outcome<Result<Changeset, CursorRefusal>> {
-        let (keys, now) = (LoadSet::of(&operations), self.clock.now());
-        let decide = Arc::new(move |current: Loaded| {
+        let (load_set, now) = (LoadSet::of(&operations), self.clock.now());
+        let decide = Arc::new(move |loaded: Loaded| {
             if let Some(cursor) = cursor {
-                cursor.since(current.head)?;
+                cursor.since(loaded.head)?;
             }
-            Ok(decide(current, &operations, now))
+            Ok(decide(loaded, &operations, now))
         });
-        match self.storage.write(user, keys, decide).await? {
-            Written::Committed(changeset) => {
+        match self.storage.write(user, load_set, decide).await? {
+            WriteOutcome::Committed(changeset) => {
                 if !changeset.stale_streaks.is_empty() {
                     self.wake.streaks();
                 }
@@ -57,8 +57,8 @@ impl RecordPorts {
                 }
                 Ok(Ok(changeset))
             }
-            Written::Refused(refusal) => Ok(Err(refusal)),
-            Written::NoSuchUser => Err(Fault::AccountGone),
+            WriteOutcome::Refused(refusal) => Ok(Err(refusal)),
+            WriteOutcome::NoSuchUser => Err(Fault::AccountGone),
         }
     }
 
@@ -66,15 +66,15 @@ impl RecordPorts {
     pub(crate) async fn submit_one(
         &self,
         user: UserId,
-        attempt: RetryKey,
+        retry_key: RetryKey,
         action: Action,
     ) -> Outcome<OperationOutcome> {
         let operation = Operation {
-            key: attempt.key,
+            key: retry_key.key,
             ..Operation::once(action)
         };
-        let written = self.submit(user, None, vec![operation]).await?;
-        let outcome = written
+        let submitted = self.submit(user, None, vec![operation]).await?;
+        let outcome = submitted
             .ok()
             .and_then(|mut changeset| changeset.outcomes.pop());
         // Without a cursor nothing is refused, and one operation has one outcome.

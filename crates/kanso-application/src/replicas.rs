@@ -14,10 +14,10 @@ use crate::streaks::Streaks;
 use crate::{Fault, Outcome};
 
 /// How many records one piece of a snapshot has at most.
-pub const PIECE: u32 = 500;
+pub const PIECE_RECORDS: u32 = 500;
 
 /// About how many records a comparison hands out at most.
-const COMPARED_AT_A_TIME: u32 = 1_000;
+const COMPARED_RECORDS: u32 = 1_000;
 
 /// Whole replicas.
 #[derive(Clone)]
@@ -35,14 +35,14 @@ pub struct SnapshotPosition {
     /// Entries of this day and later come first.
     pub recent_from: Date,
     /// The part that goes on.
-    pub part: Part,
+    pub part: SnapshotSection,
     /// After the record with this id.
     pub after: Option<Uuid>,
 }
 
 /// The parts of a snapshot, in their order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Part {
+pub enum SnapshotSection {
     /// The habits.
     Habits,
     /// Entries of the recent days.
@@ -54,9 +54,9 @@ pub enum Part {
 impl SnapshotPosition {
     fn query(self, limit: u32) -> SnapshotQuery {
         let part = match self.part {
-            Part::Habits => SnapshotPart::Habits,
-            Part::Recent => SnapshotPart::EntriesSince(self.recent_from),
-            Part::Older => SnapshotPart::EntriesBefore(self.recent_from),
+            SnapshotSection::Habits => SnapshotPart::Habits,
+            SnapshotSection::Recent => SnapshotPart::EntriesSince(self.recent_from),
+            SnapshotSection::Older => SnapshotPart::EntriesBefore(self.recent_from),
         };
         SnapshotQuery {
             part,
@@ -74,9 +74,9 @@ impl SnapshotPosition {
             return Some(Self { after, ..self });
         }
         let part = match self.part {
-            Part::Habits => Part::Recent,
-            Part::Recent => Part::Older,
-            Part::Older => return None,
+            SnapshotSection::Habits => SnapshotSection::Recent,
+            SnapshotSection::Recent => SnapshotSection::Older,
+            SnapshotSection::Older => return None,
         };
         let after = None;
         Some(Self {
@@ -89,7 +89,7 @@ impl SnapshotPosition {
 
 /// A piece of a snapshot.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Piece {
+pub struct SnapshotPage {
     /// Live records.
     pub records: Vec<Record>,
     /// The newest change when they were read.
@@ -104,11 +104,11 @@ impl Replicas {
         Self {
             storage,
             streaks,
-            piece: PIECE,
+            piece: PIECE_RECORDS,
         }
     }
 
-    /// With at most so many records in a piece of a snapshot, at least 1, instead of [`PIECE`]: where
+    /// With at most so many records in a piece of a snapshot, at least 1, instead of [`PIECE_RECORDS`]: where
     /// few records should make many pieces.
     #[must_use]
     pub fn in_pieces_of(mut self, records: u32) -> Self {
@@ -126,7 +126,7 @@ impl Replicas {
         Ok(SnapshotPosition {
             began,
             recent_from,
-            part: Part::Habits,
+            part: SnapshotSection::Habits,
             after: None,
         })
     }
@@ -146,7 +146,7 @@ impl Replicas {
     /// The piece at `position`. Pieces are read one after another, so a record that changes
     /// meanwhile may be in none or be newer than where the snapshot began; the delta after that
     /// has it.
-    pub async fn piece(&self, user: UserId, position: SnapshotPosition) -> Outcome<Piece> {
+    pub async fn piece(&self, user: UserId, position: SnapshotPosition) -> Outcome<SnapshotPage> {
         let piece = self
             .storage
             .snapshot(user, position.query(self.piece))
@@ -154,8 +154,8 @@ impl Replicas {
         let piece = piece.ok_or(Fault::AccountGone)?;
         let next = position.after(&piece, self.piece);
         let SnapshotPiece { head, mut records } = piece;
-        self.streaks.freshen_records(user, &mut records).await?;
-        Ok(Piece {
+        self.streaks.refresh_records(user, &mut records).await?;
+        Ok(SnapshotPage {
             records,
             head,
             next,
@@ -164,10 +164,10 @@ impl Replicas {
 
     /// Compares a replica with what it should hold, and hands out what it lacks.
     pub async fn compare(&self, user: UserId, replica: Buckets) -> Outcome<Comparison> {
-        let comparison = self.storage.compare(user, replica, COMPARED_AT_A_TIME);
+        let comparison = self.storage.compare(user, replica, COMPARED_RECORDS);
         let mut comparison = comparison.await?.ok_or(Fault::AccountGone)?;
         for records in comparison.stored.values_mut() {
-            self.streaks.freshen_records(user, records).await?;
+            self.streaks.refresh_records(user, records).await?;
         }
         Ok(comparison)
     }

@@ -39,14 +39,14 @@ pub struct Stats {
     cache: Option<Arc<dyn AnswerCache>>,
 }
 
-/// What an answer depends on besides the journal: where the reader is, and what is asked for.
+/// What an answer depends on besides the journal: where the context is, and what is asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StatsContext {
     /// How the person's days are read; the zone is the requested one, if one was.
     pub settings: Settings,
     /// The newest change when the question was asked.
     pub head: Head,
-    /// Today, as the reader reads it.
+    /// Today, as the context reads it.
     pub today: Date,
 }
 
@@ -106,12 +106,12 @@ impl Stats {
 
     /// The answer that somebody was given before to `question`, which names all that the answer
     /// depends on, in the form in which it was kept.
-    pub async fn kept(&self, user: UserId, question: &str) -> Option<Vec<u8>> {
+    pub async fn cached(&self, user: UserId, question: &str) -> Option<Vec<u8>> {
         self.cache.as_ref()?.find(user, question).await
     }
 
     /// Keeps an answer for whoever asks the same.
-    pub fn keep(&self, user: UserId, question: &str, answer: &[u8]) {
+    pub fn cache_answer(&self, user: UserId, question: &str, answer: &[u8]) {
         if let Some(cache) = &self.cache {
             cache.keep(user, question, answer);
         }
@@ -119,7 +119,7 @@ impl Stats {
 
     /// Where `user` stands: in `zone`, or in the person's own. With what is asked for, this is all
     /// that an answer depends on, so it makes a validator.
-    pub async fn reader(&self, user: UserId, zone: Option<Zone>) -> Outcome<StatsContext> {
+    pub async fn context(&self, user: UserId, zone: Option<Zone>) -> Outcome<StatsContext> {
         let head = self.storage.head(user).await?.ok_or(Fault::AccountGone)?;
         let account = self
             .storage
@@ -138,12 +138,12 @@ impl Stats {
         })
     }
 
-    /// Each habit's days in `range`. Instants are read in the reader's zone; streaks follow the
+    /// Each habit's days in `range`. Instants are read in the context's zone; streaks follow the
     /// days that were recorded, which travel does not move.
     pub async fn weekly(
         &self,
         user: UserId,
-        reader: &StatsContext,
+        context: &StatsContext,
         range: DateRange,
     ) -> Outcome<Weekly> {
         let journal = self.journal(user, None).await?;
@@ -151,12 +151,12 @@ impl Stats {
             let entries = journal.of(habit.id);
             let read = entries
                 .iter()
-                .map(|entry| reader.requested(entry))
+                .map(|entry| context.in_requested_zone(entry))
                 .collect();
-            let requested = reader.judge(habit, read);
+            let requested = context.progress(habit, read);
             HabitWeek::new(
                 &requested,
-                reader.judge(habit, journal.log(habit.id)).streak(),
+                context.progress(habit, journal.log(habit.id)).streak(),
                 range,
             )
         });
@@ -167,13 +167,13 @@ impl Stats {
     pub async fn habit(
         &self,
         user: UserId,
-        reader: &StatsContext,
+        context: &StatsContext,
         id: HabitId,
     ) -> Outcome<Option<HabitStats>> {
         let journal = self.journal(user, Some(&[id])).await?;
         Ok(journal.habits.first().map(|habit| {
-            let judged = reader.judge(habit, journal.log(id));
-            HabitStats::new(&judged, reader.settings.week_start)
+            let progress = context.progress(habit, journal.log(id));
+            HabitStats::new(&progress, context.settings.week_start)
         }))
     }
 
@@ -181,7 +181,7 @@ impl Stats {
     pub async fn heatmap(
         &self,
         user: UserId,
-        reader: &StatsContext,
+        context: &StatsContext,
         range: DateRange,
         habit: Option<HabitId>,
     ) -> Outcome<Vec<HeatmapAnswer>> {
@@ -189,23 +189,26 @@ impl Stats {
         let journal = self.journal(user, only).await?;
         let cells = journal.habits.iter().map(|habit| HeatmapAnswer {
             habit_id: habit.id,
-            cells: reader
-                .judge(habit, journal.log(habit.id))
+            cells: context
+                .progress(habit, journal.log(habit.id))
                 .cells(range.from, range.to),
         });
         Ok(cells.collect())
     }
 
     /// All habits at a glance.
-    pub async fn overview(&self, user: UserId, reader: &StatsContext) -> Outcome<StatsOverview> {
+    pub async fn overview(&self, user: UserId, context: &StatsContext) -> Outcome<StatsOverview> {
         let journal = self.journal(user, None).await?;
-        Ok(StatsOverview::new(&reader.judge_all(&journal)))
+        Ok(StatsOverview::new(&context.active_progress(&journal)))
     }
 
     /// What is due, done, open and at risk today.
-    pub async fn today(&self, user: UserId, reader: &StatsContext) -> Outcome<TodayAnswer> {
+    pub async fn today(&self, user: UserId, context: &StatsContext) -> Outcome<TodayAnswer> {
         let journal = self.journal(user, None).await?;
-        Ok(TodayAnswer::new(&reader.judge_all(&journal), reader))
+        Ok(TodayAnswer::new(
+            &context.active_progress(&journal),
+            context,
+        ))
     }
 
     async fn journal(&self, user: UserId, only: Option<&[HabitId]>) -> Outcome<Journal> {
@@ -232,19 +235,24 @@ impl Journal {
 
 impl StatsContext {
     /// The habits that are not put away.
-    fn judge_all<'a>(&self, journal: &'a Journal) -> Vec<HabitProgress<'a>> {
+    fn active_progress<'a>(&self, journal: &'a Journal) -> Vec<HabitProgress<'a>> {
         let present = |habit: &&Habit| habit.details.archived_at.is_none();
-        let judge = |habit: &'a Habit| self.judge(habit, journal.log(habit.id));
-        journal.habits.iter().filter(present).map(judge).collect()
+        let progress = |habit: &'a Habit| self.progress(habit, journal.log(habit.id));
+        journal
+            .habits
+            .iter()
+            .filter(present)
+            .map(progress)
+            .collect()
     }
 
-    fn judge<'a>(&self, habit: &'a Habit, log: DayLog) -> HabitProgress<'a> {
+    fn progress<'a>(&self, habit: &'a Habit, log: DayLog) -> HabitProgress<'a> {
         HabitProgress::new(habit, log, &self.settings, self.today)
     }
 
-    /// An entry on the day on which its instant falls for this reader. One that was sent as a
+    /// An entry on the day on which its instant falls for this context. One that was sent as a
     /// date is on that date in every zone.
-    fn requested(&self, entry: &JournalEntry) -> (Date, EntryKind, Quantity) {
+    fn in_requested_zone(&self, entry: &JournalEntry) -> (Date, EntryKind, Quantity) {
         let day = match entry.completion {
             Completion::Day(date) => date,
             Completion::At(instant) => {

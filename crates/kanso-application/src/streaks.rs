@@ -58,7 +58,7 @@ impl Streaks {
     }
 
     /// Brings the streaks of `habits`, which are `user`'s, to this moment. Nothing is stored.
-    pub async fn freshen(&self, user: UserId, mut habits: Vec<&mut Habit>) -> Outcome<()> {
+    pub async fn refresh(&self, user: UserId, mut habits: Vec<&mut Habit>) -> Outcome<()> {
         habits.retain(|habit| !habit.stamp.is_deleted());
         if habits.is_empty() {
             return Ok(());
@@ -85,18 +85,18 @@ impl Streaks {
     }
 
     /// The same for the habits among `records`.
-    pub async fn freshen_records(&self, user: UserId, records: &mut [Record]) -> Outcome<()> {
+    pub async fn refresh_records(&self, user: UserId, records: &mut [Record]) -> Outcome<()> {
         let habits = records.iter_mut().filter_map(|record| match record {
             Record::Habit(habit) => Some(habit),
             Record::Entry(_) => None,
         });
-        self.freshen(user, habits.collect()).await
+        self.refresh(user, habits.collect()).await
     }
 
     /// The same for the habits on the page that `query` yields. Where all that a person has is on one
     /// page, it is computed from that and no entry is read again: devices that come for everything
     /// just after a midnight find every streak stale.
-    pub(crate) async fn freshen_page(
+    pub(crate) async fn refresh_page(
         &self,
         user: UserId,
         query: DeltaQuery,
@@ -104,7 +104,7 @@ impl Streaks {
     ) -> Outcome<()> {
         let is_everything = query.since == Since::Beginning && query.scope == Scope::Everything;
         if !is_everything || page.has_more() {
-            return self.freshen_records(user, &mut page.records).await;
+            return self.refresh_records(user, &mut page.records).await;
         }
         let is_live =
             |record: &Record| matches!(record, Record::Habit(habit) if !habit.stamp.is_deleted());
@@ -112,13 +112,13 @@ impl Streaks {
             && let Some(Account { settings, .. }) = self.storage.account(user).await?
         {
             let today = Today::at(self.clock.now(), &settings).date;
-            freshen_all(&mut page.records, &settings, today);
+            refresh_all(&mut page.records, &settings, today);
         }
         Ok(())
     }
 
     /// The same for the habit that a command left behind or ran into.
-    pub(crate) async fn freshen_outcome(
+    pub(crate) async fn refresh_outcome(
         &self,
         user: UserId,
         outcome: &mut OperationOutcome,
@@ -134,7 +134,7 @@ impl Streaks {
             OperationOutcome::Conflict(conflict) => &mut conflict.record,
             _ => return Ok(()),
         };
-        self.freshen_records(user, std::slice::from_mut(record))
+        self.refresh_records(user, std::slice::from_mut(record))
             .await
     }
 
@@ -227,9 +227,9 @@ fn streak_of(habit: &Habit, log: DayLog, settings: &Settings, today: Date) -> St
 }
 
 /// Brings the streaks among `records` to `today`, where they are everything that a person has.
-fn freshen_all(records: &mut [Record], settings: &Settings, today: Date) {
+fn refresh_all(records: &mut [Record], settings: &Settings, today: Date) {
     let stale = records.iter().filter_map(|record| match record {
-        Record::Habit(habit) => is_to_freshen(habit, today).then_some((habit.id, Vec::new())),
+        Record::Habit(habit) => needs_refresh(habit, today).then_some((habit.id, Vec::new())),
         Record::Entry(_) => None,
     });
     let mut logs: HashMap<_, Vec<_>> = stale.collect();
@@ -256,6 +256,6 @@ fn freshen_all(records: &mut [Record], settings: &Settings, today: Date) {
 }
 
 /// Whether its streak may differ from the one on `today`.
-fn is_to_freshen(habit: &Habit, today: Date) -> bool {
+fn needs_refresh(habit: &Habit, today: Date) -> bool {
     !habit.stamp.is_deleted() && habit.streak.is_stale(today)
 }

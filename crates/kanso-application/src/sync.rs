@@ -8,26 +8,26 @@ use crate::ports::storage::{DeltaQuery, Scope};
 use crate::streaks::Streaks;
 use crate::{Fault, Outcome, RecordPorts};
 
-/// What a device has seen, as it says itself.
+/// What a device has position, as it says itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Seen {
+pub enum ReadPosition {
     /// Nothing.
-    Nothing,
+    Beginning,
     /// Everything up to a cursor.
-    UpTo(Cursor),
+    Cursor(Cursor),
     /// Everything up to an instant, as the first clients say it.
-    UpToInstant(kanso_domain::Timestamp),
+    Instant(kanso_domain::Timestamp),
 }
 
-impl Seen {
+impl ReadPosition {
     /// Whether what changed since can be told, where the history stands at `head`.
     fn check(self, head: Head) -> Result<(), CursorRefusal> {
         match self {
-            Self::UpTo(cursor) => cursor.since(head).map(|_| ()),
+            Self::Cursor(cursor) => cursor.since(head).map(|_| ()),
             // The first clients say 1970 for the beginning, and then hold nothing.
-            Self::UpToInstant(instant) if instant.as_micros() <= 0 => Ok(()),
-            Self::UpToInstant(instant) if instant < head.floor.at => Err(CursorRefusal::Expired),
-            Self::UpToInstant(_) | Self::Nothing => Ok(()),
+            Self::Instant(instant) if instant.as_micros() <= 0 => Ok(()),
+            Self::Instant(instant) if instant < head.floor.at => Err(CursorRefusal::Expired),
+            Self::Instant(_) | Self::Beginning => Ok(()),
         }
     }
 }
@@ -45,14 +45,14 @@ pub struct Synced {
 /// link is read again as a whole.
 const PAGE_BUDGET: usize = 1 << 20;
 
-/// Who syncs, and what it has seen.
+/// Who syncs, and what it has position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Caller {
     /// Whose device it is.
     pub user: UserId,
     /// The device, if it says which it is.
     pub device: Option<DeviceId>,
-    /// What it has seen; nothing without a cursor.
+    /// What it has position; nothing without a cursor.
     pub cursor: Option<Cursor>,
 }
 
@@ -84,21 +84,23 @@ impl Sync {
         limit: u32,
         operations: Vec<Operation>,
     ) -> Outcome<Result<Synced, CursorRefusal>> {
-        let synced = self.exchanged(caller, limit, operations).await?;
+        let synced = self.apply_and_read(caller, limit, operations).await?;
         if let (Ok(_), Some(device)) = (&synced, caller.device) {
-            self.devices.saw(caller.user, device, caller.cursor).await;
+            self.devices
+                .record_sighting(caller.user, device, caller.cursor)
+                .await;
         }
         if let Err(CursorRefusal::Ahead) = synced {
             tracing::error!(
                 user_id = %caller.user,
-                "a device has seen changes that this server never made: the database was put \
+                "a device has position changes that this server never made: the database was put \
                  back to an older state without a new epoch"
             );
         }
         Ok(synced)
     }
 
-    async fn exchanged(
+    async fn apply_and_read(
         &self,
         caller: Caller,
         limit: u32,
@@ -113,68 +115,68 @@ impl Sync {
             };
             let page = cursor.and_then(|cursor| changeset.page_after(cursor.seq, limit));
             outcomes = changeset.outcomes;
-            self.freshen_outcomes(user, &mut outcomes).await?;
+            self.refresh_outcomes(user, &mut outcomes).await?;
             if let Some(mut page) = page {
                 let records = &mut page.records;
-                self.streaks.freshen_records(user, records).await?;
+                self.streaks.refresh_records(user, records).await?;
                 let page = page.within(PAGE_BUDGET);
                 return Ok(Ok(Synced { outcomes, page }));
             }
         }
-        let seen = cursor.map_or(Seen::Nothing, Seen::UpTo);
-        let page = self.delta(user, seen, Scope::Everything, Some(limit));
+        let position = cursor.map_or(ReadPosition::Beginning, ReadPosition::Cursor);
+        let page = self.delta(user, position, Scope::Everything, Some(limit));
         let page = page.await?;
         Ok(page.map(|page| Synced { outcomes, page }))
     }
 
     /// Brings the habits that a device is shown beside its results to this moment.
-    async fn freshen_outcomes(
+    async fn refresh_outcomes(
         &self,
         user: UserId,
         outcomes: &mut [OperationOutcome],
     ) -> Outcome<()> {
         for outcome in outcomes {
             if let OperationOutcome::Conflict(_) | OperationOutcome::Merged(_) = outcome {
-                self.streaks.freshen_outcome(user, outcome).await?;
+                self.streaks.refresh_outcome(user, outcome).await?;
             }
         }
         Ok(())
     }
 
-    /// What changed since `seen`, at most `limit` records of it.
+    /// What changed since `position`, at most `limit` records of it.
     pub async fn delta(
         &self,
         user: UserId,
-        seen: Seen,
+        position: ReadPosition,
         scope: Scope,
         limit: Option<u32>,
     ) -> Outcome<Result<Page, CursorRefusal>> {
-        let since = match seen {
-            Seen::Nothing => Since::Beginning,
-            Seen::UpTo(cursor) => cursor.unchecked(),
-            Seen::UpToInstant(instant) => Since::Instant(instant),
+        let since = match position {
+            ReadPosition::Beginning => Since::Beginning,
+            ReadPosition::Cursor(cursor) => cursor.unchecked(),
+            ReadPosition::Instant(instant) => Since::Instant(instant),
         };
         let query = DeltaQuery {
             since,
             scope,
             limit,
         };
-        let mut page = self.stored(user, query).await?;
+        let mut page = self.read_page(user, query).await?;
         // The head is of the same snapshot as the records, so the verdict fits them.
-        if let Err(refusal) = seen.check(page.head) {
+        if let Err(refusal) = position.check(page.head) {
             return Ok(Err(refusal));
         }
         if limit.is_some() {
             page = page.within(PAGE_BUDGET);
         }
-        self.streaks.freshen_page(user, query, &mut page).await?;
+        self.streaks.refresh_page(user, query, &mut page).await?;
         Ok(Ok(page))
     }
 
     /// Everything that is kept, tombstones among it, in the order of `seq`, at most `limit` records
     /// of it after the cursor of the page before: for whoever wants it all, not for a device that
-    /// has seen something. `None` when the history was replaced after that page.
-    pub async fn kept(
+    /// has position something. `None` when the history was replaced after that page.
+    pub async fn history_page(
         &self,
         user: UserId,
         after: Option<Cursor>,
@@ -185,15 +187,15 @@ impl Sync {
             scope: Scope::Everything,
             limit: Some(limit),
         };
-        let mut page = self.stored(user, query).await?.within(PAGE_BUDGET);
+        let mut page = self.read_page(user, query).await?.within(PAGE_BUDGET);
         if after.is_some_and(|cursor| cursor.epoch != page.head.epoch) {
             return Ok(None);
         }
-        self.streaks.freshen_page(user, query, &mut page).await?;
+        self.streaks.refresh_page(user, query, &mut page).await?;
         Ok(Some(page))
     }
 
-    async fn stored(&self, user: UserId, query: DeltaQuery) -> Outcome<Page> {
+    async fn read_page(&self, user: UserId, query: DeltaQuery) -> Outcome<Page> {
         let page = self.ports.storage.delta(user, query).await?;
         page.ok_or(Fault::AccountGone)
     }

@@ -7,7 +7,7 @@ use crate::Outcome;
 use crate::ports::clock::Clock;
 use crate::ports::credentials::Identity;
 use crate::ports::storage::Storage;
-use crate::ports::tickets::{KeptTicket, NewTicket, TicketStore, TicketTokens};
+use crate::ports::tickets::{NewTicket, StoredTicket, TicketStore, TicketTokens};
 
 /// How long a ticket is good, in seconds.
 pub const TICKET_SECONDS: i64 = 60;
@@ -41,7 +41,7 @@ impl Tickets {
     pub async fn issue(&self, identity: Identity) -> String {
         let NewTicket { ticket, hash } = self.tokens.mint();
         let expires_at = self.clock.now().plus_seconds(TICKET_SECONDS);
-        let kept = KeptTicket {
+        let kept = StoredTicket {
             identity,
             expires_at,
         };
@@ -56,7 +56,7 @@ impl Tickets {
         };
         let now = self.clock.now();
         let kept = self.store.take(hash).await;
-        let Some(KeptTicket { identity, .. }) = kept.filter(|kept| now < kept.expires_at) else {
+        let Some(StoredTicket { identity, .. }) = kept.filter(|kept| now < kept.expires_at) else {
             return Ok(None);
         };
         let Identity {

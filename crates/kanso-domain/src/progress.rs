@@ -21,6 +21,6 @@ pub use plan::{Plan, PlanSource};
 pub use rate::{Rate, rate};
 pub use streak::{Streak, UnitName, streak};
 pub use strength::{Pace, strength, strength_step};
-pub use today::{Standing, TodayState};
+pub use today::{TodayState, TodayStatus};
 pub use totals::{Period, PeriodTotal, totals};
 pub use units::{NeutralReason, Unit, UnitState, units};

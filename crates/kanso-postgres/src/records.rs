@@ -5,7 +5,7 @@ use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use kanso_application::ports::storage::{
     Comparison, Decide, DeltaQuery, EntryFilter, Journal, RecordStore, SnapshotPiece,
-    SnapshotQuery, StorageError, Written,
+    SnapshotQuery, StorageError, WriteOutcome,
 };
 use kanso_domain::entries::Entry;
 use kanso_domain::habits::Habit;
@@ -28,7 +28,7 @@ impl RecordStore for PostgresStorage {
         user: UserId,
         keys: LoadSet,
         decide: Decide,
-    ) -> Result<Written, StorageError> {
+    ) -> Result<WriteOutcome, StorageError> {
         self.transact((user, keys, decide), |connection, (user, keys, decide)| {
             write(connection, *user, keys, decide).boxed()
         })
@@ -134,20 +134,20 @@ async fn write(
     user: UserId,
     keys: &LoadSet,
     decide: &Decide,
-) -> Result<Written, Failure> {
+) -> Result<WriteOutcome, Failure> {
     let Some(current) = load(connection, user, keys).await? else {
         connection.command(COMMIT).await?;
-        return Ok(Written::NoSuchUser);
+        return Ok(WriteOutcome::NoSuchUser);
     };
     let before = current.head;
     match decide(current) {
         Ok(changeset) => {
             store(connection, user, before, &changeset).await?;
-            Ok(Written::Committed(changeset))
+            Ok(WriteOutcome::Committed(changeset))
         }
         Err(refusal) => {
             connection.command(COMMIT).await?;
-            Ok(Written::Refused(refusal))
+            Ok(WriteOutcome::Refused(refusal))
         }
     }
 }

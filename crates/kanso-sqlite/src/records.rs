@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use kanso_application::ports::storage::{
     Comparison, Decide, DeltaQuery, EntryFilter, Journal, RecordStore, SnapshotPiece,
-    SnapshotQuery, StorageError, Written,
+    SnapshotQuery, StorageError, WriteOutcome,
 };
 use kanso_domain::entries::Entry;
 use kanso_domain::habits::Habit;
@@ -25,20 +25,20 @@ impl RecordStore for SqliteStorage {
         user: UserId,
         keys: LoadSet,
         decide: Decide,
-    ) -> Result<Written, StorageError> {
+    ) -> Result<WriteOutcome, StorageError> {
         let epoch = self.epoch;
         let effort = Effort::Records(keys.habits.len() + keys.entries.len());
         let work = move |connection: &Connection| {
             let Some(current) = load(connection, epoch, user, &keys)? else {
-                return Ok(Written::NoSuchUser);
+                return Ok(WriteOutcome::NoSuchUser);
             };
             let head = current.head;
             match decide(current) {
                 Ok(changeset) => {
                     store(connection, user, head, &changeset)?;
-                    Ok(Written::Committed(changeset))
+                    Ok(WriteOutcome::Committed(changeset))
                 }
-                Err(refusal) => Ok(Written::Refused(refusal)),
+                Err(refusal) => Ok(WriteOutcome::Refused(refusal)),
             }
         };
         Ok(self.writer.run(effort, work).await?)

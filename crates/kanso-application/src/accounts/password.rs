@@ -6,7 +6,7 @@ use kanso_domain::accounts::{Email, Password, PasswordHash};
 use super::Accounts;
 use crate::Outcome;
 use crate::ports::credentials::{Identity, PasswordCheck, Passwords};
-use crate::ports::storage::{Credentials, NewPassword, SessionsThen, Storage};
+use crate::ports::storage::{Credentials, EndSessions, NewPassword, Storage};
 use crate::ports::throttle::{Admission, LoginOutcome};
 
 /// What became of a change of the password.
@@ -24,7 +24,7 @@ pub enum PasswordChange {
 }
 
 /// What came of an attempt to prove that somebody knows a password.
-pub(super) enum Attempt<T> {
+pub(super) enum GuessOutcome<T> {
     /// They do, and this is what they get.
     Right(T),
     /// They do not.
@@ -37,7 +37,7 @@ pub(super) enum Attempt<T> {
 }
 
 /// A password that was right, as it was stored then.
-pub(super) struct Checked {
+pub(super) struct VerifiedPassword {
     pub(super) user_id: UserId,
     pub(super) hash: PasswordHash,
 }
@@ -56,19 +56,19 @@ impl Accounts {
         new: Password,
     ) -> Outcome<PasswordChange> {
         let email = self.get(who.user_id).await?.email;
-        let mut outcome = Attempt::Wrong;
+        let mut outcome = GuessOutcome::Wrong;
         for known in current.into_iter().chain([new.clone()]) {
             // Each is a guess of its own.
             let replacing = self.replace(who, &email, known, &new);
-            outcome = self.attempt(&email, replacing).await?;
-            if !matches!(outcome, Attempt::Wrong) {
+            outcome = self.throttled(&email, replacing).await?;
+            if !matches!(outcome, GuessOutcome::Wrong) {
                 break;
             }
         }
         Ok(match outcome {
-            Attempt::Right(()) => PasswordChange::Changed,
-            Attempt::Wrong => PasswordChange::Refused,
-            Attempt::Throttled { wait_seconds } => PasswordChange::Throttled { wait_seconds },
+            GuessOutcome::Right(()) => PasswordChange::Changed,
+            GuessOutcome::Wrong => PasswordChange::Refused,
+            GuessOutcome::Throttled { wait_seconds } => PasswordChange::Throttled { wait_seconds },
         })
     }
 
@@ -80,14 +80,14 @@ impl Accounts {
         known: Password,
         new: &Password,
     ) -> Outcome<Option<()>> {
-        while let Some(checked) = self.check(email, known.clone()).await? {
+        while let Some(verified) = self.verify(email, known.clone()).await? {
             let new = NewPassword {
-                replaces: checked.hash,
+                replaces: verified.hash,
                 hash: self.ports.passwords.hash(new.clone()).await?,
-                sessions: SessionsThen::EndBut(who.session_id),
+                sessions: EndSessions::AllBut(who.session_id),
             };
             let storage = &self.ports.storage;
-            if storage.replace_password(checked.user_id, new).await? {
+            if storage.replace_password(verified.user_id, new).await? {
                 tracing::info!(user_id = %who.user_id, "password changed");
                 return Ok(Some(()));
             }
@@ -110,7 +110,7 @@ impl Accounts {
             let new = NewPassword {
                 replaces: credentials.password_hash,
                 hash: hash.clone(),
-                sessions: SessionsThen::End,
+                sessions: EndSessions::All,
             };
             if storage.replace_password(credentials.user_id, new).await? {
                 return Ok(true);
@@ -122,15 +122,15 @@ impl Accounts {
 
     /// Makes an attempt, if the brake on guessing lets it pass, and tells the brake what came of it.
     /// Nothing else asks whether a password is right.
-    pub(super) async fn attempt<T>(
+    pub(super) async fn throttled<T>(
         &self,
         email: &Email,
         attempt: impl Future<Output = Outcome<Option<T>>>,
-    ) -> Outcome<Attempt<T>> {
+    ) -> Outcome<GuessOutcome<T>> {
         let throttle = &self.ports.throttle;
         if let Admission::Wait { seconds } = throttle.admit(email).await {
             let wait_seconds = seconds;
-            return Ok(Attempt::Throttled { wait_seconds });
+            return Ok(GuessOutcome::Throttled { wait_seconds });
         }
         let outcome = attempt.await;
         let verdict = match &outcome {
@@ -139,16 +139,16 @@ impl Accounts {
             Err(_) => LoginOutcome::Unknown,
         };
         throttle.settle(email, verdict).await;
-        Ok(outcome?.map_or(Attempt::Wrong, Attempt::Right))
+        Ok(outcome?.map_or(GuessOutcome::Wrong, GuessOutcome::Right))
     }
 
     /// Whether this is the password of the account with this log-in name. A hash that is weaker
     /// than those of today is replaced by the way.
-    pub(super) async fn check(
+    pub(super) async fn verify(
         &self,
         email: &Email,
         password: Password,
-    ) -> Outcome<Option<Checked>> {
+    ) -> Outcome<Option<VerifiedPassword>> {
         let credentials = self.ports.storage.credentials(email).await?;
         let stored = credentials
             .as_ref()
@@ -163,7 +163,7 @@ impl Accounts {
         };
         Ok(match check {
             PasswordCheck::Wrong => None,
-            PasswordCheck::Right => Some(Checked {
+            PasswordCheck::Right => Some(VerifiedPassword {
                 user_id,
                 hash: password_hash,
             }),
@@ -171,11 +171,11 @@ impl Accounts {
                 let new = NewPassword {
                     replaces: password_hash,
                     hash: hash.clone(),
-                    sessions: SessionsThen::Stay,
+                    sessions: EndSessions::None,
                 };
                 // If somebody else was faster, whoever asked finds that out by the hash.
                 self.ports.storage.replace_password(user_id, new).await?;
-                Some(Checked { user_id, hash })
+                Some(VerifiedPassword { user_id, hash })
             }
         })
     }

@@ -30,7 +30,7 @@ pub type Decide = Arc<dyn Fn(Loaded) -> Result<Changeset, CursorRefusal> + Send 
 
 /// What became of a write.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Written {
+pub enum WriteOutcome {
     /// The changeset is durable.
     Committed(Changeset),
     /// The decision was to do nothing.
@@ -158,7 +158,7 @@ pub trait RecordStore: Send + Sync {
         user: UserId,
         keys: LoadSet,
         decide: Decide,
-    ) -> Result<Written, StorageError>;
+    ) -> Result<WriteOutcome, StorageError>;
 
     /// What changed, in the order of `seq`, in one snapshot bounded by its head; `None` when
     /// there is no such account.
@@ -245,18 +245,18 @@ pub struct NewPassword {
     /// The hash that takes its place.
     pub hash: PasswordHash,
     /// What becomes of the sessions.
-    pub sessions: SessionsThen,
+    pub sessions: EndSessions,
 }
 
 /// What becomes of a person's sessions when the password is replaced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SessionsThen {
+pub enum EndSessions {
     /// All go on: it is the same password with another hash.
-    Stay,
+    None,
     /// All end but this one.
-    EndBut(SessionId),
+    AllBut(SessionId),
     /// All end.
-    End,
+    All,
 }
 
 /// What to do with a session whose refresh token was presented. Pure, as [`Decide`].

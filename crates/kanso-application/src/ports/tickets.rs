@@ -26,7 +26,7 @@ pub trait TicketTokens: Send + Sync {
 
 /// Whom a ticket speaks for, and for how long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct KeptTicket {
+pub struct StoredTicket {
     /// Who asked for it.
     pub identity: Identity,
     /// From then on it is not good any more.
@@ -38,8 +38,8 @@ pub struct KeptTicket {
 #[async_trait]
 pub trait TicketStore: Send + Sync {
     /// Keeps a ticket.
-    async fn keep(&self, hash: TokenHash, ticket: KeptTicket);
+    async fn keep(&self, hash: TokenHash, ticket: StoredTicket);
 
     /// Takes a ticket out, whether or not it has expired; `None` when there is none.
-    async fn take(&self, hash: TokenHash) -> Option<KeptTicket>;
+    async fn take(&self, hash: TokenHash) -> Option<StoredTicket>;
 }

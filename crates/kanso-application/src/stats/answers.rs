@@ -3,7 +3,7 @@
 use kanso_domain::calendar::{day_begins, days_after};
 use kanso_domain::habits::Habit;
 use kanso_domain::progress::{
-    Cell, CellState, HabitProgress, Period, PeriodTotal, Rate, Standing, Streak, Unit, totals,
+    Cell, CellState, HabitProgress, Period, PeriodTotal, Rate, Streak, TodayStatus, Unit, totals,
 };
 use kanso_domain::{Date, HabitId, Timestamp, WeekStart};
 
@@ -34,11 +34,11 @@ pub struct HabitWeek {
 }
 
 impl HabitWeek {
-    pub(super) fn new(judged: &HabitProgress<'_>, streak: Streak, range: DateRange) -> Self {
+    pub(super) fn new(progress: &HabitProgress<'_>, streak: Streak, range: DateRange) -> Self {
         Self {
-            habit: judged.habit.clone(),
-            rate: judged.rate(range.from, range.to),
-            cells: judged.cells(range.from, range.to),
+            habit: progress.habit.clone(),
+            rate: progress.rate(range.from, range.to),
+            cells: progress.cells(range.from, range.to),
             streak,
         }
     }
@@ -92,17 +92,17 @@ pub struct HabitStats {
 }
 
 impl HabitStats {
-    pub(super) fn new(judged: &HabitProgress<'_>, week_start: WeekStart) -> Self {
+    pub(super) fn new(progress: &HabitProgress<'_>, week_start: WeekStart) -> Self {
         Self {
-            habit: judged.habit.clone(),
-            streak: judged.streak(),
-            rate: judged.overall_rate(),
-            strength: judged.strength(),
-            weeks: totals(judged.log(), Period::Week(week_start)),
-            months: totals(judged.log(), Period::Month),
-            years: totals(judged.log(), Period::Year),
-            done_by_weekday: judged.done_by_weekday(),
-            units: judged.units(),
+            habit: progress.habit.clone(),
+            streak: progress.streak(),
+            rate: progress.overall_rate(),
+            strength: progress.strength(),
+            weeks: totals(progress.log(), Period::Week(week_start)),
+            months: totals(progress.log(), Period::Month),
+            years: totals(progress.log(), Period::Year),
+            done_by_weekday: progress.done_by_weekday(),
+            units: progress.units(),
         }
     }
 }
@@ -141,10 +141,10 @@ pub struct HabitGlance {
 impl StatsOverview {
     pub(super) fn new(habits: &[HabitProgress<'_>]) -> Self {
         let last = |days| habits.iter().map(|habit| habit.recent_rate(days)).sum();
-        let glance = |judged: &HabitProgress<'_>| HabitGlance {
-            habit: judged.habit.clone(),
-            streak: judged.streak(),
-            strength: judged.strength(),
+        let glance = |progress: &HabitProgress<'_>| HabitGlance {
+            habit: progress.habit.clone(),
+            streak: progress.streak(),
+            strength: progress.strength(),
         };
         Self {
             habits: habits.iter().map(glance).collect(),
@@ -173,19 +173,19 @@ pub struct HabitToday {
     /// The habit.
     pub habit: Habit,
     /// How it stands.
-    pub standing: Standing,
+    pub status: TodayStatus,
 }
 
 impl TodayAnswer {
-    pub(super) fn new(habits: &[HabitProgress<'_>], reader: &StatsContext) -> Self {
-        let settings = &reader.settings;
-        let on_today = |judged: &HabitProgress<'_>| HabitToday {
-            habit: judged.habit.clone(),
-            standing: judged.standing(),
+    pub(super) fn new(habits: &[HabitProgress<'_>], context: &StatsContext) -> Self {
+        let settings = &context.settings;
+        let on_today = |progress: &HabitProgress<'_>| HabitToday {
+            habit: progress.habit.clone(),
+            status: progress.today_status(),
         };
-        let tomorrow = days_after(reader.today, 1);
+        let tomorrow = days_after(context.today, 1);
         Self {
-            date: reader.today,
+            date: context.today,
             timezone: settings.timezone.to_string(),
             ends_at: day_begins(tomorrow, &settings.timezone, settings.day_start),
             habits: habits.iter().map(on_today).collect(),

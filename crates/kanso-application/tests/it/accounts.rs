@@ -1,5 +1,5 @@
 use kanso_application::accounts::{LogIn, Registration};
-use kanso_application::ports::storage::{AccountStore as _, NewPassword, SessionsThen};
+use kanso_application::ports::storage::{AccountStore as _, EndSessions, NewPassword};
 use kanso_domain::accounts::{Password, Settings, SettingsChange};
 use kanso_testkit::build::noon;
 use kanso_testkit::{CountingThrottle, LegiblePasswords};
@@ -82,7 +82,7 @@ async fn an_outdated_hash_is_replaced_at_the_next_log_in() {
     let new = NewPassword {
         replaces: LegiblePasswords::hash_of(PASSWORD),
         hash: old,
-        sessions: SessionsThen::Stay,
+        sessions: EndSessions::None,
     };
     assert!(world.storage.replace_password(user, new).await.unwrap());
     world.granted().await;

@@ -39,7 +39,7 @@ async fn listed(server: &Devices) -> Vec<(DeviceId, Timestamp)> {
 #[tokio::test]
 async fn a_device_that_one_server_meets_is_listed_by_another_at_once() {
     let fleet = Fleet::new().await;
-    fleet.one.saw(user(1), device(1), None).await;
+    fleet.one.record_sighting(user(1), device(1), None).await;
     assert_eq!(listed(&fleet.other).await, [(device(1), noon())]);
 }
 
@@ -48,7 +48,7 @@ async fn what_a_server_saw_before_does_not_bring_back_what_another_forgot() {
     let fleet = Fleet::new().await;
     for _ in 0..2 {
         // The second sighting waits.
-        fleet.one.saw(user(1), device(1), None).await;
+        fleet.one.record_sighting(user(1), device(1), None).await;
     }
     assert!(fleet.other.forget(user(1), device(1)).await.unwrap());
     fleet.one.store_sightings().await.unwrap();
@@ -61,15 +61,15 @@ async fn what_a_server_saw_before_does_not_bring_back_what_another_forgot() {
 async fn a_device_that_syncs_after_it_was_forgotten_is_a_new_one() {
     let fleet = Fleet::new().await;
     let Fleet { one, other, clock } = &fleet;
-    one.saw(user(1), device(1), None).await;
+    one.record_sighting(user(1), device(1), None).await;
     assert!(one.forget(user(1), device(1)).await.unwrap());
     clock.advance_seconds(60);
-    one.saw(user(1), device(1), None).await;
+    one.record_sighting(user(1), device(1), None).await;
     assert_eq!(listed(other).await, [(device(1), noon().plus_seconds(60))]);
     // The other server has to find out first.
     assert!(other.forget(user(1), device(1)).await.unwrap());
-    one.saw(user(1), device(1), None).await;
+    one.record_sighting(user(1), device(1), None).await;
     one.store_sightings().await.unwrap();
-    one.saw(user(1), device(1), None).await;
+    one.record_sighting(user(1), device(1), None).await;
     assert_eq!(listed(other).await.len(), 1);
 }

@@ -73,7 +73,7 @@ async fn who_follows_begins_where_the_history_stands() {
     create.await.unwrap();
     let mut following = live.follow(user).await.unwrap();
     assert_eq!(following.head().seq.get(), 1);
-    following.reach(following.newest()).await;
+    following.wait_for(following.newest()).await;
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use async_trait::async_trait;
 use kanso_application::accounts::{LogIn, PasswordChange};
 use kanso_application::ports::credentials::{Identity, PasswordCheck, PasswordFault, Passwords};
-use kanso_application::ports::storage::{AccountStore as _, NewPassword, SessionsThen};
+use kanso_application::ports::storage::{AccountStore as _, EndSessions, NewPassword};
 use kanso_domain::accounts::{Password, PasswordHash};
 use kanso_testkit::{LegiblePasswords, MemoryStorage};
 
@@ -134,7 +134,7 @@ impl Passwords for Overtaken {
             let new = NewPassword {
                 replaces: credentials.password_hash,
                 hash: self.by.clone(),
-                sessions: SessionsThen::End,
+                sessions: EndSessions::All,
             };
             let replaced = self.storage.replace_password(credentials.user_id, new);
             assert!(replaced.await.unwrap());

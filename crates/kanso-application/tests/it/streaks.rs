@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use kanso_application::ports::storage::{AccountStore as _, RecordStore as _, Scope};
 use kanso_application::streaks::Streaks;
-use kanso_application::sync::{Caller, Seen};
+use kanso_application::sync::{Caller, ReadPosition};
 use kanso_domain::entries::{EntryFields, EntryKind};
 use kanso_domain::habits::{HabitFields, HabitType, TargetDirection, TargetFields};
 use kanso_domain::sync::{Action, Base, LoadSet, decide};
@@ -55,11 +55,11 @@ fn life() -> Vec<Action> {
 /// All that the person has, in pages of `limit`, as a device without a cursor reads it.
 async fn everything(world: &World, user: UserId, limit: u32) -> Vec<Record> {
     let mut read = Vec::new();
-    let mut seen = Seen::Nothing;
+    let mut seen = ReadPosition::Beginning;
     loop {
         let page = world.sync.delta(user, seen, Scope::Everything, Some(limit));
         let page = page.await.unwrap().unwrap();
-        seen = Seen::UpTo(page.cursor());
+        seen = ReadPosition::Cursor(page.cursor());
         let has_more = page.has_more();
         read.extend(page.records);
         if !has_more {

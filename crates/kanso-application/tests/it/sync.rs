@@ -1,5 +1,5 @@
 use kanso_application::ports::storage::{RecordStore as _, Scope};
-use kanso_application::sync::{Caller, Seen, Synced};
+use kanso_application::sync::{Caller, ReadPosition, Synced};
 use kanso_domain::sync::{
     Base, Cursor, CursorRefusal, Deferral, Epoch, Operation, OperationOutcome, RejectionCode,
 };
@@ -97,7 +97,7 @@ async fn a_cursor_of_another_history_leaves_the_outbox_unapplied() {
             let refused = exchange(&world, user, Some(cursor), outbox).await;
             assert_eq!(refused.unwrap_err(), expected);
         }
-        let seen = Seen::UpTo(cursor);
+        let seen = ReadPosition::Cursor(cursor);
         let refused = world.sync.delta(user, seen, Scope::Habits, None).await;
         assert_eq!(refused.unwrap().unwrap_err(), expected);
     }
@@ -194,7 +194,7 @@ async fn a_first_client_is_answered_by_instant() {
             .unwrap();
     }
     let since = async |instant| {
-        let seen = Seen::UpToInstant(instant);
+        let seen = ReadPosition::Instant(instant);
         let page = world.sync.delta(user, seen, Scope::Everything, None).await;
         page.unwrap().unwrap().records.len()
     };
@@ -262,7 +262,12 @@ async fn kept(world: &World, user: UserId, meanwhile: impl AsyncFnOnce()) -> Vec
     let (mut pages, mut meanwhile) = (Vec::new(), Some(meanwhile));
     let mut cursor = None;
     loop {
-        let page = world.sync.kept(user, cursor, 2).await.unwrap().unwrap();
+        let page = world
+            .sync
+            .history_page(user, cursor, 2)
+            .await
+            .unwrap()
+            .unwrap();
         pages.extend(places(&page.records));
         if !page.has_more() {
             return pages;
@@ -304,7 +309,13 @@ async fn what_is_kept_is_of_one_history() {
         epoch: Epoch::new(here.epoch.get() + 1),
         ..here
     };
-    let after = async |cursor| world.sync.kept(user, Some(cursor), LIMIT).await.unwrap();
+    let after = async |cursor| {
+        world
+            .sync
+            .history_page(user, Some(cursor), LIMIT)
+            .await
+            .unwrap()
+    };
     assert!(after(here).await.is_some());
     assert_eq!(after(elsewhere).await, None);
 }

@@ -37,7 +37,7 @@ impl TodayState {
 
 /// How a habit stands today.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Standing {
+pub struct TodayStatus {
     /// What it is.
     pub state: TodayState,
     /// What was recorded today, in thousandths.
@@ -50,9 +50,9 @@ pub struct Standing {
 
 impl HabitProgress<'_> {
     /// How the habit stands today.
-    pub fn standing(&self) -> Standing {
+    pub fn today_status(&self) -> TodayStatus {
         let (state, streak) = (self.state(), self.streak());
-        Standing {
+        TodayStatus {
             state,
             value: self.log().total(self.today()).sum,
             streak,

@@ -125,7 +125,7 @@ impl<'a, F> ProposedEdit<'a, F> {
     /// The version that the author had seen, when `stored` has moved on from it. Whoever revives
     /// a record knows that it was deleted.
     fn stale_base(&self, stored: &Stamp) -> Option<Version> {
-        let stale = self.base.newer_than(stored)?;
+        let stale = self.base.mismatch(stored)?;
         let knows = self.policy.revive && stored.is_deleted() && stale.next() == stored.version;
         (!knows).then_some(stale)
     }

@@ -133,7 +133,7 @@ pub enum Base {
 
 impl Base {
     /// The version that the author had seen, when `stored` has moved on from it.
-    pub(super) fn newer_than(self, stored: &Stamp) -> Option<Version> {
+    pub(super) fn mismatch(self, stored: &Stamp) -> Option<Version> {
         match self {
             Self::Version(version) if version != stored.version => Some(version),
             Self::Version(_) | Self::Any => None,

@@ -368,7 +368,7 @@ impl<I: Ord + Copy, R: Editable> WorkingSet<I, R> {
         if record.stamp().is_deleted() {
             return Noop(record.record());
         }
-        match (base.newer_than(record.stamp()), on_conflict) {
+        match (base.mismatch(record.stamp()), on_conflict) {
             (Some(version), OnConflict::Reject) => OperationOutcome::Conflict(Conflict {
                 your_base: Some(version),
                 record: record.record(),

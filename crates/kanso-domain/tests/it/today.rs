@@ -70,14 +70,14 @@ fn check(name: &str, habit: &Habit, records: Records, expected: (TodayState, i64
         .iter()
         .map(|&(day, kind, value)| (june(day), kind, amount(value)))
         .collect();
-    let standing = HabitProgress::new(habit, log, &Settings::default(), june(TODAY)).standing();
+    let status = HabitProgress::new(habit, log, &Settings::default(), june(TODAY)).today_status();
     let found = (
-        standing.state,
-        standing.value / 1000,
-        standing.streak.current,
-        standing.is_at_risk,
+        status.state,
+        status.value / 1000,
+        status.streak.current,
+        status.is_at_risk,
     );
-    assert_eq!(found, expected, "{name}: {standing:?}");
+    assert_eq!(found, expected, "{name}: {status:?}");
 }
 
 fn ticked(schedule: Schedule) -> Habit {

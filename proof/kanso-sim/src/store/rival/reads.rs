@@ -2,7 +2,7 @@
 
 use kanso_application::ports::storage::{
     Comparison, Decide, DeltaQuery, EntryFilter, Journal, RecordStore, SnapshotPiece,
-    SnapshotQuery, Storage, StorageError, Written,
+    SnapshotQuery, Storage, StorageError, WriteOutcome,
 };
 use kanso_domain::entries::Entry;
 use kanso_domain::habits::Habit;
@@ -40,7 +40,7 @@ delegated!(RecordStore for Node {
     entries(user: UserId, filter: EntryFilter) -> Vec<Entry>;
 }
 
-async fn write(&self, user: UserId, keys: LoadSet, decide: Decide) -> Result<Written, StorageError> {
+async fn write(&self, user: UserId, keys: LoadSet, decide: Decide) -> Result<WriteOutcome, StorageError> {
     work::write(self, user, keys, decide).await
 }
 
