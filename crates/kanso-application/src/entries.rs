@@ -8,22 +8,22 @@ use kanso_domain::{EntryId, UserId};
 use crate::ports::storage::EntryFilter;
 use crate::{Fault, Outcome, RecordPorts, RetryKey};
 
-/// How many days a list reaches back when no beginning is given, today included.
+/// Days of a list without a start, including today.
 pub const DEFAULT_LIST_DAYS: i32 = 30;
 
-/// What a person does with entries.
+/// The feature: create, update, delete and list entries.
 #[derive(Clone)]
 pub struct Entries {
     ports: RecordPorts,
 }
 
 impl Entries {
-    /// The feature over its ports.
+    /// Returns the feature over its ports.
     pub const fn new(ports: RecordPorts) -> Self {
         Self { ports }
     }
 
-    /// Makes an entry; without an id, under a fresh one.
+    /// Creates an entry. Without an id it gets a new one.
     pub async fn create(
         &self,
         user: UserId,
@@ -31,6 +31,7 @@ impl Entries {
         id: Option<EntryId>,
         fields: EntryFields,
     ) -> Outcome<OperationOutcome> {
+        // Clients that sync make ids themselves. This is for plain REST calls.
         let id = id.unwrap_or_else(|| EntryId::new(self.ports.ids.uuid()));
         self.submit(user, retry_key, id, Edit::Create(fields)).await
     }
@@ -60,13 +61,14 @@ impl Entries {
             .await
     }
 
-    /// A live entry.
+    /// Returns a live entry.
     pub async fn get(&self, user: UserId, id: EntryId) -> Outcome<Option<Entry>> {
         Ok(self.ports.storage.entry(user, id).await?)
     }
 
-    /// The live entries that `filter` lets through, newest first. Without a beginning the list
-    /// reaches back [`DEFAULT_LIST_DAYS`] from its end, or from the user's today.
+    /// Returns the live entries that `filter` matches, newest first.
+    ///
+    /// Without a start the list begins [`DEFAULT_LIST_DAYS`] before its end, or before today.
     pub async fn list(&self, user: UserId, filter: EntryFilter) -> Outcome<Vec<Entry>> {
         let from = match filter.from {
             Some(from) => from,
@@ -93,6 +95,8 @@ impl Entries {
             .await?
             .ok_or(Fault::AccountGone)?;
         let settings = account.settings;
+        // The end of the list in days of the user, because the default start is a number of days
+        // before it.
         let last = match to {
             Some(Completion::Day(date)) => date,
             Some(Completion::At(instant)) => {

@@ -7,7 +7,7 @@ use kanso_domain::{HabitId, UserId};
 use crate::streaks::Streaks;
 use crate::{Outcome, RecordPorts, RetryKey};
 
-/// What a person does with habits.
+/// The feature: create, update, delete and list habits.
 #[derive(Clone)]
 pub struct Habits {
     ports: RecordPorts,
@@ -15,13 +15,13 @@ pub struct Habits {
 }
 
 impl Habits {
-    /// The feature over its ports.
+    /// Returns the feature over its ports.
     pub fn new(ports: RecordPorts) -> Self {
         let streaks = Streaks::over(&ports);
         Self { ports, streaks }
     }
 
-    /// Makes a habit; without an id, under a fresh one.
+    /// Creates a habit. Without an id it gets a new one.
     pub async fn create(
         &self,
         user: UserId,
@@ -46,7 +46,7 @@ impl Habits {
             .await
     }
 
-    /// Makes a habit a tombstone, and with it its entries.
+    /// Makes a habit a tombstone, together with its entries.
     pub async fn delete(
         &self,
         user: UserId,
@@ -58,7 +58,7 @@ impl Habits {
             .await
     }
 
-    /// A live habit, its streak as of now.
+    /// Returns a live habit with its streak as of now.
     pub async fn get(&self, user: UserId, id: HabitId) -> Outcome<Option<Habit>> {
         let mut habit = self.ports.storage.habit(user, id).await?;
         self.streaks
@@ -67,7 +67,7 @@ impl Habits {
         Ok(habit)
     }
 
-    /// The live habits by `sort_order`, then newest first, their streaks as of now.
+    /// Returns the live habits by `sort_order`, then newest first, with their streaks as of now.
     pub async fn list(&self, user: UserId, archived_too: bool) -> Outcome<Vec<Habit>> {
         let mut habits = self.ports.storage.habits(user, archived_too).await?;
         self.streaks
@@ -87,6 +87,7 @@ impl Habits {
             .ports
             .submit_one(user, retry_key, Action::Habit(id, edit))
             .await?;
+        // The edit made the stored streak stale, and the answer of a REST call shows the habit.
         self.streaks.refresh_outcome(user, &mut outcome).await?;
         Ok(outcome)
     }

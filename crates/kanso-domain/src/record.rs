@@ -20,7 +20,7 @@ pub enum Entity {
 }
 
 impl Entity {
-    /// The wire name.
+    /// Returns the stable name of the kind. Storages and the protocol use it.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Habit => "habit",
@@ -39,7 +39,7 @@ pub enum Record {
 }
 
 impl Record {
-    /// Its kind.
+    /// Returns the kind of the record.
     pub const fn entity(&self) -> Entity {
         match self {
             Self::Habit(_) => Entity::Habit,
@@ -47,7 +47,7 @@ impl Record {
         }
     }
 
-    /// Its server-owned part.
+    /// Returns the server-owned part of the record.
     pub const fn stamp(&self) -> &Stamp {
         match self {
             Self::Habit(habit) => &habit.stamp,
@@ -55,7 +55,7 @@ impl Record {
         }
     }
 
-    /// Its id.
+    /// Returns the id of the record.
     pub const fn id(&self) -> Uuid {
         match self {
             Self::Habit(habit) => habit.id.uuid(),
@@ -63,7 +63,7 @@ impl Record {
         }
     }
 
-    /// The device of its newest edit, where that is known.
+    /// Returns the device of the newest edit, if it is known.
     pub const fn edited_by(&self) -> Option<DeviceId> {
         match self {
             Self::Habit(habit) => habit.provenance.device(),

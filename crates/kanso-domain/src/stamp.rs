@@ -4,26 +4,26 @@ use std::fmt;
 
 use crate::Timestamp;
 
-/// A position in one user's history of changes: strictly increasing, never reused.
+/// A position in one user's history of changes. Positions strictly increase and are never reused.
 /// Zero is before the first change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Seq(i64);
 
 impl Seq {
-    /// Before the first change.
+    /// The position before the first change.
     pub const ZERO: Self = Self(0);
 
-    /// A position; negative numbers are none.
+    /// Returns the position `number`, or `None` if it is negative.
     pub const fn new(number: i64) -> Option<Self> {
         if number < 0 { None } else { Some(Self(number)) }
     }
 
-    /// The number.
+    /// Returns the number.
     pub const fn get(self) -> i64 {
         self.0
     }
 
-    /// The position after this one.
+    /// Returns the next position.
     #[must_use]
     pub const fn next(self) -> Self {
         Self(self.0 + 1)
@@ -36,7 +36,8 @@ impl fmt::Display for Seq {
     }
 }
 
-/// How often a record was edited: 1 when created, one more with each change that its user sees.
+/// The number of edits of a record. It is 1 after the creation and grows by 1 with each change that
+/// the user sees. A recomputed streak does not change it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Version(i64);
 
@@ -44,17 +45,17 @@ impl Version {
     /// The version of a record that was just created.
     pub const FIRST: Self = Self(1);
 
-    /// A version; numbers below 1 are none.
+    /// Returns the version `number`, or `None` if it is below 1.
     pub const fn new(number: i64) -> Option<Self> {
         if number < 1 { None } else { Some(Self(number)) }
     }
 
-    /// The number.
+    /// Returns the number.
     pub const fn get(self) -> i64 {
         self.0
     }
 
-    /// The version after one more edit.
+    /// Returns the version after one more edit.
     #[must_use]
     pub const fn next(self) -> Self {
         Self(self.0 + 1)
@@ -70,20 +71,20 @@ impl fmt::Display for Version {
 /// The server-owned part of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stamp {
-    /// Where the newest change stands in its user's history.
+    /// Position of the newest change in the history of the user.
     pub seq: Seq,
-    /// For optimistic locking.
+    /// Number of edits, for optimistic locking.
     pub version: Version,
-    /// When the server first stored the record.
+    /// Time at which the server first stored the record.
     pub created_at: Timestamp,
-    /// Strictly increasing per user, together with `seq`.
+    /// Time of the newest change. It strictly increases per user, together with `seq`.
     pub updated_at: Timestamp,
-    /// When the record became a tombstone.
+    /// Time at which the record became a tombstone; `None` while it is live.
     pub deleted_at: Option<Timestamp>,
 }
 
 impl Stamp {
-    /// The stamp of a record created as change `seq` at `at`.
+    /// Returns the stamp of a record that is created by change `seq` at `at`.
     pub const fn created(seq: Seq, at: Timestamp) -> Self {
         Self {
             seq,
@@ -94,7 +95,7 @@ impl Stamp {
         }
     }
 
-    /// The stamp after an edit, which is change `seq` at `at`.
+    /// Returns the stamp after an edit by change `seq` at `at`.
     #[must_use]
     pub const fn edited(self, seq: Seq, at: Timestamp) -> Self {
         Self {
@@ -105,7 +106,9 @@ impl Stamp {
         }
     }
 
-    /// The stamp of a record that is sent again unchanged, as change `seq` at `at`.
+    /// Returns the stamp of a record that is delivered again unchanged, as change `seq` at `at`.
+    ///
+    /// The version stays, because nothing that the user sees has changed.
     #[must_use]
     pub const fn sent_again(self, seq: Seq, at: Timestamp) -> Self {
         Self {
@@ -115,7 +118,7 @@ impl Stamp {
         }
     }
 
-    /// The stamp of a tombstone that came back to life by an edit, which is change `seq` at `at`.
+    /// Returns the stamp of a tombstone that an edit revives, as change `seq` at `at`.
     #[must_use]
     pub const fn revived(self, seq: Seq, at: Timestamp) -> Self {
         Self {
@@ -124,7 +127,7 @@ impl Stamp {
         }
     }
 
-    /// The stamp after the deletion, which is change `seq` at `at`.
+    /// Returns the stamp of the tombstone after the deletion by change `seq` at `at`.
     #[must_use]
     pub const fn deleted(self, seq: Seq, at: Timestamp) -> Self {
         Self {
@@ -133,7 +136,7 @@ impl Stamp {
         }
     }
 
-    /// Whether the record is a tombstone.
+    /// Returns true if the record is a tombstone.
     pub const fn is_deleted(&self) -> bool {
         self.deleted_at.is_some()
     }

@@ -1,4 +1,4 @@
-//! What the use cases need from the world.
+//! The ports: the traits through which use cases reach storage, time, secrets and other servers.
 
 pub mod answers;
 pub mod clock;

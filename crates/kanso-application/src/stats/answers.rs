@@ -1,4 +1,4 @@
-//! What the statistics answer.
+//! The answers of the statistics.
 
 use kanso_domain::calendar::{day_begins, days_after};
 use kanso_domain::habits::Habit;
@@ -12,24 +12,24 @@ use super::{DateRange, StatsContext};
 /// The days of all habits in a range.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Weekly {
-    /// The range.
+    /// Range.
     pub range: DateRange,
-    /// The habits, in the order of the list.
+    /// Habits in the order of the list.
     pub habits: Vec<HabitWeek>,
-    /// The sum over them.
+    /// Rate over all habits.
     pub overall: Rate,
 }
 
 /// The days of one habit in a range.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HabitWeek {
-    /// The habit.
+    /// Habit.
     pub habit: Habit,
-    /// Units done and missed.
+    /// Rate over the units of the range.
     pub rate: Rate,
-    /// One for each civil date.
+    /// Cells, one for each civil date.
     pub cells: Vec<Cell>,
-    /// By the recorded days.
+    /// Streak by the stored local dates.
     pub streak: Streak,
 }
 
@@ -43,12 +43,12 @@ impl HabitWeek {
         }
     }
 
-    /// The sum of the days, in thousandths.
+    /// Returns the sum of the days in thousandths.
     pub fn total(&self) -> i64 {
         self.cells.iter().map(|cell| cell.value).sum()
     }
 
-    /// On how many days the target was met.
+    /// Returns the number of days on which the target was met.
     pub fn days_completed(&self) -> usize {
         self.cells
             .iter()
@@ -68,26 +68,26 @@ impl Weekly {
     }
 }
 
-/// Everything about one habit.
+/// The statistics of one habit.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HabitStats {
-    /// The habit.
+    /// Habit.
     pub habit: Habit,
-    /// The streak.
+    /// Streak.
     pub streak: Streak,
-    /// Over all units.
+    /// Rate over all units.
     pub rate: Rate,
-    /// Between 0 and 1; none before anything was recorded.
+    /// Strength between 0 and 1; `None` before the first entry.
     pub strength: Option<f64>,
-    /// What was recorded, by week.
+    /// Totals by week.
     pub weeks: Vec<PeriodTotal>,
-    /// The same by month.
+    /// Totals by month.
     pub months: Vec<PeriodTotal>,
-    /// The same by year.
+    /// Totals by year.
     pub years: Vec<PeriodTotal>,
-    /// On how many days the target was met, from Sunday.
+    /// Number of days on which the target was met, by weekday from Sunday.
     pub done_by_weekday: [u32; 7],
-    /// The units that have begun: why the streak is what it is.
+    /// Units that have begun. They explain the streak.
     pub units: Vec<Unit>,
 }
 
@@ -110,31 +110,31 @@ impl HabitStats {
 /// The cells of one habit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HeatmapAnswer {
-    /// The habit.
+    /// Habit.
     pub habit_id: HabitId,
-    /// One for each civil date.
+    /// Cells, one for each civil date.
     pub cells: Vec<Cell>,
 }
 
 /// All habits at a glance.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StatsOverview {
-    /// The habits that are not put away.
+    /// Habits that are not archived.
     pub habits: Vec<HabitGlance>,
-    /// Over the last 7 days, today included.
+    /// Rate over the last 7 days, including today.
     pub last_7_days: Rate,
-    /// Over the last 30 days, today included.
+    /// Rate over the last 30 days, including today.
     pub last_30_days: Rate,
 }
 
 /// One habit at a glance.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HabitGlance {
-    /// The habit.
+    /// Habit.
     pub habit: Habit,
-    /// The streak.
+    /// Streak.
     pub streak: Streak,
-    /// Between 0 and 1; none before anything was recorded.
+    /// Strength between 0 and 1; `None` before the first entry.
     pub strength: Option<f64>,
 }
 
@@ -154,25 +154,25 @@ impl StatsOverview {
     }
 }
 
-/// What is asked for today.
+/// The habits of today.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TodayAnswer {
     /// Today.
     pub date: Date,
-    /// The zone in which it is today.
+    /// Zone of this day.
     pub timezone: String,
-    /// When the next day begins.
+    /// Start of the next day.
     pub ends_at: Timestamp,
-    /// The habits that are not put away, in the order of the list.
+    /// Habits that are not archived, in the order of the list.
     pub habits: Vec<HabitToday>,
 }
 
 /// One habit today.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HabitToday {
-    /// The habit.
+    /// Habit.
     pub habit: Habit,
-    /// How it stands.
+    /// Status of the habit.
     pub status: TodayStatus,
 }
 
@@ -183,6 +183,7 @@ impl TodayAnswer {
             habit: progress.habit.clone(),
             status: progress.today_status(),
         };
+        // Not 24 hours later: the day of a transition is longer or shorter.
         let tomorrow = days_after(context.today, 1);
         Self {
             date: context.today,

@@ -1,4 +1,4 @@
-//! What a request may say about a habit.
+//! The members of a request about a habit.
 
 use jiff::civil::Date;
 
@@ -7,7 +7,7 @@ use crate::member::Member;
 use crate::text::{Color, Description, Icon, Title, Unit};
 use crate::{TimeOfDay, Timestamp};
 
-/// The parts of a habit that are merged each by itself.
+/// The fields of a habit. Each field merges on its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HabitField {
     /// See [`HabitDetails::title`].
@@ -20,8 +20,8 @@ pub enum HabitField {
     Icon,
     /// See [`HabitDetails::sort_order`].
     SortOrder,
-    /// See [`HabitDetails::history`]: the kind, how often, how much and since when mean something
-    /// only together.
+    /// See [`HabitDetails::history`]. The members of the schedule and the target are one field,
+    /// because they mean something only together.
     Schedule,
     /// See [`HabitDetails::unit`].
     Unit,
@@ -31,15 +31,16 @@ pub enum HabitField {
     StartDate,
     /// See [`HabitDetails::end_date`].
     EndDate,
-    /// See [`HabitDetails::archived_at`], with the spans.
+    /// See [`HabitDetails::archived_at`]. The archived spans belong to it.
     Archived,
 }
 
 impl HabitField {
-    /// How many there are.
+    /// Number of fields.
     pub const COUNT: usize = 11;
 
-    /// All of them, by their numbers. Stored field versions are in this order: only ever append.
+    /// All fields in the order of their numbers. Stored provenance uses the numbers, so new fields
+    /// are appended.
     pub const ALL: [Self; Self::COUNT] = [
         Self::Title,
         Self::Description,
@@ -55,12 +56,13 @@ impl HabitField {
     ];
 }
 
-/// The members that a create or an update carries. `None` was left out; where a member may be
-/// cleared, `Some(None)` clears it.
+/// The members of a create or an update.
+///
+/// `None` is an absent member. `Some(None)` clears a member that can be cleared.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 #[expect(
     clippy::option_option,
-    reason = "left out, cleared and set are three things"
+    reason = "absent, cleared and set are three states"
 )]
 pub struct HabitFields {
     /// See [`HabitDetails::title`].
@@ -73,11 +75,11 @@ pub struct HabitFields {
     pub icon: Option<Icon>,
     /// See [`HabitDetails::sort_order`].
     pub sort_order: Option<i32>,
-    /// What is said about [`HabitDetails::schedule`].
+    /// Members of [`HabitDetails::schedule`].
     pub schedule: ScheduleFields,
-    /// What is said about [`HabitDetails::target`].
+    /// Members of [`HabitDetails::target`].
     pub target: TargetFields,
-    /// From when on a new schedule or target judges days; without it, from today on.
+    /// Day from which a new schedule or target applies; without it, today.
     pub effective_from: Option<EffectiveFrom>,
     /// See [`HabitDetails::unit`].
     pub unit: Option<Unit>,
@@ -92,11 +94,10 @@ pub struct HabitFields {
 }
 
 impl HabitFields {
-    /// The members that say something else than `stored` does: the field that they belong to, and
-    /// their wire names.
+    /// Returns the members whose value differs from `stored`, each with its field.
     pub fn differing(&self, stored: &HabitDetails) -> Vec<(HabitField, Member)> {
-        fn differs<T: PartialEq>(said: Option<&T>, stored: &T) -> bool {
-            said.is_some_and(|said| said != stored)
+        fn differs<T: PartialEq>(given: Option<&T>, stored: &T) -> bool {
+            given.is_some_and(|given| given != stored)
         }
         let mut differing = Vec::new();
         let mut note = |field, member, differs| {
@@ -133,6 +134,7 @@ impl HabitFields {
         for member in schedule.chain(target) {
             note(HabitField::Schedule, member, true);
         }
+        // There is no stored value to compare with, so the member always counts as different.
         note(
             HabitField::Schedule,
             Member::EffectiveFrom,
