@@ -83,7 +83,7 @@ impl HeadSubscription {
         loop {
             let published = self.subscription.changed().await;
             // Publications may come in another order than the commits, and a sweep may repeat one.
-            // An older position is no news.
+            // So an older position is skipped.
             if published > self.newest {
                 self.newest = published;
                 return published;

@@ -40,8 +40,8 @@ impl RecordPorts {
     ) -> Outcome<Result<Changeset, CursorRefusal>> {
         let (load_set, now) = (LoadSet::of(&operations), self.clock.now());
         let decide = Arc::new(move |loaded: Loaded| {
-            // Checked under the lock on the user, in the decision itself. Checked before it, a
-            // restore or a purge could still come in between.
+            // Checked in the decision, under the lock on the user. After an earlier check a purge
+            // could still raise the floor.
             if let Some(cursor) = cursor {
                 cursor.since(loaded.head)?;
             }

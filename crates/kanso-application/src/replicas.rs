@@ -126,6 +126,8 @@ impl Replicas {
         user: UserId,
         recent_from: Date,
     ) -> Outcome<SnapshotPosition> {
+        // Read before the first piece: the delta from here on has every change that a piece may
+        // miss.
         let began = self.storage.head(user).await?.ok_or(Fault::AccountGone)?;
         Ok(SnapshotPosition {
             began,

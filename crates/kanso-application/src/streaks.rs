@@ -59,11 +59,14 @@ impl Streaks {
 
     /// Updates the streaks of `habits` of `user` to the present day. Nothing is stored.
     pub async fn refresh(&self, user: UserId, mut habits: Vec<&mut Habit>) -> Outcome<()> {
-        // Checked first, without a read: most outcomes and pages have no stale habit.
+        // Deleted habits have no streak. Often no habit is left then, and the reads below are
+        // saved.
         habits.retain(|habit| !habit.stamp.is_deleted());
         if habits.is_empty() {
             return Ok(());
         }
+        // The account may have been deleted meanwhile. The caller has its records already and
+        // returns them as they are.
         let Some(account) = self.storage.account(user).await? else {
             return Ok(());
         };

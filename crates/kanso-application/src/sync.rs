@@ -251,6 +251,8 @@ impl Sync {
             limit: Some(limit),
         };
         let mut page = self.read_page(user, query).await?.within(PAGE_BUDGET);
+        // Positions of another epoch count other changes: a page after them would skip or repeat
+        // records.
         if after.is_some_and(|cursor| cursor.epoch != page.head.epoch) {
             return Ok(None);
         }

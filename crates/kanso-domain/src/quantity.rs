@@ -176,7 +176,7 @@ impl std::str::FromStr for Quantity {
             return Err(QuantityError::TooPrecise);
         }
         let whole: i64 = whole.parse().map_err(|_| QuantityError::TooLarge)?;
-        // Padded to three digits: `.5` is 500 thousandths. Three digits always parse.
+        // Padded to three digits: the decimals `5` are 500 thousandths. Three digits always parse.
         let thousandths: i64 = format!("{decimals:0<3}").parse().unwrap_or(0);
         let total = whole
             .checked_mul(1_000)

@@ -22,6 +22,8 @@ pub struct ClientAddress(IpAddr);
 impl ClientAddress {
     /// Returns the key for `address`. An IPv4 address inside IPv6 counts as IPv4.
     pub fn new(address: IpAddr) -> Self {
+        // A server that listens on IPv6 sees IPv4 clients as `::ffff:a.b.c.d`. Without this, all of
+        // them would share one /64 block.
         match address.to_canonical() {
             IpAddr::V6(v6) => {
                 let network = v6.to_bits() & !u128::from(u64::MAX);

@@ -88,7 +88,7 @@ pub fn units(plan: &Plan, log: &DayLog, today: Date) -> Vec<Unit> {
 pub(super) fn visit(plan: &Plan, log: &DayLog, today: DayNumber, mut each: impl FnMut(Unit)) {
     // One evaluator for the whole visit, because its reader of the log only moves forward. The
     // segments are in order, so the days are too.
-    let mut judge = Judge {
+    let mut evaluator = UnitEvaluator {
         plan,
         today,
         days: log.reader(),
@@ -100,22 +100,21 @@ pub(super) fn visit(plan: &Plan, log: &DayLog, today: DayNumber, mut each: impl 
         match segment.schedule {
             Schedule::Daily => {
                 for day in segment.first.through(within) {
-                    each(judge.day(day, segment.target));
+                    each(evaluator.day(day, segment.target));
                 }
             }
             Schedule::SpecificDays { weekdays } => {
                 for day in segment.first.through(within) {
                     if weekdays.contains(day.weekday()) {
-                        each(judge.day(day, segment.target));
+                        each(evaluator.day(day, segment.target));
                     }
                 }
             }
             Schedule::Weekly { times_per_week } => {
-                // The first week of a segment may be short: it ends where calendar weeks end,
-                // whatever day it begins on.
+                // Weeks of a segment end where calendar weeks end, so the first one may be short.
                 let next = |day| week_begins(day, plan.week_start()).plus(7);
                 for span in spans(&segment, within, next) {
-                    each(judge.week(span, segment.target, i32::from(times_per_week)));
+                    each(evaluator.week(span, segment.target, i32::from(times_per_week)));
                 }
             }
             Schedule::Interval { interval } => {
@@ -123,7 +122,7 @@ pub(super) fn visit(plan: &Plan, log: &DayLog, today: DayNumber, mut each: impl 
                 // Windows count from the first day of the segment, so an edit of the interval
                 // begins a new window.
                 for span in spans(&segment, within, |day| day.plus(length)) {
-                    each(judge.window(span, segment.target, length));
+                    each(evaluator.window(span, segment.target, length));
                 }
             }
         }
@@ -152,7 +151,7 @@ fn spans(
 }
 
 /// Evaluates units in order.
-struct Judge<'a> {
+struct UnitEvaluator<'a> {
     plan: &'a Plan,
     today: DayNumber,
     days: DayReader<'a>,
@@ -166,7 +165,7 @@ struct Tally {
     neutral: Option<NeutralReason>,
 }
 
-impl Judge<'_> {
+impl UnitEvaluator<'_> {
     fn day(&mut self, day: DayNumber, target: Target) -> Unit {
         let total = self.days.on(day);
         let state = match self.plan.neutral_reason(day) {

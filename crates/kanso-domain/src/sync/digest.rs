@@ -9,9 +9,9 @@ use crate::{Entity, Record, Version};
 /// An order-free hash over the live records of a user.
 ///
 /// It is the sum, modulo 2^64, of a hash of the kind, id and version of each record. Two replicas
-/// that hold the same records in the same versions have the same digest, in whatever order the
-/// records arrived. Two replicas that differ have the same digest in one of 2^64 cases. A change
-/// costs one addition and one subtraction, so the server and the devices both keep it.
+/// that hold the same records in the same versions have the same digest; the order of arrival does
+/// not matter. Two replicas that differ have the same digest in one of 2^64 cases. A change costs
+/// one addition and one subtraction, so the server and the devices both keep it.
 ///
 /// It does not protect against an attacker. A device could only deceive its own user.
 ///

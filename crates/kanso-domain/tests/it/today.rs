@@ -198,10 +198,15 @@ fn no_habit_is_due_outside_of_its_days() {
     let ahead = dated(Some(june(13)), None);
     check("not begun", &ahead, &[], (NotDue, 0, 0, false));
     check("done early", &ahead, &[(12, Value, 1)], (Done, 1, 0, false));
-    let away = HabitFields {
+    let archived = HabitFields {
         archived_at: Some(Some(midnight(12))),
         ..HabitFields::default()
     };
-    let away = habit(Schedule::Daily, away);
-    check("put away", &away, &[(11, Value, 1)], (NotDue, 0, 1, false));
+    let archived = habit(Schedule::Daily, archived);
+    check(
+        "archived",
+        &archived,
+        &[(11, Value, 1)],
+        (NotDue, 0, 1, false),
+    );
 }
