@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use kanso_application::ports::clock::Clock;
 use kanso_application::ports::evict::Evict;
-use kanso_application::ports::tickets::{KeptTicket, TicketStore};
+use kanso_application::ports::tickets::{StoredTicket, TicketStore};
 use kanso_domain::sessions::TokenHash;
 
 /// Tickets that are kept at a time, some 120 bytes each. Over it the oldest is forgotten: its
@@ -22,7 +22,7 @@ pub struct LocalTickets {
 
 #[derive(Debug, Default)]
 struct Kept {
-    tickets: HashMap<[u8; 32], KeptTicket>,
+    tickets: HashMap<[u8; 32], StoredTicket>,
     /// As they came. Those that were taken are still in it until their turn comes.
     in_order: VecDeque<[u8; 32]>,
 }
@@ -45,7 +45,7 @@ impl LocalTickets {
 
 #[async_trait]
 impl TicketStore for LocalTickets {
-    async fn keep(&self, hash: TokenHash, ticket: KeptTicket) {
+    async fn keep(&self, hash: TokenHash, ticket: StoredTicket) {
         self.change(|kept| {
             while kept.in_order.len() >= self.capacity {
                 let oldest = kept.in_order.pop_front();
@@ -56,7 +56,7 @@ impl TicketStore for LocalTickets {
         });
     }
 
-    async fn take(&self, hash: TokenHash) -> Option<KeptTicket> {
+    async fn take(&self, hash: TokenHash) -> Option<StoredTicket> {
         self.change(|kept| kept.tickets.remove(hash.bytes()))
     }
 }
@@ -88,8 +88,8 @@ mod tests {
         TokenHash::new([number; 32])
     }
 
-    fn ticket(number: u8) -> KeptTicket {
-        KeptTicket {
+    fn ticket(number: u8) -> StoredTicket {
+        StoredTicket {
             identity: Identity {
                 user_id: UserId::new(Uuid::from_u128(number.into())),
                 session_id: SessionId::new(Uuid::from_u128(1)),

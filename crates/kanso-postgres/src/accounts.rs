@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use futures::FutureExt as _;
 use kanso_application::ports::storage::{
-    AccountStore, Credentials, DecideRefresh, NewAccount, NewPassword, SessionsThen, StorageError,
+    AccountStore, Credentials, DecideRefresh, EndSessions, NewAccount, NewPassword, StorageError,
 };
 use kanso_domain::accounts::{Account, Email, PasswordHash, SettingsChange};
 use kanso_domain::sessions::{Refreshed, Session};
@@ -144,9 +144,9 @@ async fn replace_password(
         return Ok(false);
     }
     match new.sessions {
-        SessionsThen::Stay => {}
-        SessionsThen::EndBut(kept) => sessions::delete_all(connection, user, Some(kept)).await?,
-        SessionsThen::End => sessions::delete_all(connection, user, None).await?,
+        EndSessions::None => {}
+        EndSessions::AllBut(kept) => sessions::delete_all(connection, user, Some(kept)).await?,
+        EndSessions::All => sessions::delete_all(connection, user, None).await?,
     }
     Ok(true)
 }

@@ -5,11 +5,11 @@ use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use kanso_application::ports::storage::{
     Comparison, Decide, DeltaQuery, EntryFilter, Journal, RecordStore, SnapshotPiece,
-    SnapshotQuery, StorageError, Written,
+    SnapshotQuery, StorageError, WriteOutcome,
 };
 use kanso_domain::entries::Entry;
 use kanso_domain::habits::Habit;
-use kanso_domain::sync::{Buckets, Changeset, Head, LoadSet, Loaded, Page, Since};
+use kanso_domain::sync::{Buckets, Changeset, Head, LoadSet, Loaded, Page};
 use kanso_domain::{Entity, EntryId, HabitId, Seq, UserId};
 
 use crate::attempts::{BEGIN, COMMIT};
@@ -28,7 +28,7 @@ impl RecordStore for PostgresStorage {
         user: UserId,
         keys: LoadSet,
         decide: Decide,
-    ) -> Result<Written, StorageError> {
+    ) -> Result<WriteOutcome, StorageError> {
         self.transact((user, keys, decide), |connection, (user, keys, decide)| {
             write(connection, *user, keys, decide).boxed()
         })
@@ -40,7 +40,7 @@ impl RecordStore for PostgresStorage {
         let Some(head) = self.head(user).await? else {
             return Ok(None);
         };
-        if has_seen(query.since, head) {
+        if query.since.is_up_to_date(head) {
             return Ok(Some(Page::empty(head)));
         }
         self.read((user, query), |connection, (user, query)| {
@@ -128,35 +128,26 @@ impl RecordStore for PostgresStorage {
     }
 }
 
-fn has_seen(since: Since, head: Head) -> bool {
-    match since {
-        Since::Beginning => false,
-        Since::Position(seq) => seq >= head.seq,
-        Since::FirstPull { after, .. } => after >= head.seq,
-        Since::Instant(instant) => instant >= head.changed_at,
-    }
-}
-
 /// Two round trips: the lock and what must be seen; what is stored and the commit.
 async fn write(
     connection: &Connection,
     user: UserId,
     keys: &LoadSet,
     decide: &Decide,
-) -> Result<Written, Failure> {
+) -> Result<WriteOutcome, Failure> {
     let Some(current) = load(connection, user, keys).await? else {
         connection.command(COMMIT).await?;
-        return Ok(Written::NoSuchUser);
+        return Ok(WriteOutcome::NoSuchUser);
     };
     let before = current.head;
     match decide(current) {
         Ok(changeset) => {
             store(connection, user, before, &changeset).await?;
-            Ok(Written::Committed(changeset))
+            Ok(WriteOutcome::Committed(changeset))
         }
         Err(refusal) => {
             connection.command(COMMIT).await?;
-            Ok(Written::Refused(refusal))
+            Ok(WriteOutcome::Refused(refusal))
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Sync on the wire.
 
 mod live;
+mod member;
 mod operation;
 mod result;
 mod resume;
@@ -8,6 +9,7 @@ mod snapshot;
 mod verify;
 
 pub use live::{Bye, HeadNotice, Resync, TicketResponse};
+pub use member::member_name;
 pub use operation::{ActionName, EntityName, OnConflictName, OperationRequest};
 pub use result::{ConflictBody, OperationResult, OperationStatus, WaitsFor};
 pub use resume::{Resume, ResumeMalformed, ResumePart};

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use kanso_application::ports::credentials::Identity;
-use kanso_application::ports::tickets::{KeptTicket, TicketStore};
+use kanso_application::ports::tickets::{StoredTicket, TicketStore};
 use kanso_domain::sessions::TokenHash;
 use kanso_domain::{SessionId, Timestamp, UserId};
 use redis::AsyncCommands as _;
@@ -43,7 +43,7 @@ impl std::fmt::Debug for RedisTickets {
 
 #[async_trait]
 impl TicketStore for RedisTickets {
-    async fn keep(&self, hash: TokenHash, ticket: KeptTicket) {
+    async fn keep(&self, hash: TokenHash, ticket: StoredTicket) {
         if self.redis.is_resting() {
             measure::went_without("tickets");
             return self.alone.keep(hash, ticket).await;
@@ -60,7 +60,7 @@ impl TicketStore for RedisTickets {
         }
     }
 
-    async fn take(&self, hash: TokenHash) -> Option<KeptTicket> {
+    async fn take(&self, hash: TokenHash) -> Option<StoredTicket> {
         if let Some(ticket) = self.alone.take(hash).await {
             return Some(ticket);
         }
@@ -81,7 +81,7 @@ fn key(hash: TokenHash) -> String {
     format!("kanso:ticket:{}", hash.collect::<String>())
 }
 
-fn bytes(ticket: KeptTicket) -> Bytes {
+fn bytes(ticket: StoredTicket) -> Bytes {
     let identity = ticket.identity;
     let mut bytes = [0; 40];
     bytes[..16].copy_from_slice(identity.user_id.uuid().as_bytes());
@@ -91,11 +91,11 @@ fn bytes(ticket: KeptTicket) -> Bytes {
 }
 
 /// None when it is not one that [`bytes`] wrote.
-fn ticket(bytes: &Bytes) -> Option<KeptTicket> {
+fn ticket(bytes: &Bytes) -> Option<StoredTicket> {
     let (user, rest) = bytes.split_first_chunk::<16>()?;
     let (session, micros) = rest.split_first_chunk::<16>()?;
     let micros = i64::from_be_bytes(*micros.first_chunk()?);
-    Some(KeptTicket {
+    Some(StoredTicket {
         identity: Identity {
             user_id: UserId::new(Uuid::from_bytes(*user)),
             session_id: SessionId::new(Uuid::from_bytes(*session)),

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use kanso_application::ports::storage::{
-    AccountStore, Credentials, DecideRefresh, NewAccount, NewPassword, SessionsThen, StorageError,
+    AccountStore, Credentials, DecideRefresh, EndSessions, NewAccount, NewPassword, StorageError,
 };
 use kanso_domain::accounts::{Account, Email, PasswordHash, SettingsChange};
 use kanso_domain::sessions::{Refreshed, Session};
@@ -62,9 +62,9 @@ impl AccountStore for SqliteStorage {
                 return Ok(false);
             }
             match new.sessions {
-                SessionsThen::Stay => {}
-                SessionsThen::EndBut(kept) => sessions::delete_all(connection, user, Some(kept))?,
-                SessionsThen::End => sessions::delete_all(connection, user, None)?,
+                EndSessions::None => {}
+                EndSessions::AllBut(kept) => sessions::delete_all(connection, user, Some(kept))?,
+                EndSessions::All => sessions::delete_all(connection, user, None)?,
             }
             Ok(true)
         })

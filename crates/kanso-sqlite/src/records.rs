@@ -3,11 +3,11 @@
 use async_trait::async_trait;
 use kanso_application::ports::storage::{
     Comparison, Decide, DeltaQuery, EntryFilter, Journal, RecordStore, SnapshotPiece,
-    SnapshotQuery, StorageError, Written,
+    SnapshotQuery, StorageError, WriteOutcome,
 };
 use kanso_domain::entries::Entry;
 use kanso_domain::habits::Habit;
-use kanso_domain::sync::{Buckets, Changeset, Epoch, Head, LoadSet, Loaded, Page, Since};
+use kanso_domain::sync::{Buckets, Changeset, Epoch, Head, LoadSet, Loaded, Page};
 use kanso_domain::{EntryId, HabitId, Seq, UserId};
 use rusqlite::Connection;
 
@@ -25,20 +25,20 @@ impl RecordStore for SqliteStorage {
         user: UserId,
         keys: LoadSet,
         decide: Decide,
-    ) -> Result<Written, StorageError> {
+    ) -> Result<WriteOutcome, StorageError> {
         let epoch = self.epoch;
         let effort = Effort::Records(keys.habits.len() + keys.entries.len());
         let work = move |connection: &Connection| {
             let Some(current) = load(connection, epoch, user, &keys)? else {
-                return Ok(Written::NoSuchUser);
+                return Ok(WriteOutcome::NoSuchUser);
             };
             let head = current.head;
             match decide(current) {
                 Ok(changeset) => {
                     store(connection, user, head, &changeset)?;
-                    Ok(Written::Committed(changeset))
+                    Ok(WriteOutcome::Committed(changeset))
                 }
-                Err(refusal) => Ok(Written::Refused(refusal)),
+                Err(refusal) => Ok(WriteOutcome::Refused(refusal)),
             }
         };
         Ok(self.writer.run(effort, work).await?)
@@ -49,7 +49,7 @@ impl RecordStore for SqliteStorage {
         let Some(head) = self.head(user).await? else {
             return Ok(None);
         };
-        if has_seen(query.since, head) {
+        if query.since.is_up_to_date(head) {
             return Ok(Some(Page::empty(head)));
         }
         let epoch = self.epoch;
@@ -119,15 +119,6 @@ impl RecordStore for SqliteStorage {
     async fn entries(&self, user: UserId, filter: EntryFilter) -> Result<Vec<Entry>, StorageError> {
         let read = move |connection: &Connection| entries::list(connection, user, &filter);
         Ok(self.readers.run(read).await?)
-    }
-}
-
-fn has_seen(since: Since, head: Head) -> bool {
-    match since {
-        Since::Beginning => false,
-        Since::Position(seq) => seq >= head.seq,
-        Since::FirstPull { after, .. } => after >= head.seq,
-        Since::Instant(instant) => instant >= head.changed_at,
     }
 }
 

@@ -1,7 +1,7 @@
 use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
-use kanso_application::devices::Lag;
+use kanso_application::devices::DeviceLag;
 use kanso_protocol::devices::{DeviceRecord, DevicesResponse};
 
 use crate::answer::json;
@@ -33,7 +33,7 @@ pub(super) async fn list(State(api): State<Api>, who: SignedIn) -> Result<Respon
     Ok(json(StatusCode::OK, &DevicesResponse { devices }))
 }
 
-pub(crate) fn record(Lag { device, behind }: Lag) -> DeviceRecord {
+pub(crate) fn record(DeviceLag { device, behind }: DeviceLag) -> DeviceRecord {
     DeviceRecord {
         id: device.id.uuid(),
         first_seen_at: device.first_seen_at,

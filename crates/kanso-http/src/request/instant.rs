@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use kanso_application::sync::Seen;
+use kanso_application::sync::ReadPosition;
 use kanso_domain::FieldError;
 use kanso_protocol::parse_cursor;
 
@@ -20,18 +20,18 @@ pub(crate) fn instant_text(text: &str) -> Cow<'_, str> {
 }
 
 /// What a device has seen, as a parameter says it: an RFC 3339 instant or a cursor.
-pub(crate) fn seen(parameter: &'static str, text: Option<&str>) -> Result<Seen, ApiError> {
+pub(crate) fn seen(parameter: &'static str, text: Option<&str>) -> Result<ReadPosition, ApiError> {
     let Some(text) = text else {
-        return Ok(Seen::Nothing);
+        return Ok(ReadPosition::Beginning);
     };
     if text.starts_with("k1_") {
         return parse_cursor(text)
-            .map(Seen::UpTo)
+            .map(ReadPosition::Cursor)
             .map_err(|_| Code::CursorMalformed.into());
     }
     instant_text(text)
         .parse()
-        .map(Seen::UpToInstant)
+        .map(ReadPosition::Instant)
         .map_err(|_| {
             let reason =
                 "must be an RFC 3339 instant such as 2026-11-22T13:05:09.123456Z or a cursor";

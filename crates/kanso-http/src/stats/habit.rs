@@ -58,7 +58,7 @@ pub(super) async fn habit(
 ) -> Result<Response, ApiError> {
     let zone = requested_zone(&headers, parameters.tz.as_deref())?;
     let is_explained = is_explained(parameters.explain.as_deref())?;
-    let reader = api.stats.reader(who.user(), zone).await?;
+    let reader = api.stats.context(who.user(), zone).await?;
     let validator = Validator::new(&reader, &format!("habit_{id}_{is_explained}"))?;
     let compute = async {
         let stats = api.stats.habit(who.user(), &reader, id).await?;

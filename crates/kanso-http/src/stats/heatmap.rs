@@ -67,7 +67,7 @@ pub(super) async fn heatmap(
 ) -> Result<Response, ApiError> {
     let zone = requested_zone(&headers, parameters.tz.as_deref())?;
     let habit = habit(parameters.habit_id.as_deref())?;
-    let reader = api.stats.reader(who.user(), zone).await?;
+    let reader = api.stats.context(who.user(), zone).await?;
     let range = parameters.range(reader.today)?;
     let validator = Validator::new(&reader, &question(range, habit))?;
     let compute = async {

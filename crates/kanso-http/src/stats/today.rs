@@ -49,7 +49,7 @@ pub(super) async fn today(
     StrictQuery(parameters): StrictQuery<Parameters>,
 ) -> Result<Response, ApiError> {
     let zone = requested_zone(&headers, parameters.tz.as_deref())?;
-    let reader = api.stats.reader(who.user(), zone).await?;
+    let reader = api.stats.context(who.user(), zone).await?;
     let validator = Validator::new(&reader, "today")?;
     let compute = async {
         let today = api.stats.today(who.user(), &reader).await?;
@@ -61,7 +61,7 @@ pub(super) async fn today(
 }
 
 fn response(today: TodayAnswer) -> TodayResponse {
-    let record = |it: &HabitToday| HabitTodayRecord::new(&it.habit, &it.standing);
+    let record = |it: &HabitToday| HabitTodayRecord::new(&it.habit, &it.status);
     TodayResponse {
         date: today.date.to_string(),
         habits: today.habits.iter().map(record).collect(),

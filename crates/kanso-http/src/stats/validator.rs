@@ -53,11 +53,11 @@ impl Validator {
         let tag = self.0.to_str().unwrap_or_default();
         let mut response = if has_tag(headers, tag) {
             StatusCode::NOT_MODIFIED.into_response()
-        } else if let Some(kept) = api.stats.kept(user, tag).await {
+        } else if let Some(kept) = api.stats.cached(user, tag).await {
             as_json(StatusCode::OK, kept)
         } else {
             let body = to_json(&compute.await?)?;
-            api.stats.keep(user, tag, &body);
+            api.stats.cache_answer(user, tag, &body);
             as_json(StatusCode::OK, body)
         };
         let answered = response.headers_mut();

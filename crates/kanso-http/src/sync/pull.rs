@@ -2,7 +2,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use http::{HeaderMap, StatusCode, header};
 use kanso_application::ports::storage::Scope;
-use kanso_application::sync::Seen;
+use kanso_application::sync::ReadPosition;
 use kanso_domain::sync::Cursor;
 use kanso_domain::{FieldError, UserId};
 use kanso_protocol::MAX_PAGE;
@@ -83,7 +83,7 @@ pub(super) async fn pull(
     if let Some(unchanged) = unchanged(&api, who.user(), cursor, &headers).await? {
         return Ok(unchanged);
     }
-    let seen = cursor.map_or(Seen::Nothing, Seen::UpTo);
+    let seen = cursor.map_or(ReadPosition::Beginning, ReadPosition::Cursor);
     let delta = api
         .sync
         .delta(who.user(), seen, Scope::Everything, Some(limit));

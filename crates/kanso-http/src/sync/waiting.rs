@@ -68,7 +68,7 @@ impl Waiting {
         let wanted = has.next(following.head()).max(self.min_seq);
         tokio::select! {
             biased;
-            () = following.reach(wanted) => {}
+            () = following.wait_for(wanted) => {}
             () = api.draining.cancelled() => {}
             () = sleep(self.patience) => {}
         }

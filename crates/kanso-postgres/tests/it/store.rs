@@ -3,7 +3,9 @@
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-use kanso_application::ports::storage::{AccountStore as _, RecordStore, StorageError, Written};
+use kanso_application::ports::storage::{
+    AccountStore as _, RecordStore, StorageError, WriteOutcome,
+};
 use kanso_domain::UserId;
 use kanso_domain::sync::{Changeset, Epoch, LoadSet, Operation, decide};
 use kanso_postgres::{OpenError, PostgresOptions, PostgresStorage};
@@ -59,7 +61,7 @@ pub(crate) async fn submit(
     let keys = LoadSet::of(&operations);
     let decide = Arc::new(move |current| Ok(decide(current, &operations, noon())));
     match storage.write(user, keys, decide).await? {
-        Written::Committed(changeset) => Ok(changeset),
+        WriteOutcome::Committed(changeset) => Ok(changeset),
         other => panic!("expected a commit, got {other:?}"),
     }
 }

@@ -1,7 +1,7 @@
 //! Answers about one habit, all habits, and today.
 
 use kanso_domain::habits::Habit;
-use kanso_domain::progress::{HabitProgress, Period, Standing, totals};
+use kanso_domain::progress::{HabitProgress, Period, TodayStatus, totals};
 use kanso_domain::{Date, Quantity, Timestamp, WeekStart};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -220,17 +220,17 @@ impl HabitGlanceRecord {
 
 impl HabitTodayRecord {
     /// How `habit` stands today.
-    pub fn new(habit: &Habit, standing: &Standing) -> Self {
+    pub fn new(habit: &Habit, status: &TodayStatus) -> Self {
         let details = &habit.details;
         Self {
             habit_id: habit.id.uuid(),
             habit_title: details.title.to_string(),
-            state: standing.state.as_str().to_owned(),
-            value: amount(standing.value),
+            state: status.state.as_str().to_owned(),
+            value: amount(status.value),
             target_value: details.target().value(),
             unit: details.unit.to_string(),
-            streak: standing.streak.into(),
-            at_risk: standing.is_at_risk,
+            streak: status.streak.into(),
+            at_risk: status.is_at_risk,
         }
     }
 }

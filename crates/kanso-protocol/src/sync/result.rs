@@ -1,5 +1,6 @@
 //! Results of operations.
 
+use kanso_domain::record::Member;
 use kanso_domain::sync::{
     Conflict, Deferral, OperationOutcome, ReceiptKey, Rejection, RejectionCode,
 };
@@ -10,6 +11,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::EntityName;
+use super::member::member_name;
 use super::operation::pointer_base;
 use crate::entries::EntryRecord;
 use crate::habits::HabitRecord;
@@ -118,8 +120,9 @@ pub(crate) fn record_json(record: &Record) -> Value {
     json.unwrap_or(Value::Null)
 }
 
-fn names(members: &[&'static str]) -> Vec<String> {
-    members.iter().map(|&name| name.to_owned()).collect()
+fn names(members: &[Member]) -> Vec<String> {
+    let names = members.iter().copied().map(member_name);
+    names.map(str::to_owned).collect()
 }
 
 impl ConflictBody {

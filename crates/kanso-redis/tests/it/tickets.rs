@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kanso_application::ports::credentials::Identity;
-use kanso_application::ports::tickets::{KeptTicket, TicketStore as _};
+use kanso_application::ports::tickets::{StoredTicket, TicketStore as _};
 use kanso_domain::sessions::TokenHash;
 use kanso_domain::{SessionId, Timestamp, UserId};
 use kanso_local::LocalTickets;
@@ -21,13 +21,13 @@ fn tickets(server: &RedisServer, time_limit: Duration) -> RedisTickets {
     RedisTickets::new(redis, Arc::new(LocalTickets::new(clock)))
 }
 
-fn ticket(number: u128) -> (TokenHash, KeptTicket) {
+fn ticket(number: u128) -> (TokenHash, StoredTicket) {
     let identity = Identity {
         user_id: UserId::new(Uuid::from_u128(number)),
         session_id: SessionId::new(Uuid::from_u128(number + 1)),
     };
     let expires_at = Timestamp::from_micros(1_768_478_400_000_001).unwrap();
-    let kept = KeptTicket {
+    let kept = StoredTicket {
         identity,
         expires_at,
     };

@@ -54,7 +54,7 @@ async fn an_older_file_that_is_put_back_gets_a_new_epoch() {
     add_habit(&storage, 2).await;
     let cursor = head(&storage, user(1)).await.cursor();
     storage.close().await.unwrap();
-    // Written over in place, so that it is the same file with older content.
+    // WriteOutcome over in place, so that it is the same file with older content.
     fs::write(file(folder.path()), fs::read(&copy).unwrap()).unwrap();
     let storage = reopen(folder.path());
     let restored = head(&storage, user(1)).await;

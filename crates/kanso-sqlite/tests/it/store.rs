@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use kanso_application::ports::storage::{AccountStore as _, RecordStore, StorageError, Written};
+use kanso_application::ports::storage::{
+    AccountStore as _, RecordStore, StorageError, WriteOutcome,
+};
 use kanso_domain::UserId;
 use kanso_domain::sync::{Changeset, Epoch, LoadSet, Operation, decide};
 use kanso_sqlite::{Executor, SqliteOptions, SqliteStorage};
@@ -48,7 +50,7 @@ pub(crate) async fn submit(
     let keys = LoadSet::of(&operations);
     let decide = Arc::new(move |current| Ok(decide(current, &operations, noon())));
     match storage.write(user, keys, decide).await? {
-        Written::Committed(changeset) => Ok(changeset),
+        WriteOutcome::Committed(changeset) => Ok(changeset),
         other => panic!("expected a commit, got {other:?}"),
     }
 }

@@ -9,7 +9,7 @@ use kanso_application::ports::storage::{
     AccountStore, Backlog, Comparison, ComputedStreak, Credentials, DayBorder, Decide,
     DecideRefresh, DeltaQuery, EntryFilter, Journal, NewAccount, NewPassword, RecordStore,
     SnapshotPiece, SnapshotQuery, Storage, StorageError, StreakClaim, StreakJob, StreakOutcome,
-    StreakQueue, Written,
+    StreakQueue, WriteOutcome,
 };
 use kanso_domain::accounts::{Account, Email, PasswordHash, SettingsChange};
 use kanso_domain::entries::Entry;
@@ -192,7 +192,7 @@ impl RecordStore for TroubledStorage {
         self.inner.compare(user, replica, limit).await
     }
 
-    async fn write(&self, user: UserId, keys: LoadSet, decide: Decide) -> Answer<Written> {
+    async fn write(&self, user: UserId, keys: LoadSet, decide: Decide) -> Answer<WriteOutcome> {
         self.inner.write(user, keys, decide).await
     }
 

@@ -76,10 +76,16 @@ async fn what_was_kept_long_enough_is_removed_at_the_start() {
 #[tokio::test]
 async fn what_was_seen_last_is_stored_before_the_loops_end() {
     let house = House::after_a_year().await;
-    house.devices.saw(user(1), device(1), None).await;
+    house
+        .devices
+        .record_sighting(user(1), device(1), None)
+        .await;
     let first = house.storage.devices(user(1)).await.unwrap()[0];
     house.clock.advance_seconds(60);
-    house.devices.saw(user(1), device(1), None).await;
+    house
+        .devices
+        .record_sighting(user(1), device(1), None)
+        .await;
     house.stop.cancel();
     house.loops.wait().await;
     let stored = house.storage.devices(user(1)).await.unwrap();

@@ -9,7 +9,7 @@ use kanso_application::entries::Entries;
 use kanso_application::habits::Habits;
 use kanso_application::ports::clock::Clock as _;
 use kanso_application::ports::storage::{
-    AccountStore as _, Backlog, RecordStore as _, StreakQueue as _, Written,
+    AccountStore as _, Backlog, RecordStore as _, StreakQueue as _, WriteOutcome,
 };
 use kanso_application::ports::work_signal::WorkSignal;
 use kanso_application::streaks::Streaks;
@@ -114,7 +114,7 @@ impl World {
         let decide = Arc::new(move |current| Ok(decide(current, &operations, now)));
         let written = self.storage.records().write(user, keys, decide).await;
         let written = written.expect("a storage");
-        assert!(matches!(written, Written::Committed(_)), "{written:?}");
+        assert!(matches!(written, WriteOutcome::Committed(_)), "{written:?}");
         self.bell.notify_one();
     }
 

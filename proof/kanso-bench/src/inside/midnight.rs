@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use kanso_application::ports::storage::{AccountStore as _, RecordStore as _, Scope};
-use kanso_application::sync::{Seen, Sync};
+use kanso_application::sync::{ReadPosition, Sync};
 use kanso_domain::UserId;
 use kanso_testkit::build::{
     at, create_entry, create_habit, done, entry, habit, new_account, once, titled, user,
@@ -164,7 +164,7 @@ fn pull(handle: &Handle, sync: &Sync, nth: u128) -> anyhow::Result<()> {
     let sync = sync.clone();
     let page = handle.block_on(handle.spawn(async move {
         let everything = Scope::Everything;
-        sync.delta(somebody, Seen::Nothing, everything, Some(1_000))
+        sync.delta(somebody, ReadPosition::Beginning, everything, Some(1_000))
             .await
     }))??;
     let page = page.ok().context("nobody has seen another history")?;

@@ -74,7 +74,7 @@ impl Lines {
     }
 
     async fn page(&mut self, after: Option<Cursor>) -> Result<Vec<u8>, ApiError> {
-        let reading = self.api.sync.kept(self.user, after, MAX_PAGE);
+        let reading = self.api.sync.history_page(self.user, after, MAX_PAGE);
         let page = timeout(self.api.options().time_limit, reading).await;
         let page = page.map_err(|_| Code::TimedOut)??;
         let page = page.ok_or(Code::EpochChanged)?;

@@ -1,6 +1,6 @@
 //! Where a snapshot goes on, as its reader brings it.
 
-use kanso_application::replicas::{Part, SnapshotPosition};
+use kanso_application::replicas::{SnapshotPosition, SnapshotSection};
 use kanso_domain::UserId;
 use kanso_domain::sync::Head;
 use kanso_protocol::sync::{Resume, ResumePart};
@@ -15,9 +15,9 @@ pub(super) fn token(position: SnapshotPosition, user: UserId) -> String {
         digest: position.began.digest,
         recent_from: position.recent_from,
         part: match position.part {
-            Part::Habits => ResumePart::Habits,
-            Part::Recent => ResumePart::Recent,
-            Part::Older => ResumePart::Older,
+            SnapshotSection::Habits => ResumePart::Habits,
+            SnapshotSection::Recent => ResumePart::Recent,
+            SnapshotSection::Older => ResumePart::Older,
         },
         after: position.after,
     };
@@ -44,9 +44,9 @@ pub(super) fn position(
         },
         recent_from: resume.recent_from,
         part: match resume.part {
-            ResumePart::Habits => Part::Habits,
-            ResumePart::Recent => Part::Recent,
-            ResumePart::Older => Part::Older,
+            ResumePart::Habits => SnapshotSection::Habits,
+            ResumePart::Recent => SnapshotSection::Recent,
+            ResumePart::Older => SnapshotSection::Older,
         },
         after: resume.after,
     })

@@ -85,7 +85,7 @@ async fn begun(
     user: UserId,
     window: i32,
 ) -> Result<(SnapshotPosition, Option<SettingsRecord>), ApiError> {
-    let today = api.stats.reader(user, None).await?.today;
+    let today = api.stats.context(user, None).await?.today;
     let recent_from = days_before(today, window);
     let position = api.replicas.begin_snapshot(user, recent_from).await?;
     Ok((position, api.replicas.settings(user).await?))

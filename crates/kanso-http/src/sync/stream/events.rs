@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::body::Bytes;
 use futures::{Stream, StreamExt as _};
-use kanso_application::live::Following;
+use kanso_application::live::HeadSubscription;
 use kanso_application::ports::credentials::Identity;
 use kanso_domain::Seq;
 use kanso_domain::sync::{Cursor, CursorRefusal, Head};
@@ -31,7 +31,7 @@ const RETURN_SPREAD_MS: u64 = 4_000;
 pub(super) struct Events {
     api: Api,
     identity: Identity,
-    following: Following,
+    following: HeadSubscription,
     stage: Stage,
     next_heartbeat: Instant,
     next_session_check: Instant,
@@ -94,7 +94,7 @@ impl Events {
                 self.stage = Stage::Over;
                 Some(self.bye())
             }
-            head = self.following.newer() => {
+            head = self.following.next_position() => {
                 measure::poke();
                 Some(event("poke", &notice(head)))
             }

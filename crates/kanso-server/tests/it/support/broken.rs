@@ -18,7 +18,7 @@ use kanso_application::ports::storage::{
     AccountStore, Backlog, Comparison, ComputedStreak, Credentials, DayBorder, Decide,
     DecideRefresh, DeltaQuery, EntryFilter, Journal, NewAccount, NewPassword, RecordStore,
     SnapshotPiece, SnapshotQuery, Storage, StorageError, StreakClaim, StreakJob, StreakOutcome,
-    StreakQueue, Written,
+    StreakQueue, WriteOutcome,
 };
 use kanso_application::replicas::Replicas;
 use kanso_application::stats::Stats;
@@ -66,7 +66,7 @@ type Answer<T> = Result<T, StorageError>;
 
 #[async_trait]
 impl RecordStore for Broken {
-    async fn write(&self, _: UserId, _: LoadSet, _: Decide) -> Answer<Written> {
+    async fn write(&self, _: UserId, _: LoadSet, _: Decide) -> Answer<WriteOutcome> {
         self.answer().await
     }
 

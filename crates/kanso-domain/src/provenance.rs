@@ -1,40 +1,39 @@
-//! Who edited a record last, and who edited each of its fields, at which version.
+//! Provenance: the device and the version of the last edit of each field of a record.
 
-use super::Version;
-use crate::DeviceId;
+use crate::{DeviceId, Version};
 
-/// A set of the fields of a record, which are numbered from 0.
+/// A set of fields of a record. Fields are numbered from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct FieldSet(u16);
 
 impl FieldSet {
-    /// No field.
+    /// The empty set.
     pub const EMPTY: Self = Self(0);
 
-    /// Those of `count` fields whose numbers `is_meant` says yes to.
-    pub fn of(count: usize, is_meant: impl Fn(usize) -> bool) -> Self {
-        let fields = (0..count).filter(|&field| is_meant(field));
+    /// Returns the fields below `count` for which `contains` is true.
+    pub fn of(count: usize, contains: impl Fn(usize) -> bool) -> Self {
+        let fields = (0..count).filter(|&field| contains(field));
         fields.fold(Self::EMPTY, Self::with)
     }
 
-    /// This set and `field`.
+    /// Returns this set with `field` added.
     #[must_use]
     pub const fn with(self, field: usize) -> Self {
         Self(self.0 | 1 << field)
     }
 
-    /// Whether `field` is among them.
+    /// Returns true if the set has `field`.
     pub const fn contains(self, field: usize) -> bool {
         self.0 & (1 << field) != 0
     }
 
-    /// The fields of both sets.
+    /// Returns the fields that are in both sets.
     #[must_use]
     pub const fn and(self, other: Self) -> Self {
         Self(self.0 & other.0)
     }
 
-    /// Whether there is none.
+    /// Returns true if the set has no field.
     pub const fn is_empty(self) -> bool {
         self.0 == 0
     }
@@ -43,50 +42,56 @@ impl FieldSet {
 /// The newest edit of a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FieldEdit {
-    /// The version of the record that it made.
+    /// Version of the record after the edit.
     pub version: Version,
-    /// The device that made it, where that is known.
+    /// Device that made the edit, if it is known.
     pub device: Option<DeviceId>,
 }
 
-/// Who edited a record of `N` fields last, and who edited each field, at which version. Kept by
-/// the server, so that two people's edits of different fields can both stand: an edit that builds
-/// on a version clashes only with fields that somebody else edited after it.
+/// The newest edit of a record of `N` fields, and the newest edit of each field.
+///
+/// The server keeps this so that edits of different fields by two devices can both be applied. An
+/// edit that builds on an older version clashes only with the fields that another device edited
+/// after that version.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Provenance<const N: usize> {
     device: Option<DeviceId>,
     fields: Fields<N>,
 }
 
-/// The newest edits of the fields, by their numbers.
+/// The newest edits of the fields, by field number.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Fields<const N: usize> {
-    /// The newest edit of the record was one of all of them: so it is of most records, for ever.
+    /// The last edit touched every field. This is true for most records, because they are never
+    /// edited after their creation. They need one version instead of a table of `N` edits.
     Alike(Version),
-    /// They were edited one by one.
+    /// The fields were edited separately.
     Apart(Box<[FieldEdit; N]>),
 }
 
 impl<const N: usize> Provenance<N> {
-    /// Of a record all fields of which `device` edited at `version`, its newest.
+    /// Returns the provenance of a record in which `device` edited every field at `version`, its
+    /// newest version.
     pub const fn at(version: Version, device: Option<DeviceId>) -> Self {
         let fields = Fields::Alike(version);
         Self { device, fields }
     }
 
-    /// Of a record whose newest edit was by `device` and whose fields were edited one by one.
+    /// Returns the provenance of a record with separate edits of its fields.
+    ///
+    /// `device` made the newest edit of the record.
     pub fn apart(device: Option<DeviceId>, fields: [FieldEdit; N]) -> Self {
         let fields = Fields::Apart(Box::new(fields));
         Self { device, fields }
     }
 
-    /// The device of the newest edit, where that is known.
+    /// Returns the device of the newest edit, if it is known.
     pub const fn device(&self) -> Option<DeviceId> {
         self.device
     }
 
-    /// The newest edit of each field, by their numbers; none when the newest of the record was one
-    /// of all fields.
+    /// Returns the newest edit of each field by number, or `None` if the last edit touched every
+    /// field.
     pub fn fields_apart(&self) -> Option<&[FieldEdit; N]> {
         match &self.fields {
             Fields::Alike(_) => None,
@@ -94,10 +99,12 @@ impl<const N: usize> Provenance<N> {
         }
     }
 
-    /// After `device` made `version` by editing `fields`.
+    /// Returns the provenance after `device` edited `fields` and so made `version`.
     #[must_use]
     pub fn edited(self, fields: FieldSet, version: Version, device: Option<DeviceId>) -> Self {
         let newest = FieldEdit { version, device };
+        // A new table even if only one field changes: fields that were alike until now get
+        // different versions.
         let edit = |field| {
             if fields.contains(field) {
                 newest
@@ -108,13 +115,19 @@ impl<const N: usize> Provenance<N> {
         Self::apart(device, std::array::from_fn(edit))
     }
 
-    /// After `device` made `version` by adding to `fields`, whatever was in them. That does not make
-    /// them its own: what somebody else had written there, it need not have seen.
+    /// Returns the provenance after `device` added to the values of `fields` and so made `version`.
+    ///
+    /// An increment applies to every value, so the device need not have seen the value before it.
+    /// If another device wrote that value, the field must not become this device's own: a later
+    /// edit that this device bases on an older version still clashes. The device of such a field
+    /// becomes unknown.
     #[must_use]
     pub fn added_to(self, fields: FieldSet, version: Version, device: Option<DeviceId>) -> Self {
         let edit = |field| {
             let before = self.edit(field);
             if fields.contains(field) {
+                // The field keeps its device only if the incrementing device also made the edit
+                // before.
                 let device = device.filter(|_| before.device == device);
                 FieldEdit { version, device }
             } else {
@@ -124,21 +137,24 @@ impl<const N: usize> Provenance<N> {
         Self::apart(device, std::array::from_fn(edit))
     }
 
-    /// The fields that somebody else than `device` edited after `version`. Who is not known is
-    /// somebody else.
+    /// Returns the fields that another device than `device` edited after `version`.
+    ///
+    /// An unknown device counts as another device, on both sides: without a `device_id` a client
+    /// cannot prove that an edit is its own.
     pub fn edited_by_others(&self, version: Version, device: Option<DeviceId>) -> FieldSet {
         FieldSet::of(N, |field| {
             let edit = self.edit(field);
+            // Later edits of the same device are its own and no conflict.
             edit.version > version && (device.is_none() || edit.device != device)
         })
     }
 
-    /// The fields that were not edited after `version`.
+    /// Returns the fields without an edit after `version`.
     pub fn unedited_since(&self, version: Version) -> FieldSet {
         FieldSet::of(N, |field| self.edit(field).version <= version)
     }
 
-    /// The newest edit of a field.
+    /// Returns the newest edit of `field`.
     fn edit(&self, field: usize) -> FieldEdit {
         match &self.fields {
             Fields::Alike(version) => FieldEdit {
@@ -170,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_added_to_stays_whose_it_was() {
+    fn an_increment_does_not_take_over_a_field() {
         let value = FieldSet::EMPTY.with(0);
         let (phone, tablet) = (Some(device(1)), Some(device(2)));
         let mine = Provenance::<1>::at(version(1), phone).added_to(value, version(2), phone);
