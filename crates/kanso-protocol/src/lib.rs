@@ -24,7 +24,7 @@ pub mod sync;
 mod text;
 
 pub use cursor::{CursorMalformed, format_cursor, parse_cursor};
-pub use json::{MAX_DEPTH, ReadError, read, read_value};
+pub use json::{MAX_DEPTH, ReadError, UNKNOWN_MEMBER, read, read_value};
 pub use patch::Patch;
 pub use text::{NotAUuid, parse_uuid};
 

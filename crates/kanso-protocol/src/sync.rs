@@ -62,7 +62,7 @@ pub struct SyncRequest {
     #[schema(required = false, minimum = 0)]
     pub min_seq: Option<i64>,
     /// At most 500, carried out in order.
-    #[serde(default, deserialize_with = "crate::json::objects")]
+    #[serde(default)]
     #[schema(max_items = 500)]
     pub operations: Vec<OperationRequest>,
 }

@@ -3,6 +3,7 @@
 use axum::extract::{FromRequestParts, Query};
 use http::request::Parts;
 use kanso_domain::FieldError;
+use kanso_protocol::UNKNOWN_MEMBER;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
@@ -28,7 +29,11 @@ impl<S: Sync, T: DeserializeOwned> FromRequestParts<S> for StrictQuery<T> {
         match kanso_protocol::read_value(Value::Object(members)) {
             Ok(parameters) => Ok(Self(parameters)),
             Err(error) => {
-                let reason = error.reason.replace("or owned by the server", "here");
+                // The server owns no parameters, so the reason for a member does not fit.
+                let reason = match error.reason {
+                    reason if reason == UNKNOWN_MEMBER => "is unknown here".to_owned(),
+                    reason => reason,
+                };
                 Err(refused(FieldError::new(error.field, reason)))
             }
         }
