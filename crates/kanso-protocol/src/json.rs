@@ -63,6 +63,7 @@ pub fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, ReadError> {
     if is_too_deep(body) {
         return Err(ReadError::TooDeep);
     }
+    // From a slice and not from a reader: strings without escapes are borrowed from the body.
     let mut deserializer = serde_json::Deserializer::from_slice(body);
     let slot = Slot::default();
     let value = T::deserialize(Strict::new(&mut deserializer, &slot)).map_err(|wrong| {
@@ -239,6 +240,7 @@ mod tests {
 
     #[test]
     fn unknown_name_is_escaped_and_kept_whole() {
+        // A name is untrusted text: it may look like a pointer or like a part of an error text.
         for (name, path) in [("a/b", "a~1b"), ("~", "~0"), ("`x` y", "`x` y"), ("", "")] {
             let body = serde_json::json!({"title": "a", name: 1});
             let expected = (path.to_owned(), UNKNOWN_MEMBER.to_owned());
@@ -277,6 +279,7 @@ mod tests {
             "{",
             r#"{"title":"a"} x"#,
             r#"{"title":"\ud800"}"#,
+            // Larger than any f64, which `serde_json` reports as a syntax error.
             r#"{"days":[1e400]}"#,
         ] {
             let result = read::<Body>(body.as_bytes());
@@ -289,16 +292,19 @@ mod tests {
 
     #[test]
     fn depth_counts_brackets_outside_of_strings() {
+        // Deep enough to overflow the stack of a parser that recurses.
         assert_eq!(
             read::<Body>("[".repeat(100_000).as_bytes()),
             Err(ReadError::TooDeep)
         );
+        // An escaped quote does not end the string, so these brackets are not counted.
         let quoted = format!(r#"{{"title":"{}\"{}"}}"#, "[".repeat(40), "{".repeat(40));
         assert!(read::<Body>(quoted.as_bytes()).is_ok());
         let nested = |depth: usize| {
             let body = format!(r#"{{"any":{}{}}}"#, "[".repeat(depth), "]".repeat(depth));
             read::<AnyValue>(body.as_bytes()).is_ok()
         };
+        // The object around the array is the first level.
         assert!(nested(31));
         assert!(!nested(32));
     }

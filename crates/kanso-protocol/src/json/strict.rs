@@ -66,7 +66,7 @@ impl de::Error for Wrong {
     }
 
     fn invalid_type(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        // JSON's words for what serde names after its own data model.
+        // JSON's words in place of serde's, which are `unit value`, `sequence` and `map`.
         let found = match found {
             Unexpected::Unit | Unexpected::Option => "null".to_owned(),
             Unexpected::Seq => "array".to_owned(),
@@ -99,6 +99,7 @@ pub(super) struct Slot(Cell<Option<Wrong>>);
 impl Slot {
     fn put<E: de::Error>(&self, wrong: Wrong) -> E {
         self.0.set(Some(wrong));
+        // This text is never shown: `take` returns the error in its place.
         E::custom("the error is in the slot")
     }
 
@@ -139,6 +140,8 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Strict<'_, D> {
             .map_err(|error| self.slot.take(error))
     }
 
+    // Not through `deserialize_any`: only here does `serde_json` call `visit_none` and `visit_some`,
+    // which an `Option` needs.
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Wrong> {
         self.inner
             .deserialize_option(Strict::new(visitor, self.slot))
@@ -166,6 +169,7 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Strict<'_, D> {
         _name: &'static str,
         visitor: V,
     ) -> Result<V::Value, Wrong> {
+        // A newtype is transparent in JSON.
         visitor.visit_newtype_struct(self)
     }
 
@@ -182,6 +186,8 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Strict<'_, D> {
         visitor.visit_enum(StrDeserializer::new(&name))
     }
 
+    // JSON describes itself, so the hint is not needed. It would also let `serde_json` create the
+    // error for a wrong type, as text with a line and a column.
     forward_to_deserialize_any! {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit
         unit_struct seq tuple tuple_struct map identifier ignored_any
@@ -235,6 +241,7 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Strict<'_, V> {
             slot: self.slot,
             index: 0,
         };
+        // The check is here and not in the types: a derived visitor always accepts an array.
         let result = if self.is_object {
             Err(de::Error::invalid_type(Unexpected::Seq, &"an object"))
         } else {
@@ -303,6 +310,8 @@ impl<'de, A: MapAccess<'de>> MapAccess<'de> for Members<'_, A> {
         &mut self,
         seed: S,
     ) -> Result<Option<S::Value>, Wrong> {
+        // The name is read as text first, because a path needs it for every later error. The seed
+        // then reads it from that text.
         let name = self.inner.next_key::<String>();
         let Some(name) = name.map_err(|error| self.slot.take(error))? else {
             return Ok(None);
