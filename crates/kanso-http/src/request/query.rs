@@ -1,4 +1,4 @@
-//! Parameters in the query, read strictly.
+//! Strict query parameters.
 
 use axum::extract::{FromRequestParts, Query};
 use http::request::Parts;
@@ -9,7 +9,9 @@ use serde_json::{Map, Value};
 
 use crate::problem::{ApiError, Code};
 
-/// The parameters of an operation, each a text: one that is unknown or given twice is refused.
+/// The query parameters of an operation, each a text. Unknown and repeated parameters are refused.
+///
+/// A misspelt filter would otherwise be ignored, and the answer would look right.
 pub(crate) struct StrictQuery<T>(pub(crate) T);
 
 impl<S: Sync, T: DeserializeOwned> FromRequestParts<S> for StrictQuery<T> {
@@ -19,6 +21,7 @@ impl<S: Sync, T: DeserializeOwned> FromRequestParts<S> for StrictQuery<T> {
         let refused = |error| ApiError::members(Code::InvalidParameter, &[error]);
         let pairs = Query::<Vec<(String, String)>>::try_from_uri(&parts.uri)
             .map_err(|_| Code::InvalidParameter)?;
+        // Through a JSON object, so that parameters and bodies have the same errors.
         let mut members = Map::new();
         for (name, value) in pairs.0 {
             if members.contains_key(&name) {
