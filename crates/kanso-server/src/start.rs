@@ -9,7 +9,7 @@ use kanso_application::ports::clock::Clock;
 use kanso_application::ports::credentials::PasswordFault;
 use kanso_application::ports::ids::Ids;
 use kanso_credentials::{Entropy, HashCost, KeyError, SigningKey, SystemEntropy, new_secret};
-use kanso_http::Pace;
+use kanso_http::StreamIntervals;
 use kanso_local::{RandomIds, SystemClock};
 use kanso_sqlite::OpenError;
 use kanso_worker::Rhythm;
@@ -39,7 +39,7 @@ pub struct Parts {
     /// without them, but nothing that they would notice reaches other devices.
     pub workers: Option<Rhythm>,
     /// How often an event stream does something by itself.
-    pub pace: Pace,
+    pub pace: StreamIntervals,
 }
 
 impl Default for Parts {
@@ -52,7 +52,7 @@ impl Default for Parts {
             hash_cost: HashCost::RECOMMENDED,
             limits: Limits::default(),
             workers: Some(Rhythm::default()),
-            pace: Pace::default(),
+            pace: StreamIntervals::default(),
         }
     }
 }

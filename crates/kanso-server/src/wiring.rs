@@ -232,7 +232,7 @@ fn options(config: &Config, parts: &Parts) -> kanso_http::Options {
         retention: config.retention,
         trusted_proxies: config.trusted_proxies.clone(),
         cors_origins: config.cors_origins.clone(),
-        pace: parts.pace,
+        stream_intervals: parts.pace,
         ..kanso_http::Options::default()
     }
 }

@@ -6,7 +6,7 @@ use kanso_domain::habits::Habit;
 use kanso_domain::progress::{DayLog, HabitProgress};
 use kanso_domain::sync::Digest;
 use kanso_domain::{Date, Record};
-use kanso_protocol::sync::{Change, Changed};
+use kanso_protocol::sync::{Change, ChangeContent};
 use uuid::Uuid;
 
 use crate::checks::Final;
@@ -25,7 +25,7 @@ impl Replica {
     pub fn take(&mut self, changes: &[Change]) -> anyhow::Result<Vec<String>> {
         let mut went_back = Vec::new();
         for change in changes {
-            let Changed::Record(record) = change.read()? else {
+            let ChangeContent::Record(record) = change.read()? else {
                 continue;
             };
             let before = self.records.get(&record.id()).map(Record::stamp);

@@ -8,10 +8,12 @@ use kanso_protocol::parse_cursor;
 
 use crate::problem::{ApiError, Code};
 
-/// A text as it was before a client forgot to escape the `+` of an offset, which a query reads as
-/// a space.
+/// Restores the `+` of an offset, which a query decodes to a space unless it is escaped.
+///
+/// Clients forget to escape it often enough to accept it: a space at this place has no other meaning.
 pub(crate) fn instant_text(text: &str) -> Cow<'_, str> {
     match text.rfind(' ') {
+        // Before position 10 there is only the date: RFC 3339 allows a space after it.
         Some(place) if place > 10 => {
             Cow::Owned(format!("{}+{}", &text[..place], &text[place + 1..]))
         }
@@ -19,8 +21,8 @@ pub(crate) fn instant_text(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// What a device has seen, as a parameter says it: an RFC 3339 instant or a cursor.
-pub(crate) fn seen(parameter: &'static str, text: Option<&str>) -> Result<ReadPosition, ApiError> {
+/// Parses the position up to which a device has read: an RFC 3339 instant or a cursor.
+pub(crate) fn parse_seen(parameter: &'static str, text: Option<&str>) -> Result<Seen, ApiError> {
     let Some(text) = text else {
         return Ok(ReadPosition::Beginning);
     };
@@ -47,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_unescaped_plus_is_read_back() {
+    fn unescaped_plus_is_restored() {
         for (given, read) in [
             ("2026-11-22T13:05:09 01:00", "2026-11-22T13:05:09+01:00"),
             ("2026-11-22 13:05:09Z", "2026-11-22 13:05:09Z"),

@@ -1,4 +1,4 @@
-//! Where a snapshot goes on, as its reader brings it.
+//! Conversion of a resume position between its text and the use case.
 
 use kanso_application::replicas::{SnapshotPosition, SnapshotSection};
 use kanso_domain::UserId;
@@ -7,7 +7,7 @@ use kanso_protocol::sync::{Resume, ResumePart};
 
 use crate::problem::{ApiError, Code};
 
-/// The token for `position`.
+/// Returns the text of `position` for the parameter `resume`.
 pub(super) fn token(position: SnapshotPosition, user: UserId) -> String {
     let resume = Resume {
         epoch: position.began.epoch,
@@ -24,8 +24,10 @@ pub(super) fn token(position: SnapshotPosition, user: UserId) -> String {
     resume.text(user)
 }
 
-/// The position that `token` names. Whether the history still is the one that it belongs to is
-/// another question; `head` stands for what is not in the token and does not matter.
+/// Parses a resume position.
+///
+/// The caller must check that the position still belongs to the history. `head` fills in the members
+/// of [`Head`] that the text does not have; a snapshot does not use them.
 pub(super) fn position(
     token: &str,
     user: UserId,
@@ -33,13 +35,14 @@ pub(super) fn position(
 ) -> Result<SnapshotPosition, ApiError> {
     let resume = Resume::parse(token, user).map_err(|_| {
         ApiError::from(Code::CursorMalformed)
-            .because("resume cannot be read; begin the snapshot anew, without it")
+            .with_detail("resume cannot be read; start the snapshot again without it")
     })?;
     Ok(SnapshotPosition {
         began: Head {
             epoch: resume.epoch,
             seq: resume.seq,
             digest: resume.digest,
+            // The floor and the time of a head are not used to read pieces, so the text omits them.
             ..head
         },
         recent_from: resume.recent_from,

@@ -6,7 +6,7 @@ use kanso_application::housekeeping::{Housekeeping, Retention};
 use kanso_application::ports::storage::Storage as _;
 use kanso_credentials::HashCost;
 use kanso_domain::sync::Epoch;
-use kanso_http::Pace;
+use kanso_http::StreamIntervals;
 use kanso_server::config::Config;
 use kanso_server::lifecycle::Running;
 use kanso_server::{Parts, start_with};
@@ -101,7 +101,7 @@ impl App {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let config = Config::for_testing(folder.path());
         let soon = Duration::from_millis(10);
-        let pace = Pace {
+        let pace = StreamIntervals {
             heartbeat: soon,
             session_check: soon,
         };
