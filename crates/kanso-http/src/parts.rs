@@ -20,6 +20,7 @@ use kanso_application::replicas::Replicas;
 use kanso_application::stats::Stats;
 use kanso_application::sync::Sync;
 use kanso_application::tickets::Tickets;
+use kanso_domain::sync::FingerprintForm;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
@@ -79,6 +80,8 @@ pub struct Options {
     pub retention: Retention,
     /// How often an event stream does something by itself.
     pub pace: Pace,
+    /// The form of the fingerprints that receipts get.
+    pub fingerprints: FingerprintForm,
 }
 
 /// How often an event stream does something by itself.
@@ -109,6 +112,7 @@ impl Default for Options {
             time_limit: Duration::from_secs(30),
             retention: Retention::default(),
             pace: Pace::default(),
+            fingerprints: FingerprintForm::default(),
         }
     }
 }

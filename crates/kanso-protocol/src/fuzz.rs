@@ -1,5 +1,6 @@
 //! What strangers send: cursors and pushes of any bytes.
 
+use kanso_domain::sync::FingerprintForm;
 use kanso_testkit::fuzz::withstands;
 
 use crate::json::{ReadError, read};
@@ -54,10 +55,13 @@ fn fuzz_push() {
     withstands(corpus, TOKENS, |input| {
         let fingerprints = |request: SyncRequest| -> Vec<_> {
             let operations = request.operations.into_iter();
-            let operations = operations.map(|operation| operation.operation(None));
-            operations
-                .map(|it| it.key.map(|key| key.fingerprint))
-                .collect()
+            let prints = operations.flat_map(|request| {
+                [FingerprintForm::Current, FingerprintForm::V0_1_0].map(|form| {
+                    let operation = request.clone().operation(None, form);
+                    operation.key.map(|key| key.fingerprint)
+                })
+            });
+            prints.collect()
         };
         match (read::<SyncRequest>(input), read::<SyncRequest>(input)) {
             // What is compared on a retry is the same each time.

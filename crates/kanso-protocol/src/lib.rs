@@ -11,6 +11,7 @@ mod cursor;
 pub mod devices;
 pub mod entries;
 pub mod export;
+mod fingerprint;
 #[cfg(test)]
 mod fuzz;
 pub mod habits;

@@ -116,7 +116,7 @@ impl Batch {
             return self.carry_out(operation);
         };
         if let Some(receipt) = self.receipts.get(&key.op_id) {
-            if receipt.key != key {
+            if !key.is_retry_of(&receipt.key) {
                 return Rejected(RejectionCode::OpIdReused.into());
             }
             return self.repeat(receipt.outcome.clone(), &operation.action);

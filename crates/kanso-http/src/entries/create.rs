@@ -2,6 +2,7 @@ use axum::extract::State;
 use axum::response::Response;
 use kanso_domain::EntryId;
 use kanso_protocol::entries::{CreateEntry, EntryRecord};
+use kanso_protocol::idempotency::Content;
 
 use crate::answer::created;
 use crate::parts::Api;
@@ -37,9 +38,13 @@ pub(super) async fn create(
     JsonBody(request): JsonBody<CreateEntry>,
 ) -> Result<Response, ApiError> {
     let (entries, user) = (api.entries.clone(), who.user());
-    let attempt = idempotency.attempt(0, &request);
+    let fields = request.clone().fields()?;
+    let content = Content::CreateEntry {
+        request: &request,
+        fields: &fields,
+    };
+    let attempt = idempotency.attempt(api.options().fingerprints, 0, content);
     let id = request.id.or_else(|| idempotency.id()).map(EntryId::new);
-    let fields = request.fields()?;
     let create = async move { entries.create(user, attempt, id, fields).await };
     created(api.to_completion(create).await?)
 }

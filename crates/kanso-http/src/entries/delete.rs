@@ -1,5 +1,6 @@
 use axum::extract::State;
 use http::StatusCode;
+use kanso_protocol::idempotency::Content;
 use serde::Deserialize;
 
 use crate::answer::deleted;
@@ -48,9 +49,11 @@ pub(super) async fn delete(
 ) -> Result<StatusCode, ApiError> {
     let bases = versions.optional(parameters.version.as_deref())?;
     let (entries, user) = (api.entries.clone(), who.user());
+    let form = api.options().fingerprints;
     let delete = async move {
         let delete = |nth, base| {
-            let attempt = idempotency.attempt(nth, &base);
+            let content = Content::DeleteEntry { id, base };
+            let attempt = idempotency.attempt(form, nth, content);
             entries.delete(user, attempt, id, base)
         };
         bases.submit(delete).await

@@ -2,6 +2,7 @@ use axum::extract::State;
 use axum::response::Response;
 use kanso_domain::Entity;
 use kanso_protocol::entries::{EntryRecord, UpdateEntry};
+use kanso_protocol::idempotency::Content;
 
 use crate::answer::updated;
 use crate::parts::Api;
@@ -45,9 +46,15 @@ pub(super) async fn update(
     let bases = versions.required(request.version)?;
     let fields = request.fields()?;
     let (entries, user) = (api.entries.clone(), who.user());
+    let form = api.options().fingerprints;
     let update = async move {
         let update = |nth, base| {
-            let attempt = idempotency.attempt(nth, &(base, &fields));
+            let content = Content::UpdateEntry {
+                id,
+                base,
+                fields: &fields,
+            };
+            let attempt = idempotency.attempt(form, nth, content);
             entries.update(user, attempt, id, base, fields.clone())
         };
         bases.submit(update).await

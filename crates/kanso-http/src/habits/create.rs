@@ -2,6 +2,7 @@ use axum::extract::State;
 use axum::response::Response;
 use kanso_domain::HabitId;
 use kanso_protocol::habits::{CreateHabit, HabitRecord};
+use kanso_protocol::idempotency::Content;
 
 use crate::answer::created;
 use crate::parts::Api;
@@ -38,9 +39,13 @@ pub(super) async fn create(
     JsonBody(request): JsonBody<CreateHabit>,
 ) -> Result<Response, ApiError> {
     let (habits, user) = (api.habits.clone(), who.user());
-    let attempt = idempotency.attempt(0, &request);
+    let fields = request.clone().fields()?;
+    let content = Content::CreateHabit {
+        request: &request,
+        fields: &fields,
+    };
+    let attempt = idempotency.attempt(api.options().fingerprints, 0, content);
     let id = request.id.or_else(|| idempotency.id()).map(HabitId::new);
-    let fields = request.fields()?;
     let create = async move { habits.create(user, attempt, id, fields).await };
     created(api.to_completion(create).await?)
 }
