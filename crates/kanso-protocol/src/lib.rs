@@ -13,6 +13,8 @@ pub mod entries;
 pub mod export;
 mod fingerprint;
 #[cfg(test)]
+mod formats;
+#[cfg(test)]
 mod fuzz;
 pub mod habits;
 pub mod idempotency;
