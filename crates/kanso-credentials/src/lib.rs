@@ -7,6 +7,8 @@
 
 mod access;
 mod entropy;
+#[cfg(test)]
+mod formats;
 mod keys;
 mod passwords;
 mod pseudonyms;

@@ -62,7 +62,8 @@ pub use changeset::{Changeset, LoadSet, Loaded, RecordWrite};
 pub use cursor::{Cursor, CursorRefusal, Epoch, Floor, Head};
 pub use digest::{Buckets, Digest, NotADigest};
 pub use operation::{
-    Action, Base, Conflict, ConflictPolicy, Deferral, Edit, Fingerprint, OnConflict, Operation,
-    OperationOutcome, Receipt, ReceiptKey, ReceiptOutcome, Rejection, RejectionCode,
+    Action, Base, Conflict, ConflictPolicy, Deferral, Edit, Fingerprint, FingerprintForm,
+    OnConflict, Operation, OperationOutcome, Receipt, ReceiptKey, ReceiptOutcome, Rejection,
+    RejectionCode,
 };
 pub use page::{Page, Since};

@@ -20,6 +20,7 @@ use kanso_application::replicas::Replicas;
 use kanso_application::stats::Stats;
 use kanso_application::sync::Sync;
 use kanso_application::tickets::Tickets;
+use kanso_domain::sync::FingerprintForm;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
@@ -77,8 +78,10 @@ pub struct Options {
     pub time_limit: Duration,
     /// Retention of results of operations and of tombstones.
     pub retention: Retention,
-    /// Intervals of event streams.
-    pub stream_intervals: StreamIntervals,
+    /// How often an event stream does something by itself.
+    pub pace: Pace,
+    /// The form of the fingerprints that receipts get.
+    pub fingerprints: FingerprintForm,
 }
 
 /// Intervals at which an event stream acts without a change.
@@ -109,7 +112,8 @@ impl Default for Options {
             // Above the longest wait of a pull, and below the 60 seconds after which proxies give up.
             time_limit: Duration::from_secs(30),
             retention: Retention::default(),
-            stream_intervals: StreamIntervals::default(),
+            pace: Pace::default(),
+            fingerprints: FingerprintForm::default(),
         }
     }
 }

@@ -150,7 +150,7 @@ columns! {
     Vec<u8> {
         Vec<u8>: |value| value.clone(), |stored| Ok(stored);
         TokenHash: |value| value.bytes().to_vec(), |stored| hash(&stored).map(Self::new);
-        Fingerprint: |value| value.bytes().to_vec(), |stored| hash(&stored).map(Self::new);
+        Fingerprint: |value| value.bytes().to_vec(), |stored| hash(&stored).map(Self::from_bytes);
     }
 }
 

@@ -45,6 +45,6 @@ mod tls;
 mod users;
 mod witness;
 
-pub use open::{OpenError, migrate, schema};
+pub use open::{OpenError, finish_mixed_phase, migrate, oldest_server, schema};
 pub use options::{DatabaseUrl, FreshEpoch, PostgresOptions, UrlError};
 pub use storage::PostgresStorage;

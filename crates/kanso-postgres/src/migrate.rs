@@ -107,6 +107,22 @@ async fn migrate(client: &mut Client, database: &str) -> Result<Vec<SchemaStep>,
     }))
 }
 
+/// Returns the oldest release whose servers may still be running on the database; `None` once
+/// the mixed phase is over.
+pub(crate) async fn oldest_server(client: &Client) -> Result<Option<String>, Error> {
+    let sql = "SELECT oldest_server FROM mixed_phase WHERE id = 1";
+    let row = client.query_opt(sql, &[]).await?;
+    row.map(|row| row.try_get(0)).transpose()
+}
+
+/// Ends the mixed phase. Returns the release that it was kept for; `None` if there was no mixed
+/// phase.
+pub(crate) async fn finish(client: &Client) -> Result<Option<String>, Error> {
+    let sql = "DELETE FROM mixed_phase WHERE id = 1 RETURNING oldest_server";
+    let row = client.query_opt(sql, &[]).await?;
+    row.map(|row| row.try_get(0)).transpose()
+}
+
 /// The newest step that the database has taken, 0 for none. A schema that we did not make, or that
 /// a newer server did, is refused before anything in it is changed.
 async fn newest(client: &Client, database: &str) -> Result<i64, OpenError> {

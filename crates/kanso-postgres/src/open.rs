@@ -126,18 +126,22 @@ fn is_passing(error: &(dyn std::error::Error + 'static)) -> bool {
     })
 }
 
-/// Brings the database up to date and gives connections to it, one of them open.
-pub(crate) async fn open(options: &PostgresOptions) -> Result<Connections, OpenError> {
+/// Brings the database up to date. Returns connections to it, one of them open, and the oldest
+/// release whose servers may still be running on it.
+pub(crate) async fn open(
+    options: &PostgresOptions,
+) -> Result<(Connections, Option<String>), OpenError> {
     let url = &options.url;
     let tls = connector(url)?;
     up_to_date(url, &tls).await?;
     let connections = Connections::new(options, tls);
     let connections = connections.map_err(|failure| OpenError::unreachable(url, failure))?;
     let first = connections.get().await;
-    first
-        .map(drop)
-        .map_err(|failure| OpenError::unreachable(url, failure))?;
-    Ok(connections)
+    let (first, _) = first.map_err(|failure| OpenError::unreachable(url, failure))?;
+    let oldest_server = crate::migrate::oldest_server(&first).await;
+    let oldest_server = oldest_server.map_err(|error| OpenError::unreachable(url, error))?;
+    drop(first);
+    Ok((connections, oldest_server))
 }
 
 /// The steps to the schema of this version, in their order, and which of them the database has
@@ -159,6 +163,37 @@ pub async fn schema(url: &DatabaseUrl) -> Result<Vec<SchemaStep>, OpenError> {
 /// See [`OpenError`].
 pub async fn migrate(url: &DatabaseUrl) -> Result<Vec<SchemaStep>, OpenError> {
     up_to_date(url, &connector(url)?).await
+}
+
+/// Returns the oldest release whose servers may still be running on the database; `None` if the
+/// mixed phase is over, or if the database has no schema of this release yet.
+///
+/// # Errors
+/// See [`OpenError`].
+pub async fn oldest_server(url: &DatabaseUrl) -> Result<Option<String>, OpenError> {
+    let client = connect(url, &connector(url)?).await?;
+    let known = "SELECT 1 WHERE to_regclass('mixed_phase') IS NOT NULL";
+    let asked = async {
+        match client.query_opt(known, &[]).await? {
+            Some(_) => crate::migrate::oldest_server(&client).await,
+            None => Ok(None),
+        }
+    };
+    asked
+        .await
+        .map_err(|error| OpenError::unreachable(url, error))
+}
+
+/// Ends the mixed phase of a database whose schema is up to date, because no server of an older
+/// release runs on it any more. Returns the release that it was kept for; `None` if there was no
+/// mixed phase. Servers that run learn of it when they are restarted.
+///
+/// # Errors
+/// See [`OpenError`].
+pub async fn finish_mixed_phase(url: &DatabaseUrl) -> Result<Option<String>, OpenError> {
+    let client = connect(url, &connector(url)?).await?;
+    let finished = crate::migrate::finish(&client).await;
+    finished.map_err(|error| OpenError::migration(&url.to_string(), error))
 }
 
 async fn up_to_date(

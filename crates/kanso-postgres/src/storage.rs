@@ -15,6 +15,7 @@ pub struct PostgresStorage {
     pub(crate) connections: Connections,
     /// What runs in transactions.
     pub(crate) tasks: TaskTracker,
+    oldest_server: Option<String>,
 }
 
 impl PostgresStorage {
@@ -23,10 +24,18 @@ impl PostgresStorage {
     /// # Errors
     /// See [`OpenError`].
     pub async fn open(options: &PostgresOptions) -> Result<Self, OpenError> {
+        let (connections, oldest_server) = open::open(options).await?;
         Ok(Self {
-            connections: open::open(options).await?,
+            connections,
             tasks: TaskTracker::new(),
+            oldest_server,
         })
+    }
+
+    /// Returns the oldest release whose servers may still have been running on this database when
+    /// it was opened; `None` outside of the mixed phase of an upgrade.
+    pub fn oldest_server(&self) -> Option<&str> {
+        self.oldest_server.as_deref()
     }
 }
 

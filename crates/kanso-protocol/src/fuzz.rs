@@ -1,5 +1,6 @@
 //! Fuzz tests of untrusted input: cursors and pushes made of arbitrary bytes.
 
+use kanso_domain::sync::FingerprintForm;
 use kanso_testkit::fuzz::withstands;
 
 use crate::json::{ReadError, read};
@@ -57,10 +58,13 @@ fn fuzz_push() {
     withstands(corpus, TOKENS, |input| {
         let fingerprints = |request: SyncRequest| -> Vec<_> {
             let operations = request.operations.into_iter();
-            let operations = operations.map(|operation| operation.operation(None));
-            operations
-                .map(|it| it.key.map(|key| key.fingerprint))
-                .collect()
+            let prints = operations.flat_map(|request| {
+                [FingerprintForm::Current, FingerprintForm::V0_1_0].map(|form| {
+                    let operation = request.clone().operation(None, form);
+                    operation.key.map(|key| key.fingerprint)
+                })
+            });
+            prints.collect()
         };
         match (read::<SyncRequest>(input), read::<SyncRequest>(input)) {
             // A retry is recognised by its fingerprint, so reading twice must give the same one.

@@ -30,6 +30,9 @@ mod cursor;
 pub mod devices;
 pub mod entries;
 pub mod export;
+mod fingerprint;
+#[cfg(test)]
+mod formats;
 #[cfg(test)]
 mod fuzz;
 pub mod habits;

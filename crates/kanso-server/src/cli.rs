@@ -19,14 +19,22 @@ pub enum Action {
     /// Write a copy of the database to this file.
     Backup(PathBuf),
     /// Bring the schema of the database up to date.
-    Migrate {
-        /// Only tell what that would do.
-        is_dry_run: bool,
-    },
+    Migrate(MigrateMode),
     /// Give the account with this e-mail address another password.
     ResetPassword(String),
     /// Ask a running server whether it lives; its address when it is not the configured one.
     CheckHealth(Option<String>),
+}
+
+/// How far `migrate` goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MigrateMode {
+    /// Only show the pending steps.
+    DryRun,
+    /// Apply them.
+    Apply,
+    /// Apply them, and end the mixed phase with servers of an older release.
+    Finish,
 }
 
 /// A command line that was understood.
@@ -52,9 +60,7 @@ impl Invocation {
                 let file = backup.get_one::<PathBuf>("file").cloned();
                 Action::Backup(file.unwrap_or_default())
             }
-            Some(("migrate", migrate)) => Action::Migrate {
-                is_dry_run: migrate.get_flag("dry-run"),
-            },
+            Some(("migrate", migrate)) => Action::Migrate(migrate_mode(migrate)),
             Some(("reset-password", reset)) => {
                 let email = reset.get_one::<String>("email").cloned();
                 Action::ResetPassword(email.unwrap_or_default())
@@ -68,6 +74,16 @@ impl Invocation {
             action,
             flags: flags(&matches),
         })
+    }
+}
+
+fn migrate_mode(matches: &ArgMatches) -> MigrateMode {
+    if matches.get_flag("dry-run") {
+        MigrateMode::DryRun
+    } else if matches.get_flag("finish") {
+        MigrateMode::Finish
+    } else {
+        MigrateMode::Apply
     }
 }
 
@@ -134,6 +150,16 @@ fn command() -> Command {
                         .long("dry-run")
                         .action(ArgAction::SetTrue)
                         .help("Change nothing; exit with 3 when there is something to do"),
+                )
+                .arg(
+                    Arg::new("finish")
+                        .long("finish")
+                        .action(ArgAction::SetTrue)
+                        .conflicts_with("dry-run")
+                        .help(
+                            "End the mixed phase after an upgrade: no server of an older release \
+                             runs on this PostgreSQL database any more",
+                        ),
                 ),
         )
         .subcommand(

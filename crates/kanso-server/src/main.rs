@@ -4,7 +4,7 @@ use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use kanso_server::cli::{Action, Invocation};
+use kanso_server::cli::{Action, Invocation, MigrateMode};
 use kanso_server::config::{Config, Database, Environment, Resolved};
 use kanso_server::lifecycle::{Ending, Signals};
 use kanso_server::migrate::{self, MigrateError};
@@ -92,7 +92,7 @@ fn run(Invocation { action, flags }: Invocation) -> anyhow::Result<Exit> {
             ));
             Ok(Exit::Done)
         }
-        Action::Migrate { is_dry_run } => bring_up_to_date(&resolve()?, is_dry_run),
+        Action::Migrate(mode) => bring_up_to_date(&resolve()?, mode),
         Action::ResetPassword(email) => {
             let email = email.parse().context("the e-mail address cannot be one")?;
             let Resolved {
@@ -120,14 +120,18 @@ fn run(Invocation { action, flags }: Invocation) -> anyhow::Result<Exit> {
     }
 }
 
-fn bring_up_to_date(resolved: &Resolved, is_dry_run: bool) -> anyhow::Result<Exit> {
+fn bring_up_to_date(resolved: &Resolved, mode: MigrateMode) -> anyhow::Result<Exit> {
     let config = &resolved.config;
-    let steps = if is_dry_run {
-        migrate::schema(config)?
-    } else {
-        migrate::migrate(config)?
+    let steps = match mode {
+        MigrateMode::DryRun => migrate::schema(config)?,
+        MigrateMode::Apply | MigrateMode::Finish => migrate::migrate(config)?,
     };
     print(&migrate::report(&config.database, &steps));
+    if mode == MigrateMode::Finish {
+        print(&migrate::finish_report(migrate::finish(config)?.as_deref()));
+    } else if let Some(oldest_server) = migrate::oldest_server(config)? {
+        print(&migrate::mixed_phase_report(&oldest_server));
+    }
     Ok(if migrate::is_pending(&steps) {
         Exit::Pending
     } else {

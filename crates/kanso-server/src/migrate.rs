@@ -64,6 +64,35 @@ pub fn migrate(config: &Config) -> Result<Vec<SchemaStep>, MigrateError> {
     }
 }
 
+/// Returns the oldest release whose servers may still be running on the configured database;
+/// `None` outside of the mixed phase of an upgrade. SQLite has no mixed phase: one process has the
+/// file open. Blocks.
+///
+/// # Errors
+/// The database cannot be reached.
+pub fn oldest_server(config: &Config) -> Result<Option<String>, MigrateError> {
+    match &config.database {
+        Database::Sqlite(_) => Ok(None),
+        Database::Postgres { url, .. } => {
+            Ok(runtime()?.block_on(kanso_postgres::oldest_server(url))?)
+        }
+    }
+}
+
+/// Ends the mixed phase of the configured database, whose schema is up to date. Returns the release
+/// that it was kept for; `None` if there was no mixed phase. Blocks.
+///
+/// # Errors
+/// The database cannot be reached or changed.
+pub fn finish(config: &Config) -> Result<Option<String>, MigrateError> {
+    match &config.database {
+        Database::Sqlite(_) => Ok(None),
+        Database::Postgres { url, .. } => {
+            Ok(runtime()?.block_on(kanso_postgres::finish_mixed_phase(url))?)
+        }
+    }
+}
+
 fn runtime() -> Result<tokio::runtime::Runtime, MigrateError> {
     let mut builder = tokio::runtime::Builder::new_current_thread();
     builder.enable_all().build().map_err(MigrateError::Runtime)
@@ -102,6 +131,27 @@ pub fn report(database: &Database, steps: &[SchemaStep]) -> String {
     report.push_str(&sum);
     report.push('\n');
     report
+}
+
+/// The line that says that the mixed phase lasts, and how to end it.
+pub fn mixed_phase_report(oldest_server: &str) -> String {
+    format!(
+        "Servers of {oldest_server} may still be running on this database: receipts get the form \
+         that they read.\nOnce the last of them is stopped, `kanso-server migrate --finish` ends \
+         this mixed phase.\n"
+    )
+}
+
+/// The line that says what `migrate --finish` did, given the release that the mixed phase was kept
+/// for.
+pub fn finish_report(ended: Option<&str>) -> String {
+    match ended {
+        None => "There is no mixed phase to end.\n".to_owned(),
+        Some(oldest_server) => format!(
+            "The mixed phase with servers of {oldest_server} is over. Restart the servers: from \
+             then on receipts get the present form.\n"
+        ),
+    }
 }
 
 /// Whether a step is still to be taken.

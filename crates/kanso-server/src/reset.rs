@@ -97,7 +97,7 @@ pub fn reset_password(config: &Config, email: &Email, new: Password) -> Result<(
     let parts = Parts::default();
     let runtime = tokio::runtime::Runtime::new().map_err(ResetError::Runtime)?;
     let entered = runtime.enter();
-    let storage = open_storage(&config.database, &parts.entropy)?;
+    let (storage, _) = open_storage(&config.database, &parts.entropy)?;
     drop(entered);
     runtime.block_on(async {
         let entropy = Arc::clone(&parts.entropy);

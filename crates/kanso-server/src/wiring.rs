@@ -26,7 +26,7 @@ use kanso_credentials::{
     Argon2Passwords, Entropy, HmacPseudonyms, HmacRefreshTokens, JwtTokens, Queue, RandomTickets,
     TokenRules,
 };
-use kanso_domain::sync::Epoch;
+use kanso_domain::sync::{Epoch, FingerprintForm};
 use kanso_local::{LocalFeed, LocalLimiter, LocalThrottle, LocalTickets, LocalWake};
 use kanso_postgres::{PostgresOptions, PostgresStorage};
 use kanso_redis::{
@@ -42,7 +42,7 @@ use crate::start::{Keys, Parts, StartError};
 
 /// A server that is ready to run, its workers running already. Opens the database, which blocks.
 pub(crate) fn site(config: &Config, keys: Keys, parts: &Parts) -> Result<Site, StartError> {
-    let storage = open_storage(&config.database, &parts.entropy)?;
+    let (storage, fingerprints) = open_storage(&config.database, &parts.entropy)?;
     let (stages, writes) = (Stages::new(), TaskTracker::new());
     let wake = LocalWake::new();
     let redis = config.redis_url.as_ref().map(|url| Redis::at(url.expose()));
@@ -97,7 +97,7 @@ pub(crate) fn site(config: &Config, keys: Keys, parts: &Parts) -> Result<Site, S
             draining: stages.draining().clone(),
             jwks,
         },
-        options(config, parts),
+        options(config, parts, fingerprints),
     );
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
@@ -226,8 +226,9 @@ fn tickets(
     )
 }
 
-fn options(config: &Config, parts: &Parts) -> kanso_http::Options {
+fn options(config: &Config, parts: &Parts, fingerprints: FingerprintForm) -> kanso_http::Options {
     kanso_http::Options {
+        fingerprints,
         rate_limit: config.rate_limit,
         retention: config.retention,
         trusted_proxies: config.trusted_proxies.clone(),
@@ -237,15 +238,19 @@ fn options(config: &Config, parts: &Parts) -> kanso_http::Options {
     }
 }
 
+/// Opens the database, which blocks. Returns it with the form in which fingerprints are written to
+/// it: that of an older release while its servers may still be running on it.
 pub(crate) fn open_storage(
     database: &Database,
     entropy: &Arc<dyn Entropy>,
-) -> Result<Arc<dyn Storage>, StartError> {
+) -> Result<(Arc<dyn Storage>, FingerprintForm), StartError> {
     let fresh_epoch = fresh_epoch(Arc::clone(entropy));
     match database {
         Database::Sqlite(path) => {
             let options = SqliteOptions::new(path, fresh_epoch());
-            Ok(Arc::new(SqliteStorage::open(&options)?))
+            let storage = Arc::new(SqliteStorage::open(&options)?);
+            // One process has the file open, so no older server reads what this one writes.
+            Ok((storage, FingerprintForm::Current))
         }
         Database::Postgres { url, connections } => {
             let options = PostgresOptions {
@@ -253,9 +258,23 @@ pub(crate) fn open_storage(
                 ..PostgresOptions::new(url.clone(), Arc::new(fresh_epoch))
             };
             let opening = PostgresStorage::open(&options);
-            Ok(Arc::new(Handle::current().block_on(opening)?))
+            let storage = Handle::current().block_on(opening)?;
+            let form = fingerprint_form(storage.oldest_server());
+            Ok((Arc::new(storage), form))
         }
     }
+}
+
+fn fingerprint_form(oldest_server: Option<&str>) -> FingerprintForm {
+    let Some(oldest_server) = oldest_server else {
+        return FingerprintForm::Current;
+    };
+    tracing::info!(
+        oldest_server,
+        "mixed phase: receipts get the form of the older release; once its last server is \
+         stopped, run `kanso-server migrate --finish` and restart"
+    );
+    FingerprintForm::V0_1_0
 }
 
 /// Makes epochs that no history had before.

@@ -109,7 +109,7 @@ async fn submit(storage: &SqliteStorage, number: u32, op: u128, action: Action) 
     let operations = vec![Operation {
         key: Some(ReceiptKey {
             op_id: OpId::new(Uuid::from_u128(op)),
-            fingerprint: Fingerprint::new([7; 32]),
+            fingerprint: Fingerprint::of_hash([7; 32]),
         }),
         ..Operation::once(action)
     }];

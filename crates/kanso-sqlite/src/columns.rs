@@ -152,7 +152,7 @@ columns! {
     }
     Hash {
         TokenHash: |value| value.bytes(), |stored| Ok(Self::new(stored));
-        Fingerprint: |value| value.bytes(), |stored| Ok(Self::new(stored));
+        Fingerprint: |value| value.bytes(), |stored| Ok(Self::from_bytes(stored));
     }
 }
 

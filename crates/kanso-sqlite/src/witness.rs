@@ -152,3 +152,30 @@ fn identity(metadata: &Metadata) -> [u8; 16] {
     identity[8..].copy_from_slice(&made.to_be_bytes());
     identity
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The file of an older server is read by a newer one, so its bytes only change with the mark.
+    #[test]
+    fn the_file_has_its_golden_bytes() {
+        let told = Told {
+            commits: 258,
+            epoch: Epoch::new(0x0123_4567_89ab_cdef),
+            identity: std::array::from_fn(|place| u8::try_from(place).unwrap_or_default()),
+        };
+        let golden = include_str!("../tests/golden/witness.hex");
+        let written: String = told
+            .written()
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        assert_eq!(written, golden.trim_end());
+        let read = Told::read(&told.written()).expect("what was written");
+        assert_eq!(
+            (read.commits, read.epoch, read.identity),
+            (told.commits, told.epoch, told.identity)
+        );
+    }
+}

@@ -162,10 +162,7 @@ impl Batch {
         // Before anything else: a retry must not see the present state, in which its own first
         // attempt may already have changed the record.
         if let Some(receipt) = self.receipts.get(&key.op_id) {
-            // The id alone does not identify an operation. A client that reuses an id for another
-            // operation must get an error. The stored result would hide that the operation was
-            // never carried out.
-            if receipt.key != key {
+            if !key.is_retry_of(&receipt.key) {
                 return Rejected(RejectionCode::OpIdReused.into());
             }
             return self.answer_retry(receipt.outcome.clone(), &operation.action);

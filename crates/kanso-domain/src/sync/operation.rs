@@ -6,33 +6,76 @@ use crate::record::{Member, Stamp};
 use crate::validation::{FieldError, Invalid};
 use crate::{DeviceId, Entity, EntryId, HabitId, OpId, QuantityChange, Record, Seq, Version};
 
-/// A 256-bit hash of the body of an operation. It distinguishes a retry from another operation with
-/// the same id.
+/// The hash of an operation's content: distinguishes a retry from another operation that has the
+/// same id.
+///
+/// It is stored for as long as a receipt is kept, so servers of several releases read it. Its first
+/// eight bytes therefore name its form. Release 0.1.0 stored a plain SHA-256 without such a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fingerprint([u8; 32]);
 
+/// The form in which a server writes fingerprints.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum FingerprintForm {
+    /// The form of this release.
+    #[default]
+    Current,
+    /// The form of release 0.1.0, for a database that servers of that release still use.
+    V0_1_0,
+}
+
 impl Fingerprint {
-    /// Wraps a hash.
-    pub const fn new(hash: [u8; 32]) -> Self {
-        Self(hash)
+    /// The name of the present form. It changes whenever the same content may get another hash,
+    /// which includes any change of which operations can be read.
+    const TAG: [u8; 8] = *b"kansofp1";
+
+    /// Returns the fingerprint of the present form that has the beginning of `hash`. 192 bits of
+    /// a hash are kept, so two contents of one user collide with a chance below 10^-50.
+    pub fn of_hash(hash: [u8; 32]) -> Self {
+        let mut bytes = [0; 32];
+        let (tag, kept) = bytes.split_at_mut(Self::TAG.len());
+        tag.copy_from_slice(&Self::TAG);
+        let length = kept.len();
+        kept.copy_from_slice(&hash[..length]);
+        Self(bytes)
     }
 
-    /// Returns the hash.
+    /// Wraps stored bytes, which may be of any form.
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// The bytes to store.
     pub const fn bytes(&self) -> &[u8; 32] {
         &self.0
     }
+
+    /// Returns true if the content may be the same. Only fingerprints of the present form are
+    /// compared: of any other form the content is unknown, and to refuse an honest retry would lose
+    /// its result, whereas a reused id is a defect of a client.
+    pub fn may_equal(&self, other: &Self) -> bool {
+        let is_current = |print: &Self| print.0.starts_with(&Self::TAG);
+        self == other || !is_current(self) || !is_current(other)
+    }
 }
 
-/// The key under which the result of an operation is stored.
+/// The identity of an operation that takes effect exactly once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReceiptKey {
     /// Id of the operation, made by the device.
     pub op_id: OpId,
-    /// Hash of the body of the operation.
+    /// The hash of the operation's content.
     pub fingerprint: Fingerprint,
 }
 
-/// One change that a device sends.
+impl ReceiptKey {
+    /// Returns true if an operation with this key is a retry of the one that left `stored`.
+    pub fn is_retry_of(&self, stored: &Self) -> bool {
+        self.op_id == stored.op_id && self.fingerprint.may_equal(&stored.fingerprint)
+    }
+}
+
+/// A command as it was handed in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Operation {
     /// Key of the stored result. With a key, a retry has no second effect.

@@ -2,6 +2,7 @@ use axum::extract::State;
 use axum::response::Response;
 use kanso_domain::EntryId;
 use kanso_protocol::entries::{CreateEntry, EntryRecord};
+use kanso_protocol::idempotency::Content;
 
 use crate::answer::create_response;
 use crate::parts::Api;
@@ -36,12 +37,14 @@ pub(super) async fn create(
     idempotency: IdempotencyKey,
     JsonBody(request): JsonBody<CreateEntry>,
 ) -> Result<Response, ApiError> {
-    let (entries, user) = (api.entries.clone(), signed_in.user());
-    // Before `fields` consumes the request: the key also covers the content.
-    let attempt = idempotency.attempt(0, &request);
-    // Without an id in the body, the key determines it: a retry must create the same record.
+    let (entries, user) = (api.entries.clone(), who.user());
+    let fields = request.clone().fields()?;
+    let content = Content::CreateEntry {
+        request: &request,
+        fields: &fields,
+    };
+    let attempt = idempotency.attempt(api.options().fingerprints, 0, content);
     let id = request.id.or_else(|| idempotency.id()).map(EntryId::new);
-    let fields = request.fields()?;
     let create = async move { entries.create(user, attempt, id, fields).await };
     create_response(api.to_completion(create).await?)
 }

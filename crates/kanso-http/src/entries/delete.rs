@@ -1,5 +1,6 @@
 use axum::extract::State;
 use http::StatusCode;
+use kanso_protocol::idempotency::Content;
 use serde::Deserialize;
 
 use crate::answer::delete_response;
@@ -46,11 +47,13 @@ pub(super) async fn delete(
     idempotency: IdempotencyKey,
     StrictQuery(parameters): StrictQuery<Parameters>,
 ) -> Result<StatusCode, ApiError> {
-    let bases = if_match.optional(parameters.version.as_deref())?;
-    let (entries, user) = (api.entries.clone(), signed_in.user());
+    let bases = versions.optional(parameters.version.as_deref())?;
+    let (entries, user) = (api.entries.clone(), who.user());
+    let form = api.options().fingerprints;
     let delete = async move {
         let delete = |nth, base| {
-            let attempt = idempotency.attempt(nth, &base);
+            let content = Content::DeleteEntry { id, base };
+            let attempt = idempotency.attempt(form, nth, content);
             entries.delete(user, attempt, id, base)
         };
         bases.apply(delete).await

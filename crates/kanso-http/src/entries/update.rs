@@ -2,6 +2,7 @@ use axum::extract::State;
 use axum::response::Response;
 use kanso_domain::Entity;
 use kanso_protocol::entries::{EntryRecord, UpdateEntry};
+use kanso_protocol::idempotency::Content;
 
 use crate::answer::update_response;
 use crate::parts::Api;
@@ -46,12 +47,16 @@ pub(super) async fn update(
 ) -> Result<Response, ApiError> {
     let bases = if_match.required(request.version)?;
     let fields = request.fields()?;
-    let (entries, user) = (api.entries.clone(), signed_in.user());
+    let (entries, user) = (api.entries.clone(), who.user());
+    let form = api.options().fingerprints;
     let update = async move {
         let update = |nth, base| {
-            // The base is part of the fingerprint: the same fields on another version are another
-            // request.
-            let attempt = idempotency.attempt(nth, &(base, &fields));
+            let content = Content::UpdateEntry {
+                id,
+                base,
+                fields: &fields,
+            };
+            let attempt = idempotency.attempt(form, nth, content);
             entries.update(user, attempt, id, base, fields.clone())
         };
         bases.apply(update).await

@@ -2,6 +2,7 @@ use axum::extract::State;
 use axum::response::Response;
 use kanso_domain::HabitId;
 use kanso_protocol::habits::{CreateHabit, HabitRecord};
+use kanso_protocol::idempotency::Content;
 
 use crate::answer::create_response;
 use crate::parts::Api;
@@ -37,12 +38,14 @@ pub(super) async fn create(
     idempotency: IdempotencyKey,
     JsonBody(request): JsonBody<CreateHabit>,
 ) -> Result<Response, ApiError> {
-    let (habits, user) = (api.habits.clone(), signed_in.user());
-    // Before `fields` consumes the request: the key also covers the content.
-    let attempt = idempotency.attempt(0, &request);
-    // Without an id in the body, the key determines it: a retry must create the same record.
+    let (habits, user) = (api.habits.clone(), who.user());
+    let fields = request.clone().fields()?;
+    let content = Content::CreateHabit {
+        request: &request,
+        fields: &fields,
+    };
+    let attempt = idempotency.attempt(api.options().fingerprints, 0, content);
     let id = request.id.or_else(|| idempotency.id()).map(HabitId::new);
-    let fields = request.fields()?;
     let create = async move { habits.create(user, attempt, id, fields).await };
     create_response(api.to_completion(create).await?)
 }

@@ -2,9 +2,9 @@ use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
 use kanso_application::sync::Caller;
-use kanso_domain::sync::Operation;
+use kanso_domain::sync::{FingerprintForm, Operation};
 use kanso_domain::{DeviceId, FieldError, UserId};
-use kanso_protocol::sync::{OperationResult, SyncRequest, SyncResponse};
+use kanso_protocol::sync::{OperationRequest, OperationResult, SyncRequest, SyncResponse};
 use kanso_protocol::{MAX_OPERATIONS, MAX_PAGE};
 
 use super::cursor::optional_cursor;
@@ -43,13 +43,9 @@ pub(super) async fn exchange(
     signed_in: SignedIn,
     JsonBody(request): JsonBody<SyncRequest>,
 ) -> Result<Response, ApiError> {
-    let (limit, caller) = (
-        page_limit(request.limit)?,
-        caller(&request, signed_in.user())?,
-    );
-    let long_poll = LongPoll::of_body(request.wait_ms, request.min_seq)?;
-    // Everything is checked before the wait: a malformed request is refused at once.
-    let operations = operations(request)?;
+    let (limit, caller) = (page_limit(request.limit)?, caller(&request, who.user())?);
+    let waiting = Waiting::of_body(request.wait_ms, request.min_seq)?;
+    let operations = operations(request, api.options().fingerprints)?;
     let keys: Vec<_> = operations.iter().map(|it| it.key).collect();
     let wait_for = match operations.as_slice() {
         [] => WaitFor::News(caller.cursor, None),
@@ -89,7 +85,7 @@ fn page_limit(limit: Option<u32>) -> Result<u32, ApiError> {
     Err(ApiError::members(Code::Invalid, &[error]))
 }
 
-fn operations(request: SyncRequest) -> Result<Vec<Operation>, ApiError> {
+fn operations(request: SyncRequest, form: FingerprintForm) -> Result<Vec<Operation>, ApiError> {
     let SyncRequest {
         device_id,
         operations,
@@ -101,6 +97,6 @@ fn operations(request: SyncRequest) -> Result<Vec<Operation>, ApiError> {
     }
     // Each operation has the device: a conflict reports which device made the newest edit.
     let device = device_id.map(DeviceId::new);
-    let submit = |operation: kanso_protocol::sync::OperationRequest| operation.operation(device);
-    Ok(operations.into_iter().map(submit).collect())
+    let read = |request: OperationRequest| request.operation(device, form);
+    Ok(operations.into_iter().map(read).collect())
 }

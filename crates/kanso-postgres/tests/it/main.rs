@@ -8,6 +8,7 @@
 
 mod cancelling;
 mod contract;
+mod formats;
 mod nodes;
 mod opening;
 mod outage;

@@ -9,6 +9,7 @@ use kanso_application::ports::shared_service::SharedService as _;
 
 mod answers;
 mod feed;
+mod formats;
 mod limiter;
 mod stream_slots;
 mod throttle;

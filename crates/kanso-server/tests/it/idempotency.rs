@@ -101,7 +101,7 @@ async fn a_key_is_for_one_request() {
 }
 
 #[tokio::test]
-async fn what_is_no_key_is_refused() {
+async fn a_malformed_key_is_refused() {
     let app = App::start().await;
     let person = app.person().await;
     for key in ["", "a b", &"x".repeat(256)] {

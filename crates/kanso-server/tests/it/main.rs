@@ -51,3 +51,5 @@ mod support;
 mod sync;
 #[cfg(test)]
 mod today;
+#[cfg(test)]
+mod upgrade;

@@ -11,6 +11,7 @@ mod broken;
 mod contract;
 mod durability;
 mod exhaustion;
+mod formats;
 mod migrating;
 mod opening;
 mod privacy;

@@ -78,7 +78,7 @@ fn keyed(number: u8, action: Action) -> Operation {
     let op_id = OpId::new(Uuid::from_u128(number.into()));
     let key = ReceiptKey {
         op_id,
-        fingerprint: Fingerprint::new([number; 32]),
+        fingerprint: Fingerprint::of_hash([number; 32]),
     };
     Operation {
         key: Some(key),
@@ -306,26 +306,48 @@ fn a_deferred_operation_is_carried_out_again() {
     assert_eq!(words(&decide(loaded, &[operation], at(2))), ["applied 1"]);
 }
 
+/// Sends a habit and then, under the same `op_id`, another one; `prints` are the fingerprints of both.
+fn sent_twice(prints: [Fingerprint; 2]) -> Changeset {
+    let [first, second] = [("a", prints[0]), ("b", prints[1])].map(|(title, fingerprint)| {
+        let operation = keyed(9, create_habit(title));
+        let key = operation.key.map(|key| ReceiptKey { fingerprint, ..key });
+        Operation { key, ..operation }
+    });
+    let current = saved(nothing(), &decide(nothing(), &[first], at(1)));
+    decide(current, &[second], at(2))
+}
+
 #[test]
 fn an_op_id_with_another_body_is_rejected() {
-    let operation = keyed(9, create_habit("a"));
-    let loaded = after(
-        nothing(),
-        &decide(nothing(), std::slice::from_ref(&operation), at(1)),
-    );
-    let other = Fingerprint::new([0; 32]);
-    let key = operation.key.map(|key| ReceiptKey {
-        fingerprint: other,
-        ..key
-    });
-    let reused = Operation {
-        key,
-        action: create_habit("b"),
-        ..operation
-    };
-    let changeset = decide(loaded, &[reused], at(2));
+    let changeset = sent_twice([[9; 32], [0; 32]].map(Fingerprint::of_hash));
     assert_eq!(words(&changeset), ["rejected op_id_reused"]);
     assert!(changeset.is_empty());
+}
+
+/// The content behind a fingerprint of release 0.1.0, or of a release to come, is not known.
+#[test]
+fn a_fingerprint_of_another_form_is_not_compared() {
+    let current = Fingerprint::of_hash([9; 32]);
+    let legacy = [[1; 32], [2; 32]].map(Fingerprint::from_bytes);
+    let later = Fingerprint::from_bytes(*b"kansofp2........................");
+    for prints in [
+        [legacy[0], current],
+        [current, legacy[0]],
+        legacy,
+        [later, current],
+    ] {
+        let changeset = sent_twice(prints);
+        assert_eq!(words(&changeset), ["duplicate 1"], "{prints:?}");
+        assert!(changeset.is_empty());
+    }
+}
+
+#[test]
+fn a_fingerprint_names_its_form() {
+    let print = Fingerprint::of_hash([7; 32]);
+    assert_eq!(print.bytes()[..8], *b"kansofp1");
+    assert_eq!(print.bytes()[8..], [7; 24]);
+    assert_eq!(Fingerprint::from_bytes(*print.bytes()), print);
 }
 
 #[test]
