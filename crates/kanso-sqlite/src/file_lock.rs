@@ -1,26 +1,26 @@
-//! One process a database.
+//! The lock that lets one process at a time open a database.
 //!
-//! Two servers on one file would each believe that the order of changes is theirs to allocate.
-//! SQLite's own locks last a transaction; this one lasts as long as the database is open. It is
-//! an advisory lock of the operating system on a file beside the database, so it goes with the
-//! process however that ends, and nothing is left to clean up. The file itself stays.
+//! Two servers on one file would notify only their own devices of changes, and each keep a count of
+//! commits for the witness. SQLite's own locks last a transaction; this one lasts as long as the
+//! database is open. It is an advisory lock of the operating system on a file beside the database, so
+//! it ends with the process, also after a crash. The file itself stays.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Holds the lock as long as it lives.
+/// The lock, held until it is dropped.
 #[derive(Debug)]
-pub(crate) struct Guard {
-    _locked: File,
+pub(crate) struct FileLock {
+    _file: File,
 }
 
-impl Guard {
-    /// Takes the lock of the database at `path`; `None` when somebody else holds it.
-    pub(crate) fn take(path: &Path) -> io::Result<Option<Self>> {
+impl FileLock {
+    /// Acquires the lock of the database at `path`; `None` if another process holds it.
+    pub(crate) fn acquire(path: &Path) -> io::Result<Option<Self>> {
         let file = open_private(&lock_path(path))?;
         match file.try_lock() {
-            Ok(()) => Ok(Some(Self { _locked: file })),
+            Ok(()) => Ok(Some(Self { _file: file })),
             Err(TryLockError::WouldBlock) => Ok(None),
             Err(TryLockError::Error(error)) => Err(error),
         }
@@ -33,8 +33,8 @@ fn lock_path(path: &Path) -> PathBuf {
     name.into()
 }
 
-/// Opens a file, making it readable by its owner alone if it is new. SQLite gives the files
-/// beside a database the mode of the database.
+/// Opens a file. A new one is readable by its owner only. SQLite gives the log and the shared memory
+/// the mode of the database file, so it is enough to create that one here.
 pub(crate) fn open_private(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
