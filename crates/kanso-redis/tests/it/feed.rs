@@ -25,7 +25,7 @@ fn feed(server: &Server) -> RedisFeed {
     RedisFeed::start(&redis, Arc::new(LocalFeed::new()))
 }
 
-/// Publishes on one server until the other has heard it: when a subscription begins is not told.
+/// Publishes on one server until the other receives it: the beginning of a subscription is not visible.
 async fn is_heard(one: &RedisFeed, other: &RedisFeed, about: UserId) {
     let mut subscription = other.subscribe(about);
     let heard = async {
@@ -41,7 +41,7 @@ async fn is_heard(one: &RedisFeed, other: &RedisFeed, about: UserId) {
 }
 
 #[tokio::test]
-async fn what_one_server_commits_the_others_hear() {
+async fn a_commit_of_one_server_reaches_the_others() {
     let server = Server::start();
     let (one, other) = (feed(&server), feed(&server));
     is_heard(&one, &other, user(1)).await;
@@ -52,7 +52,7 @@ async fn what_one_server_commits_the_others_hear() {
 }
 
 #[tokio::test]
-async fn without_redis_a_server_hears_itself_and_the_others_when_it_is_back() {
+async fn without_redis_only_local_heads_arrive_until_it_is_available_again() {
     let server = Server::start();
     let port = server.port();
     let (one, other) = (feed(&server), feed(&server));
