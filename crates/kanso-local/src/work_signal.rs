@@ -1,31 +1,32 @@
-//! Wakes the workers of this process.
+//! The signal that wakes the workers of this process.
 
 use std::sync::Arc;
 
 use kanso_application::ports::work_signal::WorkSignal;
 use tokio::sync::Notify;
 
-/// A bell in this process. Any number of rings that nobody has heard yet are one.
+/// A work signal within this process. Signals that no worker has received yet count as one.
 #[derive(Clone, Debug, Default)]
-pub struct LocalWake {
+pub struct LocalWorkSignal {
     streaks: Arc<Notify>,
 }
 
-impl LocalWake {
-    /// A bell that is silent.
+impl LocalWorkSignal {
+    /// Makes a signal without pending work.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// What rings when streaks are to be computed. One who listens hears each ring once, also one
-    /// from before.
-    pub fn streak_bell(&self) -> Arc<Notify> {
+    /// Returns the notifier for stale streaks. A signal is kept until a worker waits for it, so none is
+    /// lost between two waits.
+    pub fn streak_signal(&self) -> Arc<Notify> {
         Arc::clone(&self.streaks)
     }
 }
 
-impl WorkSignal for LocalWake {
+impl WorkSignal for LocalWorkSignal {
     fn streaks(&self) {
+        // Not `notify_waiters`, which would lose a signal while the worker is busy.
         self.streaks.notify_one();
     }
 }
@@ -36,20 +37,20 @@ mod tests {
     use std::pin::pin;
     use std::task::{Context, Waker};
 
-    /// Whether a ring is waiting to be heard.
-    fn hears(bell: &Notify) -> bool {
+    /// Returns true if a signal is pending.
+    fn is_pending(notify: &Notify) -> bool {
         let mut context = Context::from_waker(Waker::noop());
-        pin!(bell.notified()).poll(&mut context).is_ready()
+        pin!(notify.notified()).poll(&mut context).is_ready()
     }
 
     #[test]
-    fn rings_that_nobody_heard_are_one() {
-        let wake = LocalWake::new();
-        let bell = wake.streak_bell();
-        assert!(!hears(&bell));
-        wake.streaks();
-        wake.streaks();
-        assert!(hears(&bell));
-        assert!(!hears(&bell));
+    fn unreceived_signals_count_as_one() {
+        let signal = LocalWorkSignal::new();
+        let notify = signal.streak_signal();
+        assert!(!is_pending(&notify));
+        signal.streaks();
+        signal.streaks();
+        assert!(is_pending(&notify));
+        assert!(!is_pending(&notify));
     }
 }
