@@ -103,6 +103,7 @@ impl JwtTokens {
         if header.crit.is_some() {
             return None;
         }
+        // Required: trying every key would cost a forged token one verification for each.
         let id = header.kid?;
         let key = self.keys().find(|key| key.id() == id)?;
         // The algorithm comes from the key, never from the header: else a token could choose `none`, or

@@ -125,6 +125,7 @@ impl SigningKey {
     }
 }
 
+// No derived `Debug`: it would print the secret.
 impl fmt::Debug for SigningKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "SigningKey({:?}, {})", self.algorithm, self.id)

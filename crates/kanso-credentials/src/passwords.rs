@@ -132,6 +132,7 @@ impl Argon2Passwords {
 
 impl Hasher {
     fn hash(&self, password: &[u8]) -> Result<PasswordHash, PasswordFault> {
+        // 16 bytes, as RFC 9106 §3.1 recommends.
         let mut salt = [0; 16];
         self.entropy.fill(&mut salt);
         let hash = phc::PasswordHash {

@@ -34,6 +34,7 @@ impl Pseudonyms for HmacPseudonyms {
     }
 }
 
+// No derived `Debug`: it would print the key.
 impl fmt::Debug for HmacPseudonyms {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("HmacPseudonyms(…)")

@@ -79,6 +79,7 @@ impl TokenParts {
         };
         Some(Self {
             identity,
+            // Fails unless exactly 32 bytes are left.
             secret: rest.try_into().ok()?,
         })
     }
@@ -118,6 +119,7 @@ impl RefreshTokens for HmacRefreshTokens {
     }
 }
 
+// No derived `Debug`: it would print the key.
 impl fmt::Debug for HmacRefreshTokens {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("HmacRefreshTokens(…)")

@@ -57,6 +57,7 @@ pub(crate) fn is_guessable(secret: &[u8]) -> bool {
     }
     let text = String::from_utf8_lossy(secret).to_lowercase();
     let mut rest: String = text.chars().filter(|c| c.is_alphanumeric()).collect();
+    // Words are removed, not searched for: a random secret may contain one by chance or as a prefix.
     for word in PLACEHOLDER_WORDS {
         rest = rest.replace(word, "");
     }

@@ -36,6 +36,7 @@ impl UserHead {
         let before = *newest;
         if head > before {
             *newest = head;
+            // Unlocked before the wake-up: the woken tasks read it at once.
             drop(newest);
             self.moved.notify_waiters();
         }
@@ -124,6 +125,7 @@ impl Drop for LocalSubscription {
         let is_last = |head: &Arc<UserHead>| Arc::strong_count(head) <= 2;
         if heads.get(&self.user).is_some_and(is_last) {
             heads.remove(&self.user);
+            // A map never shrinks by itself, and thousands of streams may end together.
             if heads.capacity() > 4 * heads.len().max(64) {
                 heads.shrink_to_fit();
             }

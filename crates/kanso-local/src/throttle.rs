@@ -116,6 +116,7 @@ impl LocalThrottle {
             // Nothing to store. Most accounts never have an entry for longer than one attempt.
             return done;
         }
+        // An account that is stored already needs no room.
         if accounts.len() >= self.capacity && !accounts.contains_key(email) {
             make_room(&mut accounts, now, self.capacity);
         }
@@ -175,6 +176,7 @@ impl Evict for LocalThrottle {
             *attempts = attempts.at(now);
             !attempts.is_empty()
         });
+        // A map never shrinks by itself: after an attack it would keep its size.
         if accounts.capacity() > 4 * accounts.len().max(64) {
             accounts.shrink_to_fit();
         }

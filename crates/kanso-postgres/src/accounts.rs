@@ -160,6 +160,8 @@ async fn open_session(
     checked: &PasswordHash,
 ) -> Result<bool, DatabaseError> {
     let user = session.user_id;
+    // Checked again under the lock: the password may have changed since the slow comparison of its
+    // hash, and an old one must not open a session.
     if !users::has_password(connection, user, checked).await? {
         return Ok(false);
     }

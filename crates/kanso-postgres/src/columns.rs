@@ -110,6 +110,7 @@ columns! {
     }
     i64 {
         i64: |value| *value, |stored| Ok(stored);
+        // The bits are kept: BIGINT is signed, a digest is not.
         Digest: |value| value.get().cast_signed(), |stored| Ok(Self::new(stored.cast_unsigned()));
         i32: |value| i64::from(*value), |stored| narrow(stored);
         u32: |value| i64::from(*value), |stored| narrow(stored);

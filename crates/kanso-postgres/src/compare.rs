@@ -30,6 +30,7 @@ pub(crate) async fn read(
         ours.add(*entity, id.as_u128(), *version);
     }
     let differing = ours.differing(replica);
+    // The records are loaded only for buckets that differ; the versions of all fit in memory.
     let mut by_bucket: BTreeMap<u8, Vec<(Entity, Uuid)>> = BTreeMap::new();
     for (entity, id, _) in live {
         let bucket = Buckets::place(id.as_u128());

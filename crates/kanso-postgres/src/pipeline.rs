@@ -67,8 +67,8 @@ impl<'c> Pipeline<'c> {
         self.push(sql, parameters, None)
     }
 
-    /// Adds a statement if `is_needed`, and prepares it in any case: the preparations of a new
-    /// connection then take one round trip in all, whatever its first request needs.
+    /// Adds a statement if `is_needed`, and prepares it in any case: all preparations of a new
+    /// connection then take one round trip.
     pub(crate) fn add_if(
         &mut self,
         is_needed: bool,

@@ -160,6 +160,7 @@ async fn purge(
             .or_insert_with(|| pipeline.add(LOCK_IF_FREE, bind![*user]));
     }
     let answers = pipeline.send().await?;
+    // A second round trip, because only now it is known which users are locked.
     let mut locked = BTreeSet::new();
     for lock in locks.into_values() {
         locked.extend(answers.all(lock, only::<UserId>)?);

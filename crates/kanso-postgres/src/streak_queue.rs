@@ -282,6 +282,7 @@ pub(crate) async fn release(
          WHERE user_id = $1 AND habit_id = $2
            AND (generation = $3 AND attempts = $4 AND lease_until IS NOT NULL
                 OR generation > $3 AND attempts = 0)";
+    // The lock order: the user's row before the rows of the queue.
     if users::lock(connection, user).await?.is_none() {
         return Ok(());
     }

@@ -12,6 +12,8 @@ use crate::error::DatabaseError;
 use crate::pipeline::Pipeline;
 
 /// Value of `day_begun` for a user without a begun day: before every valid date.
+//
+// Days since 1970. The first date of the calendar, in the year -9999, is about day -4,372,000.
 const NO_DAY: i64 = -5_000_000;
 
 /// Columns in the order of [`read_head`].

@@ -62,6 +62,7 @@ impl AnswerCache for RedisAnswers {
         let found = self
             .redis
             .ask(async |mut connection| connection.get::<_, Option<Vec<u8>>>(key).await);
+        // An error counts as a miss: the caller computes the answer.
         let Ok(found) = found.await else {
             measure::fell_back("statistics");
             return None;

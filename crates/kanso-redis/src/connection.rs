@@ -94,6 +94,7 @@ impl Redis {
                 measure::set_up(true);
                 Ok(answer)
             }
+            // An error answer, such as "out of memory", also starts the pause.
             Ok(Err(error)) => {
                 self.note_failure(&error.to_string());
                 Err(Unavailable)

@@ -111,6 +111,7 @@ async fn listen(client: Client, local: Arc<dyn Feed>) {
     let mut pause = SHORTEST_PAUSE;
     loop {
         match forward(&client, &*local).await {
+            // The connection was established and then ended: Redis restarts or closed it.
             Ok(()) => pause = SHORTEST_PAUSE,
             Err(error) => {
                 tracing::debug!(%error, "cannot subscribe to the heads of other servers");

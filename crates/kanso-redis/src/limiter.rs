@@ -48,6 +48,7 @@ impl RateLimiter for RedisLimiter {
         let requests = limit.requests.max(1);
         // At least one microsecond: the division below must not be by zero.
         let emission = (window / u64::from(requests)).max(1);
+        // The limit is part of the key: a changed limit starts with a full bucket, and the old key expires.
         let key = format!(
             "kanso:rate:{}:{requests}:{}",
             self.names.name(&address.ip().to_string()),

@@ -136,6 +136,7 @@ fn member(slot: StreamSlot) -> String {
 async fn update(counter: SlotCounter, mut waiting: mpsc::Receiver<SlotUpdate>) {
     while let Some(update) = waiting.recv().await {
         let done = match update {
+            // The script renews a slot that it knows and takes a new one otherwise.
             SlotUpdate::Renew(slot) => counter.take(slot, NO_LIMIT).await.map(drop),
             SlotUpdate::Release(slot) => counter.give_back(slot).await,
         };

@@ -78,6 +78,7 @@ impl LoginThrottle for RedisThrottle {
             LoginOutcome::Wrong => "wrong",
             LoginOutcome::Unknown => "unknown",
         };
+        // The failure must count somewhere, also if the attempt was admitted in Redis.
         if self.step(email, step).await.is_none() {
             self.fallback.settle(email, outcome).await;
         }

@@ -61,6 +61,7 @@ impl TicketStore for RedisTickets {
     }
 
     async fn take(&self, hash: TokenHash) -> Option<KeptTicket> {
+        // The fallback first: it costs no round trip, and a ticket of an outage is only there.
         if let Some(ticket) = self.fallback.take(hash).await {
             return Some(ticket);
         }

@@ -25,7 +25,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 const HABITS: u128 = 20;
-const PEOPLE: u128 = 5_000;
+const USERS: u128 = 5_000;
 
 #[tokio::main]
 async fn main() {
@@ -66,7 +66,7 @@ async fn record(storage: &SqliteStorage, number: u128, days: i32) {
 
 /// Measures the beginning of a day for a hundred thousand habits.
 async fn begin_days(storage: &Arc<SqliteStorage>) {
-    for number in 10..10 + PEOPLE {
+    for number in 10..10 + USERS {
         storage.create_account(new_account(number)).await.unwrap();
         let habits = (1..=HABITS).map(|id| create_habit(habit(id), titled("Read")));
         submit(storage, user(number), habits.collect()).await;

@@ -75,7 +75,7 @@ async fn measure_reads(storage: &SqliteStorage) {
     println!("an empty page: {elapsed:?}");
     let is_open = async || storage.session_is_open(user, session_id(1), noon()).await;
     let (elapsed, ()) = repeated(10_000, async || assert!(is_open().await.unwrap())).await;
-    println!("whether a session is open: {elapsed:?}");
+    println!("session check: {elapsed:?}");
 }
 
 async fn register(storage: &SqliteStorage, number: u32) {

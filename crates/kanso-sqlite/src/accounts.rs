@@ -74,6 +74,8 @@ impl AccountStore for SqliteStorage {
 
     async fn delete_account(&self, user: UserId) -> Result<bool, StorageError> {
         let work = move |connection: &Connection| users::delete(connection, user);
+        // `secure_delete` overwrites the rows in the database. The write-ahead log still has the pages from
+        // before, so it is emptied before the answer.
         Ok(self.writer.run(WriteCost::Erasure, work).await?)
     }
 
@@ -83,6 +85,8 @@ impl AccountStore for SqliteStorage {
         checked: PasswordHash,
     ) -> Result<bool, StorageError> {
         self.change(move |connection| {
+            // Checked again inside the write: the password may have changed since the slow comparison of
+            // its hash, and an old one must not open a session.
             if !users::has_password(connection, session.user_id, &checked)? {
                 return Ok(false);
             }

@@ -38,6 +38,7 @@ pub enum BackupError {
 /// # Errors
 /// See [`BackupError`]. An existing file is never overwritten.
 pub fn backup(from: &Path, to: &Path) -> Result<(), BackupError> {
+    // A damaged database is refused: otherwise good backups would be replaced by damaged ones.
     check(from)?;
     let inaccessible = |source| BackupError::Inaccessible {
         path: to.to_owned(),

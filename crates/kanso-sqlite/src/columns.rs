@@ -109,6 +109,7 @@ macro_rules! columns {
 columns! {
     Integer {
         i64: |value| *value, |stored| Ok(stored);
+        // The bits are kept: an INTEGER is signed, a digest is not.
         Digest: |value| value.get().cast_signed(), |stored| Ok(Self::new(stored.cast_unsigned()));
         bool: |value| i64::from(*value), |stored| Ok(stored != 0);
         i32: |value| i64::from(*value), |stored| narrow(stored);

@@ -210,6 +210,8 @@ fn count_entries(reader: &DeltaReader<'_>) -> Result<u64, DatabaseError> {
     if reader.live_until > reader.after {
         return reader.count(concat!("SELECT count(*)", entries_changed!()));
     }
+    // Without a deleted habit no entry can be covered by one, so the position alone decides, and
+    // the index on it is enough.
     let mut statement = prepare(
         reader.connection,
         "SELECT 1 FROM habits WHERE user_id = ?1 AND deleted_at IS NOT NULL",

@@ -198,6 +198,7 @@ pub(crate) fn save(
         )?
         .execute(habit_values!(&user, habit, replaced))?,
     };
+    // Zero rows: the stored version is not the replaced one. A taken id fails as a violated key.
     if changed != 1 {
         return Err(DatabaseError::stale("habit", habit.id, save.replaces));
     }

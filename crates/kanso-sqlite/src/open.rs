@@ -19,6 +19,8 @@ const OLDEST_SQLITE: i32 = 3_051_003;
 /// Capacity of the statement cache of a connection: more than there are statements, so that none is
 /// compiled twice.
 const CACHED_STATEMENTS: usize = 96;
+/// Maximum wait for a lock of SQLite. With a single writer it is rarely needed: a checkpoint that
+/// truncates the log waits for readers.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Error of opening a database. Each message is one line for the operator.
@@ -130,6 +132,7 @@ pub(crate) fn open_locked(
         path: path.clone(),
         source,
     };
+    // Created here, before SQLite would create it with the umask of the process.
     open_private(path).map_err(inaccessible)?;
     let mut connection =
         connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(|error| refusal(path, error))?;
@@ -140,12 +143,14 @@ pub(crate) fn open_locked(
     refuse_damaged(&connection, path)?;
     prepare(&connection, options, is_new).map_err(|error| refusal(path, error))?;
     migrate::up_to_date(&mut connection, path)?;
+    // Part of the migration, so it must end before the first request.
     backfill::digests(&mut connection).map_err(|failure| OpenError::Migration {
         path: path.clone(),
         source: failure.into(),
     })?;
     let stored = stored_history(&connection, options.fresh_epoch);
     let (epoch, commits) = stored.map_err(|error| refusal(path, error))?;
+    // Doubt means a new epoch. It costs each device one comparison; a missing one costs records.
     let (witness, found) = Witness::check(path, epoch, commits).map_err(inaccessible)?;
     let mut writer = WriterConnection {
         connection,
@@ -193,6 +198,7 @@ pub(crate) fn check(path: &Path) -> Result<(), OpenError> {
 /// Opens a connection that only reads.
 pub(crate) fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
     let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    // READ_ONLY protects the file, `query_only` also rejects a write statement before it runs.
     connection.execute_batch("PRAGMA query_only = ON")?;
     Ok(connection)
 }

@@ -42,6 +42,7 @@ impl PurgeStore for SqliteStorage {
     }
 }
 
+/// Deletes old receipts, at most `limit` at a time: the other writes wait behind this one.
 fn receipts(connection: &Connection, before: Timestamp, limit: u32) -> Result<u32, DatabaseError> {
     let purged = prepare(
         connection,

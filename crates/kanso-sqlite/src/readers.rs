@@ -39,6 +39,7 @@ impl Readers {
             // Moved in, so that the gauge counts a reader until its work ends, also if the caller is
             // cancelled before.
             let _in_use = in_use;
+            // Deferred: it takes its snapshot at the first read and no lock that the writer waits for.
             let transaction = reader.transaction()?;
             let value = work(&transaction)?;
             transaction.finish()?;

@@ -12,6 +12,7 @@ use crate::columns::{Bound, Columns};
 use crate::error::DatabaseError;
 use crate::statements::prepare;
 
+/// Returns the receipt of an operation.
 pub(crate) fn find(
     connection: &Connection,
     user: UserId,

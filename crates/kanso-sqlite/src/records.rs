@@ -166,6 +166,7 @@ fn load(
             .extend(live.into_iter().map(|entry| (entry.id, entry)));
     }
     let of_entries = loaded.entries.values().map(|entry| entry.details.habit_id);
+    // A decision on an entry needs its habit, which only the entry names.
     let mut habit_ids = keys.habits.clone();
     habit_ids.extend(of_entries);
     for id in habit_ids {

@@ -9,6 +9,7 @@ use crate::columns::{Bound, Columns};
 use crate::error::DatabaseError;
 use crate::statements::prepare;
 
+/// Returns a session. There is no lock as in kanso-postgres: within a write no other write runs.
 pub(crate) fn find(
     connection: &Connection,
     user: UserId,
@@ -23,6 +24,7 @@ pub(crate) fn find(
     Ok(found.optional()?)
 }
 
+/// Returns the sessions of a user, oldest first.
 pub(crate) fn list(connection: &Connection, user: UserId) -> Result<Vec<Session>, DatabaseError> {
     let mut statement = prepare(
         connection,

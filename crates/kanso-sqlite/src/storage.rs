@@ -57,6 +57,7 @@ impl fmt::Debug for SqliteStorage {
 impl Storage for SqliteStorage {
     async fn ping(&self) -> Result<(), StorageError> {
         let read = |connection: &rusqlite::Connection| {
+            // Reads a row and not just `SELECT 1`, which SQLite answers without the file.
             let sql = "SELECT 1 FROM server WHERE id = 1";
             Ok(prepare(connection, sql)?.query_row([], |_| Ok(()))?)
         };
@@ -64,6 +65,7 @@ impl Storage for SqliteStorage {
     }
 
     async fn close(&self) -> Result<(), StorageError> {
+        // Readers first: one that is open would keep the writer from emptying the log.
         self.readers.close();
         Ok(self.writer.close().await?)
     }

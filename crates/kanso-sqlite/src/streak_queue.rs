@@ -76,6 +76,8 @@ fn queue_for_new_day(
     user: UserId,
     now: Timestamp,
 ) -> Result<usize, DatabaseError> {
+    // The history is JSON text. Its only strings are fixed names, so a search for one in quotes cannot
+    // match the text of a user.
     let queued = prepare(
         connection,
         queue_habits!(
@@ -117,6 +119,7 @@ pub(crate) fn claim(
     now: Timestamp,
     limit: u32,
 ) -> Result<Vec<StreakClaim>, DatabaseError> {
+    // Nothing is locked or skipped: with a single writer no other claim runs in between.
     let mut statement = prepare(
         connection,
         "UPDATE streak_dirty SET lease_until = ?2, attempts = attempts + 1

@@ -11,6 +11,8 @@ use crate::error::DatabaseError;
 use crate::statements::prepare;
 
 /// Value of `day_begun` for a user without a begun day: before every valid date.
+//
+// Days since 1970. The first date of the calendar, in the year -9999, is about day -4,372,000.
 const NO_DAY: i64 = -5_000_000;
 
 /// Columns in the order of [`read_head`].
@@ -39,6 +41,7 @@ pub(crate) fn heads(
     connection: &Connection,
     users: &[UserId],
 ) -> Result<Vec<(UserId, Seq)>, DatabaseError> {
+    // SQLite has no array parameters. In process a look-up takes microseconds, so a loop is enough.
     let sql = "SELECT head_seq FROM users WHERE user_id = ?1";
     let mut statement = prepare(connection, sql)?;
     let mut heads = Vec::with_capacity(users.len());
@@ -110,6 +113,7 @@ pub(crate) fn account(
     Ok(statement.query_row([Bound(&user)], read).optional()?)
 }
 
+/// Returns the password hash for an e-mail address.
 pub(crate) fn credentials(
     connection: &Connection,
     email: &Email,
@@ -233,6 +237,8 @@ pub(crate) fn begin_day(
     border: &DayBorder,
     today: Date,
 ) -> Result<Option<UserId>, DatabaseError> {
+    // One user for each statement: the single writer needs no locks, and each user counts towards the
+    // limit together with its queued habits.
     let mut statement = prepare(
         connection,
         "UPDATE users SET day_begun = ?3

@@ -71,6 +71,7 @@ impl Writer {
         let write: Box<dyn QueuedWrite> = Box::new(PendingWrite::new(cost, work, answer));
         match self {
             Self::Thread(thread) => {
+                // The sender is cloned, so that the lock is not held while the queue is full.
                 let queue = lock(thread).as_ref().map(|thread| thread.queue.clone());
                 let queue = queue.ok_or(DatabaseError::Closed)?;
                 queue.send(write).await.map_err(|_| DatabaseError::Closed)?;
@@ -78,6 +79,7 @@ impl Writer {
             Self::Inline(writer) => {
                 let mut writer = lock(writer);
                 let writer = writer.as_mut().ok_or(DatabaseError::Closed)?;
+                // A batch of one. The lock is held without an await, so calls cannot interleave.
                 batch::commit(writer, write, || None);
             }
         }
@@ -107,6 +109,7 @@ impl Writer {
                 let Some(thread) = lock(thread).take() else {
                     return Ok(());
                 };
+                // Without a sender the loop of the thread ends after the queued writes.
                 drop(thread.queue);
                 let outcome = thread
                     .finished

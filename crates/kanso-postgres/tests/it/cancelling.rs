@@ -11,7 +11,7 @@ use kanso_testkit::build::{create_habit, habit, noon, once, titled};
 
 use crate::store::{make_habit, options, register};
 
-/// Opens a store with one connection, so the next call meets whatever the last one left on it.
+/// Opens a store with one connection, so each call gets the connection that the last one used.
 async fn narrow(url: &str) -> Arc<PostgresStorage> {
     let options = PostgresOptions {
         connections: NonZeroUsize::MIN,

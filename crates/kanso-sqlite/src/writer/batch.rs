@@ -16,6 +16,9 @@ use crate::open::WriterConnection;
 
 /// Number of records after which a batch takes no further write: enough to hide the flush, few enough
 /// that the first write does not wait long for the last.
+//
+// Measured in ADR 0004: about 900 writes a second with a commit for each, over 20,000 from 64 writers
+// with shared commits.
 const MAX_BATCH_RECORDS: usize = 512;
 
 /// A queued write. A trait, because writes have different result types.

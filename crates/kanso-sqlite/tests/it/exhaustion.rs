@@ -148,8 +148,8 @@ async fn a_write_whose_caller_is_cancelled_is_finished() {
 /// Makes the writer wait inside a write until the returned sender is used or dropped.
 async fn hold(storage: &Arc<SqliteStorage>, user: UserId) -> mpsc::Sender<()> {
     let (release, released) = mpsc::channel();
-    let (tell, begun) = oneshot::channel();
-    let released = Mutex::new((released, Some(tell)));
+    let (has_begun, begun) = oneshot::channel();
+    let released = Mutex::new((released, Some(has_begun)));
     let storage = Arc::clone(storage);
     tokio::spawn(async move {
         let decide = Arc::new(move |current: Loaded| {

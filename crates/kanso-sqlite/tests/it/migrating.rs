@@ -173,11 +173,11 @@ async fn an_archived_habit_of_the_first_version_stays_archived() {
         &habit.unwrap().details.archived_spans[..]
     };
     assert_eq!(spans(habit(1)), []);
-    let away = ArchivedSpan {
+    let archived = ArchivedSpan {
         from: date("2026-01-15"),
         until: None,
     };
-    assert_eq!(spans(habit(2)), [away]);
+    assert_eq!(spans(habit(2)), [archived]);
 }
 
 #[tokio::test]
