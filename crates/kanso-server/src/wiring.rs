@@ -26,8 +26,8 @@ use kanso_credentials::{
     Argon2Passwords, Entropy, HmacPseudonyms, HmacRefreshTokens, JwtTokens, Queue, RandomTickets,
     TokenRules,
 };
-use kanso_domain::sync::{Epoch, FingerprintForm};
-use kanso_local::{LocalFeed, LocalLimiter, LocalThrottle, LocalTickets, LocalWake};
+use kanso_domain::sync::Epoch;
+use kanso_local::{LocalFeed, LocalLimiter, LocalThrottle, LocalTickets, LocalWorkSignal};
 use kanso_postgres::{PostgresOptions, PostgresStorage};
 use kanso_redis::{
     Redis, RedisAnswers, RedisFeed, RedisLimiter, RedisStreamSlots, RedisThrottle, RedisTickets,
@@ -44,7 +44,7 @@ use crate::start::{Keys, Parts, StartError};
 pub(crate) fn site(config: &Config, keys: Keys, parts: &Parts) -> Result<Site, StartError> {
     let (storage, fingerprints) = open_storage(&config.database, &parts.entropy)?;
     let (stages, writes) = (Stages::new(), TaskTracker::new());
-    let wake = LocalWake::new();
+    let wake = LocalWorkSignal::new();
     let redis = config.redis_url.as_ref().map(|url| Redis::at(url.expose()));
     let redis = redis.transpose().map_err(StartError::Redis)?;
     let records = RecordPorts {
@@ -56,7 +56,7 @@ pub(crate) fn site(config: &Config, keys: Keys, parts: &Parts) -> Result<Site, S
     };
     let streaks = Streaks::over(&records);
     let workers = parts.workers.map_or_else(TaskTracker::new, |rhythm| {
-        kanso_worker::start(&streaks, wake.streak_bell(), stages.draining(), rhythm)
+        kanso_worker::start(&streaks, wake.streak_signal(), stages.draining(), rhythm)
     });
     let devices = Devices::new(Arc::clone(&storage), Arc::clone(&parts.clock));
     let alone = Alone::new(parts);

@@ -27,7 +27,7 @@ use kanso_application::streaks::Streaks;
 use kanso_application::sync::Sync;
 use kanso_application::tickets::Tickets;
 use kanso_credentials::{HmacRefreshTokens, JwtTokens, RandomTickets, SigningKey, TokenRules};
-use kanso_local::LocalWake;
+use kanso_local::LocalWorkSignal;
 use kanso_testkit::LegiblePasswords;
 use kanso_worker::Rhythm;
 use tokio_util::sync::CancellationToken;
@@ -111,7 +111,7 @@ pub struct Answer {
 impl Server {
     /// Starts a server, its workers running.
     pub fn start(parts: &Parts) -> anyhow::Result<Self> {
-        let (stop, wake) = (CancellationToken::new(), LocalWake::new());
+        let (stop, wake) = (CancellationToken::new(), LocalWorkSignal::new());
         let ids: Arc<dyn Ids> = Arc::clone(&parts.chance) as _;
         let records = RecordPorts {
             storage: Arc::clone(&parts.storage),
@@ -121,7 +121,7 @@ impl Server {
             feed: Arc::clone(&parts.feed),
         };
         let streaks = Streaks::over(&records);
-        let workers = kanso_worker::start(&streaks, wake.streak_bell(), &stop, rhythm());
+        let workers = kanso_worker::start(&streaks, wake.streak_signal(), &stop, rhythm());
         let devices = Devices::new(Arc::clone(&parts.storage), Arc::clone(&parts.clock));
         let housekeeping = Housekeeping::new(
             Arc::clone(&parts.storage),

@@ -1,4 +1,4 @@
-//! Stores in a database of their own.
+//! Helpers: stores and writes.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -28,7 +28,7 @@ pub(crate) async fn try_open(url: &str) -> Result<PostgresStorage, OpenError> {
     PostgresStorage::open(&options(url)).await
 }
 
-/// A store that makes this epoch when it needs one.
+/// Opens a store whose fresh epoch is `epoch`.
 pub(crate) async fn open_with_epoch(url: &str, epoch: u64) -> PostgresStorage {
     let options = PostgresOptions {
         fresh_epoch: Arc::new(move || Epoch::new(epoch)),
@@ -43,7 +43,7 @@ pub(crate) async fn register(storage: &PostgresStorage, number: u128) -> UserId 
     user(number)
 }
 
-/// Makes the habit with this number.
+/// Creates the habit with this number.
 pub(crate) async fn make_habit(
     storage: &PostgresStorage,
     user: UserId,

@@ -1,4 +1,4 @@
-//! Stores in a folder of their own.
+//! Helpers: stores and writes.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -25,7 +25,7 @@ pub(crate) fn open(folder: &Path) -> SqliteStorage {
     open_with(folder, |_| ())
 }
 
-/// A store that is closed as soon as it is dropped.
+/// Opens a store that is closed as soon as it is dropped.
 pub(crate) fn open_inline(folder: &Path) -> SqliteStorage {
     open_with(folder, |options| options.executor = Executor::Inline)
 }

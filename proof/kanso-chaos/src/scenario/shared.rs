@@ -131,7 +131,8 @@ pub(super) async fn limiter_exact(setup: &Setup) -> anyhow::Result<Row> {
 /// How often a server has noticed that Redis is away.
 fn outages(fleet: &Fleet) -> usize {
     let logs = fleet.nodes.iter().map(Node::whole_log);
-    logs.map(|log| log.matches("redis is away").count()).sum()
+    logs.map(|log| log.matches("redis unavailable").count())
+        .sum()
 }
 
 /// How many of many requests are not refused for being too many.

@@ -35,7 +35,9 @@ use kanso_domain::habits::Habit;
 use kanso_domain::sessions::{Refreshed, Session};
 use kanso_domain::sync::{Buckets, Head, LoadSet, Page};
 use kanso_domain::{Date, DeviceId, EntryId, HabitId, Seq, SessionId, Timestamp, UserId};
-use kanso_local::{LocalFeed, LocalLimiter, LocalThrottle, LocalTickets, LocalWake, RandomIds};
+use kanso_local::{
+    LocalFeed, LocalLimiter, LocalThrottle, LocalTickets, LocalWorkSignal, RandomIds,
+};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -283,7 +285,7 @@ pub(crate) fn broken_server(broken: Broken) -> (Router, String, TaskTracker) {
         storage: storage.clone(),
         clock: clock.clone(),
         ids: ids.clone(),
-        wake: Arc::new(LocalWake::new()),
+        wake: Arc::new(LocalWorkSignal::new()),
         feed: feed.clone(),
     };
     let streaks = Streaks::over(&records);

@@ -1,13 +1,13 @@
-//! Rows of graves: what is left of tombstones that were purged.
+//! Rows of purged records, in the table `graves`: the ids of tombstones that were removed.
 
 use kanso_domain::{Entity, EntryId, HabitId, UserId};
 use rusqlite::{Connection, params};
 
 use crate::columns::{Bound, Column};
-use crate::error::Failure;
+use crate::error::DatabaseError;
 use crate::statements::prepare;
 
-/// An id of a kind of record.
+/// The id of a habit or an entry.
 pub(crate) trait RecordKey: Column {
     const ENTITY: Entity;
 }
@@ -20,11 +20,12 @@ impl RecordKey for EntryId {
     const ENTITY: Entity = Entity::Entry;
 }
 
-pub(crate) fn is_buried<K: RecordKey>(
+/// Returns true if a record was purged.
+pub(crate) fn is_purged<K: RecordKey>(
     connection: &Connection,
     user: UserId,
     id: &K,
-) -> Result<bool, Failure> {
+) -> Result<bool, DatabaseError> {
     let mut statement = prepare(
         connection,
         "SELECT 1 FROM graves WHERE user_id = ?1 AND id = ?2 AND entity = ?3",
@@ -32,11 +33,12 @@ pub(crate) fn is_buried<K: RecordKey>(
     Ok(statement.exists(params![Bound(&user), Bound(id), K::ENTITY.as_str()])?)
 }
 
-pub(crate) fn bury<K: RecordKey>(
+/// Records an id as purged.
+pub(crate) fn insert<K: RecordKey>(
     connection: &Connection,
     user: UserId,
     id: &K,
-) -> Result<(), Failure> {
+) -> Result<(), DatabaseError> {
     prepare(
         connection,
         "INSERT INTO graves (user_id, id, entity) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",

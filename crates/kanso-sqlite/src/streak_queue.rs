@@ -1,8 +1,8 @@
-//! Rows of streaks that must be computed anew.
+//! The queue of stale streaks, in the table `streak_dirty`.
 //!
-//! A generation never comes twice, so that whoever computed from an older state can tell: a row
-//! that is there counts its own up, and one that comes goes on from the last one finished, which
-//! the habit keeps.
+//! Generations are never reused, so a worker detects that its input is stale. An existing row
+//! increments its generation; a new row continues from `habits.streak_generation`, the last finished
+//! one.
 
 use std::collections::HashMap;
 
@@ -15,15 +15,17 @@ use kanso_domain::{Date, HabitId, Timestamp, UserId};
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use crate::columns::{Bound, Columns};
-use crate::error::Failure;
+use crate::error::DatabaseError;
 use crate::statements::prepare;
 use crate::users;
 
-/// The statements and an index spell it out.
+// The SQL of this module and a partial index contain the number as a literal.
 const _: () = assert!(MAX_ATTEMPTS == 10);
 
-/// Queues live habits of the user ?1 at ?2. A lease stays as it is: its holder will find a newer
-/// generation, and until then nobody else need begin.
+/// Queues live habits of the user ?1 at ?2.
+//
+// A lease is kept: its holder finds a newer generation when it finishes and frees the row. A second
+// worker that began earlier would only compute from the same state twice.
 macro_rules! queue_habits {
     ($which:literal) => {
         concat!(
@@ -44,7 +46,7 @@ pub(crate) fn queue(
     user: UserId,
     habit: HabitId,
     now: Timestamp,
-) -> Result<(), Failure> {
+) -> Result<(), DatabaseError> {
     prepare(connection, queue_habits!("AND id = ?3"))?.execute(params![
         Bound(&user),
         Bound(&now),
@@ -58,20 +60,24 @@ pub(crate) fn queue_all(
     connection: &Connection,
     user: UserId,
     now: Timestamp,
-) -> Result<(), Failure> {
+) -> Result<(), DatabaseError> {
     prepare(connection, queue_habits!(""))?.execute(params![Bound(&user), Bound(&now)])?;
     Ok(())
 }
 
-/// Queues the habits whose streaks may differ on a new day although nothing is recorded: those
-/// with a current streak, those that are or were a limit, and those for which something was
-/// recorded ahead. Those that wait are queued anew, because whoever holds one computes it for
-/// the day before. Says how many there are.
+/// Queues the habits whose streak may differ on a new day without a new entry: those with a current
+/// streak, those that are or were a limit (`at_most`), and those with an entry after the day of
+/// their streak. Returns their number.
+//
+// Habits that are queued already get a new generation: a worker that holds one computes it for the
+// day before.
 fn queue_for_new_day(
     connection: &Connection,
     user: UserId,
     now: Timestamp,
-) -> Result<usize, Failure> {
+) -> Result<usize, DatabaseError> {
+    // The history is JSON text. Its only strings are fixed names, so a search for one in quotes cannot
+    // match the text of a user.
     let queued = prepare(
         connection,
         queue_habits!(
@@ -89,8 +95,12 @@ fn queue_for_new_day(
     Ok(queued)
 }
 
-/// Takes a habit off the queue, whatever its generation.
-pub(crate) fn remove(connection: &Connection, user: UserId, habit: HabitId) -> Result<(), Failure> {
+/// Removes a habit from the queue, with any generation.
+pub(crate) fn remove(
+    connection: &Connection,
+    user: UserId,
+    habit: HabitId,
+) -> Result<(), DatabaseError> {
     prepare(
         connection,
         "DELETE FROM streak_dirty WHERE user_id = ?1 AND habit_id = ?2",
@@ -99,13 +109,17 @@ pub(crate) fn remove(connection: &Connection, user: UserId, habit: HabitId) -> R
     Ok(())
 }
 
-/// Leases up to `limit` jobs, oldest first, and gives them out by person. One that was not tried since its change is free
-/// whatever the clock says: the user's history may be ahead of it.
+/// Leases at most `limit` jobs, oldest first, and returns them grouped by user.
+//
+// `available_at` is compared only after a failed attempt. For a first attempt it is the time of the
+// change, and the clock of a user's history may be ahead of this node's clock: such a job would wait
+// for nothing.
 pub(crate) fn claim(
     connection: &Connection,
     now: Timestamp,
     limit: u32,
-) -> Result<Vec<StreakClaim>, Failure> {
+) -> Result<Vec<StreakClaim>, DatabaseError> {
+    // Nothing is locked or skipped: with a single writer no other claim runs in between.
     let mut statement = prepare(
         connection,
         "UPDATE streak_dirty SET lease_until = ?2, attempts = attempts + 1
@@ -129,20 +143,18 @@ pub(crate) fn claim(
     };
     let rows = statement.query_map(params![Bound(&now), Bound(&lease_until), limit], read)?;
     let mut jobs = rows.collect::<Result<Vec<_>, _>>()?;
-    // They are returned in no order.
+    // RETURNING has no defined order.
     jobs.sort_unstable_by_key(|(available_at, user, job)| (*available_at, *user, job.habit));
-    Ok(by_person(
-        jobs.into_iter().map(|(_, user, job)| (user, job)),
-    ))
+    Ok(by_user(jobs.into_iter().map(|(_, user, job)| (user, job))))
 }
 
-/// The jobs of each person together, where the oldest of them stands.
-fn by_person(jobs: impl Iterator<Item = (UserId, StreakJob)>) -> Vec<StreakClaim> {
+/// Groups jobs by user, in the order of each user's first job.
+fn by_user(jobs: impl Iterator<Item = (UserId, StreakJob)>) -> Vec<StreakClaim> {
     let mut claims: Vec<StreakClaim> = Vec::new();
-    let mut places = HashMap::new();
+    let mut positions = HashMap::new();
     for (user, job) in jobs {
-        let place = *places.entry(user).or_insert(claims.len());
-        match claims.get_mut(place) {
+        let position = *positions.entry(user).or_insert(claims.len());
+        match claims.get_mut(position) {
             Some(claim) => claim.jobs.push(job),
             None => claims.push(StreakClaim {
                 user,
@@ -153,15 +165,15 @@ fn by_person(jobs: impl Iterator<Item = (UserId, StreakJob)>) -> Vec<StreakClaim
     claims
 }
 
-/// Stores computed streaks of one user and takes their jobs off the queue, but for those in whose
-/// habits a change came in between. The head is read and written once.
+/// Stores computed streaks of one user and removes their jobs, except those whose habit changed after
+/// the claim. Reads and writes the head once.
 pub(crate) fn finish(
     connection: &Connection,
     epoch: Epoch,
     user: UserId,
     computed: &[ComputedStreak],
     now: Timestamp,
-) -> Result<Vec<StreakOutcome>, Failure> {
+) -> Result<Vec<StreakOutcome>, DatabaseError> {
     let Some(before) = users::head(connection, epoch, user)? else {
         return Ok(vec![StreakOutcome::Superseded; computed.len()]);
     };
@@ -180,13 +192,13 @@ pub(crate) fn finish(
     Ok(outcomes)
 }
 
-/// Stores one of them; `next` is the place in the user's history that it takes if it differs.
+/// Stores one streak. `next` is the head that it gets if it has changed.
 fn finish_one(
     connection: &Connection,
     user: UserId,
     computed: &ComputedStreak,
     next: Head,
-) -> Result<StreakOutcome, Failure> {
+) -> Result<StreakOutcome, DatabaseError> {
     let ComputedStreak { job, streak } = computed;
     let taken = prepare(
         connection,
@@ -217,7 +229,8 @@ fn finish_one(
     if stored == (streak.current, streak.longest) {
         return Ok(StreakOutcome::Unchanged);
     }
-    // Its index is why this is a statement of its own: most midnights change no streak.
+    // A statement of its own, because setting `seq` writes to the index on it. Most midnights change no
+    // streak, and the statement above updates no indexed column.
     prepare(
         connection,
         "UPDATE habits SET seq = ?3, updated_at = ?4 WHERE user_id = ?1 AND id = ?2",
@@ -231,12 +244,12 @@ fn finish_one(
     Ok(StreakOutcome::Published)
 }
 
-/// The current and the longest streak of the job's habit, if that is live.
+/// Returns the current and longest streak of the job's habit if it is live.
 fn live_streak(
     connection: &Connection,
     user: UserId,
     job: StreakJob,
-) -> Result<Option<(u32, u32)>, Failure> {
+) -> Result<Option<(u32, u32)>, DatabaseError> {
     let mut statement = prepare(
         connection,
         "SELECT current_streak, longest_streak FROM habits
@@ -250,16 +263,17 @@ fn live_streak(
     Ok(found.optional()?)
 }
 
-/// Ends the leases of jobs, to be claimed again at `available_at`; one that a change came in
-/// between is free at once.
+/// Ends the leases of jobs, to be claimed again at `available_at`. A job whose habit changed after
+/// the claim is free at once.
 pub(crate) fn release(
     connection: &Connection,
     user: UserId,
     jobs: &[StreakJob],
     available_at: Timestamp,
-) -> Result<(), Failure> {
+) -> Result<(), DatabaseError> {
     for &job in jobs {
-        // Each claim is another attempt, so the attempt says whose lease it is.
+        // Each claim increments `attempts`, so the number identifies the lease: a worker that lost its
+        // lease to another one does not end the other's.
         let released = prepare(
             connection,
             "UPDATE streak_dirty SET lease_until = NULL, available_at = ?5
@@ -280,8 +294,13 @@ pub(crate) fn release(
     Ok(())
 }
 
-/// Ends a lease that was given out before the newest change: its holder is done.
-fn free_superseded(connection: &Connection, user: UserId, job: StreakJob) -> Result<(), Failure> {
+/// Ends the lease of a job whose habit changed after the claim. Its holder is done, so the newer
+/// generation is free to claim at once.
+fn free_superseded(
+    connection: &Connection,
+    user: UserId,
+    job: StreakJob,
+) -> Result<(), DatabaseError> {
     prepare(
         connection,
         "UPDATE streak_dirty SET lease_until = NULL
@@ -291,8 +310,8 @@ fn free_superseded(connection: &Connection, user: UserId, job: StreakJob) -> Res
     Ok(())
 }
 
-/// How many jobs there are. One that is tried for the last time counts as parked already.
-pub(crate) fn backlog(connection: &Connection) -> Result<Backlog, Failure> {
+/// Counts the jobs. One in its last attempt already counts as parked.
+pub(crate) fn backlog(connection: &Connection) -> Result<Backlog, DatabaseError> {
     let mut statement = prepare(
         connection,
         "SELECT count(*) FILTER (WHERE attempts < 10), count(*) FILTER (WHERE attempts >= 10),
@@ -311,15 +330,15 @@ pub(crate) fn backlog(connection: &Connection) -> Result<Backlog, Failure> {
     Ok(statement.query_row([], read)?)
 }
 
-/// Begins `today` for people who live by `border`, until `limit` people and habits are reached, and
-/// says whether people may be left.
+/// Begins `today` for users with this `border`, until `limit` users and habits are reached. Returns
+/// true if users may be left.
 pub(crate) fn begin_day(
     connection: &Connection,
     border: &DayBorder,
     today: Date,
     limit: u32,
     now: Timestamp,
-) -> Result<bool, Failure> {
+) -> Result<bool, DatabaseError> {
     let limit = limit.try_into().unwrap_or(usize::MAX);
     let mut touched = 0;
     while touched < limit {

@@ -1,13 +1,11 @@
-//! Rows of streaks that must be computed anew.
+//! The queue of stale streaks, in the table `streak_dirty`.
 //!
-//! A generation never comes twice, so that whoever computed from an older state can tell: a row
-//! that is there counts its own up, and one that comes goes on from the last one finished, which
-//! the habit keeps.
+//! Generations are never reused, so a worker detects that its input is stale. An existing row
+//! increments its generation; a new row continues from `habits.streak_generation`, the last finished
+//! one.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use futures::FutureExt as _;
-use futures::future::BoxFuture;
 use kanso_application::ports::storage::{
     Backlog, ComputedStreak, DayBorder, LEASE_SECONDS, MAX_ATTEMPTS, StreakClaim, StreakJob,
     StreakOutcome,
@@ -18,15 +16,17 @@ use tokio_postgres::Row;
 
 use crate::attempts::{BEGIN, COMMIT};
 use crate::columns::{Columns, bind, bound, bound_all};
-use crate::connection::{Connection, sent};
-use crate::error::Failure;
+use crate::connection::Connection;
+use crate::error::DatabaseError;
 use crate::users;
 
-/// The statements and an index spell it out.
+// The SQL of this module and a partial index contain the number as a literal.
 const _: () = assert!(MAX_ATTEMPTS == 10);
 
-/// Queues live habits of the user $1 at $2. A lease stays as it is: its holder will find a newer
-/// generation, and until then nobody else need begin.
+/// Queues live habits of the user $1 at $2.
+//
+// A lease is kept: its holder finds a newer generation when it finishes and frees the row. A second
+// worker that began earlier would only compute from the same state twice.
 macro_rules! queue_habits {
     ($which:literal) => {
         concat!(
@@ -42,33 +42,25 @@ macro_rules! queue_habits {
     };
 }
 
+/// Queues the habit $3 of the user $1 at $2, unless it is deleted.
 pub(crate) const QUEUE: &str = queue_habits!("AND id = $3");
-
-/// Queues a habit, unless it is deleted.
-pub(crate) async fn queue(
-    connection: &Connection,
-    user: UserId,
-    habit: HabitId,
-    now: Timestamp,
-) -> Result<(), Failure> {
-    let values = bind![user, now, habit];
-    connection.execute(QUEUE, values).await.map(drop)
-}
 
 /// Queues all live habits.
 pub(crate) async fn queue_all(
     connection: &Connection,
     user: UserId,
     now: Timestamp,
-) -> Result<(), Failure> {
+) -> Result<(), DatabaseError> {
     let sql = queue_habits!("");
     connection.execute(sql, bind![user, now]).await.map(drop)
 }
 
-/// Queues the habits whose streaks may differ on a new day although nothing is recorded: those
-/// with a current streak, those that are or were a limit, and those for which something was
-/// recorded ahead. Those that wait are queued anew, because whoever holds one computes it for
-/// the day before.
+/// Queues the habits whose streak may differ on a new day without a new entry: those with a current
+/// streak, those that are or were a limit (`at_most`), and those with an entry after the day of
+/// their streak.
+//
+// Habits that are queued already get a new generation: a worker that holds one computes it for the
+// day before.
 const QUEUE_FOR_NEW_DAY: &str = queue_habits!(
     "AND (current_streak > 0 OR schedule_history @> '[{\"target_direction\": \"at_most\"}]'
           OR EXISTS (SELECT 1 FROM entries
@@ -79,28 +71,19 @@ const QUEUE_FOR_NEW_DAY: &str = queue_habits!(
                      WHERE waiting.user_id = $1 AND waiting.habit_id = habits.id))"
 );
 
+/// Removes a habit from the queue, with any generation.
 pub(crate) const REMOVE: &str = "DELETE FROM streak_dirty WHERE user_id = $1 AND habit_id = $2";
 
-/// Takes a habit off the queue, whatever its generation.
-pub(crate) async fn remove(
-    connection: &Connection,
-    user: UserId,
-    habit: HabitId,
-) -> Result<(), Failure> {
-    connection
-        .execute(REMOVE, bind![user, habit])
-        .await
-        .map(drop)
-}
-
-/// Leases up to `limit` jobs, oldest first, and gives them out by person. One that was not tried
-/// since its change is free whatever the clock says: the user's history may be ahead of it. One
-/// that somebody is about to change or to claim is left for later.
+/// Leases at most `limit` jobs, oldest first, and returns them grouped by user.
+//
+// `available_at` is compared only after a failed attempt. For a first attempt it is the time of the
+// change, and the clock of a user's history may be ahead of this node's clock: such a job would wait
+// for nothing. SKIP LOCKED leaves rows that a write or another node has locked.
 pub(crate) async fn claim(
     connection: &Connection,
     now: Timestamp,
     limit: u32,
-) -> Result<Vec<StreakClaim>, Failure> {
+) -> Result<Vec<StreakClaim>, DatabaseError> {
     let sql = "WITH due AS (
                    SELECT user_id, habit_id FROM streak_dirty
                    WHERE attempts < 10 AND (attempts = 0 OR available_at <= $1)
@@ -123,20 +106,18 @@ pub(crate) async fn claim(
     let lease_until = now.plus_seconds(LEASE_SECONDS);
     let values = bind![now, lease_until, limit];
     let mut jobs = connection.all(sql, values, read).await?;
-    // They are returned in no order.
+    // RETURNING has no defined order.
     jobs.sort_unstable_by_key(|(available_at, user, job)| (*available_at, *user, job.habit));
-    Ok(by_person(
-        jobs.into_iter().map(|(_, user, job)| (user, job)),
-    ))
+    Ok(by_user(jobs.into_iter().map(|(_, user, job)| (user, job))))
 }
 
-/// The jobs of each person together, where the oldest of them stands.
-fn by_person(jobs: impl Iterator<Item = (UserId, StreakJob)>) -> Vec<StreakClaim> {
+/// Groups jobs by user, in the order of each user's first job.
+fn by_user(jobs: impl Iterator<Item = (UserId, StreakJob)>) -> Vec<StreakClaim> {
     let mut claims: Vec<StreakClaim> = Vec::new();
-    let mut places = HashMap::new();
+    let mut positions = HashMap::new();
     for (user, job) in jobs {
-        let place = *places.entry(user).or_insert(claims.len());
-        match claims.get_mut(place) {
+        let position = *positions.entry(user).or_insert(claims.len());
+        match claims.get_mut(position) {
             Some(claim) => claim.jobs.push(job),
             None => claims.push(StreakClaim {
                 user,
@@ -147,69 +128,75 @@ fn by_person(jobs: impl Iterator<Item = (UserId, StreakJob)>) -> Vec<StreakClaim
     claims
 }
 
-/// Takes jobs ($2) of these generations ($3) off the queue.
+/// Removes jobs ($2) of these generations ($3) from the queue.
 const TAKE: &str =
     "DELETE FROM streak_dirty USING unnest($2::uuid[], $3::bigint[]) AS job (habit_id, generation)
      WHERE streak_dirty.user_id = $1 AND streak_dirty.habit_id = job.habit_id
        AND streak_dirty.generation = job.generation
      RETURNING streak_dirty.habit_id, streak_dirty.generation";
 
-/// The current and the longest streak of live habits ($2).
+/// Selects the current and longest streak of live habits ($2).
 const STREAKS: &str = "SELECT id, current_streak, longest_streak FROM habits
                        WHERE user_id = $1 AND id = ANY ($2) AND deleted_at IS NULL";
 
+/// Stores a streak that has not changed: only its day and generation are new.
 const STORE: &str = "UPDATE habits SET current_streak = $3, longest_streak = $4, streak_day = $5,
                          streak_generation = $6
                      WHERE user_id = $1 AND id = $2";
 
-/// Stores a streak that differs. Its index is why this is a statement of its own: most midnights
-/// change no streak.
+/// Stores a streak that has changed, with a new position in the history.
+//
+// A statement of its own, because setting `seq` writes to the index on it. Most midnights change no
+// streak, and [`STORE`] updates no indexed column.
 const PUBLISH: &str = "UPDATE habits SET current_streak = $3, longest_streak = $4, streak_day = $5,
                            streak_generation = $6, seq = $7, updated_at = $8
                        WHERE user_id = $1 AND id = $2";
 
-/// Ends a lease that was given out before the newest change: its holder is done.
+/// Ends the lease of a job whose habit changed after the claim. Its holder is done, so the newer
+/// generation is free to claim at once.
 const FREE_SUPERSEDED: &str = "UPDATE streak_dirty SET lease_until = NULL
      WHERE user_id = $1 AND habit_id = $2 AND generation > $3 AND attempts = 0";
 
-/// Stores computed streaks of one user and takes their jobs off the queue, but for those in whose
-/// habits a change came in between. Two round trips, as a write.
+/// Stores computed streaks of one user and removes their jobs, except those whose habit changed after
+/// the claim. Takes two round trips, like a write.
 pub(crate) async fn finish(
     connection: &Connection,
     user: UserId,
     computed: &[ComputedStreak],
     now: Timestamp,
-) -> Result<Vec<StreakOutcome>, Failure> {
-    connection.prepare(&[users::LOCK, TAKE, STREAKS]).await?;
+) -> Result<Vec<StreakOutcome>, DatabaseError> {
+    let mut pipeline = connection.pipeline();
+    // Prepared here, before BEGIN: inside `store` the round trip would be spent under the lock.
+    pipeline.prepare_also(&STORE_STATEMENTS);
+    pipeline.command(BEGIN);
+    let locked = pipeline.add(users::LOCK, bind![user]);
     let habits = || bound_all(computed.iter().map(|one| &one.job.habit));
     let generations = bound_all(computed.iter().map(|one| &one.job.generation));
-    let begun = sent(connection.command(BEGIN)).await;
-    let locked = sent(users::lock(connection, user)).await;
-    let values = vec![bound(&user), habits(), generations];
-    let taken = sent(connection.all(TAKE, values, |row| {
-        let mut columns = Columns::of(row);
-        Ok((columns.take()?, columns.take()?))
-    }))
-    .await;
-    let values = vec![bound(&user), habits()];
-    let stored = sent(connection.all(STREAKS, values, |row| {
-        let mut columns = Columns::of(row);
-        Ok((columns.take()?, (columns.take()?, columns.take()?)))
-    }))
-    .await;
-    begun.await?;
-    let Some((before, _)) = locked.await? else {
+    let taken = pipeline.add(TAKE, vec![bound(&user), habits(), generations]);
+    let stored = pipeline.add(STREAKS, vec![bound(&user), habits()]);
+
+    let answers = pipeline.send().await?;
+    let read = |row: &Row| users::read_head_and_settings(row, connection.epoch);
+    let Some((before, _)) = answers.first(locked, read)? else {
         connection.command(COMMIT).await?;
         return Ok(vec![StreakOutcome::Superseded; computed.len()]);
     };
-    let mut open = Open {
-        taken: taken.await?.into_iter().collect(),
-        live: stored.await?.into_iter().collect(),
+    let taken = answers.all(taken, |row| {
+        let mut columns = Columns::of(row);
+        Ok((columns.take()?, columns.take()?))
+    })?;
+    let live = answers.all(stored, |row| {
+        let mut columns = Columns::of(row);
+        Ok((columns.take()?, (columns.take()?, columns.take()?)))
+    })?;
+    let mut jobs = TakenJobs {
+        taken: taken.into_iter().collect(),
+        live: live.into_iter().collect(),
     };
     let mut head = before;
     let mut outcomes = Vec::with_capacity(computed.len());
     for one in computed {
-        let outcome = open.outcome(one);
+        let outcome = jobs.outcome(one);
         if outcome == StreakOutcome::Published {
             head = head.advanced(now);
         }
@@ -219,15 +206,15 @@ pub(crate) async fn finish(
     Ok(outcomes.into_iter().map(|(outcome, _)| outcome).collect())
 }
 
-/// What jobs find.
-struct Open {
-    /// Jobs that were still queued as they were claimed.
+/// Jobs that were taken off the queue, and the stored streaks that they are compared with.
+struct TakenJobs {
+    /// Habit and generation of the jobs that had not changed since the claim.
     taken: BTreeSet<(HabitId, i64)>,
-    /// What is stored of live habits.
+    /// Current and longest stored streak of live habits.
     live: BTreeMap<HabitId, (u32, u32)>,
 }
 
-impl Open {
+impl TakenJobs {
     fn outcome(&mut self, computed: &ComputedStreak) -> StreakOutcome {
         let ComputedStreak { job, streak } = computed;
         if !self.taken.remove(&(job.habit, job.generation)) {
@@ -241,17 +228,18 @@ impl Open {
     }
 }
 
-/// Stores streaks, each with what becomes of it and the head after it, and commits.
+/// Every statement that [`store`] may send.
+const STORE_STATEMENTS: [&str; 4] = [STORE, PUBLISH, FREE_SUPERSEDED, users::SET_HEAD];
+
+/// Stores streaks, each with its outcome and the head after it, and commits.
 async fn store(
     connection: &Connection,
     user: UserId,
     computed: &[ComputedStreak],
     outcomes: &[(StreakOutcome, Head)],
     before: Head,
-) -> Result<(), Failure> {
-    let statements = [STORE, PUBLISH, FREE_SUPERSEDED, users::SET_HEAD];
-    connection.prepare(&statements).await?;
-    let mut steps: Vec<BoxFuture<'_, Result<(), Failure>>> = Vec::new();
+) -> Result<(), DatabaseError> {
+    let mut pipeline = connection.pipeline();
     for (ComputedStreak { job, streak }, (outcome, head)) in computed.iter().zip(outcomes) {
         let (habit, generation) = (job.habit, job.generation);
         let mut values = bind![
@@ -270,48 +258,45 @@ async fn store(
             }
             StreakOutcome::Superseded => (FREE_SUPERSEDED, bind![user, habit, generation]),
         };
-        let step = connection.execute(sql, values).map(|done| done.map(drop));
-        steps.push(step.boxed());
+        pipeline.add(sql, values);
     }
     let head = outcomes.last().map_or(before, |(_, head)| *head);
     if head != before {
-        steps.push(users::set_head(connection, user, head).boxed());
+        users::set_head(&mut pipeline, user, head);
     }
-    connection.commit_after(steps).await
+    pipeline.commit().await
 }
 
-/// Ends the leases of jobs, to be claimed again at `available_at`; one that a change came in
-/// between is free at once.
+/// Ends the leases of jobs, to be claimed again at `available_at`. A job whose habit changed after
+/// the claim is free at once.
 pub(crate) async fn release(
     connection: &Connection,
     user: UserId,
     jobs: &[StreakJob],
     available_at: Timestamp,
-) -> Result<(), Failure> {
-    // Each claim is another attempt, so the attempt says whose lease it is.
+) -> Result<(), DatabaseError> {
+    // Each claim increments `attempts`, so the number identifies the lease: a worker that was slow and
+    // lost its lease to another one does not end the other's.
     const RELEASE: &str = "UPDATE streak_dirty SET lease_until = NULL,
              available_at = CASE WHEN generation = $3 THEN $5 ELSE available_at END
          WHERE user_id = $1 AND habit_id = $2
            AND (generation = $3 AND attempts = $4 AND lease_until IS NOT NULL
                 OR generation > $3 AND attempts = 0)";
+    // The lock order: the user's row before the rows of the queue.
     if users::lock(connection, user).await?.is_none() {
         return Ok(());
     }
-    connection.prepare(&[RELEASE]).await?;
-    let mut released = Vec::with_capacity(jobs.len());
+    let mut pipeline = connection.pipeline();
     for job in jobs {
         let (habit, generation, attempts) = (job.habit, job.generation, job.attempts);
         let values = bind![user, habit, generation, attempts, available_at];
-        released.push(sent(connection.execute(RELEASE, values)).await);
+        pipeline.add(RELEASE, values);
     }
-    for job in released {
-        job.await?;
-    }
-    Ok(())
+    pipeline.send().await.map(drop)
 }
 
-/// How many jobs there are. One that is tried for the last time counts as parked already.
-pub(crate) async fn backlog(connection: &Connection) -> Result<Backlog, Failure> {
+/// Counts the jobs. One in its last attempt already counts as parked.
+pub(crate) async fn backlog(connection: &Connection) -> Result<Backlog, DatabaseError> {
     let sql = "SELECT count(*) FILTER (WHERE attempts < 10),
                       count(*) FILTER (WHERE attempts >= 10),
                       min(available_at) FILTER (WHERE attempts < 10)
@@ -329,25 +314,26 @@ pub(crate) async fn backlog(connection: &Connection) -> Result<Backlog, Failure>
     Ok(backlog.unwrap_or_default())
 }
 
-/// Begins `today` for people who live by `border`, until `limit` people and habits are reached, and
-/// says whether people may be left. Somebody whom another holds is left for the next time.
+/// Begins `today` for users with this `border`, until `limit` users and habits are reached. Returns
+/// true if users may be left. Skips users that another transaction has locked.
 pub(crate) async fn begin_day(
     connection: &Connection,
     border: &DayBorder,
     today: Date,
     limit: u32,
     now: Timestamp,
-) -> Result<bool, Failure> {
-    let people = users::lock_sleepers(connection, border, today, limit).await?;
-    connection.prepare(&[QUEUE_FOR_NEW_DAY]).await?;
+) -> Result<bool, DatabaseError> {
+    let users = users::lock_users_before_day(connection, border, today, limit).await?;
     let mut touched: u64 = 0;
-    for user in people {
+    for user in users {
         if touched >= u64::from(limit) {
             return Ok(true);
         }
-        let queued = sent(connection.execute(QUEUE_FOR_NEW_DAY, bind![user, now])).await;
-        users::wake(connection, user, today).await?;
-        touched += 1 + queued.await?;
+        let mut pipeline = connection.pipeline();
+        let queued = pipeline.add(QUEUE_FOR_NEW_DAY, bind![user, now]);
+        pipeline.add(users::SET_DAY_BEGUN, bind![user, today]);
+        touched += 1 + pipeline.send().await?.affected(queued);
     }
-    Ok(touched >= u64::from(limit) || users::has_sleepers(connection, border, today).await?)
+    Ok(touched >= u64::from(limit)
+        || users::has_users_before_day(connection, border, today).await?)
 }
