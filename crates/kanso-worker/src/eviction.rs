@@ -1,4 +1,4 @@
-//! What this process remembers and needs no more.
+//! Evicts expired entries from the in-process stores.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,22 +7,18 @@ use kanso_application::ports::evict::Evict;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::rested;
+use crate::sleep_or_stop;
 
-/// From one look to the next.
+/// Interval between two evictions.
 const PAUSE: Duration = Duration::from_mins(1);
 
-/// Sets a loop going among `loops` that lets each of `memories` forget every minute. Until `stop`.
-pub fn start_forgetting(
-    loops: &TaskTracker,
-    memories: Vec<Arc<dyn Evict>>,
-    stop: &CancellationToken,
-) {
+/// Spawns a loop in `loops` that evicts expired entries from `stores` every minute, until `stop`.
+pub fn start_eviction(loops: &TaskTracker, stores: Vec<Arc<dyn Evict>>, stop: &CancellationToken) {
     let stop = stop.clone();
     loops.spawn(async move {
-        while rested(PAUSE, &stop).await {
-            for memory in &memories {
-                memory.evict_expired();
+        while sleep_or_stop(PAUSE, &stop).await {
+            for store in &stores {
+                store.evict_expired();
             }
         }
     });

@@ -1,4 +1,4 @@
-//! What a connection is doing, as far as its deadlines depend on it.
+//! The state of a connection that determines its deadline.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -6,113 +6,119 @@ use tokio::time::Instant;
 
 use super::Limits;
 
-/// The state of one connection, shared by its stream, its service and its watchdog.
+/// State of one connection, shared by its stream, its service and its deadline.
 #[derive(Debug)]
-pub(super) struct Pulse(Mutex<State>);
+pub(super) struct Activity(Mutex<State>);
 
 #[derive(Debug)]
 struct State {
-    /// Since when the connection has been waiting for what it waits for now.
+    /// Start of the current wait.
     since: Instant,
-    waits_for: Waits,
-    /// Requests whose header is complete and whose response is not yet out.
+    waiting_for: WaitingFor,
+    /// Requests with a complete header whose response is not yet written.
     requests: usize,
-    /// Since when the peer has not taken a byte that we want to send.
-    write_blocked: Option<Instant>,
+    /// Start of the time in which the peer accepts none of the bytes to send.
+    write_blocked_since: Option<Instant>,
     is_http2: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Waits {
-    /// The peer connected and has not yet sent a whole header.
+enum WaitingFor {
+    /// The peer has connected and not yet sent a complete header.
     FirstHeader,
-    /// The peer got a response and may send another request, or not.
+    /// The peer has its response and may send another request.
     NextRequest,
     /// The peer has begun another request.
     NextHeader,
 }
 
-impl Pulse {
+impl Activity {
     pub(super) fn new() -> Arc<Self> {
         Arc::new(Self(Mutex::new(State {
             since: Instant::now(),
-            waits_for: Waits::FirstHeader,
+            waiting_for: WaitingFor::FirstHeader,
             requests: 0,
-            write_blocked: None,
+            write_blocked_since: None,
             is_http2: false,
         })))
     }
 
-    /// Bytes arrived.
-    pub(super) fn heard(&self, bytes: &[u8]) {
+    /// Records bytes that arrived.
+    pub(super) fn bytes_read(&self, bytes: &[u8]) {
         let mut state = self.state();
-        match state.waits_for {
-            Waits::FirstHeader if bytes.starts_with(b"PRI ") => state.is_http2 = true,
-            // HTTP/2 talks between requests (settings, pings): only silence in requests counts.
-            Waits::NextRequest if state.requests == 0 && !state.is_http2 => {
-                state.waits_for = Waits::NextHeader;
+        match state.waiting_for {
+            WaitingFor::FirstHeader if bytes.starts_with(b"PRI ") => state.is_http2 = true,
+            // Only for HTTP/1: an HTTP/2 peer sends frames between requests (SETTINGS, PING), which
+            // must not turn the idle time-out into the shorter one of a header.
+            WaitingFor::NextRequest if state.requests == 0 && !state.is_http2 => {
+                state.waiting_for = WaitingFor::NextHeader;
                 state.since = Instant::now();
             }
             _ => {}
         }
     }
 
-    /// The peer took bytes, or had none to take.
-    pub(super) fn write_moved(&self) {
-        self.state().write_blocked = None;
+    /// Records that the peer accepted bytes.
+    pub(super) fn write_progressed(&self) {
+        self.state().write_blocked_since = None;
     }
 
-    /// The peer does not take the bytes that wait.
-    pub(super) fn write_stuck(&self) {
-        self.state().write_blocked.get_or_insert_with(Instant::now);
+    /// Records that the peer accepts no bytes. The time runs from the first call.
+    pub(super) fn write_blocked(&self) {
+        self.state()
+            .write_blocked_since
+            .get_or_insert_with(Instant::now);
     }
 
-    /// A request's header is complete. It runs until the guard is dropped.
+    /// Records that a request's header is complete. The request runs until the guard is dropped.
     pub(super) fn begin(self: &Arc<Self>) -> RequestGuard {
         self.state().requests += 1;
         RequestGuard(Arc::clone(self))
     }
 
-    /// When the connection has to be given up if nothing changes; `None` while a request runs.
+    /// Returns the time at which to close the connection if nothing changes; `None` while a request
+    /// runs, because the HTTP edge limits the time of requests.
     pub(super) fn deadline(&self, limits: &Limits) -> Option<Instant> {
         let state = self.state();
-        if let Some(since) = state.write_blocked {
+        // First: a request also counts as running while its response cannot be written, and a peer
+        // that reads nothing would otherwise keep the connection for ever.
+        if let Some(since) = state.write_blocked_since {
             return Some(since + limits.write_stall);
         }
-        match state.waits_for {
+        match state.waiting_for {
             _ if state.requests > 0 => None,
-            Waits::FirstHeader | Waits::NextHeader => Some(state.since + limits.header),
-            Waits::NextRequest => Some(state.since + limits.idle),
+            WaitingFor::FirstHeader | WaitingFor::NextHeader => Some(state.since + limits.header),
+            WaitingFor::NextRequest => Some(state.since + limits.idle),
         }
     }
 
-    /// Whether ending the connection now would cost no request and no response.
-    pub(super) fn is_quiet(&self) -> bool {
+    /// Returns true if no request runs and no response waits to be written.
+    pub(super) fn is_idle(&self) -> bool {
         let state = self.state();
-        state.requests == 0 && state.write_blocked.is_none()
+        state.requests == 0 && state.write_blocked_since.is_none()
     }
 
-    /// Whether the peer speaks HTTP/2.
+    /// Returns true if the peer speaks HTTP/2.
     pub(super) fn is_http2(&self) -> bool {
         self.state().is_http2
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // Every change is complete in itself, so a panic elsewhere leaves nothing half done.
+        // Every change is a single assignment, so a panic under the lock leaves a valid state.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// A request that runs.
+/// A running request. Ends when dropped.
 #[derive(Debug)]
-pub(super) struct RequestGuard(Arc<Pulse>);
+pub(super) struct RequestGuard(Arc<Activity>);
 
 impl Drop for RequestGuard {
     fn drop(&mut self) {
         let mut state = self.0.state();
         state.requests -= 1;
         if state.requests == 0 {
-            state.waits_for = Waits::NextRequest;
+            state.waiting_for = WaitingFor::NextRequest;
             state.since = Instant::now();
         }
     }

@@ -1,4 +1,4 @@
-//! The deadline of a connection, wherever it currently lies.
+//! The current deadline of a connection.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -7,21 +7,22 @@ use std::task::{Context, Poll};
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::Limits;
-use super::pulse::Pulse;
+use super::activity::Activity;
 
-/// Ends when the connection's current deadline passes.
+/// A timer that follows the deadline of an [`Activity`].
 ///
-/// It must be polled after the connection, in the same task: what moves a deadline also wakes that
-/// task. The timer is only touched when it has to ring earlier, or has rung too early, so that a
-/// busy connection costs none.
-pub(super) struct Watchdog {
+/// It must be polled after the connection and in the same task. Deadlines only move when the
+/// connection makes progress, progress wakes this task, and so no waker of its own is needed.
+/// The timer is reset only if the deadline moved forward in time or fired too early: a busy
+/// connection moves its deadline with every request and would pay for each reset.
+pub(super) struct Deadline {
     timer: Pin<Box<Sleep>>,
     limits: Limits,
 }
 
-impl Watchdog {
-    pub(super) fn new(pulse: &Pulse, limits: Limits) -> Self {
-        let first = pulse
+impl Deadline {
+    pub(super) fn new(activity: &Activity, limits: Limits) -> Self {
+        let first = activity
             .deadline(&limits)
             .unwrap_or_else(|| Instant::now() + limits.header);
         Self {
@@ -30,14 +31,15 @@ impl Watchdog {
         }
     }
 
-    /// Waits until `pulse` has stood still for too long.
-    pub(super) async fn barks(&mut self, pulse: &Pulse) {
-        poll_fn(|cx| self.poll(cx, pulse)).await;
+    /// Waits until the current deadline of `activity` has passed.
+    pub(super) async fn elapsed(&mut self, activity: &Activity) {
+        poll_fn(|cx| self.poll(cx, activity)).await;
     }
 
-    fn poll(&mut self, cx: &mut Context<'_>, pulse: &Pulse) -> Poll<()> {
+    fn poll(&mut self, cx: &mut Context<'_>, activity: &Activity) -> Poll<()> {
         loop {
-            let Some(deadline) = pulse.deadline(&self.limits) else {
+            let Some(deadline) = activity.deadline(&self.limits) else {
+                // A request runs, so nothing is due. Its end wakes the task.
                 return Poll::Pending;
             };
             if deadline < self.timer.deadline() {
@@ -49,6 +51,8 @@ impl Watchdog {
             if Instant::now() >= deadline {
                 return Poll::Ready(());
             }
+            // The timer fired at an old deadline. Loop to poll it again: a timer that is reset and
+            // not polled wakes no task.
             self.timer.as_mut().reset(deadline);
         }
     }

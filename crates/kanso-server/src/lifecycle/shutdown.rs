@@ -1,4 +1,4 @@
-//! The stages of a shutdown, and the clockwork that walks through them.
+//! The stages of a shutdown and the plan that runs through them.
 
 use std::time::Duration;
 
@@ -6,25 +6,27 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// After the cut a connection only has to notice.
-const NOTICE: Duration = Duration::from_secs(1);
+/// Time for a connection to end after the cut: its task only has to be polled once more.
+const CUT_GRACE: Duration = Duration::from_secs(1);
 
-/// The three stages of a shutdown. Each is reached once and never left; clones share them.
+/// The stages of a shutdown: draining, closing, cut. A stage that was reached is never left. Clones
+/// share their state.
 #[derive(Clone, Debug, Default)]
-pub struct Stages {
+pub struct Shutdown {
     draining: CancellationToken,
     closing: CancellationToken,
     cut: CancellationToken,
     broken: CancellationToken,
 }
 
-impl Stages {
-    /// All three ahead.
+impl Shutdown {
+    /// Creates a shutdown that has not begun.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Cancelled when the server asks to be left alone: readiness answers 503, streams end.
+    /// Cancelled when the server stops taking new work: readiness answers 503, event streams and
+    /// workers end.
     pub const fn draining(&self) -> &CancellationToken {
         &self.draining
     }
@@ -34,23 +36,24 @@ impl Stages {
         &self.closing
     }
 
-    /// Cancelled when what still runs is dropped.
+    /// Cancelled when the requests that still run are dropped.
     pub const fn cut(&self) -> &CancellationToken {
         &self.cut
     }
 
-    /// Asks for the shutdown because something broke that only another process can mend.
+    /// Begins the shutdown because the storage is broken.
     pub(super) fn break_down(&self) {
+        // In this order: whoever sees the draining must already see its reason.
         self.broken.cancel();
         self.draining.cancel();
     }
 
-    /// Whether that was asked for.
+    /// Returns true if a broken storage began the shutdown.
     pub(super) fn is_broken(&self) -> bool {
         self.broken.is_cancelled()
     }
 
-    /// Asks for the shutdown; asked again, demands it at once.
+    /// Begins the shutdown. A second call cuts everything that still runs.
     pub fn advance(&self) {
         if self.draining.is_cancelled() {
             self.cut.cancel();
@@ -59,21 +62,23 @@ impl Stages {
     }
 }
 
-/// How long each stage may take.
+/// Time limits of the stages.
 #[derive(Clone, Copy, Debug)]
 pub struct DrainPlan {
-    /// From the signal to the closing of the listener, for load balancers to notice.
+    /// Time from the signal to the closing of the listener, in which load balancers notice that
+    /// readiness answers 503.
     pub delay: Duration,
-    /// For running requests.
+    /// Limit for running requests.
     pub requests: Duration,
-    /// For write transactions that outlive their requests, and for workers.
+    /// Limit for write transactions that continue after their request, and for workers.
     pub writes: Duration,
-    /// For the storage to close.
+    /// Limit for closing the storage.
     pub storage: Duration,
 }
 
 impl DrainPlan {
-    /// The plan with `delay` before the listener closes; everything after takes 22 s at most.
+    /// Returns the plan with `delay` before the listener closes. All later stages together take at
+    /// most 22 s, on which the time-outs of the files in `deploy/` are based.
     pub const fn with_delay(delay: Duration) -> Self {
         Self {
             delay,
@@ -83,43 +88,50 @@ impl DrainPlan {
         }
     }
 
-    /// Waits for the shutdown to be asked for, then walks through it. `listening` is the accept
-    /// loop, `writes` the spawned transactions, `workers` the loops that the draining ends, and
-    /// `close_storage` what comes last.
-    pub(crate) async fn walk(
+    /// Waits until the shutdown begins, then runs it to its end. `listening` is the accept loop,
+    /// `writes` are the spawned transactions, `workers` the loops that end with the draining.
+    pub(crate) async fn run(
         self,
-        stages: Stages,
+        shutdown: Shutdown,
         listening: impl Future<Output = ()>,
         connections: TaskTracker,
         (writes, workers): (TaskTracker, TaskTracker),
         close_storage: impl Future<Output = ()>,
     ) {
-        stages.draining.cancelled().await;
-        tracing::info!(delay = ?self.delay, "shutting down: no longer ready");
+        shutdown.draining.cancelled().await;
+        tracing::info!(delay = ?self.delay, "shutting down, no longer ready");
+        // The listener stays open: a load balancer routes here until it sees readiness fail, and a
+        // closed port would fail those requests.
         tokio::select! {
-            () = stages.cut.cancelled() => {}
+            () = shutdown.cut.cancelled() => {}
             () = sleep(self.delay) => {}
         }
 
-        stages.closing.cancel();
+        shutdown.closing.cancel();
+        // The accept loop ends before its connections are counted: it may still add one.
         listening.await;
         connections.close();
-        tracing::info!(connections = connections.len(), "the listener is closed");
+        tracing::info!(connections = connections.len(), "listener closed");
         tokio::select! {
+            // If no connection is left, the server stops without a wait for the limit.
             biased;
             () = connections.wait() => {}
-            () = stages.cut.cancelled() => {}
+            () = shutdown.cut.cancelled() => {}
             () = sleep(self.requests) => {}
         }
 
-        stages.cut.cancel();
+        shutdown.cut.cancel();
         if !connections.is_empty() {
-            tracing::warn!(connections = connections.len(), "cutting what still runs");
+            tracing::warn!(
+                connections = connections.len(),
+                "cutting connections that still run"
+            );
         }
-        if timeout(NOTICE, connections.wait()).await.is_err() {
+        if timeout(CUT_GRACE, connections.wait()).await.is_err() {
             tracing::warn!("a connection did not end");
         }
 
+        // Only now, because a request may spawn a write until its connection has ended.
         writes.close();
         workers.close();
         let finished = async {
@@ -130,8 +142,9 @@ impl DrainPlan {
             let (writes, workers) = (writes.len(), workers.len());
             tracing::warn!(writes, workers, "writes or workers did not finish");
         }
+        // Last: a write after this would fail although its client may have been answered.
         if timeout(self.storage, close_storage).await.is_err() {
-            tracing::warn!("the storage did not close in time");
+            tracing::warn!("storage did not close in time");
         }
         tracing::info!("stopped");
     }
