@@ -31,7 +31,7 @@ async fn is_valid(person: &Person) -> bool {
 }
 
 #[tokio::test]
-async fn a_person_registers_logs_in_and_is_valid() {
+async fn user_registers_and_logs_in() {
     let app = App::start().await;
     let body = json!({"email": " Ada@Example.org ", "password": "correct horse"});
     let registered = register(&app, &body).await;
@@ -48,7 +48,7 @@ async fn a_person_registers_logs_in_and_is_valid() {
 }
 
 #[tokio::test]
-async fn registration_names_what_is_wrong() {
+async fn registration_names_the_invalid_members() {
     let app = App::start().await;
     for (body, status, pointers) in [
         (
@@ -115,7 +115,7 @@ async fn password_limits_count_characters() {
 }
 
 #[tokio::test]
-async fn an_address_is_taken_whatever_its_case() {
+async fn email_address_is_unique_in_any_case() {
     let app = App::start().await;
     let person = app.person().await;
     let body = json!({"email": person.email.to_uppercase(), "password": "another password"});
@@ -165,9 +165,9 @@ async fn guessing_is_slowed_down_and_never_locks_out() {
         .expect(200);
 }
 
-/// A password takes its time to be checked. Who does not wait for the answer guesses no faster.
+/// Concurrent guesses are limited too, although each password takes time to check.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn guessing_at_once_is_no_faster() {
+async fn concurrent_guessing_is_no_faster() {
     let app = App::start().await;
     let person = app.person().await;
     let guesses = (0..40).map(async |nth| {
@@ -177,12 +177,12 @@ async fn guessing_at_once_is_no_faster() {
     let answers = join_all(guesses).await;
     let checked = answers.iter().filter(|status| **status == 401).count();
     let held_up = answers.iter().filter(|status| **status == 429).count();
-    // Four failures are free, and eight may be under way by then.
+    // Four failures are free, and eight checks may already run.
     assert!((5..=12).contains(&checked), "{answers:?}");
     assert_eq!(checked + held_up, 40, "{answers:?}");
 }
 
-/// A household logs in again.
+/// Many devices of one address log in at once.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn devices_with_the_right_password_log_in_at_once() {
     let app = App::start().await;
@@ -222,7 +222,7 @@ async fn settings_are_changed_one_by_one() {
 }
 
 #[tokio::test]
-async fn settings_that_mean_nothing_are_refused() {
+async fn invalid_settings_are_refused() {
     let app = App::start().await;
     let person = app.person().await;
     for (body, pointers) in [
@@ -250,8 +250,8 @@ async fn deleting_the_account_leaves_nothing() {
     let person = app.person().await;
     let habit = person.habit("Read").await;
     person.entry(&habit).await;
-    let told = person.delete("/auth/user").await.expect(200);
-    assert_eq!(told, json!({"message": "account deleted successfully"}));
+    let answer = person.delete("/auth/user").await.expect(200);
+    assert_eq!(answer, json!({"message": "account deleted successfully"}));
 
     assert!(!is_valid(&person).await);
     refresh(&app, &person.refresh_token)

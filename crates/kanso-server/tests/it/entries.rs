@@ -119,7 +119,7 @@ async fn beyond_its_limits_each_member_is_refused_by_name() {
 }
 
 #[tokio::test]
-async fn an_entry_needs_a_habit_that_is_alive() {
+async fn entry_needs_a_live_habit() {
     let app = App::start().await;
     let person = app.person().await;
     let habit = person.habit("Read").await;
@@ -215,7 +215,7 @@ async fn the_day_follows_from_zone_and_day_start() {
 }
 
 #[tokio::test]
-async fn a_change_needs_its_version_and_the_loser_gets_the_stored_entry() {
+async fn update_needs_the_version_and_the_loser_gets_the_stored_entry() {
     let app = App::start().await;
     let person = app.person().await;
     let habit = person.habit("Read").await;

@@ -1,4 +1,4 @@
-//! Requests that make no sense, and servers that cannot answer.
+//! Malformed requests, and servers that cannot answer.
 
 mod faults;
 
@@ -24,7 +24,7 @@ async fn an_unknown_path_is_a_problem() {
 }
 
 #[tokio::test]
-async fn a_method_that_does_not_fit_is_told_those_that_do() {
+async fn unsupported_method_gets_the_allowed_ones() {
     let app = App::start().await;
     for (method, path, allowed) in [
         (Method::DELETE, "/api/v1/habits", "GET,HEAD,POST"),
@@ -52,7 +52,7 @@ async fn a_method_that_does_not_fit_is_told_those_that_do() {
 }
 
 #[tokio::test]
-async fn a_body_that_is_not_said_to_be_json_is_refused() {
+async fn body_without_json_media_type_is_refused() {
     let app = App::start().await;
     let person = app.person().await;
     for (header, value, status) in [
@@ -74,7 +74,7 @@ async fn a_body_that_is_not_said_to_be_json_is_refused() {
 }
 
 #[tokio::test]
-async fn a_hostile_body_is_refused_and_never_a_mistake_of_ours() {
+async fn hostile_body_is_a_client_error_and_never_a_500() {
     let app = App::start().await;
     let person = app.person().await;
     let deep = |depth: usize| format!("{{\"title\":{}{}}}", "[".repeat(depth), "]".repeat(depth));
@@ -139,7 +139,7 @@ async fn a_hostile_body_is_refused_and_never_a_mistake_of_ours() {
         let answer = post("/habits").await;
         assert_eq!(answer.status, status, "{start}: {answer}");
         answer.refused(status, code);
-        // A push has other members, so it may notice another thing first.
+        // A push has other members, so it may report another error first.
         let answer = post("/sync").await;
         assert!(matches!(answer.status, 400 | 422), "{start}: {answer}");
     }
@@ -182,7 +182,7 @@ async fn a_body_that_is_too_large_is_refused_before_it_is_read() {
     let answer = exchange(&app, &chunked).await;
     assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
 
-    // One that asks first, and one that announces more than anybody would throw away.
+    // One request with `Expect: 100-continue`, and one whose announced body is too large to discard.
     let asking = head("content-length: 3000000\r\nexpect: 100-continue");
     let answer = exchange(&app, asking.as_bytes()).await;
     assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
@@ -206,7 +206,7 @@ async fn a_body_at_the_limit_is_read() {
 }
 
 #[tokio::test]
-async fn bytes_that_are_no_request_are_refused() {
+async fn malformed_request_bytes_are_refused() {
     let app = App::start().await;
     for request in [
         "GET /api/v1/habits/\u{0} HTTP/1.1\r\nhost: kanso\r\n\r\n".as_bytes(),

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::support::{App, Person, new_id, operation};
 
-/// The lines of an export.
+/// Returns the lines of an export.
 async fn exported(person: &Person) -> Vec<Value> {
     let answer = person.get("/auth/user/export").await;
     assert_eq!(
@@ -21,7 +21,7 @@ fn of_type(lines: &[Value], name: &str) -> Vec<Value> {
     lines.iter().filter(of_type).cloned().collect()
 }
 
-/// The records of an export by id, as a device would be told of them.
+/// Returns the records of an export by id, in the form that a device receives.
 fn records(lines: &[Value]) -> BTreeMap<String, Value> {
     let record = |line: Value| {
         let id = line["record"]["id"].as_str().unwrap_or("settings");
@@ -31,7 +31,7 @@ fn records(lines: &[Value]) -> BTreeMap<String, Value> {
 }
 
 #[tokio::test]
-async fn everything_that_somebody_has_is_in_it() {
+async fn export_contains_all_data_of_the_user() {
     let app = App::start().await;
     let person = app.person_in("Europe/Rome").await;
     app.log_in(&person.email).await;
@@ -72,7 +72,7 @@ async fn everything_that_somebody_has_is_in_it() {
 }
 
 #[tokio::test]
-async fn nothing_secret_and_nothing_of_anybody_else_is_in_it() {
+async fn export_contains_no_secrets_and_no_foreign_data() {
     let app = App::start().await;
     let (person, other) = (app.person().await, app.person().await);
     other.habit("canary of somebody else").await;
@@ -91,9 +91,9 @@ async fn nothing_secret_and_nothing_of_anybody_else_is_in_it() {
     }
 }
 
-/// More than one page.
+/// Exports more than one page.
 #[tokio::test]
-async fn a_long_history_is_told_page_by_page() {
+async fn long_history_is_exported_page_by_page() {
     let app = App::start().await;
     let person = app.person().await;
     let habit = person.habit("Read").await;
@@ -118,7 +118,7 @@ async fn a_long_history_is_told_page_by_page() {
 }
 
 #[tokio::test]
-async fn it_is_for_who_is_signed_in() {
+async fn export_requires_authentication() {
     let app = App::start().await;
     let person = app.person().await;
     app.get("/api/v1/auth/user/export")

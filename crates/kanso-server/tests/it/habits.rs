@@ -178,7 +178,7 @@ async fn creating_again_creates_nothing_twice() {
 }
 
 #[tokio::test]
-async fn an_id_is_read_in_either_case_and_told_in_lower_case() {
+async fn id_is_read_in_either_case_and_returned_in_lower_case() {
     let app = App::start().await;
     let person = app.person().await;
     let id = new_id();
@@ -191,7 +191,7 @@ async fn an_id_is_read_in_either_case_and_told_in_lower_case() {
 }
 
 #[tokio::test]
-async fn the_list_has_its_order_and_leaves_out_what_is_archived_or_deleted() {
+async fn list_is_ordered_and_excludes_archived_and_deleted_habits() {
     let app = App::start().await;
     let person = app.person().await;
     for (title, order) in [("older", 1), ("newer", 1), ("first", -5)] {
@@ -239,7 +239,7 @@ async fn parameters_are_read_strictly() {
 }
 
 #[tokio::test]
-async fn a_copy_that_is_new_enough_is_not_sent_again() {
+async fn matching_tag_gets_304() {
     let app = App::start().await;
     let person = app.person().await;
     let habit = person.habit("Read").await;

@@ -1,4 +1,4 @@
-//! `Idempotency-Key`: plain writes that may be repeated.
+//! `Idempotency-Key`: REST writes that a client may retry.
 
 use serde_json::{Value, json};
 
@@ -80,7 +80,7 @@ async fn a_repeated_conflict_stays_one() {
 }
 
 #[tokio::test]
-async fn a_key_is_for_one_request() {
+async fn key_belongs_to_one_request() {
     let app = App::start().await;
     let person = app.person().await;
     let key = new_id();
@@ -101,7 +101,7 @@ async fn a_key_is_for_one_request() {
 }
 
 #[tokio::test]
-async fn what_is_no_key_is_refused() {
+async fn malformed_key_is_refused() {
     let app = App::start().await;
     let person = app.person().await;
     for key in ["", "a b", &"x".repeat(256)] {

@@ -1,4 +1,4 @@
-//! Of another person's records nothing can be learned.
+//! Isolation: another user's records cannot be observed.
 
 use serde_json::{Value, json};
 
@@ -6,7 +6,7 @@ use crate::support::{Answer, App, Document, Operation, Person, new_id, operation
 
 const CANARY: &str = "canary of somebody else";
 
-/// A body that the operation accepts, as far as the record that it names is one's own.
+/// Returns a body that the endpoint accepts if the user owns the named record.
 fn body(operation: &Operation<'_>, habit: &str, entry: &str) -> Option<Value> {
     Some(match operation.about["operationId"].as_str()? {
         "create_habit" => json!({"id": habit, "title": "mine"}),
@@ -34,7 +34,7 @@ fn outbox(habit: &str, entry: &str) -> Value {
     ])
 }
 
-/// Calls the operation with ids of its kind.
+/// Calls the endpoint with ids of its kind.
 async fn call(person: &Person, operation: &Operation<'_>, habit: &str, entry: &str) -> Answer {
     let id = if operation.path.contains("/habits") {
         habit
@@ -57,7 +57,7 @@ async fn call(person: &Person, operation: &Operation<'_>, habit: &str, entry: &s
     }
 }
 
-/// The body without what differs between any two requests.
+/// Returns the body without the members that differ between any two requests.
 fn comparable(answer: &Answer) -> Value {
     let mut body = answer.json();
     if answer.status == 404 || !body.is_object() {
@@ -82,7 +82,7 @@ fn comparable(answer: &Answer) -> Value {
 }
 
 #[tokio::test]
-async fn no_operation_tells_a_strangers_record_from_one_that_never_was() {
+async fn no_endpoint_distinguishes_foreign_records_from_missing_ones() {
     let app = App::start().await;
     let stranger = app.person().await;
     let habit = stranger.habit(CANARY).await;
@@ -95,7 +95,7 @@ async fn no_operation_tells_a_strangers_record_from_one_that_never_was() {
     let mut compared = 0;
     for operation in Document::of_the_code().operations() {
         let name = operation.about["operationId"].as_str().expect("a name");
-        // These end the session or need none, or do not end.
+        // Endpoints that end the session, need none, or do not end.
         let is_other = [
             "logout",
             "delete_account",
@@ -112,7 +112,7 @@ async fn no_operation_tells_a_strangers_record_from_one_that_never_was() {
         let nobodys = call(&control, &operation, &new_id(), &new_id()).await;
         assert_eq!(theirs.status, nobodys.status, "{name}");
         assert!(theirs.status < 500, "{name}: {theirs}");
-        // These say whose account it is.
+        // Endpoints that return the account.
         if !["get_account", "change_settings", "export_account"].contains(&name) {
             assert_eq!(comparable(&theirs), comparable(&nobodys), "{name}");
         }
@@ -132,7 +132,7 @@ async fn no_operation_tells_a_strangers_record_from_one_that_never_was() {
 }
 
 #[tokio::test]
-async fn two_people_may_use_the_same_id() {
+async fn two_users_may_use_the_same_id() {
     let app = App::start().await;
     let (one, other) = (app.person().await, app.person().await);
     let id = new_id();
@@ -148,7 +148,7 @@ async fn two_people_may_use_the_same_id() {
 }
 
 #[tokio::test]
-async fn what_is_no_id_is_the_id_of_nothing() {
+async fn malformed_id_is_not_found() {
     let app = App::start().await;
     let person = app.person().await;
     for kind in ["habit", "entry"] {

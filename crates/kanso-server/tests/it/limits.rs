@@ -14,7 +14,7 @@ fn three_a_minute(config: &mut Config) {
     });
 }
 
-fn told(answer: &Answer) -> [&str; 5] {
+fn limit_headers(answer: &Answer) -> [&str; 5] {
     [
         "ratelimit-policy",
         "ratelimit",
@@ -26,7 +26,7 @@ fn told(answer: &Answer) -> [&str; 5] {
 }
 
 #[tokio::test]
-async fn every_limited_answer_tells_how_far_the_limit_is() {
+async fn every_limited_response_reports_the_remaining_requests() {
     let app = App::with(three_a_minute).await;
     let policy = "\"default\";q=3;w=60";
     for (path, remaining, reset) in [
@@ -36,12 +36,15 @@ async fn every_limited_answer_tells_how_far_the_limit_is() {
     ] {
         let answer = app.get(path).await;
         let state = format!("\"default\";r={remaining};t={reset}");
-        assert_eq!(told(&answer), [policy, &state, "3", remaining, reset]);
+        assert_eq!(
+            limit_headers(&answer),
+            [policy, &state, "3", remaining, reset]
+        );
     }
     let refused = app.get("/api/v1/habits").await;
     refused.refused(429, "rate_limited");
     assert_eq!(
-        told(&refused),
+        limit_headers(&refused),
         [policy, "\"default\";r=0;t=60", "3", "0", "60"]
     );
     assert_eq!(refused.header("retry-after"), "20");
@@ -64,9 +67,9 @@ async fn the_servers_own_state_is_not_limited() {
 }
 
 #[tokio::test]
-async fn without_a_limit_nothing_is_told() {
+async fn responses_without_a_limit_have_no_limit_headers() {
     let app = App::start().await;
-    assert_eq!(told(&app.get("/api/v1/habits").await), [""; 5]);
+    assert_eq!(limit_headers(&app.get("/api/v1/habits").await), [""; 5]);
 }
 
 #[tokio::test]
@@ -85,7 +88,7 @@ async fn only_a_trusted_proxy_speaks_for_its_clients() {
                 .clone_into(&mut last);
         }
         assert_eq!(last, remaining, "{trusted}");
-        // One subscriber, whatever the lower half of the address is.
+        // An IPv6 subscriber is its /64 network, so the lower half of the address does not count.
         let call = app
             .get("/api/v1/habits")
             .header("x-forwarded-for", "2001:db8::ffff");
@@ -184,7 +187,7 @@ async fn a_request_keeps_its_id_or_gets_one() {
 }
 
 #[tokio::test]
-async fn answers_are_not_kept_and_not_framed() {
+async fn responses_forbid_caching_and_framing() {
     let app = App::start().await;
     let person = app.person().await;
     for answer in [
@@ -202,7 +205,7 @@ async fn answers_are_not_kept_and_not_framed() {
 }
 
 #[tokio::test]
-async fn what_is_large_is_compressed_for_those_who_can_read_it() {
+async fn large_responses_are_compressed_for_clients_that_accept_it() {
     let app = App::start().await;
     let person = app.person().await;
     for number in 0..10 {

@@ -1,4 +1,4 @@
-//! `/api/v1/sync/stream…`: a device learns at once that there is something new.
+//! `/api/v1/sync/stream…`: event streams notify devices of changes at once.
 
 mod endings;
 mod tickets;
@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::support::App;
 
 #[tokio::test]
-async fn a_push_of_one_device_pokes_the_others() {
+async fn push_of_one_device_notifies_the_others() {
     let app = App::start().await;
     let phone = app.person().await;
     let laptop = app.log_in(&phone.email).await;
@@ -35,11 +35,11 @@ async fn a_push_of_one_device_pokes_the_others() {
     assert_eq!(listener.expect("poke").await, json!({"head": 3}));
 
     let (_, head) = phone.listen().await;
-    assert_eq!(head, 3, "who comes back is told where the history stands");
+    assert_eq!(head, 3, "a reconnected stream reports the head");
 }
 
 #[tokio::test]
-async fn a_streak_that_a_worker_published_pokes() {
+async fn streak_published_by_a_worker_notifies() {
     let app = App::with_workers().await;
     let person = app.person().await;
     let habit = person.habit("Read").await;
@@ -74,7 +74,7 @@ async fn a_stream_is_not_compressed() {
 }
 
 #[tokio::test]
-async fn a_cursor_that_cannot_be_used_is_told_at_once() {
+async fn invalid_cursor_is_refused_at_once() {
     let app = App::start().await;
     let person = app.person().await;
     person.habit("Read").await;

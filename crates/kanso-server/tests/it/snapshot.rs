@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::support::{App, Person, new_id, operation};
 
-/// The lines of an answer.
+/// Returns the lines of a response.
 async fn lines(person: &Person, query: &str) -> Vec<Value> {
     let answer = person.get(&format!("/sync/snapshot{query}")).await;
     answer.lines()
@@ -20,7 +20,7 @@ fn of_type<'a>(lines: &'a [Value], name: &str) -> Vec<&'a Value> {
     lines.iter().filter(of_type).collect()
 }
 
-/// The records among lines or changes, by position.
+/// Returns the records among lines or changes, by position.
 fn records<'a>(lines: impl IntoIterator<Item = &'a Value>) -> BTreeMap<i64, Value> {
     let mut records = BTreeMap::new();
     for line in lines {
@@ -31,8 +31,8 @@ fn records<'a>(lines: impl IntoIterator<Item = &'a Value>) -> BTreeMap<i64, Valu
     records
 }
 
-/// Somebody with settings, two habits and 1,200 entries on six days, one of them of the last week.
-async fn somebody(app: &App) -> Person {
+/// Creates a user with settings, two habits and 1,200 entries on six days, one in the last week.
+async fn user_with_history(app: &App) -> Person {
     let person = app.person_in("Europe/Rome").await;
     let habits = [person.habit("Read").await, person.habit("Run").await];
     for batch in 0..3 {
@@ -54,7 +54,7 @@ async fn somebody(app: &App) -> Person {
     person
 }
 
-/// A first pull: its changes, and its last page.
+/// Performs a first pull and returns its changes and its last page.
 async fn pulled(person: &Person) -> (BTreeMap<i64, Value>, Value) {
     let (mut all, mut query) = (Vec::new(), String::new());
     loop {
@@ -72,9 +72,9 @@ fn query(mark: &Value) -> String {
 }
 
 #[tokio::test]
-async fn a_snapshot_is_what_a_first_pull_brings() {
+async fn snapshot_equals_a_first_pull() {
     let app = App::start().await;
-    let person = somebody(&app).await;
+    let person = user_with_history(&app).await;
     let lines = lines(&person, "?window_days=7").await;
     let (pulled, page) = pulled(&person).await;
     assert_eq!(pulled.len(), 1 + 2 + 1_200);
@@ -104,17 +104,20 @@ async fn a_snapshot_is_what_a_first_pull_brings() {
 }
 
 #[tokio::test]
-async fn what_was_cut_off_goes_on_where_it_was() {
+async fn interrupted_snapshot_resumes() {
     let app = App::start().await;
-    let person = somebody(&app).await;
+    let person = user_with_history(&app).await;
     let whole = lines(&person, "?window_days=7").await;
     let marks = of_type(&whole, "mark");
-    assert!(marks.len() >= 3, "a mark after each piece");
+    assert!(marks.len() >= 3, "one mark after each piece");
     for mark in marks {
         let place = whole.iter().position(|line| line == mark);
         let got = &whole[..place.expect("its place")];
         let rest = lines(&person, &query(mark)).await;
-        assert_eq!(rest[0], whole[0], "it goes on as what it began as");
+        assert_eq!(
+            rest[0], whole[0],
+            "the resumed snapshot has the same header"
+        );
         let (got, more) = (of_type(got, "record"), of_type(&rest, "record"));
         let end = &rest[rest.len() - 1];
         assert_eq!(end["records"], more.len());
@@ -125,15 +128,15 @@ async fn what_was_cut_off_goes_on_where_it_was() {
 }
 
 #[tokio::test]
-async fn what_changes_meanwhile_comes_with_the_delta() {
+async fn changes_during_a_snapshot_come_with_the_delta() {
     let app = App::start().await;
-    let person = somebody(&app).await;
+    let person = user_with_history(&app).await;
     let whole = lines(&person, "").await;
     let mark = of_type(&whole, "mark")[0];
     let late = person.habit("Late").await;
     let rest = lines(&person, &query(mark)).await;
     let end = &rest[rest.len() - 1];
-    assert_eq!(end.get("digest"), None, "it is not exact by itself");
+    assert_eq!(end.get("digest"), None, "a snapshot alone has no digest");
     assert_eq!(end["cursor"], whole[0]["cursor"]);
     let path = format!("/sync?cursor={}", end["cursor"].as_str().expect("a cursor"));
     let delta = person.get(&path).await.expect(200);
@@ -142,9 +145,9 @@ async fn what_changes_meanwhile_comes_with_the_delta() {
 }
 
 #[tokio::test]
-async fn a_token_of_somebody_else_or_of_another_history_is_refused() {
+async fn token_of_another_user_or_history_is_refused() {
     let app = App::start().await;
-    let (person, stranger) = (somebody(&app).await, app.person().await);
+    let (person, stranger) = (user_with_history(&app).await, app.person().await);
     let whole = lines(&person, "").await;
     let mark = of_type(&whole, "mark")[0];
     let path = format!("/sync/snapshot{}", query(mark));
@@ -177,7 +180,7 @@ async fn a_token_of_somebody_else_or_of_another_history_is_refused() {
 #[tokio::test]
 async fn the_window_is_bounded_and_a_snapshot_can_be_compressed() {
     let app = App::start().await;
-    let person = somebody(&app).await;
+    let person = user_with_history(&app).await;
     for window in [0, 3_660] {
         let lines = lines(&person, &format!("?window_days={window}")).await;
         assert_eq!(lines[lines.len() - 1]["records"], 1_203);
@@ -193,7 +196,7 @@ async fn the_window_is_bounded_and_a_snapshot_can_be_compressed() {
         assert_eq!(packed.header("content-encoding"), coding);
         assert!(packed.body.len() < plain.body.len() / 4);
     }
-    let nobody = app.person().await;
-    let empty = lines(&nobody, "").await;
+    let newcomer = app.person().await;
+    let empty = lines(&newcomer, "").await;
     assert_eq!(empty.len(), 2, "{empty:?}");
 }

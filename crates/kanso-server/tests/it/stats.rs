@@ -1,4 +1,4 @@
-//! `GET /stats/…`: which day counts, what is due, and answers that need not be sent again.
+//! `GET /stats/…`: the day that counts, due days, and revalidation of responses.
 
 mod days;
 mod validators;
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::support::{App, Person, new_id};
 
-/// A habit of 20 pages with 20, 10 and 5 on three days, the last of them today.
+/// Creates a habit of 20 pages with 20, 10 and 5 pages on three days, the last of them today.
 async fn reader(app: &App) -> (Person, Value) {
     let person = app.person().await;
     let members = json!({
@@ -23,7 +23,7 @@ async fn reader(app: &App) -> (Person, Value) {
 }
 
 #[tokio::test]
-async fn the_weekly_answer_has_what_the_first_clients_read() {
+async fn weekly_statistics_have_the_fields_of_the_first_clients() {
     let app = App::start().await;
     let (person, habit) = reader(&app).await;
     let day = |date: &str, value: i64, state: &str| json!({"date": date, "value": value, "completed": state == "done", "state": state});
@@ -50,7 +50,7 @@ async fn the_weekly_answer_has_what_the_first_clients_read() {
 }
 
 #[tokio::test]
-async fn nothing_due_is_no_rate() {
+async fn rate_is_null_if_nothing_is_due() {
     let app = App::start().await;
     let person = app.person().await;
     let nothing = person.get("/stats/weekly").await.expect(200);
@@ -68,7 +68,7 @@ async fn nothing_due_is_no_rate() {
 }
 
 #[tokio::test]
-async fn a_habit_in_figures() {
+async fn habit_statistics_have_all_figures() {
     let app = App::start().await;
     let (person, habit) = reader(&app).await;
     let stats = person.stats(&habit).await;
@@ -128,7 +128,7 @@ async fn a_heatmap_has_one_cell_a_date() {
 }
 
 #[tokio::test]
-async fn the_overview_leaves_out_what_was_put_away() {
+async fn overview_excludes_archived_habits() {
     let app = App::start().await;
     let (person, habit) = reader(&app).await;
     let away = json!({"title": "Away", "archived_at": "2026-11-22T11:00:00Z"});
@@ -143,7 +143,7 @@ async fn the_overview_leaves_out_what_was_put_away() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_asked_is_named() {
+async fn invalid_parameters_are_named() {
     let app = App::start().await;
     let person = app.person().await;
     for (path, pointer) in [

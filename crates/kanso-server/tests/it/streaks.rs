@@ -1,4 +1,4 @@
-//! Streaks: right at every moment, kept by edits, and known to every device.
+//! Streaks: correct at every moment, preserved by edits, delivered to every device.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ fn path(habit: &Value) -> String {
 }
 
 #[tokio::test]
-async fn a_streak_that_died_at_midnight_is_dead_a_second_later() {
+async fn streak_that_ended_at_midnight_reads_zero_a_second_later() {
     let app = App::start().await;
     app.clock.set("2026-01-15T22:50:00Z");
     let person = app.person_in("Europe/Rome").await;
@@ -57,7 +57,7 @@ async fn an_answer_to_a_change_has_the_streak_after_it() {
     assert_eq!(after["current_streak"], 1, "a deleted entry takes it back");
 }
 
-/// Done every day from 1 to 7 June 2026, a Monday to a Sunday; then on weekdays.
+/// Creates a habit done every day from 1 to 7 June 2026 (Monday to Sunday), then on weekdays.
 async fn edited(from: Option<&str>) -> (Value, Value) {
     let app = App::start().await;
     app.clock.set("2026-06-01T12:00:00Z");
@@ -101,7 +101,7 @@ async fn an_edit_of_the_schedule_keeps_the_past() {
 }
 
 #[tokio::test]
-async fn a_higher_target_asks_for_more_from_today_on() {
+async fn higher_target_applies_from_today_on() {
     let app = App::start().await;
     app.clock.set("2026-11-20T12:00:00Z");
     let person = app.person().await;
@@ -124,7 +124,7 @@ async fn a_higher_target_asks_for_more_from_today_on() {
 }
 
 #[tokio::test]
-async fn the_days_on_which_a_habit_was_away_do_not_count() {
+async fn archived_days_do_not_count() {
     let app = App::start().await;
     app.clock.set("2026-06-03T12:00:00Z");
     let person = app.person().await;
@@ -145,7 +145,7 @@ async fn the_days_on_which_a_habit_was_away_do_not_count() {
     assert_eq!(stats["units"][2]["reason"], "archived");
 }
 
-/// Pulls after `cursor` until the habit comes, and gives its change and the next cursor.
+/// Pulls after `cursor` until the habit is delivered. Returns its change and the next cursor.
 async fn pulled(person: &Person, cursor: &Value) -> (Value, Value) {
     let deadline = Instant::now() + Duration::from_secs(20);
     let path = format!("/sync?cursor={}", cursor.as_str().expect("a cursor"));
@@ -181,7 +181,7 @@ async fn a_streak_reaches_other_devices_without_an_edit() {
     let edited = person.put(&path(&habit), &edit).await;
     edited.expect(200);
 
-    // Nobody writes any more. Two midnights later the day between them is missed.
+    // No further writes. Two midnights later the day between them is missed.
     let (_, phone) = pulled(&person, &phone).await;
     let person = app.later("2026-11-23T22:59:59Z", &person).await;
     let alive = person.get(&path(&habit)).await.expect(200);

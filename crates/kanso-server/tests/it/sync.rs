@@ -188,7 +188,7 @@ async fn each_operation_has_its_own_result() {
 }
 
 #[tokio::test]
-async fn a_deferred_operation_is_carried_out_once_its_habit_is_there() {
+async fn deferred_operation_is_applied_once_its_habit_exists() {
     let app = App::start().await;
     let person = app.person().await;
     let habit = create("Read");
@@ -201,7 +201,7 @@ async fn a_deferred_operation_is_carried_out_once_its_habit_is_there() {
 }
 
 #[tokio::test]
-async fn what_exceeds_a_limit_is_told_the_limit() {
+async fn exceeded_limit_is_named_in_the_error() {
     let app = App::start().await;
     let person = app.person().await;
     let config = person.get("/sync/config").await.expect(200);
@@ -255,7 +255,7 @@ async fn what_exceeds_a_limit_is_told_the_limit() {
 }
 
 #[tokio::test]
-async fn an_envelope_that_is_not_understood_is_refused_as_a_whole() {
+async fn malformed_envelope_is_refused_as_a_whole() {
     let app = App::start().await;
     let person = app.person().await;
     let mut grouped = create("x");

@@ -1,10 +1,10 @@
-//! `GET /today`: what is due, done, open and at risk.
+//! `GET /today`: due, done, open and at-risk habits.
 
 use serde_json::{Value, json};
 
 use crate::support::{App, Person};
 
-/// What each habit is today, by its title.
+/// Returns today's state of each habit, by title.
 async fn states(person: &Person) -> Value {
     let today = person.get("/today").await.expect(200);
     let habits = today["habits"].as_array().expect("habits").iter();

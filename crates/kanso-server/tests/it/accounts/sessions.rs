@@ -8,7 +8,7 @@ use super::{is_valid, refresh};
 use crate::support::App;
 
 #[tokio::test]
-async fn a_lost_refresh_answer_can_be_asked_for_again() {
+async fn lost_refresh_response_can_be_retried() {
     let app = App::start().await;
     let person = app.person().await;
     let first = refresh(&app, &person.refresh_token).await.expect(200);
@@ -36,7 +36,7 @@ async fn a_refresh_token_used_again_later_ends_the_session() {
 }
 
 #[tokio::test]
-async fn what_is_no_refresh_token_is_refused() {
+async fn malformed_refresh_token_is_refused() {
     let app = App::start().await;
     let person = app.person().await;
     for token in [

@@ -1,4 +1,4 @@
-//! The list, its filter, and what changed.
+//! The list of entries, its filter, and changes since an instant.
 
 use serde_json::{Value, json};
 
@@ -112,6 +112,6 @@ async fn changes_since_the_last_answer_are_exact() {
         assert_eq!(delta["changes"][0]["value"], 7);
         assert!(delta["changes"][1]["deleted_at"].is_string());
     }
-    let anew = person.get("/entries/sync").await.expect(200);
-    assert_eq!(notes(&anew["changes"]), ["edited"]);
+    let full = person.get("/entries/sync").await.expect(200);
+    assert_eq!(notes(&full["changes"]), ["edited"]);
 }

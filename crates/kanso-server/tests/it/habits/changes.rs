@@ -1,4 +1,4 @@
-//! What changed since an instant or a cursor.
+//! Changes since an instant or a cursor.
 
 use serde_json::{Value, json};
 
@@ -12,7 +12,7 @@ async fn changes(person: &Person, query: &str) -> Value {
         .expect(200)
 }
 
-/// The answer that follows at once on `answer`.
+/// Requests the changes that follow `answer`.
 fn nothing_after(answer: &Value) -> Value {
     json!({"changes": [], "timestamp": answer["timestamp"], "cursor": answer["cursor"]})
 }
@@ -49,6 +49,6 @@ async fn changes_since_the_last_answer_are_exact() {
         let delta = changes(&person, &format!("?last_sync={cut}")).await;
         assert_eq!(titles(&delta["changes"]), ["kept", "dropped"], "{cut}");
     }
-    let anew = changes(&person, "").await;
-    assert_eq!(titles(&anew["changes"]), ["kept"]);
+    let full = changes(&person, "").await;
+    assert_eq!(titles(&full["changes"]), ["kept"]);
 }

@@ -27,7 +27,7 @@ async fn a_deleted_habit_is_a_tombstone() {
 }
 
 #[tokio::test]
-async fn a_delete_may_say_which_version_it_builds_on() {
+async fn delete_may_name_the_version_that_it_builds_on() {
     let app = App::start().await;
     let person = app.person().await;
     for (query, header, status, code) in [

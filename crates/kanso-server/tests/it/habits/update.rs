@@ -1,4 +1,4 @@
-//! Changes, and the version that they build on.
+//! Updates, and the version that they build on.
 
 use futures::future::join_all;
 use serde_json::json;
@@ -6,9 +6,9 @@ use serde_json::json;
 use super::path;
 use crate::support::{App, new_id};
 
-/// A habit of version 2 is updated with a body version and an `If-Match`.
+/// Updates a habit of version 2 with a body version and an `If-Match`.
 #[tokio::test]
-async fn a_change_says_which_version_it_builds_on() {
+async fn update_names_the_version_that_it_builds_on() {
     let app = App::start().await;
     let person = app.person().await;
     for (version, header, status, code) in [
@@ -63,7 +63,7 @@ async fn a_change_says_which_version_it_builds_on() {
 }
 
 #[tokio::test]
-async fn a_change_that_changes_nothing_is_no_conflict_and_no_version() {
+async fn update_without_a_change_makes_no_conflict_and_no_version() {
     let app = App::start().await;
     let person = app.person().await;
     let habit = person.habit("Read").await;
@@ -76,7 +76,7 @@ async fn a_change_that_changes_nothing_is_no_conflict_and_no_version() {
 }
 
 #[tokio::test]
-async fn what_is_left_out_stays_and_null_clears() {
+async fn omitted_members_stay_and_null_clears() {
     let app = App::start().await;
     let person = app.person().await;
     let body = json!({"title": "Read", "reminder_time": "21:30", "end_date": "2027-01-01", "weekdays": [1]});
@@ -104,7 +104,7 @@ async fn what_is_left_out_stays_and_null_clears() {
         expected[member] = change[member].clone();
         expected["version"] = json!(version + 1);
         expected["updated_at"] = changed["updated_at"].clone();
-        // Put away and brought back on one day, a habit was not away.
+        // Archived and unarchived on one day, a habit has no archived day.
         expected["archived_spans"] = match version {
             2 => json!([{"from": "2026-11-22", "until": null}]),
             _ => json!([]),
@@ -125,7 +125,7 @@ async fn what_is_left_out_stays_and_null_clears() {
 }
 
 #[tokio::test]
-async fn of_twelve_racing_changes_of_one_version_one_wins() {
+async fn one_of_twelve_concurrent_updates_wins() {
     let app = App::start().await;
     let person = app.person().await;
     let habit = person.habit("Read").await;

@@ -1,4 +1,4 @@
-//! The same for HTTP/2, whose connections talk between requests.
+//! The same for HTTP/2, whose peers send frames between requests.
 
 use axum::http::Request;
 use h2::client::SendRequest;
@@ -6,7 +6,7 @@ use tokio::task::JoinHandle;
 
 use super::*;
 
-/// A connection whose preface and settings have been exchanged. The handle ends with it.
+/// Connects and exchanges preface and settings. The task ends with the connection.
 async fn connect(server: &Server) -> (SendRequest<Bytes>, JoinHandle<Result<(), h2::Error>>) {
     let client = server.connect().await;
     let (requests, connection) = h2::client::handshake(client.0).await.expect("a handshake");
@@ -37,7 +37,7 @@ async fn a_connection_without_a_request_is_closed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_idle_connection_may_rest_but_not_for_ever() {
+async fn idle_http2_connection_is_closed_after_the_idle_limit() {
     let server = Server::with_defaults();
     let (mut requests, connection) = connect(&server).await;
     assert_eq!(get(&mut requests, "/").await.expect("a response"), "hello");
@@ -51,7 +51,7 @@ async fn an_idle_connection_may_rest_but_not_for_ever() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_running_request_is_answered_and_then_the_connection_ends() {
+async fn running_request_is_answered_before_the_connection_ends() {
     let server = Server::with_defaults();
     let (mut requests, connection) = connect(&server).await;
     let mut other = requests.clone();
@@ -70,7 +70,7 @@ async fn a_running_request_is_answered_and_then_the_connection_ends() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_idle_connection_does_not_hold_the_shutdown() {
+async fn idle_connection_does_not_delay_the_shutdown() {
     let server = Server::with_defaults();
     let (mut requests, _connection) = connect(&server).await;
     get(&mut requests, "/").await.expect("a response");

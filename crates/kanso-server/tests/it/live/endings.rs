@@ -1,4 +1,4 @@
-//! How many streams there are, and how they end.
+//! The limit on event streams, and their ends.
 
 use std::future::IntoFuture as _;
 use std::time::Duration;
@@ -24,7 +24,7 @@ async fn an_eleventh_stream_is_refused_until_another_ends() {
     open.pop();
     let deadline = Instant::now() + Duration::from_secs(20);
     loop {
-        // The server learns from the connection that its reader is gone.
+        // The server notices from the connection that its reader has left.
         let mut response = person.client.get(format!("{}/sync/stream", person.base));
         response = response.bearer_auth(&person.token);
         if response.send().await.expect("an answer").status() == 200 {
@@ -47,7 +47,7 @@ async fn a_stream_ends_with_its_session() {
 }
 
 #[tokio::test]
-async fn a_server_that_stops_says_goodbye_and_is_not_held() {
+async fn stopping_server_ends_streams_with_an_event_at_once() {
     let app = App::start().await;
     let person = app.person().await;
     person.habit("Read").await;
@@ -61,7 +61,7 @@ async fn a_server_that_stops_says_goodbye_and_is_not_held() {
     let body = json!({"wait_ms": 25_000, "cursor": cursor});
     let polls = [person.get(&path), person.post("/sync", &body)];
     let polls = polls.map(|call| tokio::spawn(call.into_future()));
-    // Both wait once another request has been answered on a connection of its own.
+    // Both streams are open once a request on another connection has been answered.
     person.get("/sync").await.expect(200);
 
     let began = Instant::now();
@@ -76,7 +76,7 @@ async fn a_server_that_stops_says_goodbye_and_is_not_held() {
     waits.dedup();
     assert!(waits.len() > 1, "they do not all come back at once");
     for poll in polls {
-        // One that the server had not yet accepted when it stopped finds nobody.
+        // A connection that was not yet accepted at the stop is refused.
         if let Ok(answer) = poll.await {
             assert_eq!(answer.expect(200)["changes"], json!([]));
         }

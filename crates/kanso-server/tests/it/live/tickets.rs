@@ -1,4 +1,4 @@
-//! What opens a stream where no header can be sent.
+//! Tickets: they open a stream for clients that cannot send headers.
 
 use serde_json::Value;
 

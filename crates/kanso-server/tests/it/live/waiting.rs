@@ -1,4 +1,4 @@
-//! Pulls that wait, and pulls that are told that nothing is new.
+//! Long polls, and conditional pulls.
 
 use std::future::IntoFuture as _;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use crate::support::{App, Person, new_id, operation};
 
-/// Far less than the longest wait.
+/// Limit for a response without a wait: far below the longest wait.
 const SOON: Duration = Duration::from_secs(20);
 
 async fn cursor(person: &Person) -> String {
@@ -47,12 +47,12 @@ async fn a_pull_without_a_cursor_waits_for_the_first_change() {
     person.habit("Read").await;
     let page = poll.await.expect("an answer").expect(200);
     assert_eq!(page["head"], 1);
-    // Now there is something, so nobody waits.
+    // Changes exist now, so the pull does not wait.
     person.get("/sync?wait_ms=25000").await.expect(200);
 }
 
 #[tokio::test]
-async fn when_the_time_is_up_a_page_is_empty() {
+async fn long_poll_ends_with_an_empty_page() {
     let app = App::start().await;
     let person = app.person().await;
     person.habit("Read").await;
@@ -68,7 +68,7 @@ async fn when_the_time_is_up_a_page_is_empty() {
 }
 
 #[tokio::test]
-async fn who_has_something_to_push_or_a_bad_cursor_does_not_wait() {
+async fn pull_with_operations_or_a_bad_cursor_does_not_wait() {
     let app = App::start().await;
     let person = app.person().await;
     let cursor = cursor(&person).await;
@@ -83,7 +83,7 @@ async fn who_has_something_to_push_or_a_bad_cursor_does_not_wait() {
 }
 
 #[tokio::test]
-async fn who_has_the_newest_answer_is_told_so() {
+async fn matching_tag_gets_304() {
     let app = App::start().await;
     let person = app.person().await;
     person.habit("Read").await;
@@ -108,7 +108,7 @@ async fn who_has_the_newest_answer_is_told_so() {
 }
 
 #[tokio::test]
-async fn a_position_that_is_not_reached_is_waited_for_or_refused() {
+async fn future_cursor_is_waited_for_or_refused() {
     let app = App::start().await;
     let person = app.person().await;
     let refused = person.get("/sync?min_seq=1").await;

@@ -1,10 +1,10 @@
-//! On which day a caller sees what was done.
+//! Days on which statistics count an entry.
 
 use serde_json::{Value, json};
 
 use crate::support::{App, Person};
 
-/// On which dates something was done, as the caller sees it in `zone`.
+/// Returns the dates with a done entry, as seen in `zone`.
 async fn days(person: &Person, zone: &str, from: &str, to: &str) -> Vec<String> {
     let path = format!("/stats/weekly?start_date={from}&end_date={to}");
     let weekly = person.get(&path).header("x-timezone", zone).await;
@@ -39,7 +39,7 @@ async fn half_past_midnight_is_another_day_in_rome_than_in_london() {
 
 #[tokio::test]
 async fn weeks_in_which_the_clocks_change_have_seven_days() {
-    // Half past eleven at night and half past midnight, before and after the change.
+    // 23:30 and 00:30, before and after the clock change.
     let march = [
         ("2026-03-27T22:30:00Z", "03-27"),
         ("2026-03-28T22:30:00Z", "03-28"),
@@ -142,7 +142,7 @@ async fn a_night_owl_reads_until_half_past_three() {
 }
 
 #[tokio::test]
-async fn a_traveller_keeps_the_days_that_were_lived() {
+async fn traveller_keeps_the_local_dates_of_entries() {
     let app = App::start().await;
     app.clock.set("2026-05-10T12:00:00Z");
     let person = app.person_in("Asia/Tokyo").await;
@@ -154,7 +154,7 @@ async fn a_traveller_keeps_the_days_that_were_lived() {
         let entry = person.post("/entries", &body).await.expect(201);
         entry["local_date"].clone()
     };
-    // Nine in the evening in Tokyo, then twice eight in the evening in Los Angeles: the first of
+    // 21:00 in Tokyo, then twice 20:00 in Los Angeles: the first of
     // them is the same date again.
     let tokyo = read(&person, "2026-05-10T12:00:00Z", "Asia/Tokyo").await;
     let person = app.later("2026-05-11T03:00:00Z", &person).await;
@@ -173,7 +173,7 @@ async fn a_traveller_keeps_the_days_that_were_lived() {
         assert_eq!(answer["date"], today);
         assert_eq!(answer["habits"][0]["streak"]["current"], 2, "{answer}");
     }
-    // The weekly answer reads instants in the zone that is asked for.
+    // Weekly statistics read instants in the requested zone.
     let seen = days(&person, "America/Los_Angeles", "2026-05-09", "2026-05-12").await;
     assert_eq!(seen, ["05-10", "05-11"]);
     let seen = days(&person, "Asia/Tokyo", "2026-05-09", "2026-05-12").await;

@@ -1,4 +1,4 @@
-//! An answer that the caller has is not sent again, and one that it has is never out of date.
+//! Conditional requests: an unchanged response is not sent again, and a changed one always is.
 
 use serde_json::json;
 
@@ -23,7 +23,7 @@ async fn again(person: &Person, path: &str, etag: &str) -> Answer {
 }
 
 #[tokio::test]
-async fn what_the_caller_has_is_not_sent_again() {
+async fn matching_tag_gets_304() {
     let app = App::start().await;
     let person = app.person().await;
     let mut etags = Vec::new();
@@ -51,7 +51,7 @@ async fn what_the_caller_has_is_not_sent_again() {
 }
 
 #[tokio::test]
-async fn whatever_changes_an_answer_changes_its_tag() {
+async fn every_change_of_a_response_changes_its_tag() {
     let app = App::start().await;
     let person = app.person().await;
     for path in paths(&person).await {
@@ -85,7 +85,7 @@ async fn whatever_changes_an_answer_changes_its_tag() {
         person.patch("/auth/user", &settings).await.expect(200);
         is_new(&person, &settings.to_string()).await;
     }
-    // Two in the morning of the next day, Rome.
+    // 02:00 of the next day in Rome.
     let person = app.later("2026-11-23T00:59:59Z", &person).await;
     assert_eq!(
         again(&person, path, &etag_of(&person, path).await)

@@ -1,4 +1,4 @@
-//! A storage that is broken, and a router on it.
+//! A broken storage, and a router on it.
 
 use std::sync::Arc;
 
@@ -41,7 +41,7 @@ use tokio_util::task::TaskTracker;
 
 use super::{ManualClock, new_id};
 
-/// What every call but the check of a session does.
+/// Behaviour of every storage call except the check of a session.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Broken {
     Away,
@@ -241,7 +241,7 @@ impl Storage for Broken {
     }
 }
 
-/// A router on a broken storage, a token that it accepts, and where its changes run.
+/// A router on a broken storage, an accepted token, and the tracker of its writes.
 pub(crate) fn broken_server(broken: Broken) -> (Router, String, TaskTracker) {
     let writes = TaskTracker::new();
     let clock = Arc::new(ManualClock::at("2026-11-22T12:00:00Z"));

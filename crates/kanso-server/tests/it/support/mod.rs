@@ -1,6 +1,6 @@
-//! A server, people who use it, and what they are answered.
+//! A server, its users and their responses.
 //!
-//! Every answer that a test gets is held against the OpenAPI document on its way: a status, a
+//! Every response is checked against the OpenAPI document: a status, a
 //! media type or a problem that the operation does not describe fails the test.
 
 mod answer;
@@ -21,7 +21,7 @@ pub(crate) use listener::Listener;
 pub(crate) use person::{Person, operation};
 pub(crate) use raw::{exchange, send_in_vain};
 
-/// A new id, as a device makes it.
+/// Generates an id like a device.
 pub(crate) fn new_id() -> String {
     use kanso_application::ports::ids::Ids as _;
     kanso_local::RandomIds.uuid().to_string()

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{pull, statuses};
 use crate::support::{App, Person, new_id, operation};
 
-/// A device of somebody; it hands in operations by itself, as after a time offline.
+/// A device of a user. It pushes its operations explicitly, as after a time offline.
 struct Device<'a> {
     id: String,
     person: &'a Person,
@@ -42,7 +42,7 @@ fn with(mut operation: Value, members: &Value) -> Value {
     operation
 }
 
-/// What becomes of the phone's operation and then of the tablet's, and the record in the end.
+/// Pushes the phone's operation, then the tablet's. Returns both results and the final record.
 async fn both(person: &Person, phone: &Value, tablet: &Value) -> (Vec<Value>, Value) {
     let first = Device::of(person).push_one(phone).await;
     let second = Device::of(person).push_one(tablet).await;
@@ -96,7 +96,7 @@ async fn edits_of_other_members_both_stand() {
     assert_eq!(statuses(&results), ["applied", "merged"]);
     assert_eq!(
         results[1]["record"], record,
-        "the merged record is told at once"
+        "the merged record is in the result"
     );
     assert_eq!(
         (&record["title"], &record["color"]),
@@ -201,7 +201,7 @@ async fn a_delete_beats_an_edit_in_either_order_unless_the_edit_revives() {
 }
 
 #[tokio::test]
-async fn what_is_deleted_twice_is_deleted() {
+async fn second_deletion_succeeds() {
     let app = App::start().await;
     let person = app.person().await;
     let habit = person.habit("Read").await;
@@ -212,7 +212,7 @@ async fn what_is_deleted_twice_is_deleted() {
 }
 
 #[tokio::test]
-async fn what_is_created_twice_clashes_unless_it_is_the_same() {
+async fn second_creation_conflicts_unless_it_is_equal() {
     let app = App::start().await;
     let person = app.person().await;
     for (title, expected) in [("Read", "noop"), ("Run", "conflict")] {
@@ -269,7 +269,7 @@ async fn increments_add_up() {
 }
 
 #[tokio::test]
-async fn a_rule_can_decide_instead_of_a_person() {
+async fn conflict_policy_decides_instead_of_the_user() {
     let app = App::start().await;
     let person = app.person().await;
     for (rule, status, title) in [
@@ -296,7 +296,7 @@ async fn a_device_does_not_clash_with_itself() {
         let habit = person.habit("Read").await;
         let elsewhere = update("habit", &habit, 1, &json!({"color": "#112233"}));
         Device::of(&person).push_one(&elsewhere).await;
-        // Both were written offline: the second builds on what the first would have made.
+        // Both were written offline: the second builds on the result of the first.
         let edits = [
             update("habit", &habit, 1, &json!({"title": "Run"})),
             update("habit", &habit, 2, &json!({"title": "Rest"})),
@@ -334,11 +334,14 @@ async fn a_group_is_applied_all_or_none() {
         results,
         "a retry gets the same answer"
     );
-    let anew = [
+    let corrected = [
         grouped(&super::create("Read")),
         grouped(&super::create("Run")),
     ];
-    assert_eq!(statuses(&device.push(&anew).await), ["applied", "applied"]);
+    assert_eq!(
+        statuses(&device.push(&corrected).await),
+        ["applied", "applied"]
+    );
     let late = [
         grouped(&super::create("Rest")),
         grouped(&super::entry_of(&json!(new_id()))),

@@ -1,4 +1,4 @@
-//! What is delivered, and how far.
+//! Pages of a delta.
 
 use kanso_domain::Seq;
 use kanso_domain::sync::{Cursor, Epoch};
@@ -53,17 +53,17 @@ async fn a_record_is_sent_once_in_its_newest_state_and_a_deleted_habit_implies_i
     assert_eq!(delta["changes"][0]["record"]["version"], 2);
     assert_eq!(delta["changes"][1]["record"]["id"], habit["id"]);
     assert!(delta["changes"][1]["record"]["deleted_at"].is_string());
-    let anew = pull(&person, "").await;
+    let full = pull(&person, "").await;
     assert_eq!(
-        seqs(&anew["changes"]),
+        seqs(&full["changes"]),
         [4],
         "from the start, tombstones are left out"
     );
-    assert_eq!(anew["head"], 5);
+    assert_eq!(full["head"], 5);
 }
 
 #[tokio::test]
-async fn a_cursor_that_cannot_be_used_says_why_and_nothing_is_carried_out() {
+async fn invalid_cursor_names_the_reason_and_applies_nothing() {
     let app = App::start().await;
     let person = app.person().await;
     person.habit("Read").await;

@@ -1,4 +1,4 @@
-//! Writers that race and a reader that must not miss anything.
+//! Concurrent writers, and readers that must not miss a change.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,7 +11,7 @@ use crate::support::{App, Person, new_id, operation};
 const WRITERS: usize = 6;
 const WRITES: usize = 100;
 
-/// Writes entries, every other one by sync; gives their ids.
+/// Creates entries, every second one by sync. Returns their ids.
 async fn write(person: &Person, habit: &Value, running: &AtomicUsize) -> Vec<String> {
     let mut ids = Vec::new();
     for number in 0..WRITES {
@@ -39,7 +39,7 @@ fn ids(records: &Value) -> Vec<String> {
         .collect()
 }
 
-/// Pulls by `next`, which is given the last token and gives ids and the next token, until it has
+/// Pulls with `next`, which maps a token to ids and the next token, until it has
 /// pulled once after the last write.
 async fn follow<F>(running: &AtomicUsize, next: impl Fn(Option<String>) -> F) -> Vec<String>
 where

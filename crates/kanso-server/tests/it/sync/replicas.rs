@@ -1,4 +1,4 @@
-//! Replicas that verify themselves: the digest, and what to do when it differs.
+//! Replicas verify themselves: the digest, and the repair if it differs.
 
 use kanso_domain::sync::{Buckets, Digest};
 use kanso_domain::{Entity, Version};
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::pull;
 use crate::support::{App, Person, operation};
 
-/// What a device holds: kind, id and version of each live record.
+/// Contents of a replica: kind, id and version of each live record.
 type Held = Vec<(Entity, u128, Version)>;
 
 fn held(changes: &Value) -> Held {
@@ -48,8 +48,8 @@ async fn verify(person: &Person, held: &Held) -> Value {
     person.post("/sync/verify", &body).await.expect(200)
 }
 
-/// Somebody with habits and entries, some edited, some deleted.
-async fn somebody(app: &App) -> Person {
+/// Creates a user with habits and entries, some edited, some deleted.
+async fn user_with_history(app: &App) -> Person {
     let person = app.person().await;
     for title in ["Read", "Run", "Rest"] {
         let habit = person.habit(title).await;
@@ -65,21 +65,21 @@ async fn somebody(app: &App) -> Person {
 }
 
 #[tokio::test]
-async fn the_digest_is_that_of_what_was_delivered() {
+async fn digest_equals_that_of_the_delivered_records() {
     let app = App::start().await;
-    let person = somebody(&app).await;
+    let person = user_with_history(&app).await;
     let page = pull(&person, "").await;
     assert_eq!(page["digest"], digest(&held(&page["changes"])));
     let cut = pull(&person, "?limit=1").await;
     assert!(cut.get("digest").is_none(), "there is more to come");
-    let nobody = app.person().await;
-    assert_eq!(pull(&nobody, "").await["digest"], "0000000000000000");
+    let newcomer = app.person().await;
+    assert_eq!(pull(&newcomer, "").await["digest"], "0000000000000000");
 }
 
 #[tokio::test]
-async fn a_replica_that_drifted_is_told_where_and_what_belongs_there() {
+async fn drifted_replica_gets_the_differing_buckets_and_records() {
     let app = App::start().await;
-    let person = somebody(&app).await;
+    let person = user_with_history(&app).await;
     let page = pull(&person, "").await;
     let right = held(&page["changes"]);
     let answer = verify(&person, &right).await;
@@ -100,8 +100,8 @@ async fn a_replica_that_drifted_is_told_where_and_what_belongs_there() {
         .copied()
         .filter(|it| Buckets::place(it.1) == place)
         .collect();
-    let told = held(&bucket["records"]);
-    assert_eq!(digest(&told), digest(&belongs));
+    let reported = held(&bucket["records"]);
+    assert_eq!(digest(&reported), digest(&belongs));
 
     let lost = verify(&person, &Held::new()).await;
     let all = lost["buckets"].as_array().expect("a list").iter();
@@ -147,6 +147,6 @@ async fn settings_come_with_the_delta() {
     assert_eq!(change["record"]["day_start"], "03:30");
     assert_eq!(change["record"]["week_start"], "monday");
     assert_eq!(delta["digest"], start["digest"], "settings are no record");
-    let anew = pull(&person, "").await;
-    assert_eq!(super::seqs(&anew["changes"]), [1, 2]);
+    let full = pull(&person, "").await;
+    assert_eq!(super::seqs(&full["changes"]), [1, 2]);
 }

@@ -1,4 +1,4 @@
-//! What time does: devices that come back late, and results that are forgotten.
+//! Effects of time: devices that return late, and expired receipts.
 
 use serde_json::{Value, json};
 
@@ -11,7 +11,7 @@ async fn sync(person: &Person, device: &str, cursor: &Value) -> Value {
 }
 
 #[tokio::test]
-async fn a_phone_that_was_away_for_a_year_starts_anew_and_brings_nothing_back() {
+async fn device_offline_for_a_year_resyncs_and_revives_nothing() {
     let app = App::start().await;
     let person = app.person().await;
     let (kept, gone) = (person.habit("Kept").await, person.habit("Gone").await);
@@ -42,9 +42,9 @@ async fn a_phone_that_was_away_for_a_year_starts_anew_and_brings_nothing_back() 
         .await
         .expect(200);
 
-    let anew = pull(&person, "").await;
-    assert_eq!(anew["changes"][0]["record"]["id"], kept["id"]);
-    assert_eq!(anew["changes"].as_array().map(Vec::len), Some(1));
+    let full = pull(&person, "").await;
+    assert_eq!(full["changes"][0]["record"]["id"], kept["id"]);
+    assert_eq!(full["changes"].as_array().map(Vec::len), Some(1));
     let create = operation(
         "habit",
         "create",
@@ -63,7 +63,7 @@ fn entry_of_it(habit: &Value) -> Value {
 }
 
 #[tokio::test]
-async fn a_first_pull_goes_on_over_tombstones_that_are_purged_meanwhile() {
+async fn first_pull_continues_over_tombstones_purged_meanwhile() {
     let app = App::start().await;
     let person = app.person().await;
     let habits: Vec<_> = [
@@ -85,7 +85,7 @@ async fn a_first_pull_goes_on_over_tombstones_that_are_purged_meanwhile() {
 }
 
 #[tokio::test]
-async fn results_are_kept_as_long_as_the_configuration_says() {
+async fn receipts_are_kept_for_the_configured_time() {
     let app = App::start().await;
     let person = app.person().await;
     let config = person.get("/sync/config").await.expect(200);
@@ -107,7 +107,7 @@ async fn results_are_kept_as_long_as_the_configuration_says() {
 }
 
 #[tokio::test]
-async fn devices_are_listed_with_how_far_behind_they_are() {
+async fn devices_are_listed_with_their_lag() {
     let app = App::start().await;
     let person = app.person().await;
     person.habit("Read").await;
