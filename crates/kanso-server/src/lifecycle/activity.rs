@@ -43,18 +43,20 @@ impl Activity {
         })))
     }
 
-    /// Records bytes that arrived.
-    pub(super) fn bytes_read(&self, bytes: &[u8]) {
+    /// Records that the peer speaks HTTP/2.
+    pub(super) fn detected_http2(&self) {
+        self.state().is_http2 = true;
+    }
+
+    /// Records that bytes arrived.
+    pub(super) fn bytes_read(&self) {
         let mut state = self.state();
-        match state.waiting_for {
-            WaitingFor::FirstHeader if bytes.starts_with(b"PRI ") => state.is_http2 = true,
-            // Only for HTTP/1: an HTTP/2 peer sends frames between requests (SETTINGS, PING), which
-            // must not turn the idle time-out into the shorter one of a header.
-            WaitingFor::NextRequest if state.requests == 0 && !state.is_http2 => {
-                state.waiting_for = WaitingFor::NextHeader;
-                state.since = Instant::now();
-            }
-            _ => {}
+        let is_idle = state.waiting_for == WaitingFor::NextRequest && state.requests == 0;
+        // Only for HTTP/1: an HTTP/2 peer sends frames between requests (SETTINGS, PING), which must
+        // not turn the idle time-out into the shorter one of a header.
+        if is_idle && !state.is_http2 {
+            state.waiting_for = WaitingFor::NextHeader;
+            state.since = Instant::now();
         }
     }
 
@@ -116,6 +118,7 @@ pub(super) struct RequestGuard(Arc<Activity>);
 impl Drop for RequestGuard {
     fn drop(&mut self) {
         let mut state = self.0.state();
+        // HTTP/2 runs several requests at once: the connection is idle after the last one.
         state.requests -= 1;
         if state.requests == 0 {
             state.waiting_for = WaitingFor::NextRequest;

@@ -77,6 +77,7 @@ impl Body for TimedBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        // The body first: bytes that have arrived count even if the timer has fired meanwhile.
         if let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(cx) {
             self.pause_timer = None;
             return Poll::Ready(frame.map(|result| result.map_err(Into::into)));
@@ -91,6 +92,7 @@ impl Body for TimedBody {
     }
 
     fn size_hint(&self) -> SizeHint {
+        // Carries the Content-Length, by which the edge refuses a large body before it is read.
         self.body.size_hint()
     }
 }

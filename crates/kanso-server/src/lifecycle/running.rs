@@ -67,6 +67,7 @@ impl Running {
                 tracing::error!(%error, "accept loop panicked");
             }
         };
+        // Ends with the draining at the latest, so this task is never left behind.
         tokio::spawn(shut_down_if(broken, shutdown.clone()));
         let draining = plan.run(
             shutdown.clone(),

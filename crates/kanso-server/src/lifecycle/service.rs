@@ -52,6 +52,7 @@ impl hyper::service::Service<Request<Incoming>> for ConnectionService {
         // HTTP/2 forbids the `Connection` header (RFC 9113 §8.2.2); it gets GOAWAY instead.
         let has_connection_header = request.version() < Version::HTTP_2;
         let mut request = request.map(|body| self.with_time_out(body));
+        // The HTTP edge reads the address from here, for the rate limit and X-Forwarded-For.
         request.extensions_mut().insert(ConnectInfo(self.peer));
         let answer = self.router.clone().oneshot(request);
         let draining = self.shutdown.draining().clone();
@@ -62,6 +63,7 @@ impl hyper::service::Service<Request<Incoming>> for ConnectionService {
                 let close = HeaderValue::from_static("close");
                 response.headers_mut().insert(header::CONNECTION, close);
             }
+            // The guard moves into the body: the request runs until its last byte is written.
             Ok(response.map(|body| GuardedBody::new(body, guard)))
         })
     }

@@ -55,11 +55,12 @@ impl<S> TrackedStream<S> {
             let is_http2 = first.starts_with(PREFACE);
             if is_over || is_http2 || !PREFACE.starts_with(&first) {
                 self.first = first;
-                return Ok(if is_http2 {
-                    Protocol::Http2
-                } else {
-                    Protocol::Http1
-                });
+                if !is_http2 {
+                    return Ok(Protocol::Http1);
+                }
+                // Recorded here, not per read: the preface may arrive in several pieces.
+                self.activity.detected_http2();
+                return Ok(Protocol::Http2);
             }
         }
     }
@@ -89,14 +90,11 @@ impl<S: AsyncRead + Unpin> AsyncRead for TrackedStream<S> {
             }
             return Poll::Ready(Ok(()));
         }
+        // The buffer may already hold bytes of an earlier read.
         let before = buffer.filled().len();
         let result = Pin::new(&mut self.stream).poll_read(cx, buffer);
-        if let Some(bytes) = buffer
-            .filled()
-            .get(before..)
-            .filter(|bytes| !bytes.is_empty())
-        {
-            self.activity.bytes_read(bytes);
+        if buffer.filled().len() > before {
+            self.activity.bytes_read();
         }
         result
     }
@@ -122,10 +120,12 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for TrackedStream<S> {
     }
 
     fn is_write_vectored(&self) -> bool {
+        // Passed through: hyper then sends header and body with one `writev`.
         self.stream.is_write_vectored()
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // Not recorded: sockets have no buffer of their own to flush.
         Pin::new(&mut self.stream).poll_flush(cx)
     }
 

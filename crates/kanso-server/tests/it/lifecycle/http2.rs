@@ -6,10 +6,32 @@ use tokio::task::JoinHandle;
 
 use super::*;
 
+type Connection = (SendRequest<Bytes>, JoinHandle<Result<(), h2::Error>>);
+
 /// Connects and exchanges preface and settings. The task ends with the connection.
-async fn connect(server: &Server) -> (SendRequest<Bytes>, JoinHandle<Result<(), h2::Error>>) {
-    let client = server.connect().await;
-    let (requests, connection) = h2::client::handshake(client.0).await.expect("a handshake");
+async fn connect(server: &Server) -> Connection {
+    handshake(server.connect().await.0).await
+}
+
+/// Connects like [`connect`], but the first bytes of the preface arrive alone.
+async fn connect_with_split_preface(server: &Server) -> Connection {
+    let mut server_side = server.connect().await.0;
+    let (client_side, mut proxy) = tokio::io::duplex(64 * 1024);
+    tokio::spawn(async move {
+        let mut start = [0; 2];
+        proxy.read_exact(&mut start).await.expect("a preface");
+        server_side
+            .write_all(&start)
+            .await
+            .expect("the server reads");
+        settle().await;
+        let _ = tokio::io::copy_bidirectional(&mut proxy, &mut server_side).await;
+    });
+    handshake(client_side).await
+}
+
+async fn handshake(stream: DuplexStream) -> Connection {
+    let (requests, connection) = h2::client::handshake(stream).await.expect("a handshake");
     let connection = tokio::spawn(connection);
     settle().await;
     (requests, connection)
@@ -29,7 +51,7 @@ async fn get(requests: &mut SendRequest<Bytes>, path: &str) -> Result<String, h2
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_connection_without_a_request_is_closed() {
+async fn http2_connection_without_a_request_is_closed() {
     let server = Server::with_defaults();
     let (_requests, connection) = connect(&server).await;
     let _ = connection.await.expect("no panic");
@@ -48,6 +70,16 @@ async fn idle_http2_connection_is_closed_after_the_idle_limit() {
         .expect("no panic")
         .expect("it is asked to leave, not cut off");
     assert_eq!(server.seconds(), 60 + 75);
+}
+
+#[tokio::test(start_paused = true)]
+async fn split_preface_does_not_shorten_the_idle_limit() {
+    let server = Server::with_defaults();
+    let (mut requests, connection) = connect_with_split_preface(&server).await;
+    assert_eq!(get(&mut requests, "/").await.expect("a response"), "hello");
+    // The proxy ends with the connection, maybe with an error.
+    let _ = connection.await.expect("no panic");
+    assert_eq!(server.seconds(), 75);
 }
 
 #[tokio::test(start_paused = true)]
