@@ -152,6 +152,8 @@ pub struct Assembly {
 ///
 /// Readiness answers 503 and the workers end once `draining` is cancelled.
 pub fn assemble(ports: Ports, options: Options, draining: &CancellationToken) -> Assembly {
+    // The work signal stays in the process. Jobs that another server queued are found by the poll of
+    // the worker, within a second.
     let wake = LocalWake::new();
     let records = RecordPorts {
         storage: Arc::clone(&ports.storage),
@@ -164,17 +166,23 @@ pub fn assemble(ports: Ports, options: Options, draining: &CancellationToken) ->
     let clock = || Arc::clone(&ports.clock);
     let streaks = Streaks::over(&records);
     let live = Live::new(storage(), Arc::clone(&ports.feed));
+    // Clones share the sightings: requests record them in one, the upkeep loop stores them from the
+    // other.
     let devices = Devices::new(storage(), clock());
     let housekeeping = Housekeeping::new(storage(), clock(), options.http.retention);
+    // Without workers the tracker stays empty, and a shutdown that waits for it returns at once.
     let mut workers = TaskTracker::new();
     if let Some(schedule) = options.workers {
         workers = kanso_worker::start(&streaks, wake.streak_bell(), draining, schedule);
         kanso_worker::start_eviction(&workers, ports.evictable, draining);
         kanso_worker::start_upkeep(&workers, devices.clone(), housekeeping.clone(), draining);
+        // A sweep reads the heads of all users with open streams every two seconds. Only a storage
+        // with other writers is worth that.
         if options.sweeps_storage {
             kanso_worker::start_sweep(&workers, live.clone(), draining, schedule.sweep);
         }
     }
+    // The router spawns each write here, and the shutdown waits for them.
     let writes = TaskTracker::new();
     let mut replicas = Replicas::new(storage(), streaks);
     if let Some(records) = options.snapshot_piece {
@@ -208,6 +216,7 @@ pub fn assemble(ports: Ports, options: Options, draining: &CancellationToken) ->
             devices: devices.clone(),
             stats: Stats::new(storage(), clock()).with_cache(ports.shared.answers),
             health: Health::new(storage(), clock()).with_redis(ports.shared.service),
+            // For requests that bring no id of their own.
             ids: Arc::clone(&ports.ids),
             limiter: ports.limiter,
             stream_slots: ports.shared.stream_slots,

@@ -49,6 +49,7 @@ impl Invocation {
             Some(("config", _)) => ServerCommand::PrintConfig,
             Some(("openapi", _)) => ServerCommand::PrintOpenApi,
             Some(("backup", backup)) => {
+                // clap requires the argument, so the default is never used.
                 let file = backup.get_one::<PathBuf>("file").cloned();
                 ServerCommand::Backup(file.unwrap_or_default())
             }
@@ -74,6 +75,7 @@ impl Invocation {
 fn flags(matches: &ArgMatches) -> Flags {
     let values = SETTINGS
         .iter()
+        // clap panics on the name of an argument that was not declared, and secrets have none.
         .filter(|setting| !setting.is_secret())
         .filter_map(|setting| {
             Some((

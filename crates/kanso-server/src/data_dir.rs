@@ -50,6 +50,8 @@ impl DataDir {
     pub fn signing_key(&self, make: impl FnOnce() -> String) -> Result<String, ConfigError> {
         let path = self.0.join(KEY_FILE);
         let unusable = |error: io::Error| ConfigError::invalid(path.display(), error.to_string());
+        // `try_exists`, not `exists`: a file that cannot be examined must not look like a missing one,
+        // or a new key would invalidate all sessions.
         if !path.try_exists().map_err(unusable)? {
             store(&self.0, &path, &make()).map_err(unusable)?;
         }
@@ -67,6 +69,7 @@ fn store(folder: &Path, path: &Path, secret: &str) -> io::Result<()> {
     let mut file = NamedTempFile::new_in(folder)?;
     writeln!(file, "{secret}")?;
     file.as_file().sync_all()?;
+    // `NamedTempFile` creates files with mode 0600.
     match file.persist_noclobber(path) {
         Err(refused) if refused.error.kind() != io::ErrorKind::AlreadyExists => Err(refused.error),
         Ok(_) | Err(_) => Ok(()),

@@ -24,9 +24,11 @@ pub fn url(listen: SocketAddr) -> String {
 /// If the server does not answer with status 200.
 pub fn check(url: &str) -> io::Result<()> {
     let invalid = || io::Error::new(io::ErrorKind::InvalidInput, "not an http:// address");
+    // Written with `std` sockets: a check starts a process every few seconds, and needs no runtime.
     let uri: http::Uri = url.parse().map_err(|_| invalid())?;
     let host = uri.host().ok_or_else(invalid)?;
     if uri.scheme_str() == Some("https") {
+        // TLS ends at a proxy, and this checks the server behind it.
         return Err(invalid());
     }
     let port = uri.port_u16().unwrap_or(80);
@@ -44,6 +46,7 @@ pub fn check(url: &str) -> io::Result<()> {
     let request =
         format!("GET {path} HTTP/1.1\r\nHost: {host}:{port}\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes())?;
+    // The status line decides; the body is not read.
     let mut status = [0; 12];
     stream.read_exact(&mut status)?;
     if &status == b"HTTP/1.1 200" {

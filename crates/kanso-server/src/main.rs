@@ -34,6 +34,8 @@ enum ExitStatus {
 
 impl ExitStatus {
     fn after(error: &anyhow::Error) -> Self {
+        // A supervisor restarts after `Broken`, not after `Refused` (RestartPreventExitStatus in
+        // deploy/kanso.service): only errors that can pass without a change may end in a restart.
         let start = error.downcast_ref().is_some_and(StartError::is_passing);
         let migration = error.downcast_ref().is_some_and(MigrateError::is_passing);
         let reset = error.downcast_ref().is_some_and(ResetError::is_passing);
@@ -101,6 +103,7 @@ fn run(Invocation { command, flags }: Invocation) -> anyhow::Result<ExitStatus> 
             for warning in warnings {
                 say(&warning);
             }
+            // Asked for before the database is opened, which takes a lock on a SQLite file.
             let password = reset::read_password()?;
             reset::reset_password(&config, &email, password)?;
             print("The password is changed. Every device must log in again.\n");
@@ -139,6 +142,7 @@ fn serve(resolved: Resolved) -> anyhow::Result<ExitStatus> {
     let Resolved {
         config, warnings, ..
     } = resolved;
+    // First: the warnings below go to the log, in its format.
     telemetry::start(&config)?;
     for warning in warnings {
         tracing::warn!("{warning}");

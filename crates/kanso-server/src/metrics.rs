@@ -196,6 +196,7 @@ const EXPORTED_FROM_START: [(&str, Option<(&str, &str)>); 9] = [
 /// # Errors
 /// If another recorder is installed.
 pub(crate) fn collect(database: &DatabaseConfig) -> Result<PrometheusHandle, BuildError> {
+    // Tests start several servers in one process.
     static COLLECTED: OnceLock<PrometheusHandle> = OnceLock::new();
     if let Some(handle) = COLLECTED.get() {
         return Ok(handle.clone());
@@ -214,9 +215,11 @@ pub(crate) fn collect(database: &DatabaseConfig) -> Result<PrometheusHandle, Bui
         ("tzdb", kanso_http::tzdb_version()),
         ("storage", storage),
     ];
+    // A constant 1 with labels, so that a query can join the version to any other series.
     gauge!("kanso_build_info", &labels).set(1);
     gauge!("kanso_streams_open").set(0);
     for (name, label) in EXPORTED_FROM_START {
+        // Registers the series. `absolute` never lowers a counter that has already counted.
         counter!(name, label.as_slice()).absolute(0);
     }
     Ok(COLLECTED.get_or_init(|| handle).clone())

@@ -70,6 +70,7 @@ pub fn migrate(config: &Config) -> Result<Vec<SchemaStep>, MigrateError> {
 }
 
 fn runtime() -> Result<tokio::runtime::Runtime, MigrateError> {
+    // One connection and one statement at a time: no worker threads are needed.
     let mut builder = tokio::runtime::Builder::new_current_thread();
     builder.enable_all().build().map_err(MigrateError::Runtime)
 }

@@ -102,6 +102,8 @@ pub fn reset_password(config: &Config, email: &Email, new: Password) -> Result<(
     // Opening PostgreSQL starts tasks and blocks on them, so it needs the runtime's context but must
     // not run inside `block_on`, where blocking again panics.
     let entered = runtime.enter();
+    // SQLite refuses here while a server holds its lock. On PostgreSQL servers may run: the change is
+    // one transaction, and it ends the sessions that they would accept.
     let storage = open_storage(&config.database, &options.entropy)?;
     drop(entered);
     runtime.block_on(async {

@@ -137,6 +137,7 @@ pub async fn start_with(config: Config, options: StartOptions) -> Result<Running
     let address = config.listen;
     let listen = |source| StartError::Listen { address, source };
     let listener = TcpListener::bind(address).await.map_err(listen)?;
+    // Port 0 in the setting means any free port; only the bound socket knows which one.
     let address = listener.local_addr().map_err(listen)?;
     let metrics = match config.metrics_listen {
         Some(address) => Some(MetricsListener::open(address, &config.database).await?),
@@ -177,6 +178,7 @@ impl MetricsListener {
         let error = |source| StartError::MetricsListen { address, source };
         let listener = TcpListener::bind(address).await.map_err(error)?;
         let address = listener.local_addr().map_err(error)?;
+        // Metrics need no authentication: the address is the only protection.
         if !address.ip().is_loopback() {
             tracing::warn!(%address, "metrics are readable by every client that can reach this address");
         }
@@ -195,6 +197,8 @@ impl MetricsListener {
             connections: Self::CONNECTIONS,
             ..limits
         };
+        // Nothing waits for these connections: a slow scraper must not delay the shutdown. They use
+        // the same stages, so that metrics can be read while the server drains.
         let acceptor = Acceptor::new(router, shutdown.clone(), limits);
         tokio::spawn(acceptor.serve(self.listener));
         tokio::spawn(metrics::keep_up(self.handle, shutdown));
@@ -229,6 +233,7 @@ fn signing_key(config: &Config, entropy: &dyn Entropy) -> Result<SigningKey, Sta
 
 /// Returns the keys that signed access tokens before.
 fn former_keys(config: &Config) -> Result<Vec<SigningKey>, StartError> {
+    // Checked like the current key: a weak key must not verify tokens either.
     let mut keys = Vec::new();
     if let Some(secret) = &config.former_keys.secret {
         let place = "KANSO_JWT_FORMER_SECRET".to_owned();
@@ -243,6 +248,7 @@ fn former_keys(config: &Config) -> Result<Vec<SigningKey>, StartError> {
     Ok(keys)
 }
 
+/// Returns the remedy for the errors that a wrong setting causes.
 fn listen_advice(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::AddrInUse => {

@@ -41,6 +41,7 @@ pub(crate) fn build(
         workers,
         ..
     } = assemble(ports, settings, shutdown.draining());
+    // After the database is open: a start that fails logs only its error.
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
         database = %config.database,
@@ -84,6 +85,8 @@ fn ports(
         Queue::for_this_machine(),
         Arc::clone(entropy),
     )?;
+    // Built with Redis too: each Redis adapter uses its local counterpart during an outage, so a
+    // server without its Redis still limits, throttles and issues tickets.
     let local = LocalFallbacks::new(options);
     Ok(Ports {
         storage: Arc::clone(storage),
@@ -162,6 +165,8 @@ fn tickets(fallback: Arc<LocalTickets>, redis: Option<&Redis>) -> Arc<dyn Ticket
 }
 
 fn feed(redis: Option<&Redis>) -> Arc<dyn Feed> {
+    // Also with Redis: the streams of this server subscribe to the local feed, into which the Redis
+    // feed forwards the notices of other servers.
     let local = Arc::new(LocalFeed::new());
     match redis {
         Some(redis) => Arc::new(RedisFeed::start(redis, local)),
@@ -203,6 +208,7 @@ pub(crate) fn open_storage(
     let fresh_epoch = fresh_epoch(Arc::clone(entropy));
     match database {
         DatabaseConfig::Sqlite(path) => {
+            // The epoch is used only if the file is new; an existing history keeps its own.
             let options = SqliteOptions::new(path, fresh_epoch());
             Ok(Arc::new(SqliteStorage::open(&options)?))
         }

@@ -14,6 +14,7 @@ use crate::sleep_or_stop;
 pub(crate) async fn run(streaks: Streaks, stop: CancellationToken, pause: Duration) {
     let (mut outage, mut last_parked) = (Outage::default(), 0);
     loop {
+        // During an outage the last value stays: no count is not a count of zero.
         if let Some((backlog, oldest_seconds)) = outage.note("backlog", streaks.backlog().await) {
             measure::backlog(backlog, oldest_seconds);
             report(backlog, last_parked);

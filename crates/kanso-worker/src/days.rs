@@ -16,6 +16,7 @@ pub(crate) async fn run(streaks: Streaks, stop: CancellationToken, pause: Durati
     let mut outage = Outage::default();
     while !stop.is_cancelled() {
         let (mut pace, begun, mut is_rollover) = (Pace::begin(), Instant::now(), false);
+        // Each call handles one batch; an error ends the inner loop, and the next `pause` retries.
         while outage.note("days", streaks.begin_days().await) == Some(true) {
             is_rollover = true;
             // A midnight concerns all users of a time zone at once: paced, so that requests get their

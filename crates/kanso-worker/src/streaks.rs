@@ -64,6 +64,8 @@ async fn drain(streaks: &Streaks, outage: &mut Outage, stop: &CancellationToken)
         in_hand += count;
         let (streaks, stop) = (streaks.clone(), stop.clone());
         running.spawn(async move {
+            // Claimed but not begun: released, so that another server takes them at once instead of
+            // after the lease.
             if stop.is_cancelled() {
                 release(streaks, claim).await;
             } else {
@@ -72,6 +74,7 @@ async fn drain(streaks: &Streaks, outage: &mut Outage, stop: &CancellationToken)
             count
         });
     }
+    // Waits for all, also after a stop: a task that is dropped would leave its lease to expire.
     while one_ends(&mut running).await.is_some() {}
     all >= CLAIM as usize && !stop.is_cancelled()
 }
@@ -85,6 +88,7 @@ async fn work(streaks: Streaks, claim: StreakClaim, stop: CancellationToken) {
     let StreakClaim { user, jobs } = claim;
     let (mut fresh, mut tried): (Vec<_>, Vec<_>) =
         jobs.into_iter().partition(|job| job.attempts <= 1);
+    // A single fresh job needs no joint attempt: the loop below runs it alone anyway.
     let are_done = fresh.len() > 1 && attempt(&streaks, user, fresh.clone()).await;
     if !are_done {
         tried.append(&mut fresh);

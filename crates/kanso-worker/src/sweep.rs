@@ -22,6 +22,7 @@ pub fn start_sweep(loops: &TaskTracker, live: Live, stop: &CancellationToken, pa
 
 async fn run(live: Live, stop: CancellationToken, pause: Duration) {
     let mut outage = Outage::default();
+    // Pauses first: a server that has just started has no streams to notify.
     while sleep_or_stop(pause, &stop).await {
         let begun = Instant::now();
         if let Some(missed) = outage.note("sweep", live.sweep().await) {

@@ -190,6 +190,8 @@ impl Config {
                 Ok(PathBuf::from(text))
             }
         })?;
+        // Parsed even if the database is SQLite: an invalid value is reported at once, not when the
+        // database is changed later.
         let connections = values.read(Key::DatabaseConnections, values::connections)?;
         let database = match values.find(Key::DatabaseUrl) {
             Some(_) => values.read(Key::DatabaseUrl, |text| values::database(text, connections))?,

@@ -173,6 +173,7 @@ fn read_file(path: &Path) -> Result<Vec<(Key, String)>, ConfigError> {
     let text = std::fs::read_to_string(path)
         .map_err(|error| invalid(format!("cannot be read: {error}")))?;
     let table: toml::Table = toml::from_str(&text).map_err(|error| {
+        // toml's own display draws the line over several lines; errors here are one line.
         let end = error.span().map_or(0, |span| span.start.min(text.len()));
         let line = text[..end].matches('\n').count() + 1;
         invalid(format!("line {line}: {}", error.message()))
@@ -192,9 +193,12 @@ fn read_member(path: &Path, name: &str, value: &toml::Value) -> Result<(Key, Str
     let text = match value {
         toml::Value::String(text) => Some(text.clone()),
         toml::Value::Array(items) => {
+            // Lists become the comma-separated text of a flag, so that one parser reads both. No
+            // address, network or origin contains a comma.
             let items: Option<Vec<_>> = items.iter().map(toml::Value::as_str).collect();
             items.map(|items| items.join(","))
         }
+        // Numbers and booleans are refused: `drain_delay = 5` has no unit.
         _ => None,
     };
     let place = ValueSource::File(path.to_owned());

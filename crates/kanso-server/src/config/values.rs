@@ -33,6 +33,7 @@ pub(super) fn database(text: &str, connections: NonZeroUsize) -> Result<Database
     let example = "use sqlite:// followed by a path, such as sqlite://./kanso-data/kanso.db, or \
                    postgres://user:password@host:5432/kanso";
     match text.split_once("://") {
+        // URL parameters are refused: SQLite's own URL options would be ignored without notice.
         Some(("sqlite", path)) if !path.is_empty() && !path.contains(['?', '#']) => {
             Ok(DatabaseConfig::Sqlite(PathBuf::from(path)))
         }
@@ -63,6 +64,7 @@ pub(super) fn rate_limit(text: &str) -> Result<Option<RateLimit>, Problem> {
     let requests = requests.trim().parse().map_err(|_| problem())?;
     let window = duration(window.trim()).map_err(|_| problem())?;
     let seconds = u32::try_from(window.as_secs()).map_err(|_| problem())?;
+    // The limiter counts in whole seconds, and its headers report them.
     if requests == 0 || seconds == 0 || window.subsec_nanos() != 0 {
         return Err(format!(
             "{text:?} needs at least one request and whole seconds"
@@ -80,6 +82,7 @@ pub(super) fn proxies(text: &str) -> Result<Vec<IpNet>, Problem> {
             let address = item.parse::<IpAddr>().map(IpNet::from);
             address
                 .or_else(|_| item.parse::<IpNet>())
+                // `10.1.2.3/8` means the network 10.0.0.0/8.
                 .map(|net| net.trunc())
                 .map_err(|_| {
                     format!("{item:?} is neither an address nor a CIDR such as 10.0.0.0/8")
@@ -95,6 +98,7 @@ pub(super) fn origins(text: &str) -> Result<Vec<String>, Problem> {
                 return Err("`*` would allow every web page; list the origins".into());
             }
             if is_origin(item) {
+                // Browsers send scheme and host in lower case (RFC 6454 §4).
                 return Ok(item.to_ascii_lowercase());
             }
             Err(format!(
@@ -179,6 +183,7 @@ fn duration(text: &str) -> Result<Duration, Problem> {
         _ => None,
     };
     let total = millis
+        // Checked: a huge number must be an error, not a short duration.
         .and_then(|millis| number.checked_mul(millis))
         .ok_or_else(problem)?;
     Ok(Duration::from_millis(total))
