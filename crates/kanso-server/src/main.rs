@@ -28,7 +28,7 @@ enum ExitStatus {
     Refused = 2,
     /// `migrate --dry-run` found pending steps.
     Pending = 3,
-    /// The storage broke, or PostgreSQL was unreachable at the start. A restart can succeed.
+    /// The storage failed, or PostgreSQL was unreachable at the start. A restart can succeed.
     Broken = 4,
 }
 

@@ -43,7 +43,7 @@ impl Shutdown {
 
     /// Begins the shutdown because the storage is broken.
     pub(super) fn break_down(&self) {
-        // In this order: whoever sees the draining must already see its reason.
+        // In this order: a task that sees the draining must already see its reason.
         self.broken.cancel();
         self.draining.cancel();
     }

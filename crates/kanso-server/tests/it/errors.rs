@@ -54,7 +54,7 @@ async fn unsupported_method_gets_the_allowed_ones() {
 #[tokio::test]
 async fn body_without_json_media_type_is_refused() {
     let app = App::start().await;
-    let person = app.person().await;
+    let user = app.user().await;
     for (header, value, status) in [
         ("content-type", "application/json", 201),
         ("content-type", "application/json; charset=utf-8", 201),
@@ -63,11 +63,11 @@ async fn body_without_json_media_type_is_refused() {
         ("content-type", "application/json; charset=utf-16", 415),
         ("accept", "*/*", 415),
     ] {
-        let call = person.call(Method::POST, "/habits").header(header, value);
+        let call = user.call(Method::POST, "/habits").header(header, value);
         let answer = call.body(r#"{"title":"x"}"#).await;
         assert_eq!(answer.status, status, "{value}: {answer}");
     }
-    let call = person.post("/habits", &json!({"title": "x"}));
+    let call = user.post("/habits", &json!({"title": "x"}));
     call.header("content-encoding", "gzip")
         .await
         .refused(415, "unsupported_media_type");
@@ -76,7 +76,7 @@ async fn body_without_json_media_type_is_refused() {
 #[tokio::test]
 async fn hostile_body_is_a_client_error_and_never_a_500() {
     let app = App::start().await;
-    let person = app.person().await;
+    let user = app.user().await;
     let deep = |depth: usize| format!("{{\"title\":{}{}}}", "[".repeat(depth), "]".repeat(depth));
     let long_key = format!("{{\"{}\":1}}", "k".repeat(100_000));
     for (body, status, code) in [
@@ -132,7 +132,7 @@ async fn hostile_body_is_a_client_error_and_never_a_500() {
     ] {
         let start = String::from_utf8_lossy(&body[..body.len().min(60)]).into_owned();
         let post = |path| {
-            let call = person.call(Method::POST, path);
+            let call = user.call(Method::POST, path);
             call.header("content-type", "application/json")
                 .body(body.clone())
         };
@@ -143,15 +143,15 @@ async fn hostile_body_is_a_client_error_and_never_a_500() {
         let answer = post("/sync").await;
         assert!(matches!(answer.status, 400 | 422), "{start}: {answer}");
     }
-    assert_eq!(person.get("/habits").await.expect(200), json!([]));
+    assert_eq!(user.get("/habits").await.expect(200), json!([]));
 }
 
 #[tokio::test]
 async fn a_body_that_is_too_large_is_refused_before_it_is_read() {
     let app = App::start().await;
-    let person = app.person().await;
+    let user = app.user().await;
     let large = vec![b' '; 3_000_000];
-    let call = person
+    let call = user
         .call(Method::POST, "/sync")
         .header("content-type", "application/json");
     let problem = call
@@ -169,7 +169,7 @@ async fn a_body_that_is_too_large_is_refused_before_it_is_read() {
         format!(
             "POST /api/v1/sync HTTP/1.1\r\nhost: kanso\r\nconnection: close\r\n\
              authorization: Bearer {}\r\ncontent-type: application/json\r\n{more}\r\n\r\n",
-            person.token
+            user.token
         )
     };
     let mut chunked = head("transfer-encoding: chunked").into_bytes();
@@ -194,11 +194,11 @@ async fn a_body_that_is_too_large_is_refused_before_it_is_read() {
 #[tokio::test]
 async fn a_body_at_the_limit_is_read() {
     let app = App::start().await;
-    let person = app.person().await;
+    let user = app.user().await;
     for (size, status) in [(1_048_576, 201), (1_048_577, 413)] {
         let mut body = br#"{"title":"x"}"#.to_vec();
         body.resize(size, b' ');
-        let call = person
+        let call = user
             .call(Method::POST, "/habits")
             .header("content-type", "application/json");
         assert_eq!(call.body(body).await.status, status);
@@ -226,7 +226,7 @@ async fn malformed_request_bytes_are_refused() {
 #[tokio::test]
 async fn hostile_parameters_are_refused() {
     let app = App::start().await;
-    let person = app.person().await;
+    let user = app.user().await;
     for query in [
         "/entries?habit_id=%00",
         "/entries?habit_id='%20OR%201=1--",
@@ -240,6 +240,6 @@ async fn hostile_parameters_are_refused() {
         "/sync?cursor=k1_AAAA&cursor=k1_AAAA",
         "/habits?archived[]=true",
     ] {
-        person.get(query).await.refused(400, "invalid_parameter");
+        user.get(query).await.refused(400, "invalid_parameter");
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Answer, App, Document, Operation, Person, new_id, operation};
+use crate::support::{Answer, App, Document, Operation, TestUser, new_id, operation};
 
 const CANARY: &str = "canary of somebody else";
 
@@ -35,7 +35,7 @@ fn outbox(habit: &str, entry: &str) -> Value {
 }
 
 /// Calls the endpoint with ids of its kind.
-async fn call(person: &Person, operation: &Operation<'_>, habit: &str, entry: &str) -> Answer {
+async fn call(user: &TestUser, operation: &Operation<'_>, habit: &str, entry: &str) -> Answer {
     let id = if operation.path.contains("/habits") {
         habit
     } else {
@@ -50,7 +50,7 @@ async fn call(person: &Person, operation: &Operation<'_>, habit: &str, entry: &s
         Some("get_heatmap") => format!("?habit_id={habit}"),
         _ => String::new(),
     };
-    let call = person.call(operation.method.clone(), &format!("{path}{query}"));
+    let call = user.call(operation.method.clone(), &format!("{path}{query}"));
     match body(operation, habit, entry) {
         Some(body) => call.json(&body).await,
         None => call.await,
@@ -84,7 +84,7 @@ fn comparable(answer: &Answer) -> Value {
 #[tokio::test]
 async fn no_endpoint_distinguishes_foreign_records_from_missing_ones() {
     let app = App::start().await;
-    let stranger = app.person().await;
+    let stranger = app.user().await;
     let habit = stranger.habit(CANARY).await;
     let members =
         json!({"habit_id": habit["id"], "completion_date": "2026-11-22", "notes": CANARY});
@@ -107,7 +107,7 @@ async fn no_endpoint_distinguishes_foreign_records_from_missing_ones() {
         if is_other.contains(&name) || !operation.path.starts_with("/api/v1/") {
             continue;
         }
-        let (curious, control) = (app.person().await, app.person().await);
+        let (curious, control) = (app.user().await, app.user().await);
         let theirs = call(&curious, &operation, &id(&habit), &id(&entry)).await;
         let nobodys = call(&control, &operation, &new_id(), &new_id()).await;
         assert_eq!(theirs.status, nobodys.status, "{name}");
@@ -134,11 +134,10 @@ async fn no_endpoint_distinguishes_foreign_records_from_missing_ones() {
 #[tokio::test]
 async fn two_users_may_use_the_same_id() {
     let app = App::start().await;
-    let (one, other) = (app.person().await, app.person().await);
+    let (one, other) = (app.user().await, app.user().await);
     let id = new_id();
-    for (person, title) in [(&one, "mine"), (&other, "yours")] {
-        person
-            .post("/habits", &json!({"id": id, "title": title}))
+    for (user, title) in [(&one, "mine"), (&other, "yours")] {
+        user.post("/habits", &json!({"id": id, "title": title}))
             .await
             .expect(201);
     }
@@ -150,11 +149,11 @@ async fn two_users_may_use_the_same_id() {
 #[tokio::test]
 async fn malformed_id_is_not_found() {
     let app = App::start().await;
-    let person = app.person().await;
+    let user = app.user().await;
     for kind in ["habit", "entry"] {
         let plural = if kind == "habit" { "habits" } else { "entries" };
         let code = format!("{kind}_not_found");
-        let unknown = person.get(&format!("/{plural}/{}", new_id())).await;
+        let unknown = user.get(&format!("/{plural}/{}", new_id())).await;
         unknown.refused(404, &code);
         let braced = format!("%7B{}%7D", new_id());
         let plain = new_id().replace('-', "");
@@ -169,7 +168,7 @@ async fn malformed_id_is_not_found() {
             &braced,
             &plain,
         ] {
-            let answer = person.get(&format!("/{plural}/{id}")).await;
+            let answer = user.get(&format!("/{plural}/{id}")).await;
             answer.refused(404, &code);
             assert_eq!(answer.body, unknown.body, "{id}");
         }

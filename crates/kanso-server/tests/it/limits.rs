@@ -189,10 +189,10 @@ async fn a_request_keeps_its_id_or_gets_one() {
 #[tokio::test]
 async fn responses_forbid_caching_and_framing() {
     let app = App::start().await;
-    let person = app.person().await;
+    let user = app.user().await;
     for answer in [
-        person.get("/habits").await,
-        person.get("/nothing").await,
+        user.get("/habits").await,
+        user.get("/nothing").await,
         app.get("/health").await,
     ] {
         assert_eq!(answer.header("cache-control"), "no-store");
@@ -207,9 +207,9 @@ async fn responses_forbid_caching_and_framing() {
 #[tokio::test]
 async fn large_responses_are_compressed_for_clients_that_accept_it() {
     let app = App::start().await;
-    let person = app.person().await;
+    let user = app.user().await;
     for number in 0..10 {
-        person.habit(&format!("habit {number}")).await;
+        user.habit(&format!("habit {number}")).await;
     }
     for (path, accepted, coding) in [
         ("/habits", "gzip, deflate, br, zstd", "zstd"),
@@ -221,8 +221,8 @@ async fn large_responses_are_compressed_for_clients_that_accept_it() {
     ] {
         let call = app
             .client
-            .get(format!("{}{path}", person.base))
-            .bearer_auth(&person.token)
+            .get(format!("{}{path}", user.base))
+            .bearer_auth(&user.token)
             .header("accept-encoding", accepted);
         let answer = call.send().await.expect("an answer");
         let got = answer.headers().get("content-encoding");
@@ -234,11 +234,11 @@ async fn large_responses_are_compressed_for_clients_that_accept_it() {
 #[tokio::test]
 async fn a_head_request_has_no_body() {
     let app = App::start().await;
-    let person = app.person().await;
-    let answer = person.call(Method::HEAD, "/habits").await;
+    let user = app.user().await;
+    let answer = user.call(Method::HEAD, "/habits").await;
     answer.expect(200);
     assert!(answer.body.is_empty());
     assert_eq!(answer.header("content-type"), "application/json");
-    let created = person.post("/habits", &json!({"title": "Read"})).await;
+    let created = user.post("/habits", &json!({"title": "Read"})).await;
     created.expect(201);
 }

@@ -9,7 +9,7 @@ use reqwest::Client;
 use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
 
-use crate::support::{Person, new_id, operation};
+use crate::support::{TestUser, new_id, operation};
 
 /// A server with the address of its metrics.
 struct Server {
@@ -61,7 +61,7 @@ impl Server {
         }
     }
 
-    async fn person(&self, email: &str) -> Person {
+    async fn user(&self, email: &str) -> TestUser {
         let body = json!({"email": email, "password": "correct horse battery"});
         let mut answer = Value::Null;
         for verb in ["register", "login"] {
@@ -70,7 +70,7 @@ impl Server {
             answer = post.expect("an answer").json().await.expect("JSON");
         }
         let text = |member: &str| answer[member].as_str().expect("a text").to_owned();
-        Person {
+        TestUser {
             client: self.client.clone(),
             base: format!("{}/api/v1", self.url),
             email: email.to_owned(),
@@ -122,22 +122,22 @@ impl Counted {
 }
 
 /// Sends a minute of a user's requests, some of them invalid.
-async fn a_minute(person: &Person) -> Value {
+async fn a_minute(user: &TestUser) -> Value {
     let habit = json!(new_id());
     let create = json!({"fields": {"title": "canary-title"}});
     let create = operation("habit", "create", &habit, &create);
     let stale = json!({"base_version": 7, "fields": {"title": "canary-title"}});
     let stale = operation("habit", "update", &habit, &stale);
-    let results = person.push(json!([create, create, stale])).await;
+    let results = user.push(json!([create, create, stale])).await;
     assert_eq!(results.len(), 3, "{results:?}");
-    person.get("/sync").await.expect(200);
+    user.get("/sync").await.expect(200);
     let path = format!("/habits/{}", habit.as_str().expect("an id"));
-    person.get(&path).await.expect(200);
-    person.get(&path).await.expect(200);
+    user.get(&path).await.expect(200);
+    user.get(&path).await.expect(200);
     let empty = kanso_domain::sync::Buckets::empty();
     let buckets: Value = empty.digests().iter().map(ToString::to_string).collect();
     let verify = json!({ "buckets": buckets });
-    person.post("/sync/verify", &verify).await.expect(200);
+    user.post("/sync/verify", &verify).await.expect(200);
     habit
 }
 
@@ -157,9 +157,9 @@ async fn streak_queue_is_reported_from_the_start() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn requests_are_counted_without_personal_data() {
     let server = Server::start(&[]);
-    let person = server.person("canary@example.org").await;
-    let (mut listener, _) = person.listen().await;
-    let habit = a_minute(&person).await;
+    let user = server.user("canary@example.org").await;
+    let (mut listener, _) = user.listen().await;
+    let habit = a_minute(&user).await;
     listener.expect("poke").await;
     let strange = server.client.get(format!("{}/metrics", server.url));
     let strange = strange.send().await.expect("an answer");
@@ -241,8 +241,8 @@ async fn postgresql_and_missing_redis_are_reported() {
         ("KANSO_REDIS_URL", "redis://127.0.0.1:9"),
     ];
     let server = Server::start(&variables);
-    let person = server.person("somebody@example.org").await;
-    a_minute(&person).await;
+    let user = server.user("somebody@example.org").await;
+    a_minute(&user).await;
     let counted = server.counted().await;
     assert!(counted.0.contains("storage=\"postgres\""), "{}", counted.0);
     counted.expect("kanso_redis_up", 0.0);

@@ -114,7 +114,7 @@ async fn database_of_a_running_server_is_up_to_date() {
             None => App::start().await,
             Some(url) => App::with(|config| config.database = crate::postgres::database(url)).await,
         };
-        let person = app.person().await;
+        let user = app.user().await;
         let file = format!("sqlite://{}/kanso.db", app.data_dir().display());
         let url = database.as_ref().unwrap_or(&file);
         for arguments in [&["--dry-run"][..], &[]] {
@@ -122,7 +122,7 @@ async fn database_of_a_running_server_is_up_to_date() {
             assert_eq!(code, 0, "{shown}");
             assert!(shown.ends_with("The schema is up to date.\n"), "{shown}");
         }
-        person.habit("Read").await;
+        user.habit("Read").await;
     }
 }
 

@@ -36,17 +36,17 @@ async fn a_device_syncs_with_either_of_two_servers() {
     let health = one.get("/health").await.expect(200);
     assert_eq!(health["database"], "connected");
 
-    let person = one.person().await;
+    let user = one.user().await;
     let habit = json!(crate::support::new_id());
     let create = json!({"fields": {"title": "Read"}});
-    let results = person
+    let results = user
         .push(json!([operation("habit", "create", &habit, &create)]))
         .await;
     assert_eq!(results[0]["status"], "applied", "{results:?}");
     let habit = json!({"id": habit});
-    person.done(&habit, &["2026-11-21", "2026-11-22"]).await;
+    user.done(&habit, &["2026-11-21", "2026-11-22"]).await;
 
-    let elsewhere = other.log_in(&person.email).await;
+    let elsewhere = other.log_in(&user.email).await;
     let pulled = elsewhere.get("/sync").await.expect(200);
     let changes = pulled["changes"].to_string();
     assert!(changes.contains("\"Read\""), "{pulled}");
@@ -55,9 +55,9 @@ async fn a_device_syncs_with_either_of_two_servers() {
     let edit = json!({"version": 1, "title": "Read a page"});
     let path = format!("/habits/{}", habit["id"].as_str().expect("an id"));
     elsewhere.put(&path, &edit).await.expect(200);
-    let read = person.get(&path).await.expect(200);
+    let read = user.get(&path).await.expect(200);
     assert_eq!(read["title"], "Read a page");
-    person.delete("/auth/user").await.expect(200);
+    user.delete("/auth/user").await.expect(200);
     elsewhere.get("/habits").await.expect(401);
 }
 

@@ -96,8 +96,8 @@ async fn guesses_are_counted_for_all_servers_under_a_pseudonym() {
     let mut refused = Vec::new();
     while !refused.iter().any(|count| (5..9).contains(count)) {
         assert!(refused.len() < 5, "{refused:?}");
-        let person = one.person().await;
-        refused.push(guesses([&one, &other], &person.email).await);
+        let user = one.user().await;
+        refused.push(guesses([&one, &other], &user.email).await);
     }
 
     let keys = redis.command(&["KEYS", "*"]);
@@ -122,7 +122,7 @@ async fn a_push_on_one_server_ends_a_wait_on_another() {
     let (one, other) = (start().await, start().await);
     until(&one, "connected").await;
     until(&other, "connected").await;
-    let phone = one.person().await;
+    let phone = one.user().await;
     let tablet = other.log_in(&phone.email).await;
     // There is no event for the start of a subscription, so the first pushes may be missed.
     for _ in 0..20 {
@@ -157,7 +157,7 @@ async fn push_notifies_the_streams_of_another_server_without_redis() {
             })
         };
         let (one, other) = (start().await, start().await);
-        let phone = one.person().await;
+        let phone = one.user().await;
         let tablet = other.log_in(&phone.email).await;
         let (mut listener, head) = tablet.listen().await;
         assert_eq!(head, 0);
@@ -187,12 +187,12 @@ async fn statistics_are_the_same_from_the_cache_and_without_it() {
     let alone = start(None).await;
     until(&one, "connected").await;
     until(&other, "connected").await;
-    let person = one.person().await;
-    let habit = person.habit("Read").await;
+    let user = one.user().await;
+    let habit = user.habit("Read").await;
     let id = habit["id"].as_str().expect("an id").to_owned();
     let elsewhere = [
-        other.log_in(&person.email).await,
-        alone.log_in(&person.email).await,
+        other.log_in(&user.email).await,
+        alone.log_in(&user.email).await,
     ];
     let questions = [
         "/stats/weekly".to_owned(),
@@ -206,13 +206,13 @@ async fn statistics_are_the_same_from_the_cache_and_without_it() {
     for change in 0..3 {
         if change > 0 {
             let date = format!("2026-11-2{change}");
-            person.done(&habit, &[&date]).await;
+            user.done(&habit, &[&date]).await;
         }
         let mut answers = Vec::new();
         for question in &questions {
-            let first = person.get(question).await.expect(200);
+            let first = user.get(question).await.expect(200);
             // Again from this server, from the other, and from the one without a cache.
-            for asked in [&person, &elsewhere[0], &elsewhere[1]] {
+            for asked in [&user, &elsewhere[0], &elsewhere[1]] {
                 assert_eq!(asked.get(question).await.expect(200), first, "{question}");
             }
             answers.push(first);
@@ -220,7 +220,7 @@ async fn statistics_are_the_same_from_the_cache_and_without_it() {
         assert_ne!(answers, before, "a change shows at once");
         before = answers;
     }
-    let stranger = other.person().await;
+    let stranger = other.user().await;
     stranger
         .get(&format!("/stats/habits/{id}"))
         .await
@@ -229,11 +229,7 @@ async fn statistics_are_the_same_from_the_cache_and_without_it() {
     assert!(found > 0, "nothing was found in the cache");
     redis.signal("-STOP");
     for (question, answer) in questions.iter().zip(&before) {
-        assert_eq!(
-            person.get(question).await.expect(200),
-            *answer,
-            "{question}"
-        );
+        assert_eq!(user.get(question).await.expect(200), *answer, "{question}");
     }
     redis.signal("-CONT");
 }
@@ -275,10 +271,10 @@ async fn a_ticket_of_one_server_opens_a_stream_on_another_once() {
     let (one, other) = (start().await, start().await);
     until(&one, "connected").await;
     until(&other, "connected").await;
-    let person = one.person().await;
+    let user = one.user().await;
     let opened = async {
         loop {
-            let body = person.post("/sync/stream/ticket", &Value::Null).await;
+            let body = user.post("/sync/stream/ticket", &Value::Null).await;
             let body = body.expect(201);
             let ticket = body["ticket"].as_str().expect("a ticket");
             let path = format!("/api/v1/sync/stream?ticket={ticket}");

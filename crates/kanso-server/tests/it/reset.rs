@@ -49,17 +49,17 @@ async fn log_in(app: &App, email: &str, password: &str) -> Answer {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_forgotten_password_is_replaced_while_no_server_runs_on_sqlite() {
     let app = App::start().await;
-    let person = app.person().await;
-    let habit = person.habit("Read").await;
+    let user = app.user().await;
+    let habit = user.habit("Read").await;
     let folder = app.data_dir().to_owned();
-    let (code, said) = refusal(&reset(&folder, None, &person.email, NEW));
+    let (code, said) = refusal(&reset(&folder, None, &user.email, NEW));
     assert_eq!(code, 2, "a server has it open: {said}");
 
     let app = app.restarted_with(|_| {
         for (email, password, says) in [
             ("nobody@example.org", NEW, "no account in sqlite "),
             (
-                &*person.email,
+                &*user.email,
                 "short",
                 "kanso-server: the password must have at least 8 characters\n",
             ),
@@ -69,13 +69,13 @@ async fn a_forgotten_password_is_replaced_while_no_server_runs_on_sqlite() {
             assert_eq!(code, 2, "{said}");
             assert!(said.contains(says), "{said}");
         }
-        let done = reset(&folder, None, &person.email.to_uppercase(), NEW);
+        let done = reset(&folder, None, &user.email.to_uppercase(), NEW);
         assert_eq!(done.status.code(), Some(0), "{done:?}");
     });
     let app = app.await;
-    assert_eq!(log_in(&app, &person.email, OLD).await.status, 401);
-    let tokens = log_in(&app, &person.email, NEW).await.expect(200);
-    let habits = app.person_with(&tokens).get("/habits").await.expect(200);
+    assert_eq!(log_in(&app, &user.email, OLD).await.status, 401);
+    let tokens = log_in(&app, &user.email, NEW).await.expect(200);
+    let habits = app.user_with(&tokens).get("/habits").await.expect(200);
     assert_eq!(habits[0]["id"], habit["id"], "{habits}");
 }
 
@@ -92,12 +92,12 @@ fn no_database_is_created_in_an_empty_folder() {
 async fn a_forgotten_password_is_replaced_beside_a_server_on_postgresql() {
     let kept = PostgresServer::shared().database();
     let app = App::with(|config| config.database = database(&kept.url())).await;
-    let person = app.person().await;
-    let done = reset(app.data_dir(), Some(&kept.url()), &person.email, NEW);
+    let user = app.user().await;
+    let done = reset(app.data_dir(), Some(&kept.url()), &user.email, NEW);
     assert_eq!(done.status.code(), Some(0), "{done:?}");
     let shown = String::from_utf8(done.stdout).expect("UTF-8");
     assert!(shown.contains("must log in again"), "{shown}");
-    person.get("/habits").await.refused(401, "unauthorized");
-    assert_eq!(log_in(&app, &person.email, OLD).await.status, 401);
-    log_in(&app, &person.email, NEW).await.expect(200);
+    user.get("/habits").await.refused(401, "unauthorized");
+    assert_eq!(log_in(&app, &user.email, OLD).await.status, 401);
+    log_in(&app, &user.email, NEW).await.expect(200);
 }

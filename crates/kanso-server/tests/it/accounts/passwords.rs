@@ -16,9 +16,9 @@ fn from(current: &str, new: &str) -> Value {
 #[tokio::test]
 async fn current_session_continues_and_all_others_end() {
     let app = App::start().await;
-    let phone = app.person().await;
+    let phone = app.user().await;
     let tokens = log_in(&app, &phone.email, OLD).await.expect(200);
-    let tablet = app.person_with(&tokens);
+    let tablet = app.user_with(&tokens);
     phone
         .put("/auth/password", &from(OLD, NEW))
         .await
@@ -40,7 +40,7 @@ async fn current_session_continues_and_all_others_end() {
 #[tokio::test]
 async fn retried_password_change_succeeds() {
     let app = App::start().await;
-    let phone = app.person().await;
+    let phone = app.user().await;
     for _ in 0..7 {
         phone
             .put("/auth/password", &from(OLD, NEW))
@@ -53,7 +53,7 @@ async fn retried_password_change_succeeds() {
 #[tokio::test]
 async fn wrong_current_password_changes_nothing() {
     let app = App::start().await;
-    let phone = app.person().await;
+    let phone = app.user().await;
     let tokens = log_in(&app, &phone.email, OLD).await.expect(200);
     let endless = "x".repeat(257);
     for guess in ["", "not this one", &endless] {
@@ -62,7 +62,7 @@ async fn wrong_current_password_changes_nothing() {
     }
     // Each request was two guesses.
     app.clock.advance(1);
-    assert!(is_valid(&app.person_with(&tokens)).await);
+    assert!(is_valid(&app.user_with(&tokens)).await);
     log_in(&app, &phone.email, OLD).await.expect(200);
 }
 
@@ -71,7 +71,7 @@ async fn wrong_current_password_changes_nothing() {
 #[tokio::test]
 async fn guesses_count_together_with_failed_logins() {
     let app = App::start().await;
-    let phone = app.person().await;
+    let phone = app.user().await;
     for nth in 0..3 {
         let guess = format!("guess number {nth}");
         if nth % 2 == 0 {
@@ -95,7 +95,7 @@ async fn guesses_count_together_with_failed_logins() {
 #[tokio::test]
 async fn new_password_has_the_rules_of_registration() {
     let app = App::start().await;
-    let phone = app.person().await;
+    let phone = app.user().await;
     for bad in ["1234567", "password123", &"x".repeat(257)] {
         let refused = phone.put("/auth/password", &from(OLD, bad)).await;
         refused.invalid(422, &["/new_password"]);
@@ -119,7 +119,7 @@ async fn new_password_has_the_rules_of_registration() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_login_with_the_old_password_outlives_the_change() {
     let app = App::start().await;
-    let phone = app.person().await;
+    let phone = app.user().await;
     let attempts = join_all((0..6).map(|_| log_in(&app, &phone.email, OLD)));
     let password = from(OLD, NEW);
     let (attempts, changed) = join(
@@ -130,7 +130,7 @@ async fn no_login_with_the_old_password_outlives_the_change() {
     changed.expect(204);
     for attempt in attempts {
         if attempt.status == 200 {
-            assert!(!is_valid(&app.person_with(&attempt.json())).await);
+            assert!(!is_valid(&app.user_with(&attempt.json())).await);
         }
     }
     assert!(is_valid(&phone).await);

@@ -68,7 +68,7 @@ async fn idle_http2_connection_is_closed_after_the_idle_limit() {
     connection
         .await
         .expect("no panic")
-        .expect("it is asked to leave, not cut off");
+        .expect("GOAWAY, not a reset");
     assert_eq!(server.seconds(), 60 + 75);
 }
 
@@ -96,7 +96,7 @@ async fn running_request_is_answered_before_the_connection_ends() {
     connection
         .await
         .expect("no panic")
-        .expect("it is asked to leave, not cut off");
+        .expect("GOAWAY, not a reset");
     server.running.stopped().await;
     assert_eq!(server.started.elapsed().as_secs(), 10);
 }

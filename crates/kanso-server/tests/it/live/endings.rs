@@ -11,22 +11,22 @@ use crate::support::App;
 #[tokio::test]
 async fn an_eleventh_stream_is_refused_until_another_ends() {
     let app = App::start().await;
-    let person = app.person().await;
+    let user = app.user().await;
     let mut open = Vec::new();
     for _ in 0..10 {
-        open.push(person.listen().await);
+        open.push(user.listen().await);
     }
-    let refused = person.get("/sync/stream").await;
+    let refused = user.get("/sync/stream").await;
     refused.refused(429, "too_many_streams");
     assert_eq!(refused.header("retry-after"), "30");
-    app.person().await.listen().await;
+    app.user().await.listen().await;
 
     open.pop();
     let deadline = Instant::now() + Duration::from_secs(20);
     loop {
         // The server notices from the connection that its reader has left.
-        let mut response = person.client.get(format!("{}/sync/stream", person.base));
-        response = response.bearer_auth(&person.token);
+        let mut response = user.client.get(format!("{}/sync/stream", user.base));
+        response = response.bearer_auth(&user.token);
         if response.send().await.expect("an answer").status() == 200 {
             break;
         }
@@ -37,11 +37,11 @@ async fn an_eleventh_stream_is_refused_until_another_ends() {
 #[tokio::test]
 async fn a_stream_ends_with_its_session() {
     let app = App::with_lively_streams().await;
-    let person = app.person().await;
-    let other = app.log_in(&person.email).await;
-    let (listener, _) = person.listen().await;
+    let user = app.user().await;
+    let other = app.log_in(&user.email).await;
+    let (listener, _) = user.listen().await;
     let (mut stays, _) = other.listen().await;
-    person.post("/auth/logout", &Value::Null).await.expect(204);
+    user.post("/auth/logout", &Value::Null).await.expect(204);
     listener.ends().await;
     stays.expect("heartbeat").await;
 }
@@ -49,20 +49,20 @@ async fn a_stream_ends_with_its_session() {
 #[tokio::test]
 async fn stopping_server_ends_streams_with_an_event_at_once() {
     let app = App::start().await;
-    let person = app.person().await;
-    person.habit("Read").await;
-    let page = person.get("/sync").await.expect(200);
+    let user = app.user().await;
+    user.habit("Read").await;
+    let page = user.get("/sync").await.expect(200);
     let cursor = page["cursor"].as_str().expect("a cursor");
     let mut open = Vec::new();
     for _ in 0..5 {
-        open.push(person.listen().await.0);
+        open.push(user.listen().await.0);
     }
     let path = format!("/sync?wait_ms=25000&cursor={cursor}");
     let body = json!({"wait_ms": 25_000, "cursor": cursor});
-    let polls = [person.get(&path), person.post("/sync", &body)];
+    let polls = [user.get(&path), user.post("/sync", &body)];
     let polls = polls.map(|call| tokio::spawn(call.into_future()));
     // Both streams are open once a request on another connection has been answered.
-    person.get("/sync").await.expect(200);
+    user.get("/sync").await.expect(200);
 
     let began = Instant::now();
     app.running.shut_down();

@@ -15,7 +15,7 @@ use kanso_worker::WorkerSchedule;
 use reqwest::{Client, Method, redirect};
 use serde_json::{Value, json};
 
-use super::person::{Call, Person};
+use super::user::{Call, TestUser};
 use super::{ManualClock, new_id};
 
 /// Password of all test users.
@@ -74,8 +74,8 @@ impl App {
     }
 
     /// Restarts the server at the time `now`, after a purge of expired data. Returns it with
-    /// `person`, logged in again.
-    pub(crate) async fn restarted(self, now: &str, person: &Person) -> (Self, Person) {
+    /// `user`, logged in again.
+    pub(crate) async fn restarted(self, now: &str, user: &TestUser) -> (Self, TestUser) {
         self.clock.set(now);
         let folder = self.folder.path().to_owned();
         self.running.shut_down();
@@ -83,8 +83,8 @@ impl App {
         purge(&folder, Arc::clone(&self.clock)).await;
         let config = Config::for_testing(&folder);
         let app = Self::at(self.folder, config, |_| {}, self.clock).await;
-        let person = app.log_in(&person.email).await;
-        (app, person)
+        let user = app.log_in(&user.email).await;
+        (app, user)
     }
 
     /// Restarts the server with changed settings.
@@ -174,7 +174,7 @@ impl App {
     }
 
     /// Registers a user and logs in.
-    pub(crate) async fn person(&self) -> Person {
+    pub(crate) async fn user(&self) -> TestUser {
         let email = format!("{}@example.org", new_id());
         let body = json!({"email": email, "password": PASSWORD});
         let registered = self.post("/api/v1/auth/register", &body).await;
@@ -183,30 +183,30 @@ impl App {
     }
 
     /// Registers a user with a time zone and logs in.
-    pub(crate) async fn person_in(&self, zone: &str) -> Person {
-        let person = self.person().await;
+    pub(crate) async fn user_in(&self, zone: &str) -> TestUser {
+        let user = self.user().await;
         let settings = json!({"timezone": zone});
-        person.patch("/auth/user", &settings).await.expect(200);
-        person
+        user.patch("/auth/user", &settings).await.expect(200);
+        user
     }
 
     /// Moves the clock and logs in again, because access tokens expire after minutes.
-    pub(crate) async fn later(&self, now: &str, person: &Person) -> Person {
+    pub(crate) async fn later(&self, now: &str, user: &TestUser) -> TestUser {
         self.clock.set(now);
-        self.log_in(&person.email).await
+        self.log_in(&user.email).await
     }
 
     /// Opens another session of a user.
-    pub(crate) async fn log_in(&self, email: &str) -> Person {
+    pub(crate) async fn log_in(&self, email: &str) -> TestUser {
         let body = json!({"email": email, "password": PASSWORD});
         let tokens = self.post("/api/v1/auth/login", &body).await.expect(200);
-        self.person_with(&tokens)
+        self.user_with(&tokens)
     }
 
     /// Returns the user of a login or refresh response.
-    pub(crate) fn person_with(&self, tokens: &Value) -> Person {
+    pub(crate) fn user_with(&self, tokens: &Value) -> TestUser {
         let text = |value: &Value| value.as_str().expect("a text").to_owned();
-        Person {
+        TestUser {
             client: self.client.clone(),
             base: format!("{}/api/v1", self.url()),
             email: text(&tokens["user"]["email"]),

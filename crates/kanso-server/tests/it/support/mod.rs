@@ -9,8 +9,8 @@ mod broken;
 mod clock;
 mod document;
 mod listener;
-mod person;
 mod raw;
+mod user;
 
 pub(crate) use answer::Answer;
 pub(crate) use app::App;
@@ -18,8 +18,8 @@ pub(crate) use broken::{Broken, broken_server};
 pub(crate) use clock::ManualClock;
 pub(crate) use document::{Document, Operation};
 pub(crate) use listener::Listener;
-pub(crate) use person::{Person, operation};
 pub(crate) use raw::{exchange, send_in_vain};
+pub(crate) use user::{TestUser, operation};
 
 /// Generates an id like a device.
 pub(crate) fn new_id() -> String {

@@ -8,7 +8,7 @@ use super::{Answer, Listener, new_id};
 
 /// A logged-in user. Paths begin after `/api/v1`.
 #[derive(Clone)]
-pub(crate) struct Person {
+pub(crate) struct TestUser {
     pub(crate) client: Client,
     pub(crate) base: String,
     pub(crate) email: String,
@@ -16,7 +16,7 @@ pub(crate) struct Person {
     pub(crate) refresh_token: String,
 }
 
-impl Person {
+impl TestUser {
     pub(crate) fn call(&self, method: Method, path: &str) -> Call {
         let request = self.client.request(method, format!("{}{path}", self.base));
         Call(request.bearer_auth(&self.token))
