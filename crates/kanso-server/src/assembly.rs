@@ -40,7 +40,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 /// Adapters behind every port of a server.
-pub struct Ports {
+pub struct ServerPorts {
     /// Storage of accounts and records.
     pub storage: Arc<dyn Storage>,
     /// Source of the current time.
@@ -50,7 +50,7 @@ pub struct Ports {
     /// Notices of new heads, between requests and between servers.
     pub feed: Arc<dyn Feed>,
     /// Passwords and tokens.
-    pub credentials: Credentials,
+    pub credentials: CredentialPorts,
     /// Limit on password guesses.
     pub throttle: Arc<dyn LoginThrottle>,
     /// Tickets that are issued and not used yet.
@@ -83,7 +83,7 @@ pub struct SigningKeys {
 }
 
 /// Passwords, tokens and tickets of a server.
-pub struct Credentials {
+pub struct CredentialPorts {
     /// Hashes and verifies passwords.
     pub passwords: Arc<dyn Passwords>,
     /// Signs and verifies access tokens.
@@ -96,7 +96,7 @@ pub struct Credentials {
     pub jwks: serde_json::Value,
 }
 
-impl Credentials {
+impl CredentialPorts {
     /// Tokens of `issuer`, signed with `keys`.
     pub fn new(
         keys: SigningKeys,
@@ -122,10 +122,10 @@ impl Credentials {
 
 /// Settings of an assembled server.
 #[derive(Clone, Debug)]
-pub struct Options {
+pub struct AssemblyOptions {
     /// Settings of the router. Its retention is also the one of the purge worker.
     pub http: kanso_http::Options,
-    /// How often the workers run; `None` starts no workers.
+    /// Intervals of the workers; `None` starts no workers.
     pub workers: Option<WorkerSchedule>,
     /// True if other servers write to the same storage, or a commit can have an unknown outcome:
     /// then a worker sweeps the storage for heads that the feed did not report.
@@ -151,86 +151,120 @@ pub struct Assembly {
 /// Builds a server from `ports` and starts its workers on the runtime of the caller.
 ///
 /// Readiness answers 503 and the workers end once `draining` is cancelled.
-pub fn assemble(ports: Ports, options: Options, draining: &CancellationToken) -> Assembly {
+pub fn assemble(
+    ports: ServerPorts,
+    options: AssemblyOptions,
+    draining: &CancellationToken,
+) -> Assembly {
     // The work signal stays in the process. Jobs that another server queued are found by the poll of
     // the worker, within a second.
     let wake = LocalWake::new();
+    let storage = || Arc::clone(&ports.storage);
+    let clock = || Arc::clone(&ports.clock);
     let records = RecordPorts {
-        storage: Arc::clone(&ports.storage),
-        clock: Arc::clone(&ports.clock),
+        storage: storage(),
+        clock: clock(),
         ids: Arc::clone(&ports.ids),
         wake: Arc::new(wake.clone()),
         feed: Arc::clone(&ports.feed),
     };
-    let storage = || Arc::clone(&ports.storage);
-    let clock = || Arc::clone(&ports.clock);
-    let streaks = Streaks::over(&records);
-    let live = Live::new(storage(), Arc::clone(&ports.feed));
-    // Clones share the sightings: requests record them in one, the upkeep loop stores them from the
-    // other.
-    let devices = Devices::new(storage(), clock());
-    let housekeeping = Housekeeping::new(storage(), clock(), options.http.retention);
-    // Without workers the tracker stays empty, and a shutdown that waits for it returns at once.
-    let mut workers = TaskTracker::new();
-    if let Some(schedule) = options.workers {
-        workers = kanso_worker::start(&streaks, wake.streak_bell(), draining, schedule);
-        kanso_worker::start_eviction(&workers, ports.evictable, draining);
-        kanso_worker::start_upkeep(&workers, devices.clone(), housekeeping.clone(), draining);
-        // A sweep reads the heads of all users with open streams every two seconds. Only a storage
-        // with other writers is worth that.
-        if options.sweeps_storage {
-            kanso_worker::start_sweep(&workers, live.clone(), draining, schedule.sweep);
+    let loops = Loops {
+        streaks: Streaks::over(&records),
+        live: Live::new(storage(), Arc::clone(&ports.feed)),
+        // Clones share the sightings: requests record them in one, the upkeep loop stores them from
+        // the other.
+        devices: Devices::new(storage(), clock()),
+        housekeeping: Housekeeping::new(storage(), clock(), options.http.retention),
+    };
+    let workers = match options.workers {
+        Some(schedule) => {
+            let workers = loops.start(&wake, draining, schedule);
+            kanso_worker::start_eviction(&workers, ports.evictable.clone(), draining);
+            // A sweep reads the heads of all users with open streams every two seconds. Only a
+            // storage with other writers is worth that.
+            if options.sweeps_storage {
+                let live = loops.live.clone();
+                kanso_worker::start_sweep(&workers, live, draining, schedule.sweep);
+            }
+            workers
         }
-    }
+        // An empty tracker: a shutdown that waits for it returns at once.
+        None => TaskTracker::new(),
+    };
     // The router spawns each write here, and the shutdown waits for them.
     let writes = TaskTracker::new();
-    let mut replicas = Replicas::new(storage(), streaks);
-    if let Some(records) = options.snapshot_piece {
-        replicas = replicas.in_pieces_of(records);
-    }
-    let Credentials {
-        passwords,
-        access_tokens,
-        refresh_tokens,
-        ticket_tokens,
-        jwks,
-    } = ports.credentials;
-    let router = kanso_http::router(
-        kanso_http::Parts {
-            accounts: Accounts::new(AccountPorts {
-                storage: storage(),
-                clock: clock(),
-                ids: Arc::clone(&ports.ids),
-                passwords,
-                access_tokens,
-                refresh_tokens,
-                throttle: ports.throttle,
-                feed: Arc::clone(&ports.feed),
-            }),
-            habits: Habits::new(records.clone()),
-            entries: Entries::new(records.clone()),
-            live,
-            tickets: Tickets::new(storage(), clock(), ticket_tokens, ports.tickets),
-            sync: Sync::new(records, devices.clone()),
-            replicas,
-            devices: devices.clone(),
-            stats: Stats::new(storage(), clock()).with_cache(ports.shared.answers),
-            health: Health::new(storage(), clock()).with_redis(ports.shared.service),
-            // For requests that bring no id of their own.
-            ids: Arc::clone(&ports.ids),
-            limiter: ports.limiter,
-            stream_slots: ports.shared.stream_slots,
-            writes: writes.clone(),
-            draining: draining.clone(),
-            jwks,
-        },
-        options.http,
-    );
+    let (devices, housekeeping) = (loops.devices.clone(), loops.housekeeping.clone());
+    let (http, piece) = (options.http, options.snapshot_piece);
+    let parts = http_parts(ports, records, loops, (piece, &writes, draining));
     Assembly {
-        router,
+        router: kanso_http::router(parts, http),
         writes,
         workers,
         devices,
         housekeeping,
+    }
+}
+
+/// Use cases that the workers run. The router shares them, except for the housekeeping.
+struct Loops {
+    streaks: Streaks,
+    live: Live,
+    devices: Devices,
+    housekeeping: Housekeeping,
+}
+
+impl Loops {
+    fn start(
+        &self,
+        wake: &LocalWake,
+        draining: &CancellationToken,
+        schedule: WorkerSchedule,
+    ) -> TaskTracker {
+        let workers = kanso_worker::start(&self.streaks, wake.streak_bell(), draining, schedule);
+        let (devices, housekeeping) = (self.devices.clone(), self.housekeeping.clone());
+        kanso_worker::start_upkeep(&workers, devices, housekeeping, draining);
+        workers
+    }
+}
+
+fn http_parts(
+    ports: ServerPorts,
+    records: RecordPorts,
+    loops: Loops,
+    (piece, writes, draining): (Option<u32>, &TaskTracker, &CancellationToken),
+) -> kanso_http::Parts {
+    let storage = || Arc::clone(&ports.storage);
+    let clock = || Arc::clone(&ports.clock);
+    let mut replicas = Replicas::new(storage(), loops.streaks);
+    if let Some(piece) = piece {
+        replicas = replicas.in_pieces_of(piece);
+    }
+    let credentials = ports.credentials;
+    kanso_http::Parts {
+        accounts: Accounts::new(AccountPorts {
+            storage: storage(),
+            clock: clock(),
+            ids: Arc::clone(&ports.ids),
+            passwords: credentials.passwords,
+            access_tokens: credentials.access_tokens,
+            refresh_tokens: credentials.refresh_tokens,
+            throttle: ports.throttle,
+            feed: Arc::clone(&ports.feed),
+        }),
+        habits: Habits::new(records.clone()),
+        entries: Entries::new(records.clone()),
+        live: loops.live,
+        tickets: Tickets::new(storage(), clock(), credentials.ticket_tokens, ports.tickets),
+        sync: Sync::new(records, loops.devices.clone()),
+        replicas,
+        devices: loops.devices,
+        stats: Stats::new(storage(), clock()).with_cache(ports.shared.answers),
+        health: Health::new(storage(), clock()).with_redis(ports.shared.service),
+        ids: Arc::clone(&ports.ids),
+        limiter: ports.limiter,
+        stream_slots: ports.shared.stream_slots,
+        writes: writes.clone(),
+        draining: draining.clone(),
+        jwks: credentials.jwks,
     }
 }

@@ -40,7 +40,7 @@ pub struct StartOptions {
     pub hash_cost: HashCost,
     /// Limits on connections.
     pub limits: Limits,
-    /// How often the workers run; `None` starts no workers. Reads stay correct without them, but
+    /// Intervals of the workers; `None` starts no workers. Reads stay correct without them, but
     /// recomputed streaks are not delivered and nothing is purged.
     pub workers: Option<WorkerSchedule>,
     /// Heartbeat and session check of event streams.

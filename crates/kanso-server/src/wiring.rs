@@ -19,7 +19,9 @@ use kanso_redis::{
 use kanso_sqlite::{SqliteOptions, SqliteStorage};
 use tokio::runtime::Handle;
 
-use crate::assembly::{Assembly, Credentials, Options, Ports, SharedPorts, SigningKeys, assemble};
+use crate::assembly::{
+    Assembly, AssemblyOptions, CredentialPorts, ServerPorts, SharedPorts, SigningKeys, assemble,
+};
 use crate::config::{Config, DatabaseConfig};
 use crate::lifecycle::{Components, Shutdown};
 use crate::start::{StartError, StartOptions};
@@ -67,7 +69,7 @@ fn ports(
     keys: SigningKeys,
     options: &StartOptions,
     storage: &Arc<dyn Storage>,
-) -> Result<Ports, StartError> {
+) -> Result<ServerPorts, StartError> {
     let StartOptions {
         clock,
         ids,
@@ -88,12 +90,12 @@ fn ports(
     // Built with Redis too: each Redis adapter uses its local counterpart during an outage, so a
     // server without its Redis still limits, throttles and issues tickets.
     let local = LocalFallbacks::new(options);
-    Ok(Ports {
+    Ok(ServerPorts {
         storage: Arc::clone(storage),
         clock: Arc::clone(clock),
         ids: Arc::clone(ids),
         feed: feed(redis),
-        credentials: Credentials::new(keys, &config.jwt_issuer, Arc::new(hasher), ids, entropy),
+        credentials: CredentialPorts::new(keys, &config.jwt_issuer, Arc::new(hasher), ids, entropy),
         evictable: local.evictable(),
         throttle: throttle(local.throttle, &pseudonyms, redis),
         tickets: tickets(local.tickets, redis),
@@ -184,8 +186,8 @@ fn shared(redis: &Redis) -> SharedPorts {
     }
 }
 
-fn settings(config: &Config, options: &StartOptions) -> Options {
-    Options {
+fn settings(config: &Config, options: &StartOptions) -> AssemblyOptions {
+    AssemblyOptions {
         http: kanso_http::Options {
             rate_limit: config.rate_limit,
             retention: config.retention,

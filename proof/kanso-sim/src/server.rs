@@ -17,7 +17,7 @@ use kanso_application::ports::limiter::RateLimit;
 use kanso_application::ports::storage::Storage;
 use kanso_credentials::{Entropy, SigningKey};
 use kanso_server::assembly::{
-    self, Assembly, Credentials, Options, Ports, SharedPorts, SigningKeys,
+    self, Assembly, AssemblyOptions, CredentialPorts, ServerPorts, SharedPorts, SigningKeys,
 };
 use kanso_testkit::LegiblePasswords;
 use kanso_worker::WorkerSchedule;
@@ -175,7 +175,7 @@ impl Server {
     }
 }
 
-fn ports(parts: &Parts, memories: &Memories) -> anyhow::Result<Ports> {
+fn ports(parts: &Parts, memories: &Memories) -> anyhow::Result<ServerPorts> {
     let ids: Arc<dyn Ids> = Arc::clone(&parts.chance) as _;
     let entropy: Arc<dyn Entropy> = Arc::clone(&parts.chance) as _;
     let keys = SigningKeys {
@@ -183,10 +183,10 @@ fn ports(parts: &Parts, memories: &Memories) -> anyhow::Result<Ports> {
         former: Vec::new(),
     };
     let passwords = Arc::new(LegiblePasswords);
-    Ok(Ports {
+    Ok(ServerPorts {
         storage: Arc::clone(&parts.storage),
         clock: Arc::clone(&parts.clock),
-        credentials: Credentials::new(keys, "kanso", passwords, &ids, &entropy),
+        credentials: CredentialPorts::new(keys, "kanso", passwords, &ids, &entropy),
         ids,
         feed: Arc::clone(&parts.feed),
         throttle: Arc::clone(&memories.throttle) as _,
@@ -199,8 +199,8 @@ fn ports(parts: &Parts, memories: &Memories) -> anyhow::Result<Ports> {
     })
 }
 
-fn options(parts: &Parts) -> Options {
-    Options {
+fn options(parts: &Parts) -> AssemblyOptions {
+    AssemblyOptions {
         http: kanso_http::Options {
             rate_limit: Some(LIMIT),
             retention: parts.retention,

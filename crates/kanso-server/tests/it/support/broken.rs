@@ -23,7 +23,9 @@ use kanso_domain::sessions::{Refreshed, Session};
 use kanso_domain::sync::{Buckets, Head, LoadSet, Page};
 use kanso_domain::{Date, DeviceId, EntryId, HabitId, Seq, SessionId, Timestamp, UserId};
 use kanso_local::{LocalFeed, LocalLimiter, LocalThrottle, LocalTickets, RandomIds};
-use kanso_server::assembly::{self, Assembly, Options, Ports, SharedPorts, SigningKeys};
+use kanso_server::assembly::{
+    self, Assembly, AssemblyOptions, CredentialPorts, ServerPorts, SharedPorts, SigningKeys,
+};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -241,7 +243,7 @@ pub(crate) fn broken_server(broken: Broken) -> (Router, String, TaskTracker) {
     };
     let access_tokens = Arc::clone(&credentials.access_tokens);
     let token = access_tokens.issue(identity, clock.now());
-    let ports = Ports {
+    let ports = ServerPorts {
         storage: Arc::new(broken),
         clock: clock.clone(),
         ids,
@@ -253,7 +255,7 @@ pub(crate) fn broken_server(broken: Broken) -> (Router, String, TaskTracker) {
         evictable: Vec::new(),
         shared: SharedPorts::default(),
     };
-    let options = Options {
+    let options = AssemblyOptions {
         http: kanso_http::Options::default(),
         workers: None,
         sweeps_storage: false,
@@ -264,7 +266,7 @@ pub(crate) fn broken_server(broken: Broken) -> (Router, String, TaskTracker) {
     (router, token.expect("a token").token, writes)
 }
 
-fn credentials(ids: &Arc<dyn Ids>) -> assembly::Credentials {
+fn credentials(ids: &Arc<dyn Ids>) -> CredentialPorts {
     let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
     let cost = HashCost {
         memory_kib: 64,
@@ -277,5 +279,5 @@ fn credentials(ids: &Arc<dyn Ids>) -> assembly::Credentials {
         former: Vec::new(),
     };
     let passwords = Arc::new(passwords.expect("a hasher"));
-    assembly::Credentials::new(keys, "kanso", passwords, ids, &entropy)
+    CredentialPorts::new(keys, "kanso", passwords, ids, &entropy)
 }
