@@ -176,6 +176,7 @@ pub(super) const CRATES: &[CrateRule] = &[
             "kanso-http",
             "kanso-local",
             "kanso-protocol",
+            "kanso-server",
             "kanso-sqlite",
             "kanso-testkit",
             "kanso-worker",

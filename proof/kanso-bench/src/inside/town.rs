@@ -18,7 +18,7 @@ use kanso_testkit::build::{
     create_entry, create_habit, done, entry, habit, new_account, noon, once, titled, user,
 };
 use kanso_testkit::{ManualClock, QuietFeed, SequentialIds};
-use kanso_worker::Rhythm;
+use kanso_worker::WorkerSchedule;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use tokio::sync::Notify;
@@ -128,11 +128,11 @@ impl Life {
     /// Sets the workers going. The days are looked at often, so that what is measured is the work
     /// and not the wait for it.
     pub(super) fn work(&self) {
-        let rhythm = Rhythm {
+        let schedule = WorkerSchedule {
             days: Duration::from_millis(20),
-            ..Rhythm::default()
+            ..WorkerSchedule::default()
         };
-        kanso_worker::start(&self.streaks, self.bell.clone(), &self.stop, rhythm);
+        kanso_worker::start(&self.streaks, self.bell.clone(), &self.stop, schedule);
     }
 
     /// Waits until no more than so many streaks wait to be computed.

@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::process::Output;
 
 use kanso_conformance::catalogue;
-use kanso_server::config::{Config, Database, Secret};
+use kanso_server::config::{Config, DatabaseConfig, Secret};
 use kanso_server::lifecycle::Running;
 use kanso_testkit::{PostgresServer, RedisServer};
 use serde_json::Value;
@@ -52,7 +52,7 @@ async fn the_contract_is_kept_on_postgresql_with_redis() {
     let kept = PostgresServer::shared().database();
     let redis = RedisServer::start();
     let (running, _folder) = server(|config| {
-        config.database = Database::Postgres {
+        config.database = DatabaseConfig::Postgres {
             url: kept.url().parse().expect("a URL"),
             connections: NonZeroUsize::new(16).expect("not zero"),
         };

@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 
 use super::{Answer, Listener, new_id};
 
-/// Somebody who is logged in. Paths begin after `/api/v1`.
+/// A logged-in user. Paths begin after `/api/v1`.
 #[derive(Clone)]
-pub(crate) struct Person {
+pub(crate) struct TestUser {
     pub(crate) client: Client,
     pub(crate) base: String,
     pub(crate) email: String,
@@ -16,7 +16,7 @@ pub(crate) struct Person {
     pub(crate) refresh_token: String,
 }
 
-impl Person {
+impl TestUser {
     pub(crate) fn call(&self, method: Method, path: &str) -> Call {
         let request = self.client.request(method, format!("{}{path}", self.base));
         Call(request.bearer_auth(&self.token))
@@ -42,25 +42,25 @@ impl Person {
         self.call(Method::DELETE, path)
     }
 
-    /// A new habit.
+    /// Creates a habit.
     pub(crate) async fn habit(&self, title: &str) -> Value {
         self.post("/habits", &json!({"title": title}))
             .await
             .expect(201)
     }
 
-    /// A new entry of today.
+    /// Creates an entry for today.
     pub(crate) async fn entry(&self, habit: &Value) -> Value {
         let body = json!({"habit_id": habit["id"], "completion_date": "2026-11-22"});
         self.post("/entries", &body).await.expect(201)
     }
 
-    /// A new habit with these members.
+    /// Creates a habit with these members.
     pub(crate) async fn habit_with(&self, members: &Value) -> Value {
         self.post("/habits", members).await.expect(201)
     }
 
-    /// Entries of a habit, one for each date or instant.
+    /// Creates an entry of a habit for each date or instant.
     pub(crate) async fn done(&self, habit: &Value, times: &[&str]) {
         for time in times {
             let body = json!({"habit_id": habit["id"], "completion_date": time});
@@ -68,21 +68,21 @@ impl Person {
         }
     }
 
-    /// The streak of a habit with why it is so.
+    /// Returns the streak of a habit with its explanation.
     pub(crate) async fn stats(&self, habit: &Value) -> Value {
         let id = habit["id"].as_str().expect("an id");
         let path = format!("/stats/habits/{id}?explain=true");
         self.get(&path).await.expect(200)
     }
 
-    /// An event stream that has said hello; and what it said.
+    /// Opens an event stream and returns it with its first event.
     pub(crate) async fn listen(&self) -> (Listener, i64) {
         let mut listener = self.get("/sync/stream").listen().await;
         let hello = listener.expect("hello").await;
         (listener, hello["head"].as_i64().expect("a position"))
     }
 
-    /// A push without a cursor; its results.
+    /// Pushes without a cursor and returns the results.
     pub(crate) async fn push(&self, operations: Value) -> Vec<Value> {
         let body = json!({"operations": operations});
         let mut answer = self.post("/sync", &body).await.expect(200);
@@ -93,7 +93,7 @@ impl Person {
     }
 }
 
-/// An operation of an outbox under a fresh `op_id`; `members` are added to it.
+/// Builds an operation with a fresh `op_id` and `members`.
 pub(crate) fn operation(entity: &str, action: &str, id: &Value, members: &Value) -> Value {
     let mut operation = json!({"op_id": new_id(), "entity": entity, "action": action, "id": id});
     let members = members.as_object().expect("an object").clone();
@@ -104,7 +104,7 @@ pub(crate) fn operation(entity: &str, action: &str, id: &Value, members: &Value)
     operation
 }
 
-/// A request that is about to be sent: await it.
+/// A request that is sent when awaited.
 pub(crate) struct Call(RequestBuilder);
 
 impl Call {
@@ -125,12 +125,12 @@ impl Call {
         Self(self.0.body(body))
     }
 
-    /// The answer as an event stream.
+    /// Sends the request and returns the response as an event stream.
     pub(crate) async fn listen(self) -> Listener {
         Listener::new(self.0.send().await.expect("an answer"))
     }
 
-    /// The same, unless whoever asks is not known.
+    /// Returns the event stream, or `None` if the request is not authenticated.
     pub(crate) async fn listen_if_known(self) -> Option<Listener> {
         let response = self.0.send().await.expect("an answer");
         (response.status() != 401).then(|| Listener::new(response))

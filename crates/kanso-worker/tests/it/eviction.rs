@@ -1,4 +1,4 @@
-//! What a process remembers and needs no more.
+//! Eviction of expired entries.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,10 +9,10 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// Forgets one thing at a time.
-struct Slow(AtomicUsize);
+/// Store that evicts one entry per call.
+struct CountingStore(AtomicUsize);
 
-impl Evict for Slow {
+impl Evict for CountingStore {
     fn evict_expired(&self) {
         self.0.fetch_sub(1, Ordering::SeqCst);
     }
@@ -23,12 +23,12 @@ impl Evict for Slow {
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_memory_forgets_once_a_minute_until_the_end() {
-    let memories = [3, 9].map(|kept| Arc::new(Slow(AtomicUsize::new(kept))));
-    let kept = || memories.each_ref().map(|memory| memory.kept());
+async fn every_store_evicts_once_a_minute_until_the_stop() {
+    let stores = [3, 9].map(|kept| Arc::new(CountingStore(AtomicUsize::new(kept))));
+    let kept = || stores.each_ref().map(|store| store.kept());
     let (loops, stop) = (TaskTracker::new(), CancellationToken::new());
-    let handed = memories.iter().map(|memory| Arc::clone(memory) as _);
-    kanso_worker::start_forgetting(&loops, handed.collect(), &stop);
+    let passed = stores.iter().map(|store| Arc::clone(store) as _);
+    kanso_worker::start_eviction(&loops, passed.collect(), &stop);
     loops.close();
     sleep(Duration::from_secs(30)).await;
     for left in [[3, 9], [2, 8], [1, 7]] {
