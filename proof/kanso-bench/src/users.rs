@@ -1,4 +1,4 @@
-//! People with accounts, habits and a history, before the load begins.
+//! Users with accounts, habits and a history, created before the load begins.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -7,67 +7,67 @@ use anyhow::Context as _;
 use bytes::Bytes;
 use kanso_domain::Date;
 use kanso_domain::calendar::days_before;
-use kanso_protocol::accounts::{CredentialsRequest, TokenResponse};
+use kanso_harness::ids::DeviceIds;
+use kanso_harness::requests;
+use kanso_protocol::accounts::TokenResponse;
 use kanso_protocol::sync::{
-    ActionName, EntityName, OperationRequest, OperationStatus, SyncRequest, SyncResponse,
+    EntityName, OperationRequest, OperationStatus, SyncRequest, SyncResponse,
 };
 use kanso_protocol::{MAX_OPERATIONS, MAX_PAGE};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::connection::{Call, Connection};
-use crate::ids::Ids;
-use crate::load::now;
+use crate::clock::now;
+use crate::connection::{Connection, RequestTemplate};
 
-/// Password hashing is the server's work: more at once than it has cores only wait.
-const JOINING_AT_ONCE: usize = 2;
-/// How long there is nothing new when the server has done all that a change entails.
+/// Number of registrations at a time. Hashing the passwords is the server's work, and more of it than
+/// the server has cores would only wait.
+const CONCURRENT_REGISTRATIONS: usize = 2;
+/// Time without a new change after which the server counts as idle.
 const QUIET: Duration = Duration::from_secs(3);
-/// How long that may take.
-const PATIENCE: Duration = Duration::from_mins(2);
+/// Time limit for the server to become idle.
+const QUIET_LIMIT: Duration = Duration::from_mins(2);
 
-/// Somebody with a device that is in sync.
+/// A user with one device that is in sync.
 #[derive(Debug)]
-pub(crate) struct Person {
+pub(crate) struct BenchUser {
     pub(crate) token: String,
     pub(crate) device: Uuid,
     pub(crate) habits: Vec<Uuid>,
     pub(crate) cursor: Option<String>,
-    pub(crate) ids: Ids,
+    pub(crate) ids: DeviceIds,
 }
 
-impl Person {
-    /// Registers, logs in and has a number of habits.
-    pub(crate) async fn join(
+impl BenchUser {
+    /// Registers an account, logs in and creates a number of habits.
+    pub(crate) async fn register(
         connection: &mut Connection,
         number: u32,
         habits: usize,
     ) -> anyhow::Result<Self> {
-        let credentials = serde_json::to_vec(&CredentialsRequest {
-            email: format!("person-{number}@bench.example"),
-            password: "two carrots and a slow kettle".to_owned(),
-        })?;
-        let register = Call::post("/api/v1/auth/register")?;
-        let answer = connection.send_patiently(&register, credentials.clone());
+        let credentials = requests::credentials(number, "bench.example");
+        let credentials = serde_json::to_vec(&credentials)?;
+        let register = RequestTemplate::post("/api/v1/auth/register")?;
+        let answer = connection.send_until_accepted(&register, credentials.clone());
         answer.await?.into_success().context("cannot register")?;
-        let log_in = Call::post("/api/v1/auth/login")?;
-        let answer = connection.send_patiently(&log_in, credentials).await?;
+        let log_in = RequestTemplate::post("/api/v1/auth/login")?;
+        let answer = connection.send_until_accepted(&log_in, credentials).await?;
         let session = answer.into_success().context("cannot log in")?;
         let session: TokenResponse = serde_json::from_slice(&session)?;
 
-        let mut ids = Ids::of_device(number);
-        let mut person = Self {
+        let mut ids = DeviceIds::of_device(number);
+        let mut user = Self {
             token: session.token,
-            device: ids.next(),
+            device: ids.next_id(),
             habits: Vec::new(),
             cursor: None,
             ids,
         };
-        person.add_habits(connection, habits).await?;
-        Ok(person)
+        user.add_habits(connection, habits).await?;
+        Ok(user)
     }
 
-    /// Creates entries, a day's for each habit, then the next day's.
+    /// Creates `count` entries: one for each habit on a day, then the same for the next day.
     pub(crate) async fn add_entries(
         &mut self,
         connection: &mut Connection,
@@ -87,16 +87,15 @@ impl Person {
         Ok(())
     }
 
-    /// The date where the server is, for this person.
+    /// Returns the current calendar day of the user by the server's clock.
     pub(crate) async fn today(&self, connection: &mut Connection) -> anyhow::Result<Date> {
-        let call = Call::get("/api/v1/today")?.authorized(&self.token)?;
-        let answer = connection.send(&call, Bytes::new()).await?;
+        let template = RequestTemplate::get(requests::TODAY)?.authorized(&self.token)?;
+        let answer = connection.send(&template, Bytes::new()).await?;
         let answer: Value = serde_json::from_slice(&answer.into_success()?)?;
-        let date = answer["date"].as_str().context("today has a date")?;
-        Ok(date.parse()?)
+        requests::date_of_today(&answer)
     }
 
-    /// Creates an entry for each habit on each of the last days.
+    /// Creates an entry for each habit on each of the last `days` days.
     pub(crate) async fn add_days(
         &mut self,
         connection: &mut Connection,
@@ -109,6 +108,7 @@ impl Person {
             let on_that_day = |habit: &Uuid| fields_at(*habit, &noon);
             fields.extend(self.habits.iter().map(on_that_day));
         }
+        // The largest push that a server accepts, because this part is not measured.
         for some in fields.chunks(MAX_OPERATIONS) {
             self.create(connection, EntityName::Entry, some.to_vec())
                 .await?;
@@ -116,17 +116,21 @@ impl Person {
         Ok(())
     }
 
-    /// Pulls until there is nothing new for a while: the server computes streaks after it has
-    /// answered, and they are changes too.
-    pub(crate) async fn settle(&mut self, connection: &mut Connection) -> anyhow::Result<()> {
+    /// Pulls until nothing is new for [`QUIET`]. The server computes streaks after it has answered
+    /// a push, and they are changes too; a measurement must not overlap with that work.
+    pub(crate) async fn wait_until_quiet(
+        &mut self,
+        connection: &mut Connection,
+    ) -> anyhow::Result<()> {
         let began = now();
         let mut quiet_since = began;
         while quiet_since.elapsed() < QUIET {
             anyhow::ensure!(
-                began.elapsed() < PATIENCE,
-                "there was something new for {PATIENCE:?} after the last change"
+                began.elapsed() < QUIET_LIMIT,
+                "new changes arrived for {QUIET_LIMIT:?} after the last push"
             );
             if self.sync(connection, Vec::new()).await?.changes.is_empty() {
+                // Ten polls in a quiet time: few enough not to keep the server busy.
                 tokio::time::sleep(QUIET / 10).await;
             } else {
                 quiet_since = now();
@@ -153,19 +157,10 @@ impl Person {
         entity: EntityName,
         fields: Vec<Value>,
     ) -> anyhow::Result<Vec<Uuid>> {
+        let ids = &mut self.ids;
         let operations: Vec<_> = fields
             .into_iter()
-            .map(|fields| OperationRequest {
-                op_id: self.ids.next(),
-                entity,
-                action: ActionName::Create,
-                id: self.ids.next(),
-                base_version: None,
-                on_conflict: None,
-                revive: false,
-                group: None,
-                fields: Some(fields),
-            })
+            .map(|fields| requests::create(ids.next_id(), entity, ids.next_id(), fields))
             .collect();
         let created = operations.iter().map(|operation| operation.id).collect();
         let answer = self.sync(connection, operations).await?;
@@ -190,9 +185,9 @@ impl Person {
             operations,
             ..SyncRequest::default()
         };
-        let call = Call::post("/api/v1/sync")?.authorized(&self.token)?;
+        let template = RequestTemplate::post("/api/v1/sync")?.authorized(&self.token)?;
         let answer = connection
-            .send(&call, serde_json::to_vec(&request)?)
+            .send(&template, serde_json::to_vec(&request)?)
             .await?;
         let answer: SyncResponse = serde_json::from_slice(&answer.into_success()?)?;
         self.cursor = Some(answer.cursor.clone());
@@ -200,47 +195,51 @@ impl Person {
     }
 }
 
-/// Makes `count` people with a habit each.
-pub(crate) async fn join_all(address: SocketAddr, count: u32) -> anyhow::Result<Vec<Person>> {
-    let mut joining = tokio::task::JoinSet::new();
-    for first in 0..JOINING_AT_ONCE {
-        joining.spawn(async move {
-            let mut connection = Connection::open(address).await?;
-            let mut people = Vec::new();
-            for number in (0..count).skip(first).step_by(JOINING_AT_ONCE) {
-                people.push(Person::join(&mut connection, number, 1).await?);
-            }
-            anyhow::Ok(people)
-        });
-    }
-    let mut people = Vec::new();
-    while let Some(some) = joining.join_next().await {
-        people.extend(some??);
-    }
-    Ok(people)
-}
-
-/// Lets everybody's device catch up and the server come to rest.
-pub(crate) async fn settle_all(
+/// Registers `count` users with one habit each.
+pub(crate) async fn register_all(
     address: SocketAddr,
-    people: Vec<Person>,
-) -> anyhow::Result<Vec<Person>> {
-    let mut settling = tokio::task::JoinSet::new();
-    for mut person in people {
-        settling.spawn(async move {
+    count: u32,
+) -> anyhow::Result<Vec<BenchUser>> {
+    let mut registering = tokio::task::JoinSet::new();
+    for first in 0..CONCURRENT_REGISTRATIONS {
+        registering.spawn(async move {
             let mut connection = Connection::open(address).await?;
-            person.settle(&mut connection).await?;
-            anyhow::Ok(person)
+            let mut users = Vec::new();
+            // Interleaved, so that both tasks end at about the same time.
+            for number in (0..count).skip(first).step_by(CONCURRENT_REGISTRATIONS) {
+                users.push(BenchUser::register(&mut connection, number, 1).await?);
+            }
+            anyhow::Ok(users)
         });
     }
-    let mut people = Vec::new();
-    while let Some(person) = settling.join_next().await {
-        people.push(person??);
+    let mut users = Vec::new();
+    while let Some(some) = registering.join_next().await {
+        users.extend(some??);
     }
-    Ok(people)
+    Ok(users)
 }
 
-/// The members of an entry for `habit` on a day that is told by its number.
+/// Pulls with every device until the server is idle.
+pub(crate) async fn wait_until_all_quiet(
+    address: SocketAddr,
+    users: Vec<BenchUser>,
+) -> anyhow::Result<Vec<BenchUser>> {
+    let mut waiting = tokio::task::JoinSet::new();
+    for mut user in users {
+        waiting.spawn(async move {
+            let mut connection = Connection::open(address).await?;
+            user.wait_until_quiet(&mut connection).await?;
+            anyhow::Ok(user)
+        });
+    }
+    let mut users = Vec::new();
+    while let Some(user) = waiting.join_next().await {
+        users.push(user??);
+    }
+    Ok(users)
+}
+
+/// Returns the fields of an entry for `habit` on the day with this number.
 pub(crate) fn entry_fields(habit: Uuid, day: usize) -> Value {
     fields_at(habit, &evening(day))
 }
@@ -254,7 +253,9 @@ fn fields_at(habit: Uuid, instant: &str) -> Value {
     })
 }
 
-/// An evening of the days 1 to 28 of the months from 2020 on.
+/// Returns the evening of a day, counted over the days 1 to 28 of each month from 2020 on. Every
+/// month has 28 days, so no calendar is needed while the load runs. The days repeat after six
+/// years.
 fn evening(day: usize) -> String {
     let (month, day) = (day / 28, day % 28 + 1);
     let (year, month) = (2020 + month / 12 % 6, month % 12 + 1);
@@ -266,7 +267,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn days_follow_each_other() {
+    fn days_are_consecutive_and_repeat_after_six_years() {
         assert_eq!(evening(0), "2020-01-01T20:15:00Z");
         assert_eq!(evening(27), "2020-01-28T20:15:00Z");
         assert_eq!(evening(28), "2020-02-01T20:15:00Z");

@@ -1,42 +1,46 @@
-//! A throw-away account, and what its devices say.
+//! Accounts that cases register, and the requests of their devices.
 
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::answer::{Answer, Failure, Outcome};
+use crate::answer::{Answer, CaseFailure, CheckResult};
 use crate::ids::new_id;
-use crate::wire::{Call, Wire};
+use crate::server::{Call, ServerUnderTest};
 
-/// What everybody's password is.
+/// Password of every account.
 pub(crate) const PASSWORD: &str = "a password for one run";
 
-/// Somebody who is logged in on one device. Paths begin after `/api/v1`.
+/// An account with a session on one device. Paths of its requests begin after `/api/v1`.
 #[derive(Clone, Debug)]
-pub(crate) struct Person {
-    wire: Wire,
+pub(crate) struct TestAccount {
+    server: ServerUnderTest,
     pub(crate) email: String,
     pub(crate) token: String,
     pub(crate) refresh_token: String,
     pub(crate) device: String,
 }
 
-/// Registers somebody new and logs in.
-pub(crate) async fn somebody(wire: &Wire) -> Result<Person, Failure> {
+/// Registers a new account and logs in.
+pub(crate) async fn new_account(server: &ServerUnderTest) -> Result<TestAccount, CaseFailure> {
     let email = new_email();
     let body = json!({"email": email, "password": PASSWORD});
-    wire.post("/api/v1/auth/register", &body)
+    server
+        .post("/api/v1/auth/register", &body)
         .await?
         .status(201)?;
-    log_in(wire, &email).await
+    log_in(server, &email).await
 }
 
-/// Another device of somebody.
-pub(crate) async fn log_in(wire: &Wire, email: &str) -> Result<Person, Failure> {
+/// Logs in to an account on a new device.
+pub(crate) async fn log_in(
+    server: &ServerUnderTest,
+    email: &str,
+) -> Result<TestAccount, CaseFailure> {
     let body = json!({"email": email, "password": PASSWORD});
-    let answer = wire.post("/api/v1/auth/login", &body).await?;
+    let answer = server.post("/api/v1/auth/login", &body).await?;
     answer.status(200)?;
-    Ok(Person {
-        wire: wire.clone(),
+    Ok(TestAccount {
+        server: server.clone(),
         email: email.to_owned(),
         token: answer.text("/token").to_owned(),
         refresh_token: answer.text("/refresh_token").to_owned(),
@@ -44,43 +48,45 @@ pub(crate) async fn log_in(wire: &Wire, email: &str) -> Result<Person, Failure> 
     })
 }
 
-/// An address that nobody has.
+/// Returns an e-mail address without an account.
 pub(crate) fn new_email() -> String {
+    // A new address each time: the kit may run again on a server that has its old accounts. The domain
+    // is reserved by RFC 2606.
     format!("conformance-{}@example.org", new_id())
 }
 
-/// The id of a record, as it stands in paths.
+/// Returns the id of a record as text for a path.
 pub(crate) fn id(record: &Value) -> &str {
     record["id"].as_str().unwrap_or_default()
 }
 
-impl Person {
+impl TestAccount {
     pub(crate) fn call(&self, method: Method, path: &str) -> Call {
         let path = format!("/api/v1{path}");
-        self.wire.call(method, &path).bearer(&self.token)
+        self.server.call(method, &path).bearer(&self.token)
     }
 
-    pub(crate) async fn get(&self, path: &str) -> Result<Answer, Failure> {
+    pub(crate) async fn get(&self, path: &str) -> Result<Answer, CaseFailure> {
         self.call(Method::GET, path).send().await
     }
 
-    pub(crate) async fn post(&self, path: &str, body: &Value) -> Result<Answer, Failure> {
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Result<Answer, CaseFailure> {
         self.call(Method::POST, path).json(body).send().await
     }
 
-    pub(crate) async fn put(&self, path: &str, body: &Value) -> Result<Answer, Failure> {
+    pub(crate) async fn put(&self, path: &str, body: &Value) -> Result<Answer, CaseFailure> {
         self.call(Method::PUT, path).json(body).send().await
     }
 
-    pub(crate) async fn patch(&self, path: &str, body: &Value) -> Result<Answer, Failure> {
+    pub(crate) async fn patch(&self, path: &str, body: &Value) -> Result<Answer, CaseFailure> {
         self.call(Method::PATCH, path).json(body).send().await
     }
 
-    pub(crate) async fn delete(&self, path: &str) -> Result<Answer, Failure> {
+    pub(crate) async fn delete(&self, path: &str) -> Result<Answer, CaseFailure> {
         self.call(Method::DELETE, path).send().await
     }
 
-    /// The same person on a device of its own, with the same session.
+    /// Returns the account on another device with the same session.
     pub(crate) fn on_another_device(&self) -> Self {
         Self {
             device: new_id(),
@@ -88,38 +94,39 @@ impl Person {
         }
     }
 
-    /// A new habit with this title.
-    pub(crate) async fn habit(&self, title: &str) -> Result<Value, Failure> {
+    /// Creates a habit with this title.
+    pub(crate) async fn habit(&self, title: &str) -> Result<Value, CaseFailure> {
         self.habit_with(&json!({"title": title})).await
     }
 
-    /// A new habit with these members.
-    pub(crate) async fn habit_with(&self, members: &Value) -> Result<Value, Failure> {
+    /// Creates a habit with these members.
+    pub(crate) async fn habit_with(&self, members: &Value) -> Result<Value, CaseFailure> {
         Ok(self.post("/habits", members).await?.status(201)?.clone())
     }
 
-    /// A new entry of a habit, of this date or instant.
-    pub(crate) async fn entry(&self, habit: &Value, when: &str) -> Result<Value, Failure> {
+    /// Creates an entry of a habit at a date or instant.
+    pub(crate) async fn entry(&self, habit: &Value, when: &str) -> Result<Value, CaseFailure> {
         let body = json!({"habit_id": habit["id"], "completion_date": when});
         Ok(self.post("/entries", &body).await?.status(201)?.clone())
     }
 
-    /// The person's day, as the server sees it now.
-    pub(crate) async fn today(&self) -> Result<String, Failure> {
+    /// Returns the current day of the account by the server's clock. A case must not use the clock of its own
+    /// machine, which may differ.
+    pub(crate) async fn today(&self) -> Result<String, CaseFailure> {
         let answer = self.get("/today").await?;
         answer.status(200)?;
         Ok(answer.text("/date").to_owned())
     }
 
-    /// A pull that must succeed.
-    pub(crate) async fn pull(&self, query: &str) -> Result<Answer, Failure> {
+    /// Pulls; the answer must be 200.
+    pub(crate) async fn pull(&self, query: &str) -> Result<Answer, CaseFailure> {
         let answer = self.get(&format!("/sync{query}")).await?;
         answer.status(200)?;
         Ok(answer)
     }
 
-    /// A push of this device, each of whose results must have the status beside it.
-    pub(crate) async fn push(&self, outbox: &[(Value, &str)]) -> Result<Answer, Failure> {
+    /// Pushes operations, each with its expected status.
+    pub(crate) async fn push(&self, outbox: &[(Value, &str)]) -> Result<Answer, CaseFailure> {
         let operations: Vec<_> = outbox.iter().map(|(operation, _)| operation).collect();
         let body = json!({"device_id": self.device, "operations": operations});
         let answer = self.post("/sync", &body).await?;
@@ -134,55 +141,59 @@ impl Person {
             format_args!("results {expected:?}, not {found:?}"),
         )?;
         for ((operation, _), result) in outbox.iter().zip(answer.list("/results")) {
+            // Results are in the order of the operations, so a client may match them by index or by op_id.
             let is_its_own = operation["op_id"] == result["op_id"];
-            answer.must(is_its_own, "each result under the `op_id` of its operation")?;
+            answer.must(
+                is_its_own,
+                "each result to have the `op_id` of its operation",
+            )?;
         }
         Ok(answer)
     }
 
-    /// The record as a first pull has it; `Null` when it is not among the live ones.
-    pub(crate) async fn stored(&self, record: &Value) -> Result<Value, Failure> {
+    /// Returns a record as a first pull delivers it; `Null` if it is not live.
+    pub(crate) async fn stored(&self, record: &Value) -> Result<Value, CaseFailure> {
         let page = self.pull("").await?;
         let mut records = page.list("/changes").iter().map(|change| &change["record"]);
         let found = records.find(|it| it["id"] == record["id"]);
         Ok(found.cloned().unwrap_or_default())
     }
 
-    /// The record must be stored with these members.
-    pub(crate) async fn holds(&self, record: &Value, members: &Value) -> Outcome {
+    /// Checks that the server stores a record with these members.
+    pub(crate) async fn ensure_stored(&self, record: &Value, members: &Value) -> CheckResult {
         let stored = self.stored(record).await?;
         for (name, expected) in members.as_object().into_iter().flatten() {
             if !crate::answer::is_same(&stored[name], expected) {
-                let expected = format!("`{name}` to be {expected} in the end");
-                return Err(Failure::new(expected, &stored));
+                let expected = format!("the stored `{name}` to be {expected}");
+                return Err(CaseFailure::new(expected, &stored));
             }
         }
         Ok(())
     }
 
-    /// The record must not be among those that live.
-    pub(crate) async fn holds_no(&self, record: &Value) -> Outcome {
+    /// Checks that a record is not live.
+    pub(crate) async fn ensure_deleted(&self, record: &Value) -> CheckResult {
         match self.stored(record).await? {
             Value::Null => Ok(()),
-            stored => Err(Failure::new("the record to be deleted in the end", stored)),
+            stored => Err(CaseFailure::new("the record to be deleted", stored)),
         }
     }
 }
 
-/// An operation of an outbox under a new `op_id`, with these members besides.
+/// Returns an operation with a new `op_id` and these further members.
 pub(crate) fn operation(entity: &str, action: &str, id: &Value, members: &Value) -> Value {
     let operation = json!({"op_id": new_id(), "entity": entity, "action": action, "id": id});
     with(operation, members)
 }
 
-/// A create of a habit with this title, under a new id.
+/// Returns a create of a habit with this title and a new id.
 pub(crate) fn create(title: &str) -> Value {
     let fields = json!({"fields": {"title": title}});
     operation("habit", "create", &json!(new_id()), &fields)
 }
 
-/// A create of an entry of a habit, under a new id. It is an explicit "no", so that no streak changes
-/// and the habit does not move in the order of changes by itself.
+/// Returns a create of an entry with a new id. Its value is 0, so no streak changes: a new streak would give
+/// the habit a new `seq`, and cases that compare the order of changes would depend on the workers.
 pub(crate) fn entry_of(habit: &Value) -> Value {
     let fields = json!({"habit_id": habit, "completion_date": "2026-03-02", "value": 0});
     operation(
@@ -193,13 +204,13 @@ pub(crate) fn entry_of(habit: &Value) -> Value {
     )
 }
 
-/// An update of a record that builds on this version.
+/// Returns an update of a record with this base version.
 pub(crate) fn update(entity: &str, record: &Value, base: i64, fields: &Value) -> Value {
     let members = json!({"base_version": base, "fields": fields});
     operation(entity, "update", &record["id"], &members)
 }
 
-/// The object with these members besides.
+/// Returns the object with further members.
 pub(crate) fn with(mut object: Value, members: &Value) -> Value {
     for (name, value) in members.as_object().into_iter().flatten() {
         object[name] = value.clone();

@@ -1,4 +1,4 @@
-//! Many people with habits that are kept, in one zone, in a database that is copied for each run.
+//! Storage, use cases and workers on a clock that is moved, and a database with many users.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -25,39 +25,40 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-pub(super) const HABITS: u128 = PEOPLE * HABITS_EACH;
-pub(super) const PEOPLE: u128 = 5_000;
+pub(super) const HABITS: u128 = USERS * HABITS_EACH;
+pub(super) const USERS: u128 = 5_000;
 const HABITS_EACH: u128 = 20;
-/// On which each habit was done, up to the day of [`noon`].
+/// Days on which each habit was done, up to the day of [`noon`]. They give a streak of 3.
 const DAYS: [&str; 3] = ["2026-01-13", "2026-01-14", "2026-01-15"];
-/// How many people write at once while the town is built: group commit brings them together.
+/// Number of users that are created concurrently, so that group commit joins their writes.
 const BUILDERS: u128 = 64;
 
-/// Its database at rest, at noon: every streak is computed.
+/// A database at noon with all streaks computed, which each run copies.
 #[derive(Debug)]
-pub(super) struct Town {
+pub(super) struct SeedDatabase {
     folder: TempDir,
 }
 
-impl Town {
+impl SeedDatabase {
+    /// Creates the database in a new folder below `parent`.
     pub(super) fn build(parent: &Path) -> anyhow::Result<Self> {
         let folder = tempfile::Builder::new()
             .prefix("kanso-bench-")
             .tempdir_in(parent)
-            .context("cannot make a folder for the town")?;
-        let town = Self { folder };
+            .context("cannot create a folder for the database")?;
+        let seed = Self { folder };
         let runtime = runtime()?;
         runtime.block_on(async {
-            let life = Life::begin(&town.original())?;
-            life.settle_people().await?;
-            life.work();
-            life.rest(0).await?;
-            life.end().await
+            let system = RunningSystem::open(&seed.original())?;
+            system.create_users().await?;
+            system.start_workers();
+            system.wait_for_backlog(0).await?;
+            system.close().await
         })?;
-        Ok(town)
+        Ok(seed)
     }
 
-    /// A copy of it, to be lived in.
+    /// Copies the database and returns the path of the copy.
     pub(super) fn copy(&self) -> anyhow::Result<PathBuf> {
         let copy = self.folder.path().join("copy.db");
         std::fs::copy(self.original(), &copy)?;
@@ -65,35 +66,36 @@ impl Town {
     }
 
     fn original(&self) -> PathBuf {
-        self.folder.path().join("town.db")
+        self.folder.path().join("seed.db")
     }
 }
 
-/// What a server runs on.
+/// Returns a runtime as that of a server.
 pub(super) fn runtime() -> anyhow::Result<Runtime> {
     let mut builder = tokio::runtime::Builder::new_multi_thread();
     Ok(builder.enable_all().build()?)
 }
 
 /// Storage, use cases and workers, as a server has them, on a clock that is moved.
-pub(super) struct Life {
+pub(super) struct RunningSystem {
     pub(super) storage: Arc<SqliteStorage>,
     pub(super) clock: Arc<ManualClock>,
     pub(super) sync: Sync,
     streaks: Streaks,
-    bell: Arc<Notify>,
+    work: Arc<Notify>,
     stop: CancellationToken,
 }
 
-struct Bell(Arc<Notify>);
+/// Wakes the workers.
+struct NotifyWorkers(Arc<Notify>);
 
-impl WorkSignal for Bell {
+impl WorkSignal for NotifyWorkers {
     fn streaks(&self) {
         self.0.notify_one();
     }
 }
 
-/// Somebody's device that says neither which it is nor what it has seen.
+/// Returns a caller without a device and without a cursor.
 pub(super) const fn anonymous(user: UserId) -> Caller {
     Caller {
         user,
@@ -102,17 +104,18 @@ pub(super) const fn anonymous(user: UserId) -> Caller {
     }
 }
 
-impl Life {
-    pub(super) fn begin(database: &Path) -> anyhow::Result<Self> {
+impl RunningSystem {
+    /// Opens a database. The clock stands at [`noon`], and no worker runs.
+    pub(super) fn open(database: &Path) -> anyhow::Result<Self> {
         let options = SqliteOptions::new(database, Epoch::new(1));
         let storage = Arc::new(SqliteStorage::open(&options)?);
         let clock = Arc::new(ManualClock::at(noon()));
-        let bell = Arc::new(Notify::new());
+        let work = Arc::new(Notify::new());
         let ports = RecordPorts {
             storage: storage.clone(),
             clock: clock.clone(),
             ids: Arc::new(SequentialIds::default()),
-            wake: Arc::new(Bell(bell.clone())),
+            wake: Arc::new(NotifyWorkers(work.clone())),
             feed: Arc::new(QuietFeed),
         };
         Ok(Self {
@@ -120,43 +123,46 @@ impl Life {
             sync: Sync::new(ports, Devices::new(storage.clone(), clock.clone())),
             storage,
             clock,
-            bell,
+            work,
             stop: CancellationToken::new(),
         })
     }
 
-    /// Sets the workers going. The days are looked at often, so that what is measured is the work
-    /// and not the wait for it.
-    pub(super) fn work(&self) {
-        let schedule = WorkerSchedule {
+    /// Starts the workers. They look for new days every 20 ms and not every 30 s, so that the
+    /// measurement contains the work and not the wait for it.
+    pub(super) fn start_workers(&self) {
+        let rhythm = Rhythm {
             days: Duration::from_millis(20),
             ..WorkerSchedule::default()
         };
-        kanso_worker::start(&self.streaks, self.bell.clone(), &self.stop, schedule);
+        kanso_worker::start(&self.streaks, self.work.clone(), &self.stop, rhythm);
     }
 
-    /// Waits until no more than so many streaks wait to be computed.
-    pub(super) async fn rest(&self, waiting: u64) -> anyhow::Result<()> {
+    /// Waits until at most `waiting` streaks are queued.
+    pub(super) async fn wait_for_backlog(&self, waiting: u64) -> anyhow::Result<()> {
         while self.storage.streak_backlog().await?.waiting > waiting {
+            // Counting the queue takes time of the database, so not more often.
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         Ok(())
     }
 
-    pub(super) async fn end(self) -> anyhow::Result<()> {
+    /// Stops the workers and closes the database.
+    pub(super) async fn close(self) -> anyhow::Result<()> {
         self.stop.cancel();
         Ok(self.storage.close().await?)
     }
 
-    async fn settle_people(&self) -> anyhow::Result<()> {
+    async fn create_users(&self) -> anyhow::Result<()> {
         let mut building = JoinSet::new();
         for first in 1..=BUILDERS {
             let (storage, sync) = (self.storage.clone(), self.sync.clone());
             building.spawn(async move {
                 let mut number = first;
-                while number <= PEOPLE {
+                // Each task has its own users, so no two tasks wait for a row of the same user.
+                while number <= USERS {
                     storage.create_account(new_account(number)).await?;
-                    settle(&sync, user(number)).await?;
+                    create_records(&sync, user(number)).await?;
                     number += BUILDERS;
                 }
                 anyhow::Ok(())
@@ -169,7 +175,8 @@ impl Life {
     }
 }
 
-async fn settle(sync: &Sync, user: UserId) -> anyhow::Result<()> {
+/// Creates the habits and entries of one user.
+async fn create_records(sync: &Sync, user: UserId) -> anyhow::Result<()> {
     let mut operations = Vec::new();
     for number in 1..=HABITS_EACH {
         operations.push(once(create_habit(habit(number), titled("Read"))));
@@ -179,6 +186,9 @@ async fn settle(sync: &Sync, user: UserId) -> anyhow::Result<()> {
         }
     }
     let done = sync.exchange(anonymous(user), 1, operations).await?;
-    anyhow::ensure!(done.is_ok(), "nobody has seen another history");
+    anyhow::ensure!(
+        done.is_ok(),
+        "a caller without a cursor got the error of another epoch"
+    );
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! What a scenario came to, in one line.
+//! Results of the scenarios, as a table and as JSON.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -8,71 +8,71 @@ use comfy_table::presets::ASCII_MARKDOWN;
 use comfy_table::{CellAlignment, ContentArrangement, Table};
 use serde::Serialize;
 
-use crate::checks::Findings;
+use crate::checks::Violations;
 
-/// What a scenario came to.
+/// Result of a scenario: a row of the table and an object of the JSON report.
 #[derive(Clone, Debug, Default, Serialize)]
-pub struct Row {
-    /// Its name.
+pub struct ReportRow {
+    /// Name of the scenario.
     pub scenario: String,
-    /// What was done to the system.
+    /// Fault that was injected.
     pub fault: String,
-    /// How often.
+    /// Number of times that it was injected.
     pub faults: u64,
-    /// Operations that a server acknowledged.
+    /// Number of acknowledged operations.
     pub acknowledged: u64,
-    /// Those of them of which a device once did not know whether they had been carried out.
+    /// Number of acknowledged operations whose outcome was unknown to the device for a while.
     pub unknown: u64,
-    /// Acknowledged operations that are gone.
+    /// Number of acknowledged operations that the final records do not contain.
     pub lost: u64,
-    /// Effects that nobody was promised, or more than once.
+    /// Number of effects that were not acknowledged, or acknowledged twice.
     pub doubled: u64,
-    /// Anything else that must not be.
+    /// Number of other violations.
     pub wrong: u64,
-    /// Requests of devices that did not succeed, all of which were sent again.
+    /// Number of failed requests of devices. Each was retried.
     pub failed_requests: u64,
-    /// What they were answered, and how often.
+    /// Number of failed requests by the text of the failure.
     pub failures: BTreeMap<String, u64>,
-    /// Seconds from the end of each fault to the first push that was taken after it; where servers
-    /// are asked to stop, how long they took for that.
+    /// Seconds from the end of each fault to the first acknowledged push. For scenarios that stop
+    /// servers: seconds from SIGTERM to the end of the process.
     pub recovery_seconds: Vec<f64>,
-    /// How long it took.
+    /// Duration of the scenario.
     pub seconds: f64,
-    /// What was found, in words.
+    /// Descriptions of the violations.
     pub findings: Vec<String>,
 }
 
-impl Row {
-    /// Notes how long a recovery took.
+impl ReportRow {
+    /// Adds the time of a recovery.
     pub fn recovered_in(&mut self, took: Duration) {
         self.recovery_seconds.push(took.as_secs_f64());
     }
 
-    /// Notes how long a server took to stop, which is what a supervisor has to wait for.
+    /// Adds the time that a server took to stop: a supervisor has to wait this long.
     pub fn stopped_in(&mut self, took: Duration) {
         self.recovery_seconds.push(took.as_secs_f64());
     }
 
-    /// Notes what the checks found.
-    pub fn take(&mut self, findings: Findings) {
-        self.lost += findings.lost;
-        self.doubled += findings.doubled;
-        self.wrong += findings.wrong;
-        self.findings.extend(findings.told);
+    /// Adds the violations of the checks.
+    pub fn add_violations(&mut self, violations: Violations) {
+        self.lost += violations.lost;
+        self.doubled += violations.doubled;
+        self.wrong += violations.wrong;
+        self.findings.extend(violations.descriptions);
     }
 
-    /// Notes something that must not be.
-    pub fn wrong(&mut self, what: impl Into<String>) {
+    /// Adds a violation that is neither a loss nor a doubling.
+    pub fn wrong(&mut self, description: impl Into<String>) {
         self.wrong += 1;
-        self.findings.push(what.into());
+        self.findings.push(description.into());
     }
 
-    /// Whether everything is as it must be.
+    /// Returns true if there is no violation.
     pub const fn is_clean(&self) -> bool {
         self.lost == 0 && self.doubled == 0 && self.wrong == 0
     }
 
-    /// Adds another round of the same scenario.
+    /// Adds the result of another round of the same scenario.
     pub fn add(&mut self, other: Self) {
         self.faults += other.faults;
         self.acknowledged += other.acknowledged;
@@ -89,19 +89,21 @@ impl Row {
         self.findings.extend(other.findings);
     }
 
-    /// The median and the longest recovery, as text.
+    /// Returns the median and the maximum of the recovery times as text.
     fn recovery(&self) -> String {
         let mut sorted = self.recovery_seconds.clone();
         sorted.sort_by(f64::total_cmp);
+        // The upper median: with few recoveries the pessimistic one of the two in the middle.
         match (sorted.get(sorted.len() / 2), sorted.last()) {
             (Some(median), Some(longest)) => format!("{median:.2} / {longest:.2}"),
+            // Scenarios without a fault may have no recovery.
             _ => "–".to_owned(),
         }
     }
 }
 
-/// The rows as people read them.
-pub fn table(rows: &[Row]) -> String {
+/// Returns the rows as a Markdown table, with the failures and violations below it.
+pub fn table(rows: &[ReportRow]) -> String {
     let mut table = Table::new();
     table
         .load_style(ASCII_MARKDOWN)
@@ -139,6 +141,7 @@ pub fn table(rows: &[Row]) -> String {
     }
     let mut text = table.to_string();
     for row in rows {
+        // Below the table, because the texts are longer than a column.
         for (failure, count) in &row.failures {
             // Writing to a string cannot fail.
             write!(text, "\n{}: {count} × {failure}", row.scenario).ok();
@@ -155,18 +158,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rounds_add_up_and_recovery_is_a_median() {
-        let mut row = Row::default();
+    fn rounds_are_summed_and_recovery_is_a_median() {
+        let mut row = ReportRow::default();
         for seconds in [3, 1, 2] {
-            let mut round = Row {
+            let mut round = ReportRow {
                 acknowledged: 10,
-                failures: [("nobody listens".to_owned(), 2)].into(),
-                ..Row::default()
+                failures: [("connection refused".to_owned(), 2)].into(),
+                ..ReportRow::default()
             };
             round.recovered_in(Duration::from_secs(seconds));
             row.add(round);
         }
-        assert_eq!((row.acknowledged, row.failures["nobody listens"]), (30, 6));
+        assert_eq!(
+            (row.acknowledged, row.failures["connection refused"]),
+            (30, 6)
+        );
         assert_eq!(row.recovery(), "2.00 / 3.00");
         assert!(row.is_clean());
         row.wrong("a server did not end");
