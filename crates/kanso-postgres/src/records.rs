@@ -127,16 +127,6 @@ impl RecordStore for PostgresStorage {
     }
 }
 
-/// Returns true if nothing has changed since.
-fn has_seen(since: Since, head: Head) -> bool {
-    match since {
-        Since::Beginning => false,
-        Since::Position(seq) => seq >= head.seq,
-        Since::FirstPull { after, .. } => after >= head.seq,
-        Since::Instant(instant) => instant >= head.changed_at,
-    }
-}
-
 /// Decides on a write and stores it in two round trips: the first locks the user and loads, the
 /// second stores and commits.
 async fn write(

@@ -30,7 +30,7 @@ impl RecordStore for SqliteStorage {
         let cost = WriteCost::Records(keys.habits.len() + keys.entries.len());
         let work = move |connection: &Connection| {
             let Some(loaded) = load(connection, epoch, user, &keys)? else {
-                return Ok(Written::NoSuchUser);
+                return Ok(WriteOutcome::NoSuchUser);
             };
             let head = loaded.head;
             match decide(loaded) {
@@ -119,16 +119,6 @@ impl RecordStore for SqliteStorage {
     async fn entries(&self, user: UserId, filter: EntryFilter) -> Result<Vec<Entry>, StorageError> {
         let read = move |connection: &Connection| entries::list(connection, user, &filter);
         Ok(self.readers.run(read).await?)
-    }
-}
-
-/// Returns true if nothing has changed since.
-fn has_seen(since: Since, head: Head) -> bool {
-    match since {
-        Since::Beginning => false,
-        Since::Position(seq) => seq >= head.seq,
-        Since::FirstPull { after, .. } => after >= head.seq,
-        Since::Instant(instant) => instant >= head.changed_at,
     }
 }
 

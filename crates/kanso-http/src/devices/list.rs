@@ -37,7 +37,7 @@ pub(super) async fn list(
     Ok(json(StatusCode::OK, &DevicesResponse { devices }))
 }
 
-pub(crate) fn device_record(Lag { device, behind }: Lag) -> DeviceRecord {
+pub(crate) fn device_record(DeviceLag { device, behind }: DeviceLag) -> DeviceRecord {
     DeviceRecord {
         id: device.id.uuid(),
         first_seen_at: device.first_seen_at,

@@ -58,7 +58,7 @@ pub(super) async fn habit(
 ) -> Result<Response, ApiError> {
     let zone = requested_zone(&headers, parameters.tz.as_deref())?;
     let is_explained = is_explained(parameters.explain.as_deref())?;
-    let reader = api.stats.reader(signed_in.user(), zone).await?;
+    let reader = api.stats.context(signed_in.user(), zone).await?;
     let validator = Validator::new(&reader, &format!("habit_{id}_{is_explained}"))?;
     // An unknown habit has an entity tag too. It is never cached, because `compute` fails.
     let compute = async {

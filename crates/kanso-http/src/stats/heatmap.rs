@@ -68,7 +68,7 @@ pub(super) async fn heatmap(
     let zone = requested_zone(&headers, parameters.tz.as_deref())?;
     let habit = habit(parameters.habit_id.as_deref())?;
     // The range needs the date of today, which depends on the zone.
-    let reader = api.stats.reader(signed_in.user(), zone).await?;
+    let reader = api.stats.context(signed_in.user(), zone).await?;
     let range = parameters.range(reader.today)?;
     let validator = Validator::new(&reader, &question(range, habit))?;
     let compute = async {

@@ -50,7 +50,7 @@ pub(super) async fn today(
     StrictQuery(parameters): StrictQuery<Parameters>,
 ) -> Result<Response, ApiError> {
     let zone = requested_zone(&headers, parameters.tz.as_deref())?;
-    let reader = api.stats.reader(signed_in.user(), zone).await?;
+    let reader = api.stats.context(signed_in.user(), zone).await?;
     let validator = Validator::new(&reader, "today")?;
     let compute = async {
         let today = api.stats.today(signed_in.user(), &reader).await?;

@@ -57,12 +57,12 @@ impl Validator {
         let tag = self.0.to_str().unwrap_or_default();
         let mut response = if has_tag(headers, tag) {
             StatusCode::NOT_MODIFIED.into_response()
-        } else if let Some(cached) = api.stats.kept(user, tag).await {
+        } else if let Some(cached) = api.stats.cached(user, tag).await {
             json_response(StatusCode::OK, cached)
         } else {
             let body = to_json(&compute.await?)?;
             // It does not wait: an answer that is not cached is computed again.
-            api.stats.keep(user, tag, &body);
+            api.stats.cache_answer(user, tag, &body);
             json_response(StatusCode::OK, body)
         };
         let answered = response.headers_mut();

@@ -62,7 +62,7 @@ pub(super) async fn weekly(
     let zone = requested_zone(&headers, parameters.tz.as_deref())?;
     let from = date("start_date", parameters.start_date.as_deref())?;
     let to = date("end_date", parameters.end_date.as_deref())?;
-    let reader = api.stats.reader(signed_in.user(), zone).await?;
+    let reader = api.stats.context(signed_in.user(), zone).await?;
     let range = range("start_date", (from, to), reader.today)?;
     let question = format!("weekly_{}_{}", range.from, range.to);
     let compute = async {

@@ -82,7 +82,7 @@ impl LongPoll {
         tokio::select! {
             // Biased: if the change and the end of the time come together, the change wins.
             biased;
-            () = following.reach(wanted) => {}
+            () = following.wait_for(wanted) => {}
             // A shutdown waits for open requests, and these would take up to 25 seconds.
             () = api.draining.cancelled() => {}
             () = sleep(self.max_wait) => {}

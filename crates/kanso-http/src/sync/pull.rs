@@ -85,7 +85,7 @@ pub(super) async fn pull(
         return Ok(unchanged);
     }
     // A read, so it is not spawned: if the client disconnects, nothing is lost.
-    let seen = cursor.map_or(Seen::Nothing, Seen::UpTo);
+    let seen = cursor.map_or(ReadPosition::Beginning, ReadPosition::Cursor);
     let delta = api
         .sync
         .delta(signed_in.user(), seen, Scope::Everything, Some(limit));

@@ -223,7 +223,7 @@ impl HabitGlanceRecord {
 
 impl HabitTodayRecord {
     /// Builds the state of `habit` today.
-    pub fn new(habit: &Habit, standing: &Standing) -> Self {
+    pub fn new(habit: &Habit, status: &TodayStatus) -> Self {
         let details = &habit.details;
         Self {
             habit_id: habit.id.uuid(),

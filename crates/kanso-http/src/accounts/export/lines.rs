@@ -76,7 +76,7 @@ impl ExportLines {
 
     async fn page(&mut self, after: Option<Cursor>) -> Result<Vec<u8>, ApiError> {
         // Unlike a delta, this reads tombstones from the start: they are data of the user too.
-        let reading = self.api.sync.kept(self.user, after, MAX_PAGE);
+        let reading = self.api.sync.history_page(self.user, after, MAX_PAGE);
         // The deadline layer covers only the time until the first byte, so each read needs its own
         // limit.
         let page = timeout(self.api.options().time_limit, reading).await;

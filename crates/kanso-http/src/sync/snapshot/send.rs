@@ -88,7 +88,7 @@ async fn begin(
     window: i32,
 ) -> Result<(SnapshotPosition, Option<SettingsRecord>), ApiError> {
     // The window ends today in the zone of the account, like the days of its entries.
-    let today = api.stats.reader(user, None).await?.today;
+    let today = api.stats.context(user, None).await?.today;
     let recent_from = days_before(today, window);
     let position = api.replicas.begin_snapshot(user, recent_from).await?;
     Ok((position, api.replicas.settings(user).await?))

@@ -34,7 +34,7 @@ const RETURN_SPREAD_MS: u64 = 4_000;
 pub(super) struct Events {
     api: Api,
     identity: Identity,
-    following: Following,
+    following: HeadSubscription,
     state: StreamState,
     next_heartbeat: Instant,
     next_session_check: Instant,
@@ -103,7 +103,7 @@ impl Events {
                 self.state = StreamState::Closed;
                 Some(self.bye())
             }
-            head = self.following.newer() => {
+            head = self.following.next_position() => {
                 measure::count_notice();
                 Some(event("poke", &notice(head)))
             }
