@@ -52,7 +52,7 @@ pub(super) async fn exchange(
     let operations = operations(request)?;
     let keys: Vec<_> = operations.iter().map(|it| it.key).collect();
     let wait_for = match operations.as_slice() {
-        [] => WaitFor::News(caller.cursor, None),
+        [] => WaitFor::Change(caller.cursor, None),
         // A push never waits for a change: its results are already new to the client.
         _ => WaitFor::Nothing,
     };
