@@ -204,20 +204,21 @@ macro_rules! entry_request {
             #[serde(default, skip_serializing_if = "Patch::is_absent")]
             #[schema(value_type = String, required = false, example = "2026-11-22T20:15:00Z")]
             pub completion_date: Patch<String>,
-            /// Time zone of the device, an IANA name. If `null` or left out: the zone of the account.
+            /// Time zone of the device, an IANA name. If `null` or left out of a create: the zone of
+            /// the account.
             #[serde(default, skip_serializing_if = "Patch::is_absent")]
             #[schema(value_type = Option<String>, required = false, example = "Europe/Rome")]
             pub timezone: Patch<String>,
-            /// Date that the entry counts for, `YYYY-MM-DD`. If `null` or left out, it is computed from
-            /// `completion_date` and the zone.
+            /// Date that the entry counts for, `YYYY-MM-DD`. If `null` or left out of a create, it is
+            /// computed from `completion_date` and the zone.
             #[serde(default, skip_serializing_if = "Patch::is_absent")]
             #[schema(value_type = Option<String>, required = false, format = Date)]
             pub local_date: Patch<String>,
-            /// Kind: `value` for an amount, `skip` for a skipped day. Default: `value`.
+            /// Kind: `value` for an amount, `skip` for a skipped day. Default in a create: `value`.
             #[serde(default, skip_serializing_if = "Patch::is_absent")]
             #[schema(value_type = EntryKind, required = false)]
             pub kind: Patch<EntryKind>,
-            /// Amount from 0 to 1000000000, with at most three decimals. Default: 1, for a skip 0.
+            /// Amount from 0 to 1000000000, with at most three decimals. Default in a create: 1, for a skip 0.
             #[serde(default, skip_serializing_if = "Patch::is_absent")]
             // A number of JSON here; `fields` converts it to thousandths and refuses more decimals.
             #[schema(value_type = f64, required = false, minimum = 0, maximum = 1_000_000_000)]

@@ -48,7 +48,7 @@ pub(super) async fn exchange(
     let operations = operations(request, api.options().fingerprints)?;
     let keys: Vec<_> = operations.iter().map(|it| it.key).collect();
     let wait_for = match operations.as_slice() {
-        [] => WaitFor::News(caller.cursor, None),
+        [] => WaitFor::Change(caller.cursor, None),
         // A push never waits for a change: its results are already new to the client.
         _ => WaitFor::Nothing,
     };

@@ -27,7 +27,7 @@ pub(super) enum WaitFor<'a> {
     Nothing,
     /// A change after the cursor, or after the answer that `If-None-Match` in the headers names.
     /// Without a cursor, the client has no data.
-    News(Option<Cursor>, Option<&'a HeaderMap>),
+    Change(Option<Cursor>, Option<&'a HeaderMap>),
 }
 
 impl LongPoll {
@@ -97,7 +97,7 @@ impl LongPoll {
 impl WaitFor<'_> {
     /// Returns the first position that is new to the client, if the history is at `head`.
     fn next(&self, head: Head) -> Seq {
-        let Self::News(cursor, headers) = self else {
+        let Self::Change(cursor, headers) = self else {
             return Seq::ZERO;
         };
         match cursor {

@@ -79,7 +79,7 @@ pub(super) async fn pull(
     let cursor = optional_cursor(parameters.cursor.as_deref())?;
     let (wait_ms, min_seq) = (parameters.wait_ms.as_deref(), parameters.min_seq.as_deref());
     let long_poll = LongPoll::of_query(wait_ms, min_seq)?;
-    let wait_for = WaitFor::News(cursor, Some(&headers));
+    let wait_for = WaitFor::Change(cursor, Some(&headers));
     long_poll.wait(&api, signed_in.user(), wait_for).await?;
     if let Some(unchanged) = unchanged(&api, signed_in.user(), cursor, &headers).await? {
         return Ok(unchanged);

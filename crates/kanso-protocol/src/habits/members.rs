@@ -27,11 +27,11 @@ macro_rules! habit_request {
             #[serde(default, skip_serializing_if = "Patch::is_absent")]
             #[schema(value_type = String, required = false, min_length = 1, max_length = 100)]
             pub title: Patch<String>,
-            /// Description, at most 500 characters. Default: empty.
+            /// Description, at most 500 characters. Default in a create: empty.
             #[serde(default, skip_serializing_if = "Patch::is_absent")]
             #[schema(value_type = String, required = false, max_length = 500)]
             pub description: Patch<String>,
-            /// Color, `#RRGGBB`. Default: `#4CAF50`.
+            /// Color, `#RRGGBB`. Default in a create: `#4CAF50`.
             #[serde(default, skip_serializing_if = "Patch::is_absent")]
             #[schema(value_type = String, required = false, pattern = "^#[0-9A-Fa-f]{6}$")]
             pub color: Patch<String>,
@@ -39,11 +39,11 @@ macro_rules! habit_request {
             #[serde(default, skip_serializing_if = "Patch::is_absent")]
             #[schema(value_type = String, required = false, max_length = 64)]
             pub icon: Patch<String>,
-            /// Position in the list, ascending. Default: 0.
+            /// Position in the list, ascending. Default in a create: 0.
             #[serde(default, skip_serializing_if = "Patch::is_absent")]
             #[schema(value_type = i32, required = false)]
             pub sort_order: Patch<i32>,
-            /// Type of the habit. Default: `boolean`.
+            /// Type of the habit. Default in a create: `boolean`.
             #[serde(rename = "type", default, skip_serializing_if = "Patch::is_absent")]
             #[schema(value_type = HabitType, required = false)]
             pub kind: Patch<HabitType>,
@@ -70,8 +70,8 @@ macro_rules! habit_request {
             #[serde(default, skip_serializing_if = "Patch::is_absent")]
             #[schema(value_type = f64, required = false, minimum = 0, maximum = 1_000_000_000)]
             pub target_value: Patch<f64>,
-            /// Direction of the target: `at_least` for a goal, `at_most` for a limit. Default:
-            /// `at_least`.
+            /// Direction of the target: `at_least` for a goal, `at_most` for a limit. Default in
+            /// a create: `at_least`.
             #[serde(default, skip_serializing_if = "Patch::is_absent")]
             #[schema(value_type = TargetDirection, required = false)]
             pub target_direction: Patch<TargetDirection>,
