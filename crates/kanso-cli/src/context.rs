@@ -39,7 +39,7 @@ impl Context {
 
     /// The server: the one that was named, else the one that was logged in to.
     pub(crate) fn server(&self) -> anyhow::Result<HttpTransport> {
-        let bound = self.client.status()?.binding.map(|binding| binding.server);
+        let bound = self.client.status()?.account.map(|account| account.server);
         let address = self.server.clone().or(bound);
         let address = address.as_deref().unwrap_or(DEFAULT_SERVER);
         HttpTransport::new(address).map_err(|error| Usage(error.to_string()).into())

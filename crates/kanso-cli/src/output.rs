@@ -3,7 +3,7 @@
 use std::io::{IsTerminal as _, Write as _};
 
 use comfy_table::{Attribute, Cell, Color, ContentArrangement, Table, presets};
-use kanso_client::Shown;
+use kanso_client::View;
 use kanso_client::domain::entries::Entry;
 use kanso_client::domain::habits::Habit;
 use kanso_client::protocol::entries::EntryRecord;
@@ -171,7 +171,7 @@ pub(crate) fn habit_json(habit: &Habit, is_pending: bool) -> Value {
 }
 
 /// An entry for a script: as on the wire, and whether it waits to be synced.
-pub(crate) fn entry_json(shown: &Shown<Entry>) -> Value {
+pub(crate) fn entry_json(shown: &View<Entry>) -> Value {
     with_pending(json!(EntryRecord::from(&shown.record)), shown.is_pending)
 }
 

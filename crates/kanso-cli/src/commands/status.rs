@@ -10,11 +10,11 @@ use crate::output::line;
 pub(crate) fn run(context: &Context) -> anyhow::Result<Exit> {
     let status = context.client.status()?;
     let zone = context.zone()?;
-    let binding = status.binding.as_ref();
+    let account = status.account.as_ref();
     let value = json!({
         "state": state(&status).0,
-        "account": binding.map(|binding| &binding.email),
-        "server": binding.map(|binding| &binding.server),
+        "account": account.map(|account| &account.email),
+        "server": account.map(|account| &account.server),
         "signed_in": status.is_signed_in,
         "waiting": status.waiting,
         "conflicts": status.failures,
@@ -40,11 +40,11 @@ fn state(status: &Status) -> (&'static str, &'static str) {
 }
 
 fn as_text(status: &Status, zone: &str) -> String {
-    let account = match (&status.binding, status.is_signed_in) {
+    let account = match (&status.account, status.is_signed_in) {
         (None, _) => "none yet: everything stays on this device".to_owned(),
-        (Some(binding), true) => format!("{} on {}", binding.email, binding.server),
-        (Some(binding), false) => {
-            format!("{} on {}, signed out", binding.email, binding.server)
+        (Some(account), true) => format!("{} on {}", account.email, account.server),
+        (Some(account), false) => {
+            format!("{} on {}, signed out", account.email, account.server)
         }
     };
     let last_sync = match status.last_sync_at {

@@ -75,7 +75,7 @@ fn anew(why: Resync) -> &'static str {
         Resync::HistoryLost => {
             "The server was put back to an older copy: everything was read again."
         }
-        Resync::PlaceLost => {
+        Resync::CursorLost => {
             "The server does not remember any more what this device had read, as after a long \
              time away: everything was read again."
         }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::civil::Date;
-use kanso_client::Shown;
+use kanso_client::View;
 use kanso_client::domain::HabitId;
 use kanso_client::domain::entries::Entry;
 use kanso_client::domain::habits::{Habit, HabitType};
@@ -21,7 +21,7 @@ struct Line<'a> {
     habit: &'a Habit,
     is_pending: bool,
     standing: Standing,
-    entries: Vec<Shown<Entry>>,
+    entries: Vec<View<Entry>>,
 }
 
 pub(crate) fn run(context: &Context) -> anyhow::Result<Exit> {
@@ -29,8 +29,8 @@ pub(crate) fn run(context: &Context) -> anyhow::Result<Exit> {
     let today = journal.today;
     let mut entries = entries_by_habit(context, today)?;
     let mut lines = Vec::new();
-    for Shown { record, is_pending } in &journal.habits {
-        let standing = journal.judge(record).standing();
+    for View { record, is_pending } in &journal.habits {
+        let standing = journal.progress(record).standing();
         // What was put away is not shown, what was done without being due is.
         if record.details.archived_at.is_none() && standing.state != TodayState::NotDue {
             lines.push(Line {
@@ -55,8 +55,8 @@ pub(crate) fn run(context: &Context) -> anyhow::Result<Exit> {
 fn entries_by_habit(
     context: &Context,
     day: Date,
-) -> anyhow::Result<BTreeMap<HabitId, Vec<Shown<Entry>>>> {
-    let mut entries: BTreeMap<HabitId, Vec<Shown<Entry>>> = BTreeMap::new();
+) -> anyhow::Result<BTreeMap<HabitId, Vec<View<Entry>>>> {
+    let mut entries: BTreeMap<HabitId, Vec<View<Entry>>> = BTreeMap::new();
     for shown in context.client.entries(None, day, day)? {
         let habit = shown.record.details.habit_id;
         entries.entry(habit).or_default().push(shown);

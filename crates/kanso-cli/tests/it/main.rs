@@ -4,17 +4,15 @@
 #[cfg(test)]
 mod away;
 #[cfg(test)]
+mod conventions;
+#[cfg(test)]
 mod crash;
 #[cfg(test)]
 mod days;
 #[cfg(test)]
-mod doubt;
-#[cfg(test)]
 mod habits;
 #[cfg(test)]
 mod import;
-#[cfg(test)]
-mod manners;
 #[cfg(test)]
 mod password;
 #[cfg(test)]
@@ -27,3 +25,5 @@ mod stats;
 mod story;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod unknown_outcome;

@@ -1,12 +1,12 @@
-//! Loop's "n times in k days" as a schedule.
+//! Conversion of Loop's "n times in k days" to a schedule.
 
 use kanso_protocol::Patch;
 use kanso_protocol::habits::{FrequencyType, HabitMembers};
 
-/// The longest interval that a habit may have, in days.
+/// Longest interval that the server accepts, in days.
 const MAX_INTERVAL: u32 = 3_660;
 
-/// A schedule, and whether it is only the nearest one.
+/// A schedule that matches the frequency exactly, or the nearest one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fit {
     Exact(Schedule),
@@ -46,11 +46,11 @@ impl std::fmt::Display for Schedule {
     }
 }
 
-/// The schedule for `times` in `days` days; `None` when there is none.
+/// Returns the schedule for `times` in `days` days; `None` if there is none.
 ///
-/// Days of a week and one time in any number of days exist here as well. Everything else becomes
-/// an interval when it can be split into equal ones, else so many days a week that not less is
-/// asked for.
+/// Two frequencies exist here as well: n times in 7 days, and once in k days. Any other becomes an
+/// interval if it can be split into equal intervals, else a number of days per week. The number is
+/// rounded up, so that the imported habit does not demand less than before.
 pub(super) fn schedule(times: u32, days: u32) -> Option<Fit> {
     if times == 0 || days == 0 || days > MAX_INTERVAL {
         return None;
@@ -94,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_frequency_of_loop_has_its_schedule_or_none() {
+    fn loop_frequency_becomes_a_schedule_or_none() {
         for ((times, days), expected) in [
             ((1, 1), Some(Exact(Daily))),
             ((5, 5), Some(Exact(Daily))),

@@ -55,11 +55,11 @@ fn a_row_that_cannot_be_a_habit_is_reported_and_stops_nobody() {
         ),
         (
             "001,a,YES_NO,,,0,1,#112233,,,,false",
-            "no schedule is like 0 times in 1 days",
+            "no schedule fits 0 times in 1 days",
         ),
         (
             "001,a,YES_NO,,,1,0,#112233,,,,false",
-            "no schedule is like 1 times in 0 days",
+            "no schedule fits 1 times in 0 days",
         ),
         (
             "001,a,YES_NO,,,x,1,#112233,,,,false",
@@ -189,7 +189,7 @@ fn a_day_that_cannot_be_read_is_reported() {
         "line 2: \"2026-02-30\" is not a date",
         "line 3: the value \"MAYBE\" is unknown",
         "line 4: the value \"7\" is unknown",
-        "line 6: the day is there twice",
+        "line 6: the day appears twice",
         "line 8: \"\" is not a date",
     ];
     assert_eq!(found.len(), expected.len(), "{found:?}");
@@ -225,7 +225,7 @@ fn habits_of_one_name_stay_apart() {
     let export = one_habit(rows);
     let ids: std::collections::BTreeSet<_> = export.habits.iter().map(|habit| habit.id).collect();
     assert_eq!(ids.len(), 3);
-    assert!(reasons(&export)[0].contains("position 1 is there twice"));
+    assert!(reasons(&export)[0].contains("position 1 appears twice"));
 }
 
 #[test]

@@ -9,7 +9,7 @@ use crate::support::{Device, FakeServer, device, on, signed_in, titled};
 
 fn standing(device: &Device, habit: HabitId, zone: Option<&Zone>) -> Standing {
     let journal = device.journal(zone, Some(habit)).expect("reads");
-    let judged = journal.judged().next().expect("it is there");
+    let judged = journal.all_progress().next().expect("it is there");
     judged.standing()
 }
 
@@ -67,7 +67,7 @@ fn a_habit_without_entries_and_an_archived_one_are_there() {
     let away = device.create_habit(titled("Write")).expect("creates");
     device.archive_habit(away.id, true).expect("archives");
     let journal = device.journal(None, None).expect("reads");
-    let today = |habit| journal.judge(habit).standing().state;
+    let today = |habit| journal.progress(habit).standing().state;
     assert_eq!(today(&one), TodayState::Pending);
     let away = &journal
         .habits

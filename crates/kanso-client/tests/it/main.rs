@@ -32,4 +32,4 @@ mod sync_loop;
 #[cfg(test)]
 mod transactions;
 #[cfg(test)]
-mod unsure;
+mod unknown_outcome;

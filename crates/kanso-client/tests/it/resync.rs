@@ -29,7 +29,7 @@ async fn a_server_that_forgot_deletions_is_read_anew_and_the_outbox_is_kept() {
         .expect("creates");
 
     let report = device.sync(&server).await.expect("syncs");
-    assert_eq!(report.resynced, Some(Resync::PlaceLost));
+    assert_eq!(report.resynced, Some(Resync::CursorLost));
     assert_eq!((report.pushed, report.waiting, report.offered), (1, 0, 0));
     assert_eq!(
         titles(&device),
@@ -55,7 +55,7 @@ async fn a_deletion_that_waited_is_sent_once_although_no_tombstone_comes_back() 
     device.delete_habit(own.id).expect("deletes");
 
     let report = device.sync(&server).await.expect("syncs");
-    assert_eq!(report.resynced, Some(Resync::PlaceLost));
+    assert_eq!(report.resynced, Some(Resync::CursorLost));
     assert_eq!((report.pushed, report.waiting), (4, 0), "{report:?}");
     assert!(titles(&device).is_empty());
 }
@@ -210,7 +210,7 @@ async fn a_phone_that_was_away_for_a_year_comes_back_to_what_is_left() {
         .expect("updates");
 
     let report = phone.sync(&server).await.expect("syncs");
-    assert_eq!(report.resynced, Some(Resync::PlaceLost));
+    assert_eq!(report.resynced, Some(Resync::CursorLost));
     assert_eq!((report.pushed, report.offered, report.waiting), (1, 0, 0));
     let statuses: Vec<_> = report
         .failures

@@ -134,7 +134,7 @@ async fn a_busy_server_is_left_alone_for_as_long_as_it_asks() {
         SyncState::Offline { .. }
     ));
     assert_eq!(app.timer.delays().len(), 1, "an edit does not hurry it");
-    app.handle.poke();
+    app.handle.sync_now();
     app.rests().await;
     assert_eq!(app.server.state().habits.len(), 1);
     work.abort();
@@ -151,7 +151,7 @@ async fn who_is_signed_out_keeps_everything_and_goes_on_after_logging_in() {
     assert_eq!(titles(&app.client), ["Read"]);
     let login = app.client.login(server.as_ref(), EMAIL, PASSWORD).await;
     login.expect("logs in");
-    app.handle.poke();
+    app.handle.sync_now();
     app.rests().await;
     assert_eq!(server.state().habits.len(), 1);
     work.abort();
@@ -189,7 +189,7 @@ async fn conflicts_and_deletions_wait_for_a_person() {
     }
     other.client.sync(server.as_ref()).await.expect("syncs");
     server.state().purge();
-    app.handle.poke();
+    app.handle.sync_now();
     app.reaches(|state| matches!(state, SyncState::ManyDeletions(_)))
         .await;
     assert_eq!(titles(&app.client).len(), 60);

@@ -1,6 +1,6 @@
 //! `kanso habit list`
 
-use kanso_client::Shown;
+use kanso_client::View;
 use kanso_client::domain::habits::Habit;
 use serde_json::Value;
 
@@ -17,7 +17,7 @@ pub(super) fn run(context: &Context, all: bool) -> anyhow::Result<Exit> {
     if !all {
         habits.retain(|shown| shown.record.details.archived_at.is_none());
     }
-    let json = |shown: &Shown<Habit>| habit_json(&shown.record, shown.is_pending);
+    let json = |shown: &View<Habit>| habit_json(&shown.record, shown.is_pending);
     let value = Value::Array(habits.iter().map(json).collect());
     context.output.data(&value, || as_table(&habits));
     if habits.is_empty() {
@@ -27,12 +27,12 @@ pub(super) fn run(context: &Context, all: bool) -> anyhow::Result<Exit> {
     Ok(Exit::Ok)
 }
 
-fn as_table(habits: &[Shown<Habit>]) -> String {
+fn as_table(habits: &[View<Habit>]) -> String {
     if habits.is_empty() {
         return String::new();
     }
     let mut table = table(&["ID", "HABIT", "DUE", "TARGET", ""]);
-    for Shown { record, is_pending } in habits {
+    for View { record, is_pending } in habits {
         let details = &record.details;
         let id: String = record.id.to_string().chars().take(ID_WIDTH).collect();
         let mut states = Vec::new();

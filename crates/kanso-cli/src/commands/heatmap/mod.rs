@@ -40,7 +40,7 @@ pub(crate) fn run(context: &Context, asked: &Heatmap) -> anyhow::Result<Exit> {
     let value = json!(HeatmapResponse {
         from: from.to_string(),
         to: to.to_string(),
-        habits: journal.judged().map(cells).collect(),
+        habits: journal.all_progress().map(cells).collect(),
     });
     context
         .output
@@ -77,7 +77,7 @@ impl Range {
 fn as_text(journal: &Journal, range: Range, is_named: bool) -> String {
     let week_start = journal.settings.week_start;
     let mut parts = Vec::new();
-    for judged in journal.judged() {
+    for judged in journal.all_progress() {
         let cells = judged.cells(range.from, range.to);
         let is_blank = cells.iter().all(|cell| cell.state == CellState::None);
         // Among all habits, one that was put away before has nothing to show.

@@ -20,7 +20,7 @@ const BAR_WIDTH: u16 = 20;
 
 pub(super) fn run(context: &Context, habit: &Habit, stats: &Stats) -> anyhow::Result<Exit> {
     let journal = context.journal(Some(habit.id))?;
-    let judged = journal.judge(habit);
+    let judged = journal.progress(habit);
     let week_start = journal.settings.week_start;
     let value = json!(HabitStatsResponse::new(&judged, week_start, stats.explain));
     let units = judged.units();

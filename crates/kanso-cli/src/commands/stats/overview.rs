@@ -17,7 +17,7 @@ const BAR_WIDTH: u16 = 5;
 pub(super) fn run(context: &Context) -> anyhow::Result<Exit> {
     let journal = context.journal(None)?;
     let habits: Vec<HabitProgress<'_>> = journal
-        .judged()
+        .all_progress()
         .filter(|judged| judged.habit.details.archived_at.is_none())
         .collect();
     context.output.data(&as_json(&habits), || as_table(&habits));

@@ -53,15 +53,15 @@ async fn what_the_server_may_have_forgotten_is_for_a_person_to_decide() {
 
     let report = device.sync(&server).await.expect("syncs");
     assert_eq!((report.pushed, report.waiting), (0, 0));
-    let [unsure] = &report.failures[..] else {
+    let [unknown_outcome] = &report.failures[..] else {
         panic!("one, got {:?}", report.failures);
     };
-    assert!(unsure.is_outcome_unknown());
-    assert_eq!(unsure.operation.id, entry.id.uuid());
+    assert!(unknown_outcome.is_outcome_unknown());
+    assert_eq!(unknown_outcome.operation.id, entry.id.uuid());
     assert_eq!(device.failures().expect("reads"), report.failures);
     assert_eq!((stored(&server), shown(&device)), (1_500, 1_500), "once");
 
-    device.take_theirs(unsure.id).expect("drops it");
+    device.take_theirs(unknown_outcome.id).expect("drops it");
     device.sync(&server).await.expect("syncs");
     assert_eq!((stored(&server), shown(&device)), (1_500, 1_500));
 }
