@@ -214,6 +214,7 @@ impl SyncLoop {
         };
         let now = self.client.now();
         backoff.failures = backoff.failures.saturating_add(1);
+        // The first failure of the row: the app shows for how long the device has been offline.
         let since = *backoff.since.get_or_insert(now);
         // A server that sends `Retry-After` is overloaded. Its delay is a minimum: the own delay may be
         // longer after many failures.
@@ -247,6 +248,7 @@ impl SyncLoop {
     fn after_success(&self) -> NextSync {
         let delay = self.jittered(INTERVAL);
         let state = match self.client.status() {
+            // Conflicts do not stop the sync, but the user should see them before "in sync".
             Ok(status) if status.failures > 0 => SyncState::Conflict(status.failures),
             Ok(status) => SyncState::Idle {
                 last_synced: status.last_sync_at,

@@ -22,6 +22,8 @@ pub(crate) async fn run(context: &Context, path: &Path, dry_run: bool) -> anyhow
         ImportMode::Write
     };
     let client = Arc::clone(&context.client);
+    // The import is one long transaction. On the runtime's only thread it would stop the progress
+    // indicator.
     let work = tokio::task::spawn_blocking(move || client.import_loop(file, mode));
     let bar = progress::hidden("importing");
     let report = progress::during(&bar, work).await??;
@@ -29,8 +31,9 @@ pub(crate) async fn run(context: &Context, path: &Path, dry_run: bool) -> anyhow
         .output
         .data(&as_json(&report, dry_run), || as_text(&report, dry_run));
     if !dry_run && report.habits(ImportOutcome::New) + report.entries(ImportOutcome::New) > 0 {
-        say("Run `kanso sync` to send it to your other devices.");
+        say("Run `kanso sync` to send the import to your other devices.");
     }
+    // Valid rows are imported even if others fail, but a script has to notice the failures.
     let failed = report.habits(ImportOutcome::Error) + report.entries(ImportOutcome::Error) > 0;
     Ok(if failed { Exit::Failure } else { Exit::Ok })
 }
@@ -52,7 +55,7 @@ fn as_json(report: &ImportReport, dry_run: bool) -> Value {
     })
 }
 
-/// A dry run shows every row, an import those that need a look; both end with the sums.
+/// Returns the rows and the sums. A dry run shows all rows, an import only those with remarks.
 fn as_text(report: &ImportReport, dry_run: bool) -> String {
     let is_shown = |row: &&ImportRow| dry_run || !row.remarks.is_empty();
     let shown: Vec<&ImportRow> = report.rows.iter().filter(is_shown).collect();
@@ -78,7 +81,7 @@ fn as_text(report: &ImportReport, dry_run: bool) -> String {
     if left_out > 0 {
         let days = count(left_out, "day");
         sums.push(format!(
-            "left out: {days} that Loop filled in or does not know"
+            "left out: {days} that Loop filled in by itself or has no value for"
         ));
     }
     text.push_str(&sums.join("\n"));

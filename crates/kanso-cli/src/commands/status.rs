@@ -28,14 +28,15 @@ pub(crate) fn run(context: &Context) -> anyhow::Result<Exit> {
     Ok(Exit::Ok)
 }
 
-/// How syncing stands, for a script and for a person.
+/// Returns the sync state: a word for scripts and a text for the terminal.
 fn state(status: &Status) -> (&'static str, &'static str) {
+    // The most urgent state first: while signed out nothing else can make progress.
     match (status.is_signed_in, status.failures, status.waiting) {
-        (false, _, _) => ("signed_out", "not synced: nobody is signed in"),
-        (true, 1.., _) => ("conflict", "conflicts wait for you"),
+        (false, _, _) => ("signed_out", "signed out, not syncing"),
+        (true, 1.., _) => ("conflict", "conflicts wait for your decision"),
         (true, 0, 1..) => ("waiting", "changes wait for the next sync"),
         (true, 0, 0) if status.last_sync_at.is_none() => ("new", "never synced"),
-        (true, 0, 0) => ("idle", "nothing waits"),
+        (true, 0, 0) => ("idle", "up to date"),
     }
 }
 

@@ -16,7 +16,7 @@ use crate::exit::Exit;
 use crate::output::{Tone, entry_json, habit_json, say, strong, table};
 use crate::words;
 
-/// A habit, how it stands, and what was recorded for the day.
+/// A line of the list: a habit, its state today, and its entries of the day.
 struct Line<'a> {
     habit: &'a Habit,
     is_pending: bool,
@@ -27,11 +27,12 @@ struct Line<'a> {
 pub(crate) fn run(context: &Context) -> anyhow::Result<Exit> {
     let journal = context.journal(None)?;
     let today = journal.today;
+    // One query for all habits, not one per habit.
     let mut entries = entries_by_habit(context, today)?;
     let mut lines = Vec::new();
     for View { record, is_pending } in &journal.habits {
         let standing = journal.progress(record).standing();
-        // What was put away is not shown, what was done without being due is.
+        // A habit that was done without being due has another state than `NotDue`, so it is shown.
         if record.details.archived_at.is_none() && standing.state != TodayState::NotDue {
             lines.push(Line {
                 habit: record,
@@ -57,9 +58,9 @@ fn entries_by_habit(
     day: Date,
 ) -> anyhow::Result<BTreeMap<HabitId, Vec<View<Entry>>>> {
     let mut entries: BTreeMap<HabitId, Vec<View<Entry>>> = BTreeMap::new();
-    for shown in context.client.entries(None, day, day)? {
-        let habit = shown.record.details.habit_id;
-        entries.entry(habit).or_default().push(shown);
+    for view in context.client.entries(None, day, day)? {
+        let habit = view.record.details.habit_id;
+        entries.entry(habit).or_default().push(view);
     }
     Ok(entries)
 }
@@ -105,6 +106,7 @@ impl Line<'_> {
         let count = words::streak(streak.current, streak.unit);
         match (streak.current, self.standing.is_at_risk) {
             (0, _) => (String::new(), Tone::Plain),
+            // An early warning: the streak ends at the end of the user's day.
             (_, true) => (format!("{count}, ends today"), Tone::Half),
             (_, false) => (count, Tone::Plain),
         }

@@ -1,6 +1,6 @@
 //! The real program, alone and against the real server.
 
-// Clippy takes a function for a test's only below this attribute.
+// Clippy allows `expect` only in modules below this attribute.
 #[cfg(test)]
 mod away;
 #[cfg(test)]

@@ -147,6 +147,8 @@ impl Client {
         };
         let reply = self.authorized(transport, request).await?;
         check_success(&reply)?;
+        // The server streams the export, so an error after the first bytes cannot change the status. The
+        // last line is the only sign of a complete export.
         if is_whole(&reply.body) {
             return Ok(reply.body);
         }
@@ -161,6 +163,8 @@ impl Client {
     /// # Errors
     /// The local database failed.
     pub async fn logout(&self, transport: &dyn Transport) -> Result<(), ReplicaError> {
+        // The user wants to be signed out of this device, also offline. The server's session expires by
+        // itself.
         if let Err(error) = self.authorized(transport, logout(None)).await {
             tracing::debug!(%error, "session not ended on the server");
         }

@@ -65,6 +65,7 @@ impl CallError {
     pub(crate) const fn is_certainly_undone(&self) -> bool {
         match self {
             Self::Refused(_) | Self::SignedOut { .. } | Self::OtherServer { .. } => true,
+            // Only the transport knows whether the request left the device.
             Self::Offline(unreachable) => !unreachable.may_have_arrived,
             _ => false,
         }
@@ -122,6 +123,7 @@ pub(crate) fn check_success(reply: &Reply) -> Result<(), CallError> {
 
 /// Returns the error that an unsuccessful answer stands for.
 pub(crate) fn error_of(reply: &Reply) -> CallError {
+    // A body is not needed here: for these the client waits, whatever the reason is.
     if reply.status == 429 || reply.status >= 500 {
         return CallError::TryLater {
             after: reply.retry_after,

@@ -63,6 +63,8 @@ impl Edits<'_> {
         if value == entry.details.value {
             return Ok(entry);
         }
+        // The operation carries the change and not the result, so that the server can add up changes of
+        // several devices.
         let json = serde_json::json!({"value": change.to_f64()});
         entry_of(self.append(RecordKey::entry(id), Change::Increment(json))?)
     }

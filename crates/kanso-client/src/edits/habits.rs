@@ -54,9 +54,11 @@ impl Edits<'_> {
     /// `NoSuchHabit`, or the local database failed.
     pub fn archive_habit(&self, id: HabitId, archived: bool) -> Result<Habit, EditError> {
         let habit = self.habit(id)?.ok_or(EditError::NoSuchHabit)?;
+        // Archiving again would move `archived_at`, and with it the days that count.
         if habit.details.archived_at.is_some() == archived {
             return Ok(habit);
         }
+        // The device's own instant: the habit was archived when the user did it, not at the next sync.
         let at = archived.then(|| self.client.clock.now().to_string());
         let given = HabitMembers {
             archived_at: Patch::nullable(at),

@@ -160,6 +160,7 @@ impl Client {
         &self,
         work: impl FnOnce(&Edits<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
+        // The name only has to differ from the other groups in the outbox.
         let name = self.ids.next_id().to_string();
         self.edit(|editor| {
             let edits = Edits::new(self, editor, Some(name));

@@ -72,6 +72,7 @@ impl Client {
                 return Err(ResolveError::Deleted);
             }
             if let Some(change) = change {
+                // A new operation with a new id: the server has stored the rejection under the old one.
                 editor.append(&self.operation(key, change))?;
             }
             Ok(editor.remove_failure(failure)?)
@@ -89,6 +90,7 @@ impl Client {
                 .failure(failure)?
                 .ok_or(ResolveError::NoSuchFailure)?;
             let (key, version) = current(editor, &rejected)?;
+            // A merge needs a record to merge into; `keep_mine` may create it again.
             let version = version.ok_or(ResolveError::Deleted)?;
             let written = rejected.operation.fields.as_ref();
             let member = |name: &String| Some((name.clone(), written?.get(name)?.clone()));

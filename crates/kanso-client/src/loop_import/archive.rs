@@ -50,6 +50,7 @@ pub(super) fn read(file: impl Read + Seek) -> Result<Archive, ImportError> {
     let mut problems = Vec::new();
     let mut total = 0;
     for index in 0..zip.len() {
+        // The raw bytes: the name that the crate decodes may differ from them.
         let raw = zip.by_index_raw(index).map(|file| file.name_raw().to_vec());
         let raw = raw.map_err(|error| ImportError::NotAZip {
             reason: error.to_string(),
@@ -109,6 +110,7 @@ fn unpack<R: Read + Seek>(
         Err(error) => return Ok(Err(error.to_string())),
     };
     let mut bytes = Vec::new();
+    // One byte more than the limit shows that the limit is exceeded.
     if let Err(error) = file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes) {
         return Ok(Err(format!("{name} is damaged: {error}")));
     }

@@ -53,6 +53,7 @@ pub(super) fn read(
         match mark {
             Ok(Mark::Automatic) => report.automatic += 1,
             Ok(Mark::Unknown) => report.unknown += 1,
+            // The first row wins; the report names the second.
             Ok(_) if !is_first => {
                 let reason = format!("{place}: the day appears twice");
                 report.rows.push(ImportRow::error(name, Some(date), reason));
@@ -67,6 +68,7 @@ pub(super) fn read(
             }
         }
     }
+    // Loop writes the newest day first.
     entries.sort_by_key(|entry| entry.date);
     entries
 }

@@ -55,6 +55,7 @@ pub(super) fn schedule(times: u32, days: u32) -> Option<Fit> {
     if times == 0 || days == 0 || days > MAX_INTERVAL {
         return None;
     }
+    // More than once a day has no schedule here: daily is the nearest.
     if times >= days {
         let is_exact = times == days;
         return Some(fit(is_exact, Schedule::Daily));
@@ -66,6 +67,8 @@ pub(super) fn schedule(times: u32, days: u32) -> Option<Fit> {
     if times == 1 {
         return Some(Fit::Exact(Schedule::Interval(interval)));
     }
+    // 10 times in 30 days is every 3 days. 3 times in 14 days has no equal intervals, so it becomes a
+    // number of days per week.
     let is_even = days.is_multiple_of(times);
     let schedule = match interval {
         7 if is_even => Schedule::Weekly(1),

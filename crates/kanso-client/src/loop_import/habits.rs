@@ -47,6 +47,7 @@ pub(super) fn read(bytes: &[u8], report: &mut ImportReport) -> Vec<ListedHabit> 
             if !positions.insert(habit.position) {
                 return Err(format!("position {} appears twice", habit.position));
             }
+            // A yes-no habit and a numerical one may share a name, and are counted apart.
             let key = (name.clone(), habit.is_numeric);
             let occurrence = occurrences.entry(key).or_default();
             habit.id = id(&name, habit.is_numeric, *occurrence);
@@ -127,6 +128,7 @@ fn read_habit(
     Ok(ListedHabit {
         position,
         name: name.to_owned(),
+        // The caller sets the id, which depends on the rows before this one.
         id: HabitId::new(uuid::Uuid::nil()),
         is_numeric,
         is_archived: ["true", "1"].contains(&cell(&["Archived?"])?),
@@ -193,6 +195,7 @@ fn read_target(
     if rounded.to_bits() != number.to_bits() {
         warnings.push(format!("the target {value} is rounded to {rounded}"));
     }
+    // At least 0 would be met on every day. A limit of 0 is fine: it means never.
     if rounded == 0.0 && !is_limit {
         warnings.push("a target of 0 is always reached, 1 is used".to_owned());
         return Ok(());

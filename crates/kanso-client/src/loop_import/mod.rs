@@ -138,6 +138,7 @@ fn read(file: impl Read + Seek) -> Result<Export, ImportError> {
     for habit in &mut listed {
         match archive.checkmarks.get(&habit.position) {
             Some(Ok(bytes)) => habit.read_entries(bytes, &mut export.report),
+            // The habit itself is readable and is imported without its days.
             Some(Err(reason)) => {
                 let row = ImportRow::error(&habit.name, None, format!("Checkmarks.csv: {reason}"));
                 export.report.rows.push(row);

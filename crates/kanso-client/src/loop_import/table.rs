@@ -34,6 +34,7 @@ impl CsvTable {
         let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
         let mut reader = csv::ReaderBuilder::new()
             .has_headers(false)
+            // A row of another length is still readable; a missing cell counts as absent.
             .flexible(true)
             .from_reader(bytes);
         let mut rows: Vec<CsvLine> = reader
@@ -62,6 +63,7 @@ impl CsvTable {
         line: &'a CsvLine,
         names: &[&str],
     ) -> Result<Option<&'a str>, String> {
+        // Versions of Loop name the same column differently, so several names are tried.
         let column = names.iter().find_map(|name| {
             let name = normal(name);
             self.columns.iter().position(|column| *column == name)

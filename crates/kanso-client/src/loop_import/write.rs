@@ -25,6 +25,7 @@ impl Client {
         self.edit(|editor| {
             for habit in habits {
                 let row = self.write_habit(editor, &habit, mode)?;
+                // Entries of a deleted habit would have no habit to belong to.
                 let is_deleted = row.outcome == ImportOutcome::Deleted;
                 let (name, id) = (habit.name, habit.id);
                 report.rows.push(row);
@@ -34,6 +35,7 @@ impl Client {
                     } else {
                         self.write_entry(editor, id, &entry, mode)?
                     };
+                    // Warnings tell how a new record was adapted. An existing record was not adapted now.
                     if outcome == ImportOutcome::New {
                         remarks.extend(entry.warnings);
                     }

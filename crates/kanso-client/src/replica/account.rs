@@ -83,6 +83,7 @@ pub(super) fn account(connection: &Connection) -> Result<Option<BoundAccount>, R
     let (server, account, email): Columns = connection
         .prepare_cached("SELECT server_url, account_id, email FROM replica")?
         .query_row([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    // The table's constraint allows all three or none.
     let whole = server.zip(account).zip(email);
     Ok(whole.map(|((server, account), email)| BoundAccount {
         server,
@@ -96,6 +97,7 @@ pub(super) fn session(connection: &Connection) -> Result<Option<Session>, Replic
     let (access, expires_at, refresh): Columns = connection
         .prepare_cached("SELECT access_token, access_expires_at, refresh_token FROM replica")?
         .query_row([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    // The table's constraint allows all three tokens or none.
     let Some(((access_token, expires_at), refresh_token)) = access.zip(expires_at).zip(refresh)
     else {
         return Ok(None);
@@ -150,6 +152,7 @@ impl Replica {
 
     /// Stores the session that follows a refresh.
     pub(crate) fn rotate(&mut self, session: &Session) -> Result<(), ReplicaError> {
+        // One statement, so it needs no explicit transaction.
         write_session(&self.connection, session)
     }
 

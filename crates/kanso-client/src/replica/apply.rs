@@ -128,6 +128,7 @@ impl Replica {
         // synced in the meantime, its position is newer, and its records include these.
         if position(&transaction)? == batch.position {
             apply_records(&transaction, batch, answer, options, &mut report)?;
+            // After the records: the views of waiting entries are derived with the new settings below.
             if let Some(settings) = &answer.settings {
                 account::store_settings(&transaction, settings, options.now)?;
             }
@@ -240,6 +241,7 @@ fn apply_records(
         report.offered = recovery::swap(transaction, why, options)?;
         report.resynced = Some(why);
     } else {
+        // Read once, updated per record and stored once, not once per record.
         let mut digest = mirror::digest(transaction)?;
         for record in &answer.records {
             report

@@ -37,6 +37,7 @@ impl Replica {
     pub(crate) fn check(&mut self, now: Timestamp) -> Result<u64, ReplicaError> {
         let transaction = self.begin()?;
         let Findings { damaged, unsealed } = findings(&transaction)?;
+        // Writing a row computes its checksum. From now on it is checked like all others.
         for row in unsealed {
             row.write(&transaction, MirrorTable::Base)?;
         }
@@ -67,6 +68,7 @@ fn findings(connection: &Connection) -> Result<Findings, ReplicaError> {
     let mut findings = Findings::default();
     while let Some(stored) = rows.next()? {
         match MirrorRow::read(stored) {
+            // A damaged key cannot be read as a `RecordKey`, so rows are named by their raw bytes.
             Ok(row) if !row.is_intact() => {
                 findings.damaged.insert(RawRecordKey::read(stored)?);
             }
@@ -90,6 +92,7 @@ fn stale(connection: &Connection) -> Result<BTreeSet<RecordKey>, ReplicaError> {
          SELECT shown.entity, shown.id FROM shown LEFT JOIN base USING (entity, id)
          WHERE base.id IS NULL OR base.is_live <> 1",
     )?;
+    // `record <> record` compares the JSON texts, which are equal for an untouched record.
     let mut keys: BTreeSet<RecordKey> = BTreeSet::new();
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {

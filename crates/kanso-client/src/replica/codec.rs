@@ -19,6 +19,7 @@ pub(super) fn to_json(record: &Record) -> Result<String, ReplicaError> {
 /// Parses a record from the JSON of the wire, which does not carry its `seq`.
 pub(super) fn from_json(entity: Entity, seq: Seq, json: &str) -> Result<Record, ReplicaError> {
     match entity {
+        // The wire types validate, so a damaged text becomes an error and never a strange record.
         Entity::Habit => {
             let record: HabitRecord = serde_json::from_str(json).map_err(ReplicaError::damaged)?;
             let habit = record.to_habit(seq).map_err(ReplicaError::damaged)?;

@@ -36,6 +36,7 @@ impl Replica {
             settings,
             changed: RefCell::default(),
         };
+        // An early return drops the transaction, and rusqlite rolls a dropped transaction back.
         let done = work(&editor)?;
         let Editor {
             transaction,
@@ -62,6 +63,7 @@ impl Editor<'_> {
     pub(crate) fn was_deleted(&self, key: RecordKey) -> Result<bool, ReplicaError> {
         let base = mirror::load(&self.transaction, key)?;
         let is_tombstone = base.is_some_and(|record| record.stamp().is_deleted());
+        // A purged record has neither a tombstone nor operations, so it counts as never seen.
         Ok(is_tombstone || !outbox::edits(&self.transaction, key)?.is_empty())
     }
 
@@ -73,6 +75,7 @@ impl Editor<'_> {
     /// members that this device never saw.
     pub(crate) fn base_version(&self, key: RecordKey) -> Result<Version, ReplicaError> {
         let base = mirror::load(&self.transaction, key)?;
+        // Without a delivered state the record was created here, and the server creates it with version 1.
         Ok(base.map_or(Version::FIRST, |record| record.stamp().version))
     }
 

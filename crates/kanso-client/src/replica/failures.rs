@@ -31,6 +31,7 @@ pub struct Failure {
 impl Failure {
     /// Returns the server's record as JSON, if the answer has one.
     pub fn server_record(&self) -> Option<&serde_json::Value> {
+        // A conflict carries the server's record; a `gone` result carries the tombstone instead.
         let conflicting = self
             .result
             .conflict
@@ -87,6 +88,7 @@ pub(super) fn store(
     result: &OperationResult,
     now: Timestamp,
 ) -> Result<Failure, ReplicaError> {
+    // The whole answer is stored: the user may decide days later and offline, and needs both sides.
     let json = serde_json::to_string(result).map_err(ReplicaError::damaged)?;
     let id = connection
         .prepare_cached(
@@ -105,6 +107,7 @@ pub(super) fn store(
             ],
             |row| row.get(0),
         )?;
+    // Built from the arguments; reading the row again would only parse the same JSON.
     Ok(Failure {
         id,
         operation: outbox::request(&rejected.body)?,

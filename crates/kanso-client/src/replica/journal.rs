@@ -63,6 +63,7 @@ fn logs(
          WHERE entity = 'entry' AND (?1 IS NULL OR habit_id = ?1)",
     )?;
     let mut rows = statement.query(params![habit.map(HabitId::uuid)])?;
+    // Collected per habit first: a log is built from all days of its habit at once.
     let mut days: BTreeMap<Uuid, Days> = BTreeMap::new();
     while let Some(row) = rows.next()? {
         let (habit, date, json): (Uuid, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);

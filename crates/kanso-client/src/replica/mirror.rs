@@ -26,6 +26,7 @@ pub(super) fn store(
     let old = known_state(connection, new.key)?;
     // A page of an older sync may arrive late, after another process has stored newer states.
     if old.is_none_or(|old| old.seq < new.seq) {
+        // The digest is a sum, so a replaced row is subtracted and the new one added.
         let counted = old.map_or(Digest::EMPTY, |old| old.digest);
         *digest = digest.minus(counted).plus(new.digest());
         new.write(connection, MirrorTable::Base)?;

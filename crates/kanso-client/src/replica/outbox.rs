@@ -67,6 +67,7 @@ pub(super) fn append(
     connection: &Connection,
     operation: &NewOperation,
 ) -> Result<(), ReplicaError> {
+    // Serialised once, here: every retry sends this text.
     let body = serde_json::to_string(&operation.request).map_err(ReplicaError::damaged)?;
     connection
         .prepare_cached(
@@ -154,6 +155,7 @@ fn keep_group_whole(
     let Some(group) = request(&next.body)?.group else {
         return Ok(());
     };
+    // Groups are contiguous, so the last operations of the batch are the ones to check.
     let mut kept = batch.len();
     for waiting in batch.iter().rev() {
         if request(&waiting.body)?.group.as_ref() != Some(&group) {
@@ -260,6 +262,7 @@ pub(super) fn remove(connection: &Connection, op_id: Uuid) -> Result<bool, Repli
     let removed = connection
         .prepare_cached("DELETE FROM outbox WHERE op_id = ?1")?
         .execute([op_id])?;
+    // Another process may have applied the same answer first.
     Ok(removed > 0)
 }
 

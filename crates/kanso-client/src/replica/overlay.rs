@@ -25,6 +25,7 @@ pub(super) fn overlay(
         .into_iter()
         .fold(base, |record, (action, at)| match (record, action) {
             (None, Action::Habit(id, Edit::Create(fields))) => {
+                // With the day of the edit, not today: a habit created yesterday began yesterday.
                 let details = HabitDetails::create(&fields, Today::at(at, settings)).ok()?;
                 // The server assigns `seq`; until then zero marks a record that it does not have.
                 let stamp = Stamp::created(Seq::ZERO, at);

@@ -40,6 +40,7 @@ impl MirrorRow {
             json: to_json(record)?,
             sealed: None,
         };
+        // Computed last, because the checksum covers all other columns.
         let sealed = Some(row.checksum());
         Ok(Self { sealed, ..row })
     }
@@ -97,6 +98,7 @@ impl MirrorRow {
     /// The checksum detects faults of the disk; it is not a protection against an attacker.
     pub(super) fn checksum(&self) -> i64 {
         let entity = self.key.entity.as_str().as_bytes();
+        // Fixed widths for numbers and ids, so that no two different rows have the same bytes.
         let numbers = [self.seq, self.version, i64::from(self.is_live)];
         let numbers = numbers.iter().flat_map(|number| number.to_be_bytes());
         let ids = [self.key.id, self.habit_id];

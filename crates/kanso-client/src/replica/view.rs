@@ -32,9 +32,11 @@ pub(super) fn refresh(
     key: RecordKey,
     settings: &Settings,
 ) -> Result<Option<Record>, ReplicaError> {
+    // Acknowledged operations count as pending too, until their record is delivered.
     let edits = outbox::edits(connection, key)?;
     let is_pending = !edits.is_empty();
     let record = overlay(mirror::load(connection, key)?, edits, settings);
+    // Tombstones stay in the mirror only: no list shows them.
     let live = record
         .filter(|record| !record.stamp().is_deleted())
         .map(as_delivered);
@@ -176,6 +178,7 @@ pub(super) fn habits(connection: &Connection) -> Result<Vec<View<Habit>>, Replic
     while let Some(row) = rows.next()? {
         habits.extend(read(Entity::Habit, row)?.habit());
     }
+    // Sorted here: the sort keys are inside of the JSON, and a user has few habits.
     habits.sort_by_key(|shown| {
         let Habit {
             id, details, stamp, ..
@@ -206,6 +209,7 @@ pub(super) fn entries(
     while let Some(row) = rows.next()? {
         entries.extend(read(Entity::Entry, row)?.entry());
     }
+    // The index gives the days in order, but not the instants within a day.
     entries.sort_by_key(|shown| {
         let Entry { id, details, .. } = &shown.record;
         (details.local_date, details.completion.instant(), *id)

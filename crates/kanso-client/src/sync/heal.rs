@@ -39,6 +39,7 @@ impl Client {
             if !run.report.differs {
                 return Ok(offered);
             }
+            // The first comparison never counts as a stall, since `fewest` starts at the maximum.
             if comparison.differing >= fewest {
                 stalls += 1;
             }

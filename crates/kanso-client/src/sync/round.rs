@@ -88,6 +88,7 @@ impl Client {
             applied.resynced.is_some(),
         );
         count(run, applied);
+        // Without operations the position stays, so that a pull of many pages does not start over.
         let up_to = batch.positions().map_or(after, |(_, last)| last);
         // The user may have edited while the request was under way; these operations go out with the
         // next round.

@@ -53,6 +53,8 @@ impl HttpTransport {
         }
         let client = reqwest::Client::builder()
             .user_agent(concat!("kanso-client/", env!("CARGO_PKG_VERSION")))
+            // A short limit for the connection shows an offline device soon; the longer one covers a slow
+            // network and a large page.
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(TIMEOUT)
             // A redirect could send the token to another server.
@@ -88,6 +90,7 @@ impl Transport for HttpTransport {
         }
         let response = builder.send().await.map_err(|error| unreachable(&error))?;
         let status = response.status().as_u16();
+        // Seconds only. The server never sends the date form of this header.
         let retry_after = response
             .headers()
             .get(RETRY_AFTER)
@@ -109,6 +112,7 @@ async fn whole_body(mut response: reqwest::Response) -> Result<Vec<u8>, Unreacha
         .await
         .map_err(|error| unreachable(&error))?
     {
+        // Counted while it arrives: `Content-Length` may be missing or wrong.
         if body.len() + chunk.len() > MAX_REPLY_BYTES {
             return Err(Unreachable {
                 reason: format!("its answer is longer than {MAX_REPLY_BYTES} bytes"),

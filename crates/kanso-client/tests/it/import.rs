@@ -109,7 +109,7 @@ fn the_three_habits_and_their_history_arrive() {
 }
 
 #[test]
-fn a_dry_run_says_the_same_and_writes_nothing() {
+fn a_dry_run_reports_the_same_and_writes_nothing() {
     let device = device(1);
     let planned = import(&device, ImportMode::DryRun);
     assert!(device.habits().expect("reads").is_empty());
@@ -134,7 +134,7 @@ fn importing_twice_changes_nothing() {
 }
 
 #[test]
-fn what_was_changed_or_deleted_since_stays_so() {
+fn import_keeps_changed_and_deleted_records() {
     let device = device(1);
     import(&device, ImportMode::Write);
     device
@@ -163,7 +163,7 @@ fn what_was_changed_or_deleted_since_stays_so() {
 }
 
 #[tokio::test]
-async fn two_devices_that_import_the_same_file_make_nothing_twice() {
+async fn two_imports_of_one_file_create_no_duplicates() {
     let server = FakeServer::new();
     let (a, b) = (signed_in(1, &server).await, signed_in(2, &server).await);
     for device in [&a, &b] {

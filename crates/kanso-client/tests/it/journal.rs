@@ -14,7 +14,7 @@ fn standing(device: &Device, habit: HabitId, zone: Option<&Zone>) -> Standing {
 }
 
 #[test]
-fn what_waits_to_be_sent_counts() {
+fn waiting_entries_count_in_statistics() {
     let device = device(1);
     let habit = device.create_habit(titled("Read")).expect("creates");
     for day in ["2026-11-19", "2026-11-20", "2026-11-21"] {
@@ -61,7 +61,7 @@ fn another_zone_has_another_today() {
 }
 
 #[test]
-fn a_habit_without_entries_and_an_archived_one_are_there() {
+fn journal_has_empty_and_archived_habits() {
     let device = device(1);
     let one = device.create_habit(titled("Read")).expect("creates");
     let away = device.create_habit(titled("Write")).expect("creates");
@@ -81,7 +81,7 @@ fn a_habit_without_entries_and_an_archived_one_are_there() {
 }
 
 #[tokio::test]
-async fn weeks_begin_when_the_account_says_so() {
+async fn weeks_begin_on_the_accounts_first_day() {
     let server = FakeServer::new();
     server.state().settings.week_start = WeekStart::Saturday;
     let device = signed_in(1, &server).await;

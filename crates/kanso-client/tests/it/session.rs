@@ -1,4 +1,4 @@
-//! Signing in and out, and what becomes of a sync that may not speak.
+//! Log-in, log-out, and syncs without a valid session.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use kanso_client::{CallError, LoginError};
 use crate::support::{EMAIL, FakeServer, Fault, PASSWORD, device, signed_in, titled, titles};
 
 #[tokio::test]
-async fn an_expired_access_token_is_renewed_before_it_is_used() {
+async fn an_expired_access_token_is_refreshed_before_use() {
     let server = FakeServer::new();
     let device = signed_in(1, &server).await;
     device.clock.advance(900);
@@ -21,7 +21,7 @@ async fn an_expired_access_token_is_renewed_before_it_is_used() {
 }
 
 #[tokio::test]
-async fn an_access_token_that_is_not_taken_is_renewed_once() {
+async fn a_rejected_access_token_is_refreshed_once() {
     let server = FakeServer::new();
     let device = signed_in(1, &server).await;
     server.state().expire_access();
@@ -35,7 +35,7 @@ async fn a_revoked_session_signs_out_and_keeps_everything() {
     let device = signed_in(1, &server).await;
     device.create_habit(titled("Read")).expect("creates");
     server.state().revoke();
-    let interrupted = device.sync(&server).await.expect_err("nobody is signed in");
+    let interrupted = device.sync(&server).await.expect_err("not signed in");
     assert!(matches!(
         interrupted.cause,
         CallError::SignedOut { account: Some(_) }
@@ -52,7 +52,7 @@ async fn a_revoked_session_signs_out_and_keeps_everything() {
 }
 
 #[tokio::test]
-async fn a_lost_renewal_is_asked_for_again() {
+async fn a_lost_refresh_is_retried() {
     let server = FakeServer::new();
     let device = signed_in(1, &server).await;
     device.clock.advance(900);
@@ -81,7 +81,7 @@ async fn a_busy_server_says_when_to_come_back() {
 }
 
 #[tokio::test]
-async fn wrong_credentials_are_told_apart_from_no_network() {
+async fn wrong_credentials_differ_from_no_network() {
     let server = FakeServer::new();
     let device = device(1);
     let refused = device
@@ -98,7 +98,7 @@ async fn wrong_credentials_are_told_apart_from_no_network() {
         offline,
         Err(LoginError::Call(CallError::Offline(_)))
     ));
-    let never = device.sync(&server).await.expect_err("nobody is signed in");
+    let never = device.sync(&server).await.expect_err("not signed in");
     assert!(matches!(
         never.cause,
         CallError::SignedOut { account: None }
@@ -126,7 +126,7 @@ async fn a_token_goes_to_its_own_server_only() {
         .expect_err("it is another server");
     assert!(matches!(interrupted.cause, CallError::OtherServer { .. }));
     assert!(elsewhere.state().paths.is_empty());
-    // The server moved: logging in there says so.
+    // The server has moved: a log-in at the new address moves the replica too.
     device
         .login(&elsewhere, EMAIL, PASSWORD)
         .await

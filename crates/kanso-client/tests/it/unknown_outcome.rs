@@ -1,4 +1,4 @@
-//! Increments whose answer was lost, and a server that forgets what it has carried out.
+//! Increments with a lost answer, and a server that has purged their results.
 
 use kanso_client::domain::entries::Entry;
 use kanso_client::domain::{EntryId, QuantityChange};
@@ -8,7 +8,7 @@ use crate::support::{Device, FakeServer, Fault, all_entries, on, signed_in, titl
 
 const DAY: i64 = 24 * 60 * 60;
 
-/// A device with an entry that the server has too.
+/// A device with a synced entry.
 async fn with_an_entry(server: &FakeServer) -> (Device, Entry) {
     let device = signed_in(1, server).await;
     let habit = device.create_habit(titled("Water")).expect("creates");
@@ -23,19 +23,19 @@ fn half() -> QuantityChange {
     QuantityChange::from_thousandths(500).expect("small")
 }
 
-/// The thousandths that the server has of the only entry.
+/// Value of the only entry on the server, in thousandths.
 fn stored(server: &FakeServer) -> i64 {
     let state = server.state();
     let entry = state.entries.values().next().expect("an entry");
     entry.details.value.thousandths()
 }
 
-/// The thousandths that the device shows of it.
+/// Value of the only entry on the device, in thousandths.
 fn shown(device: &Device) -> i64 {
     all_entries(device)[0].details.value.thousandths()
 }
 
-/// Adds a half, whose answer is lost, and lets `days` pass, after which the server has forgotten it.
+/// Adds a half with a lost answer and lets `days` pass, after which the server has purged the result.
 async fn lose_an_answer(server: &FakeServer, device: &Device, entry: EntryId, days: i64) {
     device.add_to_entry(entry, half()).expect("adds");
     server.fail([Fault::LoseResponse]);
@@ -46,7 +46,7 @@ async fn lose_an_answer(server: &FakeServer, device: &Device, entry: EntryId, da
 }
 
 #[tokio::test]
-async fn what_the_server_may_have_forgotten_is_for_a_person_to_decide() {
+async fn increment_whose_result_may_be_purged_becomes_a_failure() {
     let server = FakeServer::new();
     let (device, entry) = with_an_entry(&server).await;
     lose_an_answer(&server, &device, entry.id, 91).await;
@@ -67,7 +67,7 @@ async fn what_the_server_may_have_forgotten_is_for_a_person_to_decide() {
 }
 
 #[tokio::test]
-async fn whoever_misses_it_there_adds_it_anew() {
+async fn keep_mine_sends_the_increment_as_a_new_one() {
     let server = FakeServer::new();
     let (device, entry) = with_an_entry(&server).await;
     device.add_to_entry(entry.id, half()).expect("adds");
@@ -85,7 +85,7 @@ async fn whoever_misses_it_there_adds_it_anew() {
 }
 
 #[tokio::test]
-async fn an_entry_that_is_gone_takes_no_increment() {
+async fn keep_mine_fails_for_an_increment_of_a_deleted_entry() {
     let server = FakeServer::new();
     let (device, entry) = with_an_entry(&server).await;
     lose_an_answer(&server, &device, entry.id, 91).await;
@@ -97,7 +97,7 @@ async fn an_entry_that_is_gone_takes_no_increment() {
 }
 
 #[tokio::test]
-async fn while_the_server_remembers_it_is_sent_again_and_counts_once() {
+async fn increment_with_a_stored_result_is_retried_and_counts_once() {
     let server = FakeServer::new();
     let (device, entry) = with_an_entry(&server).await;
     device.add_to_entry(entry.id, half()).expect("adds");
@@ -110,7 +110,7 @@ async fn while_the_server_remembers_it_is_sent_again_and_counts_once() {
 }
 
 #[tokio::test]
-async fn what_was_never_sent_waits_for_as_long_as_it_takes() {
+async fn increment_that_was_never_sent_waits_without_limit() {
     let server = FakeServer::new();
     let (device, entry) = with_an_entry(&server).await;
     device.add_to_entry(entry.id, half()).expect("adds");
@@ -126,7 +126,7 @@ async fn what_was_never_sent_waits_for_as_long_as_it_takes() {
 }
 
 #[tokio::test]
-async fn what_was_refused_as_a_whole_was_not_carried_out() {
+async fn increment_of_a_rejected_request_is_not_in_doubt() {
     let server = FakeServer::new();
     let (device, entry) = with_an_entry(&server).await;
     device.add_to_entry(entry.id, half()).expect("adds");
