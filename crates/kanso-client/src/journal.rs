@@ -43,7 +43,7 @@ impl Journal {
 impl Client {
     /// Reads the recorded days of `habit`, or of all habits if it is `None`.
     ///
-    /// `zone` defines the user's days; `None` stands for the account's zone.
+    /// `zone` defines the user's days; with `None` it is the account's zone.
     ///
     /// # Errors
     /// The local database failed.

@@ -121,7 +121,7 @@ pub(crate) fn check_success(reply: &Reply) -> Result<(), CallError> {
     Err(error_of(reply))
 }
 
-/// Returns the error that an unsuccessful answer stands for.
+/// Converts an unsuccessful answer to an error.
 pub(crate) fn error_of(reply: &Reply) -> CallError {
     // A body is not needed here: for these the client waits, whatever the reason is.
     if reply.status == 429 || reply.status >= 500 {

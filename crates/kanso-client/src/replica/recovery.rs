@@ -5,9 +5,9 @@
 //!
 //! Both can find records that the server lacks, and both then have to decide between two
 //! explanations. Another device deleted the record: it has to go here too. Or the server lost it:
-//! it has to be given back. A server that lost its history says so (`Resync::HistoryLost`); for a
-//! repair nothing says so, and the records are offered in any case, because a server that purged
-//! a record knows its id and answers `gone`.
+//! it has to be given back. A server that lost its history demands a resync for that reason
+//! (`Resync::HistoryLost`). In a repair the reason is unknown, so the records are offered in any
+//! case: if one was deleted, the server still knows its id and answers `gone`.
 //!
 //! Both refuse to remove many records at once without the user's consent ([`ManyDeletions`]), since
 //! a broken or emptied server looks exactly like a server on which everything was deleted.

@@ -2,7 +2,7 @@
 //!
 //! After a server has lost its history, waiting edits are rebased on the versions that the edits
 //! before them are expected to make (`give_back::rebase`). If one of those earlier edits is
-//! rejected, its version never comes into being, and every later edit is rejected as well. Those
+//! rejected, its version is never created, and every later edit is rejected as well. Those
 //! later rejections say nothing about the edits themselves, so the edits are queued again on the
 //! version that the server has.
 
