@@ -29,7 +29,7 @@ pub(super) struct Archive {
 }
 
 /// Use of a file in the archive.
-enum Role {
+enum FileRole {
     Habits,
     Checkmarks(u32),
     Other,
@@ -57,13 +57,13 @@ pub(super) fn read(file: impl Read + Seek) -> Result<Archive, ImportError> {
         })?;
         let name = String::from_utf8_lossy(&raw);
         match role(&name) {
-            Role::Other => {}
-            Role::Suspicious => problems.push(format!("the file {name:?} is ignored")),
-            Role::Habits => {
+            FileRole::Other => {}
+            FileRole::Suspicious => problems.push(format!("the file {name:?} is ignored")),
+            FileRole::Habits => {
                 let bytes = unpack(&mut zip, index, &name, &mut total)?;
                 habits = Some(bytes.map_err(|reason| ImportError::NotAZip { reason })?);
             }
-            Role::Checkmarks(position) => {
+            FileRole::Checkmarks(position) => {
                 let bytes = unpack(&mut zip, index, &name, &mut total)?;
                 if checkmarks.insert(position, bytes).is_some() {
                     problems.push(format!("more than one folder has the number {position}"));
@@ -78,20 +78,20 @@ pub(super) fn read(file: impl Read + Seek) -> Result<Archive, ImportError> {
     })
 }
 
-fn role(name: &str) -> Role {
+fn role(name: &str) -> FileRole {
     let parts: Vec<&str> = name.split('/').collect();
     // Such a name could only be meant to escape from a folder when it is unpacked.
     if parts.contains(&"..") || name.starts_with('/') || name.contains(['\\', '\0']) {
-        return Role::Suspicious;
+        return FileRole::Suspicious;
     }
     match parts.as_slice() {
-        ["Habits.csv"] => Role::Habits,
+        ["Habits.csv"] => FileRole::Habits,
         [folder, "Checkmarks.csv"] => {
             let digits = folder.find(|c: char| !c.is_ascii_digit());
             let number = &folder[..digits.unwrap_or(folder.len())];
-            number.parse().map_or(Role::Other, Role::Checkmarks)
+            number.parse().map_or(FileRole::Other, FileRole::Checkmarks)
         }
-        _ => Role::Other,
+        _ => FileRole::Other,
     }
 }
 

@@ -16,7 +16,7 @@ use super::table::{CsvLine, CsvTable};
 
 /// Value of a day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Mark {
+enum DayMark {
     Value(Quantity),
     Skip,
     Automatic,
@@ -51,8 +51,8 @@ pub(super) fn read(
         let mark = read_mark(&table, line, is_numeric);
         let is_first = seen.insert(date);
         match mark {
-            Ok(Mark::Automatic) => report.automatic += 1,
-            Ok(Mark::Unknown) => report.unknown += 1,
+            Ok(DayMark::Automatic) => report.automatic += 1,
+            Ok(DayMark::Unknown) => report.unknown += 1,
             // The first row wins; the report names the second.
             Ok(_) if !is_first => {
                 let reason = format!("{place}: the day appears twice");
@@ -78,7 +78,7 @@ fn read_date(table: &CsvTable, line: &CsvLine) -> Result<Date, String> {
     parse_date(text).ok_or_else(|| format!("{text:?} is not a date"))
 }
 
-fn read_mark(table: &CsvTable, line: &CsvLine, is_numeric: bool) -> Result<Mark, String> {
+fn read_mark(table: &CsvTable, line: &CsvLine, is_numeric: bool) -> Result<DayMark, String> {
     let text = table
         .cell(line, &["Value", "Checkmark"])?
         .unwrap_or_default();
@@ -92,15 +92,15 @@ fn read_mark(table: &CsvTable, line: &CsvLine, is_numeric: bool) -> Result<Mark,
     };
     let is_word = text.starts_with(|c: char| c.is_ascii_alphabetic());
     match code {
-        Some(-1) => Ok(Mark::Unknown),
+        Some(-1) => Ok(DayMark::Unknown),
         // In a numerical habit `3` is the amount 0.003, while the word `SKIP` means a skipped day.
-        Some(3) if is_word || !is_numeric => Ok(Mark::Skip),
+        Some(3) if is_word || !is_numeric => Ok(DayMark::Skip),
         Some(thousandths) if is_numeric => Quantity::from_thousandths(thousandths)
-            .map(Mark::Value)
+            .map(DayMark::Value)
             .map_err(|error| format!("the value {text} {error}")),
-        Some(0) => Ok(Mark::Value(Quantity::ZERO)),
-        Some(1) => Ok(Mark::Automatic),
-        Some(2) => Ok(Mark::Value(Quantity::ONE)),
+        Some(0) => Ok(DayMark::Value(Quantity::ZERO)),
+        Some(1) => Ok(DayMark::Automatic),
+        Some(2) => Ok(DayMark::Value(Quantity::ONE)),
         _ => Err(format!("the value {text:?} is unknown")),
     }
 }
@@ -110,7 +110,7 @@ fn entry(
     line: &CsvLine,
     habit: HabitId,
     date: Date,
-    mark: Mark,
+    mark: DayMark,
 ) -> Result<ExportedEntry, String> {
     let mut warnings = Vec::new();
     let notes = table.cell(line, &["Notes"])?.unwrap_or_default();
@@ -119,11 +119,11 @@ fn entry(
         habit_id: Patch::Value(habit.to_string()),
         completion_date: Patch::Value(date.to_string()),
         kind: match mark {
-            Mark::Skip => Patch::Value(EntryKind::Skip),
+            DayMark::Skip => Patch::Value(EntryKind::Skip),
             _ => Patch::Absent,
         },
         value: match mark {
-            Mark::Value(value) => Patch::Value(value.to_f64()),
+            DayMark::Value(value) => Patch::Value(value.to_f64()),
             _ => Patch::Absent,
         },
         notes: if notes.is_empty() {

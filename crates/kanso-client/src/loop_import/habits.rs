@@ -9,7 +9,7 @@ use kanso_domain::text::{Color, Description, Title, Unit};
 use kanso_protocol::Patch;
 use kanso_protocol::habits::{HabitMembers, HabitType, TargetDirection};
 
-use super::frequency::{Fit, schedule};
+use super::frequency::{ScheduleFit, schedule};
 use super::report::{ImportReport, ImportRow};
 use super::table::{CsvLine, CsvTable};
 use super::{ExportedEntry, ExportedHabit, checkmarks, derived_id};
@@ -220,11 +220,11 @@ fn read_frequency(
     };
     match schedule(number(times)?, number(days)?) {
         None => Err(format!("no schedule fits {times} times in {days} days")),
-        Some(Fit::Exact(schedule)) => {
+        Some(ScheduleFit::Exact(schedule)) => {
             schedule.fill(members);
             Ok(())
         }
-        Some(Fit::Nearest(schedule)) => {
+        Some(ScheduleFit::Nearest(schedule)) => {
             schedule.fill(members);
             warnings.push(format!(
                 "{times} times in {days} days becomes the nearest schedule: {schedule}"

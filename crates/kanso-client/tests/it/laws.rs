@@ -8,7 +8,9 @@ use kanso_client::protocol::habits::HabitMembers;
 use kanso_client::protocol::sync::OperationRequest;
 use proptest::prelude::*;
 
-use crate::support::{Device, FakeServer, Fault, all_entries, live, on, signed_in, titled, titles};
+use crate::support::{
+    Device, FakeServer, NetworkFault, all_entries, live, on, signed_in, titled, titles,
+};
 
 #[derive(Clone, Copy, Debug)]
 enum Step {
@@ -91,11 +93,11 @@ async fn take(device: &Device, server: &FakeServer, step: Step, number: usize) {
         }
         Step::Sync => drop(device.sync(server).await),
         Step::Cut(at, answer) => {
-            server.fail(vec![Fault::None; at]);
+            server.fail(vec![NetworkFault::None; at]);
             server.fail([if answer {
-                Fault::LoseResponse
+                NetworkFault::LoseResponse
             } else {
-                Fault::LoseRequest
+                NetworkFault::LoseRequest
             }]);
             drop(device.sync(server).await);
             server.state().faults.clear();

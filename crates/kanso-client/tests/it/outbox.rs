@@ -9,7 +9,7 @@ use kanso_client::protocol::sync::OperationStatus;
 
 use uuid::Uuid;
 
-use crate::support::{FakeServer, Fault, all_entries, on, signed_in, titled, titles};
+use crate::support::{FakeServer, NetworkFault, all_entries, on, signed_in, titled, titles};
 
 #[tokio::test]
 async fn a_lost_answer_is_asked_for_again_with_the_same_bytes() {
@@ -19,7 +19,7 @@ async fn a_lost_answer_is_asked_for_again_with_the_same_bytes() {
     device
         .create_entry(on(&habit, "2026-11-22"))
         .expect("creates");
-    server.fail([Fault::LoseResponse]);
+    server.fail([NetworkFault::LoseResponse]);
     device.sync(&server).await.expect_err("the answer was lost");
     assert_eq!(device.status().expect("reads").waiting, 2);
 
@@ -35,7 +35,7 @@ async fn a_lost_request_changes_nothing() {
     let server = FakeServer::new();
     let device = signed_in(1, &server).await;
     device.create_habit(titled("Read")).expect("creates");
-    server.fail([Fault::LoseRequest]);
+    server.fail([NetworkFault::LoseRequest]);
     device.sync(&server).await.expect_err("it was lost");
     assert_eq!(titles(&device), ["Read"]);
     assert_eq!(device.sync(&server).await.expect("syncs").pushed, 1);
@@ -98,7 +98,7 @@ async fn acknowledged_operation_stays_visible_until_delivered() {
     let device = signed_in(1, &server).await;
     device.create_habit(titled("mine")).expect("creates");
     server.state().page = 2;
-    server.fail([Fault::None, Fault::LoseRequest]);
+    server.fail([NetworkFault::None, NetworkFault::LoseRequest]);
     device
         .sync(&server)
         .await

@@ -5,7 +5,9 @@ use kanso_client::protocol::Patch;
 use kanso_client::protocol::entries::EntryMembers;
 use kanso_client::protocol::habits::{FrequencyType, HabitMembers};
 
-use crate::support::{Device, FakeServer, Fault, all_entries, live, on, signed_in, titled, titles};
+use crate::support::{
+    Device, FakeServer, NetworkFault, all_entries, live, on, signed_in, titled, titles,
+};
 
 fn colored(color: &str) -> HabitMembers {
     HabitMembers {
@@ -150,10 +152,10 @@ async fn giving_back_a_record_deleted_elsewhere_is_dropped() {
 #[tokio::test]
 async fn an_interrupted_recovery_continues() {
     for cut in 0..8 {
-        for fault in [Fault::LoseRequest, Fault::LoseResponse] {
+        for fault in [NetworkFault::LoseRequest, NetworkFault::LoseResponse] {
             let Story { server, a, b } = restored(true).await;
             server.state().page = 1;
-            server.fail(vec![Fault::None; cut]);
+            server.fail(vec![NetworkFault::None; cut]);
             server.fail([fault]);
             // A cut after the last request has no effect.
             drop(a.sync(&server).await);

@@ -4,7 +4,9 @@ use kanso_client::domain::habits::Habit;
 use kanso_client::protocol::sync::OperationStatus;
 use kanso_client::{CallError, Resync, SyncOptions};
 
-use crate::support::{Device, FakeServer, Fault, all_entries, live, on, signed_in, titled, titles};
+use crate::support::{
+    Device, FakeServer, NetworkFault, all_entries, live, on, signed_in, titled, titles,
+};
 
 /// A device that never read a deletion that the server has purged, and the remaining habit.
 async fn out_of_date(server: &FakeServer) -> (Device, Habit) {
@@ -77,7 +79,11 @@ async fn nothing_disappears_during_a_resync() {
     server.change_epoch();
     server.state().page = 3;
     for _ in 0..2 {
-        server.fail([Fault::None, Fault::None, Fault::LoseResponse]);
+        server.fail([
+            NetworkFault::None,
+            NetworkFault::None,
+            NetworkFault::LoseResponse,
+        ]);
         device
             .sync(&server)
             .await
@@ -105,7 +111,7 @@ async fn an_operation_that_a_restored_server_lost_is_sent_again() {
     let device = signed_in(1, &server).await;
     device.create_habit(titled("mine")).expect("creates");
     server.state().page = 2;
-    server.fail([Fault::None, Fault::LoseRequest]);
+    server.fail([NetworkFault::None, NetworkFault::LoseRequest]);
     device
         .sync(&server)
         .await
@@ -130,7 +136,7 @@ async fn a_server_that_always_demands_a_resync_is_given_up() {
     let server = FakeServer::new();
     let device = signed_in(1, &server).await;
     device.create_habit(titled("Read")).expect("creates");
-    server.fail([Fault::Status(410, None); 9]);
+    server.fail([NetworkFault::Status(410, None); 9]);
     let interrupted = device.sync(&server).await.expect_err("it gives up");
     assert!(
         interrupted.to_string().contains("demanded a resync"),

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use kanso_client::{CallError, LoginError};
 
-use crate::support::{EMAIL, FakeServer, Fault, PASSWORD, device, signed_in, titled, titles};
+use crate::support::{
+    EMAIL, FakeServer, NetworkFault, PASSWORD, device, signed_in, titled, titles,
+};
 
 #[tokio::test]
 async fn an_expired_access_token_is_refreshed_before_use() {
@@ -56,7 +58,7 @@ async fn a_lost_refresh_is_retried() {
     let server = FakeServer::new();
     let device = signed_in(1, &server).await;
     device.clock.advance(900);
-    for fault in [Fault::LoseRequest, Fault::LoseResponse] {
+    for fault in [NetworkFault::LoseRequest, NetworkFault::LoseResponse] {
         server.fail([fault]);
         let interrupted = device.sync(&server).await.expect_err("it was lost");
         assert!(matches!(interrupted.cause, CallError::Offline(_)));
@@ -70,7 +72,7 @@ async fn a_busy_server_says_when_to_come_back() {
     let device = signed_in(1, &server).await;
     device.create_habit(titled("Read")).expect("creates");
     for (status, seconds) in [(429, Some(7)), (503, Some(30)), (500, None), (502, None)] {
-        server.fail([Fault::Status(status, seconds)]);
+        server.fail([NetworkFault::Status(status, seconds)]);
         let cause = device.sync(&server).await.expect_err("it is busy").cause;
         let CallError::TryLater { after } = cause else {
             panic!("{status}: {cause:?}");
@@ -92,7 +94,7 @@ async fn wrong_credentials_differ_from_no_network() {
         panic!("{refused:?}");
     };
     assert_eq!(problem.status, 401);
-    server.fail([Fault::LoseRequest]);
+    server.fail([NetworkFault::LoseRequest]);
     let offline = device.login(&server, EMAIL, PASSWORD).await;
     assert!(matches!(
         offline,
@@ -139,7 +141,7 @@ async fn logging_out_works_without_the_server_and_keeps_everything() {
     let server = FakeServer::new();
     let device = signed_in(1, &server).await;
     device.create_habit(titled("Read")).expect("creates");
-    server.fail([Fault::LoseRequest]);
+    server.fail([NetworkFault::LoseRequest]);
     device.logout(&server).await.expect("logs out");
     let status = device.status().expect("reads");
     assert!(!status.is_signed_in);

@@ -8,7 +8,7 @@ use kanso_client::clock::Timer;
 use kanso_client::{Client, Origin, SyncHandle, SyncLoop, SyncState};
 use tokio::sync::Notify;
 
-use crate::support::{EMAIL, FakeServer, Fault, PASSWORD, parts, titled, titles};
+use crate::support::{EMAIL, FakeServer, NetworkFault, PASSWORD, parts, titled, titles};
 
 #[derive(Default)]
 struct TestTimer {
@@ -93,7 +93,7 @@ async fn an_edit_goes_out_at_once() {
 async fn failures_are_retried_with_growing_delays() {
     let server = Arc::new(FakeServer::new());
     let (app, work) = App::new(1, &server).await;
-    server.fail([Fault::LoseRequest; 12]);
+    server.fail([NetworkFault::LoseRequest; 12]);
     let work = tokio::spawn(work.run());
     for tries in 1..=12 {
         while app.timer.delays().len() < tries {
@@ -117,7 +117,7 @@ async fn failures_are_retried_with_growing_delays() {
 async fn retry_after_is_honoured() {
     let server = Arc::new(FakeServer::new());
     let (app, work) = App::new(1, &server).await;
-    server.fail([Fault::Status(503, Some(3_600))]);
+    server.fail([NetworkFault::Status(503, Some(3_600))]);
     let work = tokio::spawn(work.run());
     app.reaches(|state| matches!(state, SyncState::Offline { .. }))
         .await;

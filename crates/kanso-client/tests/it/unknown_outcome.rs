@@ -4,7 +4,7 @@ use kanso_client::domain::entries::Entry;
 use kanso_client::domain::{EntryId, QuantityChange};
 use kanso_client::{EditError, ResolveError};
 
-use crate::support::{Device, FakeServer, Fault, all_entries, on, signed_in, titled};
+use crate::support::{Device, FakeServer, NetworkFault, all_entries, on, signed_in, titled};
 
 const DAY: i64 = 24 * 60 * 60;
 
@@ -38,7 +38,7 @@ fn shown(device: &Device) -> i64 {
 /// Adds a half with a lost answer and lets `days` pass, after which the server has purged the result.
 async fn lose_an_answer(server: &FakeServer, device: &Device, entry: EntryId, days: i64) {
     device.add_to_entry(entry, half()).expect("adds");
-    server.fail([Fault::LoseResponse]);
+    server.fail([NetworkFault::LoseResponse]);
     device.sync(server).await.expect_err("the answer was lost");
     assert_eq!((stored(server), shown(device)), (1_500, 1_500));
     server.state().receipts.clear();
@@ -71,7 +71,7 @@ async fn keep_mine_sends_the_increment_as_a_new_one() {
     let server = FakeServer::new();
     let (device, entry) = with_an_entry(&server).await;
     device.add_to_entry(entry.id, half()).expect("adds");
-    server.fail([Fault::LoseRequest]);
+    server.fail([NetworkFault::LoseRequest]);
     device.sync(&server).await.expect_err("it was lost");
     device.clock.advance(91 * DAY);
     let report = device.sync(&server).await.expect("syncs");
@@ -101,7 +101,7 @@ async fn increment_with_a_stored_result_is_retried_and_counts_once() {
     let server = FakeServer::new();
     let (device, entry) = with_an_entry(&server).await;
     device.add_to_entry(entry.id, half()).expect("adds");
-    server.fail([Fault::LoseResponse]);
+    server.fail([NetworkFault::LoseResponse]);
     device.sync(&server).await.expect_err("the answer was lost");
     device.clock.advance(88 * DAY);
     let report = device.sync(&server).await.expect("syncs");
@@ -115,7 +115,7 @@ async fn increment_that_was_never_sent_waits_without_limit() {
     let (device, entry) = with_an_entry(&server).await;
     device.add_to_entry(entry.id, half()).expect("adds");
     for _ in 0..3 {
-        server.fail([Fault::Offline]);
+        server.fail([NetworkFault::Offline]);
         device.sync(&server).await.expect_err("no network");
         device.clock.advance(DAY / 2);
     }
@@ -130,7 +130,7 @@ async fn increment_of_a_rejected_request_is_not_in_doubt() {
     let server = FakeServer::new();
     let (device, entry) = with_an_entry(&server).await;
     device.add_to_entry(entry.id, half()).expect("adds");
-    server.fail([Fault::Status(422, None)]);
+    server.fail([NetworkFault::Status(422, None)]);
     device.sync(&server).await.expect_err("refused");
     device.clock.advance(400 * DAY);
     let report = device.sync(&server).await.expect("syncs");
@@ -143,7 +143,7 @@ async fn only_increments_are_in_doubt() {
     let server = FakeServer::new();
     let device = signed_in(1, &server).await;
     device.create_habit(titled("Read")).expect("creates");
-    server.fail([Fault::LoseResponse]);
+    server.fail([NetworkFault::LoseResponse]);
     device.sync(&server).await.expect_err("the answer was lost");
     server.state().receipts.clear();
     device.clock.advance(400 * DAY);
@@ -168,7 +168,7 @@ async fn a_group_goes_to_the_list_as_a_whole() {
             edits.create_habit(titled("Tea"))
         })
         .expect("writes");
-    server.fail([Fault::LoseResponse]);
+    server.fail([NetworkFault::LoseResponse]);
     device.sync(&server).await.expect_err("the answer was lost");
     server.state().receipts.clear();
     device.clock.advance(91 * DAY);

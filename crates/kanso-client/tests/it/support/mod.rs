@@ -3,7 +3,7 @@
 mod server;
 mod state;
 
-pub(crate) use server::{FakeServer, Fault};
+pub(crate) use server::{FakeServer, NetworkFault};
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};

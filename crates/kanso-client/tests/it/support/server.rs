@@ -13,7 +13,7 @@ use super::state::{State, problem};
 
 /// Fault of the next request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fault {
+pub(crate) enum NetworkFault {
     /// The request is lost.
     LoseRequest,
     /// There is no connection, so nothing is sent.
@@ -52,7 +52,7 @@ impl FakeServer {
         self.state.lock().expect("no test panicked in it")
     }
 
-    pub(crate) fn fail(&self, faults: impl IntoIterator<Item = Fault>) {
+    pub(crate) fn fail(&self, faults: impl IntoIterator<Item = NetworkFault>) {
         self.state().faults.extend(faults);
     }
 
@@ -88,19 +88,19 @@ impl Transport for FakeServer {
             may_have_arrived,
         };
         let mut state = self.state();
-        let fault = state.faults.pop_front().unwrap_or(Fault::None);
-        if matches!(fault, Fault::LoseRequest | Fault::Offline) {
-            return Err(lost(fault == Fault::LoseRequest));
+        let fault = state.faults.pop_front().unwrap_or(NetworkFault::None);
+        if matches!(fault, NetworkFault::LoseRequest | NetworkFault::Offline) {
+            return Err(lost(fault == NetworkFault::LoseRequest));
         }
         state.paths.push(request.path.to_string());
-        if let Fault::Status(status, seconds) = fault {
+        if let NetworkFault::Status(status, seconds) = fault {
             return Ok(Reply {
                 retry_after: seconds.map(Duration::from_secs),
                 ..problem(status, "trouble")
             });
         }
         let reply = state.serve(&request);
-        if fault == Fault::LoseResponse {
+        if fault == NetworkFault::LoseResponse {
             return Err(lost(true));
         }
         Ok(reply)

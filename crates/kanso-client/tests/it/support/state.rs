@@ -20,7 +20,7 @@ use kanso_client::transport::{Reply, Request};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{EMAIL, Fault, PASSWORD};
+use super::{EMAIL, NetworkFault, PASSWORD};
 
 pub(crate) struct State {
     account: Uuid,
@@ -48,7 +48,7 @@ pub(crate) struct State {
     successors: BTreeMap<String, u32>,
     issued: u32,
     pub(crate) page: usize,
-    pub(crate) faults: VecDeque<Fault>,
+    pub(crate) faults: VecDeque<NetworkFault>,
     /// Bodies of the applied pushes.
     pub(crate) pushes: Vec<SyncRequest>,
     /// Paths of all requests that arrived.
