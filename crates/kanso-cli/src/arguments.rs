@@ -1,4 +1,4 @@
-//! The command line.
+//! Definition of the command line. Its doc comments are the `--help` texts.
 
 use std::path::PathBuf;
 
@@ -7,12 +7,13 @@ use kanso_client::domain::{Quantity, Zone};
 
 use crate::words::{Day, NoneOr, Weekdays, parse_day};
 
-/// Habits, offline first
+/// Habit tracking, offline first
 ///
-/// Every command but `register`, `login`, `password` and `export` works with the server away.
+/// `register`, `login`, `password`, `sync`, `devices` and `export` need the server. All other
+/// commands work offline.
 ///
 /// Exit codes: 0 done, 1 failed, 2 wrong usage, 3 server not reached, 4 signed out, 5 conflicts
-/// wait for you, 6 much would be removed here.
+/// wait for your decision, 6 many records would be removed.
 #[derive(Debug, Parser)]
 #[command(name = "kanso", version, max_term_width = 80)]
 pub(crate) struct Arguments {
@@ -23,15 +24,15 @@ pub(crate) struct Arguments {
 }
 
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Everywhere")]
+#[command(next_help_heading = "Global options")]
 pub(crate) struct Global {
     /// Folder of this device's replica [default: kanso in the user's data folder]
     #[arg(long, env = "KANSO_HOME", value_name = "FOLDER", global = true)]
     pub(crate) home: Option<PathBuf>,
-    /// The server [default: the one logged in to, else this machine's]
+    /// Address of the server [default: the one you logged in to, else this machine]
     #[arg(long, env = "KANSO_SERVER", value_name = "URL", global = true)]
     pub(crate) server: Option<String>,
-    /// The zone that you are in, such as Europe/Rome [default: your account's]
+    /// Your time zone, such as Europe/Rome [default: your account's]
     #[arg(long, env = "KANSO_TZ", value_name = "ZONE", global = true)]
     pub(crate) tz: Option<Zone>,
     /// Print JSON, for scripts
@@ -41,55 +42,55 @@ pub(crate) struct Global {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Make an account and log in
+    /// Create an account and log in
     Register(Credentials),
     /// Log in on this device
     Login(Credentials),
-    /// Log out; everything local stays
+    /// Log out; all local data stays
     Logout,
-    /// Choose another password; every other device has to log in again
+    /// Change your password; all other devices have to log in again
     Password {
-        /// Read the current password and the new one from standard input, a line each
+        /// Read the current password and the new one from standard input, one per line
         #[arg(long)]
         password_stdin: bool,
     },
-    /// Make, list and change habits
+    /// Create, list and change habits
     #[command(subcommand)]
     Habit(HabitCommand),
-    /// Record that something was done
+    /// Record an entry for a habit
     Done(Done),
-    /// Take back the last entry of a day
+    /// Delete the last entry of a day
     Undo(Undo),
-    /// What there is to do today
+    /// Show the habits that are due today
     Today,
-    /// Streaks, rates and sums: of all habits, or of one
+    /// Show streaks, rates and sums of all habits, or of one
     Stats(Stats),
-    /// A calendar of what was done: of all habits, or of one
+    /// Show a calendar of all habits, or of one
     Heatmap(Heatmap),
     /// Exchange changes with the server
     Sync(Sync),
-    /// What the server refused, and what to do about it
+    /// List rejected changes and decide on them
     Conflicts(Conflicts),
-    /// Bring a history over from another app
+    /// Import habits from another app
     #[command(subcommand)]
     Import(ImportCommand),
-    /// Save what you have on the server to a new file, in lines of JSON
+    /// Save all your data on the server to a new file, as lines of JSON
     Export {
-        /// The file; only you can read it
+        /// Path of the new file; only you can read it
         file: PathBuf,
     },
-    /// How this device stands
+    /// Show the account and the sync state of this device
     Status,
-    /// The devices that sync with your account
+    /// List the devices that sync with your account
     Devices(Devices),
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Sync {
-    /// Look at every record here and compare all of them with the server's; done once a day anyway
+    /// Check all records and compare them with the server's; happens once a day anyway
     #[arg(long)]
     pub(crate) verify: bool,
-    /// Go on although many records would be removed here
+    /// Allow that many records are removed from this device
     #[arg(long)]
     pub(crate) accept_deletions: bool,
 }
@@ -102,9 +103,9 @@ pub(crate) struct Devices {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum DevicesCommand {
-    /// Let the server forget one that is not used any more
+    /// Remove a device that you no longer use from the list
     Forget {
-        /// Its id, or the beginning of it
+        /// Id of the device, or the beginning of it
         id: String,
     },
 }
@@ -120,102 +121,102 @@ pub(crate) struct Credentials {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum HabitCommand {
-    /// Make a habit
+    /// Create a habit
     Add {
-        /// Its name
+        /// Name of the habit
         title: String,
         #[command(flatten)]
         options: HabitOptions,
     },
     /// List habits
     List {
-        /// The archived ones too
+        /// Include archived habits
         #[arg(long)]
         all: bool,
     },
     /// Change a habit
     Edit {
-        /// Its name, the beginning of it, or the beginning of its id
+        /// Name of the habit, the beginning of it, or the beginning of its id
         habit: String,
-        /// A new name
+        /// New name
         #[arg(long)]
         title: Option<String>,
         #[command(flatten)]
         options: Box<HabitOptions>,
     },
-    /// Put a habit away; its history stays
+    /// Archive a habit; its history stays
     Archive {
-        /// Its name, the beginning of it, or the beginning of its id
+        /// Name of the habit, the beginning of it, or the beginning of its id
         habit: String,
     },
-    /// Bring a habit back
+    /// Take a habit out of the archive
     Unarchive {
-        /// Its name, the beginning of it, or the beginning of its id
+        /// Name of the habit, the beginning of it, or the beginning of its id
         habit: String,
     },
     /// Delete a habit and its history
     Delete {
-        /// Its name, the beginning of it, or the beginning of its id
+        /// Name of the habit, the beginning of it, or the beginning of its id
         habit: String,
     },
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct HabitOptions {
-    /// What it is about
+    /// Description
     #[arg(long, value_name = "TEXT")]
     pub(crate) description: Option<String>,
-    /// How it is drawn: #RRGGBB
+    /// Colour: #RRGGBB
     #[arg(long)]
     pub(crate) color: Option<String>,
-    /// An emoji or the name of an icon
+    /// Emoji or name of an icon
     #[arg(long)]
     pub(crate) icon: Option<String>,
-    /// Its place in the list
+    /// Position in the list
     #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
     pub(crate) order: Option<i32>,
-    /// What an entry records [default: boolean, or numeric with a target or a unit]
+    /// Kind of entry [default: boolean, or numeric with a target or a unit]
     #[arg(long = "type", value_enum)]
     pub(crate) kind: Option<Kind>,
-    /// The amount for a day
+    /// Amount to reach in a day
     #[arg(long, value_name = "AMOUNT")]
     pub(crate) target: Option<Quantity>,
-    /// The target is a limit
+    /// Treat the target as a limit
     #[arg(long, conflicts_with = "at_least")]
     pub(crate) at_most: bool,
-    /// The target is to be reached
+    /// Treat the target as a minimum
     #[arg(long)]
     pub(crate) at_least: bool,
-    /// What the amounts count: km, pages
+    /// Unit of the amounts, such as km or pages
     #[arg(long)]
     pub(crate) unit: Option<String>,
-    /// Due each day
+    /// Due every day
     #[arg(long, group = "schedule")]
     pub(crate) daily: bool,
-    /// Due on so many days of each week
+    /// Due on this number of days in each week
     #[arg(long, value_name = "DAYS", group = "schedule")]
     pub(crate) weekly: Option<u8>,
-    /// Due on these days: mon,wed,fri
+    /// Due on these days, such as mon,wed,fri
     #[arg(long, value_name = "DAYS", group = "schedule")]
     pub(crate) weekdays: Option<Weekdays>,
-    /// Due once in so many days
+    /// Due once in this number of days
     #[arg(long, value_name = "DAYS", group = "schedule")]
     pub(crate) every: Option<u16>,
-    /// The first day that counts: YYYY-MM-DD, or none
+    /// First day that counts: YYYY-MM-DD, or none
     #[arg(long, value_name = "DATE")]
     pub(crate) start: Option<NoneOr>,
-    /// The last day that counts: YYYY-MM-DD, or none
+    /// Last day that counts: YYYY-MM-DD, or none
     #[arg(long, value_name = "DATE")]
     pub(crate) end: Option<NoneOr>,
-    /// When to remind: HH:MM, or none
+    /// Time of the reminder: HH:MM, or none
     #[arg(long, value_name = "TIME")]
     pub(crate) reminder: Option<NoneOr>,
 }
 
-/// What an entry of a habit records.
+/// Kind of value that an entry of a habit records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Kind {
-    /// A tick
+    /// Done or not done
     Boolean,
     /// An amount
     Numeric,
@@ -225,61 +226,61 @@ pub(crate) enum Kind {
 
 #[derive(Debug, Args)]
 pub(crate) struct Done {
-    /// The habit's name, the beginning of it, or the beginning of its id
+    /// Name of the habit, the beginning of it, or the beginning of its id
     pub(crate) habit: String,
-    /// How much; a habit that is ticked off needs none, and 0 is an explicit no
+    /// Amount; a boolean habit needs none, and 0 means not done
     pub(crate) value: Option<Quantity>,
-    /// For another day: YYYY-MM-DD, today or yesterday
+    /// Day of the entry: YYYY-MM-DD, today or yesterday [default: today]
     #[arg(long, value_name = "DATE", value_parser = parse_day)]
     pub(crate) on: Option<Day>,
-    /// A few words
+    /// Note
     #[arg(long, value_name = "TEXT")]
     pub(crate) note: Option<String>,
-    /// A day off: it neither counts nor breaks a streak
+    /// Record a day off, which neither counts nor breaks a streak
     #[arg(long, conflicts_with = "value")]
     pub(crate) skip: bool,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Undo {
-    /// The habit's name, the beginning of it, or the beginning of its id
+    /// Name of the habit, the beginning of it, or the beginning of its id
     pub(crate) habit: String,
-    /// Of another day: YYYY-MM-DD, today or yesterday
+    /// Day of the entry: YYYY-MM-DD, today or yesterday [default: today]
     #[arg(long, value_name = "DATE", value_parser = parse_day)]
     pub(crate) on: Option<Day>,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Stats {
-    /// The habit's name, the beginning of it, or the beginning of its id
+    /// Name of the habit, the beginning of it, or the beginning of its id
     /// [default: all that are not archived]
     pub(crate) habit: Option<String>,
-    /// List what the streak counts and what became of it, newest first
+    /// List the days, weeks or windows that the streak counts, newest first
     #[arg(long, requires = "habit")]
     pub(crate) explain: bool,
-    /// With --explain: not only the newest 30
+    /// With --explain: list all, not only the newest 30
     #[arg(long, requires = "explain")]
     pub(crate) all: bool,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Heatmap {
-    /// The habit's name, the beginning of it, or the beginning of its id
+    /// Name of the habit, the beginning of it, or the beginning of its id
     /// [default: all]
     pub(crate) habit: Option<String>,
-    /// How many weeks, at most 54 [default: 26]
+    /// Number of weeks, at most 54 [default: 26]
     #[arg(long, value_name = "WEEKS", conflicts_with = "from")]
     #[arg(value_parser = clap::value_parser!(u8).range(1..=MAX_WEEKS))]
     pub(crate) weeks: Option<u8>,
-    /// The first day: YYYY-MM-DD, today or yesterday
+    /// First day: YYYY-MM-DD, today or yesterday
     #[arg(long, value_name = "DATE", value_parser = parse_day)]
     pub(crate) from: Option<Day>,
-    /// The last day [default: today]
+    /// Last day [default: today]
     #[arg(long, value_name = "DATE", value_parser = parse_day)]
     pub(crate) to: Option<Day>,
 }
 
-/// The most weeks of a heatmap: a leap year may touch as many.
+/// Largest number of weeks of a heatmap: a leap year can touch 54.
 pub(crate) const MAX_WEEKS: i64 = 54;
 
 #[derive(Debug, Args)]
@@ -290,9 +291,9 @@ pub(crate) struct Conflicts {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ConflictsCommand {
-    /// Decide on one
+    /// Decide on one conflict
     Resolve {
-        /// Its number in the list
+        /// Number in the list
         id: i64,
         #[command(flatten)]
         choice: Choice,
@@ -302,24 +303,24 @@ pub(crate) enum ConflictsCommand {
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
 pub(crate) struct Choice {
-    /// Write yours over the server's
+    /// Write your values over the server's
     #[arg(long)]
     pub(crate) mine: bool,
-    /// Let the server's stand
+    /// Keep the server's record
     #[arg(long)]
     pub(crate) theirs: bool,
-    /// Write only what nobody else touched; the server's stands in the rest
+    /// Write only the fields that no other device changed; keep the server's others
     #[arg(long)]
     pub(crate) merge: bool,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ImportCommand {
-    /// From Loop Habit Tracker: its export as CSV, a zip file
+    /// Import the CSV export of Loop Habit Tracker, a zip file
     Loop {
-        /// The zip file
+        /// Path of the zip file
         file: PathBuf,
-        /// Change nothing; say what would be done
+        /// Report what would be imported, and change nothing
         #[arg(long)]
         dry_run: bool,
     },
@@ -330,7 +331,7 @@ mod tests {
     use clap::CommandFactory as _;
 
     #[test]
-    fn the_command_line_is_sound() {
+    fn command_line_definition_is_valid() {
         super::Arguments::command().debug_assert();
     }
 }

@@ -1,4 +1,4 @@
-//! What every command works with.
+//! Context of a command: the client, the output and the global options.
 
 use std::sync::Arc;
 
@@ -13,9 +13,10 @@ use crate::exit::Usage;
 use crate::output::Output;
 use crate::words::Day;
 
+// The default address of `kanso-server`, so that a local trial needs no option.
 const DEFAULT_SERVER: &str = "http://127.0.0.1:8080";
 
-/// What every command works with.
+/// Context of a command.
 pub(crate) struct Context {
     pub(crate) client: Arc<Client>,
     pub(crate) output: Output,
@@ -30,6 +31,7 @@ impl Context {
             None => default_home()?,
         };
         Ok(Self {
+            // Every command opens the replica, also `login`: it binds the replica to the account.
             client: Arc::new(Client::open(&home)?),
             output: Output::new(global.json),
             server: global.server,
@@ -37,15 +39,17 @@ impl Context {
         })
     }
 
-    /// The server: the one that was named, else the one that was logged in to.
+    /// Returns the server of `--server`, else the one that the device is logged in to.
     pub(crate) fn server(&self) -> anyhow::Result<HttpTransport> {
-        let bound = self.client.status()?.binding.map(|binding| binding.server);
+        let bound = self.client.status()?.account.map(|account| account.server);
+        // `--server` wins even if the replica is bound to another address. The client then rejects
+        // all calls but a log-in, so a token never reaches the wrong server.
         let address = self.server.clone().or(bound);
         let address = address.as_deref().unwrap_or(DEFAULT_SERVER);
         HttpTransport::new(address).map_err(|error| Usage(error.to_string()).into())
     }
 
-    /// The zone that the person is in: the one that was named, else the account's.
+    /// Returns the zone of `--tz`, else the account's.
     pub(crate) fn zone(&self) -> anyhow::Result<Zone> {
         match &self.zone {
             Some(zone) => Ok(zone.clone()),
@@ -57,7 +61,7 @@ impl Context {
         Ok(self.client.today(self.zone.as_ref())?)
     }
 
-    /// What was recorded for `habit`, else for all, as the person reads days.
+    /// Reads the recorded days of `habit`, or of all habits, in the user's zone.
     pub(crate) fn journal(&self, habit: Option<HabitId>) -> anyhow::Result<Journal> {
         Ok(self.client.journal(self.zone.as_ref(), habit)?)
     }

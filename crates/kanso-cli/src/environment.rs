@@ -1,4 +1,4 @@
-//! What comes from outside of the command line: the environment, the terminal, the home folder.
+//! Input from outside of the command line: environment, terminal, home folder.
 
 use std::io::{BufRead as _, IsTerminal as _};
 use std::path::PathBuf;
@@ -6,46 +6,52 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use etcetera::BaseStrategy as _;
 
-/// The variable from which a script hands a password over; never a flag, since everybody on a
-/// machine can list those.
+/// Environment variable with the password, for scripts. There is no flag for it, because every user
+/// of a machine can list the arguments of its processes.
 pub(crate) const PASSWORD_VARIABLE: &str = "KANSO_PASSWORD";
 
-/// Where the replica is when nobody says otherwise: the user's data folder.
+/// Returns the default folder of the replica, in the user's data folder.
 pub(crate) fn default_home() -> anyhow::Result<PathBuf> {
-    let folders = etcetera::choose_base_strategy().context("there is no home folder")?;
+    // The data folder and not the cache folder: the outbox exists nowhere else.
+    let folders = etcetera::choose_base_strategy().context("no home folder found")?;
     Ok(folders.data_dir().join("kanso"))
 }
 
-/// The password: from standard input, else from the variable, else asked for without echo.
+/// Reads the password: from standard input, else from the variable, else from the terminal without
+/// echo.
 pub(crate) fn password(from_stdin: bool, is_new: bool) -> anyhow::Result<String> {
     if from_stdin {
         return line();
     }
+    // The variable is read only here: clap would show its value in `--help`.
     if let Some(password) = variable() {
         return Ok(password);
     }
+    // Without a terminal a prompt would wait for ever, for example in a cron job.
     if !std::io::stdin().is_terminal() {
-        let how = format!("no terminal to ask on: use --password-stdin or {PASSWORD_VARIABLE}");
+        let how = format!(
+            "no terminal to ask for the password: use --password-stdin or {PASSWORD_VARIABLE}"
+        );
         return Err(crate::exit::Usage(how).into());
     }
     if is_new {
-        chosen("Password: ")
+        ask_twice("Password: ")
     } else {
-        asked("Password: ")
+        ask("Password: ")
     }
 }
 
-/// The current password and a new one: from standard input, a line each, else asked for without
-/// echo.
+/// Reads the current and the new password: from standard input, one per line, else from the terminal
+/// without echo.
 pub(crate) fn new_password(from_stdin: bool) -> anyhow::Result<(String, String)> {
     if from_stdin {
         return Ok((line()?, line()?));
     }
     if !std::io::stdin().is_terminal() {
-        let how = "no terminal to ask on: use --password-stdin".to_owned();
+        let how = "no terminal to ask for the password: use --password-stdin".to_owned();
         return Err(crate::exit::Usage(how).into());
     }
-    Ok((asked("Current password: ")?, chosen("New password: ")?))
+    Ok((ask("Current password: ")?, ask_twice("New password: ")?))
 }
 
 fn line() -> anyhow::Result<String> {
@@ -54,20 +60,20 @@ fn line() -> anyhow::Result<String> {
     Ok(line.trim_end_matches(['\r', '\n']).to_owned())
 }
 
-fn asked(prompt: &str) -> anyhow::Result<String> {
-    rpassword::prompt_password(prompt).context("cannot ask")
+fn ask(prompt: &str) -> anyhow::Result<String> {
+    rpassword::prompt_password(prompt).context("cannot read from the terminal")
 }
 
-/// Asked for twice, since nobody sees what is typed.
-fn chosen(prompt: &str) -> anyhow::Result<String> {
-    let password = asked(prompt)?;
-    anyhow::ensure!(asked("Again: ")? == password, "the two are not the same");
+/// Asks twice: without echo, the user cannot see a typing error.
+fn ask_twice(prompt: &str) -> anyhow::Result<String> {
+    let password = ask(prompt)?;
+    anyhow::ensure!(ask("Again: ")? == password, "the two passwords differ");
     Ok(password)
 }
 
 #[expect(
     clippy::disallowed_methods,
-    reason = "the one variable that clap must not read, since it would show it"
+    reason = "clap would print the value of this variable in its help"
 )]
 fn variable() -> Option<String> {
     std::env::var(PASSWORD_VARIABLE).ok()

@@ -1,24 +1,24 @@
-//! How a command ended.
+//! Exit codes, and the messages of failed commands.
 
 use kanso_client::{CallError, Interrupted, LoginError, ReplicaError};
 use owo_colors::{OwoColorize as _, Stream};
 
-/// The exit codes. Scripts may rely on them.
+/// Exit codes. They are stable: scripts rely on them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
     /// Done.
     Ok = 0,
-    /// It failed.
+    /// The command failed.
     Failure = 1,
-    /// The command line makes no sense; clap uses the same code.
+    /// The command line is invalid. clap uses the same code.
     Usage = 2,
-    /// The server cannot be reached or is busy. Everything is kept; try later.
+    /// The server is unreachable or overloaded. No data is lost; try again later.
     Offline = 3,
-    /// Nobody is signed in. Everything is kept; log in.
+    /// The device has no session. No data is lost; log in.
     SignedOut = 4,
-    /// The server refused something that a person has to decide on.
+    /// There are rejected changes that the user has to decide on.
     Conflicts = 5,
-    /// Much would be removed here. Nothing was; look, then allow it.
+    /// Many records would be removed from this device. Nothing was removed.
     Deletions = 6,
 }
 
@@ -28,27 +28,30 @@ impl From<Exit> for std::process::ExitCode {
     }
 }
 
-/// A command line that was understood but makes no sense for what is there.
+/// A command line that clap accepts but that does not fit the data, for example an unknown habit.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub(crate) struct Usage(pub(crate) String);
 
-/// Says on stderr what went wrong and what to do about it.
+/// Prints the error and a hint to stderr, and returns the exit code.
 pub(crate) fn explain(error: &anyhow::Error) -> Exit {
     let label = "error:";
     let label = label.if_supports_color(Stream::Stderr, |text| text.red());
+    // `{:#}` prints the causes after the error on one line.
     eprintln!("{label} {error:#}");
-    let (exit, hint) = judge(error);
+    let (exit, hint) = exit_and_hint(error);
     if let Some(hint) = hint {
         eprintln!("{hint}");
     }
     exit
 }
 
-fn judge(error: &anyhow::Error) -> (Exit, Option<String>) {
+fn exit_and_hint(error: &anyhow::Error) -> (Exit, Option<String>) {
+    // The order matters: a usage error needs no hint, and damage needs one that no call error has.
     if error.is::<Usage>() {
         return (Exit::Usage, None);
     }
+    // Damage can be the cause of any command's error, so the whole chain is searched.
     let is_damaged = |cause: &(dyn std::error::Error + 'static)| {
         matches!(
             cause.downcast_ref::<ReplicaError>(),
@@ -56,15 +59,16 @@ fn judge(error: &anyhow::Error) -> (Exit, Option<String>) {
         )
     };
     if error.chain().any(is_damaged) {
-        let hint = "Run `kanso sync --verify`: it brings back what the server has.";
+        let hint = "Run `kanso sync --verify`: it repairs the records that the server has.";
         return (Exit::Failure, Some(hint.to_owned()));
     }
     let (exit, hint) = match call_of(error) {
         Some(CallError::Offline(_) | CallError::TryLater { .. }) => (
             Exit::Offline,
-            Some("Nothing is lost. Try again when the server can be reached."),
+            Some("Nothing is lost. Try again when the server is reachable."),
         ),
         Some(CallError::SignedOut { account }) => {
+            // Before the first log-in there is no address to suggest.
             let email = account.as_deref().unwrap_or("EMAIL");
             let hint = format!("Nothing is lost. Run `kanso login {email}`, then `kanso sync`.");
             return (Exit::SignedOut, Some(hint));
@@ -78,14 +82,17 @@ fn judge(error: &anyhow::Error) -> (Exit, Option<String>) {
         ),
         Some(CallError::OtherServer { .. }) => (
             Exit::Failure,
-            Some("Leave --server out, or log in again if the server has moved."),
+            Some("Omit --server, or log in again if the server has moved."),
         ),
         _ => (Exit::Failure, None),
     };
     (exit, hint.map(str::to_owned))
 }
 
+/// Finds the error of a call, which may be inside of a sync or a log-in.
 fn call_of(error: &anyhow::Error) -> Option<&CallError> {
+    // `anyhow` wraps errors at several levels, and each of these types carries the call's error in its
+    // own way.
     error.chain().find_map(|cause| {
         let direct = cause.downcast_ref::<CallError>();
         let synced = || Some(&cause.downcast_ref::<Interrupted>()?.cause);

@@ -1,18 +1,18 @@
-//! The habit that a person means.
+//! Search for the habit that the command line names.
 
 use kanso_client::domain::habits::Habit;
 
 use crate::context::Context;
 use crate::exit::Usage;
 
-/// The fewest characters by which an id is recognised.
+/// Shortest beginning of an id that is recognised. A shorter one is more likely the beginning of a name.
 const SHORTEST_ID: usize = 4;
 
-/// The habit whose name is `wanted`, else begins with it, in either case, else whose id begins
-/// with it. Habits that are not archived go first.
+/// Returns the habit whose name is `wanted`, else begins with it, else whose id begins with it.
+/// Upper and lower case are the same. Among several, the only one that is not archived wins.
 pub(crate) fn habit(context: &Context, wanted: &str) -> anyhow::Result<Habit> {
     let habits = context.client.habits()?;
-    let habits: Vec<Habit> = habits.into_iter().map(|shown| shown.record).collect();
+    let habits: Vec<Habit> = habits.into_iter().map(|view| view.record).collect();
     Ok(among(&habits, wanted)?.clone())
 }
 
@@ -21,6 +21,8 @@ fn among<'a>(habits: &'a [Habit], wanted: &str) -> Result<&'a Habit, Usage> {
     let title = |habit: &Habit| habit.details.title.as_str().to_lowercase();
     let id = |habit: &Habit| habit.id.to_string();
     let is_id = name.len() >= SHORTEST_ID;
+    // From the most exact match to the least. A later way counts only if the earlier ones find nothing:
+    // `read` finds "Read" even if there is also "Read aloud".
     let ways: [&dyn Fn(&Habit) -> bool; 3] = [
         &|habit| title(habit) == name,
         &|habit| !name.is_empty() && title(habit).starts_with(&name),
@@ -28,6 +30,7 @@ fn among<'a>(habits: &'a [Habit], wanted: &str) -> Result<&'a Habit, Usage> {
     ];
     for is_meant in ways {
         let found: Vec<&Habit> = habits.iter().filter(|habit| is_meant(habit)).collect();
+        // Old habits often share a name with a current one, and the user means the current one.
         let live = |habit: &&&Habit| habit.details.archived_at.is_none();
         let live: Vec<&Habit> = found.iter().filter(live).copied().collect();
         match (found.as_slice(), live.as_slice()) {
@@ -47,7 +50,7 @@ fn ambiguous(wanted: &str, habits: &[&Habit]) -> Usage {
         .map(|habit| format!("\n  {}  {}", habit.id, habit.details.title))
         .collect();
     Usage(format!(
-        "{wanted:?} may be any of these; write more of its name, or of its id:{}",
+        "{wanted:?} matches several habits; write more of the name or of the id:{}",
         candidates.concat()
     ))
 }

@@ -1,13 +1,13 @@
-//! `kanso`: habits on the command line, also with the server away.
+//! `kanso`: habit tracking on the command line, online and offline.
 //!
-//! One file a command. What a command is asked for goes to stdout, what it has to say goes to
-//! stderr, and how it ended is its exit code ([`exit::Exit`]).
+//! Each command has one file in `commands`. Data goes to stdout, messages go to stderr, and the exit
+//! code says how the command ended ([`exit::Exit`]).
 //!
-//! **Invariant:** no SQL, no request and no state of its own is here; what it keeps is the replica's.
-//! No rule of habits either: what it counts and draws is what `kanso-domain` says.
+//! **Invariant:** this crate has no SQL, no requests and no state of its own; `kanso-client` has
+//! them. It has no rules of habits either: numbers and calendars come from `kanso-domain`.
 #![expect(
     clippy::print_stderr,
-    reason = "a command line tool talks to its terminal"
+    reason = "a command line tool prints messages to stderr"
 )]
 
 mod arguments;
@@ -25,8 +25,11 @@ use clap::Parser as _;
 use arguments::Arguments;
 
 fn main() -> std::process::ExitCode {
+    // `parse` prints help and usage errors itself and exits with code 0 or 2.
     let arguments = Arguments::parse();
     let runtime = tokio::runtime::Builder::new_current_thread()
+        // One thread is enough: a command does one thing at a time. Time and I/O drivers are needed for
+        // the requests and the progress indicator.
         .enable_all()
         .build();
     let ended = match runtime {

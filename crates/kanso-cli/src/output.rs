@@ -1,9 +1,9 @@
-//! What is printed: tables and sentences for people, JSON for scripts.
+//! Output: tables and sentences for the terminal, JSON for scripts.
 
 use std::io::{IsTerminal as _, Write as _};
 
 use comfy_table::{Attribute, Cell, Color, ContentArrangement, Table, presets};
-use kanso_client::Shown;
+use kanso_client::View;
 use kanso_client::domain::entries::Entry;
 use kanso_client::domain::habits::Habit;
 use kanso_client::protocol::entries::EntryRecord;
@@ -11,10 +11,10 @@ use kanso_client::protocol::habits::HabitRecord;
 use owo_colors::{OwoColorize as _, Stream, Style};
 use serde_json::{Value, json};
 
-/// Readable on the narrowest terminal.
+/// Width of the output where there is no terminal: the usual width of one.
 const WIDTH: u16 = 80;
 
-/// How a command talks.
+/// Form of a command's output.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Output {
     is_json: bool,
@@ -29,19 +29,20 @@ impl Output {
         self.is_json
     }
 
-    /// Prints what was asked for: `value` for a script, `text` for a person.
+    /// Prints data to stdout: `value` with `--json`, else `text`.
     pub(crate) fn data(self, value: &Value, text: impl FnOnce() -> String) {
         if self.is_json {
             print(&format!("{value:#}"));
             return;
         }
+        // The text is computed here, because formatting tables is useless work with `--json`.
         let text = text();
         if !text.is_empty() {
             print(text.trim_end());
         }
     }
 
-    /// Says what was done, and prints `value` for a script.
+    /// Confirms a change: prints `value` to stdout with `--json`, else `text` to stderr.
     pub(crate) fn done(self, value: &Value, text: &str) {
         if self.is_json {
             print(&format!("{value:#}"));
@@ -51,18 +52,20 @@ impl Output {
     }
 }
 
-/// Says something beside what was asked for.
+/// Prints a message to stderr.
 pub(crate) fn say(text: &str) {
     eprintln!("{text}");
 }
 
-/// Whoever reads stdout may have gone away; that is no failure of the command.
+/// Prints to stdout. A closed pipe, as of `kanso list | head`, is not an error of the command.
 fn print(text: &str) {
+    // `println!` would panic if the reader has closed the pipe.
     let _ = writeln!(std::io::stdout().lock(), "{text}");
 }
 
-/// Whether stdout shows colours: a terminal, and nobody said `NO_COLOR`.
+/// Returns true if stdout shows colours: it is a terminal and `NO_COLOR` is not set.
 fn has_colors() -> bool {
+    // `owo-colors` does not expose its decision, so apply it to a sample and compare.
     let plain = "x";
     plain
         .if_supports_color(Stream::Stdout, |text| text.bold())
@@ -70,7 +73,7 @@ fn has_colors() -> bool {
         != plain
 }
 
-/// A table without lines, as wide as the terminal and at most 80 columns where there is none.
+/// Creates a table without borders, as wide as the terminal, or 80 columns without one.
 pub(crate) fn table(header: &[&str]) -> Table {
     let mut table = blank();
     let cells = header
@@ -86,6 +89,8 @@ fn blank() -> Table {
     table
         .load_style(presets::NOTHING)
         .set_content_arrangement(ContentArrangement::Dynamic);
+    // Output to a pipe or a file must be the same on every machine, so it has a fixed width and no
+    // escape codes.
     if !std::io::stdout().is_terminal() || !has_colors() {
         table.force_no_tty().set_width(WIDTH);
     }
@@ -98,13 +103,13 @@ fn pad(table: &mut Table) {
     }
 }
 
-/// A heading or a word that should stand out.
+/// Formats a heading in bold.
 pub(crate) fn strong(text: &str) -> String {
     text.if_supports_color(Stream::Stdout, |text| text.bold())
         .to_string()
 }
 
-/// What a colour says. Whatever has one can be told apart without it.
+/// Meaning of a colour. Colours only repeat the text: output stays readable without them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Tone {
     Good,
@@ -117,7 +122,7 @@ pub(crate) enum Tone {
 }
 
 impl Tone {
-    /// A cell of a table in this tone.
+    /// Formats a table cell in this tone.
     pub(crate) fn cell(self, text: impl ToString) -> Cell {
         let cell = Cell::new(text);
         match self {
@@ -131,7 +136,7 @@ impl Tone {
         }
     }
 
-    /// A text in this tone.
+    /// Formats a text in this tone.
     pub(crate) fn paint(self, text: &str) -> String {
         let style = match self {
             Self::Good => Style::new().green(),
@@ -147,14 +152,15 @@ impl Tone {
     }
 }
 
-/// A line with a name and a value, as a person looks it up.
+/// Formats a line with a name and a value.
 pub(crate) fn line(name: &str, value: &str) -> String {
     format!("{}{value}", strong(&format!("{name:<11}")))
 }
 
-/// A heading, and beside it what there is to know; together they may be longer than a line.
+/// Formats a heading with details beside it; long details wrap.
 pub(crate) fn heading(text: &str, details: &[String]) -> String {
     let details: Vec<&str> = details.iter().map(String::as_str).collect();
+    // An empty detail would leave a separator without a text.
     let details: Vec<&str> = details.into_iter().filter(|it| !it.is_empty()).collect();
     let mut heading = blank();
     heading.add_row([
@@ -165,14 +171,14 @@ pub(crate) fn heading(text: &str, details: &[String]) -> String {
     heading.trim_fmt()
 }
 
-/// A habit for a script: as on the wire, and whether it waits to be synced.
+/// Returns a habit as JSON: the record of the wire and the member `pending`.
 pub(crate) fn habit_json(habit: &Habit, is_pending: bool) -> Value {
     with_pending(json!(HabitRecord::from(habit)), is_pending)
 }
 
-/// An entry for a script: as on the wire, and whether it waits to be synced.
-pub(crate) fn entry_json(shown: &Shown<Entry>) -> Value {
-    with_pending(json!(EntryRecord::from(&shown.record)), shown.is_pending)
+/// Returns an entry as JSON: the record of the wire and the member `pending`.
+pub(crate) fn entry_json(view: &View<Entry>) -> Value {
+    with_pending(json!(EntryRecord::from(&view.record)), view.is_pending)
 }
 
 fn with_pending(mut record: Value, is_pending: bool) -> Value {

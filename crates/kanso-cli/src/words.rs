@@ -1,4 +1,4 @@
-//! Words that people write and read: days, schedules, amounts.
+//! Parsing and formatting of days, schedules and amounts.
 
 use std::str::FromStr;
 
@@ -9,7 +9,7 @@ use kanso_client::domain::progress::{Rate, UnitName};
 use kanso_client::domain::time::parse_date;
 use kanso_client::domain::{Quantity, WeekStart};
 
-/// A day as a person names it.
+/// A day on the command line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Day {
     Today,
@@ -31,6 +31,7 @@ impl Day {
     pub(crate) fn date(self, today: Date) -> Date {
         match self {
             Self::Today => today,
+            // Only the smallest date has no yesterday.
             Self::Yesterday => today.yesterday().unwrap_or(today),
             Self::On(date) => date,
         }
@@ -70,10 +71,11 @@ impl FromStr for Weekdays {
             let name = name.trim().to_lowercase();
             let found = (0_u8..)
                 .zip(WEEKDAYS)
+                // The first three letters decide, so full names and other abbreviations work too.
                 .find(|(_, day)| name.starts_with(day));
             found
                 .map(|(number, _)| number)
-                .ok_or_else(|| format!("{name:?} is no day; write them as mon,wed,fri"))
+                .ok_or_else(|| format!("{name:?} is not a weekday; write them as mon,wed,fri"))
         };
         text.split(',')
             .map(number)
@@ -82,7 +84,7 @@ impl FromStr for Weekdays {
     }
 }
 
-/// When a habit is due, in a few words.
+/// Describes a schedule: `daily`, `3 days a week`.
 pub(crate) fn schedule(schedule: Schedule) -> String {
     match schedule {
         Schedule::Daily => "daily".to_owned(),
@@ -93,12 +95,13 @@ pub(crate) fn schedule(schedule: Schedule) -> String {
             let names = days.filter_map(|day| WEEKDAYS.get(usize::from(day)).copied());
             names.collect::<Vec<_>>().join(", ")
         }
+        // Not `daily`: such a habit was created as an interval, and its streak counts windows.
         Schedule::Interval { interval: 1 } => "every day".to_owned(),
         Schedule::Interval { interval } => format!("every {interval} days"),
     }
 }
 
-/// What a day asks for: `20 pages`, `at most 2 cups`; empty for a tick.
+/// Describes the target of a day: `20 pages`, `at most 2 cups`; empty for a boolean habit.
 pub(crate) fn target(habit: &Habit) -> String {
     let target = habit.details.target();
     if target.kind() == HabitType::Boolean {
@@ -111,17 +114,18 @@ pub(crate) fn target(habit: &Habit) -> String {
     format!("{limit}{}{}", target.value(), unit(habit))
 }
 
-/// What the amounts of a habit count, after a space; empty when they count nothing.
+/// Returns the unit of a habit's amounts after a space; empty if it has none.
 pub(crate) fn unit(habit: &Habit) -> String {
     let details = &habit.details;
     match (details.target().kind(), details.unit.as_str()) {
         (HabitType::Boolean, _) | (HabitType::Numeric, "") => String::new(),
+        // A timer without a unit counts minutes.
         (HabitType::Timer, "") => " min".to_owned(),
         (_, unit) => format!(" {unit}"),
     }
 }
 
-/// What an entry says, in a few words.
+/// Describes the value of an entry.
 pub(crate) fn entry(habit: &Habit, entry: &Entry) -> String {
     let details = &entry.details;
     match (details.kind, habit.details.target().kind()) {
@@ -134,43 +138,46 @@ pub(crate) fn entry(habit: &Habit, entry: &Entry) -> String {
     }
 }
 
-/// An amount from thousandths.
+/// Converts thousandths to an amount. A sum of many entries may be too large and is capped.
 pub(crate) fn quantity(thousandths: i64) -> Quantity {
     Quantity::from_thousandths(thousandths).unwrap_or(Quantity::MAX)
 }
 
-/// `1 day`, `3 weeks`, `2 windows`; a window is one stretch of `every 3 days`.
+/// Formats a streak: `1 day`, `3 weeks`, `2 windows`. A window is one interval of `every 3 days`.
 pub(crate) fn streak(units: u32, unit: UnitName) -> String {
     count(u64::from(units), unit.as_str())
 }
 
-/// `83 %`; empty when nothing was due. Only what has no gap is 100 %, only nothing is 0 %.
+/// Formats a rate: `83 %`; empty if nothing was due.
+///
+/// Rounding never hides a gap: 100 % means that nothing was missed, 0 % that nothing was done.
 pub(crate) fn percent(rate: Rate) -> String {
     match (rate.percent(), rate.done, rate.missed) {
         (None, ..) => String::new(),
         (_, 0, _) => "0 %".to_owned(),
         (_, _, 0) => "100 %".to_owned(),
+        // Between 1 and 99: 0.4 % would round to 0 %, and 99.6 % to 100 %.
         (Some(percent), ..) => format!("{:.0} %", percent.clamp(1.0, 99.0)),
     }
 }
 
-/// A part of a whole, between 0 and 1, drawn `width` wide.
+/// Draws a part of a whole, between 0 and 1, as a bar of `width` characters.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
-    reason = "a part of a width that fits a line"
+    reason = "the product is between 0 and `width`"
 )]
 pub(crate) fn bar(part: f64, width: u16) -> String {
     let full = (part.clamp(0.0, 1.0) * f64::from(width)).round() as u16;
     "█".repeat(full.into()) + &"░".repeat((width - full).into())
 }
 
-/// `Sunday, 2026-11-22`
+/// Formats a date with its weekday: `Sunday, 2026-11-22`.
 pub(crate) fn long_date(date: Date) -> String {
     date.strftime("%A, %Y-%m-%d").to_string()
 }
 
-/// The days of the week, 0 = Sunday, from the one on which a person's week begins.
+/// Returns the days of the week, 0 = Sunday, in the order of the user's week.
 pub(crate) fn days_of_week(begins: WeekStart) -> impl Iterator<Item = usize> {
     let first = match begins {
         WeekStart::Sunday => 0,
@@ -180,14 +187,15 @@ pub(crate) fn days_of_week(begins: WeekStart) -> impl Iterator<Item = usize> {
     (first..first + 7).map(|day| day % 7)
 }
 
-/// The short name of a day of the week, 0 = Sunday.
+/// Returns the short name of a day of the week, 0 = Sunday.
 pub(crate) fn day_name(day: usize) -> &'static str {
     DAY_NAMES.get(day).copied().unwrap_or_default()
 }
 
-/// `1 habit`, `2 habits`, `2 entries`, `2 days`.
+/// Formats a number with its noun: `1 habit`, `2 habits`, `2 entries`, `2 days`.
 pub(crate) fn count(number: u64, noun: &str) -> String {
     let stem = noun.strip_suffix('y');
+    // `entry` becomes `entries`, but `day` becomes `days`.
     let stem = stem.filter(|stem| !stem.ends_with(['a', 'e', 'o', 'u']));
     match (number, stem) {
         (1, _) => format!("1 {noun}"),
@@ -201,7 +209,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn days_are_read_as_people_write_them() {
+    fn weekdays_are_parsed_in_any_case() {
         let days = |text: &str| text.parse::<Weekdays>().map(|days| days.0);
         assert_eq!(days("mon,wed,fri"), Ok(vec![1, 3, 5]));
         assert_eq!(days("Sunday, Saturday"), Ok(vec![0, 6]));
@@ -235,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn weeks_begin_where_the_person_says() {
+    fn weeks_begin_on_the_users_first_day() {
         let names = |begins| days_of_week(begins).map(day_name).collect::<Vec<_>>();
         assert_eq!(names(WeekStart::Monday)[0], "Mon");
         assert_eq!(names(WeekStart::Saturday)[..2], ["Sat", "Sun"]);

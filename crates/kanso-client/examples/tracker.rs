@@ -1,7 +1,9 @@
-//! A small app over the library: `cargo run -p kanso-client --example tracker -- FOLDER SERVER EMAIL`
-//! with the password on standard input. It works with the server away, says how syncing stands, and
-//! keeps in sync until it is stopped.
-#![expect(clippy::print_stdout, reason = "an example talks to its terminal")]
+//! A small app over the library. It edits offline, prints the sync state, and syncs in the background
+//! until it is stopped.
+//!
+//! Run it with `cargo run -p kanso-client --example tracker -- FOLDER SERVER EMAIL` and the password
+//! on standard input.
+#![expect(clippy::print_stdout, reason = "an example prints to its terminal")]
 
 use std::error::Error;
 use std::path::Path;
@@ -23,7 +25,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let client = Arc::new(Client::open(Path::new(folder))?);
     let server = Arc::new(HttpTransport::new(server)?);
 
-    // Edits need no server. These two are there together or not at all, here and on the server.
+    // Edits need no server. A group is applied as a whole or not at all, here and on the server.
     let today = client.today(None)?;
     if client.habits()?.is_empty() {
         client.group(|edits| {
@@ -48,7 +50,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
             .await?;
     }
 
-    // The loop syncs at once, after each edit, after each failure, and now and then.
+    // The loop syncs at once, after each edit, after each failure, and at regular intervals.
     let (work, handle) = SyncLoop::new(Arc::clone(&client), server, Arc::new(SystemTimer));
     tokio::spawn(work.run());
     let mut changes = client.changes();
@@ -57,20 +59,21 @@ async fn main() -> Result<(), Box<dyn Error>> {
         tokio::select! {
             alive = state.changed() => {
                 alive?;
-                println!("{}", words(&state.borrow_and_update()));
+                println!("{}", describe(&state.borrow_and_update()));
             }
-            // One that was missed means: read everything again. So does this example each time.
+            // A receiver that missed changes (`Lagged`) has to read everything again. This example
+            // does so after every change.
             _ = changes.recv() => {
-                for shown in client.habits()? {
-                    let mark = if shown.is_pending { "*" } else { " " };
-                    println!("{mark} {}", shown.record.details.title);
+                for view in client.habits()? {
+                    let mark = if view.is_pending { "*" } else { " " };
+                    println!("{mark} {}", view.record.details.title);
                 }
             }
         }
     }
 }
 
-fn words(state: &SyncState) -> String {
+fn describe(state: &SyncState) -> String {
     match state {
         SyncState::Idle { last_synced: None } => "not synced yet".into(),
         SyncState::Idle {
@@ -82,7 +85,7 @@ fn words(state: &SyncState) -> String {
         }
         SyncState::SignedOut => "signed out: log in to sync".into(),
         SyncState::Conflict(count) => format!("{count} conflicts to decide on"),
-        SyncState::ManyDeletions(many) => format!("{many}; is that right?"),
+        SyncState::ManyDeletions(many) => format!("{many}; is this intended?"),
         SyncState::Failed { reason, next_try } => format!("{reason}; next try at {next_try}"),
     }
 }

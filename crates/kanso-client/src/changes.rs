@@ -1,61 +1,38 @@
-//! Telling an app what changed.
+//! Change notices for an app that shows records.
 
 use std::collections::BTreeSet;
 
 use kanso_domain::{Entity, EntryId, HabitId};
-use tokio::sync::broadcast;
 
-use crate::Client;
-use crate::replica::Key;
+use crate::replica::RecordKey;
 
-/// How many changes an observer may be behind before it is told that it missed some.
+/// Number of unread changes after which a receiver gets `Lagged`.
 pub(crate) const CAPACITY: usize = 256;
 
-/// Who changed something.
+/// Cause of a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
-    /// An edit that was made here.
+    /// An edit on this device.
     Edit,
     /// A sync.
     Sync,
 }
 
-/// What one transaction changed of what is shown.
+/// Records that one transaction changed. [`Client::changes`](crate::Client::changes) delivers them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Changes {
-    /// Who changed it.
+    /// Cause of the change.
     pub origin: Origin,
-    /// Everything may have changed: read it all again.
+    /// True if any record may have changed: read everything again.
     pub everything: bool,
-    /// Habits that changed, appeared or went. The entries of one that went are not named.
+    /// Habits that were added, changed or removed. The entries of a removed habit are not listed.
     pub habits: BTreeSet<HabitId>,
-    /// Entries that changed, appeared or went.
+    /// Entries that were added, changed or removed.
     pub entries: BTreeSet<EntryId>,
 }
 
-impl Client {
-    /// Tells what this client changes from now on, be it by an edit or by a sync. Who falls behind
-    /// gets `Lagged`, and reads everything again. What another process does to the same folder is
-    /// not told.
-    pub fn changes(&self) -> broadcast::Receiver<Changes> {
-        self.observers.subscribe()
-    }
-
-    /// A person decided on a failure: no record changed, but how syncing stands did.
-    pub(crate) fn publish_decision(&self) {
-        // Nobody may be listening.
-        let _ = self.observers.send(Changes {
-            origin: Origin::Edit,
-            everything: false,
-            habits: BTreeSet::new(),
-            entries: BTreeSet::new(),
-        });
-    }
-
-    pub(crate) fn publish(&self, origin: Origin, changed: BTreeSet<Key>, everything: bool) {
-        if changed.is_empty() && !everything {
-            return;
-        }
+impl Changes {
+    pub(crate) fn of(origin: Origin, changed: BTreeSet<RecordKey>, everything: bool) -> Self {
         let (mut habits, mut entries) = (BTreeSet::new(), BTreeSet::new());
         for key in changed {
             match key.entity {
@@ -63,12 +40,11 @@ impl Client {
                 Entity::Entry => drop(entries.insert(EntryId::new(key.id))),
             }
         }
-        // Nobody may be listening.
-        let _ = self.observers.send(Changes {
+        Self {
             origin,
             everything,
             habits,
             entries,
-        });
+        }
     }
 }

@@ -1,5 +1,6 @@
-//! One device's client: the local side.
+//! The client of one device: local reads and edits.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, ThreadId};
@@ -10,63 +11,89 @@ use kanso_domain::calendar::local_day;
 use kanso_domain::entries::Entry;
 use kanso_domain::habits::Habit;
 use kanso_domain::{EntryId, HabitId, Record, Zone};
-
 use tokio::sync::broadcast;
 
-use crate::changes::{CAPACITY, Changes};
+use crate::changes::{CAPACITY, Changes, Origin};
 use crate::clock::{Clock, Ids};
-use crate::replica::{Failure, Replica, ReplicaError, Shown, Status};
+use crate::replica::{Failure, RecordKey, Replica, ReplicaError, Status, View};
 use crate::system::{SystemClock, SystemIds};
 
-/// One device of one person.
+/// Client of one device.
 ///
-/// Reads and edits are short transactions on the local file and never wait for the network.
+/// Reads and edits are short transactions on a local SQLite file and never wait for the network.
 /// Several processes may open the same folder.
+///
+/// # Examples
+/// ```
+/// use kanso_client::Client;
+/// use kanso_client::protocol::Patch;
+/// use kanso_client::protocol::habits::HabitMembers;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let folder = tempfile::tempdir()?;
+/// # let folder = folder.path();
+/// let client = Client::open(folder)?;
+/// client.create_habit(HabitMembers {
+///     title: Patch::Value("Read".into()),
+///     ..HabitMembers::default()
+/// })?;
+///
+/// // The habit is visible at once and survives the process.
+/// drop(client);
+/// let habits = Client::open(folder)?.habits()?;
+/// assert_eq!(habits[0].record.details.title.as_str(), "Read");
+/// assert!(habits[0].is_pending, "the server does not have it yet");
+/// # Ok(())
+/// # }
+/// ```
 pub struct Client {
     replica: Mutex<Replica>,
-    /// The thread whose closure is in the middle of a transaction.
-    editing: Mutex<Option<ThreadId>>,
+    /// Thread that is running the closure of a transaction. See [`Client::replica`].
+    transaction_thread: Mutex<Option<ThreadId>>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ids: Arc<dyn Ids>,
-    /// One sync at a time: a second one waits for the first.
+    /// Held for the whole of a sync, so that a second sync waits for the first.
     pub(crate) syncing: tokio::sync::Mutex<()>,
-    pub(crate) observers: broadcast::Sender<Changes>,
+    observers: broadcast::Sender<Changes>,
 }
 
-/// What was held while something panicked: its transaction was rolled back, so the store is whole.
-fn unpoisoned<T>(held: &Mutex<T>) -> MutexGuard<'_, T> {
-    held.lock().unwrap_or_else(PoisonError::into_inner)
+/// Locks `mutex`, also after a panic of another holder.
+fn unpoisoned<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // The panic dropped the holder's transaction, which rolled it back. So the replica is in its
+    // last committed state, and refusing all further calls would gain nothing.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// This thread is in the middle of a transaction, until this is dropped.
-struct Editing<'a>(&'a Mutex<Option<ThreadId>>);
+/// Marks the current thread as inside a transaction until it is dropped, also by a panic.
+struct TransactionScope<'a>(&'a Mutex<Option<ThreadId>>);
 
-impl<'a> Editing<'a> {
-    fn begin(editing: &'a Mutex<Option<ThreadId>>) -> Self {
-        *unpoisoned(editing) = Some(thread::current().id());
-        Self(editing)
+impl<'a> TransactionScope<'a> {
+    fn begin(thread: &'a Mutex<Option<ThreadId>>) -> Self {
+        *unpoisoned(thread) = Some(thread::current().id());
+        Self(thread)
     }
 }
 
-impl Drop for Editing<'_> {
+impl Drop for TransactionScope<'_> {
     fn drop(&mut self) {
         *unpoisoned(self.0) = None;
     }
 }
 
 impl Client {
-    /// Opens the replica in `folder`, which is made if it is not there.
+    /// Opens the replica in `folder`. Creates the folder and the replica if they do not exist.
     ///
     /// # Errors
-    /// The folder or the file cannot be used.
+    /// [`ReplicaError::Inaccessible`], [`ReplicaError::Foreign`] or [`ReplicaError::Newer`] if the
+    /// folder or the file cannot be used; [`ReplicaError::Storage`] if SQLite fails.
     pub fn open(folder: &Path) -> Result<Self, ReplicaError> {
         Self::open_with(folder, Arc::new(SystemClock), Arc::new(SystemIds))
     }
 
-    /// The same with another clock and other ids than the machine's.
+    /// Opens the replica in `folder` with the given clock and ids.
     ///
     /// # Errors
-    /// The folder or the file cannot be used.
+    /// Those of [`Client::open`].
     pub fn open_with(
         folder: &Path,
         clock: Arc<dyn Clock>,
@@ -76,10 +103,23 @@ impl Client {
         Ok(Self::of(replica, clock, ids))
     }
 
-    /// A client whose replica goes with the process.
+    /// Creates a client whose replica is in memory and ends with the process.
     ///
     /// # Errors
-    /// The store failed.
+    /// [`ReplicaError::Storage`] if SQLite fails.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::sync::Arc;
+    /// use kanso_client::Client;
+    /// use kanso_client::system::{SystemClock, SystemIds};
+    ///
+    /// # fn main() -> Result<(), kanso_client::ReplicaError> {
+    /// let client = Client::in_memory(Arc::new(SystemClock), Arc::new(SystemIds))?;
+    /// assert!(client.habits()?.is_empty());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn in_memory(clock: Arc<dyn Clock>, ids: Arc<dyn Ids>) -> Result<Self, ReplicaError> {
         let replica = Replica::in_memory(ids.next_id())?;
         Ok(Self::of(replica, clock, ids))
@@ -88,7 +128,7 @@ impl Client {
     fn of(replica: Replica, clock: Arc<dyn Clock>, ids: Arc<dyn Ids>) -> Self {
         Self {
             replica: Mutex::new(replica),
-            editing: Mutex::new(None),
+            transaction_thread: Mutex::new(None),
             clock,
             ids,
             syncing: tokio::sync::Mutex::new(()),
@@ -96,106 +136,217 @@ impl Client {
         }
     }
 
-    /// The store. Never held across a wait.
+    /// Locks the replica. The guard must not be held across an `await`.
     ///
     /// # Errors
-    /// `InTransaction` from within [`while_editing`](Self::while_editing), which holds it.
+    /// `InTransaction` on a thread that is inside [`in_transaction`](Self::in_transaction).
     pub(crate) fn replica(&self) -> Result<MutexGuard<'_, Replica>, ReplicaError> {
-        if *unpoisoned(&self.editing) == Some(thread::current().id()) {
+        // A transaction holds this lock while it runs the app's closure. `std::sync::Mutex` is not
+        // re-entrant, so a closure that called the client itself would wait for its own thread for
+        // ever. Comparing thread ids turns that deadlock into an error. Other threads are not
+        // affected: they wait until the transaction is over.
+        if *unpoisoned(&self.transaction_thread) == Some(thread::current().id()) {
             return Err(ReplicaError::InTransaction);
         }
         Ok(unpoisoned(&self.replica))
     }
 
-    /// Runs `work`, which is somebody else's, while the store is held for it.
-    pub(crate) fn while_editing<T>(&self, work: impl FnOnce() -> T) -> T {
-        let _over = Editing::begin(&self.editing);
+    /// Runs the app's closure `work` while the caller holds the lock of the replica.
+    pub(crate) fn in_transaction<T>(&self, work: impl FnOnce() -> T) -> T {
+        let _scope = TransactionScope::begin(&self.transaction_thread);
         work()
     }
 
-    /// How the replica stands.
+    /// Returns the state of the replica: account, session, waiting operations and failures.
     ///
     /// # Errors
-    /// The store failed.
+    /// The local database failed.
+    ///
+    /// # Examples
+    /// ```
+    /// # fn main() -> Result<(), kanso_client::ReplicaError> {
+    /// # let folder = tempfile::tempdir().expect("a folder");
+    /// let client = kanso_client::Client::open(folder.path())?;
+    /// let status = client.status()?;
+    /// assert_eq!(status.account, None, "no log-in yet");
+    /// assert_eq!((status.waiting, status.failures), (0, 0));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn status(&self) -> Result<Status, ReplicaError> {
         self.replica()?.status()
     }
 
-    /// The account's settings as they were last read; before the first log-in, the defaults.
+    /// Returns the account's settings as they were last read; before the first log-in, the defaults.
     ///
     /// # Errors
-    /// The store failed.
+    /// The local database failed.
     pub fn settings(&self) -> Result<Settings, ReplicaError> {
         Ok(self.replica()?.profile()?.settings)
     }
 
-    /// The civil day that it is now in `zone`, else in the account's zone, with days that begin
-    /// when the account says.
+    /// Returns the current day in `zone`, or in the account's zone if `zone` is `None`.
+    ///
+    /// A day begins at the account's `day_start`, so after midnight it may still be yesterday.
     ///
     /// # Errors
-    /// The store failed.
+    /// The local database failed.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::sync::Arc;
+    /// use kanso_client::clock::Clock;
+    /// use kanso_client::domain::Timestamp;
+    /// use kanso_client::system::SystemIds;
+    ///
+    /// /// A clock that always shows the same instant.
+    /// struct FixedClock;
+    ///
+    /// impl Clock for FixedClock {
+    ///     fn now(&self) -> Timestamp {
+    ///         "2026-11-22T12:00:00Z".parse().expect("a valid instant")
+    ///     }
+    /// }
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let client = kanso_client::Client::in_memory(Arc::new(FixedClock), Arc::new(SystemIds))?;
+    /// assert_eq!(client.today(None)?.to_string(), "2026-11-22");
+    ///
+    /// let kiritimati = "Pacific/Kiritimati".parse()?;
+    /// assert_eq!(client.today(Some(&kiritimati))?.to_string(), "2026-11-23");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn today(&self, zone: Option<&Zone>) -> Result<Date, ReplicaError> {
         let settings = self.settings()?;
         let zone = zone.unwrap_or(&settings.timezone);
         Ok(local_day(self.clock.now(), zone, settings.day_start))
     }
 
-    /// The present instant, by the client's clock.
+    /// Returns the current instant of the client's clock.
     pub fn now(&self) -> kanso_domain::Timestamp {
         self.clock.now()
     }
 
-    /// All habits, archived ones too, by their place in the list, then newest first.
+    /// Returns all habits, archived ones included, by sort order, then newest first.
     ///
     /// # Errors
-    /// The store failed.
-    pub fn habits(&self) -> Result<Vec<Shown<Habit>>, ReplicaError> {
+    /// The local database failed.
+    pub fn habits(&self) -> Result<Vec<View<Habit>>, ReplicaError> {
         self.replica()?.habits()
     }
 
-    /// One habit.
+    /// Returns one habit; `None` if it does not exist or is deleted.
     ///
     /// # Errors
-    /// The store failed.
-    pub fn habit(&self, id: HabitId) -> Result<Option<Shown<Habit>>, ReplicaError> {
+    /// The local database failed.
+    pub fn habit(&self, id: HabitId) -> Result<Option<View<Habit>>, ReplicaError> {
         self.replica()?.habit(id)
     }
 
-    /// The entries from one day to another, both included, of one habit or of all; by day.
+    /// Returns the entries of the days `from` to `to`, both included, by day.
+    ///
+    /// `None` for `habit` returns the entries of all habits.
     ///
     /// # Errors
-    /// The store failed.
+    /// The local database failed.
     pub fn entries(
         &self,
         habit: Option<HabitId>,
         from: Date,
         to: Date,
-    ) -> Result<Vec<Shown<Entry>>, ReplicaError> {
+    ) -> Result<Vec<View<Entry>>, ReplicaError> {
         self.replica()?.entries(habit, from, to)
     }
 
-    /// One entry.
+    /// Returns one entry; `None` if it or its habit does not exist or is deleted.
     ///
     /// # Errors
-    /// The store failed.
-    pub fn entry(&self, id: EntryId) -> Result<Option<Shown<Entry>>, ReplicaError> {
+    /// The local database failed.
+    pub fn entry(&self, id: EntryId) -> Result<Option<View<Entry>>, ReplicaError> {
         self.replica()?.entry(id)
     }
 
-    /// What the server refused for good and nobody has decided on, oldest first.
+    /// Returns the rejected operations that wait for the user's decision, oldest first.
+    ///
+    /// Decide on each with [`Client::keep_mine`], [`Client::take_theirs`] or [`Client::merge`].
     ///
     /// # Errors
-    /// The store failed.
+    /// The local database failed.
+    ///
+    /// # Examples
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let folder = tempfile::tempdir()?;
+    /// let client = kanso_client::Client::open(folder.path())?;
+    /// for failure in client.failures()? {
+    ///     println!("both devices changed {:?}", failure.clashing());
+    ///     if failure.mergeable().is_empty() {
+    ///         client.take_theirs(failure.id)?;
+    ///     } else {
+    ///         client.merge(failure.id)?;
+    ///     }
+    /// }
+    /// assert!(client.failures()?.is_empty());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn failures(&self) -> Result<Vec<Failure>, ReplicaError> {
         self.replica()?.failures()
     }
 
-    /// The server's records as they were last delivered, tombstones too, without the outbox: for
-    /// comparing replicas.
+    /// Returns the server's records as last delivered, tombstones included and without the outbox,
+    /// to compare replicas in tests.
     ///
     /// # Errors
-    /// The store failed.
+    /// The local database failed.
     pub fn server_records(&self) -> Result<Vec<Record>, ReplicaError> {
-        self.replica()?.base()
+        self.replica()?.mirror()
+    }
+
+    /// Subscribes to the changes that this client makes, by edits and by syncs.
+    ///
+    /// A receiver that falls behind gets `Lagged` and should read everything again. Changes that
+    /// another process makes in the same folder are not reported.
+    ///
+    /// # Examples
+    /// ```
+    /// use kanso_client::protocol::{Patch, habits::HabitMembers};
+    /// use kanso_client::{Client, Origin};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let folder = tempfile::tempdir()?;
+    /// let client = Client::open(folder.path())?;
+    /// let mut changes = client.changes();
+    /// let habit = client.create_habit(HabitMembers {
+    ///     title: Patch::Value("Read".into()),
+    ///     ..HabitMembers::default()
+    /// })?;
+    /// let change = changes.try_recv()?;
+    /// assert_eq!(change.origin, Origin::Edit);
+    /// assert!(change.habits.contains(&habit.id));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn changes(&self) -> broadcast::Receiver<Changes> {
+        self.observers.subscribe()
+    }
+
+    /// Reports that the user decided on a failure. No record changed, but the number of failures
+    /// did, so the set of changed records is empty.
+    pub(crate) fn publish_decision(&self) {
+        self.send(Changes::of(Origin::Edit, BTreeSet::new(), false));
+    }
+
+    /// Reports the records that a committed transaction changed.
+    pub(crate) fn publish(&self, origin: Origin, changed: BTreeSet<RecordKey>, everything: bool) {
+        if !changed.is_empty() || everything {
+            self.send(Changes::of(origin, changed, everything));
+        }
+    }
+
+    fn send(&self, changes: Changes) {
+        // The only error is that there is no receiver, which is normal.
+        let _ = self.observers.send(changes);
     }
 }

@@ -1,4 +1,4 @@
-//! What was recorded, ready to be asked for streaks, rates and days.
+//! Recorded days of all habits, for streaks, rates and calendars.
 
 use std::collections::BTreeMap;
 
@@ -9,52 +9,79 @@ use kanso_domain::habits::Habit;
 use kanso_domain::progress::{DayLog, HabitProgress};
 use kanso_domain::{HabitId, Zone};
 
-use crate::Client;
-use crate::replica::{Recorded, ReplicaError, Shown};
+use crate::client::Client;
+use crate::replica::{JournalSnapshot, ReplicaError, View};
 
-/// Habits and what was recorded for them at one moment.
+/// Habits and their recorded days at one moment.
 ///
-/// The server answers its statistics with the same functions, so what follows from a journal is
-/// what the server says once both have the same records.
+/// The server computes its statistics with the same functions, so both show the same numbers once
+/// both have the same records.
 #[derive(Clone, Debug)]
 pub struct Journal {
-    /// How the person's days are read; the zone is the one that was asked for.
+    /// Settings that define the user's days. The zone is the requested one.
     pub settings: Settings,
-    /// Today, as the person reads it.
+    /// Current day of the user.
     pub today: Date,
-    /// The habits, archived ones too, in the order of the list.
-    pub habits: Vec<Shown<Habit>>,
+    /// Habits, archived ones included, in the order of the list.
+    pub habits: Vec<View<Habit>>,
     logs: BTreeMap<HabitId, DayLog>,
 }
 
 impl Journal {
-    /// `habit` as it stands today.
-    pub fn judge<'a>(&self, habit: &'a Habit) -> HabitProgress<'a> {
+    /// Returns the progress of `habit` as of today.
+    pub fn progress<'a>(&self, habit: &'a Habit) -> HabitProgress<'a> {
         let log = self.logs.get(&habit.id).cloned().unwrap_or_default();
         HabitProgress::new(habit, log, &self.settings, self.today)
     }
 
-    /// All habits as they stand today, in the order of the list.
-    pub fn judged(&self) -> impl Iterator<Item = HabitProgress<'_>> {
-        self.habits.iter().map(|shown| self.judge(&shown.record))
+    /// Returns the progress of all habits as of today, in the order of the list.
+    pub fn all_progress(&self) -> impl Iterator<Item = HabitProgress<'_>> {
+        self.habits.iter().map(|view| self.progress(&view.record))
     }
 }
 
 impl Client {
-    /// What was recorded for `habit`, else for all, to be read in `zone`, else in the account's.
+    /// Reads the recorded days of `habit`, or of all habits if it is `None`.
+    ///
+    /// `zone` defines the user's days; with `None` it is the account's zone.
     ///
     /// # Errors
-    /// The store failed.
+    /// The local database failed.
+    ///
+    /// # Examples
+    /// ```
+    /// use kanso_client::Client;
+    /// use kanso_client::protocol::{Patch, entries::EntryMembers, habits::HabitMembers};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let folder = tempfile::tempdir()?;
+    /// let client = Client::open(folder.path())?;
+    /// let habit = client.create_habit(HabitMembers {
+    ///     title: Patch::Value("Read".into()),
+    ///     ..HabitMembers::default()
+    /// })?;
+    /// client.create_entry(EntryMembers {
+    ///     habit_id: Patch::Value(habit.id.to_string()),
+    ///     completion_date: Patch::Value(client.today(None)?.to_string()),
+    ///     ..EntryMembers::default()
+    /// })?;
+    ///
+    /// let journal = client.journal(None, None)?;
+    /// let streak = journal.progress(&habit).streak();
+    /// assert_eq!(streak.current, 1);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn journal(
         &self,
         zone: Option<&Zone>,
         habit: Option<HabitId>,
     ) -> Result<Journal, ReplicaError> {
-        let Recorded {
+        let JournalSnapshot {
             mut settings,
             habits,
             logs,
-        } = self.replica()?.recorded(habit)?;
+        } = self.replica()?.journal(habit)?;
         if let Some(zone) = zone {
             settings.timezone = zone.clone();
         }

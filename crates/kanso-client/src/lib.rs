@@ -1,59 +1,70 @@
-//! An offline-first replica of a person's habits, for any app that keeps some.
+//! Offline-first client for habit tracking: a local replica, an outbox, and sync with a server.
 //!
-//! Everything works with the server away: a [`Client`] reads and edits its own SQLite file, and
-//! each edit also goes into an outbox. [`Client::sync`] pushes the outbox and pulls what other
-//! devices did. What is shown is the server's records with the outbox applied, so an edit is
-//! visible at once and a change of another device appears beside it.
+//! A [`Client`] reads and edits its own SQLite file, so everything works without a network. Each
+//! edit also goes into an outbox. [`Client::sync`] pushes the outbox and pulls the changes of other
+//! devices. Reads return the server's records with the outbox applied: an edit is visible at once,
+//! and changes of other devices appear beside it.
 //!
-//! * A sync can be cut at any moment: an operation keeps its id and its bytes until its result is
-//!   known, and the server carries each out once.
-//! * What the server refuses for good goes to [`Client::failures`], beside the server's record,
-//!   and stays there until [`Client::keep_mine`], [`Client::take_theirs`] or [`Client::merge`].
-//! * Whatever goes wrong is a value ([`CallError`]): offline, signed out, try later, refused.
+//! ```
+//! use kanso_client::protocol::{Patch, entries::EntryMembers, habits::HabitMembers};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let folder = tempfile::tempdir()?;
+//! # let folder = folder.path();
+//! let client = kanso_client::Client::open(folder)?;
+//! let habit = client.create_habit(HabitMembers {
+//!     title: Patch::Value("Read".into()),
+//!     ..HabitMembers::default()
+//! })?;
+//! client.create_entry(EntryMembers {
+//!     habit_id: Patch::Value(habit.id.to_string()),
+//!     completion_date: Patch::Value(client.today(None)?.to_string()),
+//!     ..EntryMembers::default()
+//! })?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! The server comes later, in one call to log in and one to sync:
 //!
 //! ```
 //! # use kanso_client::transport::{Reply, Request, Transport, Unreachable};
-//! # struct Away;
+//! # struct Unplugged;
 //! # #[async_trait::async_trait]
-//! # impl Transport for Away {
+//! # impl Transport for Unplugged {
 //! #     fn server(&self) -> &str { "https://kanso.example.org" }
 //! #     async fn exchange(&self, _: Request) -> Result<Reply, Unreachable> {
 //! #         Err(Unreachable { reason: "no network".into(), may_have_arrived: false })
 //! #     }
 //! # }
-//! use kanso_client::protocol::{Patch, entries::EntryMembers, habits::HabitMembers};
-//! use kanso_client::{CallError, Client};
+//! use kanso_client::{CallError, Client, LoginError};
 //!
-//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let folder = tempfile::tempdir()?;
-//! # let folder = folder.path();
-//! let client = Client::open(folder)?;
-//! let habit = client.create_habit(HabitMembers {
-//!     title: Patch::Value("Read".into()),
-//!     ..HabitMembers::default()
-//! })?;
-//! let today = client.today(None)?;
-//! client.create_entry(EntryMembers {
-//!     habit_id: Patch::Value(habit.id.to_string()),
-//!     completion_date: Patch::Value(today.to_string()),
-//!     ..EntryMembers::default()
-//! })?;
-//! assert_eq!(client.entries(Some(habit.id), today, today)?.len(), 1);
-//!
+//! # let client = Client::open(folder.path())?;
 //! // let server = kanso_client::transport::HttpTransport::new("https://kanso.example.org")?;
-//! # let server = Away;
-//! # let runtime = tokio::runtime::Builder::new_current_thread().build()?;
-//! # runtime.block_on(async {
-//! let outcome = client.login(&server, "ada@example.org", "correct horse battery").await;
-//! assert!(matches!(outcome, Err(kanso_client::LoginError::Call(CallError::Offline(_)))));
-//! # });
-//! assert_eq!(client.status()?.waiting, 2, "nothing is lost while the server is away");
+//! # let server = Unplugged;
+//! match client.login(&server, "ada@example.org", "correct horse battery").await {
+//!     Ok(_) => drop(client.sync(&server).await?),
+//!     Err(LoginError::Call(CallError::Offline(_))) => {} // try again later
+//!     Err(error) => return Err(error.into()),
+//! }
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! **Invariant:** no server code here, and no clock, ids or network that were not handed in: the
-//! machine's own are in `system` and `transport`, so that a simulation can drive the rest.
+//! * A sync can be interrupted at any point. An operation keeps its id until its result is known,
+//!   and the server applies each id once.
+//! * An operation that the server rejects becomes a [`Failure`] in [`Client::failures`]. It stays
+//!   there until [`Client::keep_mine`], [`Client::take_theirs`] or [`Client::merge`] decides it.
+//! * [`SyncLoop`] syncs in the background. [`Client::changes`] and [`SyncHandle::state`] keep the
+//!   screen up to date.
+//! * Every error of a call is a [`CallError`]: offline, signed out, try later, refused.
+//!
+//! **Invariant:** this crate has no server code, and takes time, ids and network from ports only.
+//! The implementations for the real machine are in [`system`] and [`transport`], so a simulation can
+//! run the rest.
 
 mod calls;
 mod changes;
@@ -75,6 +86,6 @@ pub use edits::{EditError, Edits, ResolveError};
 pub use journal::Journal;
 pub use kanso_domain as domain;
 pub use kanso_protocol as protocol;
-pub use replica::{Binding, Failure, ManyDeletions, ReplicaError, Resync, Shown, Status};
+pub use replica::{BoundAccount, Failure, ManyDeletions, ReplicaError, Resync, Status, View};
 pub use sync::{Interrupted, Progress, SyncOptions, SyncReport};
 pub use sync_loop::{SyncHandle, SyncLoop, SyncState};

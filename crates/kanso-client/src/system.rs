@@ -1,4 +1,4 @@
-//! The machine's own clock, timer and randomness.
+//! Clock, ids and timer of the operating system.
 
 use std::time::Duration;
 
@@ -8,36 +8,36 @@ use uuid::Uuid;
 
 use crate::clock::{Clock, Ids, Timer};
 
-/// The machine's clock.
+/// Clock of the operating system.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemClock;
 
 impl Clock for SystemClock {
     #[expect(
         clippy::disallowed_methods,
-        reason = "the machine's clock is read here and nowhere else"
+        reason = "the only place that reads the system clock"
     )]
     fn now(&self) -> Timestamp {
-        // Out of range only on a machine whose clock is set before year 1 or after 9999.
+        // Out of range only if the system clock is set before year 1 or after year 9999.
         Timestamp::from_jiff(jiff::Timestamp::now()).unwrap_or(Timestamp::MIN)
     }
 }
 
-/// UUIDs of version 7 from the machine's randomness.
+/// Random UUIDs of version 7. They begin with the time, so new rows go to the end of an index.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemIds;
 
 impl Ids for SystemIds {
     #[expect(
         clippy::disallowed_methods,
-        reason = "random ids are made here and nowhere else"
+        reason = "the only place that creates random ids"
     )]
     fn next_id(&self) -> Uuid {
         Uuid::now_v7()
     }
 }
 
-/// The timer of the Tokio runtime, which must have its time enabled.
+/// Timer of the Tokio runtime. The runtime needs `enable_time`.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemTimer;
 

@@ -28,28 +28,37 @@ fn list(context: &Context) -> anyhow::Result<Exit> {
         return Ok(Exit::Ok);
     }
     say("Decide with `kanso conflicts resolve NUMBER` and one of these:");
+    // A deleted record has nothing to write to, so only one option is left.
     if !failures.iter().all(is_gone) {
-        say("  --mine    yours is written over the server's");
-        say("  --merge   yours is written only where nobody else changed anything");
+        say("  --mine    your values are written over the server's");
+        say("  --merge   only the fields that no other device changed are written");
     }
-    say("  --theirs  the server's stands; what was deleted stays deleted");
+    say("  --theirs  the server's record is kept; a deleted one stays deleted");
     if failures.iter().any(Failure::is_outcome_unknown) {
-        say("What was never answered counts once more with --mine and is dropped with --theirs.");
+        say(
+            "A change that was never answered counts once more with --mine and is dropped with --theirs.",
+        );
     }
+    // An exit code of its own, so that a script notices open conflicts without parsing.
     Ok(Exit::Conflicts)
 }
 
 fn resolve(context: &Context, id: i64, choice: &Choice) -> anyhow::Result<Exit> {
     let (resolved, text) = if choice.mine {
-        let text = "Yours is kept; the next `kanso sync` sends it.";
+        let text = "Your values are kept; the next `kanso sync` sends them.";
         (context.client.keep_mine(id), text)
     } else if choice.merge {
-        let text = "Both are kept side by side; the next `kanso sync` sends yours.";
+        let text = "Merged; the next `kanso sync` sends the fields that only you changed.";
         (context.client.merge(id), text)
     } else {
-        (context.client.take_theirs(id), "The server's is kept.")
+        (
+            context.client.take_theirs(id),
+            "The server's record is kept.",
+        )
     };
     match resolved {
+        // The user chose a number or an option that does not fit, which is a usage error. A deleted
+        // record is not: the choice was valid before the deletion.
         Err(error @ (ResolveError::NoSuchFailure | ResolveError::NothingToMerge)) => {
             Err(Usage(error.to_string()).into())
         }
@@ -61,7 +70,7 @@ fn resolve(context: &Context, id: i64, choice: &Choice) -> anyhow::Result<Exit> 
     }
 }
 
-/// For a script.
+/// Returns the failures as JSON.
 pub(super) fn as_json(failures: &[Failure]) -> Value {
     let one = |failure: &Failure| {
         json!({
@@ -83,23 +92,24 @@ pub(super) fn as_json(failures: &[Failure]) -> Value {
     Value::Array(failures.iter().map(one).collect())
 }
 
-/// Which record, what you wrote, what the server has.
+/// Describes each failure: the record, your values, the server's values.
 pub(super) fn as_text(context: &Context, failures: &[Failure]) -> anyhow::Result<String> {
     let mut text = String::new();
+    // A conflict with an earlier edit of this device is possible after a restore of the server.
     let own = context.client.status()?.device_id;
     for failure in failures {
         let what = match failure.result.status {
             OperationStatus::Gone => "was deleted on another device",
             OperationStatus::Conflict => "was changed on another device too",
             _ if failure.is_outcome_unknown() => {
-                "was sent and never answered; look whether it is there"
+                "was sent and never answered; check whether it was counted"
             }
-            _ => "was refused by the server",
+            _ => "was rejected by the server",
         };
         let number = strong(&format!("#{}", failure.id));
         writeln!(text, "{number}  {} {what}", subject(context, failure)?)?;
-        if let Some(doubt) = doubt(context, failure)? {
-            writeln!(text, "      {doubt}")?;
+        if let Some(text_of_increment) = unknown_increment(context, failure)? {
+            writeln!(text, "      {text_of_increment}")?;
             continue;
         }
         for (name, yours, theirs) in sides(failure) {
@@ -115,9 +125,9 @@ pub(super) fn as_text(context: &Context, failures: &[Failure]) -> anyhow::Result
             let who = match failure.changed_by() {
                 Some(device) if device == own => "on this device".to_owned(),
                 Some(device) => format!("on device {device}"),
-                None => "outside of the devices".to_owned(),
+                None => "not on a device".to_owned(),
             };
-            writeln!(text, "      theirs is from {at},\n      {who}")?;
+            writeln!(text, "      the server's is from {at},\n      {who}")?;
         }
         for error in &failure.result.errors {
             writeln!(text, "      {}: {}", error.pointer, error.detail)?;
@@ -129,13 +139,15 @@ pub(super) fn as_text(context: &Context, failures: &[Failure]) -> anyhow::Result
     Ok(text)
 }
 
-/// The record was deleted, and what was written to it cannot be kept.
+/// Returns true if the record was deleted, so that the change cannot be kept.
 fn is_gone(failure: &Failure) -> bool {
     failure.result.status == OperationStatus::Gone
 }
 
-/// What of an increment may be there already, and what is there.
-fn doubt(context: &Context, failure: &Failure) -> anyhow::Result<Option<String>> {
+/// Describes an increment with an unknown outcome: the amount and the current value.
+///
+/// The user compares the two to find out whether the increment was counted.
+fn unknown_increment(context: &Context, failure: &Failure) -> anyhow::Result<Option<String>> {
     let is_increment = failure.operation.action == ActionName::Increment;
     if !failure.is_outcome_unknown() || !is_increment {
         return Ok(None);
@@ -154,13 +166,16 @@ fn doubt(context: &Context, failure: &Failure) -> anyhow::Result<Option<String>>
     )))
 }
 
-/// The members to compare: those that clash, else all that were written. What was deleted has
-/// nothing to compare with, and where and when an entry was is said already.
+/// Returns the members to show, with both values: those that clash, else all that were written.
+///
+/// A deleted record has no value to compare with, and the heading has the day and the habit of its
+/// entry already.
 fn sides(failure: &Failure) -> Vec<(String, String, Option<String>)> {
-    const PLACE: [&str; 4] = ["habit_id", "completion_date", "local_date", "timezone"];
+    const IN_HEADING: [&str; 4] = ["habit_id", "completion_date", "local_date", "timezone"];
     let Some(Value::Object(written)) = &failure.operation.fields else {
         return Vec::new();
     };
+    // With a conflict, only the clashing members matter; the others are listed as mergeable.
     let clashing = failure.clashing();
     let theirs = |name: &str| match failure.server_record() {
         Some(record) if failure.result.status == OperationStatus::Conflict => record
@@ -170,7 +185,7 @@ fn sides(failure: &Failure) -> Vec<(String, String, Option<String>)> {
     };
     let side = |(name, yours): (&String, &Value)| {
         let is_shown = if is_gone(failure) {
-            !PLACE.contains(&name.as_str())
+            !IN_HEADING.contains(&name.as_str())
         } else {
             clashing.is_empty() || clashing.contains(name)
         };
@@ -180,7 +195,9 @@ fn sides(failure: &Failure) -> Vec<(String, String, Option<String>)> {
     written.iter().filter_map(side).collect()
 }
 
-/// `habit "Read"`, `the entry of "Read" on 2026-11-22`.
+/// Names the record: `habit "Read"`, `the entry of "Read" on 2026-11-22`.
+///
+/// The replica may not have the record, so the members of both sides of the conflict are used too.
 fn subject(context: &Context, failure: &Failure) -> anyhow::Result<String> {
     let id = failure.operation.id;
     let member = |name: &str| {
@@ -195,8 +212,8 @@ fn subject(context: &Context, failure: &Failure) -> anyhow::Result<String> {
         let Some(habit) = habit else {
             return Ok(None);
         };
-        let shown = context.client.habit(habit)?;
-        Ok(shown.map(|shown| shown.record.details.title.to_string()))
+        let view = context.client.habit(habit)?;
+        Ok(view.map(|view| view.record.details.title.to_string()))
     };
     if failure.operation.entity == EntityName::Habit {
         let title = title_of(Some(HabitId::new(id)))?.or_else(|| member("title"));
@@ -208,7 +225,8 @@ fn subject(context: &Context, failure: &Failure) -> anyhow::Result<String> {
     let entry = context
         .client
         .entry(EntryId::new(id))?
-        .map(|shown| shown.record.details);
+        .map(|view| view.record.details);
+    // The view first: the operation of an update has no `habit_id`.
     let named = member("habit_id")
         .and_then(|id| id.parse().ok())
         .map(HabitId::new);

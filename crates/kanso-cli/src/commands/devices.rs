@@ -18,9 +18,10 @@ pub(crate) async fn run(
     match command {
         None => list(context, &devices),
         Some(DevicesCommand::Forget { id }) => {
+            // The server takes whole ids only, so the beginning is completed from the list.
             let device = named(&devices, &id)?.id;
             context.client.forget_device(&server, device).await?;
-            let text = format!("The server has forgotten {device}.");
+            let text = format!("Removed device {device} from the list.");
             context.output.done(&json!({"forgotten": device}), &text);
             Ok(Exit::Ok)
         }
@@ -44,7 +45,7 @@ fn list(context: &Context, devices: &[DeviceRecord]) -> anyhow::Result<Exit> {
     Ok(Exit::Ok)
 }
 
-/// An instant to the second.
+/// Formats an instant to the second.
 fn words(instant: String) -> String {
     let second = instant.split('.').next().map(str::to_owned);
     second.unwrap_or(instant).replace('T', " ")
@@ -56,6 +57,6 @@ fn named<'a>(devices: &'a [DeviceRecord], wanted: &str) -> Result<&'a DeviceReco
     match found.as_slice() {
         [one] => Ok(one),
         [] => Err(Usage(format!("there is no device {wanted:?}"))),
-        _ => Err(Usage(format!("{wanted:?} may be several devices"))),
+        _ => Err(Usage(format!("{wanted:?} matches several devices"))),
     }
 }

@@ -18,18 +18,19 @@ pub(crate) fn run(context: &Context, done: &Done) -> anyhow::Result<Exit> {
     let is_ticked = habit.details.target().kind() == HabitType::Boolean;
     if !is_ticked && !done.skip && done.value.is_none() {
         let title = habit.details.title.as_str();
-        let how = format!("say how much: kanso done {title:?} AMOUNT");
+        let how = format!("an amount is needed: kanso done {title:?} AMOUNT");
         return Err(Usage(how).into());
     }
     let day = context.day(done.on)?;
-    // A tick and a day off are there once a day; amounts add up.
+    // A boolean habit and a day off have one entry per day, so a second `done` updates it. Amounts
+    // add up, so each `done` is an entry of its own.
     let replaced = if is_ticked || done.skip {
         context.client.entries(Some(habit.id), day, day)?.pop()
     } else {
         None
     };
     let entry = if let Some(shown) = replaced {
-        let members = said(done, is_ticked);
+        let members = members(done, is_ticked);
         context.client.update_entry(shown.record.id, members)?
     } else {
         let members = new(context, &habit, done, is_ticked)?;
@@ -38,8 +39,8 @@ pub(crate) fn run(context: &Context, done: &Done) -> anyhow::Result<Exit> {
     report(context, &habit, &entry, day)
 }
 
-/// What the command line says of the day.
-fn said(done: &Done, is_ticked: bool) -> EntryMembers {
+/// Returns the members that the command line sets.
+fn members(done: &Done, is_ticked: bool) -> EntryMembers {
     let (kind, value) = match (done.skip, done.value) {
         (true, _) => (EntryKind::Skip, Some(0.0)),
         (false, Some(value)) => (EntryKind::Value, Some(value.to_f64())),
@@ -64,13 +65,16 @@ fn new(
         Some(_) => Some(context.day(done.on)?.to_string()),
     };
     let now = || context.client.now().to_string();
+    // With `--on` the entry is a date without a time, so it stays on this day in every zone. Without
+    // it the entry has the current instant.
     let completion = local_date.clone().unwrap_or_else(now);
     Ok(EntryMembers {
         habit_id: Patch::Value(habit.id.to_string()),
         completion_date: Patch::Value(completion),
+        // The zone in which the user was counts, not the one of a later read.
         timezone: Patch::Value(context.zone()?.to_string()),
         local_date: Patch::optional(local_date),
-        ..said(done, is_ticked)
+        ..members(done, is_ticked)
     })
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use kanso_client::loop_import::{ImportReport, Mode, Outcome, Row};
+use kanso_client::loop_import::{ImportMode, ImportOutcome, ImportReport, ImportRow};
 use serde_json::{Value, json};
 
 use crate::context::Context;
@@ -16,23 +16,30 @@ use crate::words::count;
 
 pub(crate) async fn run(context: &Context, path: &Path, dry_run: bool) -> anyhow::Result<Exit> {
     let file = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
-    let mode = if dry_run { Mode::DryRun } else { Mode::Write };
+    let mode = if dry_run {
+        ImportMode::DryRun
+    } else {
+        ImportMode::Write
+    };
     let client = Arc::clone(&context.client);
+    // The import is one long transaction. On the runtime's only thread it would stop the progress
+    // indicator.
     let work = tokio::task::spawn_blocking(move || client.import_loop(file, mode));
     let bar = progress::hidden("importing");
     let report = progress::during(&bar, work).await??;
     context
         .output
         .data(&as_json(&report, dry_run), || as_text(&report, dry_run));
-    if !dry_run && report.habits(Outcome::New) + report.entries(Outcome::New) > 0 {
-        say("Run `kanso sync` to send it to your other devices.");
+    if !dry_run && report.habits(ImportOutcome::New) + report.entries(ImportOutcome::New) > 0 {
+        say("Run `kanso sync` to send the import to your other devices.");
     }
-    let failed = report.habits(Outcome::Error) + report.entries(Outcome::Error) > 0;
+    // Valid rows are imported even if others fail, but a script has to notice the failures.
+    let failed = report.habits(ImportOutcome::Error) + report.entries(ImportOutcome::Error) > 0;
     Ok(if failed { Exit::Failure } else { Exit::Ok })
 }
 
 fn as_json(report: &ImportReport, dry_run: bool) -> Value {
-    let row = |row: &Row| {
+    let row = |row: &ImportRow| {
         json!({
             "habit": row.habit,
             "date": row.date.map(|date| date.to_string()),
@@ -48,10 +55,10 @@ fn as_json(report: &ImportReport, dry_run: bool) -> Value {
     })
 }
 
-/// A dry run shows every row, an import those that need a look; both end with the sums.
+/// Returns the rows and the sums. A dry run shows all rows, an import only those with remarks.
 fn as_text(report: &ImportReport, dry_run: bool) -> String {
-    let is_shown = |row: &&Row| dry_run || !row.remarks.is_empty();
-    let shown: Vec<&Row> = report.rows.iter().filter(is_shown).collect();
+    let is_shown = |row: &&ImportRow| dry_run || !row.remarks.is_empty();
+    let shown: Vec<&ImportRow> = report.rows.iter().filter(is_shown).collect();
     let mut text = String::new();
     if !shown.is_empty() {
         let mut table = table(&["HABIT", "DATE", "WHAT", "WHY"]);
@@ -66,7 +73,7 @@ fn as_text(report: &ImportReport, dry_run: bool) -> String {
         }
         text = format!("{}\n\n", table.trim_fmt());
     }
-    let mut sums: Vec<String> = Outcome::ALL
+    let mut sums: Vec<String> = ImportOutcome::ALL
         .into_iter()
         .filter_map(|outcome| sum(report, outcome))
         .collect();
@@ -74,14 +81,14 @@ fn as_text(report: &ImportReport, dry_run: bool) -> String {
     if left_out > 0 {
         let days = count(left_out, "day");
         sums.push(format!(
-            "left out: {days} that Loop filled in or does not know"
+            "left out: {days} that Loop filled in by itself or has no value for"
         ));
     }
     text.push_str(&sums.join("\n"));
     text
 }
 
-fn sum(report: &ImportReport, outcome: Outcome) -> Option<String> {
+fn sum(report: &ImportReport, outcome: ImportOutcome) -> Option<String> {
     let (habits, entries) = (report.habits(outcome), report.entries(outcome));
     (habits + entries > 0).then(|| {
         let (habits, entries) = (

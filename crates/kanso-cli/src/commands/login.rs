@@ -20,6 +20,7 @@ pub(super) async fn with(
     email: &str,
     password: &str,
 ) -> anyhow::Result<Exit> {
+    // A log-in at another address moves the replica there, so it uses the requested server.
     let account = context.client.login(server, email, password).await?;
     let value = json!({"email": account.email, "id": account.id, "server": server.server()});
     let text = format!(

@@ -1,4 +1,4 @@
-//! The commands, one file each.
+//! Commands, one file each.
 
 mod conflicts;
 mod devices;
@@ -21,7 +21,7 @@ use crate::arguments::{Arguments, Command, ImportCommand};
 use crate::context::Context;
 use crate::exit::Exit;
 
-/// Carries out what the command line asks for.
+/// Runs the command of the command line.
 pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<Exit> {
     let context = Context::new(arguments.global)?;
     match arguments.command {

@@ -8,12 +8,13 @@ use crate::exit::Exit;
 
 pub(crate) async fn run(context: &Context, from_stdin: bool) -> anyhow::Result<Exit> {
     let server = context.server()?;
+    // No environment variable here: it would have to hold two passwords.
     let (current, new) = new_password(from_stdin)?;
     context
         .client
         .change_password(&server, &current, &new)
         .await?;
-    let text = "The password is changed. Other devices have to log in again.";
+    let text = "Password changed. Other devices have to log in again.";
     context.output.done(&json!({"changed": true}), text);
     Ok(Exit::Ok)
 }

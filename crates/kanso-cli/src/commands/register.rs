@@ -13,5 +13,7 @@ pub(crate) async fn run(context: &Context, given: &Credentials) -> anyhow::Resul
         .client
         .register(&server, &given.email, &password)
         .await?;
+    // The server creates the account without a session. Logging in with the password at hand saves the
+    // user from typing it again.
     login::with(context, &server, &given.email, &password).await
 }

@@ -10,11 +10,11 @@ use crate::output::line;
 pub(crate) fn run(context: &Context) -> anyhow::Result<Exit> {
     let status = context.client.status()?;
     let zone = context.zone()?;
-    let binding = status.binding.as_ref();
+    let account = status.account.as_ref();
     let value = json!({
         "state": state(&status).0,
-        "account": binding.map(|binding| &binding.email),
-        "server": binding.map(|binding| &binding.server),
+        "account": account.map(|account| &account.email),
+        "server": account.map(|account| &account.server),
         "signed_in": status.is_signed_in,
         "waiting": status.waiting,
         "conflicts": status.failures,
@@ -28,23 +28,24 @@ pub(crate) fn run(context: &Context) -> anyhow::Result<Exit> {
     Ok(Exit::Ok)
 }
 
-/// How syncing stands, for a script and for a person.
+/// Returns the sync state: a word for scripts and a text for the terminal.
 fn state(status: &Status) -> (&'static str, &'static str) {
+    // The most urgent state first: while signed out nothing else can make progress.
     match (status.is_signed_in, status.failures, status.waiting) {
-        (false, _, _) => ("signed_out", "not synced: nobody is signed in"),
-        (true, 1.., _) => ("conflict", "conflicts wait for you"),
+        (false, _, _) => ("signed_out", "signed out, not syncing"),
+        (true, 1.., _) => ("conflict", "conflicts wait for your decision"),
         (true, 0, 1..) => ("waiting", "changes wait for the next sync"),
         (true, 0, 0) if status.last_sync_at.is_none() => ("new", "never synced"),
-        (true, 0, 0) => ("idle", "nothing waits"),
+        (true, 0, 0) => ("idle", "up to date"),
     }
 }
 
 fn as_text(status: &Status, zone: &str) -> String {
-    let account = match (&status.binding, status.is_signed_in) {
+    let account = match (&status.account, status.is_signed_in) {
         (None, _) => "none yet: everything stays on this device".to_owned(),
-        (Some(binding), true) => format!("{} on {}", binding.email, binding.server),
-        (Some(binding), false) => {
-            format!("{} on {}, signed out", binding.email, binding.server)
+        (Some(account), true) => format!("{} on {}", account.email, account.server),
+        (Some(account), false) => {
+            format!("{} on {}, signed out", account.email, account.server)
         }
     };
     let last_sync = match status.last_sync_at {

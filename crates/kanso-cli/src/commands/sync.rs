@@ -13,6 +13,7 @@ use crate::words::count;
 
 pub(crate) async fn run(context: &Context, asked: &Sync) -> anyhow::Result<Exit> {
     let server = context.server()?;
+    // Most syncs end before the indicator would appear.
     let bar = progress::hidden("syncing");
     let watch = |now: Progress| {
         let (waiting, remaining) = (now.waiting, now.remaining);
@@ -26,7 +27,8 @@ pub(crate) async fn run(context: &Context, asked: &Sync) -> anyhow::Result<Exit>
     match progress::during(&bar, synced).await {
         Ok(report) => finish(context, asked, &report),
         Err(interrupted) => {
-            // What was refused before the interruption must not go unseen.
+            // Operations rejected before the interruption have left the outbox. The next sync will not
+            // report them again.
             let Interrupted { so_far, cause } = interrupted;
             if !so_far.failures.is_empty() {
                 say(&conflicts::as_text(context, &so_far.failures)?);
@@ -37,6 +39,7 @@ pub(crate) async fn run(context: &Context, asked: &Sync) -> anyhow::Result<Exit>
 }
 
 fn finish(context: &Context, asked: &Sync, report: &SyncReport) -> anyhow::Result<Exit> {
+    // All open conflicts count, also those of earlier syncs.
     let undecided = context.client.status()?.failures;
     let value = json!({
         "pushed": report.pushed,
@@ -69,45 +72,42 @@ fn finish(context: &Context, asked: &Sync, report: &SyncReport) -> anyhow::Resul
     Ok(Exit::Conflicts)
 }
 
-/// Why everything was read again.
-fn anew(why: Resync) -> &'static str {
+/// Explains a resync.
+fn resync(why: Resync) -> &'static str {
     match why {
         Resync::HistoryLost => {
-            "The server was put back to an older copy: everything was read again."
+            "The server was restored from a backup: all records were read again."
         }
-        Resync::PlaceLost => {
-            "The server does not remember any more what this device had read, as after a long \
-             time away: everything was read again."
+        Resync::CursorLost => {
+            "The server no longer knows what this device has read, as after a long time away: \
+             all records were read again."
         }
     }
 }
 
-/// What was out of the ordinary.
+/// Returns remarks on unusual events of a sync.
 fn remarks(report: &SyncReport, asked: &Sync) -> Vec<String> {
     let number = |number, noun, text: &str| {
         let some = || format!("{} {text}", count(number, noun));
         (number > 0).then(some)
     };
     let differs = "This device still differs from the server; the next sync tries again.";
-    let sound = "Every record here is as the server has it.";
+    let sound = "All records on this device match the server's.";
+    // Only a requested check deserves the confirmation; otherwise silence means success.
     let is_sound = asked.verify && report.repaired == 0 && !report.differs;
     let remarks = [
-        report.resynced.map(|why| anew(why).to_owned()),
+        report.resynced.map(|why| resync(why).to_owned()),
         number(report.merged, "change", "merged with other devices'."),
-        number(report.damaged, "record", "damaged on this device."),
-        number(report.repaired, "record", "put right as the server has it."),
+        number(report.damaged, "record", "found damaged on this device."),
+        number(report.repaired, "record", "repaired to match the server."),
         number(
             report.offered,
             "record",
-            "given back to the server, which had lost it.",
+            "given back to the server, which had lost them.",
         ),
         report.differs.then(|| differs.to_owned()),
         is_sound.then(|| sound.to_owned()),
-        number(
-            report.waiting,
-            "change",
-            "cannot be sent yet and will be tried again.",
-        ),
+        number(report.waiting, "change", "waiting for the next sync."),
     ];
     remarks.into_iter().flatten().collect()
 }

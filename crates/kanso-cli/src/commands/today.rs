@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::civil::Date;
-use kanso_client::Shown;
+use kanso_client::View;
 use kanso_client::domain::HabitId;
 use kanso_client::domain::entries::Entry;
 use kanso_client::domain::habits::{Habit, HabitType};
@@ -16,22 +16,23 @@ use crate::exit::Exit;
 use crate::output::{Tone, entry_json, habit_json, say, strong, table};
 use crate::words;
 
-/// A habit, how it stands, and what was recorded for the day.
+/// A line of the list: a habit, its state today, and its entries of the day.
 struct Line<'a> {
     habit: &'a Habit,
     is_pending: bool,
-    standing: TodayStatus,
-    entries: Vec<Shown<Entry>>,
+    standing: Standing,
+    entries: Vec<View<Entry>>,
 }
 
 pub(crate) fn run(context: &Context) -> anyhow::Result<Exit> {
     let journal = context.journal(None)?;
     let today = journal.today;
+    // One query for all habits, not one per habit.
     let mut entries = entries_by_habit(context, today)?;
     let mut lines = Vec::new();
-    for Shown { record, is_pending } in &journal.habits {
-        let standing = journal.judge(record).today_status();
-        // What was put away is not shown, what was done without being due is.
+    for View { record, is_pending } in &journal.habits {
+        let standing = journal.progress(record).standing();
+        // A habit that was done without being due has another state than `NotDue`, so it is shown.
         if record.details.archived_at.is_none() && standing.state != TodayState::NotDue {
             lines.push(Line {
                 habit: record,
@@ -55,11 +56,11 @@ pub(crate) fn run(context: &Context) -> anyhow::Result<Exit> {
 fn entries_by_habit(
     context: &Context,
     day: Date,
-) -> anyhow::Result<BTreeMap<HabitId, Vec<Shown<Entry>>>> {
-    let mut entries: BTreeMap<HabitId, Vec<Shown<Entry>>> = BTreeMap::new();
-    for shown in context.client.entries(None, day, day)? {
-        let habit = shown.record.details.habit_id;
-        entries.entry(habit).or_default().push(shown);
+) -> anyhow::Result<BTreeMap<HabitId, Vec<View<Entry>>>> {
+    let mut entries: BTreeMap<HabitId, Vec<View<Entry>>> = BTreeMap::new();
+    for view in context.client.entries(None, day, day)? {
+        let habit = view.record.details.habit_id;
+        entries.entry(habit).or_default().push(view);
     }
     Ok(entries)
 }
@@ -105,6 +106,7 @@ impl Line<'_> {
         let count = words::streak(streak.current, streak.unit);
         match (streak.current, self.standing.is_at_risk) {
             (0, _) => (String::new(), Tone::Plain),
+            // An early warning: the streak ends at the end of the user's day.
             (_, true) => (format!("{count}, ends today"), Tone::Half),
             (_, false) => (count, Tone::Plain),
         }

@@ -16,7 +16,7 @@ const WRITERS: u64 = 4;
 /// Acknowledged writes between two crashes.
 const BETWEEN: u64 = 40;
 
-/// What a writer knows: each operation as it was sent, and the answer that it got.
+/// Log of a writer: each operation as sent, with its answer.
 type Ledger = Vec<(Value, Value)>;
 
 async fn post(server: &str, path: &'static str, token: &str, body: &Value) -> Option<(u16, Value)> {
@@ -39,7 +39,7 @@ async fn push(server: &str, token: &str, operations: &[Value]) -> Option<Value> 
     Some(answer["results"].clone())
 }
 
-/// Everything that the server has.
+/// All records of the server.
 async fn pull(server: &str, token: &str) -> Vec<Value> {
     let (mut records, mut cursor) = (Vec::new(), Value::Null);
     loop {
@@ -64,7 +64,7 @@ async fn log_in(server: &str) -> String {
             return token.to_owned();
         }
     }
-    panic!("nobody could log in");
+    panic!("no log-in succeeded");
 }
 
 /// The writer's `number`th operation: its habit, then by turns an entry of it and a new title
@@ -85,8 +85,8 @@ fn operation(writer: u64, number: u64) -> Value {
     }
 }
 
-/// Writes one operation after another until told to stop. What is not answered is sent again, the
-/// same bytes, to whichever server is there.
+/// Writes one operation after another until it is stopped. An operation without an answer is sent
+/// again with the same bytes to the server that runs then.
 async fn write(
     writer: u64,
     token: String,
@@ -119,7 +119,7 @@ async fn write(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_was_acknowledged_survives_and_is_there_once() {
+async fn acknowledged_writes_survive_and_exist_once() {
     let mut server = Server::start();
     let token = log_in(server.address()).await;
     let (address, watched) = watch::channel(server.address().to_owned());
@@ -149,7 +149,7 @@ async fn what_was_acknowledged_survives_and_is_there_once() {
     for writer in writers {
         ledgers.push(writer.await.expect("no writer failed"));
     }
-    // Once more from the disk alone.
+    // Once more after a restart, from the disk alone.
     server.crash();
     check(server.address(), &token, &ledgers).await;
 }
@@ -184,7 +184,7 @@ async fn check(server: &str, token: &str, ledgers: &[Ledger]) {
     assert_eq!(
         records.len(),
         expected,
-        "nothing is there that nobody wrote"
+        "the server has records that were never written"
     );
     assert_eq!(
         pull(server, token).await,
@@ -193,7 +193,7 @@ async fn check(server: &str, token: &str, ledgers: &[Ledger]) {
     );
 }
 
-/// Every operation again: each is known, with the answer of the first time.
+/// Sends all operations again: each is known and has its first answer.
 async fn retry_all(server: &str, token: &str, ledger: &Ledger) {
     for chunk in ledger.chunks(500) {
         let operations: Vec<Value> = chunk.iter().map(|(sent, _)| sent.clone()).collect();

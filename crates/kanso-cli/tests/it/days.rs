@@ -1,9 +1,9 @@
-//! Recording days, with the server away.
+//! Recording entries, offline.
 
 use crate::support::Device;
 
 #[test]
-fn a_tick_is_there_once_a_day() {
+fn a_boolean_entry_exists_once_a_day() {
     let device = Device::offline();
     device.ok(&["habit", "add", "Meditate"]);
     let first = device.json(&["done", "Meditate"]);

@@ -1,9 +1,9 @@
-//! Making, listing, changing and deleting habits, with the server away.
+//! Creating, listing, changing and deleting habits, offline.
 
 use crate::support::Device;
 
 #[test]
-fn a_habit_is_made_listed_changed_put_away_and_deleted() {
+fn a_habit_is_created_listed_changed_archived_and_deleted() {
     let device = Device::offline();
     let made = device.json(&[
         "habit",
@@ -76,7 +76,7 @@ fn a_habit_is_found_by_its_name_the_beginning_of_it_or_its_id() {
 }
 
 #[test]
-fn what_the_server_would_refuse_is_refused_at_once() {
+fn invalid_options_are_rejected_at_once() {
     let device = Device::offline();
     for (arguments, reason) in [
         (vec!["habit", "add", " "], "title"),

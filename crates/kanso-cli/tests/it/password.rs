@@ -1,4 +1,4 @@
-//! Another password, from one of two devices.
+//! Change of the password on one of two devices.
 
 use crate::support::{Device, EMAIL, Ended, PASSWORD, Server};
 
@@ -26,7 +26,7 @@ fn a_changed_password_signs_the_other_device_out_and_loses_nothing() {
     assert!(changed.stderr.contains("Other devices"), "{changed:?}");
     phone.ok(&["sync"]);
 
-    // Signed out, and what was written there waits.
+    // The other device is signed out, and its operations wait.
     let refused = tablet.ends(4, &["sync"]);
     assert!(refused.stderr.contains("kanso login"), "{refused:?}");
     assert_ne!(log_in(&tablet, PASSWORD).code, 0);
@@ -37,7 +37,7 @@ fn a_changed_password_signs_the_other_device_out_and_loses_nothing() {
 }
 
 #[test]
-fn what_is_wrong_with_a_password_is_told() {
+fn password_errors_are_explained() {
     let server = Server::start();
     let phone = Device::at(server.address());
     phone.ok(&["register", EMAIL]);
@@ -49,7 +49,7 @@ fn what_is_wrong_with_a_password_is_told() {
         assert_eq!(refused.code, 1, "{refused:?}");
         assert!(refused.stderr.contains(says), "{refused:?}");
     }
-    // It is still signed in, and asks nobody where nobody can answer.
+    // The device is still signed in. Without a terminal it does not ask for a password.
     phone.ok(&["sync"]);
     let asked = phone.ends(2, &["password"]);
     assert!(asked.stderr.contains("--password-stdin"), "{asked:?}");

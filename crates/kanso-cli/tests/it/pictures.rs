@@ -1,4 +1,4 @@
-//! What `kanso stats` and `kanso heatmap` look like, of days that are long over.
+//! Output of `kanso stats` and `kanso heatmap` for days in the past.
 
 use crate::support::Device;
 
@@ -137,7 +137,7 @@ Rate       14 %, 5 done and 31 missed
 }
 
 #[test]
-fn an_explanation_is_newest_first_and_cut_unless_all_is_asked_for() {
+fn an_explanation_is_newest_first_and_cut_without_all() {
     let device = device();
     let ended = device.ends(0, &["stats", "tea", "--explain"]);
     let (_, units) = ended
@@ -164,7 +164,7 @@ fn an_explanation_is_newest_first_and_cut_unless_all_is_asked_for() {
 }
 
 #[test]
-fn an_overview_has_one_line_a_habit() {
+fn an_overview_has_one_line_per_habit() {
     let device = Device::offline();
     let empty = device.ends(0, &["stats"]);
     assert!(empty.stdout.is_empty());

@@ -1,11 +1,11 @@
-//! What goes wrong with the data of a server or of a device, and how both recover.
+//! Damage and loss of data on a server or a device, and the recovery of both.
 
 use rusqlite::Connection;
 use serde_json::Value;
 
 use crate::support::{Api, Device, EMAIL, Server};
 
-/// What the server has, as a new device reads it: titles with their colours, and notes.
+/// Records of the server as a new device reads them: titles with colours, and notes.
 fn stored(server: &Server) -> (Vec<(String, String)>, Vec<String>) {
     let fresh = Device::at(server.address());
     fresh.ok(&["login", EMAIL]);
@@ -46,7 +46,7 @@ fn must_agree(server: &Server, devices: [&Device; 2]) {
 }
 
 #[test]
-fn a_server_that_was_put_back_ends_with_everything() {
+fn a_restored_server_gets_all_records_back() {
     let mut server = Server::start();
     let (a, b) = (Device::at(server.address()), Device::at(server.address()));
     a.ok(&["register", EMAIL]);
@@ -56,7 +56,7 @@ fn a_server_that_was_put_back_ends_with_everything() {
     b.ok(&["sync"]);
     server.copy();
 
-    // Since the copy: edits, a new habit and entries, and each device saw something alone.
+    // After the copy: edits, a new habit and entries, some of them seen by one device only.
     a.ok(&["habit", "edit", "Read", "--title", "Read more"]);
     a.ok(&["habit", "add", "Run"]);
     a.ok(&["done", "Run", "--note", "ran"]);
@@ -65,11 +65,11 @@ fn a_server_that_was_put_back_ends_with_everything() {
     b.ok(&["habit", "edit", "Read more", "--color", "#112233"]);
     b.ok(&["done", "Read more", "--note", "read"]);
     b.ok(&["sync"]);
-    // And something waits on both when the copy takes the place of the database.
+    // Operations wait on both devices when the database is restored from the copy.
     a.ok(&["habit", "edit", "Run", "--color", "#445566"]);
     a.ok(&["habit", "add", "Waits on A"]);
     b.ok(&["done", "Run", "--on", "yesterday", "--note", "waits on B"]);
-    server.put_copy_back();
+    server.restore_copy();
 
     for device in [&a, &b] {
         let synced = device.json(&["sync"]);
@@ -117,7 +117,7 @@ fn a_flipped_byte_in_a_replica_heals() {
 }
 
 #[test]
-fn edits_of_two_devices_merge_and_a_clash_says_who_and_when() {
+fn edits_merge_and_a_conflict_has_device_and_time() {
     let server = Server::start();
     let (a, b) = (Device::at(server.address()), Device::at(server.address()));
     a.ok(&["register", EMAIL]);
@@ -172,7 +172,7 @@ fn many_deletions_ask_first() {
         api.send("POST", "/habits", &habit);
     }
     device.ok(&["sync"]);
-    // The device holds what the server never heard of, under a cursor that it cannot read.
+    // The device has records that the server never had, and a cursor that it cannot read.
     let replica = Connection::open(device.home().join("replica.db")).expect("opens");
     for sql in [
         "UPDATE base SET id = randomblob(16), checksum = NULL",

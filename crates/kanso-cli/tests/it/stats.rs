@@ -1,4 +1,4 @@
-//! What a device says of habits is what the server says of them, also while it is away.
+//! Statistics of a device compared with the server's, online and offline.
 
 use jiff::civil::Date;
 use kanso_client::clock::Clock as _;
@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::support::{Api, Device, EMAIL, Server};
 
-/// A zone in which it is around noon, so that no midnight comes between two questions.
+/// A zone in which it is around noon, so that the day does not change between two requests.
 fn noon_zone() -> Zone {
     let hour = SystemClock.now().to_jiff().as_second().rem_euclid(86_400) / 3600;
     // POSIX counts west: Etc/GMT-12 is twelve hours ahead.
@@ -22,7 +22,7 @@ fn noon_zone() -> Zone {
     name.parse().expect("a zone")
 }
 
-/// A person's habits, on the server.
+/// Habits of a user on the server.
 struct World {
     api: Api,
     today: Date,
@@ -31,7 +31,7 @@ struct World {
 }
 
 impl World {
-    /// Weeks begin on Sunday and days at three.
+    /// An account whose weeks begin on Sunday and whose days begin at three.
     fn new(server: &Server) -> Self {
         let api = Api::register(server.address());
         let zone = noon_zone();
@@ -62,7 +62,7 @@ impl World {
         self.operations.push(operation);
     }
 
-    /// A habit with what was recorded so many days ago: an amount, or nothing on a day off.
+    /// A habit with entries by age in days: an amount, or `None` for a day off.
     fn habit(&mut self, fields: &Value, records: &[(i32, Option<f64>)]) -> Uuid {
         let id = Uuid::from_u64_pair(2, self.habits.len() as u64);
         self.habits.push(id);
@@ -153,7 +153,7 @@ impl World {
     }
 }
 
-/// Everything that a device says of its habits.
+/// All statistics that a device prints.
 #[derive(Debug, PartialEq)]
 struct Answers {
     today: Value,
@@ -173,7 +173,7 @@ fn answers(device: &Device, world: &World) -> Answers {
     }
 }
 
-/// What `kanso today` says beside the records.
+/// Computed members of `kanso today`.
 fn today(of: &Value, id: &str, value: &str) -> Vec<Value> {
     let habits = of["habits"].as_array().expect("a list").iter();
     let habits = habits.filter(|habit| habit["state"] != "not_due");
@@ -214,7 +214,7 @@ fn agree(answers: &Answers, world: &World) {
 }
 
 #[test]
-fn the_device_says_what_the_server_says_and_goes_on_saying_it_offline() {
+fn device_and_server_show_the_same_statistics() {
     let server = Server::start();
     let mut world = World::new(&server);
     world.fill();

@@ -1,11 +1,11 @@
-//! Two devices of one person and the real server, from the outside.
+//! Two devices of one user and the real server, as processes.
 
 use kanso_client::domain::Record;
 use serde_json::Value;
 
 use crate::support::{Device, EMAIL, LOOP_EXPORT, Server, replica};
 
-/// What a device sees that has never been there before: what the server has.
+/// Records of a new device, which are the server's.
 fn server_has(server: &Server) -> Vec<Record> {
     let fresh = Device::at(server.address());
     fresh.ok(&["login", EMAIL]);
@@ -71,7 +71,7 @@ fn two_devices_import_edit_offline_and_agree() {
     );
     assert!(habit(&a, "someone")["archived_at"].is_null());
 
-    // The person decides, and the list is empty.
+    // The user decides, and the list is empty.
     let listed = b.ends(5, &["conflicts", "--json"]);
     let listed: Value = serde_json::from_str(&listed.stdout).expect("JSON");
     assert_eq!(listed[0]["status"], "conflict");
@@ -87,7 +87,7 @@ fn two_devices_import_edit_offline_and_agree() {
 }
 
 #[test]
-fn everything_waits_while_the_server_is_away_and_nothing_is_lost() {
+fn edits_wait_while_the_server_is_down() {
     let mut server = Server::start();
     let device = Device::at(server.address());
     device.ok(&["register", EMAIL]);
@@ -99,7 +99,7 @@ fn everything_waits_while_the_server_is_away_and_nothing_is_lost() {
     device.ends(3, &["sync", "--server", &old]);
     assert_eq!(device.json(&["status"])["waiting"], 1);
 
-    // The server is back at another address: the person logs in there.
+    // The server is back at another address, and the user logs in there.
     device.ends(1, &["sync", "--server", server.address()]);
     device.ok(&["login", EMAIL, "--server", server.address()]);
     let synced = device.json(&["sync", "--server", server.address()]);
@@ -125,7 +125,7 @@ fn logging_out_ends_the_session_and_keeps_the_habits() {
 }
 
 #[test]
-fn an_export_is_all_of_it_in_a_file_of_its_own() {
+fn an_export_is_complete_and_overwrites_no_file() {
     let server = Server::start();
     let device = Device::at(server.address());
     device.ok(&["register", EMAIL]);
@@ -143,7 +143,7 @@ fn an_export_is_all_of_it_in_a_file_of_its_own() {
     assert!(lines.iter().any(|line| line["record"]["title"] == "Read"));
     assert_eq!(lines[0]["account"]["email"], EMAIL);
 
-    // Nothing is overwritten, and without a server there is none.
+    // No file is overwritten, and without a server there is no export.
     let again = device.ends(2, &["export", name]);
     assert!(again.stderr.contains("already"), "{again:?}");
     let elsewhere = device.home().join("other.ndjson");

@@ -1,4 +1,4 @@
-//! The account: registering, logging in and out, its settings.
+//! Calls about the account: registration, log-in, log-out, password, settings, export.
 
 use kanso_domain::UserId;
 use kanso_domain::accounts::Settings;
@@ -7,22 +7,22 @@ use kanso_protocol::accounts::{
 };
 use kanso_protocol::export::ExportLine;
 
-use super::{CallError, body, done, read};
-use crate::Client;
-use crate::replica::{Binding, ReplicaError};
+use super::{CallError, body, check_success, read};
+use crate::client::Client;
+use crate::replica::{BoundAccount, ReplicaError};
 use crate::transport::{Method, Request, Transport};
 
-/// Why nobody could log in.
+/// Reason why a log-in failed.
 #[derive(Debug, thiserror::Error)]
 pub enum LoginError {
-    /// The replica belongs to somebody else, whose records must not be mixed with these. Another
-    /// account uses another folder.
+    /// The replica belongs to another account, whose records must not mix with these. Use another
+    /// folder for another account.
     #[error("this replica belongs to {email}; use another folder for another account")]
     OtherAccount {
-        /// Whose it is.
+        /// E-mail address of the replica's account.
         email: String,
     },
-    /// The call did not succeed; wrong credentials are [`CallError::Refused`] with status 401.
+    /// The call failed. Wrong credentials are [`CallError::Refused`] with status 401.
     #[error(transparent)]
     Call(#[from] CallError),
 }
@@ -55,10 +55,10 @@ fn logout(bearer: Option<String>) -> Request {
 }
 
 impl Client {
-    /// Makes an account. It does not log in.
+    /// Creates an account. It does not log in.
     ///
     /// # Errors
-    /// See [`CallError`]; an address that is taken is `Refused` with status 409.
+    /// See [`CallError`]. An e-mail address that is taken is `Refused` with status 409.
     pub async fn register(
         &self,
         transport: &dyn Transport,
@@ -69,8 +69,8 @@ impl Client {
         read(&transport.exchange(request).await?)
     }
 
-    /// Logs in. The first log-in binds the replica to the account; what was written before it is
-    /// the account's from then on.
+    /// Logs in. The first log-in binds the replica to the account, and the records made before it
+    /// become the account's.
     ///
     /// # Errors
     /// See [`LoginError`].
@@ -83,35 +83,38 @@ impl Client {
         let request = credentials("/api/v1/auth/login", email, password)?;
         let reply = transport.exchange(request).await.map_err(CallError::from)?;
         let tokens: TokenResponse = read(&reply)?;
-        let account = tokens.user.clone();
-        let bound = self.replica()?.binding()?;
+        let user = tokens.user.clone();
+        let bound = self.replica()?.account()?;
+        // By id and not by e-mail address: the address of an account may change.
         if let Some(bound) = bound
-            && bound.account_id.uuid() != account.id
+            && bound.account_id.uuid() != user.id
         {
-            // The session that was just made is nobody's: it is ended, if that is possible.
+            // The new session will never be used, so end it. If that fails, it expires by itself.
             let ended = transport.exchange(logout(Some(tokens.token))).await;
-            tracing::debug!(is_ended = ended.is_ok(), "logged in to another account");
+            tracing::debug!(
+                is_ended = ended.is_ok(),
+                "log-in to another account rejected"
+            );
             return Err(LoginError::OtherAccount { email: bound.email });
         }
-        let binding = Binding {
+        let account = BoundAccount {
             server: transport.server().to_owned(),
-            account_id: UserId::new(account.id),
-            email: account.email.clone(),
+            account_id: UserId::new(user.id),
+            email: user.email.clone(),
         };
         let session = self.session_of(tokens);
-        self.replica()?.sign_in(&binding, &session)?;
-        // Without the settings days are read as before; the next sync asks for them again.
+        self.replica()?.sign_in(&account, &session)?;
+        // The log-in itself succeeded. Until the next sync reads the settings, the old ones apply.
         if let Err(error) = self.read_profile(transport).await {
-            tracing::debug!(%error, "the settings could not be read");
+            tracing::debug!(%error, "settings not read");
         }
-        Ok(account)
+        Ok(user)
     }
 
-    /// Gives the account another password. This device stays signed in, every other one has to log
-    /// in again.
+    /// Changes the password. This device stays signed in; all others have to log in again.
     ///
     /// # Errors
-    /// See [`CallError`]; a wrong current password is `Refused` with status 403.
+    /// See [`CallError`]. A wrong current password is `Refused` with status 403.
     pub async fn change_password(
         &self,
         transport: &dyn Transport,
@@ -127,13 +130,14 @@ impl Client {
                 new_password: new.to_owned(),
             })?),
         };
-        done(&self.authorized(transport, request).await?)
+        check_success(&self.authorized(transport, request).await?)
     }
 
-    /// What the person has on the server, as lines of JSON that end with an `end`.
+    /// Returns all data of the account on the server, as lines of JSON. The last line has the type
+    /// `end`.
     ///
     /// # Errors
-    /// See [`CallError`]; an export that was cut off is [`CallError::Unexpected`].
+    /// See [`CallError`]. An export that was cut off is [`CallError::Unexpected`].
     pub async fn export(&self, transport: &dyn Transport) -> Result<Vec<u8>, CallError> {
         let request = Request {
             method: Method::Get,
@@ -142,28 +146,32 @@ impl Client {
             body: None,
         };
         let reply = self.authorized(transport, request).await?;
-        done(&reply)?;
+        check_success(&reply)?;
+        // The server streams the export, so an error after the first bytes cannot change the status. The
+        // last line is the only sign of a complete export.
         if is_whole(&reply.body) {
             return Ok(reply.body);
         }
         Err(CallError::Unexpected {
-            what: "an export without an end".to_owned(),
+            what: "an export without its last line".to_owned(),
         })
     }
 
-    /// Ends the session, here in any case and on the server if it can be reached. Everything else
-    /// stays.
+    /// Ends the session: on this device in any case, on the server if it is reachable. Records and
+    /// outbox stay.
     ///
     /// # Errors
-    /// The local store failed.
+    /// The local database failed.
     pub async fn logout(&self, transport: &dyn Transport) -> Result<(), ReplicaError> {
+        // The user wants to be signed out of this device, also offline. The server's session expires by
+        // itself.
         if let Err(error) = self.authorized(transport, logout(None)).await {
-            tracing::debug!(%error, "the server could not be told of the log-out");
+            tracing::debug!(%error, "session not ended on the server");
         }
         self.replica()?.sign_out()
     }
 
-    /// Reads the account's settings.
+    /// Reads the account's settings and stores them.
     pub(crate) async fn read_profile(&self, transport: &dyn Transport) -> Result<(), CallError> {
         let request = Request {
             method: Method::Get,
@@ -173,9 +181,9 @@ impl Client {
         };
         let record: AccountRecord = read(&self.authorized(transport, request).await?)?;
         let settings = settings_of(&record).ok_or_else(|| CallError::Unexpected {
-            what: "settings that this version does not know".to_owned(),
+            what: "unknown settings".to_owned(),
         })?;
-        Ok(self.replica()?.keep_profile(&settings, self.clock.now())?)
+        Ok(self.replica()?.store_profile(&settings, self.clock.now())?)
     }
 }
 
@@ -187,7 +195,7 @@ fn settings_of(record: &AccountRecord) -> Option<Settings> {
     })
 }
 
-/// Whether the last of these lines is the end of an export.
+/// Returns true if the last line is the end of an export.
 fn is_whole(lines: &[u8]) -> bool {
     let last = lines.trim_ascii_end().rsplit(|byte| *byte == b'\n').next();
     let last = last.and_then(|line| serde_json::from_slice(line).ok());
@@ -199,7 +207,7 @@ mod tests {
     use super::is_whole;
 
     #[test]
-    fn an_export_that_was_cut_off_is_not_whole() {
+    fn truncated_export_is_not_whole() {
         let session = r#"{"type":"session","id":"0198c2f4-8b7e-7c3a-9d2e-4f5a6b7c8d9e",
             "created_at":"2026-11-22T13:05:09.123456Z","refreshed_at":null,"expires_at":"2027-02-20T13:05:09.123456Z"}"#
             .replace('\n', "");

@@ -1,14 +1,14 @@
-//! The devices that sync with the account.
+//! Calls about the account's devices.
 
 use kanso_protocol::devices::{DeviceRecord, DevicesResponse};
 use uuid::Uuid;
 
-use super::{CallError, done, read};
-use crate::Client;
+use super::{CallError, check_success, read};
+use crate::client::Client;
 use crate::transport::{Method, Request, Transport};
 
 impl Client {
-    /// The devices that sync with the account, the last seen first.
+    /// Returns the devices that sync with the account, the last seen first.
     ///
     /// # Errors
     /// See [`CallError`].
@@ -23,11 +23,12 @@ impl Client {
         Ok(read::<DevicesResponse>(&reply)?.devices)
     }
 
-    /// Lets the server forget a device that is not used any more. It is not logged out; when it
-    /// syncs again it is a new one.
+    /// Removes a device from the server's list, for one that is no longer used.
+    ///
+    /// The device stays logged in. If it syncs again, the server lists it as a new one.
     ///
     /// # Errors
-    /// See [`CallError`]; a device that the server does not know is `Refused` with status 404.
+    /// See [`CallError`]. An unknown device is `Refused` with status 404.
     pub async fn forget_device(
         &self,
         transport: &dyn Transport,
@@ -39,6 +40,6 @@ impl Client {
             bearer: None,
             body: None,
         };
-        done(&self.authorized(transport, request).await?)
+        check_success(&self.authorized(transport, request).await?)
     }
 }

@@ -1,18 +1,20 @@
-//! Speaking for the account: the access token, and how it is renewed.
+//! Requests with an access token, and the refresh of the token.
 
 use kanso_protocol::accounts::{RefreshRequest, TokenResponse};
 
 use super::{CallError, body, read};
-use crate::Client;
+use crate::client::Client;
 use crate::replica::{ReplicaError, Session};
 use crate::transport::{Method, Reply, Request, Transport};
 
-/// A token that is about to expire would expire on its way.
+/// Seconds before its expiry at which a token is refreshed, so that it cannot expire in flight.
 const MARGIN_SECONDS: i64 = 10;
 
 impl Client {
-    /// Sends a request for the account. An access token that has expired, or that the server does
-    /// not take, is renewed once.
+    /// Sends a request with the account's access token.
+    ///
+    /// An expired token is refreshed before the request. If the server rejects the token, it is
+    /// refreshed and the request sent once more.
     pub(crate) async fn authorized(
         &self,
         transport: &dyn Transport,
@@ -21,26 +23,30 @@ impl Client {
         self.check_server(transport)?;
         let mut session = self.session()?;
         if session.access_expires_at <= self.clock.now().plus_seconds(MARGIN_SECONDS) {
-            session = self.renew(transport, session).await?;
+            session = self.refresh(transport, session).await?;
         }
         let reply = self.send_as(transport, &session, &request).await?;
         if reply.status != 401 {
             return Ok(reply);
         }
-        let session = self.renew(transport, session).await?;
+        // The token looked valid here: the device's clock may be wrong, or the session was ended.
+        // A refresh tells the two apart.
+        let session = self.refresh(transport, session).await?;
         let reply = self.send_as(transport, &session, &request).await?;
         if reply.status == 401 {
-            return Err(self.signed_out());
+            // The server rejects a token that it has just issued. Another refresh would not help.
+            return Err(self.sign_out_locally());
         }
         Ok(reply)
     }
 
-    /// A token is sent to its own server only.
+    /// Checks that `transport` leads to the server of the replica's account: a token must not be
+    /// sent to any other server.
     pub(crate) fn check_server(&self, transport: &dyn Transport) -> Result<(), CallError> {
-        match self.replica()?.binding()? {
+        match self.replica()?.account()? {
             None => Err(CallError::SignedOut { account: None }),
-            Some(binding) if binding.server != transport.server() => Err(CallError::OtherServer {
-                bound: binding.server,
+            Some(account) if account.server != transport.server() => Err(CallError::OtherServer {
+                bound: account.server,
             }),
             Some(_) => Ok(()),
         }
@@ -48,7 +54,7 @@ impl Client {
 
     pub(crate) fn session(&self) -> Result<Session, CallError> {
         let session = self.replica()?.session()?;
-        session.map_or_else(|| Err(self.nobody()?), Ok)
+        session.map_or_else(|| Err(self.signed_out()?), Ok)
     }
 
     async fn send_as(
@@ -64,10 +70,18 @@ impl Client {
         Ok(transport.exchange(request).await?)
     }
 
-    /// Trades the refresh token for the next pair, which is kept before it is used. A lost answer
-    /// is no harm: the server gives the same pair again for a while.
-    async fn renew(&self, transport: &dyn Transport, used: Session) -> Result<Session, CallError> {
-        // Another process of this person may have been faster.
+    /// Exchanges the refresh token of `used` for a new pair of tokens and stores it.
+    ///
+    /// A refresh token is valid once. If the answer is lost, the next call sends the same token, and
+    /// the server answers with the same pair for a grace period (ADR 0003). The pair is stored
+    /// before it is used: a crash in between repeats the refresh and does not lose the session.
+    async fn refresh(
+        &self,
+        transport: &dyn Transport,
+        used: Session,
+    ) -> Result<Session, CallError> {
+        // Another process on the same folder may have refreshed already. Sending the used token
+        // after the grace period would look like theft, and the server would end the session.
         let newest = self.session()?;
         if newest != used {
             return Ok(newest);
@@ -82,9 +96,10 @@ impl Client {
         };
         let reply = transport.exchange(request).await?;
         if reply.status == 401 {
+            // The same race, lost while the request was under way: the other process's pair is good.
             let newest = self.session()?;
             return if newest == used {
-                Err(self.signed_out())
+                Err(self.sign_out_locally())
             } else {
                 Ok(newest)
             };
@@ -97,20 +112,22 @@ impl Client {
     pub(crate) fn session_of(&self, tokens: TokenResponse) -> Session {
         Session {
             access_token: tokens.token,
+            // From the device's own clock, because it is compared with that clock later.
             access_expires_at: self.clock.now().plus_seconds(tokens.expires_in),
             refresh_token: tokens.refresh_token,
         }
     }
 
-    fn signed_out(&self) -> CallError {
-        let ended = self.replica().and_then(|mut replica| replica.sign_out());
-        let why = ended.and_then(|()| self.nobody());
-        why.unwrap_or_else(CallError::from)
+    /// Removes the session that the server has ended, and returns the error for the caller.
+    fn sign_out_locally(&self) -> CallError {
+        let removed = self.replica().and_then(|mut replica| replica.sign_out());
+        let error = removed.and_then(|()| self.signed_out());
+        error.unwrap_or_else(CallError::from)
     }
 
-    fn nobody(&self) -> Result<CallError, ReplicaError> {
-        let binding = self.replica()?.binding()?;
-        let account = binding.map(|binding| binding.email);
+    fn signed_out(&self) -> Result<CallError, ReplicaError> {
+        let account = self.replica()?.account()?;
+        let account = account.map(|account| account.email);
         Ok(CallError::SignedOut { account })
     }
 }

@@ -7,34 +7,34 @@ use kanso_domain::{Date, HabitId, Invalid, Record};
 use kanso_protocol::Patch;
 use kanso_protocol::habits::HabitMembers;
 
-use super::{Change, EditError, Edits, members};
-use crate::Client;
-use crate::replica::{Key, ReplicaError};
+use super::{EditError, Edits};
+use crate::client::Client;
+use crate::replica::{Change, RecordKey, ReplicaError, members};
 
 impl Edits<'_> {
-    /// A habit as it is at this point of the transaction.
+    /// Returns a habit with the edits made so far in this transaction.
     ///
     /// # Errors
-    /// The store failed.
+    /// The local database failed.
     pub fn habit(&self, id: HabitId) -> Result<Option<Habit>, ReplicaError> {
         self.editor.habit(id)
     }
 
-    /// Makes a habit; a title is enough.
+    /// Creates a habit. It needs only a title.
     ///
     /// # Errors
-    /// `Invalid`, or the store failed.
+    /// `Invalid`, or the local database failed.
     pub fn create_habit(&self, given: HabitMembers) -> Result<Habit, EditError> {
         let id = HabitId::new(self.client.ids.next_id());
         let json = members(&given)?;
-        checked(&given.fields()?)?;
-        habit_of(self.append(Key::habit(id), Change::Create(json))?)
+        check_habit(&given.fields()?)?;
+        habit_of(self.append(RecordKey::habit(id), Change::Create(json))?)
     }
 
-    /// Changes the members that are given. What changes nothing is not sent.
+    /// Sets the given members of a habit. An edit that changes nothing is not sent.
     ///
     /// # Errors
-    /// `NoSuchHabit`, `Invalid`, or the store failed.
+    /// `NoSuchHabit`, `Invalid`, or the local database failed.
     pub fn update_habit(&self, id: HabitId, given: HabitMembers) -> Result<Habit, EditError> {
         let json = members(&given)?;
         let fields = given.fields()?;
@@ -43,20 +43,22 @@ impl Edits<'_> {
         if habit.details.updated(&fields, today)? == habit.details {
             return Ok(habit);
         }
-        let key = Key::habit(id);
+        let key = RecordKey::habit(id);
         let change = Change::Update(self.editor.base_version(key)?, json);
         habit_of(self.append(key, change)?)
     }
 
-    /// Puts a habit away, or brings it back. One that is away already stays as it is.
+    /// Archives a habit, or restores it from the archive if `archived` is false. Its entries stay.
     ///
     /// # Errors
-    /// `NoSuchHabit`, or the store failed.
+    /// `NoSuchHabit`, or the local database failed.
     pub fn archive_habit(&self, id: HabitId, archived: bool) -> Result<Habit, EditError> {
         let habit = self.habit(id)?.ok_or(EditError::NoSuchHabit)?;
+        // Archiving again would move `archived_at`, and with it the days that count.
         if habit.details.archived_at.is_some() == archived {
             return Ok(habit);
         }
+        // The device's own instant: the habit was archived when the user did it, not at the next sync.
         let at = archived.then(|| self.client.clock.now().to_string());
         let given = HabitMembers {
             archived_at: Patch::nullable(at),
@@ -65,55 +67,94 @@ impl Edits<'_> {
         self.update_habit(id, given)
     }
 
-    /// Deletes a habit and with it its entries.
+    /// Deletes a habit together with its entries.
     ///
     /// # Errors
-    /// `NoSuchHabit`, or the store failed.
+    /// `NoSuchHabit`, or the local database failed.
     pub fn delete_habit(&self, id: HabitId) -> Result<(), EditError> {
         self.habit(id)?.ok_or(EditError::NoSuchHabit)?;
-        self.append(Key::habit(id), Change::Delete).map(drop)
+        self.append(RecordKey::habit(id), Change::Delete).map(drop)
     }
 }
 
 impl Client {
-    /// Makes a habit; a title is enough.
+    /// Creates a habit. It needs only a title.
     ///
     /// # Errors
-    /// `Invalid`, or the store failed.
+    /// `Invalid`, or the local database failed.
     pub fn create_habit(&self, given: HabitMembers) -> Result<Habit, EditError> {
         self.transaction(|edits| edits.create_habit(given))
     }
 
-    /// Changes the members that are given. What changes nothing is not sent.
+    /// Sets the given members of a habit. An edit that changes nothing is not sent.
     ///
     /// # Errors
-    /// `NoSuchHabit`, `Invalid`, or the store failed.
+    /// `NoSuchHabit`, `Invalid`, or the local database failed.
+    ///
+    /// # Examples
+    /// ```
+    /// use kanso_client::Client;
+    /// use kanso_client::protocol::{Patch, habits::HabitMembers};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let folder = tempfile::tempdir()?;
+    /// let client = Client::open(folder.path())?;
+    /// let habit = client.create_habit(HabitMembers {
+    ///     title: Patch::Value("Read".into()),
+    ///     ..HabitMembers::default()
+    /// })?;
+    /// let habit = client.update_habit(habit.id, HabitMembers {
+    ///     color: Patch::Value("#336699".into()),
+    ///     ..HabitMembers::default()
+    /// })?;
+    /// assert_eq!(habit.details.title.as_str(), "Read", "other members stay");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn update_habit(&self, id: HabitId, given: HabitMembers) -> Result<Habit, EditError> {
         self.transaction(|edits| edits.update_habit(id, given))
     }
 
-    /// Puts a habit away, or brings it back. One that is away already stays as it is.
+    /// Archives a habit, or restores it from the archive if `archived` is false. Its entries stay.
     ///
     /// # Errors
-    /// `NoSuchHabit`, or the store failed.
+    /// `NoSuchHabit`, or the local database failed.
+    ///
+    /// # Examples
+    /// ```
+    /// # use kanso_client::Client;
+    /// # use kanso_client::protocol::{Patch, habits::HabitMembers};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let folder = tempfile::tempdir()?;
+    /// # let client = Client::open(folder.path())?;
+    /// # let habit = client.create_habit(HabitMembers {
+    /// #     title: Patch::Value("Read".into()),
+    /// #     ..HabitMembers::default()
+    /// # })?;
+    /// let archived = client.archive_habit(habit.id, true)?;
+    /// assert!(archived.details.archived_at.is_some());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn archive_habit(&self, id: HabitId, archived: bool) -> Result<Habit, EditError> {
         self.transaction(|edits| edits.archive_habit(id, archived))
     }
 
-    /// Deletes a habit and with it its entries.
+    /// Deletes a habit together with its entries.
     ///
     /// # Errors
-    /// `NoSuchHabit`, or the store failed.
+    /// `NoSuchHabit`, or the local database failed.
     pub fn delete_habit(&self, id: HabitId) -> Result<(), EditError> {
         self.transaction(|edits| edits.delete_habit(id))
     }
 }
 
-/// Whether a habit could be made of `fields`, on whatever day.
+/// Checks that a habit can be created from `fields`.
 ///
 /// # Errors
-/// The fields that stand in the way.
-pub(crate) fn checked(fields: &HabitFields) -> Result<(), Invalid> {
+/// The invalid fields.
+pub(crate) fn check_habit(fields: &HabitFields) -> Result<(), Invalid> {
+    // The day decides only when the habit begins, never whether its fields are valid.
     let settings = Settings::default();
     let today = Today {
         date: Date::MIN,

@@ -1,44 +1,42 @@
-//! Edits: each is one transaction that appends to the outbox, and works with the server away.
+//! Local edits. Each is one transaction that appends operations to the outbox, and needs no server.
 
 mod entries;
 mod habits;
 mod resolve;
 
-pub(crate) use habits::checked;
+pub(crate) use habits::check_habit;
 pub use resolve::ResolveError;
 
 use std::cell::Cell;
 
-use kanso_domain::{Invalid, Record, Timestamp, Version};
+use kanso_domain::{Invalid, Record};
 use kanso_protocol::MAX_OPERATIONS;
-use kanso_protocol::sync::{ActionName, EntityName, OperationRequest};
-use uuid::Uuid;
 
-use crate::Client;
 use crate::changes::Origin;
-use crate::replica::{Editor, Key, NewOperation, ReplicaError};
+use crate::client::Client;
+use crate::replica::{Change, Editor, NewOperation, RecordKey, ReplicaError, operation};
 
-/// Why an edit was not made.
+/// Reason why an edit was not made.
 #[derive(Debug, thiserror::Error)]
 pub enum EditError {
-    /// Members that cannot be accepted.
+    /// Members of the record are invalid.
     #[error(transparent)]
     Invalid(#[from] Invalid),
-    /// There is no such habit here.
+    /// The habit does not exist on this device.
     #[error("there is no such habit")]
     NoSuchHabit,
-    /// There is no such entry here.
+    /// The entry does not exist on this device.
     #[error("there is no such entry")]
     NoSuchEntry,
-    /// A group of more edits than fit into one request.
+    /// The group has more edits than one request can carry.
     #[error("a group may have at most {MAX_OPERATIONS} edits")]
     TooMany,
-    /// The local store failed.
+    /// The local database failed.
     #[error(transparent)]
     Replica(#[from] ReplicaError),
 }
 
-/// The edits of one transaction. Each sees those before it.
+/// Edits of one transaction. Each edit sees the effects of those before it.
 pub struct Edits<'a> {
     client: &'a Client,
     editor: &'a Editor<'a>,
@@ -66,8 +64,8 @@ impl<'a> Edits<'a> {
         }
     }
 
-    /// Puts a change into the outbox; answers with what is shown of its record now.
-    fn append(&self, key: Key, change: Change) -> Result<Option<Record>, EditError> {
+    /// Appends a change to the outbox and returns the new view of its record.
+    fn append(&self, key: RecordKey, change: Change) -> Result<Option<Record>, EditError> {
         let mut operation = self.client.operation(key, change);
         operation.request.group.clone_from(&self.group);
         self.count.set(self.count.get() + 1);
@@ -75,38 +73,50 @@ impl<'a> Edits<'a> {
     }
 }
 
-/// What an operation does, with its members as JSON.
-pub(crate) enum Change {
-    Create(serde_json::Value),
-    Update(Version, serde_json::Value),
-    Increment(serde_json::Value),
-    Delete,
-}
-
-/// Members as JSON. They are structs of texts, numbers and lists.
-pub(crate) fn members(members: &impl serde::Serialize) -> Result<serde_json::Value, ReplicaError> {
-    serde_json::to_value(members).map_err(ReplicaError::damaged)
-}
-
 impl Client {
-    /// Runs `work` in one transaction: what it writes is kept, all of it or, when it fails, nothing.
+    /// Runs `work` in one transaction: commits all of its writes, or none if it fails.
     pub(crate) fn edit<T, E: From<ReplicaError>>(
         &self,
         work: impl FnOnce(&Editor<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
         let mut replica = self.replica()?;
-        let (done, changed) = replica.edit(|editor| self.while_editing(|| work(editor)))?;
+        let (done, changed) = replica.edit(|editor| self.in_transaction(|| work(editor)))?;
+        // Unlock before observers are notified: they read the changed records at once.
         drop(replica);
         self.publish(Origin::Edit, changed, false);
         Ok(done)
     }
 
-    /// Makes several edits at once: what `work` writes is kept, all of it or, when it fails,
-    /// nothing. They reach the server one by one. Until it has ended, `work` reads and writes with
-    /// what it is handed; the client itself answers [`ReplicaError::InTransaction`].
+    /// Makes several edits in one local transaction: all of them, or none if `work` fails.
+    ///
+    /// The server applies the operations one by one, so it may reject some and accept others. Use
+    /// [`Client::group`] to keep them together there as well. Inside `work`, use the [`Edits`] that
+    /// it receives: calls of the client itself return [`ReplicaError::InTransaction`].
     ///
     /// # Errors
-    /// Whatever `work` fails with; then nothing was written. The store failed.
+    /// The error of `work`, or the local database failed. Then nothing was written.
+    ///
+    /// # Examples
+    /// ```
+    /// use kanso_client::protocol::{Patch, habits::HabitMembers};
+    /// use kanso_client::{Client, EditError};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let folder = tempfile::tempdir()?;
+    /// let client = Client::open(folder.path())?;
+    /// let titled = |title: &str| HabitMembers {
+    ///     title: Patch::Value(title.into()),
+    ///     ..HabitMembers::default()
+    /// };
+    /// let failed = client.transaction(|edits| {
+    ///     edits.create_habit(titled("Read"))?;
+    ///     edits.create_habit(titled("")) // a title is required
+    /// });
+    /// assert!(matches!(failed, Err(EditError::Invalid(_))));
+    /// assert!(client.habits()?.is_empty(), "the first habit was rolled back");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn transaction<T, E: From<ReplicaError>>(
         &self,
         work: impl FnOnce(&Edits<'_>) -> Result<T, E>,
@@ -114,20 +124,48 @@ impl Client {
         self.edit(|editor| work(&Edits::new(self, editor, None)))
     }
 
-    /// The same, and the server takes all of these edits or none of them: if one is refused, all
-    /// of them become failures.
+    /// Makes several edits that the server also applies all or none. If it rejects one of them, all
+    /// become failures.
     ///
     /// # Errors
-    /// Whatever `work` fails with; then nothing was written. More than [`MAX_OPERATIONS`] edits are
-    /// `TooMany`. The store failed.
+    /// The error of `work`, or the local database failed. [`EditError::TooMany`] for more than
+    /// [`MAX_OPERATIONS`] edits. Then nothing was written.
+    ///
+    /// # Examples
+    /// ```
+    /// use kanso_client::protocol::{Patch, entries::EntryMembers, habits::HabitMembers};
+    /// use kanso_client::{Client, EditError};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let folder = tempfile::tempdir()?;
+    /// let client = Client::open(folder.path())?;
+    /// let today = client.today(None)?;
+    /// client.group(|edits| {
+    ///     let habit = edits.create_habit(HabitMembers {
+    ///         title: Patch::Value("Read".into()),
+    ///         ..HabitMembers::default()
+    ///     })?;
+    ///     edits.create_entry(EntryMembers {
+    ///         habit_id: Patch::Value(habit.id.to_string()),
+    ///         completion_date: Patch::Value(today.to_string()),
+    ///         ..EntryMembers::default()
+    ///     })?;
+    ///     Ok::<_, EditError>(())
+    /// })?;
+    /// assert_eq!(client.status()?.waiting, 2);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn group<T, E: From<EditError> + From<ReplicaError>>(
         &self,
         work: impl FnOnce(&Edits<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
+        // The name only has to differ from the other groups in the outbox.
         let name = self.ids.next_id().to_string();
         self.edit(|editor| {
             let edits = Edits::new(self, editor, Some(name));
             let done = work(&edits)?;
+            // The server applies a group only if all of it is in one request.
             if edits.count.get() > MAX_OPERATIONS {
                 return Err(EditError::TooMany.into());
             }
@@ -135,36 +173,8 @@ impl Client {
         })
     }
 
-    /// An operation with an id of its own, which it keeps at each retry.
-    pub(crate) fn operation(&self, key: Key, change: Change) -> NewOperation {
+    /// Builds an operation with a new id.
+    pub(crate) fn operation(&self, key: RecordKey, change: Change) -> NewOperation {
         operation(self.ids.next_id(), self.clock.now(), key, change)
-    }
-}
-
-pub(crate) fn operation(op_id: Uuid, at: Timestamp, key: Key, change: Change) -> NewOperation {
-    let (action, base_version, fields) = match change {
-        Change::Create(fields) => (ActionName::Create, None, Some(fields)),
-        Change::Update(base, fields) => (ActionName::Update, Some(base.get()), Some(fields)),
-        Change::Increment(fields) => (ActionName::Increment, None, Some(fields)),
-        Change::Delete => (ActionName::Delete, None, None),
-    };
-    let entity = match key.entity {
-        kanso_domain::Entity::Habit => EntityName::Habit,
-        kanso_domain::Entity::Entry => EntityName::Entry,
-    };
-    NewOperation {
-        key,
-        request: OperationRequest {
-            op_id,
-            entity,
-            action,
-            id: key.id,
-            base_version,
-            on_conflict: None,
-            revive: false,
-            group: None,
-            fields,
-        },
-        at,
     }
 }

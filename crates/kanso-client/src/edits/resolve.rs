@@ -1,25 +1,24 @@
-//! A person's decision on what the server refused.
+//! Decisions of the user on rejected operations.
 
 use kanso_domain::{Entity, EntryId, HabitId, Version};
 use kanso_protocol::sync::{ActionName, EntityName, OperationStatus};
 
 use serde_json::{Map, Value};
 
-use super::Change;
-use crate::Client;
-use crate::replica::{Editor, Failure, Key, ReplicaError};
+use crate::client::Client;
+use crate::replica::{Change, Editor, Failure, RecordKey, ReplicaError};
 
-/// Why a decision was not carried out.
+/// Reason why a decision was not applied.
 #[derive(Debug, thiserror::Error)]
 pub enum ResolveError {
-    /// Nothing with this number is on the list.
-    #[error("nothing with this number waits for a decision")]
+    /// There is no failure with this number.
+    #[error("no conflict has this number")]
     NoSuchFailure,
-    /// The record, or the habit of the entry, was deleted: there is nothing left to write to.
-    #[error("the record was deleted on another device, so yours cannot be kept")]
+    /// The record, or the habit of the entry, was deleted.
+    #[error("the record was deleted on another device, so your edit cannot be kept")]
     Deleted,
-    /// Each member that was written here was changed by somebody else too.
-    #[error("nothing of yours stands beside theirs: each of it was changed on another device too")]
+    /// Another device changed every member of the rejected operation.
+    #[error("nothing to merge: every field you changed was also changed on another device")]
     NothingToMerge,
     /// The local store failed.
     #[error(transparent)]
@@ -27,76 +26,93 @@ pub enum ResolveError {
 }
 
 impl Client {
-    /// Lets the server's record stand and takes the failure off the list.
+    /// Keeps the server's record and removes the failure.
     ///
     /// # Errors
-    /// `NoSuchFailure`, or the store failed.
+    /// [`ResolveError::NoSuchFailure`], or the local database failed.
+    ///
+    /// # Examples
+    /// ```
+    /// use kanso_client::{Client, ResolveError};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let folder = tempfile::tempdir()?;
+    /// let client = Client::open(folder.path())?;
+    /// let unknown = client.take_theirs(7);
+    /// assert!(matches!(unknown, Err(ResolveError::NoSuchFailure)));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn take_theirs(&self, failure: i64) -> Result<(), ResolveError> {
         self.edit(|editor| {
             editor
                 .failure(failure)?
                 .ok_or(ResolveError::NoSuchFailure)?;
-            editor.forget_failure(failure).map_err(ResolveError::from)
+            editor.remove_failure(failure).map_err(ResolveError::from)
         })?;
         self.publish_decision();
         Ok(())
     }
 
-    /// Writes the refused members again, knowingly over what is there now, and takes the failure
-    /// off the list. The next sync sends it.
+    /// Writes the rejected members again, over the server's record, and removes the failure. The
+    /// next sync sends them.
     ///
     /// # Errors
-    /// `NoSuchFailure`, `Deleted`, or the store failed.
+    /// `NoSuchFailure`, `Deleted`, or the local database failed.
     pub fn keep_mine(&self, failure: i64) -> Result<(), ResolveError> {
         self.edit(|editor| {
-            let refused = editor
+            let rejected = editor
                 .failure(failure)?
                 .ok_or(ResolveError::NoSuchFailure)?;
-            let (key, version) = present(editor, &refused)?;
-            let change = again(&refused, version)?;
-            // An entry alone would wait for ever where the server does not know its habit.
-            if matches!(change, Some(Change::Create(_))) && !has_habit(editor, &refused)? {
+            let (key, version) = current(editor, &rejected)?;
+            let change = rebased(&rejected, version)?;
+            // The server defers an entry whose habit it does not know. If the habit is gone, the
+            // entry would be deferred at every sync, for ever.
+            if matches!(change, Some(Change::Create(_))) && !has_habit(editor, &rejected)? {
                 return Err(ResolveError::Deleted);
             }
             if let Some(change) = change {
+                // A new operation with a new id: the server has stored the rejection under the old one.
                 editor.append(&self.operation(key, change))?;
             }
-            Ok(editor.forget_failure(failure)?)
+            Ok(editor.remove_failure(failure)?)
         })
     }
-}
 
-impl Client {
-    /// Writes those of the refused members that nobody else touched, lets the server's stand in
-    /// the others, and takes the failure off the list. The next sync sends it.
+    /// Writes the rejected members that no other device changed, keeps the server's values of the
+    /// others, and removes the failure. The next sync sends them.
     ///
     /// # Errors
-    /// `NoSuchFailure`, `Deleted`, `NothingToMerge`, or the store failed.
+    /// `NoSuchFailure`, `Deleted`, `NothingToMerge`, or the local database failed.
     pub fn merge(&self, failure: i64) -> Result<(), ResolveError> {
         self.edit(|editor| {
-            let refused = editor
+            let rejected = editor
                 .failure(failure)?
                 .ok_or(ResolveError::NoSuchFailure)?;
-            let (key, version) = present(editor, &refused)?;
+            let (key, version) = current(editor, &rejected)?;
+            // A merge needs a record to merge into; `keep_mine` may create it again.
             let version = version.ok_or(ResolveError::Deleted)?;
-            let written = refused.operation.fields.as_ref();
+            let written = rejected.operation.fields.as_ref();
             let member = |name: &String| Some((name.clone(), written?.get(name)?.clone()));
             let members: Map<String, Value> =
-                refused.mergeable().iter().filter_map(member).collect();
+                rejected.mergeable().iter().filter_map(member).collect();
             if members.is_empty() {
                 return Err(ResolveError::NothingToMerge);
             }
             let change = Change::Update(version, Value::Object(members));
             editor.append(&self.operation(key, change))?;
-            Ok(editor.forget_failure(failure)?)
+            Ok(editor.remove_failure(failure)?)
         })
     }
 }
 
-/// The record, and its version if it is there.
-fn present(editor: &Editor<'_>, refused: &Failure) -> Result<(Key, Option<Version>), ReplicaError> {
-    let id = refused.operation.id;
-    let (entity, stamp) = match refused.operation.entity {
+/// Returns the key of the record, and its current version if it exists.
+fn current(
+    editor: &Editor<'_>,
+    rejected: &Failure,
+) -> Result<(RecordKey, Option<Version>), ReplicaError> {
+    let id = rejected.operation.id;
+    let (entity, stamp) = match rejected.operation.entity {
         EntityName::Habit => {
             let habit = editor.habit(HabitId::new(id))?;
             (Entity::Habit, habit.map(|habit| habit.stamp))
@@ -106,15 +122,15 @@ fn present(editor: &Editor<'_>, refused: &Failure) -> Result<(Key, Option<Versio
             (Entity::Entry, entry.map(|entry| entry.stamp))
         }
     };
-    Ok((Key { entity, id }, stamp.map(|stamp| stamp.version)))
+    Ok((RecordKey { entity, id }, stamp.map(|stamp| stamp.version)))
 }
 
-/// Whether there is a habit to which an entry that was refused could belong.
-fn has_habit(editor: &Editor<'_>, refused: &Failure) -> Result<bool, ReplicaError> {
-    if refused.operation.entity != EntityName::Entry {
+/// Returns true if the habit of a rejected entry exists; true for a rejected habit.
+fn has_habit(editor: &Editor<'_>, rejected: &Failure) -> Result<bool, ReplicaError> {
+    if rejected.operation.entity != EntityName::Entry {
         return Ok(true);
     }
-    let fields = refused.operation.fields.as_ref();
+    let fields = rejected.operation.fields.as_ref();
     let habit = fields.and_then(|fields| fields.get("habit_id")?.as_str()?.parse().ok());
     Ok(match habit {
         Some(habit) => editor.habit(HabitId::new(habit))?.is_some(),
@@ -122,24 +138,29 @@ fn has_habit(editor: &Editor<'_>, refused: &Failure) -> Result<bool, ReplicaErro
     })
 }
 
-/// The refused operation on the record as it is now; `None` when nothing is left to do.
-fn again(refused: &Failure, version: Option<Version>) -> Result<Option<Change>, ResolveError> {
-    let fields = refused.operation.fields.clone().unwrap_or_default();
-    match (refused.operation.action, version) {
+/// Builds the rejected change for the current record; `None` if there is nothing left to do.
+fn rebased(rejected: &Failure, version: Option<Version>) -> Result<Option<Change>, ResolveError> {
+    let fields = rejected.operation.fields.clone().unwrap_or_default();
+    match (rejected.operation.action, version) {
+        // Based on the current version, so the server sees an edit by a user who knows its record.
         (ActionName::Create | ActionName::Update, Some(version)) => {
             Ok(Some(Change::Update(version, fields)))
         }
-        (ActionName::Create, None) if refused.result.status == OperationStatus::Rejected => {
+        // The create itself was invalid or part of a failed group, so the id is still free. After
+        // any other result the record existed and was deleted.
+        (ActionName::Create, None) if rejected.result.status == OperationStatus::Rejected => {
             Ok(Some(Change::Create(fields)))
         }
         (ActionName::Create | ActionName::Update, None) => Err(ResolveError::Deleted),
         (ActionName::Delete, Some(_)) => Ok(Some(Change::Delete)),
-        // Whoever decides has looked at the record and says that it is missing there.
-        (ActionName::Increment, Some(_)) if refused.is_outcome_unknown() => {
+        // The user has seen the record and says that the increment is missing from it.
+        (ActionName::Increment, Some(_)) if rejected.is_outcome_unknown() => {
             Ok(Some(Change::Increment(fields)))
         }
-        (ActionName::Increment, None) if refused.is_outcome_unknown() => Err(ResolveError::Deleted),
-        // Increments never run into anything; one that is refused stays refused.
+        (ActionName::Increment, None) if rejected.is_outcome_unknown() => {
+            Err(ResolveError::Deleted)
+        }
+        // Increments never run into anything; one that is refused stays rejected.
         (ActionName::Delete, None) | (ActionName::Increment, _) => Ok(None),
     }
 }

@@ -1,4 +1,7 @@
-//! The zip file. Nothing of it is written to disk; what is too large is not unpacked.
+//! Reader of the zip file.
+//!
+//! The file may come from anywhere, so it is treated as hostile: nothing is written to disk, sizes
+//! and numbers are limited, and only two known file names are read.
 
 use std::collections::BTreeMap;
 use std::io::{Read, Seek};
@@ -7,24 +10,26 @@ use zip::ZipArchive;
 
 use super::ImportError;
 
-/// Three files a habit; nobody has thousands of habits.
+/// Limit of the number of files. An export has three files for each habit.
 const MAX_FILES: usize = 20_000;
-/// One habit's history of a century is 2 MB.
+/// Limit of one unpacked file. The history of one habit over a century takes about 2 MB.
 const MAX_FILE_BYTES: u64 = 16 * 1024 * 1024;
+/// Limit of all unpacked files together.
 const MAX_TOTAL_BYTES: u64 = 128 * 1024 * 1024;
 
-/// The files that matter.
+/// Files of an export that the import needs.
 #[derive(Debug)]
 pub(super) struct Archive {
     /// `Habits.csv`.
     pub(super) habits: Vec<u8>,
-    /// The `Checkmarks.csv` of each habit's folder, by the number that the folder begins with.
+    /// `Checkmarks.csv` of each habit's folder, by the number with which the folder's name begins.
     pub(super) checkmarks: BTreeMap<u32, Result<Vec<u8>, String>>,
-    /// What is odd about the archive as a whole.
+    /// Problems of the archive as a whole.
     pub(super) problems: Vec<String>,
 }
 
-enum Role {
+/// Use of a file in the archive.
+enum FileRole {
     Habits,
     Checkmarks(u32),
     Other,
@@ -37,7 +42,7 @@ pub(super) fn read(file: impl Read + Seek) -> Result<Archive, ImportError> {
     })?;
     if zip.len() > MAX_FILES {
         return Err(ImportError::TooLarge {
-            what: format!("{} files, at most {MAX_FILES} are read", zip.len()),
+            what: format!("{} files, at most {MAX_FILES} are allowed", zip.len()),
         });
     }
     let mut habits = None;
@@ -45,19 +50,20 @@ pub(super) fn read(file: impl Read + Seek) -> Result<Archive, ImportError> {
     let mut problems = Vec::new();
     let mut total = 0;
     for index in 0..zip.len() {
+        // The raw bytes: the name that the crate decodes may differ from them.
         let raw = zip.by_index_raw(index).map(|file| file.name_raw().to_vec());
         let raw = raw.map_err(|error| ImportError::NotAZip {
             reason: error.to_string(),
         })?;
         let name = String::from_utf8_lossy(&raw);
         match role(&name) {
-            Role::Other => {}
-            Role::Suspicious => problems.push(format!("the file name {name:?} is not read")),
-            Role::Habits => {
+            FileRole::Other => {}
+            FileRole::Suspicious => problems.push(format!("the file {name:?} is ignored")),
+            FileRole::Habits => {
                 let bytes = unpack(&mut zip, index, &name, &mut total)?;
                 habits = Some(bytes.map_err(|reason| ImportError::NotAZip { reason })?);
             }
-            Role::Checkmarks(position) => {
+            FileRole::Checkmarks(position) => {
                 let bytes = unpack(&mut zip, index, &name, &mut total)?;
                 if checkmarks.insert(position, bytes).is_some() {
                     problems.push(format!("more than one folder has the number {position}"));
@@ -72,24 +78,27 @@ pub(super) fn read(file: impl Read + Seek) -> Result<Archive, ImportError> {
     })
 }
 
-fn role(name: &str) -> Role {
+fn role(name: &str) -> FileRole {
     let parts: Vec<&str> = name.split('/').collect();
+    // Such a name could only be meant to escape from a folder when it is unpacked.
     if parts.contains(&"..") || name.starts_with('/') || name.contains(['\\', '\0']) {
-        return Role::Suspicious;
+        return FileRole::Suspicious;
     }
     match parts.as_slice() {
-        ["Habits.csv"] => Role::Habits,
+        ["Habits.csv"] => FileRole::Habits,
         [folder, "Checkmarks.csv"] => {
             let digits = folder.find(|c: char| !c.is_ascii_digit());
             let number = &folder[..digits.unwrap_or(folder.len())];
-            number.parse().map_or(Role::Other, Role::Checkmarks)
+            number.parse().map_or(FileRole::Other, FileRole::Checkmarks)
         }
-        _ => Role::Other,
+        _ => FileRole::Other,
     }
 }
 
-/// The bytes of one file, or what is wrong with it. What its header says of its size is not
-/// believed: the bytes are counted.
+/// Unpacks one file. The inner error concerns this file alone.
+///
+/// The size in the header is ignored, since a hostile archive can state any number there. The bytes
+/// are counted while they are unpacked.
 fn unpack<R: Read + Seek>(
     zip: &mut ZipArchive<R>,
     index: usize,
@@ -101,6 +110,7 @@ fn unpack<R: Read + Seek>(
         Err(error) => return Ok(Err(error.to_string())),
     };
     let mut bytes = Vec::new();
+    // One byte more than the limit shows that the limit is exceeded.
     if let Err(error) = file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes) {
         return Ok(Err(format!("{name} is damaged: {error}")));
     }
@@ -108,7 +118,7 @@ fn unpack<R: Read + Seek>(
     *total += size;
     if size > MAX_FILE_BYTES || *total > MAX_TOTAL_BYTES {
         return Err(ImportError::TooLarge {
-            what: format!("{name} unpacks to more than an export has"),
+            what: format!("{name} is larger than any file of an export"),
         });
     }
     Ok(Ok(bytes))

@@ -1,4 +1,4 @@
-//! A habit's `Checkmarks.csv`.
+//! Reader of `Checkmarks.csv`, the days of one habit.
 
 use std::collections::BTreeSet;
 
@@ -11,19 +11,19 @@ use kanso_protocol::entries::{EntryKind, EntryMembers};
 
 use super::ExportedEntry;
 use super::habits::cut;
-use super::report::{ImportReport, Row};
-use super::table::{Line, Table};
+use super::report::{ImportReport, ImportRow};
+use super::table::{CsvLine, CsvTable};
 
-/// What a day's cell says.
+/// Value of a day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Mark {
+enum DayMark {
     Value(Quantity),
     Skip,
     Automatic,
     Unknown,
 }
 
-/// Reads the days. What cannot be read is reported, what is not to be imported is counted.
+/// Reads the days. Unreadable rows go to `report`, and days that are left out are counted there.
 pub(super) fn read(
     bytes: &[u8],
     habit: HabitId,
@@ -31,7 +31,7 @@ pub(super) fn read(
     is_numeric: bool,
     report: &mut ImportReport,
 ) -> Vec<ExportedEntry> {
-    let table = Table::read(bytes, &["Date", "Value", "Notes"], |row| {
+    let table = CsvTable::read(bytes, &["Date", "Value", "Notes"], |row| {
         let first = row.get(0).and_then(|cell| std::str::from_utf8(cell).ok());
         first.is_some_and(|text| parse_date(text.trim()).is_some())
     });
@@ -44,39 +44,41 @@ pub(super) fn read(
             Err(reason) => {
                 report
                     .rows
-                    .push(Row::error(name, None, format!("{place}: {reason}")));
+                    .push(ImportRow::error(name, None, format!("{place}: {reason}")));
                 continue;
             }
         };
         let mark = read_mark(&table, line, is_numeric);
         let is_first = seen.insert(date);
         match mark {
-            Ok(Mark::Automatic) => report.automatic += 1,
-            Ok(Mark::Unknown) => report.unknown += 1,
+            Ok(DayMark::Automatic) => report.automatic += 1,
+            Ok(DayMark::Unknown) => report.unknown += 1,
+            // The first row wins; the report names the second.
             Ok(_) if !is_first => {
-                let reason = format!("{place}: the day is there twice");
-                report.rows.push(Row::error(name, Some(date), reason));
+                let reason = format!("{place}: the day appears twice");
+                report.rows.push(ImportRow::error(name, Some(date), reason));
             }
             Ok(mark) => match entry(&table, line, habit, date, mark) {
                 Ok(entry) => entries.push(entry),
-                Err(reason) => report.rows.push(Row::error(name, Some(date), reason)),
+                Err(reason) => report.rows.push(ImportRow::error(name, Some(date), reason)),
             },
             Err(reason) => {
                 let reason = format!("{place}: {reason}");
-                report.rows.push(Row::error(name, Some(date), reason));
+                report.rows.push(ImportRow::error(name, Some(date), reason));
             }
         }
     }
+    // Loop writes the newest day first.
     entries.sort_by_key(|entry| entry.date);
     entries
 }
 
-fn read_date(table: &Table, line: &Line) -> Result<Date, String> {
+fn read_date(table: &CsvTable, line: &CsvLine) -> Result<Date, String> {
     let text = table.cell(line, &["Date"])?.unwrap_or_default();
     parse_date(text).ok_or_else(|| format!("{text:?} is not a date"))
 }
 
-fn read_mark(table: &Table, line: &Line, is_numeric: bool) -> Result<Mark, String> {
+fn read_mark(table: &CsvTable, line: &CsvLine, is_numeric: bool) -> Result<DayMark, String> {
     let text = table
         .cell(line, &["Value", "Checkmark"])?
         .unwrap_or_default();
@@ -90,25 +92,25 @@ fn read_mark(table: &Table, line: &Line, is_numeric: bool) -> Result<Mark, Strin
     };
     let is_word = text.starts_with(|c: char| c.is_ascii_alphabetic());
     match code {
-        Some(-1) => Ok(Mark::Unknown),
-        // Loop writes the word also where a numerical habit has the number behind it.
-        Some(3) if is_word || !is_numeric => Ok(Mark::Skip),
+        Some(-1) => Ok(DayMark::Unknown),
+        // In a numerical habit `3` is the amount 0.003, while the word `SKIP` means a skipped day.
+        Some(3) if is_word || !is_numeric => Ok(DayMark::Skip),
         Some(thousandths) if is_numeric => Quantity::from_thousandths(thousandths)
-            .map(Mark::Value)
+            .map(DayMark::Value)
             .map_err(|error| format!("the value {text} {error}")),
-        Some(0) => Ok(Mark::Value(Quantity::ZERO)),
-        Some(1) => Ok(Mark::Automatic),
-        Some(2) => Ok(Mark::Value(Quantity::ONE)),
+        Some(0) => Ok(DayMark::Value(Quantity::ZERO)),
+        Some(1) => Ok(DayMark::Automatic),
+        Some(2) => Ok(DayMark::Value(Quantity::ONE)),
         _ => Err(format!("the value {text:?} is unknown")),
     }
 }
 
 fn entry(
-    table: &Table,
-    line: &Line,
+    table: &CsvTable,
+    line: &CsvLine,
     habit: HabitId,
     date: Date,
-    mark: Mark,
+    mark: DayMark,
 ) -> Result<ExportedEntry, String> {
     let mut warnings = Vec::new();
     let notes = table.cell(line, &["Notes"])?.unwrap_or_default();
@@ -117,11 +119,11 @@ fn entry(
         habit_id: Patch::Value(habit.to_string()),
         completion_date: Patch::Value(date.to_string()),
         kind: match mark {
-            Mark::Skip => Patch::Value(EntryKind::Skip),
+            DayMark::Skip => Patch::Value(EntryKind::Skip),
             _ => Patch::Absent,
         },
         value: match mark {
-            Mark::Value(value) => Patch::Value(value.to_f64()),
+            DayMark::Value(value) => Patch::Value(value.to_f64()),
             _ => Patch::Absent,
         },
         notes: if notes.is_empty() {

@@ -1,26 +1,26 @@
-//! Loop's "n times in k days" as a schedule.
+//! Conversion of Loop's "n times in k days" to a schedule.
 
 use kanso_protocol::Patch;
 use kanso_protocol::habits::{FrequencyType, HabitMembers};
 
-/// The longest interval that a habit may have, in days.
+/// Longest interval that the server accepts, in days.
 const MAX_INTERVAL: u32 = 3_660;
 
-/// A schedule, and whether it is only the nearest one.
+/// A schedule that matches the frequency exactly, or the nearest one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fit {
-    Exact(Schedule),
-    Nearest(Schedule),
+pub(super) enum ScheduleFit {
+    Exact(LoopSchedule),
+    Nearest(LoopSchedule),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Schedule {
+pub(super) enum LoopSchedule {
     Daily,
     Weekly(u8),
     Interval(u16),
 }
 
-impl Schedule {
+impl LoopSchedule {
     pub(super) fn fill(self, members: &mut HabitMembers) {
         match self {
             Self::Daily => members.frequency_type = Patch::Value(FrequencyType::Daily),
@@ -36,7 +36,7 @@ impl Schedule {
     }
 }
 
-impl std::fmt::Display for Schedule {
+impl std::fmt::Display for LoopSchedule {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Daily => write!(f, "daily"),
@@ -46,40 +46,43 @@ impl std::fmt::Display for Schedule {
     }
 }
 
-/// The schedule for `times` in `days` days; `None` when there is none.
+/// Returns the schedule for `times` in `days` days; `None` if there is none.
 ///
-/// Days of a week and one time in any number of days exist here as well. Everything else becomes
-/// an interval when it can be split into equal ones, else so many days a week that not less is
-/// asked for.
-pub(super) fn schedule(times: u32, days: u32) -> Option<Fit> {
+/// Two frequencies exist here as well: n times in 7 days, and once in k days. Any other becomes an
+/// interval if it can be split into equal intervals, else a number of days per week. The number is
+/// rounded up, so that the imported habit does not demand less than before.
+pub(super) fn schedule(times: u32, days: u32) -> Option<ScheduleFit> {
     if times == 0 || days == 0 || days > MAX_INTERVAL {
         return None;
     }
+    // More than once a day has no schedule here: daily is the nearest.
     if times >= days {
         let is_exact = times == days;
-        return Some(fit(is_exact, Schedule::Daily));
+        return Some(fit(is_exact, LoopSchedule::Daily));
     }
     if days == 7 {
-        return Some(Fit::Exact(Schedule::Weekly(narrow(times))));
+        return Some(ScheduleFit::Exact(LoopSchedule::Weekly(narrow(times))));
     }
     let interval = u16::try_from(days / times).ok()?;
     if times == 1 {
-        return Some(Fit::Exact(Schedule::Interval(interval)));
+        return Some(ScheduleFit::Exact(LoopSchedule::Interval(interval)));
     }
+    // 10 times in 30 days is every 3 days. 3 times in 14 days has no equal intervals, so it becomes a
+    // number of days per week.
     let is_even = days.is_multiple_of(times);
     let schedule = match interval {
-        7 if is_even => Schedule::Weekly(1),
-        ..7 if !is_even => Schedule::Weekly(narrow((times * 7).div_ceil(days))),
-        _ => Schedule::Interval(interval),
+        7 if is_even => LoopSchedule::Weekly(1),
+        ..7 if !is_even => LoopSchedule::Weekly(narrow((times * 7).div_ceil(days))),
+        _ => LoopSchedule::Interval(interval),
     };
-    Some(Fit::Nearest(schedule))
+    Some(ScheduleFit::Nearest(schedule))
 }
 
-fn fit(is_exact: bool, schedule: Schedule) -> Fit {
+fn fit(is_exact: bool, schedule: LoopSchedule) -> ScheduleFit {
     if is_exact {
-        Fit::Exact(schedule)
+        ScheduleFit::Exact(schedule)
     } else {
-        Fit::Nearest(schedule)
+        ScheduleFit::Nearest(schedule)
     }
 }
 
@@ -89,12 +92,12 @@ fn narrow(times: u32) -> u8 {
 
 #[cfg(test)]
 mod tests {
-    use super::Fit::{Exact, Nearest};
-    use super::Schedule::{Daily, Interval, Weekly};
+    use super::LoopSchedule::{Daily, Interval, Weekly};
+    use super::ScheduleFit::{Exact, Nearest};
     use super::*;
 
     #[test]
-    fn every_frequency_of_loop_has_its_schedule_or_none() {
+    fn loop_frequency_becomes_a_schedule_or_none() {
         for ((times, days), expected) in [
             ((1, 1), Some(Exact(Daily))),
             ((5, 5), Some(Exact(Daily))),

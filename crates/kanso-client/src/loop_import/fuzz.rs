@@ -1,4 +1,4 @@
-//! Exports of any bytes: whoever imports a file may have got it from anybody.
+//! Fuzz tests of the import: the file may come from anywhere.
 
 use std::collections::BTreeSet;
 use std::io::Cursor;
@@ -7,7 +7,7 @@ use kanso_testkit::fuzz::withstands;
 
 use super::*;
 
-/// What was read twice is the same, and no two habits have one id.
+/// Reading twice gives the same habits, and no two habits have the same id.
 fn is_sound(read: impl Fn() -> Vec<ExportedHabit>) {
     let ids = |habits: &[ExportedHabit]| -> Vec<_> { habits.iter().map(|it| it.id).collect() };
     let habits = read();

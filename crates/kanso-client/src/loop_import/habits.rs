@@ -1,8 +1,7 @@
-//! `Habits.csv`.
+//! Reader of `Habits.csv`, the list of habits.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::edits::checked;
 use jiff::civil::Date;
 use kanso_domain::HabitId;
 use kanso_domain::entries::Completion;
@@ -10,15 +9,16 @@ use kanso_domain::text::{Color, Description, Title, Unit};
 use kanso_protocol::Patch;
 use kanso_protocol::habits::{HabitMembers, HabitType, TargetDirection};
 
-use super::frequency::{Fit, schedule};
-use super::report::{ImportReport, Row};
-use super::table::{Line, Table};
+use super::frequency::{ScheduleFit, schedule};
+use super::report::{ImportReport, ImportRow};
+use super::table::{CsvLine, CsvTable};
 use super::{ExportedEntry, ExportedHabit, checkmarks, derived_id};
+use crate::edits::check_habit;
 
-/// A habit of the list.
+/// A row of `Habits.csv`, and later its entries.
 #[derive(Debug)]
-pub(super) struct Listed {
-    /// The number of its folder.
+pub(super) struct ListedHabit {
+    /// Number with which the name of the habit's folder begins.
     pub(super) position: u32,
     pub(super) name: String,
     id: HabitId,
@@ -29,9 +29,9 @@ pub(super) struct Listed {
     warnings: Vec<String>,
 }
 
-/// Reads the list. What cannot be read is reported.
-pub(super) fn read(bytes: &[u8], report: &mut ImportReport) -> Vec<Listed> {
-    let table = Table::read(bytes, &[], |_| false);
+/// Reads the list. Adds unreadable rows to `report`.
+pub(super) fn read(bytes: &[u8], report: &mut ImportReport) -> Vec<ListedHabit> {
+    let table = CsvTable::read(bytes, &[], |_| false);
     let mut listed = Vec::new();
     let mut positions = BTreeSet::new();
     let mut occurrences: BTreeMap<(String, bool), u32> = BTreeMap::new();
@@ -39,14 +39,15 @@ pub(super) fn read(bytes: &[u8], report: &mut ImportReport) -> Vec<Listed> {
         let name = match table.cell(line, &["Name"]) {
             Ok(name) => name.unwrap_or_default().to_owned(),
             Err(reason) => {
-                report.rows.push(Row::error("", None, reason));
+                report.rows.push(ImportRow::error("", None, reason));
                 continue;
             }
         };
         let habit = read_habit(&table, line, place, &name).and_then(|mut habit| {
             if !positions.insert(habit.position) {
-                return Err(format!("position {} is there twice", habit.position));
+                return Err(format!("position {} appears twice", habit.position));
             }
+            // A yes-no habit and a numerical one may share a name, and are counted apart.
             let key = (name.clone(), habit.is_numeric);
             let occurrence = occurrences.entry(key).or_default();
             habit.id = id(&name, habit.is_numeric, *occurrence);
@@ -57,20 +58,27 @@ pub(super) fn read(bytes: &[u8], report: &mut ImportReport) -> Vec<Listed> {
             Ok(habit) => listed.push(habit),
             Err(reason) => {
                 let reason = format!("Habits.csv line {}: {reason}", line.number);
-                report.rows.push(Row::error(&name, None, reason));
+                report.rows.push(ImportRow::error(&name, None, reason));
             }
         }
     }
     listed
 }
 
-/// The same for the same habit in every export, whoever imports it.
+/// Derives the id of a habit. It is the same in every export and on every device.
+///
+/// Loop exports no ids. A name can appear several times, so the number of the occurrence counts too.
 fn id(name: &str, is_numeric: bool, occurrence: u32) -> HabitId {
     let kind = if is_numeric { "numerical" } else { "yes_no" };
     HabitId::new(derived_id(&format!("habit\n{name}\n{kind}\n{occurrence}")))
 }
 
-fn read_habit(table: &Table, line: &Line, place: u32, name: &str) -> Result<Listed, String> {
+fn read_habit(
+    table: &CsvTable,
+    line: &CsvLine,
+    place: u32,
+    name: &str,
+) -> Result<ListedHabit, String> {
     let cell = |names: &[&str]| table.cell(line, names).map(Option::unwrap_or_default);
     let position = match cell(&["Position"])? {
         "" => place,
@@ -116,10 +124,11 @@ fn read_habit(table: &Table, line: &Line, place: u32, name: &str) -> Result<List
         .clone()
         .fields()
         .map_err(|error| error.to_string())?;
-    checked(&fields).map_err(|error| error.to_string())?;
-    Ok(Listed {
+    check_habit(&fields).map_err(|error| error.to_string())?;
+    Ok(ListedHabit {
         position,
         name: name.to_owned(),
+        // The caller sets the id, which depends on the rows before this one.
         id: HabitId::new(uuid::Uuid::nil()),
         is_numeric,
         is_archived: ["true", "1"].contains(&cell(&["Archived?"])?),
@@ -129,7 +138,7 @@ fn read_habit(table: &Table, line: &Line, place: u32, name: &str) -> Result<List
     })
 }
 
-/// The text, cut to what fits.
+/// Cuts `text` to `max` characters, with a warning.
 pub(super) fn cut(text: &str, max: usize, what: &str, warnings: &mut Vec<String>) -> String {
     let text = text.trim();
     if text.chars().count() <= max {
@@ -153,7 +162,7 @@ fn color(text: &str, warnings: &mut Vec<String>) -> Patch<String> {
         Ok(color) => Patch::Value(color.to_string()),
         Err(_) if text.is_empty() => Patch::Absent,
         Err(_) => {
-            warnings.push(format!("the colour {text:?} is none, the default is used"));
+            warnings.push(format!("unknown colour {text:?}, the default is used"));
             Patch::Absent
         }
     }
@@ -181,12 +190,14 @@ fn read_target(
             .parse()
             .map_err(|_| format!("the target {text:?} is not a number"))?,
     };
+    // A quantity has three decimals.
     let rounded = (number * 1_000.0).round() / 1_000.0;
     if rounded.to_bits() != number.to_bits() {
         warnings.push(format!("the target {value} is rounded to {rounded}"));
     }
+    // At least 0 would be met on every day. A limit of 0 is fine: it means never.
     if rounded == 0.0 && !is_limit {
-        warnings.push("a target of 0 is reached by nothing: 1 is used".to_owned());
+        warnings.push("a target of 0 is always reached, 1 is used".to_owned());
         return Ok(());
     }
     members.target_value = Patch::Value(rounded);
@@ -200,7 +211,7 @@ fn read_frequency(
     warnings: &mut Vec<String>,
 ) -> Result<(), String> {
     let (Some(times), Some(days)) = (times, days) else {
-        warnings.push("the export names no frequency, daily is used".to_owned());
+        warnings.push("the export has no frequency, daily is used".to_owned());
         return Ok(());
     };
     let number = |text: &str| {
@@ -208,32 +219,32 @@ fn read_frequency(
             .map_err(|_| format!("the frequency {times}/{days} is not two numbers"))
     };
     match schedule(number(times)?, number(days)?) {
-        None => Err(format!("no schedule is like {times} times in {days} days")),
-        Some(Fit::Exact(schedule)) => {
+        None => Err(format!("no schedule fits {times} times in {days} days")),
+        Some(ScheduleFit::Exact(schedule)) => {
             schedule.fill(members);
             Ok(())
         }
-        Some(Fit::Nearest(schedule)) => {
+        Some(ScheduleFit::Nearest(schedule)) => {
             schedule.fill(members);
             warnings.push(format!(
-                "{times} times in {days} days becomes the nearest: {schedule}"
+                "{times} times in {days} days becomes the nearest schedule: {schedule}"
             ));
             Ok(())
         }
     }
 }
 
-impl Listed {
+impl ListedHabit {
     pub(super) fn read_entries(&mut self, bytes: &[u8], report: &mut ImportReport) {
         self.entries = checkmarks::read(bytes, self.id, &self.name, self.is_numeric, report);
     }
 
-    /// The days that it has entries for.
+    /// Returns the days with entries.
     pub(super) fn days(&self) -> impl Iterator<Item = Date> {
         self.entries.iter().map(|entry| entry.date)
     }
 
-    /// The habit to be made. `newest` is the newest day of the whole export.
+    /// Returns the habit to create. `newest` is the newest day of the whole export.
     pub(super) fn ready(mut self, newest: Date) -> ExportedHabit {
         if self.is_archived {
             let day = self.days().max().unwrap_or(newest);

@@ -1,8 +1,9 @@
-//! Bringing a history over from Loop Habit Tracker: its export of CSV files in a zip.
+//! Import of habits and their history from Loop Habit Tracker, which exports CSV files in a zip file.
 //!
-//! Ids are derived from what is in the export, so importing it twice, or on two devices, makes
-//! nothing twice. What is here already is left as it is, also when it was edited since: an import
-//! never overwrites. A row that cannot be read is reported and does not stop the others.
+//! The ids of habits and entries are derived from the content of the export. So an import that runs
+//! twice, or on two devices, creates no duplicates. It never overwrites: a record that exists stays
+//! as it is, also if it was edited since. An unreadable row is reported and does not stop the import
+//! of the others.
 
 mod archive;
 mod checkmarks;
@@ -12,7 +13,7 @@ mod report;
 mod table;
 mod write;
 
-pub use report::{ImportReport, Outcome, Row};
+pub use report::{ImportOutcome, ImportReport, ImportRow};
 
 use std::io::{Read, Seek};
 
@@ -22,60 +23,61 @@ use kanso_protocol::entries::EntryMembers;
 use kanso_protocol::habits::HabitMembers;
 use uuid::Uuid;
 
-use crate::Client;
+use crate::client::Client;
 use crate::replica::ReplicaError;
 
-/// Why nothing was imported.
+/// Reason why nothing was imported.
 #[derive(Debug, thiserror::Error)]
 pub enum ImportError {
-    /// Not a zip file, or a damaged one.
-    #[error("the file is not a zip archive that can be read: {reason}")]
+    /// The file is not a zip file, or is damaged.
+    #[error("the file is not a readable zip archive: {reason}")]
     NotAZip {
-        /// What is wrong with it.
+        /// Description of the fault.
         reason: String,
     },
-    /// A zip file without the list of habits.
+    /// The zip file has no `Habits.csv`.
     #[error("the archive has no Habits.csv, so it is not an export of Loop Habit Tracker")]
     NotAnExport,
-    /// Larger than any export: it is not unpacked.
+    /// The archive is larger than any export, so it was not unpacked.
     #[error("the archive is too large: {what}")]
     TooLarge {
-        /// Which limit it exceeds.
+        /// Description of the exceeded limit.
         what: String,
     },
-    /// The local store failed.
+    /// The local database failed.
     #[error(transparent)]
     Replica(#[from] ReplicaError),
 }
 
-/// Whether an import writes.
+/// Effect of an import on the replica.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mode {
-    /// Say what would be done.
+pub enum ImportMode {
+    /// Reports the rows, writes nothing.
     DryRun,
-    /// Do it: all of it in one transaction.
+    /// Writes all rows in one transaction.
     Write,
 }
 
-/// Namespace of the ids that are derived from an export.
+/// Namespace of the derived ids (UUID version 5). It must never change: with another one, a second
+/// import of the same file would create everything twice.
 const NAMESPACE: Uuid = Uuid::from_u128(0x6f1c_3b0a_5d0e_4c57_9a51_7d2f_0c6b_84e3);
 
 fn derived_id(key: &str) -> Uuid {
     Uuid::new_v5(&NAMESPACE, key.as_bytes())
 }
 
-/// A habit of an export, ready to be made.
+/// A habit of an export, ready to be created.
 #[derive(Debug)]
 struct ExportedHabit {
     id: HabitId,
     name: String,
     members: HabitMembers,
     entries: Vec<ExportedEntry>,
-    /// What was changed to make it fit.
+    /// Changes that were needed to make it valid.
     warnings: Vec<String>,
 }
 
-/// An entry of an export, ready to be made.
+/// An entry of an export, ready to be created.
 #[derive(Debug)]
 struct ExportedEntry {
     date: Date,
@@ -83,11 +85,11 @@ struct ExportedEntry {
     warnings: Vec<String>,
 }
 
-/// What was read of an export.
+/// Readable content of an export.
 #[derive(Debug, Default)]
 struct Export {
     habits: Vec<ExportedHabit>,
-    /// What could not be read, and what is not to be imported.
+    /// Unreadable rows, and counts of days that are left out.
     report: ImportReport,
 }
 
@@ -95,12 +97,31 @@ impl Client {
     /// Imports an export of Loop Habit Tracker.
     ///
     /// # Errors
-    /// See [`ImportError`]; then nothing was imported. What is wrong with single rows is in the
-    /// report.
+    /// See [`ImportError`]. Then nothing was imported. Errors in single rows are in the report.
+    ///
+    /// # Examples
+    /// ```
+    /// use kanso_client::Client;
+    /// use kanso_client::loop_import::{ImportMode, ImportOutcome};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let folder = tempfile::tempdir()?;
+    /// let client = Client::open(folder.path())?;
+    /// # let path = concat!(
+    /// #     env!("CARGO_MANIFEST_DIR"),
+    /// #     "/tests/fixtures/loop_habits_csv_v2.3.1.zip"
+    /// # );
+    /// let export = std::fs::File::open(path)?;
+    /// let report = client.import_loop(export, ImportMode::DryRun)?;
+    /// assert_eq!(report.habits(ImportOutcome::New), 3);
+    /// assert!(client.habits()?.is_empty(), "a dry run writes nothing");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn import_loop(
         &self,
         file: impl Read + Seek,
-        mode: Mode,
+        mode: ImportMode,
     ) -> Result<ImportReport, ImportError> {
         let export = read(file)?;
         self.write_export(export, mode)
@@ -111,21 +132,23 @@ fn read(file: impl Read + Seek) -> Result<Export, ImportError> {
     let archive = archive::read(file)?;
     let mut export = Export::default();
     for problem in archive.problems {
-        export.report.rows.push(Row::error("", None, problem));
+        export.report.rows.push(ImportRow::error("", None, problem));
     }
     let mut listed = habits::read(&archive.habits, &mut export.report);
     for habit in &mut listed {
         match archive.checkmarks.get(&habit.position) {
             Some(Ok(bytes)) => habit.read_entries(bytes, &mut export.report),
+            // The habit itself is readable and is imported without its days.
             Some(Err(reason)) => {
-                let row = Row::error(&habit.name, None, format!("Checkmarks.csv: {reason}"));
+                let row = ImportRow::error(&habit.name, None, format!("Checkmarks.csv: {reason}"));
                 export.report.rows.push(row);
             }
             None => {}
         }
     }
-    // Loop does not say when a habit was archived: the newest day of the export stands for it.
-    let days = listed.iter().flat_map(habits::Listed::days);
+    // Loop does not export when a habit was archived. A habit without entries gets the newest day
+    // of the export. The clock would give each device another instant, and thus a conflict.
+    let days = listed.iter().flat_map(habits::ListedHabit::days);
     let newest = days.max().unwrap_or(jiff::civil::date(1970, 1, 1));
     export.habits = listed
         .into_iter()

@@ -1,23 +1,23 @@
-//! What an import did, row by row.
+//! Report of an import, row by row.
 
 use jiff::civil::Date;
 
-/// What became of one row.
+/// Outcome of one row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Outcome {
-    /// It is made.
+pub enum ImportOutcome {
+    /// The record is created.
     New,
-    /// It is here already.
+    /// The record exists already, with the same values.
     Unchanged,
-    /// It is here already and says something else: what is here is kept.
+    /// The record exists already with other values, and stays as it is.
     Kept,
-    /// It was here and was deleted: it is not brought back.
+    /// The record was deleted on this device, and is not created again.
     Deleted,
-    /// It cannot be imported.
+    /// The row cannot be imported.
     Error,
 }
 
-impl Outcome {
+impl ImportOutcome {
     /// All outcomes.
     pub const ALL: [Self; 5] = [
         Self::New,
@@ -27,7 +27,7 @@ impl Outcome {
         Self::Error,
     ];
 
-    /// A word for it.
+    /// Returns the name of the outcome in reports.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::New => "new",
@@ -39,53 +39,53 @@ impl Outcome {
     }
 }
 
-/// One habit, or one day of it.
+/// Report on one habit, or on one day of a habit.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Row {
-    /// The habit's name; empty for what is about the archive as a whole.
+pub struct ImportRow {
+    /// Name of the habit; empty for a problem of the archive as a whole.
     pub habit: String,
-    /// The day; none for the habit itself.
+    /// Day of the entry; `None` for the habit itself.
     pub date: Option<Date>,
-    /// What became of it.
-    pub outcome: Outcome,
-    /// Why, or what was changed to make it fit.
+    /// Outcome of the row.
+    pub outcome: ImportOutcome,
+    /// Reasons for the outcome, and changes that made the record valid.
     pub remarks: Vec<String>,
 }
 
-impl Row {
+impl ImportRow {
     pub(super) fn error(habit: &str, date: Option<Date>, reason: impl Into<String>) -> Self {
         Self {
             habit: habit.to_owned(),
             date,
-            outcome: Outcome::Error,
+            outcome: ImportOutcome::Error,
             remarks: vec![reason.into()],
         }
     }
 }
 
-/// What an import did or, as a dry run, would do.
+/// Result of an import or of a dry run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ImportReport {
-    /// Habits and days in the order of the export, after what could not be read at all.
-    pub rows: Vec<Row>,
-    /// Days that Loop had filled in by itself; they follow from the others and are left out.
+    /// Habits and days in the order of the export. Unreadable rows come first.
+    pub rows: Vec<ImportRow>,
+    /// Number of days that Loop filled in by itself. They follow from the others and are left out.
     pub automatic: u64,
-    /// Days of which Loop knows nothing.
+    /// Number of days without a value in Loop.
     pub unknown: u64,
 }
 
 impl ImportReport {
-    /// How many habits had this outcome.
-    pub fn habits(&self, outcome: Outcome) -> usize {
+    /// Returns the number of habits with this outcome.
+    pub fn habits(&self, outcome: ImportOutcome) -> usize {
         self.count(|row| row.date.is_none() && row.outcome == outcome)
     }
 
-    /// How many days had this outcome.
-    pub fn entries(&self, outcome: Outcome) -> usize {
+    /// Returns the number of days with this outcome.
+    pub fn entries(&self, outcome: ImportOutcome) -> usize {
         self.count(|row| row.date.is_some() && row.outcome == outcome)
     }
 
-    fn count(&self, is_counted: impl Fn(&Row) -> bool) -> usize {
+    fn count(&self, is_counted: impl Fn(&ImportRow) -> bool) -> usize {
         self.rows.iter().filter(|row| is_counted(row)).count()
     }
 }

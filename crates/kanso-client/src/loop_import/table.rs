@@ -1,44 +1,46 @@
-//! A CSV file whose columns are found by their names, since versions of Loop differ in them.
+//! Reader of CSV files that finds columns by name, because versions of Loop have other columns.
 
 use csv::ByteRecord;
 
-/// Rows below a header.
+/// Rows of a CSV file with named columns.
 #[derive(Debug)]
-pub(super) struct Table {
+pub(super) struct CsvTable {
     columns: Vec<String>,
-    pub(super) rows: Vec<Line>,
+    pub(super) rows: Vec<CsvLine>,
 }
 
-/// A row and where it stands in the file.
+/// A row and its line number in the file.
 #[derive(Debug)]
-pub(super) struct Line {
+pub(super) struct CsvLine {
     pub(super) number: u64,
     cells: ByteRecord,
 }
 
-/// `Target Type`, `target_type` and `TargetType` are one name.
+/// Normalises a column name: `Target Type`, `target_type` and `TargetType` are the same.
 fn normal(name: &str) -> String {
     let kept = name.chars().filter(char::is_ascii_alphanumeric);
     kept.map(|c| c.to_ascii_lowercase()).collect()
 }
 
-impl Table {
-    /// Reads a file. One whose first row satisfies `is_data` has no header: then it has
+impl CsvTable {
+    /// Reads a file. If its first row satisfies `is_data`, it has no header, and its columns are
     /// `columns`.
     pub(super) fn read(
         bytes: &[u8],
         columns: &[&str],
         is_data: impl Fn(&ByteRecord) -> bool,
     ) -> Self {
+        // Spreadsheet programs write a byte order mark, which would become part of the first name.
         let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
         let mut reader = csv::ReaderBuilder::new()
             .has_headers(false)
+            // A row of another length is still readable; a missing cell counts as absent.
             .flexible(true)
             .from_reader(bytes);
-        let mut rows: Vec<Line> = reader
+        let mut rows: Vec<CsvLine> = reader
             .byte_records()
             .filter_map(Result::ok)
-            .map(|cells| Line {
+            .map(|cells| CsvLine {
                 number: cells.position().map_or(0, csv::Position::line),
                 cells,
             })
@@ -54,13 +56,14 @@ impl Table {
         Self { columns, rows }
     }
 
-    /// The cell under the first of `names` that the file has; `None` when it has none of them or
-    /// the row is too short.
+    /// Returns the cell in the first of the columns `names` that the file has; `None` if it has none
+    /// of them or if the row is too short.
     pub(super) fn cell<'a>(
         &self,
-        line: &'a Line,
+        line: &'a CsvLine,
         names: &[&str],
     ) -> Result<Option<&'a str>, String> {
+        // Versions of Loop name the same column differently, so several names are tried.
         let column = names.iter().find_map(|name| {
             let name = normal(name);
             self.columns.iter().position(|column| *column == name)

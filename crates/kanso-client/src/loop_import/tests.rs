@@ -43,7 +43,7 @@ fn reasons(export: &Export) -> Vec<String> {
 }
 
 #[test]
-fn a_row_that_cannot_be_a_habit_is_reported_and_stops_nobody() {
+fn an_invalid_habit_is_reported_and_skipped() {
     for (row, reason) in [
         (
             "001,,YES_NO,,,1,1,#112233,,,,false",
@@ -55,11 +55,11 @@ fn a_row_that_cannot_be_a_habit_is_reported_and_stops_nobody() {
         ),
         (
             "001,a,YES_NO,,,0,1,#112233,,,,false",
-            "no schedule is like 0 times in 1 days",
+            "no schedule fits 0 times in 1 days",
         ),
         (
             "001,a,YES_NO,,,1,0,#112233,,,,false",
-            "no schedule is like 1 times in 0 days",
+            "no schedule fits 1 times in 0 days",
         ),
         (
             "001,a,YES_NO,,,x,1,#112233,,,,false",
@@ -94,11 +94,11 @@ fn a_row_that_cannot_be_a_habit_is_reported_and_stops_nobody() {
 }
 
 #[test]
-fn what_does_not_fit_is_made_to_fit_and_said() {
+fn values_that_do_not_fit_are_adapted_with_a_warning() {
     for (row, warning) in [
         (
             "001,a,YES_NO,,,1,1,blue,,,,false",
-            "the colour \"blue\" is none",
+            "unknown colour \"blue\"",
         ),
         (
             "001,a,NUMERICAL,,,1,1,,,AT_LEAST,0.0,false",
@@ -189,7 +189,7 @@ fn a_day_that_cannot_be_read_is_reported() {
         "line 2: \"2026-02-30\" is not a date",
         "line 3: the value \"MAYBE\" is unknown",
         "line 4: the value \"7\" is unknown",
-        "line 6: the day is there twice",
+        "line 6: the day appears twice",
         "line 8: \"\" is not a date",
     ];
     assert_eq!(found.len(), expected.len(), "{found:?}");
@@ -219,17 +219,17 @@ fn bad_utf8_is_a_bad_row() {
 }
 
 #[test]
-fn habits_of_one_name_stay_apart() {
+fn habits_with_the_same_name_stay_apart() {
     let rows = "001,a,YES_NO,,,1,1,,,,,false\n002,a,YES_NO,,,1,1,,,,,false\n\
                 003,a,NUMERICAL,,,1,1,,,AT_LEAST,1,false\n001,b,YES_NO,,,1,1,,,,,false";
     let export = one_habit(rows);
     let ids: std::collections::BTreeSet<_> = export.habits.iter().map(|habit| habit.id).collect();
     assert_eq!(ids.len(), 3);
-    assert!(reasons(&export)[0].contains("position 1 is there twice"));
+    assert!(reasons(&export)[0].contains("position 1 appears twice"));
 }
 
 #[test]
-fn what_is_no_export_is_refused() {
+fn a_file_that_is_not_an_export_is_rejected() {
     let nothing = read(Cursor::new(b"not a zip".to_vec())).map(drop);
     assert!(
         matches!(nothing, Err(ImportError::NotAZip { .. })),
@@ -244,14 +244,14 @@ fn what_is_no_export_is_refused() {
 }
 
 #[test]
-fn a_bomb_is_not_unpacked() {
+fn a_zip_bomb_is_not_unpacked() {
     let zeros = vec![b'0'; 17 * 1024 * 1024];
     let one = read(zipped(&[("Habits.csv", &zeros)])).map(drop);
     assert!(matches!(one, Err(ImportError::TooLarge { .. })), "{one:?}");
 }
 
 #[test]
-fn names_that_lead_elsewhere_are_not_read() {
+fn suspicious_file_names_are_ignored() {
     let habits = format!("{HEADER}\n001,a,YES_NO,,,1,1,,,,,false\n");
     let marks = "Date,Value,Notes\n2026-01-01,NO,\n";
     let export = export(

@@ -1,16 +1,17 @@
-//! Making what an export has and the replica has not.
+//! Creation of the records that an export has and the replica lacks.
 
 use kanso_domain::entries::{Entry, EntryDetails};
 use kanso_domain::{EntryId, HabitId};
 use kanso_protocol::sync::member_name;
 
-use super::report::{Outcome, Row};
-use super::{Export, ExportedEntry, ExportedHabit, ImportError, ImportReport, Mode, derived_id};
-use crate::Client;
-use crate::edits::{Change, members};
-use crate::replica::{Editor, Key, ReplicaError};
+use super::report::{ImportOutcome, ImportRow};
+use super::{
+    Export, ExportedEntry, ExportedHabit, ImportError, ImportMode, ImportReport, derived_id,
+};
+use crate::client::Client;
+use crate::replica::{Change, Editor, RecordKey, ReplicaError, members};
 
-/// One day of one habit has one id, in every export.
+/// Derives the id of an entry: one id for each day of a habit, in every export.
 fn entry_id(habit: HabitId, entry: &ExportedEntry) -> EntryId {
     EntryId::new(derived_id(&format!("entry\n{habit}\n{}", entry.date)))
 }
@@ -19,25 +20,27 @@ impl Client {
     pub(super) fn write_export(
         &self,
         export: Export,
-        mode: Mode,
+        mode: ImportMode,
     ) -> Result<ImportReport, ImportError> {
         let Export { habits, mut report } = export;
         self.edit(|editor| {
             for habit in habits {
                 let row = self.write_habit(editor, &habit, mode)?;
-                let is_deleted = row.outcome == Outcome::Deleted;
+                // Entries of a deleted habit would have no habit to belong to.
+                let is_deleted = row.outcome == ImportOutcome::Deleted;
                 let (name, id) = (habit.name, habit.id);
                 report.rows.push(row);
                 for entry in habit.entries {
                     let (outcome, mut remarks) = if is_deleted {
-                        (Outcome::Deleted, Vec::new())
+                        (ImportOutcome::Deleted, Vec::new())
                     } else {
                         self.write_entry(editor, id, &entry, mode)?
                     };
-                    if outcome == Outcome::New {
+                    // Warnings tell how a new record was adapted. An existing record was not adapted now.
+                    if outcome == ImportOutcome::New {
                         remarks.extend(entry.warnings);
                     }
-                    report.rows.push(Row {
+                    report.rows.push(ImportRow {
                         habit: name.clone(),
                         date: Some(entry.date),
                         outcome,
@@ -53,9 +56,9 @@ impl Client {
         &self,
         editor: &Editor<'_>,
         habit: &ExportedHabit,
-        mode: Mode,
-    ) -> Result<Row, ReplicaError> {
-        let key = Key::habit(habit.id);
+        mode: ImportMode,
+    ) -> Result<ImportRow, ReplicaError> {
+        let key = RecordKey::habit(habit.id);
         let (outcome, remarks) = match editor.habit(habit.id)? {
             Some(stored) => {
                 let fields = habit.members.clone().fields();
@@ -67,16 +70,16 @@ impl Client {
                         .collect::<Vec<_>>(),
                 )
             }
-            None if editor.was_deleted(key)? => (Outcome::Deleted, Vec::new()),
+            None if editor.was_deleted(key)? => (ImportOutcome::Deleted, Vec::new()),
             None => {
-                if mode == Mode::Write {
+                if mode == ImportMode::Write {
                     let create = Change::Create(members(&habit.members)?);
                     editor.append(&self.operation(key, create))?;
                 }
-                (Outcome::New, habit.warnings.clone())
+                (ImportOutcome::New, habit.warnings.clone())
             }
         };
-        Ok(Row {
+        Ok(ImportRow {
             habit: habit.name.clone(),
             date: None,
             outcome,
@@ -89,10 +92,10 @@ impl Client {
         editor: &Editor<'_>,
         habit: HabitId,
         entry: &ExportedEntry,
-        mode: Mode,
-    ) -> Result<(Outcome, Vec<String>), ReplicaError> {
+        mode: ImportMode,
+    ) -> Result<(ImportOutcome, Vec<String>), ReplicaError> {
         let id = entry_id(habit, entry);
-        let key = Key::entry(id);
+        let key = RecordKey::entry(id);
         match editor.entry(id)? {
             Some(stored) => {
                 let fields = entry.members.clone().fields();
@@ -101,24 +104,27 @@ impl Client {
                 let exported = exported.map_err(ReplicaError::damaged)?;
                 Ok(kept(&differing(&exported, &stored)))
             }
-            None if editor.was_deleted(key)? => Ok((Outcome::Deleted, Vec::new())),
+            None if editor.was_deleted(key)? => Ok((ImportOutcome::Deleted, Vec::new())),
             None => {
-                if mode == Mode::Write {
+                if mode == ImportMode::Write {
                     let create = Change::Create(members(&entry.members)?);
                     editor.append(&self.operation(key, create))?;
                 }
-                Ok((Outcome::New, Vec::new()))
+                Ok((ImportOutcome::New, Vec::new()))
             }
         }
     }
 }
 
-fn kept(differing: &[&str]) -> (Outcome, Vec<String>) {
+fn kept(differing: &[&str]) -> (ImportOutcome, Vec<String>) {
     if differing.is_empty() {
-        return (Outcome::Unchanged, Vec::new());
+        return (ImportOutcome::Unchanged, Vec::new());
     }
-    let remark = format!("{} changed here, which is kept", differing.join(", "));
-    (Outcome::Kept, vec![remark])
+    let remark = format!(
+        "{} changed on this device, kept as it is",
+        differing.join(", ")
+    );
+    (ImportOutcome::Kept, vec![remark])
 }
 
 fn differing(exported: &EntryDetails, stored: &Entry) -> Vec<&'static str> {

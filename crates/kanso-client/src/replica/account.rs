@@ -1,4 +1,4 @@
-//! Whose replica it is, and what lets it speak to the server.
+//! The account of the replica, its session and its settings.
 
 use kanso_domain::accounts::Settings;
 use kanso_domain::{Timestamp, UserId};
@@ -6,20 +6,21 @@ use rusqlite::{Connection, params};
 use uuid::Uuid;
 
 use super::codec::instant;
-use super::{Replica, ReplicaError, outbox, shown};
+use super::{Replica, ReplicaError, outbox, view};
 
-/// The account that a replica belongs to. Bound at the first log-in and never changed.
+/// Account that a replica belongs to. The first log-in binds it; a later log-in as the same account
+/// can move it to another server address.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Binding {
-    /// The server's address.
+pub struct BoundAccount {
+    /// Address of the server, without a slash at its end.
     pub server: String,
-    /// The account.
+    /// Id of the account.
     pub account_id: UserId,
-    /// Its log-in name.
+    /// E-mail address of the account.
     pub email: String,
 }
 
-/// What lets a device speak for an account.
+/// Tokens of a session.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Session {
     pub(crate) access_token: String,
@@ -28,25 +29,28 @@ pub(crate) struct Session {
 }
 
 impl std::fmt::Debug for Session {
-    /// Tokens do not print.
+    /// Hides the tokens: debug output may end up in a log.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Session(…)")
     }
 }
 
-/// The account's settings and when they were read.
+/// Settings of the account and the instant at which they were read.
 #[derive(Clone, Debug)]
 pub(crate) struct Profile {
     pub(crate) settings: Settings,
     pub(crate) read_at: Option<Timestamp>,
 }
 
-pub(super) fn make_row(connection: &Connection, device: Uuid) -> Result<(), ReplicaError> {
+/// Creates the only row of the table `replica` if it is missing.
+pub(super) fn create_row(connection: &Connection, device: Uuid) -> Result<(), ReplicaError> {
     let Settings {
         timezone,
         week_start,
         day_start,
     } = Settings::default();
+    // An insert takes the write lock even if the row exists. The check lets a process open the
+    // folder while another one writes.
     let exists = "SELECT EXISTS (SELECT 1 FROM replica)";
     if connection
         .prepare_cached(exists)?
@@ -74,13 +78,14 @@ pub(super) fn device_id(connection: &Connection) -> Result<Uuid, ReplicaError> {
         .query_row([], |row| row.get(0))?)
 }
 
-pub(super) fn binding(connection: &Connection) -> Result<Option<Binding>, ReplicaError> {
-    type Row = (Option<String>, Option<Uuid>, Option<String>);
-    let (server, account, email): Row = connection
+pub(super) fn account(connection: &Connection) -> Result<Option<BoundAccount>, ReplicaError> {
+    type Columns = (Option<String>, Option<Uuid>, Option<String>);
+    let (server, account, email): Columns = connection
         .prepare_cached("SELECT server_url, account_id, email FROM replica")?
         .query_row([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    // The table's constraint allows all three or none.
     let whole = server.zip(account).zip(email);
-    Ok(whole.map(|((server, account), email)| Binding {
+    Ok(whole.map(|((server, account), email)| BoundAccount {
         server,
         account_id: UserId::new(account),
         email,
@@ -88,10 +93,11 @@ pub(super) fn binding(connection: &Connection) -> Result<Option<Binding>, Replic
 }
 
 pub(super) fn session(connection: &Connection) -> Result<Option<Session>, ReplicaError> {
-    type Row = (Option<String>, Option<i64>, Option<String>);
-    let (access, expires_at, refresh): Row = connection
+    type Columns = (Option<String>, Option<i64>, Option<String>);
+    let (access, expires_at, refresh): Columns = connection
         .prepare_cached("SELECT access_token, access_expires_at, refresh_token FROM replica")?
         .query_row([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    // The table's constraint allows all three tokens or none.
     let Some(((access_token, expires_at), refresh_token)) = access.zip(expires_at).zip(refresh)
     else {
         return Ok(None);
@@ -122,16 +128,20 @@ pub(super) fn settings(connection: &Connection) -> Result<Settings, ReplicaError
 }
 
 impl Replica {
-    pub(crate) fn binding(&self) -> Result<Option<Binding>, ReplicaError> {
-        binding(&self.connection)
+    pub(crate) fn account(&self) -> Result<Option<BoundAccount>, ReplicaError> {
+        account(&self.connection)
     }
 
     pub(crate) fn session(&self) -> Result<Option<Session>, ReplicaError> {
         session(&self.connection)
     }
 
-    /// Binds the replica to an account and keeps its session, in one step.
-    pub(crate) fn sign_in(&mut self, to: &Binding, session: &Session) -> Result<(), ReplicaError> {
+    /// Binds the replica to an account and stores its session, in one transaction.
+    pub(crate) fn sign_in(
+        &mut self,
+        to: &BoundAccount,
+        session: &Session,
+    ) -> Result<(), ReplicaError> {
         let transaction = self.begin()?;
         transaction
             .prepare_cached("UPDATE replica SET server_url = ?1, account_id = ?2, email = ?3")?
@@ -140,12 +150,13 @@ impl Replica {
         Ok(transaction.commit()?)
     }
 
-    /// Keeps a rotated session.
+    /// Stores the session that follows a refresh.
     pub(crate) fn rotate(&mut self, session: &Session) -> Result<(), ReplicaError> {
+        // One statement, so it needs no explicit transaction.
         write_session(&self.connection, session)
     }
 
-    /// Forgets the session; everything else stays.
+    /// Removes the session. Records, outbox and account stay.
     pub(crate) fn sign_out(&mut self) -> Result<(), ReplicaError> {
         self.connection
             .prepare_cached(
@@ -167,22 +178,20 @@ impl Replica {
         })
     }
 
-    /// Keeps the account's settings, as the server gave them at `at`.
-    pub(crate) fn keep_profile(
+    /// Stores the account's settings, which the server sent at `at`.
+    pub(crate) fn store_profile(
         &mut self,
         settings: &Settings,
         at: Timestamp,
     ) -> Result<(), ReplicaError> {
         let transaction = self.begin()?;
-        keep_settings(&transaction, settings, at)?;
+        store_settings(&transaction, settings, at)?;
         Ok(transaction.commit()?)
     }
 }
 
-/// Keeps the account's settings, as the server gave them at `at`, in the caller's transaction.
-/// What still is in the outbox is read with them from now on; what the server delivered has its
-/// days already.
-pub(super) fn keep_settings(
+/// Stores the account's settings, which the server sent at `at`, in the caller's transaction.
+pub(super) fn store_settings(
     connection: &Connection,
     settings: &Settings,
     at: Timestamp,
@@ -198,8 +207,9 @@ pub(super) fn keep_settings(
             settings.day_start.to_string(),
             at.as_micros()
         ])?;
+    // The day of a waiting entry depends on the settings. Delivered entries carry their day.
     for key in outbox::keys(connection)? {
-        shown::refresh(connection, key, settings)?;
+        view::refresh(connection, key, settings)?;
     }
     Ok(())
 }

@@ -1,13 +1,13 @@
-//! Records and values as columns.
+//! Conversion of records and values to and from SQL columns.
 
 use kanso_domain::{Entity, Record, Seq, Timestamp};
 use kanso_protocol::entries::EntryRecord;
 use kanso_protocol::habits::HabitRecord;
 use uuid::Uuid;
 
-use super::{Key, ReplicaError};
+use super::{RecordKey, ReplicaError};
 
-/// The JSON of the wire.
+/// Serialises a record as the JSON of the wire.
 pub(super) fn to_json(record: &Record) -> Result<String, ReplicaError> {
     let json = match record {
         Record::Habit(habit) => serde_json::to_string(&HabitRecord::from(habit)),
@@ -16,8 +16,10 @@ pub(super) fn to_json(record: &Record) -> Result<String, ReplicaError> {
     json.map_err(ReplicaError::damaged)
 }
 
+/// Parses a record from the JSON of the wire, which does not carry its `seq`.
 pub(super) fn from_json(entity: Entity, seq: Seq, json: &str) -> Result<Record, ReplicaError> {
     match entity {
+        // The wire types validate, so a damaged text becomes an error and never a strange record.
         Entity::Habit => {
             let record: HabitRecord = serde_json::from_str(json).map_err(ReplicaError::damaged)?;
             let habit = record.to_habit(seq).map_err(ReplicaError::damaged)?;
@@ -31,14 +33,14 @@ pub(super) fn from_json(entity: Entity, seq: Seq, json: &str) -> Result<Record, 
     }
 }
 
-pub(super) fn key_of(record: &Record) -> Key {
+pub(super) fn key_of(record: &Record) -> RecordKey {
     match record {
-        Record::Habit(habit) => Key::habit(habit.id),
-        Record::Entry(entry) => Key::entry(entry.id),
+        Record::Habit(habit) => RecordKey::habit(habit.id),
+        Record::Entry(entry) => RecordKey::entry(entry.id),
     }
 }
 
-/// The habit that a record belongs to; of a habit, itself.
+/// Returns the id of the habit that a record belongs to; for a habit, its own id.
 pub(super) fn habit_of(record: &Record) -> Uuid {
     match record {
         Record::Habit(habit) => habit.id.uuid(),
@@ -50,7 +52,7 @@ pub(super) fn entity(name: &str) -> Result<Entity, ReplicaError> {
     [Entity::Habit, Entity::Entry]
         .into_iter()
         .find(|entity| entity.as_str() == name)
-        .ok_or_else(|| ReplicaError::damaged(format_args!("an entity {name:?}")))
+        .ok_or_else(|| ReplicaError::damaged(format_args!("unknown entity {name:?}")))
 }
 
 pub(super) fn instant(micros: i64) -> Result<Timestamp, ReplicaError> {
@@ -58,5 +60,5 @@ pub(super) fn instant(micros: i64) -> Result<Timestamp, ReplicaError> {
 }
 
 pub(super) fn seq(number: i64) -> Result<Seq, ReplicaError> {
-    Seq::new(number).ok_or_else(|| ReplicaError::damaged(format_args!("a position {number}")))
+    Seq::new(number).ok_or_else(|| ReplicaError::damaged(format_args!("invalid seq {number}")))
 }

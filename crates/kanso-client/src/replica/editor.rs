@@ -1,4 +1,4 @@
-//! An edit: what it sees and what it writes is one transaction.
+//! Reads and writes of one local edit, in one transaction.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -11,22 +11,24 @@ use rusqlite::Transaction;
 
 use super::failures::{self, Failure};
 use super::outbox::NewOperation;
-use super::{Key, Replica, ReplicaError, account, base, outbox, shown};
+use super::{RecordKey, Replica, ReplicaError, account, mirror, outbox, view};
 
-/// The replica as one edit sees it.
+/// The replica inside the transaction of one edit.
 pub(crate) struct Editor<'a> {
     transaction: Transaction<'a>,
     pub(crate) settings: Settings,
-    changed: RefCell<BTreeSet<Key>>,
+    /// Records with new operations; observers are notified of them after the commit.
+    changed: RefCell<BTreeSet<RecordKey>>,
 }
 
 impl Replica {
-    /// Runs `work` and keeps what it wrote, all of it or, when it fails, nothing. Answers also with
-    /// the records that it wrote about.
+    /// Runs `work` in a transaction and commits it; if `work` fails, rolls it back.
+    ///
+    /// Also returns the records that `work` changed.
     pub(crate) fn edit<T, E: From<ReplicaError>>(
         &mut self,
         work: impl FnOnce(&Editor<'_>) -> Result<T, E>,
-    ) -> Result<(T, BTreeSet<Key>), E> {
+    ) -> Result<(T, BTreeSet<RecordKey>), E> {
         let transaction = self.begin()?;
         let settings = account::settings(&transaction)?;
         let editor = Editor {
@@ -34,6 +36,7 @@ impl Replica {
             settings,
             changed: RefCell::default(),
         };
+        // An early return drops the transaction, and rusqlite rolls a dropped transaction back.
         let done = work(&editor)?;
         let Editor {
             transaction,
@@ -47,40 +50,47 @@ impl Replica {
 
 impl Editor<'_> {
     pub(crate) fn habit(&self, id: HabitId) -> Result<Option<Habit>, ReplicaError> {
-        Ok(shown::habit(&self.transaction, id)?.map(|shown| shown.record))
+        Ok(view::habit(&self.transaction, id)?.map(|view| view.record))
     }
 
     pub(crate) fn entry(&self, id: EntryId) -> Result<Option<Entry>, ReplicaError> {
-        Ok(shown::entry(&self.transaction, id)?.map(|shown| shown.record))
+        Ok(view::entry(&self.transaction, id)?.map(|view| view.record))
     }
 
-    /// Whether the record is known to have been deleted, here or on the server.
-    pub(crate) fn was_deleted(&self, key: Key) -> Result<bool, ReplicaError> {
-        let base = base::load(&self.transaction, key)?;
+    /// Returns true if the record was deleted, on this device or on the server.
+    ///
+    /// The caller has found no view of the record. Operations in the outbox then end with a delete.
+    pub(crate) fn was_deleted(&self, key: RecordKey) -> Result<bool, ReplicaError> {
+        let base = mirror::load(&self.transaction, key)?;
         let is_tombstone = base.is_some_and(|record| record.stamp().is_deleted());
+        // A purged record has neither a tombstone nor operations, so it counts as never seen.
         Ok(is_tombstone || !outbox::edits(&self.transaction, key)?.is_empty())
     }
 
-    /// The version that an edit of the record builds on: the one that was delivered. What waits in
-    /// the outbox is this device's own, with which the server never lets it clash; a version that
-    /// was only guessed may be another device's by then.
-    pub(crate) fn base_version(&self, key: Key) -> Result<Version, ReplicaError> {
-        let base = base::load(&self.transaction, key)?;
+    /// Returns the version that an edit of the record builds on: the last delivered one.
+    ///
+    /// It is not the version that earlier waiting edits would make. The server never lets edits of
+    /// one device clash with each other, so the delivered version is enough. The predicted version
+    /// may have been made by another device in the meantime, and the edit would then overwrite
+    /// members that this device never saw.
+    pub(crate) fn base_version(&self, key: RecordKey) -> Result<Version, ReplicaError> {
+        let base = mirror::load(&self.transaction, key)?;
+        // Without a delivered state the record was created here, and the server creates it with version 1.
         Ok(base.map_or(Version::FIRST, |record| record.stamp().version))
     }
 
-    /// Puts an operation into the outbox; answers with what is shown of its record now.
+    /// Appends an operation to the outbox and returns the new view of its record.
     pub(crate) fn append(&self, operation: &NewOperation) -> Result<Option<Record>, ReplicaError> {
         outbox::append(&self.transaction, operation)?;
         self.changed.borrow_mut().insert(operation.key);
-        shown::refresh(&self.transaction, operation.key, &self.settings)
+        view::refresh(&self.transaction, operation.key, &self.settings)
     }
 
     pub(crate) fn failure(&self, id: i64) -> Result<Option<Failure>, ReplicaError> {
         failures::one(&self.transaction, id)
     }
 
-    pub(crate) fn forget_failure(&self, id: i64) -> Result<(), ReplicaError> {
+    pub(crate) fn remove_failure(&self, id: i64) -> Result<(), ReplicaError> {
         failures::remove(&self.transaction, id)
     }
 }

@@ -1,45 +1,46 @@
-//! What can go wrong with the store.
+//! Errors of the local database.
 
 use std::io;
 use std::path::PathBuf;
 
-/// The store failed. Nothing that was acknowledged before is lost by it.
+/// The local database failed. Data that was committed before is not affected.
 #[derive(Debug, thiserror::Error)]
 pub enum ReplicaError {
-    /// The file cannot be made, read or written.
+    /// The file cannot be created, read or written.
     #[error("cannot open the replica {}", .path.display())]
     Inaccessible {
         /// The file or its folder.
         path: PathBuf,
-        /// What the operating system said.
+        /// Error of the operating system.
         source: io::Error,
     },
-    /// The file is something else.
+    /// The file is not a Kanso replica.
     #[error("{} is not a Kanso replica", .path.display())]
     Foreign {
         /// The file.
         path: PathBuf,
     },
-    /// A newer version wrote it.
+    /// The file was written by a newer version of this library.
     #[error("the replica {} was written by a newer version; update this program", .path.display())]
     Newer {
         /// The file.
         path: PathBuf,
     },
-    /// It holds what this version never writes.
+    /// The database holds a value that this library never writes. A sync with
+    /// [`verify`](crate::SyncOptions::verify) repairs the records that the server has.
     #[error("the replica is damaged: {what}")]
     Damaged {
-        /// What was found.
+        /// The invalid value.
         what: String,
     },
-    /// The client was asked for something by a closure that it was running itself in a transaction.
-    /// What the closure is handed can do that.
-    #[error("a transaction is not over yet; inside it, use what it hands in")]
+    /// The client was called from inside the closure of its own transaction. Use the `Edits` that
+    /// the closure receives instead.
+    #[error("the client is inside a transaction; use the edits passed to the closure")]
     InTransaction,
     /// SQLite or the disk failed.
     #[error("the replica cannot be read or written")]
     Storage {
-        /// What went wrong.
+        /// Cause of the failure.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
 }
@@ -56,7 +57,9 @@ impl From<rusqlite::Error> for ReplicaError {
     fn from(error: rusqlite::Error) -> Self {
         use rusqlite::Error as Cause;
         match error {
-            // A value that is not of the kind that was written.
+            // The value has another type than this library writes, so its bytes have changed. As
+            // `Damaged`, the error starts a check of all rows at the next sync; as `Storage` it
+            // would fail every sync for good.
             Cause::FromSqlConversionFailure(..)
             | Cause::InvalidColumnType(..)
             | Cause::Utf8Error(..)

@@ -1,4 +1,4 @@
-//! What the server refused for good, until a person has decided.
+//! Rejected operations that wait for the user's decision.
 
 use kanso_domain::Timestamp;
 use kanso_protocol::sync::{OperationRequest, OperationResult};
@@ -6,28 +6,32 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use uuid::Uuid;
 
 use super::codec::instant;
-use super::outbox::{self, Waiting};
-use super::unsure::OUTCOME_UNKNOWN;
+use super::outbox::{self, PendingOperation};
 use super::{Replica, ReplicaError};
 
-/// An operation that the server refused for good.
+/// Code of a failure whose outcome the server no longer knows. Only the client uses it; no server
+/// sends it.
+pub(super) const OUTCOME_UNKNOWN: &str = "outcome_unknown";
+
+/// An operation that the server rejected: a conflict, a deleted record, or an invalid operation.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Failure {
-    /// Names it on this device.
+    /// Number of the failure on this device.
     pub id: i64,
-    /// What was written here.
+    /// The rejected operation.
     pub operation: OperationRequest,
-    /// What the server answered: with a conflict, its record and the members that clash.
+    /// Answer of the server. For a conflict it has the server's record and the clashing members.
     pub result: OperationResult,
-    /// When it was written here.
+    /// Instant at which the operation was made on this device.
     pub written_at: Timestamp,
-    /// When the server refused it.
+    /// Instant at which the server's answer arrived.
     pub failed_at: Timestamp,
 }
 
 impl Failure {
-    /// The record that the server has instead, as JSON, where it has one.
+    /// Returns the server's record as JSON, if the answer has one.
     pub fn server_record(&self) -> Option<&serde_json::Value> {
+        // A conflict carries the server's record; a `gone` result carries the tombstone instead.
         let conflicting = self
             .result
             .conflict
@@ -36,7 +40,7 @@ impl Failure {
         conflicting.or(self.result.record.as_ref())
     }
 
-    /// The members that were written here and that another device changed meanwhile.
+    /// Returns the members that both this operation and another device changed.
     pub fn clashing(&self) -> &[String] {
         self.result
             .conflict
@@ -44,7 +48,7 @@ impl Failure {
             .map_or(&[], |conflict| &conflict.clashing)
     }
 
-    /// The members that were written here and that nobody else touched.
+    /// Returns the members of this operation that no other device changed.
     pub fn mergeable(&self) -> &[String] {
         self.result
             .conflict
@@ -52,9 +56,11 @@ impl Failure {
             .map_or(&[], |conflict| &conflict.mergeable)
     }
 
-    /// Whether nobody can tell if the server carried it out: its answer was lost, and the server has
-    /// forgotten since. It is an increment, or in a group with one. [`Client::keep_mine`] sends it as
-    /// a new one, [`Client::take_theirs`] drops it.
+    /// Returns true if it is unknown whether the server applied the operation.
+    ///
+    /// The answer was lost, and the server no longer stores the result. The operation is an
+    /// increment, or is in a group with one. [`Client::keep_mine`] sends it as a new operation,
+    /// [`Client::take_theirs`] drops it.
     ///
     /// [`Client::keep_mine`]: crate::Client::keep_mine
     /// [`Client::take_theirs`]: crate::Client::take_theirs
@@ -62,12 +68,12 @@ impl Failure {
         self.result.code.as_deref() == Some(OUTCOME_UNKNOWN)
     }
 
-    /// The device that wrote what the server has, where that is known.
+    /// Returns the device that last changed the server's record, if it is known.
     pub fn changed_by(&self) -> Option<Uuid> {
         self.result.conflict.as_ref()?.changed_by
     }
 
-    /// Since when the server has what it has, where there is something.
+    /// Returns the instant of the last change of the server's record, if there is one.
     pub fn changed_at(&self) -> Option<Timestamp> {
         Some(self.result.conflict.as_ref()?.changed_at)
     }
@@ -75,13 +81,14 @@ impl Failure {
 
 const SELECT: &str = "SELECT id, body, result, written_at, failed_at FROM failures";
 
-/// Keeps what was refused. Answers with what is on the list now.
-pub(super) fn keep(
+/// Stores a rejected operation and returns it as a failure.
+pub(super) fn store(
     connection: &Connection,
-    refused: &Waiting,
+    rejected: &PendingOperation,
     result: &OperationResult,
     now: Timestamp,
 ) -> Result<Failure, ReplicaError> {
+    // The whole answer is stored: the user may decide days later and offline, and needs both sides.
     let json = serde_json::to_string(result).map_err(ReplicaError::damaged)?;
     let id = connection
         .prepare_cached(
@@ -90,21 +97,22 @@ pub(super) fn keep(
         )?
         .query_row(
             params![
-                refused.op_id,
-                refused.key.entity.as_str(),
-                refused.key.id,
-                refused.body,
+                rejected.op_id,
+                rejected.key.entity.as_str(),
+                rejected.key.id,
+                rejected.body,
                 json,
-                refused.created_at.as_micros(),
+                rejected.created_at.as_micros(),
                 now.as_micros()
             ],
             |row| row.get(0),
         )?;
+    // Built from the arguments; reading the row again would only parse the same JSON.
     Ok(Failure {
         id,
-        operation: outbox::request(&refused.body)?,
+        operation: outbox::request(&rejected.body)?,
         result: result.clone(),
-        written_at: refused.created_at,
+        written_at: rejected.created_at,
         failed_at: now,
     })
 }
@@ -145,7 +153,7 @@ pub(super) fn count(connection: &Connection) -> Result<u64, ReplicaError> {
 }
 
 impl Replica {
-    /// Everything on the list, oldest first.
+    /// Returns all failures, oldest first.
     pub(crate) fn failures(&self) -> Result<Vec<Failure>, ReplicaError> {
         let mut statement = self.connection.prepare(&format!("{SELECT} ORDER BY id"))?;
         let mut rows = statement.query([])?;

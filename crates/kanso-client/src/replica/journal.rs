@@ -1,4 +1,4 @@
-//! What was recorded: the amounts of the entries, without the rest of them.
+//! Amounts of all entries by habit and day, for statistics.
 
 use std::collections::BTreeMap;
 
@@ -14,17 +14,18 @@ use rusqlite::{Connection, params};
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::{Replica, ReplicaError, Shown, account, shown};
+use super::{Replica, ReplicaError, View, account, view};
 
-/// Habits, what was recorded for them, and how the person's days are read: from one moment.
+/// Habits, the amounts recorded for them and the settings, read in one transaction.
 #[derive(Clone, Debug)]
-pub(crate) struct Recorded {
+pub(crate) struct JournalSnapshot {
     pub(crate) settings: Settings,
-    pub(crate) habits: Vec<Shown<Habit>>,
+    pub(crate) habits: Vec<View<Habit>>,
     pub(crate) logs: BTreeMap<HabitId, DayLog>,
 }
 
-/// What counts of an entry. Its other members are not read: there may be years of them.
+/// The two members of an entry that statistics need. The other members of a history of years are
+/// not parsed.
 #[derive(Deserialize)]
 struct Amount {
     kind: WireKind,
@@ -34,15 +35,18 @@ struct Amount {
 type Days = Vec<(Date, EntryKind, Quantity)>;
 
 impl Replica {
-    /// One habit or all, archived ones too, in the order of the list.
-    pub(crate) fn recorded(&mut self, habit: Option<HabitId>) -> Result<Recorded, ReplicaError> {
-        // Another process may be writing: all of it is read from one snapshot.
+    /// Reads one habit or all habits, archived ones included, in the order of the list.
+    pub(crate) fn journal(
+        &mut self,
+        habit: Option<HabitId>,
+    ) -> Result<JournalSnapshot, ReplicaError> {
+        // Another process may be writing. One transaction gives all queries the same snapshot.
         let snapshot = self.connection.transaction()?;
         let habits = match habit {
-            Some(id) => shown::habit(&snapshot, id)?.into_iter().collect(),
-            None => shown::habits(&snapshot)?,
+            Some(id) => view::habit(&snapshot, id)?.into_iter().collect(),
+            None => view::habits(&snapshot)?,
         };
-        Ok(Recorded {
+        Ok(JournalSnapshot {
             settings: account::settings(&snapshot)?,
             habits,
             logs: logs(&snapshot, habit)?,
@@ -59,6 +63,7 @@ fn logs(
          WHERE entity = 'entry' AND (?1 IS NULL OR habit_id = ?1)",
     )?;
     let mut rows = statement.query(params![habit.map(HabitId::uuid)])?;
+    // Collected per habit first: a log is built from all days of its habit at once.
     let mut days: BTreeMap<Uuid, Days> = BTreeMap::new();
     while let Some(row) = rows.next()? {
         let (habit, date, json): (Uuid, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
@@ -69,7 +74,7 @@ fn logs(
 }
 
 fn amount(date: &str, json: &str) -> Result<(Date, EntryKind, Quantity), ReplicaError> {
-    let no_date = || ReplicaError::damaged(format_args!("a date {date:?}"));
+    let no_date = || ReplicaError::damaged(format_args!("invalid date {date:?}"));
     let Amount { kind, value } = serde_json::from_str(json).map_err(ReplicaError::damaged)?;
     Ok((
         parse_date(date).ok_or_else(no_date)?,

@@ -1,57 +1,68 @@
-//! The device's own store: what the server delivered, what was written here since, and what the
-//! two make together. Every change is one transaction; the file is the owner's alone.
+//! The device's local database (the replica) and every statement that reads or writes it.
+//!
+//! It has four parts. The *mirror* (SQL table `base`) holds the server's records as they were last
+//! delivered. The *outbox* holds the operations that this device made and the server has not
+//! delivered back. The *view* (SQL table `shown`) is the mirror with the outbox applied; lists and
+//! statistics read it. The *failures* are rejected operations that wait for the user's decision.
+//!
+//! Each change is one transaction, and the view is derived in the transaction that changes the
+//! mirror or the outbox. A crash therefore never leaves the parts in disagreement. The files are
+//! readable by their owner only.
 
 mod account;
-mod base;
+mod apply;
+mod change;
 mod check;
 mod codec;
-mod delivery;
 mod editor;
 mod error;
 mod failures;
+mod give_back;
 mod journal;
-mod offers;
+mod mirror;
 mod open;
 mod outbox;
 mod overlay;
+mod position;
 mod recovery;
-mod refusals;
+mod rejections;
 mod row;
-mod shown;
-mod unsure;
+mod unknown_outcome;
+mod view;
 
-pub use account::Binding;
-pub use delivery::Resync;
+pub use account::BoundAccount;
 pub use error::ReplicaError;
 pub use failures::Failure;
+pub use position::Resync;
 pub use recovery::ManyDeletions;
-pub use shown::Shown;
+pub use view::View;
 
 pub(crate) use account::Session;
-pub(crate) use delivery::{Applied, Batch, Delivery};
+pub(crate) use apply::{ApplyReport, Batch, SyncAnswer};
+pub(crate) use change::{Change, members, operation};
 pub(crate) use editor::Editor;
-pub(crate) use journal::Recorded;
-pub(crate) use outbox::{BEGINNING, NewOperation};
-pub(crate) use recovery::{Hindered, Stored, Terms};
+pub(crate) use journal::JournalSnapshot;
+pub(crate) use outbox::{NewOperation, OUTBOX_START};
+pub(crate) use recovery::{ApplyError, RemoteBuckets, RepairOptions};
 
 use kanso_domain::{Entity, Timestamp};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use uuid::Uuid;
 
-/// One device's store.
+/// Connection to one device's local database.
 #[derive(Debug)]
 pub(crate) struct Replica {
     connection: Connection,
 }
 
-/// Names one record.
+/// Identity of one record: its kind and its id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Key {
+pub(crate) struct RecordKey {
     pub(crate) entity: Entity,
     pub(crate) id: Uuid,
 }
 
-impl Key {
+impl RecordKey {
     pub(crate) const fn habit(id: kanso_domain::HabitId) -> Self {
         Self {
             entity: Entity::Habit,
@@ -67,26 +78,29 @@ impl Key {
     }
 }
 
-/// How the replica stands.
+/// State of the replica: its account, its session and the work that is left.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Status {
-    /// This installation.
+    /// Id of this client installation.
     pub device_id: Uuid,
-    /// Whose records these are, once somebody has logged in.
-    pub binding: Option<Binding>,
-    /// Whether the device may speak for the account; if not, log in again. Nothing is lost.
+    /// Account that the replica belongs to; `None` before the first log-in.
+    pub account: Option<BoundAccount>,
+    /// True if the device has a session. If false, log in again; no local data is lost.
     pub is_signed_in: bool,
-    /// Operations that the server has not taken yet.
+    /// Number of operations that the server has not acknowledged.
     pub waiting: u64,
-    /// Operations that the server refused for good and that a person has to look at.
+    /// Number of rejected operations that need the user's decision.
     pub failures: u64,
-    /// When a sync last ran to its end.
+    /// Instant at which a sync last completed.
     pub last_sync_at: Option<Timestamp>,
 }
 
 impl Replica {
-    /// A write: it sees what others committed before it began, and nobody writes beside it.
+    /// Begins a transaction that writes.
     fn begin(&mut self) -> Result<Transaction<'_>, ReplicaError> {
+        // `IMMEDIATE` takes SQLite's write lock at the start. A deferred transaction would take it
+        // at its first write, and would fail with `SQLITE_BUSY_SNAPSHOT` if another process had
+        // committed since its first read. The busy timeout does not cover that case.
         Ok(self
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)?)
@@ -96,7 +110,7 @@ impl Replica {
         let connection = &self.connection;
         Ok(Status {
             device_id: account::device_id(connection)?,
-            binding: account::binding(connection)?,
+            account: account::account(connection)?,
             is_signed_in: account::session(connection)?.is_some(),
             waiting: outbox::count(connection)?,
             failures: failures::count(connection)?,

@@ -1,4 +1,4 @@
-//! Opening the store.
+//! Opening the local database.
 
 use std::fs;
 use std::io;
@@ -15,14 +15,15 @@ mod embedded {
     refinery::embed_migrations!("migrations");
 }
 
-/// "KNSR": marks a file as ours, in SQLite's header.
+/// `KNSR` in ASCII. SQLite keeps it in the header, which marks the file as a Kanso replica.
 const APPLICATION_ID: i32 = 0x4B4E_5352;
-/// Another process of the same person may be writing.
+/// Longest wait for the write lock: another process may be writing to the same folder.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 const FILE_NAME: &str = "replica.db";
 
 impl Replica {
-    /// Opens the replica in `folder`, or makes both. `device_if_new` names a new installation.
+    /// Opens the replica in `folder` and creates both if needed. A new replica gets the device id
+    /// `device_if_new`.
     pub(crate) fn open(folder: &Path, device_if_new: Uuid) -> Result<Self, ReplicaError> {
         let path = folder.join(FILE_NAME);
         let inaccessible = |source| ReplicaError::Inaccessible {
@@ -36,7 +37,7 @@ impl Replica {
         Self::prepare(connection, &path, device_if_new)
     }
 
-    /// A replica that goes with the process.
+    /// Creates a replica in memory.
     pub(crate) fn in_memory(device: Uuid) -> Result<Self, ReplicaError> {
         Self::prepare(Connection::open_in_memory()?, Path::new(":memory:"), device)
     }
@@ -48,12 +49,15 @@ impl Replica {
     ) -> Result<Self, ReplicaError> {
         connection.busy_timeout(BUSY_TIMEOUT)?;
         connection.set_prepared_statement_cache_capacity(128);
-        // Else SQLite plans some statements anew for each value that is bound, which takes longer than
-        // the short outbox does.
+        // Without this flag SQLite plans some statements again for each bound value, because it
+        // looks at the value to choose an index. On a short outbox planning took longer than
+        // running the statement.
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         let is_current = is_current(&connection, path)?;
+        // With WAL, reads of one process do not wait for a write of another.
         connection.pragma_update(None, "journal_mode", "WAL")?;
-        // An edit that a person saw accepted must survive a power cut.
+        // An edit that was reported as done must survive a power cut. `NORMAL` would not flush the
+        // WAL at each commit.
         connection.pragma_update(None, "synchronous", "FULL")?;
         if !is_current {
             connection.pragma_update(None, "application_id", APPLICATION_ID)?;
@@ -63,13 +67,14 @@ impl Replica {
                     source: error.into(),
                 })?;
         }
-        account::make_row(&connection, device_if_new)?;
+        account::create_row(&connection, device_if_new)?;
         Ok(Self { connection })
     }
 }
 
-/// Whether the schema is the newest that this version knows. A file that is not ours is refused
-/// before anything in it is changed.
+/// Returns true if the schema is the newest that this version knows.
+///
+/// Rejects a file that is not a replica, before anything in it is changed.
 fn is_current(connection: &Connection, path: &Path) -> Result<bool, ReplicaError> {
     let path = || path.to_owned();
     let mark: i32 = connection
@@ -77,6 +82,8 @@ fn is_current(connection: &Connection, path: &Path) -> Result<bool, ReplicaError
         .map_err(|error| not_a_database(error, path()))?;
     let tables: i64 =
         connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    // A new file has neither a mark nor a table. An unmarked file with tables is a database of
+    // another program.
     if mark != APPLICATION_ID && (mark, tables) != (0, 0) {
         return Err(ReplicaError::Foreign { path: path() });
     }
@@ -113,7 +120,10 @@ fn make_private_folder(folder: &Path) -> io::Result<()> {
     builder.create(folder)
 }
 
-/// SQLite gives the files beside a database the mode of the database.
+/// Creates the database file with mode 0600.
+///
+/// SQLite would create it with the process's umask, and the file holds the tokens of the session.
+/// The WAL and its index inherit the mode of the database file.
 fn make_private_file(path: &Path) -> io::Result<()> {
     let mut options = fs::OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);

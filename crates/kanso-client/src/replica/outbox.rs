@@ -1,4 +1,13 @@
-//! What this device wrote and the server has not delivered back yet.
+//! The outbox: operations of this device that the server has not delivered back yet.
+//!
+//! An operation goes through two states. It *waits* until the server acknowledges it; then it has
+//! an `acknowledged_seq` and is not sent again. It stays in the outbox, and thus in the view, until
+//! the record has been delivered with that `seq` or a later one. Otherwise the view would fall back
+//! to the old state for the time between the two.
+//!
+//! The order of `position` is the order in which operations are sent and applied. Appended
+//! operations count up from 1. Operations that give a record back to the server go before all
+//! others, so they count down from -1: SQLite assigns only positive numbers itself.
 
 use kanso_domain::sync::Action;
 use kanso_domain::{Seq, Timestamp};
@@ -7,37 +16,40 @@ use rusqlite::{Connection, Row, params};
 use uuid::Uuid;
 
 use super::codec::{entity, instant};
-use super::{Key, ReplicaError};
+use super::{RecordKey, ReplicaError};
 
-/// An operation to be put into the outbox.
+/// An operation that is not in the outbox yet.
 #[derive(Debug)]
 pub(crate) struct NewOperation {
-    pub(crate) key: Key,
+    pub(crate) key: RecordKey,
     pub(crate) request: OperationRequest,
     pub(crate) at: Timestamp,
 }
 
-/// An operation that waits to be sent.
+/// An operation in the outbox.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Waiting {
+pub(super) struct PendingOperation {
     pub(super) position: i64,
     pub(super) op_id: Uuid,
-    pub(super) key: Key,
+    pub(super) key: RecordKey,
+    /// The operation as JSON. Each retry sends these bytes, because the server rejects a known
+    /// `op_id` with another body.
     pub(super) body: String,
     pub(super) created_at: Timestamp,
-    /// Nobody wrote it: the record is offered back to a server that lost it.
+    /// True if the replica made it to give a record back to a server that lost it. If another device
+    /// has deleted the record since, the operation is dropped without a failure.
     pub(super) is_offer: bool,
 }
 
 const COLUMNS: &str = "position, op_id, entity, record_id, body, created_at, is_offer";
 
-impl Waiting {
-    /// A row of [`COLUMNS`].
+impl PendingOperation {
+    /// Reads a row of [`COLUMNS`].
     fn read(row: &Row<'_>) -> Result<Self, ReplicaError> {
         Ok(Self {
             position: row.get(0)?,
             op_id: row.get(1)?,
-            key: Key {
+            key: RecordKey {
                 entity: entity(&row.get::<_, String>(2)?)?,
                 id: row.get(3)?,
             },
@@ -48,13 +60,14 @@ impl Waiting {
     }
 }
 
-/// Before the first operation.
-pub(crate) const BEGINNING: i64 = i64::MIN;
+/// Position before the first operation. Not zero, because positions can be negative.
+pub(crate) const OUTBOX_START: i64 = i64::MIN;
 
 pub(super) fn append(
     connection: &Connection,
     operation: &NewOperation,
 ) -> Result<(), ReplicaError> {
+    // Serialised once, here: every retry sends this text.
     let body = serde_json::to_string(&operation.request).map_err(ReplicaError::damaged)?;
     connection
         .prepare_cached(
@@ -71,10 +84,12 @@ pub(super) fn append(
     Ok(())
 }
 
-/// What is to be applied to the record, in the order of writing.
+/// Returns the actions to apply to the record, with their instants, in order.
+///
+/// Acknowledged operations are included: the mirror does not have them yet.
 pub(super) fn edits(
     connection: &Connection,
-    key: Key,
+    key: RecordKey,
 ) -> Result<Vec<(Action, Timestamp)>, ReplicaError> {
     let mut statement = connection.prepare_cached(
         "SELECT body, created_at FROM outbox WHERE entity = ?1 AND record_id = ?2
@@ -93,25 +108,30 @@ pub(super) fn request(body: &str) -> Result<OperationRequest, ReplicaError> {
     serde_json::from_str(body).map_err(ReplicaError::damaged)
 }
 
-/// The first operations after `position` that the server has not answered, at most `limit` of
-/// them and of about `bytes`; at least one, if there is any.
+/// Returns the first waiting operations after the position `after`.
+///
+/// At most `limit` operations of about `bytes` in total, but at least one if there is any: an
+/// operation larger than `bytes` must not block the outbox.
 pub(super) fn next(
     connection: &Connection,
     after: i64,
     limit: usize,
     bytes: usize,
-) -> Result<Vec<Waiting>, ReplicaError> {
+) -> Result<Vec<PendingOperation>, ReplicaError> {
     let sql = format!(
         "SELECT {COLUMNS} FROM outbox
          WHERE position > ?1 AND acknowledged_seq IS NULL ORDER BY position LIMIT ?2"
     );
     let mut statement = connection.prepare_cached(&sql)?;
+    // One more than the limit: the first operation that does not fit decides whether a group is
+    // split.
     let more = i64::try_from(limit).map_or(i64::MAX, |limit| limit.saturating_add(1));
     let mut rows = statement.query(params![after, more])?;
-    let mut batch: Vec<Waiting> = Vec::new();
+    let mut batch: Vec<PendingOperation> = Vec::new();
     let mut size = 0;
     while let Some(row) = rows.next()? {
-        let waiting = Waiting::read(row)?;
+        let waiting = PendingOperation::read(row)?;
+        // One byte for the comma between two operations.
         size += waiting.body.len() + 1;
         if batch.len() >= limit || (size > bytes && !batch.is_empty()) {
             keep_group_whole(&mut batch, &waiting)?;
@@ -122,27 +142,37 @@ pub(super) fn next(
     Ok(batch)
 }
 
-/// The operations of a group go out together: one that `next` would tear apart waits with it.
-fn keep_group_whole(batch: &mut Vec<Waiting>, next: &Waiting) -> Result<(), ReplicaError> {
-    let Some(torn) = request(&next.body)?.group else {
+/// Removes the last group from `batch` if `next` belongs to it too.
+///
+/// A group must be in one request, side by side: the server rejects a split one.
+fn keep_group_whole(
+    batch: &mut Vec<PendingOperation>,
+    next: &PendingOperation,
+) -> Result<(), ReplicaError> {
+    let Some(group) = request(&next.body)?.group else {
         return Ok(());
     };
+    // Groups are contiguous, so the last operations of the batch are the ones to check.
     let mut kept = batch.len();
     for waiting in batch.iter().rev() {
-        if request(&waiting.body)?.group.as_ref() != Some(&torn) {
+        if request(&waiting.body)?.group.as_ref() != Some(&group) {
             break;
         }
         kept -= 1;
     }
-    // One that is larger than a request is the server's to refuse.
+    // A group that fills the whole batch is larger than a request. It is sent split, so that the
+    // server rejects it and it becomes a failure; dropping it here would block the outbox.
     if kept > 0 {
         batch.truncate(kept);
     }
     Ok(())
 }
 
-/// What a person wrote about the record and the server has not taken, in the order of writing.
-pub(super) fn written(connection: &Connection, key: Key) -> Result<Vec<Waiting>, ReplicaError> {
+/// Returns the user's waiting operations on the record, in order.
+pub(super) fn waiting_edits(
+    connection: &Connection,
+    key: RecordKey,
+) -> Result<Vec<PendingOperation>, ReplicaError> {
     select(
         connection,
         "entity = ?1 AND record_id = ?2 AND acknowledged_seq IS NULL AND NOT is_offer",
@@ -150,26 +180,29 @@ pub(super) fn written(connection: &Connection, key: Key) -> Result<Vec<Waiting>,
     )
 }
 
-/// The operations for which `condition` holds, in the order of writing.
+/// Returns the operations that satisfy the SQL `condition`, in order.
 pub(super) fn select(
     connection: &Connection,
     condition: &str,
     parameters: &[&dyn rusqlite::ToSql],
-) -> Result<Vec<Waiting>, ReplicaError> {
+) -> Result<Vec<PendingOperation>, ReplicaError> {
     let sql = format!("SELECT {COLUMNS} FROM outbox WHERE {condition} ORDER BY position");
     let mut statement = connection.prepare_cached(&sql)?;
     let mut rows = statement.query(parameters)?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
-        found.push(Waiting::read(row)?);
+        found.push(PendingOperation::read(row)?);
     }
     Ok(found)
 }
 
-/// Puts offers before everything else, in their order: what a person wrote builds on them.
+/// Inserts operations before all others and keeps their order.
+///
+/// They give records back to a server that lost them, and the user's waiting operations build on
+/// these records.
 pub(super) fn prepend(
     connection: &Connection,
-    offers: &[NewOperation],
+    operations: &[NewOperation],
 ) -> Result<(), ReplicaError> {
     let sql = "SELECT min(0, coalesce(min(position), 0)) FROM outbox";
     let first: i64 = connection
@@ -179,22 +212,25 @@ pub(super) fn prepend(
         "INSERT INTO outbox (position, op_id, entity, record_id, body, created_at, is_offer)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, 1)",
     )?;
-    // The last offer stands right before everything else.
-    let positions = (i64::MIN..first).rev().take(offers.len());
-    for (position, offer) in positions.zip(offers.iter().rev()) {
+    // `first` is the smallest position in use, and at most 0. `AUTOINCREMENT` never assigns a number
+    // below 1, so the positions below `first` are free. They are filled from the last operation
+    // to the first, because positions count down here.
+    let positions = (i64::MIN..first).rev().take(operations.len());
+    for (position, operation) in positions.zip(operations.iter().rev()) {
         statement.execute(params![
             position,
-            offer.request.op_id,
-            offer.key.entity.as_str(),
-            offer.key.id,
-            serde_json::to_string(&offer.request).map_err(ReplicaError::damaged)?,
-            offer.at.as_micros()
+            operation.request.op_id,
+            operation.key.entity.as_str(),
+            operation.key.id,
+            serde_json::to_string(&operation.request).map_err(ReplicaError::damaged)?,
+            operation.at.as_micros()
         ])?;
     }
     Ok(())
 }
 
-/// Done on the server. It goes on showing until its record has been delivered.
+/// Marks an operation as committed on the server at `seq`. It stays in the view until its record
+/// has been delivered.
 pub(super) fn acknowledge(
     connection: &Connection,
     op_id: Uuid,
@@ -206,7 +242,9 @@ pub(super) fn acknowledge(
     Ok(())
 }
 
-/// The server put it off, so it was not carried out.
+/// Records that the server deferred an operation.
+///
+/// A deferred operation was certainly not applied, so an increment is no longer in doubt.
 pub(super) fn defer(connection: &Connection, op_id: Uuid) -> Result<(), ReplicaError> {
     connection
         .prepare_cached(
@@ -216,24 +254,33 @@ pub(super) fn defer(connection: &Connection, op_id: Uuid) -> Result<(), ReplicaE
     Ok(())
 }
 
+/// Removes an operation. Returns false if another process has removed it already.
 pub(super) fn remove(connection: &Connection, op_id: Uuid) -> Result<bool, ReplicaError> {
     let removed = connection
         .prepare_cached("DELETE FROM outbox WHERE op_id = ?1")?
         .execute([op_id])?;
+    // Another process may have applied the same answer first.
     Ok(removed > 0)
 }
 
-/// Drops what is in what has been delivered: all of the history up to `head`.
-pub(super) fn settle_all(connection: &Connection, head: Seq) -> Result<Vec<Key>, ReplicaError> {
+/// Removes acknowledged operations after the whole history up to `head` has been read.
+///
+/// Call [`forget_lost`] first: it requeues those that are missing from the history.
+pub(super) fn settle_all(
+    connection: &Connection,
+    head: Seq,
+) -> Result<Vec<RecordKey>, ReplicaError> {
     let mut statement = connection.prepare_cached(
         "DELETE FROM outbox WHERE acknowledged_seq <= ?1 RETURNING entity, record_id",
     )?;
     read_keys(&mut statement.query([head.get()])?)
 }
 
-/// Drops what is in the records that have been delivered, while others still are to come: a record
-/// that was edited again comes with its newest edit.
-pub(super) fn settle_delivered(connection: &Connection) -> Result<Vec<Key>, ReplicaError> {
+/// Removes acknowledged operations whose records have been delivered, while more pages follow.
+///
+/// The comparison is `>=` and not `=`: a record that was edited again is delivered once, with the
+/// `seq` of its newest edit.
+pub(super) fn settle_delivered(connection: &Connection) -> Result<Vec<RecordKey>, ReplicaError> {
     let mut statement = connection.prepare_cached(
         "DELETE FROM outbox
          WHERE acknowledged_seq IS NOT NULL AND EXISTS (
@@ -245,10 +292,14 @@ pub(super) fn settle_delivered(connection: &Connection) -> Result<Vec<Key>, Repl
     read_keys(&mut statement.query([])?)
 }
 
-/// What was acknowledged and is not in the history, all of which was read up to `head`, was lost
-/// with the server's newest changes: it is sent again. Once only, because what another device
-/// deleted before a first pull is not delivered either. Of what was deleted from here that is known,
-/// so it is not sent again at all. Answers with whether there was any.
+/// Requeues acknowledged operations that are missing from the history, which was read up to `head`.
+/// Returns true if there were any.
+///
+/// Such an operation was lost with the server's last commits, for example when a standby without
+/// them took over. A record can be missing for a harmless reason too: another device deleted it,
+/// and a first pull delivers no tombstones. The two cannot be told apart, so an operation is
+/// requeued at most once (`is_resent`); the server answers a known one as a duplicate. If this
+/// device deleted the record itself, the reason is known, and nothing is requeued.
 pub(super) fn forget_lost(connection: &Connection, head: Seq) -> Result<bool, ReplicaError> {
     let forgotten = connection
         .prepare_cached(include_str!("outbox/forget_lost.sql"))?
@@ -256,8 +307,10 @@ pub(super) fn forget_lost(connection: &Connection, head: Seq) -> Result<bool, Re
     Ok(forgotten > 0)
 }
 
-/// The server lost its history, so what it had acknowledged and not delivered is sent again. An
-/// operation that it still knows is answered as before.
+/// Requeues all acknowledged operations, because a resync begins.
+///
+/// The `acknowledged_seq` belongs to the old history and means nothing in the new one. The server
+/// answers the operations that it still knows as duplicates.
 pub(super) fn forget_acknowledgements(connection: &Connection) -> Result<(), ReplicaError> {
     connection
         .prepare_cached("UPDATE outbox SET acknowledged_seq = NULL")?
@@ -265,10 +318,14 @@ pub(super) fn forget_acknowledgements(connection: &Connection) -> Result<(), Rep
     Ok(())
 }
 
-/// Gives an operation another id and base, in its old place: the server takes it for a new one.
+/// Replaces the id and the base version of an operation, so that the server treats it as new.
+///
+/// The id has to change together with the body: the server rejects a known `op_id` with another
+/// body, and would answer a known `op_id` with the old result. The position stays, because later
+/// operations build on this one. `first_sent_at` belongs to the old id and is cleared.
 pub(super) fn reissue(
     connection: &Connection,
-    waiting: &Waiting,
+    waiting: &PendingOperation,
     op_id: Uuid,
     base_version: Option<i64>,
 ) -> Result<(), ReplicaError> {
@@ -286,10 +343,10 @@ pub(super) fn reissue(
     Ok(())
 }
 
-/// Whether something older about the same record is still waiting.
+/// Returns true if an earlier operation on the same record still waits.
 pub(super) fn waits_behind_another(
     connection: &Connection,
-    waiting: &Waiting,
+    waiting: &PendingOperation,
 ) -> Result<bool, ReplicaError> {
     let sql = "SELECT EXISTS (
                    SELECT 1 FROM outbox WHERE entity = ?1 AND record_id = ?2 AND position < ?3
@@ -304,6 +361,7 @@ pub(super) fn waits_behind_another(
     )?)
 }
 
+/// Returns the number of waiting operations.
 pub(super) fn count(connection: &Connection) -> Result<u64, ReplicaError> {
     let sql = "SELECT count(*) FROM outbox WHERE acknowledged_seq IS NULL";
     let count: i64 = connection
@@ -312,13 +370,14 @@ pub(super) fn count(connection: &Connection) -> Result<u64, ReplicaError> {
     Ok(count.cast_unsigned())
 }
 
-pub(super) fn keys(connection: &Connection) -> Result<Vec<Key>, ReplicaError> {
+/// Returns the records that have operations in the outbox.
+pub(super) fn keys(connection: &Connection) -> Result<Vec<RecordKey>, ReplicaError> {
     let mut statement =
         connection.prepare_cached("SELECT DISTINCT entity, record_id FROM outbox")?;
     read_keys(&mut statement.query([])?)
 }
 
-pub(super) fn read_keys(rows: &mut rusqlite::Rows<'_>) -> Result<Vec<Key>, ReplicaError> {
+pub(super) fn read_keys(rows: &mut rusqlite::Rows<'_>) -> Result<Vec<RecordKey>, ReplicaError> {
     let mut keys = Vec::new();
     while let Some(row) = rows.next()? {
         keys.push(read_key(row)?);
@@ -326,9 +385,9 @@ pub(super) fn read_keys(rows: &mut rusqlite::Rows<'_>) -> Result<Vec<Key>, Repli
     Ok(keys)
 }
 
-/// A row `(entity, id)`.
-pub(super) fn read_key(row: &Row<'_>) -> Result<Key, ReplicaError> {
-    Ok(Key {
+/// Reads a row `(entity, id)`.
+pub(super) fn read_key(row: &Row<'_>) -> Result<RecordKey, ReplicaError> {
+    Ok(RecordKey {
         entity: entity(&row.get::<_, String>(0)?)?,
         id: row.get(1)?,
     })

@@ -1,4 +1,4 @@
-//! What a person sees: the server's record with the outbox applied, by the domain's own functions.
+//! Application of outbox operations to a record, with the functions that the server uses.
 
 use kanso_domain::accounts::Settings;
 use kanso_domain::calendar::Today;
@@ -8,12 +8,14 @@ use kanso_domain::record::{Provenance, Stamp};
 use kanso_domain::sync::{Action, Edit};
 use kanso_domain::{QuantityChange, Record, Seq, Timestamp};
 
-/// `base` after `edits`, each with the time of its writing; `None` for a record that never was.
+/// Applies `edits`, each with the instant at which it was made, to the delivered record `base`.
 ///
-/// Edits are applied to whatever the server delivered last, so a change of another device shows
-/// beside them. Whether the server will take them is not guessed: what cannot be applied at all
-/// is left out, anything else shows until the server has answered. The version is the one that
-/// the record has when all of them are taken, which the next edit builds on.
+/// Returns `None` if there is neither a delivered record nor a create.
+///
+/// The edits apply to the newest delivered state, so changes of other devices stay visible beside
+/// them. The overlay does not predict conflicts: an edit that cannot be applied is skipped, and any
+/// other edit shows until the server has answered. The version of the result is the one that the
+/// record has if the server accepts all edits.
 pub(super) fn overlay(
     base: Option<Record>,
     edits: impl IntoIterator<Item = (Action, Timestamp)>,
@@ -21,9 +23,11 @@ pub(super) fn overlay(
 ) -> Option<Record> {
     edits
         .into_iter()
-        .fold(base, |shown, (command, at)| match (shown, command) {
+        .fold(base, |record, (action, at)| match (record, action) {
             (None, Action::Habit(id, Edit::Create(fields))) => {
+                // With the day of the edit, not today: a habit created yesterday began yesterday.
                 let details = HabitDetails::create(&fields, Today::at(at, settings)).ok()?;
+                // The server assigns `seq`; until then zero marks a record that it does not have.
                 let stamp = Stamp::created(Seq::ZERO, at);
                 let streak = StoredStreak::default();
                 Some(Record::Habit(Habit {
@@ -44,16 +48,17 @@ pub(super) fn overlay(
                     provenance: Provenance::default(),
                 }))
             }
-            (Some(Record::Habit(habit)), Action::Habit(_, action)) => {
-                Some(Record::Habit(edited_habit(habit, action, at, settings)))
+            (Some(Record::Habit(habit)), Action::Habit(_, edit)) => {
+                Some(Record::Habit(edited_habit(habit, edit, at, settings)))
             }
-            (Some(Record::Entry(entry)), Action::Entry(_, action)) => {
-                Some(Record::Entry(edited_entry(entry, action, at, settings)))
+            (Some(Record::Entry(entry)), Action::Entry(_, edit)) => {
+                Some(Record::Entry(edited_entry(entry, edit, at, settings)))
             }
             (Some(Record::Entry(entry)), Action::Increment(_, change)) => {
                 Some(Record::Entry(added_to(entry, change, at)))
             }
-            (shown, _) => shown,
+            // The record is missing: the edit waits for a create that is not here yet.
+            (record, _) => record,
         })
 }
 
@@ -68,18 +73,19 @@ fn added_to(entry: Entry, change: QuantityChange, at: Timestamp) -> Entry {
             stamp: stamp.edited(stamp.seq, at),
             ..entry
         },
+        // Out of range, without effect, or on a tombstone: the server will not apply it.
         _ => entry,
     }
 }
 
 fn edited_habit(
     habit: Habit,
-    action: Edit<HabitFields>,
+    edit: Edit<HabitFields>,
     at: Timestamp,
     settings: &Settings,
 ) -> Habit {
     let stamp = habit.stamp;
-    match action {
+    match edit {
         Edit::Delete { .. } if !stamp.is_deleted() => Habit {
             stamp: stamp.deleted(stamp.seq, at),
             ..habit
@@ -94,18 +100,19 @@ fn edited_habit(
                 _ => habit,
             }
         }
+        // A create of a record that exists, or an edit of a tombstone, changes nothing.
         _ => habit,
     }
 }
 
 fn edited_entry(
     entry: Entry,
-    action: Edit<EntryFields>,
+    edit: Edit<EntryFields>,
     at: Timestamp,
     settings: &Settings,
 ) -> Entry {
     let stamp = entry.stamp;
-    match action {
+    match edit {
         Edit::Delete { .. } if !stamp.is_deleted() => Entry {
             stamp: stamp.deleted(stamp.seq, at),
             ..entry

@@ -1,5 +1,16 @@
-//! Putting the replica right: what was delivered anew takes the place of what was there, and
-//! single buckets are replaced by what the server has in them.
+//! Replacing the mirror, or parts of it, with what the server has.
+//!
+//! * [`swap`] ends a resync: the staged records replace the whole mirror.
+//! * [`Replica::repair`] replaces single buckets after a comparison of digests.
+//!
+//! Both can find records that the server lacks, and both then have to decide between two
+//! explanations. Another device deleted the record: it has to go here too. Or the server lost it:
+//! it has to be given back. A server that lost its history demands a resync for that reason
+//! (`Resync::HistoryLost`). In a repair the reason is unknown, so the records are offered in any
+//! case: if one was deleted, the server still knows its id and answers `gone`.
+//!
+//! Both refuse to remove many records at once without the user's consent ([`ManyDeletions`]), since
+//! a broken or emptied server looks exactly like a server on which everything was deleted.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,85 +19,93 @@ use kanso_domain::{Record, Timestamp};
 use rusqlite::{Connection, Transaction};
 
 use super::codec::key_of;
-use super::delivery::{Place, Resync, place};
-use super::offers::{self, Compared};
-use super::row::{Row, Table};
-use super::{Key, Replica, ReplicaError, account, base, outbox, shown};
+use super::give_back::{self, RecordPair};
+use super::position::{Position, Resync, position};
+use super::row::{MirrorRow, MirrorTable};
+use super::{RecordKey, Replica, ReplicaError, account, mirror, outbox, view};
 use crate::clock::Ids;
 
-/// Many records at once that the server does not have any more. Nothing was removed: a person is
-/// asked first.
+/// A sync would remove many records from this device. Nothing was removed: ask the user first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the server does not have {missing} of the {present} records any more that are here")]
+#[error("the server no longer has {missing} of the {present} records on this device")]
 pub struct ManyDeletions {
-    /// How many records would be removed here.
+    /// Number of records that would be removed.
     pub missing: u64,
-    /// How many there are.
+    /// Number of records on this device.
     pub present: u64,
 }
 
-/// So many records may disappear without a question, however few there are.
-const FEW: u64 = 50;
-/// Of more than these, one in five.
-const SHARE: u64 = 5;
+/// Number of records that may be removed without a question, however few records there are.
+const ALWAYS_ALLOWED: u64 = 50;
+/// In a larger replica, one record in this many may be removed without a question.
+const ALLOWED_ONE_IN: u64 = 5;
 
 impl ManyDeletions {
     pub(super) fn check(missing: u64, present: u64) -> Result<(), Self> {
-        if missing > FEW.max(present / SHARE) {
+        if missing > ALWAYS_ALLOWED.max(present / ALLOWED_ONE_IN) {
             return Err(Self { missing, present });
         }
         Ok(())
     }
 }
 
-/// What keeps a replica from being changed.
+/// Reason why an answer of the server was not applied. The transaction was rolled back.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Hindered {
+pub(crate) enum ApplyError {
     #[error(transparent)]
     ManyDeletions(#[from] ManyDeletions),
     #[error(transparent)]
     Replica(#[from] ReplicaError),
 }
 
-impl From<rusqlite::Error> for Hindered {
+impl From<rusqlite::Error> for ApplyError {
     fn from(error: rusqlite::Error) -> Self {
         Self::Replica(error.into())
     }
 }
 
-/// What lets a device change much of what it has.
+/// Inputs of a repair that come from outside of the replica.
 #[derive(Clone, Copy)]
-pub(crate) struct Terms<'a> {
-    /// A person has said that many records may be removed.
+pub(crate) struct RepairOptions<'a> {
+    /// True if the user has agreed that many records are removed.
     pub(crate) accept_deletions: bool,
     pub(crate) now: Timestamp,
+    /// Source of ids for the operations that give records back.
     pub(crate) ids: &'a dyn Ids,
 }
 
-/// What was put aside takes the place of everything. Answers with how many records are offered to
-/// the server, which lost them.
+/// Replaces the mirror with the staged records. Returns the number of records that are given back
+/// to the server.
 pub(super) fn swap(
     transaction: &Transaction<'_>,
     why: Resync,
-    terms: Terms<'_>,
-) -> Result<u64, Hindered> {
-    base::drop_staged_orphans(transaction)?;
-    let compared = if why == Resync::HistoryLost {
-        compared_with_staged(transaction)?
+    options: RepairOptions<'_>,
+) -> Result<u64, ApplyError> {
+    mirror::drop_staged_orphans(transaction)?;
+    // Before the swap, which discards the old mirror.
+    let pairs = if why == Resync::HistoryLost {
+        pairs_with_staged(transaction)?
     } else {
         Vec::new()
     };
-    if !terms.accept_deletions {
-        let is_offered = |pair: &&Compared| pair.theirs.is_none();
-        let offered = compared.iter().filter(is_offered).count() as u64;
-        let missing = count_missing(transaction)?.saturating_sub(offered);
-        ManyDeletions::check(missing, base::count_live(transaction)?)?;
+    if !options.accept_deletions {
+        // A record that is given back returns from the server, so it is not a deletion.
+        let is_missing = |pair: &&RecordPair| pair.theirs.is_none();
+        let given_back = pairs.iter().filter(is_missing).count() as u64;
+        let missing = count_missing(transaction)?.saturating_sub(given_back);
+        ManyDeletions::check(missing, mirror::count_live(transaction)?)?;
     }
-    base::swap(transaction)?;
-    base::recount(transaction)?;
+    mirror::swap(transaction)?;
+    mirror::recount(transaction)?;
     let settings = account::settings(transaction)?;
-    let Terms { now, ids, .. } = terms;
-    Ok(offers::offer(transaction, compared, &settings, now, ids)?)
+    let RepairOptions { now, ids, .. } = options;
+    Ok(give_back::give_back(
+        transaction,
+        pairs,
+        &settings,
+        now,
+        ids,
+    )?)
 }
 
 fn count_missing(connection: &Connection) -> Result<u64, ReplicaError> {
@@ -100,131 +119,144 @@ fn count_missing(connection: &Connection) -> Result<u64, ReplicaError> {
     Ok(count.cast_unsigned())
 }
 
-/// The records that the server lacks or has in an older version, and those that wait for it.
-fn compared_with_staged(connection: &Connection) -> Result<Vec<Compared>, ReplicaError> {
+/// Pairs the records that the server lacks or has in an older version, and those with operations in
+/// the outbox.
+fn pairs_with_staged(connection: &Connection) -> Result<Vec<RecordPair>, ReplicaError> {
     let mut statement = connection.prepare(
         "SELECT base.entity, base.id FROM base LEFT JOIN staged USING (entity, id)
          WHERE base.is_live = 1 AND (staged.id IS NULL OR staged.version < base.version)",
     )?;
     let lost = outbox::read_keys(&mut statement.query([])?)?;
-    let mut keys: BTreeSet<Key> = lost.into_iter().collect();
+    let mut keys: BTreeSet<RecordKey> = lost.into_iter().collect();
+    // The waiting operations may need another base version, even if the record itself is the same.
     keys.extend(outbox::keys(connection)?);
-    let mut compared = Vec::new();
+    let mut pairs = Vec::new();
     for key in keys {
-        let Some(ours) = base::row(connection, Table::Base, key)? else {
+        let Some(ours) = mirror::row(connection, MirrorTable::Base, key)? else {
             continue;
         };
-        let theirs = base::row(connection, Table::Staged, key)?;
+        let theirs = mirror::row(connection, MirrorTable::Staged, key)?;
         let theirs = theirs.map(|row| row.record()).transpose()?;
-        compared.extend(compare(&ours, theirs)?);
+        pairs.extend(pair(&ours, theirs)?);
     }
-    Ok(compared)
+    Ok(pairs)
 }
 
-/// What is damaged or was deleted is not offered to anybody.
-fn compare(ours: &Row, theirs: Option<Record>) -> Result<Option<Compared>, ReplicaError> {
+/// Pairs a row with the server's record; `None` for a tombstone or a damaged row, which are never
+/// given back.
+fn pair(ours: &MirrorRow, theirs: Option<Record>) -> Result<Option<RecordPair>, ReplicaError> {
     if !ours.is_live || !ours.is_intact() {
         return Ok(None);
     }
     let ours = ours.record()?;
-    Ok(Some(Compared { ours, theirs }))
+    Ok(Some(RecordPair { ours, theirs }))
 }
 
-/// What the replica held when it was compared with the server.
+/// Digests of the mirror's buckets, and the position at which they were computed.
 #[derive(Debug)]
-pub(crate) struct Held {
-    place: Place,
+pub(crate) struct LocalBuckets {
+    position: Position,
     pub(crate) buckets: Buckets,
 }
 
-/// What the server has in some of the buckets.
+/// Live records that the server has in some buckets, by bucket number.
 #[derive(Debug)]
-pub(crate) struct Stored {
+pub(crate) struct RemoteBuckets {
     pub(crate) buckets: BTreeMap<u8, Vec<Record>>,
 }
 
-/// What putting buckets right did.
+/// Result of a repair.
 #[derive(Debug, Default)]
-pub(crate) struct PutRight {
-    /// Records that were wrong, too many or missing.
+pub(crate) struct Repair {
+    /// Number of records that were replaced, added or removed.
     pub(crate) repaired: u64,
-    /// Records that were removed: the server does not have them.
+    /// Number of records that were removed, because the server does not have them.
     pub(crate) removed: u64,
-    /// Records that are offered to the server, which lost them.
+    /// Number of records that are given back to the server.
     pub(crate) offered: u64,
-    /// What the replica holds now.
+    /// Digest of the mirror after the repair.
     pub(crate) digest: Digest,
-    /// The records that changed.
-    pub(crate) changed: BTreeSet<Key>,
+    /// Records that changed.
+    pub(crate) changed: BTreeSet<RecordKey>,
 }
 
 impl Replica {
-    /// What the replica holds, counted anew.
-    pub(crate) fn held(&mut self) -> Result<Held, ReplicaError> {
+    /// Computes the digests of the mirror's buckets from its rows.
+    pub(crate) fn local_buckets(&mut self) -> Result<LocalBuckets, ReplicaError> {
+        // One transaction, so that the position and the rows belong together.
         let transaction = self.begin()?;
-        let held = Held {
-            place: place(&transaction)?,
-            buckets: base::recount(&transaction)?,
+        let local = LocalBuckets {
+            position: position(&transaction)?,
+            buckets: mirror::recount(&transaction)?,
         };
         transaction.commit()?;
-        Ok(held)
+        Ok(local)
     }
 
-    /// Puts what the server has in some buckets in the place of what is here; the outbox stays.
-    /// What the server lacks is offered to it: what another device deleted it knows, and says so.
-    /// `None` when another process has synced since the replica was counted.
-    pub(crate) fn put_right(
+    /// Replaces the records of some buckets with the server's; the outbox stays.
+    ///
+    /// Records that the server lacks are removed and given back to it. `removed_before` counts those
+    /// that earlier repairs of the same sync removed. Returns `None` if another process has synced
+    /// since `local` was computed.
+    pub(crate) fn repair(
         &mut self,
-        held: &Held,
-        stored: Stored,
+        local: &LocalBuckets,
+        remote: RemoteBuckets,
         removed_before: u64,
-        terms: Terms<'_>,
-    ) -> Result<Option<PutRight>, Hindered> {
+        options: RepairOptions<'_>,
+    ) -> Result<Option<Repair>, ApplyError> {
         let transaction = self.begin()?;
-        if place(&transaction)? != held.place {
+        // The server's answer describes the difference to `local`. After another sync it could
+        // replace newer records with older ones.
+        if position(&transaction)? != local.position {
             return Ok(None);
         }
-        let is_listed = |key: Key| {
-            stored
+        let is_listed = |key: RecordKey| {
+            remote
                 .buckets
                 .contains_key(&Buckets::place(key.id.as_u128()))
         };
-        let here = base::live_rows(&transaction, is_listed)?;
-        let present = base::count_live(&transaction)?;
-        let mut here: BTreeMap<Key, Row> = here.into_iter().map(|row| (row.key, row)).collect();
-        let mut done = PutRight::default();
-        let mut compared = Vec::new();
-        for record in stored.buckets.into_values().flatten() {
+        let here = mirror::live_rows(&transaction, is_listed)?;
+        let present = mirror::count_live(&transaction)?;
+        let mut here: BTreeMap<RecordKey, MirrorRow> =
+            here.into_iter().map(|row| (row.key, row)).collect();
+        let mut repair = Repair::default();
+        let mut pairs = Vec::new();
+        for record in remote.buckets.into_values().flatten() {
             let key = key_of(&record);
             let ours = here.remove(&key);
-            if ours.as_ref().map(Row::digest) == Some(Digest::of_record(&record)) {
+            if ours.as_ref().map(MirrorRow::digest) == Some(Digest::of_record(&record)) {
                 continue;
             }
-            base::replace(&transaction, &record)?;
-            done.changed.insert(key);
-            done.repaired += 1;
+            // Overwrites a newer `seq` too: without a new epoch a restored server assigns the same
+            // positions again, so the larger number proves nothing here.
+            mirror::replace(&transaction, &record)?;
+            repair.changed.insert(key);
+            repair.repaired += 1;
             if let Some(ours) = ours {
-                compared.extend(compare(&ours, Some(record))?);
+                pairs.extend(pair(&ours, Some(record))?);
             }
         }
+        // The rows that are left in `here` are in a listed bucket, but not in the server's list.
         for (key, row) in here {
-            base::remove(&transaction, key)?;
-            done.changed.insert(key);
-            done.removed += 1;
-            compared.extend(compare(&row, None)?);
+            mirror::remove(&transaction, key)?;
+            repair.changed.insert(key);
+            repair.removed += 1;
+            pairs.extend(pair(&row, None)?);
         }
-        done.repaired += done.removed;
-        if !terms.accept_deletions {
-            ManyDeletions::check(removed_before + done.removed, present + removed_before)?;
+        repair.repaired += repair.removed;
+        if !options.accept_deletions {
+            // Counted over the whole sync, or many small repairs would pass the limit one by one.
+            ManyDeletions::check(removed_before + repair.removed, present + removed_before)?;
         }
         let settings = account::settings(&transaction)?;
-        let Terms { now, ids, .. } = terms;
-        done.offered = offers::offer(&transaction, compared, &settings, now, ids)?;
-        done.digest = base::recount(&transaction)?.total();
-        for &key in &done.changed {
-            shown::refresh(&transaction, key, &settings)?;
+        let RepairOptions { now, ids, .. } = options;
+        repair.offered = give_back::give_back(&transaction, pairs, &settings, now, ids)?;
+        repair.digest = mirror::recount(&transaction)?.total();
+        for &key in &repair.changed {
+            view::refresh(&transaction, key, &settings)?;
         }
         transaction.commit()?;
-        Ok(Some(done))
+        Ok(Some(repair))
     }
 }

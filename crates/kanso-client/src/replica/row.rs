@@ -1,4 +1,4 @@
-//! A row of the server's records: a record as it was delivered, and the proof that it still is.
+//! A row of the mirror: a delivered record with a checksum over all of its columns.
 
 use kanso_domain::sync::Digest;
 use kanso_domain::{Record, Version};
@@ -7,25 +7,28 @@ use rusqlite::{Connection, params};
 use uuid::Uuid;
 
 use super::codec::{entity, from_json, habit_of, key_of, seq, to_json};
-use super::{Key, ReplicaError};
+use super::{RecordKey, ReplicaError};
 
-/// The columns that [`Row::read`] reads, in its order.
+/// Columns that [`MirrorRow::read`] reads, in this order.
 pub(super) const COLUMNS: &str = "entity, id, habit_id, seq, record, version, is_live, checksum";
 
-/// A record as it is kept.
+/// A record of the mirror as it is stored.
+///
+/// `seq`, `version` and `is_live` repeat members of the JSON, so that a digest or a comparison of
+/// thousands of rows needs no parsing.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Row {
-    pub(super) key: Key,
+pub(super) struct MirrorRow {
+    pub(super) key: RecordKey,
     habit_id: Uuid,
     pub(super) seq: i64,
     pub(super) version: i64,
     pub(super) is_live: bool,
     pub(super) json: String,
-    /// What was written beside the row; none in a row of an older version of this program.
+    /// Checksum stored with the row; `None` in a row of an older version of this library.
     sealed: Option<i64>,
 }
 
-impl Row {
+impl MirrorRow {
     pub(super) fn of(record: &Record) -> Result<Self, ReplicaError> {
         let stamp = record.stamp();
         let row = Self {
@@ -37,15 +40,18 @@ impl Row {
             json: to_json(record)?,
             sealed: None,
         };
+        // Computed last, because the checksum covers all other columns.
         let sealed = Some(row.checksum());
         Ok(Self { sealed, ..row })
     }
 
+    /// Reads a row of [`COLUMNS`].
+    ///
     /// # Errors
-    /// `Damaged` where a column cannot be what was written.
+    /// `Damaged` if a column holds a value of another type than was written.
     pub(super) fn read(row: &rusqlite::Row<'_>) -> Result<Self, ReplicaError> {
         Ok(Self {
-            key: Key {
+            key: RecordKey {
                 entity: entity(&row.get::<_, String>(0)?)?,
                 id: row.get(1)?,
             },
@@ -58,8 +64,9 @@ impl Row {
         })
     }
 
-    /// Whether it is what was written. A row without a checksum is taken at its word if that is a
-    /// record of what the columns say.
+    /// Returns true if the row is as it was written.
+    ///
+    /// A row without a checksum counts as intact if its JSON is a record that matches the columns.
     pub(super) fn is_intact(&self) -> bool {
         match self.sealed {
             Some(sealed) => sealed == self.checksum(),
@@ -80,15 +87,18 @@ impl Row {
         from_json(self.key.entity, seq(self.seq)?, &self.json)
     }
 
-    /// What it adds to the digest.
+    /// Returns the share of this row in the digest.
     pub(super) fn digest(&self) -> Digest {
         digest(self.key, self.version, self.is_live)
     }
 
-    /// FNV-1a, 64 bits (IETF draft-eastlake-fnv), over everything: each step is reversible, so
-    /// that no change of a single byte leaves it as it was.
+    /// Computes the FNV-1a checksum, 64 bits (IETF draft-eastlake-fnv), over all columns.
+    ///
+    /// Each step of FNV-1a is reversible, so a change of any single byte always changes the result.
+    /// The checksum detects faults of the disk; it is not a protection against an attacker.
     pub(super) fn checksum(&self) -> i64 {
         let entity = self.key.entity.as_str().as_bytes();
+        // Fixed widths for numbers and ids, so that no two different rows have the same bytes.
         let numbers = [self.seq, self.version, i64::from(self.is_live)];
         let numbers = numbers.iter().flat_map(|number| number.to_be_bytes());
         let ids = [self.key.id, self.habit_id];
@@ -102,8 +112,12 @@ impl Row {
         hash.cast_signed()
     }
 
-    /// Writes it to base or to what is staged, over what is there.
-    pub(super) fn write(&self, connection: &Connection, to: Table) -> Result<(), ReplicaError> {
+    /// Writes the row to `to` and replaces an existing row of the same record.
+    pub(super) fn write(
+        &self,
+        connection: &Connection,
+        to: MirrorTable,
+    ) -> Result<(), ReplicaError> {
         let table = to.name();
         let sql = format!(
             "INSERT OR REPLACE INTO {table} ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"
@@ -122,8 +136,8 @@ impl Row {
     }
 }
 
-/// What a record with these columns adds to the digest.
-pub(super) fn digest(key: Key, version: i64, is_live: bool) -> Digest {
+/// Returns the share of a record with these columns in the digest. A tombstone adds nothing.
+pub(super) fn digest(key: RecordKey, version: i64, is_live: bool) -> Digest {
     let id = key.id.as_u128();
     match Version::new(version) {
         Some(version) if is_live => Digest::of(key.entity, id, version),
@@ -131,16 +145,16 @@ pub(super) fn digest(key: Key, version: i64, is_live: bool) -> Digest {
     }
 }
 
-/// Where delivered records are kept.
+/// SQL table that holds delivered records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Table {
-    /// The server's records.
+pub(super) enum MirrorTable {
+    /// The mirror.
     Base,
-    /// The same while everything is delivered anew.
+    /// Records of a resync that is not complete.
     Staged,
 }
 
-impl Table {
+impl MirrorTable {
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Base => "base",
@@ -149,18 +163,21 @@ impl Table {
     }
 }
 
-/// Names a row by its bytes, whatever they are.
+/// Key of a damaged row: the raw bytes of its key columns.
+///
+/// The columns may hold anything, so they may not form a valid [`RecordKey`].
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct RawKey {
+pub(super) struct RawRecordKey {
     entity: Vec<u8>,
     id: Vec<u8>,
 }
 
-impl RawKey {
+impl RawRecordKey {
     pub(super) fn read(row: &rusqlite::Row<'_>) -> Result<Self, ReplicaError> {
         let bytes = |column| -> Result<Vec<u8>, ReplicaError> {
             Ok(match row.get_ref(column)? {
                 ValueRef::Text(bytes) | ValueRef::Blob(bytes) => bytes.to_vec(),
+                // The table is `STRICT`, so its key columns hold nothing but text and blobs.
                 _ => Vec::new(),
             })
         };
@@ -170,7 +187,7 @@ impl RawKey {
         })
     }
 
-    pub(super) fn is_of(&self, key: Key) -> bool {
+    pub(super) fn is_of(&self, key: RecordKey) -> bool {
         self.entity == key.entity.as_str().as_bytes() && self.id == key.id.as_bytes()
     }
 
@@ -190,8 +207,8 @@ mod tests {
 
     #[test]
     fn every_byte_of_a_row_counts() {
-        let row = Row {
-            key: Key {
+        let row = MirrorRow {
+            key: RecordKey {
                 entity: Entity::Entry,
                 id: Uuid::from_u128(7),
             },
@@ -208,23 +225,23 @@ mod tests {
             "stored by older releases"
         );
         let others = [
-            Row {
+            MirrorRow {
                 seq: 4,
                 ..row.clone()
             },
-            Row {
+            MirrorRow {
                 version: 3,
                 ..row.clone()
             },
-            Row {
+            MirrorRow {
                 is_live: false,
                 ..row.clone()
             },
-            Row {
+            MirrorRow {
                 habit_id: Uuid::from_u128(9),
                 ..row.clone()
             },
-            Row {
+            MirrorRow {
                 json: "{\"version\":3}".to_owned(),
                 ..row.clone()
             },

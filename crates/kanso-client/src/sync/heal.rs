@@ -1,4 +1,4 @@
-//! Finding out where the replica differs from the server, and putting that right.
+//! Comparison of the replica with the server, and repair of the differences.
 
 use std::collections::BTreeMap;
 
@@ -6,81 +6,98 @@ use kanso_domain::Record;
 use kanso_domain::sync::Digest;
 use kanso_protocol::sync::{ChangeContent, VerifyRequest, VerifyResponse};
 
-use super::Run;
-use crate::Client;
+use super::SyncRun;
 use crate::calls::{CallError, body, read};
 use crate::changes::Origin;
-use crate::replica::Stored;
+use crate::client::Client;
+use crate::replica::RemoteBuckets;
 use crate::transport::{Method, Request};
 
-/// How often the same buckets may be put right without the two sides coming closer.
-const PATIENCE: u32 = 3;
+/// Number of comparisons in one repair that may bring no progress.
+const MAX_STALLS: u32 = 3;
 
 impl Client {
-    /// Compares the replica with the server and puts right what differs, until both hold the same
-    /// or it gets no better. Answers with how many records are offered to the server.
+    /// Compares the replica with the server and replaces the buckets that differ, until both sides
+    /// are equal or there is no more progress. Returns the number of records given back to the
+    /// server.
     ///
-    /// The server's digest is only ever compared with: what a replica holds it counts itself.
-    pub(super) async fn heal(&self, run: &mut Run<'_>) -> Result<u64, CallError> {
+    /// One answer has the records of the first differing buckets only, so a large repair takes
+    /// several comparisons. The number of differing buckets has to fall each time. If it does not,
+    /// the server's digest does not fit its own records, or other devices write all the time; after
+    /// [`MAX_STALLS`] such comparisons the repair is left to the next sync.
+    pub(super) async fn heal(&self, run: &mut SyncRun<'_>) -> Result<u64, CallError> {
+        // Damaged rows first: they must not be given back to the server as records that it lost.
         run.report.damaged += self.replica()?.check(self.clock.now())?;
-        let (mut offered, mut removed, mut tries) = (0, 0, 0);
+        let (mut offered, mut removed, mut stalls) = (0, 0, 0);
         let mut fewest = usize::MAX;
         loop {
-            let held = self.replica()?.held()?;
+            let local = self.replica()?.local_buckets()?;
             let comparison = self
-                .compare(run, &VerifyRequest::new(&held.buckets))
+                .compare(run, &VerifyRequest::new(&local.buckets))
                 .await?;
-            run.report.differs = comparison.digest != held.buckets.total();
+            run.report.differs = comparison.digest != local.buckets.total();
             if !run.report.differs {
                 return Ok(offered);
             }
+            // The first comparison never counts as a stall, since `fewest` starts at the maximum.
             if comparison.differing >= fewest {
-                tries += 1;
+                stalls += 1;
             }
             fewest = fewest.min(comparison.differing);
-            if tries >= PATIENCE || comparison.stored.buckets.is_empty() {
-                tracing::warn!("the replica differs from the server and cannot be put right");
+            // No buckets although the totals differ: the answer gives nothing to repair.
+            if stalls >= MAX_STALLS || comparison.remote.buckets.is_empty() {
+                tracing::warn!("replica still differs from the server, repair postponed");
                 return Ok(offered);
             }
-            let terms = self.terms(run);
-            let done = self
+            let options = self.repair_options(run);
+            let repair = self
                 .replica()?
-                .put_right(&held, comparison.stored, removed, terms)?;
-            let Some(done) = done else {
-                // Another process was faster; the next comparison sees what it did.
-                tries += 1;
+                .repair(&local, comparison.remote, removed, options)?;
+            let Some(repair) = repair else {
+                // Another process has synced since `local` was read. It may have repaired the same
+                // buckets, so compare again. It counts as a stall, so that two processes cannot
+                // keep each other here.
+                stalls += 1;
                 continue;
             };
-            self.publish(Origin::Sync, done.changed, false);
-            offered += done.offered;
-            removed += done.removed;
-            run.report.repaired += done.repaired;
-            run.report.offered += done.offered;
-            run.report.differs = done.digest != comparison.digest;
+            self.publish(Origin::Sync, repair.changed, false);
+            offered += repair.offered;
+            removed += repair.removed;
+            run.report.repaired += repair.repaired;
+            run.report.offered += repair.offered;
+            // Equal to the server's digest of this comparison: one more request would only confirm
+            // it.
+            run.report.differs = repair.digest != comparison.digest;
             if !run.report.differs {
                 return Ok(offered);
             }
         }
     }
 
-    async fn compare(&self, run: &Run<'_>, held: &VerifyRequest) -> Result<Comparison, CallError> {
+    async fn compare(
+        &self,
+        run: &SyncRun<'_>,
+        local: &VerifyRequest,
+    ) -> Result<Comparison, CallError> {
         let request = Request {
             method: Method::Post,
             path: "/api/v1/sync/verify".into(),
             bearer: None,
-            body: Some(body(held)?),
+            body: Some(body(local)?),
         };
         let reply = self.authorized(run.transport, request).await?;
         Comparison::of(&read(&reply)?)
     }
 }
 
-/// What the server says of the replica.
+/// Answer of the server to a comparison.
 struct Comparison {
+    /// Digest of all live records of the server.
     digest: Digest,
-    /// How many buckets differ.
+    /// Number of buckets that differ.
     differing: usize,
-    stored: Stored,
+    /// Records of the first of these buckets.
+    remote: RemoteBuckets,
 }
 
 impl Comparison {
@@ -91,6 +108,8 @@ impl Comparison {
         })?;
         let mut buckets: BTreeMap<u8, Vec<Record>> = BTreeMap::new();
         for bucket in &response.buckets {
+            // An empty bucket stays in the map: the server has no records in it, so all local ones
+            // of this bucket are removed.
             let records = buckets.entry(bucket.bucket).or_default();
             for change in &bucket.records {
                 if let ChangeContent::Record(record) = change.read()? {
@@ -101,7 +120,7 @@ impl Comparison {
         Ok(Self {
             digest,
             differing: response.differing.len(),
-            stored: Stored { buckets },
+            remote: RemoteBuckets { buckets },
         })
     }
 }

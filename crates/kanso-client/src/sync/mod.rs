@@ -1,47 +1,77 @@
-//! The exchange with the server: push the outbox, pull the rest, and see that both hold the same.
+//! Synchronisation with the server.
+//!
+//! One sync goes through these steps:
+//!
+//! 1. **Prepare.** Read the account's settings if they are older than a day. Move increments whose
+//!    outcome the server no longer knows to the failures. Check the checksums of all rows if that
+//!    was not done for a day.
+//! 2. **Push and pull.** Each *round* is one request: it sends a batch of operations from the outbox
+//!    and receives their results together with one page of changes. The replica applies an answer in
+//!    one transaction: acknowledged operations are marked, rejected ones become failures, records go
+//!    to the mirror, the cursor moves. Rounds repeat until the outbox is sent and the last page is
+//!    read.
+//! 3. **Verify.** The last page carries the digest of the server's live records. The replica
+//!    compares it with its own.
+//! 4. **Heal.** If the digests differ, both sides compare the digests of 256 buckets, and the
+//!    replica replaces the buckets that differ. Records that the server lacks are given back to it
+//!    through the outbox, which takes further rounds.
+//!
+//! The server can interrupt this by rejecting the cursor (status 410). Then a *resync* reads all
+//! records again from the start.
+//!
+//! **Stop rule.** A sync ends when everything is sent and read and the digests are equal. Each
+//! reason to start over has its own limit ([`MAX_RESYNCS`], [`MAX_REPAIRS`]), so a faulty server
+//! cannot keep a client busy for ever. What is left then waits for the next sync.
+//!
+//! Each answer is applied in one transaction and each operation keeps its id, so a sync can be cut
+//! at any point: by dropping the future, by a lost connection or by a power cut.
 
 mod heal;
 mod report;
 mod round;
-mod unsure;
+mod unknown_outcome;
 
 pub use report::{Interrupted, Progress, SyncReport};
 
-use crate::Client;
 use crate::calls::CallError;
-use crate::replica::{BEGINNING, ReplicaError, Terms};
+use crate::client::Client;
+use crate::replica::{OUTBOX_START, RepairOptions, ReplicaError};
 use crate::transport::Transport;
-use round::Round;
+use round::RoundOutcome;
 
-/// A server that keeps asking for a new start is not followed for ever.
+/// Number of resyncs in one sync, in case a server rejects every cursor that it sends.
 const MAX_RESYNCS: u32 = 3;
-/// A replica that drifts again and again is not put right for ever.
+/// Number of repairs and resends in one sync, in case the digests never become equal.
 const MAX_REPAIRS: u32 = 3;
-/// Settings older than this are read again, and rows not looked at for as long are.
+/// Age in seconds after which settings are read again and rows are checked again: one day.
 const DAY_SECONDS: i64 = 24 * 60 * 60;
 
-/// What a person may ask of a sync.
+/// Options of one sync.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SyncOptions {
-    /// Look at every record here and compare all of them with the server's, which is done once a
-    /// day anyway.
+    /// Check all local records and compare them with the server's. Without this option it happens
+    /// once a day.
     pub verify: bool,
-    /// Many records may be removed here at once, without [`CallError::ManyDeletions`].
+    /// Allow that many records are removed at once. Without this option the sync ends with
+    /// [`CallError::ManyDeletions`] instead.
     pub accept_deletions: bool,
 }
 
-/// One run: what was asked of it, who watches, and what it has done.
-struct Run<'a> {
+/// State of one sync.
+struct SyncRun<'a> {
     transport: &'a dyn Transport,
     options: SyncOptions,
-    watch: &'a (dyn Fn(Progress) + Send + Sync),
+    on_progress: &'a (dyn Fn(Progress) + Send + Sync),
     report: SyncReport,
-    /// How many operations the server had taken when it put one off.
+    /// Number of acknowledged operations when the server last deferred one.
     deferred_at: Option<u64>,
 }
 
-impl Run<'_> {
-    /// Whether the server took something since it put an operation off, which it may take now.
+impl SyncRun<'_> {
+    /// Returns true if the server has acknowledged an operation since it deferred one.
+    ///
+    /// The acknowledged one may be what the deferred one waits for. Without any progress a retry
+    /// would be deferred again, so the answer is true once for each deferral.
     fn may_retry_deferred(&mut self) -> bool {
         let deferred_at = self.deferred_at.take();
         deferred_at.is_some_and(|pushed| pushed < self.report.pushed)
@@ -49,39 +79,60 @@ impl Run<'_> {
 }
 
 impl Client {
-    /// Pushes the outbox and pulls what is new, until nothing is left of either and both sides
-    /// hold the same.
+    /// Pushes the outbox and pulls new changes until both sides hold the same records.
     ///
-    /// Interrupting it, by dropping it or by pulling the plug, loses nothing.
+    /// Interrupting it at any point loses nothing: the next sync continues. A second call waits for
+    /// the first one to end.
     ///
     /// # Errors
-    /// What stopped it, and what it had done until then.
+    /// [`Interrupted`] has the cause and the report of the work done before it.
+    ///
+    /// # Examples
+    /// ```
+    /// use kanso_client::transport::HttpTransport;
+    /// use kanso_client::{CallError, Client};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let folder = tempfile::tempdir()?;
+    /// let client = Client::open(folder.path())?;
+    /// let server = HttpTransport::new("https://kanso.example.org")?;
+    /// // This device is not logged in, so the sync ends before it sends anything.
+    /// let interrupted = client.sync(&server).await.unwrap_err();
+    /// assert!(matches!(interrupted.cause, CallError::SignedOut { account: None }));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn sync(&self, transport: &dyn Transport) -> Result<SyncReport, Interrupted> {
         self.sync_with(transport, SyncOptions::default(), &|_| {})
             .await
     }
 
-    /// The same as `options` say, telling `watch` after each round how far it is.
+    /// Syncs with `options` and calls `on_progress` after each round.
     ///
     /// # Errors
-    /// What stopped it, and what it had done until then.
+    /// [`Interrupted`] has the cause and the report of the work done before it.
     pub async fn sync_with(
         &self,
         transport: &dyn Transport,
         options: SyncOptions,
-        watch: &(dyn Fn(Progress) + Send + Sync),
+        on_progress: &(dyn Fn(Progress) + Send + Sync),
     ) -> Result<SyncReport, Interrupted> {
+        // Two syncs at the same time would send the same operations twice. That is harmless, since
+        // the server knows their ids, but it doubles the traffic.
         let _one_at_a_time = self.syncing.lock().await;
-        let mut run = Run {
+        let mut run = SyncRun {
             transport,
             options,
-            watch,
+            on_progress,
             report: SyncReport::default(),
             deferred_at: None,
         };
         let mut ended = self.run(&mut run).await;
         if let Err(CallError::Replica(ReplicaError::Damaged { what })) = &ended {
-            tracing::warn!(what, "the replica is damaged and is looked through");
+            // A damaged row stops whatever reads it. With `verify` the second run removes damaged
+            // rows first and gets them from the server. Damage in the outbox stays and fails again.
+            tracing::warn!(what, "replica damaged, checking all rows");
             run.options.verify = true;
             ended = self.run(&mut run).await;
         }
@@ -97,63 +148,82 @@ impl Client {
         }
     }
 
-    async fn run(&self, run: &mut Run<'_>) -> Result<(), CallError> {
+    async fn run(&self, run: &mut SyncRun<'_>) -> Result<(), CallError> {
         self.refresh_profile(run.transport).await?;
-        self.set_aside_unsure(run).await?;
-        let mut must_compare = self.look_through(run)?;
-        let (mut sent_up_to, mut resyncs, mut repairs) = (BEGINNING, 0, 0);
+        self.set_aside_unknown(run).await?;
+        let mut must_compare = self.check_rows(run)?;
+        // `sent_up_to` is the outbox position after which the next batch begins. Setting it back to
+        // the start sends the operations again that still wait, such as deferred ones.
+        let (mut sent_up_to, mut resyncs, mut repairs) = (OUTBOX_START, 0, 0);
         loop {
             match self.round(run, sent_up_to).await? {
-                Round::More { up_to } => sent_up_to = up_to,
-                Round::Complete { .. } if run.may_retry_deferred() => sent_up_to = BEGINNING,
-                Round::Resend if repairs < MAX_REPAIRS => {
-                    repairs += 1;
-                    sent_up_to = BEGINNING;
+                // There are more operations or more pages: the next round continues after them.
+                RoundOutcome::More { up_to } => sent_up_to = up_to,
+                // All is sent and read, but the server deferred an operation and acknowledged others
+                // after that. Send the deferred ones again, now that their habit may be there.
+                RoundOutcome::Complete { .. } if run.may_retry_deferred() => {
+                    sent_up_to = OUTBOX_START;
                 }
-                Round::Complete { has_drifted } if has_drifted || must_compare => {
+                // The server lost acknowledged operations, and they wait again. Each is requeued at
+                // most once, but the limit also covers a server that loses them again and again.
+                RoundOutcome::Resend if repairs < MAX_REPAIRS => {
+                    repairs += 1;
+                    sent_up_to = OUTBOX_START;
+                }
+                // All is sent and read, and the digests differ or the user asked for a comparison.
+                // If the repair gives records back, they wait in the outbox and need more rounds;
+                // the digests are compared again after those.
+                RoundOutcome::Complete { has_drifted } if has_drifted || must_compare => {
                     must_compare = false;
                     repairs += 1;
                     let offered = self.heal(run).await?;
                     if offered == 0 || repairs >= MAX_REPAIRS {
                         return Ok(());
                     }
-                    sent_up_to = BEGINNING;
+                    sent_up_to = OUTBOX_START;
                 }
-                Round::Resend | Round::Complete { .. } => return Ok(()),
-                Round::StartAnew(why) if resyncs < MAX_RESYNCS => {
-                    tracing::info!(?why, "everything is delivered anew");
+                // Complete and equal; or the limit of resends is reached, and the rest waits for
+                // the next sync.
+                RoundOutcome::Resend | RoundOutcome::Complete { .. } => return Ok(()),
+                // The server rejected the cursor. The rounds that follow fill the staged table; the
+                // whole outbox is sent again, because acknowledgements of the old history are void.
+                RoundOutcome::MustResync(why) if resyncs < MAX_RESYNCS => {
+                    tracing::info!(?why, "resync started");
                     self.replica()?.begin_resync(why)?;
-                    sent_up_to = BEGINNING;
+                    sent_up_to = OUTBOX_START;
                     resyncs += 1;
                 }
-                Round::StartAnew(_) => {
+                // The server rejects even the cursors of a resync. Unlike a repair that does not
+                // converge, this is an error: no records could be read.
+                RoundOutcome::MustResync(_) => {
                     return Err(CallError::Unexpected {
-                        what: format!("it asked {resyncs} times to start anew"),
+                        what: format!("it demanded a resync after {resyncs} resyncs"),
                     });
                 }
             }
         }
     }
 
-    /// Looks at every row, once a day or where a person asks for it. Answers with whether the
-    /// replica has to be compared with the server.
-    fn look_through(&self, run: &mut Run<'_>) -> Result<bool, CallError> {
+    /// Checks all rows if the last check is older than a day or if the user asked for it. Returns
+    /// true if the replica has to be compared with the server.
+    fn check_rows(&self, run: &mut SyncRun<'_>) -> Result<bool, CallError> {
         let now = self.clock.now();
         let checked_at = self.replica()?.checked_at()?;
+        // `abs`: a check in the future means that the clock was set back, so its age is unknown.
         let is_due = checked_at.is_none_or(|at| now.seconds_since(at).abs() >= DAY_SECONDS);
         if !is_due && !run.options.verify {
             return Ok(false);
         }
         let damaged = self.replica()?.check(now)?;
         if damaged > 0 {
-            tracing::warn!(damaged, "records of the replica are damaged");
+            tracing::warn!(damaged, "damaged records found");
         }
         run.report.damaged += damaged;
         Ok(damaged > 0 || run.options.verify)
     }
 
-    fn terms(&self, run: &Run<'_>) -> Terms<'_> {
-        Terms {
+    fn repair_options(&self, run: &SyncRun<'_>) -> RepairOptions<'_> {
+        RepairOptions {
             accept_deletions: run.options.accept_deletions,
             now: self.clock.now(),
             ids: self.ids.as_ref(),
@@ -167,7 +237,8 @@ impl Client {
             return self.check_server(transport);
         }
         match self.read_profile(transport).await {
-            // Settings that cannot be read must not keep records from being synced.
+            // A newer server may have settings that this version cannot read. Records do not depend
+            // on them, so the sync continues.
             Err(CallError::Refused(_) | CallError::Unexpected { .. }) => Ok(()),
             done => done,
         }

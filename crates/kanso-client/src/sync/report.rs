@@ -1,54 +1,56 @@
-//! What a sync did, and how far it is.
+//! Reports of a sync.
 
 use crate::calls::CallError;
 use crate::replica::{Failure, Resync};
 
-/// What a sync did.
+/// Result of a sync.
 #[derive(Debug, Default)]
 pub struct SyncReport {
-    /// Operations that the server took.
+    /// Number of operations that the server acknowledged.
     pub pushed: u64,
-    /// Those of them that it merged with edits of other devices.
+    /// Number of acknowledged operations that the server merged with edits of other devices.
     pub merged: u64,
-    /// Records that it delivered, this device's own changes among them.
+    /// Number of records delivered, this device's own changes included.
     pub pulled: u64,
-    /// Operations that it refused for good, with its own record. They stay on
-    /// [`crate::Client::failures`] until a person has decided.
+    /// Operations that the server rejected. They stay in [`Client::failures`] until the user has
+    /// decided.
+    ///
+    /// [`Client::failures`]: crate::Client::failures
     pub failures: Vec<Failure>,
-    /// Operations that wait for the next sync.
+    /// Number of operations left for the next sync.
     pub waiting: u64,
-    /// Everything was delivered anew, because the server asked for it, and why.
+    /// Reason of the resync, if all records were read again.
     pub resynced: Option<Resync>,
-    /// Records that were here in another form than they had been delivered in.
+    /// Number of damaged records found on this device.
     pub damaged: u64,
-    /// Records that were put right after comparing with the server.
+    /// Number of records repaired after a comparison with the server.
     pub repaired: u64,
-    /// Records that the server had lost and that were offered back to it.
+    /// Number of records given back to a server that had lost them.
     pub offered: u64,
-    /// Whether both sides still differ although everything was done: the next sync tries again.
+    /// True if the two sides still differ. The next sync tries again.
     pub differs: bool,
 }
 
-/// A sync that did not run to its end. What it had done is kept, the rest is done by the next.
+/// A sync that did not complete. The work in `so_far` is stored; the next sync continues.
 #[derive(Debug, thiserror::Error)]
 #[error("{cause}")]
 pub struct Interrupted {
-    /// What it had done.
+    /// Report of the work done before the interruption.
     pub so_far: SyncReport,
-    /// What stopped it.
+    /// Reason of the interruption.
     #[source]
     pub cause: CallError,
 }
 
-/// How far a sync is.
+/// Progress of a running sync.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Progress {
-    /// Operations that the server has answered.
+    /// Number of operations answered in this round.
     pub answered: u64,
-    /// Operations that are still to be sent.
+    /// Number of operations not yet acknowledged.
     pub waiting: u64,
-    /// Records that were delivered.
+    /// Number of records delivered so far.
     pub pulled: u64,
-    /// Records that are still to be delivered.
+    /// Number of records that the server has yet to deliver.
     pub remaining: u64,
 }

@@ -1,4 +1,7 @@
-//! One round: a part of the outbox goes out, a page of changes comes in.
+//! One round of sync: one request that pushes a batch and pulls a page.
+//!
+//! Push and pull share a request, so that the page already contains the effects of the pushed
+//! operations, and so that a sync with little to do costs one round trip.
 
 use kanso_domain::Seq;
 use kanso_domain::sync::Digest;
@@ -9,41 +12,47 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use super::{Progress, Run};
-use crate::Client;
+use super::{Progress, SyncRun};
 use crate::calls::{CallError, body, read};
 use crate::changes::Origin;
-use crate::replica::{Applied, Batch, Delivery, Resync};
+use crate::client::Client;
+use crate::replica::{ApplyReport, Batch, Resync, SyncAnswer};
 use crate::transport::{Method, Request};
 
-/// The most bytes of operations in one request: the rest of the body has room within the limit.
+/// Largest total size of the operations in one request, in bytes. The server accepts bodies of
+/// 1 MiB; the difference is room for the other members.
 const MAX_BATCH_BYTES: usize = 900 * 1024;
 
 #[derive(Serialize)]
-struct Push<'a> {
+struct PushRequest<'a> {
     device_id: Uuid,
     cursor: Option<&'a str>,
     limit: u32,
     operations: Vec<&'a RawValue>,
 }
 
-/// What became of one round.
-pub(super) enum Round {
-    /// There may be more to send, after this place in the outbox, or to read.
+/// Outcome of one round.
+pub(super) enum RoundOutcome {
+    /// There are more operations after the outbox position `up_to`, or more pages.
     More { up_to: i64 },
-    /// What was sent before has to be sent again.
+    /// The server lost operations that it had acknowledged: send them again.
     Resend,
     /// Everything was sent and read.
     Complete {
-        /// And both sides still do not hold the same.
+        /// True if the digests of the two sides differ.
         has_drifted: bool,
     },
-    /// The server asked for a new start.
-    StartAnew(Resync),
+    /// The server rejected the cursor: read everything again.
+    MustResync(Resync),
 }
 
 impl Client {
-    pub(super) async fn round(&self, run: &mut Run<'_>, after: i64) -> Result<Round, CallError> {
+    /// Sends the next batch after the outbox position `after` and applies the answer.
+    pub(super) async fn round(
+        &self,
+        run: &mut SyncRun<'_>,
+        after: i64,
+    ) -> Result<RoundOutcome, CallError> {
         let batch = self
             .replica()?
             .next_batch(after, MAX_OPERATIONS, MAX_BATCH_BYTES)?;
@@ -56,54 +65,61 @@ impl Client {
         let response = match self.push(run, &batch, request).await {
             Ok(response) => response,
             Err(CallError::Refused(problem)) => {
-                return new_start(&problem).ok_or(CallError::Refused(problem));
+                return must_resync(&problem).ok_or(CallError::Refused(problem));
             }
             Err(error) => return Err(error),
         };
         let (has_more, remaining) = (response.has_more, response.remaining);
+        // Such pages could follow each other for ever.
         if has_more && response.changes.is_empty() {
             return Err(CallError::Unexpected {
-                what: "a page without records that is not the last".to_owned(),
+                what: "an empty page that is not the last".to_owned(),
             });
         }
         let answered = response.results.len() as u64;
-        let delivery = delivery(response)?;
-        let mut applied = self.replica()?.apply(&batch, &delivery, self.terms(run))?;
-        run.report.pulled += delivery.records.len() as u64;
+        let answer = sync_answer(response)?;
+        let options = self.repair_options(run);
+        let mut applied = self.replica()?.apply(&batch, &answer, options)?;
+        run.report.pulled += answer.records.len() as u64;
         let (has_drifted, must_resend) = (applied.has_drifted, applied.must_resend);
         self.publish(
             Origin::Sync,
             std::mem::take(&mut applied.changed),
             applied.resynced.is_some(),
         );
-        account(run, applied);
+        count(run, applied);
+        // Without operations the position stays, so that a pull of many pages does not start over.
         let up_to = batch.positions().map_or(after, |(_, last)| last);
+        // The user may have edited while the request was under way; these operations go out with the
+        // next round.
         let is_drained = self.replica()?.is_drained(up_to)?;
-        (run.watch)(Progress {
+        (run.on_progress)(Progress {
             answered,
             waiting: self.status()?.waiting,
             pulled: run.report.pulled,
             remaining,
         });
         Ok(if must_resend {
-            Round::Resend
+            RoundOutcome::Resend
         } else if has_more || !is_drained {
-            Round::More { up_to }
+            RoundOutcome::More { up_to }
         } else {
-            Round::Complete { has_drifted }
+            RoundOutcome::Complete { has_drifted }
         })
     }
 }
 
 impl Client {
-    /// Sends what is in `batch`, and keeps in mind that its increments were sent, unless they
-    /// certainly did not arrive.
+    /// Sends `batch` and records that its increments were sent, unless they certainly had no effect.
     async fn push(
         &self,
-        run: &Run<'_>,
+        run: &SyncRun<'_>,
         batch: &Batch,
         request: Request,
     ) -> Result<SyncResponse, CallError> {
+        // The mark is stored before the request: after a crash the increments count as sent. It is
+        // removed only if the request certainly had no effect. A timeout keeps it, because the
+        // server may have applied the increments.
         let sent_at = self.clock.now();
         self.replica()?.note_sending(batch, sent_at)?;
         let reply = self.authorized(run.transport, request).await;
@@ -115,30 +131,38 @@ impl Client {
     }
 }
 
-/// Counts what an answer did.
-fn account(run: &mut Run<'_>, applied: Applied) {
+/// Adds the effects of an answer to the report.
+fn count(run: &mut SyncRun<'_>, applied: ApplyReport) {
     let report = &mut run.report;
     report.pushed += applied.pushed;
     report.merged += applied.merged;
     report.offered += applied.offered;
     report.resynced = applied.resynced.or(report.resynced);
-    // What the server put off may wait for something that stands behind it in the outbox.
+    // A deferred operation may wait for one that is later in the outbox. Remember the count from
+    // before this answer, so that acknowledgements of the same answer count as progress.
     if applied.deferred > 0 {
         run.deferred_at = Some(report.pushed - applied.pushed);
     }
     report.failures.extend(applied.failures);
 }
 
-/// Whether the server asks for a new start, and why.
-fn new_start(problem: &Problem) -> Option<Round> {
+/// Returns the resync that the server demands, if `problem` is such a demand.
+fn must_resync(problem: &Problem) -> Option<RoundOutcome> {
     match (problem.status, problem.code.as_str()) {
-        (410, "epoch_changed" | "cursor_ahead") => Some(Round::StartAnew(Resync::HistoryLost)),
-        (410, _) | (_, "cursor_malformed") => Some(Round::StartAnew(Resync::PlaceLost)),
+        // A new epoch, or a cursor beyond the server's head: the database was restored from a backup.
+        (410, "epoch_changed" | "cursor_ahead") => {
+            Some(RoundOutcome::MustResync(Resync::HistoryLost))
+        }
+        // The cursor is older than the purged tombstones, or this server cannot read it.
+        (410, _) | (_, "cursor_malformed") => Some(RoundOutcome::MustResync(Resync::CursorLost)),
         _ => None,
     }
 }
 
-/// The operations go out byte for byte as they were written.
+/// Builds the request body.
+///
+/// The operations are copied as raw JSON, so that a retry is the same text even if a newer version of
+/// this library would write it in another form.
 fn push_body(batch: &Batch) -> Result<Vec<u8>, CallError> {
     let operations = batch
         .bodies()
@@ -147,7 +171,7 @@ fn push_body(batch: &Batch) -> Result<Vec<u8>, CallError> {
         .map_err(|error| CallError::Unexpected {
             what: error.to_string(),
         })?;
-    body(&Push {
+    body(&PushRequest {
         device_id: batch.device_id,
         cursor: batch.cursor(),
         limit: MAX_PAGE,
@@ -155,7 +179,7 @@ fn push_body(batch: &Batch) -> Result<Vec<u8>, CallError> {
     })
 }
 
-fn delivery(response: SyncResponse) -> Result<Delivery, CallError> {
+fn sync_answer(response: SyncResponse) -> Result<SyncAnswer, CallError> {
     let mut records = Vec::with_capacity(response.changes.len());
     let mut settings = None;
     for change in &response.changes {
@@ -166,10 +190,10 @@ fn delivery(response: SyncResponse) -> Result<Delivery, CallError> {
     }
     let unexpected = |what| CallError::Unexpected { what };
     let head = Seq::new(response.head);
-    let head = head.ok_or_else(|| unexpected(format!("head {}", response.head)))?;
+    let head = head.ok_or_else(|| unexpected(format!("the head {}", response.head)))?;
     let digest = response.digest.as_deref().map(str::parse::<Digest>);
     let digest = digest.transpose();
-    Ok(Delivery {
+    Ok(SyncAnswer {
         results: response.results,
         records,
         settings,

@@ -1,4 +1,4 @@
-//! HTTP over TCP, with TLS where the address says `https`.
+//! Transport over HTTP, with TLS for `https` addresses.
 
 use std::time::Duration;
 
@@ -10,45 +10,57 @@ use super::{Method, Reply, Request, Transport, Unreachable};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const TIMEOUT: Duration = Duration::from_mins(1);
-/// Far above a page of the longest records.
+/// Limit of the size of an answer, so that a faulty server cannot exhaust the memory. It is far above
+/// a page of the longest records.
 const MAX_REPLY_BYTES: usize = 64 * 1024 * 1024;
 
-/// Sends requests to one server.
+/// HTTP connection pool to one server.
 #[derive(Clone, Debug)]
 pub struct HttpTransport {
     client: reqwest::Client,
     server: String,
 }
 
-/// A text that is no address of a server.
+/// A text that is not an address of a server.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{address:?} is not the address of a server, such as https://kanso.example.org")]
-pub struct NotAServer {
-    /// The text.
+pub struct InvalidServerAddress {
+    /// The rejected text.
     pub address: String,
 }
 
 impl HttpTransport {
-    /// A transport to the server at `address`, such as `https://kanso.example.org`.
+    /// Creates a transport to the server at `address`.
     ///
     /// # Errors
-    /// Not an `http` or `https` address.
-    pub fn new(address: &str) -> Result<Self, NotAServer> {
-        let not_a_server = || NotAServer {
+    /// `address` is not an `http` or `https` URL with a host.
+    ///
+    /// # Examples
+    /// ```
+    /// use kanso_client::transport::{HttpTransport, Transport};
+    ///
+    /// let server = HttpTransport::new("https://kanso.example.org/").expect("an address");
+    /// assert_eq!(server.server(), "https://kanso.example.org");
+    /// assert!(HttpTransport::new("kanso.example.org").is_err(), "the scheme is missing");
+    /// ```
+    pub fn new(address: &str) -> Result<Self, InvalidServerAddress> {
+        let invalid = || InvalidServerAddress {
             address: address.to_owned(),
         };
-        let url = reqwest::Url::parse(address).map_err(|_| not_a_server())?;
+        let url = reqwest::Url::parse(address).map_err(|_| invalid())?;
         if !["http", "https"].contains(&url.scheme()) || !url.has_host() {
-            return Err(not_a_server());
+            return Err(invalid());
         }
         let client = reqwest::Client::builder()
             .user_agent(concat!("kanso-client/", env!("CARGO_PKG_VERSION")))
+            // A short limit for the connection shows an offline device soon; the longer one covers a slow
+            // network and a large page.
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(TIMEOUT)
-            // A token must not follow a redirect to somebody else.
+            // A redirect could send the token to another server.
             .redirect(Policy::none())
             .build()
-            .map_err(|_| not_a_server())?;
+            .map_err(|_| invalid())?;
         Ok(Self {
             client,
             server: address.trim_end_matches('/').to_owned(),
@@ -78,6 +90,7 @@ impl Transport for HttpTransport {
         }
         let response = builder.send().await.map_err(|error| unreachable(&error))?;
         let status = response.status().as_u16();
+        // Seconds only. The server never sends the date form of this header.
         let retry_after = response
             .headers()
             .get(RETRY_AFTER)
@@ -99,6 +112,7 @@ async fn whole_body(mut response: reqwest::Response) -> Result<Vec<u8>, Unreacha
         .await
         .map_err(|error| unreachable(&error))?
     {
+        // Counted while it arrives: `Content-Length` may be missing or wrong.
         if body.len() + chunk.len() > MAX_REPLY_BYTES {
             return Err(Unreachable {
                 reason: format!("its answer is longer than {MAX_REPLY_BYTES} bytes"),
@@ -110,9 +124,10 @@ async fn whole_body(mut response: reqwest::Response) -> Result<Vec<u8>, Unreacha
     Ok(body)
 }
 
-/// The innermost cause says what happened; the outer ones only that something did.
+/// Converts an error of the HTTP client. The innermost cause has the useful text; the outer ones only
+/// say that a request failed.
 fn unreachable(error: &reqwest::Error) -> Unreachable {
-    // Also when it is the connecting that took too long.
+    // A failed connection, also one that timed out, has sent nothing.
     let may_have_arrived = !error.is_connect();
     if error.is_timeout() {
         return Unreachable {

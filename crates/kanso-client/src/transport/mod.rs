@@ -1,78 +1,99 @@
-//! How a request reaches the server.
+//! Port for sending requests to the server, and its HTTP implementation.
 
 mod http;
 
-pub use http::HttpTransport;
+pub use http::{HttpTransport, InvalidServerAddress};
 
 use std::borrow::Cow;
 use std::time::Duration;
 
 use async_trait::async_trait;
 
-/// What a request does.
+/// HTTP method of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {
-    /// Reads.
+    /// Reads a resource.
     Get,
-    /// Writes.
+    /// Writes; a repeated request may have another effect.
     Post,
-    /// Writes what is the same however often it is sent.
+    /// Writes; a repeated request has the same effect.
     Put,
-    /// Takes away.
+    /// Deletes a resource.
     Delete,
 }
 
-/// A request to the server.
+/// Request to the server.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Request {
-    /// What it does.
+    /// HTTP method.
     pub method: Method,
-    /// The path, from the server's root.
+    /// Path from the root of the server, such as `/api/v1/sync`.
     pub path: Cow<'static, str>,
-    /// The access token that it carries.
+    /// Access token to send with the request.
     pub bearer: Option<String>,
-    /// A JSON body.
+    /// JSON body.
     pub body: Option<Vec<u8>>,
 }
 
 impl std::fmt::Debug for Request {
-    /// Tokens and passwords do not print.
+    /// Hides tokens and passwords: debug output may end up in a log.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{:?} {}", self.method, self.path)
     }
 }
 
-/// The server's answer, whatever its status.
+/// Answer of the server, with any status.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reply {
-    /// The HTTP status.
+    /// HTTP status code.
     pub status: u16,
-    /// When to ask again, where the server says it.
+    /// Value of `Retry-After`, if the answer has it.
     pub retry_after: Option<Duration>,
-    /// The body.
+    /// Body of the answer.
     pub body: Vec<u8>,
 }
 
-/// No answer arrived.
+/// No complete answer arrived.
 #[derive(Debug, thiserror::Error)]
 #[error("the server cannot be reached: {reason}")]
 pub struct Unreachable {
-    /// What happened.
+    /// Cause, for a message.
     pub reason: String,
-    /// Whether the server may have seen the request all the same. Only a transport that knows better,
-    /// since there was no connection to send it over, says no.
+    /// True if the server may have received the request. False only if the transport knows that it
+    /// was never sent, because there was no connection. When in doubt, use true.
     pub may_have_arrived: bool,
 }
 
-/// Sends requests. The real one is [`HttpTransport`]; a test or a simulation brings its own.
+/// Sends requests to one server. [`HttpTransport`] is the real one; tests and simulations have others.
+///
+/// # Examples
+/// ```
+/// use kanso_client::transport::{Reply, Request, Transport, Unreachable};
+///
+/// /// A network that is always down.
+/// struct Unplugged;
+///
+/// #[async_trait::async_trait]
+/// impl Transport for Unplugged {
+///     fn server(&self) -> &str {
+///         "https://kanso.example.org"
+///     }
+///
+///     async fn exchange(&self, _: Request) -> Result<Reply, Unreachable> {
+///         Err(Unreachable { reason: "no network".into(), may_have_arrived: false })
+///     }
+/// }
+/// assert!(!Unplugged.server().ends_with('/'));
+/// ```
 #[async_trait]
 pub trait Transport: Send + Sync {
-    /// The server's address, which a replica remembers; without a slash at its end.
+    /// Returns the address of the server, without a slash at its end. The replica stores it.
     fn server(&self) -> &str;
 
-    /// Sends a request and waits for the whole answer.
+    /// Sends `request` and waits for the whole answer.
     ///
     /// # Errors
-    /// No answer arrived, or not all of it. Dropping the future has the same meaning.
+    /// No complete answer arrived. If the future is dropped, the server may still have received the
+    /// request.
     async fn exchange(&self, request: Request) -> Result<Reply, Unreachable>;
 }

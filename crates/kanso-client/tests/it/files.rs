@@ -5,7 +5,7 @@ use kanso_client::{Client, ReplicaError};
 use crate::support::{titled, titles};
 
 #[test]
-fn a_replica_outlives_its_process() {
+fn a_replica_survives_its_process() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("deep").join("replica");
     let first = Client::open(&path).expect("opens");
@@ -30,7 +30,7 @@ fn two_processes_may_share_a_replica() {
 
 #[cfg(unix)]
 #[test]
-fn tokens_are_for_their_owner_alone() {
+fn files_are_readable_by_their_owner_only() {
     use std::os::unix::fs::PermissionsExt;
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("kanso");
@@ -48,7 +48,7 @@ fn tokens_are_for_their_owner_alone() {
 }
 
 #[test]
-fn what_is_not_a_replica_is_left_alone() {
+fn a_foreign_file_is_rejected_unchanged() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("replica.db");
     std::fs::write(&file, "a diary".repeat(100)).expect("writes");

@@ -1,4 +1,4 @@
-//! A replica that does not hold what the server has.
+//! Repair of a replica that differs from the server.
 
 use std::path::Path;
 
@@ -69,7 +69,7 @@ async fn a_flipped_byte_heals_and_the_outbox_survives() {
         assert_eq!((report.pushed, report.waiting), (1, 0), "{flip}");
         assert_eq!(
             report.offered, 0,
-            "{flip}: what is damaged is offered to nobody"
+            "{flip}: damaged records are not given back"
         );
         assert!(!report.differs, "{flip}");
         assert_eq!(titles(&client), ["Read", "Run", "waits"], "{flip}");
@@ -82,7 +82,7 @@ async fn a_flipped_byte_heals_and_the_outbox_survives() {
 }
 
 #[tokio::test]
-async fn damage_is_found_within_a_day_without_being_asked() {
+async fn damage_is_found_within_a_day() {
     let server = FakeServer::new();
     let folder = tempfile::tempdir().expect("a folder");
     let (clock, ids) = parts(1);
@@ -103,7 +103,7 @@ async fn damage_is_found_within_a_day_without_being_asked() {
 }
 
 #[tokio::test]
-async fn what_is_damaged_and_waits_does_not_stop_a_sync() {
+async fn damaged_record_with_waiting_edits_does_not_stop_a_sync() {
     let server = FakeServer::new();
     let (folder, client) = on_disk(&server).await;
     let habits = client.habits().expect("reads");
@@ -126,7 +126,7 @@ async fn what_is_damaged_and_waits_does_not_stop_a_sync() {
 }
 
 #[tokio::test]
-async fn a_replica_that_drifted_is_put_right_bucket_by_bucket() {
+async fn a_drifted_replica_is_repaired_bucket_by_bucket() {
     let server = FakeServer::new();
     server.state().buckets_at_a_time = 2;
     let device = signed_in(1, &server).await;
@@ -135,7 +135,7 @@ async fn a_replica_that_drifted_is_put_right_bucket_by_bucket() {
         device.create_habit(titled(&title)).expect("creates");
     }
     device.sync(&server).await.expect("syncs");
-    // Without a change of its own history: no cursor shows it.
+    // Without a change of the history, so no cursor shows it.
     let lost: Vec<_> = server.state().habits.keys().copied().take(7).collect();
     for id in &lost {
         let mut state = server.state();
@@ -151,7 +151,7 @@ async fn a_replica_that_drifted_is_put_right_bucket_by_bucket() {
 }
 
 #[tokio::test]
-async fn a_digest_that_cannot_be_reached_is_not_chased_for_ever() {
+async fn repair_stops_if_the_digests_never_match() {
     let server = FakeServer::new();
     let device = signed_in(1, &server).await;
     device.create_habit(titled("Read")).expect("creates");
@@ -177,7 +177,7 @@ async fn settings_come_with_the_records() {
     assert_eq!(server.state().paths, ["/api/v1/sync"]);
 }
 
-/// A replica as the first version of the program left it, with what is in `newer`.
+/// A replica in the schema of the first version, with the content of `newer`.
 fn of_the_first_version(folder: &Path, newer: &Path) -> rusqlite::Result<()> {
     let schema = include_str!("../../migrations/V1__replica.sql");
     let migration = refinery::Migration::unapplied("V1__replica", schema).expect("a name");
@@ -206,14 +206,14 @@ fn of_the_first_version(folder: &Path, newer: &Path) -> rusqlite::Result<()> {
         );
         file.execute_batch(&copy)?;
     }
-    // Conflicts did not say since when yet.
+    // Conflicts had no `changed_at` yet.
     let sql = "UPDATE main.failures SET result = json_remove(result, '$.conflict.changed_at')";
     file.execute(sql, [])?;
     Ok(())
 }
 
 #[tokio::test]
-async fn a_replica_of_the_first_version_is_taken_over() {
+async fn a_replica_of_the_first_version_is_migrated() {
     let server = FakeServer::new();
     let (newer, client) = on_disk(&server).await;
     let other = signed_in(2, &server).await;
@@ -238,7 +238,7 @@ async fn a_replica_of_the_first_version_is_taken_over() {
     let report = client.sync(&server).await.expect("syncs");
     assert_eq!((report.pushed, report.repaired, report.damaged), (1, 0, 0));
     must_agree(&client, &server);
-    // From now on every row is watched.
+    // From now on every row has a checksum.
     let flip = "UPDATE base SET record = replace(record, 'theirs', 'thears')";
     file(folder.path()).execute(flip, []).expect("flips");
     let report = client.sync_with(&server, VERIFY, &|_| {}).await;

@@ -6,13 +6,13 @@ use kanso_client::Client;
 use kanso_client::domain::Quantity;
 use kanso_client::domain::entries::EntryKind;
 use kanso_client::domain::habits::{Habit, HabitType, Schedule, TargetDirection};
-use kanso_client::loop_import::{ImportReport, Mode, Outcome};
+use kanso_client::loop_import::{ImportMode, ImportOutcome, ImportReport};
 
 use crate::support::{FakeServer, all_entries, device, live, signed_in, titled};
 
 const EXPORT: &[u8] = include_bytes!("../fixtures/loop_habits_csv_v2.3.1.zip");
 
-fn import(client: &Client, mode: Mode) -> ImportReport {
+fn import(client: &Client, mode: ImportMode) -> ImportReport {
     client
         .import_loop(Cursor::new(EXPORT), mode)
         .expect("imports")
@@ -46,9 +46,12 @@ fn days(client: &Client, title: &str) -> Vec<(String, i64, String)> {
 #[test]
 fn the_three_habits_and_their_history_arrive() {
     let device = device(1);
-    let report = import(&device, Mode::Write);
+    let report = import(&device, ImportMode::Write);
     assert_eq!(
-        (report.habits(Outcome::New), report.entries(Outcome::New)),
+        (
+            report.habits(ImportOutcome::New),
+            report.entries(ImportOutcome::New)
+        ),
         (3, 7)
     );
 
@@ -101,29 +104,29 @@ fn the_three_habits_and_their_history_arrive() {
         .expect("is there");
     assert_eq!(
         remark.remarks,
-        ["3 times in 14 days becomes the nearest: 2 times a week"]
+        ["3 times in 14 days becomes the nearest schedule: 2 times a week"]
     );
 }
 
 #[test]
-fn a_dry_run_says_the_same_and_writes_nothing() {
+fn a_dry_run_reports_the_same_and_writes_nothing() {
     let device = device(1);
-    let planned = import(&device, Mode::DryRun);
+    let planned = import(&device, ImportMode::DryRun);
     assert!(device.habits().expect("reads").is_empty());
     assert_eq!(device.status().expect("reads").waiting, 0);
-    assert_eq!(import(&device, Mode::Write), planned);
+    assert_eq!(import(&device, ImportMode::Write), planned);
 }
 
 #[test]
 fn importing_twice_changes_nothing() {
     let device = device(1);
-    import(&device, Mode::Write);
+    import(&device, ImportMode::Write);
     let waiting = device.status().expect("reads").waiting;
-    let again = import(&device, Mode::Write);
+    let again = import(&device, ImportMode::Write);
     assert_eq!(
         (
-            again.habits(Outcome::Unchanged),
-            again.entries(Outcome::Unchanged)
+            again.habits(ImportOutcome::Unchanged),
+            again.entries(ImportOutcome::Unchanged)
         ),
         (3, 7)
     );
@@ -131,37 +134,40 @@ fn importing_twice_changes_nothing() {
 }
 
 #[test]
-fn what_was_changed_or_deleted_since_stays_so() {
+fn import_keeps_changed_and_deleted_records() {
     let device = device(1);
-    import(&device, Mode::Write);
+    import(&device, ImportMode::Write);
     device
         .update_habit(habit(&device, "someone").id, titled("nobody"))
         .expect("updates");
     device
         .delete_habit(habit(&device, "bool habit").id)
         .expect("deletes");
-    let again = import(&device, Mode::Write);
-    assert_eq!(again.habits(Outcome::Kept), 1);
+    let again = import(&device, ImportMode::Write);
+    assert_eq!(again.habits(ImportOutcome::Kept), 1);
     assert_eq!(
         (
-            again.habits(Outcome::Deleted),
-            again.entries(Outcome::Deleted)
+            again.habits(ImportOutcome::Deleted),
+            again.entries(ImportOutcome::Deleted)
         ),
         (1, 4)
     );
     assert_eq!(
-        (again.habits(Outcome::New), again.entries(Outcome::New)),
+        (
+            again.habits(ImportOutcome::New),
+            again.entries(ImportOutcome::New)
+        ),
         (0, 0)
     );
     habit(&device, "nobody");
 }
 
 #[tokio::test]
-async fn two_devices_that_import_the_same_file_make_nothing_twice() {
+async fn two_imports_of_one_file_create_no_duplicates() {
     let server = FakeServer::new();
     let (a, b) = (signed_in(1, &server).await, signed_in(2, &server).await);
     for device in [&a, &b] {
-        import(device, Mode::Write);
+        import(device, ImportMode::Write);
         let report = device.sync(&server).await.expect("syncs");
         assert_eq!((report.pushed, report.failures.len()), (10, 0));
     }
@@ -170,11 +176,11 @@ async fn two_devices_that_import_the_same_file_make_nothing_twice() {
     let replica = live(a.server_records().expect("reads"));
     assert_eq!(replica.len(), 10);
     assert_eq!(replica, live(b.server_records().expect("reads")));
-    let again = import(&a, Mode::Write);
+    let again = import(&a, ImportMode::Write);
     assert_eq!(
         (
-            again.habits(Outcome::Unchanged),
-            again.entries(Outcome::Unchanged)
+            again.habits(ImportOutcome::Unchanged),
+            again.entries(ImportOutcome::Unchanged)
         ),
         (3, 7)
     );

@@ -9,12 +9,12 @@ use crate::support::{Device, FakeServer, device, on, signed_in, titled};
 
 fn today_status(device: &Device, habit: HabitId, zone: Option<&Zone>) -> TodayStatus {
     let journal = device.journal(zone, Some(habit)).expect("reads");
-    let judged = journal.judged().next().expect("it is there");
-    judged.today_status()
+    let judged = journal.all_progress().next().expect("it is there");
+    judged.standing()
 }
 
 #[test]
-fn what_waits_to_be_sent_counts() {
+fn waiting_entries_count_in_statistics() {
     let device = device(1);
     let habit = device.create_habit(titled("Read")).expect("creates");
     for day in ["2026-11-19", "2026-11-20", "2026-11-21"] {
@@ -67,13 +67,13 @@ fn another_zone_has_another_today() {
 }
 
 #[test]
-fn a_habit_without_entries_and_an_archived_one_are_there() {
+fn journal_has_empty_and_archived_habits() {
     let device = device(1);
     let one = device.create_habit(titled("Read")).expect("creates");
     let away = device.create_habit(titled("Write")).expect("creates");
     device.archive_habit(away.id, true).expect("archives");
     let journal = device.journal(None, None).expect("reads");
-    let today = |habit| journal.judge(habit).today_status().state;
+    let today = |habit| journal.progress(habit).standing().state;
     assert_eq!(today(&one), TodayState::Pending);
     let away = &journal
         .habits
@@ -87,7 +87,7 @@ fn a_habit_without_entries_and_an_archived_one_are_there() {
 }
 
 #[tokio::test]
-async fn weeks_begin_when_the_account_says_so() {
+async fn weeks_begin_on_the_accounts_first_day() {
     let server = FakeServer::new();
     server.state().settings.week_start = WeekStart::Saturday;
     let device = signed_in(1, &server).await;

@@ -1,4 +1,4 @@
-//! What holds whatever two people's devices do and whenever the network fails.
+//! Properties that hold for any steps of two devices and any failures of the network.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,9 @@ use kanso_client::protocol::habits::HabitMembers;
 use kanso_client::protocol::sync::OperationRequest;
 use proptest::prelude::*;
 
-use crate::support::{Device, FakeServer, Fault, all_entries, live, on, signed_in, titled, titles};
+use crate::support::{
+    Device, FakeServer, NetworkFault, all_entries, live, on, signed_in, titled, titles,
+};
 
 #[derive(Clone, Copy, Debug)]
 enum Step {
@@ -19,10 +21,10 @@ enum Step {
     Delete(usize),
     Undo(usize),
     Sync,
-    /// A sync of which this request or answer is lost.
+    /// A sync in which this request or answer is lost.
     Cut(usize, bool),
     RestoreServer,
-    /// Puts the server back to what it was some steps ago, with a new epoch or without.
+    /// Restores the server to its state some steps ago, with a new epoch or without.
     PutBack(bool),
     SignOut,
 }
@@ -91,11 +93,11 @@ async fn take(device: &Device, server: &FakeServer, step: Step, number: usize) {
         }
         Step::Sync => drop(device.sync(server).await),
         Step::Cut(at, answer) => {
-            server.fail(vec![Fault::None; at]);
+            server.fail(vec![NetworkFault::None; at]);
             server.fail([if answer {
-                Fault::LoseResponse
+                NetworkFault::LoseResponse
             } else {
-                Fault::LoseRequest
+                NetworkFault::LoseRequest
             }]);
             drop(device.sync(server).await);
             server.state().faults.clear();
@@ -117,9 +119,9 @@ async fn take(device: &Device, server: &FakeServer, step: Step, number: usize) {
     }
 }
 
-/// How many of the operations that the device sent last are about an entry of a habit that no
-/// server knows. They wait for it: the device had read the entry but not the habit yet when the
-/// server was put back, and another device may still bring the habit.
+/// Number of the last sent operations on entries whose habit the server does not know. They wait for
+/// it: the device had read the entry but not the habit when the server was restored, and another
+/// device may still give the habit back.
 fn homeless(device: &Device, server: &FakeServer) -> u64 {
     let id = device.status().expect("reads").device_id;
     let state = server.state();
@@ -136,7 +138,7 @@ fn homeless(device: &Device, server: &FakeServer) -> u64 {
     sent().filter(|it| entries.contains(&it.id)).count() as u64
 }
 
-/// What is shown is what the server has, once nothing waits that the server can take.
+/// The view equals the server's records once no acceptable operation waits.
 fn must_agree(device: &Device, server: &FakeServer) {
     let status = device.status().expect("reads");
     let was_put_back = server.state().copy.is_some();
@@ -166,7 +168,7 @@ fn must_agree(device: &Device, server: &FakeServer) {
         records.iter().map(name).collect::<BTreeSet<_>>()
     };
     assert_eq!(names(&kept), names(&stored));
-    // A database that was put back without a new epoch gives positions out twice.
+    // A database restored without a new epoch assigns the same positions again.
     if !server.state().is_forked {
         assert_eq!(kept, stored);
     }

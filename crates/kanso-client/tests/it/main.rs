@@ -1,6 +1,6 @@
 //! The client as an app sees it, against a server in memory.
 
-// Clippy takes a function for a test's only below this attribute.
+// Clippy allows `expect` only in modules below this attribute.
 #[cfg(test)]
 mod files;
 #[cfg(test)]
@@ -32,4 +32,4 @@ mod sync_loop;
 #[cfg(test)]
 mod transactions;
 #[cfg(test)]
-mod unsure;
+mod unknown_outcome;

@@ -1,4 +1,4 @@
-//! Reading and editing with the server away.
+//! Offline reads and edits.
 
 use kanso_client::EditError;
 use kanso_client::domain::Quantity;
@@ -22,7 +22,7 @@ fn an_edit_is_visible_at_once_and_waits() {
 }
 
 #[test]
-fn each_edit_builds_on_the_version_that_the_ones_before_it_make() {
+fn waiting_edits_build_on_the_delivered_version() {
     let device = device(1);
     let habit = device.create_habit(titled("Read")).expect("creates");
     let renamed = device
@@ -62,7 +62,7 @@ fn a_deleted_habit_takes_its_entries_with_it() {
 }
 
 #[test]
-fn what_the_server_would_refuse_is_refused_here() {
+fn invalid_edits_are_rejected_locally() {
     let device = device(1);
     let nameless = device.create_habit(HabitMembers::default());
     assert!(

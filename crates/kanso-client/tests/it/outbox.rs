@@ -1,4 +1,4 @@
-//! What leaves the outbox, when, and with what.
+//! Content and order of pushed batches, and operations leaving the outbox.
 
 use kanso_client::EditError;
 use kanso_client::domain::QuantityChange;
@@ -9,7 +9,7 @@ use kanso_client::protocol::sync::OperationStatus;
 
 use uuid::Uuid;
 
-use crate::support::{FakeServer, Fault, all_entries, on, signed_in, titled, titles};
+use crate::support::{FakeServer, NetworkFault, all_entries, on, signed_in, titled, titles};
 
 #[tokio::test]
 async fn a_lost_answer_is_asked_for_again_with_the_same_bytes() {
@@ -19,7 +19,7 @@ async fn a_lost_answer_is_asked_for_again_with_the_same_bytes() {
     device
         .create_entry(on(&habit, "2026-11-22"))
         .expect("creates");
-    server.fail([Fault::LoseResponse]);
+    server.fail([NetworkFault::LoseResponse]);
     device.sync(&server).await.expect_err("the answer was lost");
     assert_eq!(device.status().expect("reads").waiting, 2);
 
@@ -35,7 +35,7 @@ async fn a_lost_request_changes_nothing() {
     let server = FakeServer::new();
     let device = signed_in(1, &server).await;
     device.create_habit(titled("Read")).expect("creates");
-    server.fail([Fault::LoseRequest]);
+    server.fail([NetworkFault::LoseRequest]);
     device.sync(&server).await.expect_err("it was lost");
     assert_eq!(titles(&device), ["Read"]);
     assert_eq!(device.sync(&server).await.expect("syncs").pushed, 1);
@@ -88,7 +88,7 @@ async fn long_operations_are_counted_by_bytes() {
 }
 
 #[tokio::test]
-async fn what_was_acknowledged_shows_until_it_has_been_delivered() {
+async fn acknowledged_operation_stays_visible_until_delivered() {
     let server = FakeServer::new();
     let other = signed_in(2, &server).await;
     for title in ["a", "b", "c"] {
@@ -98,7 +98,7 @@ async fn what_was_acknowledged_shows_until_it_has_been_delivered() {
     let device = signed_in(1, &server).await;
     device.create_habit(titled("mine")).expect("creates");
     server.state().page = 2;
-    server.fail([Fault::None, Fault::LoseRequest]);
+    server.fail([NetworkFault::None, NetworkFault::LoseRequest]);
     device
         .sync(&server)
         .await
@@ -115,7 +115,7 @@ async fn what_was_acknowledged_shows_until_it_has_been_delivered() {
 }
 
 #[tokio::test]
-async fn an_entry_whose_habit_never_arrived_waits_and_so_do_its_edits() {
+async fn entry_and_its_edits_wait_for_their_habit() {
     let server = FakeServer::new();
     let device = signed_in(1, &server).await;
     let mut habit = device.create_habit(titled("Read")).expect("creates");
@@ -132,7 +132,7 @@ async fn an_entry_whose_habit_never_arrived_waits_and_so_do_its_edits() {
     let report = device.sync(&server).await.expect("syncs");
     assert_eq!((report.waiting, report.failures.len()), (2, 1));
 
-    // Another way it arrives after all.
+    // The habit arrives in another way after all.
     {
         let mut state = server.state();
         state.head.seq = state.head.seq.next();
@@ -148,7 +148,7 @@ async fn an_entry_whose_habit_never_arrived_waits_and_so_do_its_edits() {
 }
 
 #[tokio::test]
-async fn an_edit_after_a_rejected_one_stands_by_itself() {
+async fn edit_after_a_rejected_one_is_sent_on_the_stored_version() {
     let server = FakeServer::new();
     let device = signed_in(1, &server).await;
     let habit = device.create_habit(titled("Read")).expect("creates");
@@ -174,7 +174,7 @@ async fn an_edit_after_a_rejected_one_stands_by_itself() {
 }
 
 #[tokio::test]
-async fn a_group_that_builds_on_a_rejected_edit_stands_as_one() {
+async fn group_that_builds_on_a_rejected_edit_stays_whole() {
     let server = FakeServer::new();
     let device = signed_in(1, &server).await;
     let habit = device.create_habit(titled("Read")).expect("creates");
@@ -207,7 +207,7 @@ async fn a_group_that_builds_on_a_rejected_edit_stands_as_one() {
 }
 
 #[tokio::test]
-async fn what_two_devices_add_adds_up() {
+async fn increments_of_two_devices_add_up() {
     let thousandths = |number| QuantityChange::from_thousandths(number).expect("small");
     let server = FakeServer::new();
     let (a, b) = (signed_in(1, &server).await, signed_in(2, &server).await);

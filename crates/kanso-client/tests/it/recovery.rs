@@ -1,11 +1,13 @@
-//! A server that was put back to an older state gets back what it lost.
+//! Giving records back to a server that was restored from a backup.
 
 use kanso_client::Resync;
 use kanso_client::protocol::Patch;
 use kanso_client::protocol::entries::EntryMembers;
 use kanso_client::protocol::habits::{FrequencyType, HabitMembers};
 
-use crate::support::{Device, FakeServer, Fault, all_entries, live, on, signed_in, titled, titles};
+use crate::support::{
+    Device, FakeServer, NetworkFault, all_entries, live, on, signed_in, titled, titles,
+};
 
 fn colored(color: &str) -> HabitMembers {
     HabitMembers {
@@ -28,15 +30,15 @@ fn must_agree(device: &Device, server: &FakeServer) {
     assert_eq!((status.waiting, status.failures), (0, 0));
 }
 
-/// Two devices, and what the server has before and after a copy of it was made.
+/// Two devices, and the server's records before and after a backup.
 struct Story {
     server: FakeServer,
     a: Device,
     b: Device,
 }
 
-/// After the copy, A makes a habit with an entry and edits the old habit; B reads it all. Then the
-/// copy takes the place of the database.
+/// After the backup, A creates a habit with an entry and edits the old habit, and B reads both. Then
+/// the database is restored from the backup.
 async fn restored(with_new_epoch: bool) -> Story {
     let server = FakeServer::new();
     let (a, b) = (signed_in(1, &server).await, signed_in(2, &server).await);
@@ -62,7 +64,7 @@ async fn restored(with_new_epoch: bool) -> Story {
 }
 
 #[tokio::test]
-async fn what_a_restored_server_lost_is_offered_back() {
+async fn records_that_a_restored_server_lost_are_given_back() {
     for with_new_epoch in [false, true] {
         let Story { server, a, b } = restored(with_new_epoch).await;
         let report = a.sync(&server).await.expect("syncs");
@@ -84,7 +86,7 @@ async fn what_a_restored_server_lost_is_offered_back() {
 }
 
 #[tokio::test]
-async fn what_waits_builds_on_what_the_server_gets_back() {
+async fn waiting_edits_build_on_the_given_back_records() {
     let Story { server, a, b } = restored(false).await;
     for device in [&a, &b] {
         let entry = all_entries(device)[0].id;
@@ -132,7 +134,7 @@ async fn what_waits_builds_on_what_the_server_gets_back() {
 }
 
 #[tokio::test]
-async fn an_offer_of_what_another_device_deleted_is_dropped() {
+async fn giving_back_a_record_deleted_elsewhere_is_dropped() {
     let Story { server, a, b } = restored(true).await;
     a.sync(&server).await.expect("syncs");
     for shown in a.habits().expect("reads") {
@@ -148,14 +150,14 @@ async fn an_offer_of_what_another_device_deleted_is_dropped() {
 }
 
 #[tokio::test]
-async fn a_recovery_that_is_cut_goes_on() {
+async fn an_interrupted_recovery_continues() {
     for cut in 0..8 {
-        for fault in [Fault::LoseRequest, Fault::LoseResponse] {
+        for fault in [NetworkFault::LoseRequest, NetworkFault::LoseResponse] {
             let Story { server, a, b } = restored(true).await;
             server.state().page = 1;
-            server.fail(vec![Fault::None; cut]);
+            server.fail(vec![NetworkFault::None; cut]);
             server.fail([fault]);
-            // Late cuts hit nothing.
+            // A cut after the last request has no effect.
             drop(a.sync(&server).await);
             server.state().faults.clear();
             for device in [&a, &b, &a] {
@@ -170,9 +172,9 @@ async fn a_recovery_that_is_cut_goes_on() {
 }
 
 #[tokio::test]
-async fn a_loss_that_no_cursor_shows_is_found_by_the_digest() {
+async fn the_digest_reveals_a_loss_that_no_cursor_shows() {
     let Story { server, a, b } = restored(false).await;
-    // The server's head passes what both devices have seen before either of them asks.
+    // The server's head passes the cursors of both devices before either of them syncs.
     let other = signed_in(3, &server).await;
     for number in 0..20 {
         let title = format!("habit {number}");
@@ -194,7 +196,7 @@ async fn a_loss_that_no_cursor_shows_is_found_by_the_digest() {
 }
 
 #[tokio::test]
-async fn what_two_devices_edited_apart_comes_together_again() {
+async fn edits_of_two_devices_merge_after_a_restore() {
     let server = FakeServer::new();
     let (a, b) = (signed_in(1, &server).await, signed_in(2, &server).await);
     let habit = a.create_habit(titled("Read")).expect("creates");
@@ -227,7 +229,7 @@ async fn what_two_devices_edited_apart_comes_together_again() {
 }
 
 #[tokio::test]
-async fn what_two_devices_saw_differently_is_for_a_person_to_decide() {
+async fn records_given_back_in_two_states_become_a_conflict() {
     let server = FakeServer::new();
     let (a, b) = (signed_in(1, &server).await, signed_in(2, &server).await);
     let habit = a.create_habit(titled("Read")).expect("creates");
@@ -240,7 +242,7 @@ async fn what_two_devices_saw_differently_is_for_a_person_to_decide() {
     }
     a.update_habit(habit.id, titled("three")).expect("updates");
     a.sync(&server).await.expect("syncs");
-    // Time passes: what is written from now on is later than all before.
+    // Time passes, so later edits have later instants.
     server.state().restore(copy);
     server.state().head.changed_at = "2026-11-23T00:00:00Z".parse().expect("an instant");
     server.change_epoch();
@@ -256,7 +258,7 @@ async fn what_two_devices_saw_differently_is_for_a_person_to_decide() {
 }
 
 #[tokio::test]
-async fn an_edit_of_a_schedule_comes_back_with_the_day_on_which_it_began() {
+async fn a_given_back_schedule_keeps_its_first_day() {
     let server = FakeServer::new();
     let device = signed_in(1, &server).await;
     let habit = device.create_habit(titled("Read")).expect("creates");

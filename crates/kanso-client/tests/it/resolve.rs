@@ -1,4 +1,4 @@
-//! A person decides.
+//! Decisions of the user on conflicts.
 
 use kanso_client::protocol::Patch;
 use kanso_client::protocol::entries::EntryMembers;
@@ -8,7 +8,7 @@ use kanso_client::{Failure, ResolveError};
 
 use crate::support::{Device, FakeServer, all_entries, on, signed_in, titled, titles};
 
-/// A device whose renaming clashed with another's.
+/// A device whose new title clashed with another device's.
 async fn after_a_conflict(server: &FakeServer) -> (Device, i64) {
     let (a, b) = (signed_in(1, server).await, signed_in(2, server).await);
     let habit = a.create_habit(titled("Read")).expect("creates");
@@ -23,7 +23,7 @@ async fn after_a_conflict(server: &FakeServer) -> (Device, i64) {
 }
 
 #[tokio::test]
-async fn theirs_stands_and_the_list_is_empty() {
+async fn take_theirs_keeps_the_servers_record() {
     let server = FakeServer::new();
     let (device, failure) = after_a_conflict(&server).await;
     device.take_theirs(failure).expect("resolves");
@@ -35,7 +35,7 @@ async fn theirs_stands_and_the_list_is_empty() {
 }
 
 #[tokio::test]
-async fn mine_is_written_over_theirs() {
+async fn keep_mine_overwrites_the_servers_record() {
     let server = FakeServer::new();
     let (device, failure) = after_a_conflict(&server).await;
     device.keep_mine(failure).expect("resolves");
@@ -47,10 +47,10 @@ async fn mine_is_written_over_theirs() {
     assert_eq!(titles(&other), ["mine"]);
 }
 
-/// The first of two edits clashes. The second builds on what was seen here, not on the version
-/// that another device made meanwhile: it does not write over what was never seen.
+/// The first of two edits clashes. The second builds on the delivered version, not on the version
+/// that another device made in the meantime, so it does not overwrite unseen members.
 #[tokio::test]
-async fn an_edit_after_one_that_clashed_overwrites_nothing_unseen() {
+async fn an_edit_after_a_conflict_overwrites_nothing_unseen() {
     let color = |color: &str| HabitMembers {
         color: Patch::Value(color.to_owned()),
         ..HabitMembers::default()
@@ -77,7 +77,7 @@ async fn an_edit_after_one_that_clashed_overwrites_nothing_unseen() {
 }
 
 #[tokio::test]
-async fn what_nobody_else_touched_is_written_beside_theirs() {
+async fn merge_writes_members_that_only_this_device_changed() {
     let server = FakeServer::new();
     let (a, b) = (signed_in(1, &server).await, signed_in(2, &server).await);
     let habit = a.create_habit(titled("Read")).expect("creates");
@@ -108,7 +108,7 @@ async fn what_nobody_else_touched_is_written_beside_theirs() {
 }
 
 #[tokio::test]
-async fn where_everything_clashes_there_is_nothing_to_merge() {
+async fn merge_fails_if_every_member_clashes() {
     let server = FakeServer::new();
     let (device, failure) = after_a_conflict(&server).await;
     let merged = device.merge(failure);
@@ -120,7 +120,7 @@ async fn where_everything_clashes_there_is_nothing_to_merge() {
 }
 
 #[tokio::test]
-async fn mine_cannot_be_kept_of_what_was_deleted() {
+async fn keep_mine_fails_for_a_deleted_record() {
     let server = FakeServer::new();
     let (a, b) = (signed_in(1, &server).await, signed_in(2, &server).await);
     let habit = a.create_habit(titled("Read")).expect("creates");
@@ -146,10 +146,10 @@ async fn mine_cannot_be_kept_of_what_was_deleted() {
     assert!(all_entries(&b).is_empty());
 }
 
-/// It was refused with the rest of its group. A server that was put back to before the habit would
-/// not even know that it was deleted, and the entry would wait for it for ever.
+/// The entry was rejected with the rest of its group. A server restored to before the habit does not
+/// know that it was deleted, and would defer the entry for ever.
 #[tokio::test]
-async fn an_entry_cannot_be_kept_without_its_habit() {
+async fn keep_mine_fails_for_an_entry_without_its_habit() {
     let server = FakeServer::new();
     let (a, b) = (signed_in(1, &server).await, signed_in(2, &server).await);
     let habit = a.create_habit(titled("Read")).expect("creates");

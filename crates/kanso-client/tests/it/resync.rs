@@ -1,12 +1,14 @@
-//! Starting anew when the server asks for it.
+//! Resyncs that the server demands.
 
 use kanso_client::domain::habits::Habit;
 use kanso_client::protocol::sync::OperationStatus;
 use kanso_client::{CallError, Resync, SyncOptions};
 
-use crate::support::{Device, FakeServer, Fault, all_entries, live, on, signed_in, titled, titles};
+use crate::support::{
+    Device, FakeServer, NetworkFault, all_entries, live, on, signed_in, titled, titles,
+};
 
-/// A device that has not read of a deletion which the server has purged, and the habit that is left.
+/// A device that never read a deletion that the server has purged, and the remaining habit.
 async fn out_of_date(server: &FakeServer) -> (Device, Habit) {
     let (device, other) = (signed_in(1, server).await, signed_in(2, server).await);
     let kept = device.create_habit(titled("kept")).expect("creates");
@@ -21,7 +23,7 @@ async fn out_of_date(server: &FakeServer) -> (Device, Habit) {
 }
 
 #[tokio::test]
-async fn a_server_that_forgot_deletions_is_read_anew_and_the_outbox_is_kept() {
+async fn expired_cursor_causes_a_resync_that_keeps_the_outbox() {
     let server = FakeServer::new();
     let (device, kept) = out_of_date(&server).await;
     device
@@ -29,7 +31,7 @@ async fn a_server_that_forgot_deletions_is_read_anew_and_the_outbox_is_kept() {
         .expect("creates");
 
     let report = device.sync(&server).await.expect("syncs");
-    assert_eq!(report.resynced, Some(Resync::PlaceLost));
+    assert_eq!(report.resynced, Some(Resync::CursorLost));
     assert_eq!((report.pushed, report.waiting, report.offered), (1, 0, 0));
     assert_eq!(
         titles(&device),
@@ -44,7 +46,7 @@ async fn a_server_that_forgot_deletions_is_read_anew_and_the_outbox_is_kept() {
 }
 
 #[tokio::test]
-async fn a_deletion_that_waited_is_sent_once_although_no_tombstone_comes_back() {
+async fn waiting_deletion_is_sent_once_although_no_tombstone_is_delivered() {
     let server = FakeServer::new();
     let (device, kept) = out_of_date(&server).await;
     device.delete_habit(kept.id).expect("deletes");
@@ -55,13 +57,13 @@ async fn a_deletion_that_waited_is_sent_once_although_no_tombstone_comes_back() 
     device.delete_habit(own.id).expect("deletes");
 
     let report = device.sync(&server).await.expect("syncs");
-    assert_eq!(report.resynced, Some(Resync::PlaceLost));
+    assert_eq!(report.resynced, Some(Resync::CursorLost));
     assert_eq!((report.pushed, report.waiting), (4, 0), "{report:?}");
     assert!(titles(&device).is_empty());
 }
 
 #[tokio::test]
-async fn nothing_disappears_while_everything_is_read_anew() {
+async fn nothing_disappears_during_a_resync() {
     let server = FakeServer::new();
     let device = signed_in(1, &server).await;
     for number in 0..10 {
@@ -77,7 +79,11 @@ async fn nothing_disappears_while_everything_is_read_anew() {
     server.change_epoch();
     server.state().page = 3;
     for _ in 0..2 {
-        server.fail([Fault::None, Fault::None, Fault::LoseResponse]);
+        server.fail([
+            NetworkFault::None,
+            NetworkFault::None,
+            NetworkFault::LoseResponse,
+        ]);
         device
             .sync(&server)
             .await
@@ -105,12 +111,12 @@ async fn an_operation_that_a_restored_server_lost_is_sent_again() {
     let device = signed_in(1, &server).await;
     device.create_habit(titled("mine")).expect("creates");
     server.state().page = 2;
-    server.fail([Fault::None, Fault::LoseRequest]);
+    server.fail([NetworkFault::None, NetworkFault::LoseRequest]);
     device
         .sync(&server)
         .await
         .expect_err("cut after the first page");
-    // It was acknowledged and not delivered; now the server is put back to before it.
+    // Acknowledged but not delivered; now the server is restored from an earlier backup.
     server.change_epoch();
     {
         let mut state = server.state();
@@ -126,14 +132,14 @@ async fn an_operation_that_a_restored_server_lost_is_sent_again() {
 }
 
 #[tokio::test]
-async fn a_server_that_asks_for_ever_is_not_followed() {
+async fn a_server_that_always_demands_a_resync_is_given_up() {
     let server = FakeServer::new();
     let device = signed_in(1, &server).await;
     device.create_habit(titled("Read")).expect("creates");
-    server.fail([Fault::Status(410, None); 9]);
+    server.fail([NetworkFault::Status(410, None); 9]);
     let interrupted = device.sync(&server).await.expect_err("it gives up");
     assert!(
-        interrupted.to_string().contains("start anew"),
+        interrupted.to_string().contains("demanded a resync"),
         "{interrupted}"
     );
     assert_eq!(titles(&device), ["Read"]);
@@ -142,7 +148,7 @@ async fn a_server_that_asks_for_ever_is_not_followed() {
 }
 
 #[tokio::test]
-async fn a_resync_that_would_remove_much_asks_first() {
+async fn a_resync_that_would_remove_many_records_asks_first() {
     let server = FakeServer::new();
     let (phone, desk) = (signed_in(1, &server).await, signed_in(2, &server).await);
     for number in 0..60 {
@@ -183,7 +189,7 @@ async fn a_resync_that_would_remove_much_asks_first() {
 }
 
 #[tokio::test]
-async fn a_phone_that_was_away_for_a_year_comes_back_to_what_is_left() {
+async fn a_device_that_was_offline_for_a_year_keeps_only_existing_records() {
     let server = FakeServer::new();
     let (phone, desk) = (signed_in(1, &server).await, signed_in(2, &server).await);
     let kept = desk.create_habit(titled("kept")).expect("creates");
@@ -194,7 +200,7 @@ async fn a_phone_that_was_away_for_a_year_comes_back_to_what_is_left() {
     for device in [&desk, &phone] {
         device.sync(&server).await.expect("syncs");
     }
-    // A year passes: much is deleted, and what says so is purged; the phone went on writing.
+    // A year passes: many records are deleted and their tombstones purged, while the device edits.
     desk.delete_habit(gone.id).expect("deletes");
     desk.sync(&server).await.expect("syncs");
     server.state().purge();
@@ -210,7 +216,7 @@ async fn a_phone_that_was_away_for_a_year_comes_back_to_what_is_left() {
         .expect("updates");
 
     let report = phone.sync(&server).await.expect("syncs");
-    assert_eq!(report.resynced, Some(Resync::PlaceLost));
+    assert_eq!(report.resynced, Some(Resync::CursorLost));
     assert_eq!((report.pushed, report.offered, report.waiting), (1, 0, 0));
     let statuses: Vec<_> = report
         .failures

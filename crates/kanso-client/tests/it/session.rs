@@ -1,13 +1,15 @@
-//! Signing in and out, and what becomes of a sync that may not speak.
+//! Log-in, log-out, and syncs without a valid session.
 
 use std::time::Duration;
 
 use kanso_client::{CallError, LoginError};
 
-use crate::support::{EMAIL, FakeServer, Fault, PASSWORD, device, signed_in, titled, titles};
+use crate::support::{
+    EMAIL, FakeServer, NetworkFault, PASSWORD, device, signed_in, titled, titles,
+};
 
 #[tokio::test]
-async fn an_expired_access_token_is_renewed_before_it_is_used() {
+async fn an_expired_access_token_is_refreshed_before_use() {
     let server = FakeServer::new();
     let device = signed_in(1, &server).await;
     device.clock.advance(900);
@@ -21,7 +23,7 @@ async fn an_expired_access_token_is_renewed_before_it_is_used() {
 }
 
 #[tokio::test]
-async fn an_access_token_that_is_not_taken_is_renewed_once() {
+async fn a_rejected_access_token_is_refreshed_once() {
     let server = FakeServer::new();
     let device = signed_in(1, &server).await;
     server.state().expire_access();
@@ -35,7 +37,7 @@ async fn a_revoked_session_signs_out_and_keeps_everything() {
     let device = signed_in(1, &server).await;
     device.create_habit(titled("Read")).expect("creates");
     server.state().revoke();
-    let interrupted = device.sync(&server).await.expect_err("nobody is signed in");
+    let interrupted = device.sync(&server).await.expect_err("not signed in");
     assert!(matches!(
         interrupted.cause,
         CallError::SignedOut { account: Some(_) }
@@ -52,11 +54,11 @@ async fn a_revoked_session_signs_out_and_keeps_everything() {
 }
 
 #[tokio::test]
-async fn a_lost_renewal_is_asked_for_again() {
+async fn a_lost_refresh_is_retried() {
     let server = FakeServer::new();
     let device = signed_in(1, &server).await;
     device.clock.advance(900);
-    for fault in [Fault::LoseRequest, Fault::LoseResponse] {
+    for fault in [NetworkFault::LoseRequest, NetworkFault::LoseResponse] {
         server.fail([fault]);
         let interrupted = device.sync(&server).await.expect_err("it was lost");
         assert!(matches!(interrupted.cause, CallError::Offline(_)));
@@ -70,7 +72,7 @@ async fn a_busy_server_says_when_to_come_back() {
     let device = signed_in(1, &server).await;
     device.create_habit(titled("Read")).expect("creates");
     for (status, seconds) in [(429, Some(7)), (503, Some(30)), (500, None), (502, None)] {
-        server.fail([Fault::Status(status, seconds)]);
+        server.fail([NetworkFault::Status(status, seconds)]);
         let cause = device.sync(&server).await.expect_err("it is busy").cause;
         let CallError::TryLater { after } = cause else {
             panic!("{status}: {cause:?}");
@@ -81,7 +83,7 @@ async fn a_busy_server_says_when_to_come_back() {
 }
 
 #[tokio::test]
-async fn wrong_credentials_are_told_apart_from_no_network() {
+async fn wrong_credentials_differ_from_no_network() {
     let server = FakeServer::new();
     let device = device(1);
     let refused = device
@@ -92,13 +94,13 @@ async fn wrong_credentials_are_told_apart_from_no_network() {
         panic!("{refused:?}");
     };
     assert_eq!(problem.status, 401);
-    server.fail([Fault::LoseRequest]);
+    server.fail([NetworkFault::LoseRequest]);
     let offline = device.login(&server, EMAIL, PASSWORD).await;
     assert!(matches!(
         offline,
         Err(LoginError::Call(CallError::Offline(_)))
     ));
-    let never = device.sync(&server).await.expect_err("nobody is signed in");
+    let never = device.sync(&server).await.expect_err("not signed in");
     assert!(matches!(
         never.cause,
         CallError::SignedOut { account: None }
@@ -126,7 +128,7 @@ async fn a_token_goes_to_its_own_server_only() {
         .expect_err("it is another server");
     assert!(matches!(interrupted.cause, CallError::OtherServer { .. }));
     assert!(elsewhere.state().paths.is_empty());
-    // The server moved: logging in there says so.
+    // The server has moved: a log-in at the new address moves the replica too.
     device
         .login(&elsewhere, EMAIL, PASSWORD)
         .await
@@ -139,7 +141,7 @@ async fn logging_out_works_without_the_server_and_keeps_everything() {
     let server = FakeServer::new();
     let device = signed_in(1, &server).await;
     device.create_habit(titled("Read")).expect("creates");
-    server.fail([Fault::LoseRequest]);
+    server.fail([NetworkFault::LoseRequest]);
     device.logout(&server).await.expect("logs out");
     let status = device.status().expect("reads");
     assert!(!status.is_signed_in);

@@ -34,7 +34,7 @@ async fn two_devices_keep_the_same_habits_and_entries() {
 }
 
 #[tokio::test]
-async fn what_was_written_before_the_first_login_becomes_the_accounts() {
+async fn records_made_before_the_first_login_become_the_accounts() {
     let server = FakeServer::new();
     let device = crate::support::device(1);
     device.create_habit(titled("Read")).expect("creates");
@@ -46,7 +46,7 @@ async fn what_was_written_before_the_first_login_becomes_the_accounts() {
 }
 
 #[tokio::test]
-async fn a_conflict_is_reported_with_both_sides_and_the_servers_stands() {
+async fn a_conflict_has_both_sides_and_the_servers_record_stays() {
     let server = FakeServer::new();
     let (a, b) = (signed_in(1, &server).await, signed_in(2, &server).await);
     let habit = a.create_habit(titled("Read")).expect("creates");
@@ -88,7 +88,7 @@ async fn another_devices_change_shows_beside_an_edit_that_waits() {
     };
     a.update_habit(habit.id, colored).expect("updates");
     a.sync(&server).await.expect("syncs");
-    // The edit is made while the pull is on its way: it is not in the pushed outbox.
+    // The edit is made during the pull, so it is not in the pushed batch.
     let during = Mutex::new(Some(titled("Read outside")));
     let watch = |_: Progress| {
         if let Some(members) = during.lock().expect("no panic").take() {

@@ -1,4 +1,4 @@
-//! Syncing by itself, with a timer that a test lets go.
+//! The background sync, with a manual timer.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -8,7 +8,7 @@ use kanso_client::clock::Timer;
 use kanso_client::{Client, Origin, SyncHandle, SyncLoop, SyncState};
 use tokio::sync::Notify;
 
-use crate::support::{EMAIL, FakeServer, Fault, PASSWORD, parts, titled, titles};
+use crate::support::{EMAIL, FakeServer, NetworkFault, PASSWORD, parts, titled, titles};
 
 #[derive(Default)]
 struct TestTimer {
@@ -38,7 +38,7 @@ struct App {
 }
 
 impl App {
-    /// An app that is signed in and whose loop has not begun.
+    /// An app that is signed in and whose loop has not started.
     async fn new(number: u64, server: &Arc<FakeServer>) -> (Self, SyncLoop) {
         let (clock, ids) = parts(number);
         let client = Arc::new(Client::in_memory(clock, ids).expect("a replica"));
@@ -90,10 +90,10 @@ async fn an_edit_goes_out_at_once() {
 }
 
 #[tokio::test]
-async fn a_failure_is_tried_again_later_and_later() {
+async fn failures_are_retried_with_growing_delays() {
     let server = Arc::new(FakeServer::new());
     let (app, work) = App::new(1, &server).await;
-    server.fail([Fault::LoseRequest; 12]);
+    server.fail([NetworkFault::LoseRequest; 12]);
     let work = tokio::spawn(work.run());
     for tries in 1..=12 {
         while app.timer.delays().len() < tries {
@@ -114,10 +114,10 @@ async fn a_failure_is_tried_again_later_and_later() {
 }
 
 #[tokio::test]
-async fn a_busy_server_is_left_alone_for_as_long_as_it_asks() {
+async fn retry_after_is_honoured() {
     let server = Arc::new(FakeServer::new());
     let (app, work) = App::new(1, &server).await;
-    server.fail([Fault::Status(503, Some(3_600))]);
+    server.fail([NetworkFault::Status(503, Some(3_600))]);
     let work = tokio::spawn(work.run());
     app.reaches(|state| matches!(state, SyncState::Offline { .. }))
         .await;
@@ -134,14 +134,14 @@ async fn a_busy_server_is_left_alone_for_as_long_as_it_asks() {
         SyncState::Offline { .. }
     ));
     assert_eq!(app.timer.delays().len(), 1, "an edit does not hurry it");
-    app.handle.poke();
+    app.handle.sync_now();
     app.rests().await;
     assert_eq!(app.server.state().habits.len(), 1);
     work.abort();
 }
 
 #[tokio::test]
-async fn who_is_signed_out_keeps_everything_and_goes_on_after_logging_in() {
+async fn signed_out_device_keeps_everything_and_continues_after_login() {
     let server = Arc::new(FakeServer::new());
     let (app, work) = App::new(1, &server).await;
     app.client.create_habit(titled("Read")).expect("creates");
@@ -151,14 +151,14 @@ async fn who_is_signed_out_keeps_everything_and_goes_on_after_logging_in() {
     assert_eq!(titles(&app.client), ["Read"]);
     let login = app.client.login(server.as_ref(), EMAIL, PASSWORD).await;
     login.expect("logs in");
-    app.handle.poke();
+    app.handle.sync_now();
     app.rests().await;
     assert_eq!(server.state().habits.len(), 1);
     work.abort();
 }
 
 #[tokio::test]
-async fn conflicts_and_deletions_wait_for_a_person() {
+async fn conflicts_and_many_deletions_wait_for_the_user() {
     let server = Arc::new(FakeServer::new());
     let (other, _) = App::new(2, &server).await;
     let (app, work) = App::new(1, &server).await;
@@ -189,7 +189,7 @@ async fn conflicts_and_deletions_wait_for_a_person() {
     }
     other.client.sync(server.as_ref()).await.expect("syncs");
     server.state().purge();
-    app.handle.poke();
+    app.handle.sync_now();
     app.reaches(|state| matches!(state, SyncState::ManyDeletions(_)))
         .await;
     assert_eq!(titles(&app.client).len(), 60);

@@ -30,7 +30,7 @@ async fn a_transaction_keeps_all_or_nothing() {
 }
 
 #[tokio::test]
-async fn a_client_that_is_called_inside_its_own_transaction_says_so_and_is_not_stuck() {
+async fn client_call_inside_its_own_transaction_fails_without_a_deadlock() {
     let device = signed_in(1, &FakeServer::new()).await;
     let refused: Result<(), EditError> = device.transaction(|edits| {
         edits.create_habit(titled("Read"))?;
@@ -49,7 +49,7 @@ async fn a_client_that_is_called_inside_its_own_transaction_says_so_and_is_not_s
 }
 
 #[tokio::test]
-async fn a_group_is_taken_or_refused_as_one() {
+async fn a_group_is_applied_or_rejected_as_one() {
     let server = FakeServer::new();
     let (a, b) = (signed_in(1, &server).await, signed_in(2, &server).await);
     let habit = a.create_habit(titled("Read")).expect("creates");

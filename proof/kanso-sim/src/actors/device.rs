@@ -204,7 +204,7 @@ impl Device {
     pub fn poke(&self) {
         self.link.cut(false);
         if let Some(running) = self.running().as_ref() {
-            running.handle.poke();
+            running.handle.sync_now();
         }
     }
 

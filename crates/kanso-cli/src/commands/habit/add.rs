@@ -12,12 +12,12 @@ pub(super) fn run(
     title: String,
     mut options: HabitOptions,
 ) -> anyhow::Result<Exit> {
-    // Who names an amount wants to count it.
+    // A target or a unit makes sense only for amounts, so they imply the numeric kind.
     if options.kind.is_none() && (options.target.is_some() || options.unit.is_some()) {
         options.kind = Some(Kind::Numeric);
     }
     let mut members = options::members(options);
     members.title = Patch::Value(title);
     let habit = context.client.create_habit(members)?;
-    report(context, &habit, "Made")
+    report(context, &habit, "Created")
 }

@@ -8,6 +8,6 @@ use crate::find;
 pub(super) fn run(context: &Context, wanted: &str, archived: bool) -> anyhow::Result<Exit> {
     let habit = find::habit(context, wanted)?;
     let habit = context.client.archive_habit(habit.id, archived)?;
-    let what = if archived { "Put away" } else { "Brought back" };
+    let what = if archived { "Archived" } else { "Unarchived" };
     report(context, &habit, what)
 }

@@ -17,8 +17,9 @@ pub(super) fn run(
 ) -> anyhow::Result<Exit> {
     let mut members = options::members(options);
     members.title = Patch::optional(title);
+    // An edit without options would succeed without doing anything, which hides a typing error.
     if members == HabitMembers::default() {
-        let how = "say what to change; `kanso habit edit --help` shows what can be";
+        let how = "nothing to change; `kanso habit edit --help` lists the options";
         return Err(Usage(how.to_owned()).into());
     }
     let habit = find::habit(context, wanted)?;

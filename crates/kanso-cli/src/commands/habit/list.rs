@@ -1,6 +1,6 @@
 //! `kanso habit list`
 
-use kanso_client::Shown;
+use kanso_client::View;
 use kanso_client::domain::habits::Habit;
 use serde_json::Value;
 
@@ -9,30 +9,32 @@ use crate::exit::Exit;
 use crate::output::{habit_json, say, table};
 use crate::words;
 
-/// Enough of an id to tell a person's habits apart: the end of the time in it.
+/// Number of characters of an id in the list. They include the time in the id up to the millisecond,
+/// which tells the habits of one user apart.
 const ID_WIDTH: usize = 13;
 
 pub(super) fn run(context: &Context, all: bool) -> anyhow::Result<Exit> {
     let mut habits = context.client.habits()?;
     if !all {
-        habits.retain(|shown| shown.record.details.archived_at.is_none());
+        habits.retain(|view| view.record.details.archived_at.is_none());
     }
-    let json = |shown: &Shown<Habit>| habit_json(&shown.record, shown.is_pending);
+    let json = |view: &View<Habit>| habit_json(&view.record, view.is_pending);
     let value = Value::Array(habits.iter().map(json).collect());
     context.output.data(&value, || as_table(&habits));
+    // On stderr, so that the output of an empty list stays empty.
     if habits.is_empty() {
-        let hint = "No habits. Make one with `kanso habit add TITLE`.";
+        let hint = "No habits. Create one with `kanso habit add TITLE`.";
         say(hint);
     }
     Ok(Exit::Ok)
 }
 
-fn as_table(habits: &[Shown<Habit>]) -> String {
+fn as_table(habits: &[View<Habit>]) -> String {
     if habits.is_empty() {
         return String::new();
     }
     let mut table = table(&["ID", "HABIT", "DUE", "TARGET", ""]);
-    for Shown { record, is_pending } in habits {
+    for View { record, is_pending } in habits {
         let details = &record.details;
         let id: String = record.id.to_string().chars().take(ID_WIDTH).collect();
         let mut states = Vec::new();

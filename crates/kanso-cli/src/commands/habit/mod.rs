@@ -29,10 +29,11 @@ pub(crate) fn run(context: &Context, command: HabitCommand) -> anyhow::Result<Ex
     }
 }
 
-/// Says what became of a habit.
+/// Confirms a change of a habit.
 fn report(context: &Context, habit: &Habit, what: &str) -> anyhow::Result<Exit> {
-    let shown = context.client.habit(habit.id)?;
-    let is_pending = shown.is_some_and(|shown| shown.is_pending);
+    // Read again: the edit returns the record, but not whether it waits. A deleted habit has no view.
+    let view = context.client.habit(habit.id)?;
+    let is_pending = view.is_some_and(|view| view.is_pending);
     let text = format!("{what} {:?}.", habit.details.title.as_str());
     context.output.done(&habit_json(habit, is_pending), &text);
     Ok(Exit::Ok)

@@ -1,4 +1,4 @@
-//! The options of a habit as the members of a request.
+//! Conversion of the habit options to members of a record.
 
 use kanso_client::domain::Quantity;
 use kanso_client::protocol::Patch;
@@ -18,6 +18,8 @@ pub(super) fn members(options: HabitOptions) -> HabitMembers {
         (false, true) => Patch::Value(TargetDirection::AtLeast),
         (false, false) => Patch::Absent,
     };
+    // clap allows one of the four options only. Each also names its frequency type, so that an edit
+    // replaces the whole schedule.
     let frequency = if options.daily {
         Patch::Value(FrequencyType::Daily)
     } else if options.weekly.is_some() {
@@ -52,6 +54,7 @@ pub(super) fn members(options: HabitOptions) -> HabitMembers {
 fn patch(given: Option<NoneOr>) -> Patch<String> {
     match given {
         None => Patch::Absent,
+        // `none` clears the member, while a missing option leaves it as it is.
         Some(NoneOr::None) => Patch::Null,
         Some(NoneOr::Value(value)) => Patch::Value(value),
     }

@@ -1,4 +1,4 @@
-//! A calendar: weeks as columns, days of the week as rows.
+//! Calendar of a habit: weeks are columns, days of the week are rows.
 
 use jiff::civil::Date;
 use kanso_client::domain::WeekStart;
@@ -9,18 +9,19 @@ use kanso_client::domain::progress::{Cell, CellState};
 use crate::output::Tone;
 use crate::words;
 
-/// Up to so many weeks have room between them.
+/// Largest number of weeks with a gap between the columns. With `Mon ` and two characters per week,
+/// 37 weeks fit into 80 columns together with the last month's name.
 const WIDE_WEEKS: usize = 37;
-/// `Mon `
+/// Width of `Mon `.
 const LABEL_WIDTH: usize = 4;
-/// `Jan `
+/// Width of `Jan `.
 const MONTH_WIDTH: usize = 4;
 
-/// The cells of a habit, by week and by day of the week.
+/// Cells of a habit, by week and by day of the week.
 pub(super) struct Grid<'a> {
-    /// The first days of the weeks.
+    /// First day of each week.
     weeks: Vec<Date>,
-    /// In the order in which a person's week goes; a day without a cell is blank.
+    /// Rows in the order of the user's week. A day without a cell is blank.
     rows: [Vec<Option<&'a Cell>>; 7],
     week_start: WeekStart,
     to: Date,
@@ -30,6 +31,8 @@ impl<'a> Grid<'a> {
     pub(super) fn new(cells: &'a [Cell], from: Date, to: Date, week_start: WeekStart) -> Self {
         let begins = |date| week_begins(DayNumber::of(date), week_start);
         let first = begins(from);
+        // `next > week` ends the sequence at the last date of the calendar, where adding a week changes
+        // nothing.
         let weeks: Vec<Date> = std::iter::successors(Some(first.date()), |week| {
             Some(days_after(*week, 7)).filter(|next| next > week && *next <= to)
         })
@@ -37,6 +40,7 @@ impl<'a> Grid<'a> {
         let mut rows = std::array::from_fn(|_| vec![None; weeks.len()]);
         for cell in cells {
             let days = DayNumber::of(cell.date).days_since(first);
+            // The number of days since the first Monday, or Sunday, gives column and row by division.
             let place = usize::try_from(days).unwrap_or_default();
             let row: Option<&mut Vec<_>> = rows.get_mut(place % 7);
             if let Some(slot) = row.and_then(|row| row.get_mut(place / 7)) {
@@ -51,7 +55,7 @@ impl<'a> Grid<'a> {
         }
     }
 
-    /// Nine lines of at most 80 columns.
+    /// Draws the calendar as lines of at most 80 columns.
     pub(super) fn draw(&self, habit: &Habit) -> String {
         let is_limit = habit.details.target().direction() == TargetDirection::AtMost;
         let gap = if self.column_width() > 1 { " " } else { "" };
@@ -72,12 +76,14 @@ impl<'a> Grid<'a> {
         if self.weeks.len() <= WIDE_WEEKS { 2 } else { 1 }
     }
 
-    /// Each month above the week in which it begins, where there is room for its name.
+    /// Returns the line of month names. A name stands above the week in which its month begins, and
+    /// is left out if the next one is too close.
     fn months(&self) -> String {
         let mut line = " ".repeat(LABEL_WIDTH);
         let mut names = self.month_names().peekable();
         while let Some((week, name)) = names.next() {
             let place = |week: usize| LABEL_WIDTH + week * self.column_width();
+            // Month names overlap only at the beginning, where the first month may have few days left.
             let is_cramped = names
                 .peek()
                 .is_some_and(|(next, _)| place(*next) < place(week) + MONTH_WIDTH);
@@ -90,10 +96,11 @@ impl<'a> Grid<'a> {
         line
     }
 
-    /// The months, with the place of the week in which each begins.
+    /// Returns the months with the index of the week in which each begins.
     fn month_names(&self) -> impl Iterator<Item = (usize, String)> {
         self.weeks.iter().enumerate().filter_map(|(place, week)| {
             let last = days_after(*week, 6).min(self.to);
+            // A week whose last day is among the first seven contains the first of the month.
             let begins = last.day() <= 7;
             (begins || place == 0).then(|| {
                 let shown = if begins { last } else { *week };
@@ -103,7 +110,7 @@ impl<'a> Grid<'a> {
     }
 }
 
-/// Each state has a sign of its own, so that colours only help.
+/// Returns the sign and the colour of a cell. Each state has its own sign, so colours are optional.
 fn sign(cell: &Cell, is_limit: bool) -> (&'static str, Tone) {
     match (cell.state, cell.level) {
         (CellState::Done, _) => ("█", Tone::Good),
@@ -119,7 +126,7 @@ fn sign(cell: &Cell, is_limit: bool) -> (&'static str, Tone) {
     }
 }
 
-/// What the signs mean.
+/// Returns the legend of the signs.
 pub(super) fn legend() -> String {
     let signs = [
         ("█", Tone::Good, "done"),

@@ -1,14 +1,14 @@
-//! Why a streak is what it is.
+//! Explanation of a streak, unit by unit.
 
 use kanso_client::domain::progress::{NeutralReason, Unit, UnitState};
 
 use crate::arguments::Stats;
 use crate::output::{Tone, table};
 
-/// As many as a person looks through.
+/// Number of units that are listed without `--all`.
 const NEWEST: usize = 30;
 
-/// The units to list, oldest first.
+/// Returns the units to list, oldest first.
 pub(super) fn shown<'a>(units: &'a [Unit], stats: &Stats) -> &'a [Unit] {
     let left_out = match (stats.explain, stats.all) {
         (false, _) => units.len(),
@@ -18,9 +18,10 @@ pub(super) fn shown<'a>(units: &'a [Unit], stats: &Stats) -> &'a [Unit] {
     units.get(left_out..).unwrap_or_default()
 }
 
-/// Newest first.
+/// Returns the units as a table, newest first.
 pub(super) fn as_table(units: &[Unit]) -> String {
     let mut table = table(&["DAYS", "STATE", "WHY"]);
+    // The newest units are the ones that decide about the current streak.
     for unit in units.iter().rev() {
         let (state, why, tone) = words(unit.state);
         table.add_row([

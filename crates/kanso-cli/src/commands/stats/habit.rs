@@ -1,4 +1,4 @@
-//! Everything about one habit.
+//! Statistics of one habit.
 
 use comfy_table::CellAlignment;
 use kanso_client::domain::WeekStart;
@@ -14,22 +14,27 @@ use crate::exit::Exit;
 use crate::output::{heading, line, say, strong, table};
 use crate::words;
 
-/// The newest weeks, months and years that are shown.
+/// Number of weeks, months and years that are listed, newest first.
 const PERIODS: usize = 6;
 const BAR_WIDTH: u16 = 20;
 
 pub(super) fn run(context: &Context, habit: &Habit, stats: &Stats) -> anyhow::Result<Exit> {
     let journal = context.journal(Some(habit.id))?;
-    let judged = journal.judge(habit);
+    let progress = journal.progress(habit);
+    // Weeks begin on the day of the account's settings, as on the server.
     let week_start = journal.settings.week_start;
-    let value = json!(HabitStatsResponse::new(&judged, week_start, stats.explain));
-    let units = judged.units();
+    let value = json!(HabitStatsResponse::new(
+        &progress,
+        week_start,
+        stats.explain
+    ));
+    let units = progress.units();
     let shown = explain::shown(&units, stats);
     context.output.data(&value, || {
-        let mut parts = vec![title(habit), summary(&judged)];
-        if judged.log().first_day().is_some() {
-            parts.push(by_weekday(&judged, week_start));
-            parts.push(sums(&judged, week_start));
+        let mut parts = vec![title(habit), summary(&progress)];
+        if progress.log().first_day().is_some() {
+            parts.push(by_weekday(&progress, week_start));
+            parts.push(sums(&progress, week_start));
         }
         parts.extend((!shown.is_empty()).then(|| explain::as_table(shown)));
         parts.join("\n\n")
@@ -51,8 +56,8 @@ fn title(habit: &Habit) -> String {
     heading(details.title.as_str(), &about)
 }
 
-fn summary(judged: &HabitProgress<'_>) -> String {
-    let rate = judged.overall_rate();
+fn summary(progress: &HabitProgress<'_>) -> String {
+    let rate = progress.overall_rate();
     let rate = match rate.due() {
         0 => "nothing was due yet".to_owned(),
         _ => format!(
@@ -62,7 +67,7 @@ fn summary(judged: &HabitProgress<'_>) -> String {
             rate.missed
         ),
     };
-    let strength = match judged.strength() {
+    let strength = match progress.strength() {
         None => "nothing recorded yet".to_owned(),
         Some(strength) => {
             let bar = words::bar(strength, BAR_WIDTH);
@@ -70,21 +75,21 @@ fn summary(judged: &HabitProgress<'_>) -> String {
         }
     };
     let lines = [
-        line("Streak", &streak(judged)),
+        line("Streak", &streak(progress)),
         line("Rate", &rate),
         line("Strength", &strength),
     ];
     lines.join("\n")
 }
 
-fn streak(judged: &HabitProgress<'_>) -> String {
+fn streak(progress: &HabitProgress<'_>) -> String {
     let Streak {
         current,
         longest,
         unit,
         since,
         at_risk_until,
-    } = judged.streak();
+    } = progress.streak();
     let longest = match longest {
         0 => return "none yet".to_owned(),
         longest => format!("longest {}", words::streak(longest, unit)),
@@ -93,10 +98,10 @@ fn streak(judged: &HabitProgress<'_>) -> String {
         return format!("none, {longest}");
     };
     let now = format!("{} since {since}, {longest}", words::streak(current, unit));
-    // A limit is kept by doing nothing.
-    let is_limit = judged.habit.details.target().direction() == TargetDirection::AtMost;
+    // Doing nothing keeps a limit, so its streak is not at risk.
+    let is_limit = progress.habit.details.target().direction() == TargetDirection::AtMost;
     match at_risk_until {
-        Some(day) if !is_limit && day == judged.today() => {
+        Some(day) if !is_limit && day == progress.today() => {
             format!("{now}\n{}", line("", "ends unless it is done today"))
         }
         Some(day) if !is_limit => {
@@ -107,9 +112,10 @@ fn streak(judged: &HabitProgress<'_>) -> String {
     }
 }
 
-/// On how many days of each name the target was met.
-fn by_weekday(judged: &HabitProgress<'_>, week_start: WeekStart) -> String {
-    let days = judged.done_by_weekday();
+/// Returns a chart of the days with a met target, by day of the week.
+fn by_weekday(progress: &HabitProgress<'_>, week_start: WeekStart) -> String {
+    let days = progress.done_by_weekday();
+    // At least 1, so that a habit without a met target does not divide by zero.
     let most = f64::from(days.into_iter().max().unwrap_or_default().max(1));
     let lines = words::days_of_week(week_start).map(|day| {
         let done = days.get(day).copied().unwrap_or_default();
@@ -120,9 +126,9 @@ fn by_weekday(judged: &HabitProgress<'_>, week_start: WeekStart) -> String {
     format!("{}\n{}", strong("Days done"), lines.join("\n"))
 }
 
-/// What was recorded lately, newest first: sums where there are amounts, and on how many days.
-fn sums(judged: &HabitProgress<'_>, week_start: WeekStart) -> String {
-    let is_tick = judged.habit.details.target().kind() == HabitType::Boolean;
+/// Returns a table of the newest weeks, months and years: sums of amounts and numbers of days.
+fn sums(progress: &HabitProgress<'_>, week_start: WeekStart) -> String {
+    let is_tick = progress.habit.details.target().kind() == HabitType::Boolean;
     let columns = [
         ("WEEK OF", Period::Week(week_start), "%Y-%m-%d"),
         ("MONTH", Period::Month, "%Y-%m"),
@@ -133,7 +139,7 @@ fn sums(judged: &HabitProgress<'_>, week_start: WeekStart) -> String {
     for (name, period, format) in columns {
         let sum = (!is_tick).then_some("SUM");
         header.extend([name].into_iter().chain(sum).chain(["DAYS"]));
-        let newest_first = totals(judged.log(), period).into_iter().rev();
+        let newest_first = totals(progress.log(), period).into_iter().rev();
         let cells = |total: PeriodTotal| {
             let sum = (!is_tick).then(|| words::quantity(total.sum).to_string());
             let name = total.first_day.strftime(format).to_string();
@@ -143,6 +149,7 @@ fn sums(judged: &HabitProgress<'_>, week_start: WeekStart) -> String {
         let rows: Vec<Vec<String>> = newest_first.map(cells).take(PERIODS).collect();
         groups.push(rows);
     }
+    // The three groups stand side by side and have different lengths; missing cells are blank.
     let width = header.len() / groups.len();
     let mut table = table(&header);
     for row in 0..groups.iter().map(Vec::len).max().unwrap_or_default() {
@@ -157,7 +164,7 @@ fn sums(judged: &HabitProgress<'_>, week_start: WeekStart) -> String {
             column.set_cell_alignment(CellAlignment::Right);
         }
     }
-    let unit = words::unit(judged.habit);
+    let unit = words::unit(progress.habit);
     let name = if unit.is_empty() { "" } else { " in" };
     format!(
         "{}\n{}",

@@ -1,4 +1,4 @@
-//! All habits at a glance.
+//! Statistics of all habits, one line each.
 
 use comfy_table::CellAlignment;
 use kanso_client::domain::progress::{HabitProgress, Rate, Streak};
@@ -10,19 +10,20 @@ use crate::exit::Exit;
 use crate::output::{Tone, say, table};
 use crate::words;
 
-/// A week and a month, today included.
+/// Periods of the rates, today included.
 const RECENT: [(&str, i32); 2] = [("last_7_days", 7), ("last_30_days", 30)];
 const BAR_WIDTH: u16 = 5;
 
 pub(super) fn run(context: &Context) -> anyhow::Result<Exit> {
     let journal = context.journal(None)?;
     let habits: Vec<HabitProgress<'_>> = journal
-        .judged()
-        .filter(|judged| judged.habit.details.archived_at.is_none())
+        .all_progress()
+        // Archived habits would only lower the overall rates.
+        .filter(|progress| progress.habit.details.archived_at.is_none())
         .collect();
     context.output.data(&as_json(&habits), || as_table(&habits));
     if habits.is_empty() {
-        say("No habits. Make one with `kanso habit add TITLE`.");
+        say("No habits. Create one with `kanso habit add TITLE`.");
     }
     Ok(Exit::Ok)
 }
@@ -31,8 +32,9 @@ fn overall(habits: &[HabitProgress<'_>], days: i32) -> Rate {
     habits.iter().map(|habit| habit.recent_rate(days)).sum()
 }
 
-/// What the server answers, and beside each habit its own rates.
+/// Returns the server's response, with the rates of each habit added.
 fn as_json(habits: &[HabitProgress<'_>]) -> Value {
+    // The server's response type, so that scripts read the same members from both.
     let mut value = json!(OverviewResponse {
         total_habits: habits.len(),
         last_7_days: overall(habits, 7).into(),
@@ -81,6 +83,7 @@ fn as_table(habits: &[HabitProgress<'_>]) -> String {
         row.extend(rates(|days| overall(habits, days)));
         table.add_row(row);
     }
+    // The numeric columns; names and bars stay aligned to the left.
     for column in 2..7 {
         if let Some(column) = table.column_mut(column) {
             column.set_cell_alignment(CellAlignment::Right);

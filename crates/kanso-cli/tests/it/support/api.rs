@@ -11,7 +11,7 @@ fn credentials() -> Value {
     json!({"email": EMAIL, "password": PASSWORD})
 }
 
-/// A person who talks to the server without a device.
+/// A user who calls the server's API without a device.
 pub(crate) struct Api {
     /// `127.0.0.1:8080`
     host: String,
@@ -19,7 +19,7 @@ pub(crate) struct Api {
 }
 
 impl Api {
-    /// Makes the account and logs in.
+    /// Creates the account and logs in.
     pub(crate) fn register(server: &str) -> Self {
         let stranger = Self::at(server);
         stranger.send("POST", "/auth/register", &credentials());

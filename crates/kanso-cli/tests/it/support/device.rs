@@ -12,12 +12,12 @@ use super::times::{Times, Variables};
 
 pub(crate) struct Device {
     home: TempDir,
-    /// Nothing listens there unless a test says so.
+    /// Address of the server; by default nothing listens there.
     server: String,
     clock: Variables,
 }
 
-/// How a run ended.
+/// Result of a run.
 #[derive(Debug)]
 pub(crate) struct Ended {
     pub(crate) code: i32,
@@ -26,7 +26,7 @@ pub(crate) struct Ended {
 }
 
 impl Device {
-    /// A device whose server is away.
+    /// A device without a reachable server.
     pub(crate) fn offline() -> Self {
         Self::at("http://127.0.0.1:9")
     }
@@ -49,7 +49,7 @@ impl Device {
         self.home.path()
     }
 
-    /// Runs the program, whatever comes of it.
+    /// Runs the program and accepts any exit code.
     pub(crate) fn run(&self, arguments: &[&str]) -> Ended {
         self.run_with(Stdio::null(), arguments)
     }
@@ -89,13 +89,13 @@ impl Device {
         ended
     }
 
-    /// Runs the program, which must succeed; answers with what it printed.
+    /// Runs the program, which must succeed, and returns its output.
     #[track_caller]
     pub(crate) fn ok(&self, arguments: &[&str]) -> String {
         self.ends(0, arguments).stdout
     }
 
-    /// The same for a script.
+    /// Runs the program with `--json` and returns the parsed output.
     #[track_caller]
     pub(crate) fn json(&self, arguments: &[&str]) -> Value {
         let stdout = self.ok(&[arguments, &["--json"]].concat());

@@ -12,7 +12,7 @@ pub(crate) use records::replica;
 pub(crate) use server::Server;
 pub(crate) use times::Times;
 
-/// A CSV export of Loop Habit Tracker; its source is told beside it.
+/// A CSV export of Loop Habit Tracker. The README beside it names its source.
 pub(crate) const LOOP_EXPORT: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
     "/../kanso-client/tests/fixtures/loop_habits_csv_v2.3.1.zip"

@@ -1,4 +1,4 @@
-//! What a device has, for comparing it with another.
+//! Records of a device, to compare them with another device's.
 
 use kanso_client::Client;
 use kanso_client::domain::habits::{Habit, StoredStreak};
@@ -6,8 +6,8 @@ use kanso_client::domain::{Record, Seq, Stamp};
 
 use super::Device;
 
-/// What the device has of the server's live records, as people wrote them. A streak is published
-/// by a worker some time after the entry, so it may have reached one device and not yet another.
+/// Live records of the device without computed members. A worker publishes a streak some time after
+/// the entry, so it may have reached one device and not yet another.
 pub(crate) fn replica(device: &Device) -> Vec<Record> {
     let client = Client::open(device.home()).expect("opens");
     let records = client.server_records().expect("reads").into_iter();

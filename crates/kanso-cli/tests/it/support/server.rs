@@ -13,7 +13,7 @@ pub(crate) struct Server {
     folder: TempDir,
     clock: Variables,
     process: Process,
-    /// A copy of the database.
+    /// Backup of the database.
     copy: Option<TempDir>,
 }
 
@@ -25,7 +25,7 @@ struct Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // On Unix this is SIGKILL: nothing is flushed, nobody is told.
+        // On Unix this is SIGKILL: nothing is flushed and no handler runs.
         self.end();
     }
 }
@@ -64,7 +64,7 @@ impl Server {
         &self.process.address
     }
 
-    /// What it keeps.
+    /// Data folder of the server.
     pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
     }
@@ -80,7 +80,7 @@ impl Server {
         self.down(|_, _| {});
     }
 
-    /// Does `work`, which is handed the free address, while no server is there.
+    /// Runs `work` with the free address while the server is down.
     pub(crate) fn while_down(&mut self, work: impl FnOnce(&str)) {
         self.down(|_, listen| work(listen));
     }
@@ -92,13 +92,13 @@ impl Server {
         self.copy = Some(copy);
     }
 
-    /// Puts the copy in the place of the database while the server is down.
-    pub(crate) fn put_copy_back(&mut self) {
+    /// Restores the database from the copy while the server is down.
+    pub(crate) fn restore_copy(&mut self) {
         let copy = self.copy.take().expect("a copy was made");
         self.down(|folder, _| copy_database(copy.path(), folder));
     }
 
-    /// Kills the server, does `work` in its folder and at its address, and starts it again there.
+    /// Kills the server, runs `work` with its folder and its address, and starts it again there.
     fn down(&mut self, work: impl FnOnce(&Path, &str)) {
         let address = self.process.address.clone();
         self.process.end();
@@ -163,7 +163,7 @@ fn start(folder: &Path, listen: &str, clock: &Variables) -> Process {
         Some(line[at..].trim_end().to_owned())
     });
     let address = address.expect("the server says where it listens");
-    // What else it prints must not fill the pipe.
+    // Further output must not fill the pipe, or the server would block.
     std::thread::spawn(move || lines.for_each(drop));
     Process { child, address }
 }

@@ -1,4 +1,4 @@
-//! The time, as the programs under test are told it.
+//! A manual clock for the programs under test.
 
 use kanso_client::clock::Clock as _;
 use kanso_client::domain::Timestamp;
@@ -6,7 +6,7 @@ use kanso_client::system::SystemClock;
 use kanso_testkit::FakeTime;
 use tempfile::TempDir;
 
-/// What programs have to be started with.
+/// Environment of the programs.
 pub(crate) type Variables = Vec<(&'static str, String)>;
 
 /// A clock for programs, which a test moves.
@@ -28,7 +28,7 @@ impl Times {
         times
     }
 
-    /// Makes it `instant`, also for the programs that run.
+    /// Sets the clock to `instant`, also for running programs.
     pub(crate) fn move_to(&self, instant: &str) {
         let instant: Timestamp = instant.parse().expect("an instant");
         let ahead = instant.seconds_since(SystemClock.now());

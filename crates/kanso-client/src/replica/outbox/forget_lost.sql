@@ -1,4 +1,6 @@
--- What was acknowledged and is not in the history, all of which was read up to ?1.
+-- Requeues acknowledged operations that are missing from the history, which was read up to ?1.
+-- An acknowledgement beyond the head is proof of a loss. One at or below the head whose record was
+-- not delivered is only a suspicion, so it counts once (is_resent).
 UPDATE outbox SET acknowledged_seq = NULL, is_resent = 1
 WHERE acknowledged_seq > ?1
    OR acknowledged_seq <= ?1 AND NOT is_resent
@@ -6,12 +8,13 @@ WHERE acknowledged_seq > ?1
       SELECT 1 FROM base
       WHERE base.entity = outbox.entity AND base.id = outbox.record_id
         AND base.seq >= outbox.acknowledged_seq)
-  -- A deleted habit implies its entries: they are not delivered.
+  -- The tombstone of a habit stands for its entries: they are not delivered.
   AND NOT EXISTS (
       SELECT 1 FROM base AS habit
       WHERE habit.entity = 'habit' AND NOT habit.is_live
         AND lower(hex(habit.id)) = replace(body ->> '$.fields.habit_id', '-', ''))
-  -- Neither is what was deleted from here before a first pull, nor that it was.
+  -- A first pull delivers no tombstones, so neither the records that this device deleted before it
+  -- nor their tombstones arrive.
   AND NOT EXISTS (
       SELECT 1 FROM outbox AS deletion
       WHERE deletion.acknowledged_seq <= ?1

@@ -1,9 +1,9 @@
-//! What the tests need: a server in memory, a clock that they move, ids in order.
+//! Test kit: a server in memory, a manual clock, ids in order.
 
 mod server;
 mod state;
 
-pub(crate) use server::{FakeServer, Fault};
+pub(crate) use server::{FakeServer, NetworkFault};
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -21,7 +21,7 @@ use uuid::Uuid;
 pub(crate) const EMAIL: &str = "ada@example.org";
 pub(crate) const PASSWORD: &str = "correct horse battery";
 
-/// A clock that stands until a test moves it.
+/// A clock that a test moves by hand.
 pub(crate) struct TestClock(AtomicI64);
 
 impl TestClock {
@@ -61,7 +61,7 @@ impl std::ops::Deref for Device {
     }
 }
 
-/// A device that nobody has logged in on.
+/// A device without a log-in.
 pub(crate) fn device(number: u64) -> Device {
     let (clock, ids) = parts(number);
     let client = Client::in_memory(clock.clone(), ids).expect("a replica");
@@ -122,7 +122,7 @@ pub(crate) fn all_entries(client: &Client) -> Vec<Entry> {
     entries.into_iter().map(|shown| shown.record).collect()
 }
 
-/// The live records, as two replicas and a server must agree on them.
+/// Live records, on which two replicas and a server must agree.
 pub(crate) fn live(records: Vec<Record>) -> Vec<Record> {
     records
         .into_iter()

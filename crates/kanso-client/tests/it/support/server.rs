@@ -1,4 +1,4 @@
-//! A server in memory: the protocol around the domain's own decision, with faults on demand.
+//! A server in memory: the wire protocol over the domain's own decisions, with faults on demand.
 
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
@@ -11,18 +11,18 @@ use uuid::Uuid;
 
 use super::state::{State, problem};
 
-/// What happens to the next request.
+/// Fault of the next request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fault {
-    /// It does not arrive.
+pub(crate) enum NetworkFault {
+    /// The request is lost.
     LoseRequest,
-    /// There is no connection to send it over.
+    /// There is no connection, so nothing is sent.
     Offline,
-    /// It is carried out, its answer does not arrive.
+    /// The request is applied and its answer is lost.
     LoseResponse,
-    /// It is answered with this status before anything else.
+    /// The server answers with this status and applies nothing.
     Status(u16, Option<u64>),
-    /// It is served.
+    /// No fault.
     None,
 }
 
@@ -52,11 +52,11 @@ impl FakeServer {
         self.state.lock().expect("no test panicked in it")
     }
 
-    pub(crate) fn fail(&self, faults: impl IntoIterator<Item = Fault>) {
+    pub(crate) fn fail(&self, faults: impl IntoIterator<Item = NetworkFault>) {
         self.state().faults.extend(faults);
     }
 
-    /// Every record as it is delivered, by kind and id.
+    /// Returns all records as they are delivered, by kind and id.
     pub(crate) fn records(&self) -> Vec<Record> {
         let state = self.state();
         let entries = state.entries.values().cloned().map(Record::Entry);
@@ -70,7 +70,7 @@ impl FakeServer {
             .collect()
     }
 
-    /// The database is another one from now on.
+    /// Begins a new history, as after a restore.
     pub(crate) fn change_epoch(&self) {
         self.state().renew_epoch();
     }
@@ -88,19 +88,19 @@ impl Transport for FakeServer {
             may_have_arrived,
         };
         let mut state = self.state();
-        let fault = state.faults.pop_front().unwrap_or(Fault::None);
-        if matches!(fault, Fault::LoseRequest | Fault::Offline) {
-            return Err(lost(fault == Fault::LoseRequest));
+        let fault = state.faults.pop_front().unwrap_or(NetworkFault::None);
+        if matches!(fault, NetworkFault::LoseRequest | NetworkFault::Offline) {
+            return Err(lost(fault == NetworkFault::LoseRequest));
         }
         state.paths.push(request.path.to_string());
-        if let Fault::Status(status, seconds) = fault {
+        if let NetworkFault::Status(status, seconds) = fault {
             return Ok(Reply {
                 retry_after: seconds.map(Duration::from_secs),
                 ..problem(status, "trouble")
             });
         }
         let reply = state.serve(&request);
-        if fault == Fault::LoseResponse {
+        if fault == NetworkFault::LoseResponse {
             return Err(lost(true));
         }
         Ok(reply)

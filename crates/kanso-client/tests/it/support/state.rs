@@ -1,4 +1,4 @@
-//! What the server in memory keeps, and how it answers.
+//! State and answers of the server in memory.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -20,43 +20,43 @@ use kanso_client::transport::{Reply, Request};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{EMAIL, Fault, PASSWORD};
+use super::{EMAIL, NetworkFault, PASSWORD};
 
 pub(crate) struct State {
     account: Uuid,
     pub(crate) head: Head,
     pub(crate) settings: Settings,
-    /// Where the settings were changed in the history, if they were.
+    /// Position of the last change of the settings, if there was one.
     settings_at: Option<Seq>,
     pub(crate) habits: BTreeMap<HabitId, Habit>,
     pub(crate) entries: BTreeMap<EntryId, Entry>,
     pub(crate) receipts: BTreeMap<OpId, Receipt>,
     purged_habits: BTreeSet<HabitId>,
     purged_entries: BTreeSet<EntryId>,
-    /// How many buckets a comparison hands out.
+    /// Number of buckets in the answer to a comparison.
     pub(crate) buckets_at_a_time: usize,
-    /// How many answers have a digest that nothing adds up to.
+    /// Number of answers with a wrong digest.
     pub(crate) lies: u32,
     epochs: u64,
-    /// An older copy took the place of the database, and nothing says so.
+    /// True if the database was restored without a new epoch.
     pub(crate) is_forked: bool,
-    /// A copy of the database that lies ready.
+    /// Backup of the database.
     pub(crate) copy: Option<Backup>,
     access_tokens: BTreeSet<String>,
     refresh_tokens: BTreeSet<String>,
-    /// Which pair a used refresh token was traded for.
+    /// Pair of tokens issued for each used refresh token.
     successors: BTreeMap<String, u32>,
     issued: u32,
     pub(crate) page: usize,
-    pub(crate) faults: VecDeque<Fault>,
-    /// The pushes that were carried out.
+    pub(crate) faults: VecDeque<NetworkFault>,
+    /// Bodies of the applied pushes.
     pub(crate) pushes: Vec<SyncRequest>,
-    /// The paths of all requests that arrived.
+    /// Paths of all requests that arrived.
     pub(crate) paths: Vec<String>,
     pub(crate) changes_applied: u64,
 }
 
-/// A copy of the database.
+/// Backup of the database.
 #[derive(Clone)]
 pub(crate) struct Backup {
     head: Head,
@@ -160,7 +160,7 @@ impl State {
         )
     }
 
-    /// What a replica should hold: habits, and the entries of those that are not deleted.
+    /// Records that a replica should have: habits, and the entries of live habits.
     fn visible(&self) -> impl Iterator<Item = Record> {
         let habits = self.habits.values().cloned().map(Record::Habit);
         let is_shown = |entry: &&Entry| {
@@ -256,14 +256,14 @@ impl State {
         }
     }
 
-    /// The person changes the settings on another device.
+    /// Changes the settings, as another device would.
     pub(crate) fn set(&mut self, settings: Settings) {
         self.head.seq = self.head.seq.next();
         self.settings = settings;
         self.settings_at = Some(self.head.seq);
     }
 
-    /// Forgets what was deleted, but for the ids: whoever has not read up to here starts anew.
+    /// Purges tombstones except for their ids. A device with an older cursor has to resync.
     pub(crate) fn purge(&mut self) {
         let gone = |id: &HabitId, habits: &BTreeMap<HabitId, Habit>| {
             habits.get(id).is_none_or(|habit| habit.stamp.is_deleted())
@@ -289,7 +289,7 @@ impl State {
         };
     }
 
-    /// What a copy of the database has.
+    /// Makes a backup.
     pub(crate) fn backup(&self) -> Backup {
         Backup {
             head: self.head,
@@ -299,14 +299,14 @@ impl State {
         }
     }
 
-    /// A new history begins.
+    /// Begins a new history.
     pub(crate) fn renew_epoch(&mut self) {
         self.epochs += 1;
         self.head.epoch = Epoch::new(self.epochs);
         self.is_forked = false;
     }
 
-    /// The copy takes the place of the database.
+    /// Restores the database from a backup.
     pub(crate) fn restore(&mut self, backup: Backup) {
         self.head = backup.head;
         self.habits = backup.habits;
@@ -314,7 +314,7 @@ impl State {
         self.receipts = backup.receipts;
     }
 
-    /// The tokens that follow on `used`: the same each time, as within the grace period.
+    /// Returns the tokens that follow on `used`: the same each time, as within the grace period.
     fn renewed(&mut self, used: &str) -> Reply {
         if let Some(&number) = self.successors.get(used) {
             return self.tokens(number);
@@ -382,7 +382,7 @@ impl State {
         }
     }
 
-    /// An operation with this id was carried out before, and said something else.
+    /// Makes an operation with this id known, with other content.
     pub(crate) fn know(&mut self, op_id: Uuid) {
         let op_id = OpId::new(op_id);
         let receipt = Receipt {
@@ -403,7 +403,7 @@ impl State {
         self.successors.clear();
     }
 
-    /// The access tokens are too old, the refresh token is not.
+    /// Expires the access tokens but not the refresh token.
     pub(crate) fn expire_access(&mut self) {
         self.access_tokens.clear();
     }

@@ -1,5 +1,4 @@
-//! An amount whose answer was lost on the way, and a phone that comes back when the server has
-//! forgotten what it did.
+//! An increment with a lost answer, on a device that returns after the server has purged the result.
 
 use std::io::Read as _;
 use std::net::TcpListener;
@@ -12,7 +11,7 @@ use crate::support::{Device, EMAIL, Server, Times};
 
 const DAY: &str = "2026-01-10";
 
-/// Adds 250 ml to what was drunk on the day, as an app does.
+/// Adds 250 ml to the entry of the day, as an app does.
 fn drinks(phone: &Device) {
     let client = Client::open(phone.home()).expect("opens");
     let day = DAY.parse().expect("a day");
@@ -22,7 +21,7 @@ fn drinks(phone: &Device) {
     client.add_to_entry(entry, change).expect("adds");
 }
 
-/// What the phone shows of the day.
+/// Value of the entry of the day on the device.
 fn drunk(phone: &Device) -> f64 {
     let client = Client::open(phone.home()).expect("opens");
     let day = DAY.parse().expect("a day");
@@ -30,7 +29,7 @@ fn drunk(phone: &Device) -> f64 {
     entries[0].record.details.value.to_f64()
 }
 
-/// A sync whose request arrives at `address` and is not answered.
+/// Syncs with a listener at `address` that reads the request and never answers.
 fn syncs_into_nothing(phone: &Device, address: &str) {
     let listener = TcpListener::bind(address).expect("the port is free");
     std::thread::scope(|scope| {
@@ -44,7 +43,7 @@ fn syncs_into_nothing(phone: &Device, address: &str) {
 }
 
 #[test]
-fn what_may_be_counted_already_is_not_sent_again_by_itself() {
+fn increment_that_may_be_counted_is_not_sent_again() {
     let times = Times::at("2026-01-10T12:00:00Z");
     let mut server = Server::start_under(&times);
     let phone = Device::at(server.address()).under(&times);

@@ -1,4 +1,4 @@
-//! How the program talks.
+//! Output, messages and exit codes.
 
 use crate::support::{Device, LOOP_EXPORT};
 
@@ -46,7 +46,7 @@ fn output_fits_eighty_columns_and_has_no_colours() {
 }
 
 #[test]
-fn the_exit_code_says_what_to_do() {
+fn exit_codes_follow_the_cause() {
     let device = Device::offline();
     device.ok(&["habit", "add", "Read"]);
     let signed_out = device.ends(4, &["sync"]);
@@ -61,7 +61,7 @@ fn the_exit_code_says_what_to_do() {
 }
 
 #[test]
-fn data_goes_to_stdout_and_talk_to_stderr() {
+fn data_goes_to_stdout_and_messages_to_stderr() {
     let device = Device::offline();
     let empty = device.ends(0, &["habit", "list"]);
     assert_eq!(empty.stdout, "");
@@ -69,7 +69,7 @@ fn data_goes_to_stdout_and_talk_to_stderr() {
     let made = device.ends(0, &["habit", "add", "Read"]);
     assert_eq!(
         (made.stdout.as_str(), made.stderr.as_str()),
-        ("", "Made \"Read\".\n")
+        ("", "Created \"Read\".\n")
     );
     let signed_out = device.ends(4, &["sync"]);
     assert_eq!(signed_out.stdout, "");

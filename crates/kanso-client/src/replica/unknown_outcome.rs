@@ -1,8 +1,13 @@
-//! Increments of which nobody can tell any more whether the server counted them.
+//! Increments whose outcome can no longer be found out.
 //!
-//! A server finds the result of an operation that is sent again for some time only
-//! (`operation_results_days` of `/sync/config`). Any other operation that comes again after that finds
-//! what it says there already. An increment would count twice.
+//! If the answer to a push is lost, the client sends the operations again, and the server finds
+//! their stored results by `op_id`. It keeps results for a limited time (`operation_results_days`
+//! of `/sync/config`); after that, a retry looks like a new operation. For most operations this is
+//! harmless, because the record already has the values. An increment would count twice.
+//!
+//! So the outbox stores when an increment was first sent (`first_sent_at`). One that has no answer
+//! in time leaves the outbox and becomes a failure with the code `outcome_unknown`, for the user to
+//! decide.
 
 use std::collections::BTreeSet;
 
@@ -10,20 +15,22 @@ use kanso_domain::Timestamp;
 use kanso_protocol::sync::{OperationResult, OperationStatus};
 use rusqlite::{Connection, params};
 
+use super::apply::Batch;
 use super::codec::instant;
-use super::delivery::Batch;
-use super::outbox::{self, Waiting};
-use super::{Failure, Key, Replica, ReplicaError, account, failures, shown};
-
-/// The code of such a failure. It is the client's own: no server sends it.
-pub(super) const OUTCOME_UNKNOWN: &str = "outcome_unknown";
+use super::failures::{self, Failure, OUTCOME_UNKNOWN};
+use super::outbox::{self, PendingOperation};
+use super::{RecordKey, Replica, ReplicaError, account, view};
 
 impl Replica {
-    /// The increments of `batch` go out now, those of them that never did.
+    /// Records that the increments of `batch` are about to be sent, unless they were sent before.
+    ///
+    /// Call this before the request: a crash after it must leave the increments marked.
     pub(crate) fn note_sending(&self, batch: &Batch, now: Timestamp) -> Result<(), ReplicaError> {
         let Some((first, last)) = batch.positions() else {
             return Ok(());
         };
+        // `json_valid` keeps a damaged body from failing the statement; SQLite may otherwise
+        // evaluate `->>` on it.
         self.connection
             .prepare_cached(
                 "UPDATE outbox SET first_sent_at = ?3
@@ -35,7 +42,7 @@ impl Replica {
         Ok(())
     }
 
-    /// What first went out at `at` did not arrive, or was refused as a whole.
+    /// Clears the mark of operations first sent at `at`: the request certainly had no effect.
     pub(crate) fn note_not_done(&self, at: Timestamp) -> Result<(), ReplicaError> {
         self.connection
             .prepare_cached("UPDATE outbox SET first_sent_at = NULL WHERE first_sent_at = ?1")?
@@ -43,7 +50,7 @@ impl Replica {
         Ok(())
     }
 
-    /// When the oldest increment without an answer first went out, if there is one.
+    /// Returns when the oldest increment without an answer was first sent.
     pub(crate) fn oldest_unanswered(&self) -> Result<Option<Timestamp>, ReplicaError> {
         let sql = "SELECT min(first_sent_at) FROM outbox WHERE acknowledged_seq IS NULL";
         let oldest: Option<i64> = self
@@ -53,32 +60,35 @@ impl Replica {
         oldest.map(instant).transpose()
     }
 
-    /// Puts the increments without an answer that went out before `limit` on the list of what a
-    /// person decides, each with its group. Answers with them and with the records that they are
-    /// about.
-    pub(crate) fn set_aside_unsure(
+    /// Moves unanswered increments that were first sent before `limit` to the failures, each with
+    /// its group. Returns the failures and the records that they are about.
+    pub(crate) fn set_aside_unknown(
         &mut self,
         limit: Timestamp,
         now: Timestamp,
-    ) -> Result<(Vec<Failure>, BTreeSet<Key>), ReplicaError> {
+    ) -> Result<(Vec<Failure>, BTreeSet<RecordKey>), ReplicaError> {
         let transaction = self.begin()?;
         let settings = account::settings(&transaction)?;
         let (mut set_aside, mut changed) = (Vec::new(), BTreeSet::new());
-        for waiting in unsure(&transaction, limit)? {
+        for waiting in with_unknown_outcome(&transaction, limit)? {
             outbox::remove(&transaction, waiting.op_id)?;
             let result = outcome_unknown(&waiting);
-            set_aside.push(failures::keep(&transaction, &waiting, &result, now)?);
+            set_aside.push(failures::store(&transaction, &waiting, &result, now)?);
             changed.insert(waiting.key);
         }
         for &key in &changed {
-            shown::refresh(&transaction, key, &settings)?;
+            view::refresh(&transaction, key, &settings)?;
         }
         transaction.commit()?;
         Ok((set_aside, changed))
     }
 }
 
-fn unsure(connection: &Connection, limit: Timestamp) -> Result<Vec<Waiting>, ReplicaError> {
+fn with_unknown_outcome(
+    connection: &Connection,
+    limit: Timestamp,
+) -> Result<Vec<PendingOperation>, ReplicaError> {
+    // The rest of the group goes too: sent alone it would be another group than the user made.
     outbox::select(
         connection,
         "acknowledged_seq IS NULL AND (
@@ -90,7 +100,7 @@ fn unsure(connection: &Connection, limit: Timestamp) -> Result<Vec<Waiting>, Rep
     )
 }
 
-fn outcome_unknown(waiting: &Waiting) -> OperationResult {
+fn outcome_unknown(waiting: &PendingOperation) -> OperationResult {
     OperationResult {
         op_id: waiting.op_id,
         status: OperationStatus::Rejected,

@@ -1,38 +1,47 @@
-//! The server's records.
+//! The mirror: the server's records as they were last delivered (SQL table `base`), and the staged
+//! copy that a resync fills (SQL table `staged`).
+//!
+//! A digest of the live records is kept in `replica.digest` and is updated in the transaction that
+//! changes a record. The server's digest is only compared with it, never stored: a stored copy
+//! would always match and would hide a damaged replica.
 
 use kanso_domain::sync::{Buckets, Digest};
 use kanso_domain::{Entity, Record, Version};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::codec::entity;
-use super::row::{self, COLUMNS, Row, Table};
-use super::{Key, ReplicaError};
+use super::row::{self, COLUMNS, MirrorRow, MirrorTable};
+use super::{RecordKey, ReplicaError};
 
-/// Keeps a delivered record, unless a newer state of it is here, and counts it in `digest`. A
-/// deleted habit takes its entries with it: the server does not send the live ones again. Answers with the
-/// records that changed.
-pub(super) fn keep(
+/// Stores a delivered record unless the mirror has a newer state of it, and updates `digest`.
+///
+/// A tombstone of a habit also removes the habit's entries. Returns the records that changed.
+pub(super) fn store(
     connection: &Connection,
     record: &Record,
     digest: &mut Digest,
-) -> Result<Vec<Key>, ReplicaError> {
-    let new = Row::of(record)?;
+) -> Result<Vec<RecordKey>, ReplicaError> {
+    let new = MirrorRow::of(record)?;
     let mut changed = Vec::new();
-    let old = standing(connection, new.key)?;
+    let old = known_state(connection, new.key)?;
+    // A page of an older sync may arrive late, after another process has stored newer states.
     if old.is_none_or(|old| old.seq < new.seq) {
+        // The digest is a sum, so a replaced row is subtracted and the new one added.
         let counted = old.map_or(Digest::EMPTY, |old| old.digest);
         *digest = digest.minus(counted).plus(new.digest());
-        new.write(connection, Table::Base)?;
+        new.write(connection, MirrorTable::Base)?;
         changed.push(new.key);
     }
     if new.key.entity == Entity::Habit && !new.is_live {
-        let mut gone = connection.prepare_cached(
+        // The habit's tombstone stands for its live entries: the server does not send tombstones
+        // for them.
+        let mut deletion = connection.prepare_cached(
             "DELETE FROM base WHERE habit_id = ?1 AND entity = 'entry'
              RETURNING id, version, is_live",
         )?;
-        let mut rows = gone.query([new.key.id])?;
+        let mut rows = deletion.query([new.key.id])?;
         while let Some(entry) = rows.next()? {
-            let key = Key {
+            let key = RecordKey {
                 entity: Entity::Entry,
                 id: entry.get(0)?,
             };
@@ -43,19 +52,22 @@ pub(super) fn keep(
     Ok(changed)
 }
 
-/// How a record stands here.
+/// Newest known state of a record: its position in the history and its share of the digest.
 #[derive(Clone, Copy)]
-struct Standing {
+struct KnownState {
     seq: i64,
     digest: Digest,
 }
 
-fn standing(connection: &Connection, key: Key) -> Result<Option<Standing>, ReplicaError> {
+fn known_state(
+    connection: &Connection,
+    key: RecordKey,
+) -> Result<Option<KnownState>, ReplicaError> {
     let sql = "SELECT seq, version, is_live FROM base WHERE entity = ?1 AND id = ?2";
     let found = connection
         .prepare_cached(sql)?
         .query_row(params![key.entity.as_str(), key.id], |found| {
-            Ok(Standing {
+            Ok(KnownState {
                 seq: found.get(0)?,
                 digest: row::digest(key, found.get(1)?, found.get(2)?),
             })
@@ -64,12 +76,14 @@ fn standing(connection: &Connection, key: Key) -> Result<Option<Standing>, Repli
     Ok(found)
 }
 
-/// Puts a delivered record aside until everything has been delivered anew.
+/// Stores a record that a resync delivered. It becomes visible when the resync is complete.
 pub(super) fn stage(connection: &Connection, record: &Record) -> Result<(), ReplicaError> {
-    Row::of(record)?.write(connection, Table::Staged)
+    MirrorRow::of(record)?.write(connection, MirrorTable::Staged)
 }
 
-/// Drops what was put aside of habits that were deleted while everything was delivered anew.
+/// Removes staged entries whose habit was deleted while the resync was under way.
+///
+/// The entry can be on an early page and the habit's tombstone on a later one.
 pub(super) fn drop_staged_orphans(connection: &Connection) -> Result<(), ReplicaError> {
     connection
         .prepare_cached(
@@ -80,7 +94,7 @@ pub(super) fn drop_staged_orphans(connection: &Connection) -> Result<(), Replica
     Ok(())
 }
 
-/// What was put aside takes the place of everything.
+/// Replaces the mirror with the staged records.
 pub(super) fn swap(connection: &Connection) -> Result<(), ReplicaError> {
     connection.execute_batch(&format!(
         "DELETE FROM base;
@@ -97,12 +111,12 @@ pub(super) fn clear_staged(connection: &Connection) -> Result<(), ReplicaError> 
     Ok(())
 }
 
-/// Writes `record` over whatever is here.
+/// Stores `record` and overwrites any state of it, also a newer one.
 pub(super) fn replace(connection: &Connection, record: &Record) -> Result<(), ReplicaError> {
-    Row::of(record)?.write(connection, Table::Base)
+    MirrorRow::of(record)?.write(connection, MirrorTable::Base)
 }
 
-pub(super) fn remove(connection: &Connection, key: Key) -> Result<(), ReplicaError> {
+pub(super) fn remove(connection: &Connection, key: RecordKey) -> Result<(), ReplicaError> {
     connection
         .prepare_cached("DELETE FROM base WHERE entity = ?1 AND id = ?2")?
         .execute(params![key.entity.as_str(), key.id])?;
@@ -111,9 +125,9 @@ pub(super) fn remove(connection: &Connection, key: Key) -> Result<(), ReplicaErr
 
 pub(super) fn row(
     connection: &Connection,
-    table: Table,
-    key: Key,
-) -> Result<Option<Row>, ReplicaError> {
+    table: MirrorTable,
+    key: RecordKey,
+) -> Result<Option<MirrorRow>, ReplicaError> {
     let sql = format!(
         "SELECT {COLUMNS} FROM {} WHERE entity = ?1 AND id = ?2",
         table.name()
@@ -121,30 +135,33 @@ pub(super) fn row(
     let found = connection
         .prepare_cached(&sql)?
         .query_row(params![key.entity.as_str(), key.id], |found| {
-            Ok(Row::read(found))
+            Ok(MirrorRow::read(found))
         })
         .optional()?;
     found.transpose()
 }
 
-pub(super) fn load(connection: &Connection, key: Key) -> Result<Option<Record>, ReplicaError> {
-    let found = row(connection, Table::Base, key)?;
+pub(super) fn load(
+    connection: &Connection,
+    key: RecordKey,
+) -> Result<Option<Record>, ReplicaError> {
+    let found = row(connection, MirrorTable::Base, key)?;
     found.map(|row| row.record()).transpose()
 }
 
-/// Every record, in the order of their ids: for comparing replicas.
+/// Returns all records in the order of their ids, to compare replicas.
 pub(super) fn all(connection: &Connection) -> Result<Vec<Record>, ReplicaError> {
     let sql = format!("SELECT {COLUMNS} FROM base ORDER BY entity, id");
     let mut statement = connection.prepare(&sql)?;
     let mut rows = statement.query([])?;
     let mut records = Vec::new();
     while let Some(row) = rows.next()? {
-        records.push(Row::read(row)?.record()?);
+        records.push(MirrorRow::read(row)?.record()?);
     }
     Ok(records)
 }
 
-/// What all rows add up to, bucket by bucket.
+/// Computes the digest of each bucket from the rows.
 pub(super) fn buckets(connection: &Connection) -> Result<Buckets, ReplicaError> {
     let mut statement =
         connection.prepare_cached("SELECT entity, id, version FROM base WHERE is_live = 1")?;
@@ -153,6 +170,7 @@ pub(super) fn buckets(connection: &Connection) -> Result<Buckets, ReplicaError> 
     while let Some(row) = rows.next()? {
         let entity = entity(&row.get::<_, String>(0)?)?;
         let id: uuid::Uuid = row.get(1)?;
+        // A version below 1 is damage. It adds nothing, so the bucket differs and is repaired.
         if let Some(version) = Version::new(row.get(2)?) {
             buckets.add(entity, id.as_u128(), version);
         }
@@ -160,7 +178,7 @@ pub(super) fn buckets(connection: &Connection) -> Result<Buckets, ReplicaError> 
     Ok(buckets)
 }
 
-/// How many live records there are.
+/// Returns the number of live records.
 pub(super) fn count_live(connection: &Connection) -> Result<u64, ReplicaError> {
     let sql = "SELECT count(*) FROM base WHERE is_live = 1";
     let count: i64 = connection
@@ -169,18 +187,19 @@ pub(super) fn count_live(connection: &Connection) -> Result<u64, ReplicaError> {
     Ok(count.cast_unsigned())
 }
 
-/// The live rows for which `is_wanted`; what cannot be read is left out.
+/// Returns the live rows for which `is_wanted` is true. Unreadable rows are left out.
 pub(super) fn live_rows(
     connection: &Connection,
-    mut is_wanted: impl FnMut(Key) -> bool,
-) -> Result<Vec<Row>, ReplicaError> {
+    mut is_wanted: impl FnMut(RecordKey) -> bool,
+) -> Result<Vec<MirrorRow>, ReplicaError> {
     let sql = format!("SELECT {COLUMNS} FROM base WHERE is_live = 1");
     let mut statement = connection.prepare(&sql)?;
     let mut rows = statement.query([])?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
-        match Row::read(row) {
+        match MirrorRow::read(row) {
             Ok(row) if is_wanted(row.key) => found.push(row),
+            // A check removes unreadable rows, and the comparison with the server restores them.
             Ok(_) | Err(ReplicaError::Damaged { .. }) => {}
             Err(error) => return Err(error),
         }
@@ -188,7 +207,7 @@ pub(super) fn live_rows(
     Ok(found)
 }
 
-/// The digest as it is kept beside the rows.
+/// Returns the stored digest of the live records.
 pub(super) fn digest(connection: &Connection) -> Result<Digest, ReplicaError> {
     let sql = "SELECT digest FROM replica";
     let stored: Option<i64> = connection
@@ -196,11 +215,12 @@ pub(super) fn digest(connection: &Connection) -> Result<Digest, ReplicaError> {
         .query_row([], |row| row.get(0))?;
     match stored {
         Some(number) => Ok(Digest::new(number.cast_unsigned())),
+        // A replica of an older version has no digest until it is counted once.
         None => Ok(buckets(connection)?.total()),
     }
 }
 
-pub(super) fn keep_digest(connection: &Connection, digest: Digest) -> Result<(), ReplicaError> {
+pub(super) fn store_digest(connection: &Connection, digest: Digest) -> Result<(), ReplicaError> {
     let sql = "UPDATE replica SET digest = ?1";
     connection
         .prepare_cached(sql)?
@@ -208,9 +228,9 @@ pub(super) fn keep_digest(connection: &Connection, digest: Digest) -> Result<(),
     Ok(())
 }
 
-/// Counts all rows anew.
+/// Computes the digests from all rows and stores their total.
 pub(super) fn recount(connection: &Connection) -> Result<Buckets, ReplicaError> {
     let buckets = buckets(connection)?;
-    keep_digest(connection, buckets.total())?;
+    store_digest(connection, buckets.total())?;
     Ok(buckets)
 }

@@ -1,4 +1,6 @@
-//! What a person sees: kept beside base and outbox so that lists are plain queries.
+//! The view: the mirror with the outbox applied (SQL table `shown`).
+//!
+//! It is stored, not computed at each read, so that lists and statistics are plain queries.
 
 use jiff::civil::Date;
 use kanso_domain::accounts::Settings;
@@ -9,28 +11,32 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::codec::{from_json, habit_of, to_json};
 use super::overlay::overlay;
-use super::{Key, Replica, ReplicaError, base, outbox};
+use super::{RecordKey, Replica, ReplicaError, mirror, outbox};
 
-/// A record as its person sees it.
+/// A record as this device shows it: the server's state with the outbox applied.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Shown<R> {
-    /// The record. Its version is the one that it has when the server has taken everything that
-    /// waits; what the server keeps of it otherwise is that of the last delivery.
+pub struct View<R> {
+    /// The record. Its version is the one that it has after the server has accepted all waiting
+    /// operations. Values that the server computes, such as stored streaks, are those of the last
+    /// delivery.
     pub record: R,
-    /// Whether something about it has not come back from the server.
+    /// True if the outbox has an operation for the record.
     pub is_pending: bool,
 }
 
-/// Derives what is shown of one record. To be called in each transaction that changes the base
-/// or the outbox of it.
+/// Derives the view of one record and returns it; `None` if the record is deleted or unknown.
+///
+/// Call this in each transaction that changes the record's mirror row or its outbox operations.
 pub(super) fn refresh(
     connection: &Connection,
-    key: Key,
+    key: RecordKey,
     settings: &Settings,
 ) -> Result<Option<Record>, ReplicaError> {
+    // Acknowledged operations count as pending too, until their record is delivered.
     let edits = outbox::edits(connection, key)?;
     let is_pending = !edits.is_empty();
-    let record = overlay(base::load(connection, key)?, edits, settings);
+    let record = overlay(mirror::load(connection, key)?, edits, settings);
+    // Tombstones stay in the mirror only: no list shows them.
     let live = record
         .filter(|record| !record.stamp().is_deleted())
         .map(as_delivered);
@@ -45,7 +51,10 @@ pub(super) fn refresh(
     Ok(live)
 }
 
-/// The wire says of an entry that was written as a date only the instant that stands for it.
+/// Returns the record as the server would deliver it.
+///
+/// An entry that was recorded as a date has only its instant on the wire. Without this conversion
+/// the view of an entry would change when the server delivers it.
 fn as_delivered(record: Record) -> Record {
     match record {
         Record::Entry(mut entry) => {
@@ -58,7 +67,7 @@ fn as_delivered(record: Record) -> Record {
 
 fn write(
     connection: &Connection,
-    key: Key,
+    key: RecordKey,
     record: &Record,
     is_pending: bool,
 ) -> Result<(), ReplicaError> {
@@ -85,11 +94,12 @@ fn write(
     Ok(())
 }
 
-/// Derives everything anew.
+/// Derives the view of all records.
 pub(super) fn refresh_all(
     connection: &Connection,
     settings: &Settings,
 ) -> Result<(), ReplicaError> {
+    // The keys of the view itself are included, so that rows without a record are removed.
     let mut statement = connection.prepare(
         "SELECT entity, id FROM base UNION SELECT entity, id FROM shown
          UNION SELECT entity, record_id FROM outbox",
@@ -101,34 +111,34 @@ pub(super) fn refresh_all(
     Ok(())
 }
 
-/// A row `(is_pending, record)`.
-fn read(entity: Entity, row: &Row<'_>) -> Result<Shown<Record>, ReplicaError> {
+/// Reads a row `(is_pending, record)`.
+fn read(entity: Entity, row: &Row<'_>) -> Result<View<Record>, ReplicaError> {
     let json: String = row.get(1)?;
-    Ok(Shown {
+    Ok(View {
         is_pending: row.get(0)?,
         record: from_json(entity, Seq::ZERO, &json)?,
     })
 }
 
-impl Shown<Record> {
-    fn habit(self) -> Option<Shown<Habit>> {
+impl View<Record> {
+    fn habit(self) -> Option<View<Habit>> {
         let is_pending = self.is_pending;
         match self.record {
-            Record::Habit(record) => Some(Shown { record, is_pending }),
+            Record::Habit(record) => Some(View { record, is_pending }),
             Record::Entry(_) => None,
         }
     }
 
-    fn entry(self) -> Option<Shown<Entry>> {
+    fn entry(self) -> Option<View<Entry>> {
         let is_pending = self.is_pending;
         match self.record {
-            Record::Entry(record) => Some(Shown { record, is_pending }),
+            Record::Entry(record) => Some(View { record, is_pending }),
             Record::Habit(_) => None,
         }
     }
 }
 
-fn one(connection: &Connection, key: Key) -> Result<Option<Shown<Record>>, ReplicaError> {
+fn one(connection: &Connection, key: RecordKey) -> Result<Option<View<Record>>, ReplicaError> {
     let mut statement = connection
         .prepare_cached("SELECT is_pending, record FROM shown WHERE entity = ?1 AND id = ?2")?;
     let found = statement
@@ -142,25 +152,25 @@ fn one(connection: &Connection, key: Key) -> Result<Option<Shown<Record>>, Repli
 pub(super) fn habit(
     connection: &Connection,
     id: HabitId,
-) -> Result<Option<Shown<Habit>>, ReplicaError> {
-    Ok(one(connection, Key::habit(id))?.and_then(Shown::habit))
+) -> Result<Option<View<Habit>>, ReplicaError> {
+    Ok(one(connection, RecordKey::habit(id))?.and_then(View::habit))
 }
 
 pub(super) fn entry(
     connection: &Connection,
     id: EntryId,
-) -> Result<Option<Shown<Entry>>, ReplicaError> {
-    let found = one(connection, Key::entry(id))?.and_then(Shown::entry);
+) -> Result<Option<View<Entry>>, ReplicaError> {
+    let found = one(connection, RecordKey::entry(id))?.and_then(View::entry);
     let Some(shown) = found else {
         return Ok(None);
     };
-    // An entry shows with its habit or not at all.
+    // An entry without its habit is hidden: the habit was deleted, or it has not arrived yet.
     let habit = habit(connection, shown.record.details.habit_id)?;
     Ok(habit.map(|_| shown))
 }
 
-/// All habits, archived ones too, by their place in the list, then newest first.
-pub(super) fn habits(connection: &Connection) -> Result<Vec<Shown<Habit>>, ReplicaError> {
+/// Returns all habits, archived ones included, by sort order, then newest first.
+pub(super) fn habits(connection: &Connection) -> Result<Vec<View<Habit>>, ReplicaError> {
     let mut statement =
         connection.prepare_cached("SELECT is_pending, record FROM shown WHERE entity = 'habit'")?;
     let mut rows = statement.query([])?;
@@ -168,6 +178,7 @@ pub(super) fn habits(connection: &Connection) -> Result<Vec<Shown<Habit>>, Repli
     while let Some(row) = rows.next()? {
         habits.extend(read(Entity::Habit, row)?.habit());
     }
+    // Sorted here: the sort keys are inside of the JSON, and a user has few habits.
     habits.sort_by_key(|shown| {
         let Habit {
             id, details, stamp, ..
@@ -177,14 +188,14 @@ pub(super) fn habits(connection: &Connection) -> Result<Vec<Shown<Habit>>, Repli
     Ok(habits)
 }
 
-/// The entries of a span of days, both ends included, of one habit or of all that are there; by
-/// day, then in the order of their completion.
+/// Returns the entries of the days `from` to `to`, both included, of one habit or of all habits,
+/// by day, then by instant.
 pub(super) fn entries(
     connection: &Connection,
     habit: Option<HabitId>,
     from: Date,
     to: Date,
-) -> Result<Vec<Shown<Entry>>, ReplicaError> {
+) -> Result<Vec<View<Entry>>, ReplicaError> {
     let mut statement = connection.prepare_cached(
         "SELECT is_pending, record FROM shown AS entry
          WHERE entity = 'entry' AND (?1 IS NULL OR habit_id = ?1)
@@ -198,6 +209,7 @@ pub(super) fn entries(
     while let Some(row) = rows.next()? {
         entries.extend(read(Entity::Entry, row)?.entry());
     }
+    // The index gives the days in order, but not the instants within a day.
     entries.sort_by_key(|shown| {
         let Entry { id, details, .. } = &shown.record;
         (details.local_date, details.completion.instant(), *id)
@@ -206,15 +218,15 @@ pub(super) fn entries(
 }
 
 impl Replica {
-    pub(crate) fn habit(&self, id: HabitId) -> Result<Option<Shown<Habit>>, ReplicaError> {
+    pub(crate) fn habit(&self, id: HabitId) -> Result<Option<View<Habit>>, ReplicaError> {
         habit(&self.connection, id)
     }
 
-    pub(crate) fn entry(&self, id: EntryId) -> Result<Option<Shown<Entry>>, ReplicaError> {
+    pub(crate) fn entry(&self, id: EntryId) -> Result<Option<View<Entry>>, ReplicaError> {
         entry(&self.connection, id)
     }
 
-    pub(crate) fn habits(&self) -> Result<Vec<Shown<Habit>>, ReplicaError> {
+    pub(crate) fn habits(&self) -> Result<Vec<View<Habit>>, ReplicaError> {
         habits(&self.connection)
     }
 
@@ -223,11 +235,11 @@ impl Replica {
         habit: Option<HabitId>,
         from: Date,
         to: Date,
-    ) -> Result<Vec<Shown<Entry>>, ReplicaError> {
+    ) -> Result<Vec<View<Entry>>, ReplicaError> {
         entries(&self.connection, habit, from, to)
     }
 
-    pub(crate) fn base(&self) -> Result<Vec<Record>, ReplicaError> {
-        base::all(&self.connection)
+    pub(crate) fn mirror(&self) -> Result<Vec<Record>, ReplicaError> {
+        mirror::all(&self.connection)
     }
 }

@@ -1,14 +1,14 @@
-//! Increments whose answer was lost, and a server that forgets what it has carried out.
+//! Increments with a lost answer, and a server that has purged their results.
 
 use kanso_client::domain::entries::Entry;
 use kanso_client::domain::{EntryId, QuantityChange};
 use kanso_client::{EditError, ResolveError};
 
-use crate::support::{Device, FakeServer, Fault, all_entries, on, signed_in, titled};
+use crate::support::{Device, FakeServer, NetworkFault, all_entries, on, signed_in, titled};
 
 const DAY: i64 = 24 * 60 * 60;
 
-/// A device with an entry that the server has too.
+/// A device with a synced entry.
 async fn with_an_entry(server: &FakeServer) -> (Device, Entry) {
     let device = signed_in(1, server).await;
     let habit = device.create_habit(titled("Water")).expect("creates");
@@ -23,22 +23,22 @@ fn half() -> QuantityChange {
     QuantityChange::from_thousandths(500).expect("small")
 }
 
-/// The thousandths that the server has of the only entry.
+/// Value of the only entry on the server, in thousandths.
 fn stored(server: &FakeServer) -> i64 {
     let state = server.state();
     let entry = state.entries.values().next().expect("an entry");
     entry.details.value.thousandths()
 }
 
-/// The thousandths that the device shows of it.
+/// Value of the only entry on the device, in thousandths.
 fn shown(device: &Device) -> i64 {
     all_entries(device)[0].details.value.thousandths()
 }
 
-/// Adds a half, whose answer is lost, and lets `days` pass, after which the server has forgotten it.
+/// Adds a half with a lost answer and lets `days` pass, after which the server has purged the result.
 async fn lose_an_answer(server: &FakeServer, device: &Device, entry: EntryId, days: i64) {
     device.add_to_entry(entry, half()).expect("adds");
-    server.fail([Fault::LoseResponse]);
+    server.fail([NetworkFault::LoseResponse]);
     device.sync(server).await.expect_err("the answer was lost");
     assert_eq!((stored(server), shown(device)), (1_500, 1_500));
     server.state().receipts.clear();
@@ -46,32 +46,32 @@ async fn lose_an_answer(server: &FakeServer, device: &Device, entry: EntryId, da
 }
 
 #[tokio::test]
-async fn what_the_server_may_have_forgotten_is_for_a_person_to_decide() {
+async fn increment_whose_result_may_be_purged_becomes_a_failure() {
     let server = FakeServer::new();
     let (device, entry) = with_an_entry(&server).await;
     lose_an_answer(&server, &device, entry.id, 91).await;
 
     let report = device.sync(&server).await.expect("syncs");
     assert_eq!((report.pushed, report.waiting), (0, 0));
-    let [unsure] = &report.failures[..] else {
+    let [unknown_outcome] = &report.failures[..] else {
         panic!("one, got {:?}", report.failures);
     };
-    assert!(unsure.is_outcome_unknown());
-    assert_eq!(unsure.operation.id, entry.id.uuid());
+    assert!(unknown_outcome.is_outcome_unknown());
+    assert_eq!(unknown_outcome.operation.id, entry.id.uuid());
     assert_eq!(device.failures().expect("reads"), report.failures);
     assert_eq!((stored(&server), shown(&device)), (1_500, 1_500), "once");
 
-    device.take_theirs(unsure.id).expect("drops it");
+    device.take_theirs(unknown_outcome.id).expect("drops it");
     device.sync(&server).await.expect("syncs");
     assert_eq!((stored(&server), shown(&device)), (1_500, 1_500));
 }
 
 #[tokio::test]
-async fn whoever_misses_it_there_adds_it_anew() {
+async fn keep_mine_sends_the_increment_as_a_new_one() {
     let server = FakeServer::new();
     let (device, entry) = with_an_entry(&server).await;
     device.add_to_entry(entry.id, half()).expect("adds");
-    server.fail([Fault::LoseRequest]);
+    server.fail([NetworkFault::LoseRequest]);
     device.sync(&server).await.expect_err("it was lost");
     device.clock.advance(91 * DAY);
     let report = device.sync(&server).await.expect("syncs");
@@ -85,7 +85,7 @@ async fn whoever_misses_it_there_adds_it_anew() {
 }
 
 #[tokio::test]
-async fn an_entry_that_is_gone_takes_no_increment() {
+async fn keep_mine_fails_for_an_increment_of_a_deleted_entry() {
     let server = FakeServer::new();
     let (device, entry) = with_an_entry(&server).await;
     lose_an_answer(&server, &device, entry.id, 91).await;
@@ -97,11 +97,11 @@ async fn an_entry_that_is_gone_takes_no_increment() {
 }
 
 #[tokio::test]
-async fn while_the_server_remembers_it_is_sent_again_and_counts_once() {
+async fn increment_with_a_stored_result_is_retried_and_counts_once() {
     let server = FakeServer::new();
     let (device, entry) = with_an_entry(&server).await;
     device.add_to_entry(entry.id, half()).expect("adds");
-    server.fail([Fault::LoseResponse]);
+    server.fail([NetworkFault::LoseResponse]);
     device.sync(&server).await.expect_err("the answer was lost");
     device.clock.advance(88 * DAY);
     let report = device.sync(&server).await.expect("syncs");
@@ -110,12 +110,12 @@ async fn while_the_server_remembers_it_is_sent_again_and_counts_once() {
 }
 
 #[tokio::test]
-async fn what_was_never_sent_waits_for_as_long_as_it_takes() {
+async fn increment_that_was_never_sent_waits_without_limit() {
     let server = FakeServer::new();
     let (device, entry) = with_an_entry(&server).await;
     device.add_to_entry(entry.id, half()).expect("adds");
     for _ in 0..3 {
-        server.fail([Fault::Offline]);
+        server.fail([NetworkFault::Offline]);
         device.sync(&server).await.expect_err("no network");
         device.clock.advance(DAY / 2);
     }
@@ -126,11 +126,11 @@ async fn what_was_never_sent_waits_for_as_long_as_it_takes() {
 }
 
 #[tokio::test]
-async fn what_was_refused_as_a_whole_was_not_carried_out() {
+async fn increment_of_a_rejected_request_is_not_in_doubt() {
     let server = FakeServer::new();
     let (device, entry) = with_an_entry(&server).await;
     device.add_to_entry(entry.id, half()).expect("adds");
-    server.fail([Fault::Status(422, None)]);
+    server.fail([NetworkFault::Status(422, None)]);
     device.sync(&server).await.expect_err("refused");
     device.clock.advance(400 * DAY);
     let report = device.sync(&server).await.expect("syncs");
@@ -143,7 +143,7 @@ async fn only_increments_are_in_doubt() {
     let server = FakeServer::new();
     let device = signed_in(1, &server).await;
     device.create_habit(titled("Read")).expect("creates");
-    server.fail([Fault::LoseResponse]);
+    server.fail([NetworkFault::LoseResponse]);
     device.sync(&server).await.expect_err("the answer was lost");
     server.state().receipts.clear();
     device.clock.advance(400 * DAY);
@@ -168,7 +168,7 @@ async fn a_group_goes_to_the_list_as_a_whole() {
             edits.create_habit(titled("Tea"))
         })
         .expect("writes");
-    server.fail([Fault::LoseResponse]);
+    server.fail([NetworkFault::LoseResponse]);
     device.sync(&server).await.expect_err("the answer was lost");
     server.state().receipts.clear();
     device.clock.advance(91 * DAY);

@@ -1,0 +1,271 @@
+//! One round of sync on the local side: the next batch to send, and applying the server's answer.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use kanso_domain::accounts::Settings;
+use kanso_domain::sync::Digest;
+use kanso_domain::{Record, Seq};
+use kanso_protocol::sync::{OperationResult, OperationStatus};
+use rusqlite::{Transaction, params};
+use uuid::Uuid;
+
+use super::codec::seq;
+use super::failures::Failure;
+use super::outbox::{self, PendingOperation};
+use super::position::{Position, Resync, position};
+use super::recovery::{self, ApplyError, RepairOptions};
+use super::rejections::{self, RejectedOperation};
+use super::{RecordKey, Replica, ReplicaError, account, mirror, view};
+
+/// Input of one request: the operations to push and the position to pull from.
+#[derive(Debug)]
+pub(crate) struct Batch {
+    pub(crate) device_id: Uuid,
+    position: Position,
+    operations: Vec<PendingOperation>,
+}
+
+impl Batch {
+    pub(crate) fn cursor(&self) -> Option<&str> {
+        self.position.cursor.as_deref()
+    }
+
+    /// Returns the operations as JSON, with the same bytes at every retry.
+    pub(crate) fn bodies(&self) -> impl Iterator<Item = &str> {
+        self.operations.iter().map(|pending| pending.body.as_str())
+    }
+
+    /// Returns the outbox positions of the first and the last operation, if there are operations.
+    pub(crate) fn positions(&self) -> Option<(i64, i64)> {
+        Some((
+            self.operations.first()?.position,
+            self.operations.last()?.position,
+        ))
+    }
+}
+
+/// Answer of the server to one request.
+#[derive(Debug)]
+pub(crate) struct SyncAnswer {
+    pub(crate) results: Vec<OperationResult>,
+    pub(crate) records: Vec<Record>,
+    /// Settings of the account, if they changed.
+    pub(crate) settings: Option<Settings>,
+    /// Digest of the server's live records; only on the last page.
+    pub(crate) digest: Option<Digest>,
+    pub(crate) cursor: String,
+    pub(crate) head: Seq,
+    pub(crate) has_more: bool,
+}
+
+/// Effects of applying an answer.
+#[derive(Debug, Default)]
+pub(crate) struct ApplyReport {
+    /// Number of acknowledged operations.
+    pub(crate) pushed: u64,
+    /// Number of acknowledged operations that the server merged with edits of other devices.
+    pub(crate) merged: u64,
+    /// Rejected operations.
+    pub(crate) failures: Vec<Failure>,
+    /// Number of records that are given back to the server.
+    pub(crate) offered: u64,
+    /// True if everything was read and the digests still differ.
+    pub(crate) has_drifted: bool,
+    /// Number of operations that the server deferred.
+    pub(crate) deferred: u64,
+    /// True if the server lost acknowledged operations, which are now queued again.
+    pub(crate) must_resend: bool,
+    /// Reason of the resync that this answer completed; then any record may have changed.
+    pub(crate) resynced: Option<Resync>,
+    /// Records that changed.
+    pub(crate) changed: BTreeSet<RecordKey>,
+}
+
+impl Replica {
+    /// Returns the next batch: the operations after the outbox position `after`, at most `limit` of
+    /// about `bytes` in total.
+    pub(crate) fn next_batch(
+        &self,
+        after: i64,
+        limit: usize,
+        bytes: usize,
+    ) -> Result<Batch, ReplicaError> {
+        let position = position(&self.connection)?;
+        // Nothing is pushed while the history of a restored server is read. Waiting operations may
+        // build on records that the server gets back only at the end of the resync.
+        let limit = if position.resync == Some(Resync::HistoryLost) {
+            0
+        } else {
+            limit
+        };
+        Ok(Batch {
+            device_id: account::device_id(&self.connection)?,
+            operations: outbox::next(&self.connection, after, limit, bytes)?,
+            position,
+        })
+    }
+
+    /// Returns true if no operation after the outbox position `after` waits.
+    pub(crate) fn is_drained(&self, after: i64) -> Result<bool, ReplicaError> {
+        Ok(outbox::next(&self.connection, after, 1, usize::MAX)?.is_empty())
+    }
+
+    /// Applies the answer to `batch` in one transaction.
+    ///
+    /// This is the only place where an operation leaves the outbox because of its result, and where
+    /// the cursor moves. The cursor moves in the transaction that stores the records before it, so
+    /// a crash can neither skip a record nor lose an operation.
+    pub(crate) fn apply(
+        &mut self,
+        batch: &Batch,
+        answer: &SyncAnswer,
+        options: RepairOptions<'_>,
+    ) -> Result<ApplyReport, ApplyError> {
+        let transaction = self.begin()?;
+        // Results count in any case: each names its operation.
+        let mut report = apply_results(&transaction, batch, answer, options)?;
+        // Records count only at the position from which they were asked for. If another process has
+        // synced in the meantime, its position is newer, and its records include these.
+        if position(&transaction)? == batch.position {
+            apply_records(&transaction, batch, answer, options, &mut report)?;
+            // After the records: the views of waiting entries are derived with the new settings below.
+            if let Some(settings) = &answer.settings {
+                account::store_settings(&transaction, settings, options.now)?;
+            }
+            if let Some(theirs) = answer.digest {
+                report.has_drifted = mirror::digest(&transaction)? != theirs;
+            }
+        }
+        let settings = account::settings(&transaction)?;
+        if report.resynced.is_some() {
+            view::refresh_all(&transaction, &settings)?;
+        } else {
+            for &key in &report.changed {
+                view::refresh(&transaction, key, &settings)?;
+            }
+        }
+        transaction.commit()?;
+        Ok(report)
+    }
+
+    /// Begins a resync: all records are read again into the staged table.
+    ///
+    /// The mirror, the view and the outbox stay as they are until the last page has arrived. So the
+    /// user sees no empty list, and an interrupted resync continues from `resync_cursor`.
+    pub(crate) fn begin_resync(&mut self, why: Resync) -> Result<(), ReplicaError> {
+        let transaction = self.begin()?;
+        mirror::clear_staged(&transaction)?;
+        outbox::forget_acknowledgements(&transaction)?;
+        // `max` keeps the stronger reason. A resync after a lost history may itself be answered
+        // with `cursor_expired`; the records still have to be given back.
+        transaction
+            .prepare_cached(
+                "UPDATE replica SET is_resyncing = 1, resync_cursor = NULL,
+                                offers_back = max(offers_back, ?1)",
+            )?
+            .execute([why == Resync::HistoryLost])?;
+        Ok(transaction.commit()?)
+    }
+}
+
+fn apply_results(
+    transaction: &Transaction<'_>,
+    batch: &Batch,
+    answer: &SyncAnswer,
+    RepairOptions { now, ids, .. }: RepairOptions<'_>,
+) -> Result<ApplyReport, ReplicaError> {
+    let sent: BTreeMap<Uuid, &PendingOperation> = batch
+        .operations
+        .iter()
+        .map(|pending| (pending.op_id, pending))
+        .collect();
+    let mut report = ApplyReport::default();
+    let mut rejected = Vec::new();
+    for result in &answer.results {
+        // A result for an operation that was not sent is ignored; it has nothing to change here.
+        let Some(&pending) = sent.get(&result.op_id) else {
+            continue;
+        };
+        report.changed.insert(pending.key);
+        match result.status {
+            OperationStatus::Applied
+            | OperationStatus::Merged
+            | OperationStatus::Noop
+            | OperationStatus::Duplicate => {
+                report.merged += u64::from(result.status == OperationStatus::Merged);
+                // The server sends a `seq` with every success. A missing one counts as delivered.
+                let done_at = seq(result.seq.unwrap_or_default())?;
+                outbox::acknowledge(transaction, pending.op_id, done_at)?;
+                report.pushed += 1;
+            }
+            OperationStatus::Deferred => {
+                outbox::defer(transaction, pending.op_id)?;
+                report.deferred += 1;
+            }
+            // Another device deleted the record that is given back. The delete wins, and the user
+            // did not make this operation, so there is nothing to report.
+            OperationStatus::Gone if pending.is_offer => {
+                outbox::remove(transaction, pending.op_id)?;
+            }
+            OperationStatus::Conflict | OperationStatus::Gone | OperationStatus::Rejected => {
+                let request = outbox::request(&pending.body)?;
+                rejected.push(RejectedOperation {
+                    pending,
+                    request,
+                    result,
+                });
+            }
+        }
+    }
+    // After the loop: settling a group needs the results of all of its operations.
+    report.failures = rejections::settle(transaction, &rejected, now, ids)?;
+    Ok(report)
+}
+
+fn apply_records(
+    transaction: &Transaction<'_>,
+    batch: &Batch,
+    answer: &SyncAnswer,
+    options: RepairOptions<'_>,
+    report: &mut ApplyReport,
+) -> Result<(), ApplyError> {
+    if let Some(why) = batch.position.resync {
+        for record in &answer.records {
+            mirror::stage(transaction, record)?;
+        }
+        if answer.has_more {
+            let sql = "UPDATE replica SET resync_cursor = ?1";
+            transaction.prepare_cached(sql)?.execute([&answer.cursor])?;
+            return Ok(());
+        }
+        report.offered = recovery::swap(transaction, why, options)?;
+        report.resynced = Some(why);
+    } else {
+        // Read once, updated per record and stored once, not once per record.
+        let mut digest = mirror::digest(transaction)?;
+        for record in &answer.records {
+            report
+                .changed
+                .extend(mirror::store(transaction, record, &mut digest)?);
+        }
+        mirror::store_digest(transaction, digest)?;
+    }
+    let settled = if answer.has_more {
+        outbox::settle_delivered(transaction)?
+    } else {
+        // In this order: `settle_all` removes every acknowledged operation up to the head, also
+        // those that the server lost.
+        report.must_resend = outbox::forget_lost(transaction, answer.head)?;
+        outbox::settle_all(transaction, answer.head)?
+    };
+    report.changed.extend(settled);
+    // Only the last page completes a sync.
+    let synced_at = (!answer.has_more).then_some(options.now.as_micros());
+    transaction
+        .prepare_cached(
+            "UPDATE replica SET cursor = ?1, is_resyncing = 0, resync_cursor = NULL,
+                                offers_back = 0, last_sync_at = coalesce(?2, last_sync_at)",
+        )?
+        .execute(params![answer.cursor, synced_at])?;
+    Ok(())
+}

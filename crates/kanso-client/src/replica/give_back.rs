@@ -1,0 +1,209 @@
+//! Giving records back to a server that lost them.
+//!
+//! A server whose database was restored from a backup lacks the newest changes. Devices still have
+//! these records in their mirrors, and offer them back:
+//!
+//! 1. Each mirror record is compared with the record that the server has now ([`decide`]).
+//! 2. A missing record becomes a create under its old id; an older one becomes an update of the
+//!    members that differ. These operations go to the front of the outbox.
+//! 3. The user's waiting operations are put on the versions that the server will have after that
+//!    ([`rebase`]).
+//!
+//! Several devices may do this at the same time, so every decision depends only on the two records,
+//! and the operations merge or turn into a no-op where another device was faster. Tombstones are
+//! not given back: an administrator may have restored the backup to undo a deletion.
+
+use std::collections::BTreeMap;
+
+use kanso_domain::accounts::Settings;
+use kanso_domain::{Entity, Record, Timestamp, Version};
+use kanso_protocol::entries::{EntryMembers, EntryRecord};
+use kanso_protocol::habits::{HabitMembers, HabitRecord};
+use kanso_protocol::sync::OnConflictName;
+use rusqlite::Connection;
+use serde_json::{Map, Value};
+
+use super::change::{Change, operation};
+use super::codec::key_of;
+use super::outbox::{self, NewOperation};
+use super::overlay::overlay;
+use super::{RecordKey, ReplicaError};
+use crate::clock::Ids;
+
+/// A record as it was delivered to this device, and as the server has it now.
+#[derive(Debug)]
+pub(super) struct RecordPair {
+    pub(super) ours: Record,
+    pub(super) theirs: Option<Record>,
+}
+
+/// Members that together define when a habit is due. The server treats them as one field.
+const SCHEDULE: [&str; 4] = ["frequency_type", "weekdays", "interval", "times_per_week"];
+
+/// Members that decide whether a day counts as done. Their earlier values are kept as a history.
+const GOAL: [&str; 7] = [
+    "frequency_type",
+    "weekdays",
+    "interval",
+    "times_per_week",
+    "type",
+    "target_value",
+    "target_direction",
+];
+
+/// Puts the records that the server lost at the front of the outbox, and rebases the waiting
+/// operations on them. Returns the number of records.
+pub(super) fn give_back(
+    connection: &Connection,
+    mut pairs: Vec<RecordPair>,
+    settings: &Settings,
+    now: Timestamp,
+    ids: &dyn Ids,
+) -> Result<u64, ReplicaError> {
+    // Habits first: the server defers an entry whose habit it does not know. Within a kind, the
+    // order of the lost history.
+    pairs.sort_by_key(|pair| {
+        let is_entry = pair.ours.entity() == Entity::Entry;
+        (is_entry, pair.ours.stamp().seq)
+    });
+    let mut operations = Vec::new();
+    // For each record, its predicted state on the server when the user's operations arrive.
+    let mut expected = BTreeMap::new();
+    for pair in pairs {
+        let key = key_of(&pair.ours);
+        match decide(&pair)? {
+            // The waiting operations keep their base version; where they clash with the server's
+            // newer state, the user sees a conflict as always.
+            Decision::KeepTheirs => {}
+            Decision::Same => drop(expected.insert(key, pair.theirs)),
+            // Not in `expected`: it is unknown whether the server will accept it.
+            Decision::Contested(change) => {
+                let contested = operation(ids.next_id(), now, key, change);
+                operations.push(with(contested, OnConflictName::Reject));
+            }
+            Decision::Lost(change) => {
+                let lost = operation(ids.next_id(), now, key, change);
+                let lost = with(lost, OnConflictName::Merge);
+                let action = lost.request.clone().operation(None).action;
+                let after = overlay(pair.theirs, [(action, now)], settings);
+                expected.insert(key, after);
+                operations.push(lost);
+            }
+        }
+    }
+    outbox::prepend(connection, &operations)?;
+    for (key, record) in expected {
+        rebase(connection, key, record, settings, ids)?;
+    }
+    Ok(operations.len() as u64)
+}
+
+fn with(mut operation: NewOperation, on_conflict: OnConflictName) -> NewOperation {
+    operation.request.on_conflict = Some(on_conflict);
+    operation
+}
+
+/// Outcome of comparing a pair.
+enum Decision {
+    /// Both records have the same members, whatever their versions are.
+    Same,
+    /// The server's record is as new as ours, or deleted.
+    KeepTheirs,
+    /// The server's record is missing or older.
+    Lost(Change),
+    /// The server's record has fewer edits, but another device has created it again in another
+    /// state. The operation becomes a conflict, which the user decides.
+    Contested(Change),
+}
+
+fn decide(pair: &RecordPair) -> Result<Decision, ReplicaError> {
+    let RecordPair { ours, theirs } = pair;
+    let Some(theirs) = theirs else {
+        let members = Value::Object(members(ours)?);
+        return Ok(Decision::Lost(Change::Create(members)));
+    };
+    let differing = differing(ours, theirs)?;
+    let (mine, stored) = (ours.stamp(), theirs.stamp());
+    Ok(if stored.is_deleted() {
+        // Deleted after the restore, by a device that knows the record. A delete wins (ADR 0008).
+        Decision::KeepTheirs
+    } else if differing.is_empty() {
+        Decision::Same
+    } else if mine.version <= stored.version {
+        Decision::KeepTheirs
+    } else if stored.updated_at <= mine.updated_at {
+        // No write since the restore: the server has an earlier state of the same record, and an
+        // update of that version brings it forward.
+        Decision::Lost(Change::Update(stored.version, Value::Object(differing)))
+    } else if stored.created_at == mine.created_at {
+        // The record was written since the restore, and the version of the backup is unknown. With
+        // the first version as base, the server finds every member that was edited since the
+        // creation, lets the others merge, and reports a conflict where they clash.
+        Decision::Lost(Change::Update(Version::FIRST, Value::Object(differing)))
+    } else {
+        // Another creation instant: another device has given the record back in its own state.
+        // `Reject` and our version as base make the server report a conflict for any difference.
+        Decision::Contested(Change::Update(mine.version, Value::Object(differing)))
+    })
+}
+
+/// Returns the members that a user can edit.
+fn members(record: &Record) -> Result<Map<String, Value>, ReplicaError> {
+    let json = match record {
+        Record::Habit(habit) => serde_json::to_value(HabitMembers::of(&HabitRecord::from(habit))),
+        Record::Entry(entry) => serde_json::to_value(EntryMembers::of(&EntryRecord::from(entry))),
+    };
+    match json {
+        Ok(Value::Object(members)) => Ok(members),
+        Ok(other) => Err(ReplicaError::damaged(other)),
+        Err(error) => Err(ReplicaError::damaged(error)),
+    }
+}
+
+/// Returns the members of `record` that `theirs` lacks or has with another value.
+fn differing(record: &Record, theirs: &Record) -> Result<Map<String, Value>, ReplicaError> {
+    let (ours, theirs) = (members(record)?, members(theirs)?);
+    let is_other = |name: &str| ours.get(name) != theirs.get(name);
+    // A schedule is valid only as a whole: `weekly` without `times_per_week` is rejected.
+    let is_other_schedule = SCHEDULE.into_iter().any(is_other);
+    let mut differing = ours.clone();
+    differing.retain(|name, _| {
+        is_other(name) || (is_other_schedule && SCHEDULE.contains(&name.as_str()))
+    });
+    if let Record::Habit(habit) = record
+        && GOAL.iter().any(|name| differing.contains_key(*name))
+    {
+        // The goal applies from the day on which the user changed it. Without this member the server
+        // would take today, and would judge the days between by the old goal.
+        let newest = habit.details.history.versions().last();
+        let from = newest.map(|version| Value::from(version.effective_from.to_string()));
+        differing.extend(from.map(|from| ("effective_from".to_owned(), from)));
+    }
+    Ok(differing)
+}
+
+/// Puts the user's waiting operations on the record on the versions that it will have on the server.
+///
+/// `record` is the predicted state after the records were given back. An operation whose base
+/// version changes gets a new id, because the server may know the old id with the old body, and
+/// rejects a known id with another body. Creates, deletes and increments have no base version and
+/// keep their ids; so an increment that was applied before the loss is never counted twice.
+fn rebase(
+    connection: &Connection,
+    key: RecordKey,
+    mut record: Option<Record>,
+    settings: &Settings,
+    ids: &dyn Ids,
+) -> Result<(), ReplicaError> {
+    for waiting in outbox::waiting_edits(connection, key)? {
+        let request = outbox::request(&waiting.body)?;
+        let version = record.as_ref().map(|record| record.stamp().version.get());
+        if request.base_version.is_some() && request.base_version != version {
+            outbox::reissue(connection, &waiting, ids.next_id(), version)?;
+        }
+        // Each operation raises the version on which the next one builds.
+        let action = request.operation(None).action;
+        record = overlay(record, [(action, waiting.created_at)], settings);
+    }
+    Ok(())
+}

@@ -1,0 +1,44 @@
+//! The replica's position in the server's history: its cursor, and a resync that is under way.
+
+use rusqlite::Connection;
+
+use super::ReplicaError;
+
+/// The point up to which the replica has read the server's history.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Position {
+    /// Reason of the resync that is under way, if there is one.
+    pub(super) resync: Option<Resync>,
+    /// Cursor for the next pull: of the resync while one is under way.
+    pub(super) cursor: Option<String>,
+}
+
+/// Reason for reading all records again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Resync {
+    /// The server's database was restored from a backup. The replica offers the records that the
+    /// server lost back to it.
+    HistoryLost,
+    /// The cursor is no longer valid, for example after a long absence. Records that the server
+    /// lacks were deleted, so the replica removes them.
+    CursorLost,
+}
+
+/// Reads the current position.
+pub(super) fn position(connection: &Connection) -> Result<Position, ReplicaError> {
+    let sql = "SELECT is_resyncing, offers_back,
+                      CASE is_resyncing WHEN 1 THEN resync_cursor ELSE cursor END
+               FROM replica";
+    Ok(connection.prepare_cached(sql)?.query_row([], |row| {
+        let (is_resyncing, offers_back): (bool, bool) = (row.get(0)?, row.get(1)?);
+        let why = if offers_back {
+            Resync::HistoryLost
+        } else {
+            Resync::CursorLost
+        };
+        Ok(Position {
+            resync: is_resyncing.then_some(why),
+            cursor: row.get(2)?,
+        })
+    })?)
+}
