@@ -211,8 +211,8 @@ pub(crate) fn save(pipeline: &mut Pipeline<'_>, user: UserId, save: &RecordWrite
     let mut values = values(user, &save.record);
     let sql = match replaces {
         None => INSERT,
-        Some(replaced) => {
-            values.push(bound(&replaced));
+        Some(version) => {
+            values.push(bound(&version));
             UPDATE
         }
     };

@@ -58,6 +58,7 @@ impl Redis {
             .set_response_timeout(Some(Duration::from_secs(1)))
             .set_min_delay(Duration::from_millis(100))
             .set_max_delay(Duration::from_secs(2));
+        // Lazy: a server starts also while Redis is unavailable.
         let connection = ConnectionManager::new_lazy_with_config(client.clone(), config);
         Ok(Self {
             client,

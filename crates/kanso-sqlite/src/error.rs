@@ -84,6 +84,7 @@ fn is_corruption(error: &rusqlite::Error) -> bool {
         | IntegralValueOutOfRange(..)
         | InvalidColumnType(..)
         | Utf8Error(..)
+        // Every optional row is read with `optional()`, so a missing one contradicts the schema.
         | QueryReturnedNoRows => true,
         error => matches!(
             error.sqlite_error_code(),

@@ -58,6 +58,7 @@ pub fn migrate(options: &SqliteOptions) -> Result<Vec<SchemaStep>, OpenError> {
     let Some(lock) = wait(path)? else {
         return schema(path);
     };
+    // Read before the migration, so that the steps which it applies can be marked.
     let mut steps = schema(path)?;
     drop(open_locked(options, lock)?);
     for step in &mut steps {

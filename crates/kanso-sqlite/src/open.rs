@@ -242,6 +242,7 @@ pub(crate) fn is_new(connection: &Connection, path: &Path) -> Result<bool, OpenE
     };
     match read().map_err(|error| refusal(path, error))? {
         (APPLICATION_ID, _) => Ok(false),
+        // No application id and no table. An id of zero with tables is a database of another program.
         (0, 0) => Ok(true),
         _ => Err(OpenError::Foreign {
             path: path.to_owned(),

@@ -27,6 +27,7 @@ impl RecordStore for SqliteStorage {
         decide: Decide,
     ) -> Result<WriteOutcome, StorageError> {
         let epoch = self.epoch;
+        // An estimate: the changeset is not known before the write runs.
         let cost = WriteCost::Records(keys.habits.len() + keys.entries.len());
         let work = move |connection: &Connection| {
             let Some(loaded) = load(connection, epoch, user, &keys)? else {

@@ -137,6 +137,7 @@ pub(crate) fn credentials(
 /// Stores a new account; returns false if its e-mail address is taken.
 pub(crate) fn create(connection: &Connection, new: &NewAccount) -> Result<bool, DatabaseError> {
     let account = &new.account;
+    // The directory of addresses decides, as in kanso-postgres, where `users` may be partitioned.
     let inserted = prepare(
         connection,
         "INSERT INTO emails (email, user_id) VALUES (?1, ?2) ON CONFLICT (email) DO NOTHING",
