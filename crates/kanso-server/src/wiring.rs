@@ -248,7 +248,7 @@ pub(crate) fn open_storage(
     match database {
         Database::Sqlite(path) => {
             let options = SqliteOptions::new(path, fresh_epoch());
-            let storage = Arc::new(SqliteStorage::open(&options)?);
+            let storage: Arc<dyn Storage> = Arc::new(SqliteStorage::open(&options)?);
             // One process has the file open, so no older server reads what this one writes.
             Ok((storage, FingerprintForm::Current))
         }
@@ -260,7 +260,8 @@ pub(crate) fn open_storage(
             let opening = PostgresStorage::open(&options);
             let storage = Handle::current().block_on(opening)?;
             let form = fingerprint_form(storage.oldest_server());
-            Ok((Arc::new(storage), form))
+            let storage: Arc<dyn Storage> = Arc::new(storage);
+            Ok((storage, form))
         }
     }
 }
