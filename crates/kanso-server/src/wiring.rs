@@ -214,7 +214,7 @@ pub(crate) fn open_storage(
         DatabaseConfig::Sqlite(path) => {
             // The epoch is used only if the file is new; an existing history keeps its own.
             let options = SqliteOptions::new(path, fresh_epoch());
-            let storage = Arc::new(SqliteStorage::open(&options)?);
+            let storage: Arc<dyn Storage> = Arc::new(SqliteStorage::open(&options)?);
             // One process has the file open, so no older server reads what this one writes.
             Ok((storage, FingerprintForm::Current))
         }
@@ -224,8 +224,10 @@ pub(crate) fn open_storage(
                 ..PostgresOptions::new(url.clone(), Arc::new(fresh_epoch))
             };
             let opening = PostgresStorage::open(&options);
-            // Allowed because every caller runs on a thread that may block, never in a task.
-            Ok(Arc::new(Handle::current().block_on(opening)?))
+            let storage = Handle::current().block_on(opening)?;
+            let form = fingerprint_form(storage.oldest_server());
+            let storage: Arc<dyn Storage> = Arc::new(storage);
+            Ok((storage, form))
         }
     }
 }

@@ -175,11 +175,9 @@ mod tests {
             identity: std::array::from_fn(|place| u8::try_from(place).unwrap_or_default()),
         };
         let golden = include_str!("../tests/golden/witness.hex");
-        let written: String = told
-            .written()
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
+        let written = told.written();
+        let digits = written.iter().map(|byte| format!("{byte:02x}"));
+        let written: String = digits.collect();
         assert_eq!(written, golden.trim_end());
         let read = Told::read(&told.written()).expect("what was written");
         assert_eq!(

@@ -3,10 +3,14 @@
 use std::fmt::Write as _;
 
 use jiff::civil::Date;
-use kanso_domain::Timestamp;
-use kanso_domain::entries::{Completion, EntryFields};
-use kanso_domain::habits::{EffectiveFrom, HabitFields, ScheduleFields, TargetFields};
+use kanso_domain::entries::{Completion, EntryFields, EntryKind};
+use kanso_domain::habits::{
+    EffectiveFrom, FrequencyType, HabitFields, HabitType, ScheduleFields, TargetDirection,
+    TargetFields,
+};
 use kanso_domain::sync::OnConflict;
+use kanso_domain::text::{Color, Description, Icon, Notes, Title, Unit};
+use kanso_domain::{Quantity, Timestamp};
 use serde_json::{Number, Value};
 use uuid::Uuid;
 
@@ -137,10 +141,10 @@ impl Members for HabitFields {
             end_date,
             archived_at,
         } = self;
-        text.maybe_text("title", title.as_ref().map(|it| it.as_str()));
-        text.maybe_text("description", description.as_ref().map(|it| it.as_str()));
-        text.maybe_text("color", color.as_ref().map(|it| it.as_str()));
-        text.maybe_text("icon", icon.as_ref().map(|it| it.as_str()));
+        text.maybe_text("title", title.as_ref().map(Title::as_str));
+        text.maybe_text("description", description.as_ref().map(Description::as_str));
+        text.maybe_text("color", color.as_ref().map(Color::as_str));
+        text.maybe_text("icon", icon.as_ref().map(Icon::as_str));
         text.maybe_number("sort_order", sort_order.map(i64::from));
         write_schedule(text, schedule);
         write_target(text, target);
@@ -149,7 +153,7 @@ impl Members for HabitFields {
             Some(EffectiveFrom::Start) => text.word("effective_from", "start"),
             Some(EffectiveFrom::Day(date)) => text.date("effective_from", *date),
         }
-        text.maybe_text("unit", unit.as_ref().map(|it| it.as_str()));
+        text.maybe_text("unit", unit.as_ref().map(Unit::as_str));
         text.nullable(
             "reminder_time",
             reminder_time.as_ref(),
@@ -180,7 +184,7 @@ fn write_schedule(text: &mut Canonical, fields: &ScheduleFields) {
         interval,
         times_per_week,
     } = fields;
-    text.maybe_word("frequency_type", frequency_type.map(|it| it.as_str()));
+    text.maybe_word("frequency_type", frequency_type.map(FrequencyType::as_str));
     if let Some(days) = weekdays {
         // A set: neither the order nor a day that is named twice means anything.
         let mut days = days.clone();
@@ -199,9 +203,9 @@ fn write_target(text: &mut Canonical, fields: &TargetFields) {
         value,
         direction,
     } = fields;
-    text.maybe_word("type", kind.map(|it| it.as_str()));
-    text.maybe_number("target_value", value.map(|it| it.thousandths()));
-    text.maybe_word("target_direction", direction.map(|it| it.as_str()));
+    text.maybe_word("type", kind.map(HabitType::as_str));
+    text.maybe_number("target_value", value.map(Quantity::thousandths));
+    text.maybe_word("target_direction", direction.map(TargetDirection::as_str));
 }
 
 impl Members for EntryFields {
@@ -230,9 +234,9 @@ impl Members for EntryFields {
         text.nullable("local_date", local_date.as_ref(), |text, name, date| {
             text.date(name, *date);
         });
-        text.maybe_word("kind", kind.map(|it| it.as_str()));
-        text.maybe_number("value", value.map(|it| it.thousandths()));
-        text.maybe_text("notes", notes.as_ref().map(|it| it.as_str()));
+        text.maybe_word("kind", kind.map(EntryKind::as_str));
+        text.maybe_number("value", value.map(Quantity::thousandths));
+        text.maybe_text("notes", notes.as_ref().map(Notes::as_str));
     }
 }
 

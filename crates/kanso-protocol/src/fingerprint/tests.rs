@@ -183,71 +183,64 @@ fn the_spelling_of_an_operation_does_not_matter() {
 
 /// A member: absent, or one of `values`.
 fn member(values: serde_json::Value) -> impl Strategy<Value = Option<serde_json::Value>> {
-    let values = values.as_array().cloned().unwrap_or_default();
-    proptest::option::of(select(values))
+    match values {
+        serde_json::Value::Array(values) => proptest::option::of(select(values)),
+        other => panic!("{other} is not a list"),
+    }
+}
+
+/// The members of a record, as JSON.
+fn record(
+    members: Vec<(&'static str, serde_json::Value)>,
+) -> impl Strategy<Value = serde_json::Value> {
+    let (names, values): (Vec<_>, Vec<_>) = members.into_iter().unzip();
+    let values: Vec<_> = values.into_iter().map(member).collect();
+    values.prop_map(move |values| {
+        let members = names.iter().zip(values);
+        let given = members.filter_map(|(name, value)| Some(((*name).to_owned(), value?)));
+        serde_json::Value::Object(given.collect())
+    })
+}
+
+fn habits() -> impl Strategy<Value = serde_json::Value> {
+    let instants = json!([null, "2026-11-22T00:00:00Z", "2026-11-22T01:00:00+01:00"]);
+    record(vec![
+        ("title", json!(["a", " a", "b", "a\nunit=1:b"])),
+        ("sort_order", json!([0, 1])),
+        ("target_value", json!([1, 1.0, 2.5])),
+        ("reminder_time", json!([null, "08:00", "09:00"])),
+        ("archived_at", instants),
+        ("unit", json!(["", "b"])),
+        ("effective_from", json!(["start", "2026-11-22"])),
+    ])
+}
+
+fn entries() -> impl Strategy<Value = serde_json::Value> {
+    let times = json!([
+        "2026-11-22",
+        "2026-11-22T00:00:00Z",
+        "2026-11-22T01:00:00+01:00"
+    ]);
+    record(vec![
+        ("completion_date", times),
+        (
+            "timezone",
+            json!([null, "UTC", "Europe/Rome", "europe/rome"]),
+        ),
+        ("local_date", json!([null, "2026-11-22"])),
+        ("kind", json!(["value", "skip"])),
+        ("value", json!([0, 0.0, 0.001, -1])),
+        ("notes", json!(["", "a"])),
+    ])
 }
 
 /// Operations from few values, several of which are spellings of one another, so that two of them
 /// are often the same.
 fn operations() -> impl Strategy<Value = OperationRequest> {
-    let habit = (
-        member(json!(["a", " a", "b", "a\nunit=1:b"])),
-        member(json!([0, 1])),
-        member(json!([1, 1.0, 2.5])),
-        member(json!([null, "08:00", "09:00"])),
-        member(json!([
-            null,
-            "2026-11-22T00:00:00Z",
-            "2026-11-22T01:00:00+01:00"
-        ])),
-        member(json!(["", "b"])),
-        member(json!(["start", "2026-11-22"])),
-    );
-    let names = [
-        "title",
-        "sort_order",
-        "target_value",
-        "reminder_time",
-        "archived_at",
-        "unit",
+    let record = prop_oneof![
+        habits().prop_map(|fields| (EntityName::Habit, fields)),
+        entries().prop_map(|fields| (EntityName::Entry, fields)),
     ];
-    let habit = habit.prop_map(move |(a, b, c, d, e, f, g)| {
-        let members = names.into_iter().zip([a, b, c, d, e, f]);
-        let members = members.chain([("effective_from", g)]);
-        let given = members.filter_map(|(name, value)| Some((name.to_owned(), value?)));
-        (
-            EntityName::Habit,
-            serde_json::Value::Object(given.collect()),
-        )
-    });
-    let entry = (
-        member(json!([
-            "2026-11-22",
-            "2026-11-22T00:00:00Z",
-            "2026-11-22T01:00:00+01:00"
-        ])),
-        member(json!([null, "UTC", "Europe/Rome", "europe/rome"])),
-        member(json!([null, "2026-11-22"])),
-        member(json!(["value", "skip"])),
-        member(json!([0, 0.0, 0.001, -1])),
-        member(json!(["", "a"])),
-    );
-    let names = [
-        "completion_date",
-        "timezone",
-        "local_date",
-        "kind",
-        "value",
-        "notes",
-    ];
-    let entry = entry.prop_map(move |(a, b, c, d, e, f)| {
-        let members = names.into_iter().zip([a, b, c, d, e, f]);
-        let given = members.filter_map(|(name, value)| Some((name.to_owned(), value?)));
-        (
-            EntityName::Entry,
-            serde_json::Value::Object(given.collect()),
-        )
-    });
     let envelope = (
         select(&[ActionName::Create, ActionName::Update, ActionName::Delete][..]),
         proptest::option::of(1..3_i64),
@@ -255,8 +248,7 @@ fn operations() -> impl Strategy<Value = OperationRequest> {
         any::<bool>(),
         proptest::option::of(select(&["g", "h"][..])),
     );
-    (habit.boxed().prop_union(entry.boxed()), envelope).prop_map(|(record, envelope)| {
-        let (entity, fields) = record;
+    (record, envelope).prop_map(|((entity, fields), envelope)| {
         let (action, base_version, on_conflict, revive, group) = envelope;
         let is_delete = action == ActionName::Delete;
         OperationRequest {

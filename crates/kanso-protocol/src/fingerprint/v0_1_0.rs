@@ -13,11 +13,11 @@
 
 use std::fmt::Write as _;
 
-use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use kanso_domain::entries::{Completion, EntryFields, EntryKind as DomainEntryKind};
-use kanso_domain::habits::{self, EffectiveFrom, HabitFields};
+use kanso_domain::habits::{self, EffectiveFrom, HabitFields, ScheduleFields, TargetFields};
 use kanso_domain::sync::Base;
+use kanso_domain::text::{Color, Description, Icon, Title, Unit};
 use kanso_domain::{Quantity, Timestamp};
 use serde_json::Value;
 use uuid::Uuid;
@@ -129,7 +129,10 @@ fn create_habit(request: &CreateHabit) -> String {
                 "times_per_week",
                 patch(&request.times_per_week, u8::to_string),
             ),
-            ("target_value", patch(&request.target_value, float)),
+            (
+                "target_value",
+                patch(&request.target_value, |it| float(*it)),
+            ),
             (
                 "target_direction",
                 patch(&request.target_direction, |it| direction((*it).into())),
@@ -154,84 +157,71 @@ fn create_entry(request: &CreateEntry) -> String {
             ("timezone", patch_text(&request.timezone)),
             ("local_date", patch_text(&request.local_date)),
             ("kind", patch(&request.kind, |it| entry_kind((*it).into()))),
-            ("value", patch(&request.value, float)),
+            ("value", patch(&request.value, |it| float(*it))),
             ("notes", patch_text(&request.notes)),
         ],
     )
 }
 
 fn habit_fields(fields: &HabitFields) -> String {
-    let (schedule, target) = (&fields.schedule, &fields.target);
     let text = |name: &'static str| move |text: &str| tuple(name, &quoted(text));
-    let schedule = [
-        (
-            "frequency_type",
-            option(schedule.frequency_type, frequency_type),
-        ),
-        ("weekdays", option(schedule.weekdays.as_deref(), list)),
-        ("interval", option(schedule.interval, |it| it.to_string())),
-        (
-            "times_per_week",
-            option(schedule.times_per_week, |it| it.to_string()),
-        ),
-    ];
-    let target = [
-        ("kind", option(target.kind, habit_type)),
-        ("value", option(target.value, quantity)),
-        ("direction", option(target.direction, direction)),
-    ];
+    let title = fields.title.as_ref().map(Title::as_str);
+    let description = fields.description.as_ref().map(Description::as_str);
+    let color = fields.color.as_ref().map(Color::as_str);
+    let icon = fields.icon.as_ref().map(Icon::as_str);
+    let unit = fields.unit.as_ref().map(Unit::as_str);
     let effective_from = option(fields.effective_from, |from| match from {
         EffectiveFrom::Start => "Start".into(),
         EffectiveFrom::Day(date) => tuple("Day", &iso(date)),
     });
+    let reminder_time = option(fields.reminder_time, |time| {
+        option(time, |time| tuple("TimeOfDay", &time.minutes().to_string()))
+    });
+    let date = |date| option(date, |date| option(date, iso));
+    let archived_at = option(fields.archived_at, |at| option(at, instant));
     structure(
         "HabitFields",
         &[
-            (
-                "title",
-                option(fields.title.as_ref().map(|it| it.as_str()), text("Title")),
-            ),
-            (
-                "description",
-                option(
-                    fields.description.as_ref().map(|it| it.as_str()),
-                    text("Description"),
-                ),
-            ),
-            (
-                "color",
-                option(fields.color.as_ref().map(|it| it.as_str()), text("Color")),
-            ),
-            (
-                "icon",
-                option(fields.icon.as_ref().map(|it| it.as_str()), text("Icon")),
-            ),
+            ("title", option(title, text("Title"))),
+            ("description", option(description, text("Description"))),
+            ("color", option(color, text("Color"))),
+            ("icon", option(icon, text("Icon"))),
             ("sort_order", option(fields.sort_order, |it| it.to_string())),
-            ("schedule", structure("ScheduleFields", &schedule)),
-            ("target", structure("TargetFields", &target)),
+            ("schedule", schedule_fields(&fields.schedule)),
+            ("target", target_fields(&fields.target)),
             ("effective_from", effective_from),
+            ("unit", option(unit, text("Unit"))),
+            ("reminder_time", reminder_time),
+            ("start_date", date(fields.start_date)),
+            ("end_date", date(fields.end_date)),
+            ("archived_at", archived_at),
+        ],
+    )
+}
+
+fn schedule_fields(fields: &ScheduleFields) -> String {
+    let times_per_week = option(fields.times_per_week, |it| it.to_string());
+    structure(
+        "ScheduleFields",
+        &[
             (
-                "unit",
-                option(fields.unit.as_ref().map(|it| it.as_str()), text("Unit")),
+                "frequency_type",
+                option(fields.frequency_type, frequency_type),
             ),
-            (
-                "reminder_time",
-                option(fields.reminder_time, |time| {
-                    option(time, |time| tuple("TimeOfDay", &time.minutes().to_string()))
-                }),
-            ),
-            (
-                "start_date",
-                option(fields.start_date, |date| option(date, iso)),
-            ),
-            (
-                "end_date",
-                option(fields.end_date, |date| option(date, iso)),
-            ),
-            (
-                "archived_at",
-                option(fields.archived_at, |at| option(at, instant)),
-            ),
+            ("weekdays", option(fields.weekdays.as_deref(), list)),
+            ("interval", option(fields.interval, |it| it.to_string())),
+            ("times_per_week", times_per_week),
+        ],
+    )
+}
+
+fn target_fields(fields: &TargetFields) -> String {
+    structure(
+        "TargetFields",
+        &[
+            ("kind", option(fields.kind, habit_type)),
+            ("value", option(fields.value, quantity)),
+            ("direction", option(fields.direction, direction)),
         ],
     )
 }
@@ -312,7 +302,7 @@ fn quoted(text: &str) -> String {
 }
 
 /// A float as the standard library prints it: `20.0`, `1e16`.
-fn float(number: &f64) -> String {
+fn float(number: f64) -> String {
     format!("{number:?}")
 }
 
@@ -339,7 +329,7 @@ fn quantity(value: Quantity) -> String {
 
 fn instant(instant: Timestamp) -> String {
     let utc = TimeZone::UTC.to_datetime(instant.to_jiff());
-    let (date, time): (Date, _) = (utc.date(), utc.time());
+    let (date, time) = (utc.date(), utc.time());
     let micros = time.subsec_nanosecond() / 1_000;
     let (hour, minute, second) = (time.hour(), time.minute(), time.second());
     format!(

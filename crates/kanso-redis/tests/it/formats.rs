@@ -94,7 +94,8 @@ async fn keys_and_payloads_are_golden() {
     expected.sort_unstable();
     assert_eq!(keys, expected);
     let ticket: Vec<u8> = raw.get(golden("ticket")).unwrap();
-    let ticket: String = ticket.iter().map(|byte| format!("{byte:02x}")).collect();
+    let digits = ticket.iter().map(|byte| format!("{byte:02x}"));
+    let ticket: String = digits.collect();
     assert_eq!(ticket, golden("ticket-value"));
     let streams: Vec<String> = raw.zrange(golden("streams"), 0, -1).unwrap();
     assert_eq!(streams, [golden("streams-member")]);

@@ -129,10 +129,8 @@ async fn in_the_mixed_phase_receipts_are_what_0_1_0_computes() {
     writes.send(false).await;
     receipts(&kept, 0, CURRENT);
     let absent = |names: &str| -> String {
-        names
-            .split(' ')
-            .map(|name| format!(", {name}: Absent"))
-            .collect()
+        let members = names.split(' ').map(|name| format!(", {name}: Absent"));
+        members.collect()
     };
     let create = format!(
         "POST /habits 0 CreateHabit {{ id: Some({}), title: Value(\"Read\"){}, target_value: \
