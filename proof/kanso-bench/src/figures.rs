@@ -1,10 +1,10 @@
-//! WorkloadFigures of a workload, and the medians of several runs.
+//! Figures of a workload, and the medians of several runs.
 
 use serde::Serialize;
 
 use crate::load::LoadResult;
 
-/// WorkloadFigures of one workload.
+/// Figures of one workload.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct WorkloadFigures {
     /// Name of the workload.

@@ -33,7 +33,7 @@ use anyhow::Context as _;
 use clap::Parser as _;
 
 use crate::arguments::{Arguments, Part};
-use crate::report::BenchReport;
+use crate::report::{BenchReport, RunsByPart};
 
 fn main() -> ExitCode {
     match measure_and_print(&Arguments::parse()) {
@@ -70,40 +70,40 @@ async fn measure(arguments: &Arguments) -> anyhow::Result<BenchReport> {
     let folder = arguments.data_dir()?;
     // Before the servers start, on the disk that they will use: the figure explains the rate of pushes.
     let disk_sync_ms = disk::sync_milliseconds(&folder)?;
-    let mut runs = Vec::new();
+    let mut runs = RunsByPart::default();
     if arguments.measures(Part::Server) {
         let program = arguments.server()?;
         for number in 1..=arguments.runs {
             progress(format_args!("run {number} of {}", arguments.runs));
-            runs.push(run::run(&program, &folder, arguments).await?);
+            runs.server
+                .push(run::run(&program, &folder, arguments).await?);
         }
     }
-    let mut live = Vec::new();
     if arguments.measures(Part::Live) {
         let program = arguments.server()?;
         for number in 1..=arguments.runs {
             progress(format_args!("live sync, {number} of {}", arguments.runs));
-            live.push(live::measure(&program, &folder, arguments).await?);
+            runs.live
+                .push(live::measure(&program, &folder, arguments).await?);
         }
     }
-    let mut on_postgres = Vec::new();
     if arguments.measures(Part::Postgres) {
         let program = arguments.server()?;
         for number in 1..=arguments.runs {
             progress(format_args!("postgresql, {number} of {}", arguments.runs));
-            on_postgres.push(postgres::measure(&program, &folder, arguments).await?);
+            runs.postgres
+                .push(postgres::measure(&program, &folder, arguments).await?);
         }
     }
-    let mut inside = Vec::new();
     if arguments.measures(Part::Inside) {
         progress(format_args!("inside this process"));
         let count = arguments.runs;
         // On a thread of its own, because it builds a multi-threaded runtime as a server has, and a
         // runtime cannot be started on a thread of another one.
         let measuring = tokio::task::spawn_blocking(move || inside::measure(&folder, count));
-        inside = measuring.await??;
+        runs.inside = measuring.await??;
     }
-    BenchReport::new(arguments, disk_sync_ms, runs, (live, on_postgres, inside))
+    BenchReport::new(arguments, disk_sync_ms, runs)
 }
 
 /// Prints a line of progress. A closed stderr is no reason to end the run.

@@ -11,6 +11,15 @@ use crate::figures::{RunFigures, WorkloadFigures};
 use crate::measurement::Measurement;
 use crate::timing::Timing;
 
+/// Results of every run, by the part that was measured; empty if the part was not.
+#[derive(Debug, Default)]
+pub(crate) struct RunsByPart {
+    pub(crate) server: Vec<RunFigures>,
+    pub(crate) live: Vec<Vec<Measurement>>,
+    pub(crate) postgres: Vec<Vec<Measurement>>,
+    pub(crate) inside: Vec<Vec<Timing>>,
+}
+
 /// Report of all runs.
 #[derive(Debug, Serialize)]
 pub(crate) struct BenchReport {
@@ -39,25 +48,20 @@ impl BenchReport {
     pub(crate) fn new(
         arguments: &Arguments,
         disk_sync_ms: f64,
-        runs: Vec<RunFigures>,
-        (live, postgres, inside): (
-            Vec<Vec<Measurement>>,
-            Vec<Vec<Measurement>>,
-            Vec<Vec<Timing>>,
-        ),
+        runs: RunsByPart,
     ) -> anyhow::Result<Self> {
         Ok(Self {
             cores: std::thread::available_parallelism()?.get(),
             disk_sync_ms,
             seconds: arguments.seconds,
-            medians: RunFigures::median(&runs),
-            runs,
-            live_medians: Measurement::medians(&live),
-            live,
-            postgres_medians: Measurement::medians(&postgres),
-            postgres,
-            inside_medians: Timing::medians(&inside),
-            inside,
+            medians: RunFigures::median(&runs.server),
+            runs: runs.server,
+            live_medians: Measurement::medians(&runs.live),
+            live: runs.live,
+            postgres_medians: Measurement::medians(&runs.postgres),
+            postgres: runs.postgres,
+            inside_medians: Timing::medians(&runs.inside),
+            inside: runs.inside,
         })
     }
 

@@ -98,7 +98,7 @@ fn hash(kind: u64, id: u128, version: u64) -> u64 {
     mix(mix(mix(mix(kind) ^ high) ^ low) ^ version)
 }
 
-/// Mixes the bits of a number: one step of SplitMix64, as `docs/sync.md` prescribes.
+/// Mixes the bits of a number: one step of `SplitMix64`, as `docs/sync.md` prescribes.
 const fn mix(z: u64) -> u64 {
     let z = z.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

@@ -230,8 +230,8 @@ mod tests {
     #[tokio::test]
     async fn address_is_read_from_the_output_and_kept_over_a_restart() {
         let folder = tempfile::tempdir().unwrap();
-        // `$1` is the value of `--listen`.
-        let listens = "echo listen $1 >&2; echo http://127.0.0.1:4567; exec sleep 30";
+        // `$0` is the program, `$1` is `--listen`, and `$2` its value.
+        let listens = "echo listen $2 >&2; echo http://127.0.0.1:4567; exec sleep 30";
         let mut server = ServerProcess::start(script(folder.path(), listens))
             .await
             .unwrap();

@@ -28,14 +28,14 @@ pub(super) fn measure(seed: &SeedDatabase) -> anyhow::Result<Vec<Timing>> {
     let runtime = runtime()?;
     let system = runtime.block_on(async { RunningSystem::open(&seed.copy()?) })?;
     runtime.block_on(async { system.start_workers() });
-    let pusher = runtime.block_on(create_pusher(&system))?;
-    let quiet = ForegroundLoad::start(&runtime, &system, pusher, 0);
+    let writer = runtime.block_on(create_writer(&system))?;
+    let quiet = ForegroundLoad::start(&runtime, &system, writer, 0);
     // The quiet phase is the baseline: the same requests at the same rate without the midnight.
     thread::sleep(QUIET);
     let quiet = quiet.stop()?;
 
     // Started before the clock moves, so that the first slow requests are not missed.
-    let during = ForegroundLoad::start(&runtime, &system, pusher, 1);
+    let during = ForegroundLoad::start(&runtime, &system, writer, 1);
     let began = now();
     system.clock.set(at("2026-01-17T00:00:01Z"));
     runtime.block_on(wait_until_all_ended(&system))?;
@@ -56,7 +56,7 @@ fn timings(took: Duration, quiet: Times, during: Times) -> Vec<Timing> {
 }
 
 /// Creates the user who pushes during the measurement.
-async fn create_pusher(system: &RunningSystem) -> anyhow::Result<UserId> {
+async fn create_writer(system: &RunningSystem) -> anyhow::Result<UserId> {
     let number = USERS + 1;
     system.storage.create_account(new_account(number)).await?;
     let create = once(create_habit(habit(1), titled("Run")));
@@ -114,7 +114,7 @@ struct ForegroundLoad {
 }
 
 impl ForegroundLoad {
-    fn start(runtime: &Runtime, system: &RunningSystem, pusher: UserId, round: u128) -> Self {
+    fn start(runtime: &Runtime, system: &RunningSystem, writer: UserId, round: u128) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let pulls = {
             let (handle, sync) = (runtime.handle().clone(), system.sync.clone());
@@ -126,7 +126,7 @@ impl ForegroundLoad {
             let stop = stop.clone();
             // Entry ids of another round must differ, or the creates would be conflicts.
             let first = round << 64;
-            thread::spawn(move || paced(&stop, |nth| push(&handle, &sync, pusher, first + nth)))
+            thread::spawn(move || paced(&stop, |nth| push(&handle, &sync, writer, first + nth)))
         };
         Self {
             stop,
@@ -192,14 +192,14 @@ fn pull(handle: &Handle, sync: &Sync, nth: u128) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn push(handle: &Handle, sync: &Sync, pusher: UserId, nth: u128) -> anyhow::Result<()> {
+fn push(handle: &Handle, sync: &Sync, writer: UserId, nth: u128) -> anyhow::Result<()> {
     let create = once(create_entry(entry(nth), done(habit(1), "2026-01-15")));
     let sync = sync.clone();
-    let pushed = handle.block_on(
-        handle.spawn(async move { sync.exchange(anonymous(pusher), 1, vec![create]).await }),
+    let outcome = handle.block_on(
+        handle.spawn(async move { sync.exchange(anonymous(writer), 1, vec![create]).await }),
     )??;
     anyhow::ensure!(
-        pushed.is_ok(),
+        outcome.is_ok(),
         "a caller without a cursor got the error of another epoch"
     );
     Ok(())
