@@ -78,9 +78,9 @@ pub struct Options {
     pub time_limit: Duration,
     /// Retention of results of operations and of tombstones.
     pub retention: Retention,
-    /// How often an event stream does something by itself.
-    pub pace: Pace,
-    /// The form of the fingerprints that receipts get.
+    /// Intervals of an event stream.
+    pub stream_intervals: StreamIntervals,
+    /// Form of the fingerprints that receipts get.
     pub fingerprints: FingerprintForm,
 }
 
@@ -112,7 +112,7 @@ impl Default for Options {
             // Above the longest wait of a pull, and below the 60 seconds after which proxies give up.
             time_limit: Duration::from_secs(30),
             retention: Retention::default(),
-            pace: Pace::default(),
+            stream_intervals: StreamIntervals::default(),
             fingerprints: FingerprintForm::default(),
         }
     }

@@ -22,7 +22,7 @@ pub struct LocalTickets {
 
 #[derive(Debug, Default)]
 struct StoredTickets {
-    tickets: HashMap<[u8; 32], KeptTicket>,
+    tickets: HashMap<[u8; 32], StoredTicket>,
     /// Hashes in order of insertion. A redeemed ticket stays until it is the oldest or is evicted: removing
     /// it from the middle would take linear time.
     in_order: VecDeque<[u8; 32]>,

@@ -113,6 +113,22 @@ async fn migrate(client: &mut Client, database: &str) -> Result<Vec<SchemaStep>,
     }))
 }
 
+/// Returns the oldest release whose servers may still be running on the database; `None` once
+/// the mixed phase is over.
+pub(crate) async fn oldest_server(client: &Client) -> Result<Option<String>, Error> {
+    let sql = "SELECT oldest_server FROM mixed_phase WHERE id = 1";
+    let row = client.query_opt(sql, &[]).await?;
+    row.map(|row| row.try_get(0)).transpose()
+}
+
+/// Ends the mixed phase. Returns the release that it was kept for; `None` if there was no mixed
+/// phase.
+pub(crate) async fn finish(client: &Client) -> Result<Option<String>, Error> {
+    let sql = "DELETE FROM mixed_phase WHERE id = 1 RETURNING oldest_server";
+    let row = client.query_opt(sql, &[]).await?;
+    row.map(|row| row.try_get(0)).transpose()
+}
+
 /// Returns the version of the newest applied migration, 0 if there is none. Refuses a schema of
 /// another program or of a newer server, before anything is changed.
 async fn newest(client: &Client, database: &str) -> Result<i64, OpenError> {

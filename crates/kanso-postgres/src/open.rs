@@ -132,8 +132,11 @@ fn is_passing(error: &(dyn std::error::Error + 'static)) -> bool {
     })
 }
 
-/// Migrates the schema and returns a pool, with one open connection.
-pub(crate) async fn open(options: &PostgresOptions) -> Result<Connections, OpenError> {
+/// Migrates the schema. Returns a pool with one open connection, and the oldest release whose
+/// servers may still be running on the database.
+pub(crate) async fn open(
+    options: &PostgresOptions,
+) -> Result<(Connections, Option<String>), OpenError> {
     let url = &options.url;
     let tls = connector(url)?;
     up_to_date(url, &tls).await?;

@@ -134,7 +134,7 @@ async fn write(
     user: UserId,
     keys: &LoadSet,
     decide: &Decide,
-) -> Result<Written, DatabaseError> {
+) -> Result<WriteOutcome, DatabaseError> {
     let Some(loaded) = load(connection, user, keys).await? else {
         connection.command(COMMIT).await?;
         return Ok(WriteOutcome::NoSuchUser);

@@ -43,7 +43,7 @@ impl std::fmt::Debug for RedisTickets {
 
 #[async_trait]
 impl TicketStore for RedisTickets {
-    async fn keep(&self, hash: TokenHash, ticket: KeptTicket) {
+    async fn keep(&self, hash: TokenHash, ticket: StoredTicket) {
         if self.redis.is_backing_off() {
             measure::fell_back("tickets");
             return self.fallback.keep(hash, ticket).await;
@@ -60,7 +60,7 @@ impl TicketStore for RedisTickets {
         }
     }
 
-    async fn take(&self, hash: TokenHash) -> Option<KeptTicket> {
+    async fn take(&self, hash: TokenHash) -> Option<StoredTicket> {
         // The fallback first: it costs no round trip, and a ticket of an outage is only there.
         if let Some(ticket) = self.fallback.take(hash).await {
             return Some(ticket);
@@ -83,7 +83,7 @@ fn key(hash: TokenHash) -> String {
     format!("kanso:ticket:{}", hash.collect::<String>())
 }
 
-fn bytes(ticket: KeptTicket) -> TicketBytes {
+fn bytes(ticket: StoredTicket) -> TicketBytes {
     let identity = ticket.identity;
     let mut bytes = [0; 40];
     bytes[..16].copy_from_slice(identity.user_id.uuid().as_bytes());
@@ -93,7 +93,7 @@ fn bytes(ticket: KeptTicket) -> TicketBytes {
 }
 
 /// Decodes a ticket; `None` if [`bytes`] did not write it.
-fn ticket(bytes: &TicketBytes) -> Option<KeptTicket> {
+fn ticket(bytes: &TicketBytes) -> Option<StoredTicket> {
     let (user, rest) = bytes.split_first_chunk::<16>()?;
     let (session, micros) = rest.split_first_chunk::<16>()?;
     let micros = i64::from_be_bytes(*micros.first_chunk()?);

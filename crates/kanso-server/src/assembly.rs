@@ -34,7 +34,7 @@ use kanso_application::tickets::Tickets;
 use kanso_credentials::{
     Entropy, HmacRefreshTokens, JwtTokens, RandomTickets, SigningKey, TokenRules,
 };
-use kanso_local::LocalWake;
+use kanso_local::LocalWorkSignal;
 use kanso_worker::WorkerSchedule;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -158,7 +158,7 @@ pub fn assemble(
 ) -> Assembly {
     // The work signal stays in the process. Jobs that another server queued are found by the poll of
     // the worker, within a second.
-    let wake = LocalWake::new();
+    let wake = LocalWorkSignal::new();
     let storage = || Arc::clone(&ports.storage);
     let clock = || Arc::clone(&ports.clock);
     let records = RecordPorts {
@@ -216,11 +216,11 @@ struct Loops {
 impl Loops {
     fn start(
         &self,
-        wake: &LocalWake,
+        wake: &LocalWorkSignal,
         draining: &CancellationToken,
         schedule: WorkerSchedule,
     ) -> TaskTracker {
-        let workers = kanso_worker::start(&self.streaks, wake.streak_bell(), draining, schedule);
+        let workers = kanso_worker::start(&self.streaks, wake.streak_signal(), draining, schedule);
         let (devices, housekeeping) = (self.devices.clone(), self.housekeeping.clone());
         kanso_worker::start_upkeep(&workers, devices, housekeeping, draining);
         workers

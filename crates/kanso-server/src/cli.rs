@@ -19,14 +19,22 @@ pub enum ServerCommand {
     /// Write a copy of the database to the given file.
     Backup(PathBuf),
     /// Apply the pending steps of the database schema.
-    Migrate {
-        /// Only report the pending steps.
-        is_dry_run: bool,
-    },
+    Migrate(MigrateMode),
     /// Set a new password for the account with the given e-mail address.
     ResetPassword(String),
     /// Check a running server, at the given address or else the configured one.
     CheckHealth(Option<String>),
+}
+
+/// Extent of `migrate`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MigrateMode {
+    /// Report the pending steps and change nothing.
+    DryRun,
+    /// Apply the pending steps.
+    Apply,
+    /// Apply the pending steps and end the mixed phase with servers of an older release.
+    Finish,
 }
 
 /// A parsed command line.
@@ -53,9 +61,7 @@ impl Invocation {
                 let file = backup.get_one::<PathBuf>("file").cloned();
                 ServerCommand::Backup(file.unwrap_or_default())
             }
-            Some(("migrate", migrate)) => ServerCommand::Migrate {
-                is_dry_run: migrate.get_flag("dry-run"),
-            },
+            Some(("migrate", migrate)) => ServerCommand::Migrate(migrate_mode(migrate)),
             Some(("reset-password", reset)) => {
                 let email = reset.get_one::<String>("email").cloned();
                 ServerCommand::ResetPassword(email.unwrap_or_default())
@@ -146,6 +152,16 @@ fn arguments() -> Command {
                         .long("dry-run")
                         .action(ArgAction::SetTrue)
                         .help("Change nothing; exit with status 3 if migrations are pending"),
+                )
+                .arg(
+                    Arg::new("finish")
+                        .long("finish")
+                        .action(ArgAction::SetTrue)
+                        .conflicts_with("dry-run")
+                        .help(
+                            "End the mixed phase after an upgrade: no server of an older release \
+                             runs on this PostgreSQL database any more",
+                        ),
                 ),
         )
         .subcommand(

@@ -4,7 +4,7 @@ use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use kanso_server::cli::{Invocation, ServerCommand};
+use kanso_server::cli::{Invocation, MigrateMode, ServerCommand};
 use kanso_server::config::{Config, DatabaseConfig, Environment, Resolved};
 use kanso_server::lifecycle::{Signals, StopReason};
 use kanso_server::migrate::{self, MigrateError};
@@ -94,7 +94,7 @@ fn run(Invocation { command, flags }: Invocation) -> anyhow::Result<ExitStatus> 
             ));
             Ok(ExitStatus::Done)
         }
-        ServerCommand::Migrate { is_dry_run } => bring_up_to_date(&resolve()?, is_dry_run),
+        ServerCommand::Migrate(mode) => bring_up_to_date(&resolve()?, mode),
         ServerCommand::ResetPassword(email) => {
             let email = email.parse().context("malformed e-mail address")?;
             let Resolved {
@@ -123,7 +123,7 @@ fn run(Invocation { command, flags }: Invocation) -> anyhow::Result<ExitStatus> 
     }
 }
 
-fn bring_up_to_date(resolved: &Resolved, is_dry_run: bool) -> anyhow::Result<ExitStatus> {
+fn bring_up_to_date(resolved: &Resolved, mode: MigrateMode) -> anyhow::Result<ExitStatus> {
     let config = &resolved.config;
     let steps = match mode {
         MigrateMode::DryRun => migrate::schema(config)?,

@@ -77,8 +77,8 @@ pub fn migrate(config: &Config) -> Result<Vec<SchemaStep>, MigrateError> {
 /// The database cannot be reached.
 pub fn oldest_server(config: &Config) -> Result<Option<String>, MigrateError> {
     match &config.database {
-        Database::Sqlite(_) => Ok(None),
-        Database::Postgres { url, .. } => {
+        DatabaseConfig::Sqlite(_) => Ok(None),
+        DatabaseConfig::Postgres { url, .. } => {
             Ok(runtime()?.block_on(kanso_postgres::oldest_server(url))?)
         }
     }
@@ -91,8 +91,8 @@ pub fn oldest_server(config: &Config) -> Result<Option<String>, MigrateError> {
 /// The database cannot be reached or changed.
 pub fn finish(config: &Config) -> Result<Option<String>, MigrateError> {
     match &config.database {
-        Database::Sqlite(_) => Ok(None),
-        Database::Postgres { url, .. } => {
+        DatabaseConfig::Sqlite(_) => Ok(None),
+        DatabaseConfig::Postgres { url, .. } => {
             Ok(runtime()?.block_on(kanso_postgres::finish_mixed_phase(url))?)
         }
     }
@@ -137,6 +137,26 @@ pub fn report(database: &DatabaseConfig, steps: &[SchemaStep]) -> String {
     report.push_str(&sum);
     report.push('\n');
     report
+}
+
+/// Formats the note that the mixed phase lasts, and how to end it.
+pub fn mixed_phase_report(oldest_server: &str) -> String {
+    format!(
+        "Servers of {oldest_server} may still be running on this database: receipts get the form \
+         that they read.\nOnce the last of them is stopped, `kanso-server migrate --finish` ends \
+         this mixed phase.\n"
+    )
+}
+
+/// Formats the result of `migrate --finish`, given the release that the mixed phase was kept for.
+pub fn finish_report(ended: Option<&str>) -> String {
+    match ended {
+        None => "There is no mixed phase to end.\n".to_owned(),
+        Some(oldest_server) => format!(
+            "The mixed phase with servers of {oldest_server} is over. Restart the servers: from \
+             then on receipts get the present form.\n"
+        ),
+    }
 }
 
 /// Returns true if a step is pending.

@@ -104,7 +104,7 @@ pub fn reset_password(config: &Config, email: &Email, new: Password) -> Result<(
     let entered = runtime.enter();
     // SQLite refuses here while a server holds its lock. On PostgreSQL servers may run: the change is
     // one transaction, and it ends the sessions that they would accept.
-    let storage = open_storage(&config.database, &options.entropy)?;
+    let (storage, _) = open_storage(&config.database, &options.entropy)?;
     drop(entered);
     runtime.block_on(async {
         let entropy = Arc::clone(&options.entropy);

@@ -44,7 +44,7 @@ pub struct StartOptions {
     /// recomputed streaks are not delivered and nothing is purged.
     pub workers: Option<WorkerSchedule>,
     /// Heartbeat and session check of event streams.
-    pub pace: Pace,
+    pub pace: StreamIntervals,
 }
 
 impl Default for StartOptions {
@@ -57,7 +57,7 @@ impl Default for StartOptions {
             hash_cost: HashCost::RECOMMENDED,
             limits: Limits::default(),
             workers: Some(WorkerSchedule::default()),
-            pace: Pace::default(),
+            pace: StreamIntervals::default(),
         }
     }
 }

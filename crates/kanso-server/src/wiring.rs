@@ -10,7 +10,7 @@ use kanso_application::ports::storage::Storage;
 use kanso_application::ports::throttle::LoginThrottle;
 use kanso_application::ports::tickets::TicketStore;
 use kanso_credentials::{Argon2Passwords, Entropy, HmacPseudonyms, Queue};
-use kanso_domain::sync::Epoch;
+use kanso_domain::sync::{Epoch, FingerprintForm};
 use kanso_local::{LocalFeed, LocalLimiter, LocalThrottle, LocalTickets};
 use kanso_postgres::{PostgresOptions, PostgresStorage};
 use kanso_redis::{
@@ -33,10 +33,10 @@ pub(crate) fn build(
     options: &StartOptions,
 ) -> Result<Components, StartError> {
     // First: a database that cannot be opened must not leave Redis tasks or workers running.
-    let storage = open_storage(&config.database, &options.entropy)?;
+    let (storage, fingerprints) = open_storage(&config.database, &options.entropy)?;
     let shutdown = Shutdown::new();
     let ports = ports(config, keys, options, &storage)?;
-    let settings = settings(config, options);
+    let settings = settings(config, options, fingerprints);
     let Assembly {
         router,
         writes,
@@ -186,14 +186,19 @@ fn shared(redis: &Redis) -> SharedPorts {
     }
 }
 
-fn settings(config: &Config, options: &StartOptions) -> AssemblyOptions {
+fn settings(
+    config: &Config,
+    options: &StartOptions,
+    fingerprints: FingerprintForm,
+) -> AssemblyOptions {
     AssemblyOptions {
         http: kanso_http::Options {
+            fingerprints,
             rate_limit: config.rate_limit,
             retention: config.retention,
             trusted_proxies: config.trusted_proxies.clone(),
             cors_origins: config.cors_origins.clone(),
-            pace: options.pace,
+            stream_intervals: options.pace,
             ..kanso_http::Options::default()
         },
         workers: options.workers,
@@ -230,6 +235,18 @@ pub(crate) fn open_storage(
             Ok((storage, form))
         }
     }
+}
+
+fn fingerprint_form(oldest_server: Option<&str>) -> FingerprintForm {
+    let Some(oldest_server) = oldest_server else {
+        return FingerprintForm::Current;
+    };
+    tracing::info!(
+        oldest_server,
+        "mixed phase: receipts get the form of the older release; once its last server is \
+         stopped, run `kanso-server migrate --finish` and restart"
+    );
+    FingerprintForm::V0_1_0
 }
 
 /// Returns a source of random epochs. 64 bits: two histories never share one by chance.

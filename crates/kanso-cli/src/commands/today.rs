@@ -20,7 +20,7 @@ use crate::words;
 struct Line<'a> {
     habit: &'a Habit,
     is_pending: bool,
-    standing: Standing,
+    standing: TodayStatus,
     entries: Vec<View<Entry>>,
 }
 
@@ -31,7 +31,7 @@ pub(crate) fn run(context: &Context) -> anyhow::Result<Exit> {
     let mut entries = entries_by_habit(context, today)?;
     let mut lines = Vec::new();
     for View { record, is_pending } in &journal.habits {
-        let standing = journal.progress(record).standing();
+        let standing = journal.progress(record).today_status();
         // A habit that was done without being due has another state than `NotDue`, so it is shown.
         if record.details.archived_at.is_none() && standing.state != TodayState::NotDue {
             lines.push(Line {

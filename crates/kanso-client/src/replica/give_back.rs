@@ -84,7 +84,7 @@ pub(super) fn give_back(
             Decision::Lost(change) => {
                 let lost = operation(ids.next_id(), now, key, change);
                 let lost = with(lost, OnConflictName::Merge);
-                let action = lost.request.clone().operation(None).action;
+                let action = lost.request.clone().action();
                 let after = overlay(pair.theirs, [(action, now)], settings);
                 expected.insert(key, after);
                 operations.push(lost);
@@ -202,7 +202,7 @@ fn rebase(
             outbox::reissue(connection, &waiting, ids.next_id(), version)?;
         }
         // Each operation raises the version on which the next one builds.
-        let action = request.operation(None).action;
+        let action = request.action();
         record = overlay(record, [(action, waiting.created_at)], settings);
     }
     Ok(())

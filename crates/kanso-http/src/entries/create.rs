@@ -37,13 +37,14 @@ pub(super) async fn create(
     idempotency: IdempotencyKey,
     JsonBody(request): JsonBody<CreateEntry>,
 ) -> Result<Response, ApiError> {
-    let (entries, user) = (api.entries.clone(), who.user());
+    let (entries, user) = (api.entries.clone(), signed_in.user());
     let fields = request.clone().fields()?;
     let content = Content::CreateEntry {
         request: &request,
         fields: &fields,
     };
     let attempt = idempotency.attempt(api.options().fingerprints, 0, content);
+    // Without an id in the body, the key determines it: a retry must create the same record.
     let id = request.id.or_else(|| idempotency.id()).map(EntryId::new);
     let create = async move { entries.create(user, attempt, id, fields).await };
     create_response(api.to_completion(create).await?)

@@ -47,8 +47,8 @@ pub(super) async fn delete(
     idempotency: IdempotencyKey,
     StrictQuery(parameters): StrictQuery<Parameters>,
 ) -> Result<StatusCode, ApiError> {
-    let bases = versions.optional(parameters.version.as_deref())?;
-    let (entries, user) = (api.entries.clone(), who.user());
+    let bases = if_match.optional(parameters.version.as_deref())?;
+    let (entries, user) = (api.entries.clone(), signed_in.user());
     let form = api.options().fingerprints;
     let delete = async move {
         let delete = |nth, base| {

@@ -38,13 +38,14 @@ pub(super) async fn create(
     idempotency: IdempotencyKey,
     JsonBody(request): JsonBody<CreateHabit>,
 ) -> Result<Response, ApiError> {
-    let (habits, user) = (api.habits.clone(), who.user());
+    let (habits, user) = (api.habits.clone(), signed_in.user());
     let fields = request.clone().fields()?;
     let content = Content::CreateHabit {
         request: &request,
         fields: &fields,
     };
     let attempt = idempotency.attempt(api.options().fingerprints, 0, content);
+    // Without an id in the body, the key determines it: a retry must create the same record.
     let id = request.id.or_else(|| idempotency.id()).map(HabitId::new);
     let create = async move { habits.create(user, attempt, id, fields).await };
     create_response(api.to_completion(create).await?)

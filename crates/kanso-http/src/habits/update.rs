@@ -47,10 +47,11 @@ pub(super) async fn update(
 ) -> Result<Response, ApiError> {
     let bases = if_match.required(request.version)?;
     let fields = request.fields()?;
-    let (habits, user) = (api.habits.clone(), who.user());
+    let (habits, user) = (api.habits.clone(), signed_in.user());
     let form = api.options().fingerprints;
     let update = async move {
         let update = |nth, base| {
+            // The base is part of the content: the same fields on another version are another request.
             let content = Content::UpdateHabit {
                 id,
                 base,

@@ -22,7 +22,10 @@ pub(crate) fn instant_text(text: &str) -> Cow<'_, str> {
 }
 
 /// Parses the position up to which a device has read: an RFC 3339 instant or a cursor.
-pub(crate) fn parse_seen(parameter: &'static str, text: Option<&str>) -> Result<ReadPosition, ApiError> {
+pub(crate) fn parse_seen(
+    parameter: &'static str,
+    text: Option<&str>,
+) -> Result<ReadPosition, ApiError> {
     let Some(text) = text else {
         return Ok(ReadPosition::Beginning);
     };

@@ -43,8 +43,12 @@ pub(super) async fn exchange(
     signed_in: SignedIn,
     JsonBody(request): JsonBody<SyncRequest>,
 ) -> Result<Response, ApiError> {
-    let (limit, caller) = (page_limit(request.limit)?, caller(&request, who.user())?);
-    let waiting = Waiting::of_body(request.wait_ms, request.min_seq)?;
+    let (limit, caller) = (
+        page_limit(request.limit)?,
+        caller(&request, signed_in.user())?,
+    );
+    let long_poll = LongPoll::of_body(request.wait_ms, request.min_seq)?;
+    // Everything is checked before the wait: a malformed request is refused at once.
     let operations = operations(request, api.options().fingerprints)?;
     let keys: Vec<_> = operations.iter().map(|it| it.key).collect();
     let wait_for = match operations.as_slice() {

@@ -10,7 +10,7 @@ use kanso_application::ports::feed::Feed as _;
 use kanso_application::ports::limiter::{ClientAddress, RateLimit, RateLimiter as _};
 use kanso_application::ports::stream_slots::{SharedStreamSlots as _, StreamSlot};
 use kanso_application::ports::throttle::LoginThrottle as _;
-use kanso_application::ports::tickets::{KeptTicket, TicketStore as _};
+use kanso_application::ports::tickets::{StoredTicket, TicketStore as _};
 use kanso_domain::sessions::TokenHash;
 use kanso_domain::{Seq, SessionId, Timestamp, UserId};
 use kanso_local::{LocalFeed, LocalLimiter, LocalThrottle, LocalTickets};
@@ -50,7 +50,7 @@ async fn fill(redis: &Redis) -> RedisAnswers {
     let throttle = RedisThrottle::new(redis.clone(), names, local);
     throttle.admit(&"ada@example.org".parse().unwrap()).await;
     let tickets = RedisTickets::new(redis.clone(), Arc::new(LocalTickets::new(clock)));
-    let ticket = KeptTicket {
+    let ticket = StoredTicket {
         identity: Identity {
             user_id: user(),
             session_id: SessionId::new(Uuid::from_u128(2)),

@@ -53,7 +53,7 @@ async fn server_on_postgresql_with_redis_keeps_the_contract() {
     let database = PostgresServer::shared().database();
     let redis = RedisServer::start();
     let (running, _folder) = server(|config| {
-        config.database = Database::Postgres {
+        config.database = DatabaseConfig::Postgres {
             url: database.url().parse().expect("a URL"),
             connections: NonZeroUsize::new(16).expect("not zero"),
         };

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use kanso_client::transport::{Method, Reply};
 use kanso_protocol::sync::{
-    ActionName, ChangeContent, EntityName, OnConflictName, OperationRequest, SyncRequest, SyncResponse,
+    ActionName, ChangeContent, EntityName, OnConflictName, OperationRequest, SyncRequest,
+    SyncResponse,
 };
 use serde_json::json;
 use tokio::time::sleep;
