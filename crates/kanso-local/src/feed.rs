@@ -133,7 +133,7 @@ impl Drop for LocalSubscription {
 mod tests {
     use super::*;
     use std::pin::pin;
-    use std::task::{Context, Poll, Waker, Wake};
+    use std::task::{Context, Poll, Wake, Waker};
     use uuid::Uuid;
 
     fn user(number: u128) -> UserId {

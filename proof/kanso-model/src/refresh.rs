@@ -12,7 +12,7 @@ pub const GRACE_TICKS: u8 = 2;
 
 /// What is wrong on purpose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Bug {
+pub enum RefreshBug {
     /// A used token is good for nothing, not even at once.
     NoGrace,
     /// A used token yields its successor for ever.
@@ -47,7 +47,7 @@ impl Default for Session {
 
 impl Session {
     /// The successor of `token`, or nothing when it is not good; then the session ends.
-    pub fn refresh(&mut self, token: u8, now: u8, bug: Option<Bug>) -> Option<u8> {
+    pub fn refresh(&mut self, token: u8, now: u8, bug: Option<RefreshBug>) -> Option<u8> {
         if self.is_over {
             return None;
         }
@@ -57,21 +57,21 @@ impl Session {
             return Some(self.current);
         }
         let grace = match bug {
-            Some(Bug::NoGrace) => None,
-            Some(Bug::EndlessGrace) => Some(u8::MAX),
+            Some(RefreshBug::NoGrace) => None,
+            Some(RefreshBug::EndlessGrace) => Some(u8::MAX),
             _ => Some(GRACE_TICKS),
         };
         let is_in_grace = |used_at: u8| grace.is_some_and(|ticks| now - used_at <= ticks);
         match self.previous {
             Some((used, used_at)) if used == token && is_in_grace(used_at) => {
-                if bug == Some(Bug::RetryRotates) {
+                if bug == Some(RefreshBug::RetryRotates) {
                     self.previous = Some((self.current, used_at));
                     self.current += 1;
                 }
                 Some(self.current)
             }
             _ => {
-                self.is_over = bug != Some(Bug::ReuseForgiven);
+                self.is_over = bug != Some(RefreshBug::ReuseForgiven);
                 None
             }
         }
@@ -80,7 +80,7 @@ impl Session {
 
 /// How much may happen.
 #[derive(Clone, Copy, Debug)]
-pub struct Bounds {
+pub struct RefreshBounds {
     /// How many ticks pass.
     pub ticks: u8,
     /// The number of the last token.
@@ -93,14 +93,14 @@ pub struct Bounds {
 #[derive(Clone, Copy, Debug)]
 pub struct RefreshModel {
     /// How much may happen.
-    pub bounds: Bounds,
+    pub bounds: RefreshBounds,
     /// What is wrong on purpose.
-    pub bug: Option<Bug>,
+    pub bug: Option<RefreshBug>,
 }
 
 /// Who has tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Party {
+pub enum TokenHolder {
     /// The device that logged in.
     Device,
     /// Somebody who copied one of its tokens.
@@ -109,18 +109,18 @@ pub enum Party {
 
 /// What happens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Action {
+pub enum RefreshAction {
     /// Time passes.
     Tick,
     /// The thief copies the token that the device holds.
     Steal,
     /// A party presents its token; the answer arrives or, `false`, is lost.
-    Refresh(Party, bool),
+    Refresh(TokenHolder, bool),
 }
 
 /// Everything there is.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct World {
+pub struct RefreshState {
     /// The session.
     pub session: Session,
     /// The time, in ticks.
@@ -132,39 +132,39 @@ pub struct World {
     /// When the device first presented its token without seeing the answer.
     pub unanswered_since: Option<u8>,
     /// Whether a party was refused.
-    pub refused: BTreeSet<Party>,
+    pub refused: BTreeSet<TokenHolder>,
     /// When each token was first used, by number.
     pub first_used: Vec<u8>,
     /// Whether somebody was granted a successor later than the grace after its first use.
     pub granted_late: bool,
 }
 
-impl World {
-    fn refresh(&mut self, party: Party, is_answered: bool, bug: Option<Bug>) {
-        let token = match party {
-            Party::Device => Some(self.device),
-            Party::Thief => self.thief,
+impl RefreshState {
+    fn refresh(&mut self, holder: TokenHolder, is_answered: bool, bug: Option<RefreshBug>) {
+        let token = match holder {
+            TokenHolder::Device => Some(self.device),
+            TokenHolder::Thief => self.thief,
         };
         let Some(token) = token else { return };
         let granted = self.session.refresh(token, self.now, bug);
-        self.note(token, granted.is_some());
+        self.note_use(token, granted.is_some());
         if !is_answered {
-            if party == Party::Device {
+            if holder == TokenHolder::Device {
                 self.unanswered_since.get_or_insert(self.now);
             }
             return;
         }
-        match (party, granted) {
-            (_, None) => drop(self.refused.insert(party)),
-            (Party::Device, Some(next)) => {
+        match (holder, granted) {
+            (_, None) => drop(self.refused.insert(holder)),
+            (TokenHolder::Device, Some(next)) => {
                 self.device = next;
                 self.unanswered_since = None;
             }
-            (Party::Thief, next) => self.thief = next,
+            (TokenHolder::Thief, next) => self.thief = next,
         }
     }
 
-    fn note(&mut self, token: u8, is_granted: bool) {
+    fn note_use(&mut self, token: u8, is_granted: bool) {
         let used = self.first_used.get(usize::from(token) - 1).copied();
         match used {
             None if is_granted => self.first_used.push(self.now),
@@ -175,11 +175,11 @@ impl World {
 }
 
 impl Model for RefreshModel {
-    type State = World;
-    type Action = Action;
+    type State = RefreshState;
+    type Action = RefreshAction;
 
-    fn init_states(&self) -> Vec<World> {
-        vec![World {
+    fn init_states(&self) -> Vec<RefreshState> {
+        vec![RefreshState {
             session: Session::default(),
             now: 0,
             device: 1,
@@ -191,58 +191,63 @@ impl Model for RefreshModel {
         }]
     }
 
-    fn actions(&self, world: &World, actions: &mut Vec<Action>) {
+    fn actions(&self, state: &RefreshState, actions: &mut Vec<RefreshAction>) {
         // A device that saw no answer asks again while the grace lasts.
-        let must_ask = world
+        let must_ask = state
             .unanswered_since
-            .is_some_and(|since| world.now - since >= GRACE_TICKS);
-        if world.now < self.bounds.ticks && (self.bounds.has_thief || !must_ask) {
-            actions.push(Action::Tick);
+            .is_some_and(|since| state.now - since >= GRACE_TICKS);
+        if state.now < self.bounds.ticks && (self.bounds.has_thief || !must_ask) {
+            actions.push(RefreshAction::Tick);
         }
-        if self.bounds.has_thief && world.thief.is_none() {
-            actions.push(Action::Steal);
+        if self.bounds.has_thief && state.thief.is_none() {
+            actions.push(RefreshAction::Steal);
         }
-        let parties = [
-            (Party::Device, Some(world.device)),
-            (Party::Thief, world.thief),
+        let holders = [
+            (TokenHolder::Device, Some(state.device)),
+            (TokenHolder::Thief, state.thief),
         ];
-        for (party, token) in parties {
-            if token.is_some_and(|it| it < self.bounds.tokens) && !world.refused.contains(&party) {
-                actions.extend([true, false].map(|it| Action::Refresh(party, it)));
+        for (holder, token) in holders {
+            if token.is_some_and(|it| it < self.bounds.tokens) && !state.refused.contains(&holder) {
+                actions.extend([true, false].map(|it| RefreshAction::Refresh(holder, it)));
             }
         }
     }
 
-    fn next_state(&self, last: &World, action: Action) -> Option<World> {
-        let mut world = last.clone();
+    fn next_state(&self, last: &RefreshState, action: RefreshAction) -> Option<RefreshState> {
+        let mut state = last.clone();
         match action {
-            Action::Tick => world.now += 1,
-            Action::Steal => world.thief = Some(world.device),
-            Action::Refresh(party, is_answered) => world.refresh(party, is_answered, self.bug),
+            RefreshAction::Tick => state.now += 1,
+            RefreshAction::Steal => state.thief = Some(state.device),
+            RefreshAction::Refresh(holder, is_answered) => {
+                state.refresh(holder, is_answered, self.bug)
+            }
         }
-        Some(world)
+        Some(state)
     }
 
     fn properties(&self) -> Vec<Property<Self>> {
         if !self.bounds.has_thief {
             return vec![
-                Property::always("a lost answer ends no session", |_, world: &World| {
-                    !world.session.is_over && world.refused.is_empty()
-                }),
-                Property::sometimes("an answer is lost", |_, world: &World| {
-                    world.unanswered_since.is_some()
+                Property::always(
+                    "a lost answer ends no session",
+                    |_, state: &RefreshState| !state.session.is_over && state.refused.is_empty(),
+                ),
+                Property::sometimes("an answer is lost", |_, state: &RefreshState| {
+                    state.unanswered_since.is_some()
                 }),
             ];
         }
         vec![
-            Property::always("a token is good for its grace only", |_, world: &World| {
-                !world.granted_late
-            }),
-            Property::always("whoever is refused ends the session", |_, world: &World| {
-                world.refused.is_empty() || world.session.is_over
-            }),
-            Property::sometimes("a thief is found out", |_, world: &World| {
-                world.thief.is_some() && world.session.is_over
+            Property::always(
+                "a token is good for its grace only",
+                |_, state: &RefreshState| !state.granted_late,
+            ),
+            Property::always(
+                "whoever is refused ends the session",
+                |_, state: &RefreshState| state.refused.is_empty() || state.session.is_over,
+            ),
+            Property::sometimes("a thief is found out", |_, state: &RefreshState| {
+                state.thief.is_some() && state.session.is_over
             }),
         ]
     }

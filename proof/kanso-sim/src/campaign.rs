@@ -6,12 +6,12 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::finding::{Check, Finding};
+use crate::mutants::Bug;
 use crate::plan::Plan;
-use crate::planted::Bug;
-use crate::world::live;
+use crate::world::run_plan;
 
 /// Each seed whose number can be divided by this is lived through twice.
-const TWICE_EVERY: u64 = 50;
+const REPEAT_EVERY: u64 = 50;
 
 /// Which seeds to live through.
 #[derive(Clone, Copy, Debug)]
@@ -32,11 +32,11 @@ pub struct Campaign {
 
 /// What came of a campaign.
 #[derive(Debug, Default)]
-pub struct Report {
+pub struct CampaignReport {
     /// How many seeds were lived through.
     pub seeds: u64,
     /// How many of them twice.
-    pub twice: u64,
+    pub repeated: u64,
     /// How many requests were served.
     pub served: u64,
     /// The seeds that failed, with what was found.
@@ -54,10 +54,10 @@ impl Campaign {
     pub fn run(
         &self,
         elapsed: &(dyn Fn() -> Duration + Sync),
-        watch: &(dyn Fn(&Report) + Sync),
-    ) -> anyhow::Result<Report> {
+        watch: &(dyn Fn(&CampaignReport) + Sync),
+    ) -> anyhow::Result<CampaignReport> {
         let (next, stop) = (AtomicU64::new(0), AtomicBool::new(false));
-        let report = Mutex::new(Report::default());
+        let report = Mutex::new(CampaignReport::default());
         std::thread::scope(|scope| {
             let work = || -> anyhow::Result<()> {
                 while !stop.load(Ordering::SeqCst) {
@@ -65,9 +65,9 @@ impl Campaign {
                     if number >= self.count || self.time.is_some_and(|time| elapsed() > time) {
                         return Ok(());
                     }
-                    let lived = Lived::through(self.first + number, self.bug)?;
+                    let run = SeedRun::run(self.first + number, self.bug)?;
                     let mut report = report.lock().unwrap_or_else(PoisonError::into_inner);
-                    lived.add_to(&mut report);
+                    run.add_to(&mut report);
                     watch(&report);
                     if !report.failed.is_empty() && !self.keep_going {
                         stop.store(true, Ordering::SeqCst);
@@ -85,22 +85,22 @@ impl Campaign {
     }
 }
 
-struct Lived {
+struct SeedRun {
     seed: u64,
-    was_twice: bool,
+    was_repeated: bool,
     served: u64,
     hash: String,
     findings: Vec<Finding>,
 }
 
-impl Lived {
-    fn through(seed: u64, bug: Option<Bug>) -> anyhow::Result<Self> {
+impl SeedRun {
+    fn run(seed: u64, bug: Option<Bug>) -> anyhow::Result<Self> {
         let plan = Plan::of(seed);
-        let outcome = live(plan, bug)?;
+        let outcome = run_plan(plan, bug)?;
         let mut findings = outcome.findings;
-        let was_twice = seed.is_multiple_of(TWICE_EVERY);
-        if was_twice {
-            let again = live(plan, bug)?.hash;
+        let was_repeated = seed.is_multiple_of(REPEAT_EVERY);
+        if was_repeated {
+            let again = run_plan(plan, bug)?.hash;
             if again != outcome.hash {
                 let what = format!("the trace is {} once and {again} then", outcome.hash);
                 findings.push(Finding::new(Check::SameTrace, what));
@@ -109,7 +109,7 @@ impl Lived {
         let servings = outcome.history.exchanges.iter();
         Ok(Self {
             seed,
-            was_twice,
+            was_repeated,
             served: servings
                 .map(|exchange| exchange.servings.len() as u64)
                 .sum(),
@@ -118,9 +118,9 @@ impl Lived {
         })
     }
 
-    fn add_to(self, report: &mut Report) {
+    fn add_to(self, report: &mut CampaignReport) {
         report.seeds += 1;
-        report.twice += u64::from(self.was_twice);
+        report.repeated += u64::from(self.was_repeated);
         report.served += self.served;
         if report
             .last

@@ -6,15 +6,15 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 
 use crate::finding::Finding;
+use crate::mutants::Bug;
 use crate::plan::Plan;
-use crate::planted::Bug;
 use crate::shrink::shrink;
 use crate::story;
-use crate::world::live;
+use crate::world::run_plan;
 
 /// What a failure left behind.
 #[derive(Clone, Debug)]
-pub struct Left {
+pub struct FailureFiles {
     /// The smallest plan that was found in which the same check fails.
     pub plan: Plan,
     /// What is wrong in it.
@@ -30,22 +30,22 @@ pub struct Left {
 ///
 /// # Errors
 /// The machine failed, or `folder` cannot be written to.
-pub fn leave_behind(
+pub fn write_failure(
     seed: u64,
     bug: Option<Bug>,
     findings: &[Finding],
     tries: u32,
     folder: &Path,
-) -> anyhow::Result<Left> {
+) -> anyhow::Result<FailureFiles> {
     let checks: Vec<_> = findings.iter().map(|finding| finding.check).collect();
     let plan = shrink(Plan::of(seed), bug, &checks, tries)?;
-    let outcome = live(plan, bug)?;
+    let outcome = run_plan(plan, bug)?;
     fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
     let plan_file = folder.join(format!("{seed}.json"));
     let story_file = folder.join(format!("{seed}.txt"));
     fs::write(&plan_file, serde_json::to_string_pretty(&plan)?)?;
-    fs::write(&story_file, story::tell(&outcome.history, None))?;
-    Ok(Left {
+    fs::write(&story_file, story::render(&outcome.history, None))?;
+    Ok(FailureFiles {
         plan,
         findings: outcome.findings,
         plan_file,
@@ -93,23 +93,23 @@ mod tests {
     fn what_a_failure_leaves_behind_fails_again() {
         let (seed, findings) = found();
         let folder = tempfile::tempdir().unwrap();
-        let left = leave_behind(seed, BUG, &findings, 12, folder.path()).unwrap();
+        let left = write_failure(seed, BUG, &findings, 12, folder.path()).unwrap();
         let larger = Plan::of(seed);
         assert_ne!(left.plan, larger, "nothing was left out");
         assert!(left.plan.people <= larger.people && left.plan.actions <= larger.actions);
 
         let plan = plan_in(&left.plan_file).unwrap();
-        let again = live(plan, BUG).unwrap();
+        let again = run_plan(plan, BUG).unwrap();
         assert_eq!(again.findings, left.findings);
         assert!(is_among(&again.findings, &findings));
         let story = fs::read_to_string(&left.story_file).unwrap();
-        assert_eq!(story, story::tell(&again.history, None));
+        assert_eq!(story, story::render(&again.history, None));
         assert!(story.contains("creates habit"), "{story}");
 
         let line = regressions::line("an entry is not stored", plan).unwrap();
-        let again = regressions::again(&line, BUG).unwrap();
+        let again = regressions::replay(&line, BUG).unwrap();
         assert_eq!(again.failed.len(), 1, "{again:?}");
-        let mended = regressions::again(&line, None).unwrap();
+        let mended = regressions::replay(&line, None).unwrap();
         assert_eq!((mended.count, mended.failed.len()), (1, 0), "{mended:?}");
     }
 

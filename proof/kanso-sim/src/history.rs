@@ -11,26 +11,26 @@ use crate::time::Time;
 /// Somebody who speaks to a server: a device of a person, both counted from 1. Device 0 is the
 /// person's browser, and there are two more that are none of the devices of a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Who {
+pub struct Actor {
     /// The person.
     pub person: u32,
     /// The device.
     pub device: u32,
 }
 
-impl Who {
+impl Actor {
     /// The device of whoever follows the event stream.
     pub const FOLLOWER: u32 = 101;
     /// The device of whoever reads snapshots.
-    pub const NEWCOMER: u32 = 102;
+    pub const SNAPSHOT_READER: u32 = 102;
 }
 
-impl fmt::Display for Who {
+impl fmt::Display for Actor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.device {
             0 => write!(f, "p{} browser", self.person),
             Self::FOLLOWER => write!(f, "p{} follower", self.person),
-            Self::NEWCOMER => write!(f, "p{} newcomer", self.person),
+            Self::SNAPSHOT_READER => write!(f, "p{} newcomer", self.person),
             device => write!(f, "p{} device {device}", self.person),
         }
     }
@@ -44,14 +44,14 @@ pub struct Event {
     /// The right time, in seconds, leaps included.
     pub clock: i64,
     /// What happened.
-    pub what: What,
+    pub kind: EventKind,
 }
 
 /// What happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum What {
+pub enum EventKind {
     /// Somebody did something by themselves.
-    Did(Who, String),
+    Did(Actor, String),
     /// Something happened to the servers, the network or time.
     Happened(String),
     /// A request set out; its number among [`History::exchanges`].
@@ -64,29 +64,29 @@ pub enum What {
     Lost(usize),
     /// A server said the next piece of an answer that has pieces; with the numbers of the serving and
     /// of the piece.
-    Said(usize, usize, usize),
+    PieceSent(usize, usize, usize),
     /// Such an answer is over on the server's side.
-    Ended(usize, usize, End),
+    StreamEnded(usize, usize, StreamEnd),
     /// A server, from 1, is asked to stop.
-    Stops(u32),
+    DrainStarted(u32),
 }
 
 /// Why an answer that has pieces is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum End {
+pub enum StreamEnd {
     /// The server had nothing more to say.
-    Said,
+    Finished,
     /// Its process died.
-    Died,
+    ServerDied,
     /// Nobody reads it any more.
-    Unread,
+    Abandoned,
 }
 
 /// A request and what became of it.
 #[derive(Clone, Debug)]
 pub struct Exchange {
     /// Who asked.
-    pub who: Who,
+    pub actor: Actor,
     /// Method and path.
     pub line: String,
     /// The body, where it is one of sync.
@@ -115,7 +115,7 @@ pub struct Serving {
     /// Of an answer that has pieces: where each ends in the body, and the place of its [`What::Said`].
     pub pieces: Vec<(usize, usize)>,
     /// Of such an answer: the place of its [`What::Ended`], and why it is over.
-    pub ended: Option<(usize, End)>,
+    pub ended: Option<(usize, StreamEnd)>,
 }
 
 impl Serving {
@@ -141,8 +141,8 @@ impl History {
     pub fn syncs(
         &self,
     ) -> impl Iterator<Item = (&Exchange, &SyncRequest, &Serving, &SyncResponse)> {
-        self.events.iter().filter_map(|event| match event.what {
-            What::Served(exchange, serving) => {
+        self.events.iter().filter_map(|event| match event.kind {
+            EventKind::Served(exchange, serving) => {
                 let exchange = self.exchanges.get(exchange)?;
                 let serving = exchange.servings.get(serving)?;
                 Some((
@@ -160,8 +160,8 @@ impl History {
     pub fn hash(&self) -> String {
         let mut hash = Sha256::new();
         for event in &self.events {
-            hash.update(format!("{event:?}\n"));
-            if let What::Served(exchange, serving) = event.what {
+            hash.update(event.trace_line());
+            if let EventKind::Served(exchange, serving) = event.kind {
                 hash.update(&self.exchanges[exchange].servings[serving].body);
             }
         }
@@ -188,22 +188,22 @@ impl Recorder {
     }
 
     /// Somebody did something by themselves.
-    pub fn did(&self, who: Who, what: impl Into<String>) {
-        self.push(&mut self.lock(), What::Did(who, what.into()));
+    pub fn did(&self, actor: Actor, what: impl Into<String>) {
+        self.push(&mut self.lock(), EventKind::Did(actor, what.into()));
     }
 
     /// Something happened to the servers, the network or time.
     pub fn happened(&self, what: impl Into<String>) {
-        self.push(&mut self.lock(), What::Happened(what.into()));
+        self.push(&mut self.lock(), EventKind::Happened(what.into()));
     }
 
     /// A request sets out; answers with its number.
-    pub fn sent(&self, who: Who, line: String, body: Option<&[u8]>) -> usize {
+    pub fn sent(&self, actor: Actor, line: String, body: Option<&[u8]>) -> usize {
         let mut history = self.lock();
         let number = history.exchanges.len();
-        let sent_at = self.push(&mut history, What::Sent(number));
+        let sent_at = self.push(&mut history, EventKind::Sent(number));
         history.exchanges.push(Exchange {
-            who,
+            actor,
             line,
             sync: body.and_then(|body| serde_json::from_slice(body).ok()),
             sent_at,
@@ -216,7 +216,7 @@ impl Recorder {
     pub fn served(&self, exchange: usize, server: u32, status: u16, body: Vec<u8>) -> usize {
         let mut history = self.lock();
         let number = history.exchanges[exchange].servings.len();
-        let at = self.push(&mut history, What::Served(exchange, number));
+        let at = self.push(&mut history, EventKind::Served(exchange, number));
         history.exchanges[exchange].servings.push(Serving {
             server,
             at,
@@ -232,34 +232,37 @@ impl Recorder {
     pub fn said(&self, exchange: usize, serving: usize, piece: &[u8]) {
         let mut history = self.lock();
         let number = history.exchanges[exchange].servings[serving].pieces.len();
-        let at = self.push(&mut history, What::Said(exchange, serving, number));
+        let at = self.push(
+            &mut history,
+            EventKind::PieceSent(exchange, serving, number),
+        );
         let serving = &mut history.exchanges[exchange].servings[serving];
         serving.body.extend_from_slice(piece);
         serving.pieces.push((serving.body.len(), at));
     }
 
     /// That answer is over on the server's side.
-    pub fn ended(&self, exchange: usize, serving: usize, end: End) {
+    pub fn ended(&self, exchange: usize, serving: usize, end: StreamEnd) {
         let mut history = self.lock();
-        let at = self.push(&mut history, What::Ended(exchange, serving, end));
+        let at = self.push(&mut history, EventKind::StreamEnded(exchange, serving, end));
         history.exchanges[exchange].servings[serving].ended = Some((at, end));
     }
 
     /// A server is asked to stop.
     pub fn stops(&self, server: u32) {
-        self.push(&mut self.lock(), What::Stops(server));
+        self.push(&mut self.lock(), EventKind::DrainStarted(server));
     }
 
     /// That answer arrived.
     pub fn delivered(&self, exchange: usize, serving: usize) {
         let mut history = self.lock();
-        let at = self.push(&mut history, What::Delivered(exchange, serving));
+        let at = self.push(&mut history, EventKind::Delivered(exchange, serving));
         history.exchanges[exchange].servings[serving].delivered_at = Some(at);
     }
 
     /// Nothing of it will arrive.
     pub fn lost(&self, exchange: usize) {
-        self.push(&mut self.lock(), What::Lost(exchange));
+        self.push(&mut self.lock(), EventKind::Lost(exchange));
     }
 
     /// What happened until now.
@@ -272,14 +275,47 @@ impl Recorder {
         self.lock().events.len()
     }
 
-    fn push(&self, history: &mut History, what: What) -> usize {
-        let (at, clock) = (self.time.lived(), self.time.now());
+    fn push(&self, history: &mut History, kind: EventKind) -> usize {
+        let (at, clock) = (self.time.elapsed_millis(), self.time.now());
         let clock = clock.as_micros().div_euclid(1_000_000);
-        history.events.push(Event { at, clock, what });
+        history.events.push(Event { at, clock, kind });
         history.events.len() - 1
     }
 
     fn lock(&self) -> MutexGuard<'_, History> {
         self.history.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Event {
+    /// One line of the trace, for [`History::hash`].
+    fn trace_line(&self) -> String {
+        // The words are fixed here, so that a renamed type or variant does not change the hash that
+        // two versions of the code are compared by.
+        let kind = match &self.kind {
+            EventKind::Did(actor, text) => {
+                let Actor { person, device } = actor;
+                format!("Did(Who {{ person: {person}, device: {device} }}, {text:?})")
+            }
+            EventKind::Happened(text) => format!("Happened({text:?})"),
+            EventKind::Sent(exchange) => format!("Sent({exchange})"),
+            EventKind::Served(exchange, serving) => format!("Served({exchange}, {serving})"),
+            EventKind::Delivered(exchange, serving) => format!("Delivered({exchange}, {serving})"),
+            EventKind::Lost(exchange) => format!("Lost({exchange})"),
+            EventKind::PieceSent(exchange, serving, piece) => {
+                format!("Said({exchange}, {serving}, {piece})")
+            }
+            EventKind::StreamEnded(exchange, serving, end) => {
+                let end = match end {
+                    StreamEnd::Finished => "Said",
+                    StreamEnd::ServerDied => "Died",
+                    StreamEnd::Abandoned => "Unread",
+                };
+                format!("Ended({exchange}, {serving}, {end})")
+            }
+            EventKind::DrainStarted(server) => format!("Stops({server})"),
+        };
+        let Self { at, clock, .. } = self;
+        format!("Event {{ at: {at}, clock: {clock}, what: {kind} }}\n")
     }
 }

@@ -12,20 +12,20 @@
 //! but the seed's, so that a seed gives the same trace always.
 
 pub mod actors;
-pub mod bank;
 pub mod campaign;
 pub mod chance;
 pub mod checks;
 pub mod cluster;
-pub mod ends;
 pub mod failure;
 pub mod feeds;
+pub mod final_state;
 pub mod finding;
 pub mod history;
 mod memories;
+pub mod mutants;
+pub mod mutation_report;
 pub mod network;
 pub mod plan;
-pub mod planted;
 pub mod regressions;
 pub mod server;
 pub mod shrink;

@@ -6,16 +6,16 @@ use kanso_application::ports::clock::Clock;
 use kanso_application::ports::evict::Evict;
 use kanso_local::{LocalLimiter, LocalThrottle, LocalTickets};
 
-use crate::planted::{Bug, LoginMemory, TicketMemory};
+use crate::mutants::{Bug, EvictableThrottle, EvictableTickets};
 
 /// What one server remembers.
 pub(crate) struct Memories {
     /// How many requests came from where.
     pub(crate) limiter: Arc<LocalLimiter>,
     /// Failed log-ins.
-    pub(crate) throttle: Arc<dyn LoginMemory>,
+    pub(crate) throttle: Arc<dyn EvictableThrottle>,
     /// Tickets that are out.
-    pub(crate) tickets: Arc<dyn TicketMemory>,
+    pub(crate) tickets: Arc<dyn EvictableTickets>,
 }
 
 impl Memories {

@@ -1,8 +1,8 @@
 //! What lies between a device and the servers.
 
-mod wire;
+mod pieces;
 
-pub use wire::{Opened, Wire};
+pub use pieces::{OpenReply, PieceReader};
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,9 +17,9 @@ use tokio::time::sleep;
 
 use crate::chance::Chance;
 use crate::cluster::Cluster;
-use crate::history::{Recorder, Who};
+use crate::history::{Actor, Recorder};
+use crate::mutants::Bug;
 use crate::plan::Plan;
-use crate::planted::Bug;
 
 /// The address by which devices know the servers.
 pub const ADDRESS: &str = "https://kanso.example.org";
@@ -96,7 +96,7 @@ impl Network {
         }?;
         let mut body = answer.body;
         if let Some(bug) = self.bug {
-            bug.spoil(&mut body, &self.chance);
+            bug.mutate_answer(&mut body, &self.chance);
         }
         let recorded = body.clone();
         let serving = self
@@ -114,7 +114,7 @@ impl Network {
     }
 
     /// The same request arrives once more, later, and its answer goes nowhere.
-    fn double(self: &Arc<Self>, exchange: usize, request: &Request) {
+    fn duplicate(self: &Arc<Self>, exchange: usize, request: &Request) {
         let (network, request) = (Arc::clone(self), request.clone());
         let delay = Duration::from_millis(self.chance.between(0, 4 * self.plan.longest_delay));
         tokio::spawn(async move {
@@ -130,16 +130,16 @@ struct Delivered;
 /// One device's way to the servers.
 #[derive(Clone)]
 pub struct Link {
-    who: Who,
+    actor: Actor,
     network: Arc<Network>,
     is_cut: Arc<AtomicBool>,
 }
 
 impl Link {
     /// The way of `who`.
-    pub fn new(who: Who, network: &Arc<Network>) -> Self {
+    pub fn new(actor: Actor, network: &Arc<Network>) -> Self {
         Self {
-            who,
+            actor,
             network: Arc::clone(network),
             is_cut: Arc::default(),
         }
@@ -164,7 +164,7 @@ impl Link {
         let network = &self.network;
         let exchange = network
             .recorder
-            .sent(self.who, format!("Patch {path}"), None);
+            .sent(self.actor, format!("Patch {path}"), None);
         let (number, up) = network.cluster.pick();
         let up = up?;
         let message = http::Request::builder()
@@ -187,7 +187,7 @@ impl Link {
         Some(Delivered)
     }
 
-    async fn nothing<T>(&self, exchange: usize, patience: Duration) -> Result<T, Unreachable> {
+    async fn no_answer<T>(&self, exchange: usize, patience: Duration) -> Result<T, Unreachable> {
         sleep(patience).await;
         self.network.recorder.lost(exchange);
         Err(Unreachable {
@@ -208,26 +208,26 @@ impl Transport for Link {
         let line = format!("{request:?}");
         let is_secret = request.path.starts_with("/api/v1/auth");
         let body = request.body.as_deref().filter(|_| !is_secret);
-        let exchange = network.recorder.sent(self.who, line, body);
+        let exchange = network.recorder.sent(self.actor, line, body);
         if !self.is_open() {
-            return self.nothing(exchange, Duration::from_millis(100)).await;
+            return self.no_answer(exchange, Duration::from_millis(100)).await;
         }
         network.way().await;
         if network.goes_wrong(network.plan.lost_requests) {
-            return self.nothing(exchange, PATIENCE).await;
+            return self.no_answer(exchange, PATIENCE).await;
         }
         if network.goes_wrong(network.plan.duplicates) {
-            network.double(exchange, &request);
+            network.duplicate(exchange, &request);
         }
         // A server goes on with what it was asked when nobody waits any more.
         let (wires, copy) = (Arc::clone(network), request);
         let serving = tokio::spawn(async move { wires.carry(exchange, &copy).await });
         let carried = tokio::time::timeout(3 * PATIENCE, serving).await;
         let Ok(Ok(Some((serving, reply)))) = carried else {
-            return self.nothing(exchange, Duration::from_millis(100)).await;
+            return self.no_answer(exchange, Duration::from_millis(100)).await;
         };
         if network.goes_wrong(network.plan.lost_answers) || !self.is_open() {
-            return self.nothing(exchange, PATIENCE).await;
+            return self.no_answer(exchange, PATIENCE).await;
         }
         network.way().await;
         network.recorder.delivered(exchange, serving);

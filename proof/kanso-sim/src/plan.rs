@@ -12,13 +12,14 @@ pub enum StoreKind {
     #[default]
     File,
     /// A database that behaves as PostgreSQL does.
-    Rival,
+    #[serde(rename = "rival")]
+    Postgres,
 }
 
 impl StoreKind {
     /// Whether a call may wait for others, be tried again, or fail.
     pub const fn is_busy(self) -> bool {
-        matches!(self, Self::Rival)
+        matches!(self, Self::Postgres)
     }
 }
 
@@ -113,7 +114,7 @@ impl Plan {
             drains: small(sometimes(50, 4)),
             // Drawn last, so that older seeds are what they were.
             store: if chance.happens(50) {
-                StoreKind::Rival
+                StoreKind::Postgres
             } else {
                 StoreKind::File
             },
@@ -153,7 +154,7 @@ impl Plan {
         cut!(lost_answers, 0);
         cut!(duplicates, 0);
         cut!(actions, 1);
-        if self.store == StoreKind::Rival {
+        if self.store == StoreKind::Postgres {
             let store = StoreKind::File;
             all.push(Self { store, ..*self });
             cut!(outages, 0);
@@ -200,7 +201,7 @@ mod tests {
         let plans: Vec<_> = (0..2_000).map(Plan::of).collect();
         let rival: Vec<_> = plans
             .iter()
-            .filter(|plan| plan.store == StoreKind::Rival)
+            .filter(|plan| plan.store == StoreKind::Postgres)
             .collect();
         assert!((900..1_100).contains(&rival.len()), "{}", rival.len());
         let amounts: [fn(&Plan) -> u64; 4] = [

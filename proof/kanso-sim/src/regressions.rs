@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::finding::Finding;
+use crate::mutants::Bug;
 use crate::plan::Plan;
-use crate::planted::Bug;
-use crate::world::live;
+use crate::world::run_plan;
 
 /// A plan that once failed.
 #[derive(Debug, Serialize, Deserialize)]
@@ -17,7 +17,7 @@ struct Regression {
 
 /// What came of living through such plans once more.
 #[derive(Clone, Debug, Default)]
-pub struct Again {
+pub struct RegressionReport {
     /// How many plans there are.
     pub count: u64,
     /// Those that fail: what was wrong once, and what is now.
@@ -37,14 +37,14 @@ pub fn line(what: &str, plan: Plan) -> anyhow::Result<String> {
 ///
 /// # Errors
 /// A line cannot be read, or the machine failed.
-pub fn again(lines: &str, bug: Option<Bug>) -> anyhow::Result<Again> {
-    let mut again = Again::default();
+pub fn replay(lines: &str, bug: Option<Bug>) -> anyhow::Result<RegressionReport> {
+    let mut report = RegressionReport::default();
     for line in lines.lines().filter(|line| !line.trim().is_empty()) {
         let Regression { what, plan } = serde_json::from_str(line)?;
-        let outcome = live(plan, bug)?;
-        again.count += 1;
+        let outcome = run_plan(plan, bug)?;
+        report.count += 1;
         let finding = outcome.findings.into_iter().next();
-        again.failed.extend(finding.map(|finding| (what, finding)));
+        report.failed.extend(finding.map(|finding| (what, finding)));
     }
-    Ok(again)
+    Ok(report)
 }

@@ -28,7 +28,7 @@ use kanso_application::sync::Sync;
 use kanso_application::tickets::Tickets;
 use kanso_credentials::{HmacRefreshTokens, JwtTokens, RandomTickets, SigningKey, TokenRules};
 use kanso_local::LocalWake;
-use kanso_testkit::LegiblePasswords;
+use kanso_testkit::PlainPasswords;
 use kanso_worker::Rhythm;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -37,7 +37,7 @@ use tower::util::BoxCloneSyncService;
 
 use crate::chance::Chance;
 use crate::memories::Memories;
-use crate::planted::Bug;
+use crate::mutants::Bug;
 
 /// Every server of a world signs with the same key.
 const SECRET: &[u8] = b"q1HhXW0s5F0yZr1j8m3c0cQXo2i7mBk7jVtYzKq9aPw";
@@ -250,7 +250,7 @@ fn accounts(
         storage: Arc::clone(&parts.storage),
         clock: Arc::clone(clock),
         ids: Arc::clone(chance) as _,
-        passwords: Arc::new(LegiblePasswords),
+        passwords: Arc::new(PlainPasswords),
         access_tokens: Arc::new(access_tokens),
         refresh_tokens: Arc::new(refresh_tokens),
         throttle: Arc::clone(&memories.throttle) as _,

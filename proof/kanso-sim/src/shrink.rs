@@ -1,9 +1,9 @@
 //! Makes a failing plan smaller, so that its story is short.
 
 use crate::finding::Check;
+use crate::mutants::Bug;
 use crate::plan::Plan;
-use crate::planted::Bug;
-use crate::world::live;
+use crate::world::run_plan;
 
 /// The smallest plan that was found in which one of `checks` still fails, after at most `tries`
 /// more runs.
@@ -18,7 +18,7 @@ pub fn shrink(plan: Plan, bug: Option<Bug>, checks: &[Check], tries: u32) -> any
                 return Ok(smallest);
             }
             left -= 1;
-            let outcome = live(smaller, bug)?;
+            let outcome = run_plan(smaller, bug)?;
             if outcome
                 .findings
                 .iter()

@@ -4,14 +4,14 @@ use serde_json::Value;
 
 /// One event.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Event {
+pub struct SseEvent {
     /// Its name.
     pub name: String,
     /// Its data.
     pub data: Value,
 }
 
-impl Event {
+impl SseEvent {
     /// The position that it tells of.
     pub fn head(&self) -> Option<i64> {
         self.data.get("head")?.as_i64()
@@ -19,7 +19,7 @@ impl Event {
 }
 
 /// Takes the next whole event out of `text`; what has not arrived as a whole stays.
-pub fn next(text: &mut String) -> Option<Event> {
+pub fn next(text: &mut String) -> Option<SseEvent> {
     loop {
         let (whole, rest) = text.split_once("\n\n")?;
         let read = read(whole);
@@ -31,17 +31,17 @@ pub fn next(text: &mut String) -> Option<Event> {
 }
 
 /// All whole events of `text`.
-pub fn all(text: &str) -> Vec<Event> {
+pub fn all(text: &str) -> Vec<SseEvent> {
     let mut text = text.to_owned();
     std::iter::from_fn(|| next(&mut text)).collect()
 }
 
-fn read(lines: &str) -> Option<Event> {
+fn read(lines: &str) -> Option<SseEvent> {
     let field = |name: &str| {
         let lines = lines.lines();
         lines.filter_map(|line| line.strip_prefix(name)).next_back()
     };
-    Some(Event {
+    Some(SseEvent {
         name: field("event: ")?.to_owned(),
         data: serde_json::from_str(field("data: ")?).ok()?,
     })

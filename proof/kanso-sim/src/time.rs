@@ -29,7 +29,7 @@ impl Time {
     }
 
     /// Milliseconds that were lived through, leaps left out.
-    pub fn lived(&self) -> u64 {
+    pub fn elapsed_millis(&self) -> u64 {
         u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
@@ -64,20 +64,20 @@ pub struct HostClock {
 }
 
 impl HostClock {
-    fn tell(&self) -> Timestamp {
+    fn reading(&self) -> Timestamp {
         self.time.now().plus_seconds(self.skew_seconds)
     }
 }
 
 impl Clock for HostClock {
     fn now(&self) -> Timestamp {
-        self.tell()
+        self.reading()
     }
 }
 
 impl kanso_client::clock::Clock for HostClock {
     fn now(&self) -> Timestamp {
-        self.tell()
+        self.reading()
     }
 }
 

@@ -6,20 +6,20 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-use crate::actors::{Browser, Device, Follower, Newcomer, Weather};
+use crate::actors::{Browser, Device, Follower, ServerFaults, SnapshotReader};
 use crate::checks;
 use crate::cluster::Cluster;
-use crate::ends::{DeviceEnd, Ends, PersonEnd, backlog, heads, streaks_are_fresh};
+use crate::final_state::{FinalDevice, FinalState, FinalUser, backlog, heads, streaks_are_fresh};
 use crate::finding::{Check, Finding, Findings};
-use crate::history::{History, Recorder, Who};
+use crate::history::{Actor, History, Recorder};
+use crate::mutants::Bug;
 use crate::network::{Link, Network};
 use crate::plan::Plan;
-use crate::planted::Bug;
 use crate::time::Time;
 use kanso_domain::sync::Head;
 
 /// How often everybody is looked after while nothing goes wrong any more.
-const CALM_ROUNDS: u32 = 40;
+const RECOVERY_ROUNDS: u32 = 40;
 
 /// After the last request: longer than anything that a server remembers in its process counts.
 const IDLE: Duration = Duration::from_mins(20);
@@ -39,13 +39,13 @@ pub struct Outcome {
 ///
 /// # Errors
 /// The machine failed: no disk, no memory.
-pub fn live(plan: Plan, bug: Option<Bug>) -> anyhow::Result<Outcome> {
+pub fn run_plan(plan: Plan, bug: Option<Bug>) -> anyhow::Result<Outcome> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
         .build()?;
     runtime.block_on(async {
-        let (mut findings, history, ends) = World::new(plan, bug)?.live().await?;
+        let (mut findings, history, ends) = World::new(plan, bug)?.run().await?;
         findings.extend(checks::all(&history, &ends));
         let hash = history.hash();
         Ok(Outcome {
@@ -66,7 +66,7 @@ struct World {
     devices: Vec<Arc<Device>>,
     browsers: Vec<Arc<Browser>>,
     followers: Vec<Arc<Follower>>,
-    newcomers: Vec<Arc<Newcomer>>,
+    snapshot_readers: Vec<Arc<SnapshotReader>>,
 }
 
 impl World {
@@ -76,11 +76,11 @@ impl World {
         let cluster = Arc::new(Cluster::new(plan, bug, &time, &recorder)?);
         let network = Arc::new(Network::new(plan, bug, &cluster, &recorder));
         let link = |person, device| {
-            let who = Who { person, device };
-            (who, Link::new(who, &network))
+            let actor = Actor { person, device };
+            (actor, Link::new(actor, &network))
         };
         let (mut devices, mut browsers) = (Vec::new(), Vec::new());
-        let (mut followers, mut newcomers) = (Vec::new(), Vec::new());
+        let (mut followers, mut snapshot_readers) = (Vec::new(), Vec::new());
         for person in 1..=plan.people {
             for device in 1..=plan.devices {
                 let link = link(person, device);
@@ -89,12 +89,12 @@ impl World {
             }
             let browser = Browser::new(plan, link(person, 0), &recorder, &findings);
             browsers.push(Arc::new(browser));
-            let follower = link(person, Who::FOLLOWER);
+            let follower = link(person, Actor::FOLLOWER);
             let follower = Follower::new(plan, follower, &recorder, &findings);
             followers.push(Arc::new(follower));
-            let newcomer = link(person, Who::NEWCOMER);
-            let newcomer = Newcomer::new(plan, newcomer, &recorder, &findings);
-            newcomers.push(Arc::new(newcomer));
+            let snapshot_reader = link(person, Actor::SNAPSHOT_READER);
+            let snapshot_reader = SnapshotReader::new(plan, snapshot_reader, &recorder, &findings);
+            snapshot_readers.push(Arc::new(snapshot_reader));
         }
         Ok(Self {
             plan,
@@ -106,28 +106,32 @@ impl World {
             devices,
             browsers,
             followers,
-            newcomers,
+            snapshot_readers,
         })
     }
 
-    async fn live(self) -> anyhow::Result<(Vec<Finding>, History, Ends)> {
+    async fn run(self) -> anyhow::Result<(Vec<Finding>, History, FinalState)> {
         self.cluster.start().await?;
-        for device in self.devices.iter().filter(|device| device.who.device == 1) {
+        for device in self
+            .devices
+            .iter()
+            .filter(|device| device.actor.device == 1)
+        {
             device.register().await;
         }
         let mut following = self.follow();
-        let restores = self.storm().await?;
-        self.calm().await?;
+        let restores = self.fault_phase().await?;
+        self.recovery_phase().await?;
         // At once: a midnight more would be one that nobody has had time for.
         let mut ends = self.ends(restores).await?;
-        self.read_anew().await;
+        self.read_to_the_end().await;
         following.shutdown().await;
-        ends.told = self.cluster.told();
-        self.devices.iter().for_each(|device| device.put_away());
+        ends.published = self.cluster.published_heads();
+        self.devices.iter().for_each(|device| device.stop_sync());
         sleep(IDLE).await;
-        self.cluster.keep_house().await;
+        self.cluster.purge_expired().await;
         ends.waiters = self.cluster.waiters();
-        ends.kept = self.cluster.kept();
+        ends.retained = self.cluster.kept();
         Ok((self.findings.take(), self.recorder.take(), ends))
     }
 
@@ -136,36 +140,36 @@ impl World {
         let mut following = JoinSet::new();
         for follower in &self.followers {
             let follower = Arc::clone(follower);
-            following.spawn(async move { follower.live().await });
+            following.spawn(async move { follower.run().await });
         }
         following
     }
 
     /// Everybody lives, and everything goes wrong. Answers with how often a copy was put back.
-    async fn storm(&self) -> anyhow::Result<u32> {
-        let weather = Weather::new(self.plan, &self.cluster, &self.recorder, &self.time);
-        let mut lives = JoinSet::new();
+    async fn fault_phase(&self) -> anyhow::Result<u32> {
+        let server_faults = ServerFaults::new(self.plan, &self.cluster, &self.recorder, &self.time);
+        let mut running = JoinSet::new();
         for device in &self.devices {
             let device = Arc::clone(device);
-            lives.spawn(async move { device.live().await });
+            running.spawn(async move { device.run().await });
         }
         for browser in &self.browsers {
             let browser = Arc::clone(browser);
-            lives.spawn(async move { browser.live().await });
+            running.spawn(async move { browser.run().await });
         }
-        for newcomer in &self.newcomers {
-            let newcomer = Arc::clone(newcomer);
-            lives.spawn(async move { newcomer.live().await });
+        for snapshot_reader in &self.snapshot_readers {
+            let snapshot_reader = Arc::clone(snapshot_reader);
+            running.spawn(async move { snapshot_reader.run().await });
         }
-        let restores = weather.pass().await?;
-        while let Some(lived) = lives.join_next().await {
-            lived?;
+        let restores = server_faults.pass().await?;
+        while let Some(ended) = running.join_next().await {
+            ended?;
         }
         Ok(restores)
     }
 
     /// Nothing goes wrong any more and nobody writes: everybody comes to hold the same.
-    async fn calm(&self) -> anyhow::Result<()> {
+    async fn recovery_phase(&self) -> anyhow::Result<()> {
         self.recorder
             .happened("everything is well again, and nobody writes any more");
         self.network.heal();
@@ -173,10 +177,10 @@ impl World {
         self.cluster.start().await?;
         let raw = self.cluster.raw().await?;
         let mut before = None;
-        for _ in 0..CALM_ROUNDS {
+        for _ in 0..RECOVERY_ROUNDS {
             for device in &self.devices {
-                device.tend().await;
-                device.poke();
+                device.answer_prompts().await;
+                device.sync_now();
             }
             sleep(Duration::from_secs(45)).await;
             // A round in which nothing moved, for everybody reads what was there before it.
@@ -196,12 +200,12 @@ impl World {
     }
 
     /// Those who know nothing but pages read to the end, where all must add up.
-    async fn read_anew(&self) {
+    async fn read_to_the_end(&self) {
         for browser in &self.browsers {
             browser.read_all().await;
         }
-        for newcomer in &self.newcomers {
-            newcomer.set_up_for_good().await;
+        for snapshot_reader in &self.snapshot_readers {
+            snapshot_reader.must_read_everything().await;
         }
     }
 
@@ -211,11 +215,11 @@ impl World {
         pairs.all(|(follower, head)| follower.has_read(*head))
     }
 
-    async fn ends(&self, restores: u32) -> anyhow::Result<Ends> {
+    async fn ends(&self, restores: u32) -> anyhow::Result<FinalState> {
         let raw = self.cluster.raw().await?;
         let mut people = Vec::new();
         for person in 1..=self.plan.people {
-            match PersonEnd::read(&raw, &self.time, person).await {
+            match FinalUser::read(&raw, &self.time, person).await {
                 Ok(end) => people.push(end),
                 Err(error) => {
                     let what = format!("p{person} cannot be read: {error:#}");
@@ -226,17 +230,17 @@ impl World {
         let heads = heads(&raw, self.plan.people).await?;
         let behind = self.followers.iter().zip(heads);
         let behind = behind.filter(|(follower, head)| !follower.has_read(*head));
-        let devices = self.devices.iter().map(|device| DeviceEnd::read(device));
-        Ok(Ends {
+        let devices = self.devices.iter().map(|device| FinalDevice::read(device));
+        Ok(FinalState {
             restores,
             longest_delay: self.plan.longest_delay,
             backlog: backlog(&raw).await?,
             has_others: self.plan.servers > 1,
             has_busy_store: self.plan.store.is_busy(),
-            behind: behind.map(|(follower, _)| follower.who).collect(),
+            behind: behind.map(|(follower, _)| follower.actor).collect(),
             people,
             devices: devices.collect::<Result<_, _>>()?,
-            ..Ends::default()
+            ..FinalState::default()
         })
     }
 }

@@ -12,9 +12,9 @@ use uuid::Uuid;
 
 /// "Hashes" a password by writing it down.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct LegiblePasswords;
+pub struct PlainPasswords;
 
-impl LegiblePasswords {
+impl PlainPasswords {
     /// The hash that this kind of hasher makes now.
     pub fn hash_of(password: &str) -> PasswordHash {
         PasswordHash::new(format!("now:{password}"))
@@ -27,7 +27,7 @@ impl LegiblePasswords {
 }
 
 #[async_trait]
-impl Passwords for LegiblePasswords {
+impl Passwords for PlainPasswords {
     async fn hash(&self, password: Password) -> Result<PasswordHash, PasswordFault> {
         Ok(Self::hash_of(&text(&password)))
     }
@@ -54,9 +54,9 @@ fn text(password: &Password) -> String {
 
 /// Names that say whom they stand for.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct LegiblePseudonyms;
+pub struct PlainPseudonyms;
 
-impl Pseudonyms for LegiblePseudonyms {
+impl Pseudonyms for PlainPseudonyms {
     fn name(&self, what: &str) -> String {
         format!("alias-{what}")
     }
@@ -64,14 +64,14 @@ impl Pseudonyms for LegiblePseudonyms {
 
 /// Access tokens that say whom they are for and how long they are good.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct LegibleAccessTokens;
+pub struct PlainAccessTokens;
 
-impl LegibleAccessTokens {
+impl PlainAccessTokens {
     /// How long a token is good.
     pub const SECONDS: i64 = 900;
 }
 
-impl AccessTokens for LegibleAccessTokens {
+impl AccessTokens for PlainAccessTokens {
     fn issue(&self, identity: Identity, now: Timestamp) -> Result<AccessToken, SigningFault> {
         let Identity {
             user_id,

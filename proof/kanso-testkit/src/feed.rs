@@ -6,11 +6,11 @@ use kanso_domain::{Seq, UserId};
 
 /// Carries nothing to nobody.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct QuietFeed;
+pub struct NullFeed;
 
-struct Nothing;
+struct NeverChanged;
 
-impl Feed for QuietFeed {
+impl Feed for NullFeed {
     fn publish(&self, _user: UserId, _head: Seq) {}
 
     fn has_subscribers(&self, _user: UserId) -> bool {
@@ -26,12 +26,12 @@ impl Feed for QuietFeed {
     }
 
     fn subscribe(&self, _user: UserId) -> Box<dyn Subscription> {
-        Box::new(Nothing)
+        Box::new(NeverChanged)
     }
 }
 
 #[async_trait]
-impl Subscription for Nothing {
+impl Subscription for NeverChanged {
     async fn changed(&mut self) -> Seq {
         std::future::pending().await
     }

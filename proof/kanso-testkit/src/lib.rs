@@ -26,11 +26,9 @@ mod redis;
 mod throttle;
 
 pub use clock::ManualClock;
-pub use credentials::{
-    CountedRefreshTokens, LegibleAccessTokens, LegiblePasswords, LegiblePseudonyms,
-};
+pub use credentials::{CountedRefreshTokens, PlainAccessTokens, PlainPasswords, PlainPseudonyms};
 pub use faketime::FakeTime;
-pub use feed::QuietFeed;
+pub use feed::NullFeed;
 pub use ids::SequentialIds;
 pub use memory::MemoryStorage;
 pub use postgres::{Database, PostgresServer};

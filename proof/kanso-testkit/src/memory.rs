@@ -3,8 +3,8 @@
 mod accounts;
 mod copies;
 mod devices;
-mod housekeeping;
 mod journal;
+mod purges;
 mod records;
 mod replicas;
 mod streaks;
@@ -35,12 +35,12 @@ pub struct MemoryStorage {
 #[derive(Clone, Debug, Default)]
 struct State {
     emails: BTreeMap<Email, UserId>,
-    people: BTreeMap<UserId, Person>,
+    people: BTreeMap<UserId, UserData>,
 }
 
 /// Everything of one user.
 #[derive(Clone, Debug)]
-struct Person {
+struct UserData {
     account: Account,
     password_hash: PasswordHash,
     head: Head,
@@ -77,10 +77,10 @@ impl MemoryStorage {
         state.as_mut().map(work).ok_or_else(closed)
     }
 
-    fn with_person<T>(
+    fn with_user<T>(
         &self,
         user: UserId,
-        work: impl FnOnce(&mut Person) -> T,
+        work: impl FnOnce(&mut UserData) -> T,
     ) -> Result<Option<T>, StorageError> {
         self.with(|state| state.people.get_mut(&user).map(work))
     }

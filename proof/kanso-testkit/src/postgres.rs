@@ -25,12 +25,12 @@ pub struct PostgresServer {
     programs: Option<PathBuf>,
     /// Where its certificates are.
     folder: PathBuf,
-    watchdog: Option<Mutex<Watchdog>>,
+    supervisor: Option<Mutex<Supervisor>>,
 }
 
 /// The process that runs a server, and ends it when this is gone.
 #[derive(Debug)]
-struct Watchdog {
+struct Supervisor {
     child: Child,
     orders: Option<ChildStdin>,
     answers: BufReader<ChildStdout>,
@@ -91,7 +91,7 @@ impl PostgresServer {
     ) -> Result<Self, String> {
         let mut command = Command::new("sh");
         command
-            .args(["-c", include_str!("postgres/watchdog.sh"), "watchdog"])
+            .args(["-c", include_str!("postgres/supervisor.sh"), "supervisor"])
             .args([programs.as_os_str(), OsStr::new(&port.to_string())])
             .arg(PASSWORD)
             .args(switches)
@@ -103,18 +103,18 @@ impl PostgresServer {
         let mut child = command.spawn().unwrap();
         let orders = child.stdin.take();
         let answers = BufReader::new(child.stdout.take().unwrap());
-        let mut watchdog = Watchdog {
+        let mut supervisor = Supervisor {
             child,
             orders,
             answers,
         };
-        let folder = PathBuf::from(watchdog.answer()?);
+        let folder = PathBuf::from(supervisor.answer()?);
         let place = format!("postgres://kanso:{PASSWORD}@127.0.0.1:{port}/");
         Ok(Self {
             url: (place, String::new()),
             programs: Some(programs.to_owned()),
             folder,
-            watchdog: Some(Mutex::new(watchdog)),
+            supervisor: Some(Mutex::new(supervisor)),
         })
     }
 
@@ -129,7 +129,7 @@ impl PostgresServer {
             url: (format!("{}/", &place[..end]), parameters),
             programs: None,
             folder: PathBuf::new(),
-            watchdog: None,
+            supervisor: None,
         }
     }
 
@@ -160,7 +160,7 @@ impl PostgresServer {
             name: Self::new_name(),
         };
         let name = &database.name;
-        if self.watchdog.is_none() {
+        if self.supervisor.is_none() {
             // An earlier process of this number may have left it behind.
             database.drop_now();
         }
@@ -216,12 +216,13 @@ impl PostgresServer {
     }
 
     fn order(&self, order: &str) {
-        let watchdog = self.watchdog.as_ref();
-        let watchdog = watchdog.unwrap_or_else(|| panic!("a server that was given is left alone"));
-        let mut watchdog = watchdog.lock().unwrap_or_else(PoisonError::into_inner);
-        let orders = watchdog.orders.as_mut().unwrap();
+        let supervisor = self.supervisor.as_ref();
+        let supervisor =
+            supervisor.unwrap_or_else(|| panic!("a server that was given is left alone"));
+        let mut supervisor = supervisor.lock().unwrap_or_else(PoisonError::into_inner);
+        let orders = supervisor.orders.as_mut().unwrap();
         writeln!(orders, "{order}").unwrap();
-        assert_eq!(watchdog.answer().unwrap(), "done");
+        assert_eq!(supervisor.answer().unwrap(), "done");
     }
 
     /// Runs statements in a database, all or none.
@@ -245,7 +246,7 @@ impl PostgresServer {
     }
 }
 
-impl Watchdog {
+impl Supervisor {
     /// The next line that it says.
     fn answer(&mut self) -> Result<String, String> {
         let mut line = String::new();
@@ -257,7 +258,7 @@ impl Watchdog {
     }
 }
 
-impl Drop for Watchdog {
+impl Drop for Supervisor {
     fn drop(&mut self) {
         drop(self.orders.take());
         // It has no more than a folder to remove.
@@ -304,7 +305,7 @@ impl Database {
 impl Drop for Database {
     fn drop(&mut self) {
         // A server of this process goes as a whole.
-        if self.server.watchdog.is_none() {
+        if self.server.supervisor.is_none() {
             self.drop_now();
         }
     }

@@ -9,7 +9,7 @@ use kanso_application::streaks::Streaks;
 use kanso_domain::accounts::SettingsChange;
 use kanso_domain::sync::OperationOutcome;
 use kanso_domain::{Seq, UserId};
-use kanso_testkit::QuietFeed;
+use kanso_testkit::NullFeed;
 use kanso_testkit::build::{done, entry, habit, titled};
 use uuid::Uuid;
 
@@ -65,7 +65,7 @@ async fn a_streak_that_a_worker_stored_is_told() {
 async fn who_follows_begins_where_the_history_stands() {
     let world = World::new();
     let user = world.person().await;
-    let live = Live::new(world.storage.clone(), Arc::new(QuietFeed));
+    let live = Live::new(world.storage.clone(), Arc::new(NullFeed));
     assert_eq!(live.follow(user).await.unwrap().newest().get(), 0);
     let create = world
         .habits
@@ -120,7 +120,7 @@ impl Feed for Followed {
     }
 
     fn subscribe(&self, user: UserId) -> Box<dyn Subscription> {
-        QuietFeed.subscribe(user)
+        NullFeed.subscribe(user)
     }
 }
 

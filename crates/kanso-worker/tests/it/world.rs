@@ -18,7 +18,7 @@ use kanso_domain::habits::{Habit, HabitFields};
 use kanso_domain::progress::{DayLog, HabitProgress};
 use kanso_domain::sync::{Action, LoadSet, decide};
 use kanso_domain::{Date, HabitId, UserId};
-use kanso_testkit::{ManualClock, QuietFeed, SequentialIds, build};
+use kanso_testkit::{ManualClock, NullFeed, SequentialIds, build};
 use kanso_worker::Rhythm;
 use tokio::runtime::Runtime;
 use tokio::sync::Notify;
@@ -63,7 +63,7 @@ impl World {
             clock: clock.clone(),
             ids: Arc::new(SequentialIds::default()),
             wake: Arc::new(Bell(bell.clone())),
-            feed: Arc::new(QuietFeed),
+            feed: Arc::new(NullFeed),
         };
         Self {
             habits: Habits::new(ports.clone()),
@@ -83,11 +83,7 @@ impl World {
                 clock.advance_seconds(1);
             }
         });
-        let streaks = Streaks::new(
-            self.storage.clone(),
-            self.clock.clone(),
-            Arc::new(QuietFeed),
-        );
+        let streaks = Streaks::new(self.storage.clone(), self.clock.clone(), Arc::new(NullFeed));
         kanso_worker::start(&streaks, self.bell.clone(), stop, Rhythm::default())
     }
 

@@ -1,7 +1,7 @@
 //! A device: its replica, its outbox, and what it does with answers.
 
 use super::{
-    Answer, Bug, Change, Cursor, FIELDS, Op, Outcome, RECORDS, Refusal, Request, Row, Slot,
+    Answer, Change, Cursor, FIELDS, Op, Outcome, RECORDS, Refusal, Request, Row, Slot, SyncBug,
 };
 
 /// A device.
@@ -29,11 +29,11 @@ pub struct Resync {
 
 /// What a device learnt of its operations.
 #[derive(Debug, Default)]
-pub(super) struct Learnt {
+pub(super) struct PushResults {
     /// They were carried out.
     pub(super) acknowledged: Vec<u8>,
     /// They were not, and a person is told.
-    pub(super) told: Vec<u8>,
+    pub(super) rejected: Vec<u8>,
 }
 
 impl Device {
@@ -67,10 +67,10 @@ impl Device {
         &mut self,
         answer: Result<Answer, Refusal>,
         next_op: &mut u8,
-        bug: Option<Bug>,
-    ) -> Learnt {
+        bug: Option<SyncBug>,
+    ) -> PushResults {
         let Some(request) = self.waiting.take() else {
-            return Learnt::default();
+            return PushResults::default();
         };
         match answer {
             Ok(answer) => self.read(&request, &answer, next_op, bug),
@@ -78,12 +78,13 @@ impl Device {
                 self.resync = Some(Resync {
                     rows: [None; RECORDS],
                     cursor: None,
-                    gives_back: refusal != Refusal::Expired && bug != Some(Bug::NothingGivenBack),
+                    gives_back: refusal != Refusal::Expired
+                        && bug != Some(SyncBug::LostNotRestored),
                 });
-                if bug == Some(Bug::OutboxDropped) {
+                if bug == Some(SyncBug::OutboxDropped) {
                     self.outbox.clear();
                 }
-                Learnt::default()
+                PushResults::default()
             }
         }
     }
@@ -93,41 +94,41 @@ impl Device {
         request: &Request,
         answer: &Answer,
         next_op: &mut u8,
-        bug: Option<Bug>,
-    ) -> Learnt {
+        bug: Option<SyncBug>,
+    ) -> PushResults {
         if let Some(resync) = &mut self.resync {
-            fold(&mut resync.rows, &answer.records);
+            apply_page(&mut resync.rows, &answer.records);
             resync.cursor = Some(answer.cursor);
             if !answer.has_more {
                 self.swap(request.device, next_op);
             }
-            return Learnt::default();
+            return PushResults::default();
         }
-        let mut learnt = Learnt::default();
+        let mut results = PushResults::default();
         for (op, outcome) in request.ops.iter().zip(&answer.outcomes) {
             self.outbox.retain(|waiting| waiting.id != op.id);
             match outcome {
                 Outcome::Applied(row) | Outcome::Merged(row) | Outcome::Noop(row) => {
                     self.hold(op.record, *row);
-                    learnt.acknowledged.push(op.id);
+                    results.acknowledged.push(op.id);
                 }
                 Outcome::Duplicate { row, .. } => {
                     if let Some(row) = row {
                         self.hold(op.record, *row);
                     }
-                    learnt.acknowledged.push(op.id);
+                    results.acknowledged.push(op.id);
                 }
                 Outcome::Conflict(_) | Outcome::Gone(_) | Outcome::Purged | Outcome::NotFound => {
-                    learnt.told.push(op.id);
+                    results.rejected.push(op.id);
                 }
             }
         }
-        if bug == Some(Bug::SentIsDone) {
+        if bug == Some(SyncBug::SentIsDone) {
             self.outbox.clear();
         }
-        fold(&mut self.replica, &answer.records);
+        apply_page(&mut self.replica, &answer.records);
         self.cursor = Some(answer.cursor);
-        learnt
+        results
     }
 
     /// Holds a record as an answer showed it, unless a newer one is here.
@@ -152,7 +153,7 @@ impl Device {
         for (record, held) in ours.into_iter().enumerate() {
             let Some(held) = held else { continue };
             let stored = self.replica[record];
-            let (offer, expected) = judge(held, stored);
+            let (offer, expected) = repair(held, stored);
             for op in &mut self.outbox {
                 if let (Change::Edit { base, .. }, true) = (&mut op.change, op.record == record) {
                     *base = expected.unwrap_or(*base);
@@ -178,7 +179,7 @@ impl Device {
 
 /// How a record that this device holds is given back to a server that was put back, and the
 /// version that the server will have.
-fn judge(held: Row, stored: Option<Row>) -> (Option<Change>, Option<u8>) {
+fn repair(held: Row, stored: Option<Row>) -> (Option<Change>, Option<u8>) {
     let Some(stored) = stored else {
         return (Some(Change::Create), Some(1));
     };
@@ -196,7 +197,7 @@ fn judge(held: Row, stored: Option<Row>) -> (Option<Change>, Option<u8>) {
     (Some(Change::Edit { base, is_strict }), expected)
 }
 
-fn fold(rows: &mut [Option<Row>; RECORDS], records: &[(usize, Row)]) {
+fn apply_page(rows: &mut [Option<Row>; RECORDS], records: &[(usize, Row)]) {
     for (record, row) in records {
         rows[*record] = Slot::Stored(*row).live();
     }

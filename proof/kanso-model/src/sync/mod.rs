@@ -7,7 +7,7 @@ mod wire;
 mod world;
 
 pub use device::{Device, Resync};
-pub use server::{Effect, Kept, Row, Rules, Server, Slot};
+pub use server::{Effect, ReceiptResult, Row, Rules, Server, Slot};
 pub use wire::{Answer, Change, Cursor, Op, Outcome, Refusal, Request};
 pub use world::{Action, Bounds, SyncModel, World, Write};
 
@@ -20,7 +20,7 @@ pub const DEVICES: usize = 2;
 
 /// What is wrong on purpose, so that a check is seen to fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Bug {
+pub enum SyncBug {
     /// A retry does not find its receipt.
     RetryWithoutReceipt,
     /// A push is answered and not stored.
@@ -28,9 +28,9 @@ pub enum Bug {
     /// A cursor behind what was purged is taken.
     FloorUnchecked,
     /// A purge does not move the floor.
-    FloorKept,
+    FloorNotRaised,
     /// A server that was put back keeps its epoch.
-    EpochKept,
+    EpochUnchanged,
     /// The cursor of a page is past a change that its reader could not see yet.
     CursorPastUncommitted,
     /// A page that was cut off is given out as the last.
@@ -38,11 +38,11 @@ pub enum Bug {
     /// An edit brings back what was deleted.
     EditRevives,
     /// A purge leaves no grave behind.
-    NoGraves,
+    PurgedIdForgotten,
     /// A device that has to start anew throws its outbox away.
     OutboxDropped,
     /// A device does not give back what a server that was put back has lost.
-    NothingGivenBack,
+    LostNotRestored,
     /// An operation leaves the outbox when it is sent, not when it is answered.
     SentIsDone,
 }

@@ -32,7 +32,8 @@ pub(super) fn of(bounds: Bounds) -> Vec<Property<SyncModel>> {
             |_, world: &World| {
                 world.log.iter().zip(1..).all(|((device, ..), op)| {
                     let mut outbox = world.devices[*device].outbox.iter();
-                    let is_answered = world.acknowledged.contains(&op) || world.told.contains(&op);
+                    let is_answered =
+                        world.acknowledged.contains(&op) || world.rejected.contains(&op);
                     is_answered || outbox.any(|it| it.id == op)
                 })
             },
@@ -40,13 +41,13 @@ pub(super) fn of(bounds: Bounds) -> Vec<Property<SyncModel>> {
         Property::always(
             "a calm brings everybody together",
             |model: &SyncModel, world: &World| {
-                let calmed = world.calmed(model.rules);
-                let is_alike = (0..DEVICES).all(|at| calmed.holds_everything(at));
-                calmed.is_calm() && is_alike && calmed.records_survived()
+                let after_recovery = world.after_recovery(model.rules);
+                let is_alike = (0..DEVICES).all(|at| after_recovery.holds_everything(at));
+                after_recovery.has_recovered() && is_alike && after_recovery.records_survived()
             },
         ),
-        Property::sometimes("an edit is told of a clash", |_, world: &World| {
-            !world.told.is_empty()
+        Property::sometimes("an edit is rejected of a clash", |_, world: &World| {
+            !world.rejected.is_empty()
         }),
     ];
     if bounds.purges > 0 {
@@ -82,7 +83,7 @@ fn refused(model: &SyncModel, world: &World, refusal: Refusal) -> bool {
 
 impl World {
     /// What is left once nobody writes and nothing goes wrong any more; what is late never arrives.
-    fn calmed(&self, rules: Rules) -> Self {
+    fn after_recovery(&self, rules: Rules) -> Self {
         // A page a record, refusals, what is given back, and once more for what others did.
         const ROUNDS: usize = 12;
         let mut world = self.clone();
@@ -92,7 +93,7 @@ impl World {
         world
     }
 
-    fn is_calm(&self) -> bool {
+    fn has_recovered(&self) -> bool {
         (0..DEVICES)
             .all(|device| self.devices[device].outbox.is_empty() && self.is_up_to_date(device))
     }

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::{Answer, Bug, Change, Cursor, DEVICES, FIELDS, Op, Outcome, RECORDS, Refusal, Request};
+use super::{
+    Answer, Change, Cursor, DEVICES, FIELDS, Op, Outcome, RECORDS, Refusal, Request, SyncBug,
+};
 
 /// What makes one run of the model differ from another in the server's rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -10,7 +12,7 @@ pub struct Rules {
     /// How many records a page has at most.
     pub page: usize,
     /// What is wrong on purpose.
-    pub bug: Option<Bug>,
+    pub bug: Option<SyncBug>,
 }
 
 /// A record as it is stored; a text is the number of the operation that wrote it.
@@ -38,7 +40,7 @@ pub enum Slot {
     /// A record or its tombstone.
     Stored(Row),
     /// The tombstone was purged.
-    Grave,
+    Purged,
 }
 
 impl Slot {
@@ -46,7 +48,7 @@ impl Slot {
     pub const fn row(self) -> Option<Row> {
         match self {
             Self::Stored(row) => Some(row),
-            Self::Absent | Self::Grave => None,
+            Self::Absent | Self::Purged => None,
         }
     }
 
@@ -58,7 +60,7 @@ impl Slot {
 
 /// The part of an outcome that a retry finds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Kept {
+pub enum ReceiptResult {
     /// Applied, merged or a no-op, with version and position.
     Done(u8, u8),
     /// A conflict.
@@ -90,7 +92,7 @@ pub struct Server {
     /// The records.
     pub slots: [Slot; RECORDS],
     /// The results of operations.
-    pub receipts: BTreeMap<u8, Kept>,
+    pub receipts: BTreeMap<u8, ReceiptResult>,
     /// What each device said last that it had read.
     pub sightings: [Option<u8>; DEVICES],
     /// All changes of each record, oldest first.
@@ -117,14 +119,14 @@ impl Server {
     pub fn exchange(&mut self, request: &Request, rules: Rules) -> Result<Answer, Refusal> {
         let has = |bug| rules.bug == Some(bug);
         if let Some(cursor) = request.cursor {
-            self.check(cursor, has(Bug::FloorUnchecked))?;
+            self.check(cursor, has(SyncBug::FloorUnchecked))?;
         }
         let before = self.clone();
         let outcomes = request.ops.iter().map(|op| self.submit(op, rules.bug));
         let outcomes = outcomes.collect();
         let mut answer = self.page(request, rules);
         answer.outcomes = outcomes;
-        if has(Bug::AckBeforeCommit) && !request.ops.is_empty() {
+        if has(SyncBug::AckBeforeCommit) && !request.ops.is_empty() {
             *self = before;
         }
         let read = request
@@ -146,17 +148,17 @@ impl Server {
         }
     }
 
-    fn submit(&mut self, op: &Op, bug: Option<Bug>) -> Outcome {
+    fn submit(&mut self, op: &Op, bug: Option<SyncBug>) -> Outcome {
         let first = self.receipts.get(&op.id).copied();
-        if let Some(kept) = first.filter(|_| bug != Some(Bug::RetryWithoutReceipt)) {
-            return repeat(kept, self.slots[op.record].row());
+        if let Some(kept) = first.filter(|_| bug != Some(SyncBug::RetryWithoutReceipt)) {
+            return answer_from_receipt(kept, self.slots[op.record].row());
         }
         let outcome = match self.slots[op.record] {
             Slot::Absent => self.on_nothing(op),
-            Slot::Grave => Outcome::Purged,
+            Slot::Purged => Outcome::Purged,
             Slot::Stored(row) => self.on_row(op, row, bug),
         };
-        self.receipts.insert(op.id, kept(outcome));
+        self.receipts.insert(op.id, receipt_result(outcome));
         outcome
     }
 
@@ -167,9 +169,9 @@ impl Server {
         Outcome::Applied(self.store(op, None, false))
     }
 
-    fn on_row(&mut self, op: &Op, row: Row, bug: Option<Bug>) -> Outcome {
+    fn on_row(&mut self, op: &Op, row: Row, bug: Option<SyncBug>) -> Outcome {
         let is_edit = matches!(op.change, Change::Edit { .. });
-        if row.is_deleted && !(is_edit && bug == Some(Bug::EditRevives)) {
+        if row.is_deleted && !(is_edit && bug == Some(SyncBug::EditRevives)) {
             return match op.change {
                 Change::Delete => Outcome::Noop(row),
                 Change::Create | Change::Edit { .. } => Outcome::Gone(row),
@@ -233,13 +235,13 @@ impl Server {
             .filter(|(_, row)| row.seq > after && (!row.is_deleted || row.seq > told_since))
             .collect();
         records.sort_by_key(|(_, row)| row.seq);
-        if rules.bug == Some(Bug::CursorPastUncommitted) {
+        if rules.bug == Some(SyncBug::CursorPastUncommitted) {
             let is_others = |row: &Row| row.edits.iter().any(|edit| edit.1 != request.device);
             records.retain(|(_, row)| row.seq < self.seq || row.version < 2 || !is_others(row));
         }
         let has_more = records.len() > rules.page;
         records.truncate(rules.page);
-        let has_more = has_more && rules.bug != Some(Bug::CutPageIsLast);
+        let has_more = has_more && rules.bug != Some(SyncBug::CutPageIsLast);
         let last = records.last().filter(|_| has_more);
         let cursor = Cursor {
             epoch: self.epoch,
@@ -256,7 +258,7 @@ impl Server {
 
     /// Removes the tombstones that every device has read but those that were `absent` for too
     /// long. Answers whether there were any.
-    pub fn purge(&mut self, absent: [bool; DEVICES], bug: Option<Bug>) -> bool {
+    pub fn purge(&mut self, absent: [bool; DEVICES], bug: Option<SyncBug>) -> bool {
         let mut purged = false;
         for at in 0..RECORDS {
             let Some(row) = self.slots[at].row().filter(|row| row.is_deleted) else {
@@ -268,13 +270,13 @@ impl Server {
             if (0..DEVICES).any(waits) {
                 continue;
             }
-            let is_forgotten = bug == Some(Bug::NoGraves);
+            let is_forgotten = bug == Some(SyncBug::PurgedIdForgotten);
             self.slots[at] = if is_forgotten {
                 Slot::Absent
             } else {
-                Slot::Grave
+                Slot::Purged
             };
-            if bug != Some(Bug::FloorKept) {
+            if bug != Some(SyncBug::FloorNotRaised) {
                 self.floor = self.floor.max(row.seq);
             }
             purged = true;
@@ -283,24 +285,24 @@ impl Server {
     }
 }
 
-fn repeat(kept: Kept, row: Option<Row>) -> Outcome {
+fn answer_from_receipt(kept: ReceiptResult, row: Option<Row>) -> Outcome {
     match (kept, row) {
-        (Kept::Done(version, seq), row) => Outcome::Duplicate { version, seq, row },
-        (Kept::Conflict, Some(row)) => Outcome::Conflict(row),
-        (Kept::Gone, Some(row)) => Outcome::Gone(row),
-        (Kept::Gone, None) => Outcome::Purged,
-        (Kept::Conflict, None) | (Kept::NotFound, _) => Outcome::NotFound,
+        (ReceiptResult::Done(version, seq), row) => Outcome::Duplicate { version, seq, row },
+        (ReceiptResult::Conflict, Some(row)) => Outcome::Conflict(row),
+        (ReceiptResult::Gone, Some(row)) => Outcome::Gone(row),
+        (ReceiptResult::Gone, None) => Outcome::Purged,
+        (ReceiptResult::Conflict, None) | (ReceiptResult::NotFound, _) => Outcome::NotFound,
     }
 }
 
-const fn kept(outcome: Outcome) -> Kept {
+const fn receipt_result(outcome: Outcome) -> ReceiptResult {
     match outcome {
         Outcome::Applied(row) | Outcome::Merged(row) | Outcome::Noop(row) => {
-            Kept::Done(row.version, row.seq)
+            ReceiptResult::Done(row.version, row.seq)
         }
-        Outcome::Duplicate { version, seq, .. } => Kept::Done(version, seq),
-        Outcome::Conflict(_) => Kept::Conflict,
-        Outcome::Gone(_) | Outcome::Purged => Kept::Gone,
-        Outcome::NotFound => Kept::NotFound,
+        Outcome::Duplicate { version, seq, .. } => ReceiptResult::Done(version, seq),
+        Outcome::Conflict(_) => ReceiptResult::Conflict,
+        Outcome::Gone(_) | Outcome::Purged => ReceiptResult::Gone,
+        Outcome::NotFound => ReceiptResult::NotFound,
     }
 }

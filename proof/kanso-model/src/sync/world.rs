@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use stateright::{Model, Property};
 
 use super::properties;
-use super::{Bug, Change, DEVICES, Device, FIELDS, Op, RECORDS, Request, Rules, Server};
+use super::{Change, DEVICES, Device, FIELDS, Op, RECORDS, Request, Rules, Server, SyncBug};
 
 /// How much may happen.
 #[derive(Clone, Copy, Debug)]
@@ -76,7 +76,7 @@ pub struct World {
     /// What was acknowledged to its device.
     pub acknowledged: BTreeSet<u8>,
     /// What could not be carried out, and its device was told.
-    pub told: BTreeSet<u8>,
+    pub rejected: BTreeSet<u8>,
     next_op: u8,
     faults: u8,
     purges: u8,
@@ -94,7 +94,7 @@ impl World {
             network: BTreeSet::new(),
             log: Vec::new(),
             acknowledged: BTreeSet::new(),
-            told: BTreeSet::new(),
+            rejected: BTreeSet::new(),
             next_op: 1,
             faults: 0,
             purges: 0,
@@ -138,10 +138,10 @@ impl World {
         self.next_op += 1;
     }
 
-    fn send(&mut self, device: usize, bug: Option<Bug>) {
+    fn send(&mut self, device: usize, bug: Option<SyncBug>) {
         let request = self.devices[device].request(u8::try_from(device).unwrap_or_default());
         self.devices[device].waiting = Some(request.clone());
-        if bug == Some(Bug::SentIsDone) {
+        if bug == Some(SyncBug::SentIsDone) {
             self.devices[device].outbox.clear();
         }
         self.network.insert(request);
@@ -154,7 +154,7 @@ impl World {
             let before = self.next_op;
             let taken = self.devices[device].take(answer, &mut self.next_op, rules.bug);
             self.acknowledged.extend(taken.acknowledged);
-            self.told.extend(taken.told);
+            self.rejected.extend(taken.rejected);
             for op in before..self.next_op {
                 let offer = self.devices[device].outbox.iter().find(|it| it.id == op);
                 self.log
@@ -175,7 +175,7 @@ impl World {
     }
 
     /// After this many faults what is late never arrives.
-    fn forget_the_late(&mut self, bounds: Bounds) {
+    fn drop_late_requests(&mut self, bounds: Bounds) {
         let is_over = self.faults >= bounds.faults;
         let devices = &self.devices;
         self.network.retain(|request| {
@@ -260,12 +260,13 @@ impl Model for SyncModel {
             Action::Copy => world.copy = Some(Box::new(world.server.clone())),
             Action::Restore => {
                 let copy = world.copy.take()?;
-                let epoch = world.server.epoch + u8::from(self.rules.bug != Some(Bug::EpochKept));
+                let epoch =
+                    world.server.epoch + u8::from(self.rules.bug != Some(SyncBug::EpochUnchanged));
                 world.server = Server { epoch, ..*copy };
                 world.restores += 1;
             }
         }
-        world.forget_the_late(self.bounds);
+        world.drop_late_requests(self.bounds);
         Some(world)
     }
 

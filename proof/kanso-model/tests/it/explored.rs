@@ -23,7 +23,7 @@ pub(crate) const fn model(writes: u8, faults: u8, purges: u8, restores: u8) -> S
 /// Eight ticks and five tokens.
 pub(crate) const fn rotation(has_thief: bool) -> RefreshModel {
     RefreshModel {
-        bounds: refresh::Bounds {
+        bounds: refresh::RefreshBounds {
             ticks: 8,
             tokens: 5,
             has_thief,

@@ -7,6 +7,6 @@
 )]
 
 mod explored;
-mod planted;
+mod planted_bugs;
 mod refreshed;
 mod synced;

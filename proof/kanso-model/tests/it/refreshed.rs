@@ -8,8 +8,8 @@ use kanso_domain::sessions::GRACE_SECONDS;
 use kanso_model::refresh::{GRACE_TICKS, Session};
 use kanso_testkit::build::noon;
 use kanso_testkit::{
-    CountedRefreshTokens, CountingThrottle, LegibleAccessTokens, LegiblePasswords, ManualClock,
-    MemoryStorage, QuietFeed, SequentialIds,
+    CountedRefreshTokens, CountingThrottle, ManualClock, MemoryStorage, NullFeed,
+    PlainAccessTokens, PlainPasswords, SequentialIds,
 };
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
@@ -32,11 +32,11 @@ impl Pair {
             storage: Arc::new(MemoryStorage::default()),
             clock: clock.clone(),
             ids: Arc::new(SequentialIds::default()),
-            passwords: Arc::new(LegiblePasswords),
-            access_tokens: Arc::new(LegibleAccessTokens),
+            passwords: Arc::new(PlainPasswords),
+            access_tokens: Arc::new(PlainAccessTokens),
             refresh_tokens: Arc::new(CountedRefreshTokens),
             throttle: Arc::new(CountingThrottle::allowing(3)),
-            feed: Arc::new(QuietFeed),
+            feed: Arc::new(NullFeed),
         });
         let email: kanso_domain::accounts::Email = "ada@example.org".parse().unwrap();
         let password = Password::choose(PASSWORD).unwrap();

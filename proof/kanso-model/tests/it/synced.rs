@@ -2,7 +2,7 @@
 
 mod code;
 
-use kanso_model::sync::{Action, Bug, Outcome, Refusal, Request, SyncModel, World, Write};
+use kanso_model::sync::{Action, Outcome, Refusal, Request, SyncBug, SyncModel, World, Write};
 use proptest::prelude::*;
 use proptest::sample::Index;
 use proptest::test_runner::RngSeed;
@@ -43,10 +43,10 @@ impl Pair {
                 assert_eq!(answered, code::visible(expected), "{request:?}");
             }
             Action::Purge(absent) => self.code.purge(absent),
-            Action::Copy => self.copied = Some(self.code.lived()),
+            Action::Copy => self.copied = Some(self.code.event_count()),
             Action::Restore => self
                 .code
-                .put_back(self.copied.take().unwrap(), next.server.epoch),
+                .restore(self.copied.take().unwrap(), next.server.epoch),
             Action::Write(..) | Action::Send(_) | Action::GiveUp(_) => {}
         }
         self.world = next;
@@ -207,7 +207,7 @@ fn an_epoch_after_a_restore() {
 #[should_panic(expected = "assertion `left == right` failed: Request")]
 fn a_wrong_model_does_not_agree() {
     let mut pair = both_know();
-    pair.model.rules.bug = Some(Bug::RetryWithoutReceipt);
+    pair.model.rules.bug = Some(SyncBug::RetryWithoutReceipt);
     pair.writes(0, Write::Edit(0));
     pair.sends(0, false);
     pair.round_trip(0);

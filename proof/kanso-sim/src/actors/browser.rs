@@ -14,12 +14,12 @@ use tokio::time::sleep;
 use uuid::Uuid;
 
 use super::a_while;
-use super::caller::Caller;
 use super::edits::mark;
-use super::fold::Fold;
+use super::page_replica::PageReplica;
+use super::wire_client::WireClient;
 use crate::chance::Chance;
 use crate::finding::{Check, Findings};
-use crate::history::{Recorder, Who};
+use crate::history::{Actor, Recorder};
 use crate::network::Link;
 use crate::plan::Plan;
 
@@ -33,9 +33,9 @@ const TRIES: u32 = 40;
 
 /// One person's browser.
 pub struct Browser {
-    who: Who,
+    actor: Actor,
     plan: Plan,
-    caller: Caller,
+    caller: WireClient,
     chance: Chance,
     recorder: Arc<Recorder>,
     findings: Findings,
@@ -44,7 +44,7 @@ pub struct Browser {
 
 #[derive(Default)]
 struct State {
-    fold: Fold,
+    replica: PageReplica,
     /// The version, and whether it is a tombstone, of whatever it has heard of.
     heard: BTreeMap<Uuid, (EntityName, i64, bool)>,
 }
@@ -53,16 +53,16 @@ impl Browser {
     /// A browser that nobody has logged in with.
     pub fn new(
         plan: Plan,
-        link: (Who, Link),
+        link: (Actor, Link),
         recorder: &Arc<Recorder>,
         findings: &Findings,
     ) -> Self {
-        let who = link.0;
+        let actor = link.0;
         Self {
-            who,
+            actor,
             plan,
-            caller: Caller::new(link),
-            chance: Chance::stream(plan.seed, &who.to_string()),
+            caller: WireClient::new(link),
+            chance: Chance::stream(plan.seed, &actor.to_string()),
             recorder: Arc::clone(recorder),
             findings: findings.clone(),
             state: Mutex::default(),
@@ -70,7 +70,7 @@ impl Browser {
     }
 
     /// A person uses it for as long as the plan says.
-    pub async fn live(&self) {
+    pub async fn run(&self) {
         for number in 0..self.plan.actions {
             a_while(&self.chance, PAUSE_MILLIS).await;
             match self.chance.between(0, 9) {
@@ -90,7 +90,7 @@ impl Browser {
             }
         }
         self.findings
-            .note(Check::PagesAddUp, format!("{} reads for ever", self.who));
+            .note(Check::PagesAddUp, format!("{} reads for ever", self.actor));
     }
 
     async fn read_page(&self) {
@@ -105,7 +105,7 @@ impl Browser {
 
     /// Reads a page; whether another follows.
     async fn read_some(&self, limit: u64) -> bool {
-        let cursor = self.with(|state| state.fold.cursor.clone());
+        let cursor = self.with(|state| state.replica.cursor.clone());
         let from = cursor.map_or_else(String::new, |cursor| format!("&cursor={cursor}"));
         let path = format!("/api/v1/sync?limit={limit}{from}");
         let Some(reply) = self.caller.ask(Method::Get, path, None).await else {
@@ -115,7 +115,7 @@ impl Browser {
     }
 
     async fn wait_for_news(&self) {
-        let Some(cursor) = self.with(|state| state.fold.cursor.clone()) else {
+        let Some(cursor) = self.with(|state| state.replica.cursor.clone()) else {
             return self.read_page().await;
         };
         let path = format!("/api/v1/sync?limit=100&wait_ms={WAIT_MILLIS}&cursor={cursor}");
@@ -126,8 +126,8 @@ impl Browser {
 
     fn take(&self, reply: &Reply) -> bool {
         if reply.status == 410 {
-            self.recorder.did(self.who, "reads everything anew");
-            self.with(|state| state.fold = Fold::default());
+            self.recorder.did(self.actor, "reads everything anew");
+            self.with(|state| state.replica = PageReplica::default());
             return true;
         }
         let Ok(page) = serde_json::from_slice::<SyncResponse>(&reply.body) else {
@@ -141,11 +141,11 @@ impl Browser {
                     state.heard.insert(record.id(), heard);
                 }
             }
-            state.fold.take(&page)
+            state.replica.take(&page)
         });
         if let Err(wrong) = taken {
             self.findings
-                .note(Check::PagesAddUp, format!("{}: {wrong}", self.who));
+                .note(Check::PagesAddUp, format!("{}: {wrong}", self.actor));
         }
         page.has_more
     }
@@ -163,7 +163,7 @@ impl Browser {
         let Some((id, (entity, version, is_deleted))) = heard else {
             return self.read_page().await;
         };
-        let text = mark(self.who, number + 1);
+        let text = mark(self.actor, number + 1);
         let member = if entity == EntityName::Habit {
             "title"
         } else {
@@ -197,7 +197,7 @@ impl Browser {
             "writes to"
         };
         self.recorder
-            .did(self.who, format!("{what} {member} of {id}: {text}"));
+            .did(self.actor, format!("{what} {member} of {id}: {text}"));
         let request = SyncRequest {
             operations: vec![operation],
             limit: Some(1),
@@ -228,7 +228,7 @@ impl Browser {
         let Some(token) = self.caller.token().await else {
             return;
         };
-        self.recorder.did(self.who, format!("moves to {zone}"));
+        self.recorder.did(self.actor, format!("moves to {zone}"));
         let body = json!({ "timezone": zone }).to_string().into_bytes();
         self.caller
             .link

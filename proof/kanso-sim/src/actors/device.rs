@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::{PASSWORD, a_while, edits, email};
 use crate::chance::Chance;
 use crate::finding::{Check, Findings};
-use crate::history::{Recorder, Who};
+use crate::history::{Actor, Recorder};
 use crate::network::Link;
 use crate::plan::Plan;
 use crate::time::{PausedTimer, Time};
@@ -25,7 +25,7 @@ const LOG_INS: u32 = 4_000;
 /// One device of one person.
 pub struct Device {
     /// Whose device it is.
-    pub who: Who,
+    pub actor: Actor,
     /// The real client.
     pub client: Arc<Client>,
     plan: Plan,
@@ -53,18 +53,18 @@ impl Device {
     /// A device that nobody has logged in on.
     pub fn new(
         plan: Plan,
-        link: (Who, Link),
+        link: (Actor, Link),
         time: &Time,
         recorder: &Arc<Recorder>,
         findings: &Findings,
     ) -> anyhow::Result<Self> {
-        let (who, link) = link;
-        let chance = Arc::new(Chance::stream(plan.seed, &who.to_string()));
+        let (actor, link) = link;
+        let chance = Arc::new(Chance::stream(plan.seed, &actor.to_string()));
         let skew = i64::try_from(chance.between(0, 2 * plan.skew_seconds.unsigned_abs()));
         let clock = time.clock(skew.unwrap_or_default() - plan.skew_seconds);
-        let ids = Arc::new(Chance::stream(plan.seed, &format!("{who} ids")));
+        let ids = Arc::new(Chance::stream(plan.seed, &format!("{actor} ids")));
         Ok(Self {
-            who,
+            actor,
             client: Arc::new(Client::in_memory(clock, ids)?),
             plan,
             link,
@@ -78,7 +78,7 @@ impl Device {
 
     /// Makes the account, whatever it takes.
     pub async fn register(&self) {
-        let email = email(self.who.person);
+        let email = email(self.actor.person);
         loop {
             match self.client.register(&self.link, &email, PASSWORD).await {
                 // Refused: an earlier try came through, and its answer did not.
@@ -89,7 +89,7 @@ impl Device {
     }
 
     /// A person uses the device for as long as the plan says.
-    pub async fn live(&self) {
+    pub async fn run(&self) {
         a_while(&self.chance, PAUSE_MILLIS).await;
         // Somebody may write before they log in.
         if self.chance.happens(30) {
@@ -101,52 +101,54 @@ impl Device {
             a_while(&self.chance, PAUSE_MILLIS).await;
             if self.chance.happens(10 * self.plan.partitions) {
                 let is_cut = self.chance.happens(60);
-                self.recorder
-                    .did(self.who, if is_cut { "goes offline" } else { "is online" });
+                self.recorder.did(
+                    self.actor,
+                    if is_cut { "goes offline" } else { "is online" },
+                );
                 self.link.cut(is_cut);
             }
             if self.chance.happens(3) {
-                self.recorder.did(self.who, "crashes and starts again");
+                self.recorder.did(self.actor, "crashes and starts again");
                 *self.running() = None;
                 self.start_loop();
             }
             self.act(number);
-            self.look();
-            self.tend().await;
+            self.check_versions();
+            self.answer_prompts().await;
         }
     }
 
     fn act(&self, number: u32) {
-        let done = edits::act(&self.client, &self.chance, self.who, number);
+        let done = edits::act(&self.client, &self.chance, self.actor, number);
         match done {
             Ok(done) => {
                 if let Some(wrong) = done.unread {
                     self.findings
-                        .note(Check::NeverBack, format!("{}: {wrong}", self.who));
+                        .note(Check::NeverBack, format!("{}: {wrong}", self.actor));
                 }
-                self.recorder.did(self.who, done.what);
+                self.recorder.did(self.actor, done.what);
             }
             Err(error) => {
-                let what = format!("{} cannot write: {error}", self.who);
+                let what = format!("{} cannot write: {error}", self.actor);
                 self.findings.note(Check::NeverBack, what);
             }
         }
     }
 
     /// What was delivered of a record is never older than what was delivered before.
-    fn look(&self) {
+    fn check_versions(&self) {
         let Ok(records) = self.client.server_records() else {
             return self
                 .findings
-                .note(Check::NeverBack, format!("{} cannot read", self.who));
+                .note(Check::NeverBack, format!("{} cannot read", self.actor));
         };
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         for record in records {
             let version = record.stamp().version.get();
             let newest = seen.entry(record.id()).or_insert(version);
             if version < *newest && self.plan.restores == 0 {
-                let (who, id) = (self.who, record.id());
-                let what = format!("{who} had version {newest} of {id} and has {version} now");
+                let (actor, id) = (self.actor, record.id());
+                let what = format!("{actor} had version {newest} of {id} and has {version} now");
                 self.findings.note(Check::NeverBack, what);
             }
             *newest = version;
@@ -154,17 +156,17 @@ impl Device {
     }
 
     /// Does what the state of the sync asks of a person.
-    pub async fn tend(&self) {
+    pub async fn answer_prompts(&self) {
         let state = self.state();
         match state {
             Some(SyncState::SignedOut) => {
                 self.recorder
-                    .did(self.who, "is signed out and logs in again");
+                    .did(self.actor, "is signed out and logs in again");
                 self.log_in().await;
-                self.poke();
+                self.sync_now();
             }
             Some(SyncState::ManyDeletions(_)) => {
-                self.recorder.did(self.who, "accepts many deletions");
+                self.recorder.did(self.actor, "accepts many deletions");
                 if let Some(running) = self.running().as_ref() {
                     running.handle.accept_deletions();
                 }
@@ -177,18 +179,18 @@ impl Device {
     /// Whoever wants to log in goes where there is a network.
     async fn log_in(&self) {
         self.link.cut(false);
-        let email = email(self.who.person);
+        let email = email(self.actor.person);
         for _ in 0..LOG_INS {
             match self.client.login(&self.link, &email, PASSWORD).await {
                 Ok(_) => return,
                 Err(LoginError::Call(_)) => sleep(Duration::from_secs(3)).await,
                 Err(LoginError::OtherAccount { .. }) => {
-                    let what = format!("{} was logged in as somebody else", self.who);
+                    let what = format!("{} was logged in as somebody else", self.actor);
                     return self.findings.note(Check::Isolation, what);
                 }
             }
         }
-        let what = format!("{} cannot log in", self.who);
+        let what = format!("{} cannot log in", self.actor);
         self.findings.note(Check::StaysSignedIn, what);
     }
 
@@ -201,7 +203,7 @@ impl Device {
     }
 
     /// It is online, and syncs at once.
-    pub fn poke(&self) {
+    pub fn sync_now(&self) {
         self.link.cut(false);
         if let Some(running) = self.running().as_ref() {
             running.handle.poke();
@@ -209,7 +211,7 @@ impl Device {
     }
 
     /// Its person uses it no more.
-    pub fn put_away(&self) {
+    pub fn stop_sync(&self) {
         *self.running() = None;
     }
 

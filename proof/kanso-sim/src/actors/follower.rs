@@ -10,12 +10,12 @@ use kanso_protocol::sync::{SyncResponse, TicketResponse};
 use tokio::time::{sleep, timeout};
 
 use super::a_while;
-use super::caller::Caller;
-use super::fold::Fold;
+use super::page_replica::PageReplica;
+use super::wire_client::WireClient;
 use crate::chance::Chance;
 use crate::finding::{Check, Findings};
-use crate::history::{Recorder, Who};
-use crate::network::{Link, Opened, Wire};
+use crate::history::{Actor, Recorder};
+use crate::network::{Link, OpenReply, PieceReader};
 use crate::plan::Plan;
 use crate::sse;
 
@@ -39,45 +39,45 @@ const TRIES: u32 = 4;
 /// One person's stream and what was pulled because of it.
 pub struct Follower {
     /// Whose it is.
-    pub who: Who,
+    pub actor: Actor,
     plan: Plan,
-    caller: Caller,
+    caller: WireClient,
     chance: Chance,
     recorder: Arc<Recorder>,
     findings: Findings,
-    fold: Mutex<Fold>,
+    replica: Mutex<PageReplica>,
 }
 
 /// Why a stream is not read any further.
-enum Over {
+enum Reconnect {
     /// It was cut off, or is silent.
-    Broken,
+    WithBackoff,
     /// The server said when to come back.
-    Bye(Duration),
+    After(Duration),
 }
 
 impl Follower {
     /// A follower that has read nothing.
     pub fn new(
         plan: Plan,
-        link: (Who, Link),
+        link: (Actor, Link),
         recorder: &Arc<Recorder>,
         findings: &Findings,
     ) -> Self {
-        let who = link.0;
+        let actor = link.0;
         Self {
-            who,
+            actor,
             plan,
-            caller: Caller::new(link),
-            chance: Chance::stream(plan.seed, &who.to_string()),
+            caller: WireClient::new(link),
+            chance: Chance::stream(plan.seed, &actor.to_string()),
             recorder: Arc::clone(recorder),
             findings: findings.clone(),
-            fold: Mutex::default(),
+            replica: Mutex::default(),
         }
     }
 
     /// Follows for ever.
-    pub async fn live(&self) {
+    pub async fn run(&self) {
         a_while(&self.chance, PAUSE_MILLIS).await;
         if self.chance.happens(20) {
             self.caller.mistype().await;
@@ -85,16 +85,16 @@ impl Follower {
         let mut pause = SOONEST;
         loop {
             let over = match self.open().await {
-                Some(Opened::Wire(wire)) => {
+                Some(OpenReply::Pieces(wire)) => {
                     pause = SOONEST;
                     self.read(wire).await
                 }
-                Some(Opened::Refused(reply)) => self.refused(&reply),
-                None => Over::Broken,
+                Some(OpenReply::Refused(reply)) => self.refused(&reply),
+                None => Reconnect::WithBackoff,
             };
             let wait = match over {
-                Over::Bye(wait) => wait,
-                Over::Broken => {
+                Reconnect::After(wait) => wait,
+                Reconnect::WithBackoff => {
                     pause = (2 * pause).min(LATEST);
                     pause / 2 + Duration::from_millis(self.chance.between(0, 500))
                 }
@@ -109,14 +109,14 @@ impl Follower {
         let Some(head) = head else {
             return true;
         };
-        let position = self.with(|fold| fold.position());
+        let position = self.with(|replica| replica.position());
         // Nobody is told of a history that is empty.
         let has_read = head.seq == Seq::ZERO || position.is_some_and(|read| read.seq >= head.seq);
-        has_read && self.with(|fold| fold.digest()) == head.digest
+        has_read && self.with(|replica| replica.digest()) == head.digest
     }
 
     /// Opens a stream, with a ticket if it is a page that cannot say who it is.
-    async fn open(&self) -> Option<Opened> {
+    async fn open(&self) -> Option<OpenReply> {
         let mut parameters = Vec::new();
         let ticket = if self.chance.happens(40) {
             Some(self.ticket().await?)
@@ -127,7 +127,7 @@ impl Follower {
         parameters.extend(ticket.map(|ticket| format!("ticket={ticket}")));
         // Without it, it would not be told that the history is another one.
         let says_cursor = self.plan.restores > 0 || self.chance.happens(70);
-        let cursor = self.with(|fold| fold.cursor.clone());
+        let cursor = self.with(|replica| replica.cursor.clone());
         let cursor = cursor.filter(|_| says_cursor);
         parameters.extend(cursor.map(|cursor| format!("cursor={cursor}")));
         let path = format!("/api/v1/sync/stream?{}", parameters.join("&"));
@@ -141,29 +141,31 @@ impl Follower {
         Some(ticket.ok()?.ticket)
     }
 
-    fn refused(&self, reply: &Reply) -> Over {
+    fn refused(&self, reply: &Reply) -> Reconnect {
         let told = format!("gets no stream: {}", reply.status);
-        self.recorder.did(self.who, told);
-        reply.retry_after.map_or(Over::Broken, Over::Bye)
+        self.recorder.did(self.actor, told);
+        reply
+            .retry_after
+            .map_or(Reconnect::WithBackoff, Reconnect::After)
     }
 
-    async fn read(&self, mut wire: Wire) -> Over {
+    async fn read(&self, mut wire: PieceReader) -> Reconnect {
         let mut text = String::new();
         loop {
             let Ok(arrived) = timeout(DEAD, wire.next()).await else {
-                self.recorder.did(self.who, "takes the stream for dead");
-                return Over::Broken;
+                self.recorder.did(self.actor, "takes the stream for dead");
+                return Reconnect::WithBackoff;
             };
             let Some(piece) = arrived else {
-                return Over::Broken;
+                return Reconnect::WithBackoff;
             };
             text.push_str(&String::from_utf8_lossy(&piece));
             while let Some(event) = sse::next(&mut text) {
                 if let Some(wait) = event.data["retry_ms"].as_u64() {
-                    return Over::Bye(Duration::from_millis(wait));
+                    return Reconnect::After(Duration::from_millis(wait));
                 }
                 if event.name == "resync" {
-                    self.begin_anew();
+                    self.start_over();
                 }
                 if let Some(head) = event.head() {
                     self.pull(head).await;
@@ -176,7 +178,7 @@ impl Follower {
     async fn pull(&self, head: i64) {
         let mut left = TRIES;
         while left > 0 {
-            let (cursor, read) = self.with(|fold| (fold.cursor.clone(), fold.position()));
+            let (cursor, read) = self.with(|replica| (replica.cursor.clone(), replica.position()));
             if read.is_some_and(|read| read.seq.get() >= head) {
                 return;
             }
@@ -193,25 +195,25 @@ impl Follower {
     /// Whether the answer brought it further.
     fn take(&self, reply: &Reply) -> bool {
         if reply.status == 410 {
-            self.begin_anew();
+            self.start_over();
             return true;
         }
         let Ok(page) = serde_json::from_slice::<SyncResponse>(&reply.body) else {
             return false;
         };
-        if let Err(wrong) = self.with(|fold| fold.take(&page)) {
-            let what = format!("{}: {wrong}", self.who);
+        if let Err(wrong) = self.with(|replica| replica.take(&page)) {
+            let what = format!("{}: {wrong}", self.actor);
             self.findings.note(Check::PagesAddUp, what);
         }
         !page.changes.is_empty()
     }
 
-    fn begin_anew(&self) {
-        self.recorder.did(self.who, "reads everything anew");
-        self.with(|fold| *fold = Fold::default());
+    fn start_over(&self) {
+        self.recorder.did(self.actor, "reads everything anew");
+        self.with(|replica| *replica = PageReplica::default());
     }
 
-    fn with<T>(&self, work: impl FnOnce(&mut Fold) -> T) -> T {
-        work(&mut self.fold.lock().unwrap_or_else(PoisonError::into_inner))
+    fn with<T>(&self, work: impl FnOnce(&mut PageReplica) -> T) -> T {
+        work(&mut self.replica.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

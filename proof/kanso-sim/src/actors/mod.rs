@@ -1,19 +1,19 @@
 //! Those who use the servers.
 
 mod browser;
-mod caller;
 mod device;
 mod edits;
-mod fold;
 mod follower;
-mod newcomer;
-mod weather;
+mod page_replica;
+mod server_faults;
+mod snapshot_reader;
+mod wire_client;
 
 pub use browser::Browser;
 pub use device::Device;
 pub use follower::Follower;
-pub use newcomer::Newcomer;
-pub use weather::Weather;
+pub use server_faults::ServerFaults;
+pub use snapshot_reader::SnapshotReader;
 
 use std::time::Duration;
 

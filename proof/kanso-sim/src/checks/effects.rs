@@ -6,28 +6,28 @@ use kanso_protocol::sync::{ActionName, OperationRequest, OperationResult, Operat
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::history::{History, Who};
+use crate::history::{Actor, History};
 
 /// The members that are followed: texts that are written as they are given.
 const FOLLOWED: [&str; 4] = ["title", "description", "color", "notes"];
 
 /// A person's record.
-pub(super) type Key = (u32, Uuid);
+pub(super) type RecordKey = (u32, Uuid);
 
 /// One change of a record that the server said it made.
 #[derive(Clone, Debug)]
 pub(super) struct Effect {
-    pub(super) who: Who,
+    pub(super) actor: Actor,
     pub(super) operation: OperationRequest,
     /// Only a retry tells of it: what it did when it was new is not known for sure.
-    pub(super) is_hearsay: bool,
+    pub(super) is_from_retry: bool,
     /// When the answer arrived that told it, if it did.
     pub(super) delivered_at: Option<usize>,
 }
 
 /// The changes of one record.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Chain {
+pub(super) struct VersionChain {
     /// What answers tell of, by version.
     pub(super) versions: BTreeMap<i64, Vec<Effect>>,
     /// What went out and was never answered, although nothing waits any more: after a standby took
@@ -37,7 +37,7 @@ pub(super) struct Chain {
 }
 
 /// What was done to the records.
-pub(super) type Effects = BTreeMap<Key, Chain>;
+pub(super) type Effects = BTreeMap<RecordKey, VersionChain>;
 
 /// The operations of a serving with their results.
 pub(super) fn answered<'a>(
@@ -61,47 +61,51 @@ pub(super) const fn is_done(status: OperationStatus) -> bool {
 
 /// How sure an answer makes of what its operation did.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Telling {
+enum Evidence {
     /// It tells what was done.
-    New,
+    FirstAnswer,
     /// Only a retry tells of it; the answer before was never given.
-    Again,
+    Retry,
     /// The same, of a delete, which more often than others found nothing to change.
-    DeleteAgain,
+    DeleteRetry,
 }
 
 /// All effects that answers tell of, whether or not the answers arrived.
 pub(super) fn effects(history: &History) -> Effects {
     let mut effects = Effects::new();
     let mut told = BTreeSet::new();
-    for telling in [Telling::New, Telling::Again, Telling::DeleteAgain] {
+    for evidence in [
+        Evidence::FirstAnswer,
+        Evidence::Retry,
+        Evidence::DeleteRetry,
+    ] {
         for (exchange, request, serving, response) in history.syncs() {
             for (operation, result) in answered(&request.operations, &response.results) {
                 if result.status == OperationStatus::Noop {
                     told.insert(operation.op_id);
                 }
-                let (true, Some(version)) = (telling.is_of(operation, result), result.version)
+                let (true, Some(version)) = (evidence.is_of(operation, result), result.version)
                 else {
                     continue;
                 };
-                let is_hearsay = telling != Telling::New;
-                if !told.insert(operation.op_id) && is_hearsay {
+                let is_from_retry = evidence != Evidence::FirstAnswer;
+                if !told.insert(operation.op_id) && is_from_retry {
                     continue;
                 }
-                let key = (exchange.who.person, operation.id);
-                let chain: &mut Chain = effects.entry(key).or_default();
+                let key = (exchange.actor.person, operation.id);
+                let chain: &mut VersionChain = effects.entry(key).or_default();
                 let made = chain.versions.entry(version).or_default();
                 // A retry of what changed nothing names the version that it found: of several of
                 // which only retries tell, any may have made it.
-                let is_known = made.iter().any(|effect| !effect.is_hearsay);
-                let is_late = telling == Telling::DeleteAgain && !made.is_empty();
-                if is_hearsay && (is_known || is_late) {
+                let is_known = made.iter().any(|effect| !effect.is_from_retry);
+                let is_late = evidence == Evidence::DeleteRetry && !made.is_empty();
+                if is_from_retry && (is_known || is_late) {
                     continue;
                 }
                 made.push(Effect {
-                    who: exchange.who,
+                    actor: exchange.actor,
                     operation: operation.clone(),
-                    is_hearsay,
+                    is_from_retry,
                     delivered_at: serving.delivered_at,
                 });
             }
@@ -116,11 +120,11 @@ pub(super) fn effects(history: &History) -> Effects {
 }
 
 /// The operations that went out and that no answer names, each once.
-fn unanswered(history: &History) -> impl Iterator<Item = (Key, OperationRequest)> {
+fn unanswered(history: &History) -> impl Iterator<Item = (RecordKey, OperationRequest)> {
     let mut open = BTreeMap::new();
     for exchange in &history.exchanges {
         for operation in exchange.sync.iter().flat_map(|sync| &sync.operations) {
-            let key = (exchange.who.person, operation.id);
+            let key = (exchange.actor.person, operation.id);
             open.insert(operation.op_id, (key, operation.clone()));
         }
     }
@@ -132,32 +136,32 @@ fn unanswered(history: &History) -> impl Iterator<Item = (Key, OperationRequest)
     open.into_values()
 }
 
-impl Chain {
+impl VersionChain {
     /// The newest version of which an answer tells.
     pub(super) fn newest(&self) -> i64 {
         self.versions.keys().next_back().copied().unwrap_or(0)
     }
 
     /// The versions up to `newest` of which no answer tells.
-    pub(super) fn untold(&self, newest: i64) -> impl Iterator<Item = i64> {
+    pub(super) fn unexplained_versions(&self, newest: i64) -> impl Iterator<Item = i64> {
         (1..=newest).filter(|version| !self.versions.contains_key(version))
     }
 
     /// The states of the record, by version. From a version on of which no answer tells, nothing is
     /// known of what an operation without an answer may have changed.
-    pub(super) fn states(&self) -> BTreeMap<i64, State> {
-        let mut state = State::default();
+    pub(super) fn states(&self) -> BTreeMap<i64, ExpectedState> {
+        let mut state = ExpectedState::default();
         let mut last = 0;
         let step = |(&version, effects): (&i64, &Vec<Effect>)| {
             if version > last + 1 {
-                state.forget(&self.unanswered);
+                state.make_unknown(&self.unanswered);
             }
             last = version;
             let operations = effects.iter().map(|effect| &effect.operation);
-            if effects.len() > 1 && effects.iter().all(|effect| effect.is_hearsay) {
-                state.forget(operations);
+            if effects.len() > 1 && effects.iter().all(|effect| effect.is_from_retry) {
+                state.make_unknown(operations);
             } else {
-                operations.for_each(|operation| state.take(operation));
+                operations.for_each(|operation| state.apply(operation));
             }
             (version, state.clone())
         };
@@ -165,13 +169,13 @@ impl Chain {
     }
 }
 
-impl Telling {
+impl Evidence {
     fn is_of(self, operation: &OperationRequest, result: &OperationResult) -> bool {
         let is_delete = operation.action == ActionName::Delete;
         match result.status {
-            OperationStatus::Applied | OperationStatus::Merged => self == Self::New,
-            OperationStatus::Duplicate if is_delete => self == Self::DeleteAgain,
-            OperationStatus::Duplicate => self == Self::Again,
+            OperationStatus::Applied | OperationStatus::Merged => self == Self::FirstAnswer,
+            OperationStatus::Duplicate if is_delete => self == Self::DeleteRetry,
+            OperationStatus::Duplicate => self == Self::Retry,
             _ => false,
         }
     }
@@ -179,7 +183,7 @@ impl Telling {
 
 /// What a record should be after a version, as far as answers tell.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct State {
+pub(super) struct ExpectedState {
     /// The followed members that somebody gave.
     pub(super) members: BTreeMap<&'static str, String>,
     /// What increments added, in thousandths.
@@ -187,7 +191,7 @@ pub(super) struct State {
     pub(super) is_deleted: Option<bool>,
 }
 
-impl Default for State {
+impl Default for ExpectedState {
     fn default() -> Self {
         Self {
             members: BTreeMap::new(),
@@ -197,9 +201,9 @@ impl Default for State {
     }
 }
 
-impl State {
+impl ExpectedState {
     /// Any of these may have been carried out.
-    pub(super) fn forget<'a>(
+    pub(super) fn make_unknown<'a>(
         &mut self,
         operations: impl IntoIterator<Item = &'a OperationRequest>,
     ) {
@@ -218,7 +222,7 @@ impl State {
         }
     }
 
-    fn take(&mut self, operation: &OperationRequest) {
+    fn apply(&mut self, operation: &OperationRequest) {
         match operation.action {
             ActionName::Delete => self.is_deleted = Some(true),
             ActionName::Increment => {

@@ -5,7 +5,7 @@
 //! checked is that nothing that a device held is gone and that all come to hold the same.
 
 mod effects;
-mod endings;
+mod final_state;
 mod operations;
 mod records;
 mod service;
@@ -13,22 +13,22 @@ mod streams;
 #[cfg(test)]
 mod tests;
 
-use crate::ends::Ends;
+use crate::final_state::FinalState;
 use crate::finding::Finding;
 use crate::history::History;
 
 /// What is wrong, of everything that can be told from the outside.
-pub fn all(history: &History, ends: &Ends) -> Vec<Finding> {
-    let mut findings = endings::check(ends);
+pub fn all(history: &History, end_state: &FinalState) -> Vec<Finding> {
+    let mut findings = final_state::check(end_state);
     findings.extend(service::isolation(history));
-    findings.extend(service::wake_ups(history, ends));
-    findings.extend(streams::check(history, ends));
+    findings.extend(service::long_polls(history, end_state));
+    findings.extend(streams::check(history, end_state));
     let effects = effects::effects(history);
-    if ends.restores > 0 {
-        findings.extend(records::survives(&effects, history, ends));
+    if end_state.restores > 0 {
+        findings.extend(records::survives(&effects, history, end_state));
         return findings;
     }
-    findings.extend(records::check(history, &effects, ends));
+    findings.extend(records::check(history, &effects, end_state));
     findings.extend(operations::once(history));
     findings.extend(operations::deleted(history));
     findings.extend(service::drift(history));

@@ -11,7 +11,7 @@ use crate::history::History;
 
 /// What answers said of one operation.
 #[derive(Default)]
-struct Told {
+struct OperationAnswers {
     /// How often it was said to be done for the first time.
     first_times: u32,
     /// The versions that it was said to have made.
@@ -23,7 +23,7 @@ struct Told {
 /// What became of what a group wants of one record. A device that sends it under a second id, because
 /// a standby took over meanwhile, wants nothing more by that.
 #[derive(Default)]
-struct Member {
+struct GroupPart {
     /// One of its operations was done.
     was_done: bool,
     /// One of its operations went out and was never answered: it may have been done.
@@ -32,10 +32,10 @@ struct Member {
 
 /// An operation has one result and one effect, a group is carried out wholly or not at all.
 pub(super) fn once(history: &History) -> Vec<Finding> {
-    let mut told: BTreeMap<Uuid, Told> = BTreeMap::new();
+    let mut answers: BTreeMap<Uuid, OperationAnswers> = BTreeMap::new();
     for (_, request, _, response) in history.syncs() {
         for (operation, result) in answered(&request.operations, &response.results) {
-            let one = told.entry(operation.op_id).or_default();
+            let one = answers.entry(operation.op_id).or_default();
             let status = result.status;
             if is_done(status) {
                 one.was_done = true;
@@ -47,7 +47,7 @@ pub(super) fn once(history: &History) -> Vec<Finding> {
         }
     }
     let mut findings = Vec::new();
-    for (op_id, one) in &told {
+    for (op_id, one) in &answers {
         let mut wrong = |what: String| findings.push(Finding::new(Check::ExactlyOnce, what));
         if one.first_times > 1 {
             wrong(format!(
@@ -65,13 +65,13 @@ pub(super) fn once(history: &History) -> Vec<Finding> {
             wrong(format!("operation {op_id} was done and refused"));
         }
     }
-    findings.extend(groups(history, &told));
+    findings.extend(groups(history, &answers));
     findings
 }
 
 /// The groups of which a part was carried out and another part certainly was not.
-fn groups(history: &History, told: &BTreeMap<Uuid, Told>) -> Vec<Finding> {
-    let mut groups: BTreeMap<&str, BTreeMap<Uuid, Member>> = BTreeMap::new();
+fn groups(history: &History, answers: &BTreeMap<Uuid, OperationAnswers>) -> Vec<Finding> {
+    let mut groups: BTreeMap<&str, BTreeMap<Uuid, GroupPart>> = BTreeMap::new();
     let pushed = history.exchanges.iter().flat_map(|exchange| &exchange.sync);
     for operation in pushed.flat_map(|push| &push.operations) {
         let Some(group) = &operation.group else {
@@ -79,14 +79,14 @@ fn groups(history: &History, told: &BTreeMap<Uuid, Told>) -> Vec<Finding> {
         };
         let members = groups.entry(group).or_default();
         let member = members.entry(operation.id).or_default();
-        let answer = told.get(&operation.op_id);
+        let answer = answers.get(&operation.op_id);
         member.was_done |= answer.is_some_and(|one| one.was_done);
         member.may_be_done |= answer.is_none();
     }
-    let half = |(group, members): (&str, BTreeMap<Uuid, Member>)| {
+    let half = |(group, members): (&str, BTreeMap<Uuid, GroupPart>)| {
         let all = members.len();
         let done = members.values().filter(|member| member.was_done).count();
-        let is_undone = |member: &Member| !member.was_done && !member.may_be_done;
+        let is_undone = |member: &GroupPart| !member.was_done && !member.may_be_done;
         let is_half = done > 0 && members.values().any(is_undone);
         let what = || format!("of the {all} records of group {group} {done} were written");
         is_half.then(|| Finding::new(Check::AllOrNone, what()))
@@ -99,7 +99,7 @@ pub(super) fn deleted(history: &History) -> Vec<Finding> {
     let mut gone: BTreeMap<(u32, Uuid), (usize, i64)> = BTreeMap::new();
     let mut findings = Vec::new();
     for (exchange, request, serving, response) in history.syncs() {
-        let person = exchange.who.person;
+        let person = exchange.actor.person;
         for change in response
             .changes
             .iter()
@@ -116,7 +116,7 @@ pub(super) fn deleted(history: &History) -> Vec<Finding> {
             if exchange.sent_at > *known_at && !shown.is_deleted() && is_old {
                 let what = format!(
                     "{} is shown version {} of {}, which was deleted as version {version}",
-                    exchange.who,
+                    exchange.actor,
                     shown.version,
                     record.id()
                 );

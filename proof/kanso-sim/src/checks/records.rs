@@ -6,20 +6,20 @@ use kanso_protocol::sync::{ActionName, Change, OnConflictName};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::effects::{Chain, Effect, Effects, Key, State, followed};
-use crate::ends::{End, Ends, PersonEnd};
+use super::effects::{Effect, Effects, ExpectedState, RecordKey, VersionChain, followed};
+use crate::final_state::{FinalRecord, FinalState, FinalUser};
 use crate::finding::{Check, Finding};
-use crate::history::{History, Who};
+use crate::history::{Actor, History};
 
 /// Compares each record, on every page and at the end, with what was done to it.
-pub(super) fn check(history: &History, effects: &Effects, ends: &Ends) -> Vec<Finding> {
-    let states: BTreeMap<Key, BTreeMap<i64, State>> = effects
+pub(super) fn check(history: &History, effects: &Effects, end_state: &FinalState) -> Vec<Finding> {
+    let states: BTreeMap<RecordKey, BTreeMap<i64, ExpectedState>> = effects
         .iter()
         .map(|(key, chain)| (*key, chain.states()))
         .collect();
     let mut findings = Vec::new();
     for ((person, id), told) in effects {
-        let Some(person) = ends.people.iter().find(|end| end.person == *person) else {
+        let Some(person) = end_state.people.iter().find(|end| end.person == *person) else {
             continue;
         };
         findings.extend(chain(*id, told, person.records.get(id)));
@@ -32,37 +32,37 @@ pub(super) fn check(history: &History, effects: &Effects, ends: &Ends) -> Vec<Fi
 }
 
 /// Each version was made by exactly one change, and no change overlooks one that clashes.
-fn chain(id: Uuid, told: &Chain, end: Option<&End>) -> Vec<Finding> {
+fn chain(id: Uuid, told: &VersionChain, end: Option<&FinalRecord>) -> Vec<Finding> {
     let mut wrong = Vec::new();
     let newest = told.newest().max(end.map_or(0, |end| end.version));
-    if told.untold(newest).count() > told.unanswered.len() {
+    if told.unexplained_versions(newest).count() > told.unanswered.len() {
         let nobody = |version| format!("version {version} of {id} was made by nobody");
-        wrong.extend(told.untold(newest).map(nobody));
+        wrong.extend(told.unexplained_versions(newest).map(nobody));
     }
     for (version, made) in &told.versions {
-        let sure = made.iter().filter(|effect| !effect.is_hearsay).count();
+        let sure = made.iter().filter(|effect| !effect.is_from_retry).count();
         if sure > 1 {
             wrong.push(format!("version {version} of {id} was made {sure} times"));
         }
     }
-    let mut edited: BTreeMap<&str, (i64, Who, String)> = BTreeMap::new();
+    let mut edited: BTreeMap<&str, (i64, Actor, String)> = BTreeMap::new();
     for (&version, made) in &told.versions {
-        for effect in made.iter().filter(|effect| !effect.is_hearsay) {
+        for effect in made.iter().filter(|effect| !effect.is_from_retry) {
             let operation = &effect.operation;
             let is_merged = operation.action == ActionName::Update
                 && operation.on_conflict != Some(OnConflictName::Client);
             for (member, text) in followed(operation) {
-                if let Some((last, who, theirs)) = edited.get(member)
+                if let Some((last, actor, theirs)) = edited.get(member)
                     && let Some(base) = operation.base_version.filter(|_| is_merged)
-                    && (*last > base && *who != effect.who && *theirs != text)
+                    && (*last > base && *actor != effect.actor && *theirs != text)
                 {
                     wrong.push(format!(
-                        "{} wrote {member} of {id} as version {version} on {base}, over what {who} \
+                        "{} wrote {member} of {id} as version {version} on {base}, over what {actor} \
                          had written as {last}",
-                        effect.who
+                        effect.actor
                     ));
                 }
-                edited.insert(member, (version, effect.who, text));
+                edited.insert(member, (version, effect.actor, text));
             }
         }
     }
@@ -73,14 +73,14 @@ fn chain(id: Uuid, told: &Chain, end: Option<&End>) -> Vec<Finding> {
 /// What was acknowledged is there at the end, unless something that came after it is.
 fn kept(
     id: Uuid,
-    told: &Chain,
-    states: &BTreeMap<i64, State>,
-    person: &PersonEnd,
+    told: &VersionChain,
+    states: &BTreeMap<i64, ExpectedState>,
+    person: &FinalUser,
 ) -> Option<Finding> {
     let (newest, state) = states.last_key_value()?;
     let (end, mut state) = (person.records.get(&id), state.clone());
     if end.is_none_or(|end| end.version > *newest) {
-        state.forget(&told.unanswered);
+        state.make_unknown(&told.unanswered);
     }
     let finding = |what: String| Some(Finding::new(Check::AckedIsKept, what));
     let Some(end) = end else {
@@ -119,15 +119,18 @@ fn kept(
 }
 
 /// Each page shows each record as it was after its version, and increments add up.
-fn pages(history: &History, states: &BTreeMap<Key, BTreeMap<i64, State>>) -> Vec<Finding> {
+fn pages(
+    history: &History,
+    states: &BTreeMap<RecordKey, BTreeMap<i64, ExpectedState>>,
+) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let mut first_values: BTreeMap<Key, i64> = BTreeMap::new();
+    let mut first_values: BTreeMap<RecordKey, i64> = BTreeMap::new();
     for (exchange, _, _, response) in history.syncs() {
         for change in &response.changes {
-            let Some(shown) = Shown::of(change) else {
+            let Some(shown) = ShownRecord::of(change) else {
                 continue;
             };
-            let key = (exchange.who.person, shown.id);
+            let key = (exchange.actor.person, shown.id);
             let Some(state) = states
                 .get(&key)
                 .and_then(|states| states.get(&shown.version))
@@ -164,7 +167,7 @@ fn pages(history: &History, states: &BTreeMap<Key, BTreeMap<i64, State>>) -> Vec
 }
 
 /// What a page shows of a record.
-struct Shown {
+struct ShownRecord {
     id: Uuid,
     version: i64,
     members: BTreeMap<&'static str, String>,
@@ -172,7 +175,7 @@ struct Shown {
     value: Option<i64>,
 }
 
-impl Shown {
+impl ShownRecord {
     fn of(change: &Change) -> Option<Self> {
         let upper = |text: &String| text.to_uppercase();
         Some(match change {
@@ -209,7 +212,11 @@ fn member(members: &Value, name: &str) -> String {
 
 /// Of what was made and acknowledged, and that nobody ever asked to delete: it is there, also
 /// after an older copy of the database was put back.
-pub(super) fn survives(effects: &Effects, history: &History, ends: &Ends) -> Vec<Finding> {
+pub(super) fn survives(
+    effects: &Effects,
+    history: &History,
+    end_state: &FinalState,
+) -> Vec<Finding> {
     let mut unwanted = BTreeSet::new();
     for exchange in &history.exchanges {
         let operations = exchange.sync.iter().flat_map(|sync| &sync.operations);
@@ -227,7 +234,7 @@ pub(super) fn survives(effects: &Effects, history: &History, ends: &Ends) -> Vec
         if made.is_none() || was_deleted {
             continue;
         }
-        let end = ends.people.iter().find(|end| end.person == *person);
+        let end = end_state.people.iter().find(|end| end.person == *person);
         let is_there =
             end.is_some_and(|end| end.records.get(id).is_some_and(|end| !end.is_deleted));
         if !is_there {

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use kanso_protocol::parse_cursor;
 
-use crate::ends::Ends;
+use crate::final_state::FinalState;
 use crate::finding::{Check, Finding};
-use crate::history::{Event, History, Serving, Who};
+use crate::history::{Actor, Event, History, Serving};
 
 /// How long a used refresh token is good for retries, in seconds, less what clocks of servers differ.
 const SURE_GRACE_SECONDS: i64 = 50;
@@ -22,25 +22,29 @@ const SWEEP_MILLIS: u64 = 2_000;
 const BUSY_MILLIS: u64 = 26_000;
 
 /// How late somebody may be told of a change by the server that they wait at.
-pub(super) const fn late(ends: &Ends) -> u64 {
-    let told = if ends.has_others || ends.has_busy_store {
+pub(super) const fn late(end_state: &FinalState) -> u64 {
+    let told = if end_state.has_others || end_state.has_busy_store {
         LATE_MILLIS + SWEEP_MILLIS
     } else {
         LATE_MILLIS
     };
-    told + busy(ends)
+    told + busy(end_state)
 }
 
 /// How long the storage may keep somebody waiting.
-pub(super) const fn busy(ends: &Ends) -> u64 {
-    if ends.has_busy_store { BUSY_MILLIS } else { 0 }
+pub(super) const fn busy(end_state: &FinalState) -> u64 {
+    if end_state.has_busy_store {
+        BUSY_MILLIS
+    } else {
+        0
+    }
 }
 
 /// No answer holds a text that somebody else wrote: each says whose it is.
 pub(super) fn isolation(history: &History) -> Vec<Finding> {
     let mut findings = Vec::new();
     for exchange in &history.exchanges {
-        let person = exchange.who.person;
+        let person = exchange.actor.person;
         for serving in &exchange.servings {
             let body = String::from_utf8_lossy(&serving.body);
             let stranger = body.match_indices("~d").find_map(|(at, _)| {
@@ -53,7 +57,7 @@ pub(super) fn isolation(history: &History) -> Vec<Finding> {
                     .filter(|whose| *whose != person)
             });
             if let Some(stranger) = stranger {
-                let what = format!("{} was told what p{stranger} wrote", exchange.who);
+                let what = format!("{} was told what p{stranger} wrote", exchange.actor);
                 findings.push(Finding::new(Check::Isolation, what));
             }
         }
@@ -66,13 +70,13 @@ pub(super) fn isolation(history: &History) -> Vec<Finding> {
 pub(super) fn sessions(history: &History) -> Vec<Finding> {
     let mut findings = Vec::new();
     let clock = |at: usize| history.events.get(at).map_or(0, |event| event.clock);
-    let mut people: BTreeMap<Who, Sessions> = BTreeMap::new();
+    let mut people: BTreeMap<Actor, Sessions> = BTreeMap::new();
     for exchange in &history.exchanges {
         let is_refresh = exchange.line.ends_with("/auth/refresh");
         if !is_refresh && !exchange.line.ends_with("/auth/login") {
             continue;
         }
-        let state = people.entry(exchange.who).or_default();
+        let state = people.entry(exchange.actor).or_default();
         // A second arrival, or one that is late because of a leap, may be a reuse after the grace that
         // no device did: the token was used up when the first answer was lost.
         let used_at = state.unanswered_since;
@@ -91,8 +95,8 @@ pub(super) fn sessions(history: &History) -> Vec<Finding> {
                 let since = state.unanswered_since.take();
                 let seconds = since.map_or(0, |since| clock(serving.at) - since);
                 if seconds <= SURE_GRACE_SECONDS && !state.is_in_doubt {
-                    let who = exchange.who;
-                    let what = format!("{who} was logged out, {seconds} s after a lost answer");
+                    let actor = exchange.actor;
+                    let what = format!("{actor} was logged out, {seconds} s after a lost answer");
                     findings.push(Finding::new(Check::StaysSignedIn, what));
                 }
             }
@@ -112,8 +116,8 @@ pub(super) fn sessions(history: &History) -> Vec<Finding> {
 pub(super) fn drift(history: &History) -> Vec<Finding> {
     let asked = history.exchanges.iter();
     let asked = asked.filter(|exchange| exchange.line.ends_with("/sync/verify"));
-    let finding = |who| Finding::new(Check::PagesAddUp, format!("{who} had drifted"));
-    asked.map(|exchange| finding(exchange.who)).collect()
+    let finding = |actor| Finding::new(Check::PagesAddUp, format!("{actor} had drifted"));
+    asked.map(|exchange| finding(exchange.actor)).collect()
 }
 
 /// What is known of a device's refresh tokens.
@@ -125,7 +129,7 @@ struct Sessions {
 }
 
 /// Who waits for news hears of it when it is there, not when the wait is over.
-pub(super) fn wake_ups(history: &History, ends: &Ends) -> Vec<Finding> {
+pub(super) fn long_polls(history: &History, end_state: &FinalState) -> Vec<Finding> {
     let mut findings = Vec::new();
     let at = |place: usize| {
         history
@@ -146,24 +150,24 @@ pub(super) fn wake_ups(history: &History, ends: &Ends) -> Vec<Finding> {
             continue;
         }
         // By then it was certainly waiting.
-        let begun = at(poll.sent_at) + ends.longest_delay + 200;
+        let begun = at(poll.sent_at) + end_state.longest_delay + 200;
         let told = at(serving.at);
         let news = history.syncs().find(|(other, _, earlier, response)| {
             let known_at = at(earlier.at);
-            other.who.person == poll.who.person
+            other.actor.person == poll.actor.person
                 && response.results.iter().any(|result| {
                     result.seq.is_some_and(|seq| seq > from)
                         && result.status == kanso_protocol::sync::OperationStatus::Applied
                 })
                 && known_at > begun
-                && known_at + late(ends) < told
+                && known_at + late(end_state) < told
         });
         if let Some((other, ..)) = news {
             let what = format!(
                 "{} was told {} ms after it began to wait, and {} had written meanwhile",
-                poll.who,
+                poll.actor,
                 told - at(poll.sent_at),
-                other.who
+                other.actor
             );
             findings.push(Finding::new(Check::Drains, what));
         }

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::service::{busy, late};
-use crate::ends::Ends;
+use crate::final_state::FinalState;
 use crate::finding::{Check, Finding};
-use crate::history::{End, Exchange, History, Serving, What};
+use crate::history::{EventKind, Exchange, History, Serving, StreamEnd};
 use crate::sse;
 
 /// How long a server that is asked to stop may take to tell its streams, in milliseconds.
@@ -20,30 +20,30 @@ struct Stream<'a> {
     exchange: &'a Exchange,
     serving: &'a Serving,
     /// What it said, and the place of that in the history.
-    said: Vec<(usize, sse::Event)>,
+    said: Vec<(usize, sse::SseEvent)>,
 }
 
 /// Whether streams told their people of their own changes, soon, and of nothing else.
-pub(super) fn check(history: &History, ends: &Ends) -> Vec<Finding> {
+pub(super) fn check(history: &History, end_state: &FinalState) -> Vec<Finding> {
     let streams = streams(history);
     let mut findings = tickets(history);
     let told = |person: u32| {
-        let end = ends.people.iter().find(|end| end.person == person)?;
-        ends.told.get(&end.user?)
+        let end = end_state.people.iter().find(|end| end.person == person)?;
+        end_state.published.get(&end.user?)
     };
     let news = news(history);
     let pulls = pulls(history);
     for stream in &streams {
-        let person = stream.exchange.who.person;
-        findings.extend(told(person).and_then(|told| stream.strangers(told)));
+        let person = stream.exchange.actor.person;
+        findings.extend(told(person).and_then(|told| stream.foreign_heads(told)));
         findings.extend(stream.without_bye(history));
-        findings.extend(stream.lifeless(history, SILENT_MILLIS + busy(ends)));
+        findings.extend(stream.long_silence(history, SILENT_MILLIS + busy(end_state)));
         // A copy that is put back takes positions back.
-        if ends.restores == 0 {
+        if end_state.restores == 0 {
             let news = news.get(&person).map_or(&[][..], Vec::as_slice);
             let pulls = pulls.get(&person).map_or(&[][..], Vec::as_slice);
-            findings.extend(stream.silent(history, news, late(ends)));
-            findings.extend(stream.ahead(pulls));
+            findings.extend(stream.missed_changes(history, news, late(end_state)));
+            findings.extend(stream.heads_ahead(pulls));
         }
     }
     findings
@@ -71,7 +71,7 @@ fn is_stream(exchange: &Exchange) -> bool {
     exchange.line.starts_with("Get /api/v1/sync/stream?")
 }
 
-fn said(serving: &Serving) -> Vec<(usize, sse::Event)> {
+fn said(serving: &Serving) -> Vec<(usize, sse::SseEvent)> {
     let pieces = serving.pieces.iter().enumerate();
     let events = pieces.flat_map(|(number, (_, at))| {
         let text = String::from_utf8_lossy(serving.piece(number));
@@ -87,7 +87,7 @@ fn news(history: &History) -> BTreeMap<u32, Vec<(usize, i64)>> {
     for (exchange, _, serving, response) in history.syncs() {
         let newest = response.results.iter().filter_map(|result| result.seq);
         if let Some(newest) = newest.max() {
-            let person = exchange.who.person;
+            let person = exchange.actor.person;
             news.entry(person).or_default().push((serving.at, newest));
         }
     }
@@ -104,7 +104,7 @@ fn pulls(history: &History) -> BTreeMap<u32, Vec<(usize, Option<i64>)>> {
             let head = serving.sync.as_ref().map(|sync| Some(sync.head));
             head.or_else(is_behind)
         });
-        let person = exchange.who.person;
+        let person = exchange.actor.person;
         let shown = shown.map(|head| (exchange.sent_at, head));
         pulls.entry(person).or_default().extend(shown);
     }
@@ -139,17 +139,22 @@ fn tickets(history: &History) -> Vec<Finding> {
 
 impl Stream<'_> {
     /// It poked for a position that nobody ever said of its person's history.
-    fn strangers(&self, told: &BTreeSet<i64>) -> Option<Finding> {
+    fn foreign_heads(&self, told: &BTreeSet<i64>) -> Option<Finding> {
         let pokes = self.said.iter().filter(|(_, event)| event.name == "poke");
         let mut heads = pokes.filter_map(|(_, event)| event.head());
         let head = heads.find(|head| !told.contains(head))?;
-        let who = self.exchange.who;
-        let what = format!("{who} was told of {head}, where its history was never said to be");
+        let actor = self.exchange.actor;
+        let what = format!("{actor} was told of {head}, where its history was never said to be");
         Some(Finding::new(Check::Isolation, what))
     }
 
     /// It was open, and did not say in time that its person had changed something.
-    fn silent(&self, history: &History, news: &[(usize, i64)], late: u64) -> Option<Finding> {
+    fn missed_changes(
+        &self,
+        history: &History,
+        news: &[(usize, i64)],
+        late: u64,
+    ) -> Option<Finding> {
         let time = |place: usize| history.events.get(place).map_or(0, |event| event.at);
         let over = self
             .serving
@@ -164,13 +169,13 @@ impl Stream<'_> {
             *at > self.serving.at && over > until && !was_told(*seq, until)
         });
         let (at, seq) = missed?;
-        let (who, known) = (self.exchange.who, time(*at));
-        let what = format!("{who} was not told of {seq} within {late} ms of {known} ms");
+        let (actor, known) = (self.exchange.actor, time(*at));
+        let what = format!("{actor} was not told of {seq} within {late} ms of {known} ms");
         Some(Finding::new(Check::Drains, what))
     }
 
     /// It said nothing for longer than from one heartbeat to the next.
-    fn lifeless(&self, history: &History, longest: u64) -> Option<Finding> {
+    fn long_silence(&self, history: &History, longest: u64) -> Option<Finding> {
         let time = |place: usize| history.events.get(place).map_or(0, |event| event.at);
         let said = self.said.iter().map(|(place, _)| *place);
         let over = self.serving.ended.map(|(place, _)| place);
@@ -178,13 +183,13 @@ impl Stream<'_> {
         let times: Vec<u64> = places.map(time).collect();
         let mut gaps = times.windows(2).map(|pair| (pair[0], pair[1] - pair[0]));
         let (since, gap) = gaps.find(|(_, gap)| *gap > longest)?;
-        let who = self.exchange.who;
-        let what = format!("{who} heard nothing for {gap} ms from {since} ms on");
+        let actor = self.exchange.actor;
+        let what = format!("{actor} heard nothing for {gap} ms from {since} ms on");
         Some(Finding::new(Check::Drains, what))
     }
 
     /// It told of a position that somebody who asked later did not find.
-    fn ahead(&self, pulls: &[(usize, Option<i64>)]) -> Option<Finding> {
+    fn heads_ahead(&self, pulls: &[(usize, Option<i64>)]) -> Option<Finding> {
         let heads = self.said.iter();
         let mut heads = heads.filter_map(|(at, event)| Some((*at, event.head()?)));
         let (_, head) = heads.find(|(said, head)| {
@@ -193,7 +198,7 @@ impl Stream<'_> {
         })?;
         let what = format!(
             "{} was told of {head} before it was there",
-            self.exchange.who
+            self.exchange.actor
         );
         Some(Finding::new(Check::Drains, what))
     }
@@ -202,19 +207,22 @@ impl Stream<'_> {
     fn without_bye(&self, history: &History) -> Option<Finding> {
         let mut places = history.events.iter().enumerate();
         let (stopped, event) = places.find(|(place, event)| {
-            event.what == What::Stops(self.serving.server) && *place > self.serving.at
+            event.kind == EventKind::DrainStarted(self.serving.server) && *place > self.serving.at
         })?;
-        let (ended, end) = self.serving.ended.unwrap_or((usize::MAX, End::Said));
+        let (ended, end) = self
+            .serving
+            .ended
+            .unwrap_or((usize::MAX, StreamEnd::Finished));
         if ended < stopped {
             return None;
         }
         let over = history.events.get(ended).map_or(u64::MAX, |event| event.at);
         let goes_on = over > event.at + BYE_MILLIS;
         let said_bye = self.said.last().is_some_and(|(_, last)| last.name == "bye");
-        let is_wrong = goes_on || (end == End::Said && !said_bye);
+        let is_wrong = goes_on || (end == StreamEnd::Finished && !said_bye);
         let what = format!(
             "{} had a stream of a server that stopped",
-            self.exchange.who
+            self.exchange.actor
         );
         is_wrong.then(|| Finding::new(Check::Drains, what))
     }

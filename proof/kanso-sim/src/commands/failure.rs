@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use kanso_sim::failure::leave_behind;
+use kanso_sim::failure::write_failure;
 use kanso_sim::finding::Finding;
-use kanso_sim::planted::Bug;
+use kanso_sim::mutants::Bug;
 use kanso_sim::regressions;
 
 /// How many more runs making it smaller may take.
@@ -13,7 +13,7 @@ const TRIES: u32 = 120;
 /// Makes the plan of `seed` smaller and says where it and its story are.
 pub(super) fn explain(seed: u64, bug: Option<Bug>, findings: &[Finding]) -> anyhow::Result<()> {
     eprintln!("sim: seed {seed} failed; looking for a smaller plan that fails");
-    let left = leave_behind(seed, bug, findings, TRIES, Path::new("target/sim"))?;
+    let left = write_failure(seed, bug, findings, TRIES, Path::new("target/sim"))?;
     for finding in left.findings.iter().take(10) {
         println!("  check {}: {}", finding.check, finding.what);
     }

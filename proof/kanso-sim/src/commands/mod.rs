@@ -1,7 +1,7 @@
 //! What can be asked on the command line. One file a verb.
 
-mod bank;
 mod failure;
+mod mutants;
 mod regressions;
 mod replay;
 mod run;
@@ -24,7 +24,8 @@ enum Verb {
     /// Live through many seeds
     Run(run::Arguments),
     /// Look for each planted bug
-    Bank(bank::Arguments),
+    #[command(alias = "bank")]
+    Mutants(mutants::Arguments),
     /// Tell the story of one seed, or of a file that a failure left
     Replay(replay::Arguments),
     /// Live through the plans that once failed
@@ -39,7 +40,7 @@ impl Arguments {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
         let is_well = match self.verb {
             Verb::Run(arguments) => run::run(&arguments)?,
-            Verb::Bank(arguments) => bank::run(&arguments)?,
+            Verb::Mutants(arguments) => mutants::run(&arguments)?,
             Verb::Replay(arguments) => replay::run(&arguments)?,
             Verb::Regressions { file } => regressions::run(&file)?,
         };

@@ -3,10 +3,10 @@ use std::io::{ErrorKind, Write as _};
 use std::path::PathBuf;
 
 use kanso_sim::failure::plan_in;
+use kanso_sim::mutants::Bug;
 use kanso_sim::plan::Plan;
-use kanso_sim::planted::Bug;
 use kanso_sim::story;
-use kanso_sim::world::live;
+use kanso_sim::world::run_plan;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -30,9 +30,9 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<bool> {
         None => Plan::of(arguments.seed),
         Some(file) => plan_in(file)?,
     };
-    let outcome = live(plan, arguments.bug)?;
+    let outcome = run_plan(plan, arguments.bug)?;
     let mut told = format!("{plan:?}\n");
-    told.push_str(&story::tell(&outcome.history, arguments.person));
+    told.push_str(&story::render(&outcome.history, arguments.person));
     // Writing to a String cannot fail.
     let _ = writeln!(told, "trace {}", outcome.hash);
     for finding in &outcome.findings {

@@ -2,8 +2,8 @@ use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use kanso_sim::campaign::{Campaign, Report};
-use kanso_sim::planted::Bug;
+use kanso_sim::campaign::{Campaign, CampaignReport};
+use kanso_sim::mutants::Bug;
 
 use super::failure;
 
@@ -37,7 +37,7 @@ pub(super) struct Arguments {
 )]
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<bool> {
     let began = std::time::Instant::now();
-    let rate = |report: &Report| report.seeds as f64 / began.elapsed().as_secs_f64();
+    let rate = |report: &CampaignReport| report.seeds as f64 / began.elapsed().as_secs_f64();
     let campaign = Campaign {
         first: arguments.seed,
         count: arguments.seeds,
@@ -49,11 +49,11 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<bool> {
         bug: arguments.bug,
     };
     let step = (arguments.seeds / 20).max(1);
-    let told = Mutex::new(BTreeSet::new());
+    let reported = Mutex::new(BTreeSet::new());
     let report = campaign.run(&|| began.elapsed(), &|report| {
         // At once: a campaign takes hours, and somebody may want to look.
-        let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
-        for seed in report.failed.keys().filter(|seed| told.insert(**seed)) {
+        let mut reported = reported.lock().unwrap_or_else(PoisonError::into_inner);
+        for seed in report.failed.keys().filter(|seed| reported.insert(**seed)) {
             eprintln!("sim: seed {seed} failed");
         }
         if report.seeds.is_multiple_of(step) {
@@ -80,7 +80,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<bool> {
         "sim: {} seeds from {} on, {} of them twice, {} requests served, {} failed, {:.1} seeds/s; trace of seed {trace}: {hash}",
         report.seeds,
         arguments.seed,
-        report.twice,
+        report.repeated,
         report.served,
         report.failed.len(),
         rate(&report),

@@ -6,4 +6,4 @@
 )]
 
 mod contract;
-mod rival;
+mod postgres;

@@ -9,7 +9,7 @@ use kanso_domain::accounts::{PasswordHash, Settings, SettingsChange};
 use kanso_domain::sync::{LoadSet, Since};
 use kanso_domain::{Seq, UserId, WeekStart};
 
-use super::person::{Person, unchanged};
+use super::test_user::{TestUser, unchanged};
 use crate::build::{
     create_entry, create_habit, done, entry, habit, new_account, new_session, noon, once, op,
     operation, password_hash, session_id, titled, user,
@@ -21,8 +21,8 @@ pub async fn an_account_is_found_by_its_id_and_by_its_email(storage: &dyn Storag
         account,
         password_hash,
     } = new_account(1);
-    Person::register(storage, 1).await;
-    Person::register(storage, 2).await;
+    TestUser::register(storage, 1).await;
+    TestUser::register(storage, 2).await;
     let credentials = storage.credentials(&account.email).await.unwrap();
     let user_id = account.id;
     let expected = Credentials {
@@ -52,7 +52,7 @@ pub async fn an_unknown_account_is_none(storage: &dyn Storage) {
 /// The second account with an address is refused, and the first stays as it is.
 pub async fn a_taken_email_is_refused(storage: &dyn Storage) {
     let first = new_account(1);
-    Person::register(storage, 1).await;
+    TestUser::register(storage, 1).await;
     let mut second = new_account(2);
     second.account.email = first.account.email.clone();
     assert!(!storage.create_account(second).await.unwrap());
@@ -63,7 +63,7 @@ pub async fn a_taken_email_is_refused(storage: &dyn Storage) {
 
 /// An account begins before its first change, at the time of its registration.
 pub async fn a_new_account_has_an_empty_history(storage: &dyn Storage) {
-    let person = Person::register(storage, 1).await;
+    let person = TestUser::register(storage, 1).await;
     let head = person.head().await;
     assert_eq!(head.seq, Seq::ZERO);
     assert_eq!(head.changed_at, new_account(1).account.created_at);
@@ -72,7 +72,7 @@ pub async fn a_new_account_has_an_empty_history(storage: &dyn Storage) {
 
 /// Settings change one by one; what is not named stays.
 pub async fn settings_change_one_by_one(storage: &dyn Storage) {
-    Person::register(storage, 1).await;
+    TestUser::register(storage, 1).await;
     let changes = [
         SettingsChange {
             timezone: Some("America/Argentina/Buenos_Aires".parse().unwrap()),
@@ -104,7 +104,7 @@ pub async fn settings_change_one_by_one(storage: &dyn Storage) {
 
 /// A write reads days by the settings of the moment.
 pub async fn a_write_sees_the_settings(storage: &dyn Storage) {
-    let person = Person::register(storage, 1).await;
+    let person = TestUser::register(storage, 1).await;
     let change = SettingsChange {
         timezone: Some("Asia/Tokyo".parse().unwrap()),
         ..SettingsChange::default()
@@ -119,7 +119,7 @@ pub async fn a_write_sees_the_settings(storage: &dyn Storage) {
 
 /// A hash is replaced by one of the same password, and nobody has to log in again.
 pub async fn a_password_hash_is_replaced(storage: &dyn Storage) {
-    let person = inhabited(storage, 1).await;
+    let person = populated(storage, 1).await;
     let new = replacing(user(1), SessionsThen::Stay);
     assert!(
         storage
@@ -133,7 +133,7 @@ pub async fn a_password_hash_is_replaced(storage: &dyn Storage) {
 
 /// Whoever replaces a password that is no longer there changes nothing.
 pub async fn only_the_stored_password_is_replaced(storage: &dyn Storage) {
-    let person = inhabited(storage, 1).await;
+    let person = populated(storage, 1).await;
     let new = NewPassword {
         replaces: PasswordHash::new("another hash".into()),
         ..replacing(user(1), SessionsThen::End)
@@ -145,8 +145,8 @@ pub async fn only_the_stored_password_is_replaced(storage: &dyn Storage) {
 
 /// With a password all sessions end that were opened with it, but for the one that is named.
 pub async fn sessions_end_with_their_password(storage: &dyn Storage) {
-    let neighbour = inhabited(storage, 2).await;
-    inhabited(storage, 1).await;
+    let neighbour = populated(storage, 2).await;
+    populated(storage, 1).await;
     for number in [2, 3] {
         let session = new_session(user(1), number);
         let opened = storage.open_session(session, password_hash(user(1)));
@@ -175,7 +175,7 @@ pub async fn sessions_end_with_their_password(storage: &dyn Storage) {
 
 /// A log-in whose password was replaced while it was checked opens nothing.
 pub async fn a_session_needs_the_password_that_is_stored(storage: &dyn Storage) {
-    Person::register(storage, 1).await;
+    TestUser::register(storage, 1).await;
     let new = replacing(user(1), SessionsThen::End);
     assert!(
         storage
@@ -195,7 +195,7 @@ pub async fn no_log_in_slips_past_a_new_password(storage: &dyn Storage) {
     const LOG_INS: u128 = 8;
     for round in 0..4 {
         let id = user(100 + round);
-        Person::register(storage, 100 + round).await;
+        TestUser::register(storage, 100 + round).await;
         let log_in = |number| storage.open_session(new_session(id, number), password_hash(id));
         let before = join_all((1..=LOG_INS / 2).map(log_in));
         let new = storage.replace_password(id, replacing(id, SessionsThen::End));
@@ -224,8 +224,8 @@ async fn stored_hash(storage: &dyn Storage) -> PasswordHash {
 
 /// After the deletion there is no such account, for any call.
 pub async fn a_deleted_account_is_gone_everywhere(storage: &dyn Storage) {
-    let person = inhabited(storage, 1).await;
-    let other = inhabited(storage, 2).await;
+    let person = populated(storage, 1).await;
+    let other = populated(storage, 2).await;
     let others = other.changes(Since::Position(Seq::ZERO)).await;
     assert!(storage.delete_account(person.id).await.unwrap());
     assert!(!storage.delete_account(person.id).await.unwrap());
@@ -258,9 +258,9 @@ pub async fn a_deleted_account_is_gone_everywhere(storage: &dyn Storage) {
 
 /// Whoever registers again, even under the old id, finds nothing of before.
 pub async fn a_deleted_account_leaves_nothing_behind(storage: &dyn Storage) {
-    let person = inhabited(storage, 1).await;
+    let person = populated(storage, 1).await;
     assert!(storage.delete_account(person.id).await.unwrap());
-    let again = Person::register(storage, 1).await;
+    let again = TestUser::register(storage, 1).await;
     assert_eq!(again.head().await.seq, Seq::ZERO);
     assert_eq!(again.changes(Since::Position(Seq::ZERO)).await, []);
     assert!(!is_open(storage, &again).await);
@@ -271,8 +271,8 @@ pub async fn a_deleted_account_leaves_nothing_behind(storage: &dyn Storage) {
 }
 
 /// Somebody who has one of everything.
-async fn inhabited(storage: &dyn Storage, number: u128) -> Person<'_> {
-    let person = Person::register(storage, number).await;
+async fn populated(storage: &dyn Storage, number: u128) -> TestUser<'_> {
+    let person = TestUser::register(storage, number).await;
     let session = new_session(person.id, 1);
     let opened = storage.open_session(session, password_hash(person.id));
     assert!(opened.await.unwrap());
@@ -294,7 +294,7 @@ fn everything() -> LoadSet {
     }
 }
 
-async fn is_open(storage: &dyn Storage, person: &Person<'_>) -> bool {
+async fn is_open(storage: &dyn Storage, person: &TestUser<'_>) -> bool {
     let open = storage.session_is_open(person.id, session_id(1), noon());
     open.await.unwrap()
 }

@@ -6,7 +6,7 @@ use kanso_domain::habits::{HabitFields, HabitType, TargetDirection, TargetFields
 use kanso_domain::sync::Base;
 use kanso_domain::{Date, HabitId, Quantity, Timestamp, UserId, WeekStart};
 
-use super::person::{Person, claimed};
+use super::test_user::{TestUser, claimed};
 use crate::build::{
     at, create_entry, create_habit, delete_habit, done, entry, habit, noon, once, streak, titled,
 };
@@ -43,7 +43,7 @@ async fn settle(storage: &dyn Storage, current: impl Fn(HabitId) -> u32) {
     let no_lease_holds = morning().plus_seconds(3_600);
     for (id, job) in claimed(storage, no_lease_holds, 100).await {
         let computed = streak(current(job.habit), 9, "2026-01-15");
-        Person { storage, id }.finish(job, computed, noon()).await;
+        TestUser { storage, id }.finish(job, computed, noon()).await;
     }
 }
 
@@ -61,7 +61,7 @@ async fn queued(storage: &dyn Storage) -> Vec<(UserId, HabitId)> {
     queued
 }
 
-async fn set(person: &Person<'_>, change: SettingsChange) -> Settings {
+async fn set(person: &TestUser<'_>, change: SettingsChange) -> Settings {
     let account = person.storage.change_settings(person.id, change, noon());
     account.await.unwrap().unwrap().settings
 }
@@ -81,8 +81,8 @@ fn day_start(time: &str) -> SettingsChange {
 }
 
 /// A streak that runs, a limit, and what was recorded ahead; not what is at rest or deleted.
-pub async fn a_new_day_queues_what_it_may_change(storage: &dyn Storage) {
-    let person = Person::register(storage, 1).await;
+pub async fn a_new_day_queues_the_streaks_it_may_change(storage: &dyn Storage) {
+    let person = TestUser::register(storage, 1).await;
     for command in [
         create_habit(habit(1), titled("Running streak")),
         create_habit(habit(2), limit()),
@@ -103,10 +103,10 @@ pub async fn a_new_day_queues_what_it_may_change(storage: &dyn Storage) {
 }
 
 /// A day begins for each person once, some at a time, and only where it does.
-pub async fn a_day_begins_once_for_each_person(storage: &dyn Storage) {
+pub async fn a_day_begins_once_for_each_user(storage: &dyn Storage) {
     let mut people = Vec::new();
     for number in 1..=5 {
-        let person = Person::register(storage, number).await;
+        let person = TestUser::register(storage, number).await;
         person.apply(create_habit(habit(1), titled("Read"))).await;
         people.push(person);
     }
@@ -142,7 +142,7 @@ async fn backlog(storage: &dyn Storage) -> u64 {
 /// with habits or, of people without any, with their number.
 pub async fn a_step_of_a_day_is_bounded_by_what_it_touches(storage: &dyn Storage) {
     for number in 1..=6 {
-        let person = Person::register(storage, number).await;
+        let person = TestUser::register(storage, number).await;
         let habits = if number <= 3 { 4 } else { 0 };
         let create = (1..=habits).map(|id| once(create_habit(habit(id), titled("Read"))));
         person.submit(create.collect()).await;
@@ -163,7 +163,7 @@ pub async fn a_step_of_a_day_is_bounded_by_what_it_touches(storage: &dyn Storage
 
 /// Whoever held a job while the day began computed it for the day before.
 pub async fn a_new_day_supersedes_a_claim(storage: &dyn Storage) {
-    let person = Person::register(storage, 1).await;
+    let person = TestUser::register(storage, 1).await;
     person.apply(create_habit(habit(1), titled("Read"))).await;
     let (_, job) = claimed(storage, noon(), 1).await[0];
     begin_morning(storage).await;
@@ -175,7 +175,7 @@ pub async fn a_new_day_supersedes_a_claim(storage: &dyn Storage) {
 
 /// Other days or other weeks may be other streaks, of all live habits; the day begins anew.
 pub async fn changed_settings_queue_every_streak(storage: &dyn Storage) {
-    let person = Person::register(storage, 1).await;
+    let person = TestUser::register(storage, 1).await;
     let commands = (1..=3).map(|number| once(create_habit(habit(number), titled("Read"))));
     person.submit(commands.collect()).await;
     person.apply(delete_habit(habit(2), Base::Any)).await;
@@ -212,7 +212,7 @@ pub async fn day_borders_are_named_once(storage: &dyn Storage) {
     assert_eq!(storage.day_borders().await.unwrap(), []);
     let homes = ["UTC", "Europe/Rome", "Asia/Tokyo", "UTC", "Europe/Rome"];
     for (number, home) in (1..).zip(homes) {
-        let person = Person::register(storage, number).await;
+        let person = TestUser::register(storage, number).await;
         set(&person, zone(home)).await;
         if number == 2 {
             set(&person, day_start("03:30")).await;

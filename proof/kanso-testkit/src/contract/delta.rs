@@ -4,7 +4,7 @@ use kanso_application::ports::storage::{DeltaQuery, Scope, Storage};
 use kanso_domain::sync::{Base, Head, Since};
 use kanso_domain::{Entity, Record, Seq, Timestamp};
 
-use super::person::Person;
+use super::test_user::TestUser;
 use crate::build::{
     create_entry, create_habit, delete_entry, delete_habit, done, entry, habit, noted, titled,
     update_entry, update_habit, user,
@@ -51,7 +51,7 @@ pub async fn a_record_comes_once_in_its_newest_state(storage: &dyn Storage) {
 }
 
 /// A position and its time are exclusive: what comes after them, and no more.
-pub async fn a_delta_begins_after_what_was_seen(storage: &dyn Storage) {
+pub async fn a_delta_begins_after_the_cursor(storage: &dyn Storage) {
     let person = eventful(storage).await;
     let everything = person.changes(Since::Position(Seq::ZERO)).await;
     for (seen, last) in (1..).zip(&everything) {
@@ -116,7 +116,7 @@ pub async fn a_scope_carries_one_kind(storage: &dyn Storage) {
 }
 
 /// Whoever has seen something is told what was deleted; whoever begins is not.
-pub async fn tombstones_are_for_those_who_have_seen_something(storage: &dyn Storage) {
+pub async fn tombstones_are_left_out_of_a_first_pull(storage: &dyn Storage) {
     let person = eventful(storage).await;
     person.apply(delete_entry(entry(1), Base::Any)).await;
     person.apply(delete_habit(habit(2), Base::Any)).await;
@@ -161,8 +161,8 @@ pub async fn live_entries_of_a_deleted_habit_are_left_out(storage: &dyn Storage)
 
 /// Two habits and two entries, of which one each was edited: `e1 h2 e2 h1` in the order of their
 /// newest changes.
-async fn eventful(storage: &dyn Storage) -> Person<'_> {
-    let person = Person::register(storage, 1).await;
+async fn eventful(storage: &dyn Storage) -> TestUser<'_> {
+    let person = TestUser::register(storage, 1).await;
     for command in [
         create_habit(habit(1), titled("Read")),
         create_entry(entry(2), done(habit(1), "2026-01-14")),

@@ -13,7 +13,7 @@ use kanso_domain::{Entity, QuantityChange, Record, Version};
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::person::Person;
+use super::test_user::TestUser;
 use crate::build::{
     create_entry, create_habit, delete_entry, delete_habit, device, done, entry, habit, noted,
     once, titled, update_entry, update_habit,
@@ -39,7 +39,7 @@ pub async fn eight_write_for_half_a_minute(storage: &dyn Storage) {
 
 /// The same while `goes_on`, which each writer asks with the number of its pushes so far.
 pub async fn race(storage: &dyn Storage, goes_on: &(dyn Fn(u32) -> bool + Sync)) {
-    let person = Person::register(storage, 1).await;
+    let person = TestUser::register(storage, 1).await;
     let writing = AtomicU32::new(WRITERS);
     let writers = (0..WRITERS).map(|writer| write(person, writer, goes_on, &writing));
     let from_nothing = pull(person, &writing, Since::Beginning, Some(5));
@@ -59,9 +59,9 @@ pub async fn race(storage: &dyn Storage, goes_on: &(dyn Fn(u32) -> bool + Sync))
 }
 
 /// Numbers that look random and are the same each time (Knuth's MMIX generator).
-struct Dice(u64);
+struct Lcg(u64);
 
-impl Dice {
+impl Lcg {
     fn below(&mut self, bound: u64) -> u64 {
         self.0 = self
             .0
@@ -72,22 +72,22 @@ impl Dice {
 }
 
 async fn write(
-    person: Person<'_>,
+    person: TestUser<'_>,
     writer: u32,
     goes_on: &(dyn Fn(u32) -> bool + Sync),
     writing: &AtomicU32,
 ) {
-    let mut dice = Dice(u64::from(writer) + 1);
+    let mut random = Lcg(u64::from(writer) + 1);
     let mut last = Vec::new();
     for _ in (0..).take_while(|&pushed| goes_on(pushed)) {
-        if dice.below(10) > 0 {
-            let group = (dice.below(4) == 0).then(|| "g".to_owned());
-            let length = 1 + dice.below(4);
+        if random.below(10) > 0 {
+            let group = (random.below(4) == 0).then(|| "g".to_owned());
+            let length = 1 + random.below(4);
             last = (0..length)
                 .map(|_| Operation {
                     device: Some(device(writer.into())),
                     group: group.clone(),
-                    ..operation(&mut dice)
+                    ..operation(&mut random)
                 })
                 .collect();
         }
@@ -98,15 +98,15 @@ async fn write(
     writing.fetch_sub(1, Ordering::SeqCst);
 }
 
-fn operation(dice: &mut Dice) -> Operation {
-    let id = habit(u128::from(dice.below(HABITS)));
-    let tick = entry(u128::from(dice.below(ENTRIES)));
-    let base = match dice.below(4) {
+fn operation(random: &mut Lcg) -> Operation {
+    let id = habit(u128::from(random.below(HABITS)));
+    let tick = entry(u128::from(random.below(ENTRIES)));
+    let base = match random.below(4) {
         0 => Base::Any,
         number => Version::new(i64::try_from(number).unwrap()).map_or(Base::Any, Base::Version),
     };
-    let text = format!("{}", dice.below(1_000));
-    let action = match dice.below(12) {
+    let text = format!("{}", random.below(1_000));
+    let action = match random.below(12) {
         0..=1 => create_habit(id, titled(&text)),
         2 => update_habit(id, base, titled(&text)),
         3 => delete_habit(id, base),
@@ -120,13 +120,13 @@ fn operation(dice: &mut Dice) -> Operation {
         Action::Habit(_, Edit::Create(_) | Edit::Update { .. }) | Action::Entry(_, Edit::Create(_))
     );
     let policy = ConflictPolicy {
-        on_conflict: match dice.below(4) {
+        on_conflict: match random.below(4) {
             0 => OnConflict::Reject,
             1 => OnConflict::Server,
             2 => OnConflict::Client,
             _ => OnConflict::Merge,
         },
-        revive: revives && dice.below(2) == 0,
+        revive: revives && random.below(2) == 0,
     };
     Operation {
         policy,
@@ -136,7 +136,12 @@ fn operation(dice: &mut Dice) -> Operation {
 
 /// Pulls until the writers have stopped and nothing is left, and checks what it holds against the
 /// digest each time that it has everything.
-async fn pull(person: Person<'_>, writing: &AtomicU32, from: Since, limit: Option<u32>) -> Replica {
+async fn pull(
+    person: TestUser<'_>,
+    writing: &AtomicU32,
+    from: Since,
+    limit: Option<u32>,
+) -> Replica {
     let (mut replica, mut since) = (Replica::default(), from);
     loop {
         let was_writing = writing.load(Ordering::SeqCst) > 0;

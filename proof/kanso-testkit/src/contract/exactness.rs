@@ -11,7 +11,7 @@ use kanso_domain::progress::{DayLog, HabitProgress};
 use kanso_domain::sync::{Action, Base};
 use kanso_domain::{Quantity, Timestamp, UserId};
 
-use super::person::{Person, claimed};
+use super::test_user::{TestUser, claimed};
 use crate::build::{
     create_entry, create_habit, delete_entry, delete_habit, done, entry, habit, noon, once, titled,
     update_habit,
@@ -21,42 +21,42 @@ use crate::build::{
 /// days begin. When the queue is empty, every streak is what a fresh computation gives.
 pub async fn workers_may_die_at_any_step(storage: &dyn Storage) {
     for seed in 1..=4 {
-        let person = Person::register(storage, u128::from(seed)).await;
-        let mut story = Story {
+        let person = TestUser::register(storage, u128::from(seed)).await;
+        let mut scenario = Scenario {
             person,
-            chance: Chance(seed),
+            chance: Xorshift(seed),
             now: noon(),
             entries: 0,
             stalled: Vec::new(),
         };
         for number in 1..=HABITS {
-            let fields = story.fields();
-            story.submit(create_habit(habit(number), fields)).await;
+            let fields = scenario.fields();
+            scenario.submit(create_habit(habit(number), fields)).await;
         }
         for _ in 0..150 {
-            story.step().await;
+            scenario.step().await;
         }
-        story.drain().await;
-        story.check().await;
-        story.new_day().await;
-        story.drain().await;
-        story.check().await;
+        scenario.drain().await;
+        scenario.check().await;
+        scenario.new_day().await;
+        scenario.drain().await;
+        scenario.check().await;
     }
 }
 
 const HABITS: u128 = 4;
 
 /// What happens, by chance and yet the same each time.
-struct Story<'a> {
-    person: Person<'a>,
-    chance: Chance,
+struct Scenario<'a> {
+    person: TestUser<'a>,
+    chance: Xorshift,
     now: Timestamp,
     entries: u128,
     /// Workers that computed and have not come back yet.
     stalled: Vec<(UserId, StreakJob, StoredStreak)>,
 }
 
-impl Story<'_> {
+impl Scenario<'_> {
     async fn step(&mut self) {
         match self.chance.below(10) {
             0..=4 => {
@@ -74,7 +74,7 @@ impl Story<'_> {
     async fn work(&mut self) {
         let storage = self.person.storage;
         for (id, job) in claimed(storage, self.now, 2).await {
-            let holder = Person { storage, id };
+            let holder = TestUser { storage, id };
             match self.chance.below(4) {
                 0 => {}
                 1 => {
@@ -88,7 +88,7 @@ impl Story<'_> {
         }
     }
 
-    async fn finish(&self, holder: Person<'_>, job: StreakJob) {
+    async fn finish(&self, holder: TestUser<'_>, job: StreakJob) {
         let computed = computed(holder, job, self.now).await;
         let computed = computed.unwrap_or_default();
         holder.finish(job, computed, self.now).await;
@@ -98,7 +98,9 @@ impl Story<'_> {
     async fn come_back(&mut self) {
         if let Some((id, job, computed)) = self.stalled.pop() {
             let storage = self.person.storage;
-            Person { storage, id }.finish(job, computed, self.now).await;
+            TestUser { storage, id }
+                .finish(job, computed, self.now)
+                .await;
         }
     }
 
@@ -135,7 +137,7 @@ impl Story<'_> {
                 break;
             }
             for (id, job) in jobs {
-                self.finish(Person { storage, id }, job).await;
+                self.finish(TestUser { storage, id }, job).await;
             }
         }
         while !self.stalled.is_empty() {
@@ -146,7 +148,7 @@ impl Story<'_> {
     }
 
     async fn check(&self) {
-        let Person { storage, id } = self.person;
+        let TestUser { storage, id } = self.person;
         let settings = storage.account(id).await.unwrap().unwrap().settings;
         let today = Today::at(self.now, &settings).date;
         for habit in storage.habits(id, true).await.unwrap() {
@@ -211,7 +213,7 @@ impl Story<'_> {
 }
 
 /// What a worker computes; `None` when the habit is gone.
-async fn computed(person: Person<'_>, job: StreakJob, now: Timestamp) -> Option<StoredStreak> {
+async fn computed(person: TestUser<'_>, job: StreakJob, now: Timestamp) -> Option<StoredStreak> {
     let journal = person.storage.journal(person.id, Some(&[job.habit])).await;
     let journal = journal.unwrap()?;
     let today = Today::at(now, &journal.settings).date;
@@ -229,9 +231,9 @@ async fn computed(person: Person<'_>, job: StreakJob, now: Timestamp) -> Option<
 }
 
 /// Numbers by chance, the same for a seed (xorshift).
-struct Chance(u32);
+struct Xorshift(u32);
 
-impl Chance {
+impl Xorshift {
     fn below(&mut self, bound: u32) -> u32 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 17;

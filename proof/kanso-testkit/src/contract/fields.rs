@@ -10,7 +10,7 @@ use kanso_domain::sync::{Base, LoadSet, Since};
 use kanso_domain::text::{Color, Description, Icon, Notes, Title, Unit};
 use kanso_domain::{Quantity, Record, Seq, TimeOfDay, Timestamp};
 
-use super::person::Person;
+use super::test_user::TestUser;
 use crate::build::{
     create_entry, create_habit, delete_entry, delete_habit, done, entry, habit, titled,
     update_entry, update_habit,
@@ -118,7 +118,7 @@ pub async fn a_habits_times_and_places_come_back(storage: &dyn Storage) {
 
 /// A habit is replaced by its update, member by member.
 pub async fn an_updated_habit_comes_back(storage: &dyn Storage) {
-    let person = Person::register(storage, 1).await;
+    let person = TestUser::register(storage, 1).await;
     person.apply(create_habit(habit(1), titled("Read"))).await;
     let fields = HabitFields {
         description: Description::new("twenty pages").ok(),
@@ -199,7 +199,7 @@ pub async fn an_entrys_values_come_back(storage: &dyn Storage) {
 
 /// An entry is replaced by its update, member by member.
 pub async fn an_updated_entry_comes_back(storage: &dyn Storage) {
-    let person = Person::register(storage, 1).await;
+    let person = TestUser::register(storage, 1).await;
     let created = create_habit(habit(1), titled("Read"));
     person.apply(created).await;
     let created = create_entry(entry(1), done(habit(1), "2026-01-15"));
@@ -223,7 +223,7 @@ pub async fn an_updated_entry_comes_back(storage: &dyn Storage) {
 
 /// A tombstone keeps what the record said.
 pub async fn a_tombstone_comes_back(storage: &dyn Storage) {
-    let person = Person::register(storage, 1).await;
+    let person = TestUser::register(storage, 1).await;
     for action in [
         create_habit(habit(1), titled("Read")),
         create_habit(habit(2), titled("Run")),
@@ -240,7 +240,7 @@ pub async fn a_tombstone_comes_back(storage: &dyn Storage) {
 
 /// Each habit is the same by itself, in the list, in the delta and in the next write.
 async fn come_back(storage: &dyn Storage, habits: Vec<HabitFields>) {
-    let person = Person::register(storage, 1).await;
+    let person = TestUser::register(storage, 1).await;
     let mut expected = Vec::new();
     for (fields, number) in habits.into_iter().zip(1..) {
         let id = habit(number);
@@ -263,7 +263,7 @@ async fn come_back(storage: &dyn Storage, habits: Vec<HabitFields>) {
 
 /// Each entry is the same by itself, in the delta and in the next write.
 async fn entries_come_back(storage: &dyn Storage, entries: Vec<EntryFields>) {
-    let person = Person::register(storage, 1).await;
+    let person = TestUser::register(storage, 1).await;
     let parent = person.apply(create_habit(habit(1), titled("Read"))).await;
     let mut expected = vec![parent];
     for (fields, number) in entries.into_iter().zip(1..) {

@@ -6,7 +6,7 @@ use kanso_domain::entries::{Entry, EntryFields, EntryKind};
 use kanso_domain::habits::HabitFields;
 use kanso_domain::sync::Base;
 
-use super::person::Person;
+use super::test_user::TestUser;
 use crate::build::{
     create_entry, create_habit, delete_entry, delete_habit, done, entry, habit, noon, titled, user,
 };
@@ -19,8 +19,8 @@ pub async fn an_unknown_user_has_no_journal(storage: &dyn Storage) {
 }
 
 /// The journal is the live habits and their live entries, all of one state.
-pub async fn a_journal_has_what_is_live(storage: &dyn Storage) {
-    let person = inhabited(storage).await;
+pub async fn a_journal_holds_all_live_records(storage: &dyn Storage) {
+    let person = populated(storage).await;
     let journal = storage.journal(person.id, None).await.unwrap().unwrap();
     assert_eq!(journal.head, person.head().await);
     let account = storage.account(person.id).await.unwrap().unwrap();
@@ -37,7 +37,7 @@ pub async fn a_journal_has_what_is_live(storage: &dyn Storage) {
 
 /// The journal of one habit is that part of the whole one.
 pub async fn a_journal_can_be_of_one_habit(storage: &dyn Storage) {
-    let person = inhabited(storage).await;
+    let person = populated(storage).await;
     for listed in storage.habits(person.id, true).await.unwrap() {
         let journal = storage.journal(person.id, Some(&[listed.id])).await;
         let journal = journal.unwrap().unwrap();
@@ -57,7 +57,7 @@ pub async fn a_journal_can_be_of_one_habit(storage: &dyn Storage) {
 /// The journal of some habits is that part of the whole one, in the same order, whatever the order
 /// and the number of their names.
 pub async fn a_journal_can_be_of_some_habits(storage: &dyn Storage) {
-    let person = inhabited(storage).await;
+    let person = populated(storage).await;
     let mut whole = storage.journal(person.id, None).await.unwrap().unwrap();
     let names = [habit(3), habit(1), habit(3), DELETED, habit(99), habit(2)];
     let some = storage.journal(person.id, Some(&names)).await;
@@ -73,9 +73,9 @@ const DELETED: HabitId = habit(4);
 
 /// Somebody with entries of every kind, in no order, some of them deleted, one habit put away,
 /// one deleted and one without entries; and somebody else under the same ids.
-async fn inhabited(storage: &dyn Storage) -> Person<'_> {
-    let person = Person::register(storage, 1).await;
-    let other = Person::register(storage, 2).await;
+async fn populated(storage: &dyn Storage) -> TestUser<'_> {
+    let person = TestUser::register(storage, 1).await;
+    let other = TestUser::register(storage, 2).await;
     let away = HabitFields {
         archived_at: Some(Some(noon())),
         ..titled("Away")
@@ -120,18 +120,18 @@ async fn inhabited(storage: &dyn Storage) -> Person<'_> {
 }
 
 /// The entries of a habit stand in the journal by local date, as the list has them.
-async fn check_entries(person: &Person<'_>, journal: &Journal, habit: HabitId) {
+async fn check_entries(person: &TestUser<'_>, journal: &Journal, habit: HabitId) {
     let filter = EntryFilter {
         habit_id: Some(habit),
         ..EntryFilter::default()
     };
     let mut listed = person.storage.entries(person.id, filter).await.unwrap();
     listed.sort_by_key(|entry| (entry.details.local_date, entry.id));
-    let expected: Vec<_> = listed.iter().map(without_words).collect();
+    let expected: Vec<_> = listed.iter().map(without_notes).collect();
     assert_eq!(journal.entries[&habit], expected);
 }
 
-const fn without_words(entry: &Entry) -> JournalEntry {
+const fn without_notes(entry: &Entry) -> JournalEntry {
     JournalEntry {
         completion: entry.details.completion,
         local_date: entry.details.local_date,

@@ -2,7 +2,7 @@
 
 use kanso_application::ports::storage::{Storage, StorageError};
 
-use super::person::Person;
+use super::test_user::TestUser;
 use crate::build::{create_habit, habit, titled, user};
 
 /// An open storage answers.
@@ -12,7 +12,7 @@ pub async fn an_open_storage_answers(storage: &dyn Storage) {
 
 /// A closed storage is unavailable to every kind of call, and stays closed.
 pub async fn a_closed_storage_is_unavailable(storage: &dyn Storage) {
-    let person = Person::register(storage, 1).await;
+    let person = TestUser::register(storage, 1).await;
     person.apply(create_habit(habit(1), titled("Read"))).await;
     for _ in 0..2 {
         storage.close().await.unwrap();

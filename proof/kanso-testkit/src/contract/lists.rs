@@ -5,7 +5,7 @@ use kanso_domain::entries::{Completion, EntryFields};
 use kanso_domain::habits::HabitFields;
 use kanso_domain::sync::Base;
 
-use super::person::Person;
+use super::test_user::TestUser;
 use crate::build::{
     create_entry, create_habit, delete_entry, delete_habit, done, entry, habit, noon, titled,
     update_habit,
@@ -13,7 +13,7 @@ use crate::build::{
 
 /// Habits stand by `sort_order`; of those at one place the newest is first.
 pub async fn habits_stand_by_sort_order_then_newest_first(storage: &dyn Storage) {
-    let person = Person::register(storage, 1).await;
+    let person = TestUser::register(storage, 1).await;
     for (number, sort_order) in [(1, 5), (2, -1), (3, 5), (4, 0), (6, 5), (5, 5)] {
         let fields = HabitFields {
             sort_order: Some(sort_order),
@@ -30,7 +30,7 @@ pub async fn habits_stand_by_sort_order_then_newest_first(storage: &dyn Storage)
 
 /// Archived habits are listed only on request, deleted ones never.
 pub async fn archived_habits_are_listed_on_request(storage: &dyn Storage) {
-    let person = Person::register(storage, 1).await;
+    let person = TestUser::register(storage, 1).await;
     for number in 1..=4 {
         let sort_order = i32::try_from(number).ok();
         let fields = HabitFields {
@@ -58,7 +58,7 @@ pub async fn archived_habits_are_listed_on_request(storage: &dyn Storage) {
     assert_eq!(listed(&person, true).await, [1, 2]);
 }
 
-async fn listed(person: &Person<'_>, archived_too: bool) -> Vec<u128> {
+async fn listed(person: &TestUser<'_>, archived_too: bool) -> Vec<u128> {
     let habits = person.storage.habits(person.id, archived_too);
     let habits = habits.await.unwrap();
     habits
@@ -69,7 +69,7 @@ async fn listed(person: &Person<'_>, archived_too: bool) -> Vec<u128> {
 
 /// A record by itself is shown while it lives, and an entry only while its habit does.
 pub async fn a_deleted_record_is_not_shown(storage: &dyn Storage) {
-    let person = Person::register(storage, 1).await;
+    let person = TestUser::register(storage, 1).await;
     let shown = async || {
         let habit = storage.habit(person.id, habit(1)).await.unwrap();
         let first = storage.entry(person.id, entry(1)).await.unwrap();
@@ -97,7 +97,7 @@ pub async fn a_deleted_record_is_not_shown(storage: &dyn Storage) {
 
 /// Entries stand newest completion first, whatever the day they count for.
 pub async fn entries_stand_newest_completion_first(storage: &dyn Storage) {
-    let person = Person::register(storage, 1).await;
+    let person = TestUser::register(storage, 1).await;
     person.apply(create_habit(habit(1), titled("Read"))).await;
     for (number, when) in [
         (1, "2026-01-15T00:00:00Z"),
@@ -118,7 +118,7 @@ pub async fn entries_stand_newest_completion_first(storage: &dyn Storage) {
 
 /// Bounds are inclusive: an instant is compared with the completion, a date with the local date.
 pub async fn bounds_are_inclusive(storage: &dyn Storage) {
-    let person = Person::register(storage, 1).await;
+    let person = TestUser::register(storage, 1).await;
     person.apply(create_habit(habit(1), titled("Read"))).await;
     for (number, when, local_date) in [
         (1, "2026-01-14T10:00:00Z", "2026-01-14"),
@@ -166,7 +166,7 @@ fn bound(text: &str) -> Option<Completion> {
 
 /// A habit's entries alone, within bounds or without.
 pub async fn entries_are_listed_by_habit(storage: &dyn Storage) {
-    let person = Person::register(storage, 1).await;
+    let person = TestUser::register(storage, 1).await;
     for command in [
         create_habit(habit(1), titled("Read")),
         create_habit(habit(2), titled("Run")),
@@ -195,7 +195,7 @@ pub async fn entries_are_listed_by_habit(storage: &dyn Storage) {
 
 /// Neither tombstones nor entries of deleted habits are listed.
 pub async fn only_live_entries_of_live_habits_are_listed(storage: &dyn Storage) {
-    let person = Person::register(storage, 1).await;
+    let person = TestUser::register(storage, 1).await;
     for command in [
         create_habit(habit(1), titled("Read")),
         create_habit(habit(2), titled("Run")),
@@ -216,7 +216,7 @@ pub async fn only_live_entries_of_live_habits_are_listed(storage: &dyn Storage) 
     assert_eq!(filtered(&person, of_deleted).await, []);
 }
 
-async fn filtered(person: &Person<'_>, filter: EntryFilter) -> Vec<u128> {
+async fn filtered(person: &TestUser<'_>, filter: EntryFilter) -> Vec<u128> {
     let entries = person.storage.entries(person.id, filter).await.unwrap();
     entries
         .iter()

@@ -7,7 +7,7 @@ use kanso_domain::sync::{Action, ConflictPolicy, OnConflict, Operation, Operatio
 use kanso_domain::text::{Color, Unit};
 use kanso_domain::{DeviceId, Quantity, QuantityChange, Record};
 
-use super::person::Person;
+use super::test_user::TestUser;
 use crate::build::{
     create_entry, create_habit, device, done, entry, habit, noted, on, once, titled, update_entry,
     update_habit,
@@ -45,7 +45,7 @@ fn value(whole: i64) -> EntryFields {
     }
 }
 
-async fn submit(person: &Person<'_>, operation: Operation) -> OperationOutcome {
+async fn submit(person: &TestUser<'_>, operation: Operation) -> OperationOutcome {
     let mut changeset = person.submit(vec![operation]).await;
     changeset.outcomes.pop().unwrap()
 }
@@ -53,7 +53,7 @@ async fn submit(person: &Person<'_>, operation: Operation) -> OperationOutcome {
 /// Two devices edit different fields of the version that both have seen: both stand. The same
 /// field clashes, and the conflict names it and whose edit it was.
 pub async fn edits_of_different_fields_both_stand(storage: &dyn Storage) {
-    let person = Person::register(storage, 1).await;
+    let person = TestUser::register(storage, 1).await;
     let (phone, tablet) = (device(1), device(2));
     submit(&person, by(phone, create_habit(habit(1), titled("Read")))).await;
     submit(
@@ -94,7 +94,7 @@ pub async fn edits_of_different_fields_both_stand(storage: &dyn Storage) {
 
 /// The same for entries, and increments add up whatever came between.
 pub async fn entries_merge_and_increments_add_up(storage: &dyn Storage) {
-    let person = Person::register(storage, 1).await;
+    let person = TestUser::register(storage, 1).await;
     let (phone, tablet) = (device(1), device(2));
     submit(&person, by(phone, create_habit(habit(1), titled("Drink")))).await;
     let made = create_entry(entry(1), done(habit(1), "2026-01-15"));
@@ -124,7 +124,7 @@ pub async fn entries_merge_and_increments_add_up(storage: &dyn Storage) {
 
 /// A group is stored as a whole or not at all.
 pub async fn a_group_is_stored_all_or_none(storage: &dyn Storage) {
-    let person = Person::register(storage, 1).await;
+    let person = TestUser::register(storage, 1).await;
     let grouped = |action| Operation {
         group: Some("g".to_owned()),
         ..once(action)

@@ -4,7 +4,7 @@ use kanso_application::ports::storage::{Scope, Storage};
 use kanso_domain::sync::{Base, ConflictPolicy, OnConflict, Operation, Since};
 use kanso_domain::{Record, Seq};
 
-use super::person::Person;
+use super::test_user::TestUser;
 use crate::build::{
     create_entry, create_habit, delete_entry, delete_habit, done, entry, habit, once, titled,
     update_habit,
@@ -25,7 +25,7 @@ pub async fn pages_are_the_delta_cut_into_pieces(storage: &dyn Storage) {
 }
 
 /// Reads page after page and checks what each says of the rest.
-async fn pages(person: &Person<'_>, since: Since, scope: Scope, limit: u32) -> Vec<Record> {
+async fn pages(person: &TestUser<'_>, since: Since, scope: Scope, limit: u32) -> Vec<Record> {
     let mut read = Vec::new();
     let mut since = since;
     loop {
@@ -65,8 +65,8 @@ pub async fn a_page_of_one_is_the_oldest_change(storage: &dyn Storage) {
 
 /// The end of an entry is told although its habit has ended, because the habit may be back before a
 /// reader comes to its tombstone.
-pub async fn an_entrys_end_is_told_while_its_habit_is_deleted(storage: &dyn Storage) {
-    let person = Person::register(storage, 1).await;
+pub async fn an_entrys_tombstone_is_delivered_while_its_habit_is_deleted(storage: &dyn Storage) {
+    let person = TestUser::register(storage, 1).await;
     for action in [
         create_habit(habit(1), titled("Read")),
         create_habit(habit(2), titled("Run")),
@@ -102,8 +102,8 @@ pub async fn an_entrys_end_is_told_while_its_habit_is_deleted(storage: &dyn Stor
 }
 
 /// Habits and entries in turns, some of both deleted.
-async fn busy(storage: &dyn Storage) -> Person<'_> {
-    let person = Person::register(storage, 1).await;
+async fn busy(storage: &dyn Storage) -> TestUser<'_> {
+    let person = TestUser::register(storage, 1).await;
     let mut operations = Vec::new();
     for number in 1..=6 {
         let title = format!("Habit {number}");

@@ -11,12 +11,12 @@ use kanso_domain::record::FieldSet;
 use kanso_domain::sync::{Base, LoadSet, Loaded, RecordWrite, Since};
 use kanso_domain::{Date, Record};
 
-use super::person::{Person, claimed, unchanged};
+use super::test_user::{TestUser, claimed, unchanged};
 use crate::build::{create_habit, habit, noon, streak, titled, update_habit};
 
 /// Each kind of schedule and of target, one after another.
 pub async fn a_habits_history_comes_back(storage: &dyn Storage) {
-    let person = Person::register(storage, 1).await;
+    let person = TestUser::register(storage, 1).await;
     person.apply(create_habit(habit(1), titled("Read"))).await;
     for (schedule, target, from) in editions() {
         let fields = HabitFields {
@@ -35,7 +35,7 @@ pub async fn a_habits_history_comes_back(storage: &dyn Storage) {
 
 /// The days of a history reach to the ends of the calendar.
 pub async fn a_history_may_be_of_any_days(storage: &dyn Storage) {
-    let person = Person::register(storage, 1).await;
+    let person = TestUser::register(storage, 1).await;
     let created = person.apply_to_habit(create_habit(habit(1), titled("Read")));
     let created = created.await;
     let (first, last) = (Date::MIN, Date::MAX);
@@ -60,8 +60,8 @@ pub async fn a_history_may_be_of_any_days(storage: &dyn Storage) {
 }
 
 /// The days on which a habit was away, the last of them open, closed, and open again.
-pub async fn a_habits_absences_come_back(storage: &dyn Storage) {
-    let person = Person::register(storage, 1).await;
+pub async fn a_habits_archived_spans_come_back(storage: &dyn Storage) {
+    let person = TestUser::register(storage, 1).await;
     person.apply(create_habit(habit(1), titled("Read"))).await;
     let moments = [
         Some("2025-12-01T00:00:00Z"),
@@ -82,7 +82,7 @@ pub async fn a_habits_absences_come_back(storage: &dyn Storage) {
 
 /// A streak is stored with its habit, at its ends.
 pub async fn a_habits_streak_comes_back(storage: &dyn Storage) {
-    let person = Person::register(storage, 1).await;
+    let person = TestUser::register(storage, 1).await;
     person.apply(create_habit(habit(1), titled("Read"))).await;
     for computed in [
         streak(u32::MAX, u32::MAX, "9999-12-30"),
@@ -146,7 +146,7 @@ fn editions() -> [(ScheduleFields, TargetFields, &'static str); 7] {
 }
 
 /// Stores `record`, the next state of a habit.
-async fn save(person: &Person<'_>, mut record: Habit) {
+async fn save(person: &TestUser<'_>, mut record: Habit) {
     let keys = LoadSet {
         habits: [record.id].into(),
         ..LoadSet::default()
@@ -169,7 +169,7 @@ async fn save(person: &Person<'_>, mut record: Habit) {
 }
 
 /// A habit is as expected by itself, in the list, in the delta and in the next write.
-async fn check(person: &Person<'_>, expected: &Habit) {
+async fn check(person: &TestUser<'_>, expected: &Habit) {
     let (storage, id) = (person.storage, expected.id);
     let stored = storage.habit(person.id, id).await.unwrap();
     assert_eq!(stored.as_ref(), Some(expected));

@@ -5,7 +5,7 @@ use kanso_application::ports::storage::Storage;
 use kanso_domain::sync::{Base, CursorRefusal, Floor, LoadSet, OperationOutcome, Since};
 use kanso_domain::{Entity, Seq, Timestamp};
 
-use super::person::Person;
+use super::test_user::TestUser;
 use crate::build::{
     at, create_entry, create_habit, delete_entry, delete_habit, device, done, entry, habit, noon,
     op, operation, titled, user,
@@ -17,7 +17,7 @@ fn later(days: i64) -> Timestamp {
 
 /// Old receipts go, some at a time and the oldest first; then the operation is a new one.
 pub async fn old_receipts_are_removed_in_steps(storage: &dyn Storage) {
-    let person = Person::register(storage, 1).await;
+    let person = TestUser::register(storage, 1).await;
     for number in 1..=3 {
         let create = operation(number, create_habit(habit(number.into()), titled("Read")));
         person.submit_at(later(number.into()), vec![create]).await;
@@ -42,8 +42,8 @@ pub async fn old_receipts_are_removed_in_steps(storage: &dyn Storage) {
 
 /// An old tombstone leaves a grave: it is in no delta, nobody brings it back, and a cursor below
 /// it has expired.
-pub async fn an_old_tombstone_leaves_a_grave(storage: &dyn Storage) {
-    let person = graveyard(storage).await;
+pub async fn an_old_tombstone_is_purged_for_good(storage: &dyn Storage) {
+    let person = with_tombstones(storage).await;
     let before = person.head().await;
     let live = person.changes(Since::Beginning).await;
     assert_eq!(
@@ -83,7 +83,7 @@ pub async fn an_old_tombstone_leaves_a_grave(storage: &dyn Storage) {
 
 /// A tombstone stays until every device has read it that was seen since it may go.
 pub async fn an_active_device_keeps_tombstones(storage: &dyn Storage) {
-    let person = graveyard(storage).await;
+    let person = with_tombstones(storage).await;
     let head = person.head().await.seq;
     let saw = async |position, at| {
         let sighting = Sighting {
@@ -118,8 +118,8 @@ pub async fn an_active_device_keeps_tombstones(storage: &dyn Storage) {
 
 /// Tombstones go some at a time, and one user's device keeps nobody else's.
 pub async fn tombstones_are_removed_in_steps(storage: &dyn Storage) {
-    let bob = Person::register(storage, 2).await;
-    let ada = graveyard(storage).await;
+    let bob = TestUser::register(storage, 2).await;
+    let ada = with_tombstones(storage).await;
     bob.apply(create_habit(habit(2), titled("Read"))).await;
     bob.apply(delete_habit(habit(2), Base::Any)).await;
     let sighting = Sighting {
@@ -146,7 +146,7 @@ pub async fn tombstones_are_removed_in_steps(storage: &dyn Storage) {
 
 /// Devices are listed as they were seen last, and can be forgotten.
 pub async fn devices_are_known_by_their_last_sighting(storage: &dyn Storage) {
-    let person = Person::register(storage, 1).await;
+    let person = TestUser::register(storage, 1).await;
     let saw = |number, position, at| seen(&person, number, position, at);
     let stranger = Sighting {
         user: user(9),
@@ -180,7 +180,7 @@ pub async fn devices_are_known_by_their_last_sighting(storage: &dyn Storage) {
 /// A sighting from before a device was forgotten does not bring it back, whichever server it was
 /// that saw it; when the device is met again, it is a new one.
 pub async fn a_forgotten_device_stays_forgotten(storage: &dyn Storage) {
-    let person = Person::register(storage, 1).await;
+    let person = TestUser::register(storage, 1).await;
     let saw = |number, position, at| seen(&person, number, position, at);
     let (noon, one, two) = (
         "2026-01-15T12:00:00Z",
@@ -206,7 +206,7 @@ pub async fn a_forgotten_device_stays_forgotten(storage: &dyn Storage) {
     assert_eq!(unknown, [(user(9), device(1))]);
 }
 
-fn seen(person: &Person<'_>, number: u128, position: i64, at: &str) -> Sighting {
+fn seen(person: &TestUser<'_>, number: u128, position: i64, at: &str) -> Sighting {
     Sighting {
         user: person.id,
         device: device(number),
@@ -225,8 +225,8 @@ fn known(number: u128, first: &str, last: &str, position: i64) -> Device {
 }
 
 /// A live habit with an entry and a deleted one, and then a deleted habit with an entry.
-async fn graveyard(storage: &dyn Storage) -> Person<'_> {
-    let person = Person::register(storage, 1).await;
+async fn with_tombstones(storage: &dyn Storage) -> TestUser<'_> {
+    let person = TestUser::register(storage, 1).await;
     for action in [
         create_habit(habit(1), titled("Read")),
         create_habit(habit(2), titled("Run")),

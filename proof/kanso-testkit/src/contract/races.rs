@@ -9,7 +9,7 @@ use kanso_domain::sync::{Action, Base, OperationOutcome, Page, Since};
 use kanso_domain::{Entity, Record, Seq};
 use uuid::Uuid;
 
-use super::person::Person;
+use super::test_user::TestUser;
 use crate::build::{
     create_entry, create_habit, delete_entry, delete_habit, done, entry, habit, noted, on, titled,
     update_entry, update_habit,
@@ -21,7 +21,7 @@ const OPERATIONS: u128 = 100;
 /// Whoever pulls while six others write is told of everything, by cursor and by timestamp: what
 /// the pages add up to is what is stored in the end.
 pub async fn a_puller_skips_nothing_while_others_write(storage: &dyn Storage) {
-    let person = Person::register(storage, 1).await;
+    let person = TestUser::register(storage, 1).await;
     let shared = create_habit(habit(1), titled("Shared"));
     person.apply(shared).await;
     let writing = AtomicU32::new(u32::try_from(WRITERS).unwrap());
@@ -42,7 +42,7 @@ pub async fn a_puller_skips_nothing_while_others_write(storage: &dyn Storage) {
 }
 
 /// One writer's share: its own habits and entries, and edits of the shared habit.
-async fn write(person: Person<'_>, writer: u128, writing: &AtomicU32) {
+async fn write(person: TestUser<'_>, writer: u128, writing: &AtomicU32) {
     let id = |nth| 1_000 * writer + nth;
     for nth in 0..OPERATIONS {
         let text = format!("{writer}:{nth}");
@@ -65,7 +65,7 @@ type Replica = BTreeMap<(Entity, Uuid), Record>;
 
 /// Pulls until the writers have stopped and nothing is left, and folds the pages together.
 async fn pull(
-    person: Person<'_>,
+    person: TestUser<'_>,
     writing: &AtomicU32,
     limit: Option<u32>,
     next: impl Fn(&Page) -> Since,
@@ -116,7 +116,7 @@ fn fold(replica: &mut Replica, records: &[Record]) {
 
 /// Of twelve edits of one version one is applied and eleven are conflicts with it.
 pub async fn of_twelve_edits_of_one_version_one_wins(storage: &dyn Storage) {
-    let person = Person::register(storage, 1).await;
+    let person = TestUser::register(storage, 1).await;
     person.apply(create_habit(habit(1), titled("Read"))).await;
     let edits = (1..=12).map(|number| {
         let title = format!("Read {number}");
@@ -143,7 +143,7 @@ pub async fn of_twelve_edits_of_one_version_one_wins(storage: &dyn Storage) {
 
 /// Of twelve that make the same record one makes it, and the others find it.
 pub async fn of_twelve_equal_creates_one_is_applied(storage: &dyn Storage) {
-    let person = Person::register(storage, 1).await;
+    let person = TestUser::register(storage, 1).await;
     let creates = (1..=12).map(|_| person.attempt(create_habit(habit(1), titled("Read"))));
     let outcomes = join_all(creates).await;
     let count = |matching: fn(&OperationOutcome) -> bool| {
@@ -169,7 +169,7 @@ pub async fn of_twelve_registrations_of_one_address_one_wins(storage: &dyn Stora
 /// Users who write at the same time have a history each, without gaps.
 pub async fn users_who_write_at_once_have_histories_of_their_own(storage: &dyn Storage) {
     let people = (1..=8).map(async |number| {
-        let person = Person::register(storage, number).await;
+        let person = TestUser::register(storage, number).await;
         let mut expected = Vec::new();
         for nth in 1..=25 {
             let action = own(number, nth);

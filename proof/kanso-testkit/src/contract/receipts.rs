@@ -9,14 +9,14 @@ use kanso_domain::sync::{
 use kanso_domain::validation::Invalid;
 use kanso_domain::{Record, Seq, Version};
 
-use super::person::{Person, unchanged};
+use super::test_user::{TestUser, unchanged};
 use crate::build::{
     create_habit, delete_habit, device, habit, op, operation, titled, update_habit,
 };
 
 /// Each kind of outcome, with and without a device, and every code.
 pub async fn a_receipt_of_every_outcome_comes_back(storage: &dyn Storage) {
-    let person = Person::register(storage, 1).await;
+    let person = TestUser::register(storage, 1).await;
     let errors = vec![
         FieldError::new("title", "is \"required\", \u{1F480}\n"),
         FieldError::new("", ""),
@@ -77,8 +77,8 @@ fn receipt(number: u8, outcome: ReceiptOutcome) -> Receipt {
 
 /// A receipt is its user's alone.
 pub async fn a_receipt_is_its_users_alone(storage: &dyn Storage) {
-    let ada = Person::register(storage, 1).await;
-    let bob = Person::register(storage, 2).await;
+    let ada = TestUser::register(storage, 1).await;
+    let bob = TestUser::register(storage, 2).await;
     let create = operation(1, create_habit(habit(1), titled("Read")));
     for person in [ada, bob] {
         let changeset = person.submit(vec![create.clone()]).await;
@@ -91,8 +91,8 @@ pub async fn a_receipt_is_its_users_alone(storage: &dyn Storage) {
 }
 
 /// An outbox that is handed in twice, in one piece or many, has one effect.
-pub async fn an_outbox_handed_in_again_has_no_second_effect(storage: &dyn Storage) {
-    let person = Person::register(storage, 1).await;
+pub async fn a_resent_outbox_has_no_second_effect(storage: &dyn Storage) {
+    let person = TestUser::register(storage, 1).await;
     let outbox = vec![
         operation(1, create_habit(habit(1), titled("Read"))),
         operation(2, update_habit(habit(1), Base::Any, titled("Run"))),
@@ -113,7 +113,7 @@ pub async fn an_outbox_handed_in_again_has_no_second_effect(storage: &dyn Storag
     assert_eq!(person.head().await, head);
 }
 
-async fn retried(person: &Person<'_>, operation: Operation) {
+async fn retried(person: &TestUser<'_>, operation: Operation) {
     let again = person.submit(vec![operation]).await;
     assert!(again.is_empty());
     assert!(
@@ -129,7 +129,7 @@ fn unreadable() -> kanso_domain::sync::Action {
 
 /// An id that comes again with another body is refused, and the first result stays.
 pub async fn a_reused_op_id_is_refused(storage: &dyn Storage) {
-    let person = Person::register(storage, 1).await;
+    let person = TestUser::register(storage, 1).await;
     let first = operation(1, create_habit(habit(1), titled("Read")));
     let mut other = operation(2, create_habit(habit(2), titled("Run")));
     other.key = other.key.map(|key| ReceiptKey {

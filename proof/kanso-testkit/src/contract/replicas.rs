@@ -7,7 +7,7 @@ use kanso_domain::sync::{Base, Buckets, ConflictPolicy, Digest, OnConflict, Oper
 use kanso_domain::{Date, Entity, Record, Seq, Version};
 use uuid::Uuid;
 
-use super::person::Person;
+use super::test_user::TestUser;
 use crate::build::{
     create_entry, create_habit, delete_entry, delete_habit, done, entry, habit, noted, on, once,
     titled, update_entry, update_habit, user,
@@ -17,7 +17,7 @@ const BORDER: Date = jiff::civil::date(2026, 1, 10);
 
 /// The digest that the head carries is that of what is live, after every change.
 pub async fn the_head_carries_the_digest_of_what_is_live(storage: &dyn Storage) {
-    let person = Person::register(storage, 1).await;
+    let person = TestUser::register(storage, 1).await;
     assert_eq!(person.head().await.digest, Digest::EMPTY);
     for action in [
         create_habit(habit(1), titled("Read")),
@@ -42,7 +42,7 @@ pub async fn the_heads_of_many_are_those_of_each(storage: &dyn Storage) {
     assert_eq!(storage.heads(&[]).await.unwrap(), []);
     let mut expected = Vec::new();
     for number in 1..=3 {
-        let person = Person::register(storage, number).await;
+        let person = TestUser::register(storage, number).await;
         for nth in 1..number {
             person.apply(create_habit(habit(nth), titled("Read"))).await;
         }
@@ -93,7 +93,7 @@ pub async fn a_revived_habit_brings_its_entries_back(storage: &dyn Storage) {
 
 /// The pieces of a snapshot, of any size, are everything that is live: habits, then recent
 /// entries, then the others, by id.
-pub async fn a_snapshot_is_what_is_live(storage: &dyn Storage) {
+pub async fn a_snapshot_holds_all_live_records(storage: &dyn Storage) {
     let person = busy(storage).await;
     let live = person.changes(Since::Beginning).await;
     let parts = [
@@ -130,7 +130,7 @@ fn is_of(record: &Record, part: SnapshotPart) -> bool {
     }
 }
 
-async fn part_of(person: &Person<'_>, part: SnapshotPart, limit: u32) -> Vec<Record> {
+async fn part_of(person: &TestUser<'_>, part: SnapshotPart, limit: u32) -> Vec<Record> {
     let mut records: Vec<Record> = Vec::new();
     loop {
         let query = SnapshotQuery {
@@ -155,7 +155,7 @@ async fn part_of(person: &Person<'_>, part: SnapshotPart, limit: u32) -> Vec<Rec
 
 /// What a replica lacks, has too much or has in another version is named by bucket and handed
 /// out; what it has right is not.
-pub async fn a_comparison_names_what_differs(storage: &dyn Storage) {
+pub async fn a_comparison_names_differing_buckets(storage: &dyn Storage) {
     let person = busy(storage).await;
     let live = person.changes(Since::Beginning).await;
     let held: BTreeMap<Uuid, (Entity, Version)> = live
@@ -176,7 +176,7 @@ pub async fn a_comparison_names_what_differs(storage: &dyn Storage) {
     assert_eq!(compared(&person, &surplus).await, [0xfe]);
 }
 
-async fn compared(person: &Person<'_>, held: &BTreeMap<Uuid, (Entity, Version)>) -> Vec<u8> {
+async fn compared(person: &TestUser<'_>, held: &BTreeMap<Uuid, (Entity, Version)>) -> Vec<u8> {
     let live = person.changes(Since::Beginning).await;
     let mut buckets = Buckets::empty();
     for (id, (entity, version)) in held {
@@ -216,7 +216,7 @@ pub async fn a_comparison_hands_out_whole_buckets(storage: &dyn Storage) {
 pub async fn changed_settings_are_in_the_delta(storage: &dyn Storage) {
     use kanso_application::ports::storage::Scope;
     use kanso_domain::accounts::SettingsChange;
-    let person = Person::register(storage, 1).await;
+    let person = TestUser::register(storage, 1).await;
     person.apply(create_habit(habit(1), titled("Read"))).await;
     let before = person.head().await;
     let beginning = person.page(Since::Beginning, Scope::Everything, None).await;
@@ -269,8 +269,8 @@ pub async fn changed_settings_are_in_the_delta(storage: &dyn Storage) {
 }
 
 /// Two habits with entries before and after [`BORDER`], and tombstones.
-async fn busy(storage: &dyn Storage) -> Person<'_> {
-    let person = Person::register(storage, 1).await;
+async fn busy(storage: &dyn Storage) -> TestUser<'_> {
+    let person = TestUser::register(storage, 1).await;
     for number in 1..=3 {
         person
             .apply(create_habit(habit(number), titled("Read")))

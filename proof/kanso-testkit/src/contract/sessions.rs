@@ -6,7 +6,7 @@ use kanso_application::ports::storage::Storage;
 use kanso_domain::Timestamp;
 use kanso_domain::sessions::{Presented, Refreshed, Session};
 
-use super::person::Person;
+use super::test_user::TestUser;
 use crate::build::{new_session, noon, password_hash, session_id, token_hash, user};
 
 const MONTH: i64 = 30 * 86_400;
@@ -28,7 +28,7 @@ pub async fn a_session_is_open_until_it_expires(storage: &dyn Storage) {
 /// A session is its user's alone.
 pub async fn a_session_is_its_users_alone(storage: &dyn Storage) {
     opened(storage).await;
-    Person::register(storage, 2).await;
+    TestUser::register(storage, 2).await;
     let open = storage.session_is_open(user(2), session_id(1), noon());
     assert!(!open.await.unwrap());
     storage.end_session(user(2), session_id(1)).await.unwrap();
@@ -47,7 +47,7 @@ pub async fn a_session_needs_an_account(storage: &dyn Storage) {
 /// Opening a session removes those of its user that have expired, and no others.
 pub async fn opening_a_session_removes_expired_ones(storage: &dyn Storage) {
     let first = opened(storage).await;
-    Person::register(storage, 2).await;
+    TestUser::register(storage, 2).await;
     let others = Session {
         expires_at: first.expires_at,
         ..new_session(user(2), 1)
@@ -76,7 +76,7 @@ pub async fn opening_a_session_removes_expired_ones(storage: &dyn Storage) {
 pub async fn sessions_are_listed(storage: &dyn Storage) {
     assert_eq!(storage.sessions(user(1)).await.unwrap(), []);
     let first = opened(storage).await;
-    Person::register(storage, 2).await;
+    TestUser::register(storage, 2).await;
     assert!(open(storage, new_session(user(2), 9)).await);
     let second = Session {
         created_at: noon().plus_seconds(1),
@@ -151,7 +151,7 @@ pub async fn an_ended_session_is_closed(storage: &dyn Storage) {
 }
 
 async fn opened(storage: &dyn Storage) -> Session {
-    Person::register(storage, 1).await;
+    TestUser::register(storage, 1).await;
     let session = new_session(user(1), 1);
     assert!(open(storage, session.clone()).await);
     session

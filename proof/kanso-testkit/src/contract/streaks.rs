@@ -8,7 +8,7 @@ use kanso_domain::habits::{Habit, StoredStreak};
 use kanso_domain::sync::{Base, LoadSet, Since};
 use kanso_domain::{Record, Seq, Timestamp};
 
-use super::person::{Person, claimed};
+use super::test_user::{TestUser, claimed};
 use crate::build::{
     create_entry, create_habit, delete_entry, delete_habit, done, entry, habit, noon, once, streak,
     titled, update_habit,
@@ -20,8 +20,8 @@ fn later() -> Timestamp {
 }
 
 /// Somebody whose one habit was just made, and the job for it.
-async fn with_one_job(storage: &dyn Storage) -> (Person<'_>, StreakJob) {
-    let person = Person::register(storage, 1).await;
+async fn with_one_job(storage: &dyn Storage) -> (TestUser<'_>, StreakJob) {
+    let person = TestUser::register(storage, 1).await;
     person.apply(create_habit(habit(1), titled("Read"))).await;
     let job = the_only(storage, noon()).await;
     (person, job)
@@ -35,7 +35,7 @@ async fn the_only(storage: &dyn Storage, now: Timestamp) -> StreakJob {
     job
 }
 
-async fn stored(person: &Person<'_>) -> Habit {
+async fn stored(person: &TestUser<'_>) -> Habit {
     let found = person.storage.habit(person.id, habit(1)).await.unwrap();
     found.unwrap()
 }
@@ -47,7 +47,7 @@ async fn backlog(storage: &dyn Storage) -> (u64, u64) {
 
 /// Edits of a habit and of its entries make one job, claimed once.
 pub async fn a_habit_is_queued_once_however_often_it_changes(storage: &dyn Storage) {
-    let person = Person::register(storage, 1).await;
+    let person = TestUser::register(storage, 1).await;
     for action in [
         create_habit(habit(1), titled("Read")),
         update_habit(habit(1), Base::Any, titled("Read more")),
@@ -80,8 +80,8 @@ pub async fn a_claim_is_exclusive_until_its_lease_runs_out(storage: &dyn Storage
 /// Jobs go out in the order of their changes, as many as are asked for, each to one.
 pub async fn the_oldest_change_is_claimed_first(storage: &dyn Storage) {
     let (ada, bob) = (
-        Person::register(storage, 1).await,
-        Person::register(storage, 2).await,
+        TestUser::register(storage, 1).await,
+        TestUser::register(storage, 2).await,
     );
     let mut expected = Vec::new();
     for (person, number) in [(bob, 9), (ada, 5), (ada, 2), (bob, 2), (ada, 7)] {
@@ -100,10 +100,10 @@ pub async fn the_oldest_change_is_claimed_first(storage: &dyn Storage) {
 
 /// Whose jobs stand apart in the queue gets them together; each person stands where the oldest of
 /// them does.
-pub async fn a_claim_has_each_person_once(storage: &dyn Storage) {
+pub async fn a_claim_groups_jobs_by_user(storage: &dyn Storage) {
     let (ada, bob) = (
-        Person::register(storage, 1).await,
-        Person::register(storage, 2).await,
+        TestUser::register(storage, 1).await,
+        TestUser::register(storage, 2).await,
     );
     for (second, (person, number)) in (0..).zip([(bob, 9), (ada, 5), (bob, 2), (ada, 7)]) {
         let now = noon().plus_seconds(second);
@@ -124,8 +124,8 @@ pub async fn a_claim_has_each_person_once(storage: &dyn Storage) {
 
 /// Each of several streaks has its own outcome and, if it moved, its own place in the history; a
 /// change or a deletion in between concerns its own habit alone.
-pub async fn jobs_of_one_person_are_finished_together(storage: &dyn Storage) {
-    let person = Person::register(storage, 1).await;
+pub async fn jobs_of_one_user_are_finished_together(storage: &dyn Storage) {
+    let person = TestUser::register(storage, 1).await;
     let create = |number| once(create_habit(habit(number), titled("Read")));
     person.submit((1..=5).map(create).collect()).await;
     let jobs = claimed(storage, noon(), 10).await;
@@ -176,7 +176,7 @@ pub async fn a_finished_job_is_finished_once(storage: &dyn Storage) {
 }
 
 /// A parked job is neither claimed with its neighbours nor in their way.
-pub async fn a_parked_job_is_in_nobodys_way(storage: &dyn Storage) {
+pub async fn a_parked_job_does_not_block_others(storage: &dyn Storage) {
     let (person, mut job) = with_one_job(storage).await;
     for _ in 1..MAX_ATTEMPTS {
         person.release(job, noon()).await;
@@ -313,9 +313,9 @@ pub async fn a_job_is_parked_after_its_last_attempt(storage: &dyn Storage) {
 }
 
 /// The queue says since when its oldest job is due. One that is parked is not.
-pub async fn the_queue_tells_since_when_its_oldest_job_is_due(storage: &dyn Storage) {
+pub async fn the_queue_reports_since_when_its_oldest_job_is_due(storage: &dyn Storage) {
     let due_since = async || storage.streak_backlog().await.unwrap().due_since;
-    let person = Person::register(storage, 1).await;
+    let person = TestUser::register(storage, 1).await;
     assert_eq!(due_since().await, None);
     for number in [1, 2] {
         person
@@ -380,7 +380,7 @@ pub async fn a_tombstone_takes_its_job_away(storage: &dyn Storage) {
 /// A deleted account has no jobs; other people keep theirs.
 pub async fn a_deleted_account_takes_its_jobs_away(storage: &dyn Storage) {
     let (person, job) = with_one_job(storage).await;
-    let other = Person::register(storage, 2).await;
+    let other = TestUser::register(storage, 2).await;
     other.apply(create_habit(habit(1), titled("Run"))).await;
     storage.delete_account(person.id).await.unwrap();
     let outcome = person
@@ -395,7 +395,7 @@ pub async fn a_deleted_account_takes_its_jobs_away(storage: &dyn Storage) {
 
 /// Ten thousand changes of three habits are three jobs.
 pub async fn the_queue_cannot_outgrow_the_habits(storage: &dyn Storage) {
-    let person = Person::register(storage, 1).await;
+    let person = TestUser::register(storage, 1).await;
     for number in 1..=3 {
         let create = create_habit(habit(number), titled("Read"));
         person.apply(create).await;

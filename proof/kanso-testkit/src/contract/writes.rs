@@ -11,7 +11,7 @@ use kanso_domain::sync::{
 };
 use kanso_domain::{Record, Seq, Timestamp, Version};
 
-use super::person::{Person, unchanged};
+use super::test_user::{TestUser, unchanged};
 use crate::build::{
     create_entry, create_habit, delete_entry, delete_habit, done, entry, habit, noon, noted, on,
     once, op, titled, update_entry, update_habit, user, version,
@@ -19,7 +19,7 @@ use crate::build::{
 
 /// A write for nobody decides nothing.
 pub async fn a_write_for_an_unknown_user_is_not_decided(storage: &dyn Storage) {
-    let stranger = Person {
+    let stranger = TestUser {
         storage,
         id: user(9),
     };
@@ -30,7 +30,7 @@ pub async fn a_write_for_an_unknown_user_is_not_decided(storage: &dyn Storage) {
 
 /// A refusal is handed back, and nothing is stored.
 pub async fn a_refused_write_changes_nothing(storage: &dyn Storage) {
-    let person = Person::register(storage, 1).await;
+    let person = TestUser::register(storage, 1).await;
     person.apply(create_habit(habit(1), titled("Read"))).await;
     let head = person.head().await;
     for refusal in [CursorRefusal::EpochChanged, CursorRefusal::Ahead] {
@@ -43,7 +43,7 @@ pub async fn a_refused_write_changes_nothing(storage: &dyn Storage) {
 
 /// A decision to change nothing is a commit of nothing.
 pub async fn an_empty_write_changes_nothing(storage: &dyn Storage) {
-    let person = Person::register(storage, 1).await;
+    let person = TestUser::register(storage, 1).await;
     person.apply(create_habit(habit(1), titled("Read"))).await;
     let head = person.head().await;
     let written = person.write(LoadSet::default(), |current| unchanged(current.head));
@@ -52,8 +52,8 @@ pub async fn an_empty_write_changes_nothing(storage: &dyn Storage) {
 }
 
 /// A write sees the keys that exist, tombstones too, and nothing else.
-pub async fn a_write_sees_what_it_names(storage: &dyn Storage) {
-    let person = Person::register(storage, 1).await;
+pub async fn a_write_loads_the_records_it_names(storage: &dyn Storage) {
+    let person = TestUser::register(storage, 1).await;
     for action in [
         create_habit(habit(1), titled("Read")),
         create_habit(habit(2), titled("Run")),
@@ -82,7 +82,7 @@ pub async fn a_write_sees_what_it_names(storage: &dyn Storage) {
 
 /// To load an entry is to load its habit, be it a tombstone.
 pub async fn a_write_sees_the_habit_of_an_entry(storage: &dyn Storage) {
-    let person = Person::register(storage, 1).await;
+    let person = TestUser::register(storage, 1).await;
     for action in [
         create_habit(habit(1), titled("Read")),
         create_entry(entry(1), done(habit(1), "2026-01-15")),
@@ -101,7 +101,7 @@ pub async fn a_write_sees_the_habit_of_an_entry(storage: &dyn Storage) {
 
 /// Positions and times of one user strictly increase, though the clock stands still or goes back.
 pub async fn positions_and_times_strictly_increase(storage: &dyn Storage) {
-    let person = Person::register(storage, 1).await;
+    let person = TestUser::register(storage, 1).await;
     let mut stamps: Vec<Stamp> = Vec::new();
     for (back, action) in (0..).zip([
         create_habit(habit(1), titled("Read")),
@@ -127,7 +127,7 @@ pub async fn positions_and_times_strictly_increase(storage: &dyn Storage) {
 
 /// A new record where one is stored is a broken promise, and so is any version but the stored one.
 pub async fn a_save_replaces_exactly_the_version_that_it_names(storage: &dyn Storage) {
-    let person = Person::register(storage, 1).await;
+    let person = TestUser::register(storage, 1).await;
     for action in [
         create_habit(habit(1), titled("Read")),
         update_habit(habit(1), on(1), titled("Read more")),
@@ -144,8 +144,8 @@ pub async fn a_save_replaces_exactly_the_version_that_it_names(storage: &dyn Sto
 }
 
 /// A version of a record that was never stored cannot be replaced.
-pub async fn a_save_cannot_replace_what_is_not_there(storage: &dyn Storage) {
-    let person = Person::register(storage, 1).await;
+pub async fn a_save_cannot_replace_a_missing_record(storage: &dyn Storage) {
+    let person = TestUser::register(storage, 1).await;
     for action in [
         create_habit(habit(1), titled("Read")),
         create_entry(entry(1), done(habit(1), "2026-01-15")),
@@ -193,7 +193,7 @@ impl Stored {
 
 /// A write that ends with a save that cannot be made fails as a whole, though it begins with a
 /// change that is sound.
-async fn refused(person: &Person<'_>, unsound: impl Fn(Stored) -> Saved + Send + Sync + 'static) {
+async fn refused(person: &TestUser<'_>, unsound: impl Fn(Stored) -> Saved + Send + Sync + 'static) {
     let before = person.changes(Since::Position(Seq::ZERO)).await;
     let head = person.head().await;
     let keys = LoadSet {
@@ -227,8 +227,8 @@ async fn refused(person: &Person<'_>, unsound: impl Fn(Stored) -> Saved + Send +
 
 /// What one user writes, no other sees, even under the same ids.
 pub async fn users_do_not_see_each_other(storage: &dyn Storage) {
-    let ada = Person::register(storage, 1).await;
-    let bob = Person::register(storage, 2).await;
+    let ada = TestUser::register(storage, 1).await;
+    let bob = TestUser::register(storage, 2).await;
     let reading = ada.apply(create_habit(habit(1), titled("Read"))).await;
     assert_eq!(storage.habit(bob.id, habit(1)).await.unwrap(), None);
     assert_eq!(bob.changes(Since::Position(Seq::ZERO)).await, []);
@@ -245,7 +245,7 @@ pub async fn users_do_not_see_each_other(storage: &dyn Storage) {
 
 /// The operations of a write commit together, with one effect each.
 pub async fn a_batch_commits_as_a_whole(storage: &dyn Storage) {
-    let person = Person::register(storage, 1).await;
+    let person = TestUser::register(storage, 1).await;
     let operations = vec![
         once(create_habit(habit(1), titled("Read"))),
         once(create_entry(entry(1), done(habit(1), "2026-01-15"))),

@@ -12,7 +12,7 @@ use kanso_domain::sync::Head;
 use kanso_domain::{SessionId, Timestamp, UserId};
 
 use super::streaks::Queue;
-use super::{MemoryStorage, Person};
+use super::{MemoryStorage, UserData};
 
 #[async_trait]
 impl AccountStore for MemoryStorage {
@@ -27,7 +27,7 @@ impl AccountStore for MemoryStorage {
             }
             state.emails.insert(account.email.clone(), account.id);
             let head = Head::beginning(self.epoch(), account.created_at);
-            let person = Person {
+            let person = UserData {
                 account,
                 password_hash,
                 head,
@@ -59,7 +59,7 @@ impl AccountStore for MemoryStorage {
     }
 
     async fn account(&self, user: UserId) -> Result<Option<Account>, StorageError> {
-        self.with_person(user, |person| person.account.clone())
+        self.with_user(user, |person| person.account.clone())
     }
 
     async fn change_settings(
@@ -68,7 +68,7 @@ impl AccountStore for MemoryStorage {
         change: SettingsChange,
         now: Timestamp,
     ) -> Result<Option<Account>, StorageError> {
-        self.with_person(user, |person| {
+        self.with_user(user, |person| {
             let before = person.account.settings.clone();
             person.account.settings = before.clone().changed(change);
             if person.account.settings != before {
@@ -85,7 +85,7 @@ impl AccountStore for MemoryStorage {
     }
 
     async fn replace_password(&self, user: UserId, new: NewPassword) -> Result<bool, StorageError> {
-        let replaced = self.with_person(user, |person| {
+        let replaced = self.with_user(user, |person| {
             if person.password_hash != new.replaces {
                 return false;
             }
@@ -115,7 +115,7 @@ impl AccountStore for MemoryStorage {
         session: Session,
         checked: PasswordHash,
     ) -> Result<bool, StorageError> {
-        let opened = self.with_person(session.user_id, |person| {
+        let opened = self.with_user(session.user_id, |person| {
             if person.password_hash != checked {
                 return false;
             }
@@ -133,7 +133,7 @@ impl AccountStore for MemoryStorage {
         session: SessionId,
         decide: DecideRefresh,
     ) -> Result<Option<Refreshed>, StorageError> {
-        let refreshed = self.with_person(user, |person| {
+        let refreshed = self.with_user(user, |person| {
             let stored = person.sessions.get(&session)?.clone();
             let refreshed = decide(stored);
             match &refreshed {
@@ -156,7 +156,7 @@ impl AccountStore for MemoryStorage {
         session: SessionId,
         now: Timestamp,
     ) -> Result<bool, StorageError> {
-        let is_open = self.with_person(user, |person| {
+        let is_open = self.with_user(user, |person| {
             let stored = person.sessions.get(&session);
             stored.is_some_and(|stored| now < stored.expires_at)
         })?;
@@ -164,7 +164,7 @@ impl AccountStore for MemoryStorage {
     }
 
     async fn sessions(&self, user: UserId) -> Result<Vec<Session>, StorageError> {
-        let sessions = self.with_person(user, |person| {
+        let sessions = self.with_user(user, |person| {
             let mut sessions: Vec<_> = person.sessions.values().cloned().collect();
             sessions.sort_by_key(|session| (session.created_at, session.id));
             sessions
@@ -173,7 +173,7 @@ impl AccountStore for MemoryStorage {
     }
 
     async fn end_session(&self, user: UserId, session: SessionId) -> Result<(), StorageError> {
-        self.with_person(user, |person| person.sessions.remove(&session))
+        self.with_user(user, |person| person.sessions.remove(&session))
             .map(|_| ())
     }
 }

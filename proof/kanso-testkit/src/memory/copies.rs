@@ -7,7 +7,7 @@ use kanso_application::ports::storage::StorageError;
 use kanso_domain::UserId;
 use kanso_domain::sync::Epoch;
 
-use super::{MemoryStorage, Person, State};
+use super::{MemoryStorage, State, UserData};
 
 impl MemoryStorage {
     /// A copy of everything as it is now. A storage that was closed gives a closed one.
@@ -21,7 +21,7 @@ impl MemoryStorage {
     }
 
     /// Puts a copy in the place of everything; the history of all is `epoch` from now on.
-    pub fn put_back(&self, copy: &Self, epoch: Epoch) {
+    pub fn restore(&self, copy: &Self, epoch: Epoch) {
         let mut state = copy.copied().state;
         let taken = state.get_mut().unwrap_or_else(PoisonError::into_inner);
         for person in taken.iter_mut().flat_map(|state| state.people.values_mut()) {
@@ -35,7 +35,7 @@ impl MemoryStorage {
     ///
     /// # Errors
     /// The storage is closed.
-    pub fn everybody(&self) -> Result<BTreeSet<UserId>, StorageError> {
+    pub fn user_ids(&self) -> Result<BTreeSet<UserId>, StorageError> {
         self.with(|state| state.people.keys().copied().collect())
     }
 
@@ -44,7 +44,7 @@ impl MemoryStorage {
     ///
     /// # Errors
     /// Those of the call, and that the storage is closed.
-    pub async fn among<T>(
+    pub async fn restricted_to<T>(
         &self,
         people: &BTreeSet<UserId>,
         call: impl Future<Output = Result<T, StorageError>> + Send,
@@ -56,7 +56,7 @@ impl MemoryStorage {
     }
 }
 
-fn set_aside(state: &mut State, people: &BTreeSet<UserId>) -> BTreeMap<UserId, Person> {
+fn set_aside(state: &mut State, people: &BTreeSet<UserId>) -> BTreeMap<UserId, UserData> {
     let (kept, aside) = std::mem::take(&mut state.people)
         .into_iter()
         .partition(|(user, _)| people.contains(user));

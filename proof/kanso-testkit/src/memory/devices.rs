@@ -12,7 +12,7 @@ use super::MemoryStorage;
 #[async_trait]
 impl DeviceStore for MemoryStorage {
     async fn meet_device(&self, sighting: Sighting) -> Result<(), StorageError> {
-        self.with_person(sighting.user, |person| {
+        self.with_user(sighting.user, |person| {
             let device = person.devices.entry(sighting.device).or_insert(Device {
                 id: sighting.device,
                 first_seen_at: sighting.at,
@@ -42,7 +42,7 @@ impl DeviceStore for MemoryStorage {
     }
 
     async fn devices(&self, user: UserId) -> Result<Vec<Device>, StorageError> {
-        let devices = self.with_person(user, |person| {
+        let devices = self.with_user(user, |person| {
             let mut devices: Vec<_> = person.devices.values().copied().collect();
             devices.sort_by_key(|device| (Reverse(device.last_seen_at), device.id));
             devices
@@ -51,7 +51,7 @@ impl DeviceStore for MemoryStorage {
     }
 
     async fn forget_device(&self, user: UserId, device: DeviceId) -> Result<bool, StorageError> {
-        let forgotten = self.with_person(user, |person| person.devices.remove(&device))?;
+        let forgotten = self.with_user(user, |person| person.devices.remove(&device))?;
         Ok(forgotten.flatten().is_some())
     }
 }

@@ -14,7 +14,7 @@ use kanso_domain::record::Stamp;
 use kanso_domain::sync::{Buckets, Changeset, Head, LoadSet, Loaded, Page, Since};
 use kanso_domain::{EntryId, HabitId, Record, Seq, UserId, Version};
 
-use super::{MemoryStorage, Person};
+use super::{MemoryStorage, UserData};
 
 #[async_trait]
 impl RecordStore for MemoryStorage {
@@ -24,7 +24,7 @@ impl RecordStore for MemoryStorage {
         keys: LoadSet,
         decide: Decide,
     ) -> Result<Written, StorageError> {
-        let written = self.with_person(user, |person| {
+        let written = self.with_user(user, |person| {
             let changeset = match decide(person.current(&keys)) {
                 Ok(changeset) => changeset,
                 Err(refusal) => return Ok(Written::Refused(refusal)),
@@ -36,11 +36,11 @@ impl RecordStore for MemoryStorage {
     }
 
     async fn delta(&self, user: UserId, query: DeltaQuery) -> Result<Option<Page>, StorageError> {
-        self.with_person(user, |person| person.page(query))
+        self.with_user(user, |person| person.page(query))
     }
 
     async fn head(&self, user: UserId) -> Result<Option<Head>, StorageError> {
-        self.with_person(user, |person| person.head)
+        self.with_user(user, |person| person.head)
     }
 
     async fn heads(&self, users: &[UserId]) -> Result<Vec<(UserId, Seq)>, StorageError> {
@@ -55,7 +55,7 @@ impl RecordStore for MemoryStorage {
         user: UserId,
         query: SnapshotQuery,
     ) -> Result<Option<SnapshotPiece>, StorageError> {
-        self.with_person(user, |person| person.snapshot(query))
+        self.with_user(user, |person| person.snapshot(query))
     }
 
     async fn compare(
@@ -64,7 +64,7 @@ impl RecordStore for MemoryStorage {
         replica: Buckets,
         limit: u32,
     ) -> Result<Option<Comparison>, StorageError> {
-        self.with_person(user, |person| person.compare(&replica, limit))
+        self.with_user(user, |person| person.compare(&replica, limit))
     }
 
     async fn journal(
@@ -72,21 +72,21 @@ impl RecordStore for MemoryStorage {
         user: UserId,
         only: Option<&[HabitId]>,
     ) -> Result<Option<Journal>, StorageError> {
-        self.with_person(user, |person| person.journal(only))
+        self.with_user(user, |person| person.journal(only))
     }
 
     async fn habit(&self, user: UserId, id: HabitId) -> Result<Option<Habit>, StorageError> {
-        let habit = self.with_person(user, |person| person.live_habit(id).cloned())?;
+        let habit = self.with_user(user, |person| person.live_habit(id).cloned())?;
         Ok(habit.flatten())
     }
 
     async fn habits(&self, user: UserId, archived_too: bool) -> Result<Vec<Habit>, StorageError> {
-        let habits = self.with_person(user, |person| person.listed(archived_too))?;
+        let habits = self.with_user(user, |person| person.listed(archived_too))?;
         Ok(habits.unwrap_or_default())
     }
 
     async fn entry(&self, user: UserId, id: EntryId) -> Result<Option<Entry>, StorageError> {
-        let entry = self.with_person(user, |person| {
+        let entry = self.with_user(user, |person| {
             let entry = person.entries.get(&id);
             entry.filter(|entry| person.shows(entry)).cloned()
         })?;
@@ -94,7 +94,7 @@ impl RecordStore for MemoryStorage {
     }
 
     async fn entries(&self, user: UserId, filter: EntryFilter) -> Result<Vec<Entry>, StorageError> {
-        let entries = self.with_person(user, |person| {
+        let entries = self.with_user(user, |person| {
             let listed = |entry: &&Entry| person.shows(entry) && lets_through(&filter, entry);
             let mut entries: Vec<_> = person.entries.values().filter(listed).cloned().collect();
             entries.sort_by_key(|entry| Reverse((entry.details.completion.instant(), entry.id)));
@@ -121,7 +121,7 @@ fn lets_through(filter: &EntryFilter, entry: &Entry) -> bool {
         && filter.to.is_none_or(not_after)
 }
 
-impl Person {
+impl UserData {
     fn current(&self, keys: &LoadSet) -> Loaded {
         let mut entries = pick(&self.entries, &keys.entries);
         let of_named = |entry: &&Entry| {

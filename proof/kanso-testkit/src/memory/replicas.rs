@@ -6,9 +6,9 @@ use kanso_application::ports::storage::{Comparison, SnapshotPart, SnapshotPiece,
 use kanso_domain::sync::Buckets;
 use kanso_domain::{Entity, Record};
 
-use super::Person;
+use super::UserData;
 
-impl Person {
+impl UserData {
     pub(super) fn snapshot(&self, query: SnapshotQuery) -> SnapshotPiece {
         let mut records = match query.part {
             SnapshotPart::Habits => self.live(Entity::Habit),

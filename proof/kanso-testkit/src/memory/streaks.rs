@@ -11,7 +11,7 @@ use kanso_domain::entries::Entry;
 use kanso_domain::habits::{Habit, TargetDirection};
 use kanso_domain::{Date, HabitId, Timestamp, UserId};
 
-use super::{MemoryStorage, Person};
+use super::{MemoryStorage, UserData};
 
 /// The jobs of one user. The streak of a habit that has one is of no day.
 #[derive(Clone, Debug, Default)]
@@ -71,7 +71,7 @@ impl Queue {
     }
 }
 
-impl Person {
+impl UserData {
     /// Queues a habit, unless it is deleted.
     pub(super) fn queue(&mut self, habit: HabitId, now: Timestamp) {
         let stored = self.habits.get_mut(&habit);
@@ -221,7 +221,7 @@ impl StreakQueue for MemoryStorage {
         now: Timestamp,
     ) -> Result<Vec<StreakOutcome>, StorageError> {
         let gone = vec![StreakOutcome::Superseded; computed.len()];
-        let outcomes = self.with_person(user, |person| {
+        let outcomes = self.with_user(user, |person| {
             let finish = |one| person.finish(one, now);
             computed.into_iter().map(finish).collect()
         })?;
@@ -234,12 +234,12 @@ impl StreakQueue for MemoryStorage {
         jobs: Vec<StreakJob>,
         available_at: Timestamp,
     ) -> Result<(), StorageError> {
-        let release = |person: &mut Person| {
+        let release = |person: &mut UserData| {
             for job in jobs {
                 person.release(job, available_at);
             }
         };
-        self.with_person(user, release).map(|_| ())
+        self.with_user(user, release).map(|_| ())
     }
 
     async fn streak_backlog(&self) -> Result<Backlog, StorageError> {
@@ -257,7 +257,7 @@ impl StreakQueue for MemoryStorage {
 
     async fn day_borders(&self) -> Result<Vec<DayBorder>, StorageError> {
         self.with(|state| {
-            let borders = state.people.values().map(Person::border);
+            let borders = state.people.values().map(UserData::border);
             let by_name = |border: DayBorder| {
                 let zone = border.timezone.name().to_owned();
                 ((zone, border.day_start.minutes()), border)
@@ -276,7 +276,7 @@ impl StreakQueue for MemoryStorage {
     ) -> Result<bool, StorageError> {
         let limit = limit.try_into().unwrap();
         self.with(|state| {
-            let is_meant = |person: &&mut Person| {
+            let is_meant = |person: &&mut UserData| {
                 person.day_begun.is_none_or(|day| day < today) && person.border() == *border
             };
             let mut touched = 0;

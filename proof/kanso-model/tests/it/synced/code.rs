@@ -20,15 +20,15 @@ use kanso_model::sync::{
     self as model, Answer, Change, DEVICES, Op, Outcome, Refusal, Request, Row,
 };
 use kanso_testkit::build::{device, habit, new_account, noon, on, operation, update_habit, user};
-use kanso_testkit::{ManualClock, MemoryStorage, QuietFeed, SequentialIds};
+use kanso_testkit::{ManualClock, MemoryStorage, NullFeed, SequentialIds};
 use tokio::runtime::Runtime;
 
 const DAY: i64 = 86_400;
 
 /// Nobody works here.
-struct Asleep;
+struct NoWorker;
 
-impl WorkSignal for Asleep {
+impl WorkSignal for NoWorker {
     fn streaks(&self) {}
 }
 
@@ -46,7 +46,7 @@ pub(super) struct Code {
     clock: Arc<ManualClock>,
     devices: Devices,
     sync: Sync,
-    lived: Vec<Event>,
+    log: Vec<Event>,
 }
 
 impl Code {
@@ -76,8 +76,8 @@ impl Code {
             storage: storage.clone(),
             clock: clock.clone(),
             ids: Arc::new(SequentialIds::default()),
-            wake: Arc::new(Asleep),
-            feed: Arc::new(QuietFeed),
+            wake: Arc::new(NoWorker),
+            feed: Arc::new(NullFeed),
         };
         let devices = Devices::new(storage.clone(), clock.clone());
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -91,19 +91,19 @@ impl Code {
             storage,
             clock,
             devices,
-            lived: Vec::new(),
+            log: Vec::new(),
         }
     }
 
     /// How much has happened.
-    pub(super) fn lived(&self) -> usize {
-        self.lived.len()
+    pub(super) fn event_count(&self) -> usize {
+        self.log.len()
     }
 
     /// Goes back to when so much had happened, as another history.
-    pub(super) fn put_back(&mut self, lived: usize, epoch: u8) {
-        let events = std::mem::replace(self, Self::empty(epoch)).lived;
-        for event in events.into_iter().take(lived) {
+    pub(super) fn restore(&mut self, event_count: usize, epoch: u8) {
+        let events = std::mem::replace(self, Self::empty(epoch)).log;
+        for event in events.into_iter().take(event_count) {
             match event {
                 Event::Exchange(mut request, page) => {
                     request.cursor.iter_mut().for_each(|it| it.epoch = epoch);
@@ -130,7 +130,7 @@ impl Code {
             CursorRefusal::Ahead => Refusal::Ahead,
             CursorRefusal::Expired => Refusal::Expired,
         })?;
-        self.lived.push(Event::Exchange(request.clone(), page));
+        self.log.push(Event::Exchange(request.clone(), page));
         let read = synced.page.cursor();
         Ok(Answer {
             outcomes: synced.outcomes.iter().map(outcome).collect(),
@@ -151,7 +151,7 @@ impl Code {
 
     /// Purges all tombstones, a day after all devices but the absent were heard of.
     pub(super) fn purge(&mut self, absent: [bool; DEVICES]) {
-        self.lived.push(Event::Purge(absent));
+        self.log.push(Event::Purge(absent));
         self.clock.advance_seconds(DAY);
         let now = kanso_application::ports::clock::Clock::now(&*self.clock);
         self.runtime.block_on(async {

@@ -3,12 +3,12 @@
 use kanso_domain::UserId;
 
 use super::*;
-use crate::cluster::Kept;
-use crate::history::End;
+use crate::cluster::MemoryUse;
+use crate::history::StreamEnd;
 
 const USER: Uuid = Uuid::from_u128(0xCD);
 
-impl Tale {
+impl HistoryBuilder {
     /// Device 2 opens a stream, on server 1.
     fn open(&mut self, parameters: &str) -> usize {
         let line = format!("Get /api/v1/sync/stream?{parameters}");
@@ -20,7 +20,7 @@ impl Tale {
     }
 
     fn say(&mut self, exchange: usize, event: &str, data: &str) {
-        let at = self.push(What::Said(exchange, 0, 0));
+        let at = self.push(EventKind::PieceSent(exchange, 0, 0));
         let serving = self.serving(exchange);
         let text = format!("event: {event}\ndata: {data}\n\n");
         serving.body.extend_from_slice(text.as_bytes());
@@ -31,8 +31,8 @@ impl Tale {
         self.say(exchange, "poke", &format!("{{\"head\":{head}}}"));
     }
 
-    fn end(&mut self, exchange: usize, end: End) {
-        let at = self.push(What::Ended(exchange, 0, end));
+    fn end(&mut self, exchange: usize, end: StreamEnd) {
+        let at = self.push(EventKind::StreamEnded(exchange, 0, end));
         self.serving(exchange).ended = Some((at, end));
     }
 
@@ -60,158 +60,174 @@ impl Tale {
 }
 
 /// A habit was made, and device 2 follows.
-fn followed() -> (Tale, usize) {
-    let mut tale = Tale::default();
-    tale.push_one(1, operation(1, Create, None, "one"), result(1, Applied, 1));
-    let stream = tale.open("");
-    tale.say(stream, "hello", "{\"head\":1}");
-    tale.now += 1_000;
-    (tale, stream)
+fn followed() -> (HistoryBuilder, usize) {
+    let mut builder = HistoryBuilder::default();
+    builder.push_one(1, operation(1, Create, None, "one"), result(1, Applied, 1));
+    let stream = builder.open("");
+    builder.say(stream, "hello", "{\"head\":1}");
+    builder.now += 1_000;
+    (builder, stream)
 }
 
 /// The history of person 1 was said to stand at each position up to `head`.
-fn said_to(head: i64) -> Ends {
+fn said_to(head: i64) -> FinalState {
     let mut ends = ends(head, if head > 1 { "two" } else { "one" });
     let user = UserId::new(USER);
     ends.people[0].user = Some(user);
-    ends.told = [(user, (1..=head).collect())].into();
+    ends.published = [(user, (1..=head).collect())].into();
     ends
 }
 
 #[test]
 fn a_change_that_an_open_stream_does_not_tell_is_found() {
     for (waits, is_late) in [(900, false), (1_100, true)] {
-        let (mut tale, stream) = followed();
-        tale.edit(2);
-        tale.now += waits;
-        tale.poke(stream, 2);
-        tale.end(stream, End::Unread);
+        let (mut builder, stream) = followed();
+        builder.edit(2);
+        builder.now += waits;
+        builder.poke(stream, 2);
+        builder.end(stream, StreamEnd::Abandoned);
         let late = if is_late { vec![Check::Drains] } else { vec![] };
-        assert_eq!(tale.judged(&said_to(2)), late, "{waits} ms later");
-        let shared = Ends {
+        assert_eq!(builder.failed_checks(&said_to(2)), late, "{waits} ms later");
+        let shared = FinalState {
             has_others: true,
             ..said_to(2)
         };
-        assert_eq!(tale.judged(&shared), [], "a sweep may have to find it");
+        assert_eq!(
+            builder.failed_checks(&shared),
+            [],
+            "a sweep may have to find it"
+        );
     }
 }
 
 #[test]
 fn a_stream_that_is_over_need_not_tell() {
-    let (mut tale, stream) = followed();
-    tale.edit(2);
-    tale.now += 900;
-    tale.end(stream, End::Died);
-    tale.now += 9_000;
-    assert_eq!(tale.judged(&said_to(2)), []);
+    let (mut builder, stream) = followed();
+    builder.edit(2);
+    builder.now += 900;
+    builder.end(stream, StreamEnd::ServerDied);
+    builder.now += 9_000;
+    assert_eq!(builder.failed_checks(&said_to(2)), []);
 }
 
 #[test]
 fn a_stream_without_heartbeats_is_found() {
     for (silent, found) in [(15_000, vec![]), (16_000, vec![Check::Drains])] {
-        let (mut tale, stream) = followed();
-        tale.now += 14_000;
-        tale.say(stream, "heartbeat", "{\"head\":1}");
-        tale.now += silent;
-        tale.end(stream, End::Unread);
-        assert_eq!(tale.judged(&said_to(1)), found, "{silent} ms");
+        let (mut builder, stream) = followed();
+        builder.now += 14_000;
+        builder.say(stream, "heartbeat", "{\"head\":1}");
+        builder.now += silent;
+        builder.end(stream, StreamEnd::Abandoned);
+        assert_eq!(builder.failed_checks(&said_to(1)), found, "{silent} ms");
     }
 }
 
 #[test]
 fn a_poke_ahead_of_what_a_pull_finds_is_found() {
-    let (mut tale, stream) = followed();
-    tale.edit(2);
-    tale.poke(stream, 2);
-    tale.pull(2);
-    assert_eq!(tale.judged(&said_to(2)), []);
-    tale.pull(1);
-    assert_eq!(tale.judged(&said_to(2)), [Check::Drains]);
-    let restored = Ends {
+    let (mut builder, stream) = followed();
+    builder.edit(2);
+    builder.poke(stream, 2);
+    builder.pull(2);
+    assert_eq!(builder.failed_checks(&said_to(2)), []);
+    builder.pull(1);
+    assert_eq!(builder.failed_checks(&said_to(2)), [Check::Drains]);
+    let restored = FinalState {
         restores: 1,
         ..said_to(2)
     };
-    assert_eq!(tale.judged(&restored), [], "a copy takes positions back");
+    assert_eq!(
+        builder.failed_checks(&restored),
+        [],
+        "a copy takes positions back"
+    );
 }
 
 #[test]
 fn a_server_that_has_not_got_as_far_as_its_poke_is_found() {
-    let (mut tale, stream) = followed();
-    tale.poke(stream, 1);
-    let pull = tale.send(2, "Get /api/v1/sync?min_seq=1", None);
-    tale.serve(pull, 503, None);
-    tale.serving(pull).body = b"{\"code\":\"unavailable\"}".to_vec();
-    assert_eq!(tale.judged(&said_to(1)), []);
-    tale.serving(pull).body = b"{\"code\":\"behind\"}".to_vec();
-    assert_eq!(tale.judged(&said_to(1)), [Check::Drains]);
+    let (mut builder, stream) = followed();
+    builder.poke(stream, 1);
+    let pull = builder.send(2, "Get /api/v1/sync?min_seq=1", None);
+    builder.serve(pull, 503, None);
+    builder.serving(pull).body = b"{\"code\":\"unavailable\"}".to_vec();
+    assert_eq!(builder.failed_checks(&said_to(1)), []);
+    builder.serving(pull).body = b"{\"code\":\"behind\"}".to_vec();
+    assert_eq!(builder.failed_checks(&said_to(1)), [Check::Drains]);
 }
 
 #[test]
 fn a_poke_for_the_history_of_somebody_else_is_found() {
-    let (mut tale, stream) = followed();
-    tale.poke(stream, 7);
-    assert_eq!(tale.judged(&said_to(1)), [Check::Isolation]);
-    let own = Ends {
-        told: said_to(7).told,
+    let (mut builder, stream) = followed();
+    builder.poke(stream, 7);
+    assert_eq!(builder.failed_checks(&said_to(1)), [Check::Isolation]);
+    let own = FinalState {
+        published: said_to(7).published,
         ..said_to(1)
     };
-    assert_eq!(tale.judged(&own), [], "their own");
+    assert_eq!(builder.failed_checks(&own), [], "their own");
 }
 
 #[test]
 fn a_ticket_that_works_twice_is_found() {
-    let (mut tale, _) = followed();
-    tale.open("ticket=kt1_a&cursor=k1_c");
-    tale.open("ticket=kt1_b");
-    assert_eq!(tale.judged(&said_to(1)), []);
-    tale.open("ticket=kt1_a");
-    assert_eq!(tale.judged(&said_to(1)), [Check::Isolation]);
+    let (mut builder, _) = followed();
+    builder.open("ticket=kt1_a&cursor=k1_c");
+    builder.open("ticket=kt1_b");
+    assert_eq!(builder.failed_checks(&said_to(1)), []);
+    builder.open("ticket=kt1_a");
+    assert_eq!(builder.failed_checks(&said_to(1)), [Check::Isolation]);
 }
 
 #[test]
 fn a_stream_without_a_bye_is_found() {
     let stopped = || {
-        let (mut tale, stream) = followed();
-        tale.push(What::Stops(1));
-        (tale, stream)
+        let (mut builder, stream) = followed();
+        builder.push(EventKind::DrainStarted(1));
+        (builder, stream)
     };
-    let (mut tale, stream) = stopped();
-    tale.say(stream, "bye", "{\"retry_ms\":1}");
-    tale.end(stream, End::Said);
-    assert_eq!(tale.judged(&said_to(1)), []);
+    let (mut builder, stream) = stopped();
+    builder.say(stream, "bye", "{\"retry_ms\":1}");
+    builder.end(stream, StreamEnd::Finished);
+    assert_eq!(builder.failed_checks(&said_to(1)), []);
 
-    let (mut tale, stream) = stopped();
-    tale.end(stream, End::Said);
-    assert_eq!(tale.judged(&said_to(1)), [Check::Drains], "it just ends");
+    let (mut builder, stream) = stopped();
+    builder.end(stream, StreamEnd::Finished);
+    assert_eq!(
+        builder.failed_checks(&said_to(1)),
+        [Check::Drains],
+        "it just ends"
+    );
 
-    let (mut tale, stream) = stopped();
-    tale.now += 600;
-    tale.end(stream, End::Died);
-    assert_eq!(tale.judged(&said_to(1)), [Check::Drains], "it is let die");
+    let (mut builder, stream) = stopped();
+    builder.now += 600;
+    builder.end(stream, StreamEnd::ServerDied);
+    assert_eq!(
+        builder.failed_checks(&said_to(1)),
+        [Check::Drains],
+        "it is let die"
+    );
 
-    let (mut tale, stream) = followed();
-    tale.end(stream, End::Unread);
-    tale.push(What::Stops(1));
-    assert_eq!(tale.judged(&said_to(1)), [], "it was over before");
+    let (mut builder, stream) = followed();
+    builder.end(stream, StreamEnd::Abandoned);
+    builder.push(EventKind::DrainStarted(1));
+    assert_eq!(builder.failed_checks(&said_to(1)), [], "it was over before");
 }
 
 #[test]
 fn who_is_left_behind_and_what_is_kept_are_found() {
-    let (tale, _) = followed();
-    let kept = |count| Kept {
+    let (builder, _) = followed();
+    let kept = |count| MemoryUse {
         server: 1,
         what: "tickets",
         count,
     };
     let mut end = said_to(1);
-    end.kept = vec![kept(0)];
-    assert_eq!(tale.judged(&end), []);
-    end.kept = vec![kept(1)];
-    assert_eq!(tale.judged(&end), [Check::Drains]);
+    end.retained = vec![kept(0)];
+    assert_eq!(builder.failed_checks(&end), []);
+    end.retained = vec![kept(1)];
+    assert_eq!(builder.failed_checks(&end), [Check::Drains]);
     let mut end = said_to(1);
-    end.behind = vec![Who {
+    end.behind = vec![Actor {
         person: 1,
-        device: Who::FOLLOWER,
+        device: Actor::FOLLOWER,
     }];
-    assert_eq!(tale.judged(&end), [Check::Drains]);
+    assert_eq!(builder.failed_checks(&end), [Check::Drains]);
 }

@@ -1,0 +1,35 @@
+//! The database as one server reaches it.
+
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+use super::database::SimPostgres;
+use crate::chance::Chance;
+
+/// The storage of one server: a pool of connections to a database that others use as well.
+#[derive(Clone)]
+pub struct ConnectionPool(pub(super) Arc<PoolState>);
+
+pub(super) struct PoolState {
+    pub(super) database: Arc<SimPostgres>,
+    /// A permit is a connection.
+    pub(super) permits: Arc<Semaphore>,
+    pub(super) chance: Chance,
+    /// When the process dies, its transactions are rolled back.
+    pub(super) died: CancellationToken,
+}
+
+impl ConnectionPool {
+    /// The database as a process reaches it that lives until `died`.
+    pub fn new(database: Arc<SimPostgres>, died: CancellationToken, chance: Chance) -> Self {
+        let connections = usize::try_from(database.faults.connections).unwrap_or(usize::MAX);
+        Self(Arc::new(PoolState {
+            permits: Arc::new(Semaphore::new(connections.max(1))),
+            database,
+            chance,
+            died,
+        }))
+    }
+}
