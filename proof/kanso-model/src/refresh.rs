@@ -1,41 +1,41 @@
-//! The rotation of refresh tokens: one device, one thief, and answers that are lost.
+//! Rotation of refresh tokens: one device, one thief, and lost answers.
 //!
-//! A token is its number: the successor of a token follows from it, so that a retry gets the same
-//! one. Time passes in ticks, of which the grace has two.
+//! A token is a number, because each successor is derived from its token: a retry gets the same
+//! one. Time passes in ticks; the grace period lasts two.
 
 use std::collections::BTreeSet;
 
 use stateright::{Model, Property};
 
-/// How many ticks a used token yields its successor again.
+/// Number of ticks for which a used token yields its successor again.
 pub const GRACE_TICKS: u8 = 2;
 
-/// What is wrong on purpose.
+/// Planted bugs of the rotation; each must break a property.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum RefreshBug {
-    /// A used token is good for nothing, not even at once.
+    /// A used token is rejected at once.
     NoGrace,
     /// A used token yields its successor for ever.
     EndlessGrace,
-    /// A retry within the grace uses up the successor and gets the one after it.
+    /// A retry within the grace period consumes the successor and returns the one after it.
     RetryRotates,
-    /// The session outlives the reuse of a token.
+    /// The session survives the reuse of a token.
     ReuseForgiven,
 }
 
-/// A session as the server keeps it.
+/// A session as the server stores it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Session {
-    /// The token that is good now.
+    /// Token that is valid now.
     pub current: u8,
-    /// The token that was used last, and when.
+    /// Token that was used last, and the tick of that use.
     pub previous: Option<(u8, u8)>,
-    /// Whether it has ended.
+    /// True once the session has ended.
     pub is_over: bool,
 }
 
 impl Default for Session {
-    /// A session whose first token was handed out.
+    /// A session whose first token has been issued.
     fn default() -> Self {
         Self {
             current: 1,
@@ -46,7 +46,8 @@ impl Default for Session {
 }
 
 impl Session {
-    /// The successor of `token`, or nothing when it is not good; then the session ends.
+    /// Returns the successor of `token`. Returns `None` and ends the session if the token is not
+    /// valid.
     pub fn refresh(&mut self, token: u8, now: u8, bug: Option<RefreshBug>) -> Option<u8> {
         if self.is_over {
             return None;
@@ -62,6 +63,8 @@ impl Session {
             _ => Some(GRACE_TICKS),
         };
         let is_in_grace = |used_at: u8| grace.is_some_and(|ticks| now - used_at <= ticks);
+        // Only the last used token has a grace period. Any older one was rotated away long ago, so
+        // its use means that two parties hold the same chain of tokens and the session has to end.
         match self.previous {
             Some((used, used_at)) if used == token && is_in_grace(used_at) => {
                 if bug == Some(RefreshBug::RetryRotates) {
@@ -78,64 +81,64 @@ impl Session {
     }
 }
 
-/// How much may happen.
+/// Limits of one exploration.
 #[derive(Clone, Copy, Debug)]
 pub struct RefreshBounds {
-    /// How many ticks pass.
+    /// Number of ticks that pass.
     pub ticks: u8,
-    /// The number of the last token.
+    /// Number of the last token.
     pub tokens: u8,
-    /// Whether there is a thief.
+    /// True if a thief takes part.
     pub has_thief: bool,
 }
 
-/// The model.
+/// The model of the rotation.
 #[derive(Clone, Copy, Debug)]
 pub struct RefreshModel {
-    /// How much may happen.
+    /// Limits of the exploration.
     pub bounds: RefreshBounds,
-    /// What is wrong on purpose.
+    /// The planted bug, if any.
     pub bug: Option<RefreshBug>,
 }
 
-/// Who has tokens.
+/// Holders of tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum TokenHolder {
     /// The device that logged in.
     Device,
-    /// Somebody who copied one of its tokens.
+    /// A thief who copied one of its tokens.
     Thief,
 }
 
-/// What happens.
+/// Steps of the model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum RefreshAction {
-    /// Time passes.
+    /// One tick passes.
     Tick,
-    /// The thief copies the token that the device holds.
+    /// The thief copies the current token of the device.
     Steal,
-    /// A party presents its token; the answer arrives or, `false`, is lost.
+    /// A holder presents its token; the flag is `false` if the answer is lost.
     Refresh(TokenHolder, bool),
 }
 
-/// Everything there is.
+/// State of the model.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct RefreshState {
-    /// The session.
+    /// The session on the server.
     pub session: Session,
-    /// The time, in ticks.
+    /// Current tick.
     pub now: u8,
-    /// The device's token.
+    /// Token of the device.
     pub device: u8,
-    /// The thief's token.
+    /// Token of the thief.
     pub thief: Option<u8>,
-    /// When the device first presented its token without seeing the answer.
+    /// Tick at which the device first presented its token without getting an answer.
     pub unanswered_since: Option<u8>,
-    /// Whether a party was refused.
+    /// Holders that were rejected.
     pub refused: BTreeSet<TokenHolder>,
-    /// When each token was first used, by number.
+    /// Tick of the first use of each token, by number.
     pub first_used: Vec<u8>,
-    /// Whether somebody was granted a successor later than the grace after its first use.
+    /// True if a successor was granted later than the grace period after the first use.
     pub granted_late: bool,
 }
 
@@ -165,6 +168,8 @@ impl RefreshState {
     }
 
     fn note_use(&mut self, token: u8, is_granted: bool) {
+        // Token numbers start at 1, and each token is first used in order, so the vector needs no
+        // gaps.
         let used = self.first_used.get(usize::from(token) - 1).copied();
         match used {
             None if is_granted => self.first_used.push(self.now),
@@ -192,7 +197,9 @@ impl Model for RefreshModel {
     }
 
     fn actions(&self, state: &RefreshState, actions: &mut Vec<RefreshAction>) {
-        // A device that saw no answer asks again while the grace lasts.
+        // A device retries within the grace period: the client asks again within seconds. Without
+        // this restriction the model without a thief would find sessions that end after a long
+        // silence, which is intended.
         let must_ask = state
             .unanswered_since
             .is_some_and(|since| state.now - since >= GRACE_TICKS);
@@ -239,14 +246,14 @@ impl Model for RefreshModel {
         }
         vec![
             Property::always(
-                "a token is good for its grace only",
+                "a used token is valid within its grace period only",
                 |_, state: &RefreshState| !state.granted_late,
             ),
             Property::always(
-                "whoever is refused ends the session",
+                "a rejected token ends the session",
                 |_, state: &RefreshState| state.refused.is_empty() || state.session.is_over,
             ),
-            Property::sometimes("a thief is found out", |_, state: &RefreshState| {
+            Property::sometimes("a thief is detected", |_, state: &RefreshState| {
                 state.thief.is_some() && state.session.is_over
             }),
         ]

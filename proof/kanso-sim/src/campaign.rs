@@ -1,4 +1,4 @@
-//! Many seeds, on all the cores that one may have.
+//! Runs of many seeds on several threads.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -10,46 +10,47 @@ use crate::mutants::Bug;
 use crate::plan::Plan;
 use crate::world::run_plan;
 
-/// Each seed whose number can be divided by this is lived through twice.
+/// Each seed that is a multiple of this number runs twice, to check that it is deterministic.
 const REPEAT_EVERY: u64 = 50;
 
-/// Which seeds to live through.
+/// Seeds to run.
 #[derive(Clone, Copy, Debug)]
 pub struct Campaign {
-    /// The first.
+    /// The first seed.
     pub first: u64,
-    /// How many.
+    /// Number of seeds.
     pub count: u64,
-    /// How long at most.
+    /// Time limit.
     pub time: Option<Duration>,
-    /// On how many threads.
+    /// Number of threads.
     pub jobs: usize,
-    /// Whether to go on after a failure.
+    /// True to continue after a failure.
     pub keep_going: bool,
-    /// What is wrong on purpose, if anything.
+    /// The planted bug, if any.
     pub bug: Option<Bug>,
 }
 
-/// What came of a campaign.
+/// Result of a campaign.
 #[derive(Debug, Default)]
 pub struct CampaignReport {
-    /// How many seeds were lived through.
+    /// Number of seeds that ran.
     pub seeds: u64,
-    /// How many of them twice.
+    /// Number of seeds that ran twice.
     pub repeated: u64,
-    /// How many requests were served.
+    /// Number of requests that were served.
     pub served: u64,
-    /// The seeds that failed, with what was found.
+    /// The failed seeds with their findings.
     pub failed: BTreeMap<u64, Vec<Finding>>,
-    /// The hash of the last seed, for comparing two machines.
+    /// The last seed and its trace hash, to compare two machines.
     pub last: Option<(u64, String)>,
 }
 
 impl Campaign {
-    /// Lives through the seeds; `elapsed` tells how long it takes so far, and `watch` is told now and
-    /// then how many are done and how many failed.
+    /// Runs the seeds. `elapsed` returns the time since the start; `watch` gets the report after
+    /// each seed.
     ///
     /// # Errors
+    ///
     /// The machine failed.
     pub fn run(
         &self,
@@ -78,7 +79,7 @@ impl Campaign {
             let threads: Vec<_> = (0..self.jobs.max(1)).map(|_| scope.spawn(work)).collect();
             threads.into_iter().try_for_each(|thread| {
                 let ended = thread.join();
-                ended.unwrap_or_else(|_| Err(anyhow::anyhow!("a simulation broke off")))
+                ended.unwrap_or_else(|_| Err(anyhow::anyhow!("a simulation panicked")))
             })
         })?;
         Ok(report.into_inner().unwrap_or_else(PoisonError::into_inner))

@@ -1,4 +1,4 @@
-//! What carries news from server to server.
+//! Feeds between servers.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,11 +12,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::chance::Chance;
 
-/// How long a word from one server to another takes at most, in milliseconds.
+/// Longest delay of a notice between servers, in milliseconds.
 const LONGEST_WAY: u64 = 60;
 
-/// The feeds of the servers of a world, and what is between them: a word to another server may be
-/// lost, and in some worlds each is. Then the sweep has to find what was committed.
+/// The feeds of all servers and the links between them. A notice to another server may be lost; in
+/// 30 % of the worlds all are. Then only the sweep finds a commit of another server.
 #[derive(Clone)]
 pub struct FeedNetwork(Arc<FeedLinks>);
 
@@ -26,7 +26,7 @@ struct FeedLinks {
     state: Mutex<FeedState>,
 }
 
-/// Where a person's history was ever said to stand.
+/// All heads that were ever published, by user.
 pub type PublishedHeads = BTreeMap<UserId, BTreeSet<i64>>;
 
 #[derive(Default)]
@@ -42,7 +42,7 @@ struct Endpoint {
 }
 
 impl FeedNetwork {
-    /// The feeds of the world of `seed`, none so far.
+    /// Creates the feeds of the world of `seed`, without servers.
     pub fn new(seed: u64) -> Self {
         let chance = Chance::stream(seed, "feeds");
         let lost = if chance.happens(30) { 100 } else { 5 };
@@ -54,7 +54,7 @@ impl FeedNetwork {
         }))
     }
 
-    /// The feed of a server that lives until `ended`.
+    /// Returns the feed of a server that lives until `ended`.
     pub fn of(&self, ended: &CancellationToken) -> ServerFeed {
         let endpoint = Endpoint {
             feed: LocalFeed::new(),
@@ -71,7 +71,7 @@ impl FeedNetwork {
         }
     }
 
-    /// For how many people somebody waits for news on a server that lives.
+    /// Number of users with subscribers on live servers.
     pub fn followed(&self) -> usize {
         let state = self.state();
         let alive = state
@@ -81,7 +81,7 @@ impl FeedNetwork {
         alive.map(|endpoint| endpoint.feed.followed().len()).sum()
     }
 
-    /// Where histories were ever said to stand.
+    /// Returns all heads that were ever published.
     pub fn published_heads(&self) -> PublishedHeads {
         self.state().published.clone()
     }
@@ -133,7 +133,7 @@ impl Feed for ServerFeed {
     }
 
     fn has_subscribers(&self, _user: UserId) -> bool {
-        // As where servers share a Redis: whether another has some is not known.
+        // As with a shared Redis: a server does not know the subscribers of the others.
         true
     }
 

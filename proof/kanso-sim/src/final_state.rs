@@ -1,4 +1,4 @@
-//! How everything stands when nothing moves any more.
+//! The final state, after recovery.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,20 +21,20 @@ use crate::feeds::PublishedHeads;
 use crate::history::Actor;
 use crate::time::Time;
 
-/// What the server holds of one person.
+/// Records of one user on the server.
 #[derive(Clone, Debug, Default)]
 pub struct FinalUser {
-    /// The person.
+    /// The user's number.
     pub person: u32,
-    /// Their account.
+    /// The account.
     pub user: Option<UserId>,
-    /// What the server says its live records add up to.
+    /// Digest that the server stores.
     pub digest: String,
-    /// What they do add up to.
+    /// Digest of its live records, computed here.
     pub sum: String,
-    /// All records, tombstones too.
+    /// All records with their tombstones.
     pub records: BTreeMap<Uuid, FinalRecord>,
-    /// Habits whose stored streaks are not those of a fresh computation: id, stored, fresh.
+    /// Habits whose stored streaks differ from a fresh computation: id, stored, fresh.
     pub wrong_streaks: Vec<(Uuid, String, String)>,
 }
 
@@ -43,65 +43,65 @@ pub struct FinalUser {
 pub struct FinalRecord {
     /// Its version.
     pub version: i64,
-    /// Whether it is a tombstone.
+    /// True for a tombstone.
     pub is_deleted: bool,
-    /// Of an entry, its habit.
+    /// The habit of an entry.
     pub habit: Option<Uuid>,
-    /// What is on the wire of it, without what follows from other records.
+    /// Its members on the wire, without those that are derived from other records.
     pub members: Value,
 }
 
-/// What a device holds.
+/// Replica of a device.
 #[derive(Clone, Debug, Default)]
 pub struct FinalDevice {
     /// The device.
     pub actor: Option<Actor>,
-    /// How its sync stands, when that is not as it should be.
+    /// State of its sync, unless it is idle.
     pub trouble: Option<String>,
-    /// Operations that wait.
+    /// Number of operations in its outbox.
     pub waiting: u64,
-    /// What its live records add up to.
+    /// Digest of its live records.
     pub sum: String,
     /// Its live records.
     pub records: BTreeMap<Uuid, FinalRecord>,
 }
 
-/// How everything stands.
+/// The final state.
 #[derive(Clone, Debug, Default)]
 pub struct FinalState {
-    /// How often a copy was put back.
+    /// Number of restores.
     pub restores: u32,
-    /// The longest way of a message, in milliseconds.
+    /// Longest delay of a message, in milliseconds.
     pub longest_delay: u64,
-    /// Whether several servers shared the storage.
+    /// True if several servers share the storage.
     pub has_others: bool,
-    /// Whether a call of the storage may have waited for others, or failed.
+    /// True if a call of the storage may wait or fail.
     pub has_busy_store: bool,
-    /// Streaks that wait to be computed, and those that were given up.
+    /// Streaks that wait for computation, and those that were parked.
     pub backlog: Backlog,
-    /// People for whom news are carried although nobody waits for any.
+    /// Number of users with subscribers although no client waits.
     pub waiters: usize,
-    /// What servers remember some time after the last request.
+    /// Memory of the servers some time after the last request.
     pub retained: Vec<MemoryUse>,
-    /// Who follows an event stream and has not read everything.
+    /// Followers of event streams that have not read everything.
     pub behind: Vec<Actor>,
-    /// Where histories were ever said to stand.
+    /// All heads that were ever published.
     pub published: PublishedHeads,
-    /// What the server holds.
+    /// Records on the server.
     pub people: Vec<FinalUser>,
-    /// What devices hold.
+    /// Replicas of the devices.
     pub devices: Vec<FinalDevice>,
 }
 
 impl FinalUser {
-    /// Reads everything of `person` from the storage itself.
+    /// Reads all records of `person` from the storage itself.
     pub async fn read(
         storage: &Arc<dyn Storage>,
         time: &Time,
         person: u32,
     ) -> anyhow::Result<Self> {
         let user = account(storage, person).await?;
-        let user = user.context("the account is gone")?;
+        let user = user.context("the account is missing")?;
         let query = DeltaQuery {
             since: Since::Position(Seq::ZERO),
             scope: Scope::Everything,
@@ -110,7 +110,7 @@ impl FinalUser {
         let page = storage
             .delta(user, query)
             .await?
-            .context("an account is gone")?;
+            .context("the account is missing")?;
         let wrong_streaks = wrong_streaks(storage, time, user).await?;
         let records: BTreeMap<_, _> = page.records.iter().map(named).collect();
         Ok(Self {
@@ -125,7 +125,7 @@ impl FinalUser {
 }
 
 impl FinalDevice {
-    /// Reads what a device holds.
+    /// Reads the replica of a device.
     pub fn read(device: &Device) -> anyhow::Result<Self> {
         let records = device.client.server_records()?;
         let live = records.iter().filter(|record| !record.stamp().is_deleted());
@@ -139,7 +139,7 @@ impl FinalDevice {
     }
 }
 
-/// Live records, without entries whose habit is not live.
+/// Returns the live records, without entries whose habit is not live.
 pub fn shown(records: &BTreeMap<Uuid, FinalRecord>) -> BTreeMap<Uuid, FinalRecord> {
     let is_live = |id: &Uuid| records.get(id).is_some_and(|end| !end.is_deleted);
     let shown = records
@@ -162,8 +162,8 @@ fn named(record: &Record) -> (Uuid, FinalRecord) {
     (record.id(), end)
 }
 
-/// The members on the wire, but for the streaks, which follow from entries and the day, and the
-/// time of the newest change, which a stored streak moves.
+/// Returns the wire members without the streaks, which follow from entries and the day, and without
+/// `updated_at`, which a stored streak moves.
 fn members(record: &Record) -> Value {
     let json = serde_json::to_value(Change::from(record)).unwrap_or_default();
     let mut members = json.get("record").cloned().unwrap_or_default();
@@ -195,7 +195,7 @@ async fn wrong_streaks(
     let stored = storage.habits(user, true).await?;
     let mut fresh = stored.clone();
     for habit in &mut fresh {
-        // Nothing is known of it, so it is computed.
+        // An empty streak forces a computation.
         habit.streak = StoredStreak::default();
     }
     let clock = time.clock(0);
@@ -207,21 +207,27 @@ async fn wrong_streaks(
         figures(&stored.streak) != figures(&fresh.streak)
     };
     let pairs = stored.into_iter().zip(fresh).filter(differ);
-    let told = |streak: StoredStreak| format!("{streak:?} (it is {})", clock.now());
+    let describe = |streak: StoredStreak| format!("{streak:?} (it is {})", clock.now());
     Ok(pairs
-        .map(|(stored, fresh)| (stored.id.uuid(), told(stored.streak), told(fresh.streak)))
+        .map(|(stored, fresh)| {
+            (
+                stored.id.uuid(),
+                describe(stored.streak),
+                describe(fresh.streak),
+            )
+        })
         .collect())
 }
 
-/// Whether the stored streaks of all are those of a fresh computation. For up to a minute after a
-/// midnight they are not: the worker has not begun the day yet.
+/// Returns true if all stored streaks equal a fresh computation. For up to a minute after midnight
+/// they do not, because the worker has not begun the day yet.
 pub async fn streaks_are_fresh(
     storage: &Arc<dyn Storage>,
     time: &Time,
     people: u32,
 ) -> anyhow::Result<bool> {
     for person in 1..=people {
-        // Of an account that is gone is said elsewhere.
+        // A missing account is reported by `FinalUser::read`.
         let Some(user) = account(storage, person).await? else {
             continue;
         };
@@ -232,12 +238,12 @@ pub async fn streaks_are_fresh(
     Ok(true)
 }
 
-/// The queue, in the storage itself.
+/// Returns the backlog of the storage itself.
 pub async fn backlog(storage: &Arc<dyn Storage>) -> anyhow::Result<Backlog> {
     Ok(storage.streak_backlog().await?)
 }
 
-/// Where the history of each person stands, in the storage itself; nowhere if the account is gone.
+/// Returns the head of each user in the storage itself; `None` if the account is missing.
 pub async fn heads(storage: &Arc<dyn Storage>, people: u32) -> anyhow::Result<Vec<Option<Head>>> {
     let mut heads = Vec::new();
     for person in 1..=people {

@@ -1,4 +1,4 @@
-//! What a server remembers in its process, some of it with a bug around it.
+//! In-process memory of a server, some of it wrapped by a planted bug.
 
 use std::sync::Arc;
 
@@ -8,18 +8,18 @@ use kanso_local::{LocalLimiter, LocalThrottle, LocalTickets};
 
 use crate::mutants::{Bug, EvictableThrottle, EvictableTickets};
 
-/// What one server remembers.
+/// In-process memory of one server.
 pub(crate) struct Memories {
-    /// How many requests came from where.
+    /// Request counts by address.
     pub(crate) limiter: Arc<LocalLimiter>,
-    /// Failed log-ins.
+    /// Failed logins.
     pub(crate) throttle: Arc<dyn EvictableThrottle>,
-    /// Tickets that are out.
+    /// Open tickets.
     pub(crate) tickets: Arc<dyn EvictableTickets>,
 }
 
 impl Memories {
-    /// Nothing is remembered yet.
+    /// Creates empty memories.
     pub(crate) fn new(bug: Option<Bug>, clock: &Arc<dyn Clock>) -> Self {
         Self {
             limiter: Arc::new(LocalLimiter::new()),
@@ -28,7 +28,7 @@ impl Memories {
         }
     }
 
-    /// All of them, for the worker that lets them forget.
+    /// Returns all of them, for the worker that evicts expired entries.
     pub(crate) fn all(&self) -> Vec<Arc<dyn Evict>> {
         vec![
             Arc::clone(&self.limiter) as _,
@@ -37,7 +37,7 @@ impl Memories {
         ]
     }
 
-    /// What is remembered, and how much of it.
+    /// Returns the number of entries of each, with a label.
     pub(crate) fn kept(&self) -> [(&'static str, usize); 3] {
         [
             ("addresses that asked", self.limiter.kept()),

@@ -1,4 +1,4 @@
-//! The bank of planted bugs: each must be found, and soon.
+//! Mutation testing of the checks: each planted bug must be found, and soon.
 
 use std::fmt::Write as _;
 
@@ -7,30 +7,32 @@ use crate::mutants::Bug;
 use crate::plan::Plan;
 use crate::world::run_plan;
 
-/// Within so many seeds each bug is found.
+/// Number of seeds within which each bug must be found. Most are found within ten; the slowest of
+/// five searches took 54.
 pub const MAX_SEEDS: u64 = 200;
 
-/// Between the places where the searches for one bug begin.
+/// Distance between the first seeds of two searches for one bug. Greater than [`MAX_SEEDS`], so
+/// that the searches are independent.
 const STRIDE: u64 = 10_000;
 
-/// What a search found.
+/// Result of the searches for one bug.
 #[derive(Clone, Debug)]
 pub struct MutationResult {
     /// The bug.
     pub bug: Bug,
     /// The check that found it first.
     pub check: Option<Check>,
-    /// How many seeds each search took; a search that found nothing took more than [`WITHIN`].
+    /// Number of seeds of each search; more than [`MAX_SEEDS`] if the search found nothing.
     pub seeds: Vec<u64>,
 }
 
 impl MutationResult {
-    /// Whether every search found it.
+    /// Returns true if every search found the bug.
     pub fn is_caught(&self) -> bool {
         self.seeds.iter().all(|seeds| *seeds <= MAX_SEEDS)
     }
 
-    /// The median number of seeds.
+    /// Median number of seeds.
     pub fn median(&self) -> u64 {
         let mut sorted = self.seeds.clone();
         sorted.sort_unstable();
@@ -41,9 +43,10 @@ impl MutationResult {
     }
 }
 
-/// Looks for `bug` so many times, each time among other seeds.
+/// Searches for `bug` several times, each time with other seeds.
 ///
 /// # Errors
+///
 /// The machine failed.
 pub fn search(bug: Bug, searches: u64) -> anyhow::Result<MutationResult> {
     let mut found = MutationResult {
@@ -55,6 +58,8 @@ pub fn search(bug: Bug, searches: u64) -> anyhow::Result<MutationResult> {
         let mut took = MAX_SEEDS + 1;
         for number in 1..=MAX_SEEDS {
             let outcome = run_plan(Plan::of(nth * STRIDE + number), Some(bug))?;
+            // Several checks may fail in one run. The lowest number is the most specific promise,
+            // so it names the result.
             if let Some(finding) = outcome.findings.iter().min_by_key(|finding| finding.check) {
                 found.check = found.check.or(Some(finding.check));
                 took = number;
@@ -66,7 +71,7 @@ pub fn search(bug: Bug, searches: u64) -> anyhow::Result<MutationResult> {
     Ok(found)
 }
 
-/// The table of a bank, as Markdown.
+/// Formats the results as a Markdown table.
 pub fn table(bank: &[MutationResult]) -> String {
     let mut table = String::from(
         "| planted bug | what is wrong | found by check | seeds, median | seeds, most | searches |\n|---|---|---|---|---|---|\n",
@@ -82,15 +87,15 @@ pub fn table(bank: &[MutationResult]) -> String {
             "| `{}` | {} | {check} | {} | {} | {} |",
             found.bug.name(),
             found.bug.description(),
-            told(found.median()),
-            told(most),
+            seed_count(found.median()),
+            seed_count(most),
             found.seeds.len()
         );
     }
     table
 }
 
-fn told(seeds: u64) -> String {
+fn seed_count(seeds: u64) -> String {
     if seeds > MAX_SEEDS {
         format!("not within {MAX_SEEDS}")
     } else {

@@ -1,4 +1,8 @@
-//! What lies between a device and the servers.
+//! The network between devices and servers.
+//!
+//! Faults are injected here, between the client's `Transport` and the router as a service. There is
+//! no socket simulator such as turmoil: at this level a lost answer, a second arrival or a death
+//! between commit and answer is one line, and nothing of hyper has to be deterministic.
 
 mod pieces;
 
@@ -21,13 +25,13 @@ use crate::history::{Actor, Recorder};
 use crate::mutants::Bug;
 use crate::plan::Plan;
 
-/// The address by which devices know the servers.
+/// Address of the servers, as devices know it.
 pub const ADDRESS: &str = "https://kanso.example.org";
 
-/// How long somebody waits for an answer that does not come.
+/// How long a sender waits for an answer that does not come.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// What goes wrong on the wires of a world.
+/// Faults between devices and servers.
 pub struct Network {
     plan: Plan,
     bug: Option<Bug>,
@@ -38,7 +42,7 @@ pub struct Network {
 }
 
 impl Network {
-    /// The wires of `plan`.
+    /// Creates the network of `plan`.
     pub fn new(
         plan: Plan,
         bug: Option<Bug>,
@@ -55,7 +59,7 @@ impl Network {
         }
     }
 
-    /// From now on nothing is lost, doubled or late.
+    /// Ends all faults: from now on no message is lost, duplicated or late.
     pub fn heal(&self) {
         self.is_healed.store(true, Ordering::SeqCst);
     }
@@ -68,14 +72,14 @@ impl Network {
         sleep(self.delay()).await;
     }
 
-    /// How long a message is under way.
+    /// Draws the delay of one message.
     fn delay(&self) -> Duration {
         let longest = if self.is_healed.load(Ordering::SeqCst) {
             5
         } else {
             self.plan.longest_delay
         };
-        // Most ways are short; the long ones let others overtake.
+        // Most delays are short, so that the long ones let other messages overtake.
         let longest = if self.chance.happens(80) {
             longest.div_ceil(20)
         } else {
@@ -84,8 +88,10 @@ impl Network {
         Duration::from_millis(self.chance.between(0, longest))
     }
 
-    /// Carries a request to a server, there and nothing else; with the number of the serving.
+    /// Carries a request to a server, without faults on the way. Returns the index of the serving.
     async fn carry(&self, exchange: usize, request: &Request) -> Option<(usize, Reply)> {
+        // The server is picked when the request arrives: a load balancer keeps no client on one
+        // server, so consecutive requests see different caches and clocks.
         let (number, up) = self.cluster.pick();
         let up = up?;
         let serving = up.server.serve(message(request)?);
@@ -113,7 +119,7 @@ impl Network {
         ))
     }
 
-    /// The same request arrives once more, later, and its answer goes nowhere.
+    /// Lets the same request arrive once more, later. Its answer is dropped.
     fn duplicate(self: &Arc<Self>, exchange: usize, request: &Request) {
         let (network, request) = (Arc::clone(self), request.clone());
         let delay = Duration::from_millis(self.chance.between(0, 4 * self.plan.longest_delay));
@@ -124,10 +130,7 @@ impl Network {
     }
 }
 
-/// An answer arrived.
-struct Delivered;
-
-/// One device's way to the servers.
+/// Connection of one device to the servers.
 #[derive(Clone)]
 pub struct Link {
     actor: Actor,
@@ -136,7 +139,7 @@ pub struct Link {
 }
 
 impl Link {
-    /// The way of `who`.
+    /// Creates the connection of `who`.
     pub fn new(actor: Actor, network: &Arc<Network>) -> Self {
         Self {
             actor,
@@ -145,7 +148,7 @@ impl Link {
         }
     }
 
-    /// Cuts the device off, or lets it through again.
+    /// Takes the device offline or online.
     pub fn cut(&self, is_cut: bool) {
         self.is_cut.store(is_cut, Ordering::SeqCst);
     }
@@ -154,13 +157,13 @@ impl Link {
         !self.is_cut.load(Ordering::SeqCst)
     }
 
-    /// Changes something by PATCH, which the client's transport has no need of, past the faults of the
-    /// network. Nobody looks at what becomes of it.
+    /// Sends a PATCH request past the network faults; the client's transport has no PATCH. The
+    /// outcome is ignored.
     pub async fn patch(&self, path: &'static str, token: String, body: Vec<u8>) {
-        let _: Option<Delivered> = self.patched(path, token, body).await;
+        let _: Option<()> = self.patched(path, token, body).await;
     }
 
-    async fn patched(&self, path: &'static str, token: String, body: Vec<u8>) -> Option<Delivered> {
+    async fn patched(&self, path: &'static str, token: String, body: Vec<u8>) -> Option<()> {
         let network = &self.network;
         let exchange = network
             .recorder
@@ -184,7 +187,7 @@ impl Link {
             .recorder
             .served(exchange, number, status, answer.body);
         network.recorder.delivered(exchange, serving);
-        Some(Delivered)
+        Some(())
     }
 
     async fn no_answer<T>(&self, exchange: usize, patience: Duration) -> Result<T, Unreachable> {
@@ -219,7 +222,8 @@ impl Transport for Link {
         if network.goes_wrong(network.plan.duplicates) {
             network.duplicate(exchange, &request);
         }
-        // A server goes on with what it was asked when nobody waits any more.
+        // A server completes a request after its client has given up, so the request runs in a task
+        // of its own.
         let (wires, copy) = (Arc::clone(network), request);
         let serving = tokio::spawn(async move { wires.carry(exchange, &copy).await });
         let carried = tokio::time::timeout(3 * PATIENCE, serving).await;

@@ -1,4 +1,4 @@
-//! A history as a story that a person can read.
+//! Formats a history as a readable story.
 
 use std::fmt::Write as _;
 
@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::history::{Event, EventKind, Exchange, History, Serving, StreamEnd};
 
-/// The story of what happened to one person, or to all; a line an event.
+/// Formats the events of one user, or of all; one line an event.
 pub fn render(history: &History, person: Option<u32>) -> String {
     let mut story = String::new();
     for event in &history.events {
@@ -34,8 +34,8 @@ fn line(history: &History, event: &Event) -> Option<(Option<u32>, String)> {
         }
         EventKind::Served(number, serving) => {
             let exchange = exchange(*number)?;
-            let told = answers(*number, exchange, exchange.servings.get(*serving)?);
-            (Some(exchange.actor.person), told)
+            let text = answers(*number, exchange, exchange.servings.get(*serving)?);
+            (Some(exchange.actor.person), text)
         }
         EventKind::Delivered(number, _) => {
             let actor = exchange(*number)?.actor;
@@ -48,15 +48,19 @@ fn line(history: &History, event: &Event) -> Option<(Option<u32>, String)> {
             let exchange = exchange(*number)?;
             let piece = exchange.servings.get(*serving)?.piece(*piece);
             let piece = String::from_utf8_lossy(piece);
-            let told = format!("#{number} says to {}: {}", exchange.actor, one_line(&piece));
-            (Some(exchange.actor.person), told)
+            let text = format!(
+                "#{number} sends to {}: {}",
+                exchange.actor,
+                one_line(&piece)
+            );
+            (Some(exchange.actor.person), text)
         }
         EventKind::StreamEnded(number, _, end) => {
             let actor = exchange(*number)?.actor;
             let why = match end {
-                StreamEnd::Finished => "says no more",
-                StreamEnd::ServerDied => "dies with its server",
-                StreamEnd::Abandoned => "is read no more",
+                StreamEnd::Finished => "ended",
+                StreamEnd::ServerDied => "broke off with its server",
+                StreamEnd::Abandoned => "has no reader any more",
             };
             (Some(actor.person), format!("#{number} of {actor} {why}"))
         }
@@ -120,7 +124,7 @@ fn sync_line(sync: &SyncResponse) -> String {
     let more = if sync.has_more {
         "more follows"
     } else {
-        "that is all"
+        "no more pages"
     };
     let _ = write!(line, "; {more}, next from {}", position(&sync.cursor));
     line
@@ -172,7 +176,7 @@ fn change_line(change: &Change) -> String {
 
 fn position(cursor: &str) -> String {
     kanso_protocol::parse_cursor(cursor).map_or_else(
-        |_| "a place that nobody can read".to_owned(),
+        |_| "an unreadable cursor".to_owned(),
         |cursor| format!("{} (epoch {:04x})", cursor.seq, cursor.epoch.get() & 0xFFFF),
     )
 }
@@ -184,7 +188,7 @@ const fn kind(entity: EntityName) -> &'static str {
     }
 }
 
-/// The first digits tell ids of a short story apart.
+/// Returns the first digits of an id; they are unique enough in a short story.
 fn short(id: Uuid) -> String {
     id.to_string().chars().take(8).collect()
 }

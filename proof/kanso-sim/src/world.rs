@@ -1,4 +1,4 @@
-//! One seed from beginning to end: a world in which everything goes wrong, and then nothing does.
+//! One run: a phase with faults, a phase of recovery, and the final state.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,28 +18,32 @@ use crate::plan::Plan;
 use crate::time::Time;
 use kanso_domain::sync::Head;
 
-/// How often everybody is looked after while nothing goes wrong any more.
+/// Rounds of recovery, 45 seconds each: half an hour.
 const RECOVERY_ROUNDS: u32 = 40;
 
-/// After the last request: longer than anything that a server remembers in its process counts.
+/// Idle time after the last request: longer than any in-process memory of a server is valid.
 const IDLE: Duration = Duration::from_mins(20);
 
-/// What came of a seed.
+/// Result of a run.
 #[derive(Debug)]
 pub struct Outcome {
-    /// What is wrong; nothing, if all is well.
+    /// Broken promises; empty if all checks pass.
     pub findings: Vec<Finding>,
-    /// What happened.
+    /// The history.
     pub history: History,
-    /// The hash of what happened.
+    /// The trace hash of the history.
     pub hash: String,
 }
 
-/// Lives through `plan`, with `bug` put in if there is one.
+/// Runs `plan`, with the planted `bug` if there is one.
 ///
 /// # Errors
+///
 /// The machine failed: no disk, no memory.
 pub fn run_plan(plan: Plan, bug: Option<Bug>) -> anyhow::Result<Outcome> {
+    // One thread and a paused clock: tasks run in the order in which they were woken, and timers
+    // fire in the order of their deadlines. Nothing else decides what happens next, so a seed has
+    // one trace.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
@@ -122,7 +126,7 @@ impl World {
         let mut following = self.follow();
         let restores = self.fault_phase().await?;
         self.recovery_phase().await?;
-        // At once: a midnight more would be one that nobody has had time for.
+        // Read at once: another midnight would make streaks stale that no worker had time for.
         let mut ends = self.ends(restores).await?;
         self.read_to_the_end().await;
         following.shutdown().await;
@@ -135,7 +139,7 @@ impl World {
         Ok((self.findings.take(), self.recorder.take(), ends))
     }
 
-    /// Somebody follows each person's event stream, until this is shut down.
+    /// Starts the followers of all event streams; they run until they are shut down.
     fn follow(&self) -> JoinSet<()> {
         let mut following = JoinSet::new();
         for follower in &self.followers {
@@ -145,7 +149,7 @@ impl World {
         following
     }
 
-    /// Everybody lives, and everything goes wrong. Answers with how often a copy was put back.
+    /// Runs all actors with faults. Returns the number of restores.
     async fn fault_phase(&self) -> anyhow::Result<u32> {
         let server_faults = ServerFaults::new(self.plan, &self.cluster, &self.recorder, &self.time);
         let mut running = JoinSet::new();
@@ -168,10 +172,10 @@ impl World {
         Ok(restores)
     }
 
-    /// Nothing goes wrong any more and nobody writes: everybody comes to hold the same.
+    /// Ends all faults and waits until all replicas converge.
     async fn recovery_phase(&self) -> anyhow::Result<()> {
         self.recorder
-            .happened("everything is well again, and nobody writes any more");
+            .happened("recovery: no more faults and no more writes");
         self.network.heal();
         self.cluster.heal().await;
         self.cluster.start().await?;
@@ -183,7 +187,7 @@ impl World {
                 device.sync_now();
             }
             sleep(Duration::from_secs(45)).await;
-            // A round in which nothing moved, for everybody reads what was there before it.
+            // A round without a new head shows that every replica read everything from before it.
             let heads = heads(&raw, self.plan.people).await?;
             let is_followed = self.is_followed(&heads);
             let is_still = is_followed && before.replace(heads.clone()) == Some(heads);
@@ -199,7 +203,7 @@ impl World {
         Ok(())
     }
 
-    /// Those who know nothing but pages read to the end, where all must add up.
+    /// Lets the readers of pages and snapshots read to the end, where the digests must match.
     async fn read_to_the_end(&self) {
         for browser in &self.browsers {
             browser.read_all().await;
@@ -209,7 +213,7 @@ impl World {
         }
     }
 
-    /// Whether all who pull only when an event tells them have read everything.
+    /// Returns true if all followers have read everything.
     fn is_followed(&self, heads: &[Option<Head>]) -> bool {
         let mut pairs = self.followers.iter().zip(heads);
         pairs.all(|(follower, head)| follower.has_read(*head))

@@ -1,7 +1,8 @@
-//! What every storage keeps: a case for each promise of the ports.
+//! The storage contract: one case for each promise of the ports.
 //!
-//! A case is an `async fn(&dyn Storage)` over a storage that is empty. [`storage_contract!`]
-//! turns each into a test of its own.
+//! A case is an `async fn(&dyn Storage)` over an empty storage. [`storage_contract!`] turns each
+//! into a test. A promise that an adapter must keep belongs here, so that SQLite, PostgreSQL, the
+//! memory storage and the simulated PostgreSQL cannot drift apart.
 //!
 //! [`storage_contract!`]: crate::storage_contract
 
@@ -26,8 +27,9 @@ pub mod streaks;
 mod test_user;
 pub mod writes;
 
-/// One test a case, in a module a feature. The argument is the absolute path of an `async fn()`
-/// that gives an empty storage, as an `Arc<dyn Storage>`, and whatever must live as long as it.
+/// Generates one test for each case, in one module for each feature. The argument is the absolute
+/// path of an `async fn()` that returns an empty storage as an `Arc<dyn Storage>`, and a guard that
+/// must live as long as it.
 ///
 /// ```text
 /// kanso_testkit::storage_contract!(crate::contract::empty_storage);
@@ -193,7 +195,7 @@ macro_rules! storage_contract {
 
 #[cfg(test)]
 mod tests {
-    /// A case that the macro does not name is never run.
+    /// A case that the macro does not name never runs.
     #[test]
     fn every_case_is_in_the_macro() {
         let named = include_str!("contract.rs");

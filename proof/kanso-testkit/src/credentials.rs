@@ -1,4 +1,4 @@
-//! Passwords and tokens that can be read: fast, and of no use against anybody.
+//! Readable passwords and tokens: fast, and without any protection.
 
 use async_trait::async_trait;
 use kanso_application::ports::credentials::{
@@ -10,17 +10,18 @@ use kanso_domain::sessions::{Presented, TokenHash};
 use kanso_domain::{SessionId, Timestamp, UserId};
 use uuid::Uuid;
 
-/// "Hashes" a password by writing it down.
+/// Stores a password as readable text. Argon2 takes tens of milliseconds on purpose, which would
+/// dominate most tests.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct PlainPasswords;
 
 impl PlainPasswords {
-    /// The hash that this kind of hasher makes now.
+    /// Returns the current hash of a password.
     pub fn hash_of(password: &str) -> PasswordHash {
         PasswordHash::new(format!("now:{password}"))
     }
 
-    /// The hash that it would have made once; a right password is hashed anew.
+    /// Returns an outdated hash; a correct password is rehashed.
     pub fn old_hash_of(password: &str) -> PasswordHash {
         PasswordHash::new(format!("once:{password}"))
     }
@@ -52,7 +53,7 @@ fn text(password: &Password) -> String {
     String::from_utf8_lossy(password.expose()).into_owned()
 }
 
-/// Names that say whom they stand for.
+/// Readable pseudonyms.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct PlainPseudonyms;
 
@@ -62,12 +63,12 @@ impl Pseudonyms for PlainPseudonyms {
     }
 }
 
-/// Access tokens that say whom they are for and how long they are good.
+/// Readable access tokens with identity and expiry.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct PlainAccessTokens;
 
 impl PlainAccessTokens {
-    /// How long a token is good.
+    /// Lifetime of a token, in seconds.
     pub const SECONDS: i64 = 900;
 }
 
@@ -94,7 +95,7 @@ impl AccessTokens for PlainAccessTokens {
     }
 }
 
-/// Refresh tokens that say whom they are for and how many came before.
+/// Readable refresh tokens with identity and number.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct CountedRefreshTokens;
 

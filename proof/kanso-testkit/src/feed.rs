@@ -1,10 +1,10 @@
-//! A feed that nobody follows.
+//! A feed without subscribers.
 
 use async_trait::async_trait;
 use kanso_application::ports::feed::{Feed, Subscription};
 use kanso_domain::{Seq, UserId};
 
-/// Carries nothing to nobody.
+/// A feed that drops all notices.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NullFeed;
 

@@ -1,11 +1,11 @@
-//! Ids that count.
+//! Ids that count up.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use kanso_application::ports::ids::Ids;
 use uuid::Uuid;
 
-/// Ids of the form of version 7, one after another, the same in every run.
+/// Ids in the layout of version 7 that count up, the same in every run.
 #[derive(Debug, Default)]
 pub struct SequentialIds {
     made: AtomicU64,

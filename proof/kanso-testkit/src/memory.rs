@@ -1,4 +1,4 @@
-//! A storage in memory: the contract in its plainest form.
+//! A storage in memory: the contract in its simplest form.
 
 mod accounts;
 mod copies;
@@ -24,7 +24,9 @@ use kanso_domain::{Date, DeviceId, EntryId, HabitId, OpId, SessionId, Timestamp,
 
 use streaks::Queue;
 
-/// Keeps everything in memory, in order, behind one lock.
+/// A storage that keeps all records in memory, sorted, behind one lock.
+///
+/// No call waits, so each call is one atomic step. The simulated PostgreSQL relies on that.
 #[derive(Debug)]
 pub struct MemoryStorage {
     epoch: Mutex<Epoch>,
@@ -38,7 +40,7 @@ struct State {
     people: BTreeMap<UserId, UserData>,
 }
 
-/// Everything of one user.
+/// All data of one user.
 #[derive(Clone, Debug)]
 struct UserData {
     account: Account,
@@ -51,14 +53,14 @@ struct UserData {
     purged_entries: BTreeSet<EntryId>,
     settings: Option<SettingsRecord>,
     devices: BTreeMap<DeviceId, Device>,
-    /// With the time at which each was made.
+    /// With the time of each.
     receipts: BTreeMap<OpId, (Timestamp, Receipt)>,
     queue: Queue,
     day_begun: Option<Date>,
 }
 
 impl MemoryStorage {
-    /// An empty storage whose history is `epoch`.
+    /// Creates an empty storage with the history `epoch`.
     pub fn new(epoch: Epoch) -> Self {
         Self {
             epoch: Mutex::new(epoch),
@@ -66,7 +68,7 @@ impl MemoryStorage {
         }
     }
 
-    /// Which history it is that everybody has.
+    /// Epoch of the history.
     pub fn epoch(&self) -> Epoch {
         *self.epoch.lock().unwrap_or_else(PoisonError::into_inner)
     }

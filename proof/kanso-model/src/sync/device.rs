@@ -1,4 +1,4 @@
-//! A device: its replica, its outbox, and what it does with answers.
+//! A device: its replica, its outbox, and how it handles answers.
 
 use super::{
     Answer, Change, Cursor, FIELDS, Op, Outcome, RECORDS, Refusal, Request, Row, Slot, SyncBug,
@@ -7,19 +7,19 @@ use super::{
 /// A device.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
 pub struct Device {
-    /// What it holds of the server's live records.
+    /// Live records of the server as far as the device has read.
     pub replica: [Option<Row>; RECORDS],
-    /// How far it has read.
+    /// Cursor of the last answer that was applied.
     pub cursor: Option<Cursor>,
-    /// What it wrote and was not answered.
+    /// Operations that are not answered yet.
     pub outbox: Vec<Op>,
-    /// What it reads beside its replica, while it starts anew.
+    /// The replica of a resync in progress, kept beside the current one.
     pub resync: Option<Resync>,
-    /// What it was not answered yet, while it waits.
+    /// The request that the device waits for.
     pub waiting: Option<Request>,
 }
 
-/// A replica that is read anew.
+/// A replica that is being read from the beginning.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Resync {
     rows: [Option<Row>; RECORDS],
@@ -27,17 +27,17 @@ pub struct Resync {
     gives_back: bool,
 }
 
-/// What a device learnt of its operations.
+/// Results of the operations of one push.
 #[derive(Debug, Default)]
 pub(super) struct PushResults {
-    /// They were carried out.
+    /// Operations that were carried out.
     pub(super) acknowledged: Vec<u8>,
-    /// They were not, and a person is told.
+    /// Operations that were rejected and are reported to the user.
     pub(super) rejected: Vec<u8>,
 }
 
 impl Device {
-    /// What it sends next. While it starts anew its outbox waits.
+    /// Returns the next request. During a resync the outbox waits.
     pub fn request(&self, device: u8) -> Request {
         let (cursor, ops) = match &self.resync {
             Some(resync) => (resync.cursor, Vec::new()),
@@ -50,8 +50,8 @@ impl Device {
         }
     }
 
-    /// What it shows of a record and the version that an edit of it builds on, without what a
-    /// person just deleted.
+    /// Returns the version that an edit of the record builds on, or `None` if the user cannot see
+    /// it. A record with a pending delete is hidden.
     pub fn shows(&self, record: usize) -> Option<u8> {
         let pending = || self.outbox.iter().filter(|op| op.record == record);
         if pending().any(|op| op.change == Change::Delete) {
@@ -62,7 +62,8 @@ impl Device {
         version.or(is_created.then_some(1))
     }
 
-    /// Takes the answer to what it waits for. What it gives back is numbered from `next_op`.
+    /// Handles the answer to the pending request. Operations that restore lost records are numbered
+    /// from `next_op`.
     pub(super) fn take(
         &mut self,
         answer: Result<Answer, Refusal>,
@@ -74,6 +75,9 @@ impl Device {
         };
         match answer {
             Ok(answer) => self.read(&request, &answer, next_op, bug),
+            // An expired cursor means that tombstones were purged, so the server lost nothing and
+            // nothing is restored. Any other refusal means another history, which may lack
+            // acknowledged records.
             Err(refusal) => {
                 self.resync = Some(Resync {
                     rows: [None; RECORDS],
@@ -106,6 +110,8 @@ impl Device {
         }
         let mut results = PushResults::default();
         for (op, outcome) in request.ops.iter().zip(&answer.outcomes) {
+            // Every outcome is final for the outbox. Only a request without an answer keeps its
+            // operations.
             self.outbox.retain(|waiting| waiting.id != op.id);
             match outcome {
                 Outcome::Applied(row) | Outcome::Merged(row) | Outcome::Noop(row) => {
@@ -131,15 +137,16 @@ impl Device {
         results
     }
 
-    /// Holds a record as an answer showed it, unless a newer one is here.
+    /// Stores a record as an answer showed it, unless the replica has a newer version.
     fn hold(&mut self, record: usize, row: Row) {
         if self.replica[record].is_none_or(|held| held.version <= row.version) {
             self.replica[record] = Slot::Stored(row).live();
         }
     }
 
-    /// What was read anew takes the place of the replica. What the server lost is given back
-    /// before what waits, and what waits builds on the versions that the server will have.
+    /// Replaces the replica by the one that was read. Operations that restore lost records go
+    /// before the outbox, and pending edits are rebased on the versions that the server will have
+    /// then.
     fn swap(&mut self, device: u8, next_op: &mut u8) {
         let Some(resync) = self.resync.take() else {
             return;
@@ -154,6 +161,8 @@ impl Device {
             let Some(held) = held else { continue };
             let stored = self.replica[record];
             let (offer, expected) = repair(held, stored);
+            // The pending edit was made on the old history. Without the new base it would conflict
+            // with the record that the same device restores just before.
             for op in &mut self.outbox {
                 if let (Change::Edit { base, .. }, true) = (&mut op.change, op.record == record) {
                     *base = expected.unwrap_or(*base);
@@ -177,8 +186,8 @@ impl Device {
     }
 }
 
-/// How a record that this device holds is given back to a server that was put back, and the
-/// version that the server will have.
+/// Decides how a record of the device is restored on a server that runs on a backup. Returns the
+/// operation, if one is needed, and the version that the server will have.
 fn repair(held: Row, stored: Option<Row>) -> (Option<Change>, Option<u8>) {
     let Some(stored) = stored else {
         return (Some(Change::Create), Some(1));
@@ -186,7 +195,8 @@ fn repair(held: Row, stored: Option<Row>) -> (Option<Change>, Option<u8>) {
     if stored.fields == held.fields || held.version <= stored.version {
         return (None, Some(stored.version));
     }
-    // Who wrote it since it was put back had not seen what is given back.
+    // A record that was written after the restore did not see the version of this device, so it
+    // wins: the strict edit becomes a conflict instead of overwriting it.
     let is_strict = stored.written_in > held.written_in;
     let base = if is_strict {
         held.version

@@ -1,4 +1,4 @@
-//! A model that cannot fail proves nothing: what is wrong on purpose is found.
+//! Planted bugs: a model that cannot fail proves nothing.
 
 use std::fmt::Debug;
 use std::hash::Hash;
@@ -16,7 +16,7 @@ fn finds(bug: SyncBug, model: SyncModel, property: &'static str) {
     breaks(&format!("{bug:?}"), model, property);
 }
 
-/// The same for tokens.
+/// Checks that `bug` breaks this property of the rotation.
 fn finds_in_rotation(bug: refresh::RefreshBug, has_thief: bool, property: &'static str) {
     let model = RefreshModel {
         bug: Some(bug),
@@ -34,7 +34,7 @@ where
     let found = HasDiscoveries::AnyOf([property].into());
     let checker = model.checker().finish_when(found).spawn_bfs().join();
     let Some(path) = checker.discovery(property) else {
-        panic!("{bug} was not found by \"{property}\"");
+        panic!("{bug} does not break \"{property}\"");
     };
     println!(
         "{bug}: \"{property}\" fails after {} steps",
@@ -65,7 +65,7 @@ fn an_unchecked_floor_is_found() {
     finds(
         SyncBug::FloorUnchecked,
         model(3, 1, 2, 0),
-        "whoever has read everything holds everything",
+        "a device that has read everything holds all live records",
     );
 }
 
@@ -74,34 +74,34 @@ fn a_floor_that_does_not_move_is_found() {
     finds(
         SyncBug::FloorNotRaised,
         model(3, 1, 2, 0),
-        "whoever has read everything holds everything",
+        "a device that has read everything holds all live records",
     );
 }
 
 #[test]
-fn a_kept_epoch_is_found() {
+fn an_unchanged_epoch_is_found() {
     finds(
         SyncBug::EpochUnchanged,
         model(2, 1, 0, 1),
-        "whoever has read everything holds everything",
+        "a device that has read everything holds all live records",
     );
 }
 
 #[test]
-fn a_cursor_past_what_is_uncommitted_is_found() {
+fn a_cursor_past_an_uncommitted_change_is_found() {
     finds(
         SyncBug::CursorPastUncommitted,
         model(2, 1, 0, 0),
-        "whoever has read everything holds everything",
+        "a device that has read everything holds all live records",
     );
 }
 
 #[test]
-fn a_page_that_is_cut_unnoticed_is_found() {
+fn a_truncated_page_without_a_successor_is_found() {
     finds(
         SyncBug::CutPageIsLast,
         model(2, 1, 0, 0),
-        "whoever has read everything holds everything",
+        "a device that has read everything holds all live records",
     );
 }
 
@@ -110,16 +110,16 @@ fn an_edit_that_revives_is_found() {
     finds(
         SyncBug::EditRevives,
         model(3, 1, 0, 0),
-        "what was deleted stays deleted",
+        "a deleted record stays deleted",
     );
 }
 
 #[test]
-fn a_purge_without_graves_is_found() {
+fn a_purge_that_forgets_ids_is_found() {
     finds(
         SyncBug::PurgedIdForgotten,
         model(1, 1, 1, 1),
-        "what was deleted stays deleted",
+        "a deleted record stays deleted",
     );
 }
 
@@ -133,16 +133,16 @@ fn a_dropped_outbox_is_found() {
 }
 
 #[test]
-fn what_is_not_given_back_is_found() {
+fn a_lost_record_that_is_not_restored_is_found() {
     finds(
         SyncBug::LostNotRestored,
         model(2, 1, 0, 1),
-        "a calm brings everybody together",
+        "all devices converge once faults stop",
     );
 }
 
 #[test]
-fn an_outbox_that_forgets_what_it_sent_is_found() {
+fn an_outbox_cleared_on_send_is_found() {
     finds(
         SyncBug::SentIsDone,
         model(2, 1, 0, 0),
@@ -164,7 +164,7 @@ fn an_endless_grace_is_found() {
     finds_in_rotation(
         refresh::RefreshBug::EndlessGrace,
         true,
-        "a token is good for its grace only",
+        "a used token is valid within its grace period only",
     );
 }
 
@@ -182,6 +182,6 @@ fn a_reuse_without_consequence_is_found() {
     finds_in_rotation(
         refresh::RefreshBug::ReuseForgiven,
         true,
-        "whoever is refused ends the session",
+        "a rejected token ends the session",
     );
 }

@@ -1,5 +1,5 @@
-//! A person's browser: no replica, only the wire. It reads page by page, waits for news, brings
-//! back what was deleted and writes on other terms than the client does.
+//! A user's browser: no replica, only HTTP. It reads page by page, long-polls, revives deleted
+//! records and writes with other conflict rules than the client does.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -25,13 +25,13 @@ use crate::plan::Plan;
 
 const PAUSE_MILLIS: u64 = 25_000;
 
-/// How long it lets a pull wait for news.
+/// How long it lets a pull wait for a change.
 const WAIT_MILLIS: u32 = 15_000;
 
-/// How often it tries again what has no answer.
+/// Attempts for a request without an answer.
 const TRIES: u32 = 40;
 
-/// One person's browser.
+/// The browser of one user.
 pub struct Browser {
     actor: Actor,
     plan: Plan,
@@ -45,12 +45,12 @@ pub struct Browser {
 #[derive(Default)]
 struct State {
     replica: PageReplica,
-    /// The version, and whether it is a tombstone, of whatever it has heard of.
+    /// Kind, version and deletion state of each record that it has seen.
     heard: BTreeMap<Uuid, (EntityName, i64, bool)>,
 }
 
 impl Browser {
-    /// A browser that nobody has logged in with.
+    /// Creates a browser without a session.
     pub fn new(
         plan: Plan,
         link: (Actor, Link),
@@ -69,7 +69,7 @@ impl Browser {
         }
     }
 
-    /// A person uses it for as long as the plan says.
+    /// Uses the browser for as many actions as the plan has.
     pub async fn run(&self) {
         for number in 0..self.plan.actions {
             a_while(&self.chance, PAUSE_MILLIS).await;
@@ -82,15 +82,17 @@ impl Browser {
         }
     }
 
-    /// Reads to the end, where everything must add up.
+    /// Reads to the end and checks the digest of the last page.
     pub async fn read_all(&self) {
         for _ in 0..200 {
             if !self.read_some(1_000).await {
                 return;
             }
         }
-        self.findings
-            .note(Check::PagesAddUp, format!("{} reads for ever", self.actor));
+        self.findings.note(
+            Check::PagesAddUp,
+            format!("{} never reaches the last page", self.actor),
+        );
     }
 
     async fn read_page(&self) {
@@ -103,7 +105,7 @@ impl Browser {
         }
     }
 
-    /// Reads a page; whether another follows.
+    /// Reads one page; returns true if another follows.
     async fn read_some(&self, limit: u64) -> bool {
         let cursor = self.with(|state| state.replica.cursor.clone());
         let from = cursor.map_or_else(String::new, |cursor| format!("&cursor={cursor}"));
@@ -126,7 +128,8 @@ impl Browser {
 
     fn take(&self, reply: &Reply) -> bool {
         if reply.status == 410 {
-            self.recorder.did(self.actor, "reads everything anew");
+            self.recorder
+                .did(self.actor, "starts over from the beginning");
             self.with(|state| state.replica = PageReplica::default());
             return true;
         }
@@ -150,7 +153,7 @@ impl Browser {
         page.has_more
     }
 
-    /// Edits, deletes or brings back a record that it has heard of, on some terms.
+    /// Edits, deletes or revives a record that it has seen, with a random conflict rule.
     async fn write(&self, number: u32) {
         let heard = self.with(|state| {
             let all: Vec<_> = state
@@ -191,11 +194,7 @@ impl Browser {
             group: None,
             fields: (action == ActionName::Update).then(|| json!({ member: text })),
         };
-        let what = if is_deleted {
-            "brings back"
-        } else {
-            "writes to"
-        };
+        let what = if is_deleted { "revives" } else { "writes to" };
         self.recorder
             .did(self.actor, format!("{what} {member} of {id}: {text}"));
         let request = SyncRequest {
@@ -203,7 +202,8 @@ impl Browser {
             limit: Some(1),
             ..SyncRequest::default()
         };
-        // The same operation until it is answered.
+        // Repeats the same operation until it is answered, as a client with an outbox does: the
+        // retry must find its receipt.
         for _ in 0..TRIES {
             let path = "/api/v1/sync".to_owned();
             let reply = self
@@ -228,7 +228,8 @@ impl Browser {
         let Some(token) = self.caller.token().await else {
             return;
         };
-        self.recorder.did(self.actor, format!("moves to {zone}"));
+        self.recorder
+            .did(self.actor, format!("changes its time zone to {zone}"));
         let body = json!({ "timezone": zone }).to_string().into_bytes();
         self.caller
             .link

@@ -1,4 +1,4 @@
-//! A device: the real client with its sync loop, and a person who uses it.
+//! A device: the real client with its sync loop, and a simulated user.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,14 +17,14 @@ use crate::network::Link;
 use crate::plan::Plan;
 use crate::time::{PausedTimer, Time};
 
-/// The longest pause between two things that a person does.
+/// Longest pause between two actions of the user.
 const PAUSE_MILLIS: u64 = 20_000;
-/// How often somebody tries to log in, every three seconds: longer than any trouble lasts.
+/// Attempts to log in, one every three seconds: longer than any fault lasts.
 const LOG_INS: u32 = 4_000;
 
-/// One device of one person.
+/// One device of one user.
 pub struct Device {
-    /// Whose device it is.
+    /// The device and its user.
     pub actor: Actor,
     /// The real client.
     pub client: Arc<Client>,
@@ -34,7 +34,7 @@ pub struct Device {
     recorder: Arc<Recorder>,
     findings: Findings,
     running: Mutex<Option<Running>>,
-    /// The highest version of each record that was delivered.
+    /// Highest version of each record that was delivered.
     seen: Mutex<BTreeMap<Uuid, i64>>,
 }
 
@@ -50,7 +50,7 @@ impl Drop for Running {
 }
 
 impl Device {
-    /// A device that nobody has logged in on.
+    /// Creates a device without a session.
     pub fn new(
         plan: Plan,
         link: (Actor, Link),
@@ -76,22 +76,22 @@ impl Device {
         })
     }
 
-    /// Makes the account, whatever it takes.
+    /// Creates the account; retries until it exists.
     pub async fn register(&self) {
         let email = email(self.actor.person);
         loop {
             match self.client.register(&self.link, &email, PASSWORD).await {
-                // Refused: an earlier try came through, and its answer did not.
+                // Refused: an earlier attempt was carried out and its answer was lost.
                 Ok(_) | Err(CallError::Refused(_)) => return,
                 Err(_) => sleep(Duration::from_secs(2)).await,
             }
         }
     }
 
-    /// A person uses the device for as long as the plan says.
+    /// Uses the device for as many actions as the plan has.
     pub async fn run(&self) {
         a_while(&self.chance, PAUSE_MILLIS).await;
-        // Somebody may write before they log in.
+        // A user may write before the first login.
         if self.chance.happens(30) {
             self.act(0);
         }
@@ -135,7 +135,7 @@ impl Device {
         }
     }
 
-    /// What was delivered of a record is never older than what was delivered before.
+    /// Checks that no record went back to an older version. Only a restore may lower a version.
     fn check_versions(&self) {
         let Ok(records) = self.client.server_records() else {
             return self
@@ -155,7 +155,7 @@ impl Device {
         }
     }
 
-    /// Does what the state of the sync asks of a person.
+    /// Answers the prompts that the sync state shows to a user.
     pub async fn answer_prompts(&self) {
         let state = self.state();
         match state {
@@ -176,7 +176,7 @@ impl Device {
         }
     }
 
-    /// Whoever wants to log in goes where there is a network.
+    /// Logs in, after going online: a user who wants to log in looks for a network.
     async fn log_in(&self) {
         self.link.cut(false);
         let email = email(self.actor.person);
@@ -185,7 +185,7 @@ impl Device {
                 Ok(_) => return,
                 Err(LoginError::Call(_)) => sleep(Duration::from_secs(3)).await,
                 Err(LoginError::OtherAccount { .. }) => {
-                    let what = format!("{} was logged in as somebody else", self.actor);
+                    let what = format!("{} was logged in to another account", self.actor);
                     return self.findings.note(Check::Isolation, what);
                 }
             }
@@ -202,7 +202,7 @@ impl Device {
         *self.running() = Some(Running { handle, task });
     }
 
-    /// It is online, and syncs at once.
+    /// Goes online and starts a sync at once.
     pub fn sync_now(&self) {
         self.link.cut(false);
         if let Some(running) = self.running().as_ref() {
@@ -210,12 +210,12 @@ impl Device {
         }
     }
 
-    /// Its person uses it no more.
+    /// Stops the sync loop for good.
     pub fn stop_sync(&self) {
         *self.running() = None;
     }
 
-    /// How its sync stands; none when no loop runs.
+    /// State of the sync; `None` while no loop runs.
     pub fn state(&self) -> Option<SyncState> {
         let running = self.running();
         let running = running
@@ -224,7 +224,7 @@ impl Device {
         running.map(|running| running.handle.state().borrow().clone())
     }
 
-    /// Whether all is exchanged.
+    /// Returns true if everything is exchanged.
     pub fn is_quiet(&self) -> bool {
         let is_idle = matches!(
             self.state(),

@@ -1,4 +1,4 @@
-//! What a person does on a device, all through the client's own interface.
+//! Actions of a user on a device, all through the client's own interface.
 
 use jiff::ToSpan as _;
 use kanso_client::{Client, EditError, ResolveError};
@@ -12,7 +12,7 @@ use kanso_protocol::habits::{FrequencyType, HabitMembers, HabitType};
 use crate::chance::Chance;
 use crate::history::Actor;
 
-/// What was done, and what of it cannot be read back.
+/// Description of an action, and the write that could not be read back, if any.
 pub(super) struct EditReport {
     pub(super) what: String,
     pub(super) unread: Option<String>,
@@ -25,7 +25,8 @@ fn report(what: impl Into<String>) -> EditReport {
     }
 }
 
-/// A text that nobody else writes, and that says whose it is.
+/// Returns a text that is unique in a run and names its author. The isolation check reads the
+/// author from it.
 pub(super) fn mark(actor: Actor, number: u32) -> String {
     format!("p{}~d{}~{number}", actor.person, actor.device)
 }
@@ -37,7 +38,7 @@ struct Editor<'a> {
     number: u32,
 }
 
-/// Does one thing.
+/// Carries out one random action.
 pub(super) fn act(
     client: &Client,
     chance: &Chance,
@@ -91,7 +92,8 @@ impl Editor<'_> {
         Ok(self.read_back(habit.id, format!("creates habit {}", self.mark)))
     }
 
-    /// A write that is not seen at once on the device that made it is lost already.
+    /// Checks that a write is visible at once on its own device; a write that is not is already
+    /// lost.
     fn read_back(&self, id: HabitId, what: String) -> EditReport {
         let shown = self.client.habit(id);
         let is_shown = shown.is_ok_and(|shown| {
@@ -118,7 +120,7 @@ impl Editor<'_> {
             _ => {
                 let archived = habit.details.archived_at.is_none();
                 self.client.archive_habit(habit.id, archived)?;
-                let what = if archived { "archives" } else { "brings back" };
+                let what = if archived { "archives" } else { "restores" };
                 return Ok(report(format!("{what} habit {}", habit.id)));
             }
         };
@@ -184,7 +186,7 @@ impl Editor<'_> {
             Ok(entry) => {
                 Ok(self.read_entry(entry.id, format!("records {} for {habit}", self.mark)))
             }
-            // An archived habit takes none.
+            // An archived habit takes no entries.
             Err(EditError::Invalid(_)) => Ok(report("cannot record for an archived habit")),
             Err(error) => Err(error),
         }
@@ -243,7 +245,7 @@ impl Editor<'_> {
     }
 
     fn delete_habit(&self, habit: &Habit) -> Result<EditReport, EditError> {
-        // Sometimes with an entry just before: both go out together.
+        // Sometimes with an entry just before, so that both deletions are in one outbox.
         if self.chance.happens(50)
             && let Some(entry) = self.some_entry(habit)?
         {
@@ -253,9 +255,9 @@ impl Editor<'_> {
         Ok(report(format!("deletes habit {}", habit.id)))
     }
 
-    /// Several edits that the server takes all or none of.
+    /// Makes several edits as a group, which the server accepts all or none of.
     fn group(&self, habit: &Habit) -> Result<EditReport, EditError> {
-        // Within the transaction the client itself cannot be asked.
+        // Read before the group: within its transaction the client refuses other calls.
         let entry = self.new_entry(habit.id)?;
         let made = self.client.group(|edits| {
             edits.update_habit(habit.id, self.title())?;
@@ -274,7 +276,7 @@ impl Editor<'_> {
         )))
     }
 
-    /// Decides on what the server refused, if there is something.
+    /// Decides a conflict, if there is one.
     fn decide(&self) -> Result<EditReport, EditError> {
         let failures = self.client.failures()?;
         let Some(failure) = self.chance.one_of(&failures) else {
@@ -287,7 +289,7 @@ impl Editor<'_> {
         };
         match decided {
             Err(ResolveError::Replica(error)) => Err(error.into()),
-            // Some decisions are not possible.
+            // Some decisions are not possible, for example a merge of the same field.
             _ => Ok(report(format!("{what} in {}", failure.operation.id))),
         }
     }

@@ -1,4 +1,5 @@
-//! Somebody who follows the event stream: it pulls when it is told to, and never by itself.
+//! A follower of the event stream: it pulls only after an event, never by itself. So it shows a
+//! missed event as a stale replica.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -19,26 +20,26 @@ use crate::network::{Link, OpenReply, PieceReader};
 use crate::plan::Plan;
 use crate::sse;
 
-/// The longest time before it opens its first stream, in milliseconds.
+/// Longest time before it opens its first stream, in milliseconds.
 const PAUSE_MILLIS: u64 = 20_000;
 
-/// A stream that says nothing for so long is dead.
+/// A stream without any event for this long counts as dead: three heartbeats.
 const DEAD: Duration = Duration::from_secs(45);
 
-/// From a stream that was cut off, or was not opened, to the next: so long at first and at most.
+/// First and longest pause before a stream is opened again.
 const SOONEST: Duration = Duration::from_secs(1);
 const LATEST: Duration = Duration::from_secs(15);
 
-/// How many pieces lie between a server and a reader who does not read: what the machines between
-/// them hold.
+/// Number of pieces that fit between a server and a reader that does not read. Stands for the
+/// buffers of the machines between them.
 const AHEAD: usize = 64;
 
-/// How often it asks once more for a page that has no answer.
+/// Attempts for a page without an answer.
 const TRIES: u32 = 4;
 
-/// One person's stream and what was pulled because of it.
+/// The event stream of one user and the replica that is pulled because of it.
 pub struct Follower {
-    /// Whose it is.
+    /// The follower and its user.
     pub actor: Actor,
     plan: Plan,
     caller: WireClient,
@@ -48,16 +49,16 @@ pub struct Follower {
     replica: Mutex<PageReplica>,
 }
 
-/// Why a stream is not read any further.
+/// When to open the next stream.
 enum Reconnect {
-    /// It was cut off, or is silent.
+    /// After a growing pause: the stream broke off or is silent.
     WithBackoff,
-    /// The server said when to come back.
+    /// After the time that the server gave.
     After(Duration),
 }
 
 impl Follower {
-    /// A follower that has read nothing.
+    /// Creates a follower that has read nothing.
     pub fn new(
         plan: Plan,
         link: (Actor, Link),
@@ -76,7 +77,7 @@ impl Follower {
         }
     }
 
-    /// Follows for ever.
+    /// Follows the stream until it is aborted.
     pub async fn run(&self) {
         a_while(&self.chance, PAUSE_MILLIS).await;
         if self.chance.happens(20) {
@@ -103,19 +104,20 @@ impl Follower {
         }
     }
 
-    /// Whether it has read as far as `head`, and holds what is there. Nothing is there of an account that
-    /// is gone.
+    /// Returns true if it has read up to `head` and its records match the digest. A deleted account
+    /// has no head.
     pub fn has_read(&self, head: Option<Head>) -> bool {
         let Some(head) = head else {
             return true;
         };
         let position = self.with(|replica| replica.position());
-        // Nobody is told of a history that is empty.
+        // An empty history sends no event, so the follower cannot know of it.
         let has_read = head.seq == Seq::ZERO || position.is_some_and(|read| read.seq >= head.seq);
         has_read && self.with(|replica| replica.digest()) == head.digest
     }
 
-    /// Opens a stream, with a ticket if it is a page that cannot say who it is.
+    /// Opens a stream, sometimes with a ticket, as a web page does that cannot send an
+    /// `Authorization` header.
     async fn open(&self) -> Option<OpenReply> {
         let mut parameters = Vec::new();
         let ticket = if self.chance.happens(40) {
@@ -125,7 +127,8 @@ impl Follower {
         };
         let has_ticket = ticket.is_some();
         parameters.extend(ticket.map(|ticket| format!("ticket={ticket}")));
-        // Without it, it would not be told that the history is another one.
+        // A stream opened without a cursor gets no `resync` event, so a follower would not notice a
+        // restore.
         let says_cursor = self.plan.restores > 0 || self.chance.happens(70);
         let cursor = self.with(|replica| replica.cursor.clone());
         let cursor = cursor.filter(|_| says_cursor);
@@ -142,8 +145,8 @@ impl Follower {
     }
 
     fn refused(&self, reply: &Reply) -> Reconnect {
-        let told = format!("gets no stream: {}", reply.status);
-        self.recorder.did(self.actor, told);
+        let text = format!("gets no stream: {}", reply.status);
+        self.recorder.did(self.actor, text);
         reply
             .retry_after
             .map_or(Reconnect::WithBackoff, Reconnect::After)
@@ -174,7 +177,8 @@ impl Follower {
         }
     }
 
-    /// Pulls until it has read up to `head`. Without an answer it leaves off: the next event tells.
+    /// Pulls until the cursor reaches `head`. Gives up after several requests without an answer;
+    /// the next event starts a new attempt.
     async fn pull(&self, head: i64) {
         let mut left = TRIES;
         while left > 0 {
@@ -183,6 +187,7 @@ impl Follower {
                 return;
             }
             let from = cursor.map_or_else(String::new, |cursor| format!("&cursor={cursor}"));
+            // `min_seq` makes a server that is behind answer `behind` instead of an older page.
             let limit = self.chance.between(1, 50);
             let path = format!("/api/v1/sync?limit={limit}&min_seq={head}{from}");
             match self.caller.ask(Method::Get, path, None).await {
@@ -192,7 +197,7 @@ impl Follower {
         }
     }
 
-    /// Whether the answer brought it further.
+    /// Applies an answer; returns true if it contained changes.
     fn take(&self, reply: &Reply) -> bool {
         if reply.status == 410 {
             self.start_over();
@@ -209,7 +214,8 @@ impl Follower {
     }
 
     fn start_over(&self) {
-        self.recorder.did(self.actor, "reads everything anew");
+        self.recorder
+            .did(self.actor, "starts over from the beginning");
         self.with(|replica| *replica = PageReplica::default());
     }
 

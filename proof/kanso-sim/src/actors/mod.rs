@@ -1,4 +1,4 @@
-//! Those who use the servers.
+//! Simulated users, their programs, and the faults of servers and time.
 
 mod browser;
 mod device;
@@ -21,14 +21,14 @@ use tokio::time::sleep;
 
 use crate::chance::Chance;
 
-/// The password of everybody.
+/// Password of all accounts.
 const PASSWORD: &str = "correct horse battery staple";
 
 fn email(person: u32) -> String {
     format!("p{person}@example.org")
 }
 
-/// Waits for up to so many milliseconds.
+/// Waits for a random time of at most `longest` milliseconds.
 async fn a_while(chance: &Chance, longest: u64) {
     sleep(Duration::from_millis(chance.between(0, longest))).await;
 }

@@ -1,4 +1,4 @@
-//! A reader that knows nothing but the pages it was given.
+//! A replica that is built from pages alone, without the client library.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use kanso_protocol::parse_cursor;
 use kanso_protocol::sync::{Change, Changed, SyncResponse};
 use uuid::Uuid;
 
-/// Records folded together of pages, each in the newest state that was told.
+/// Live records and the cursor, folded from pages.
 #[derive(Clone, Debug, Default)]
 pub(super) struct PageReplica {
     records: BTreeMap<Uuid, Record>,
@@ -16,7 +16,7 @@ pub(super) struct PageReplica {
 }
 
 impl PageReplica {
-    /// Takes one record in, as it is now.
+    /// Applies one record.
     pub(super) fn add(&mut self, change: &Change) -> Result<(), String> {
         if let Changed::Record(record) = change.read().map_err(|error| error.to_string())? {
             if record.stamp().is_deleted() {
@@ -28,7 +28,8 @@ impl PageReplica {
         Ok(())
     }
 
-    /// Takes a page in. A complete one whose digest is not what the records add up to is wrong.
+    /// Applies a page. Returns an error if the page is complete and its digest differs from the
+    /// digest of the records.
     pub(super) fn take(&mut self, page: &SyncResponse) -> Result<(), String> {
         for change in &page.changes {
             self.add(change)?;
@@ -36,20 +37,21 @@ impl PageReplica {
         self.cursor = Some(page.cursor.clone());
         let digest = self.digest().to_string();
         match &page.digest {
-            Some(told) if *told != digest => Err(format!(
-                "pages up to {} add up to {digest}, the server says {told}",
+            Some(reported) if *reported != digest => Err(format!(
+                "pages up to {} add up to {digest}, the server reports {reported}",
                 page.head
             )),
             _ => Ok(()),
         }
     }
 
-    /// How far it has read.
+    /// Cursor of the last page.
     pub(super) fn position(&self) -> Option<Cursor> {
         parse_cursor(self.cursor.as_deref()?).ok()
     }
 
-    /// What it adds up to. Entries of a habit that is not there are not there either.
+    /// Digest of the live records. Entries of a missing habit do not count, as in the server's
+    /// digest.
     pub(super) fn digest(&self) -> Digest {
         let is_there = |id: HabitId| self.records.contains_key(&id.uuid());
         let live = self.records.values().filter(|record| match record {

@@ -1,4 +1,4 @@
-//! What happens to servers and to time.
+//! Faults of servers and jumps of the clock.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,10 +14,11 @@ use crate::time::Time;
 
 const PAUSE_MILLIS: u64 = 60_000;
 
-/// Together less than receipts and sessions are kept: what is older may be forgotten.
+/// Longest sum of all clock jumps: below the 90 days for which receipts and sessions are kept,
+/// because older ones may be purged.
 const MOST_LEAPT_SECONDS: u64 = 80 * 86_400;
 
-/// What happens to servers and to time.
+/// Faults of servers and jumps of the clock.
 pub struct ServerFaults {
     plan: Plan,
     chance: Chance,
@@ -27,8 +28,10 @@ pub struct ServerFaults {
 }
 
 impl ServerFaults {
-    /// The weather of `plan`.
+    /// Creates the faults of `plan`.
     pub fn new(plan: Plan, cluster: &Arc<Cluster>, recorder: &Arc<Recorder>, time: &Time) -> Self {
+        // The name of the stream is part of every seed: another name draws other numbers, and the
+        // plans in `regressions.jsonl` would no longer show the bugs that they stand for.
         Self {
             plan,
             chance: Chance::stream(plan.seed, "weather"),
@@ -38,7 +41,7 @@ impl ServerFaults {
         }
     }
 
-    /// Everything that is going to happen. Answers with how often a copy was put back.
+    /// Runs all faults of the plan. Returns the number of restores.
     pub async fn pass(&self) -> anyhow::Result<u32> {
         let mut restores = 0;
         let (mut copies, mut leapt) = (Vec::new(), 0);
@@ -52,11 +55,11 @@ impl ServerFaults {
             }
             if self.plan.restores > 0 && (copies.is_empty() || self.chance.happens(20)) {
                 copies.push(self.cluster.back_up().await?);
-                self.recorder.happened("the database is copied");
+                self.recorder.happened("a backup is taken");
             } else if self.chance.happens(10 * self.plan.restores)
                 && let Some(&copy) = self.chance.one_of(&copies)
             {
-                self.recorder.happened(format!("copy {copy} is put back"));
+                self.recorder.happened(format!("backup {copy} is restored"));
                 self.cluster.restore(copy).await?;
                 restores += 1;
             }
@@ -69,15 +72,14 @@ impl ServerFaults {
                 if leapt + seconds <= MOST_LEAPT_SECONDS {
                     leapt += seconds;
                     self.recorder
-                        .happened(format!("{} hours pass", seconds / 3_600));
+                        .happened(format!("the clock jumps by {} hours", seconds / 3_600));
                     self.time.leap(i64::try_from(seconds).unwrap_or_default());
                 }
             }
             if self.chance.happens(40)
                 && let (_, Some(up)) = self.cluster.pick()
             {
-                self.recorder
-                    .happened("what was kept long enough is removed");
+                self.recorder.happened("expired data is purged");
                 tokio::select! {
                     biased;
                     () = up.ended.cancelled() => {}

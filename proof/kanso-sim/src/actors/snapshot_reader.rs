@@ -1,5 +1,5 @@
-//! A new device, again and again: it reads a snapshot, goes on with it when it is cut off, and then
-//! pulls what changed meanwhile.
+//! A reader of snapshots: a new device again and again. It reads a snapshot, resumes it after it
+//! was cut off, and then pulls the changes since.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,22 +17,22 @@ use crate::history::{Actor, Recorder};
 use crate::network::{Link, OpenReply, PieceReader};
 use crate::plan::Plan;
 
-/// The longest pause before a device is new, in milliseconds.
+/// Longest pause before the next snapshot, in milliseconds.
 const PAUSE_MILLIS: u64 = 60_000;
 
-/// How many things the others do for each time that a device is new.
+/// Number of actions of the other programs for each snapshot.
 const ACTIONS_EACH: u32 = 6;
 
 /// How long it waits for the next piece.
 const PIECE_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// How often it asks for what has no answer.
+/// Attempts for a request without an answer.
 const TRIES: u32 = 40;
 
-/// The longest time that it takes to store a piece, in milliseconds: others write meanwhile.
+/// Longest time that it takes to store a piece, in milliseconds; other programs write meanwhile.
 const STORING_MILLIS: u64 = 2_000;
 
-/// Whoever sets up a person's new devices.
+/// A reader of snapshots for one user.
 pub struct SnapshotReader {
     actor: Actor,
     plan: Plan,
@@ -46,14 +46,14 @@ pub struct SnapshotReader {
 #[derive(Default)]
 struct Reading {
     replica: PageReplica,
-    /// Where it began: the head, the digest and the cursor.
+    /// The `begin` line: head, digest and cursor.
     began: Option<(i64, String, String)>,
     resume: Option<String>,
     is_whole: bool,
 }
 
 impl SnapshotReader {
-    /// Nobody has read anything yet.
+    /// Creates a reader that has read nothing.
     pub fn new(
         plan: Plan,
         link: (Actor, Link),
@@ -71,7 +71,7 @@ impl SnapshotReader {
         }
     }
 
-    /// Sets up a device now and then, for as long as the plan says.
+    /// Reads a snapshot now and then, for as long as the plan has actions.
     pub async fn run(&self) {
         for _ in 0..self.plan.actions.div_ceil(ACTIONS_EACH) {
             a_while(&self.chance, PAUSE_MILLIS).await;
@@ -79,14 +79,14 @@ impl SnapshotReader {
         }
     }
 
-    /// Does so when all is well: then it must work.
+    /// Reads a snapshot once all faults have ended: then it must succeed.
     pub async fn must_read_everything(&self) {
         if !self.read_everything().await {
-            self.wrong("cannot read everything although all is well");
+            self.wrong("cannot read everything although all faults have ended");
         }
     }
 
-    /// Reads all there is, and pulls; whether it came to the end of it.
+    /// Reads a snapshot and pulls; returns true if it reached the end.
     async fn read_everything(&self) -> bool {
         let windows = [0, 1, 7, 90, 3_660];
         let window = windows[self.chance.place(windows.len())];
@@ -98,16 +98,16 @@ impl SnapshotReader {
                 None => format!("window_days={window}"),
             };
             let path = format!("/api/v1/sync/snapshot?{question}");
-            // One piece is read ahead.
+            // A buffer of one piece makes the server wait, so that writes fall between the pieces.
             match self.caller.open(path, false, 1).await {
                 Some(OpenReply::Pieces(wire)) => self.read(wire, &mut reading).await,
                 Some(OpenReply::Refused(reply)) if reply.status == 410 => {
-                    self.recorder.did(self.actor, "begins the snapshot anew");
+                    self.recorder.did(self.actor, "restarts the snapshot");
                     reading = Reading::default();
                 }
                 Some(OpenReply::Refused(reply)) if reply.status == 400 => {
-                    let told = String::from_utf8_lossy(&reply.body).into_owned();
-                    self.wrong(&format!("a mark is refused: {told}"));
+                    let body = String::from_utf8_lossy(&reply.body).into_owned();
+                    self.wrong(&format!("a resume mark is refused: {body}"));
                     return false;
                 }
                 Some(OpenReply::Refused(reply)) => {
@@ -122,9 +122,11 @@ impl SnapshotReader {
         false
     }
 
-    /// Reads one answer until it ends, is cut off or says nothing any more.
+    /// Reads one answer until it ends, breaks off or falls silent.
     async fn read(&self, mut wire: PieceReader, reading: &mut Reading) {
         let (mut text, mut records) = (Vec::new(), 0);
+        // An answer that broke off before its first mark cannot be resumed, so its records are
+        // dropped.
         if reading.resume.is_none() {
             *reading = Reading::default();
         }
@@ -144,7 +146,7 @@ impl SnapshotReader {
         self.recorder.did(self.actor, "has a part of a snapshot");
     }
 
-    /// Pulls to the end, where everything must add up.
+    /// Pulls to the end and checks the digest.
     async fn pull(&self, mut replica: PageReplica) -> bool {
         let mut left = TRIES;
         while left > 0 {
@@ -156,7 +158,8 @@ impl SnapshotReader {
                 continue;
             };
             let Ok(page) = serde_json::from_slice::<SyncResponse>(&reply.body) else {
-                // Another history, or too late: a device would begin anew, as this one will.
+                // Another history, or the cursor expired: a device starts over, and so does this
+                // reader.
                 if reply.status == 410 {
                     return false;
                 }
@@ -182,7 +185,7 @@ impl SnapshotReader {
 }
 
 impl Reading {
-    /// Takes a line in, of an answer that had so many records before.
+    /// Applies a line of an answer that already had `records` records.
     fn take(&mut self, line: &[u8], records: &mut u64) -> Result<(), String> {
         let line = serde_json::from_slice(line).map_err(|error| error.to_string())?;
         match line {
@@ -192,9 +195,11 @@ impl Reading {
                 cursor,
             } => {
                 let began = (head, digest, cursor);
+                // A resumed snapshot must continue the same state, or records of two states would
+                // be mixed.
                 let before = self.began.get_or_insert_with(|| began.clone());
                 if *before != began {
-                    return Err(format!("began at {before:?} and goes on at {began:?}"));
+                    return Err(format!("began at {before:?} and continues at {began:?}"));
                 }
             }
             SnapshotLine::Record(change) => {
@@ -205,15 +210,15 @@ impl Reading {
             SnapshotLine::End {
                 cursor,
                 digest,
-                records: told,
+                records: sent,
             } => {
                 self.is_whole = true;
                 let sum = self.replica.digest().to_string();
-                if digest.as_ref().is_some_and(|told| *told != sum) {
+                if digest.as_ref().is_some_and(|digest| *digest != sum) {
                     return Err(format!("a snapshot adds up to {sum}, not to {digest:?}"));
                 }
-                if told != *records {
-                    return Err(format!("{records} records came, and {told} were sent"));
+                if sent != *records {
+                    return Err(format!("{records} records arrived, and {sent} were sent"));
                 }
                 let began = self.began.as_ref().map(|(_, _, cursor)| cursor);
                 if began != Some(&cursor) {

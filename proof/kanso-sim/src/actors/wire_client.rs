@@ -1,4 +1,4 @@
-//! Somebody who asks in a person's name without the client library.
+//! Requests of a user without the client library.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -10,7 +10,7 @@ use super::{PASSWORD, email};
 use crate::history::Actor;
 use crate::network::{Link, OpenReply};
 
-/// One program that a person has logged in with, or will.
+/// One program with a login: the parts that browser, follower and snapshot reader share.
 pub(super) struct WireClient {
     pub(super) actor: Actor,
     pub(super) link: Link,
@@ -24,7 +24,8 @@ impl WireClient {
         Self { actor, link, token }
     }
 
-    /// Asks in the person's name; none when no answer came.
+    /// Sends a request with the access token. Returns `None` if no answer arrived or the token was
+    /// rejected.
     pub(super) async fn ask(
         &self,
         method: Method,
@@ -46,7 +47,7 @@ impl WireClient {
         Some(reply)
     }
 
-    /// Asks for an answer in pieces, by a ticket in the path or else in the person's name.
+    /// Opens an answer in pieces, authorised by a ticket in the path or by the access token.
     pub(super) async fn open(
         &self,
         path: String,
@@ -59,13 +60,15 @@ impl WireClient {
             Some(self.token().await?)
         };
         let opened = self.link.open(path, bearer, ahead).await.ok()?;
+        // The token is dropped, not renewed: the next request logs in again, which is the shortest
+        // way back.
         if !has_ticket && matches!(&opened, OpenReply::Refused(reply) if reply.status == 401) {
             self.keep(None);
         }
         Some(opened)
     }
 
-    /// The access token, after a log-in if there is none.
+    /// Returns the access token; logs in first if there is none.
     pub(super) async fn token(&self) -> Option<String> {
         if let Some(token) = self.kept() {
             return Some(token);
@@ -76,11 +79,11 @@ impl WireClient {
         Some(tokens.token)
     }
 
-    /// Tries to log in with an address that nobody has.
+    /// Tries to log in with an address that has no account.
     pub(super) async fn mistype(&self) {
-        // Whatever becomes of it: no success takes this failure back.
-        let nobody = format!("p{}@example.com", self.actor.person);
-        drop(self.log_in(nobody).await);
+        // The outcome does not matter: no later success clears this failure, so only eviction can.
+        let unknown = format!("p{}@example.com", self.actor.person);
+        drop(self.log_in(unknown).await);
     }
 
     async fn log_in(&self, email: String) -> Result<Reply, Unreachable> {

@@ -1,24 +1,29 @@
-//! What must hold when nothing moves any more: checks 6, 9 and 12.
+//! Checks 6, 9 and 12: the state after recovery.
+//!
+//! Check 6 compares each replica with the server member by member and by digest. Check 9 compares
+//! stored streaks with fresh ones. Check 12 looks for work that never ends: queued jobs, stale
+//! followers, waiters without a client, and memory that was never freed. All of them read one final
+//! state, in time linear in its records.
 
 use crate::cluster::MemoryUse;
 use crate::final_state::{FinalDevice, FinalState, FinalUser, shown};
 use crate::finding::{Check, Finding};
 
-/// Compares what devices hold with what the server holds, and looks for what is left to do.
+/// Compares devices with the server and looks for unfinished work.
 pub(super) fn check(end_state: &FinalState) -> Vec<Finding> {
     let mut findings = Vec::new();
     for person in &end_state.people {
         if person.digest != person.sum {
             let (digest, sum) = (&person.digest, &person.sum);
             let what = format!(
-                "p{}: the server says that its records add up to {digest}, they do to {sum}",
+                "p{}: the server's digest is {digest}, its records add up to {sum}",
                 person.person
             );
             findings.push(Finding::new(Check::PagesAddUp, what));
         }
         for (habit, stored, fresh) in &person.wrong_streaks {
             let what = format!(
-                "p{}: habit {habit} has {stored}, computed {fresh}",
+                "p{}: habit {habit} stores {stored}, computed {fresh}",
                 person.person
             );
             findings.push(Finding::new(Check::StreaksFresh, what));
@@ -31,11 +36,11 @@ pub(super) fn check(end_state: &FinalState) -> Vec<Finding> {
         }
     }
     if end_state.backlog.waiting > 0 || end_state.backlog.parked > 0 {
-        let what = format!("{:?} when nothing moves any more", end_state.backlog);
+        let what = format!("{:?} after recovery", end_state.backlog);
         findings.push(Finding::new(Check::Drains, what));
     }
     for actor in &end_state.behind {
-        let what = format!("{actor} follows the stream and was not told of everything");
+        let what = format!("{actor} follows the stream and has not read everything");
         findings.push(Finding::new(Check::Drains, what));
     }
     for MemoryUse {
@@ -44,12 +49,12 @@ pub(super) fn check(end_state: &FinalState) -> Vec<Finding> {
         count,
     } in end_state.retained.iter().filter(|kept| kept.count > 0)
     {
-        let what = format!("server {server} still keeps {count} {what}");
+        let what = format!("server {server} still holds {count} {what}");
         findings.push(Finding::new(Check::Drains, what));
     }
     if end_state.waiters > 0 {
         let what = format!(
-            "news are carried for {}, and nobody waits",
+            "{} users still have subscribers, and no client waits",
             end_state.waiters
         );
         findings.push(Finding::new(Check::Drains, what));
@@ -60,10 +65,10 @@ pub(super) fn check(end_state: &FinalState) -> Vec<Finding> {
 fn compare(device: &FinalDevice, person: &FinalUser) -> Vec<Finding> {
     let mut wrong = Vec::new();
     if let Some(trouble) = &device.trouble {
-        wrong.push(format!("its sync does not come to rest: {trouble}"));
+        wrong.push(format!("its sync does not become idle: {trouble}"));
     }
     if device.waiting > 0 {
-        wrong.push(format!("{} operations wait for ever", device.waiting));
+        wrong.push(format!("{} operations are never sent", device.waiting));
     }
     if device.sum != person.digest {
         wrong.push(format!(

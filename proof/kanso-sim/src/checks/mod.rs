@@ -1,8 +1,12 @@
-//! The checks: functions of what happened and how it ended. Each reads the history once.
+//! The checks: functions of the history and the final state. Each reads the history once.
 //!
-//! Where an older copy of the database was put back, the server has lost what it had acknowledged,
-//! and devices give it back. Then versions, results and tokens of before mean nothing, and what is
-//! checked is that nothing that a device held is gone and that all come to hold the same.
+//! The checks are linear because the server decides the order: a version, a position or a receipt
+//! in an answer names the place of a change. A checker of arbitrary histories would have to search
+//! for such an order.
+//!
+//! A restore loses acknowledged operations, and devices restore the records from their replicas.
+//! Versions, results and tokens from before the restore then mean nothing. The remaining checks are
+//! that no acknowledged record is gone and that all replicas converge.
 
 mod effects;
 mod final_state;
@@ -17,13 +21,15 @@ use crate::final_state::FinalState;
 use crate::finding::Finding;
 use crate::history::History;
 
-/// What is wrong, of everything that can be told from the outside.
+/// Returns everything that is wrong, as far as it is visible from outside.
 pub fn all(history: &History, end_state: &FinalState) -> Vec<Finding> {
     let mut findings = final_state::check(end_state);
     findings.extend(service::isolation(history));
     findings.extend(service::long_polls(history, end_state));
     findings.extend(streams::check(history, end_state));
     let effects = effects::effects(history);
+    // After a restore, positions and versions are reused, so the checks that compare them would
+    // report false alarms.
     if end_state.restores > 0 {
         findings.extend(records::survives(&effects, history, end_state));
         return findings;

@@ -1,4 +1,8 @@
-//! What must hold of every operation: checks 3, 4 and 7.
+//! Checks 3, 4 and 7: promises about every operation.
+//!
+//! Check 3 collects all answers by operation id: at most one first result, one version, one
+//! verdict. Check 4 does the same by group. Check 7 keeps the version of each acknowledged delete
+//! and compares later pages with it. One pass each.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,28 +13,29 @@ use super::effects::{answered, is_done};
 use crate::finding::{Check, Finding};
 use crate::history::History;
 
-/// What answers said of one operation.
+/// All answers to one operation.
 #[derive(Default)]
 struct OperationAnswers {
-    /// How often it was said to be done for the first time.
+    /// Number of answers that report it as carried out for the first time.
     first_times: u32,
-    /// The versions that it was said to have made.
+    /// Versions that it was reported to have made.
     versions: BTreeSet<i64>,
     was_done: bool,
     was_refused: bool,
 }
 
-/// What became of what a group wants of one record. A device that sends it under a second id, because
-/// a standby took over meanwhile, wants nothing more by that.
+/// State of one record of a group. After a failover a device sends the same write under a second
+/// id, so a group counts records, not operations.
 #[derive(Default)]
 struct GroupPart {
-    /// One of its operations was done.
+    /// True if one of its operations was carried out.
     was_done: bool,
-    /// One of its operations went out and was never answered: it may have been done.
+    /// True if one of its operations was never answered, so it may have been carried out.
     may_be_done: bool,
 }
 
-/// An operation has one result and one effect, a group is carried out wholly or not at all.
+/// Check 3: an operation has one result and one effect. Check 4: a group is carried out all or
+/// none.
 pub(super) fn once(history: &History) -> Vec<Finding> {
     let mut answers: BTreeMap<Uuid, OperationAnswers> = BTreeMap::new();
     for (_, request, _, response) in history.syncs() {
@@ -42,6 +47,8 @@ pub(super) fn once(history: &History) -> Vec<Finding> {
                 one.first_times += u32::from(status != OperationStatus::Duplicate);
                 one.versions.extend(result.version);
             } else {
+                // A deferred operation has no result yet: it is sent again once its habit is
+                // stored.
                 one.was_refused |= status != OperationStatus::Deferred;
             }
         }
@@ -69,7 +76,7 @@ pub(super) fn once(history: &History) -> Vec<Finding> {
     findings
 }
 
-/// The groups of which a part was carried out and another part certainly was not.
+/// Returns the groups with both a record that was written and one that certainly was not.
 fn groups(history: &History, answers: &BTreeMap<Uuid, OperationAnswers>) -> Vec<Finding> {
     let mut groups: BTreeMap<&str, BTreeMap<Uuid, GroupPart>> = BTreeMap::new();
     let pushed = history.exchanges.iter().flat_map(|exchange| &exchange.sync);
@@ -88,13 +95,13 @@ fn groups(history: &History, answers: &BTreeMap<Uuid, OperationAnswers>) -> Vec<
         let done = members.values().filter(|member| member.was_done).count();
         let is_undone = |member: &GroupPart| !member.was_done && !member.may_be_done;
         let is_half = done > 0 && members.values().any(is_undone);
-        let what = || format!("of the {all} records of group {group} {done} were written");
+        let what = || format!("{done} of the {all} records of group {group} were written");
         is_half.then(|| Finding::new(Check::AllOrNone, what()))
     };
     groups.into_iter().filter_map(half).collect()
 }
 
-/// After a delete was acknowledged, nobody who asks later is shown an older state as alive.
+/// Check 7: a request sent after an acknowledged delete never shows an older state as live.
 pub(super) fn deleted(history: &History) -> Vec<Finding> {
     let mut gone: BTreeMap<(u32, Uuid), (usize, i64)> = BTreeMap::new();
     let mut findings = Vec::new();
@@ -113,9 +120,11 @@ pub(super) fn deleted(history: &History) -> Vec<Finding> {
             };
             let shown = record.stamp();
             let is_old = shown.version.get() < *version;
+            // Only requests sent after the acknowledgement count: an earlier one may read an
+            // earlier state.
             if exchange.sent_at > *known_at && !shown.is_deleted() && is_old {
                 let what = format!(
-                    "{} is shown version {} of {}, which was deleted as version {version}",
+                    "{} got version {} of {}, which was deleted as version {version}",
                     exchange.actor,
                     shown.version,
                     record.id()

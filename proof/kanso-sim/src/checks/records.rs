@@ -1,4 +1,9 @@
-//! What must hold of every record: checks 1, 2 and 5.
+//! Checks 1, 2 and 5: promises about every record.
+//!
+//! Check 2 proves that the versions of a record form one chain and that no edit overwrites one that
+//! it has not seen. Check 1 compares the end of the chain with the final record. Check 5 compares
+//! each record of each page with its version in the chain. A page or record is looked up by
+//! version, so the checks are linear in the history.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,42 +16,44 @@ use crate::final_state::{FinalRecord, FinalState, FinalUser};
 use crate::finding::{Check, Finding};
 use crate::history::{Actor, History};
 
-/// Compares each record, on every page and at the end, with what was done to it.
+/// Compares each record, on every page and at the end, with its reported effects.
 pub(super) fn check(history: &History, effects: &Effects, end_state: &FinalState) -> Vec<Finding> {
     let states: BTreeMap<RecordKey, BTreeMap<i64, ExpectedState>> = effects
         .iter()
         .map(|(key, chain)| (*key, chain.states()))
         .collect();
     let mut findings = Vec::new();
-    for ((person, id), told) in effects {
+    for ((person, id), chain) in effects {
         let Some(person) = end_state.people.iter().find(|end| end.person == *person) else {
             continue;
         };
-        findings.extend(chain(*id, told, person.records.get(id)));
+        findings.extend(one_chain(*id, chain, person.records.get(id)));
         if let Some(states) = states.get(&(person.person, *id)) {
-            findings.extend(kept(*id, told, states, person));
+            findings.extend(acknowledged(*id, chain, states, person));
         }
     }
     findings.extend(pages(history, &states));
     findings
 }
 
-/// Each version was made by exactly one change, and no change overlooks one that clashes.
-fn chain(id: Uuid, told: &VersionChain, end: Option<&FinalRecord>) -> Vec<Finding> {
+/// Check 2: each version was made by exactly one change, and no change overwrites a conflicting
+/// one.
+fn one_chain(id: Uuid, chain: &VersionChain, end: Option<&FinalRecord>) -> Vec<Finding> {
     let mut wrong = Vec::new();
-    let newest = told.newest().max(end.map_or(0, |end| end.version));
-    if told.unexplained_versions(newest).count() > told.unanswered.len() {
-        let nobody = |version| format!("version {version} of {id} was made by nobody");
-        wrong.extend(told.unexplained_versions(newest).map(nobody));
+    let newest = chain.newest().max(end.map_or(0, |end| end.version));
+    // Each unanswered operation may explain one missing version, but only one.
+    if chain.unexplained_versions(newest).count() > chain.unanswered.len() {
+        let unmade = |version| format!("version {version} of {id} was made by no operation");
+        wrong.extend(chain.unexplained_versions(newest).map(unmade));
     }
-    for (version, made) in &told.versions {
+    for (version, made) in &chain.versions {
         let sure = made.iter().filter(|effect| !effect.is_from_retry).count();
         if sure > 1 {
             wrong.push(format!("version {version} of {id} was made {sure} times"));
         }
     }
     let mut edited: BTreeMap<&str, (i64, Actor, String)> = BTreeMap::new();
-    for (&version, made) in &told.versions {
+    for (&version, made) in &chain.versions {
         for effect in made.iter().filter(|effect| !effect.is_from_retry) {
             let operation = &effect.operation;
             let is_merged = operation.action == ActionName::Update
@@ -54,6 +61,8 @@ fn chain(id: Uuid, told: &VersionChain, end: Option<&FinalRecord>) -> Vec<Findin
             for (member, text) in followed(operation) {
                 if let Some((last, actor, theirs)) = edited.get(member)
                     && let Some(base) = operation.base_version.filter(|_| is_merged)
+                    // A merge must see the last edit of each field that it sets. `on_conflict:
+                    // client` overwrites on purpose, and a device may overwrite its own text.
                     && (*last > base && *actor != effect.actor && *theirs != text)
                 {
                     wrong.push(format!(
@@ -70,26 +79,27 @@ fn chain(id: Uuid, told: &VersionChain, end: Option<&FinalRecord>) -> Vec<Findin
     wrong.into_iter().map(finding).collect()
 }
 
-/// What was acknowledged is there at the end, unless something that came after it is.
-fn kept(
+/// Check 1: the last acknowledged state is there at the end, unless a later one replaced it.
+fn acknowledged(
     id: Uuid,
-    told: &VersionChain,
+    chain: &VersionChain,
     states: &BTreeMap<i64, ExpectedState>,
     person: &FinalUser,
 ) -> Option<Finding> {
     let (newest, state) = states.last_key_value()?;
     let (end, mut state) = (person.records.get(&id), state.clone());
+    // The record has more versions than the answers report: an unanswered operation made them.
     if end.is_none_or(|end| end.version > *newest) {
-        state.make_unknown(&told.unanswered);
+        state.make_unknown(&chain.unanswered);
     }
     let finding = |what: String| Some(Finding::new(Check::AckedIsKept, what));
     let Some(end) = end else {
-        let habit = told.versions.values().flatten().find_map(habit_of);
+        let habit = chain.versions.values().flatten().find_map(habit_of);
         let is_gone = |habit: Uuid| person.records.get(&habit).is_none_or(|end| end.is_deleted);
         if state.is_deleted != Some(false) || habit.is_some_and(is_gone) {
             return None;
         }
-        return finding(format!("{id} is gone, and nobody deleted it"));
+        return finding(format!("{id} is gone without a delete"));
     };
     if end.version < *newest {
         return finding(format!(
@@ -118,7 +128,7 @@ fn kept(
     None
 }
 
-/// Each page shows each record as it was after its version, and increments add up.
+/// Check 5: each page shows each record as it was after its version. Check 1: increments add up.
 fn pages(
     history: &History,
     states: &BTreeMap<RecordKey, BTreeMap<i64, ExpectedState>>,
@@ -145,11 +155,13 @@ fn pages(
                 let (id, version) = (shown.id, shown.version);
                 let is = &shown.members[name];
                 let what = format!(
-                    "{name} of version {version} of {id} is told as {is:?}, it is {text:?}"
+                    "{name} of version {version} of {id} is {is:?} on a page, expected {text:?}"
                 );
                 findings.push(Finding::new(Check::PagesAddUp, what));
             }
             if let (Some(value), Some(added)) = (shown.value, state.added) {
+                // The first value is unknown, but it is the same for all versions: the value minus
+                // the increments so far must not change.
                 let first = value - added;
                 let known = *first_values.entry(key).or_insert(first);
                 if known != first {
@@ -166,7 +178,7 @@ fn pages(
     findings
 }
 
-/// What a page shows of a record.
+/// A record as a page shows it.
 struct ShownRecord {
     id: Uuid,
     version: i64,
@@ -210,13 +222,14 @@ fn member(members: &Value, name: &str) -> String {
     text.unwrap_or_default().to_uppercase()
 }
 
-/// Of what was made and acknowledged, and that nobody ever asked to delete: it is there, also
-/// after an older copy of the database was put back.
+/// Check 1 after a restore: a record that was created, acknowledged and never deleted is live,
+/// because some device restored it.
 pub(super) fn survives(
     effects: &Effects,
     history: &History,
     end_state: &FinalState,
 ) -> Vec<Finding> {
+    // A delete counts even if it was never answered: it may have been carried out.
     let mut unwanted = BTreeSet::new();
     for exchange in &history.exchanges {
         let operations = exchange.sync.iter().flat_map(|sync| &sync.operations);
@@ -224,8 +237,8 @@ pub(super) fn survives(
         unwanted.extend(deletes.map(|operation| operation.id));
     }
     let mut findings = Vec::new();
-    for ((person, id), told) in effects {
-        let made = told.versions.values().flatten().find(|effect| {
+    for ((person, id), chain) in effects {
+        let made = chain.versions.values().flatten().find(|effect| {
             effect.operation.action == ActionName::Create && effect.delivered_at.is_some()
         });
         let habit = made.and_then(habit_of);
@@ -238,7 +251,7 @@ pub(super) fn survives(
         let is_there =
             end.is_some_and(|end| end.records.get(id).is_some_and(|end| !end.is_deleted));
         if !is_there {
-            let what = format!("{id} was made and acknowledged, nobody deleted it, and it is gone");
+            let what = format!("{id} was created and acknowledged, never deleted, and is gone");
             findings.push(Finding::new(Check::AckedIsKept, what));
         }
     }

@@ -1,4 +1,8 @@
-//! What must hold of every event stream: checks 10 and 12.
+//! Checks 10 and 12: promises about every event stream.
+//!
+//! A stream is a list of events with their places in the history, so each check compares it with a
+//! list that is sorted the same way: the changes of its user, the pulls of its user, or its own
+//! gaps.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,26 +12,26 @@ use crate::finding::{Check, Finding};
 use crate::history::{EventKind, Exchange, History, Serving, StreamEnd};
 use crate::sse;
 
-/// How long a server that is asked to stop may take to tell its streams, in milliseconds.
+/// Longest time in which a draining server ends its streams, in milliseconds.
 const BYE_MILLIS: u64 = 500;
 
-/// The longest that a stream is silent, in milliseconds: from one heartbeat to the next, and the time
-/// that it takes to ask about a session.
+/// Longest silence of a stream, in milliseconds: one heartbeat interval, and the time to look up
+/// the session.
 const SILENT_MILLIS: u64 = 15_000 + 500;
 
-/// One stream, as its server saw it.
+/// One stream as its server saw it.
 struct Stream<'a> {
     exchange: &'a Exchange,
     serving: &'a Serving,
-    /// What it said, and the place of that in the history.
+    /// Its events, with their places in the history.
     said: Vec<(usize, sse::SseEvent)>,
 }
 
-/// Whether streams told their people of their own changes, soon, and of nothing else.
+/// Checks that streams report the changes of their own user, soon, and no others.
 pub(super) fn check(history: &History, end_state: &FinalState) -> Vec<Finding> {
     let streams = streams(history);
     let mut findings = tickets(history);
-    let told = |person: u32| {
+    let published = |person: u32| {
         let end = end_state.people.iter().find(|end| end.person == person)?;
         end_state.published.get(&end.user?)
     };
@@ -35,10 +39,10 @@ pub(super) fn check(history: &History, end_state: &FinalState) -> Vec<Finding> {
     let pulls = pulls(history);
     for stream in &streams {
         let person = stream.exchange.actor.person;
-        findings.extend(told(person).and_then(|told| stream.foreign_heads(told)));
+        findings.extend(published(person).and_then(|published| stream.foreign_heads(published)));
         findings.extend(stream.without_bye(history));
         findings.extend(stream.long_silence(history, SILENT_MILLIS + busy(end_state)));
-        // A copy that is put back takes positions back.
+        // A restore takes positions back.
         if end_state.restores == 0 {
             let news = news.get(&person).map_or(&[][..], Vec::as_slice);
             let pulls = pulls.get(&person).map_or(&[][..], Vec::as_slice);
@@ -80,8 +84,8 @@ fn said(serving: &Serving) -> Vec<(usize, sse::SseEvent)> {
     events.collect()
 }
 
-/// When it was known, of each person, that their history had reached a position by a change: one
-/// that was answered.
+/// Returns when each user's history was known to have reached a position through an answered
+/// change.
 fn news(history: &History) -> BTreeMap<u32, Vec<(usize, i64)>> {
     let mut news: BTreeMap<u32, Vec<_>> = BTreeMap::new();
     for (exchange, _, serving, response) in history.syncs() {
@@ -94,8 +98,8 @@ fn news(history: &History) -> BTreeMap<u32, Vec<(usize, i64)>> {
     news
 }
 
-/// When each person asked, and where the history stood that they were shown; none where they were
-/// told that it had not got so far.
+/// Returns when each user pulled and the head that the answer showed; `None` if the server answered
+/// `behind`.
 fn pulls(history: &History) -> BTreeMap<u32, Vec<(usize, Option<i64>)>> {
     let mut pulls: BTreeMap<u32, Vec<_>> = BTreeMap::new();
     for exchange in &history.exchanges {
@@ -116,7 +120,7 @@ fn is_behind(body: &[u8]) -> bool {
     problem.is_ok_and(|problem| problem["code"] == "behind")
 }
 
-/// A ticket opens one stream, however often the request arrives.
+/// A ticket opens one stream, even if the request arrives twice.
 fn tickets(history: &History) -> Vec<Finding> {
     let mut opened: BTreeMap<&str, usize> = BTreeMap::new();
     for exchange in history.exchanges.iter().filter(|it| is_stream(it)) {
@@ -138,17 +142,17 @@ fn tickets(history: &History) -> Vec<Finding> {
 }
 
 impl Stream<'_> {
-    /// It poked for a position that nobody ever said of its person's history.
-    fn foreign_heads(&self, told: &BTreeSet<i64>) -> Option<Finding> {
+    /// The stream named a head that was never published for its user.
+    fn foreign_heads(&self, published: &BTreeSet<i64>) -> Option<Finding> {
         let pokes = self.said.iter().filter(|(_, event)| event.name == "poke");
         let mut heads = pokes.filter_map(|(_, event)| event.head());
-        let head = heads.find(|head| !told.contains(head))?;
+        let head = heads.find(|head| !published.contains(head))?;
         let actor = self.exchange.actor;
-        let what = format!("{actor} was told of {head}, where its history was never said to be");
+        let what = format!("{actor} got the head {head}, which was never published for its user");
         Some(Finding::new(Check::Isolation, what))
     }
 
-    /// It was open, and did not say in time that its person had changed something.
+    /// The stream was open and did not report a change in time.
     fn missed_changes(
         &self,
         history: &History,
@@ -170,11 +174,11 @@ impl Stream<'_> {
         });
         let (at, seq) = missed?;
         let (actor, known) = (self.exchange.actor, time(*at));
-        let what = format!("{actor} was not told of {seq} within {late} ms of {known} ms");
+        let what = format!("{actor} did not get {seq} within {late} ms of {known} ms");
         Some(Finding::new(Check::Drains, what))
     }
 
-    /// It said nothing for longer than from one heartbeat to the next.
+    /// The stream was silent for longer than a heartbeat interval.
     fn long_silence(&self, history: &History, longest: u64) -> Option<Finding> {
         let time = |place: usize| history.events.get(place).map_or(0, |event| event.at);
         let said = self.said.iter().map(|(place, _)| *place);
@@ -184,11 +188,11 @@ impl Stream<'_> {
         let mut gaps = times.windows(2).map(|pair| (pair[0], pair[1] - pair[0]));
         let (since, gap) = gaps.find(|(_, gap)| *gap > longest)?;
         let actor = self.exchange.actor;
-        let what = format!("{actor} heard nothing for {gap} ms from {since} ms on");
+        let what = format!("{actor} got no event for {gap} ms from {since} ms on");
         Some(Finding::new(Check::Drains, what))
     }
 
-    /// It told of a position that somebody who asked later did not find.
+    /// The stream named a head that a later pull did not find.
     fn heads_ahead(&self, pulls: &[(usize, Option<i64>)]) -> Option<Finding> {
         let heads = self.said.iter();
         let mut heads = heads.filter_map(|(at, event)| Some((*at, event.head()?)));
@@ -197,13 +201,13 @@ impl Stream<'_> {
             later.any(|(_, shown)| *shown < Some(*head))
         })?;
         let what = format!(
-            "{} was told of {head} before it was there",
+            "{} got the head {head} before it was stored",
             self.exchange.actor
         );
         Some(Finding::new(Check::Drains, what))
     }
 
-    /// Its server was asked to stop, and it was not told when to come back.
+    /// Its server was asked to stop and did not send `bye`.
     fn without_bye(&self, history: &History) -> Option<Finding> {
         let mut places = history.events.iter().enumerate();
         let (stopped, event) = places.find(|(place, event)| {
@@ -217,11 +221,11 @@ impl Stream<'_> {
             return None;
         }
         let over = history.events.get(ended).map_or(u64::MAX, |event| event.at);
-        let goes_on = over > event.at + BYE_MILLIS;
+        let stays_open = over > event.at + BYE_MILLIS;
         let said_bye = self.said.last().is_some_and(|(_, last)| last.name == "bye");
-        let is_wrong = goes_on || (end == StreamEnd::Finished && !said_bye);
+        let is_wrong = stays_open || (end == StreamEnd::Finished && !said_bye);
         let what = format!(
-            "{} had a stream of a server that stopped",
+            "{} had a stream without `bye` from a server that stopped",
             self.exchange.actor
         );
         is_wrong.then(|| Finding::new(Check::Drains, what))

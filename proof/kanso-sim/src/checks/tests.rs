@@ -1,4 +1,4 @@
-//! Histories that are wrong in one respect, each of which one check must tell.
+//! Histories with one fault each, which exactly one check must report.
 
 mod streams;
 
@@ -16,7 +16,7 @@ use crate::history::{Actor, Event, EventKind, Exchange, History, Serving};
 
 const HABIT: Uuid = Uuid::from_u128(0xAB);
 
-/// A history that is put together by hand; person 1 has two devices.
+/// Builds a history step by step. User 1 has two devices.
 #[derive(Clone, Default)]
 struct HistoryBuilder {
     history: History,
@@ -64,7 +64,7 @@ impl HistoryBuilder {
         self.history.exchanges[exchange].servings[serving].delivered_at = Some(at);
     }
 
-    /// A push of one operation, answered and delivered.
+    /// Adds a push of one operation, answered and delivered.
     fn push_one(&mut self, device: u32, operation: OperationRequest, result: OperationResult) {
         let request = SyncRequest {
             operations: vec![operation],
@@ -75,7 +75,7 @@ impl HistoryBuilder {
         self.deliver(exchange, serving);
     }
 
-    /// A push of one operation of which nothing is heard again.
+    /// Adds a push of one operation that is never answered.
     fn push_in_vain(&mut self, device: u32, operation: OperationRequest) {
         let request = SyncRequest {
             operations: vec![operation],
@@ -92,7 +92,7 @@ impl HistoryBuilder {
         }
     }
 
-    /// What the checks say, each once.
+    /// Returns the checks that fail, each once.
     fn failed_checks(&self, ends: &FinalState) -> Vec<Check> {
         let mut checks: Vec<_> = all(&self.history, ends).iter().map(|it| it.check).collect();
         checks.sort();
@@ -141,7 +141,7 @@ fn result(op: u128, status: OperationStatus, version: i64) -> OperationResult {
     }
 }
 
-/// Person 1 ends with one habit in this version and with this title.
+/// Returns a final state in which user 1 has one habit in this version and with this title.
 fn ends(version: i64, title: &str) -> FinalState {
     let end = FinalRecord {
         version,
@@ -162,7 +162,7 @@ fn ends(version: i64, title: &str) -> FinalState {
 use ActionName::{Create, Delete, Update};
 use OperationStatus::{Applied, Conflict, Duplicate, Gone};
 
-/// Made on one device and edited on another.
+/// A habit made on one device and edited on another.
 fn good() -> HistoryBuilder {
     let mut builder = HistoryBuilder::default();
     builder.push_one(1, operation(1, Create, None, "one"), result(1, Applied, 1));
@@ -179,21 +179,22 @@ fn a_good_history_is_good() {
     assert_eq!(good().failed_checks(&ends(2, "two")), []);
 }
 
-/// A delete that changed nothing, of which nobody was told but by its retry: its commit was answered
-/// with a connection that broke.
+/// A delete that changed nothing and that only its retry reports: the connection broke at its
+/// commit.
 #[test]
 fn a_retry_of_what_changed_nothing_is_no_effect() {
     let mut builder = good();
     builder.push_one(1, operation(3, Delete, None, ""), result(3, Duplicate, 2));
     assert_eq!(builder.failed_checks(&ends(2, "two")), []);
-    // Whoever is heard of first: of two that tell of one version, the edit made it.
+    // The order of the answers does not matter: of two retries that name one version, the edit made
+    // it.
     let mut builder = HistoryBuilder::default();
     builder.push_one(1, operation(1, Create, None, "one"), result(1, Applied, 1));
     builder.push_one(1, operation(3, Delete, None, ""), result(3, Duplicate, 2));
     let edit = operation(2, Update, Some(1), "two");
     builder.push_one(2, edit, result(2, Duplicate, 2));
     assert_eq!(builder.failed_checks(&ends(2, "two")), []);
-    // An edit may have found nothing to change as well: then either may have made it.
+    // An edit may have been a no-op as well: then either edit may have made the version.
     let edit = operation(4, Update, Some(1), "four");
     builder.push_one(1, edit, result(4, Duplicate, 2));
     assert_eq!(builder.failed_checks(&ends(2, "two")), []);
@@ -211,12 +212,12 @@ fn an_acknowledged_edit_that_is_not_there_is_found() {
 }
 
 #[test]
-fn a_version_that_nobody_made_is_found() {
+fn a_version_without_an_operation_is_found() {
     assert_eq!(good().failed_checks(&ends(3, "two")), [Check::OneChain]);
 }
 
 #[test]
-fn a_version_that_two_made_is_found() {
+fn a_version_made_by_two_operations_is_found() {
     let mut builder = good();
     builder.push_one(
         1,
@@ -227,7 +228,7 @@ fn a_version_that_two_made_is_found() {
 }
 
 #[test]
-fn an_edit_over_what_it_had_not_seen_is_found() {
+fn an_edit_over_an_unseen_edit_is_found() {
     let mut builder = good();
     builder.push_one(
         1,
@@ -259,7 +260,7 @@ fn a_retry_with_another_result_is_found() {
     assert_eq!(
         builder.failed_checks(&ends(2, "two")),
         [],
-        "as it should be"
+        "the same result"
     );
     builder.push_one(
         2,
@@ -283,7 +284,8 @@ fn half_a_group_is_found() {
     builder.push_one(1, grouped(3, 2, "three"), result(3, Applied, 3));
     builder.push_one(1, other(4), result(4, Conflict, 3));
     assert_eq!(builder.failed_checks(&ends(3, "three")), [Check::AllOrNone]);
-    // Of what was never answered nobody knows; sent again under another id, it is the same part.
+    // An unanswered operation may have been carried out. Sent again under another id, it is the
+    // same part.
     let mut builder = good();
     builder.push_one(1, grouped(3, 2, "three"), result(3, Applied, 3));
     builder.push_in_vain(1, other(4));
@@ -295,9 +297,9 @@ fn half_a_group_is_found() {
     assert_eq!(builder.failed_checks(&ends(3, "three")), []);
 }
 
-/// Only retries tell who brought it back: of two, either may have.
+/// Only retries report the revival: either of the two may have made it.
 #[test]
-fn either_of_two_that_are_told_of_again_may_have_brought_it_back() {
+fn either_of_two_retries_may_have_revived_a_record() {
     let mut builder = good();
     let deletion = operation(3, Delete, Some(2), "");
     builder.push_one(1, deletion, result(3, Applied, 3));
@@ -321,9 +323,9 @@ fn either_of_two_that_are_told_of_again_may_have_brought_it_back() {
     );
 }
 
-/// A standby took over, and the device gave what it had sent another id.
+/// After a failover the device sent the write again under another id.
 #[test]
-fn what_was_never_answered_may_have_made_a_version() {
+fn an_unanswered_operation_may_have_made_a_version() {
     let mut builder = good();
     builder.push_in_vain(1, operation(3, Update, Some(2), "three"));
     for title in ["two", "three"] {
@@ -337,7 +339,7 @@ fn what_was_never_answered_may_have_made_a_version() {
         builder.failed_checks(&ends(4, "three")),
         [Check::AckedIsKept]
     );
-    // It gave a title, and neither a delete nor a description.
+    // It set a title, and neither deleted the habit nor set a description.
     let mut deleted = ends(4, "four");
     for end in deleted.people[0].records.values_mut() {
         end.is_deleted = true;
@@ -386,14 +388,14 @@ fn a_wrong_streak_and_a_job_that_stays_are_found() {
 }
 
 #[test]
-fn a_waiter_that_is_not_let_go_is_found() {
+fn a_waiter_that_is_never_removed_is_found() {
     let mut end = ends(2, "two");
     end.waiters = 1;
     assert_eq!(good().failed_checks(&end), [Check::Drains]);
 }
 
 #[test]
-fn a_text_of_somebody_else_is_found() {
+fn a_text_of_another_user_is_found() {
     let mut builder = good();
     let exchange = builder.send(1, "Get /api/v1/sync", None);
     builder.serve(exchange, 200, None);
@@ -404,14 +406,14 @@ fn a_text_of_somebody_else_is_found() {
 }
 
 #[test]
-fn a_device_that_had_to_be_healed_is_found() {
+fn a_device_that_repaired_its_replica_is_found() {
     let mut builder = good();
     builder.send(1, "Post /api/v1/sync/verify", None);
     assert_eq!(builder.failed_checks(&ends(2, "two")), [Check::PagesAddUp]);
 }
 
 #[test]
-fn a_wait_that_news_do_not_end_is_found() {
+fn a_long_poll_that_a_change_does_not_end_is_found() {
     let cursor = kanso_protocol::format_cursor(kanso_domain::sync::Cursor {
         epoch: kanso_domain::sync::Epoch::new(1),
         seq: kanso_domain::Seq::new(1).expect("a position"),
@@ -421,7 +423,7 @@ fn a_wait_that_news_do_not_end_is_found() {
     for (waited, arrives, found) in [
         (800, true, vec![]),
         (9_000, true, late()),
-        // A second copy of the request may have begun to wait after the news.
+        // A duplicate of the request may have begun to wait after the change.
         (9_000, false, vec![]),
     ] {
         let mut builder = HistoryBuilder::default();
@@ -477,7 +479,7 @@ fn a_refresh_that_arrives_days_later_may_end_a_session() {
             "after {seconds} s"
         );
     }
-    // The token was used up half a minute before, and a second arrival comes half a minute later.
+    // The token was consumed 30 seconds before, and the duplicate arrives 30 seconds later.
     let mut builder = good();
     builder.refresh(200, false);
     builder.clock += 30;

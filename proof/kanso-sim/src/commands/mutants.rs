@@ -6,27 +6,27 @@ use anyhow::Context as _;
 use kanso_sim::mutants::Bug;
 use kanso_sim::mutation_report::{MAX_SEEDS, MutationResult, search, table};
 
-/// Around the table in the page.
+/// Markers around the table in the page.
 const BEGIN: &str = "<!-- bank -->\n";
 const END: &str = "<!-- /bank -->";
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// Only this bug
+    /// Search for this bug only
     #[arg(long, value_parser = Bug::named)]
     only: Option<Bug>,
-    /// How often each is looked for, each time among other seeds
+    /// Number of searches for each bug, each with other seeds
     #[arg(long, default_value_t = 1)]
     searches: u64,
-    /// On how many threads
+    /// Number of threads
     #[arg(long, default_value_t = 2)]
     jobs: usize,
-    /// Write the table into this page, where it says `<!-- bank -->`
+    /// Write the table into this page, between the `<!-- bank -->` markers
     #[arg(long)]
     write: Option<PathBuf>,
 }
 
-/// Looks for the bugs; whether all were found.
+/// Searches for the bugs; returns true if all were found.
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<bool> {
     let bugs = arguments.only.map_or(Bug::ALL.to_vec(), |bug| vec![bug]);
     let (next, found) = (
@@ -38,7 +38,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<bool> {
             while let Some(&bug) = bugs.get(next.fetch_add(1, Ordering::SeqCst)) {
                 let one = search(bug, arguments.searches)?;
                 eprintln!(
-                    "bank: {} {:?} {:?}",
+                    "mutants: {} {:?} {:?}",
                     bug.name(),
                     one.check.map(|check| check as u8),
                     one.seeds
@@ -56,7 +56,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<bool> {
         threads.into_iter().try_for_each(|thread| {
             thread
                 .join()
-                .unwrap_or_else(|_| Err(anyhow::anyhow!("a search broke off")))
+                .unwrap_or_else(|_| Err(anyhow::anyhow!("a search panicked")))
         })
     })?;
     let mut bank = found.into_inner().unwrap_or_else(PoisonError::into_inner);
@@ -69,11 +69,11 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<bool> {
     let missed: Vec<_> = bank.iter().filter(|found| !found.is_caught()).collect();
     for found in &missed {
         println!(
-            "bank: {} was not found within {MAX_SEEDS} seeds",
+            "mutants: {} was not found within {MAX_SEEDS} seeds",
             found.bug.name()
         );
     }
-    println!("bank: {} bugs, {} missed", bank.len(), missed.len());
+    println!("mutants: {} bugs, {} missed", bank.len(), missed.len());
     Ok(missed.is_empty())
 }
 

@@ -9,31 +9,31 @@ use super::failure;
 
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// How many seeds
+    /// Number of seeds
     #[arg(long, default_value_t = 100)]
     seeds: u64,
     /// The first seed
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// End after so many hours
+    /// Time limit in hours
     #[arg(long)]
     hours: Option<f64>,
-    /// On how many threads
+    /// Number of threads
     #[arg(long, default_value_t = 2)]
     jobs: usize,
-    /// Go on after a failure, and only count
+    /// Continue after a failure and only count
     #[arg(long)]
     keep_going: bool,
-    /// With this planted bug
+    /// Plant this bug
     #[arg(long, value_parser = Bug::named)]
     bug: Option<Bug>,
 }
 
-/// Lives through the seeds; whether all was well.
+/// Runs the seeds; returns true if all pass.
 #[expect(
     clippy::disallowed_methods,
     clippy::cast_precision_loss,
-    reason = "how long the machine takes is not a part of what is simulated; a rate is rounded anyway"
+    reason = "the wall clock measures the machine and not the simulation; a rate is rounded anyway"
 )]
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<bool> {
     let began = std::time::Instant::now();
@@ -51,7 +51,8 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<bool> {
     let step = (arguments.seeds / 20).max(1);
     let reported = Mutex::new(BTreeSet::new());
     let report = campaign.run(&|| began.elapsed(), &|report| {
-        // At once: a campaign takes hours, and somebody may want to look.
+        // Printed at once: a campaign takes hours, and the first failure is worth a look before it
+        // ends.
         let mut reported = reported.lock().unwrap_or_else(PoisonError::into_inner);
         for seed in report.failed.keys().filter(|seed| reported.insert(**seed)) {
             eprintln!("sim: seed {seed} failed");

@@ -1,4 +1,5 @@
-//! Bugs of what is done without anybody asking.
+//! Bugs of background work: streak workers and purges. Check 9 compares stored streaks with fresh
+//! ones; checks 3 and 5 see a purge that came too early.
 
 use kanso_application::ports::housekeeping::PurgeStore;
 use kanso_application::ports::storage::{
@@ -19,6 +20,7 @@ delegated!(StreakQueue for MutantStorage {
 
 async fn claim_streaks(&self, now: Timestamp, limit: u32) -> Result<Vec<StreakClaim>, StorageError> {
     let claimed = self.inner.claim_streaks(now, limit).await?;
+    // The claim is committed and its jobs are lost, as in a worker that panics after every claim.
     if self.bug == Bug::ClaimsNeverFinish {
         return Ok(Vec::new());
     }
@@ -31,6 +33,7 @@ async fn finish_streaks(
     mut computed: Vec<ComputedStreak>,
     now: Timestamp,
 ) -> Result<Vec<StreakOutcome>, StorageError> {
+    // The value stands for a computation from older entries: the generation is not compared.
     if self.strikes(Bug::StaleStreakStored, 50) {
         for one in &mut computed {
             one.streak.current += 1;
@@ -39,6 +42,8 @@ async fn finish_streaks(
     }
     let habits: Vec<_> = computed.iter().map(|one| one.job.habit).collect();
     let outcomes = self.inner.finish_streaks(user, computed, now).await?;
+    // A streak is derived and must not count as an edit: with a new version every pending edit of a
+    // device would conflict.
     if self.bug == Bug::WorkerBumpsVersion {
         let mut memory = self.memory();
         for (habit, outcome) in habits.into_iter().zip(&outcomes) {
@@ -53,6 +58,8 @@ async fn finish_streaks(
 delegated!(PurgeStore for MutantStorage {}
 
 async fn purge_receipts(&self, before: Timestamp, limit: u32) -> Result<u32, StorageError> {
+    // A retention in hours instead of days: a device that retries after the purge is carried out
+    // twice.
     let early = self.bug == Bug::ReceiptsPurgedEarly;
     let before = if early { Timestamp::MAX } else { before };
     self.inner.purge_receipts(before, limit).await

@@ -1,4 +1,4 @@
-//! The list of bugs, and those of them that are not in the storage.
+//! The list of planted bugs, and those that are not in the storage.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,22 +14,23 @@ use crate::plan::{Plan, StoreKind};
 
 macro_rules! bugs {
     ($($(#[doc = $doc:literal])+ $bug:ident = $name:literal,)+) => {
-        /// A bug that can be put in.
+        /// A planted bug: a change that a developer could make by mistake. The doc of each variant
+        /// is its description in `docs/verification.md`.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
         pub enum Bug {
             $($(#[doc = $doc])+ $bug,)+
         }
 
         impl Bug {
-            /// All of them.
+            /// All bugs.
             pub const ALL: &[Self] = &[$(Self::$bug,)+];
 
-            /// Its name on the command line.
+            /// Name on the command line.
             pub const fn name(self) -> &'static str {
                 match self { $(Self::$bug => $name,)+ }
             }
 
-            /// What is wrong.
+            /// Description for the table in `docs/verification.md`.
             pub const fn description(self) -> &'static str {
                 match self { $(Self::$bug => concat!($($doc),+).trim_ascii(),)+ }
             }
@@ -38,51 +39,51 @@ macro_rules! bugs {
 }
 
 bugs! {
-    /// Positions are given out without a lock: a later one is seen while an earlier is not yet.
+    /// Positions are assigned without a lock: a later one is visible before an earlier one.
     CursorWithoutLock = "cursor-without-lock",
-    /// The head of a page is read after its records.
+    /// The head of a page is read after its records, in another snapshot.
     TwoSnapshots = "two-snapshots",
-    /// A write is answered before it is stored, and sometimes never is.
+    /// A write is answered before its commit, and sometimes never committed.
     AckBeforeCommit = "ack-before-commit",
     /// A retry does not find its receipt and is carried out again.
     RetryAppliedTwice = "retry-applied-twice",
     /// The receipt is stored after the change, and sometimes the process dies between the two.
     ReceiptApart = "receipt-apart",
-    /// An edit of a deleted record brings it back without being asked to.
+    /// An edit of a deleted record revives it without the `revive` flag.
     Resurrected = "resurrected",
-    /// Tombstones are purged although a device has not read them, and its cursor is taken.
+    /// Tombstones are purged before a device has read them, and its cursor stays valid.
     PurgeWithoutFloor = "purge-without-floor",
-    /// The worker counts the storing of a streak as an edit.
+    /// The worker increments the version when it stores a streak.
     WorkerBumpsVersion = "worker-bumps-version",
     /// A change does not queue the streak that it makes stale.
     StreakJobDropped = "streak-job-dropped",
-    /// A streak is stored although its habit changed since it was computed.
+    /// A streak is stored although its habit changed after the computation.
     StaleStreakStored = "stale-streak-stored",
-    /// A page loses a record on the way and comes without a digest to compare with.
+    /// A page loses a record on the way and carries no digest to detect it.
     DigestNotCompared = "digest-not-compared",
-    /// Edits of the same field are not seen to clash: the later arrival wins.
+    /// Edits of the same field do not conflict: the later arrival wins.
     ClashOverlooked = "clash-overlooked",
-    /// Of a group that is carried out, one record is not stored.
+    /// One record of a group is not stored.
     HalfAGroup = "half-a-group",
-    /// A page that is not the last gives out the cursor of the head.
+    /// A page that is not the last carries the cursor of the head.
     CursorPastPage = "cursor-past-page",
-    /// A used refresh token yields nothing any more, at once.
+    /// A used refresh token has no grace period.
     NoGrace = "no-grace",
-    /// The limiter's counts are never forgotten.
+    /// The counts of the rate limiter are never reset.
     LimiterWithoutEnd = "limiter-without-end",
-    /// An entry's tombstone is left out while its habit is deleted.
+    /// The tombstone of an entry is left out while its habit is deleted.
     EntryTombstoneLeftOut = "entry-tombstone-left-out",
     /// Receipts are purged while devices still retry.
     ReceiptsPurgedEarly = "receipts-purged-early",
-    /// A habit that is revived does not send its entries again.
+    /// A revived habit does not deliver its entries again.
     ReviveWithoutEntries = "revive-without-entries",
     /// A waiting pull is not woken by a change.
     WakeUpMissed = "wake-up-missed",
-    /// A database that was put back keeps its epoch.
+    /// A restored database keeps its epoch.
     EpochKept = "epoch-kept",
-    /// Who has waited for news is never let go.
+    /// A subscriber is never removed.
     WaiterKept = "waiter-kept",
-    /// A page carries a record of somebody else.
+    /// A page contains a record of another user.
     OtherPersonsRecord = "other-persons-record",
     /// A write of an entry is answered and not stored.
     EntryNotStored = "entry-not-stored",
@@ -90,51 +91,52 @@ bugs! {
     IncrementOverwrites = "increment-overwrites",
     /// A delete that did not see the newest edit is answered and dropped.
     DeleteDropped = "delete-dropped",
-    /// A worker claims streaks and never finishes, and no lease runs out.
+    /// A worker claims streaks and never finishes, and no lease expires.
     ClaimsNeverFinish = "claims-never-finish",
-    /// A session is sometimes said to be closed.
+    /// An open session is sometimes reported as closed.
     SessionForgotten = "session-forgotten",
     /// A page from an older state is answered after a newer one.
     StaleRead = "stale-read",
-    /// Who follows an event stream is not told of some changes.
+    /// An event stream does not report some changes.
     PokeDropped = "poke-dropped",
-    /// A poke is sent for a position that is not there yet.
+    /// A poke names a position that is not stored yet.
     PokeAhead = "poke-ahead",
-    /// Who follows an event stream is sometimes told of somebody else's changes.
+    /// An event stream sometimes reports the changes of another user.
     StrangersStream = "strangers-stream",
     /// A ticket opens a second event stream.
     TicketTwice = "ticket-twice",
-    /// Tickets that nobody used are kept for ever.
+    /// Unused tickets are kept for ever.
     TicketsKept = "tickets-kept",
-    /// Failed log-ins of an address are kept for ever.
+    /// Failed logins of an address are kept for ever.
     FailuresKept = "failures-kept",
-    /// A piece of a snapshot begins one record too late.
+    /// A piece of a snapshot starts one record too late.
     SnapshotSkips = "snapshot-skips",
-    /// The mark of a piece of a snapshot is sent before the piece.
+    /// The resume mark of a piece of a snapshot is sent before the piece.
     MarkBeforePiece = "mark-before-piece",
-    /// A server that is asked to stop ends its streams without a word.
+    /// A draining server ends its streams without `bye`.
     ByeLeftOut = "bye-left-out",
-    /// The lock on a person's row is let go before the commit.
+    /// The lock on a user's row is released before the commit.
     LockBeforeCommit = "lock-before-commit",
-    /// Each statement of a read has a snapshot of its own, so that a head is older than its page.
+    /// Each statement of a read has its own snapshot, so the head is older than the page.
     SnapshotPerStatement = "snapshot-per-statement",
-    /// A commit of which nobody knows what became is repeated without a look at the receipts.
+    /// A commit with an unknown outcome is repeated without a look at the receipts.
     UncertainCommitRepeated = "uncertain-commit-repeated",
-    /// A connection whose transaction failed is never given back to the pool.
+    /// A connection is not returned to the pool after a failed transaction.
     ConnectionKept = "connection-kept",
-    /// A decision from before a serialization failure is committed after it.
+    /// A decision made before a serialization failure is committed after it.
     DecisionKept = "decision-kept",
-    /// The jobs of a claim that was rolled back stay locked.
+    /// The jobs of a rolled back claim stay locked.
     ClaimKept = "claim-kept",
-    /// When the database comes back, the last commit that was answered is gone.
+    /// A failover loses the last answered commit.
     FailoverLosesCommit = "failover-loses-commit",
 }
 
 impl Bug {
-    /// The bug with this name.
+    /// Returns the bug with this name.
     ///
     /// # Errors
-    /// No bug is called that.
+    ///
+    /// No bug has this name.
     pub fn named(name: &str) -> Result<Self, String> {
         let found = Self::ALL.iter().find(|bug| bug.name() == name);
         found
@@ -142,7 +144,7 @@ impl Bug {
             .ok_or_else(|| format!("no bug is called {name}"))
     }
 
-    /// `plan` as this bug needs it: some are of one store only, and of its faults.
+    /// Adapts `plan` to the bug: some bugs need the simulated PostgreSQL and its faults.
     pub const fn plan(self, mut plan: Plan) -> Plan {
         if !matches!(
             self,
@@ -160,7 +162,8 @@ impl Bug {
         match self {
             Self::UncertainCommitRepeated if plan.uncertain == 0 => plan.uncertain = 5,
             Self::ConnectionKept | Self::ClaimKept if plan.failures == 0 => plan.failures = 10,
-            // Somebody else must write to the same records between two attempts.
+            // The decision is only wrong if another device writes to the same records between two
+            // attempts.
             Self::DecisionKept => {
                 plan.failures = 30;
                 plan.longest_step = 40;
@@ -172,7 +175,7 @@ impl Bug {
         plan
     }
 
-    /// `feed` with the bug, if it is one of the feed's.
+    /// Wraps `feed` with the bug, if it is a bug of the feed.
     pub fn feed(bug: Option<Self>, feed: Arc<dyn Feed>) -> Arc<dyn Feed> {
         match bug {
             Some(
@@ -186,7 +189,7 @@ impl Bug {
         }
     }
 
-    /// `limiter` with the bug, if it is one of the limiter's.
+    /// Wraps `limiter` with the bug, if it is a bug of the limiter.
     pub fn limiter(bug: Option<Self>, limiter: Arc<dyn RateLimiter>) -> Arc<dyn RateLimiter> {
         match bug {
             Some(Self::LimiterWithoutEnd) => Arc::new(NeverResetsCounts::default()),
@@ -194,7 +197,8 @@ impl Bug {
         }
     }
 
-    /// Changes an answer on its way, if the bug is one of the wire's.
+    /// Changes an answer on its way, if the bug is on the wire. A developer might drop the digest
+    /// to save bytes; check 6 then sees that the replicas differ.
     pub fn mutate_answer(self, body: &mut Vec<u8>, chance: &Chance) {
         if self != Self::DigestNotCompared {
             return;
@@ -212,7 +216,8 @@ impl Bug {
     }
 }
 
-/// A limiter whose counts have no end.
+/// A rate limiter whose counts are never reset, as if the window start was never updated. Requests
+/// are rejected for ever, so browsers and devices cannot read to the end (checks 5 and 6).
 #[derive(Default)]
 struct NeverResetsCounts(Mutex<BTreeMap<ClientAddress, u32>>);
 

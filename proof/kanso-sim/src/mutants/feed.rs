@@ -1,4 +1,5 @@
-//! Bugs of the feed.
+//! Bugs of the feed. Check 12 sees a change that is not reported in time, and subscribers that
+//! remain; check 10 sees a head of another user.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,15 +10,15 @@ use kanso_domain::{Seq, UserId};
 
 use super::Bug;
 
-/// A feed with a bug in its subscriptions.
+/// A feed with a planted bug.
 pub(super) struct MutantFeed {
     bug: Bug,
     feed: Arc<dyn Feed>,
-    /// What is never let go.
+    /// Subscriptions that are never dropped.
     leaked: Mutex<Vec<Box<dyn Subscription>>>,
-    /// Who subscribed last.
+    /// The last subscriber.
     last: Mutex<Option<UserId>>,
-    /// How much was told.
+    /// Number of notices so far.
     notified: Arc<AtomicU32>,
 }
 
@@ -37,7 +38,7 @@ impl MutantFeed {
         leaked.push(self.feed.subscribe(user));
     }
 
-    /// Who subscribed before `user`, if it was somebody else.
+    /// Returns the previous subscriber, which is another user most of the time.
     fn before(&self, user: UserId) -> UserId {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         last.replace(user).unwrap_or(user)
@@ -46,6 +47,8 @@ impl MutantFeed {
 
 impl Feed for MutantFeed {
     fn publish(&self, user: UserId, head: Seq) {
+        // Published before the commit, with the next position: a pull that reacts at once finds
+        // nothing.
         if self.bug == Bug::PokeAhead {
             return self.feed.publish(user, head.next());
         }
@@ -81,7 +84,7 @@ impl Feed for MutantFeed {
     }
 }
 
-/// A subscriber who hears nothing.
+/// A subscription without any notice.
 struct NeverNotified;
 
 #[async_trait]
@@ -91,7 +94,7 @@ impl Subscription for NeverNotified {
     }
 }
 
-/// A subscriber who forgets each third thing that it hears.
+/// A subscription that drops every third notice.
 struct DropsEveryThird {
     subscription: Box<dyn Subscription>,
     notified: Arc<AtomicU32>,

@@ -1,4 +1,5 @@
-//! Bugs of what a server remembers in its process.
+//! Bugs of in-process memory. Check 12 looks at the memory 20 minutes after the last request; check
+//! 10 counts the streams that a ticket opened.
 
 use std::sync::Arc;
 
@@ -12,16 +13,16 @@ use kanso_local::{LocalThrottle, LocalTickets};
 
 use super::Bug;
 
-/// The brake on guessing passwords, and what it remembers.
+/// A login throttle with an inspectable size.
 pub trait EvictableThrottle: LoginThrottle + Evict {}
 impl<T: LoginThrottle + Evict> EvictableThrottle for T {}
 
-/// The tickets that are out, and how many there are.
+/// A ticket store with an inspectable size.
 pub trait EvictableTickets: TicketStore + Evict {}
 impl<T: TicketStore + Evict> EvictableTickets for T {}
 
 impl Bug {
-    /// `throttle` with the bug, if it is one of the throttle's.
+    /// Wraps `throttle` with the bug, if it is a bug of the throttle.
     pub fn throttle(bug: Option<Self>, throttle: LocalThrottle) -> Arc<dyn EvictableThrottle> {
         match bug {
             Some(Self::FailuresKept) => Arc::new(NeverForgetsFailures(throttle)),
@@ -29,7 +30,7 @@ impl Bug {
         }
     }
 
-    /// `tickets` with the bug, if it is one of the tickets'.
+    /// Wraps `tickets` with the bug, if it is a bug of the tickets.
     pub fn tickets(bug: Option<Self>, tickets: LocalTickets) -> Arc<dyn EvictableTickets> {
         match bug {
             Some(bug @ (Self::TicketTwice | Self::TicketsKept)) => {
@@ -40,7 +41,8 @@ impl Bug {
     }
 }
 
-/// A throttle that forgets no failure of anybody.
+/// A throttle that never evicts failures: a memory leak that an attacker with many addresses can
+/// drive.
 struct NeverForgetsFailures(LocalThrottle);
 
 #[async_trait]
@@ -62,7 +64,7 @@ impl Evict for NeverForgetsFailures {
     }
 }
 
-/// Tickets that are good again, or kept for ever.
+/// Tickets that can be taken twice, or that are never evicted.
 struct ReusableTickets {
     bug: Bug,
     tickets: LocalTickets,
@@ -77,6 +79,8 @@ impl TicketStore for ReusableTickets {
     async fn take(&self, hash: TokenHash) -> Option<KeptTicket> {
         let again = TokenHash::new(*hash.bytes());
         let ticket = self.tickets.take(hash).await?;
+        // A lookup instead of a removal: anyone who reads the URL in a log could open the stream
+        // again.
         if self.bug == Bug::TicketTwice {
             self.tickets.keep(again, ticket).await;
         }

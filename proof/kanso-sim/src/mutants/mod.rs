@@ -1,5 +1,5 @@
-//! Bugs that are put in on purpose, to see that the checks find them. Each is a wrapper around the
-//! real storage, feed, limiter or wire: no shipped code knows of any.
+//! Mutation testing: planted bugs that each check must find. Each is a wrapper around the real
+//! storage, feed, limiter, throttle, tickets or wire, so no product code knows of them.
 
 mod background;
 mod bugs;

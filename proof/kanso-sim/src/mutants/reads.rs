@@ -1,4 +1,6 @@
-//! Bugs of reads.
+//! Bugs of reads. Most of them are errors in a query: a snapshot for each statement, a filter that
+//! is too strict, a cursor computed from the wrong row. Checks 5 and 6 see them, because the pages
+//! do not add up to the digest of the head.
 
 use kanso_application::ports::storage::{
     Comparison, Decide, DeltaQuery, EntryFilter, Journal, RecordStore, Scope, SnapshotPiece,
@@ -54,6 +56,8 @@ async fn delta(&self, user: UserId, query: DeltaQuery) -> Result<Option<Page>, S
     };
     page.head = self.mutant_head(page.head);
     match self.bug {
+        // A developer might read the head in a second query, outside the transaction of the page. A
+        // commit between the two is then skipped for ever.
         Bug::TwoSnapshots => {
             let pause = std::time::Duration::from_millis(self.chance.between(0, 400));
             tokio::time::sleep(pause).await;
@@ -61,6 +65,7 @@ async fn delta(&self, user: UserId, query: DeltaQuery) -> Result<Option<Page>, S
                 page.head = later;
             }
         }
+        // The cursor of the head on a page that was cut by the limit skips the rest.
         Bug::CursorPastPage if page.has_more() => page.remaining = 0,
         Bug::OtherPersonsRecord if self.chance.happens(20) => self.add_other_users_record(user, &mut page).await?,
         Bug::StaleRead => self.answer_older_page(user, query, &mut page),
@@ -70,7 +75,7 @@ async fn delta(&self, user: UserId, query: DeltaQuery) -> Result<Option<Page>, S
 });
 
 impl MutantStorage {
-    /// The first epoch that was ever seen, for a storage that keeps it.
+    /// Returns the first epoch that was seen, for a storage that keeps its epoch.
     pub(super) async fn first_epoch(&self, user: UserId) -> Result<Option<Epoch>, StorageError> {
         if self.bug != Bug::EpochKept {
             return Ok(None);
@@ -81,6 +86,8 @@ impl MutantStorage {
 
     fn mutant_head(&self, mut head: Head) -> Head {
         match self.bug {
+            // A restore without a new epoch: old cursors stay valid in a history that lacks their
+            // changes.
             Bug::EpochKept => head.epoch = Epoch::new(1),
             Bug::PurgeWithoutFloor => head.floor = Floor::NONE,
             _ => {}
@@ -88,8 +95,10 @@ impl MutantStorage {
         head
     }
 
-    /// Takes records out of a page, or changes what it says of them.
+    /// Removes records from a page, or changes their versions.
     async fn leave_out(&self, user: UserId, page: &mut Page) -> Result<(), StorageError> {
+        // A join on live habits also drops the tombstones of entries, so devices keep deleted
+        // entries.
         if self.bug == Bug::EntryTombstoneLeftOut {
             let live = self.inner.habits(user, true).await?;
             page.records.retain(|record| match record {
@@ -102,6 +111,8 @@ impl MutantStorage {
         let memory = self.memory();
         let now = Instant::now();
         page.records.retain(|record| {
+            // A record is hidden while an earlier position is not yet visible to readers, or was
+            // never sent.
             let place = (user, record.stamp().seq);
             let is_hidden = memory.hidden.get(&place).is_some_and(|until| now < *until);
             !is_hidden && !memory.unsent.contains(&place)
@@ -117,7 +128,7 @@ impl MutantStorage {
         Ok(())
     }
 
-    /// Adds a record of the person whose page was read last.
+    /// Adds a record of the last other user who read a page, as a query without `user_id` would.
     async fn add_other_users_record(
         &self,
         user: UserId,
@@ -141,7 +152,8 @@ impl MutantStorage {
         Ok(())
     }
 
-    /// Gives out an older page for the same question, sometimes.
+    /// Answers sometimes with an older page for the same query, as a read from a lagging replica of
+    /// the database would.
     fn answer_older_page(&self, user: UserId, query: DeltaQuery, page: &mut Page) {
         if query.scope != Scope::Everything || matches!(query.since, Since::Instant(_)) {
             return;

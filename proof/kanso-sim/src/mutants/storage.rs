@@ -1,4 +1,4 @@
-//! The real storage with a bug around it.
+//! The real storage with one planted bug.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
@@ -18,7 +18,7 @@ use super::Bug;
 use crate::chance::Chance;
 use crate::store::delegated;
 
-/// The real storage with one bug around it.
+/// The real storage with one planted bug.
 pub struct MutantStorage {
     pub(super) bug: Bug,
     pub(super) inner: Arc<dyn Storage>,
@@ -26,21 +26,21 @@ pub struct MutantStorage {
     memory: Arc<Mutex<MutantMemory>>,
 }
 
-/// What a bug has to remember.
+/// State that a bug needs between calls.
 #[derive(Default)]
 pub(super) struct MutantMemory {
-    /// Positions that nobody sees before an instant.
+    /// Positions that are hidden until an instant.
     pub(super) hidden: BTreeMap<(UserId, Seq), Instant>,
-    /// Habits whose versions were counted up by the worker, and how often.
+    /// Number of version increments by the worker, by habit.
     pub(super) bumped: BTreeMap<(UserId, HabitId), i64>,
-    /// Entries that were not sent again when their habits came back, by position.
+    /// Positions of entries that were not delivered again when their habits were revived.
     pub(super) unsent: BTreeSet<(UserId, Seq)>,
-    /// The last whole page that was read, whose and from where.
+    /// Last complete page of each user, with its query.
     pub(super) earlier: BTreeMap<UserId, (String, Page)>,
 }
 
 impl MutantStorage {
-    /// `inner` with `bug` around it.
+    /// Wraps `inner` with `bug`.
     pub fn new(bug: Bug, inner: Arc<dyn Storage>, chance: Chance) -> Self {
         Self {
             bug,
@@ -50,7 +50,7 @@ impl MutantStorage {
         }
     }
 
-    /// The same bug around the way of one server to the storage.
+    /// Wraps the connection of another server with the same bug and the same state.
     #[must_use]
     pub fn around_connection(&self, inner: Arc<dyn Storage>) -> Self {
         Self {
@@ -73,7 +73,7 @@ impl MutantStorage {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether this is `bug`, and it strikes now.
+    /// Returns true if `bug` is planted here and takes effect now.
     pub(super) fn strikes(&self, bug: Bug, percent: u32) -> bool {
         self.bug == bug && self.chance.happens(percent)
     }
@@ -97,6 +97,8 @@ async fn refresh_session(
     session: SessionId,
     decide: DecideRefresh,
 ) -> Result<Option<Refreshed>, StorageError> {
+    // Without the previous token a retry after a lost answer counts as reuse and ends the session:
+    // check 11.
     let has_grace = self.bug != Bug::NoGrace;
     let decide: DecideRefresh = Arc::new(move |session: Session| {
         let previous = session.previous.filter(|_| has_grace);

@@ -1,4 +1,4 @@
-//! Bugs of writes: what is decided on, and what of the decision is stored.
+//! Bugs of writes: the loaded state, the decision, and the part of it that is stored.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -38,7 +38,7 @@ impl MutantStorage {
         Ok(written)
     }
 
-    /// Answers with what would have been stored.
+    /// Answers with the changeset and stores nothing.
     async fn unstored_write(
         &self,
         user: UserId,
@@ -50,7 +50,7 @@ impl MutantStorage {
         let capture: Decide = Arc::new(move |current: Loaded| {
             let changeset = decide(current)?;
             *keep.lock().unwrap_or_else(PoisonError::into_inner) = Some(changeset);
-            // Refused, so that nothing is stored.
+            // A refusal, so that nothing is stored.
             Err(CursorRefusal::Ahead)
         });
         let written = self.inner.write(user, keys, capture).await?;
@@ -59,6 +59,8 @@ impl MutantStorage {
     }
 
     fn note(&self, user: UserId, changeset: &Changeset) {
+        // Hides a committed change for 1.5 seconds. That is the effect of a sequence without a
+        // lock: a later position commits first, a reader's cursor passes the earlier one.
         if self.strikes(Bug::CursorWithoutLock, 30) {
             let until = tokio::time::Instant::now() + std::time::Duration::from_millis(1_500);
             let saved = changeset.habits.iter().map(|save| save.record.stamp.seq);
@@ -79,6 +81,7 @@ impl MutantStorage {
     }
 }
 
+// The loaded state is changed before the decision: a wrong query, not a wrong rule.
 fn mutate_loaded(bug: Bug, current: &mut Loaded) {
     match bug {
         Bug::RetryAppliedTwice => current.receipts.clear(),
@@ -105,13 +108,17 @@ fn mutate_loaded(bug: Bug, current: &mut Loaded) {
 
 fn mutate_changeset(bug: Bug, fate: u64, before: &Loaded, changeset: &mut Changeset) {
     match bug {
-        // Those that are stored already keep their rows.
+        // Stored receipts keep their rows; only the new ones are lost.
         Bug::RetryAppliedTwice | Bug::ReceiptApart
             if bug == Bug::RetryAppliedTwice || fate < 15 =>
         {
             changeset.receipts.clear();
         }
+        // Half of the jobs only: if all were lost, no worker would ever run and the bug would be
+        // trivial to find.
         Bug::StreakJobDropped if fate < 50 => changeset.stale_streaks.clear(),
+        // A loop that ends one too early. The group is answered as complete, so check 1 or 4 sees
+        // it.
         Bug::HalfAGroup if changeset.outcomes.len() > 1 && changeset.entries.len() > 1 => {
             changeset.entries.pop();
         }
@@ -125,6 +132,7 @@ fn mutate_changeset(bug: Bug, fate: u64, before: &Loaded, changeset: &mut Change
             }
         }
         Bug::IncrementOverwrites => {
+            // An `UPDATE` with the value from the device instead of `value + change`.
             for save in &mut changeset.entries {
                 let stored = before.entries.get(&save.record.id);
                 let is_same = |stored: &kanso_domain::entries::Entry| {

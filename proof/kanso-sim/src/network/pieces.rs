@@ -16,23 +16,23 @@ use crate::cluster::RunningServer;
 use crate::history::StreamEnd;
 use crate::server::{Body, Opened as ServerOpened};
 
-/// How long a server says things to a link that is dead before its machine tells it.
+/// How long a server writes to a dead connection before its machine reports it.
 const UNNOTICED: Duration = Duration::from_mins(1);
 
-/// What came of asking for an answer that arrives in pieces.
+/// Answer to a request for a streamed body.
 pub enum OpenReply {
-    /// Its pieces.
+    /// The pieces of the body.
     Pieces(PieceReader),
-    /// It is another answer, which is here as a whole.
+    /// Another answer, complete.
     Refused(Reply),
 }
 
-/// The reader's end of such an answer.
+/// Reader of a streamed body.
 pub struct PieceReader(mpsc::Receiver<(Instant, Bytes)>);
 
 impl PieceReader {
-    /// What arrives next; none when the answer is over, or was cut off, which looks the same. It may
-    /// never come.
+    /// Returns the next piece; `None` if the answer ended or broke off, which the reader cannot
+    /// distinguish. May wait for ever.
     pub async fn next(&mut self) -> Option<Bytes> {
         let (arrives, piece) = self.0.recv().await?;
         sleep_until(arrives).await;
@@ -41,10 +41,10 @@ impl PieceReader {
 }
 
 impl Link {
-    /// Asks for an answer in pieces. The server is asked for no more than `ahead` of them before they
-    /// are read.
+    /// Requests a streamed body. The server sends at most `ahead` pieces before they are read.
     ///
     /// # Errors
+    ///
     /// No answer arrived.
     pub async fn open(
         &self,
@@ -82,6 +82,7 @@ impl Link {
             retry_after,
             body: Vec::new(),
         };
+        // Only a good answer is streamed; a refusal is short and is read at once.
         let (pieces, opened) = if is_good {
             (Some(begun.body), None)
         } else {
@@ -102,6 +103,8 @@ impl Link {
                     answer: (exchange, serving),
                     ended: up.ended,
                 };
+                // The bound on `ahead` models back pressure: a server that is ahead of its reader
+                // has to wait.
                 let (to, from) = mpsc::channel(ahead);
                 tokio::spawn(relay.run(body, to));
                 OpenReply::Pieces(PieceReader(from))
@@ -129,7 +132,7 @@ impl Network {
         Some((number, up, begun))
     }
 
-    /// The same request arrives once more, later, and nobody reads what comes of it.
+    /// Lets the same request arrive once more, later. Its answer has no reader.
     fn open_twice(self: &Arc<Self>, exchange: usize, request: &Request) {
         let (network, request) = (Arc::clone(self), request.clone());
         let delay = Duration::from_millis(self.chance.between(0, 4 * self.plan.longest_delay));
@@ -148,7 +151,7 @@ impl Network {
 struct PieceRelay {
     network: Arc<Network>,
     is_cut: Arc<AtomicBool>,
-    /// The exchange and its serving.
+    /// Indexes of the exchange and its serving.
     answer: (usize, usize),
     /// Cancelled when the server's process dies.
     ended: CancellationToken,
@@ -178,10 +181,12 @@ impl PieceRelay {
             let Some(mut piece) = piece else {
                 return StreamEnd::Finished;
             };
-            // They overtake one another not.
+            // TCP delivers in order, so a piece never overtakes an earlier one.
             arrives = arrives.max(Instant::now() + network.delay());
             let is_torn =
                 network.goes_wrong(network.plan.lost_answers) || self.is_cut.load(Ordering::SeqCst);
+            // A connection may break within an event or a line, so the piece is truncated at a
+            // random byte.
             if is_torn {
                 piece.truncate(network.chance.place(piece.len().max(1)));
             }
@@ -194,7 +199,8 @@ impl PieceRelay {
         }
     }
 
-    /// Nothing more arrives. Both sides are told at once, or neither for a while.
+    /// Stops the delivery. Either both sides notice at once, or neither does for a while: with a
+    /// half-open connection the server continues to write.
     async fn stop_sending(&self, body: &mut Body, to: mpsc::Sender<(Instant, Bytes)>) -> StreamEnd {
         if self.network.chance.happens(50) {
             return StreamEnd::Abandoned;
@@ -208,7 +214,7 @@ impl PieceRelay {
         }
     }
 
-    /// What the server says next.
+    /// Returns the next piece that the server sends.
     async fn next_piece(&self, body: &mut Body) -> Option<Bytes> {
         loop {
             let frame = body.frame().await?.ok()?;

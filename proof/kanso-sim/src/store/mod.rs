@@ -1,5 +1,5 @@
-//! The storage of the simulated servers: a real one or one that behaves as PostgreSQL does, seen by
-//! servers that may die within a call.
+//! Storage of the simulated servers: SQLite or a simulated PostgreSQL, seen by servers that may die
+//! within a call.
 
 mod delegate;
 pub mod postgres;

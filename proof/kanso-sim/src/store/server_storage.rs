@@ -1,4 +1,4 @@
-//! The storage as one server sees it: it takes time, and the server may die within a call.
+//! The storage as one server sees it: calls take time, and the server may die within one.
 
 use std::future::{Future, pending};
 use std::sync::Arc;
@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 use super::delegated;
 use crate::chance::Chance;
 
-/// The life of one server process.
+/// One server process.
 #[derive(Debug)]
 pub struct Process {
     ended: CancellationToken,
@@ -31,12 +31,13 @@ pub struct Process {
 }
 
 impl Process {
-    /// A process that lives until `ended`.
+    /// Creates a process that lives until `ended`.
     pub fn new(ended: CancellationToken, chance: Chance) -> Self {
         Self { ended, chance }
     }
 
-    /// Lets others run, for as long as a call may take. A process that has ended goes no further.
+    /// Lets other tasks run, for as long as a call may take. Never returns after the process has
+    /// ended: a dead process executes nothing more.
     async fn pause_or_die(&self) {
         match self.chance.between(0, 7) {
             0 => tokio::time::sleep(Duration::from_millis(self.chance.between(1, 20))).await,
@@ -56,7 +57,7 @@ pub struct ServerStorage {
 }
 
 impl ServerStorage {
-    /// `inner`, seen by a server with this life.
+    /// Wraps `inner` for a server process.
     pub fn new(inner: Arc<dyn Storage>, process: Process) -> Self {
         Self { inner, process }
     }
@@ -65,7 +66,8 @@ impl ServerStorage {
         &*self.inner
     }
 
-    /// A server may die before a call has an effect, or after it and before it knows.
+    /// Makes the call. The server may die before the call has an effect, or after it and before the
+    /// server knows.
     async fn around<T>(&self, call: impl Future<Output = T> + Send) -> T {
         self.process.pause_or_die().await;
         let answer = call.await;

@@ -1,4 +1,4 @@
-//! What all servers of a world store in.
+//! The storage that all servers of a world share.
 
 use std::sync::Arc;
 
@@ -12,16 +12,16 @@ use crate::history::Recorder;
 use crate::mutants::Bug;
 use crate::plan::{Plan, StoreKind};
 
-/// What all servers of a world store in.
+/// The storage that all servers of a world share.
 pub enum SharedStore {
-    /// A file, which all of them have open.
+    /// A SQLite file, open in all servers.
     File(SqliteStore),
-    /// A database that each reaches over connections of its own.
+    /// A database with a connection pool in each server.
     Postgres(Arc<SimPostgres>),
 }
 
 impl SharedStore {
-    /// The empty storage of `plan`.
+    /// Creates the empty storage of `plan`.
     pub fn new(plan: &Plan, bug: Option<Bug>) -> anyhow::Result<Self> {
         let epochs = Chance::stream(plan.seed, "epochs");
         Ok(match plan.store {
@@ -39,7 +39,7 @@ impl SharedStore {
         })
     }
 
-    /// What is stored, past everything that may fail.
+    /// Returns the storage without faults.
     pub fn storage(&mut self) -> anyhow::Result<Arc<dyn Storage>> {
         Ok(match self {
             Self::File(sqlite) => sqlite.storage()?,
@@ -47,7 +47,7 @@ impl SharedStore {
         })
     }
 
-    /// The storage as a server reaches it that lives until `died`.
+    /// Returns the storage as a server that lives until `died` reaches it.
     pub fn connect(
         &mut self,
         died: CancellationToken,
@@ -61,7 +61,7 @@ impl SharedStore {
         })
     }
 
-    /// Its own troubles begin.
+    /// Starts the faults of the storage.
     pub fn begin(&self, recorder: &Arc<Recorder>) {
         if let Self::Postgres(database) = self {
             let (database, recorder) = (Arc::clone(database), Arc::clone(recorder));
@@ -69,14 +69,14 @@ impl SharedStore {
         }
     }
 
-    /// Nothing fails any more.
+    /// Ends the faults of the storage.
     pub fn heal(&self) {
         if let Self::Postgres(database) = self {
             database.heal();
         }
     }
 
-    /// Makes a copy; answers with its number.
+    /// Takes a backup; returns its number.
     pub fn back_up(&mut self) -> anyhow::Result<u32> {
         match self {
             Self::File(sqlite) => sqlite.back_up(),
@@ -84,7 +84,7 @@ impl SharedStore {
         }
     }
 
-    /// Puts a copy in the place of what is stored. No server is up.
+    /// Restores a backup. No server may be up.
     pub async fn restore(&mut self, copy: u32) -> anyhow::Result<()> {
         match self {
             Self::File(sqlite) => {

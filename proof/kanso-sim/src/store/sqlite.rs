@@ -1,4 +1,4 @@
-//! The database file, its copies, and putting one of them back.
+//! The SQLite file, its backups and their restore.
 
 use std::path::{Path, PathBuf};
 use std::pin::pin;
@@ -13,7 +13,7 @@ use tempfile::TempDir;
 
 use crate::chance::Chance;
 
-/// A folder with the database, and who has it open.
+/// A folder with the database and its backups.
 #[derive(Debug)]
 pub struct SqliteStore {
     folder: TempDir,
@@ -23,8 +23,8 @@ pub struct SqliteStore {
 }
 
 impl SqliteStore {
-    /// A folder with an empty database. In memory where the machine has such a place: what is
-    /// tested here is not the flush.
+    /// Creates a folder with an empty database, in memory where the machine has such a file system:
+    /// durability is not tested here.
     pub fn new(epochs: Chance) -> anyhow::Result<Self> {
         let folder = in_memory()?;
         std::fs::write(folder.path().join("kanso.db"), blank()?)?;
@@ -36,7 +36,7 @@ impl SqliteStore {
         })
     }
 
-    /// The storage, opened if it is not.
+    /// Returns the storage; opens it if necessary.
     pub fn storage(&mut self) -> anyhow::Result<Arc<SqliteStorage>> {
         if let Some(storage) = &self.open {
             return Ok(Arc::clone(storage));
@@ -47,7 +47,7 @@ impl SqliteStore {
         Ok(storage)
     }
 
-    /// Closes it. Whoever still has the storage gets nothing more from it.
+    /// Closes the storage. Servers that still hold it get errors.
     pub async fn close(&mut self) -> anyhow::Result<()> {
         match self.open.take() {
             Some(storage) => storage.close().await.context("closing the database"),
@@ -55,7 +55,7 @@ impl SqliteStore {
         }
     }
 
-    /// Makes a copy beside the database; answers with its number.
+    /// Takes a backup; returns its number.
     pub fn back_up(&mut self) -> anyhow::Result<u32> {
         let number = self.copies + 1;
         kanso_sqlite::backup(&self.path(), &self.copy_path(number))?;
@@ -63,9 +63,10 @@ impl SqliteStore {
         Ok(number)
     }
 
-    /// Puts a copy in the place of the database, which nobody has open.
+    /// Restores a backup. The database must be closed.
     pub fn restore(&mut self, copy: u32) -> anyhow::Result<()> {
         let path = self.path();
+        // A write-ahead log of the old file would be replayed into the backup.
         for suffix in ["-wal", "-shm"] {
             let beside = PathBuf::from(format!("{}{suffix}", path.display()));
             if beside.exists() {
@@ -99,8 +100,8 @@ fn open(path: &Path, fresh_epoch: Epoch) -> anyhow::Result<SqliteStorage> {
     Ok(SqliteStorage::open(&options)?)
 }
 
-/// The bytes of a database with the newest schema and nothing in it: migrating takes longer than
-/// most seeds.
+/// Returns the bytes of an empty database with the newest schema. Cached, because the migrations
+/// take longer than most seeds.
 fn blank() -> anyhow::Result<&'static [u8]> {
     static BLANK: OnceLock<Vec<u8>> = OnceLock::new();
     if let Some(bytes) = BLANK.get() {
@@ -109,7 +110,7 @@ fn blank() -> anyhow::Result<&'static [u8]> {
     let folder = in_memory()?;
     let path = folder.path().join("kanso.db");
     let storage = open(&path, Epoch::new(0x4B41_4E53_4F00_0001))?;
-    // Inline, it never waits.
+    // With the inline executor the future is ready at once.
     let mut context = Context::from_waker(Waker::noop());
     match pin!(storage.close()).as_mut().poll(&mut context) {
         Poll::Ready(closed) => closed.context("closing a blank database")?,

@@ -8,8 +8,8 @@ use tokio_util::sync::CancellationToken;
 
 kanso_testkit::storage_contract!(crate::contract::empty_storage);
 
-/// Transactions wait between their statements, on few connections. Nothing fails: what the contract
-/// asks for is what the store does by itself.
+/// Transactions wait between their statements, on few connections. There are no faults: the
+/// contract is about results.
 fn empty_storage() -> Ready<(Arc<dyn Storage>, ())> {
     let faults = FaultProfile {
         connections: 4,

@@ -1,4 +1,4 @@
-//! That the database which behaves as PostgreSQL does is as hard to live with.
+//! The simulated PostgreSQL fails as a real one does.
 
 use std::cell::Cell;
 use std::collections::BTreeSet;
@@ -28,7 +28,7 @@ const CALM: FaultProfile = FaultProfile {
     outages: 0,
 };
 
-/// A database with person 1 in it.
+/// Returns a database with user 1.
 async fn database(faults: FaultProfile, seed: u64) -> Arc<SimPostgres> {
     let database = SimPostgres::new(faults, None, Chance::stream(seed, "database"));
     let memory = database.memory();
@@ -50,7 +50,7 @@ fn mortal(
     ConnectionPool::new(Arc::clone(database), died.clone(), chance)
 }
 
-/// Makes the habit with this number; `decided` is called with each decision.
+/// Creates the habit with this number; `decided` is called at each decision.
 async fn create(
     node: &ConnectionPool,
     number: u128,
@@ -71,7 +71,7 @@ async fn stored(database: &SimPostgres) -> usize {
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_writer_of_a_person_sees_what_the_one_before_stored() {
+async fn each_writer_of_a_user_sees_the_previous_commit() {
     let database = database(CALM, 1).await;
     let nodes = [node(&database, 1, "one"), node(&database, 1, "two")];
     let mut writers = JoinSet::new();
@@ -82,7 +82,7 @@ async fn each_writer_of_a_person_sees_what_the_one_before_stored() {
     let mut positions = BTreeSet::new();
     while let Some(written) = writers.join_next().await {
         let Written::Committed(changeset) = written.unwrap().unwrap() else {
-            panic!("nothing refuses it");
+            panic!("expected a commit");
         };
         positions.insert(changeset.habits[0].record.stamp.seq.get());
     }
@@ -90,7 +90,7 @@ async fn each_writer_of_a_person_sees_what_the_one_before_stored() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_may_pass_is_decided_again_and_stored_once() {
+async fn a_transient_failure_is_decided_again_and_stored_once() {
     let faults = FaultProfile {
         failures: 60,
         ..CALM
@@ -111,7 +111,7 @@ async fn what_may_pass_is_decided_again_and_stored_once() {
         }
     }
     assert_eq!(stored(&database).await, committed);
-    assert!(refused > 0, "five attempts are enough sometimes only");
+    assert!(refused > 0, "five attempts are not always enough");
     assert!(decisions.load(Ordering::SeqCst) as usize > committed);
 }
 
@@ -141,13 +141,13 @@ async fn a_commit_that_is_uncertain_is_not_repeated() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_process_that_dies_in_a_transaction_rolls_it_back_and_lets_go() {
+async fn a_process_that_dies_in_a_transaction_rolls_back_and_releases_its_locks() {
     let mut lost = 0;
     for seed in 0..20 {
         let database = database(CALM, seed).await;
         let died = CancellationToken::new();
         let first = mortal(&database, seed, "first", &died);
-        // It may come to the commit yet, if nothing makes it wait.
+        // It may still reach the commit, if it does not have to wait.
         let outcome = create(&first, 1, move || died.cancel()).await;
         lost += usize::from(outcome.is_err());
         let was_stored = stored(&database).await;
@@ -162,7 +162,7 @@ async fn a_process_that_dies_in_a_transaction_rolls_it_back_and_lets_go() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_gets_no_connection_is_told_after_ten_seconds() {
+async fn a_wait_for_a_connection_fails_after_ten_seconds() {
     let faults = FaultProfile {
         connections: 1,
         longest_step: 60_000,
@@ -186,7 +186,7 @@ async fn who_gets_no_connection_is_told_after_ten_seconds() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_claim_skips_what_another_holds() {
+async fn a_claim_skips_locked_jobs() {
     for seed in 0..20 {
         let database = database(CALM, seed).await;
         let [one, other] = ["one", "other"].map(|name| node(&database, seed, name));
@@ -199,7 +199,7 @@ async fn a_claim_skips_what_another_holds() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_database_that_goes_away_keeps_what_was_answered() {
+async fn an_outage_loses_no_answered_commit() {
     let faults = FaultProfile { outages: 4, ..CALM };
     let mut refused = 0;
     let mut epochs = BTreeSet::new();

@@ -1,4 +1,4 @@
-//! Accounts.
+//! Accounts, passwords and their sessions.
 
 use futures::future::{join, join_all};
 use kanso_application::ports::storage::{
@@ -15,7 +15,7 @@ use crate::build::{
     operation, password_hash, session_id, titled, user,
 };
 
-/// What was registered is found by its id and by its address.
+/// An account is found by its id and by its address.
 pub async fn an_account_is_found_by_its_id_and_by_its_email(storage: &dyn Storage) {
     let NewAccount {
         account,
@@ -33,7 +33,7 @@ pub async fn an_account_is_found_by_its_id_and_by_its_email(storage: &dyn Storag
     assert_eq!(storage.account(user_id).await.unwrap(), Some(account));
 }
 
-/// An address and an id that nobody has.
+/// An unknown address or id has no account, and no call creates one.
 pub async fn an_unknown_account_is_none(storage: &dyn Storage) {
     let stranger = new_account(1).account;
     assert_eq!(storage.credentials(&stranger.email).await.unwrap(), None);
@@ -49,7 +49,7 @@ pub async fn an_unknown_account_is_none(storage: &dyn Storage) {
     assert!(!storage.replace_password(stranger.id, new).await.unwrap());
 }
 
-/// The second account with an address is refused, and the first stays as it is.
+/// A taken address is refused, and the first account stays as it is.
 pub async fn a_taken_email_is_refused(storage: &dyn Storage) {
     let first = new_account(1);
     TestUser::register(storage, 1).await;
@@ -61,7 +61,7 @@ pub async fn a_taken_email_is_refused(storage: &dyn Storage) {
     assert_eq!(credentials.unwrap().user_id, user(1));
 }
 
-/// An account begins before its first change, at the time of its registration.
+/// A new account has an empty history that begins at its registration.
 pub async fn a_new_account_has_an_empty_history(storage: &dyn Storage) {
     let person = TestUser::register(storage, 1).await;
     let head = person.head().await;
@@ -70,7 +70,7 @@ pub async fn a_new_account_has_an_empty_history(storage: &dyn Storage) {
     assert_eq!(person.changes(Since::Position(Seq::ZERO)).await, []);
 }
 
-/// Settings change one by one; what is not named stays.
+/// A settings change replaces the named settings and keeps the others.
 pub async fn settings_change_one_by_one(storage: &dyn Storage) {
     TestUser::register(storage, 1).await;
     let changes = [
@@ -102,7 +102,7 @@ pub async fn settings_change_one_by_one(storage: &dyn Storage) {
     assert_ne!(expected.settings, Settings::default());
 }
 
-/// A write reads days by the settings of the moment.
+/// A write decides with the current settings.
 pub async fn a_write_sees_the_settings(storage: &dyn Storage) {
     let person = TestUser::register(storage, 1).await;
     let change = SettingsChange {
@@ -117,7 +117,7 @@ pub async fn a_write_sees_the_settings(storage: &dyn Storage) {
     assert_eq!(current.settings, account.unwrap().settings);
 }
 
-/// A hash is replaced by one of the same password, and nobody has to log in again.
+/// A rehashed password replaces the old hash and keeps all sessions.
 pub async fn a_password_hash_is_replaced(storage: &dyn Storage) {
     let person = populated(storage, 1).await;
     let new = replacing(user(1), SessionsThen::Stay);
@@ -131,7 +131,7 @@ pub async fn a_password_hash_is_replaced(storage: &dyn Storage) {
     assert!(is_open(storage, &person).await);
 }
 
-/// Whoever replaces a password that is no longer there changes nothing.
+/// A password is replaced only if its hash is still the stored one.
 pub async fn only_the_stored_password_is_replaced(storage: &dyn Storage) {
     let person = populated(storage, 1).await;
     let new = NewPassword {
@@ -143,7 +143,7 @@ pub async fn only_the_stored_password_is_replaced(storage: &dyn Storage) {
     assert!(is_open(storage, &person).await);
 }
 
-/// With a password all sessions end that were opened with it, but for the one that is named.
+/// A new password ends all sessions that were opened with the old one, except the named one.
 pub async fn sessions_end_with_their_password(storage: &dyn Storage) {
     let neighbour = populated(storage, 2).await;
     populated(storage, 1).await;
@@ -173,7 +173,7 @@ pub async fn sessions_end_with_their_password(storage: &dyn Storage) {
     assert!(is_open(storage, &neighbour).await);
 }
 
-/// A log-in whose password was replaced while it was checked opens nothing.
+/// A session is opened only if the checked hash is still the stored one.
 pub async fn a_session_needs_the_password_that_is_stored(storage: &dyn Storage) {
     TestUser::register(storage, 1).await;
     let new = replacing(user(1), SessionsThen::End);
@@ -189,8 +189,7 @@ pub async fn a_session_needs_the_password_that_is_stored(storage: &dyn Storage) 
     assert!(storage.open_session(session, new.hash).await.unwrap());
 }
 
-/// Of log-ins with the old password and its replacement, however they meet, none of the former
-/// outlives the latter.
+/// No session that was opened with the old password survives a concurrent change of the password.
 pub async fn no_log_in_slips_past_a_new_password(storage: &dyn Storage) {
     const LOG_INS: u128 = 8;
     for round in 0..4 {
@@ -222,7 +221,7 @@ async fn stored_hash(storage: &dyn Storage) -> PasswordHash {
     credentials.unwrap().unwrap().password_hash
 }
 
-/// After the deletion there is no such account, for any call.
+/// A deleted account is missing for every call.
 pub async fn a_deleted_account_is_gone_everywhere(storage: &dyn Storage) {
     let person = populated(storage, 1).await;
     let other = populated(storage, 2).await;
@@ -256,7 +255,7 @@ pub async fn a_deleted_account_is_gone_everywhere(storage: &dyn Storage) {
     assert!(is_open(storage, &other).await);
 }
 
-/// Whoever registers again, even under the old id, finds nothing of before.
+/// A new account under the same id sees no data of a deleted one.
 pub async fn a_deleted_account_leaves_nothing_behind(storage: &dyn Storage) {
     let person = populated(storage, 1).await;
     assert!(storage.delete_account(person.id).await.unwrap());
@@ -270,7 +269,7 @@ pub async fn a_deleted_account_leaves_nothing_behind(storage: &dyn Storage) {
     assert_eq!(current.receipts.len(), 0);
 }
 
-/// Somebody who has one of everything.
+/// Registers a user with a session, a habit, an entry and a receipt.
 async fn populated(storage: &dyn Storage, number: u128) -> TestUser<'_> {
     let person = TestUser::register(storage, number).await;
     let session = new_session(person.id, 1);

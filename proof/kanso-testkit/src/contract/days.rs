@@ -1,4 +1,4 @@
-//! New days, and days that are read differently.
+//! The beginning of days, and settings that move it.
 
 use kanso_application::ports::storage::{DayBorder, Storage, StreakOutcome};
 use kanso_domain::accounts::{Settings, SettingsChange};
@@ -38,7 +38,7 @@ fn limit() -> HabitFields {
     }
 }
 
-/// Takes every job off the queue; the streak of a habit is as many days as `current` says.
+/// Finishes all queued jobs with the streaks that `current` returns.
 async fn settle(storage: &dyn Storage, current: impl Fn(HabitId) -> u32) {
     let no_lease_holds = morning().plus_seconds(3_600);
     for (id, job) in claimed(storage, no_lease_holds, 100).await {
@@ -47,11 +47,11 @@ async fn settle(storage: &dyn Storage, current: impl Fn(HabitId) -> u32) {
     }
 }
 
-/// The day after [`noon`] begins in UTC, for everybody there.
+/// Begins the day after [`noon`] for all users in UTC.
 async fn begin_morning(storage: &dyn Storage) {
     let border = border("UTC");
     let begun = storage.begin_day(&border, day("2026-01-16"), 10, morning());
-    assert!(!begun.await.unwrap(), "nobody is left");
+    assert!(!begun.await.unwrap(), "no user is left");
 }
 
 async fn queued(storage: &dyn Storage) -> Vec<(UserId, HabitId)> {
@@ -80,7 +80,7 @@ fn day_start(time: &str) -> SettingsChange {
     }
 }
 
-/// A streak that runs, a limit, and what was recorded ahead; not what is at rest or deleted.
+/// A new day queues running streaks, limits and habits with entries recorded ahead, and no others.
 pub async fn a_new_day_queues_the_streaks_it_may_change(storage: &dyn Storage) {
     let person = TestUser::register(storage, 1).await;
     for command in [
@@ -102,7 +102,7 @@ pub async fn a_new_day_queues_the_streaks_it_may_change(storage: &dyn Storage) {
     assert_eq!(queued(storage).await, expected);
 }
 
-/// A day begins for each person once, some at a time, and only where it does.
+/// A day begins once for each user with that border, in bounded steps.
 pub async fn a_day_begins_once_for_each_user(storage: &dyn Storage) {
     let mut people = Vec::new();
     for number in 1..=5 {
@@ -114,16 +114,16 @@ pub async fn a_day_begins_once_for_each_user(storage: &dyn Storage) {
     settle(storage, |_| 1).await;
     let begin = |zone: &'static str, today: &'static str| async move {
         let border = border(zone);
-        // A person and a habit each.
+        // One user and one habit count as two.
         let begun = storage.begin_day(&border, day(today), 6, morning());
         begun.await.unwrap()
     };
-    assert!(begin("UTC", "2026-01-16").await, "one is left");
+    assert!(begin("UTC", "2026-01-16").await, "one user is left");
     assert_eq!(backlog(storage).await, 3);
     assert!(!begin("UTC", "2026-01-16").await);
     let jobs = queued(storage).await;
     assert_eq!(jobs, [0, 1, 2, 3].map(|nth| (people[nth].id, habit(1))));
-    // Clocks are set back, too.
+    // A clock that is set back must not begin an earlier day.
     for today in ["2026-01-16", "2026-01-15"] {
         assert!(!begin("UTC", today).await);
         assert_eq!(queued(storage).await, []);
@@ -138,8 +138,8 @@ async fn backlog(storage: &dyn Storage) -> u64 {
     storage.streak_backlog().await.unwrap().waiting
 }
 
-/// Nobody waits for the day of a hundred people to begin: a step ends with whoever fills it, be it
-/// with habits or, of people without any, with their number.
+/// A step ends with the user that fills its limit, so a day of many users does not hold locks for
+/// long. Users without habits count as well.
 pub async fn a_step_of_a_day_is_bounded_by_what_it_touches(storage: &dyn Storage) {
     for number in 1..=6 {
         let person = TestUser::register(storage, number).await;
@@ -161,7 +161,8 @@ pub async fn a_step_of_a_day_is_bounded_by_what_it_touches(storage: &dyn Storage
     assert_eq!(steps, [4, 4, 4, 0, 0]);
 }
 
-/// Whoever held a job while the day began computed it for the day before.
+/// A job that was claimed before a day began cannot store its streak, because it was computed for
+/// the day before.
 pub async fn a_new_day_supersedes_a_claim(storage: &dyn Storage) {
     let person = TestUser::register(storage, 1).await;
     person.apply(create_habit(habit(1), titled("Read"))).await;
@@ -173,7 +174,7 @@ pub async fn a_new_day_supersedes_a_claim(storage: &dyn Storage) {
     assert_eq!(queued(storage).await, [(person.id, habit(1))]);
 }
 
-/// Other days or other weeks may be other streaks, of all live habits; the day begins anew.
+/// Changed settings queue all live habits and make the day begin again.
 pub async fn changed_settings_queue_every_streak(storage: &dyn Storage) {
     let person = TestUser::register(storage, 1).await;
     let commands = (1..=3).map(|number| once(create_habit(habit(number), titled("Read"))));
@@ -194,20 +195,20 @@ pub async fn changed_settings_queue_every_streak(storage: &dyn Storage) {
             timezone: settings.timezone,
             day_start: settings.day_start,
         };
-        // A step that one person fills.
+        // One user fills a step with this limit.
         let begin = async || {
             let begun = storage.begin_day(&border, day("2026-01-15"), 1, noon());
             begun.await.unwrap()
         };
-        assert!(begin().await, "somebody's day began");
+        assert!(begin().await, "the day of one user began");
         // The same settings again are no change.
         set(&person, change).await;
         assert_eq!(queued(storage).await, []);
-        assert!(!begin().await, "nobody's day began");
+        assert!(!begin().await, "no day began");
     }
 }
 
-/// Each way in which days begin is named once.
+/// Each pair of time zone and day start is returned once.
 pub async fn day_borders_are_named_once(storage: &dyn Storage) {
     assert_eq!(storage.day_borders().await.unwrap(), []);
     let homes = ["UTC", "Europe/Rome", "Asia/Tokyo", "UTC", "Europe/Rome"];

@@ -1,4 +1,4 @@
-//! Deltas: what changed, in the order in which it did.
+//! Deltas: changed records in the order of their changes.
 
 use kanso_application::ports::storage::{DeltaQuery, Scope, Storage};
 use kanso_domain::sync::{Base, Head, Since};
@@ -10,7 +10,7 @@ use crate::build::{
     update_entry, update_habit, user,
 };
 
-/// There is no delta of nobody.
+/// An unknown user has no delta.
 pub async fn an_unknown_user_has_no_delta(storage: &dyn Storage) {
     for scope in [Scope::Everything, Scope::Habits, Scope::Entries] {
         for since in [
@@ -28,7 +28,7 @@ pub async fn an_unknown_user_has_no_delta(storage: &dyn Storage) {
     }
 }
 
-/// Each record comes once, in its newest state, in the order of the changes.
+/// A delta contains each record once, in its newest state, in the order of the changes.
 pub async fn a_record_comes_once_in_its_newest_state(storage: &dyn Storage) {
     let person = eventful(storage).await;
     let everything = person.changes(Since::Position(Seq::ZERO)).await;
@@ -50,7 +50,7 @@ pub async fn a_record_comes_once_in_its_newest_state(storage: &dyn Storage) {
     }
 }
 
-/// A position and its time are exclusive: what comes after them, and no more.
+/// A delta starts after its position or instant, which is excluded.
 pub async fn a_delta_begins_after_the_cursor(storage: &dyn Storage) {
     let person = eventful(storage).await;
     let everything = person.changes(Since::Position(Seq::ZERO)).await;
@@ -60,7 +60,7 @@ pub async fn a_delta_begins_after_the_cursor(storage: &dyn Storage) {
         for since in [
             Since::Position(stamp.seq),
             Since::Instant(stamp.updated_at),
-            // Between two changes there is nothing.
+            // An instant between two changes excludes the first.
             Since::Instant(next(rest).plus_micros(-1)),
         ] {
             assert_eq!(person.changes(since).await, rest, "{since:?}");
@@ -87,7 +87,7 @@ fn next(rest: &[Record]) -> Timestamp {
         .map_or(Timestamp::MAX, |record| record.stamp().updated_at)
 }
 
-/// The head is the newest change, whatever the page holds.
+/// A page carries the newest head, even if its records end before it.
 pub async fn a_page_carries_the_head(storage: &dyn Storage) {
     let person = eventful(storage).await;
     let head: Head = person.head().await;
@@ -100,7 +100,7 @@ pub async fn a_page_carries_the_head(storage: &dyn Storage) {
     }
 }
 
-/// A scope carries one kind and leaves out the other.
+/// A scope selects one kind of records.
 pub async fn a_scope_carries_one_kind(storage: &dyn Storage) {
     let person = eventful(storage).await;
     let everything = person.changes(Since::Beginning).await;
@@ -115,7 +115,7 @@ pub async fn a_scope_carries_one_kind(storage: &dyn Storage) {
     }
 }
 
-/// Whoever has seen something is told what was deleted; whoever begins is not.
+/// Tombstones are delivered after a position, and left out of a first pull.
 pub async fn tombstones_are_left_out_of_a_first_pull(storage: &dyn Storage) {
     let person = eventful(storage).await;
     person.apply(delete_entry(entry(1), Base::Any)).await;
@@ -139,7 +139,7 @@ pub async fn tombstones_are_left_out_of_a_first_pull(storage: &dyn Storage) {
     assert_eq!(names(&live), ["e2 v2", "h1 v2"]);
 }
 
-/// A habit's tombstone stands for its live entries, in every scope, and not for their tombstones.
+/// The tombstone of a habit covers its live entries, in every scope, but not their tombstones.
 pub async fn live_entries_of_a_deleted_habit_are_left_out(storage: &dyn Storage) {
     let person = eventful(storage).await;
     person.apply(delete_entry(entry(1), Base::Any)).await;
@@ -159,8 +159,8 @@ pub async fn live_entries_of_a_deleted_habit_are_left_out(storage: &dyn Storage)
     assert_eq!(names(&live), ["h2 v1", "e3 v1"]);
 }
 
-/// Two habits and two entries, of which one each was edited: `e1 h2 e2 h1` in the order of their
-/// newest changes.
+/// Registers a user with two habits and two entries. The order of their newest changes is `e1 h2 e2
+/// h1`.
 async fn eventful(storage: &dyn Storage) -> TestUser<'_> {
     let person = TestUser::register(storage, 1).await;
     for command in [

@@ -1,4 +1,4 @@
-//! Devices that sync while others do: each ends with what is stored, and knows that it does.
+//! Concurrent devices: each ends with the stored records and a matching digest.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -24,20 +24,20 @@ const HABITS: u64 = 5;
 const ENTRIES: u64 = 40;
 const HALF_A_MINUTE: Duration = Duration::from_secs(30);
 
-/// Eight devices write whatever they like on the same few records, on all terms, in groups and
-/// with retries, while two others pull. Whenever a puller has read everything, what it holds adds
-/// up to the digest that it was told; in the end it holds what is stored.
+/// While eight devices write the same few records, with all conflict policies, groups and retries,
+/// every complete pull matches the digest of its head, and both pullers end with the stored
+/// records.
 pub async fn pullers_hold_what_the_digest_says_while_eight_write(storage: &dyn Storage) {
     race(storage, &|pushed| pushed < 120).await;
 }
 
-/// The same for half a minute, which gives rare orders of things a chance.
+/// The same for half a minute, which reaches rarer interleavings.
 pub async fn eight_write_for_half_a_minute(storage: &dyn Storage) {
     let began = Instant::now();
     race(storage, &|_| began.elapsed() < HALF_A_MINUTE).await;
 }
 
-/// The same while `goes_on`, which each writer asks with the number of its pushes so far.
+/// Runs the race while `goes_on` returns true; each writer passes the number of its pushes.
 pub async fn race(storage: &dyn Storage, goes_on: &(dyn Fn(u32) -> bool + Sync)) {
     let person = TestUser::register(storage, 1).await;
     let writing = AtomicU32::new(WRITERS);
@@ -58,7 +58,7 @@ pub async fn race(storage: &dyn Storage, goes_on: &(dyn Fn(u32) -> bool + Sync))
     assert_eq!(person.head().await.digest, stored.digest());
 }
 
-/// Numbers that look random and are the same each time (Knuth's MMIX generator).
+/// Reproducible pseudo-random numbers (Knuth's MMIX generator).
 struct Lcg(u64);
 
 impl Lcg {
@@ -91,7 +91,7 @@ async fn write(
                 })
                 .collect();
         }
-        // Every now and then the same is handed in once more.
+        // Now and then the same push is sent again.
         person.submit(last.clone()).await;
         tokio::task::yield_now().await;
     }
@@ -134,8 +134,8 @@ fn operation(random: &mut Lcg) -> Operation {
     }
 }
 
-/// Pulls until the writers have stopped and nothing is left, and checks what it holds against the
-/// digest each time that it has everything.
+/// Pulls until the writers have stopped and nothing remains. Checks the digest of each complete
+/// pull.
 async fn pull(
     person: TestUser<'_>,
     writing: &AtomicU32,
@@ -158,12 +158,12 @@ async fn pull(
     }
 }
 
-/// What a device holds.
+/// The replica of a device.
 #[derive(Default)]
 struct Replica(BTreeMap<(Entity, Uuid), Record>);
 
 impl Replica {
-    /// The newest state wins, and a habit's tombstone takes its entries.
+    /// Applies a page: the newest state wins, and the tombstone of a habit removes its entries.
     fn apply(&mut self, records: &[Record]) {
         for record in records {
             if !record.stamp().is_deleted() {

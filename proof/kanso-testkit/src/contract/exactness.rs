@@ -1,4 +1,4 @@
-//! Streaks are exact in the end, whatever becomes of those who compute them.
+//! Streaks are exact in the end, even if workers die.
 
 use kanso_application::ports::storage::{EntryFilter, LEASE_SECONDS, Storage, StreakJob};
 use kanso_domain::calendar::{Today, days_before};
@@ -17,8 +17,8 @@ use crate::build::{
     update_habit,
 };
 
-/// Workers die after they claimed, after they computed, and not at all, while people write and
-/// days begin. When the queue is empty, every streak is what a fresh computation gives.
+/// Workers die after a claim or after the computation while users write and days begin; once the
+/// queue is empty, every stored streak equals a fresh computation.
 pub async fn workers_may_die_at_any_step(storage: &dyn Storage) {
     for seed in 1..=4 {
         let person = TestUser::register(storage, u128::from(seed)).await;
@@ -46,13 +46,13 @@ pub async fn workers_may_die_at_any_step(storage: &dyn Storage) {
 
 const HABITS: u128 = 4;
 
-/// What happens, by chance and yet the same each time.
+/// A reproducible random scenario.
 struct Scenario<'a> {
     person: TestUser<'a>,
     chance: Xorshift,
     now: Timestamp,
     entries: u128,
-    /// Workers that computed and have not come back yet.
+    /// Jobs of workers that computed and have not finished yet.
     stalled: Vec<(UserId, StreakJob, StoredStreak)>,
 }
 
@@ -70,7 +70,7 @@ impl Scenario<'_> {
         }
     }
 
-    /// A worker claims, and dies, or computes and stalls, or finishes, or gives back.
+    /// A worker claims, and then dies, stalls with its result, releases or finishes.
     async fn work(&mut self) {
         let storage = self.person.storage;
         for (id, job) in claimed(storage, self.now, 2).await {
@@ -94,7 +94,7 @@ impl Scenario<'_> {
         holder.finish(job, computed, self.now).await;
     }
 
-    /// One that stalled goes on where it was.
+    /// A stalled worker finishes its old job.
     async fn come_back(&mut self) {
         if let Some((id, job, computed)) = self.stalled.pop() {
             let storage = self.person.storage;
@@ -110,7 +110,7 @@ impl Scenario<'_> {
         for border in storage.day_borders().await.unwrap() {
             let settings = storage.account(self.person.id).await.unwrap().unwrap();
             let today = Today::at(self.now, &settings.settings).date;
-            // In small steps: those of the stories before live here as well.
+            // In small steps, because the users of the earlier scenarios exist as well.
             while storage
                 .begin_day(&border, today, 3, self.now)
                 .await
@@ -119,11 +119,11 @@ impl Scenario<'_> {
         }
     }
 
-    /// The leases run out, and those who stalled come back between those who work.
+    /// Lets the leases expire and finishes all jobs, with stalled workers in between.
     async fn drain(&mut self) {
         let storage = self.person.storage;
         if storage.streak_backlog().await.unwrap().parked > 0 {
-            // What was tried too often waits for a change.
+            // A parked job waits for a change of its habit.
             for number in 1..=HABITS {
                 let update = update_habit(habit(number), Base::Any, titled("Read more"));
                 self.submit(update).await;
@@ -180,7 +180,7 @@ impl Scenario<'_> {
             }
             _ => {
                 self.entries += 1;
-                // Some are recorded ahead.
+                // Some entries are recorded ahead.
                 let ahead = self.now.plus_seconds(86_400).utc_date();
                 let back = i32::try_from(self.chance.below(6)).unwrap();
                 let date = days_before(ahead, back).to_string();
@@ -212,7 +212,7 @@ impl Scenario<'_> {
     }
 }
 
-/// What a worker computes; `None` when the habit is gone.
+/// Computes a streak as a worker does; `None` if the habit is deleted.
 async fn computed(person: TestUser<'_>, job: StreakJob, now: Timestamp) -> Option<StoredStreak> {
     let journal = person.storage.journal(person.id, Some(&[job.habit])).await;
     let journal = journal.unwrap()?;
@@ -230,7 +230,7 @@ async fn computed(person: TestUser<'_>, job: StreakJob, now: Timestamp) -> Optio
     })
 }
 
-/// Numbers by chance, the same for a seed (xorshift).
+/// Reproducible pseudo-random numbers (xorshift).
 struct Xorshift(u32);
 
 impl Xorshift {

@@ -1,4 +1,4 @@
-//! Every field of a record comes back as it was stored, at its extremes.
+//! Each field of a record is stored exactly, at its extremes.
 
 use kanso_application::ports::storage::Storage;
 use kanso_domain::calendar::days_before;
@@ -16,7 +16,7 @@ use crate::build::{
     update_entry, update_habit,
 };
 
-/// Longest texts of the widest characters.
+/// A habit's texts are stored exactly, at their greatest length in the widest characters.
 pub async fn a_habits_texts_come_back(storage: &dyn Storage) {
     let widest = |length| "\u{10FFFF}".repeat(length);
     let telling = "q\u{0301}'\"\\;-- \u{202E}\u{1F469}\u{200D}\u{1F680}\u{FEFF}\u{1}%_";
@@ -36,7 +36,7 @@ pub async fn a_habits_texts_come_back(storage: &dyn Storage) {
     come_back(storage, vec![titled("x"), longest, odd]).await;
 }
 
-/// Each kind of schedule, at its ends.
+/// Each kind of schedule is stored exactly, at its bounds.
 pub async fn a_habits_schedules_come_back(storage: &dyn Storage) {
     let of = |schedule| HabitFields {
         schedule,
@@ -72,7 +72,7 @@ pub async fn a_habits_schedules_come_back(storage: &dyn Storage) {
     come_back(storage, schedules.map(of).into()).await;
 }
 
-/// Each kind of target, at its ends.
+/// Each kind of target is stored exactly, at its bounds.
 pub async fn a_habits_targets_come_back(storage: &dyn Storage) {
     let of = |kind, value, direction| HabitFields {
         target: TargetFields {
@@ -92,7 +92,7 @@ pub async fn a_habits_targets_come_back(storage: &dyn Storage) {
     come_back(storage, targets).await;
 }
 
-/// What may be absent, absent and at its ends.
+/// Optional fields are stored exactly, absent and at their bounds.
 pub async fn a_habits_times_and_places_come_back(storage: &dyn Storage) {
     let of = |sort_order, reminder: &str, first: Timestamp, last: Timestamp| HabitFields {
         sort_order: Some(sort_order),
@@ -116,7 +116,7 @@ pub async fn a_habits_times_and_places_come_back(storage: &dyn Storage) {
     come_back(storage, fields).await;
 }
 
-/// A habit is replaced by its update, member by member.
+/// An update replaces each field of a habit.
 pub async fn an_updated_habit_comes_back(storage: &dyn Storage) {
     let person = TestUser::register(storage, 1).await;
     person.apply(create_habit(habit(1), titled("Read"))).await;
@@ -150,7 +150,7 @@ pub async fn an_updated_habit_comes_back(storage: &dyn Storage) {
     );
 }
 
-/// Instants and dates, zones and days, at their ends.
+/// Instants, dates, zones and local days of an entry are stored exactly, at their bounds.
 pub async fn an_entrys_times_come_back(storage: &dyn Storage) {
     let zoned = |completion, zone: &str| EntryFields {
         completion: Some(completion),
@@ -175,7 +175,7 @@ pub async fn an_entrys_times_come_back(storage: &dyn Storage) {
     entries_come_back(storage, entries).await;
 }
 
-/// Amounts, days off and words.
+/// Values, kinds and notes of an entry are stored exactly.
 pub async fn an_entrys_values_come_back(storage: &dyn Storage) {
     let of = |kind, value, notes: &str| EntryFields {
         kind: Some(kind),
@@ -197,7 +197,7 @@ pub async fn an_entrys_values_come_back(storage: &dyn Storage) {
     entries_come_back(storage, entries).await;
 }
 
-/// An entry is replaced by its update, member by member.
+/// An update replaces each field of an entry.
 pub async fn an_updated_entry_comes_back(storage: &dyn Storage) {
     let person = TestUser::register(storage, 1).await;
     let created = create_habit(habit(1), titled("Read"));
@@ -221,7 +221,7 @@ pub async fn an_updated_entry_comes_back(storage: &dyn Storage) {
     );
 }
 
-/// A tombstone keeps what the record said.
+/// A tombstone keeps the fields of its record.
 pub async fn a_tombstone_comes_back(storage: &dyn Storage) {
     let person = TestUser::register(storage, 1).await;
     for action in [
@@ -238,7 +238,7 @@ pub async fn a_tombstone_comes_back(storage: &dyn Storage) {
     assert_eq!(changes[1..], [tombstone, other]);
 }
 
-/// Each habit is the same by itself, in the list, in the delta and in the next write.
+/// Checks that each habit is the same by id, in the list, in the delta and in the next write.
 async fn come_back(storage: &dyn Storage, habits: Vec<HabitFields>) {
     let person = TestUser::register(storage, 1).await;
     let mut expected = Vec::new();
@@ -261,7 +261,7 @@ async fn come_back(storage: &dyn Storage, habits: Vec<HabitFields>) {
     assert_eq!(person.changes(Since::Beginning).await, expected);
 }
 
-/// Each entry is the same by itself, in the delta and in the next write.
+/// Checks that each entry is the same by id, in the delta and in the next write.
 async fn entries_come_back(storage: &dyn Storage, entries: Vec<EntryFields>) {
     let person = TestUser::register(storage, 1).await;
     let parent = person.apply(create_habit(habit(1), titled("Read"))).await;

@@ -1,4 +1,4 @@
-//! What statistics and streaks are computed from.
+//! Journals, from which statistics and streaks are computed.
 
 use kanso_application::ports::storage::{EntryFilter, Journal, JournalEntry, Storage};
 use kanso_domain::HabitId;
@@ -11,14 +11,14 @@ use crate::build::{
     create_entry, create_habit, delete_entry, delete_habit, done, entry, habit, noon, titled, user,
 };
 
-/// There is no journal of nobody.
+/// An unknown user has no journal.
 pub async fn an_unknown_user_has_no_journal(storage: &dyn Storage) {
     for only in [None, Some(&[habit(1)][..])] {
         assert_eq!(storage.journal(user(9), only).await.unwrap(), None);
     }
 }
 
-/// The journal is the live habits and their live entries, all of one state.
+/// A journal contains the live habits and their live entries, all of one state.
 pub async fn a_journal_holds_all_live_records(storage: &dyn Storage) {
     let person = populated(storage).await;
     let journal = storage.journal(person.id, None).await.unwrap().unwrap();
@@ -26,7 +26,7 @@ pub async fn a_journal_holds_all_live_records(storage: &dyn Storage) {
     let account = storage.account(person.id).await.unwrap().unwrap();
     assert_eq!(journal.settings, account.settings);
     let habits = storage.habits(person.id, true).await.unwrap();
-    assert_eq!(habits.len(), 4, "one of them is put away");
+    assert_eq!(habits.len(), 4, "one of them is archived");
     assert_eq!(journal.habits, habits);
     for habit in &habits {
         check_entries(&person, &journal, habit.id).await;
@@ -35,7 +35,7 @@ pub async fn a_journal_holds_all_live_records(storage: &dyn Storage) {
     assert!(journal.entries.keys().copied().eq(sorted(ids.collect())));
 }
 
-/// The journal of one habit is that part of the whole one.
+/// The journal of one habit is its part of the complete journal.
 pub async fn a_journal_can_be_of_one_habit(storage: &dyn Storage) {
     let person = populated(storage).await;
     for listed in storage.habits(person.id, true).await.unwrap() {
@@ -54,8 +54,8 @@ pub async fn a_journal_can_be_of_one_habit(storage: &dyn Storage) {
     }
 }
 
-/// The journal of some habits is that part of the whole one, in the same order, whatever the order
-/// and the number of their names.
+/// The journal of some habits is their part of the complete journal, in its order; duplicate and
+/// unknown ids are ignored.
 pub async fn a_journal_can_be_of_some_habits(storage: &dyn Storage) {
     let person = populated(storage).await;
     let mut whole = storage.journal(person.id, None).await.unwrap().unwrap();
@@ -71,8 +71,8 @@ pub async fn a_journal_can_be_of_some_habits(storage: &dyn Storage) {
 
 const DELETED: HabitId = habit(4);
 
-/// Somebody with entries of every kind, in no order, some of them deleted, one habit put away,
-/// one deleted and one without entries; and somebody else under the same ids.
+/// Registers a user with entries of every kind in no order, some of them deleted, an archived
+/// habit, a deleted one and one without entries; and another user with the same ids.
 async fn populated(storage: &dyn Storage) -> TestUser<'_> {
     let person = TestUser::register(storage, 1).await;
     let other = TestUser::register(storage, 2).await;
@@ -119,7 +119,7 @@ async fn populated(storage: &dyn Storage) -> TestUser<'_> {
     person
 }
 
-/// The entries of a habit stand in the journal by local date, as the list has them.
+/// Checks that the journal has the entries of a habit by local date.
 async fn check_entries(person: &TestUser<'_>, journal: &Journal, habit: HabitId) {
     let filter = EntryFilter {
         habit_id: Some(habit),

@@ -1,16 +1,16 @@
-//! The storage as a whole.
+//! Opening and closing.
 
 use kanso_application::ports::storage::{Storage, StorageError};
 
 use super::test_user::TestUser;
 use crate::build::{create_habit, habit, titled, user};
 
-/// An open storage answers.
+/// An open storage answers a ping.
 pub async fn an_open_storage_answers(storage: &dyn Storage) {
     storage.ping().await.unwrap();
 }
 
-/// A closed storage is unavailable to every kind of call, and stays closed.
+/// A closed storage is unavailable to every call, and stays closed.
 pub async fn a_closed_storage_is_unavailable(storage: &dyn Storage) {
     let person = TestUser::register(storage, 1).await;
     person.apply(create_habit(habit(1), titled("Read"))).await;
@@ -29,6 +29,6 @@ pub async fn a_closed_storage_is_unavailable(storage: &dyn Storage) {
 fn unavailable<T: std::fmt::Debug>(answer: &Result<T, StorageError>) {
     assert!(
         matches!(answer, Err(StorageError::Unavailable(_))),
-        "expected to be unavailable, got {answer:?}"
+        "expected unavailable, got {answer:?}"
     );
 }

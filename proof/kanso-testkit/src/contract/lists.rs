@@ -1,4 +1,4 @@
-//! Lists of what is live.
+//! Lists of live records.
 
 use kanso_application::ports::storage::{EntryFilter, Storage};
 use kanso_domain::entries::{Completion, EntryFields};
@@ -11,7 +11,7 @@ use crate::build::{
     update_habit,
 };
 
-/// Habits stand by `sort_order`; of those at one place the newest is first.
+/// Habits are listed by `sort_order`, then newest first.
 pub async fn habits_stand_by_sort_order_then_newest_first(storage: &dyn Storage) {
     let person = TestUser::register(storage, 1).await;
     for (number, sort_order) in [(1, 5), (2, -1), (3, 5), (4, 0), (6, 5), (5, 5)] {
@@ -28,7 +28,7 @@ pub async fn habits_stand_by_sort_order_then_newest_first(storage: &dyn Storage)
     assert_eq!(listed(&person, false).await, [2, 4, 5, 6, 3, 1]);
 }
 
-/// Archived habits are listed only on request, deleted ones never.
+/// Archived habits are listed on request only, deleted ones never.
 pub async fn archived_habits_are_listed_on_request(storage: &dyn Storage) {
     let person = TestUser::register(storage, 1).await;
     for number in 1..=4 {
@@ -67,7 +67,7 @@ async fn listed(person: &TestUser<'_>, archived_too: bool) -> Vec<u128> {
         .collect()
 }
 
-/// A record by itself is shown while it lives, and an entry only while its habit does.
+/// A deleted record is not returned by id, nor is an entry of a deleted habit.
 pub async fn a_deleted_record_is_not_shown(storage: &dyn Storage) {
     let person = TestUser::register(storage, 1).await;
     let shown = async || {
@@ -95,7 +95,7 @@ pub async fn a_deleted_record_is_not_shown(storage: &dyn Storage) {
     }
 }
 
-/// Entries stand newest completion first, whatever the day they count for.
+/// Entries are listed by completion, newest first, independent of their local date.
 pub async fn entries_stand_newest_completion_first(storage: &dyn Storage) {
     let person = TestUser::register(storage, 1).await;
     person.apply(create_habit(habit(1), titled("Read"))).await;
@@ -116,14 +116,15 @@ pub async fn entries_stand_newest_completion_first(storage: &dyn Storage) {
     assert_eq!(filtered(&person, all).await, [2, 3, 5, 1, 4]);
 }
 
-/// Bounds are inclusive: an instant is compared with the completion, a date with the local date.
+/// Both bounds of a filter are inclusive; an instant is compared with the completion, a date with
+/// the local date.
 pub async fn bounds_are_inclusive(storage: &dyn Storage) {
     let person = TestUser::register(storage, 1).await;
     person.apply(create_habit(habit(1), titled("Read"))).await;
     for (number, when, local_date) in [
         (1, "2026-01-14T10:00:00Z", "2026-01-14"),
         (2, "2026-01-15T10:00:00Z", "2026-01-15"),
-        // In the night before, it counts for the day before.
+        // Completed after midnight, it counts for the day before.
         (3, "2026-01-16T01:00:00Z", "2026-01-15"),
         (4, "2026-01-16", "2026-01-16"),
         (5, "2026-01-17T10:00:00.000001Z", "2026-01-17"),
@@ -164,7 +165,7 @@ fn bound(text: &str) -> Option<Completion> {
     (!text.is_empty()).then(|| text.parse().unwrap())
 }
 
-/// A habit's entries alone, within bounds or without.
+/// A filter by habit returns the entries of that habit, within the bounds.
 pub async fn entries_are_listed_by_habit(storage: &dyn Storage) {
     let person = TestUser::register(storage, 1).await;
     for command in [
@@ -193,7 +194,7 @@ pub async fn entries_are_listed_by_habit(storage: &dyn Storage) {
     }
 }
 
-/// Neither tombstones nor entries of deleted habits are listed.
+/// Tombstones and entries of deleted habits are not listed.
 pub async fn only_live_entries_of_live_habits_are_listed(storage: &dyn Storage) {
     let person = TestUser::register(storage, 1).await;
     for command in [

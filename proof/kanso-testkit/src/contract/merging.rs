@@ -1,4 +1,4 @@
-//! Merging: what a storage must remember of edits, and that a group is one change.
+//! Merging: the provenance that a storage must keep, and groups.
 
 use kanso_application::ports::storage::Storage;
 use kanso_domain::entries::EntryFields;
@@ -50,8 +50,8 @@ async fn submit(person: &TestUser<'_>, operation: Operation) -> OperationOutcome
     changeset.outcomes.pop().unwrap()
 }
 
-/// Two devices edit different fields of the version that both have seen: both stand. The same
-/// field clashes, and the conflict names it and whose edit it was.
+/// Edits of different fields on one version are merged; edits of the same field are a conflict that
+/// names the field and the other device.
 pub async fn edits_of_different_fields_both_stand(storage: &dyn Storage) {
     let person = TestUser::register(storage, 1).await;
     let (phone, tablet) = (device(1), device(2));
@@ -80,8 +80,8 @@ pub async fn edits_of_different_fields_both_stand(storage: &dyn Storage) {
         panic!("expected a conflict, got {clash:?}")
     };
     assert_eq!(conflict.clashing, ["title"]);
-    assert_eq!(conflict.record.edited_by(), Some(tablet), "who edited last");
-    // Its own edits are no obstacle to a device that did not see the answers.
+    assert_eq!(conflict.record.edited_by(), Some(tablet), "the last editor");
+    // A device's own edits never conflict with its next edit, even if it has not seen the answers.
     let own = submit(&person, by(tablet, update_habit(habit(1), on(2), unit()))).await;
     assert!(matches!(own, OperationOutcome::Applied(_)), "{own:?}");
     let own = submit(
@@ -92,7 +92,7 @@ pub async fn edits_of_different_fields_both_stand(storage: &dyn Storage) {
     assert!(matches!(own, OperationOutcome::Merged(_)), "{own:?}");
 }
 
-/// The same for entries, and increments add up whatever came between.
+/// Entries merge like habits, and increments add up with any edits in between.
 pub async fn entries_merge_and_increments_add_up(storage: &dyn Storage) {
     let person = TestUser::register(storage, 1).await;
     let (phone, tablet) = (device(1), device(2));
@@ -114,7 +114,7 @@ pub async fn entries_merge_and_increments_add_up(storage: &dyn Storage) {
     let stored = storage.entry(person.id, entry(1)).await.unwrap().unwrap();
     assert_eq!(stored.details.value.thousandths(), 2_750);
     assert_eq!(stored.details.notes.as_str(), "tea");
-    // The phone did not see what it added to.
+    // Both devices have not seen the increments that they would overwrite.
     for device in [phone, tablet] {
         let set = by(device, update_entry(entry(1), on(1), value(9)));
         let clash = submit(&person, set).await;
@@ -122,7 +122,7 @@ pub async fn entries_merge_and_increments_add_up(storage: &dyn Storage) {
     }
 }
 
-/// A group is stored as a whole or not at all.
+/// A group is stored completely or not at all.
 pub async fn a_group_is_stored_all_or_none(storage: &dyn Storage) {
     let person = TestUser::register(storage, 1).await;
     let grouped = |action| Operation {

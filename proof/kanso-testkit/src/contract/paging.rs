@@ -10,7 +10,7 @@ use crate::build::{
     update_habit,
 };
 
-/// Pages of any size are the delta, cut: each record once, and `remaining` exact.
+/// Pages of any size add up to the delta: each record once, and `remaining` exact.
 pub async fn pages_are_the_delta_cut_into_pieces(storage: &dyn Storage) {
     let person = busy(storage).await;
     for scope in [Scope::Everything, Scope::Habits, Scope::Entries] {
@@ -24,7 +24,7 @@ pub async fn pages_are_the_delta_cut_into_pieces(storage: &dyn Storage) {
     }
 }
 
-/// Reads page after page and checks what each says of the rest.
+/// Reads all pages and checks the rest that each reports.
 async fn pages(person: &TestUser<'_>, since: Since, scope: Scope, limit: u32) -> Vec<Record> {
     let mut read = Vec::new();
     let mut since = since;
@@ -48,7 +48,7 @@ async fn pages(person: &TestUser<'_>, since: Since, scope: Scope, limit: u32) ->
     }
 }
 
-/// A limit of one makes progress through habits and entries alike.
+/// A page of one record is the oldest change, so a limit of one always makes progress.
 pub async fn a_page_of_one_is_the_oldest_change(storage: &dyn Storage) {
     let person = busy(storage).await;
     let whole = person.changes(Since::Position(Seq::ZERO)).await;
@@ -63,8 +63,8 @@ pub async fn a_page_of_one_is_the_oldest_change(storage: &dyn Storage) {
     assert_eq!(after, person.head().await.seq);
 }
 
-/// The end of an entry is told although its habit has ended, because the habit may be back before a
-/// reader comes to its tombstone.
+/// The tombstone of an entry is delivered although its habit is deleted, because the habit may be
+/// revived before the reader reaches its tombstone.
 pub async fn an_entrys_tombstone_is_delivered_while_its_habit_is_deleted(storage: &dyn Storage) {
     let person = TestUser::register(storage, 1).await;
     for action in [
@@ -94,14 +94,14 @@ pub async fn an_entrys_tombstone_is_delivered_while_its_habit_is_deleted(storage
     };
     person.submit(vec![revive]).await;
     let rest = person.changes(first.cursor().unchecked()).await;
-    let mut told = first.records.iter().chain(&rest);
+    let mut delivered = first.records.iter().chain(&rest);
     assert!(
-        told.any(|record| record.id() == entry(1).uuid() && record.stamp().is_deleted()),
+        delivered.any(|record| record.id() == entry(1).uuid() && record.stamp().is_deleted()),
         "{first:?} {rest:?}"
     );
 }
 
-/// Habits and entries in turns, some of both deleted.
+/// Registers a user with habits and entries, some of both deleted.
 async fn busy(storage: &dyn Storage) -> TestUser<'_> {
     let person = TestUser::register(storage, 1).await;
     let mut operations = Vec::new();

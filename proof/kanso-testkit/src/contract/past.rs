@@ -1,4 +1,4 @@
-//! What a habit asked for over time, when it was away, and its streak come back.
+//! Schedule histories, archived spans and streaks are stored exactly.
 
 use kanso_application::ports::storage::{Storage, Written};
 use kanso_domain::Quantity;
@@ -14,7 +14,7 @@ use kanso_domain::{Date, Record};
 use super::test_user::{TestUser, claimed, unchanged};
 use crate::build::{create_habit, habit, noon, streak, titled, update_habit};
 
-/// Each kind of schedule and of target, one after another.
+/// A schedule history is stored exactly, with each kind of schedule and target.
 pub async fn a_habits_history_comes_back(storage: &dyn Storage) {
     let person = TestUser::register(storage, 1).await;
     person.apply(create_habit(habit(1), titled("Read"))).await;
@@ -33,7 +33,7 @@ pub async fn a_habits_history_comes_back(storage: &dyn Storage) {
     assert_eq!(stored.details.history.versions().count(), 6);
 }
 
-/// The days of a history reach to the ends of the calendar.
+/// A schedule history and archived spans are stored exactly at the ends of the calendar.
 pub async fn a_history_may_be_of_any_days(storage: &dyn Storage) {
     let person = TestUser::register(storage, 1).await;
     let created = person.apply_to_habit(create_habit(habit(1), titled("Read")));
@@ -59,7 +59,7 @@ pub async fn a_history_may_be_of_any_days(storage: &dyn Storage) {
     save(&person, changed).await;
 }
 
-/// The days on which a habit was away, the last of them open, closed, and open again.
+/// Archived spans are stored exactly: open, closed, and open again.
 pub async fn a_habits_archived_spans_come_back(storage: &dyn Storage) {
     let person = TestUser::register(storage, 1).await;
     person.apply(create_habit(habit(1), titled("Read"))).await;
@@ -80,7 +80,7 @@ pub async fn a_habits_archived_spans_come_back(storage: &dyn Storage) {
     }
 }
 
-/// A streak is stored with its habit, at its ends.
+/// A streak is stored with its habit, at its bounds; a change of the habit clears its day.
 pub async fn a_habits_streak_comes_back(storage: &dyn Storage) {
     let person = TestUser::register(storage, 1).await;
     person.apply(create_habit(habit(1), titled("Read"))).await;
@@ -145,7 +145,7 @@ fn editions() -> [(ScheduleFields, TargetFields, &'static str); 7] {
     ]
 }
 
-/// Stores `record`, the next state of a habit.
+/// Stores `record` as the next version of a habit.
 async fn save(person: &TestUser<'_>, mut record: Habit) {
     let keys = LoadSet {
         habits: [record.id].into(),
@@ -168,7 +168,7 @@ async fn save(person: &TestUser<'_>, mut record: Habit) {
     check(person, &record).await;
 }
 
-/// A habit is as expected by itself, in the list, in the delta and in the next write.
+/// Checks that a habit is the same by id, in the list, in the delta and in the next write.
 async fn check(person: &TestUser<'_>, expected: &Habit) {
     let (storage, id) = (person.storage, expected.id);
     let stored = storage.habit(person.id, id).await.unwrap();

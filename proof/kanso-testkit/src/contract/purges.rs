@@ -1,4 +1,4 @@
-//! What time removes: receipts, tombstones that every device has read, and what is left of them.
+//! Purges: receipts, tombstones that all devices have read, and forgotten devices.
 
 use kanso_application::ports::devices::{Device, Sighting};
 use kanso_application::ports::storage::Storage;
@@ -15,7 +15,7 @@ fn later(days: i64) -> Timestamp {
     noon().plus_seconds(days * 86_400)
 }
 
-/// Old receipts go, some at a time and the oldest first; then the operation is a new one.
+/// Expired receipts are removed in steps, the oldest first; afterwards the operation counts as new.
 pub async fn old_receipts_are_removed_in_steps(storage: &dyn Storage) {
     let person = TestUser::register(storage, 1).await;
     for number in 1..=3 {
@@ -40,8 +40,8 @@ pub async fn old_receipts_are_removed_in_steps(storage: &dyn Storage) {
     assert!(matches!(changeset.outcomes[0], OperationOutcome::Noop(_)));
 }
 
-/// An old tombstone leaves a grave: it is in no delta, nobody brings it back, and a cursor below
-/// it has expired.
+/// A purged tombstone is in no delta, its id cannot be used again, and a cursor below it has
+/// expired.
 pub async fn an_old_tombstone_is_purged_for_good(storage: &dyn Storage) {
     let person = with_tombstones(storage).await;
     let before = person.head().await;
@@ -81,7 +81,7 @@ pub async fn an_old_tombstone_is_purged_for_good(storage: &dyn Storage) {
     assert!(storage.delete_account(person.id).await.unwrap());
 }
 
-/// A tombstone stays until every device has read it that was seen since it may go.
+/// A tombstone stays until all devices that were seen since its expiry have read it.
 pub async fn an_active_device_keeps_tombstones(storage: &dyn Storage) {
     let person = with_tombstones(storage).await;
     let head = person.head().await.seq;
@@ -116,7 +116,7 @@ pub async fn an_active_device_keeps_tombstones(storage: &dyn Storage) {
     );
 }
 
-/// Tombstones go some at a time, and one user's device keeps nobody else's.
+/// Tombstones are removed in steps, and a device protects the tombstones of its own user only.
 pub async fn tombstones_are_removed_in_steps(storage: &dyn Storage) {
     let bob = TestUser::register(storage, 2).await;
     let ada = with_tombstones(storage).await;
@@ -140,11 +140,11 @@ pub async fn tombstones_are_removed_in_steps(storage: &dyn Storage) {
     };
     assert!(
         bob.sees(keys).await.purged_habits.is_empty(),
-        "it is Ada's that is buried"
+        "only Ada's habit is purged"
     );
 }
 
-/// Devices are listed as they were seen last, and can be forgotten.
+/// Devices are listed with their last sighting, and can be forgotten.
 pub async fn devices_are_known_by_their_last_sighting(storage: &dyn Storage) {
     let person = TestUser::register(storage, 1).await;
     let saw = |number, position, at| seen(&person, number, position, at);
@@ -177,8 +177,8 @@ pub async fn devices_are_known_by_their_last_sighting(storage: &dyn Storage) {
     assert_eq!(storage.devices(person.id).await.unwrap(), [two]);
 }
 
-/// A sighting from before a device was forgotten does not bring it back, whichever server it was
-/// that saw it; when the device is met again, it is a new one.
+/// A late sighting does not register a forgotten device again, whichever server reports it; a new
+/// meeting does.
 pub async fn a_forgotten_device_stays_forgotten(storage: &dyn Storage) {
     let person = TestUser::register(storage, 1).await;
     let saw = |number, position, at| seen(&person, number, position, at);
@@ -224,7 +224,8 @@ fn known(number: u128, first: &str, last: &str, position: i64) -> Device {
     }
 }
 
-/// A live habit with an entry and a deleted one, and then a deleted habit with an entry.
+/// Registers a user with a live habit with a live and a deleted entry, and a deleted habit with an
+/// entry.
 async fn with_tombstones(storage: &dyn Storage) -> TestUser<'_> {
     let person = TestUser::register(storage, 1).await;
     for action in [

@@ -1,4 +1,4 @@
-//! Races: what many do at the same time.
+//! Races: concurrent calls.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -18,8 +18,8 @@ use crate::build::{
 const WRITERS: u128 = 6;
 const OPERATIONS: u128 = 100;
 
-/// Whoever pulls while six others write is told of everything, by cursor and by timestamp: what
-/// the pages add up to is what is stored in the end.
+/// While six devices write, a puller gets every change, by cursor and by timestamp; its pages add
+/// up to the stored records.
 pub async fn a_puller_skips_nothing_while_others_write(storage: &dyn Storage) {
     let person = TestUser::register(storage, 1).await;
     let shared = create_habit(habit(1), titled("Shared"));
@@ -41,7 +41,7 @@ pub async fn a_puller_skips_nothing_while_others_write(storage: &dyn Storage) {
     assert!(live.len() > usize::try_from(WRITERS * OPERATIONS / 4).unwrap());
 }
 
-/// One writer's share: its own habits and entries, and edits of the shared habit.
+/// Writes the share of one device: its own habits and entries, and edits of the shared habit.
 async fn write(person: TestUser<'_>, writer: u128, writing: &AtomicU32) {
     let id = |nth| 1_000 * writer + nth;
     for nth in 0..OPERATIONS {
@@ -63,7 +63,7 @@ async fn write(person: TestUser<'_>, writer: u128, writing: &AtomicU32) {
 
 type Replica = BTreeMap<(Entity, Uuid), Record>;
 
-/// Pulls until the writers have stopped and nothing is left, and folds the pages together.
+/// Pulls until the writers have stopped and nothing remains, and folds the pages together.
 async fn pull(
     person: TestUser<'_>,
     writing: &AtomicU32,
@@ -79,7 +79,10 @@ async fn pull(
         since = next(&page);
         let seqs: Vec<_> = page.records.iter().map(|r| r.stamp().seq).collect();
         assert!(seqs.is_sorted_by(|a, b| a < b), "each once and in order");
-        assert!(seqs.first().is_none_or(|first| *first > seen), "never back");
+        assert!(
+            seqs.first().is_none_or(|first| *first > seen),
+            "no position goes back"
+        );
         assert!(seqs.last().is_none_or(|last| *last <= page.head.seq));
         seen = seqs.last().copied().unwrap_or(seen);
         fold(&mut replica, &page.records);
@@ -96,7 +99,8 @@ fn replica(records: &[Record]) -> Replica {
     replica
 }
 
-/// What a device does with a page: newest state wins, and a habit's tombstone takes its entries.
+/// Applies a page as a device does: the newest state wins, and the tombstone of a habit removes its
+/// entries.
 fn fold(replica: &mut Replica, records: &[Record]) {
     for record in records {
         let id = match record {
@@ -114,7 +118,7 @@ fn fold(replica: &mut Replica, records: &[Record]) {
     }
 }
 
-/// Of twelve edits of one version one is applied and eleven are conflicts with it.
+/// Of twelve concurrent edits of one version, one is applied and eleven are conflicts with it.
 pub async fn of_twelve_edits_of_one_version_one_wins(storage: &dyn Storage) {
     let person = TestUser::register(storage, 1).await;
     person.apply(create_habit(habit(1), titled("Read"))).await;
@@ -141,7 +145,7 @@ pub async fn of_twelve_edits_of_one_version_one_wins(storage: &dyn Storage) {
     assert_eq!(stored.map(Record::Habit).as_ref(), Some(winner));
 }
 
-/// Of twelve that make the same record one makes it, and the others find it.
+/// Of twelve concurrent creations of the same record, one is applied and the others are no-ops.
 pub async fn of_twelve_equal_creates_one_is_applied(storage: &dyn Storage) {
     let person = TestUser::register(storage, 1).await;
     let creates = (1..=12).map(|_| person.attempt(create_habit(habit(1), titled("Read"))));
@@ -154,7 +158,7 @@ pub async fn of_twelve_equal_creates_one_is_applied(storage: &dyn Storage) {
     assert_eq!(person.head().await.seq, Seq::ZERO.next());
 }
 
-/// Of twelve that register one address one gets it.
+/// Of twelve concurrent registrations of one address, one succeeds.
 pub async fn of_twelve_registrations_of_one_address_one_wins(storage: &dyn Storage) {
     let registrations = (1..=12).map(|number| {
         let mut new = crate::build::new_account(number);
@@ -166,7 +170,7 @@ pub async fn of_twelve_registrations_of_one_address_one_wins(storage: &dyn Stora
     assert_eq!(created.filter(|created| *created).count(), 1);
 }
 
-/// Users who write at the same time have a history each, without gaps.
+/// Users who write concurrently have separate histories without gaps.
 pub async fn users_who_write_at_once_have_histories_of_their_own(storage: &dyn Storage) {
     let people = (1..=8).map(async |number| {
         let person = TestUser::register(storage, number).await;
@@ -185,7 +189,7 @@ pub async fn users_who_write_at_once_have_histories_of_their_own(storage: &dyn S
     }
 }
 
-/// Commands under the same ids for every user, with texts of their own.
+/// Returns an action with the same ids for every user and texts of its own.
 fn own(user: u128, nth: u128) -> Action {
     let text = format!("{user}:{nth}");
     create_habit(habit(nth), titled(&text))

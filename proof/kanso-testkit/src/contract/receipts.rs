@@ -1,4 +1,4 @@
-//! Receipts: the results of operations, for those who ask again.
+//! Receipts: stored results of operations, for retries.
 
 use kanso_application::ports::storage::Storage;
 use kanso_domain::FieldError;
@@ -14,7 +14,7 @@ use crate::build::{
     create_habit, delete_habit, device, habit, op, operation, titled, update_habit,
 };
 
-/// Each kind of outcome, with and without a device, and every code.
+/// A receipt of every kind of outcome and rejection is stored exactly, with and without a device.
 pub async fn a_receipt_of_every_outcome_comes_back(storage: &dyn Storage) {
     let person = TestUser::register(storage, 1).await;
     let errors = vec![
@@ -75,7 +75,7 @@ fn receipt(number: u8, outcome: ReceiptOutcome) -> Receipt {
     }
 }
 
-/// A receipt is its user's alone.
+/// A receipt is visible to its own user only.
 pub async fn a_receipt_is_its_users_alone(storage: &dyn Storage) {
     let ada = TestUser::register(storage, 1).await;
     let bob = TestUser::register(storage, 2).await;
@@ -90,7 +90,7 @@ pub async fn a_receipt_is_its_users_alone(storage: &dyn Storage) {
     }
 }
 
-/// An outbox that is handed in twice, in one piece or many, has one effect.
+/// An outbox that is sent again, whole or in parts, has no second effect.
 pub async fn a_resent_outbox_has_no_second_effect(storage: &dyn Storage) {
     let person = TestUser::register(storage, 1).await;
     let outbox = vec![
@@ -127,7 +127,7 @@ fn unreadable() -> kanso_domain::sync::Action {
     kanso_domain::sync::Action::Unreadable(Invalid::one("title", "must be a text"))
 }
 
-/// An id that comes again with another body is refused, and the first result stays.
+/// An operation id that is sent with another body is rejected, and the first result stays.
 pub async fn a_reused_op_id_is_refused(storage: &dyn Storage) {
     let person = TestUser::register(storage, 1).await;
     let first = operation(1, create_habit(habit(1), titled("Read")));

@@ -1,4 +1,4 @@
-//! Digests, snapshots and comparisons: what a device should hold, told in three ways.
+//! Digests, snapshots and comparisons: three ways to verify a replica.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ use crate::build::{
 
 const BORDER: Date = jiff::civil::date(2026, 1, 10);
 
-/// The digest that the head carries is that of what is live, after every change.
+/// The digest of the head is that of the live records, after every change.
 pub async fn the_head_carries_the_digest_of_what_is_live(storage: &dyn Storage) {
     let person = TestUser::register(storage, 1).await;
     assert_eq!(person.head().await.digest, Digest::EMPTY);
@@ -37,7 +37,7 @@ pub async fn the_head_carries_the_digest_of_what_is_live(storage: &dyn Storage) 
     assert_eq!(person.head().await.digest, Digest::EMPTY);
 }
 
-/// The heads of many people are those of each, and nobody's for who has no account.
+/// The heads of many users equal those of each; unknown users are left out.
 pub async fn the_heads_of_many_are_those_of_each(storage: &dyn Storage) {
     assert_eq!(storage.heads(&[]).await.unwrap(), []);
     let mut expected = Vec::new();
@@ -57,7 +57,7 @@ pub async fn the_heads_of_many_are_those_of_each(storage: &dyn Storage) {
     assert_eq!(storage.heads(&[user(2)]).await.unwrap(), expected[1..2]);
 }
 
-/// A habit that is revived brings its entries back, to those who dropped them and to the digest.
+/// A revived habit delivers its entries again and adds them to the digest.
 pub async fn a_revived_habit_brings_its_entries_back(storage: &dyn Storage) {
     let person = busy(storage).await;
     let before = person.head().await;
@@ -91,8 +91,8 @@ pub async fn a_revived_habit_brings_its_entries_back(storage: &dyn Storage) {
     );
 }
 
-/// The pieces of a snapshot, of any size, are everything that is live: habits, then recent
-/// entries, then the others, by id.
+/// The pieces of a snapshot, of any size, contain all live records: habits, recent entries, other
+/// entries, each by id.
 pub async fn a_snapshot_holds_all_live_records(storage: &dyn Storage) {
     let person = busy(storage).await;
     let live = person.changes(Since::Beginning).await;
@@ -153,8 +153,7 @@ async fn part_of(person: &TestUser<'_>, part: SnapshotPart, limit: u32) -> Vec<R
     }
 }
 
-/// What a replica lacks, has too much or has in another version is named by bucket and handed
-/// out; what it has right is not.
+/// A comparison returns the buckets that differ, with their records, and no others.
 pub async fn a_comparison_names_differing_buckets(storage: &dyn Storage) {
     let person = busy(storage).await;
     let live = person.changes(Since::Beginning).await;
@@ -196,7 +195,7 @@ async fn compared(person: &TestUser<'_>, held: &BTreeMap<Uuid, (Entity, Version)
     comparison.differing
 }
 
-/// A replica that holds nothing gets whole buckets, about as many records as it asks for.
+/// A comparison returns whole buckets, at least one, and about as many records as requested.
 pub async fn a_comparison_hands_out_whole_buckets(storage: &dyn Storage) {
     let person = busy(storage).await;
     let live = person.changes(Since::Beginning).await.len();
@@ -208,11 +207,11 @@ pub async fn a_comparison_hands_out_whole_buckets(storage: &dyn Storage) {
     let comparison = comparison.unwrap().unwrap();
     let handed_out: usize = comparison.stored.values().map(Vec::len).sum();
     assert_eq!(handed_out, live);
-    let nobody = storage.compare(user(9), Buckets::empty(), 1).await;
-    assert_eq!(nobody.unwrap(), None);
+    let unknown = storage.compare(user(9), Buckets::empty(), 1).await;
+    assert_eq!(unknown.unwrap(), None);
 }
 
-/// Changed settings are in the delta of those who have not seen them, once, and not in others'.
+/// Changed settings are in each delta from before the change, once, and in no other.
 pub async fn changed_settings_are_in_the_delta(storage: &dyn Storage) {
     use kanso_application::ports::storage::Scope;
     use kanso_domain::accounts::SettingsChange;
@@ -268,7 +267,8 @@ pub async fn changed_settings_are_in_the_delta(storage: &dyn Storage) {
     assert!(rest.settings.is_some());
 }
 
-/// Two habits with entries before and after [`BORDER`], and tombstones.
+/// Registers a user with two live habits that have entries before and after [`BORDER`], and
+/// tombstones.
 async fn busy(storage: &dyn Storage) -> TestUser<'_> {
     let person = TestUser::register(storage, 1).await;
     for number in 1..=3 {

@@ -1,4 +1,4 @@
-//! Sessions.
+//! Sessions and the rotation of refresh tokens.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::build::{new_session, noon, password_hash, session_id, token_hash, use
 
 const MONTH: i64 = 30 * 86_400;
 
-/// A session is open from when it was opened until it expires, that instant excluded.
+/// A session is open from its creation until it expires; the instant of expiry is excluded.
 pub async fn a_session_is_open_until_it_expires(storage: &dyn Storage) {
     let session = opened(storage).await;
     for (now, expected) in [
@@ -25,7 +25,7 @@ pub async fn a_session_is_open_until_it_expires(storage: &dyn Storage) {
     assert!(!is_open(storage, 2, noon()).await, "no such session");
 }
 
-/// A session is its user's alone.
+/// A session is visible to its own user only.
 pub async fn a_session_is_its_users_alone(storage: &dyn Storage) {
     opened(storage).await;
     TestUser::register(storage, 2).await;
@@ -37,14 +37,14 @@ pub async fn a_session_is_its_users_alone(storage: &dyn Storage) {
     assert_eq!(stolen.await.unwrap(), None);
 }
 
-/// Without an account there is no session.
+/// A session needs an account.
 pub async fn a_session_needs_an_account(storage: &dyn Storage) {
     let session = new_session(user(1), 1);
     assert!(!open(storage, session).await);
     assert!(!is_open(storage, 1, noon()).await);
 }
 
-/// Opening a session removes those of its user that have expired, and no others.
+/// Opening a session removes the expired sessions of its user, and no others.
 pub async fn opening_a_session_removes_expired_ones(storage: &dyn Storage) {
     let first = opened(storage).await;
     TestUser::register(storage, 2).await;
@@ -64,7 +64,7 @@ pub async fn opening_a_session_removes_expired_ones(storage: &dyn Storage) {
         ..new_session(user(1), 3)
     };
     assert!(open(storage, third).await);
-    // Asked about a time at which it was good, so that only its removal can say no.
+    // At this instant the session was valid, so only its removal can explain the answer.
     assert!(!is_open(storage, 1, noon()).await);
     assert!(is_open(storage, 2, noon()).await);
     assert!(is_open(storage, 3, noon()).await);
@@ -72,7 +72,7 @@ pub async fn opening_a_session_removes_expired_ones(storage: &dyn Storage) {
     assert!(open.await.unwrap());
 }
 
-/// A person's sessions are listed as they are stored, the oldest first, and nobody else's.
+/// The sessions of a user are listed oldest first, without those of other users.
 pub async fn sessions_are_listed(storage: &dyn Storage) {
     assert_eq!(storage.sessions(user(1)).await.unwrap(), []);
     let first = opened(storage).await;
@@ -130,7 +130,7 @@ pub async fn a_reused_session_is_removed(storage: &dyn Storage) {
     assert_eq!(refreshed(storage, refresh(2, noon())).await, None);
 }
 
-/// A session that has expired is removed when it is refreshed.
+/// An expired session is removed when it is refreshed.
 pub async fn an_expired_session_is_removed(storage: &dyn Storage) {
     let session = opened(storage).await;
     let expired = refreshed(storage, refresh(1, session.expires_at)).await;
@@ -138,7 +138,7 @@ pub async fn an_expired_session_is_removed(storage: &dyn Storage) {
     assert!(!is_open(storage, 1, noon()).await);
 }
 
-/// A session that was ended is closed; ending it again is nothing.
+/// An ended session is closed; ending it again is a no-op.
 pub async fn an_ended_session_is_closed(storage: &dyn Storage) {
     opened(storage).await;
     assert!(open(storage, new_session(user(1), 2)).await);
@@ -169,7 +169,7 @@ async fn is_open(storage: &dyn Storage, number: u128, now: Timestamp) -> bool {
 
 type Refresh = Arc<dyn Fn(Session) -> Refreshed + Send + Sync>;
 
-/// Presents the token with this number, whose successor has the next.
+/// Returns a decision that presents the token with this number; its successor has the next number.
 fn refresh(token: u8, now: Timestamp) -> Refresh {
     let presented = Presented {
         hash: token_hash(token),
@@ -183,7 +183,7 @@ async fn refreshed(storage: &dyn Storage, refresh: Refresh) -> Option<Refreshed>
     refreshed.await.unwrap()
 }
 
-/// The session as it is stored.
+/// Returns the stored session.
 async fn stored(storage: &dyn Storage) -> Option<Session> {
     match refreshed(storage, Arc::new(Refreshed::Repeated)).await {
         Some(Refreshed::Repeated(session)) => Some(session),

@@ -1,4 +1,4 @@
-//! Somebody with an account, for the cases.
+//! A registered user for the cases.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use kanso_domain::{Record, Timestamp, UserId};
 
 use crate::build::{new_account, noon, once, user};
 
-/// Somebody with an account.
+/// A registered user.
 #[derive(Clone, Copy)]
 pub(super) struct TestUser<'a> {
     pub(super) storage: &'a dyn Storage,
@@ -43,13 +43,13 @@ impl<'a> TestUser<'a> {
         }
     }
 
-    /// What becomes of a command.
+    /// Returns the outcome of an action.
     pub(super) async fn attempt(&self, action: Action) -> OperationOutcome {
         let mut changeset = self.submit(vec![once(action)]).await;
         changeset.outcomes.pop().unwrap()
     }
 
-    /// The record after a command that is applied.
+    /// Applies an action and returns the record.
     pub(super) async fn apply(&self, action: Action) -> Record {
         match self.attempt(action).await {
             OperationOutcome::Applied(record) => record,
@@ -80,19 +80,19 @@ impl<'a> TestUser<'a> {
         self.storage.write(self.id, keys, decide).await
     }
 
-    /// What a write sees of `keys`.
+    /// Returns the state that a write of `keys` loads.
     pub(super) async fn sees(&self, keys: LoadSet) -> Loaded {
-        let (tell, told) = std::sync::mpsc::channel();
+        let (sender, receiver) = std::sync::mpsc::channel();
         let look = move |current: Loaded| {
             let changeset = unchanged(current.head);
-            tell.send(current).unwrap();
+            sender.send(current).unwrap();
             changeset
         };
         self.write(keys, look).await.unwrap();
-        told.recv().unwrap()
+        receiver.recv().unwrap()
     }
 
-    /// Finishes a job by itself.
+    /// Finishes one job.
     pub(super) async fn finish(
         &self,
         job: StreakJob,
@@ -104,7 +104,7 @@ impl<'a> TestUser<'a> {
         outcomes.await.unwrap()[0]
     }
 
-    /// Gives a job back.
+    /// Releases one job.
     pub(super) async fn release(&self, job: StreakJob, available_at: Timestamp) {
         let release = self
             .storage
@@ -125,7 +125,7 @@ impl<'a> TestUser<'a> {
         self.storage.delta(self.id, query).await.unwrap().unwrap()
     }
 
-    /// Everything that changed since.
+    /// Returns all changes since.
     pub(super) async fn changes(&self, since: Since) -> Vec<Record> {
         let page = self.page(since, Scope::Everything, None).await;
         assert_eq!(page.remaining, 0, "without a limit nothing remains");
@@ -133,7 +133,7 @@ impl<'a> TestUser<'a> {
     }
 }
 
-/// Up to so many free jobs, in the order in which they are handed out.
+/// Claims up to `limit` free jobs, in the order in which they are granted.
 pub(super) async fn claimed(
     storage: &dyn Storage,
     now: Timestamp,
@@ -147,7 +147,7 @@ pub(super) async fn claimed(
     jobs.collect()
 }
 
-/// A changeset that changes nothing.
+/// Returns a changeset without changes.
 pub(super) const fn unchanged(head: Head) -> Changeset {
     Changeset {
         before: head.seq,

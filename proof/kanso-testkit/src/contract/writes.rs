@@ -1,4 +1,4 @@
-//! Writes: load, decide, save.
+//! Writes: load, decide, store.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use crate::build::{
     once, op, titled, update_entry, update_habit, user, version,
 };
 
-/// A write for nobody decides nothing.
+/// A write for an unknown user makes no decision.
 pub async fn a_write_for_an_unknown_user_is_not_decided(storage: &dyn Storage) {
     let stranger = TestUser {
         storage,
@@ -28,7 +28,7 @@ pub async fn a_write_for_an_unknown_user_is_not_decided(storage: &dyn Storage) {
     assert_eq!(storage.head(stranger.id).await.unwrap(), None);
 }
 
-/// A refusal is handed back, and nothing is stored.
+/// A refusal is returned, and nothing is stored.
 pub async fn a_refused_write_changes_nothing(storage: &dyn Storage) {
     let person = TestUser::register(storage, 1).await;
     person.apply(create_habit(habit(1), titled("Read"))).await;
@@ -41,7 +41,7 @@ pub async fn a_refused_write_changes_nothing(storage: &dyn Storage) {
     assert_eq!(person.head().await, head);
 }
 
-/// A decision to change nothing is a commit of nothing.
+/// A decision without changes is a commit without changes.
 pub async fn an_empty_write_changes_nothing(storage: &dyn Storage) {
     let person = TestUser::register(storage, 1).await;
     person.apply(create_habit(habit(1), titled("Read"))).await;
@@ -51,7 +51,7 @@ pub async fn an_empty_write_changes_nothing(storage: &dyn Storage) {
     assert_eq!(person.head().await, head);
 }
 
-/// A write sees the keys that exist, tombstones too, and nothing else.
+/// A write loads the existing records that it names, with tombstones, and no others.
 pub async fn a_write_loads_the_records_it_names(storage: &dyn Storage) {
     let person = TestUser::register(storage, 1).await;
     for action in [
@@ -80,7 +80,7 @@ pub async fn a_write_loads_the_records_it_names(storage: &dyn Storage) {
     assert!(current.receipts.is_empty());
 }
 
-/// To load an entry is to load its habit, be it a tombstone.
+/// Loading an entry also loads its habit, even if that is a tombstone.
 pub async fn a_write_sees_the_habit_of_an_entry(storage: &dyn Storage) {
     let person = TestUser::register(storage, 1).await;
     for action in [
@@ -99,7 +99,7 @@ pub async fn a_write_sees_the_habit_of_an_entry(storage: &dyn Storage) {
     assert!(!current.entries[&entry(1)].stamp.is_deleted());
 }
 
-/// Positions and times of one user strictly increase, though the clock stands still or goes back.
+/// Positions and times of a user strictly increase, even if the clock stands still or goes back.
 pub async fn positions_and_times_strictly_increase(storage: &dyn Storage) {
     let person = TestUser::register(storage, 1).await;
     let mut stamps: Vec<Stamp> = Vec::new();
@@ -125,7 +125,7 @@ pub async fn positions_and_times_strictly_increase(storage: &dyn Storage) {
     assert_eq!(stamps[0].seq, Seq::ZERO.next());
 }
 
-/// A new record where one is stored is a broken promise, and so is any version but the stored one.
+/// A record is stored only if it replaces exactly the stored version; any other is an error.
 pub async fn a_save_replaces_exactly_the_version_that_it_names(storage: &dyn Storage) {
     let person = TestUser::register(storage, 1).await;
     for action in [
@@ -143,7 +143,7 @@ pub async fn a_save_replaces_exactly_the_version_that_it_names(storage: &dyn Sto
     }
 }
 
-/// A version of a record that was never stored cannot be replaced.
+/// A missing record cannot be replaced.
 pub async fn a_save_cannot_replace_a_missing_record(storage: &dyn Storage) {
     let person = TestUser::register(storage, 1).await;
     for action in [
@@ -157,7 +157,7 @@ pub async fn a_save_cannot_replace_a_missing_record(storage: &dyn Storage) {
     refused(&person, move |stored| stored.entry(2, replaces)).await;
 }
 
-/// Saves that are made of the stored records 1.
+/// The stored records with number 1, from which invalid writes are derived.
 struct Stored {
     habit: Habit,
     entry: Entry,
@@ -191,8 +191,8 @@ impl Stored {
     }
 }
 
-/// A write that ends with a save that cannot be made fails as a whole, though it begins with a
-/// change that is sound.
+/// Checks that a write with one invalid record fails completely, although its first record is
+/// valid.
 async fn refused(person: &TestUser<'_>, unsound: impl Fn(Stored) -> Saved + Send + Sync + 'static) {
     let before = person.changes(Since::Position(Seq::ZERO)).await;
     let head = person.head().await;
@@ -219,13 +219,13 @@ async fn refused(person: &TestUser<'_>, unsound: impl Fn(Stored) -> Saved + Send
     let written = person.write(keys, work).await;
     assert!(
         matches!(written, Err(StorageError::Corrupt(_))),
-        "expected a broken contract, got {written:?}"
+        "expected a contract violation, got {written:?}"
     );
     assert_eq!(person.changes(Since::Position(Seq::ZERO)).await, before);
     assert_eq!(person.head().await, head);
 }
 
-/// What one user writes, no other sees, even under the same ids.
+/// Records of one user are invisible to others, even under the same ids.
 pub async fn users_do_not_see_each_other(storage: &dyn Storage) {
     let ada = TestUser::register(storage, 1).await;
     let bob = TestUser::register(storage, 2).await;
@@ -243,7 +243,7 @@ pub async fn users_do_not_see_each_other(storage: &dyn Storage) {
     assert_eq!(storage.entry(ada.id, entry(1)).await.unwrap(), None);
 }
 
-/// The operations of a write commit together, with one effect each.
+/// The operations of a write commit together, each with one effect.
 pub async fn a_batch_commits_as_a_whole(storage: &dyn Storage) {
     let person = TestUser::register(storage, 1).await;
     let operations = vec![

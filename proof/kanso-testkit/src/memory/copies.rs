@@ -1,4 +1,4 @@
-//! Copies of a storage in memory, and work that sees only some of its people.
+//! Copies of a storage in memory, and calls restricted to some users.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
@@ -10,7 +10,7 @@ use kanso_domain::sync::Epoch;
 use super::{MemoryStorage, State, UserData};
 
 impl MemoryStorage {
-    /// A copy of everything as it is now. A storage that was closed gives a closed one.
+    /// Returns a copy of the current state. The copy of a closed storage is closed.
     #[must_use]
     pub fn copied(&self) -> Self {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
@@ -20,7 +20,7 @@ impl MemoryStorage {
         }
     }
 
-    /// Puts a copy in the place of everything; the history of all is `epoch` from now on.
+    /// Restores a copy; all histories get `epoch`.
     pub fn restore(&self, copy: &Self, epoch: Epoch) {
         let mut state = copy.copied().state;
         let taken = state.get_mut().unwrap_or_else(PoisonError::into_inner);
@@ -31,19 +31,21 @@ impl MemoryStorage {
         *self.state.lock().unwrap_or_else(PoisonError::into_inner) = taken.take();
     }
 
-    /// Everybody who has an account.
+    /// Returns all users.
     ///
     /// # Errors
+    ///
     /// The storage is closed.
     pub fn user_ids(&self) -> Result<BTreeSet<UserId>, StorageError> {
         self.with(|state| state.people.keys().copied().collect())
     }
 
-    /// A call that sees only these people, as with `SKIP LOCKED` for all others. No call of this
-    /// storage waits, so nobody else looks while the others are set aside.
+    /// Makes a call that sees these users only, as `SKIP LOCKED` does. The other users are removed
+    /// during the call; no call of this storage waits, so no other caller can notice.
     ///
     /// # Errors
-    /// Those of the call, and that the storage is closed.
+    ///
+    /// Errors of the call, or the storage is closed.
     pub async fn restricted_to<T>(
         &self,
         people: &BTreeSet<UserId>,

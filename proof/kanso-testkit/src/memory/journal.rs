@@ -1,4 +1,4 @@
-//! What statistics and streaks are computed from, in memory.
+//! Journals in memory.
 
 use kanso_application::ports::storage::{Journal, JournalEntry};
 use kanso_domain::HabitId;

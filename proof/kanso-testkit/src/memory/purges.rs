@@ -45,7 +45,7 @@ impl PurgeStore for MemoryStorage {
     }
 }
 
-/// The tombstones of a kind that may go, the oldest first.
+/// Returns the purgeable tombstones of a kind, oldest first.
 fn tombstones(state: &State, entity: Entity, before: Timestamp) -> Vec<(UserId, Record)> {
     let people = state.people.iter();
     let mut old: Vec<_> = people
@@ -64,6 +64,8 @@ fn tombstones(state: &State, entity: Entity, before: Timestamp) -> Vec<(UserId, 
 }
 
 impl UserData {
+    // A device that was not seen since `before` does not count: it would keep tombstones for ever,
+    // and its cursor expires when it returns.
     fn may_purge(&self, record: &Record, before: Timestamp) -> bool {
         let stamp = record.stamp();
         let mut devices = self.devices.values();
@@ -72,6 +74,8 @@ impl UserData {
     }
 
     fn purge(&mut self, tombstone: &Record) {
+        // Entries of a purged habit are removed with it, live ones included: they are invisible
+        // without it.
         match tombstone {
             Record::Habit(habit) => {
                 self.entries

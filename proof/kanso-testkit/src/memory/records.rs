@@ -153,7 +153,8 @@ impl UserData {
         }
     }
 
-    /// This person with a changeset applied, all of it or nothing.
+    /// Returns this user with a changeset applied, or an error. A copy is changed, so a failed
+    /// write leaves no trace.
     fn changed(&self, changeset: &Changeset) -> Result<Self, StorageError> {
         let mut changed = self.clone();
         for save in &changeset.habits {
@@ -193,10 +194,10 @@ impl UserData {
 
     fn page(&self, query: DeltaQuery) -> Page {
         let habits = self.habits.values().cloned().map(Record::Habit);
-        let told = |entry: &&Entry| {
+        let is_delivered = |entry: &&Entry| {
             entry.stamp.is_deleted() || self.live_habit(entry.details.habit_id).is_some()
         };
-        let entries = self.entries.values().filter(told).cloned();
+        let entries = self.entries.values().filter(is_delivered).cloned();
         let mut records: Vec<_> = habits
             .filter(|_| query.scope != Scope::Entries)
             .chain(
@@ -251,6 +252,8 @@ fn expect_version(replaced: Option<Stamp>, expected: Option<Version>) -> Result<
     }
 }
 
+// A first pull leaves out tombstones, except those that were made after it began: the reader may
+// already have the live record.
 fn is_since(since: Since, head: Seq, stamp: &Stamp) -> bool {
     match since {
         Since::Beginning => !stamp.is_deleted() || stamp.seq > head,

@@ -45,6 +45,8 @@ impl UserData {
         let differing = ours.differing(replica);
         let mut stored = BTreeMap::new();
         let mut left = usize::try_from(limit).unwrap();
+        // At least one bucket is returned, even above the limit, or a large bucket would never be
+        // repaired.
         for &place in &differing {
             let records = held.remove(&place).unwrap_or_default();
             if !stored.is_empty() && records.len() > left {
@@ -60,7 +62,7 @@ impl UserData {
         }
     }
 
-    /// What is live of one kind, by id.
+    /// Returns the live records of a kind, by id.
     fn live(&self, entity: Entity) -> Vec<Record> {
         match entity {
             Entity::Habit => {

@@ -1,4 +1,4 @@
-//! Streaks that must be computed anew, in memory.
+//! The streak queue in memory.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,11 +13,12 @@ use kanso_domain::{Date, HabitId, Timestamp, UserId};
 
 use super::{MemoryStorage, UserData};
 
-/// The jobs of one user. The streak of a habit that has one is of no day.
+/// Jobs of one user. The streak of a queued habit has no day.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Queue {
     jobs: BTreeMap<HabitId, Job>,
-    /// The newest generation of each habit that ever had a job: none comes twice.
+    /// Newest generation of each habit that ever had a job. Kept after the job, so that no
+    /// generation is reused.
     generations: BTreeMap<HabitId, i64>,
 }
 
@@ -31,7 +32,7 @@ struct Job {
 
 impl Job {
     fn is_free(&self, now: Timestamp) -> bool {
-        // A user's history may be ahead of the clock: what was not tried since is free.
+        // A user's history may be ahead of the clock: a job without an attempt is due at once.
         let is_due = self.attempts == 0 || self.available_at <= now;
         let is_held = self.lease_until.is_some_and(|until| now < until);
         is_due && !is_held && !self.is_parked()
@@ -46,6 +47,8 @@ impl Queue {
     fn push(&mut self, habit: HabitId, now: Timestamp) {
         let generation = self.generations.entry(habit).or_default();
         *generation += 1;
+        // The lease stays, because its holder still computes: the job is available when that worker
+        // finishes as superseded, not before.
         let lease_until = self.jobs.get(&habit).and_then(|job| job.lease_until);
         let job = Job {
             generation: *generation,
@@ -60,7 +63,7 @@ impl Queue {
         self.jobs.remove(&habit);
     }
 
-    /// Ends a lease that was given out before the newest change: its holder is done.
+    /// Ends the lease of an older generation once its holder is done.
     fn free_superseded(&mut self, held: StreakJob) {
         if let Some(job) = self.jobs.get_mut(&held.habit)
             && job.generation > held.generation
@@ -81,7 +84,7 @@ impl UserData {
         }
     }
 
-    /// Queues all live habits, and forgets which day was begun.
+    /// Queues all live habits and clears the day that was begun.
     pub(super) fn read_days_anew(&mut self, now: Timestamp) {
         self.day_begun = None;
         let habits: Vec<_> = self.habits.keys().copied().collect();
@@ -90,7 +93,7 @@ impl UserData {
         }
     }
 
-    /// Says how many habits it queued.
+    /// Begins a day; returns the number of queued habits.
     fn begin_day(&mut self, today: Date, now: Timestamp) -> usize {
         self.day_begun = Some(today);
         let recorded_ahead = |entry: &&Entry| {
@@ -104,7 +107,7 @@ impl UserData {
             habit.streak.current > 0
                 || is_or_was_a_limit(habit)
                 || ahead.contains(&habit.id)
-                // Whoever holds it computes it for the day before.
+                // A worker that holds the job computes it for the day before.
                 || self.queue.jobs.contains_key(&habit.id)
         };
         let live = self
@@ -187,7 +190,7 @@ impl StreakQueue for MemoryStorage {
                 (job.available_at, *user, *habit)
             };
             if limit < free.len() {
-                // A long queue is not sorted for the few that are taken from it.
+                // Selects the first few without sorting a long queue.
                 free.select_nth_unstable_by_key(limit, turn);
                 free.truncate(limit);
             }

@@ -1,10 +1,9 @@
-# Runs a PostgreSQL server of its own for as long as somebody holds the other end of standard input,
-# and leaves nothing behind, however that somebody ends.
+# Runs a PostgreSQL server until standard input is closed, and then removes it. The test process holds
+# the other end of the pipe, so the server also ends when that process is killed.
 #
-# Arguments: the folder of the programs, a free port, a password, and on or off twice: whether
-# connections may be encrypted, and whether commits are flushed to the disk. Says in which folder it
-# is ready, and after each order `done`; orders are `crash`, `kill`, `stop`,
-# `start` and `revive`.
+# Arguments: the folder of the programs, a free port, a password, `on` or `off` for TLS, and `on` or
+# `off` for flushing commits to the disk. Prints its folder when the server is ready, and `done` after
+# each order. Orders are `crash`, `kill`, `stop`, `start` and `revive`.
 set -eu
 programs=$1 port=$2 password=$3 tls=$4 durable=$5
 umask 077
@@ -22,7 +21,8 @@ stop() {
     "$programs/pg_ctl" stop -s -m immediate -D "$folder/data" >>"$folder/output" 2>&1 || true
 }
 
-# After it may have ended by itself. One that is still about to end is not taken for one that runs.
+# Starts the server if it has ended on its own. A server that is still shutting down does not answer
+# pg_isready, so it is not mistaken for a running one.
 revive() {
     tries=0
     until "$programs/pg_isready" -q -h "$folder" -p "$port"; do
@@ -33,8 +33,8 @@ revive() {
     done
 }
 
-# No process of it gets to do anything more. The first one is held still while the others are looked
-# up, so that it makes no further ones.
+# Kills all processes of the server before any of them can react. The postmaster is stopped first, so
+# that it forks no further process during the search.
 kill_all() {
     first=$(head -n 1 "$folder/data/postmaster.pid")
     kill -STOP "$first"
@@ -55,7 +55,7 @@ clean() {
     rm -rf "$folder"
 }
 trap clean EXIT
-# The test process is told by other means when somebody interrupts it.
+# Ctrl-C goes to the test process; the server stays until the pipe closes.
 trap '' INT HUP
 
 printf '%s' "$password" >"$folder/password"
@@ -63,7 +63,7 @@ printf '%s' "$password" >"$folder/password"
     --auth=scram-sha-256 --pwfile="$folder/password" >"$folder/output" 2>&1 ||
     { cat "$folder/output" >&2; exit 1; }
 if [ "$tls" = on ]; then
-    # An authority, and a certificate of it for the address.
+    # A certificate authority, and a certificate that it signed for the address.
     cd "$folder"
     key='-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes'
     # shellcheck disable=SC2086

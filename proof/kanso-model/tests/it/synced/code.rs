@@ -1,4 +1,4 @@
-//! The use cases over a storage in memory, asked in the model's terms.
+//! Drives the use cases over a storage in memory with the messages of the model.
 
 use std::sync::Arc;
 
@@ -25,21 +25,21 @@ use tokio::runtime::Runtime;
 
 const DAY: i64 = 86_400;
 
-/// Nobody works here.
+/// A work signal without a worker.
 struct NoWorker;
 
 impl WorkSignal for NoWorker {
     fn streaks(&self) {}
 }
 
-/// What had an effect on the server, so that an older state of it can be brought about again.
+/// Steps that changed the server, recorded so that an older state can be rebuilt.
 #[derive(Clone)]
 enum Event {
     Exchange(Request, usize),
     Purge([bool; DEVICES]),
 }
 
-/// A server of one person.
+/// A server with one user.
 pub(super) struct Code {
     runtime: Runtime,
     storage: Arc<MemoryStorage>,
@@ -50,7 +50,7 @@ pub(super) struct Code {
 }
 
 impl Code {
-    /// As the model begins: the first device made a record.
+    /// Returns the initial state of the model: the first device made a record.
     pub(super) fn beginning() -> Self {
         let mut code = Self::empty(1);
         let create = Op {
@@ -95,12 +95,13 @@ impl Code {
         }
     }
 
-    /// How much has happened.
+    /// Number of recorded steps.
     pub(super) fn event_count(&self) -> usize {
         self.log.len()
     }
 
-    /// Goes back to when so much had happened, as another history.
+    /// Rebuilds the state after this many steps, with another epoch. Replaying is simpler than
+    /// copying a storage and covers the same behaviour.
     pub(super) fn restore(&mut self, event_count: usize, epoch: u8) {
         let events = std::mem::replace(self, Self::empty(epoch)).log;
         for event in events.into_iter().take(event_count) {
@@ -149,7 +150,7 @@ impl Code {
         })
     }
 
-    /// Purges all tombstones, a day after all devices but the absent were heard of.
+    /// Purges all tombstones, a day after the last sighting of each device except the absent ones.
     pub(super) fn purge(&mut self, absent: [bool; DEVICES]) {
         self.log.push(Event::Purge(absent));
         self.clock.advance_seconds(DAY);
@@ -172,14 +173,14 @@ impl Code {
         });
     }
 
-    /// Up to where tombstones were purged.
+    /// Returns the floor of the storage.
     pub(super) fn floor(&self) -> u8 {
         let head = self.runtime.block_on(self.storage.head(user(1)));
         small(head.unwrap().unwrap().floor.seq.get())
     }
 }
 
-/// What of an answer of the model can be seen from outside.
+/// Strips the members of an answer that are not visible from outside.
 pub(super) fn visible(answer: Result<Answer, Refusal>) -> Result<Answer, Refusal> {
     let bare = |row: Row| Row {
         edits: [(0, 0); model::FIELDS],
@@ -231,7 +232,7 @@ fn sent(op: &Op) -> Operation {
             let policy = [OnConflict::Merge, OnConflict::Reject][usize::from(is_strict)];
             (update_habit(id, on(base.into()), fields), policy)
         }
-        // A delete beats an edit, whatever its author had seen.
+        // A delete wins over an edit that it has not seen.
         Change::Delete => (
             Action::Habit(id, Edit::Delete { base: Base::Any }),
             OnConflict::Merge,

@@ -1,4 +1,4 @@
-//! Streams that are wrong in one respect, and what servers keep.
+//! Streams with one fault each, and memory that servers do not free.
 
 use kanso_domain::UserId;
 
@@ -9,7 +9,7 @@ use crate::history::StreamEnd;
 const USER: Uuid = Uuid::from_u128(0xCD);
 
 impl HistoryBuilder {
-    /// Device 2 opens a stream, on server 1.
+    /// Device 2 opens a stream on server 1.
     fn open(&mut self, parameters: &str) -> usize {
         let line = format!("Get /api/v1/sync/stream?{parameters}");
         let exchange = self.send(2, &line, None);
@@ -40,14 +40,14 @@ impl HistoryBuilder {
         &mut self.history.exchanges[exchange].servings[0]
     }
 
-    /// An edit of the habit to this version, which is the position of the history too.
+    /// Edits the habit to this version, which is also the position of the history.
     fn edit(&mut self, version: i64) {
         let op = u128::try_from(version).unwrap();
         let change = operation(op, Update, Some(version - 1), "two");
         self.push_one(1, change, result(op, Applied, version));
     }
 
-    /// Somebody pulls and is shown a history that stands at `head`.
+    /// Device 1 pulls and gets this head.
     fn pull(&mut self, head: i64) {
         let exchange = self.send(1, "Get /api/v1/sync?limit=9", None);
         let page = SyncResponse {
@@ -59,7 +59,7 @@ impl HistoryBuilder {
     }
 }
 
-/// A habit was made, and device 2 follows.
+/// A habit was made, and device 2 follows the stream.
 fn followed() -> (HistoryBuilder, usize) {
     let mut builder = HistoryBuilder::default();
     builder.push_one(1, operation(1, Create, None, "one"), result(1, Applied, 1));
@@ -69,7 +69,7 @@ fn followed() -> (HistoryBuilder, usize) {
     (builder, stream)
 }
 
-/// The history of person 1 was said to stand at each position up to `head`.
+/// The heads of user 1 up to `head` were published.
 fn said_to(head: i64) -> FinalState {
     let mut ends = ends(head, if head > 1 { "two" } else { "one" });
     let user = UserId::new(USER);
@@ -79,7 +79,7 @@ fn said_to(head: i64) -> FinalState {
 }
 
 #[test]
-fn a_change_that_an_open_stream_does_not_tell_is_found() {
+fn a_change_that_an_open_stream_does_not_report_is_found() {
     for (waits, is_late) in [(900, false), (1_100, true)] {
         let (mut builder, stream) = followed();
         builder.edit(2);
@@ -101,7 +101,7 @@ fn a_change_that_an_open_stream_does_not_tell_is_found() {
 }
 
 #[test]
-fn a_stream_that_is_over_need_not_tell() {
+fn a_stream_that_ended_need_not_report() {
     let (mut builder, stream) = followed();
     builder.edit(2);
     builder.now += 900;
@@ -138,7 +138,7 @@ fn a_poke_ahead_of_what_a_pull_finds_is_found() {
     assert_eq!(
         builder.failed_checks(&restored),
         [],
-        "a copy takes positions back"
+        "a restore takes positions back"
     );
 }
 
@@ -155,7 +155,7 @@ fn a_server_that_has_not_got_as_far_as_its_poke_is_found() {
 }
 
 #[test]
-fn a_poke_for_the_history_of_somebody_else_is_found() {
+fn a_poke_for_the_history_of_another_user_is_found() {
     let (mut builder, stream) = followed();
     builder.poke(stream, 7);
     assert_eq!(builder.failed_checks(&said_to(1)), [Check::Isolation]);
@@ -163,7 +163,7 @@ fn a_poke_for_the_history_of_somebody_else_is_found() {
         published: said_to(7).published,
         ..said_to(1)
     };
-    assert_eq!(builder.failed_checks(&own), [], "their own");
+    assert_eq!(builder.failed_checks(&own), [], "its own user");
 }
 
 #[test]
@@ -193,7 +193,7 @@ fn a_stream_without_a_bye_is_found() {
     assert_eq!(
         builder.failed_checks(&said_to(1)),
         [Check::Drains],
-        "it just ends"
+        "it ends without bye"
     );
 
     let (mut builder, stream) = stopped();
@@ -202,17 +202,17 @@ fn a_stream_without_a_bye_is_found() {
     assert_eq!(
         builder.failed_checks(&said_to(1)),
         [Check::Drains],
-        "it is let die"
+        "it dies without bye"
     );
 
     let (mut builder, stream) = followed();
     builder.end(stream, StreamEnd::Abandoned);
     builder.push(EventKind::DrainStarted(1));
-    assert_eq!(builder.failed_checks(&said_to(1)), [], "it was over before");
+    assert_eq!(builder.failed_checks(&said_to(1)), [], "it ended before");
 }
 
 #[test]
-fn who_is_left_behind_and_what_is_kept_are_found() {
+fn a_stale_follower_and_unfreed_memory_are_found() {
     let (builder, _) = followed();
     let kept = |count| MemoryUse {
         server: 1,

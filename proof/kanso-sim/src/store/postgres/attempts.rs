@@ -1,5 +1,4 @@
-//! How work gets its transaction and, when what failed may pass, another attempt: the rules of
-//! `kanso-postgres`.
+//! Attempts of a transaction, by the retry rules of `kanso-postgres`.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -12,21 +11,23 @@ use super::pool::{ConnectionPool, PoolState};
 use super::transaction::Transaction;
 use crate::mutants::Bug;
 
-/// As in `kanso-postgres`.
+/// The values of `kanso-postgres`.
 const MOST_ATTEMPTS: u32 = 5;
 const PATIENCE: Duration = Duration::from_secs(3);
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 
-/// Why an attempt came to nothing.
+/// Errors of an attempt.
 #[derive(Debug)]
 pub(super) enum AttemptError {
-    /// Nothing was committed, and the same may succeed a moment later.
+    /// Rolled back, and a retry may succeed: a serialization failure (40001), a deadlock (40P01) or
+    /// a connection that broke before the commit.
     Transient(&'static str),
-    /// Nothing was committed, and trying again would not help.
+    /// Rolled back, and a retry is useless.
     Permanent(&'static str),
-    /// The connection broke while the commit was under way.
+    /// The connection broke during the commit, so the outcome is unknown. Never retried: a second
+    /// attempt could carry out the write twice. The device's own retry finds the receipt.
     Uncertain,
-    /// What the storage itself says.
+    /// An error of the storage itself.
     Storage(StorageError),
 }
 
@@ -50,11 +51,12 @@ impl From<AttemptError> for StorageError {
     }
 }
 
+/// A boxed attempt of a transaction.
 pub(super) type AttemptFuture<T> = Pin<Box<dyn Future<Output = Result<T, AttemptError>> + Send>>;
 
 impl ConnectionPool {
-    /// Runs work in transactions of its own, in a task: a caller who goes away changes nothing. The
-    /// death of the process does.
+    /// Runs `work` in transactions, in a task of its own: a cancelled request does not cancel its
+    /// transaction, as in `kanso-postgres`. The death of the process does.
     pub(super) async fn transact<T: Send + 'static>(
         &self,
         work: impl Fn(Transaction) -> AttemptFuture<T> + Send + Sync + 'static,
@@ -72,7 +74,8 @@ impl ConnectionPool {
         Ok(done?)
     }
 
-    /// A read: the call is made in the moment in which its snapshot is taken.
+    /// Runs a read. The call is made at the moment at which its snapshot is taken; PostgreSQL takes
+    /// it with the first statement of a REPEATABLE READ transaction.
     pub(super) async fn read<T>(
         &self,
         call: impl Future<Output = Result<T, StorageError>> + Send,
@@ -92,7 +95,7 @@ impl ConnectionPool {
     }
 }
 
-/// A transaction that has come as far as its snapshot.
+/// Begins a transaction up to its snapshot.
 async fn begin(pool: &Arc<PoolState>, attempt: u32) -> Result<Transaction, AttemptError> {
     let transaction = Transaction::begin(pool, attempt, false).await?;
     transaction.round_trip().await?;
@@ -118,17 +121,18 @@ async fn retry<T>(
             Err(failure) => failure,
         };
         if matches!(failure, AttemptError::Uncertain)
+            // The planted bug: a client library that retries every connection error.
             && pool.database.bug == Some(Bug::UncertainCommitRepeated)
         {
             is_after_uncertain = true;
-            failure = AttemptError::Transient("it is not known what became of the commit");
+            failure = AttemptError::Transient("the outcome of the commit is unknown");
         }
         pool.pause(failure, begun, &mut attempt).await?;
     }
 }
 
 impl PoolState {
-    /// Waits for the next attempt, if there is one.
+    /// Waits before the next attempt. Returns the error if there is none.
     async fn pause(
         &self,
         failure: AttemptError,
@@ -139,6 +143,8 @@ impl PoolState {
         if is_last || !matches!(failure, AttemptError::Transient(_)) {
             return Err(failure);
         }
+        // Exponential back-off with jitter: two transactions that deadlocked would otherwise meet
+        // again.
         let whole = FIRST_PAUSE * 2_u32.saturating_pow(*attempt - 1);
         let share = u32::try_from(self.chance.between(0, 1_000)).unwrap_or_default();
         sleep(whole / 2 + whole * share / 2_000).await;

@@ -1,4 +1,4 @@
-//! The ports over accounts, devices, queues and housekeeping: which rows each change locks.
+//! The ports of accounts, devices, queues and purges: the rows that each change locks.
 
 use std::collections::BTreeSet;
 
@@ -17,8 +17,11 @@ use super::rows::Row;
 use super::work;
 use crate::store::delegated;
 
-/// A change that needs no look before: locks its rows, one after the other, and is made with the
+/// A change that reads nothing first: locks its rows one after the other and is made with the
 /// commit.
+///
+/// The rows are those that the statements of `kanso-postgres` lock, in the same order, so a
+/// deadlock there would be one here.
 macro_rules! change {
     ($node:ident, [$($row:expr),*], $name:ident($($argument:ident),*)) => {{
         $node.transact(move |mut transaction| {
@@ -122,6 +125,8 @@ delegated!(DeviceStore for ConnectionPool {
     devices(user: UserId) -> Vec<Device>;
 }
 
+// `FOR KEY SHARE`, as a foreign key takes it: devices of one user do not block each other, only a
+// change or deletion of the account does.
 async fn meet_device(&self, sighting: Sighting) -> Result<(), StorageError> {
     self.transact(move |mut transaction| Box::pin(async move {
         transaction.share(Row::User(sighting.user)).await?;
@@ -137,7 +142,7 @@ async fn note_devices(
     self.transact(move |mut transaction| {
         let sightings = sightings.clone();
         Box::pin(async move {
-            // In one order, so that two of them do not wait for each other.
+            // In one order, so that two calls cannot deadlock.
             let users: BTreeSet<_> = sightings.iter().map(|sighting| sighting.user).collect();
             for user in users {
                 transaction.share(Row::User(user)).await?;

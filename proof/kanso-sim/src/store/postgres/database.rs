@@ -1,4 +1,4 @@
-//! The database itself: what it holds, who has which row, and whether it is there at all.
+//! The database: its records, row locks and availability.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,23 +15,23 @@ use crate::chance::Chance;
 use crate::history::Recorder;
 use crate::mutants::Bug;
 
-/// How a database behaves while not all is well.
+/// Faults of the database while it is not healed.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct FaultProfile {
-    /// Connections that each server may have.
+    /// Connections of each server.
     pub connections: u32,
-    /// The longest way of a statement and its answer, in milliseconds.
+    /// Longest way of a statement or its answer, in milliseconds.
     pub longest_step: u64,
-    /// Transactions that fail before they commit, in percent: serialization failures, deadlocks,
-    /// connections that break.
+    /// Transactions that fail before their commit, in percent: serialization failures, deadlocks,
+    /// broken connections.
     pub failures: u32,
     /// Commits during which the connection breaks, in percent. Half of them are carried out.
     pub uncertain: u32,
-    /// How often the database goes away and comes back.
+    /// Number of outages.
     pub outages: u32,
 }
 
-/// From one start of the database to its end: connections and locks are of one.
+/// One run of the database, from its start to its end. Connections and locks belong to one run.
 #[derive(Debug, Default)]
 pub(super) struct DatabaseRun {
     pub(super) rows: Rows,
@@ -39,22 +39,22 @@ pub(super) struct DatabaseRun {
     pub(super) ended: CancellationToken,
 }
 
-/// A database that several servers share.
+/// A simulated PostgreSQL that several servers share.
 pub struct SimPostgres {
     pub(super) memory: Arc<MemoryStorage>,
     pub(super) faults: FaultProfile,
     pub(super) bug: Option<Bug>,
     is_healed: AtomicBool,
     chance: Chance,
-    /// None while it is away.
+    /// `None` during an outage.
     run: Mutex<Option<Arc<DatabaseRun>>>,
     copies: Mutex<Vec<MemoryStorage>>,
-    /// How everything was before the last commit, for a bug.
+    /// State before the last commit, for a planted bug.
     before: Mutex<Option<MemoryStorage>>,
 }
 
 impl SimPostgres {
-    /// An empty database.
+    /// Creates an empty database.
     pub fn new(faults: FaultProfile, bug: Option<Bug>, chance: Chance) -> Self {
         let epoch = Epoch::new(chance.between(1, u64::MAX));
         Self {
@@ -69,12 +69,12 @@ impl SimPostgres {
         }
     }
 
-    /// What it holds, past everything that may fail.
+    /// Returns the records without faults.
     pub fn memory(&self) -> Arc<MemoryStorage> {
         Arc::clone(&self.memory)
     }
 
-    /// From now on nothing fails.
+    /// Ends all faults.
     pub fn heal(&self) {
         self.is_healed.store(true, Ordering::SeqCst);
     }
@@ -87,14 +87,14 @@ impl SimPostgres {
         lock(&self.run).clone()
     }
 
-    /// Makes a copy; answers with its number.
+    /// Takes a backup; returns its number.
     pub fn back_up(&self) -> anyhow::Result<u32> {
         let mut copies = lock(&self.copies);
         copies.push(self.memory.copied());
         Ok(u32::try_from(copies.len())?)
     }
 
-    /// Puts a copy in the place of everything. All connections break, and the history is another.
+    /// Restores a backup. All connections break, and the history gets a new epoch.
     pub fn restore(&self, copy: u32) -> anyhow::Result<()> {
         let copies = lock(&self.copies);
         let place = usize::try_from(copy)?.checked_sub(1);
@@ -109,8 +109,7 @@ impl SimPostgres {
         Ok(())
     }
 
-    /// Goes away and comes back, as often as it should. Connections break, and nothing that was
-    /// committed is lost.
+    /// Runs the outages of the plan. Connections break; commits are not lost.
     pub async fn run_outages(&self, recorder: &Recorder) {
         for _ in 0..self.faults.outages {
             sleep(Duration::from_millis(self.chance.between(1, 90_000))).await;
@@ -122,20 +121,23 @@ impl SimPostgres {
                 ended.ended.cancel();
             }
             self.fail_over(recorder);
-            // Many are over before a server gives up; some last.
+            // A short outage is over within the retries of a server, a long one is not.
             let longest = if self.chance.happens(50) { 100 } else { 6_000 };
             sleep(Duration::from_millis(self.chance.between(1, longest))).await;
-            // A copy that was put back meanwhile has brought it up already.
+            // A restore during the outage has started the database already.
             lock(&self.run).get_or_insert_default();
             recorder.happened("the database is back");
         }
     }
 
-    /// A standby may take over: it has everything, and its timeline is another, which makes the history
-    /// another.
+    /// Lets a standby take over sometimes. With synchronous replication it has every commit. Its
+    /// timeline is another one, so the witness starts a new epoch: the server cannot know that
+    /// nothing was lost.
     fn fail_over(&self, recorder: &Recorder) {
         let before = lock(&self.before).take();
-        // Who has no account any more logs in for ever, and nothing else is learnt.
+        // The planted bug drops the last commit. A commit that created or deleted an account is
+        // kept: a user without an account could not log in any more, and the run would show nothing
+        // else.
         let user_ids = self.memory.user_ids().ok();
         if let Some(before) = before.filter(|before| before.user_ids().ok() == user_ids) {
             self.memory.restore(&before, self.memory.epoch());
@@ -146,7 +148,7 @@ impl SimPostgres {
         }
     }
 
-    /// What a standby that lags behind will have, should it take over.
+    /// Remembers the state before a commit, for the planted bug of a standby that lags behind.
     pub(super) fn note_before(&self) {
         if self.bug == Some(Bug::FailoverLosesCommit) {
             *lock(&self.before) = Some(self.memory.copied());

@@ -1,12 +1,16 @@
-//! A database that a fleet shares, as `kanso-postgres` sees one: transactions that take time, hold
-//! row locks, fail and break off, on connections of which each server has few.
+//! A database that a fleet of servers shares, as `kanso-postgres` sees it: transactions take time,
+//! hold row locks, fail and break off, on a few connections of each server.
 //!
-//! What is stored is kept by `MemoryStorage`, which passes the storage contract. A transaction looks
-//! at it when its statements would, and changes it in one moment, that of its commit. In between it
-//! holds the rows that PostgreSQL would have locked, so what it saw still holds.
+//! `MemoryStorage`, which passes the storage contract, holds the records. A transaction reads them
+//! when its statements would, and changes them at one moment, its commit. Until then it holds the
+//! rows that PostgreSQL would have locked, so the state that it read is still current.
 //!
-//! **Invariant:** nothing is stored but by a commit, and no connection outlives the database that it
-//! was opened to. Waiting is in the order of arrival, so a seed gives one trace.
+//! Imitated: connection pools, statement latency, row locks in the order of request, `SKIP LOCKED`,
+//! snapshots of reads, serialization failures, commits with an unknown outcome, outages and
+//! failover. Not imitated: SQL, partial visibility of statements, and deadlock detection.
+//!
+//! **Invariant:** only a commit changes records, and no connection outlives the run of the database
+//! that it was opened to. Locks are granted in the order of request, so a seed gives one trace.
 
 mod attempts;
 mod changes;

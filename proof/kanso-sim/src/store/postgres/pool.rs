@@ -1,4 +1,4 @@
-//! The database as one server reaches it.
+//! The connection pool of one server.
 
 use std::sync::Arc;
 
@@ -8,21 +8,21 @@ use tokio_util::sync::CancellationToken;
 use super::database::SimPostgres;
 use crate::chance::Chance;
 
-/// The storage of one server: a pool of connections to a database that others use as well.
+/// The storage of one server: a pool of connections to a shared database.
 #[derive(Clone)]
 pub struct ConnectionPool(pub(super) Arc<PoolState>);
 
 pub(super) struct PoolState {
     pub(super) database: Arc<SimPostgres>,
-    /// A permit is a connection.
+    /// One permit for each connection.
     pub(super) permits: Arc<Semaphore>,
     pub(super) chance: Chance,
-    /// When the process dies, its transactions are rolled back.
+    /// Cancelled when the process dies: its transactions are rolled back.
     pub(super) died: CancellationToken,
 }
 
 impl ConnectionPool {
-    /// The database as a process reaches it that lives until `died`.
+    /// Creates the pool of a process that lives until `died`.
     pub fn new(database: Arc<SimPostgres>, died: CancellationToken, chance: Chance) -> Self {
         let connections = usize::try_from(database.faults.connections).unwrap_or(usize::MAX);
         Self(Arc::new(PoolState {

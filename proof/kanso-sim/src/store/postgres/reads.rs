@@ -1,4 +1,4 @@
-//! The ports over records, and what else is about the storage as a whole.
+//! The ports of records, and the calls about the storage as a whole.
 
 use kanso_application::ports::storage::{
     Comparison, Decide, DeltaQuery, EntryFilter, Journal, RecordStore, SnapshotPiece,
@@ -44,7 +44,7 @@ async fn write(&self, user: UserId, keys: LoadSet, decide: Decide) -> Result<Wri
     work::write(self, user, keys, decide).await
 }
 
-// As in `kanso-postgres`: most who ask have seen everything, and learn so from one row.
+// As in `kanso-postgres`: most pulls have seen everything, which one row shows.
 async fn delta(&self, user: UserId, query: DeltaQuery) -> Result<Option<Page>, StorageError> {
     let Some(head) = self.head(user).await? else {
         return Ok(None);

@@ -1,4 +1,4 @@
-//! Locks on rows, in the order in which they are asked for.
+//! Row locks, granted in the order of request.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,52 +7,53 @@ use kanso_domain::accounts::Email;
 use kanso_domain::{SessionId, UserId};
 use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock};
 
-/// What can be locked.
+/// Lockable rows.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Row {
-    /// The entry of an address in the directory.
+    /// An address in the directory.
     Email(Email),
-    /// The row of a person.
+    /// The row of a user.
     User(UserId),
-    /// The queued streaks of a person.
+    /// The queued streaks of a user.
     Jobs(UserId),
     /// A session.
     Session(UserId, SessionId),
 }
 
-/// A lock that is held.
+/// A granted lock.
 #[derive(Debug)]
-#[expect(dead_code, reason = "a lock is let go when it is dropped")]
+#[expect(dead_code, reason = "dropping the guard releases the lock")]
 pub(super) enum RowLock {
     Exclusive(OwnedRwLockWriteGuard<()>),
     Shared(OwnedRwLockReadGuard<()>),
 }
 
-/// The locks of a database. Its keeper hands each out first come, first served.
+/// The row locks of a database. Tokio's `RwLock` is fair, so locks are granted first come, first
+/// served, as in PostgreSQL's lock queue.
 #[derive(Debug, Default)]
 pub(super) struct Rows {
     locks: Mutex<BTreeMap<Row, Arc<RwLock<()>>>>,
-    /// What is never let go, for a bug.
+    /// Locks that are never released, for a planted bug.
     leaked: Mutex<Vec<RowLock>>,
 }
 
 impl Rows {
-    /// `FOR UPDATE`: waits until nobody else has the row.
+    /// `FOR UPDATE`: waits until the row is free.
     pub(super) async fn exclusive(&self, row: Row) -> RowLock {
         RowLock::Exclusive(self.of(row).write_owned().await)
     }
 
-    /// `FOR KEY SHARE`: waits until nobody has the row for an update.
+    /// `FOR KEY SHARE`: waits until the row has no exclusive lock.
     pub(super) async fn shared(&self, row: Row) -> RowLock {
         RowLock::Shared(self.of(row).read_owned().await)
     }
 
-    /// `FOR UPDATE SKIP LOCKED`: none if somebody else has the row.
+    /// `FOR UPDATE SKIP LOCKED`: returns `None` if the row is locked.
     pub(super) fn try_exclusive(&self, row: Row) -> Option<RowLock> {
         self.of(row).try_write_owned().ok().map(RowLock::Exclusive)
     }
 
-    /// Never lets go of these.
+    /// Never releases these locks.
     pub(super) fn leak(&self, locks: Vec<RowLock>) {
         let mut leaked = self.leaked.lock().unwrap_or_else(PoisonError::into_inner);
         leaked.extend(locks);

@@ -15,37 +15,38 @@ use super::pool::PoolState;
 use super::rows::{Row, RowLock};
 use crate::mutants::Bug;
 
-/// How long to wait for a connection, and for a lock: as in `kanso-postgres`.
+/// Longest wait for a connection and for a lock, as in `kanso-postgres`.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// How much later than its connection broke a commit may be carried out.
+/// Longest time until a server carries out a commit whose connection broke, in milliseconds.
 const LATEST_MILLIS: u64 = 3_000;
 
-/// A change of what is stored, which does not wait.
+/// A change of the records at the moment of a commit. Never waits.
 pub(super) type CommitFuture<T> = Pin<Box<dyn Future<Output = Result<T, StorageError>> + Send>>;
 
-/// Of how many statements a transaction that fails gets through at most.
+/// Most statements that a failing transaction completes.
 const MOST_STEPS: u64 = 4;
 
-/// A transaction; dropped before its commit it is rolled back.
+/// A transaction. Dropping it before its commit rolls it back.
 pub(super) struct Transaction {
     pool: Arc<PoolState>,
     run: Arc<DatabaseRun>,
     connection: Option<OwnedSemaphorePermit>,
     locks: Vec<RowLock>,
-    /// After so many more statements it fails; at the commit, if it comes to that first.
+    /// Number of statements until it fails; at the commit at the latest.
     fails_after: Option<u64>,
     has_ended: bool,
-    /// Whether it gives out leases.
+    /// True if it grants leases.
     pub(super) is_claim: bool,
-    /// Which attempt it is, from 1.
+    /// Number of the attempt, from 1.
     pub(super) attempt: u32,
-    /// Whether nobody knows what became of the attempt before.
+    /// True if the outcome of the previous attempt is unknown; only a planted bug continues after
+    /// that.
     pub(super) is_after_uncertain: bool,
 }
 
 impl Transaction {
-    /// Begins one, on a connection of the pool.
+    /// Begins a transaction on a connection of the pool.
     pub(super) async fn begin(
         pool: &Arc<PoolState>,
         attempt: u32,
@@ -56,7 +57,7 @@ impl Transaction {
             return Err(AttemptError::Permanent("no connection"));
         };
         let run = pool.database.current_run();
-        let run = run.ok_or(AttemptError::Transient("nobody answers at the database"))?;
+        let run = run.ok_or(AttemptError::Transient("the database does not answer"))?;
         let mut transaction = Self {
             pool: Arc::clone(pool),
             run,
@@ -68,6 +69,8 @@ impl Transaction {
             attempt,
             is_after_uncertain,
         };
+        // Whether the transaction fails is drawn once at its beginning, so that the rate does not
+        // depend on its number of statements.
         if transaction.strikes(pool.database.faults.failures) {
             transaction.fails_after = Some(pool.chance.between(0, MOST_STEPS));
         }
@@ -82,17 +85,17 @@ impl Transaction {
         self.pool.database.bug == Some(bug)
     }
 
-    /// Whether it is going to fail.
+    /// Returns true if the transaction is going to fail.
     pub(super) const fn will_fail(&self) -> bool {
         self.fails_after.is_some()
     }
 
-    /// What is stored now.
+    /// Returns the records.
     pub(super) fn memory(&self) -> Arc<MemoryStorage> {
         self.pool.database.memory()
     }
 
-    /// The way of a statement to the database or of its answer back.
+    /// Sends a statement and waits for its answer.
     pub(super) async fn statement(&mut self) -> Result<(), AttemptError> {
         if let Some(left) = &mut self.fails_after {
             if *left == 0 {
@@ -103,6 +106,8 @@ impl Transaction {
         self.round_trip().await
     }
 
+    // Three cases: a delay on the network, another task first, or no interruption. Without the last
+    // two, statements of different transactions would interleave in one pattern only.
     pub(super) async fn round_trip(&self) -> Result<(), AttemptError> {
         let longest = self.pool.database.faults.longest_step;
         let way = async {
@@ -122,14 +127,14 @@ impl Transaction {
         }
     }
 
-    /// Waits for a row and keeps it until the transaction ends.
+    /// Locks a row until the transaction ends.
     pub(super) async fn lock(&mut self, row: Row) -> Result<(), AttemptError> {
         self.statement().await?;
         let run = Arc::clone(&self.run);
         self.wait(run.rows.exclusive(row)).await
     }
 
-    /// The same, together with others who only want it to stay.
+    /// Locks a row together with others that only need it to exist.
     pub(super) async fn share(&mut self, row: Row) -> Result<(), AttemptError> {
         self.statement().await?;
         let run = Arc::clone(&self.run);
@@ -141,14 +146,14 @@ impl Transaction {
             biased;
             () = self.run.ended.cancelled() => Err(AttemptError::Transient("the connection broke")),
             held = timeout(PATIENCE, row) => {
-                held.map_err(|_| AttemptError::Permanent("a lock was not had in time"))
+                held.map_err(|_| AttemptError::Permanent("lock timeout"))
             }
         }?;
         self.locks.push(held);
         Ok(())
     }
 
-    /// Takes a row if nobody else has it; whether it did.
+    /// Locks a row if it is free; returns true if so.
     pub(super) fn try_lock(&mut self, row: Row) -> bool {
         let held = self.run.rows.try_exclusive(row);
         let is_free = held.is_some();
@@ -156,7 +161,11 @@ impl Transaction {
         is_free
     }
 
-    /// Commits: `change` is made in one moment, or not at all. Then locks and connection are free.
+    /// Commits: makes `change` at one moment or not at all, then releases locks and connection.
+    ///
+    /// A commit that breaks off has three outcomes, as in a real system: not carried out, carried
+    /// out although the answer was lost, or carried out later by a server that has not noticed the
+    /// broken connection.
     pub(super) async fn commit<T: Send + 'static>(
         mut self,
         change: impl FnOnce(Arc<MemoryStorage>) -> CommitFuture<T> + Send + 'static,
@@ -169,17 +178,20 @@ impl Transaction {
         if self.has_bug(Bug::LockBeforeCommit) {
             self.locks.clear();
         }
+        // Half of the broken commits never reach the database, and half of those arrive late.
         if breaks && self.pool.chance.happens(50) {
             if self.pool.chance.happens(50) {
                 self.commit_late(change);
             }
             return Err(AttemptError::Uncertain);
         }
+        // A break from here on is uncertain: the COMMIT message was sent.
         self.round_trip()
             .await
             .map_err(|_| AttemptError::Uncertain)?;
         self.pool.database.note_before();
         let changed = change(self.memory()).await?;
+        // PostgreSQL releases the locks when it has committed, before the client gets the answer.
         self.locks.clear();
         self.round_trip()
             .await
@@ -191,8 +203,9 @@ impl Transaction {
         Ok(changed)
     }
 
-    /// The connection is broken and its server does not know yet: it holds the locks until it has
-    /// carried out the commit that was on its way.
+    /// Carries out a commit after its connection broke: the server has not noticed it and holds the
+    /// locks until the commit is done. The device's retry therefore waits for the lock and then
+    /// finds the receipt.
     fn commit_late<T: Send + 'static>(
         &mut self,
         change: impl FnOnce(Arc<MemoryStorage>) -> CommitFuture<T> + Send + 'static,
@@ -206,7 +219,7 @@ impl Transaction {
                 () = run.ended.cancelled() => {}
                 () = sleep(delay) => {
                     pool.database.note_before();
-                    // Nobody is there to be told.
+                    // The connection is gone, so the result has no reader.
                     drop(change(pool.database.memory()).await);
                 }
             }
@@ -214,7 +227,7 @@ impl Transaction {
         });
     }
 
-    /// Ends it without a change.
+    /// Ends the transaction without a change.
     pub(super) fn finish(mut self) {
         self.has_ended = true;
     }

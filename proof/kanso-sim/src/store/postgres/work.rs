@@ -1,4 +1,4 @@
-//! Transactions that look before they change something, and those that skip what others hold.
+//! Transactions that read before they change records, and those that skip locked rows.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,13 +19,17 @@ use super::rows::Row;
 use super::transaction::{CommitFuture, Transaction};
 use crate::mutants::Bug;
 
-/// The lock and what must be seen; then what is stored and the commit.
+/// Locks the user, loads, decides, and stores with the commit.
+///
+/// The lock on the user's row comes first, because it orders all writes of a user: positions are
+/// assigned under it, so no reader sees a later one before an earlier one.
 pub(super) async fn write(
     node: &ConnectionPool,
     user: UserId,
     keys: LoadSet,
     decide: Decide,
 ) -> Result<Written, StorageError> {
+    // Only the planted bug uses it: each attempt has to decide again on the state that it loads.
     let kept: Arc<Mutex<Option<Changeset>>> = Arc::default();
     node.transact(move |mut transaction| {
         let (keys, decide, kept) = (keys.clone(), Arc::clone(&decide), Arc::clone(&kept));
@@ -38,7 +42,7 @@ pub(super) async fn write(
             };
             transaction.statement().await?;
             if transaction.is_after_uncertain {
-                // Only a planted bug tries again here.
+                // Only a planted bug retries here.
                 current.receipts.clear();
             }
             let changeset = match decided(&transaction, &decide, current, &kept) {
@@ -62,7 +66,7 @@ pub(super) async fn write(
     .await
 }
 
-/// What the decision is, now that `current` is under the lock.
+/// Decides on the state that was loaded under the lock.
 fn decided(
     transaction: &Transaction,
     decide: &Decide,
@@ -78,7 +82,7 @@ fn decided(
     }
     let mut changeset = decide(current)?;
     if transaction.is_after_uncertain {
-        // Those that are stored already keep their rows.
+        // Stored receipts keep their rows.
         changeset.receipts.clear();
     }
     if transaction.has_bug(Bug::DecisionKept) {
@@ -87,7 +91,7 @@ fn decided(
     Ok(changeset)
 }
 
-/// What a write sees; none when there is no such person.
+/// Loads the state for a write; `None` if the user does not exist.
 async fn current(
     memory: &MemoryStorage,
     user: UserId,
@@ -97,14 +101,15 @@ async fn current(
     let keep = Arc::clone(&seen);
     let look: Decide = Arc::new(move |current| {
         *keep.lock().unwrap_or_else(PoisonError::into_inner) = Some(current);
-        // Refused, so that nothing is stored.
+        // A refusal, so that nothing is stored.
         Err(CursorRefusal::Ahead)
     });
     memory.write(user, keys.clone(), look).await?;
     Ok(seen.lock().unwrap_or_else(PoisonError::into_inner).take())
 }
 
-/// Under a lock on the session alone.
+/// Rotates a refresh token under a lock on its session alone. The user's row is not locked, so a
+/// refresh does not wait for a push.
 pub(super) async fn refresh(
     node: &ConnectionPool,
     user: UserId,
@@ -137,7 +142,7 @@ async fn stored_session(
     user: UserId,
     session: SessionId,
 ) -> Result<Option<Session>, StorageError> {
-    // Nothing is stored for one that is repeated.
+    // `Repeated` stores nothing.
     let look: DecideRefresh = Arc::new(Refreshed::Repeated);
     let seen = memory.refresh_session(user, session, look).await?;
     Ok(match seen {
@@ -146,7 +151,8 @@ async fn stored_session(
     })
 }
 
-/// Leases of streaks that nobody else is changing. PostgreSQL skips single jobs; this skips people.
+/// Claims streaks of users whose jobs are not locked. PostgreSQL skips single jobs; this skips
+/// users.
 pub(super) async fn claim(
     node: &ConnectionPool,
     now: Timestamp,
@@ -157,6 +163,7 @@ pub(super) async fn claim(
             transaction.is_claim = true;
             transaction.statement().await?;
             let memory = transaction.memory();
+            // The claim runs on a copy first, to know the users before their rows are locked.
             let due = memory.copied().claim_streaks(now, limit).await?;
             let due = due.iter().map(|claim| claim.user);
             let due = due.filter(|user| transaction.try_lock(Row::Jobs(*user)));
@@ -174,7 +181,7 @@ pub(super) async fn claim(
     .await
 }
 
-/// The people whom nobody else has locked, under locks now, and whether there are others.
+/// Locks all users whose rows are free. Returns them, and true if others are locked.
 fn lock_free_users(
     transaction: &mut Transaction,
     memory: &MemoryStorage,
@@ -186,7 +193,7 @@ fn lock_free_users(
     Ok((free, !held.is_empty()))
 }
 
-/// Begins a day for those whom nobody holds; the others are left for the next time.
+/// Begins a day for the users whose rows are free; the others are left for the next call.
 pub(super) async fn begin_day(
     node: &ConnectionPool,
     border: DayBorder,
@@ -216,7 +223,7 @@ pub(super) async fn begin_day(
     .await
 }
 
-/// Removes tombstones of those whom nobody holds.
+/// Purges tombstones of the users whose rows are free.
 pub(super) async fn purge_tombstones(
     node: &ConnectionPool,
     before: Timestamp,
