@@ -23,6 +23,16 @@ impl Actor {
     pub const FOLLOWER: u32 = 101;
     /// Device number of the reader of snapshots.
     pub const SNAPSHOT_READER: u32 = 102;
+
+    /// Name of the actor's stream of random numbers.
+    pub fn stream_name(self) -> String {
+        // A stream's name is part of every seed: another one draws other numbers, and the plans in
+        // `regressions.jsonl` would no longer show the bugs that they stand for.
+        match self.device {
+            Self::SNAPSHOT_READER => format!("p{} newcomer", self.person),
+            _ => self.to_string(),
+        }
+    }
 }
 
 impl fmt::Display for Actor {
@@ -30,7 +40,7 @@ impl fmt::Display for Actor {
         match self.device {
             0 => write!(f, "p{} browser", self.person),
             Self::FOLLOWER => write!(f, "p{} follower", self.person),
-            Self::SNAPSHOT_READER => write!(f, "p{} newcomer", self.person),
+            Self::SNAPSHOT_READER => write!(f, "p{} snapshot reader", self.person),
             device => write!(f, "p{} device {device}", self.person),
         }
     }
@@ -161,6 +171,8 @@ impl History {
         let mut hash = Sha256::new();
         for event in &self.events {
             hash.update(event.trace_line());
+            // Bodies are hashed, not parsed: two runs that differ in one byte of one answer differ
+            // in the trace.
             if let EventKind::Served(exchange, serving) = event.kind {
                 hash.update(&self.exchanges[exchange].servings[serving].body);
             }
@@ -277,6 +289,7 @@ impl Recorder {
 
     fn push(&self, history: &mut History, kind: EventKind) -> usize {
         let (at, clock) = (self.time.elapsed_millis(), self.time.now());
+        // Whole seconds: checks compare times with grace periods, and the milliseconds are in `at`.
         let clock = clock.as_micros().div_euclid(1_000_000);
         history.events.push(Event { at, clock, kind });
         history.events.len() - 1

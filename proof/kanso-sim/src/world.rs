@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-use crate::actors::{Browser, Device, Follower, ServerFaults, SnapshotReader};
+use crate::actors::{Browser, Device, Follower, ServerFaults, SnapshotReader, WireClient};
 use crate::checks;
 use crate::cluster::Cluster;
 use crate::final_state::{FinalDevice, FinalState, FinalUser, backlog, heads, streaks_are_fresh};
@@ -91,13 +91,12 @@ impl World {
                 let device = Device::new(plan, link, &time, &recorder, &findings)?;
                 devices.push(Arc::new(device));
             }
-            let browser = Browser::new(plan, link(person, 0), &recorder, &findings);
-            browsers.push(Arc::new(browser));
-            let follower = link(person, Actor::FOLLOWER);
-            let follower = Follower::new(plan, follower, &recorder, &findings);
-            followers.push(Arc::new(follower));
-            let snapshot_reader = link(person, Actor::SNAPSHOT_READER);
-            let snapshot_reader = SnapshotReader::new(plan, snapshot_reader, &recorder, &findings);
+            // A user's programs share neither token nor random numbers: each has its own session
+            // and stream.
+            let client = |device| WireClient::new(plan, link(person, device), &recorder, &findings);
+            browsers.push(Arc::new(Browser::new(client(0))));
+            followers.push(Arc::new(Follower::new(client(Actor::FOLLOWER))));
+            let snapshot_reader = SnapshotReader::new(client(Actor::SNAPSHOT_READER));
             snapshot_readers.push(Arc::new(snapshot_reader));
         }
         Ok(Self {
@@ -121,6 +120,8 @@ impl World {
             .iter()
             .filter(|device| device.actor.device == 1)
         {
+            // Only the first device of each user registers; the others log in to the account that
+            // it created.
             device.register().await;
         }
         let mut following = self.follow();
@@ -132,6 +133,8 @@ impl World {
         following.shutdown().await;
         ends.published = self.cluster.published_heads();
         self.devices.iter().for_each(|device| device.stop_sync());
+        // The order matters: clients stop first, then time passes, and only then is memory counted.
+        // Otherwise a late request would leave a fresh entry behind.
         sleep(IDLE).await;
         self.cluster.purge_expired().await;
         ends.waiters = self.cluster.waiters();
@@ -165,6 +168,7 @@ impl World {
             let snapshot_reader = Arc::clone(snapshot_reader);
             running.spawn(async move { snapshot_reader.run().await });
         }
+        // The faults run beside the actors; this phase ends when all of them are done.
         let restores = server_faults.pass().await?;
         while let Some(ended) = running.join_next().await {
             ended?;
@@ -241,7 +245,7 @@ impl World {
             backlog: backlog(&raw).await?,
             has_others: self.plan.servers > 1,
             has_busy_store: self.plan.store.is_busy(),
-            behind: behind.map(|(follower, _)| follower.actor).collect(),
+            behind: behind.map(|(follower, _)| follower.actor()).collect(),
             people,
             devices: devices.collect::<Result<_, _>>()?,
             ..FinalState::default()

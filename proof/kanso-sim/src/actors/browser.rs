@@ -2,7 +2,7 @@
 //! records and writes with other conflict rules than the client does.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use kanso_client::transport::{Method, Reply};
@@ -17,15 +17,10 @@ use super::a_while;
 use super::edits::mark;
 use super::page_replica::PageReplica;
 use super::wire_client::WireClient;
-use crate::chance::Chance;
-use crate::finding::{Check, Findings};
-use crate::history::{Actor, Recorder};
-use crate::network::Link;
-use crate::plan::Plan;
 
 const PAUSE_MILLIS: u64 = 25_000;
 
-/// How long it lets a pull wait for a change.
+/// Longest wait of a long poll, in milliseconds.
 const WAIT_MILLIS: u32 = 15_000;
 
 /// Attempts for a request without an answer.
@@ -33,12 +28,7 @@ const TRIES: u32 = 40;
 
 /// The browser of one user.
 pub struct Browser {
-    actor: Actor,
-    plan: Plan,
-    caller: WireClient,
-    chance: Chance,
-    recorder: Arc<Recorder>,
-    findings: Findings,
+    client: WireClient,
     state: Mutex<State>,
 }
 
@@ -46,34 +36,23 @@ pub struct Browser {
 struct State {
     replica: PageReplica,
     /// Kind, version and deletion state of each record that it has seen.
-    heard: BTreeMap<Uuid, (EntityName, i64, bool)>,
+    seen: BTreeMap<Uuid, (EntityName, i64, bool)>,
 }
 
 impl Browser {
     /// Creates a browser without a session.
-    pub fn new(
-        plan: Plan,
-        link: (Actor, Link),
-        recorder: &Arc<Recorder>,
-        findings: &Findings,
-    ) -> Self {
-        let actor = link.0;
+    pub fn new(client: WireClient) -> Self {
         Self {
-            actor,
-            plan,
-            caller: WireClient::new(link),
-            chance: Chance::stream(plan.seed, &actor.to_string()),
-            recorder: Arc::clone(recorder),
-            findings: findings.clone(),
+            client,
             state: Mutex::default(),
         }
     }
 
     /// Uses the browser for as many actions as the plan has.
     pub async fn run(&self) {
-        for number in 0..self.plan.actions {
-            a_while(&self.chance, PAUSE_MILLIS).await;
-            match self.chance.between(0, 9) {
+        for number in 0..self.client.plan.actions {
+            a_while(&self.client.chance, PAUSE_MILLIS).await;
+            match self.client.chance.between(0, 9) {
                 0..=4 => self.read_page().await,
                 5..=6 => self.wait_for_news().await,
                 7 => self.change_settings(number).await,
@@ -89,15 +68,12 @@ impl Browser {
                 return;
             }
         }
-        self.findings.note(
-            Check::PagesAddUp,
-            format!("{} never reaches the last page", self.actor),
-        );
+        self.client.wrong("never reaches the last page");
     }
 
     async fn read_page(&self) {
-        let limit = self.chance.between(1, 6);
-        let pages = self.chance.between(1, 4);
+        let limit = self.client.chance.between(1, 6);
+        let pages = self.client.chance.between(1, 4);
         for _ in 0..pages {
             if !self.read_some(limit).await {
                 return;
@@ -110,7 +86,7 @@ impl Browser {
         let cursor = self.with(|state| state.replica.cursor.clone());
         let from = cursor.map_or_else(String::new, |cursor| format!("&cursor={cursor}"));
         let path = format!("/api/v1/sync?limit={limit}{from}");
-        let Some(reply) = self.caller.ask(Method::Get, path, None).await else {
+        let Some(reply) = self.client.ask(Method::Get, path, None).await else {
             return false;
         };
         self.take(&reply)
@@ -121,15 +97,14 @@ impl Browser {
             return self.read_page().await;
         };
         let path = format!("/api/v1/sync?limit=100&wait_ms={WAIT_MILLIS}&cursor={cursor}");
-        if let Some(reply) = self.caller.ask(Method::Get, path, None).await {
+        if let Some(reply) = self.client.ask(Method::Get, path, None).await {
             self.take(&reply);
         }
     }
 
     fn take(&self, reply: &Reply) -> bool {
         if reply.status == 410 {
-            self.recorder
-                .did(self.actor, "starts over from the beginning");
+            self.client.did("starts over from the beginning");
             self.with(|state| state.replica = PageReplica::default());
             return true;
         }
@@ -140,39 +115,34 @@ impl Browser {
             for change in &page.changes {
                 if let Ok(Changed::Record(record)) = change.read() {
                     let stamp = record.stamp();
-                    let heard = (entity(&record), stamp.version.get(), stamp.is_deleted());
-                    state.heard.insert(record.id(), heard);
+                    let seen = (entity(&record), stamp.version.get(), stamp.is_deleted());
+                    state.seen.insert(record.id(), seen);
                 }
             }
             state.replica.take(&page)
         });
         if let Err(wrong) = taken {
-            self.findings
-                .note(Check::PagesAddUp, format!("{}: {wrong}", self.actor));
+            self.client.wrong(&wrong);
         }
         page.has_more
     }
 
     /// Edits, deletes or revives a record that it has seen, with a random conflict rule.
     async fn write(&self, number: u32) {
-        let heard = self.with(|state| {
-            let all: Vec<_> = state
-                .heard
-                .iter()
-                .map(|(id, heard)| (*id, *heard))
-                .collect();
-            self.chance.one_of(&all).copied()
+        let seen = self.with(|state| {
+            let all: Vec<_> = state.seen.iter().map(|(id, seen)| (*id, *seen)).collect();
+            self.client.chance.one_of(&all).copied()
         });
-        let Some((id, (entity, version, is_deleted))) = heard else {
+        let Some((id, (entity, version, is_deleted))) = seen else {
             return self.read_page().await;
         };
-        let text = mark(self.actor, number + 1);
+        let text = mark(self.client.actor, number + 1);
         let member = if entity == EntityName::Habit {
             "title"
         } else {
             "notes"
         };
-        let action = if !is_deleted && self.chance.happens(25) {
+        let action = if !is_deleted && self.client.chance.happens(25) {
             ActionName::Delete
         } else {
             ActionName::Update
@@ -184,19 +154,18 @@ impl Browser {
             Some(OnConflictName::Client),
         ];
         let operation = OperationRequest {
-            op_id: kanso_client::clock::Ids::next_id(&self.chance),
+            op_id: kanso_client::clock::Ids::next_id(&self.client.chance),
             entity,
             action,
             id,
             base_version: Some(version),
-            on_conflict: self.chance.one_of(&terms).copied().flatten(),
+            on_conflict: self.client.chance.one_of(&terms).copied().flatten(),
             revive: action == ActionName::Update && is_deleted,
             group: None,
             fields: (action == ActionName::Update).then(|| json!({ member: text })),
         };
         let what = if is_deleted { "revives" } else { "writes to" };
-        self.recorder
-            .did(self.actor, format!("{what} {member} of {id}: {text}"));
+        self.client.did(format!("{what} {member} of {id}: {text}"));
         let request = SyncRequest {
             operations: vec![operation],
             limit: Some(1),
@@ -225,13 +194,12 @@ impl Browser {
             "Pacific/Kiritimati",
         ];
         let zone = zones[number as usize % zones.len()];
-        let Some(token) = self.caller.token().await else {
+        let Some(token) = self.client.token().await else {
             return;
         };
-        self.recorder
-            .did(self.actor, format!("changes its time zone to {zone}"));
+        self.client.did(format!("changes its time zone to {zone}"));
         let body = json!({ "timezone": zone }).to_string().into_bytes();
-        self.caller
+        self.client
             .link
             .patch("/api/v1/auth/user", token, body)
             .await;

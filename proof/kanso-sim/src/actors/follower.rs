@@ -1,7 +1,7 @@
 //! A follower of the event stream: it pulls only after an event, never by itself. So it shows a
 //! missed event as a stale replica.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use kanso_client::transport::{Method, Reply};
@@ -13,11 +13,8 @@ use tokio::time::{sleep, timeout};
 use super::a_while;
 use super::page_replica::PageReplica;
 use super::wire_client::WireClient;
-use crate::chance::Chance;
-use crate::finding::{Check, Findings};
-use crate::history::{Actor, Recorder};
-use crate::network::{Link, OpenReply, PieceReader};
-use crate::plan::Plan;
+use crate::history::Actor;
+use crate::network::{OpenReply, PieceReader};
 use crate::sse;
 
 /// Longest time before it opens its first stream, in milliseconds.
@@ -39,13 +36,7 @@ const TRIES: u32 = 4;
 
 /// The event stream of one user and the replica that is pulled because of it.
 pub struct Follower {
-    /// The follower and its user.
-    pub actor: Actor,
-    plan: Plan,
-    caller: WireClient,
-    chance: Chance,
-    recorder: Arc<Recorder>,
-    findings: Findings,
+    client: WireClient,
     replica: Mutex<PageReplica>,
 }
 
@@ -59,29 +50,23 @@ enum Reconnect {
 
 impl Follower {
     /// Creates a follower that has read nothing.
-    pub fn new(
-        plan: Plan,
-        link: (Actor, Link),
-        recorder: &Arc<Recorder>,
-        findings: &Findings,
-    ) -> Self {
-        let actor = link.0;
+    pub fn new(client: WireClient) -> Self {
         Self {
-            actor,
-            plan,
-            caller: WireClient::new(link),
-            chance: Chance::stream(plan.seed, &actor.to_string()),
-            recorder: Arc::clone(recorder),
-            findings: findings.clone(),
+            client,
             replica: Mutex::default(),
         }
     }
 
+    /// The follower and its user.
+    pub const fn actor(&self) -> Actor {
+        self.client.actor
+    }
+
     /// Follows the stream until it is aborted.
     pub async fn run(&self) {
-        a_while(&self.chance, PAUSE_MILLIS).await;
-        if self.chance.happens(20) {
-            self.caller.mistype().await;
+        a_while(&self.client.chance, PAUSE_MILLIS).await;
+        if self.client.chance.happens(20) {
+            self.client.mistype().await;
         }
         let mut pause = SOONEST;
         loop {
@@ -97,7 +82,9 @@ impl Follower {
                 Reconnect::After(wait) => wait,
                 Reconnect::WithBackoff => {
                     pause = (2 * pause).min(LATEST);
-                    pause / 2 + Duration::from_millis(self.chance.between(0, 500))
+                    // Jitter, as docs/live.md asks of clients: a restarted server must not meet all
+                    // of them at once.
+                    pause / 2 + Duration::from_millis(self.client.chance.between(0, 500))
                 }
             };
             sleep(wait).await;
@@ -110,6 +97,7 @@ impl Follower {
         let Some(head) = head else {
             return true;
         };
+        // The digest is compared as well: a position alone does not show a skipped record.
         let position = self.with(|replica| replica.position());
         // An empty history sends no event, so the follower cannot know of it.
         let has_read = head.seq == Seq::ZERO || position.is_some_and(|read| read.seq >= head.seq);
@@ -120,7 +108,7 @@ impl Follower {
     /// `Authorization` header.
     async fn open(&self) -> Option<OpenReply> {
         let mut parameters = Vec::new();
-        let ticket = if self.chance.happens(40) {
+        let ticket = if self.client.chance.happens(40) {
             Some(self.ticket().await?)
         } else {
             None
@@ -129,24 +117,24 @@ impl Follower {
         parameters.extend(ticket.map(|ticket| format!("ticket={ticket}")));
         // A stream opened without a cursor gets no `resync` event, so a follower would not notice a
         // restore.
-        let says_cursor = self.plan.restores > 0 || self.chance.happens(70);
+        let says_cursor = self.client.plan.restores > 0 || self.client.chance.happens(70);
         let cursor = self.with(|replica| replica.cursor.clone());
         let cursor = cursor.filter(|_| says_cursor);
         parameters.extend(cursor.map(|cursor| format!("cursor={cursor}")));
         let path = format!("/api/v1/sync/stream?{}", parameters.join("&"));
-        self.caller.open(path, has_ticket, AHEAD).await
+        self.client.open(path, has_ticket, AHEAD).await
     }
 
     async fn ticket(&self) -> Option<String> {
         let path = "/api/v1/sync/stream/ticket".to_owned();
-        let reply = self.caller.ask(Method::Post, path, None).await?;
+        let reply = self.client.ask(Method::Post, path, None).await?;
         let ticket = serde_json::from_slice::<TicketResponse>(&reply.body);
         Some(ticket.ok()?.ticket)
     }
 
     fn refused(&self, reply: &Reply) -> Reconnect {
         let text = format!("gets no stream: {}", reply.status);
-        self.recorder.did(self.actor, text);
+        self.client.did(text);
         reply
             .retry_after
             .map_or(Reconnect::WithBackoff, Reconnect::After)
@@ -156,7 +144,7 @@ impl Follower {
         let mut text = String::new();
         loop {
             let Ok(arrived) = timeout(DEAD, wire.next()).await else {
-                self.recorder.did(self.actor, "takes the stream for dead");
+                self.client.did("takes the stream for dead");
                 return Reconnect::WithBackoff;
             };
             let Some(piece) = arrived else {
@@ -188,9 +176,9 @@ impl Follower {
             }
             let from = cursor.map_or_else(String::new, |cursor| format!("&cursor={cursor}"));
             // `min_seq` makes a server that is behind answer `behind` instead of an older page.
-            let limit = self.chance.between(1, 50);
+            let limit = self.client.chance.between(1, 50);
             let path = format!("/api/v1/sync?limit={limit}&min_seq={head}{from}");
-            match self.caller.ask(Method::Get, path, None).await {
+            match self.client.ask(Method::Get, path, None).await {
                 Some(reply) if self.take(&reply) => {}
                 _ => left -= 1,
             }
@@ -207,15 +195,13 @@ impl Follower {
             return false;
         };
         if let Err(wrong) = self.with(|replica| replica.take(&page)) {
-            let what = format!("{}: {wrong}", self.actor);
-            self.findings.note(Check::PagesAddUp, what);
+            self.client.wrong(&wrong);
         }
         !page.changes.is_empty()
     }
 
     fn start_over(&self) {
-        self.recorder
-            .did(self.actor, "starts over from the beginning");
+        self.client.did("starts over from the beginning");
         self.with(|replica| *replica = PageReplica::default());
     }
 

@@ -14,6 +14,7 @@ pub use device::Device;
 pub use follower::Follower;
 pub use server_faults::ServerFaults;
 pub use snapshot_reader::SnapshotReader;
+pub use wire_client::WireClient;
 
 use std::time::Duration;
 

@@ -1,7 +1,6 @@
 //! A reader of snapshots: a new device again and again. It reads a snapshot, resumes it after it
 //! was cut off, and then pulls the changes since.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use kanso_client::transport::Method;
@@ -11,11 +10,7 @@ use tokio::time::{sleep, timeout};
 use super::a_while;
 use super::page_replica::PageReplica;
 use super::wire_client::WireClient;
-use crate::chance::Chance;
-use crate::finding::{Check, Findings};
-use crate::history::{Actor, Recorder};
-use crate::network::{Link, OpenReply, PieceReader};
-use crate::plan::Plan;
+use crate::network::{OpenReply, PieceReader};
 
 /// Longest pause before the next snapshot, in milliseconds.
 const PAUSE_MILLIS: u64 = 60_000;
@@ -23,7 +18,7 @@ const PAUSE_MILLIS: u64 = 60_000;
 /// Number of actions of the other programs for each snapshot.
 const ACTIONS_EACH: u32 = 6;
 
-/// How long it waits for the next piece.
+/// Time after which it gives up on the next piece.
 const PIECE_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Attempts for a request without an answer.
@@ -34,12 +29,7 @@ const STORING_MILLIS: u64 = 2_000;
 
 /// A reader of snapshots for one user.
 pub struct SnapshotReader {
-    actor: Actor,
-    plan: Plan,
-    caller: WireClient,
-    chance: Chance,
-    recorder: Arc<Recorder>,
-    findings: Findings,
+    client: WireClient,
 }
 
 /// A snapshot that is being read.
@@ -54,27 +44,14 @@ struct Reading {
 
 impl SnapshotReader {
     /// Creates a reader that has read nothing.
-    pub fn new(
-        plan: Plan,
-        link: (Actor, Link),
-        recorder: &Arc<Recorder>,
-        findings: &Findings,
-    ) -> Self {
-        let actor = link.0;
-        Self {
-            actor,
-            plan,
-            caller: WireClient::new(link),
-            chance: Chance::stream(plan.seed, &actor.to_string()),
-            recorder: Arc::clone(recorder),
-            findings: findings.clone(),
-        }
+    pub const fn new(client: WireClient) -> Self {
+        Self { client }
     }
 
     /// Reads a snapshot now and then, for as long as the plan has actions.
     pub async fn run(&self) {
-        for _ in 0..self.plan.actions.div_ceil(ACTIONS_EACH) {
-            a_while(&self.chance, PAUSE_MILLIS).await;
+        for _ in 0..self.client.plan.actions.div_ceil(ACTIONS_EACH) {
+            a_while(&self.client.chance, PAUSE_MILLIS).await;
             self.read_everything().await;
         }
     }
@@ -82,15 +59,16 @@ impl SnapshotReader {
     /// Reads a snapshot once all faults have ended: then it must succeed.
     pub async fn must_read_everything(&self) {
         if !self.read_everything().await {
-            self.wrong("cannot read everything although all faults have ended");
+            self.client
+                .wrong("cannot read everything although all faults have ended");
         }
     }
 
     /// Reads a snapshot and pulls; returns true if it reached the end.
     async fn read_everything(&self) -> bool {
         let windows = [0, 1, 7, 90, 3_660];
-        let window = windows[self.chance.place(windows.len())];
-        self.recorder.did(self.actor, "begins a snapshot");
+        let window = windows[self.client.chance.place(windows.len())];
+        self.client.did("begins a snapshot");
         let mut reading = Reading::default();
         for _ in 0..TRIES {
             let question = match &reading.resume {
@@ -99,15 +77,16 @@ impl SnapshotReader {
             };
             let path = format!("/api/v1/sync/snapshot?{question}");
             // A buffer of one piece makes the server wait, so that writes fall between the pieces.
-            match self.caller.open(path, false, 1).await {
+            match self.client.open(path, false, 1).await {
                 Some(OpenReply::Pieces(wire)) => self.read(wire, &mut reading).await,
                 Some(OpenReply::Refused(reply)) if reply.status == 410 => {
-                    self.recorder.did(self.actor, "restarts the snapshot");
+                    self.client.did("restarts the snapshot");
                     reading = Reading::default();
                 }
                 Some(OpenReply::Refused(reply)) if reply.status == 400 => {
                     let body = String::from_utf8_lossy(&reply.body).into_owned();
-                    self.wrong(&format!("a resume mark is refused: {body}"));
+                    self.client
+                        .wrong(&format!("a resume mark is refused: {body}"));
                     return false;
                 }
                 Some(OpenReply::Refused(reply)) => {
@@ -134,16 +113,17 @@ impl SnapshotReader {
             text.extend_from_slice(&piece);
             while let Some(end) = text.iter().position(|byte| *byte == b'\n') {
                 let line: Vec<u8> = text.drain(..=end).collect();
+                // Lines are cut at any byte, so a line is read once its line feed has arrived.
                 if let Err(wrong) = reading.take(&line, &mut records) {
-                    self.wrong(&wrong);
+                    self.client.wrong(&wrong);
                 }
             }
             if reading.is_whole {
                 return;
             }
-            a_while(&self.chance, STORING_MILLIS).await;
+            a_while(&self.client.chance, STORING_MILLIS).await;
         }
-        self.recorder.did(self.actor, "has a part of a snapshot");
+        self.client.did("has a part of a snapshot");
     }
 
     /// Pulls to the end and checks the digest.
@@ -151,9 +131,9 @@ impl SnapshotReader {
         let mut left = TRIES;
         while left > 0 {
             let cursor = replica.cursor.clone().unwrap_or_default();
-            let limit = self.chance.between(1, 20);
+            let limit = self.client.chance.between(1, 20);
             let path = format!("/api/v1/sync?limit={limit}&cursor={cursor}");
-            let Some(reply) = self.caller.ask(Method::Get, path, None).await else {
+            let Some(reply) = self.client.ask(Method::Get, path, None).await else {
                 left -= 1;
                 continue;
             };
@@ -167,20 +147,15 @@ impl SnapshotReader {
                 continue;
             };
             if let Err(wrong) = replica.take(&page) {
-                self.wrong(&wrong);
+                self.client.wrong(&wrong);
                 return false;
             }
             if !page.has_more {
-                self.recorder.did(self.actor, "has everything");
+                self.client.did("has everything");
                 return true;
             }
         }
         false
-    }
-
-    fn wrong(&self, what: &str) {
-        let what = format!("{}: {what}", self.actor);
-        self.findings.note(Check::PagesAddUp, what);
     }
 }
 

@@ -1,27 +1,58 @@
 //! Requests of a user without the client library.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use kanso_client::transport::{Method, Reply, Request, Transport as _, Unreachable};
 use kanso_protocol::accounts::{CredentialsRequest, TokenResponse};
 use serde::Serialize;
 
 use super::{PASSWORD, email};
-use crate::history::Actor;
+use crate::chance::Chance;
+use crate::finding::{Check, Findings};
+use crate::history::{Actor, Recorder};
 use crate::network::{Link, OpenReply};
+use crate::plan::Plan;
 
 /// One program with a login: the parts that browser, follower and snapshot reader share.
-pub(super) struct WireClient {
+pub struct WireClient {
     pub(super) actor: Actor,
     pub(super) link: Link,
+    pub(super) plan: Plan,
+    pub(super) chance: Chance,
+    recorder: Arc<Recorder>,
+    findings: Findings,
     token: Mutex<Option<String>>,
 }
 
 impl WireClient {
-    pub(super) fn new(link: (Actor, Link)) -> Self {
+    /// Creates a program without a session.
+    pub fn new(
+        plan: Plan,
+        link: (Actor, Link),
+        recorder: &Arc<Recorder>,
+        findings: &Findings,
+    ) -> Self {
         let (actor, link) = link;
-        let token = Mutex::default();
-        Self { actor, link, token }
+        Self {
+            actor,
+            link,
+            plan,
+            chance: Chance::stream(plan.seed, &actor.stream_name()),
+            recorder: Arc::clone(recorder),
+            findings: findings.clone(),
+            token: Mutex::default(),
+        }
+    }
+
+    /// Records an action of this program.
+    pub(super) fn did(&self, text: impl Into<String>) {
+        self.recorder.did(self.actor, text);
+    }
+
+    /// Notes that pages do not add up.
+    pub(super) fn wrong(&self, text: &str) {
+        let text = format!("{}: {text}", self.actor);
+        self.findings.note(Check::PagesAddUp, text);
     }
 
     /// Sends a request with the access token. Returns `None` if no answer arrived or the token was
