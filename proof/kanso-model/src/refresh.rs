@@ -149,6 +149,7 @@ impl RefreshState {
             TokenHolder::Thief => self.thief,
         };
         let Some(token) = token else { return };
+        // The server answers before the network decides: a lost answer has still used the token.
         let granted = self.session.refresh(token, self.now, bug);
         self.note_use(token, granted.is_some());
         if !is_answered {

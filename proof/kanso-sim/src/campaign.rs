@@ -61,6 +61,8 @@ impl Campaign {
         let report = Mutex::new(CampaignReport::default());
         std::thread::scope(|scope| {
             let work = || -> anyhow::Result<()> {
+                // A thread takes the next seed when it is done with one, because seeds differ a lot in
+                // length.
                 while !stop.load(Ordering::SeqCst) {
                     let number = next.fetch_add(1, Ordering::SeqCst);
                     if number >= self.count || self.time.is_some_and(|time| elapsed() > time) {
@@ -77,6 +79,8 @@ impl Campaign {
                 Ok(())
             };
             let threads: Vec<_> = (0..self.jobs.max(1)).map(|_| scope.spawn(work)).collect();
+            // A panic in a seed is a failure of the machine, not a finding: the other threads still
+            // finish.
             threads.into_iter().try_for_each(|thread| {
                 let ended = thread.join();
                 ended.unwrap_or_else(|_| Err(anyhow::anyhow!("a simulation panicked")))

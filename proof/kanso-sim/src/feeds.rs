@@ -63,6 +63,7 @@ impl FeedNetwork {
         let mut state = self.state();
         state
             .endpoints
+            // Feeds of dead servers are dropped here: a process that died cannot unsubscribe.
             .retain(|endpoint| !endpoint.ended.is_cancelled());
         state.endpoints.push(endpoint.clone());
         ServerFeed {
@@ -125,6 +126,7 @@ impl Feed for ServerFeed {
                 continue;
             }
             let way = Duration::from_millis(chance.between(0, LONGEST_WAY));
+            // Notices overtake each other on the way, so a receiver has to ignore an older head.
             tokio::spawn(async move {
                 sleep(way).await;
                 other.feed.publish(user, head);

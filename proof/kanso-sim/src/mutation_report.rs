@@ -57,6 +57,8 @@ pub fn search(bug: Bug, searches: u64) -> anyhow::Result<MutationResult> {
     for nth in 0..searches {
         let mut took = MAX_SEEDS + 1;
         for number in 1..=MAX_SEEDS {
+            // The plan may be adapted to the bug; the cluster does that, so that replays do the
+            // same.
             let outcome = run_plan(Plan::of(nth * STRIDE + number), Some(bug))?;
             // Several checks may fail in one run. The lowest number is the most specific promise,
             // so it names the result.

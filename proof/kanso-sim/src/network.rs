@@ -28,7 +28,7 @@ use crate::plan::Plan;
 /// Address of the servers, as devices know it.
 pub const ADDRESS: &str = "https://kanso.example.org";
 
-/// How long a sender waits for an answer that does not come.
+/// Time after which a sender gives up on an answer.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Faults between devices and servers.
@@ -102,6 +102,8 @@ impl Network {
         }?;
         let mut body = answer.body;
         if let Some(bug) = self.bug {
+            // The bug changes the answer before it is recorded, so the checks see the bytes that
+            // the device got.
             bug.mutate_answer(&mut body, &self.chance);
         }
         let recorded = body.clone();
@@ -209,6 +211,7 @@ impl Transport for Link {
     async fn exchange(&self, request: Request) -> Result<Reply, Unreachable> {
         let network = &self.network;
         let line = format!("{request:?}");
+        // Bodies with passwords are not parsed: only sync bodies are read by the checks.
         let is_secret = request.path.starts_with("/api/v1/auth");
         let body = request.body.as_deref().filter(|_| !is_secret);
         let exchange = network.recorder.sent(self.actor, line, body);
@@ -226,10 +229,13 @@ impl Transport for Link {
         // of its own.
         let (wires, copy) = (Arc::clone(network), request);
         let serving = tokio::spawn(async move { wires.carry(exchange, &copy).await });
+        // Three times the patience: long polls wait up to 15 seconds on purpose.
         let carried = tokio::time::timeout(3 * PATIENCE, serving).await;
         let Ok(Ok(Some((serving, reply)))) = carried else {
             return self.no_answer(exchange, Duration::from_millis(100)).await;
         };
+        // self.is_open || The server has carried the request out by now, so this is the fault that
+        // retries and receipts exist for.
         if network.goes_wrong(network.plan.lost_answers) || !self.is_open() {
             return self.no_answer(exchange, PATIENCE).await;
         }

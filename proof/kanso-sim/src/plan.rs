@@ -94,6 +94,7 @@ impl Plan {
             if chance.happens(percent) { amount } else { 0 }
         };
         let small = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
+        // Many users in one world in ten only: they cost time, and most faults need one user.
         let crowd = chance.happens(10);
         let longest_skew = sometimes(60, 3_600);
         Self {
@@ -109,6 +110,7 @@ impl Plan {
             longest_delay: chance.between(1, 3_000),
             partitions: small(sometimes(50, 4)),
             crashes: small(sometimes(60, 5)),
+            // Few worlds restore a backup, because a restore switches most of the checks off.
             restores: small(sometimes(12, 3)),
             leaps: small(sometimes(60, 5)),
             skew_seconds: i64::try_from(longest_skew).unwrap_or_default(),
@@ -148,6 +150,7 @@ impl Plan {
                 }
             };
         }
+        // The order is that of the story's length, not of the struct.
         cut!(people, 1);
         cut!(devices, 1);
         cut!(servers, 1);

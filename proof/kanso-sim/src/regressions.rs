@@ -42,6 +42,7 @@ pub fn line(what: &str, plan: Plan) -> anyhow::Result<String> {
 pub fn replay(lines: &str, bug: Option<Bug>) -> anyhow::Result<RegressionReport> {
     let mut report = RegressionReport::default();
     for line in lines.lines().filter(|line| !line.trim().is_empty()) {
+        // Fields that were added to `Plan` later have defaults, so old lines stay readable.
         let Regression { what, plan } = serde_json::from_str(line)?;
         let outcome = run_plan(plan, bug)?;
         report.count += 1;

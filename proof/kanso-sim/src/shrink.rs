@@ -29,6 +29,7 @@ pub fn shrink(plan: Plan, bug: Option<Bug>, checks: &[Check], tries: u32) -> any
                 .iter()
                 .any(|finding| checks.contains(&finding.check))
             {
+                // Starts over with the smaller plan: cuts that were too large before may work now.
                 smallest = smaller;
                 continue 'smaller;
             }

@@ -38,6 +38,7 @@ impl Time {
 
     /// The correct time.
     pub fn now(&self) -> Timestamp {
+        // `Instant` advances with the paused clock only, so this reads no machine time.
         let elapsed = i64::try_from(self.began.elapsed().as_micros()).unwrap_or(i64::MAX / 2);
         let leapt = self.leapt_micros.load(Ordering::SeqCst);
         // In range: a run covers a few months.

@@ -169,6 +169,7 @@ pub fn operation(number: u8, action: Action) -> Operation {
     Operation {
         key: Some(ReceiptKey {
             op_id: op(number.into()),
+            // One number, one body: tests of a reused id build the second body with another number.
             fingerprint: Fingerprint::new([number; 32]),
         }),
         device: Some(device(1)),

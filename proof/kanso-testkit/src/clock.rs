@@ -33,6 +33,7 @@ impl ManualClock {
 
 impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
+        // In range: it was set from a timestamp.
         Timestamp::from_micros(self.micros.load(Ordering::SeqCst)).unwrap()
     }
 }

@@ -10,7 +10,7 @@ use kanso_domain::sessions::{Presented, TokenHash};
 use kanso_domain::{SessionId, Timestamp, UserId};
 use uuid::Uuid;
 
-/// Stores a password as readable text. Argon2 takes tens of milliseconds on purpose, which would
+/// Stores a password as readable text. Argon2 is slow on purpose, which would
 /// dominate most tests.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct PlainPasswords;
@@ -41,6 +41,7 @@ impl Passwords for PlainPasswords {
         let text = text(&password);
         Ok(match stored {
             Some(hash) if hash == Self::hash_of(&text) => PasswordCheck::Right,
+            // Stands for a hash with older Argon2 parameters.
             Some(hash) if hash == Self::old_hash_of(&text) => {
                 PasswordCheck::RightRehashed(Self::hash_of(&text))
             }
@@ -106,6 +107,7 @@ impl CountedRefreshTokens {
 
     fn hash(identity: Identity, nth: u64) -> TokenHash {
         let mut hash = [0; 32];
+        // Session and number make every hash unique, as a real hash would be.
         hash[..16].copy_from_slice(identity.session_id.uuid().as_bytes());
         hash[16..24].copy_from_slice(&nth.to_be_bytes());
         TokenHash::new(hash)

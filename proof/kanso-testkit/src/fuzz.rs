@@ -38,6 +38,7 @@ enum Edit {
 /// If `check` panics, or the folder is empty.
 pub fn withstands(corpus: &str, tokens: &'static [&'static str], check: impl Fn(&[u8])) {
     let seeds = read(Path::new(corpus));
+    // The corpus runs unchanged first: it contains every input that once failed.
     for seed in &seeds {
         check(seed);
     }
@@ -49,6 +50,7 @@ pub fn withstands(corpus: &str, tokens: &'static [&'static str], check: impl Fn(
         ..Config::default()
     };
     let outcome = TestRunner::new(config).run(&inputs(seeds, tokens), |input| {
+        // Caught here, so that the failure shows the input as text and not as a list of numbers.
         let checked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| check(&input)));
         checked.map_err(|_| TestCaseError::fail(format!("{:?}", String::from_utf8_lossy(&input))))
     });
@@ -79,6 +81,7 @@ fn inputs(seeds: Vec<Vec<u8>>, tokens: &'static [&'static str]) -> impl Strategy
     let mutated = mutated.prop_map(move |(mut bytes, edits)| {
         for edit in edits {
             apply(edit, &mut bytes, &others);
+            // Repetitions grow exponentially, and a parser's limits are tested elsewhere.
             bytes.truncate(LONGEST);
         }
         bytes

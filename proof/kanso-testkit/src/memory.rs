@@ -37,7 +37,7 @@ pub struct MemoryStorage {
 #[derive(Clone, Debug, Default)]
 struct State {
     emails: BTreeMap<Email, UserId>,
-    people: BTreeMap<UserId, UserData>,
+    users: BTreeMap<UserId, UserData>,
 }
 
 /// All data of one user.
@@ -76,6 +76,8 @@ impl MemoryStorage {
     fn with<T>(&self, work: impl FnOnce(&mut State) -> T) -> Result<T, StorageError> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let closed = || StorageError::Unavailable("the storage is closed".into());
+        // A poisoned lock is taken over: a panic in one test must not fail another with a
+        // misleading message.
         state.as_mut().map(work).ok_or_else(closed)
     }
 
@@ -84,7 +86,7 @@ impl MemoryStorage {
         user: UserId,
         work: impl FnOnce(&mut UserData) -> T,
     ) -> Result<Option<T>, StorageError> {
-        self.with(|state| state.people.get_mut(&user).map(work))
+        self.with(|state| state.users.get_mut(&user).map(work))
     }
 }
 

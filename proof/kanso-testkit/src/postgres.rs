@@ -47,8 +47,7 @@ pub struct Database {
 }
 
 impl PostgresServer {
-    /// Returns the server that the tests of this process share: starting one takes a second, a
-    /// database in it 50 ms.
+    /// Returns the server that the tests of this process share; each has its own database on it.
     pub fn shared() -> &'static Arc<Self> {
         static SHARED: OnceLock<Arc<PostgresServer>> = OnceLock::new();
         SHARED.get_or_init(|| match given_url() {
@@ -99,7 +98,9 @@ impl PostgresServer {
             .args([programs.as_os_str(), OsStr::new(&port.to_string())])
             .arg(PASSWORD)
             .args(switches)
+            // The script creates its folder with `mktemp`, below this one.
             .env("TMPDIR", folder)
+            // The user `postgres` may not enter the folder of the repository.
             .current_dir("/")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped());
@@ -113,6 +114,7 @@ impl PostgresServer {
             answers,
         };
         let folder = PathBuf::from(supervisor.answer()?);
+        // Over TCP with a password, as in production; only the script uses the socket.
         let place = format!("postgres://kanso:{PASSWORD}@127.0.0.1:{port}/");
         Ok(Self {
             url: (place, String::new()),
@@ -127,6 +129,7 @@ impl PostgresServer {
             Some((place, parameters)) => (place, format!("?{parameters}")),
             None => (url, String::new()),
         };
+        // Only the database is replaced; user, host and parameters of the given URL stay.
         let host = place.find("://").map_or(0, |scheme| scheme + 3);
         let end = place[host..].find('/').map_or(place.len(), |at| host + at);
         Self {
@@ -161,6 +164,7 @@ impl PostgresServer {
     fn copy_of(self: &Arc<Self>, template: &str) -> Database {
         let database = Database {
             server: Arc::clone(self),
+            // A database for each test: they run in parallel and must not see each other.
             name: Self::new_name(),
         };
         let name = &database.name;
@@ -230,6 +234,7 @@ impl PostgresServer {
         let mut supervisor = supervisor.lock().unwrap_or_else(PoisonError::into_inner);
         let orders = supervisor.orders.as_mut().unwrap();
         writeln!(orders, "{order}").unwrap();
+        // Waits for the answer, so that the caller sees the server in its new state.
         assert_eq!(supervisor.answer().unwrap(), "done");
     }
 
@@ -242,6 +247,7 @@ impl PostgresServer {
     /// Runs statements in a database, all or none; returns the output of `psql` if it fails.
     fn try_run(&self, database: &str, sql: &str) -> Result<(), String> {
         let run = Command::new(self.program("psql"))
+            // `-X` ignores the developer's own psqlrc.
             .args(["-X", "-q", "-v", "ON_ERROR_STOP=1"])
             .args(["-d", &self.url(database), "-c", sql])
             .output();
@@ -268,6 +274,7 @@ impl Supervisor {
 
 impl Drop for Supervisor {
     fn drop(&mut self) {
+        // Closing the pipe is the order to end.
         drop(self.orders.take());
         // The shell only has a folder to remove, so this returns soon.
         let _ = self.child.wait();
@@ -292,6 +299,7 @@ impl Database {
     }
 
     fn drop_now(&self) {
+        // `FORCE`: a test that panicked may have left connections open.
         let drop = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name);
         self.server.run("postgres", &drop);
     }
@@ -365,6 +373,7 @@ fn programs() -> PathBuf {
 }
 
 fn free_port() -> u16 {
+    // The kernel chooses; the port is free again when the listener is dropped.
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap().port()
 }
@@ -380,6 +389,7 @@ fn unprivileged(command: &mut Command) {
     }
     let user = ["postgres", "nobody"].into_iter().find_map(|name| {
         let ids = number_of(&["-u", name]).zip(number_of(&["-g", name]));
+        // A container may map the name to root, which PostgreSQL refuses.
         ids.filter(|(user, _)| *user != 0)
     });
     let (user, group) = user.unwrap_or_else(|| {

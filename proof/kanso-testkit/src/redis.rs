@@ -38,6 +38,7 @@ impl RedisServer {
 
     /// Runs a command; returns the output of `redis-cli`.
     pub fn command(&self, words: &[&str]) -> String {
+        // Through `redis-cli`, not a client library: the tests of the client must not depend on it.
         let answered = Command::new("redis-cli")
             .args(["-p", &self.port.to_string()])
             .args(words)

@@ -56,6 +56,7 @@ impl LoginThrottle for CountingThrottle {
         self.change(|failures| match verdict {
             LoginOutcome::Right => drop(failures.remove(email)),
             LoginOutcome::Wrong => *failures.entry(email.clone()).or_default() += 1,
+            // A login that was cut off says nothing about the password.
             LoginOutcome::Unknown => {}
         });
     }

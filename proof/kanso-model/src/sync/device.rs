@@ -53,6 +53,7 @@ impl Device {
     /// Returns the version that an edit of the record builds on, or `None` if the user cannot see
     /// it. A record with a pending delete is hidden.
     pub fn shows(&self, record: usize) -> Option<u8> {
+        // self.outbox || The outbox is shown over the replica: a user sees own writes at once.
         let pending = || self.outbox.iter().filter(|op| op.record == record);
         if pending().any(|op| op.change == Change::Delete) {
             return None;

@@ -111,6 +111,8 @@ impl World {
             bug: None,
         };
         world.write(0, 0, Write::Create);
+        // The beginning is one record that is acknowledged, so that the few writes of an
+        // exploration start with something to edit.
         world.round_trip(0, rules);
         world
     }
@@ -202,6 +204,8 @@ impl Model for SyncModel {
     fn actions(&self, world: &World, actions: &mut Vec<Action>) {
         let may_fail = world.faults < self.bounds.faults;
         for (at, device) in world.devices.iter().enumerate() {
+            // The log starts with one creation, and operations that restore records are not writes
+            // of a user.
             if world.log.len() <= usize::from(self.bounds.writes + world.given_back) {
                 actions.extend(writes(world, at));
             }

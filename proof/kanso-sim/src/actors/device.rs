@@ -107,6 +107,8 @@ impl Device {
                 );
                 self.link.cut(is_cut);
             }
+            // Dropping the loop loses its timers and its pending request; the replica survives, as
+            // on a phone.
             if self.chance.happens(3) {
                 self.recorder.did(self.actor, "crashes and starts again");
                 *self.running() = None;
@@ -197,6 +199,7 @@ impl Device {
     fn start_loop(&self) {
         let transport = Arc::new(self.link.clone());
         let timer = Arc::new(PausedTimer);
+        // The client's own loop runs unchanged; only transport and timer are simulated.
         let (sync_loop, handle) = SyncLoop::new(Arc::clone(&self.client), transport, timer);
         let task = tokio::spawn(sync_loop.run());
         *self.running() = Some(Running { handle, task });

@@ -55,6 +55,8 @@ pub(super) fn act(
     let Some(habit) = chance.one_of(&habits).map(|shown| shown.record.clone()) else {
         return editor.create_habit();
     };
+    // Weights in percent. Edits of existing records dominate, because conflicts need them;
+    // deletions are rare, so that records live long enough to conflict.
     match chance.between(0, 99) {
         0..=7 => editor.create_habit(),
         8..=24 => editor.edit_habit(&habit),
@@ -78,6 +80,7 @@ impl Editor<'_> {
     }
 
     fn create_habit(&self) -> Result<EditReport, EditError> {
+        // Increments need numeric habits, so more than half are numeric.
         let is_numeric = self.chance.happens(60);
         let kind = if is_numeric {
             HabitType::Numeric

@@ -54,6 +54,8 @@ impl PageReplica {
     /// digest.
     pub(super) fn digest(&self) -> Digest {
         let is_there = |id: HabitId| self.records.contains_key(&id.uuid());
+        // Entries may arrive before their habit, and stay when it is deleted, so membership is
+        // decided here and not on arrival.
         let live = self.records.values().filter(|record| match record {
             Record::Habit(_) => true,
             Record::Entry(entry) => is_there(entry.details.habit_id),

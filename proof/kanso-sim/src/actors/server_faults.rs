@@ -53,6 +53,8 @@ impl ServerFaults {
             if self.plan.drains > 0 && self.chance.happens(10 * self.plan.drains) {
                 self.cluster.stop(self.chance.place(8));
             }
+            // A backup must be older than some acknowledged writes to lose any, so backups are
+            // taken at random times before a restore.
             if self.plan.restores > 0 && (copies.is_empty() || self.chance.happens(20)) {
                 copies.push(self.cluster.back_up().await?);
                 self.recorder.happened("a backup is taken");
@@ -87,6 +89,7 @@ impl ServerFaults {
                 }
             }
             sleep(Duration::from_millis(self.chance.between(0, 15_000))).await;
+            // Crashed servers come back after a pause, in which requests fail and devices retry.
             self.cluster.start().await?;
         }
         self.cluster.start().await?;

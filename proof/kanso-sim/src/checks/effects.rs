@@ -90,6 +90,7 @@ pub(super) fn effects(history: &History) -> Effects {
     ] {
         for (exchange, request, serving, response) in history.syncs() {
             for (operation, result) in answered(&request.operations, &response.results) {
+                // A no-op changed nothing, so a later retry of it must not count as an effect.
                 if result.status == OperationStatus::Noop {
                     reported.insert(operation.op_id);
                 }

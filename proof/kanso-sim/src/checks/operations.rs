@@ -41,6 +41,7 @@ pub(super) fn once(history: &History) -> Vec<Finding> {
     for (_, request, _, response) in history.syncs() {
         for (operation, result) in answered(&request.operations, &response.results) {
             let one = answers.entry(operation.op_id).or_default();
+            // `duplicate` counts as carried out, but not as a first time.
             let status = result.status;
             if is_done(status) {
                 one.was_done = true;

@@ -51,6 +51,8 @@ pub(super) fn isolation(history: &History) -> Vec<Finding> {
         let person = exchange.actor.person;
         for serving in &exchange.servings {
             let body = String::from_utf8_lossy(&serving.body);
+            // Searches the raw body, not parsed members: a leak in a member that no check parses is
+            // found as well.
             let stranger = body.match_indices("~d").find_map(|(at, _)| {
                 let before = body.get(..at)?;
                 let digits = before.rfind('p')? + 1;
@@ -88,6 +90,8 @@ pub(super) fn sessions(history: &History) -> Vec<Finding> {
         let is_late = |serving: &Serving| {
             serving.delivered_at.is_none() && clock(serving.at) - used_at > SURE_GRACE_SECONDS
         };
+        // From then on the session may end at any time without a bug, so the device is not checked
+        // any more.
         state.is_in_doubt |= is_refresh && exchange.servings.iter().any(is_late);
         let delivered = exchange
             .servings

@@ -168,6 +168,8 @@ impl Stream<'_> {
             let mut said = self.said.iter();
             said.any(|(at, event)| event.head() >= Some(seq) && time(*at) <= until)
         };
+        // Only changes after the stream was opened count: earlier ones are in the `hello` event or
+        // in the next pull.
         let missed = news.iter().find(|(at, seq)| {
             let until = time(*at) + late;
             *at > self.serving.at && over > until && !was_told(*seq, until)
@@ -223,6 +225,7 @@ impl Stream<'_> {
         let over = history.events.get(ended).map_or(u64::MAX, |event| event.at);
         let stays_open = over > event.at + BYE_MILLIS;
         let said_bye = self.said.last().is_some_and(|(_, last)| last.name == "bye");
+        // A stream that ended because its process died or its reader left owes no `bye`.
         let is_wrong = stays_open || (end == StreamEnd::Finished && !said_bye);
         let what = format!(
             "{} had a stream without `bye` from a server that stopped",

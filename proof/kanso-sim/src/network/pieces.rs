@@ -16,7 +16,7 @@ use crate::cluster::RunningServer;
 use crate::history::StreamEnd;
 use crate::server::{Body, Opened as ServerOpened};
 
-/// How long a server writes to a dead connection before its machine reports it.
+/// Time for which a server writes to a dead connection before its machine reports it.
 const UNNOTICED: Duration = Duration::from_mins(1);
 
 /// Answer to a request for a streamed body.

@@ -39,6 +39,8 @@ impl Process {
     /// Lets other tasks run, for as long as a call may take. Never returns after the process has
     /// ended: a dead process executes nothing more.
     async fn pause_or_die(&self) {
+        // Half of the calls are not interrupted, three in eight let another task run first, and one
+        // in eight takes time. All three are needed to reach both orders of two concurrent calls.
         match self.chance.between(0, 7) {
             0 => tokio::time::sleep(Duration::from_millis(self.chance.between(1, 20))).await,
             1..=3 => tokio::task::yield_now().await,
@@ -69,6 +71,7 @@ impl ServerStorage {
     /// Makes the call. The server may die before the call has an effect, or after it and before the
     /// server knows.
     async fn around<T>(&self, call: impl Future<Output = T> + Send) -> T {
+        // Before the call: a death here means that nothing was stored.
         self.process.pause_or_die().await;
         let answer = call.await;
         self.process.pause_or_die().await;

@@ -152,6 +152,7 @@ pub async fn sessions_end_with_their_password(storage: &dyn Storage) {
         let opened = storage.open_session(session, password_hash(user(1)));
         assert!(opened.await.unwrap());
     }
+    // { || All three sessions by number, so that one comparison shows which survived.
     let open = async || {
         let mut open = Vec::new();
         for number in 1..=3 {
@@ -192,13 +193,17 @@ pub async fn a_session_needs_the_password_that_is_stored(storage: &dyn Storage) 
 /// No session that was opened with the old password survives a concurrent change of the password.
 pub async fn no_log_in_slips_past_a_new_password(storage: &dyn Storage) {
     const LOG_INS: u128 = 8;
+    // Several rounds, because one may happen to run the calls one after the other.
     for round in 0..4 {
         let id = user(100 + round);
         TestUser::register(storage, 100 + round).await;
         let log_in = |number| storage.open_session(new_session(id, number), password_hash(id));
+        // Logins on both sides of the change, so that some are checked before it and committed
+        // after it.
         let before = join_all((1..=LOG_INS / 2).map(log_in));
         let new = storage.replace_password(id, replacing(id, SessionsThen::End));
         let after = join_all((LOG_INS / 2 + 1..=LOG_INS).map(log_in));
+        // All calls are in flight together; the storage decides their order.
         let (_, (replaced, _)) = join(before, join(new, after)).await;
         assert!(replaced.unwrap());
         for number in 1..=LOG_INS {
@@ -227,6 +232,7 @@ pub async fn a_deleted_account_is_gone_everywhere(storage: &dyn Storage) {
     let other = populated(storage, 2).await;
     let others = other.changes(Since::Position(Seq::ZERO)).await;
     assert!(storage.delete_account(person.id).await.unwrap());
+    // The second deletion finds nothing, which a retry of the request relies on.
     assert!(!storage.delete_account(person.id).await.unwrap());
 
     let id = person.id;
@@ -251,6 +257,7 @@ pub async fn a_deleted_account_is_gone_everywhere(storage: &dyn Storage) {
     let opened = storage.open_session(new_session(id, 2), password_hash(id));
     assert!(!opened.await.unwrap());
 
+    // The neighbour has the same ids, so a deletion by record id alone would show here.
     assert_eq!(other.changes(Since::Position(Seq::ZERO)).await, others);
     assert!(is_open(storage, &other).await);
 }
@@ -259,6 +266,7 @@ pub async fn a_deleted_account_is_gone_everywhere(storage: &dyn Storage) {
 pub async fn a_deleted_account_leaves_nothing_behind(storage: &dyn Storage) {
     let person = populated(storage, 1).await;
     assert!(storage.delete_account(person.id).await.unwrap());
+    // The same user id: rows that a cascade missed would become visible again.
     let again = TestUser::register(storage, 1).await;
     assert_eq!(again.head().await.seq, Seq::ZERO);
     assert_eq!(again.changes(Since::Position(Seq::ZERO)).await, []);

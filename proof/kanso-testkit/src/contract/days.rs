@@ -40,6 +40,7 @@ fn limit() -> HabitFields {
 
 /// Finishes all queued jobs with the streaks that `current` returns.
 async fn settle(storage: &dyn Storage, current: impl Fn(HabitId) -> u32) {
+    // An hour is longer than any lease that an earlier step granted.
     let no_lease_holds = morning().plus_seconds(3_600);
     for (id, job) in claimed(storage, no_lease_holds, 100).await {
         let computed = streak(current(job.habit), 9, "2026-01-15");
@@ -94,6 +95,7 @@ pub async fn a_new_day_queues_the_streaks_it_may_change(storage: &dyn Storage) {
     ] {
         person.apply(command).await;
     }
+    // Habit 5 had a running streak too, so only its deletion can keep it out of the queue.
     let running = [habit(1), habit(5)];
     settle(storage, |habit| u32::from(running.contains(&habit))).await;
     person.apply(delete_habit(habit(5), Base::Any)).await;
@@ -110,6 +112,7 @@ pub async fn a_day_begins_once_for_each_user(storage: &dyn Storage) {
         person.apply(create_habit(habit(1), titled("Read"))).await;
         people.push(person);
     }
+    // The fifth user is in another zone, whose day begins at another time.
     set(&people[4], zone("Asia/Tokyo")).await;
     settle(storage, |_| 1).await;
     let begin = |zone: &'static str, today: &'static str| async move {
@@ -130,6 +133,7 @@ pub async fn a_day_begins_once_for_each_user(storage: &dyn Storage) {
     }
     assert!(!begin("Asia/Tokyo", "2026-01-16").await);
     assert_eq!(queued(storage).await, [(people[4].id, habit(1))]);
+    // The next day begins for the same users again.
     assert!(begin("UTC", "2026-01-17").await);
     assert!(!begin("UTC", "2026-01-17").await);
 }
@@ -148,6 +152,7 @@ pub async fn a_step_of_a_day_is_bounded_by_what_it_touches(storage: &dyn Storage
         person.submit(create.collect()).await;
     }
     settle(storage, |_| 1).await;
+    // Three users with four habits fill a step each; the three without habits need two steps.
     let (border, mut steps) = (border("UTC"), Vec::new());
     loop {
         let before = backlog(storage).await;
@@ -204,6 +209,7 @@ pub async fn changed_settings_queue_every_streak(storage: &dyn Storage) {
         // The same settings again are no change.
         set(&person, change).await;
         assert_eq!(queued(storage).await, []);
+        // `day_begun` is set again by the first call, so the second finds no user.
         assert!(!begin().await, "no day began");
     }
 }

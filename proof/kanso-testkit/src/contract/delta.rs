@@ -33,6 +33,7 @@ pub async fn a_record_comes_once_in_its_newest_state(storage: &dyn Storage) {
     let person = eventful(storage).await;
     let everything = person.changes(Since::Position(Seq::ZERO)).await;
     assert_eq!(names(&everything), ["e1 v1", "h2 v1", "e2 v2", "h1 v2"]);
+    // Positions and times increase together, so a delta by instant and one by position agree.
     assert!(everything.is_sorted_by(|a, b| {
         a.stamp().seq < b.stamp().seq && a.stamp().updated_at < b.stamp().updated_at
     }));
@@ -61,6 +62,7 @@ pub async fn a_delta_begins_after_the_cursor(storage: &dyn Storage) {
             Since::Position(stamp.seq),
             Since::Instant(stamp.updated_at),
             // An instant between two changes excludes the first.
+            // A microsecond before the next change: the bound excludes equal times only.
             Since::Instant(next(rest).plus_micros(-1)),
         ] {
             assert_eq!(person.changes(since).await, rest, "{since:?}");
@@ -120,6 +122,8 @@ pub async fn tombstones_are_left_out_of_a_first_pull(storage: &dyn Storage) {
     let person = eventful(storage).await;
     person.apply(delete_entry(entry(1), Base::Any)).await;
     person.apply(delete_habit(habit(2), Base::Any)).await;
+    // The instant of registration is before the first change, so it delivers everything, tombstones
+    // included.
     let registered = storage
         .account(person.id)
         .await
@@ -143,6 +147,7 @@ pub async fn tombstones_are_left_out_of_a_first_pull(storage: &dyn Storage) {
 pub async fn live_entries_of_a_deleted_habit_are_left_out(storage: &dyn Storage) {
     let person = eventful(storage).await;
     person.apply(delete_entry(entry(1), Base::Any)).await;
+    // An entry of the other habit, which must stay.
     let other = create_entry(entry(3), done(habit(2), "2026-01-15"));
     person.apply(other).await;
     person.apply(delete_habit(habit(1), Base::Any)).await;
@@ -154,6 +159,8 @@ pub async fn live_entries_of_a_deleted_habit_are_left_out(storage: &dyn Storage)
     );
     let entries = person.page(since, Scope::Entries, Some(1)).await;
     assert_eq!(names(&entries.records), ["e1 v2 deleted"]);
+    // `remaining` counts the same records as the page, or a client's progress would never reach 100
+    // %.
     assert_eq!(entries.remaining, 1);
     let live = person.changes(Since::Beginning).await;
     assert_eq!(names(&live), ["h2 v1", "e3 v1"]);

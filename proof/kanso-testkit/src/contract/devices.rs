@@ -43,6 +43,8 @@ pub async fn race(storage: &dyn Storage, goes_on: &(dyn Fn(u32) -> bool + Sync))
     let writing = AtomicU32::new(WRITERS);
     let writers = (0..WRITERS).map(|writer| write(person, writer, goes_on, &writing));
     let from_nothing = pull(person, &writing, Since::Beginning, Some(5));
+    // One puller starts without tombstones in small pages, the other with all tombstones in one
+    // page.
     let from_the_start = pull(
         person,
         &writing,
@@ -80,7 +82,9 @@ async fn write(
     let mut random = Lcg(u64::from(writer) + 1);
     let mut last = Vec::new();
     for _ in (0..).take_while(|&pushed| goes_on(pushed)) {
+        // One push in ten repeats the last one, as after a lost answer.
         if random.below(10) > 0 {
+            // A quarter of the pushes is a group, so one rejected operation rejects the others.
             let group = (random.below(4) == 0).then(|| "g".to_owned());
             let length = 1 + random.below(4);
             last = (0..length)
@@ -101,6 +105,7 @@ async fn write(
 fn operation(random: &mut Lcg) -> Operation {
     let id = habit(u128::from(random.below(HABITS)));
     let tick = entry(u128::from(random.below(ENTRIES)));
+    // Small versions, many of them stale, so that merges, conflicts and no-ops all occur.
     let base = match random.below(4) {
         0 => Base::Any,
         number => Version::new(i64::try_from(number).unwrap()).map_or(Base::Any, Base::Version),
@@ -144,11 +149,14 @@ async fn pull(
 ) -> Replica {
     let (mut replica, mut since) = (Replica::default(), from);
     loop {
+        // Read before the page: a writer that stops between the two could otherwise have its last
+        // commit missed.
         let was_writing = writing.load(Ordering::SeqCst) > 0;
         let page = person.page(since, Scope::Everything, limit).await;
         replica.apply(&page.records);
         since = page.cursor().unchecked();
         if !page.has_more() {
+            // Only a complete pull can match: the digest is that of the head, not of the page.
             assert_eq!(replica.digest(), page.head.digest, "at {}", page.head.seq);
             if !was_writing {
                 return replica;

@@ -63,6 +63,7 @@ impl Scenario<'_> {
                 let action = self.action();
                 self.submit(action).await;
             }
+            // Two such steps end a lease, so some jobs are taken over and some are not.
             5 => self.now = self.now.plus_seconds(LEASE_SECONDS / 2),
             6 => self.new_day().await,
             7 => self.come_back().await,
@@ -76,9 +77,12 @@ impl Scenario<'_> {
         for (id, job) in claimed(storage, self.now, 2).await {
             let holder = TestUser { storage, id };
             match self.chance.below(4) {
+                // Died after the claim: only the end of the lease frees the job.
                 0 => {}
                 1 => {
                     let computed = computed(holder, job, self.now).await;
+                    // Stalled after the computation: its result must be superseded if the habit
+                    // changes meanwhile.
                     self.stalled
                         .extend(computed.map(|computed| (id, job, computed)));
                 }
@@ -108,6 +112,7 @@ impl Scenario<'_> {
         self.now = self.now.plus_seconds(86_400);
         let storage = self.person.storage;
         for border in storage.day_borders().await.unwrap() {
+            // The day is computed by the user's own settings, as the worker does.
             let settings = storage.account(self.person.id).await.unwrap().unwrap();
             let today = Today::at(self.now, &settings.settings).date;
             // In small steps, because the users of the earlier scenarios exist as well.
@@ -151,6 +156,7 @@ impl Scenario<'_> {
         let TestUser { storage, id } = self.person;
         let settings = storage.account(id).await.unwrap().unwrap().settings;
         let today = Today::at(self.now, &settings).date;
+        // Archived habits as well: their stored streak is delivered too.
         for habit in storage.habits(id, true).await.unwrap() {
             let filter = EntryFilter {
                 habit_id: Some(habit.id),
@@ -173,6 +179,7 @@ impl Scenario<'_> {
         let of = habit(self.chance.below(HABITS.try_into().unwrap()).into());
         match self.chance.below(12) {
             0 => update_habit(of, Base::Any, self.fields()),
+            // Rare, because a deleted habit never comes back in this scenario.
             1 if self.chance.below(8) == 0 => delete_habit(of, Base::Any),
             1..=2 => {
                 let number = self.chance.below(50).into();
@@ -235,6 +242,7 @@ struct Xorshift(u32);
 
 impl Xorshift {
     fn below(&mut self, bound: u32) -> u32 {
+        // Marsaglia's xorshift32: three shifts, no dependency, the same numbers on every platform.
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 17;
         self.0 ^= self.0 << 5;

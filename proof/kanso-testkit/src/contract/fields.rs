@@ -18,7 +18,11 @@ use crate::build::{
 
 /// A habit's texts are stored exactly, at their greatest length in the widest characters.
 pub async fn a_habits_texts_come_back(storage: &dyn Storage) {
+    // Four bytes in UTF-8 and a surrogate pair in UTF-16, so a limit that counts either would cut
+    // it.
     let widest = |length| "\u{10FFFF}".repeat(length);
+    // Combining accents, quotes, a bidirectional override, a joined emoji, a byte order mark, a
+    // control character and LIKE wildcards: each has broken some database or encoding.
     let telling = "q\u{0301}'\"\\;-- \u{202E}\u{1F469}\u{200D}\u{1F680}\u{FEFF}\u{1}%_";
     let longest = HabitFields {
         description: Description::new(&widest(Description::MAX)).ok(),
@@ -159,6 +163,7 @@ pub async fn an_entrys_times_come_back(storage: &dyn Storage) {
     };
     let (first, last) = (Timestamp::MIN, Timestamp::MAX);
     let elsewhere = EntryFields {
+        // The local date is independent of the instant, so it must be stored and not derived.
         local_date: Some(Some(days_before(last.utc_date(), 3_000_000))),
         ..zoned(Completion::At(last), "America/Argentina/ComodRivadavia")
     };
@@ -234,6 +239,7 @@ pub async fn a_tombstone_comes_back(storage: &dyn Storage) {
     let tombstone = person.apply(delete_entry(entry(1), Base::Any)).await;
     let other = person.apply(delete_habit(habit(2), Base::Any)).await;
     assert!(tombstone.stamp().is_deleted() && other.stamp().is_deleted());
+    // The delta is the only call that returns tombstones.
     let changes = person.changes(Since::Position(Seq::ZERO)).await;
     assert_eq!(changes[1..], [tombstone, other]);
 }
@@ -251,6 +257,8 @@ async fn come_back(storage: &dyn Storage, habits: Vec<HabitFields>) {
             habits: [id].into(),
             ..LoadSet::default()
         };
+        // What a decision loads must equal what a reader gets, or a merge would start from another
+        // record.
         assert_eq!(person.sees(keys).await.habits.get(&id), Some(&created));
         expected.push(created);
     }

@@ -32,6 +32,7 @@ pub async fn a_journal_holds_all_live_records(storage: &dyn Storage) {
         check_entries(&person, &journal, habit.id).await;
     }
     let ids = habits.iter().map(|habit| habit.id);
+    // A habit without entries is listed too, with an empty list.
     assert!(journal.entries.keys().copied().eq(sorted(ids.collect())));
 }
 
@@ -59,6 +60,7 @@ pub async fn a_journal_can_be_of_one_habit(storage: &dyn Storage) {
 pub async fn a_journal_can_be_of_some_habits(storage: &dyn Storage) {
     let person = populated(storage).await;
     let mut whole = storage.journal(person.id, None).await.unwrap().unwrap();
+    // In no order, twice, deleted and unknown.
     let names = [habit(3), habit(1), habit(3), DELETED, habit(99), habit(2)];
     let some = storage.journal(person.id, Some(&names)).await;
     whole.habits.retain(|habit| names.contains(&habit.id));
@@ -89,6 +91,7 @@ async fn populated(storage: &dyn Storage) -> TestUser<'_> {
     ] {
         person.apply(create_habit(habit(number), fields)).await;
     }
+    // The same ids for another user: a journal must not mix them.
     other.apply(create_habit(habit(3), titled("Swim"))).await;
     other
         .apply(create_entry(entry(1), done(habit(3), "2026-01-11")))
@@ -126,6 +129,7 @@ async fn check_entries(person: &TestUser<'_>, journal: &Journal, habit: HabitId)
         ..EntryFilter::default()
     };
     let mut listed = person.storage.entries(person.id, filter).await.unwrap();
+    // The id breaks ties, so that all storages return one order.
     listed.sort_by_key(|entry| (entry.details.local_date, entry.id));
     let expected: Vec<_> = listed.iter().map(without_notes).collect();
     assert_eq!(journal.entries[&habit], expected);

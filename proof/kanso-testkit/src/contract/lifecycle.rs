@@ -14,6 +14,7 @@ pub async fn an_open_storage_answers(storage: &dyn Storage) {
 pub async fn a_closed_storage_is_unavailable(storage: &dyn Storage) {
     let person = TestUser::register(storage, 1).await;
     person.apply(create_habit(habit(1), titled("Read"))).await;
+    // The second round closes a closed storage, which must be a no-op.
     for _ in 0..2 {
         storage.close().await.unwrap();
         unavailable(&storage.ping().await);

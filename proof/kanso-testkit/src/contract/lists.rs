@@ -14,6 +14,7 @@ use crate::build::{
 /// Habits are listed by `sort_order`, then newest first.
 pub async fn habits_stand_by_sort_order_then_newest_first(storage: &dyn Storage) {
     let person = TestUser::register(storage, 1).await;
+    // Habit 6 is made before habit 5, so that the order by time and the order by id differ.
     for (number, sort_order) in [(1, 5), (2, -1), (3, 5), (4, 0), (6, 5), (5, 5)] {
         let fields = HabitFields {
             sort_order: Some(sort_order),
@@ -135,6 +136,7 @@ pub async fn bounds_are_inclusive(storage: &dyn Storage) {
         };
         person.apply(create_entry(entry(number), fields)).await;
     }
+    // Mixed bounds are included: one end may be an instant and the other a date.
     let cases: [(&str, &str, &[u128]); 10] = [
         ("", "", &[5, 3, 4, 2, 1]),
         ("2026-01-15", "2026-01-16", &[3, 4, 2]),

@@ -82,6 +82,7 @@ pub async fn edits_of_different_fields_both_stand(storage: &dyn Storage) {
     assert_eq!(conflict.clashing, ["title"]);
     assert_eq!(conflict.record.edited_by(), Some(tablet), "the last editor");
     // A device's own edits never conflict with its next edit, even if it has not seen the answers.
+    // The tablet saw version 2 and made version 3 itself.
     let own = submit(&person, by(tablet, update_habit(habit(1), on(2), unit()))).await;
     assert!(matches!(own, OperationOutcome::Applied(_)), "{own:?}");
     let own = submit(
@@ -112,6 +113,7 @@ pub async fn entries_merge_and_increments_add_up(storage: &dyn Storage) {
         assert!(matches!(added, OperationOutcome::Applied(_)), "{added:?}");
     }
     let stored = storage.entry(person.id, entry(1)).await.unwrap().unwrap();
+    // 2 from the merged edit and three times 0.25: an increment that wrote a sum would lose one.
     assert_eq!(stored.details.value.thousandths(), 2_750);
     assert_eq!(stored.details.notes.as_str(), "tea");
     // Both devices have not seen the increments that they would overwrite.
@@ -137,6 +139,7 @@ pub async fn a_group_is_stored_all_or_none(storage: &dyn Storage) {
     let head = person.head().await;
     person.submit(fails.clone()).await;
     assert_eq!(person.head().await, head);
+    // The same operations without the failing one: nothing of the first attempt was stored.
     person.submit(fails[..2].to_vec()).await;
     assert!(storage.habit(person.id, habit(1)).await.unwrap().is_some());
     assert!(storage.entry(person.id, entry(1)).await.unwrap().is_some());

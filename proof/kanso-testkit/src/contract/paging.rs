@@ -37,10 +37,12 @@ async fn pages(person: &TestUser<'_>, since: Since, scope: Scope, limit: u32) ->
             "a page that is not the last is full"
         );
         let whole = person.page(since, scope, None).await.records.len();
+        // Exact only because nobody writes in between; otherwise it is an estimate of the moment.
         assert_eq!(page.remaining, (whole - page.records.len()) as u64);
         let has_more = page.has_more();
         read.extend(page.records);
         if !has_more {
+            // The last page carries the cursor of the head, which may be past its last record.
             assert_eq!(cursor, person.head().await.cursor());
             return read;
         }
@@ -82,6 +84,7 @@ pub async fn an_entrys_tombstone_is_delivered_while_its_habit_is_deleted(storage
     ] {
         person.apply(action).await;
     }
+    // Page one ends before the tombstone of the habit; the habit is revived before page two.
     let first = person
         .page(Since::Position(seen), Scope::Everything, Some(1))
         .await;
@@ -116,6 +119,7 @@ async fn busy(storage: &dyn Storage) -> TestUser<'_> {
     for number in [21, 43, 66] {
         operations.push(once(delete_entry(entry(number), Base::Any)));
     }
+    // Two habits with live entries are deleted, so their entries are left out of the pages.
     for number in [3, 5] {
         operations.push(once(delete_habit(habit(number), Base::Any)));
     }

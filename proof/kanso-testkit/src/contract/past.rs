@@ -41,6 +41,7 @@ pub async fn a_history_may_be_of_any_days(storage: &dyn Storage) {
     let (first, last) = (Date::MIN, Date::MAX);
     let version = |effective_from| ScheduleVersion {
         effective_from,
+        // Only the day differs, so that the days alone decide.
         ..*created.details.history.newest()
     };
     let versions = vec![version(first), version(days_after(first, 1)), version(last)];
@@ -68,6 +69,7 @@ pub async fn a_habits_archived_spans_come_back(storage: &dyn Storage) {
         None,
         Some("2026-01-15T10:00:00Z"),
     ];
+    // Unarchiving closes the span, so archiving again opens a second one.
     for (moment, spans) in moments.into_iter().zip([1, 1, 2]) {
         let fields = HabitFields {
             archived_at: Some(moment.map(|moment| moment.parse().unwrap())),
@@ -86,6 +88,8 @@ pub async fn a_habits_streak_comes_back(storage: &dyn Storage) {
     person.apply(create_habit(habit(1), titled("Read"))).await;
     for computed in [
         streak(u32::MAX, u32::MAX, "9999-12-30"),
+        // Near the first day of the calendar: a day before year 0 needs a sign in text and in some date
+        // types.
         streak(0, 1, "-009999-01-02"),
         streak(3, 4, "2026-01-15"),
     ] {
@@ -151,6 +155,8 @@ async fn save(person: &TestUser<'_>, mut record: Habit) {
         habits: [record.id].into(),
         ..LoadSet::default()
     };
+    // Written without the domain's rules: they would not accept such days, but a storage must keep
+    // what an older version of them accepted.
     let head = person.head().await.advanced(noon());
     let replaces = Some(record.stamp.version);
     record.stamp = record.stamp.edited(head.seq, head.changed_at);

@@ -32,11 +32,13 @@ pub async fn old_receipts_are_removed_in_steps(storage: &dyn Storage) {
     };
     assert_eq!(storage.purge_receipts(later(1), 10).await.unwrap(), 0);
     assert_eq!(storage.purge_receipts(later(3), 1).await.unwrap(), 1);
+    // The oldest went first.
     assert_eq!(kept().await, [op(2), op(3)]);
     assert_eq!(storage.purge_receipts(later(3), 10).await.unwrap(), 1);
     assert_eq!(kept().await, [op(3)]);
     let again = operation(1, create_habit(habit(1), titled("Read")));
     let changeset = person.submit(vec![again]).await;
+    // A no-op and not a duplicate: the receipt is gone, and the same habit exists.
     assert!(matches!(changeset.outcomes[0], OperationOutcome::Noop(_)));
 }
 
@@ -55,11 +57,13 @@ pub async fn an_old_tombstone_is_purged_for_good(storage: &dyn Storage) {
     assert_eq!(storage.purge_tombstones(later(30), 10).await.unwrap(), 0);
     let after = person.head().await;
     assert_eq!((after.seq, after.digest), (before.seq, before.digest));
+    // The floor is the highest purged position, so every cursor below it has missed a tombstone.
     assert_eq!(after.floor.seq, before.seq, "the habit was deleted last");
     assert!(after.floor.at > Floor::NONE.at);
     assert_eq!(person.changes(Since::Position(Seq::ZERO)).await, live);
     let mut cursor = before.cursor();
     assert!(cursor.since(after).is_ok());
+    // A position before the deletions.
     cursor.seq = live[0].stamp().seq;
     assert_eq!(cursor.since(after), Err(CursorRefusal::Expired));
     for (action, entity) in [
@@ -78,6 +82,7 @@ pub async fn an_old_tombstone_is_purged_for_good(storage: &dyn Storage) {
         let outcome = person.attempt(action).await;
         assert_eq!(outcome, OperationOutcome::Purged(entity));
     }
+    // Purged ids are rows of the user too; a missing cascade would fail here.
     assert!(storage.delete_account(person.id).await.unwrap());
 }
 
@@ -165,6 +170,8 @@ pub async fn devices_are_known_by_their_last_sighting(storage: &dyn Storage) {
     let two = known(2, "2026-01-15T13:00:00Z", "2026-01-15T13:00:00Z", 7);
     assert_eq!(storage.devices(person.id).await.unwrap(), [one, two]);
     assert_eq!(storage.devices(user(9)).await.unwrap(), []);
+    // A device that starts over reports a lower position, which must be believed: it needs the
+    // tombstones again.
     let resynced = saw(1, 0, "2026-01-15T15:00:00Z");
     let unknown = storage.note_devices(vec![resynced]).await.unwrap();
     assert_eq!(unknown, []);

@@ -29,6 +29,7 @@ pub async fn a_puller_skips_nothing_while_others_write(storage: &dyn Storage) {
     let by_cursor = pull(person, &writing, Some(7), |page| {
         Since::Position(page.cursor().seq)
     });
+    // A pull by timestamp has no pages, so it needs no limit.
     let by_timestamp = pull(person, &writing, None, |page| {
         Since::Instant(page.head.changed_at)
     });
@@ -38,6 +39,7 @@ pub async fn a_puller_skips_nothing_while_others_write(storage: &dyn Storage) {
     assert_eq!(pulled.0, stored, "by cursor");
     assert_eq!(pulled.1, stored, "by timestamp");
     let live = replica(&person.changes(Since::Beginning).await);
+    // Most operations create, so a storage that loses writes would fall below.
     assert!(live.len() > usize::try_from(WRITERS * OPERATIONS / 4).unwrap());
 }
 
@@ -46,6 +48,7 @@ async fn write(person: TestUser<'_>, writer: u128, writing: &AtomicU32) {
     let id = |nth| 1_000 * writer + nth;
     for nth in 0..OPERATIONS {
         let text = format!("{writer}:{nth}");
+        // Each block of twenty operations works on one habit of its own.
         let own = habit(id(nth - nth % 20));
         let action = match nth % 20 {
             0 => create_habit(own, titled(&text)),
@@ -56,6 +59,7 @@ async fn write(person: TestUser<'_>, writer: u128, writing: &AtomicU32) {
             _ => create_entry(entry(id(nth)), done(own, "2026-01-15")),
         };
         person.apply(action).await;
+        // The memory storage never waits, so without a yield one writer would run to its end.
         tokio::task::yield_now().await;
     }
     writing.fetch_sub(1, Ordering::SeqCst);
@@ -74,6 +78,7 @@ async fn pull(
     let mut since = Since::Position(Seq::ZERO);
     let mut seen = Seq::ZERO;
     loop {
+        // Read before the page, so that the last page is read after the last commit.
         let was_writing = writing.load(Ordering::SeqCst) > 0;
         let page = person.page(since, Scope::Everything, limit).await;
         since = next(&page);
@@ -184,6 +189,7 @@ pub async fn users_who_write_at_once_have_histories_of_their_own(storage: &dyn S
     });
     for (person, expected) in join_all(people).await {
         let seqs = expected.iter().map(|record| record.stamp().seq.get());
+        // A shared sequence would leave gaps here.
         assert!(seqs.eq(1..=25), "no gap, no position of another user");
         assert_eq!(person.changes(Since::Beginning).await, expected);
     }

@@ -28,6 +28,7 @@ pub async fn a_receipt_of_every_outcome_comes_back(storage: &dyn Storage) {
         })
     });
     let outcomes = [
+        // The smallest and the greatest position: they are stored as 64-bit integers.
         ReceiptOutcome::Done {
             version: Version::FIRST,
             seq: Seq::ZERO.next(),
@@ -80,6 +81,7 @@ pub async fn a_receipt_is_its_users_alone(storage: &dyn Storage) {
     let ada = TestUser::register(storage, 1).await;
     let bob = TestUser::register(storage, 2).await;
     let create = operation(1, create_habit(habit(1), titled("Read")));
+    // Ids come from devices, so two users may use the same one.
     for person in [ada, bob] {
         let changeset = person.submit(vec![create.clone()]).await;
         let outcome = &changeset.outcomes[0];
@@ -107,6 +109,7 @@ pub async fn a_resent_outbox_has_no_second_effect(storage: &dyn Storage) {
     let again = person.submit(outbox.clone()).await;
     assert!(again.is_empty());
     assert_eq!(again.outcomes.len(), first.outcomes.len());
+    // One by one and in reverse: a receipt does not depend on its batch.
     for operation in outbox.into_iter().rev() {
         retried(&person, operation).await;
     }
@@ -132,6 +135,7 @@ pub async fn a_reused_op_id_is_refused(storage: &dyn Storage) {
     let person = TestUser::register(storage, 1).await;
     let first = operation(1, create_habit(habit(1), titled("Read")));
     let mut other = operation(2, create_habit(habit(2), titled("Run")));
+    // The same id with another fingerprint, as from a device whose id generator repeats.
     other.key = other.key.map(|key| ReceiptKey {
         op_id: op(1),
         ..key

@@ -31,6 +31,7 @@ pub async fn the_head_carries_the_digest_of_what_is_live(storage: &dyn Storage) 
     ] {
         person.apply(action).await;
         let live = person.changes(Since::Beginning).await;
+        // Summed by the test from what a first pull delivers, not by the storage.
         let expected: Digest = live.iter().map(Digest::of_record).sum();
         assert_eq!(person.head().await.digest, expected, "{live:?}");
     }
@@ -48,6 +49,7 @@ pub async fn the_heads_of_many_are_those_of_each(storage: &dyn Storage) {
         }
         expected.push((person.id, person.head().await.seq));
     }
+    // In no order, with an unknown user in between.
     let asked = [user(3), user(9), user(1), user(2)];
     let mut heads = storage.heads(&asked).await.unwrap();
     heads.sort_unstable();
@@ -80,6 +82,7 @@ pub async fn a_revived_habit_brings_its_entries_back(storage: &dyn Storage) {
     person.submit(vec![revive]).await;
     let news = person.changes(Since::Position(deleted.seq)).await;
     assert_eq!(news.iter().filter(of_it).count(), entries);
+    // The habit itself and its entries, and nothing that was deleted on its own.
     assert_eq!(news.len(), entries + 1);
     let live = person.changes(Since::Beginning).await;
     let expected: Digest = live.iter().map(Digest::of_record).sum();
@@ -101,6 +104,8 @@ pub async fn a_snapshot_holds_all_live_records(storage: &dyn Storage) {
         SnapshotPart::EntriesSince(BORDER),
         SnapshotPart::EntriesBefore(BORDER),
     ];
+    // One record a piece, a size that does not divide the number of records, and everything at
+    // once.
     for limit in [1, 2, 1_000] {
         let mut read = Vec::new();
         for part in parts {
@@ -167,6 +172,7 @@ pub async fn a_comparison_names_differing_buckets(storage: &dyn Storage) {
     let lost = entry(12).uuid();
     lacking.remove(&lost);
     stale.insert(lost, (Entity::Entry, Version::FIRST.next().next()));
+    // An id in a bucket that is empty on the server.
     let foreign = Uuid::from_u128(0xfe);
     surplus.insert(foreign, (Entity::Habit, Version::FIRST));
     let place = Buckets::place(lost.as_u128());
@@ -202,6 +208,7 @@ pub async fn a_comparison_hands_out_whole_buckets(storage: &dyn Storage) {
     let comparison = storage.compare(person.id, Buckets::empty(), 1).await;
     let comparison = comparison.unwrap().unwrap();
     assert!(comparison.differing.len() > 1);
+    // A bucket has more records than the limit of one, and is still returned whole.
     assert_eq!(comparison.stored.len(), 1);
     let comparison = storage.compare(person.id, Buckets::empty(), 1_000).await;
     let comparison = comparison.unwrap().unwrap();

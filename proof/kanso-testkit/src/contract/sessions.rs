@@ -31,8 +31,10 @@ pub async fn a_session_is_its_users_alone(storage: &dyn Storage) {
     TestUser::register(storage, 2).await;
     let open = storage.session_is_open(user(2), session_id(1), noon());
     assert!(!open.await.unwrap());
+    // Ends nothing: the session belongs to user 1.
     storage.end_session(user(2), session_id(1)).await.unwrap();
     assert!(is_open(storage, 1, noon()).await);
+    // Session ids are not secret, so the user has to match as well.
     let stolen = storage.refresh_session(user(2), session_id(1), refresh(1, noon()));
     assert_eq!(stolen.await.unwrap(), None);
 }
@@ -53,6 +55,7 @@ pub async fn opening_a_session_removes_expired_ones(storage: &dyn Storage) {
         ..new_session(user(2), 1)
     };
     assert!(open(storage, others).await);
+    // Expires one microsecond later, so it must survive.
     let longer = Session {
         expires_at: first.expires_at.plus_micros(1),
         ..new_session(user(1), 2)
@@ -124,6 +127,7 @@ pub async fn a_repeated_refresh_changes_nothing(storage: &dyn Storage) {
 pub async fn a_reused_session_is_removed(storage: &dyn Storage) {
     opened(storage).await;
     refreshed(storage, refresh(1, noon())).await;
+    // One second after the grace period of 60.
     let reused = refreshed(storage, refresh(1, noon().plus_seconds(61))).await;
     assert_eq!(reused, Some(Refreshed::Reused));
     assert!(!is_open(storage, 1, noon()).await);

@@ -69,6 +69,7 @@ pub async fn a_habit_is_queued_once_however_often_it_changes(storage: &dyn Stora
 /// A claimed job is granted to no other worker until its lease expires.
 pub async fn a_claim_is_exclusive_until_its_lease_runs_out(storage: &dyn Storage) {
     let (_, job) = with_one_job(storage).await;
+    // One second before the end of the lease, and at its end.
     let held = noon().plus_seconds(LEASE_SECONDS - 1);
     assert_eq!(storage.claim_streaks(held, 10).await.unwrap(), []);
     let free = noon().plus_seconds(LEASE_SECONDS);
@@ -127,6 +128,7 @@ pub async fn jobs_of_one_user_are_finished_together(storage: &dyn Storage) {
     let person = TestUser::register(storage, 1).await;
     let create = |number| once(create_habit(habit(number), titled("Read")));
     person.submit((1..=5).map(create).collect()).await;
+    // All five jobs are claimed before the changes below.
     let jobs = claimed(storage, noon(), 10).await;
     let jobs: Vec<_> = jobs.into_iter().map(|(_, job)| job).collect();
     person
@@ -196,6 +198,7 @@ pub async fn a_change_supersedes_a_claim(storage: &dyn Storage) {
     person
         .apply(create_entry(entry(1), done(habit(1), "2026-01-15")))
         .await;
+    // The lease of the old claim still holds: its worker may be about to finish.
     assert_eq!(storage.claim_streaks(noon(), 10).await.unwrap(), []);
     let before = (stored(&person).await, person.head().await);
     let outcome = person.finish(job, streak(3, 3, "2026-01-15"), noon()).await;
@@ -203,6 +206,7 @@ pub async fn a_change_supersedes_a_claim(storage: &dyn Storage) {
     assert_eq!((stored(&person).await, person.head().await), before);
 
     let next = the_only(storage, noon()).await;
+    // The generation tells the two jobs of the habit apart.
     assert!(next.generation > job.generation);
     assert_eq!(next.attempts, 1);
     let outcome = person
@@ -243,6 +247,7 @@ pub async fn a_changed_streak_is_published(storage: &dyn Storage) {
         (after.stamp.seq, after.stamp.updated_at),
         (head.seq, head.changed_at)
     );
+    // A new version would make pending edits of the user conflict with the worker.
     assert_eq!(after.stamp.version, before.stamp.version);
     assert_eq!(after.details, before.details);
     let changes = person.changes(Since::Position(cursor.seq)).await;
@@ -323,6 +328,7 @@ pub async fn the_queue_reports_since_when_its_oldest_job_is_due(storage: &dyn St
     }
     assert_eq!(due_since().await, Some(noon()));
     let jobs = claimed(storage, noon(), 10).await;
+    // A claimed job still waits: the metric must not fall to zero while a worker is stuck.
     assert_eq!(due_since().await, Some(noon()), "while they are held");
     let later = |seconds| noon().plus_seconds(seconds);
     for (seconds, (_, job)) in [10, 20].into_iter().zip(jobs) {
@@ -399,6 +405,7 @@ pub async fn the_queue_cannot_outgrow_the_habits(storage: &dyn Storage) {
         let create = create_habit(habit(number), titled("Read"));
         person.apply(create).await;
     }
+    // 50 times 200 changes.
     for round in 0..50 {
         let change = |nth: u32| {
             let number = u128::from(nth % 3) + 1;

@@ -82,6 +82,8 @@ impl<'a> TestUser<'a> {
 
     /// Returns the state that a write of `keys` loads.
     pub(super) async fn sees(&self, keys: LoadSet) -> Loaded {
+        // The decision runs on the storage's thread, so the loaded state comes back through a
+        // channel.
         let (sender, receiver) = std::sync::mpsc::channel();
         let look = move |current: Loaded| {
             let changeset = unchanged(current.head);

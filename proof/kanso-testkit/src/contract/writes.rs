@@ -77,6 +77,7 @@ pub async fn a_write_loads_the_records_it_names(storage: &dyn Storage) {
     assert!(current.entries.keys().eq(&[entry(1), entry(2)]));
     assert!(current.habits[&habit(2)].stamp.is_deleted());
     assert!(current.entries[&entry(2)].stamp.is_deleted());
+    // Receipt 7 was named and does not exist.
     assert!(current.receipts.is_empty());
 }
 
@@ -111,6 +112,7 @@ pub async fn positions_and_times_strictly_increase(storage: &dyn Storage) {
         delete_entry(entry(1), on(2)),
         delete_habit(habit(1), on(2)),
     ]) {
+        // The clock goes back an hour with each write.
         let now = noon().plus_seconds(-3_600 * back);
         let mut changeset = person.submit_at(now, vec![once(action)]).await;
         let Some(OperationOutcome::Applied(record)) = changeset.outcomes.pop() else {
@@ -136,6 +138,7 @@ pub async fn a_save_replaces_exactly_the_version_that_it_names(storage: &dyn Sto
     ] {
         person.apply(action).await;
     }
+    // None is an insert, 1 is outdated, 3 does not exist yet; 2 is stored.
     for replaces in [None, Some(1), Some(3)] {
         let replaces = replaces.map(version);
         refused(&person, move |stored| stored.habit(1, replaces)).await;
@@ -204,6 +207,8 @@ async fn refused(person: &TestUser<'_>, unsound: impl Fn(Stored) -> Saved + Send
     let work = move |current: Loaded| {
         let sound = once(create_habit(habit(99), titled("Sound")));
         let mut changeset = decide(current.clone(), &[sound], noon());
+        // The sound record has the position before, so that only the unsound record can be the
+        // reason.
         changeset.head = changeset.head.advanced(noon());
         let saved = unsound(Stored {
             habit: current.habits[&habit(1)].clone(),
@@ -233,6 +238,7 @@ pub async fn users_do_not_see_each_other(storage: &dyn Storage) {
     assert_eq!(storage.habit(bob.id, habit(1)).await.unwrap(), None);
     assert_eq!(bob.changes(Since::Position(Seq::ZERO)).await, []);
     assert_eq!(bob.head().await.seq, Seq::ZERO);
+    // For Bob the habit does not exist.
     let rejected = bob.attempt(delete_habit(habit(1), Base::Any)).await;
     assert!(matches!(rejected, OperationOutcome::Rejected(_)));
     let running = bob.apply(create_habit(habit(1), titled("Run"))).await;

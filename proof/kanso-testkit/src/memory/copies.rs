@@ -22,10 +22,12 @@ impl MemoryStorage {
 
     /// Restores a copy; all histories get `epoch`.
     pub fn restore(&self, copy: &Self, epoch: Epoch) {
+        // Copied again, because a backup can be restored more than once.
         let mut state = copy.copied().state;
         let taken = state.get_mut().unwrap_or_else(PoisonError::into_inner);
-        for person in taken.iter_mut().flat_map(|state| state.people.values_mut()) {
-            person.head.epoch = epoch;
+        for data in taken.iter_mut().flat_map(|state| state.users.values_mut()) {
+            // The epoch is kept with each head, so all of them change.
+            data.head.epoch = epoch;
         }
         *self.epoch.lock().unwrap_or_else(PoisonError::into_inner) = epoch;
         *self.state.lock().unwrap_or_else(PoisonError::into_inner) = taken.take();
@@ -37,7 +39,7 @@ impl MemoryStorage {
     ///
     /// The storage is closed.
     pub fn user_ids(&self) -> Result<BTreeSet<UserId>, StorageError> {
-        self.with(|state| state.people.keys().copied().collect())
+        self.with(|state| state.users.keys().copied().collect())
     }
 
     /// Makes a call that sees these users only, as `SKIP LOCKED` does. The other users are removed
@@ -48,20 +50,20 @@ impl MemoryStorage {
     /// Errors of the call, or the storage is closed.
     pub async fn restricted_to<T>(
         &self,
-        people: &BTreeSet<UserId>,
+        users: &BTreeSet<UserId>,
         call: impl Future<Output = Result<T, StorageError>> + Send,
     ) -> Result<T, StorageError> {
-        let aside = self.with(|state| set_aside(state, people))?;
+        let aside = self.with(|state| set_aside(state, users))?;
         let outcome = call.await;
-        self.with(|state| state.people.extend(aside))?;
+        self.with(|state| state.users.extend(aside))?;
         outcome
     }
 }
 
-fn set_aside(state: &mut State, people: &BTreeSet<UserId>) -> BTreeMap<UserId, UserData> {
-    let (kept, aside) = std::mem::take(&mut state.people)
+fn set_aside(state: &mut State, users: &BTreeSet<UserId>) -> BTreeMap<UserId, UserData> {
+    let (kept, aside) = std::mem::take(&mut state.users)
         .into_iter()
-        .partition(|(user, _)| people.contains(user));
-    state.people = kept;
+        .partition(|(user, _)| users.contains(user));
+    state.users = kept;
     aside
 }

@@ -15,6 +15,7 @@ impl UserData {
             let of_habit =
                 |entry: &&Entry| entry.details.habit_id == habit && !entry.stamp.is_deleted();
             let mut entries: Vec<_> = entries.filter(of_habit).map(without_notes).collect();
+            // A stable sort: entries of one day stay in the order of their ids.
             entries.sort_by_key(|entry| entry.local_date);
             (habit, entries)
         };

@@ -12,17 +12,17 @@ use super::{MemoryStorage, State, UserData};
 impl PurgeStore for MemoryStorage {
     async fn purge_receipts(&self, before: Timestamp, limit: u32) -> Result<u32, StorageError> {
         self.with(|state| {
-            let people = state.people.iter();
-            let receipts = people.flat_map(|(user, person)| {
-                let receipts = person.receipts.iter();
+            let users = state.users.iter();
+            let receipts = users.flat_map(|(user, data)| {
+                let receipts = data.receipts.iter();
                 receipts.map(|(op_id, (made_at, _))| (*made_at, *user, *op_id))
             });
             let mut old: Vec<_> = receipts.filter(|(made_at, ..)| *made_at < before).collect();
             old.sort();
             old.truncate(limit.try_into().unwrap());
             for (_, user, op_id) in &old {
-                let person = state.people.get_mut(user).unwrap();
-                person.receipts.remove(op_id);
+                let data = state.users.get_mut(user).unwrap();
+                data.receipts.remove(op_id);
             }
             old.len().try_into().unwrap()
         })
@@ -32,12 +32,13 @@ impl PurgeStore for MemoryStorage {
         self.with(|state| {
             let limit: usize = limit.try_into().unwrap();
             let mut purged = 0;
+            // Habits first: purging one removes its entries, which then need no step of their own.
             for entity in [Entity::Habit, Entity::Entry] {
                 let mut old = tombstones(state, entity, before);
                 old.truncate(limit - purged);
                 purged += old.len();
                 for (user, record) in old {
-                    state.people.get_mut(&user).unwrap().purge(&record);
+                    state.users.get_mut(&user).unwrap().purge(&record);
                 }
             }
             purged.try_into().unwrap()
@@ -47,15 +48,15 @@ impl PurgeStore for MemoryStorage {
 
 /// Returns the purgeable tombstones of a kind, oldest first.
 fn tombstones(state: &State, entity: Entity, before: Timestamp) -> Vec<(UserId, Record)> {
-    let people = state.people.iter();
-    let mut old: Vec<_> = people
-        .flat_map(|(user, person)| {
-            let habits = person.habits.values().cloned().map(Record::Habit);
-            let entries = person.entries.values().cloned().map(Record::Entry);
+    let users = state.users.iter();
+    let mut old: Vec<_> = users
+        .flat_map(|(user, data)| {
+            let habits = data.habits.values().cloned().map(Record::Habit);
+            let entries = data.entries.values().cloned().map(Record::Entry);
             let records = habits
                 .chain(entries)
                 .filter(move |it| it.entity() == entity);
-            let records = records.filter(|record| person.may_purge(record, before));
+            let records = records.filter(|record| data.may_purge(record, before));
             records.map(|record| (*user, record)).collect::<Vec<_>>()
         })
         .collect();
@@ -89,6 +90,7 @@ impl UserData {
             }
         }
         let stamp = tombstone.stamp();
+        // Tombstones are purged by age, not by position, so the floor takes the maximum.
         if self.head.floor.seq < stamp.seq {
             self.head.floor = Floor {
                 seq: stamp.seq,

@@ -24,28 +24,29 @@ impl RecordStore for MemoryStorage {
         keys: LoadSet,
         decide: Decide,
     ) -> Result<Written, StorageError> {
-        let written = self.with_user(user, |person| {
-            let changeset = match decide(person.current(&keys)) {
+        let written = self.with_user(user, |data| {
+            let changeset = match decide(data.current(&keys)) {
                 Ok(changeset) => changeset,
                 Err(refusal) => return Ok(Written::Refused(refusal)),
             };
-            *person = person.changed(&changeset)?;
+            // Assigned once everything has succeeded: a failed write changes nothing.
+            *data = data.changed(&changeset)?;
             Ok(Written::Committed(changeset))
         })?;
         written.unwrap_or(Ok(Written::NoSuchUser))
     }
 
     async fn delta(&self, user: UserId, query: DeltaQuery) -> Result<Option<Page>, StorageError> {
-        self.with_user(user, |person| person.page(query))
+        self.with_user(user, |data| data.page(query))
     }
 
     async fn head(&self, user: UserId) -> Result<Option<Head>, StorageError> {
-        self.with_user(user, |person| person.head)
+        self.with_user(user, |data| data.head)
     }
 
     async fn heads(&self, users: &[UserId]) -> Result<Vec<(UserId, Seq)>, StorageError> {
         self.with(|state| {
-            let head = |user: &UserId| Some((*user, state.people.get(user)?.head.seq));
+            let head = |user: &UserId| Some((*user, state.users.get(user)?.head.seq));
             users.iter().filter_map(head).collect()
         })
     }
@@ -55,7 +56,7 @@ impl RecordStore for MemoryStorage {
         user: UserId,
         query: SnapshotQuery,
     ) -> Result<Option<SnapshotPiece>, StorageError> {
-        self.with_user(user, |person| person.snapshot(query))
+        self.with_user(user, |data| data.snapshot(query))
     }
 
     async fn compare(
@@ -64,7 +65,7 @@ impl RecordStore for MemoryStorage {
         replica: Buckets,
         limit: u32,
     ) -> Result<Option<Comparison>, StorageError> {
-        self.with_user(user, |person| person.compare(&replica, limit))
+        self.with_user(user, |data| data.compare(&replica, limit))
     }
 
     async fn journal(
@@ -72,31 +73,31 @@ impl RecordStore for MemoryStorage {
         user: UserId,
         only: Option<&[HabitId]>,
     ) -> Result<Option<Journal>, StorageError> {
-        self.with_user(user, |person| person.journal(only))
+        self.with_user(user, |data| data.journal(only))
     }
 
     async fn habit(&self, user: UserId, id: HabitId) -> Result<Option<Habit>, StorageError> {
-        let habit = self.with_user(user, |person| person.live_habit(id).cloned())?;
+        let habit = self.with_user(user, |data| data.live_habit(id).cloned())?;
         Ok(habit.flatten())
     }
 
     async fn habits(&self, user: UserId, archived_too: bool) -> Result<Vec<Habit>, StorageError> {
-        let habits = self.with_user(user, |person| person.listed(archived_too))?;
+        let habits = self.with_user(user, |data| data.listed(archived_too))?;
         Ok(habits.unwrap_or_default())
     }
 
     async fn entry(&self, user: UserId, id: EntryId) -> Result<Option<Entry>, StorageError> {
-        let entry = self.with_user(user, |person| {
-            let entry = person.entries.get(&id);
-            entry.filter(|entry| person.shows(entry)).cloned()
+        let entry = self.with_user(user, |data| {
+            let entry = data.entries.get(&id);
+            entry.filter(|entry| data.shows(entry)).cloned()
         })?;
         Ok(entry.flatten())
     }
 
     async fn entries(&self, user: UserId, filter: EntryFilter) -> Result<Vec<Entry>, StorageError> {
-        let entries = self.with_user(user, |person| {
-            let listed = |entry: &&Entry| person.shows(entry) && lets_through(&filter, entry);
-            let mut entries: Vec<_> = person.entries.values().filter(listed).cloned().collect();
+        let entries = self.with_user(user, |data| {
+            let listed = |entry: &&Entry| data.shows(entry) && lets_through(&filter, entry);
+            let mut entries: Vec<_> = data.entries.values().filter(listed).cloned().collect();
             entries.sort_by_key(|entry| Reverse((entry.details.completion.instant(), entry.id)));
             entries
         })?;
@@ -116,6 +117,7 @@ fn lets_through(filter: &EntryFilter, entry: &Entry) -> bool {
     };
     filter
         .habit_id
+        // Both kinds of bounds compare with the stored value, never with a converted one.
         .is_none_or(|habit_id| entry.details.habit_id == habit_id)
         && filter.from.is_none_or(not_before)
         && filter.to.is_none_or(not_after)
@@ -129,6 +131,8 @@ impl UserData {
         };
         let of_named = self.entries.values().filter(of_named);
         entries.extend(of_named.map(|entry| (entry.id, entry.clone())));
+        // An edit of an entry depends on its habit, so the habit is loaded even if no operation
+        // names it.
         let mut habits = keys.habits.clone();
         habits.extend(entries.values().map(|entry| entry.details.habit_id));
         Loaded {
@@ -170,6 +174,7 @@ impl UserData {
         let receipts = receipts.map(|receipt| (receipt.key.op_id, (made_at, receipt)));
         changed.receipts.extend(receipts);
         changed.head = changeset.head;
+        // Queued in the same write, so that no change is without its job.
         for &habit in &changeset.stale_streaks {
             changed.queue(habit, changeset.head.changed_at);
         }
@@ -213,6 +218,7 @@ impl UserData {
             records.truncate(limit.try_into().unwrap());
         }
         let settings = self.settings.clone().filter(|settings| match query.since {
+            // Settings are not a kind of record, so a scope leaves them out.
             _ if query.scope != Scope::Everything => false,
             Since::Beginning => true,
             Since::Position(after) | Since::FirstPull { after, .. } => settings.seq > after,
@@ -223,6 +229,7 @@ impl UserData {
             Since::FirstPull { began, .. } => Some(began),
             Since::Position(_) | Since::Instant(_) => None,
         };
+        // Counted before the cut: a client shows progress with it.
         let remaining = (total - records.len()) as u64;
         Page::new(records, settings, self.head, remaining, first_pull)
     }

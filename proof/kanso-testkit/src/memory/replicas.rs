@@ -25,6 +25,7 @@ impl UserData {
             }
             _ => true,
         });
+        // Pages by id: records that change during a snapshot keep their place.
         records.retain(|record| query.after.is_none_or(|after| record.id() > after));
         records.truncate(query.limit.try_into().unwrap());
         SnapshotPiece {
@@ -42,6 +43,8 @@ impl UserData {
             ours.add(record.entity(), id, record.stamp().version);
             held.entry(Buckets::place(id)).or_default().push(record);
         }
+        // Buckets are sums of hashes, so equal buckets hold the same records with the same
+        // versions.
         let differing = ours.differing(replica);
         let mut stored = BTreeMap::new();
         let mut left = usize::try_from(limit).unwrap();

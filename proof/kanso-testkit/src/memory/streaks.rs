@@ -46,6 +46,7 @@ impl Job {
 impl Queue {
     fn push(&mut self, habit: HabitId, now: Timestamp) {
         let generation = self.generations.entry(habit).or_default();
+        // Counted up and never reset, so a stalled worker cannot mistake a new job for its own.
         *generation += 1;
         // The lease stays, because its holder still computes: the job is available when that worker
         // finishes as superseded, not before.
@@ -128,12 +129,14 @@ impl UserData {
             self.queue.free_superseded(job);
             return StreakOutcome::Superseded;
         }
+        // Removed before the habit is looked at: also a deleted habit has no job left.
         self.queue.remove(job.habit);
         let stored = self.habits.get_mut(&job.habit);
         let Some(habit) = stored.filter(|habit| !habit.stamp.is_deleted()) else {
             return StreakOutcome::Superseded;
         };
         let before = std::mem::replace(&mut habit.streak, streak);
+        // The day alone is not a change that devices have to get.
         if (before.current, before.longest) == (streak.current, streak.longest) {
             return StreakOutcome::Unchanged;
         }
@@ -180,9 +183,11 @@ impl StreakQueue for MemoryStorage {
     ) -> Result<Vec<StreakClaim>, StorageError> {
         let limit = limit.try_into().unwrap();
         self.with(|state| {
-            let people = state.people.iter_mut();
-            let jobs = people.flat_map(|(user, person)| {
-                let jobs = person.queue.jobs.iter_mut();
+            let users = state.users.iter_mut();
+            let jobs = users.flat_map(|(user, data)| {
+                let jobs = data.queue.jobs.iter_mut();
+                // Users in order of their ids, so that equal times are claimed in one order in
+                // every run.
                 jobs.map(|(habit, job)| (*user, *habit, job))
             });
             let mut free: Vec<_> = jobs.filter(|(.., job)| job.is_free(now)).collect();
@@ -223,9 +228,10 @@ impl StreakQueue for MemoryStorage {
         computed: Vec<ComputedStreak>,
         now: Timestamp,
     ) -> Result<Vec<StreakOutcome>, StorageError> {
+        // A deleted account has no jobs: every result is outdated.
         let gone = vec![StreakOutcome::Superseded; computed.len()];
-        let outcomes = self.with_user(user, |person| {
-            let finish = |one| person.finish(one, now);
+        let outcomes = self.with_user(user, |data| {
+            let finish = |one| data.finish(one, now);
             computed.into_iter().map(finish).collect()
         })?;
         Ok(outcomes.unwrap_or(gone))
@@ -237,9 +243,9 @@ impl StreakQueue for MemoryStorage {
         jobs: Vec<StreakJob>,
         available_at: Timestamp,
     ) -> Result<(), StorageError> {
-        let release = |person: &mut UserData| {
+        let release = |data: &mut UserData| {
             for job in jobs {
-                person.release(job, available_at);
+                data.release(job, available_at);
             }
         };
         self.with_user(user, release).map(|_| ())
@@ -247,8 +253,8 @@ impl StreakQueue for MemoryStorage {
 
     async fn streak_backlog(&self) -> Result<Backlog, StorageError> {
         self.with(|state| {
-            let people = state.people.values();
-            let jobs = people.flat_map(|person| person.queue.jobs.values());
+            let users = state.users.values();
+            let jobs = users.flat_map(|data| data.queue.jobs.values());
             let (parked, waiting): (Vec<_>, Vec<_>) = jobs.partition(|job| job.is_parked());
             Backlog {
                 waiting: waiting.len() as u64,
@@ -260,11 +266,12 @@ impl StreakQueue for MemoryStorage {
 
     async fn day_borders(&self) -> Result<Vec<DayBorder>, StorageError> {
         self.with(|state| {
-            let borders = state.people.values().map(UserData::border);
+            let borders = state.users.values().map(UserData::border);
             let by_name = |border: DayBorder| {
                 let zone = border.timezone.name().to_owned();
                 ((zone, border.day_start.minutes()), border)
             };
+            // Sorted by name, because the zone itself has no order.
             let borders: BTreeMap<_, _> = borders.map(by_name).collect();
             borders.into_values().collect()
         })
@@ -279,15 +286,16 @@ impl StreakQueue for MemoryStorage {
     ) -> Result<bool, StorageError> {
         let limit = limit.try_into().unwrap();
         self.with(|state| {
-            let is_meant = |person: &&mut UserData| {
-                person.day_begun.is_none_or(|day| day < today) && person.border() == *border
+            let is_meant = |data: &&mut UserData| {
+                data.day_begun.is_none_or(|day| day < today) && data.border() == *border
             };
             let mut touched = 0;
-            for person in state.people.values_mut().filter(is_meant) {
+            for data in state.users.values_mut().filter(is_meant) {
                 if touched >= limit {
                     return true;
                 }
-                touched += 1 + person.begin_day(today, now);
+                // The user counts as well, so that users without habits fill a step too.
+                touched += 1 + data.begin_day(today, now);
             }
             touched >= limit
         })

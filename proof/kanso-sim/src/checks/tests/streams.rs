@@ -61,12 +61,12 @@ impl HistoryBuilder {
 
 /// A habit was made, and device 2 follows the stream.
 fn followed() -> (HistoryBuilder, usize) {
-    let mut builder = HistoryBuilder::default();
-    builder.push_one(1, operation(1, Create, None, "one"), result(1, Applied, 1));
-    let stream = builder.open("");
-    builder.say(stream, "hello", "{\"head\":1}");
-    builder.now += 1_000;
-    (builder, stream)
+    let mut run = HistoryBuilder::default();
+    run.push_one(1, operation(1, Create, None, "one"), result(1, Applied, 1));
+    let stream = run.open("");
+    run.say(stream, "hello", "{\"head\":1}");
+    run.now += 1_000;
+    (run, stream)
 }
 
 /// The heads of user 1 up to `head` were published.
@@ -81,139 +81,131 @@ fn said_to(head: i64) -> FinalState {
 #[test]
 fn a_change_that_an_open_stream_does_not_report_is_found() {
     for (waits, is_late) in [(900, false), (1_100, true)] {
-        let (mut builder, stream) = followed();
-        builder.edit(2);
-        builder.now += waits;
-        builder.poke(stream, 2);
-        builder.end(stream, StreamEnd::Abandoned);
+        let (mut run, stream) = followed();
+        run.edit(2);
+        run.now += waits;
+        run.poke(stream, 2);
+        run.end(stream, StreamEnd::Abandoned);
         let late = if is_late { vec![Check::Drains] } else { vec![] };
-        assert_eq!(builder.failed_checks(&said_to(2)), late, "{waits} ms later");
+        assert_eq!(run.failed(&said_to(2)), late, "{waits} ms later");
         let shared = FinalState {
             has_others: true,
             ..said_to(2)
         };
-        assert_eq!(
-            builder.failed_checks(&shared),
-            [],
-            "a sweep may have to find it"
-        );
+        assert_eq!(run.failed(&shared), [], "a sweep may have to find it");
     }
 }
 
 #[test]
 fn a_stream_that_ended_need_not_report() {
-    let (mut builder, stream) = followed();
-    builder.edit(2);
-    builder.now += 900;
-    builder.end(stream, StreamEnd::ServerDied);
-    builder.now += 9_000;
-    assert_eq!(builder.failed_checks(&said_to(2)), []);
+    let (mut run, stream) = followed();
+    run.edit(2);
+    run.now += 900;
+    run.end(stream, StreamEnd::ServerDied);
+    run.now += 9_000;
+    assert_eq!(run.failed(&said_to(2)), []);
 }
 
 #[test]
 fn a_stream_without_heartbeats_is_found() {
     for (silent, found) in [(15_000, vec![]), (16_000, vec![Check::Drains])] {
-        let (mut builder, stream) = followed();
-        builder.now += 14_000;
-        builder.say(stream, "heartbeat", "{\"head\":1}");
-        builder.now += silent;
-        builder.end(stream, StreamEnd::Abandoned);
-        assert_eq!(builder.failed_checks(&said_to(1)), found, "{silent} ms");
+        let (mut run, stream) = followed();
+        run.now += 14_000;
+        run.say(stream, "heartbeat", "{\"head\":1}");
+        run.now += silent;
+        run.end(stream, StreamEnd::Abandoned);
+        assert_eq!(run.failed(&said_to(1)), found, "{silent} ms");
     }
 }
 
 #[test]
 fn a_poke_ahead_of_what_a_pull_finds_is_found() {
-    let (mut builder, stream) = followed();
-    builder.edit(2);
-    builder.poke(stream, 2);
-    builder.pull(2);
-    assert_eq!(builder.failed_checks(&said_to(2)), []);
-    builder.pull(1);
-    assert_eq!(builder.failed_checks(&said_to(2)), [Check::Drains]);
+    let (mut run, stream) = followed();
+    run.edit(2);
+    run.poke(stream, 2);
+    run.pull(2);
+    assert_eq!(run.failed(&said_to(2)), []);
+    run.pull(1);
+    assert_eq!(run.failed(&said_to(2)), [Check::Drains]);
     let restored = FinalState {
         restores: 1,
         ..said_to(2)
     };
-    assert_eq!(
-        builder.failed_checks(&restored),
-        [],
-        "a restore takes positions back"
-    );
+    assert_eq!(run.failed(&restored), [], "a restore takes positions back");
 }
 
 #[test]
 fn a_server_that_has_not_got_as_far_as_its_poke_is_found() {
-    let (mut builder, stream) = followed();
-    builder.poke(stream, 1);
-    let pull = builder.send(2, "Get /api/v1/sync?min_seq=1", None);
-    builder.serve(pull, 503, None);
-    builder.serving(pull).body = b"{\"code\":\"unavailable\"}".to_vec();
-    assert_eq!(builder.failed_checks(&said_to(1)), []);
-    builder.serving(pull).body = b"{\"code\":\"behind\"}".to_vec();
-    assert_eq!(builder.failed_checks(&said_to(1)), [Check::Drains]);
+    let (mut run, stream) = followed();
+    run.poke(stream, 1);
+    let pull = run.send(2, "Get /api/v1/sync?min_seq=1", None);
+    run.serve(pull, 503, None);
+    run.serving(pull).body = b"{\"code\":\"unavailable\"}".to_vec();
+    assert_eq!(run.failed(&said_to(1)), []);
+    run.serving(pull).body = b"{\"code\":\"behind\"}".to_vec();
+    assert_eq!(run.failed(&said_to(1)), [Check::Drains]);
 }
 
 #[test]
 fn a_poke_for_the_history_of_another_user_is_found() {
-    let (mut builder, stream) = followed();
-    builder.poke(stream, 7);
-    assert_eq!(builder.failed_checks(&said_to(1)), [Check::Isolation]);
+    let (mut run, stream) = followed();
+    run.poke(stream, 7);
+    assert_eq!(run.failed(&said_to(1)), [Check::Isolation]);
     let own = FinalState {
         published: said_to(7).published,
         ..said_to(1)
     };
-    assert_eq!(builder.failed_checks(&own), [], "its own user");
+    assert_eq!(run.failed(&own), [], "its own user");
 }
 
 #[test]
 fn a_ticket_that_works_twice_is_found() {
-    let (mut builder, _) = followed();
-    builder.open("ticket=kt1_a&cursor=k1_c");
-    builder.open("ticket=kt1_b");
-    assert_eq!(builder.failed_checks(&said_to(1)), []);
-    builder.open("ticket=kt1_a");
-    assert_eq!(builder.failed_checks(&said_to(1)), [Check::Isolation]);
+    let (mut run, _) = followed();
+    run.open("ticket=kt1_a&cursor=k1_c");
+    run.open("ticket=kt1_b");
+    assert_eq!(run.failed(&said_to(1)), []);
+    run.open("ticket=kt1_a");
+    assert_eq!(run.failed(&said_to(1)), [Check::Isolation]);
 }
 
 #[test]
 fn a_stream_without_a_bye_is_found() {
     let stopped = || {
-        let (mut builder, stream) = followed();
-        builder.push(EventKind::DrainStarted(1));
-        (builder, stream)
+        let (mut run, stream) = followed();
+        run.push(EventKind::DrainStarted(1));
+        (run, stream)
     };
-    let (mut builder, stream) = stopped();
-    builder.say(stream, "bye", "{\"retry_ms\":1}");
-    builder.end(stream, StreamEnd::Finished);
-    assert_eq!(builder.failed_checks(&said_to(1)), []);
+    let (mut run, stream) = stopped();
+    run.say(stream, "bye", "{\"retry_ms\":1}");
+    run.end(stream, StreamEnd::Finished);
+    assert_eq!(run.failed(&said_to(1)), []);
 
-    let (mut builder, stream) = stopped();
-    builder.end(stream, StreamEnd::Finished);
+    let (mut run, stream) = stopped();
+    run.end(stream, StreamEnd::Finished);
     assert_eq!(
-        builder.failed_checks(&said_to(1)),
+        run.failed(&said_to(1)),
         [Check::Drains],
         "it ends without bye"
     );
 
-    let (mut builder, stream) = stopped();
-    builder.now += 600;
-    builder.end(stream, StreamEnd::ServerDied);
+    let (mut run, stream) = stopped();
+    run.now += 600;
+    run.end(stream, StreamEnd::ServerDied);
     assert_eq!(
-        builder.failed_checks(&said_to(1)),
+        run.failed(&said_to(1)),
         [Check::Drains],
         "it dies without bye"
     );
 
-    let (mut builder, stream) = followed();
-    builder.end(stream, StreamEnd::Abandoned);
-    builder.push(EventKind::DrainStarted(1));
-    assert_eq!(builder.failed_checks(&said_to(1)), [], "it ended before");
+    let (mut run, stream) = followed();
+    run.end(stream, StreamEnd::Abandoned);
+    run.push(EventKind::DrainStarted(1));
+    assert_eq!(run.failed(&said_to(1)), [], "it ended before");
 }
 
 #[test]
 fn a_stale_follower_and_unfreed_memory_are_found() {
-    let (builder, _) = followed();
+    let (run, _) = followed();
     let kept = |count| MemoryUse {
         server: 1,
         what: "tickets",
@@ -221,13 +213,13 @@ fn a_stale_follower_and_unfreed_memory_are_found() {
     };
     let mut end = said_to(1);
     end.retained = vec![kept(0)];
-    assert_eq!(builder.failed_checks(&end), []);
+    assert_eq!(run.failed(&end), []);
     end.retained = vec![kept(1)];
-    assert_eq!(builder.failed_checks(&end), [Check::Drains]);
+    assert_eq!(run.failed(&end), [Check::Drains]);
     let mut end = said_to(1);
     end.behind = vec![Actor {
         person: 1,
         device: Actor::FOLLOWER,
     }];
-    assert_eq!(builder.failed_checks(&end), [Check::Drains]);
+    assert_eq!(run.failed(&end), [Check::Drains]);
 }

@@ -62,6 +62,8 @@ impl ConnectionPool {
         work: impl Fn(Transaction) -> AttemptFuture<T> + Send + Sync + 'static,
     ) -> Result<T, StorageError> {
         let pool = Arc::clone(&self.0);
+        // A task of its own: dropping the caller's future must not roll back a transaction, because
+        // the server would have carried it out.
         let task = tokio::spawn(async move {
             tokio::select! {
                 biased;
@@ -88,6 +90,7 @@ impl ConnectionPool {
                 Err(failure) => self.0.pause(failure, begun, &mut attempt).await?,
             }
         };
+        // The snapshot is one moment, so the call needs no lock and sees no partial commit.
         let answer = call.await?;
         transaction.round_trip().await?;
         transaction.finish();
@@ -139,6 +142,8 @@ impl PoolState {
         begun: Instant,
         attempt: &mut u32,
     ) -> Result<(), AttemptError> {
+        // Whichever limit comes first: five attempts or three seconds. A request must not wait
+        // longer than its client does.
         let is_last = *attempt == MOST_ATTEMPTS || begun.elapsed() > PATIENCE;
         if is_last || !matches!(failure, AttemptError::Transient(_)) {
             return Err(failure);

@@ -26,6 +26,8 @@ impl ConnectionPool {
     pub fn new(database: Arc<SimPostgres>, died: CancellationToken, chance: Chance) -> Self {
         let connections = usize::try_from(database.faults.connections).unwrap_or(usize::MAX);
         Self(Arc::new(PoolState {
+            // Tokio's semaphore is fair, so connections are granted in the order of request, as in
+            // the real pool.
             permits: Arc::new(Semaphore::new(connections.max(1))),
             database,
             chance,

@@ -52,6 +52,8 @@ async fn delta(&self, user: UserId, query: DeltaQuery) -> Result<Option<Page>, S
     if has_seen(query.since, head) {
         return Ok(Some(Page::empty(head)));
     }
+    // A second transaction: the head above is older than this page. The page carries its own head,
+    // which the planted bug replaces.
     let page = self.read(self.inner().delta(user, query)).await?;
     if self.0.database.bug == Some(Bug::SnapshotPerStatement) {
         return Ok(page.map(|page| Page { head, ..page }));

@@ -60,6 +60,7 @@ impl Rows {
     }
 
     fn of(&self, row: Row) -> Arc<RwLock<()>> {
+        // Entries are never removed: a run has few users, and a removal would race with a waiter.
         let mut rows = self.locks.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(rows.entry(row).or_default())
     }

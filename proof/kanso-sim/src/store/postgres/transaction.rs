@@ -52,6 +52,8 @@ impl Transaction {
         attempt: u32,
         is_after_uncertain: bool,
     ) -> Result<Self, AttemptError> {
+        // A connection is held for the whole transaction, so a slow transaction makes others wait
+        // for one.
         let connection = timeout(PATIENCE, Arc::clone(&pool.permits).acquire_owned()).await;
         let Ok(Ok(connection)) = connection else {
             return Err(AttemptError::Permanent("no connection"));
@@ -122,6 +124,8 @@ impl Transaction {
         };
         tokio::select! {
             biased;
+            // An outage breaks every wait, also one for a lock: locks belong to a run of the
+            // database.
             () = self.run.ended.cancelled() => Err(AttemptError::Transient("the connection broke")),
             () = way => Ok(()),
         }
@@ -235,6 +239,7 @@ impl Transaction {
 
 impl Drop for Transaction {
     fn drop(&mut self) {
+        // Dropping releases permit and locks; the planted bugs keep one of them.
         let is_leaked = self.has_bug(Bug::ConnectionKept) && !self.has_ended;
         if let Some(connection) = self.connection.take().filter(|_| is_leaked) {
             connection.forget();

@@ -53,6 +53,8 @@ pub(super) async fn write(
                     return Ok(Written::Refused(refusal));
                 }
             };
+            // The queue rows are locked after the user's row in every transaction, so two of them
+            // cannot deadlock.
             if !changeset.stale_streaks.is_empty() {
                 transaction.lock(Row::Jobs(user)).await?;
             }
@@ -207,6 +209,8 @@ pub(super) async fn begin_day(
             transaction.statement().await?;
             let memory = transaction.memory();
             let (free, are_others_left) = lock_free_users(&mut transaction, &memory)?;
+            // The queue rows of these users are taken with the lock on their row held, in the
+            // common order.
             for user in &free {
                 transaction.lock(Row::Jobs(*user)).await?;
             }
