@@ -227,7 +227,7 @@ impl Model for RefreshModel {
             RefreshAction::Tick => state.now += 1,
             RefreshAction::Steal => state.thief = Some(state.device),
             RefreshAction::Refresh(holder, is_answered) => {
-                state.refresh(holder, is_answered, self.bug)
+                state.refresh(holder, is_answered, self.bug);
             }
         }
         Some(state)

@@ -176,7 +176,7 @@ impl Browser {
         for _ in 0..TRIES {
             let path = "/api/v1/sync".to_owned();
             let reply = self
-                .caller
+                .client
                 .ask(Method::Post, path, serde_json::to_vec(&request).ok())
                 .await;
             if reply.is_some_and(|reply| reply.status == 200) {
