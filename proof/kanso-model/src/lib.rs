@@ -1,12 +1,12 @@
-//! The protocol as a model that is small enough to be explored completely.
+//! Models of the protocol that are small enough to be explored completely.
 //!
-//! [`sync`] is push, pull, retry, purge and epoch with two devices over a network that loses,
-//! repeats and delays; [`refresh`] is the rotation of refresh tokens with a thief. Both say in
-//! their own words what should happen, and share no code with what does: the tests hold the two
-//! against each other.
+//! [`sync`] models push, pull, retry, purge and epoch with two devices over a network that loses,
+//! repeats and delays. [`refresh`] models the rotation of refresh tokens with a thief. Both state
+//! the intended behaviour independently and share no code with the product; the tests compare the
+//! two.
 //!
-//! **Invariant:** nothing here ships. No clock, no randomness, no I/O, and no other crate of the
-//! workspace but in tests.
+//! **Invariant:** nothing here ships. The models use no clock, no randomness and no I/O. Only the
+//! tests depend on other crates of the workspace.
 
 pub mod refresh;
 pub mod sync;

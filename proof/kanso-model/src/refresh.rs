@@ -1,41 +1,41 @@
-//! The rotation of refresh tokens: one device, one thief, and answers that are lost.
+//! Rotation of refresh tokens: one device, one thief, and lost answers.
 //!
-//! A token is its number: the successor of a token follows from it, so that a retry gets the same
-//! one. Time passes in ticks, of which the grace has two.
+//! A token is a number, because each successor is derived from its token: a retry gets the same
+//! one. Time passes in ticks; the grace period lasts two.
 
 use std::collections::BTreeSet;
 
 use stateright::{Model, Property};
 
-/// How many ticks a used token yields its successor again.
+/// Number of ticks for which a used token yields its successor again.
 pub const GRACE_TICKS: u8 = 2;
 
-/// What is wrong on purpose.
+/// Planted bugs of the rotation; each must break a property.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Bug {
-    /// A used token is good for nothing, not even at once.
+pub enum RefreshBug {
+    /// A used token is rejected at once.
     NoGrace,
     /// A used token yields its successor for ever.
     EndlessGrace,
-    /// A retry within the grace uses up the successor and gets the one after it.
+    /// A retry within the grace period consumes the successor and returns the one after it.
     RetryRotates,
-    /// The session outlives the reuse of a token.
+    /// The session survives the reuse of a token.
     ReuseForgiven,
 }
 
-/// A session as the server keeps it.
+/// A session as the server stores it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Session {
-    /// The token that is good now.
+    /// Token that is valid now.
     pub current: u8,
-    /// The token that was used last, and when.
+    /// Token that was used last, and the tick of that use.
     pub previous: Option<(u8, u8)>,
-    /// Whether it has ended.
+    /// True once the session has ended.
     pub is_over: bool,
 }
 
 impl Default for Session {
-    /// A session whose first token was handed out.
+    /// A session whose first token has been issued.
     fn default() -> Self {
         Self {
             current: 1,
@@ -46,8 +46,9 @@ impl Default for Session {
 }
 
 impl Session {
-    /// The successor of `token`, or nothing when it is not good; then the session ends.
-    pub fn refresh(&mut self, token: u8, now: u8, bug: Option<Bug>) -> Option<u8> {
+    /// Returns the successor of `token`. Returns `None` and ends the session if the token is not
+    /// valid.
+    pub fn refresh(&mut self, token: u8, now: u8, bug: Option<RefreshBug>) -> Option<u8> {
         if self.is_over {
             return None;
         }
@@ -57,114 +58,119 @@ impl Session {
             return Some(self.current);
         }
         let grace = match bug {
-            Some(Bug::NoGrace) => None,
-            Some(Bug::EndlessGrace) => Some(u8::MAX),
+            Some(RefreshBug::NoGrace) => None,
+            Some(RefreshBug::EndlessGrace) => Some(u8::MAX),
             _ => Some(GRACE_TICKS),
         };
         let is_in_grace = |used_at: u8| grace.is_some_and(|ticks| now - used_at <= ticks);
+        // Only the last used token has a grace period. Any older one was rotated away long ago, so
+        // its use means that two parties hold the same chain of tokens and the session has to end.
         match self.previous {
             Some((used, used_at)) if used == token && is_in_grace(used_at) => {
-                if bug == Some(Bug::RetryRotates) {
+                if bug == Some(RefreshBug::RetryRotates) {
                     self.previous = Some((self.current, used_at));
                     self.current += 1;
                 }
                 Some(self.current)
             }
             _ => {
-                self.is_over = bug != Some(Bug::ReuseForgiven);
+                self.is_over = bug != Some(RefreshBug::ReuseForgiven);
                 None
             }
         }
     }
 }
 
-/// How much may happen.
+/// Limits of one exploration.
 #[derive(Clone, Copy, Debug)]
-pub struct Bounds {
-    /// How many ticks pass.
+pub struct RefreshBounds {
+    /// Number of ticks that pass.
     pub ticks: u8,
-    /// The number of the last token.
+    /// Number of the last token.
     pub tokens: u8,
-    /// Whether there is a thief.
+    /// True if a thief takes part.
     pub has_thief: bool,
 }
 
-/// The model.
+/// The model of the rotation.
 #[derive(Clone, Copy, Debug)]
 pub struct RefreshModel {
-    /// How much may happen.
-    pub bounds: Bounds,
-    /// What is wrong on purpose.
-    pub bug: Option<Bug>,
+    /// Limits of the exploration.
+    pub bounds: RefreshBounds,
+    /// The planted bug, if any.
+    pub bug: Option<RefreshBug>,
 }
 
-/// Who has tokens.
+/// Holders of tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Party {
+pub enum TokenHolder {
     /// The device that logged in.
     Device,
-    /// Somebody who copied one of its tokens.
+    /// A thief who copied one of its tokens.
     Thief,
 }
 
-/// What happens.
+/// Steps of the model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Action {
-    /// Time passes.
+pub enum RefreshAction {
+    /// One tick passes.
     Tick,
-    /// The thief copies the token that the device holds.
+    /// The thief copies the current token of the device.
     Steal,
-    /// A party presents its token; the answer arrives or, `false`, is lost.
-    Refresh(Party, bool),
+    /// A holder presents its token; the flag is `false` if the answer is lost.
+    Refresh(TokenHolder, bool),
 }
 
-/// Everything there is.
+/// State of the model.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct World {
-    /// The session.
+pub struct RefreshState {
+    /// The session on the server.
     pub session: Session,
-    /// The time, in ticks.
+    /// Current tick.
     pub now: u8,
-    /// The device's token.
+    /// Token of the device.
     pub device: u8,
-    /// The thief's token.
+    /// Token of the thief.
     pub thief: Option<u8>,
-    /// When the device first presented its token without seeing the answer.
+    /// Tick at which the device first presented its token without getting an answer.
     pub unanswered_since: Option<u8>,
-    /// Whether a party was refused.
-    pub refused: BTreeSet<Party>,
-    /// When each token was first used, by number.
+    /// Holders that were rejected.
+    pub refused: BTreeSet<TokenHolder>,
+    /// Tick of the first use of each token, by number.
     pub first_used: Vec<u8>,
-    /// Whether somebody was granted a successor later than the grace after its first use.
+    /// True if a successor was granted later than the grace period after the first use.
     pub granted_late: bool,
 }
 
-impl World {
-    fn refresh(&mut self, party: Party, is_answered: bool, bug: Option<Bug>) {
-        let token = match party {
-            Party::Device => Some(self.device),
-            Party::Thief => self.thief,
+impl RefreshState {
+    fn refresh(&mut self, holder: TokenHolder, is_answered: bool, bug: Option<RefreshBug>) {
+        let token = match holder {
+            TokenHolder::Device => Some(self.device),
+            TokenHolder::Thief => self.thief,
         };
         let Some(token) = token else { return };
+        // The server answers before the network decides: a lost answer has still used the token.
         let granted = self.session.refresh(token, self.now, bug);
-        self.note(token, granted.is_some());
+        self.note_use(token, granted.is_some());
         if !is_answered {
-            if party == Party::Device {
+            if holder == TokenHolder::Device {
                 self.unanswered_since.get_or_insert(self.now);
             }
             return;
         }
-        match (party, granted) {
-            (_, None) => drop(self.refused.insert(party)),
-            (Party::Device, Some(next)) => {
+        match (holder, granted) {
+            (_, None) => drop(self.refused.insert(holder)),
+            (TokenHolder::Device, Some(next)) => {
                 self.device = next;
                 self.unanswered_since = None;
             }
-            (Party::Thief, next) => self.thief = next,
+            (TokenHolder::Thief, next) => self.thief = next,
         }
     }
 
-    fn note(&mut self, token: u8, is_granted: bool) {
+    fn note_use(&mut self, token: u8, is_granted: bool) {
+        // Token numbers start at 1, and each token is first used in order, so the vector needs no
+        // gaps.
         let used = self.first_used.get(usize::from(token) - 1).copied();
         match used {
             None if is_granted => self.first_used.push(self.now),
@@ -175,11 +181,11 @@ impl World {
 }
 
 impl Model for RefreshModel {
-    type State = World;
-    type Action = Action;
+    type State = RefreshState;
+    type Action = RefreshAction;
 
-    fn init_states(&self) -> Vec<World> {
-        vec![World {
+    fn init_states(&self) -> Vec<RefreshState> {
+        vec![RefreshState {
             session: Session::default(),
             now: 0,
             device: 1,
@@ -191,58 +197,65 @@ impl Model for RefreshModel {
         }]
     }
 
-    fn actions(&self, world: &World, actions: &mut Vec<Action>) {
-        // A device that saw no answer asks again while the grace lasts.
-        let must_ask = world
+    fn actions(&self, state: &RefreshState, actions: &mut Vec<RefreshAction>) {
+        // A device retries within the grace period: the client asks again within seconds. Without
+        // this restriction the model without a thief would find sessions that end after a long
+        // silence, which is intended.
+        let must_ask = state
             .unanswered_since
-            .is_some_and(|since| world.now - since >= GRACE_TICKS);
-        if world.now < self.bounds.ticks && (self.bounds.has_thief || !must_ask) {
-            actions.push(Action::Tick);
+            .is_some_and(|since| state.now - since >= GRACE_TICKS);
+        if state.now < self.bounds.ticks && (self.bounds.has_thief || !must_ask) {
+            actions.push(RefreshAction::Tick);
         }
-        if self.bounds.has_thief && world.thief.is_none() {
-            actions.push(Action::Steal);
+        if self.bounds.has_thief && state.thief.is_none() {
+            actions.push(RefreshAction::Steal);
         }
-        let parties = [
-            (Party::Device, Some(world.device)),
-            (Party::Thief, world.thief),
+        let holders = [
+            (TokenHolder::Device, Some(state.device)),
+            (TokenHolder::Thief, state.thief),
         ];
-        for (party, token) in parties {
-            if token.is_some_and(|it| it < self.bounds.tokens) && !world.refused.contains(&party) {
-                actions.extend([true, false].map(|it| Action::Refresh(party, it)));
+        for (holder, token) in holders {
+            if token.is_some_and(|it| it < self.bounds.tokens) && !state.refused.contains(&holder) {
+                actions.extend([true, false].map(|it| RefreshAction::Refresh(holder, it)));
             }
         }
     }
 
-    fn next_state(&self, last: &World, action: Action) -> Option<World> {
-        let mut world = last.clone();
+    fn next_state(&self, last: &RefreshState, action: RefreshAction) -> Option<RefreshState> {
+        let mut state = last.clone();
         match action {
-            Action::Tick => world.now += 1,
-            Action::Steal => world.thief = Some(world.device),
-            Action::Refresh(party, is_answered) => world.refresh(party, is_answered, self.bug),
+            RefreshAction::Tick => state.now += 1,
+            RefreshAction::Steal => state.thief = Some(state.device),
+            RefreshAction::Refresh(holder, is_answered) => {
+                state.refresh(holder, is_answered, self.bug);
+            }
         }
-        Some(world)
+        Some(state)
     }
 
     fn properties(&self) -> Vec<Property<Self>> {
         if !self.bounds.has_thief {
             return vec![
-                Property::always("a lost answer ends no session", |_, world: &World| {
-                    !world.session.is_over && world.refused.is_empty()
-                }),
-                Property::sometimes("an answer is lost", |_, world: &World| {
-                    world.unanswered_since.is_some()
+                Property::always(
+                    "a lost answer ends no session",
+                    |_, state: &RefreshState| !state.session.is_over && state.refused.is_empty(),
+                ),
+                Property::sometimes("an answer is lost", |_, state: &RefreshState| {
+                    state.unanswered_since.is_some()
                 }),
             ];
         }
         vec![
-            Property::always("a token is good for its grace only", |_, world: &World| {
-                !world.granted_late
-            }),
-            Property::always("whoever is refused ends the session", |_, world: &World| {
-                world.refused.is_empty() || world.session.is_over
-            }),
-            Property::sometimes("a thief is found out", |_, world: &World| {
-                world.thief.is_some() && world.session.is_over
+            Property::always(
+                "a used token is valid within its grace period only",
+                |_, state: &RefreshState| !state.granted_late,
+            ),
+            Property::always(
+                "a rejected token ends the session",
+                |_, state: &RefreshState| state.refused.is_empty() || state.session.is_over,
+            ),
+            Property::sometimes("a thief is detected", |_, state: &RefreshState| {
+                state.thief.is_some() && state.session.is_over
             }),
         ]
     }

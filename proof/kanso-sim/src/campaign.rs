@@ -1,4 +1,4 @@
-//! Many seeds, on all the cores that one may have.
+//! Runs of many seeds on several threads.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -6,68 +6,71 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::finding::{Check, Finding};
+use crate::mutants::Bug;
 use crate::plan::Plan;
-use crate::planted::Bug;
-use crate::world::live;
+use crate::world::run_plan;
 
-/// Each seed whose number can be divided by this is lived through twice.
-const TWICE_EVERY: u64 = 50;
+/// Each seed that is a multiple of this number runs twice, to check that it is deterministic.
+const REPEAT_EVERY: u64 = 50;
 
-/// Which seeds to live through.
+/// Seeds to run.
 #[derive(Clone, Copy, Debug)]
 pub struct Campaign {
-    /// The first.
+    /// The first seed.
     pub first: u64,
-    /// How many.
+    /// Number of seeds.
     pub count: u64,
-    /// How long at most.
+    /// Time limit.
     pub time: Option<Duration>,
-    /// On how many threads.
+    /// Number of threads.
     pub jobs: usize,
-    /// Whether to go on after a failure.
+    /// True to continue after a failure.
     pub keep_going: bool,
-    /// What is wrong on purpose, if anything.
+    /// The planted bug, if any.
     pub bug: Option<Bug>,
 }
 
-/// What came of a campaign.
+/// Result of a campaign.
 #[derive(Debug, Default)]
-pub struct Report {
-    /// How many seeds were lived through.
+pub struct CampaignReport {
+    /// Number of seeds that ran.
     pub seeds: u64,
-    /// How many of them twice.
-    pub twice: u64,
-    /// How many requests were served.
+    /// Number of seeds that ran twice.
+    pub repeated: u64,
+    /// Number of requests that were served.
     pub served: u64,
-    /// The seeds that failed, with what was found.
+    /// The failed seeds with their findings.
     pub failed: BTreeMap<u64, Vec<Finding>>,
-    /// The hash of the last seed, for comparing two machines.
+    /// The last seed and its trace hash, to compare two machines.
     pub last: Option<(u64, String)>,
 }
 
 impl Campaign {
-    /// Lives through the seeds; `elapsed` tells how long it takes so far, and `watch` is told now and
-    /// then how many are done and how many failed.
+    /// Runs the seeds. `elapsed` returns the time since the start; `watch` gets the report after
+    /// each seed.
     ///
     /// # Errors
+    ///
     /// The machine failed.
     pub fn run(
         &self,
         elapsed: &(dyn Fn() -> Duration + Sync),
-        watch: &(dyn Fn(&Report) + Sync),
-    ) -> anyhow::Result<Report> {
+        watch: &(dyn Fn(&CampaignReport) + Sync),
+    ) -> anyhow::Result<CampaignReport> {
         let (next, stop) = (AtomicU64::new(0), AtomicBool::new(false));
-        let report = Mutex::new(Report::default());
+        let report = Mutex::new(CampaignReport::default());
         std::thread::scope(|scope| {
             let work = || -> anyhow::Result<()> {
+                // A thread takes the next seed when it is done with one, because seeds differ a lot in
+                // length.
                 while !stop.load(Ordering::SeqCst) {
                     let number = next.fetch_add(1, Ordering::SeqCst);
                     if number >= self.count || self.time.is_some_and(|time| elapsed() > time) {
                         return Ok(());
                     }
-                    let lived = Lived::through(self.first + number, self.bug)?;
+                    let run = SeedRun::run(self.first + number, self.bug)?;
                     let mut report = report.lock().unwrap_or_else(PoisonError::into_inner);
-                    lived.add_to(&mut report);
+                    run.add_to(&mut report);
                     watch(&report);
                     if !report.failed.is_empty() && !self.keep_going {
                         stop.store(true, Ordering::SeqCst);
@@ -76,31 +79,33 @@ impl Campaign {
                 Ok(())
             };
             let threads: Vec<_> = (0..self.jobs.max(1)).map(|_| scope.spawn(work)).collect();
+            // A panic in a seed is a failure of the machine, not a finding: the other threads still
+            // finish.
             threads.into_iter().try_for_each(|thread| {
                 let ended = thread.join();
-                ended.unwrap_or_else(|_| Err(anyhow::anyhow!("a simulation broke off")))
+                ended.unwrap_or_else(|_| Err(anyhow::anyhow!("a simulation panicked")))
             })
         })?;
         Ok(report.into_inner().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
-struct Lived {
+struct SeedRun {
     seed: u64,
-    was_twice: bool,
+    was_repeated: bool,
     served: u64,
     hash: String,
     findings: Vec<Finding>,
 }
 
-impl Lived {
-    fn through(seed: u64, bug: Option<Bug>) -> anyhow::Result<Self> {
+impl SeedRun {
+    fn run(seed: u64, bug: Option<Bug>) -> anyhow::Result<Self> {
         let plan = Plan::of(seed);
-        let outcome = live(plan, bug)?;
+        let outcome = run_plan(plan, bug)?;
         let mut findings = outcome.findings;
-        let was_twice = seed.is_multiple_of(TWICE_EVERY);
-        if was_twice {
-            let again = live(plan, bug)?.hash;
+        let was_repeated = seed.is_multiple_of(REPEAT_EVERY);
+        if was_repeated {
+            let again = run_plan(plan, bug)?.hash;
             if again != outcome.hash {
                 let what = format!("the trace is {} once and {again} then", outcome.hash);
                 findings.push(Finding::new(Check::SameTrace, what));
@@ -109,7 +114,7 @@ impl Lived {
         let servings = outcome.history.exchanges.iter();
         Ok(Self {
             seed,
-            was_twice,
+            was_repeated,
             served: servings
                 .map(|exchange| exchange.servings.len() as u64)
                 .sum(),
@@ -118,9 +123,9 @@ impl Lived {
         })
     }
 
-    fn add_to(self, report: &mut Report) {
+    fn add_to(self, report: &mut CampaignReport) {
         report.seeds += 1;
-        report.twice += u64::from(self.was_twice);
+        report.repeated += u64::from(self.was_repeated);
         report.served += self.served;
         if report
             .last

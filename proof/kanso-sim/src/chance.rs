@@ -1,4 +1,4 @@
-//! Randomness that a seed decides.
+//! Random numbers that a seed decides.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -6,37 +6,37 @@ use kanso_application::ports::ids::Ids;
 use kanso_credentials::Entropy;
 use uuid::Uuid;
 
-/// One stream of random numbers. Each actor has its own, so that one which draws more or less
-/// than before does not change what the others do.
+/// One stream of random numbers. Each actor has its own, so that an actor which draws more or fewer
+/// numbers than before does not change the behaviour of the others.
 #[derive(Debug)]
 pub struct Chance(Mutex<fastrand::Rng>);
 
 impl Chance {
-    /// The stream `name` of `seed`.
+    /// Creates the stream `name` of `seed`.
     pub fn stream(seed: u64, name: &str) -> Self {
-        // FNV-1a, 64 bits: any function that tells names apart would do.
+        // FNV-1a, 64 bits: any function that distinguishes names would do.
         let mix = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
         let hash = seed.to_le_bytes().into_iter().chain(name.bytes());
         let hash = hash.fold(0xcbf2_9ce4_8422_2325, mix);
         Self(Mutex::new(fastrand::Rng::with_seed(hash)))
     }
 
-    /// A number from `low` to `high`, both included.
+    /// Returns a number from `low` to `high`, both included.
     pub fn between(&self, low: u64, high: u64) -> u64 {
         self.draw(|rng| rng.u64(low..=high))
     }
 
-    /// A place in something of `length`, which is not 0.
+    /// Returns an index into a sequence of `length` elements, which must not be 0.
     pub fn place(&self, length: usize) -> usize {
         self.draw(|rng| rng.usize(..length))
     }
 
-    /// True in `percent` of 100 cases.
+    /// Returns true in `percent` of 100 cases.
     pub fn happens(&self, percent: u32) -> bool {
         self.draw(|rng| rng.u32(..100)) < percent
     }
 
-    /// One of `choices`, if there is any.
+    /// Returns one of `choices`, or `None` if there are none.
     pub fn one_of<'a, T>(&self, choices: &'a [T]) -> Option<&'a T> {
         if choices.is_empty() {
             return None;
@@ -59,7 +59,7 @@ impl Ids for Chance {
     fn uuid(&self) -> Uuid {
         let mut bytes = [0; 16];
         self.fill(&mut bytes);
-        // The form of version 7 with a random time: nothing reads an id's time.
+        // The layout of version 7 with a random time: no code reads the time of an id.
         uuid::Builder::from_bytes(bytes)
             .with_version(uuid::Version::SortRand)
             .with_variant(uuid::Variant::RFC4122)

@@ -7,12 +7,12 @@ use kanso_application::ports::storage::Storage;
 use tokio_util::sync::CancellationToken;
 
 use crate::chance::Chance;
-use crate::feeds::{Feeds, Told};
+use crate::feeds::{FeedNetwork, PublishedHeads};
 use crate::history::Recorder;
+use crate::mutants::{Bug, MutantStorage};
 use crate::plan::Plan;
-use crate::planted::{Bug, Planted};
 use crate::server::{Parts, Server};
-use crate::store::{Base, Life, Port};
+use crate::store::{Process, ServerStorage, SharedStore};
 use crate::time::Time;
 
 /// The clocks of servers that share a storage are kept together; tokens allow for 5 seconds.
@@ -20,7 +20,7 @@ const SERVER_SKEW_SECONDS: u64 = 2;
 
 /// A server that is up.
 #[derive(Clone)]
-pub struct Up {
+pub struct RunningServer {
     /// The server.
     pub server: Arc<Server>,
     /// Cancelled when its process dies.
@@ -29,7 +29,7 @@ pub struct Up {
 
 /// Something that a server remembers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Kept {
+pub struct MemoryUse {
     /// The server, from 1.
     pub server: u32,
     /// What it is.
@@ -46,12 +46,12 @@ pub struct Cluster {
     chance: Chance,
     recorder: Arc<Recorder>,
     state: Mutex<State>,
-    base: tokio::sync::Mutex<Base>,
-    feeds: Feeds,
+    base: tokio::sync::Mutex<SharedStore>,
+    feeds: FeedNetwork,
 }
 
 struct State {
-    up: Vec<Option<Up>>,
+    up: Vec<Option<RunningServer>>,
     /// Ends those that were asked to stop and may still be there.
     stopping: Vec<CancellationToken>,
     /// What stands between the servers and the storage, for as long as they all live.
@@ -63,7 +63,7 @@ struct State {
 #[derive(Clone)]
 struct Shared {
     /// The bug around the storage, if there is one.
-    planted: Option<Arc<Planted>>,
+    planted: Option<Arc<MutantStorage>>,
 }
 
 impl Cluster {
@@ -87,8 +87,8 @@ impl Cluster {
                 shared: None,
                 starts: 0,
             }),
-            base: tokio::sync::Mutex::new(Base::new(&plan, bug)?),
-            feeds: Feeds::new(plan.seed),
+            base: tokio::sync::Mutex::new(SharedStore::new(&plan, bug)?),
+            feeds: FeedNetwork::new(plan.seed),
         })
     }
 
@@ -114,11 +114,11 @@ impl Cluster {
         Ok(())
     }
 
-    fn shared(&self, base: &mut Base) -> anyhow::Result<Shared> {
+    fn shared(&self, base: &mut SharedStore) -> anyhow::Result<Shared> {
         let raw = base.storage()?;
         let planted = self.bug.map(|bug| {
             let chance = Chance::stream(self.plan.seed, "bug");
-            Arc::new(Planted::new(bug, raw, chance))
+            Arc::new(MutantStorage::new(bug, raw, chance))
         });
         Ok(Shared { planted })
     }
@@ -128,20 +128,20 @@ impl Cluster {
         number: usize,
         start: u32,
         shared: &Shared,
-        base: &mut Base,
-    ) -> anyhow::Result<Up> {
+        base: &mut SharedStore,
+    ) -> anyhow::Result<RunningServer> {
         let stream = |what: &str| Chance::stream(self.plan.seed, &format!("{what} {start}"));
         let ended = CancellationToken::new();
-        let life = Life::new(ended.clone(), stream("life"));
-        let way = base.way(ended.clone(), stream("connections"))?;
+        let life = Process::new(ended.clone(), stream("life"));
+        let way = base.connect(ended.clone(), stream("connections"))?;
         let storage: Arc<dyn Storage> = match &shared.planted {
-            Some(planted) => Arc::new(planted.around_way(way)),
+            Some(planted) => Arc::new(planted.around_connection(way)),
             None => way,
         };
         let skew = Chance::stream(self.plan.seed, &format!("server {number}"));
         let skew = skew.between(0, SERVER_SKEW_SECONDS);
         let server = Server::start(&Parts {
-            storage: Arc::new(Port::new(storage, life)),
+            storage: Arc::new(ServerStorage::new(storage, life)),
             clock: self.time.clock(i64::try_from(skew).unwrap_or_default()),
             chance: Arc::new(stream("server ids")),
             feed: Bug::feed(self.bug, Arc::new(self.feeds.of(&ended))),
@@ -153,11 +153,11 @@ impl Cluster {
             },
         })?;
         let server = Arc::new(server);
-        Ok(Up { server, ended })
+        Ok(RunningServer { server, ended })
     }
 
     /// A server that is up, by its number from 1. None when the one that is asked for is down.
-    pub fn pick(&self) -> (u32, Option<Up>) {
+    pub fn pick(&self) -> (u32, Option<RunningServer>) {
         let place = self.chance.place(self.plan.servers as usize);
         let up = self.state().up[place].clone();
         (u32::try_from(place + 1).unwrap_or(u32::MAX), up)
@@ -179,7 +179,7 @@ impl Cluster {
     pub fn stop(&self, which: usize) {
         let mut state = self.state();
         let place = which % state.up.len();
-        if let Some(Up { server, ended }) = state.up[place].take() {
+        if let Some(RunningServer { server, ended }) = state.up[place].take() {
             state.stopping.retain(|ended| !ended.is_cancelled());
             state.stopping.push(ended.clone());
             self.recorder
@@ -197,12 +197,12 @@ impl Cluster {
     }
 
     /// All servers die, and a copy takes the place of the database. They are down afterwards.
-    pub async fn put_back(&self, copy: u32) -> anyhow::Result<()> {
+    pub async fn restore(&self, copy: u32) -> anyhow::Result<()> {
         for place in 0..self.plan.servers as usize {
             self.crash(place);
         }
         self.forget_shared();
-        self.base.lock().await.put_back(copy).await
+        self.base.lock().await.restore(copy).await
     }
 
     fn forget_shared(&self) {
@@ -222,7 +222,7 @@ impl Cluster {
     }
 
     /// Each server that is up does what its workers do every hour.
-    pub async fn keep_house(&self) {
+    pub async fn purge_expired(&self) {
         let up = self.state().up.clone();
         for up in up.iter().flatten() {
             up.server.purge().await;
@@ -235,17 +235,17 @@ impl Cluster {
     }
 
     /// Where histories were ever said to stand.
-    pub fn told(&self) -> Told {
-        self.feeds.told()
+    pub fn published_heads(&self) -> PublishedHeads {
+        self.feeds.published_heads()
     }
 
     /// What the servers that are up remember, and how much of it.
-    pub fn kept(&self) -> Vec<Kept> {
+    pub fn kept(&self) -> Vec<MemoryUse> {
         let up = self.state().up.clone();
         let servers = up.iter().zip(1..);
-        let kept = |(up, number): (&Option<Up>, u32)| {
+        let kept = |(up, number): (&Option<RunningServer>, u32)| {
             let kept = up.as_ref().map(|up| up.server.kept()).unwrap_or_default();
-            kept.into_iter().map(move |(what, count)| Kept {
+            kept.into_iter().map(move |(what, count)| MemoryUse {
                 server: number,
                 what,
                 count,

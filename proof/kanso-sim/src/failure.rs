@@ -1,4 +1,4 @@
-//! What is left behind when a seed fails: a plan that fails again, and its story.
+//! Files that a failed seed leaves: a smaller plan that fails, and its story.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,46 +6,47 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 
 use crate::finding::Finding;
+use crate::mutants::Bug;
 use crate::plan::Plan;
-use crate::planted::Bug;
 use crate::shrink::shrink;
 use crate::story;
-use crate::world::live;
+use crate::world::run_plan;
 
-/// What a failure left behind.
+/// Files of a failed seed.
 #[derive(Clone, Debug)]
-pub struct Left {
-    /// The smallest plan that was found in which the same check fails.
+pub struct FailureFiles {
+    /// The smallest plan found in which the same check fails.
     pub plan: Plan,
-    /// What is wrong in it.
+    /// Findings of that plan.
     pub findings: Vec<Finding>,
-    /// The file with the plan, for `replay --file`.
+    /// File with the plan, for `replay --file`.
     pub plan_file: PathBuf,
-    /// The file with the story.
+    /// File with the story.
     pub story_file: PathBuf,
 }
 
-/// Makes the plan of `seed`, in which `findings` were made, smaller with at most `tries` more runs,
-/// and writes into `folder` what happens in it. `bug` is the one that was put in, if any.
+/// Shrinks the plan of `seed` with at most `tries` runs, so that one of `findings`' checks still
+/// fails, and writes the plan and its story into `folder`. `bug` is the planted bug, if any.
 ///
 /// # Errors
-/// The machine failed, or `folder` cannot be written to.
-pub fn leave_behind(
+///
+/// The machine failed, or `folder` is not writable.
+pub fn write_failure(
     seed: u64,
     bug: Option<Bug>,
     findings: &[Finding],
     tries: u32,
     folder: &Path,
-) -> anyhow::Result<Left> {
+) -> anyhow::Result<FailureFiles> {
     let checks: Vec<_> = findings.iter().map(|finding| finding.check).collect();
     let plan = shrink(Plan::of(seed), bug, &checks, tries)?;
-    let outcome = live(plan, bug)?;
+    let outcome = run_plan(plan, bug)?;
     fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
     let plan_file = folder.join(format!("{seed}.json"));
     let story_file = folder.join(format!("{seed}.txt"));
     fs::write(&plan_file, serde_json::to_string_pretty(&plan)?)?;
-    fs::write(&story_file, story::tell(&outcome.history, None))?;
-    Ok(Left {
+    fs::write(&story_file, story::render(&outcome.history, None))?;
+    Ok(FailureFiles {
         plan,
         findings: outcome.findings,
         plan_file,
@@ -53,10 +54,11 @@ pub fn leave_behind(
     })
 }
 
-/// The plan in a file that a failure left.
+/// Reads a plan that a failure left.
 ///
 /// # Errors
-/// There is no such file, or no plan in it.
+///
+/// The file is missing or contains no plan.
 pub fn plan_in(file: &Path) -> anyhow::Result<Plan> {
     let text = fs::read_to_string(file);
     let text = text.with_context(|| format!("reading {}", file.display()))?;
@@ -87,29 +89,28 @@ mod tests {
         report.failed.into_iter().next().expect("a seed that fails")
     }
 
-    /// Everything that follows a failure, from the campaign to the line that keeps it from coming
-    /// back.
+    /// The whole chain after a failure, from the campaign to the line in `regressions.jsonl`.
     #[test]
-    fn what_a_failure_leaves_behind_fails_again() {
+    fn the_files_of_a_failure_reproduce_it() {
         let (seed, findings) = found();
         let folder = tempfile::tempdir().unwrap();
-        let left = leave_behind(seed, BUG, &findings, 12, folder.path()).unwrap();
+        let left = write_failure(seed, BUG, &findings, 12, folder.path()).unwrap();
         let larger = Plan::of(seed);
-        assert_ne!(left.plan, larger, "nothing was left out");
+        assert_ne!(left.plan, larger, "the plan is not smaller");
         assert!(left.plan.people <= larger.people && left.plan.actions <= larger.actions);
 
         let plan = plan_in(&left.plan_file).unwrap();
-        let again = live(plan, BUG).unwrap();
+        let again = run_plan(plan, BUG).unwrap();
         assert_eq!(again.findings, left.findings);
         assert!(is_among(&again.findings, &findings));
         let story = fs::read_to_string(&left.story_file).unwrap();
-        assert_eq!(story, story::tell(&again.history, None));
+        assert_eq!(story, story::render(&again.history, None));
         assert!(story.contains("creates habit"), "{story}");
 
         let line = regressions::line("an entry is not stored", plan).unwrap();
-        let again = regressions::again(&line, BUG).unwrap();
+        let again = regressions::replay(&line, BUG).unwrap();
         assert_eq!(again.failed.len(), 1, "{again:?}");
-        let mended = regressions::again(&line, None).unwrap();
+        let mended = regressions::replay(&line, None).unwrap();
         assert_eq!((mended.count, mended.failed.len()), (1, 0), "{mended:?}");
     }
 

@@ -1,4 +1,4 @@
-//! What carries news from server to server.
+//! Feeds between servers.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,104 +12,121 @@ use tokio_util::sync::CancellationToken;
 
 use crate::chance::Chance;
 
-/// How long a word from one server to another takes at most, in milliseconds.
+/// Longest delay of a notice between servers, in milliseconds.
 const LONGEST_WAY: u64 = 60;
 
-/// The feeds of the servers of a world, and what is between them: a word to another server may be
-/// lost, and in some worlds each is. Then the sweep has to find what was committed.
+/// The feeds of all servers and the links between them. A notice to another server may be lost; in
+/// 30 % of the worlds all are. Then only the sweep finds a commit of another server.
 #[derive(Clone)]
-pub struct Feeds(Arc<Between>);
+pub struct FeedNetwork(Arc<FeedLinks>);
 
-struct Between {
+struct FeedLinks {
     chance: Chance,
     lost: u32,
-    all: Mutex<All>,
+    state: Mutex<FeedState>,
 }
 
-/// Where a person's history was ever said to stand.
-pub type Told = BTreeMap<UserId, BTreeSet<i64>>;
+/// All heads that were ever published, by user.
+pub type PublishedHeads = BTreeMap<UserId, BTreeSet<i64>>;
 
 #[derive(Default)]
-struct All {
-    nodes: Vec<Node>,
-    told: Told,
+struct FeedState {
+    endpoints: Vec<Endpoint>,
+    published: PublishedHeads,
 }
 
 #[derive(Clone)]
-struct Node {
+struct Endpoint {
     feed: LocalFeed,
     ended: CancellationToken,
 }
 
-impl Feeds {
-    /// The feeds of the world of `seed`, none so far.
+impl FeedNetwork {
+    /// Creates the feeds of the world of `seed`, without servers.
     pub fn new(seed: u64) -> Self {
         let chance = Chance::stream(seed, "feeds");
         let lost = if chance.happens(30) { 100 } else { 5 };
-        let all = Mutex::default();
-        Self(Arc::new(Between { chance, lost, all }))
+        let state = Mutex::default();
+        Self(Arc::new(FeedLinks {
+            chance,
+            lost,
+            state,
+        }))
     }
 
-    /// The feed of a server that lives until `ended`.
-    pub fn of(&self, ended: &CancellationToken) -> NodeFeed {
-        let node = Node {
+    /// Returns the feed of a server that lives until `ended`.
+    pub fn of(&self, ended: &CancellationToken) -> ServerFeed {
+        let endpoint = Endpoint {
             feed: LocalFeed::new(),
             ended: ended.clone(),
         };
-        let mut all = self.all();
-        all.nodes.retain(|node| !node.ended.is_cancelled());
-        all.nodes.push(node.clone());
-        NodeFeed {
-            node,
+        let mut state = self.state();
+        state
+            .endpoints
+            // Feeds of dead servers are dropped here: a process that died cannot unsubscribe.
+            .retain(|endpoint| !endpoint.ended.is_cancelled());
+        state.endpoints.push(endpoint.clone());
+        ServerFeed {
+            endpoint,
             feeds: self.clone(),
         }
     }
 
-    /// For how many people somebody waits for news on a server that lives.
+    /// Number of users with subscribers on live servers.
     pub fn followed(&self) -> usize {
-        let all = self.all();
-        let alive = all.nodes.iter().filter(|node| !node.ended.is_cancelled());
-        alive.map(|node| node.feed.followed().len()).sum()
+        let state = self.state();
+        let alive = state
+            .endpoints
+            .iter()
+            .filter(|endpoint| !endpoint.ended.is_cancelled());
+        alive.map(|endpoint| endpoint.feed.followed().len()).sum()
     }
 
-    /// Where histories were ever said to stand.
-    pub fn told(&self) -> Told {
-        self.all().told.clone()
+    /// Returns all heads that were ever published.
+    pub fn published_heads(&self) -> PublishedHeads {
+        self.state().published.clone()
     }
 
     fn note(&self, user: UserId, head: Seq) {
-        self.all().told.entry(user).or_default().insert(head.get());
+        self.state()
+            .published
+            .entry(user)
+            .or_default()
+            .insert(head.get());
     }
 
-    fn all(&self) -> MutexGuard<'_, All> {
-        self.0.all.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, FeedState> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// The feed of one server.
-pub struct NodeFeed {
-    node: Node,
-    feeds: Feeds,
+pub struct ServerFeed {
+    endpoint: Endpoint,
+    feeds: FeedNetwork,
 }
 
-impl NodeFeed {
-    fn others(&self) -> Vec<Node> {
-        let nodes = self.feeds.all().nodes.clone();
-        let is_other = |node: &Node| node.ended != self.node.ended && !node.ended.is_cancelled();
-        nodes.into_iter().filter(is_other).collect()
+impl ServerFeed {
+    fn others(&self) -> Vec<Endpoint> {
+        let endpoints = self.feeds.state().endpoints.clone();
+        let is_other = |endpoint: &Endpoint| {
+            endpoint.ended != self.endpoint.ended && !endpoint.ended.is_cancelled()
+        };
+        endpoints.into_iter().filter(is_other).collect()
     }
 }
 
-impl Feed for NodeFeed {
+impl Feed for ServerFeed {
     fn publish(&self, user: UserId, head: Seq) {
         self.feeds.note(user, head);
-        self.node.feed.publish(user, head);
+        self.endpoint.feed.publish(user, head);
         for other in self.others() {
-            let Between { chance, lost, .. } = &*self.feeds.0;
+            let FeedLinks { chance, lost, .. } = &*self.feeds.0;
             if chance.happens(*lost) {
                 continue;
             }
             let way = Duration::from_millis(chance.between(0, LONGEST_WAY));
+            // Notices overtake each other on the way, so a receiver has to ignore an older head.
             tokio::spawn(async move {
                 sleep(way).await;
                 other.feed.publish(user, head);
@@ -118,20 +135,20 @@ impl Feed for NodeFeed {
     }
 
     fn has_subscribers(&self, _user: UserId) -> bool {
-        // As where servers share a Redis: whether another has some is not known.
+        // As with a shared Redis: a server does not know the subscribers of the others.
         true
     }
 
     fn followed(&self) -> Vec<UserId> {
-        self.node.feed.followed()
+        self.endpoint.feed.followed()
     }
 
     fn catch_up(&self, user: UserId, head: Seq) -> bool {
         self.feeds.note(user, head);
-        self.node.feed.catch_up(user, head)
+        self.endpoint.feed.catch_up(user, head)
     }
 
     fn subscribe(&self, user: UserId) -> Box<dyn Subscription> {
-        self.node.feed.subscribe(user)
+        self.endpoint.feed.subscribe(user)
     }
 }

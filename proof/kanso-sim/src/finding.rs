@@ -1,41 +1,41 @@
-//! What a check says when something is wrong.
+//! Findings of the checks.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// The checks, by what each says must hold.
+/// The checks, by the promise that each verifies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Check {
-    /// Every acknowledged operation is in the final state, or something that was built on it is.
+    /// Every acknowledged operation is in the final state, or a later one that was built on it.
     AckedIsKept = 1,
-    /// The accepted changes of a record form one chain, and none overlooks another's.
+    /// The accepted changes of a record form one chain, and none overwrites an unseen one.
     OneChain = 2,
-    /// The same operation has the same result and one effect.
+    /// An operation has one result and one effect.
     ExactlyOnce = 3,
-    /// A group is wholly there or wholly not.
+    /// A group is stored completely or not at all.
     AllOrNone = 4,
-    /// What a reader has folded together of pages is the server's state.
+    /// The pages that a reader folded together equal the server's state.
     PagesAddUp = 5,
-    /// When faults heal, every device comes to hold what the server holds, and no outbox waits.
+    /// After recovery every device holds the server's records, and no outbox waits.
     Convergence = 6,
-    /// After an acknowledged delete no page shows the record alive.
+    /// After an acknowledged delete no page shows the record as live.
     DeletedStaysDeleted = 7,
-    /// A device reads its own writes and never goes back.
+    /// A device reads its own writes and no version goes back.
     NeverBack = 8,
-    /// Stored streaks are those that a fresh computation gives.
+    /// Stored streaks equal a fresh computation.
     StreaksFresh = 9,
-    /// Nobody gets a byte of somebody else.
+    /// No user gets data of another.
     Isolation = 10,
-    /// Nobody is logged out by a lost answer.
+    /// No lost answer ends a session.
     StaysSignedIn = 11,
-    /// Queues drain, and who waits is woken.
+    /// Queues drain, and waiting clients are woken.
     Drains = 12,
     /// The same seed gives the same trace.
     SameTrace = 13,
 }
 
 impl Check {
-    /// All of them, in order.
+    /// All checks in order.
     pub const ALL: [Self; 13] = [
         Self::AckedIsKept,
         Self::OneChain,
@@ -52,20 +52,20 @@ impl Check {
         Self::SameTrace,
     ];
 
-    /// What must hold.
+    /// The promise, in a few words.
     pub const fn claim(self) -> &'static str {
         match self {
             Self::AckedIsKept => "an acknowledged operation is kept",
             Self::OneChain => "the changes of a record form one chain",
             Self::ExactlyOnce => "an operation has one result and one effect",
-            Self::AllOrNone => "a group is there wholly or not at all",
+            Self::AllOrNone => "a group is stored completely or not at all",
             Self::PagesAddUp => "pages add up to the server's state",
-            Self::Convergence => "every device comes to hold what the server holds",
-            Self::DeletedStaysDeleted => "what is deleted stays deleted",
+            Self::Convergence => "every replica converges to the server's records",
+            Self::DeletedStaysDeleted => "a deleted record stays deleted",
             Self::NeverBack => "a device reads its own writes and never goes back",
-            Self::StreaksFresh => "stored streaks are right",
-            Self::Isolation => "nobody gets anything of somebody else",
-            Self::StaysSignedIn => "nobody is logged out by a lost answer",
+            Self::StreaksFresh => "stored streaks equal fresh ones",
+            Self::Isolation => "no user gets data of another",
+            Self::StaysSignedIn => "no lost answer ends a session",
             Self::Drains => "queues drain and waiters are woken",
             Self::SameTrace => "the same seed gives the same trace",
         }
@@ -78,17 +78,17 @@ impl fmt::Display for Check {
     }
 }
 
-/// Something that must not be.
+/// A broken promise.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// Which check says so.
+    /// The check.
     pub check: Check,
-    /// What it saw.
+    /// Details.
     pub what: String,
 }
 
 impl Finding {
-    /// What `check` saw.
+    /// Creates a finding of `check`.
     pub fn new(check: Check, what: impl Into<String>) -> Self {
         Self {
             check,
@@ -97,18 +97,18 @@ impl Finding {
     }
 }
 
-/// Where actors write down what they see themselves.
+/// Findings of the actors themselves, shared between them.
 #[derive(Clone, Debug, Default)]
 pub struct Findings(Arc<Mutex<Vec<Finding>>>);
 
 impl Findings {
-    /// Notes that `check` saw `what`.
+    /// Adds a finding of `check`.
     pub fn note(&self, check: Check, what: impl Into<String>) {
         let mut findings = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         findings.push(Finding::new(check, what));
     }
 
-    /// What was noted.
+    /// Takes all findings.
     pub fn take(&self) -> Vec<Finding> {
         std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }

@@ -1,4 +1,4 @@
-//! What happened, in its order: what devices did and what went over the wire.
+//! The history of a run: actions and messages in their order.
 
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -8,118 +8,128 @@ use sha2::{Digest as _, Sha256};
 
 use crate::time::Time;
 
-/// Somebody who speaks to a server: a device of a person, both counted from 1. Device 0 is the
-/// person's browser, and there are two more that are none of the devices of a plan.
+/// A participant: a device of a user, both counted from 1. Device 0 is the user's browser; two more
+/// numbers stand for programs that are not in the plan's count of devices.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Who {
-    /// The person.
+pub struct Actor {
+    /// The user.
     pub person: u32,
     /// The device.
     pub device: u32,
 }
 
-impl Who {
-    /// The device of whoever follows the event stream.
+impl Actor {
+    /// Device number of the follower of the event stream.
     pub const FOLLOWER: u32 = 101;
-    /// The device of whoever reads snapshots.
-    pub const NEWCOMER: u32 = 102;
+    /// Device number of the reader of snapshots.
+    pub const SNAPSHOT_READER: u32 = 102;
+
+    /// Name of the actor's stream of random numbers.
+    pub fn stream_name(self) -> String {
+        // A stream's name is part of every seed: another one draws other numbers, and the plans in
+        // `regressions.jsonl` would no longer show the bugs that they stand for.
+        match self.device {
+            Self::SNAPSHOT_READER => format!("p{} newcomer", self.person),
+            _ => self.to_string(),
+        }
+    }
 }
 
-impl fmt::Display for Who {
+impl fmt::Display for Actor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.device {
             0 => write!(f, "p{} browser", self.person),
             Self::FOLLOWER => write!(f, "p{} follower", self.person),
-            Self::NEWCOMER => write!(f, "p{} newcomer", self.person),
+            Self::SNAPSHOT_READER => write!(f, "p{} snapshot reader", self.person),
             device => write!(f, "p{} device {device}", self.person),
         }
     }
 }
 
-/// One line of the story.
+/// One event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
-    /// Milliseconds that were lived through.
+    /// Simulated milliseconds since the start, without clock jumps.
     pub at: u64,
-    /// The right time, in seconds, leaps included.
+    /// The correct time in seconds, with clock jumps.
     pub clock: i64,
-    /// What happened.
-    pub what: What,
+    /// The event.
+    pub kind: EventKind,
 }
 
-/// What happened.
+/// Kinds of events.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum What {
-    /// Somebody did something by themselves.
-    Did(Who, String),
-    /// Something happened to the servers, the network or time.
+pub enum EventKind {
+    /// An actor did something on its own.
+    Did(Actor, String),
+    /// A fault of the servers, the network or time.
     Happened(String),
-    /// A request set out; its number among [`History::exchanges`].
+    /// A request was sent; its index in [`History::exchanges`].
     Sent(usize),
-    /// A server answered it; with the number of the serving.
+    /// A server answered it; with the index of the serving.
     Served(usize, usize),
-    /// That answer arrived.
+    /// The answer arrived.
     Delivered(usize, usize),
-    /// Nothing of it will arrive.
+    /// No answer will arrive.
     Lost(usize),
-    /// A server said the next piece of an answer that has pieces; with the numbers of the serving and
-    /// of the piece.
-    Said(usize, usize, usize),
-    /// Such an answer is over on the server's side.
-    Ended(usize, usize, End),
-    /// A server, from 1, is asked to stop.
-    Stops(u32),
+    /// A server sent the next piece of a streamed answer; with the indexes of the serving and of
+    /// the piece.
+    PieceSent(usize, usize, usize),
+    /// A streamed answer ended on the server's side.
+    StreamEnded(usize, usize, StreamEnd),
+    /// A server, from 1, was asked to stop.
+    DrainStarted(u32),
 }
 
-/// Why an answer that has pieces is over.
+/// Reasons for the end of a streamed answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum End {
-    /// The server had nothing more to say.
-    Said,
-    /// Its process died.
-    Died,
-    /// Nobody reads it any more.
-    Unread,
+pub enum StreamEnd {
+    /// The server finished it.
+    Finished,
+    /// The server's process died.
+    ServerDied,
+    /// The reader is gone.
+    Abandoned,
 }
 
-/// A request and what became of it.
+/// A request and its servings.
 #[derive(Clone, Debug)]
 pub struct Exchange {
-    /// Who asked.
-    pub who: Who,
+    /// The sender.
+    pub actor: Actor,
     /// Method and path.
     pub line: String,
-    /// The body, where it is one of sync.
+    /// The body of a sync request.
     pub sync: Option<SyncRequest>,
-    /// The place of its [`What::Sent`].
+    /// Index of its [`EventKind::Sent`].
     pub sent_at: usize,
-    /// When a server carried it out: more than once if it was duplicated.
+    /// Its servings: more than one if the request was duplicated.
     pub servings: Vec<Serving>,
 }
 
-/// One carrying out of a request.
+/// One execution of a request by a server.
 #[derive(Clone, Debug, Default)]
 pub struct Serving {
-    /// Which server, from 1.
+    /// The server, from 1.
     pub server: u32,
-    /// The place of its [`What::Served`].
+    /// Index of its [`EventKind::Served`].
     pub at: usize,
-    /// Whether it took another serving's place as the answer: a duplicate's answer goes nowhere.
+    /// Index of its [`EventKind::Delivered`]. The answer to a duplicate is never delivered.
     pub delivered_at: Option<usize>,
     /// The status.
     pub status: u16,
     /// The body.
     pub body: Vec<u8>,
-    /// The body, where it is one of sync.
+    /// The body of a sync answer.
     pub sync: Option<SyncResponse>,
-    /// Of an answer that has pieces: where each ends in the body, and the place of its [`What::Said`].
+    /// End of each piece in the body, with the index of its [`EventKind::PieceSent`].
     pub pieces: Vec<(usize, usize)>,
-    /// Of such an answer: the place of its [`What::Ended`], and why it is over.
-    pub ended: Option<(usize, End)>,
+    /// Index of its [`EventKind::StreamEnded`], with the reason.
+    pub ended: Option<(usize, StreamEnd)>,
 }
 
 impl Serving {
-    /// A piece of its body, by its number.
+    /// Returns a piece of the body by its number.
     pub fn piece(&self, number: usize) -> &[u8] {
         let ends = |number: usize| self.pieces.get(number).map_or(0, |(end, _)| *end);
         let begin = number.checked_sub(1).map_or(0, ends);
@@ -127,22 +137,22 @@ impl Serving {
     }
 }
 
-/// Everything that happened.
+/// The history of a run.
 #[derive(Clone, Debug, Default)]
 pub struct History {
-    /// In order.
+    /// Events in order.
     pub events: Vec<Event>,
-    /// The requests in the order in which they set out.
+    /// Requests in the order in which they were sent.
     pub exchanges: Vec<Exchange>,
 }
 
 impl History {
-    /// Each serving of a sync, in the order of the servings: who asked what and was told what.
+    /// Returns each serving of a sync request, in the order of the servings.
     pub fn syncs(
         &self,
     ) -> impl Iterator<Item = (&Exchange, &SyncRequest, &Serving, &SyncResponse)> {
-        self.events.iter().filter_map(|event| match event.what {
-            What::Served(exchange, serving) => {
+        self.events.iter().filter_map(|event| match event.kind {
+            EventKind::Served(exchange, serving) => {
                 let exchange = self.exchanges.get(exchange)?;
                 let serving = exchange.servings.get(serving)?;
                 Some((
@@ -156,12 +166,14 @@ impl History {
         })
     }
 
-    /// A hash of all of it: the same for the same seed.
+    /// Returns a hash of all events and bodies: the same for the same seed.
     pub fn hash(&self) -> String {
         let mut hash = Sha256::new();
         for event in &self.events {
-            hash.update(format!("{event:?}\n"));
-            if let What::Served(exchange, serving) = event.what {
+            hash.update(event.trace_line());
+            // Bodies are hashed, not parsed: two runs that differ in one byte of one answer differ
+            // in the trace.
+            if let EventKind::Served(exchange, serving) = event.kind {
                 hash.update(&self.exchanges[exchange].servings[serving].body);
             }
         }
@@ -171,7 +183,7 @@ impl History {
     }
 }
 
-/// Where everybody writes down what happens.
+/// Records the history.
 #[derive(Debug)]
 pub struct Recorder {
     time: Time,
@@ -179,7 +191,7 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// Nothing has happened yet.
+    /// Creates an empty history.
     pub fn new(time: Time) -> Self {
         Self {
             time,
@@ -187,23 +199,23 @@ impl Recorder {
         }
     }
 
-    /// Somebody did something by themselves.
-    pub fn did(&self, who: Who, what: impl Into<String>) {
-        self.push(&mut self.lock(), What::Did(who, what.into()));
+    /// Records an action of an actor.
+    pub fn did(&self, actor: Actor, what: impl Into<String>) {
+        self.push(&mut self.lock(), EventKind::Did(actor, what.into()));
     }
 
-    /// Something happened to the servers, the network or time.
+    /// Records a fault of the servers, the network or time.
     pub fn happened(&self, what: impl Into<String>) {
-        self.push(&mut self.lock(), What::Happened(what.into()));
+        self.push(&mut self.lock(), EventKind::Happened(what.into()));
     }
 
-    /// A request sets out; answers with its number.
-    pub fn sent(&self, who: Who, line: String, body: Option<&[u8]>) -> usize {
+    /// Records a request; returns its index.
+    pub fn sent(&self, actor: Actor, line: String, body: Option<&[u8]>) -> usize {
         let mut history = self.lock();
         let number = history.exchanges.len();
-        let sent_at = self.push(&mut history, What::Sent(number));
+        let sent_at = self.push(&mut history, EventKind::Sent(number));
         history.exchanges.push(Exchange {
-            who,
+            actor,
             line,
             sync: body.and_then(|body| serde_json::from_slice(body).ok()),
             sent_at,
@@ -212,11 +224,11 @@ impl Recorder {
         number
     }
 
-    /// A server carried it out; answers with the number of the serving.
+    /// Records an answer; returns the index of the serving.
     pub fn served(&self, exchange: usize, server: u32, status: u16, body: Vec<u8>) -> usize {
         let mut history = self.lock();
         let number = history.exchanges[exchange].servings.len();
-        let at = self.push(&mut history, What::Served(exchange, number));
+        let at = self.push(&mut history, EventKind::Served(exchange, number));
         history.exchanges[exchange].servings.push(Serving {
             server,
             at,
@@ -228,58 +240,95 @@ impl Recorder {
         number
     }
 
-    /// The server said the next piece of that answer.
+    /// Records the next piece of a streamed answer.
     pub fn said(&self, exchange: usize, serving: usize, piece: &[u8]) {
         let mut history = self.lock();
         let number = history.exchanges[exchange].servings[serving].pieces.len();
-        let at = self.push(&mut history, What::Said(exchange, serving, number));
+        let at = self.push(
+            &mut history,
+            EventKind::PieceSent(exchange, serving, number),
+        );
         let serving = &mut history.exchanges[exchange].servings[serving];
         serving.body.extend_from_slice(piece);
         serving.pieces.push((serving.body.len(), at));
     }
 
-    /// That answer is over on the server's side.
-    pub fn ended(&self, exchange: usize, serving: usize, end: End) {
+    /// Records the end of a streamed answer.
+    pub fn ended(&self, exchange: usize, serving: usize, end: StreamEnd) {
         let mut history = self.lock();
-        let at = self.push(&mut history, What::Ended(exchange, serving, end));
+        let at = self.push(&mut history, EventKind::StreamEnded(exchange, serving, end));
         history.exchanges[exchange].servings[serving].ended = Some((at, end));
     }
 
-    /// A server is asked to stop.
+    /// Records that a server is asked to stop.
     pub fn stops(&self, server: u32) {
-        self.push(&mut self.lock(), What::Stops(server));
+        self.push(&mut self.lock(), EventKind::DrainStarted(server));
     }
 
-    /// That answer arrived.
+    /// Records the arrival of an answer.
     pub fn delivered(&self, exchange: usize, serving: usize) {
         let mut history = self.lock();
-        let at = self.push(&mut history, What::Delivered(exchange, serving));
+        let at = self.push(&mut history, EventKind::Delivered(exchange, serving));
         history.exchanges[exchange].servings[serving].delivered_at = Some(at);
     }
 
-    /// Nothing of it will arrive.
+    /// Records that no answer will arrive.
     pub fn lost(&self, exchange: usize) {
-        self.push(&mut self.lock(), What::Lost(exchange));
+        self.push(&mut self.lock(), EventKind::Lost(exchange));
     }
 
-    /// What happened until now.
+    /// Takes the history.
     pub fn take(&self) -> History {
         std::mem::take(&mut self.lock())
     }
 
-    /// How many events there are.
+    /// Number of events.
     pub fn length(&self) -> usize {
         self.lock().events.len()
     }
 
-    fn push(&self, history: &mut History, what: What) -> usize {
-        let (at, clock) = (self.time.lived(), self.time.now());
+    fn push(&self, history: &mut History, kind: EventKind) -> usize {
+        let (at, clock) = (self.time.elapsed_millis(), self.time.now());
+        // Whole seconds: checks compare times with grace periods, and the milliseconds are in `at`.
         let clock = clock.as_micros().div_euclid(1_000_000);
-        history.events.push(Event { at, clock, what });
+        history.events.push(Event { at, clock, kind });
         history.events.len() - 1
     }
 
     fn lock(&self) -> MutexGuard<'_, History> {
         self.history.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Event {
+    /// One line of the trace, for [`History::hash`].
+    fn trace_line(&self) -> String {
+        // The words are fixed here, so that a renamed type or variant does not change the hash that
+        // two versions of the code are compared by.
+        let kind = match &self.kind {
+            EventKind::Did(actor, text) => {
+                let Actor { person, device } = actor;
+                format!("Did(Who {{ person: {person}, device: {device} }}, {text:?})")
+            }
+            EventKind::Happened(text) => format!("Happened({text:?})"),
+            EventKind::Sent(exchange) => format!("Sent({exchange})"),
+            EventKind::Served(exchange, serving) => format!("Served({exchange}, {serving})"),
+            EventKind::Delivered(exchange, serving) => format!("Delivered({exchange}, {serving})"),
+            EventKind::Lost(exchange) => format!("Lost({exchange})"),
+            EventKind::PieceSent(exchange, serving, piece) => {
+                format!("Said({exchange}, {serving}, {piece})")
+            }
+            EventKind::StreamEnded(exchange, serving, end) => {
+                let end = match end {
+                    StreamEnd::Finished => "Said",
+                    StreamEnd::ServerDied => "Died",
+                    StreamEnd::Abandoned => "Unread",
+                };
+                format!("Ended({exchange}, {serving}, {end})")
+            }
+            EventKind::DrainStarted(server) => format!("Stops({server})"),
+        };
+        let Self { at, clock, .. } = self;
+        format!("Event {{ at: {at}, clock: {clock}, what: {kind} }}\n")
     }
 }

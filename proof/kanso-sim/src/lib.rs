@@ -1,31 +1,31 @@
-//! The whole system in one process under one seed: real clients, the real router, use cases, workers
-//! and a store, while clock, ids, randomness, network and faults are drawn from a number. The store is
-//! that of SQLite, or one that behaves as PostgreSQL does ([`store::rival`]).
+//! The whole system in one process under one seed: real clients, router, use cases, workers and
+//! storage, while clock, ids, randomness, network and faults are drawn from one number. The storage
+//! is SQLite, or a simulated PostgreSQL ([`store::postgres`]).
 //!
-//! A seed is lived through in two phases. In the first everything goes wrong that may: requests and
-//! answers are lost, doubled and late, devices are cut off, servers die within a call, time leaps,
-//! copies of the database are put back. In the second nothing does, and everybody must come to hold
-//! the same. What happened is judged by [`checks`], which are functions of the history. That they can
-//! fail is shown by [`planted`] bugs, which are wrappers around real parts.
+//! A run has two phases. In the first, faults occur: requests and answers are lost, duplicated and
+//! delayed, devices go offline, servers die within a call, the clock jumps, and backups are
+//! restored. In the second there are no faults, and all replicas must converge. Then [`checks`],
+//! which are functions of the history, look for broken promises. The planted bugs in [`mutants`],
+//! which wrap real parts, show that each check can fail.
 //!
-//! **Invariant:** nothing here ships. One thread a seed, no socket, no wall clock and no randomness
-//! but the seed's, so that a seed gives the same trace always.
+//! **Invariant:** nothing here ships. Each seed runs on one thread without sockets, wall clock or
+//! other randomness, so a seed always gives the same trace.
 
 pub mod actors;
-pub mod bank;
 pub mod campaign;
 pub mod chance;
 pub mod checks;
 pub mod cluster;
-pub mod ends;
 pub mod failure;
 pub mod feeds;
+pub mod final_state;
 pub mod finding;
 pub mod history;
 mod memories;
+pub mod mutants;
+pub mod mutation_report;
 pub mod network;
 pub mod plan;
-pub mod planted;
 pub mod regressions;
 pub mod server;
 pub mod shrink;

@@ -1,8 +1,8 @@
-//! `kanso-sim`: lives through seeds, looks for planted bugs, and tells what happened.
+//! `kanso-sim`: runs seeds, searches for planted bugs, and prints stories.
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,
-    reason = "a command line tool talks to its terminal"
+    reason = "a command line tool prints to its terminal"
 )]
 
 mod commands;

@@ -1,4 +1,4 @@
-//! What a server remembers in its process, some of it with a bug around it.
+//! In-process memory of a server, some of it wrapped by a planted bug.
 
 use std::sync::Arc;
 
@@ -6,20 +6,20 @@ use kanso_application::ports::clock::Clock;
 use kanso_application::ports::evict::Evict;
 use kanso_local::{LocalLimiter, LocalThrottle, LocalTickets};
 
-use crate::planted::{Bug, LoginMemory, TicketMemory};
+use crate::mutants::{Bug, EvictableThrottle, EvictableTickets};
 
-/// What one server remembers.
+/// In-process memory of one server.
 pub(crate) struct Memories {
-    /// How many requests came from where.
+    /// Request counts by address.
     pub(crate) limiter: Arc<LocalLimiter>,
-    /// Failed log-ins.
-    pub(crate) throttle: Arc<dyn LoginMemory>,
-    /// Tickets that are out.
-    pub(crate) tickets: Arc<dyn TicketMemory>,
+    /// Failed logins.
+    pub(crate) throttle: Arc<dyn EvictableThrottle>,
+    /// Open tickets.
+    pub(crate) tickets: Arc<dyn EvictableTickets>,
 }
 
 impl Memories {
-    /// Nothing is remembered yet.
+    /// Creates empty memories.
     pub(crate) fn new(bug: Option<Bug>, clock: &Arc<dyn Clock>) -> Self {
         Self {
             limiter: Arc::new(LocalLimiter::new()),
@@ -28,7 +28,7 @@ impl Memories {
         }
     }
 
-    /// All of them, for the worker that lets them forget.
+    /// Returns all of them, for the worker that evicts expired entries.
     pub(crate) fn all(&self) -> Vec<Arc<dyn Evict>> {
         vec![
             Arc::clone(&self.limiter) as _,
@@ -37,7 +37,7 @@ impl Memories {
         ]
     }
 
-    /// What is remembered, and how much of it.
+    /// Returns the number of entries of each, with a label.
     pub(crate) fn kept(&self) -> [(&'static str, usize); 3] {
         [
             ("addresses that asked", self.limiter.kept()),

@@ -1,8 +1,12 @@
-//! What lies between a device and the servers.
+//! The network between devices and servers.
+//!
+//! Faults are injected here, between the client's `Transport` and the router as a service. There is
+//! no socket simulator such as turmoil: at this level a lost answer, a second arrival or a death
+//! between commit and answer is one line, and nothing of hyper has to be deterministic.
 
-mod wire;
+mod pieces;
 
-pub use wire::{Opened, Wire};
+pub use pieces::{OpenReply, PieceReader};
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,17 +21,17 @@ use tokio::time::sleep;
 
 use crate::chance::Chance;
 use crate::cluster::Cluster;
-use crate::history::{Recorder, Who};
+use crate::history::{Actor, Recorder};
+use crate::mutants::Bug;
 use crate::plan::Plan;
-use crate::planted::Bug;
 
-/// The address by which devices know the servers.
+/// Address of the servers, as devices know it.
 pub const ADDRESS: &str = "https://kanso.example.org";
 
-/// How long somebody waits for an answer that does not come.
+/// Time after which a sender gives up on an answer.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// What goes wrong on the wires of a world.
+/// Faults between devices and servers.
 pub struct Network {
     plan: Plan,
     bug: Option<Bug>,
@@ -38,7 +42,7 @@ pub struct Network {
 }
 
 impl Network {
-    /// The wires of `plan`.
+    /// Creates the network of `plan`.
     pub fn new(
         plan: Plan,
         bug: Option<Bug>,
@@ -55,7 +59,7 @@ impl Network {
         }
     }
 
-    /// From now on nothing is lost, doubled or late.
+    /// Ends all faults: from now on no message is lost, duplicated or late.
     pub fn heal(&self) {
         self.is_healed.store(true, Ordering::SeqCst);
     }
@@ -68,14 +72,14 @@ impl Network {
         sleep(self.delay()).await;
     }
 
-    /// How long a message is under way.
+    /// Draws the delay of one message.
     fn delay(&self) -> Duration {
         let longest = if self.is_healed.load(Ordering::SeqCst) {
             5
         } else {
             self.plan.longest_delay
         };
-        // Most ways are short; the long ones let others overtake.
+        // Most delays are short, so that the long ones let other messages overtake.
         let longest = if self.chance.happens(80) {
             longest.div_ceil(20)
         } else {
@@ -84,8 +88,10 @@ impl Network {
         Duration::from_millis(self.chance.between(0, longest))
     }
 
-    /// Carries a request to a server, there and nothing else; with the number of the serving.
+    /// Carries a request to a server, without faults on the way. Returns the index of the serving.
     async fn carry(&self, exchange: usize, request: &Request) -> Option<(usize, Reply)> {
+        // The server is picked when the request arrives: a load balancer keeps no client on one
+        // server, so consecutive requests see different caches and clocks.
         let (number, up) = self.cluster.pick();
         let up = up?;
         let serving = up.server.serve(message(request)?);
@@ -96,7 +102,9 @@ impl Network {
         }?;
         let mut body = answer.body;
         if let Some(bug) = self.bug {
-            bug.spoil(&mut body, &self.chance);
+            // The bug changes the answer before it is recorded, so the checks see the bytes that
+            // the device got.
+            bug.mutate_answer(&mut body, &self.chance);
         }
         let recorded = body.clone();
         let serving = self
@@ -113,8 +121,8 @@ impl Network {
         ))
     }
 
-    /// The same request arrives once more, later, and its answer goes nowhere.
-    fn double(self: &Arc<Self>, exchange: usize, request: &Request) {
+    /// Lets the same request arrive once more, later. Its answer is dropped.
+    fn duplicate(self: &Arc<Self>, exchange: usize, request: &Request) {
         let (network, request) = (Arc::clone(self), request.clone());
         let delay = Duration::from_millis(self.chance.between(0, 4 * self.plan.longest_delay));
         tokio::spawn(async move {
@@ -124,28 +132,25 @@ impl Network {
     }
 }
 
-/// An answer arrived.
-struct Delivered;
-
-/// One device's way to the servers.
+/// Connection of one device to the servers.
 #[derive(Clone)]
 pub struct Link {
-    who: Who,
+    actor: Actor,
     network: Arc<Network>,
     is_cut: Arc<AtomicBool>,
 }
 
 impl Link {
-    /// The way of `who`.
-    pub fn new(who: Who, network: &Arc<Network>) -> Self {
+    /// Creates the connection of `who`.
+    pub fn new(actor: Actor, network: &Arc<Network>) -> Self {
         Self {
-            who,
+            actor,
             network: Arc::clone(network),
             is_cut: Arc::default(),
         }
     }
 
-    /// Cuts the device off, or lets it through again.
+    /// Takes the device offline or online.
     pub fn cut(&self, is_cut: bool) {
         self.is_cut.store(is_cut, Ordering::SeqCst);
     }
@@ -154,17 +159,17 @@ impl Link {
         !self.is_cut.load(Ordering::SeqCst)
     }
 
-    /// Changes something by PATCH, which the client's transport has no need of, past the faults of the
-    /// network. Nobody looks at what becomes of it.
+    /// Sends a PATCH request past the network faults; the client's transport has no PATCH. The
+    /// outcome is ignored.
     pub async fn patch(&self, path: &'static str, token: String, body: Vec<u8>) {
-        let _: Option<Delivered> = self.patched(path, token, body).await;
+        let _: Option<()> = self.patched(path, token, body).await;
     }
 
-    async fn patched(&self, path: &'static str, token: String, body: Vec<u8>) -> Option<Delivered> {
+    async fn patched(&self, path: &'static str, token: String, body: Vec<u8>) -> Option<()> {
         let network = &self.network;
         let exchange = network
             .recorder
-            .sent(self.who, format!("Patch {path}"), None);
+            .sent(self.actor, format!("Patch {path}"), None);
         let (number, up) = network.cluster.pick();
         let up = up?;
         let message = http::Request::builder()
@@ -184,10 +189,10 @@ impl Link {
             .recorder
             .served(exchange, number, status, answer.body);
         network.recorder.delivered(exchange, serving);
-        Some(Delivered)
+        Some(())
     }
 
-    async fn nothing<T>(&self, exchange: usize, patience: Duration) -> Result<T, Unreachable> {
+    async fn no_answer<T>(&self, exchange: usize, patience: Duration) -> Result<T, Unreachable> {
         sleep(patience).await;
         self.network.recorder.lost(exchange);
         Err(Unreachable {
@@ -206,28 +211,33 @@ impl Transport for Link {
     async fn exchange(&self, request: Request) -> Result<Reply, Unreachable> {
         let network = &self.network;
         let line = format!("{request:?}");
+        // Bodies with passwords are not parsed: only sync bodies are read by the checks.
         let is_secret = request.path.starts_with("/api/v1/auth");
         let body = request.body.as_deref().filter(|_| !is_secret);
-        let exchange = network.recorder.sent(self.who, line, body);
+        let exchange = network.recorder.sent(self.actor, line, body);
         if !self.is_open() {
-            return self.nothing(exchange, Duration::from_millis(100)).await;
+            return self.no_answer(exchange, Duration::from_millis(100)).await;
         }
         network.way().await;
         if network.goes_wrong(network.plan.lost_requests) {
-            return self.nothing(exchange, PATIENCE).await;
+            return self.no_answer(exchange, PATIENCE).await;
         }
         if network.goes_wrong(network.plan.duplicates) {
-            network.double(exchange, &request);
+            network.duplicate(exchange, &request);
         }
-        // A server goes on with what it was asked when nobody waits any more.
+        // A server completes a request after its client has given up, so the request runs in a task
+        // of its own.
         let (wires, copy) = (Arc::clone(network), request);
         let serving = tokio::spawn(async move { wires.carry(exchange, &copy).await });
+        // Three times the patience: long polls wait up to 15 seconds on purpose.
         let carried = tokio::time::timeout(3 * PATIENCE, serving).await;
         let Ok(Ok(Some((serving, reply)))) = carried else {
-            return self.nothing(exchange, Duration::from_millis(100)).await;
+            return self.no_answer(exchange, Duration::from_millis(100)).await;
         };
+        // self.is_open || The server has carried the request out by now, so this is the fault that
+        // retries and receipts exist for.
         if network.goes_wrong(network.plan.lost_answers) || !self.is_open() {
-            return self.nothing(exchange, PATIENCE).await;
+            return self.no_answer(exchange, PATIENCE).await;
         }
         network.way().await;
         network.recorder.delivered(exchange, serving);

@@ -1,96 +1,100 @@
-//! What a seed decides before anything happens: who is there and what goes wrong.
+//! The plan of a run: participants and faults, drawn from the seed.
 
 use serde::{Deserialize, Serialize};
 
 use crate::chance::Chance;
 
-/// What the servers of a world store in.
+/// Kinds of storage.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StoreKind {
-    /// A SQLite file, whose calls happen in one moment and never fail.
+    /// A SQLite file: calls complete at once, one at a time, and never fail.
     #[default]
     File,
-    /// A database that behaves as PostgreSQL does.
-    Rival,
+    /// A simulated PostgreSQL.
+    #[serde(rename = "rival")]
+    Postgres,
 }
 
 impl StoreKind {
-    /// Whether a call may wait for others, be tried again, or fail.
+    /// Returns true if a call may wait for other transactions, be retried, or fail.
     pub const fn is_busy(self) -> bool {
-        matches!(self, Self::Rival)
+        matches!(self, Self::Postgres)
     }
 }
 
-/// Everything that a run is made of. Its fields can be made smaller one by one, so that a failure
-/// is shown with as little around it as possible.
+/// The parameters of a run. Each field can be reduced on its own, so that a failure is shown with
+/// as few faults as possible.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
-    /// What all else is drawn from.
+    /// Seed of all random streams.
     pub seed: u64,
-    /// How many people there are, 1 to 8.
+    /// Number of users, 1 to 8.
     pub people: u32,
-    /// How many devices each has, 1 to 4.
+    /// Number of devices of each user, 1 to 4.
     pub devices: u32,
-    /// How many servers share the storage, 1 to 3.
+    /// Number of servers, 1 to 3.
     pub servers: u32,
-    /// How many things each device does.
+    /// Number of actions of each device.
     pub actions: u32,
-    /// How many things happen to the servers and to time.
+    /// Number of rounds of server faults and clock jumps.
     pub events: u32,
-    /// Requests that are lost, in percent.
+    /// Lost requests, in percent.
     pub lost_requests: u32,
-    /// Answers that are lost, in percent.
+    /// Lost answers, in percent.
     pub lost_answers: u32,
-    /// Requests that arrive a second time, later, in percent.
+    /// Requests that arrive twice, in percent.
     pub duplicates: u32,
-    /// The longest way of a message, in milliseconds.
+    /// Longest delay of a message, in milliseconds.
     pub longest_delay: u64,
-    /// Times that a device is cut off, for each ten of its actions.
+    /// Disconnections of a device for each ten actions.
     pub partitions: u32,
     /// Server crashes for each ten events.
     pub crashes: u32,
-    /// Copies that are put back for each ten events.
+    /// Restores of a backup for each ten events.
     pub restores: u32,
-    /// Leaps of hours and days for each ten events.
+    /// Clock jumps of hours and days for each ten events.
     pub leaps: u32,
-    /// By how many seconds the clocks of devices are wrong at most, up to an hour.
+    /// Largest error of a device's clock in seconds, at most an hour.
     pub skew_seconds: i64,
-    /// How long tombstones are kept, in days.
+    /// Number of days for which tombstones are kept.
     pub tombstone_days: u32,
-    /// Servers that are asked to stop, for each ten events.
+    /// Graceful shutdowns for each ten events.
     #[serde(default)]
     pub drains: u32,
-    /// What the servers store in. What follows is of [`StoreKind::Rival`] alone.
+    /// The storage. The fields below apply to [`StoreKind::Postgres`] only.
     #[serde(default)]
     pub store: StoreKind,
-    /// Connections that each server has, 1 to 8.
+    /// Connections of each server, 1 to 8.
     #[serde(default)]
     pub connections: u32,
-    /// The longest way of a statement or its answer, in milliseconds.
+    /// Longest way of a statement or its answer, in milliseconds.
     #[serde(default)]
     pub longest_step: u64,
-    /// Transactions that fail before they commit, in percent.
+    /// Transactions that fail before their commit, in percent.
     #[serde(default)]
     pub failures: u32,
-    /// Commits during which the connection breaks, in percent.
+    /// Commits with an unknown outcome, in percent.
     #[serde(default)]
     pub uncertain: u32,
-    /// How often the database goes away and comes back.
+    /// Number of outages of the database.
     #[serde(default)]
     pub outages: u32,
 }
 
 impl Plan {
-    /// The plan of a seed. Each kind of trouble is absent in a part of the seeds, so that the others
-    /// are seen without it too.
+    /// Draws the plan of a seed. Each kind of fault is absent in some seeds, so that the others are
+    /// also seen alone.
     pub fn of(seed: u64) -> Self {
         let chance = Chance::stream(seed, "plan");
+        // Both numbers are always drawn: a fault that is absent must not shift the numbers of the
+        // fields after it.
         let sometimes = |percent: u32, most: u64| {
             let amount = chance.between(1, most);
             if chance.happens(percent) { amount } else { 0 }
         };
         let small = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
+        // Many users in one world in ten only: they cost time, and most faults need one user.
         let crowd = chance.happens(10);
         let longest_skew = sometimes(60, 3_600);
         Self {
@@ -106,14 +110,16 @@ impl Plan {
             longest_delay: chance.between(1, 3_000),
             partitions: small(sometimes(50, 4)),
             crashes: small(sometimes(60, 5)),
+            // Few worlds restore a backup, because a restore switches most of the checks off.
             restores: small(sometimes(12, 3)),
             leaps: small(sometimes(60, 5)),
             skew_seconds: i64::try_from(longest_skew).unwrap_or_default(),
             tombstone_days: small(chance.between(2, 60)),
             drains: small(sometimes(50, 4)),
-            // Drawn last, so that older seeds are what they were.
+            // Drawn last, so that the fields above keep the values that older seeds had before this
+            // field existed.
             store: if chance.happens(50) {
-                StoreKind::Rival
+                StoreKind::Postgres
             } else {
                 StoreKind::File
             },
@@ -125,7 +131,11 @@ impl Plan {
         }
     }
 
-    /// Plans that are smaller in one respect, the boldest cuts first.
+    /// Returns plans that are smaller in one field, the largest cuts first.
+    ///
+    /// For each field the cuts go from the least value half of the remaining way up, so a field
+    /// with n values needs about log n runs. Users, devices and servers come first: they shorten
+    /// the story the most. The seed stays, because the other random streams are drawn from it.
     pub fn smaller(&self) -> Vec<Self> {
         let mut all = Vec::new();
         macro_rules! cut {
@@ -140,6 +150,7 @@ impl Plan {
                 }
             };
         }
+        // The order is that of the story's length, not of the struct.
         cut!(people, 1);
         cut!(devices, 1);
         cut!(servers, 1);
@@ -153,7 +164,7 @@ impl Plan {
         cut!(lost_answers, 0);
         cut!(duplicates, 0);
         cut!(actions, 1);
-        if self.store == StoreKind::Rival {
+        if self.store == StoreKind::Postgres {
             let store = StoreKind::File;
             all.push(Self { store, ..*self });
             cut!(outages, 0);
@@ -196,11 +207,11 @@ mod tests {
     }
 
     #[test]
-    fn each_trouble_of_the_rival_store_is_absent_in_a_part_of_its_seeds() {
+    fn each_fault_of_the_simulated_postgres_is_absent_in_some_of_its_seeds() {
         let plans: Vec<_> = (0..2_000).map(Plan::of).collect();
         let rival: Vec<_> = plans
             .iter()
-            .filter(|plan| plan.store == StoreKind::Rival)
+            .filter(|plan| plan.store == StoreKind::Postgres)
             .collect();
         assert!((900..1_100).contains(&rival.len()), "{}", rival.len());
         let amounts: [fn(&Plan) -> u64; 4] = [
@@ -216,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn a_plan_from_before_the_rival_store_lives_on_a_file() {
+    fn a_plan_without_a_store_uses_sqlite() {
         let line = include_str!("../regressions.jsonl").lines().next().unwrap();
         let line: serde_json::Value = serde_json::from_str(line).unwrap();
         let old: Plan = serde_json::from_value(line["plan"].clone()).unwrap();

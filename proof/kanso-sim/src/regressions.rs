@@ -1,50 +1,53 @@
-//! Plans that once failed, one a line as JSON, with what was wrong.
+//! Plans that once failed, one a line as JSON, with a description of the failure.
 
 use serde::{Deserialize, Serialize};
 
 use crate::finding::Finding;
+use crate::mutants::Bug;
 use crate::plan::Plan;
-use crate::planted::Bug;
-use crate::world::live;
+use crate::world::run_plan;
 
 /// A plan that once failed.
 #[derive(Debug, Serialize, Deserialize)]
 struct Regression {
-    /// What was wrong.
+    /// Description of the failure.
     what: String,
     plan: Plan,
 }
 
-/// What came of living through such plans once more.
+/// Result of running such plans again.
 #[derive(Clone, Debug, Default)]
-pub struct Again {
-    /// How many plans there are.
+pub struct RegressionReport {
+    /// Number of plans.
     pub count: u64,
-    /// Those that fail: what was wrong once, and what is now.
+    /// Plans that fail: the old description and the new finding.
     pub failed: Vec<(String, Finding)>,
 }
 
-/// The line of a plan in which `what` was wrong.
+/// Formats the line of a plan that failed because of `what`.
 ///
 /// # Errors
-/// Never in practice: a plan is numbers.
+///
+/// Never in practice: a plan consists of numbers.
 pub fn line(what: &str, plan: Plan) -> anyhow::Result<String> {
     let what = what.to_owned();
     Ok(serde_json::to_string(&Regression { what, plan })?)
 }
 
-/// Lives through the plans of `lines`, with `bug` put in if there is one.
+/// Runs the plans of `lines`, with the planted `bug` if there is one.
 ///
 /// # Errors
-/// A line cannot be read, or the machine failed.
-pub fn again(lines: &str, bug: Option<Bug>) -> anyhow::Result<Again> {
-    let mut again = Again::default();
+///
+/// A line is not readable, or the machine failed.
+pub fn replay(lines: &str, bug: Option<Bug>) -> anyhow::Result<RegressionReport> {
+    let mut report = RegressionReport::default();
     for line in lines.lines().filter(|line| !line.trim().is_empty()) {
+        // Fields that were added to `Plan` later have defaults, so old lines stay readable.
         let Regression { what, plan } = serde_json::from_str(line)?;
-        let outcome = live(plan, bug)?;
-        again.count += 1;
+        let outcome = run_plan(plan, bug)?;
+        report.count += 1;
         let finding = outcome.findings.into_iter().next();
-        again.failed.extend(finding.map(|finding| (what, finding)));
+        report.failed.extend(finding.map(|finding| (what, finding)));
     }
-    Ok(again)
+    Ok(report)
 }

@@ -15,12 +15,15 @@ use kanso_application::ports::feed::Feed;
 use kanso_application::ports::ids::Ids;
 use kanso_application::ports::limiter::RateLimit;
 use kanso_application::ports::storage::Storage;
-use kanso_credentials::{Entropy, SigningKey};
-use kanso_server::assembly::{
-    self, Assembly, AssemblyOptions, CredentialPorts, ServerPorts, SharedPorts, SigningKeys,
-};
-use kanso_testkit::LegiblePasswords;
-use kanso_worker::WorkerSchedule;
+use kanso_application::replicas::Replicas;
+use kanso_application::stats::Stats;
+use kanso_application::streaks::Streaks;
+use kanso_application::sync::Sync;
+use kanso_application::tickets::Tickets;
+use kanso_credentials::{HmacRefreshTokens, JwtTokens, RandomTickets, SigningKey, TokenRules};
+use kanso_local::LocalWake;
+use kanso_testkit::PlainPasswords;
+use kanso_worker::Rhythm;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
@@ -28,7 +31,7 @@ use tower::util::BoxCloneSyncService;
 
 use crate::chance::Chance;
 use crate::memories::Memories;
-use crate::planted::Bug;
+use crate::mutants::Bug;
 
 /// Every server of a world signs with the same key.
 const SECRET: &[u8] = b"q1HhXW0s5F0yZr1j8m3c0cQXo2i7mBk7jVtYzKq9aPw";
@@ -222,6 +225,35 @@ fn schedule() -> WorkerSchedule {
         report: Duration::from_mins(30),
         sweep: SWEEP,
     }
+}
+
+fn accounts(
+    parts: &Parts,
+    records: &RecordPorts,
+    memories: &Memories,
+) -> anyhow::Result<(Accounts, Tickets)> {
+    let key = SigningKey::hs256(SECRET)?;
+    let (chance, clock) = (&parts.chance, &parts.clock);
+    let refresh_tokens = HmacRefreshTokens::new(&key, Arc::clone(chance) as _);
+    let rules = TokenRules::of("kanso");
+    let access_tokens = JwtTokens::new(key, Vec::new(), rules, Arc::clone(chance) as _);
+    let accounts = Accounts::new(AccountPorts {
+        storage: Arc::clone(&parts.storage),
+        clock: Arc::clone(clock),
+        ids: Arc::clone(chance) as _,
+        passwords: Arc::new(PlainPasswords),
+        access_tokens: Arc::new(access_tokens),
+        refresh_tokens: Arc::new(refresh_tokens),
+        throttle: Arc::clone(&memories.throttle) as _,
+        feed: Arc::clone(&records.feed),
+    });
+    let tickets = Tickets::new(
+        Arc::clone(&parts.storage),
+        Arc::clone(clock),
+        Arc::new(RandomTickets::new(Arc::clone(chance) as _)),
+        Arc::clone(&memories.tickets) as _,
+    );
+    Ok((accounts, tickets))
 }
 
 /// The router as a service whose types can be named here.

@@ -1,14 +1,19 @@
-//! Makes a failing plan smaller, so that its story is short.
+//! Shrinks a failing plan, so that its story is short.
 
 use crate::finding::Check;
+use crate::mutants::Bug;
 use crate::plan::Plan;
-use crate::planted::Bug;
-use crate::world::live;
+use crate::world::run_plan;
 
-/// The smallest plan that was found in which one of `checks` still fails, after at most `tries`
-/// more runs.
+/// Returns the smallest plan found in which one of `checks` still fails, after at most `tries`
+/// runs.
+///
+/// Greedy: the first smaller plan that fails is taken and shrunk further. A smaller plan draws
+/// other numbers for some streams, so it may fail in another check; such a plan is not taken,
+/// because it could hide the bug that is looked for.
 ///
 /// # Errors
+///
 /// The machine failed.
 pub fn shrink(plan: Plan, bug: Option<Bug>, checks: &[Check], tries: u32) -> anyhow::Result<Plan> {
     let (mut smallest, mut left) = (plan, tries);
@@ -18,12 +23,13 @@ pub fn shrink(plan: Plan, bug: Option<Bug>, checks: &[Check], tries: u32) -> any
                 return Ok(smallest);
             }
             left -= 1;
-            let outcome = live(smaller, bug)?;
+            let outcome = run_plan(smaller, bug)?;
             if outcome
                 .findings
                 .iter()
                 .any(|finding| checks.contains(&finding.check))
             {
+                // Starts over with the smaller plan: cuts that were too large before may work now.
                 smallest = smaller;
                 continue 'smaller;
             }

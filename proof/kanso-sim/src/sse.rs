@@ -1,25 +1,25 @@
-//! Server-sent events (the HTML standard, §9.2), as much of it as the event stream uses.
+//! Server-sent events (HTML standard, §9.2), the subset that the event stream uses.
 
 use serde_json::Value;
 
 /// One event.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Event {
+pub struct SseEvent {
     /// Its name.
     pub name: String,
     /// Its data.
     pub data: Value,
 }
 
-impl Event {
-    /// The position that it tells of.
+impl SseEvent {
+    /// Position that it reports.
     pub fn head(&self) -> Option<i64> {
         self.data.get("head")?.as_i64()
     }
 }
 
-/// Takes the next whole event out of `text`; what has not arrived as a whole stays.
-pub fn next(text: &mut String) -> Option<Event> {
+/// Removes the next complete event from `text`; an incomplete one stays.
+pub fn next(text: &mut String) -> Option<SseEvent> {
     loop {
         let (whole, rest) = text.split_once("\n\n")?;
         let read = read(whole);
@@ -30,18 +30,18 @@ pub fn next(text: &mut String) -> Option<Event> {
     }
 }
 
-/// All whole events of `text`.
-pub fn all(text: &str) -> Vec<Event> {
+/// Returns all complete events of `text`.
+pub fn all(text: &str) -> Vec<SseEvent> {
     let mut text = text.to_owned();
     std::iter::from_fn(|| next(&mut text)).collect()
 }
 
-fn read(lines: &str) -> Option<Event> {
+fn read(lines: &str) -> Option<SseEvent> {
     let field = |name: &str| {
         let lines = lines.lines();
         lines.filter_map(|line| line.strip_prefix(name)).next_back()
     };
-    Some(Event {
+    Some(SseEvent {
         name: field("event: ")?.to_owned(),
         data: serde_json::from_str(field("data: ")?).ok()?,
     })
@@ -52,7 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_event_is_read_once_it_is_there_as_a_whole() {
+    fn an_event_is_read_once_it_is_complete() {
         let mut text = "event: poke\ndata: {\"head\":7}\n\nretry: 9\nevent: bye\nda".to_owned();
         let poke = next(&mut text).unwrap();
         assert_eq!((poke.name.as_str(), poke.head()), ("poke", Some(7)));

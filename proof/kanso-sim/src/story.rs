@@ -1,14 +1,14 @@
-//! A history as a story that a person can read.
+//! Formats a history as a readable story.
 
 use std::fmt::Write as _;
 
 use kanso_protocol::sync::{Change, EntityName, OperationRequest, OperationResult, SyncResponse};
 use uuid::Uuid;
 
-use crate::history::{End, Event, Exchange, History, Serving, What};
+use crate::history::{Event, EventKind, Exchange, History, Serving, StreamEnd};
 
-/// The story of what happened to one person, or to all; a line an event.
-pub fn tell(history: &History, person: Option<u32>) -> String {
+/// Formats the events of one user, or of all; one line an event.
+pub fn render(history: &History, person: Option<u32>) -> String {
     let mut story = String::new();
     for event in &history.events {
         let Some((whose, line)) = line(history, event) else {
@@ -25,47 +25,53 @@ pub fn tell(history: &History, person: Option<u32>) -> String {
 
 fn line(history: &History, event: &Event) -> Option<(Option<u32>, String)> {
     let exchange = |number: usize| history.exchanges.get(number);
-    Some(match &event.what {
-        What::Did(who, what) => (Some(who.person), format!("{who} {what}")),
-        What::Happened(what) => (None, format!("── {what} ──")),
-        What::Sent(number) => {
+    Some(match &event.kind {
+        EventKind::Did(actor, what) => (Some(actor.person), format!("{actor} {what}")),
+        EventKind::Happened(what) => (None, format!("── {what} ──")),
+        EventKind::Sent(number) => {
             let exchange = exchange(*number)?;
-            (Some(exchange.who.person), asks(*number, exchange))
+            (Some(exchange.actor.person), asks(*number, exchange))
         }
-        What::Served(number, serving) => {
+        EventKind::Served(number, serving) => {
             let exchange = exchange(*number)?;
-            let told = answers(*number, exchange, exchange.servings.get(*serving)?);
-            (Some(exchange.who.person), told)
+            let text = answers(*number, exchange, exchange.servings.get(*serving)?);
+            (Some(exchange.actor.person), text)
         }
-        What::Delivered(number, _) => {
-            let who = exchange(*number)?.who;
+        EventKind::Delivered(number, _) => {
+            let actor = exchange(*number)?.actor;
             (
-                Some(who.person),
-                format!("{who} has the answer to #{number}"),
+                Some(actor.person),
+                format!("{actor} has the answer to #{number}"),
             )
         }
-        What::Said(number, serving, piece) => {
+        EventKind::PieceSent(number, serving, piece) => {
             let exchange = exchange(*number)?;
             let piece = exchange.servings.get(*serving)?.piece(*piece);
             let piece = String::from_utf8_lossy(piece);
-            let told = format!("#{number} says to {}: {}", exchange.who, one_line(&piece));
-            (Some(exchange.who.person), told)
+            let text = format!(
+                "#{number} sends to {}: {}",
+                exchange.actor,
+                one_line(&piece)
+            );
+            (Some(exchange.actor.person), text)
         }
-        What::Ended(number, _, end) => {
-            let who = exchange(*number)?.who;
+        EventKind::StreamEnded(number, _, end) => {
+            let actor = exchange(*number)?.actor;
             let why = match end {
-                End::Said => "says no more",
-                End::Died => "dies with its server",
-                End::Unread => "is read no more",
+                StreamEnd::Finished => "ended",
+                StreamEnd::ServerDied => "broke off with its server",
+                StreamEnd::Abandoned => "has no reader any more",
             };
-            (Some(who.person), format!("#{number} of {who} {why}"))
+            (Some(actor.person), format!("#{number} of {actor} {why}"))
         }
-        What::Stops(server) => (None, format!("── server {server} is asked to stop ──")),
-        What::Lost(number) => {
-            let who = exchange(*number)?.who;
+        EventKind::DrainStarted(server) => {
+            (None, format!("── server {server} is asked to stop ──"))
+        }
+        EventKind::Lost(number) => {
+            let actor = exchange(*number)?.actor;
             (
-                Some(who.person),
-                format!("{who} gets no answer to #{number}"),
+                Some(actor.person),
+                format!("{actor} gets no answer to #{number}"),
             )
         }
     })
@@ -77,7 +83,7 @@ fn one_line(text: &str) -> String {
 }
 
 fn asks(number: usize, exchange: &Exchange) -> String {
-    let mut line = format!("{} sends #{number} {}", exchange.who, exchange.line);
+    let mut line = format!("{} sends #{number} {}", exchange.actor, exchange.line);
     if let Some(sync) = &exchange.sync {
         let from = sync
             .cursor
@@ -95,7 +101,7 @@ fn answers(number: usize, exchange: &Exchange, serving: &Serving) -> String {
     let (server, status) = (serving.server, serving.status);
     let mut line = format!(
         "server {server} answers #{number} of {}: {status}",
-        exchange.who
+        exchange.actor
     );
     match &serving.sync {
         Some(sync) => line.push_str(&sync_line(sync)),
@@ -118,7 +124,7 @@ fn sync_line(sync: &SyncResponse) -> String {
     let more = if sync.has_more {
         "more follows"
     } else {
-        "that is all"
+        "no more pages"
     };
     let _ = write!(line, "; {more}, next from {}", position(&sync.cursor));
     line
@@ -170,7 +176,7 @@ fn change_line(change: &Change) -> String {
 
 fn position(cursor: &str) -> String {
     kanso_protocol::parse_cursor(cursor).map_or_else(
-        |_| "a place that nobody can read".to_owned(),
+        |_| "an unreadable cursor".to_owned(),
         |cursor| format!("{} (epoch {:04x})", cursor.seq, cursor.epoch.get() & 0xFFFF),
     )
 }
@@ -182,7 +188,7 @@ const fn kind(entity: EntityName) -> &'static str {
     }
 }
 
-/// The first digits tell ids of a short story apart.
+/// Returns the first digits of an id; they are unique enough in a short story.
 fn short(id: Uuid) -> String {
     id.to_string().chars().take(8).collect()
 }

@@ -1,4 +1,4 @@
-//! Time: the paused clock of the runtime, leaps of days, and hosts whose clocks are wrong.
+//! Time: the paused clock of the runtime, clock jumps, and hosts with wrong clocks.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -12,7 +12,10 @@ use tokio::time::Instant;
 /// 2026-11-20 06:00 UTC.
 const BEGINNING_MICROS: i64 = 1_795_154_400_000_000;
 
-/// The time of the world. It passes with the runtime's paused clock, and leaps ahead of it.
+/// Time of the world. It advances with the runtime's paused clock, plus all clock jumps.
+///
+/// Tokio advances a paused clock to the next timer when no task can run, so simulated hours cost
+/// only the work that is done in them.
 #[derive(Clone, Debug)]
 pub struct Time {
     began: Instant,
@@ -20,7 +23,7 @@ pub struct Time {
 }
 
 impl Time {
-    /// Time begins. Inside a runtime whose clock is paused.
+    /// Starts the time. Must be called in a runtime with a paused clock.
     pub fn begin() -> Self {
         Self {
             began: Instant::now(),
@@ -28,26 +31,28 @@ impl Time {
         }
     }
 
-    /// Milliseconds that were lived through, leaps left out.
-    pub fn lived(&self) -> u64 {
+    /// Simulated milliseconds since the start, without clock jumps.
+    pub fn elapsed_millis(&self) -> u64 {
         u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
-    /// The right time.
+    /// The correct time.
     pub fn now(&self) -> Timestamp {
+        // `Instant` advances with the paused clock only, so this reads no machine time.
         let elapsed = i64::try_from(self.began.elapsed().as_micros()).unwrap_or(i64::MAX / 2);
         let leapt = self.leapt_micros.load(Ordering::SeqCst);
-        // In range: a seed lives through some years at most.
+        // In range: a run covers a few months.
         Timestamp::from_micros(BEGINNING_MICROS + elapsed + leapt).unwrap_or(Timestamp::MIN)
     }
 
-    /// Everybody's clock goes on by `seconds` at once: they were all asleep.
+    /// Moves all clocks ahead by `seconds` at once, as if every machine had been suspended. Timers
+    /// do not fire early, which is how a suspended device behaves.
     pub fn leap(&self, seconds: i64) {
         self.leapt_micros
             .fetch_add(seconds * 1_000_000, Ordering::SeqCst);
     }
 
-    /// The clock of a host that is ahead by `skew_seconds`, or behind.
+    /// Returns the clock of a host that is `skew_seconds` ahead, or behind if negative.
     pub fn clock(&self, skew_seconds: i64) -> Arc<HostClock> {
         Arc::new(HostClock {
             time: self.clone(),
@@ -56,7 +61,7 @@ impl Time {
     }
 }
 
-/// A clock that is wrong by the same amount always.
+/// A clock with a constant error.
 #[derive(Debug)]
 pub struct HostClock {
     time: Time,
@@ -64,24 +69,24 @@ pub struct HostClock {
 }
 
 impl HostClock {
-    fn tell(&self) -> Timestamp {
+    fn reading(&self) -> Timestamp {
         self.time.now().plus_seconds(self.skew_seconds)
     }
 }
 
 impl Clock for HostClock {
     fn now(&self) -> Timestamp {
-        self.tell()
+        self.reading()
     }
 }
 
 impl kanso_client::clock::Clock for HostClock {
     fn now(&self) -> Timestamp {
-        self.tell()
+        self.reading()
     }
 }
 
-/// Lets the paused clock pass.
+/// A timer on the paused clock.
 #[derive(Clone, Copy, Debug)]
 pub struct PausedTimer;
 

@@ -1,4 +1,4 @@
-//! One seed from beginning to end: a world in which everything goes wrong, and then nothing does.
+//! One run: a phase with faults, a phase of recovery, and the final state.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,46 +6,50 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-use crate::actors::{Browser, Device, Follower, Newcomer, Weather};
+use crate::actors::{Browser, Device, Follower, ServerFaults, SnapshotReader, WireClient};
 use crate::checks;
 use crate::cluster::Cluster;
-use crate::ends::{DeviceEnd, Ends, PersonEnd, backlog, heads, streaks_are_fresh};
+use crate::final_state::{FinalDevice, FinalState, FinalUser, backlog, heads, streaks_are_fresh};
 use crate::finding::{Check, Finding, Findings};
-use crate::history::{History, Recorder, Who};
+use crate::history::{Actor, History, Recorder};
+use crate::mutants::Bug;
 use crate::network::{Link, Network};
 use crate::plan::Plan;
-use crate::planted::Bug;
 use crate::time::Time;
 use kanso_domain::sync::Head;
 
-/// How often everybody is looked after while nothing goes wrong any more.
-const CALM_ROUNDS: u32 = 40;
+/// Rounds of recovery, 45 seconds each: half an hour.
+const RECOVERY_ROUNDS: u32 = 40;
 
-/// After the last request: longer than anything that a server remembers in its process counts.
+/// Idle time after the last request: longer than any in-process memory of a server is valid.
 const IDLE: Duration = Duration::from_mins(20);
 
-/// What came of a seed.
+/// Result of a run.
 #[derive(Debug)]
 pub struct Outcome {
-    /// What is wrong; nothing, if all is well.
+    /// Broken promises; empty if all checks pass.
     pub findings: Vec<Finding>,
-    /// What happened.
+    /// The history.
     pub history: History,
-    /// The hash of what happened.
+    /// The trace hash of the history.
     pub hash: String,
 }
 
-/// Lives through `plan`, with `bug` put in if there is one.
+/// Runs `plan`, with the planted `bug` if there is one.
 ///
 /// # Errors
+///
 /// The machine failed: no disk, no memory.
-pub fn live(plan: Plan, bug: Option<Bug>) -> anyhow::Result<Outcome> {
+pub fn run_plan(plan: Plan, bug: Option<Bug>) -> anyhow::Result<Outcome> {
+    // One thread and a paused clock: tasks run in the order in which they were woken, and timers
+    // fire in the order of their deadlines. Nothing else decides what happens next, so a seed has
+    // one trace.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
         .build()?;
     runtime.block_on(async {
-        let (mut findings, history, ends) = World::new(plan, bug)?.live().await?;
+        let (mut findings, history, ends) = World::new(plan, bug)?.run().await?;
         findings.extend(checks::all(&history, &ends));
         let hash = history.hash();
         Ok(Outcome {
@@ -66,7 +70,7 @@ struct World {
     devices: Vec<Arc<Device>>,
     browsers: Vec<Arc<Browser>>,
     followers: Vec<Arc<Follower>>,
-    newcomers: Vec<Arc<Newcomer>>,
+    snapshot_readers: Vec<Arc<SnapshotReader>>,
 }
 
 impl World {
@@ -76,25 +80,24 @@ impl World {
         let cluster = Arc::new(Cluster::new(plan, bug, &time, &recorder)?);
         let network = Arc::new(Network::new(plan, bug, &cluster, &recorder));
         let link = |person, device| {
-            let who = Who { person, device };
-            (who, Link::new(who, &network))
+            let actor = Actor { person, device };
+            (actor, Link::new(actor, &network))
         };
         let (mut devices, mut browsers) = (Vec::new(), Vec::new());
-        let (mut followers, mut newcomers) = (Vec::new(), Vec::new());
+        let (mut followers, mut snapshot_readers) = (Vec::new(), Vec::new());
         for person in 1..=plan.people {
             for device in 1..=plan.devices {
                 let link = link(person, device);
                 let device = Device::new(plan, link, &time, &recorder, &findings)?;
                 devices.push(Arc::new(device));
             }
-            let browser = Browser::new(plan, link(person, 0), &recorder, &findings);
-            browsers.push(Arc::new(browser));
-            let follower = link(person, Who::FOLLOWER);
-            let follower = Follower::new(plan, follower, &recorder, &findings);
-            followers.push(Arc::new(follower));
-            let newcomer = link(person, Who::NEWCOMER);
-            let newcomer = Newcomer::new(plan, newcomer, &recorder, &findings);
-            newcomers.push(Arc::new(newcomer));
+            // A user's programs share neither token nor random numbers: each has its own session
+            // and stream.
+            let client = |device| WireClient::new(plan, link(person, device), &recorder, &findings);
+            browsers.push(Arc::new(Browser::new(client(0))));
+            followers.push(Arc::new(Follower::new(client(Actor::FOLLOWER))));
+            let snapshot_reader = SnapshotReader::new(client(Actor::SNAPSHOT_READER));
+            snapshot_readers.push(Arc::new(snapshot_reader));
         }
         Ok(Self {
             plan,
@@ -106,80 +109,89 @@ impl World {
             devices,
             browsers,
             followers,
-            newcomers,
+            snapshot_readers,
         })
     }
 
-    async fn live(self) -> anyhow::Result<(Vec<Finding>, History, Ends)> {
+    async fn run(self) -> anyhow::Result<(Vec<Finding>, History, FinalState)> {
         self.cluster.start().await?;
-        for device in self.devices.iter().filter(|device| device.who.device == 1) {
+        for device in self
+            .devices
+            .iter()
+            .filter(|device| device.actor.device == 1)
+        {
+            // Only the first device of each user registers; the others log in to the account that
+            // it created.
             device.register().await;
         }
         let mut following = self.follow();
-        let restores = self.storm().await?;
-        self.calm().await?;
-        // At once: a midnight more would be one that nobody has had time for.
+        let restores = self.fault_phase().await?;
+        self.recovery_phase().await?;
+        // Read at once: another midnight would make streaks stale that no worker had time for.
         let mut ends = self.ends(restores).await?;
-        self.read_anew().await;
+        self.read_to_the_end().await;
         following.shutdown().await;
-        ends.told = self.cluster.told();
-        self.devices.iter().for_each(|device| device.put_away());
+        ends.published = self.cluster.published_heads();
+        self.devices.iter().for_each(|device| device.stop_sync());
+        // The order matters: clients stop first, then time passes, and only then is memory counted.
+        // Otherwise a late request would leave a fresh entry behind.
         sleep(IDLE).await;
-        self.cluster.keep_house().await;
+        self.cluster.purge_expired().await;
         ends.waiters = self.cluster.waiters();
-        ends.kept = self.cluster.kept();
+        ends.retained = self.cluster.kept();
         Ok((self.findings.take(), self.recorder.take(), ends))
     }
 
-    /// Somebody follows each person's event stream, until this is shut down.
+    /// Starts the followers of all event streams; they run until they are shut down.
     fn follow(&self) -> JoinSet<()> {
         let mut following = JoinSet::new();
         for follower in &self.followers {
             let follower = Arc::clone(follower);
-            following.spawn(async move { follower.live().await });
+            following.spawn(async move { follower.run().await });
         }
         following
     }
 
-    /// Everybody lives, and everything goes wrong. Answers with how often a copy was put back.
-    async fn storm(&self) -> anyhow::Result<u32> {
-        let weather = Weather::new(self.plan, &self.cluster, &self.recorder, &self.time);
-        let mut lives = JoinSet::new();
+    /// Runs all actors with faults. Returns the number of restores.
+    async fn fault_phase(&self) -> anyhow::Result<u32> {
+        let server_faults = ServerFaults::new(self.plan, &self.cluster, &self.recorder, &self.time);
+        let mut running = JoinSet::new();
         for device in &self.devices {
             let device = Arc::clone(device);
-            lives.spawn(async move { device.live().await });
+            running.spawn(async move { device.run().await });
         }
         for browser in &self.browsers {
             let browser = Arc::clone(browser);
-            lives.spawn(async move { browser.live().await });
+            running.spawn(async move { browser.run().await });
         }
-        for newcomer in &self.newcomers {
-            let newcomer = Arc::clone(newcomer);
-            lives.spawn(async move { newcomer.live().await });
+        for snapshot_reader in &self.snapshot_readers {
+            let snapshot_reader = Arc::clone(snapshot_reader);
+            running.spawn(async move { snapshot_reader.run().await });
         }
-        let restores = weather.pass().await?;
-        while let Some(lived) = lives.join_next().await {
-            lived?;
+        // The faults run beside the actors; this phase ends when all of them are done.
+        let restores = server_faults.pass().await?;
+        while let Some(ended) = running.join_next().await {
+            ended?;
         }
         Ok(restores)
     }
 
-    /// Nothing goes wrong any more and nobody writes: everybody comes to hold the same.
-    async fn calm(&self) -> anyhow::Result<()> {
+    /// Ends all faults and waits until all replicas converge.
+    async fn recovery_phase(&self) -> anyhow::Result<()> {
         self.recorder
-            .happened("everything is well again, and nobody writes any more");
+            .happened("recovery: no more faults and no more writes");
         self.network.heal();
         self.cluster.heal().await;
         self.cluster.start().await?;
         let raw = self.cluster.raw().await?;
         let mut before = None;
-        for _ in 0..CALM_ROUNDS {
+        for _ in 0..RECOVERY_ROUNDS {
             for device in &self.devices {
-                device.tend().await;
-                device.poke();
+                device.answer_prompts().await;
+                device.sync_now();
             }
             sleep(Duration::from_secs(45)).await;
-            // A round in which nothing moved, for everybody reads what was there before it.
+            // A round without a new head shows that every replica read everything from before it.
             let heads = heads(&raw, self.plan.people).await?;
             let is_followed = self.is_followed(&heads);
             let is_still = is_followed && before.replace(heads.clone()) == Some(heads);
@@ -195,27 +207,27 @@ impl World {
         Ok(())
     }
 
-    /// Those who know nothing but pages read to the end, where all must add up.
-    async fn read_anew(&self) {
+    /// Lets the readers of pages and snapshots read to the end, where the digests must match.
+    async fn read_to_the_end(&self) {
         for browser in &self.browsers {
             browser.read_all().await;
         }
-        for newcomer in &self.newcomers {
-            newcomer.set_up_for_good().await;
+        for snapshot_reader in &self.snapshot_readers {
+            snapshot_reader.must_read_everything().await;
         }
     }
 
-    /// Whether all who pull only when an event tells them have read everything.
+    /// Returns true if all followers have read everything.
     fn is_followed(&self, heads: &[Option<Head>]) -> bool {
         let mut pairs = self.followers.iter().zip(heads);
         pairs.all(|(follower, head)| follower.has_read(*head))
     }
 
-    async fn ends(&self, restores: u32) -> anyhow::Result<Ends> {
+    async fn ends(&self, restores: u32) -> anyhow::Result<FinalState> {
         let raw = self.cluster.raw().await?;
         let mut people = Vec::new();
         for person in 1..=self.plan.people {
-            match PersonEnd::read(&raw, &self.time, person).await {
+            match FinalUser::read(&raw, &self.time, person).await {
                 Ok(end) => people.push(end),
                 Err(error) => {
                     let what = format!("p{person} cannot be read: {error:#}");
@@ -226,17 +238,17 @@ impl World {
         let heads = heads(&raw, self.plan.people).await?;
         let behind = self.followers.iter().zip(heads);
         let behind = behind.filter(|(follower, head)| !follower.has_read(*head));
-        let devices = self.devices.iter().map(|device| DeviceEnd::read(device));
-        Ok(Ends {
+        let devices = self.devices.iter().map(|device| FinalDevice::read(device));
+        Ok(FinalState {
             restores,
             longest_delay: self.plan.longest_delay,
             backlog: backlog(&raw).await?,
             has_others: self.plan.servers > 1,
             has_busy_store: self.plan.store.is_busy(),
-            behind: behind.map(|(follower, _)| follower.who).collect(),
+            behind: behind.map(|(follower, _)| follower.actor()).collect(),
             people,
             devices: devices.collect::<Result<_, _>>()?,
-            ..Ends::default()
+            ..FinalState::default()
         })
     }
 }

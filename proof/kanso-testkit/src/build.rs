@@ -1,4 +1,4 @@
-//! Builders: ids by number, times by text, commands by what they are about.
+//! Builders: ids by number, times by text, operations by their action.
 
 use kanso_application::ports::storage::NewAccount;
 use kanso_domain::accounts::{Account, PasswordHash, Settings};
@@ -10,37 +10,37 @@ use kanso_domain::text::{Notes, Title};
 use kanso_domain::{DeviceId, EntryId, HabitId, OpId, SessionId, Timestamp, UserId, Version};
 use uuid::Uuid;
 
-/// The user with this number.
+/// Returns the user with this number.
 pub const fn user(number: u128) -> UserId {
     UserId::new(Uuid::from_u128(number))
 }
 
-/// The habit with this number.
+/// Returns the habit with this number.
 pub const fn habit(number: u128) -> HabitId {
     HabitId::new(Uuid::from_u128(number))
 }
 
-/// The entry with this number.
+/// Returns the entry with this number.
 pub const fn entry(number: u128) -> EntryId {
     EntryId::new(Uuid::from_u128(number))
 }
 
-/// The session with this number.
+/// Returns the session with this number.
 pub const fn session_id(number: u128) -> SessionId {
     SessionId::new(Uuid::from_u128(number))
 }
 
-/// The device with this number.
+/// Returns the device with this number.
 pub const fn device(number: u128) -> DeviceId {
     DeviceId::new(Uuid::from_u128(number))
 }
 
-/// The operation id with this number.
+/// Returns the operation id with this number.
 pub const fn op(number: u128) -> OpId {
     OpId::new(Uuid::from_u128(number))
 }
 
-/// An instant in RFC 3339.
+/// Parses an instant in RFC 3339.
 pub fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
 }
@@ -50,17 +50,17 @@ pub fn noon() -> Timestamp {
     at("2026-01-15T12:00:00Z")
 }
 
-/// A version.
+/// Returns a version.
 pub fn version(number: i64) -> Version {
     Version::new(number).unwrap()
 }
 
-/// An edit that builds on a version.
+/// Returns the base of an edit on top of a version.
 pub fn on(number: i64) -> Base {
     Base::Version(version(number))
 }
 
-/// An account whose number is in its e-mail address, registered a day before [`noon`].
+/// Returns an account with its number in the e-mail address, registered a day before [`noon`].
 pub fn new_account(number: u128) -> NewAccount {
     NewAccount {
         account: Account {
@@ -73,12 +73,12 @@ pub fn new_account(number: u128) -> NewAccount {
     }
 }
 
-/// The hash of the password with which a user registers.
+/// Returns the hash of the password with which a user registers.
 pub fn password_hash(user: UserId) -> PasswordHash {
     PasswordHash::new(format!("hash of {user}"))
 }
 
-/// A session of a user that was opened at [`noon`] and lives for an hour.
+/// Returns a session that was opened at [`noon`] and lasts an hour.
 pub fn new_session(user: UserId, number: u128) -> Session {
     Session {
         id: session_id(number),
@@ -90,12 +90,12 @@ pub fn new_session(user: UserId, number: u128) -> Session {
     }
 }
 
-/// The hash with this number.
+/// Returns the token hash with this number.
 pub const fn token_hash(number: u8) -> TokenHash {
     TokenHash::new([number; 32])
 }
 
-/// A streak as it was computed for a day.
+/// Returns a streak that was computed for a day.
 pub fn streak(current: u32, longest: u32, day: &str) -> StoredStreak {
     StoredStreak {
         current,
@@ -104,7 +104,7 @@ pub fn streak(current: u32, longest: u32, day: &str) -> StoredStreak {
     }
 }
 
-/// A habit with a title and the defaults.
+/// Returns the fields of a habit with this title and defaults.
 pub fn titled(title: &str) -> HabitFields {
     HabitFields {
         title: Some(Title::new(title).unwrap()),
@@ -112,7 +112,7 @@ pub fn titled(title: &str) -> HabitFields {
     }
 }
 
-/// An entry of a habit at an instant or on a date.
+/// Returns the fields of an entry of a habit at an instant or on a date.
 pub fn done(of: HabitId, when: &str) -> EntryFields {
     EntryFields {
         habit_id: Some(of),
@@ -121,7 +121,7 @@ pub fn done(of: HabitId, when: &str) -> EntryFields {
     }
 }
 
-/// An entry's notes.
+/// Returns the notes of an entry.
 pub fn noted(notes: &str) -> EntryFields {
     EntryFields {
         notes: Some(Notes::new(notes).unwrap()),
@@ -129,7 +129,7 @@ pub fn noted(notes: &str) -> EntryFields {
     }
 }
 
-/// Makes a habit.
+/// Creates a habit.
 pub const fn create_habit(id: HabitId, fields: HabitFields) -> Action {
     Action::Habit(id, Edit::Create(fields))
 }
@@ -144,7 +144,7 @@ pub const fn delete_habit(id: HabitId, base: Base) -> Action {
     Action::Habit(id, Edit::Delete { base })
 }
 
-/// Makes an entry.
+/// Creates an entry.
 pub const fn create_entry(id: EntryId, fields: EntryFields) -> Action {
     Action::Entry(id, Edit::Create(fields))
 }
@@ -159,17 +159,18 @@ pub const fn delete_entry(id: EntryId, base: Base) -> Action {
     Action::Entry(id, Edit::Delete { base })
 }
 
-/// A command that no device retries.
+/// Returns an operation without an id, which cannot be retried.
 pub const fn once(action: Action) -> Operation {
     Operation::once(action)
 }
 
-/// A command as an outbox hands it in, with the body that every operation of this number has.
+/// Returns an operation as an outbox sends it. Its fingerprint depends on the number alone.
 pub fn operation(number: u8, action: Action) -> Operation {
     Operation {
         key: Some(ReceiptKey {
             op_id: op(number.into()),
-            fingerprint: Fingerprint::of_hash([number; 32]),
+            // One number, one body: tests of a reused id build the second body with another number.
+            fingerprint: Fingerprint::new([number; 32]),
         }),
         device: Some(device(1)),
         ..Operation::once(action)

@@ -1,4 +1,4 @@
-//! Time that stands still until a test moves it.
+//! A clock that stands still until a test moves it.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -12,7 +12,7 @@ pub struct ManualClock {
 }
 
 impl ManualClock {
-    /// A clock that shows `now`.
+    /// Creates a clock that shows `now`.
     pub const fn at(now: Timestamp) -> Self {
         Self {
             micros: AtomicI64::new(now.as_micros()),
@@ -21,11 +21,11 @@ impl ManualClock {
 
     /// Moves the clock, backwards if `seconds` is negative.
     pub fn advance_seconds(&self, seconds: i64) {
-        // At once, so that of two who move it together neither takes the other's step back.
+        // One atomic step, so that two threads that move the clock do not lose one of the moves.
         self.micros.fetch_add(seconds * 1_000_000, Ordering::SeqCst);
     }
 
-    /// Shows `now` from now on.
+    /// Sets the clock to `now`.
     pub fn set(&self, now: Timestamp) {
         self.micros.store(now.as_micros(), Ordering::SeqCst);
     }
@@ -33,6 +33,7 @@ impl ManualClock {
 
 impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
+        // In range: it was set from a timestamp.
         Timestamp::from_micros(self.micros.load(Ordering::SeqCst)).unwrap()
     }
 }

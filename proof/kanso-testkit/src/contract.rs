@@ -1,7 +1,8 @@
-//! What every storage keeps: a case for each promise of the ports.
+//! The storage contract: one case for each promise of the ports.
 //!
-//! A case is an `async fn(&dyn Storage)` over a storage that is empty. [`storage_contract!`]
-//! turns each into a test of its own.
+//! A case is an `async fn(&dyn Storage)` over an empty storage. [`storage_contract!`] turns each
+//! into a test. A promise that an adapter must keep belongs here, so that SQLite, PostgreSQL, the
+//! memory storage and the simulated PostgreSQL cannot drift apart.
 //!
 //! [`storage_contract!`]: crate::storage_contract
 
@@ -17,17 +18,18 @@ pub mod lists;
 pub mod merging;
 pub mod paging;
 pub mod past;
-mod person;
 pub mod purges;
 pub mod races;
 pub mod receipts;
 pub mod replicas;
 pub mod sessions;
 pub mod streaks;
+mod test_user;
 pub mod writes;
 
-/// One test a case, in a module a feature. The argument is the absolute path of an `async fn()`
-/// that gives an empty storage, as an `Arc<dyn Storage>`, and whatever must live as long as it.
+/// Generates one test for each case, in one module for each feature. The argument is the absolute
+/// path of an `async fn()` that returns an empty storage as an `Arc<dyn Storage>`, and a guard that
+/// must live as long as it.
 ///
 /// ```text
 /// kanso_testkit::storage_contract!(crate::contract::empty_storage);
@@ -75,31 +77,30 @@ macro_rules! storage_contract {
                 a_write_for_an_unknown_user_is_not_decided
                 a_refused_write_changes_nothing
                 an_empty_write_changes_nothing
-                a_write_sees_what_it_names
+                a_write_loads_the_records_it_names
                 a_write_sees_the_habit_of_an_entry
                 positions_and_times_strictly_increase
                 a_save_replaces_exactly_the_version_that_it_names
-                a_save_cannot_replace_what_is_not_there
+                a_save_cannot_replace_a_missing_record
                 users_do_not_see_each_other
                 a_batch_commits_as_a_whole;
             receipts:
                 a_receipt_of_every_outcome_comes_back
                 a_receipt_is_its_users_alone
-                an_outbox_handed_in_again_has_no_second_effect
-                a_receipt_of_release_0_1_0_answers_its_retry
+                a_resent_outbox_has_no_second_effect
                 a_reused_op_id_is_refused;
             delta:
                 an_unknown_user_has_no_delta
                 a_record_comes_once_in_its_newest_state
-                a_delta_begins_after_what_was_seen
+                a_delta_begins_after_the_cursor
                 a_page_carries_the_head
                 a_scope_carries_one_kind
-                tombstones_are_for_those_who_have_seen_something
+                tombstones_are_left_out_of_a_first_pull
                 live_entries_of_a_deleted_habit_are_left_out;
             paging:
                 pages_are_the_delta_cut_into_pieces
                 a_page_of_one_is_the_oldest_change
-                an_entrys_end_is_told_while_its_habit_is_deleted;
+                an_entrys_tombstone_is_delivered_while_its_habit_is_deleted;
             lists:
                 habits_stand_by_sort_order_then_newest_first
                 archived_habits_are_listed_on_request
@@ -120,21 +121,21 @@ macro_rules! storage_contract {
             past:
                 a_habits_history_comes_back
                 a_history_may_be_of_any_days
-                a_habits_absences_come_back
+                a_habits_archived_spans_come_back
                 a_habits_streak_comes_back;
             journal:
                 an_unknown_user_has_no_journal
-                a_journal_has_what_is_live
+                a_journal_holds_all_live_records
                 a_journal_can_be_of_one_habit
                 a_journal_can_be_of_some_habits;
             streaks:
                 a_habit_is_queued_once_however_often_it_changes
                 a_claim_is_exclusive_until_its_lease_runs_out
                 the_oldest_change_is_claimed_first
-                a_claim_has_each_person_once
-                jobs_of_one_person_are_finished_together
+                a_claim_groups_jobs_by_user
+                jobs_of_one_user_are_finished_together
                 a_finished_job_is_finished_once
-                a_parked_job_is_in_nobodys_way
+                a_parked_job_does_not_block_others
                 a_change_supersedes_a_claim
                 a_generation_never_comes_twice
                 a_changed_streak_is_published
@@ -142,13 +143,13 @@ macro_rules! storage_contract {
                 a_queued_streak_is_of_no_day
                 a_job_is_parked_after_its_last_attempt
                 a_released_job_is_free_at_its_time
-                the_queue_tells_since_when_its_oldest_job_is_due
+                the_queue_reports_since_when_its_oldest_job_is_due
                 a_tombstone_takes_its_job_away
                 a_deleted_account_takes_its_jobs_away
                 the_queue_cannot_outgrow_the_habits;
             days:
-                a_new_day_queues_what_it_may_change
-                a_day_begins_once_for_each_person
+                a_new_day_queues_the_streaks_it_may_change
+                a_day_begins_once_for_each_user
                 a_step_of_a_day_is_bounded_by_what_it_touches
                 a_new_day_supersedes_a_claim
                 changed_settings_queue_every_streak
@@ -163,13 +164,13 @@ macro_rules! storage_contract {
                 the_head_carries_the_digest_of_what_is_live
                 the_heads_of_many_are_those_of_each
                 a_revived_habit_brings_its_entries_back
-                a_snapshot_is_what_is_live
-                a_comparison_names_what_differs
+                a_snapshot_holds_all_live_records
+                a_comparison_names_differing_buckets
                 a_comparison_hands_out_whole_buckets
                 changed_settings_are_in_the_delta;
             purges:
                 old_receipts_are_removed_in_steps
-                an_old_tombstone_leaves_a_grave
+                an_old_tombstone_is_purged_for_good
                 an_active_device_keeps_tombstones
                 tombstones_are_removed_in_steps
                 devices_are_known_by_their_last_sighting
@@ -194,7 +195,7 @@ macro_rules! storage_contract {
 
 #[cfg(test)]
 mod tests {
-    /// A case that the macro does not name is never run.
+    /// A case that the macro does not name never runs.
     #[test]
     fn every_case_is_in_the_macro() {
         let named = include_str!("contract.rs");

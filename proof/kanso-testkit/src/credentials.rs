@@ -1,4 +1,4 @@
-//! Passwords and tokens that can be read: fast, and of no use against anybody.
+//! Readable passwords and tokens: fast, and without any protection.
 
 use async_trait::async_trait;
 use kanso_application::ports::credentials::{
@@ -10,24 +10,25 @@ use kanso_domain::sessions::{Presented, TokenHash};
 use kanso_domain::{SessionId, Timestamp, UserId};
 use uuid::Uuid;
 
-/// "Hashes" a password by writing it down.
+/// Stores a password as readable text. Argon2 is slow on purpose, which would
+/// dominate most tests.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct LegiblePasswords;
+pub struct PlainPasswords;
 
-impl LegiblePasswords {
-    /// The hash that this kind of hasher makes now.
+impl PlainPasswords {
+    /// Returns the current hash of a password.
     pub fn hash_of(password: &str) -> PasswordHash {
         PasswordHash::new(format!("now:{password}"))
     }
 
-    /// The hash that it would have made once; a right password is hashed anew.
+    /// Returns an outdated hash; a correct password is rehashed.
     pub fn old_hash_of(password: &str) -> PasswordHash {
         PasswordHash::new(format!("once:{password}"))
     }
 }
 
 #[async_trait]
-impl Passwords for LegiblePasswords {
+impl Passwords for PlainPasswords {
     async fn hash(&self, password: Password) -> Result<PasswordHash, PasswordFault> {
         Ok(Self::hash_of(&text(&password)))
     }
@@ -40,6 +41,7 @@ impl Passwords for LegiblePasswords {
         let text = text(&password);
         Ok(match stored {
             Some(hash) if hash == Self::hash_of(&text) => PasswordCheck::Right,
+            // Stands for a hash with older Argon2 parameters.
             Some(hash) if hash == Self::old_hash_of(&text) => {
                 PasswordCheck::RightRehashed(Self::hash_of(&text))
             }
@@ -52,26 +54,26 @@ fn text(password: &Password) -> String {
     String::from_utf8_lossy(password.expose()).into_owned()
 }
 
-/// Names that say whom they stand for.
+/// Readable pseudonyms.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct LegiblePseudonyms;
+pub struct PlainPseudonyms;
 
-impl Pseudonyms for LegiblePseudonyms {
+impl Pseudonyms for PlainPseudonyms {
     fn name(&self, what: &str) -> String {
         format!("alias-{what}")
     }
 }
 
-/// Access tokens that say whom they are for and how long they are good.
+/// Readable access tokens with identity and expiry.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct LegibleAccessTokens;
+pub struct PlainAccessTokens;
 
-impl LegibleAccessTokens {
-    /// How long a token is good.
+impl PlainAccessTokens {
+    /// Lifetime of a token, in seconds.
     pub const SECONDS: i64 = 900;
 }
 
-impl AccessTokens for LegibleAccessTokens {
+impl AccessTokens for PlainAccessTokens {
     fn issue(&self, identity: Identity, now: Timestamp) -> Result<AccessToken, SigningFault> {
         let Identity {
             user_id,
@@ -94,7 +96,7 @@ impl AccessTokens for LegibleAccessTokens {
     }
 }
 
-/// Refresh tokens that say whom they are for and how many came before.
+/// Readable refresh tokens with identity and number.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct CountedRefreshTokens;
 
@@ -105,6 +107,7 @@ impl CountedRefreshTokens {
 
     fn hash(identity: Identity, nth: u64) -> TokenHash {
         let mut hash = [0; 32];
+        // Session and number make every hash unique, as a real hash would be.
         hash[..16].copy_from_slice(identity.session_id.uuid().as_bytes());
         hash[16..24].copy_from_slice(&nth.to_be_bytes());
         TokenHash::new(hash)

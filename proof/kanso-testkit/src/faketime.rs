@@ -1,20 +1,19 @@
-//! The time that programs take for the machine's.
+//! A fake wall clock for child processes.
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Where Debian's package `libfaketime` keeps what is preloaded into a program.
+/// Paths of the preloaded library in Debian's package `libfaketime`.
 const LIBRARIES: [&str; 2] = [
     "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1",
     "/usr/lib/aarch64-linux-gnu/faketime/libfaketimeMT.so.1",
 ];
-/// Where Linux keeps the memory that processes share, as files.
+/// File system of Linux for shared memory.
 const SHARED: &str = "/dev/shm";
 
-/// A clock for the programs that are started with its [`variables`](Self::variables): it goes as
-/// the machine's does, so many seconds ahead of it or behind. Only the time of day is another;
-/// waiting takes as long as ever.
+/// A wall clock for programs that are started with its [`variables`](Self::variables): an offset to
+/// the machine's clock. Only the time of day differs; timeouts and sleeps are unchanged.
 #[derive(Debug)]
 pub struct FakeTime {
     preloaded: &'static str,
@@ -22,14 +21,15 @@ pub struct FakeTime {
 }
 
 impl FakeTime {
-    /// A clock that is right, which keeps its file in `folder`.
+    /// Creates a correct clock with its file in `folder`.
     ///
     /// # Errors
-    /// `NotFound` when the library is not installed, or the file cannot be written.
+    ///
+    /// `NotFound` if the library is not installed; other errors if the file is not writable.
     pub fn in_folder(folder: &Path) -> io::Result<Self> {
         let installed = |path: &&str| Path::new(path).is_file();
         let preloaded = LIBRARIES.into_iter().find(installed).ok_or_else(|| {
-            let what = "a clock that is wrong takes Debian's package `libfaketime`";
+            let what = "a fake clock needs Debian's package `libfaketime`";
             io::Error::new(io::ErrorKind::NotFound, what)
         })?;
         let file = folder.join("clock");
@@ -38,35 +38,38 @@ impl FakeTime {
         Ok(clock)
     }
 
-    /// Lets the clock be `ahead` seconds ahead of the machine's, from now on and for the programs
-    /// that run too.
+    /// Sets the clock `ahead` seconds ahead of the machine's, also for running programs.
     ///
     /// # Errors
-    /// The file cannot be written.
+    ///
+    /// The file is not writable.
     pub fn jump(&self, ahead: i64) -> io::Result<()> {
-        // A program that reads the time meanwhile finds the old text or the new one, not half of it.
+        // Written to another file and renamed, so that a program that reads meanwhile gets the old
+        // or the new text, never a part.
         let whole = self.file.with_extension("new");
         fs::write(&whole, format!("{ahead:+}"))?;
         fs::rename(&whole, &self.file)
     }
 
-    /// What a program has to be started with.
+    /// Returns the environment variables for a program.
     pub fn variables(&self) -> [(&'static str, String); 5] {
         let yes = || "1".to_owned();
         [
             ("LD_PRELOAD", self.preloaded.to_owned()),
             ("FAKETIME_TIMESTAMP_FILE", self.file.display().to_string()),
+            // Without the cache a running program notices a jump at once. The monotonic clock stays
+            // real, because PostgreSQL and tokio measure timeouts with it.
             ("FAKETIME_NO_CACHE", yes()),
             ("DONT_FAKE_MONOTONIC", yes()),
             ("NO_FAKE_STAT", yes()),
         ]
     }
 
-    /// Removes what the library leaves behind of a process that was killed, and which would keep
-    /// another one that is given the same number from starting.
+    /// Removes the shared memory that the library leaves after a killed process. It would stop a
+    /// later process with the same id from starting.
     pub fn clean_up_after(process: u32) {
         for name in ["faketime_shm_", "sem.faketime_sem_"] {
-            // It is not there after a process that ended by itself, or that had no such clock.
+            // The files are missing after a normal exit, and for a process without this clock.
             let _ = fs::remove_file(Path::new(SHARED).join(format!("{name}{process}")));
         }
     }
@@ -78,9 +81,9 @@ mod tests {
 
     use super::*;
 
-    /// What `date` takes for the year, ten years ahead.
+    /// `date` prints a year that is ten years ahead.
     #[test]
-    fn a_program_is_told_another_time() {
+    fn a_program_sees_the_fake_time() {
         let year = |clock: Option<&FakeTime>| -> i64 {
             let mut date = Command::new("date");
             date.args(["-u", "+%Y"]);

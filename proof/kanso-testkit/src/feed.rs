@@ -1,16 +1,16 @@
-//! A feed that nobody follows.
+//! A feed without subscribers.
 
 use async_trait::async_trait;
 use kanso_application::ports::feed::{Feed, Subscription};
 use kanso_domain::{Seq, UserId};
 
-/// Carries nothing to nobody.
+/// A feed that drops all notices.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct QuietFeed;
+pub struct NullFeed;
 
-struct Nothing;
+struct NeverChanged;
 
-impl Feed for QuietFeed {
+impl Feed for NullFeed {
     fn publish(&self, _user: UserId, _head: Seq) {}
 
     fn has_subscribers(&self, _user: UserId) -> bool {
@@ -26,12 +26,12 @@ impl Feed for QuietFeed {
     }
 
     fn subscribe(&self, _user: UserId) -> Box<dyn Subscription> {
-        Box::new(Nothing)
+        Box::new(NeverChanged)
     }
 }
 
 #[async_trait]
-impl Subscription for Nothing {
+impl Subscription for NeverChanged {
     async fn changed(&mut self) -> Seq {
         std::future::pending().await
     }

@@ -1,17 +1,17 @@
-//! Hostile bytes: what whoever sends them can make of something that was once right.
+//! Hostile bytes: mutations of valid inputs.
 
 use std::path::Path;
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, FileFailurePersistence, TestCaseError, TestRunner};
 
-/// A case of a fuzz test costs microseconds, so there are more of them than `PROPTEST_CASES`, which
-/// is 256 unless set, says for other tests.
+/// Factor on `PROPTEST_CASES` (256 by default): a fuzz case costs microseconds, so more of them are
+/// affordable.
 const EACH: u32 = 8;
-/// The longest input. Bytes.
+/// Longest input, in bytes.
 const LONGEST: usize = 8 * 1024;
 
-/// One thing that is done to bytes.
+/// One mutation of an input.
 #[derive(Clone, Debug)]
 enum Edit {
     Put(prop::sample::Index, u8),
@@ -19,7 +19,7 @@ enum Edit {
     Remove(prop::sample::Index, u8),
     Repeat(prop::sample::Index, u8, u8),
     Cut(prop::sample::Index),
-    /// A piece of another input of the corpus.
+    /// Inserts a piece of another input.
     Splice(
         prop::sample::Index,
         prop::sample::Index,
@@ -27,34 +27,39 @@ enum Edit {
     ),
 }
 
-/// Shows `check` each file of the folder, and then mixtures and mutations of them.
+/// Calls `check` with each file of the folder, and then with mixtures and mutations of them.
 ///
-/// `tokens` are pieces that mean something to whoever reads the input. An input that makes `check` panic
-/// is made as small as possible and shown; it belongs into the folder, so that every later run begins
-/// with it. `PROPTEST_CASES` says how long to go on.
+/// `tokens` are pieces with a meaning in the format. An input that makes `check` panic is shrunk
+/// and printed; add it to the folder, so that every later run starts with it. `PROPTEST_CASES` sets
+/// the number of inputs.
 ///
 /// # Panics
-/// When `check` does, or when the folder is empty.
+///
+/// If `check` panics, or the folder is empty.
 pub fn withstands(corpus: &str, tokens: &'static [&'static str], check: impl Fn(&[u8])) {
     let seeds = read(Path::new(corpus));
+    // The corpus runs unchanged first: it contains every input that once failed.
     for seed in &seeds {
         check(seed);
     }
     let config = Config {
         cases: Config::default().cases.saturating_mul(EACH),
+        // No persistence file: the failing input is printed to be added to the corpus, which is
+        // under version control.
         failure_persistence: None::<Box<FileFailurePersistence>>.map(|it| it as _),
         ..Config::default()
     };
     let outcome = TestRunner::new(config).run(&inputs(seeds, tokens), |input| {
+        // Caught here, so that the failure shows the input as text and not as a list of numbers.
         let checked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| check(&input)));
         checked.map_err(|_| TestCaseError::fail(format!("{:?}", String::from_utf8_lossy(&input))))
     });
     if let Err(error) = outcome {
-        panic!("{error}\nthe input belongs into {corpus}");
+        panic!("{error}\nadd the input to {corpus}");
     }
 }
 
-/// The files of the folder, in the order of their names.
+/// Returns the files of the folder, by name.
 fn read(folder: &Path) -> Vec<Vec<u8>> {
     let name = folder.display();
     let files = std::fs::read_dir(folder).unwrap_or_else(|error| panic!("{name}: {error}"));
@@ -76,11 +81,14 @@ fn inputs(seeds: Vec<Vec<u8>>, tokens: &'static [&'static str]) -> impl Strategy
     let mutated = mutated.prop_map(move |(mut bytes, edits)| {
         for edit in edits {
             apply(edit, &mut bytes, &others);
+            // Repetitions grow exponentially, and a parser's limits are tested elsewhere.
             bytes.truncate(LONGEST);
         }
         bytes
     });
     let any_bytes = prop::collection::vec(any::<u8>(), 0..256);
+    // One input in ten is not derived from a seed: a parser must survive bytes without any
+    // structure.
     prop_oneof![9 => mutated, 1 => any_bytes]
 }
 
@@ -144,7 +152,7 @@ mod tests {
     const SEEDS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/corpus/self");
 
     #[test]
-    fn each_file_comes_and_then_much_that_is_in_none() {
+    fn each_file_is_tried_and_then_many_mutations() {
         let seen = RefCell::new(BTreeSet::new());
         withstands(SEEDS, &["token"], |input| {
             seen.borrow_mut().insert(input.to_vec());
@@ -159,17 +167,17 @@ mod tests {
     }
 
     #[test]
-    fn what_panics_is_found_and_shown() {
+    fn a_panic_is_found_and_its_input_shown() {
         let found = std::panic::catch_unwind(|| {
             withstands(SEEDS, &["boom"], |input| {
                 assert!(!input.windows(4).any(|four| four == b"boom"), "found");
             });
         });
-        let told = found.unwrap_err();
-        let told = told.downcast_ref::<String>().unwrap();
+        let shown = found.unwrap_err();
+        let shown = shown.downcast_ref::<String>().unwrap();
         assert!(
-            told.contains("boom") && told.contains("belongs into"),
-            "{told}"
+            shown.contains("boom") && shown.contains("add the input to"),
+            "{shown}"
         );
     }
 }

@@ -1,14 +1,13 @@
-//! What tests stand on: adapters in memory, a clock that a test moves, ids that count, builders
-//! that show only what matters, the contract that every storage keeps, hostile bytes, and a PostgreSQL and a Redis
-//! server.
+//! Test support: adapters in memory, a clock that a test moves, sequential ids, builders with
+//! defaults, the contract of every storage, hostile bytes, and PostgreSQL and Redis servers.
 //!
 //! **Invariant:** a dependency of tests and of the bench only; nothing that ships uses it. Nothing
-//! here waits or reads the machine's clock, and only hostile bytes are drawn at random.
+//! here waits or reads the machine's clock, and only hostile bytes are random.
 
 #![expect(
     clippy::unwrap_used,
     clippy::missing_panics_doc,
-    reason = "a test that meets what it does not expect stops there"
+    reason = "a test stops at an unexpected value"
 )]
 
 pub mod build;
@@ -27,11 +26,9 @@ pub mod stored;
 mod throttle;
 
 pub use clock::ManualClock;
-pub use credentials::{
-    CountedRefreshTokens, LegibleAccessTokens, LegiblePasswords, LegiblePseudonyms,
-};
+pub use credentials::{CountedRefreshTokens, PlainAccessTokens, PlainPasswords, PlainPseudonyms};
 pub use faketime::FakeTime;
-pub use feed::QuietFeed;
+pub use feed::NullFeed;
 pub use ids::SequentialIds;
 pub use memory::MemoryStorage;
 pub use postgres::{Database, PostgresServer};

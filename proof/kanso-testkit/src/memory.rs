@@ -1,10 +1,10 @@
-//! A storage in memory: the contract in its plainest form.
+//! A storage in memory: the contract in its simplest form.
 
 mod accounts;
 mod copies;
 mod devices;
-mod housekeeping;
 mod journal;
+mod purges;
 mod records;
 mod replicas;
 mod streaks;
@@ -24,7 +24,9 @@ use kanso_domain::{Date, DeviceId, EntryId, HabitId, OpId, SessionId, Timestamp,
 
 use streaks::Queue;
 
-/// Keeps everything in memory, in order, behind one lock.
+/// A storage that keeps all records in memory, sorted, behind one lock.
+///
+/// No call waits, so each call is one atomic step. The simulated PostgreSQL relies on that.
 #[derive(Debug)]
 pub struct MemoryStorage {
     epoch: Mutex<Epoch>,
@@ -35,12 +37,12 @@ pub struct MemoryStorage {
 #[derive(Clone, Debug, Default)]
 struct State {
     emails: BTreeMap<Email, UserId>,
-    people: BTreeMap<UserId, Person>,
+    users: BTreeMap<UserId, UserData>,
 }
 
-/// Everything of one user.
+/// All data of one user.
 #[derive(Clone, Debug)]
-struct Person {
+struct UserData {
     account: Account,
     password_hash: PasswordHash,
     head: Head,
@@ -51,14 +53,14 @@ struct Person {
     purged_entries: BTreeSet<EntryId>,
     settings: Option<SettingsRecord>,
     devices: BTreeMap<DeviceId, Device>,
-    /// With the time at which each was made.
+    /// With the time of each.
     receipts: BTreeMap<OpId, (Timestamp, Receipt)>,
     queue: Queue,
     day_begun: Option<Date>,
 }
 
 impl MemoryStorage {
-    /// An empty storage whose history is `epoch`.
+    /// Creates an empty storage with the history `epoch`.
     pub fn new(epoch: Epoch) -> Self {
         Self {
             epoch: Mutex::new(epoch),
@@ -66,7 +68,7 @@ impl MemoryStorage {
         }
     }
 
-    /// Which history it is that everybody has.
+    /// Epoch of the history.
     pub fn epoch(&self) -> Epoch {
         *self.epoch.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -74,15 +76,17 @@ impl MemoryStorage {
     fn with<T>(&self, work: impl FnOnce(&mut State) -> T) -> Result<T, StorageError> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let closed = || StorageError::Unavailable("the storage is closed".into());
+        // A poisoned lock is taken over: a panic in one test must not fail another with a
+        // misleading message.
         state.as_mut().map(work).ok_or_else(closed)
     }
 
-    fn with_person<T>(
+    fn with_user<T>(
         &self,
         user: UserId,
-        work: impl FnOnce(&mut Person) -> T,
+        work: impl FnOnce(&mut UserData) -> T,
     ) -> Result<Option<T>, StorageError> {
-        self.with(|state| state.people.get_mut(&user).map(work))
+        self.with(|state| state.users.get_mut(&user).map(work))
     }
 }
 

@@ -1,8 +1,7 @@
-//! A PostgreSQL server for tests: the one that `KANSO_TEST_DATABASE_URL` names, or one of the
-//! machine's programs that runs as long as the test process does.
+//! A PostgreSQL server for tests: the server in `KANSO_TEST_DATABASE_URL`, or one of the installed
+//! programs that runs as long as the test process.
 //!
-//! There is no way to skip: a test that needs a server and cannot have one fails, and says what is
-//! missing.
+//! Tests are never skipped: a test without a server fails with a message about the missing program.
 
 use std::ffi::OsStr;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -12,25 +11,29 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-/// Names a server on which tests may make and drop databases.
+/// Names a server on which tests may create and drop databases.
 const VARIABLE: &str = "KANSO_TEST_DATABASE_URL";
 const PASSWORD: &str = "correct-horse";
 
-/// A server.
+/// A PostgreSQL server.
 #[derive(Debug)]
 pub struct PostgresServer {
-    /// Before and after the name of the database.
+    /// Parts of the URL before and after the name of the database.
     url: (String, String),
-    /// Where `psql` is, if not on the path.
+    /// Folder of the programs, unless they are on the path.
     programs: Option<PathBuf>,
-    /// Where its certificates are.
+    /// Folder with its certificates.
     folder: PathBuf,
-    watchdog: Option<Mutex<Watchdog>>,
+    supervisor: Option<Mutex<Supervisor>>,
 }
 
-/// The process that runs a server, and ends it when this is gone.
+/// The shell process that runs a server.
+///
+/// A shell between the test and the server removes the server even if the test process is killed:
+/// its standard input is a pipe, which closes when the test process ends for any reason. `Drop`
+/// alone would not run then.
 #[derive(Debug)]
-struct Watchdog {
+struct Supervisor {
     child: Child,
     orders: Option<ChildStdin>,
     answers: BufReader<ChildStdout>,
@@ -44,10 +47,7 @@ pub struct Database {
 }
 
 impl PostgresServer {
-    /// The environment variable that names a server on which tests may make and drop databases.
-    pub const VARIABLE: &'static str = VARIABLE;
-
-    /// The server that the tests of this process share.
+    /// Returns the server that the tests of this process share; each has its own database on it.
     pub fn shared() -> &'static Arc<Self> {
         static SHARED: OnceLock<Arc<PostgresServer>> = OnceLock::new();
         SHARED.get_or_init(|| match given_url() {
@@ -56,30 +56,30 @@ impl PostgresServer {
         })
     }
 
-    /// A server of its own, which may be crashed. It ends with the last of its databases.
+    /// Starts a separate server that may be crashed. It ends with the last of its databases.
     pub fn start() -> Arc<Self> {
         Self::start_with("off", "off", &std::env::temp_dir())
     }
 
-    /// The same, with all of its data below `folder`, which may be on a disk of its own.
+    /// Starts a separate server with its data below `folder`, which may be on another disk.
     pub fn start_in(folder: &Path) -> Arc<Self> {
         Self::start_with("off", "off", folder)
     }
 
-    /// A server of its own that flushes every commit to the disk, as one in production does: for
+    /// Starts a separate server that flushes every commit to the disk, as in production: for
     /// measurements.
     pub fn start_durable() -> Arc<Self> {
         Self::start_with("off", "on", &std::env::temp_dir())
     }
 
-    /// A server of its own, to which connections may be encrypted.
+    /// Starts a separate server that accepts encrypted connections.
     pub fn start_with_tls() -> Arc<Self> {
         Self::start_with("on", "off", &std::env::temp_dir())
     }
 
     fn start_with(tls: &str, durable: &str, folder: &Path) -> Arc<Self> {
         let programs = programs();
-        // Somebody may take the port between here and there.
+        // Another process may take the port in between, so there are three attempts.
         let mut attempts =
             (0..3).map(|_| Self::start_on(&programs, free_port(), [tls, durable], folder));
         let started = attempts.find_map(Result::ok).map(Arc::new);
@@ -94,11 +94,13 @@ impl PostgresServer {
     ) -> Result<Self, String> {
         let mut command = Command::new("sh");
         command
-            .args(["-c", include_str!("postgres/watchdog.sh"), "watchdog"])
+            .args(["-c", include_str!("postgres/supervisor.sh"), "supervisor"])
             .args([programs.as_os_str(), OsStr::new(&port.to_string())])
             .arg(PASSWORD)
             .args(switches)
+            // The script creates its folder with `mktemp`, below this one.
             .env("TMPDIR", folder)
+            // The user `postgres` may not enter the folder of the repository.
             .current_dir("/")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped());
@@ -106,18 +108,19 @@ impl PostgresServer {
         let mut child = command.spawn().unwrap();
         let orders = child.stdin.take();
         let answers = BufReader::new(child.stdout.take().unwrap());
-        let mut watchdog = Watchdog {
+        let mut supervisor = Supervisor {
             child,
             orders,
             answers,
         };
-        let folder = PathBuf::from(watchdog.answer()?);
+        let folder = PathBuf::from(supervisor.answer()?);
+        // Over TCP with a password, as in production; only the script uses the socket.
         let place = format!("postgres://kanso:{PASSWORD}@127.0.0.1:{port}/");
         Ok(Self {
             url: (place, String::new()),
             programs: Some(programs.to_owned()),
             folder,
-            watchdog: Some(Mutex::new(watchdog)),
+            supervisor: Some(Mutex::new(supervisor)),
         })
     }
 
@@ -126,33 +129,34 @@ impl PostgresServer {
             Some((place, parameters)) => (place, format!("?{parameters}")),
             None => (url, String::new()),
         };
+        // Only the database is replaced; user, host and parameters of the given URL stay.
         let host = place.find("://").map_or(0, |scheme| scheme + 3);
         let end = place[host..].find('/').map_or(place.len(), |at| host + at);
         Self {
             url: (format!("{}/", &place[..end]), parameters),
             programs: None,
             folder: PathBuf::new(),
-            watchdog: None,
+            supervisor: None,
         }
     }
 
-    /// One of the programs that come with the server.
+    /// Returns the path of a program of the server.
     pub fn program(&self, name: &str) -> PathBuf {
         let folder = self.programs.as_ref();
         folder.map_or_else(|| PathBuf::from(name), |folder| folder.join(name))
     }
 
-    /// Who vouches for its certificate, which is for 127.0.0.1, if it has one.
+    /// Certificate authority of its certificate for 127.0.0.1, if it has one.
     pub fn authority(&self) -> PathBuf {
         self.folder.join("authority.crt")
     }
 
-    /// The URL of a database there.
+    /// URL of a database.
     pub fn url(&self, database: &str) -> String {
         format!("{}{database}{}", self.url.0, self.url.1)
     }
 
-    /// An empty database.
+    /// Creates an empty database.
     pub fn database(self: &Arc<Self>) -> Database {
         self.copy_of("template0")
     }
@@ -160,11 +164,12 @@ impl PostgresServer {
     fn copy_of(self: &Arc<Self>, template: &str) -> Database {
         let database = Database {
             server: Arc::clone(self),
+            // A database for each test: they run in parallel and must not see each other.
             name: Self::new_name(),
         };
         let name = &database.name;
-        if self.watchdog.is_none() {
-            // An earlier process of this number may have left it behind.
+        if self.supervisor.is_none() {
+            // An earlier process with the same id may have left it behind.
             database.drop_now();
         }
         self.run(
@@ -174,17 +179,18 @@ impl PostgresServer {
         database
     }
 
-    /// A name that no other database has.
+    /// Returns a unique name for a database.
     fn new_name() -> String {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         format!("kanso_test_{}_{number}", std::process::id())
     }
 
-    /// Ends it as a crash of its machine does.
+    /// Ends the server as a crash of its machine does.
     ///
     /// # Panics
-    /// If it is not one of this process's own.
+    ///
+    /// If the server was not started by this process.
     pub fn crash(&self) {
         self.order("crash");
     }
@@ -192,39 +198,44 @@ impl PostgresServer {
     /// Kills all of its processes at once.
     ///
     /// # Panics
-    /// If it is not one of this process's own.
+    ///
+    /// If the server was not started by this process.
     pub fn kill(&self) {
         self.order("kill");
     }
 
-    /// Shuts it down as its service would, without waiting for those who are connected.
+    /// Shuts the server down as its service would, without waiting for clients.
     ///
     /// # Panics
-    /// If it is not one of this process's own.
+    ///
+    /// If the server was not started by this process.
     pub fn stop(&self) {
         self.order("stop");
     }
 
-    /// Starts it again after it has ended in one of these ways.
+    /// Starts the server again after `crash`, `kill` or `stop`.
     pub fn restart(&self) {
         self.order("start");
     }
 
-    /// Makes sure that it runs after it may have ended by itself, as an operator would.
+    /// Makes sure that the server runs after it may have ended on its own, as an operator would.
     ///
     /// # Panics
-    /// If it is not one of this process's own.
+    ///
+    /// If the server was not started by this process.
     pub fn revive(&self) {
         self.order("revive");
     }
 
     fn order(&self, order: &str) {
-        let watchdog = self.watchdog.as_ref();
-        let watchdog = watchdog.unwrap_or_else(|| panic!("a server that was given is left alone"));
-        let mut watchdog = watchdog.lock().unwrap_or_else(PoisonError::into_inner);
-        let orders = watchdog.orders.as_mut().unwrap();
+        let supervisor = self.supervisor.as_ref();
+        let supervisor =
+            supervisor.unwrap_or_else(|| panic!("only a server of this process can be stopped"));
+        let mut supervisor = supervisor.lock().unwrap_or_else(PoisonError::into_inner);
+        let orders = supervisor.orders.as_mut().unwrap();
         writeln!(orders, "{order}").unwrap();
-        assert_eq!(watchdog.answer().unwrap(), "done");
+        // Waits for the answer, so that the caller sees the server in its new state.
+        assert_eq!(supervisor.answer().unwrap(), "done");
     }
 
     /// Runs statements in a database, all or none.
@@ -233,9 +244,10 @@ impl PostgresServer {
         run.unwrap_or_else(|said| panic!("{sql}: {said}"));
     }
 
-    /// The same. If it fails, what was said.
+    /// Runs statements in a database, all or none; returns the output of `psql` if it fails.
     fn try_run(&self, database: &str, sql: &str) -> Result<(), String> {
         let run = Command::new(self.program("psql"))
+            // `-X` ignores the developer's own psqlrc.
             .args(["-X", "-q", "-v", "ON_ERROR_STOP=1"])
             .args(["-d", &self.url(database), "-c", sql])
             .output();
@@ -248,8 +260,8 @@ impl PostgresServer {
     }
 }
 
-impl Watchdog {
-    /// The next line that it says.
+impl Supervisor {
+    /// Reads the next line of its output.
     fn answer(&mut self) -> Result<String, String> {
         let mut line = String::new();
         let length = self.answers.read_line(&mut line).unwrap();
@@ -260,45 +272,48 @@ impl Watchdog {
     }
 }
 
-impl Drop for Watchdog {
+impl Drop for Supervisor {
     fn drop(&mut self) {
+        // Closing the pipe is the order to end.
         drop(self.orders.take());
-        // It has no more than a folder to remove.
+        // The shell only has a folder to remove, so this returns soon.
         let _ = self.child.wait();
     }
 }
 
 impl Database {
-    /// Which server it is on.
+    /// Returns its server.
     pub const fn server(&self) -> &Arc<PostgresServer> {
         &self.server
     }
 
-    /// Where it is.
+    /// Returns its URL.
     pub fn url(&self) -> String {
         self.server.url(&self.name)
     }
 
-    /// Another one with everything that this one has. Nobody may be connected to this one.
+    /// Creates a copy of the database. No client may be connected to the original.
     #[must_use]
     pub fn copy(&self) -> Self {
         self.server.copy_of(&self.name)
     }
 
     fn drop_now(&self) {
+        // `FORCE`: a test that panicked may have left connections open.
         let drop = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name);
         self.server.run("postgres", &drop);
     }
 
-    /// Runs statements there as its owner, all or none.
+    /// Runs statements as the owner, all or none.
     pub fn run(&self, sql: &str) {
         self.server.run(&self.name, sql);
     }
 
-    /// The same, where the server may not be able to.
+    /// Runs statements that the server may refuse.
     ///
     /// # Errors
-    /// What `psql` said.
+    ///
+    /// The output of `psql`.
     pub fn try_run(&self, sql: &str) -> Result<(), String> {
         self.server.try_run(&self.name, sql)
     }
@@ -306,8 +321,8 @@ impl Database {
 
 impl Drop for Database {
     fn drop(&mut self) {
-        // A server of this process goes as a whole.
-        if self.server.watchdog.is_none() {
+        // A server of this process is removed as a whole.
+        if self.server.supervisor.is_none() {
             self.drop_now();
         }
     }
@@ -315,14 +330,14 @@ impl Drop for Database {
 
 #[expect(
     clippy::disallowed_methods,
-    reason = "how a whole test run is told of a server; nothing that ships reads it"
+    reason = "selects the server of a whole test run; nothing that ships reads it"
 )]
 fn given_url() -> Option<String> {
     std::env::var(VARIABLE).ok().filter(|url| !url.is_empty())
 }
 
-/// The folder with `initdb` and `pg_ctl`: what `pg_config` says, or the newest of those that
-/// distributions install beside the path.
+/// Returns the folder with `initdb` and `pg_ctl`: the one that `pg_config` prints, or the newest
+/// installed version in the folders of the distributions.
 fn programs() -> PathBuf {
     let asked = Command::new("pg_config").arg("--bindir").output();
     let asked = asked.ok().filter(|answer| answer.status.success());
@@ -358,12 +373,13 @@ fn programs() -> PathBuf {
 }
 
 fn free_port() -> u16 {
+    // The kernel chooses; the port is free again when the listener is dropped.
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap().port()
 }
 
-/// PostgreSQL refuses to run as root; and an interrupted test run must not interrupt the server
-/// before what uses it.
+/// Lets the command run without root, which PostgreSQL requires, in a process group of its own:
+/// Ctrl-C at the terminal must not stop the server before the tests that use it.
 #[cfg(unix)]
 fn unprivileged(command: &mut Command) {
     use std::os::unix::process::CommandExt as _;
@@ -373,10 +389,11 @@ fn unprivileged(command: &mut Command) {
     }
     let user = ["postgres", "nobody"].into_iter().find_map(|name| {
         let ids = number_of(&["-u", name]).zip(number_of(&["-g", name]));
+        // A container may map the name to root, which PostgreSQL refuses.
         ids.filter(|(user, _)| *user != 0)
     });
     let (user, group) = user.unwrap_or_else(|| {
-        panic!("PostgreSQL does not run as root, and there is neither a user postgres nor nobody")
+        panic!("PostgreSQL does not run as root, and there is no user `postgres` or `nobody`")
     });
     command.uid(user).gid(group);
 }

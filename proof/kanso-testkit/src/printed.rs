@@ -1,8 +1,8 @@
-//! What a server prints.
+//! Output of a server.
 
 use std::net::SocketAddr;
 
-/// The address in the first whole line that has one, once `printed` has that line.
+/// Returns the address in the first complete line that has one.
 pub fn address_in(printed: &str) -> Option<SocketAddr> {
     let (lines, _) = printed.rsplit_once('\n')?;
     let (_, rest) = lines.split_once("http://")?;

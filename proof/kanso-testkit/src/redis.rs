@@ -1,9 +1,9 @@
-//! A Redis server of one's own.
+//! A Redis server of one test.
 
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 
-/// A `redis-server` on the loopback that ends with this value.
+/// A `redis-server` on the loopback interface that ends with this value.
 #[derive(Debug)]
 pub struct RedisServer {
     process: Child,
@@ -11,13 +11,15 @@ pub struct RedisServer {
 }
 
 impl RedisServer {
-    /// Starts one; whoever asks it before it listens is told so by their own connection.
+    /// Starts a server. It may not listen yet; a client has to retry its connection.
     pub fn start() -> Self {
         Self::start_at(free_port())
     }
 
-    /// The same on a port of one's choice.
+    /// Starts a server on the given port.
     pub fn start_at(port: u16) -> Self {
+        // `--save ""` and `--appendonly no`: Redis holds only data that may be lost, so the tests
+        // start each server empty and without a file.
         let process = Command::new("redis-server")
             .args(["--bind", "127.0.0.1", "--port", &port.to_string()])
             .args(["--save", "", "--appendonly", "no"])
@@ -29,13 +31,14 @@ impl RedisServer {
         Self { process, port }
     }
 
-    /// Where it is.
+    /// Returns its URL.
     pub fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
-    /// What it answers to a command, as `redis-cli` prints it.
+    /// Runs a command; returns the output of `redis-cli`.
     pub fn command(&self, words: &[&str]) -> String {
+        // Through `redis-cli`, not a client library: the tests of the client must not depend on it.
         let answered = Command::new("redis-cli")
             .args(["-p", &self.port.to_string()])
             .args(words)
@@ -44,26 +47,26 @@ impl RedisServer {
         String::from_utf8(answered.stdout).unwrap()
     }
 
-    /// Its port.
+    /// Returns its port.
     pub const fn port(&self) -> u16 {
         self.port
     }
 
-    /// How many keys were found there since it was started.
+    /// Number of lookups of existing keys since the start.
     pub fn keyspace_hits(&self) -> u64 {
         let asked = Command::new("redis-cli")
             .args(["-h", "127.0.0.1", "-p", &self.port.to_string()])
             .args(["INFO", "stats"])
             .output()
             .unwrap();
-        let told = String::from_utf8(asked.stdout).unwrap();
-        let hits = told
+        let output = String::from_utf8(asked.stdout).unwrap();
+        let hits = output
             .lines()
             .find_map(|line| line.strip_prefix("keyspace_hits:"));
         hits.unwrap().trim().parse().unwrap()
     }
 
-    /// Sends it a signal.
+    /// Sends a signal.
     pub fn signal(&self, name: &str) {
         let pid = self.process.id().to_string();
         let sent = Command::new("kill").args([name, &pid]).status().unwrap();
@@ -73,13 +76,13 @@ impl RedisServer {
 
 impl Drop for RedisServer {
     fn drop(&mut self) {
-        // It may be gone already, or stopped, which only this signal ends.
+        // The process may have ended, or be stopped by SIGSTOP, which only SIGKILL ends.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
 }
 
-/// A port that was free a moment ago: Redis cannot be told to take any.
+/// Returns a port that was free a moment ago: Redis cannot choose one by itself.
 fn free_port() -> u16 {
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     listener.local_addr().unwrap().port()

@@ -1,4 +1,4 @@
-//! A throttle without time.
+//! A login throttle without time.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use kanso_application::ports::throttle::{Admission, LoginOutcome, LoginThrottle};
 use kanso_domain::accounts::Email;
 
-/// Throttles an account once it has failed so often, until it succeeds.
+/// Throttles an account after a number of failures, until it succeeds.
 #[derive(Debug)]
 pub struct CountingThrottle {
     allowed: u32,
@@ -15,10 +15,10 @@ pub struct CountingThrottle {
 }
 
 impl CountingThrottle {
-    /// How long a throttled account is told to wait.
+    /// Wait that a throttled account gets, in seconds.
     pub const WAIT_SECONDS: u32 = 30;
 
-    /// Lets so many failures pass before it throttles.
+    /// Creates a throttle that allows this many failures.
     pub const fn allowing(failures: u32) -> Self {
         Self {
             allowed: failures,
@@ -26,12 +26,12 @@ impl CountingThrottle {
         }
     }
 
-    /// Never throttles.
+    /// Creates a throttle that never throttles.
     pub const fn never() -> Self {
         Self::allowing(u32::MAX)
     }
 
-    /// How often an account has failed since it last succeeded.
+    /// Number of failures of an account since its last success.
     pub fn failures(&self, email: &Email) -> u32 {
         self.change(|failures| failures.get(email).copied().unwrap_or_default())
     }
@@ -56,6 +56,7 @@ impl LoginThrottle for CountingThrottle {
         self.change(|failures| match verdict {
             LoginOutcome::Right => drop(failures.remove(email)),
             LoginOutcome::Wrong => *failures.entry(email.clone()).or_default() += 1,
+            // A login that was cut off says nothing about the password.
             LoginOutcome::Unknown => {}
         });
     }

@@ -2,7 +2,7 @@ use kanso_application::accounts::{LogIn, Registration};
 use kanso_application::ports::storage::{AccountStore as _, EndSessions, NewPassword};
 use kanso_domain::accounts::{Password, Settings, SettingsChange};
 use kanso_testkit::build::noon;
-use kanso_testkit::{CountingThrottle, LegiblePasswords};
+use kanso_testkit::{CountingThrottle, PlainPasswords};
 
 use crate::world::{PASSWORD, World, ada, is_account_gone};
 
@@ -77,17 +77,17 @@ async fn a_success_clears_the_failures() {
 #[tokio::test]
 async fn an_outdated_hash_is_replaced_at_the_next_log_in() {
     let world = World::new();
-    let user = world.register().await;
-    let old = LegiblePasswords::old_hash_of(PASSWORD);
+    let user = world.person().await;
+    let old = PlainPasswords::old_hash_of(PASSWORD);
     let new = NewPassword {
-        replaces: LegiblePasswords::hash_of(PASSWORD),
+        replaces: PlainPasswords::hash_of(PASSWORD),
         hash: old,
         sessions: EndSessions::None,
     };
     assert!(world.storage.replace_password(user, new).await.unwrap());
     world.granted().await;
     let stored = world.storage.credentials(&ada()).await.unwrap().unwrap();
-    assert_eq!(stored.password_hash, LegiblePasswords::hash_of(PASSWORD));
+    assert_eq!(stored.password_hash, PlainPasswords::hash_of(PASSWORD));
     world.granted().await;
 }
 

@@ -9,7 +9,7 @@ use kanso_application::streaks::Streaks;
 use kanso_domain::accounts::SettingsChange;
 use kanso_domain::sync::OperationOutcome;
 use kanso_domain::{Seq, UserId};
-use kanso_testkit::QuietFeed;
+use kanso_testkit::NullFeed;
 use kanso_testkit::build::{done, entry, habit, titled};
 use uuid::Uuid;
 
@@ -64,8 +64,8 @@ async fn a_streak_that_a_worker_stored_is_published() {
 #[tokio::test]
 async fn a_subscription_begins_at_the_head() {
     let world = World::new();
-    let user = world.register().await;
-    let live = Live::new(world.storage.clone(), Arc::new(QuietFeed));
+    let user = world.person().await;
+    let live = Live::new(world.storage.clone(), Arc::new(NullFeed));
     assert_eq!(live.follow(user).await.unwrap().newest().get(), 0);
     let create = world
         .habits
@@ -120,7 +120,7 @@ impl Feed for Followed {
     }
 
     fn subscribe(&self, user: UserId) -> Box<dyn Subscription> {
-        QuietFeed.subscribe(user)
+        NullFeed.subscribe(user)
     }
 }
 

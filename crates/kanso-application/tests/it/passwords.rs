@@ -6,7 +6,7 @@ use kanso_application::accounts::{LogIn, PasswordChange};
 use kanso_application::ports::credentials::{Identity, PasswordCheck, PasswordFault, Passwords};
 use kanso_application::ports::storage::{AccountStore as _, EndSessions, NewPassword};
 use kanso_domain::accounts::{Password, PasswordHash};
-use kanso_testkit::{LegiblePasswords, MemoryStorage};
+use kanso_testkit::{MemoryStorage, PlainPasswords};
 
 use crate::world::{PASSWORD, World, ada};
 
@@ -120,7 +120,7 @@ struct Overtaken {
 #[async_trait]
 impl Passwords for Overtaken {
     async fn hash(&self, password: Password) -> Result<PasswordHash, PasswordFault> {
-        LegiblePasswords.hash(password).await
+        PlainPasswords.hash(password).await
     }
 
     async fn check(
@@ -138,7 +138,7 @@ impl Passwords for Overtaken {
             let replaced = self.storage.replace_password(credentials.user_id, new);
             assert!(replaced.await.unwrap());
         }
-        LegiblePasswords.check(password, stored).await
+        PlainPasswords.check(password, stored).await
     }
 }
 
@@ -159,8 +159,8 @@ async fn overtaken(by: PasswordHash) -> (LogIn, PasswordHash) {
 }
 
 #[tokio::test]
-async fn a_log_in_that_races_a_new_password_is_refused() {
-    let by = LegiblePasswords::hash_of(NEW);
+async fn a_log_in_that_is_overtaken_by_a_new_password_is_refused() {
+    let by = PlainPasswords::hash_of(NEW);
     let (outcome, stored) = overtaken(by.clone()).await;
     assert!(matches!(outcome, LogIn::Refused));
     assert!(stored == by, "the new password stays");
@@ -168,7 +168,7 @@ async fn a_log_in_that_races_a_new_password_is_refused() {
 
 /// Another log-in with the same password stored a new hash of it.
 #[tokio::test]
-async fn a_log_in_that_races_a_rehash_is_granted() {
-    let (outcome, _) = overtaken(LegiblePasswords::old_hash_of(PASSWORD)).await;
+async fn a_log_in_that_is_overtaken_by_another_is_granted() {
+    let (outcome, _) = overtaken(PlainPasswords::old_hash_of(PASSWORD)).await;
     assert!(matches!(outcome, LogIn::Granted(_)));
 }

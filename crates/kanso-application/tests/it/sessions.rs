@@ -1,7 +1,7 @@
 use kanso_application::accounts::SESSION_SECONDS;
 use kanso_application::ports::credentials::Identity;
 use kanso_domain::sessions::GRACE_SECONDS;
-use kanso_testkit::LegibleAccessTokens;
+use kanso_testkit::PlainAccessTokens;
 
 use crate::world::{PASSWORD, World};
 
@@ -12,9 +12,7 @@ async fn an_access_token_is_valid_until_it_expires() {
     let grant = world.granted().await;
     let identity = whom(&world, &grant.access.token).await.unwrap();
     assert_eq!(identity.user_id, user);
-    world
-        .clock
-        .advance_seconds(LegibleAccessTokens::SECONDS - 1);
+    world.clock.advance_seconds(PlainAccessTokens::SECONDS - 1);
     assert!(whom(&world, &grant.access.token).await.is_some());
     world.clock.advance_seconds(1);
     assert!(whom(&world, &grant.access.token).await.is_none());

@@ -11,7 +11,7 @@ use kanso_testkit::build::{
     create_entry, create_habit, delete_entry, delete_habit, done, entry, habit, new_account, noon,
     once, titled, user,
 };
-use kanso_testkit::{ManualClock, MemoryStorage, QuietFeed};
+use kanso_testkit::{ManualClock, MemoryStorage, NullFeed};
 
 use crate::world::World;
 
@@ -109,7 +109,7 @@ async fn a_page_with_everything_has_the_streaks_of_pages_without() {
 async fn the_age_of_the_oldest_job_is_that_of_its_change() {
     let storage = Arc::new(MemoryStorage::default());
     let clock = Arc::new(ManualClock::at(noon()));
-    let streaks = Streaks::new(storage.clone(), clock.clone(), Arc::new(QuietFeed));
+    let streaks = Streaks::new(storage.clone(), clock.clone(), Arc::new(NullFeed));
     let age = async || streaks.backlog().await.unwrap().1;
     assert_eq!(age().await, 0, "no job waits");
     storage.create_account(new_account(1)).await.unwrap();

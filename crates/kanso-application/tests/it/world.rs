@@ -15,8 +15,8 @@ use kanso_domain::accounts::{Email, Password};
 use kanso_domain::{Seq, UserId};
 use kanso_testkit::build::noon;
 use kanso_testkit::{
-    CountedRefreshTokens, CountingThrottle, LegibleAccessTokens, LegiblePasswords, ManualClock,
-    MemoryStorage, QuietFeed, SequentialIds,
+    CountedRefreshTokens, CountingThrottle, ManualClock, MemoryStorage, NullFeed,
+    PlainAccessTokens, PlainPasswords, SequentialIds,
 };
 
 pub(crate) const PASSWORD: &str = "correct horse";
@@ -59,7 +59,7 @@ impl Feed for RecordingFeed {
     }
 
     fn subscribe(&self, user: UserId) -> Box<dyn Subscription> {
-        QuietFeed.subscribe(user)
+        NullFeed.subscribe(user)
     }
 }
 
@@ -87,8 +87,8 @@ impl World {
             storage: storage.clone(),
             clock: clock.clone(),
             ids: ids.clone(),
-            passwords: Arc::new(LegiblePasswords),
-            access_tokens: Arc::new(LegibleAccessTokens),
+            passwords: Arc::new(PlainPasswords),
+            access_tokens: Arc::new(PlainAccessTokens),
             refresh_tokens: Arc::new(CountedRefreshTokens),
             throttle: throttle.clone(),
             feed: feed.clone(),

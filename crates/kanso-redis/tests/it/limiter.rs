@@ -9,7 +9,7 @@ use kanso_local::LocalLimiter;
 use kanso_redis::{Redis, RedisLimiter};
 use tokio::time::timeout;
 
-use kanso_testkit::{LegiblePseudonyms, RedisServer as Server};
+use kanso_testkit::{PlainPseudonyms, RedisServer as Server};
 
 use crate::until;
 
@@ -38,7 +38,7 @@ fn limiter_over(redis: Redis) -> (RedisLimiter, Redis) {
     (
         RedisLimiter::new(
             redis.clone(),
-            Arc::new(LegiblePseudonyms),
+            Arc::new(PlainPseudonyms),
             Arc::new(LocalLimiter::new()),
         ),
         redis,

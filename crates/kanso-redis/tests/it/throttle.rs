@@ -8,7 +8,7 @@ use kanso_domain::accounts::Email;
 use kanso_local::LocalThrottle;
 use kanso_redis::{Redis, RedisThrottle};
 use kanso_testkit::build::noon;
-use kanso_testkit::{LegiblePseudonyms, ManualClock, RedisServer};
+use kanso_testkit::{ManualClock, PlainPseudonyms, RedisServer};
 
 use crate::until;
 
@@ -25,7 +25,7 @@ async fn patient(server: &RedisServer) -> RedisThrottle {
     let redis = Redis::at(&server.url()).unwrap();
     let redis = redis.with_time_limit(Duration::from_secs(20));
     until(&redis, true).await;
-    RedisThrottle::new(redis, Arc::new(LegiblePseudonyms), Arc::new(local()))
+    RedisThrottle::new(redis, Arc::new(PlainPseudonyms), Arc::new(local()))
 }
 
 /// Returns the seconds to wait before an attempt. An admitted attempt is settled as unknown.
@@ -119,11 +119,7 @@ async fn without_redis_a_server_throttles_alone() {
     let server = RedisServer::start();
     let redis = Redis::at(&server.url()).unwrap();
     until(&redis, true).await;
-    let throttle = RedisThrottle::new(
-        redis.clone(),
-        Arc::new(LegiblePseudonyms),
-        Arc::new(local()),
-    );
+    let throttle = RedisThrottle::new(redis.clone(), Arc::new(PlainPseudonyms), Arc::new(local()));
     drop(server);
     until(&redis, false).await;
     fail(&throttle, 12).await;

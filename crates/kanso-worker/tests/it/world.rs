@@ -18,8 +18,8 @@ use kanso_domain::habits::{Habit, HabitFields};
 use kanso_domain::progress::{DayLog, HabitProgress};
 use kanso_domain::sync::{Action, LoadSet, decide};
 use kanso_domain::{Date, HabitId, UserId};
-use kanso_testkit::{ManualClock, QuietFeed, SequentialIds, build};
-use kanso_worker::WorkerSchedule;
+use kanso_testkit::{ManualClock, NullFeed, SequentialIds, build};
+use kanso_worker::Rhythm;
 use tokio::runtime::Runtime;
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
@@ -62,8 +62,8 @@ impl World {
             storage: storage.records().clone(),
             clock: clock.clone(),
             ids: Arc::new(SequentialIds::default()),
-            wake: Arc::new(Signal(signal.clone())),
-            feed: Arc::new(QuietFeed),
+            wake: Arc::new(Bell(bell.clone())),
+            feed: Arc::new(NullFeed),
         };
         Self {
             habits: Habits::new(ports.clone()),
@@ -83,17 +83,8 @@ impl World {
                 clock.advance_seconds(1);
             }
         });
-        let streaks = Streaks::new(
-            self.storage.clone(),
-            self.clock.clone(),
-            Arc::new(QuietFeed),
-        );
-        kanso_worker::start(
-            &streaks,
-            self.signal.clone(),
-            stop,
-            WorkerSchedule::default(),
-        )
+        let streaks = Streaks::new(self.storage.clone(), self.clock.clone(), Arc::new(NullFeed));
+        kanso_worker::start(&streaks, self.bell.clone(), stop, Rhythm::default())
     }
 
     pub(crate) async fn user(&self, number: u128) -> UserId {

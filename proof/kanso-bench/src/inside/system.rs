@@ -17,8 +17,8 @@ use kanso_sqlite::{SqliteOptions, SqliteStorage};
 use kanso_testkit::build::{
     create_entry, create_habit, done, entry, habit, new_account, noon, once, titled, user,
 };
-use kanso_testkit::{ManualClock, QuietFeed, SequentialIds};
-use kanso_worker::WorkerSchedule;
+use kanso_testkit::{ManualClock, NullFeed, SequentialIds};
+use kanso_worker::Rhythm;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use tokio::sync::Notify;
@@ -115,11 +115,11 @@ impl RunningSystem {
             storage: storage.clone(),
             clock: clock.clone(),
             ids: Arc::new(SequentialIds::default()),
-            wake: Arc::new(NotifyWorkers(work.clone())),
-            feed: Arc::new(QuietFeed),
+            wake: Arc::new(Bell(bell.clone())),
+            feed: Arc::new(NullFeed),
         };
         Ok(Self {
-            streaks: Streaks::new(storage.clone(), clock.clone(), Arc::new(QuietFeed)),
+            streaks: Streaks::new(storage.clone(), clock.clone(), Arc::new(NullFeed)),
             sync: Sync::new(ports, Devices::new(storage.clone(), clock.clone())),
             storage,
             clock,

@@ -1,25 +1,25 @@
-//! A device: its replica, its outbox, and what it does with answers.
+//! A device: its replica, its outbox, and how it handles answers.
 
 use super::{
-    Answer, Bug, Change, Cursor, FIELDS, Op, Outcome, RECORDS, Refusal, Request, Row, Slot,
+    Answer, Change, Cursor, FIELDS, Op, Outcome, RECORDS, Refusal, Request, Row, Slot, SyncBug,
 };
 
 /// A device.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
 pub struct Device {
-    /// What it holds of the server's live records.
+    /// Live records of the server as far as the device has read.
     pub replica: [Option<Row>; RECORDS],
-    /// How far it has read.
+    /// Cursor of the last answer that was applied.
     pub cursor: Option<Cursor>,
-    /// What it wrote and was not answered.
+    /// Operations that are not answered yet.
     pub outbox: Vec<Op>,
-    /// What it reads beside its replica, while it starts anew.
+    /// The replica of a resync in progress, kept beside the current one.
     pub resync: Option<Resync>,
-    /// What it was not answered yet, while it waits.
+    /// The request that the device waits for.
     pub waiting: Option<Request>,
 }
 
-/// A replica that is read anew.
+/// A replica that is being read from the beginning.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Resync {
     rows: [Option<Row>; RECORDS],
@@ -27,17 +27,17 @@ pub struct Resync {
     gives_back: bool,
 }
 
-/// What a device learnt of its operations.
+/// Results of the operations of one push.
 #[derive(Debug, Default)]
-pub(super) struct Learnt {
-    /// They were carried out.
+pub(super) struct PushResults {
+    /// Operations that were carried out.
     pub(super) acknowledged: Vec<u8>,
-    /// They were not, and a person is told.
-    pub(super) told: Vec<u8>,
+    /// Operations that were rejected and are reported to the user.
+    pub(super) rejected: Vec<u8>,
 }
 
 impl Device {
-    /// What it sends next. While it starts anew its outbox waits.
+    /// Returns the next request. During a resync the outbox waits.
     pub fn request(&self, device: u8) -> Request {
         let (cursor, ops) = match &self.resync {
             Some(resync) => (resync.cursor, Vec::new()),
@@ -50,9 +50,10 @@ impl Device {
         }
     }
 
-    /// What it shows of a record and the version that an edit of it builds on, without what a
-    /// person just deleted.
+    /// Returns the version that an edit of the record builds on, or `None` if the user cannot see
+    /// it. A record with a pending delete is hidden.
     pub fn shows(&self, record: usize) -> Option<u8> {
+        // self.outbox || The outbox is shown over the replica: a user sees own writes at once.
         let pending = || self.outbox.iter().filter(|op| op.record == record);
         if pending().any(|op| op.change == Change::Delete) {
             return None;
@@ -62,28 +63,33 @@ impl Device {
         version.or(is_created.then_some(1))
     }
 
-    /// Takes the answer to what it waits for. What it gives back is numbered from `next_op`.
+    /// Handles the answer to the pending request. Operations that restore lost records are numbered
+    /// from `next_op`.
     pub(super) fn take(
         &mut self,
         answer: Result<Answer, Refusal>,
         next_op: &mut u8,
-        bug: Option<Bug>,
-    ) -> Learnt {
+        bug: Option<SyncBug>,
+    ) -> PushResults {
         let Some(request) = self.waiting.take() else {
-            return Learnt::default();
+            return PushResults::default();
         };
         match answer {
             Ok(answer) => self.read(&request, &answer, next_op, bug),
+            // An expired cursor means that tombstones were purged, so the server lost nothing and
+            // nothing is restored. Any other refusal means another history, which may lack
+            // acknowledged records.
             Err(refusal) => {
                 self.resync = Some(Resync {
                     rows: [None; RECORDS],
                     cursor: None,
-                    gives_back: refusal != Refusal::Expired && bug != Some(Bug::NothingGivenBack),
+                    gives_back: refusal != Refusal::Expired
+                        && bug != Some(SyncBug::LostNotRestored),
                 });
-                if bug == Some(Bug::OutboxDropped) {
+                if bug == Some(SyncBug::OutboxDropped) {
                     self.outbox.clear();
                 }
-                Learnt::default()
+                PushResults::default()
             }
         }
     }
@@ -93,52 +99,55 @@ impl Device {
         request: &Request,
         answer: &Answer,
         next_op: &mut u8,
-        bug: Option<Bug>,
-    ) -> Learnt {
+        bug: Option<SyncBug>,
+    ) -> PushResults {
         if let Some(resync) = &mut self.resync {
-            fold(&mut resync.rows, &answer.records);
+            apply_page(&mut resync.rows, &answer.records);
             resync.cursor = Some(answer.cursor);
             if !answer.has_more {
                 self.swap(request.device, next_op);
             }
-            return Learnt::default();
+            return PushResults::default();
         }
-        let mut learnt = Learnt::default();
+        let mut results = PushResults::default();
         for (op, outcome) in request.ops.iter().zip(&answer.outcomes) {
+            // Every outcome is final for the outbox. Only a request without an answer keeps its
+            // operations.
             self.outbox.retain(|waiting| waiting.id != op.id);
             match outcome {
                 Outcome::Applied(row) | Outcome::Merged(row) | Outcome::Noop(row) => {
                     self.hold(op.record, *row);
-                    learnt.acknowledged.push(op.id);
+                    results.acknowledged.push(op.id);
                 }
                 Outcome::Duplicate { row, .. } => {
                     if let Some(row) = row {
                         self.hold(op.record, *row);
                     }
-                    learnt.acknowledged.push(op.id);
+                    results.acknowledged.push(op.id);
                 }
                 Outcome::Conflict(_) | Outcome::Gone(_) | Outcome::Purged | Outcome::NotFound => {
-                    learnt.told.push(op.id);
+                    results.rejected.push(op.id);
                 }
             }
         }
-        if bug == Some(Bug::SentIsDone) {
+        if bug == Some(SyncBug::SentIsDone) {
             self.outbox.clear();
         }
-        fold(&mut self.replica, &answer.records);
+        apply_page(&mut self.replica, &answer.records);
         self.cursor = Some(answer.cursor);
-        learnt
+        results
     }
 
-    /// Holds a record as an answer showed it, unless a newer one is here.
+    /// Stores a record as an answer showed it, unless the replica has a newer version.
     fn hold(&mut self, record: usize, row: Row) {
         if self.replica[record].is_none_or(|held| held.version <= row.version) {
             self.replica[record] = Slot::Stored(row).live();
         }
     }
 
-    /// What was read anew takes the place of the replica. What the server lost is given back
-    /// before what waits, and what waits builds on the versions that the server will have.
+    /// Replaces the replica by the one that was read. Operations that restore lost records go
+    /// before the outbox, and pending edits are rebased on the versions that the server will have
+    /// then.
     fn swap(&mut self, device: u8, next_op: &mut u8) {
         let Some(resync) = self.resync.take() else {
             return;
@@ -152,7 +161,9 @@ impl Device {
         for (record, held) in ours.into_iter().enumerate() {
             let Some(held) = held else { continue };
             let stored = self.replica[record];
-            let (offer, expected) = judge(held, stored);
+            let (offer, expected) = repair(held, stored);
+            // The pending edit was made on the old history. Without the new base it would conflict
+            // with the record that the same device restores just before.
             for op in &mut self.outbox {
                 if let (Change::Edit { base, .. }, true) = (&mut op.change, op.record == record) {
                     *base = expected.unwrap_or(*base);
@@ -176,16 +187,17 @@ impl Device {
     }
 }
 
-/// How a record that this device holds is given back to a server that was put back, and the
-/// version that the server will have.
-fn judge(held: Row, stored: Option<Row>) -> (Option<Change>, Option<u8>) {
+/// Decides how a record of the device is restored on a server that runs on a backup. Returns the
+/// operation, if one is needed, and the version that the server will have.
+fn repair(held: Row, stored: Option<Row>) -> (Option<Change>, Option<u8>) {
     let Some(stored) = stored else {
         return (Some(Change::Create), Some(1));
     };
     if stored.fields == held.fields || held.version <= stored.version {
         return (None, Some(stored.version));
     }
-    // Who wrote it since it was put back had not seen what is given back.
+    // A record that was written after the restore did not see the version of this device, so it
+    // wins: the strict edit becomes a conflict instead of overwriting it.
     let is_strict = stored.written_in > held.written_in;
     let base = if is_strict {
         held.version
@@ -196,7 +208,7 @@ fn judge(held: Row, stored: Option<Row>) -> (Option<Change>, Option<u8>) {
     (Some(Change::Edit { base, is_strict }), expected)
 }
 
-fn fold(rows: &mut [Option<Row>; RECORDS], records: &[(usize, Row)]) {
+fn apply_page(rows: &mut [Option<Row>; RECORDS], records: &[(usize, Row)]) {
     for (record, row) in records {
         rows[*record] = Slot::Stored(*row).live();
     }

@@ -1,4 +1,8 @@
 //! Push, pull, retry, purge and epoch.
+//!
+//! **Bounds:** two devices, two records and two fields. Each rule of the protocol relates at most
+//! two devices, one record and one field to another, so a third of any kind adds states and no new
+//! interaction. The bounds of each exploration are in [`Bounds`].
 
 mod device;
 mod properties;
@@ -7,42 +11,42 @@ mod wire;
 mod world;
 
 pub use device::{Device, Resync};
-pub use server::{Effect, Kept, Row, Rules, Server, Slot};
+pub use server::{Effect, ReceiptResult, Row, Rules, Server, Slot};
 pub use wire::{Answer, Change, Cursor, Op, Outcome, Refusal, Request};
 pub use world::{Action, Bounds, SyncModel, World, Write};
 
-/// How many records there are.
+/// Number of records: one known to both devices at the start, one created during the exploration.
 pub const RECORDS: usize = 2;
-/// How many fields a record has.
+/// Number of fields: edits of one field conflict, edits of both merge.
 pub const FIELDS: usize = 2;
-/// How many devices there are.
+/// Number of devices.
 pub const DEVICES: usize = 2;
 
-/// What is wrong on purpose, so that a check is seen to fail.
+/// Planted bugs; each must break a property.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Bug {
+pub enum SyncBug {
     /// A retry does not find its receipt.
     RetryWithoutReceipt,
     /// A push is answered and not stored.
     AckBeforeCommit,
-    /// A cursor behind what was purged is taken.
+    /// A cursor below the floor is accepted.
     FloorUnchecked,
-    /// A purge does not move the floor.
-    FloorKept,
-    /// A server that was put back keeps its epoch.
-    EpochKept,
+    /// A purge does not raise the floor.
+    FloorNotRaised,
+    /// A restored server keeps its epoch.
+    EpochUnchanged,
     /// The cursor of a page is past a change that its reader could not see yet.
     CursorPastUncommitted,
-    /// A page that was cut off is given out as the last.
+    /// A truncated page is reported as the last one.
     CutPageIsLast,
-    /// An edit brings back what was deleted.
+    /// An edit revives a deleted record.
     EditRevives,
-    /// A purge leaves no grave behind.
-    NoGraves,
-    /// A device that has to start anew throws its outbox away.
+    /// A purge does not remember the id of the record.
+    PurgedIdForgotten,
+    /// A device that starts a resync clears its outbox.
     OutboxDropped,
-    /// A device does not give back what a server that was put back has lost.
-    NothingGivenBack,
+    /// A device does not restore the records that a restored server has lost.
+    LostNotRestored,
     /// An operation leaves the outbox when it is sent, not when it is answered.
     SentIsDone,
 }

@@ -1,4 +1,6 @@
-//! What must hold in every state, and what must happen in some.
+//! Properties that hold in every state, and those that some state must reach.
+//!
+//! The `sometimes` properties guard against a model that is correct because nothing happens in it.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +11,7 @@ use super::{
     World,
 };
 
-/// The properties that hold within these bounds.
+/// Returns the properties that hold within these bounds.
 pub(super) fn of(bounds: Bounds) -> Vec<Property<SyncModel>> {
     let mut properties = vec![
         Property::always("an acknowledged operation is stored", |_, world: &World| {
@@ -18,11 +20,11 @@ pub(super) fn of(bounds: Bounds) -> Vec<Property<SyncModel>> {
         Property::always("an operation has one effect", |_, world: &World| {
             world.server.history.iter().all(|effects| is_once(effects))
         }),
-        Property::always("what was deleted stays deleted", |_, world: &World| {
+        Property::always("a deleted record stays deleted", |_, world: &World| {
             world.server.history.iter().all(|effects| is_final(effects))
         }),
         Property::always(
-            "whoever has read everything holds everything",
+            "a device that has read everything holds all live records",
             |_, world: &World| {
                 (0..DEVICES).all(|at| !world.is_up_to_date(at) || world.holds_everything(at))
             },
@@ -32,21 +34,25 @@ pub(super) fn of(bounds: Bounds) -> Vec<Property<SyncModel>> {
             |_, world: &World| {
                 world.log.iter().zip(1..).all(|((device, ..), op)| {
                     let mut outbox = world.devices[*device].outbox.iter();
-                    let is_answered = world.acknowledged.contains(&op) || world.told.contains(&op);
+                    let is_answered =
+                        world.acknowledged.contains(&op) || world.rejected.contains(&op);
                     is_answered || outbox.any(|it| it.id == op)
                 })
             },
         ),
         Property::always(
-            "a calm brings everybody together",
+            "all devices converge once faults stop",
             |model: &SyncModel, world: &World| {
-                let calmed = world.calmed(model.rules);
-                let is_alike = (0..DEVICES).all(|at| calmed.holds_everything(at));
-                calmed.is_calm() && is_alike && calmed.records_survived()
+                // Evaluated in every state rather than at the end of each path: the model has no
+                // fairness, so an eventual property would fail on paths that never deliver a
+                // request.
+                let after_recovery = world.after_recovery(model.rules);
+                let is_alike = (0..DEVICES).all(|at| after_recovery.holds_everything(at));
+                after_recovery.has_recovered() && is_alike && after_recovery.records_survived()
             },
         ),
-        Property::sometimes("an edit is told of a clash", |_, world: &World| {
-            !world.told.is_empty()
+        Property::sometimes("a conflict is reported", |_, world: &World| {
+            !world.rejected.is_empty()
         }),
     ];
     if bounds.purges > 0 {
@@ -57,7 +63,7 @@ pub(super) fn of(bounds: Bounds) -> Vec<Property<SyncModel>> {
     }
     if bounds.restores > 0 {
         properties.push(Property::sometimes(
-            "what was lost is given back",
+            "a lost record is restored",
             |_, world: &World| world.given_back > 0,
         ));
     }
@@ -69,7 +75,7 @@ fn is_once(effects: &[Effect]) -> bool {
     ops.len() == effects.len()
 }
 
-/// Whether nothing follows a deletion.
+/// Returns true if no effect follows a deletion.
 fn is_final(effects: &[Effect]) -> bool {
     let first = effects.iter().position(|effect| effect.is_deleted);
     first.is_none_or(|at| at + 1 == effects.len())
@@ -81,9 +87,10 @@ fn refused(model: &SyncModel, world: &World, refusal: Refusal) -> bool {
 }
 
 impl World {
-    /// What is left once nobody writes and nothing goes wrong any more; what is late never arrives.
-    fn calmed(&self, rules: Rules) -> Self {
-        // A page a record, refusals, what is given back, and once more for what others did.
+    /// Returns the world after a recovery without writes and faults. Delayed requests never arrive.
+    fn after_recovery(&self, rules: Rules) -> Self {
+        // Twelve rounds are enough: one page a record, a refusal and its resync, the operations
+        // that restore lost records, and one more round for the changes of the other device.
         const ROUNDS: usize = 12;
         let mut world = self.clone();
         for device in (0..ROUNDS).flat_map(|_| 0..DEVICES) {
@@ -92,12 +99,12 @@ impl World {
         world
     }
 
-    fn is_calm(&self) -> bool {
+    fn has_recovered(&self) -> bool {
         (0..DEVICES)
             .all(|device| self.devices[device].outbox.is_empty() && self.is_up_to_date(device))
     }
 
-    /// Whether a device has read everything and waits for nothing.
+    /// Returns true if a device has read everything and waits for no answer.
     pub fn is_up_to_date(&self, device: usize) -> bool {
         let Device { cursor, resync, .. } = &self.devices[device];
         let head = Cursor {
@@ -108,13 +115,16 @@ impl World {
         resync.is_none() && *cursor == Some(head)
     }
 
-    /// Whether a device holds what is live.
+    /// Returns true if the replica of a device equals the live records of the server.
     fn holds_everything(&self, device: usize) -> bool {
+        // `seq` is left out: it changes when a record is restored, and a replica need not notice.
         let live = self.server.slots.map(Slot::live);
         let seen = |row: Option<Row>| row.map(|row| (row.version, row.fields));
         self.devices[device].replica.map(seen) == live.map(seen)
     }
 
+    // A delete may be a no-op because another device deleted the record first, so any tombstone of
+    // the record counts as its effect.
     fn is_stored(&self, op: u8) -> bool {
         let Some((_, record, change)) = self.log.get(usize::from(op) - 1) else {
             return false;
@@ -123,7 +133,7 @@ impl World {
         effects.any(|it| it.op == op || (*change == Change::Delete && it.is_deleted))
     }
 
-    /// Whether each record that was acknowledged and that nobody deleted is there.
+    /// Returns true if each acknowledged record that was never deleted is live.
     fn records_survived(&self) -> bool {
         (0..RECORDS).all(|at| {
             let of = || {

@@ -1,97 +1,99 @@
-//! The server: what becomes of operations, and what a device is told.
+//! The server: outcomes of operations, and pages.
 
 use std::collections::BTreeMap;
 
-use super::{Answer, Bug, Change, Cursor, DEVICES, FIELDS, Op, Outcome, RECORDS, Refusal, Request};
+use super::{
+    Answer, Change, Cursor, DEVICES, FIELDS, Op, Outcome, RECORDS, Refusal, Request, SyncBug,
+};
 
-/// What makes one run of the model differ from another in the server's rules.
+/// Rules of the server that differ between explorations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Rules {
-    /// How many records a page has at most.
+    /// Number of records on a page.
     pub page: usize,
-    /// What is wrong on purpose.
-    pub bug: Option<Bug>,
+    /// The planted bug, if any.
+    pub bug: Option<SyncBug>,
 }
 
-/// A record as it is stored; a text is the number of the operation that wrote it.
+/// A stored record. A field's text is the number of the operation that wrote it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Row {
-    /// How often it was written.
+    /// Number of writes.
     pub version: u8,
-    /// Where its newest change stands in the history.
+    /// Position of its newest change in the history.
     pub seq: u8,
-    /// Whether it is a tombstone.
+    /// True for a tombstone.
     pub is_deleted: bool,
-    /// What its fields say.
+    /// Texts of its fields.
     pub fields: [u8; FIELDS],
-    /// The version at which each field was written last, and by which device.
+    /// Version at which each field was written last, and the device that wrote it.
     pub edits: [(u8, u8); FIELDS],
-    /// The epoch of its newest change; stands for the time at which it was made.
+    /// Epoch of its newest change; stands for the time at which it was made.
     pub written_in: u8,
 }
 
-/// The place of a record.
+/// Storage of one record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Slot {
-    /// Nothing was ever there.
+    /// The record never existed.
     Absent,
     /// A record or its tombstone.
     Stored(Row),
     /// The tombstone was purged.
-    Grave,
+    Purged,
 }
 
 impl Slot {
-    /// The record, or its tombstone.
+    /// Returns the record or its tombstone.
     pub const fn row(self) -> Option<Row> {
         match self {
             Self::Stored(row) => Some(row),
-            Self::Absent | Self::Grave => None,
+            Self::Absent | Self::Purged => None,
         }
     }
 
-    /// The record, if it is live.
+    /// Returns the record if it is live.
     pub fn live(self) -> Option<Row> {
         self.row().filter(|row| !row.is_deleted)
     }
 }
 
-/// The part of an outcome that a retry finds.
+/// The part of an outcome that a receipt keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Kept {
+pub enum ReceiptResult {
     /// Applied, merged or a no-op, with version and position.
     Done(u8, u8),
     /// A conflict.
     Conflict,
-    /// Gone or buried.
+    /// Gone or purged.
     Gone,
-    /// Never there.
+    /// Not found.
     NotFound,
 }
 
-/// A change that was carried out. The server does not know of it; the properties do.
+/// A change that was carried out. Only the properties read it; the rules of the server do not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Effect {
-    /// Which operation did it.
+    /// The operation.
     pub op: u8,
-    /// Whether it left a tombstone.
+    /// True if it left a tombstone.
     pub is_deleted: bool,
 }
 
 /// The server.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Server {
-    /// Which history it has.
+    /// Identity of the history.
     pub epoch: u8,
-    /// Its newest change.
+    /// Position of the newest change.
     pub seq: u8,
-    /// Tombstones up to here were purged.
+    /// Tombstones up to this position were purged.
     pub floor: u8,
     /// The records.
     pub slots: [Slot; RECORDS],
-    /// The results of operations.
-    pub receipts: BTreeMap<u8, Kept>,
-    /// What each device said last that it had read.
+    /// Receipts of operations.
+    pub receipts: BTreeMap<u8, ReceiptResult>,
+    /// Position that each device reported last.
     pub sightings: [Option<u8>; DEVICES],
     /// All changes of each record, oldest first.
     pub history: [Vec<Effect>; RECORDS],
@@ -112,21 +114,23 @@ impl Default for Server {
 }
 
 impl Server {
-    /// Carries out the operations of `request` and tells what is new; nothing is carried out when
-    /// the cursor is refused.
+    /// Carries out the operations of `request` and returns the changes. A refused cursor carries
+    /// out nothing.
     pub fn exchange(&mut self, request: &Request, rules: Rules) -> Result<Answer, Refusal> {
         let has = |bug| rules.bug == Some(bug);
         if let Some(cursor) = request.cursor {
-            self.check(cursor, has(Bug::FloorUnchecked))?;
+            self.check(cursor, has(SyncBug::FloorUnchecked))?;
         }
         let before = self.clone();
         let outcomes = request.ops.iter().map(|op| self.submit(op, rules.bug));
         let outcomes = outcomes.collect();
         let mut answer = self.page(request, rules);
         answer.outcomes = outcomes;
-        if has(Bug::AckBeforeCommit) && !request.ops.is_empty() {
+        if has(SyncBug::AckBeforeCommit) && !request.ops.is_empty() {
             *self = before;
         }
+        // The position is the one that the device sent, not the one that it gets now: the answer
+        // may be lost, and a tombstone that the device never read must not be purged.
         let read = request
             .cursor
             .map_or(0, |it| it.first_pull.unwrap_or(it.seq));
@@ -139,6 +143,8 @@ impl Server {
             Err(Refusal::EpochChanged)
         } else if cursor.seq > self.seq {
             Err(Refusal::Ahead)
+        // During a first pull the position that counts is the head at its beginning: tombstones
+        // after it are delivered, those before it are not needed.
         } else if cursor.first_pull.unwrap_or(cursor.seq) < self.floor && !is_floor_ignored {
             Err(Refusal::Expired)
         } else {
@@ -146,17 +152,19 @@ impl Server {
         }
     }
 
-    fn submit(&mut self, op: &Op, bug: Option<Bug>) -> Outcome {
+    fn submit(&mut self, op: &Op, bug: Option<SyncBug>) -> Outcome {
+        // The receipt is looked up before the record, because a retry has to get the first result
+        // even if the record has changed since.
         let first = self.receipts.get(&op.id).copied();
-        if let Some(kept) = first.filter(|_| bug != Some(Bug::RetryWithoutReceipt)) {
-            return repeat(kept, self.slots[op.record].row());
+        if let Some(kept) = first.filter(|_| bug != Some(SyncBug::RetryWithoutReceipt)) {
+            return answer_from_receipt(kept, self.slots[op.record].row());
         }
         let outcome = match self.slots[op.record] {
             Slot::Absent => self.on_nothing(op),
-            Slot::Grave => Outcome::Purged,
+            Slot::Purged => Outcome::Purged,
             Slot::Stored(row) => self.on_row(op, row, bug),
         };
-        self.receipts.insert(op.id, kept(outcome));
+        self.receipts.insert(op.id, receipt_result(outcome));
         outcome
     }
 
@@ -167,9 +175,9 @@ impl Server {
         Outcome::Applied(self.store(op, None, false))
     }
 
-    fn on_row(&mut self, op: &Op, row: Row, bug: Option<Bug>) -> Outcome {
+    fn on_row(&mut self, op: &Op, row: Row, bug: Option<SyncBug>) -> Outcome {
         let is_edit = matches!(op.change, Change::Edit { .. });
-        if row.is_deleted && !(is_edit && bug == Some(Bug::EditRevives)) {
+        if row.is_deleted && !(is_edit && bug == Some(SyncBug::EditRevives)) {
             return match op.change {
                 Change::Delete => Outcome::Noop(row),
                 Change::Create | Change::Edit { .. } => Outcome::Gone(row),
@@ -178,14 +186,19 @@ impl Server {
         let differs = |field: &usize| op.fields[*field].is_some_and(|it| it != row.fields[*field]);
         let changed: Vec<usize> = (0..FIELDS).filter(differs).collect();
         let (base, is_strict) = match op.change {
+            // A delete wins over any edit that it has not seen.
             Change::Delete => return Outcome::Applied(self.store(op, Some(row), true)),
             _ if changed.is_empty() && !row.is_deleted => return Outcome::Noop(row),
             Change::Create => return Outcome::Conflict(row),
             Change::Edit { base, is_strict } => (base, is_strict),
         };
+        // Edits of the same device never clash: it has not seen the answer, but it knows its own
+        // text.
         let by_others = |(version, device): (u8, u8)| version > base && device != op.device;
         let clashes = |field: &usize| base > row.version || by_others(row.edits[*field]);
         let is_alone = base <= row.version && !row.edits.into_iter().any(by_others);
+        // The order of the arms is the rule: an edit of the newest version is applied, a strict or
+        // clashing one is a conflict, an edit over own edits is applied, and the rest is merged.
         match () {
             () if base == row.version => Outcome::Applied(self.store(op, Some(row), false)),
             () if is_strict || changed.iter().any(clashes) => Outcome::Conflict(row),
@@ -222,6 +235,7 @@ impl Server {
 
     fn page(&self, request: &Request, rules: Rules) -> Answer {
         let (after, told_since, first_pull) = match request.cursor {
+            // A first pull leaves out tombstones: the device has nothing to delete.
             None => (0, self.seq, Some(self.seq)),
             Some(cursor) => {
                 let told_since = cursor.first_pull.unwrap_or(cursor.seq);
@@ -233,13 +247,13 @@ impl Server {
             .filter(|(_, row)| row.seq > after && (!row.is_deleted || row.seq > told_since))
             .collect();
         records.sort_by_key(|(_, row)| row.seq);
-        if rules.bug == Some(Bug::CursorPastUncommitted) {
+        if rules.bug == Some(SyncBug::CursorPastUncommitted) {
             let is_others = |row: &Row| row.edits.iter().any(|edit| edit.1 != request.device);
             records.retain(|(_, row)| row.seq < self.seq || row.version < 2 || !is_others(row));
         }
         let has_more = records.len() > rules.page;
         records.truncate(rules.page);
-        let has_more = has_more && rules.bug != Some(Bug::CutPageIsLast);
+        let has_more = has_more && rules.bug != Some(SyncBug::CutPageIsLast);
         let last = records.last().filter(|_| has_more);
         let cursor = Cursor {
             epoch: self.epoch,
@@ -254,9 +268,9 @@ impl Server {
         }
     }
 
-    /// Removes the tombstones that every device has read but those that were `absent` for too
-    /// long. Answers whether there were any.
-    pub fn purge(&mut self, absent: [bool; DEVICES], bug: Option<Bug>) -> bool {
+    /// Removes the tombstones that all devices have read, except devices that were `absent` for too
+    /// long. Returns true if any were removed.
+    pub fn purge(&mut self, absent: [bool; DEVICES], bug: Option<SyncBug>) -> bool {
         let mut purged = false;
         for at in 0..RECORDS {
             let Some(row) = self.slots[at].row().filter(|row| row.is_deleted) else {
@@ -268,13 +282,13 @@ impl Server {
             if (0..DEVICES).any(waits) {
                 continue;
             }
-            let is_forgotten = bug == Some(Bug::NoGraves);
+            let is_forgotten = bug == Some(SyncBug::PurgedIdForgotten);
             self.slots[at] = if is_forgotten {
                 Slot::Absent
             } else {
-                Slot::Grave
+                Slot::Purged
             };
-            if bug != Some(Bug::FloorKept) {
+            if bug != Some(SyncBug::FloorNotRaised) {
                 self.floor = self.floor.max(row.seq);
             }
             purged = true;
@@ -283,24 +297,24 @@ impl Server {
     }
 }
 
-fn repeat(kept: Kept, row: Option<Row>) -> Outcome {
+fn answer_from_receipt(kept: ReceiptResult, row: Option<Row>) -> Outcome {
     match (kept, row) {
-        (Kept::Done(version, seq), row) => Outcome::Duplicate { version, seq, row },
-        (Kept::Conflict, Some(row)) => Outcome::Conflict(row),
-        (Kept::Gone, Some(row)) => Outcome::Gone(row),
-        (Kept::Gone, None) => Outcome::Purged,
-        (Kept::Conflict, None) | (Kept::NotFound, _) => Outcome::NotFound,
+        (ReceiptResult::Done(version, seq), row) => Outcome::Duplicate { version, seq, row },
+        (ReceiptResult::Conflict, Some(row)) => Outcome::Conflict(row),
+        (ReceiptResult::Gone, Some(row)) => Outcome::Gone(row),
+        (ReceiptResult::Gone, None) => Outcome::Purged,
+        (ReceiptResult::Conflict, None) | (ReceiptResult::NotFound, _) => Outcome::NotFound,
     }
 }
 
-const fn kept(outcome: Outcome) -> Kept {
+const fn receipt_result(outcome: Outcome) -> ReceiptResult {
     match outcome {
         Outcome::Applied(row) | Outcome::Merged(row) | Outcome::Noop(row) => {
-            Kept::Done(row.version, row.seq)
+            ReceiptResult::Done(row.version, row.seq)
         }
-        Outcome::Duplicate { version, seq, .. } => Kept::Done(version, seq),
-        Outcome::Conflict(_) => Kept::Conflict,
-        Outcome::Gone(_) | Outcome::Purged => Kept::Gone,
-        Outcome::NotFound => Kept::NotFound,
+        Outcome::Duplicate { version, seq, .. } => ReceiptResult::Done(version, seq),
+        Outcome::Conflict(_) => ReceiptResult::Conflict,
+        Outcome::Gone(_) | Outcome::Purged => ReceiptResult::Gone,
+        Outcome::NotFound => ReceiptResult::NotFound,
     }
 }

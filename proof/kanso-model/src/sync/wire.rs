@@ -1,20 +1,20 @@
-//! What goes between a device and the server.
+//! Messages between a device and the server.
 
 use super::{FIELDS, Row};
 
-/// What an operation does.
+/// Kinds of operations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Change {
-    /// Makes the record.
+    /// Creates the record.
     Create,
-    /// Edits it, having seen a version.
+    /// Edits the record on top of a version.
     Edit {
         /// The version.
         base: u8,
-        /// Whether any difference is a conflict.
+        /// True if any concurrent edit is a conflict.
         is_strict: bool,
     },
-    /// Makes it a tombstone, whatever was edited since.
+    /// Deletes the record, even if it was edited concurrently.
     Delete,
 }
 
@@ -23,86 +23,86 @@ pub enum Change {
 pub struct Op {
     /// Its id.
     pub id: u8,
-    /// Its device.
+    /// The device that made it.
     pub device: u8,
-    /// The record that it is about.
+    /// Index of its record.
     pub record: usize,
-    /// What it does.
+    /// Kind of the operation.
     pub change: Change,
-    /// What it says of the fields.
+    /// Texts of the fields that it sets.
     pub fields: [Option<u8>; FIELDS],
 }
 
-/// How far a device has read.
+/// Position up to which a device has read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Cursor {
-    /// The history.
+    /// Identity of the history.
     pub epoch: u8,
-    /// The position in it.
+    /// Position in the history.
     pub seq: u8,
-    /// During a first pull, the head when it began.
+    /// Head at the beginning of a first pull.
     pub first_pull: Option<u8>,
 }
 
-/// What a device sends: its outbox and what it has read.
+/// A request: outbox and cursor of a device.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Request {
-    /// Who sends it.
+    /// The device.
     pub device: u8,
-    /// What it has read; nothing without a cursor.
+    /// Its cursor; `None` before the first pull.
     pub cursor: Option<Cursor>,
-    /// What it wrote.
+    /// Its outbox.
     pub ops: Vec<Op>,
 }
 
-/// What became of an operation.
+/// Outcomes of an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Outcome {
-    /// The record now is this.
+    /// Applied; the record is now this.
     Applied(Row),
-    /// The same, beside what others edited.
+    /// Applied beside concurrent edits of other fields.
     Merged(Row),
-    /// Nothing changed: it already is like this.
+    /// Nothing changed: the record is already like this.
     Noop(Row),
-    /// A retry of what was done.
+    /// The operation was carried out before.
     Duplicate {
-        /// The version after the first time.
+        /// Version after the first time.
         version: u8,
-        /// The position after the first time.
+        /// Position after the first time.
         seq: u8,
         /// The record or tombstone as it is now.
         row: Option<Row>,
     },
-    /// Somebody else was faster.
+    /// A concurrent edit was stored first.
     Conflict(Row),
-    /// It is this tombstone.
+    /// The record is this tombstone.
     Gone(Row),
-    /// Only its grave is left.
+    /// The tombstone was purged.
     Purged,
-    /// It was never there.
+    /// The record never existed.
     NotFound,
 }
 
-/// Why a cursor is refused.
+/// Reasons to refuse a cursor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Refusal {
-    /// It is of another history.
+    /// The cursor belongs to another history.
     EpochChanged,
-    /// It is ahead of the server.
+    /// The cursor is ahead of the server.
     Ahead,
-    /// What its device has not read was purged.
+    /// Tombstones that the device has not read were purged.
     Expired,
 }
 
-/// What a device is answered.
+/// An answer.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Answer {
-    /// What became of each operation, in their order.
+    /// Outcome of each operation, in their order.
     pub outcomes: Vec<Outcome>,
-    /// What is new, by position: the records and which they are.
+    /// Changed records with their indexes, by position.
     pub records: Vec<(usize, Row)>,
-    /// How far the device has read with this.
+    /// Cursor after this page.
     pub cursor: Cursor,
-    /// Whether more is left.
+    /// True if another page follows.
     pub has_more: bool,
 }

@@ -1,82 +1,86 @@
-//! Two devices, a server and a network: what may happen, and what must hold.
+//! Two devices, a server and a network: the steps of the model.
 
 use std::collections::BTreeSet;
 
 use stateright::{Model, Property};
 
 use super::properties;
-use super::{Bug, Change, DEVICES, Device, FIELDS, Op, RECORDS, Request, Rules, Server};
+use super::{Change, DEVICES, Device, FIELDS, Op, RECORDS, Request, Rules, Server, SyncBug};
 
-/// How much may happen.
+/// Limits of one exploration.
+///
+/// Each limit is the smallest that reaches every rule once: the third write can clash with a merged
+/// edit, the second fault can delay the retry of a lost answer, a second purge finds a floor that
+/// is already raised, and one restore is enough because epochs are only compared for equality.
 #[derive(Clone, Copy, Debug)]
 pub struct Bounds {
-    /// How often people write.
+    /// Number of writes by users.
     pub writes: u8,
-    /// How often something goes wrong: an answer is lost, a request is late or comes again.
+    /// Number of faults: lost answers, late and repeated requests.
     pub faults: u8,
-    /// How often tombstones are purged.
+    /// Number of purges.
     pub purges: u8,
-    /// How often an older copy is put back.
+    /// Number of restores.
     pub restores: u8,
 }
 
 /// The model.
 #[derive(Clone, Copy, Debug)]
 pub struct SyncModel {
-    /// How much may happen.
+    /// Limits of the exploration.
     pub bounds: Bounds,
-    /// By which rules.
+    /// Rules of the server.
     pub rules: Rules,
 }
 
-/// What a person does to a record.
+/// Writes of a user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Write {
-    /// Makes it.
+    /// Creates the record.
     Create,
     /// Edits a field.
     Edit(usize),
-    /// Deletes it.
+    /// Deletes the record.
     Delete,
 }
 
-/// What happens.
+/// Steps of the model.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Action {
-    /// A person writes on a device, with or without a network.
+    /// A user writes on a device, online or offline.
     Write(usize, usize, Write),
-    /// A device sends its outbox and what it has read.
+    /// A device sends its outbox and its cursor.
     Send(usize),
-    /// A request arrives, and its answer or, `false`, not.
+    /// A request arrives; the flag is `false` if the answer is lost.
     Arrive(Request, bool),
-    /// A device waits no longer: the request was lost, or is late.
+    /// A device stops waiting: the request was lost or is late.
     GiveUp(usize),
-    /// Tombstones are purged, while these devices were away for too long.
+    /// Tombstones are purged while the marked devices were absent for too long.
     Purge([bool; DEVICES]),
-    /// A copy of the database is made.
+    /// A backup is taken.
     Copy,
-    /// The copy is put back.
+    /// The backup is restored.
     Restore,
 }
 
-/// Everything there is.
+/// State of the model.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct World {
     /// The server.
     pub server: Server,
-    /// The copy of its database.
+    /// The backup.
     pub copy: Option<Box<Server>>,
     /// The devices.
     pub devices: [Device; DEVICES],
-    /// What was sent and may arrive, any number of times. Only what would change something is
-    /// kept after its device gave up.
+    /// Requests that may arrive, any number of times. After its device gave up, a request stays
+    /// only if it can still change something.
     pub network: BTreeSet<Request>,
-    /// All that was written: by which device, to which record, and how.
+    /// All writes: device, record and kind.
     pub log: Vec<(usize, usize, Change)>,
-    /// What was acknowledged to its device.
+    /// Operations that were acknowledged to their device.
     pub acknowledged: BTreeSet<u8>,
-    /// What could not be carried out, and its device was told.
-    pub told: BTreeSet<u8>,
+    /// Operations that were rejected and reported to their device.
+    pub rejected: BTreeSet<u8>,
     next_op: u8,
     faults: u8,
     purges: u8,
@@ -85,7 +89,8 @@ pub struct World {
 }
 
 impl World {
-    /// One record that the first device made, has read, and the second knows nothing of.
+    /// Returns the initial state: the first device made one record and has read it, the second
+    /// knows nothing.
     fn beginning() -> Self {
         let mut world = Self {
             server: Server::default(),
@@ -94,7 +99,7 @@ impl World {
             network: BTreeSet::new(),
             log: Vec::new(),
             acknowledged: BTreeSet::new(),
-            told: BTreeSet::new(),
+            rejected: BTreeSet::new(),
             next_op: 1,
             faults: 0,
             purges: 0,
@@ -106,6 +111,8 @@ impl World {
             bug: None,
         };
         world.write(0, 0, Write::Create);
+        // The beginning is one record that is acknowledged, so that the few writes of an
+        // exploration start with something to edit.
         world.round_trip(0, rules);
         world
     }
@@ -138,10 +145,10 @@ impl World {
         self.next_op += 1;
     }
 
-    fn send(&mut self, device: usize, bug: Option<Bug>) {
+    fn send(&mut self, device: usize, bug: Option<SyncBug>) {
         let request = self.devices[device].request(u8::try_from(device).unwrap_or_default());
         self.devices[device].waiting = Some(request.clone());
-        if bug == Some(Bug::SentIsDone) {
+        if bug == Some(SyncBug::SentIsDone) {
             self.devices[device].outbox.clear();
         }
         self.network.insert(request);
@@ -154,7 +161,7 @@ impl World {
             let before = self.next_op;
             let taken = self.devices[device].take(answer, &mut self.next_op, rules.bug);
             self.acknowledged.extend(taken.acknowledged);
-            self.told.extend(taken.told);
+            self.rejected.extend(taken.rejected);
             for op in before..self.next_op {
                 let offer = self.devices[device].outbox.iter().find(|it| it.id == op);
                 self.log
@@ -174,8 +181,9 @@ impl World {
         }
     }
 
-    /// After this many faults what is late never arrives.
-    fn forget_the_late(&mut self, bounds: Bounds) {
+    /// Drops delayed requests that can have no effect: without operations, or after the last fault.
+    /// Dropping them keeps the number of states small.
+    fn drop_late_requests(&mut self, bounds: Bounds) {
         let is_over = self.faults >= bounds.faults;
         let devices = &self.devices;
         self.network.retain(|request| {
@@ -196,6 +204,8 @@ impl Model for SyncModel {
     fn actions(&self, world: &World, actions: &mut Vec<Action>) {
         let may_fail = world.faults < self.bounds.faults;
         for (at, device) in world.devices.iter().enumerate() {
+            // The log starts with one creation, and operations that restore records are not writes
+            // of a user.
             if world.log.len() <= usize::from(self.bounds.writes + world.given_back) {
                 actions.extend(writes(world, at));
             }
@@ -215,6 +225,7 @@ impl Model for SyncModel {
             }
         }
         if world.purges < self.bounds.purges {
+            // All four combinations, because the purge looks at each device by itself.
             let absences = [[false, false], [true, false], [false, true], [true, true]];
             actions.extend(absences.map(Action::Purge));
         }
@@ -243,7 +254,7 @@ impl Model for SyncModel {
                 let waiting = world.devices[usize::from(request.device)].waiting.clone();
                 world.arrive(&request, is_answered, self.rules);
                 if waiting.as_ref() != Some(&request) {
-                    // It was late: its device waits for something else.
+                    // The request was late; its device waits for another one.
                     world.devices[usize::from(request.device)].waiting = waiting;
                 }
             }
@@ -258,14 +269,17 @@ impl Model for SyncModel {
                 world.purges += 1;
             }
             Action::Copy => world.copy = Some(Box::new(world.server.clone())),
+            // The restored server gets a new epoch, as an operator's restore does. Everything else
+            // is as it was when the backup was taken.
             Action::Restore => {
                 let copy = world.copy.take()?;
-                let epoch = world.server.epoch + u8::from(self.rules.bug != Some(Bug::EpochKept));
+                let epoch =
+                    world.server.epoch + u8::from(self.rules.bug != Some(SyncBug::EpochUnchanged));
                 world.server = Server { epoch, ..*copy };
                 world.restores += 1;
             }
         }
-        world.forget_the_late(self.bounds);
+        world.drop_late_requests(self.bounds);
         Some(world)
     }
 
@@ -274,12 +288,12 @@ impl Model for SyncModel {
     }
 }
 
-/// What a person may write on this device.
+/// Returns the writes that a user may make on this device.
 fn writes(world: &World, device: usize) -> Vec<Action> {
     let mut writes = Vec::new();
     for record in 0..RECORDS {
         if world.devices[device].shows(record).is_some() {
-            // The first device keeps to one field, so that edits merge as well as clash.
+            // The first device edits one field only, so that edits merge as well as clash.
             writes.extend((0..=device).map(Write::Edit).map(|it| (record, it)));
             writes.push((record, Write::Delete));
         }

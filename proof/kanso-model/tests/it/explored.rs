@@ -1,4 +1,4 @@
-//! Every state within the bounds.
+//! Explores every state within the bounds.
 
 use std::fmt::Debug;
 use std::hash::Hash;
@@ -7,7 +7,7 @@ use kanso_model::refresh::{self, RefreshModel};
 use kanso_model::sync::{Bounds, Rules, SyncModel};
 use stateright::{Checker as _, Model};
 
-/// These bounds, with pages of one record.
+/// Returns a model with these bounds and pages of one record.
 pub(crate) const fn model(writes: u8, faults: u8, purges: u8, restores: u8) -> SyncModel {
     SyncModel {
         bounds: Bounds {
@@ -20,10 +20,11 @@ pub(crate) const fn model(writes: u8, faults: u8, purges: u8, restores: u8) -> S
     }
 }
 
-/// Eight ticks and five tokens.
+/// Returns a rotation with eight ticks and five tokens. Eight ticks hold three grace periods, so a
+/// token can be reused within, at the end of and after its own.
 pub(crate) const fn rotation(has_thief: bool) -> RefreshModel {
     RefreshModel {
-        bounds: refresh::Bounds {
+        bounds: refresh::RefreshBounds {
             ticks: 8,
             tokens: 5,
             has_thief,
@@ -38,6 +39,7 @@ where
     M::State: Clone + Debug + PartialEq + Hash + Send + Sync + 'static,
     M::Action: Clone + Debug + PartialEq + Send + Sync + 'static,
 {
+    // Breadth first, so that a failing property is shown with the shortest path to it.
     let checker = model.checker().spawn_bfs().join();
     println!(
         "{name}: {} states, {} steps, at most {} in a row",

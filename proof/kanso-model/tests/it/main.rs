@@ -1,12 +1,12 @@
-//! The model is explored completely, is seen to fail, and agrees with the code.
+//! The models are explored completely, planted bugs break them, and they agree with the code.
 
 #![expect(
     clippy::unwrap_used,
     clippy::print_stdout,
-    reason = "a test that meets what it does not expect stops there, and how much was explored is shown"
+    reason = "a test stops at an unexpected value, and prints how much it explored"
 )]
 
 mod explored;
-mod planted;
+mod planted_bugs;
 mod refreshed;
 mod synced;

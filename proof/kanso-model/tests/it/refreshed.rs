@@ -1,4 +1,4 @@
-//! The use cases of accounts refresh as the model does.
+//! The account use cases refresh tokens as the model does.
 
 use std::sync::Arc;
 
@@ -8,15 +8,15 @@ use kanso_domain::sessions::GRACE_SECONDS;
 use kanso_model::refresh::{GRACE_TICKS, Session};
 use kanso_testkit::build::noon;
 use kanso_testkit::{
-    CountedRefreshTokens, CountingThrottle, LegibleAccessTokens, LegiblePasswords, ManualClock,
-    MemoryStorage, QuietFeed, SequentialIds,
+    CountedRefreshTokens, CountingThrottle, ManualClock, MemoryStorage, NullFeed,
+    PlainAccessTokens, PlainPasswords, SequentialIds,
 };
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 
 const PASSWORD: &str = "correct horse";
 
-/// The model and the code, side by side, with every token that was handed out.
+/// The model and the code, side by side, with every token that was issued.
 struct Pair {
     session: Session,
     now: u8,
@@ -32,11 +32,11 @@ impl Pair {
             storage: Arc::new(MemoryStorage::default()),
             clock: clock.clone(),
             ids: Arc::new(SequentialIds::default()),
-            passwords: Arc::new(LegiblePasswords),
-            access_tokens: Arc::new(LegibleAccessTokens),
+            passwords: Arc::new(PlainPasswords),
+            access_tokens: Arc::new(PlainAccessTokens),
             refresh_tokens: Arc::new(CountedRefreshTokens),
             throttle: Arc::new(CountingThrottle::allowing(3)),
-            feed: Arc::new(QuietFeed),
+            feed: Arc::new(NullFeed),
         });
         let email: kanso_domain::accounts::Email = "ada@example.org".parse().unwrap();
         let password = Password::choose(PASSWORD).unwrap();
@@ -60,7 +60,7 @@ impl Pair {
             .advance_seconds(GRACE_SECONDS / i64::from(GRACE_TICKS));
     }
 
-    /// Presents the token with this number to both; they must say the same.
+    /// Presents the token with this number to both; their answers must agree.
     async fn refresh(&mut self, token: u8) -> Option<u8> {
         let expected = self.session.refresh(token, self.now, None);
         let presented = &self.tokens[usize::from(token) - 1];
@@ -94,7 +94,7 @@ async fn a_token_that_is_used_again_after_the_grace() {
     assert_eq!(pair.refresh(2).await, None);
 }
 
-/// A copy of a request that arrives once its successor was used is taken for a thief's.
+/// A delayed copy of a request whose successor was already used counts as theft.
 #[tokio::test]
 async fn a_token_whose_successor_was_used() {
     let mut pair = Pair::logged_in().await;
@@ -105,21 +105,21 @@ async fn a_token_whose_successor_was_used() {
 }
 
 proptest! {
-    // The same walks always; `PROPTEST_CASES` asks for more of them.
+    // The same walks in every run; `PROPTEST_CASES` asks for more of them.
     #![proptest_config(ProptestConfig {
         failure_persistence: None,
         rng_seed: RngSeed::Fixed(1),
         ..ProptestConfig::default()
     })]
 
-    /// Each number is a tick, or how many tokens before the newest one is presented.
+    /// Each number is a tick, or an offset from the newest token.
     #[test]
-    fn model_and_code_agree_whatever_is_presented(steps in prop::collection::vec(0..6_usize, 30)) {
+    fn model_and_code_agree_on_every_sequence(steps in prop::collection::vec(0..6_usize, 30)) {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(async {
             let mut pair = Pair::logged_in().await;
             for step in steps {
-                // The newest is drawn more often, so that sessions last.
+                // The newest token is drawn more often, so that sessions last.
                 let back = match step {
                     0 | 1 => { pair.tick(); continue }
                     2 | 3 => 0,

@@ -1,8 +1,8 @@
-//! The use cases over a storage in memory answer as the model does.
+//! The sync use cases over a storage in memory answer as the model does.
 
 mod code;
 
-use kanso_model::sync::{Action, Bug, Outcome, Refusal, Request, SyncModel, World, Write};
+use kanso_model::sync::{Action, Outcome, Refusal, Request, SyncBug, SyncModel, World, Write};
 use proptest::prelude::*;
 use proptest::sample::Index;
 use proptest::test_runner::RngSeed;
@@ -30,7 +30,8 @@ impl Pair {
         }
     }
 
-    /// Lets this happen to both and compares what can be seen. `false` when it cannot happen.
+    /// Takes the step in both and compares the visible results. Returns `false` if the step is not
+    /// possible.
     fn step(&mut self, action: Action) -> bool {
         let mut server = self.world.server.clone();
         let Some(next) = self.model.next_state(&self.world, action.clone()) else {
@@ -43,10 +44,10 @@ impl Pair {
                 assert_eq!(answered, code::visible(expected), "{request:?}");
             }
             Action::Purge(absent) => self.code.purge(absent),
-            Action::Copy => self.copied = Some(self.code.lived()),
+            Action::Copy => self.copied = Some(self.code.event_count()),
             Action::Restore => self
                 .code
-                .put_back(self.copied.take().unwrap(), next.server.epoch),
+                .restore(self.copied.take().unwrap(), next.server.epoch),
             Action::Write(..) | Action::Send(_) | Action::GiveUp(_) => {}
         }
         self.world = next;
@@ -64,23 +65,24 @@ impl Pair {
         self.world.devices[device].waiting.clone().unwrap()
     }
 
-    /// A device sends and is answered.
+    /// Sends the outbox of a device and delivers the answer.
     fn round_trip(&mut self, device: usize) {
         self.sends(device, true);
     }
 
-    /// A device sends, and its answer arrives or, `false`, not.
+    /// Sends the outbox of a device; the answer arrives, or is lost if `false`.
     fn sends(&mut self, device: usize, is_answered: bool) {
         self.steps([Action::Send(device)]);
         self.steps([Action::Arrive(self.waiting(device), is_answered)]);
     }
 
-    /// A device writes to the record that both know.
+    /// Writes to the record that both devices know.
     fn writes(&mut self, device: usize, write: Write) {
         self.steps([Action::Write(device, 0, write)]);
     }
 
-    /// What the model answers to what a device would send now; the code was seen to agree.
+    /// Sends the next request of a device and returns the outcomes of the model, after the code was
+    /// seen to agree.
     fn foresees(&mut self, device: usize) -> Result<Vec<Outcome>, Refusal> {
         self.steps([Action::Send(device)]);
         let request = self.waiting(device);
@@ -94,7 +96,7 @@ impl Pair {
     }
 }
 
-/// Both devices have read everything.
+/// Returns a pair in which both devices have read everything.
 fn both_know() -> Pair {
     let mut pair = Pair::new(model(8, 8, 3, 2));
     pair.round_trip(1);
@@ -178,7 +180,7 @@ fn a_cursor_below_the_floor() {
     let mut pair = both_know();
     pair.writes(0, Write::Delete);
     pair.round_trip(0);
-    // Its own sighting is from before its delete.
+    // The reported position of the first device is from before its delete.
     pair.steps([Action::Purge([true, true])]);
     assert_eq!(pair.foresees(1), Err(Refusal::Expired));
     pair.round_trip(1);
@@ -202,19 +204,19 @@ fn an_epoch_after_a_restore() {
     );
 }
 
-/// The comparison can fail: a model that is wrong on purpose answers otherwise than the code.
+/// The comparison can fail: a model with a planted bug differs from the code.
 #[test]
 #[should_panic(expected = "assertion `left == right` failed: Request")]
 fn a_wrong_model_does_not_agree() {
     let mut pair = both_know();
-    pair.model.rules.bug = Some(Bug::RetryWithoutReceipt);
+    pair.model.rules.bug = Some(SyncBug::RetryWithoutReceipt);
     pair.writes(0, Write::Edit(0));
     pair.sends(0, false);
     pair.round_trip(0);
 }
 
 proptest! {
-    // The same walks always; `PROPTEST_CASES` asks for more of them.
+    // The same walks in every run; `PROPTEST_CASES` asks for more of them.
     #![proptest_config(ProptestConfig {
         failure_persistence: None,
         rng_seed: RngSeed::Fixed(1),
@@ -222,7 +224,7 @@ proptest! {
     })]
 
     #[test]
-    fn model_and_code_agree_whatever_happens(chosen in prop::collection::vec(any::<Index>(), 60)) {
+    fn model_and_code_agree_on_every_walk(chosen in prop::collection::vec(any::<Index>(), 60)) {
         let mut pair = Pair::new(model(8, 8, 3, 2));
         for index in chosen {
             let mut actions = Vec::new();

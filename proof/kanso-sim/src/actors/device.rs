@@ -1,4 +1,4 @@
-//! A device: the real client with its sync loop, and a person who uses it.
+//! A device: the real client with its sync loop, and a simulated user.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,20 +12,20 @@ use uuid::Uuid;
 use super::{PASSWORD, a_while, edits, email};
 use crate::chance::Chance;
 use crate::finding::{Check, Findings};
-use crate::history::{Recorder, Who};
+use crate::history::{Actor, Recorder};
 use crate::network::Link;
 use crate::plan::Plan;
 use crate::time::{PausedTimer, Time};
 
-/// The longest pause between two things that a person does.
+/// Longest pause between two actions of the user.
 const PAUSE_MILLIS: u64 = 20_000;
-/// How often somebody tries to log in, every three seconds: longer than any trouble lasts.
+/// Attempts to log in, one every three seconds: longer than any fault lasts.
 const LOG_INS: u32 = 4_000;
 
-/// One device of one person.
+/// One device of one user.
 pub struct Device {
-    /// Whose device it is.
-    pub who: Who,
+    /// The device and its user.
+    pub actor: Actor,
     /// The real client.
     pub client: Arc<Client>,
     plan: Plan,
@@ -34,7 +34,7 @@ pub struct Device {
     recorder: Arc<Recorder>,
     findings: Findings,
     running: Mutex<Option<Running>>,
-    /// The highest version of each record that was delivered.
+    /// Highest version of each record that was delivered.
     seen: Mutex<BTreeMap<Uuid, i64>>,
 }
 
@@ -50,21 +50,21 @@ impl Drop for Running {
 }
 
 impl Device {
-    /// A device that nobody has logged in on.
+    /// Creates a device without a session.
     pub fn new(
         plan: Plan,
-        link: (Who, Link),
+        link: (Actor, Link),
         time: &Time,
         recorder: &Arc<Recorder>,
         findings: &Findings,
     ) -> anyhow::Result<Self> {
-        let (who, link) = link;
-        let chance = Arc::new(Chance::stream(plan.seed, &who.to_string()));
+        let (actor, link) = link;
+        let chance = Arc::new(Chance::stream(plan.seed, &actor.to_string()));
         let skew = i64::try_from(chance.between(0, 2 * plan.skew_seconds.unsigned_abs()));
         let clock = time.clock(skew.unwrap_or_default() - plan.skew_seconds);
-        let ids = Arc::new(Chance::stream(plan.seed, &format!("{who} ids")));
+        let ids = Arc::new(Chance::stream(plan.seed, &format!("{actor} ids")));
         Ok(Self {
-            who,
+            actor,
             client: Arc::new(Client::in_memory(clock, ids)?),
             plan,
             link,
@@ -76,22 +76,22 @@ impl Device {
         })
     }
 
-    /// Makes the account, whatever it takes.
+    /// Creates the account; retries until it exists.
     pub async fn register(&self) {
-        let email = email(self.who.person);
+        let email = email(self.actor.person);
         loop {
             match self.client.register(&self.link, &email, PASSWORD).await {
-                // Refused: an earlier try came through, and its answer did not.
+                // Refused: an earlier attempt was carried out and its answer was lost.
                 Ok(_) | Err(CallError::Refused(_)) => return,
                 Err(_) => sleep(Duration::from_secs(2)).await,
             }
         }
     }
 
-    /// A person uses the device for as long as the plan says.
-    pub async fn live(&self) {
+    /// Uses the device for as many actions as the plan has.
+    pub async fn run(&self) {
         a_while(&self.chance, PAUSE_MILLIS).await;
-        // Somebody may write before they log in.
+        // A user may write before the first login.
         if self.chance.happens(30) {
             self.act(0);
         }
@@ -101,70 +101,74 @@ impl Device {
             a_while(&self.chance, PAUSE_MILLIS).await;
             if self.chance.happens(10 * self.plan.partitions) {
                 let is_cut = self.chance.happens(60);
-                self.recorder
-                    .did(self.who, if is_cut { "goes offline" } else { "is online" });
+                self.recorder.did(
+                    self.actor,
+                    if is_cut { "goes offline" } else { "is online" },
+                );
                 self.link.cut(is_cut);
             }
+            // Dropping the loop loses its timers and its pending request; the replica survives, as
+            // on a phone.
             if self.chance.happens(3) {
-                self.recorder.did(self.who, "crashes and starts again");
+                self.recorder.did(self.actor, "crashes and starts again");
                 *self.running() = None;
                 self.start_loop();
             }
             self.act(number);
-            self.look();
-            self.tend().await;
+            self.check_versions();
+            self.answer_prompts().await;
         }
     }
 
     fn act(&self, number: u32) {
-        let done = edits::act(&self.client, &self.chance, self.who, number);
+        let done = edits::act(&self.client, &self.chance, self.actor, number);
         match done {
             Ok(done) => {
                 if let Some(wrong) = done.unread {
                     self.findings
-                        .note(Check::NeverBack, format!("{}: {wrong}", self.who));
+                        .note(Check::NeverBack, format!("{}: {wrong}", self.actor));
                 }
-                self.recorder.did(self.who, done.what);
+                self.recorder.did(self.actor, done.what);
             }
             Err(error) => {
-                let what = format!("{} cannot write: {error}", self.who);
+                let what = format!("{} cannot write: {error}", self.actor);
                 self.findings.note(Check::NeverBack, what);
             }
         }
     }
 
-    /// What was delivered of a record is never older than what was delivered before.
-    fn look(&self) {
+    /// Checks that no record went back to an older version. Only a restore may lower a version.
+    fn check_versions(&self) {
         let Ok(records) = self.client.server_records() else {
             return self
                 .findings
-                .note(Check::NeverBack, format!("{} cannot read", self.who));
+                .note(Check::NeverBack, format!("{} cannot read", self.actor));
         };
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         for record in records {
             let version = record.stamp().version.get();
             let newest = seen.entry(record.id()).or_insert(version);
             if version < *newest && self.plan.restores == 0 {
-                let (who, id) = (self.who, record.id());
-                let what = format!("{who} had version {newest} of {id} and has {version} now");
+                let (actor, id) = (self.actor, record.id());
+                let what = format!("{actor} had version {newest} of {id} and has {version} now");
                 self.findings.note(Check::NeverBack, what);
             }
             *newest = version;
         }
     }
 
-    /// Does what the state of the sync asks of a person.
-    pub async fn tend(&self) {
+    /// Answers the prompts that the sync state shows to a user.
+    pub async fn answer_prompts(&self) {
         let state = self.state();
         match state {
             Some(SyncState::SignedOut) => {
                 self.recorder
-                    .did(self.who, "is signed out and logs in again");
+                    .did(self.actor, "is signed out and logs in again");
                 self.log_in().await;
-                self.poke();
+                self.sync_now();
             }
             Some(SyncState::ManyDeletions(_)) => {
-                self.recorder.did(self.who, "accepts many deletions");
+                self.recorder.did(self.actor, "accepts many deletions");
                 if let Some(running) = self.running().as_ref() {
                     running.handle.accept_deletions();
                 }
@@ -174,46 +178,47 @@ impl Device {
         }
     }
 
-    /// Whoever wants to log in goes where there is a network.
+    /// Logs in, after going online: a user who wants to log in looks for a network.
     async fn log_in(&self) {
         self.link.cut(false);
-        let email = email(self.who.person);
+        let email = email(self.actor.person);
         for _ in 0..LOG_INS {
             match self.client.login(&self.link, &email, PASSWORD).await {
                 Ok(_) => return,
                 Err(LoginError::Call(_)) => sleep(Duration::from_secs(3)).await,
                 Err(LoginError::OtherAccount { .. }) => {
-                    let what = format!("{} was logged in as somebody else", self.who);
+                    let what = format!("{} was logged in to another account", self.actor);
                     return self.findings.note(Check::Isolation, what);
                 }
             }
         }
-        let what = format!("{} cannot log in", self.who);
+        let what = format!("{} cannot log in", self.actor);
         self.findings.note(Check::StaysSignedIn, what);
     }
 
     fn start_loop(&self) {
         let transport = Arc::new(self.link.clone());
         let timer = Arc::new(PausedTimer);
+        // The client's own loop runs unchanged; only transport and timer are simulated.
         let (sync_loop, handle) = SyncLoop::new(Arc::clone(&self.client), transport, timer);
         let task = tokio::spawn(sync_loop.run());
         *self.running() = Some(Running { handle, task });
     }
 
-    /// It is online, and syncs at once.
-    pub fn poke(&self) {
+    /// Goes online and starts a sync at once.
+    pub fn sync_now(&self) {
         self.link.cut(false);
         if let Some(running) = self.running().as_ref() {
             running.handle.sync_now();
         }
     }
 
-    /// Its person uses it no more.
-    pub fn put_away(&self) {
+    /// Stops the sync loop for good.
+    pub fn stop_sync(&self) {
         *self.running() = None;
     }
 
-    /// How its sync stands; none when no loop runs.
+    /// State of the sync; `None` while no loop runs.
     pub fn state(&self) -> Option<SyncState> {
         let running = self.running();
         let running = running
@@ -222,7 +227,7 @@ impl Device {
         running.map(|running| running.handle.state().borrow().clone())
     }
 
-    /// Whether all is exchanged.
+    /// Returns true if everything is exchanged.
     pub fn is_quiet(&self) -> bool {
         let is_idle = matches!(
             self.state(),

@@ -1,4 +1,4 @@
-//! What a person does on a device, all through the client's own interface.
+//! Actions of a user on a device, all through the client's own interface.
 
 use jiff::ToSpan as _;
 use kanso_client::{Client, EditError, ResolveError};
@@ -10,65 +10,68 @@ use kanso_protocol::entries::EntryMembers;
 use kanso_protocol::habits::{FrequencyType, HabitMembers, HabitType};
 
 use crate::chance::Chance;
-use crate::history::Who;
+use crate::history::Actor;
 
-/// What was done, and what of it cannot be read back.
-pub(super) struct Done {
+/// Description of an action, and the write that could not be read back, if any.
+pub(super) struct EditReport {
     pub(super) what: String,
     pub(super) unread: Option<String>,
 }
 
-fn done(what: impl Into<String>) -> Done {
-    Done {
+fn report(what: impl Into<String>) -> EditReport {
+    EditReport {
         what: what.into(),
         unread: None,
     }
 }
 
-/// A text that nobody else writes, and that says whose it is.
-pub(super) fn mark(who: Who, number: u32) -> String {
-    format!("p{}~d{}~{number}", who.person, who.device)
+/// Returns a text that is unique in a run and names its author. The isolation check reads the
+/// author from it.
+pub(super) fn mark(actor: Actor, number: u32) -> String {
+    format!("p{}~d{}~{number}", actor.person, actor.device)
 }
 
-struct Hand<'a> {
+struct Editor<'a> {
     client: &'a Client,
     chance: &'a Chance,
     mark: String,
     number: u32,
 }
 
-/// Does one thing.
+/// Carries out one random action.
 pub(super) fn act(
     client: &Client,
     chance: &Chance,
-    who: Who,
+    actor: Actor,
     number: u32,
-) -> Result<Done, EditError> {
-    let hand = Hand {
+) -> Result<EditReport, EditError> {
+    let editor = Editor {
         client,
         chance,
-        mark: mark(who, number),
+        mark: mark(actor, number),
         number,
     };
     let habits = client.habits()?;
     let Some(habit) = chance.one_of(&habits).map(|shown| shown.record.clone()) else {
-        return hand.create_habit();
+        return editor.create_habit();
     };
+    // Weights in percent. Edits of existing records dominate, because conflicts need them;
+    // deletions are rare, so that records live long enough to conflict.
     match chance.between(0, 99) {
-        0..=7 => hand.create_habit(),
-        8..=24 => hand.edit_habit(&habit),
-        25..=30 => hand.edit_schedule(&habit),
-        31..=52 => hand.create_entry(habit.id),
-        53..=64 => hand.edit_entry(&habit),
-        65..=76 => hand.add_to_entry(&habit),
-        77..=82 => hand.delete_entry(&habit),
-        83..=86 => hand.delete_habit(&habit),
-        87..=93 => hand.group(&habit),
-        _ => hand.decide(),
+        0..=7 => editor.create_habit(),
+        8..=24 => editor.edit_habit(&habit),
+        25..=30 => editor.edit_schedule(&habit),
+        31..=52 => editor.create_entry(habit.id),
+        53..=64 => editor.edit_entry(&habit),
+        65..=76 => editor.add_to_entry(&habit),
+        77..=82 => editor.delete_entry(&habit),
+        83..=86 => editor.delete_habit(&habit),
+        87..=93 => editor.group(&habit),
+        _ => editor.decide(),
     }
 }
 
-impl Hand<'_> {
+impl Editor<'_> {
     fn title(&self) -> HabitMembers {
         HabitMembers {
             title: Patch::Value(self.mark.clone()),
@@ -76,7 +79,8 @@ impl Hand<'_> {
         }
     }
 
-    fn create_habit(&self) -> Result<Done, EditError> {
+    fn create_habit(&self) -> Result<EditReport, EditError> {
+        // Increments need numeric habits, so more than half are numeric.
         let is_numeric = self.chance.happens(60);
         let kind = if is_numeric {
             HabitType::Numeric
@@ -91,8 +95,9 @@ impl Hand<'_> {
         Ok(self.read_back(habit.id, format!("creates habit {}", self.mark)))
     }
 
-    /// A write that is not seen at once on the device that made it is lost already.
-    fn read_back(&self, id: HabitId, what: String) -> Done {
+    /// Checks that a write is visible at once on its own device; a write that is not is already
+    /// lost.
+    fn read_back(&self, id: HabitId, what: String) -> EditReport {
         let shown = self.client.habit(id);
         let is_shown = shown.is_ok_and(|shown| {
             shown.is_some_and(|shown| {
@@ -101,10 +106,10 @@ impl Hand<'_> {
             })
         });
         let unread = (!is_shown).then(|| format!("{what}, and does not see it"));
-        Done { what, unread }
+        EditReport { what, unread }
     }
 
-    fn edit_habit(&self, habit: &Habit) -> Result<Done, EditError> {
+    fn edit_habit(&self, habit: &Habit) -> Result<EditReport, EditError> {
         let members = match self.chance.between(0, 3) {
             0 => self.title(),
             1 => HabitMembers {
@@ -118,8 +123,8 @@ impl Hand<'_> {
             _ => {
                 let archived = habit.details.archived_at.is_none();
                 self.client.archive_habit(habit.id, archived)?;
-                let what = if archived { "archives" } else { "brings back" };
-                return Ok(done(format!("{what} habit {}", habit.id)));
+                let what = if archived { "archives" } else { "restores" };
+                return Ok(report(format!("{what} habit {}", habit.id)));
             }
         };
         let named = members
@@ -132,11 +137,11 @@ impl Hand<'_> {
         Ok(if named {
             self.read_back(habit.id, what)
         } else {
-            done(what)
+            report(what)
         })
     }
 
-    fn edit_schedule(&self, habit: &Habit) -> Result<Done, EditError> {
+    fn edit_schedule(&self, habit: &Habit) -> Result<EditReport, EditError> {
         let days = self.chance.between(1, 7);
         let times = u8::try_from(days).unwrap_or(7);
         let members = match self.chance.between(0, 2) {
@@ -160,7 +165,7 @@ impl Hand<'_> {
             Ok(_) | Err(EditError::Invalid(_)) => {}
             Err(error) => return Err(error),
         }
-        Ok(done(format!("edits when habit {} is due", habit.id)))
+        Ok(report(format!("edits when habit {} is due", habit.id)))
     }
 
     fn day(&self) -> Result<Date, EditError> {
@@ -178,25 +183,25 @@ impl Hand<'_> {
         })
     }
 
-    fn create_entry(&self, habit: HabitId) -> Result<Done, EditError> {
+    fn create_entry(&self, habit: HabitId) -> Result<EditReport, EditError> {
         let members = self.new_entry(habit)?;
         match self.client.create_entry(members) {
             Ok(entry) => {
                 Ok(self.read_entry(entry.id, format!("records {} for {habit}", self.mark)))
             }
-            // An archived habit takes none.
-            Err(EditError::Invalid(_)) => Ok(done("cannot record for an archived habit")),
+            // An archived habit takes no entries.
+            Err(EditError::Invalid(_)) => Ok(report("cannot record for an archived habit")),
             Err(error) => Err(error),
         }
     }
 
-    fn read_entry(&self, id: EntryId, what: String) -> Done {
+    fn read_entry(&self, id: EntryId, what: String) -> EditReport {
         let shown = self.client.entry(id);
         let is_shown = shown.is_ok_and(|shown| {
             shown.is_some_and(|shown| shown.record.details.notes.as_str() == self.mark)
         });
         let unread = (!is_shown).then(|| format!("{what}, and does not see it"));
-        Done { what, unread }
+        EditReport { what, unread }
     }
 
     fn some_entry(&self, habit: &Habit) -> Result<Option<Entry>, EditError> {
@@ -204,7 +209,7 @@ impl Hand<'_> {
         Ok(self.chance.one_of(&all).map(|shown| shown.record.clone()))
     }
 
-    fn edit_entry(&self, habit: &Habit) -> Result<Done, EditError> {
+    fn edit_entry(&self, habit: &Habit) -> Result<EditReport, EditError> {
         let Some(entry) = self.some_entry(habit)? else {
             return self.create_entry(habit.id);
         };
@@ -216,46 +221,46 @@ impl Hand<'_> {
         Ok(self.read_entry(entry.id, format!("edits entry {}: {}", entry.id, self.mark)))
     }
 
-    fn add_to_entry(&self, habit: &Habit) -> Result<Done, EditError> {
+    fn add_to_entry(&self, habit: &Habit) -> Result<EditReport, EditError> {
         let Some(entry) = self.some_entry(habit)? else {
             return self.create_entry(habit.id);
         };
         let amount = 1_000 * (i64::from(self.number % 5) + 1);
         let Ok(change) = QuantityChange::from_thousandths(amount) else {
-            return Ok(done("adds nothing"));
+            return Ok(report("adds nothing"));
         };
         match self.client.add_to_entry(entry.id, change) {
             Ok(_) | Err(EditError::Invalid(_)) => {}
             Err(error) => return Err(error),
         }
-        Ok(done(format!(
+        Ok(report(format!(
             "adds {amount} thousandths to entry {}",
             entry.id
         )))
     }
 
-    fn delete_entry(&self, habit: &Habit) -> Result<Done, EditError> {
+    fn delete_entry(&self, habit: &Habit) -> Result<EditReport, EditError> {
         let Some(entry) = self.some_entry(habit)? else {
             return self.create_entry(habit.id);
         };
         self.client.delete_entry(entry.id)?;
-        Ok(done(format!("deletes entry {}", entry.id)))
+        Ok(report(format!("deletes entry {}", entry.id)))
     }
 
-    fn delete_habit(&self, habit: &Habit) -> Result<Done, EditError> {
-        // Sometimes with an entry just before: both go out together.
+    fn delete_habit(&self, habit: &Habit) -> Result<EditReport, EditError> {
+        // Sometimes with an entry just before, so that both deletions are in one outbox.
         if self.chance.happens(50)
             && let Some(entry) = self.some_entry(habit)?
         {
             self.client.delete_entry(entry.id)?;
         }
         self.client.delete_habit(habit.id)?;
-        Ok(done(format!("deletes habit {}", habit.id)))
+        Ok(report(format!("deletes habit {}", habit.id)))
     }
 
-    /// Several edits that the server takes all or none of.
-    fn group(&self, habit: &Habit) -> Result<Done, EditError> {
-        // Within the transaction the client itself cannot be asked.
+    /// Makes several edits as a group, which the server accepts all or none of.
+    fn group(&self, habit: &Habit) -> Result<EditReport, EditError> {
+        // Read before the group: within its transaction the client refuses other calls.
         let entry = self.new_entry(habit.id)?;
         let made = self.client.group(|edits| {
             edits.update_habit(habit.id, self.title())?;
@@ -268,17 +273,17 @@ impl Hand<'_> {
             Ok(()) | Err(EditError::Invalid(_)) => {}
             Err(error) => return Err(error),
         }
-        Ok(done(format!(
+        Ok(report(format!(
             "edits habit {} and records, as a group: {}",
             habit.id, self.mark
         )))
     }
 
-    /// Decides on what the server refused, if there is something.
-    fn decide(&self) -> Result<Done, EditError> {
+    /// Decides a conflict, if there is one.
+    fn decide(&self) -> Result<EditReport, EditError> {
         let failures = self.client.failures()?;
         let Some(failure) = self.chance.one_of(&failures) else {
-            return Ok(done("looks around"));
+            return Ok(report("looks around"));
         };
         let (what, decided) = match self.chance.between(0, 2) {
             0 => ("takes theirs", self.client.take_theirs(failure.id)),
@@ -287,8 +292,8 @@ impl Hand<'_> {
         };
         match decided {
             Err(ResolveError::Replica(error)) => Err(error.into()),
-            // Some decisions are not possible.
-            _ => Ok(done(format!("{what} in {}", failure.operation.id))),
+            // Some decisions are not possible, for example a merge of the same field.
+            _ => Ok(report(format!("{what} in {}", failure.operation.id))),
         }
     }
 }

@@ -1,19 +1,20 @@
-//! Those who use the servers.
+//! Simulated users, their programs, and the faults of servers and time.
 
 mod browser;
-mod caller;
 mod device;
 mod edits;
-mod fold;
 mod follower;
-mod newcomer;
-mod weather;
+mod page_replica;
+mod server_faults;
+mod snapshot_reader;
+mod wire_client;
 
 pub use browser::Browser;
 pub use device::Device;
 pub use follower::Follower;
-pub use newcomer::Newcomer;
-pub use weather::Weather;
+pub use server_faults::ServerFaults;
+pub use snapshot_reader::SnapshotReader;
+pub use wire_client::WireClient;
 
 use std::time::Duration;
 
@@ -21,14 +22,14 @@ use tokio::time::sleep;
 
 use crate::chance::Chance;
 
-/// The password of everybody.
+/// Password of all accounts.
 const PASSWORD: &str = "correct horse battery staple";
 
 fn email(person: u32) -> String {
     format!("p{person}@example.org")
 }
 
-/// Waits for up to so many milliseconds.
+/// Waits for a random time of at most `longest` milliseconds.
 async fn a_while(chance: &Chance, longest: u64) {
     sleep(Duration::from_millis(chance.between(0, longest))).await;
 }

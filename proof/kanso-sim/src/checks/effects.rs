@@ -1,4 +1,8 @@
-//! What the answers say was done to each record, version by version.
+//! Effects on each record, version by version, as the answers report them.
+//!
+//! A version of a record is made by one operation under a lock on the user's row. So the answers
+//! order the effects of a record without a search over interleavings, and every check reads the
+//! history once.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,40 +10,40 @@ use kanso_protocol::sync::{ActionName, OperationRequest, OperationResult, Operat
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::history::{History, Who};
+use crate::history::{Actor, History};
 
-/// The members that are followed: texts that are written as they are given.
+/// Members that are followed: texts that are stored as they were sent.
 const FOLLOWED: [&str; 4] = ["title", "description", "color", "notes"];
 
-/// A person's record.
-pub(super) type Key = (u32, Uuid);
+/// A user's record.
+pub(super) type RecordKey = (u32, Uuid);
 
-/// One change of a record that the server said it made.
+/// One change of a record that an answer reported.
 #[derive(Clone, Debug)]
 pub(super) struct Effect {
-    pub(super) who: Who,
+    pub(super) actor: Actor,
     pub(super) operation: OperationRequest,
-    /// Only a retry tells of it: what it did when it was new is not known for sure.
-    pub(super) is_hearsay: bool,
-    /// When the answer arrived that told it, if it did.
+    /// True if only a retry reported it, so the effect of the first attempt is uncertain.
+    pub(super) is_from_retry: bool,
+    /// Place in the history where the answer was delivered, if it was.
     pub(super) delivered_at: Option<usize>,
 }
 
-/// The changes of one record.
+/// Changes of one record.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Chain {
-    /// What answers tell of, by version.
+pub(super) struct VersionChain {
+    /// Reported effects, by version.
     pub(super) versions: BTreeMap<i64, Vec<Effect>>,
-    /// What went out and was never answered, although nothing waits any more: after a standby took
-    /// over, a device gives what it writes another id (`docs/sync.md`), and nobody asks for the first
-    /// one again. Each of them may have made one version.
+    /// Operations that were sent and never answered, although no outbox waits. After a failover a
+    /// device sends its writes under new ids (`docs/sync.md`), so the first ids are never asked for
+    /// again. Each of them may have made one version.
     pub(super) unanswered: Vec<OperationRequest>,
 }
 
-/// What was done to the records.
-pub(super) type Effects = BTreeMap<Key, Chain>;
+/// Effects on all records.
+pub(super) type Effects = BTreeMap<RecordKey, VersionChain>;
 
-/// The operations of a serving with their results.
+/// Returns the operations of a push with their results.
 pub(super) fn answered<'a>(
     operations: &'a [OperationRequest],
     results: &'a [OperationResult],
@@ -48,7 +52,7 @@ pub(super) fn answered<'a>(
     answered.filter(|(operation, result)| operation.op_id == result.op_id)
 }
 
-/// Whether a result says that something was done.
+/// Returns true if a result reports that the operation was carried out.
 pub(super) const fn is_done(status: OperationStatus) -> bool {
     matches!(
         status,
@@ -59,49 +63,59 @@ pub(super) const fn is_done(status: OperationStatus) -> bool {
     )
 }
 
-/// How sure an answer makes of what its operation did.
+/// Strength of the evidence that an answer gives about the effect of its operation.
+///
+/// A first answer says which version the operation made. A retry answers `duplicate` with the
+/// current version of the receipt: for an operation that changed nothing, another operation made
+/// that version. Deletes are the weakest, because most deletes that find a tombstone are no-ops.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Telling {
-    /// It tells what was done.
-    New,
-    /// Only a retry tells of it; the answer before was never given.
-    Again,
-    /// The same, of a delete, which more often than others found nothing to change.
-    DeleteAgain,
+enum Evidence {
+    /// The first answer.
+    FirstAnswer,
+    /// Only a retry; the first answer was lost.
+    Retry,
+    /// Only the retry of a delete.
+    DeleteRetry,
 }
 
-/// All effects that answers tell of, whether or not the answers arrived.
+/// Returns all reported effects, delivered or not.
 pub(super) fn effects(history: &History) -> Effects {
     let mut effects = Effects::new();
-    let mut told = BTreeSet::new();
-    for telling in [Telling::New, Telling::Again, Telling::DeleteAgain] {
+    let mut reported = BTreeSet::new();
+    // Three passes, strongest evidence first, so that a retry never displaces a first answer.
+    for evidence in [
+        Evidence::FirstAnswer,
+        Evidence::Retry,
+        Evidence::DeleteRetry,
+    ] {
         for (exchange, request, serving, response) in history.syncs() {
             for (operation, result) in answered(&request.operations, &response.results) {
+                // A no-op changed nothing, so a later retry of it must not count as an effect.
                 if result.status == OperationStatus::Noop {
-                    told.insert(operation.op_id);
+                    reported.insert(operation.op_id);
                 }
-                let (true, Some(version)) = (telling.is_of(operation, result), result.version)
+                let (true, Some(version)) = (evidence.is_of(operation, result), result.version)
                 else {
                     continue;
                 };
-                let is_hearsay = telling != Telling::New;
-                if !told.insert(operation.op_id) && is_hearsay {
+                let is_from_retry = evidence != Evidence::FirstAnswer;
+                if !reported.insert(operation.op_id) && is_from_retry {
                     continue;
                 }
-                let key = (exchange.who.person, operation.id);
-                let chain: &mut Chain = effects.entry(key).or_default();
+                let key = (exchange.actor.person, operation.id);
+                let chain: &mut VersionChain = effects.entry(key).or_default();
                 let made = chain.versions.entry(version).or_default();
-                // A retry of what changed nothing names the version that it found: of several of
-                // which only retries tell, any may have made it.
-                let is_known = made.iter().any(|effect| !effect.is_hearsay);
-                let is_late = telling == Telling::DeleteAgain && !made.is_empty();
-                if is_hearsay && (is_known || is_late) {
+                // A retry of a no-op names the version that it found. If only retries name a
+                // version, any of them may have made it.
+                let is_known = made.iter().any(|effect| !effect.is_from_retry);
+                let is_late = evidence == Evidence::DeleteRetry && !made.is_empty();
+                if is_from_retry && (is_known || is_late) {
                     continue;
                 }
                 made.push(Effect {
-                    who: exchange.who,
+                    actor: exchange.actor,
                     operation: operation.clone(),
-                    is_hearsay,
+                    is_from_retry,
                     delivered_at: serving.delivered_at,
                 });
             }
@@ -115,12 +129,12 @@ pub(super) fn effects(history: &History) -> Effects {
     effects
 }
 
-/// The operations that went out and that no answer names, each once.
-fn unanswered(history: &History) -> impl Iterator<Item = (Key, OperationRequest)> {
+/// Returns the operations that were sent and that no answer names, each once.
+fn unanswered(history: &History) -> impl Iterator<Item = (RecordKey, OperationRequest)> {
     let mut open = BTreeMap::new();
     for exchange in &history.exchanges {
         for operation in exchange.sync.iter().flat_map(|sync| &sync.operations) {
-            let key = (exchange.who.person, operation.id);
+            let key = (exchange.actor.person, operation.id);
             open.insert(operation.op_id, (key, operation.clone()));
         }
     }
@@ -132,32 +146,33 @@ fn unanswered(history: &History) -> impl Iterator<Item = (Key, OperationRequest)
     open.into_values()
 }
 
-impl Chain {
-    /// The newest version of which an answer tells.
+impl VersionChain {
+    /// Newest reported version.
     pub(super) fn newest(&self) -> i64 {
         self.versions.keys().next_back().copied().unwrap_or(0)
     }
 
-    /// The versions up to `newest` of which no answer tells.
-    pub(super) fn untold(&self, newest: i64) -> impl Iterator<Item = i64> {
+    /// Returns the versions up to `newest` that no answer reports.
+    pub(super) fn unexplained_versions(&self, newest: i64) -> impl Iterator<Item = i64> {
         (1..=newest).filter(|version| !self.versions.contains_key(version))
     }
 
-    /// The states of the record, by version. From a version on of which no answer tells, nothing is
-    /// known of what an operation without an answer may have changed.
-    pub(super) fn states(&self) -> BTreeMap<i64, State> {
-        let mut state = State::default();
+    /// Returns the expected states of the record, by version. After a gap of unreported versions,
+    /// every member that an unanswered operation may have changed is unknown.
+    pub(super) fn states(&self) -> BTreeMap<i64, ExpectedState> {
+        let mut state = ExpectedState::default();
         let mut last = 0;
         let step = |(&version, effects): (&i64, &Vec<Effect>)| {
             if version > last + 1 {
-                state.forget(&self.unanswered);
+                state.make_unknown(&self.unanswered);
             }
             last = version;
             let operations = effects.iter().map(|effect| &effect.operation);
-            if effects.len() > 1 && effects.iter().all(|effect| effect.is_hearsay) {
-                state.forget(operations);
+            // Several retries name this version and it is uncertain which made it.
+            if effects.len() > 1 && effects.iter().all(|effect| effect.is_from_retry) {
+                state.make_unknown(operations);
             } else {
-                operations.for_each(|operation| state.take(operation));
+                operations.for_each(|operation| state.apply(operation));
             }
             (version, state.clone())
         };
@@ -165,29 +180,29 @@ impl Chain {
     }
 }
 
-impl Telling {
+impl Evidence {
     fn is_of(self, operation: &OperationRequest, result: &OperationResult) -> bool {
         let is_delete = operation.action == ActionName::Delete;
         match result.status {
-            OperationStatus::Applied | OperationStatus::Merged => self == Self::New,
-            OperationStatus::Duplicate if is_delete => self == Self::DeleteAgain,
-            OperationStatus::Duplicate => self == Self::Again,
+            OperationStatus::Applied | OperationStatus::Merged => self == Self::FirstAnswer,
+            OperationStatus::Duplicate if is_delete => self == Self::DeleteRetry,
+            OperationStatus::Duplicate => self == Self::Retry,
             _ => false,
         }
     }
 }
 
-/// What a record should be after a version, as far as answers tell.
+/// Expected state of a record after a version. A missing or `None` value is unknown.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct State {
-    /// The followed members that somebody gave.
+pub(super) struct ExpectedState {
+    /// Followed members with a known text.
     pub(super) members: BTreeMap<&'static str, String>,
-    /// What increments added, in thousandths.
+    /// Sum of the increments, in thousandths.
     pub(super) added: Option<i64>,
     pub(super) is_deleted: Option<bool>,
 }
 
-impl Default for State {
+impl Default for ExpectedState {
     fn default() -> Self {
         Self {
             members: BTreeMap::new(),
@@ -197,9 +212,9 @@ impl Default for State {
     }
 }
 
-impl State {
-    /// Any of these may have been carried out.
-    pub(super) fn forget<'a>(
+impl ExpectedState {
+    /// Marks as unknown everything that these operations may have changed.
+    pub(super) fn make_unknown<'a>(
         &mut self,
         operations: impl IntoIterator<Item = &'a OperationRequest>,
     ) {
@@ -218,7 +233,7 @@ impl State {
         }
     }
 
-    fn take(&mut self, operation: &OperationRequest) {
+    fn apply(&mut self, operation: &OperationRequest) {
         match operation.action {
             ActionName::Delete => self.is_deleted = Some(true),
             ActionName::Increment => {
@@ -233,7 +248,8 @@ impl State {
     }
 }
 
-/// The followed members that an operation gives.
+/// Returns the followed members that an operation sets. Upper case, because the server may
+/// normalise a color.
 pub(super) fn followed(
     operation: &OperationRequest,
 ) -> impl Iterator<Item = (&'static str, String)> + use<'_> {
@@ -244,7 +260,7 @@ pub(super) fn followed(
     })
 }
 
-/// The value that is given, in thousandths.
+/// Returns the `value` member in thousandths.
 #[expect(
     clippy::cast_possible_truncation,
     reason = "amounts have three decimals at most and are far below 2^53"

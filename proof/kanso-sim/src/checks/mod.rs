@@ -1,11 +1,15 @@
-//! The checks: functions of what happened and how it ended. Each reads the history once.
+//! The checks: functions of the history and the final state. Each reads the history once.
 //!
-//! Where an older copy of the database was put back, the server has lost what it had acknowledged,
-//! and devices give it back. Then versions, results and tokens of before mean nothing, and what is
-//! checked is that nothing that a device held is gone and that all come to hold the same.
+//! The checks are linear because the server decides the order: a version, a position or a receipt
+//! in an answer names the place of a change. A checker of arbitrary histories would have to search
+//! for such an order.
+//!
+//! A restore loses acknowledged operations, and devices restore the records from their replicas.
+//! Versions, results and tokens from before the restore then mean nothing. The remaining checks are
+//! that no acknowledged record is gone and that all replicas converge.
 
 mod effects;
-mod endings;
+mod final_state;
 mod operations;
 mod records;
 mod service;
@@ -13,22 +17,24 @@ mod streams;
 #[cfg(test)]
 mod tests;
 
-use crate::ends::Ends;
+use crate::final_state::FinalState;
 use crate::finding::Finding;
 use crate::history::History;
 
-/// What is wrong, of everything that can be told from the outside.
-pub fn all(history: &History, ends: &Ends) -> Vec<Finding> {
-    let mut findings = endings::check(ends);
+/// Returns everything that is wrong, as far as it is visible from outside.
+pub fn all(history: &History, end_state: &FinalState) -> Vec<Finding> {
+    let mut findings = final_state::check(end_state);
     findings.extend(service::isolation(history));
-    findings.extend(service::wake_ups(history, ends));
-    findings.extend(streams::check(history, ends));
+    findings.extend(service::long_polls(history, end_state));
+    findings.extend(streams::check(history, end_state));
     let effects = effects::effects(history);
-    if ends.restores > 0 {
-        findings.extend(records::survives(&effects, history, ends));
+    // After a restore, positions and versions are reused, so the checks that compare them would
+    // report false alarms.
+    if end_state.restores > 0 {
+        findings.extend(records::survives(&effects, history, end_state));
         return findings;
     }
-    findings.extend(records::check(history, &effects, ends));
+    findings.extend(records::check(history, &effects, end_state));
     findings.extend(operations::once(history));
     findings.extend(operations::deleted(history));
     findings.extend(service::drift(history));

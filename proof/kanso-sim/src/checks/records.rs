@@ -1,4 +1,9 @@
-//! What must hold of every record: checks 1, 2 and 5.
+//! Checks 1, 2 and 5: promises about every record.
+//!
+//! Check 2 proves that the versions of a record form one chain and that no edit overwrites one that
+//! it has not seen. Check 1 compares the end of the chain with the final record. Check 5 compares
+//! each record of each page with its version in the chain. A page or record is looked up by
+//! version, so the checks are linear in the history.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,63 +11,67 @@ use kanso_protocol::sync::{ActionName, Change, OnConflictName};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::effects::{Chain, Effect, Effects, Key, State, followed};
-use crate::ends::{End, Ends, PersonEnd};
+use super::effects::{Effect, Effects, ExpectedState, RecordKey, VersionChain, followed};
+use crate::final_state::{FinalRecord, FinalState, FinalUser};
 use crate::finding::{Check, Finding};
-use crate::history::{History, Who};
+use crate::history::{Actor, History};
 
-/// Compares each record, on every page and at the end, with what was done to it.
-pub(super) fn check(history: &History, effects: &Effects, ends: &Ends) -> Vec<Finding> {
-    let states: BTreeMap<Key, BTreeMap<i64, State>> = effects
+/// Compares each record, on every page and at the end, with its reported effects.
+pub(super) fn check(history: &History, effects: &Effects, end_state: &FinalState) -> Vec<Finding> {
+    let states: BTreeMap<RecordKey, BTreeMap<i64, ExpectedState>> = effects
         .iter()
         .map(|(key, chain)| (*key, chain.states()))
         .collect();
     let mut findings = Vec::new();
-    for ((person, id), told) in effects {
-        let Some(person) = ends.people.iter().find(|end| end.person == *person) else {
+    for ((person, id), chain) in effects {
+        let Some(person) = end_state.people.iter().find(|end| end.person == *person) else {
             continue;
         };
-        findings.extend(chain(*id, told, person.records.get(id)));
+        findings.extend(one_chain(*id, chain, person.records.get(id)));
         if let Some(states) = states.get(&(person.person, *id)) {
-            findings.extend(kept(*id, told, states, person));
+            findings.extend(acknowledged(*id, chain, states, person));
         }
     }
     findings.extend(pages(history, &states));
     findings
 }
 
-/// Each version was made by exactly one change, and no change overlooks one that clashes.
-fn chain(id: Uuid, told: &Chain, end: Option<&End>) -> Vec<Finding> {
+/// Check 2: each version was made by exactly one change, and no change overwrites a conflicting
+/// one.
+fn one_chain(id: Uuid, chain: &VersionChain, end: Option<&FinalRecord>) -> Vec<Finding> {
     let mut wrong = Vec::new();
-    let newest = told.newest().max(end.map_or(0, |end| end.version));
-    if told.untold(newest).count() > told.unanswered.len() {
-        let nobody = |version| format!("version {version} of {id} was made by nobody");
-        wrong.extend(told.untold(newest).map(nobody));
+    let newest = chain.newest().max(end.map_or(0, |end| end.version));
+    // Each unanswered operation may explain one missing version, but only one.
+    if chain.unexplained_versions(newest).count() > chain.unanswered.len() {
+        let unmade = |version| format!("version {version} of {id} was made by no operation");
+        wrong.extend(chain.unexplained_versions(newest).map(unmade));
     }
-    for (version, made) in &told.versions {
-        let sure = made.iter().filter(|effect| !effect.is_hearsay).count();
+    for (version, made) in &chain.versions {
+        let sure = made.iter().filter(|effect| !effect.is_from_retry).count();
         if sure > 1 {
             wrong.push(format!("version {version} of {id} was made {sure} times"));
         }
     }
-    let mut edited: BTreeMap<&str, (i64, Who, String)> = BTreeMap::new();
-    for (&version, made) in &told.versions {
-        for effect in made.iter().filter(|effect| !effect.is_hearsay) {
+    let mut edited: BTreeMap<&str, (i64, Actor, String)> = BTreeMap::new();
+    for (&version, made) in &chain.versions {
+        for effect in made.iter().filter(|effect| !effect.is_from_retry) {
             let operation = &effect.operation;
             let is_merged = operation.action == ActionName::Update
                 && operation.on_conflict != Some(OnConflictName::Client);
             for (member, text) in followed(operation) {
-                if let Some((last, who, theirs)) = edited.get(member)
+                if let Some((last, actor, theirs)) = edited.get(member)
                     && let Some(base) = operation.base_version.filter(|_| is_merged)
-                    && (*last > base && *who != effect.who && *theirs != text)
+                    // A merge must see the last edit of each field that it sets. `on_conflict:
+                    // client` overwrites on purpose, and a device may overwrite its own text.
+                    && (*last > base && *actor != effect.actor && *theirs != text)
                 {
                     wrong.push(format!(
-                        "{} wrote {member} of {id} as version {version} on {base}, over what {who} \
+                        "{} wrote {member} of {id} as version {version} on {base}, over what {actor} \
                          had written as {last}",
-                        effect.who
+                        effect.actor
                     ));
                 }
-                edited.insert(member, (version, effect.who, text));
+                edited.insert(member, (version, effect.actor, text));
             }
         }
     }
@@ -70,26 +79,27 @@ fn chain(id: Uuid, told: &Chain, end: Option<&End>) -> Vec<Finding> {
     wrong.into_iter().map(finding).collect()
 }
 
-/// What was acknowledged is there at the end, unless something that came after it is.
-fn kept(
+/// Check 1: the last acknowledged state is there at the end, unless a later one replaced it.
+fn acknowledged(
     id: Uuid,
-    told: &Chain,
-    states: &BTreeMap<i64, State>,
-    person: &PersonEnd,
+    chain: &VersionChain,
+    states: &BTreeMap<i64, ExpectedState>,
+    person: &FinalUser,
 ) -> Option<Finding> {
     let (newest, state) = states.last_key_value()?;
     let (end, mut state) = (person.records.get(&id), state.clone());
+    // The record has more versions than the answers report: an unanswered operation made them.
     if end.is_none_or(|end| end.version > *newest) {
-        state.forget(&told.unanswered);
+        state.make_unknown(&chain.unanswered);
     }
     let finding = |what: String| Some(Finding::new(Check::AckedIsKept, what));
     let Some(end) = end else {
-        let habit = told.versions.values().flatten().find_map(habit_of);
+        let habit = chain.versions.values().flatten().find_map(habit_of);
         let is_gone = |habit: Uuid| person.records.get(&habit).is_none_or(|end| end.is_deleted);
         if state.is_deleted != Some(false) || habit.is_some_and(is_gone) {
             return None;
         }
-        return finding(format!("{id} is gone, and nobody deleted it"));
+        return finding(format!("{id} is gone without a delete"));
     };
     if end.version < *newest {
         return finding(format!(
@@ -118,16 +128,19 @@ fn kept(
     None
 }
 
-/// Each page shows each record as it was after its version, and increments add up.
-fn pages(history: &History, states: &BTreeMap<Key, BTreeMap<i64, State>>) -> Vec<Finding> {
+/// Check 5: each page shows each record as it was after its version. Check 1: increments add up.
+fn pages(
+    history: &History,
+    states: &BTreeMap<RecordKey, BTreeMap<i64, ExpectedState>>,
+) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let mut first_values: BTreeMap<Key, i64> = BTreeMap::new();
+    let mut first_values: BTreeMap<RecordKey, i64> = BTreeMap::new();
     for (exchange, _, _, response) in history.syncs() {
         for change in &response.changes {
-            let Some(shown) = Shown::of(change) else {
+            let Some(shown) = ShownRecord::of(change) else {
                 continue;
             };
-            let key = (exchange.who.person, shown.id);
+            let key = (exchange.actor.person, shown.id);
             let Some(state) = states
                 .get(&key)
                 .and_then(|states| states.get(&shown.version))
@@ -142,11 +155,13 @@ fn pages(history: &History, states: &BTreeMap<Key, BTreeMap<i64, State>>) -> Vec
                 let (id, version) = (shown.id, shown.version);
                 let is = &shown.members[name];
                 let what = format!(
-                    "{name} of version {version} of {id} is told as {is:?}, it is {text:?}"
+                    "{name} of version {version} of {id} is {is:?} on a page, expected {text:?}"
                 );
                 findings.push(Finding::new(Check::PagesAddUp, what));
             }
             if let (Some(value), Some(added)) = (shown.value, state.added) {
+                // The first value is unknown, but it is the same for all versions: the value minus
+                // the increments so far must not change.
                 let first = value - added;
                 let known = *first_values.entry(key).or_insert(first);
                 if known != first {
@@ -163,8 +178,8 @@ fn pages(history: &History, states: &BTreeMap<Key, BTreeMap<i64, State>>) -> Vec
     findings
 }
 
-/// What a page shows of a record.
-struct Shown {
+/// A record as a page shows it.
+struct ShownRecord {
     id: Uuid,
     version: i64,
     members: BTreeMap<&'static str, String>,
@@ -172,7 +187,7 @@ struct Shown {
     value: Option<i64>,
 }
 
-impl Shown {
+impl ShownRecord {
     fn of(change: &Change) -> Option<Self> {
         let upper = |text: &String| text.to_uppercase();
         Some(match change {
@@ -207,9 +222,14 @@ fn member(members: &Value, name: &str) -> String {
     text.unwrap_or_default().to_uppercase()
 }
 
-/// Of what was made and acknowledged, and that nobody ever asked to delete: it is there, also
-/// after an older copy of the database was put back.
-pub(super) fn survives(effects: &Effects, history: &History, ends: &Ends) -> Vec<Finding> {
+/// Check 1 after a restore: a record that was created, acknowledged and never deleted is live,
+/// because some device restored it.
+pub(super) fn survives(
+    effects: &Effects,
+    history: &History,
+    end_state: &FinalState,
+) -> Vec<Finding> {
+    // A delete counts even if it was never answered: it may have been carried out.
     let mut unwanted = BTreeSet::new();
     for exchange in &history.exchanges {
         let operations = exchange.sync.iter().flat_map(|sync| &sync.operations);
@@ -217,8 +237,8 @@ pub(super) fn survives(effects: &Effects, history: &History, ends: &Ends) -> Vec
         unwanted.extend(deletes.map(|operation| operation.id));
     }
     let mut findings = Vec::new();
-    for ((person, id), told) in effects {
-        let made = told.versions.values().flatten().find(|effect| {
+    for ((person, id), chain) in effects {
+        let made = chain.versions.values().flatten().find(|effect| {
             effect.operation.action == ActionName::Create && effect.delivered_at.is_some()
         });
         let habit = made.and_then(habit_of);
@@ -227,11 +247,11 @@ pub(super) fn survives(effects: &Effects, history: &History, ends: &Ends) -> Vec
         if made.is_none() || was_deleted {
             continue;
         }
-        let end = ends.people.iter().find(|end| end.person == *person);
+        let end = end_state.people.iter().find(|end| end.person == *person);
         let is_there =
             end.is_some_and(|end| end.records.get(id).is_some_and(|end| !end.is_deleted));
         if !is_there {
-            let what = format!("{id} was made and acknowledged, nobody deleted it, and it is gone");
+            let what = format!("{id} was created and acknowledged, never deleted, and is gone");
             findings.push(Finding::new(Check::AckedIsKept, what));
         }
     }

@@ -1,48 +1,58 @@
-//! What must hold of every answer: checks 10, 11 and 12.
+//! Checks 10, 11 and 12: promises about every answer.
+//!
+//! Each check is one pass over the exchanges. Only the long-poll check compares each poll with the
+//! pushes of its user, which are few.
 
 use std::collections::BTreeMap;
 
 use kanso_protocol::parse_cursor;
 
-use crate::ends::Ends;
+use crate::final_state::FinalState;
 use crate::finding::{Check, Finding};
-use crate::history::{Event, History, Serving, Who};
+use crate::history::{Actor, Event, History, Serving};
 
-/// How long a used refresh token is good for retries, in seconds, less what clocks of servers differ.
+/// Time for which a used refresh token certainly accepts a retry, in seconds: the grace period of
+/// 60 less the clock skew of servers.
 const SURE_GRACE_SECONDS: i64 = 50;
 
-/// How late a waiter may be told, in milliseconds, beside the ways of the messages.
+/// Longest time until a waiter gets a change, in milliseconds, without the delays of the messages.
 const LATE_MILLIS: u64 = 1_000;
 
-/// How much later where the change was another server's, and its word may be lost: a sweep.
+/// Additional time if another server made the change and its notice may be lost: one sweep.
 const SWEEP_MILLIS: u64 = 2_000;
 
-/// How much later where the storage may be busy or away: somebody waits ten seconds for a connection
-/// and ten for a lock at most, and the database is away for six.
+/// Additional time if the storage may be busy: at most 10 seconds for a connection, 10 for a lock,
+/// and 6 for an outage.
 const BUSY_MILLIS: u64 = 26_000;
 
-/// How late somebody may be told of a change by the server that they wait at.
-pub(super) const fn late(ends: &Ends) -> u64 {
-    let told = if ends.has_others || ends.has_busy_store {
+/// Longest time until a server delivers a change to a client that waits there, in milliseconds.
+pub(super) const fn late(end_state: &FinalState) -> u64 {
+    let latest = if end_state.has_others || end_state.has_busy_store {
         LATE_MILLIS + SWEEP_MILLIS
     } else {
         LATE_MILLIS
     };
-    told + busy(ends)
+    latest + busy(end_state)
 }
 
-/// How long the storage may keep somebody waiting.
-pub(super) const fn busy(ends: &Ends) -> u64 {
-    if ends.has_busy_store { BUSY_MILLIS } else { 0 }
+/// Longest time for which the storage may delay a call, in milliseconds.
+pub(super) const fn busy(end_state: &FinalState) -> u64 {
+    if end_state.has_busy_store {
+        BUSY_MILLIS
+    } else {
+        0
+    }
 }
 
-/// No answer holds a text that somebody else wrote: each says whose it is.
+/// Check 10: no answer contains a text of another user. Each text names its author.
 pub(super) fn isolation(history: &History) -> Vec<Finding> {
     let mut findings = Vec::new();
     for exchange in &history.exchanges {
-        let person = exchange.who.person;
+        let person = exchange.actor.person;
         for serving in &exchange.servings {
             let body = String::from_utf8_lossy(&serving.body);
+            // Searches the raw body, not parsed members: a leak in a member that no check parses is
+            // found as well.
             let stranger = body.match_indices("~d").find_map(|(at, _)| {
                 let before = body.get(..at)?;
                 let digits = before.rfind('p')? + 1;
@@ -53,7 +63,7 @@ pub(super) fn isolation(history: &History) -> Vec<Finding> {
                     .filter(|whose| *whose != person)
             });
             if let Some(stranger) = stranger {
-                let what = format!("{} was told what p{stranger} wrote", exchange.who);
+                let what = format!("{} got a text of p{stranger}", exchange.actor);
                 findings.push(Finding::new(Check::Isolation, what));
             }
         }
@@ -61,25 +71,27 @@ pub(super) fn isolation(history: &History) -> Vec<Finding> {
     findings
 }
 
-/// A refresh token is refused only when its use was so long ago that its answer was no longer
-/// waited for.
+/// Check 11: a refresh token is rejected only if the answer to its first use was lost long ago.
 pub(super) fn sessions(history: &History) -> Vec<Finding> {
     let mut findings = Vec::new();
     let clock = |at: usize| history.events.get(at).map_or(0, |event| event.clock);
-    let mut people: BTreeMap<Who, Sessions> = BTreeMap::new();
+    let mut people: BTreeMap<Actor, Sessions> = BTreeMap::new();
     for exchange in &history.exchanges {
         let is_refresh = exchange.line.ends_with("/auth/refresh");
         if !is_refresh && !exchange.line.ends_with("/auth/login") {
             continue;
         }
-        let state = people.entry(exchange.who).or_default();
-        // A second arrival, or one that is late because of a leap, may be a reuse after the grace that
-        // no device did: the token was used up when the first answer was lost.
+        let state = people.entry(exchange.actor).or_default();
+        // A second arrival, or one that is late because of a clock jump, may reuse a token after
+        // the grace period through no fault of the device: the token was consumed when the first
+        // answer was lost.
         let used_at = state.unanswered_since;
         let used_at = used_at.unwrap_or_else(|| clock(exchange.sent_at));
         let is_late = |serving: &Serving| {
             serving.delivered_at.is_none() && clock(serving.at) - used_at > SURE_GRACE_SECONDS
         };
+        // From then on the session may end at any time without a bug, so the device is not checked
+        // any more.
         state.is_in_doubt |= is_refresh && exchange.servings.iter().any(is_late);
         let delivered = exchange
             .servings
@@ -91,8 +103,8 @@ pub(super) fn sessions(history: &History) -> Vec<Finding> {
                 let since = state.unanswered_since.take();
                 let seconds = since.map_or(0, |since| clock(serving.at) - since);
                 if seconds <= SURE_GRACE_SECONDS && !state.is_in_doubt {
-                    let who = exchange.who;
-                    let what = format!("{who} was logged out, {seconds} s after a lost answer");
+                    let actor = exchange.actor;
+                    let what = format!("{actor} was logged out {seconds} s after a lost answer");
                     findings.push(Finding::new(Check::StaysSignedIn, what));
                 }
             }
@@ -107,25 +119,30 @@ pub(super) fn sessions(history: &History) -> Vec<Finding> {
     findings
 }
 
-/// A device whose pages did not add up to what it was told asks what is wrong with its replica. That
-/// heals it, and it should never have been needed.
+/// Check 5: a device verifies its replica only if its pages did not match the digest. The
+/// verification repairs the replica, but it should never have been needed.
 pub(super) fn drift(history: &History) -> Vec<Finding> {
     let asked = history.exchanges.iter();
     let asked = asked.filter(|exchange| exchange.line.ends_with("/sync/verify"));
-    let finding = |who| Finding::new(Check::PagesAddUp, format!("{who} had drifted"));
-    asked.map(|exchange| finding(exchange.who)).collect()
+    let finding = |actor| {
+        Finding::new(
+            Check::PagesAddUp,
+            format!("{actor} had to repair its replica"),
+        )
+    };
+    asked.map(|exchange| finding(exchange.actor)).collect()
 }
 
-/// What is known of a device's refresh tokens.
+/// State of a device's refresh tokens.
 #[derive(Default)]
 struct Sessions {
-    /// Since when one may have been used up without the device knowing.
+    /// Time since when a token may have been consumed without an answer.
     unanswered_since: Option<i64>,
     is_in_doubt: bool,
 }
 
-/// Who waits for news hears of it when it is there, not when the wait is over.
-pub(super) fn wake_ups(history: &History, ends: &Ends) -> Vec<Finding> {
+/// Check 12: a long poll is answered when a change arrives, not when the wait is over.
+pub(super) fn long_polls(history: &History, end_state: &FinalState) -> Vec<Finding> {
     let mut findings = Vec::new();
     let at = |place: usize| {
         history
@@ -141,29 +158,29 @@ pub(super) fn wake_ups(history: &History, ends: &Ends) -> Vec<Finding> {
         let ([serving], Some(from)) = (poll.servings.as_slice(), cursor_of(&poll.line)) else {
             continue;
         };
-        // One that never arrived may be a second copy, which set out later than the first.
+        // A serving that was not delivered may be a duplicate, which was sent later.
         if serving.delivered_at.is_none() {
             continue;
         }
-        // By then it was certainly waiting.
-        let begun = at(poll.sent_at) + ends.longest_delay + 200;
-        let told = at(serving.at);
+        // From this time on the poll was certainly waiting.
+        let begun = at(poll.sent_at) + end_state.longest_delay + 200;
+        let answered = at(serving.at);
         let news = history.syncs().find(|(other, _, earlier, response)| {
             let known_at = at(earlier.at);
-            other.who.person == poll.who.person
+            other.actor.person == poll.actor.person
                 && response.results.iter().any(|result| {
                     result.seq.is_some_and(|seq| seq > from)
                         && result.status == kanso_protocol::sync::OperationStatus::Applied
                 })
                 && known_at > begun
-                && known_at + late(ends) < told
+                && known_at + late(end_state) < answered
         });
         if let Some((other, ..)) = news {
             let what = format!(
-                "{} was told {} ms after it began to wait, and {} had written meanwhile",
-                poll.who,
-                told - at(poll.sent_at),
-                other.who
+                "{} was answered {} ms after it began to wait, and {} had written meanwhile",
+                poll.actor,
+                answered - at(poll.sent_at),
+                other.actor
             );
             findings.push(Finding::new(Check::Drains, what));
         }

@@ -1,49 +1,53 @@
-//! What must hold of every event stream: checks 10 and 12.
+//! Checks 10 and 12: promises about every event stream.
+//!
+//! A stream is a list of events with their places in the history, so each check compares it with a
+//! list that is sorted the same way: the changes of its user, the pulls of its user, or its own
+//! gaps.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::service::{busy, late};
-use crate::ends::Ends;
+use crate::final_state::FinalState;
 use crate::finding::{Check, Finding};
-use crate::history::{End, Exchange, History, Serving, What};
+use crate::history::{EventKind, Exchange, History, Serving, StreamEnd};
 use crate::sse;
 
-/// How long a server that is asked to stop may take to tell its streams, in milliseconds.
+/// Longest time in which a draining server ends its streams, in milliseconds.
 const BYE_MILLIS: u64 = 500;
 
-/// The longest that a stream is silent, in milliseconds: from one heartbeat to the next, and the time
-/// that it takes to ask about a session.
+/// Longest silence of a stream, in milliseconds: one heartbeat interval, and the time to look up
+/// the session.
 const SILENT_MILLIS: u64 = 15_000 + 500;
 
-/// One stream, as its server saw it.
+/// One stream as its server saw it.
 struct Stream<'a> {
     exchange: &'a Exchange,
     serving: &'a Serving,
-    /// What it said, and the place of that in the history.
-    said: Vec<(usize, sse::Event)>,
+    /// Its events, with their places in the history.
+    said: Vec<(usize, sse::SseEvent)>,
 }
 
-/// Whether streams told their people of their own changes, soon, and of nothing else.
-pub(super) fn check(history: &History, ends: &Ends) -> Vec<Finding> {
+/// Checks that streams report the changes of their own user, soon, and no others.
+pub(super) fn check(history: &History, end_state: &FinalState) -> Vec<Finding> {
     let streams = streams(history);
     let mut findings = tickets(history);
-    let told = |person: u32| {
-        let end = ends.people.iter().find(|end| end.person == person)?;
-        ends.told.get(&end.user?)
+    let published = |person: u32| {
+        let end = end_state.people.iter().find(|end| end.person == person)?;
+        end_state.published.get(&end.user?)
     };
     let news = news(history);
     let pulls = pulls(history);
     for stream in &streams {
-        let person = stream.exchange.who.person;
-        findings.extend(told(person).and_then(|told| stream.strangers(told)));
+        let person = stream.exchange.actor.person;
+        findings.extend(published(person).and_then(|published| stream.foreign_heads(published)));
         findings.extend(stream.without_bye(history));
-        findings.extend(stream.lifeless(history, SILENT_MILLIS + busy(ends)));
-        // A copy that is put back takes positions back.
-        if ends.restores == 0 {
+        findings.extend(stream.long_silence(history, SILENT_MILLIS + busy(end_state)));
+        // A restore takes positions back.
+        if end_state.restores == 0 {
             let news = news.get(&person).map_or(&[][..], Vec::as_slice);
             let pulls = pulls.get(&person).map_or(&[][..], Vec::as_slice);
-            findings.extend(stream.silent(history, news, late(ends)));
-            findings.extend(stream.ahead(pulls));
+            findings.extend(stream.missed_changes(history, news, late(end_state)));
+            findings.extend(stream.heads_ahead(pulls));
         }
     }
     findings
@@ -71,7 +75,7 @@ fn is_stream(exchange: &Exchange) -> bool {
     exchange.line.starts_with("Get /api/v1/sync/stream?")
 }
 
-fn said(serving: &Serving) -> Vec<(usize, sse::Event)> {
+fn said(serving: &Serving) -> Vec<(usize, sse::SseEvent)> {
     let pieces = serving.pieces.iter().enumerate();
     let events = pieces.flat_map(|(number, (_, at))| {
         let text = String::from_utf8_lossy(serving.piece(number));
@@ -80,22 +84,22 @@ fn said(serving: &Serving) -> Vec<(usize, sse::Event)> {
     events.collect()
 }
 
-/// When it was known, of each person, that their history had reached a position by a change: one
-/// that was answered.
+/// Returns when each user's history was known to have reached a position through an answered
+/// change.
 fn news(history: &History) -> BTreeMap<u32, Vec<(usize, i64)>> {
     let mut news: BTreeMap<u32, Vec<_>> = BTreeMap::new();
     for (exchange, _, serving, response) in history.syncs() {
         let newest = response.results.iter().filter_map(|result| result.seq);
         if let Some(newest) = newest.max() {
-            let person = exchange.who.person;
+            let person = exchange.actor.person;
             news.entry(person).or_default().push((serving.at, newest));
         }
     }
     news
 }
 
-/// When each person asked, and where the history stood that they were shown; none where they were
-/// told that it had not got so far.
+/// Returns when each user pulled and the head that the answer showed; `None` if the server answered
+/// `behind`.
 fn pulls(history: &History) -> BTreeMap<u32, Vec<(usize, Option<i64>)>> {
     let mut pulls: BTreeMap<u32, Vec<_>> = BTreeMap::new();
     for exchange in &history.exchanges {
@@ -104,7 +108,7 @@ fn pulls(history: &History) -> BTreeMap<u32, Vec<(usize, Option<i64>)>> {
             let head = serving.sync.as_ref().map(|sync| Some(sync.head));
             head.or_else(is_behind)
         });
-        let person = exchange.who.person;
+        let person = exchange.actor.person;
         let shown = shown.map(|head| (exchange.sent_at, head));
         pulls.entry(person).or_default().extend(shown);
     }
@@ -116,7 +120,7 @@ fn is_behind(body: &[u8]) -> bool {
     problem.is_ok_and(|problem| problem["code"] == "behind")
 }
 
-/// A ticket opens one stream, however often the request arrives.
+/// A ticket opens one stream, even if the request arrives twice.
 fn tickets(history: &History) -> Vec<Finding> {
     let mut opened: BTreeMap<&str, usize> = BTreeMap::new();
     for exchange in history.exchanges.iter().filter(|it| is_stream(it)) {
@@ -138,18 +142,23 @@ fn tickets(history: &History) -> Vec<Finding> {
 }
 
 impl Stream<'_> {
-    /// It poked for a position that nobody ever said of its person's history.
-    fn strangers(&self, told: &BTreeSet<i64>) -> Option<Finding> {
+    /// The stream named a head that was never published for its user.
+    fn foreign_heads(&self, published: &BTreeSet<i64>) -> Option<Finding> {
         let pokes = self.said.iter().filter(|(_, event)| event.name == "poke");
         let mut heads = pokes.filter_map(|(_, event)| event.head());
-        let head = heads.find(|head| !told.contains(head))?;
-        let who = self.exchange.who;
-        let what = format!("{who} was told of {head}, where its history was never said to be");
+        let head = heads.find(|head| !published.contains(head))?;
+        let actor = self.exchange.actor;
+        let what = format!("{actor} got the head {head}, which was never published for its user");
         Some(Finding::new(Check::Isolation, what))
     }
 
-    /// It was open, and did not say in time that its person had changed something.
-    fn silent(&self, history: &History, news: &[(usize, i64)], late: u64) -> Option<Finding> {
+    /// The stream was open and did not report a change in time.
+    fn missed_changes(
+        &self,
+        history: &History,
+        news: &[(usize, i64)],
+        late: u64,
+    ) -> Option<Finding> {
         let time = |place: usize| history.events.get(place).map_or(0, |event| event.at);
         let over = self
             .serving
@@ -159,18 +168,20 @@ impl Stream<'_> {
             let mut said = self.said.iter();
             said.any(|(at, event)| event.head() >= Some(seq) && time(*at) <= until)
         };
+        // Only changes after the stream was opened count: earlier ones are in the `hello` event or
+        // in the next pull.
         let missed = news.iter().find(|(at, seq)| {
             let until = time(*at) + late;
             *at > self.serving.at && over > until && !was_told(*seq, until)
         });
         let (at, seq) = missed?;
-        let (who, known) = (self.exchange.who, time(*at));
-        let what = format!("{who} was not told of {seq} within {late} ms of {known} ms");
+        let (actor, known) = (self.exchange.actor, time(*at));
+        let what = format!("{actor} did not get {seq} within {late} ms of {known} ms");
         Some(Finding::new(Check::Drains, what))
     }
 
-    /// It said nothing for longer than from one heartbeat to the next.
-    fn lifeless(&self, history: &History, longest: u64) -> Option<Finding> {
+    /// The stream was silent for longer than a heartbeat interval.
+    fn long_silence(&self, history: &History, longest: u64) -> Option<Finding> {
         let time = |place: usize| history.events.get(place).map_or(0, |event| event.at);
         let said = self.said.iter().map(|(place, _)| *place);
         let over = self.serving.ended.map(|(place, _)| place);
@@ -178,13 +189,13 @@ impl Stream<'_> {
         let times: Vec<u64> = places.map(time).collect();
         let mut gaps = times.windows(2).map(|pair| (pair[0], pair[1] - pair[0]));
         let (since, gap) = gaps.find(|(_, gap)| *gap > longest)?;
-        let who = self.exchange.who;
-        let what = format!("{who} heard nothing for {gap} ms from {since} ms on");
+        let actor = self.exchange.actor;
+        let what = format!("{actor} got no event for {gap} ms from {since} ms on");
         Some(Finding::new(Check::Drains, what))
     }
 
-    /// It told of a position that somebody who asked later did not find.
-    fn ahead(&self, pulls: &[(usize, Option<i64>)]) -> Option<Finding> {
+    /// The stream named a head that a later pull did not find.
+    fn heads_ahead(&self, pulls: &[(usize, Option<i64>)]) -> Option<Finding> {
         let heads = self.said.iter();
         let mut heads = heads.filter_map(|(at, event)| Some((*at, event.head()?)));
         let (_, head) = heads.find(|(said, head)| {
@@ -192,29 +203,33 @@ impl Stream<'_> {
             later.any(|(_, shown)| *shown < Some(*head))
         })?;
         let what = format!(
-            "{} was told of {head} before it was there",
-            self.exchange.who
+            "{} got the head {head} before it was stored",
+            self.exchange.actor
         );
         Some(Finding::new(Check::Drains, what))
     }
 
-    /// Its server was asked to stop, and it was not told when to come back.
+    /// Its server was asked to stop and did not send `bye`.
     fn without_bye(&self, history: &History) -> Option<Finding> {
         let mut places = history.events.iter().enumerate();
         let (stopped, event) = places.find(|(place, event)| {
-            event.what == What::Stops(self.serving.server) && *place > self.serving.at
+            event.kind == EventKind::DrainStarted(self.serving.server) && *place > self.serving.at
         })?;
-        let (ended, end) = self.serving.ended.unwrap_or((usize::MAX, End::Said));
+        let (ended, end) = self
+            .serving
+            .ended
+            .unwrap_or((usize::MAX, StreamEnd::Finished));
         if ended < stopped {
             return None;
         }
         let over = history.events.get(ended).map_or(u64::MAX, |event| event.at);
-        let goes_on = over > event.at + BYE_MILLIS;
+        let stays_open = over > event.at + BYE_MILLIS;
         let said_bye = self.said.last().is_some_and(|(_, last)| last.name == "bye");
-        let is_wrong = goes_on || (end == End::Said && !said_bye);
+        // A stream that ended because its process died or its reader left owes no `bye`.
+        let is_wrong = stays_open || (end == StreamEnd::Finished && !said_bye);
         let what = format!(
-            "{} had a stream of a server that stopped",
-            self.exchange.who
+            "{} had a stream without `bye` from a server that stopped",
+            self.exchange.actor
         );
         is_wrong.then(|| Finding::new(Check::Drains, what))
     }

@@ -1,19 +1,19 @@
-//! Tells what a failure left behind.
+//! Report of a failed seed.
 
 use std::path::Path;
 
-use kanso_sim::failure::leave_behind;
+use kanso_sim::failure::write_failure;
 use kanso_sim::finding::Finding;
-use kanso_sim::planted::Bug;
+use kanso_sim::mutants::Bug;
 use kanso_sim::regressions;
 
-/// How many more runs making it smaller may take.
+/// Runs that shrinking may take.
 const TRIES: u32 = 120;
 
-/// Makes the plan of `seed` smaller and says where it and its story are.
+/// Shrinks the plan of `seed` and prints the paths of the plan and its story.
 pub(super) fn explain(seed: u64, bug: Option<Bug>, findings: &[Finding]) -> anyhow::Result<()> {
-    eprintln!("sim: seed {seed} failed; looking for a smaller plan that fails");
-    let left = leave_behind(seed, bug, findings, TRIES, Path::new("target/sim"))?;
+    eprintln!("sim: seed {seed} failed; shrinking its plan");
+    let left = write_failure(seed, bug, findings, TRIES, Path::new("target/sim"))?;
     for finding in left.findings.iter().take(10) {
         println!("  check {}: {}", finding.check, finding.what);
     }

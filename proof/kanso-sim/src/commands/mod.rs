@@ -1,7 +1,7 @@
-//! What can be asked on the command line. One file a verb.
+//! The command line, one file a verb.
 
-mod bank;
 mod failure;
+mod mutants;
 mod regressions;
 mod replay;
 mod run;
@@ -11,7 +11,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-/// Simulates people, devices, servers and all that goes wrong between them.
+/// Simulates users, devices, servers and the faults between them.
 #[derive(Debug, Parser)]
 #[command(name = "kanso-sim")]
 pub(crate) struct Arguments {
@@ -21,25 +21,26 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// Live through many seeds
+    /// Run many seeds
     Run(run::Arguments),
-    /// Look for each planted bug
-    Bank(bank::Arguments),
-    /// Tell the story of one seed, or of a file that a failure left
+    /// Search for each planted bug
+    #[command(alias = "bank")]
+    Mutants(mutants::Arguments),
+    /// Print the story of one seed, or of a plan that a failure left
     Replay(replay::Arguments),
-    /// Live through the plans that once failed
+    /// Run the plans that once failed
     Regressions {
-        /// The file with the plans, one a line
+        /// File with one plan a line
         file: PathBuf,
     },
 }
 
 impl Arguments {
-    /// Does what was asked.
+    /// Runs the command.
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
         let is_well = match self.verb {
             Verb::Run(arguments) => run::run(&arguments)?,
-            Verb::Bank(arguments) => bank::run(&arguments)?,
+            Verb::Mutants(arguments) => mutants::run(&arguments)?,
             Verb::Replay(arguments) => replay::run(&arguments)?,
             Verb::Regressions { file } => regressions::run(&file)?,
         };

@@ -2,42 +2,42 @@ use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use kanso_sim::campaign::{Campaign, Report};
-use kanso_sim::planted::Bug;
+use kanso_sim::campaign::{Campaign, CampaignReport};
+use kanso_sim::mutants::Bug;
 
 use super::failure;
 
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// How many seeds
+    /// Number of seeds
     #[arg(long, default_value_t = 100)]
     seeds: u64,
     /// The first seed
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// End after so many hours
+    /// Time limit in hours
     #[arg(long)]
     hours: Option<f64>,
-    /// On how many threads
+    /// Number of threads
     #[arg(long, default_value_t = 2)]
     jobs: usize,
-    /// Go on after a failure, and only count
+    /// Continue after a failure and only count
     #[arg(long)]
     keep_going: bool,
-    /// With this planted bug
+    /// Plant this bug
     #[arg(long, value_parser = Bug::named)]
     bug: Option<Bug>,
 }
 
-/// Lives through the seeds; whether all was well.
+/// Runs the seeds; returns true if all pass.
 #[expect(
     clippy::disallowed_methods,
     clippy::cast_precision_loss,
-    reason = "how long the machine takes is not a part of what is simulated; a rate is rounded anyway"
+    reason = "the wall clock measures the machine and not the simulation; a rate is rounded anyway"
 )]
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<bool> {
     let began = std::time::Instant::now();
-    let rate = |report: &Report| report.seeds as f64 / began.elapsed().as_secs_f64();
+    let rate = |report: &CampaignReport| report.seeds as f64 / began.elapsed().as_secs_f64();
     let campaign = Campaign {
         first: arguments.seed,
         count: arguments.seeds,
@@ -49,11 +49,12 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<bool> {
         bug: arguments.bug,
     };
     let step = (arguments.seeds / 20).max(1);
-    let told = Mutex::new(BTreeSet::new());
+    let reported = Mutex::new(BTreeSet::new());
     let report = campaign.run(&|| began.elapsed(), &|report| {
-        // At once: a campaign takes hours, and somebody may want to look.
-        let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
-        for seed in report.failed.keys().filter(|seed| told.insert(**seed)) {
+        // Printed at once: a campaign takes hours, and the first failure is worth a look before it
+        // ends.
+        let mut reported = reported.lock().unwrap_or_else(PoisonError::into_inner);
+        for seed in report.failed.keys().filter(|seed| reported.insert(**seed)) {
             eprintln!("sim: seed {seed} failed");
         }
         if report.seeds.is_multiple_of(step) {
@@ -80,7 +81,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<bool> {
         "sim: {} seeds from {} on, {} of them twice, {} requests served, {} failed, {:.1} seeds/s; trace of seed {trace}: {hash}",
         report.seeds,
         arguments.seed,
-        report.twice,
+        report.repeated,
         report.served,
         report.failed.len(),
         rate(&report),

@@ -1,7 +1,7 @@
-//! Storages around storages.
+//! Storages that wrap storages.
 
-/// Implements all storage ports for a type that has `inner()`, a storage, and `around(call)`, which
-/// makes the call. What stands after a list of methods is the type's own way of doing others.
+/// Implements a storage port for a type with the methods `inner()`, which returns a storage, and
+/// `around(call)`, which makes the call. Methods after the list are the type's own.
 macro_rules! delegated {
     ($trait:ident for $type:ty {
         $($name:ident($($argument:ident: $kind:ty),*) -> $answer:ty;)*

@@ -1,12 +1,12 @@
-//! The storage of the simulated servers: a real one or one that behaves as PostgreSQL does, seen by
-//! servers that may die within a call.
+//! Storage of the simulated servers: SQLite or a simulated PostgreSQL, seen by servers that may die
+//! within a call.
 
-mod base;
 mod delegate;
-mod file;
-mod port;
-pub mod rival;
+pub mod postgres;
+mod server_storage;
+mod shared;
+mod sqlite;
 
-pub use base::Base;
 pub(crate) use delegate::delegated;
-pub use port::{Life, Port};
+pub use server_storage::{Process, ServerStorage};
+pub use shared::SharedStore;

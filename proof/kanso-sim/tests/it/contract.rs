@@ -3,21 +3,21 @@ use std::sync::Arc;
 
 use kanso_application::ports::storage::Storage;
 use kanso_sim::chance::Chance;
-use kanso_sim::store::rival::{Conduct, Database, Node};
+use kanso_sim::store::postgres::{ConnectionPool, FaultProfile, SimPostgres};
 use tokio_util::sync::CancellationToken;
 
 kanso_testkit::storage_contract!(crate::contract::empty_storage);
 
-/// Transactions wait between their statements, on few connections. Nothing fails: what the contract
-/// asks for is what the store does by itself.
+/// Transactions wait between their statements, on few connections. There are no faults: the
+/// contract is about results.
 fn empty_storage() -> Ready<(Arc<dyn Storage>, ())> {
-    let conduct = Conduct {
+    let faults = FaultProfile {
         connections: 4,
         longest_step: 2,
-        ..Conduct::default()
+        ..FaultProfile::default()
     };
-    let database = Database::new(conduct, None, Chance::stream(1, "contract"));
+    let database = SimPostgres::new(faults, None, Chance::stream(1, "contract"));
     let chance = Chance::stream(1, "connections");
-    let node = Node::new(Arc::new(database), CancellationToken::new(), chance);
+    let node = ConnectionPool::new(Arc::new(database), CancellationToken::new(), chance);
     ready((Arc::new(node), ()))
 }

@@ -1,9 +1,6 @@
-//! The storage contract on the database that behaves as PostgreSQL does, and how hard it makes life.
+//! The storage contract on the simulated PostgreSQL, and tests of its faults.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test that meets what it does not expect stops there"
-)]
+#![expect(clippy::unwrap_used, reason = "a test stops at an unexpected value")]
 
 mod contract;
-mod rival;
+mod postgres;

@@ -1,4 +1,4 @@
-//! Accounts.
+//! Accounts, passwords and their sessions.
 
 use futures::future::{join, join_all};
 use kanso_application::ports::storage::{
@@ -9,20 +9,20 @@ use kanso_domain::accounts::{PasswordHash, Settings, SettingsChange};
 use kanso_domain::sync::{LoadSet, Since};
 use kanso_domain::{Seq, UserId, WeekStart};
 
-use super::person::{Person, unchanged};
+use super::test_user::{TestUser, unchanged};
 use crate::build::{
     create_entry, create_habit, done, entry, habit, new_account, new_session, noon, once, op,
     operation, password_hash, session_id, titled, user,
 };
 
-/// What was registered is found by its id and by its address.
+/// An account is found by its id and by its address.
 pub async fn an_account_is_found_by_its_id_and_by_its_email(storage: &dyn Storage) {
     let NewAccount {
         account,
         password_hash,
     } = new_account(1);
-    Person::register(storage, 1).await;
-    Person::register(storage, 2).await;
+    TestUser::register(storage, 1).await;
+    TestUser::register(storage, 2).await;
     let credentials = storage.credentials(&account.email).await.unwrap();
     let user_id = account.id;
     let expected = Credentials {
@@ -33,7 +33,7 @@ pub async fn an_account_is_found_by_its_id_and_by_its_email(storage: &dyn Storag
     assert_eq!(storage.account(user_id).await.unwrap(), Some(account));
 }
 
-/// An address and an id that nobody has.
+/// An unknown address or id has no account, and no call creates one.
 pub async fn an_unknown_account_is_none(storage: &dyn Storage) {
     let stranger = new_account(1).account;
     assert_eq!(storage.credentials(&stranger.email).await.unwrap(), None);
@@ -49,10 +49,10 @@ pub async fn an_unknown_account_is_none(storage: &dyn Storage) {
     assert!(!storage.replace_password(stranger.id, new).await.unwrap());
 }
 
-/// The second account with an address is refused, and the first stays as it is.
+/// A taken address is refused, and the first account stays as it is.
 pub async fn a_taken_email_is_refused(storage: &dyn Storage) {
     let first = new_account(1);
-    Person::register(storage, 1).await;
+    TestUser::register(storage, 1).await;
     let mut second = new_account(2);
     second.account.email = first.account.email.clone();
     assert!(!storage.create_account(second).await.unwrap());
@@ -61,18 +61,18 @@ pub async fn a_taken_email_is_refused(storage: &dyn Storage) {
     assert_eq!(credentials.unwrap().user_id, user(1));
 }
 
-/// An account begins before its first change, at the time of its registration.
+/// A new account has an empty history that begins at its registration.
 pub async fn a_new_account_has_an_empty_history(storage: &dyn Storage) {
-    let person = Person::register(storage, 1).await;
+    let person = TestUser::register(storage, 1).await;
     let head = person.head().await;
     assert_eq!(head.seq, Seq::ZERO);
     assert_eq!(head.changed_at, new_account(1).account.created_at);
     assert_eq!(person.changes(Since::Position(Seq::ZERO)).await, []);
 }
 
-/// Settings change one by one; what is not named stays.
+/// A settings change replaces the named settings and keeps the others.
 pub async fn settings_change_one_by_one(storage: &dyn Storage) {
-    Person::register(storage, 1).await;
+    TestUser::register(storage, 1).await;
     let changes = [
         SettingsChange {
             timezone: Some("America/Argentina/Buenos_Aires".parse().unwrap()),
@@ -102,9 +102,9 @@ pub async fn settings_change_one_by_one(storage: &dyn Storage) {
     assert_ne!(expected.settings, Settings::default());
 }
 
-/// A write reads days by the settings of the moment.
+/// A write decides with the current settings.
 pub async fn a_write_sees_the_settings(storage: &dyn Storage) {
-    let person = Person::register(storage, 1).await;
+    let person = TestUser::register(storage, 1).await;
     let change = SettingsChange {
         timezone: Some("Asia/Tokyo".parse().unwrap()),
         ..SettingsChange::default()
@@ -117,10 +117,10 @@ pub async fn a_write_sees_the_settings(storage: &dyn Storage) {
     assert_eq!(current.settings, account.unwrap().settings);
 }
 
-/// A hash is replaced by one of the same password, and nobody has to log in again.
+/// A rehashed password replaces the old hash and keeps all sessions.
 pub async fn a_password_hash_is_replaced(storage: &dyn Storage) {
-    let person = inhabited(storage, 1).await;
-    let new = replacing(user(1), EndSessions::None);
+    let person = populated(storage, 1).await;
+    let new = replacing(user(1), SessionsThen::Stay);
     assert!(
         storage
             .replace_password(user(1), new.clone())
@@ -131,9 +131,9 @@ pub async fn a_password_hash_is_replaced(storage: &dyn Storage) {
     assert!(is_open(storage, &person).await);
 }
 
-/// Whoever replaces a password that is no longer there changes nothing.
+/// A password is replaced only if its hash is still the stored one.
 pub async fn only_the_stored_password_is_replaced(storage: &dyn Storage) {
-    let person = inhabited(storage, 1).await;
+    let person = populated(storage, 1).await;
     let new = NewPassword {
         replaces: PasswordHash::new("another hash".into()),
         ..replacing(user(1), EndSessions::All)
@@ -143,15 +143,16 @@ pub async fn only_the_stored_password_is_replaced(storage: &dyn Storage) {
     assert!(is_open(storage, &person).await);
 }
 
-/// With a password all sessions end that were opened with it, but for the one that is named.
+/// A new password ends all sessions that were opened with the old one, except the named one.
 pub async fn sessions_end_with_their_password(storage: &dyn Storage) {
-    let neighbour = inhabited(storage, 2).await;
-    inhabited(storage, 1).await;
+    let neighbour = populated(storage, 2).await;
+    populated(storage, 1).await;
     for number in [2, 3] {
         let session = new_session(user(1), number);
         let opened = storage.open_session(session, password_hash(user(1)));
         assert!(opened.await.unwrap());
     }
+    // { || All three sessions by number, so that one comparison shows which survived.
     let open = async || {
         let mut open = Vec::new();
         for number in 1..=3 {
@@ -173,10 +174,10 @@ pub async fn sessions_end_with_their_password(storage: &dyn Storage) {
     assert!(is_open(storage, &neighbour).await);
 }
 
-/// A log-in whose password was replaced while it was checked opens nothing.
+/// A session is opened only if the checked hash is still the stored one.
 pub async fn a_session_needs_the_password_that_is_stored(storage: &dyn Storage) {
-    Person::register(storage, 1).await;
-    let new = replacing(user(1), EndSessions::All);
+    TestUser::register(storage, 1).await;
+    let new = replacing(user(1), SessionsThen::End);
     assert!(
         storage
             .replace_password(user(1), new.clone())
@@ -189,17 +190,20 @@ pub async fn a_session_needs_the_password_that_is_stored(storage: &dyn Storage) 
     assert!(storage.open_session(session, new.hash).await.unwrap());
 }
 
-/// Of log-ins with the old password and its replacement, however they meet, none of the former
-/// outlives the latter.
+/// No session that was opened with the old password survives a concurrent change of the password.
 pub async fn no_log_in_slips_past_a_new_password(storage: &dyn Storage) {
     const LOG_INS: u128 = 8;
+    // Several rounds, because one may happen to run the calls one after the other.
     for round in 0..4 {
         let id = user(100 + round);
-        Person::register(storage, 100 + round).await;
+        TestUser::register(storage, 100 + round).await;
         let log_in = |number| storage.open_session(new_session(id, number), password_hash(id));
+        // Logins on both sides of the change, so that some are checked before it and committed
+        // after it.
         let before = join_all((1..=LOG_INS / 2).map(log_in));
         let new = storage.replace_password(id, replacing(id, EndSessions::All));
         let after = join_all((LOG_INS / 2 + 1..=LOG_INS).map(log_in));
+        // All calls are in flight together; the storage decides their order.
         let (_, (replaced, _)) = join(before, join(new, after)).await;
         assert!(replaced.unwrap());
         for number in 1..=LOG_INS {
@@ -222,12 +226,13 @@ async fn stored_hash(storage: &dyn Storage) -> PasswordHash {
     credentials.unwrap().unwrap().password_hash
 }
 
-/// After the deletion there is no such account, for any call.
+/// A deleted account is missing for every call.
 pub async fn a_deleted_account_is_gone_everywhere(storage: &dyn Storage) {
-    let person = inhabited(storage, 1).await;
-    let other = inhabited(storage, 2).await;
+    let person = populated(storage, 1).await;
+    let other = populated(storage, 2).await;
     let others = other.changes(Since::Position(Seq::ZERO)).await;
     assert!(storage.delete_account(person.id).await.unwrap());
+    // The second deletion finds nothing, which a retry of the request relies on.
     assert!(!storage.delete_account(person.id).await.unwrap());
 
     let id = person.id;
@@ -252,15 +257,17 @@ pub async fn a_deleted_account_is_gone_everywhere(storage: &dyn Storage) {
     let opened = storage.open_session(new_session(id, 2), password_hash(id));
     assert!(!opened.await.unwrap());
 
+    // The neighbour has the same ids, so a deletion by record id alone would show here.
     assert_eq!(other.changes(Since::Position(Seq::ZERO)).await, others);
     assert!(is_open(storage, &other).await);
 }
 
-/// Whoever registers again, even under the old id, finds nothing of before.
+/// A new account under the same id sees no data of a deleted one.
 pub async fn a_deleted_account_leaves_nothing_behind(storage: &dyn Storage) {
-    let person = inhabited(storage, 1).await;
+    let person = populated(storage, 1).await;
     assert!(storage.delete_account(person.id).await.unwrap());
-    let again = Person::register(storage, 1).await;
+    // The same user id: rows that a cascade missed would become visible again.
+    let again = TestUser::register(storage, 1).await;
     assert_eq!(again.head().await.seq, Seq::ZERO);
     assert_eq!(again.changes(Since::Position(Seq::ZERO)).await, []);
     assert!(!is_open(storage, &again).await);
@@ -270,9 +277,9 @@ pub async fn a_deleted_account_leaves_nothing_behind(storage: &dyn Storage) {
     assert_eq!(current.receipts.len(), 0);
 }
 
-/// Somebody who has one of everything.
-async fn inhabited(storage: &dyn Storage, number: u128) -> Person<'_> {
-    let person = Person::register(storage, number).await;
+/// Registers a user with a session, a habit, an entry and a receipt.
+async fn populated(storage: &dyn Storage, number: u128) -> TestUser<'_> {
+    let person = TestUser::register(storage, number).await;
     let session = new_session(person.id, 1);
     let opened = storage.open_session(session, password_hash(person.id));
     assert!(opened.await.unwrap());
@@ -294,7 +301,7 @@ fn everything() -> LoadSet {
     }
 }
 
-async fn is_open(storage: &dyn Storage, person: &Person<'_>) -> bool {
+async fn is_open(storage: &dyn Storage, person: &TestUser<'_>) -> bool {
     let open = storage.session_is_open(person.id, session_id(1), noon());
     open.await.unwrap()
 }

@@ -1,16 +1,16 @@
-//! Deltas: what changed, in the order in which it did.
+//! Deltas: changed records in the order of their changes.
 
 use kanso_application::ports::storage::{DeltaQuery, Scope, Storage};
 use kanso_domain::sync::{Base, Head, Since};
 use kanso_domain::{Entity, Record, Seq, Timestamp};
 
-use super::person::Person;
+use super::test_user::TestUser;
 use crate::build::{
     create_entry, create_habit, delete_entry, delete_habit, done, entry, habit, noted, titled,
     update_entry, update_habit, user,
 };
 
-/// There is no delta of nobody.
+/// An unknown user has no delta.
 pub async fn an_unknown_user_has_no_delta(storage: &dyn Storage) {
     for scope in [Scope::Everything, Scope::Habits, Scope::Entries] {
         for since in [
@@ -28,11 +28,12 @@ pub async fn an_unknown_user_has_no_delta(storage: &dyn Storage) {
     }
 }
 
-/// Each record comes once, in its newest state, in the order of the changes.
+/// A delta contains each record once, in its newest state, in the order of the changes.
 pub async fn a_record_comes_once_in_its_newest_state(storage: &dyn Storage) {
     let person = eventful(storage).await;
     let everything = person.changes(Since::Position(Seq::ZERO)).await;
     assert_eq!(names(&everything), ["e1 v1", "h2 v1", "e2 v2", "h1 v2"]);
+    // Positions and times increase together, so a delta by instant and one by position agree.
     assert!(everything.is_sorted_by(|a, b| {
         a.stamp().seq < b.stamp().seq && a.stamp().updated_at < b.stamp().updated_at
     }));
@@ -50,8 +51,8 @@ pub async fn a_record_comes_once_in_its_newest_state(storage: &dyn Storage) {
     }
 }
 
-/// A position and its time are exclusive: what comes after them, and no more.
-pub async fn a_delta_begins_after_what_was_seen(storage: &dyn Storage) {
+/// A delta starts after its position or instant, which is excluded.
+pub async fn a_delta_begins_after_the_cursor(storage: &dyn Storage) {
     let person = eventful(storage).await;
     let everything = person.changes(Since::Position(Seq::ZERO)).await;
     for (seen, last) in (1..).zip(&everything) {
@@ -60,7 +61,8 @@ pub async fn a_delta_begins_after_what_was_seen(storage: &dyn Storage) {
         for since in [
             Since::Position(stamp.seq),
             Since::Instant(stamp.updated_at),
-            // Between two changes there is nothing.
+            // An instant between two changes excludes the first.
+            // A microsecond before the next change: the bound excludes equal times only.
             Since::Instant(next(rest).plus_micros(-1)),
         ] {
             assert_eq!(person.changes(since).await, rest, "{since:?}");
@@ -87,7 +89,7 @@ fn next(rest: &[Record]) -> Timestamp {
         .map_or(Timestamp::MAX, |record| record.stamp().updated_at)
 }
 
-/// The head is the newest change, whatever the page holds.
+/// A page carries the newest head, even if its records end before it.
 pub async fn a_page_carries_the_head(storage: &dyn Storage) {
     let person = eventful(storage).await;
     let head: Head = person.head().await;
@@ -100,7 +102,7 @@ pub async fn a_page_carries_the_head(storage: &dyn Storage) {
     }
 }
 
-/// A scope carries one kind and leaves out the other.
+/// A scope selects one kind of records.
 pub async fn a_scope_carries_one_kind(storage: &dyn Storage) {
     let person = eventful(storage).await;
     let everything = person.changes(Since::Beginning).await;
@@ -115,11 +117,13 @@ pub async fn a_scope_carries_one_kind(storage: &dyn Storage) {
     }
 }
 
-/// Whoever has seen something is told what was deleted; whoever begins is not.
-pub async fn tombstones_are_for_those_who_have_seen_something(storage: &dyn Storage) {
+/// Tombstones are delivered after a position, and left out of a first pull.
+pub async fn tombstones_are_left_out_of_a_first_pull(storage: &dyn Storage) {
     let person = eventful(storage).await;
     person.apply(delete_entry(entry(1), Base::Any)).await;
     person.apply(delete_habit(habit(2), Base::Any)).await;
+    // The instant of registration is before the first change, so it delivers everything, tombstones
+    // included.
     let registered = storage
         .account(person.id)
         .await
@@ -139,10 +143,11 @@ pub async fn tombstones_are_for_those_who_have_seen_something(storage: &dyn Stor
     assert_eq!(names(&live), ["e2 v2", "h1 v2"]);
 }
 
-/// A habit's tombstone stands for its live entries, in every scope, and not for their tombstones.
+/// The tombstone of a habit covers its live entries, in every scope, but not their tombstones.
 pub async fn live_entries_of_a_deleted_habit_are_left_out(storage: &dyn Storage) {
     let person = eventful(storage).await;
     person.apply(delete_entry(entry(1), Base::Any)).await;
+    // An entry of the other habit, which must stay.
     let other = create_entry(entry(3), done(habit(2), "2026-01-15"));
     person.apply(other).await;
     person.apply(delete_habit(habit(1), Base::Any)).await;
@@ -154,15 +159,17 @@ pub async fn live_entries_of_a_deleted_habit_are_left_out(storage: &dyn Storage)
     );
     let entries = person.page(since, Scope::Entries, Some(1)).await;
     assert_eq!(names(&entries.records), ["e1 v2 deleted"]);
+    // `remaining` counts the same records as the page, or a client's progress would never reach 100
+    // %.
     assert_eq!(entries.remaining, 1);
     let live = person.changes(Since::Beginning).await;
     assert_eq!(names(&live), ["h2 v1", "e3 v1"]);
 }
 
-/// Two habits and two entries, of which one each was edited: `e1 h2 e2 h1` in the order of their
-/// newest changes.
-async fn eventful(storage: &dyn Storage) -> Person<'_> {
-    let person = Person::register(storage, 1).await;
+/// Registers a user with two habits and two entries. The order of their newest changes is `e1 h2 e2
+/// h1`.
+async fn eventful(storage: &dyn Storage) -> TestUser<'_> {
+    let person = TestUser::register(storage, 1).await;
     for command in [
         create_habit(habit(1), titled("Read")),
         create_entry(entry(2), done(habit(1), "2026-01-14")),

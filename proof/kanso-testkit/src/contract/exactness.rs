@@ -1,4 +1,4 @@
-//! Streaks are exact in the end, whatever becomes of those who compute them.
+//! Streaks are exact in the end, even if workers die.
 
 use kanso_application::ports::storage::{EntryFilter, LEASE_SECONDS, Storage, StreakJob};
 use kanso_domain::calendar::{Today, days_before};
@@ -11,58 +11,59 @@ use kanso_domain::progress::{DayLog, HabitProgress};
 use kanso_domain::sync::{Action, Base};
 use kanso_domain::{Quantity, Timestamp, UserId};
 
-use super::person::{Person, claimed};
+use super::test_user::{TestUser, claimed};
 use crate::build::{
     create_entry, create_habit, delete_entry, delete_habit, done, entry, habit, noon, once, titled,
     update_habit,
 };
 
-/// Workers die after they claimed, after they computed, and not at all, while people write and
-/// days begin. When the queue is empty, every streak is what a fresh computation gives.
+/// Workers die after a claim or after the computation while users write and days begin; once the
+/// queue is empty, every stored streak equals a fresh computation.
 pub async fn workers_may_die_at_any_step(storage: &dyn Storage) {
     for seed in 1..=4 {
-        let person = Person::register(storage, u128::from(seed)).await;
-        let mut story = Story {
+        let person = TestUser::register(storage, u128::from(seed)).await;
+        let mut scenario = Scenario {
             person,
-            chance: Chance(seed),
+            chance: Xorshift(seed),
             now: noon(),
             entries: 0,
             stalled: Vec::new(),
         };
         for number in 1..=HABITS {
-            let fields = story.fields();
-            story.submit(create_habit(habit(number), fields)).await;
+            let fields = scenario.fields();
+            scenario.submit(create_habit(habit(number), fields)).await;
         }
         for _ in 0..150 {
-            story.step().await;
+            scenario.step().await;
         }
-        story.drain().await;
-        story.check().await;
-        story.new_day().await;
-        story.drain().await;
-        story.check().await;
+        scenario.drain().await;
+        scenario.check().await;
+        scenario.new_day().await;
+        scenario.drain().await;
+        scenario.check().await;
     }
 }
 
 const HABITS: u128 = 4;
 
-/// What happens, by chance and yet the same each time.
-struct Story<'a> {
-    person: Person<'a>,
-    chance: Chance,
+/// A reproducible random scenario.
+struct Scenario<'a> {
+    person: TestUser<'a>,
+    chance: Xorshift,
     now: Timestamp,
     entries: u128,
-    /// Workers that computed and have not come back yet.
+    /// Jobs of workers that computed and have not finished yet.
     stalled: Vec<(UserId, StreakJob, StoredStreak)>,
 }
 
-impl Story<'_> {
+impl Scenario<'_> {
     async fn step(&mut self) {
         match self.chance.below(10) {
             0..=4 => {
                 let action = self.action();
                 self.submit(action).await;
             }
+            // Two such steps end a lease, so some jobs are taken over and some are not.
             5 => self.now = self.now.plus_seconds(LEASE_SECONDS / 2),
             6 => self.new_day().await,
             7 => self.come_back().await,
@@ -70,15 +71,18 @@ impl Story<'_> {
         }
     }
 
-    /// A worker claims, and dies, or computes and stalls, or finishes, or gives back.
+    /// A worker claims, and then dies, stalls with its result, releases or finishes.
     async fn work(&mut self) {
         let storage = self.person.storage;
         for (id, job) in claimed(storage, self.now, 2).await {
-            let holder = Person { storage, id };
+            let holder = TestUser { storage, id };
             match self.chance.below(4) {
+                // Died after the claim: only the end of the lease frees the job.
                 0 => {}
                 1 => {
                     let computed = computed(holder, job, self.now).await;
+                    // Stalled after the computation: its result must be superseded if the habit
+                    // changes meanwhile.
                     self.stalled
                         .extend(computed.map(|computed| (id, job, computed)));
                 }
@@ -88,17 +92,19 @@ impl Story<'_> {
         }
     }
 
-    async fn finish(&self, holder: Person<'_>, job: StreakJob) {
+    async fn finish(&self, holder: TestUser<'_>, job: StreakJob) {
         let computed = computed(holder, job, self.now).await;
         let computed = computed.unwrap_or_default();
         holder.finish(job, computed, self.now).await;
     }
 
-    /// One that stalled goes on where it was.
+    /// A stalled worker finishes its old job.
     async fn come_back(&mut self) {
         if let Some((id, job, computed)) = self.stalled.pop() {
             let storage = self.person.storage;
-            Person { storage, id }.finish(job, computed, self.now).await;
+            TestUser { storage, id }
+                .finish(job, computed, self.now)
+                .await;
         }
     }
 
@@ -106,9 +112,10 @@ impl Story<'_> {
         self.now = self.now.plus_seconds(86_400);
         let storage = self.person.storage;
         for border in storage.day_borders().await.unwrap() {
+            // The day is computed by the user's own settings, as the worker does.
             let settings = storage.account(self.person.id).await.unwrap().unwrap();
             let today = Today::at(self.now, &settings.settings).date;
-            // In small steps: those of the stories before live here as well.
+            // In small steps, because the users of the earlier scenarios exist as well.
             while storage
                 .begin_day(&border, today, 3, self.now)
                 .await
@@ -117,11 +124,11 @@ impl Story<'_> {
         }
     }
 
-    /// The leases run out, and those who stalled come back between those who work.
+    /// Lets the leases expire and finishes all jobs, with stalled workers in between.
     async fn drain(&mut self) {
         let storage = self.person.storage;
         if storage.streak_backlog().await.unwrap().parked > 0 {
-            // What was tried too often waits for a change.
+            // A parked job waits for a change of its habit.
             for number in 1..=HABITS {
                 let update = update_habit(habit(number), Base::Any, titled("Read more"));
                 self.submit(update).await;
@@ -135,7 +142,7 @@ impl Story<'_> {
                 break;
             }
             for (id, job) in jobs {
-                self.finish(Person { storage, id }, job).await;
+                self.finish(TestUser { storage, id }, job).await;
             }
         }
         while !self.stalled.is_empty() {
@@ -146,9 +153,10 @@ impl Story<'_> {
     }
 
     async fn check(&self) {
-        let Person { storage, id } = self.person;
+        let TestUser { storage, id } = self.person;
         let settings = storage.account(id).await.unwrap().unwrap().settings;
         let today = Today::at(self.now, &settings).date;
+        // Archived habits as well: their stored streak is delivered too.
         for habit in storage.habits(id, true).await.unwrap() {
             let filter = EntryFilter {
                 habit_id: Some(habit.id),
@@ -171,6 +179,7 @@ impl Story<'_> {
         let of = habit(self.chance.below(HABITS.try_into().unwrap()).into());
         match self.chance.below(12) {
             0 => update_habit(of, Base::Any, self.fields()),
+            // Rare, because a deleted habit never comes back in this scenario.
             1 if self.chance.below(8) == 0 => delete_habit(of, Base::Any),
             1..=2 => {
                 let number = self.chance.below(50).into();
@@ -178,7 +187,7 @@ impl Story<'_> {
             }
             _ => {
                 self.entries += 1;
-                // Some are recorded ahead.
+                // Some entries are recorded ahead.
                 let ahead = self.now.plus_seconds(86_400).utc_date();
                 let back = i32::try_from(self.chance.below(6)).unwrap();
                 let date = days_before(ahead, back).to_string();
@@ -210,8 +219,8 @@ impl Story<'_> {
     }
 }
 
-/// What a worker computes; `None` when the habit is gone.
-async fn computed(person: Person<'_>, job: StreakJob, now: Timestamp) -> Option<StoredStreak> {
+/// Computes a streak as a worker does; `None` if the habit is deleted.
+async fn computed(person: TestUser<'_>, job: StreakJob, now: Timestamp) -> Option<StoredStreak> {
     let journal = person.storage.journal(person.id, Some(&[job.habit])).await;
     let journal = journal.unwrap()?;
     let today = Today::at(now, &journal.settings).date;
@@ -228,11 +237,12 @@ async fn computed(person: Person<'_>, job: StreakJob, now: Timestamp) -> Option<
     })
 }
 
-/// Numbers by chance, the same for a seed (xorshift).
-struct Chance(u32);
+/// Reproducible pseudo-random numbers (xorshift).
+struct Xorshift(u32);
 
-impl Chance {
+impl Xorshift {
     fn below(&mut self, bound: u32) -> u32 {
+        // Marsaglia's xorshift32: three shifts, no dependency, the same numbers on every platform.
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 17;
         self.0 ^= self.0 << 5;

@@ -1,4 +1,4 @@
-//! Every field of a record comes back as it was stored, at its extremes.
+//! Each field of a record is stored exactly, at its extremes.
 
 use kanso_application::ports::storage::Storage;
 use kanso_domain::calendar::days_before;
@@ -10,15 +10,19 @@ use kanso_domain::sync::{Base, LoadSet, Since};
 use kanso_domain::text::{Color, Description, Icon, Notes, Title, Unit};
 use kanso_domain::{Quantity, Record, Seq, TimeOfDay, Timestamp};
 
-use super::person::Person;
+use super::test_user::TestUser;
 use crate::build::{
     create_entry, create_habit, delete_entry, delete_habit, done, entry, habit, titled,
     update_entry, update_habit,
 };
 
-/// Longest texts of the widest characters.
+/// A habit's texts are stored exactly, at their greatest length in the widest characters.
 pub async fn a_habits_texts_come_back(storage: &dyn Storage) {
+    // Four bytes in UTF-8 and a surrogate pair in UTF-16, so a limit that counts either would cut
+    // it.
     let widest = |length| "\u{10FFFF}".repeat(length);
+    // Combining accents, quotes, a bidirectional override, a joined emoji, a byte order mark, a
+    // control character and LIKE wildcards: each has broken some database or encoding.
     let telling = "q\u{0301}'\"\\;-- \u{202E}\u{1F469}\u{200D}\u{1F680}\u{FEFF}\u{1}%_";
     let longest = HabitFields {
         description: Description::new(&widest(Description::MAX)).ok(),
@@ -36,7 +40,7 @@ pub async fn a_habits_texts_come_back(storage: &dyn Storage) {
     come_back(storage, vec![titled("x"), longest, odd]).await;
 }
 
-/// Each kind of schedule, at its ends.
+/// Each kind of schedule is stored exactly, at its bounds.
 pub async fn a_habits_schedules_come_back(storage: &dyn Storage) {
     let of = |schedule| HabitFields {
         schedule,
@@ -72,7 +76,7 @@ pub async fn a_habits_schedules_come_back(storage: &dyn Storage) {
     come_back(storage, schedules.map(of).into()).await;
 }
 
-/// Each kind of target, at its ends.
+/// Each kind of target is stored exactly, at its bounds.
 pub async fn a_habits_targets_come_back(storage: &dyn Storage) {
     let of = |kind, value, direction| HabitFields {
         target: TargetFields {
@@ -92,7 +96,7 @@ pub async fn a_habits_targets_come_back(storage: &dyn Storage) {
     come_back(storage, targets).await;
 }
 
-/// What may be absent, absent and at its ends.
+/// Optional fields are stored exactly, absent and at their bounds.
 pub async fn a_habits_times_and_places_come_back(storage: &dyn Storage) {
     let of = |sort_order, reminder: &str, first: Timestamp, last: Timestamp| HabitFields {
         sort_order: Some(sort_order),
@@ -116,9 +120,9 @@ pub async fn a_habits_times_and_places_come_back(storage: &dyn Storage) {
     come_back(storage, fields).await;
 }
 
-/// A habit is replaced by its update, member by member.
+/// An update replaces each field of a habit.
 pub async fn an_updated_habit_comes_back(storage: &dyn Storage) {
-    let person = Person::register(storage, 1).await;
+    let person = TestUser::register(storage, 1).await;
     person.apply(create_habit(habit(1), titled("Read"))).await;
     let fields = HabitFields {
         description: Description::new("twenty pages").ok(),
@@ -150,7 +154,7 @@ pub async fn an_updated_habit_comes_back(storage: &dyn Storage) {
     );
 }
 
-/// Instants and dates, zones and days, at their ends.
+/// Instants, dates, zones and local days of an entry are stored exactly, at their bounds.
 pub async fn an_entrys_times_come_back(storage: &dyn Storage) {
     let zoned = |completion, zone: &str| EntryFields {
         completion: Some(completion),
@@ -159,6 +163,7 @@ pub async fn an_entrys_times_come_back(storage: &dyn Storage) {
     };
     let (first, last) = (Timestamp::MIN, Timestamp::MAX);
     let elsewhere = EntryFields {
+        // The local date is independent of the instant, so it must be stored and not derived.
         local_date: Some(Some(days_before(last.utc_date(), 3_000_000))),
         ..zoned(Completion::At(last), "America/Argentina/ComodRivadavia")
     };
@@ -175,7 +180,7 @@ pub async fn an_entrys_times_come_back(storage: &dyn Storage) {
     entries_come_back(storage, entries).await;
 }
 
-/// Amounts, days off and words.
+/// Values, kinds and notes of an entry are stored exactly.
 pub async fn an_entrys_values_come_back(storage: &dyn Storage) {
     let of = |kind, value, notes: &str| EntryFields {
         kind: Some(kind),
@@ -197,9 +202,9 @@ pub async fn an_entrys_values_come_back(storage: &dyn Storage) {
     entries_come_back(storage, entries).await;
 }
 
-/// An entry is replaced by its update, member by member.
+/// An update replaces each field of an entry.
 pub async fn an_updated_entry_comes_back(storage: &dyn Storage) {
-    let person = Person::register(storage, 1).await;
+    let person = TestUser::register(storage, 1).await;
     let created = create_habit(habit(1), titled("Read"));
     person.apply(created).await;
     let created = create_entry(entry(1), done(habit(1), "2026-01-15"));
@@ -221,9 +226,9 @@ pub async fn an_updated_entry_comes_back(storage: &dyn Storage) {
     );
 }
 
-/// A tombstone keeps what the record said.
+/// A tombstone keeps the fields of its record.
 pub async fn a_tombstone_comes_back(storage: &dyn Storage) {
-    let person = Person::register(storage, 1).await;
+    let person = TestUser::register(storage, 1).await;
     for action in [
         create_habit(habit(1), titled("Read")),
         create_habit(habit(2), titled("Run")),
@@ -234,13 +239,14 @@ pub async fn a_tombstone_comes_back(storage: &dyn Storage) {
     let tombstone = person.apply(delete_entry(entry(1), Base::Any)).await;
     let other = person.apply(delete_habit(habit(2), Base::Any)).await;
     assert!(tombstone.stamp().is_deleted() && other.stamp().is_deleted());
+    // The delta is the only call that returns tombstones.
     let changes = person.changes(Since::Position(Seq::ZERO)).await;
     assert_eq!(changes[1..], [tombstone, other]);
 }
 
-/// Each habit is the same by itself, in the list, in the delta and in the next write.
+/// Checks that each habit is the same by id, in the list, in the delta and in the next write.
 async fn come_back(storage: &dyn Storage, habits: Vec<HabitFields>) {
-    let person = Person::register(storage, 1).await;
+    let person = TestUser::register(storage, 1).await;
     let mut expected = Vec::new();
     for (fields, number) in habits.into_iter().zip(1..) {
         let id = habit(number);
@@ -251,6 +257,8 @@ async fn come_back(storage: &dyn Storage, habits: Vec<HabitFields>) {
             habits: [id].into(),
             ..LoadSet::default()
         };
+        // What a decision loads must equal what a reader gets, or a merge would start from another
+        // record.
         assert_eq!(person.sees(keys).await.habits.get(&id), Some(&created));
         expected.push(created);
     }
@@ -261,9 +269,9 @@ async fn come_back(storage: &dyn Storage, habits: Vec<HabitFields>) {
     assert_eq!(person.changes(Since::Beginning).await, expected);
 }
 
-/// Each entry is the same by itself, in the delta and in the next write.
+/// Checks that each entry is the same by id, in the delta and in the next write.
 async fn entries_come_back(storage: &dyn Storage, entries: Vec<EntryFields>) {
-    let person = Person::register(storage, 1).await;
+    let person = TestUser::register(storage, 1).await;
     let parent = person.apply(create_habit(habit(1), titled("Read"))).await;
     let mut expected = vec![parent];
     for (fields, number) in entries.into_iter().zip(1..) {

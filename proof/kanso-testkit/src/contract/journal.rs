@@ -1,4 +1,4 @@
-//! What statistics and streaks are computed from.
+//! Journals, from which statistics and streaks are computed.
 
 use kanso_application::ports::storage::{EntryFilter, Journal, JournalEntry, Storage};
 use kanso_domain::HabitId;
@@ -6,38 +6,39 @@ use kanso_domain::entries::{Entry, EntryFields, EntryKind};
 use kanso_domain::habits::HabitFields;
 use kanso_domain::sync::Base;
 
-use super::person::Person;
+use super::test_user::TestUser;
 use crate::build::{
     create_entry, create_habit, delete_entry, delete_habit, done, entry, habit, noon, titled, user,
 };
 
-/// There is no journal of nobody.
+/// An unknown user has no journal.
 pub async fn an_unknown_user_has_no_journal(storage: &dyn Storage) {
     for only in [None, Some(&[habit(1)][..])] {
         assert_eq!(storage.journal(user(9), only).await.unwrap(), None);
     }
 }
 
-/// The journal is the live habits and their live entries, all of one state.
-pub async fn a_journal_has_what_is_live(storage: &dyn Storage) {
-    let person = inhabited(storage).await;
+/// A journal contains the live habits and their live entries, all of one state.
+pub async fn a_journal_holds_all_live_records(storage: &dyn Storage) {
+    let person = populated(storage).await;
     let journal = storage.journal(person.id, None).await.unwrap().unwrap();
     assert_eq!(journal.head, person.head().await);
     let account = storage.account(person.id).await.unwrap().unwrap();
     assert_eq!(journal.settings, account.settings);
     let habits = storage.habits(person.id, true).await.unwrap();
-    assert_eq!(habits.len(), 4, "one of them is put away");
+    assert_eq!(habits.len(), 4, "one of them is archived");
     assert_eq!(journal.habits, habits);
     for habit in &habits {
         check_entries(&person, &journal, habit.id).await;
     }
     let ids = habits.iter().map(|habit| habit.id);
+    // A habit without entries is listed too, with an empty list.
     assert!(journal.entries.keys().copied().eq(sorted(ids.collect())));
 }
 
-/// The journal of one habit is that part of the whole one.
+/// The journal of one habit is its part of the complete journal.
 pub async fn a_journal_can_be_of_one_habit(storage: &dyn Storage) {
-    let person = inhabited(storage).await;
+    let person = populated(storage).await;
     for listed in storage.habits(person.id, true).await.unwrap() {
         let journal = storage.journal(person.id, Some(&[listed.id])).await;
         let journal = journal.unwrap().unwrap();
@@ -54,11 +55,12 @@ pub async fn a_journal_can_be_of_one_habit(storage: &dyn Storage) {
     }
 }
 
-/// The journal of some habits is that part of the whole one, in the same order, whatever the order
-/// and the number of their names.
+/// The journal of some habits is their part of the complete journal, in its order; duplicate and
+/// unknown ids are ignored.
 pub async fn a_journal_can_be_of_some_habits(storage: &dyn Storage) {
-    let person = inhabited(storage).await;
+    let person = populated(storage).await;
     let mut whole = storage.journal(person.id, None).await.unwrap().unwrap();
+    // In no order, twice, deleted and unknown.
     let names = [habit(3), habit(1), habit(3), DELETED, habit(99), habit(2)];
     let some = storage.journal(person.id, Some(&names)).await;
     whole.habits.retain(|habit| names.contains(&habit.id));
@@ -71,11 +73,11 @@ pub async fn a_journal_can_be_of_some_habits(storage: &dyn Storage) {
 
 const DELETED: HabitId = habit(4);
 
-/// Somebody with entries of every kind, in no order, some of them deleted, one habit put away,
-/// one deleted and one without entries; and somebody else under the same ids.
-async fn inhabited(storage: &dyn Storage) -> Person<'_> {
-    let person = Person::register(storage, 1).await;
-    let other = Person::register(storage, 2).await;
+/// Registers a user with entries of every kind in no order, some of them deleted, an archived
+/// habit, a deleted one and one without entries; and another user with the same ids.
+async fn populated(storage: &dyn Storage) -> TestUser<'_> {
+    let person = TestUser::register(storage, 1).await;
+    let other = TestUser::register(storage, 2).await;
     let away = HabitFields {
         archived_at: Some(Some(noon())),
         ..titled("Away")
@@ -89,6 +91,7 @@ async fn inhabited(storage: &dyn Storage) -> Person<'_> {
     ] {
         person.apply(create_habit(habit(number), fields)).await;
     }
+    // The same ids for another user: a journal must not mix them.
     other.apply(create_habit(habit(3), titled("Swim"))).await;
     other
         .apply(create_entry(entry(1), done(habit(3), "2026-01-11")))
@@ -119,19 +122,20 @@ async fn inhabited(storage: &dyn Storage) -> Person<'_> {
     person
 }
 
-/// The entries of a habit stand in the journal by local date, as the list has them.
-async fn check_entries(person: &Person<'_>, journal: &Journal, habit: HabitId) {
+/// Checks that the journal has the entries of a habit by local date.
+async fn check_entries(person: &TestUser<'_>, journal: &Journal, habit: HabitId) {
     let filter = EntryFilter {
         habit_id: Some(habit),
         ..EntryFilter::default()
     };
     let mut listed = person.storage.entries(person.id, filter).await.unwrap();
+    // The id breaks ties, so that all storages return one order.
     listed.sort_by_key(|entry| (entry.details.local_date, entry.id));
-    let expected: Vec<_> = listed.iter().map(without_words).collect();
+    let expected: Vec<_> = listed.iter().map(without_notes).collect();
     assert_eq!(journal.entries[&habit], expected);
 }
 
-const fn without_words(entry: &Entry) -> JournalEntry {
+const fn without_notes(entry: &Entry) -> JournalEntry {
     JournalEntry {
         completion: entry.details.completion,
         local_date: entry.details.local_date,

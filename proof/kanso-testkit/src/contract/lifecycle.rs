@@ -1,19 +1,20 @@
-//! The storage as a whole.
+//! Opening and closing.
 
 use kanso_application::ports::storage::{Storage, StorageError};
 
-use super::person::Person;
+use super::test_user::TestUser;
 use crate::build::{create_habit, habit, titled, user};
 
-/// An open storage answers.
+/// An open storage answers a ping.
 pub async fn an_open_storage_answers(storage: &dyn Storage) {
     storage.ping().await.unwrap();
 }
 
-/// A closed storage is unavailable to every kind of call, and stays closed.
+/// A closed storage is unavailable to every call, and stays closed.
 pub async fn a_closed_storage_is_unavailable(storage: &dyn Storage) {
-    let person = Person::register(storage, 1).await;
+    let person = TestUser::register(storage, 1).await;
     person.apply(create_habit(habit(1), titled("Read"))).await;
+    // The second round closes a closed storage, which must be a no-op.
     for _ in 0..2 {
         storage.close().await.unwrap();
         unavailable(&storage.ping().await);
@@ -29,6 +30,6 @@ pub async fn a_closed_storage_is_unavailable(storage: &dyn Storage) {
 fn unavailable<T: std::fmt::Debug>(answer: &Result<T, StorageError>) {
     assert!(
         matches!(answer, Err(StorageError::Unavailable(_))),
-        "expected to be unavailable, got {answer:?}"
+        "expected unavailable, got {answer:?}"
     );
 }

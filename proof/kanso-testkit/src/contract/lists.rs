@@ -1,19 +1,20 @@
-//! Lists of what is live.
+//! Lists of live records.
 
 use kanso_application::ports::storage::{EntryFilter, Storage};
 use kanso_domain::entries::{Completion, EntryFields};
 use kanso_domain::habits::HabitFields;
 use kanso_domain::sync::Base;
 
-use super::person::Person;
+use super::test_user::TestUser;
 use crate::build::{
     create_entry, create_habit, delete_entry, delete_habit, done, entry, habit, noon, titled,
     update_habit,
 };
 
-/// Habits stand by `sort_order`; of those at one place the newest is first.
+/// Habits are listed by `sort_order`, then newest first.
 pub async fn habits_stand_by_sort_order_then_newest_first(storage: &dyn Storage) {
-    let person = Person::register(storage, 1).await;
+    let person = TestUser::register(storage, 1).await;
+    // Habit 6 is made before habit 5, so that the order by time and the order by id differ.
     for (number, sort_order) in [(1, 5), (2, -1), (3, 5), (4, 0), (6, 5), (5, 5)] {
         let fields = HabitFields {
             sort_order: Some(sort_order),
@@ -28,9 +29,9 @@ pub async fn habits_stand_by_sort_order_then_newest_first(storage: &dyn Storage)
     assert_eq!(listed(&person, false).await, [2, 4, 5, 6, 3, 1]);
 }
 
-/// Archived habits are listed only on request, deleted ones never.
+/// Archived habits are listed on request only, deleted ones never.
 pub async fn archived_habits_are_listed_on_request(storage: &dyn Storage) {
-    let person = Person::register(storage, 1).await;
+    let person = TestUser::register(storage, 1).await;
     for number in 1..=4 {
         let sort_order = i32::try_from(number).ok();
         let fields = HabitFields {
@@ -58,7 +59,7 @@ pub async fn archived_habits_are_listed_on_request(storage: &dyn Storage) {
     assert_eq!(listed(&person, true).await, [1, 2]);
 }
 
-async fn listed(person: &Person<'_>, archived_too: bool) -> Vec<u128> {
+async fn listed(person: &TestUser<'_>, archived_too: bool) -> Vec<u128> {
     let habits = person.storage.habits(person.id, archived_too);
     let habits = habits.await.unwrap();
     habits
@@ -67,9 +68,9 @@ async fn listed(person: &Person<'_>, archived_too: bool) -> Vec<u128> {
         .collect()
 }
 
-/// A record by itself is shown while it lives, and an entry only while its habit does.
+/// A deleted record is not returned by id, nor is an entry of a deleted habit.
 pub async fn a_deleted_record_is_not_shown(storage: &dyn Storage) {
-    let person = Person::register(storage, 1).await;
+    let person = TestUser::register(storage, 1).await;
     let shown = async || {
         let habit = storage.habit(person.id, habit(1)).await.unwrap();
         let first = storage.entry(person.id, entry(1)).await.unwrap();
@@ -95,9 +96,9 @@ pub async fn a_deleted_record_is_not_shown(storage: &dyn Storage) {
     }
 }
 
-/// Entries stand newest completion first, whatever the day they count for.
+/// Entries are listed by completion, newest first, independent of their local date.
 pub async fn entries_stand_newest_completion_first(storage: &dyn Storage) {
-    let person = Person::register(storage, 1).await;
+    let person = TestUser::register(storage, 1).await;
     person.apply(create_habit(habit(1), titled("Read"))).await;
     for (number, when) in [
         (1, "2026-01-15T00:00:00Z"),
@@ -116,14 +117,15 @@ pub async fn entries_stand_newest_completion_first(storage: &dyn Storage) {
     assert_eq!(filtered(&person, all).await, [2, 3, 5, 1, 4]);
 }
 
-/// Bounds are inclusive: an instant is compared with the completion, a date with the local date.
+/// Both bounds of a filter are inclusive; an instant is compared with the completion, a date with
+/// the local date.
 pub async fn bounds_are_inclusive(storage: &dyn Storage) {
-    let person = Person::register(storage, 1).await;
+    let person = TestUser::register(storage, 1).await;
     person.apply(create_habit(habit(1), titled("Read"))).await;
     for (number, when, local_date) in [
         (1, "2026-01-14T10:00:00Z", "2026-01-14"),
         (2, "2026-01-15T10:00:00Z", "2026-01-15"),
-        // In the night before, it counts for the day before.
+        // Completed after midnight, it counts for the day before.
         (3, "2026-01-16T01:00:00Z", "2026-01-15"),
         (4, "2026-01-16", "2026-01-16"),
         (5, "2026-01-17T10:00:00.000001Z", "2026-01-17"),
@@ -134,6 +136,7 @@ pub async fn bounds_are_inclusive(storage: &dyn Storage) {
         };
         person.apply(create_entry(entry(number), fields)).await;
     }
+    // Mixed bounds are included: one end may be an instant and the other a date.
     let cases: [(&str, &str, &[u128]); 10] = [
         ("", "", &[5, 3, 4, 2, 1]),
         ("2026-01-15", "2026-01-16", &[3, 4, 2]),
@@ -164,9 +167,9 @@ fn bound(text: &str) -> Option<Completion> {
     (!text.is_empty()).then(|| text.parse().unwrap())
 }
 
-/// A habit's entries alone, within bounds or without.
+/// A filter by habit returns the entries of that habit, within the bounds.
 pub async fn entries_are_listed_by_habit(storage: &dyn Storage) {
-    let person = Person::register(storage, 1).await;
+    let person = TestUser::register(storage, 1).await;
     for command in [
         create_habit(habit(1), titled("Read")),
         create_habit(habit(2), titled("Run")),
@@ -193,9 +196,9 @@ pub async fn entries_are_listed_by_habit(storage: &dyn Storage) {
     }
 }
 
-/// Neither tombstones nor entries of deleted habits are listed.
+/// Tombstones and entries of deleted habits are not listed.
 pub async fn only_live_entries_of_live_habits_are_listed(storage: &dyn Storage) {
-    let person = Person::register(storage, 1).await;
+    let person = TestUser::register(storage, 1).await;
     for command in [
         create_habit(habit(1), titled("Read")),
         create_habit(habit(2), titled("Run")),
@@ -216,7 +219,7 @@ pub async fn only_live_entries_of_live_habits_are_listed(storage: &dyn Storage) 
     assert_eq!(filtered(&person, of_deleted).await, []);
 }
 
-async fn filtered(person: &Person<'_>, filter: EntryFilter) -> Vec<u128> {
+async fn filtered(person: &TestUser<'_>, filter: EntryFilter) -> Vec<u128> {
     let entries = person.storage.entries(person.id, filter).await.unwrap();
     entries
         .iter()

@@ -1,4 +1,4 @@
-//! Merging: what a storage must remember of edits, and that a group is one change.
+//! Merging: the provenance that a storage must keep, and groups.
 
 use kanso_application::ports::storage::Storage;
 use kanso_domain::entries::EntryFields;
@@ -8,7 +8,7 @@ use kanso_domain::sync::{Action, ConflictPolicy, OnConflict, Operation, Operatio
 use kanso_domain::text::{Color, Unit};
 use kanso_domain::{DeviceId, Quantity, QuantityChange, Record};
 
-use super::person::Person;
+use super::test_user::TestUser;
 use crate::build::{
     create_entry, create_habit, device, done, entry, habit, noted, on, once, titled, update_entry,
     update_habit,
@@ -46,15 +46,15 @@ fn value(whole: i64) -> EntryFields {
     }
 }
 
-async fn submit(person: &Person<'_>, operation: Operation) -> OperationOutcome {
+async fn submit(person: &TestUser<'_>, operation: Operation) -> OperationOutcome {
     let mut changeset = person.submit(vec![operation]).await;
     changeset.outcomes.pop().unwrap()
 }
 
-/// Two devices edit different fields of the version that both have seen: both stand. The same
-/// field clashes, and the conflict names it and whose edit it was.
+/// Edits of different fields on one version are merged; edits of the same field are a conflict that
+/// names the field and the other device.
 pub async fn edits_of_different_fields_both_stand(storage: &dyn Storage) {
-    let person = Person::register(storage, 1).await;
+    let person = TestUser::register(storage, 1).await;
     let (phone, tablet) = (device(1), device(2));
     submit(&person, by(phone, create_habit(habit(1), titled("Read")))).await;
     submit(
@@ -80,9 +80,10 @@ pub async fn edits_of_different_fields_both_stand(storage: &dyn Storage) {
     let OperationOutcome::Conflict(conflict) = clash else {
         panic!("expected a conflict, got {clash:?}")
     };
-    assert_eq!(conflict.clashing, [Member::Title]);
-    assert_eq!(conflict.record.edited_by(), Some(tablet), "who edited last");
-    // Its own edits are no obstacle to a device that did not see the answers.
+    assert_eq!(conflict.clashing, ["title"]);
+    assert_eq!(conflict.record.edited_by(), Some(tablet), "the last editor");
+    // A device's own edits never conflict with its next edit, even if it has not seen the answers.
+    // The tablet saw version 2 and made version 3 itself.
     let own = submit(&person, by(tablet, update_habit(habit(1), on(2), unit()))).await;
     assert!(matches!(own, OperationOutcome::Applied(_)), "{own:?}");
     let own = submit(
@@ -93,9 +94,9 @@ pub async fn edits_of_different_fields_both_stand(storage: &dyn Storage) {
     assert!(matches!(own, OperationOutcome::Merged(_)), "{own:?}");
 }
 
-/// The same for entries, and increments add up whatever came between.
+/// Entries merge like habits, and increments add up with any edits in between.
 pub async fn entries_merge_and_increments_add_up(storage: &dyn Storage) {
-    let person = Person::register(storage, 1).await;
+    let person = TestUser::register(storage, 1).await;
     let (phone, tablet) = (device(1), device(2));
     submit(&person, by(phone, create_habit(habit(1), titled("Drink")))).await;
     let made = create_entry(entry(1), done(habit(1), "2026-01-15"));
@@ -113,9 +114,10 @@ pub async fn entries_merge_and_increments_add_up(storage: &dyn Storage) {
         assert!(matches!(added, OperationOutcome::Applied(_)), "{added:?}");
     }
     let stored = storage.entry(person.id, entry(1)).await.unwrap().unwrap();
+    // 2 from the merged edit and three times 0.25: an increment that wrote a sum would lose one.
     assert_eq!(stored.details.value.thousandths(), 2_750);
     assert_eq!(stored.details.notes.as_str(), "tea");
-    // The phone did not see what it added to.
+    // Both devices have not seen the increments that they would overwrite.
     for device in [phone, tablet] {
         let set = by(device, update_entry(entry(1), on(1), value(9)));
         let clash = submit(&person, set).await;
@@ -123,9 +125,9 @@ pub async fn entries_merge_and_increments_add_up(storage: &dyn Storage) {
     }
 }
 
-/// A group is stored as a whole or not at all.
+/// A group is stored completely or not at all.
 pub async fn a_group_is_stored_all_or_none(storage: &dyn Storage) {
-    let person = Person::register(storage, 1).await;
+    let person = TestUser::register(storage, 1).await;
     let grouped = |action| Operation {
         group: Some("g".to_owned()),
         ..once(action)
@@ -138,6 +140,7 @@ pub async fn a_group_is_stored_all_or_none(storage: &dyn Storage) {
     let head = person.head().await;
     person.submit(fails.clone()).await;
     assert_eq!(person.head().await, head);
+    // The same operations without the failing one: nothing of the first attempt was stored.
     person.submit(fails[..2].to_vec()).await;
     assert!(storage.habit(person.id, habit(1)).await.unwrap().is_some());
     assert!(storage.entry(person.id, entry(1)).await.unwrap().is_some());

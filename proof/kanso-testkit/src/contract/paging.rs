@@ -4,13 +4,13 @@ use kanso_application::ports::storage::{Scope, Storage};
 use kanso_domain::sync::{Base, ConflictPolicy, OnConflict, Operation, Since};
 use kanso_domain::{Record, Seq};
 
-use super::person::Person;
+use super::test_user::TestUser;
 use crate::build::{
     create_entry, create_habit, delete_entry, delete_habit, done, entry, habit, once, titled,
     update_habit,
 };
 
-/// Pages of any size are the delta, cut: each record once, and `remaining` exact.
+/// Pages of any size add up to the delta: each record once, and `remaining` exact.
 pub async fn pages_are_the_delta_cut_into_pieces(storage: &dyn Storage) {
     let person = busy(storage).await;
     for scope in [Scope::Everything, Scope::Habits, Scope::Entries] {
@@ -24,8 +24,8 @@ pub async fn pages_are_the_delta_cut_into_pieces(storage: &dyn Storage) {
     }
 }
 
-/// Reads page after page and checks what each says of the rest.
-async fn pages(person: &Person<'_>, since: Since, scope: Scope, limit: u32) -> Vec<Record> {
+/// Reads all pages and checks the rest that each reports.
+async fn pages(person: &TestUser<'_>, since: Since, scope: Scope, limit: u32) -> Vec<Record> {
     let mut read = Vec::new();
     let mut since = since;
     loop {
@@ -37,10 +37,12 @@ async fn pages(person: &Person<'_>, since: Since, scope: Scope, limit: u32) -> V
             "a page that is not the last is full"
         );
         let whole = person.page(since, scope, None).await.records.len();
+        // Exact only because nobody writes in between; otherwise it is an estimate of the moment.
         assert_eq!(page.remaining, (whole - page.records.len()) as u64);
         let has_more = page.has_more();
         read.extend(page.records);
         if !has_more {
+            // The last page carries the cursor of the head, which may be past its last record.
             assert_eq!(cursor, person.head().await.cursor());
             return read;
         }
@@ -48,7 +50,7 @@ async fn pages(person: &Person<'_>, since: Since, scope: Scope, limit: u32) -> V
     }
 }
 
-/// A limit of one makes progress through habits and entries alike.
+/// A page of one record is the oldest change, so a limit of one always makes progress.
 pub async fn a_page_of_one_is_the_oldest_change(storage: &dyn Storage) {
     let person = busy(storage).await;
     let whole = person.changes(Since::Position(Seq::ZERO)).await;
@@ -63,10 +65,10 @@ pub async fn a_page_of_one_is_the_oldest_change(storage: &dyn Storage) {
     assert_eq!(after, person.head().await.seq);
 }
 
-/// The end of an entry is told although its habit has ended, because the habit may be back before a
-/// reader comes to its tombstone.
-pub async fn an_entrys_end_is_told_while_its_habit_is_deleted(storage: &dyn Storage) {
-    let person = Person::register(storage, 1).await;
+/// The tombstone of an entry is delivered although its habit is deleted, because the habit may be
+/// revived before the reader reaches its tombstone.
+pub async fn an_entrys_tombstone_is_delivered_while_its_habit_is_deleted(storage: &dyn Storage) {
+    let person = TestUser::register(storage, 1).await;
     for action in [
         create_habit(habit(1), titled("Read")),
         create_habit(habit(2), titled("Run")),
@@ -82,6 +84,7 @@ pub async fn an_entrys_end_is_told_while_its_habit_is_deleted(storage: &dyn Stor
     ] {
         person.apply(action).await;
     }
+    // Page one ends before the tombstone of the habit; the habit is revived before page two.
     let first = person
         .page(Since::Position(seen), Scope::Everything, Some(1))
         .await;
@@ -94,16 +97,16 @@ pub async fn an_entrys_end_is_told_while_its_habit_is_deleted(storage: &dyn Stor
     };
     person.submit(vec![revive]).await;
     let rest = person.changes(first.cursor().unchecked()).await;
-    let mut told = first.records.iter().chain(&rest);
+    let mut delivered = first.records.iter().chain(&rest);
     assert!(
-        told.any(|record| record.id() == entry(1).uuid() && record.stamp().is_deleted()),
+        delivered.any(|record| record.id() == entry(1).uuid() && record.stamp().is_deleted()),
         "{first:?} {rest:?}"
     );
 }
 
-/// Habits and entries in turns, some of both deleted.
-async fn busy(storage: &dyn Storage) -> Person<'_> {
-    let person = Person::register(storage, 1).await;
+/// Registers a user with habits and entries, some of both deleted.
+async fn busy(storage: &dyn Storage) -> TestUser<'_> {
+    let person = TestUser::register(storage, 1).await;
     let mut operations = Vec::new();
     for number in 1..=6 {
         let title = format!("Habit {number}");
@@ -116,6 +119,7 @@ async fn busy(storage: &dyn Storage) -> Person<'_> {
     for number in [21, 43, 66] {
         operations.push(once(delete_entry(entry(number), Base::Any)));
     }
+    // Two habits with live entries are deleted, so their entries are left out of the pages.
     for number in [3, 5] {
         operations.push(once(delete_habit(habit(number), Base::Any)));
     }

@@ -1,4 +1,4 @@
-//! What a habit asked for over time, when it was away, and its streak come back.
+//! Schedule histories, archived spans and streaks are stored exactly.
 
 use kanso_application::ports::storage::{Storage, WriteOutcome};
 use kanso_domain::Quantity;
@@ -11,12 +11,12 @@ use kanso_domain::record::FieldSet;
 use kanso_domain::sync::{Base, LoadSet, Loaded, RecordWrite, Since};
 use kanso_domain::{Date, Record};
 
-use super::person::{Person, claimed, unchanged};
+use super::test_user::{TestUser, claimed, unchanged};
 use crate::build::{create_habit, habit, noon, streak, titled, update_habit};
 
-/// Each kind of schedule and of target, one after another.
+/// A schedule history is stored exactly, with each kind of schedule and target.
 pub async fn a_habits_history_comes_back(storage: &dyn Storage) {
-    let person = Person::register(storage, 1).await;
+    let person = TestUser::register(storage, 1).await;
     person.apply(create_habit(habit(1), titled("Read"))).await;
     for (schedule, target, from) in editions() {
         let fields = HabitFields {
@@ -33,14 +33,15 @@ pub async fn a_habits_history_comes_back(storage: &dyn Storage) {
     assert_eq!(stored.details.history.versions().count(), 6);
 }
 
-/// The days of a history reach to the ends of the calendar.
+/// A schedule history and archived spans are stored exactly at the ends of the calendar.
 pub async fn a_history_may_be_of_any_days(storage: &dyn Storage) {
-    let person = Person::register(storage, 1).await;
+    let person = TestUser::register(storage, 1).await;
     let created = person.apply_to_habit(create_habit(habit(1), titled("Read")));
     let created = created.await;
     let (first, last) = (Date::MIN, Date::MAX);
     let version = |effective_from| ScheduleVersion {
         effective_from,
+        // Only the day differs, so that the days alone decide.
         ..*created.details.history.newest()
     };
     let versions = vec![version(first), version(days_after(first, 1)), version(last)];
@@ -59,15 +60,16 @@ pub async fn a_history_may_be_of_any_days(storage: &dyn Storage) {
     save(&person, changed).await;
 }
 
-/// The days on which a habit was away, the last of them open, closed, and open again.
-pub async fn a_habits_absences_come_back(storage: &dyn Storage) {
-    let person = Person::register(storage, 1).await;
+/// Archived spans are stored exactly: open, closed, and open again.
+pub async fn a_habits_archived_spans_come_back(storage: &dyn Storage) {
+    let person = TestUser::register(storage, 1).await;
     person.apply(create_habit(habit(1), titled("Read"))).await;
     let moments = [
         Some("2025-12-01T00:00:00Z"),
         None,
         Some("2026-01-15T10:00:00Z"),
     ];
+    // Unarchiving closes the span, so archiving again opens a second one.
     for (moment, spans) in moments.into_iter().zip([1, 1, 2]) {
         let fields = HabitFields {
             archived_at: Some(moment.map(|moment| moment.parse().unwrap())),
@@ -80,12 +82,14 @@ pub async fn a_habits_absences_come_back(storage: &dyn Storage) {
     }
 }
 
-/// A streak is stored with its habit, at its ends.
+/// A streak is stored with its habit, at its bounds; a change of the habit clears its day.
 pub async fn a_habits_streak_comes_back(storage: &dyn Storage) {
-    let person = Person::register(storage, 1).await;
+    let person = TestUser::register(storage, 1).await;
     person.apply(create_habit(habit(1), titled("Read"))).await;
     for computed in [
         streak(u32::MAX, u32::MAX, "9999-12-30"),
+        // Near the first day of the calendar: a day before year 0 needs a sign in text and in some date
+        // types.
         streak(0, 1, "-009999-01-02"),
         streak(3, 4, "2026-01-15"),
     ] {
@@ -145,12 +149,14 @@ fn editions() -> [(ScheduleFields, TargetFields, &'static str); 7] {
     ]
 }
 
-/// Stores `record`, the next state of a habit.
-async fn save(person: &Person<'_>, mut record: Habit) {
+/// Stores `record` as the next version of a habit.
+async fn save(person: &TestUser<'_>, mut record: Habit) {
     let keys = LoadSet {
         habits: [record.id].into(),
         ..LoadSet::default()
     };
+    // Written without the domain's rules: they would not accept such days, but a storage must keep
+    // what an older version of them accepted.
     let head = person.head().await.advanced(noon());
     let replaces = Some(record.stamp.version);
     record.stamp = record.stamp.edited(head.seq, head.changed_at);
@@ -168,8 +174,8 @@ async fn save(person: &Person<'_>, mut record: Habit) {
     check(person, &record).await;
 }
 
-/// A habit is as expected by itself, in the list, in the delta and in the next write.
-async fn check(person: &Person<'_>, expected: &Habit) {
+/// Checks that a habit is the same by id, in the list, in the delta and in the next write.
+async fn check(person: &TestUser<'_>, expected: &Habit) {
     let (storage, id) = (person.storage, expected.id);
     let stored = storage.habit(person.id, id).await.unwrap();
     assert_eq!(stored.as_ref(), Some(expected));

@@ -1,11 +1,11 @@
-//! What time removes: receipts, tombstones that every device has read, and what is left of them.
+//! Purges: receipts, tombstones that all devices have read, and forgotten devices.
 
 use kanso_application::ports::devices::{Device, Sighting};
 use kanso_application::ports::storage::Storage;
 use kanso_domain::sync::{Base, CursorRefusal, Floor, LoadSet, OperationOutcome, Since};
 use kanso_domain::{Entity, Seq, Timestamp};
 
-use super::person::Person;
+use super::test_user::TestUser;
 use crate::build::{
     at, create_entry, create_habit, delete_entry, delete_habit, device, done, entry, habit, noon,
     op, operation, titled, user,
@@ -15,9 +15,9 @@ fn later(days: i64) -> Timestamp {
     noon().plus_seconds(days * 86_400)
 }
 
-/// Old receipts go, some at a time and the oldest first; then the operation is a new one.
+/// Expired receipts are removed in steps, the oldest first; afterwards the operation counts as new.
 pub async fn old_receipts_are_removed_in_steps(storage: &dyn Storage) {
-    let person = Person::register(storage, 1).await;
+    let person = TestUser::register(storage, 1).await;
     for number in 1..=3 {
         let create = operation(number, create_habit(habit(number.into()), titled("Read")));
         person.submit_at(later(number.into()), vec![create]).await;
@@ -32,18 +32,20 @@ pub async fn old_receipts_are_removed_in_steps(storage: &dyn Storage) {
     };
     assert_eq!(storage.purge_receipts(later(1), 10).await.unwrap(), 0);
     assert_eq!(storage.purge_receipts(later(3), 1).await.unwrap(), 1);
+    // The oldest went first.
     assert_eq!(kept().await, [op(2), op(3)]);
     assert_eq!(storage.purge_receipts(later(3), 10).await.unwrap(), 1);
     assert_eq!(kept().await, [op(3)]);
     let again = operation(1, create_habit(habit(1), titled("Read")));
     let changeset = person.submit(vec![again]).await;
+    // A no-op and not a duplicate: the receipt is gone, and the same habit exists.
     assert!(matches!(changeset.outcomes[0], OperationOutcome::Noop(_)));
 }
 
-/// An old tombstone leaves a grave: it is in no delta, nobody brings it back, and a cursor below
-/// it has expired.
-pub async fn an_old_tombstone_leaves_a_grave(storage: &dyn Storage) {
-    let person = graveyard(storage).await;
+/// A purged tombstone is in no delta, its id cannot be used again, and a cursor below it has
+/// expired.
+pub async fn an_old_tombstone_is_purged_for_good(storage: &dyn Storage) {
+    let person = with_tombstones(storage).await;
     let before = person.head().await;
     let live = person.changes(Since::Beginning).await;
     assert_eq!(
@@ -55,11 +57,13 @@ pub async fn an_old_tombstone_leaves_a_grave(storage: &dyn Storage) {
     assert_eq!(storage.purge_tombstones(later(30), 10).await.unwrap(), 0);
     let after = person.head().await;
     assert_eq!((after.seq, after.digest), (before.seq, before.digest));
+    // The floor is the highest purged position, so every cursor below it has missed a tombstone.
     assert_eq!(after.floor.seq, before.seq, "the habit was deleted last");
     assert!(after.floor.at > Floor::NONE.at);
     assert_eq!(person.changes(Since::Position(Seq::ZERO)).await, live);
     let mut cursor = before.cursor();
     assert!(cursor.since(after).is_ok());
+    // A position before the deletions.
     cursor.seq = live[0].stamp().seq;
     assert_eq!(cursor.since(after), Err(CursorRefusal::Expired));
     for (action, entity) in [
@@ -78,12 +82,13 @@ pub async fn an_old_tombstone_leaves_a_grave(storage: &dyn Storage) {
         let outcome = person.attempt(action).await;
         assert_eq!(outcome, OperationOutcome::Purged(entity));
     }
+    // Purged ids are rows of the user too; a missing cascade would fail here.
     assert!(storage.delete_account(person.id).await.unwrap());
 }
 
-/// A tombstone stays until every device has read it that was seen since it may go.
+/// A tombstone stays until all devices that were seen since its expiry have read it.
 pub async fn an_active_device_keeps_tombstones(storage: &dyn Storage) {
-    let person = graveyard(storage).await;
+    let person = with_tombstones(storage).await;
     let head = person.head().await.seq;
     let saw = async |position, at| {
         let sighting = Sighting {
@@ -116,10 +121,10 @@ pub async fn an_active_device_keeps_tombstones(storage: &dyn Storage) {
     );
 }
 
-/// Tombstones go some at a time, and one user's device keeps nobody else's.
+/// Tombstones are removed in steps, and a device protects the tombstones of its own user only.
 pub async fn tombstones_are_removed_in_steps(storage: &dyn Storage) {
-    let bob = Person::register(storage, 2).await;
-    let ada = graveyard(storage).await;
+    let bob = TestUser::register(storage, 2).await;
+    let ada = with_tombstones(storage).await;
     bob.apply(create_habit(habit(2), titled("Read"))).await;
     bob.apply(delete_habit(habit(2), Base::Any)).await;
     let sighting = Sighting {
@@ -140,13 +145,13 @@ pub async fn tombstones_are_removed_in_steps(storage: &dyn Storage) {
     };
     assert!(
         bob.sees(keys).await.purged_habits.is_empty(),
-        "it is Ada's that is buried"
+        "only Ada's habit is purged"
     );
 }
 
-/// Devices are listed as they were seen last, and can be forgotten.
+/// Devices are listed with their last sighting, and can be forgotten.
 pub async fn devices_are_known_by_their_last_sighting(storage: &dyn Storage) {
-    let person = Person::register(storage, 1).await;
+    let person = TestUser::register(storage, 1).await;
     let saw = |number, position, at| seen(&person, number, position, at);
     let stranger = Sighting {
         user: user(9),
@@ -165,6 +170,8 @@ pub async fn devices_are_known_by_their_last_sighting(storage: &dyn Storage) {
     let two = known(2, "2026-01-15T13:00:00Z", "2026-01-15T13:00:00Z", 7);
     assert_eq!(storage.devices(person.id).await.unwrap(), [one, two]);
     assert_eq!(storage.devices(user(9)).await.unwrap(), []);
+    // A device that starts over reports a lower position, which must be believed: it needs the
+    // tombstones again.
     let resynced = saw(1, 0, "2026-01-15T15:00:00Z");
     let unknown = storage.note_devices(vec![resynced]).await.unwrap();
     assert_eq!(unknown, []);
@@ -177,10 +184,10 @@ pub async fn devices_are_known_by_their_last_sighting(storage: &dyn Storage) {
     assert_eq!(storage.devices(person.id).await.unwrap(), [two]);
 }
 
-/// A sighting from before a device was forgotten does not bring it back, whichever server it was
-/// that saw it; when the device is met again, it is a new one.
+/// A late sighting does not register a forgotten device again, whichever server reports it; a new
+/// meeting does.
 pub async fn a_forgotten_device_stays_forgotten(storage: &dyn Storage) {
-    let person = Person::register(storage, 1).await;
+    let person = TestUser::register(storage, 1).await;
     let saw = |number, position, at| seen(&person, number, position, at);
     let (noon, one, two) = (
         "2026-01-15T12:00:00Z",
@@ -206,7 +213,7 @@ pub async fn a_forgotten_device_stays_forgotten(storage: &dyn Storage) {
     assert_eq!(unknown, [(user(9), device(1))]);
 }
 
-fn seen(person: &Person<'_>, number: u128, position: i64, at: &str) -> Sighting {
+fn seen(person: &TestUser<'_>, number: u128, position: i64, at: &str) -> Sighting {
     Sighting {
         user: person.id,
         device: device(number),
@@ -224,9 +231,10 @@ fn known(number: u128, first: &str, last: &str, position: i64) -> Device {
     }
 }
 
-/// A live habit with an entry and a deleted one, and then a deleted habit with an entry.
-async fn graveyard(storage: &dyn Storage) -> Person<'_> {
-    let person = Person::register(storage, 1).await;
+/// Registers a user with a live habit with a live and a deleted entry, and a deleted habit with an
+/// entry.
+async fn with_tombstones(storage: &dyn Storage) -> TestUser<'_> {
+    let person = TestUser::register(storage, 1).await;
     for action in [
         create_habit(habit(1), titled("Read")),
         create_habit(habit(2), titled("Run")),

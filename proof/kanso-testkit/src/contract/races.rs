@@ -1,4 +1,4 @@
-//! Races: what many do at the same time.
+//! Races: concurrent calls.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -9,7 +9,7 @@ use kanso_domain::sync::{Action, Base, OperationOutcome, Page, Since};
 use kanso_domain::{Entity, Record, Seq};
 use uuid::Uuid;
 
-use super::person::Person;
+use super::test_user::TestUser;
 use crate::build::{
     create_entry, create_habit, delete_entry, delete_habit, done, entry, habit, noted, on, titled,
     update_entry, update_habit,
@@ -18,10 +18,10 @@ use crate::build::{
 const WRITERS: u128 = 6;
 const OPERATIONS: u128 = 100;
 
-/// Whoever pulls while six others write is told of everything, by cursor and by timestamp: what
-/// the pages add up to is what is stored in the end.
+/// While six devices write, a puller gets every change, by cursor and by timestamp; its pages add
+/// up to the stored records.
 pub async fn a_puller_skips_nothing_while_others_write(storage: &dyn Storage) {
-    let person = Person::register(storage, 1).await;
+    let person = TestUser::register(storage, 1).await;
     let shared = create_habit(habit(1), titled("Shared"));
     person.apply(shared).await;
     let writing = AtomicU32::new(u32::try_from(WRITERS).unwrap());
@@ -29,6 +29,7 @@ pub async fn a_puller_skips_nothing_while_others_write(storage: &dyn Storage) {
     let by_cursor = pull(person, &writing, Some(7), |page| {
         Since::Position(page.cursor().seq)
     });
+    // A pull by timestamp has no pages, so it needs no limit.
     let by_timestamp = pull(person, &writing, None, |page| {
         Since::Instant(page.head.changed_at)
     });
@@ -38,14 +39,16 @@ pub async fn a_puller_skips_nothing_while_others_write(storage: &dyn Storage) {
     assert_eq!(pulled.0, stored, "by cursor");
     assert_eq!(pulled.1, stored, "by timestamp");
     let live = replica(&person.changes(Since::Beginning).await);
+    // Most operations create, so a storage that loses writes would fall below.
     assert!(live.len() > usize::try_from(WRITERS * OPERATIONS / 4).unwrap());
 }
 
-/// One writer's share: its own habits and entries, and edits of the shared habit.
-async fn write(person: Person<'_>, writer: u128, writing: &AtomicU32) {
+/// Writes the share of one device: its own habits and entries, and edits of the shared habit.
+async fn write(person: TestUser<'_>, writer: u128, writing: &AtomicU32) {
     let id = |nth| 1_000 * writer + nth;
     for nth in 0..OPERATIONS {
         let text = format!("{writer}:{nth}");
+        // Each block of twenty operations works on one habit of its own.
         let own = habit(id(nth - nth % 20));
         let action = match nth % 20 {
             0 => create_habit(own, titled(&text)),
@@ -56,6 +59,7 @@ async fn write(person: Person<'_>, writer: u128, writing: &AtomicU32) {
             _ => create_entry(entry(id(nth)), done(own, "2026-01-15")),
         };
         person.apply(action).await;
+        // The memory storage never waits, so without a yield one writer would run to its end.
         tokio::task::yield_now().await;
     }
     writing.fetch_sub(1, Ordering::SeqCst);
@@ -63,9 +67,9 @@ async fn write(person: Person<'_>, writer: u128, writing: &AtomicU32) {
 
 type Replica = BTreeMap<(Entity, Uuid), Record>;
 
-/// Pulls until the writers have stopped and nothing is left, and folds the pages together.
+/// Pulls until the writers have stopped and nothing remains, and folds the pages together.
 async fn pull(
-    person: Person<'_>,
+    person: TestUser<'_>,
     writing: &AtomicU32,
     limit: Option<u32>,
     next: impl Fn(&Page) -> Since,
@@ -74,12 +78,16 @@ async fn pull(
     let mut since = Since::Position(Seq::ZERO);
     let mut seen = Seq::ZERO;
     loop {
+        // Read before the page, so that the last page is read after the last commit.
         let was_writing = writing.load(Ordering::SeqCst) > 0;
         let page = person.page(since, Scope::Everything, limit).await;
         since = next(&page);
         let seqs: Vec<_> = page.records.iter().map(|r| r.stamp().seq).collect();
         assert!(seqs.is_sorted_by(|a, b| a < b), "each once and in order");
-        assert!(seqs.first().is_none_or(|first| *first > seen), "never back");
+        assert!(
+            seqs.first().is_none_or(|first| *first > seen),
+            "no position goes back"
+        );
         assert!(seqs.last().is_none_or(|last| *last <= page.head.seq));
         seen = seqs.last().copied().unwrap_or(seen);
         fold(&mut replica, &page.records);
@@ -96,7 +104,8 @@ fn replica(records: &[Record]) -> Replica {
     replica
 }
 
-/// What a device does with a page: newest state wins, and a habit's tombstone takes its entries.
+/// Applies a page as a device does: the newest state wins, and the tombstone of a habit removes its
+/// entries.
 fn fold(replica: &mut Replica, records: &[Record]) {
     for record in records {
         let id = match record {
@@ -114,9 +123,9 @@ fn fold(replica: &mut Replica, records: &[Record]) {
     }
 }
 
-/// Of twelve edits of one version one is applied and eleven are conflicts with it.
+/// Of twelve concurrent edits of one version, one is applied and eleven are conflicts with it.
 pub async fn of_twelve_edits_of_one_version_one_wins(storage: &dyn Storage) {
-    let person = Person::register(storage, 1).await;
+    let person = TestUser::register(storage, 1).await;
     person.apply(create_habit(habit(1), titled("Read"))).await;
     let edits = (1..=12).map(|number| {
         let title = format!("Read {number}");
@@ -141,9 +150,9 @@ pub async fn of_twelve_edits_of_one_version_one_wins(storage: &dyn Storage) {
     assert_eq!(stored.map(Record::Habit).as_ref(), Some(winner));
 }
 
-/// Of twelve that make the same record one makes it, and the others find it.
+/// Of twelve concurrent creations of the same record, one is applied and the others are no-ops.
 pub async fn of_twelve_equal_creates_one_is_applied(storage: &dyn Storage) {
-    let person = Person::register(storage, 1).await;
+    let person = TestUser::register(storage, 1).await;
     let creates = (1..=12).map(|_| person.attempt(create_habit(habit(1), titled("Read"))));
     let outcomes = join_all(creates).await;
     let count = |matching: fn(&OperationOutcome) -> bool| {
@@ -154,7 +163,7 @@ pub async fn of_twelve_equal_creates_one_is_applied(storage: &dyn Storage) {
     assert_eq!(person.head().await.seq, Seq::ZERO.next());
 }
 
-/// Of twelve that register one address one gets it.
+/// Of twelve concurrent registrations of one address, one succeeds.
 pub async fn of_twelve_registrations_of_one_address_one_wins(storage: &dyn Storage) {
     let registrations = (1..=12).map(|number| {
         let mut new = crate::build::new_account(number);
@@ -166,10 +175,10 @@ pub async fn of_twelve_registrations_of_one_address_one_wins(storage: &dyn Stora
     assert_eq!(created.filter(|created| *created).count(), 1);
 }
 
-/// Users who write at the same time have a history each, without gaps.
+/// Users who write concurrently have separate histories without gaps.
 pub async fn users_who_write_at_once_have_histories_of_their_own(storage: &dyn Storage) {
     let people = (1..=8).map(async |number| {
-        let person = Person::register(storage, number).await;
+        let person = TestUser::register(storage, number).await;
         let mut expected = Vec::new();
         for nth in 1..=25 {
             let action = own(number, nth);
@@ -180,12 +189,13 @@ pub async fn users_who_write_at_once_have_histories_of_their_own(storage: &dyn S
     });
     for (person, expected) in join_all(people).await {
         let seqs = expected.iter().map(|record| record.stamp().seq.get());
+        // A shared sequence would leave gaps here.
         assert!(seqs.eq(1..=25), "no gap, no position of another user");
         assert_eq!(person.changes(Since::Beginning).await, expected);
     }
 }
 
-/// Commands under the same ids for every user, with texts of their own.
+/// Returns an action with the same ids for every user and texts of its own.
 fn own(user: u128, nth: u128) -> Action {
     let text = format!("{user}:{nth}");
     create_habit(habit(nth), titled(&text))

@@ -1,4 +1,4 @@
-//! Receipts: the results of operations, for those who ask again.
+//! Receipts: stored results of operations, for retries.
 
 use kanso_application::ports::storage::Storage;
 use kanso_domain::FieldError;
@@ -9,14 +9,14 @@ use kanso_domain::sync::{
 use kanso_domain::validation::Invalid;
 use kanso_domain::{Record, Seq, Version};
 
-use super::person::{Person, unchanged};
+use super::test_user::{TestUser, unchanged};
 use crate::build::{
     create_habit, delete_habit, device, habit, op, operation, titled, update_habit,
 };
 
-/// Each kind of outcome, with and without a device, every code, and both forms of fingerprints.
+/// A receipt of every kind of outcome and rejection is stored exactly, with and without a device.
 pub async fn a_receipt_of_every_outcome_comes_back(storage: &dyn Storage) {
-    let person = Person::register(storage, 1).await;
+    let person = TestUser::register(storage, 1).await;
     let errors = vec![
         FieldError::new("title", "is \"required\", \u{1F480}\n"),
         FieldError::new("", ""),
@@ -28,6 +28,7 @@ pub async fn a_receipt_of_every_outcome_comes_back(storage: &dyn Storage) {
         })
     });
     let outcomes = [
+        // The smallest and the greatest position: they are stored as 64-bit integers.
         ReceiptOutcome::Done {
             version: Version::FIRST,
             seq: Seq::ZERO.next(),
@@ -79,11 +80,12 @@ fn receipt(number: u8, outcome: ReceiptOutcome) -> Receipt {
     }
 }
 
-/// A receipt is its user's alone.
+/// A receipt is visible to its own user only.
 pub async fn a_receipt_is_its_users_alone(storage: &dyn Storage) {
-    let ada = Person::register(storage, 1).await;
-    let bob = Person::register(storage, 2).await;
+    let ada = TestUser::register(storage, 1).await;
+    let bob = TestUser::register(storage, 2).await;
     let create = operation(1, create_habit(habit(1), titled("Read")));
+    // Ids come from devices, so two users may use the same one.
     for person in [ada, bob] {
         let changeset = person.submit(vec![create.clone()]).await;
         let outcome = &changeset.outcomes[0];
@@ -94,9 +96,9 @@ pub async fn a_receipt_is_its_users_alone(storage: &dyn Storage) {
     }
 }
 
-/// An outbox that is handed in twice, in one piece or many, has one effect.
-pub async fn an_outbox_handed_in_again_has_no_second_effect(storage: &dyn Storage) {
-    let person = Person::register(storage, 1).await;
+/// An outbox that is sent again, whole or in parts, has no second effect.
+pub async fn a_resent_outbox_has_no_second_effect(storage: &dyn Storage) {
+    let person = TestUser::register(storage, 1).await;
     let outbox = vec![
         operation(1, create_habit(habit(1), titled("Read"))),
         operation(2, update_habit(habit(1), Base::Any, titled("Run"))),
@@ -111,13 +113,14 @@ pub async fn an_outbox_handed_in_again_has_no_second_effect(storage: &dyn Storag
     let again = person.submit(outbox.clone()).await;
     assert!(again.is_empty());
     assert_eq!(again.outcomes.len(), first.outcomes.len());
+    // One by one and in reverse: a receipt does not depend on its batch.
     for operation in outbox.into_iter().rev() {
         retried(&person, operation).await;
     }
     assert_eq!(person.head().await, head);
 }
 
-async fn retried(person: &Person<'_>, operation: Operation) {
+async fn retried(person: &TestUser<'_>, operation: Operation) {
     let again = person.submit(vec![operation]).await;
     assert!(again.is_empty());
     assert!(
@@ -131,11 +134,12 @@ fn unreadable() -> kanso_domain::sync::Action {
     kanso_domain::sync::Action::Unreadable(Invalid::one("title", "must be a text"))
 }
 
-/// An id that comes again with another body is refused, and the first result stays.
+/// An operation id that is sent with another body is rejected, and the first result stays.
 pub async fn a_reused_op_id_is_refused(storage: &dyn Storage) {
-    let person = Person::register(storage, 1).await;
+    let person = TestUser::register(storage, 1).await;
     let first = operation(1, create_habit(habit(1), titled("Read")));
     let mut other = operation(2, create_habit(habit(2), titled("Run")));
+    // The same id with another fingerprint, as from a device whose id generator repeats.
     other.key = other.key.map(|key| ReceiptKey {
         op_id: op(1),
         ..key

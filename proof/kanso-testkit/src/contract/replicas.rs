@@ -1,4 +1,4 @@
-//! Digests, snapshots and comparisons: what a device should hold, told in three ways.
+//! Digests, snapshots and comparisons: three ways to verify a replica.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use kanso_domain::sync::{Base, Buckets, ConflictPolicy, Digest, OnConflict, Oper
 use kanso_domain::{Date, Entity, Record, Seq, Version};
 use uuid::Uuid;
 
-use super::person::Person;
+use super::test_user::TestUser;
 use crate::build::{
     create_entry, create_habit, delete_entry, delete_habit, done, entry, habit, noted, on, once,
     titled, update_entry, update_habit, user,
@@ -15,9 +15,9 @@ use crate::build::{
 
 const BORDER: Date = jiff::civil::date(2026, 1, 10);
 
-/// The digest that the head carries is that of what is live, after every change.
+/// The digest of the head is that of the live records, after every change.
 pub async fn the_head_carries_the_digest_of_what_is_live(storage: &dyn Storage) {
-    let person = Person::register(storage, 1).await;
+    let person = TestUser::register(storage, 1).await;
     assert_eq!(person.head().await.digest, Digest::EMPTY);
     for action in [
         create_habit(habit(1), titled("Read")),
@@ -31,23 +31,25 @@ pub async fn the_head_carries_the_digest_of_what_is_live(storage: &dyn Storage) 
     ] {
         person.apply(action).await;
         let live = person.changes(Since::Beginning).await;
+        // Summed by the test from what a first pull delivers, not by the storage.
         let expected: Digest = live.iter().map(Digest::of_record).sum();
         assert_eq!(person.head().await.digest, expected, "{live:?}");
     }
     assert_eq!(person.head().await.digest, Digest::EMPTY);
 }
 
-/// The heads of many people are those of each, and nobody's for who has no account.
+/// The heads of many users equal those of each; unknown users are left out.
 pub async fn the_heads_of_many_are_those_of_each(storage: &dyn Storage) {
     assert_eq!(storage.heads(&[]).await.unwrap(), []);
     let mut expected = Vec::new();
     for number in 1..=3 {
-        let person = Person::register(storage, number).await;
+        let person = TestUser::register(storage, number).await;
         for nth in 1..number {
             person.apply(create_habit(habit(nth), titled("Read"))).await;
         }
         expected.push((person.id, person.head().await.seq));
     }
+    // In no order, with an unknown user in between.
     let asked = [user(3), user(9), user(1), user(2)];
     let mut heads = storage.heads(&asked).await.unwrap();
     heads.sort_unstable();
@@ -57,7 +59,7 @@ pub async fn the_heads_of_many_are_those_of_each(storage: &dyn Storage) {
     assert_eq!(storage.heads(&[user(2)]).await.unwrap(), expected[1..2]);
 }
 
-/// A habit that is revived brings its entries back, to those who dropped them and to the digest.
+/// A revived habit delivers its entries again and adds them to the digest.
 pub async fn a_revived_habit_brings_its_entries_back(storage: &dyn Storage) {
     let person = busy(storage).await;
     let before = person.head().await;
@@ -80,6 +82,7 @@ pub async fn a_revived_habit_brings_its_entries_back(storage: &dyn Storage) {
     person.submit(vec![revive]).await;
     let news = person.changes(Since::Position(deleted.seq)).await;
     assert_eq!(news.iter().filter(of_it).count(), entries);
+    // The habit itself and its entries, and nothing that was deleted on its own.
     assert_eq!(news.len(), entries + 1);
     let live = person.changes(Since::Beginning).await;
     let expected: Digest = live.iter().map(Digest::of_record).sum();
@@ -91,9 +94,9 @@ pub async fn a_revived_habit_brings_its_entries_back(storage: &dyn Storage) {
     );
 }
 
-/// The pieces of a snapshot, of any size, are everything that is live: habits, then recent
-/// entries, then the others, by id.
-pub async fn a_snapshot_is_what_is_live(storage: &dyn Storage) {
+/// The pieces of a snapshot, of any size, contain all live records: habits, recent entries, other
+/// entries, each by id.
+pub async fn a_snapshot_holds_all_live_records(storage: &dyn Storage) {
     let person = busy(storage).await;
     let live = person.changes(Since::Beginning).await;
     let parts = [
@@ -101,6 +104,8 @@ pub async fn a_snapshot_is_what_is_live(storage: &dyn Storage) {
         SnapshotPart::EntriesSince(BORDER),
         SnapshotPart::EntriesBefore(BORDER),
     ];
+    // One record a piece, a size that does not divide the number of records, and everything at
+    // once.
     for limit in [1, 2, 1_000] {
         let mut read = Vec::new();
         for part in parts {
@@ -130,7 +135,7 @@ fn is_of(record: &Record, part: SnapshotPart) -> bool {
     }
 }
 
-async fn part_of(person: &Person<'_>, part: SnapshotPart, limit: u32) -> Vec<Record> {
+async fn part_of(person: &TestUser<'_>, part: SnapshotPart, limit: u32) -> Vec<Record> {
     let mut records: Vec<Record> = Vec::new();
     loop {
         let query = SnapshotQuery {
@@ -153,9 +158,8 @@ async fn part_of(person: &Person<'_>, part: SnapshotPart, limit: u32) -> Vec<Rec
     }
 }
 
-/// What a replica lacks, has too much or has in another version is named by bucket and handed
-/// out; what it has right is not.
-pub async fn a_comparison_names_what_differs(storage: &dyn Storage) {
+/// A comparison returns the buckets that differ, with their records, and no others.
+pub async fn a_comparison_names_differing_buckets(storage: &dyn Storage) {
     let person = busy(storage).await;
     let live = person.changes(Since::Beginning).await;
     let held: BTreeMap<Uuid, (Entity, Version)> = live
@@ -168,6 +172,7 @@ pub async fn a_comparison_names_what_differs(storage: &dyn Storage) {
     let lost = entry(12).uuid();
     lacking.remove(&lost);
     stale.insert(lost, (Entity::Entry, Version::FIRST.next().next()));
+    // An id in a bucket that is empty on the server.
     let foreign = Uuid::from_u128(0xfe);
     surplus.insert(foreign, (Entity::Habit, Version::FIRST));
     let place = Buckets::place(lost.as_u128());
@@ -176,7 +181,7 @@ pub async fn a_comparison_names_what_differs(storage: &dyn Storage) {
     assert_eq!(compared(&person, &surplus).await, [0xfe]);
 }
 
-async fn compared(person: &Person<'_>, held: &BTreeMap<Uuid, (Entity, Version)>) -> Vec<u8> {
+async fn compared(person: &TestUser<'_>, held: &BTreeMap<Uuid, (Entity, Version)>) -> Vec<u8> {
     let live = person.changes(Since::Beginning).await;
     let mut buckets = Buckets::empty();
     for (id, (entity, version)) in held {
@@ -196,27 +201,28 @@ async fn compared(person: &Person<'_>, held: &BTreeMap<Uuid, (Entity, Version)>)
     comparison.differing
 }
 
-/// A replica that holds nothing gets whole buckets, about as many records as it asks for.
+/// A comparison returns whole buckets, at least one, and about as many records as requested.
 pub async fn a_comparison_hands_out_whole_buckets(storage: &dyn Storage) {
     let person = busy(storage).await;
     let live = person.changes(Since::Beginning).await.len();
     let comparison = storage.compare(person.id, Buckets::empty(), 1).await;
     let comparison = comparison.unwrap().unwrap();
     assert!(comparison.differing.len() > 1);
+    // A bucket has more records than the limit of one, and is still returned whole.
     assert_eq!(comparison.stored.len(), 1);
     let comparison = storage.compare(person.id, Buckets::empty(), 1_000).await;
     let comparison = comparison.unwrap().unwrap();
     let handed_out: usize = comparison.stored.values().map(Vec::len).sum();
     assert_eq!(handed_out, live);
-    let nobody = storage.compare(user(9), Buckets::empty(), 1).await;
-    assert_eq!(nobody.unwrap(), None);
+    let unknown = storage.compare(user(9), Buckets::empty(), 1).await;
+    assert_eq!(unknown.unwrap(), None);
 }
 
-/// Changed settings are in the delta of those who have not seen them, once, and not in others'.
+/// Changed settings are in each delta from before the change, once, and in no other.
 pub async fn changed_settings_are_in_the_delta(storage: &dyn Storage) {
     use kanso_application::ports::storage::Scope;
     use kanso_domain::accounts::SettingsChange;
-    let person = Person::register(storage, 1).await;
+    let person = TestUser::register(storage, 1).await;
     person.apply(create_habit(habit(1), titled("Read"))).await;
     let before = person.head().await;
     let beginning = person.page(Since::Beginning, Scope::Everything, None).await;
@@ -268,9 +274,10 @@ pub async fn changed_settings_are_in_the_delta(storage: &dyn Storage) {
     assert!(rest.settings.is_some());
 }
 
-/// Two habits with entries before and after [`BORDER`], and tombstones.
-async fn busy(storage: &dyn Storage) -> Person<'_> {
-    let person = Person::register(storage, 1).await;
+/// Registers a user with two live habits that have entries before and after [`BORDER`], and
+/// tombstones.
+async fn busy(storage: &dyn Storage) -> TestUser<'_> {
+    let person = TestUser::register(storage, 1).await;
     for number in 1..=3 {
         person
             .apply(create_habit(habit(number), titled("Read")))

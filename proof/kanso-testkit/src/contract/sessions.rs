@@ -1,4 +1,4 @@
-//! Sessions.
+//! Sessions and the rotation of refresh tokens.
 
 use std::sync::Arc;
 
@@ -6,12 +6,12 @@ use kanso_application::ports::storage::Storage;
 use kanso_domain::Timestamp;
 use kanso_domain::sessions::{Presented, Refreshed, Session};
 
-use super::person::Person;
+use super::test_user::TestUser;
 use crate::build::{new_session, noon, password_hash, session_id, token_hash, user};
 
 const MONTH: i64 = 30 * 86_400;
 
-/// A session is open from when it was opened until it expires, that instant excluded.
+/// A session is open from its creation until it expires; the instant of expiry is excluded.
 pub async fn a_session_is_open_until_it_expires(storage: &dyn Storage) {
     let session = opened(storage).await;
     for (now, expected) in [
@@ -25,34 +25,37 @@ pub async fn a_session_is_open_until_it_expires(storage: &dyn Storage) {
     assert!(!is_open(storage, 2, noon()).await, "no such session");
 }
 
-/// A session is its user's alone.
+/// A session is visible to its own user only.
 pub async fn a_session_is_its_users_alone(storage: &dyn Storage) {
     opened(storage).await;
-    Person::register(storage, 2).await;
+    TestUser::register(storage, 2).await;
     let open = storage.session_is_open(user(2), session_id(1), noon());
     assert!(!open.await.unwrap());
+    // Ends nothing: the session belongs to user 1.
     storage.end_session(user(2), session_id(1)).await.unwrap();
     assert!(is_open(storage, 1, noon()).await);
+    // Session ids are not secret, so the user has to match as well.
     let stolen = storage.refresh_session(user(2), session_id(1), refresh(1, noon()));
     assert_eq!(stolen.await.unwrap(), None);
 }
 
-/// Without an account there is no session.
+/// A session needs an account.
 pub async fn a_session_needs_an_account(storage: &dyn Storage) {
     let session = new_session(user(1), 1);
     assert!(!open(storage, session).await);
     assert!(!is_open(storage, 1, noon()).await);
 }
 
-/// Opening a session removes those of its user that have expired, and no others.
+/// Opening a session removes the expired sessions of its user, and no others.
 pub async fn opening_a_session_removes_expired_ones(storage: &dyn Storage) {
     let first = opened(storage).await;
-    Person::register(storage, 2).await;
+    TestUser::register(storage, 2).await;
     let others = Session {
         expires_at: first.expires_at,
         ..new_session(user(2), 1)
     };
     assert!(open(storage, others).await);
+    // Expires one microsecond later, so it must survive.
     let longer = Session {
         expires_at: first.expires_at.plus_micros(1),
         ..new_session(user(1), 2)
@@ -64,7 +67,7 @@ pub async fn opening_a_session_removes_expired_ones(storage: &dyn Storage) {
         ..new_session(user(1), 3)
     };
     assert!(open(storage, third).await);
-    // Asked about a time at which it was good, so that only its removal can say no.
+    // At this instant the session was valid, so only its removal can explain the answer.
     assert!(!is_open(storage, 1, noon()).await);
     assert!(is_open(storage, 2, noon()).await);
     assert!(is_open(storage, 3, noon()).await);
@@ -72,11 +75,11 @@ pub async fn opening_a_session_removes_expired_ones(storage: &dyn Storage) {
     assert!(open.await.unwrap());
 }
 
-/// A person's sessions are listed as they are stored, the oldest first, and nobody else's.
+/// The sessions of a user are listed oldest first, without those of other users.
 pub async fn sessions_are_listed(storage: &dyn Storage) {
     assert_eq!(storage.sessions(user(1)).await.unwrap(), []);
     let first = opened(storage).await;
-    Person::register(storage, 2).await;
+    TestUser::register(storage, 2).await;
     assert!(open(storage, new_session(user(2), 9)).await);
     let second = Session {
         created_at: noon().plus_seconds(1),
@@ -124,13 +127,14 @@ pub async fn a_repeated_refresh_changes_nothing(storage: &dyn Storage) {
 pub async fn a_reused_session_is_removed(storage: &dyn Storage) {
     opened(storage).await;
     refreshed(storage, refresh(1, noon())).await;
+    // One second after the grace period of 60.
     let reused = refreshed(storage, refresh(1, noon().plus_seconds(61))).await;
     assert_eq!(reused, Some(Refreshed::Reused));
     assert!(!is_open(storage, 1, noon()).await);
     assert_eq!(refreshed(storage, refresh(2, noon())).await, None);
 }
 
-/// A session that has expired is removed when it is refreshed.
+/// An expired session is removed when it is refreshed.
 pub async fn an_expired_session_is_removed(storage: &dyn Storage) {
     let session = opened(storage).await;
     let expired = refreshed(storage, refresh(1, session.expires_at)).await;
@@ -138,7 +142,7 @@ pub async fn an_expired_session_is_removed(storage: &dyn Storage) {
     assert!(!is_open(storage, 1, noon()).await);
 }
 
-/// A session that was ended is closed; ending it again is nothing.
+/// An ended session is closed; ending it again is a no-op.
 pub async fn an_ended_session_is_closed(storage: &dyn Storage) {
     opened(storage).await;
     assert!(open(storage, new_session(user(1), 2)).await);
@@ -151,7 +155,7 @@ pub async fn an_ended_session_is_closed(storage: &dyn Storage) {
 }
 
 async fn opened(storage: &dyn Storage) -> Session {
-    Person::register(storage, 1).await;
+    TestUser::register(storage, 1).await;
     let session = new_session(user(1), 1);
     assert!(open(storage, session.clone()).await);
     session
@@ -169,7 +173,7 @@ async fn is_open(storage: &dyn Storage, number: u128, now: Timestamp) -> bool {
 
 type Refresh = Arc<dyn Fn(Session) -> Refreshed + Send + Sync>;
 
-/// Presents the token with this number, whose successor has the next.
+/// Returns a decision that presents the token with this number; its successor has the next number.
 fn refresh(token: u8, now: Timestamp) -> Refresh {
     let presented = Presented {
         hash: token_hash(token),
@@ -183,7 +187,7 @@ async fn refreshed(storage: &dyn Storage, refresh: Refresh) -> Option<Refreshed>
     refreshed.await.unwrap()
 }
 
-/// The session as it is stored.
+/// Returns the stored session.
 async fn stored(storage: &dyn Storage) -> Option<Session> {
     match refreshed(storage, Arc::new(Refreshed::Repeated)).await {
         Some(Refreshed::Repeated(session)) => Some(session),

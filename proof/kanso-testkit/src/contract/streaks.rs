@@ -1,4 +1,4 @@
-//! The queue of streaks: one row a habit, claims, and what becomes of them.
+//! The streak queue: one job for each habit, claims, leases and outcomes.
 
 use kanso_application::ports::storage::{
     Backlog, ComputedStreak, LEASE_SECONDS, MAX_ATTEMPTS, Storage, StreakClaim, StreakJob,
@@ -8,20 +8,20 @@ use kanso_domain::habits::{Habit, StoredStreak};
 use kanso_domain::sync::{Base, LoadSet, Since};
 use kanso_domain::{Record, Seq, Timestamp};
 
-use super::person::{Person, claimed};
+use super::test_user::{TestUser, claimed};
 use crate::build::{
     create_entry, create_habit, delete_entry, delete_habit, done, entry, habit, noon, once, streak,
     titled, update_habit,
 };
 
-/// Long enough after [`noon`] that whatever was queued then is free, its leases run out.
+/// An hour after [`noon`]: all jobs queued at noon are due and their leases have expired.
 fn later() -> Timestamp {
     noon().plus_seconds(3_600)
 }
 
-/// Somebody whose one habit was just made, and the job for it.
-async fn with_one_job(storage: &dyn Storage) -> (Person<'_>, StreakJob) {
-    let person = Person::register(storage, 1).await;
+/// Registers a user with one new habit, and claims its job.
+async fn with_one_job(storage: &dyn Storage) -> (TestUser<'_>, StreakJob) {
+    let person = TestUser::register(storage, 1).await;
     person.apply(create_habit(habit(1), titled("Read"))).await;
     let job = the_only(storage, noon()).await;
     (person, job)
@@ -35,7 +35,7 @@ async fn the_only(storage: &dyn Storage, now: Timestamp) -> StreakJob {
     job
 }
 
-async fn stored(person: &Person<'_>) -> Habit {
+async fn stored(person: &TestUser<'_>) -> Habit {
     let found = person.storage.habit(person.id, habit(1)).await.unwrap();
     found.unwrap()
 }
@@ -45,9 +45,9 @@ async fn backlog(storage: &dyn Storage) -> (u64, u64) {
     (backlog.waiting, backlog.parked)
 }
 
-/// Edits of a habit and of its entries make one job, claimed once.
+/// Any number of changes of a habit and its entries make one job.
 pub async fn a_habit_is_queued_once_however_often_it_changes(storage: &dyn Storage) {
-    let person = Person::register(storage, 1).await;
+    let person = TestUser::register(storage, 1).await;
     for action in [
         create_habit(habit(1), titled("Read")),
         update_habit(habit(1), Base::Any, titled("Read more")),
@@ -66,9 +66,10 @@ pub async fn a_habit_is_queued_once_however_often_it_changes(storage: &dyn Stora
     assert_eq!((jobs[0].habit, jobs[0].attempts), (habit(1), 1));
 }
 
-/// Nobody else gets what somebody holds, until the lease has run out.
+/// A claimed job is granted to no other worker until its lease expires.
 pub async fn a_claim_is_exclusive_until_its_lease_runs_out(storage: &dyn Storage) {
     let (_, job) = with_one_job(storage).await;
+    // One second before the end of the lease, and at its end.
     let held = noon().plus_seconds(LEASE_SECONDS - 1);
     assert_eq!(storage.claim_streaks(held, 10).await.unwrap(), []);
     let free = noon().plus_seconds(LEASE_SECONDS);
@@ -77,11 +78,11 @@ pub async fn a_claim_is_exclusive_until_its_lease_runs_out(storage: &dyn Storage
     assert_eq!(again, expected);
 }
 
-/// Jobs go out in the order of their changes, as many as are asked for, each to one.
+/// Jobs are claimed in the order of their changes, up to the limit, each once.
 pub async fn the_oldest_change_is_claimed_first(storage: &dyn Storage) {
     let (ada, bob) = (
-        Person::register(storage, 1).await,
-        Person::register(storage, 2).await,
+        TestUser::register(storage, 1).await,
+        TestUser::register(storage, 2).await,
     );
     let mut expected = Vec::new();
     for (person, number) in [(bob, 9), (ada, 5), (ada, 2), (bob, 2), (ada, 7)] {
@@ -98,12 +99,11 @@ pub async fn the_oldest_change_is_claimed_first(storage: &dyn Storage) {
     assert_eq!(order, expected);
 }
 
-/// Whose jobs stand apart in the queue gets them together; each person stands where the oldest of
-/// them does.
-pub async fn a_claim_has_each_person_once(storage: &dyn Storage) {
+/// A claim groups the jobs of a user at the place of the user's oldest job.
+pub async fn a_claim_groups_jobs_by_user(storage: &dyn Storage) {
     let (ada, bob) = (
-        Person::register(storage, 1).await,
-        Person::register(storage, 2).await,
+        TestUser::register(storage, 1).await,
+        TestUser::register(storage, 2).await,
     );
     for (second, (person, number)) in (0..).zip([(bob, 9), (ada, 5), (bob, 2), (ada, 7)]) {
         let now = noon().plus_seconds(second);
@@ -122,12 +122,13 @@ pub async fn a_claim_has_each_person_once(storage: &dyn Storage) {
     assert_eq!(claims.iter().map(habits).collect::<Vec<_>>(), expected);
 }
 
-/// Each of several streaks has its own outcome and, if it moved, its own place in the history; a
-/// change or a deletion in between concerns its own habit alone.
-pub async fn jobs_of_one_person_are_finished_together(storage: &dyn Storage) {
-    let person = Person::register(storage, 1).await;
+/// Each job of a batch has its own outcome and, if published, its own position; a change or
+/// deletion in between supersedes its own habit's job only.
+pub async fn jobs_of_one_user_are_finished_together(storage: &dyn Storage) {
+    let person = TestUser::register(storage, 1).await;
     let create = |number| once(create_habit(habit(number), titled("Read")));
     person.submit((1..=5).map(create).collect()).await;
+    // All five jobs are claimed before the changes below.
     let jobs = claimed(storage, noon(), 10).await;
     let jobs: Vec<_> = jobs.into_iter().map(|(_, job)| job).collect();
     person
@@ -154,16 +155,16 @@ pub async fn jobs_of_one_person_are_finished_together(storage: &dyn Storage) {
         cursor.advanced(later()).advanced(later())
     );
     let changes = person.changes(Since::Position(cursor.seq)).await;
-    let told = |record: &Record| match record {
+    let summary = |record: &Record| match record {
         Record::Habit(habit) => (habit.id, habit.streak.current, habit.stamp.version.get()),
         Record::Entry(entry) => panic!("expected a habit, got {entry:?}"),
     };
-    let published: Vec<_> = changes.iter().map(told).collect();
+    let published: Vec<_> = changes.iter().map(summary).collect();
     assert_eq!(published, [(habit(1), 1, 1), (habit(5), 5, 1)]);
     assert_eq!(backlog(storage).await, (1, 0));
 }
 
-/// Whoever did not hear that a job was finished, and finishes it again, changes nothing.
+/// Finishing a job twice changes nothing.
 pub async fn a_finished_job_is_finished_once(storage: &dyn Storage) {
     let (person, job) = with_one_job(storage).await;
     let computed = streak(2, 5, "2026-01-15");
@@ -175,8 +176,8 @@ pub async fn a_finished_job_is_finished_once(storage: &dyn Storage) {
     assert_eq!((stored(&person).await, person.head().await), after);
 }
 
-/// A parked job is neither claimed with its neighbours nor in their way.
-pub async fn a_parked_job_is_in_nobodys_way(storage: &dyn Storage) {
+/// A parked job is not claimed and does not block other jobs of its user.
+pub async fn a_parked_job_does_not_block_others(storage: &dyn Storage) {
     let (person, mut job) = with_one_job(storage).await;
     for _ in 1..MAX_ATTEMPTS {
         person.release(job, noon()).await;
@@ -191,12 +192,13 @@ pub async fn a_parked_job_is_in_nobodys_way(storage: &dyn Storage) {
     assert_eq!(habits, [habit(2), habit(3)]);
 }
 
-/// What was computed before a change is not stored; the change's own job can be had at once.
+/// A streak computed before a change is not stored; the job of the change is available at once.
 pub async fn a_change_supersedes_a_claim(storage: &dyn Storage) {
     let (person, job) = with_one_job(storage).await;
     person
         .apply(create_entry(entry(1), done(habit(1), "2026-01-15")))
         .await;
+    // The lease of the old claim still holds: its worker may be about to finish.
     assert_eq!(storage.claim_streaks(noon(), 10).await.unwrap(), []);
     let before = (stored(&person).await, person.head().await);
     let outcome = person.finish(job, streak(3, 3, "2026-01-15"), noon()).await;
@@ -204,6 +206,7 @@ pub async fn a_change_supersedes_a_claim(storage: &dyn Storage) {
     assert_eq!((stored(&person).await, person.head().await), before);
 
     let next = the_only(storage, noon()).await;
+    // The generation tells the two jobs of the habit apart.
     assert!(next.generation > job.generation);
     assert_eq!(next.attempts, 1);
     let outcome = person
@@ -213,7 +216,7 @@ pub async fn a_change_supersedes_a_claim(storage: &dyn Storage) {
     assert_eq!(backlog(storage).await, (0, 0));
 }
 
-/// Whoever stalled while the job was done by another does not finish that of a later change.
+/// Generations are never reused, so a stalled worker cannot finish the job of a later change.
 pub async fn a_generation_never_comes_twice(storage: &dyn Storage) {
     let (person, stalled) = with_one_job(storage).await;
     let job = the_only(storage, later()).await;
@@ -228,7 +231,7 @@ pub async fn a_generation_never_comes_twice(storage: &dyn Storage) {
     }
 }
 
-/// A streak that differs is a change that other devices get; nobody edited the record.
+/// A changed streak gets a new position and keeps the version, because no user edited the record.
 pub async fn a_changed_streak_is_published(storage: &dyn Storage) {
     let (person, job) = with_one_job(storage).await;
     let (before, cursor) = (stored(&person).await, person.head().await);
@@ -244,13 +247,14 @@ pub async fn a_changed_streak_is_published(storage: &dyn Storage) {
         (after.stamp.seq, after.stamp.updated_at),
         (head.seq, head.changed_at)
     );
+    // A new version would make pending edits of the user conflict with the worker.
     assert_eq!(after.stamp.version, before.stamp.version);
     assert_eq!(after.details, before.details);
     let changes = person.changes(Since::Position(cursor.seq)).await;
     assert_eq!(changes, [Record::Habit(after)]);
 }
 
-/// A streak that is what it was moves nothing, but is known to be right on the day.
+/// An unchanged streak moves no position and records its day.
 pub async fn an_unchanged_streak_moves_nothing(storage: &dyn Storage) {
     let (person, job) = with_one_job(storage).await;
     let (before, head) = (stored(&person).await, person.head().await);
@@ -265,7 +269,7 @@ pub async fn an_unchanged_streak_moves_nothing(storage: &dyn Storage) {
     assert_eq!(stored(&person).await, expected);
 }
 
-/// From the change on until it is computed anew, the stored streak is of no day, for every call.
+/// From a change until the next computation the stored streak has no day, in every call.
 pub async fn a_queued_streak_is_of_no_day(storage: &dyn Storage) {
     let (person, job) = with_one_job(storage).await;
     person.finish(job, streak(1, 1, "2026-01-15"), noon()).await;
@@ -289,13 +293,13 @@ pub async fn a_queued_streak_is_of_no_day(storage: &dyn Storage) {
     assert_eq!(person.sees(keys).await.habits[&habit(1)], listed[0]);
 }
 
-/// A job that fails again and again waits for the next change of its habit.
+/// A job that fails [`MAX_ATTEMPTS`] times is parked until the next change of its habit.
 pub async fn a_job_is_parked_after_its_last_attempt(storage: &dyn Storage) {
     let (person, mut job) = with_one_job(storage).await;
     for attempt in 1..=MAX_ATTEMPTS {
         assert_eq!(job.attempts, attempt);
         let now = noon().plus_seconds(60 * i64::from(attempt));
-        // Half of them die with their claim.
+        // Half of the workers die with their claim.
         if attempt % 2 == 0 {
             person.release(job, now).await;
         }
@@ -312,10 +316,10 @@ pub async fn a_job_is_parked_after_its_last_attempt(storage: &dyn Storage) {
     assert_eq!(next.attempts, 1);
 }
 
-/// The queue says since when its oldest job is due. One that is parked is not.
-pub async fn the_queue_tells_since_when_its_oldest_job_is_due(storage: &dyn Storage) {
+/// The backlog reports since when its oldest job is due; parked jobs do not count.
+pub async fn the_queue_reports_since_when_its_oldest_job_is_due(storage: &dyn Storage) {
     let due_since = async || storage.streak_backlog().await.unwrap().due_since;
-    let person = Person::register(storage, 1).await;
+    let person = TestUser::register(storage, 1).await;
     assert_eq!(due_since().await, None);
     for number in [1, 2] {
         person
@@ -324,6 +328,7 @@ pub async fn the_queue_tells_since_when_its_oldest_job_is_due(storage: &dyn Stor
     }
     assert_eq!(due_since().await, Some(noon()));
     let jobs = claimed(storage, noon(), 10).await;
+    // A claimed job still waits: the metric must not fall to zero while a worker is stuck.
     assert_eq!(due_since().await, Some(noon()), "while they are held");
     let later = |seconds| noon().plus_seconds(seconds);
     for (seconds, (_, job)) in [10, 20].into_iter().zip(jobs) {
@@ -345,7 +350,7 @@ pub async fn the_queue_tells_since_when_its_oldest_job_is_due(storage: &dyn Stor
     assert_eq!(parked, expected);
 }
 
-/// A job that was given back is free when its holder said; somebody else's cannot be given back.
+/// A released job is available at the given time; a job of another claim cannot be released.
 pub async fn a_released_job_is_free_at_its_time(storage: &dyn Storage) {
     let (person, job) = with_one_job(storage).await;
     let at = noon().plus_seconds(10);
@@ -358,7 +363,7 @@ pub async fn a_released_job_is_free_at_its_time(storage: &dyn Storage) {
     assert_eq!(storage.claim_streaks(at, 10).await.unwrap(), []);
 }
 
-/// To delete a habit is to delete its job, which cannot be finished any more.
+/// Deleting a habit removes its job, which can no longer be finished.
 pub async fn a_tombstone_takes_its_job_away(storage: &dyn Storage) {
     let (person, job) = with_one_job(storage).await;
     let deletes = [
@@ -377,10 +382,10 @@ pub async fn a_tombstone_takes_its_job_away(storage: &dyn Storage) {
     assert_eq!(storage.claim_streaks(later(), 10).await.unwrap(), []);
 }
 
-/// A deleted account has no jobs; other people keep theirs.
+/// Deleting an account removes its jobs; other users keep theirs.
 pub async fn a_deleted_account_takes_its_jobs_away(storage: &dyn Storage) {
     let (person, job) = with_one_job(storage).await;
-    let other = Person::register(storage, 2).await;
+    let other = TestUser::register(storage, 2).await;
     other.apply(create_habit(habit(1), titled("Run"))).await;
     storage.delete_account(person.id).await.unwrap();
     let outcome = person
@@ -393,13 +398,14 @@ pub async fn a_deleted_account_takes_its_jobs_away(storage: &dyn Storage) {
     assert_eq!((left[0].0, left[0].1.habit), (other.id, habit(1)));
 }
 
-/// Ten thousand changes of three habits are three jobs.
+/// The queue never has more jobs than habits: ten thousand changes of three habits are three jobs.
 pub async fn the_queue_cannot_outgrow_the_habits(storage: &dyn Storage) {
-    let person = Person::register(storage, 1).await;
+    let person = TestUser::register(storage, 1).await;
     for number in 1..=3 {
         let create = create_habit(habit(number), titled("Read"));
         person.apply(create).await;
     }
+    // 50 times 200 changes.
     for round in 0..50 {
         let change = |nth: u32| {
             let number = u128::from(nth % 3) + 1;

@@ -1,4 +1,4 @@
-//! Writes: load, decide, save.
+//! Writes: load, decide, store.
 
 use std::sync::Arc;
 
@@ -11,15 +11,15 @@ use kanso_domain::sync::{
 };
 use kanso_domain::{Record, Seq, Timestamp, Version};
 
-use super::person::{Person, unchanged};
+use super::test_user::{TestUser, unchanged};
 use crate::build::{
     create_entry, create_habit, delete_entry, delete_habit, done, entry, habit, noon, noted, on,
     once, op, titled, update_entry, update_habit, user, version,
 };
 
-/// A write for nobody decides nothing.
+/// A write for an unknown user makes no decision.
 pub async fn a_write_for_an_unknown_user_is_not_decided(storage: &dyn Storage) {
-    let stranger = Person {
+    let stranger = TestUser {
         storage,
         id: user(9),
     };
@@ -28,9 +28,9 @@ pub async fn a_write_for_an_unknown_user_is_not_decided(storage: &dyn Storage) {
     assert_eq!(storage.head(stranger.id).await.unwrap(), None);
 }
 
-/// A refusal is handed back, and nothing is stored.
+/// A refusal is returned, and nothing is stored.
 pub async fn a_refused_write_changes_nothing(storage: &dyn Storage) {
-    let person = Person::register(storage, 1).await;
+    let person = TestUser::register(storage, 1).await;
     person.apply(create_habit(habit(1), titled("Read"))).await;
     let head = person.head().await;
     for refusal in [CursorRefusal::EpochChanged, CursorRefusal::Ahead] {
@@ -41,9 +41,9 @@ pub async fn a_refused_write_changes_nothing(storage: &dyn Storage) {
     assert_eq!(person.head().await, head);
 }
 
-/// A decision to change nothing is a commit of nothing.
+/// A decision without changes is a commit without changes.
 pub async fn an_empty_write_changes_nothing(storage: &dyn Storage) {
-    let person = Person::register(storage, 1).await;
+    let person = TestUser::register(storage, 1).await;
     person.apply(create_habit(habit(1), titled("Read"))).await;
     let head = person.head().await;
     let written = person.write(LoadSet::default(), |current| unchanged(current.head));
@@ -54,9 +54,9 @@ pub async fn an_empty_write_changes_nothing(storage: &dyn Storage) {
     assert_eq!(person.head().await, head);
 }
 
-/// A write sees the keys that exist, tombstones too, and nothing else.
-pub async fn a_write_sees_what_it_names(storage: &dyn Storage) {
-    let person = Person::register(storage, 1).await;
+/// A write loads the existing records that it names, with tombstones, and no others.
+pub async fn a_write_loads_the_records_it_names(storage: &dyn Storage) {
+    let person = TestUser::register(storage, 1).await;
     for action in [
         create_habit(habit(1), titled("Read")),
         create_habit(habit(2), titled("Run")),
@@ -80,12 +80,13 @@ pub async fn a_write_sees_what_it_names(storage: &dyn Storage) {
     assert!(current.entries.keys().eq(&[entry(1), entry(2)]));
     assert!(current.habits[&habit(2)].stamp.is_deleted());
     assert!(current.entries[&entry(2)].stamp.is_deleted());
+    // Receipt 7 was named and does not exist.
     assert!(current.receipts.is_empty());
 }
 
-/// To load an entry is to load its habit, be it a tombstone.
+/// Loading an entry also loads its habit, even if that is a tombstone.
 pub async fn a_write_sees_the_habit_of_an_entry(storage: &dyn Storage) {
-    let person = Person::register(storage, 1).await;
+    let person = TestUser::register(storage, 1).await;
     for action in [
         create_habit(habit(1), titled("Read")),
         create_entry(entry(1), done(habit(1), "2026-01-15")),
@@ -102,9 +103,9 @@ pub async fn a_write_sees_the_habit_of_an_entry(storage: &dyn Storage) {
     assert!(!current.entries[&entry(1)].stamp.is_deleted());
 }
 
-/// Positions and times of one user strictly increase, though the clock stands still or goes back.
+/// Positions and times of a user strictly increase, even if the clock stands still or goes back.
 pub async fn positions_and_times_strictly_increase(storage: &dyn Storage) {
-    let person = Person::register(storage, 1).await;
+    let person = TestUser::register(storage, 1).await;
     let mut stamps: Vec<Stamp> = Vec::new();
     for (back, action) in (0..).zip([
         create_habit(habit(1), titled("Read")),
@@ -114,6 +115,7 @@ pub async fn positions_and_times_strictly_increase(storage: &dyn Storage) {
         delete_entry(entry(1), on(2)),
         delete_habit(habit(1), on(2)),
     ]) {
+        // The clock goes back an hour with each write.
         let now = noon().plus_seconds(-3_600 * back);
         let mut changeset = person.submit_at(now, vec![once(action)]).await;
         let Some(OperationOutcome::Applied(record)) = changeset.outcomes.pop() else {
@@ -128,9 +130,9 @@ pub async fn positions_and_times_strictly_increase(storage: &dyn Storage) {
     assert_eq!(stamps[0].seq, Seq::ZERO.next());
 }
 
-/// A new record where one is stored is a broken promise, and so is any version but the stored one.
+/// A record is stored only if it replaces exactly the stored version; any other is an error.
 pub async fn a_save_replaces_exactly_the_version_that_it_names(storage: &dyn Storage) {
-    let person = Person::register(storage, 1).await;
+    let person = TestUser::register(storage, 1).await;
     for action in [
         create_habit(habit(1), titled("Read")),
         update_habit(habit(1), on(1), titled("Read more")),
@@ -139,6 +141,7 @@ pub async fn a_save_replaces_exactly_the_version_that_it_names(storage: &dyn Sto
     ] {
         person.apply(action).await;
     }
+    // None is an insert, 1 is outdated, 3 does not exist yet; 2 is stored.
     for replaces in [None, Some(1), Some(3)] {
         let replaces = replaces.map(version);
         refused(&person, move |stored| stored.habit(1, replaces)).await;
@@ -146,9 +149,9 @@ pub async fn a_save_replaces_exactly_the_version_that_it_names(storage: &dyn Sto
     }
 }
 
-/// A version of a record that was never stored cannot be replaced.
-pub async fn a_save_cannot_replace_what_is_not_there(storage: &dyn Storage) {
-    let person = Person::register(storage, 1).await;
+/// A missing record cannot be replaced.
+pub async fn a_save_cannot_replace_a_missing_record(storage: &dyn Storage) {
+    let person = TestUser::register(storage, 1).await;
     for action in [
         create_habit(habit(1), titled("Read")),
         create_entry(entry(1), done(habit(1), "2026-01-15")),
@@ -160,7 +163,7 @@ pub async fn a_save_cannot_replace_what_is_not_there(storage: &dyn Storage) {
     refused(&person, move |stored| stored.entry(2, replaces)).await;
 }
 
-/// Saves that are made of the stored records 1.
+/// The stored records with number 1, from which invalid writes are derived.
 struct Stored {
     habit: Habit,
     entry: Entry,
@@ -194,9 +197,9 @@ impl Stored {
     }
 }
 
-/// A write that ends with a save that cannot be made fails as a whole, though it begins with a
-/// change that is sound.
-async fn refused(person: &Person<'_>, unsound: impl Fn(Stored) -> Saved + Send + Sync + 'static) {
+/// Checks that a write with one invalid record fails completely, although its first record is
+/// valid.
+async fn refused(person: &TestUser<'_>, unsound: impl Fn(Stored) -> Saved + Send + Sync + 'static) {
     let before = person.changes(Since::Position(Seq::ZERO)).await;
     let head = person.head().await;
     let keys = LoadSet {
@@ -207,6 +210,8 @@ async fn refused(person: &Person<'_>, unsound: impl Fn(Stored) -> Saved + Send +
     let work = move |current: Loaded| {
         let sound = once(create_habit(habit(99), titled("Sound")));
         let mut changeset = decide(current.clone(), &[sound], noon());
+        // The sound record has the position before, so that only the unsound record can be the
+        // reason.
         changeset.head = changeset.head.advanced(noon());
         let saved = unsound(Stored {
             habit: current.habits[&habit(1)].clone(),
@@ -222,20 +227,21 @@ async fn refused(person: &Person<'_>, unsound: impl Fn(Stored) -> Saved + Send +
     let written = person.write(keys, work).await;
     assert!(
         matches!(written, Err(StorageError::Corrupt(_))),
-        "expected a broken contract, got {written:?}"
+        "expected a contract violation, got {written:?}"
     );
     assert_eq!(person.changes(Since::Position(Seq::ZERO)).await, before);
     assert_eq!(person.head().await, head);
 }
 
-/// What one user writes, no other sees, even under the same ids.
+/// Records of one user are invisible to others, even under the same ids.
 pub async fn users_do_not_see_each_other(storage: &dyn Storage) {
-    let ada = Person::register(storage, 1).await;
-    let bob = Person::register(storage, 2).await;
+    let ada = TestUser::register(storage, 1).await;
+    let bob = TestUser::register(storage, 2).await;
     let reading = ada.apply(create_habit(habit(1), titled("Read"))).await;
     assert_eq!(storage.habit(bob.id, habit(1)).await.unwrap(), None);
     assert_eq!(bob.changes(Since::Position(Seq::ZERO)).await, []);
     assert_eq!(bob.head().await.seq, Seq::ZERO);
+    // For Bob the habit does not exist.
     let rejected = bob.attempt(delete_habit(habit(1), Base::Any)).await;
     assert!(matches!(rejected, OperationOutcome::Rejected(_)));
     let running = bob.apply(create_habit(habit(1), titled("Run"))).await;
@@ -246,9 +252,9 @@ pub async fn users_do_not_see_each_other(storage: &dyn Storage) {
     assert_eq!(storage.entry(ada.id, entry(1)).await.unwrap(), None);
 }
 
-/// The operations of a write commit together, with one effect each.
+/// The operations of a write commit together, each with one effect.
 pub async fn a_batch_commits_as_a_whole(storage: &dyn Storage) {
-    let person = Person::register(storage, 1).await;
+    let person = TestUser::register(storage, 1).await;
     let operations = vec![
         once(create_habit(habit(1), titled("Read"))),
         once(create_entry(entry(1), done(habit(1), "2026-01-15"))),

@@ -12,7 +12,7 @@ use kanso_domain::sync::Head;
 use kanso_domain::{SessionId, Timestamp, UserId};
 
 use super::streaks::Queue;
-use super::{MemoryStorage, Person};
+use super::{MemoryStorage, UserData};
 
 #[async_trait]
 impl AccountStore for MemoryStorage {
@@ -27,7 +27,7 @@ impl AccountStore for MemoryStorage {
             }
             state.emails.insert(account.email.clone(), account.id);
             let head = Head::beginning(self.epoch(), account.created_at);
-            let person = Person {
+            let data = UserData {
                 account,
                 password_hash,
                 head,
@@ -42,7 +42,7 @@ impl AccountStore for MemoryStorage {
                 queue: Queue::default(),
                 day_begun: None,
             };
-            state.people.insert(person.account.id, person);
+            state.users.insert(data.account.id, data);
             true
         })
     }
@@ -50,7 +50,7 @@ impl AccountStore for MemoryStorage {
     async fn credentials(&self, email: &Email) -> Result<Option<Credentials>, StorageError> {
         self.with(|state| {
             let user_id = *state.emails.get(email)?;
-            let password_hash = state.people.get(&user_id)?.password_hash.clone();
+            let password_hash = state.users.get(&user_id)?.password_hash.clone();
             Some(Credentials {
                 user_id,
                 password_hash,
@@ -59,7 +59,7 @@ impl AccountStore for MemoryStorage {
     }
 
     async fn account(&self, user: UserId) -> Result<Option<Account>, StorageError> {
-        self.with_person(user, |person| person.account.clone())
+        self.with_user(user, |data| data.account.clone())
     }
 
     async fn change_settings(
@@ -68,32 +68,36 @@ impl AccountStore for MemoryStorage {
         change: SettingsChange,
         now: Timestamp,
     ) -> Result<Option<Account>, StorageError> {
-        self.with_person(user, |person| {
-            let before = person.account.settings.clone();
-            person.account.settings = before.clone().changed(change);
-            if person.account.settings != before {
-                person.head = person.head.advanced(now);
-                person.settings = Some(SettingsRecord {
-                    settings: person.account.settings.clone(),
-                    seq: person.head.seq,
-                    updated_at: person.head.changed_at,
+        self.with_user(user, |data| {
+            let before = data.account.settings.clone();
+            data.account.settings = before.clone().changed(change);
+            // Equal settings are no change: a client that saves a form twice must not move the
+            // history.
+            if data.account.settings != before {
+                data.head = data.head.advanced(now);
+                data.settings = Some(SettingsRecord {
+                    settings: data.account.settings.clone(),
+                    seq: data.head.seq,
+                    updated_at: data.head.changed_at,
                 });
-                person.read_days_anew(person.head.changed_at);
+                data.read_days_anew(data.head.changed_at);
             }
-            person.account.clone()
+            data.account.clone()
         })
     }
 
     async fn replace_password(&self, user: UserId, new: NewPassword) -> Result<bool, StorageError> {
-        let replaced = self.with_person(user, |person| {
-            if person.password_hash != new.replaces {
+        let replaced = self.with_user(user, |data| {
+            // Compare and set: the caller checked the old password against this hash, outside the
+            // lock.
+            if data.password_hash != new.replaces {
                 return false;
             }
-            person.password_hash = new.hash;
-            person.sessions.retain(|id, _| match new.sessions {
-                EndSessions::None => true,
-                EndSessions::AllBut(kept) => *id == kept,
-                EndSessions::All => false,
+            data.password_hash = new.hash;
+            data.sessions.retain(|id, _| match new.sessions {
+                SessionsThen::Stay => true,
+                SessionsThen::EndBut(kept) => *id == kept,
+                SessionsThen::End => false,
             });
             true
         })?;
@@ -102,11 +106,11 @@ impl AccountStore for MemoryStorage {
 
     async fn delete_account(&self, user: UserId) -> Result<bool, StorageError> {
         self.with(|state| {
-            let person = state.people.remove(&user);
-            if let Some(person) = &person {
-                state.emails.remove(&person.account.email);
+            let data = state.users.remove(&user);
+            if let Some(data) = &data {
+                state.emails.remove(&data.account.email);
             }
-            person.is_some()
+            data.is_some()
         })
     }
 
@@ -115,13 +119,16 @@ impl AccountStore for MemoryStorage {
         session: Session,
         checked: PasswordHash,
     ) -> Result<bool, StorageError> {
-        let opened = self.with_person(session.user_id, |person| {
-            if person.password_hash != checked {
+        let opened = self.with_user(session.user_id, |data| {
+            // The password may have changed since it was checked, so a login with the old one opens
+            // no session.
+            if data.password_hash != checked {
                 return false;
             }
             let now = session.created_at;
-            person.sessions.retain(|_, other| other.expires_at > now);
-            person.sessions.insert(session.id, session);
+            // Expired sessions go here, because no other call knows them.
+            data.sessions.retain(|_, other| other.expires_at > now);
+            data.sessions.insert(session.id, session);
             true
         })?;
         Ok(opened.unwrap_or(false))
@@ -133,16 +140,16 @@ impl AccountStore for MemoryStorage {
         session: SessionId,
         decide: DecideRefresh,
     ) -> Result<Option<Refreshed>, StorageError> {
-        let refreshed = self.with_person(user, |person| {
-            let stored = person.sessions.get(&session)?.clone();
+        let refreshed = self.with_user(user, |data| {
+            let stored = data.sessions.get(&session)?.clone();
             let refreshed = decide(stored);
             match &refreshed {
                 Refreshed::Rotated(rotated) => {
-                    person.sessions.insert(session, rotated.clone());
+                    data.sessions.insert(session, rotated.clone());
                 }
                 Refreshed::Repeated(_) => {}
                 Refreshed::Reused | Refreshed::Expired => {
-                    person.sessions.remove(&session);
+                    data.sessions.remove(&session);
                 }
             }
             Some(refreshed)
@@ -156,16 +163,16 @@ impl AccountStore for MemoryStorage {
         session: SessionId,
         now: Timestamp,
     ) -> Result<bool, StorageError> {
-        let is_open = self.with_person(user, |person| {
-            let stored = person.sessions.get(&session);
+        let is_open = self.with_user(user, |data| {
+            let stored = data.sessions.get(&session);
             stored.is_some_and(|stored| now < stored.expires_at)
         })?;
         Ok(is_open.unwrap_or(false))
     }
 
     async fn sessions(&self, user: UserId) -> Result<Vec<Session>, StorageError> {
-        let sessions = self.with_person(user, |person| {
-            let mut sessions: Vec<_> = person.sessions.values().cloned().collect();
+        let sessions = self.with_user(user, |data| {
+            let mut sessions: Vec<_> = data.sessions.values().cloned().collect();
             sessions.sort_by_key(|session| (session.created_at, session.id));
             sessions
         })?;
@@ -173,7 +180,7 @@ impl AccountStore for MemoryStorage {
     }
 
     async fn end_session(&self, user: UserId, session: SessionId) -> Result<(), StorageError> {
-        self.with_person(user, |person| person.sessions.remove(&session))
+        self.with_user(user, |data| data.sessions.remove(&session))
             .map(|_| ())
     }
 }

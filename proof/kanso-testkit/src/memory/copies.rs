@@ -1,4 +1,4 @@
-//! Copies of a storage in memory, and work that sees only some of its people.
+//! Copies of a storage in memory, and calls restricted to some users.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
@@ -7,10 +7,10 @@ use kanso_application::ports::storage::StorageError;
 use kanso_domain::UserId;
 use kanso_domain::sync::Epoch;
 
-use super::{MemoryStorage, Person, State};
+use super::{MemoryStorage, State, UserData};
 
 impl MemoryStorage {
-    /// A copy of everything as it is now. A storage that was closed gives a closed one.
+    /// Returns a copy of the current state. The copy of a closed storage is closed.
     #[must_use]
     pub fn copied(&self) -> Self {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
@@ -20,46 +20,50 @@ impl MemoryStorage {
         }
     }
 
-    /// Puts a copy in the place of everything; the history of all is `epoch` from now on.
-    pub fn put_back(&self, copy: &Self, epoch: Epoch) {
+    /// Restores a copy; all histories get `epoch`.
+    pub fn restore(&self, copy: &Self, epoch: Epoch) {
+        // Copied again, because a backup can be restored more than once.
         let mut state = copy.copied().state;
         let taken = state.get_mut().unwrap_or_else(PoisonError::into_inner);
-        for person in taken.iter_mut().flat_map(|state| state.people.values_mut()) {
-            person.head.epoch = epoch;
+        for data in taken.iter_mut().flat_map(|state| state.users.values_mut()) {
+            // The epoch is kept with each head, so all of them change.
+            data.head.epoch = epoch;
         }
         *self.epoch.lock().unwrap_or_else(PoisonError::into_inner) = epoch;
         *self.state.lock().unwrap_or_else(PoisonError::into_inner) = taken.take();
     }
 
-    /// Everybody who has an account.
+    /// Returns all users.
     ///
     /// # Errors
+    ///
     /// The storage is closed.
-    pub fn everybody(&self) -> Result<BTreeSet<UserId>, StorageError> {
-        self.with(|state| state.people.keys().copied().collect())
+    pub fn user_ids(&self) -> Result<BTreeSet<UserId>, StorageError> {
+        self.with(|state| state.users.keys().copied().collect())
     }
 
-    /// A call that sees only these people, as with `SKIP LOCKED` for all others. No call of this
-    /// storage waits, so nobody else looks while the others are set aside.
+    /// Makes a call that sees these users only, as `SKIP LOCKED` does. The other users are removed
+    /// during the call; no call of this storage waits, so no other caller can notice.
     ///
     /// # Errors
-    /// Those of the call, and that the storage is closed.
-    pub async fn among<T>(
+    ///
+    /// Errors of the call, or the storage is closed.
+    pub async fn restricted_to<T>(
         &self,
-        people: &BTreeSet<UserId>,
+        users: &BTreeSet<UserId>,
         call: impl Future<Output = Result<T, StorageError>> + Send,
     ) -> Result<T, StorageError> {
-        let aside = self.with(|state| set_aside(state, people))?;
+        let aside = self.with(|state| set_aside(state, users))?;
         let outcome = call.await;
-        self.with(|state| state.people.extend(aside))?;
+        self.with(|state| state.users.extend(aside))?;
         outcome
     }
 }
 
-fn set_aside(state: &mut State, people: &BTreeSet<UserId>) -> BTreeMap<UserId, Person> {
-    let (kept, aside) = std::mem::take(&mut state.people)
+fn set_aside(state: &mut State, users: &BTreeSet<UserId>) -> BTreeMap<UserId, UserData> {
+    let (kept, aside) = std::mem::take(&mut state.users)
         .into_iter()
-        .partition(|(user, _)| people.contains(user));
-    state.people = kept;
+        .partition(|(user, _)| users.contains(user));
+    state.users = kept;
     aside
 }

@@ -12,8 +12,8 @@ use super::MemoryStorage;
 #[async_trait]
 impl DeviceStore for MemoryStorage {
     async fn meet_device(&self, sighting: Sighting) -> Result<(), StorageError> {
-        self.with_person(sighting.user, |person| {
-            let device = person.devices.entry(sighting.device).or_insert(Device {
+        self.with_user(sighting.user, |data| {
+            let device = data.devices.entry(sighting.device).or_insert(Device {
                 id: sighting.device,
                 first_seen_at: sighting.at,
                 last_seen_at: sighting.at,
@@ -31,9 +31,11 @@ impl DeviceStore for MemoryStorage {
         self.with(|state| {
             let mut unknown = Vec::new();
             for sighting in sightings {
-                let person = state.people.get_mut(&sighting.user);
-                match person.and_then(|person| person.devices.get_mut(&sighting.device)) {
+                let data = state.users.get_mut(&sighting.user);
+                match data.and_then(|data| data.devices.get_mut(&sighting.device)) {
                     Some(device) => note(device, sighting),
+                    // A forgotten device must not come back through a sighting from before, so it
+                    // is reported instead.
                     None => unknown.push((sighting.user, sighting.device)),
                 }
             }
@@ -42,8 +44,8 @@ impl DeviceStore for MemoryStorage {
     }
 
     async fn devices(&self, user: UserId) -> Result<Vec<Device>, StorageError> {
-        let devices = self.with_person(user, |person| {
-            let mut devices: Vec<_> = person.devices.values().copied().collect();
+        let devices = self.with_user(user, |data| {
+            let mut devices: Vec<_> = data.devices.values().copied().collect();
             devices.sort_by_key(|device| (Reverse(device.last_seen_at), device.id));
             devices
         })?;
@@ -51,12 +53,14 @@ impl DeviceStore for MemoryStorage {
     }
 
     async fn forget_device(&self, user: UserId, device: DeviceId) -> Result<bool, StorageError> {
-        let forgotten = self.with_person(user, |person| person.devices.remove(&device))?;
+        let forgotten = self.with_user(user, |data| data.devices.remove(&device))?;
         Ok(forgotten.flatten().is_some())
     }
 }
 
 fn note(device: &mut Device, sighting: Sighting) {
+    // Sightings are stored in batches by several servers, so an older one may arrive later.
     device.last_seen_at = device.last_seen_at.max(sighting.at);
+    // Not the maximum: a resync starts at a lower position.
     device.position = sighting.position;
 }

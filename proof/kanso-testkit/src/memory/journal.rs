@@ -1,12 +1,12 @@
-//! What statistics and streaks are computed from, in memory.
+//! Journals in memory.
 
 use kanso_application::ports::storage::{Journal, JournalEntry};
 use kanso_domain::HabitId;
 use kanso_domain::entries::Entry;
 
-use super::Person;
+use super::UserData;
 
-impl Person {
+impl UserData {
     pub(super) fn journal(&self, only: Option<&[HabitId]>) -> Journal {
         let mut habits = self.listed(true);
         habits.retain(|listed| only.is_none_or(|only| only.contains(&listed.id)));
@@ -14,7 +14,8 @@ impl Person {
             let entries = self.entries.values();
             let of_habit =
                 |entry: &&Entry| entry.details.habit_id == habit && !entry.stamp.is_deleted();
-            let mut entries: Vec<_> = entries.filter(of_habit).map(without_words).collect();
+            let mut entries: Vec<_> = entries.filter(of_habit).map(without_notes).collect();
+            // A stable sort: entries of one day stay in the order of their ids.
             entries.sort_by_key(|entry| entry.local_date);
             (habit, entries)
         };
@@ -27,7 +28,7 @@ impl Person {
     }
 }
 
-const fn without_words(entry: &Entry) -> JournalEntry {
+const fn without_notes(entry: &Entry) -> JournalEntry {
     JournalEntry {
         completion: entry.details.completion,
         local_date: entry.details.local_date,

@@ -14,7 +14,7 @@ use kanso_domain::record::Stamp;
 use kanso_domain::sync::{Buckets, Changeset, Head, LoadSet, Loaded, Page, Since};
 use kanso_domain::{EntryId, HabitId, Record, Seq, UserId, Version};
 
-use super::{MemoryStorage, Person};
+use super::{MemoryStorage, UserData};
 
 #[async_trait]
 impl RecordStore for MemoryStorage {
@@ -23,29 +23,30 @@ impl RecordStore for MemoryStorage {
         user: UserId,
         keys: LoadSet,
         decide: Decide,
-    ) -> Result<WriteOutcome, StorageError> {
-        let written = self.with_person(user, |person| {
-            let changeset = match decide(person.current(&keys)) {
+    ) -> Result<Written, StorageError> {
+        let written = self.with_user(user, |data| {
+            let changeset = match decide(data.current(&keys)) {
                 Ok(changeset) => changeset,
                 Err(refusal) => return Ok(WriteOutcome::Refused(refusal)),
             };
-            *person = person.changed(&changeset)?;
-            Ok(WriteOutcome::Committed(changeset))
+            // Assigned once everything has succeeded: a failed write changes nothing.
+            *data = data.changed(&changeset)?;
+            Ok(Written::Committed(changeset))
         })?;
         written.unwrap_or(Ok(WriteOutcome::NoSuchUser))
     }
 
     async fn delta(&self, user: UserId, query: DeltaQuery) -> Result<Option<Page>, StorageError> {
-        self.with_person(user, |person| person.page(query))
+        self.with_user(user, |data| data.page(query))
     }
 
     async fn head(&self, user: UserId) -> Result<Option<Head>, StorageError> {
-        self.with_person(user, |person| person.head)
+        self.with_user(user, |data| data.head)
     }
 
     async fn heads(&self, users: &[UserId]) -> Result<Vec<(UserId, Seq)>, StorageError> {
         self.with(|state| {
-            let head = |user: &UserId| Some((*user, state.people.get(user)?.head.seq));
+            let head = |user: &UserId| Some((*user, state.users.get(user)?.head.seq));
             users.iter().filter_map(head).collect()
         })
     }
@@ -55,7 +56,7 @@ impl RecordStore for MemoryStorage {
         user: UserId,
         query: SnapshotQuery,
     ) -> Result<Option<SnapshotPiece>, StorageError> {
-        self.with_person(user, |person| person.snapshot(query))
+        self.with_user(user, |data| data.snapshot(query))
     }
 
     async fn compare(
@@ -64,7 +65,7 @@ impl RecordStore for MemoryStorage {
         replica: Buckets,
         limit: u32,
     ) -> Result<Option<Comparison>, StorageError> {
-        self.with_person(user, |person| person.compare(&replica, limit))
+        self.with_user(user, |data| data.compare(&replica, limit))
     }
 
     async fn journal(
@@ -72,31 +73,31 @@ impl RecordStore for MemoryStorage {
         user: UserId,
         only: Option<&[HabitId]>,
     ) -> Result<Option<Journal>, StorageError> {
-        self.with_person(user, |person| person.journal(only))
+        self.with_user(user, |data| data.journal(only))
     }
 
     async fn habit(&self, user: UserId, id: HabitId) -> Result<Option<Habit>, StorageError> {
-        let habit = self.with_person(user, |person| person.live_habit(id).cloned())?;
+        let habit = self.with_user(user, |data| data.live_habit(id).cloned())?;
         Ok(habit.flatten())
     }
 
     async fn habits(&self, user: UserId, archived_too: bool) -> Result<Vec<Habit>, StorageError> {
-        let habits = self.with_person(user, |person| person.listed(archived_too))?;
+        let habits = self.with_user(user, |data| data.listed(archived_too))?;
         Ok(habits.unwrap_or_default())
     }
 
     async fn entry(&self, user: UserId, id: EntryId) -> Result<Option<Entry>, StorageError> {
-        let entry = self.with_person(user, |person| {
-            let entry = person.entries.get(&id);
-            entry.filter(|entry| person.shows(entry)).cloned()
+        let entry = self.with_user(user, |data| {
+            let entry = data.entries.get(&id);
+            entry.filter(|entry| data.shows(entry)).cloned()
         })?;
         Ok(entry.flatten())
     }
 
     async fn entries(&self, user: UserId, filter: EntryFilter) -> Result<Vec<Entry>, StorageError> {
-        let entries = self.with_person(user, |person| {
-            let listed = |entry: &&Entry| person.shows(entry) && lets_through(&filter, entry);
-            let mut entries: Vec<_> = person.entries.values().filter(listed).cloned().collect();
+        let entries = self.with_user(user, |data| {
+            let listed = |entry: &&Entry| data.shows(entry) && lets_through(&filter, entry);
+            let mut entries: Vec<_> = data.entries.values().filter(listed).cloned().collect();
             entries.sort_by_key(|entry| Reverse((entry.details.completion.instant(), entry.id)));
             entries
         })?;
@@ -116,12 +117,13 @@ fn lets_through(filter: &EntryFilter, entry: &Entry) -> bool {
     };
     filter
         .habit_id
+        // Both kinds of bounds compare with the stored value, never with a converted one.
         .is_none_or(|habit_id| entry.details.habit_id == habit_id)
         && filter.from.is_none_or(not_before)
         && filter.to.is_none_or(not_after)
 }
 
-impl Person {
+impl UserData {
     fn current(&self, keys: &LoadSet) -> Loaded {
         let mut entries = pick(&self.entries, &keys.entries);
         let of_named = |entry: &&Entry| {
@@ -129,6 +131,8 @@ impl Person {
         };
         let of_named = self.entries.values().filter(of_named);
         entries.extend(of_named.map(|entry| (entry.id, entry.clone())));
+        // An edit of an entry depends on its habit, so the habit is loaded even if no operation
+        // names it.
         let mut habits = keys.habits.clone();
         habits.extend(entries.values().map(|entry| entry.details.habit_id));
         Loaded {
@@ -153,7 +157,8 @@ impl Person {
         }
     }
 
-    /// This person with a changeset applied, all of it or nothing.
+    /// Returns this user with a changeset applied, or an error. A copy is changed, so a failed
+    /// write leaves no trace.
     fn changed(&self, changeset: &Changeset) -> Result<Self, StorageError> {
         let mut changed = self.clone();
         for save in &changeset.habits {
@@ -169,6 +174,7 @@ impl Person {
         let receipts = receipts.map(|receipt| (receipt.key.op_id, (made_at, receipt)));
         changed.receipts.extend(receipts);
         changed.head = changeset.head;
+        // Queued in the same write, so that no change is without its job.
         for &habit in &changeset.stale_streaks {
             changed.queue(habit, changeset.head.changed_at);
         }
@@ -193,10 +199,10 @@ impl Person {
 
     fn page(&self, query: DeltaQuery) -> Page {
         let habits = self.habits.values().cloned().map(Record::Habit);
-        let told = |entry: &&Entry| {
+        let is_delivered = |entry: &&Entry| {
             entry.stamp.is_deleted() || self.live_habit(entry.details.habit_id).is_some()
         };
-        let entries = self.entries.values().filter(told).cloned();
+        let entries = self.entries.values().filter(is_delivered).cloned();
         let mut records: Vec<_> = habits
             .filter(|_| query.scope != Scope::Entries)
             .chain(
@@ -212,6 +218,7 @@ impl Person {
             records.truncate(limit.try_into().unwrap());
         }
         let settings = self.settings.clone().filter(|settings| match query.since {
+            // Settings are not a kind of record, so a scope leaves them out.
             _ if query.scope != Scope::Everything => false,
             Since::Beginning => true,
             Since::Position(after) | Since::FirstPull { after, .. } => settings.seq > after,
@@ -222,6 +229,7 @@ impl Person {
             Since::FirstPull { began, .. } => Some(began),
             Since::Position(_) | Since::Instant(_) => None,
         };
+        // Counted before the cut: a client shows progress with it.
         let remaining = (total - records.len()) as u64;
         Page::new(records, settings, self.head, remaining, first_pull)
     }
@@ -251,6 +259,8 @@ fn expect_version(replaced: Option<Stamp>, expected: Option<Version>) -> Result<
     }
 }
 
+// A first pull leaves out tombstones, except those that were made after it began: the reader may
+// already have the live record.
 fn is_since(since: Since, head: Seq, stamp: &Stamp) -> bool {
     match since {
         Since::Beginning => !stamp.is_deleted() || stamp.seq > head,

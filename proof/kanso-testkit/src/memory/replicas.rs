@@ -6,9 +6,9 @@ use kanso_application::ports::storage::{Comparison, SnapshotPart, SnapshotPiece,
 use kanso_domain::sync::Buckets;
 use kanso_domain::{Entity, Record};
 
-use super::Person;
+use super::UserData;
 
-impl Person {
+impl UserData {
     pub(super) fn snapshot(&self, query: SnapshotQuery) -> SnapshotPiece {
         let mut records = match query.part {
             SnapshotPart::Habits => self.live(Entity::Habit),
@@ -25,6 +25,7 @@ impl Person {
             }
             _ => true,
         });
+        // Pages by id: records that change during a snapshot keep their place.
         records.retain(|record| query.after.is_none_or(|after| record.id() > after));
         records.truncate(query.limit.try_into().unwrap());
         SnapshotPiece {
@@ -42,9 +43,13 @@ impl Person {
             ours.add(record.entity(), id, record.stamp().version);
             held.entry(Buckets::place(id)).or_default().push(record);
         }
+        // Buckets are sums of hashes, so equal buckets hold the same records with the same
+        // versions.
         let differing = ours.differing(replica);
         let mut stored = BTreeMap::new();
         let mut left = usize::try_from(limit).unwrap();
+        // At least one bucket is returned, even above the limit, or a large bucket would never be
+        // repaired.
         for &place in &differing {
             let records = held.remove(&place).unwrap_or_default();
             if !stored.is_empty() && records.len() > left {
@@ -60,7 +65,7 @@ impl Person {
         }
     }
 
-    /// What is live of one kind, by id.
+    /// Returns the live records of a kind, by id.
     fn live(&self, entity: Entity) -> Vec<Record> {
         match entity {
             Entity::Habit => {

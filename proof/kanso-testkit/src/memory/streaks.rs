@@ -1,4 +1,4 @@
-//! Streaks that must be computed anew, in memory.
+//! The streak queue in memory.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,13 +11,14 @@ use kanso_domain::entries::Entry;
 use kanso_domain::habits::{Habit, TargetDirection};
 use kanso_domain::{Date, HabitId, Timestamp, UserId};
 
-use super::{MemoryStorage, Person};
+use super::{MemoryStorage, UserData};
 
-/// The jobs of one user. The streak of a habit that has one is of no day.
+/// Jobs of one user. The streak of a queued habit has no day.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Queue {
     jobs: BTreeMap<HabitId, Job>,
-    /// The newest generation of each habit that ever had a job: none comes twice.
+    /// Newest generation of each habit that ever had a job. Kept after the job, so that no
+    /// generation is reused.
     generations: BTreeMap<HabitId, i64>,
 }
 
@@ -31,7 +32,7 @@ struct Job {
 
 impl Job {
     fn is_free(&self, now: Timestamp) -> bool {
-        // A user's history may be ahead of the clock: what was not tried since is free.
+        // A user's history may be ahead of the clock: a job without an attempt is due at once.
         let is_due = self.attempts == 0 || self.available_at <= now;
         let is_held = self.lease_until.is_some_and(|until| now < until);
         is_due && !is_held && !self.is_parked()
@@ -45,7 +46,10 @@ impl Job {
 impl Queue {
     fn push(&mut self, habit: HabitId, now: Timestamp) {
         let generation = self.generations.entry(habit).or_default();
+        // Counted up and never reset, so a stalled worker cannot mistake a new job for its own.
         *generation += 1;
+        // The lease stays, because its holder still computes: the job is available when that worker
+        // finishes as superseded, not before.
         let lease_until = self.jobs.get(&habit).and_then(|job| job.lease_until);
         let job = Job {
             generation: *generation,
@@ -60,7 +64,7 @@ impl Queue {
         self.jobs.remove(&habit);
     }
 
-    /// Ends a lease that was given out before the newest change: its holder is done.
+    /// Ends the lease of an older generation once its holder is done.
     fn free_superseded(&mut self, held: StreakJob) {
         if let Some(job) = self.jobs.get_mut(&held.habit)
             && job.generation > held.generation
@@ -71,7 +75,7 @@ impl Queue {
     }
 }
 
-impl Person {
+impl UserData {
     /// Queues a habit, unless it is deleted.
     pub(super) fn queue(&mut self, habit: HabitId, now: Timestamp) {
         let stored = self.habits.get_mut(&habit);
@@ -81,7 +85,7 @@ impl Person {
         }
     }
 
-    /// Queues all live habits, and forgets which day was begun.
+    /// Queues all live habits and clears the day that was begun.
     pub(super) fn read_days_anew(&mut self, now: Timestamp) {
         self.day_begun = None;
         let habits: Vec<_> = self.habits.keys().copied().collect();
@@ -90,7 +94,7 @@ impl Person {
         }
     }
 
-    /// Says how many habits it queued.
+    /// Begins a day; returns the number of queued habits.
     fn begin_day(&mut self, today: Date, now: Timestamp) -> usize {
         self.day_begun = Some(today);
         let recorded_ahead = |entry: &&Entry| {
@@ -104,7 +108,7 @@ impl Person {
             habit.streak.current > 0
                 || is_or_was_a_limit(habit)
                 || ahead.contains(&habit.id)
-                // Whoever holds it computes it for the day before.
+                // A worker that holds the job computes it for the day before.
                 || self.queue.jobs.contains_key(&habit.id)
         };
         let live = self
@@ -125,12 +129,14 @@ impl Person {
             self.queue.free_superseded(job);
             return StreakOutcome::Superseded;
         }
+        // Removed before the habit is looked at: also a deleted habit has no job left.
         self.queue.remove(job.habit);
         let stored = self.habits.get_mut(&job.habit);
         let Some(habit) = stored.filter(|habit| !habit.stamp.is_deleted()) else {
             return StreakOutcome::Superseded;
         };
         let before = std::mem::replace(&mut habit.streak, streak);
+        // The day alone is not a change that devices have to get.
         if (before.current, before.longest) == (streak.current, streak.longest) {
             return StreakOutcome::Unchanged;
         }
@@ -177,9 +183,11 @@ impl StreakQueue for MemoryStorage {
     ) -> Result<Vec<StreakClaim>, StorageError> {
         let limit = limit.try_into().unwrap();
         self.with(|state| {
-            let people = state.people.iter_mut();
-            let jobs = people.flat_map(|(user, person)| {
-                let jobs = person.queue.jobs.iter_mut();
+            let users = state.users.iter_mut();
+            let jobs = users.flat_map(|(user, data)| {
+                let jobs = data.queue.jobs.iter_mut();
+                // Users in order of their ids, so that equal times are claimed in one order in
+                // every run.
                 jobs.map(|(habit, job)| (*user, *habit, job))
             });
             let mut free: Vec<_> = jobs.filter(|(.., job)| job.is_free(now)).collect();
@@ -187,7 +195,7 @@ impl StreakQueue for MemoryStorage {
                 (job.available_at, *user, *habit)
             };
             if limit < free.len() {
-                // A long queue is not sorted for the few that are taken from it.
+                // Selects the first few without sorting a long queue.
                 free.select_nth_unstable_by_key(limit, turn);
                 free.truncate(limit);
             }
@@ -220,9 +228,10 @@ impl StreakQueue for MemoryStorage {
         computed: Vec<ComputedStreak>,
         now: Timestamp,
     ) -> Result<Vec<StreakOutcome>, StorageError> {
+        // A deleted account has no jobs: every result is outdated.
         let gone = vec![StreakOutcome::Superseded; computed.len()];
-        let outcomes = self.with_person(user, |person| {
-            let finish = |one| person.finish(one, now);
+        let outcomes = self.with_user(user, |data| {
+            let finish = |one| data.finish(one, now);
             computed.into_iter().map(finish).collect()
         })?;
         Ok(outcomes.unwrap_or(gone))
@@ -234,18 +243,18 @@ impl StreakQueue for MemoryStorage {
         jobs: Vec<StreakJob>,
         available_at: Timestamp,
     ) -> Result<(), StorageError> {
-        let release = |person: &mut Person| {
+        let release = |data: &mut UserData| {
             for job in jobs {
-                person.release(job, available_at);
+                data.release(job, available_at);
             }
         };
-        self.with_person(user, release).map(|_| ())
+        self.with_user(user, release).map(|_| ())
     }
 
     async fn streak_backlog(&self) -> Result<Backlog, StorageError> {
         self.with(|state| {
-            let people = state.people.values();
-            let jobs = people.flat_map(|person| person.queue.jobs.values());
+            let users = state.users.values();
+            let jobs = users.flat_map(|data| data.queue.jobs.values());
             let (parked, waiting): (Vec<_>, Vec<_>) = jobs.partition(|job| job.is_parked());
             Backlog {
                 waiting: waiting.len() as u64,
@@ -257,11 +266,12 @@ impl StreakQueue for MemoryStorage {
 
     async fn day_borders(&self) -> Result<Vec<DayBorder>, StorageError> {
         self.with(|state| {
-            let borders = state.people.values().map(Person::border);
+            let borders = state.users.values().map(UserData::border);
             let by_name = |border: DayBorder| {
                 let zone = border.timezone.name().to_owned();
                 ((zone, border.day_start.minutes()), border)
             };
+            // Sorted by name, because the zone itself has no order.
             let borders: BTreeMap<_, _> = borders.map(by_name).collect();
             borders.into_values().collect()
         })
@@ -276,15 +286,16 @@ impl StreakQueue for MemoryStorage {
     ) -> Result<bool, StorageError> {
         let limit = limit.try_into().unwrap();
         self.with(|state| {
-            let is_meant = |person: &&mut Person| {
-                person.day_begun.is_none_or(|day| day < today) && person.border() == *border
+            let is_meant = |data: &&mut UserData| {
+                data.day_begun.is_none_or(|day| day < today) && data.border() == *border
             };
             let mut touched = 0;
-            for person in state.people.values_mut().filter(is_meant) {
+            for data in state.users.values_mut().filter(is_meant) {
                 if touched >= limit {
                     return true;
                 }
-                touched += 1 + person.begin_day(today, now);
+                // The user counts as well, so that users without habits fill a step too.
+                touched += 1 + data.begin_day(today, now);
             }
             touched >= limit
         })

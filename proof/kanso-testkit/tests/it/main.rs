@@ -1,3 +1,3 @@
-//! The kit's own adapter keeps the contract.
+//! The storage in memory fulfils the contract.
 
 mod contract;

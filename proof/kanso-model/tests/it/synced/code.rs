@@ -1,4 +1,4 @@
-//! The use cases over a storage in memory, asked in the model's terms.
+//! Drives the use cases over a storage in memory with the messages of the model.
 
 use std::sync::Arc;
 
@@ -20,37 +20,37 @@ use kanso_model::sync::{
     self as model, Answer, Change, DEVICES, Op, Outcome, Refusal, Request, Row,
 };
 use kanso_testkit::build::{device, habit, new_account, noon, on, operation, update_habit, user};
-use kanso_testkit::{ManualClock, MemoryStorage, QuietFeed, SequentialIds};
+use kanso_testkit::{ManualClock, MemoryStorage, NullFeed, SequentialIds};
 use tokio::runtime::Runtime;
 
 const DAY: i64 = 86_400;
 
-/// Nobody works here.
-struct Asleep;
+/// A work signal without a worker.
+struct NoWorker;
 
-impl WorkSignal for Asleep {
+impl WorkSignal for NoWorker {
     fn streaks(&self) {}
 }
 
-/// What had an effect on the server, so that an older state of it can be brought about again.
+/// Steps that changed the server, recorded so that an older state can be rebuilt.
 #[derive(Clone)]
 enum Event {
     Exchange(Request, usize),
     Purge([bool; DEVICES]),
 }
 
-/// A server of one person.
+/// A server with one user.
 pub(super) struct Code {
     runtime: Runtime,
     storage: Arc<MemoryStorage>,
     clock: Arc<ManualClock>,
     devices: Devices,
     sync: Sync,
-    lived: Vec<Event>,
+    log: Vec<Event>,
 }
 
 impl Code {
-    /// As the model begins: the first device made a record.
+    /// Returns the initial state of the model: the first device made a record.
     pub(super) fn beginning() -> Self {
         let mut code = Self::empty(1);
         let create = Op {
@@ -76,8 +76,8 @@ impl Code {
             storage: storage.clone(),
             clock: clock.clone(),
             ids: Arc::new(SequentialIds::default()),
-            wake: Arc::new(Asleep),
-            feed: Arc::new(QuietFeed),
+            wake: Arc::new(NoWorker),
+            feed: Arc::new(NullFeed),
         };
         let devices = Devices::new(storage.clone(), clock.clone());
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -91,19 +91,20 @@ impl Code {
             storage,
             clock,
             devices,
-            lived: Vec::new(),
+            log: Vec::new(),
         }
     }
 
-    /// How much has happened.
-    pub(super) fn lived(&self) -> usize {
-        self.lived.len()
+    /// Number of recorded steps.
+    pub(super) fn event_count(&self) -> usize {
+        self.log.len()
     }
 
-    /// Goes back to when so much had happened, as another history.
-    pub(super) fn put_back(&mut self, lived: usize, epoch: u8) {
-        let events = std::mem::replace(self, Self::empty(epoch)).lived;
-        for event in events.into_iter().take(lived) {
+    /// Rebuilds the state after this many steps, with another epoch. Replaying is simpler than
+    /// copying a storage and covers the same behaviour.
+    pub(super) fn restore(&mut self, event_count: usize, epoch: u8) {
+        let events = std::mem::replace(self, Self::empty(epoch)).log;
+        for event in events.into_iter().take(event_count) {
             match event {
                 Event::Exchange(mut request, page) => {
                     request.cursor.iter_mut().for_each(|it| it.epoch = epoch);
@@ -130,7 +131,7 @@ impl Code {
             CursorRefusal::Ahead => Refusal::Ahead,
             CursorRefusal::Expired => Refusal::Expired,
         })?;
-        self.lived.push(Event::Exchange(request.clone(), page));
+        self.log.push(Event::Exchange(request.clone(), page));
         let read = synced.page.cursor();
         Ok(Answer {
             outcomes: synced.outcomes.iter().map(outcome).collect(),
@@ -149,9 +150,9 @@ impl Code {
         })
     }
 
-    /// Purges all tombstones, a day after all devices but the absent were heard of.
+    /// Purges all tombstones, a day after the last sighting of each device except the absent ones.
     pub(super) fn purge(&mut self, absent: [bool; DEVICES]) {
-        self.lived.push(Event::Purge(absent));
+        self.log.push(Event::Purge(absent));
         self.clock.advance_seconds(DAY);
         let now = kanso_application::ports::clock::Clock::now(&*self.clock);
         self.runtime.block_on(async {
@@ -172,14 +173,14 @@ impl Code {
         });
     }
 
-    /// Up to where tombstones were purged.
+    /// Returns the floor of the storage.
     pub(super) fn floor(&self) -> u8 {
         let head = self.runtime.block_on(self.storage.head(user(1)));
         small(head.unwrap().unwrap().floor.seq.get())
     }
 }
 
-/// What of an answer of the model can be seen from outside.
+/// Strips the members of an answer that are not visible from outside.
 pub(super) fn visible(answer: Result<Answer, Refusal>) -> Result<Answer, Refusal> {
     let bare = |row: Row| Row {
         edits: [(0, 0); model::FIELDS],
@@ -231,7 +232,7 @@ fn sent(op: &Op) -> Operation {
             let policy = [OnConflict::Merge, OnConflict::Reject][usize::from(is_strict)];
             (update_habit(id, on(base.into()), fields), policy)
         }
-        // A delete beats an edit, whatever its author had seen.
+        // A delete wins over an edit that it has not seen.
         Change::Delete => (
             Action::Habit(id, Edit::Delete { base: Base::Any }),
             OnConflict::Merge,

@@ -1,0 +1,158 @@
+//! Bugs of writes: the loaded state, the decision, and the part of it that is stored.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use kanso_application::ports::storage::{Decide, StorageError, WriteOutcome};
+use kanso_domain::record::Provenance;
+use kanso_domain::sync::{Changeset, CursorRefusal, Floor, LoadSet, Loaded, OperationOutcome};
+use kanso_domain::{UserId, Version};
+
+use super::{Bug, MutantStorage};
+
+impl MutantStorage {
+    pub(super) async fn mutant_write(
+        &self,
+        user: UserId,
+        keys: LoadSet,
+        decide: Decide,
+    ) -> Result<WriteOutcome, StorageError> {
+        if self.strikes(Bug::AckBeforeCommit, 4) {
+            return self.unstored_write(user, keys, decide).await;
+        }
+        let (bug, fate) = (self.bug, self.chance.between(0, 99));
+        let first_epoch = self.first_epoch(user).await?;
+        let mutated: Decide = Arc::new(move |mut current: Loaded| {
+            if let Some(epoch) = first_epoch {
+                current.head.epoch = epoch;
+            }
+            mutate_loaded(bug, &mut current);
+            let before = current.clone();
+            let mut changeset = decide(current)?;
+            mutate_changeset(bug, fate, &before, &mut changeset);
+            Ok(changeset)
+        });
+        let written = self.inner.write(user, keys, mutated).await?;
+        if let Written::Committed(changeset) = &written {
+            self.note(user, changeset);
+        }
+        Ok(written)
+    }
+
+    /// Answers with the changeset and stores nothing.
+    async fn unstored_write(
+        &self,
+        user: UserId,
+        keys: LoadSet,
+        decide: Decide,
+    ) -> Result<WriteOutcome, StorageError> {
+        let kept: Arc<Mutex<Option<Changeset>>> = Arc::default();
+        let keep = Arc::clone(&kept);
+        let capture: Decide = Arc::new(move |current: Loaded| {
+            let changeset = decide(current)?;
+            *keep.lock().unwrap_or_else(PoisonError::into_inner) = Some(changeset);
+            // A refusal, so that nothing is stored.
+            Err(CursorRefusal::Ahead)
+        });
+        let written = self.inner.write(user, keys, capture).await?;
+        let kept = kept.lock().unwrap_or_else(PoisonError::into_inner).take();
+        Ok(kept.map_or(written, WriteOutcome::Committed))
+    }
+
+    fn note(&self, user: UserId, changeset: &Changeset) {
+        // Hides a committed change for 1.5 seconds. That is the effect of a sequence without a
+        // lock: a later position commits first, a reader's cursor passes the earlier one.
+        if self.strikes(Bug::CursorWithoutLock, 30) {
+            let until = tokio::time::Instant::now() + std::time::Duration::from_millis(1_500);
+            let saved = changeset.habits.iter().map(|save| save.record.stamp.seq);
+            let saved = saved.chain(changeset.entries.iter().map(|save| save.record.stamp.seq));
+            let mut memory = self.memory();
+            memory.hidden.extend(saved.map(|seq| ((user, seq), until)));
+        }
+        if self.bug == Bug::ReviveWithoutEntries {
+            let revived = changeset
+                .habits
+                .iter()
+                .any(|save| save.replaces.is_some() && !save.record.stamp.is_deleted());
+            if revived && changeset.entries.len() > 1 {
+                let saved = changeset.entries.iter().map(|save| save.record.stamp.seq);
+                self.memory().unsent.extend(saved.map(|seq| (user, seq)));
+            }
+        }
+    }
+}
+
+// The loaded state is changed before the decision: a wrong query, not a wrong rule.
+fn mutate_loaded(bug: Bug, current: &mut Loaded) {
+    match bug {
+        Bug::RetryAppliedTwice => current.receipts.clear(),
+        Bug::PurgeWithoutFloor => current.head.floor = Floor::NONE,
+        Bug::Resurrected => {
+            for habit in current.habits.values_mut() {
+                habit.stamp.deleted_at = None;
+            }
+            for entry in current.entries.values_mut() {
+                entry.stamp.deleted_at = None;
+            }
+        }
+        Bug::ClashOverlooked => {
+            for habit in current.habits.values_mut() {
+                habit.provenance = Provenance::at(Version::FIRST, None);
+            }
+            for entry in current.entries.values_mut() {
+                entry.provenance = Provenance::at(Version::FIRST, None);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn mutate_changeset(bug: Bug, fate: u64, before: &Loaded, changeset: &mut Changeset) {
+    match bug {
+        // Stored receipts keep their rows; only the new ones are lost.
+        Bug::RetryAppliedTwice | Bug::ReceiptApart
+            if bug == Bug::RetryAppliedTwice || fate < 15 =>
+        {
+            changeset.receipts.clear();
+        }
+        // Half of the jobs only: if all were lost, no worker would ever run and the bug would be
+        // trivial to find.
+        Bug::StreakJobDropped if fate < 50 => changeset.stale_streaks.clear(),
+        // A loop that ends one too early. The group is answered as complete, so check 1 or 4 sees
+        // it.
+        Bug::HalfAGroup if changeset.outcomes.len() > 1 && changeset.entries.len() > 1 => {
+            changeset.entries.pop();
+        }
+        Bug::EntryNotStored if fate < 15 => {
+            let created = changeset
+                .entries
+                .iter()
+                .position(|save| save.replaces.is_none());
+            if let Some(place) = created {
+                changeset.entries.remove(place);
+            }
+        }
+        Bug::IncrementOverwrites => {
+            // An `UPDATE` with the value from the device instead of `value + change`.
+            for save in &mut changeset.entries {
+                let stored = before.entries.get(&save.record.id);
+                let is_same = |stored: &kanso_domain::entries::Entry| {
+                    stored.details.notes == save.record.details.notes
+                        && stored.details.value != save.record.details.value
+                };
+                if let Some(stored) = stored.filter(|stored| fate < 50 && is_same(stored)) {
+                    save.record.details.value = stored.details.value;
+                }
+            }
+        }
+        Bug::DeleteDropped if fate < 30 => {
+            for outcome in &changeset.outcomes {
+                if let OperationOutcome::Applied(kanso_domain::Record::Entry(entry)) = outcome
+                    && entry.stamp.is_deleted()
+                {
+                    changeset.entries.retain(|save| save.record.id != entry.id);
+                }
+            }
+        }
+        _ => {}
+    }
+}

@@ -1,0 +1,80 @@
+//! The ports of records, and the calls about the storage as a whole.
+
+use kanso_application::ports::storage::{
+    Comparison, Decide, DeltaQuery, EntryFilter, Journal, RecordStore, SnapshotPiece,
+    SnapshotQuery, Storage, StorageError, WriteOutcome,
+};
+use kanso_domain::entries::Entry;
+use kanso_domain::habits::Habit;
+use kanso_domain::sync::{Buckets, Head, LoadSet, Page};
+use kanso_domain::{EntryId, HabitId, Seq, UserId};
+use kanso_testkit::MemoryStorage;
+
+use super::pool::ConnectionPool;
+use super::work;
+use crate::mutants::Bug;
+use crate::store::delegated;
+
+impl ConnectionPool {
+    pub(super) fn inner(&self) -> &MemoryStorage {
+        &self.0.database.memory
+    }
+
+    pub(super) async fn around<T>(
+        &self,
+        call: impl Future<Output = Result<T, StorageError>> + Send,
+    ) -> Result<T, StorageError> {
+        self.read(call).await
+    }
+}
+
+delegated!(RecordStore for ConnectionPool {
+    head(user: UserId) -> Option<Head>;
+    heads(users: &[UserId]) -> Vec<(UserId, Seq)>;
+    snapshot(user: UserId, query: SnapshotQuery) -> Option<SnapshotPiece>;
+    compare(user: UserId, replica: Buckets, limit: u32) -> Option<Comparison>;
+    journal(user: UserId, only: Option<&[HabitId]>) -> Option<Journal>;
+    habit(user: UserId, id: HabitId) -> Option<Habit>;
+    habits(user: UserId, archived_too: bool) -> Vec<Habit>;
+    entry(user: UserId, id: EntryId) -> Option<Entry>;
+    entries(user: UserId, filter: EntryFilter) -> Vec<Entry>;
+}
+
+async fn write(&self, user: UserId, keys: LoadSet, decide: Decide) -> Result<WriteOutcome, StorageError> {
+    work::write(self, user, keys, decide).await
+}
+
+// As in `kanso-postgres`: most pulls have seen everything, which one row shows.
+async fn delta(&self, user: UserId, query: DeltaQuery) -> Result<Option<Page>, StorageError> {
+    let Some(head) = self.head(user).await? else {
+        return Ok(None);
+    };
+    if query.since.is_up_to_date(head) {
+        return Ok(Some(Page::empty(head)));
+    }
+    // A second transaction: the head above is older than this page. The page carries its own head,
+    // which the planted bug replaces.
+    let page = self.read(self.inner().delta(user, query)).await?;
+    if self.0.database.bug == Some(Bug::SnapshotPerStatement) {
+        return Ok(page.map(|page| Page { head, ..page }));
+    }
+    Ok(page)
+});
+
+fn has_seen(since: Since, head: Head) -> bool {
+    match since {
+        Since::Beginning => false,
+        Since::Position(seq) => seq >= head.seq,
+        Since::FirstPull { after, .. } => after >= head.seq,
+        Since::Instant(instant) => instant >= head.changed_at,
+    }
+}
+
+delegated!(Storage for ConnectionPool {
+    ping() -> ();
+}
+
+async fn close(&self) -> Result<(), StorageError> {
+    self.0.permits.close();
+    Ok(())
+});

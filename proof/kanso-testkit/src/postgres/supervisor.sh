@@ -1,0 +1,89 @@
+# Runs a PostgreSQL server until standard input is closed, and then removes it. The test process holds
+# the other end of the pipe, so the server also ends when that process is killed.
+#
+# Arguments: the folder of the programs, a free port, a password, `on` or `off` for TLS, and `on` or
+# `off` for flushing commits to the disk. Prints its folder when the server is ready, and `done` after
+# each order. Orders are `crash`, `kill`, `stop`, `start` and `revive`.
+set -eu
+programs=$1 port=$2 password=$3 tls=$4 durable=$5
+umask 077
+folder=$(mktemp -d "${TMPDIR:-/tmp}/kanso-postgres-XXXXXX")
+
+start() {
+    "$programs/pg_ctl" start -w -s -t 60 -D "$folder/data" -l "$folder/log" -o "-p $port -k $folder \
+        -c listen_addresses=127.0.0.1 -c max_connections=300 -c shared_buffers=64MB \
+        -c ssl=$tls -c fsync=$durable -c synchronous_commit=$durable -c full_page_writes=$durable \
+        -c log_statement=none" \
+        >>"$folder/output" 2>&1 || { cat "$folder/output" "$folder/log" >&2; return 1; }
+}
+
+stop() {
+    "$programs/pg_ctl" stop -s -m immediate -D "$folder/data" >>"$folder/output" 2>&1 || true
+}
+
+# Starts the server if it has ended on its own. A server that is still shutting down does not answer
+# pg_isready, so it is not mistaken for a running one.
+revive() {
+    tries=0
+    until "$programs/pg_isready" -q -h "$folder" -p "$port"; do
+        "$programs/pg_ctl" status -D "$folder/data" >>"$folder/output" 2>&1 || { start; return; }
+        tries=$((tries + 1))
+        [ "$tries" -lt 600 ] || return 1
+        sleep 0.1
+    done
+}
+
+# Kills all processes of the server before any of them can react. The postmaster is stopped first, so
+# that it forks no further process during the search.
+kill_all() {
+    first=$(head -n 1 "$folder/data/postmaster.pid")
+    kill -STOP "$first"
+    others=
+    for stat in /proc/[0-9]*/stat; do
+        { read -r pid _ _ parent _ <"$stat"; } 2>>"$folder/output" || continue
+        [ "$parent" = "$first" ] && others="$others $pid"
+    done
+    # shellcheck disable=SC2086
+    kill -KILL "$first" $others 2>>"$folder/output" || true
+    for pid in $first $others; do
+        while kill -0 "$pid" 2>>"$folder/output"; do sleep 0.01; done
+    done
+}
+
+clean() {
+    stop
+    rm -rf "$folder"
+}
+trap clean EXIT
+# Ctrl-C goes to the test process; the server stays until the pipe closes.
+trap '' INT HUP
+
+printf '%s' "$password" >"$folder/password"
+"$programs/initdb" -D "$folder/data" -U kanso -E UTF8 --locale=C --no-sync \
+    --auth=scram-sha-256 --pwfile="$folder/password" >"$folder/output" 2>&1 ||
+    { cat "$folder/output" >&2; exit 1; }
+if [ "$tls" = on ]; then
+    # A certificate authority, and a certificate that it signed for the address.
+    cd "$folder"
+    key='-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes'
+    # shellcheck disable=SC2086
+    {
+        openssl req -x509 $key -keyout authority.key -out authority.crt -days 2 -subj /CN=authority
+        openssl req $key -keyout data/server.key -out server.csr -subj /CN=server
+        echo subjectAltName=IP:127.0.0.1 >names
+        openssl x509 -req -in server.csr -CA authority.crt -CAkey authority.key -CAcreateserial \
+            -days 2 -extfile names -out data/server.crt
+    } >output 2>&1 || { cat output >&2; exit 1; }
+fi
+start
+echo "$folder"
+while read -r order; do
+    case $order in
+    crash) stop ;;
+    kill) kill_all ;;
+    stop) "$programs/pg_ctl" stop -s -w -t 60 -m fast -D "$folder/data" >>"$folder/output" 2>&1 ;;
+    start) start ;;
+    revive) revive ;;
+    esac
+    echo done
+done
