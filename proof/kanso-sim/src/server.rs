@@ -15,15 +15,12 @@ use kanso_application::ports::feed::Feed;
 use kanso_application::ports::ids::Ids;
 use kanso_application::ports::limiter::RateLimit;
 use kanso_application::ports::storage::Storage;
-use kanso_application::replicas::Replicas;
-use kanso_application::stats::Stats;
-use kanso_application::streaks::Streaks;
-use kanso_application::sync::Sync;
-use kanso_application::tickets::Tickets;
-use kanso_credentials::{HmacRefreshTokens, JwtTokens, RandomTickets, SigningKey, TokenRules};
-use kanso_local::LocalWake;
+use kanso_credentials::{Entropy, SigningKey};
+use kanso_server::assembly::{
+    self, Assembly, AssemblyOptions, CredentialPorts, ServerPorts, SharedPorts, SigningKeys,
+};
 use kanso_testkit::PlainPasswords;
-use kanso_worker::Rhythm;
+use kanso_worker::WorkerSchedule;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
@@ -185,7 +182,7 @@ fn ports(parts: &Parts, memories: &Memories) -> anyhow::Result<ServerPorts> {
         current: SigningKey::hs256(SECRET)?,
         former: Vec::new(),
     };
-    let passwords = Arc::new(LegiblePasswords);
+    let passwords = Arc::new(PlainPasswords);
     Ok(ServerPorts {
         storage: Arc::clone(&parts.storage),
         clock: Arc::clone(&parts.clock),
@@ -225,35 +222,6 @@ fn schedule() -> WorkerSchedule {
         report: Duration::from_mins(30),
         sweep: SWEEP,
     }
-}
-
-fn accounts(
-    parts: &Parts,
-    records: &RecordPorts,
-    memories: &Memories,
-) -> anyhow::Result<(Accounts, Tickets)> {
-    let key = SigningKey::hs256(SECRET)?;
-    let (chance, clock) = (&parts.chance, &parts.clock);
-    let refresh_tokens = HmacRefreshTokens::new(&key, Arc::clone(chance) as _);
-    let rules = TokenRules::of("kanso");
-    let access_tokens = JwtTokens::new(key, Vec::new(), rules, Arc::clone(chance) as _);
-    let accounts = Accounts::new(AccountPorts {
-        storage: Arc::clone(&parts.storage),
-        clock: Arc::clone(clock),
-        ids: Arc::clone(chance) as _,
-        passwords: Arc::new(PlainPasswords),
-        access_tokens: Arc::new(access_tokens),
-        refresh_tokens: Arc::new(refresh_tokens),
-        throttle: Arc::clone(&memories.throttle) as _,
-        feed: Arc::clone(&records.feed),
-    });
-    let tickets = Tickets::new(
-        Arc::clone(&parts.storage),
-        Arc::clone(clock),
-        Arc::new(RandomTickets::new(Arc::clone(chance) as _)),
-        Arc::clone(&memories.tickets) as _,
-    );
-    Ok((accounts, tickets))
 }
 
 /// The router as a service whose types can be named here.

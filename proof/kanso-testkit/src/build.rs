@@ -170,7 +170,7 @@ pub fn operation(number: u8, action: Action) -> Operation {
         key: Some(ReceiptKey {
             op_id: op(number.into()),
             // One number, one body: tests of a reused id build the second body with another number.
-            fingerprint: Fingerprint::new([number; 32]),
+            fingerprint: Fingerprint::of_hash([number; 32]),
         }),
         device: Some(device(1)),
         ..Operation::once(action)

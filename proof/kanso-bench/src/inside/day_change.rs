@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use kanso_application::ports::storage::{AccountStore as _, RecordStore as _, Scope};
-use kanso_application::sync::{Seen, Sync};
+use kanso_application::sync::{ReadPosition, Sync};
 use kanso_domain::UserId;
 use kanso_testkit::build::{
     at, create_entry, create_habit, done, entry, habit, new_account, once, titled, user,
@@ -178,7 +178,7 @@ fn pull(handle: &Handle, sync: &Sync, nth: u128) -> anyhow::Result<()> {
     let page = handle.block_on(handle.spawn(async move {
         // Habits, entries and settings, as a device pulls them.
         let everything = Scope::Everything;
-        sync.delta(user, Seen::Nothing, everything, Some(1_000))
+        sync.delta(user, ReadPosition::Beginning, everything, Some(1_000))
             .await
     }))??;
     let page = page

@@ -18,7 +18,7 @@ use kanso_testkit::build::{
     create_entry, create_habit, done, entry, habit, new_account, noon, once, titled, user,
 };
 use kanso_testkit::{ManualClock, NullFeed, SequentialIds};
-use kanso_worker::Rhythm;
+use kanso_worker::WorkerSchedule;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use tokio::sync::Notify;
@@ -115,7 +115,7 @@ impl RunningSystem {
             storage: storage.clone(),
             clock: clock.clone(),
             ids: Arc::new(SequentialIds::default()),
-            wake: Arc::new(Bell(bell.clone())),
+            wake: Arc::new(NotifyWorkers(work.clone())),
             feed: Arc::new(NullFeed),
         };
         Ok(Self {
@@ -131,7 +131,7 @@ impl RunningSystem {
     /// Starts the workers. They look for new days every 20 ms and not every 30 s, so that the
     /// measurement contains the work and not the wait for it.
     pub(super) fn start_workers(&self) {
-        let rhythm = Rhythm {
+        let rhythm = WorkerSchedule {
             days: Duration::from_millis(20),
             ..WorkerSchedule::default()
         };

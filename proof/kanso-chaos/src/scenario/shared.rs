@@ -161,7 +161,8 @@ pub(super) async fn limiter_exact(setup: &Setup) -> anyhow::Result<ReportRow> {
 /// Returns the number of outages of Redis that the servers have logged.
 fn outages(fleet: &Fleet) -> usize {
     let logs = fleet.servers.iter().map(ServerProcess::log);
-    logs.map(|log| log.matches("redis unavailable").count()).sum()
+    logs.map(|log| log.matches("redis unavailable").count())
+        .sum()
 }
 
 /// Sends requests, and returns the number of those that were not answered with 429.

@@ -72,7 +72,7 @@ struct ReusableTickets {
 
 #[async_trait]
 impl TicketStore for ReusableTickets {
-    async fn keep(&self, hash: TokenHash, ticket: KeptTicket) {
+    async fn keep(&self, hash: TokenHash, ticket: StoredTicket) {
         self.tickets.keep(hash, ticket).await;
     }
 

@@ -32,7 +32,7 @@ impl MutantStorage {
             Ok(changeset)
         });
         let written = self.inner.write(user, keys, mutated).await?;
-        if let Written::Committed(changeset) = &written {
+        if let WriteOutcome::Committed(changeset) = &written {
             self.note(user, changeset);
         }
         Ok(written)

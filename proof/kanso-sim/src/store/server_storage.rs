@@ -80,7 +80,7 @@ impl ServerStorage {
 }
 
 delegated!(RecordStore for ServerStorage {
-    write(user: UserId, keys: LoadSet, decide: Decide) -> Written;
+    write(user: UserId, keys: LoadSet, decide: Decide) -> WriteOutcome;
     delta(user: UserId, query: DeltaQuery) -> Option<Page>;
     head(user: UserId) -> Option<Head>;
     heads(users: &[UserId]) -> Vec<(UserId, Seq)>;

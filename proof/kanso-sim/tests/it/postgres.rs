@@ -81,7 +81,7 @@ async fn each_writer_of_a_user_sees_the_previous_commit() {
     }
     let mut positions = BTreeSet::new();
     while let Some(written) = writers.join_next().await {
-        let Written::Committed(changeset) = written.unwrap().unwrap() else {
+        let WriteOutcome::Committed(changeset) = written.unwrap().unwrap() else {
             panic!("expected a commit");
         };
         positions.insert(changeset.habits[0].record.stamp.seq.get());

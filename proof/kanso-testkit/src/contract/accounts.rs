@@ -120,7 +120,7 @@ pub async fn a_write_sees_the_settings(storage: &dyn Storage) {
 /// A rehashed password replaces the old hash and keeps all sessions.
 pub async fn a_password_hash_is_replaced(storage: &dyn Storage) {
     let person = populated(storage, 1).await;
-    let new = replacing(user(1), SessionsThen::Stay);
+    let new = replacing(user(1), EndSessions::None);
     assert!(
         storage
             .replace_password(user(1), new.clone())
@@ -177,7 +177,7 @@ pub async fn sessions_end_with_their_password(storage: &dyn Storage) {
 /// A session is opened only if the checked hash is still the stored one.
 pub async fn a_session_needs_the_password_that_is_stored(storage: &dyn Storage) {
     TestUser::register(storage, 1).await;
-    let new = replacing(user(1), SessionsThen::End);
+    let new = replacing(user(1), EndSessions::All);
     assert!(
         storage
             .replace_password(user(1), new.clone())

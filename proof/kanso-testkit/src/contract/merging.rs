@@ -80,7 +80,7 @@ pub async fn edits_of_different_fields_both_stand(storage: &dyn Storage) {
     let OperationOutcome::Conflict(conflict) = clash else {
         panic!("expected a conflict, got {clash:?}")
     };
-    assert_eq!(conflict.clashing, ["title"]);
+    assert_eq!(conflict.clashing, [Member::Title]);
     assert_eq!(conflict.record.edited_by(), Some(tablet), "the last editor");
     // A device's own edits never conflict with its next edit, even if it has not seen the answers.
     // The tablet saw version 2 and made version 3 itself.

@@ -162,25 +162,25 @@ pub async fn a_reused_op_id_is_refused(storage: &dyn Storage) {
 /// A fingerprint that release 0.1.0 stored is not compared: the retry gets the stored result,
 /// whatever its own fingerprint is. One of the present form beside it still is.
 pub async fn a_receipt_of_release_0_1_0_answers_its_retry(storage: &dyn Storage) {
-    let person = Person::register(storage, 1).await;
+    let owner = TestUser::register(storage, 1).await;
     let print = |operation: Operation, fingerprint| {
         let key = operation.key.map(|key| ReceiptKey { fingerprint, ..key });
         Operation { key, ..operation }
     };
     let create = operation(1, create_habit(habit(1), titled("Read")));
     let legacy = print(create.clone(), Fingerprint::from_bytes([0xab; 32]));
-    let first = person.submit(vec![legacy]).await;
+    let first = owner.submit(vec![legacy]).await;
     assert!(
         matches!(&first.outcomes[0], OperationOutcome::Applied(_)),
         "{:?}",
         first.outcomes
     );
-    let head = person.head().await;
+    let head = owner.head().await;
     for retry in [
         create.clone(),
         print(create, Fingerprint::from_bytes([0xcd; 32])),
     ] {
-        let again = person.submit(vec![retry]).await;
+        let again = owner.submit(vec![retry]).await;
         assert!(again.is_empty());
         assert!(
             matches!(
@@ -192,5 +192,5 @@ pub async fn a_receipt_of_release_0_1_0_answers_its_retry(storage: &dyn Storage)
             again.outcomes
         );
     }
-    assert_eq!(person.head().await, head);
+    assert_eq!(owner.head().await, head);
 }

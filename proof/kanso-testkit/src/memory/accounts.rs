@@ -95,9 +95,9 @@ impl AccountStore for MemoryStorage {
             }
             data.password_hash = new.hash;
             data.sessions.retain(|id, _| match new.sessions {
-                SessionsThen::Stay => true,
-                SessionsThen::EndBut(kept) => *id == kept,
-                SessionsThen::End => false,
+                EndSessions::None => true,
+                EndSessions::AllBut(kept) => *id == kept,
+                EndSessions::All => false,
             });
             true
         })?;

@@ -23,7 +23,7 @@ impl RecordStore for MemoryStorage {
         user: UserId,
         keys: LoadSet,
         decide: Decide,
-    ) -> Result<Written, StorageError> {
+    ) -> Result<WriteOutcome, StorageError> {
         let written = self.with_user(user, |data| {
             let changeset = match decide(data.current(&keys)) {
                 Ok(changeset) => changeset,
@@ -31,7 +31,7 @@ impl RecordStore for MemoryStorage {
             };
             // Assigned once everything has succeeded: a failed write changes nothing.
             *data = data.changed(&changeset)?;
-            Ok(Written::Committed(changeset))
+            Ok(WriteOutcome::Committed(changeset))
         })?;
         written.unwrap_or(Ok(WriteOutcome::NoSuchUser))
     }

@@ -313,8 +313,8 @@ fn sent_twice(prints: [Fingerprint; 2]) -> Changeset {
         let key = operation.key.map(|key| ReceiptKey { fingerprint, ..key });
         Operation { key, ..operation }
     });
-    let current = saved(nothing(), &decide(nothing(), &[first], at(1)));
-    decide(current, &[second], at(2))
+    let loaded = after(nothing(), &decide(nothing(), &[first], at(1)));
+    decide(loaded, &[second], at(2))
 }
 
 #[test]

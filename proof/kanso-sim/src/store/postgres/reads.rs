@@ -61,15 +61,6 @@ async fn delta(&self, user: UserId, query: DeltaQuery) -> Result<Option<Page>, S
     Ok(page)
 });
 
-fn has_seen(since: Since, head: Head) -> bool {
-    match since {
-        Since::Beginning => false,
-        Since::Position(seq) => seq >= head.seq,
-        Since::FirstPull { after, .. } => after >= head.seq,
-        Since::Instant(instant) => instant >= head.changed_at,
-    }
-}
-
 delegated!(Storage for ConnectionPool {
     ping() -> ();
 }

@@ -28,7 +28,7 @@ pub(super) async fn write(
     user: UserId,
     keys: LoadSet,
     decide: Decide,
-) -> Result<Written, StorageError> {
+) -> Result<WriteOutcome, StorageError> {
     // Only the planted bug uses it: each attempt has to decide again on the state that it loads.
     let kept: Arc<Mutex<Option<Changeset>>> = Arc::default();
     node.transact(move |mut transaction| {
@@ -38,7 +38,7 @@ pub(super) async fn write(
             let Some(mut current) = current(&transaction.memory(), user, &keys).await? else {
                 transaction.statement().await?;
                 transaction.finish();
-                return Ok(Written::NoSuchUser);
+                return Ok(WriteOutcome::NoSuchUser);
             };
             transaction.statement().await?;
             if transaction.is_after_uncertain {
@@ -50,7 +50,7 @@ pub(super) async fn write(
                 Err(refusal) => {
                     transaction.statement().await?;
                     transaction.finish();
-                    return Ok(Written::Refused(refusal));
+                    return Ok(WriteOutcome::Refused(refusal));
                 }
             };
             // The queue rows are locked after the user's row in every transaction, so two of them
