@@ -53,8 +53,8 @@ pub struct AccountPorts {
 /// use kanso_domain::accounts::{Email, Password};
 /// use kanso_testkit::build::noon;
 /// use kanso_testkit::{
-///     CountedRefreshTokens, CountingThrottle, LegibleAccessTokens, LegiblePasswords, ManualClock,
-///     MemoryStorage, QuietFeed, SequentialIds,
+///     CountedRefreshTokens, CountingThrottle, PlainAccessTokens, PlainPasswords, ManualClock,
+///     MemoryStorage, NullFeed, SequentialIds,
 /// };
 ///
 /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
@@ -62,11 +62,11 @@ pub struct AccountPorts {
 ///     storage: Arc::new(MemoryStorage::default()),
 ///     clock: Arc::new(ManualClock::at(noon())),
 ///     ids: Arc::new(SequentialIds::default()),
-///     passwords: Arc::new(LegiblePasswords),
-///     access_tokens: Arc::new(LegibleAccessTokens),
+///     passwords: Arc::new(PlainPasswords),
+///     access_tokens: Arc::new(PlainAccessTokens),
 ///     refresh_tokens: Arc::new(CountedRefreshTokens),
 ///     throttle: Arc::new(CountingThrottle::allowing(3)),
-///     feed: Arc::new(QuietFeed),
+///     feed: Arc::new(NullFeed),
 /// });
 /// let email: Email = "ada@example.org".parse()?;
 /// let password = Password::choose("correct horse")?;

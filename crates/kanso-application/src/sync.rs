@@ -70,7 +70,7 @@ pub struct Caller {
 /// use kanso_application::sync::{Caller, Sync};
 /// use kanso_domain::sync::OperationOutcome;
 /// use kanso_testkit::build::{create_habit, habit, new_account, noon, operation, titled};
-/// use kanso_testkit::{ManualClock, MemoryStorage, QuietFeed, SequentialIds};
+/// use kanso_testkit::{ManualClock, MemoryStorage, NullFeed, SequentialIds};
 ///
 /// struct NoWorkers;
 /// impl WorkSignal for NoWorkers {
@@ -88,7 +88,7 @@ pub struct Caller {
 ///     clock: clock.clone(),
 ///     ids: Arc::new(SequentialIds::default()),
 ///     wake: Arc::new(NoWorkers),
-///     feed: Arc::new(QuietFeed),
+///     feed: Arc::new(NullFeed),
 /// };
 /// let sync = Sync::new(ports, Devices::new(storage, clock));
 ///

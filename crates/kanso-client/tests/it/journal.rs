@@ -10,7 +10,7 @@ use crate::support::{Device, FakeServer, device, on, signed_in, titled};
 fn today_status(device: &Device, habit: HabitId, zone: Option<&Zone>) -> TodayStatus {
     let journal = device.journal(zone, Some(habit)).expect("reads");
     let judged = journal.all_progress().next().expect("it is there");
-    judged.standing()
+    judged.today_status()
 }
 
 #[test]
@@ -73,7 +73,7 @@ fn journal_has_empty_and_archived_habits() {
     let away = device.create_habit(titled("Write")).expect("creates");
     device.archive_habit(away.id, true).expect("archives");
     let journal = device.journal(None, None).expect("reads");
-    let today = |habit| journal.progress(habit).standing().state;
+    let today = |habit| journal.progress(habit).today_status().state;
     assert_eq!(today(&one), TodayState::Pending);
     let away = &journal
         .habits

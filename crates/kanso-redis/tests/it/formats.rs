@@ -18,7 +18,7 @@ use kanso_redis::{
     Redis, RedisAnswers, RedisFeed, RedisLimiter, RedisStreamSlots, RedisThrottle, RedisTickets,
 };
 use kanso_testkit::build::noon;
-use kanso_testkit::{LegiblePseudonyms, ManualClock, RedisServer};
+use kanso_testkit::{ManualClock, PlainPseudonyms, RedisServer};
 use redis::Commands as _;
 use tokio::time::{sleep, timeout};
 use uuid::Uuid;
@@ -37,7 +37,7 @@ fn user() -> UserId {
 }
 
 async fn fill(redis: &Redis) -> RedisAnswers {
-    let names = Arc::new(LegiblePseudonyms);
+    let names = Arc::new(PlainPseudonyms);
     let clock = Arc::new(ManualClock::at(noon()));
     let limiter = RedisLimiter::new(redis.clone(), names.clone(), Arc::new(LocalLimiter::new()));
     let address = ClientAddress::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7)));
@@ -48,7 +48,7 @@ async fn fill(redis: &Redis) -> RedisAnswers {
     limiter.check(address, limit).await;
     let local = Arc::new(LocalThrottle::new(clock.clone()));
     let throttle = RedisThrottle::new(redis.clone(), names, local);
-    throttle.admit(&"ada@example.org".parse().unwrap()).await;
+    let _admitted = throttle.admit(&"ada@example.org".parse().unwrap()).await;
     let tickets = RedisTickets::new(redis.clone(), Arc::new(LocalTickets::new(clock)));
     let ticket = StoredTicket {
         identity: Identity {
@@ -74,7 +74,7 @@ async fn fill(redis: &Redis) -> RedisAnswers {
 async fn keys_and_payloads_are_golden() {
     let server = RedisServer::start();
     let redis = Redis::at(&server.url()).unwrap();
-    let redis = redis.waiting(Duration::from_secs(20));
+    let redis = redis.with_time_limit(Duration::from_secs(20));
     until(&redis, true).await;
     let answers = fill(&redis).await;
     let kept = async {
@@ -108,7 +108,7 @@ async fn keys_and_payloads_are_golden() {
 async fn messages_of_the_feed_are_golden() {
     let server = RedisServer::start();
     let redis = Redis::at(&server.url()).unwrap();
-    let redis = redis.waiting(Duration::from_secs(20));
+    let redis = redis.with_time_limit(Duration::from_secs(20));
     until(&redis, true).await;
     let mut raw = redis::Client::open(server.url())
         .unwrap()

@@ -7,7 +7,7 @@ use kanso_testkit::{Database, PostgresServer};
 use serde_json::{Value, json};
 
 use crate::postgres::database;
-use crate::support::{App, Person, new_id, operation};
+use crate::support::{App, TestUser, new_id, operation};
 
 const KEY: &str = "idempotency-key";
 
@@ -37,14 +37,14 @@ const CURRENT: &str = "substring(fingerprint FROM 1 FOR 8) = 'kansofp1'::bytea";
 
 /// Writes that a client may send again, and how each is answered: two calls, an operation.
 struct Writes {
-    person: Person,
+    person: TestUser,
     keys: [String; 2],
     habit: String,
     operation: Value,
 }
 
 impl Writes {
-    fn of(person: Person) -> Self {
+    fn of(person: TestUser) -> Self {
         let fields = json!({"fields": {"title": "Walk"}});
         Self {
             person,
@@ -101,7 +101,7 @@ impl Writes {
 async fn a_retry_after_the_upgrade_gets_the_result_that_0_1_0_stored() {
     let kept = PostgresServer::shared().database();
     let app = server(&kept).await;
-    let writes = Writes::of(app.person().await);
+    let writes = Writes::of(app.user().await);
     writes.send(false).await;
     kept.run("UPDATE receipts SET fingerprint = decode(repeat('5e', 32), 'hex')");
     writes.send(true).await;
@@ -111,7 +111,7 @@ async fn a_retry_after_the_upgrade_gets_the_result_that_0_1_0_stored() {
 async fn other_content_under_a_present_receipt_is_refused() {
     let kept = PostgresServer::shared().database();
     let app = server(&kept).await;
-    let writes = Writes::of(app.person().await);
+    let writes = Writes::of(app.user().await);
     writes.send(false).await;
     receipts(&kept, 3, CURRENT);
     writes.send(true).await;
@@ -125,7 +125,7 @@ async fn in_the_mixed_phase_receipts_are_what_0_1_0_computes() {
     drop(server(&kept).await);
     begin_mixed_phase(&kept);
     let app = server(&kept).await;
-    let writes = Writes::of(app.person().await);
+    let writes = Writes::of(app.user().await);
     writes.send(false).await;
     receipts(&kept, 0, CURRENT);
     let absent = |names: &str| -> String {
@@ -204,7 +204,7 @@ async fn a_database_that_0_1_0_has_used_is_in_the_mixed_phase_after_the_migratio
     const MIXED: &str = "`kanso-server migrate --finish` ends this mixed phase";
     let kept = PostgresServer::shared().database();
     let app = server(&kept).await;
-    app.person().await;
+    app.user().await;
     let (shown, code) = migrate(&kept, &[]);
     assert_eq!(code, Some(0), "{shown}");
     assert!(!shown.contains("mixed phase"), "a new database: {shown}");

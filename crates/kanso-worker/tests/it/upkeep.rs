@@ -76,10 +76,16 @@ async fn expired_data_is_purged_at_the_start() {
 #[tokio::test]
 async fn last_sightings_are_stored_before_the_loops_end() {
     let setup = UpkeepSetup::after_a_year().await;
-    setup.devices.saw(user(1), device(1), None).await;
+    setup
+        .devices
+        .record_sighting(user(1), device(1), None)
+        .await;
     let first = setup.storage.devices(user(1)).await.unwrap()[0];
     setup.clock.advance_seconds(60);
-    setup.devices.saw(user(1), device(1), None).await;
+    setup
+        .devices
+        .record_sighting(user(1), device(1), None)
+        .await;
     setup.stop.cancel();
     setup.loops.wait().await;
     let stored = setup.storage.devices(user(1)).await.unwrap();

@@ -19,7 +19,7 @@ use kanso_domain::progress::{DayLog, HabitProgress};
 use kanso_domain::sync::{Action, LoadSet, decide};
 use kanso_domain::{Date, HabitId, UserId};
 use kanso_testkit::{ManualClock, NullFeed, SequentialIds, build};
-use kanso_worker::Rhythm;
+use kanso_worker::WorkerSchedule;
 use tokio::runtime::Runtime;
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
@@ -62,7 +62,7 @@ impl World {
             storage: storage.records().clone(),
             clock: clock.clone(),
             ids: Arc::new(SequentialIds::default()),
-            wake: Arc::new(Bell(bell.clone())),
+            wake: Arc::new(Signal(signal.clone())),
             feed: Arc::new(NullFeed),
         };
         Self {
@@ -84,7 +84,12 @@ impl World {
             }
         });
         let streaks = Streaks::new(self.storage.clone(), self.clock.clone(), Arc::new(NullFeed));
-        kanso_worker::start(&streaks, self.bell.clone(), stop, Rhythm::default())
+        kanso_worker::start(
+            &streaks,
+            self.signal.clone(),
+            stop,
+            WorkerSchedule::default(),
+        )
     }
 
     pub(crate) async fn user(&self, number: u128) -> UserId {
@@ -110,7 +115,7 @@ impl World {
         let decide = Arc::new(move |current| Ok(decide(current, &operations, now)));
         let written = self.storage.records().write(user, keys, decide).await;
         let written = written.expect("a storage");
-        assert!(matches!(written, Written::Committed(_)), "{written:?}");
+        assert!(matches!(written, WriteOutcome::Committed(_)), "{written:?}");
         self.signal.notify_one();
     }
 
