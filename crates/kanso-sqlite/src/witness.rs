@@ -169,20 +169,20 @@ mod tests {
     /// The file of an older server is read by a newer one, so its bytes only change with the mark.
     #[test]
     fn the_file_has_its_golden_bytes() {
-        let told = Told {
+        let record = WitnessRecord {
             commits: 258,
             epoch: Epoch::new(0x0123_4567_89ab_cdef),
             identity: std::array::from_fn(|place| u8::try_from(place).unwrap_or_default()),
         };
         let golden = include_str!("../tests/golden/witness.hex");
-        let written = told.written();
+        let written = record.to_bytes();
         let digits = written.iter().map(|byte| format!("{byte:02x}"));
         let written: String = digits.collect();
         assert_eq!(written, golden.trim_end());
-        let read = Told::read(&told.written()).expect("what was written");
+        let read = WitnessRecord::read(&record.to_bytes()).expect("what was written");
         assert_eq!(
             (read.commits, read.epoch, read.identity),
-            (told.commits, told.epoch, told.identity)
+            (record.commits, record.epoch, record.identity)
         );
     }
 }

@@ -47,6 +47,9 @@ pub struct Database {
 }
 
 impl PostgresServer {
+    /// Environment variable that names a server on which tests may create and drop databases.
+    pub const VARIABLE: &'static str = VARIABLE;
+
     /// Returns the server that the tests of this process share; each has its own database on it.
     pub fn shared() -> &'static Arc<Self> {
         static SHARED: OnceLock<Arc<PostgresServer>> = OnceLock::new();
