@@ -195,9 +195,9 @@ pub fn assemble(
     let writes = TaskTracker::new();
     let (devices, housekeeping) = (loops.devices.clone(), loops.housekeeping.clone());
     let (http, piece) = (options.http, options.snapshot_piece);
-    let parts = http_parts(ports, records, loops, (piece, &writes, draining));
+    let routes = http_parts(ports, records, loops, (piece, &writes, draining));
     Assembly {
-        router: kanso_http::router(parts, http),
+        router: kanso_http::router(routes, http),
         writes,
         workers,
         devices,
