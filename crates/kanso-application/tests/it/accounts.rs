@@ -77,7 +77,7 @@ async fn a_success_clears_the_failures() {
 #[tokio::test]
 async fn an_outdated_hash_is_replaced_at_the_next_log_in() {
     let world = World::new();
-    let user = world.person().await;
+    let user = world.register().await;
     let old = PlainPasswords::old_hash_of(PASSWORD);
     let new = NewPassword {
         replaces: PlainPasswords::hash_of(PASSWORD),

@@ -64,7 +64,7 @@ async fn a_streak_that_a_worker_stored_is_published() {
 #[tokio::test]
 async fn a_subscription_begins_at_the_head() {
     let world = World::new();
-    let user = world.person().await;
+    let user = world.register().await;
     let live = Live::new(world.storage.clone(), Arc::new(NullFeed));
     assert_eq!(live.follow(user).await.unwrap().newest().get(), 0);
     let create = world
