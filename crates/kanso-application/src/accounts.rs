@@ -9,7 +9,7 @@ use kanso_domain::{SessionId, Timestamp, UserId};
 mod password;
 
 pub use self::password::PasswordChange;
-use self::password::{Attempt, Checked};
+use self::password::{GuessOutcome, VerifiedPassword};
 use crate::live::announce;
 use crate::ports::clock::Clock;
 use crate::ports::credentials::{AccessToken, AccessTokens, Identity, Passwords, RefreshTokens};
@@ -19,18 +19,18 @@ use crate::ports::storage::{NewAccount, Storage};
 use crate::ports::throttle::LoginThrottle;
 use crate::{Fault, Outcome};
 
-/// How long a session lives without being refreshed, in seconds: a device that was in a drawer
-/// for a season still syncs.
+/// Time in seconds after which an unused session expires. A device that was off for three months
+/// can still sync.
 pub const SESSION_SECONDS: i64 = 90 * 86_400;
 
-/// The ports that accounts need.
+/// The ports of the feature.
 #[derive(Clone)]
 pub struct AccountPorts {
-    /// Where accounts are kept.
+    /// Storage of accounts and sessions.
     pub storage: Arc<dyn Storage>,
-    /// The time.
+    /// Clock.
     pub clock: Arc<dyn Clock>,
-    /// New ids.
+    /// Source of ids.
     pub ids: Arc<dyn Ids>,
     /// Password hashing.
     pub passwords: Arc<dyn Passwords>,
@@ -38,57 +38,93 @@ pub struct AccountPorts {
     pub access_tokens: Arc<dyn AccessTokens>,
     /// Refresh tokens.
     pub refresh_tokens: Arc<dyn RefreshTokens>,
-    /// The brake on guessing.
+    /// Throttle of password guesses.
     pub throttle: Arc<dyn LoginThrottle>,
-    /// Tells devices of a change of settings.
+    /// Feed that notifies devices of changed settings.
     pub feed: Arc<dyn Feed>,
 }
 
-/// What a person does with an account.
+/// The feature: registration, log-in, sessions and settings.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use kanso_application::accounts::{AccountPorts, Accounts, LogIn, Registration};
+/// use kanso_domain::accounts::{Email, Password};
+/// use kanso_testkit::build::noon;
+/// use kanso_testkit::{
+///     CountedRefreshTokens, CountingThrottle, LegibleAccessTokens, LegiblePasswords, ManualClock,
+///     MemoryStorage, QuietFeed, SequentialIds,
+/// };
+///
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// let accounts = Accounts::new(AccountPorts {
+///     storage: Arc::new(MemoryStorage::default()),
+///     clock: Arc::new(ManualClock::at(noon())),
+///     ids: Arc::new(SequentialIds::default()),
+///     passwords: Arc::new(LegiblePasswords),
+///     access_tokens: Arc::new(LegibleAccessTokens),
+///     refresh_tokens: Arc::new(CountedRefreshTokens),
+///     throttle: Arc::new(CountingThrottle::allowing(3)),
+///     feed: Arc::new(QuietFeed),
+/// });
+/// let email: Email = "ada@example.org".parse()?;
+/// let password = Password::choose("correct horse")?;
+///
+/// let registration = accounts.register(email.clone(), password.clone()).await?;
+/// assert!(matches!(registration, Registration::Registered(_)));
+/// let log_in = accounts.log_in(email.clone(), Some(password)).await?;
+/// assert!(matches!(log_in, LogIn::Granted(_)));
+/// let log_in = accounts.log_in(email, Password::claimed("a guess")).await?;
+/// assert!(matches!(log_in, LogIn::Refused));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct Accounts {
     ports: AccountPorts,
 }
 
-/// What a device needs to speak for a person.
+/// The tokens with which a device acts for a user.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Grant {
-    /// For the next minutes.
+    /// Access token, valid for minutes.
     pub access: AccessToken,
-    /// For the next grant; good once.
+    /// Refresh token, valid for one use.
     pub refresh_token: String,
-    /// Whose account it is.
+    /// Account of the user.
     pub account: Account,
 }
 
-/// An account and who is logged in to it.
+/// An account with its sessions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccountOverview {
-    /// The account.
+    /// Account.
     pub account: Account,
-    /// The sessions that can still be refreshed, the oldest first.
+    /// Sessions that can still be refreshed, oldest first.
     pub sessions: Vec<Session>,
-    /// When this was so.
+    /// Time of the answer.
     pub at: Timestamp,
 }
 
-/// What became of a registration.
+/// The outcome of a registration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Registration {
-    /// The account exists.
+    /// The account was created.
     Registered(Account),
-    /// Somebody registered with this address before.
+    /// The address already has an account.
     EmailTaken,
 }
 
-/// What became of a log-in.
+/// The outcome of a log-in.
 #[derive(Clone, PartialEq, Eq)]
 pub enum LogIn {
-    /// A new session.
+    /// A new session was opened.
     Granted(Box<Grant>),
-    /// Wrong password or no such account, indistinguishably.
+    /// Wrong password, or no such account. The caller cannot distinguish them.
     Refused,
-    /// Too many failures in a row; the next attempt may be made after so many seconds.
+    /// Too many failures in a row. The next attempt is allowed after the wait.
     Throttled {
         /// Seconds to wait.
         wait_seconds: u32,
@@ -96,12 +132,12 @@ pub enum LogIn {
 }
 
 impl Accounts {
-    /// The feature over its ports.
+    /// Returns the feature over its ports.
     pub const fn new(ports: AccountPorts) -> Self {
         Self { ports }
     }
 
-    /// Makes an account with default settings.
+    /// Creates an account with default settings.
     pub async fn register(&self, email: Email, password: Password) -> Outcome<Registration> {
         let password_hash = self.ports.passwords.hash(password).await?;
         let account = Account {
@@ -114,6 +150,8 @@ impl Accounts {
             account: account.clone(),
             password_hash,
         };
+        // The storage decides on the address in one step. A look-up before would leave a gap in
+        // which another request could take it.
         if self.ports.storage.create_account(new).await? {
             tracing::info!(user_id = %account.id, "account registered");
             Ok(Registration::Registered(account))
@@ -122,31 +160,37 @@ impl Accounts {
         }
     }
 
-    /// Opens a session. `None` stands for a password that nobody can have.
+    /// Opens a session. A password of `None` is one that no account can have.
     pub async fn log_in(&self, email: Email, password: Option<Password>) -> Outcome<LogIn> {
-        let attempt = self.attempt(&email, self.enter(&email, password));
+        // A password of `None` counts as a wrong guess, like every other wrong password.
+        let attempt = self.throttled(&email, self.verify_and_open_session(&email, password));
         Ok(match attempt.await? {
-            Attempt::Right(grant) => LogIn::Granted(Box::new(grant)),
-            Attempt::Wrong => LogIn::Refused,
-            Attempt::Throttled { wait_seconds } => LogIn::Throttled { wait_seconds },
+            GuessOutcome::Right(grant) => LogIn::Granted(Box::new(grant)),
+            GuessOutcome::Wrong => LogIn::Refused,
+            GuessOutcome::Throttled { wait_seconds } => LogIn::Throttled { wait_seconds },
         })
     }
 
-    async fn enter(&self, email: &Email, password: Option<Password>) -> Outcome<Option<Grant>> {
+    async fn verify_and_open_session(
+        &self,
+        email: &Email,
+        password: Option<Password>,
+    ) -> Outcome<Option<Grant>> {
         let Some(password) = password else {
             return Ok(None);
         };
-        while let Some(checked) = self.check(email, password.clone()).await? {
-            if let Some(grant) = self.open_session(checked).await? {
+        while let Some(verified) = self.verify(email, password.clone()).await? {
+            if let Some(grant) = self.open_session(verified).await? {
                 return Ok(Some(grant));
             }
-            // The password was replaced meanwhile, or the account deleted.
+            // The password was replaced or the account deleted between the check and the write.
+            // Check again against the new state.
         }
         Ok(None)
     }
 
-    async fn open_session(&self, checked: Checked) -> Outcome<Option<Grant>> {
-        let Checked { user_id, hash } = checked;
+    async fn open_session(&self, verified: VerifiedPassword) -> Outcome<Option<Grant>> {
+        let VerifiedPassword { user_id, hash } = verified;
         let now = self.ports.clock.now();
         let session_id = SessionId::new(self.ports.ids.uuid());
         let identity = Identity {
@@ -162,14 +206,17 @@ impl Accounts {
             created_at: now,
             expires_at: now.plus_seconds(SESSION_SECONDS),
         };
+        // The storage compares the hash again, under its lock. Between the check and here the user
+        // may have changed the password, and a session with the old one must not survive that.
         if !self.ports.storage.open_session(session, hash).await? {
             return Ok(None);
         }
         self.grant(identity, refresh.token, now).await
     }
 
-    /// Uses up a refresh token; `None` when it is not good. One that was used up before and is
-    /// not within its grace ends the session that it came from.
+    /// Uses a refresh token. Returns `None` if it is not valid.
+    ///
+    /// A token that was used before and is past its grace ends its session.
     pub async fn refresh(&self, token: &str) -> Outcome<Option<Grant>> {
         let Some(read) = self.ports.refresh_tokens.read(token) else {
             return Ok(None);
@@ -180,6 +227,8 @@ impl Accounts {
         } = read.identity;
         let now = self.ports.clock.now();
         let presented = read.presented;
+        // Decided inside the transaction of the storage: two uses of one token at the same time
+        // must not both rotate the session.
         let decide =
             Arc::new(move |session: Session| session.refresh(presented, now, SESSION_SECONDS));
         match self
@@ -188,6 +237,8 @@ impl Accounts {
             .refresh_session(user_id, session_id, decide)
             .await?
         {
+            // A retry gets the same successor, because it is derived from the presented token (ADR
+            // 0003).
             Some(Refreshed::Rotated(_) | Refreshed::Repeated(_)) => {
                 self.grant(read.identity, read.successor, now).await
             }
@@ -216,17 +267,19 @@ impl Accounts {
         }))
     }
 
-    /// Whom an access token speaks for, if it is good and its session still open.
+    /// Returns the identity of an access token if the token is valid and its session is open.
     pub async fn authenticate(&self, token: &str) -> Outcome<Option<Identity>> {
         let now = self.ports.clock.now();
         let Ok(identity) = self.ports.access_tokens.verify(token, now) else {
             return Ok(None);
         };
+        // A signed token stays valid until it expires. The look-up makes a log-out effective at
+        // once (ADR 0006).
         let is_open = self.is_open(identity).await?;
         Ok(is_open.then_some(identity))
     }
 
-    /// Whether a session is still open.
+    /// Returns true if the session is open.
     pub async fn is_open(&self, session: Identity) -> Outcome<bool> {
         let Identity {
             user_id,
@@ -246,11 +299,12 @@ impl Accounts {
             .await?)
     }
 
-    /// The account with its sessions.
+    /// Returns the account with its sessions.
     pub async fn overview(&self, user: UserId) -> Outcome<AccountOverview> {
         let account = self.get(user).await?;
         let at = self.ports.clock.now();
         let mut sessions = self.ports.storage.sessions(user).await?;
+        // An expired session stays stored until the next log-in, so it is filtered here.
         sessions.retain(|session| at < session.expires_at);
         Ok(AccountOverview {
             account,
@@ -259,7 +313,7 @@ impl Accounts {
         })
     }
 
-    /// The account.
+    /// Returns the account.
     pub async fn get(&self, user: UserId) -> Outcome<Account> {
         self.ports
             .storage
@@ -268,15 +322,17 @@ impl Accounts {
             .ok_or(Fault::AccountGone)
     }
 
-    /// Changes settings.
+    /// Changes the settings of the account.
     pub async fn change_settings(&self, user: UserId, change: SettingsChange) -> Outcome<Account> {
         let AccountPorts { storage, clock, .. } = &self.ports;
         let account = storage.change_settings(user, change, clock.now()).await?;
+        // After the commit, and before the check for an account: `announce` does nothing for a
+        // deleted one.
         announce(&**storage, &*self.ports.feed, user).await;
         account.ok_or(Fault::AccountGone)
     }
 
-    /// Removes the account and everything in it.
+    /// Deletes the account with all of its data.
     pub async fn delete(&self, user: UserId) -> Outcome<()> {
         if !self.ports.storage.delete_account(user).await? {
             return Err(Fault::AccountGone);

@@ -1,4 +1,4 @@
-//! Devices: which ones sync, when they were heard of last, and how far behind each is.
+//! Devices: the last sync of each, and the number of changes that it has not read.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,59 +11,65 @@ use crate::ports::devices::{Device, Sighting};
 use crate::ports::storage::Storage;
 use crate::{Fault, Outcome};
 
-/// How many sightings are stored in one transaction.
-const SIGHTINGS_AT_A_TIME: usize = 256;
+/// Sightings per transaction.
+const SIGHTINGS_PER_WRITE: usize = 256;
 
-/// How many devices a process remembers to have met, 32 bytes each. Over it all are met anew but
-/// those of which something waits, which costs each a write.
-const MET: usize = 100_000;
+/// Largest number of devices that a process remembers, at 32 bytes each.
+///
+/// Above it, all devices are dropped except those with an unstored sighting. A dropped device costs
+/// one write at its next sync.
+const MAX_KNOWN_DEVICES: usize = 100_000;
 
-/// A device, and how many changes it has still to read.
+/// A device with the number of changes that it has not read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Lag {
-    /// The device.
+pub struct DeviceLag {
+    /// Device.
     pub device: Device,
-    /// How many changes its user's history has beyond what it said that it had read.
+    /// Number of changes in the history of its user after the position that the device reported.
     pub behind: u64,
 }
 
-/// What is known of devices. A device that this process has not met is stored at once, so that
-/// whoever lists devices on any server finds it. Further sightings gather here and are stored every
-/// now and then, so that a sync costs no write of its own; one that is lost in a crash protects its
-/// device's tombstones a little longer than it need.
+/// The feature: the list of devices, and their sightings.
+///
+/// A device that is new to this process is stored at once, so that every server lists it. Later
+/// sightings are collected in memory and stored from time to time, so a sync needs no write of its
+/// own. A sighting that is lost in a crash only protects the tombstones for its device a little
+/// longer than needed.
 #[derive(Clone)]
 pub struct Devices {
     storage: Arc<dyn Storage>,
     clock: Arc<dyn Clock>,
-    book: Arc<Mutex<Book>>,
+    known: Arc<Mutex<KnownDevices>>,
 }
 
-/// Whose device, and which.
+/// User and device.
 type Key = (UserId, DeviceId);
 
-/// What this process remembers of devices.
+/// The devices that this process knows.
 #[derive(Debug, Default)]
-struct Book {
-    /// Those that were stored and, for all that is known here, not forgotten since.
-    met: BTreeSet<Key>,
-    /// What they said last and is not stored. Each of them is one that was met.
-    waiting: BTreeMap<Key, Sighting>,
+struct KnownDevices {
+    /// Devices that are stored and, as far as this process knows, were not forgotten.
+    stored: BTreeSet<Key>,
+    /// Newest sighting of each known device that is not stored yet.
+    unstored: BTreeMap<Key, Sighting>,
 }
 
 impl Devices {
-    /// The feature over its ports.
+    /// Returns the feature over its ports.
     pub fn new(storage: Arc<dyn Storage>, clock: Arc<dyn Clock>) -> Self {
         Self {
             storage,
             clock,
-            book: Arc::default(),
+            known: Arc::default(),
         }
     }
 
-    /// Notes that `device` was heard of and says that it has read up to `cursor`. A device that is
-    /// met and cannot be stored is met again at its next sync.
-    pub async fn saw(&self, user: UserId, device: DeviceId, cursor: Option<Cursor>) {
-        // During a first pull a device holds nothing that was deleted before that began.
+    /// Records a sync of `device`, which has read up to `cursor`.
+    ///
+    /// If a new device cannot be stored, it stays new and is stored at its next sync.
+    pub async fn record_sighting(&self, user: UserId, device: DeviceId, cursor: Option<Cursor>) {
+        // During a first pull the device holds nothing that was deleted before its start. So it
+        // needs no older tombstones, even while its cursor is low.
         let position = cursor.map_or(Seq::ZERO, |cursor| cursor.first_pull.unwrap_or(cursor.seq));
         let sighting = Sighting {
             user,
@@ -71,30 +77,33 @@ impl Devices {
             position,
             at: self.clock.now(),
         };
-        if self.book().note(sighting) {
+        if self.known().update(sighting) {
             return;
         }
         match self.storage.meet_device(sighting).await {
-            Ok(()) => self.book().meet((user, device)),
+            Ok(()) => self.known().mark_stored((user, device)),
             Err(error) => {
                 let error = &error as &dyn std::error::Error;
-                tracing::warn!(error, "a device that was met is not stored");
+                tracing::warn!(error, "new device not stored");
             }
         }
     }
 
-    /// Stores what gathered since the last time. What cannot be stored gathers on.
+    /// Stores the collected sightings. Those that cannot be stored are kept for the next time.
     pub async fn store_sightings(&self) -> Outcome<()> {
-        let gathered = std::mem::take(&mut self.book().waiting);
+        // Taken out before the writes: the lock is never held across an await. New sightings of the
+        // same devices can arrive meanwhile.
+        let gathered = std::mem::take(&mut self.known().unstored);
         let mut left: Vec<_> = gathered.into_values().collect();
         while !left.is_empty() {
-            let rest = left.split_off(left.len().min(SIGHTINGS_AT_A_TIME));
+            let rest = left.split_off(left.len().min(SIGHTINGS_PER_WRITE));
             let some = std::mem::replace(&mut left, rest);
             match self.storage.note_devices(some.clone()).await {
-                // Another server forgot them. At its next sync, such a device is a new one.
-                Ok(unknown) => self.book().forget(&unknown),
+                // Another server has forgotten these devices. Each is a new device at its next
+                // sync.
+                Ok(unknown) => self.known().forget(&unknown),
                 Err(error) => {
-                    self.book().keep(some.into_iter().chain(left));
+                    self.known().requeue(some.into_iter().chain(left));
                     return Err(error.into());
                 }
             }
@@ -102,69 +111,82 @@ impl Devices {
         Ok(())
     }
 
-    /// The devices of `user`, the last seen first.
-    pub async fn list(&self, user: UserId) -> Outcome<Vec<Lag>> {
+    /// Returns the devices of `user`, the last seen first.
+    pub async fn list(&self, user: UserId) -> Outcome<Vec<DeviceLag>> {
+        // The list must show the syncs of a moment ago, not only those of the last upkeep.
         self.store_sightings().await?;
         let head = self.storage.head(user).await?.ok_or(Fault::AccountGone)?;
         let devices = self.storage.devices(user).await?.into_iter();
-        let lag = |device: Device| Lag {
+        let lag = |device: Device| DeviceLag {
             device,
+            // Negative if the device reported a position of another epoch, such as before a
+            // restore. It then counts as up to date.
             behind: u64::try_from(head.seq.get() - device.position.get()).unwrap_or_default(),
         };
         Ok(devices.map(lag).collect())
     }
 
-    /// Forgets a device: its tombstones need not be kept for it any more, and what this or another
-    /// server saw of it before does not bring it back. When it syncs again it is a new one. `false`
-    /// when there was none.
+    /// Forgets a device. Returns `false` if there was none.
+    ///
+    /// Its tombstones need not be kept any more. Sightings from before, on this or another server,
+    /// do not bring it back. At its next sync it is a new device.
     pub async fn forget(&self, user: UserId, device: DeviceId) -> Outcome<bool> {
+        // The storage first. If it fails, this process still knows the device, so the state here
+        // and there stays the same.
         let is_forgotten = self.storage.forget_device(user, device).await?;
-        self.book().forget(&[(user, device)]);
+        self.known().forget(&[(user, device)]);
         Ok(is_forgotten)
     }
 
-    /// How many sightings wait to be stored: none after [`Self::store_sightings`] went well.
+    /// Returns the number of sightings that are not stored. It is 0 after a successful
+    /// [`Self::store_sightings`].
     pub fn unstored(&self) -> usize {
-        self.book().waiting.len()
+        self.known().unstored.len()
     }
 
-    fn book(&self) -> MutexGuard<'_, Book> {
-        self.book.lock().unwrap_or_else(PoisonError::into_inner)
+    fn known(&self) -> MutexGuard<'_, KnownDevices> {
+        // A panic cannot leave the maps inconsistent in a way that matters: at worst a sighting is
+        // lost.
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Book {
-    /// Notes a sighting of a device that was met; `false` when it was not.
-    fn note(&mut self, sighting: Sighting) -> bool {
+impl KnownDevices {
+    /// Stores a sighting of a known device in memory. Returns `false` if the device is not known.
+    fn update(&mut self, sighting: Sighting) -> bool {
         let key = (sighting.user, sighting.device);
-        let is_met = self.met.contains(&key);
-        if is_met {
-            self.waiting.insert(key, sighting);
+        let is_stored = self.stored.contains(&key);
+        if is_stored {
+            self.unstored.insert(key, sighting);
         }
-        is_met
+        is_stored
     }
 
-    fn meet(&mut self, device: Key) {
-        if self.met.len() >= MET {
-            let waiting = &self.waiting;
-            self.met.retain(|met| waiting.contains_key(met));
+    fn mark_stored(&mut self, device: Key) {
+        if self.stored.len() >= MAX_KNOWN_DEVICES {
+            let unstored = &self.unstored;
+            // Those with an unstored sighting must stay: `unstored` may only contain known devices,
+            // or `requeue` would lose their sightings.
+            self.stored.retain(|known| unstored.contains_key(known));
         }
-        self.met.insert(device);
+        self.stored.insert(device);
     }
 
     fn forget(&mut self, devices: &[Key]) {
         for device in devices {
-            self.met.remove(device);
-            self.waiting.remove(device);
+            self.stored.remove(device);
+            self.unstored.remove(device);
         }
     }
 
-    /// Puts sightings back, unless there is a newer one of the same device or it was forgotten.
-    fn keep(&mut self, sightings: impl Iterator<Item = Sighting>) {
+    /// Adds sightings again that could not be stored, unless the device has a newer one or was
+    /// forgotten meanwhile.
+    fn requeue(&mut self, sightings: impl Iterator<Item = Sighting>) {
         for sighting in sightings {
             let key = (sighting.user, sighting.device);
-            if self.met.contains(&key) {
-                self.waiting.entry(key).or_insert(sighting);
+            // A device that was forgotten during the failed write must not come back.
+            if self.stored.contains(&key) {
+                self.unstored.entry(key).or_insert(sighting);
             }
         }
     }
@@ -178,27 +200,34 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_remembered_is_bounded_and_what_waits_is_kept() {
+    fn known_devices_are_bounded_and_unstored_sightings_stay() {
         let key = |number: usize| {
             let number = Uuid::from_u128(number as u128);
             (UserId::new(number), DeviceId::new(number))
         };
-        let mut book = Book::default();
-        book.meet(key(0));
+        let mut known = KnownDevices::default();
+        known.mark_stored(key(0));
         let sighting = Sighting {
             user: key(0).0,
             device: key(0).1,
             position: Seq::ZERO,
             at: Timestamp::from_micros(0).expect("the epoch"),
         };
-        assert!(book.note(sighting));
-        for number in 1..=MET {
-            book.meet(key(number));
+        assert!(known.update(sighting));
+        for number in 1..=MAX_KNOWN_DEVICES {
+            known.mark_stored(key(number));
         }
-        assert_eq!(book.met.len(), 2, "the one that waits, and the newest");
-        assert!(book.note(sighting));
-        book.forget(&[key(0)]);
-        book.keep([sighting].into_iter());
-        assert!(book.waiting.is_empty(), "forgotten meanwhile");
+        assert_eq!(
+            known.stored.len(),
+            2,
+            "the one with an unstored sighting, and the newest"
+        );
+        assert!(known.update(sighting));
+        known.forget(&[key(0)]);
+        known.requeue([sighting].into_iter());
+        assert!(
+            known.unstored.is_empty(),
+            "the device was forgotten meanwhile"
+        );
     }
 }

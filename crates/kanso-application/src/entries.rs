@@ -8,43 +8,44 @@ use kanso_domain::{EntryId, UserId};
 use crate::ports::storage::EntryFilter;
 use crate::{Fault, Outcome, RecordPorts, RetryKey};
 
-/// How many days a list reaches back when no beginning is given, today included.
+/// Days of a list without a start, including today.
 pub const DEFAULT_LIST_DAYS: i32 = 30;
 
-/// What a person does with entries.
+/// The feature: create, update, delete and list entries.
 #[derive(Clone)]
 pub struct Entries {
     ports: RecordPorts,
 }
 
 impl Entries {
-    /// The feature over its ports.
+    /// Returns the feature over its ports.
     pub const fn new(ports: RecordPorts) -> Self {
         Self { ports }
     }
 
-    /// Makes an entry; without an id, under a fresh one.
+    /// Creates an entry. Without an id it gets a new one.
     pub async fn create(
         &self,
         user: UserId,
-        attempt: RetryKey,
+        retry_key: RetryKey,
         id: Option<EntryId>,
         fields: EntryFields,
     ) -> Outcome<OperationOutcome> {
+        // Clients that sync make ids themselves. This is for plain REST calls.
         let id = id.unwrap_or_else(|| EntryId::new(self.ports.ids.uuid()));
-        self.submit(user, attempt, id, Edit::Create(fields)).await
+        self.submit(user, retry_key, id, Edit::Create(fields)).await
     }
 
     /// Changes the members that `fields` gives.
     pub async fn update(
         &self,
         user: UserId,
-        attempt: RetryKey,
+        retry_key: RetryKey,
         id: EntryId,
         base: Base,
         fields: EntryFields,
     ) -> Outcome<OperationOutcome> {
-        self.submit(user, attempt, id, Edit::Update { base, fields })
+        self.submit(user, retry_key, id, Edit::Update { base, fields })
             .await
     }
 
@@ -52,20 +53,22 @@ impl Entries {
     pub async fn delete(
         &self,
         user: UserId,
-        attempt: RetryKey,
+        retry_key: RetryKey,
         id: EntryId,
         base: Base,
     ) -> Outcome<OperationOutcome> {
-        self.submit(user, attempt, id, Edit::Delete { base }).await
+        self.submit(user, retry_key, id, Edit::Delete { base })
+            .await
     }
 
-    /// A live entry.
+    /// Returns a live entry.
     pub async fn get(&self, user: UserId, id: EntryId) -> Outcome<Option<Entry>> {
         Ok(self.ports.storage.entry(user, id).await?)
     }
 
-    /// The live entries that `filter` lets through, newest first. Without a beginning the list
-    /// reaches back [`DEFAULT_LIST_DAYS`] from its end, or from the user's today.
+    /// Returns the live entries that `filter` matches, newest first.
+    ///
+    /// Without a start the list begins [`DEFAULT_LIST_DAYS`] before its end, or before today.
     pub async fn list(&self, user: UserId, filter: EntryFilter) -> Outcome<Vec<Entry>> {
         let from = match filter.from {
             Some(from) => from,
@@ -92,6 +95,8 @@ impl Entries {
             .await?
             .ok_or(Fault::AccountGone)?;
         let settings = account.settings;
+        // The end of the list in days of the user, because the default start is a number of days
+        // before it.
         let last = match to {
             Some(Completion::Day(date)) => date,
             Some(Completion::At(instant)) => {
@@ -109,12 +114,12 @@ impl Entries {
     async fn submit(
         &self,
         user: UserId,
-        attempt: RetryKey,
+        retry_key: RetryKey,
         id: EntryId,
         edit: Edit<EntryFields>,
     ) -> Outcome<OperationOutcome> {
         self.ports
-            .submit_one(user, attempt, Action::Entry(id, edit))
+            .submit_one(user, retry_key, Action::Entry(id, edit))
             .await
     }
 }

@@ -1,9 +1,9 @@
-//! What can go wrong that no user caused.
+//! Failures that no user caused.
 
 use crate::ports::credentials::{PasswordFault, SigningFault};
 use crate::ports::storage::StorageError;
 
-/// Why a use case could not find out its answer.
+/// The reason why a use case has no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum Fault {
     /// The storage failed.
@@ -15,10 +15,10 @@ pub enum Fault {
     /// An access token could not be signed.
     #[error(transparent)]
     Signing(#[from] SigningFault),
-    /// The account was deleted while the request was on its way.
+    /// The account was deleted during the request.
     #[error("the account no longer exists")]
     AccountGone,
 }
 
-/// A use case's answer, or the fault that kept it from finding out.
+/// The answer of a use case, or the fault that prevented it.
 pub type Outcome<T> = Result<T, Fault>;

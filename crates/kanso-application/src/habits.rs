@@ -7,7 +7,7 @@ use kanso_domain::{HabitId, UserId};
 use crate::streaks::Streaks;
 use crate::{Outcome, RecordPorts, RetryKey};
 
-/// What a person does with habits.
+/// The feature: create, update, delete and list habits.
 #[derive(Clone)]
 pub struct Habits {
     ports: RecordPorts,
@@ -15,62 +15,63 @@ pub struct Habits {
 }
 
 impl Habits {
-    /// The feature over its ports.
+    /// Returns the feature over its ports.
     pub fn new(ports: RecordPorts) -> Self {
         let streaks = Streaks::over(&ports);
         Self { ports, streaks }
     }
 
-    /// Makes a habit; without an id, under a fresh one.
+    /// Creates a habit. Without an id it gets a new one.
     pub async fn create(
         &self,
         user: UserId,
-        attempt: RetryKey,
+        retry_key: RetryKey,
         id: Option<HabitId>,
         fields: HabitFields,
     ) -> Outcome<OperationOutcome> {
         let id = id.unwrap_or_else(|| HabitId::new(self.ports.ids.uuid()));
-        self.submit(user, attempt, id, Edit::Create(fields)).await
+        self.submit(user, retry_key, id, Edit::Create(fields)).await
     }
 
     /// Changes the members that `fields` gives.
     pub async fn update(
         &self,
         user: UserId,
-        attempt: RetryKey,
+        retry_key: RetryKey,
         id: HabitId,
         base: Base,
         fields: HabitFields,
     ) -> Outcome<OperationOutcome> {
-        self.submit(user, attempt, id, Edit::Update { base, fields })
+        self.submit(user, retry_key, id, Edit::Update { base, fields })
             .await
     }
 
-    /// Makes a habit a tombstone, and with it its entries.
+    /// Makes a habit a tombstone, together with its entries.
     pub async fn delete(
         &self,
         user: UserId,
-        attempt: RetryKey,
+        retry_key: RetryKey,
         id: HabitId,
         base: Base,
     ) -> Outcome<OperationOutcome> {
-        self.submit(user, attempt, id, Edit::Delete { base }).await
+        self.submit(user, retry_key, id, Edit::Delete { base })
+            .await
     }
 
-    /// A live habit, its streak as of now.
+    /// Returns a live habit with its streak as of now.
     pub async fn get(&self, user: UserId, id: HabitId) -> Outcome<Option<Habit>> {
         let mut habit = self.ports.storage.habit(user, id).await?;
         self.streaks
-            .freshen(user, habit.iter_mut().collect())
+            .refresh(user, habit.iter_mut().collect())
             .await?;
         Ok(habit)
     }
 
-    /// The live habits by `sort_order`, then newest first, their streaks as of now.
+    /// Returns the live habits by `sort_order`, then newest first, with their streaks as of now.
     pub async fn list(&self, user: UserId, archived_too: bool) -> Outcome<Vec<Habit>> {
         let mut habits = self.ports.storage.habits(user, archived_too).await?;
         self.streaks
-            .freshen(user, habits.iter_mut().collect())
+            .refresh(user, habits.iter_mut().collect())
             .await?;
         Ok(habits)
     }
@@ -78,15 +79,16 @@ impl Habits {
     async fn submit(
         &self,
         user: UserId,
-        attempt: RetryKey,
+        retry_key: RetryKey,
         id: HabitId,
         edit: Edit<HabitFields>,
     ) -> Outcome<OperationOutcome> {
         let mut outcome = self
             .ports
-            .submit_one(user, attempt, Action::Habit(id, edit))
+            .submit_one(user, retry_key, Action::Habit(id, edit))
             .await?;
-        self.streaks.freshen_outcome(user, &mut outcome).await?;
+        // The edit made the stored streak stale, and the answer of a REST call shows the habit.
+        self.streaks.refresh_outcome(user, &mut outcome).await?;
         Ok(outcome)
     }
 }

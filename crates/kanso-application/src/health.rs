@@ -1,4 +1,4 @@
-//! Whether the server can do its work.
+//! Health: the state of the storage and of Redis.
 
 use std::sync::Arc;
 
@@ -8,18 +8,38 @@ use crate::ports::clock::Clock;
 use crate::ports::shared_service::SharedService;
 use crate::ports::storage::Storage;
 
-/// What an operator wants to know first.
+/// The state of the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Report {
-    /// Whether the storage answers.
+pub struct HealthReport {
+    /// True if the storage answers.
     pub database_connected: bool,
-    /// Whether Redis answers; none when the server has none.
+    /// True if Redis answers; `None` for a server without Redis.
     pub redis_connected: Option<bool>,
-    /// Seconds since the server started.
+    /// Seconds since the start of the server.
     pub uptime_seconds: i64,
 }
 
-/// Looks after the server's own state.
+/// The feature: reports the state of the server.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use kanso_application::health::Health;
+/// use kanso_testkit::build::noon;
+/// use kanso_testkit::{ManualClock, MemoryStorage};
+///
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// let clock = Arc::new(ManualClock::at(noon()));
+/// let health = Health::new(Arc::new(MemoryStorage::default()), clock.clone());
+/// clock.advance_seconds(90);
+///
+/// let report = health.report().await;
+/// assert!(report.database_connected);
+/// assert_eq!(report.redis_connected, None);
+/// assert_eq!(report.uptime_seconds, 90);
+/// # });
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Clone)]
 pub struct Health {
     storage: Arc<dyn Storage>,
@@ -29,7 +49,7 @@ pub struct Health {
 }
 
 impl Health {
-    /// The feature over its ports; the server counts as started now.
+    /// Returns the feature over its ports. The server counts as started now.
     pub fn new(storage: Arc<dyn Storage>, clock: Arc<dyn Clock>) -> Self {
         let started_at = clock.now();
         Self {
@@ -40,14 +60,16 @@ impl Health {
         }
     }
 
-    /// The same for a server that has a Redis.
+    /// Returns the feature for a server with a Redis.
     #[must_use]
     pub fn with_redis(self, redis: Option<Arc<dyn SharedService>>) -> Self {
         Self { redis, ..self }
     }
 
-    /// Asks the storage and reads the clock.
-    pub async fn report(&self) -> Report {
+    /// Asks the storage and Redis, and reads the clock.
+    pub async fn report(&self) -> HealthReport {
+        // A failure is part of the report and not an error of it: the caller wants to know which
+        // part is down.
         let ping = self.storage.ping().await;
         if let Err(error) = &ping {
             tracing::warn!(
@@ -59,7 +81,7 @@ impl Health {
             Some(redis) => Some(redis.answers().await),
             None => None,
         };
-        Report {
+        HealthReport {
             database_connected: ping.is_ok(),
             redis_connected,
             uptime_seconds: self.clock.now().seconds_since(self.started_at),

@@ -1,4 +1,4 @@
-//! Housekeeping: what time removes, in steps that keep nobody waiting.
+//! Housekeeping: removes expired data in short steps.
 
 use std::sync::Arc;
 
@@ -8,15 +8,16 @@ use crate::ports::storage::Storage;
 
 const SECONDS_PER_DAY: i64 = 86_400;
 
-/// How much is removed in one transaction.
+/// Rows per transaction. A step must not delay the writes of users.
 const STEP: u32 = 500;
 
-/// How long things are kept.
+/// Retention times.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retention {
-    /// Results of operations, in days: a retry after that is a new operation.
+    /// Days for which receipts are kept. A retry after that is a new operation.
     pub receipts_days: u32,
-    /// Tombstones, in days: a device that was away longer starts anew.
+    /// Days for which tombstones are kept. A device that was away longer must read everything
+    /// again.
     pub tombstones_days: u32,
 }
 
@@ -29,23 +30,45 @@ impl Default for Retention {
     }
 }
 
-/// What a step removed.
+/// The numbers of removed rows of one step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub struct Purged {
-    /// Results of operations.
+pub struct PurgeCounts {
+    /// Receipts.
     pub receipts: u32,
     /// Tombstones.
     pub tombstones: u32,
 }
 
-impl Purged {
-    /// Whether there may be more to remove.
+impl PurgeCounts {
+    /// Returns true if there may be more to remove.
     pub const fn has_more(self) -> bool {
+        // A full step was stopped by its limit, so there may be more. This needs no count of the
+        // rows.
         self.receipts >= STEP || self.tombstones >= STEP
     }
 }
 
-/// Removes what was kept long enough.
+/// The feature: removes expired receipts and tombstones.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use kanso_application::housekeeping::{Housekeeping, Retention};
+/// use kanso_testkit::build::noon;
+/// use kanso_testkit::{ManualClock, MemoryStorage};
+///
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// let storage = Arc::new(MemoryStorage::default());
+/// let clock = Arc::new(ManualClock::at(noon()));
+/// let housekeeping = Housekeeping::new(storage, clock, Retention::default());
+///
+/// // An empty storage has nothing to remove.
+/// let counts = housekeeping.step().await?;
+/// assert!(!counts.has_more());
+/// # Ok::<(), kanso_application::Fault>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct Housekeeping {
     storage: Arc<dyn Storage>,
@@ -54,7 +77,7 @@ pub struct Housekeeping {
 }
 
 impl Housekeeping {
-    /// The feature over its ports.
+    /// Returns the feature over its ports.
     pub fn new(storage: Arc<dyn Storage>, clock: Arc<dyn Clock>, retention: Retention) -> Self {
         Self {
             storage,
@@ -63,13 +86,13 @@ impl Housekeeping {
         }
     }
 
-    /// Removes some of what was kept long enough.
-    pub async fn step(&self) -> Outcome<Purged> {
+    /// Removes one step of expired receipts and tombstones.
+    pub async fn step(&self) -> Outcome<PurgeCounts> {
         let now = self.clock.now();
         let before = |days: u32| now.plus_seconds(-i64::from(days) * SECONDS_PER_DAY);
         let receipts = before(self.retention.receipts_days);
         let tombstones = before(self.retention.tombstones_days);
-        Ok(Purged {
+        Ok(PurgeCounts {
             receipts: self.storage.purge_receipts(receipts, STEP).await?,
             tombstones: self.storage.purge_tombstones(tombstones, STEP).await?,
         })

@@ -1,10 +1,10 @@
-//! Ring 2: what the server can do, one struct a feature, and the ports that this needs.
+//! Ring 2: the use cases of the server, one struct per feature, and the ports that they need.
 //!
-//! A use case takes typed input, asks the ports, and gives back values. What a user can cause is
-//! a value; only a broken machine is a [`Fault`].
+//! A use case takes typed input, asks the ports, and returns values. A result that a user can cause
+//! is a value. Only a failure of the machinery is a [`Fault`].
 //!
-//! **Invariant:** no HTTP, SQL, JSON or runtime here. Ports are traits over domain types; no
-//! driver type, status code or `anyhow` crosses one. Time, ids and secrets come through ports.
+//! **Invariant:** no HTTP, SQL, JSON or runtime here. Ports are traits over domain types; no driver
+//! type, status code or `anyhow` crosses one. Time, ids and secrets come through ports.
 
 pub mod accounts;
 pub mod devices;

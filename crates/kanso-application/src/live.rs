@@ -1,4 +1,4 @@
-//! Live: a device learns at once that there is something new.
+//! Live: notifies devices of new changes at once.
 
 use std::sync::Arc;
 
@@ -9,48 +9,53 @@ use crate::ports::feed::{Feed, Subscription};
 use crate::ports::storage::{MAX_HEADS, Storage};
 use crate::{Fault, Outcome};
 
-/// What devices wait for.
+/// The feature: heads of histories, and subscriptions to them.
 #[derive(Clone)]
 pub struct Live {
     storage: Arc<dyn Storage>,
     feed: Arc<dyn Feed>,
 }
 
-/// Somebody who follows a user's history.
-pub struct Following {
+/// A subscription to the head of one user's history.
+pub struct HeadSubscription {
     head: Head,
     newest: Seq,
     subscription: Box<dyn Subscription>,
 }
 
 impl Live {
-    /// The feature over its ports.
+    /// Returns the feature over its ports.
     pub fn new(storage: Arc<dyn Storage>, feed: Arc<dyn Feed>) -> Self {
         Self { storage, feed }
     }
 
-    /// Where the history of `user` stands.
+    /// Returns the head of the history of `user`.
     pub async fn head(&self, user: UserId) -> Outcome<Head> {
         self.storage.head(user).await?.ok_or(Fault::AccountGone)
     }
 
-    /// Follows the history of `user` from where it stands.
-    pub async fn follow(&self, user: UserId) -> Outcome<Following> {
-        // In this order nothing is missed that is committed between the two.
+    /// Subscribes to the history of `user` from its present head.
+    pub async fn follow(&self, user: UserId) -> Outcome<HeadSubscription> {
+        // Subscribe first and read the head then. A commit between the two is in the head or in the
+        // feed. In the other order it could be in neither.
         let subscription = self.feed.subscribe(user);
         let head = self.head(user).await?;
-        Ok(Following {
+        Ok(HeadSubscription {
             head,
             newest: head.seq,
             subscription,
         })
     }
 
-    /// Compares what those who are followed here were told with the storage, and tells them where
-    /// it is further: the hint that another server sent may have been lost. Says of how many
-    /// people that was so. An account that is gone is left to its streams.
+    /// Compares the heads that subscribers in this process have seen with the storage, and
+    /// publishes newer ones. Returns the number of users with a missed head.
+    ///
+    /// A notice of another server can be lost, so the feed alone is not enough. The streams of a
+    /// deleted account end by themselves.
     pub async fn sweep(&self) -> Outcome<usize> {
         let mut missed = 0;
+        // Only users with a subscriber here are read, in bounded calls. The cost follows the open
+        // streams, not the accounts.
         for users in self.feed.followed().chunks(MAX_HEADS) {
             for (user, head) in self.storage.heads(users).await? {
                 missed += usize::from(self.feed.catch_up(user, head));
@@ -60,22 +65,25 @@ impl Live {
     }
 }
 
-impl Following {
-    /// Where the history stood when the following began.
+impl HeadSubscription {
+    /// Returns the head at the start of the subscription.
     pub const fn head(&self) -> Head {
         self.head
     }
 
-    /// The newest position that is known.
+    /// Returns the newest position that this subscription has seen.
     pub const fn newest(&self) -> Seq {
         self.newest
     }
 
-    /// Waits until there is a newer position, and tells the newest. To give up waiting loses
-    /// nothing.
-    pub async fn newer(&mut self) -> Seq {
+    /// Waits for a newer position and returns the newest one.
+    ///
+    /// The future can be dropped without loss.
+    pub async fn next_position(&mut self) -> Seq {
         loop {
             let published = self.subscription.changed().await;
+            // Publications may come in another order than the commits, and a sweep may repeat one.
+            // So an older position is skipped.
             if published > self.newest {
                 self.newest = published;
                 return published;
@@ -84,17 +92,19 @@ impl Following {
     }
 
     /// Waits until the history has reached `position`.
-    pub async fn reach(&mut self, position: Seq) {
+    pub async fn wait_for(&mut self, position: Seq) {
         while self.newest < position {
-            self.newer().await;
+            self.next_position().await;
         }
     }
 }
 
-/// Tells the devices of `user` where their history stands, after a commit that did not say. What
-/// was committed stays so whatever happens here, and a device that is not told hears of it with the
-/// next change.
+/// Publishes the head of `user` after a commit that did not return it.
+///
+/// A failure is only logged. The commit stands, and the devices get the change with the next one or
+/// with the next sweep.
 pub(crate) async fn announce(storage: &dyn Storage, feed: &dyn Feed, user: UserId) {
+    // Without a subscriber the read of the head would be for nothing.
     if !feed.has_subscribers(user) {
         return;
     }
@@ -103,7 +113,7 @@ pub(crate) async fn announce(storage: &dyn Storage, feed: &dyn Feed, user: UserI
         Ok(None) => {}
         Err(error) => {
             let error = &error as &dyn std::error::Error;
-            tracing::warn!(error, "devices are not told of a change");
+            tracing::warn!(error, "devices not notified of a change");
         }
     }
 }

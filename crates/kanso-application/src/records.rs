@@ -1,5 +1,4 @@
-//! What all features about records share: their ports, and the one way by which records are
-//! written.
+//! The shared part of the features about records: their ports, and the one way to write records.
 
 use std::sync::Arc;
 
@@ -12,79 +11,83 @@ use kanso_domain::sync::{
 use crate::ports::clock::Clock;
 use crate::ports::feed::Feed;
 use crate::ports::ids::Ids;
-use crate::ports::storage::{Storage, Written};
+use crate::ports::storage::{Storage, WriteOutcome};
 use crate::ports::work_signal::WorkSignal;
 use crate::{Fault, Outcome};
 
-/// The ports that features about records need.
+/// The ports of the features about records.
 #[derive(Clone)]
 pub struct RecordPorts {
-    /// Where records are kept.
+    /// Storage of records.
     pub storage: Arc<dyn Storage>,
-    /// The time.
+    /// Clock.
     pub clock: Arc<dyn Clock>,
-    /// New ids.
+    /// Source of ids.
     pub ids: Arc<dyn Ids>,
-    /// Wakes the workers after a change.
+    /// Signal for the workers after a change.
     pub wake: Arc<dyn WorkSignal>,
-    /// Tells other devices of a change.
+    /// Feed that notifies other devices of a change.
     pub feed: Arc<dyn Feed>,
 }
 
 impl RecordPorts {
-    /// Carries out `operations` for `user`, unless `cursor` shows that the client knows another
-    /// history than this one.
+    /// Carries out `operations` for `user`. A cursor of another history refuses all of them.
     pub(crate) async fn submit(
         &self,
         user: UserId,
         cursor: Option<Cursor>,
         operations: Vec<Operation>,
     ) -> Outcome<Result<Changeset, CursorRefusal>> {
-        let (keys, now) = (LoadSet::of(&operations), self.clock.now());
-        let decide = Arc::new(move |current: Loaded| {
+        let (load_set, now) = (LoadSet::of(&operations), self.clock.now());
+        let decide = Arc::new(move |loaded: Loaded| {
+            // Checked in the decision, under the lock on the user. After an earlier check a purge
+            // could still raise the floor.
             if let Some(cursor) = cursor {
-                cursor.since(current.head)?;
+                cursor.since(loaded.head)?;
             }
-            Ok(decide(current, &operations, now))
+            Ok(decide(loaded, &operations, now))
         });
-        match self.storage.write(user, keys, decide).await? {
-            Written::Committed(changeset) => {
+        match self.storage.write(user, load_set, decide).await? {
+            WriteOutcome::Committed(changeset) => {
+                // After the commit: a worker that is woken before it would find an empty queue.
                 if !changeset.stale_streaks.is_empty() {
                     self.wake.streaks();
                 }
+                // A retry or a refusal moves nothing, and other devices need no notice of it.
                 if changeset.head.seq > changeset.before {
                     self.feed.publish(user, changeset.head.seq);
                 }
                 Ok(Ok(changeset))
             }
-            Written::Refused(refusal) => Ok(Err(refusal)),
-            Written::NoSuchUser => Err(Fault::AccountGone),
+            WriteOutcome::Refused(refusal) => Ok(Err(refusal)),
+            WriteOutcome::NoSuchUser => Err(Fault::AccountGone),
         }
     }
 
-    /// Carries out one command.
+    /// Carries out one operation.
     pub(crate) async fn submit_one(
         &self,
         user: UserId,
-        attempt: RetryKey,
+        retry_key: RetryKey,
         action: Action,
     ) -> Outcome<OperationOutcome> {
         let operation = Operation {
-            key: attempt.key,
+            key: retry_key.key,
             ..Operation::once(action)
         };
-        let written = self.submit(user, None, vec![operation]).await?;
-        let outcome = written
+        let submitted = self.submit(user, None, vec![operation]).await?;
+        let outcome = submitted
             .ok()
             .and_then(|mut changeset| changeset.outcomes.pop());
-        // Without a cursor nothing is refused, and one operation has one outcome.
+        // Without a cursor no write is refused, and one operation has one outcome, so there always
+        // is one.
         outcome.ok_or(Fault::AccountGone)
     }
 }
 
-/// What makes a call exactly once.
+/// The key of a call that must have its effect once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct RetryKey {
-    /// With a key, its result is stored and a retry has no second effect.
+    /// Key of the stored result. With a key, a retry has no second effect.
     pub key: Option<ReceiptKey>,
 }

@@ -1,4 +1,4 @@
-//! Replicas: what a device should hold, all of it at once, and what of it is wrong.
+//! Replicas: the whole set of records that a device should hold, and its verification.
 
 use std::sync::Arc;
 
@@ -13,13 +13,13 @@ use crate::ports::storage::{
 use crate::streaks::Streaks;
 use crate::{Fault, Outcome};
 
-/// How many records one piece of a snapshot has at most.
-pub const PIECE: u32 = 500;
+/// Most records in one piece of a snapshot.
+pub const PIECE_RECORDS: u32 = 500;
 
-/// About how many records a comparison hands out at most.
-const COMPARED_AT_A_TIME: u32 = 1_000;
+/// Approximate number of records in the answer to a comparison.
+const COMPARED_RECORDS: u32 = 1_000;
 
-/// Whole replicas.
+/// The feature: snapshots and comparisons of replicas.
 #[derive(Clone)]
 pub struct Replicas {
     storage: Arc<dyn Storage>,
@@ -27,36 +27,38 @@ pub struct Replicas {
     piece: u32,
 }
 
-/// Where a snapshot goes on: everything that its reader must bring to get the rest of it.
+/// A position in a snapshot: everything that its reader must send to get the rest.
+///
+/// The server stores nothing about a snapshot, so a reader can continue on another server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SnapshotPosition {
-    /// The newest change when it began: what changed since comes with the delta after it.
+    /// Newest change at the start of the snapshot. Later changes come with the delta after it.
     pub began: Head,
-    /// Entries of this day and later come first.
+    /// First day of the recent entries, which come first.
     pub recent_from: Date,
-    /// The part that goes on.
-    pub part: Part,
-    /// After the record with this id.
+    /// Section that continues.
+    pub part: SnapshotSection,
+    /// Id of the last record that was read.
     pub after: Option<Uuid>,
 }
 
-/// The parts of a snapshot, in their order.
+/// The sections of a snapshot, in their order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Part {
-    /// The habits.
+pub enum SnapshotSection {
+    /// Habits.
     Habits,
     /// Entries of the recent days.
     Recent,
-    /// The entries before.
+    /// Older entries.
     Older,
 }
 
 impl SnapshotPosition {
     fn query(self, limit: u32) -> SnapshotQuery {
         let part = match self.part {
-            Part::Habits => SnapshotPart::Habits,
-            Part::Recent => SnapshotPart::EntriesSince(self.recent_from),
-            Part::Older => SnapshotPart::EntriesBefore(self.recent_from),
+            SnapshotSection::Habits => SnapshotPart::Habits,
+            SnapshotSection::Recent => SnapshotPart::EntriesSince(self.recent_from),
+            SnapshotSection::Older => SnapshotPart::EntriesBefore(self.recent_from),
         };
         SnapshotQuery {
             part,
@@ -65,18 +67,20 @@ impl SnapshotPosition {
         }
     }
 
-    /// The position after `piece`, of which `limit` records were asked for; none when it was the
-    /// last.
+    /// Returns the position after `piece`, which was read with `limit`, or `None` if it was the
+    /// last one.
     fn after(self, piece: &SnapshotPiece, limit: u32) -> Option<Self> {
+        // A full piece may be the last one of its section. Then the next piece of the section is
+        // empty, and the following section starts after it.
         let is_full = piece.records.len() >= limit as usize;
         if let Some(last) = piece.records.last().filter(|_| is_full) {
             let after = Some(last.id());
             return Some(Self { after, ..self });
         }
         let part = match self.part {
-            Part::Habits => Part::Recent,
-            Part::Recent => Part::Older,
-            Part::Older => return None,
+            SnapshotSection::Habits => SnapshotSection::Recent,
+            SnapshotSection::Recent => SnapshotSection::Older,
+            SnapshotSection::Older => return None,
         };
         let after = None;
         Some(Self {
@@ -87,53 +91,55 @@ impl SnapshotPosition {
     }
 }
 
-/// A piece of a snapshot.
+/// A piece of a snapshot, with the position of the next.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Piece {
+pub struct SnapshotPage {
     /// Live records.
     pub records: Vec<Record>,
-    /// The newest change when they were read.
+    /// Newest change at the time of the read.
     pub head: Head,
-    /// Where the next piece begins; none when this was the last.
+    /// Position of the next piece; `None` after the last one.
     pub next: Option<SnapshotPosition>,
 }
 
 impl Replicas {
-    /// The feature over its ports.
+    /// Returns the feature over its ports.
     pub fn new(storage: Arc<dyn Storage>, streaks: Streaks) -> Self {
         Self {
             storage,
             streaks,
-            piece: PIECE,
+            piece: PIECE_RECORDS,
         }
     }
 
-    /// With at most so many records in a piece of a snapshot, at least 1, instead of [`PIECE`]: where
-    /// few records should make many pieces.
+    /// Limits a piece to `records` records instead of [`PIECE_RECORDS`], at least 1. Tests use it
+    /// to get many pieces from few records.
     #[must_use]
     pub fn in_pieces_of(mut self, records: u32) -> Self {
         self.piece = records.max(1);
         self
     }
 
-    /// Where a snapshot begins that sends the entries of `recent_from` and later first.
+    /// Returns the start of a snapshot that sends the entries of `recent_from` and later first.
     pub async fn begin_snapshot(
         &self,
         user: UserId,
         recent_from: Date,
     ) -> Outcome<SnapshotPosition> {
+        // Read before the first piece: the delta from here on has every change that a piece may
+        // miss.
         let began = self.storage.head(user).await?.ok_or(Fault::AccountGone)?;
         Ok(SnapshotPosition {
             began,
             recent_from,
-            part: Part::Habits,
+            part: SnapshotSection::Habits,
             after: None,
         })
     }
 
-    /// The settings as they are synced, if they were ever changed.
+    /// Returns the settings as a synced record, if they were ever changed.
     pub async fn settings(&self, user: UserId) -> Outcome<Option<SettingsRecord>> {
-        // Whoever takes no record has the settings and the head of the page.
+        // A delta with a limit of 0 has no records, but the settings and the head.
         let query = DeltaQuery {
             since: Since::Beginning,
             scope: Scope::Everything,
@@ -143,10 +149,11 @@ impl Replicas {
         Ok(page.ok_or(Fault::AccountGone)?.settings)
     }
 
-    /// The piece at `position`. Pieces are read one after another, so a record that changes
-    /// meanwhile may be in none or be newer than where the snapshot began; the delta after that
-    /// has it.
-    pub async fn piece(&self, user: UserId, position: SnapshotPosition) -> Outcome<Piece> {
+    /// Returns the piece at `position`.
+    ///
+    /// Each piece is a read of its own. A record that changes meanwhile may be in none of them, or
+    /// in a newer state than the start of the snapshot. The delta from the start has it.
+    pub async fn piece(&self, user: UserId, position: SnapshotPosition) -> Outcome<SnapshotPage> {
         let piece = self
             .storage
             .snapshot(user, position.query(self.piece))
@@ -154,20 +161,21 @@ impl Replicas {
         let piece = piece.ok_or(Fault::AccountGone)?;
         let next = position.after(&piece, self.piece);
         let SnapshotPiece { head, mut records } = piece;
-        self.streaks.freshen_records(user, &mut records).await?;
-        Ok(Piece {
+        // The reader stores these records, so their streaks must be those of today.
+        self.streaks.refresh_records(user, &mut records).await?;
+        Ok(SnapshotPage {
             records,
             head,
             next,
         })
     }
 
-    /// Compares a replica with what it should hold, and hands out what it lacks.
+    /// Compares a replica with the storage, and returns records that it lacks.
     pub async fn compare(&self, user: UserId, replica: Buckets) -> Outcome<Comparison> {
-        let comparison = self.storage.compare(user, replica, COMPARED_AT_A_TIME);
+        let comparison = self.storage.compare(user, replica, COMPARED_RECORDS);
         let mut comparison = comparison.await?.ok_or(Fault::AccountGone)?;
         for records in comparison.stored.values_mut() {
-            self.streaks.freshen_records(user, records).await?;
+            self.streaks.refresh_records(user, records).await?;
         }
         Ok(comparison)
     }

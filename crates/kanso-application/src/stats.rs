@@ -1,7 +1,7 @@
-//! Statistics: streaks, rates, heatmaps, and what is due today.
+//! Statistics: streaks, rates, heatmaps and the habits of today.
 //!
-//! Everything is computed from the journal of one snapshot, so an answer can neither be stale nor
-//! disagree with itself.
+//! Every answer is computed from the journal of one snapshot, so it is neither stale nor
+//! contradicts itself.
 
 mod answers;
 
@@ -25,13 +25,13 @@ use crate::ports::clock::Clock;
 use crate::ports::storage::{Journal, JournalEntry, Storage};
 use crate::{Fault, Outcome};
 
-/// The most days of a range.
+/// Most days of a range.
 pub const MAX_RANGE_DAYS: i32 = 366;
 
-/// The days of a range when none is given, today included.
+/// Days of a range without bounds, including today.
 pub const DEFAULT_RANGE_DAYS: i32 = 7;
 
-/// What a person learns from habits and entries.
+/// The feature: statistics over habits and entries.
 #[derive(Clone)]
 pub struct Stats {
     storage: Arc<dyn Storage>,
@@ -39,27 +39,39 @@ pub struct Stats {
     cache: Option<Arc<dyn AnswerCache>>,
 }
 
-/// What an answer depends on besides the journal: where the reader is, and what is asked for.
+/// The inputs of an answer besides the journal and the question.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StatsContext {
-    /// How the person's days are read; the zone is the requested one, if one was.
+    /// Settings of the user. The zone is that of the request, if it has one.
     pub settings: Settings,
-    /// The newest change when the question was asked.
+    /// Newest change at the time of the request.
     pub head: Head,
-    /// Today, as the reader reads it.
+    /// Today in the zone of the settings.
     pub today: Date,
 }
 
 /// A range of civil dates, both inclusive.
+///
+/// ```
+/// use kanso_application::stats::{DateRange, RangeError};
+/// use kanso_domain::Date;
+///
+/// let today = Date::constant(2026, 1, 15);
+/// let week = DateRange::new(None, None, today)?;
+/// assert_eq!((week.from, week.to), (Date::constant(2026, 1, 9), today));
+/// let backwards = DateRange::new(Some(today), Some(week.from), today);
+/// assert_eq!(backwards, Err(RangeError::Backwards));
+/// # Ok::<(), RangeError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DateRange {
-    /// The first.
+    /// First date.
     pub from: Date,
-    /// The last.
+    /// Last date.
     pub to: Date,
 }
 
-/// Why a range cannot be used.
+/// The reason why a range is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RangeError {
     /// It ends before it begins.
@@ -71,14 +83,15 @@ pub enum RangeError {
 }
 
 impl DateRange {
-    /// The range from `from` to `to`; what is left out follows from the other end, from `today`
-    /// and from [`DEFAULT_RANGE_DAYS`].
+    /// Returns the range from `from` to `to`. A missing bound follows from the other one, from
+    /// `today` and from [`DEFAULT_RANGE_DAYS`].
     ///
     /// # Errors
-    /// Backwards or too long.
+    /// [`RangeError`] if the range is backwards or too long.
     pub fn new(from: Option<Date>, to: Option<Date>, today: Date) -> Result<Self, RangeError> {
         let to = to.unwrap_or(today);
         let from = from.unwrap_or_else(|| days_before(to, DEFAULT_RANGE_DAYS - 1));
+        // Bounded, because each answer computes every day of the range for every habit.
         match DayNumber::of(to).days_since(DayNumber::of(from)) {
             ..0 => Err(RangeError::Backwards),
             days if days >= MAX_RANGE_DAYS => Err(RangeError::TooLong),
@@ -88,7 +101,7 @@ impl DateRange {
 }
 
 impl Stats {
-    /// The feature over its ports.
+    /// Returns the feature over its ports.
     pub fn new(storage: Arc<dyn Storage>, clock: Arc<dyn Clock>) -> Self {
         Self {
             storage,
@@ -97,29 +110,34 @@ impl Stats {
         }
     }
 
-    /// The same, which keeps answers in `cache`.
+    /// Returns the feature with a cache of answers.
     #[must_use]
     pub fn with_cache(mut self, cache: Option<Arc<dyn AnswerCache>>) -> Self {
         self.cache = cache;
         self
     }
 
-    /// The answer that somebody was given before to `question`, which names all that the answer
-    /// depends on, in the form in which it was kept.
-    pub async fn kept(&self, user: UserId, question: &str) -> Option<Vec<u8>> {
+    /// Returns the stored bytes of an earlier answer to `question`. The question must name
+    /// everything that the answer depends on.
+    pub async fn cached(&self, user: UserId, question: &str) -> Option<Vec<u8>> {
         self.cache.as_ref()?.find(user, question).await
     }
 
-    /// Keeps an answer for whoever asks the same.
-    pub fn keep(&self, user: UserId, question: &str, answer: &[u8]) {
+    /// Stores the bytes of an answer for the same question.
+    pub fn cache_answer(&self, user: UserId, question: &str, answer: &[u8]) {
         if let Some(cache) = &self.cache {
             cache.keep(user, question, answer);
         }
     }
 
-    /// Where `user` stands: in `zone`, or in the person's own. With what is asked for, this is all
-    /// that an answer depends on, so it makes a validator.
-    pub async fn reader(&self, user: UserId, zone: Option<Zone>) -> Outcome<StatsContext> {
+    /// Returns the context of an answer for `user`, in `zone` or in the zone of the account.
+    ///
+    /// Together with the question it is everything that an answer depends on, so it makes a
+    /// validator for HTTP caches.
+    pub async fn context(&self, user: UserId, zone: Option<Zone>) -> Outcome<StatsContext> {
+        // The head is read first. If a change comes in between, the answer is newer than its
+        // validator, and the next request computes it again. In the other order an old answer would
+        // be cached under the new head.
         let head = self.storage.head(user).await?.ok_or(Fault::AccountGone)?;
         let account = self
             .storage
@@ -138,50 +156,54 @@ impl Stats {
         })
     }
 
-    /// Each habit's days in `range`. Instants are read in the reader's zone; streaks follow the
-    /// days that were recorded, which travel does not move.
+    /// Returns the days of each habit in `range`.
+    ///
+    /// Instants are read in the zone of the context. Streaks follow the stored local dates, which a
+    /// journey does not change.
     pub async fn weekly(
         &self,
         user: UserId,
-        reader: &StatsContext,
+        context: &StatsContext,
         range: DateRange,
     ) -> Outcome<Weekly> {
         let journal = self.journal(user, None).await?;
         let habits = journal.habits.iter().map(|habit| {
             let entries = journal.of(habit.id);
+            // Evaluated twice: the cells and the rate in the requested zone, the streak by the
+            // stored days. A journey must not break a streak.
             let read = entries
                 .iter()
-                .map(|entry| reader.requested(entry))
+                .map(|entry| context.in_requested_zone(entry))
                 .collect();
-            let requested = reader.judge(habit, read);
+            let requested = context.progress(habit, read);
             HabitWeek::new(
                 &requested,
-                reader.judge(habit, journal.log(habit.id)).streak(),
+                context.progress(habit, journal.log(habit.id)).streak(),
                 range,
             )
         });
         Ok(Weekly::new(habits.collect(), range))
     }
 
-    /// Everything about one habit; `None` when the person has no such habit.
+    /// Returns the statistics of one habit, or `None` if the user has no such habit.
     pub async fn habit(
         &self,
         user: UserId,
-        reader: &StatsContext,
+        context: &StatsContext,
         id: HabitId,
     ) -> Outcome<Option<HabitStats>> {
         let journal = self.journal(user, Some(&[id])).await?;
         Ok(journal.habits.first().map(|habit| {
-            let judged = reader.judge(habit, journal.log(id));
-            HabitStats::new(&judged, reader.settings.week_start)
+            let progress = context.progress(habit, journal.log(id));
+            HabitStats::new(&progress, context.settings.week_start)
         }))
     }
 
-    /// The cells of one habit, or of each of them.
+    /// Returns the cells of one habit or of all habits.
     pub async fn heatmap(
         &self,
         user: UserId,
-        reader: &StatsContext,
+        context: &StatsContext,
         range: DateRange,
         habit: Option<HabitId>,
     ) -> Outcome<Vec<HeatmapAnswer>> {
@@ -189,23 +211,26 @@ impl Stats {
         let journal = self.journal(user, only).await?;
         let cells = journal.habits.iter().map(|habit| HeatmapAnswer {
             habit_id: habit.id,
-            cells: reader
-                .judge(habit, journal.log(habit.id))
+            cells: context
+                .progress(habit, journal.log(habit.id))
                 .cells(range.from, range.to),
         });
         Ok(cells.collect())
     }
 
-    /// All habits at a glance.
-    pub async fn overview(&self, user: UserId, reader: &StatsContext) -> Outcome<StatsOverview> {
+    /// Returns the overview over all habits.
+    pub async fn overview(&self, user: UserId, context: &StatsContext) -> Outcome<StatsOverview> {
         let journal = self.journal(user, None).await?;
-        Ok(StatsOverview::new(&reader.judge_all(&journal)))
+        Ok(StatsOverview::new(&context.active_progress(&journal)))
     }
 
-    /// What is due, done, open and at risk today.
-    pub async fn today(&self, user: UserId, reader: &StatsContext) -> Outcome<TodayAnswer> {
+    /// Returns the due, done, open and risky habits of today.
+    pub async fn today(&self, user: UserId, context: &StatsContext) -> Outcome<TodayAnswer> {
         let journal = self.journal(user, None).await?;
-        Ok(TodayAnswer::new(&reader.judge_all(&journal), reader))
+        Ok(TodayAnswer::new(
+            &context.active_progress(&journal),
+            context,
+        ))
     }
 
     async fn journal(&self, user: UserId, only: Option<&[HabitId]>) -> Outcome<Journal> {
@@ -221,7 +246,7 @@ impl Journal {
         self.entries.get(&habit).map_or(&[], Vec::as_slice)
     }
 
-    /// What is recorded for `habit`, by the recorded days.
+    /// Returns the log of `habit` by the stored local dates.
     pub(crate) fn log(&self, habit: HabitId) -> DayLog {
         let entries = self.of(habit).iter();
         entries
@@ -231,20 +256,25 @@ impl Journal {
 }
 
 impl StatsContext {
-    /// The habits that are not put away.
-    fn judge_all<'a>(&self, journal: &'a Journal) -> Vec<HabitProgress<'a>> {
+    /// Returns the progress of the habits that are not archived.
+    fn active_progress<'a>(&self, journal: &'a Journal) -> Vec<HabitProgress<'a>> {
         let present = |habit: &&Habit| habit.details.archived_at.is_none();
-        let judge = |habit: &'a Habit| self.judge(habit, journal.log(habit.id));
-        journal.habits.iter().filter(present).map(judge).collect()
+        let progress = |habit: &'a Habit| self.progress(habit, journal.log(habit.id));
+        journal
+            .habits
+            .iter()
+            .filter(present)
+            .map(progress)
+            .collect()
     }
 
-    fn judge<'a>(&self, habit: &'a Habit, log: DayLog) -> HabitProgress<'a> {
+    fn progress<'a>(&self, habit: &'a Habit, log: DayLog) -> HabitProgress<'a> {
         HabitProgress::new(habit, log, &self.settings, self.today)
     }
 
-    /// An entry on the day on which its instant falls for this reader. One that was sent as a
-    /// date is on that date in every zone.
-    fn requested(&self, entry: &JournalEntry) -> (Date, EntryKind, Quantity) {
+    /// Returns an entry with the day on which its instant falls in the zone of the context. An
+    /// entry that was sent as a date has that date in every zone.
+    fn in_requested_zone(&self, entry: &JournalEntry) -> (Date, EntryKind, Quantity) {
         let day = match entry.completion {
             Completion::Day(date) => date,
             Completion::At(instant) => {

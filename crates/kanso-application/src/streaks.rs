@@ -1,8 +1,8 @@
-//! Streaks: kept beside the habits, right at the moment of each reading.
+//! Streaks: stored with the habits, and correct at the time of each read.
 //!
-//! A change queues its habit in its own transaction; a worker computes the streak and stores it,
-//! which moves the habit's `seq`, so that other devices get it. What is read before the worker
-//! came, or after a midnight, is computed on the spot.
+//! A change queues its habit in its own transaction. A worker computes the streak and stores it,
+//! which moves the `seq` of the habit, so that other devices get it. A read that comes before the
+//! worker, or after a midnight, computes the streak itself.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -23,14 +23,14 @@ use crate::ports::storage::{
 };
 use crate::{Outcome, RecordPorts};
 
-/// How many people and streaks the beginning of a day touches in one transaction: whoever writes
-/// meanwhile waits for one of them, which is a few milliseconds.
+/// Users and streaks that the start of a day touches in one transaction. A concurrent write waits
+/// for one such transaction, which takes a few milliseconds.
 const STEP: u32 = 128;
 
-/// How long a job that failed rests, in seconds, for each attempt.
+/// Seconds between two attempts of a failed job, times the number of attempts.
 const REST_SECONDS: i64 = 2;
 
-/// What keeps streaks.
+/// The feature: computes streaks for reads and for workers.
 #[derive(Clone)]
 pub struct Streaks {
     storage: Arc<dyn Storage>,
@@ -39,7 +39,7 @@ pub struct Streaks {
 }
 
 impl Streaks {
-    /// The feature over its ports.
+    /// Returns the feature over its ports.
     pub fn new(storage: Arc<dyn Storage>, clock: Arc<dyn Clock>, feed: Arc<dyn Feed>) -> Self {
         Self {
             storage,
@@ -48,7 +48,7 @@ impl Streaks {
         }
     }
 
-    /// The feature over those ports of records that it needs.
+    /// Returns the feature over the ports of records.
     pub fn over(ports: &RecordPorts) -> Self {
         Self::new(
             Arc::clone(&ports.storage),
@@ -57,12 +57,16 @@ impl Streaks {
         )
     }
 
-    /// Brings the streaks of `habits`, which are `user`'s, to this moment. Nothing is stored.
-    pub async fn freshen(&self, user: UserId, mut habits: Vec<&mut Habit>) -> Outcome<()> {
+    /// Updates the streaks of `habits` of `user` to the present day. Nothing is stored.
+    pub async fn refresh(&self, user: UserId, mut habits: Vec<&mut Habit>) -> Outcome<()> {
+        // Deleted habits have no streak. Often no habit is left then, and the reads below are
+        // saved.
         habits.retain(|habit| !habit.stamp.is_deleted());
         if habits.is_empty() {
             return Ok(());
         }
+        // The account may have been deleted meanwhile. The caller has its records already and
+        // returns them as they are.
         let Some(account) = self.storage.account(user).await? else {
             return Ok(());
         };
@@ -71,7 +75,8 @@ impl Streaks {
         if habits.is_empty() {
             return Ok(());
         }
-        // After a midnight that is all of them: one read, not one a habit.
+        // After a midnight every streak is stale, so this is one read for all habits, not one per
+        // habit.
         let only: Vec<_> = habits.iter().map(|habit| habit.id).collect();
         let Some(journal) = self.storage.journal(user, Some(&only)).await? else {
             return Ok(());
@@ -84,27 +89,30 @@ impl Streaks {
         Ok(())
     }
 
-    /// The same for the habits among `records`.
-    pub async fn freshen_records(&self, user: UserId, records: &mut [Record]) -> Outcome<()> {
+    /// Updates the streaks of the habits among `records`.
+    pub async fn refresh_records(&self, user: UserId, records: &mut [Record]) -> Outcome<()> {
         let habits = records.iter_mut().filter_map(|record| match record {
             Record::Habit(habit) => Some(habit),
             Record::Entry(_) => None,
         });
-        self.freshen(user, habits.collect()).await
+        self.refresh(user, habits.collect()).await
     }
 
-    /// The same for the habits on the page that `query` yields. Where all that a person has is on one
-    /// page, it is computed from that and no entry is read again: devices that come for everything
-    /// just after a midnight find every streak stale.
-    pub(crate) async fn freshen_page(
+    /// Updates the streaks of the habits on the page of `query`.
+    ///
+    /// If the page has all records of the user, the streaks are computed from it and no entry is
+    /// read again. Right after a midnight many devices read everything, and every streak is stale
+    /// then.
+    pub(crate) async fn refresh_page(
         &self,
         user: UserId,
         query: DeltaQuery,
         page: &mut Page,
     ) -> Outcome<()> {
+        // `Since::Beginning` without more pages: only then are all live entries on the page.
         let is_everything = query.since == Since::Beginning && query.scope == Scope::Everything;
         if !is_everything || page.has_more() {
-            return self.freshen_records(user, &mut page.records).await;
+            return self.refresh_records(user, &mut page.records).await;
         }
         let is_live =
             |record: &Record| matches!(record, Record::Habit(habit) if !habit.stamp.is_deleted());
@@ -112,13 +120,13 @@ impl Streaks {
             && let Some(Account { settings, .. }) = self.storage.account(user).await?
         {
             let today = Today::at(self.clock.now(), &settings).date;
-            freshen_all(&mut page.records, &settings, today);
+            refresh_all(&mut page.records, &settings, today);
         }
         Ok(())
     }
 
-    /// The same for the habit that a command left behind or ran into.
-    pub(crate) async fn freshen_outcome(
+    /// Updates the streak of the habit in the outcome of an operation.
+    pub(crate) async fn refresh_outcome(
         &self,
         user: UserId,
         outcome: &mut OperationOutcome,
@@ -134,7 +142,7 @@ impl Streaks {
             OperationOutcome::Conflict(conflict) => &mut conflict.record,
             _ => return Ok(()),
         };
-        self.freshen_records(user, std::slice::from_mut(record))
+        self.refresh_records(user, std::slice::from_mut(record))
             .await
     }
 
@@ -143,9 +151,11 @@ impl Streaks {
         Ok(self.storage.claim_streaks(self.clock.now(), limit).await?)
     }
 
-    /// Computes the streaks of `jobs`, which are `user`'s, from one state of the storage. Of a
-    /// habit that is gone there is nothing to store, and its job is done.
+    /// Computes the streaks of `jobs` of `user` from one state of the storage.
+    ///
+    /// A deleted habit has no streak to store, so its job ends with the default.
     pub async fn compute(&self, user: UserId, jobs: &[StreakJob]) -> Outcome<Vec<ComputedStreak>> {
+        // One read for all jobs of a user, so that they are computed from one snapshot.
         let only: Vec<_> = jobs.iter().map(|job| job.habit).collect();
         let journal = self.storage.journal(user, Some(&only)).await?;
         let now = self.clock.now();
@@ -160,7 +170,7 @@ impl Streaks {
         Ok(jobs.iter().map(compute).collect())
     }
 
-    /// Stores what was computed for jobs of `user`, in one transaction, and tells their devices.
+    /// Stores the results of jobs of `user` in one transaction, and notifies the devices.
     pub async fn finish(
         &self,
         user: UserId,
@@ -168,31 +178,35 @@ impl Streaks {
     ) -> Outcome<Vec<StreakOutcome>> {
         let now = self.clock.now();
         let outcomes = self.storage.finish_streaks(user, computed, now).await?;
+        // An unchanged streak moves no head, and other devices need no notice of it.
         if outcomes.contains(&StreakOutcome::Published) {
             announce(&*self.storage, &*self.feed, user).await;
         }
         Ok(outcomes)
     }
 
-    /// Gives back what could not be done, to be tried again after a rest.
+    /// Releases a failed job for a later attempt.
     pub async fn retry_later(&self, user: UserId, job: StreakJob) -> Outcome<()> {
+        // Grows with the attempts, so a job that keeps failing does not keep a worker busy.
         let rest = REST_SECONDS * i64::from(job.attempts);
         let at = self.clock.now().plus_seconds(rest);
         Ok(self.storage.release_streaks(user, vec![job], at).await?)
     }
 
-    /// Gives back what was not begun: somebody else can have it at once.
+    /// Releases jobs that were not begun. Another worker can claim them at once.
     pub async fn release(&self, claim: StreakClaim) -> Outcome<()> {
         let (StreakClaim { user, jobs }, now) = (claim, self.clock.now());
         Ok(self.storage.release_streaks(user, jobs, now).await?)
     }
 
-    /// Queues the streaks that a midnight ended or lengthened, some at a time; says whether more are
-    /// left.
+    /// Queues streaks that a midnight may have changed, in steps. Returns true if more are left.
     pub async fn begin_days(&self) -> Outcome<bool> {
         let now = self.clock.now();
+        // By pairs of zone and day start, not by users: all users of a pair begin the day at the
+        // same instant.
         for border in self.storage.day_borders().await? {
             let today = kanso_domain::calendar::local_day(now, &border.timezone, border.day_start);
+            // One step per call, so that the worker can stop, or serve changes, between two steps.
             if self.storage.begin_day(&border, today, STEP, now).await? {
                 return Ok(true);
             }
@@ -200,17 +214,18 @@ impl Streaks {
         Ok(false)
     }
 
-    /// The queue's length, and for how many seconds its oldest job has been due; 0 when none is.
+    /// Returns the length of the queue, and the seconds since its oldest job became due, or 0.
     pub async fn backlog(&self) -> Outcome<(Backlog, u64)> {
         let backlog = self.storage.streak_backlog().await?;
         let now = self.clock.now();
         let age = backlog.due_since.map(|due| now.seconds_since(due));
+        // Negative while the oldest job waits for its next attempt.
         let age = age.and_then(|age| u64::try_from(age).ok());
         Ok((backlog, age.unwrap_or_default()))
     }
 }
 
-/// The streak of habit `id` in `journal` on `today`; `None` when it is not there.
+/// Returns the streak of habit `id` in `journal` on `today`, or `None` if the habit is not in it.
 fn computed(journal: &Journal, id: HabitId, today: Date) -> Option<StoredStreak> {
     let habit = journal.habits.iter().find(|habit| habit.id == id)?;
     let log = journal.log(id);
@@ -226,14 +241,14 @@ fn streak_of(habit: &Habit, log: DayLog, settings: &Settings, today: Date) -> St
     }
 }
 
-/// Brings the streaks among `records` to `today`, where they are everything that a person has.
-fn freshen_all(records: &mut [Record], settings: &Settings, today: Date) {
+/// Updates the streaks among `records`, which are all records of a user, to `today`.
+fn refresh_all(records: &mut [Record], settings: &Settings, today: Date) {
     let stale = records.iter().filter_map(|record| match record {
-        Record::Habit(habit) => is_to_freshen(habit, today).then_some((habit.id, Vec::new())),
+        Record::Habit(habit) => needs_refresh(habit, today).then_some((habit.id, Vec::new())),
         Record::Entry(_) => None,
     });
     let mut logs: HashMap<_, Vec<_>> = stale.collect();
-    // Most of the time there is none.
+    // The usual case: the streaks are fresh, so the entries need not be grouped.
     if logs.is_empty() {
         return;
     }
@@ -255,7 +270,7 @@ fn freshen_all(records: &mut [Record], settings: &Settings, today: Date) {
     }
 }
 
-/// Whether its streak may differ from the one on `today`.
-fn is_to_freshen(habit: &Habit, today: Date) -> bool {
+/// Returns true if the streak of the habit may be another one on `today`.
+fn needs_refresh(habit: &Habit, today: Date) -> bool {
     !habit.stamp.is_deleted() && habit.streak.is_stale(today)
 }

@@ -1,4 +1,4 @@
-//! Sync: an outbox in, a delta out.
+//! Sync: takes the outbox of a device and returns the delta.
 
 use kanso_domain::sync::{Cursor, CursorRefusal, Head, Operation, OperationOutcome, Page, Since};
 use kanso_domain::{DeviceId, Seq, UserId};
@@ -8,55 +8,105 @@ use crate::ports::storage::{DeltaQuery, Scope};
 use crate::streaks::Streaks;
 use crate::{Fault, Outcome, RecordPorts};
 
-/// What a device has seen, as it says itself.
+/// The position up to which a device has read, as the device reports it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Seen {
+pub enum ReadPosition {
     /// Nothing.
-    Nothing,
+    Beginning,
     /// Everything up to a cursor.
-    UpTo(Cursor),
-    /// Everything up to an instant, as the first clients say it.
-    UpToInstant(kanso_domain::Timestamp),
+    Cursor(Cursor),
+    /// Everything up to an instant. The first version of the protocol pages by instant.
+    Instant(kanso_domain::Timestamp),
 }
 
-impl Seen {
-    /// Whether what changed since can be told, where the history stands at `head`.
+impl ReadPosition {
+    /// Checks that the delta after this position can be read from the history with `head`.
     fn check(self, head: Head) -> Result<(), CursorRefusal> {
         match self {
-            Self::UpTo(cursor) => cursor.since(head).map(|_| ()),
-            // The first clients say 1970 for the beginning, and then hold nothing.
-            Self::UpToInstant(instant) if instant.as_micros() <= 0 => Ok(()),
-            Self::UpToInstant(instant) if instant < head.floor.at => Err(CursorRefusal::Expired),
-            Self::UpToInstant(_) | Self::Nothing => Ok(()),
+            Self::Cursor(cursor) => cursor.since(head).map(|_| ()),
+            // Clients of the first version send 1970 for the beginning. They hold nothing then, so
+            // no tombstone can be missing.
+            Self::Instant(instant) if instant.as_micros() <= 0 => Ok(()),
+            // An instant has no epoch, so of the three checks only the floor applies.
+            Self::Instant(instant) if instant < head.floor.at => Err(CursorRefusal::Expired),
+            Self::Instant(_) | Self::Beginning => Ok(()),
         }
     }
 }
 
-/// The results of an outbox and the delta after it.
+/// The results of an outbox, with the delta after it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Synced {
-    /// What became of each operation, in their order.
+    /// Outcome of each operation, in their order.
     pub outcomes: Vec<OperationOutcome>,
-    /// What is new to the device, its own changes included.
+    /// Changes that are new to the device, including its own.
     pub page: Page,
 }
 
-/// About how many bytes the records of a page weigh at most: a page that is cut off on a slow
-/// link is read again as a whole.
+/// Approximate size of the records of a page in bytes. A client on a slow link must read a page
+/// again as a whole if the transfer breaks off.
 const PAGE_BUDGET: usize = 1 << 20;
 
-/// Who syncs, and what it has seen.
+/// The device that syncs, with its position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Caller {
-    /// Whose device it is.
+    /// User of the device.
     pub user: UserId,
-    /// The device, if it says which it is.
+    /// Device, if the request names it.
     pub device: Option<DeviceId>,
-    /// What it has seen; nothing without a cursor.
+    /// Position up to which the device has read; `None` for nothing.
     pub cursor: Option<Cursor>,
 }
 
-/// What devices do.
+/// The feature: sync of devices.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use kanso_application::RecordPorts;
+/// use kanso_application::devices::Devices;
+/// use kanso_application::ports::storage::AccountStore as _;
+/// use kanso_application::ports::work_signal::WorkSignal;
+/// use kanso_application::sync::{Caller, Sync};
+/// use kanso_domain::sync::OperationOutcome;
+/// use kanso_testkit::build::{create_habit, habit, new_account, noon, operation, titled};
+/// use kanso_testkit::{ManualClock, MemoryStorage, QuietFeed, SequentialIds};
+///
+/// struct NoWorkers;
+/// impl WorkSignal for NoWorkers {
+///     fn streaks(&self) {}
+/// }
+///
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// let storage = Arc::new(MemoryStorage::default());
+/// let account = new_account(1);
+/// let user = account.account.id;
+/// storage.create_account(account).await?;
+/// let clock = Arc::new(ManualClock::at(noon()));
+/// let ports = RecordPorts {
+///     storage: storage.clone(),
+///     clock: clock.clone(),
+///     ids: Arc::new(SequentialIds::default()),
+///     wake: Arc::new(NoWorkers),
+///     feed: Arc::new(QuietFeed),
+/// };
+/// let sync = Sync::new(ports, Devices::new(storage, clock));
+///
+/// let outbox = vec![operation(1, create_habit(habit(1), titled("Read")))];
+/// let caller = Caller { user, device: None, cursor: None };
+/// let synced = sync.exchange(caller, 100, outbox.clone()).await?.expect("a valid cursor");
+/// assert!(matches!(synced.outcomes[0], OperationOutcome::Applied(_)));
+/// assert_eq!(synced.page.records.len(), 1);
+///
+/// // A retry has no second effect, and the new cursor has nothing after it.
+/// let caller = Caller { cursor: Some(synced.page.cursor()), ..caller };
+/// let synced = sync.exchange(caller, 100, outbox).await?.expect("a valid cursor");
+/// assert!(matches!(synced.outcomes[0], OperationOutcome::Duplicate { .. }));
+/// assert!(synced.page.records.is_empty());
+/// # Ok::<(), kanso_application::Fault>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct Sync {
     ports: RecordPorts,
@@ -65,7 +115,7 @@ pub struct Sync {
 }
 
 impl Sync {
-    /// The feature over its ports.
+    /// Returns the feature over its ports.
     pub fn new(ports: RecordPorts, devices: Devices) -> Self {
         let streaks = Streaks::over(&ports);
         Self {
@@ -75,8 +125,10 @@ impl Sync {
         }
     }
 
-    /// Carries out `operations` in order, in one transaction, and reads the page after `cursor`.
-    /// A cursor of another history refuses the whole: nothing is carried out, and the device
+    /// Carries out `operations` in order, in one transaction, and reads the page after the cursor
+    /// of `caller`.
+    ///
+    /// A cursor of another history refuses the whole call: nothing is carried out, and the device
     /// keeps its outbox.
     pub async fn exchange(
         &self,
@@ -84,21 +136,25 @@ impl Sync {
         limit: u32,
         operations: Vec<Operation>,
     ) -> Outcome<Result<Synced, CursorRefusal>> {
-        let synced = self.exchanged(caller, limit, operations).await?;
+        let synced = self.apply_and_read(caller, limit, operations).await?;
+        // Only after a success: the device proves with the cursor of its next call that it has read
+        // the page of this one.
         if let (Ok(_), Some(device)) = (&synced, caller.device) {
-            self.devices.saw(caller.user, device, caller.cursor).await;
+            self.devices
+                .record_sighting(caller.user, device, caller.cursor)
+                .await;
         }
         if let Err(CursorRefusal::Ahead) = synced {
             tracing::error!(
                 user_id = %caller.user,
-                "a device has seen changes that this server never made: the database was put \
-                 back to an older state without a new epoch"
+                "cursor ahead of the server: the database was restored to an older state without a \
+                 new epoch"
             );
         }
         Ok(synced)
     }
 
-    async fn exchanged(
+    async fn apply_and_read(
         &self,
         caller: Caller,
         limit: u32,
@@ -106,75 +162,84 @@ impl Sync {
     ) -> Outcome<Result<Synced, CursorRefusal>> {
         let Caller { user, cursor, .. } = caller;
         let mut outcomes = Vec::new();
+        // A pure pull takes no lock on the user.
         if !operations.is_empty() {
             let changeset = match self.ports.submit(user, cursor, operations).await? {
                 Ok(changeset) => changeset,
                 Err(refusal) => return Ok(Err(refusal)),
             };
+            // The usual push has no foreign changes since its cursor. Then the page is the
+            // changeset, and the second read of the storage is saved.
             let page = cursor.and_then(|cursor| changeset.page_after(cursor.seq, limit));
             outcomes = changeset.outcomes;
-            self.freshen_outcomes(user, &mut outcomes).await?;
+            self.refresh_outcomes(user, &mut outcomes).await?;
             if let Some(mut page) = page {
                 let records = &mut page.records;
-                self.streaks.freshen_records(user, records).await?;
+                self.streaks.refresh_records(user, records).await?;
                 let page = page.within(PAGE_BUDGET);
                 return Ok(Ok(Synced { outcomes, page }));
             }
         }
-        let seen = cursor.map_or(Seen::Nothing, Seen::UpTo);
-        let page = self.delta(user, seen, Scope::Everything, Some(limit));
+        let position = cursor.map_or(ReadPosition::Beginning, ReadPosition::Cursor);
+        let page = self.delta(user, position, Scope::Everything, Some(limit));
         let page = page.await?;
         Ok(page.map(|page| Synced { outcomes, page }))
     }
 
-    /// Brings the habits that a device is shown beside its results to this moment.
-    async fn freshen_outcomes(
+    /// Updates the streaks of the habits that are part of the results.
+    async fn refresh_outcomes(
         &self,
         user: UserId,
         outcomes: &mut [OperationOutcome],
     ) -> Outcome<()> {
         for outcome in outcomes {
+            // The other outcomes send no record with their result, so their streaks would not be
+            // seen.
             if let OperationOutcome::Conflict(_) | OperationOutcome::Merged(_) = outcome {
-                self.streaks.freshen_outcome(user, outcome).await?;
+                self.streaks.refresh_outcome(user, outcome).await?;
             }
         }
         Ok(())
     }
 
-    /// What changed since `seen`, at most `limit` records of it.
+    /// Returns the records that changed after `position`, at most `limit` of them.
     pub async fn delta(
         &self,
         user: UserId,
-        seen: Seen,
+        position: ReadPosition,
         scope: Scope,
         limit: Option<u32>,
     ) -> Outcome<Result<Page, CursorRefusal>> {
-        let since = match seen {
-            Seen::Nothing => Since::Beginning,
-            Seen::UpTo(cursor) => cursor.unchecked(),
-            Seen::UpToInstant(instant) => Since::Instant(instant),
+        let since = match position {
+            ReadPosition::Beginning => Since::Beginning,
+            ReadPosition::Cursor(cursor) => cursor.unchecked(),
+            ReadPosition::Instant(instant) => Since::Instant(instant),
         };
         let query = DeltaQuery {
             since,
             scope,
             limit,
         };
-        let mut page = self.stored(user, query).await?;
-        // The head is of the same snapshot as the records, so the verdict fits them.
-        if let Err(refusal) = seen.check(page.head) {
+        let mut page = self.read_page(user, query).await?;
+        // The head is from the same snapshot as the records, so the check is valid for them. A head
+        // that was read before could be older than a purge.
+        if let Err(refusal) = position.check(page.head) {
             return Ok(Err(refusal));
         }
+        // Without a limit the client of a first version expects everything at once.
         if limit.is_some() {
             page = page.within(PAGE_BUDGET);
         }
-        self.streaks.freshen_page(user, query, &mut page).await?;
+        self.streaks.refresh_page(user, query, &mut page).await?;
         Ok(Ok(page))
     }
 
-    /// Everything that is kept, tombstones among it, in the order of `seq`, at most `limit` records
-    /// of it after the cursor of the page before: for whoever wants it all, not for a device that
-    /// has seen something. `None` when the history was replaced after that page.
-    pub async fn kept(
+    /// Returns a page of all records, including tombstones, in the order of `seq`, after the cursor
+    /// of the page before.
+    ///
+    /// It is for an export of all data, not for a device that has read before. Returns `None` if
+    /// the history was replaced after that page.
+    pub async fn history_page(
         &self,
         user: UserId,
         after: Option<Cursor>,
@@ -185,15 +250,17 @@ impl Sync {
             scope: Scope::Everything,
             limit: Some(limit),
         };
-        let mut page = self.stored(user, query).await?.within(PAGE_BUDGET);
+        let mut page = self.read_page(user, query).await?.within(PAGE_BUDGET);
+        // Positions of another epoch count other changes: a page after them would skip or repeat
+        // records.
         if after.is_some_and(|cursor| cursor.epoch != page.head.epoch) {
             return Ok(None);
         }
-        self.streaks.freshen_page(user, query, &mut page).await?;
+        self.streaks.refresh_page(user, query, &mut page).await?;
         Ok(Some(page))
     }
 
-    async fn stored(&self, user: UserId, query: DeltaQuery) -> Outcome<Page> {
+    async fn read_page(&self, user: UserId, query: DeltaQuery) -> Outcome<Page> {
         let page = self.ports.storage.delta(user, query).await?;
         page.ok_or(Fault::AccountGone)
     }

@@ -1,5 +1,7 @@
-//! Tickets: a browser's event source sends no headers, so it says in its address who it is, with
-//! something that is good once and not for long.
+//! Tickets: the event source of a browser cannot send headers, so it identifies itself by a ticket
+//! in the URL.
+//!
+//! A URL can end up in a log, so a ticket is valid once and for a short time.
 
 use std::sync::Arc;
 
@@ -7,12 +9,12 @@ use crate::Outcome;
 use crate::ports::clock::Clock;
 use crate::ports::credentials::Identity;
 use crate::ports::storage::Storage;
-use crate::ports::tickets::{KeptTicket, NewTicket, TicketStore, TicketTokens};
+use crate::ports::tickets::{NewTicket, StoredTicket, TicketStore, TicketTokens};
 
-/// How long a ticket is good, in seconds.
+/// Time in seconds for which a ticket is valid.
 pub const TICKET_SECONDS: i64 = 60;
 
-/// Hands tickets out and takes them back.
+/// The feature: issues and redeems tickets.
 #[derive(Clone)]
 pub struct Tickets {
     storage: Arc<dyn Storage>,
@@ -22,7 +24,7 @@ pub struct Tickets {
 }
 
 impl Tickets {
-    /// The feature over its ports.
+    /// Returns the feature over its ports.
     pub fn new(
         storage: Arc<dyn Storage>,
         clock: Arc<dyn Clock>,
@@ -37,32 +39,35 @@ impl Tickets {
         }
     }
 
-    /// A ticket that speaks for `identity` once, within [`TICKET_SECONDS`].
+    /// Returns a ticket for `identity` that is valid once, within [`TICKET_SECONDS`].
     pub async fn issue(&self, identity: Identity) -> String {
         let NewTicket { ticket, hash } = self.tokens.mint();
         let expires_at = self.clock.now().plus_seconds(TICKET_SECONDS);
-        let kept = KeptTicket {
+        let stored = StoredTicket {
             identity,
             expires_at,
         };
-        self.store.keep(hash, kept).await;
+        self.store.keep(hash, stored).await;
         ticket
     }
 
-    /// Uses a ticket up: whom it speaks for, if it is good and their session still open.
+    /// Uses a ticket. Returns its identity if the ticket is valid and the session is still open.
     pub async fn redeem(&self, ticket: &str) -> Outcome<Option<Identity>> {
         let Some(hash) = self.tokens.read(ticket) else {
             return Ok(None);
         };
         let now = self.clock.now();
-        let kept = self.store.take(hash).await;
-        let Some(KeptTicket { identity, .. }) = kept.filter(|kept| now < kept.expires_at) else {
+        // Taken before the checks: an expired ticket is used up too.
+        let stored = self.store.take(hash).await;
+        let Some(StoredTicket { identity, .. }) = stored.filter(|stored| now < stored.expires_at)
+        else {
             return Ok(None);
         };
         let Identity {
             user_id,
             session_id,
         } = identity;
+        // A ticket must not outlive its session: the user may have logged out since.
         let is_open = self.storage.session_is_open(user_id, session_id, now);
         Ok(is_open.await?.then_some(identity))
     }

@@ -1,4 +1,4 @@
-//! Access tokens: JSON Web Tokens (RFC 7519) that live for minutes.
+//! Access tokens: JSON Web Tokens (RFC 7519) with a lifetime of minutes.
 
 use std::sync::Arc;
 
@@ -14,24 +14,25 @@ use uuid::Uuid;
 
 use crate::keys::SigningKey;
 
-/// Ours have some 400 bytes with HS256 and 700 with RS256; nothing longer is even decoded.
+/// Maximum size of a token. Tokens of this server have about 400 bytes with HS256 and 700 with RS256.
+/// Longer ones are refused before they cost any work.
 const MAX_TOKEN_BYTES: usize = 4096;
 
-/// What is in a token besides whom it speaks for.
+/// Contents of a token besides the user and the session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TokenRules {
-    /// `iss`: who signs.
+    /// `iss`: the server that signs.
     pub issuer: String,
-    /// `aud`: whom the tokens are for.
+    /// `aud`: the service that accepts the tokens.
     pub audience: String,
-    /// From `iat` to `exp`.
+    /// Seconds from `iat` to `exp`.
     pub lifetime_seconds: i64,
-    /// By how much the clocks of two servers may differ.
+    /// Maximum difference between the clocks of two servers in seconds.
     pub leeway_seconds: i64,
 }
 
 impl TokenRules {
-    /// Tokens of `issuer` for the sync interface: 15 minutes, clocks within 5 seconds.
+    /// Returns the rules for tokens of `issuer`: a lifetime of 15 minutes, a leeway of 5 seconds.
     pub fn of(issuer: impl Into<String>) -> Self {
         Self {
             issuer: issuer.into(),
@@ -42,8 +43,8 @@ impl TokenRules {
     }
 }
 
-/// Signs with one key and verifies with that and former ones, so that a key can be replaced
-/// without anybody being logged out.
+/// Signs with one key and verifies with that and former ones, so that a key can be replaced without
+/// logging users out.
 pub struct JwtTokens {
     signing: SigningKey,
     former: Vec<SigningKey>,
@@ -63,7 +64,7 @@ struct Claims {
 }
 
 impl JwtTokens {
-    /// Tokens signed with `signing`; those of the `former` keys are still good.
+    /// Makes tokens signed with `signing`, and accepts those of the `former` keys too.
     pub fn new(
         signing: SigningKey,
         former: Vec<SigningKey>,
@@ -78,8 +79,8 @@ impl JwtTokens {
         }
     }
 
-    /// The public keys as a JSON Web Key Set (RFC 7517 §5), for `/.well-known/jwks.json`. Secrets
-    /// have no public half: with HS256 the set is empty.
+    /// Returns the public keys as a JSON Web Key Set (RFC 7517 §5), for `/.well-known/jwks.json`. With
+    /// HS256 the set is empty, because a shared secret has no public half.
     pub fn jwks(&self) -> serde_json::Value {
         let keys = self
             .keys()
@@ -92,23 +93,27 @@ impl JwtTokens {
         std::iter::once(&self.signing).chain(&self.former)
     }
 
-    /// The claims of a token whose signature, issuer and audience hold.
+    /// Returns the claims of a token if its signature, issuer and audience are valid.
     fn claims(&self, token: &str) -> Option<Claims> {
         if token.len() > MAX_TOKEN_BYTES {
             return None;
         }
         let header = decode_header(token).ok()?;
-        // An extension that must be understood (RFC 7515 §4.1.11): we know none.
+        // `crit` lists extensions that must be understood (RFC 7515 §4.1.11). This server knows none.
         if header.crit.is_some() {
             return None;
         }
+        // Required: trying every key would cost a forged token one verification for each.
         let id = header.kid?;
         let key = self.keys().find(|key| key.id() == id)?;
+        // The algorithm comes from the key, never from the header: else a token could choose `none`, or
+        // HS256 with the public RSA key as its secret (RFC 8725 §2.1).
         let mut rules = Validation::new(key.algorithm());
         rules.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
         rules.set_issuer(&[&self.rules.issuer]);
         rules.set_audience(&[&self.rules.audience]);
-        // The time is an argument here; the library would ask the machine.
+        // `verify` compares the times with the clock of its caller. The library would read the system
+        // clock, which tests and the simulation cannot move.
         rules.validate_exp = false;
         decode(token, key.decoding(), &rules)
             .ok()
@@ -143,6 +148,7 @@ impl AccessTokens for JwtTokens {
         let now = now.as_micros().div_euclid(1_000_000);
         let leeway = self.rules.leeway_seconds;
         let is_over = claims.exp.saturating_add(leeway) <= now;
+        // A token from the future has no valid reason: it was signed with a wrong clock or a stolen key.
         let is_from_the_future = claims.iat.saturating_sub(leeway) > now;
         if is_over || is_from_the_future {
             return Err(TokenRefused);

@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-/// A source of bytes that nobody can guess. A simulation puts its seed in its place.
+/// A source of unpredictable bytes. The simulation replaces it by a generator with a seed.
 pub trait Entropy: Send + Sync {
     /// Fills `bytes`.
     fn fill(&self, bytes: &mut [u8]);
@@ -16,14 +16,14 @@ pub struct SystemEntropy;
 impl Entropy for SystemEntropy {
     #[expect(
         clippy::expect_used,
-        reason = "a machine without randomness must not hand out tokens; the request fails"
+        reason = "without randomness no token may be issued; the request fails"
     )]
     fn fill(&self, bytes: &mut [u8]) {
         getrandom::fill(bytes).expect("the operating system gives random bytes");
     }
 }
 
-/// A new signing secret of 256 bits, as 43 characters of text.
+/// Returns a new signing secret of 256 bits, as 43 characters of base64url.
 pub fn new_secret(entropy: &dyn Entropy) -> String {
     let mut bytes = [0; 32];
     entropy.fill(&mut bytes);

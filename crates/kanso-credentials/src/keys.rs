@@ -1,4 +1,4 @@
-//! Keys, each with its one algorithm.
+//! Signing keys, each with one algorithm.
 
 use std::fmt;
 use std::sync::Once;
@@ -12,21 +12,23 @@ use sha2::Sha256;
 
 use crate::strength::{MIN_SECRET_BYTES, is_guessable};
 
+// Labels separate the purposes of one key: each derived key is an HMAC of its own label, so that none of
+// them reveals another. The number is there to change a derivation later.
 const KEY_ID_LABEL: &[u8] = b"kanso key id 1";
 const KEY_ID_BYTES: usize = 8;
 const REFRESH_LABEL: &[u8] = b"kanso refresh tokens 1";
 const PSEUDONYM_LABEL: &[u8] = b"kanso pseudonyms 1";
 
-/// A key that must not sign anything. The message says what would do.
+/// Error of a key that is too weak. The message says which key is needed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
-    /// An HS256 secret that can be tried out.
+    /// An HS256 secret that is too short.
     #[error("the secret has {0} bytes, too few; use at least {MIN_SECRET_BYTES} random ones")]
     TooShort(usize),
     /// An HS256 secret that looks like a placeholder or a pattern.
     #[error("the secret can be guessed; use at least {MIN_SECRET_BYTES} random bytes")]
     Guessable,
-    /// Not what RS256 needs.
+    /// A text that is not a suitable RSA key.
     #[error("it is not an unencrypted RSA private key of at least 2048 bits in PEM")]
     NotRsa,
 }
@@ -38,15 +40,15 @@ pub struct SigningKey {
     algorithm: Algorithm,
     encoding: EncodingKey,
     decoding: DecodingKey,
-    /// The public half; none for HS256.
+    /// Public half of the key; `None` for HS256.
     public: Option<Jwk>,
 }
 
 impl SigningKey {
-    /// A shared secret, for HS256.
+    /// Makes an HS256 key from a shared secret.
     ///
     /// # Errors
-    /// Shorter than 32 bytes, or guessable.
+    /// [`KeyError::TooShort`] below 32 bytes, [`KeyError::Guessable`] for a placeholder or a pattern.
     pub fn hs256(secret: &[u8]) -> Result<Self, KeyError> {
         install_crypto_provider();
         if secret.len() < MIN_SECRET_BYTES {
@@ -55,7 +57,8 @@ impl SigningKey {
         if is_guessable(secret) {
             return Err(KeyError::Guessable);
         }
-        // Keyed and cut: it tells keys apart and nothing about them.
+        // The id is public in every token. A keyed and truncated hash distinguishes keys without helping
+        // to guess them.
         let id = keyed_hash(secret, KEY_ID_LABEL);
         Ok(Self {
             id: URL_SAFE_NO_PAD.encode(&id[..KEY_ID_BYTES]),
@@ -66,16 +69,16 @@ impl SigningKey {
         })
     }
 
-    /// An RSA private key in PEM (PKCS#8 or PKCS#1), for RS256. Its id is its thumbprint
+    /// Makes an RS256 key from an RSA private key in PEM (PKCS#8 or PKCS#1). Its id is its thumbprint
     /// (RFC 7638).
     ///
     /// # Errors
-    /// Anything else, or fewer than 2048 bits.
+    /// [`KeyError::NotRsa`] for anything else, also for fewer than 2048 bits (RFC 7518 §3.3).
     pub fn rs256(pem: &[u8]) -> Result<Self, KeyError> {
         install_crypto_provider();
         let refuse = |_: jsonwebtoken::errors::Error| KeyError::NotRsa;
         let encoding = EncodingKey::from_rsa_pem(pem).map_err(refuse)?;
-        // This reads the key with the library that will sign, which refuses short ones.
+        // This parses the key with the library that signs, which refuses keys below 2048 bits.
         let mut public = Jwk::from_encoding_key(&encoding, Algorithm::RS256).map_err(refuse)?;
         let id = public.thumbprint(ThumbprintHash::SHA256).map_err(refuse)?;
         let decoding = DecodingKey::from_jwk(&public).map_err(refuse)?;
@@ -90,7 +93,7 @@ impl SigningKey {
         })
     }
 
-    /// The `kid` under which tokens name this key.
+    /// Returns the `kid` of this key in the header of its tokens.
     pub fn id(&self) -> &str {
         &self.id
     }
@@ -111,24 +114,25 @@ impl SigningKey {
         self.public.as_ref()
     }
 
-    /// A key for refresh tokens, which says nothing about this one.
+    /// Derives the key of refresh tokens. It does not reveal this key.
     pub(crate) fn refresh_key(&self) -> [u8; 32] {
         keyed_hash(self.encoding.as_bytes(), REFRESH_LABEL)
     }
 
-    /// The same for pseudonyms.
+    /// Derives the key of pseudonyms.
     pub(crate) fn pseudonym_key(&self) -> [u8; 32] {
         keyed_hash(self.encoding.as_bytes(), PSEUDONYM_LABEL)
     }
 }
 
+// No derived `Debug`: it would print the secret.
 impl fmt::Debug for SigningKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "SigningKey({:?}, {})", self.algorithm, self.id)
     }
 }
 
-/// HMAC-SHA-256.
+/// Computes HMAC-SHA-256 (RFC 2104).
 pub(crate) fn keyed_hash(key: &[u8], message: &[u8]) -> [u8; 32] {
     #[expect(
         clippy::expect_used,
@@ -139,11 +143,12 @@ pub(crate) fn keyed_hash(key: &[u8], message: &[u8]) -> [u8; 32] {
     mac.finalize().into_bytes().into()
 }
 
-/// Chooses the implementation by name, whatever features other crates ask for.
+/// Installs one crypto provider. Without it `jsonwebtoken` chooses by its features, which other crates of
+/// the build may change.
 fn install_crypto_provider() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
-        // An error says that the process has already chosen one, which is as good.
+        // An error means that the process has already installed one, which is fine.
         let _ = jsonwebtoken::crypto::aws_lc::DEFAULT_PROVIDER.install_default();
     });
 }
@@ -180,7 +185,7 @@ mod tests {
             );
         }
         let ids = [PKCS8, PKCS1].map(|pem| SigningKey::rs256(pem).expect("a key").id);
-        assert_eq!(ids[0], ids[1], "one key in two wrappings");
+        assert_eq!(ids[0], ids[1], "the same key in two formats");
         assert_eq!(ids[0].len(), 43, "a whole SHA-256");
     }
 

@@ -1,12 +1,14 @@
 //! Edge out: passwords and tokens. Argon2id behind a bounded queue, access tokens as JSON Web
-//! Tokens, refresh tokens and tickets that are opaque.
+//! Tokens, opaque refresh tokens and tickets.
 //!
-//! **Invariant:** no clock and no storage here: every check is handed the time, and what has to be
-//! remembered is handed back. A key carries its one algorithm, so that no token can choose how it
-//! is verified. Nothing in this crate prints a secret.
+//! **Invariant:** no clock and no storage here: the caller passes the time and stores the results. A key
+//! carries its one algorithm, so that no token can choose how it is verified. No `Debug` or `Display`
+//! of this crate prints a secret.
 
 mod access;
 mod entropy;
+#[cfg(test)]
+mod formats;
 mod keys;
 mod passwords;
 mod pseudonyms;

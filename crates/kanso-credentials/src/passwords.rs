@@ -1,4 +1,4 @@
-//! Passwords: Argon2id (RFC 9106), a bounded number at a time.
+//! Passwords: Argon2id (RFC 9106) with a bounded number of hashes at a time.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,19 +12,21 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::entropy::Entropy;
 
-/// How much work a hash is.
+/// Argon2id parameters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HashCost {
-    /// Evict, in KiB.
+    /// Memory in KiB.
     pub memory_kib: u32,
-    /// Passes over it.
+    /// Number of passes over the memory.
     pub passes: u32,
-    /// Lanes.
+    /// Number of lanes.
     pub lanes: u32,
 }
 
 impl HashCost {
-    /// The least that OWASP recommends for Argon2id: 19 MiB, two passes, one lane. Some 25 ms.
+    /// OWASP's minimum for Argon2id: 19 MiB, two passes, one lane. A hash takes about 25 ms.
+    //
+    // A stored hash records its parameters, so a later increase upgrades each account at its next login.
     pub const RECOMMENDED: Self = Self {
         memory_kib: 19 * 1024,
         passes: 2,
@@ -32,17 +34,17 @@ impl HashCost {
     };
 }
 
-/// How many hashes may be under way.
+/// Limits on concurrent hashes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Queue {
-    /// At a time; as many as there are cores.
+    /// Number of hashes at a time. More than there are cores only use more memory.
     pub workers: usize,
-    /// Waiting; over it the answer is [`PasswordFault::Busy`].
+    /// Number of waiting hashes. Further calls fail with [`PasswordFault::Busy`].
     pub waiting: usize,
 }
 
 impl Queue {
-    /// A worker for each core, 64 waiting.
+    /// Returns one worker for each core, and 64 waiting hashes.
     pub fn for_this_machine() -> Self {
         let workers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         Self {
@@ -52,29 +54,32 @@ impl Queue {
     }
 }
 
-/// Hashes with Argon2id, off the runtime's own threads.
+/// Hashes with Argon2id on the blocking threads of the runtime.
 pub struct Argon2Passwords {
     hasher: Arc<Hasher>,
-    /// Workers and those who wait for one.
+    /// Permits for running and waiting hashes.
     places: Arc<Semaphore>,
+    /// Permits for running hashes.
     workers: Arc<Semaphore>,
 }
 
 struct Hasher {
     argon2: Argon2<'static>,
     entropy: Arc<dyn Entropy>,
-    /// What a hash is computed in, one for each worker. Used again: given back to the allocator,
-    /// blocks of 19 MiB are what it keeps and cuts into pieces.
+    /// Free work memory, at most one for each worker.
+    //
+    // Reused, because freed blocks of 19 MiB stay with the allocator, which splits them up: the
+    // process would grow with every burst of logins.
     memory: Mutex<Vec<Vec<Block>>>,
-    /// The hash of a password that nobody knows.
-    nobody: PasswordHash,
+    /// Hash of a random password, checked for accounts that do not exist.
+    dummy: PasswordHash,
 }
 
 impl Argon2Passwords {
-    /// A hasher; it computes one hash right away.
+    /// Makes a hasher. It computes one hash at once, the dummy.
     ///
     /// # Errors
-    /// A cost that Argon2 does not know.
+    /// The cost is not valid for Argon2.
     pub fn new(
         cost: HashCost,
         queue: Queue,
@@ -88,9 +93,9 @@ impl Argon2Passwords {
             argon2,
             entropy,
             memory: Mutex::default(),
-            nobody: PasswordHash::new(String::new()),
+            dummy: PasswordHash::new(String::new()),
         };
-        hasher.nobody = hasher.hash(&password)?;
+        hasher.dummy = hasher.hash(&password)?;
         let workers = queue.workers.max(1);
         Ok(Self {
             hasher: Arc::new(hasher),
@@ -99,12 +104,14 @@ impl Argon2Passwords {
         })
     }
 
-    /// Waits for a worker and has it do `work`. A caller that goes away leaves the queue, but work
-    /// that has begun keeps its worker until it is done: the machine is not free before.
+    /// Waits for a worker and runs `work` on it. A cancelled caller leaves the queue, but work that has
+    /// begun keeps its permit until it is done: a core is not free before.
     async fn with_worker<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Hasher) -> Result<T, PasswordFault> + Send + 'static,
     ) -> Result<T, PasswordFault> {
+        // The first permit never waits: a full queue is refused at once, so that a flood of logins does not
+        // pile up requests that time out anyway.
         let place = Arc::clone(&self.places)
             .try_acquire_owned()
             .map_err(|_| PasswordFault::Busy)?;
@@ -112,11 +119,11 @@ impl Argon2Passwords {
             .acquire_owned()
             .await
             .map_err(broken)?;
-        let held: (OwnedSemaphorePermit, OwnedSemaphorePermit) = (place, worker);
+        let permits: (OwnedSemaphorePermit, OwnedSemaphorePermit) = (place, worker);
         let hasher = Arc::clone(&self.hasher);
         let done = tokio::task::spawn_blocking(move || {
             let result = work(&hasher);
-            drop(held);
+            drop(permits);
             result
         });
         done.await.map_err(broken)?
@@ -125,6 +132,7 @@ impl Argon2Passwords {
 
 impl Hasher {
     fn hash(&self, password: &[u8]) -> Result<PasswordHash, PasswordFault> {
+        // 16 bytes, as RFC 9106 §3.1 recommends.
         let mut salt = [0; 16];
         self.entropy.fill(&mut salt);
         let hash = phc::PasswordHash {
@@ -141,7 +149,7 @@ impl Hasher {
         phc::ParamsString::try_from(self.argon2.params()).map_err(broken)
     }
 
-    /// What Argon2id makes of `password` and `salt`.
+    /// Computes Argon2id of `password` and `salt`.
     fn output(&self, password: &[u8], salt: &[u8]) -> Result<phc::Output, PasswordFault> {
         let mut memory = self.memory().pop().unwrap_or_default();
         memory.resize(self.argon2.params().block_count(), Block::default());
@@ -178,11 +186,13 @@ impl Hasher {
         password: &Password,
         stored: &phc::PasswordHash,
     ) -> Result<bool, PasswordFault> {
-        let is_of_today = stored.algorithm == Algorithm::Argon2id.ident()
+        let is_current = stored.algorithm == Algorithm::Argon2id.ident()
             && stored.version == Some(Version::V0x13.into())
             && stored.params == self.params()?;
-        if let (true, Some(salt), Some(hash)) = (is_of_today, stored.salt, stored.hash) {
-            // Outputs are compared in constant time.
+        // With the current parameters the hash is computed here, in reused memory. `verify_password` below
+        // allocates its own and handles all older parameters.
+        if let (true, Some(salt), Some(hash)) = (is_current, stored.salt, stored.hash) {
+            // `phc::Output` compares in constant time.
             return Ok(self.output(password.expose(), salt.as_ref())? == hash);
         }
         match self.argon2.verify_password(password.expose(), stored) {
@@ -192,8 +202,7 @@ impl Hasher {
         }
     }
 
-    /// Whether trying passwords against `stored` would cost an attacker less than against a new
-    /// hash.
+    /// Returns true if guessing against `stored` costs an attacker less than against a new hash.
     fn is_weaker(&self, stored: &phc::PasswordHash) -> Result<bool, PasswordFault> {
         let params = Params::try_from(stored).map_err(broken)?;
         let work = |params: &Params| u64::from(params.m_cost()) * u64::from(params.t_cost());
@@ -217,9 +226,10 @@ impl Passwords for Argon2Passwords {
     ) -> Result<PasswordCheck, PasswordFault> {
         self.with_worker(move |hasher| match stored {
             Some(stored) => hasher.check(&password, &stored),
-            // As much work as for somebody, and no way to be right.
+            // An unknown account takes as long as a wrong password, so that the time of the answer does
+            // not reveal which e-mail addresses have an account.
             None => hasher
-                .check(&password, &hasher.nobody)
+                .check(&password, &hasher.dummy)
                 .map(|_| PasswordCheck::Wrong),
         })
         .await

@@ -1,4 +1,4 @@
-//! Names that say nothing of whom they stand for.
+//! Keyed names for values that are stored outside the database, such as in Redis.
 
 use std::fmt;
 
@@ -8,16 +8,17 @@ use kanso_application::ports::credentials::Pseudonyms;
 
 use crate::keys::{SigningKey, keyed_hash};
 
-/// How much of a hash is kept: two of a million names meet with a chance below 10^-26.
+/// Length of a name in bytes. The chance that two of a million names collide is below 10^-26.
 const BYTES: usize = 16;
 
-/// Names under a key that follows from the signing key, so that servers that share that one agree.
+/// Computes names with HMAC. The key is derived from the signing key, so servers with the same signing
+/// key compute the same names.
 pub struct HmacPseudonyms {
     key: [u8; 32],
 }
 
 impl HmacPseudonyms {
-    /// Names under a key derived from `signing`.
+    /// Makes names with a key derived from `signing`.
     #[must_use]
     pub fn new(signing: &SigningKey) -> Self {
         Self {
@@ -33,6 +34,7 @@ impl Pseudonyms for HmacPseudonyms {
     }
 }
 
+// No derived `Debug`: it would print the key.
 impl fmt::Debug for HmacPseudonyms {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("HmacPseudonyms(…)")
@@ -48,7 +50,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_has_one_name_under_one_key() {
+    fn a_value_has_one_name_under_one_key() {
         let (one, same) = (names(&SECRETS[0]), names(&SECRETS[0]));
         let name = one.name("ada@example.org");
         assert_eq!(name, same.name("ada@example.org"));

@@ -1,9 +1,9 @@
-//! Refresh tokens: opaque, and each the only possible successor of the one before.
+//! Refresh tokens: opaque, and each with exactly one possible successor.
 //!
 //! A token is `kr1_` and base64url of user, session and a secret of 256 bits. The secret of a
-//! session's first token is random; that of a successor is an HMAC of its predecessor under a key
-//! of the server. So a retry gets the very same successor, although nothing but hashes is stored,
-//! and nobody can go from a token to its successor but the server.
+//! session's first token is random. That of a successor is an HMAC of its predecessor under a key of
+//! the server. So a retry gets the same successor, although only hashes are stored, and only the server
+//! can compute a successor.
 
 use std::fmt;
 use std::sync::Arc;
@@ -23,21 +23,21 @@ use crate::keys::{SigningKey, keyed_hash};
 
 const PREFIX: &str = "kr1_";
 
-/// Makes refresh tokens under a key that follows from the signing key.
+/// Makes refresh tokens with a key derived from the signing key.
 pub struct HmacRefreshTokens {
     key: [u8; 32],
     entropy: Arc<dyn Entropy>,
 }
 
-/// A token taken apart.
+/// The parts of a token.
 #[derive(Clone, Copy)]
-struct Parts {
+struct TokenParts {
     identity: Identity,
     secret: [u8; 32],
 }
 
 impl HmacRefreshTokens {
-    /// Tokens under a key derived from `signing`.
+    /// Makes tokens with a key derived from `signing`.
     pub fn new(signing: &SigningKey, entropy: Arc<dyn Entropy>) -> Self {
         Self {
             key: signing.refresh_key(),
@@ -45,15 +45,19 @@ impl HmacRefreshTokens {
         }
     }
 
-    fn successor(&self, parts: Parts) -> Parts {
-        Parts {
+    /// Derives the next token of the session.
+    //
+    // Derived and not random: if the answer of a refresh is lost, the client retries with the old token
+    // and must get the same new one. The server stores hashes, so it could not repeat a random one.
+    fn successor(&self, parts: TokenParts) -> TokenParts {
+        TokenParts {
             secret: keyed_hash(&self.key, &parts.bytes()),
             ..parts
         }
     }
 }
 
-impl Parts {
+impl TokenParts {
     fn bytes(self) -> [u8; 64] {
         let mut bytes = [0; 64];
         let (user, rest) = bytes.split_at_mut(16);
@@ -64,7 +68,7 @@ impl Parts {
         bytes
     }
 
-    /// `None` for anything but the one spelling that [`Parts::text`] gives.
+    /// Parses a token; `None` for anything that [`TokenParts::text`] does not return.
     fn parse(text: &str) -> Option<Self> {
         let bytes = URL_SAFE_NO_PAD.decode(text.strip_prefix(PREFIX)?).ok()?;
         let (user, rest) = bytes.split_first_chunk::<16>()?;
@@ -75,6 +79,7 @@ impl Parts {
         };
         Some(Self {
             identity,
+            // Fails unless exactly 32 bytes are left.
             secret: rest.try_into().ok()?,
         })
     }
@@ -83,6 +88,7 @@ impl Parts {
         format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(self.bytes()))
     }
 
+    /// Hashes the secret. SHA-256 without salt is enough: 256 random bits cannot be guessed.
     fn hash(self) -> TokenHash {
         TokenHash::new(Sha256::digest(self.secret).into())
     }
@@ -92,7 +98,7 @@ impl RefreshTokens for HmacRefreshTokens {
     fn mint(&self, identity: Identity) -> NewRefreshToken {
         let mut secret = [0; 32];
         self.entropy.fill(&mut secret);
-        let parts = Parts { identity, secret };
+        let parts = TokenParts { identity, secret };
         NewRefreshToken {
             token: parts.text(),
             hash: parts.hash(),
@@ -100,7 +106,7 @@ impl RefreshTokens for HmacRefreshTokens {
     }
 
     fn read(&self, token: &str) -> Option<PresentedToken> {
-        let parts = Parts::parse(token)?;
+        let parts = TokenParts::parse(token)?;
         let successor = self.successor(parts);
         Some(PresentedToken {
             identity: parts.identity,
@@ -113,6 +119,7 @@ impl RefreshTokens for HmacRefreshTokens {
     }
 }
 
+// No derived `Debug`: it would print the key.
 impl fmt::Debug for HmacRefreshTokens {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("HmacRefreshTokens(…)")
@@ -165,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_server_knows_the_successor() {
+    fn only_the_server_can_compute_the_successor() {
         let token = tokens(SECRET).mint(ada()).token;
         let [ours, theirs] =
             [SECRET, OTHER_SECRET].map(|secret| read(&tokens(secret), &token).successor);
@@ -173,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn two_log_ins_share_nothing() {
+    fn two_logins_get_different_tokens() {
         let tokens = tokens(SECRET);
         assert_ne!(tokens.mint(ada()).token, tokens.mint(ada()).token);
     }
@@ -182,10 +189,10 @@ mod tests {
     fn a_token_has_one_spelling() {
         let tokens = tokens(SECRET);
         let good = tokens.mint(ada()).token;
-        // 64 bytes leave four bits of the last character unused; they must be zero.
+        // 64 bytes leave four bits of the last base64url character unused; they must be zero.
         let last = good.chars().last().expect("a character");
-        let spelt_otherwise = char::from_u32(u32::from(last) + 1).expect("a character");
-        let other_bits = format!("{}{spelt_otherwise}", &good[..89]);
+        let other_last = char::from_u32(u32::from(last) + 1).expect("a character");
+        let other_bits = format!("{}{other_last}", &good[..89]);
         for bad in [
             "",
             "kr1_",

@@ -1,13 +1,14 @@
-//! Tells secrets from placeholders.
+//! Detection of placeholder secrets.
 
-/// RFC 7518 §3.2: a key of the size of the hash output or larger.
+/// Minimum length of a secret: the size of the hash output (RFC 7518 §3.2).
 pub(crate) const MIN_SECRET_BYTES: usize = 32;
-/// What must be left of a secret when the words of placeholders are taken out.
+/// Minimum number of characters that remain after the words of placeholders are removed.
 const MIN_REST: usize = 16;
-/// Fewer different characters are a pattern.
+/// Minimum number of different bytes; fewer are a pattern.
 const MIN_DIFFERENT: usize = 8;
 
-/// The words of which example secrets in manuals are made.
+/// Words in example secrets of manuals. Longer words come first: a short word would otherwise split a
+/// longer one.
 const PLACEHOLDER_WORDS: [&str; 35] = [
     "development",
     "placeholder",
@@ -46,7 +47,7 @@ const PLACEHOLDER_WORDS: [&str; 35] = [
     "dev",
 ];
 
-/// Whether anybody could guess `secret` although it is long enough.
+/// Returns true if a secret of sufficient length is a placeholder or a pattern.
 pub(crate) fn is_guessable(secret: &[u8]) -> bool {
     let mut different = secret.to_vec();
     different.sort_unstable();
@@ -56,10 +57,11 @@ pub(crate) fn is_guessable(secret: &[u8]) -> bool {
     }
     let text = String::from_utf8_lossy(secret).to_lowercase();
     let mut rest: String = text.chars().filter(|c| c.is_alphanumeric()).collect();
+    // Words are removed, not searched for: a random secret may contain one by chance or as a prefix.
     for word in PLACEHOLDER_WORDS {
         rest = rest.replace(word, "");
     }
-    // A binary secret has few letters; its length alone then says enough.
+    // A binary secret has few letters, so the rest says nothing about it. Its length is checked elsewhere.
     text.is_ascii() && rest.len() < MIN_REST
 }
 

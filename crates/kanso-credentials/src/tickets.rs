@@ -1,4 +1,4 @@
-//! Tickets: `kt1_` and base64url of 256 random bits, of which only a hash is kept.
+//! Tickets: `kt1_` and base64url of 256 random bits. Only a hash of them is stored.
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,13 +13,13 @@ use crate::entropy::Entropy;
 
 const PREFIX: &str = "kt1_";
 
-/// Makes tickets that nobody can guess.
+/// Makes random tickets.
 pub struct RandomTickets {
     entropy: Arc<dyn Entropy>,
 }
 
 impl RandomTickets {
-    /// Tickets of this randomness.
+    /// Makes tickets with this source of randomness.
     pub fn new(entropy: Arc<dyn Entropy>) -> Self {
         Self { entropy }
     }
@@ -58,7 +58,7 @@ mod tests {
     use crate::entropy::SystemEntropy;
 
     #[test]
-    fn a_ticket_is_read_back_as_the_hash_that_is_kept() {
+    fn a_ticket_is_read_as_the_stored_hash() {
         let tickets = RandomTickets::new(Arc::new(SystemEntropy));
         let [one, other] = [(); 2].map(|()| tickets.mint());
         assert_eq!(one.ticket.len(), 47);

@@ -1,20 +1,31 @@
-//! Accounts: who a person is to the server, and the settings by which their days are read.
+//! Accounts: e-mail addresses, passwords and the settings by which days are read.
 
 use std::fmt;
 
 use crate::{DayStart, Seq, Timestamp, UserId, WeekStart, Zone};
 
-/// An e-mail address in lower case: the name under which a person logs in.
+/// An e-mail address in lower case, with which a user logs in.
+///
+/// ```
+/// use kanso_domain::accounts::{Email, NotAnEmail};
+///
+/// let email: Email = " Ada@Example.org ".parse()?;
+/// assert_eq!(email.as_str(), "ada@example.org");
+/// assert_eq!("ada@localhost".parse::<Email>(), Err(NotAnEmail));
+/// // Personal data does not reach a log by accident.
+/// assert_eq!(format!("{email:?}"), "Email(…)");
+/// # Ok::<(), NotAnEmail>(())
+/// ```
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Email(String);
 
-/// A text that is not an e-mail address.
+/// The error for a text that is not an e-mail address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be an e-mail address of at most 254 characters")]
 pub struct NotAnEmail;
 
 impl Email {
-    /// The address.
+    /// Returns the address.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -23,12 +34,17 @@ impl Email {
 impl std::str::FromStr for Email {
     type Err = NotAnEmail;
 
-    /// Trims and lower-cases. Only a message that arrives can tell whether an address is real, so
-    /// the shape is checked loosely: one `@`, something before it, a dotted host after it, and no
-    /// space, control character or bracket anywhere (RFC 5321 §4.5.3 sets the lengths).
+    /// Trims the text, puts it in lower case and checks its shape.
+    ///
+    /// The check is loose, because only a delivered message proves that an address exists: one `@`,
+    /// something before it, a dotted host after it, and no space, control character or bracket
+    /// anywhere. RFC 5321 §4.5.3 sets the lengths.
     fn from_str(text: &str) -> Result<Self, NotAnEmail> {
         let text = text.trim().to_lowercase();
+        // Split at the last `@`. A second one is then in the local part, where it is forbidden.
         let (local, host) = text.rsplit_once('@').ok_or(NotAnEmail)?;
+        // Characters that have a meaning in the header of a message, so that an address cannot
+        // change one.
         let forbidden =
             |c: char| c.is_whitespace() || c.is_control() || "<>()[],;:\\\"@".contains(c);
         let labels_are_sound = host.contains('.')
@@ -58,41 +74,52 @@ impl fmt::Display for Email {
 }
 
 impl fmt::Debug for Email {
-    /// Personal data: never printed by accident.
+    /// Hides the address, which is personal data.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Email(…)")
     }
 }
 
-/// A password as a person typed it. It prints nowhere.
+/// A password as the user typed it. `Debug` does not print it.
+///
+/// ```
+/// use kanso_domain::accounts::{Password, PasswordError};
+///
+/// assert!(Password::choose("correct horse").is_ok());
+/// assert_eq!(Password::choose("short").unwrap_err(), PasswordError::TooShort);
+/// assert_eq!(Password::choose("Password1").unwrap_err(), PasswordError::Common);
+/// ```
 #[derive(Clone)]
 pub struct Password(String);
 
-/// Why a password was refused at registration.
+/// The reason why a new password is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PasswordError {
-    /// Fewer than [`Password::MIN`] characters.
+    /// It has fewer than [`Password::MIN`] characters.
     #[error("must have at least 8 characters")]
     TooShort,
-    /// More than [`Password::MAX`] characters.
+    /// It has more than [`Password::MAX`] characters.
     #[error("must have at most 256 characters")]
     TooLong,
-    /// One of those that attackers try first.
+    /// It is one of the passwords that attackers try first.
     #[error("is one of the most common passwords; choose another")]
     Common,
 }
 
 impl Password {
-    /// The fewest characters (NIST SP 800-63B §5.1.1.2).
+    /// Fewest characters (NIST SP 800-63B §5.1.1.2).
     pub const MIN: usize = 8;
-    /// The most characters; hashing must not be a way to burn the server's time.
+    /// Most characters. The bound keeps an attacker from making the server hash long texts.
     pub const MAX: usize = 256;
 
-    /// A password that somebody wants to use from now on.
+    /// Checks a new password.
+    ///
+    /// There are no composition rules, as NIST SP 800-63B §5.1.1.2 recommends.
     ///
     /// # Errors
-    /// Too short, too long, or on the list of common ones. There are no composition rules.
+    /// [`PasswordError`] if it is too short, too long, or on the list of common passwords.
     pub fn choose(text: &str) -> Result<Self, PasswordError> {
+        // Characters and not bytes, as NIST SP 800-63B counts them.
         let length = text.chars().count();
         if length < Self::MIN {
             return Err(PasswordError::TooShort);
@@ -100,18 +127,22 @@ impl Password {
         if length > Self::MAX {
             return Err(PasswordError::TooLong);
         }
+        // Compared in lower case, since attackers try the usual variants of case too.
         if COMMON.contains(&text.to_lowercase().as_str()) {
             return Err(PasswordError::Common);
         }
         Ok(Self(text.to_owned()))
     }
 
-    /// A password that somebody claims to have chosen before; `None` when it cannot be one.
+    /// Wraps the password of a log-in. Returns `None` if it is too long to be a password.
+    ///
+    /// Only the upper bound applies: an old password may break the rules for new ones, and the
+    /// stored hash decides.
     pub fn claimed(text: &str) -> Option<Self> {
         (text.chars().count() <= Self::MAX).then(|| Self(text.to_owned()))
     }
 
-    /// The bytes to hash.
+    /// Returns the bytes to hash.
     pub const fn expose(&self) -> &[u8] {
         self.0.as_bytes()
     }
@@ -123,7 +154,7 @@ impl fmt::Debug for Password {
     }
 }
 
-/// The most common passwords of eight or more characters, as breach reports rank them.
+/// The most common passwords of eight or more characters, from reports on breaches.
 const COMMON: &[&str] = &[
     "00000000",
     "0123456789",
@@ -213,7 +244,7 @@ impl PasswordHash {
         Self(phc)
     }
 
-    /// The PHC string.
+    /// Returns the PHC string.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -225,14 +256,14 @@ impl fmt::Debug for PasswordHash {
     }
 }
 
-/// How a person's days and weeks are read.
+/// The settings by which the days and weeks of a user are read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// The home zone, used where a request or an entry names none.
+    /// Home zone. It is used if a request or an entry has none.
     pub timezone: Zone,
-    /// The day on which weeks begin.
+    /// Day on which weeks begin.
     pub week_start: WeekStart,
-    /// The time at which days begin.
+    /// Time at which days begin.
     pub day_start: DayStart,
 }
 
@@ -246,30 +277,30 @@ impl Default for Settings {
     }
 }
 
-/// Settings as they are synced.
+/// The settings as a synced record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SettingsRecord {
-    /// The settings.
+    /// Settings.
     pub settings: Settings,
-    /// Where their newest change stands in the user's history.
+    /// Position of their newest change in the history of the user.
     pub seq: Seq,
-    /// When that was.
+    /// Time of that change.
     pub updated_at: Timestamp,
 }
 
-/// A partial change of [`Settings`]; `None` leaves a setting as it is.
+/// A partial change of [`Settings`]. `None` leaves a setting as it is.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct SettingsChange {
-    /// The new home zone.
+    /// New home zone.
     pub timezone: Option<Zone>,
-    /// The new first day of weeks.
+    /// New first day of weeks.
     pub week_start: Option<WeekStart>,
-    /// The new start of days.
+    /// New start of days.
     pub day_start: Option<DayStart>,
 }
 
 impl Settings {
-    /// The settings after `change`.
+    /// Returns the settings after `change`.
     #[must_use]
     pub fn changed(self, change: SettingsChange) -> Self {
         Self {
@@ -280,16 +311,16 @@ impl Settings {
     }
 }
 
-/// An account as its owner sees it.
+/// An account, without its password.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {
-    /// The account's id.
+    /// Id of the account.
     pub id: UserId,
-    /// The log-in name.
+    /// E-mail address with which the user logs in.
     pub email: Email,
-    /// How days and weeks are read.
+    /// Settings of the account.
     pub settings: Settings,
-    /// When the account was registered.
+    /// Time of the registration.
     pub created_at: Timestamp,
 }
 

@@ -1,4 +1,4 @@
-//! Entries: what a person did, when, and for which day it counts.
+//! Entries: records of a habit that was done, with the day for which they count.
 
 mod fields;
 
@@ -8,51 +8,54 @@ use jiff::civil::Date;
 
 use crate::accounts::Settings;
 use crate::calendar::local_day;
-use crate::record::{FieldSet, Provenance, Stamp};
+use crate::provenance::{FieldSet, Provenance};
+use crate::stamp::Stamp;
 use crate::text::Notes;
 use crate::validation::{Checker, Invalid};
 use crate::{EntryId, HabitId, Quantity, Zone};
 
-/// An entry as the server keeps it.
+/// An entry as the server stores it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// Unique within the user.
+    /// Id of the entry, unique within the user.
     pub id: EntryId,
-    /// What the person recorded.
+    /// Part of the entry that the user edits.
     pub details: EntryDetails,
-    /// What the server keeps about the record.
+    /// Server-owned part of the entry.
     pub stamp: Stamp,
-    /// Who edited it last, and when each field was; by [`EntryField`].
+    /// Newest edit of the entry and of each [`EntryField`].
     pub provenance: Provenance<{ EntryField::COUNT }>,
 }
 
-/// The part of an entry that its owner edits.
+/// The part of an entry that its user edits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EntryDetails {
-    /// The habit that it belongs to; fixed when the entry is created.
+    /// Habit of the entry. It is fixed when the entry is created.
     pub habit_id: HabitId,
-    /// When it was done.
+    /// Time or date at which it was done.
     pub completion: Completion,
-    /// The zone that the device was in.
+    /// Zone in which the device was; `None` for the zone of the account.
     pub timezone: Option<Zone>,
-    /// The civil date that it counts for. Decided when it is written, so that neither travel nor
-    /// a change of the settings moves a day that is over.
+    /// Civil date for which the entry counts.
+    ///
+    /// It is computed when the entry is written and then stored. So neither a journey nor a change
+    /// of the settings moves a past day.
     pub local_date: Date,
-    /// An amount, or a day off.
+    /// Kind of the entry: an amount or a day off.
     pub kind: EntryKind,
-    /// How much.
+    /// Amount.
     pub value: Quantity,
-    /// The person's words.
+    /// Notes of the user.
     pub notes: Notes,
 }
 
-/// What an entry says of its day.
+/// The kinds of entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 pub enum EntryKind {
-    /// An amount was done; 0 is an explicit "no".
+    /// An amount. 0 is an explicit "no".
     #[default]
     Value,
-    /// A day off: it neither counts nor breaks a streak.
+    /// A day off. It neither counts for a streak nor breaks it.
     Skip,
 }
 
@@ -60,7 +63,7 @@ impl EntryKind {
     /// All kinds.
     pub const ALL: [Self; 2] = [Self::Value, Self::Skip];
 
-    /// The wire name.
+    /// Returns the stable name of the kind. Storages and the protocol use it.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Value => "value",
@@ -68,7 +71,7 @@ impl EntryKind {
         }
     }
 
-    /// The value of an entry that names none: a tick, and nothing for a day off.
+    /// Returns the value of an entry without one: 1 for an amount (a tick), 0 for a day off.
     const fn default_value(self) -> Quantity {
         match self {
             Self::Value => Quantity::ONE,
@@ -78,7 +81,7 @@ impl EntryKind {
 }
 
 impl EntryDetails {
-    /// The fields in which this entry and `other` differ, by [`EntryField`].
+    /// Returns the fields in which the two entries differ, by [`EntryField`].
     pub fn differing(&self, other: &Self) -> FieldSet {
         let day = |details: &Self| (details.completion, details.local_date);
         FieldSet::of(EntryField::COUNT, |number| match EntryField::ALL[number] {
@@ -89,10 +92,29 @@ impl EntryDetails {
         })
     }
 
-    /// A new entry from what was given, read with its owner's `settings`.
+    /// Returns a new entry from `fields`, read with the `settings` of its user.
     ///
     /// # Errors
-    /// No habit or no date.
+    /// [`Invalid`] if the habit or the date is missing.
+    ///
+    /// ```
+    /// use kanso_domain::HabitId;
+    /// use kanso_domain::accounts::Settings;
+    /// use kanso_domain::entries::{EntryDetails, EntryFields};
+    /// use uuid::Uuid;
+    ///
+    /// // 23:30 in UTC is already the next day in Rome.
+    /// let fields = EntryFields {
+    ///     habit_id: Some(HabitId::new(Uuid::from_u128(1))),
+    ///     completion: Some("2026-01-15T23:30:00Z".parse()?),
+    ///     timezone: Some(Some("Europe/Rome".parse()?)),
+    ///     ..EntryFields::default()
+    /// };
+    /// let entry = EntryDetails::create(&fields, &Settings::default())?;
+    /// assert_eq!(entry.local_date.to_string(), "2026-01-16");
+    /// assert_eq!(entry.value.to_string(), "1");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn create(fields: &EntryFields, settings: &Settings) -> Result<Self, Invalid> {
         let mut checker = Checker::new();
         if fields.habit_id.is_none() {
@@ -101,6 +123,7 @@ impl EntryDetails {
         if fields.completion.is_none() {
             checker.refuse("completion_date", "is required");
         }
+        // Both errors are collected first, so that a client sees them at once.
         let (Some(habit_id), Some(completion)) = (fields.habit_id, fields.completion) else {
             return Err(checker.into_invalid("habit_id"));
         };
@@ -118,11 +141,12 @@ impl EntryDetails {
         })
     }
 
-    /// This entry with `fields` applied; what is absent stays as it is. The day is computed anew
-    /// when the instant or its zone is given, or when `local_date` is cleared.
+    /// Returns this entry with `fields` applied. Absent members stay as they are.
+    ///
+    /// The day is recomputed if the instant or its zone changes, or if `local_date` is cleared.
     ///
     /// # Errors
-    /// Another habit: an entry does not move.
+    /// [`Invalid`] if the fields name another habit. An entry cannot move to another habit.
     pub fn updated(&self, fields: &EntryFields, settings: &Settings) -> Result<Self, Invalid> {
         if fields
             .habit_id
@@ -138,8 +162,12 @@ impl EntryDetails {
             .timezone
             .clone()
             .unwrap_or_else(|| self.timezone.clone());
+        // Members that repeat the stored value must not move the day: the account may have another
+        // zone by now.
         let moved = completion != self.completion || timezone != self.timezone;
         let local_date = match fields.local_date {
+            // A client that sets the date wins over the computed one: it may record something for a
+            // past day.
             Some(Some(date)) => date,
             None if !moved => self.local_date,
             Some(None) | None => day_of(completion, timezone.as_ref(), settings),
@@ -158,6 +186,7 @@ impl EntryDetails {
 
 fn day_of(completion: Completion, timezone: Option<&Zone>, settings: &Settings) -> Date {
     match completion {
+        // A date is not shifted by the day start: the user named the day.
         Completion::Day(date) => date,
         Completion::At(instant) => local_day(
             instant,

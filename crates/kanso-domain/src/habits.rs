@@ -1,4 +1,4 @@
-//! Habits: what a person wants to do, how often, and how much.
+//! Habits: their title, schedule and target, and the history of both.
 
 mod fields;
 mod history;
@@ -15,85 +15,86 @@ pub use target::{HabitType, Target, TargetDirection, TargetFields};
 use jiff::civil::Date;
 
 use crate::calendar::Today;
-use crate::record::{FieldSet, Provenance, Stamp};
+use crate::provenance::{FieldSet, Provenance};
+use crate::stamp::Stamp;
 use crate::text::{Color, Description, Icon, Title, Unit};
 use crate::validation::{Checker, Invalid};
 use crate::{HabitId, TimeOfDay, Timestamp};
 
-/// A habit as the server keeps it.
+/// A habit as the server stores it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Habit {
-    /// Unique within the user.
+    /// Id of the habit, unique within the user.
     pub id: HabitId,
-    /// What the person chose.
+    /// Part of the habit that the user edits.
     pub details: HabitDetails,
-    /// What the server keeps about the record.
+    /// Server-owned part of the habit.
     pub stamp: Stamp,
-    /// What follows from the entries. Derived: it moves `seq` and never `version`.
+    /// Streak that follows from the entries. A new value changes `seq` but not `version`.
     pub streak: StoredStreak,
-    /// Who edited it last, and when each field was; by [`HabitField`].
+    /// Newest edit of the habit and of each [`HabitField`].
     pub provenance: Provenance<{ HabitField::COUNT }>,
 }
 
 /// A streak as it was computed last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct StoredStreak {
-    /// Units in a row, up to `day`.
+    /// Units in a row up to `day`.
     pub current: u32,
-    /// Units in a row, at the longest.
+    /// Units in a row at the longest.
     pub longest: u32,
-    /// The day for which it was computed; none when an entry or an edit came after that.
+    /// Day for which it was computed; `None` after a later entry or edit.
     pub day: Option<Date>,
 }
 
 impl StoredStreak {
-    /// Whether it may differ from the streak on `today`.
+    /// Returns true if the streak on `today` may be another one.
     pub fn is_stale(&self, today: Date) -> bool {
         self.day != Some(today)
     }
 }
 
-/// The part of a habit that its owner edits.
+/// The part of a habit that its user edits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HabitDetails {
-    /// The habit's name.
+    /// Name of the habit.
     pub title: Title,
-    /// What it is about.
+    /// Description of the habit.
     pub description: Description,
-    /// How it is drawn.
+    /// Colour in which clients draw it.
     pub color: Color,
-    /// How it is drawn.
+    /// Icon that clients draw.
     pub icon: Icon,
-    /// Where it stands in the list; equal places are ordered newest first.
+    /// Position in the list. Habits of equal position are ordered newest first.
     pub sort_order: i32,
-    /// When it is due and what makes a day done, over time.
+    /// Schedule and target over time.
     pub history: ScheduleHistory,
-    /// What the amounts count.
+    /// Unit of the amounts.
     pub unit: Unit,
-    /// When the client reminds, on the wall clock.
+    /// Wall-clock time at which clients remind the user.
     pub reminder_time: Option<TimeOfDay>,
-    /// The first day that counts; without one, see `docs/domain.md` on the start of a habit.
+    /// First day that counts. See `docs/domain.md` on the start of a habit without one.
     pub start_date: Option<Date>,
-    /// The last day that counts.
+    /// Last day that counts.
     pub end_date: Option<Date>,
-    /// When the habit was put away.
+    /// Time at which the habit was archived; `None` while it is active.
     pub archived_at: Option<Timestamp>,
-    /// The days on which it was away, in order; the last span is open while it is.
+    /// Days on which the habit was archived, in order. The last span is open while it is archived.
     pub archived_spans: Vec<ArchivedSpan>,
 }
 
 impl HabitDetails {
-    /// When the habit is due now.
+    /// Returns the schedule in force.
     pub fn schedule(&self) -> Schedule {
         self.history.newest().schedule
     }
 
-    /// What makes a day done now.
+    /// Returns the target in force.
     pub fn target(&self) -> Target {
         self.history.newest().target
     }
 
-    /// The fields in which this habit and `other` differ, by [`HabitField`].
+    /// Returns the fields in which the two habits differ, by [`HabitField`].
     pub fn differing(&self, other: &Self) -> FieldSet {
         FieldSet::of(HabitField::COUNT, |number| match HabitField::ALL[number] {
             HabitField::Title => self.title != other.title,
@@ -113,10 +114,10 @@ impl HabitDetails {
         })
     }
 
-    /// A new habit, made `today`, from what was given, with defaults for the rest.
+    /// Returns a new habit from `fields`, created `today`. Absent members get defaults.
     ///
     /// # Errors
-    /// No title, or fields that contradict each other.
+    /// [`Invalid`] if the title is missing or the fields contradict each other.
     pub fn create(fields: &HabitFields, today: Today<'_>) -> Result<Self, Invalid> {
         let mut checker = Checker::new();
         let title = fields.title.clone();
@@ -132,7 +133,7 @@ impl HabitDetails {
         let schedule = Schedule::create(&fields.schedule, &mut checker);
         let target = Target::create(&fields.target, &mut checker);
         let archived_at = fields.archived_at.flatten();
-        let away = archived_at.map(|instant| today.day_of(instant));
+        let archived_on = archived_at.map(|instant| today.day_of(instant));
         let details = title
             .zip(schedule)
             .zip(target)
@@ -148,18 +149,21 @@ impl HabitDetails {
                 start_date: fields.start_date.flatten(),
                 end_date: fields.end_date.flatten(),
                 archived_at,
-                archived_spans: history::archived(Vec::new(), away, today.date),
+                archived_spans: history::archived(Vec::new(), archived_on, today.date),
             });
         Self::checked(details, checker)
     }
 
-    /// This habit with `fields` applied `today`; what is absent stays as it is. A new schedule or
-    /// target judges from today on, or from the day that the fields name.
+    /// Returns this habit with `fields` applied `today`. Absent members stay as they are.
+    ///
+    /// A new schedule or target applies from today, or from the day that the fields name.
     ///
     /// # Errors
-    /// Fields that contradict each other or what stays.
+    /// [`Invalid`] if the fields contradict each other or the stored values.
     pub fn updated(&self, fields: &HabitFields, today: Today<'_>) -> Result<Self, Invalid> {
         let mut checker = Checker::new();
+        // Validated as a whole: a new kind may need members of the request and of the stored
+        // schedule.
         let schedule = self.schedule().updated(&fields.schedule, &mut checker);
         let target = self.target().updated(&fields.target, &mut checker);
         let details = schedule.zip(target).map(|(schedule, target)| Self {
@@ -191,6 +195,8 @@ impl HabitDetails {
     ) -> ScheduleHistory {
         let is_same = (schedule, target) == (self.schedule(), self.target());
         match from {
+            // With a day, even an edit to the same schedule has an effect: it removes the versions
+            // that begin on that day or later.
             None if is_same => self.history.clone(),
             from => {
                 let from = from.unwrap_or(EffectiveFrom::Day(today.date));
@@ -201,7 +207,7 @@ impl HabitDetails {
 
     #[expect(
         clippy::option_option,
-        reason = "left out, cleared and set are three things"
+        reason = "absent, cleared and set are three states"
     )]
     fn spans_after(
         &self,
@@ -209,9 +215,10 @@ impl HabitDetails {
         today: Today<'_>,
     ) -> Vec<ArchivedSpan> {
         match archived_at {
+            // A repeated `archived_at` must not open a second span.
             Some(archived_at) if archived_at != self.archived_at => {
-                let away = archived_at.map(|instant| today.day_of(instant));
-                history::archived(self.archived_spans.clone(), away, today.date)
+                let archived_on = archived_at.map(|instant| today.day_of(instant));
+                history::archived(self.archived_spans.clone(), archived_on, today.date)
             }
             Some(_) | None => self.archived_spans.clone(),
         }
@@ -229,7 +236,7 @@ impl HabitDetails {
         }
         match details {
             Some(details) => checker.finish(details),
-            // A part is missing only after something was refused.
+            // A part is missing only if the checker has refused something.
             None => Err(checker.into_invalid("title")),
         }
     }

@@ -1,4 +1,4 @@
-//! Identifiers: UUIDs that cannot be confused with one another.
+//! Identifiers: UUIDs as distinct types, so that they cannot be confused.
 
 use uuid::Uuid;
 
@@ -14,7 +14,7 @@ macro_rules! uuid_newtype {
                 Self(uuid)
             }
 
-            /// The UUID itself.
+            /// Returns the UUID.
             pub const fn uuid(self) -> Uuid {
                 self.0
             }
@@ -35,16 +35,17 @@ macro_rules! uuid_newtype {
 }
 
 uuid_newtype! {
-    /// A person's account.
+    /// Id of an account.
     UserId,
-    /// A habit, unique within its user; usually made by the device that created it.
+    /// Id of a habit, unique within its user. Usually the device that creates the habit makes it.
     HabitId,
-    /// An entry, unique within its user; usually made by the device that created it.
+    /// Id of an entry, unique within its user. Usually the device that creates the entry makes it.
     EntryId,
-    /// One installation of a client.
+    /// Id of one installation of a client.
     DeviceId,
-    /// One operation in a device's outbox; the key of its exactly-once effect.
+    /// Id of one operation in the outbox of a device. It makes the operation have its effect
+    /// exactly once.
     OpId,
-    /// One log-in: the family of refresh tokens that descend from it.
+    /// Id of one log-in and of the refresh tokens that descend from it.
     SessionId,
 }

@@ -1,20 +1,24 @@
 //! Ring 1: the rules of Kanso, as data and pure functions.
 //!
-//! Habits, entries, accounts and the calendar; the operations that devices send, the function
-//! that decides what becomes of them, and the cursor by which they are delivered.
+//! The crate holds habits, entries, accounts and the calendar; the operations that devices send and
+//! the function that decides on them ([`sync::decide`]); the cursor by which changes are delivered;
+//! and the streaks and statistics that follow from the entries.
 //!
 //! **Invariant:** nothing here does I/O, is asynchronous, reads a clock or the machine's own time
-//! zone, or draws randomness. Time and ids are handed in; the same input gives the same output.
+//! zone, or draws randomness. Time and ids are parameters. The same input gives the same output.
 
 pub mod accounts;
 pub mod calendar;
 pub mod entries;
 pub mod habits;
 pub mod ids;
+mod member;
 pub mod progress;
+mod provenance;
 pub mod quantity;
 pub mod record;
 pub mod sessions;
+mod stamp;
 pub mod sync;
 pub mod text;
 pub mod time;

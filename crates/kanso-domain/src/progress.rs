@@ -1,7 +1,7 @@
-//! Progress: which days are done, which units follow from them, and what they add up to.
+//! Progress: done days, the units that follow from them, and streaks, rates and totals.
 //!
-//! Everything here is a pure function of a habit's [`Plan`], its [`DayLog`] and today's date; see
-//! `docs/domain.md` for the rules in words.
+//! Everything here is a pure function of the [`Plan`] of a habit, its [`DayLog`] and the date of
+//! today. `docs/domain.md` has the rules in words.
 
 mod day_log;
 mod habit_progress;
@@ -21,6 +21,6 @@ pub use plan::{Plan, PlanSource};
 pub use rate::{Rate, rate};
 pub use streak::{Streak, UnitName, streak};
 pub use strength::{Pace, strength, strength_step};
-pub use today::{Standing, TodayState};
+pub use today::{TodayState, TodayStatus};
 pub use totals::{Period, PeriodTotal, totals};
 pub use units::{NeutralReason, Unit, UnitState, units};

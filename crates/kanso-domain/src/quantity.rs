@@ -1,40 +1,52 @@
-//! Exact amounts: fixed point, in thousandths, so that `0.1 + 0.2` is `0.3`.
+//! Exact amounts: fixed-point numbers in thousandths, so that `0.1 + 0.2` is `0.3`.
 
 use std::fmt;
 
-/// An amount of at most three decimals between 0 and [`Quantity::MAX`], stored in thousandths.
+/// An amount between 0 and [`Quantity::MAX`] with at most three decimals, stored in thousandths.
+///
+/// ```
+/// use kanso_domain::quantity::QuantityError;
+/// use kanso_domain::Quantity;
+///
+/// let amount: Quantity = "1.250".parse()?;
+/// assert_eq!(amount.thousandths(), 1_250);
+/// assert_eq!(amount.to_string(), "1.25");
+/// assert_eq!(Quantity::from_f64(0.1), "0.1".parse());
+/// assert_eq!(Quantity::from_f64(0.0001), Err(QuantityError::TooPrecise));
+/// # Ok::<(), QuantityError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Quantity(i64);
 
-/// Why a number is not a [`Quantity`].
+/// The reason why a number is not a [`Quantity`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum QuantityError {
-    /// Below zero.
+    /// It is below zero.
     #[error("must not be negative")]
     Negative,
-    /// Above [`Quantity::MAX`].
+    /// It is above [`Quantity::MAX`].
     #[error("must be at most 1000000000")]
     TooLarge,
-    /// More than three decimals.
+    /// It has more than three decimals.
     #[error("must have at most three decimals")]
     TooPrecise,
-    /// Not a number.
+    /// It is not a number.
     #[error("must be a number")]
     NotANumber,
 }
 
 impl Quantity {
-    /// Nothing.
+    /// Zero.
     pub const ZERO: Self = Self(0);
     /// One: a tick, and the target of a boolean habit.
     pub const ONE: Self = Self(1_000);
-    /// The largest amount: a thousand million. A million such entries still sum within `i64`.
+    /// Largest amount: a thousand million. A million entries of it still sum within `i64`.
     pub const MAX: Self = Self(1_000_000_000_000);
 
-    /// An amount of `thousandths` thousandths.
+    /// Returns an amount of `thousandths` thousandths.
     ///
     /// # Errors
-    /// Negative or too large.
+    /// [`QuantityError::Negative`] or [`QuantityError::TooLarge`].
     pub const fn from_thousandths(thousandths: i64) -> Result<Self, QuantityError> {
         match thousandths {
             ..0 => Err(QuantityError::Negative),
@@ -43,11 +55,13 @@ impl Quantity {
         }
     }
 
-    /// The amount that a binary floating-point number was written for: the shortest decimal that
-    /// reads back as that number, which is what a JSON writer prints.
+    /// Returns the decimal amount for which a binary floating-point number was written.
+    ///
+    /// That is the shortest decimal that reads back as the same number. JSON writers print it.
     ///
     /// # Errors
-    /// Negative, too large, not finite, or written with more than three decimals.
+    /// [`QuantityError`] if the amount is negative, too large, not finite, or has more than three
+    /// decimals.
     pub fn from_f64(number: f64) -> Result<Self, QuantityError> {
         if !number.is_finite() {
             return Err(QuantityError::NotANumber);
@@ -55,16 +69,16 @@ impl Quantity {
         if number < 0.0 {
             return Err(QuantityError::Negative);
         }
-        // Rust prints the shortest decimal that round-trips and never an exponent.
+        // Rust prints the shortest decimal that round-trips, and never an exponent.
         number.abs().to_string().parse()
     }
 
-    /// The amount in thousandths.
+    /// Returns the amount in thousandths.
     pub const fn thousandths(self) -> i64 {
         self.0
     }
 
-    /// The whole amount, when there are no decimals.
+    /// Returns the whole amount, or `None` if there are decimals.
     pub const fn whole(self) -> Option<i64> {
         if self.0 % 1_000 == 0 {
             Some(self.0 / 1_000)
@@ -73,7 +87,7 @@ impl Quantity {
         }
     }
 
-    /// The nearest binary floating-point number: for writing JSON, never for sums.
+    /// Returns the nearest binary floating-point number. It is for writing JSON, not for sums.
     #[expect(
         clippy::cast_precision_loss,
         reason = "the maximum, 10^12, is exact in an f64"
@@ -83,15 +97,25 @@ impl Quantity {
     }
 }
 
-/// A difference of at most three decimals between two amounts, stored in thousandths.
+/// A difference between two amounts with at most three decimals, stored in thousandths.
+///
+/// ```
+/// use kanso_domain::{Quantity, QuantityChange};
+///
+/// let glass = QuantityChange::from_f64(0.2)?;
+/// let drunk = Quantity::from_f64(0.1)?.changed(glass)?;
+/// assert_eq!(drunk.to_string(), "0.3");
+/// assert!(drunk.changed(QuantityChange::from_f64(-1.0)?).is_err());
+/// # Ok::<(), kanso_domain::quantity::QuantityError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct QuantityChange(i64);
 
 impl QuantityChange {
-    /// A change by `thousandths` thousandths, up or down.
+    /// Returns a change by `thousandths` thousandths, up or down.
     ///
     /// # Errors
-    /// Further than [`Quantity::MAX`].
+    /// [`QuantityError::TooLarge`] if it is larger than [`Quantity::MAX`].
     pub const fn from_thousandths(thousandths: i64) -> Result<Self, QuantityError> {
         if thousandths.unsigned_abs() > Quantity::MAX.0.unsigned_abs() {
             Err(QuantityError::TooLarge)
@@ -100,22 +124,22 @@ impl QuantityChange {
         }
     }
 
-    /// The change that a binary floating-point number was written for, as
-    /// [`Quantity::from_f64`] reads amounts.
+    /// Returns the decimal change for which a binary floating-point number was written, like
+    /// [`Quantity::from_f64`].
     ///
     /// # Errors
-    /// Too large, not finite, or written with more than three decimals.
+    /// [`QuantityError`] if the change is too large, not finite, or has more than three decimals.
     pub fn from_f64(number: f64) -> Result<Self, QuantityError> {
         let size = Quantity::from_f64(number.abs())?.0;
         Ok(Self(if number < 0.0 { -size } else { size }))
     }
 
-    /// The change in thousandths.
+    /// Returns the change in thousandths.
     pub const fn thousandths(self) -> i64 {
         self.0
     }
 
-    /// The nearest binary floating-point number: for writing JSON, never for sums.
+    /// Returns the nearest binary floating-point number. It is for writing JSON, not for sums.
     #[expect(
         clippy::cast_precision_loss,
         reason = "the maximum, 10^12, is exact in an f64"
@@ -126,12 +150,12 @@ impl QuantityChange {
 }
 
 impl Quantity {
-    /// This amount after `change`.
+    /// Returns this amount after `change`.
     ///
     /// # Errors
-    /// The result would be negative or too large.
+    /// [`QuantityError`] if the result is negative or too large.
     pub const fn changed(self, change: QuantityChange) -> Result<Self, QuantityError> {
-        // Both are far from the ends of an `i64`.
+        // Both are far from the ends of an `i64`, so the sum does not overflow.
         Self::from_thousandths(self.0 + change.0)
     }
 }
@@ -139,18 +163,20 @@ impl Quantity {
 impl std::str::FromStr for Quantity {
     type Err = QuantityError;
 
-    /// Reads `12`, `0.5`, `1.250`; no sign, exponent or thousands separator.
+    /// Reads `12`, `0.5` or `1.250`, without a sign, exponent or thousands separator.
     fn from_str(text: &str) -> Result<Self, QuantityError> {
         let (whole, decimals) = text.split_once('.').unwrap_or((text, "0"));
         let digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
         if !digits(whole) || !digits(decimals) {
             return Err(QuantityError::NotANumber);
         }
+        // Trailing zeros carry no precision: `1.2500` is `1.250`.
         let decimals = decimals.trim_end_matches('0');
         if decimals.len() > 3 {
             return Err(QuantityError::TooPrecise);
         }
         let whole: i64 = whole.parse().map_err(|_| QuantityError::TooLarge)?;
+        // Padded to three digits: the decimals `5` are 500 thousandths. Three digits always parse.
         let thousandths: i64 = format!("{decimals:0<3}").parse().unwrap_or(0);
         let total = whole
             .checked_mul(1_000)
@@ -175,7 +201,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn reads_what_json_writers_print() {
+    fn numbers_of_json_writers_are_read() {
         for (number, expected) in [
             (0.0, Ok(0)),
             (-0.0, Ok(0)),
@@ -202,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_is_not_a_plain_decimal() {
+    fn malformed_decimals_are_refused() {
         for text in ["", ".", "1.", ".5", "-1", "+1", "1e3", "1,5", "٣"] {
             assert_eq!(
                 text.parse::<Quantity>(),
@@ -213,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn a_change_goes_up_or_down_but_not_below_nothing() {
+    fn a_change_goes_up_or_down_but_not_below_zero() {
         let changed = |thousandths: i64, by: f64| {
             let change = QuantityChange::from_f64(by)?;
             Quantity(thousandths)

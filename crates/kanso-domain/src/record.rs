@@ -1,147 +1,14 @@
-//! What every synced record has: its numbers and times.
+//! A synced record of either kind, with its fields, members, stamp and provenance.
 
-mod provenance;
+use uuid::Uuid;
 
-pub use provenance::{FieldEdit, FieldSet, Provenance};
+use crate::DeviceId;
+use crate::entries::Entry;
+use crate::habits::Habit;
 
-use std::fmt;
-
-use crate::Timestamp;
-
-/// A position in one user's history of changes: strictly increasing, never reused.
-/// Zero is before the first change.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct Seq(i64);
-
-impl Seq {
-    /// Before the first change.
-    pub const ZERO: Self = Self(0);
-
-    /// A position; negative numbers are none.
-    pub const fn new(number: i64) -> Option<Self> {
-        if number < 0 { None } else { Some(Self(number)) }
-    }
-
-    /// The number.
-    pub const fn get(self) -> i64 {
-        self.0
-    }
-
-    /// The position after this one.
-    #[must_use]
-    pub const fn next(self) -> Self {
-        Self(self.0 + 1)
-    }
-}
-
-impl fmt::Display for Seq {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-/// How often a record was edited: 1 when created, one more with each change that its user sees.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Version(i64);
-
-impl Version {
-    /// The version of a record that was just created.
-    pub const FIRST: Self = Self(1);
-
-    /// A version; numbers below 1 are none.
-    pub const fn new(number: i64) -> Option<Self> {
-        if number < 1 { None } else { Some(Self(number)) }
-    }
-
-    /// The number.
-    pub const fn get(self) -> i64 {
-        self.0
-    }
-
-    /// The version after one more edit.
-    #[must_use]
-    pub const fn next(self) -> Self {
-        Self(self.0 + 1)
-    }
-}
-
-impl fmt::Display for Version {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-/// The server-owned part of a record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Stamp {
-    /// Where the newest change stands in its user's history.
-    pub seq: Seq,
-    /// For optimistic locking.
-    pub version: Version,
-    /// When the server first stored the record.
-    pub created_at: Timestamp,
-    /// Strictly increasing per user, together with `seq`.
-    pub updated_at: Timestamp,
-    /// When the record became a tombstone.
-    pub deleted_at: Option<Timestamp>,
-}
-
-impl Stamp {
-    /// The stamp of a record created as change `seq` at `at`.
-    pub const fn created(seq: Seq, at: Timestamp) -> Self {
-        Self {
-            seq,
-            version: Version::FIRST,
-            created_at: at,
-            updated_at: at,
-            deleted_at: None,
-        }
-    }
-
-    /// The stamp after an edit, which is change `seq` at `at`.
-    #[must_use]
-    pub const fn edited(self, seq: Seq, at: Timestamp) -> Self {
-        Self {
-            seq,
-            version: self.version.next(),
-            updated_at: at,
-            ..self
-        }
-    }
-
-    /// The stamp of a record that is sent again unchanged, as change `seq` at `at`.
-    #[must_use]
-    pub const fn sent_again(self, seq: Seq, at: Timestamp) -> Self {
-        Self {
-            seq,
-            updated_at: at,
-            ..self
-        }
-    }
-
-    /// The stamp of a tombstone that came back to life by an edit, which is change `seq` at `at`.
-    #[must_use]
-    pub const fn revived(self, seq: Seq, at: Timestamp) -> Self {
-        Self {
-            deleted_at: None,
-            ..self.edited(seq, at)
-        }
-    }
-
-    /// The stamp after the deletion, which is change `seq` at `at`.
-    #[must_use]
-    pub const fn deleted(self, seq: Seq, at: Timestamp) -> Self {
-        Self {
-            deleted_at: Some(at),
-            ..self.edited(seq, at)
-        }
-    }
-
-    /// Whether the record is a tombstone.
-    pub const fn is_deleted(&self) -> bool {
-        self.deleted_at.is_some()
-    }
-}
+pub use crate::member::Member;
+pub use crate::provenance::{FieldEdit, FieldSet, Provenance};
+pub use crate::stamp::{Seq, Stamp, Version};
 
 /// The kinds of record that are synced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -153,7 +20,7 @@ pub enum Entity {
 }
 
 impl Entity {
-    /// The wire name.
+    /// Returns the stable name of the kind. Storages and the protocol use it.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Habit => "habit",
@@ -166,13 +33,13 @@ impl Entity {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Record {
     /// A habit.
-    Habit(crate::habits::Habit),
+    Habit(Habit),
     /// An entry.
-    Entry(crate::entries::Entry),
+    Entry(Entry),
 }
 
 impl Record {
-    /// Its kind.
+    /// Returns the kind of the record.
     pub const fn entity(&self) -> Entity {
         match self {
             Self::Habit(_) => Entity::Habit,
@@ -180,7 +47,7 @@ impl Record {
         }
     }
 
-    /// Its server-owned part.
+    /// Returns the server-owned part of the record.
     pub const fn stamp(&self) -> &Stamp {
         match self {
             Self::Habit(habit) => &habit.stamp,
@@ -188,32 +55,39 @@ impl Record {
         }
     }
 
-    /// Its id.
-    pub const fn id(&self) -> uuid::Uuid {
+    /// Returns the id of the record.
+    pub const fn id(&self) -> Uuid {
         match self {
             Self::Habit(habit) => habit.id.uuid(),
             Self::Entry(entry) => entry.id.uuid(),
         }
     }
 
-    /// The device of its newest edit, where that is known.
-    pub const fn edited_by(&self) -> Option<crate::DeviceId> {
+    /// Returns the device of the newest edit, if it is known.
+    pub const fn edited_by(&self) -> Option<DeviceId> {
         match self {
             Self::Habit(habit) => habit.provenance.device(),
             Self::Entry(entry) => entry.provenance.device(),
         }
     }
 
-    /// About how many bytes it takes on the wire, for pages that must not grow without bound.
-    pub fn weight(&self) -> usize {
+    /// Returns a rough size of the record in bytes, as the unit of a page's budget.
+    ///
+    /// A page has two bounds: a number of records and a number of bytes. The second one keeps a
+    /// page of long texts from growing without bound, in memory and on a slow link. It needs no
+    /// exact figure, so this adds a constant for the fixed part of a record to the lengths of its
+    /// texts and lists, and knows nothing of an encoding.
+    pub fn approximate_size(&self) -> usize {
+        // Rough sizes of the fixed parts as JSON, rounded up.
         const HABIT: usize = 800;
         const SCHEDULE_VERSION: usize = 200;
+        const ARCHIVED_SPAN: usize = 60;
         const ENTRY: usize = 400;
         match self {
             Self::Habit(habit) => {
                 let details = &habit.details;
                 let texts = details.title.as_str().len() + details.description.as_str().len();
-                let spans = 60 * details.archived_spans.len();
+                let spans = ARCHIVED_SPAN * details.archived_spans.len();
                 HABIT + texts + spans + SCHEDULE_VERSION * details.history.versions().count()
             }
             Self::Entry(entry) => ENTRY + entry.details.notes.as_str().len(),

@@ -1,17 +1,41 @@
 //! Sessions: one log-in and the refresh tokens that descend from it.
 //!
-//! A refresh token is used once; its use yields a successor (RFC 9700 §4.14.2). A client that
-//! never saw the answer asks again with the old token, and gets the same successor for
-//! [`GRACE_SECONDS`]. Later reuse means that two parties hold the same token, so the session ends.
+//! A refresh token is used once, and its use yields a successor (RFC 9700 §4.14.2). A client that
+//! lost the answer sends the old token again and gets the same successor within [`GRACE_SECONDS`].
+//! A later reuse means that two parties hold the same token, so the session ends.
+//!
+//! ```
+//! use kanso_domain::sessions::{Presented, Refreshed, Session, TokenHash};
+//! use kanso_domain::{SessionId, Timestamp, UserId};
+//! use uuid::Uuid;
+//!
+//! let at = |seconds: i64| Timestamp::from_micros(seconds * 1_000_000);
+//! let hash = |byte| TokenHash::new([byte; 32]);
+//! let session = Session {
+//!     id: SessionId::new(Uuid::from_u128(1)),
+//!     user_id: UserId::new(Uuid::from_u128(2)),
+//!     current: hash(1),
+//!     previous: None,
+//!     created_at: at(0)?,
+//!     expires_at: at(3_600)?,
+//! };
+//! let first = Presented { hash: hash(1), successor: hash(2) };
+//! let Refreshed::Rotated(rotated) = session.refresh(first, at(100)?, 3_600) else {
+//!     panic!("the current token is accepted");
+//! };
+//! assert!(matches!(rotated.clone().refresh(first, at(160)?, 3_600), Refreshed::Repeated(_)));
+//! assert_eq!(rotated.refresh(first, at(161)?, 3_600), Refreshed::Reused);
+//! # Ok::<(), kanso_domain::time::TimestampError>(())
+//! ```
 
 use std::fmt;
 
 use crate::{SessionId, Timestamp, UserId};
 
-/// How long a used refresh token still yields its successor again, in seconds.
+/// Time in seconds for which a used refresh token yields its successor again.
 pub const GRACE_SECONDS: i64 = 60;
 
-/// A one-way hash of a refresh token; the token itself is never stored.
+/// A one-way hash of a refresh token. The token itself is never stored.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct TokenHash([u8; 32]);
 
@@ -21,7 +45,7 @@ impl TokenHash {
         Self(hash)
     }
 
-    /// The hash.
+    /// Returns the hash.
     pub const fn bytes(&self) -> &[u8; 32] {
         &self.0
     }
@@ -33,48 +57,49 @@ impl fmt::Debug for TokenHash {
     }
 }
 
-/// A refresh token that was presented, and the one that follows it. Both as hashes.
+/// The hashes of a presented refresh token and of the token that follows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Presented {
-    /// The hash of the presented token.
+    /// Hash of the presented token.
     pub hash: TokenHash,
-    /// The hash of the only token that may follow it.
+    /// Hash of the only token that can follow it.
     pub successor: TokenHash,
 }
 
 /// One log-in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Session {
-    /// The session's id; it is also in the access tokens.
+    /// Id of the session. Access tokens contain it.
     pub id: SessionId,
-    /// Whose session it is.
+    /// User of the session.
     pub user_id: UserId,
-    /// The refresh token that is good now.
+    /// Refresh token that is valid now.
     pub current: TokenHash,
-    /// The token that was used up last, and when.
+    /// Token that was used last, with the time of its use.
     pub previous: Option<(TokenHash, Timestamp)>,
-    /// When the person logged in.
+    /// Time of the log-in.
     pub created_at: Timestamp,
-    /// After this instant the current token is no longer accepted.
+    /// Time from which the current token is refused.
     pub expires_at: Timestamp,
 }
 
-/// What becomes of a session when a refresh token is presented.
+/// The outcome of a refresh.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refreshed {
-    /// The token was current: the successor now is. Store this session.
+    /// The token was current, and its successor now is. Store this session.
     Rotated(Session),
-    /// The token was used moments ago: hand out the same successor again, change nothing.
+    /// The token was used within the grace. Return the same successor again and change nothing.
     Repeated(Session),
-    /// The token was used before and the grace is over: end the session.
+    /// The token was used before, and the grace is over. End the session.
     Reused,
-    /// The session has run out: end it.
+    /// The session has expired. End it.
     Expired,
 }
 
 impl Session {
-    /// Uses up the presented token at `now`; a rotated session lives `lifetime_seconds` more.
+    /// Uses the presented token at `now`. A rotated session is valid for `lifetime_seconds` more.
     pub fn refresh(self, presented: Presented, now: Timestamp, lifetime_seconds: i64) -> Refreshed {
+        // First of all, even for a token in its grace: an expired session cannot be prolonged.
         if now >= self.expires_at {
             return Refreshed::Expired;
         }
@@ -88,6 +113,8 @@ impl Session {
         }
         match self.previous {
             Some((previous, used_at))
+                // The successor must still be current. If it was used too, the client has received
+                // it, so a second party holds the old token.
                 if previous == presented.hash
                     && presented.successor == self.current
                     && now <= used_at.plus_seconds(GRACE_SECONDS) =>

@@ -1,26 +1,35 @@
 //! Texts with limits. Lengths count Unicode scalar values after trimming.
+//!
+//! ```
+//! use kanso_domain::text::{Color, TextError, Title};
+//!
+//! assert_eq!(Title::new("  Read ")?.as_str(), "Read");
+//! assert_eq!(Title::new("   "), Err(TextError::TooShort { min: 1 }));
+//! assert_eq!(Color::new("green"), Err(TextError::NotAColor));
+//! # Ok::<(), TextError>(())
+//! ```
 
 use std::fmt;
 
-/// Why a text was refused.
+/// The reason why a text is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TextError {
-    /// Fewer scalar values than the field needs.
+    /// It has fewer scalar values than the field needs.
     #[error("must have at least {min} character(s) after trimming")]
     TooShort {
-        /// The fewest scalar values allowed.
+        /// Fewest scalar values.
         min: usize,
     },
-    /// More scalar values than the field holds.
+    /// It has more scalar values than the field holds.
     #[error("must have at most {max} characters after trimming")]
     TooLong {
-        /// The most scalar values allowed.
+        /// Most scalar values.
         max: usize,
     },
-    /// U+0000, which not every storage engine can hold.
+    /// It contains U+0000, which not every storage engine can store.
     #[error("must not contain the character U+0000")]
     Nul,
-    /// Not of the form `#RRGGBB`.
+    /// It does not have the form `#RRGGBB`.
     #[error("must be a colour of the form #RRGGBB")]
     NotAColor,
 }
@@ -30,6 +39,7 @@ fn bounded(text: &str, min: usize, max: usize) -> Result<String, TextError> {
     if text.contains('\0') {
         return Err(TextError::Nul);
     }
+    // Scalar values and not bytes, so that every script has the same limits.
     match text.chars().count() {
         length if length < min => Err(TextError::TooShort { min }),
         length if length > max => Err(TextError::TooLong { max }),
@@ -44,18 +54,18 @@ macro_rules! bounded_text {
         pub struct $name(String);
 
         impl $name {
-            /// The most scalar values that it holds.
+            /// Most scalar values that it holds.
             pub const MAX: usize = $max;
 
             /// Trims the text and checks its length.
             ///
             /// # Errors
-            /// Too short, too long, or with a NUL.
+            /// [`TextError`] if it is too short, too long, or contains U+0000.
             pub fn new(text: &str) -> Result<Self, TextError> {
                 bounded(text, $min, $max).map(Self)
             }
 
-            /// The text.
+            /// Returns the text.
             pub fn as_str(&self) -> &str {
                 &self.0
             }
@@ -70,15 +80,15 @@ macro_rules! bounded_text {
 }
 
 bounded_text! {
-    /// A habit's name.
+    /// The name of a habit.
     Title(1..=100),
-    /// What a habit is about.
+    /// The description of a habit.
     Description(0..=500),
-    /// The name of an icon or an emoji that the client draws.
+    /// The name of an icon, or an emoji, that the client draws.
     Icon(0..=64),
-    /// What a numeric habit counts: `km`, `pages`, `ml`.
+    /// The unit of a numeric habit: `km`, `pages`, `ml`.
     Unit(0..=32),
-    /// A person's words on an entry.
+    /// The notes of an entry.
     Notes(0..=2000),
 }
 
@@ -94,7 +104,7 @@ macro_rules! empty_by_default {
 
 empty_by_default!(Description, Icon, Unit, Notes);
 
-/// A colour, `#RRGGBB`, kept in the case in which it was written.
+/// A colour of the form `#RRGGBB`, in the case in which it was written.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Color(String);
 
@@ -112,7 +122,7 @@ impl Color {
         }
     }
 
-    /// The colour as it was written.
+    /// Returns the colour as it was written.
     pub fn as_str(&self) -> &str {
         &self.0
     }

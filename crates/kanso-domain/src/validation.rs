@@ -1,19 +1,22 @@
-//! What is wrong with an input, field by field.
+//! The errors of an input, field by field.
 
 use std::borrow::Cow;
 use std::fmt;
 
-/// One member of an input that cannot be accepted, and why.
+/// An invalid member of an input, with the reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FieldError {
-    /// The member's wire name, for example `title`.
+    /// Name of the member, for example `title`.
+    ///
+    /// Unlike [`crate::record::Member`] this is a name, because it can also be a member that is not
+    /// part of a record, such as `base_version`, or a place in a list.
     pub field: Cow<'static, str>,
-    /// What is wrong, in lower case, without the offending value.
+    /// Reason in lower case, without the invalid value.
     pub reason: String,
 }
 
 impl FieldError {
-    /// An error on `field`.
+    /// Returns an error on `field`.
     pub fn new(field: impl Into<Cow<'static, str>>, reason: impl Into<String>) -> Self {
         Self {
             field: field.into(),
@@ -28,7 +31,7 @@ impl fmt::Display for FieldError {
     }
 }
 
-/// An input with at least one field that cannot be accepted; every such field is named.
+/// An input with at least one invalid field. It lists all of them.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}", list(.errors))]
 pub struct Invalid {
@@ -44,42 +47,54 @@ fn list(errors: &[FieldError]) -> String {
 }
 
 impl Invalid {
-    /// A single invalid field.
+    /// Returns the error for a single invalid field.
     pub fn one(field: impl Into<Cow<'static, str>>, reason: impl Into<String>) -> Self {
         Self {
             errors: vec![FieldError::new(field, reason)],
         }
     }
 
-    /// The errors, at least one.
+    /// Returns the errors, at least one.
     pub fn errors(&self) -> &[FieldError] {
         &self.errors
     }
 
-    /// The errors, at least one.
+    /// Returns the errors, at least one.
     pub fn into_errors(self) -> Vec<FieldError> {
         self.errors
     }
 }
 
 /// Collects the errors of all fields, so that a caller sees them at once.
+///
+/// ```
+/// use kanso_domain::text::Title;
+/// use kanso_domain::validation::Checker;
+///
+/// let mut checker = Checker::new();
+/// let title = checker.take("title", Title::new(""));
+/// checker.refuse("weekdays", "is required");
+/// assert_eq!(title, None);
+/// let invalid = checker.finish(()).expect_err("two errors");
+/// assert_eq!(invalid.errors().len(), 2);
+/// ```
 #[derive(Debug, Default)]
 pub struct Checker {
     errors: Vec<FieldError>,
 }
 
 impl Checker {
-    /// A checker that has found nothing wrong yet.
+    /// Returns a checker without errors.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Notes that `field` is wrong.
+    /// Adds an error on `field`.
     pub fn refuse(&mut self, field: impl Into<Cow<'static, str>>, reason: impl Into<String>) {
         self.errors.push(FieldError::new(field, reason));
     }
 
-    /// The value of a parsed field, or `None` after noting what is wrong with it.
+    /// Returns the value of a parsed field, or adds its error and returns `None`.
     pub fn take<T, E: fmt::Display>(
         &mut self,
         field: impl Into<Cow<'static, str>>,
@@ -90,10 +105,10 @@ impl Checker {
             .ok()
     }
 
-    /// `Ok` with the value when no field was refused.
+    /// Returns `value` if no field was refused.
     ///
     /// # Errors
-    /// All refused fields, in the order in which they were found.
+    /// [`Invalid`] with the errors in the order in which they were added.
     pub fn finish<T>(self, value: T) -> Result<T, Invalid> {
         if self.errors.is_empty() {
             Ok(value)
@@ -104,8 +119,8 @@ impl Checker {
         }
     }
 
-    /// The refusal of an input of which a required part is missing: what was noted, or that
-    /// `field` is required.
+    /// Returns the error of an input without a required part: the collected errors, or that `field`
+    /// is required.
     pub fn into_invalid(mut self, field: &'static str) -> Invalid {
         if self.errors.is_empty() {
             self.refuse(field, "is required");

@@ -1,4 +1,4 @@
-//! Answers: values as JSON, and outcomes of commands as statuses.
+//! Answers: values as JSON, and outcomes of operations as statuses.
 
 use std::io;
 
@@ -15,126 +15,145 @@ use serde::Serialize;
 use crate::problem::{ApiError, Code};
 use crate::request::{etag, is_unchanged};
 
-/// `value` as JSON.
+/// Returns an answer with `value` as JSON.
 pub(crate) fn json(status: StatusCode, value: &impl Serialize) -> Response {
     match to_json(value) {
-        Ok(body) => as_json(status, body),
-        Err(refusal) => refusal.into_response(),
+        Ok(body) => json_response(status, body),
+        Err(error) => error.into_response(),
     }
 }
 
-/// The JSON of `value`.
+/// Returns the JSON text of `value`.
 pub(crate) fn to_json(value: &impl Serialize) -> Result<Vec<u8>, ApiError> {
     serde_json::to_vec(value).map_err(|error| {
-        tracing::error!(%error, "an answer could not be written");
+        tracing::error!(%error, "answer not serialized");
         Code::Internal.into()
     })
 }
 
-/// An answer in lines of JSON that is made while its reader takes it.
-pub(crate) trait Lines: Send + Sized + 'static {
-    /// The next lines, none after the last. After an error there are no more: without a last line
-    /// that says so, the reader knows that the answer was cut off.
+/// An answer in lines of JSON (NDJSON) that is produced while the client reads it.
+pub(crate) trait JsonLines: Send + Sized + 'static {
+    /// Returns the next lines, or `None` after the last.
+    ///
+    /// The status was sent before the first line, so an error can only end the answer. The client
+    /// notices it because the last line is missing.
     fn next(&mut self) -> impl Future<Output = Option<Result<Vec<u8>, ApiError>>> + Send;
 
-    /// The answer. It is polled when its reader has taken what was said before, so that a reader who
-    /// stands still costs no reading.
+    /// Builds the answer.
+    ///
+    /// The body is polled when the socket takes more bytes, so a slow client causes no reads from
+    /// the storage and one piece is in memory at a time.
     fn into_response(self) -> Response {
-        let some = futures::stream::unfold(self, async |mut lines| {
-            let some = lines.next().await?;
-            let some = some.map_err(|_| io::Error::other("the answer broke off"));
-            Some((some.map(Bytes::from), lines))
+        let pieces = futures::stream::unfold(self, async |mut lines| {
+            let piece = lines.next().await?;
+            let piece = piece.map_err(|_| io::Error::other("the answer was cut off"));
+            Some((piece.map(Bytes::from), lines))
         });
-        // Compression asks once more after the end.
-        let body = Body::from_stream(some.fuse());
+        // The compression layer polls once more after the end, and `unfold` panics on that.
+        let body = Body::from_stream(pieces.fuse());
         let media_type = HeaderValue::from_static("application/x-ndjson");
         ([(header::CONTENT_TYPE, media_type)], body).into_response()
     }
 }
 
-/// Adds `value` as a line of JSON.
-pub(crate) fn line(text: &mut Vec<u8>, value: &impl Serialize) -> Result<(), ApiError> {
+/// Appends `value` as a line of JSON.
+pub(crate) fn push_line(text: &mut Vec<u8>, value: &impl Serialize) -> Result<(), ApiError> {
     text.append(&mut to_json(value)?);
     text.push(b'\n');
     Ok(())
 }
 
-/// `body`, which is JSON.
-pub(crate) fn as_json(status: StatusCode, body: Vec<u8>) -> Response {
+/// Returns an answer with `body`, which is JSON text.
+pub(crate) fn json_response(status: StatusCode, body: Vec<u8>) -> Response {
     let json = HeaderValue::from_static("application/json");
     (status, [(header::CONTENT_TYPE, json)], body).into_response()
 }
 
-/// A record that was asked for; 304 when the caller has it already.
-pub(crate) fn found(headers: &HeaderMap, stamp: &Stamp, record: &impl Serialize) -> Response {
+/// Returns a record, or 304 if `If-None-Match` names its version.
+pub(crate) fn record_response(
+    headers: &HeaderMap,
+    stamp: &Stamp,
+    record: &impl Serialize,
+) -> Response {
     let mut response = if is_unchanged(headers, stamp.version) {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
         json(StatusCode::OK, record)
     };
+    // A 304 has the tag as well (RFC 9110 §15.4.5).
     let etag = etag(stamp.version);
     response.headers_mut().insert(header::ETAG, etag);
     response
 }
 
-/// What became of a create.
-pub(crate) fn created(outcome: OperationOutcome) -> Result<Response, ApiError> {
+/// Answers a create: 201 for a new record, 200 if it exists with the same content.
+///
+/// A retry with the same idempotency key gets the answer of the first request.
+pub(crate) fn create_response(outcome: OperationOutcome) -> Result<Response, ApiError> {
     match outcome {
         OperationOutcome::Applied(record) => {
-            let mut response = stored(StatusCode::CREATED, &record);
-            let place = HeaderValue::try_from(place(&record)).map_err(|_| Code::Internal)?;
-            response.headers_mut().insert(header::LOCATION, place);
+            let mut response = stored_response(StatusCode::CREATED, &record);
+            // A path without a host: behind a proxy the server does not know its public name.
+            let location = HeaderValue::try_from(location(&record)).map_err(|_| Code::Internal)?;
+            response.headers_mut().insert(header::LOCATION, location);
             Ok(response)
         }
-        OperationOutcome::Noop(record) => Ok(stored(StatusCode::OK, &record)),
+        OperationOutcome::Noop(record) => Ok(stored_response(StatusCode::OK, &record)),
         OperationOutcome::Duplicate {
             record: Some(record),
             ..
         } if !record.stamp().is_deleted() => {
-            created(OperationOutcome::Applied(record)).map(replayed)
+            create_response(OperationOutcome::Applied(record)).map(mark_replayed)
         }
+        // The record was created by the first request and deleted since.
         OperationOutcome::Duplicate { .. } => Err(Code::Gone.into()),
-        other => Err(refused(other)),
+        other => Err(outcome_error(other)),
     }
 }
 
-/// What became of an update of an `entity`. A tombstone is as good as nothing.
-pub(crate) fn updated(entity: Entity, outcome: OperationOutcome) -> Result<Response, ApiError> {
+/// Answers an update of an `entity`. A tombstone is answered like a record that never existed.
+pub(crate) fn update_response(
+    entity: Entity,
+    outcome: OperationOutcome,
+) -> Result<Response, ApiError> {
     match outcome {
         OperationOutcome::Applied(record)
         | OperationOutcome::Merged(record)
-        | OperationOutcome::Noop(record) => Ok(stored(StatusCode::OK, &record)),
+        | OperationOutcome::Noop(record) => Ok(stored_response(StatusCode::OK, &record)),
         OperationOutcome::Duplicate {
             record: Some(record),
             ..
-        } if !record.stamp().is_deleted() => Ok(replayed(stored(StatusCode::OK, &record))),
+        } if !record.stamp().is_deleted() => {
+            Ok(mark_replayed(stored_response(StatusCode::OK, &record)))
+        }
+        // 404 and not 410: an id of another account must not be told apart from a deleted record.
         OperationOutcome::Gone(_)
         | OperationOutcome::Purged(_)
         | OperationOutcome::Duplicate { .. } => Err(ApiError::not_found(entity)),
-        other => Err(refused(other)),
+        other => Err(outcome_error(other)),
     }
 }
 
-/// What became of a delete.
-pub(crate) fn deleted(outcome: OperationOutcome) -> Result<StatusCode, ApiError> {
+/// Answers a delete. It is idempotent: deleting a tombstone or a purged record is 204 too.
+pub(crate) fn delete_response(outcome: OperationOutcome) -> Result<StatusCode, ApiError> {
     match outcome {
         OperationOutcome::Applied(_)
         | OperationOutcome::Noop(_)
         | OperationOutcome::Duplicate { .. }
         | OperationOutcome::Purged(_) => Ok(StatusCode::NO_CONTENT),
-        other => Err(refused(other)),
+        other => Err(outcome_error(other)),
     }
 }
 
-/// Says that this was answered before (IETF draft-ietf-httpapi-idempotency-key-header).
-fn replayed(mut response: Response) -> Response {
+/// Marks the answer to a retry with the header `Idempotency-Replayed: true`.
+fn mark_replayed(mut response: Response) -> Response {
     let name = HeaderName::from_static("idempotency-replayed");
     let headers = response.headers_mut();
     headers.insert(name, HeaderValue::from_static("true"));
     response
 }
 
-fn stored(status: StatusCode, record: &Record) -> Response {
+fn stored_response(status: StatusCode, record: &Record) -> Response {
     let mut response = match record {
         Record::Habit(habit) => json(status, &HabitRecord::from(habit)),
         Record::Entry(entry) => json(status, &EntryRecord::from(entry)),
@@ -144,29 +163,31 @@ fn stored(status: StatusCode, record: &Record) -> Response {
     response
 }
 
-fn place(record: &Record) -> String {
+fn location(record: &Record) -> String {
     match record {
         Record::Habit(habit) => format!("/api/v1/habits/{}", habit.id),
         Record::Entry(entry) => format!("/api/v1/entries/{}", entry.id),
     }
 }
 
-fn refused(outcome: OperationOutcome) -> ApiError {
+fn outcome_error(outcome: OperationOutcome) -> ApiError {
     match outcome {
         OperationOutcome::Conflict(conflict) => {
+            // The tag of the stored record, which the client needs for its next attempt.
             let etag = etag(conflict.record.stamp().version);
             ApiError::conflict(&conflict).header(header::ETAG, etag)
         }
         OperationOutcome::Gone(_) | OperationOutcome::Purged(_) => Code::Gone.into(),
+        // A REST call cannot wait for its habit as an operation of an outbox does.
         OperationOutcome::Deferred(Deferral::HabitUnknown(_)) => ApiError::not_found(Entity::Habit),
         OperationOutcome::Rejected(rejection) => match rejection.code {
             RejectionCode::Invalid => ApiError::members(Code::Invalid, &rejection.errors),
             RejectionCode::NotFound(entity) => ApiError::not_found(entity),
             RejectionCode::OpIdReused => Code::IdempotencyKeyReused.into(),
-            // Nothing that is said here is in a group.
+            // Unreachable: REST calls are never grouped.
             RejectionCode::GroupFailed | RejectionCode::GroupSplit => Code::Internal.into(),
         },
-        // What was done is no refusal.
+        // Unreachable: these are successes.
         OperationOutcome::Duplicate { .. }
         | OperationOutcome::Applied(_)
         | OperationOutcome::Merged(_)

@@ -1,4 +1,4 @@
-//! The OpenAPI document: what the routes do not say themselves.
+//! The OpenAPI document: the parts that all routes share.
 
 use std::collections::BTreeMap;
 
@@ -13,21 +13,24 @@ use crate::problem::{PROBLEM_JSON, examples};
 use crate::router::routes;
 
 const ABOUT: &str = "\
-An offline-first server for habit trackers: devices of one person keep the same habits and entries.
+A server for offline-first habit trackers: all devices of a user have the same habits and entries.
 
-**Instants** are RFC 3339 in UTC with six fraction digits, **dates** `YYYY-MM-DD`, **zones** IANA names, \
-**ids** canonical lower-case UUIDs, made by the client or, where left out, by the server.
+**Formats.** Instants are RFC 3339 in UTC with six fraction digits, such as `2026-11-22T13:05:09.123456Z`. Dates are \
+`YYYY-MM-DD`. Time zones are IANA names, such as `Europe/Rome`. Ids are lower-case UUIDs with hyphens. The client makes the \
+id of a new record; if it is left out, the server makes one.
 
-**Numbers.** `seq` is the order in which changes are delivered, `version` is what an edit builds on, `updated_at` is for people.
+**Order.** `seq` is the order in which changes are delivered. An edit is based on a `version`. `updated_at` is for display.
 
-**Errors** are problem documents (RFC 9457) with a stable `code`. A 404 has no `request_id` in its body: a record of somebody \
-else is, byte for byte, one that does not exist. Beside those named with an operation, 404 `route_not_found` and 405 \
-`method_not_allowed` answer what is no operation.
+**Errors** are problem documents (RFC 9457) with a stable `code`. A 404 has no `request_id` in its body, so that a record of \
+another account and a record that does not exist have the same answer, byte for byte. A path without a route is answered 404 \
+`route_not_found`, a wrong method 405 `method_not_allowed`.
 
-**Every answer** has `X-Request-Id`: the one that the request brought (at most 64 visible ASCII characters), or a new one.
+**Request id.** Every answer has the header `X-Request-Id`: the id that the request sent (at most 64 visible ASCII \
+characters), or a new one.
 
-**Limits.** A body has at most 1 MiB and 32 levels; calls under `/api/v1` are counted by client address, unless \
-the operator switched that off; the headers `RateLimit-Policy`, `RateLimit` and `X-RateLimit-*` of every answer tell how far.";
+**Limits.** A body has at most 1 MiB and 32 levels of nesting. Requests under `/api/v1` are limited per client address, \
+unless the operator disabled the limit. The headers `RateLimit-Policy`, `RateLimit` and `X-RateLimit-*` of every answer \
+report the state of the limit.";
 
 #[derive(OpenApi)]
 #[openapi(
@@ -39,60 +42,60 @@ the operator switched that off; the headers `RateLimit-Policy`, `RateLimit` and 
     servers((url = "/", description = "This server.")),
     tags(
         (name = "accounts", description = "Accounts, sessions and settings."),
-        (name = "habits", description = "What a person wants to do, one call at a time."),
-        (name = "entries", description = "What a person did, one call at a time."),
-        (name = "sync", description = "An outbox in, a delta out: one round trip."),
-        (name = "stats", description = "Streaks, rates and what is asked for today, as of the moment of the question."),
-        (name = "server", description = "The server's own state. Not counted by the rate limit."),
+        (name = "habits", description = "Habits, one request per change."),
+        (name = "entries", description = "Entries, one request per change."),
+        (name = "sync", description = "Push operations and pull changes in one round trip; snapshots, event streams and devices."),
+        (name = "stats", description = "Streaks, rates and the habits of today, computed for each request."),
+        (name = "server", description = "Health and public keys of the server. Not rate limited."),
     ),
     components(schemas(Problem)),
-    modifiers(&Shared),
+    modifiers(&SharedComponents),
 )]
 struct Preamble;
 
-/// What operations refer to.
-struct Shared;
+/// Adds the components that the operations refer to.
+struct SharedComponents;
 
-/// The headers of every answer under `/api/v1`.
+/// Headers of every answer under `/api/v1`: name, description, and true for an integer.
 const LIMIT_HEADERS: [(&str, &str, bool); 5] = [
     (
         "RateLimit-Policy",
-        "The limit: `\"default\";q=100;w=60` is 100 requests in 60 seconds (IETF draft).",
+        "The limit. `\"default\";q=100;w=60` means 100 requests in 60 seconds (IETF draft ratelimit-headers).",
         false,
     ),
     (
         "RateLimit",
-        "What is left of it: `\"default\";r=99;t=1` is 99 requests now, all of them in 1 second (IETF draft).",
+        "The remaining quota. `\"default\";r=99;t=1` means 99 requests now and the full limit in 1 second (IETF draft ratelimit-headers).",
         false,
     ),
-    ("X-RateLimit-Limit", "Requests a window.", true),
+    ("X-RateLimit-Limit", "Number of requests per window.", true),
     (
         "X-RateLimit-Remaining",
-        "Requests that may follow at once.",
+        "Number of requests that can be sent at once.",
         true,
     ),
     (
         "X-RateLimit-Reset",
-        "Seconds until the whole limit is available again.",
+        "Seconds until the full limit is available again.",
         true,
     ),
 ];
 const REQUEST_ID: (&str, &str, bool) = (
     "X-Request-Id",
-    "The id of the request, also in the server's log.",
+    "Id of the request, as in the server's log.",
     false,
 );
 
-impl Modify for Shared {
+impl Modify for SharedComponents {
     fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
         let components = document.components.get_or_insert_with(Components::new);
         let bearer = HttpBuilder::new()
             .scheme(HttpAuthScheme::Bearer)
             .bearer_format("JWT")
-            .description(Some("The `token` of a log-in or a refresh."))
+            .description(Some("Access token: `token` of a log-in or a refresh."))
             .build();
         components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
-        let about = "Opens an event stream where no header can be sent; good once.";
+        let about = "Ticket that opens one event stream without the header `Authorization`.";
         let ticket = ApiKey::Query(ApiKeyValue::with_description("ticket", about));
         components.add_security_scheme("ticket", SecurityScheme::ApiKey(ticket));
         components.examples = examples();
@@ -111,15 +114,17 @@ impl Modify for Shared {
     }
 }
 
-/// The document before any route.
+/// Returns the document without routes.
 pub(crate) fn preamble() -> utoipa::openapi::OpenApi {
     Preamble::openapi()
 }
 
-/// The document after all routes: what they have in common is added to each.
-pub(crate) fn finished(mut document: utoipa::openapi::OpenApi) -> utoipa::openapi::OpenApi {
+/// Adds the shared headers and problems to every operation of the document.
+pub(crate) fn complete(mut document: utoipa::openapi::OpenApi) -> utoipa::openapi::OpenApi {
     let mut shared = BTreeMap::new();
     for (path, item) in &mut document.paths.paths {
+        // One handler serves PUT and PATCH, and utoipa gives both its `operationId`, which must be
+        // unique (OpenAPI 3.1 §4.8.10).
         if let (Some(_), Some(patch)) = (&item.put, &mut item.patch)
             && let Some(id) = &mut patch.operation_id
         {
@@ -136,7 +141,9 @@ pub(crate) fn finished(mut document: utoipa::openapi::OpenApi) -> utoipa::openap
     document
 }
 
-/// Many operations answer the same problems: each combination is written once.
+/// Moves each combination of problems to the components, where operations refer to it.
+///
+/// Most operations share a few combinations; inlined, they would be most of the document.
 fn share_problems(operation: &mut Operation, shared: &mut BTreeMap<String, RefOr<Response>>) {
     for response in operation.responses.responses.values_mut() {
         let RefOr::T(described) = response else {
@@ -173,19 +180,22 @@ fn add_headers(operation: &mut Operation, is_limited: bool) {
         let limits = LIMIT_HEADERS.iter().filter(|_| is_limited);
         for (name, ..) in limits.chain([&REQUEST_ID]) {
             let place = format!("#/components/headers/{name}");
+            // A reference, because almost every answer has the same headers.
             let header = RefOr::Ref(Ref::new(place));
             response.headers.insert((*name).to_owned(), header);
         }
     }
 }
 
-/// The document as it ships: indented JSON, the same bytes each time, with a newline at the end.
+/// Returns the OpenAPI document as indented JSON with a newline at the end.
+///
+/// The bytes are the same on every run, so `docs/openapi.json` can be compared with them.
 pub fn openapi_json() -> String {
-    text(&finished(routes().into_openapi()))
+    to_text(&complete(routes().into_openapi()))
 }
 
-/// The text of a document.
-pub(crate) fn text(document: &utoipa::openapi::OpenApi) -> String {
+/// Returns the JSON text of a document.
+pub(crate) fn to_text(document: &utoipa::openapi::OpenApi) -> String {
     // Strings, numbers and maps with text keys cannot fail to serialize.
     let mut text = serde_json::to_string_pretty(document).unwrap_or_default();
     text.push('\n');

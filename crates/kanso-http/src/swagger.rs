@@ -1,4 +1,4 @@
-//! The pages that show the OpenAPI document. They need nothing from the internet.
+//! The pages that show the OpenAPI document. All files are compiled in; none is loaded from the web.
 
 use std::sync::Arc;
 
@@ -10,21 +10,24 @@ use http::header;
 use utoipa::openapi::OpenApi;
 use utoipa_swagger_ui::{Config, serve};
 
-use crate::document::text;
+use crate::document::to_text;
 use crate::parts::Api;
 use crate::problem::{ApiError, Code};
 
 const PAGE: &str = "/swagger/index.html";
 const DOCUMENT: &str = "/swagger/doc.json";
 
-/// `/swagger/…`, and the ways there.
+/// Returns the routes of `/swagger/…` and the redirects to it.
 pub(crate) fn pages(document: &OpenApi) -> Router<Api> {
-    let document: Arc<str> = text(document).into();
+    // The text is built once; every request gets a copy of it.
+    let document: Arc<str> = to_text(document).into();
     let json = [(header::CONTENT_TYPE, "application/json")];
+    // The validator badge would send the address of this server to swagger.io.
     let config = Config::new([DOCUMENT])
         .validator_url("none")
         .persist_authorization(true);
     let config = Arc::new(config);
+    // Temporary: a browser caches a permanent redirect of `/` for ever.
     let to_page = get(async || Redirect::temporary(PAGE));
     Router::new()
         .route("/", to_page.clone())
@@ -40,7 +43,7 @@ pub(crate) fn pages(document: &OpenApi) -> Router<Api> {
 fn file(path: Option<Path<String>>, config: Arc<Config<'static>>) -> Result<Response, ApiError> {
     let Path(name) = path.ok_or(Code::RouteNotFound)?;
     let file = serve(&name, config).map_err(|error| {
-        tracing::error!(%error, "a page could not be written");
+        tracing::error!(%error, "swagger file not rendered");
         Code::Internal
     })?;
     let file = file.ok_or(Code::RouteNotFound)?;

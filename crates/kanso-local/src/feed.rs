@@ -1,4 +1,4 @@
-//! Tells the devices that are connected to this process.
+//! The feed within this process.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,34 +8,35 @@ use kanso_application::ports::feed::{Feed, Subscription};
 use kanso_domain::{Seq, UserId};
 use tokio::sync::Notify;
 
-/// The newest position of everybody who has a subscriber, and of nobody else: memory is bounded by
-/// who listens, whatever is published.
+/// Holds the newest head of each user with a subscriber, and of no other user. So its memory is bounded
+/// by the number of open streams, not by the number of publishing users.
 #[derive(Clone, Default)]
-pub struct LocalFeed(Arc<Heads>);
+pub struct LocalFeed(Arc<UserHeads>);
 
-type Heads = Mutex<HashMap<UserId, Arc<Position>>>;
+type UserHeads = Mutex<HashMap<UserId, Arc<UserHead>>>;
 
-/// Where a history stands, and who waits for it to move.
-///
-/// Not a watch channel, which wakes those who wait in an order of chance: these are woken in the
-/// order in which they began to wait, so that a simulated seed gives one trace.
+/// Newest head of a user, and the subscribers that wait for a newer one.
+//
+// Not a `tokio::sync::watch` channel: that wakes waiters in a random order. `Notify` wakes them in the
+// order in which they began to wait, so that a seed of the simulation gives one trace.
 #[derive(Default)]
-struct Position {
+struct UserHead {
     newest: Mutex<Seq>,
     moved: Notify,
 }
 
-impl Position {
+impl UserHead {
     fn newest(&self) -> MutexGuard<'_, Seq> {
         lock(&self.newest)
     }
 
-    /// Moves it on to `head`, if that is further, and tells where it was.
-    fn reach(&self, head: Seq) -> Seq {
+    /// Advances to `head` if that is newer, and returns the head before.
+    fn advance(&self, head: Seq) -> Seq {
         let mut newest = self.newest();
         let before = *newest;
         if head > before {
             *newest = head;
+            // Unlocked before the wake-up: the woken tasks read it at once.
             drop(newest);
             self.moved.notify_waiters();
         }
@@ -44,14 +45,14 @@ impl Position {
 }
 
 impl LocalFeed {
-    /// A feed that nobody follows.
+    /// Makes a feed without subscribers.
     pub fn new() -> Self {
         Self::default()
     }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // Every change is complete in itself, so a panic elsewhere leaves nothing half done.
+    // Each change is a single step, so a poisoned lock guards a consistent value.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -62,15 +63,16 @@ impl Feed for LocalFeed {
 
     fn followed(&self) -> Vec<UserId> {
         let mut followed: Vec<_> = lock(&self.0).keys().copied().collect();
-        // As with `Position`, who is caught up with first is not to be chance.
+        // Sorted, because the order of a hash map would make simulated traces random.
         followed.sort_unstable();
         followed
     }
 
     fn catch_up(&self, user: UserId, head: Seq) -> bool {
         let heads = lock(&self.0);
-        let before = heads.get(&user).map_or(head, |one| one.reach(head));
-        // Who has only just subscribed has read the head, and nothing was published yet.
+        let before = heads.get(&user).map_or(head, |one| one.advance(head));
+        // A head of zero means that nothing was published since the first subscription. The subscriber
+        // reads the head from the storage itself, so the sweep has not found a missed notice.
         before > Seq::ZERO && head > before
     }
 
@@ -80,11 +82,11 @@ impl Feed for LocalFeed {
 
     fn subscribe(&self, user: UserId) -> Box<dyn Subscription> {
         let mut heads = lock(&self.0);
-        let position = Arc::clone(heads.entry(user).or_default());
-        let told = *position.newest();
+        let head = Arc::clone(heads.entry(user).or_default());
+        let seen = *head.newest();
         Box::new(LocalSubscription {
-            position,
-            told,
+            head,
+            seen,
             user,
             heads: Arc::clone(&self.0),
         })
@@ -92,21 +94,22 @@ impl Feed for LocalFeed {
 }
 
 struct LocalSubscription {
-    position: Arc<Position>,
-    told: Seq,
+    head: Arc<UserHead>,
+    seen: Seq,
     user: UserId,
-    heads: Arc<Heads>,
+    heads: Arc<UserHeads>,
 }
 
 #[async_trait]
 impl Subscription for LocalSubscription {
     async fn changed(&mut self) -> Seq {
         loop {
-            // It hears of every move from here on, also before anybody waits for it.
-            let moved = self.position.moved.notified();
-            let newest = *self.position.newest();
-            if newest > self.told {
-                self.told = newest;
+            // Created before the head is read: `notified` receives every `notify_waiters` from its creation
+            // on, so a head that is published between the two lines is not missed.
+            let moved = self.head.moved.notified();
+            let newest = *self.head.newest();
+            if newest > self.seen {
+                self.seen = newest;
                 return newest;
             }
             moved.await;
@@ -117,11 +120,12 @@ impl Subscription for LocalSubscription {
 impl Drop for LocalSubscription {
     fn drop(&mut self) {
         let mut heads = lock(&self.heads);
-        // Under the lock nobody can subscribe, so this one is the last if it is the only one beside
-        // the map.
-        let is_last = |position: &Arc<Position>| Arc::strong_count(position) <= 2;
+        // The lock keeps new subscribers out. Two references are those of the map and of this
+        // subscription, so it is the last one.
+        let is_last = |head: &Arc<UserHead>| Arc::strong_count(head) <= 2;
         if heads.get(&self.user).is_some_and(is_last) {
             heads.remove(&self.user);
+            // A map never shrinks by itself, and thousands of streams may end together.
             if heads.capacity() > 4 * heads.len().max(64) {
                 heads.shrink_to_fit();
             }
@@ -144,8 +148,8 @@ mod tests {
         Seq::new(number).expect("a position")
     }
 
-    /// What is told at once.
-    fn heard(subscription: &mut dyn Subscription) -> Option<i64> {
+    /// Returns the head that is available without waiting.
+    fn received(subscription: &mut dyn Subscription) -> Option<i64> {
         let mut context = Context::from_waker(Waker::noop());
         match pin!(subscription.changed()).poll(&mut context) {
             Poll::Ready(head) => Some(head.get()),
@@ -157,34 +161,38 @@ mod tests {
     fn a_slow_reader_gets_the_newest_and_no_queue() {
         let feed = LocalFeed::new();
         let mut reader = feed.subscribe(user(1));
-        assert_eq!(heard(&mut *reader), None);
+        assert_eq!(received(&mut *reader), None);
         for head in [1, 2, 9, 7] {
             feed.publish(user(1), seq(head));
         }
-        assert_eq!(heard(&mut *reader), Some(9));
-        assert_eq!(heard(&mut *reader), None);
+        assert_eq!(received(&mut *reader), Some(9));
+        assert_eq!(received(&mut *reader), None);
         feed.publish(user(1), seq(8));
-        assert_eq!(heard(&mut *reader), None, "a late word of an older commit");
+        assert_eq!(
+            received(&mut *reader),
+            None,
+            "a late notice of an older commit"
+        );
     }
 
-    /// Notes who is woken.
-    struct Bell(usize, Arc<Mutex<Vec<usize>>>);
+    /// Records the order of wake-ups.
+    struct RecordingWaker(usize, Arc<Mutex<Vec<usize>>>);
 
-    impl Wake for Bell {
+    impl Wake for RecordingWaker {
         fn wake(self: Arc<Self>) {
             self.1.lock().unwrap().push(self.0);
         }
     }
 
     #[test]
-    fn who_waits_is_woken_in_the_order_of_waiting() {
+    fn subscribers_are_woken_in_the_order_of_waiting() {
         let feed = LocalFeed::new();
         let woken = Arc::default();
         let mut readers: Vec<_> = (0..20).map(|_| feed.subscribe(user(1))).collect();
         let mut waits: Vec<_> = readers.iter_mut().map(|one| one.changed()).collect();
         for (number, wait) in waits.iter_mut().enumerate() {
-            let bell = Waker::from(Arc::new(Bell(number, Arc::clone(&woken))));
-            let waits = wait.as_mut().poll(&mut Context::from_waker(&bell));
+            let waker = Waker::from(Arc::new(RecordingWaker(number, Arc::clone(&woken))));
+            let waits = wait.as_mut().poll(&mut Context::from_waker(&waker));
             assert!(waits.is_pending());
         }
         feed.publish(user(1), seq(1));
@@ -192,38 +200,38 @@ mod tests {
     }
 
     #[test]
-    fn each_hears_of_their_own_history_alone() {
+    fn each_user_receives_only_their_own_heads() {
         let feed = LocalFeed::new();
         let [mut phone, mut laptop, mut stranger] =
             [1, 1, 2].map(|number| feed.subscribe(user(number)));
         feed.publish(user(1), seq(3));
-        assert_eq!(heard(&mut *phone), Some(3));
-        assert_eq!(heard(&mut *laptop), Some(3));
-        assert_eq!(heard(&mut *stranger), None);
+        assert_eq!(received(&mut *phone), Some(3));
+        assert_eq!(received(&mut *laptop), Some(3));
+        assert_eq!(received(&mut *stranger), None);
     }
 
     #[test]
-    fn what_was_missed_is_caught_up_with_once() {
+    fn a_missed_head_is_published_once() {
         let feed = LocalFeed::new();
-        assert!(!feed.catch_up(user(1), seq(1)), "nobody follows");
+        assert!(!feed.catch_up(user(1), seq(1)), "no subscriber");
         assert!(lock(&feed.0).is_empty());
         let mut reader = feed.subscribe(user(1));
         assert_eq!(feed.followed(), [user(1)]);
-        assert!(!feed.catch_up(user(1), seq(3)), "the first word");
-        assert_eq!(heard(&mut *reader), Some(3));
+        assert!(!feed.catch_up(user(1), seq(3)), "the first head");
+        assert_eq!(received(&mut *reader), Some(3));
         for (head, is_news) in [(3, false), (2, false), (5, true), (5, false)] {
             assert_eq!(feed.catch_up(user(1), seq(head)), is_news, "{head}");
         }
-        assert_eq!(heard(&mut *reader), Some(5));
-        assert_eq!(heard(&mut *reader), None);
+        assert_eq!(received(&mut *reader), Some(5));
+        assert_eq!(received(&mut *reader), None);
         feed.publish(user(1), seq(6));
-        assert!(!feed.catch_up(user(1), seq(6)), "it was published");
+        assert!(!feed.catch_up(user(1), seq(6)), "published already");
         drop(reader);
         assert!(feed.followed().is_empty());
     }
 
     #[test]
-    fn nothing_is_kept_for_whom_nobody_listens() {
+    fn no_head_is_kept_without_a_subscriber() {
         let feed = LocalFeed::new();
         feed.publish(user(1), seq(5));
         assert!(lock(&feed.0).is_empty());
@@ -236,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn many_come_and_go() {
+    fn many_subscribers_leave_no_memory() {
         let feed = LocalFeed::new();
         let all: Vec<_> = (0..10_000)
             .map(|number| feed.subscribe(user(number)))

@@ -9,9 +9,10 @@ use std::time::Duration;
 
 use kanso_application::ports::limiter::{LimitState, RateLimit};
 
-/// What becomes of one request at `now`, given when its bucket will be full (`None` or an instant
-/// in the past: it is). Instants are durations since any fixed point. Also says when the bucket
-/// will be full from now on.
+/// Decides on one request at `now`, and returns the instant at which its bucket is full afterwards.
+///
+/// `full_at` is that instant before the request; `None` or an instant in the past means a full bucket.
+/// Instants are durations since any fixed point.
 pub(crate) fn decide(
     full_at: Option<Duration>,
     now: Duration,
@@ -20,12 +21,14 @@ pub(crate) fn decide(
     let window = Duration::from_secs(limit.window_seconds.max(1).into());
     let requests = limit.requests.max(1);
     let full_at = full_at.unwrap_or(now).max(now);
-    // At least a nanosecond, so that no limit divides by zero.
+    // At least one nanosecond: the division below must not be by zero.
     let emission = (window / requests).max(Duration::from_nanos(1));
+    // Not `window`: the emission interval is rounded down, and the whole limit must fit exactly.
     let burst = emission * requests;
     let after = full_at + emission;
     let latest = now + burst;
     let allowed = after <= latest;
+    // A refused request costs nothing, so a client that retries too early is not punished.
     let full_at = if allowed { after } else { full_at };
     let free = latest.saturating_sub(full_at);
     let state = LimitState {
@@ -42,7 +45,7 @@ pub(crate) fn decide(
     (state, full_at)
 }
 
-/// Rounded up.
+/// Converts to seconds, rounded up: a client that waits this long is not too early.
 fn whole_seconds(duration: Duration) -> u32 {
     let seconds = duration.as_secs() + u64::from(duration.subsec_nanos() > 0);
     u32::try_from(seconds).unwrap_or(u32::MAX)
@@ -111,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn an_interval_that_is_no_whole_number_still_allows_the_whole_limit() {
+    fn a_rounded_interval_still_allows_the_whole_limit() {
         for requests in [1, 3, 7, 100, 999, 1_000_000] {
             let limit = RateLimit {
                 requests,

@@ -3,7 +3,9 @@
 use kanso_application::ports::ids::Ids;
 use uuid::Uuid;
 
-/// UUIDs of version 7 from the machine's clock and randomness; in one process they ascend.
+/// Generates UUIDs of version 7 from the system's clock and randomness. Within one process they ascend.
+//
+// Ascending ids keep inserts at the end of an index.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RandomIds;
 

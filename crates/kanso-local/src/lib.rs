@@ -1,21 +1,20 @@
-//! Edge out: the adapters that need nothing but this process. The clock, new ids, the rate limiter,
-//! the brake on guessing passwords, the bell that wakes workers, the feed that tells devices of news
-//! and the tickets that are out, for one server by itself.
+//! Edge out: the adapters that need nothing but this process. The clock, ids, the rate limiter, the
+//! login throttle, the work signal, the feed and the tickets of a single server.
 //!
-//! **Invariant:** no socket, file or environment here. The system's clock and its randomness are
-//! read in [`SystemClock`] and [`RandomIds`], in the whole project nowhere else; what is counted
-//! is bounded in memory whatever the callers do.
+//! **Invariant:** no socket, file or environment here. The system's clock and randomness for ids are
+//! read in [`SystemClock`] and [`RandomIds`] and nowhere else in the project. The memory of every
+//! counter is bounded, for any behaviour of the clients.
 
 mod clock;
 mod feed;
 mod gcra;
-#[cfg(test)]
-mod hands;
 mod ids;
 mod limiter;
+#[cfg(test)]
+mod manual_clock;
 mod throttle;
 mod tickets;
-mod wake;
+mod work_signal;
 
 pub use clock::SystemClock;
 pub use feed::LocalFeed;
@@ -23,4 +22,4 @@ pub use ids::RandomIds;
 pub use limiter::LocalLimiter;
 pub use throttle::LocalThrottle;
 pub use tickets::LocalTickets;
-pub use wake::LocalWake;
+pub use work_signal::LocalWorkSignal;

@@ -1,4 +1,4 @@
-//! The rate limiter of one server by itself.
+//! The rate limiter of a single server.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
@@ -12,18 +12,18 @@ use tokio::time::Instant;
 
 use crate::gcra::decide;
 
-/// Locks that are never held across a wait; more of them only let cores pass one another.
+/// Number of shards, each with its own lock, so that cores rarely wait for one another.
 const SHARDS: usize = 16;
-/// Buckets a shard, at most. All of them together are less than 32 MiB.
+/// Maximum number of buckets of a shard. All shards together stay below 32 MiB.
 const SHARD_CAPACITY: usize = 16_384;
-/// A shard that has grown to this forgets its full buckets.
+/// Number of buckets of a shard at which the first sweep removes the full ones.
 const FIRST_SWEEP: usize = 256;
 
-/// Counts requests in memory, on tokio's clock (so that a paused runtime can move it).
+/// Counts requests in memory, on tokio's clock, which a paused runtime of a test can move.
 ///
-/// A bucket that is full again is the same as none, so it is forgotten when its shard has doubled.
-/// When more addresses are under way than can be kept, those that are nearest to full are
-/// forgotten first: whoever has used up a limit stays refused.
+/// A full bucket equals no bucket, so it is removed when its shard has doubled. If there are more
+/// addresses than fit, the buckets nearest to full are removed first: an address that has used up its
+/// limit stays refused, so a flood of addresses does not free an attacker.
 pub struct LocalLimiter {
     shards: Vec<Mutex<Shard>>,
     hasher: RandomState,
@@ -40,7 +40,7 @@ struct Shard {
 type Bucket = (ClientAddress, u32, u32);
 
 impl LocalLimiter {
-    /// A limiter that has counted nothing.
+    /// Makes an empty limiter.
     pub fn new() -> Self {
         let shards = (0..SHARDS).map(|_| Mutex::default()).collect();
         Self {
@@ -54,7 +54,8 @@ impl LocalLimiter {
         let now = self.started.elapsed();
         let bucket = (address, limit.requests, limit.window_seconds);
         let hash = self.hasher.hash_one(bucket);
-        // The remainder is smaller than SHARDS, whatever the width of `usize`.
+        // The hasher has a random seed, so that an attacker cannot choose addresses of one shard. The remainder
+        // is smaller than SHARDS and fits in any `usize`.
         let index = usize::try_from(hash % SHARDS as u64).unwrap_or(0);
         let mut shard = lock(&self.shards[index]);
         let (state, full_at) = decide(shard.buckets.get(&bucket).copied(), now, limit);
@@ -65,7 +66,7 @@ impl LocalLimiter {
 }
 
 fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
-    // Every change is complete in itself, so a panic elsewhere leaves nothing half done.
+    // Each change is a single insertion or removal, so a poisoned lock guards a consistent map.
     shard.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -76,14 +77,17 @@ impl Default for LocalLimiter {
 }
 
 impl Shard {
-    /// Costs a constant per request, on average: a sweep comes after as many insertions as it
-    /// looks at.
+    /// Removes full buckets if the shard has doubled since the last sweep.
+    //
+    // The cost per request is constant on average: a sweep visits as many buckets as were inserted
+    // since the last one, up to a factor of two.
     fn make_room(&mut self, now: Duration) {
         if self.buckets.len() < self.sweep_at.max(FIRST_SWEEP) {
             return;
         }
-        self.forget(now);
+        self.remove_full(now);
         if self.buckets.len() >= SHARD_CAPACITY {
+            // Half at once, so that the next sweep is many insertions away.
             let mut times: Vec<Duration> = self.buckets.values().copied().collect();
             let (_, median, _) = times.select_nth_unstable(SHARD_CAPACITY / 2);
             let median = *median;
@@ -92,8 +96,8 @@ impl Shard {
         self.sweep_at = (self.buckets.len() * 2).min(SHARD_CAPACITY);
     }
 
-    /// Forgets the full buckets.
-    fn forget(&mut self, now: Duration) {
+    /// Removes the full buckets.
+    fn remove_full(&mut self, now: Duration) {
         self.buckets.retain(|_, full_at| *full_at > now);
     }
 }
@@ -110,7 +114,7 @@ impl Evict for LocalLimiter {
         let now = self.started.elapsed();
         for shard in &self.shards {
             let mut shard = lock(shard);
-            shard.forget(now);
+            shard.remove_full(now);
             shard.buckets.shrink_to(FIRST_SWEEP);
             shard.sweep_at = 0;
         }
@@ -169,7 +173,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn an_address_that_nobody_comes_after_is_forgotten_when_its_bucket_is_full() {
+    async fn an_idle_address_is_evicted_when_its_bucket_is_full() {
         let limiter = LocalLimiter::new();
         limiter.check(address(1), LIMIT).await;
         limiter.check(address(2), LIMIT).await;
@@ -184,7 +188,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn addresses_that_come_and_go_are_forgotten() {
+    async fn full_buckets_are_removed_under_a_stream_of_addresses() {
         let limiter = LocalLimiter::new();
         for number in 0..200_000 {
             limiter.check(address(number), LIMIT).await;
@@ -196,7 +200,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_flood_of_addresses_is_bounded_and_frees_nobody_who_is_refused() {
+    async fn a_flood_of_addresses_is_bounded_and_frees_no_refused_address() {
         let limiter = LocalLimiter::new();
         for _ in 0..4 {
             limiter.check(address(0), LIMIT).await;

@@ -1,4 +1,4 @@
-//! The brake on guessing passwords, of one server by itself.
+//! The login throttle of a single server.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,28 +13,28 @@ use kanso_application::ports::throttle::{
 use kanso_domain::Timestamp;
 use kanso_domain::accounts::Email;
 
-/// Accounts under attack that are remembered. An entry is at most some 350 bytes.
+/// Maximum number of accounts. An entry takes at most about 350 bytes, so all take 35 MB.
 const CAPACITY: usize = 100_000;
 
-/// Remembers failures in memory.
+/// Counts login attempts in memory.
 pub struct LocalThrottle {
     clock: Arc<dyn Clock>,
-    tries: Mutex<HashMap<Email, Tries>>,
+    accounts: Mutex<HashMap<Email, Attempts>>,
     capacity: usize,
 }
 
-/// What was tried on one account.
+/// Recent login attempts on one account.
 #[derive(Clone, Copy)]
-struct Tries {
-    /// Failures in a row, and when the last of them was.
+struct Attempts {
+    /// Number of failures in a row, and the instant of the last one.
     failures: u32,
     failed_at: Timestamp,
-    /// Attempts that are under way, and when the last of them was admitted.
+    /// Number of attempts under way, and the instant at which the last one was admitted.
     under_way: u32,
     admitted_at: Timestamp,
 }
 
-impl Tries {
+impl Attempts {
     const fn none(now: Timestamp) -> Self {
         Self {
             failures: 0,
@@ -44,8 +44,10 @@ impl Tries {
         }
     }
 
-    /// The same, once what is over is forgotten. A clock that was set back must not keep anybody
-    /// waiting until it has caught up.
+    /// Returns the attempts without those that have expired at `now`.
+    //
+    // If the clock was set back, stored instants lie in the future. They are cut to `now`, or a user
+    // would wait until the clock has caught up.
     fn at(mut self, now: Timestamp) -> Self {
         self.failed_at = self.failed_at.min(now);
         self.admitted_at = self.admitted_at.min(now);
@@ -58,11 +60,11 @@ impl Tries {
         self
     }
 
-    const fn is_forgotten(&self) -> bool {
+    const fn is_empty(&self) -> bool {
         self.failures == 0 && self.under_way == 0
     }
 
-    /// Seconds until the next attempt may be made, rounded up; 0 for at once.
+    /// Returns the seconds until the next attempt is admitted, rounded up; 0 for now.
     fn wait_seconds(&self, now: Timestamp) -> u32 {
         let at_once = if self.failures < FAILURES_BEFORE_WAIT {
             AT_ONCE
@@ -72,10 +74,11 @@ impl Tries {
         let over = self.failed_at.plus_seconds(self.penalty_seconds());
         let micros = over.as_micros().saturating_sub(now.as_micros()).max(0);
         let seconds = u32::try_from((micros + 999_999) / 1_000_000).unwrap_or(u32::MAX);
+        // With all places taken the wait is at least a second, since the end of an attempt is unknown.
         seconds.max(u32::from(self.under_way >= at_once))
     }
 
-    /// How long after the last failure the next attempt may come.
+    /// Returns the wait after the last failure: 1, 2, 4, ... seconds, up to the maximum.
     fn penalty_seconds(&self) -> i64 {
         let longest = i64::from(LONGEST_WAIT_SECONDS);
         match self.failures.checked_sub(FAILURES_BEFORE_WAIT) {
@@ -86,72 +89,78 @@ impl Tries {
 }
 
 impl LocalThrottle {
-    /// A brake that remembers nothing yet.
+    /// Makes an empty throttle.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         Self {
             clock,
-            tries: Mutex::default(),
+            accounts: Mutex::default(),
             capacity: CAPACITY,
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Email, Tries>> {
-        // Every change is complete in itself, so a panic elsewhere leaves nothing half done.
-        self.tries.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, HashMap<Email, Attempts>> {
+        // Each change is a single insertion or removal, so a poisoned lock guards a consistent map.
+        self.accounts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Changes what is remembered of one account, in one step.
-    fn change<T>(&self, email: &Email, work: impl FnOnce(&mut Tries, Timestamp) -> T) -> T {
+    /// Changes the attempts of one account in one step, so that concurrent attempts see one another.
+    fn change<T>(&self, email: &Email, work: impl FnOnce(&mut Attempts, Timestamp) -> T) -> T {
         let now = self.clock.now();
-        let mut tries = self.lock();
-        let mut its = tries.get(email).map_or(Tries::none(now), |its| its.at(now));
-        let done = work(&mut its, now);
-        if its.is_forgotten() {
-            tries.remove(email);
+        let mut accounts = self.lock();
+        let mut attempts = accounts
+            .get(email)
+            .map_or(Attempts::none(now), |attempts| attempts.at(now));
+        let done = work(&mut attempts, now);
+        if attempts.is_empty() {
+            accounts.remove(email);
+            // Nothing to store. Most accounts never have an entry for longer than one attempt.
             return done;
         }
-        if tries.len() >= self.capacity && !tries.contains_key(email) {
-            make_room(&mut tries, now, self.capacity);
+        // An account that is stored already needs no room.
+        if accounts.len() >= self.capacity && !accounts.contains_key(email) {
+            make_room(&mut accounts, now, self.capacity);
         }
-        tries.insert(email.clone(), its);
+        accounts.insert(email.clone(), attempts);
         done
     }
 }
 
-/// Forgets what is over, and if that is not enough the oldest half.
-fn make_room(tries: &mut HashMap<Email, Tries>, now: Timestamp, capacity: usize) {
-    tries.retain(|_, its| !its.at(now).is_forgotten());
-    if tries.len() < capacity {
+/// Removes expired accounts, and if that is not enough the older half.
+//
+// The newer half stays: those are the accounts that are being attacked now.
+fn make_room(accounts: &mut HashMap<Email, Attempts>, now: Timestamp, capacity: usize) {
+    accounts.retain(|_, attempts| !attempts.at(now).is_empty());
+    if accounts.len() < capacity {
         return;
     }
-    let newest = |its: &Tries| its.failed_at.max(its.admitted_at);
-    let mut times: Vec<Timestamp> = tries.values().map(newest).collect();
+    let newest = |attempts: &Attempts| attempts.failed_at.max(attempts.admitted_at);
+    let mut times: Vec<Timestamp> = accounts.values().map(newest).collect();
     let (_, median, _) = times.select_nth_unstable(capacity / 2);
     let median = *median;
-    tries.retain(|_, its| newest(its) > median);
+    accounts.retain(|_, attempts| newest(attempts) > median);
 }
 
 #[async_trait]
 impl LoginThrottle for LocalThrottle {
     async fn admit(&self, email: &Email) -> Admission {
-        self.change(email, |its, now| match its.wait_seconds(now) {
+        self.change(email, |attempts, now| match attempts.wait_seconds(now) {
             0 => {
-                its.under_way += 1;
-                its.admitted_at = now;
+                attempts.under_way += 1;
+                attempts.admitted_at = now;
                 Admission::Admitted
             }
             seconds => Admission::Wait { seconds },
         })
     }
 
-    async fn settle(&self, email: &Email, verdict: LoginOutcome) {
-        self.change(email, |its, now| {
-            its.under_way = its.under_way.saturating_sub(1);
-            match verdict {
-                LoginOutcome::Right => its.failures = 0,
+    async fn settle(&self, email: &Email, outcome: LoginOutcome) {
+        self.change(email, |attempts, now| {
+            attempts.under_way = attempts.under_way.saturating_sub(1);
+            match outcome {
+                LoginOutcome::Right => attempts.failures = 0,
                 LoginOutcome::Wrong => {
-                    its.failures = its.failures.saturating_add(1);
-                    its.failed_at = now;
+                    attempts.failures = attempts.failures.saturating_add(1);
+                    attempts.failed_at = now;
                 }
                 LoginOutcome::Unknown => {}
             }
@@ -162,13 +171,14 @@ impl LoginThrottle for LocalThrottle {
 impl Evict for LocalThrottle {
     fn evict_expired(&self) {
         let now = self.clock.now();
-        let mut tries = self.lock();
-        tries.retain(|_, its| {
-            *its = its.at(now);
-            !its.is_forgotten()
+        let mut accounts = self.lock();
+        accounts.retain(|_, attempts| {
+            *attempts = attempts.at(now);
+            !attempts.is_empty()
         });
-        if tries.capacity() > 4 * tries.len().max(64) {
-            tries.shrink_to_fit();
+        // A map never shrinks by itself: after an attack it would keep its size.
+        if accounts.capacity() > 4 * accounts.len().max(64) {
+            accounts.shrink_to_fit();
         }
     }
 
@@ -180,18 +190,18 @@ impl Evict for LocalThrottle {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::hands::Hands;
+    use crate::manual_clock::ManualClock;
 
-    fn throttle() -> (Arc<Hands>, LocalThrottle) {
-        let hands = Arc::new(Hands::default());
-        (Arc::clone(&hands), LocalThrottle::new(hands))
+    fn throttle() -> (Arc<ManualClock>, LocalThrottle) {
+        let clock = Arc::new(ManualClock::default());
+        (Arc::clone(&clock), LocalThrottle::new(clock))
     }
 
     fn email(name: impl std::fmt::Display) -> Email {
         format!("{name}@example.org").parse().expect("an address")
     }
 
-    /// The seconds to wait, if any, before an attempt that is not made.
+    /// Returns the seconds to wait, if any, before an attempt. An admitted one is settled as unknown.
     async fn wait(throttle: &LocalThrottle, name: &str) -> Option<u32> {
         match throttle.admit(&email(name)).await {
             Admission::Wait { seconds } => Some(seconds),
@@ -202,7 +212,7 @@ mod tests {
         }
     }
 
-    /// So many failures, whatever the brake says of them, and the wait after them.
+    /// Records failures, admitted or not, and returns the wait after them.
     async fn fail(throttle: &LocalThrottle, times: u32) -> Option<u32> {
         for _ in 0..times {
             throttle.settle(&email("ada"), LoginOutcome::Wrong).await;
@@ -219,24 +229,24 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn many_at_once_pass_no_sooner_than_one_after_the_other() {
-        let (hands, throttle) = throttle();
+    async fn concurrent_guesses_are_no_faster_than_sequential_ones() {
+        let (clock, throttle) = throttle();
         assert_eq!(admitted(&throttle, 100).await, AT_ONCE);
         assert_eq!(wait(&throttle, "ada").await, Some(1));
         assert_eq!(wait(&throttle, "grace").await, None);
         let penalty = fail(&throttle, AT_ONCE).await;
-        assert_eq!(penalty, Some(8), "each of them counts");
-        hands.turn(8);
+        assert_eq!(penalty, Some(8), "each failure counts");
+        clock.advance(8);
         assert_eq!(
             admitted(&throttle, 100).await,
             1,
-            "nothing is free any more"
+            "one at a time after a failure"
         );
         assert_eq!(fail(&throttle, 1).await, Some(16));
     }
 
     #[tokio::test]
-    async fn devices_with_the_right_password_do_not_hinder_one_another() {
+    async fn devices_with_the_right_password_do_not_delay_one_another() {
         let (_, throttle) = throttle();
         fail(&throttle, 4).await;
         for _ in 0..20 {
@@ -249,20 +259,20 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_attempt_of_which_nothing_is_heard_is_over_after_a_minute() {
-        let (hands, throttle) = throttle();
+    async fn an_unsettled_attempt_ends_after_a_minute() {
+        let (clock, throttle) = throttle();
         admitted(&throttle, AT_ONCE).await;
-        hands.turn(59);
+        clock.advance(59);
         assert_eq!(wait(&throttle, "ada").await, Some(1));
-        hands.turn(1);
+        clock.advance(1);
         assert_eq!(wait(&throttle, "ada").await, None);
-        // It is heard of late.
+        // The failure arrives late, and still counts.
         assert_eq!(fail(&throttle, 4).await, None);
         assert_eq!(fail(&throttle, 1).await, Some(1));
     }
 
     #[tokio::test]
-    async fn a_mistake_of_the_server_is_nobodys_failure() {
+    async fn an_error_of_the_server_counts_as_no_failure() {
         let (_, throttle) = throttle();
         for _ in 0..100 {
             assert_eq!(admitted(&throttle, 1).await, 1);
@@ -284,22 +294,22 @@ mod tests {
 
     #[tokio::test]
     async fn waiting_helps_and_the_next_failure_costs_more() {
-        let (hands, throttle) = throttle();
+        let (clock, throttle) = throttle();
         assert_eq!(fail(&throttle, 6).await, Some(2));
-        hands.turn(1);
+        clock.advance(1);
         assert_eq!(wait(&throttle, "ada").await, Some(1));
-        hands.turn(1);
+        clock.advance(1);
         assert_eq!(wait(&throttle, "ada").await, None);
         assert_eq!(fail(&throttle, 1).await, Some(4));
     }
 
     #[tokio::test]
-    async fn nobody_is_locked_out_for_ever() {
-        let (hands, throttle) = throttle();
+    async fn no_account_is_locked_for_ever() {
+        let (clock, throttle) = throttle();
         assert_eq!(fail(&throttle, 50).await, Some(900));
-        hands.turn(900);
+        clock.advance(900);
         assert_eq!(wait(&throttle, "ada").await, None);
-        assert_eq!(fail(&throttle, 1).await, None, "the count begins anew");
+        assert_eq!(fail(&throttle, 1).await, None, "the count restarts");
     }
 
     #[tokio::test]
@@ -311,39 +321,39 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_clock_that_is_set_back_makes_nobody_wait_longer() {
-        let (hands, throttle) = throttle();
+    async fn a_clock_that_is_set_back_makes_no_user_wait_longer() {
+        let (clock, throttle) = throttle();
         fail(&throttle, 20).await;
-        hands.turn(-86_400);
+        clock.advance(-86_400);
         assert_eq!(wait(&throttle, "ada").await, Some(900));
-        hands.turn(900);
+        clock.advance(900);
         assert_eq!(wait(&throttle, "ada").await, None);
     }
 
     #[tokio::test]
     async fn an_address_is_not_kept_longer_than_its_failures_count() {
-        let (hands, throttle) = throttle();
+        let (clock, throttle) = throttle();
         fail(&throttle, 6).await;
-        hands.turn(-60);
+        clock.advance(-60);
         throttle.evict_expired();
         assert_eq!(wait(&throttle, "ada").await, Some(2));
         throttle.settle(&email("grace"), LoginOutcome::Wrong).await;
-        hands.turn(899);
+        clock.advance(899);
         throttle.evict_expired();
         assert_eq!(throttle.kept(), 2);
-        hands.turn(1);
+        clock.advance(1);
         throttle.evict_expired();
         assert_eq!(throttle.kept(), 0);
     }
 
     #[tokio::test]
     async fn a_flood_of_addresses_is_bounded_and_the_newest_stay() {
-        let (hands, mut throttle) = throttle();
+        let (clock, mut throttle) = throttle();
         throttle.capacity = 100;
         for number in 0..1000 {
             throttle.settle(&email(number), LoginOutcome::Wrong).await;
             if number % 10 == 0 {
-                hands.turn(1);
+                clock.advance(1);
             }
         }
         assert!(throttle.lock().len() <= 100);

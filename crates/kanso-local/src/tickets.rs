@@ -1,4 +1,4 @@
-//! Keeps the tickets that this process has handed out.
+//! The tickets that this process has issued.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -6,29 +6,30 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use kanso_application::ports::clock::Clock;
 use kanso_application::ports::evict::Evict;
-use kanso_application::ports::tickets::{KeptTicket, TicketStore};
+use kanso_application::ports::tickets::{StoredTicket, TicketStore};
 use kanso_domain::sessions::TokenHash;
 
-/// Tickets that are kept at a time, some 120 bytes each. Over it the oldest is forgotten: its
-/// holder has to ask for another one.
+/// Maximum number of tickets, about 120 bytes each. Beyond it the oldest is removed, and its client
+/// requests another one.
 const CAPACITY: usize = 10_000;
 
-/// Tickets in memory.
+/// Stores tickets in memory.
 pub struct LocalTickets {
     clock: Arc<dyn Clock>,
-    kept: Mutex<Kept>,
+    kept: Mutex<StoredTickets>,
     capacity: usize,
 }
 
 #[derive(Debug, Default)]
-struct Kept {
+struct StoredTickets {
     tickets: HashMap<[u8; 32], KeptTicket>,
-    /// As they came. Those that were taken are still in it until their turn comes.
+    /// Hashes in order of insertion. A redeemed ticket stays until it is the oldest or is evicted: removing
+    /// it from the middle would take linear time.
     in_order: VecDeque<[u8; 32]>,
 }
 
 impl LocalTickets {
-    /// A store with nothing in it.
+    /// Makes an empty store.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         Self {
             clock,
@@ -37,15 +38,15 @@ impl LocalTickets {
         }
     }
 
-    fn change<T>(&self, work: impl FnOnce(&mut Kept) -> T) -> T {
-        // Every change is complete in itself, so a panic elsewhere leaves nothing half done.
+    fn change<T>(&self, work: impl FnOnce(&mut StoredTickets) -> T) -> T {
+        // No change can panic halfway, so a poisoned lock guards consistent tickets.
         work(&mut self.kept.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
 #[async_trait]
 impl TicketStore for LocalTickets {
-    async fn keep(&self, hash: TokenHash, ticket: KeptTicket) {
+    async fn keep(&self, hash: TokenHash, ticket: StoredTicket) {
         self.change(|kept| {
             while kept.in_order.len() >= self.capacity {
                 let oldest = kept.in_order.pop_front();
@@ -56,7 +57,7 @@ impl TicketStore for LocalTickets {
         });
     }
 
-    async fn take(&self, hash: TokenHash) -> Option<KeptTicket> {
+    async fn take(&self, hash: TokenHash) -> Option<StoredTicket> {
         self.change(|kept| kept.tickets.remove(hash.bytes()))
     }
 }
@@ -79,7 +80,7 @@ impl Evict for LocalTickets {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::hands::Hands;
+    use crate::manual_clock::ManualClock;
     use kanso_application::ports::credentials::Identity;
     use kanso_domain::{SessionId, Timestamp, UserId};
     use uuid::Uuid;
@@ -88,8 +89,8 @@ mod tests {
         TokenHash::new([number; 32])
     }
 
-    fn ticket(number: u8) -> KeptTicket {
-        KeptTicket {
+    fn ticket(number: u8) -> StoredTicket {
+        StoredTicket {
             identity: Identity {
                 user_id: UserId::new(Uuid::from_u128(number.into())),
                 session_id: SessionId::new(Uuid::from_u128(1)),
@@ -99,8 +100,8 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_ticket_is_handed_out_once() {
-        let store = LocalTickets::new(Arc::new(Hands::default()));
+    async fn a_ticket_is_redeemed_once() {
+        let store = LocalTickets::new(Arc::new(ManualClock::default()));
         store.keep(hash(1), ticket(1)).await;
         assert_eq!(store.take(hash(2)).await, None);
         assert_eq!(store.take(hash(1)).await, Some(ticket(1)));
@@ -108,16 +109,16 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn neither_what_was_used_nor_what_has_expired_is_kept() {
-        let hands = Arc::new(Hands::default());
-        let store = LocalTickets::new(Arc::clone(&hands) as _);
+    async fn redeemed_and_expired_tickets_are_evicted() {
+        let clock = Arc::new(ManualClock::default());
+        let store = LocalTickets::new(Arc::clone(&clock) as _);
         store.keep(hash(1), ticket(1)).await;
         store.keep(hash(2), ticket(2)).await;
         assert!(store.take(hash(1)).await.is_some());
-        hands.turn(59);
+        clock.advance(59);
         store.evict_expired();
         assert_eq!(store.kept(), 1);
-        hands.turn(1);
+        clock.advance(1);
         store.evict_expired();
         assert_eq!(store.kept(), 0);
         assert_eq!(store.take(hash(2)).await, None);
@@ -125,7 +126,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_flood_of_tickets_is_bounded_and_the_newest_stay() {
-        let mut store = LocalTickets::new(Arc::new(Hands::default()));
+        let mut store = LocalTickets::new(Arc::new(ManualClock::default()));
         store.capacity = 10;
         for number in 0..100 {
             store.keep(hash(number), ticket(number)).await;

@@ -1,17 +1,17 @@
-//! The port over accounts and sessions.
+//! The port for accounts and sessions.
 
 use async_trait::async_trait;
 use futures::FutureExt as _;
 use kanso_application::ports::storage::{
-    AccountStore, Credentials, DecideRefresh, NewAccount, NewPassword, SessionsThen, StorageError,
+    AccountStore, Credentials, DecideRefresh, EndSessions, NewAccount, NewPassword, StorageError,
 };
 use kanso_domain::accounts::{Account, Email, PasswordHash, SettingsChange};
 use kanso_domain::sessions::{Refreshed, Session};
 use kanso_domain::{SessionId, Timestamp, UserId};
 
 use crate::connection::Connection;
-use crate::error::Failure;
-use crate::{PostgresStorage, dirty, sessions, users};
+use crate::error::DatabaseError;
+use crate::{PostgresStorage, sessions, streak_queue, users};
 
 #[async_trait]
 impl AccountStore for PostgresStorage {
@@ -117,7 +117,7 @@ async fn change_settings(
     user: UserId,
     change: &SettingsChange,
     now: Timestamp,
-) -> Result<Option<Account>, Failure> {
+) -> Result<Option<Account>, DatabaseError> {
     let Some((head, before)) = users::lock(connection, user).await? else {
         return Ok(None);
     };
@@ -126,10 +126,11 @@ async fn change_settings(
     };
     account.settings = account.settings.changed(change.clone());
     if account.settings != before {
-        // Each of the settings says how days or weeks are read.
+        // Each setting changes how days or weeks are counted, so every streak may be wrong now. A
+        // change that sets the same values must not move the head: devices would pull for nothing.
         let head = head.advanced(now);
         users::set_settings(connection, user, &account.settings, head).await?;
-        dirty::queue_all(connection, user, head.changed_at).await?;
+        streak_queue::queue_all(connection, user, head.changed_at).await?;
     }
     Ok(Some(account))
 }
@@ -138,15 +139,17 @@ async fn replace_password(
     connection: &Connection,
     user: UserId,
     new: &NewPassword,
-) -> Result<bool, Failure> {
-    // The row of the user is locked by this, and sessions are only opened under that lock.
+) -> Result<bool, DatabaseError> {
+    // The UPDATE locks the user's row, and sessions are only opened under that lock. So a login with
+    // the old password either commits before this, and its session is deleted below, or it waits
+    // and then finds another hash.
     if !users::replace_password(connection, user, &new.replaces, &new.hash).await? {
         return Ok(false);
     }
     match new.sessions {
-        SessionsThen::Stay => {}
-        SessionsThen::EndBut(kept) => sessions::delete_all(connection, user, Some(kept)).await?,
-        SessionsThen::End => sessions::delete_all(connection, user, None).await?,
+        EndSessions::None => {}
+        EndSessions::AllBut(kept) => sessions::delete_all(connection, user, Some(kept)).await?,
+        EndSessions::All => sessions::delete_all(connection, user, None).await?,
     }
     Ok(true)
 }
@@ -155,8 +158,10 @@ async fn open_session(
     connection: &Connection,
     session: &Session,
     checked: &PasswordHash,
-) -> Result<bool, Failure> {
+) -> Result<bool, DatabaseError> {
     let user = session.user_id;
+    // Checked again under the lock: the password may have changed since the slow comparison of its
+    // hash, and an old one must not open a session.
     if !users::has_password(connection, user, checked).await? {
         return Ok(false);
     }
@@ -170,7 +175,7 @@ async fn refresh_session(
     user: UserId,
     id: SessionId,
     decide: &DecideRefresh,
-) -> Result<Option<Refreshed>, Failure> {
+) -> Result<Option<Refreshed>, DatabaseError> {
     let Some(stored) = sessions::lock(connection, user, id).await? else {
         return Ok(None);
     };

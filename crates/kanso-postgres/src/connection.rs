@@ -1,30 +1,26 @@
-//! A connection that was taken from the pool, and requests that are sent before they are waited
-//! for.
-
-use std::task::Poll;
+//! A connection taken from the pool.
 
 use deadpool_postgres::Object;
-use futures::future::{BoxFuture, Either, ready, try_join_all};
-use futures::poll;
+use futures::TryStreamExt as _;
 use kanso_domain::sync::Epoch;
-use tokio_postgres::Row;
+use tokio_postgres::{Row, Statement};
 
-use crate::attempts::COMMIT;
 use crate::columns::Parameter;
-use crate::error::Failure;
-use crate::statements::prepare;
+use crate::error::DatabaseError;
+use crate::pipeline::{Pipeline, sent};
+use crate::statements;
 
-/// A connection, and which history the database behind it has.
+/// A connection, and the epoch of the database behind it.
 pub(crate) struct Connection {
-    /// Only dropping takes it.
+    /// Present until the connection is dropped.
     client: Option<Object>,
     pub(crate) epoch: Epoch,
-    /// Whether it is in no transaction, so that others may use it next.
+    /// True outside a transaction: only then may the pool hand the connection to another caller.
     is_idle: bool,
 }
 
 impl Connection {
-    /// For single statements.
+    /// Wraps a connection for single statements.
     pub(crate) const fn idle(client: Object, epoch: Epoch) -> Self {
         Self {
             client: Some(client),
@@ -33,8 +29,8 @@ impl Connection {
         }
     }
 
-    /// For a transaction. Unless it is said to have [`ended`](Self::ended), the connection is
-    /// closed, and the server rolls back.
+    /// Wraps a connection for a transaction. Unless [`ended`](Self::ended) is called, dropping it
+    /// closes the connection, and the server rolls back.
     pub(crate) const fn for_transaction(client: Object, epoch: Epoch) -> Self {
         Self {
             client: Some(client),
@@ -43,63 +39,70 @@ impl Connection {
         }
     }
 
-    /// Gives it back for others to use.
+    /// Returns the connection to the pool. Its transaction has ended.
     pub(crate) fn ended(mut self) {
         self.is_idle = true;
     }
 
-    fn client(&self) -> Result<&Object, Failure> {
-        self.client.as_ref().ok_or(Failure::Closed)
+    pub(crate) fn client(&self) -> Result<&Object, DatabaseError> {
+        self.client.as_ref().ok_or(DatabaseError::Closed)
     }
 
-    /// Sees to it that these are prepared, so that a request with one of them is sent at its first
-    /// poll.
-    pub(crate) async fn prepare(&self, statements: &[&'static str]) -> Result<(), Failure> {
-        let client = self.client()?;
-        let prepared = statements.iter().map(|sql| prepare(client, sql));
-        try_join_all(prepared).await?;
-        Ok(())
+    /// Returns an empty pipeline.
+    pub(crate) const fn pipeline(&self) -> Pipeline<'_> {
+        Pipeline::new(self)
+    }
+
+    /// Prepares a statement, or returns it from the connection's cache without waiting.
+    pub(crate) async fn prepare(&self, sql: &'static str) -> Result<Statement, DatabaseError> {
+        Ok(statements::prepare(self.client()?, sql).await?)
     }
 
     /// Runs a command without parameters.
     pub(crate) async fn command(&self, sql: &'static str) -> Result<(), tokio_postgres::Error> {
         match &self.client {
             Some(client) => client.batch_execute(sql).await,
-            // It is there until it is dropped.
+            // Unreachable: only `drop` takes the client.
             None => Ok(()),
         }
     }
 
-    /// The rows that a statement returns.
-    pub(crate) async fn rows(
+    /// Sends a command and returns the future of its answer.
+    pub(crate) async fn start_command(
+        &self,
+        sql: &'static str,
+    ) -> impl Future<Output = Result<(), tokio_postgres::Error>> {
+        sent(self.command(sql)).await
+    }
+
+    /// Runs a statement and returns its rows.
+    async fn rows(
         &self,
         sql: &'static str,
         parameters: Vec<Parameter>,
-    ) -> Result<Vec<Row>, Failure> {
-        use futures::TryStreamExt as _;
-        let client = self.client()?;
-        let statement = prepare(client, sql).await?;
-        let rows = client.query_raw(&statement, parameters).await?;
+    ) -> Result<Vec<Row>, DatabaseError> {
+        let statement = self.prepare(sql).await?;
+        let rows = self.client()?.query_raw(&statement, parameters).await?;
         Ok(rows.try_collect().await?)
     }
 
-    /// The rows, each read.
+    /// Runs a statement and reads every row.
     pub(crate) async fn all<T>(
         &self,
         sql: &'static str,
         parameters: Vec<Parameter>,
-        read: impl Fn(&Row) -> Result<T, Failure>,
-    ) -> Result<Vec<T>, Failure> {
+        read: impl Fn(&Row) -> Result<T, DatabaseError>,
+    ) -> Result<Vec<T>, DatabaseError> {
         self.rows(sql, parameters).await?.iter().map(read).collect()
     }
 
-    /// The first row, read.
+    /// Runs a statement and reads the first row.
     pub(crate) async fn first<T>(
         &self,
         sql: &'static str,
         parameters: Vec<Parameter>,
-        read: impl Fn(&Row) -> Result<T, Failure>,
-    ) -> Result<Option<T>, Failure> {
+        read: impl Fn(&Row) -> Result<T, DatabaseError>,
+    ) -> Result<Option<T>, DatabaseError> {
         self.rows(sql, parameters)
             .await?
             .first()
@@ -107,40 +110,23 @@ impl Connection {
             .transpose()
     }
 
-    /// Whether there is a row.
+    /// Runs a statement and returns true if it has a row.
     pub(crate) async fn exists(
         &self,
         sql: &'static str,
         parameters: Vec<Parameter>,
-    ) -> Result<bool, Failure> {
+    ) -> Result<bool, DatabaseError> {
         Ok(!self.rows(sql, parameters).await?.is_empty())
     }
 
-    /// Sends steps of a transaction and, without waiting for them, the commit. Fails with the first
-    /// that failed; the server then has rolled back.
-    pub(crate) async fn commit_after(
-        &self,
-        steps: Vec<BoxFuture<'_, Result<(), Failure>>>,
-    ) -> Result<(), Failure> {
-        let mut answers = Vec::with_capacity(steps.len());
-        for step in steps {
-            answers.push(sent(step).await);
-        }
-        let committed = sent(self.command(COMMIT)).await;
-        for answer in answers {
-            answer.await.map_err(Failure::after_commit_was_sent)?;
-        }
-        committed.await.map_err(Failure::at_commit)
-    }
-
-    /// How many rows a statement changed.
+    /// Runs a statement and returns the number of rows that it changed.
     pub(crate) async fn execute(
         &self,
         sql: &'static str,
         parameters: Vec<Parameter>,
-    ) -> Result<u64, Failure> {
+    ) -> Result<u64, DatabaseError> {
+        let statement = self.prepare(sql).await?;
         let client = self.client()?;
-        let statement = prepare(client, sql).await?;
         Ok(client.execute_raw(&statement, parameters).await?)
     }
 }
@@ -150,18 +136,9 @@ impl Drop for Connection {
         if let Some(client) = self.client.take()
             && !self.is_idle
         {
+            // `Object::take` removes the connection from the pool, so it closes here. The task was
+            // cancelled or panicked inside a transaction: the next caller must not run in it.
             drop(Object::take(client));
         }
-    }
-}
-
-/// Sends a request, and gives what waits for the answer. The server carries requests out in the
-/// order in which they were sent, each beginning when the one before has ended. One with a
-/// statement that is not [prepared](Connection::prepare) yet is sent later, and out of order.
-pub(crate) async fn sent<F: Future>(request: F) -> impl Future<Output = F::Output> {
-    let mut request = Box::pin(request);
-    match poll!(request.as_mut()) {
-        Poll::Ready(answer) => Either::Left(ready(answer)),
-        Poll::Pending => Either::Right(request),
     }
 }

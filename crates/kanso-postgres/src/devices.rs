@@ -1,4 +1,4 @@
-//! The port over devices, and their rows.
+//! The port for devices, and their rows.
 
 use async_trait::async_trait;
 use futures::FutureExt as _;
@@ -9,8 +9,8 @@ use tokio_postgres::Row;
 
 use crate::PostgresStorage;
 use crate::columns::{Columns, bind};
-use crate::connection::{Connection, sent};
-use crate::error::Failure;
+use crate::connection::Connection;
+use crate::error::DatabaseError;
 
 #[async_trait]
 impl DeviceStore for PostgresStorage {
@@ -26,7 +26,8 @@ impl DeviceStore for PostgresStorage {
         sightings: Vec<Sighting>,
     ) -> Result<Vec<(UserId, DeviceId)>, StorageError> {
         let mut sightings = sightings;
-        // Locks are taken in one order, and those of one device stay in theirs.
+        // Two nodes may note the same devices at once. Sorted, both take the locks in one order and
+        // cannot deadlock. The sort is stable: two sightings of one device keep their order.
         sightings.sort_by_key(|sighting| (sighting.user, sighting.device));
         self.change(sightings, |connection, sightings| {
             note(connection, sightings).boxed()
@@ -47,7 +48,11 @@ impl DeviceStore for PostgresStorage {
     }
 }
 
-/// Locks the user before the device: whoever deletes the account does the same.
+/// Inserts or updates a device.
+//
+// The subquery locks the user's row before the row of the device, in the order of `users::delete`.
+// Without it the foreign key would lock the user second, and the two could deadlock. FOR KEY SHARE
+// is the lock that the check of the foreign key takes itself.
 const MEET: &str = "INSERT INTO devices (user_id, id, first_seen_at, last_seen_at, position)
      SELECT $1, $2, $3, $3, $4 FROM (
          SELECT user_id FROM users WHERE user_id = $1 FOR KEY SHARE) AS owner
@@ -55,12 +60,13 @@ const MEET: &str = "INSERT INTO devices (user_id, id, first_seen_at, last_seen_a
      SET last_seen_at = greatest(devices.last_seen_at, excluded.last_seen_at),
          position = excluded.position";
 
-/// Takes its locks in the same order.
+/// Updates a device if it exists. Takes its locks in the order of [`MEET`].
 const NOTE: &str = "UPDATE devices SET last_seen_at = greatest(last_seen_at, $3), position = $4
      FROM (SELECT user_id AS owner_id FROM users WHERE user_id = $1 FOR KEY SHARE) AS owner
      WHERE user_id = $1 AND user_id = owner_id AND id = $2";
 
-async fn meet(connection: &Connection, sighting: &Sighting) -> Result<(), Failure> {
+/// Registers a device, or updates the one that exists.
+async fn meet(connection: &Connection, sighting: &Sighting) -> Result<(), DatabaseError> {
     let values = bind![
         sighting.user,
         sighting.device,
@@ -70,12 +76,12 @@ async fn meet(connection: &Connection, sighting: &Sighting) -> Result<(), Failur
     connection.execute(MEET, values).await.map(drop)
 }
 
-/// Which devices are not there.
+/// Updates devices and returns those that do not exist.
 async fn note(
     connection: &Connection,
     sightings: &[Sighting],
-) -> Result<Vec<(UserId, DeviceId)>, Failure> {
-    connection.prepare(&[NOTE]).await?;
+) -> Result<Vec<(UserId, DeviceId)>, DatabaseError> {
+    let mut pipeline = connection.pipeline();
     let mut noted = Vec::with_capacity(sightings.len());
     for sighting in sightings {
         let values = bind![
@@ -84,18 +90,19 @@ async fn note(
             sighting.at,
             sighting.position
         ];
-        noted.push(sent(connection.execute(NOTE, values)).await);
+        noted.push(pipeline.add(NOTE, values));
     }
+    let answers = pipeline.send().await?;
     let mut unknown = Vec::new();
     for (sighting, noted) in sightings.iter().zip(noted) {
-        if noted.await? == 0 {
+        if answers.affected(noted) == 0 {
             unknown.push((sighting.user, sighting.device));
         }
     }
     Ok(unknown)
 }
 
-async fn list(connection: &Connection, user: UserId) -> Result<Vec<Device>, Failure> {
+async fn list(connection: &Connection, user: UserId) -> Result<Vec<Device>, DatabaseError> {
     let sql = "SELECT id, first_seen_at, last_seen_at, position FROM devices WHERE user_id = $1
                ORDER BY last_seen_at DESC, id";
     let read = |row: &Row| {
@@ -110,7 +117,11 @@ async fn list(connection: &Connection, user: UserId) -> Result<Vec<Device>, Fail
     connection.all(sql, bind![user], read).await
 }
 
-async fn forget(connection: &Connection, user: UserId, device: DeviceId) -> Result<bool, Failure> {
+async fn forget(
+    connection: &Connection,
+    user: UserId,
+    device: DeviceId,
+) -> Result<bool, DatabaseError> {
     let sql = "DELETE FROM devices WHERE user_id = $1 AND id = $2";
     let forgotten = connection.execute(sql, bind![user, device]).await?;
     Ok(forgotten > 0)

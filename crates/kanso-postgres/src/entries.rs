@@ -8,11 +8,12 @@ use tokio_postgres::Row;
 
 use crate::columns::{Columns, Parameter, bind, bound};
 use crate::connection::Connection;
-use crate::error::Failure;
+use crate::error::DatabaseError;
 use crate::habits::read_stamp;
+use crate::pipeline::Pipeline;
 use crate::provenance;
 
-/// What [`read`] reads, in its order.
+/// Columns in the order of [`read`].
 macro_rules! entry_columns {
     () => {
         "id, habit_id, completion_date, completion_is_a_date, timezone, local_date, kind, value, \
@@ -21,7 +22,7 @@ macro_rules! entry_columns {
 }
 pub(crate) use entry_columns;
 
-pub(crate) fn read(row: &Row) -> Result<Entry, Failure> {
+pub(crate) fn read(row: &Row) -> Result<Entry, DatabaseError> {
     let mut columns = Columns::of(row);
     let id = columns.take()?;
     let details = EntryDetails {
@@ -42,7 +43,8 @@ pub(crate) fn read(row: &Row) -> Result<Entry, Failure> {
     })
 }
 
-pub(crate) fn read_completion(columns: &mut Columns<'_>) -> Result<Completion, Failure> {
+/// Reads the two columns of a completion: midnight UTC of the day stands for a day without a time.
+pub(crate) fn read_completion(columns: &mut Columns<'_>) -> Result<Completion, DatabaseError> {
     let instant: Timestamp = columns.take()?;
     let is_a_date = columns.take()?;
     Ok(if is_a_date {
@@ -52,35 +54,35 @@ pub(crate) fn read_completion(columns: &mut Columns<'_>) -> Result<Completion, F
     })
 }
 
-/// The entries that a write names ($2), be they tombstones or a deleted habit's.
+/// Entries by id ($2), with tombstones and entries of deleted habits.
 pub(crate) const NAMED: &str = concat!(
     "SELECT ",
     entry_columns!(),
     " FROM entries WHERE user_id = $1 AND id = ANY ($2)"
 );
 
-/// The live entries of habits ($2), be they tombstones.
+/// Live entries of habits ($2). The habits may be deleted: reviving one needs its entries.
 pub(crate) const LIVE_OF: &str = concat!(
     "SELECT ",
     entry_columns!(),
     " FROM entries WHERE user_id = $1 AND habit_id = ANY ($2) AND deleted_at IS NULL"
 );
 
-/// The entries with these ids, be they tombstones or a deleted habit's.
+/// Returns the entries with these ids, with tombstones and entries of deleted habits.
 pub(crate) async fn some(
     connection: &Connection,
     user: UserId,
     ids: Parameter,
-) -> Result<Vec<Entry>, Failure> {
+) -> Result<Vec<Entry>, DatabaseError> {
     connection.all(NAMED, vec![bound(&user), ids], read).await
 }
 
-/// A live entry of a live habit.
+/// Returns a live entry of a live habit.
 pub(crate) async fn find_live(
     connection: &Connection,
     user: UserId,
     id: EntryId,
-) -> Result<Option<Entry>, Failure> {
+) -> Result<Option<Entry>, DatabaseError> {
     let sql = concat!(
         "SELECT ",
         entry_columns!(),
@@ -93,7 +95,7 @@ pub(crate) async fn find_live(
     connection.first(sql, bind![user, id], read).await
 }
 
-/// What of an [`EntryFilter`] compares with columns.
+/// Splits a bound of an [`EntryFilter`] into a day and an instant, which are in different columns.
 const fn split(bound: Option<Completion>) -> (Option<Date>, Option<Timestamp>) {
     match bound {
         Some(Completion::Day(date)) => (Some(date), None),
@@ -102,7 +104,7 @@ const fn split(bound: Option<Completion>) -> (Option<Date>, Option<Timestamp>) {
     }
 }
 
-/// A list of the entries of live habits, which `$of_habit` tells.
+/// Lists live entries; `$of_habit` restricts them to live habits.
 macro_rules! listed {
     ($of_habit:literal) => {
         concat!(
@@ -121,12 +123,12 @@ macro_rules! listed {
     };
 }
 
-/// The live entries of live habits that `filter` lets through, newest completion first.
+/// Returns the live entries of live habits that match `filter`, newest completion first.
 pub(crate) async fn list(
     connection: &Connection,
     user: UserId,
     filter: &EntryFilter,
-) -> Result<Vec<Entry>, Failure> {
+) -> Result<Vec<Entry>, DatabaseError> {
     let (day_from, from) = split(filter.from);
     let (day_to, to) = split(filter.to);
     let mut values = bind![user, day_from, day_to, from, to];
@@ -145,7 +147,7 @@ pub(crate) async fn list(
     connection.all(sql, values, read).await
 }
 
-/// The parameters 1 to 17 of an insertion or an update.
+/// Returns the parameters 1 to 17 of [`INSERT`] and [`UPDATE`].
 fn values(user: UserId, entry: &Entry) -> Vec<Parameter> {
     let Entry {
         id,
@@ -180,8 +182,8 @@ pub(crate) const INSERT: &str = concat!(
     ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)"
 );
 
-/// Divides by the number of rows, as the update of a habit does. An entry does not move to another
-/// habit.
+/// Updates one version of an entry. Divides by the number of rows, as the update of a habit does.
+/// An entry never moves to another habit, so `habit_id` is a condition and is not set.
 pub(crate) const UPDATE: &str = "WITH changed AS (
          UPDATE entries SET completion_date = $4, completion_is_a_date = $5, timezone = $6,
              local_date = $7, kind = $8, value = $9, notes = $10, seq = $11, version = $12,
@@ -190,29 +192,18 @@ pub(crate) const UPDATE: &str = "WITH changed AS (
          WHERE user_id = $1 AND id = $2 AND habit_id = $3 AND version = $18 RETURNING id)
      SELECT 1 / count(*) FROM changed";
 
-/// Stores an entry in the place of the version that it replaces.
-///
-/// # Errors
-/// Also when another version is stored, or one at all under the id of a new entry.
-pub(crate) async fn save(
-    connection: &Connection,
-    user: UserId,
-    save: &RecordWrite<Entry>,
-) -> Result<(), Failure> {
-    let entry = &save.record;
-    let mut values = values(user, entry);
-    let saved = match save.replaces {
-        None => connection.execute(INSERT, values).await,
+/// Adds the statement that stores an entry. It fails if the stored version is not the replaced one,
+/// or if the id of a new entry is taken.
+pub(crate) fn save(pipeline: &mut Pipeline<'_>, user: UserId, save: &RecordWrite<Entry>) {
+    let (id, replaces) = (save.record.id, save.replaces);
+    let mut values = values(user, &save.record);
+    let sql = match replaces {
+        None => INSERT,
         Some(replaced) => {
             values.push(bound(&replaced));
-            connection.execute(UPDATE, values).await
+            UPDATE
         }
     };
-    saved.map(drop).map_err(|failure| {
-        if failure.is_of_no_row() || failure.is_of_a_taken_key() {
-            Failure::stale("entry", entry.id, save.replaces)
-        } else {
-            failure
-        }
-    })
+    let explain = move |error: DatabaseError| error.or_stale("entry", id, replaces);
+    pipeline.add_explained(sql, values, explain);
 }

@@ -1,5 +1,4 @@
-//! What goes wrong inside, which of the port's errors it is, and whether it is worth another
-//! attempt.
+//! Errors of this crate, how they map to the port's error, and which of them are retried.
 
 use std::error::Error;
 use std::fmt::Display;
@@ -11,12 +10,12 @@ use tokio_postgres::error::{DbError, SqlState};
 
 use crate::measure;
 
-/// A column that does not hold what it must.
+/// A column holds a value that its type in the domain refuses.
 #[derive(Debug, thiserror::Error)]
-#[error("a column holds what it cannot: {0}")]
-pub(crate) struct Invalid(String);
+#[error("invalid value in a column: {0}")]
+pub(crate) struct InvalidColumn(String);
 
-impl Invalid {
+impl InvalidColumn {
     pub(crate) const fn new(problem: String) -> Self {
         Self(problem)
     }
@@ -26,56 +25,59 @@ impl Invalid {
     }
 }
 
-/// Why a call failed.
+/// Error of a call.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Failure {
-    /// The database refused a statement, or is away; nothing was committed.
-    #[error("postgresql failed: {}", told_of(.0))]
+pub(crate) enum DatabaseError {
+    /// The server refused a statement or cannot be reached. Nothing was committed.
+    #[error("postgresql failed: {}", one_line(.0))]
     Driver(tokio_postgres::Error),
-    /// The same, but the commit was under way, and it is not known what became of it.
-    #[error("postgresql failed during a commit: {}", told_of(.0))]
-    Unsure(tokio_postgres::Error),
-    /// No connection could be had.
+    /// The connection broke during a commit, so the outcome of the commit is unknown.
+    #[error("postgresql failed during a commit: {}", one_line(.0))]
+    UnknownOutcome(tokio_postgres::Error),
+    /// The pool has no connection.
     #[error("no connection to postgresql: {0}")]
     NoConnection(String),
-    /// A column holds what its type cannot.
+    /// A column holds an invalid value.
     #[error(transparent)]
-    Invalid(#[from] Invalid),
-    /// The rows contradict each other, or what is to be stored contradicts them.
+    InvalidColumn(#[from] InvalidColumn),
+    /// Stored rows contradict each other or the write.
     #[error("{0}")]
     Impossible(String),
     /// The storage was closed.
     #[error("the storage is closed")]
     Closed,
     /// The work panicked.
-    #[error("the work on the database panicked")]
+    #[error("a database task panicked")]
     Panicked,
 }
 
-impl From<tokio_postgres::Error> for Failure {
+impl From<tokio_postgres::Error> for DatabaseError {
     fn from(error: tokio_postgres::Error) -> Self {
         Self::Driver(error)
     }
 }
 
-impl Failure {
-    /// A record that was to be stored does not follow the stored one.
-    pub(crate) fn stale(kind: &str, id: impl Display, replaces: Option<Version>) -> Self {
+impl DatabaseError {
+    /// Names the record if the error means that the stored version is not the replaced one.
+    pub(crate) fn or_stale(self, kind: &str, id: impl Display, replaces: Option<Version>) -> Self {
+        if !self.is_division_by_zero() && !self.is_unique_violation() {
+            return self;
+        }
         let expected = replaces.map_or("new".to_owned(), |version| format!("at version {version}"));
         Self::Impossible(format!("{kind} {id} is not {expected}"))
     }
 
-    /// A failure after the commit was sent. Only an error that the server answers with, and goes
-    /// on, says that it was not carried out.
+    /// Classifies an error after the commit was sent. Only an error response on a connection that
+    /// stays open proves that nothing was committed.
     pub(crate) fn at_commit(error: tokio_postgres::Error) -> Self {
         if is_answer(&error) {
             Self::Driver(error)
         } else {
-            Self::Unsure(error)
+            Self::UnknownOutcome(error)
         }
     }
 
-    /// The same, of a statement that the commit was sent behind.
+    /// Classifies the error of a statement behind which the commit was already sent.
     pub(crate) fn after_commit_was_sent(self) -> Self {
         match self {
             Self::Driver(error) => Self::at_commit(error),
@@ -83,50 +85,55 @@ impl Failure {
         }
     }
 
-    /// Whether nothing was done, and the same may succeed a moment later.
-    pub(crate) fn is_passing(&self) -> bool {
-        matches!(self, Self::Driver(error) if is_passing(error))
+    /// Returns true if nothing was committed and a retry may succeed.
+    pub(crate) fn is_transient(&self) -> bool {
+        matches!(self, Self::Driver(error) if is_transient(error))
     }
 
-    /// Whether the statement refused to go on because a row was not as it had to be: it divides by
-    /// the number of rows that it changed.
-    pub(crate) fn is_of_no_row(&self) -> bool {
+    /// Returns true if an update changed no row. Such statements divide by the number of changed
+    /// rows, so that they fail, and abort the transaction, although the commit is already sent.
+    fn is_division_by_zero(&self) -> bool {
         matches!(self, Self::Driver(error) if error.code() == Some(&SqlState::DIVISION_BY_ZERO))
     }
 
-    /// Whether a row with this key is there already.
-    pub(crate) fn is_of_a_taken_key(&self) -> bool {
+    /// Returns true if a row with this key exists already.
+    fn is_unique_violation(&self) -> bool {
         matches!(self, Self::Driver(error) if error.code() == Some(&SqlState::UNIQUE_VIOLATION))
     }
 }
 
-impl From<Failure> for StorageError {
-    fn from(failure: Failure) -> Self {
-        let error = told(failure);
+impl From<DatabaseError> for StorageError {
+    fn from(error: DatabaseError) -> Self {
+        let error = storage_error(error);
         measure::failed(&error);
         error
     }
 }
 
-fn told(failure: Failure) -> StorageError {
+fn storage_error(error: DatabaseError) -> StorageError {
     use StorageError::{Corrupt, Unavailable};
-    match &failure {
-        Failure::Driver(error) if is_corruption(error) => Corrupt(failure.into()),
-        Failure::Impossible(_) | Failure::Invalid(_) | Failure::Panicked => Corrupt(failure.into()),
-        Failure::Driver(_) | Failure::Unsure(_) | Failure::NoConnection(_) | Failure::Closed => {
-            Unavailable(failure.into())
-        }
+    match &error {
+        DatabaseError::Driver(driver) if is_corruption(driver) => Corrupt(error.into()),
+        DatabaseError::Impossible(_)
+        | DatabaseError::InvalidColumn(_)
+        | DatabaseError::Panicked => Corrupt(error.into()),
+        DatabaseError::Driver(_)
+        | DatabaseError::UnknownOutcome(_)
+        | DatabaseError::NoConnection(_)
+        | DatabaseError::Closed => Unavailable(error.into()),
     }
 }
 
-/// An error of the driver in one line, for the log. Of what the server says its detail is left out,
-/// which may quote a row, and with it what somebody wrote. The driver repeats some causes and
-/// leaves others out.
-pub(crate) fn told_of(error: &(dyn Error + 'static)) -> String {
+/// Formats an error of the driver in one line for the log.
+///
+/// The server's DETAIL is left out: it may quote a row, and with it the user's text. The driver's
+/// `Display` repeats some causes and omits others, so the chain is walked here and duplicates are
+/// dropped.
+pub(crate) fn one_line(error: &(dyn Error + 'static)) -> String {
     let mut line = String::new();
     for cause in iter::successors(Some(error), |&error| error.source()) {
         let text = match cause.downcast_ref::<DbError>() {
-            Some(answer) => answer_of(answer),
+            Some(answer) => server_answer(answer),
             None => cause.to_string(),
         };
         if line.contains(&text) {
@@ -140,7 +147,7 @@ pub(crate) fn told_of(error: &(dyn Error + 'static)) -> String {
     line.replace('\n', " ")
 }
 
-fn answer_of(answer: &DbError) -> String {
+fn server_answer(answer: &DbError) -> String {
     let (severity, code) = (answer.severity(), answer.code().code());
     let mut text = format!("{severity} {code}: {}", answer.message());
     if let Some(hint) = answer.hint() {
@@ -150,8 +157,8 @@ fn answer_of(answer: &DbError) -> String {
     text
 }
 
-/// Whether the server answered with an error and kept the connection: then the transaction was
-/// rolled back. With what ends the connection nothing is certain.
+/// Returns true if the server answered with severity ERROR, which keeps the connection and means
+/// that the transaction was rolled back. FATAL and PANIC end the connection and prove nothing.
 fn is_answer(error: &tokio_postgres::Error) -> bool {
     use tokio_postgres::error::Severity;
     error
@@ -159,9 +166,16 @@ fn is_answer(error: &tokio_postgres::Error) -> bool {
         .is_some_and(|answer| answer.parsed_severity() == Some(Severity::Error))
 }
 
-/// Serialization failures and deadlocks; a server that shuts down, starts, or gave its role to
-/// another; connections that broke; a lock that was not had in time is not one of them.
-pub(crate) fn is_passing(error: &tokio_postgres::Error) -> bool {
+/// Returns true if a retry may succeed.
+///
+/// * 40001 and 40P01: the transaction lost against another one and was rolled back.
+/// * 57P01 to 57P03: the server shuts down, crashed or starts; its successor may already accept.
+/// * 25006: the server became a read-only standby; a new connection finds the primary.
+/// * Class 08 and I/O errors without a code: the connection broke.
+///
+/// 55P03 (`lock_timeout`) and 57014 (`statement_timeout`) are not retried: they already waited 10 s
+/// and 30 s, longer than a caller does.
+pub(crate) fn is_transient(error: &tokio_postgres::Error) -> bool {
     let Some(code) = error.code() else {
         return error.is_closed() || io_source(error).is_some();
     };
@@ -177,16 +191,16 @@ pub(crate) fn is_passing(error: &tokio_postgres::Error) -> bool {
         || code.code().starts_with("08")
 }
 
-/// What the system, or the encryption on top of it, said of the connection.
+/// Returns the I/O or TLS error behind an error of the driver.
 pub(crate) fn io_source(error: &tokio_postgres::Error) -> Option<&std::io::Error> {
     error.source()?.downcast_ref()
 }
 
-/// Whether an error shows that the data is wrong, rather than that the machine is.
+/// Returns true if an error shows that the data is wrong, rather than the machine.
 ///
-/// What a user can cause breaks no constraint: the statements allow for it. A broken constraint
-/// (class 23), a value that its type cannot hold (22) and a damaged file mean that a changeset or
-/// the data is not what it must be.
+/// A user cannot cause a constraint violation: the statements handle every such case. So class 23
+/// (constraint), class 22 (value out of range) and a damaged file mean that a changeset or the
+/// stored data is invalid.
 fn is_corruption(error: &tokio_postgres::Error) -> bool {
     error.code().is_some_and(|code| {
         [&SqlState::DATA_CORRUPTED, &SqlState::INDEX_CORRUPTED].contains(&code)

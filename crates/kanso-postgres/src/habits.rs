@@ -8,10 +8,14 @@ use tokio_postgres::Row;
 
 use crate::columns::{Columns, Parameter, bind, bound};
 use crate::connection::Connection;
-use crate::error::Failure;
+use crate::error::DatabaseError;
+use crate::pipeline::Pipeline;
 use crate::provenance;
 
-/// What [`read`] reads, in its order. A streak that waits to be computed anew is of no day.
+/// Columns in the order of [`read`].
+//
+// The streak of a queued habit is stale. Its day is read as NULL, which the domain takes as "not
+// computed", so a reader never shows the stale number.
 macro_rules! habit_columns {
     () => {
         "id, title, description, color, icon, sort_order, schedule_history, unit, reminder_time, \
@@ -25,7 +29,7 @@ macro_rules! habit_columns {
 }
 pub(crate) use habit_columns;
 
-pub(crate) fn read(row: &Row) -> Result<Habit, Failure> {
+pub(crate) fn read(row: &Row) -> Result<Habit, DatabaseError> {
     let mut columns = Columns::of(row);
     let id = columns.take()?;
     let details = HabitDetails {
@@ -57,7 +61,7 @@ pub(crate) fn read(row: &Row) -> Result<Habit, Failure> {
     })
 }
 
-pub(crate) fn read_stamp(columns: &mut Columns<'_>) -> Result<Stamp, Failure> {
+pub(crate) fn read_stamp(columns: &mut Columns<'_>) -> Result<Stamp, DatabaseError> {
     Ok(Stamp {
         seq: columns.take()?,
         version: columns.take()?,
@@ -67,8 +71,11 @@ pub(crate) fn read_stamp(columns: &mut Columns<'_>) -> Result<Stamp, Failure> {
     })
 }
 
-/// The habits that a write names, tombstones too: by their ids ($2), by their entries' ids ($3),
-/// and those whose entries are asked for ($4).
+/// Habits of a write, with tombstones: by id ($2), by the ids of their entries ($3), and those that
+/// have live entries among the habits whose entries are loaded ($4).
+//
+// One statement with subqueries instead of two that depend on each other: everything that a write
+// loads leaves in one round trip, so no statement can use the result of another.
 pub(crate) const NAMED: &str = concat!(
     "SELECT ",
     habit_columns!(),
@@ -79,12 +86,12 @@ pub(crate) const NAMED: &str = concat!(
                 WHERE user_id = $1 AND habit_id = ANY ($4) AND deleted_at IS NULL))"
 );
 
-/// The habits with these ids, tombstones too.
+/// Returns the habits with these ids, with tombstones.
 pub(crate) async fn some(
     connection: &Connection,
     user: UserId,
     ids: Parameter,
-) -> Result<Vec<Habit>, Failure> {
+) -> Result<Vec<Habit>, DatabaseError> {
     let sql = concat!(
         "SELECT ",
         habit_columns!(),
@@ -93,12 +100,12 @@ pub(crate) async fn some(
     connection.all(sql, vec![bound(&user), ids], read).await
 }
 
-/// A live habit.
+/// Returns a live habit.
 pub(crate) async fn find_live(
     connection: &Connection,
     user: UserId,
     id: HabitId,
-) -> Result<Option<Habit>, Failure> {
+) -> Result<Option<Habit>, DatabaseError> {
     let sql = concat!(
         "SELECT ",
         habit_columns!(),
@@ -107,12 +114,12 @@ pub(crate) async fn find_live(
     connection.first(sql, bind![user, id], read).await
 }
 
-/// The live habits by `sort_order`, then newest first.
+/// Returns the live habits by `sort_order`, then newest first.
 pub(crate) async fn list(
     connection: &Connection,
     user: UserId,
     archived_too: bool,
-) -> Result<Vec<Habit>, Failure> {
+) -> Result<Vec<Habit>, DatabaseError> {
     let sql = concat!(
         "SELECT ",
         habit_columns!(),
@@ -123,8 +130,10 @@ pub(crate) async fn list(
     connection.all(sql, bind![user, archived_too], read).await
 }
 
-/// The parameters 1 to 31 of an insertion or an update. The columns of a schedule and a target and
-/// the history, which ends with them, are all taken from the history.
+/// Returns the parameters 1 to 31 of [`INSERT`] and [`UPDATE`].
+//
+// The columns of the current schedule and target repeat the last version of the history. Both are
+// written from the history, so they cannot disagree.
 fn values(user: UserId, habit: &Habit) -> Vec<Parameter> {
     let Habit {
         id,
@@ -178,8 +187,11 @@ pub(crate) const INSERT: &str =
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19,
          $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31)";
 
-/// Divides by the number of rows, so that the transaction fails when there was none, although its
-/// end is sent together with this.
+/// Updates one version of a habit.
+//
+// COMMIT is sent together with this statement, so the client cannot look at the number of changed
+// rows first. Division by zero makes the statement fail if no row has the version, and the failed
+// statement turns the COMMIT into a rollback.
 pub(crate) const UPDATE: &str = "WITH changed AS (
          UPDATE habits SET title = $3, description = $4, color = $5, icon = $6,
              sort_order = $7, type = $8, frequency_type = $9, weekdays = $10,
@@ -192,29 +204,18 @@ pub(crate) const UPDATE: &str = "WITH changed AS (
          WHERE user_id = $1 AND id = $2 AND version = $32 RETURNING id)
      SELECT 1 / count(*) FROM changed";
 
-/// Stores a habit in the place of the version that it replaces.
-///
-/// # Errors
-/// Also when another version is stored, or one at all under the id of a new habit.
-pub(crate) async fn save(
-    connection: &Connection,
-    user: UserId,
-    save: &RecordWrite<Habit>,
-) -> Result<(), Failure> {
-    let habit = &save.record;
-    let mut values = values(user, habit);
-    let saved = match save.replaces {
-        None => connection.execute(INSERT, values).await,
+/// Adds the statement that stores a habit. It fails if the stored version is not the replaced one,
+/// or if the id of a new habit is taken.
+pub(crate) fn save(pipeline: &mut Pipeline<'_>, user: UserId, save: &RecordWrite<Habit>) {
+    let (id, replaces) = (save.record.id, save.replaces);
+    let mut values = values(user, &save.record);
+    let sql = match replaces {
+        None => INSERT,
         Some(replaced) => {
             values.push(bound(&replaced));
-            connection.execute(UPDATE, values).await
+            UPDATE
         }
     };
-    saved.map(drop).map_err(|failure| {
-        if failure.is_of_no_row() || failure.is_of_a_taken_key() {
-            Failure::stale("habit", habit.id, save.replaces)
-        } else {
-            failure
-        }
-    })
+    let explain = move |error: DatabaseError| error.or_stale("habit", id, replaces);
+    pipeline.add_explained(sql, values, explain);
 }

@@ -1,6 +1,6 @@
-//! Columns that hold a list: what a habit asked for over time, and when it was away.
+//! JSON columns of a habit: its schedule over time, and the spans in which it was archived.
 //!
-//! Both are JSON with the units of the other columns: days since 1970, thousandths, a mask.
+//! The units are those of the other columns: days since 1970, thousandths, a mask of weekdays.
 
 use std::borrow::Cow;
 
@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use tokio_postgres::types::Json;
 
 use crate::columns::{Column, date_of, days_since_epoch, mask_of, named, weekdays_of};
-use crate::error::Invalid;
+use crate::error::InvalidColumn;
 
 impl Column for ScheduleHistory {
     type Stored = Json<Vec<StoredVersion>>;
@@ -23,10 +23,11 @@ impl Column for ScheduleHistory {
         Json(self.versions().map(StoredVersion::of).collect())
     }
 
-    fn read(Json(stored): Self::Stored) -> Result<Self, Invalid> {
+    fn read(Json(stored): Self::Stored) -> Result<Self, InvalidColumn> {
         let versions = stored.iter().map(StoredVersion::restored);
         let versions = versions.collect::<Result<_, _>>()?;
-        Self::restored(versions).ok_or_else(|| Invalid::new("a history of nothing".to_owned()))
+        Self::restored(versions)
+            .ok_or_else(|| InvalidColumn::new("an empty schedule history".to_owned()))
     }
 }
 
@@ -41,7 +42,7 @@ impl Column for Vec<ArchivedSpan> {
         Json(self.iter().map(span).collect())
     }
 
-    fn read(Json(stored): Self::Stored) -> Result<Self, Invalid> {
+    fn read(Json(stored): Self::Stored) -> Result<Self, InvalidColumn> {
         let span = |(from, until): (i64, Option<i64>)| {
             Ok(ArchivedSpan {
                 from: date_of(from)?,
@@ -52,6 +53,10 @@ impl Column for Vec<ArchivedSpan> {
     }
 }
 
+/// JSON form of one version of a schedule.
+//
+// kanso-sqlite has a copy in its own `history.rs`. Change both together: the stores share a format,
+// and a shared type would bring serde into the ring of the ports. The contract cases in kanso-testkit's `contract/past.rs` run on both stores.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct StoredVersion {
     effective_from: i64,
@@ -84,9 +89,8 @@ impl StoredVersion {
         }
     }
 
-    /// Reads by the rules of the domain, so that members that contradict each other are no
-    /// version.
-    fn restored(&self) -> Result<ScheduleVersion, Invalid> {
+    /// Validates by the rules of the domain, so members that contradict each other are an error.
+    fn restored(&self) -> Result<ScheduleVersion, InvalidColumn> {
         let kind = &self.frequency_type;
         let weekdays = self.weekdays.map(weekdays_of).transpose()?;
         let schedule = ScheduleFields {
@@ -99,14 +103,14 @@ impl StoredVersion {
         let value = Quantity::from_thousandths(self.target_value);
         let target = TargetFields {
             kind: Some(named(&HabitType::ALL, HabitType::as_str, kind)?),
-            value: Some(value.map_err(Invalid::of)?),
+            value: Some(value.map_err(InvalidColumn::of)?),
             direction: Some(named(&TargetDirection::ALL, TargetDirection::as_str, side)?),
         };
         let mut checker = Checker::new();
         let schedule = Schedule::create(&schedule, &mut checker);
         let target = Target::create(&target, &mut checker);
-        checker.finish(()).map_err(Invalid::of)?;
-        let incomplete = || Invalid::new("an incomplete schedule".to_owned());
+        checker.finish(()).map_err(InvalidColumn::of)?;
+        let incomplete = || InvalidColumn::new("an incomplete schedule".to_owned());
         let (schedule, target) = schedule.zip(target).ok_or_else(incomplete)?;
         Ok(ScheduleVersion {
             effective_from: date_of(self.effective_from)?,

@@ -1,4 +1,4 @@
-//! What statistics and streaks are computed from.
+//! Reading the journal: the input of statistics and streaks.
 
 use std::collections::BTreeMap;
 
@@ -10,11 +10,11 @@ use tokio_postgres::Row;
 use crate::columns::{Columns, bind, bound, bound_all};
 use crate::connection::Connection;
 use crate::entries::read_completion;
-use crate::error::Failure;
+use crate::error::DatabaseError;
 use crate::habits::{self, habit_columns};
 use crate::users;
 
-/// What [`read_entry`] reads, in its order.
+/// Columns in the order of [`read_entry`].
 macro_rules! journal_columns {
     () => {
         "habit_id, completion_date, completion_is_a_date, local_date, kind, value"
@@ -42,16 +42,17 @@ const SOME_HABITS: &str = concat!(
       ORDER BY sort_order, created_at DESC, id DESC"
 );
 
-/// The live habits, or only those that are named, with their live entries; `None` when there is no
-/// such account. `connection` sees one state.
+/// Reads the live habits, or only some of them, with their live entries; `None` if there is no such
+/// account. `connection` is in a snapshot.
 pub(crate) async fn read(
     connection: &Connection,
     user: UserId,
     only: Option<&[HabitId]>,
-) -> Result<Option<Journal>, Failure> {
+) -> Result<Option<Journal>, DatabaseError> {
     let Some((head, settings)) = users::head_and_settings(connection, user).await? else {
         return Ok(None);
     };
+    // The two statements do not depend on each other, so both are sent before the first is awaited.
     let (habits, entries) = match only {
         None => {
             let habits = habits::list(connection, user, true);
@@ -80,7 +81,7 @@ pub(crate) async fn read(
     }))
 }
 
-fn read_entry(row: &Row) -> Result<(HabitId, JournalEntry), Failure> {
+fn read_entry(row: &Row) -> Result<(HabitId, JournalEntry), DatabaseError> {
     let mut columns = Columns::of(row);
     let habit = columns.take()?;
     let entry = JournalEntry {

@@ -1,9 +1,9 @@
-//! What is counted for operators.
+//! Metrics.
 
 use kanso_application::ports::storage::StorageError;
 use metrics::{counter, gauge};
 
-/// A call failed.
+/// Counts a failed call.
 pub(crate) fn failed(error: &StorageError) {
     let kind = match error {
         StorageError::Unavailable(_) => "unavailable",
@@ -12,16 +12,16 @@ pub(crate) fn failed(error: &StorageError) {
     counter!("kanso_storage_errors_total", "kind" => kind).increment(1);
 }
 
-/// Something failed that may pass, and is tried again.
+/// Counts a retry after a transient error.
 pub(crate) fn retried() {
     counter!("kanso_storage_retries_total").increment(1);
 }
 
-/// One of the connections that are in use, or of the calls that wait for one, until it is dropped.
+/// Increments a gauge until it is dropped, also when the future that holds it is cancelled.
 #[derive(Debug)]
-pub(crate) struct Held(&'static str);
+pub(crate) struct GaugeGuard(&'static str);
 
-impl Held {
+impl GaugeGuard {
     pub(crate) fn in_use() -> Self {
         Self::begin("kanso_storage_connections_in_use")
     }
@@ -36,7 +36,7 @@ impl Held {
     }
 }
 
-impl Drop for Held {
+impl Drop for GaugeGuard {
     fn drop(&mut self) {
         gauge!(self.0).decrement(1.0);
     }

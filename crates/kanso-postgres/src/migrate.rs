@@ -1,4 +1,4 @@
-//! The schema, brought up to date by one node at a time.
+//! Schema migrations, run by one node at a time.
 
 use kanso_application::ports::schema::{SchemaStep, StepState};
 use tokio_postgres::error::SqlState;
@@ -10,13 +10,15 @@ mod embedded {
     refinery::embed_migrations!("migrations");
 }
 
-/// The table that says which migrations were applied.
+/// Refinery's table of applied migrations.
 const HISTORY: &str = "refinery_schema_history";
 
-/// Brings the schema up to date with `client`. `guard`, another connection, holds the lock on the
-/// one row of a table of its own meanwhile; it is a row because every engine that speaks
-/// PostgreSQL's protocol has row locks, which not all can say of advisory ones. Tells which steps
-/// that took.
+/// Runs the pending migrations on `client` and returns every step. Meanwhile `guard`, another
+/// connection, holds the lock on the only row of `schema_lock`.
+//
+// A row lock and not an advisory lock: poolers in transaction mode lose advisory locks, and some
+// engines that speak PostgreSQL's protocol do not have them. A second connection, because refinery
+// runs the transaction of the migrations itself on the first.
 pub(crate) async fn up_to_date(
     client: &mut Client,
     guard: &Client,
@@ -32,8 +34,11 @@ pub(crate) async fn up_to_date(
     migrated
 }
 
-/// Nodes that start at the same time all make the table, and what one of them is refused another
-/// has done.
+/// Creates the table of the lock and its row.
+//
+// `IF NOT EXISTS` is not atomic in PostgreSQL: of several nodes that start at once all but one may
+// get a duplicate error, from the table or from the catalog's own unique index. It means that
+// another node has created the table.
 async fn make_lock(client: &Client) -> Result<(), Error> {
     for sql in [
         "CREATE TABLE IF NOT EXISTS schema_lock (
@@ -41,14 +46,14 @@ async fn make_lock(client: &Client) -> Result<(), Error> {
         "INSERT INTO schema_lock (id) VALUES (1) ON CONFLICT (id) DO NOTHING",
     ] {
         match client.batch_execute(sql).await {
-            Err(error) if !is_taken(&error) => return Err(error),
+            Err(error) if !is_duplicate(&error) => return Err(error),
             _ => {}
         }
     }
     Ok(())
 }
 
-fn is_taken(error: &Error) -> bool {
+fn is_duplicate(error: &Error) -> bool {
     [
         SqlState::UNIQUE_VIOLATION,
         SqlState::DUPLICATE_TABLE,
@@ -58,7 +63,7 @@ fn is_taken(error: &Error) -> bool {
     .any(|code| error.code() == Some(code))
 }
 
-/// The steps to the schema of this version, and which of them the database has taken. Only reads.
+/// Returns every migration of this version and its state in the database. Only reads.
 pub(crate) async fn schema(client: &Client, database: &str) -> Result<Vec<SchemaStep>, OpenError> {
     let newest = newest(client, database).await?;
     Ok(steps(|version| {
@@ -87,13 +92,14 @@ fn steps(state: impl Fn(i64) -> StepState) -> Vec<SchemaStep> {
 
 async fn migrate(client: &mut Client, database: &str) -> Result<Vec<SchemaStep>, OpenError> {
     newest(client, database).await?;
-    // All or none: a server that is killed half-way leaves nothing to clean up.
+    // Grouped: all pending migrations are one transaction. A server that is killed in the middle
+    // leaves the old schema, on which the old version still runs.
     let runner = embedded::migrations::runner().set_grouped(true);
     let report = runner.run_async(client).await;
     let report = report.map_err(|error| OpenError::migration(database, error))?;
     let applied = report.applied_migrations();
     for applied in applied {
-        tracing::info!(migration = %applied, "database schema changed");
+        tracing::info!(migration = %applied, "database migration applied");
     }
     Ok(steps(|version| {
         if applied
@@ -107,13 +113,15 @@ async fn migrate(client: &mut Client, database: &str) -> Result<Vec<SchemaStep>,
     }))
 }
 
-/// The newest step that the database has taken, 0 for none. A schema that we did not make, or that
-/// a newer server did, is refused before anything in it is changed.
+/// Returns the version of the newest applied migration, 0 if there is none. Refuses a schema of
+/// another program or of a newer server, before anything is changed.
 async fn newest(client: &Client, database: &str) -> Result<i64, OpenError> {
     let failed = |error: Error| OpenError::migration(database, error);
     let sql = "SELECT to_regclass($1)::text, to_regclass('users')::text";
     let row = client.query_one(sql, &[&HISTORY]).await.map_err(failed)?;
     let history: Option<String> = row.try_get(0).map_err(failed)?;
+    // A table `users` without our history belongs to another program. Migration V1 would fail on it
+    // too, but with an error that does not say so.
     let users: Option<String> = row.try_get(1).map_err(failed)?;
     if history.is_none() {
         let foreign = || OpenError::Foreign {

@@ -1,4 +1,4 @@
-//! How a database is reached.
+//! Options and URL of a database.
 
 use std::fmt;
 use std::num::NonZeroUsize;
@@ -11,27 +11,27 @@ use kanso_domain::sync::Epoch;
 use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
 
-use crate::tls::Trust;
+use crate::tls::CertificateCheck;
 
-/// Makes an epoch that no history had before: random.
+/// Returns a random epoch, which no history had before.
 pub type FreshEpoch = Arc<dyn Fn() -> Epoch + Send + Sync>;
 
-/// How a database is opened.
+/// Options for opening a database.
 #[derive(Clone)]
 pub struct PostgresOptions {
-    /// Where it is.
+    /// URL of the database.
     pub url: DatabaseUrl,
-    /// The most connections at a time; more work waits for one of them.
+    /// Maximum number of connections; further calls wait for a free one.
     pub connections: NonZeroUsize,
-    /// Asked when the database is made, and when it was restored or replaced.
+    /// Called when the database is new, and when its witness has changed.
     pub fresh_epoch: FreshEpoch,
 }
 
 impl PostgresOptions {
-    /// The connections that there are unless somebody says otherwise.
+    /// Default number of connections.
     pub const CONNECTIONS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(15);
 
-    /// The usual way: 16 connections.
+    /// Returns the default options: 16 connections.
     pub fn new(url: DatabaseUrl, fresh_epoch: FreshEpoch) -> Self {
         Self {
             url,
@@ -50,47 +50,47 @@ impl fmt::Debug for PostgresOptions {
     }
 }
 
-/// Where a database is, and how to log in there. It prints without the password.
+/// URL of a database with its credentials. `Display` and `Debug` omit the password.
 #[derive(Clone, PartialEq, Eq)]
 pub struct DatabaseUrl {
-    /// Large, and in every configuration.
+    /// Boxed: it is large, and this type is part of every server configuration.
     config: Box<Config>,
-    trust: Trust,
+    certificate_check: CertificateCheck,
 }
 
-/// Why a text is not the URL of a PostgreSQL database. It does not repeat the text, which may hold a
-/// password.
+/// Error of parsing a database URL. It never repeats the text, which may contain a password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UrlError {
-    /// It cannot be read.
+    /// The text is not a valid URL.
     #[error("is not a URL such as postgres://user:password@host:5432/kanso?sslmode=verify-full")]
     Unreadable,
-    /// It names no host.
+    /// The host is missing.
     #[error("names no host, as in postgres://user:password@host:5432/kanso")]
     NoHost,
-    /// It names no user.
+    /// The user is missing.
     #[error("names no user, as in postgres://user:password@host:5432/kanso")]
     NoUser,
-    /// Its `sslmode` is not one of those there are.
+    /// The `sslmode` is unknown.
     #[error("sslmode must be disable, prefer, require or verify-full")]
     UnknownSslMode,
-    /// It names certificates that nothing would be checked against.
-    #[error("sslrootcert is only looked at with sslmode=verify-full")]
+    /// `sslrootcert` is set, but the mode checks no certificate.
+    #[error("sslrootcert is only used with sslmode=verify-full")]
     UnusedRoots,
 }
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long the other end may be silent before the connection is given up.
+/// Time after which a silent peer counts as dead. Without it, a connection to a host that lost power
+/// would hang until the kernel gives up, on Linux after about two hours.
 const SILENCE: Duration = Duration::from_secs(30);
 
 impl DatabaseUrl {
-    /// What the driver is told.
+    /// Returns the configuration of the driver.
     pub(crate) fn config(&self) -> &Config {
         &self.config
     }
 
-    pub(crate) const fn trust(&self) -> &Trust {
-        &self.trust
+    pub(crate) const fn certificate_check(&self) -> &CertificateCheck {
+        &self.certificate_check
     }
 }
 
@@ -109,7 +109,8 @@ impl FromStr for DatabaseUrl {
         let (mut mode, mut roots) = (None, None);
         for parameter in parameters.split('&').filter(|p| !p.is_empty()) {
             match parameter.split_once('=') {
-                // The driver knows fewer modes, and no certificates.
+                // Removed from the URL: the driver refuses `sslrootcert` and `verify-full`, which are
+                // implemented here.
                 Some(("sslmode", value)) => mode = Some(value),
                 Some(("sslrootcert", value)) => roots = Some(PathBuf::from(value)),
                 _ => {
@@ -126,17 +127,19 @@ impl FromStr for DatabaseUrl {
         if config.get_user().is_none() {
             return Err(UrlError::NoUser);
         }
-        let (mode, trust) = match (mode, roots) {
-            (Some("verify-full"), Some(file)) => (SslMode::Require, Trust::File(file)),
-            (Some("verify-full"), None) => (SslMode::Require, Trust::System),
+        let (mode, certificate_check) = match (mode, roots) {
+            (Some("verify-full"), Some(file)) => {
+                (SslMode::Require, CertificateCheck::RootsFile(file))
+            }
+            (Some("verify-full"), None) => (SslMode::Require, CertificateCheck::SystemRoots),
             (_, Some(_)) => return Err(UrlError::UnusedRoots),
-            (Some("require"), None) => (SslMode::Require, Trust::Anybody),
-            (None | Some("prefer"), None) => (SslMode::Prefer, Trust::Anybody),
-            (Some("disable"), None) => (SslMode::Disable, Trust::Anybody),
+            (Some("require"), None) => (SslMode::Require, CertificateCheck::Skip),
+            (None | Some("prefer"), None) => (SslMode::Prefer, CertificateCheck::Skip),
+            (Some("disable"), None) => (SslMode::Disable, CertificateCheck::Skip),
             (Some(_), None) => return Err(UrlError::UnknownSslMode),
         };
         config.ssl_mode(mode);
-        // Of several hosts, the one that takes writes.
+        // With several hosts, connect to the primary, so a failover needs no new configuration.
         config.target_session_attrs(TargetSessionAttrs::ReadWrite);
         if config.get_connect_timeout().is_none() {
             config.connect_timeout(CONNECT_TIMEOUT);
@@ -147,7 +150,10 @@ impl FromStr for DatabaseUrl {
             config.application_name("kanso");
         }
         let config = Box::new(config);
-        Ok(Self { config, trust })
+        Ok(Self {
+            config,
+            certificate_check,
+        })
     }
 }
 
@@ -166,7 +172,7 @@ impl fmt::Display for DatabaseUrl {
                 #[cfg(unix)]
                 Host::Unix(folder) => write!(f, "{}", folder.display())?,
             }
-            // One port may stand for all of them.
+            // A single port applies to every host.
             let ports = config.get_ports();
             if let Some(port) = ports.get(index).or_else(|| ports.first()) {
                 write!(f, ":{port}")?;
@@ -213,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_used_is_refused_and_not_repeated() {
+    fn invalid_url_is_refused_and_not_repeated() {
         for (text, refused) in [
             ("postgres://me:canary@db:port/kanso", UrlError::Unreadable),
             (

@@ -1,4 +1,4 @@
-//! The connections that are kept.
+//! The pool of connections.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,19 +13,23 @@ use kanso_domain::sync::Epoch;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::PostgresOptions;
-use crate::error::Failure;
+use crate::error::DatabaseError;
 use crate::witness;
 
-/// What every connection is told. A statement or a lock that takes longer has met something that
-/// waiting longer does not help, and a transaction that nobody goes on with ends by itself.
+/// Settings of every connection.
+//
+// The limits end what could otherwise hold a user's row for ever. A statement or a lock wait that
+// exceeds them does not succeed by waiting longer, and an idle transaction belongs to a node that
+// hangs. `synchronous_commit` is set because an operator may have turned it off for the database,
+// and an acknowledged operation must survive a crash of the server. Notices are not errors.
 const SETTINGS: &str = "SET statement_timeout = '30s'; SET lock_timeout = '10s';
     SET idle_in_transaction_session_timeout = '30s'; SET synchronous_commit = 'on';
     SET client_min_messages = 'warning'";
 
-/// How long to wait for a connection that is in use, and for a new one.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// Maximum wait for a free connection, and for a new one.
+const POOL_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A bounded number of connections, opened when they are first needed, and again when they broke.
+/// A bounded pool. Connections are opened on demand and replaced when they break.
 #[derive(Clone)]
 pub(crate) struct Connections {
     pool: Pool,
@@ -33,58 +37,68 @@ pub(crate) struct Connections {
 }
 
 impl Connections {
-    pub(crate) fn new(options: &PostgresOptions, tls: MakeRustlsConnect) -> Result<Self, Failure> {
+    pub(crate) fn new(
+        options: &PostgresOptions,
+        tls: MakeRustlsConnect,
+    ) -> Result<Self, DatabaseError> {
         let config = ManagerConfig {
-            // Whether it broke is all there is to ask: none is given back inside a transaction.
+            // `Fast` only checks that the socket is open and saves a round trip on each use. Nothing
+            // needs to be reset: a connection inside a transaction is closed, never returned.
             recycling_method: RecyclingMethod::Fast,
         };
         let manager = Manager::from_config(options.url.config().clone(), tls, config);
         let epoch = Arc::new(AtomicU64::new(0));
-        let heard = Arc::clone(&epoch);
+        let newest = Arc::clone(&epoch);
         let fresh = Arc::clone(&options.fresh_epoch);
         let pool = Pool::builder(manager)
             .max_size(options.connections.get())
-            .wait_timeout(Some(PATIENCE))
-            .create_timeout(Some(PATIENCE))
+            .wait_timeout(Some(POOL_TIMEOUT))
+            .create_timeout(Some(POOL_TIMEOUT))
             .runtime(Runtime::Tokio1)
             .post_create(Hook::async_fn(move |client, _| {
-                let (heard, fresh) = (Arc::clone(&heard), Arc::clone(&fresh));
-                let greeted = async move {
-                    let epoch = greet(client, &*fresh).await.map_err(HookError::Backend)?;
-                    heard.store(epoch.get(), Ordering::Release);
+                let (newest, fresh) = (Arc::clone(&newest), Arc::clone(&fresh));
+                let set_up = async move {
+                    let epoch = set_up(client, &*fresh).await.map_err(HookError::Backend)?;
+                    newest.store(epoch.get(), Ordering::Release);
                     Ok(())
                 };
-                greeted.boxed()
+                set_up.boxed()
             }))
             .build()
-            .map_err(|error| Failure::NoConnection(error.to_string()))?;
+            .map_err(|error| DatabaseError::NoConnection(error.to_string()))?;
         Ok(Self { pool, epoch })
     }
 
-    /// A connection, and the epoch of the database that it is to.
-    pub(crate) async fn get(&self) -> Result<(Object, Epoch), Failure> {
+    /// Returns a connection and the epoch of the database.
+    //
+    // The epoch is read after the connection, so it is never older than that of the connection. It
+    // may be newer if another connection has just met a restored database; the old connection is
+    // then about to fail, because its server is gone.
+    pub(crate) async fn get(&self) -> Result<(Object, Epoch), DatabaseError> {
         let client = self.pool.get().await.map_err(|error| match error {
-            PoolError::Closed => Failure::Closed,
+            PoolError::Closed => DatabaseError::Closed,
             PoolError::Backend(error) | PoolError::PostCreateHook(HookError::Backend(error)) => {
                 error.into()
             }
-            other => Failure::NoConnection(other.to_string()),
+            other => DatabaseError::NoConnection(other.to_string()),
         })?;
         Ok((client, Epoch::new(self.epoch.load(Ordering::Acquire))))
     }
 
-    /// Lets go of the connections; one that is in use goes when it is given back.
+    /// Closes the connections. One in use closes when it is returned.
     pub(crate) fn close(&self) {
         self.pool.close();
     }
 }
 
-/// Says to a new connection what it is for, and hears which database it is to: the server at the
-/// other end may be another one than before.
-async fn greet(
+/// Applies the settings to a new connection and checks the witness.
+//
+// Every new connection checks it, because the address may lead to another server than before: a
+// restored backup or a promoted standby, while this process ran.
+async fn set_up(
     client: &ClientWrapper,
     fresh: &(dyn Fn() -> Epoch + Send + Sync),
 ) -> Result<Epoch, tokio_postgres::Error> {
     client.batch_execute(SETTINGS).await?;
-    witness::hear(client, fresh).await
+    witness::check(client, fresh).await
 }

@@ -1,4 +1,4 @@
-//! The port over what is removed as time passes.
+//! The port for purging expired data.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,8 +12,8 @@ use uuid::Uuid;
 
 use crate::PostgresStorage;
 use crate::columns::{Columns, bind, only};
-use crate::connection::{Connection, sent};
-use crate::error::Failure;
+use crate::connection::Connection;
+use crate::error::DatabaseError;
 
 #[async_trait]
 impl PurgeStore for PostgresStorage {
@@ -32,7 +32,11 @@ impl PurgeStore for PostgresStorage {
     }
 }
 
-async fn receipts(connection: &Connection, before: Timestamp, limit: u32) -> Result<u32, Failure> {
+async fn receipts(
+    connection: &Connection,
+    before: Timestamp,
+    limit: u32,
+) -> Result<u32, DatabaseError> {
     let sql = "WITH old AS (
                    SELECT user_id, op_id FROM receipts WHERE created_at < $1
                    ORDER BY created_at, user_id, op_id LIMIT $2 FOR UPDATE SKIP LOCKED)
@@ -42,8 +46,8 @@ async fn receipts(connection: &Connection, before: Timestamp, limit: u32) -> Res
     Ok(u32::try_from(purged).unwrap_or(u32::MAX))
 }
 
-/// Tombstones of a table that are older than $1, at most $2, which every device has read that was
-/// seen since $1.
+/// Selects at most $2 tombstones of a table that are older than $1 and that every device seen since
+/// $1 has already read. Older devices get a full resync, so they need no tombstone.
 macro_rules! purgeable {
     ($table:literal) => {
         concat!(
@@ -62,7 +66,7 @@ macro_rules! purgeable {
 /// Deletes the tombstone $2 of a user, if it still stands at $3 and no device that was seen since
 /// $4 needs it; leaves a grave, and raises the floor of the history above it. Says how many there
 /// were.
-macro_rules! bury {
+macro_rules! purge_one {
     ($table:literal, $entity:literal) => {
         concat!(
             "WITH purged AS (
@@ -87,34 +91,33 @@ macro_rules! bury {
     };
 }
 
-/// The entries of a habit that is about to be purged, under the same conditions. Their graves would
-/// say nothing that the habit's does not.
-const EMPTY: &str = "DELETE FROM entries WHERE user_id = $1 AND habit_id = $2
+/// Deletes the entries of a habit that is about to be purged, under the same conditions. They are not
+/// recorded as purged: an operation on them is refused because of the habit.
+const DELETE_ENTRIES: &str = "DELETE FROM entries WHERE user_id = $1 AND habit_id = $2
      AND EXISTS (SELECT 1 FROM habits
                  WHERE user_id = $1 AND id = $2 AND seq = $3 AND deleted_at IS NOT NULL)
      AND NOT EXISTS (SELECT 1 FROM devices
                      WHERE user_id = $1 AND last_seen_at >= $4 AND position < $3)";
-const BURY_HABIT: &str = bury!("habits", "habit");
-const BURY_ENTRY: &str = bury!("entries", "entry");
+const PURGE_HABIT: &str = purge_one!("habits", "habit");
+const PURGE_ENTRY: &str = purge_one!("entries", "entry");
 
+/// Locks a user unless another transaction has the lock.
 const LOCK_IF_FREE: &str = "SELECT user_id FROM users WHERE user_id = $1 FOR UPDATE SKIP LOCKED";
 
 async fn tombstones(
     connection: &Connection,
     before: Timestamp,
     limit: u32,
-) -> Result<u32, Failure> {
-    let statements = [EMPTY, BURY_HABIT, BURY_ENTRY, LOCK_IF_FREE];
-    connection.prepare(&statements).await?;
+) -> Result<u32, DatabaseError> {
     let habits = purgeable(connection, purgeable!("habits"), before, limit).await?;
-    let mut purged = purge(connection, &habits, &[EMPTY, BURY_HABIT], before).await?;
+    let mut purged = purge(connection, &habits, &[DELETE_ENTRIES, PURGE_HABIT], before).await?;
     let left = limit.saturating_sub(purged);
     let entries = purgeable(connection, purgeable!("entries"), before, left).await?;
-    purged += purge(connection, &entries, &[BURY_ENTRY], before).await?;
+    purged += purge(connection, &entries, &[PURGE_ENTRY], before).await?;
     Ok(purged)
 }
 
-/// A record to be purged.
+/// A tombstone to purge.
 struct Tombstone {
     user: UserId,
     id: Uuid,
@@ -126,7 +129,7 @@ async fn purgeable(
     sql: &'static str,
     before: Timestamp,
     limit: u32,
-) -> Result<Vec<Tombstone>, Failure> {
+) -> Result<Vec<Tombstone>, DatabaseError> {
     let read = |row: &Row| {
         let mut columns = Columns::of(row);
         Ok(Tombstone {
@@ -138,38 +141,42 @@ async fn purgeable(
     connection.all(sql, bind![before, limit], read).await
 }
 
-/// Purges tombstones by some statements each, of which the last counts. What somebody else is
-/// changing just now is left for the next time.
+/// Purges tombstones. Runs `statements` for each; the last one returns the number of purged records.
+//
+// A user whose row is locked is skipped until the next run: a sweep that waited for one writer would
+// hold the locks of all users before it.
 async fn purge(
     connection: &Connection,
     tombstones: &[Tombstone],
     statements: &[&'static str],
     before: Timestamp,
-) -> Result<u32, Failure> {
+) -> Result<u32, DatabaseError> {
+    let mut pipeline = connection.pipeline();
+    pipeline.prepare_also(statements);
     let mut locks = BTreeMap::new();
     for Tombstone { user, .. } in tombstones {
-        if !locks.contains_key(user) {
-            let lock = connection.all(LOCK_IF_FREE, bind![*user], only::<UserId>);
-            locks.insert(*user, sent(lock).await);
-        }
+        locks
+            .entry(*user)
+            .or_insert_with(|| pipeline.add(LOCK_IF_FREE, bind![*user]));
     }
+    let answers = pipeline.send().await?;
+    // A second round trip, because only now it is known which users are locked.
     let mut locked = BTreeSet::new();
     for lock in locks.into_values() {
-        locked.extend(lock.await?);
+        locked.extend(answers.all(lock, only::<UserId>)?);
     }
+    let mut pipeline = connection.pipeline();
     let mut steps = Vec::new();
     for Tombstone { user, id, seq } in tombstones {
         for sql in statements.iter().filter(|_| locked.contains(user)) {
-            let values = bind![*user, *id, *seq, before];
-            steps.push(sent(connection.rows(sql, values)).await);
+            steps.push(pipeline.add(sql, bind![*user, *id, *seq, before]));
         }
     }
+    let answers = pipeline.send().await?;
     let mut purged: i64 = 0;
     for step in steps {
         // A statement that only deletes returns no row.
-        if let Some(row) = step.await?.first() {
-            purged += only::<i64>(row)?;
-        }
+        purged += answers.first(step, only::<i64>)?.unwrap_or_default();
     }
     Ok(u32::try_from(purged).unwrap_or(u32::MAX))
 }

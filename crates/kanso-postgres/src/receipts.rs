@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 use tokio_postgres::Row;
 
 use crate::columns::{Columns, bind};
-use crate::connection::Connection;
-use crate::error::{Failure, Invalid};
+use crate::error::{DatabaseError, InvalidColumn};
+use crate::pipeline::Pipeline;
 
-/// The receipts that a write names ($2).
+/// Receipts by operation id ($2).
 pub(crate) const NAMED: &str =
     "SELECT op_id, fingerprint, device_id, outcome, version, seq, rejection
      FROM receipts WHERE user_id = $1 AND op_id = ANY ($2)";
@@ -21,13 +21,13 @@ pub(crate) const INSERT: &str =
          rejection, created_at)
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
 
-/// Stores a new receipt, made at `created_at`.
-pub(crate) async fn insert(
-    connection: &Connection,
+/// Adds the statement that stores a new receipt.
+pub(crate) fn insert(
+    pipeline: &mut Pipeline<'_>,
     user: UserId,
     receipt: &Receipt,
     created_at: Timestamp,
-) -> Result<(), Failure> {
+) -> Result<(), DatabaseError> {
     let (outcome, done, rejection) = match &receipt.outcome {
         ReceiptOutcome::Done { version, seq } => (DONE, Some((*version, *seq)), None),
         ReceiptOutcome::Conflict => (CONFLICT, None, None),
@@ -46,7 +46,8 @@ pub(crate) async fn insert(
         rejection,
         created_at,
     ];
-    connection.execute(INSERT, values).await.map(drop)
+    pipeline.add(INSERT, values);
+    Ok(())
 }
 
 const DONE: &str = "done";
@@ -54,7 +55,7 @@ const CONFLICT: &str = "conflict";
 const GONE: &str = "gone";
 const REJECTED: &str = "rejected";
 
-pub(crate) fn read(row: &Row) -> Result<Receipt, Failure> {
+pub(crate) fn read(row: &Row) -> Result<Receipt, DatabaseError> {
     let mut columns = Columns::of(row);
     let key = ReceiptKey {
         op_id: columns.take()?,
@@ -70,10 +71,10 @@ pub(crate) fn read(row: &Row) -> Result<Receipt, Failure> {
         (CONFLICT, None, None, None) => ReceiptOutcome::Conflict,
         (GONE, None, None, None) => ReceiptOutcome::Gone,
         (REJECTED, None, None, Some(rejection)) => {
-            let unknown = || Invalid::new("an unknown rejection".to_owned());
+            let unknown = || InvalidColumn::new("an unknown rejection".to_owned());
             ReceiptOutcome::Rejected(parse(&rejection).ok_or_else(unknown)?)
         }
-        _ => return Err(Invalid::new(format!("a receipt of outcome {outcome:?}")).into()),
+        _ => return Err(InvalidColumn::new(format!("a receipt with outcome {outcome:?}")).into()),
     };
     Ok(Receipt {
         key,
@@ -82,6 +83,10 @@ pub(crate) fn read(row: &Row) -> Result<Receipt, Failure> {
     })
 }
 
+/// JSON form of a rejection.
+//
+// kanso-sqlite has a copy in its own `receipts.rs`. Change both together: the stores share a format.
+// The contract cases in kanso-testkit's `contract/receipts.rs` run on both stores.
 #[derive(Serialize, Deserialize)]
 struct StoredRejection<'a> {
     code: Cow<'a, str>,
@@ -94,7 +99,7 @@ struct StoredFieldError<'a> {
     reason: Cow<'a, str>,
 }
 
-fn write(rejection: &Rejection) -> Result<String, Failure> {
+fn write(rejection: &Rejection) -> Result<String, DatabaseError> {
     let errors = rejection.errors.iter().map(|error| StoredFieldError {
         field: Cow::Borrowed(&*error.field),
         reason: Cow::Borrowed(&error.reason),
@@ -103,7 +108,7 @@ fn write(rejection: &Rejection) -> Result<String, Failure> {
         code: rejection.code.as_str().into(),
         errors: errors.collect(),
     };
-    serde_json::to_string(&stored).map_err(|error| Failure::Impossible(error.to_string()))
+    serde_json::to_string(&stored).map_err(|error| DatabaseError::Impossible(error.to_string()))
 }
 
 fn parse(rejection: &str) -> Option<Rejection> {

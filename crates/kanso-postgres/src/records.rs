@@ -1,24 +1,23 @@
-//! The port over habits and entries.
+//! The port for habits and entries.
 
 use async_trait::async_trait;
 use futures::FutureExt as _;
-use futures::future::BoxFuture;
 use kanso_application::ports::storage::{
     Comparison, Decide, DeltaQuery, EntryFilter, Journal, RecordStore, SnapshotPiece,
-    SnapshotQuery, StorageError, Written,
+    SnapshotQuery, StorageError, WriteOutcome,
 };
 use kanso_domain::entries::Entry;
 use kanso_domain::habits::Habit;
-use kanso_domain::sync::{Buckets, Changeset, Head, LoadSet, Loaded, Page, Since};
+use kanso_domain::sync::{Buckets, Changeset, Head, LoadSet, Loaded, Page};
 use kanso_domain::{Entity, EntryId, HabitId, Seq, UserId};
 
 use crate::attempts::{BEGIN, COMMIT};
-use crate::columns::{bound, bound_all};
-use crate::connection::{Connection, sent};
-use crate::error::Failure;
+use crate::columns::{bind, bound, bound_all};
+use crate::connection::Connection;
+use crate::error::DatabaseError;
 use crate::{
-    PostgresStorage, compare, delta, dirty, entries, graves, habits, journal, receipts, snapshot,
-    users,
+    PostgresStorage, compare, delta, entries, habits, journal, purged, receipts, snapshot,
+    streak_queue, users,
 };
 
 #[async_trait]
@@ -28,7 +27,7 @@ impl RecordStore for PostgresStorage {
         user: UserId,
         keys: LoadSet,
         decide: Decide,
-    ) -> Result<Written, StorageError> {
+    ) -> Result<WriteOutcome, StorageError> {
         self.transact((user, keys, decide), |connection, (user, keys, decide)| {
             write(connection, *user, keys, decide).boxed()
         })
@@ -36,11 +35,11 @@ impl RecordStore for PostgresStorage {
     }
 
     async fn delta(&self, user: UserId, query: DeltaQuery) -> Result<Option<Page>, StorageError> {
-        // Most who ask have seen everything, and learn so from one row.
+        // Most devices that ask are up to date. One row answers them without a transaction.
         let Some(head) = self.head(user).await? else {
             return Ok(None);
         };
-        if has_seen(query.since, head) {
+        if query.since.is_up_to_date(head) {
             return Ok(Some(Page::empty(head)));
         }
         self.read((user, query), |connection, (user, query)| {
@@ -128,6 +127,7 @@ impl RecordStore for PostgresStorage {
     }
 }
 
+/// Returns true if nothing has changed since.
 fn has_seen(since: Since, head: Head) -> bool {
     match since {
         Since::Beginning => false,
@@ -137,119 +137,107 @@ fn has_seen(since: Since, head: Head) -> bool {
     }
 }
 
-/// Two round trips: the lock and what must be seen; what is stored and the commit.
+/// Decides on a write and stores it in two round trips: the first locks the user and loads, the
+/// second stores and commits.
 async fn write(
     connection: &Connection,
     user: UserId,
     keys: &LoadSet,
     decide: &Decide,
-) -> Result<Written, Failure> {
-    let Some(current) = load(connection, user, keys).await? else {
+) -> Result<Written, DatabaseError> {
+    let Some(loaded) = load(connection, user, keys).await? else {
         connection.command(COMMIT).await?;
-        return Ok(Written::NoSuchUser);
+        return Ok(WriteOutcome::NoSuchUser);
     };
-    let before = current.head;
-    match decide(current) {
+    let before = loaded.head;
+    match decide(loaded) {
         Ok(changeset) => {
             store(connection, user, before, &changeset).await?;
-            Ok(Written::Committed(changeset))
+            Ok(WriteOutcome::Committed(changeset))
         }
         Err(refusal) => {
             connection.command(COMMIT).await?;
-            Ok(Written::Refused(refusal))
+            Ok(WriteOutcome::Refused(refusal))
         }
     }
 }
 
-/// Begins the transaction, locks the user and reads what a write sees; `None` when there is no
+/// Begins the transaction, locks the user and loads the records of a write; `None` if there is no
 /// such account.
 ///
-/// Each statement sees what was committed when it begins, and none begins before the lock is
-/// granted, because the server carries them out in the order in which they are sent.
+/// The order matters. The transaction is READ COMMITTED, so each statement takes its snapshot when
+/// it begins, and the server begins none before the lock is granted. What is loaded is therefore
+/// the state after the last writer of this user, although all requests leave in one round trip.
 async fn load(
     connection: &Connection,
     user: UserId,
     keys: &LoadSet,
-) -> Result<Option<Loaded>, Failure> {
-    connection
-        .prepare(&[
-            users::LOCK,
-            receipts::NAMED,
-            entries::NAMED,
-            entries::LIVE_OF,
-            habits::NAMED,
-            graves::AMONG,
-        ])
-        .await?;
+) -> Result<Option<Loaded>, DatabaseError> {
     let of_user = |ids| vec![bound(&user), ids];
-    let begun = sent(connection.command(BEGIN)).await;
-    let locked = sent(users::lock(connection, user)).await;
-    let receipts = bound_all(&keys.receipts);
-    let receipts = connection.all(receipts::NAMED, of_user(receipts), receipts::read);
-    let receipts = sent(unless(keys.receipts.is_empty(), receipts)).await;
-    let named = connection.all(
-        entries::NAMED,
-        of_user(bound_all(&keys.entries)),
-        entries::read,
-    );
-    let named = sent(unless(keys.entries.is_empty(), named)).await;
-    let live = connection.all(
-        entries::LIVE_OF,
-        of_user(bound_all(&keys.entries_of)),
-        entries::read,
-    );
-    let live = sent(unless(keys.entries_of.is_empty(), live)).await;
+    let mut pipeline = connection.pipeline();
+    // Prepared here, before BEGIN: inside `store` the round trip would be spent under the lock.
+    pipeline.prepare_also(&STORE_STATEMENTS);
+    pipeline.command(BEGIN);
+    let locked = pipeline.add(users::LOCK, bind![user]);
+    let ids = of_user(bound_all(&keys.receipts));
+    let receipts = pipeline.add_if(!keys.receipts.is_empty(), receipts::NAMED, ids);
+    let ids = of_user(bound_all(&keys.entries));
+    let named = pipeline.add_if(!keys.entries.is_empty(), entries::NAMED, ids);
+    let ids = of_user(bound_all(&keys.entries_of));
+    let live = pipeline.add_if(!keys.entries_of.is_empty(), entries::LIVE_OF, ids);
     let ids = vec![
         bound(&user),
         bound_all(&keys.habits),
         bound_all(&keys.entries),
         bound_all(&keys.entries_of),
     ];
-    let habits = sent(connection.all(habits::NAMED, ids, habits::read)).await;
+    let habits = pipeline.add(habits::NAMED, ids);
     let ids = keys.habits.iter().map(|id| id.uuid());
     let ids: Vec<_> = ids.chain(keys.entries.iter().map(|id| id.uuid())).collect();
-    let buried = connection.all(graves::AMONG, of_user(bound_all(&ids)), graves::read);
-    let buried = sent(unless(ids.is_empty(), buried)).await;
+    let purged = pipeline.add_if(!ids.is_empty(), purged::AMONG, of_user(bound_all(&ids)));
 
-    begun.await?;
-    let Some((head, settings)) = locked.await? else {
+    let answers = pipeline.send().await?;
+    let read = |row: &_| users::read_head_and_settings(row, connection.epoch);
+    let Some((head, settings)) = answers.first(locked, read)? else {
         return Ok(None);
     };
-    let receipts = receipts.await?.into_iter();
-    let entries = named.await?.into_iter().chain(live.await?);
-    let mut current = Loaded {
+    let receipts = answers.all(receipts, receipts::read)?.into_iter();
+    let mut entries = answers.all(named, entries::read)?;
+    entries.extend(answers.all(live, entries::read)?);
+    let habits = answers.all(habits, habits::read)?.into_iter();
+    let mut loaded = Loaded {
         head,
         settings,
         receipts: receipts.map(|found| (found.key.op_id, found)).collect(),
-        entries: entries.map(|entry| (entry.id, entry)).collect(),
-        habits: habits
-            .await?
-            .into_iter()
-            .map(|habit| (habit.id, habit))
-            .collect(),
+        entries: entries.into_iter().map(|entry| (entry.id, entry)).collect(),
+        habits: habits.map(|habit| (habit.id, habit)).collect(),
         purged_habits: [].into(),
         purged_entries: [].into(),
     };
-    note_buried(&mut current, keys, buried.await?);
-    Ok(Some(current))
+    note_purged(&mut loaded, keys, answers.all(purged, purged::read)?);
+    Ok(Some(loaded))
 }
 
-/// Those of the named records that are not there any more.
-fn note_buried(current: &mut Loaded, keys: &LoadSet, buried: Vec<(Entity, uuid::Uuid)>) {
-    if current.head.floor.seq == Seq::ZERO {
+/// Notes which of the named records were purged.
+fn note_purged(loaded: &mut Loaded, keys: &LoadSet, purged: Vec<(Entity, uuid::Uuid)>) {
+    // Every purge raises the floor, so a floor of zero means that nothing was purged yet.
+    if loaded.head.floor.seq == Seq::ZERO {
         return;
     }
-    for (entity, id) in buried {
+    for (entity, id) in purged {
         let (habit, entry) = (HabitId::new(id), EntryId::new(id));
+        // Habits and entries share the table of purged ids, and a client may use one UUID for
+        // both: each id counts only for its own kind. A record that was created again under a
+        // purged id is there, and not purged.
         match entity {
             Entity::Habit if keys.habits.contains(&habit) => {
-                if !current.habits.contains_key(&habit) {
-                    current.purged_habits.insert(habit);
+                if !loaded.habits.contains_key(&habit) {
+                    loaded.purged_habits.insert(habit);
                 }
             }
             Entity::Entry if keys.entries.contains(&entry) => {
-                if !current.entries.contains_key(&entry) {
-                    current.purged_entries.insert(entry);
+                if !loaded.entries.contains_key(&entry) {
+                    loaded.purged_entries.insert(entry);
                 }
             }
             Entity::Habit | Entity::Entry => {}
@@ -257,61 +245,49 @@ fn note_buried(current: &mut Loaded, keys: &LoadSet, buried: Vec<(Entity, uuid::
     }
 }
 
-/// Nothing when there is nothing to ask for, so that nothing is sent.
-async fn unless<T>(
-    is_empty: bool,
-    asked: impl Future<Output = Result<Vec<T>, Failure>>,
-) -> Result<Vec<T>, Failure> {
-    if is_empty {
-        Ok(Vec::new())
-    } else {
-        asked.await
-    }
-}
+/// Every statement that [`store`] may send.
+const STORE_STATEMENTS: [&str; 8] = [
+    habits::INSERT,
+    habits::UPDATE,
+    entries::INSERT,
+    entries::UPDATE,
+    receipts::INSERT,
+    streak_queue::QUEUE,
+    streak_queue::REMOVE,
+    users::SET_HEAD,
+];
 
-/// Stores a changeset that was decided on at `before`, and commits. Habits come first: entries
-/// refer to them.
-///
-/// The commit is sent before it is known what became of the rest: if any of it failed, the server
-/// rolls back instead.
+/// Stores a changeset that was decided on at `before`, and commits, in one round trip.
 async fn store(
     connection: &Connection,
     user: UserId,
     before: Head,
     changeset: &Changeset,
-) -> Result<(), Failure> {
-    connection
-        .prepare(&[
-            habits::INSERT,
-            habits::UPDATE,
-            entries::INSERT,
-            entries::UPDATE,
-            receipts::INSERT,
-            dirty::QUEUE,
-            dirty::REMOVE,
-            users::SET_HEAD,
-        ])
-        .await?;
+) -> Result<(), DatabaseError> {
     let now = changeset.head.changed_at;
-    let mut steps: Vec<BoxFuture<'_, Result<(), Failure>>> = Vec::new();
+    let mut pipeline = connection.pipeline();
+    // Habits come first: the foreign key of an entry refers to its habit.
     for save in &changeset.habits {
-        steps.push(habits::save(connection, user, save).boxed());
+        habits::save(&mut pipeline, user, save);
     }
     for save in &changeset.entries {
-        steps.push(entries::save(connection, user, save).boxed());
+        entries::save(&mut pipeline, user, save);
     }
     for receipt in &changeset.receipts {
-        steps.push(receipts::insert(connection, user, receipt, now).boxed());
+        receipts::insert(&mut pipeline, user, receipt, now)?;
     }
     for &habit in &changeset.stale_streaks {
-        steps.push(dirty::queue(connection, user, habit, now).boxed());
+        pipeline.add(streak_queue::QUEUE, bind![user, now, habit]);
     }
     let saved = changeset.habits.iter().map(|save| &save.record);
     for tombstone in saved.filter(|habit| habit.stamp.is_deleted()) {
-        steps.push(dirty::remove(connection, user, tombstone.id).boxed());
+        pipeline.add(streak_queue::REMOVE, bind![user, tombstone.id]);
     }
     if changeset.head != before {
-        steps.push(users::set_head(connection, user, changeset.head).boxed());
+        users::set_head(&mut pipeline, user, changeset.head);
     }
-    connection.commit_after(steps).await
+    pipeline.commit().await
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,29 +6,35 @@ use tokio_postgres::Row;
 
 use crate::columns::{Columns, bind};
 use crate::connection::Connection;
-use crate::error::{Failure, Invalid};
+use crate::error::{DatabaseError, InvalidColumn};
 
-/// A session, under a lock of its own. Its holder waits for nothing else, so the user's is not
-/// needed.
+/// Locks a session and returns it.
+//
+// The user's row is not locked. That cannot deadlock although it breaks the lock order, because the
+// holder of this lock takes no other one.
 pub(crate) async fn lock(
     connection: &Connection,
     user: UserId,
     id: SessionId,
-) -> Result<Option<Session>, Failure> {
+) -> Result<Option<Session>, DatabaseError> {
     let sql = "SELECT user_id, id, current_hash, previous_hash, previous_used_at, created_at,
                    expires_at
                FROM sessions WHERE user_id = $1 AND id = $2 FOR UPDATE";
     connection.first(sql, bind![user, id], read).await
 }
 
-pub(crate) async fn list(connection: &Connection, user: UserId) -> Result<Vec<Session>, Failure> {
+/// Returns the sessions of a user, oldest first.
+pub(crate) async fn list(
+    connection: &Connection,
+    user: UserId,
+) -> Result<Vec<Session>, DatabaseError> {
     let sql = "SELECT user_id, id, current_hash, previous_hash, previous_used_at, created_at,
                    expires_at
                FROM sessions WHERE user_id = $1 ORDER BY created_at, id";
     connection.all(sql, bind![user], read).await
 }
 
-fn read(row: &Row) -> Result<Session, Failure> {
+fn read(row: &Row) -> Result<Session, DatabaseError> {
     let mut columns = Columns::of(row);
     let (user_id, id) = (columns.take()?, columns.take()?);
     let current = columns.take()?;
@@ -36,7 +42,7 @@ fn read(row: &Row) -> Result<Session, Failure> {
     let previous = match previous {
         (Some(hash), Some(used_at)) => Some((hash, used_at)),
         (None, None) => None,
-        _ => return Err(Invalid::new("half of a previous token".to_owned()).into()),
+        _ => return Err(InvalidColumn::new("an incomplete previous token".to_owned()).into()),
     };
     Ok(Session {
         id,
@@ -48,18 +54,21 @@ fn read(row: &Row) -> Result<Session, Failure> {
     })
 }
 
-/// Whether a session exists and has not expired at `now`.
+/// Returns true if a session exists and has not expired at `now`.
 pub(crate) async fn is_open(
     connection: &Connection,
     user: UserId,
     id: SessionId,
     now: Timestamp,
-) -> Result<bool, Failure> {
+) -> Result<bool, DatabaseError> {
     let sql = "SELECT 1 FROM sessions WHERE user_id = $1 AND id = $2 AND expires_at > $3";
     connection.exists(sql, bind![user, id, now]).await
 }
 
-pub(crate) async fn insert(connection: &Connection, session: &Session) -> Result<(), Failure> {
+pub(crate) async fn insert(
+    connection: &Connection,
+    session: &Session,
+) -> Result<(), DatabaseError> {
     let (previous_hash, previous_used_at) = session.previous.unzip();
     let sql = "INSERT INTO sessions (user_id, id, current_hash, previous_hash, previous_used_at,
                    created_at, expires_at)
@@ -76,7 +85,10 @@ pub(crate) async fn insert(connection: &Connection, session: &Session) -> Result
     connection.execute(sql, values).await.map(drop)
 }
 
-pub(crate) async fn update(connection: &Connection, session: &Session) -> Result<(), Failure> {
+pub(crate) async fn update(
+    connection: &Connection,
+    session: &Session,
+) -> Result<(), DatabaseError> {
     let (previous_hash, previous_used_at) = session.previous.unzip();
     let sql = "UPDATE sessions SET current_hash = $3, previous_hash = $4, previous_used_at = $5,
                    expires_at = $6
@@ -96,17 +108,17 @@ pub(crate) async fn delete(
     connection: &Connection,
     user: UserId,
     id: SessionId,
-) -> Result<(), Failure> {
+) -> Result<(), DatabaseError> {
     let sql = "DELETE FROM sessions WHERE user_id = $1 AND id = $2";
     connection.execute(sql, bind![user, id]).await.map(drop)
 }
 
-/// Deletes the sessions of a user, all but `kept`.
+/// Deletes the sessions of a user except `kept`.
 pub(crate) async fn delete_all(
     connection: &Connection,
     user: UserId,
     kept: Option<SessionId>,
-) -> Result<(), Failure> {
+) -> Result<(), DatabaseError> {
     let sql = "DELETE FROM sessions WHERE user_id = $1 AND id IS DISTINCT FROM $2";
     connection.execute(sql, bind![user, kept]).await.map(drop)
 }
@@ -116,7 +128,7 @@ pub(crate) async fn delete_expired(
     connection: &Connection,
     user: UserId,
     now: Timestamp,
-) -> Result<(), Failure> {
+) -> Result<(), DatabaseError> {
     let sql = "DELETE FROM sessions WHERE user_id = $1 AND expires_at <= $2";
     connection.execute(sql, bind![user, now]).await.map(drop)
 }

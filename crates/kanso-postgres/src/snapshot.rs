@@ -1,4 +1,4 @@
-//! Everything that is live, piece by piece.
+//! Pages of all live records of a user.
 
 use kanso_application::ports::storage::{SnapshotPart, SnapshotPiece, SnapshotQuery};
 use kanso_domain::{Date, Record, UserId};
@@ -7,16 +7,16 @@ use uuid::Uuid;
 use crate::columns::bind;
 use crate::connection::Connection;
 use crate::entries::entry_columns;
-use crate::error::Failure;
+use crate::error::DatabaseError;
 use crate::habits::habit_columns;
 use crate::{entries, habits, users};
 
-/// A piece; `None` when there is no such account. `connection` sees one state.
+/// Reads a page; `None` if there is no such account. `connection` is in a snapshot.
 pub(crate) async fn read(
     connection: &Connection,
     user: UserId,
     query: SnapshotQuery,
-) -> Result<Option<SnapshotPiece>, Failure> {
+) -> Result<Option<SnapshotPiece>, DatabaseError> {
     let Some(head) = users::head(connection, user).await? else {
         return Ok(None);
     };
@@ -37,7 +37,7 @@ async fn read_habits(
     connection: &Connection,
     user: UserId,
     (after, limit): (Option<Uuid>, u32),
-) -> Result<Vec<Record>, Failure> {
+) -> Result<Vec<Record>, DatabaseError> {
     let sql = concat!(
         "SELECT ",
         habit_columns!(),
@@ -49,13 +49,13 @@ async fn read_habits(
     connection.all(sql, bind![user, after, limit], read).await
 }
 
-/// Entries from the first day of `range` on, or before the second.
+/// Reads entries on or after the day `since`, and before the day `before`.
 async fn read_entries(
     connection: &Connection,
     user: UserId,
     (since, before): (Option<Date>, Option<Date>),
     (after, limit): (Option<Uuid>, u32),
-) -> Result<Vec<Record>, Failure> {
+) -> Result<Vec<Record>, DatabaseError> {
     let sql = concat!(
         "SELECT ",
         entry_columns!(),

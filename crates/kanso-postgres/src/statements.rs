@@ -1,9 +1,10 @@
-//! Statements, prepared once a connection.
+//! Statements, prepared once for each connection.
 
 use deadpool_postgres::ClientWrapper;
 use tokio_postgres::Statement;
 
-/// A prepared statement; prepared before, it is taken from the connection's cache without waiting.
+/// Prepares a statement. One that was prepared before comes from the cache of the connection, without
+/// waiting.
 pub(crate) async fn prepare(
     client: &ClientWrapper,
     sql: &'static str,

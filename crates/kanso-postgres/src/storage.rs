@@ -10,23 +10,32 @@ use tokio_util::task::TaskTracker;
 use crate::pool::Connections;
 use crate::{OpenError, PostgresOptions, open};
 
-/// The storage ports on one PostgreSQL database, which other nodes may have open as well.
+/// The storage ports on one PostgreSQL database, which other nodes may use at the same time.
 pub struct PostgresStorage {
     pub(crate) connections: Connections,
-    /// What runs in transactions.
+    /// Running transactions. `close` waits for them.
     pub(crate) tasks: TaskTracker,
+    oldest_server: Option<String>,
 }
 
 impl PostgresStorage {
-    /// Connects to the database and brings its schema up to date.
+    /// Connects to the database and migrates its schema.
     ///
     /// # Errors
     /// See [`OpenError`].
     pub async fn open(options: &PostgresOptions) -> Result<Self, OpenError> {
+        let (connections, oldest_server) = open::open(options).await?;
         Ok(Self {
-            connections: open::open(options).await?,
+            connections,
             tasks: TaskTracker::new(),
+            oldest_server,
         })
+    }
+
+    /// Returns the oldest release whose servers may still have been running on this database when
+    /// it was opened; `None` outside of the mixed phase of an upgrade.
+    pub fn oldest_server(&self) -> Option<&str> {
+        self.oldest_server.as_deref()
     }
 }
 
@@ -40,6 +49,7 @@ impl fmt::Debug for PostgresStorage {
 impl Storage for PostgresStorage {
     async fn ping(&self) -> Result<(), StorageError> {
         self.look_up((), |connection, ()| {
+            // Reads a row and not just `SELECT 1`: a database whose tables are gone is not usable.
             let sql = "SELECT 1 FROM server WHERE id = 1";
             connection
                 .exists(sql, Vec::new())

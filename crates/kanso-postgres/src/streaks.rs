@@ -1,4 +1,4 @@
-//! The port over streaks that must be computed anew.
+//! The port for the queue of stale streaks.
 
 use async_trait::async_trait;
 use futures::FutureExt as _;
@@ -8,7 +8,7 @@ use kanso_application::ports::storage::{
 };
 use kanso_domain::{Date, Timestamp, UserId};
 
-use crate::{PostgresStorage, dirty, users};
+use crate::{PostgresStorage, streak_queue, users};
 
 #[async_trait]
 impl StreakQueue for PostgresStorage {
@@ -18,7 +18,7 @@ impl StreakQueue for PostgresStorage {
         limit: u32,
     ) -> Result<Vec<StreakClaim>, StorageError> {
         self.change((now, limit), |connection, (now, limit)| {
-            dirty::claim(connection, *now, *limit).boxed()
+            streak_queue::claim(connection, *now, *limit).boxed()
         })
         .await
     }
@@ -31,7 +31,7 @@ impl StreakQueue for PostgresStorage {
     ) -> Result<Vec<StreakOutcome>, StorageError> {
         let data = (user, computed, now);
         self.transact(data, |connection, (user, computed, now)| {
-            dirty::finish(connection, *user, computed, *now).boxed()
+            streak_queue::finish(connection, *user, computed, *now).boxed()
         })
         .await
     }
@@ -44,14 +44,16 @@ impl StreakQueue for PostgresStorage {
     ) -> Result<(), StorageError> {
         let data = (user, jobs, available_at);
         self.change(data, |connection, (user, jobs, available_at)| {
-            dirty::release(connection, *user, jobs, *available_at).boxed()
+            streak_queue::release(connection, *user, jobs, *available_at).boxed()
         })
         .await
     }
 
     async fn streak_backlog(&self) -> Result<Backlog, StorageError> {
-        self.look_up((), |connection, ()| dirty::backlog(connection).boxed())
-            .await
+        self.look_up((), |connection, ()| {
+            streak_queue::backlog(connection).boxed()
+        })
+        .await
     }
 
     async fn day_borders(&self) -> Result<Vec<DayBorder>, StorageError> {
@@ -68,7 +70,7 @@ impl StreakQueue for PostgresStorage {
     ) -> Result<bool, StorageError> {
         let data = (border.clone(), today, limit, now);
         self.change(data, |connection, (border, today, limit, now)| {
-            dirty::begin_day(connection, border, *today, *limit, *now).boxed()
+            streak_queue::begin_day(connection, border, *today, *limit, *now).boxed()
         })
         .await
     }

@@ -1,4 +1,4 @@
-//! Whom a connection trusts.
+//! TLS: the certificates that a connection accepts.
 
 use std::io;
 use std::path::PathBuf;
@@ -13,43 +13,47 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-/// Whose certificate is believed.
+/// Check of the server's certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Trust {
-    /// Anybody's: what is sent is encrypted, but to whom is not checked.
-    Anybody,
-    /// That of the host, vouched for by one whom the machine trusts.
-    System,
-    /// That of the host, vouched for by one in this file.
-    File(PathBuf),
+pub(crate) enum CertificateCheck {
+    /// None: the connection is encrypted, but the server is not authenticated. These are libpq's
+    /// semantics of `prefer` and `require`.
+    Skip,
+    /// Host name and chain, against the certificate authorities of the system.
+    SystemRoots,
+    /// Host name and chain, against the certificate authorities in this file.
+    RootsFile(PathBuf),
 }
 
-/// Makes TLS connections.
+/// Returns a connector with this check.
 ///
 /// # Errors
-/// There are no certificates to trust, or they cannot be read.
-pub(crate) fn connector(trust: &Trust) -> io::Result<MakeRustlsConnect> {
+/// There are no trusted certificates, or they cannot be read.
+pub(crate) fn connector(check: &CertificateCheck) -> io::Result<MakeRustlsConnect> {
+    // Passed explicitly: `ClientConfig::builder` panics unless the process has one default provider.
     let provider = Arc::new(aws_lc_rs::default_provider());
     let algorithms = provider.signature_verification_algorithms;
     let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(io::Error::other)?;
-    let config = match trust {
-        Trust::Anybody => builder
+    let config = match check {
+        CertificateCheck::Skip => builder
             .dangerous()
-            .with_custom_certificate_verifier(Arc::new(NoNames(algorithms))),
-        Trust::System => builder.with_root_certificates(system_roots()?),
-        Trust::File(path) => builder.with_root_certificates(roots_in(path)?),
+            .with_custom_certificate_verifier(Arc::new(AcceptAnyCertificate(algorithms))),
+        CertificateCheck::SystemRoots => builder.with_root_certificates(system_roots()?),
+        CertificateCheck::RootsFile(path) => builder.with_root_certificates(roots_in(path)?),
     };
     Ok(MakeRustlsConnect::new(config.with_no_client_auth()))
 }
 
 fn system_roots() -> io::Result<RootCertStore> {
     let mut roots = RootCertStore::empty();
+    // A system store often has a few certificates that rustls cannot parse. They are skipped: one
+    // of them must not disable the rest.
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     if roots.is_empty() {
         return Err(io::Error::other(
-            "this machine trusts no certificate; name a file with sslrootcert",
+            "this system has no trusted certificates; name a file with sslrootcert",
         ));
     }
     Ok(roots)
@@ -71,11 +75,12 @@ fn roots_in(path: &PathBuf) -> io::Result<RootCertStore> {
     Ok(roots)
 }
 
-/// Believes every certificate, but not that its key signed what it did not.
+/// Accepts any certificate chain, but still verifies the signature of the handshake: the server must
+/// hold the key of the certificate that it shows.
 #[derive(Debug)]
-struct NoNames(WebPkiSupportedAlgorithms);
+struct AcceptAnyCertificate(WebPkiSupportedAlgorithms);
 
-impl ServerCertVerifier for NoNames {
+impl ServerCertVerifier for AcceptAnyCertificate {
     fn verify_server_cert(
         &self,
         _: &CertificateDer<'_>,

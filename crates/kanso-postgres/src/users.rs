@@ -7,13 +7,16 @@ use kanso_domain::{Date, Seq, Timestamp, UserId};
 use tokio_postgres::Row;
 
 use crate::columns::{Columns, bind, bound_all, only};
-use crate::connection::{Connection, sent};
-use crate::error::Failure;
+use crate::connection::Connection;
+use crate::error::DatabaseError;
+use crate::pipeline::Pipeline;
 
-/// `day_begun` of a person for whom no day was begun: before every date.
+/// Value of `day_begun` for a user without a begun day: before every valid date.
+//
+// Days since 1970. The first date of the calendar, in the year -9999, is about day -4,372,000.
 const NO_DAY: i64 = -5_000_000;
 
-/// What [`read_head`] reads, in its order.
+/// Columns in the order of [`read_head`].
 macro_rules! head_columns {
     () => {
         "head_seq, last_change_at, digest, floor_seq, floor_at"
@@ -28,25 +31,27 @@ const HEAD_AND_SETTINGS: &str = concat!(
     ", timezone, week_start, day_start FROM users WHERE user_id = $1"
 );
 
-/// Locks the user, and reads what every writer needs to know. Waits until no other writer of the
-/// user is left.
+/// Locks the user's row and reads the head and the settings. Waits for other writers of the user.
 pub(crate) const LOCK: &str = concat!(
     "SELECT ",
     head_columns!(),
     ", timezone, week_start, day_start FROM users WHERE user_id = $1 FOR UPDATE"
 );
 
-/// The newest change; `None` when there is no such account.
-pub(crate) async fn head(connection: &Connection, user: UserId) -> Result<Option<Head>, Failure> {
+/// Returns the head of a user; `None` if there is no such account.
+pub(crate) async fn head(
+    connection: &Connection,
+    user: UserId,
+) -> Result<Option<Head>, DatabaseError> {
     let read = |row: &Row| read_head(&mut Columns::of(row), connection.epoch);
     connection.first(HEAD, bind![user], read).await
 }
 
-/// Where the histories of these people stand, of those who have accounts.
+/// Returns the head positions of those users that exist.
 pub(crate) async fn heads(
     connection: &Connection,
     users: &[UserId],
-) -> Result<Vec<(UserId, Seq)>, Failure> {
+) -> Result<Vec<(UserId, Seq)>, DatabaseError> {
     let sql = "SELECT user_id, head_seq FROM users WHERE user_id = ANY($1)";
     let read = |row: &Row| {
         let mut columns = Columns::of(row);
@@ -55,40 +60,39 @@ pub(crate) async fn heads(
     connection.all(sql, vec![bound_all(users)], read).await
 }
 
-/// The newest change and the settings, in one look.
+/// Returns the head and the settings.
 pub(crate) async fn head_and_settings(
     connection: &Connection,
     user: UserId,
-) -> Result<Option<(Head, Settings)>, Failure> {
+) -> Result<Option<(Head, Settings)>, DatabaseError> {
     let read = |row: &Row| read_head_and_settings(row, connection.epoch);
     connection.first(HEAD_AND_SETTINGS, bind![user], read).await
 }
 
-/// The same, under the lock on the user.
+/// Locks the user and returns the head and the settings.
 pub(crate) async fn lock(
     connection: &Connection,
     user: UserId,
-) -> Result<Option<(Head, Settings)>, Failure> {
+) -> Result<Option<(Head, Settings)>, DatabaseError> {
     let read = |row: &Row| read_head_and_settings(row, connection.epoch);
     connection.first(LOCK, bind![user], read).await
 }
 
+/// Stores the head of a user.
 pub(crate) const SET_HEAD: &str =
     "UPDATE users SET head_seq = $2, last_change_at = $3, digest = $4 WHERE user_id = $1";
 
-pub(crate) async fn set_head(
-    connection: &Connection,
-    user: UserId,
-    head: Head,
-) -> Result<(), Failure> {
+/// Adds the statement that stores the head.
+pub(crate) fn set_head(pipeline: &mut Pipeline<'_>, user: UserId, head: Head) {
     let values = bind![user, head.seq, head.changed_at, head.digest];
-    connection.execute(SET_HEAD, values).await.map(drop)
+    pipeline.add(SET_HEAD, values);
 }
 
+/// Returns the account of a user.
 pub(crate) async fn account(
     connection: &Connection,
     user: UserId,
-) -> Result<Option<Account>, Failure> {
+) -> Result<Option<Account>, DatabaseError> {
     let sql = "SELECT user_id, email, timezone, week_start, day_start, created_at
                FROM users WHERE user_id = $1";
     let read = |row: &Row| {
@@ -103,11 +107,14 @@ pub(crate) async fn account(
     connection.first(sql, bind![user], read).await
 }
 
-/// Two looks, so that each is for rows of one user or of the directory alone.
+/// Returns the password hash for an e-mail address.
+//
+// Two statements instead of a join: with tables partitioned by user, a join from the directory of
+// e-mail addresses would be planned over every partition.
 pub(crate) async fn credentials(
     connection: &Connection,
     email: &Email,
-) -> Result<Option<Credentials>, Failure> {
+) -> Result<Option<Credentials>, DatabaseError> {
     let sql = "SELECT user_id FROM emails WHERE email = $1";
     let Some(user) = connection.first(sql, bind![*email], only::<UserId>).await? else {
         return Ok(None);
@@ -123,13 +130,18 @@ pub(crate) async fn credentials(
     connection.first(sql, bind![user], read).await
 }
 
-/// Stores a new account; `false` when its e-mail address is taken.
-pub(crate) async fn create(connection: &Connection, new: &NewAccount) -> Result<bool, Failure> {
+/// Stores a new account; returns false if its e-mail address is taken.
+pub(crate) async fn create(
+    connection: &Connection,
+    new: &NewAccount,
+) -> Result<bool, DatabaseError> {
     let account = &new.account;
     let sql = "INSERT INTO emails (email, user_id) VALUES ($1, $2)
                ON CONFLICT (email) DO NOTHING";
-    let entered = connection.execute(sql, bind![account.email, account.id]);
-    if entered.await? == 0 {
+    // The directory decides: `users` may be partitioned by user, where no index can make the
+    // address unique.
+    let inserted = connection.execute(sql, bind![account.email, account.id]);
+    if inserted.await? == 0 {
         return Ok(false);
     }
     let settings = &account.settings;
@@ -151,14 +163,14 @@ pub(crate) async fn create(connection: &Connection, new: &NewAccount) -> Result<
     Ok(true)
 }
 
-/// Stores the settings, which changed at `head`. The person's day begins anew, because it may be
-/// another one now.
+/// Stores the settings, which changed at `head`. The user's day begins again, because it may be
+/// another date in the new timezone.
 pub(crate) async fn set_settings(
     connection: &Connection,
     user: UserId,
     settings: &Settings,
     head: Head,
-) -> Result<(), Failure> {
+) -> Result<(), DatabaseError> {
     let sql = "UPDATE users SET timezone = $2, week_start = $3, day_start = $4, day_begun = $5,
                    head_seq = $6, last_change_at = $7, settings_seq = $6, settings_at = $7
                WHERE user_id = $1";
@@ -174,11 +186,11 @@ pub(crate) async fn set_settings(
     connection.execute(sql, values).await.map(drop)
 }
 
-/// The settings with their place in the history; `None` while they are as registered.
+/// Returns the settings with their position in the history; `None` if they never changed.
 pub(crate) async fn settings_record(
     connection: &Connection,
     user: UserId,
-) -> Result<Option<SettingsRecord>, Failure> {
+) -> Result<Option<SettingsRecord>, DatabaseError> {
     let sql = "SELECT timezone, week_start, day_start, settings_seq, settings_at
                FROM users WHERE user_id = $1 AND settings_seq > 0";
     let read = |row: &Row| {
@@ -192,8 +204,8 @@ pub(crate) async fn settings_record(
     connection.first(sql, bind![user], read).await
 }
 
-/// The ways in which people's days begin, each once.
-pub(crate) async fn day_borders(connection: &Connection) -> Result<Vec<DayBorder>, Failure> {
+/// Returns each distinct pair of timezone and start of the day.
+pub(crate) async fn day_borders(connection: &Connection) -> Result<Vec<DayBorder>, DatabaseError> {
     let sql = "SELECT DISTINCT timezone, day_start FROM users ORDER BY timezone, day_start";
     let read = |row: &Row| {
         let mut columns = Columns::of(row);
@@ -205,14 +217,14 @@ pub(crate) async fn day_borders(connection: &Connection) -> Result<Vec<DayBorder
     connection.all(sql, Vec::new(), read).await
 }
 
-/// Locks people who live by `border` and for whom `today` has not begun, as many as `limit`, but
-/// none whom somebody else has locked.
-pub(crate) async fn lock_sleepers(
+/// Locks at most `limit` users with this `border` for whom `today` has not begun. Skips users that
+/// another transaction has locked.
+pub(crate) async fn lock_users_before_day(
     connection: &Connection,
     border: &DayBorder,
     today: Date,
     limit: u32,
-) -> Result<Vec<UserId>, Failure> {
+) -> Result<Vec<UserId>, DatabaseError> {
     let sql = "SELECT user_id FROM users
                WHERE timezone = $1 AND day_start = $2 AND day_begun < $3
                ORDER BY day_begun, user_id LIMIT $4 FOR UPDATE SKIP LOCKED";
@@ -220,12 +232,12 @@ pub(crate) async fn lock_sleepers(
     connection.all(sql, values, only).await
 }
 
-/// Whether there are people who live by `border` and for whom `today` has not begun.
-pub(crate) async fn has_sleepers(
+/// Returns true if there are users with this `border` for whom `today` has not begun.
+pub(crate) async fn has_users_before_day(
     connection: &Connection,
     border: &DayBorder,
     today: Date,
-) -> Result<bool, Failure> {
+) -> Result<bool, DatabaseError> {
     let sql = "SELECT 1 FROM users
                WHERE timezone = $1 AND day_start = $2 AND day_begun < $3
                ORDER BY day_begun LIMIT 1";
@@ -233,34 +245,27 @@ pub(crate) async fn has_sleepers(
     connection.exists(sql, values).await
 }
 
-/// Notes that `today` has begun for somebody.
-pub(crate) async fn wake(
-    connection: &Connection,
-    user: UserId,
-    today: Date,
-) -> Result<(), Failure> {
-    let sql = "UPDATE users SET day_begun = $2 WHERE user_id = $1";
-    connection.execute(sql, bind![user, today]).await.map(drop)
-}
+/// Notes that the day $2 has begun for a user.
+pub(crate) const SET_DAY_BEGUN: &str = "UPDATE users SET day_begun = $2 WHERE user_id = $1";
 
-/// Whether the password of an account that is there has this hash, which it then keeps until the
-/// end of the transaction.
+/// Returns true if the account exists with this password hash. The row stays locked, so the hash
+/// cannot change before the transaction ends.
 pub(crate) async fn has_password(
     connection: &Connection,
     user: UserId,
     hash: &PasswordHash,
-) -> Result<bool, Failure> {
+) -> Result<bool, DatabaseError> {
     let sql = "SELECT 1 FROM users WHERE user_id = $1 AND password_hash = $2 FOR UPDATE";
     connection.exists(sql, bind![user, *hash]).await
 }
 
-/// `false` when another hash is stored than the one to be replaced.
+/// Replaces the password hash; returns false if the stored one is not `replaces`.
 pub(crate) async fn replace_password(
     connection: &Connection,
     user: UserId,
     replaces: &PasswordHash,
     hash: &PasswordHash,
-) -> Result<bool, Failure> {
+) -> Result<bool, DatabaseError> {
     let sql = "UPDATE users SET password_hash = $3 WHERE user_id = $1 AND password_hash = $2";
     let changed = connection
         .execute(sql, bind![user, *replaces, *hash])
@@ -268,8 +273,8 @@ pub(crate) async fn replace_password(
     Ok(changed > 0)
 }
 
-/// What an account consists of, in the order in which it can go.
-const ROWS: [&str; 9] = [
+/// Statements that delete an account, in an order that satisfies the foreign keys.
+const DELETE_ROWS: [&str; 9] = [
     "DELETE FROM streak_dirty WHERE user_id = $1",
     "DELETE FROM devices WHERE user_id = $1",
     "DELETE FROM graves WHERE user_id = $1",
@@ -281,30 +286,32 @@ const ROWS: [&str; 9] = [
     "DELETE FROM users WHERE user_id = $1",
 ];
 
-/// Deletes every row of an account; `false` when there was none. A table that is forgotten here
-/// refuses the deletion, because its rows refer to the user's.
-pub(crate) async fn delete(connection: &Connection, user: UserId) -> Result<bool, Failure> {
+/// Deletes every row of an account; returns false if there was none.
+//
+// There is no ON DELETE CASCADE: a table that is missing in [`DELETE_ROWS`] makes the deletion fail, and a
+// test finds it, because its rows refer to the user's row.
+pub(crate) async fn delete(connection: &Connection, user: UserId) -> Result<bool, DatabaseError> {
     if lock(connection, user).await?.is_none() {
         return Ok(false);
     }
-    connection.prepare(&ROWS).await?;
-    let mut deleted = Vec::with_capacity(ROWS.len());
-    for rows in ROWS {
-        deleted.push(sent(connection.execute(rows, bind![user])).await);
+    let mut pipeline = connection.pipeline();
+    for sql in DELETE_ROWS {
+        pipeline.add(sql, bind![user]);
     }
-    for rows in deleted {
-        rows.await?;
-    }
+    pipeline.send().await?;
     Ok(true)
 }
 
-pub(crate) fn read_head_and_settings(row: &Row, epoch: Epoch) -> Result<(Head, Settings), Failure> {
+pub(crate) fn read_head_and_settings(
+    row: &Row,
+    epoch: Epoch,
+) -> Result<(Head, Settings), DatabaseError> {
     let mut columns = Columns::of(row);
     let head = read_head(&mut columns, epoch)?;
     Ok((head, read_settings(&mut columns)?))
 }
 
-fn read_head(columns: &mut Columns<'_>, epoch: Epoch) -> Result<Head, Failure> {
+fn read_head(columns: &mut Columns<'_>, epoch: Epoch) -> Result<Head, DatabaseError> {
     Ok(Head {
         epoch,
         seq: columns.take()?,
@@ -317,7 +324,7 @@ fn read_head(columns: &mut Columns<'_>, epoch: Epoch) -> Result<Head, Failure> {
     })
 }
 
-fn read_settings(columns: &mut Columns<'_>) -> Result<Settings, Failure> {
+fn read_settings(columns: &mut Columns<'_>) -> Result<Settings, DatabaseError> {
     Ok(Settings {
         timezone: columns.take()?,
         week_start: columns.take()?,

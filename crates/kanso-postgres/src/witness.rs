@@ -1,27 +1,28 @@
 //! Which cluster, timeline, database and table the stored epoch belongs to.
 //!
-//! A database that was restored has a history that clients may be ahead of, and will give out the
-//! same positions again for other changes; only a new epoch keeps the two apart. A dump that was
-//! restored into another cluster, another database, or in the place of the tables, shows in their
-//! numbers; recovery to a point in time and the promotion of a standby, which may lack commits that
-//! were answered, in the timeline. It is asked of every new connection, because the server at its
-//! other end may have been replaced while this process ran.
+//! Clients may be ahead of the history of a restored database, which will then assign the same
+//! positions to other changes. A new epoch keeps the two histories apart.
+//!
+//! A dump that is restored into another cluster, another database or a new table changes their
+//! identifiers. Point-in-time recovery and the promotion of a standby, which may lack acknowledged
+//! commits, change the timeline. Every new connection is checked, because the server at its address
+//! may have been replaced while this process ran.
 
 use deadpool_postgres::ClientWrapper;
 use kanso_domain::sync::Epoch;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Error};
 
-/// Hears the witness of the database, and gives its epoch: the stored one, or a `fresh` one that is
-/// stored when there is none or it was another database's.
-pub(crate) async fn hear(
+/// Compares the stored witness with the actual one and returns the epoch: the stored one if they
+/// agree, a `fresh` one otherwise.
+pub(crate) async fn check(
     client: &ClientWrapper,
     fresh: &(dyn Fn() -> Epoch + Send + Sync),
 ) -> Result<Epoch, Error> {
-    let witness = testimony(client).await?;
+    let witness = read_witness(client).await?;
     let stored = stored(client, "").await?;
-    if let Some((epoch, told)) = stored
-        && told == witness
+    if let Some((epoch, expected)) = stored
+        && expected == witness
     {
         return Ok(epoch);
     }
@@ -33,6 +34,9 @@ pub(crate) async fn hear(
 }
 
 /// Stores a new epoch, unless another node has done so meanwhile.
+//
+// Several nodes notice a restored database at once. The row lock lets one of them store its epoch,
+// and the others find a witness that agrees and use the same epoch.
 async fn begin(
     client: &Client,
     witness: &str,
@@ -46,10 +50,10 @@ async fn begin(
         return Ok(made);
     }
     match stored(client, " FOR UPDATE").await? {
-        Some((epoch, told)) if told == witness => Ok(epoch),
+        Some((epoch, found)) if found == witness => Ok(epoch),
         found => {
             tracing::warn!(
-                found = found.map(|(_, told)| told),
+                found = found.map(|(_, witness)| witness),
                 expected = witness,
                 "the database was restored, replaced or promoted: its history gets a new epoch, \
                  and every device will compare and resync"
@@ -61,6 +65,7 @@ async fn begin(
     }
 }
 
+/// Returns the stored epoch and witness.
 async fn stored(client: &Client, lock: &str) -> Result<Option<(Epoch, String)>, Error> {
     let sql = format!("SELECT epoch, witness FROM server WHERE id = 1{lock}");
     let row = client.query_opt(&sql, &[]).await?;
@@ -69,16 +74,17 @@ async fn stored(client: &Client, lock: &str) -> Result<Option<(Epoch, String)>, 
     Ok(Some((Epoch::new(epoch.cast_unsigned()), row.try_get(1)?)))
 }
 
-/// The numbers, with `-` for one that this server does not tell or this user may not know.
-async fn testimony(client: &Client) -> Result<String, Error> {
+/// Reads the actual witness: four identifiers, each `-` if the server does not have it or the role
+/// may not read it.
+async fn read_witness(client: &Client) -> Result<String, Error> {
     let mut witness = String::new();
     for (name, sql) in [
         (
             "cluster",
             "SELECT system_identifier::text FROM pg_control_system()",
         ),
-        // What pg_control_checkpoint() tells is of the last checkpoint, so for some time after a
-        // promotion still the old one.
+        // Not pg_control_checkpoint(): it reports the timeline of the last checkpoint, which for some
+        // time after a promotion is still the old one.
         (
             "timeline",
             "SELECT substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)",
@@ -89,9 +95,10 @@ async fn testimony(client: &Client) -> Result<String, Error> {
         ),
         ("table", "SELECT 'server'::regclass::oid::text"),
     ] {
-        let told: String = match client.query_one(sql, &[]).await {
+        let value: String = match client.query_one(sql, &[]).await {
             Ok(row) => row.try_get(0)?,
-            Err(error) if is_untold(&error) => "-".to_owned(),
+            // A missing privilege must not stop the server: managed databases often refuse the first.
+            Err(error) if is_unreadable(&error) => "-".to_owned(),
             Err(error) => return Err(error),
         };
         if !witness.is_empty() {
@@ -99,12 +106,12 @@ async fn testimony(client: &Client) -> Result<String, Error> {
         }
         witness.push_str(name);
         witness.push('=');
-        witness.push_str(&told);
+        witness.push_str(&value);
     }
     Ok(witness)
 }
 
-fn is_untold(error: &Error) -> bool {
+fn is_unreadable(error: &Error) -> bool {
     [
         SqlState::INSUFFICIENT_PRIVILEGE,
         SqlState::UNDEFINED_FUNCTION,

@@ -1,4 +1,4 @@
-//! Accounts and sessions.
+//! Accounts, sessions and settings.
 
 use kanso_domain::accounts::{Account, Settings, SettingsChange, SettingsRecord};
 use kanso_domain::validation::{Checker, Invalid};
@@ -9,44 +9,47 @@ use uuid::Uuid;
 
 use crate::Patch;
 
-/// A log-in name and a password.
+/// The e-mail address and the password of an account.
+// No `Debug`: a password must not get into a log.
 #[derive(Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"email": "ada@example.org", "password": "correct horse battery"}))]
 pub struct CredentialsRequest {
-    /// An e-mail address; case does not matter.
+    /// E-mail address, at most 254 characters. Upper and lower case are the same.
     #[schema(max_length = 254, format = "email")]
     pub email: String,
-    /// 8 to 256 characters, without composition rules; the most common passwords are refused.
+    /// Password of 8 to 256 characters. Any characters are allowed; very common passwords are refused.
     #[schema(min_length = 8, max_length = 256, format = "password")]
     pub password: String,
 }
 
-/// Another password for an account.
+/// A change of the password.
+// No `Debug`: a password must not get into a log.
 #[derive(Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({
     "current_password": "correct horse battery", "new_password": "two slow kettles"
 }))]
 pub struct PasswordRequest {
-    /// The password that the account has.
+    /// Current password of the account.
+    // No minimum: a wrong password of any length is 403, not an invalid request.
     #[schema(max_length = 256, format = "password")]
     pub current_password: String,
-    /// 8 to 256 characters, without composition rules; the most common passwords are refused.
+    /// Password of 8 to 256 characters. Any characters are allowed; very common passwords are refused.
     #[schema(min_length = 8, max_length = 256, format = "password")]
     pub new_password: String,
 }
 
-/// Who an account belongs to.
+/// The id and the e-mail address of an account.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(example = json!({
     "id": "0198c2f4-8b7e-7c3a-9d2e-4f5a6b7c8d9e", "email": "ada@example.org"
 }))]
 pub struct AccountSummary {
-    /// The account's id.
+    /// Id of the account.
     #[serde(with = "crate::text::uuid")]
     pub id: Uuid,
-    /// The log-in name.
+    /// E-mail address, which is the log-in name.
     pub email: String,
 }
 
@@ -59,7 +62,8 @@ impl From<&Account> for AccountSummary {
     }
 }
 
-/// What a device needs to speak for a person.
+/// The tokens of a session.
+// No `Debug`: a token must not get into a log.
 #[derive(Clone, Serialize, Deserialize, ToSchema)]
 #[schema(example = json!({
     "token": "eyJhbGciOiJIUzI1NiJ9.e30.c2ln",
@@ -68,26 +72,28 @@ impl From<&Account> for AccountSummary {
     "user": {"id": "0198c2f4-8b7e-7c3a-9d2e-4f5a6b7c8d9e", "email": "ada@example.org"}
 }))]
 pub struct TokenResponse {
-    /// An access token (JWT) for the header `Authorization: Bearer …`.
+    /// Access token (JWT), for the header `Authorization: Bearer <token>`.
     pub token: String,
-    /// Seconds until the access token expires.
+    /// Lifetime of the access token, in seconds.
     pub expires_in: i64,
-    /// Good once, for the next pair; asked again within 60 s it yields the same successor.
+    /// Refresh token, for `POST /auth/refresh`. Each can be used once; a retry within 60 seconds gets
+    /// the same successor.
     pub refresh_token: String,
-    /// Whose account it is.
+    /// Account of the session.
     pub user: AccountSummary,
 }
 
-/// A refresh token to be used up.
+/// A refresh token to exchange for the next tokens.
+// No `Debug`: a token must not get into a log.
 #[derive(Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"refresh_token": "kr1_c2VjcmV0"}))]
 pub struct RefreshRequest {
-    /// The newest refresh token of the session.
+    /// Newest refresh token of the session.
     pub refresh_token: String,
 }
 
-/// The access token is good.
+/// The access token is valid and its session is open.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(example = json!({"status": "valid"}))]
 pub struct ValidateResponse {
@@ -95,15 +101,15 @@ pub struct ValidateResponse {
     pub status: String,
 }
 
-/// Something was done.
+/// A message for people.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(example = json!({"message": "account deleted successfully"}))]
 pub struct MessageResponse {
-    /// What was done.
+    /// Text of the message.
     pub message: String,
 }
 
-/// An account as its owner sees it.
+/// The account with its settings.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(example = json!({
     "id": "0198c2f4-8b7e-7c3a-9d2e-4f5a6b7c8d9e",
@@ -114,18 +120,18 @@ pub struct MessageResponse {
     "created_at": "2026-11-22T13:05:09.123456Z"
 }))]
 pub struct AccountRecord {
-    /// The account's id.
+    /// Id of the account.
     #[serde(with = "crate::text::uuid")]
     pub id: Uuid,
-    /// The log-in name.
+    /// E-mail address, which is the log-in name.
     pub email: String,
-    /// The home zone, an IANA name.
+    /// Home time zone, an IANA name such as `Europe/Rome`.
     pub timezone: String,
-    /// `monday`, `sunday` or `saturday`.
+    /// First day of the week: `monday`, `sunday` or `saturday`.
     pub week_start: String,
-    /// When days begin, `HH:MM` between 00:00 and 12:00.
+    /// Time of day at which a new day begins, `HH:MM` from `00:00` to `12:00`.
     pub day_start: String,
-    /// When the account was registered.
+    /// Time of the registration.
     #[serde(with = "crate::text")]
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
@@ -145,25 +151,27 @@ impl From<&Account> for AccountRecord {
     }
 }
 
-/// How a person's days and weeks are read, as devices get it.
+/// The settings of the user: how days and weeks are counted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(example = json!({
     "timezone": "Europe/Rome", "week_start": "monday", "day_start": "03:30",
     "updated_at": "2026-11-22T13:05:09.123456Z"
 }))]
 pub struct SettingsBody {
-    /// The home zone, an IANA name.
+    /// Home time zone, an IANA name such as `Europe/Rome`.
     pub timezone: String,
-    /// `monday`, `sunday` or `saturday`.
+    /// First day of the week: `monday`, `sunday` or `saturday`.
     pub week_start: String,
-    /// When days begin, `HH:MM` between 00:00 and 12:00.
+    /// Time of day at which a new day begins, `HH:MM` from `00:00` to `12:00`.
     pub day_start: String,
-    /// When they were changed last.
+    /// Time of the last change of the settings.
     #[serde(with = "crate::text")]
     #[schema(value_type = String, format = DateTime)]
     pub updated_at: Timestamp,
 }
 
+// The same settings as in `AccountRecord`. In a delta they are a record of their own, because their
+// position in the history is not that of the account.
 impl From<&SettingsRecord> for SettingsBody {
     fn from(record: &SettingsRecord) -> Self {
         let settings = &record.settings;
@@ -177,17 +185,19 @@ impl From<&SettingsRecord> for SettingsBody {
 }
 
 impl SettingsBody {
-    /// The settings, as a replica keeps them.
+    /// Converts the settings to the types of the domain, as a replica stores them.
     ///
     /// # Errors
-    /// Settings that no server of this version writes.
+    /// The members that no server of this version writes, such as an unknown zone.
     pub fn to_settings(&self, seq: Seq) -> Result<SettingsRecord, Invalid> {
         let mut checker = Checker::new();
+        // All members are parsed before the first error returns, so an error names all of them.
         let timezone = checker.take("timezone", self.timezone.parse());
         let week_start = checker.take("week_start", self.week_start.parse());
         let day_start = checker.take("day_start", self.day_start.parse());
         let (Some(timezone), Some(week_start), Some(day_start)) = (timezone, week_start, day_start)
         else {
+            // The checker has the errors of all three; the name is only for a checker without one.
             return Err(checker.into_invalid("timezone"));
         };
         checker.finish(SettingsRecord {
@@ -202,20 +212,21 @@ impl SettingsBody {
     }
 }
 
-/// A change of settings; what is left out stays.
+/// A change of settings. Members that are left out keep their values.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"timezone": "Europe/Rome", "day_start": "03:30"}))]
 pub struct SettingsRequest {
-    /// The home zone, an IANA name.
+    /// Home time zone, an IANA name such as `Europe/Rome`.
     #[serde(default, skip_serializing_if = "Patch::is_absent")]
+    // Texts here, parsed in the conversion: serde would stop at the first invalid member.
     #[schema(value_type = String, required = false)]
     pub timezone: Patch<String>,
-    /// `monday`, `sunday` or `saturday`.
+    /// First day of the week: `monday`, `sunday` or `saturday`.
     #[serde(default, skip_serializing_if = "Patch::is_absent")]
     #[schema(value_type = String, required = false)]
     pub week_start: Patch<String>,
-    /// When days begin, `HH:MM` between 00:00 and 12:00.
+    /// Time of day at which a new day begins, `HH:MM` from `00:00` to `12:00`.
     #[serde(default, skip_serializing_if = "Patch::is_absent")]
     #[schema(value_type = String, required = false)]
     pub day_start: Patch<String>,
@@ -229,13 +240,13 @@ impl TryFrom<SettingsRequest> for SettingsChange {
         let change = Self {
             timezone: request
                 .timezone
-                .parsed("timezone", &mut checker, |text| text.parse()),
+                .parse_value("timezone", &mut checker, |text| text.parse()),
             week_start: request
                 .week_start
-                .parsed("week_start", &mut checker, |text| text.parse()),
+                .parse_value("week_start", &mut checker, |text| text.parse()),
             day_start: request
                 .day_start
-                .parsed("day_start", &mut checker, |text| text.parse()),
+                .parse_value("day_start", &mut checker, |text| text.parse()),
         };
         checker.finish(change)
     }

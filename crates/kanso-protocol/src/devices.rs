@@ -1,11 +1,11 @@
-//! Devices on the wire.
+//! The devices of an account.
 
 use kanso_domain::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-/// The devices of a person.
+/// The devices of the account.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(example = json!({
     "devices": [{
@@ -14,26 +14,27 @@ use uuid::Uuid;
     }]
 }))]
 pub struct DevicesResponse {
-    /// The last seen first.
+    /// Devices, the last seen first.
     pub devices: Vec<DeviceRecord>,
 }
 
-/// A device that syncs.
+/// A device: one client installation that syncs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct DeviceRecord {
-    /// The `device_id` that it sends.
+    /// The `device_id` that the device sends.
     #[serde(with = "crate::text::uuid")]
     pub id: Uuid,
-    /// When it synced first.
+    /// Time of its first sync.
     #[serde(with = "crate::text")]
     #[schema(value_type = String, format = DateTime)]
     pub first_seen_at: Timestamp,
-    /// When it synced last.
+    /// Time of its last sync.
     #[serde(with = "crate::text")]
     #[schema(value_type = String, format = DateTime)]
     pub last_seen_at: Timestamp,
-    /// The position of the cursor that it sent then.
+    /// Position of the cursor that it sent with its last sync.
     pub position: i64,
-    /// How many changes there are beyond that.
+    /// Number of changes after that position.
+    // Computed when the list is read: it grows with every change and is not stored.
     pub behind: u64,
 }

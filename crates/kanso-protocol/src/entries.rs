@@ -1,4 +1,18 @@
-//! Entries on the wire.
+//! Entries: records and requests.
+//!
+//! ```
+//! use kanso_protocol::entries::CreateEntry;
+//!
+//! let create: CreateEntry = kanso_protocol::read(
+//!     br#"{"habit_id": "0198c2f4-8b7e-7c3a-9d2e-4f5a6b7c8d9e",
+//!         "completion_date": "2026-11-22", "value": 12.5}"#,
+//! )?;
+//! let fields = create.fields()?;
+//! assert_eq!(fields.value.map(|value| value.to_f64()), Some(12.5));
+//! // Members that are left out stay open: the domain fills in the defaults.
+//! assert_eq!(fields.notes, None);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use kanso_domain::entries::{self, Completion, Entry, EntryDetails, EntryFields};
 use kanso_domain::record::{Provenance, Stamp};
@@ -12,13 +26,13 @@ use uuid::Uuid;
 
 use crate::{Patch, parse_uuid};
 
-/// What an entry says of its day.
+/// Kind of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum EntryKind {
-    /// An amount was done; 0 is an explicit "no".
+    /// An amount. 0 means that the habit was not done.
     Value,
-    /// A day off: it neither counts nor breaks a streak.
+    /// A skipped day: it neither counts for a streak nor breaks it.
     Skip,
 }
 
@@ -40,7 +54,7 @@ impl From<entries::EntryKind> for EntryKind {
     }
 }
 
-/// An entry.
+/// An entry: one record of a habit on one day.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[schema(example = json!({
     "id": "0198c2f5-0000-7c3a-9d2e-4f5a6b7c8d9e",
@@ -51,40 +65,41 @@ impl From<entries::EntryKind> for EntryKind {
     "deleted_at": null
 }))]
 pub struct EntryRecord {
-    /// Unique within the user.
+    /// Id, a UUID. Unique within the account.
     #[serde(with = "crate::text::uuid")]
     pub id: Uuid,
-    /// The habit that it belongs to.
+    /// Id of the habit that the entry belongs to.
     #[serde(with = "crate::text::uuid")]
     pub habit_id: Uuid,
-    /// When it was done. For an entry that was sent as a date, midnight of that date in UTC.
+    /// Time of completion, in UTC. For an entry that was created with a date: midnight UTC of that
+    /// date.
     #[serde(with = "crate::text")]
     #[schema(value_type = String, format = DateTime)]
     pub completion_date: Timestamp,
-    /// The zone that the device was in, an IANA name.
+    /// Time zone of the device, an IANA name such as `Europe/Rome`.
     pub timezone: Option<String>,
-    /// The civil date that it counts for.
+    /// Date that the entry counts for, `YYYY-MM-DD`.
     #[schema(format = Date)]
     pub local_date: String,
-    /// An amount, or a day off.
+    /// Kind: an amount or a skipped day.
     pub kind: EntryKind,
-    /// How much; at most three decimals.
+    /// Amount, with at most three decimals.
     #[serde(with = "crate::text::quantity")]
     #[schema(value_type = f64)]
     pub value: Quantity,
-    /// The person's words.
+    /// Notes of the user.
     pub notes: String,
-    /// For optimistic locking: 1 when created, one more with each edit.
+    /// Version, for optimistic locking: 1 after the create, one more with each edit.
     pub version: i64,
-    /// When the server first stored the entry.
+    /// Time at which the server first stored the entry.
     #[serde(with = "crate::text")]
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
-    /// When the server last stored a change; strictly increasing per user.
+    /// Time at which the server last stored a change. Strictly increasing within the account.
     #[serde(with = "crate::text")]
     #[schema(value_type = String, format = DateTime)]
     pub updated_at: Timestamp,
-    /// When the entry became a tombstone.
+    /// Time of the deletion. `null` for a live entry.
     #[serde(with = "crate::text::nullable")]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub deleted_at: Option<Timestamp>,
@@ -92,6 +107,7 @@ pub struct EntryRecord {
 
 impl From<&Entry> for EntryRecord {
     fn from(entry: &Entry) -> Self {
+        // No `..`: a new field of the domain does not compile until it is decided if it is sent.
         let Entry {
             id,
             details,
@@ -116,12 +132,16 @@ impl From<&Entry> for EntryRecord {
 }
 
 impl EntryRecord {
-    /// The entry, as a replica keeps it; `seq` stands beside a record, not in it.
+    /// Converts the record to the type of the domain, as a replica stores it.
+    ///
+    /// `seq` is an argument because on the wire it is a member of the change, not of the record.
     ///
     /// # Errors
-    /// A record that no server of this version writes.
+    /// The members that no server of this version writes, such as a version of 0.
     pub fn to_entry(&self, seq: Seq) -> Result<Entry, Invalid> {
         let mut checker = Checker::new();
+        // All members are parsed before the first error returns, so a damaged record is reported
+        // as a whole.
         let version = Version::new(self.version).ok_or("must be positive");
         let version = checker.take("version", version);
         let timezone = self.timezone.as_ref().map(|name| name.parse()).transpose();
@@ -136,6 +156,8 @@ impl EntryRecord {
         };
         let details = EntryDetails {
             habit_id: HabitId::new(self.habit_id),
+            // The wire has no mark for an entry that was created with a date. `local_date` is
+            // stored, so the day of the entry is the same.
             completion: Completion::At(self.completion_date),
             timezone,
             local_date,
@@ -154,13 +176,16 @@ impl EntryRecord {
             id: EntryId::new(self.id),
             details,
             stamp,
-            // Kept by the server alone.
+            // Only the server knows which device edited which member.
             provenance: Provenance::at(version, None),
         })
     }
 }
 
-/// Declares a request type: its own members, and all that a person edits.
+/// Declares a request type: its own members, and all members that the user edits.
+///
+/// A create, an update and an operation have the same members. `#[serde(flatten)]` would share them
+/// in one struct, but it does not work with `deny_unknown_fields`.
 macro_rules! entry_request {
     ($(#[$doc:meta])* $name:ident { $($own:tt)* }) => {
         #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -168,42 +193,47 @@ macro_rules! entry_request {
         #[serde(deny_unknown_fields)]
         pub struct $name {
             $($own)*
-            /// The habit that it belongs to; fixed when the entry is created.
+            /// Id of the habit that the entry belongs to. It cannot change after the create.
             #[serde(default, skip_serializing_if = "Patch::is_absent")]
+            // Text here, parsed in `fields`: serde would stop at the first invalid member, and a
+            // form shows all errors at once.
             #[schema(value_type = Uuid, required = false)]
             pub habit_id: Patch<String>,
-            /// When it was done: an RFC 3339 instant, or a date `YYYY-MM-DD` that is that date in
-            /// every zone.
+            /// Time of completion: an RFC 3339 instant, or a date `YYYY-MM-DD` that is the same date
+            /// in every zone.
             #[serde(default, skip_serializing_if = "Patch::is_absent")]
             #[schema(value_type = String, required = false, example = "2026-11-22T20:15:00Z")]
             pub completion_date: Patch<String>,
-            /// The zone that the device is in, an IANA name; without it the user's is used.
+            /// Time zone of the device, an IANA name. If `null` or left out: the zone of the account.
             #[serde(default, skip_serializing_if = "Patch::is_absent")]
             #[schema(value_type = Option<String>, required = false, example = "Europe/Rome")]
             pub timezone: Patch<String>,
-            /// The civil date that it counts for; `null` or left out, it is computed.
+            /// Date that the entry counts for, `YYYY-MM-DD`. If `null` or left out, it is computed from
+            /// `completion_date` and the zone.
             #[serde(default, skip_serializing_if = "Patch::is_absent")]
             #[schema(value_type = Option<String>, required = false, format = Date)]
             pub local_date: Patch<String>,
-            /// An amount, or a day off.
+            /// Kind: `value` for an amount, `skip` for a skipped day. Default: `value`.
             #[serde(default, skip_serializing_if = "Patch::is_absent")]
             #[schema(value_type = EntryKind, required = false)]
             pub kind: Patch<EntryKind>,
-            /// How much, at most three decimals; left out of a create: 1, for a skip 0.
+            /// Amount from 0 to 1000000000, with at most three decimals. Default: 1, for a skip 0.
             #[serde(default, skip_serializing_if = "Patch::is_absent")]
+            // A number of JSON here; `fields` converts it to thousandths and refuses more decimals.
             #[schema(value_type = f64, required = false, minimum = 0, maximum = 1_000_000_000)]
             pub value: Patch<f64>,
-            /// The person's words, at most 2000 characters.
+            /// Notes of the user, at most 2000 characters.
             #[serde(default, skip_serializing_if = "Patch::is_absent")]
             #[schema(value_type = String, required = false, max_length = 2000)]
             pub notes: Patch<String>,
         }
 
         impl $name {
-            /// The members in the domain's terms.
+            /// Converts the members to the type of the domain.
             ///
             /// # Errors
-            /// Every member that cannot be accepted by itself.
+            /// All members whose value is invalid on its own. Rules between members are checked by the
+            /// domain, which also knows the stored record.
             pub fn fields(self) -> Result<EntryFields, Invalid> {
                 let mut checker = Checker::new();
                 let check = &mut checker;
@@ -211,17 +241,17 @@ macro_rules! entry_request {
                 let fields = EntryFields {
                     habit_id: self
                         .habit_id
-                        .parsed("habit_id", check, |text| parse_uuid(&text).map(HabitId::new)),
+                        .parse_value("habit_id", check, |text| parse_uuid(&text).map(HabitId::new)),
                     completion: self
                         .completion_date
-                        .parsed("completion_date", check, |text| text.parse()),
+                        .parse_value("completion_date", check, |text| text.parse()),
                     timezone: self
                         .timezone
-                        .parsed_or_null("timezone", check, |text| text.parse()),
-                    local_date: self.local_date.parsed_or_null("local_date", check, parse_day),
-                    kind: self.kind.given("kind", check).map(Into::into),
-                    value: self.value.parsed("value", check, Quantity::from_f64),
-                    notes: self.notes.parsed("notes", check, |text| Notes::new(&text)),
+                        .parse_nullable("timezone", check, |text| text.parse()),
+                    local_date: self.local_date.parse_nullable("local_date", check, parse_day),
+                    kind: self.kind.required_value("kind", check).map(Into::into),
+                    value: self.value.parse_value("value", check, Quantity::from_f64),
+                    notes: self.notes.parse_value("notes", check, |text| Notes::new(&text)),
                 };
                 checker.finish(fields)
             }
@@ -230,13 +260,14 @@ macro_rules! entry_request {
 }
 
 entry_request! {
-    /// A new entry; `habit_id` and `completion_date` are enough.
+    /// A new entry. Only `habit_id` and `completion_date` are required.
     #[schema(example = json!({
         "habit_id": "0198c2f4-8b7e-7c3a-9d2e-4f5a6b7c8d9e",
         "completion_date": "2026-11-22T20:15:00Z", "timezone": "Europe/Rome", "value": 12.5
     }))]
     CreateEntry {
-        /// Made by the client, so that a retry creates nothing twice; left out, by the server.
+        /// Id of the new record, a UUID made by the client: a retry with the same id creates nothing
+        /// twice. If left out, the server makes one.
         #[serde(default, with = "crate::text::uuid::optional", skip_serializing_if = "Option::is_none")]
         #[schema(required = false)]
         pub id: Option<Uuid>,
@@ -244,10 +275,11 @@ entry_request! {
 }
 
 entry_request! {
-    /// A change of an entry; what is left out stays, `null` clears what may be null.
+    /// A change of an entry. Members that are left out keep their values; `null` clears a nullable
+    /// member.
     #[schema(example = json!({"version": 1, "value": 15}))]
     UpdateEntry {
-        /// The version that the change builds on; instead of it, a header `If-Match` may be sent.
+        /// Version that the change is based on, at least 1. The header `If-Match` can be sent instead.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         #[schema(required = false, minimum = 1)]
         pub version: Option<i64>,
@@ -255,7 +287,7 @@ entry_request! {
 }
 
 entry_request! {
-    /// The members of an entry that an operation gives.
+    /// Members of an entry in the `fields` of an operation.
     #[schema(example = json!({
         "habit_id": "0198c2f4-8b7e-7c3a-9d2e-4f5a6b7c8d9e",
         "completion_date": "2026-11-22T20:15:00Z", "value": 12.5
@@ -264,12 +296,13 @@ entry_request! {
 }
 
 impl EntryMembers {
-    /// All members of `record` that a person edits.
+    /// Returns all members of `record` that the user can edit.
     pub fn of(record: &EntryRecord) -> Self {
         let record = record.clone();
         Self {
             habit_id: Patch::Value(record.habit_id.to_string()),
             completion_date: Patch::Value(record.completion_date.to_string()),
+            // Present as `null` and not absent: an edit back to a record without a zone must clear it.
             timezone: Patch::nullable(record.timezone),
             local_date: Patch::Value(record.local_date),
             kind: Patch::Value(record.kind),
@@ -279,7 +312,7 @@ impl EntryMembers {
     }
 }
 
-/// The entries that changed.
+/// Entries that changed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[schema(example = json!({
     "changes": [{
@@ -292,12 +325,13 @@ impl EntryMembers {
     "timestamp": "2026-11-22T20:16:00.000001Z", "cursor": "k1_ASNFZ4mrze8AAAAAAAAicE0YKy0"
 }))]
 pub struct EntryChanges {
-    /// Each once, in its newest state, in the order of changes; tombstones have `deleted_at`.
+    /// Changed records in the order of their changes, each once and in its newest state. Tombstones
+    /// have `deleted_at`.
     pub changes: Vec<EntryRecord>,
-    /// The newest change's time: for the next `since`, byte for byte.
+    /// Time of the newest change. Send it unchanged as the next `since`.
     #[serde(with = "crate::text")]
     #[schema(value_type = String, format = DateTime)]
     pub timestamp: Timestamp,
-    /// The same as a cursor.
+    /// Cursor of the same position, which can be used instead of the time.
     pub cursor: String,
 }

@@ -1,4 +1,17 @@
-//! What a person has on the server, line by line.
+//! The lines of an export of an account.
+//!
+//! Each line is one JSON object:
+//!
+//! ```
+//! use kanso_protocol::export::ExportLine;
+//!
+//! let line: ExportLine = serde_json::from_str(
+//!     r#"{"type": "end", "head": 1830, "digest": "a3eb69ac60122dd5", "devices": 2,
+//!         "sessions": 2, "records": 1830}"#,
+//! )?;
+//! assert!(matches!(line, ExportLine::End { records: 1830, .. }));
+//! # Ok::<(), serde_json::Error>(())
+//! ```
 
 use kanso_domain::Timestamp;
 use kanso_domain::sessions::Session;
@@ -10,62 +23,65 @@ use crate::accounts::AccountRecord;
 use crate::devices::DeviceRecord;
 use crate::sync::Change;
 
-/// The form of the lines that [`ExportLine`] describes. Another form has another number; new members
-/// and new types of lines do not make one.
+/// Number of the format that [`ExportLine`] describes.
+///
+/// An incompatible format gets another number; new members and new types of lines keep this one.
+// Users keep exports for years, so a reader must know from the first line if it can read the file.
 pub const EXPORT_FORMAT: u32 = 1;
 
-/// A line of an export. Without an `end` it was cut off.
+/// A line of an export. An export without a line `end` is incomplete.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum ExportLine {
-    /// The first line.
+    /// First line.
     Begin {
-        /// The form of the lines, 1.
+        /// Number of the format: 1.
         format: u32,
-        /// When the export began.
+        /// Time at which the export began.
         #[serde(with = "crate::text")]
         #[schema(value_type = String, format = DateTime)]
         exported_at: Timestamp,
-        /// Whose it is. A hash of the password is kept too, which only the server can use.
+        /// The account. The server also stores a hash of the password, which is not exported.
         account: AccountRecord,
     },
-    /// A device that syncs.
+    /// A device of the account.
     Device(DeviceRecord),
-    /// A log-in that can still be refreshed. Hashes of its refresh tokens are kept too.
+    /// An open session. The server also stores hashes of its refresh tokens, which are not exported.
     Session(SessionRecord),
-    /// A habit or an entry, a tombstone of one, or the settings.
+    /// A habit, an entry, a tombstone of either, or the settings.
+    // Boxed: a record is many times larger than the other lines.
     Record(Box<Change>),
-    /// The last line.
+    /// Last line.
     End {
-        /// The position of the newest change that is in it. A record that changed while the export
-        /// ran may be there twice; the later one counts.
+        /// Position of the newest change in the export. A record that changed while the export ran
+        /// may appear twice; the later line counts.
         head: i64,
-        /// Of the live records at `head`.
+        /// Digest of the live records at `head`, 16 hexadecimal digits.
         digest: String,
-        /// How many lines were devices.
+        /// Number of lines `device`.
         devices: u64,
-        /// How many lines were sessions.
+        /// Number of lines `session`.
         sessions: u64,
-        /// How many lines were records.
+        /// Number of lines `record`.
         records: u64,
     },
 }
 
-/// A log-in.
+/// A session: one log-in on one device.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct SessionRecord {
-    /// Its id, which is in its tokens.
+    /// Id of the session, which is also in its access tokens.
     #[serde(with = "crate::text::uuid")]
     pub id: Uuid,
-    /// When somebody logged in.
+    /// Time of the log-in.
     #[serde(with = "crate::text")]
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
-    /// When it was refreshed last, if it was.
+    /// Time of the last refresh. `null` if there was none.
     #[serde(with = "crate::text::nullable")]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub refreshed_at: Option<Timestamp>,
-    /// When it ends if it is not refreshed before.
+    /// Time at which the session ends unless it is refreshed.
     #[serde(with = "crate::text")]
     #[schema(value_type = String, format = DateTime)]
     pub expires_at: Timestamp,
@@ -76,6 +92,7 @@ impl From<&Session> for SessionRecord {
         Self {
             id: session.id.uuid(),
             created_at: session.created_at,
+            // The session has the time at which its previous refresh token was replaced.
             refreshed_at: session.previous.map(|(_, at)| at),
             expires_at: session.expires_at,
         }
@@ -88,13 +105,14 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn a_line_is_flat_and_survives_its_text() {
+    fn line_is_flat_and_round_trips() {
         let at = "2026-11-22T13:05:09.123456Z";
         let id = "0198c2f4-8b7e-7c3a-9d2e-4f5a6b7c8d9e";
         let account = json!({
             "id": id, "email": "ada@example.org", "timezone": "Europe/Rome",
             "week_start": "monday", "day_start": "00:00", "created_at": at
         });
+        // Literals and not structs: the names of the members are the contract.
         for text in [
             json!({"type": "begin", "format": 1, "exported_at": at, "account": account}),
             json!({

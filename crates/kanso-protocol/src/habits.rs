@@ -1,4 +1,13 @@
-//! Habits on the wire.
+//! Habits: records and requests.
+//!
+//! ```
+//! use kanso_protocol::habits::CreateHabit;
+//!
+//! let create: CreateHabit = kanso_protocol::read(br#"{"title": " Read ", "color": "red"}"#)?;
+//! let invalid = create.fields().unwrap_err();
+//! assert_eq!(invalid.errors()[0].field, "color");
+//! # Ok::<(), kanso_protocol::ReadError>(())
+//! ```
 
 mod members;
 mod schedule;
@@ -16,42 +25,44 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-/// What an entry of a habit records.
+/// Type of a habit: the kind of amount that its entries record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum HabitType {
-    /// A tick.
+    /// Done or not done.
     Boolean,
-    /// An amount.
+    /// An amount in the unit of the habit.
     Numeric,
-    /// Minutes.
+    /// A duration in minutes.
     Timer,
 }
 
-/// When a habit is due.
+/// Schedule of a habit: the days on which it is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FrequencyType {
-    /// Each day.
+    /// Every day.
     Daily,
-    /// On `times_per_week` distinct days of each week.
+    /// On any `times_per_week` different days of each week.
     Weekly,
-    /// On the chosen `weekdays`.
+    /// On the days in `weekdays`.
     SpecificDays,
     /// Once in each window of `interval` days.
     Interval,
 }
 
-/// Whether the target is to be reached or not to be passed.
+/// Direction of a target: a goal to reach or a limit to keep.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TargetDirection {
-    /// Done when the day's sum reaches the target.
+    /// A goal: the day is done if its sum reaches the target.
     AtLeast,
-    /// A limit: done when the day is over and its sum did not pass the target.
+    /// A limit: the day is done if it ends with a sum not above the target.
     AtMost,
 }
 
+// The wire has enums of its own, because its names are a contract and those of the domain are not.
+// The matches have no wildcard: a variant that only one side has does not compile.
 macro_rules! same_variants {
     ($($name:ident { $($variant:ident),+ })+) => {$(
         impl From<$name> for habits::$name {
@@ -74,7 +85,7 @@ same_variants! {
     TargetDirection { AtLeast, AtMost }
 }
 
-/// A habit.
+/// A habit with its settings, its history and its streaks.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[schema(example = json!({
     "id": "0198c2f4-8b7e-7c3a-9d2e-4f5a6b7c8d9e",
@@ -93,67 +104,69 @@ same_variants! {
     "deleted_at": null
 }))]
 pub struct HabitRecord {
-    /// Unique within the user.
+    /// Id, a UUID. Unique within the account.
     #[serde(with = "crate::text::uuid")]
     pub id: Uuid,
-    /// The habit's name.
+    /// Title, 1 to 100 characters.
     pub title: String,
-    /// What it is about.
+    /// Description, at most 500 characters.
     pub description: String,
-    /// `#RRGGBB`.
+    /// Color, `#RRGGBB`.
     pub color: String,
-    /// The name of an icon or an emoji.
+    /// Name of an icon, or an emoji.
     pub icon: String,
-    /// Where it stands in the list; equal places are ordered newest first.
+    /// Position in the list, ascending. Habits with the same position are sorted newest first.
     pub sort_order: i32,
-    /// What an entry records.
+    /// Type of the habit.
     #[serde(rename = "type")]
     pub kind: HabitType,
-    /// When it is due.
+    /// Schedule of the habit.
     pub frequency_type: FrequencyType,
-    /// The chosen days, 0 = Sunday; empty unless `frequency_type` is `specific_days`.
+    /// Weekdays on which the habit is due, 0 (Sunday) to 6 (Saturday). Empty unless `frequency_type` is
+    /// `specific_days`.
     pub weekdays: Vec<u8>,
-    /// The window in days; 1 unless `frequency_type` is `interval`.
+    /// Length of the window, in days. 1 unless `frequency_type` is `interval`.
     pub interval: u16,
-    /// The days a week; `null` unless `frequency_type` is `weekly`.
+    /// Number of days per week. `null` unless `frequency_type` is `weekly`.
     pub times_per_week: Option<u8>,
-    /// The amount that a day is measured against; at most three decimals.
+    /// Target of a day, with at most three decimals.
     #[serde(with = "crate::text::quantity")]
     #[schema(value_type = f64)]
     pub target_value: Quantity,
-    /// Whether the target is to be reached or not to be passed.
+    /// Direction of the target: `at_least` for a goal, `at_most` for a limit.
     pub target_direction: TargetDirection,
-    /// What the amounts count.
+    /// Unit of the amounts, such as `pages`.
     pub unit: String,
-    /// When the client reminds, `HH:MM` on the wall clock.
+    /// Time of the reminder in the local time of the device, `HH:MM`.
     pub reminder_time: Option<String>,
-    /// The first day that counts, `YYYY-MM-DD`.
+    /// First day that counts, `YYYY-MM-DD`.
     pub start_date: Option<String>,
-    /// The last day that counts, `YYYY-MM-DD`.
+    /// Last day that counts, `YYYY-MM-DD`.
     pub end_date: Option<String>,
-    /// When the habit was put away.
+    /// Time at which the habit was archived. `null` if it is active.
     #[serde(with = "crate::text::nullable")]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub archived_at: Option<Timestamp>,
-    /// What the habit asked for over time, oldest first; the newest is what it asks for now.
+    /// Versions of the schedule and the target, oldest first. The last one is in force now.
     pub schedule_history: Vec<ScheduleVersionRecord>,
-    /// The days on which the habit was away, oldest first.
+    /// Ranges of days on which the habit was archived, oldest first.
     pub archived_spans: Vec<ArchivedSpanRecord>,
-    /// Units done in a row up to now: days, weeks or windows. Derived, so it moves no `version`.
+    /// Length of the current streak, in days, weeks or windows. It is derived, so its changes do not
+    /// change `version`.
     pub current_streak: u32,
-    /// Units done in a row at the longest.
+    /// Length of the longest streak, in days, weeks or windows.
     pub longest_streak: u32,
-    /// For optimistic locking: 1 when created, one more with each edit.
+    /// Version, for optimistic locking: 1 after the create, one more with each edit.
     pub version: i64,
-    /// When the server first stored the habit.
+    /// Time at which the server first stored the habit.
     #[serde(with = "crate::text")]
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
-    /// When the server last stored a change; strictly increasing per user.
+    /// Time at which the server last stored a change. Strictly increasing within the account.
     #[serde(with = "crate::text")]
     #[schema(value_type = String, format = DateTime)]
     pub updated_at: Timestamp,
-    /// When the habit became a tombstone.
+    /// Time of the deletion. `null` for a live habit.
     #[serde(with = "crate::text::nullable")]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub deleted_at: Option<Timestamp>,
@@ -161,6 +174,7 @@ pub struct HabitRecord {
 
 impl From<&Habit> for HabitRecord {
     fn from(habit: &Habit) -> Self {
+        // No `..`: a new field of the domain does not compile until it is decided if it is sent.
         let Habit {
             id,
             details,
@@ -204,11 +218,15 @@ impl From<&Habit> for HabitRecord {
 }
 
 impl HabitRecord {
-    /// The habit, as a replica keeps it; `seq` stands beside a record, not in it.
+    /// Converts the record to the type of the domain, as a replica stores it.
+    ///
+    /// `seq` is an argument because on the wire it is a member of the change, not of the record.
     ///
     /// # Errors
-    /// A record that no server of this version writes.
+    /// The members that no server of this version writes, such as a version of 0.
     pub fn to_habit(&self, seq: Seq) -> Result<Habit, Invalid> {
+        // The first error returns here, because the parts after it depend on each other. The server
+        // writes valid records; an error means another version of it.
         let version = Version::new(self.version)
             .ok_or_else(|| Invalid::one("version", "must be positive"))?;
         let stamp = Stamp {
@@ -219,7 +237,7 @@ impl HabitRecord {
             deleted_at: self.deleted_at,
         };
         let details = self.details()?;
-        // For no day yet: whoever keeps a replica computes its own.
+        // No day: the streak on the wire may be of a past day, and a replica computes its own.
         let streak = StoredStreak {
             current: self.current_streak,
             longest: self.longest_streak,
@@ -230,7 +248,7 @@ impl HabitRecord {
             details,
             stamp,
             streak,
-            // Kept by the server alone.
+            // Only the server knows which device edited which member.
             provenance: Provenance::at(stamp.version, None),
         })
     }
@@ -238,6 +256,8 @@ impl HabitRecord {
     fn details(&self) -> Result<HabitDetails, Invalid> {
         let history = schedule::history(&self.schedule_history)?;
         let archived_spans = schedule::spans(&self.archived_spans)?;
+        // `create` checks the members together, and needs a today for the first version of the
+        // schedule. Any will do: the history of the record replaces that version below.
         let settings = Settings::default();
         let today = Today {
             date: history.begins(),
@@ -245,6 +265,7 @@ impl HabitRecord {
         };
         let fields = HabitMembers::of(self).fields()?;
         let details = HabitDetails::create(&fields, today)?;
+        // `create` begins a new history; the record brings its own.
         Ok(HabitDetails {
             history,
             archived_spans,
@@ -253,7 +274,7 @@ impl HabitRecord {
     }
 }
 
-/// The habits that changed.
+/// Habits that changed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[schema(example = json!({
     "changes": [{
@@ -272,12 +293,13 @@ impl HabitRecord {
     "timestamp": "2026-11-22T18:00:00.000001Z", "cursor": "k1_ASNFZ4mrze8AAAAAAAAicE0YKy0"
 }))]
 pub struct HabitChanges {
-    /// Each once, in its newest state, in the order of changes; tombstones have `deleted_at`.
+    /// Changed records in the order of their changes, each once and in its newest state. Tombstones
+    /// have `deleted_at`.
     pub changes: Vec<HabitRecord>,
-    /// The newest change's time: for the next `last_sync`, byte for byte.
+    /// Time of the newest change. Send it unchanged as the next `last_sync`.
     #[serde(with = "crate::text")]
     #[schema(value_type = String, format = DateTime)]
     pub timestamp: Timestamp,
-    /// The same as a cursor.
+    /// Cursor of the same position, which can be used instead of the time.
     pub cursor: String,
 }

@@ -1,10 +1,16 @@
 //! Keys of calls that may be repeated, as the results of operations are kept: a key stands for an
 //! `op_id`, and what the call says for the operation's body.
 
-use kanso_domain::OpId;
-use kanso_domain::sync::{Fingerprint, ReceiptKey};
+use kanso_domain::entries::EntryFields;
+use kanso_domain::habits::HabitFields;
+use kanso_domain::sync::{Base, FingerprintForm, ReceiptKey};
+use kanso_domain::{EntryId, HabitId, OpId};
 use sha2::{Digest as _, Sha256};
 use uuid::{Builder, Uuid};
+
+use crate::entries::CreateEntry;
+use crate::fingerprint;
+use crate::habits::CreateHabit;
 
 /// The most characters of a key.
 const MAX_KEY: usize = 255;
@@ -14,16 +20,81 @@ pub fn is_key(text: &str) -> bool {
     (1..=MAX_KEY).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
-/// The key under which the result of the `nth` thing that a call tries is kept.
-pub fn receipt_key(key: &str, nth: usize, said: &str) -> ReceiptKey {
-    let op_id = if nth == 0 {
-        id_of(key)
-    } else {
-        hashed(&format!("{nth} {key}"))
+/// A call that takes effect exactly once.
+#[derive(Clone, Copy, Debug)]
+pub struct Call<'a> {
+    /// The method of the request: `POST`.
+    pub method: &'a str,
+    /// The path below `/api/v1`, as it was requested. The form of 0.1.0 alone reads it.
+    pub path: &'a str,
+    /// Number of attempts that this request made before: one request may try several versions.
+    pub nth: usize,
+    /// What the request asks for.
+    pub content: Content<'a>,
+}
+
+/// The content of a call: its parsed members, and for a create also its body, of which the form of
+/// 0.1.0 is made.
+#[derive(Clone, Copy, Debug)]
+pub enum Content<'a> {
+    /// Create a habit.
+    CreateHabit {
+        /// The body.
+        request: &'a CreateHabit,
+        /// Its members.
+        fields: &'a HabitFields,
+    },
+    /// Update a habit.
+    UpdateHabit {
+        /// The habit.
+        id: HabitId,
+        /// The version that the change builds on.
+        base: Base,
+        /// The changes.
+        fields: &'a HabitFields,
+    },
+    /// Delete a habit.
+    DeleteHabit {
+        /// The habit.
+        id: HabitId,
+        /// The version that the deletion builds on.
+        base: Base,
+    },
+    /// Create an entry.
+    CreateEntry {
+        /// The body.
+        request: &'a CreateEntry,
+        /// Its members.
+        fields: &'a EntryFields,
+    },
+    /// Update an entry.
+    UpdateEntry {
+        /// The entry.
+        id: EntryId,
+        /// The version that the change builds on.
+        base: Base,
+        /// The changes.
+        fields: &'a EntryFields,
+    },
+    /// Delete an entry.
+    DeleteEntry {
+        /// The entry.
+        id: EntryId,
+        /// The version that the deletion builds on.
+        base: Base,
+    },
+}
+
+/// Returns the key under which the result of `call` is stored, if the client sent `key` with it.
+/// Its fingerprint is written in `form`.
+pub fn receipt_key(form: FingerprintForm, key: &str, call: &Call<'_>) -> ReceiptKey {
+    let op_id = match call.nth {
+        0 => id_of(key),
+        nth => hashed(&format!("{nth} {key}")),
     };
     ReceiptKey {
         op_id: OpId::new(op_id),
-        fingerprint: Fingerprint::new(Sha256::digest(said).into()),
+        fingerprint: fingerprint::of_call(form, call),
     }
 }
 
@@ -52,11 +123,28 @@ mod tests {
         assert_eq!(id_of("tick"), id_of("\"tick\""));
         assert_eq!(id_of("tick").get_version_num(), 8);
         assert_ne!(id_of("tick"), id_of("tock"));
-        let first = receipt_key("tick", 0, "a");
-        assert_eq!(first, receipt_key("tick", 0, "a"));
-        assert_eq!(first.op_id, receipt_key("tick", 0, "b").op_id);
-        assert_ne!(first, receipt_key("tick", 0, "b"));
-        assert_ne!(first.op_id, receipt_key("tick", 1, "a").op_id);
+    }
+
+    #[test]
+    fn each_attempt_of_a_request_has_a_key_of_its_own() {
+        let key = |nth, id| {
+            let id = HabitId::new(Uuid::from_u128(id));
+            let content = Content::DeleteHabit {
+                id,
+                base: Base::Any,
+            };
+            let call = Call {
+                method: "DELETE",
+                path: "/habits/x",
+                nth,
+                content,
+            };
+            receipt_key(FingerprintForm::Current, "tick", &call)
+        };
+        assert_eq!(key(0, 1), key(0, 1));
+        assert_eq!(key(0, 1).op_id, key(0, 2).op_id);
+        assert_ne!(key(0, 1), key(0, 2));
+        assert_ne!(key(0, 1).op_id, key(1, 1).op_id);
     }
 
     #[test]

@@ -1,146 +1,125 @@
-//! Reading JSON strictly.
+//! Strict reading of JSON: unknown members are refused, and an error names the member at fault.
 
-use std::fmt;
-use std::marker::PhantomData;
+mod strict;
 
 use kanso_domain::validation::FieldError;
-use serde::de::value::MapAccessDeserializer;
-use serde::de::{DeserializeOwned, MapAccess, Visitor};
-use serde::{Deserialize, Deserializer};
+use serde::de::DeserializeOwned;
 
-/// How deep arrays and objects may be nested.
+use self::strict::{Slot, Strict, Wrong};
+
+/// Maximum nesting of arrays and objects in a body.
 pub const MAX_DEPTH: usize = 32;
 
-/// Why a body could not be read.
+/// The reason of a [`FieldError`] about a member that the type does not have.
+pub const UNKNOWN_MEMBER: &str = "is unknown or owned by the server";
+
+/// An error of [`read`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ReadError {
-    /// Not JSON.
+    /// The body is not JSON. The text is the parser's, with line and column.
     #[error("the body is not valid JSON: {0}")]
     NotJson(String),
-    /// Nested deeper than [`MAX_DEPTH`].
+    /// The body is nested deeper than [`MAX_DEPTH`].
     #[error("the body is nested deeper than {MAX_DEPTH} levels")]
     TooDeep,
-    /// JSON, but not of the right shape. The field is a path with `/` between its parts, empty
-    /// for the body as a whole.
+    /// The body is JSON of the wrong shape. The field is a path with `/` between its parts, empty
+    /// for the body as a whole; `~` and `/` in a name are escaped as in a JSON pointer (RFC 6901).
     #[error("{0}")]
     WrongShape(FieldError),
 }
 
-/// Reads a body, which is an object.
+/// Reads a request body, which is a JSON object.
 ///
 /// # Errors
-/// See [`ReadError`].
+/// * [`ReadError::NotJson`] if the text is not JSON, or if something follows the object.
+/// * [`ReadError::TooDeep`] if it is nested deeper than [`MAX_DEPTH`].
+/// * [`ReadError::WrongShape`] if a member is missing, unknown, repeated or of the wrong type.
+///
+/// # Examples
+/// ```
+/// use kanso_protocol::sync::{ActionName, SyncRequest};
+///
+/// let push: SyncRequest = kanso_protocol::read(
+///     br#"{
+///         "cursor": null,
+///         "operations": [{
+///             "op_id": "0198c2f4-2222-7c3a-9d2e-4f5a6b7c8d9e",
+///             "entity": "habit", "action": "create",
+///             "id": "0198c2f4-8b7e-7c3a-9d2e-4f5a6b7c8d9e",
+///             "fields": {"title": "Read"}
+///         }]
+///     }"#,
+/// )?;
+/// assert_eq!(push.operations[0].action, ActionName::Create);
+///
+/// let error = kanso_protocol::read::<SyncRequest>(br#"{"operations": [{"id": 7}]}"#);
+/// assert_eq!(
+///     error.unwrap_err().to_string(),
+///     "operations/0/id: invalid type: integer `7`, expected a string",
+/// );
+/// # Ok::<(), kanso_protocol::ReadError>(())
+/// ```
 pub fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, ReadError> {
     if is_too_deep(body) {
         return Err(ReadError::TooDeep);
     }
+    // From a slice and not from a reader: strings without escapes are borrowed from the body.
     let mut deserializer = serde_json::Deserializer::from_slice(body);
-    let Object(value) =
-        serde_path_to_error::deserialize(&mut deserializer).map_err(|error| wrong_json(&error))?;
+    let slot = Slot::default();
+    let value = T::deserialize(Strict::new(&mut deserializer, &slot)).map_err(|wrong| {
+        if wrong.is_syntax {
+            ReadError::NotJson(wrong.reason)
+        } else {
+            ReadError::WrongShape(field_error(wrong))
+        }
+    })?;
+    // A second value after the first is an error too; `T` may not be all of the body.
     deserializer
         .end()
         .map_err(|error| ReadError::NotJson(error.to_string()))?;
     Ok(value)
 }
 
-/// Reads an object that is JSON already.
+/// Reads a JSON object that is already parsed, as strictly as [`read`].
 ///
 /// # Errors
-/// The member that has the wrong shape.
+/// The first member that is missing, unknown or of the wrong type.
+///
+/// # Examples
+/// ```
+/// use kanso_protocol::accounts::RefreshRequest;
+/// use serde_json::json;
+///
+/// let request: RefreshRequest = kanso_protocol::read_value(json!({"refresh_token": "kr1_x"}))?;
+/// assert_eq!(request.refresh_token, "kr1_x");
+///
+/// let missing = kanso_protocol::read_value::<RefreshRequest>(json!({})).err();
+/// assert_eq!(missing.map(|error| error.to_string()).as_deref(), Some("refresh_token: is required"));
+/// # Ok::<(), kanso_domain::FieldError>(())
+/// ```
 pub fn read_value<T: DeserializeOwned>(value: serde_json::Value) -> Result<T, FieldError> {
-    serde_path_to_error::deserialize(value)
-        .map(|Object(value)| value)
-        .map_err(|error| wrong_shape(error.path(), error.inner()))
+    let slot = Slot::default();
+    T::deserialize(Strict::new(value, &slot)).map_err(field_error)
 }
 
-/// Reads a list of objects: for `#[serde(deserialize_with = "crate::json::objects")]`.
-pub(crate) fn objects<'de, T, D>(deserializer: D) -> Result<Vec<T>, D::Error>
-where
-    T: Deserialize<'de>,
-    D: Deserializer<'de>,
-{
-    let objects = Vec::<Object<T>>::deserialize(deserializer)?;
-    Ok(objects.into_iter().map(|Object(value)| value).collect())
+fn field_error(wrong: Wrong) -> FieldError {
+    FieldError::new(wrong.pointer(), wrong.reason)
 }
 
-/// A struct that was written as an object. By itself serde also reads one from an array of its
-/// members' values.
-struct Object<T>(T);
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(ObjectVisitor(PhantomData))
-    }
-}
-
-struct ObjectVisitor<T>(PhantomData<T>);
-
-impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
-    type Value = Object<T>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Object<T>, A::Error> {
-        T::deserialize(MapAccessDeserializer::new(map)).map(Object)
-    }
-}
-
-fn wrong_json(error: &serde_path_to_error::Error<serde_json::Error>) -> ReadError {
-    if error.inner().is_data() {
-        ReadError::WrongShape(wrong_shape(error.path(), error.inner()))
-    } else {
-        ReadError::NotJson(error.inner().to_string())
-    }
-}
-
-fn wrong_shape(path: &serde_path_to_error::Path, error: &serde_json::Error) -> FieldError {
-    use serde_path_to_error::Segment;
-    let mut parts: Vec<String> = path
-        .iter()
-        .filter_map(|segment| match segment {
-            Segment::Seq { index } => Some(index.to_string()),
-            Segment::Map { key } => Some(key.replace('~', "~0").replace('/', "~1")),
-            Segment::Enum { .. } | Segment::Unknown => None,
-        })
-        .collect();
-    let mut reason = error.to_string();
-    // The place is told by the path; a line and column would only repeat it.
-    if let Some(at) = reason.rfind(" at line ") {
-        reason.truncate(at);
-    }
-    for prefix in ["unknown field `", "missing field `"] {
-        let named = reason
-            .strip_prefix(prefix)
-            .and_then(|rest| rest.split('`').next());
-        if let Some(field) = named.map(str::to_owned) {
-            if parts.last() != Some(&field) {
-                parts.push(field);
-            }
-            let is_unknown = prefix.starts_with("unknown");
-            let said = if is_unknown {
-                "is unknown or owned by the server"
-            } else {
-                "is required"
-            };
-            said.clone_into(&mut reason);
-            break;
-        }
-    }
-    FieldError::new(parts.join("/"), reason)
-}
-
-/// Whether brackets outside of strings nest deeper than [`MAX_DEPTH`]. Looked at before parsing,
-/// so that a body of nothing but brackets costs one pass over it.
+/// Returns true if brackets outside of strings nest deeper than [`MAX_DEPTH`].
+///
+/// This runs before the parser: the parser recurses once per level, and a body that consists of
+/// brackets should cost one pass and no stack.
 fn is_too_deep(body: &[u8]) -> bool {
     let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
     for &byte in body {
         match byte {
             _ if escaped => escaped = false,
+            // A backslash outside of a string is a syntax error, which the parser reports.
             b'\\' if in_string => escaped = true,
             b'"' => in_string = !in_string,
             b'[' | b'{' if !in_string => depth += 1,
+            // Saturating: a stray closing bracket is also left to the parser.
             b']' | b'}' if !in_string => depth = depth.saturating_sub(1),
             _ => {}
         }
@@ -162,11 +141,27 @@ mod tests {
         title: String,
         #[serde(default)]
         days: Vec<u8>,
+        #[serde(default)]
+        note: Option<String>,
+        #[serde(default)]
+        items: Vec<Item>,
+    }
+
+    #[derive(Debug, Deserialize, PartialEq)]
+    #[serde(rename_all = "snake_case")]
+    enum Color {
+        Red,
+    }
+
+    #[derive(Debug, Deserialize, PartialEq)]
+    #[serde(deny_unknown_fields)]
+    struct Item {
+        color: Color,
     }
 
     #[derive(Debug, Deserialize)]
     #[serde(deny_unknown_fields)]
-    struct Anything {
+    struct AnyValue {
         #[serde(rename = "any")]
         _any: serde_json::Value,
     }
@@ -179,25 +174,112 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_member_is_named_by_its_path() {
-        let pair = |field: &str, reason: &str| (field.to_owned(), reason.to_owned());
-        assert_eq!(field("{}"), pair("title", "is required"));
-        let unknown = field(r#"{"title":"a","nope":1}"#);
-        assert_eq!(unknown, pair("nope", "is unknown or owned by the server"));
-        assert_eq!(field(r#"{"title":"a","days":[1,300]}"#).0, "days/1");
-        let array = pair("", "invalid type: sequence, expected an object");
-        for body in ["[]", r#"["a"]"#, r#"["a",[1]]"#] {
-            assert_eq!(field(body), array, "{body}");
+    fn wrong_member_is_named_by_its_path() {
+        for (body, path, reason) in [
+            ("{}", "title", "is required"),
+            (r#"{"title":"a","nope":1}"#, "nope", UNKNOWN_MEMBER),
+            (
+                r#"{"title":"a","title":"b"}"#,
+                "title",
+                "must be given once",
+            ),
+            (
+                r#"{"title":null}"#,
+                "title",
+                "invalid type: null, expected a string",
+            ),
+            (
+                r#"{"title":{}}"#,
+                "title",
+                "invalid type: object, expected a string",
+            ),
+            (
+                r#"{"title":"a","note":5}"#,
+                "note",
+                "invalid type: integer `5`, expected a string",
+            ),
+            (
+                r#"{"title":"a","days":[1,300]}"#,
+                "days/1",
+                "invalid value: integer `300`, expected u8",
+            ),
+        ] {
+            assert_eq!(field(body), (path.to_owned(), reason.to_owned()), "{body}");
         }
     }
 
     #[test]
-    fn what_is_not_json_is_told_apart() {
+    fn member_of_a_nested_object_is_named_by_its_path() {
+        for (body, path, reason) in [
+            (r#"[{"color":"red"},{}]"#, "items/1/color", "is required"),
+            (
+                r#"[{"color":"red","nope":0}]"#,
+                "items/0/nope",
+                UNKNOWN_MEMBER,
+            ),
+            (
+                r#"[{"color":"blue"}]"#,
+                "items/0/color",
+                "unknown variant `blue`, expected `red`",
+            ),
+            (
+                r#"[{"color":5}]"#,
+                "items/0/color",
+                "invalid type: integer `5`, expected a string",
+            ),
+            (
+                r#"[["red"]]"#,
+                "items/0",
+                "invalid type: array, expected an object",
+            ),
+        ] {
+            let body = format!(r#"{{"title":"a","items":{body}}}"#);
+            assert_eq!(field(&body), (path.to_owned(), reason.to_owned()), "{body}");
+        }
+    }
+
+    #[test]
+    fn unknown_name_is_escaped_and_kept_whole() {
+        // A name is untrusted text: it may look like a pointer or like a part of an error text.
+        for (name, path) in [("a/b", "a~1b"), ("~", "~0"), ("`x` y", "`x` y"), ("", "")] {
+            let body = serde_json::json!({"title": "a", name: 1});
+            let expected = (path.to_owned(), UNKNOWN_MEMBER.to_owned());
+            assert_eq!(field(&body.to_string()), expected, "{body}");
+            let error = read_value::<Body>(body).expect_err("unknown");
+            assert_eq!((error.field.into_owned(), error.reason), expected);
+        }
+    }
+
+    #[test]
+    fn array_is_not_read_as_an_object() {
+        for body in ["[]", r#"["a"]"#, r#"["a",[1]]"#] {
+            let reason = "invalid type: array, expected an object".to_owned();
+            assert_eq!(field(body), (String::new(), reason), "{body}");
+        }
+    }
+
+    #[test]
+    fn whole_body_is_read() {
+        let body = r#"{"title":"a","days":[1],"note":null,"items":[{"color":"red"}]}"#;
+        let expected = Body {
+            title: "a".to_owned(),
+            days: vec![1],
+            note: None,
+            items: vec![Item { color: Color::Red }],
+        };
+        assert_eq!(read::<Body>(body.as_bytes()).as_ref(), Ok(&expected));
+        let value = serde_json::from_str(body).expect("JSON");
+        assert_eq!(read_value::<Body>(value), Ok(expected));
+    }
+
+    #[test]
+    fn syntax_error_is_distinguished_from_a_wrong_shape() {
         for body in [
             "",
             "{",
             r#"{"title":"a"} x"#,
             r#"{"title":"\ud800"}"#,
+            // Larger than any f64, which `serde_json` reports as a syntax error.
             r#"{"days":[1e400]}"#,
         ] {
             let result = read::<Body>(body.as_bytes());
@@ -210,16 +292,19 @@ mod tests {
 
     #[test]
     fn depth_counts_brackets_outside_of_strings() {
+        // Deep enough to overflow the stack of a parser that recurses.
         assert_eq!(
             read::<Body>("[".repeat(100_000).as_bytes()),
             Err(ReadError::TooDeep)
         );
+        // An escaped quote does not end the string, so these brackets are not counted.
         let quoted = format!(r#"{{"title":"{}\"{}"}}"#, "[".repeat(40), "{".repeat(40));
         assert!(read::<Body>(quoted.as_bytes()).is_ok());
         let nested = |depth: usize| {
             let body = format!(r#"{{"any":{}{}}}"#, "[".repeat(depth), "]".repeat(depth));
-            read::<Anything>(body.as_bytes()).is_ok()
+            read::<AnyValue>(body.as_bytes()).is_ok()
         };
+        // The object around the array is the first level.
         assert!(nested(31));
         assert!(!nested(32));
     }

@@ -1,4 +1,4 @@
-//! A member that may be left out, cleared or set.
+//! A member of a partial update: left out, cleared or set.
 
 use std::fmt::Display;
 
@@ -6,26 +6,44 @@ use kanso_domain::validation::Checker;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use utoipa::{PartialSchema, ToSchema};
 
-/// A member of a partial update. In a struct it needs `#[serde(default)]` and, for writing,
+/// A member of a partial update.
+///
+/// JSON has three states here and `Option` only two: a member that is left out keeps the stored
+/// value, and `null` clears it. In a struct the member needs `#[serde(default)]` and, for writing,
 /// `skip_serializing_if = "Patch::is_absent"`.
+///
+/// # Examples
+/// ```
+/// use kanso_protocol::Patch;
+/// use kanso_protocol::habits::HabitMembers;
+///
+/// let edit: HabitMembers = serde_json::from_str(r#"{"title": "Read", "end_date": null}"#)?;
+/// assert_eq!(edit.title, Patch::Value("Read".to_owned()));
+/// assert_eq!(edit.end_date, Patch::Null);
+/// assert_eq!(edit.color, Patch::Absent);
+///
+/// // Writing keeps the three states apart.
+/// assert_eq!(serde_json::to_string(&edit)?, r#"{"title":"Read","end_date":null}"#);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Patch<T> {
-    /// Left out.
+    /// The member is left out: the stored value stays.
     #[default]
     Absent,
-    /// `null`.
+    /// The member is `null`: the stored value is cleared.
     Null,
-    /// A value.
+    /// The member has a value.
     Value(T),
 }
 
 impl<T> Patch<T> {
-    /// Whether the member was left out.
+    /// Returns true if the member is left out.
     pub const fn is_absent(&self) -> bool {
         matches!(self, Self::Absent)
     }
 
-    /// The value, if one was given.
+    /// Returns the value, if there is one.
     pub const fn value(&self) -> Option<&T> {
         if let Self::Value(value) = self {
             Some(value)
@@ -34,8 +52,8 @@ impl<T> Patch<T> {
         }
     }
 
-    /// The value of a member that cannot be cleared; `null` is noted as wrong.
-    pub(crate) fn given(self, field: &'static str, checker: &mut Checker) -> Option<T> {
+    /// Returns the value of a member that cannot be cleared; reports `null` to `checker`.
+    pub(crate) fn required_value(self, field: &'static str, checker: &mut Checker) -> Option<T> {
         match self {
             Self::Absent => None,
             Self::Null => {
@@ -46,23 +64,23 @@ impl<T> Patch<T> {
         }
     }
 
-    /// The parsed value of a member that cannot be cleared; what is wrong is noted.
-    pub(crate) fn parsed<V, E: Display>(
+    /// Parses a member that cannot be cleared; reports `null` and parse errors to `checker`.
+    pub(crate) fn parse_value<V, E: Display>(
         self,
         field: &'static str,
         checker: &mut Checker,
         parse: impl FnOnce(T) -> Result<V, E>,
     ) -> Option<V> {
-        let value = self.given(field, checker)?;
+        let value = self.required_value(field, checker)?;
         checker.take(field, parse(value))
     }
 
-    /// The parsed value of a member that `null` clears; what is wrong is noted.
+    /// Parses a member that `null` clears; reports parse errors to `checker`.
     #[expect(
         clippy::option_option,
-        reason = "left out, cleared and set are three things"
+        reason = "left out, cleared and set are three different states"
     )]
-    pub(crate) fn parsed_or_null<V, E: Display>(
+    pub(crate) fn parse_nullable<V, E: Display>(
         self,
         field: &'static str,
         checker: &mut Checker,
@@ -75,12 +93,25 @@ impl<T> Patch<T> {
         }
     }
 
-    /// `Null` for `None`.
+    /// Returns [`Patch::Null`] for `None`.
+    ///
+    /// ```
+    /// use kanso_protocol::Patch;
+    ///
+    /// assert_eq!(Patch::nullable(None::<u8>), Patch::Null);
+    /// assert_eq!(Patch::nullable(Some(3)), Patch::Value(3));
+    /// ```
     pub fn nullable(value: Option<T>) -> Self {
         value.map_or(Self::Null, Self::Value)
     }
 
-    /// `Absent` for `None`.
+    /// Returns [`Patch::Absent`] for `None`.
+    ///
+    /// ```
+    /// use kanso_protocol::Patch;
+    ///
+    /// assert_eq!(Patch::optional(None::<u8>), Patch::Absent);
+    /// ```
     pub fn optional(value: Option<T>) -> Self {
         value.map_or(Self::Absent, Self::Value)
     }
@@ -88,16 +119,21 @@ impl<T> Patch<T> {
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Patch<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // Only a member that is present is deserialized, so `None` here means `null`. A member that
+        // is left out becomes `Absent` through `#[serde(default)]`.
         Option::deserialize(deserializer).map(Self::nullable)
     }
 }
 
 impl<T: Serialize> Serialize for Patch<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        // `Absent` never gets here: `skip_serializing_if` leaves the member out.
         self.value().serialize(serializer)
     }
 }
 
+// The document shows the schema of the value. Each member says itself if `null` is allowed, because
+// that depends on the member and not on `Patch`.
 impl<T: PartialSchema> PartialSchema for Patch<T> {
     fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
         T::schema()

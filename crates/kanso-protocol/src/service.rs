@@ -1,38 +1,38 @@
-//! What the server says of itself.
+//! The state, the limits and the retention of the server.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// The server's state.
+/// State of the server and its dependencies.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(example = json!({
     "status": "healthy", "database": "connected", "redis": "off", "version": "0.1.0", "uptime": 3600,
     "tzdb": "2026a"
 }))]
 pub struct HealthResponse {
-    /// `healthy`, or `unhealthy` when the database is gone.
+    /// `healthy`, or `unhealthy` if the database does not answer.
     pub status: String,
-    /// `connected` or `unreachable`.
+    /// State of the database: `connected` or `unreachable`.
     pub database: String,
-    /// `connected`, `unreachable` or `off`.
+    /// State of Redis: `connected`, `unreachable`, or `off` if the server runs without Redis.
     pub redis: String,
-    /// The server's version.
+    /// Version of the server, such as `0.1.0`.
     pub version: String,
-    /// Seconds since the server started.
+    /// Time since the start of the server, in seconds.
     pub uptime: i64,
-    /// The version of the time-zone database that the server reads days with.
+    /// Version of the time-zone database, such as `2026a`.
     pub tzdb: String,
 }
 
-/// A yes or no for an orchestrator.
+/// Answer to a probe of an orchestrator.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(example = json!({"status": "ok"}))]
 pub struct ProbeResponse {
-    /// `ok`; `draining` while the server is about to stop; `unavailable` without its database.
+    /// `ok`, `draining` while the server shuts down, or `unavailable` if the database does not answer.
     pub status: String,
 }
 
-/// What a client needs to know before it syncs.
+/// Limits and retention that a client needs to know before it syncs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(example = json!({
     "protocol_versions": [1],
@@ -43,47 +43,49 @@ pub struct ProbeResponse {
     "retention": {"operation_results_days": 90, "tombstones_days": 180}
 }))]
 pub struct SyncConfigResponse {
-    /// The versions of this protocol that the server speaks.
+    /// Versions of the sync protocol that the server supports.
     pub protocol_versions: Vec<u32>,
-    /// What a request may not exceed.
+    /// Limits of requests.
     pub limits: SyncLimits,
-    /// How long things are kept.
+    /// Retention of results and tombstones.
     pub retention: SyncRetention,
 }
 
-/// What a request may not exceed.
+/// Limits of requests.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct SyncLimits {
-    /// Bytes of a body.
+    /// Maximum size of a body, in bytes.
     pub body_bytes: usize,
-    /// Operations of a push.
+    /// Maximum number of operations in a push.
     pub operations: usize,
-    /// Records of a page.
+    /// Maximum number of records in a page.
     pub page_records: u32,
-    /// Characters of an entry's notes.
+    /// Maximum length of an entry's notes, in characters.
     pub notes_characters: usize,
-    /// Levels of nesting of a body.
+    /// Maximum nesting of arrays and objects in a body.
     pub json_depth: usize,
-    /// Event streams of a person at a time.
+    /// Maximum number of open event streams of a user.
     pub streams: usize,
-    /// Milliseconds that a pull may wait for something new.
+    /// Maximum time that a pull may wait for a change, in milliseconds.
     pub wait_ms: u32,
 }
 
-/// How long things are kept.
+/// Retention of results and tombstones, in days.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct SyncRetention {
-    /// At least so many days a retried `op_id` finds its result.
+    /// Days for which the result of an operation is stored, at least. A retry within this time gets
+    /// the same result.
     pub operation_results_days: u32,
-    /// A device that syncs at least once in so many days misses no deletion; one that was away
-    /// longer may have to start anew.
+    /// Days for which a deletion can be delivered, at least. A device that was offline for longer
+    /// may have to sync from the start.
     pub tombstones_days: u32,
 }
 
 impl SyncConfigResponse {
-    /// What this version answers where things are kept as `retention` says.
+    /// Builds the answer of this version for the given retention.
     pub fn new(retention: SyncRetention) -> Self {
         Self {
+            // A list, so that a server can support the next version beside this one.
             protocol_versions: vec![1],
             limits: SyncLimits {
                 body_bytes: crate::MAX_BODY_BYTES,

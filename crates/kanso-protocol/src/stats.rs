@@ -1,4 +1,4 @@
-//! Statistics on the wire.
+//! Statistics: streaks, rates, cells and totals.
 
 mod habits;
 mod weekly;
@@ -14,34 +14,38 @@ use kanso_domain::progress::{Cell, PeriodTotal, Rate, Streak, Unit, UnitState};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// An amount in thousandths, written as a JSON number.
+/// Converts thousandths to an amount.
+///
+/// A sum over many entries can pass the maximum of a single amount; it is capped there.
 fn amount(thousandths: i64) -> Quantity {
+    // Entries are never negative; the lower bound only makes the conversion total.
     Quantity::from_thousandths(thousandths.max(0)).unwrap_or(Quantity::MAX)
 }
 
-/// A rate in percent, to two decimals.
+/// Returns the rate in percent, rounded to two decimals.
 fn percent(rate: Rate) -> Option<f64> {
     rate.percent()
+        // 83.33 and not 83.33333333333334: clients show the number as it is.
         .map(|percent| (percent * 100.0).round() / 100.0)
 }
 
-/// How many units in a row are done.
+/// Number of units done in a row.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(example = json!({
     "current": 5, "longest": 12, "unit": "day", "since": "2026-11-18",
     "at_risk_until": "2026-11-22"
 }))]
 pub struct StreakRecord {
-    /// Up to now; an open unit neither counts nor breaks it.
+    /// Length of the current streak, in units. A unit that is still open does not break it.
     pub current: u32,
-    /// At its longest.
+    /// Length of the longest streak, in units.
     pub longest: u32,
-    /// What is counted: `day`, `week` or `window`.
+    /// Unit that is counted: `day`, `week` or `window`.
     pub unit: String,
-    /// The first day of the first unit of the current streak.
+    /// First day of the current streak, `YYYY-MM-DD`. `null` if the streak is 0.
     #[schema(format = Date)]
     pub since: Option<String>,
-    /// The last day on which something can be done to keep it; `null` when nothing is open.
+    /// Last day on which an entry can still save the streak, `YYYY-MM-DD`. `null` if no unit is open.
     #[schema(format = Date)]
     pub at_risk_until: Option<String>,
 }
@@ -58,15 +62,15 @@ impl From<Streak> for StreakRecord {
     }
 }
 
-/// How much of what was due was done.
+/// Share of the due units that are done.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[schema(example = json!({"done": 5, "missed": 1, "rate": 83.33}))]
 pub struct RateRecord {
-    /// Units that are done.
+    /// Number of units that are done.
     pub done: u32,
-    /// Units that are over and were not done.
+    /// Number of units that ended without being done.
     pub missed: u32,
-    /// `done` of both, in percent; `null` when nothing was due.
+    /// `done / (done + missed)` in percent, to two decimals. `null` if both are 0.
     pub rate: Option<f64>,
 }
 
@@ -80,26 +84,27 @@ impl From<Rate> for RateRecord {
     }
 }
 
-/// One civil date of a habit.
+/// One date of a habit.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[schema(example = json!({
     "date": "2026-11-22", "state": "done", "value": 20, "target": 20, "level": 4
 }))]
 pub struct CellRecord {
-    /// The date.
+    /// Date, `YYYY-MM-DD`.
     #[schema(format = Date)]
     pub date: String,
-    /// `done`, `partial`, `missed`, `skip`, `not_due`, `open`, or `none` outside of its days.
+    /// State of the date: `done`, `partial`, `missed`, `skip`, `not_due`, `open`, or `none` for a date
+    /// before the start or after the end of the habit.
     pub state: String,
-    /// The sum of what was recorded.
+    /// Sum of the recorded amounts.
     #[serde(with = "crate::text::quantity")]
     #[schema(value_type = f64)]
     pub value: Quantity,
-    /// The target in force on that date.
+    /// Target that was in force on this date.
     #[serde(with = "crate::text::quantity")]
     #[schema(value_type = f64)]
     pub target: Quantity,
-    /// How much of the target was reached: 0 nothing, 4 all of it.
+    /// Share of the target in five levels for a heatmap: 0 is nothing, 4 is the whole target.
     pub level: u8,
 }
 
@@ -115,18 +120,18 @@ impl From<&Cell> for CellRecord {
     }
 }
 
-/// What was recorded in one period.
+/// Totals of one week, month or year.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[schema(example = json!({"first_day": "2026-11-01", "value": 312.5, "days": 18}))]
 pub struct PeriodRecord {
-    /// The first day of the period.
+    /// First day of the period, `YYYY-MM-DD`.
     #[schema(format = Date)]
     pub first_day: String,
-    /// The sum.
+    /// Sum of the recorded amounts.
     #[serde(with = "crate::text::quantity")]
     #[schema(value_type = f64)]
     pub value: Quantity,
-    /// On how many days at least 1 was recorded.
+    /// Number of days with a recorded amount of at least 1.
     pub days: u32,
 }
 
@@ -140,26 +145,28 @@ impl From<&PeriodTotal> for PeriodRecord {
     }
 }
 
-/// A stretch of days that is done or missed as a whole.
+/// A unit of a streak: a range of days that is done or missed as a whole.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(example = json!({
     "first_day": "2026-11-16", "last_day": "2026-11-22", "state": "pending", "reason": null
 }))]
 pub struct UnitRecord {
-    /// The first day.
+    /// First day, `YYYY-MM-DD`.
     #[schema(format = Date)]
     pub first_day: String,
-    /// The last day.
+    /// Last day, `YYYY-MM-DD`.
     #[schema(format = Date)]
     pub last_day: String,
-    /// `done`, `missed`, `neutral` or `pending`.
+    /// State of the unit: `done`, `missed`, `neutral` or `pending`.
     pub state: String,
-    /// Why it is neutral: `archived`, `skipped`, `no_such_date` or `cut_short`.
+    /// Reason why the unit is neutral: `archived`, `skipped`, `no_such_date` or `cut_short`. `null` for
+    /// other states.
     pub reason: Option<String>,
 }
 
 impl From<&Unit> for UnitRecord {
     fn from(unit: &Unit) -> Self {
+        // Two members and not one text: a client that does not know a reason still knows the state.
         let (state, reason) = match unit.state {
             UnitState::Done => ("done", None),
             UnitState::Missed => ("missed", None),

@@ -1,6 +1,26 @@
-//! Sync on the wire.
+//! Sync: pushes, pulls, snapshots, comparisons and event streams.
+//!
+//! A client applies the changes of a page to its replica:
+//!
+//! ```
+//! use kanso_protocol::sync::{Change, ChangeContent};
+//!
+//! let change: Change = serde_json::from_str(
+//!     r#"{"entity": "user", "seq": 12, "record": {
+//!         "timezone": "Europe/Rome", "week_start": "monday", "day_start": "03:30",
+//!         "updated_at": "2026-11-22T13:05:09.123456Z"
+//!     }}"#,
+//! )?;
+//! assert_eq!(change.seq(), 12);
+//! let ChangeContent::Settings(settings) = change.read()? else {
+//!     panic!("the change has settings");
+//! };
+//! assert_eq!(settings.settings.timezone.to_string(), "Europe/Rome");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod live;
+mod member;
 mod operation;
 mod result;
 mod resume;
@@ -8,6 +28,7 @@ mod snapshot;
 mod verify;
 
 pub use live::{Bye, HeadNotice, Resync, TicketResponse};
+pub use member::member_name;
 pub use operation::{ActionName, EntityName, OnConflictName, OperationRequest};
 pub use result::{ConflictBody, OperationResult, OperationStatus, WaitsFor};
 pub use resume::{Resume, ResumeMalformed, ResumePart};
@@ -25,7 +46,7 @@ use crate::accounts::SettingsBody;
 use crate::entries::EntryRecord;
 use crate::habits::HabitRecord;
 
-/// An outbox, and where the device stands.
+/// A push and a pull: the operations of the outbox, and the cursor up to which the device has read.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({
@@ -36,38 +57,42 @@ use crate::habits::HabitRecord;
     }]
 }))]
 pub struct SyncRequest {
-    /// The installation, the same each time.
+    /// Id of the client installation, a UUID made by the client. Send the same id with each request.
     #[serde(
         default,
         with = "crate::text::uuid::optional",
         skip_serializing_if = "Option::is_none"
     )]
     #[schema(required = false)]
+    // Optional: a tool can sync without being listed as a device, and then delays no purge.
     pub device_id: Option<Uuid>,
-    /// The cursor of the last answer; `null` for a device that has nothing.
+    /// Cursor of the last answer. `null` for a device that has no data yet.
+    // Text here, parsed by the handler: a bad cursor has its own problem code, not `invalid`.
     #[serde(default)]
     pub cursor: Option<String>,
-    /// The most records of this page, 1 to 1000.
+    /// Maximum number of records in this page, 1 to 1000. Default: 1000.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(required = false, minimum = 1, maximum = 1000)]
     pub limit: Option<u32>,
-    /// How long the answer may wait until there is something new, in milliseconds. With operations
-    /// there is something at once.
+    /// Maximum time to wait for a change, in milliseconds, 0 to 25000. Default: 0. A request with
+    /// operations never waits, because their results are new.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(required = false, minimum = 0, maximum = 25000)]
+    // Checked by the handler, which names the limit; a type could only say that it is not a `u16`.
     pub wait_ms: Option<u32>,
-    /// A position that the server must have reached before it answers, such as the `head` of a
-    /// poke. It waits for that as long as `wait_ms` says, and carries nothing out before.
+    /// Position that the history must reach before the server acts, such as the `head` of an
+    /// event. If it is not reached within `wait_ms`, the answer is 503 `behind` and no operation is
+    /// carried out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(required = false, minimum = 0)]
     pub min_seq: Option<i64>,
-    /// At most 500, carried out in order.
-    #[serde(default, deserialize_with = "crate::json::objects")]
+    /// Operations of the outbox, at most 500. They are carried out in this order.
+    #[serde(default)]
     #[schema(max_items = 500)]
     pub operations: Vec<OperationRequest>,
 }
 
-/// What became of the outbox, and what is new.
+/// The results of a push and a page of changes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[schema(example = json!({
     "results": [{
@@ -78,28 +103,30 @@ pub struct SyncRequest {
     "remaining": 0, "digest": "a3eb69ac60122dd5"
 }))]
 pub struct SyncResponse {
-    /// One for each operation, in their order; empty for a pull.
+    /// One result per operation, in the order of the operations. Empty for a pull.
     pub results: Vec<OperationResult>,
-    /// Each changed record once, in its newest state, in the order of `seq`. The device's own
-    /// changes are among them.
+    /// Changed records in the order of `seq`, each once and in its newest state. They include the
+    /// changes of this device.
     pub changes: Vec<Change>,
-    /// For the next request. Opaque.
+    /// Cursor for the next request: opaque text of at most 39 URL-safe characters.
     pub cursor: String,
-    /// The position of the newest change.
+    /// Head: position of the newest change of the user.
     pub head: i64,
-    /// Whether another page follows at once.
+    /// True if more changes are ready. Request the next page at once.
     pub has_more: bool,
-    /// How many records are left after this page.
+    /// Number of records that remain after this page.
     pub remaining: u64,
-    /// Of the live records at `head`, 16 hexadecimal digits; left out while `has_more`. A replica
-    /// whose own digest differs has drifted, and finds out where with `POST /sync/verify`.
+    /// Digest of the live records at `head`, 16 hexadecimal digits. Left out if `has_more` is true.
+    /// If the replica's digest differs, `POST /sync/verify` finds the records that differ.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub digest: Option<String>,
 }
 
 impl SyncResponse {
-    /// The answer with `results` and `page`.
+    /// Builds the answer from the results of the operations and a page of the delta.
     pub fn new(results: Vec<OperationResult>, page: &Page) -> Self {
+        // `head` may be above the cursor: it is the newest position, and the cursor is the end of
+        // this page.
         Self {
             results,
             changes: changes(page),
@@ -107,55 +134,61 @@ impl SyncResponse {
             head: page.head.seq.get(),
             has_more: page.has_more(),
             remaining: page.remaining,
+            // Before the last page the replica lacks records, so a comparison would always fail.
             digest: (!page.has_more()).then(|| page.head.digest.to_string()),
         }
     }
 }
 
-/// The records and the settings of a page in the order of their positions.
+/// Returns the records and the settings of a page in the order of their positions.
 fn changes(page: &Page) -> Vec<Change> {
     let mut changes: Vec<_> = page.records.iter().map(Change::from).collect();
     if let Some(settings) = &page.settings {
         let seq = settings.seq.get();
+        // A client that stops in the middle of a page may continue after the last `seq` that it
+        // applied, so the settings must stand between the records and not at an end.
         let place = changes.partition_point(|change| change.seq() < seq);
         changes.insert(place, settings.into());
     }
     changes
 }
 
-/// A changed record.
+/// A changed record with the position of its newest change.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+// The tag beside the record lets a client choose the type before it reads the record, and skip an
+// entity that it does not know.
 #[serde(tag = "entity", rename_all = "snake_case")]
 pub enum Change {
-    /// A habit.
+    /// A changed habit.
     Habit {
-        /// The position of its newest change.
+        /// Position of the newest change of the record.
         seq: i64,
-        /// The habit; a tombstone has `deleted_at`.
+        /// The habit. A tombstone has `deleted_at`.
         record: HabitRecord,
     },
-    /// An entry.
+    /// A changed entry.
     Entry {
-        /// The position of its newest change.
+        /// Position of the newest change of the record.
         seq: i64,
-        /// The entry; a tombstone has `deleted_at`.
+        /// The entry. A tombstone has `deleted_at`.
         record: EntryRecord,
     },
-    /// The settings of the person.
+    /// Changed settings of the user.
     User {
-        /// The position of their newest change.
+        /// Position of the newest change of the settings.
         seq: i64,
-        /// The settings.
+        /// The settings in their newest state.
         record: SettingsBody,
     },
 }
 
-/// What a change carries.
+/// Content of a [`Change`] in the types of the domain.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Changed {
-    /// A record.
+pub enum ChangeContent {
+    /// A habit or an entry.
+    // Boxed: a habit is many times larger than the settings.
     Record(Box<Record>),
-    /// The settings.
+    /// The settings of the user.
     Settings(SettingsRecord),
 }
 
@@ -185,28 +218,29 @@ impl From<&SettingsRecord> for Change {
 }
 
 impl Change {
-    /// Its position.
+    /// Returns the position of the change.
     pub const fn seq(&self) -> i64 {
         match self {
             Self::Habit { seq, .. } | Self::Entry { seq, .. } | Self::User { seq, .. } => *seq,
         }
     }
 
-    /// What it carries, as a replica keeps it.
+    /// Converts the content to the types of the domain, as a replica stores it.
     ///
     /// # Errors
-    /// What no server of this version writes.
-    pub fn read(&self) -> Result<Changed, Invalid> {
+    /// The members that no server of this version writes, such as a negative position.
+    pub fn read(&self) -> Result<ChangeContent, Invalid> {
+        // The server is trusted, but the bytes may come from a cache or another version of it.
         let seq = Seq::new(self.seq());
         let seq = seq.ok_or_else(|| Invalid::one("seq", "must not be negative"))?;
         Ok(match self {
             Self::Habit { record, .. } => {
-                Changed::Record(Box::new(Record::Habit(record.to_habit(seq)?)))
+                ChangeContent::Record(Box::new(Record::Habit(record.to_habit(seq)?)))
             }
             Self::Entry { record, .. } => {
-                Changed::Record(Box::new(Record::Entry(record.to_entry(seq)?)))
+                ChangeContent::Record(Box::new(Record::Entry(record.to_entry(seq)?)))
             }
-            Self::User { record, .. } => Changed::Settings(record.to_settings(seq)?),
+            Self::User { record, .. } => ChangeContent::Settings(record.to_settings(seq)?),
         })
     }
 }

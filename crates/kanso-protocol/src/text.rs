@@ -1,4 +1,4 @@
-//! Values that travel as text.
+//! Values that are text or plain numbers on the wire.
 
 use std::fmt::Display;
 use std::str::FromStr;
@@ -6,15 +6,18 @@ use std::str::FromStr;
 use ::uuid::Uuid;
 use serde::{Deserialize, Deserializer, Serializer};
 
-/// Writes with `Display`, reads with `FromStr`: for `#[serde(with = "crate::text")]`.
+/// Writes a value with its `Display`, for `#[serde(with = "crate::text")]`.
+///
+/// The domain types have no serde: their text form is part of the domain, its place in JSON is not.
 pub(crate) fn serialize<T: Display, S: Serializer>(
     value: &T,
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
+    // Written straight into the output, without a string in between.
     serializer.collect_str(value)
 }
 
-/// See [`serialize`].
+/// Reads a value with its `FromStr`, for `#[serde(with = "crate::text")]`.
 pub(crate) fn deserialize<'de, T, D>(deserializer: D) -> Result<T, D::Error>
 where
     T: FromStr<Err: Display>,
@@ -25,11 +28,11 @@ where
         .map_err(serde::de::Error::custom)
 }
 
-/// The same for a member that may be `null`.
+/// A text that may be `null`, for `#[serde(with = "crate::text::nullable")]`.
 pub(crate) mod nullable {
     use super::{Deserialize, Deserializer, Display, FromStr, Serializer};
 
-    #[expect(clippy::ref_option, reason = "serde hands a reference to the member")]
+    #[expect(clippy::ref_option, reason = "serde passes a reference to the member")]
     pub(crate) fn serialize<T: Display, S: Serializer>(
         value: &Option<T>,
         serializer: S,
@@ -51,43 +54,60 @@ pub(crate) mod nullable {
     }
 }
 
-/// A text that is not a UUID of the hyphenated form.
+/// Error: the text is not a UUID in its hyphenated form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be a UUID such as 0198c2f4-8b7e-7c3a-9d2e-4f5a6b7c8d9e")]
-pub struct NotAUuid;
+pub struct UuidMalformed;
 
 /// Reads a UUID in its hyphenated form, in either case (RFC 9562 §4).
 ///
 /// # Errors
-/// Any other form.
-pub fn parse_uuid(text: &str) -> Result<Uuid, NotAUuid> {
+/// [`UuidMalformed`] for any other form, such as one with braces, without hyphens or as a URN. One
+/// accepted form means that a record has one URL.
+///
+/// # Examples
+/// ```
+/// use kanso_protocol::{UuidMalformed, parse_uuid};
+///
+/// let id = parse_uuid("0198C2F4-8B7E-7C3A-9D2E-4F5A6B7C8D9E")?;
+/// assert_eq!(id.to_string(), "0198c2f4-8b7e-7c3a-9d2e-4f5a6b7c8d9e");
+///
+/// assert_eq!(parse_uuid("0198c2f48b7e7c3a9d2e4f5a6b7c8d9e"), Err(UuidMalformed));
+/// # Ok::<(), UuidMalformed>(())
+/// ```
+pub fn parse_uuid(text: &str) -> Result<Uuid, UuidMalformed> {
+    // `try_parse` reads every form; only the hyphenated one has 36 characters.
     if text.len() == 36 {
-        Uuid::try_parse(text).map_err(|_| NotAUuid)
+        Uuid::try_parse(text).map_err(|_| UuidMalformed)
     } else {
-        Err(NotAUuid)
+        Err(UuidMalformed)
     }
 }
 
-/// A UUID on the wire: for `#[serde(with = "crate::text::uuid")]`.
+/// A UUID on the wire, for `#[serde(with = "crate::text::uuid")]`.
+///
+/// The `serde` of the `uuid` crate also reads the other forms that [`parse_uuid`] refuses.
 pub(crate) mod uuid {
     use super::{Deserialize, Deserializer, Serializer, Uuid, parse_uuid};
 
     pub(crate) fn serialize<S: Serializer>(id: &Uuid, serializer: S) -> Result<S::Ok, S::Error> {
+        // Lower case: clients compare ids as text.
         serializer.collect_str(&id.as_hyphenated())
     }
 
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
         deserializer: D,
     ) -> Result<Uuid, D::Error> {
+        // An owned string, because a name with an escape cannot be borrowed from the body.
         let text = String::deserialize(deserializer)?;
         parse_uuid(&text).map_err(serde::de::Error::custom)
     }
 
-    /// The same for a member that may be left out.
+    /// A UUID that may be left out, for `#[serde(with = "crate::text::uuid::optional")]`.
     pub(crate) mod optional {
         use super::{Deserialize, Deserializer, Serializer, Uuid, parse_uuid};
 
-        #[expect(clippy::ref_option, reason = "serde hands a reference to the member")]
+        #[expect(clippy::ref_option, reason = "serde passes a reference to the member")]
         pub(crate) fn serialize<S: Serializer>(
             id: &Option<Uuid>,
             serializer: S,
@@ -101,6 +121,7 @@ pub(crate) mod uuid {
         pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
             deserializer: D,
         ) -> Result<Option<Uuid>, D::Error> {
+            // `null` means the same as a member that is left out: an id cannot be cleared.
             let text = Option::<String>::deserialize(deserializer)?;
             text.map(|text| parse_uuid(&text).map_err(serde::de::Error::custom))
                 .transpose()
@@ -108,14 +129,17 @@ pub(crate) mod uuid {
     }
 }
 
-/// An amount on the wire: a JSON number, without decimals when it is whole.
+/// An amount on the wire: a JSON number, without decimals if it is whole.
+///
+/// The domain counts in thousandths. `20` is written as `20` and not `20.0`, so a client that reads
+/// integers can read every whole amount.
 pub(crate) mod quantity {
     use super::{Deserialize, Deserializer, Serializer};
     use kanso_domain::Quantity;
 
     #[expect(
         clippy::trivially_copy_pass_by_ref,
-        reason = "serde hands a reference to the member"
+        reason = "serde passes a reference to the member"
     )]
     pub(crate) fn serialize<S: Serializer>(
         quantity: &Quantity,
@@ -130,6 +154,8 @@ pub(crate) mod quantity {
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
         deserializer: D,
     ) -> Result<Quantity, D::Error> {
+        // Through `f64`, because JSON numbers may have an exponent. `from_f64` refuses more than three
+        // decimals instead of rounding them.
         Quantity::from_f64(f64::deserialize(deserializer)?).map_err(serde::de::Error::custom)
     }
 }

@@ -1,4 +1,4 @@
-//! Statistics that any of the servers computed, for all of them.
+//! Cache of computed statistics, shared by all servers.
 
 use std::time::Duration;
 
@@ -11,39 +11,41 @@ use tokio::task::JoinHandle;
 
 use crate::{Redis, measure};
 
-/// How long an answer is kept. It is bounded by its question, which changes with every change and at
-/// midnight; this bounds how long Redis holds what somebody has deleted.
-const LIFE: Duration = Duration::from_mins(5);
+/// Time after which an answer expires. It never becomes wrong, because its key changes with every change
+/// and at midnight; this limits how long Redis holds data that a user has deleted.
+const TIME_TO_LIVE: Duration = Duration::from_mins(5);
 
-/// Longer answers are computed each time: to carry them takes as long.
+/// Maximum size of a cached answer in bytes. Transferring a longer one takes as long as computing it.
 pub const LONGEST_ANSWER: usize = 64 * 1024;
 
-/// Answers that wait to be kept, at most 4 MiB of them. More are not kept.
-const WAITING: usize = 64;
+/// Capacity of the queue of answers to store, at most 4 MiB in all. Further answers are not cached.
+const QUEUE_CAPACITY: usize = 64;
 
-/// Keeps answers in Redis, where each ends by itself.
+/// Caches answers in Redis, where each expires.
 pub struct RedisAnswers {
     redis: Redis,
     outgoing: mpsc::Sender<(String, Vec<u8>)>,
-    keeping: JoinHandle<()>,
+    writer: JoinHandle<()>,
 }
 
 impl RedisAnswers {
-    /// Begins to keep, on the runtime of the caller, until it is dropped.
+    /// Starts a task on the caller's runtime that stores answers. It ends when the cache is dropped.
+    //
+    // A task, so that a request does not wait until its answer is stored.
     pub fn start(redis: Redis) -> Self {
-        let (outgoing, waiting) = mpsc::channel(WAITING);
-        let keeping = tokio::spawn(keep(redis.clone(), waiting));
+        let (outgoing, waiting) = mpsc::channel(QUEUE_CAPACITY);
+        let writer = tokio::spawn(keep(redis.clone(), waiting));
         Self {
             redis,
             outgoing,
-            keeping,
+            writer,
         }
     }
 }
 
 impl Drop for RedisAnswers {
     fn drop(&mut self) {
-        self.keeping.abort();
+        self.writer.abort();
     }
 }
 
@@ -60,8 +62,9 @@ impl AnswerCache for RedisAnswers {
         let found = self
             .redis
             .ask(async |mut connection| connection.get::<_, Option<Vec<u8>>>(key).await);
+        // An error counts as a miss: the caller computes the answer.
         let Ok(found) = found.await else {
-            measure::went_without("statistics");
+            measure::fell_back("statistics");
             return None;
         };
         measure::looked_up(found.is_some());
@@ -70,7 +73,7 @@ impl AnswerCache for RedisAnswers {
 
     fn keep(&self, user: UserId, question: &str, answer: &[u8]) {
         if answer.len() <= LONGEST_ANSWER {
-            // When too many wait, it is computed once more.
+            // If the queue is full, the answer is computed again next time.
             let _ = self
                 .outgoing
                 .try_send((key(user, question), answer.to_vec()));
@@ -85,11 +88,11 @@ fn key(user: UserId, question: &str) -> String {
 async fn keep(redis: Redis, mut waiting: mpsc::Receiver<(String, Vec<u8>)>) {
     while let Some((key, answer)) = waiting.recv().await {
         let keep = async |mut connection: redis::aio::ConnectionManager| {
-            let life = LIFE.as_secs();
-            connection.set_ex::<_, _, ()>(key, answer, life).await
+            let seconds = TIME_TO_LIVE.as_secs();
+            connection.set_ex::<_, _, ()>(key, answer, seconds).await
         };
         if redis.ask(keep).await.is_err() {
-            measure::went_without("statistics");
+            measure::fell_back("statistics");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The connection, and what happens while it is gone.
+//! The connection, with a time limit and a pause after failures.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -11,19 +11,19 @@ use tokio::time::{Instant, timeout};
 
 use crate::measure;
 
-/// How long anything waits for Redis.
+/// Maximum time that a request waits for Redis. A healthy Redis answers within a millisecond.
 pub const TIME_LIMIT: Duration = Duration::from_millis(50);
 
-/// How long nobody asks again after Redis did not answer, so that an outage costs one request a
-/// second its time limit and not each.
-const REST: Duration = Duration::from_secs(1);
+/// Pause after a failure, in which Redis is not asked. During an outage then only one request per second
+/// spends the time limit, not each.
+const BACKOFF: Duration = Duration::from_secs(1);
 
-/// A URL that names no Redis. It says nothing of the URL, which may hold a password.
+/// Error of parsing a Redis URL. It never repeats the URL, which may contain a password.
 #[derive(Debug, thiserror::Error)]
 #[error("is not a Redis URL such as redis://:password@127.0.0.1:6379/0 or rediss://…")]
 pub struct InvalidUrl(#[source] RedisError);
 
-/// A connection to Redis that is opened when it is first needed and opened again when it broke.
+/// A connection to Redis, opened on first use and reopened after it breaks.
 #[derive(Clone)]
 pub struct Redis {
     client: Client,
@@ -32,24 +32,27 @@ pub struct Redis {
     outage: Arc<Mutex<Outage>>,
 }
 
-/// Since when Redis does not answer.
+/// The current outage, if any.
 #[derive(Debug, Default)]
 struct Outage {
+    /// End of the pause; `None` if the last call succeeded.
     ask_again_at: Option<Instant>,
 }
 
-/// Redis did not answer in time, or not as it should.
+/// Redis did not answer in time, or answered with an error.
 #[derive(Debug)]
-pub(crate) struct Away;
+pub(crate) struct Unavailable;
 
 impl Redis {
-    /// The connection that `url` names; nothing is opened yet. Needs a tokio runtime.
+    /// Makes a connection to `url`, without opening it yet. Needs a tokio runtime.
     ///
     /// # Errors
-    /// It is no URL of a Redis.
+    /// The URL is not a Redis URL.
     pub fn at(url: &str) -> Result<Self, InvalidUrl> {
         let info: ConnectionInfo = url.into_connection_info().map_err(InvalidUrl)?;
         let client = Client::open(info).map_err(InvalidUrl)?;
+        // These limits are those of the background reconnect. They are longer than `TIME_LIMIT`, because
+        // a TLS handshake may take longer than a caller waits, and the next caller profits from it.
         let config = ConnectionManagerConfig::new()
             .set_connection_timeout(Some(Duration::from_secs(1)))
             .set_response_timeout(Some(Duration::from_secs(1)))
@@ -64,62 +67,64 @@ impl Redis {
         })
     }
 
-    /// The same, which waits so long instead of [`TIME_LIMIT`]: for tests of what Redis answers, on
-    /// a machine that may be too busy to answer in time.
+    /// Sets a time limit other than [`TIME_LIMIT`], for tests on a machine that may be too busy to
+    /// answer in time.
     #[must_use]
-    pub const fn waiting(mut self, time_limit: Duration) -> Self {
+    pub const fn with_time_limit(mut self, time_limit: Duration) -> Self {
         self.time_limit = time_limit;
         self
     }
 
-    /// For connections of other kinds.
+    /// Returns the client, for connections of other kinds.
     pub(crate) const fn client(&self) -> &Client {
         &self.client
     }
 
-    /// What Redis says, unless it does not say it in time or was away a moment ago.
+    /// Asks Redis. Fails without asking during the pause after a failure.
     pub(crate) async fn ask<T>(
         &self,
         question: impl AsyncFnOnce(ConnectionManager) -> Result<T, RedisError>,
-    ) -> Result<T, Away> {
-        if self.is_resting() {
-            return Err(Away);
+    ) -> Result<T, Unavailable> {
+        if self.is_backing_off() {
+            return Err(Unavailable);
         }
         match timeout(self.time_limit, question(self.connection.clone())).await {
             Ok(Ok(answer)) => {
-                self.is_back();
-                measure::answers(true);
+                self.note_success();
+                measure::set_up(true);
                 Ok(answer)
             }
+            // An error answer, such as "out of memory", also starts the pause.
             Ok(Err(error)) => {
-                self.is_away(&error.to_string());
-                Err(Away)
+                self.note_failure(&error.to_string());
+                Err(Unavailable)
             }
             Err(_) => {
-                self.is_away("no answer in time");
-                Err(Away)
+                self.note_failure("no answer in time");
+                Err(Unavailable)
             }
         }
     }
 
-    /// Whether it was away a moment ago, so that nothing would be asked.
-    pub(crate) fn is_resting(&self) -> bool {
+    /// Returns true during the pause after a failure.
+    pub(crate) fn is_backing_off(&self) -> bool {
         let ask_again_at = self.outage().ask_again_at;
         ask_again_at.is_some_and(|again| Instant::now() < again)
     }
 
-    /// An outage is said once, and so is its end.
-    fn is_away(&self, problem: &str) {
-        measure::answers(false);
-        let again = Instant::now() + REST;
+    /// Starts the pause. Logs the beginning of an outage once, not each failed call.
+    fn note_failure(&self, problem: &str) {
+        measure::set_up(false);
+        let again = Instant::now() + BACKOFF;
         if self.outage().ask_again_at.replace(again).is_none() {
-            tracing::warn!(problem, "redis is away; this server counts by itself");
+            tracing::warn!(problem, "redis unavailable, using in-process fallbacks");
         }
     }
 
-    fn is_back(&self) {
+    /// Ends an outage.
+    fn note_success(&self) {
         if self.outage().ask_again_at.take().is_some() {
-            tracing::info!("redis is back");
+            tracing::info!("redis available again");
         }
     }
 
@@ -139,7 +144,7 @@ impl SharedService for Redis {
 }
 
 impl std::fmt::Debug for Redis {
-    /// Without the address, which may hold a password.
+    // Without the address, which may contain a password.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Redis").finish_non_exhaustive()
     }

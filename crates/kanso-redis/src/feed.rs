@@ -1,4 +1,4 @@
-//! The feed of all servers: what is committed on one pokes the streams of the others.
+//! The feed of all servers: a commit on one server notifies the streams of the others.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,17 +16,19 @@ use crate::{Redis, measure};
 
 const CHANNEL: &str = "kanso:heads";
 
-/// Heads that wait to be told to the others. More are left out: each is a hint.
-const WAITING: usize = 4_096;
-/// Heads that are told in one exchange.
-const AT_A_TIME: usize = 256;
+/// Capacity of the queue of heads to publish. Further heads are dropped: each is only a hint, and the
+/// sweep of the storage finds missed ones.
+const QUEUE_CAPACITY: usize = 4_096;
+/// Maximum number of heads in one round trip.
+const BATCH: usize = 256;
 
-/// From one attempt to listen to the next while Redis is away.
+// Pauses between two attempts to subscribe while Redis is unavailable. They double up to the longest, so
+// that a restarted Redis is not flooded by all servers at once.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
-/// Carries heads between servers by publish and subscribe, and within this one by `local`, which
-/// goes on alone while Redis is away.
+/// Publishes heads to other servers through Redis, and within this one through `local`, which
+/// works alone while Redis is unavailable.
 pub struct RedisFeed {
     local: Arc<dyn Feed>,
     outgoing: mpsc::Sender<(UserId, Seq)>,
@@ -34,15 +36,15 @@ pub struct RedisFeed {
 }
 
 impl RedisFeed {
-    /// Begins to listen and to tell, on the runtime of the caller, until it is dropped.
+    /// Starts publishing and listening on the caller's runtime. Both end when the feed is dropped.
     pub fn start(redis: &Redis, local: Arc<dyn Feed>) -> Self {
-        let (outgoing, waiting) = mpsc::channel(WAITING);
-        let telling = tokio::spawn(tell(redis.clone(), waiting));
+        let (outgoing, waiting) = mpsc::channel(QUEUE_CAPACITY);
+        let publishing = tokio::spawn(publish(redis.clone(), waiting));
         let listening = tokio::spawn(listen(redis.client().clone(), Arc::clone(&local)));
         Self {
             local,
             outgoing,
-            tasks: [telling, listening],
+            tasks: [publishing, listening],
         }
     }
 }
@@ -65,12 +67,13 @@ impl std::fmt::Debug for RedisFeed {
 impl Feed for RedisFeed {
     fn publish(&self, user: UserId, head: Seq) {
         self.local.publish(user, head);
-        // When too many wait, the others find out by themselves.
+        // If the queue is full, the other servers find the head in the storage. Waiting here would
+        // delay the answer to the push.
         let _ = self.outgoing.try_send((user, head));
     }
 
     fn has_subscribers(&self, _user: UserId) -> bool {
-        // Whether another server has some is not known here.
+        // Unknown: another server may have subscribers.
         true
     }
 
@@ -87,20 +90,19 @@ impl Feed for RedisFeed {
     }
 }
 
-async fn tell(redis: Redis, mut waiting: mpsc::Receiver<(UserId, Seq)>) {
-    let mut heads = Vec::with_capacity(AT_A_TIME);
-    while waiting.recv_many(&mut heads, AT_A_TIME).await > 0 {
+async fn publish(redis: Redis, mut waiting: mpsc::Receiver<(UserId, Seq)>) {
+    let mut heads = Vec::with_capacity(BATCH);
+    while waiting.recv_many(&mut heads, BATCH).await > 0 {
         let mut pipeline = redis::pipe();
         for (user, head) in heads.drain(..) {
             let message = format!("{user} {head}");
             pipeline.publish(CHANNEL, message).ignore();
         }
-        // A hint that is lost is found in the storage.
-        let told = redis
+        let published = redis
             .ask(async |mut connection| pipeline.query_async::<()>(&mut connection).await)
             .await;
-        if told.is_err() {
-            measure::went_without("feed");
+        if published.is_err() {
+            measure::fell_back("feed");
         }
     }
 }
@@ -108,10 +110,11 @@ async fn tell(redis: Redis, mut waiting: mpsc::Receiver<(UserId, Seq)>) {
 async fn listen(client: Client, local: Arc<dyn Feed>) {
     let mut pause = SHORTEST_PAUSE;
     loop {
-        match hear(&client, &*local).await {
+        match forward(&client, &*local).await {
+            // The connection was established and then ended: Redis restarts or closed it.
             Ok(()) => pause = SHORTEST_PAUSE,
             Err(error) => {
-                tracing::debug!(%error, "the other servers cannot be heard");
+                tracing::debug!(%error, "cannot subscribe to the heads of other servers");
                 pause = (pause * 2).min(LONGEST_PAUSE);
             }
         }
@@ -119,8 +122,10 @@ async fn listen(client: Client, local: Arc<dyn Feed>) {
     }
 }
 
-/// Passes on what the others tell, until the connection breaks.
-async fn hear(client: &Client, local: &dyn Feed) -> Result<(), RedisError> {
+/// Forwards the heads of other servers to `local` until the connection breaks.
+//
+// This server receives its own messages too. That is harmless: a head that is not newer is ignored.
+async fn forward(client: &Client, local: &dyn Feed) -> Result<(), RedisError> {
     let mut connection = client.get_async_pubsub().await?;
     connection.subscribe(CHANNEL).await?;
     let mut messages = connection.on_message();
@@ -133,7 +138,7 @@ async fn hear(client: &Client, local: &dyn Feed) -> Result<(), RedisError> {
     Ok(())
 }
 
-/// What [`tell`] wrote; nothing else is listened to.
+/// Parses a message of [`publish`]. Others, such as those of a newer version, are ignored.
 fn read(text: &str) -> Option<(UserId, Seq)> {
     let (user, head) = text.split_once(' ')?;
     let user = UserId::new(user.parse().ok()?);

@@ -1,11 +1,11 @@
 -- The generic cell rate algorithm (ITU-T I.371) in one atomic step, in microseconds.
 --
--- The key holds when the bucket will be full again, on Redis' own clock, so that servers whose
--- clocks differ count alike. It ends when the bucket is full: then no key says the same.
+-- The key holds the instant at which the bucket is full again, on Redis' own clock, so that servers
+-- with different clocks count alike. It expires at that instant: no key means a full bucket.
 --
 -- KEYS[1] the bucket, ARGV[1] microseconds between two requests, ARGV[2] requests a window.
--- Gives whether the request may proceed, how much is left, when the bucket will be full, and how
--- long to wait.
+-- Returns 1 if the request is allowed, and in microseconds: the room that is left, the time until the
+-- bucket is full, and the time to wait.
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 local emission = tonumber(ARGV[1])
@@ -18,6 +18,7 @@ if after <= latest then
   allowed = 1
   wait = 0
   full_at = after
+  -- '%.0f', because Lua would print a number of this size as 1.7e+15 and lose digits.
   redis.call('SET', KEYS[1], string.format('%.0f', full_at), 'PX', math.ceil((full_at - now) / 1000))
 end
 return {allowed, latest - full_at, full_at - now, wait}

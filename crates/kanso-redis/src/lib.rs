@@ -1,11 +1,11 @@
-//! Edge out: what several servers share besides the storage, on Redis 7 or Valkey.
+//! Edge out: state that several servers share besides the storage, on Redis 7 or Valkey.
 //!
-//! The rate limit, guesses at a password and the event streams of a person are counted once for all
-//! of them, each in one atomic step on Redis' own clock. What is committed on one pokes the streams
-//! of the others, and what one computed another finds. Redis is a help and never a condition: each
-//! use has a time limit, and what counts when Redis is away is the adapter of this process.
+//! Rate limits, failed logins and the event streams of a user are counted for all servers together,
+//! each in one atomic step on Redis' own clock. A commit on one server notifies the streams of the
+//! others, and computed statistics are shared. Redis is optional at any moment: each call has a time
+//! limit, and while Redis is unavailable the adapter of this process takes over.
 //!
-//! **Invariant:** nothing is kept here that must survive, every key has an end, and no request
+//! **Invariant:** no data that must survive is kept here, every key expires, and no request
 //! waits for Redis longer than [`TIME_LIMIT`]. No type of the driver leaves this crate.
 
 mod answers;

@@ -1,4 +1,4 @@
-//! The rate limiter that all servers share.
+//! The rate limiter of all servers.
 
 use std::sync::Arc;
 
@@ -11,24 +11,26 @@ use crate::{Redis, measure};
 
 const MICROS_PER_SECOND: u64 = 1_000_000;
 
-/// Counts requests in Redis, exactly over all servers, and by itself while Redis is away: a limit
-/// is never open.
+/// Counts requests in Redis, exactly over all servers. While Redis is unavailable this server counts
+/// alone, so a limit is always enforced.
 pub struct RedisLimiter {
     redis: Redis,
     script: Script,
     names: Arc<dyn Pseudonyms>,
-    alone: Arc<dyn RateLimiter>,
+    fallback: Arc<dyn RateLimiter>,
 }
 
 impl RedisLimiter {
-    /// Counts in `redis`, under names that say nothing of the addresses, and with `alone` while that
-    /// is away.
-    pub fn new(redis: Redis, names: Arc<dyn Pseudonyms>, alone: Arc<dyn RateLimiter>) -> Self {
+    /// Makes a limiter on `redis`, with `fallback` while that is unavailable.
+    ///
+    /// `names` hides the addresses. A plain hash would not: all IPv4 addresses can be hashed in
+    /// seconds, so the names are keyed (HMAC) with a secret that Redis does not have.
+    pub fn new(redis: Redis, names: Arc<dyn Pseudonyms>, fallback: Arc<dyn RateLimiter>) -> Self {
         Self {
             redis,
             script: Script::new(include_str!("gcra.lua")),
             names,
-            alone,
+            fallback,
         }
     }
 }
@@ -44,8 +46,9 @@ impl RateLimiter for RedisLimiter {
     async fn check(&self, address: ClientAddress, limit: RateLimit) -> LimitState {
         let window = u64::from(limit.window_seconds.max(1)) * MICROS_PER_SECOND;
         let requests = limit.requests.max(1);
-        // At least a microsecond, so that nothing divides by zero.
+        // At least one microsecond: the division below must not be by zero.
         let emission = (window / u64::from(requests)).max(1);
+        // The limit is part of the key: a changed limit starts with a full bucket, and the old key expires.
         let key = format!(
             "kanso:rate:{}:{requests}:{}",
             self.names.name(&address.ip().to_string()),
@@ -58,8 +61,8 @@ impl RateLimiter for RedisLimiter {
                 .await
         });
         let Ok((allowed, free, until_full, wait)) = counted.await else {
-            measure::went_without("limiter");
-            return self.alone.check(address, limit).await;
+            measure::fell_back("limiter");
+            return self.fallback.check(address, limit).await;
         };
         LimitState {
             allowed: allowed == 1,
@@ -71,7 +74,7 @@ impl RateLimiter for RedisLimiter {
     }
 }
 
-/// Rounded up.
+/// Converts to seconds, rounded up: a client that waits this long is not too early.
 fn whole_seconds(micros: u64) -> u32 {
     u32::try_from(micros.div_ceil(MICROS_PER_SECOND)).unwrap_or(u32::MAX)
 }

@@ -1,18 +1,18 @@
-//! What is counted for operators.
+//! Metrics.
 
 use metrics::{counter, gauge};
 
-/// Redis did not answer, and whoever asked went on without it.
-pub(crate) fn went_without(purpose: &'static str) {
+/// Counts a call that continued without Redis.
+pub(crate) fn fell_back(purpose: &'static str) {
     counter!("kanso_redis_fallbacks_total", "use" => purpose).increment(1);
 }
 
-/// Whether Redis answered the last time.
-pub(crate) fn answers(is_up: bool) {
+/// Records if Redis answered the last call.
+pub(crate) fn set_up(is_up: bool) {
     gauge!("kanso_redis_up").set(u8::from(is_up));
 }
 
-/// An answer was looked for, and found or not.
+/// Counts a look-up in the cache of statistics.
 pub(crate) fn looked_up(is_found: bool) {
     let result = if is_found { "hit" } else { "miss" };
     counter!("kanso_stats_cache_lookups_total", "result" => result).increment(1);

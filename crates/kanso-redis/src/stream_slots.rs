@@ -1,4 +1,4 @@
-//! The event streams that a person has open on any of the servers.
+//! Count of the open event streams of a user on all servers.
 
 use std::time::Duration;
 
@@ -10,57 +10,58 @@ use redis::{AsyncCommands as _, Script};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use crate::connection::Away;
+use crate::connection::Unavailable;
 use crate::{Redis, measure};
 
-/// A slot of which nothing is heard is free after three heartbeats, when clients take a stream for
-/// dead as well.
+/// Time after which a slot that is not renewed is free. It is three heartbeats, after which clients
+/// consider a stream dead as well.
 const LEASE: Duration = Duration::from_secs(45);
 
-/// StreamSlots that wait to be renewed or given back. More are left out: they end by themselves.
-const WAITING: usize = 4_096;
+/// Capacity of the queue of updates. Further ones are dropped: the next heartbeat renews a slot, and an
+/// unreleased one expires.
+const QUEUE_CAPACITY: usize = 4_096;
 
-/// More than anybody has: a stream that is there keeps its slot.
-const ANY: usize = 1_000_000;
+/// No limit, for renewals: a stream that is open keeps its slot, also if its key was lost with Redis.
+const NO_LIMIT: usize = 1_000_000;
 
-/// Counts streams in Redis. While that is away each server counts its own.
+/// Counts streams in Redis. While that is unavailable each server counts its own.
 pub struct RedisStreamSlots {
-    count: Count,
-    outgoing: mpsc::Sender<Word>,
-    telling: JoinHandle<()>,
+    counter: SlotCounter,
+    outgoing: mpsc::Sender<SlotUpdate>,
+    updater: JoinHandle<()>,
 }
 
-/// What nobody waits for.
+/// An update that no caller waits for.
 #[derive(Clone, Copy)]
-enum Word {
+enum SlotUpdate {
     Renew(StreamSlot),
-    GiveBack(StreamSlot),
+    Release(StreamSlot),
 }
 
 #[derive(Clone)]
-struct Count {
+struct SlotCounter {
     redis: Redis,
     script: Script,
     lease: Duration,
 }
 
 impl RedisStreamSlots {
-    /// Begins to count, on the runtime of the caller, until it is dropped.
+    /// Starts a task for updates on the caller's runtime. It ends when this is dropped.
     pub fn start(redis: Redis) -> Self {
         Self::with_lease(redis, LEASE)
     }
 
-    /// The same, with stream_slots that are free sooner: for tests of how they end.
+    /// Sets another lease, for tests of its end.
     pub fn with_lease(redis: Redis, lease: Duration) -> Self {
-        let count = Count {
+        let counter = SlotCounter {
             redis,
             script: Script::new(include_str!("stream_slots.lua")),
             lease,
         };
-        let (outgoing, waiting) = mpsc::channel(WAITING);
+        let (outgoing, waiting) = mpsc::channel(QUEUE_CAPACITY);
         Self {
-            telling: tokio::spawn(tell(count.clone(), waiting)),
-            count,
+            updater: tokio::spawn(update(counter.clone(), waiting)),
+            counter,
             outgoing,
         }
     }
@@ -68,7 +69,7 @@ impl RedisStreamSlots {
 
 impl Drop for RedisStreamSlots {
     fn drop(&mut self) {
-        self.telling.abort();
+        self.updater.abort();
     }
 }
 
@@ -81,25 +82,30 @@ impl std::fmt::Debug for RedisStreamSlots {
 #[async_trait]
 impl SharedStreamSlots for RedisStreamSlots {
     async fn take(&self, slot: StreamSlot, most: usize) -> bool {
-        self.count.take(slot, most).await.unwrap_or_else(|Away| {
-            measure::went_without("streams");
-            true
-        })
+        self.counter
+            .take(slot, most)
+            .await
+            .unwrap_or_else(|Unavailable| {
+                // Open, not closed: the slots protect against broken clients, and each server still limits
+                // its own streams.
+                measure::fell_back("streams");
+                true
+            })
     }
 
     fn renew(&self, slot: StreamSlot) {
-        // When too many wait, it is renewed with the next heartbeat.
-        let _ = self.outgoing.try_send(Word::Renew(slot));
+        // If the queue is full, the next heartbeat renews the slot.
+        let _ = self.outgoing.try_send(SlotUpdate::Renew(slot));
     }
 
     fn give_back(&self, slot: StreamSlot) {
-        // When too many wait, it is free at its end.
-        let _ = self.outgoing.try_send(Word::GiveBack(slot));
+        // If the queue is full, the slot is free when its lease ends.
+        let _ = self.outgoing.try_send(SlotUpdate::Release(slot));
     }
 }
 
-impl Count {
-    async fn take(&self, slot: StreamSlot, most: usize) -> Result<bool, Away> {
+impl SlotCounter {
+    async fn take(&self, slot: StreamSlot, most: usize) -> Result<bool, Unavailable> {
         let lease = u64::try_from(self.lease.as_micros()).unwrap_or(u64::MAX);
         let mut call = self.script.prepare_invoke();
         call.key(key(slot.user)).arg(member(slot));
@@ -110,7 +116,7 @@ impl Count {
         self.redis.ask(taken).await
     }
 
-    async fn give_back(&self, slot: StreamSlot) -> Result<(), Away> {
+    async fn give_back(&self, slot: StreamSlot) -> Result<(), Unavailable> {
         let remove = async |mut connection: ConnectionManager| {
             let (key, member) = (key(slot.user), member(slot));
             connection.zrem::<_, _, ()>(key, member).await
@@ -127,14 +133,15 @@ fn member(slot: StreamSlot) -> String {
     slot.stream.to_string()
 }
 
-async fn tell(count: Count, mut waiting: mpsc::Receiver<Word>) {
-    while let Some(word) = waiting.recv().await {
-        let told = match word {
-            Word::Renew(slot) => count.take(slot, ANY).await.map(drop),
-            Word::GiveBack(slot) => count.give_back(slot).await,
+async fn update(counter: SlotCounter, mut waiting: mpsc::Receiver<SlotUpdate>) {
+    while let Some(update) = waiting.recv().await {
+        let done = match update {
+            // The script renews a slot that it knows and takes a new one otherwise.
+            SlotUpdate::Renew(slot) => counter.take(slot, NO_LIMIT).await.map(drop),
+            SlotUpdate::Release(slot) => counter.give_back(slot).await,
         };
-        if told.is_err() {
-            measure::went_without("streams");
+        if done.is_err() {
+            measure::fell_back("streams");
         }
     }
 }

@@ -1,10 +1,10 @@
--- The brake on guessing one account's password, each call one atomic step, on Redis' own clock, so
--- that servers whose clocks differ count alike. The rule is that of the port (ports/throttle.rs).
+-- Slows down guessing the password of one account, each call one atomic step, on Redis' own clock, so
+-- that servers with different clocks count alike. The rule is that of the port (ports/throttle.rs).
 --
--- KEYS[1] the account, ARGV[1] `admit`, or a verdict: `right`, `wrong` or `unknown`; ARGV[2] failures
--- in a row before there is a wait, ARGV[3] the longest wait in seconds, ARGV[4] attempts at once, ARGV[5] seconds
--- after which an attempt is over of which nothing was heard.
--- Gives the seconds to wait, 0 for an attempt that is admitted, and after a verdict.
+-- KEYS[1] the account, ARGV[1] `admit` or an outcome: `right`, `wrong` or `unknown`; ARGV[2] failures in a
+-- row before there is a wait, ARGV[3] the longest wait in seconds, ARGV[4] concurrent attempts, ARGV[5]
+-- seconds after which an unsettled attempt counts as ended.
+-- Returns the seconds to wait; 0 for an admitted attempt and after an outcome.
 local time = redis.call('TIME')
 local now = tonumber(time[1]) + tonumber(time[2]) / 1000000
 local free, longest = tonumber(ARGV[2]), tonumber(ARGV[3])
@@ -12,8 +12,8 @@ local at_once, lease = tonumber(ARGV[4]), tonumber(ARGV[5])
 local kept = redis.call('HMGET', KEYS[1], 'failures', 'failed_at', 'under_way', 'admitted_at')
 local failures, failed_at = tonumber(kept[1] or 0), tonumber(kept[2] or now)
 local under_way, admitted_at = tonumber(kept[3] or 0), tonumber(kept[4] or now)
--- A clock that was set back keeps nobody waiting until it has caught up: what is kept is what it says
--- from now on, also when nothing is admitted.
+-- If the clock was set back (a failover), stored times lie in the future. They are cut to now, or a user
+-- would wait until the clock has caught up. The cut values are stored, also if nothing is admitted.
 failed_at, admitted_at = math.min(failed_at, now), math.min(admitted_at, now)
 if now - failed_at >= longest then failures = 0 end
 if now - admitted_at >= lease then under_way = 0 end
@@ -21,8 +21,10 @@ if now - admitted_at >= lease then under_way = 0 end
 local wait = 0
 if ARGV[1] == 'admit' then
   if failures >= free then
+    -- 1, 2, 4, ... seconds. The exponent is capped, because 2 ^ 1024 is infinite in Lua.
     local penalty = math.min(2 ^ math.min(failures - free, 32), longest)
     wait = math.max(math.ceil(failed_at + penalty - now), 0)
+    -- One at a time from here on: concurrent attempts would share one wait.
     at_once = 1
   end
   if under_way >= at_once then wait = math.max(wait, 1) end

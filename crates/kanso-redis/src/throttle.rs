@@ -1,4 +1,4 @@
-//! The brake on guessing passwords that all servers share.
+//! The login throttle of all servers.
 
 use std::sync::Arc;
 
@@ -13,30 +13,30 @@ use redis::Script;
 
 use crate::{Redis, measure};
 
-/// Counts attempts in Redis, under names that say nothing of the accounts, and by itself while Redis
-/// is away: guessing is never free.
+/// Counts login attempts in Redis, under keyed names (HMAC) that hide the accounts. While Redis is
+/// unavailable this server counts alone, so guessing is always slowed down.
 ///
-/// An attempt that was admitted in one place and is settled in the other is over after
+/// An attempt may be admitted in Redis and settled in the fallback, or the reverse. Then it ends after
 /// [`LEASE_SECONDS`] in the first, and its failure counts in the second.
 pub struct RedisThrottle {
     redis: Redis,
     script: Script,
     names: Arc<dyn Pseudonyms>,
-    alone: Arc<dyn LoginThrottle>,
+    fallback: Arc<dyn LoginThrottle>,
 }
 
 impl RedisThrottle {
-    /// Counts in `redis`, and with `alone` while that is away.
-    pub fn new(redis: Redis, names: Arc<dyn Pseudonyms>, alone: Arc<dyn LoginThrottle>) -> Self {
+    /// Makes a throttle on `redis`, with `fallback` while that is unavailable.
+    pub fn new(redis: Redis, names: Arc<dyn Pseudonyms>, fallback: Arc<dyn LoginThrottle>) -> Self {
         Self {
             redis,
             script: Script::new(include_str!("throttle.lua")),
             names,
-            alone,
+            fallback,
         }
     }
 
-    /// What Redis says to a step, if it can be asked: seconds to wait.
+    /// Runs one step of the script. Returns the seconds to wait; `None` if Redis is unavailable.
     async fn step(&self, email: &Email, step: &str) -> Option<u32> {
         let mut call = self.script.prepare_invoke();
         call.key(format!("kanso:login:{}", self.names.name(email.as_str())))
@@ -45,14 +45,14 @@ impl RedisThrottle {
             .arg(LONGEST_WAIT_SECONDS)
             .arg(AT_ONCE)
             .arg(LEASE_SECONDS);
-        let answered = self
+        let seconds = self
             .redis
             .ask(async |mut connection| call.invoke_async::<u32>(&mut connection).await);
-        let answered = answered.await.ok();
-        if answered.is_none() {
-            measure::went_without("throttle");
+        let seconds = seconds.await.ok();
+        if seconds.is_none() {
+            measure::fell_back("throttle");
         }
-        answered
+        seconds
     }
 }
 
@@ -66,20 +66,21 @@ impl std::fmt::Debug for RedisThrottle {
 impl LoginThrottle for RedisThrottle {
     async fn admit(&self, email: &Email) -> Admission {
         match self.step(email, "admit").await {
-            None => self.alone.admit(email).await,
+            None => self.fallback.admit(email).await,
             Some(0) => Admission::Admitted,
             Some(seconds) => Admission::Wait { seconds },
         }
     }
 
-    async fn settle(&self, email: &Email, verdict: LoginOutcome) {
-        let step = match verdict {
+    async fn settle(&self, email: &Email, outcome: LoginOutcome) {
+        let step = match outcome {
             LoginOutcome::Right => "right",
             LoginOutcome::Wrong => "wrong",
             LoginOutcome::Unknown => "unknown",
         };
+        // The failure must count somewhere, also if the attempt was admitted in Redis.
         if self.step(email, step).await.is_none() {
-            self.alone.settle(email, verdict).await;
+            self.fallback.settle(email, outcome).await;
         }
     }
 }

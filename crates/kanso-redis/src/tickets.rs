@@ -1,11 +1,11 @@
-//! Tickets that any of the servers hands out and any takes back.
+//! Tickets that one server issues and any server redeems.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use kanso_application::ports::credentials::Identity;
-use kanso_application::ports::tickets::{KeptTicket, TicketStore};
+use kanso_application::ports::tickets::{StoredTicket, TicketStore};
 use kanso_domain::sessions::TokenHash;
 use kanso_domain::{SessionId, Timestamp, UserId};
 use redis::AsyncCommands as _;
@@ -13,25 +13,25 @@ use uuid::Uuid;
 
 use crate::{Redis, measure};
 
-/// When Redis forgets a ticket that nobody used. Whether it is still good is told by what is kept.
-const LIFE: Duration = Duration::from_mins(5);
+/// Time after which Redis drops an unused ticket. Its validity is shorter and stored with it.
+const TIME_TO_LIVE: Duration = Duration::from_mins(5);
 
-/// Two UUIDs, and an instant in microseconds.
-type Bytes = [u8; 40];
+/// Stored form of a ticket: two UUIDs, and an instant in microseconds.
+type TicketBytes = [u8; 40];
 
-/// Keeps tickets in Redis, and in this process while Redis is known to be away.
+/// Stores tickets in Redis, and in this process while Redis is known to be unavailable.
 ///
-/// Each is in one place alone, so that it cannot be used twice. One of which nobody knows whether
-/// Redis has it, because the answer did not come, is forgotten: its holder asks for another.
+/// Each ticket is in one place only, so that it cannot be used twice. If the write to Redis times out,
+/// the ticket may or may not be there. It is not stored again here, and the client requests another.
 pub struct RedisTickets {
     redis: Redis,
-    alone: Arc<dyn TicketStore>,
+    fallback: Arc<dyn TicketStore>,
 }
 
 impl RedisTickets {
-    /// Tickets in `redis`, and in `alone` while it is away.
-    pub fn new(redis: Redis, alone: Arc<dyn TicketStore>) -> Self {
-        Self { redis, alone }
+    /// Makes a store on `redis`, with `fallback` while that is unavailable.
+    pub fn new(redis: Redis, fallback: Arc<dyn TicketStore>) -> Self {
+        Self { redis, fallback }
     }
 }
 
@@ -44,35 +44,37 @@ impl std::fmt::Debug for RedisTickets {
 #[async_trait]
 impl TicketStore for RedisTickets {
     async fn keep(&self, hash: TokenHash, ticket: KeptTicket) {
-        if self.redis.is_resting() {
-            measure::went_without("tickets");
-            return self.alone.keep(hash, ticket).await;
+        if self.redis.is_backing_off() {
+            measure::fell_back("tickets");
+            return self.fallback.keep(hash, ticket).await;
         }
         let (key, bytes) = (key(hash), bytes(ticket));
         let keep = async |mut connection: redis::aio::ConnectionManager| {
-            let life = LIFE.as_secs();
+            let seconds = TIME_TO_LIVE.as_secs();
             connection
-                .set_ex::<_, _, ()>(key, bytes.as_slice(), life)
+                .set_ex::<_, _, ()>(key, bytes.as_slice(), seconds)
                 .await
         };
         if self.redis.ask(keep).await.is_err() {
-            measure::went_without("tickets");
+            measure::fell_back("tickets");
         }
     }
 
     async fn take(&self, hash: TokenHash) -> Option<KeptTicket> {
-        if let Some(ticket) = self.alone.take(hash).await {
+        // The fallback first: it costs no round trip, and a ticket of an outage is only there.
+        if let Some(ticket) = self.fallback.take(hash).await {
             return Some(ticket);
         }
         let key = key(hash);
         let take = async |mut connection: redis::aio::ConnectionManager| {
+            // GETDEL is atomic, so of two servers only one redeems the ticket.
             connection.get_del::<_, Option<Vec<u8>>>(key).await
         };
         let Ok(taken) = self.redis.ask(take).await else {
-            measure::went_without("tickets");
+            measure::fell_back("tickets");
             return None;
         };
-        ticket(&Bytes::try_from(taken?).ok()?)
+        ticket(&TicketBytes::try_from(taken?).ok()?)
     }
 }
 
@@ -81,7 +83,7 @@ fn key(hash: TokenHash) -> String {
     format!("kanso:ticket:{}", hash.collect::<String>())
 }
 
-fn bytes(ticket: KeptTicket) -> Bytes {
+fn bytes(ticket: KeptTicket) -> TicketBytes {
     let identity = ticket.identity;
     let mut bytes = [0; 40];
     bytes[..16].copy_from_slice(identity.user_id.uuid().as_bytes());
@@ -90,12 +92,12 @@ fn bytes(ticket: KeptTicket) -> Bytes {
     bytes
 }
 
-/// None when it is not one that [`bytes`] wrote.
-fn ticket(bytes: &Bytes) -> Option<KeptTicket> {
+/// Decodes a ticket; `None` if [`bytes`] did not write it.
+fn ticket(bytes: &TicketBytes) -> Option<KeptTicket> {
     let (user, rest) = bytes.split_first_chunk::<16>()?;
     let (session, micros) = rest.split_first_chunk::<16>()?;
     let micros = i64::from_be_bytes(*micros.first_chunk()?);
-    Some(KeptTicket {
+    Some(StoredTicket {
         identity: Identity {
             user_id: UserId::new(Uuid::from_bytes(*user)),
             session_id: SessionId::new(Uuid::from_bytes(*session)),

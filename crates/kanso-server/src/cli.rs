@@ -1,4 +1,4 @@
-//! The command line: what to do, and the settings given as flags.
+//! The command line: a command and the settings given as flags.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -7,73 +7,85 @@ use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
 use crate::config::{CONFIG_VARIABLE, Flags, SETTINGS, Setting};
 
-/// What a run of the program is for.
+/// Command of the program.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Action {
+pub enum ServerCommand {
     /// Run the server.
     Serve,
     /// Print the effective settings.
     PrintConfig,
     /// Print the `OpenAPI` document.
     PrintOpenApi,
-    /// Write a copy of the database to this file.
+    /// Write a copy of the database to the given file.
     Backup(PathBuf),
-    /// Bring the schema of the database up to date.
+    /// Apply the pending steps of the database schema.
     Migrate {
-        /// Only tell what that would do.
+        /// Only report the pending steps.
         is_dry_run: bool,
     },
-    /// Give the account with this e-mail address another password.
+    /// Set a new password for the account with the given e-mail address.
     ResetPassword(String),
-    /// Ask a running server whether it lives; its address when it is not the configured one.
+    /// Check a running server, at the given address or else the configured one.
     CheckHealth(Option<String>),
 }
 
-/// A command line that was understood.
+/// A parsed command line.
 #[derive(Clone, Debug)]
 pub struct Invocation {
-    /// What to do.
-    pub action: Action,
-    /// The settings given as flags.
+    /// Command to run.
+    pub command: ServerCommand,
+    /// Settings given as flags.
     pub flags: Flags,
 }
 
 impl Invocation {
-    /// Reads a command line, program name first.
+    /// Parses a command line, program name first.
     ///
     /// # Errors
-    /// A usage error, or the text of `--help` or `--version`: clap knows how to show each.
+    /// A usage error, or the text of `--help` or `--version`. [`clap::Error::exit`] prints each.
     pub fn parse(line: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
-        let matches = command().try_get_matches_from(line)?;
-        let action = match matches.subcommand() {
-            Some(("config", _)) => Action::PrintConfig,
-            Some(("openapi", _)) => Action::PrintOpenApi,
+        let matches = arguments().try_get_matches_from(line)?;
+        let command = match matches.subcommand() {
+            Some(("config", _)) => ServerCommand::PrintConfig,
+            Some(("openapi", _)) => ServerCommand::PrintOpenApi,
             Some(("backup", backup)) => {
+                // clap requires the argument, so the default is never used.
                 let file = backup.get_one::<PathBuf>("file").cloned();
-                Action::Backup(file.unwrap_or_default())
+                ServerCommand::Backup(file.unwrap_or_default())
             }
-            Some(("migrate", migrate)) => Action::Migrate {
+            Some(("migrate", migrate)) => ServerCommand::Migrate {
                 is_dry_run: migrate.get_flag("dry-run"),
             },
             Some(("reset-password", reset)) => {
                 let email = reset.get_one::<String>("email").cloned();
-                Action::ResetPassword(email.unwrap_or_default())
+                ServerCommand::ResetPassword(email.unwrap_or_default())
             }
             Some(("health", health)) => {
-                Action::CheckHealth(health.get_one::<String>("url").cloned())
+                ServerCommand::CheckHealth(health.get_one::<String>("url").cloned())
             }
-            _ => Action::Serve,
+            _ => ServerCommand::Serve,
         };
         Ok(Self {
-            action,
+            command,
             flags: flags(&matches),
         })
+    }
+}
+
+fn migrate_mode(matches: &ArgMatches) -> MigrateMode {
+    if matches.get_flag("dry-run") {
+        MigrateMode::DryRun
+    } else if matches.get_flag("finish") {
+        MigrateMode::Finish
+    } else {
+        MigrateMode::Apply
     }
 }
 
 fn flags(matches: &ArgMatches) -> Flags {
     let values = SETTINGS
         .iter()
+        // clap panics on the name of an argument that was not declared, and secrets have none.
         .filter(|setting| !setting.is_secret())
         .filter_map(|setting| {
             Some((
@@ -87,7 +99,7 @@ fn flags(matches: &ArgMatches) -> Flags {
     }
 }
 
-fn command() -> Command {
+fn arguments() -> Command {
     let secrets: String = SETTINGS
         .iter()
         .filter(|setting| setting.is_secret())
@@ -97,9 +109,9 @@ fn command() -> Command {
         .version(env!("CARGO_PKG_VERSION"))
         .about("Sync server for offline-first habit trackers")
         .after_help(format!(
-            "Only as a variable or in the file, since everybody on a machine can list flags:\n\
-             {secrets}\n\
-             A flag beats its variable, a variable beats kanso.toml, the file beats the default."
+            "Secrets, only as a variable or in the file, because flags are visible to other users of the \
+             machine:\n{secrets}\n\
+             Precedence: flag, then variable, then kanso.toml, then default."
         ))
         .arg(
             Arg::new("config")
@@ -109,7 +121,7 @@ fn command() -> Command {
                 .global(true)
                 .help(format!(
                     "File with settings [variable: {CONFIG_VARIABLE}] \
-                     [default: ./kanso.toml where it exists]"
+                     [default: ./kanso.toml if it exists]"
                 )),
         )
         .args(SETTINGS.iter().filter_map(argument))
@@ -117,47 +129,47 @@ fn command() -> Command {
         .subcommand(Command::new("openapi").about("Print the OpenAPI document of the HTTP API"))
         .subcommand(
             Command::new("backup")
-                .about("Write a copy of the database to a new file, also while a server runs")
+                .about("Copy the database to a new file; the server may be running")
                 .arg(
                     Arg::new("file")
                         .value_name("FILE")
                         .value_parser(value_parser!(PathBuf))
                         .required(true)
-                        .help("The new file; only its owner can read it"),
+                        .help("New file; readable only by its owner"),
                 ),
         )
         .subcommand(
             Command::new("migrate")
-                .about("Bring the schema of the database up to date, without serving")
+                .about("Apply pending schema migrations, without serving")
                 .arg(
                     Arg::new("dry-run")
                         .long("dry-run")
                         .action(ArgAction::SetTrue)
-                        .help("Change nothing; exit with 3 when there is something to do"),
+                        .help("Change nothing; exit with status 3 if migrations are pending"),
                 ),
         )
         .subcommand(
             Command::new("reset-password")
-                .about("Give an account another password")
+                .about("Set a new password for an account")
                 .long_about(
-                    "Give an account another password, for somebody who has forgotten theirs. It is \
-                     asked for, or is the first line of standard input. All devices of the account have \
-                     to log in again and lose nothing. Stop a server on SQLite first.",
+                    "Set a new password for an account whose owner has forgotten it. The password is read \
+                     from the terminal, or from the first line of standard input. All devices of the \
+                     account must log in again; they lose no data. With SQLite, stop the server first.",
                 )
                 .arg(
                     Arg::new("email")
                         .value_name("EMAIL")
                         .required(true)
-                        .help("The e-mail address that the account was made with"),
+                        .help("E-mail address of the account"),
                 ),
         )
         .subcommand(
             Command::new("health")
-                .about("Exit with 0 when a running server answers, else 1")
+                .about("Check a running server: exit status 0 if it answers, else 1")
                 .arg(
                     Arg::new("url")
                         .value_name("URL")
-                        .help("Its address [default: as configured]"),
+                        .help("Address of the server [default: the configured one]"),
                 ),
         )
 }
@@ -198,15 +210,15 @@ mod tests {
     }
 
     #[test]
-    fn the_command_is_sound() {
-        command().debug_assert();
+    fn arguments_are_consistent() {
+        arguments().debug_assert();
     }
 
     #[test]
-    fn nothing_means_serve() {
+    fn no_subcommand_means_serve() {
         assert_eq!(
-            parse("kanso-server").expect("no arguments").action,
-            Action::Serve
+            parse("kanso-server").expect("no arguments").command,
+            ServerCommand::Serve
         );
     }
 
@@ -217,20 +229,20 @@ mod tests {
             "kanso-server config --listen 127.0.0.1:1 --data-dir /x",
         ] {
             let invocation = parse(line).expect(line);
-            assert_eq!(invocation.action, Action::PrintConfig);
+            assert_eq!(invocation.command, ServerCommand::PrintConfig);
             assert_eq!(invocation.flags.values[&Key::Listen], "127.0.0.1:1");
             assert_eq!(invocation.flags.values[&Key::DataDir], "/x");
         }
     }
 
     #[test]
-    fn a_secret_is_no_flag() {
+    fn secrets_have_no_flag() {
         assert!(parse("kanso-server --jwt-secret x").is_err());
     }
 
     #[test]
     fn help_names_every_setting_with_its_variable_and_default() {
-        let help = command().render_long_help().to_string();
+        let help = arguments().render_long_help().to_string();
         let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
         for setting in &SETTINGS {
             assert!(help.contains(setting.variable), "{}", setting.variable);

@@ -8,15 +8,18 @@ use tempfile::NamedTempFile;
 
 use crate::config::ConfigError;
 
-/// The file in the data folder that holds the generated HS256 key.
+/// Name of the file in the data folder that holds the generated HS256 key.
 pub const KEY_FILE: &str = "jwt-secret";
 
-/// A folder that only its owner can read, and that can be written to.
+/// A data folder that exists and is writable.
 #[derive(Clone, Debug)]
 pub struct DataDir(PathBuf);
 
 impl DataDir {
-    /// Makes the folder where it is missing (0700), and tries to write to it.
+    /// Creates the folder if it is missing, with mode 0700, and checks that it is writable.
+    ///
+    /// # Errors
+    /// If the folder cannot be created or written to. The message names the setting.
     pub fn open(path: &Path) -> Result<Self, ConfigError> {
         let advice = |what: &str, error: &io::Error| {
             let remedy = "make it writable, or set KANSO_DATA_DIR to another folder";
@@ -25,56 +28,70 @@ impl DataDir {
                 format!("{what}: {error}; {remedy}"),
             )
         };
-        owners_folder()
+        private_folder()
             .create(path)
-            .map_err(|error| advice("cannot be made", &error))?;
-        // A name of its own, or several that start at once would take each other's file away.
+            .map_err(|error| advice("cannot be created", &error))?;
+        // Checked by writing: mode bits do not show read-only mounts, quotas or access lists. The
+        // file has a random name, so that servers that start at once do not remove each other's.
         NamedTempFile::new_in(path)
             .and_then(NamedTempFile::close)
             .map_err(|error| advice("cannot be written to", &error))?;
         if is_open_to_others(path) {
             let folder = path.display();
-            tracing::warn!(%folder, "other users of this machine can look into the data folder");
+            tracing::warn!(%folder, "data folder is accessible to other users of this machine");
         }
         Ok(Self(path.to_owned()))
     }
 
-    /// The text of the signing key: the stored one, or `make`'s, stored (0600) for the next start.
+    /// Returns the stored signing key. If there is none, stores the result of `make` with mode 0600.
+    ///
+    /// # Errors
+    /// If the file cannot be read or written.
     pub fn signing_key(&self, make: impl FnOnce() -> String) -> Result<String, ConfigError> {
         let path = self.0.join(KEY_FILE);
         let unusable = |error: io::Error| ConfigError::invalid(path.display(), error.to_string());
+        // `try_exists`, not `exists`: a file that cannot be examined must not look like a missing one,
+        // or a new key would invalidate all sessions.
         if !path.try_exists().map_err(unusable)? {
             store(&self.0, &path, &make()).map_err(unusable)?;
         }
+        // Read back: another server that started at once may have stored its key first, and both
+        // must sign with the same one.
         read_secret(&path).map(|text| text.trim_end().to_owned())
     }
 }
 
-/// Puts `secret` (0600) into `folder` as `path`, unless somebody else was first. Whole or not at
-/// all: half of a key would be refused on every later start.
+/// Writes `secret` to `path` in `folder` with mode 0600, unless the file exists.
+///
+/// The file is written under a temporary name and renamed: a crash cannot leave half a key, which
+/// every later start would reject.
 fn store(folder: &Path, path: &Path, secret: &str) -> io::Result<()> {
     let mut file = NamedTempFile::new_in(folder)?;
     writeln!(file, "{secret}")?;
     file.as_file().sync_all()?;
+    // `NamedTempFile` creates files with mode 0600.
     match file.persist_noclobber(path) {
         Err(refused) if refused.error.kind() != io::ErrorKind::AlreadyExists => Err(refused.error),
         Ok(_) | Err(_) => Ok(()),
     }
 }
 
-/// Reads a file that holds a secret; others being able to is worth a warning.
+/// Reads a file that holds a secret. Warns if other users can read it.
+///
+/// # Errors
+/// If the file cannot be read.
 pub fn read_secret(path: &Path) -> Result<String, ConfigError> {
     let text = fs::read_to_string(path).map_err(|error| {
         ConfigError::invalid(path.display(), format!("cannot be read: {error}"))
     })?;
     if is_open_to_others(path) {
         let file = path.display();
-        tracing::warn!(%file, "other users of this machine can read the signing key; chmod 600 it");
+        tracing::warn!(%file, "signing key is readable by other users of this machine; run chmod 600");
     }
     Ok(text)
 }
 
-fn owners_folder() -> DirBuilder {
+fn private_folder() -> DirBuilder {
     let mut builder = DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
@@ -105,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn folder_and_key_are_made_once_and_for_their_owner_only() {
+    fn folder_and_key_are_created_once_and_only_for_their_owner() {
         let place = tempfile::tempdir().expect("a temporary folder");
         let path = place.path().join("a/kanso-data");
         let first = DataDir::open(&path).and_then(|dir| dir.signing_key(|| "first".into()));
@@ -116,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn several_that_start_at_once_agree_on_the_key() {
+    fn concurrent_starts_agree_on_the_key() {
         for _ in 0..50 {
             let place = tempfile::tempdir().expect("a temporary folder");
             let path = place.path().join("kanso-data");
@@ -149,13 +166,13 @@ mod tests {
             assert_eq!(
                 names.collect::<Vec<_>>(),
                 [KEY_FILE],
-                "nothing else is left behind"
+                "no other file remains"
             );
         }
     }
 
     #[test]
-    fn a_folder_that_cannot_be_made_says_what_to_do() {
+    fn error_of_a_folder_names_the_remedy() {
         let place = tempfile::tempdir().expect("a temporary folder");
         let file = place.path().join("file");
         fs::write(&file, "").expect("a file");

@@ -1,11 +1,13 @@
-//! The composition: settings, wiring, telemetry, and the life of the process. The only crate that
+//! The server: settings, wiring, telemetry and the lifecycle of the process. The only crate that
 //! names concrete adapters.
 //!
-//! `main` runs it as a program; a test starts it in its own process, on any free port.
+//! [`start`] runs a server on the adapters that the settings choose; `main` and the tests call it.
+//! [`assembly::assemble`] builds the same server on any ports; the simulation calls it.
 //!
 //! **Invariant:** no rule of habits or sync, no SQL and no route here. The environment is read in
 //! `config`, nowhere else, and every socket wait in `lifecycle` has a deadline.
 
+pub mod assembly;
 pub mod cli;
 pub mod config;
 pub mod data_dir;
@@ -18,4 +20,4 @@ mod start;
 pub mod telemetry;
 mod wiring;
 
-pub use start::{Parts, StartError, start, start_with};
+pub use start::{StartError, StartOptions, start, start_with};

@@ -4,36 +4,38 @@ use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use kanso_server::cli::{Action, Invocation};
-use kanso_server::config::{Config, Database, Environment, Resolved};
-use kanso_server::lifecycle::{Ending, Signals};
+use kanso_server::cli::{Invocation, ServerCommand};
+use kanso_server::config::{Config, DatabaseConfig, Environment, Resolved};
+use kanso_server::lifecycle::{Signals, StopReason};
 use kanso_server::migrate::{self, MigrateError};
 use kanso_server::reset::{self, ResetError};
 use kanso_server::{StartError, health, telemetry};
 
-/// The buffers of a connection begin on pages of their own, so that what a buffer never held takes no
-/// memory.
+/// jemalloc places large buffers on pages of their own. The part of a connection's buffer that is
+/// never written then takes no physical memory (docs/adr/0015).
 #[cfg(all(feature = "jemalloc", target_os = "linux", target_arch = "x86_64"))]
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
-/// What the program ends with.
+/// Exit status of the program. docs/operations.md lists the numbers; scripts depend on them.
 #[derive(Clone, Copy)]
-enum Exit {
-    /// It did what it was asked.
+enum ExitStatus {
+    /// Success.
     Done = 0,
-    /// The server that was asked does not answer.
+    /// The checked server does not answer.
     Unhealthy = 1,
-    /// It cannot do what it was asked until somebody changes something.
+    /// The command cannot succeed until a setting or a file changes.
     Refused = 2,
-    /// `migrate --dry-run` found something to do.
+    /// `migrate --dry-run` found pending steps.
     Pending = 3,
-    /// Something broke, or its PostgreSQL was away when it started; another start may mend it.
+    /// The storage failed, or PostgreSQL was unreachable at the start. A restart can succeed.
     Broken = 4,
 }
 
-impl Exit {
+impl ExitStatus {
     fn after(error: &anyhow::Error) -> Self {
+        // A supervisor restarts after `Broken`, not after `Refused` (RestartPreventExitStatus in
+        // deploy/kanso.service): only errors that can pass without a change may end in a restart.
         let start = error.downcast_ref().is_some_and(StartError::is_passing);
         let migration = error.downcast_ref().is_some_and(MigrateError::is_passing);
         let reset = error.downcast_ref().is_some_and(ResetError::is_passing);
@@ -45,8 +47,8 @@ impl Exit {
     }
 }
 
-impl From<Exit> for ExitCode {
-    fn from(exit: Exit) -> Self {
+impl From<ExitStatus> for ExitCode {
+    fn from(exit: ExitStatus) -> Self {
         Self::from(exit as u8)
     }
 }
@@ -58,120 +60,128 @@ fn main() -> ExitCode {
     };
     run(invocation)
         .unwrap_or_else(|error| {
-            // One line, whatever the sources had to say.
+            // One line, because a supervisor logs each line as an entry; sources may have several.
             say(&format!("{error:#}").replace('\n', " "));
-            Exit::after(&error)
+            ExitStatus::after(&error)
         })
         .into()
 }
 
-fn run(Invocation { action, flags }: Invocation) -> anyhow::Result<Exit> {
+fn run(Invocation { command, flags }: Invocation) -> anyhow::Result<ExitStatus> {
     let resolve = || Config::resolve(flags, &Environment::of_process());
-    match action {
-        Action::Serve => serve(resolve()?),
-        Action::PrintConfig => {
+    match command {
+        ServerCommand::Serve => serve(resolve()?),
+        ServerCommand::PrintConfig => {
             let resolved = resolve()?;
             resolved.warnings.iter().for_each(|warning| say(warning));
             print(&resolved.report);
-            Ok(Exit::Done)
+            Ok(ExitStatus::Done)
         }
-        Action::PrintOpenApi => {
+        ServerCommand::PrintOpenApi => {
             print(&kanso_http::openapi_json());
-            Ok(Exit::Done)
+            Ok(ExitStatus::Done)
         }
-        Action::Backup(file) => {
-            let Database::Sqlite(database) = resolve()?.config.database else {
+        ServerCommand::Backup(file) => {
+            let DatabaseConfig::Sqlite(database) = resolve()?.config.database else {
                 anyhow::bail!("`backup` copies SQLite databases; copy PostgreSQL's with pg_dump");
             };
             kanso_sqlite::backup(&database, &file)?;
             print(&format!(
                 "{} is a copy of {}\n\
-                 The signing key is not in it: keep a copy of the data folder's jwt-secret too.\n",
+                 It does not contain the signing key: also copy jwt-secret from the data folder.\n",
                 file.display(),
                 database.display()
             ));
-            Ok(Exit::Done)
+            Ok(ExitStatus::Done)
         }
-        Action::Migrate { is_dry_run } => bring_up_to_date(&resolve()?, is_dry_run),
-        Action::ResetPassword(email) => {
-            let email = email.parse().context("the e-mail address cannot be one")?;
+        ServerCommand::Migrate { is_dry_run } => bring_up_to_date(&resolve()?, is_dry_run),
+        ServerCommand::ResetPassword(email) => {
+            let email = email.parse().context("malformed e-mail address")?;
             let Resolved {
                 config, warnings, ..
             } = resolve()?;
             for warning in warnings {
                 say(&warning);
             }
+            // Asked for before the database is opened, which takes a lock on a SQLite file.
             let password = reset::read_password()?;
             reset::reset_password(&config, &email, password)?;
-            print("The password is changed. Every device has to log in again.\n");
-            Ok(Exit::Done)
+            print("The password is changed. Every device must log in again.\n");
+            Ok(ExitStatus::Done)
         }
-        Action::CheckHealth(url) => {
+        ServerCommand::CheckHealth(url) => {
             let url = match url {
                 Some(url) => url,
                 None => health::url(resolve()?.config.listen),
             };
             let Err(error) = health::check(&url) else {
-                return Ok(Exit::Done);
+                return Ok(ExitStatus::Done);
             };
             say(&format!("{url}: {error}"));
-            Ok(Exit::Unhealthy)
+            Ok(ExitStatus::Unhealthy)
         }
     }
 }
 
-fn bring_up_to_date(resolved: &Resolved, is_dry_run: bool) -> anyhow::Result<Exit> {
+fn bring_up_to_date(resolved: &Resolved, is_dry_run: bool) -> anyhow::Result<ExitStatus> {
     let config = &resolved.config;
-    let steps = if is_dry_run {
-        migrate::schema(config)?
-    } else {
-        migrate::migrate(config)?
+    let steps = match mode {
+        MigrateMode::DryRun => migrate::schema(config)?,
+        MigrateMode::Apply | MigrateMode::Finish => migrate::migrate(config)?,
     };
     print(&migrate::report(&config.database, &steps));
+    if mode == MigrateMode::Finish {
+        print(&migrate::finish_report(migrate::finish(config)?.as_deref()));
+    } else if let Some(oldest_server) = migrate::oldest_server(config)? {
+        print(&migrate::mixed_phase_report(&oldest_server));
+    }
     Ok(if migrate::is_pending(&steps) {
-        Exit::Pending
+        ExitStatus::Pending
     } else {
-        Exit::Done
+        ExitStatus::Done
     })
 }
 
-fn serve(resolved: Resolved) -> anyhow::Result<Exit> {
+fn serve(resolved: Resolved) -> anyhow::Result<ExitStatus> {
     let Resolved {
         config, warnings, ..
     } = resolved;
+    // First: the warnings below go to the log, in its format.
     telemetry::start(&config)?;
     for warning in warnings {
         tracing::warn!("{warning}");
     }
     let runtime = tokio::runtime::Runtime::new().context("cannot start the runtime")?;
     runtime.block_on(async {
+        // Caught before the start, which can take seconds: a signal in that time must still lead to
+        // an orderly shutdown.
         let signals = Signals::catch().context("cannot catch signals")?;
         let running = kanso_server::start(config).await?;
         let address = running.address();
-        // Not on standard error: with KANSO_LOG_FORMAT=json every line there is an object.
+        // On standard output: with KANSO_LOG_FORMAT=json every line on standard error is JSON.
         print(&format!(
             "Kanso {} listens on http://{address}\n\
-             Its interface is described at http://{address}/swagger/index.html\n",
+             API documentation: http://{address}/swagger/index.html\n",
             env!("CARGO_PKG_VERSION")
         ));
         if let Some(address) = running.metrics_address() {
-            print(&format!("Its metrics are at http://{address}/metrics\n"));
+            print(&format!("Metrics: http://{address}/metrics\n"));
         }
-        tokio::spawn(signals.drive(running.stages().clone()));
+        tokio::spawn(signals.drive(running.shutdown().clone()));
         Ok(match running.stopped().await {
-            Ending::Asked => Exit::Done,
-            Ending::Broken => Exit::Broken,
+            StopReason::Requested => ExitStatus::Done,
+            StopReason::StorageBroken => ExitStatus::Broken,
         })
     })
 }
 
-/// Data, on standard output. Nobody may be reading it any more.
+/// Prints data on standard output. Ignores errors: the reader of a pipe may have left.
 fn print(text: &str) {
     let mut out = io::stdout().lock();
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
-/// Talk, on standard error.
+/// Prints a message on standard error.
 fn say(line: &str) {
     let _ = writeln!(io::stderr(), "kanso-server: {line}");
 }

@@ -1,9 +1,7 @@
-//! What is counted for operators: collected in this process, and told in the text format of
-//! Prometheus.
+//! Metrics for operators, collected in this process and reported in the text format of Prometheus.
 //!
-//! The crates count at their edges, with names of their own and labels out of the code. This is
-//! where the counting is switched on, and where each name is explained; nothing is collected, and
-//! counting costs next to nothing, while it is off.
+//! The crates record metrics at their edges through the facade `metrics`. This module installs the
+//! recorder and describes each metric. Without a recorder each call is a no-op.
 
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -12,24 +10,25 @@ use metrics::{Unit, counter, gauge};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 use tokio::time::timeout;
 
-use crate::config::Database;
-use crate::lifecycle::Stages;
+use crate::config::DatabaseConfig;
+use crate::lifecycle::Shutdown;
 
-/// How often histograms are tidied up: between two of these they keep every observation.
+/// Interval of the recorder's upkeep. Histograms store every single observation in between, so a
+/// longer one costs memory.
 const UPKEEP: Duration = Duration::from_secs(5);
 
-/// In seconds, around the goals: a push within some milliseconds, nothing longer than the 30 s after
-/// which a request is given up.
+/// Buckets in seconds. Dense around the goal of a push, a few milliseconds; the last one is the time
+/// limit of a request.
 const DURATIONS: [f64; 14] = [
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
 ];
 
-/// Of records and of writes.
+/// Buckets of counted records and writes.
 const COUNTS: [f64; 11] = [
     0.0, 1.0, 2.0, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1000.0,
 ];
 
-/// What a name counts.
+/// Kind of a metric.
 enum Kind {
     Counter,
     Gauge,
@@ -38,28 +37,32 @@ enum Kind {
 
 use Kind::{Counter, Gauge, Histogram};
 
-/// Everything that is counted.
+/// All metrics. Names are part of the public interface: dashboards and `deploy/alerts.yml` use them.
 const NAMES: [(&str, Kind, &str); 27] = [
-    ("kanso_build_info", Gauge, "1; its labels say what runs"),
+    (
+        "kanso_build_info",
+        Gauge,
+        "Always 1; the labels name the version, time-zone database and storage",
+    ),
     (
         "kanso_http_requests_total",
         Counter,
-        "Requests answered, by method, route and class of status",
+        "Answered requests, by method, route and status class",
     ),
     (
         "kanso_http_request_duration_seconds",
         Histogram(Unit::Seconds),
-        "Time until an answer began, by method and route; pulls that wait and event streams included",
+        "Time to the first byte of a response, by method and route, including long polls and event streams",
     ),
     (
         "kanso_http_problems_total",
         Counter,
-        "Answers that were problems, by code, such as cursor_ahead and cursor_expired",
+        "Problem responses, by code, such as cursor_ahead and cursor_expired",
     ),
     (
         "kanso_sync_operations_total",
         Counter,
-        "Operations of outboxes, by what became of them",
+        "Pushed operations, by result",
     ),
     (
         "kanso_sync_page_records",
@@ -69,27 +72,27 @@ const NAMES: [(&str, Kind, &str); 27] = [
     (
         "kanso_replica_drifts_total",
         Counter,
-        "Replicas that differed from what is stored when they compared",
+        "Replicas whose digest differed from the stored records",
     ),
     (
         "kanso_streams_open",
         Gauge,
-        "Event streams that are open on this server",
+        "Open event streams of this server",
     ),
     (
         "kanso_stream_pokes_total",
         Counter,
-        "Pokes sent on event streams",
+        "Notices sent on event streams",
     ),
     (
         "kanso_sweep_missed_total",
         Counter,
-        "People whose streams the sweep poked, because no server had told of a change",
+        "Users whose streams the sweep notified because the feed had not reported a change",
     ),
     (
         "kanso_sweep_duration_seconds",
         Histogram(Unit::Seconds),
-        "Time that one sweep of heads took",
+        "Duration of a sweep of heads",
     ),
     (
         "kanso_rate_limit_decisions_total",
@@ -99,57 +102,57 @@ const NAMES: [(&str, Kind, &str); 27] = [
     (
         "kanso_redis_up",
         Gauge,
-        "1 if Redis answered the last time, else 0; absent without Redis",
+        "1 if the last call of Redis succeeded, else 0; absent without Redis",
     ),
     (
         "kanso_redis_fallbacks_total",
         Counter,
-        "Uses of Redis that went on without it, by use",
+        "Calls that used the local fallback because Redis was unavailable, by purpose",
     ),
     (
         "kanso_stats_cache_lookups_total",
         Counter,
-        "Statistics that were looked for in the shared cache, by result",
+        "Lookups of statistics in the shared cache, by result",
     ),
     (
         "kanso_storage_connections_in_use",
         Gauge,
-        "Connections to the database that are in use: of PostgreSQL all, of SQLite those that read",
+        "Database connections in use: all of PostgreSQL, the readers of SQLite",
     ),
     (
         "kanso_storage_connections_waiting",
         Gauge,
-        "Calls that wait for a connection to the database",
+        "Calls that wait for a database connection",
     ),
     (
         "kanso_storage_errors_total",
         Counter,
-        "Calls of the storage that failed, by kind: unavailable or corrupt",
+        "Failed storage calls, by kind: unavailable or corrupt",
     ),
     (
         "kanso_storage_retries_total",
         Counter,
-        "Attempts on PostgreSQL that failed and were repeated",
+        "PostgreSQL transactions that were retried",
     ),
     (
         "kanso_storage_commit_writes",
         Histogram(Unit::Count),
-        "Writes that shared one commit of SQLite",
+        "Writes in one SQLite commit",
     ),
     (
         "kanso_streak_jobs_waiting",
         Gauge,
-        "Streaks that wait to be computed, looked at every minute",
+        "Queued streak jobs, sampled every minute",
     ),
     (
         "kanso_streak_jobs_parked",
         Gauge,
-        "Streaks that were tried too often, looked at every minute",
+        "Streak jobs parked after too many failed attempts, sampled every minute",
     ),
     (
         "kanso_streak_oldest_job_age_seconds",
         Gauge,
-        "Seconds since the oldest of the streaks that wait has been due, looked at every minute",
+        "Seconds for which the oldest queued streak job has been due, sampled every minute",
     ),
     (
         "kanso_streaks_computed_total",
@@ -159,23 +162,23 @@ const NAMES: [(&str, Kind, &str); 27] = [
     (
         "kanso_streak_failures_total",
         Counter,
-        "Streaks that could not be computed",
+        "Streak computations that failed",
     ),
     (
         "kanso_worker_failures_total",
         Counter,
-        "Steps of workers that the storage failed, by loop",
+        "Worker steps that failed because of the storage, by worker",
     ),
     (
         "kanso_rollover_duration_seconds",
         Histogram(Unit::Seconds),
-        "Time to queue the streaks of everybody whose day began",
+        "Time to queue the streaks of all users whose day began",
     ),
 ];
 
-/// What alerts look at: told from the beginning, because a series that appears with its first event
-/// has not risen.
-const FROM_THE_BEGINNING: [(&str, Option<(&str, &str)>); 9] = [
+/// Series that alerts use. They are exported as 0 from the start, because `increase()` ignores the
+/// first sample of a series: an alert would miss the first event.
+const EXPORTED_FROM_START: [(&str, Option<(&str, &str)>); 9] = [
     ("kanso_http_problems_total", Some(("code", "cursor_ahead"))),
     ("kanso_http_problems_total", Some(("code", "internal"))),
     ("kanso_replica_drifts_total", None),
@@ -187,8 +190,13 @@ const FROM_THE_BEGINNING: [(&str, Option<(&str, &str)>); 9] = [
     ("kanso_sweep_missed_total", None),
 ];
 
-/// Begins to collect, once for the whole process, and says what is collected whenever it is asked.
-pub(crate) fn collect(database: &Database) -> Result<PrometheusHandle, BuildError> {
+/// Installs the recorder and returns the handle that renders the metrics. The recorder is global to
+/// the process, so further calls return the same handle.
+///
+/// # Errors
+/// If another recorder is installed.
+pub(crate) fn collect(database: &DatabaseConfig) -> Result<PrometheusHandle, BuildError> {
+    // Tests start several servers in one process.
     static COLLECTED: OnceLock<PrometheusHandle> = OnceLock::new();
     if let Some(handle) = COLLECTED.get() {
         return Ok(handle.clone());
@@ -199,17 +207,19 @@ pub(crate) fn collect(database: &Database) -> Result<PrometheusHandle, BuildErro
         .install_recorder()?;
     describe();
     let storage = match database {
-        Database::Sqlite(_) => "sqlite",
-        Database::Postgres { .. } => "postgres",
+        DatabaseConfig::Sqlite(_) => "sqlite",
+        DatabaseConfig::Postgres { .. } => "postgres",
     };
     let labels = [
         ("version", env!("CARGO_PKG_VERSION")),
         ("tzdb", kanso_http::tzdb_version()),
         ("storage", storage),
     ];
+    // A constant 1 with labels, so that a query can join the version to any other series.
     gauge!("kanso_build_info", &labels).set(1);
     gauge!("kanso_streams_open").set(0);
-    for (name, label) in FROM_THE_BEGINNING {
+    for (name, label) in EXPORTED_FROM_START {
+        // Registers the series. `absolute` never lowers a counter that has already counted.
         counter!(name, label.as_slice()).absolute(0);
     }
     Ok(COLLECTED.get_or_init(|| handle).clone())
@@ -225,9 +235,12 @@ fn describe() {
     }
 }
 
-/// Keeps the memory of what is collected bounded, until the server closes.
-pub(crate) async fn keep_up(handle: PrometheusHandle, stages: Stages) {
-    while timeout(UPKEEP, stages.closing().cancelled()).await.is_err() {
+/// Runs the upkeep of the recorder until the server closes.
+pub(crate) async fn keep_up(handle: PrometheusHandle, shutdown: Shutdown) {
+    while timeout(UPKEEP, shutdown.closing().cancelled())
+        .await
+        .is_err()
+    {
         handle.run_upkeep();
     }
 }
@@ -237,7 +250,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_name_is_in_the_manual() {
+    fn every_metric_is_in_the_manual() {
         let manual = include_str!("../../../docs/operations.md");
         for (name, ..) in &NAMES {
             assert!(manual.contains(&format!("`{name}`")), "{name}");
@@ -245,10 +258,10 @@ mod tests {
     }
 
     #[test]
-    fn alerts_look_at_what_is_counted() {
+    fn alerts_use_existing_metrics() {
         let alerts = include_str!("../../../deploy/alerts.yml");
-        let is_of_a_name = |it: char| it.is_ascii_lowercase() || it == '_';
-        let words = alerts.split(|it| !is_of_a_name(it));
+        let is_name_char = |it: char| it.is_ascii_lowercase() || it == '_';
+        let words = alerts.split(|it| !is_name_char(it));
         let series = words.filter(|word| word.starts_with("kanso_"));
         let mut found = 0;
         for series in series {

@@ -1,4 +1,8 @@
 //! Starts a server in this process.
+//!
+//! The order of the steps: bind the listeners, read the keys, open the database, start to accept.
+//! A wrong address is reported in milliseconds, before the database is touched, and no request is
+//! accepted before the server can answer it.
 
 use std::io;
 use std::net::SocketAddr;
@@ -9,41 +13,42 @@ use kanso_application::ports::clock::Clock;
 use kanso_application::ports::credentials::PasswordFault;
 use kanso_application::ports::ids::Ids;
 use kanso_credentials::{Entropy, HashCost, KeyError, SigningKey, SystemEntropy, new_secret};
-use kanso_http::Pace;
+use kanso_http::StreamIntervals;
 use kanso_local::{RandomIds, SystemClock};
 use kanso_sqlite::OpenError;
-use kanso_worker::Rhythm;
+use kanso_worker::WorkerSchedule;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::TcpListener;
 
-use crate::config::{Config, ConfigError, Database, Signing};
+use crate::assembly::SigningKeys;
+use crate::config::{Config, ConfigError, DatabaseConfig, Signing};
 use crate::data_dir::{DataDir, KEY_FILE, read_secret};
-use crate::lifecycle::{Doorway, DrainPlan, Limits, Running};
+use crate::lifecycle::{Acceptor, DrainPlan, Limits, Running};
 use crate::{metrics, wiring};
 
-/// What a server takes from its machine besides a socket and a disk. A test or the simulation puts
-/// its own in.
+/// Options that no setting changes: the sources of time and randomness, and limits. Tests replace
+/// them.
 #[derive(Clone)]
-pub struct Parts {
-    /// The time.
+pub struct StartOptions {
+    /// Source of the current time.
     pub clock: Arc<dyn Clock>,
-    /// New ids.
+    /// Source of new ids.
     pub ids: Arc<dyn Ids>,
-    /// Unpredictable bytes.
+    /// Source of random bytes for keys, tokens and salts.
     pub entropy: Arc<dyn Entropy>,
-    /// How much work a password is.
+    /// Cost of a password hash.
     pub hash_cost: HashCost,
-    /// What one client, or all of them, may take.
+    /// Limits on connections.
     pub limits: Limits,
-    /// How often the workers look by themselves; none for no workers at all. What is read is right
-    /// without them, but nothing that they would notice reaches other devices.
-    pub workers: Option<Rhythm>,
-    /// How often an event stream does something by itself.
+    /// Intervals of the workers; `None` starts no workers. Reads stay correct without them, but
+    /// recomputed streaks are not delivered and nothing is purged.
+    pub workers: Option<WorkerSchedule>,
+    /// Heartbeat and session check of event streams.
     pub pace: Pace,
 }
 
-impl Default for Parts {
-    /// The machine's own.
+impl Default for StartOptions {
+    /// System clock, system randomness and the limits of production.
     fn default() -> Self {
         Self {
             clock: Arc::new(SystemClock),
@@ -51,43 +56,43 @@ impl Default for Parts {
             entropy: Arc::new(SystemEntropy),
             hash_cost: HashCost::RECOMMENDED,
             limits: Limits::default(),
-            workers: Some(Rhythm::default()),
+            workers: Some(WorkerSchedule::default()),
             pace: Pace::default(),
         }
     }
 }
 
-/// Why a server did not start. With its sources it is one line that says what to do.
+/// Why a server did not start. Printed with its sources, it is one line that names the remedy.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// A setting, or what it points at, cannot be used.
+    /// A setting, or the file that it names, cannot be used.
     #[error(transparent)]
     Config(#[from] ConfigError),
     /// The address cannot be listened on.
     #[error("cannot listen on {address}: {}", listen_advice(.source))]
     Listen {
-        /// The address.
+        /// Address of the setting.
         address: SocketAddr,
-        /// What the system said.
+        /// Error of the operating system.
         source: io::Error,
     },
     /// The address for metrics cannot be listened on.
     #[error("cannot listen on {address} for metrics; set KANSO_METRICS_LISTEN to a free address")]
     MetricsListen {
-        /// The address.
+        /// Address of the setting.
         address: SocketAddr,
-        /// What the system said.
+        /// Error of the operating system.
         source: io::Error,
     },
     /// Metrics cannot be collected.
     #[error("cannot collect metrics")]
     Metrics(#[from] metrics_exporter_prometheus::BuildError),
-    /// The signing key is weak or not a key.
+    /// The signing key is weak or malformed.
     #[error("the signing key in {place} cannot be used")]
     Key {
-        /// The setting or the file that it came from.
+        /// Setting or file that holds the key.
         place: String,
-        /// What is wrong with it.
+        /// Defect of the key.
         source: KeyError,
     },
     /// The database cannot be opened.
@@ -96,82 +101,86 @@ pub enum StartError {
     /// The PostgreSQL database cannot be opened.
     #[error(transparent)]
     Postgres(#[from] kanso_postgres::OpenError),
-    /// The setting of Redis names none.
+    /// The Redis URL is malformed.
     #[error("KANSO_REDIS_URL {0}")]
     Redis(#[source] kanso_redis::InvalidUrl),
     /// The password hasher does not work.
     #[error(transparent)]
     Passwords(#[from] PasswordFault),
-    /// The work of starting broke off.
-    #[error("starting broke off")]
-    BrokeOff(#[source] tokio::task::JoinError),
+    /// The start panicked.
+    #[error("the start panicked")]
+    Panicked(#[source] tokio::task::JoinError),
 }
 
 impl StartError {
-    /// Whether another start may succeed though nobody changed anything.
+    /// Returns true if another start can succeed without a change of the configuration: PostgreSQL
+    /// was unreachable.
     #[must_use]
     pub const fn is_passing(&self) -> bool {
         matches!(self, Self::Postgres(error) if error.is_passing())
     }
 }
 
-/// Starts a server as `config` says, on this machine's clock and randomness.
+/// Starts a server with the default [`StartOptions`].
 ///
 /// # Errors
-/// What is said in [`StartError`]; nothing runs then.
+/// See [`StartError`]. No task is left running.
 pub async fn start(config: Config) -> Result<Running, StartError> {
-    start_with(config, Parts::default()).await
+    start_with(config, StartOptions::default()).await
 }
 
-/// Starts a server as `config` says, made of `parts`.
+/// Starts a server with `options`.
 ///
 /// # Errors
-/// What is said in [`StartError`]; nothing runs then.
-pub async fn start_with(config: Config, parts: Parts) -> Result<Running, StartError> {
+/// See [`StartError`]. No task is left running.
+pub async fn start_with(config: Config, options: StartOptions) -> Result<Running, StartError> {
     let address = config.listen;
     let listen = |source| StartError::Listen { address, source };
     let listener = TcpListener::bind(address).await.map_err(listen)?;
+    // Port 0 in the setting means any free port; only the bound socket knows which one.
     let address = listener.local_addr().map_err(listen)?;
     let metrics = match config.metrics_listen {
-        Some(address) => Some(MetricsDoor::open(address, &config.database).await?),
+        Some(address) => Some(MetricsListener::open(address, &config.database).await?),
         None => None,
     };
     let plan = DrainPlan::with_delay(config.drain_delay);
-    let limits = parts.limits;
-    // Opening a database reads all of it; the first hash takes its time too.
-    let site = tokio::task::spawn_blocking(move || {
-        let keys = Keys {
-            signing: signing_key(&config, &*parts.entropy)?,
+    let limits = options.limits;
+    // On a blocking thread: opening the database reads files and may run migrations, and the hasher
+    // computes a hash for the comparison with unknown accounts.
+    let components = tokio::task::spawn_blocking(move || {
+        let keys = SigningKeys {
+            current: signing_key(&config, &*options.entropy)?,
             former: former_keys(&config)?,
         };
-        wiring::site(&config, keys, &parts)
+        wiring::build(&config, keys, &options)
     });
-    let site = site.await.map_err(StartError::BrokeOff)??;
-    let running = Running::start(site, (listener, address), limits, plan);
+    let components = components.await.map_err(StartError::Panicked)??;
+    let running = Running::start(components, (listener, address), limits, plan);
     Ok(match metrics {
-        Some(door) => door.serve(running, limits),
+        Some(metrics) => metrics.serve(running, limits),
         None => running,
     })
 }
 
-/// Where metrics are told: a listener of its own, so that a proxy in front of the other one cannot
-/// give them away.
-struct MetricsDoor {
+/// Listener of the metrics. Separate from the API's, so that a proxy in front of the API cannot
+/// expose them.
+struct MetricsListener {
     listener: TcpListener,
     address: SocketAddr,
     handle: PrometheusHandle,
 }
 
-impl MetricsDoor {
-    /// As many as ask at a time; each scraper needs one.
+impl MetricsListener {
+    /// Open connections; each scraper needs one.
     const CONNECTIONS: usize = 16;
 
-    async fn open(address: SocketAddr, database: &Database) -> Result<Self, StartError> {
-        let refuse = |source| StartError::MetricsListen { address, source };
-        let listener = TcpListener::bind(address).await.map_err(refuse)?;
-        let address = listener.local_addr().map_err(refuse)?;
+    async fn open(address: SocketAddr, database: &DatabaseConfig) -> Result<Self, StartError> {
+        let error = |source| StartError::MetricsListen { address, source };
+        let listener = TcpListener::bind(address).await.map_err(error)?;
+        let address = listener.local_addr().map_err(error)?;
+        // Metrics need no authentication: the address is the only protection.
         if !address.ip().is_loopback() {
-            tracing::warn!(%address, "metrics are told to everybody who can reach this address");
+            tracing::warn!(%address, "metrics are readable by every client that can reach this address");
         }
         Ok(Self {
             listener,
@@ -180,25 +189,29 @@ impl MetricsDoor {
         })
     }
 
-    /// Tells them until `running` closes.
+    /// Serves the metrics until `running` closes.
     fn serve(self, running: Running, limits: Limits) -> Running {
-        let (handle, stages) = (self.handle.clone(), running.stages().clone());
+        let (handle, shutdown) = (self.handle.clone(), running.shutdown().clone());
         let router = kanso_http::metrics_router(move || handle.render());
         let limits = Limits {
             connections: Self::CONNECTIONS,
             ..limits
         };
-        let doorway = Doorway::new(router, stages.clone(), limits);
-        tokio::spawn(doorway.serve(self.listener));
-        tokio::spawn(metrics::keep_up(self.handle, stages));
+        // Nothing waits for these connections: a slow scraper must not delay the shutdown. They use
+        // the same stages, so that metrics can be read while the server drains.
+        let acceptor = Acceptor::new(router, shutdown.clone(), limits);
+        tokio::spawn(acceptor.serve(self.listener));
+        tokio::spawn(metrics::keep_up(self.handle, shutdown));
         running.with_metrics_on(self.address)
     }
 }
 
-/// The configured key, or the generated one of the data folder. Makes the folder.
+/// Returns the configured key, or the generated one of the data folder. Creates the folder.
 fn signing_key(config: &Config, entropy: &dyn Entropy) -> Result<SigningKey, StartError> {
+    // Also with a configured key: the folder holds the SQLite database, and a folder that is not
+    // writable is reported here with a remedy.
     let folder = DataDir::open(&config.data_dir)?;
-    let refuse = |place: &str| {
+    let invalid = |place: &str| {
         let place = place.to_owned();
         |source| StartError::Key { place, source }
     };
@@ -207,24 +220,20 @@ fn signing_key(config: &Config, entropy: &dyn Entropy) -> Result<SigningKey, Sta
         Signing::Generated => {
             let secret = folder.signing_key(|| new_secret(entropy))?;
             let place = shown(&config.data_dir.join(KEY_FILE));
-            SigningKey::hs256(secret.as_bytes()).map_err(refuse(&place))
+            SigningKey::hs256(secret.as_bytes()).map_err(invalid(&place))
         }
         Signing::Secret(secret) => {
-            SigningKey::hs256(secret.expose().as_bytes()).map_err(refuse("KANSO_JWT_SECRET"))
+            SigningKey::hs256(secret.expose().as_bytes()).map_err(invalid("KANSO_JWT_SECRET"))
         }
         Signing::PrivateKeyFile(path) => {
-            SigningKey::rs256(read_secret(path)?.as_bytes()).map_err(refuse(&shown(path)))
+            SigningKey::rs256(read_secret(path)?.as_bytes()).map_err(invalid(&shown(path)))
         }
     }
 }
 
-/// What signs access tokens, and what signed them before.
-pub(crate) struct Keys {
-    pub(crate) signing: SigningKey,
-    pub(crate) former: Vec<SigningKey>,
-}
-
+/// Returns the keys that signed access tokens before.
 fn former_keys(config: &Config) -> Result<Vec<SigningKey>, StartError> {
+    // Checked like the current key: a weak key must not verify tokens either.
     let mut keys = Vec::new();
     if let Some(secret) = &config.former_keys.secret {
         let place = "KANSO_JWT_FORMER_SECRET".to_owned();
@@ -239,6 +248,7 @@ fn former_keys(config: &Config) -> Result<Vec<SigningKey>, StartError> {
     Ok(keys)
 }
 
+/// Returns the remedy for the errors that a wrong setting causes.
 fn listen_advice(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::AddrInUse => {

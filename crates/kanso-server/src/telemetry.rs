@@ -1,4 +1,4 @@
-//! Log lines on standard error, with times in UTC.
+//! Logging to standard error, with times in UTC.
 
 use std::io::{IsTerminal as _, stderr};
 
@@ -7,27 +7,32 @@ use tracing_subscriber::filter::Directive;
 
 use crate::config::{Config, ConfigError, LogFormat};
 
-/// Whatever is to be logged, the database driver keeps to itself what it sends: its debug lines have
-/// the values of every statement, people's notes and the hashes of passwords among them.
+/// Directives that no log filter can override. The debug lines of the PostgreSQL driver contain the
+/// parameters of every statement: notes of users and password hashes, which must not be logged.
 const QUIET: [&str; 3] = [
     "tokio_postgres=info",
     "tokio_postgres::query=info",
     "tokio_postgres::prepare=info",
 ];
 
-/// Starts logging as `config` says. Called once, by `main`; a test's server stays silent.
+/// Starts logging with the filter and format of `config`. Called once, by `main`; a server in a test
+/// logs nothing.
+///
+/// # Errors
+/// If the filter is malformed, or a logger is already installed.
 pub fn start(config: &Config) -> Result<(), ConfigError> {
     let place = "KANSO_LOG";
     let mut filter = EnvFilter::try_new(&config.log)
         .map_err(|error| ConfigError::invalid(place, error.to_string()))?;
     for quiet in QUIET {
+        // Added after the operator's directives: the last one for a target wins.
         let quiet = quiet.parse::<Directive>();
         let quiet = quiet.map_err(|error| ConfigError::invalid(place, error.to_string()))?;
         filter = filter.add_directive(quiet);
     }
     let lines = tracing_subscriber::fmt()
-        // A line that cannot be written would be reported where lines cannot be written, and failing
-        // at that is a panic of the thread that logs: a full disk must not end the writer.
+        // Otherwise a line that cannot be written is reported with `eprintln!`, which panics when
+        // standard error is the full disk that caused it. That would end the storage's writer.
         .log_internal_errors(false)
         .with_env_filter(filter)
         .with_writer(stderr);

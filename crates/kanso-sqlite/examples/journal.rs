@@ -1,4 +1,4 @@
-//! How long a journal, a claim and the beginning of a day take.
+//! Measures a journal, a claim and the beginning of a day.
 //!
 //! `cargo run --release -p kanso-sqlite --example journal`
 
@@ -25,7 +25,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 const HABITS: u128 = 20;
-const PEOPLE: u128 = 5_000;
+const USERS: u128 = 5_000;
 
 #[tokio::main]
 async fn main() {
@@ -45,7 +45,7 @@ async fn main() {
     begin_days(&storage).await;
 }
 
-/// Somebody with 20 habits that were done every day.
+/// Measures the journal of a user with 20 habits that were done every day.
 async fn record(storage: &SqliteStorage, number: u128, days: i32) {
     let today: Date = noon().utc_date();
     let created = storage.create_account(new_account(number)).await.unwrap();
@@ -55,7 +55,7 @@ async fn record(storage: &SqliteStorage, number: u128, days: i32) {
     for back in 0..days {
         let date = days_before(today, back).to_string();
         let entries = (1..=HABITS).map(|of| {
-            // Ids as they come from many devices: in no order of habit or day.
+            // Ids of many devices are in no order of habit or day.
             let nth = u128::from(back.unsigned_abs()) * HABITS + of;
             let id = entry(nth.wrapping_mul(0x9E37_79B9_7F4A_7C15_F39C_C060_5CED_C835));
             create_entry(id, done(habit(of), &date))
@@ -64,9 +64,9 @@ async fn record(storage: &SqliteStorage, number: u128, days: i32) {
     }
 }
 
-/// A hundred thousand habits whose day begins.
+/// Measures the beginning of a day for a hundred thousand habits.
 async fn begin_days(storage: &Arc<SqliteStorage>) {
-    for number in 10..10 + PEOPLE {
+    for number in 10..10 + USERS {
         storage.create_account(new_account(number)).await.unwrap();
         let habits = (1..=HABITS).map(|id| create_habit(habit(id), titled("Read")));
         submit(storage, user(number), habits.collect()).await;
@@ -116,7 +116,7 @@ async fn submit(storage: &SqliteStorage, user: UserId, commands: Vec<Action>) {
     storage.write(user, keys, decide).await.unwrap();
 }
 
-/// The median of some runs.
+/// Returns the median of some runs.
 async fn timed<F: Future>(runs: usize, run: impl Fn() -> F) -> Duration {
     let mut times = Vec::with_capacity(runs);
     for _ in 0..runs {

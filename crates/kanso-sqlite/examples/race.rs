@@ -1,7 +1,7 @@
-//! The race of the contract suite, for as long as somebody wants: eight devices write, two pull,
-//! and whoever has read everything must hold what the digest says.
+//! The race of the contract suite for any number of pushes: eight devices write, two pull, and a device
+//! that is up to date must agree with the digest.
 //!
-//! `cargo run --release -p kanso-sqlite --example race -- 20000` for so many pushes a device.
+//! `cargo run --release -p kanso-sqlite --example race -- 20000` for 20,000 pushes of each device.
 
 #![expect(clippy::print_stdout, reason = "a program that prints what it found")]
 

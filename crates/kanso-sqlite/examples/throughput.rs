@@ -1,7 +1,7 @@
-//! Measures the store by itself: acknowledged writes a second, pages of a pull, a session check.
+//! Measures the store alone: acknowledged writes per second, pages of a pull, session checks.
 //!
 //! `cargo run --release -p kanso-sqlite --example throughput [FOLDER]`, where the folder should be
-//! on the disk in question; a flush costs what that disk makes it cost.
+//! on the disk to measure: the time of a flush depends on it.
 
 #![expect(
     clippy::print_stdout,
@@ -75,7 +75,7 @@ async fn measure_reads(storage: &SqliteStorage) {
     println!("an empty page: {elapsed:?}");
     let is_open = async || storage.session_is_open(user, session_id(1), noon()).await;
     let (elapsed, ()) = repeated(10_000, async || assert!(is_open().await.unwrap())).await;
-    println!("whether a session is open: {elapsed:?}");
+    println!("session check: {elapsed:?}");
 }
 
 async fn register(storage: &SqliteStorage, number: u32) {
@@ -97,7 +97,7 @@ async fn register(storage: &SqliteStorage, number: u32) {
 
 async fn write(storage: Arc<SqliteStorage>, number: u32, run: u32) {
     for nth in 1..=WRITES_EACH {
-        // Ids come in the order of time, as a device makes them (UUID version 7).
+        // Ids in the order of time, as devices generate them (UUID version 7).
         let id = (u128::from(run * WRITES_EACH + nth) << 64) | u128::from(number);
         let fields = done(habit(1), "2026-01-15");
         let create = create_entry(EntryId::new(Uuid::from_u128(id)), fields);
@@ -109,7 +109,7 @@ async fn submit(storage: &SqliteStorage, number: u32, op: u128, action: Action) 
     let operations = vec![Operation {
         key: Some(ReceiptKey {
             op_id: OpId::new(Uuid::from_u128(op)),
-            fingerprint: Fingerprint::new([7; 32]),
+            fingerprint: Fingerprint::of_hash([7; 32]),
         }),
         ..Operation::once(action)
     }];
@@ -118,7 +118,7 @@ async fn submit(storage: &SqliteStorage, number: u32, op: u128, action: Action) 
     storage.write(user(number), keys, decide).await.unwrap();
 }
 
-/// Ids that lie far apart, as random ones do.
+/// Makes ids that lie far apart, like random ones.
 fn user(number: u32) -> UserId {
     const GOLDEN: u128 = 0x9E37_79B9_7F4A_7C15_F39C_C060_5CED_C834;
     UserId::new(Uuid::from_u128(u128::from(number).wrapping_mul(GOLDEN)))

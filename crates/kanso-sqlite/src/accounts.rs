@@ -1,17 +1,17 @@
-//! The port over accounts and sessions.
+//! The port for accounts and sessions.
 
 use async_trait::async_trait;
 use kanso_application::ports::storage::{
-    AccountStore, Credentials, DecideRefresh, NewAccount, NewPassword, SessionsThen, StorageError,
+    AccountStore, Credentials, DecideRefresh, EndSessions, NewAccount, NewPassword, StorageError,
 };
 use kanso_domain::accounts::{Account, Email, PasswordHash, SettingsChange};
 use kanso_domain::sessions::{Refreshed, Session};
 use kanso_domain::{SessionId, Timestamp, UserId};
 use rusqlite::Connection;
 
-use crate::error::Failure;
-use crate::writer::Effort;
-use crate::{SqliteStorage, dirty, sessions, users};
+use crate::error::DatabaseError;
+use crate::writer::WriteCost;
+use crate::{SqliteStorage, sessions, streak_queue, users};
 
 #[async_trait]
 impl AccountStore for SqliteStorage {
@@ -46,10 +46,11 @@ impl AccountStore for SqliteStorage {
             let before = account.settings.clone();
             account.settings = account.settings.changed(change);
             if account.settings != before {
-                // Each of the settings says how days or weeks are read.
+                // Each setting changes how days or weeks are counted, so every streak may be wrong
+                // now. A change that sets the same values must not move the head.
                 let head = head.advanced(now);
                 users::set_settings(connection, user, &account.settings, head)?;
-                dirty::queue_all(connection, user, head.changed_at)?;
+                streak_queue::queue_all(connection, user, head.changed_at)?;
             }
             Ok(Some(account))
         })
@@ -62,9 +63,9 @@ impl AccountStore for SqliteStorage {
                 return Ok(false);
             }
             match new.sessions {
-                SessionsThen::Stay => {}
-                SessionsThen::EndBut(kept) => sessions::delete_all(connection, user, Some(kept))?,
-                SessionsThen::End => sessions::delete_all(connection, user, None)?,
+                EndSessions::None => {}
+                EndSessions::AllBut(kept) => sessions::delete_all(connection, user, Some(kept))?,
+                EndSessions::All => sessions::delete_all(connection, user, None)?,
             }
             Ok(true)
         })
@@ -73,7 +74,9 @@ impl AccountStore for SqliteStorage {
 
     async fn delete_account(&self, user: UserId) -> Result<bool, StorageError> {
         let work = move |connection: &Connection| users::delete(connection, user);
-        Ok(self.writer.run(Effort::Erasure, work).await?)
+        // `secure_delete` overwrites the rows in the database. The write-ahead log still has the pages from
+        // before, so it is emptied before the answer.
+        Ok(self.writer.run(WriteCost::Erasure, work).await?)
     }
 
     async fn open_session(
@@ -82,6 +85,8 @@ impl AccountStore for SqliteStorage {
         checked: PasswordHash,
     ) -> Result<bool, StorageError> {
         self.change(move |connection| {
+            // Checked again inside the write: the password may have changed since the slow comparison of
+            // its hash, and an old one must not open a session.
             if !users::has_password(connection, session.user_id, &checked)? {
                 return Ok(false);
             }
@@ -137,12 +142,12 @@ impl AccountStore for SqliteStorage {
 }
 
 impl SqliteStorage {
-    /// Runs `work` as one write.
+    /// Runs `work` as one write of one record.
     pub(crate) async fn change<T, W>(&self, work: W) -> Result<T, StorageError>
     where
         T: Send + 'static,
-        W: FnOnce(&Connection) -> Result<T, Failure> + Send + 'static,
+        W: FnOnce(&Connection) -> Result<T, DatabaseError> + Send + 'static,
     {
-        Ok(self.writer.run(Effort::Records(1), work).await?)
+        Ok(self.writer.run(WriteCost::Records(1), work).await?)
     }
 }

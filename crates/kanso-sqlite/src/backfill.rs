@@ -1,4 +1,4 @@
-//! What a migration cannot say in SQL.
+//! Part of a migration that SQL cannot express.
 
 use kanso_domain::UserId;
 use kanso_domain::sync::Digest;
@@ -6,10 +6,11 @@ use rusqlite::Connection;
 
 use crate::columns::{Bound, only};
 use crate::compare;
-use crate::error::Failure;
+use crate::error::DatabaseError;
 
-/// Sums up the live records of everybody for whom that was not done yet.
-pub(crate) fn digests(connection: &mut Connection) -> Result<(), Failure> {
+/// Computes the missing digests. They hash with a function of the domain, so a migration in SQL cannot
+/// compute them; it leaves NULL for the users that are left to do.
+pub(crate) fn digests(connection: &mut Connection) -> Result<(), DatabaseError> {
     let transaction = connection.transaction()?;
     let users: Vec<UserId> = {
         let sql = "SELECT user_id FROM users WHERE digest IS NULL";

@@ -1,4 +1,4 @@
-//! A copy of a database while others use it.
+//! Backup of a database while a server uses it.
 
 use std::fs::OpenOptions;
 use std::io;
@@ -8,36 +8,37 @@ use rusqlite::{Connection, OpenFlags};
 
 use crate::open::{OpenError, check};
 
-/// Why there is no backup. What was begun of it is removed.
+/// Error of a backup. An incomplete copy is removed.
 #[derive(Debug, thiserror::Error)]
 pub enum BackupError {
-    /// The database cannot be read, or the copy of it is not sound.
+    /// The database cannot be read, or the copy is damaged.
     #[error(transparent)]
     Open(#[from] OpenError),
     /// The copy cannot be written.
     #[error("cannot write {}", .path.display())]
     Inaccessible {
-        /// The copy.
+        /// Path of the copy.
         path: PathBuf,
-        /// What the operating system said.
+        /// Error of the operating system.
         source: io::Error,
     },
-    /// SQLite could not make the copy.
+    /// SQLite cannot write the copy.
     #[error("cannot copy the database to {}", .path.display())]
     Sqlite {
-        /// The copy.
+        /// Path of the copy.
         path: PathBuf,
-        /// What went wrong.
+        /// Cause.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
 }
 
-/// Writes a copy of the database at `from` to the new file `to`, which only its owner can read:
-/// one consistent state, compact and checked, while a server may be writing. Blocks.
+/// Writes a copy of the database at `from` to the new file `to`, which only its owner can read. The
+/// copy is one consistent state, compact and checked; a server may write meanwhile. Blocks.
 ///
 /// # Errors
-/// See [`BackupError`]; a file that exists is never written over.
+/// See [`BackupError`]. An existing file is never overwritten.
 pub fn backup(from: &Path, to: &Path) -> Result<(), BackupError> {
+    // A damaged database is refused: otherwise good backups would be replaced by damaged ones.
     check(from)?;
     let inaccessible = |source| BackupError::Inaccessible {
         path: to.to_owned(),
@@ -46,7 +47,7 @@ pub fn backup(from: &Path, to: &Path) -> Result<(), BackupError> {
     create_private(to).map_err(inaccessible)?;
     let copied = copy(from, to);
     if copied.is_err() {
-        // It is ours: it was not there before.
+        // Safe to remove: `create_private` has created it.
         let _ = std::fs::remove_file(to);
     }
     copied
@@ -61,14 +62,16 @@ fn copy(from: &Path, to: &Path) -> Result<(), BackupError> {
         path: to.to_owned(),
         source: io::Error::from(io::ErrorKind::InvalidFilename),
     })?;
-    // Without OPEN_URI: a path that begins with `file:` is a path.
+    // Without OPEN_URI, so that a path that begins with `file:` stays a path.
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(from, flags).map_err(failed)?;
-    // It may write to an empty file, so the file keeps the mode that it was made with.
+    // VACUUM INTO reads one snapshot, so it does not block the writer, and it leaves out free pages.
+    // It accepts an existing file if that is empty, which keeps the private mode of the file.
     connection
         .execute("VACUUM INTO ?1", [target])
         .map_err(failed)?;
     check(to)?;
+    // VACUUM INTO does not flush. A backup that is reported must survive a power failure.
     let synced = OpenOptions::new()
         .read(true)
         .open(to)

@@ -1,5 +1,5 @@
-//! Values of the domain as columns, and back. A column that holds no such value is an error of
-//! the driver's, never a guess.
+//! Conversion between values of the domain and columns. A column with an invalid value is an error of
+//! the driver, never a default.
 
 use jiff::civil::Date;
 use kanso_domain::accounts::{Email, PasswordHash};
@@ -16,13 +16,13 @@ use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, Value, 
 use rusqlite::{Row, ToSql};
 use uuid::Uuid;
 
-/// A value that one column holds.
+/// A value that is stored in one column.
 pub(crate) trait Column: Sized {
     fn store(&self) -> ToSqlOutput<'_>;
     fn read(stored: ValueRef<'_>) -> FromSqlResult<Self>;
 }
 
-/// A parameter of a statement.
+/// A parameter of a statement; a wrapper, because `ToSql` belongs to the driver.
 pub(crate) struct Bound<'a, T>(pub(crate) &'a T);
 
 impl<T: Column> ToSql for Bound<'_, T> {
@@ -31,6 +31,7 @@ impl<T: Column> ToSql for Bound<'_, T> {
     }
 }
 
+/// Reads a [`Column`]; a wrapper, because `FromSql` belongs to the driver.
 struct Read<T>(T);
 
 impl<T: Column> FromSql for Read<T> {
@@ -39,7 +40,7 @@ impl<T: Column> FromSql for Read<T> {
     }
 }
 
-/// The columns of a row, taken in their order.
+/// Reads the columns of a row from left to right.
 pub(crate) struct Columns<'a, 'stmt> {
     row: &'a Row<'stmt>,
     next: usize,
@@ -57,7 +58,7 @@ impl<'a, 'stmt> Columns<'a, 'stmt> {
     }
 }
 
-/// The first column of a row.
+/// Reads the first column of a row.
 pub(crate) fn only<T: Column>(row: &Row<'_>) -> rusqlite::Result<T> {
     Columns::of(row).take()
 }
@@ -78,7 +79,7 @@ impl<T: Column> Column for Option<T> {
     }
 }
 
-/// A line a type: how a value is stored, and how what is stored is read.
+/// Implements [`Column`], one line for each type: how to store it and how to read it.
 macro_rules! columns {
     ($($variant:ident { $($type:ty: |$value:ident| $store:expr, |$stored:ident| $read:expr;)+ })+) => {$($(
         impl Column for $type {
@@ -108,6 +109,7 @@ macro_rules! columns {
 columns! {
     Integer {
         i64: |value| *value, |stored| Ok(stored);
+        // The bits are kept: an INTEGER is signed, a digest is not.
         Digest: |value| value.get().cast_signed(), |stored| Ok(Self::new(stored.cast_unsigned()));
         bool: |value| i64::from(*value), |stored| Ok(stored != 0);
         i32: |value| i64::from(*value), |stored| narrow(stored);
@@ -152,7 +154,7 @@ columns! {
     }
     Hash {
         TokenHash: |value| value.bytes(), |stored| Ok(Self::new(stored));
-        Fingerprint: |value| value.bytes(), |stored| Ok(Self::new(stored));
+        Fingerprint: |value| value.bytes(), |stored| Ok(Self::from_bytes(stored));
     }
 }
 
@@ -160,13 +162,14 @@ fn narrow<T: TryFrom<i64>>(stored: i64) -> FromSqlResult<T> {
     T::try_from(stored).map_err(|_| FromSqlError::OutOfRange(stored))
 }
 
+/// Finds the value with this stored name among `all`.
 pub(crate) fn named<T: Copy>(
     all: &[T],
     name: fn(T) -> &'static str,
     stored: &str,
 ) -> FromSqlResult<T> {
-    let found = all.iter().copied().find(|&value| name(value) == stored);
-    found.ok_or(FromSqlError::InvalidType)
+    let value = all.iter().copied().find(|&value| name(value) == stored);
+    value.ok_or(FromSqlError::InvalidType)
 }
 
 const EPOCH: Date = jiff::civil::date(1970, 1, 1);
@@ -189,6 +192,7 @@ pub(crate) fn mask_of(weekdays: Weekdays) -> i64 {
 
 pub(crate) fn weekdays_of(mask: i64) -> FromSqlResult<Weekdays> {
     let days: Vec<u8> = (0..=6).filter(|&day| mask & (1 << day) != 0).collect();
+    // Bits beyond the seventh would be dropped silently, so the mask must survive the round trip.
     let weekdays = Weekdays::new(&days).filter(|&weekdays| mask_of(weekdays) == mask);
     weekdays.ok_or(FromSqlError::OutOfRange(mask))
 }

@@ -1,4 +1,4 @@
-//! What a replica lacks or holds besides.
+//! Comparison of a replica with the stored records.
 
 use std::collections::BTreeMap;
 
@@ -9,18 +9,19 @@ use rusqlite::{Connection, Row};
 use uuid::Uuid;
 
 use crate::columns::{Bound, Columns};
-use crate::error::Failure;
+use crate::error::DatabaseError;
 use crate::statements::prepare;
 use crate::{entries, habits, users};
 
-/// Compares; `None` when there is no such account. `connection` is in a transaction.
+/// Compares the live records with a replica; `None` if there is no such account. `connection` is in
+/// a transaction.
 pub(crate) fn read(
     connection: &Connection,
     epoch: Epoch,
     user: UserId,
     replica: &Buckets,
     limit: u32,
-) -> Result<Option<Comparison>, Failure> {
+) -> Result<Option<Comparison>, DatabaseError> {
     let Some(head) = users::head(connection, epoch, user)? else {
         return Ok(None);
     };
@@ -32,13 +33,15 @@ pub(crate) fn read(
     let differing = ours.differing(replica);
     let mut by_bucket: BTreeMap<u8, Vec<(Entity, Uuid)>> = BTreeMap::new();
     for (entity, id, _) in live {
-        let place = Buckets::place(id.as_u128());
-        by_bucket.entry(place).or_default().push((entity, id));
+        let bucket = Buckets::place(id.as_u128());
+        by_bucket.entry(bucket).or_default().push((entity, id));
     }
     let mut stored = BTreeMap::new();
     let mut left = usize::try_from(limit).unwrap_or(usize::MAX);
-    for &place in &differing {
-        let ids = by_bucket.remove(&place).unwrap_or_default();
+    for &bucket in &differing {
+        let ids = by_bucket.remove(&bucket).unwrap_or_default();
+        // The first bucket is always sent, even if it exceeds the limit: otherwise a client with one
+        // large bucket would ask for ever.
         if !stored.is_empty() && ids.len() > left {
             break;
         }
@@ -49,7 +52,7 @@ pub(crate) fn read(
         let records = records
             .filter_map(Result::transpose)
             .collect::<Result<_, _>>()?;
-        stored.insert(place, records);
+        stored.insert(bucket, records);
     }
     Ok(Some(Comparison {
         head,
@@ -58,11 +61,12 @@ pub(crate) fn read(
     }))
 }
 
-/// Every live record by kind, id and version.
+/// Returns kind, id and version of every live record. Entries of a deleted habit are not live,
+/// although they have no tombstone of their own.
 pub(crate) fn live(
     connection: &Connection,
     user: UserId,
-) -> Result<Vec<(Entity, Uuid, Version)>, Failure> {
+) -> Result<Vec<(Entity, Uuid, Version)>, DatabaseError> {
     let mut live = Vec::new();
     let mut statement = prepare(
         connection,
@@ -99,7 +103,7 @@ fn find(
     user: UserId,
     entity: Entity,
     id: Uuid,
-) -> Result<Option<Record>, Failure> {
+) -> Result<Option<Record>, DatabaseError> {
     Ok(match entity {
         Entity::Habit => habits::find(connection, user, HabitId::new(id))?.map(Record::Habit),
         Entity::Entry => entries::find(connection, user, EntryId::new(id))?.map(Record::Entry),

@@ -1,4 +1,4 @@
-//! The port over devices, and their rows.
+//! The port for devices, and their rows.
 
 use async_trait::async_trait;
 use kanso_application::ports::devices::{Device, DeviceStore, Sighting};
@@ -8,9 +8,9 @@ use rusqlite::{Connection, Row, params};
 
 use crate::SqliteStorage;
 use crate::columns::{Bound, Columns};
-use crate::error::Failure;
+use crate::error::DatabaseError;
 use crate::statements::prepare;
-use crate::writer::Effort;
+use crate::writer::WriteCost;
 
 #[async_trait]
 impl DeviceStore for SqliteStorage {
@@ -23,7 +23,7 @@ impl DeviceStore for SqliteStorage {
         &self,
         sightings: Vec<Sighting>,
     ) -> Result<Vec<(UserId, DeviceId)>, StorageError> {
-        let effort = Effort::Records(sightings.len());
+        let cost = WriteCost::Records(sightings.len());
         let work = move |connection: &Connection| {
             let mut unknown = Vec::new();
             for sighting in &sightings {
@@ -33,7 +33,7 @@ impl DeviceStore for SqliteStorage {
             }
             Ok(unknown)
         };
-        Ok(self.writer.run(effort, work).await?)
+        Ok(self.writer.run(cost, work).await?)
     }
 
     async fn devices(&self, user: UserId) -> Result<Vec<Device>, StorageError> {
@@ -47,7 +47,9 @@ impl DeviceStore for SqliteStorage {
     }
 }
 
-fn meet(connection: &Connection, sighting: &Sighting) -> Result<(), Failure> {
+/// Registers a device, or updates the one that exists. An unknown user is ignored: the account may
+/// have been deleted since the request was authorized.
+fn meet(connection: &Connection, sighting: &Sighting) -> Result<(), DatabaseError> {
     prepare(
         connection,
         "INSERT INTO devices (user_id, id, first_seen_at, last_seen_at, position)
@@ -65,8 +67,8 @@ fn meet(connection: &Connection, sighting: &Sighting) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Whether the device is there.
-fn note(connection: &Connection, sighting: &Sighting) -> Result<bool, Failure> {
+/// Updates a device; returns false if it does not exist.
+fn note(connection: &Connection, sighting: &Sighting) -> Result<bool, DatabaseError> {
     let noted = prepare(
         connection,
         "UPDATE devices SET last_seen_at = max(last_seen_at, ?3), position = ?4
@@ -81,7 +83,7 @@ fn note(connection: &Connection, sighting: &Sighting) -> Result<bool, Failure> {
     Ok(noted > 0)
 }
 
-fn list(connection: &Connection, user: UserId) -> Result<Vec<Device>, Failure> {
+fn list(connection: &Connection, user: UserId) -> Result<Vec<Device>, DatabaseError> {
     let mut statement = prepare(
         connection,
         "SELECT id, first_seen_at, last_seen_at, position FROM devices WHERE user_id = ?1
@@ -100,7 +102,7 @@ fn list(connection: &Connection, user: UserId) -> Result<Vec<Device>, Failure> {
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-fn forget(connection: &Connection, user: UserId, device: DeviceId) -> Result<bool, Failure> {
+fn forget(connection: &Connection, user: UserId, device: DeviceId) -> Result<bool, DatabaseError> {
     let forgotten = prepare(
         connection,
         "DELETE FROM devices WHERE user_id = ?1 AND id = ?2",

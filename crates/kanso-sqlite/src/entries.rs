@@ -7,12 +7,12 @@ use kanso_domain::{EntryId, HabitId, Timestamp, UserId};
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use crate::columns::{Bound, Columns};
-use crate::error::Failure;
+use crate::error::DatabaseError;
 use crate::habits::read_stamp;
 use crate::provenance;
 use crate::statements::prepare;
 
-/// What [`read`] reads, in its order.
+/// Columns in the order of [`read`].
 macro_rules! entry_columns {
     () => {
         "id, habit_id, completion_date, completion_is_a_date, timezone, local_date, kind, value, \
@@ -52,12 +52,12 @@ pub(crate) fn read_completion(columns: &mut Columns<'_, '_>) -> rusqlite::Result
     })
 }
 
-/// An entry, be it a tombstone or a deleted habit's.
+/// Returns an entry, also a tombstone and an entry of a deleted habit.
 pub(crate) fn find(
     connection: &Connection,
     user: UserId,
     id: EntryId,
-) -> Result<Option<Entry>, Failure> {
+) -> Result<Option<Entry>, DatabaseError> {
     let mut statement = prepare(
         connection,
         concat!(
@@ -70,12 +70,12 @@ pub(crate) fn find(
     Ok(found.optional()?)
 }
 
-/// The live entries of a habit, be it a tombstone.
+/// Returns the live entries of a habit. The habit may be deleted: reviving it needs its entries.
 pub(crate) fn live_of(
     connection: &Connection,
     user: UserId,
     habit: HabitId,
-) -> Result<Vec<Entry>, Failure> {
+) -> Result<Vec<Entry>, DatabaseError> {
     let mut statement = prepare(
         connection,
         concat!(
@@ -89,12 +89,12 @@ pub(crate) fn live_of(
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// A live entry of a live habit.
+/// Returns a live entry of a live habit.
 pub(crate) fn find_live(
     connection: &Connection,
     user: UserId,
     id: EntryId,
-) -> Result<Option<Entry>, Failure> {
+) -> Result<Option<Entry>, DatabaseError> {
     let mut statement = prepare(
         connection,
         concat!(
@@ -111,7 +111,7 @@ pub(crate) fn find_live(
     Ok(found.optional()?)
 }
 
-/// What of an [`EntryFilter`] compares with columns.
+/// The bounds of an [`EntryFilter`], split by the columns that they compare with.
 struct Bounds {
     day_from: Option<jiff::civil::Date>,
     day_to: Option<jiff::civil::Date>,
@@ -140,8 +140,10 @@ const fn split(bound: Option<Completion>) -> (Option<jiff::civil::Date>, Option<
     }
 }
 
-/// A list of the entries of live habits, which `$of_habit` tells. An absent bound is the end of the
-/// column's range, so that the statement is the same and an index can be used.
+/// Lists live entries; `$of_habit` restricts them to live habits.
+//
+// A missing bound is passed as the end of the column's range. `?2 IS NULL OR ...` would keep SQLite
+// from using an index.
 macro_rules! listed {
     ($of_habit:literal) => {
         concat!(
@@ -160,12 +162,12 @@ macro_rules! listed {
     };
 }
 
-/// The live entries of live habits that `filter` lets through, newest completion first.
+/// Returns the live entries of live habits that match `filter`, newest completion first.
 pub(crate) fn list(
     connection: &Connection,
     user: UserId,
     filter: &EntryFilter,
-) -> Result<Vec<Entry>, Failure> {
+) -> Result<Vec<Entry>, DatabaseError> {
     let bounds = Bounds::of(filter);
     macro_rules! bound {
         ($($more:expr)?) => {
@@ -201,7 +203,7 @@ pub(crate) fn list(
     Ok(entries)
 }
 
-/// The parameters 1 to 17 of an insertion or an update, and what follows them.
+/// Makes the parameters 1 to 17 of an INSERT or UPDATE, and further ones.
 macro_rules! entry_values {
     ($user:expr, $entry:expr $(, $more:expr)*) => {
         params![
@@ -227,16 +229,16 @@ macro_rules! entry_values {
     };
 }
 
-/// Stores an entry in the place of the version that it replaces. An entry does not move to
-/// another habit.
+/// Stores an entry in place of the version that it replaces. An entry never moves to another habit, so
+/// `habit_id` is a condition and is not set.
 ///
 /// # Errors
-/// Also when another version is stored, or one at all under the id of a new entry.
+/// Fails if the stored version differs or the id is taken.
 pub(crate) fn save(
     connection: &Connection,
     user: UserId,
     save: &RecordWrite<Entry>,
-) -> Result<(), Failure> {
+) -> Result<(), DatabaseError> {
     let entry = &save.record;
     let changed = match &save.replaces {
         None => prepare(
@@ -260,7 +262,7 @@ pub(crate) fn save(
         .execute(entry_values!(&user, entry, replaced))?,
     };
     if changed != 1 {
-        return Err(Failure::stale("entry", entry.id, save.replaces));
+        return Err(DatabaseError::stale("entry", entry.id, save.replaces));
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! What goes wrong inside, and which of the port's errors it is.
+//! Errors of this crate and how they map to the port's error.
 
 use std::fmt::Display;
 use std::sync::Arc;
@@ -9,71 +9,71 @@ use rusqlite::ErrorCode;
 
 use crate::measure;
 
-/// Why a call failed.
+/// Error of a call. `Clone`, because all writes of a batch share its error.
 #[derive(Clone, Debug, thiserror::Error)]
-pub(crate) enum Failure {
-    /// SQLite failed, or a column holds what its type cannot.
+pub(crate) enum DatabaseError {
+    /// SQLite failed, or a column holds an invalid value.
     #[error("sqlite failed")]
     Sqlite(#[source] Arc<rusqlite::Error>),
-    /// The rows contradict each other, or what is to be stored contradicts them.
+    /// Stored rows contradict each other or the write.
     #[error("{0}")]
     Impossible(String),
-    /// The batch that the write was part of was not committed.
+    /// The batch of the write was not committed.
     #[error("the transaction was not committed")]
     NotCommitted(#[source] Arc<rusqlite::Error>),
     /// The storage was closed.
     #[error("the storage is closed")]
     Closed,
-    /// No connection could be had.
-    #[error("no connection to read with: {0}")]
+    /// The pool has no connection.
+    #[error("no connection for reading: {0}")]
     NoReader(String),
-    /// A reader kept the write-ahead log from being emptied.
+    /// The write-ahead log cannot be emptied, because a reader uses it.
     #[error("the write-ahead log is in use")]
     LogInUse,
     /// The work panicked.
-    #[error("the work on the database panicked")]
+    #[error("a database task panicked")]
     Panicked,
 }
 
-impl Failure {
-    /// A record that was to be stored does not follow the stored one.
+impl DatabaseError {
+    /// Makes the error of a write whose replaced version is not the stored one.
     pub(crate) fn stale(kind: &str, id: impl Display, replaces: Option<Version>) -> Self {
         let expected = replaces.map_or("new".to_owned(), |version| format!("at version {version}"));
         Self::Impossible(format!("{kind} {id} is not {expected}"))
     }
 }
 
-impl From<rusqlite::Error> for Failure {
+impl From<rusqlite::Error> for DatabaseError {
     fn from(error: rusqlite::Error) -> Self {
         Self::Sqlite(Arc::new(error))
     }
 }
 
-impl From<Failure> for StorageError {
-    fn from(failure: Failure) -> Self {
-        let error = told(failure);
+impl From<DatabaseError> for StorageError {
+    fn from(error: DatabaseError) -> Self {
+        let error = storage_error(error);
         measure::failed(&error);
         error
     }
 }
 
-fn told(failure: Failure) -> StorageError {
+fn storage_error(error: DatabaseError) -> StorageError {
     use StorageError::{Corrupt, Unavailable};
-    match &failure {
-        Failure::Sqlite(error) if is_corruption(error) => Corrupt(failure.into()),
-        Failure::Impossible(_) | Failure::Panicked => Corrupt(failure.into()),
-        Failure::Sqlite(_)
-        | Failure::NotCommitted(_)
-        | Failure::Closed
-        | Failure::LogInUse
-        | Failure::NoReader(_) => Unavailable(failure.into()),
+    match &error {
+        DatabaseError::Sqlite(cause) if is_corruption(cause) => Corrupt(error.into()),
+        DatabaseError::Impossible(_) | DatabaseError::Panicked => Corrupt(error.into()),
+        DatabaseError::Sqlite(_)
+        | DatabaseError::NotCommitted(_)
+        | DatabaseError::Closed
+        | DatabaseError::LogInUse
+        | DatabaseError::NoReader(_) => Unavailable(error.into()),
     }
 }
 
-/// Whether an error shows that the data is wrong, rather than that the machine is.
+/// Returns true if an error shows that the data is wrong, rather than the machine.
 ///
-/// What a user can cause breaks no constraint: the statements allow for it. A broken constraint
-/// means that a changeset or the data is not what it must be.
+/// A user cannot cause a constraint violation: the statements handle every such case. So one means
+/// that a changeset or the stored data is invalid.
 fn is_corruption(error: &rusqlite::Error) -> bool {
     use rusqlite::Error::{
         FromSqlConversionFailure, IntegralValueOutOfRange, InvalidColumnType, QueryReturnedNoRows,

@@ -7,11 +7,14 @@ use kanso_domain::{HabitId, UserId};
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use crate::columns::{Bound, Columns};
-use crate::error::Failure;
+use crate::error::DatabaseError;
 use crate::provenance;
 use crate::statements::prepare;
 
-/// What [`read`] reads, in its order. A streak that waits to be computed anew is of no day.
+/// Columns in the order of [`read`].
+//
+// The streak of a queued habit is stale. Its day is read as NULL, which the domain takes as "not
+// computed", so a reader never shows the stale number.
 macro_rules! habit_columns {
     () => {
         "id, title, description, color, icon, sort_order, schedule_history, unit, reminder_time, \
@@ -67,12 +70,12 @@ pub(crate) fn read_stamp(columns: &mut Columns<'_, '_>) -> rusqlite::Result<Stam
     })
 }
 
-/// A habit, be it a tombstone.
+/// Returns a habit, also a tombstone.
 pub(crate) fn find(
     connection: &Connection,
     user: UserId,
     id: HabitId,
-) -> Result<Option<Habit>, Failure> {
+) -> Result<Option<Habit>, DatabaseError> {
     let mut statement = prepare(
         connection,
         concat!(
@@ -85,22 +88,22 @@ pub(crate) fn find(
     Ok(found.optional()?)
 }
 
-/// A live habit.
+/// Returns a live habit.
 pub(crate) fn find_live(
     connection: &Connection,
     user: UserId,
     id: HabitId,
-) -> Result<Option<Habit>, Failure> {
+) -> Result<Option<Habit>, DatabaseError> {
     let found = find(connection, user, id)?;
     Ok(found.filter(|habit| !habit.stamp.is_deleted()))
 }
 
-/// The live habits by `sort_order`, then newest first.
+/// Returns the live habits by `sort_order`, then newest first.
 pub(crate) fn list(
     connection: &Connection,
     user: UserId,
     archived_too: bool,
-) -> Result<Vec<Habit>, Failure> {
+) -> Result<Vec<Habit>, DatabaseError> {
     let mut statement = prepare(
         connection,
         concat!(
@@ -115,8 +118,10 @@ pub(crate) fn list(
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// The parameters 1 to 31 of an insertion or an update, and what follows them. The columns of a
-/// schedule and a target and the history, which ends with them, are all taken from the history.
+/// Makes the parameters 1 to 31 of an INSERT or UPDATE, and further ones.
+//
+// The columns of the current schedule and target repeat the last version of the history. Both are
+// written from the history, so they cannot disagree.
 macro_rules! habit_values {
     ($user:expr, $habit:expr $(, $more:expr)*) => {
         params![
@@ -156,15 +161,15 @@ macro_rules! habit_values {
     };
 }
 
-/// Stores a habit in the place of the version that it replaces.
+/// Stores a habit in place of the version that it replaces.
 ///
 /// # Errors
-/// Also when another version is stored, or one at all under the id of a new habit.
+/// Fails if the stored version differs or the id is taken.
 pub(crate) fn save(
     connection: &Connection,
     user: UserId,
     save: &RecordWrite<Habit>,
-) -> Result<(), Failure> {
+) -> Result<(), DatabaseError> {
     let habit = &save.record;
     let changed = match &save.replaces {
         None => prepare(
@@ -193,8 +198,9 @@ pub(crate) fn save(
         )?
         .execute(habit_values!(&user, habit, replaced))?,
     };
+    // Zero rows: the stored version is not the replaced one. A taken id fails as a violated key.
     if changed != 1 {
-        return Err(Failure::stale("habit", habit.id, save.replaces));
+        return Err(DatabaseError::stale("habit", habit.id, save.replaces));
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
-//! Columns that hold a list: what a habit asked for over time, and when it was away.
+//! JSON columns of a habit: its schedule over time, and the spans in which it was archived.
 //!
-//! Both are JSON with the units of the other columns: days since 1970, thousandths, a mask.
+//! The units are those of the other columns: days since 1970, thousandths, a mask of weekdays.
 
 use std::borrow::Cow;
 
@@ -76,6 +76,11 @@ fn version(version: &ScheduleVersion) -> serde_json::Value {
     })
 }
 
+/// JSON form of one version of a schedule.
+//
+// kanso-postgres has a copy in its own `history.rs`. Change both together: the stores share a format,
+// and a shared type would bring serde into the ring of the ports. The contract cases in
+// kanso-testkit's `contract/past.rs` run on both stores.
 #[derive(Deserialize)]
 struct StoredVersion<'a> {
     effective_from: i64,
@@ -92,8 +97,7 @@ struct StoredVersion<'a> {
 }
 
 impl StoredVersion<'_> {
-    /// Reads by the rules of the domain, so that members that contradict each other are no
-    /// version.
+    /// Validates by the rules of the domain, so members that contradict each other are an error.
     fn restored(&self) -> FromSqlResult<ScheduleVersion> {
         let kind = &self.frequency_type;
         let weekdays = self.weekdays.map(weekdays_of).transpose()?;

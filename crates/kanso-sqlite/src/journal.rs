@@ -1,4 +1,4 @@
-//! What statistics and streaks are computed from.
+//! Reading the journal: the input of statistics and streaks.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -11,20 +11,20 @@ use rusqlite::{Connection, Row, params};
 
 use crate::columns::{Bound, Columns};
 use crate::entries::read_completion;
-use crate::error::Failure;
+use crate::error::DatabaseError;
 use crate::statements::prepare;
 use crate::{habits, users};
 
-/// The live habits, or only those that are named, with their live entries; `None` when there is no
-/// such account.
+/// Reads the live habits, or only some of them, with their live entries; `None` if there is no such
+/// account.
 ///
-/// `connection` is in a transaction, so all of it is of one state.
+/// `connection` is in a transaction, so all rows are of one state.
 pub(crate) fn read(
     connection: &Connection,
     epoch: Epoch,
     user: UserId,
     only: Option<&[HabitId]>,
-) -> Result<Option<Journal>, Failure> {
+) -> Result<Option<Journal>, DatabaseError> {
     let Some((head, settings)) = users::head_and_settings(connection, epoch, user)? else {
         return Ok(None);
     };
@@ -49,13 +49,13 @@ pub(crate) fn read(
 
 type Entries = BTreeMap<HabitId, Vec<JournalEntry>>;
 
-/// The habits with these ids, one look-up each: one that cannot be read is in nobody's way but
-/// that of whoever names it.
+/// Reads the habits with these ids, one look-up each. A damaged row then fails only the calls that
+/// name its habit.
 fn some(
     connection: &Connection,
     user: UserId,
     ids: &[HabitId],
-) -> Result<(Vec<Habit>, Entries), Failure> {
+) -> Result<(Vec<Habit>, Entries), DatabaseError> {
     let (mut habits, mut entries) = (Vec::with_capacity(ids.len()), Entries::new());
     for &id in ids {
         if entries.contains_key(&id) {
@@ -71,7 +71,7 @@ fn some(
     Ok((habits, entries))
 }
 
-/// What [`read_entry`] reads, in its order.
+/// Columns in the order of [`read_entry`].
 macro_rules! journal_columns {
     () => {
         "completion_date, completion_is_a_date, local_date, kind, value"
@@ -87,9 +87,11 @@ fn read_entry(columns: &mut Columns<'_, '_>) -> rusqlite::Result<JournalEntry> {
     })
 }
 
-/// Reads the person's stretch of the table from end to end: all of it is wanted, and a look-up
-/// for each row of an index, or a sort in the database, would cost more than sorting it here.
-fn all_entries(connection: &Connection, user: UserId) -> Result<Entries, Failure> {
+/// Reads all entries of a user in the order of the table.
+//
+// Every row is needed. A look-up for each row of an index, or a sort in SQLite, takes longer than
+// sorting here: `examples/journal.rs` measures it.
+fn all_entries(connection: &Connection, user: UserId) -> Result<Entries, DatabaseError> {
     let mut statement = prepare(
         connection,
         concat!(
@@ -107,18 +109,18 @@ fn all_entries(connection: &Connection, user: UserId) -> Result<Entries, Failure
         entries.entry(habit).or_default().push(entry);
     }
     for entries in entries.values_mut() {
-        // Stable: entries of one day stay in the order of their ids.
+        // The sort is stable, so entries of one day stay in the order of their ids.
         entries.sort_by_key(|entry| entry.local_date);
     }
     Ok(entries)
 }
 
-/// Reads the days of one habit through their index, which has them in order.
+/// Reads the entries of one habit through an index that has them in order of the day.
 fn entries_of(
     connection: &Connection,
     user: UserId,
     habit: HabitId,
-) -> Result<Vec<JournalEntry>, Failure> {
+) -> Result<Vec<JournalEntry>, DatabaseError> {
     let mut statement = prepare(
         connection,
         concat!(

@@ -1,12 +1,11 @@
 //! Edge out: the storage ports on an embedded SQLite database.
 //!
-//! One connection writes. Its thread takes what is queued, gives each write a savepoint of its
-//! own and ends them all with one commit, so that many people share one flush to the disk; the
-//! answers go out after it. Read-only connections beside it see one snapshot a call and wait for
-//! no writer.
+//! One connection writes. Its thread takes the queued writes, gives each a savepoint of its own and
+//! ends them all with one commit, so that many users share one flush to the disk. The answers are
+//! sent after it. Read-only connections see one snapshot per call and do not wait for the writer.
 //!
 //! An account's rows are overwritten when it is deleted (`secure_delete`), and the write-ahead
-//! log that still holds them is emptied before the deletion is answered.
+//! log that still holds them is emptied before the deletion is acknowledged.
 //!
 //! **Invariant:** no clock, no randomness and no rule of the domain here. No SQL and no type of
 //! the driver leaves this crate, and no transaction outlives a call of a port.
@@ -18,11 +17,9 @@ mod columns;
 mod compare;
 mod delta;
 mod devices;
-mod dirty;
 mod entries;
 mod error;
-mod graves;
-mod guard;
+mod file_lock;
 mod habits;
 mod history;
 mod journal;
@@ -32,6 +29,7 @@ mod open;
 mod options;
 mod provenance;
 mod purge;
+mod purged;
 mod readers;
 mod receipts;
 mod records;
@@ -39,6 +37,7 @@ mod sessions;
 mod snapshot;
 mod statements;
 mod storage;
+mod streak_queue;
 mod streaks;
 mod users;
 mod witness;

@@ -1,15 +1,15 @@
-//! What is counted for operators.
+//! Metrics.
 
 use kanso_application::ports::storage::StorageError;
 use metrics::{counter, gauge, histogram};
 
-/// So many writes were made durable by one commit.
+/// Records the number of writes of a commit.
 pub(crate) fn committed(writes: usize) {
     let writes = u32::try_from(writes).unwrap_or(u32::MAX);
     histogram!("kanso_storage_commit_writes").record(f64::from(writes));
 }
 
-/// A call failed.
+/// Counts a failed call.
 pub(crate) fn failed(error: &StorageError) {
     let kind = match error {
         StorageError::Unavailable(_) => "unavailable",
@@ -18,11 +18,11 @@ pub(crate) fn failed(error: &StorageError) {
     counter!("kanso_storage_errors_total", "kind" => kind).increment(1);
 }
 
-/// One of the connections that are in use, or of the calls that wait for one, until it is dropped.
+/// Increments a gauge until it is dropped, also when the future that holds it is cancelled.
 #[derive(Debug)]
-pub(crate) struct Held(&'static str);
+pub(crate) struct GaugeGuard(&'static str);
 
-impl Held {
+impl GaugeGuard {
     pub(crate) fn in_use() -> Self {
         Self::begin("kanso_storage_connections_in_use")
     }
@@ -37,7 +37,7 @@ impl Held {
     }
 }
 
-impl Drop for Held {
+impl Drop for GaugeGuard {
     fn drop(&mut self) {
         gauge!(self.0).decrement(1.0);
     }

@@ -1,4 +1,4 @@
-//! The schema: which steps there are, which a database has taken, and taking the others.
+//! Schema migrations.
 
 use std::path::{Path, PathBuf};
 use std::thread::sleep;
@@ -8,24 +8,24 @@ use kanso_application::ports::schema::{SchemaStep, StepState};
 use rusqlite::{Connection, OpenFlags};
 
 use crate::SqliteOptions;
-use crate::guard::Guard;
-use crate::open::{OpenError, connect, is_new, open_guarded, refusal, refuse_damaged, take};
+use crate::file_lock::FileLock;
+use crate::open::{OpenError, connect, is_new, open_locked, refusal, refuse_damaged, try_lock};
 
 mod embedded {
     refinery::embed_migrations!("migrations");
 }
 
-/// How often, and how far apart, somebody who migrates asks for a database that is in use: what
-/// holds it may be doing the same and be done soon.
+// A migration waits up to ten seconds for a database in use: the process that has it open may run the
+// same migration and be done soon.
 const ATTEMPTS: u32 = 100;
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// The steps to the schema of this version, in their order, and which of them the database at
-/// `path` has taken; all are pending when there is no such file. Changes nothing, also while a
-/// server has the database open. Blocks; of a large database the check reads every page.
+/// Returns the migrations of this version in order, each with its state in the database at `path`. All
+/// are pending if there is no such file. Changes nothing, and works while a server has the database
+/// open. Blocks: the check reads every page of the database.
 ///
 /// # Errors
-/// What would keep a server from opening it, but for its being in use.
+/// See [`OpenError`]; a database in use is not an error.
 pub fn schema(path: &Path) -> Result<Vec<SchemaStep>, OpenError> {
     let exists = path.try_exists().map_err(|source| {
         let path = path.to_owned();
@@ -46,20 +46,20 @@ pub fn schema(path: &Path) -> Result<Vec<SchemaStep>, OpenError> {
     Ok(steps(newest))
 }
 
-/// Makes the database where it is missing and brings its schema up to date, as a server does when
-/// it starts, and tells which steps that took. Beside a server of the same version there is nothing
-/// to do; several that are called at once wait for one another. Blocks, for about ten seconds at most
-/// while another process has it open.
+/// Creates a missing database and runs the pending migrations, as a starting server does, and returns
+/// every step. While a server of the same version runs there is nothing to do. Several processes that
+/// migrate at once wait for one another. Blocks, for at most about ten seconds while another process
+/// has the database open.
 ///
 /// # Errors
 /// See [`OpenError`].
 pub fn migrate(options: &SqliteOptions) -> Result<Vec<SchemaStep>, OpenError> {
     let path = &options.path;
-    let Some(guard) = wait(path)? else {
+    let Some(lock) = wait(path)? else {
         return schema(path);
     };
     let mut steps = schema(path)?;
-    drop(open_guarded(options, guard)?);
+    drop(open_locked(options, lock)?);
     for step in &mut steps {
         if step.state == StepState::Pending {
             step.state = StepState::AppliedNow;
@@ -68,11 +68,11 @@ pub fn migrate(options: &SqliteOptions) -> Result<Vec<SchemaStep>, OpenError> {
     Ok(steps)
 }
 
-/// The database to oneself; `None` when somebody else has it and its schema is up to date.
-fn wait(path: &Path) -> Result<Option<Guard>, OpenError> {
+/// Waits for the lock; `None` if another process has it and no migration is pending.
+fn wait(path: &Path) -> Result<Option<FileLock>, OpenError> {
     for _ in 0..ATTEMPTS {
-        if let Some(guard) = take(path)? {
-            return Ok(Some(guard));
+        if let Some(lock) = try_lock(path)? {
+            return Ok(Some(lock));
         }
         let is_pending = |step: &SchemaStep| step.state == StepState::Pending;
         if !schema(path)?.iter().any(is_pending) {
@@ -84,8 +84,10 @@ fn wait(path: &Path) -> Result<Option<Guard>, OpenError> {
     Err(OpenError::InUse { path })
 }
 
-/// A connection that only reads leaves an empty log behind where there was none; one that may write
-/// takes it away again.
+/// Returns the flags with which reading leaves no new file behind.
+//
+// A read-only connection to a database in WAL mode creates an empty log and cannot remove it. If there
+// is no log yet, a connection that may write is used, which removes it when it closes.
 fn access(path: &Path) -> OpenFlags {
     let mut log = path.as_os_str().to_owned();
     log.push("-wal");
@@ -96,7 +98,7 @@ fn access(path: &Path) -> OpenFlags {
     }
 }
 
-/// All steps, of which those up to `newest` were taken.
+/// Returns all migrations; those up to the version `newest` are applied.
 fn steps(newest: i64) -> Vec<SchemaStep> {
     let runner = embedded::migrations::runner();
     let mut steps: Vec<_> = runner
@@ -119,7 +121,7 @@ fn steps(newest: i64) -> Vec<SchemaStep> {
     steps
 }
 
-/// The newest step that the database has taken, unless this version does not know it.
+/// Returns the version of the newest applied migration. Refuses one that this server does not know.
 pub(crate) fn refuse_newer(connection: &Connection, path: &Path) -> Result<i64, OpenError> {
     let read = || -> rusqlite::Result<i64> {
         if !connection.table_exists(None, "refinery_schema_history")? {
@@ -145,6 +147,7 @@ pub(crate) fn refuse_newer(connection: &Connection, path: &Path) -> Result<i64, 
     Ok(found)
 }
 
+/// Runs the pending migrations.
 pub(crate) fn up_to_date(connection: &mut Connection, path: &Path) -> Result<(), OpenError> {
     let migration = |error: refinery::Error| OpenError::Migration {
         path: path.to_owned(),
@@ -154,7 +157,7 @@ pub(crate) fn up_to_date(connection: &mut Connection, path: &Path) -> Result<(),
         .run(connection)
         .map_err(migration)?;
     for applied in report.applied_migrations() {
-        tracing::info!(migration = %applied, "database schema changed");
+        tracing::info!(migration = %applied, "database migration applied");
     }
     Ok(())
 }

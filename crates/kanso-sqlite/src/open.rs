@@ -1,4 +1,4 @@
-//! Opening a database: whose it is, whether it is sound, and which version wrote it.
+//! Opening a database: locking, checking, migrating it, and comparing its witness.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -8,27 +8,30 @@ use kanso_domain::sync::Epoch;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use crate::guard::{Guard, open_private};
-use crate::witness::{Testimony, Witness};
+use crate::file_lock::{FileLock, open_private};
+use crate::witness::{Witness, WitnessMatch};
 use crate::{SqliteOptions, backfill, migrate};
 
-/// "KNSO": marks a file as ours, in SQLite's header.
+/// "KNSO", the application id in the header of a Kanso database.
 const APPLICATION_ID: i32 = 0x4B4E_534F;
-/// Before this version a reset of the write-ahead log could corrupt the database.
+/// Oldest supported SQLite, 3.51.3. Before it a reset of the write-ahead log could corrupt the database.
 const OLDEST_SQLITE: i32 = 3_051_003;
-/// Statements that a connection keeps prepared; more than there are.
+/// Capacity of the statement cache of a connection: more than there are statements, so that none is
+/// compiled twice.
 const CACHED_STATEMENTS: usize = 96;
+/// Maximum wait for a lock of SQLite. With a single writer it is rarely needed: a checkpoint that
+/// truncates the log waits for readers.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Why a database was not opened. Each is one line for an operator; what caused it is the source.
+/// Error of opening a database. Each message is one line for the operator.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// The file cannot be made, read or written.
+    /// The file cannot be created, read or written.
     #[error("cannot open the database {}", .path.display())]
     Inaccessible {
         /// The file.
         path: PathBuf,
-        /// What the operating system said.
+        /// Error of the operating system.
         source: io::Error,
     },
     /// Another process has it open.
@@ -37,13 +40,13 @@ pub enum OpenError {
         /// The file.
         path: PathBuf,
     },
-    /// The file is something else.
+    /// The file is not a Kanso database.
     #[error("{} is not a Kanso database", .path.display())]
     Foreign {
         /// The file.
         path: PathBuf,
     },
-    /// A newer version of the server wrote it.
+    /// A newer version of Kanso wrote the file.
     #[error(
         "the database {} has schema {found}, but this server knows only up to {known}; \
          run the newer server that wrote it", .path.display()
@@ -51,9 +54,9 @@ pub enum OpenError {
     Newer {
         /// The file.
         path: PathBuf,
-        /// The schema of the file.
+        /// Schema version of the file.
         found: i64,
-        /// The newest schema that this server knows.
+        /// Newest schema version that this server knows.
         known: i64,
     },
     /// The file is damaged.
@@ -64,12 +67,12 @@ pub enum OpenError {
         /// The first problem found.
         problem: String,
     },
-    /// The schema could not be brought up to date.
-    #[error("cannot bring the schema of the database {} up to date", .path.display())]
+    /// A migration failed.
+    #[error("cannot migrate the schema of the database {}", .path.display())]
     Migration {
         /// The file.
         path: PathBuf,
-        /// What went wrong.
+        /// Cause.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// SQLite failed.
@@ -77,49 +80,49 @@ pub enum OpenError {
     Sqlite {
         /// The file.
         path: PathBuf,
-        /// What went wrong.
+        /// Cause.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// The SQLite that is linked in is too old.
+    /// The linked SQLite is too old.
     #[error("sqlite {found} is too old, 3.51.3 or newer is needed")]
     OldSqlite {
-        /// Its version.
+        /// Version of the linked SQLite.
         found: &'static str,
     },
 }
 
-/// The connection that writes, and what keeps others away from its file.
+/// The only connection that writes, with the lock and the witness of its file.
 #[derive(Debug)]
-pub(crate) struct Home {
-    // Dropped in this order: the lock outlives the connection.
+pub(crate) struct WriterConnection {
+    // Fields are dropped in this order: the lock is released after the connection is closed.
     pub(crate) connection: Connection,
-    /// How many there were.
+    /// Number of commits since the database was created.
     pub(crate) commits: u64,
     pub(crate) witness: Witness,
-    _guard: Guard,
+    _lock: FileLock,
 }
 
-/// Opens or makes the database for writing.
-pub(crate) fn open(options: &SqliteOptions) -> Result<(Home, Epoch), OpenError> {
+/// Opens the database for writing, and creates it if it does not exist.
+pub(crate) fn open(options: &SqliteOptions) -> Result<(WriterConnection, Epoch), OpenError> {
     let path = &options.path;
-    let guard = take(path)?;
-    let guard = guard.ok_or_else(|| OpenError::InUse { path: path.clone() })?;
-    open_guarded(options, guard)
+    let lock = try_lock(path)?;
+    let lock = lock.ok_or_else(|| OpenError::InUse { path: path.clone() })?;
+    open_locked(options, lock)
 }
 
-/// Keeps other processes away from the database; `None` when one of them does so already.
-pub(crate) fn take(path: &Path) -> Result<Option<Guard>, OpenError> {
-    Guard::take(path).map_err(|source| OpenError::Inaccessible {
+/// Locks the database for this process; `None` if another process has it open.
+pub(crate) fn try_lock(path: &Path) -> Result<Option<FileLock>, OpenError> {
+    FileLock::acquire(path).map_err(|source| OpenError::Inaccessible {
         path: path.to_owned(),
         source,
     })
 }
 
-/// The same as [`open`] for whoever holds the `guard` already.
-pub(crate) fn open_guarded(
+/// Opens a database that is locked already.
+pub(crate) fn open_locked(
     options: &SqliteOptions,
-    guard: Guard,
-) -> Result<(Home, Epoch), OpenError> {
+    lock: FileLock,
+) -> Result<(WriterConnection, Epoch), OpenError> {
     if rusqlite::version_number() < OLDEST_SQLITE {
         let found = rusqlite::version();
         return Err(OpenError::OldSqlite { found });
@@ -129,47 +132,58 @@ pub(crate) fn open_guarded(
         path: path.clone(),
         source,
     };
+    // Created here, before SQLite would create it with the umask of the process.
     open_private(path).map_err(inaccessible)?;
     let mut connection =
         connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(|error| refusal(path, error))?;
+    // The checks come before the first change: a file of another program, of a newer server or with
+    // damage stays as it is.
     let is_new = is_new(&connection, path)?;
     migrate::refuse_newer(&connection, path)?;
     refuse_damaged(&connection, path)?;
     prepare(&connection, options, is_new).map_err(|error| refusal(path, error))?;
     migrate::up_to_date(&mut connection, path)?;
+    // Part of the migration, so it must end before the first request.
     backfill::digests(&mut connection).map_err(|failure| OpenError::Migration {
         path: path.clone(),
         source: failure.into(),
     })?;
     let stored = stored_history(&connection, options.fresh_epoch);
     let (epoch, commits) = stored.map_err(|error| refusal(path, error))?;
-    let (witness, testimony) = Witness::hear(path, epoch, commits).map_err(inaccessible)?;
-    let mut home = Home {
+    // Doubt means a new epoch. It costs each device one comparison; a missing one costs records.
+    let (witness, found) = Witness::check(path, epoch, commits).map_err(inaccessible)?;
+    let mut writer = WriterConnection {
         connection,
         commits,
         witness,
-        _guard: guard,
+        _lock: lock,
     };
-    let epoch = match testimony {
-        Testimony::Same => epoch,
-        // A database that nothing was written to has no history to be mixed up with.
-        Testimony::Absent if commits == 0 => epoch,
-        Testimony::Absent | Testimony::Older | Testimony::Foreign | Testimony::Moved => {
+    let epoch = match found {
+        WitnessMatch::Same => epoch,
+        // A new database has no witness and no history yet.
+        WitnessMatch::Absent if commits == 0 => epoch,
+        WitnessMatch::Absent
+        | WitnessMatch::Older
+        | WitnessMatch::Foreign
+        | WitnessMatch::Moved => {
             tracing::warn!(
-                found = testimony.as_str(),
+                found = found.as_str(),
                 "the database was restored or replaced: its history gets a new epoch, and every \
                  device will compare and resync"
             );
             let epoch = options.fresh_epoch;
-            begin_epoch(&home.connection, epoch).map_err(|error| refusal(path, error))?;
+            store_epoch(&writer.connection, epoch).map_err(|error| refusal(path, error))?;
             epoch
         }
     };
-    home.witness.begin(epoch, commits).map_err(inaccessible)?;
-    Ok((home, epoch))
+    writer
+        .witness
+        .start_epoch(epoch, commits)
+        .map_err(inaccessible)?;
+    Ok((writer, epoch))
 }
 
-/// Whether the file at `path` is a sound database of ours that this version understands.
+/// Checks that the file is an intact Kanso database that this version can read.
 pub(crate) fn check(path: &Path) -> Result<(), OpenError> {
     let connection =
         connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(|error| refusal(path, error))?;
@@ -181,24 +195,28 @@ pub(crate) fn check(path: &Path) -> Result<(), OpenError> {
     refuse_damaged(&connection, path)
 }
 
-/// A connection that only reads.
+/// Opens a connection that only reads.
 pub(crate) fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
     let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    // READ_ONLY protects the file, `query_only` also rejects a write statement before it runs.
     connection.execute_batch("PRAGMA query_only = ON")?;
     Ok(connection)
 }
 
+/// Opens a connection with the settings that readers and the writer share.
 pub(crate) fn connect(path: &Path, access: OpenFlags) -> rusqlite::Result<Connection> {
-    // Without OPEN_URI: a path that begins with `file:` is a path.
+    // Without OPEN_URI, so that a path that begins with `file:` stays a path. NO_MUTEX: a connection is
+    // used by one thread at a time anyway.
     let connection = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
-    // A plan that does not look at bound values is kept when they change; without this, a cached
-    // statement with a bound LIMIT is compiled again at each use.
+    // The query planner stability guarantee: plans do not depend on bound values. Without it SQLite
+    // compiles a cached statement with a bound LIMIT again at each use.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.set_prepared_statement_cache_capacity(CACHED_STATEMENTS);
     Ok(connection)
 }
 
+/// Converts an error of SQLite into the reason why the database is not opened.
 pub(crate) fn refusal(path: &Path, error: rusqlite::Error) -> OpenError {
     let path = path.to_owned();
     match error.sqlite_error_code() {
@@ -214,13 +232,13 @@ pub(crate) fn refusal(path: &Path, error: rusqlite::Error) -> OpenError {
     }
 }
 
-/// Whether the file is empty; a file that is not and that we did not write is refused before
-/// anything in it is changed.
+/// Returns true if the file is empty. Refuses a file of another program before anything in it is
+/// changed.
 pub(crate) fn is_new(connection: &Connection, path: &Path) -> Result<bool, OpenError> {
     let read = || -> rusqlite::Result<(i32, i64)> {
-        let mark = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
+        let id = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
         let count = "SELECT count(*) FROM sqlite_schema";
-        Ok((mark, connection.query_row(count, [], |row| row.get(0))?))
+        Ok((id, connection.query_row(count, [], |row| row.get(0))?))
     };
     match read().map_err(|error| refusal(path, error))? {
         (APPLICATION_ID, _) => Ok(false),
@@ -231,27 +249,33 @@ pub(crate) fn is_new(connection: &Connection, path: &Path) -> Result<bool, OpenE
     }
 }
 
+/// Fails if the database is damaged. Reads every page.
 pub(crate) fn refuse_damaged(connection: &Connection, path: &Path) -> Result<(), OpenError> {
-    let verdict: String = connection
+    // quick_check and not integrity_check: it skips the comparison of indexes with their tables, which
+    // takes many times longer.
+    let problem: String = connection
         .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
         .map_err(|error| refusal(path, error))?;
-    if verdict == "ok" {
+    if problem == "ok" {
         return Ok(());
     }
     Err(OpenError::Damaged {
         path: path.to_owned(),
-        problem: verdict.replace('\n', " "),
+        problem: problem.replace('\n', " "),
     })
 }
 
+/// Applies the settings of the writer.
 fn prepare(connection: &Connection, options: &SqliteOptions, is_new: bool) -> rusqlite::Result<()> {
     if is_new {
         connection.pragma_update(None, "application_id", APPLICATION_ID)?;
     }
     let mode: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
+    // Some network file systems cannot share the memory of the log, and SQLite silently keeps the old
+    // mode. Then readers would block the writer.
     if mode != "wal" {
         return Err(rusqlite::Error::InvalidParameterName(format!(
-            "the file system allows no write-ahead log, only journal mode {mode}"
+            "the file system does not support a write-ahead log, only journal mode {mode}"
         )));
     }
     connection.execute_batch(include_str!("writer.sql"))?;
@@ -261,8 +285,8 @@ fn prepare(connection: &Connection, options: &SqliteOptions, is_new: bool) -> ru
     Ok(())
 }
 
-/// The epoch, which is made if there is none, and how many commits there were. The epoch is 64
-/// random bits; a column holds them as a signed number.
+/// Returns the stored epoch and the number of commits. Stores `fresh` if there is no epoch yet. The
+/// column holds the 64 random bits as a signed number.
 fn stored_history(connection: &Connection, fresh: Epoch) -> rusqlite::Result<(Epoch, u64)> {
     connection.execute(
         "INSERT INTO server (id, epoch) VALUES (1, ?1) ON CONFLICT (id) DO NOTHING",
@@ -275,7 +299,7 @@ fn stored_history(connection: &Connection, fresh: Epoch) -> rusqlite::Result<(Ep
     })
 }
 
-fn begin_epoch(connection: &Connection, epoch: Epoch) -> rusqlite::Result<()> {
+fn store_epoch(connection: &Connection, epoch: Epoch) -> rusqlite::Result<()> {
     let sql = "UPDATE server SET epoch = ?1 WHERE id = 1";
     connection
         .execute(sql, [epoch.get().cast_signed()])

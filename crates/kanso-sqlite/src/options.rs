@@ -1,40 +1,40 @@
-//! How a database is opened.
+//! Options for opening a database.
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use kanso_domain::sync::Epoch;
 
-/// Where the work is done.
+/// Threads on which the storage runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Executor {
-    /// Writes on a thread of their own, reads on the blocking threads of the Tokio runtime that
-    /// the call is made in.
+    /// Writes run on a thread of their own, reads on the blocking threads of the caller's Tokio
+    /// runtime.
     #[default]
     Threaded,
-    /// Everything inside the call, on its own thread, for a simulation that must not depend on
-    /// how threads are scheduled. Needs no runtime.
+    /// Everything runs inside the call, for a simulation that must not depend on how threads are
+    /// scheduled. Needs no runtime.
     Inline,
 }
 
-/// How a database is opened.
+/// Options for opening a database.
 #[derive(Clone, Debug)]
 pub struct SqliteOptions {
-    /// The database file; made when it does not exist, in a folder that does.
+    /// Path of the database file. It is created if it does not exist; its folder must exist.
     pub path: PathBuf,
-    /// The epoch of the database if it is made now, or if a copy was put in its place; else the
-    /// stored one counts. Random.
+    /// Random epoch for a new database, or for a copy that was restored. Otherwise the stored epoch is
+    /// used.
     pub fresh_epoch: Epoch,
-    /// Where the work is done.
+    /// Threads on which the storage runs.
     pub executor: Executor,
-    /// The most connections that read at the same time.
+    /// Maximum number of connections that read at the same time.
     pub readers: NonZeroUsize,
-    /// The most pages of 4 KiB that the file may grow to; none for as many as the disk holds.
+    /// Maximum size of the file in pages of 4 KiB; `None` for no limit but the disk.
     pub max_pages: Option<u32>,
 }
 
 impl SqliteOptions {
-    /// The usual way: threads, four readers, no limit but the disk's.
+    /// Returns the default options: threads, four readers, no limit but the disk.
     pub fn new(path: impl Into<PathBuf>, fresh_epoch: Epoch) -> Self {
         const READERS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(3);
         Self {

@@ -1,4 +1,4 @@
-//! Columns that say who edited a record, and when each of its fields was.
+//! Columns of a record's provenance: the last editor, and the last edit of each field.
 
 use kanso_domain::record::{FieldEdit, Provenance, Stamp};
 use kanso_domain::{DeviceId, Version};
@@ -7,10 +7,10 @@ use uuid::Uuid;
 
 use crate::columns::{Column, Columns};
 
-/// The newest edits of the fields, by their numbers.
+/// The last edit of each field, in the order of the fields.
 struct FieldEdits(Vec<FieldEdit>);
 
-/// A version and a device; the nil device is one that is not known.
+/// Size of one edit: a version and a device. The nil UUID stands for an unknown device.
 const BYTES: usize = size_of::<i64>() + size_of::<Uuid>();
 
 impl Column for FieldEdits {
@@ -42,7 +42,10 @@ fn read_edit(bytes: &[u8; BYTES]) -> FromSqlResult<FieldEdit> {
     Ok(FieldEdit { version, device })
 }
 
-/// Reads both columns. A field that was not there when they were written is as new as the record.
+/// Reads both columns.
+//
+// A field that was added to the domain after the row was written has no edit there. It counts as
+// edited with the record, which is the safe side: a concurrent edit of it is a conflict.
 pub(crate) fn read<const N: usize>(
     columns: &mut Columns<'_, '_>,
     stamp: &Stamp,
@@ -62,7 +65,9 @@ pub(crate) fn read<const N: usize>(
     })
 }
 
-/// The edits of the fields as they are stored: nothing when the newest was one of all of them.
+/// Encodes the edit of each field; `None` if the last edit touched every field.
+//
+// That is true for most records: they are never edited after creation, and NULL costs one byte.
 pub(crate) fn stored<const N: usize>(provenance: &Provenance<N>) -> Option<impl Column + use<N>> {
     let edits = provenance.fields_apart()?;
     Some(FieldEdits(edits.to_vec()))

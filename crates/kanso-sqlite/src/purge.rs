@@ -1,4 +1,4 @@
-//! The port over what is removed as time passes.
+//! The port for purging expired data.
 
 use async_trait::async_trait;
 use kanso_application::ports::housekeeping::PurgeStore;
@@ -8,12 +8,12 @@ use rusqlite::{Connection, Row, params};
 
 use crate::SqliteStorage;
 use crate::columns::{Bound, Column, Columns};
-use crate::error::Failure;
-use crate::graves::{self, RecordKey};
+use crate::error::DatabaseError;
+use crate::purged::{self, RecordKey};
 use crate::statements::prepare;
 
-/// Tombstones of a table that are older than ?1, at most ?2, which every device has read that was
-/// seen since ?1.
+/// Selects at most ?2 tombstones of a table that are older than ?1 and that every device seen since
+/// ?1 has already read. Older devices get a full resync, so they need no tombstone.
 macro_rules! purgeable {
     ($table:literal) => {
         concat!(
@@ -42,7 +42,8 @@ impl PurgeStore for SqliteStorage {
     }
 }
 
-fn receipts(connection: &Connection, before: Timestamp, limit: u32) -> Result<u32, Failure> {
+/// Deletes old receipts, at most `limit` at a time: the other writes wait behind this one.
+fn receipts(connection: &Connection, before: Timestamp, limit: u32) -> Result<u32, DatabaseError> {
     let purged = prepare(
         connection,
         "DELETE FROM receipts WHERE (user_id, op_id) IN (
@@ -53,11 +54,15 @@ fn receipts(connection: &Connection, before: Timestamp, limit: u32) -> Result<u3
     Ok(u32::try_from(purged).unwrap_or(u32::MAX))
 }
 
-fn tombstones(connection: &Connection, before: Timestamp, limit: u32) -> Result<u32, Failure> {
+fn tombstones(
+    connection: &Connection,
+    before: Timestamp,
+    limit: u32,
+) -> Result<u32, DatabaseError> {
     let habits: Vec<Tombstone<HabitId>> =
         purgeable(connection, purgeable!("habits"), before, limit)?;
     for tombstone in &habits {
-        // Its entries went with it; their graves would say nothing that the habit's does not.
+        // The entries are not recorded as purged: an operation on them is refused because of the habit.
         let (user, habit) = (tombstone.user, &tombstone.id);
         prepare(
             connection,
@@ -69,7 +74,7 @@ fn tombstones(connection: &Connection, before: Timestamp, limit: u32) -> Result<
             "DELETE FROM habits WHERE user_id = ?1 AND id = ?2",
         )?
         .execute(params![Bound(&user), Bound(habit)])?;
-        bury(connection, tombstone)?;
+        record_purge(connection, tombstone)?;
     }
     let purged = u32::try_from(habits.len()).unwrap_or(u32::MAX);
     let left = limit.saturating_sub(purged);
@@ -81,12 +86,12 @@ fn tombstones(connection: &Connection, before: Timestamp, limit: u32) -> Result<
             "DELETE FROM entries WHERE user_id = ?1 AND id = ?2",
         )?
         .execute(params![Bound(&tombstone.user), Bound(&tombstone.id)])?;
-        bury(connection, tombstone)?;
+        record_purge(connection, tombstone)?;
     }
     Ok(purged.saturating_add(u32::try_from(entries.len()).unwrap_or(u32::MAX)))
 }
 
-/// A record to be purged.
+/// A tombstone to purge.
 struct Tombstone<K> {
     user: UserId,
     id: K,
@@ -99,7 +104,7 @@ fn purgeable<K: Column>(
     sql: &'static str,
     before: Timestamp,
     limit: u32,
-) -> Result<Vec<Tombstone<K>>, Failure> {
+) -> Result<Vec<Tombstone<K>>, DatabaseError> {
     let mut statement = prepare(connection, sql)?;
     let read = |row: &Row<'_>| {
         let mut columns = Columns::of(row);
@@ -114,9 +119,12 @@ fn purgeable<K: Column>(
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// Leaves a grave, and raises the floor of the history above it.
-fn bury<K: RecordKey>(connection: &Connection, tombstone: &Tombstone<K>) -> Result<(), Failure> {
-    graves::bury(connection, tombstone.user, &tombstone.id)?;
+/// Records the id as purged and raises the floor of the history to it.
+fn record_purge<K: RecordKey>(
+    connection: &Connection,
+    tombstone: &Tombstone<K>,
+) -> Result<(), DatabaseError> {
+    purged::insert(connection, tombstone.user, &tombstone.id)?;
     prepare(
         connection,
         "UPDATE users SET floor_seq = ?2, floor_at = ?3 WHERE user_id = ?1 AND floor_seq < ?2",

@@ -1,16 +1,16 @@
-//! Connections that read.
+//! The pool of read-only connections.
 
 use std::path::PathBuf;
 
 use deadpool::managed::{BuildError, Manager, Metrics, Object, Pool, PoolError, RecycleResult};
 use rusqlite::Connection;
 
-use crate::error::Failure;
-use crate::measure::Held;
+use crate::error::DatabaseError;
+use crate::measure::GaugeGuard;
 use crate::open::open_reader;
 use crate::{Executor, SqliteOptions};
 
-/// A bounded number of connections that read, opened when they are first needed.
+/// A bounded pool of read-only connections, opened on demand.
 pub(crate) struct Readers {
     pool: Pool<Opener>,
     executor: Executor,
@@ -28,15 +28,18 @@ impl Readers {
         })
     }
 
-    /// Runs `work` in a transaction that sees one state of the database from beginning to end.
-    pub(crate) async fn run<T, W>(&self, work: W) -> Result<T, Failure>
+    /// Runs `work` in a read transaction: all its statements see the same state of the database.
+    pub(crate) async fn run<T, W>(&self, work: W) -> Result<T, DatabaseError>
     where
         T: Send + 'static,
-        W: FnOnce(&Connection) -> Result<T, Failure> + Send + 'static,
+        W: FnOnce(&Connection) -> Result<T, DatabaseError> + Send + 'static,
     {
-        let (mut reader, held) = self.get().await?;
+        let (mut reader, in_use) = self.get().await?;
         let work = move || {
-            let _held = held;
+            // Moved in, so that the gauge counts a reader until its work ends, also if the caller is
+            // cancelled before.
+            let _in_use = in_use;
+            // Deferred: it takes its snapshot at the first read and no lock that the writer waits for.
             let transaction = reader.transaction()?;
             let value = work(&transaction)?;
             transaction.finish()?;
@@ -46,34 +49,36 @@ impl Readers {
             Executor::Inline => work(),
             Executor::Threaded => tokio::task::spawn_blocking(work)
                 .await
-                .unwrap_or(Err(Failure::Panicked)),
+                .unwrap_or(Err(DatabaseError::Panicked)),
         }
     }
 
-    /// Runs `work`, a single look-up by key, on the calling thread: it takes a few microseconds,
-    /// less than handing it to another thread does.
-    pub(crate) async fn look_up<T, W>(&self, work: W) -> Result<T, Failure>
+    /// Runs `work`, a single look-up by key, on the calling thread.
+    //
+    // It takes a few microseconds, less than the way to a blocking thread and back. Nothing longer may
+    // run here: it would block the async runtime.
+    pub(crate) async fn look_up<T, W>(&self, work: W) -> Result<T, DatabaseError>
     where
-        W: FnOnce(&Connection) -> Result<T, Failure> + Send,
+        W: FnOnce(&Connection) -> Result<T, DatabaseError> + Send,
     {
-        let (reader, _held) = self.get().await?;
+        let (reader, _in_use) = self.get().await?;
         work(&reader)
     }
 
-    /// Lets go of the connections; one that reads goes when it is done.
+    /// Closes the connections. One in use closes when its work ends.
     pub(crate) fn close(&self) {
         self.pool.close();
     }
 
-    async fn get(&self) -> Result<(Object<Opener>, Held), Failure> {
-        let waiting = Held::waiting();
+    async fn get(&self) -> Result<(Object<Opener>, GaugeGuard), DatabaseError> {
+        let waiting = GaugeGuard::waiting();
         let reader = self.pool.get().await.map_err(|error| match error {
-            PoolError::Closed => Failure::Closed,
+            PoolError::Closed => DatabaseError::Closed,
             PoolError::Backend(error) => error.into(),
-            other => Failure::NoReader(other.to_string()),
+            other => DatabaseError::NoReader(other.to_string()),
         })?;
         drop(waiting);
-        Ok((reader, Held::in_use()))
+        Ok((reader, GaugeGuard::in_use()))
     }
 }
 
@@ -89,6 +94,7 @@ impl Manager for Opener {
         open_reader(&self.path)
     }
 
+    // A read-only connection keeps no state between transactions, so there is nothing to check.
     async fn recycle(&self, _: &mut Connection, _: &Metrics) -> RecycleResult<rusqlite::Error> {
         Ok(())
     }

@@ -9,14 +9,15 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use serde::{Deserialize, Serialize};
 
 use crate::columns::{Bound, Columns};
-use crate::error::Failure;
+use crate::error::DatabaseError;
 use crate::statements::prepare;
 
+/// Returns the receipt of an operation.
 pub(crate) fn find(
     connection: &Connection,
     user: UserId,
     op_id: OpId,
-) -> Result<Option<Receipt>, Failure> {
+) -> Result<Option<Receipt>, DatabaseError> {
     let mut statement = prepare(
         connection,
         "SELECT op_id, fingerprint, device_id, outcome, version, seq, rejection
@@ -26,13 +27,13 @@ pub(crate) fn find(
     Ok(found.optional()?)
 }
 
-/// Stores a new receipt, made at `created_at`.
+/// Stores a new receipt.
 pub(crate) fn insert(
     connection: &Connection,
     user: UserId,
     receipt: &Receipt,
     created_at: Timestamp,
-) -> Result<(), Failure> {
+) -> Result<(), DatabaseError> {
     let (outcome, done, rejection) = match &receipt.outcome {
         ReceiptOutcome::Done { version, seq } => (DONE, Some((*version, *seq)), None),
         ReceiptOutcome::Conflict => (CONFLICT, None, None),
@@ -92,6 +93,10 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Receipt> {
     })
 }
 
+/// JSON form of a rejection.
+//
+// kanso-postgres has a copy in its own `receipts.rs`. Change both together: the stores share a format.
+// The contract cases in kanso-testkit's `contract/receipts.rs` run on both stores.
 #[derive(Serialize, Deserialize)]
 struct StoredRejection<'a> {
     code: Cow<'a, str>,
@@ -104,7 +109,7 @@ struct StoredFieldError<'a> {
     reason: Cow<'a, str>,
 }
 
-fn write(rejection: &Rejection) -> Result<String, Failure> {
+fn write(rejection: &Rejection) -> Result<String, DatabaseError> {
     let errors = rejection.errors.iter().map(|error| StoredFieldError {
         field: Cow::Borrowed(&*error.field),
         reason: Cow::Borrowed(&error.reason),
@@ -113,7 +118,7 @@ fn write(rejection: &Rejection) -> Result<String, Failure> {
         code: rejection.code.as_str().into(),
         errors: errors.collect(),
     };
-    serde_json::to_string(&stored).map_err(|error| Failure::Impossible(error.to_string()))
+    serde_json::to_string(&stored).map_err(|error| DatabaseError::Impossible(error.to_string()))
 }
 
 fn parse(rejection: &str) -> Option<Rejection> {

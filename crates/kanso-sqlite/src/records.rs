@@ -1,21 +1,21 @@
-//! The port over habits and entries.
+//! The port for habits and entries.
 
 use async_trait::async_trait;
 use kanso_application::ports::storage::{
     Comparison, Decide, DeltaQuery, EntryFilter, Journal, RecordStore, SnapshotPiece,
-    SnapshotQuery, StorageError, Written,
+    SnapshotQuery, StorageError, WriteOutcome,
 };
 use kanso_domain::entries::Entry;
 use kanso_domain::habits::Habit;
-use kanso_domain::sync::{Buckets, Changeset, Epoch, Head, LoadSet, Loaded, Page, Since};
+use kanso_domain::sync::{Buckets, Changeset, Epoch, Head, LoadSet, Loaded, Page};
 use kanso_domain::{EntryId, HabitId, Seq, UserId};
 use rusqlite::Connection;
 
-use crate::error::Failure;
-use crate::writer::Effort;
+use crate::error::DatabaseError;
+use crate::writer::WriteCost;
 use crate::{
-    SqliteStorage, compare, delta, dirty, entries, graves, habits, journal, receipts, snapshot,
-    users,
+    SqliteStorage, compare, delta, entries, habits, journal, purged, receipts, snapshot,
+    streak_queue, users,
 };
 
 #[async_trait]
@@ -25,31 +25,31 @@ impl RecordStore for SqliteStorage {
         user: UserId,
         keys: LoadSet,
         decide: Decide,
-    ) -> Result<Written, StorageError> {
+    ) -> Result<WriteOutcome, StorageError> {
         let epoch = self.epoch;
-        let effort = Effort::Records(keys.habits.len() + keys.entries.len());
+        let cost = WriteCost::Records(keys.habits.len() + keys.entries.len());
         let work = move |connection: &Connection| {
-            let Some(current) = load(connection, epoch, user, &keys)? else {
+            let Some(loaded) = load(connection, epoch, user, &keys)? else {
                 return Ok(Written::NoSuchUser);
             };
-            let head = current.head;
-            match decide(current) {
+            let head = loaded.head;
+            match decide(loaded) {
                 Ok(changeset) => {
                     store(connection, user, head, &changeset)?;
-                    Ok(Written::Committed(changeset))
+                    Ok(WriteOutcome::Committed(changeset))
                 }
-                Err(refusal) => Ok(Written::Refused(refusal)),
+                Err(refusal) => Ok(WriteOutcome::Refused(refusal)),
             }
         };
-        Ok(self.writer.run(effort, work).await?)
+        Ok(self.writer.run(cost, work).await?)
     }
 
     async fn delta(&self, user: UserId, query: DeltaQuery) -> Result<Option<Page>, StorageError> {
-        // Most who ask have seen everything, and learn so from one row.
+        // Most devices that ask are up to date. One row answers them without a transaction.
         let Some(head) = self.head(user).await? else {
             return Ok(None);
         };
-        if has_seen(query.since, head) {
+        if query.since.is_up_to_date(head) {
             return Ok(Some(Page::empty(head)));
         }
         let epoch = self.epoch;
@@ -122,6 +122,7 @@ impl RecordStore for SqliteStorage {
     }
 }
 
+/// Returns true if nothing has changed since.
 fn has_seen(since: Since, head: Head) -> bool {
     match since {
         Since::Beginning => false,
@@ -131,17 +132,17 @@ fn has_seen(since: Since, head: Head) -> bool {
     }
 }
 
-/// What a write sees; `None` when there is no such account.
+/// Loads the records of a write; `None` if there is no such account.
 fn load(
     connection: &Connection,
     epoch: Epoch,
     user: UserId,
     keys: &LoadSet,
-) -> Result<Option<Loaded>, Failure> {
+) -> Result<Option<Loaded>, DatabaseError> {
     let Some((head, settings)) = users::head_and_settings(connection, epoch, user)? else {
         return Ok(None);
     };
-    let mut current = Loaded {
+    let mut loaded = Loaded {
         head,
         settings,
         habits: [].into(),
@@ -152,58 +153,61 @@ fn load(
     };
     for &op_id in &keys.receipts {
         let found = receipts::find(connection, user, op_id)?;
-        current.receipts.extend(found.map(|found| (op_id, found)));
+        loaded.receipts.extend(found.map(|found| (op_id, found)));
     }
     for &id in &keys.entries {
         let found = entries::find(connection, user, id)?;
-        current.entries.extend(found.map(|found| (id, found)));
+        loaded.entries.extend(found.map(|found| (id, found)));
     }
     for &habit in &keys.entries_of {
         let live = entries::live_of(connection, user, habit)?;
-        current
+        loaded
             .entries
             .extend(live.into_iter().map(|entry| (entry.id, entry)));
     }
-    let of_entries = current.entries.values().map(|entry| entry.details.habit_id);
+    let of_entries = loaded.entries.values().map(|entry| entry.details.habit_id);
+    // A decision on an entry needs its habit, which only the entry names.
     let mut habit_ids = keys.habits.clone();
     habit_ids.extend(of_entries);
     for id in habit_ids {
         let found = habits::find(connection, user, id)?;
-        current.habits.extend(found.map(|found| (id, found)));
+        loaded.habits.extend(found.map(|found| (id, found)));
     }
+    // Every purge raises the floor, so a floor of zero means that nothing was purged yet.
     if head.floor.seq > Seq::ZERO {
-        load_graves(connection, user, keys, &mut current)?;
+        load_purged(connection, user, keys, &mut loaded)?;
     }
-    Ok(Some(current))
+    Ok(Some(loaded))
 }
 
-/// Those of the named records that are not there any more.
-fn load_graves(
+/// Notes which of the named records were purged.
+fn load_purged(
     connection: &Connection,
     user: UserId,
     keys: &LoadSet,
-    current: &mut Loaded,
-) -> Result<(), Failure> {
+    loaded: &mut Loaded,
+) -> Result<(), DatabaseError> {
     for id in &keys.habits {
-        if !current.habits.contains_key(id) && graves::is_buried(connection, user, id)? {
-            current.purged_habits.insert(*id);
+        if !loaded.habits.contains_key(id) && purged::is_purged(connection, user, id)? {
+            loaded.purged_habits.insert(*id);
         }
     }
     for id in &keys.entries {
-        if !current.entries.contains_key(id) && graves::is_buried(connection, user, id)? {
-            current.purged_entries.insert(*id);
+        if !loaded.entries.contains_key(id) && purged::is_purged(connection, user, id)? {
+            loaded.purged_entries.insert(*id);
         }
     }
     Ok(())
 }
 
-/// Stores a changeset that was decided on at `before`. Habits come first: entries refer to them.
+/// Stores a changeset that was decided on at `before`. Habits come first: the foreign key of an entry
+/// refers to its habit.
 fn store(
     connection: &Connection,
     user: UserId,
     before: Head,
     changeset: &Changeset,
-) -> Result<(), Failure> {
+) -> Result<(), DatabaseError> {
     for save in &changeset.habits {
         habits::save(connection, user, save)?;
     }
@@ -214,11 +218,11 @@ fn store(
         receipts::insert(connection, user, receipt, changeset.head.changed_at)?;
     }
     for &habit in &changeset.stale_streaks {
-        dirty::queue(connection, user, habit, changeset.head.changed_at)?;
+        streak_queue::queue(connection, user, habit, changeset.head.changed_at)?;
     }
     let saved = changeset.habits.iter().map(|save| &save.record);
     for tombstone in saved.filter(|habit| habit.stamp.is_deleted()) {
-        dirty::remove(connection, user, tombstone.id)?;
+        streak_queue::remove(connection, user, tombstone.id)?;
     }
     if changeset.head != before {
         users::set_head(connection, user, changeset.head)?;

@@ -6,14 +6,15 @@ use rusqlite::types::FromSqlError;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use crate::columns::{Bound, Columns};
-use crate::error::Failure;
+use crate::error::DatabaseError;
 use crate::statements::prepare;
 
+/// Returns a session. There is no lock as in kanso-postgres: within a write no other write runs.
 pub(crate) fn find(
     connection: &Connection,
     user: UserId,
     id: SessionId,
-) -> Result<Option<Session>, Failure> {
+) -> Result<Option<Session>, DatabaseError> {
     let mut statement = prepare(
         connection,
         "SELECT user_id, id, current_hash, previous_hash, previous_used_at, created_at, expires_at
@@ -23,7 +24,8 @@ pub(crate) fn find(
     Ok(found.optional()?)
 }
 
-pub(crate) fn list(connection: &Connection, user: UserId) -> Result<Vec<Session>, Failure> {
+/// Returns the sessions of a user, oldest first.
+pub(crate) fn list(connection: &Connection, user: UserId) -> Result<Vec<Session>, DatabaseError> {
     let mut statement = prepare(
         connection,
         "SELECT user_id, id, current_hash, previous_hash, previous_used_at, created_at, expires_at
@@ -53,13 +55,13 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Session> {
     })
 }
 
-/// Whether a session exists and has not expired at `now`.
+/// Returns true if a session exists and has not expired at `now`.
 pub(crate) fn is_open(
     connection: &Connection,
     user: UserId,
     id: SessionId,
     now: Timestamp,
-) -> Result<bool, Failure> {
+) -> Result<bool, DatabaseError> {
     let mut statement = prepare(
         connection,
         "SELECT 1 FROM sessions WHERE user_id = ?1 AND id = ?2 AND expires_at > ?3",
@@ -67,7 +69,7 @@ pub(crate) fn is_open(
     Ok(statement.exists(params![Bound(&user), Bound(&id), Bound(&now)])?)
 }
 
-pub(crate) fn insert(connection: &Connection, session: &Session) -> Result<(), Failure> {
+pub(crate) fn insert(connection: &Connection, session: &Session) -> Result<(), DatabaseError> {
     let (previous_hash, previous_used_at) = session.previous.unzip();
     prepare(
         connection,
@@ -87,7 +89,7 @@ pub(crate) fn insert(connection: &Connection, session: &Session) -> Result<(), F
     Ok(())
 }
 
-pub(crate) fn update(connection: &Connection, session: &Session) -> Result<(), Failure> {
+pub(crate) fn update(connection: &Connection, session: &Session) -> Result<(), DatabaseError> {
     let (previous_hash, previous_used_at) = session.previous.unzip();
     prepare(
         connection,
@@ -106,7 +108,11 @@ pub(crate) fn update(connection: &Connection, session: &Session) -> Result<(), F
     Ok(())
 }
 
-pub(crate) fn delete(connection: &Connection, user: UserId, id: SessionId) -> Result<(), Failure> {
+pub(crate) fn delete(
+    connection: &Connection,
+    user: UserId,
+    id: SessionId,
+) -> Result<(), DatabaseError> {
     prepare(
         connection,
         "DELETE FROM sessions WHERE user_id = ?1 AND id = ?2",
@@ -115,12 +121,12 @@ pub(crate) fn delete(connection: &Connection, user: UserId, id: SessionId) -> Re
     Ok(())
 }
 
-/// Deletes the sessions of a user, all but `kept`.
+/// Deletes the sessions of a user except `kept`.
 pub(crate) fn delete_all(
     connection: &Connection,
     user: UserId,
     kept: Option<SessionId>,
-) -> Result<(), Failure> {
+) -> Result<(), DatabaseError> {
     prepare(
         connection,
         "DELETE FROM sessions WHERE user_id = ?1 AND id IS NOT ?2",
@@ -134,7 +140,7 @@ pub(crate) fn delete_expired(
     connection: &Connection,
     user: UserId,
     now: Timestamp,
-) -> Result<(), Failure> {
+) -> Result<(), DatabaseError> {
     prepare(
         connection,
         "DELETE FROM sessions WHERE user_id = ?1 AND expires_at <= ?2",

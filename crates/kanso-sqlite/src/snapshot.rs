@@ -1,4 +1,4 @@
-//! Everything that is live, piece by piece.
+//! Pages of all live records of a user.
 
 use kanso_application::ports::storage::{SnapshotPart, SnapshotPiece, SnapshotQuery};
 use kanso_domain::sync::Epoch;
@@ -8,18 +8,18 @@ use uuid::Uuid;
 
 use crate::columns::Bound;
 use crate::entries::entry_columns;
-use crate::error::Failure;
+use crate::error::DatabaseError;
 use crate::habits::habit_columns;
 use crate::statements::prepare;
 use crate::{entries, habits, users};
 
-/// A piece; `None` when there is no such account. `connection` is in a transaction.
+/// Reads a page; `None` if there is no such account. `connection` is in a transaction.
 pub(crate) fn read(
     connection: &Connection,
     epoch: Epoch,
     user: UserId,
     query: SnapshotQuery,
-) -> Result<Option<SnapshotPiece>, Failure> {
+) -> Result<Option<SnapshotPiece>, DatabaseError> {
     let Some(head) = users::head(connection, epoch, user)? else {
         return Ok(None);
     };
@@ -38,12 +38,14 @@ pub(crate) fn read(
     Ok(Some(SnapshotPiece { head, records }))
 }
 
+// `id >= ifnull(?2, x'')` repeats the condition before it in a form that SQLite can look up in the index:
+// with `?2 IS NULL OR` alone, each page would scan the records of all pages before it.
 fn read_habits(
     connection: &Connection,
     user: UserId,
     after: Option<Uuid>,
     limit: u32,
-) -> Result<Vec<Record>, Failure> {
+) -> Result<Vec<Record>, DatabaseError> {
     let mut statement = prepare(
         connection,
         concat!(
@@ -62,14 +64,14 @@ fn read_habits(
         .collect::<Result<_, _>>()?)
 }
 
-/// Entries from the first day of `range` on, or before the second.
+/// Reads entries on or after the first day of `range`, and before the second.
 fn read_entries(
     connection: &Connection,
     user: UserId,
     range: (Option<Date>, Option<Date>),
     after: Option<Uuid>,
     limit: u32,
-) -> Result<Vec<Record>, Failure> {
+) -> Result<Vec<Record>, DatabaseError> {
     let mut statement = prepare(
         connection,
         concat!(

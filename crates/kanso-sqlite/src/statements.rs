@@ -1,8 +1,8 @@
-//! Statements, prepared once a connection.
+//! Statements, prepared once for each connection.
 
 use rusqlite::{CachedStatement, Connection};
 
-/// A prepared statement; prepared before, it is taken from the connection's cache.
+/// Prepares a statement, or returns it from the cache of the connection.
 pub(crate) fn prepare<'c>(
     connection: &'c Connection,
     sql: &'static str,

@@ -13,8 +13,8 @@ use crate::{OpenError, SqliteOptions, open};
 
 /// The storage ports on one SQLite database, which no other process may have open.
 ///
-/// [`Storage::close`] it to leave everything in the one file. Dropped instead, it finishes what
-/// is queued and closes on its own time; what was acknowledged is safe either way.
+/// [`Storage::close`] moves everything into the one file. A storage that is dropped instead finishes
+/// its queue and closes in the background; acknowledged writes are safe either way.
 pub struct SqliteStorage {
     pub(crate) writer: Writer,
     pub(crate) readers: Readers,
@@ -22,18 +22,18 @@ pub struct SqliteStorage {
 }
 
 impl SqliteStorage {
-    /// Opens the database, or makes it, checks that it is sound and brings its schema up to date.
-    /// Blocks; of a large database the check reads every page.
+    /// Opens or creates the database, checks it and migrates its schema. Blocks: the check reads every
+    /// page of the database.
     ///
     /// # Errors
     /// See [`OpenError`].
     pub fn open(options: &SqliteOptions) -> Result<Self, OpenError> {
-        let (home, epoch) = open::open(options)?;
+        let (writer, epoch) = open::open(options)?;
         let readers = Readers::new(options).map_err(|error| OpenError::Sqlite {
             path: options.path.clone(),
             source: error.into(),
         })?;
-        let writer = Writer::start(home, options.executor).map_err(|source| {
+        let writer = Writer::start(writer, options.executor).map_err(|source| {
             let path = options.path.clone();
             OpenError::Inaccessible { path, source }
         })?;
@@ -57,6 +57,7 @@ impl fmt::Debug for SqliteStorage {
 impl Storage for SqliteStorage {
     async fn ping(&self) -> Result<(), StorageError> {
         let read = |connection: &rusqlite::Connection| {
+            // Reads a row and not just `SELECT 1`, which SQLite answers without the file.
             let sql = "SELECT 1 FROM server WHERE id = 1";
             Ok(prepare(connection, sql)?.query_row([], |_| Ok(()))?)
         };
@@ -64,6 +65,7 @@ impl Storage for SqliteStorage {
     }
 
     async fn close(&self) -> Result<(), StorageError> {
+        // Readers first: one that is open would keep the writer from emptying the log.
         self.readers.close();
         Ok(self.writer.close().await?)
     }

@@ -1,4 +1,4 @@
-//! The port over streaks that must be computed anew.
+//! The port for the queue of stale streaks.
 
 use async_trait::async_trait;
 use kanso_application::ports::storage::{
@@ -8,8 +8,8 @@ use kanso_application::ports::storage::{
 use kanso_domain::{Date, Timestamp, UserId};
 use rusqlite::Connection;
 
-use crate::writer::Effort;
-use crate::{SqliteStorage, dirty, users};
+use crate::writer::WriteCost;
+use crate::{SqliteStorage, streak_queue, users};
 
 #[async_trait]
 impl StreakQueue for SqliteStorage {
@@ -18,8 +18,8 @@ impl StreakQueue for SqliteStorage {
         now: Timestamp,
         limit: u32,
     ) -> Result<Vec<StreakClaim>, StorageError> {
-        let work = move |connection: &Connection| dirty::claim(connection, now, limit);
-        Ok(self.writer.run(effort(limit), work).await?)
+        let work = move |connection: &Connection| streak_queue::claim(connection, now, limit);
+        Ok(self.writer.run(cost(limit), work).await?)
     }
 
     async fn finish_streaks(
@@ -28,10 +28,11 @@ impl StreakQueue for SqliteStorage {
         computed: Vec<ComputedStreak>,
         now: Timestamp,
     ) -> Result<Vec<StreakOutcome>, StorageError> {
-        let (epoch, effort) = (self.epoch, Effort::Records(computed.len()));
-        let work =
-            move |connection: &Connection| dirty::finish(connection, epoch, user, &computed, now);
-        Ok(self.writer.run(effort, work).await?)
+        let (epoch, cost) = (self.epoch, WriteCost::Records(computed.len()));
+        let work = move |connection: &Connection| {
+            streak_queue::finish(connection, epoch, user, &computed, now)
+        };
+        Ok(self.writer.run(cost, work).await?)
     }
 
     async fn release_streaks(
@@ -40,14 +41,15 @@ impl StreakQueue for SqliteStorage {
         jobs: Vec<StreakJob>,
         available_at: Timestamp,
     ) -> Result<(), StorageError> {
-        let effort = Effort::Records(jobs.len());
-        let work =
-            move |connection: &Connection| dirty::release(connection, user, &jobs, available_at);
-        Ok(self.writer.run(effort, work).await?)
+        let cost = WriteCost::Records(jobs.len());
+        let work = move |connection: &Connection| {
+            streak_queue::release(connection, user, &jobs, available_at)
+        };
+        Ok(self.writer.run(cost, work).await?)
     }
 
     async fn streak_backlog(&self) -> Result<Backlog, StorageError> {
-        let read = |connection: &Connection| dirty::backlog(connection);
+        let read = |connection: &Connection| streak_queue::backlog(connection);
         Ok(self.readers.run(read).await?)
     }
 
@@ -64,13 +66,14 @@ impl StreakQueue for SqliteStorage {
         now: Timestamp,
     ) -> Result<bool, StorageError> {
         let border = border.clone();
-        let work =
-            move |connection: &Connection| dirty::begin_day(connection, &border, today, limit, now);
-        Ok(self.writer.run(effort(limit), work).await?)
+        let work = move |connection: &Connection| {
+            streak_queue::begin_day(connection, &border, today, limit, now)
+        };
+        Ok(self.writer.run(cost(limit), work).await?)
     }
 }
 
-/// Of what touches so many rows at most: others' writes share its commit only if it is small.
-fn effort(limit: u32) -> Effort {
-    Effort::Records(limit.try_into().unwrap_or(usize::MAX))
+/// Returns the cost of a write that touches at most `limit` rows. A large one gets a commit of its own.
+fn cost(limit: u32) -> WriteCost {
+    WriteCost::Records(limit.try_into().unwrap_or(usize::MAX))
 }

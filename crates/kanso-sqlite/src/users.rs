@@ -7,25 +7,27 @@ use kanso_domain::{Date, Seq, Timestamp, UserId};
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use crate::columns::{Bound, Columns, only};
-use crate::error::Failure;
+use crate::error::DatabaseError;
 use crate::statements::prepare;
 
-/// `day_begun` of a person for whom no day was begun: before every date.
+/// Value of `day_begun` for a user without a begun day: before every valid date.
+//
+// Days since 1970. The first date of the calendar, in the year -9999, is about day -4,372,000.
 const NO_DAY: i64 = -5_000_000;
 
-/// What [`read_head`] reads, in its order.
+/// Columns in the order of [`read_head`].
 macro_rules! head_columns {
     () => {
         "head_seq, last_change_at, digest, floor_seq, floor_at"
     };
 }
 
-/// The newest change; `None` when there is no such account.
+/// Returns the head of a user; `None` if there is no such account.
 pub(crate) fn head(
     connection: &Connection,
     epoch: Epoch,
     user: UserId,
-) -> Result<Option<Head>, Failure> {
+) -> Result<Option<Head>, DatabaseError> {
     let mut statement = prepare(
         connection,
         concat!("SELECT ", head_columns!(), " FROM users WHERE user_id = ?1"),
@@ -34,11 +36,12 @@ pub(crate) fn head(
     Ok(statement.query_row([Bound(&user)], read).optional()?)
 }
 
-/// Where the histories of these people stand, of those who have accounts.
+/// Returns the head positions of those users that exist.
 pub(crate) fn heads(
     connection: &Connection,
     users: &[UserId],
-) -> Result<Vec<(UserId, Seq)>, Failure> {
+) -> Result<Vec<(UserId, Seq)>, DatabaseError> {
+    // SQLite has no array parameters. In process a look-up takes microseconds, so a loop is enough.
     let sql = "SELECT head_seq FROM users WHERE user_id = ?1";
     let mut statement = prepare(connection, sql)?;
     let mut heads = Vec::with_capacity(users.len());
@@ -49,12 +52,12 @@ pub(crate) fn heads(
     Ok(heads)
 }
 
-/// The newest change and the settings, in one look.
+/// Returns the head and the settings.
 pub(crate) fn head_and_settings(
     connection: &Connection,
     epoch: Epoch,
     user: UserId,
-) -> Result<Option<(Head, Settings)>, Failure> {
+) -> Result<Option<(Head, Settings)>, DatabaseError> {
     let mut statement = prepare(
         connection,
         concat!(
@@ -71,7 +74,11 @@ pub(crate) fn head_and_settings(
     Ok(statement.query_row([Bound(&user)], read).optional()?)
 }
 
-pub(crate) fn set_head(connection: &Connection, user: UserId, head: Head) -> Result<(), Failure> {
+pub(crate) fn set_head(
+    connection: &Connection,
+    user: UserId,
+    head: Head,
+) -> Result<(), DatabaseError> {
     prepare(
         connection,
         "UPDATE users SET head_seq = ?2, last_change_at = ?3, digest = ?4 WHERE user_id = ?1",
@@ -85,7 +92,10 @@ pub(crate) fn set_head(connection: &Connection, user: UserId, head: Head) -> Res
     Ok(())
 }
 
-pub(crate) fn account(connection: &Connection, user: UserId) -> Result<Option<Account>, Failure> {
+pub(crate) fn account(
+    connection: &Connection,
+    user: UserId,
+) -> Result<Option<Account>, DatabaseError> {
     let mut statement = prepare(
         connection,
         "SELECT user_id, email, timezone, week_start, day_start, created_at
@@ -103,10 +113,11 @@ pub(crate) fn account(connection: &Connection, user: UserId) -> Result<Option<Ac
     Ok(statement.query_row([Bound(&user)], read).optional()?)
 }
 
+/// Returns the password hash for an e-mail address.
 pub(crate) fn credentials(
     connection: &Connection,
     email: &Email,
-) -> Result<Option<Credentials>, Failure> {
+) -> Result<Option<Credentials>, DatabaseError> {
     let mut statement = prepare(
         connection,
         "SELECT users.user_id, users.password_hash
@@ -123,15 +134,15 @@ pub(crate) fn credentials(
     Ok(statement.query_row([Bound(email)], read).optional()?)
 }
 
-/// Stores a new account; `false` when its e-mail address is taken.
-pub(crate) fn create(connection: &Connection, new: &NewAccount) -> Result<bool, Failure> {
+/// Stores a new account; returns false if its e-mail address is taken.
+pub(crate) fn create(connection: &Connection, new: &NewAccount) -> Result<bool, DatabaseError> {
     let account = &new.account;
-    let entered = prepare(
+    let inserted = prepare(
         connection,
         "INSERT INTO emails (email, user_id) VALUES (?1, ?2) ON CONFLICT (email) DO NOTHING",
     )?
     .execute(params![Bound(&account.email), Bound(&account.id)])?;
-    if entered == 0 {
+    if inserted == 0 {
         return Ok(false);
     }
     let settings = &account.settings;
@@ -155,14 +166,14 @@ pub(crate) fn create(connection: &Connection, new: &NewAccount) -> Result<bool, 
     Ok(true)
 }
 
-/// Stores the settings, which changed at `head`. The person's day begins anew, because it may be
-/// another one now.
+/// Stores the settings, which changed at `head`. The user's day begins again, because it may be
+/// another date in the new timezone.
 pub(crate) fn set_settings(
     connection: &Connection,
     user: UserId,
     settings: &Settings,
     head: Head,
-) -> Result<(), Failure> {
+) -> Result<(), DatabaseError> {
     prepare(
         connection,
         "UPDATE users SET timezone = ?2, week_start = ?3, day_start = ?4, day_begun = ?5,
@@ -181,11 +192,11 @@ pub(crate) fn set_settings(
     Ok(())
 }
 
-/// The settings with their place in the history; `None` while they are as registered.
+/// Returns the settings with their position in the history; `None` if they never changed.
 pub(crate) fn settings_record(
     connection: &Connection,
     user: UserId,
-) -> Result<Option<SettingsRecord>, Failure> {
+) -> Result<Option<SettingsRecord>, DatabaseError> {
     let mut statement = prepare(
         connection,
         "SELECT timezone, week_start, day_start, settings_seq, settings_at
@@ -202,8 +213,8 @@ pub(crate) fn settings_record(
     Ok(statement.query_row([Bound(&user)], read).optional()?)
 }
 
-/// The ways in which people's days begin, each once.
-pub(crate) fn day_borders(connection: &Connection) -> Result<Vec<DayBorder>, Failure> {
+/// Returns each distinct pair of timezone and start of the day.
+pub(crate) fn day_borders(connection: &Connection) -> Result<Vec<DayBorder>, DatabaseError> {
     let mut statement = prepare(
         connection,
         "SELECT DISTINCT timezone, day_start FROM users ORDER BY timezone, day_start",
@@ -219,13 +230,15 @@ pub(crate) fn day_borders(connection: &Connection) -> Result<Vec<DayBorder>, Fai
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// Notes that `today` has begun for somebody who lives by `border` and for whom it had not, and
-/// says for whom; `None` when it has begun for all of them.
+/// Begins `today` for one user with this `border` for whom it has not begun, and returns the user;
+/// `None` if there is none left.
 pub(crate) fn begin_day(
     connection: &Connection,
     border: &DayBorder,
     today: Date,
-) -> Result<Option<UserId>, Failure> {
+) -> Result<Option<UserId>, DatabaseError> {
+    // One user for each statement: the single writer needs no locks, and each user counts towards the
+    // limit together with its queued habits.
     let mut statement = prepare(
         connection,
         "UPDATE users SET day_begun = ?3
@@ -239,12 +252,12 @@ pub(crate) fn begin_day(
     Ok(begun.optional()?)
 }
 
-/// Whether the password of an account that is there has this hash.
+/// Returns true if the account exists with this password hash.
 pub(crate) fn has_password(
     connection: &Connection,
     user: UserId,
     hash: &PasswordHash,
-) -> Result<bool, Failure> {
+) -> Result<bool, DatabaseError> {
     let mut statement = prepare(
         connection,
         "SELECT 1 FROM users WHERE user_id = ?1 AND password_hash = ?2",
@@ -252,13 +265,13 @@ pub(crate) fn has_password(
     Ok(statement.exists(params![Bound(&user), Bound(hash)])?)
 }
 
-/// `false` when another hash is stored than the one to be replaced.
+/// Replaces the password hash; returns false if the stored one is not `replaces`.
 pub(crate) fn replace_password(
     connection: &Connection,
     user: UserId,
     replaces: &PasswordHash,
     hash: &PasswordHash,
-) -> Result<bool, Failure> {
+) -> Result<bool, DatabaseError> {
     let changed = prepare(
         connection,
         "UPDATE users SET password_hash = ?3 WHERE user_id = ?1 AND password_hash = ?2",
@@ -267,9 +280,11 @@ pub(crate) fn replace_password(
     Ok(changed > 0)
 }
 
-/// Deletes every row of an account; `false` when there was none. A table that is forgotten here
-/// refuses the deletion, because its rows refer to the user's.
-pub(crate) fn delete(connection: &Connection, user: UserId) -> Result<bool, Failure> {
+/// Deletes every row of an account; returns false if there was none.
+//
+// There is no ON DELETE CASCADE: a table that is missing in this list makes the deletion fail, and a
+// test finds it, because its rows refer to the user's row.
+pub(crate) fn delete(connection: &Connection, user: UserId) -> Result<bool, DatabaseError> {
     for rows in [
         "DELETE FROM streak_dirty WHERE user_id = ?1",
         "DELETE FROM devices WHERE user_id = ?1",

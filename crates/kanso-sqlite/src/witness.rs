@@ -1,13 +1,15 @@
-//! A file beside the database that knows how far it had come, so that an older copy which was put
-//! in its place shows.
+//! A file beside the database that records the number of commits, to detect a restored copy.
 //!
-//! A copy has a history that clients are ahead of, and will give out the same positions again for
-//! other changes; only a new epoch keeps the two apart. The copy is found out in three ways: it has
-//! seen fewer commits than this file was told of; it has another epoch, since a copy had been put back
-//! before and its history got a new one; or it is another file than the one that this file was
-//! written beside (a folder that was copied back as a whole). Each commit costs one small write here,
-//! without a flush: what a power failure takes away can only make this file forget commits. Right
-//! after a new epoch it may accuse, which costs another one.
+//! Clients may be ahead of the history of a copy, which will then assign the same positions to other
+//! changes. A new epoch keeps the two histories apart. A copy is detected in three ways:
+//!
+//! * it has fewer commits than this file records;
+//! * it has another epoch: an older copy was restored before, and its history got a new epoch;
+//! * it is another file than the one that this file was written beside: the whole folder was copied.
+//!
+//! Each commit costs one small write here, without a flush. After a power failure this file may lag
+//! behind the database, which is harmless. A crash right after an epoch change can cause a false
+//! alarm; the cost is one more epoch.
 
 use std::fs::{File, Metadata};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
@@ -16,13 +18,13 @@ use std::time::SystemTime;
 
 use kanso_domain::sync::Epoch;
 
-use crate::guard::open_private;
+use crate::file_lock::open_private;
 
-/// What the file begins with: its kind and its version.
+/// First bytes of the file: its type and its version.
 const MARK: [u8; 8] = *b"KNSOWIT2";
 const LENGTH: usize = 40;
 
-/// The open file.
+/// The open witness file.
 #[derive(Debug)]
 pub(crate) struct Witness {
     file: File,
@@ -30,23 +32,23 @@ pub(crate) struct Witness {
     epoch: Epoch,
 }
 
-/// What the witness says of a database.
+/// Result of comparing a database with its witness.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Testimony {
-    /// It is the one that was there before, as far as it had come.
+pub(crate) enum WitnessMatch {
+    /// The database is the same as before.
     Same,
-    /// There was no witness.
+    /// There is no witness.
     Absent,
-    /// It has seen fewer commits than the one that was there before.
+    /// The database has fewer commits than before.
     Older,
-    /// Its history is another than that of the one that was there before.
+    /// The database has another epoch than before.
     Foreign,
-    /// It is another file than the one that was there before.
+    /// The database is another file than before.
     Moved,
 }
 
-impl Testimony {
-    /// In a word, for the log.
+impl WitnessMatch {
+    /// Short description for the log.
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Same => "same",
@@ -59,55 +61,62 @@ impl Testimony {
 }
 
 impl Witness {
-    /// Hears the witness of the database at `path`, which has seen `commits` of the history `epoch`.
-    pub(crate) fn hear(path: &Path, epoch: Epoch, commits: u64) -> io::Result<(Self, Testimony)> {
+    /// Compares the database at `path`, with its `epoch` and number of `commits`, with the witness.
+    pub(crate) fn check(
+        path: &Path,
+        epoch: Epoch,
+        commits: u64,
+    ) -> io::Result<(Self, WitnessMatch)> {
         let identity = identity(&std::fs::metadata(path)?);
         let mut file = open_private(&witness_path(path))?;
         let mut content = Vec::new();
         file.read_to_end(&mut content)?;
-        let testimony = match Told::read(&content) {
-            None => Testimony::Absent,
-            Some(told) if told.commits > commits => Testimony::Older,
-            Some(told) if told.epoch != epoch => Testimony::Foreign,
-            Some(told) if told.identity != identity => Testimony::Moved,
-            Some(_) => Testimony::Same,
+        let found = match WitnessRecord::read(&content) {
+            None => WitnessMatch::Absent,
+            Some(before) if before.commits > commits => WitnessMatch::Older,
+            Some(before) if before.epoch != epoch => WitnessMatch::Foreign,
+            Some(before) if before.identity != identity => WitnessMatch::Moved,
+            Some(_) => WitnessMatch::Same,
         };
         let witness = Self {
             file,
             identity,
             epoch,
         };
-        Ok((witness, testimony))
+        Ok((witness, found))
     }
 
-    /// Tells it that the history is `epoch` from now on. Made durable, as the epoch itself is.
-    pub(crate) fn begin(&mut self, epoch: Epoch, commits: u64) -> io::Result<()> {
+    /// Records a new epoch, and flushes it to the disk.
+    //
+    // Flushed, unlike commits: without the new epoch in the file, the next start would find another
+    // epoch in the database and report a restored copy.
+    pub(crate) fn start_epoch(&mut self, epoch: Epoch, commits: u64) -> io::Result<()> {
         self.epoch = epoch;
-        self.tell(commits)?;
+        self.record(commits)?;
         self.file.sync_data()
     }
 
-    /// Tells it that the database has seen `commits`, all of them durable.
-    pub(crate) fn tell(&mut self, commits: u64) -> io::Result<()> {
-        let told = Told {
+    /// Records the number of commits, all of which are durable in the database.
+    pub(crate) fn record(&mut self, commits: u64) -> io::Result<()> {
+        let content = WitnessRecord {
             commits,
             epoch: self.epoch,
             identity: self.identity,
         };
         self.file.seek(SeekFrom::Start(0))?;
-        self.file.write_all(&told.written())
+        self.file.write_all(&content.to_bytes())
     }
 }
 
-/// What the file says.
-struct Told {
+/// Content of the file.
+struct WitnessRecord {
     commits: u64,
     epoch: Epoch,
     identity: [u8; 16],
 }
 
-impl Told {
-    /// None of what this version did not write.
+impl WitnessRecord {
+    /// Parses the file; `None` if it is empty or of another version.
     fn read(content: &[u8]) -> Option<Self> {
         let (mark, rest) = content.split_first_chunk::<8>()?;
         let (commits, rest) = rest.split_first_chunk()?;
@@ -120,7 +129,7 @@ impl Told {
         })
     }
 
-    fn written(&self) -> [u8; LENGTH] {
+    fn to_bytes(&self) -> [u8; LENGTH] {
         let mut content = [0; LENGTH];
         content[..8].copy_from_slice(&MARK);
         content[8..16].copy_from_slice(&self.commits.to_be_bytes());
@@ -136,19 +145,46 @@ fn witness_path(path: &Path) -> PathBuf {
     name.into()
 }
 
-/// What tells a file from a copy of it: its number on its device, and when it was made, because
-/// numbers are used again.
+/// Returns what distinguishes a file from its copy: the inode, and the time of creation, because the
+/// file system reuses inodes.
 fn identity(metadata: &Metadata) -> [u8; 16] {
     #[cfg(unix)]
-    let number = std::os::unix::fs::MetadataExt::ino(metadata);
+    let inode = std::os::unix::fs::MetadataExt::ino(metadata);
     #[cfg(not(unix))]
-    let number = 0_u64;
-    let made = metadata.created().ok();
-    let made = made.and_then(|made| made.duration_since(SystemTime::UNIX_EPOCH).ok());
-    let made = made.map_or(0, |since| since.as_nanos());
-    let made = u64::try_from(made).unwrap_or_default();
+    let inode = 0_u64;
+    let created = metadata.created().ok();
+    let created = created.and_then(|time| time.duration_since(SystemTime::UNIX_EPOCH).ok());
+    let created = created.map_or(0, |since| since.as_nanos());
+    let created = u64::try_from(created).unwrap_or_default();
     let mut identity = [0; 16];
-    identity[..8].copy_from_slice(&number.to_be_bytes());
-    identity[8..].copy_from_slice(&made.to_be_bytes());
+    identity[..8].copy_from_slice(&inode.to_be_bytes());
+    identity[8..].copy_from_slice(&created.to_be_bytes());
     identity
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The file of an older server is read by a newer one, so its bytes only change with the mark.
+    #[test]
+    fn the_file_has_its_golden_bytes() {
+        let told = Told {
+            commits: 258,
+            epoch: Epoch::new(0x0123_4567_89ab_cdef),
+            identity: std::array::from_fn(|place| u8::try_from(place).unwrap_or_default()),
+        };
+        let golden = include_str!("../tests/golden/witness.hex");
+        let written: String = told
+            .written()
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        assert_eq!(written, golden.trim_end());
+        let read = Told::read(&told.written()).expect("what was written");
+        assert_eq!(
+            (read.commits, read.epoch, read.identity),
+            (told.commits, told.epoch, told.identity)
+        );
+    }
 }

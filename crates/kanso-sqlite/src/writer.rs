@@ -1,4 +1,4 @@
-//! The one writer, and how many writes share a commit.
+//! The single writer and its queue.
 
 mod batch;
 
@@ -9,128 +9,138 @@ use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::Executor;
-use crate::error::Failure;
-use crate::open::Home;
-use batch::{Task, Unit};
+use crate::error::DatabaseError;
+use crate::open::WriterConnection;
+use batch::{PendingWrite, QueuedWrite};
 
-/// Writes that wait for the writer; more wait for a place.
+/// Capacity of the queue. Further calls wait until there is room, which slows the clients down instead
+/// of using more and more memory.
 const QUEUE_LENGTH: usize = 1_024;
 
-/// How much a write does.
+/// Cost of a write, which decides how many writes share a commit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Effort {
-    /// It touches about so many records.
+pub(crate) enum WriteCost {
+    /// Approximate number of records that it touches.
     Records(usize),
-    /// It deletes what must leave no byte behind: the log that still holds it is emptied before
-    /// the answer.
+    /// It erases data of which no byte may remain: the write-ahead log is emptied before the
+    /// answer.
     Erasure,
 }
 
-/// Carries out writes, one after another in the order in which they come.
+/// Runs writes one after another, in the order in which they arrive.
 #[derive(Debug)]
 pub(crate) enum Writer {
-    Thread(Mutex<Option<Thread>>),
-    Inline(Mutex<Option<Home>>),
+    Thread(Mutex<Option<WriterThread>>),
+    Inline(Mutex<Option<WriterConnection>>),
 }
 
-/// A thread that ends when its queue is dropped and empty.
+/// The writer thread. It ends when the sender of its queue is dropped and the queue is empty.
 #[derive(Debug)]
-pub(crate) struct Thread {
-    queue: mpsc::Sender<Box<dyn Unit>>,
-    finished: oneshot::Receiver<Result<(), Failure>>,
-    state: watch::Receiver<State>,
+pub(crate) struct WriterThread {
+    queue: mpsc::Sender<Box<dyn QueuedWrite>>,
+    finished: oneshot::Receiver<Result<(), DatabaseError>>,
+    state: watch::Receiver<ThreadState>,
     handle: JoinHandle<()>,
 }
 
-/// What a thread has said of itself. It says no more when it is gone.
+/// State of the writer thread. It stays `Running` if the thread ends by a panic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
-    Working,
-    Done,
+enum ThreadState {
+    Running,
+    Finished,
 }
 
 impl Writer {
-    pub(crate) fn start(home: Home, executor: Executor) -> std::io::Result<Self> {
+    pub(crate) fn start(writer: WriterConnection, executor: Executor) -> std::io::Result<Self> {
         match executor {
-            Executor::Inline => Ok(Self::Inline(Mutex::new(Some(home)))),
-            Executor::Threaded => Thread::spawn(home).map(|t| Self::Thread(Mutex::new(Some(t)))),
+            Executor::Inline => Ok(Self::Inline(Mutex::new(Some(writer)))),
+            Executor::Threaded => {
+                WriterThread::spawn(writer).map(|t| Self::Thread(Mutex::new(Some(t))))
+            }
         }
     }
 
-    /// Runs `work` in a transaction and returns once it is durable. A caller that goes away
-    /// before then changes nothing: the transaction is finished without it.
-    pub(crate) async fn run<T, W>(&self, effort: Effort, work: W) -> Result<T, Failure>
+    /// Runs `work` in a transaction and returns once it is durable. A caller that is cancelled before
+    /// then does not cancel the write.
+    pub(crate) async fn run<T, W>(&self, cost: WriteCost, work: W) -> Result<T, DatabaseError>
     where
         T: Send + 'static,
-        W: FnOnce(&Connection) -> Result<T, Failure> + Send + 'static,
+        W: FnOnce(&Connection) -> Result<T, DatabaseError> + Send + 'static,
     {
         let (answer, answered) = oneshot::channel();
-        let unit: Box<dyn Unit> = Box::new(Task::new(effort, work, answer));
+        let write: Box<dyn QueuedWrite> = Box::new(PendingWrite::new(cost, work, answer));
         match self {
             Self::Thread(thread) => {
+                // The sender is cloned, so that the lock is not held while the queue is full.
                 let queue = lock(thread).as_ref().map(|thread| thread.queue.clone());
-                let queue = queue.ok_or(Failure::Closed)?;
-                queue.send(unit).await.map_err(|_| Failure::Closed)?;
+                let queue = queue.ok_or(DatabaseError::Closed)?;
+                queue.send(write).await.map_err(|_| DatabaseError::Closed)?;
             }
-            Self::Inline(home) => {
-                let mut home = lock(home);
-                let home = home.as_mut().ok_or(Failure::Closed)?;
-                batch::commit(home, unit, || None);
+            Self::Inline(writer) => {
+                let mut writer = lock(writer);
+                let writer = writer.as_mut().ok_or(DatabaseError::Closed)?;
+                // A batch of one. The lock is held without an await, so calls cannot interleave.
+                batch::commit(writer, write, || None);
             }
         }
-        answered.await.unwrap_or(Err(Failure::Closed))
+        answered.await.unwrap_or(Err(DatabaseError::Closed))
     }
 
-    /// Waits until the thread is gone that should still be working.
+    /// Waits until the writer thread has ended although it should run. Never returns otherwise.
     pub(crate) async fn broken(&self) {
         let state = match self {
             Self::Thread(thread) => lock(thread).as_ref().map(|thread| thread.state.clone()),
             Self::Inline(_) => None,
         };
         if let Some(mut state) = state {
+            // Ends when the sender is dropped, which happens in every way in which a thread can end.
             while state.changed().await.is_ok() {}
-            if *state.borrow() == State::Working {
+            if *state.borrow() == ThreadState::Running {
                 return;
             }
         }
         std::future::pending::<()>().await;
     }
 
-    /// Finishes what is queued, empties the log into the database and lets go of the file.
-    pub(crate) async fn close(&self) -> Result<(), Failure> {
+    /// Finishes the queued writes, moves the write-ahead log into the database and closes the file.
+    pub(crate) async fn close(&self) -> Result<(), DatabaseError> {
         match self {
             Self::Thread(thread) => {
                 let Some(thread) = lock(thread).take() else {
                     return Ok(());
                 };
+                // Without a sender the loop of the thread ends after the queued writes.
                 drop(thread.queue);
-                let outcome = thread.finished.await.unwrap_or(Err(Failure::Panicked));
-                // It has said its last word, so this does not wait.
-                let joined = thread.handle.join().map_err(|_| Failure::Panicked);
+                let outcome = thread
+                    .finished
+                    .await
+                    .unwrap_or(Err(DatabaseError::Panicked));
+                // The thread has sent its result, so `join` returns at once.
+                let joined = thread.handle.join().map_err(|_| DatabaseError::Panicked);
                 outcome.and(joined)
             }
-            Self::Inline(home) => match lock(home).take() {
-                Some(home) => finish(home),
+            Self::Inline(writer) => match lock(writer).take() {
+                Some(writer) => finish(writer),
                 None => Ok(()),
             },
         }
     }
 }
 
-impl Thread {
-    fn spawn(home: Home) -> std::io::Result<Self> {
+impl WriterThread {
+    fn spawn(writer: WriterConnection) -> std::io::Result<Self> {
         let (queue, queued) = mpsc::channel(QUEUE_LENGTH);
         let (done, finished) = oneshot::channel();
-        let (says, state) = watch::channel(State::Working);
+        let (set_state, state) = watch::channel(ThreadState::Running);
         let handle = std::thread::Builder::new()
             .name("kanso-sqlite".to_owned())
             .spawn(move || {
-                let mut home = home;
-                work_off(&mut home, queued);
-                // A panic does not come here.
-                says.send_replace(State::Done);
-                // Nobody listens when the storage was dropped instead of closed.
-                let _ = done.send(finish(home));
+                let mut writer = writer;
+                run_queue(&mut writer, queued);
+                // Not reached after a panic, so the state stays `Running` and `broken` returns.
+                set_state.send_replace(ThreadState::Finished);
+                // There is no receiver if the storage was dropped instead of closed.
+                let _ = done.send(finish(writer));
             })?;
         Ok(Self {
             queue,
@@ -141,20 +151,23 @@ impl Thread {
     }
 }
 
-fn work_off(home: &mut Home, mut queued: mpsc::Receiver<Box<dyn Unit>>) {
-    while let Some(unit) = queued.blocking_recv() {
-        batch::commit(home, unit, || queued.try_recv().ok());
+fn run_queue(writer: &mut WriterConnection, mut queued: mpsc::Receiver<Box<dyn QueuedWrite>>) {
+    while let Some(write) = queued.blocking_recv() {
+        // `try_recv` takes only writes that already wait: a batch never waits for more.
+        batch::commit(writer, write, || queued.try_recv().ok());
     }
 }
 
-fn finish(home: Home) -> Result<(), Failure> {
-    home.connection.execute_batch("PRAGMA optimize")?;
-    batch::empty_log(&home.connection)?;
-    drop(home);
+fn finish(writer: WriterConnection) -> Result<(), DatabaseError> {
+    // SQLite recommends this before a long-lived connection closes: it refreshes stale statistics.
+    writer.connection.execute_batch("PRAGMA optimize")?;
+    batch::empty_log(&writer.connection)?;
+    drop(writer);
     Ok(())
 }
 
-/// A panic while the lock was held leaves nothing half done: what it guards is taken or kept whole.
+/// Locks a mutex, also a poisoned one: its value is only taken or left as a whole, so a panic cannot
+/// leave it half changed.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,4 +1,4 @@
-//! Reports the jobs that were tried too often.
+//! Reports the backlog of streak jobs.
 
 use std::time::Duration;
 
@@ -8,37 +8,38 @@ use tokio_util::sync::CancellationToken;
 
 use crate::measure;
 use crate::outage::Outage;
-use crate::rested;
+use crate::sleep_or_stop;
 
-/// Looks at once and after each `pause`, until `stop`.
+/// Reports at once and after each `pause`, until `stop`.
 pub(crate) async fn run(streaks: Streaks, stop: CancellationToken, pause: Duration) {
-    let (mut outage, mut said) = (Outage::default(), 0);
+    let (mut outage, mut last_parked) = (Outage::default(), 0);
     loop {
+        // During an outage the last value stays: no count is not a count of zero.
         if let Some((backlog, oldest_seconds)) = outage.note("backlog", streaks.backlog().await) {
             measure::backlog(backlog, oldest_seconds);
-            report(backlog, said);
-            said = backlog.parked;
+            report(backlog, last_parked);
+            last_parked = backlog.parked;
         }
-        if !rested(pause, &stop).await {
+        if !sleep_or_stop(pause, &stop).await {
             return;
         }
     }
 }
 
-/// A number that stays is said once.
+/// Logs the number of parked jobs if it has changed: one line per change, not one per minute.
 fn report(
     Backlog {
         parked, waiting, ..
     }: Backlog,
-    said: u64,
+    last_parked: u64,
 ) {
     match parked {
-        _ if parked == said => {}
-        0 => tracing::info!(waiting, "no streak is parked any more"),
+        _ if parked == last_parked => {}
+        0 => tracing::info!(waiting, "no parked streak jobs left"),
         _ => tracing::warn!(
             parked,
             waiting,
-            "streaks could not be computed; each waits for the next change of its habit"
+            "streak jobs parked until the next change of their habits"
         ),
     }
 }

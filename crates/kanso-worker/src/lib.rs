@@ -1,16 +1,20 @@
-//! Edge in: what is done without anybody asking. Each job calls one use case.
+//! Driving adapter: the background work of a server. Each loop calls one use case.
 //!
-//! [`start`] sets the loops going: one computes the streaks that a change has queued, one begins
-//! the days of the people for whom it is past midnight, one reports what got stuck. The queue is
-//! in the storage, so a loop that is killed between any two steps loses nothing: its lease runs
-//! out, and the job is done again.
+//! [`start`] spawns the loops of streaks: one computes the streaks that a change has queued, one
+//! begins the days of the users for whom it is past midnight, one reports parked jobs. The queue is
+//! in the storage, so a loop that is killed between any two steps loses nothing: its lease expires
+//! and the job runs again.
 //!
-//! **Invariant:** no rule of streaks or days and no storage here, and no state that must survive.
-//! Every loop ends when the token is cancelled, and gives back what it holds.
+//! A crate of its own, not a module of kanso-server, because its manifest keeps every storage driver
+//! out of the loops, its tests build without any adapter, and the benchmarks run the loops without a
+//! server.
+//!
+//! **Invariant:** no rule of streaks or days, no storage, and no state that must survive a restart.
+//! Every loop ends when its token is cancelled, and releases the jobs that it holds.
 
 mod backlog;
 mod days;
-mod forgetting;
+mod eviction;
 mod measure;
 mod outage;
 mod pace;
@@ -18,7 +22,7 @@ mod streaks;
 mod sweep;
 mod upkeep;
 
-pub use forgetting::start_forgetting;
+pub use eviction::start_eviction;
 pub use sweep::start_sweep;
 pub use upkeep::start_upkeep;
 
@@ -31,23 +35,24 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// How often the loops look by themselves.
+/// Intervals of the worker loops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Rhythm {
-    /// How long a queued streak waits at most when nobody wakes the worker.
+pub struct WorkerSchedule {
+    /// Interval at which the queue of streaks is polled. Finds jobs whose work signal was lost: jobs
+    /// of another server, expired leases and retries.
     pub poll: Duration,
-    /// How long a ring is let fade before its work is begun. What changes a habit again meanwhile
-    /// is the same job, so ticking off a list costs one computation a habit.
+    /// Delay between a work signal and the claim of its jobs. Further changes of the habit in this
+    /// time join the same job, so that ticking off a list costs one computation per habit.
     pub settle: Duration,
-    /// From one look for people whose day has begun to the next.
+    /// Interval at which users whose day has begun are looked up.
     pub days: Duration,
-    /// From one look for jobs that got stuck to the next.
+    /// Interval at which the backlog is reported.
     pub report: Duration,
-    /// From one look for what other servers committed to the next.
+    /// Interval of the sweep for heads that the feed did not report.
     pub sweep: Duration,
 }
 
-impl Default for Rhythm {
+impl Default for WorkerSchedule {
     fn default() -> Self {
         Self {
             poll: Duration::from_secs(1),
@@ -59,25 +64,33 @@ impl Default for Rhythm {
     }
 }
 
-/// Sets all loops going, on the runtime of the caller. Whoever stops them cancels `stop` and waits
-/// for the tracker, which is closed already.
+/// Spawns the loops of streaks on the runtime of the caller and returns their tracker, which is
+/// already closed. To stop them, cancel `stop` and wait for the tracker.
 ///
-/// `bell` rings when there may be work; a ring that nobody hears costs one [`Rhythm::poll`].
+/// `signal` reports that there may be work. A lost signal delays the work by at most one
+/// [`WorkerSchedule::poll`].
 pub fn start(
     streaks: &Streaks,
-    bell: Arc<Notify>,
+    signal: Arc<Notify>,
     stop: &CancellationToken,
-    rhythm: Rhythm,
+    schedule: WorkerSchedule,
 ) -> TaskTracker {
     let loops = TaskTracker::new();
-    loops.spawn(streaks::run(streaks.clone(), bell, stop.clone(), rhythm));
-    loops.spawn(days::run(streaks.clone(), stop.clone(), rhythm.days));
-    loops.spawn(backlog::run(streaks.clone(), stop.clone(), rhythm.report));
+    loops.spawn(streaks::run(
+        streaks.clone(),
+        signal,
+        stop.clone(),
+        schedule,
+    ));
+    loops.spawn(days::run(streaks.clone(), stop.clone(), schedule.days));
+    loops.spawn(backlog::run(streaks.clone(), stop.clone(), schedule.report));
+    // A closed tracker still accepts tasks; `wait` returns only for a closed one.
     loops.close();
     loops
 }
 
-/// Waits for `pause`; false when it was cut short because the loops are to stop.
-async fn rested(pause: Duration, stop: &CancellationToken) -> bool {
+/// Waits for `pause`. Returns false if `stop` was cancelled before its end.
+async fn sleep_or_stop(pause: Duration, stop: &CancellationToken) -> bool {
+    // The time-out is the normal case: the token was not cancelled.
     timeout(pause, stop.cancelled()).await.is_err()
 }

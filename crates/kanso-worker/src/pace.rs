@@ -1,30 +1,31 @@
-//! How much of the machine a long piece of work leaves to requests.
+//! Limits the share of the machine that long work takes from requests.
 
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::rested;
+use crate::sleep_or_stop;
 
-/// Work that is done in steps, each followed by a rest as long as the step was: requests find the
-/// storage and a core free at least every other moment, and on a busy machine, where steps take
-/// longer, so do the rests.
+/// Pauses after each step of long work for as long as the step took.
+///
+/// The work then takes at most half of the storage's and of a core's time. The pause adapts by
+/// itself: on a busy machine steps take longer, and so do the pauses.
 #[derive(Debug)]
 pub(crate) struct Pace {
     step_began: Instant,
 }
 
 impl Pace {
-    /// The first step begins.
+    /// Begins the first step.
     pub(crate) fn begin() -> Self {
         Self {
             step_began: Instant::now(),
         }
     }
 
-    /// A step has ended, and after a rest the next begins; false when it is not to.
+    /// Ends a step, pauses and begins the next one. Returns false if `stop` was cancelled.
     pub(crate) async fn rest(&mut self, stop: &CancellationToken) -> bool {
-        let goes_on = rested(self.step_began.elapsed(), stop).await;
+        let continues = sleep_or_stop(self.step_began.elapsed(), stop).await;
         self.step_began = Instant::now();
-        goes_on
+        continues
     }
 }

@@ -1,4 +1,4 @@
-//! What other servers committed, found in the storage.
+//! Finds heads in the storage that the feed did not report.
 
 use std::time::Duration;
 
@@ -9,17 +9,21 @@ use tokio_util::task::TaskTracker;
 
 use crate::measure;
 use crate::outage::Outage;
-use crate::rested;
+use crate::sleep_or_stop;
 
-/// Sets a loop going among `loops` that pokes the streams of this server when a history has moved
-/// on another, within one `pause`, whatever became of the hint that the other sent. Until `stop`.
+/// Spawns a loop in `loops` that notifies the streams of this server of changes which other servers
+/// committed, until `stop`.
+///
+/// The feed is best effort: Redis may lose a notice, and a server may crash after its commit. The
+/// sweep bounds the delay to one `pause` in every case.
 pub fn start_sweep(loops: &TaskTracker, live: Live, stop: &CancellationToken, pause: Duration) {
     loops.spawn(run(live, stop.clone(), pause));
 }
 
 async fn run(live: Live, stop: CancellationToken, pause: Duration) {
     let mut outage = Outage::default();
-    while rested(pause, &stop).await {
+    // Pauses first: a server that has just started has no streams to notify.
+    while sleep_or_stop(pause, &stop).await {
         let begun = Instant::now();
         if let Some(missed) = outage.note("sweep", live.sweep().await) {
             measure::swept(missed, begun.elapsed());

@@ -1,4 +1,4 @@
-//! What time removes, and what is noted every now and then.
+//! Purges expired data and stores the sightings of devices.
 
 use std::time::Duration;
 
@@ -8,18 +8,19 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::outage::Outage;
-use crate::rested;
+use crate::sleep_or_stop;
 
-/// From one storing of what devices were seen to the next.
+/// Interval at which sightings of devices are stored. A batch instead of a write per sync.
 const SIGHTINGS: Duration = Duration::from_secs(2);
 
-/// From one look for what was kept long enough to the next.
+/// Interval of the purge of expired data.
 const PURGES: Duration = Duration::from_hours(1);
 
-/// Between two steps of a purge, so that whoever writes gets a turn.
-const BREATH: Duration = Duration::from_millis(50);
+/// Pause between two steps of a purge. SQLite has one writer, and requests that write get their turn
+/// in the pause.
+const STEP_PAUSE: Duration = Duration::from_millis(50);
 
-/// Sets these loops going too, among `loops`, until `stop`.
+/// Spawns the purge and the storing of sightings in `loops`, until `stop`.
 pub fn start_upkeep(
     loops: &TaskTracker,
     devices: Devices,
@@ -30,37 +31,40 @@ pub fn start_upkeep(
     loops.spawn(purge(housekeeping, stop.clone()));
 }
 
-/// Stores after each pause, and once more at the end.
+/// Stores after each pause, and once more at the end: sightings not stored would be lost.
 async fn store_sightings(devices: Devices, stop: CancellationToken) {
     let mut outage = Outage::default();
     loop {
-        let goes_on = rested(SIGHTINGS, &stop).await;
+        let continues = sleep_or_stop(SIGHTINGS, &stop).await;
         outage.note("devices", devices.store_sightings().await);
-        if !goes_on {
+        if !continues {
             return;
         }
     }
 }
 
-/// Looks at once and then after each pause.
+/// Purges at once and after each pause: a server that restarts every night would otherwise never
+/// reach the hour.
 async fn purge(housekeeping: Housekeeping, stop: CancellationToken) {
     let mut outage = Outage::default();
     let (mut receipts, mut tombstones) = (0, 0);
     while !stop.is_cancelled() {
         let purged = outage.note("purge", housekeeping.step().await);
+        // A failed step counts as an empty one: the next purge removes the rest.
         let purged = purged.unwrap_or_default();
         receipts += u64::from(purged.receipts);
         tombstones += u64::from(purged.tombstones);
         let pause = if purged.has_more() {
-            BREATH
+            STEP_PAUSE
         } else {
+            // One line for a whole purge, however many steps it took.
             if receipts + tombstones > 0 {
-                tracing::info!(receipts, tombstones, "what was kept long enough is removed");
+                tracing::info!(receipts, tombstones, "expired data purged");
             }
             (receipts, tombstones) = (0, 0);
             PURGES
         };
-        if !rested(pause, &stop).await {
+        if !sleep_or_stop(pause, &stop).await {
             return;
         }
     }

@@ -1,17 +1,17 @@
-//! How long the disk takes to make a write durable: what every push waits for.
+//! Time that the disk takes to make a write durable. Every push waits for that.
 
 use std::io::Write as _;
 use std::path::Path;
 
 use anyhow::Context as _;
 
-use crate::load::now;
+use crate::clock::now;
 
 const WRITES: usize = 100;
-/// A page of the database.
+/// Data of one write, as long as a database page.
 const PAGE: [u8; 4096] = [0x5a; 4096];
 
-/// The median time of appending 4 KiB to a file in `folder` and syncing its data.
+/// Returns the median time of appending 4 KiB to a file in `folder` and syncing its data.
 pub(crate) fn sync_milliseconds(folder: &Path) -> anyhow::Result<f64> {
     let mut file = tempfile::tempfile_in(folder)
         .with_context(|| format!("cannot write to {}", folder.display()))?;

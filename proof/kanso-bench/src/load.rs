@@ -1,85 +1,94 @@
 //! A closed loop: every connection sends its next request when it has the answer to the last.
+//!
+//! The number of requests in flight is therefore the number of connections. A slow server gets
+//! fewer requests and not a longer queue, so latencies are those of a server at its own pace and
+//! not those of an overload.
 
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use tokio::task::JoinSet;
 
+use crate::clock::{micros, now};
 use crate::connection::Connection;
-use crate::resources::{Usage, Watch};
-use crate::server::Server;
+use crate::resources::{Usage, UsageSampler};
+use crate::server::MeasuredServer;
 
-/// What a workload has before it is measured: caches fill, group commit finds its rhythm.
+/// Time before the measurement, in which caches fill and the batches of group commit reach their
+/// usual size.
 const WARM_UP: Duration = Duration::from_secs(1);
-/// How long the last answers may take.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// Time limit for the last answers.
+const LAST_ANSWERS: Duration = Duration::from_secs(30);
 
-/// What one connection does.
-pub(crate) trait Worker: Send + 'static {
-    /// Does it once, and checks the answers.
+/// Work of one connection.
+pub(crate) trait Workload: Send + 'static {
+    /// Does the work once, and checks the answers.
     fn turn(
         &mut self,
         connection: &mut Connection,
     ) -> impl Future<Output = anyhow::Result<()>> + Send;
 }
 
-/// What a load came to. Times are in microseconds.
+/// Result of a load. Times are in microseconds.
 #[derive(Debug)]
-pub(crate) struct Load {
+pub(crate) struct LoadResult {
     pub(crate) connections: usize,
     pub(crate) length: Duration,
-    /// What each turn took.
+    /// Duration of each turn.
     pub(crate) turns: Vec<u32>,
-    /// What each request of those turns took.
+    /// Duration of each request of those turns.
     pub(crate) requests: Vec<u32>,
     pub(crate) usage: Usage,
 }
 
-/// Lets every worker do its turns on a connection of its own, and measures for `length`. The
-/// workers come back in any order.
-pub(crate) async fn apply<W: Worker>(
-    server: &Server,
-    workers: Vec<W>,
+/// Runs every workload on a connection of its own, and measures for `length`. The workloads are
+/// returned in any order.
+pub(crate) async fn apply<W: Workload>(
+    server: &MeasuredServer,
+    workloads: Vec<W>,
     length: Duration,
-) -> anyhow::Result<(Load, Vec<W>)> {
-    let mut connections = Vec::with_capacity(workers.len());
-    for _ in 0..workers.len() {
+) -> anyhow::Result<(LoadResult, Vec<W>)> {
+    // All connections are open before the window, so no handshake is measured.
+    let mut connections = Vec::with_capacity(workloads.len());
+    for _ in 0..workloads.len() {
         connections.push(Connection::open(server.address()).await?);
     }
-    let window = Window::opening_in(WARM_UP, length);
-    let mut work = JoinSet::new();
-    for (worker, connection) in workers.into_iter().zip(connections) {
-        work.spawn(turns(worker, connection, window));
+    let window = MeasurementWindow::opening_in(WARM_UP, length);
+    let mut running = JoinSet::new();
+    for (workload, connection) in workloads.into_iter().zip(connections) {
+        running.spawn(turns(workload, connection, window));
     }
-    let gathered = tokio::time::timeout_at((window.to + PATIENCE).into(), gather(work));
-    let gathered = async { gathered.await.context("the last answers never came")? };
-    let (done, usage) = tokio::try_join!(gathered, watch(server, window))?;
+    let gathered = tokio::time::timeout_at((window.to + LAST_ANSWERS).into(), gather(running));
+    let gathered = async { gathered.await.context("the last answers did not arrive")? };
+    // Usage is sampled in the same window as the turns, so that the two can be divided.
+    let (finished, usage) = tokio::try_join!(gathered, sample_usage(server, window))?;
 
-    let mut load = Load {
-        connections: done.len(),
+    let mut load = LoadResult {
+        connections: finished.len(),
         length,
         turns: Vec::new(),
         requests: Vec::new(),
         usage,
     };
-    let mut workers = Vec::with_capacity(done.len());
-    for one in done {
+    let mut workloads = Vec::with_capacity(finished.len());
+    for one in finished {
         load.turns.extend(one.turns);
         load.requests.extend(one.requests);
-        workers.push(one.worker);
+        workloads.push(one.workload);
     }
-    anyhow::ensure!(!load.turns.is_empty(), "nothing was done within {length:?}");
-    Ok((load, workers))
+    // Percentiles of nothing would be NaN, and the report would not say why.
+    anyhow::ensure!(!load.turns.is_empty(), "no turn ended within {length:?}");
+    Ok((load, workloads))
 }
 
-/// The time that is measured. A turn belongs to it when it ends in it.
+/// Time that is measured. A turn belongs to the window in which it ends.
 #[derive(Clone, Copy, Debug)]
-struct Window {
+struct MeasurementWindow {
     from: Instant,
     to: Instant,
 }
 
-impl Window {
+impl MeasurementWindow {
     fn opening_in(delay: Duration, length: Duration) -> Self {
         let from = now() + delay;
         Self {
@@ -89,66 +98,55 @@ impl Window {
     }
 }
 
-/// A worker that is done, and what its turns and their requests took.
-struct Done<W> {
-    worker: W,
+/// A workload after its last turn, with the durations of its turns and requests.
+struct FinishedWorkload<W> {
+    workload: W,
     turns: Vec<u32>,
     requests: Vec<u32>,
 }
 
-async fn turns<W: Worker>(
-    mut worker: W,
+async fn turns<W: Workload>(
+    mut workload: W,
     mut connection: Connection,
-    window: Window,
-) -> anyhow::Result<Done<W>> {
+    window: MeasurementWindow,
+) -> anyhow::Result<FinishedWorkload<W>> {
     let (mut turns, mut requests) = (Vec::new(), Vec::new());
     loop {
         let began = now();
+        // The last turn is always finished: an aborted push would leave the device without the
+        // cursor that later workloads need.
         if began >= window.to {
-            return Ok(Done {
-                worker,
+            return Ok(FinishedWorkload {
+                workload,
                 turns,
                 requests,
             });
         }
-        worker.turn(&mut connection).await?;
+        workload.turn(&mut connection).await?;
         let ended = now();
         if (window.from..window.to).contains(&ended) {
             turns.push(micros(ended - began));
             requests.append(&mut connection.latencies);
         } else {
+            // Requests of the warm-up and of the last turn are outside of the window.
             connection.latencies.clear();
         }
     }
 }
 
-async fn gather<W: Worker>(
-    mut work: JoinSet<anyhow::Result<Done<W>>>,
-) -> anyhow::Result<Vec<Done<W>>> {
-    let mut done = Vec::with_capacity(work.len());
-    while let Some(one) = work.join_next().await {
-        done.push(one??);
+async fn gather<W: Workload>(
+    mut running: JoinSet<anyhow::Result<FinishedWorkload<W>>>,
+) -> anyhow::Result<Vec<FinishedWorkload<W>>> {
+    let mut finished = Vec::with_capacity(running.len());
+    while let Some(one) = running.join_next().await {
+        finished.push(one??);
     }
-    Ok(done)
+    Ok(finished)
 }
 
-async fn watch(server: &Server, window: Window) -> anyhow::Result<Usage> {
+async fn sample_usage(server: &MeasuredServer, window: MeasurementWindow) -> anyhow::Result<Usage> {
     tokio::time::sleep_until(window.from.into()).await;
-    let watch = Watch::begin(server.pid())?;
+    let sampler = UsageSampler::begin(server.pid())?;
     tokio::time::sleep_until(window.to.into()).await;
-    watch.end()
-}
-
-/// The time.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "it measures real work on a real clock"
-)]
-pub(crate) fn now() -> Instant {
-    Instant::now()
-}
-
-/// A duration as whole microseconds.
-pub(crate) fn micros(duration: Duration) -> u32 {
-    u32::try_from(duration.as_micros()).unwrap_or(u32::MAX)
+    sampler.end()
 }

@@ -1,5 +1,5 @@
-//! The server on PostgreSQL: how much of what PostgreSQL can do is left, and whether a full database
-//! is slower than an empty one.
+//! The server on PostgreSQL: its share of the rate that PostgreSQL itself reaches, and the latency on
+//! a large database compared with a small one.
 
 use std::path::Path;
 use std::process::Command;
@@ -10,45 +10,48 @@ use anyhow::Context as _;
 use kanso_testkit::{Database, PostgresServer};
 
 use crate::arguments::Arguments;
-use crate::figures::{Figures, Title};
-use crate::live::{Finding, finding};
+use crate::figures::{WorkloadFigures, WorkloadLabel};
 use crate::load::apply;
-use crate::people::join_all;
-use crate::say;
-use crate::server::Server;
+use crate::measurement::Measurement;
+use crate::progress;
+use crate::server::MeasuredServer;
+use crate::users::register_all;
 use crate::workloads::Push;
 
-const PUSH: Title = Title {
+const PUSH: WorkloadLabel = WorkloadLabel {
     workload: "push of one entry",
     goal: "",
 };
 
-/// What the server sends for one push.
+/// Statements that the server sends for one push. They are a copy, kept by hand: a change of the
+/// server's queries must be repeated there, or the comparison is with another work.
 const SCRIPT: &str = include_str!("postgres/push.sql");
 
-/// How many people have what is in the database besides.
-const STRANGERS: u32 = 1_000;
-/// Entries of strangers in the small database.
+/// Number of other users, to whom the entries of the large database belong.
+const OTHER_USERS: u32 = 1_000;
+/// Entries of other users in the small database.
 const FEW: u32 = 10_000;
 
-/// Who there is for the script to be: each with a session, a habit and where the history stands.
-const PEOPLE: &str = "CREATE TABLE bench_people AS
+/// Table of the users for the script: each client of pgbench is one of them, with a session, a habit
+/// and the head of the history.
+const CLIENTS: &str = "CREATE TABLE bench_clients AS
     SELECT row_number() OVER (ORDER BY user_id) - 1 AS number, user_id, head_seq,
            (SELECT id FROM sessions WHERE sessions.user_id = users.user_id LIMIT 1) AS session,
            (SELECT id FROM habits WHERE habits.user_id = users.user_id LIMIT 1) AS habit
     FROM users";
 
-/// Measures all of it once, on a PostgreSQL of its own that flushes every commit to the disk.
+/// Measures both once, on a PostgreSQL of its own that flushes every commit to the disk. The tests'
+/// PostgreSQL does not flush, and its rates would mean nothing.
 pub(crate) async fn measure(
     program: &Path,
     folder: &Path,
     arguments: &Arguments,
-) -> anyhow::Result<Vec<Finding>> {
-    // It ends with this process.
+) -> anyhow::Result<Vec<Measurement>> {
+    // Its watchdog stops it when this process ends.
     let postgres = PostgresServer::start_durable();
-    let mut found = against_pgbench(&postgres, program, folder, arguments).await?;
-    found.extend(full_against_empty(&postgres, program, folder, arguments).await?);
-    Ok(found)
+    let mut measurements = against_pgbench(&postgres, program, folder, arguments).await?;
+    measurements.extend(large_against_small(&postgres, program, folder, arguments).await?);
+    Ok(measurements)
 }
 
 async fn against_pgbench(
@@ -56,21 +59,23 @@ async fn against_pgbench(
     program: &Path,
     folder: &Path,
     arguments: &Arguments,
-) -> anyhow::Result<Vec<Finding>> {
+) -> anyhow::Result<Vec<Measurement>> {
     let (connections, length) = (arguments.connections, arguments.length());
     let database = postgres.database();
-    say(format_args!("  the server on postgresql"));
+    progress(format_args!("  the server on postgresql"));
+    // The server first, then pgbench on the same database: both insert into tables of the same size.
     let server = pushes(program, folder, &database, (connections, length)).await?;
-    say(format_args!("  pgbench with the same statements"));
-    database.run(PEOPLE);
+    progress(format_args!("  pgbench with the same statements"));
+    // After the server has stopped, so that no worker writes to the tables meanwhile.
+    database.run(CLIENTS);
     let script = tempfile::NamedTempFile::new_in(folder).context("cannot write the script")?;
     std::fs::write(script.path(), SCRIPT)?;
     let bare = pgbench(postgres, &database, script.path(), (connections, length)).await?;
     Ok(vec![
-        finding("pushes through the server", server.per_second, "/s", ""),
-        finding("  p99", server.p99_ms, "ms", ""),
-        finding("the same statements by pgbench", bare, "/s", ""),
-        finding(
+        Measurement::new("pushes through the server", server.per_second, "/s", ""),
+        Measurement::new("  p99", server.p99_ms, "ms", ""),
+        Measurement::new("the same statements by pgbench", bare, "/s", ""),
+        Measurement::new(
             "  share that the server reaches",
             server.per_second / bare * 100.0,
             "%",
@@ -79,20 +84,22 @@ async fn against_pgbench(
     ])
 }
 
-async fn full_against_empty(
+async fn large_against_small(
     postgres: &Arc<PostgresServer>,
     program: &Path,
     folder: &Path,
     arguments: &Arguments,
-) -> anyhow::Result<Vec<Finding>> {
+) -> anyhow::Result<Vec<Measurement>> {
     let load = (arguments.connections, arguments.length());
     let mut p99 = Vec::new();
+    // Only the number of entries of other users differs. An index makes a push touch a few pages of
+    // each table, so the two latencies should be close.
     let large = arguments.entries;
     for entries in [FEW, large] {
-        say(format_args!("  pushes beside {entries} entries"));
+        progress(format_args!("  pushes beside {entries} entries"));
         let database = postgres.database();
-        // The first start makes the tables.
-        Server::start_on(program, folder, Some(&database.url()))
+        // The first start creates the tables.
+        MeasuredServer::start_on(program, folder, Some(&database.url()))
             .await?
             .stop()
             .await?;
@@ -100,12 +107,12 @@ async fn full_against_empty(
         p99.push(pushes(program, folder, &database, load).await?.p99_ms);
     }
     let [few, many] = p99[..] else {
-        anyhow::bail!("there are two databases");
+        anyhow::bail!("expected two databases");
     };
     Ok(vec![
-        finding(&beside(FEW), few, "ms", ""),
-        finding(&beside(large), many, "ms", ""),
-        finding("  the second against the first", many / few, "×", "≤ 1.5 ×"),
+        Measurement::new(&beside(FEW), few, "ms", ""),
+        Measurement::new(&beside(large), many, "ms", ""),
+        Measurement::new("  the second against the first", many / few, "×", "≤ 1.5 ×"),
     ])
 }
 
@@ -113,22 +120,23 @@ fn beside(entries: u32) -> String {
     format!("p99 of a push beside {entries} entries")
 }
 
-/// Each connection is another person's.
+/// Measures pushes, with another user on each connection.
 async fn pushes(
     program: &Path,
     folder: &Path,
     database: &Database,
     (connections, length): (u32, Duration),
-) -> anyhow::Result<Figures> {
-    let server = Server::start_on(program, folder, Some(&database.url())).await?;
-    let people = join_all(server.address(), connections).await?;
-    let workers: Result<_, _> = people.into_iter().map(Push::new).collect();
-    let (load, _) = apply(&server, workers?, length).await?;
+) -> anyhow::Result<WorkloadFigures> {
+    let server = MeasuredServer::start_on(program, folder, Some(&database.url())).await?;
+    let users = register_all(server.address(), connections).await?;
+    let workloads: Result<_, _> = users.into_iter().map(Push::new).collect();
+    let (load, _) = apply(&server, workloads?, length).await?;
     server.stop().await?;
-    Ok(Figures::new(PUSH, &load, &load.turns, None))
+    Ok(WorkloadFigures::new(PUSH, &load, &load.turns, None))
 }
 
-/// Transactions a second.
+/// Returns the transactions per second of pgbench. The statements are prepared, as those of the server
+/// are, and one thread of pgbench is the counterpart of the single thread of this program.
 async fn pgbench(
     postgres: &PostgresServer,
     database: &Database,
@@ -137,6 +145,8 @@ async fn pgbench(
 ) -> anyhow::Result<f64> {
     let mut pgbench = Command::new(postgres.program("pgbench"));
     pgbench
+        // `n=0` makes the script read its user in the first transaction. `--no-vacuum`: there are no
+        // tables of pgbench to vacuum.
         .args(["--no-vacuum", "--protocol", "prepared", "--define", "n=0"])
         .args(["--client", &connections.to_string(), "--jobs", "1"])
         .args(["--time", &length.as_secs().to_string(), "--file"])
@@ -144,42 +154,44 @@ async fn pgbench(
         .arg(database.url());
     let ran = tokio::task::spawn_blocking(move || pgbench.output()).await?;
     let ran = ran.context("cannot run pgbench, which comes with PostgreSQL")?;
-    let said = String::from_utf8_lossy(&ran.stderr);
-    anyhow::ensure!(ran.status.success(), "pgbench failed: {said}");
-    let told = String::from_utf8_lossy(&ran.stdout);
-    let rate = told.lines().find_map(|line| {
+    let log = String::from_utf8_lossy(&ran.stderr);
+    anyhow::ensure!(ran.status.success(), "pgbench failed: {log}");
+    let output = String::from_utf8_lossy(&ran.stdout);
+    let rate = output.lines().find_map(|line| {
         let rate = line.strip_prefix("tps = ")?.split(' ').next()?;
         rate.parse().ok()
     });
-    rate.with_context(|| format!("pgbench told no rate: {told}"))
+    rate.with_context(|| format!("pgbench printed no rate: {output}"))
 }
 
-/// Adds strangers with so many entries between them, each with a streak that is up to date.
+/// Adds the other users with `entries` entries in all. Their streaks are marked as computed, so that
+/// the workers have nothing to do for them.
 fn fill(database: &Database, entries: u32) {
-    let each = entries / STRANGERS;
+    // Inserted by SQL and not through the API: ten million pushes would take hours.
+    let each = entries / OTHER_USERS;
     database.run(&format!(
         "INSERT INTO users (user_id, email, password_hash, timezone, week_start, day_start,
                             created_at, head_seq, last_change_at, digest, day_begun)
          SELECT {user}, 'stranger-' || n, '', 'Europe/Rome', 'monday', '00:00',
                 1700000000000000, {each} + 1, 1700000000000000, 0, 100000
-         FROM generate_series(1, {STRANGERS}) AS n;
+         FROM generate_series(1, {OTHER_USERS}) AS n;
          INSERT INTO habits (user_id, id, title, description, color, icon, sort_order, type,
                              frequency_type, target_value, target_direction, schedule_history,
                              unit, archived_spans, seq, version, created_at, updated_at,
                              current_streak, longest_streak, streak_day)
          SELECT {user}, {user}, 'Read', '', '#4caf50', '', 0, 'boolean', 'daily', 1000, 'at_least',
                 '[]', '', '[]', 1, 1, 1700000000000000, 1700000000000000, 0, 0, 20000
-         FROM generate_series(1, {STRANGERS}) AS n;
+         FROM generate_series(1, {OTHER_USERS}) AS n;
          INSERT INTO entries (user_id, id, habit_id, completion_date, completion_is_a_date,
                               timezone, local_date, kind, value, notes, seq, version, created_at,
                               updated_at)
          SELECT {user}, gen_random_uuid(), {user}, 1700000000000000, false, 'Europe/Rome',
                 15000 + m, 'value', 1000, '', m + 1, 1, 1700000000000000, 1700000000000000
-         FROM generate_series(1, {STRANGERS}) AS n, generate_series(1, {each}) AS m",
+         FROM generate_series(1, {OTHER_USERS}) AS n, generate_series(1, {each}) AS m",
         user = "('10000000-0000-4000-8000-' || lpad(to_hex(n), 12, '0'))::uuid",
     ));
-    // Else PostgreSQL would do it by itself, beside what is measured.
+    // Autovacuum would run during the measurement otherwise.
     database.run("VACUUM (ANALYZE)");
-    // What was written so far is not to be flushed beside what is measured.
+    // The pages written so far would be flushed during the measurement otherwise.
     database.run("CHECKPOINT");
 }

@@ -1,4 +1,4 @@
-//! The figures, for people and for programs.
+//! Report of all figures, as Markdown tables and as JSON.
 
 use std::fmt::Write as _;
 
@@ -7,77 +7,87 @@ use comfy_table::{CellAlignment, ContentArrangement, Table};
 use serde::Serialize;
 
 use crate::arguments::Arguments;
-use crate::figures::{Figures, Run};
-use crate::inside::Timing;
-use crate::live::{Finding, Findings};
+use crate::figures::{RunFigures, WorkloadFigures};
+use crate::measurement::Measurement;
+use crate::timing::Timing;
 
-/// All that was found.
+/// Report of all runs.
 #[derive(Debug, Serialize)]
-pub(crate) struct Report {
-    /// Processor cores, which server and load generator share.
+pub(crate) struct BenchReport {
+    /// Number of processor cores, which server and load generator share.
     cores: usize,
-    /// What it takes to append 4 KiB to a file and sync it.
+    /// Time to append 4 KiB to a file and sync it.
     disk_sync_ms: f64,
-    /// How long each workload was measured.
+    /// Time for which each workload was measured.
     seconds: u64,
-    /// The median of each figure by itself.
-    medians: Run,
-    runs: Vec<Run>,
-    /// The same of live sync.
-    live_medians: Vec<Finding>,
-    live: Findings,
-    /// The same of a server on PostgreSQL.
-    postgres_medians: Vec<Finding>,
-    postgres: Findings,
-    /// The same of what was measured inside this program.
+    /// Median of each figure of the server.
+    medians: RunFigures,
+    runs: Vec<RunFigures>,
+    /// Median of each figure of live sync.
+    live_medians: Vec<Measurement>,
+    live: Vec<Vec<Measurement>>,
+    /// Median of each figure of a server on PostgreSQL.
+    postgres_medians: Vec<Measurement>,
+    postgres: Vec<Vec<Measurement>>,
+    /// Median of each figure that was measured inside this program.
     inside_medians: Vec<Timing>,
     inside: Vec<Vec<Timing>>,
 }
 
-impl Report {
-    /// The report on these runs.
+impl BenchReport {
+    /// Builds the report of these runs.
     pub(crate) fn new(
         arguments: &Arguments,
         disk_sync_ms: f64,
-        runs: Vec<Run>,
-        (live, postgres, inside): (Findings, Findings, Vec<Vec<Timing>>),
+        runs: Vec<RunFigures>,
+        (live, postgres, inside): (
+            Vec<Vec<Measurement>>,
+            Vec<Vec<Measurement>>,
+            Vec<Vec<Timing>>,
+        ),
     ) -> anyhow::Result<Self> {
         Ok(Self {
             cores: std::thread::available_parallelism()?.get(),
             disk_sync_ms,
             seconds: arguments.seconds,
-            medians: Run::median(&runs),
+            medians: RunFigures::median(&runs),
             runs,
-            live_medians: Finding::medians(&live),
+            live_medians: Measurement::medians(&live),
             live,
-            postgres_medians: Finding::medians(&postgres),
+            postgres_medians: Measurement::medians(&postgres),
             postgres,
             inside_medians: Timing::medians(&inside),
             inside,
         })
     }
 
-    /// The medians as tables, in Markdown.
+    /// Returns the medians as Markdown tables.
     pub(crate) fn table(&self) -> String {
         let mut text = String::new();
+        // A part that was not measured has no table.
         // Writing to a string cannot fail.
         if !self.runs.is_empty() {
-            write!(text, "{}\n\n{}\n\n", self.of_the_server(), self.memory()).ok();
+            write!(text, "{}\n\n{}\n\n", self.server_table(), self.memory()).ok();
         }
         if !self.live.is_empty() {
-            write!(text, "{}\n\n", findings("live sync", &self.live_medians)).ok();
+            write!(
+                text,
+                "{}\n\n",
+                measurement_table("live sync", &self.live_medians)
+            )
+            .ok();
         }
         if !self.postgres.is_empty() {
-            let table = findings("postgresql", &self.postgres_medians);
+            let table = measurement_table("postgresql", &self.postgres_medians);
             write!(text, "{table}\n\n").ok();
         }
         if !self.inside.is_empty() {
-            write!(text, "{}\n\n", self.of_the_inside()).ok();
+            write!(text, "{}\n\n", self.inside_table()).ok();
         }
         text + &self.circumstances()
     }
 
-    fn of_the_inside(&self) -> Table {
+    fn inside_table(&self) -> Table {
         let mut table = table([
             "inside this program",
             "times",
@@ -89,7 +99,7 @@ impl Report {
         for timing in &self.inside_medians {
             let ratio = timing.ratio_to_quiet;
             table.add_row([
-                timing.what.to_owned(),
+                timing.name.to_owned(),
                 timing.count.to_string(),
                 format!("{:.2}", timing.p50_ms),
                 format!("{:.2}", timing.p99_ms),
@@ -101,7 +111,7 @@ impl Report {
         table
     }
 
-    fn of_the_server(&self) -> Table {
+    fn server_table(&self) -> Table {
         let mut table = table([
             "workload",
             "connections",
@@ -130,6 +140,7 @@ impl Report {
             .medians
             .workloads
             .iter()
+            // Memory under pushes, because every connection then has a body and a write in flight.
             .find(|figures| figures.workload.starts_with("push"));
         let (resident, peak) = loaded.map_or((f64::NAN, f64::NAN), |figures| {
             (figures.resident_mib, figures.peak_mib)
@@ -156,11 +167,11 @@ impl Report {
     }
 }
 
-fn findings(title: &str, medians: &[Finding]) -> Table {
+fn measurement_table(title: &str, medians: &[Measurement]) -> Table {
     let mut table = table([title, "value", "goal"]);
-    for found in medians {
-        let value = format!("{:.2} {}", found.value, found.unit);
-        table.add_row([found.what.clone(), value, found.goal.to_owned()]);
+    for one in medians {
+        let value = format!("{:.2} {}", one.value, one.unit);
+        table.add_row([one.name.clone(), value, one.goal.to_owned()]);
     }
     align(&mut table);
     table
@@ -175,7 +186,7 @@ fn table<const COLUMNS: usize>(header: [&str; COLUMNS]) -> Table {
     table
 }
 
-/// All but the first column and the last are numbers.
+/// Aligns the columns of numbers, which are all but the first and the last.
 fn align(table: &mut Table) {
     let numbers = table.column_count() - 2;
     for column in table.column_iter_mut().skip(1).take(numbers) {
@@ -183,7 +194,7 @@ fn align(table: &mut Table) {
     }
 }
 
-fn cells(figures: &Figures) -> [String; 13] {
+fn cells(figures: &WorkloadFigures) -> [String; 13] {
     [
         figures.workload.to_owned(),
         format!("{:.0}", figures.connections),
@@ -201,7 +212,7 @@ fn cells(figures: &Figures) -> [String; 13] {
     ]
 }
 
-/// A number without decimals and with a comma at every thousand; small ones keep a decimal.
+/// Formats a number with a comma at every thousand. Numbers below 100 keep one decimal.
 fn thousands(number: f64) -> String {
     if number < 100.0 {
         return format!("{number:.1}");

@@ -1,8 +1,9 @@
-//! What a history of promises and its final state must have in common.
+//! Comparison of the acknowledged operations with the final records.
 //!
-//! Every operation of a round writes something of its own, so each version of a record belongs to
-//! exactly one of them. That makes the checks linear: the versions that were promised must be all
-//! the versions there are, once each.
+//! Every operation of a round makes a change of its own, so each version of a record belongs to
+//! exactly one operation. Therefore the checks are linear in the number of operations: the
+//! acknowledged versions must be exactly the versions of the record, each of them once. A search
+//! for a legal order, as general history checkers need it, is not necessary.
 
 use std::collections::btree_map::Entry as Slot;
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,28 +11,28 @@ use std::collections::{BTreeMap, BTreeSet};
 use kanso_domain::Record;
 use uuid::Uuid;
 
-use crate::ledger::{Acknowledged, Effect};
+use crate::acknowledged::{AcknowledgedOperation, RecordEffect};
 
-/// How many findings are told in words; the rest are counted.
-const TOLD: usize = 20;
+/// Number of violations that are described; the rest are only counted.
+const DESCRIBED: usize = 20;
 
-/// A record as it is in the end.
+/// State of a record at the end of a round.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Final {
-    /// Its version.
+pub struct FinalRecord {
+    /// Version of the record.
     pub version: i64,
-    /// Whether it is no tombstone.
+    /// True if the record is not a tombstone.
     pub is_live: bool,
-    /// Which operation wrote its words last.
+    /// Id of the operation that wrote the text last.
     pub mark: Option<Uuid>,
-    /// Its value, if it is an entry.
+    /// Value, if the record is an entry.
     pub value: Option<i64>,
 }
 
-impl Final {
-    /// What is checked of a record.
+impl FinalRecord {
+    /// Extracts the checked fields of a record.
     pub fn of(record: &Record) -> Self {
-        let (words, value) = match record {
+        let (text, value) = match record {
             Record::Habit(habit) => (habit.details.description.as_str(), None),
             Record::Entry(entry) => {
                 let value = entry.details.value.to_string().parse().ok();
@@ -41,77 +42,80 @@ impl Final {
         Self {
             version: record.stamp().version.get(),
             is_live: !record.stamp().is_deleted(),
-            mark: words.parse().ok(),
+            mark: text.parse().ok(),
             value,
         }
     }
 }
 
-/// What was found.
+/// Violations that the checks found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Findings {
-    /// Acknowledged operations that are neither in the final state nor before it.
+pub struct Violations {
+    /// Number of acknowledged operations that the final records do not contain.
     pub lost: u64,
-    /// Effects that nobody was told of, or was told of twice.
+    /// Number of effects that were not acknowledged, or acknowledged twice.
     pub doubled: u64,
-    /// Anything else that must not be.
+    /// Number of other violations.
     pub wrong: u64,
-    /// The first of them, in words.
-    pub told: Vec<String>,
+    /// Descriptions of the first violations.
+    pub descriptions: Vec<String>,
 }
 
-impl Findings {
-    /// Whether nothing was found.
+impl Violations {
+    /// Returns true if there are none.
     pub const fn is_clean(&self) -> bool {
         self.lost == 0 && self.doubled == 0 && self.wrong == 0
     }
 
-    /// Notes something that is neither a loss nor a doubling.
-    pub fn wrong(&mut self, what: impl Into<String>) {
+    /// Adds a violation that is neither a loss nor a doubling.
+    pub fn wrong(&mut self, description: impl Into<String>) {
         self.wrong += 1;
-        self.tell(what.into());
+        self.describe(description.into());
     }
 
-    /// Notes all of these.
-    pub fn all_wrong(&mut self, what: Vec<String>) {
-        for one in what {
-            self.wrong(one);
+    /// Adds one such violation for each description.
+    pub fn all_wrong(&mut self, descriptions: Vec<String>) {
+        for description in descriptions {
+            self.wrong(description);
         }
     }
 
-    /// Takes over what another check found.
+    /// Adds the violations of another check.
     pub fn add(&mut self, other: Self) {
         self.lost += other.lost;
         self.doubled += other.doubled;
         self.wrong += other.wrong;
-        for one in other.told {
-            self.tell(one);
+        for description in other.descriptions {
+            self.describe(description);
         }
     }
 
-    fn lost(&mut self, what: String) {
+    fn lost(&mut self, description: String) {
         self.lost += 1;
-        self.tell(what);
+        self.describe(description);
     }
 
-    fn doubled(&mut self, what: String) {
+    fn doubled(&mut self, description: String) {
         self.doubled += 1;
-        self.tell(what);
+        self.describe(description);
     }
 
-    fn tell(&mut self, what: String) {
-        if self.told.len() < TOLD {
-            self.told.push(what);
+    fn describe(&mut self, description: String) {
+        if self.descriptions.len() < DESCRIBED {
+            self.descriptions.push(description);
         }
     }
 }
 
-/// Compares everything that a person was promised with how their records are in the end.
-pub fn check(promised: &[Acknowledged], finals: &BTreeMap<Uuid, Final>) -> Findings {
-    let mut findings = Findings::default();
-    let operations = once_each(promised, &mut findings);
-    ensure_own_places(&operations, &mut findings);
-    let mut by_record: BTreeMap<Uuid, Vec<&Acknowledged>> = BTreeMap::new();
+/// Compares the acknowledged operations of one account with its final records.
+pub fn check(
+    acknowledged: &[AcknowledgedOperation],
+    finals: &BTreeMap<Uuid, FinalRecord>,
+) -> Violations {
+    let mut violations = Violations::default();
+    let operations = once_each(acknowledged, &mut violations);
+    check_positions(&operations, &mut violations);
+    let mut by_record: BTreeMap<Uuid, Vec<&AcknowledgedOperation>> = BTreeMap::new();
     for operation in operations {
         by_record
             .entry(operation.record)
@@ -120,34 +124,44 @@ pub fn check(promised: &[Acknowledged], finals: &BTreeMap<Uuid, Final>) -> Findi
     }
     for (id, operations) in &by_record {
         match finals.get(id) {
-            Some(last) => check_record(*id, operations, last, &mut findings),
+            Some(last) => check_record(*id, operations, last, &mut violations),
             None => {
+                // The record itself is missing, so all of its operations are lost, and not only the last one.
                 for operation in operations {
-                    findings.lost(format!("{}: there is no record {id}", operation.operation));
+                    let operation = operation.operation;
+                    violations.lost(format!("{operation}: there is no record {id}"));
                 }
             }
         }
     }
     for id in finals.keys().filter(|id| !by_record.contains_key(id)) {
-        findings.doubled(format!("nobody was promised the record {id}"));
+        violations.doubled(format!("no acknowledged operation created the record {id}"));
     }
-    findings
+    violations
 }
 
-/// The operations that were done. The same one always has the same result.
-fn once_each<'a>(promised: &'a [Acknowledged], findings: &mut Findings) -> Vec<&'a Acknowledged> {
-    let mut known: BTreeMap<Uuid, &Acknowledged> = BTreeMap::new();
-    for one in promised.iter().filter(|one| one.is_done()) {
-        match known.entry(one.operation) {
+/// Returns each operation that was carried out once. A retry must have the result of the first
+/// attempt.
+fn once_each<'a>(
+    acknowledged: &'a [AcknowledgedOperation],
+    violations: &mut Violations,
+) -> Vec<&'a AcknowledgedOperation> {
+    let mut known: BTreeMap<Uuid, &AcknowledgedOperation> = BTreeMap::new();
+    for operation in acknowledged.iter().filter(|operation| operation.is_done()) {
+        match known.entry(operation.operation) {
             Slot::Vacant(slot) => {
-                slot.insert(one);
+                slot.insert(operation);
             }
             Slot::Occupied(slot) => {
                 let first = slot.get();
-                if (first.version, first.seq) != (one.version, one.seq) {
-                    findings.doubled(format!(
+                if (first.version, first.seq) != (operation.version, operation.seq) {
+                    violations.doubled(format!(
                         "{}: version {:?} at {:?}, then version {:?} at {:?}",
-                        one.operation, first.version, first.seq, one.version, one.seq
+                        operation.operation,
+                        first.version,
+                        first.seq,
+                        operation.version,
+                        operation.seq
                     ));
                 }
             }
@@ -156,12 +170,13 @@ fn once_each<'a>(promised: &'a [Acknowledged], findings: &mut Findings) -> Vec<&
     known.into_values().collect()
 }
 
-/// Each change has a place of its own in the history of its person.
-fn ensure_own_places(operations: &[&Acknowledged], findings: &mut Findings) {
-    let mut places = BTreeSet::new();
+/// Checks that each operation has a position of its own in the history of its account. Two with one
+/// position mean that the history forked, and a client that pulls sees only one branch.
+fn check_positions(operations: &[&AcknowledgedOperation], violations: &mut Violations) {
+    let mut positions = BTreeSet::new();
     for operation in operations {
-        if !places.insert((operation.person, operation.seq)) {
-            findings.lost(format!(
+        if !positions.insert((operation.account, operation.seq)) {
+            violations.lost(format!(
                 "{}: another operation has the position {:?} too",
                 operation.operation, operation.seq
             ));
@@ -169,69 +184,93 @@ fn ensure_own_places(operations: &[&Acknowledged], findings: &mut Findings) {
     }
 }
 
-fn check_record(id: Uuid, operations: &[&Acknowledged], last: &Final, findings: &mut Findings) {
-    let mut versions: BTreeMap<i64, &Acknowledged> = BTreeMap::new();
+fn check_record(
+    id: Uuid,
+    operations: &[&AcknowledgedOperation],
+    last: &FinalRecord,
+    violations: &mut Violations,
+) {
+    let mut versions: BTreeMap<i64, &AcknowledgedOperation> = BTreeMap::new();
     for operation in operations {
+        // A result that was carried out always has a version. Without one it counts as version 0, which is
+        // never valid.
         let version = operation.version.unwrap_or_default();
         if !(1..=last.version).contains(&version) {
-            findings.lost(format!(
-                "{}: made version {version} of {id}, which ended at {}",
+            violations.lost(format!(
+                "{}: acknowledged as version {version} of {id}, which ended at {}",
                 operation.operation, last.version
             ));
         } else if versions.insert(version, operation).is_some() {
-            findings.lost(format!(
+            violations.lost(format!(
                 "{}: another operation made version {version} of {id} too",
                 operation.operation
             ));
         }
     }
+    // A version without an acknowledged operation: a retry was carried out a second time, or an
+    // operation was carried out and never acknowledged although its device retried it.
     for version in (1..=last.version).filter(|version| !versions.contains_key(version)) {
-        findings.doubled(format!("nobody was promised version {version} of {id}"));
+        violations.doubled(format!(
+            "no acknowledged operation made version {version} of {id}"
+        ));
     }
-    check_content(id, &versions, last, findings);
+    check_content(id, &versions, last, violations);
 }
 
 fn check_content(
     id: Uuid,
-    versions: &BTreeMap<i64, &Acknowledged>,
-    last: &Final,
-    findings: &mut Findings,
+    versions: &BTreeMap<i64, &AcknowledgedOperation>,
+    last: &FinalRecord,
+    violations: &mut Violations,
 ) {
     let newest = versions.values().next_back();
-    let is_deleted = newest.is_some_and(|newest| newest.effect == Effect::Delete);
+    let is_deleted = newest.is_some_and(|newest| newest.effect == RecordEffect::Delete);
     if is_deleted == last.is_live {
-        findings.lost(format!(
+        violations.lost(format!(
             "{id}: is_live is {}, after {newest:?}",
             last.is_live
         ));
     }
+    // A tombstone has no content to compare.
     if !last.is_live {
         return;
     }
+    // The newest mark: increments and deletes do not change the text.
     let mut marks = versions.values().rev();
-    let mark = marks.find(|operation| operation.effect == Effect::Mark);
+    let mark = marks.find(|operation| operation.effect == RecordEffect::Mark);
     if let Some(mark) = mark
         && last.mark != Some(mark.operation)
     {
-        findings.lost(format!(
-            "{}: its words in {id} are those of {:?}",
+        violations.lost(format!(
+            "{}: the text of {id} is that of {:?}",
             mark.operation, last.mark
         ));
     }
+    check_sum(id, versions, last, violations);
+}
+
+/// Compares a counter with the sum of its increments. Only the shared counter has increments, and
+/// it starts at 0; the value of every other entry is overwritten and not summed.
+fn check_sum(
+    id: Uuid,
+    versions: &BTreeMap<i64, &AcknowledgedOperation>,
+    last: &FinalRecord,
+    violations: &mut Violations,
+) {
     let added: Vec<i64> = versions
         .values()
         .filter_map(|operation| match operation.effect {
-            Effect::Add(amount) => Some(amount),
+            RecordEffect::Add(amount) => Some(amount),
             _ => None,
         })
         .collect();
     let sum: i64 = added.iter().sum();
     match last.value {
         Some(value) if !added.is_empty() && value < sum => {
-            findings.lost(format!("{id}: has {value}, promised were {sum}"));
+            violations.lost(format!("{id}: has {value}, acknowledged were {sum}"));
         }
         Some(value) if !added.is_empty() && value > sum => {
-            findings.doubled(format!("{id}: has {value}, promised were {sum}"));
+            violations.doubled(format!("{id}: has {value}, acknowledged were {sum}"));
         }
         _ => {}
     }

@@ -1,12 +1,11 @@
-//! A device that writes: what it pushes, how it retries, and what it was promised.
-
-mod plan;
+//! A device that writes, retries and logs the operations that a server acknowledged.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
 use kanso_domain::Date;
+use kanso_harness::ids::DeviceIds;
 use kanso_protocol::MAX_PAGE;
 use kanso_protocol::sync::{
     EntityName, OperationRequest, OperationResult, OperationStatus, SyncRequest, SyncResponse,
@@ -14,177 +13,166 @@ use kanso_protocol::sync::{
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
-use crate::ids::Ids;
-use crate::ledger::{Acknowledged, Effect, Pen};
-use crate::load::Gauge;
-use crate::person::{PATIENCE, Person};
+use crate::account::{AccountSession, DEADLINE};
+use crate::acknowledged::{AcknowledgedOperation, LogWriter, RecordEffect};
+use crate::api::{ApiClient, RequestError};
+use crate::planner::{PlannedOperation, Planner};
+use crate::progress::WriteProgress;
 use crate::replica::Replica;
-use crate::wire::{Failed, Wire};
 
-/// How many operations it remembers to send once more in the end.
-const REMEMBERED: usize = 60;
+/// Number of acknowledged operations that a device sends again at the end of a round, in one push.
+const REPEATED: usize = 60;
 const PAUSE: Duration = Duration::from_millis(20);
-/// A server that says when to come back is not kept waiting for longer.
+/// Upper bound of a wait for `Retry-After`. A round measures the time until the first push after a
+/// fault, and a longer pause would be part of it.
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
-
-/// What the devices of a person edit together.
-#[derive(Clone, Copy, Debug)]
-pub struct Shared {
-    habit: Uuid,
-    counter: Uuid,
-}
 
 /// A device.
 #[derive(Debug)]
-pub struct Device {
-    person: Arc<Person>,
+pub struct WritingDevice {
+    account: Arc<AccountSession>,
     id: Uuid,
-    ids: Ids,
-    today: Date,
-    shared: Shared,
-    own: VecDeque<Uuid>,
-    made: u64,
+    planner: Planner,
     cursor: Option<String>,
     pub(crate) replica: Replica,
-    pub(crate) went_back: Vec<String>,
-    remembered: VecDeque<(OperationRequest, Effect)>,
+    /// Descriptions of records that were delivered with an older version than before.
+    pub(crate) regressions: Vec<String>,
+    last_acknowledged: VecDeque<PlannedOperation>,
 }
 
-/// An operation, and what it does.
-type Planned = (OperationRequest, Effect);
-
-impl Device {
-    /// The first device of a person, whose first push makes what is shared.
-    pub fn first(person: &Arc<Person>, number: u32, today: Date) -> Self {
-        let mut ids = Ids::of_device(number);
-        let shared = Shared {
-            habit: ids.next(),
-            counter: ids.next(),
-        };
-        Self::new(person, ids, shared, today)
+impl WritingDevice {
+    /// Returns the first device of an account. Its first push creates the shared records.
+    pub fn first(account: &Arc<AccountSession>, number: u32, today: Date) -> Self {
+        let planner = Planner::first(DeviceIds::of_device(number), today);
+        Self::new(account, planner)
     }
 
-    /// Another one of the same person.
+    /// Returns another device of the same account.
     #[must_use]
     pub fn beside(&self, number: u32) -> Self {
-        let ids = Ids::of_device(number);
-        Self::new(&self.person, ids, self.shared, self.today)
+        let planner = self.planner.beside(DeviceIds::of_device(number));
+        Self::new(&self.account, planner)
     }
 
-    fn new(person: &Arc<Person>, mut ids: Ids, shared: Shared, today: Date) -> Self {
+    fn new(account: &Arc<AccountSession>, mut planner: Planner) -> Self {
         Self {
-            person: Arc::clone(person),
-            id: ids.next(),
-            ids,
-            today,
-            shared,
-            own: VecDeque::new(),
-            made: 0,
+            account: Arc::clone(account),
+            id: planner.next_id(),
+            planner,
             cursor: None,
             replica: Replica::default(),
-            went_back: Vec::new(),
-            remembered: VecDeque::new(),
+            regressions: Vec::new(),
+            last_acknowledged: VecDeque::new(),
         }
     }
 
-    /// Whose it is.
-    pub const fn person(&self) -> &Arc<Person> {
-        &self.person
+    /// Account of the device.
+    pub const fn account(&self) -> &Arc<AccountSession> {
+        &self.account
     }
 
-    /// Makes what the devices of the person share.
+    /// Creates the records that the devices of the account share.
     ///
     /// # Errors
-    /// See [`Device::push`].
-    pub async fn share(&mut self, wire: &Wire, pen: &Pen, gauge: &Gauge) -> anyhow::Result<()> {
-        let planned = self.plan_shared();
-        self.push(planned, wire, pen, gauge).await
+    /// See [`WritingDevice::write`].
+    pub async fn create_shared(
+        &mut self,
+        api: &ApiClient,
+        log: &LogWriter,
+        progress: &WriteProgress,
+    ) -> anyhow::Result<()> {
+        let planned = self.planner.create_shared();
+        self.push(planned, api, log, progress).await
     }
 
-    /// Pushes the next `count` operations.
+    /// Pushes the next `count` operations until they are acknowledged and logged.
     ///
     /// # Errors
-    /// See [`Device::push`].
-    pub async fn work(
+    /// They are not acknowledged within [`DEADLINE`], or the server gives an answer that no fault
+    /// explains.
+    pub async fn write(
         &mut self,
         count: usize,
-        wire: &Wire,
-        pen: &Pen,
-        gauge: &Gauge,
+        api: &ApiClient,
+        log: &LogWriter,
+        progress: &WriteProgress,
     ) -> anyhow::Result<()> {
-        let planned = (0..count).map(|_| self.plan()).collect();
-        self.push(planned, wire, pen, gauge).await
+        let next = |_| self.planner.next(&self.replica);
+        let planned = (0..count).map(next).collect();
+        self.push(planned, api, log, progress).await
     }
 
-    /// Pushes until it is acknowledged, and writes that down.
-    ///
-    /// # Errors
-    /// It is not acknowledged within [`PATIENCE`], or the server answers what no fault excuses.
     async fn push(
         &mut self,
-        planned: Vec<Planned>,
-        wire: &Wire,
-        pen: &Pen,
-        gauge: &Gauge,
+        planned: Vec<PlannedOperation>,
+        api: &ApiClient,
+        log: &LogWriter,
+        progress: &WriteProgress,
     ) -> anyhow::Result<()> {
         let operations: Vec<_> = planned.iter().map(|(request, _)| request.clone()).collect();
         let began = Instant::now();
         let (mut sent, mut is_unknown) = (0, false);
-        let (answer, started) = loop {
-            let started = Instant::now();
+        let (answer, attempt_began) = loop {
+            let attempt_began = Instant::now();
             sent += 1;
-            match self.exchange(&operations, wire).await {
-                Ok(answer) => break (answer, started),
-                Err(failed) => {
-                    is_unknown |= failed.is_unknown();
-                    self.recover(&failed, wire).await?;
+            // Every attempt has the same `op_id`s: the server must carry each operation out once,
+            // however many of the attempts reach it.
+            match self.exchange(&operations, api).await {
+                Ok(answer) => break (answer, attempt_began),
+                Err(error) => {
+                    // Once unknown, always unknown: a later attempt that is refused does not show whether the earlier
+                    // one was carried out.
+                    is_unknown |= error.is_unknown();
+                    self.prepare_retry(&error, api).await?;
                     anyhow::ensure!(
-                        began.elapsed() < PATIENCE,
-                        "a push was not taken for {PATIENCE:?}: {failed}"
+                        began.elapsed() < DEADLINE,
+                        "a push was not acknowledged for {DEADLINE:?}: {error}"
                     );
                 }
             }
         };
-        let taken = self.take(&answer)?;
+        let regressions = self.apply(&answer)?;
         anyhow::ensure!(
             answer.results.len() == planned.len(),
             "{} results for {} operations",
             answer.results.len(),
             planned.len()
         );
-        let promises: Vec<_> = planned
+        let acknowledged: Vec<_> = planned
             .iter()
             .zip(&answer.results)
-            .map(|((_, effect), result)| self.promise(*effect, &planned, result, sent))
+            .map(|((_, effect), result)| self.acknowledged(*effect, &planned, result, sent))
             .collect::<anyhow::Result<_>>()?;
-        pen.note(&promises).await?;
-        gauge.acknowledged(promises.len(), is_unknown, started);
+        // Logged before it is counted, so that the counters never exceed the log.
+        log.append(&acknowledged).await?;
+        progress.acknowledge(acknowledged.len(), is_unknown, attempt_began);
         self.remember(planned);
-        self.went_back.extend(taken);
+        self.regressions.extend(regressions);
         Ok(())
     }
 
-    fn promise(
+    fn acknowledged(
         &self,
-        effect: Effect,
-        planned: &[Planned],
+        effect: RecordEffect,
+        planned: &[PlannedOperation],
         result: &OperationResult,
         sent: u32,
-    ) -> anyhow::Result<Acknowledged> {
+    ) -> anyhow::Result<AcknowledgedOperation> {
         let request = planned
             .iter()
             .map(|(request, _)| request)
             .find(|request| request.op_id == result.op_id)
             .ok_or_else(|| anyhow::anyhow!("a result of {}, which was not sent", result.op_id))?;
-        // Two devices edit the habit: one of them may be too late. Nothing else can go wrong.
+        // Only the shared habit is updated by two devices, so only it can conflict. Own entries
+        // have one writer, and increments have no base version.
         let is_expected = match result.status {
             OperationStatus::Applied | OperationStatus::Merged | OperationStatus::Duplicate => true,
             OperationStatus::Conflict => request.entity == EntityName::Habit,
             _ => false,
         };
-        anyhow::ensure!(is_expected, "an operation became {result:?}");
-        Ok(Acknowledged {
-            person: self.person.number(),
+        anyhow::ensure!(is_expected, "unexpected result of an operation: {result:?}");
+        Ok(AcknowledgedOperation {
+            account: self.account.number(),
             operation: result.op_id,
             record: request.id,
             effect,
@@ -195,56 +183,58 @@ impl Device {
         })
     }
 
-    fn remember(&mut self, planned: Vec<Planned>) {
-        self.remembered.extend(planned);
-        let surplus = self.remembered.len().saturating_sub(REMEMBERED);
-        self.remembered.drain(..surplus);
+    fn remember(&mut self, planned: Vec<PlannedOperation>) {
+        self.last_acknowledged.extend(planned);
+        let surplus = self.last_acknowledged.len().saturating_sub(REPEATED);
+        self.last_acknowledged.drain(..surplus);
     }
 
-    /// Sends once more what was acknowledged last. Each result must be the first one.
+    /// Retries the operations that were acknowledged last. The checks compare each result with the
+    /// first one.
     ///
     /// # Errors
-    /// The server cannot be reached within [`PATIENCE`].
-    pub async fn repeat(&mut self, wire: &Wire) -> anyhow::Result<Vec<Acknowledged>> {
-        let planned: Vec<_> = self.remembered.iter().cloned().collect();
+    /// The server did not answer within [`DEADLINE`].
+    pub async fn repeat(&mut self, api: &ApiClient) -> anyhow::Result<Vec<AcknowledgedOperation>> {
+        let planned: Vec<_> = self.last_acknowledged.iter().cloned().collect();
         let operations: Vec<_> = planned.iter().map(|(request, _)| request.clone()).collect();
-        let answer = self.exchange_patiently(&operations, wire).await?;
-        let taken = self.take(&answer)?;
-        self.went_back.extend(taken);
+        let answer = self.exchange_until_deadline(&operations, api).await?;
+        let regressions = self.apply(&answer)?;
+        self.regressions.extend(regressions);
         planned
             .iter()
             .zip(&answer.results)
-            .map(|((_, effect), result)| self.promise(*effect, &planned, result, 2))
+            .map(|((_, effect), result)| self.acknowledged(*effect, &planned, result, 2))
             .collect()
     }
 
-    /// Pulls until nothing is left. Answers with the server's digest.
+    /// Pulls all pages and returns the server's digest.
     ///
     /// # Errors
-    /// The server cannot be reached within [`PATIENCE`].
-    pub async fn pull(&mut self, wire: &Wire) -> anyhow::Result<String> {
+    /// The server did not answer within [`DEADLINE`].
+    pub async fn pull(&mut self, api: &ApiClient) -> anyhow::Result<String> {
         loop {
-            let answer = self.exchange_patiently(&[], wire).await?;
-            let taken = self.take(&answer)?;
-            self.went_back.extend(taken);
+            let answer = self.exchange_until_deadline(&[], api).await?;
+            let regressions = self.apply(&answer)?;
+            self.regressions.extend(regressions);
+            // Only the last page has a digest.
             if let Some(digest) = answer.digest {
                 return Ok(digest);
             }
         }
     }
 
-    async fn exchange_patiently(
+    async fn exchange_until_deadline(
         &self,
         operations: &[OperationRequest],
-        wire: &Wire,
+        api: &ApiClient,
     ) -> anyhow::Result<SyncResponse> {
         let began = Instant::now();
         loop {
-            match self.exchange(operations, wire).await {
+            match self.exchange(operations, api).await {
                 Ok(answer) => return Ok(answer),
-                Err(failed) => {
-                    self.recover(&failed, wire).await?;
-                    anyhow::ensure!(began.elapsed() < PATIENCE, "no exchange: {failed}");
+                Err(error) => {
+                    self.prepare_retry(&error, api).await?;
+                    anyhow::ensure!(began.elapsed() < DEADLINE, "no exchange: {error}");
                 }
             }
         }
@@ -253,8 +243,8 @@ impl Device {
     async fn exchange(
         &self,
         operations: &[OperationRequest],
-        wire: &Wire,
-    ) -> Result<SyncResponse, Failed> {
+        api: &ApiClient,
+    ) -> Result<SyncResponse, RequestError> {
         let request = SyncRequest {
             device_id: Some(self.id),
             cursor: self.cursor.clone(),
@@ -262,15 +252,16 @@ impl Device {
             operations: operations.to_vec(),
             ..SyncRequest::default()
         };
-        let token = self.person.token();
-        wire.post("/api/v1/sync", Some(&token), &request).await
+        let token = self.account.token();
+        api.post("/api/v1/sync", Some(&token), &request).await
     }
 
-    /// What a device does about a request that failed, before it sends it again.
-    async fn recover(&self, failed: &Failed, wire: &Wire) -> anyhow::Result<()> {
-        match failed {
-            Failed::Problem { status: 401, .. } => self.person.log_in(wire).await?,
-            Failed::Problem {
+    /// Logs in again or waits, as the failure requires. Fails for a status that no fault explains.
+    async fn prepare_retry(&self, error: &RequestError, api: &ApiClient) -> anyhow::Result<()> {
+        match error {
+            // Access tokens expire in long rounds and when a clock jumps.
+            RequestError::Problem { status: 401, .. } => self.account.log_in(api).await?,
+            RequestError::Problem {
                 status: 429 | 502..=504,
                 retry_after,
                 ..
@@ -278,17 +269,22 @@ impl Device {
                 let asked = retry_after.map_or(PAUSE, Duration::from_secs);
                 sleep(asked.min(LONGEST_PAUSE)).await;
             }
-            Failed::Problem { status: 500, .. } | Failed::Refused | Failed::Unanswered(_) => {
+            RequestError::Problem { status: 500, .. }
+            | RequestError::ConnectionRefused
+            | RequestError::NoAnswer(_) => {
                 sleep(PAUSE).await;
             }
-            Failed::Problem { .. } => anyhow::bail!("a device was answered {failed}"),
+            // Any other status, such as 400 or 422, is a bug of the server or of this program. Retrying would
+            // hide it.
+            RequestError::Problem { .. } => anyhow::bail!("a device got the answer {error}"),
         }
         Ok(())
     }
 
-    fn take(&mut self, answer: &SyncResponse) -> anyhow::Result<Vec<String>> {
-        let went_back = self.replica.take(&answer.changes)?;
+    fn apply(&mut self, answer: &SyncResponse) -> anyhow::Result<Vec<String>> {
+        // The replica first: if the changes cannot be read, the cursor must not move past them.
+        let regressions = self.replica.apply(&answer.changes)?;
         self.cursor = Some(answer.cursor.clone());
-        Ok(went_back)
+        Ok(regressions)
     }
 }

@@ -1,133 +1,139 @@
-//! Servers and what stands around them, put together for one round.
+//! Servers with their database, Redis and nginx, started for one round.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use anyhow::Context as _;
+use kanso_harness::process::{ServerProcess, ServerSettings};
 use kanso_testkit::{Database, PostgresServer, RedisServer};
 use tempfile::TempDir;
 
-use crate::ledger::Ledger;
-use crate::link::Link;
+use crate::acknowledged::AcknowledgedLog;
+use crate::api::ApiClient;
+use crate::fault_proxy::FaultProxy;
 use crate::nginx::Nginx;
-use crate::node::{Node, NodeSettings, Stopped};
-use crate::scenario::Setup;
-use crate::wire::Wire;
+use crate::setup::Setup;
 
-/// A server that was asked to stop has ended by then, whatever its clients do.
-pub const STOP: Duration = Duration::from_secs(30);
+/// Time limit for a server to exit after SIGTERM, even with open requests and streams.
+pub const STOP_LIMIT: Duration = Duration::from_secs(30);
 
-/// What a round is put together from.
+/// Parts of a fleet.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Plan {
-    /// Servers on one PostgreSQL database; none is one server on SQLite.
+pub struct Topology {
+    /// Number of servers on one PostgreSQL database; 0 is one server on SQLite.
     pub shared_by: usize,
-    /// Whether they share a Redis.
+    /// True if the servers share a Redis.
     pub has_redis: bool,
-    /// Whether nginx stands in front of them.
+    /// True if nginx is in front of the servers.
     pub has_nginx: bool,
-    /// Whether the way to the database can be disturbed.
-    pub has_link: bool,
-    /// The rate limit; none is off.
+    /// True if a [`FaultProxy`] is between the servers and the database.
+    pub has_proxy: bool,
+    /// Rate limit of the servers; `None` turns it off.
     pub rate_limit: Option<&'static str>,
-    /// More settings of each server, as flags.
+    /// Further flags of each server.
     pub flags: &'static [&'static str],
 }
 
-/// What a round runs on. It goes as a whole.
+/// Running parts of a round. All of them end when this value is dropped.
 #[derive(Debug)]
 pub struct Fleet {
-    /// The servers.
-    pub nodes: Vec<Node>,
-    /// In front of them.
+    // Fields are dropped in this order: servers first, and the folder with their data last.
+    /// Servers.
+    pub servers: Vec<ServerProcess>,
+    /// nginx in front of them.
     pub nginx: Option<Nginx>,
-    /// What they share.
+    /// Redis that they share.
     pub redis: Option<RedisServer>,
-    /// Their way to the database.
-    pub link: Option<Link>,
-    /// What they store in, if it is shared.
+    /// Proxy between them and the database.
+    pub proxy: Option<FaultProxy>,
+    /// Database that they share.
     pub database: Option<Database>,
     folder: TempDir,
 }
 
-/// The PostgreSQL server of this process, which may be killed.
+/// Returns the PostgreSQL server of this process. A scenario may kill it, because scenarios run one
+/// after the other.
 pub fn postgres() -> &'static Arc<PostgresServer> {
     static SERVER: OnceLock<Arc<PostgresServer>> = OnceLock::new();
     SERVER.get_or_init(PostgresServer::start)
 }
 
 impl Fleet {
-    /// Starts everything that `plan` names, with data below new folders.
+    /// Starts the parts of `topology` with their data below new folders.
     ///
     /// # Errors
-    /// Something of it does not start.
-    pub async fn start(setup: &Setup, plan: Plan) -> anyhow::Result<Self> {
+    /// A part does not start.
+    pub async fn start(setup: &Setup, topology: Topology) -> anyhow::Result<Self> {
         let folder = tempfile::Builder::new()
             .prefix("kanso-chaos-")
             .tempdir_in(&setup.folder)
-            .context("cannot make a folder")?;
+            .context("cannot create a folder for the round")?;
         let mut fleet = Self {
-            nodes: Vec::new(),
+            servers: Vec::new(),
             nginx: None,
-            redis: plan.has_redis.then(RedisServer::start),
-            link: None,
+            redis: topology.has_redis.then(RedisServer::start),
+            proxy: None,
             database: None,
             folder,
         };
-        if plan.shared_by > 0 {
+        if topology.shared_by > 0 {
+            // A round that fills the disk gets a PostgreSQL of its own on that disk. Every other
+            // round gets a new database on the shared one, which saves the start.
             fleet.database = Some(tokio::task::block_in_place(|| match &setup.disk {
                 Some(disk) => PostgresServer::start_in(disk).database(),
                 None => postgres().database(),
             }));
         }
-        if plan.has_link {
-            fleet.link = Some(Link::open(fleet.database_address()?).await?);
+        if topology.has_proxy {
+            fleet.proxy = Some(FaultProxy::open(fleet.database_address()?).await?);
         }
-        for number in 0..plan.shared_by.max(1) {
-            let settings = fleet.settings(setup, number, plan)?;
-            fleet.nodes.push(Node::start(settings).await?);
+        for number in 0..topology.shared_by.max(1) {
+            let settings = fleet.settings(setup, number, topology)?;
+            fleet.servers.push(ServerProcess::start(settings).await?);
         }
-        if plan.has_nginx {
-            let places = fleet.nodes.iter().map(Node::address).collect::<Vec<_>>();
-            fleet.nginx = Some(Nginx::start(fleet.folder.path(), &places).await?);
+        if topology.has_nginx {
+            // nginx comes last: its configuration names the ports that the servers chose.
+            let upstreams: Vec<_> = fleet.servers.iter().map(ServerProcess::address).collect();
+            fleet.nginx = Some(Nginx::start(fleet.folder.path(), &upstreams).await?);
         }
         Ok(fleet)
     }
 
-    /// To nginx if it is there, else to each server in turn.
+    /// Returns a client of nginx, or of each server in turn if there is no nginx.
     ///
     /// # Errors
-    /// There is no client to be had.
-    pub fn wire(&self) -> anyhow::Result<Wire> {
+    /// The HTTP client cannot be built.
+    pub fn api(&self) -> anyhow::Result<ApiClient> {
         match &self.nginx {
-            Some(nginx) => Wire::new(vec![nginx.url()]),
-            None => Wire::new(self.nodes.iter().map(Node::url).collect()),
+            Some(nginx) => ApiClient::new(vec![nginx.url()]),
+            None => ApiClient::new(self.servers.iter().map(ServerProcess::url).collect()),
         }
     }
 
-    /// A new ledger.
+    /// Creates the log of acknowledged operations.
     ///
     /// # Errors
-    /// It cannot be made.
-    pub fn ledger(&self) -> anyhow::Result<Ledger> {
-        Ledger::create(&self.folder.path().join("ledger.jsonl"))
+    /// The file cannot be created.
+    pub fn acknowledged_log(&self) -> anyhow::Result<AcknowledgedLog> {
+        AcknowledgedLog::create(&self.folder.path().join("acknowledged.jsonl"))
     }
 
-    /// A folder that goes with the fleet.
+    /// Folder that is deleted with the fleet.
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
 
-    /// Stops every server that runs. Each has to end by itself and well.
+    /// Stops every server that runs.
     ///
     /// # Errors
-    /// One does not.
+    /// A server does not exit with code 0 within [`STOP_LIMIT`].
     pub async fn stop(&mut self) -> anyhow::Result<()> {
-        for node in &mut self.nodes {
-            if node.pid().is_some() {
-                let stopped = node.stop(STOP).await?;
-                ensure_stopped_well(stopped, node)?;
+        // A scenario may have left a server stopped.
+        for server in &mut self.servers {
+            if server.pid().is_some() {
+                server.stop(STOP_LIMIT).await?;
             }
         }
         Ok(())
@@ -135,33 +141,40 @@ impl Fleet {
 
     fn database_url(&self) -> Option<String> {
         let url = self.database.as_ref()?.url();
-        Some(match &self.link {
-            Some(link) => link.in_url(&url),
+        Some(match &self.proxy {
+            Some(proxy) => proxy.in_url(&url),
             None => url,
         })
     }
 
-    fn database_address(&self) -> anyhow::Result<std::net::SocketAddr> {
-        let database = self.database.as_ref().context("there is a database")?;
-        let url = database.url();
-        let (_, place) = url.rsplit_once('@').context("a URL with an account")?;
-        let (address, _) = place.split_once('/').context("a URL with a database")?;
+    fn database_address(&self) -> anyhow::Result<SocketAddr> {
+        let database = self.database.as_ref();
+        let url = database.context("a proxy needs a database")?.url();
+        let (_, target) = url.rsplit_once('@').context("no account in the URL")?;
+        let (address, _) = target.split_once('/').context("no database in the URL")?;
         Ok(address.parse()?)
     }
 
-    fn settings(&self, setup: &Setup, number: usize, plan: Plan) -> anyhow::Result<NodeSettings> {
-        let disk = setup.disk.as_deref().filter(|_| plan.shared_by == 0);
+    fn settings(
+        &self,
+        setup: &Setup,
+        number: usize,
+        topology: Topology,
+    ) -> anyhow::Result<ServerSettings> {
+        // With PostgreSQL the small disk is PostgreSQL's, and the servers' folders stay here.
+        let disk = setup.disk.as_deref().filter(|_| topology.shared_by == 0);
         let parent = disk.unwrap_or(self.folder.path());
         let folder = parent.join(format!("node-{number}"));
-        std::fs::create_dir(&folder).context("cannot make a server's folder")?;
+        std::fs::create_dir(&folder).context("cannot create the folder of a server")?;
         let mut flags = vec![
             "--rate-limit".to_owned(),
-            plan.rate_limit.unwrap_or("off").to_owned(),
+            topology.rate_limit.unwrap_or("off").to_owned(),
         ];
-        if plan.has_nginx {
+        if topology.has_nginx {
             flags.extend(["--trusted-proxies".to_owned(), "127.0.0.1".to_owned()]);
         }
-        flags.extend(plan.flags.iter().map(|flag| (*flag).to_owned()));
+        flags.extend(topology.flags.iter().map(|flag| (*flag).to_owned()));
+        // One secret, because a token that one server signs is sent to the others.
         let secret = "a secret that all of the servers sign with";
         let mut variables = vec![("KANSO_JWT_SECRET".to_owned(), secret.to_owned())];
         if let Some(url) = self.database_url() {
@@ -170,27 +183,12 @@ impl Fleet {
         if let Some(redis) = &self.redis {
             variables.push(("KANSO_REDIS_URL".to_owned(), redis.url()));
         }
-        Ok(NodeSettings {
+        Ok(ServerSettings {
             program: setup.program.clone(),
             folder,
             flags,
             variables,
-            before: Vec::new(),
+            wrapper: Vec::new(),
         })
     }
-}
-
-/// A server that was asked to stop has to end with exit code 0.
-///
-/// # Errors
-/// It did not.
-pub fn ensure_stopped_well(stopped: Stopped, node: &Node) -> anyhow::Result<()> {
-    anyhow::ensure!(
-        stopped.code == Some(0),
-        "a server ended with {:?} after {:?}; it said: {}",
-        stopped.code,
-        stopped.took,
-        node.log()
-    );
-    Ok(())
 }

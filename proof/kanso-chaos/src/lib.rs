@@ -1,25 +1,28 @@
-//! Real processes under real faults, and what must be true afterwards.
+//! Real processes under real faults, and a comparison of the result with the acknowledgements.
 //!
-//! A round starts servers and what stands around them, lets devices write, breaks something, and
-//! compares what the devices were promised with what is there in the end. What was promised is in a
-//! [`ledger`] on the disk, outside of the system. `cargo xtask chaos` builds and runs it.
+//! A round starts servers with their PostgreSQL, Redis and nginx, lets devices write, injects a
+//! fault, and compares the final records with the operations that servers acknowledged. These
+//! operations are in a log ([`acknowledged`]) on a disk that no fault touches. `cargo xtask chaos`
+//! builds the program and runs it.
 //!
-//! **Invariant:** servers are seen from outside only, over HTTP and as processes. Everything is on
-//! the loopback, and every wait has an end.
+//! **Invariant:** servers are seen from outside only, over HTTP and as processes. All traffic stays
+//! on the loopback interface, and every wait has a deadline. Imports point one way: scenario →
+//! round → fleet, load, verify → device → account, replica, log.
 
+pub mod account;
+pub mod acknowledged;
+pub mod api;
 pub mod checks;
 pub mod device;
+pub mod fault_proxy;
 pub mod fleet;
-mod ids;
-pub mod judge;
-pub mod ledger;
-pub mod link;
 pub mod load;
 pub mod nginx;
-pub mod node;
-pub mod person;
-mod poke;
+mod planner;
+pub mod progress;
 pub mod replica;
-pub mod row;
+pub mod report;
+mod round;
 pub mod scenario;
-pub mod wire;
+pub mod setup;
+pub mod verify;

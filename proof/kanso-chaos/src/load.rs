@@ -1,176 +1,122 @@
-//! People whose devices write until they are told to stop.
+//! Devices that write until the round stops them.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context as _;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{sleep, timeout};
 
-use crate::device::Device;
-use crate::ledger::{Ledger, Pen};
-use crate::person::{PATIENCE, Person};
-use crate::wire::Wire;
-
-/// How much is written.
-#[derive(Clone, Copy, Debug)]
-pub struct LoadSize {
-    /// People.
-    pub people: u32,
-    /// Devices of each.
-    pub devices: u32,
-    /// Operations in a push.
-    pub batch: usize,
-    /// How long a device rests between two pushes.
-    pub rest: Duration,
-}
-
-/// What the devices have reached so far.
-#[derive(Debug, Default)]
-pub struct Gauge {
-    acknowledged: AtomicU64,
-    unknown: AtomicU64,
-    /// When the newest push that was acknowledged was sent.
-    newest: std::sync::Mutex<Option<Instant>>,
-}
-
-impl Gauge {
-    pub(crate) fn acknowledged(&self, operations: usize, was_unknown: bool, sent: Instant) {
-        let operations = operations as u64;
-        self.acknowledged.fetch_add(operations, Ordering::Relaxed);
-        if was_unknown {
-            self.unknown.fetch_add(operations, Ordering::Relaxed);
-        }
-        let mut newest = self.lock();
-        *newest = (*newest).max(Some(sent));
-    }
-
-    /// Operations that were acknowledged.
-    pub fn total(&self) -> u64 {
-        self.acknowledged.load(Ordering::Relaxed)
-    }
-
-    /// Those of them of which a device once did not know whether they had been carried out.
-    pub fn once_unknown(&self) -> u64 {
-        self.unknown.load(Ordering::Relaxed)
-    }
-
-    /// Waits until a push is acknowledged that was sent after `since`.
-    ///
-    /// # Errors
-    /// None is within [`PATIENCE`].
-    pub async fn writes_again(&self, since: Instant) -> anyhow::Result<()> {
-        let is_later = async {
-            while self.lock().is_none_or(|newest| newest <= since) {
-                sleep(Duration::from_millis(5)).await;
-            }
-        };
-        let waited = timeout(PATIENCE, is_later).await;
-        waited.context("nothing was written again")
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Instant>> {
-        let newest = self.newest.lock();
-        newest.unwrap_or_else(std::sync::PoisonError::into_inner)
-    }
-}
+use crate::account::{AccountSession, DEADLINE};
+use crate::acknowledged::{AcknowledgedLog, LogWriter};
+use crate::api::ApiClient;
+use crate::device::WritingDevice;
+use crate::progress::WriteProgress;
+use crate::setup::LoadSize;
 
 /// Devices that write.
 #[derive(Debug)]
 pub struct Load {
     stop: Arc<AtomicBool>,
-    running: JoinSet<anyhow::Result<Device>>,
-    ledger: Ledger,
-    /// What they have reached.
-    pub gauge: Arc<Gauge>,
+    running: JoinSet<anyhow::Result<WritingDevice>>,
+    log: AcknowledgedLog,
+    /// Counters of the devices.
+    pub progress: Arc<WriteProgress>,
+}
+
+/// Devices after their last push.
+#[derive(Debug)]
+pub struct FinishedLoad {
+    /// Devices that reached the end.
+    pub devices: Vec<WritingDevice>,
+    /// Log of their acknowledged operations.
+    pub log: AcknowledgedLog,
+    /// Errors of the devices that ended early.
+    pub errors: Vec<String>,
 }
 
 impl Load {
-    /// Lets people join and their devices begin to write.
+    /// Registers the accounts and starts their devices.
     ///
     /// # Errors
-    /// Somebody cannot join.
-    pub async fn start(wire: &Wire, size: LoadSize, ledger: Ledger) -> anyhow::Result<Self> {
+    /// An account cannot be registered, or its shared records cannot be created.
+    pub async fn start(
+        api: &ApiClient,
+        size: LoadSize,
+        log: AcknowledgedLog,
+    ) -> anyhow::Result<Self> {
         let mut load = Self {
             stop: Arc::default(),
             running: JoinSet::new(),
-            ledger,
-            gauge: Arc::default(),
+            log,
+            progress: Arc::default(),
         };
         for number in 0..size.people {
-            let person = Arc::new(Person::join(wire, number).await?);
-            let today = person.today(wire).await?;
-            let mut first = Device::first(&person, number * size.devices, today);
-            first.share(wire, &load.ledger.pen(), &load.gauge).await?;
+            let account = Arc::new(AccountSession::register(api, number).await?);
+            let today = account.today(api).await?;
+            let mut first = WritingDevice::first(&account, number * size.devices, today);
+            // The other devices edit the shared records, so these must exist before they start.
+            first
+                .create_shared(api, &load.log.writer(), &load.progress)
+                .await?;
             for beside in 1..size.devices {
                 let device = first.beside(number * size.devices + beside);
-                load.run(device, wire, size);
+                load.run(device, api, size);
             }
-            load.run(first, wire, size);
+            load.run(first, api, size);
         }
         Ok(load)
     }
 
-    fn run(&mut self, mut device: Device, wire: &Wire, size: LoadSize) {
-        let (stop, pen) = (Arc::clone(&self.stop), self.ledger.pen());
-        let (gauge, wire) = (Arc::clone(&self.gauge), wire.clone());
+    fn run(&mut self, mut device: WritingDevice, api: &ApiClient, size: LoadSize) {
+        let (stop, log) = (Arc::clone(&self.stop), self.log.writer());
+        let (progress, api) = (Arc::clone(&self.progress), api.clone());
         self.running.spawn(async move {
-            // What it writes builds on what is there.
-            device.pull(&wire).await?;
+            // Edits need the versions of the shared records.
+            device.pull(&api).await?;
             while !stop.load(Ordering::Relaxed) {
-                write(&mut device, size, &wire, &pen, &gauge).await?;
+                write(&mut device, size, &api, &log, &progress).await?;
             }
             Ok(device)
         });
     }
 
-    /// Waits until so many operations more are acknowledged.
+    /// Stops the devices after the push that each of them has begun.
     ///
     /// # Errors
-    /// They are not within [`PATIENCE`].
-    pub async fn goes_on_for(&self, operations: u64) -> anyhow::Result<()> {
-        let goal = self.gauge.total() + operations;
-        let reached = async {
-            while self.gauge.total() < goal {
-                sleep(Duration::from_millis(5)).await;
-            }
-        };
-        let waited = timeout(PATIENCE, reached).await;
-        waited.with_context(|| format!("{operations} more operations were not acknowledged"))
-    }
-
-    /// Lets each device finish its push, and gives back the devices and the ledger. What kept a
-    /// device from going on is given back in words.
-    ///
-    /// # Errors
-    /// A device does not come to an end.
-    pub async fn finish(mut self) -> anyhow::Result<(Vec<Device>, Ledger, Vec<String>)> {
+    /// A device does not end within twice [`DEADLINE`]: one for its push, one for a new login in
+    /// between.
+    pub async fn finish(mut self) -> anyhow::Result<FinishedLoad> {
         self.stop.store(true, Ordering::Relaxed);
-        let (mut devices, mut stuck) = (Vec::new(), Vec::new());
+        // A device that failed is a finding and not an error: its account is still checked by the others.
+        let (mut devices, mut errors) = (Vec::new(), Vec::new());
         let all = async {
             while let Some(ended) = self.running.join_next().await {
                 match ended? {
                     Ok(device) => devices.push(device),
-                    Err(error) => stuck.push(format!("a device stopped: {error:#}")),
+                    Err(error) => errors.push(format!("a device stopped: {error:#}")),
                 }
             }
             anyhow::Ok(())
         };
-        let ended = timeout(2 * PATIENCE, all).await;
-        ended.context("a device does not come to an end")??;
-        Ok((devices, self.ledger, stuck))
+        let ended = timeout(2 * DEADLINE, all).await;
+        ended.context("a device does not end")??;
+        Ok(FinishedLoad {
+            devices,
+            log: self.log,
+            errors,
+        })
     }
 }
 
 async fn write(
-    device: &mut Device,
+    device: &mut WritingDevice,
     size: LoadSize,
-    wire: &Wire,
-    pen: &Pen,
-    gauge: &Gauge,
+    api: &ApiClient,
+    log: &LogWriter,
+    progress: &WriteProgress,
 ) -> anyhow::Result<()> {
-    device.work(size.batch, wire, pen, gauge).await?;
+    device.write(size.batch, api, log, progress).await?;
     if !size.rest.is_zero() {
         sleep(size.rest).await;
     }

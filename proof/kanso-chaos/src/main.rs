@@ -1,4 +1,4 @@
-//! `kanso-chaos`: the scenarios, one after another or one of them again and again.
+//! `kanso-chaos`: runs scenarios one after the other and prints a report.
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -7,46 +7,46 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::{Parser, ValueEnum as _};
-use kanso_chaos::load::LoadSize;
-use kanso_chaos::row::{Row, table};
-use kanso_chaos::scenario::{Scenario, Setup};
+use kanso_chaos::report::{ReportRow, table};
+use kanso_chaos::scenario::Scenario;
+use kanso_chaos::setup::{LoadSize, Setup};
 use tokio::time::Instant;
 
-/// Breaks a running Kanso and says what became of what was written.
+/// Injects faults into running Kanso servers and checks that no acknowledged operation is lost.
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask chaos", bin_name = "cargo xtask chaos")]
 struct Arguments {
-    /// Only these; all when left out
+    /// Scenario to run, repeatable; all by default
     #[arg(long, value_enum)]
     scenario: Vec<Scenario>,
-    /// How often each is run
+    /// Rounds of each scenario
     #[arg(long, default_value_t = 1, conflicts_with = "minutes")]
     rounds: u32,
-    /// Runs them again and again for so long instead
+    /// Repeat the scenarios for this many minutes instead
     #[arg(long)]
     minutes: Option<u64>,
-    /// How often a fault is brought about in a round
+    /// Faults in a round
     #[arg(long, default_value_t = 5)]
     faults: u64,
-    /// Operations that are acknowledged between two faults, at least
+    /// Minimum number of acknowledged operations between two faults
     #[arg(long, default_value_t = 500)]
     between: u64,
-    /// People who write
+    /// Accounts that write
     #[arg(long, default_value_t = 6)]
     people: u32,
-    /// Devices of each
+    /// Devices of each account
     #[arg(long, default_value_t = 2)]
     devices: u32,
     /// Operations in a push
     #[arg(long, default_value_t = 10)]
     batch: usize,
-    /// Prints JSON
+    /// Print JSON
     #[arg(long)]
     json: bool,
-    /// The server's program; the one beside this when left out
+    /// Program of the server [default: kanso-server beside this program]
     #[arg(long)]
     server: Option<PathBuf>,
-    /// Where data go; the folder for temporary files when left out
+    /// Folder for all data [default: the system's folder for temporary files]
     #[arg(long)]
     data_dir: Option<PathBuf>,
 }
@@ -59,21 +59,22 @@ fn main() -> ExitCode {
         } else {
             table(&rows)
         };
-        writeln!(std::io::stdout(), "{text}").context("cannot print the rows")?;
-        Ok(rows.iter().all(Row::is_clean))
+        writeln!(std::io::stdout(), "{text}").context("cannot print the report")?;
+        Ok(rows.iter().all(ReportRow::is_clean))
     });
     match outcome {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
-            say(format_args!("kanso-chaos: {error:#}"));
+            progress(format_args!("kanso-chaos: {error:#}"));
             ExitCode::FAILURE
         }
     }
 }
 
-fn run(arguments: &Arguments) -> anyhow::Result<Vec<Row>> {
+fn run(arguments: &Arguments) -> anyhow::Result<Vec<ReportRow>> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
+        // Two threads: a scenario may block one of them while PostgreSQL starts or stops.
         .worker_threads(2)
         .enable_all()
         .build()
@@ -87,40 +88,43 @@ fn run(arguments: &Arguments) -> anyhow::Result<Vec<Row>> {
     })
 }
 
-/// Until somebody wants this to end. What was started then goes with it.
+/// Waits for SIGINT or SIGTERM. Dropping the round then kills the processes that it started; the
+/// default action of a signal would leave them running.
 async fn interrupted() {
     use tokio::signal::unix::{SignalKind, signal};
-    let Ok(mut asked) = signal(SignalKind::terminate()) else {
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
         return;
     };
     tokio::select! {
         _ = tokio::signal::ctrl_c() => {}
-        _ = asked.recv() => {}
+        _ = terminate.recv() => {}
     }
 }
 
-async fn rounds(arguments: &Arguments, setup: &Setup) -> anyhow::Result<Vec<Row>> {
+async fn rounds(arguments: &Arguments, setup: &Setup) -> anyhow::Result<Vec<ReportRow>> {
     let scenarios = match &arguments.scenario[..] {
         [] => Scenario::value_variants(),
         some => some,
     };
-    let mut rows: Vec<Row> = Vec::new();
+    let mut rows: Vec<ReportRow> = Vec::new();
     let (began, mut round) = (Instant::now(), 0);
-    let goes_on = |round| match arguments.minutes {
+    let continues = |round| match arguments.minutes {
         Some(minutes) => began.elapsed() < Duration::from_secs(60 * minutes),
         None => round < arguments.rounds,
     };
-    while goes_on(round) {
+    while continues(round) {
         round += 1;
         for (at, scenario) in scenarios.iter().enumerate() {
-            say(format_args!("{}, round {round}", scenario.name()));
+            progress(format_args!("{}, round {round}", scenario.name()));
             let row = scenario.run(setup).await;
+            // An error ends all rounds: the system did not reach the state that the checks need.
             let mut row = row.with_context(|| scenario.name())?;
             row.scenario = scenario.name();
             for finding in &row.findings {
-                say(format_args!("  {finding}"));
+                progress(format_args!("  {finding}"));
             }
             match rows.get_mut(at) {
+                // Rounds of one scenario are one row.
                 Some(sum) => sum.add(row),
                 None => rows.push(row),
             }
@@ -131,12 +135,12 @@ async fn rounds(arguments: &Arguments, setup: &Setup) -> anyhow::Result<Vec<Row>
 
 impl Arguments {
     fn setup(&self) -> anyhow::Result<Setup> {
-        let own = std::env::current_exe().context("cannot tell where this program is")?;
+        let own = std::env::current_exe().context("cannot find the path of this program")?;
         let program = self.server.clone();
         let program = program.unwrap_or_else(|| own.with_file_name("kanso-server"));
         let folder = self.data_dir.clone().unwrap_or_else(std::env::temp_dir);
         Ok(Setup {
-            // A server is started in a folder of its own.
+            // Absolute, because a server is started in a folder of its own.
             program: program.canonicalize().with_context(|| {
                 let program = program.display();
                 format!("no server at {program}; `cargo xtask chaos` builds it")
@@ -157,9 +161,9 @@ impl Arguments {
     }
 }
 
-/// Tells the person at the terminal what goes on. Nobody may be there to hear it.
-fn say(what: std::fmt::Arguments<'_>) {
-    writeln!(std::io::stderr(), "{what}").ok();
+/// Prints a line of progress. A closed stderr is no reason to end the run.
+fn progress(line: std::fmt::Arguments<'_>) {
+    writeln!(std::io::stderr(), "{line}").ok();
 }
 
 #[cfg(test)]
@@ -169,7 +173,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn arguments_hold_together() {
+    fn argument_definitions_are_valid() {
         Arguments::command().debug_assert();
     }
 }

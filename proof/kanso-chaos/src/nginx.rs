@@ -1,4 +1,4 @@
-//! nginx in front of the servers, as `deploy/nginx.conf` has it.
+//! nginx in front of the servers, with the configuration of `deploy/nginx.conf`.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -12,11 +12,11 @@ use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 use tokio::time::{sleep, timeout};
 
-/// What people are told to run.
+/// Configuration that ships. The round runs this file, so that a mistake in it is found.
 const PRODUCTION: &str = include_str!("../../../deploy/nginx.conf");
-const START: Duration = Duration::from_secs(20);
+const START_LIMIT: Duration = Duration::from_secs(20);
 
-/// A running nginx. It ends with this value.
+/// An nginx process. It is killed when this value is dropped.
 #[derive(Debug)]
 pub struct Nginx {
     process: Child,
@@ -24,42 +24,44 @@ pub struct Nginx {
 }
 
 impl Nginx {
-    /// Starts one in front of `servers`, with its files in `folder`.
+    /// Starts nginx in front of `servers`, with its files in `folder`.
     ///
     /// # Errors
-    /// It does not start.
+    /// nginx is not installed or does not start.
     pub async fn start(folder: &Path, servers: &[SocketAddr]) -> anyhow::Result<Self> {
         let address = free_address()?;
         let folder = folder.join("nginx");
         fs::create_dir(&folder)?;
-        let config = folder.join("nginx.conf");
-        fs::write(&config, whole_config(address, servers)?)?;
+        let file = folder.join("nginx.conf");
+        fs::write(&file, config(address, servers)?)?;
         let process = Command::new("nginx")
             .arg("-p")
             .arg(&folder)
             .arg("-c")
-            .arg(&config)
+            .arg(&file)
             .args(["-e", "error.log"])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .kill_on_drop(true)
             .spawn()
-            .context("nginx does not run; `cargo xtask test` installs it")?;
+            .context("cannot start nginx; `cargo xtask test` installs it")?;
         let mut nginx = Self { process, address };
-        let listens = timeout(START, nginx.listens()).await;
-        let said = || fs::read_to_string(folder.join("error.log")).unwrap_or_default();
-        let listens = listens.unwrap_or_else(|_| Err(anyhow::anyhow!("not within {START:?}")));
-        listens.with_context(|| format!("nginx does not listen; it said: {}", said()))?;
+        // A connection is accepted as soon as nginx has read its configuration.
+        let started = timeout(START_LIMIT, nginx.wait_until_it_listens()).await;
+        let log = || fs::read_to_string(folder.join("error.log")).unwrap_or_default();
+        let started =
+            started.unwrap_or_else(|_| Err(anyhow::anyhow!("not within {START_LIMIT:?}")));
+        started.with_context(|| format!("nginx does not listen; its log: {}", log()))?;
         Ok(nginx)
     }
 
-    /// Where it listens, as the beginning of a URL.
+    /// Address on which it listens, as the beginning of a URL.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    async fn listens(&mut self) -> anyhow::Result<()> {
+    async fn wait_until_it_listens(&mut self) -> anyhow::Result<()> {
         while TcpStream::connect(self.address).await.is_err() {
             let ended = self.process.try_wait()?;
             anyhow::ensure!(ended.is_none(), "nginx ended with {ended:?}");
@@ -69,14 +71,16 @@ impl Nginx {
     }
 }
 
-/// nginx cannot be told to take any port.
+/// Finds a free port. nginx cannot listen on port 0 and report the port that the kernel chose, so
+/// another process may take this one first; then the start fails.
 fn free_address() -> anyhow::Result<SocketAddr> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
 }
 
-/// The file for production, with other addresses and without what needs a certificate, in what a
-/// process of its own needs around it. One process, so that killing it ends it.
-fn whole_config(address: SocketAddr, servers: &[SocketAddr]) -> anyhow::Result<String> {
+/// Returns a complete configuration around the shipped file.
+///
+/// `master_process off`: one process, so that a kill leaves no workers behind.
+fn config(address: SocketAddr, servers: &[SocketAddr]) -> anyhow::Result<String> {
     Ok(format!(
         "daemon off;\nmaster_process off;\npid nginx.pid;\nerror_log error.log warn;\n\
          events {{ worker_connections 1024; }}\n\
@@ -86,17 +90,23 @@ fn whole_config(address: SocketAddr, servers: &[SocketAddr]) -> anyhow::Result<S
     ))
 }
 
+/// Replaces the addresses of the shipped file, and removes the certificate and the redirect to HTTPS.
 fn adapted(file: &str, address: SocketAddr, servers: &[SocketAddr]) -> anyhow::Result<String> {
     let (file, redirect) = file
         .rsplit_once("\nserver {")
-        .context("the last server redirects")?;
-    anyhow::ensure!(redirect.contains("return 308"), "the last server redirects");
+        .context("the shipped file does not end with the redirect to HTTPS")?;
+    anyhow::ensure!(
+        redirect.contains("return 308"),
+        "the last server of the shipped file does not redirect to HTTPS"
+    );
     let mut adapted = String::new();
     let (mut upstreams, mut listens) = (0, 0);
     for line in file.lines() {
         let word = line.trim_start();
         if let Some(rest) = word.strip_prefix("server 10.0.0.") {
-            let (_, parameters) = rest.split_once(' ').context("parameters of a server")?;
+            let (_, parameters) = rest
+                .split_once(' ')
+                .context("an upstream server without parameters")?;
             if let Some(server) = servers.get(upstreams) {
                 writeln!(adapted, "server {server} {parameters}")?;
             }
@@ -108,9 +118,11 @@ fn adapted(file: &str, address: SocketAddr, servers: &[SocketAddr]) -> anyhow::R
             writeln!(adapted, "{line}")?;
         }
     }
+    // A line that is not recognised any more would leave a real address in the configuration, or
+    // start nginx without one of the servers.
     anyhow::ensure!(
         (upstreams, listens) == (3, 1) && servers.len() <= upstreams,
-        "the file for production has changed: {upstreams} servers, {listens} addresses"
+        "the shipped file has changed: {upstreams} servers, {listens} addresses"
     );
     Ok(adapted)
 }
@@ -120,9 +132,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_file_for_production_is_what_runs_here() {
+    fn shipped_configuration_is_used_with_other_addresses() {
         let address = |port| SocketAddr::from(([127, 0, 0, 1], port));
-        let config = whole_config(address(1), &[address(2), address(3), address(4)]).unwrap();
+        let config = config(address(1), &[address(2), address(3), address(4)]).unwrap();
         for line in [
             "listen 127.0.0.1:1;",
             "server 127.0.0.1:2 max_fails=1 fail_timeout=1s;",

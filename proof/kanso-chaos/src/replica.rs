@@ -1,4 +1,4 @@
-//! What a device holds: the fold of everything that was delivered to it.
+//! Records that were delivered to a device.
 
 use std::collections::BTreeMap;
 
@@ -6,33 +6,36 @@ use kanso_domain::habits::Habit;
 use kanso_domain::progress::{DayLog, HabitProgress};
 use kanso_domain::sync::Digest;
 use kanso_domain::{Date, Record};
-use kanso_protocol::sync::{Change, Changed};
+use kanso_protocol::sync::{Change, ChangeContent};
 use uuid::Uuid;
 
-use crate::checks::Final;
+use crate::checks::FinalRecord;
 
-/// Records by their ids, tombstones too.
+/// Records by id, tombstones included.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Replica {
     records: BTreeMap<Uuid, Record>,
 }
 
 impl Replica {
-    /// Takes what was delivered. Says what must not be: a record that went back.
+    /// Applies delivered changes, and returns a description of each record that was delivered with
+    /// an older version or position than before.
     ///
     /// # Errors
-    /// What no server of this version writes.
-    pub fn take(&mut self, changes: &[Change]) -> anyhow::Result<Vec<String>> {
-        let mut went_back = Vec::new();
+    /// A change cannot be read.
+    pub fn apply(&mut self, changes: &[Change]) -> anyhow::Result<Vec<String>> {
+        let mut regressions = Vec::new();
         for change in changes {
-            let Changed::Record(record) = change.read()? else {
+            let ChangeContent::Record(record) = change.read()? else {
                 continue;
             };
+            // Versions and positions of a record only grow. An older one means that a server answered from an
+            // old state.
             let before = self.records.get(&record.id()).map(Record::stamp);
             if let Some(before) = before
                 && (record.stamp().version < before.version || record.stamp().seq < before.seq)
             {
-                went_back.push(format!(
+                regressions.push(format!(
                     "record {} went back from version {} at {} to {} at {}",
                     record.id(),
                     before.version.get(),
@@ -41,37 +44,38 @@ impl Replica {
                     record.stamp().seq.get()
                 ));
             }
+            // The older version is stored all the same, as a real device would do.
             self.records.insert(record.id(), *record);
         }
-        Ok(went_back)
+        Ok(regressions)
     }
 
-    /// The version of a record, if it is here.
+    /// Returns the version of a record, if it was delivered.
     pub fn version(&self, id: Uuid) -> Option<i64> {
         Some(self.records.get(&id)?.stamp().version.get())
     }
 
-    /// What it adds up to.
+    /// Returns the digest of the live records.
     pub fn digest(&self) -> Digest {
         self.live().map(Digest::of_record).sum()
     }
 
-    /// The version of each live record.
+    /// Returns the version of each live record.
     pub fn live_versions(&self) -> BTreeMap<Uuid, i64> {
         self.live()
             .map(|record| (record.id(), record.stamp().version.get()))
             .collect()
     }
 
-    /// What is checked of each record.
-    pub fn finals(&self) -> BTreeMap<Uuid, Final> {
+    /// Returns the checked fields of each record.
+    pub fn finals(&self) -> BTreeMap<Uuid, FinalRecord> {
         self.records
             .iter()
-            .map(|(id, record)| (*id, Final::of(record)))
+            .map(|(id, record)| (*id, FinalRecord::of(record)))
             .collect()
     }
 
-    /// The habits whose streak is another one than what the entries here make of it.
+    /// Returns a description of each habit whose streak differs from the one that its entries give.
     pub fn wrong_streaks(&self, today: Date) -> Vec<String> {
         self.live()
             .filter_map(|record| match record {
@@ -86,13 +90,13 @@ impl Replica {
             Record::Entry(entry) if entry.details.habit_id == habit.id => Some(entry),
             _ => None,
         });
-        // Nobody here changes their settings.
+        // No device of a round changes the settings of its account.
         let settings = kanso_domain::accounts::Settings::default();
         let streak = HabitProgress::new(habit, DayLog::of(entries), &settings, today).streak();
-        let told = (habit.streak.current, habit.streak.longest);
-        (told != (streak.current, streak.longest)).then(|| {
+        let reported = (habit.streak.current, habit.streak.longest);
+        (reported != (streak.current, streak.longest)).then(|| {
             format!(
-                "habit {} has the streaks {told:?}, its entries make {:?}",
+                "habit {} has the streaks {reported:?}, its entries give {:?}",
                 habit.id.uuid(),
                 (streak.current, streak.longest)
             )

@@ -1,4 +1,4 @@
-//! What a request was answered, and what is wrong with it.
+//! Answers, and the checks of their contents.
 
 use std::fmt;
 
@@ -6,25 +6,25 @@ use reqwest::header::HeaderMap;
 use serde::Serialize;
 use serde_json::Value;
 
-/// How a case ends.
-pub(crate) type Outcome = Result<(), Failure>;
+/// Result of a check.
+pub(crate) type CheckResult = Result<(), CaseFailure>;
 
-/// More of a body than this helps nobody to read a failure. Bytes.
+/// Bytes of a body that a failure quotes.
 const SHOWN: usize = 1_500;
 
-/// A promise that was not kept: what was asked, what came, and what should have.
+/// Reason of a failed case: the request, the answer and the expectation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Failure {
-    /// What should have come.
+pub struct CaseFailure {
+    /// Expected answer.
     pub expected: String,
-    /// The request; empty when it is not about a single one.
+    /// Request; empty if the failure is not about a single request.
     pub request: String,
-    /// What was answered.
+    /// Actual answer.
     pub answer: String,
 }
 
-impl Failure {
-    /// A failure that no single answer shows.
+impl CaseFailure {
+    /// Returns a failure that is not about a single answer.
     pub(crate) fn new(expected: impl fmt::Display, found: impl fmt::Display) -> Self {
         Self {
             expected: expected.to_string(),
@@ -34,67 +34,67 @@ impl Failure {
     }
 }
 
-/// An answer that was read to its end, and the request.
+/// A complete answer with its request.
 #[derive(Clone, Debug)]
 pub(crate) struct Answer {
-    /// The request as it is shown in a failure.
+    /// Request as a failure quotes it.
     pub(crate) request: String,
     pub(crate) status: u16,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Vec<u8>,
-    /// The body; `Null` when it is not JSON.
+    /// Body as JSON; `Null` if it is not JSON.
     pub(crate) json: Value,
 }
 
 impl Answer {
-    /// A failure of this answer.
-    pub(crate) fn failed(&self, expected: impl fmt::Display) -> Failure {
-        Failure {
+    /// Returns a failure about this answer.
+    pub(crate) fn failed(&self, expected: impl fmt::Display) -> CaseFailure {
+        CaseFailure {
             expected: expected.to_string(),
             request: self.request.clone(),
             answer: self.to_string(),
         }
     }
 
-    /// The header's text; empty when there is none.
+    /// Returns the text of a header; empty if it is missing.
     pub(crate) fn header(&self, name: &str) -> &str {
         let value = self.headers.get(name);
         value.and_then(|it| it.to_str().ok()).unwrap_or_default()
     }
 
-    /// The member at this JSON pointer; `Null` when there is none.
+    /// Returns the member at a JSON pointer; `Null` if it is missing.
     pub(crate) fn at(&self, pointer: &str) -> &Value {
         self.json.pointer(pointer).unwrap_or(&Value::Null)
     }
 
-    /// The text at this JSON pointer; empty when there is none.
+    /// Returns the text at a JSON pointer; empty if it is missing.
     pub(crate) fn text(&self, pointer: &str) -> &str {
         self.at(pointer).as_str().unwrap_or_default()
     }
 
-    /// The list at this JSON pointer; empty when there is none.
+    /// Returns the list at a JSON pointer; empty if it is missing.
     pub(crate) fn list(&self, pointer: &str) -> &[Value] {
         self.at(pointer).as_array().map_or(&[], Vec::as_slice)
     }
 
-    /// The answer must have this status.
-    pub(crate) fn status(&self, status: u16) -> Result<&Value, Failure> {
+    /// Checks the status and returns the body.
+    pub(crate) fn status(&self, status: u16) -> Result<&Value, CaseFailure> {
         if self.status == status {
             return Ok(&self.json);
         }
         Err(self.failed(format_args!("status {status}")))
     }
 
-    /// This must hold of the answer.
-    pub(crate) fn must(&self, holds: bool, expected: impl fmt::Display) -> Outcome {
+    /// Fails with `expected` unless the condition holds.
+    pub(crate) fn must(&self, holds: bool, expected: impl fmt::Display) -> CheckResult {
         if holds {
             return Ok(());
         }
         Err(self.failed(expected))
     }
 
-    /// The member at this JSON pointer must be this.
-    pub(crate) fn is(&self, pointer: &str, expected: impl Into<Value>) -> Outcome {
+    /// Checks the member at a JSON pointer.
+    pub(crate) fn is(&self, pointer: &str, expected: impl Into<Value>) -> CheckResult {
         let (found, expected) = (self.at(pointer), expected.into());
         let place = if pointer.is_empty() {
             "the body"
@@ -107,8 +107,8 @@ impl Answer {
         )
     }
 
-    /// The header must be this.
-    pub(crate) fn header_is(&self, name: &str, expected: &str) -> Outcome {
+    /// Checks a header.
+    pub(crate) fn header_is(&self, name: &str, expected: &str) -> CheckResult {
         let found = self.header(name);
         self.must(
             found == expected,
@@ -116,23 +116,25 @@ impl Answer {
         )
     }
 
-    /// The answer must be a problem document of this status and code.
-    pub(crate) fn problem(&self, status: u16, code: &str) -> Outcome {
+    /// Checks that the answer is a complete problem document (RFC 9457) with this status and code.
+    pub(crate) fn problem(&self, status: u16, code: &str) -> CheckResult {
         self.status(status)?;
+        // A proxy in between may answer with the right status and a page of its own.
         self.header_is("content-type", "application/problem+json")?;
         self.is("/status", status)?;
         self.is("/code", code)?;
         for member in ["/type", "/title", "/detail", "/error"] {
-            let is_said = !self.text(member).is_empty();
-            self.must(is_said, format_args!("{member} to be a text"))?;
+            let is_text = !self.text(member).is_empty();
+            self.must(is_text, format_args!("{member} to be a text"))?;
         }
+        // Clients wait by this header, and must not find it where waiting does not help.
         let waits = matches!(status, 429 | 503);
         let has_end = self.header("retry-after").parse::<u32>().is_ok();
         self.must(has_end == waits, "Retry-After in seconds, with 429 and 503")
     }
 
-    /// The answer must be a problem that names these members and no others.
-    pub(crate) fn names(&self, status: u16, code: &str, pointers: &[&str]) -> Outcome {
+    /// Checks that the answer is a problem that names exactly these members, in this order.
+    pub(crate) fn names(&self, status: u16, code: &str, pointers: &[&str]) -> CheckResult {
         self.problem(status, code)?;
         let named = self.list("/errors").iter();
         let named: Vec<_> = named.filter_map(|it| it["pointer"].as_str()).collect();
@@ -143,7 +145,8 @@ impl Answer {
     }
 }
 
-/// Whether two values are the same; numbers are compared as numbers, so that 1 is 1.0.
+/// Returns true if two values are equal. Numbers are compared by value, because a server may write 1 as
+/// 1.0.
 pub(crate) fn is_same(one: &Value, other: &Value) -> bool {
     match (one, other) {
         (Value::Number(one), Value::Number(other)) => {
@@ -165,7 +168,7 @@ impl fmt::Display for Answer {
     }
 }
 
-/// Whether a header says more about an answer than that it is one.
+/// Returns true for the headers that a failure quotes.
 fn is_shown(name: &str) -> bool {
     matches!(
         name,
@@ -180,8 +183,9 @@ fn is_shown(name: &str) -> bool {
     )
 }
 
-/// The beginning of a body as text.
+/// Returns the beginning of a body as text.
 pub(crate) fn shortened(body: &[u8]) -> String {
+    // Lossy: hostile bodies and compressed answers are quoted too.
     let text = String::from_utf8_lossy(&body[..body.len().min(SHOWN)]);
     match body.len().checked_sub(SHOWN) {
         None | Some(0) => text.into_owned(),
@@ -215,13 +219,13 @@ mod tests {
     }
 
     #[test]
-    fn a_problem_is_taken_for_one() {
+    fn complete_problem_passes() {
         let answer = answer(422, &problem());
         assert_eq!(answer.names(422, "invalid", &["/title"]), Ok(()));
     }
 
     #[test]
-    fn each_flaw_of_a_problem_is_found() {
+    fn every_defect_of_a_problem_is_found() {
         for (pointer, wrong) in [
             ("/status", json!(400)),
             ("/code", json!("other")),
@@ -245,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_is_the_same_in_every_spelling() {
+    fn numbers_are_compared_by_value() {
         assert!(is_same(&json!(1), &json!(1.0)));
         assert!(!is_same(&json!(1), &json!("1")));
         assert!(!is_same(&json!(1), &json!(1.001)));

@@ -1,28 +1,29 @@
-//! What a case is.
+//! Definition of a case.
 
 use std::fmt;
 use std::pin::Pin;
 
-use crate::answer::Outcome;
-use crate::wire::Wire;
+use crate::answer::CheckResult;
+use crate::server::ServerUnderTest;
 
-/// One promise of the contract and how to see that it is kept.
+/// One promise of the contract and the function that checks it.
 #[derive(Clone, Copy)]
 pub struct Case {
-    /// What it is about, in one word.
+    /// Group of the case: the topic in one word.
     pub group: &'static str,
-    /// Its name, which is its claim.
+    /// Name of the case: its claim.
     pub name: &'static str,
-    /// Where the promise stands: a page of `docs/` and the heading there.
+    /// Source of the promise: a page of `docs/` and a heading in it.
     pub section: &'static str,
-    /// The promise, in a sentence.
+    /// Promise as one sentence.
     pub promise: &'static str,
-    /// Asks the server.
-    pub(crate) run: for<'a> fn(&'a Wire) -> Pin<Box<dyn Future<Output = Outcome> + Send + 'a>>,
+    /// Checks the promise.
+    pub(crate) run:
+        for<'a> fn(&'a ServerUnderTest) -> Pin<Box<dyn Future<Output = CheckResult> + Send + 'a>>,
 }
 
 impl Case {
-    /// Group and name, by which it is chosen.
+    /// Returns group and name, by which `--only` selects the case.
     pub fn path(&self) -> String {
         format!("{}/{}", self.group, self.name)
     }
@@ -34,16 +35,17 @@ impl fmt::Debug for Case {
     }
 }
 
-/// The cases of a file: a group, and for each function where its promise stands and what it says.
+/// Defines the cases of a file: a group, then for each function the source of its promise and the promise.
 macro_rules! cases {
+    // A case is a function of the same name, so the list and the functions cannot differ.
     ($group:literal; $($name:ident, $section:literal, $promise:literal;)+) => {
-        /// The cases of this file.
+        /// Cases of this file.
         pub(super) const CASES: &[crate::case::Case] = &[$(crate::case::Case {
             group: $group,
             name: stringify!($name),
             section: $section,
             promise: $promise,
-            run: |wire| Box::pin($name(wire)),
+            run: |server| Box::pin($name(server)),
         }),+];
     };
 }

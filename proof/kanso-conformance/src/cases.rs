@@ -1,4 +1,4 @@
-//! The cases, a file for each thing that a server does.
+//! Cases, one file for each topic.
 
 mod accounts;
 mod cursors;
@@ -18,7 +18,8 @@ mod validation;
 
 use crate::case::Case;
 
-/// Every case. What has to wait comes first, so that others run meanwhile.
+/// Returns every case. Cases that wait for heartbeats and limits come first, so that others run at the
+/// same time.
 pub fn catalogue() -> Vec<Case> {
     let groups = [
         live::CASES,
@@ -47,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_case_has_a_name_of_its_own_and_says_what_it_checks() {
+    fn every_case_has_a_unique_name_a_promise_and_a_source() {
         let cases = catalogue();
         let paths: BTreeSet<_> = cases.iter().map(Case::path).collect();
         assert_eq!(paths.len(), cases.len());

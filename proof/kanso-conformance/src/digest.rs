@@ -1,40 +1,42 @@
-//! The digest of a replica, as `docs/sync.md` defines it.
+//! Digest of a replica, computed from its definition in `docs/sync.md`.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-/// How many buckets a replica has: a record is in the one that the last byte of its id names.
+/// Number of buckets of a replica. The last byte of a record's id is the number of its bucket.
 const BUCKETS: usize = 256;
 
-/// What a device holds: the live records.
+/// Live records that were delivered to a device.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Replica(BTreeMap<u128, Held>);
+pub(crate) struct Replica(BTreeMap<u128, LiveRecord>);
 
 #[derive(Clone, Debug)]
-struct Held {
+struct LiveRecord {
     kind: u64,
     version: u64,
-    /// The habit of an entry.
+    /// Habit of an entry.
     habit: Option<u128>,
 }
 
 impl Replica {
-    /// Applies changes, as a device does.
+    /// Applies delivered changes.
     pub(crate) fn apply(&mut self, changes: &[Value]) {
         for change in changes {
             let record = &change["record"];
+            // Settings are a change without an id. They are not part of a replica.
             let (Some(id), Some(kind)) = (number(&record["id"]), kind(&change["entity"])) else {
                 continue;
             };
             if !record["deleted_at"].is_null() {
                 self.0.remove(&id);
+                // The server does not send the entries of a deleted habit: its tombstone covers them.
                 if kind == 1 {
                     self.0.retain(|_, held| held.habit != Some(id));
                 }
                 continue;
             }
-            let held = Held {
+            let held = LiveRecord {
                 kind,
                 version: record["version"].as_u64().unwrap_or_default(),
                 habit: number(&record["habit_id"]),
@@ -43,12 +45,12 @@ impl Replica {
         }
     }
 
-    /// How many records are held.
+    /// Number of live records.
     pub(crate) fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// What they add up to.
+    /// Returns the digest of all live records.
     pub(crate) fn digest(&self) -> String {
         let sum = self
             .hashes()
@@ -56,8 +58,9 @@ impl Replica {
         hexadecimal(sum)
     }
 
-    /// The digests of the buckets.
+    /// Returns the digests of the buckets.
     pub(crate) fn buckets(&self) -> Value {
+        // Sums and not lists of hashes: a server can then update a bucket without reading its records.
         let mut buckets = vec![0_u64; BUCKETS];
         for (id, hash) in self.hashes() {
             let sum = &mut buckets[bucket(id)];
@@ -66,20 +69,20 @@ impl Replica {
         buckets.into_iter().map(hexadecimal).collect()
     }
 
-    /// Loses one record; its bucket.
-    pub(crate) fn lose_one(&mut self) -> Option<usize> {
+    /// Removes one record and returns its bucket.
+    pub(crate) fn remove_one(&mut self) -> Option<usize> {
         self.0.pop_first().map(|(id, _)| bucket(id))
     }
 
     fn hashes(&self) -> impl Iterator<Item = (u128, u64)> + '_ {
-        let hash = |(&id, held): (&u128, &Held)| (id, hash(held.kind, id, held.version));
+        let hash = |(&id, held): (&u128, &LiveRecord)| (id, hash(held.kind, id, held.version));
         self.0.iter().map(hash)
     }
 }
 
 #[expect(
     clippy::cast_possible_truncation,
-    reason = "the halves of the number, and its last byte, are what is asked for"
+    reason = "the halves of the number and its last byte are wanted"
 )]
 fn halves(id: u128) -> (u64, u64, u8) {
     ((id >> 64) as u64, id as u64, id as u8)
@@ -91,9 +94,11 @@ fn bucket(id: u128) -> usize {
 
 fn hash(kind: u64, id: u128, version: u64) -> u64 {
     let (high, low, _) = halves(id);
+    // The order of the fields is part of the definition: kind, high half, low half, version.
     mix(mix(mix(mix(kind) ^ high) ^ low) ^ version)
 }
 
+/// Mixes the bits of a number: one step of SplitMix64, as `docs/sync.md` prescribes.
 const fn mix(z: u64) -> u64 {
     let z = z.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -118,14 +123,14 @@ fn number(id: &Value) -> Option<u128> {
     Some(id.as_u128())
 }
 
-/// A change as a page has it.
+/// Returns a change as a page has it.
 #[cfg(test)]
 fn change(entity: &str, id: &str, version: u64) -> Value {
     json!({"entity": entity, "record": {"id": id, "version": version, "deleted_at": null}})
 }
 
-/// The body that asks whether this replica is right.
-pub(crate) fn question(replica: &Replica) -> Value {
+/// Returns the body of `POST /sync/verify` for a replica.
+pub(crate) fn verify_request(replica: &Replica) -> Value {
     json!({"buckets": replica.buckets()})
 }
 
@@ -135,9 +140,9 @@ mod tests {
 
     const ID: &str = "0198c2f4-8b7e-7c3a-9d2e-4f5a6b7c8d9e";
 
-    /// The table of `docs/sync.md`.
+    /// Vectors from the table in `docs/sync.md`.
     #[test]
-    fn digests_are_those_of_the_page() {
+    fn digests_equal_the_documented_ones() {
         let zero = "00000000-0000-0000-0000-000000000000";
         let ones = "ffffffff-ffff-ffff-ffff-ffffffffffff";
         let most = 9_223_372_036_854_775_807;
@@ -160,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn a_deleted_habit_takes_its_entries_along() {
+    fn deleted_habit_removes_its_entries() {
         let mut replica = Replica::default();
         let mut entry = change("entry", "00000000-0000-0000-0000-000000000001", 1);
         entry["record"]["habit_id"] = json!(ID);

@@ -1,4 +1,4 @@
-//! An event stream that is open.
+//! Event streams.
 
 use std::time::Duration;
 
@@ -8,27 +8,30 @@ use reqwest::Response;
 use serde_json::Value;
 use tokio::time::timeout;
 
-use crate::answer::Failure;
-use crate::wire::Call;
+use crate::answer::CaseFailure;
+use crate::server::Call;
 
-/// How long to wait for an event: a heartbeat comes every 15 seconds.
-const PATIENCE: Duration = Duration::from_secs(40);
+/// Time limit for an event. A heartbeat is due every 15 s; the rest is for a slow server.
+const EVENT_LIMIT: Duration = Duration::from_secs(40);
 
-/// An event stream that is open.
+/// An open event stream.
 pub(crate) struct Events {
     events: BoxStream<'static, Result<Event, String>>,
-    /// The headers of the answer.
+    /// Headers of the answer.
     pub(crate) headers: reqwest::header::HeaderMap,
 }
 
 impl Events {
-    /// Opens the stream, which must be answered with one.
-    pub(crate) async fn open(call: Call) -> Result<Self, Failure> {
+    /// Opens a stream. The answer must be 200.
+    pub(crate) async fn open(call: Call) -> Result<Self, CaseFailure> {
         let response = call.open().await?;
         let status = response.status().as_u16();
         if status != 200 {
-            let said = response.text().await.unwrap_or_default();
-            return Err(Failure::new("an event stream", format!("{status}\n{said}")));
+            let body = response.text().await.unwrap_or_default();
+            return Err(CaseFailure::new(
+                "an event stream",
+                format!("{status}\n{body}"),
+            ));
         }
         Ok(Self::of(response))
     }
@@ -43,35 +46,36 @@ impl Events {
         }
     }
 
-    /// The next event: its name and what it says.
-    pub(crate) async fn next(&mut self) -> Result<(String, Value), Failure> {
-        let next = timeout(PATIENCE, self.events.next()).await;
-        let expected = "another event of the stream";
+    /// Waits for the next event, and returns its name and its data.
+    pub(crate) async fn next(&mut self) -> Result<(String, Value), CaseFailure> {
+        let next = timeout(EVENT_LIMIT, self.events.next()).await;
+        let expected = "another event";
         match next {
-            Err(_) => Err(Failure::new(
+            Err(_) => Err(CaseFailure::new(
                 expected,
-                format!("nothing within {PATIENCE:?}"),
+                format!("nothing within {EVENT_LIMIT:?}"),
             )),
-            Ok(None) => Err(Failure::new(expected, "the end of the stream")),
-            Ok(Some(Err(error))) => Err(Failure::new(expected, error)),
+            Ok(None) => Err(CaseFailure::new(expected, "the end of the stream")),
+            Ok(Some(Err(error))) => Err(CaseFailure::new(expected, error)),
             Ok(Some(Ok(event))) => {
                 let data = serde_json::from_str(&event.data);
                 let data =
-                    data.map_err(|_| Failure::new("a line of JSON as `data`", &event.data))?;
+                    data.map_err(|_| CaseFailure::new("a line of JSON as `data`", &event.data))?;
                 Ok((event.event, data))
             }
         }
     }
 
-    /// The first event that is not a heartbeat, which must be of this name.
-    pub(crate) async fn expect(&mut self, name: &str) -> Result<Value, Failure> {
+    /// Waits for an event with this name and returns its data. Heartbeats before it are skipped: they may
+    /// come at any time, unless the case waits for one. Any other event fails.
+    pub(crate) async fn expect(&mut self, name: &str) -> Result<Value, CaseFailure> {
         loop {
             let (found, data) = self.next().await?;
             if found == name {
                 return Ok(data);
             }
             if found != "heartbeat" {
-                return Err(Failure::new(
+                return Err(CaseFailure::new(
                     format!("the event `{name}`"),
                     format!("{found} {data}"),
                 ));

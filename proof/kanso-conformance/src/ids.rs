@@ -1,6 +1,6 @@
-//! New ids, as a device makes them.
+//! Ids as a device creates them.
 
-/// A new id, in the form in which it is sent.
+/// Returns a new id as text.
 #[expect(
     clippy::disallowed_methods,
     reason = "the kit is a client of its own, at the edge; no test repeats its ids"

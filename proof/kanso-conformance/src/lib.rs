@@ -1,27 +1,27 @@
-//! The wire contract of a Kanso server as cases that ask it from outside, over HTTP.
+//! Wire contract of a Kanso server, as black-box cases over HTTP.
 //!
-//! A case does what a client may do and compares what comes back with what `docs/protocol.md` and the pages
-//! beside it promise. It makes the accounts that it needs and touches no other. Bodies are raw JSON and
-//! what has to be computed, such as a digest, is computed here from the definition in the pages, so that
-//! server and kit cannot agree on the same mistake.
+//! A case sends requests as a client and compares the answers with `docs/protocol.md` and the pages beside
+//! it. It registers the accounts that it needs and touches no other account. Bodies are raw JSON, and a
+//! computed value, such as a digest, is computed here from its definition in the pages. So the server and
+//! the kit cannot share a mistake.
 //!
-//! **Invariant:** no other crate of the workspace is used, tests aside. A server is seen over HTTP and
-//! nothing else, and every wait has a deadline.
+//! **Invariant:** no other crate of the workspace is used, tests aside. A server is seen over HTTP only,
+//! and every wait has a deadline.
 
+mod account;
 mod answer;
 mod case;
 mod cases;
 mod digest;
 mod events;
 mod ids;
-mod person;
 mod report;
 mod runner;
-mod wire;
+mod server;
 
-pub use answer::Failure;
+pub use answer::CaseFailure;
 pub use case::Case;
 pub use cases::catalogue;
-pub use report::{Report, Verdict};
+pub use report::{CaseResult, ConformanceReport};
 pub use runner::{run, select};
-pub use wire::{Unreachable, Wire};
+pub use server::{ConnectError, ServerUnderTest};

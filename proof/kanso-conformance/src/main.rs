@@ -1,4 +1,4 @@
-//! `kanso-conformance`: does a server keep the wire contract?
+//! `kanso-conformance`: checks that a server keeps the wire contract.
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -11,22 +11,22 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::Parser;
-use kanso_conformance::{Case, Report, Wire, catalogue, run, select};
+use kanso_conformance::{Case, ConformanceReport, ServerUnderTest, catalogue, run, select};
 
-/// Asks a Kanso server whether it keeps the wire contract.
+/// Checks that a Kanso server keeps the wire contract.
 ///
-/// It registers accounts of its own, and touches no others. Exit code 0: every promise was kept; 1: some
-/// were not; 2: the server could not be asked.
+/// The program registers accounts of its own and touches no other account. Exit code 0: every case passed;
+/// 1: a case failed; 2: the server did not answer, or the arguments are wrong.
 #[derive(Debug, Parser)]
 #[command(name = "kanso-conformance", version)]
 struct Arguments {
-    /// Where the server is, such as `http://127.0.0.1:8080`
+    /// Address of the server, such as `http://127.0.0.1:8080`
     #[arg(required_unless_present = "list")]
     url: Option<String>,
-    /// Run only the cases with this in their group or name, such as `merge/`
+    /// Run only the cases whose path contains this text, such as `merge/`
     #[arg(long, value_name = "NAME")]
     only: Option<String>,
-    /// List the cases and what each of them checks; ask nobody
+    /// List the cases with their promises, without a server
     #[arg(long)]
     list: bool,
     /// Print JSON
@@ -49,12 +49,12 @@ fn main() -> ExitCode {
     }
 }
 
-/// How many cases failed.
+/// Runs the program and returns the number of failed cases.
 fn perform(arguments: &Arguments) -> anyhow::Result<usize> {
     let cases = select(&catalogue(), arguments.only.as_deref());
     anyhow::ensure!(
         !cases.is_empty(),
-        "no case has that in its name; see --list"
+        "no case has this text in its path; see --list"
     );
     let url = match &arguments.url {
         Some(url) if !arguments.list => url,
@@ -66,9 +66,10 @@ fn perform(arguments: &Arguments) -> anyhow::Result<usize> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .context("cannot start")?;
-    let report = runtime.block_on(ask(url, &cases))?;
+        .context("cannot start a runtime")?;
+    let report = runtime.block_on(check(url, &cases))?;
     let json = format!("{:#}\n", report.json());
+    // Written before the output, so that a closed pipe does not lose the report.
     if let Some(file) = &arguments.report {
         std::fs::write(file, &json).with_context(|| format!("cannot write {}", file.display()))?;
     }
@@ -80,13 +81,14 @@ fn perform(arguments: &Arguments) -> anyhow::Result<usize> {
     Ok(report.failed())
 }
 
-async fn ask(url: &str, cases: &[Case]) -> anyhow::Result<Report> {
-    let wire = Wire::to(url).await;
-    let wire = wire.with_context(|| format!("no server answers at {url}"))?;
+async fn check(url: &str, cases: &[Case]) -> anyhow::Result<ConformanceReport> {
+    let server = ServerUnderTest::connect(url).await;
+    let server = server.with_context(|| format!("no server answers at {url}"))?;
+    // Progress only on a terminal: in a log each case would be a line with control characters.
     let is_watched = stderr().is_terminal();
-    let report = run(&wire, cases, |verdict| {
+    let report = run(&server, cases, |result| {
         if is_watched {
-            eprint!("\r\x1b[K{}", verdict.case.path());
+            eprint!("\r\x1b[K{}", result.case.path());
         }
     });
     let report = report.await;
@@ -122,12 +124,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn arguments_hold_together() {
+    fn argument_definitions_are_valid() {
         Arguments::command().debug_assert();
     }
 
     #[test]
-    fn a_server_is_needed_unless_the_cases_are_listed() {
+    fn address_is_required_except_with_list() {
         assert!(Arguments::try_parse_from(["kanso-conformance"]).is_err());
         assert!(Arguments::try_parse_from(["kanso-conformance", "--list"]).is_ok());
     }

@@ -1,63 +1,63 @@
-//! What a run found, for people and for machines.
+//! Report of a run, as text and as JSON.
 
 use std::fmt;
 
 use serde_json::{Value, json};
 
-use crate::answer::Failure;
+use crate::answer::CaseFailure;
 use crate::case::Case;
 
-/// The width that everybody's terminal has. Columns.
+/// Width of the text, in columns: the default of terminals.
 const WIDTH: usize = 80;
 
-/// What became of a case.
+/// Result of a case.
 #[derive(Clone, Debug)]
-pub struct Verdict {
-    /// Which one.
+pub struct CaseResult {
+    /// Case.
     pub case: Case,
-    /// How long it took.
+    /// Duration in seconds.
     pub seconds: f64,
-    /// Why it failed; none when it passed.
-    pub failure: Option<Failure>,
+    /// Reason of the failure; `None` if the case passed.
+    pub failure: Option<CaseFailure>,
 }
 
-/// What a run found. It prints as text for people, at most 80 columns wide.
+/// Report of a run. `Display` prints it as text of at most 80 columns.
 #[derive(Clone, Debug)]
-pub struct Report {
-    /// Where the server is.
+pub struct ConformanceReport {
+    /// Address of the server.
     pub url: String,
-    /// How long it took.
+    /// Duration in seconds.
     pub seconds: f64,
-    /// What became of each case.
-    pub verdicts: Vec<Verdict>,
+    /// Result of each case.
+    pub results: Vec<CaseResult>,
 }
 
-impl Report {
-    /// How many cases failed.
+impl ConformanceReport {
+    /// Returns the number of failed cases.
     pub fn failed(&self) -> usize {
-        let failed = self.verdicts.iter().filter(|it| it.failure.is_some());
+        let failed = self.results.iter().filter(|it| it.failure.is_some());
         failed.count()
     }
 
-    /// The same for machines.
+    /// Returns the report as JSON.
     pub fn json(&self) -> Value {
-        let case = |verdict: &Verdict| {
+        let case = |result: &CaseResult| {
             json!({
-                "group": verdict.case.group,
-                "name": verdict.case.name,
-                "section": verdict.case.section,
-                "promise": verdict.case.promise,
-                "seconds": rounded(verdict.seconds),
-                "passed": verdict.failure.is_none(),
-                "failure": verdict.failure,
+                "group": result.case.group,
+                "name": result.case.name,
+                "section": result.case.section,
+                "promise": result.case.promise,
+                "seconds": rounded(result.seconds),
+                "passed": result.failure.is_none(),
+                "failure": result.failure,
             })
         };
         json!({
             "url": self.url,
             "seconds": rounded(self.seconds),
-            "passed": self.verdicts.len() - self.failed(),
+            "passed": self.results.len() - self.failed(),
             "failed": self.failed(),
-            "cases": self.verdicts.iter().map(case).collect::<Vec<_>>(),
+            "cases": self.results.iter().map(case).collect::<Vec<_>>(),
         })
     }
 }
@@ -66,17 +66,17 @@ fn rounded(seconds: f64) -> f64 {
     (seconds * 1_000.0).round() / 1_000.0
 }
 
-impl fmt::Display for Report {
+impl fmt::Display for ConformanceReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut group = "";
-        for verdict in &self.verdicts {
-            if verdict.case.group != group {
-                group = verdict.case.group;
+        for result in &self.results {
+            if result.case.group != group {
+                group = result.case.group;
                 writeln!(f, "{group}")?;
             }
-            write!(f, "{verdict}")?;
+            write!(f, "{result}")?;
         }
-        let (all, failed) = (self.verdicts.len(), self.failed());
+        let (all, failed) = (self.results.len(), self.failed());
         let passed = all - failed;
         writeln!(
             f,
@@ -86,7 +86,7 @@ impl fmt::Display for Report {
     }
 }
 
-impl fmt::Display for Verdict {
+impl fmt::Display for CaseResult {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = self.case.name;
         let Some(failure) = &self.failure else {
@@ -106,11 +106,12 @@ impl fmt::Display for Verdict {
     }
 }
 
-/// A part of a failure, its lines broken where the terminal ends.
+/// Writes a part of a failure, wrapped at the width of the text.
 fn part(f: &mut fmt::Formatter<'_>, what: &str, text: &str) -> fmt::Result {
     let first = format!("       {what:<9}");
     let indent = " ".repeat(first.len());
     let options = textwrap::Options::new(WIDTH)
+        // A path or a JSON body must not get hyphens: it would be another text when copied.
         .word_splitter(textwrap::WordSplitter::NoHyphenation)
         .initial_indent(&first)
         .subsequent_indent(&indent);
@@ -119,6 +120,7 @@ fn part(f: &mut fmt::Formatter<'_>, what: &str, text: &str) -> fmt::Result {
         for line in textwrap::wrap(line, &options) {
             writeln!(f, "{}", line.trim_end())?;
         }
+        // The label stands only in the first line of a text with several lines.
         options = options.initial_indent(&indent);
     }
     Ok(())

@@ -201,7 +201,7 @@ async fn wrong_streaks(
     let clock = time.clock(0);
     let feed = Arc::new(kanso_testkit::QuietFeed);
     let streaks = Streaks::new(Arc::clone(storage) as _, Arc::clone(&clock) as _, feed);
-    streaks.freshen(user, fresh.iter_mut().collect()).await?;
+    streaks.refresh(user, fresh.iter_mut().collect()).await?;
     let differ = |(stored, fresh): &(kanso_domain::habits::Habit, kanso_domain::habits::Habit)| {
         let figures = |streak: &StoredStreak| (streak.current, streak.longest);
         figures(&stored.streak) != figures(&fresh.streak)

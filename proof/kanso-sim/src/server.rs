@@ -8,28 +8,19 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, Full};
-use kanso_application::RecordPorts;
-use kanso_application::accounts::{AccountPorts, Accounts};
 use kanso_application::devices::Devices;
-use kanso_application::entries::Entries;
-use kanso_application::habits::Habits;
-use kanso_application::health::Health;
 use kanso_application::housekeeping::{Housekeeping, Retention};
-use kanso_application::live::Live;
 use kanso_application::ports::clock::Clock;
 use kanso_application::ports::feed::Feed;
 use kanso_application::ports::ids::Ids;
 use kanso_application::ports::limiter::RateLimit;
 use kanso_application::ports::storage::Storage;
-use kanso_application::replicas::Replicas;
-use kanso_application::stats::Stats;
-use kanso_application::streaks::Streaks;
-use kanso_application::sync::Sync;
-use kanso_application::tickets::Tickets;
-use kanso_credentials::{HmacRefreshTokens, JwtTokens, RandomTickets, SigningKey, TokenRules};
-use kanso_local::LocalWake;
+use kanso_credentials::{Entropy, SigningKey};
+use kanso_server::assembly::{
+    self, Assembly, AssemblyOptions, CredentialPorts, ServerPorts, SharedPorts, SigningKeys,
+};
 use kanso_testkit::LegiblePasswords;
-use kanso_worker::Rhythm;
+use kanso_worker::WorkerSchedule;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
@@ -109,58 +100,17 @@ pub struct Answer {
 }
 
 impl Server {
-    /// Starts a server, its workers running.
+    /// Assembles the product's server over simulated adapters, its workers running.
     pub fn start(parts: &Parts) -> anyhow::Result<Self> {
-        let (stop, wake) = (CancellationToken::new(), LocalWake::new());
-        let ids: Arc<dyn Ids> = Arc::clone(&parts.chance) as _;
-        let records = RecordPorts {
-            storage: Arc::clone(&parts.storage),
-            clock: Arc::clone(&parts.clock),
-            ids: Arc::clone(&ids),
-            wake: Arc::new(wake.clone()),
-            feed: Arc::clone(&parts.feed),
-        };
-        let streaks = Streaks::over(&records);
-        let workers = kanso_worker::start(&streaks, wake.streak_bell(), &stop, rhythm());
-        let devices = Devices::new(Arc::clone(&parts.storage), Arc::clone(&parts.clock));
-        let housekeeping = Housekeeping::new(
-            Arc::clone(&parts.storage),
-            Arc::clone(&parts.clock),
-            parts.retention,
-        );
-        let live = Live::new(Arc::clone(&parts.storage), Arc::clone(&parts.feed));
-        if parts.sweeps {
-            kanso_worker::start_sweep(&workers, live.clone(), &stop, SWEEP);
-        }
+        let stop = CancellationToken::new();
         let memories = Memories::new(parts.bug, &parts.clock);
-        kanso_worker::start_forgetting(&workers, memories.all(), &stop);
-        let (accounts, tickets) = accounts(parts, &records, &memories)?;
-        let router = kanso_http::router(
-            kanso_http::Parts {
-                accounts,
-                tickets,
-                habits: Habits::new(records.clone()),
-                entries: Entries::new(records.clone()),
-                live,
-                sync: Sync::new(records, devices.clone()),
-                replicas: Replicas::new(Arc::clone(&parts.storage), streaks)
-                    .in_pieces_of(u32::try_from(parts.chance.between(1, 6)).unwrap_or(1)),
-                devices: devices.clone(),
-                stats: Stats::new(Arc::clone(&parts.storage), Arc::clone(&parts.clock)),
-                health: Health::new(Arc::clone(&parts.storage), Arc::clone(&parts.clock)),
-                ids,
-                limiter: Bug::limiter(parts.bug, Arc::clone(&memories.limiter) as _),
-                stream_slots: None,
-                writes: TaskTracker::new(),
-                draining: stop.clone(),
-                jwks: serde_json::Value::Null,
-            },
-            kanso_http::Options {
-                rate_limit: Some(LIMIT),
-                retention: parts.retention,
-                ..kanso_http::Options::default()
-            },
-        );
+        let Assembly {
+            router,
+            workers,
+            devices,
+            housekeeping,
+            ..
+        } = assembly::assemble(ports(parts, &memories)?, options(parts), &stop);
         Ok(Self {
             service: service(router),
             housekeeping,
@@ -225,9 +175,47 @@ impl Server {
     }
 }
 
+fn ports(parts: &Parts, memories: &Memories) -> anyhow::Result<ServerPorts> {
+    let ids: Arc<dyn Ids> = Arc::clone(&parts.chance) as _;
+    let entropy: Arc<dyn Entropy> = Arc::clone(&parts.chance) as _;
+    let keys = SigningKeys {
+        current: SigningKey::hs256(SECRET)?,
+        former: Vec::new(),
+    };
+    let passwords = Arc::new(LegiblePasswords);
+    Ok(ServerPorts {
+        storage: Arc::clone(&parts.storage),
+        clock: Arc::clone(&parts.clock),
+        credentials: CredentialPorts::new(keys, "kanso", passwords, &ids, &entropy),
+        ids,
+        feed: Arc::clone(&parts.feed),
+        throttle: Arc::clone(&memories.throttle) as _,
+        tickets: Arc::clone(&memories.tickets) as _,
+        limiter: Bug::limiter(parts.bug, Arc::clone(&memories.limiter) as _),
+        evictable: memories.all(),
+        // As in a server without Redis. Simulated users open one event stream each, which no slot
+        // count limits, and read no statistics, so a cache of them would never be asked.
+        shared: SharedPorts::default(),
+    })
+}
+
+fn options(parts: &Parts) -> AssemblyOptions {
+    AssemblyOptions {
+        http: kanso_http::Options {
+            rate_limit: Some(LIMIT),
+            retention: parts.retention,
+            ..kanso_http::Options::default()
+        },
+        workers: Some(schedule()),
+        sweeps_storage: parts.sweeps,
+        // Few records make many pieces, so that faults hit between them.
+        snapshot_piece: u32::try_from(parts.chance.between(1, 6)).ok(),
+    }
+}
+
 /// Slower than in a real server, so that a simulated hour costs little.
-fn rhythm() -> Rhythm {
-    Rhythm {
+fn schedule() -> WorkerSchedule {
+    WorkerSchedule {
         poll: Duration::from_secs(20),
         settle: Duration::from_millis(500),
         days: Duration::from_mins(1),
@@ -236,40 +224,11 @@ fn rhythm() -> Rhythm {
     }
 }
 
-fn accounts(
-    parts: &Parts,
-    records: &RecordPorts,
-    memories: &Memories,
-) -> anyhow::Result<(Accounts, Tickets)> {
-    let key = SigningKey::hs256(SECRET)?;
-    let (chance, clock) = (&parts.chance, &parts.clock);
-    let refresh_tokens = HmacRefreshTokens::new(&key, Arc::clone(chance) as _);
-    let rules = TokenRules::of("kanso");
-    let access_tokens = JwtTokens::new(key, Vec::new(), rules, Arc::clone(chance) as _);
-    let accounts = Accounts::new(AccountPorts {
-        storage: Arc::clone(&parts.storage),
-        clock: Arc::clone(clock),
-        ids: Arc::clone(chance) as _,
-        passwords: Arc::new(LegiblePasswords),
-        access_tokens: Arc::new(access_tokens),
-        refresh_tokens: Arc::new(refresh_tokens),
-        throttle: Arc::clone(&memories.throttle) as _,
-        feed: Arc::clone(&records.feed),
-    });
-    let tickets = Tickets::new(
-        Arc::clone(&parts.storage),
-        Arc::clone(clock),
-        Arc::new(RandomTickets::new(Arc::clone(chance) as _)),
-        Arc::clone(&memories.tickets) as _,
-    );
-    Ok((accounts, tickets))
-}
-
 /// The router as a service whose types can be named here.
 fn service<S, B>(router: S) -> Service
 where
     S: tower::Service<Request<Full<Bytes>>, Response = Response<B>, Error = Infallible>,
-    S: Clone + Send + std::marker::Sync + 'static,
+    S: Clone + Send + Sync + 'static,
     S::Future: Send + 'static,
     B: http_body_util::BodyExt<Data = Bytes> + Send + 'static,
     B::Error: std::fmt::Display,

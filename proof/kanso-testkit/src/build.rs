@@ -169,7 +169,7 @@ pub fn operation(number: u8, action: Action) -> Operation {
     Operation {
         key: Some(ReceiptKey {
             op_id: op(number.into()),
-            fingerprint: Fingerprint::new([number; 32]),
+            fingerprint: Fingerprint::of_hash([number; 32]),
         }),
         device: Some(device(1)),
         ..Operation::once(action)

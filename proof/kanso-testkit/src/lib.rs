@@ -23,6 +23,7 @@ mod memory;
 mod postgres;
 mod printed;
 mod redis;
+pub mod stored;
 mod throttle;
 
 pub use clock::ManualClock;

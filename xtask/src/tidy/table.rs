@@ -140,11 +140,19 @@ pub(super) const CRATES: &[CrateRule] = &[
         outside: Outside::Any,
     },
     CrateRule {
+        name: "kanso-harness",
+        // It starts servers and reads the wire for the programs that test them from outside.
+        workspace: &["kanso-domain", "kanso-protocol", "kanso-testkit"],
+        in_tests: &[],
+        outside: Outside::Any,
+    },
+    CrateRule {
         name: "kanso-chaos",
         // Its devices speak the wire, and its checks are those of the domain.
         workspace: &[
             "kanso-client",
             "kanso-domain",
+            "kanso-harness",
             "kanso-protocol",
             "kanso-testkit",
         ],
@@ -157,6 +165,7 @@ pub(super) const CRATES: &[CrateRule] = &[
         workspace: &[
             "kanso-application",
             "kanso-domain",
+            "kanso-harness",
             "kanso-protocol",
             "kanso-sqlite",
             "kanso-testkit",
@@ -176,6 +185,7 @@ pub(super) const CRATES: &[CrateRule] = &[
             "kanso-http",
             "kanso-local",
             "kanso-protocol",
+            "kanso-server",
             "kanso-sqlite",
             "kanso-testkit",
             "kanso-worker",
@@ -218,6 +228,18 @@ const PROGRAMS: &[&str] = &[
     "kanso-conformance",
     "kanso-bench",
     "kanso-chaos",
+    "kanso-sim",
+    "xtask",
+];
+
+/// The programs, and the harness that two of them share and nothing else uses.
+const RUNNERS: &[&str] = &[
+    "kanso-server",
+    "kanso-cli",
+    "kanso-conformance",
+    "kanso-bench",
+    "kanso-chaos",
+    "kanso-harness",
     "kanso-sim",
     "xtask",
 ];
@@ -336,7 +358,7 @@ pub(super) const EXCLUSIVE: &[Exclusive] = &[
     only("clap", PROGRAMS, "arguments belong to programs"),
     only(
         "anyhow",
-        PROGRAMS,
+        RUNNERS,
         "libraries have errors that a caller can match",
     ),
     only(
@@ -356,6 +378,7 @@ pub(super) const EXCLUSIVE: &[Exclusive] = &[
             "kanso-conformance",
             "kanso-bench",
             "kanso-chaos",
+            "kanso-harness",
             "kanso-sim",
         ],
         "the rings inside know no runtime",

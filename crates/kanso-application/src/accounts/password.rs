@@ -1,4 +1,4 @@
-//! Passwords: whether one is right, and another one in its place.
+//! Passwords: check, change and reset.
 
 use kanso_domain::UserId;
 use kanso_domain::accounts::{Email, Password, PasswordHash};
@@ -6,49 +6,49 @@ use kanso_domain::accounts::{Email, Password, PasswordHash};
 use super::Accounts;
 use crate::Outcome;
 use crate::ports::credentials::{Identity, PasswordCheck, Passwords};
-use crate::ports::storage::{Credentials, NewPassword, SessionsThen, Storage};
+use crate::ports::storage::{Credentials, EndSessions, NewPassword, Storage};
 use crate::ports::throttle::{Admission, LoginOutcome};
 
-/// What became of a change of the password.
+/// The outcome of a change of the password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PasswordChange {
-    /// The new password is the account's, and every other session has ended.
+    /// The password was changed, and all other sessions were ended.
     Changed,
-    /// The current password is another one.
+    /// The given current password is wrong.
     Refused,
-    /// Too many failures in a row; the next attempt may be made after so many seconds.
+    /// Too many failures in a row. The next attempt is allowed after the wait.
     Throttled {
         /// Seconds to wait.
         wait_seconds: u32,
     },
 }
 
-/// What came of an attempt to prove that somebody knows a password.
-pub(super) enum Attempt<T> {
-    /// They do, and this is what they get.
+/// The outcome of a password guess.
+pub(super) enum GuessOutcome<T> {
+    /// The password was right. The value is the result of the guarded work.
     Right(T),
-    /// They do not.
+    /// The password was wrong, or there is no such account.
     Wrong,
-    /// It was not made.
+    /// The throttle did not allow the guess.
     Throttled {
         /// Seconds to wait.
         wait_seconds: u32,
     },
 }
 
-/// A password that was right, as it was stored then.
-pub(super) struct Checked {
+/// An account whose password was verified, with the hash that was stored at that time.
+pub(super) struct VerifiedPassword {
     pub(super) user_id: UserId,
     pub(super) hash: PasswordHash,
 }
 
 impl Accounts {
-    /// Replaces the password and ends all sessions but the one that asks. `None` stands for a
-    /// password that nobody can have.
+    /// Replaces the password and ends all sessions except the one of the request. A current
+    /// password of `None` is one that no account can have.
     ///
-    /// A device that never saw the answer asks again, when the account has the new password already;
-    /// that is not a mistake, and what is true afterwards is the same. Guesses are slowed down
-    /// together with those of log-ins.
+    /// A device that lost the answer sends the change again when the account already has the new
+    /// password. So the new password is accepted as the current one too; the result is the same.
+    /// Guesses here and at log-in share one throttle.
     pub async fn change_password(
         &self,
         who: Identity,
@@ -56,23 +56,26 @@ impl Accounts {
         new: Password,
     ) -> Outcome<PasswordChange> {
         let email = self.get(who.user_id).await?.email;
-        let mut outcome = Attempt::Wrong;
+        let mut outcome = GuessOutcome::Wrong;
+        // The given current password first: it is the usual case, and the loop stops at the first
+        // success.
         for known in current.into_iter().chain([new.clone()]) {
-            // Each is a guess of its own.
+            // Each password counts as a guess. One count for both would give an attacker two
+            // guesses per attempt.
             let replacing = self.replace(who, &email, known, &new);
-            outcome = self.attempt(&email, replacing).await?;
-            if !matches!(outcome, Attempt::Wrong) {
+            outcome = self.throttled(&email, replacing).await?;
+            if !matches!(outcome, GuessOutcome::Wrong) {
                 break;
             }
         }
         Ok(match outcome {
-            Attempt::Right(()) => PasswordChange::Changed,
-            Attempt::Wrong => PasswordChange::Refused,
-            Attempt::Throttled { wait_seconds } => PasswordChange::Throttled { wait_seconds },
+            GuessOutcome::Right(()) => PasswordChange::Changed,
+            GuessOutcome::Wrong => PasswordChange::Refused,
+            GuessOutcome::Throttled { wait_seconds } => PasswordChange::Throttled { wait_seconds },
         })
     }
 
-    /// `None` when `known` is not the password.
+    /// Replaces the password if `known` is the current one. Returns `None` if it is not.
     async fn replace(
         &self,
         who: Identity,
@@ -80,79 +83,89 @@ impl Accounts {
         known: Password,
         new: &Password,
     ) -> Outcome<Option<()>> {
-        while let Some(checked) = self.check(email, known.clone()).await? {
+        while let Some(verified) = self.verify(email, known.clone()).await? {
             let new = NewPassword {
-                replaces: checked.hash,
+                replaces: verified.hash,
                 hash: self.ports.passwords.hash(new.clone()).await?,
-                sessions: SessionsThen::EndBut(who.session_id),
+                sessions: EndSessions::AllBut(who.session_id),
             };
             let storage = &self.ports.storage;
-            if storage.replace_password(checked.user_id, new).await? {
+            if storage.replace_password(verified.user_id, new).await? {
                 tracing::info!(user_id = %who.user_id, "password changed");
                 return Ok(Some(()));
             }
-            // Somebody else replaced it meanwhile.
+            // Another request replaced the hash after the check. The loop checks against the new
+            // one, so an outdated password cannot win.
         }
         Ok(None)
     }
 
-    /// Gives the account with this log-in name another password, whatever its old one is, and ends
-    /// all of its sessions: for whoever runs the server, when somebody has forgotten theirs. `false`
-    /// when there is no such account.
+    /// Sets a new password without a check of the old one and ends all sessions. Returns `false` if
+    /// there is no such account.
+    ///
+    /// It is for the operator of the server, when a user has forgotten the password.
     pub async fn reset_password(
         storage: &dyn Storage,
         passwords: &dyn Passwords,
         email: &Email,
         new: Password,
     ) -> Outcome<bool> {
+        // Hashed once, outside of the loop: a hash takes long, and it does not depend on the
+        // account.
         let hash = passwords.hash(new).await?;
         while let Some(credentials) = storage.credentials(email).await? {
             let new = NewPassword {
                 replaces: credentials.password_hash,
                 hash: hash.clone(),
-                sessions: SessionsThen::End,
+                sessions: EndSessions::All,
             };
             if storage.replace_password(credentials.user_id, new).await? {
                 return Ok(true);
             }
-            // Its owner replaced it meanwhile.
+            // The user replaced the hash meanwhile.
         }
         Ok(false)
     }
 
-    /// Makes an attempt, if the brake on guessing lets it pass, and tells the brake what came of it.
-    /// Nothing else asks whether a password is right.
-    pub(super) async fn attempt<T>(
+    /// Runs `attempt` if the throttle admits a guess, and reports its outcome to the throttle.
+    ///
+    /// Every check of a password goes through here.
+    pub(super) async fn throttled<T>(
         &self,
         email: &Email,
         attempt: impl Future<Output = Outcome<Option<T>>>,
-    ) -> Outcome<Attempt<T>> {
+    ) -> Outcome<GuessOutcome<T>> {
         let throttle = &self.ports.throttle;
         if let Admission::Wait { seconds } = throttle.admit(email).await {
             let wait_seconds = seconds;
-            return Ok(Attempt::Throttled { wait_seconds });
+            return Ok(GuessOutcome::Throttled { wait_seconds });
         }
         let outcome = attempt.await;
         let verdict = match &outcome {
             Ok(Some(_)) => LoginOutcome::Right,
             Ok(None) => LoginOutcome::Wrong,
+            // A failure of the server must not lock a user out, and it must not clear earlier
+            // failures.
             Err(_) => LoginOutcome::Unknown,
         };
         throttle.settle(email, verdict).await;
-        Ok(outcome?.map_or(Attempt::Wrong, Attempt::Right))
+        Ok(outcome?.map_or(GuessOutcome::Wrong, GuessOutcome::Right))
     }
 
-    /// Whether this is the password of the account with this log-in name. A hash that is weaker
-    /// than those of today is replaced by the way.
-    pub(super) async fn check(
+    /// Returns the account if `password` is its password.
+    ///
+    /// A hash that is weaker than the present parameters is replaced on the way.
+    pub(super) async fn verify(
         &self,
         email: &Email,
         password: Password,
-    ) -> Outcome<Option<Checked>> {
+    ) -> Outcome<Option<VerifiedPassword>> {
         let credentials = self.ports.storage.credentials(email).await?;
         let stored = credentials
             .as_ref()
             .map(|found| found.password_hash.clone());
+        // Even without an account: the port then takes the same time, so the response time does not
+        // reveal which addresses have an account.
         let check = self.ports.passwords.check(password, stored).await?;
         let Some(Credentials {
             user_id,
@@ -163,7 +176,7 @@ impl Accounts {
         };
         Ok(match check {
             PasswordCheck::Wrong => None,
-            PasswordCheck::Right => Some(Checked {
+            PasswordCheck::Right => Some(VerifiedPassword {
                 user_id,
                 hash: password_hash,
             }),
@@ -171,11 +184,12 @@ impl Accounts {
                 let new = NewPassword {
                     replaces: password_hash,
                     hash: hash.clone(),
-                    sessions: SessionsThen::Stay,
+                    sessions: EndSessions::None,
                 };
-                // If somebody else was faster, whoever asked finds that out by the hash.
+                // The result is ignored on purpose. If another request replaced the hash first, the
+                // caller finds out, because its write requires the hash that this returns.
                 self.ports.storage.replace_password(user_id, new).await?;
-                Some(Checked { user_id, hash })
+                Some(VerifiedPassword { user_id, hash })
             }
         })
     }

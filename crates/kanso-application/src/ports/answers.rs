@@ -1,18 +1,19 @@
-//! Answers that were computed before.
+//! The cache of computed answers.
 
 use async_trait::async_trait;
 use kanso_domain::UserId;
 
-/// Keeps answers for whoever asks the same again, on any server, and forgets them after some time.
+/// A cache of answers, shared by all servers. Answers expire after some time.
 ///
-/// A help and never a condition: what is not found is computed, what cannot be kept is not. Nothing
-/// is ever taken back. A question names everything that its answer depends on, where the history
-/// stands and which day it is included, so after a change it is another question.
+/// It is optional: an answer that is not found is computed, and one that cannot be stored is not.
+/// Nothing is ever invalidated. A question contains everything that its answer depends on,
+/// including the head of the history and the day, so after a change it is another question.
 #[async_trait]
 pub trait AnswerCache: Send + Sync {
-    /// The answer that was kept for this question of `user`, if it can be had at once.
+    /// Returns the stored answer to this question of `user`, if it is available at once.
     async fn find(&self, user: UserId, question: &str) -> Option<Vec<u8>>;
 
-    /// Keeps an answer, now or a little later or, when it is too long, not at all. Does not wait.
+    /// Stores an answer. It returns at once and may store it later, or not at all if it is too
+    /// long.
     fn keep(&self, user: UserId, question: &str, answer: &[u8]);
 }

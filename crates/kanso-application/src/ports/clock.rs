@@ -1,9 +1,9 @@
-//! The time.
+//! The clock.
 
 use kanso_domain::Timestamp;
 
-/// Tells the time. The only way by which a use case may learn it.
+/// The clock. It is the only source of time for a use case.
 pub trait Clock: Send + Sync {
-    /// The instant of the call.
+    /// Returns the present instant.
     fn now(&self) -> Timestamp;
 }

@@ -5,36 +5,37 @@ use kanso_domain::accounts::{Password, PasswordHash};
 use kanso_domain::sessions::{Presented, TokenHash};
 use kanso_domain::{SessionId, Timestamp, UserId};
 
-/// Why a password could not be hashed or compared.
+/// The reason why a password could not be hashed or checked.
 #[derive(Debug, thiserror::Error)]
 pub enum PasswordFault {
-    /// So many people are logging in that the queue is full; try again shortly.
+    /// The queue of password checks is full. Try again shortly.
     #[error("too many passwords are being checked")]
     Busy,
-    /// A stored hash is not one of ours, or the hasher failed.
+    /// A stored hash is malformed, or the hasher failed.
     #[error("a password could not be hashed")]
     Broken(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
-/// What a comparison found.
+/// The outcome of a password check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PasswordCheck {
-    /// It is another password, or there is no account.
+    /// Wrong password, or no such account.
     Wrong,
-    /// It is the password.
+    /// Right password.
     Right,
-    /// It is the password, and the hash should be replaced by this stronger one.
+    /// Right password. Its hash should be replaced by this stronger one.
     RightRehashed(PasswordHash),
 }
 
-/// Hashes passwords, slowly on purpose and never more at a time than the machine bears.
+/// Hashes passwords. This is slow on purpose, and the number of simultaneous hashes is bounded.
 #[async_trait]
 pub trait Passwords: Send + Sync {
-    /// The hash to store for `password`.
+    /// Returns the hash to store for `password`.
     async fn hash(&self, password: Password) -> Result<PasswordHash, PasswordFault>;
 
-    /// Compares `password` with what is stored. Without an account (`None`) this takes the same
-    /// time and answers [`PasswordCheck::Wrong`].
+    /// Compares `password` with the stored hash.
+    ///
+    /// Without an account (`None`) this takes the same time and returns [`PasswordCheck::Wrong`].
     async fn check(
         &self,
         password: Password,
@@ -42,38 +43,40 @@ pub trait Passwords: Send + Sync {
     ) -> Result<PasswordCheck, PasswordFault>;
 }
 
-/// Names under which something is remembered where others may look, such as in a Redis: always the
-/// same for the same, and nobody without the server's key comes back from a name to what it stands
-/// for, nor tries out what it might.
+/// Keyed, deterministic pseudonyms for values that are stored where others can read them, for
+/// example in Redis.
+///
+/// Without the key of the server a pseudonym can be neither reversed nor found by trying values.
 pub trait Pseudonyms: Send + Sync {
-    /// The name of an e-mail address, a network address or the like, in letters and digits.
-    fn name(&self, what: &str) -> String;
+    /// Returns the pseudonym of `value`, such as an e-mail or network address, in letters and
+    /// digits.
+    fn name(&self, value: &str) -> String;
 }
 
-/// Who an access token speaks for.
+/// The account and the session of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Identity {
-    /// The account.
+    /// Account.
     pub user_id: UserId,
-    /// The log-in from which the token descends.
+    /// Session from which the token descends.
     pub session_id: SessionId,
 }
 
-/// An access token that was just signed.
+/// A new access token.
 #[derive(Clone, PartialEq, Eq)]
 pub struct AccessToken {
-    /// The token, a compact JWS.
+    /// Token, a compact JWS.
     pub token: String,
     /// Seconds until it expires.
     pub expires_in: i64,
 }
 
-/// An access token that is not accepted. Which rule it broke is not told to the caller.
+/// The error for an access token that is not accepted. It does not say which rule the token broke.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the access token is not valid")]
 pub struct TokenRefused;
 
-/// A token could not be signed.
+/// The error for a token that could not be signed.
 #[derive(Debug, thiserror::Error)]
 #[error("an access token could not be signed")]
 pub struct SigningFault(#[source] pub Box<dyn std::error::Error + Send + Sync>);
@@ -83,36 +86,39 @@ pub trait AccessTokens: Send + Sync {
     /// Signs a token for `identity` that is valid from `now`.
     fn issue(&self, identity: Identity, now: Timestamp) -> Result<AccessToken, SigningFault>;
 
-    /// Whom a token speaks for, if its signature, issuer, audience and times hold at `now`.
+    /// Returns the identity of a token if its signature, issuer, audience and times are valid at
+    /// `now`.
     fn verify(&self, token: &str, now: Timestamp) -> Result<Identity, TokenRefused>;
 }
 
-/// A refresh token that a client presented, taken apart.
+/// The parts of a refresh token that a client presented.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PresentedToken {
-    /// Whose session it names.
+    /// Account and session of the token.
     pub identity: Identity,
-    /// Its hash and its successor's.
+    /// Hashes of the token and of its successor.
     pub presented: Presented,
-    /// The successor itself, to hand out.
+    /// Successor, to return to the client.
     pub successor: String,
 }
 
-/// A refresh token that was just made.
+/// A new refresh token.
 #[derive(Clone, PartialEq, Eq)]
 pub struct NewRefreshToken {
-    /// The token to hand out.
+    /// Token, to return to the client.
     pub token: String,
-    /// Its hash, to store.
+    /// Hash of the token, to store.
     pub hash: TokenHash,
 }
 
-/// Makes refresh tokens: opaque, 256 bits, each the only possible successor of the one before, so
-/// that a retry gets the same answer although only hashes are stored.
+/// Creates refresh tokens: opaque texts with 256 bits.
+///
+/// A token has only one possible successor, so a retry gets the same answer although only hashes
+/// are stored (ADR 0003).
 pub trait RefreshTokens: Send + Sync {
-    /// The first token of a session.
+    /// Returns the first token of a session.
     fn mint(&self, identity: Identity) -> NewRefreshToken;
 
-    /// Takes a presented token apart; `None` when it is not of our form.
+    /// Reads a presented token. Returns `None` if it is malformed.
     fn read(&self, token: &str) -> Option<PresentedToken>;
 }

@@ -1,53 +1,56 @@
-//! Which devices sync, and how far each has read.
+//! The devices that sync, with the position up to which each has read.
 
 use async_trait::async_trait;
 use kanso_domain::{DeviceId, Seq, Timestamp, UserId};
 
-use super::storage::StorageError;
+use super::storage_error::StorageError;
 
-/// A device that was heard of.
+/// One sync of a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sighting {
-    /// Whose it is.
+    /// User of the device.
     pub user: UserId,
-    /// The device.
+    /// Device.
     pub device: DeviceId,
-    /// What it says it has read: it needs the tombstones after this.
+    /// Position up to which it has read. It needs the tombstones after this.
     pub position: Seq,
-    /// When.
+    /// Time of the sync.
     pub at: Timestamp,
 }
 
-/// A device as the server knows it.
+/// A device as the server stores it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Device {
-    /// The device.
+    /// Id of the device.
     pub id: DeviceId,
-    /// When it was heard of first.
+    /// Time of its first sync.
     pub first_seen_at: Timestamp,
-    /// When it was heard of last.
+    /// Time of its last sync.
     pub last_seen_at: Timestamp,
-    /// What it said then that it had read.
+    /// Position that it reported then.
     pub position: Seq,
 }
 
-/// The devices of every user. What is kept here protects tombstones from being purged before each
-/// active device has read them, so a sighting that is lost only keeps them longer.
+/// The devices of all users.
+///
+/// A stored device keeps tombstones from being purged before it has read them. A lost sighting only
+/// keeps them longer.
 #[async_trait]
 pub trait DeviceStore: Send + Sync {
-    /// Stores the sighting of a device that may be a new one, unless its account is gone.
+    /// Stores the sighting of a device that may be new, unless its account is gone.
     async fn meet_device(&self, sighting: Sighting) -> Result<(), StorageError>;
 
-    /// Stores sightings of devices that are stored already, in order, and tells which are not: they
-    /// were forgotten, and a sighting from before does not bring them back.
+    /// Stores sightings of known devices in order. Returns the devices that are not stored.
+    ///
+    /// Those were forgotten, and an older sighting must not bring them back.
     async fn note_devices(
         &self,
         sightings: Vec<Sighting>,
     ) -> Result<Vec<(UserId, DeviceId)>, StorageError>;
 
-    /// The devices of a user, the last seen first, then by id.
+    /// Returns the devices of a user, the last seen first, then by id.
     async fn devices(&self, user: UserId) -> Result<Vec<Device>, StorageError>;
 
-    /// Forgets a device; `false` when there was none.
+    /// Deletes a device. Returns `false` if there was none.
     async fn forget_device(&self, user: UserId, device: DeviceId) -> Result<bool, StorageError>;
 }

@@ -1,11 +1,11 @@
-//! What a process remembers for a while.
+//! Entries that a process keeps in memory for a while.
 
-/// Something that is remembered of people or addresses until it makes no difference any more.
+/// A map in memory of users or addresses whose entries expire.
 pub trait Evict: Send + Sync {
-    /// Forgets what makes no difference any more. Called every now and then, so that nothing of
-    /// anybody stays because nobody came after them.
+    /// Removes the expired entries. It is called from time to time, because an entry without later
+    /// traffic would otherwise stay for ever.
     fn evict_expired(&self);
 
-    /// How much is remembered, with what makes no difference any more and was not forgotten yet.
+    /// Returns the number of entries, including expired ones that are not removed yet.
     fn kept(&self) -> usize;
 }

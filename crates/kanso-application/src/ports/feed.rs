@@ -1,35 +1,44 @@
-//! Tells devices that there is something new.
+//! The feed of new heads.
 
 use async_trait::async_trait;
 use kanso_domain::{Seq, UserId};
 
-/// Carries the newest position of a user's history from whoever committed it to whoever waits for
-/// it. A hint: the history itself is in the storage, and whoever misses the hint reads it there.
+/// Carries the newest position of a user's history from its writer to the subscribers.
+///
+/// A publication is only a hint. The history is in the storage, and a subscriber that misses a hint
+/// reads it there.
 pub trait Feed: Send + Sync {
-    /// Says that the history of `user` now stands at `head`, or later. Called after the commit,
-    /// never within; calls may come in another order than the commits.
+    /// Publishes that the history of `user` has reached `head`. It is called after the commit, and
+    /// calls may come in another order than the commits.
     fn publish(&self, user: UserId, head: Seq);
 
-    /// Whether anybody would hear it.
+    /// Returns true if `user` may have a subscriber, on this or another server.
     fn has_subscribers(&self, user: UserId) -> bool;
 
-    /// Everybody who has a subscriber in this process.
+    /// Returns the users with a subscriber in this process.
     fn followed(&self) -> Vec<UserId>;
 
-    /// Tells the subscribers in this process that the history of `user` stands at `head`, as
-    /// somebody found in the storage; whoever has heard of it already is not told again. Says
-    /// whether it was news: something was published before, and this never was.
+    /// Publishes a head of the storage to the subscribers of `user` in this process, unless they
+    /// have seen it.
+    ///
+    /// Returns true if the head is newer than every publication so far, and there was one before.
+    /// Then a hint was lost.
     fn catch_up(&self, user: UserId, head: Seq) -> bool;
 
-    /// Listens to what is published from now on. Subscribe first and read the head then: a commit
-    /// in between is heard, or read, or both.
+    /// Subscribes to later publications.
+    ///
+    /// Subscribe first and read the head then. So a commit in between is published, or read, or
+    /// both.
     fn subscribe(&self, user: UserId) -> Box<dyn Subscription>;
 }
 
-/// Somebody who listens. What nobody has asked for yet is one: the newest.
+/// A subscription.
+///
+/// Only the newest position waits for its reader; older ones are dropped.
 #[async_trait]
 pub trait Subscription: Send + Sync {
-    /// Waits until a later position is published than was told before, and tells the newest. To
-    /// give up waiting loses nothing.
+    /// Waits for a position after the last returned one, and returns the newest.
+    ///
+    /// The future can be dropped without loss.
     async fn changed(&mut self) -> Seq;
 }

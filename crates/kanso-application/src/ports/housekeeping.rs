@@ -1,20 +1,21 @@
-//! What is removed as time passes, in bounded steps.
+//! Removal of expired data, in bounded steps.
 
 use async_trait::async_trait;
 use kanso_domain::Timestamp;
 
-use super::storage::StorageError;
+use super::storage_error::StorageError;
 
-/// Removes what nobody needs any more. Each call is one short write.
+/// Removes expired data. Each call is one short write.
 #[async_trait]
 pub trait PurgeStore: Send + Sync {
-    /// Removes up to `limit` receipts that are older than `before`, the oldest first, and says
-    /// how many there were.
+    /// Removes up to `limit` receipts from before `before`, oldest first. Returns their number.
     async fn purge_receipts(&self, before: Timestamp, limit: u32) -> Result<u32, StorageError>;
 
-    /// Removes up to `limit` tombstones that are older than `before` and that every device has
-    /// read which was seen since then, and says how many there were. A habit takes its entries
-    /// with it. What is left of each is a grave, so that a late device cannot bring it back, and
-    /// the user's floor, below which a cursor has expired.
+    /// Removes up to `limit` tombstones from before `before`, and returns their number.
+    ///
+    /// A tombstone stays while a device that was seen since then has not read it. The tombstone of
+    /// a habit takes its entries with it. The id of each record stays, so that a late device cannot
+    /// bring it back. The floor of the user rises to the newest removed tombstone; a cursor below
+    /// it has expired.
     async fn purge_tombstones(&self, before: Timestamp, limit: u32) -> Result<u32, StorageError>;
 }

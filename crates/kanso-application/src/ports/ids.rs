@@ -1,9 +1,9 @@
-//! New identifiers.
+//! The source of new ids.
 
 use uuid::Uuid;
 
-/// Makes ids. The only way by which a use case may make one.
+/// The source of ids. It is the only one for a use case.
 pub trait Ids: Send + Sync {
-    /// A fresh UUID of version 7 (RFC 9562 §5.7).
+    /// Returns a new UUID of version 7 (RFC 9562 §5.7).
     fn uuid(&self) -> Uuid;
 }

@@ -4,14 +4,26 @@ use std::net::IpAddr;
 
 use async_trait::async_trait;
 
-/// What a limiter counts together: one IPv4 address, or one IPv6 /64 (the block that a single
-/// subscriber usually holds).
+/// The address by which a limiter counts: one IPv4 address, or one IPv6 /64 block.
+///
+/// A single subscriber usually holds a whole /64 block.
+///
+/// ```
+/// use kanso_application::ports::limiter::ClientAddress;
+///
+/// let address = |text: &str| text.parse().map(ClientAddress::new);
+/// assert_eq!(address("2001:db8:1:2:3:4:5:6")?, address("2001:db8:1:2::1")?);
+/// assert_eq!(address("::ffff:192.0.2.7")?, address("192.0.2.7")?);
+/// # Ok::<(), std::net::AddrParseError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ClientAddress(IpAddr);
 
 impl ClientAddress {
-    /// The key for `address`; an IPv4 address inside IPv6 counts as IPv4.
+    /// Returns the key for `address`. An IPv4 address inside IPv6 counts as IPv4.
     pub fn new(address: IpAddr) -> Self {
+        // A server that listens on IPv6 sees IPv4 clients as `::ffff:a.b.c.d`. Without this, all of
+        // them would share one /64 block.
         match address.to_canonical() {
             IpAddr::V6(v6) => {
                 let network = v6.to_bits() & !u128::from(u64::MAX);
@@ -21,41 +33,41 @@ impl ClientAddress {
         }
     }
 
-    /// The address, an IPv6 one with its lower 64 bits cleared.
+    /// Returns the address. The lower 64 bits of an IPv6 address are 0.
     pub const fn ip(self) -> IpAddr {
         self.0
     }
 }
 
-/// How many requests an address may make in a window.
+/// A number of requests per window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RateLimit {
-    /// Requests a window; at least 1.
+    /// Requests per window, at least 1.
     pub requests: u32,
-    /// The window, in whole seconds; at least 1.
+    /// Length of the window in whole seconds, at least 1.
     pub window_seconds: u32,
 }
 
-/// What the limiter says to one request.
+/// The answer of the limiter to one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LimitState {
-    /// Whether the request may proceed.
+    /// True if the request may proceed.
     pub allowed: bool,
-    /// The limit that was applied.
+    /// Limit that was applied.
     pub limit: RateLimit,
-    /// Requests that may still follow at once.
+    /// Number of requests that may follow at once.
     pub remaining: u32,
     /// Seconds until the whole limit is available again, rounded up.
     pub reset_seconds: u32,
-    /// Seconds until the next request may succeed, rounded up; 0 when allowed.
+    /// Seconds until the next request may succeed, rounded up; 0 if allowed.
     pub retry_after_seconds: u32,
 }
 
-/// Counts requests by address (generic cell rate algorithm, ITU-T I.371).
+/// Counts requests by address with the generic cell rate algorithm (ITU-T I.371).
 #[async_trait]
 pub trait RateLimiter: Send + Sync {
-    /// Counts one request of `address` against `limit`. Never fails: an adapter whose store is
-    /// away falls back to counting by itself.
+    /// Counts one request of `address` against `limit`. It never fails: an adapter whose store does
+    /// not answer counts in its own process.
     async fn check(&self, address: ClientAddress, limit: RateLimit) -> LimitState;
 }
 

@@ -1,4 +1,4 @@
-//! What the use cases need from the world.
+//! The ports: the traits through which use cases reach storage, time, secrets and other servers.
 
 pub mod answers;
 pub mod clock;
@@ -12,6 +12,7 @@ pub mod limiter;
 pub mod schema;
 pub mod shared_service;
 pub mod storage;
+mod storage_error;
 pub mod stream_slots;
 pub mod throttle;
 pub mod tickets;

@@ -1,23 +1,23 @@
-//! The schema of a storage, for whoever upgrades one.
+//! The schema of a storage, for its upgrade.
 
 /// One step from an empty storage to the schema of this version.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SchemaStep {
-    /// Its number; steps are taken in this order.
+    /// Number of the step. Steps are applied in this order.
     pub version: i64,
-    /// What it does, in a few words.
+    /// Short description.
     pub name: String,
-    /// Whether it was taken.
+    /// State of the step.
     pub state: StepState,
 }
 
-/// Whether a step was taken.
+/// The states of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StepState {
-    /// Before.
+    /// The step was applied before.
     Applied,
-    /// By the call that tells of it.
+    /// The step was applied by the call that reports it.
     AppliedNow,
-    /// Not yet.
+    /// The step is not applied yet.
     Pending,
 }

@@ -1,10 +1,10 @@
-//! What a server can do without, and works better with.
+//! Optional services that servers share.
 
 use async_trait::async_trait;
 
-/// Something beside the storage that servers share.
+/// An optional service beside the storage, such as Redis.
 #[async_trait]
 pub trait SharedService: Send + Sync {
-    /// Whether it answers now.
+    /// Returns true if the service answers now.
     async fn answers(&self) -> bool;
 }

@@ -1,9 +1,9 @@
-//! Where records and accounts are kept.
+//! The storage of records and accounts.
 //!
-//! The ports are coarse. A write is one call: the adapter locks the user, loads what the write
-//! must see, asks a pure function what to do, stores that and commits; nobody can do I/O under
-//! the lock, and no transaction outlives a call. A read is one call that returns one consistent
-//! snapshot.
+//! The ports are coarse (ADR 0002). A write is one call: the adapter locks the user, loads the
+//! records that the write needs, calls a pure function for the decision, stores its result and
+//! commits. So no use case can do I/O under the lock, and no transaction outlives a call. A read is
+//! one call that returns one consistent snapshot.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -22,182 +22,178 @@ use uuid::Uuid;
 use super::devices::DeviceStore;
 use super::housekeeping::PurgeStore;
 
-/// A storage that cannot answer. What a user can cause is never one of these.
-#[derive(Debug, thiserror::Error)]
-pub enum StorageError {
-    /// The storage is away or overloaded; the same call may succeed later.
-    #[error("the storage is unavailable")]
-    Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// The storage holds something that cannot be, or broke its contract.
-    #[error("the storage is corrupt")]
-    Corrupt(#[source] Box<dyn std::error::Error + Send + Sync>),
-}
+pub use super::storage_error::StorageError;
 
-/// What to do with the state that a write sees. Pure, because a storage may ask again after a
-/// serialization failure.
+/// The decision of a write. It is pure, because a storage may call it again after a serialization
+/// failure.
 pub type Decide = Arc<dyn Fn(Loaded) -> Result<Changeset, CursorRefusal> + Send + Sync>;
 
-/// What became of a write.
+/// The outcome of a write.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Written {
+pub enum WriteOutcome {
     /// The changeset is durable.
     Committed(Changeset),
-    /// The decision was to do nothing.
+    /// The decision refused the write. Nothing was stored.
     Refused(CursorRefusal),
     /// There is no such account.
     NoSuchUser,
 }
 
-/// Which records a delta carries.
+/// The kinds of record in a delta.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
-    /// All kinds.
+    /// All kinds, with the settings.
     Everything,
-    /// Habits alone.
+    /// Habits only.
     Habits,
-    /// Entries alone.
+    /// Entries only.
     Entries,
 }
 
-/// What to read of a user's history.
+/// A query for a part of the history of a user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DeltaQuery {
-    /// Where the delta begins.
+    /// Start of the delta.
     pub since: Since,
-    /// Which kinds of record.
+    /// Kinds of record.
     pub scope: Scope,
-    /// The most records of a page; none for all of them.
+    /// Most records of the page; `None` for all.
     pub limit: Option<u32>,
 }
 
-/// Which live entries to list. Bounds are inclusive; an instant is compared with the completion,
-/// a date with the local date.
+/// A filter of live entries. Bounds are inclusive. An instant is compared with the completion, a
+/// date with the local date.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct EntryFilter {
-    /// Of this habit alone.
+    /// Habit of the entries.
     pub habit_id: Option<HabitId>,
-    /// Not before.
+    /// Lower bound.
     pub from: Option<Completion>,
-    /// Not after.
+    /// Upper bound.
     pub to: Option<Completion>,
 }
 
-/// Habits and what is recorded for them, without what statistics do not need.
+/// Habits and their entries, reduced to the parts that statistics need.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Journal {
-    /// The newest change.
+    /// Newest change.
     pub head: Head,
-    /// How the person's days are read.
+    /// Settings of the user.
     pub settings: Settings,
-    /// The live habits.
+    /// Live habits.
     pub habits: Vec<Habit>,
-    /// Their live entries, by habit and then by local date.
+    /// Live entries of the habits, by habit and then by local date.
     pub entries: BTreeMap<HabitId, Vec<JournalEntry>>,
 }
 
-/// An entry without its words.
+/// An entry without its notes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct JournalEntry {
-    /// When it was done.
+    /// Time or date at which it was done.
     pub completion: Completion,
-    /// The civil date that it counts for.
+    /// Civil date for which the entry counts.
     pub local_date: Date,
-    /// An amount, or a day off.
+    /// Kind of the entry: an amount or a day off.
     pub kind: EntryKind,
-    /// How much.
+    /// Amount.
     pub value: Quantity,
 }
 
-/// A part of everything that is live, in the order in which a snapshot sends it.
+/// The parts of a snapshot, in the order in which they are sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SnapshotPart {
-    /// The habits.
+    /// Habits.
     Habits,
-    /// The entries of this day and later.
+    /// Entries of this day and later.
     EntriesSince(Date),
-    /// The entries before this day.
+    /// Entries before this day.
     EntriesBefore(Date),
 }
 
-/// Which piece of a snapshot to read.
+/// A query for a piece of a snapshot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SnapshotQuery {
-    /// Which part.
+    /// Part of the snapshot.
     pub part: SnapshotPart,
-    /// After the record with this id; none for the first piece.
+    /// Id of the last record that was read; `None` for the first piece.
     pub after: Option<Uuid>,
-    /// The most records.
+    /// Most records.
     pub limit: u32,
 }
 
 /// Some live records of one part, by id.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SnapshotPiece {
-    /// The newest change when they were read.
+    /// Newest change at the time of the read.
     pub head: Head,
-    /// The records; fewer than were asked for when the part ends with them.
+    /// Records. There are fewer than the limit if the part ends with them.
     pub records: Vec<Record>,
 }
 
-/// How a replica compares with what is stored.
+/// The differences between a replica and the storage.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Comparison {
-    /// The newest change when they were compared.
+    /// Newest change at the time of the comparison.
     pub head: Head,
-    /// The buckets in which they differ, ascending.
+    /// Buckets that differ, in ascending order.
     pub differing: Vec<u8>,
     /// All live records of the first of these buckets.
     pub stored: BTreeMap<u8, Vec<Record>>,
 }
 
-/// Of how many people [`RecordStore::heads`] is asked at a time.
+/// Most users in a call of [`RecordStore::heads`].
 pub const MAX_HEADS: usize = 1_000;
 
-/// Habits and entries.
+/// The storage of habits and entries.
 #[async_trait]
 pub trait RecordStore: Send + Sync {
-    /// Locks `user`, loads `keys`, decides, and commits what was decided, durably.
+    /// Locks `user`, loads `keys`, calls `decide`, and commits its changeset durably.
     ///
-    /// Every writer comes this way, so for one user the order of commits is the order of `seq`.
-    /// The streaks of `stale_streaks` are queued in the same transaction, one row a habit
-    /// ([`StreakQueue`]). A save must replace exactly the version that it names; anything else is
-    /// [`StorageError::Corrupt`], because the lock should have made it impossible.
+    /// Every write takes this lock, so for one user the order of commits is the order of `seq` (ADR
+    /// 0001). The streaks of `stale_streaks` are queued in the same transaction, one row per habit
+    /// ([`StreakQueue`]). A record must replace exactly the version that it names. Any other stored
+    /// version is [`StorageError::Corrupt`], because the lock makes it impossible.
     async fn write(
         &self,
         user: UserId,
         keys: LoadSet,
         decide: Decide,
-    ) -> Result<Written, StorageError>;
+    ) -> Result<WriteOutcome, StorageError>;
 
-    /// What changed, in the order of `seq`, in one snapshot bounded by its head; `None` when
-    /// there is no such account.
+    /// Returns the changed records in the order of `seq`, in one snapshot bounded by its head.
+    /// Returns `None` if there is no such account.
     ///
-    /// A live entry of a deleted habit is left out: its habit's tombstone implies it, and a habit
-    /// that is revived stamps it anew. The tombstone of an entry is there whatever became of its
-    /// habit, because a habit that is revived leaves it as it is. [`Since::Beginning`] leaves out
-    /// every tombstone, and [`Since::FirstPull`] those up to where it began. With
-    /// [`Scope::Everything`] the settings are there too, if they changed.
+    /// * A live entry of a deleted habit is left out. The tombstone of the habit covers it, and a
+    ///   revived habit gives it a new `seq`.
+    /// * The tombstone of an entry is always there, even if its habit is deleted, because a revival
+    ///   of the habit does not change it.
+    /// * [`Since::Beginning`] leaves out every tombstone, and [`Since::FirstPull`] those up to the
+    ///   start of the pull.
+    /// * With [`Scope::Everything`] the settings are there too, if they changed.
     async fn delta(&self, user: UserId, query: DeltaQuery) -> Result<Option<Page>, StorageError>;
 
-    /// The newest change; `None` when there is no such account.
+    /// Returns the newest change, or `None` if there is no such account.
     async fn head(&self, user: UserId) -> Result<Option<Head>, StorageError>;
 
-    /// Where the histories of these people stand, of those who have accounts, in no order. For up
-    /// to [`MAX_HEADS`] people, whoever they are: one look each by key, so it costs what it is
-    /// asked for and not what is stored.
+    /// Returns the heads of the given users that have accounts, in no order.
+    ///
+    /// It takes up to [`MAX_HEADS`] users and reads each by key, so the cost depends on the number
+    /// of users in the call, not on the size of the storage.
     async fn heads(&self, users: &[UserId]) -> Result<Vec<(UserId, Seq)>, StorageError>;
 
-    /// A piece of everything that is live; `None` when there is no such account. An entry of a
-    /// deleted habit is not.
+    /// Returns a piece of all live records, or `None` if there is no such account. Entries of a
+    /// deleted habit are left out.
     async fn snapshot(
         &self,
         user: UserId,
         query: SnapshotQuery,
     ) -> Result<Option<SnapshotPiece>, StorageError>;
 
-    /// Compares everything that is live with what a replica holds, in one snapshot; `None` when
-    /// there is no such account. The records of the buckets that differ are handed out up to
-    /// about `limit`, whole buckets only, and at least one.
+    /// Compares all live records with the buckets of a replica, in one snapshot. Returns `None` if
+    /// there is no such account.
+    ///
+    /// The result has the records of the first differing buckets: whole buckets only, about `limit`
+    /// records, and at least one bucket.
     async fn compare(
         &self,
         user: UserId,
@@ -205,8 +201,10 @@ pub trait RecordStore: Send + Sync {
         limit: u32,
     ) -> Result<Option<Comparison>, StorageError>;
 
-    /// The live habits, or only those that are named, with what is recorded for them, in one
-    /// snapshot; `None` when there is no such account. Habits are in the order of
+    /// Returns the live habits with their entries in one snapshot, or `None` if there is no such
+    /// account.
+    ///
+    /// With `only` it returns just those habits. Habits are in the order of
     /// [`RecordStore::habits`].
     async fn journal(
         &self,
@@ -214,79 +212,81 @@ pub trait RecordStore: Send + Sync {
         only: Option<&[HabitId]>,
     ) -> Result<Option<Journal>, StorageError>;
 
-    /// A live habit.
+    /// Returns a live habit.
     async fn habit(&self, user: UserId, id: HabitId) -> Result<Option<Habit>, StorageError>;
 
-    /// The live habits by `sort_order`, then newest first (by creation, then id, descending).
+    /// Returns the live habits by `sort_order`, then newest first (by creation, then id,
+    /// descending).
     async fn habits(&self, user: UserId, archived_too: bool) -> Result<Vec<Habit>, StorageError>;
 
-    /// A live entry of a live habit.
+    /// Returns a live entry of a live habit.
     async fn entry(&self, user: UserId, id: EntryId) -> Result<Option<Entry>, StorageError>;
 
-    /// The live entries of live habits that `filter` lets through, newest completion first, then
+    /// Returns the live entries of live habits that `filter` matches, newest completion first, then
     /// by id, descending.
     async fn entries(&self, user: UserId, filter: EntryFilter) -> Result<Vec<Entry>, StorageError>;
 }
 
-/// An account to be stored.
+/// An account to store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewAccount {
-    /// The account.
+    /// Account.
     pub account: Account,
-    /// The hash of its password.
+    /// Hash of its password.
     pub password_hash: PasswordHash,
 }
 
-/// What a log-in needs to know.
+/// The data for the check of a log-in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Credentials {
-    /// Whose they are.
+    /// Id of the account.
     pub user_id: UserId,
-    /// The hash of the password.
+    /// Hash of the password.
     pub password_hash: PasswordHash,
 }
 
-/// A password that takes the place of another one.
+/// A new password hash for an account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewPassword {
-    /// The hash that is replaced.
+    /// Hash that it replaces. The write fails if another one is stored.
     pub replaces: PasswordHash,
-    /// The hash that takes its place.
+    /// New hash.
     pub hash: PasswordHash,
-    /// What becomes of the sessions.
-    pub sessions: SessionsThen,
+    /// Sessions to end.
+    pub sessions: EndSessions,
 }
 
-/// What becomes of a person's sessions when the password is replaced.
+/// The sessions that end when a password hash is replaced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SessionsThen {
-    /// All go on: it is the same password with another hash.
-    Stay,
-    /// All end but this one.
-    EndBut(SessionId),
-    /// All end.
-    End,
+pub enum EndSessions {
+    /// None, because it is a new hash of the same password.
+    None,
+    /// All except this one.
+    AllBut(SessionId),
+    /// All.
+    All,
 }
 
-/// What to do with a session whose refresh token was presented. Pure, as [`Decide`].
+/// The decision on a session whose refresh token was presented. It is pure, like [`Decide`].
 pub type DecideRefresh = Arc<dyn Fn(Session) -> Refreshed + Send + Sync>;
 
-/// Accounts and sessions.
+/// The storage of accounts and sessions.
 #[async_trait]
 pub trait AccountStore: Send + Sync {
-    /// Stores a new account, its history empty (`seq` 0, changed when it was created); `false`
-    /// when the e-mail address is taken.
+    /// Stores a new account with an empty history (`seq` 0, changed at its creation). Returns
+    /// `false` if the e-mail address is taken.
     async fn create_account(&self, new: NewAccount) -> Result<bool, StorageError>;
 
-    /// The credentials for a log-in name.
+    /// Returns the credentials of an e-mail address.
     async fn credentials(&self, email: &Email) -> Result<Option<Credentials>, StorageError>;
 
-    /// An account.
+    /// Returns an account.
     async fn account(&self, user: UserId) -> Result<Option<Account>, StorageError>;
 
-    /// Changes settings and returns the account as it then is. When days or weeks are read
-    /// differently afterwards, that is a change of the user's history, under the lock on the user,
-    /// and the streaks of all live habits are queued in the same transaction.
+    /// Changes settings and returns the account after the change.
+    ///
+    /// If days or weeks are read differently afterwards, this is a change of the history, under the
+    /// lock on the user. Then the streaks of all live habits are queued in the same transaction.
     async fn change_settings(
         &self,
         user: UserId,
@@ -294,24 +294,26 @@ pub trait AccountStore: Send + Sync {
         now: Timestamp,
     ) -> Result<Option<Account>, StorageError>;
 
-    /// Replaces the hash of the password and ends sessions, in one transaction; `false`, and nothing
-    /// is changed, when another hash is stored than the one to be replaced, or the account is gone.
+    /// Replaces the hash of the password and ends sessions, in one transaction. Returns `false`
+    /// without a change if another hash is stored, or the account is gone.
     async fn replace_password(&self, user: UserId, new: NewPassword) -> Result<bool, StorageError>;
 
-    /// Removes every row of the account; `false` when there was none.
+    /// Removes every row of the account. Returns `false` if there was none.
     async fn delete_account(&self, user: UserId) -> Result<bool, StorageError>;
 
-    /// Stores a new session and removes those of its user that have expired by its creation;
-    /// `false` when the password is no longer the one with the hash `checked`, or the account is
-    /// gone: of a log-in and a change of the password at the same time one is first.
+    /// Stores a new session and removes expired sessions of its user.
+    ///
+    /// Returns `false` if the stored hash is no longer `checked`, or the account is gone. If a
+    /// log-in races a change of the password, one of the two is first: a log-in with the old
+    /// password cannot succeed after the change.
     async fn open_session(
         &self,
         session: Session,
         checked: PasswordHash,
     ) -> Result<bool, StorageError>;
 
-    /// Loads a session under lock, decides, and stores a rotated one or removes one that was
-    /// reused or has expired; `None` when there is no such session.
+    /// Loads a session under lock, calls `decide`, and stores a rotated session or removes a reused
+    /// or expired one. Returns `None` if there is no such session.
     async fn refresh_session(
         &self,
         user: UserId,
@@ -319,7 +321,7 @@ pub trait AccountStore: Send + Sync {
         decide: DecideRefresh,
     ) -> Result<Option<Refreshed>, StorageError>;
 
-    /// Whether a session exists and has not expired at `now`.
+    /// Returns true if the session exists and has not expired at `now`.
     async fn session_is_open(
         &self,
         user: UserId,
@@ -327,79 +329,83 @@ pub trait AccountStore: Send + Sync {
         now: Timestamp,
     ) -> Result<bool, StorageError>;
 
-    /// The sessions of a person, those that have expired and were not removed yet among them, the
-    /// oldest first, then by id.
+    /// Returns the sessions of a user, oldest first, then by id. Expired ones that were not removed
+    /// yet are among them.
     async fn sessions(&self, user: UserId) -> Result<Vec<Session>, StorageError>;
 
-    /// Removes a session; no matter whether there was one.
+    /// Removes a session. It succeeds if there is none.
     async fn end_session(&self, user: UserId, session: SessionId) -> Result<(), StorageError>;
 }
 
-/// Streaks of one person that must be computed anew, held by whoever claimed them.
+/// The claimed streak jobs of one user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StreakClaim {
-    /// Whose habits they are.
+    /// User of the habits.
     pub user: UserId,
-    /// One or more, each of another habit.
+    /// One or more jobs, each of another habit.
     pub jobs: Vec<StreakJob>,
 }
 
-/// A streak that must be computed anew.
+/// A streak to recompute.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StreakJob {
-    /// The habit.
+    /// Habit.
     pub habit: HabitId,
-    /// Moves with each change after which the streak must be computed anew.
+    /// Generation of the job. It grows with each change after which the streak must be recomputed.
     pub generation: i64,
-    /// How often it was claimed since the last change, this time included.
+    /// Number of claims since the last change, including this one.
     pub attempts: u32,
 }
 
-/// A job, and what was computed for it.
+/// A job with its result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ComputedStreak {
-    /// The job.
+    /// Job.
     pub job: StreakJob,
-    /// The streak; no matter which when the habit is gone.
+    /// Streak. It is ignored if the habit is deleted.
     pub streak: StoredStreak,
 }
 
-/// How long a claim holds, in seconds.
+/// Time in seconds after which an unfinished claim expires.
 pub const LEASE_SECONDS: i64 = 30;
 
-/// After so many attempts a job is parked: it waits for the next change of its habit.
+/// Attempts after which a job is parked until the next change of its habit.
 pub const MAX_ATTEMPTS: u32 = 10;
 
-/// What became of a computed streak.
+/// The outcome of a computed streak.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StreakOutcome {
-    /// It is stored; other devices get it, because it moved `seq`.
+    /// Stored. It moved `seq`, so other devices get it.
     Published,
-    /// It is stored, and was the same before.
+    /// Stored, with the same value as before.
     Unchanged,
-    /// A change came in between, or the habit is gone: nothing was stored.
+    /// Not stored: the habit changed meanwhile or is deleted.
     Superseded,
 }
 
-/// The streaks that must be computed anew: one row a habit, written with the change that made
-/// them so, so that none is ever lost and the queue cannot outgrow the habits.
+/// The queue of streaks to recompute.
+///
+/// It has one row per habit, which is written in the transaction of the change. So no change is
+/// lost, and the queue is never longer than the number of habits.
 #[async_trait]
 pub trait StreakQueue: Send + Sync {
-    /// Claims up to `limit` jobs that are free at `now`, oldest first, for [`LEASE_SECONDS`], and
-    /// hands them out by person, each of whom comes once. One that was not tried since its change
-    /// is free whatever `now` is: the user's history may be ahead of the clock.
-    /// Those that were claimed [`MAX_ATTEMPTS`] times are left out.
+    /// Claims up to `limit` free jobs at `now`, oldest first, for [`LEASE_SECONDS`]. Returns one
+    /// claim per user.
+    ///
+    /// A job without an attempt since its change is always free, because the history of the user
+    /// may be ahead of the clock. Jobs with [`MAX_ATTEMPTS`] claims are left out.
     async fn claim_streaks(
         &self,
         now: Timestamp,
         limit: u32,
     ) -> Result<Vec<StreakClaim>, StorageError>;
 
-    /// Stores what was computed for jobs of `user` and takes them off the queue, all in one
-    /// transaction under the lock on the user, and says what became of each, in their order.
-    /// A streak is stored only if the generation still is its job's; the habit's `seq` and
-    /// `updated_at` move only if `current` or `longest` do, its `version` never. To finish a job
-    /// again is nothing.
+    /// Stores the results of jobs of `user` and removes the jobs, all in one transaction under the
+    /// lock on the user. Returns the outcomes in the order of the jobs.
+    ///
+    /// A streak is stored only if its job still has the same generation. The `seq` and `updated_at`
+    /// of the habit change only with `current` or `longest`, and its `version` never. The call is
+    /// idempotent.
     async fn finish_streaks(
         &self,
         user: UserId,
@@ -407,8 +413,7 @@ pub trait StreakQueue: Send + Sync {
         now: Timestamp,
     ) -> Result<Vec<StreakOutcome>, StorageError>;
 
-    /// Gives jobs of `user` back before their leases have run out; they are free again at
-    /// `available_at`.
+    /// Releases jobs of `user` before their leases expire. They are free again at `available_at`.
     async fn release_streaks(
         &self,
         user: UserId,
@@ -416,19 +421,21 @@ pub trait StreakQueue: Send + Sync {
         available_at: Timestamp,
     ) -> Result<(), StorageError>;
 
-    /// How many jobs wait or are held, and how many are parked.
+    /// Returns the length of the queue.
     async fn streak_backlog(&self) -> Result<Backlog, StorageError>;
 
-    /// The distinct ways in which the people of this server begin their days.
+    /// Returns the distinct pairs of zone and day start of all users.
     async fn day_borders(&self) -> Result<Vec<DayBorder>, StorageError>;
 
-    /// Queues the streaks that a new day may change, of people of `border` for whom `today` was
-    /// not begun yet, and notes that it was: a current streak above 0, a limit, which is kept by
-    /// the day's passing, or something that was recorded ahead. What waits or is held is queued
-    /// anew, so that nobody stores a streak of the day before.
+    /// Queues the streaks that a new day may change, for users of `border` for whom `today` has not
+    /// begun yet, and marks it as begun.
     ///
-    /// Ends after the person with whom `limit` people and streaks are reached, so that nobody's
-    /// write waits long. Says whether people may be left.
+    /// These are current streaks above 0, limits, which a day keeps by passing, and entries that
+    /// were recorded ahead. A waiting or claimed job gets a new generation, so that no streak of
+    /// the day before is stored.
+    ///
+    /// The call ends after the user with whom `limit` users and streaks are reached, so that no
+    /// write waits long. Returns true if users may be left.
     async fn begin_day(
         &self,
         border: &DayBorder,
@@ -438,39 +445,39 @@ pub trait StreakQueue: Send + Sync {
     ) -> Result<bool, StorageError>;
 }
 
-/// The queue's length.
+/// The length of the queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct Backlog {
-    /// Jobs that wait or are held.
+    /// Number of waiting and claimed jobs.
     pub waiting: u64,
-    /// Since when the oldest of them is due: since the last change of its habit or, when it was
-    /// tried and given back, since it may be tried again, which may be yet to come.
+    /// Time at which the oldest of them became due: its last change, or the time of its next
+    /// attempt, which may be in the future.
     pub due_since: Option<Timestamp>,
-    /// Jobs that were tried too often.
+    /// Number of parked jobs.
     pub parked: u64,
 }
 
-/// When days begin.
+/// The start of days in a zone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DayBorder {
-    /// Where.
+    /// Zone.
     pub timezone: Zone,
-    /// On the wall clock.
+    /// Wall-clock time.
     pub day_start: DayStart,
 }
 
-/// A whole storage.
+/// A storage: all of its ports together.
 #[async_trait]
 pub trait Storage: RecordStore + AccountStore + StreakQueue + DeviceStore + PurgeStore {
-    /// Whether the storage answers.
+    /// Succeeds if the storage answers.
     async fn ping(&self) -> Result<(), StorageError>;
 
-    /// Finishes what runs, writes everything to its place and lets go. Calls made afterwards are
-    /// [`StorageError::Unavailable`], but closing again is nothing.
+    /// Finishes running calls, writes all data and releases the storage. Later calls return
+    /// [`StorageError::Unavailable`]. Closing twice is a no-op.
     async fn close(&self) -> Result<(), StorageError>;
 
-    /// Waits until the storage is broken for as long as this process lives, so that only another
-    /// process can help. One that heals by itself is never that, nor is one that was closed.
+    /// Waits until the storage is broken so that only a restart of the process helps. A storage
+    /// that recovers by itself, or that was closed, never is.
     async fn broken(&self) {
         std::future::pending::<()>().await;
     }

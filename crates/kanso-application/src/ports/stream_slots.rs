@@ -1,30 +1,32 @@
-//! How many event streams a person has open, over all servers.
+//! The number of open event streams per user, over all servers.
 
 use async_trait::async_trait;
 use kanso_domain::UserId;
 use uuid::Uuid;
 
-/// A stream's right to be there.
+/// The slot of one stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StreamSlot {
-    /// Whose stream it is.
+    /// User of the stream.
     pub user: UserId,
-    /// Which of their streams.
+    /// Id of the stream.
     pub stream: Uuid,
 }
 
-/// Counts the streams of all servers together. Each server counts its own besides, so this may
-/// forget; then a person may have more streams for a while.
+/// Counts the streams of all servers.
+///
+/// Each server also counts its own, so this count may lose slots. Then a user can have more streams
+/// for a while.
 #[async_trait]
 pub trait SharedStreamSlots: Send + Sync {
-    /// Takes this slot, unless its user has `most` others; `false` then. While nobody can tell, it
-    /// is taken.
+    /// Takes the slot. Returns `false` if its user has `most` others. If the count is not
+    /// available, the slot is granted.
     async fn take(&self, slot: StreamSlot, most: usize) -> bool;
 
-    /// Says that the stream is still there, which it has to with every heartbeat: a slot of which
-    /// nothing is heard for three of them is free, because its server may be gone.
+    /// Renews the slot. It is called with every heartbeat. A slot without a renewal for three
+    /// heartbeats is free, because its server may have stopped.
     fn renew(&self, slot: StreamSlot);
 
-    /// The stream is gone.
+    /// Releases the slot of a closed stream.
     fn give_back(&self, slot: StreamSlot);
 }

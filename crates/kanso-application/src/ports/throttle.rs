@@ -1,58 +1,60 @@
-//! Slows down guessing at one account's password.
+//! The throttle of password guesses per account.
 
 use async_trait::async_trait;
 use kanso_domain::accounts::Email;
 
-/// So many failures in a row, of a person who mixes up passwords, before there is a wait.
+/// Failures in a row before the first wait. A user may mix up passwords.
 pub const FAILURES_BEFORE_WAIT: u32 = 5;
-/// The longest wait, and how long a failure is remembered, in seconds.
+/// Longest wait in seconds, and the time for which a failure counts.
 pub const LONGEST_WAIT_SECONDS: u32 = 15 * 60;
-/// Attempts for one account that may be under way at once while there is no wait yet: a
-/// household's devices that log in after a new password. From then on it is one.
+/// Simultaneous attempts for one account before the first wait. It allows for the devices of a
+/// household that log in after a new password. After the first wait it is one.
 ///
-/// Whoever guesses gains next to nothing: 4 failures and 8 at once are 12, after which the wait is
-/// 128 s. That makes 15 guesses in the first 15 minutes, where one after the other makes 14.
+/// An attacker gains almost nothing: 4 failures and 8 simultaneous attempts are 12, after which the
+/// wait is 128 s. That allows 15 guesses in the first 15 minutes, instead of 14 one after another.
 pub const AT_ONCE: u32 = 8;
-/// How long an attempt counts as under way of which nothing is heard, because its server died, in
-/// seconds. Longer than a request may take.
+/// Seconds after which an unsettled attempt no longer counts, because its server stopped. It is
+/// longer than a request may take.
 pub const LEASE_SECONDS: u32 = 60;
 
-/// Whether an attempt may be made.
+/// The answer to a request for an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Admission {
-    /// It may, and counts as under way until it is settled.
+    /// The attempt is allowed. It counts as running until it is settled.
     Admitted,
-    /// Not before so many seconds have passed.
+    /// The attempt is allowed after the wait.
     Wait {
-        /// At least 1.
+        /// Seconds to wait, at least 1.
         seconds: u32,
     },
 }
 
-/// What came of an attempt.
+/// The outcome of an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LoginOutcome {
-    /// The password was right: earlier failures are forgotten.
+    /// Right password. Earlier failures are cleared.
     Right,
-    /// It was not: one failure more.
+    /// Wrong password. It counts as a failure.
     Wrong,
-    /// The server could not tell. That is nobody's failure.
+    /// The server failed. It does not count.
     Unknown,
 }
 
-/// Remembers failed log-ins by account, existing or not. The fifth in a row costs a second, each
-/// further one twice as much, at most 15 minutes; 15 minutes without a failure, or a success, forget
-/// them. Never a permanent lock-out.
+/// Counts failed log-ins per e-mail address, with or without an account.
 ///
-/// Passwords take their time to be checked, so an attempt counts from when it is admitted, in one
-/// step with the question whether it may be made: many at once pass no sooner than one after the
-/// other ([`AT_ONCE`]).
+/// The fifth failure in a row costs a second, and each further one twice as much, up to 15 minutes.
+/// A success, or 15 minutes without a failure, clears the count. An account is never locked for
+/// good.
+///
+/// A password check takes time, so an attempt counts from its admission, which is one step with the
+/// question. Simultaneous attempts are not admitted sooner than successive ones, apart from
+/// [`AT_ONCE`].
 #[async_trait]
 pub trait LoginThrottle: Send + Sync {
-    /// Asks for an attempt for `email`. One that is admitted has to be settled.
+    /// Requests an attempt for `email`. An admitted attempt must be settled.
     async fn admit(&self, email: &Email) -> Admission;
 
-    /// Says what came of an attempt that was admitted.
-    async fn settle(&self, email: &Email, verdict: LoginOutcome);
+    /// Reports the outcome of an admitted attempt.
+    async fn settle(&self, email: &Email, outcome: LoginOutcome);
 }

@@ -1,4 +1,4 @@
-//! Tickets: how somebody who cannot send headers says who they are.
+//! Tickets: short-lived credentials for clients that cannot send headers.
 
 use async_trait::async_trait;
 use kanso_domain::Timestamp;
@@ -6,40 +6,42 @@ use kanso_domain::sessions::TokenHash;
 
 use super::credentials::Identity;
 
-/// A ticket that was just made.
+/// A new ticket.
 #[derive(Clone, PartialEq, Eq)]
 pub struct NewTicket {
-    /// The ticket to hand out.
+    /// Ticket, to return to the client.
     pub ticket: String,
-    /// Its hash, to keep.
+    /// Hash of the ticket, to store.
     pub hash: TokenHash,
 }
 
-/// Makes tickets: opaque, 256 random bits.
+/// Creates tickets: opaque texts with 256 random bits.
 pub trait TicketTokens: Send + Sync {
-    /// A new one.
+    /// Returns a new ticket.
     fn mint(&self) -> NewTicket;
 
-    /// The hash of a presented ticket; `None` when it is not of our form.
+    /// Returns the hash of a presented ticket, or `None` if it is malformed.
     fn read(&self, ticket: &str) -> Option<TokenHash>;
 }
 
-/// Whom a ticket speaks for, and for how long.
+/// The identity of a ticket, with its expiry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct KeptTicket {
-    /// Who asked for it.
+pub struct StoredTicket {
+    /// Identity that requested it.
     pub identity: Identity,
-    /// From then on it is not good any more.
+    /// Time from which it is refused.
     pub expires_at: Timestamp,
 }
 
-/// Keeps tickets until they are used, by their hashes. One that is lost costs its holder another
-/// request, so a store may forget, but it never hands one out twice.
+/// Stores tickets by their hashes until they are used.
+///
+/// A lost ticket costs the client another request, so a store may lose one. It must never return
+/// one twice.
 #[async_trait]
 pub trait TicketStore: Send + Sync {
-    /// Keeps a ticket.
-    async fn keep(&self, hash: TokenHash, ticket: KeptTicket);
+    /// Stores a ticket.
+    async fn keep(&self, hash: TokenHash, ticket: StoredTicket);
 
-    /// Takes a ticket out, whether or not it has expired; `None` when there is none.
-    async fn take(&self, hash: TokenHash) -> Option<KeptTicket>;
+    /// Removes and returns a ticket, even if it has expired. Returns `None` if there is none.
+    async fn take(&self, hash: TokenHash) -> Option<StoredTicket>;
 }

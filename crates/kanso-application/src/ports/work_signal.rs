@@ -1,8 +1,8 @@
-//! Wakes whoever waits for work.
+//! The signal for background workers.
 
-/// Says that there is work. A hint: the work itself is in the storage, and whoever misses the hint
-/// finds it a moment later.
+/// Signals that there is work. It is a hint: the work is in the storage, and a worker that misses
+/// the hint finds it at its next poll.
 pub trait WorkSignal: Send + Sync {
-    /// Streaks are to be computed anew.
+    /// Signals that streaks must be recomputed.
     fn streaks(&self);
 }

@@ -1,9 +1,9 @@
-//! What the statistics answer.
+//! The answers of the statistics.
 
 use kanso_domain::calendar::{day_begins, days_after};
 use kanso_domain::habits::Habit;
 use kanso_domain::progress::{
-    Cell, CellState, HabitProgress, Period, PeriodTotal, Rate, Standing, Streak, Unit, totals,
+    Cell, CellState, HabitProgress, Period, PeriodTotal, Rate, Streak, TodayStatus, Unit, totals,
 };
 use kanso_domain::{Date, HabitId, Timestamp, WeekStart};
 
@@ -12,43 +12,43 @@ use super::{DateRange, StatsContext};
 /// The days of all habits in a range.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Weekly {
-    /// The range.
+    /// Range.
     pub range: DateRange,
-    /// The habits, in the order of the list.
+    /// Habits in the order of the list.
     pub habits: Vec<HabitWeek>,
-    /// The sum over them.
+    /// Rate over all habits.
     pub overall: Rate,
 }
 
 /// The days of one habit in a range.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HabitWeek {
-    /// The habit.
+    /// Habit.
     pub habit: Habit,
-    /// Units done and missed.
+    /// Rate over the units of the range.
     pub rate: Rate,
-    /// One for each civil date.
+    /// Cells, one for each civil date.
     pub cells: Vec<Cell>,
-    /// By the recorded days.
+    /// Streak by the stored local dates.
     pub streak: Streak,
 }
 
 impl HabitWeek {
-    pub(super) fn new(judged: &HabitProgress<'_>, streak: Streak, range: DateRange) -> Self {
+    pub(super) fn new(progress: &HabitProgress<'_>, streak: Streak, range: DateRange) -> Self {
         Self {
-            habit: judged.habit.clone(),
-            rate: judged.rate(range.from, range.to),
-            cells: judged.cells(range.from, range.to),
+            habit: progress.habit.clone(),
+            rate: progress.rate(range.from, range.to),
+            cells: progress.cells(range.from, range.to),
             streak,
         }
     }
 
-    /// The sum of the days, in thousandths.
+    /// Returns the sum of the days in thousandths.
     pub fn total(&self) -> i64 {
         self.cells.iter().map(|cell| cell.value).sum()
     }
 
-    /// On how many days the target was met.
+    /// Returns the number of days on which the target was met.
     pub fn days_completed(&self) -> usize {
         self.cells
             .iter()
@@ -68,41 +68,41 @@ impl Weekly {
     }
 }
 
-/// Everything about one habit.
+/// The statistics of one habit.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HabitStats {
-    /// The habit.
+    /// Habit.
     pub habit: Habit,
-    /// The streak.
+    /// Streak.
     pub streak: Streak,
-    /// Over all units.
+    /// Rate over all units.
     pub rate: Rate,
-    /// Between 0 and 1; none before anything was recorded.
+    /// Strength between 0 and 1; `None` before the first entry.
     pub strength: Option<f64>,
-    /// What was recorded, by week.
+    /// Totals by week.
     pub weeks: Vec<PeriodTotal>,
-    /// The same by month.
+    /// Totals by month.
     pub months: Vec<PeriodTotal>,
-    /// The same by year.
+    /// Totals by year.
     pub years: Vec<PeriodTotal>,
-    /// On how many days the target was met, from Sunday.
+    /// Number of days on which the target was met, by weekday from Sunday.
     pub done_by_weekday: [u32; 7],
-    /// The units that have begun: why the streak is what it is.
+    /// Units that have begun. They explain the streak.
     pub units: Vec<Unit>,
 }
 
 impl HabitStats {
-    pub(super) fn new(judged: &HabitProgress<'_>, week_start: WeekStart) -> Self {
+    pub(super) fn new(progress: &HabitProgress<'_>, week_start: WeekStart) -> Self {
         Self {
-            habit: judged.habit.clone(),
-            streak: judged.streak(),
-            rate: judged.overall_rate(),
-            strength: judged.strength(),
-            weeks: totals(judged.log(), Period::Week(week_start)),
-            months: totals(judged.log(), Period::Month),
-            years: totals(judged.log(), Period::Year),
-            done_by_weekday: judged.done_by_weekday(),
-            units: judged.units(),
+            habit: progress.habit.clone(),
+            streak: progress.streak(),
+            rate: progress.overall_rate(),
+            strength: progress.strength(),
+            weeks: totals(progress.log(), Period::Week(week_start)),
+            months: totals(progress.log(), Period::Month),
+            years: totals(progress.log(), Period::Year),
+            done_by_weekday: progress.done_by_weekday(),
+            units: progress.units(),
         }
     }
 }
@@ -110,41 +110,41 @@ impl HabitStats {
 /// The cells of one habit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HeatmapAnswer {
-    /// The habit.
+    /// Habit.
     pub habit_id: HabitId,
-    /// One for each civil date.
+    /// Cells, one for each civil date.
     pub cells: Vec<Cell>,
 }
 
 /// All habits at a glance.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StatsOverview {
-    /// The habits that are not put away.
+    /// Habits that are not archived.
     pub habits: Vec<HabitGlance>,
-    /// Over the last 7 days, today included.
+    /// Rate over the last 7 days, including today.
     pub last_7_days: Rate,
-    /// Over the last 30 days, today included.
+    /// Rate over the last 30 days, including today.
     pub last_30_days: Rate,
 }
 
 /// One habit at a glance.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HabitGlance {
-    /// The habit.
+    /// Habit.
     pub habit: Habit,
-    /// The streak.
+    /// Streak.
     pub streak: Streak,
-    /// Between 0 and 1; none before anything was recorded.
+    /// Strength between 0 and 1; `None` before the first entry.
     pub strength: Option<f64>,
 }
 
 impl StatsOverview {
     pub(super) fn new(habits: &[HabitProgress<'_>]) -> Self {
         let last = |days| habits.iter().map(|habit| habit.recent_rate(days)).sum();
-        let glance = |judged: &HabitProgress<'_>| HabitGlance {
-            habit: judged.habit.clone(),
-            streak: judged.streak(),
-            strength: judged.strength(),
+        let glance = |progress: &HabitProgress<'_>| HabitGlance {
+            habit: progress.habit.clone(),
+            streak: progress.streak(),
+            strength: progress.strength(),
         };
         Self {
             habits: habits.iter().map(glance).collect(),
@@ -154,38 +154,39 @@ impl StatsOverview {
     }
 }
 
-/// What is asked for today.
+/// The habits of today.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TodayAnswer {
     /// Today.
     pub date: Date,
-    /// The zone in which it is today.
+    /// Zone of this day.
     pub timezone: String,
-    /// When the next day begins.
+    /// Start of the next day.
     pub ends_at: Timestamp,
-    /// The habits that are not put away, in the order of the list.
+    /// Habits that are not archived, in the order of the list.
     pub habits: Vec<HabitToday>,
 }
 
 /// One habit today.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HabitToday {
-    /// The habit.
+    /// Habit.
     pub habit: Habit,
-    /// How it stands.
-    pub standing: Standing,
+    /// Status of the habit.
+    pub status: TodayStatus,
 }
 
 impl TodayAnswer {
-    pub(super) fn new(habits: &[HabitProgress<'_>], reader: &StatsContext) -> Self {
-        let settings = &reader.settings;
-        let on_today = |judged: &HabitProgress<'_>| HabitToday {
-            habit: judged.habit.clone(),
-            standing: judged.standing(),
+    pub(super) fn new(habits: &[HabitProgress<'_>], context: &StatsContext) -> Self {
+        let settings = &context.settings;
+        let on_today = |progress: &HabitProgress<'_>| HabitToday {
+            habit: progress.habit.clone(),
+            status: progress.today_status(),
         };
-        let tomorrow = days_after(reader.today, 1);
+        // Not 24 hours later: the day of a transition is longer or shorter.
+        let tomorrow = days_after(context.today, 1);
         Self {
-            date: reader.today,
+            date: context.today,
             timezone: settings.timezone.to_string(),
             ends_at: day_begins(tomorrow, &settings.timezone, settings.day_start),
             habits: habits.iter().map(on_today).collect(),

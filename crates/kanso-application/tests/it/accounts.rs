@@ -1,15 +1,15 @@
 use kanso_application::accounts::{LogIn, Registration};
-use kanso_application::ports::storage::{AccountStore as _, NewPassword, SessionsThen};
+use kanso_application::ports::storage::{AccountStore as _, EndSessions, NewPassword};
 use kanso_domain::accounts::{Password, Settings, SettingsChange};
 use kanso_testkit::build::noon;
 use kanso_testkit::{CountingThrottle, LegiblePasswords};
 
-use crate::world::{PASSWORD, World, ada, says_account_gone};
+use crate::world::{PASSWORD, World, ada, is_account_gone};
 
 #[tokio::test]
 async fn a_new_account_has_the_default_settings() {
     let world = World::new();
-    let user = world.person().await;
+    let user = world.register().await;
     let account = world.accounts.get(user).await.unwrap();
     assert_eq!(account.email, ada());
     assert_eq!(account.settings, Settings::default());
@@ -19,7 +19,7 @@ async fn a_new_account_has_the_default_settings() {
 #[tokio::test]
 async fn an_address_is_registered_once() {
     let world = World::new();
-    world.person().await;
+    world.register().await;
     let password = Password::choose("another one").unwrap();
     let again = world.accounts.register(ada(), password).await.unwrap();
     assert_eq!(again, Registration::EmailTaken);
@@ -29,7 +29,7 @@ async fn an_address_is_registered_once() {
 #[tokio::test]
 async fn only_the_right_password_logs_in() {
     let world = World::new();
-    world.person().await;
+    world.register().await;
     assert!(matches!(world.log_in("wrong").await, LogIn::Refused));
     assert!(matches!(world.log_in(PASSWORD).await, LogIn::Granted(_)));
 }
@@ -42,9 +42,9 @@ async fn an_unknown_address_is_refused_like_a_wrong_password() {
 }
 
 #[tokio::test]
-async fn a_password_that_nobody_can_have_is_refused() {
+async fn an_impossible_password_is_refused() {
     let world = World::new();
-    world.person().await;
+    world.register().await;
     let endless = "x".repeat(257);
     assert!(matches!(world.log_in(&endless).await, LogIn::Refused));
     assert_eq!(world.throttle.failures(&ada()), 1);
@@ -53,7 +53,7 @@ async fn a_password_that_nobody_can_have_is_refused() {
 #[tokio::test]
 async fn failures_throttle_even_the_right_password() {
     let world = World::new();
-    world.person().await;
+    world.register().await;
     for _ in 0..3 {
         assert!(matches!(world.log_in("wrong").await, LogIn::Refused));
     }
@@ -64,9 +64,9 @@ async fn failures_throttle_even_the_right_password() {
 }
 
 #[tokio::test]
-async fn a_success_forgets_the_failures() {
+async fn a_success_clears_the_failures() {
     let world = World::new();
-    world.person().await;
+    world.register().await;
     for _ in 0..4 {
         assert!(matches!(world.log_in("wrong").await, LogIn::Refused));
         assert!(matches!(world.log_in(PASSWORD).await, LogIn::Granted(_)));
@@ -77,12 +77,12 @@ async fn a_success_forgets_the_failures() {
 #[tokio::test]
 async fn an_outdated_hash_is_replaced_at_the_next_log_in() {
     let world = World::new();
-    let user = world.person().await;
+    let user = world.register().await;
     let old = LegiblePasswords::old_hash_of(PASSWORD);
     let new = NewPassword {
         replaces: LegiblePasswords::hash_of(PASSWORD),
         hash: old,
-        sessions: SessionsThen::Stay,
+        sessions: EndSessions::None,
     };
     assert!(world.storage.replace_password(user, new).await.unwrap());
     world.granted().await;
@@ -92,9 +92,9 @@ async fn an_outdated_hash_is_replaced_at_the_next_log_in() {
 }
 
 #[tokio::test]
-async fn settings_are_kept() {
+async fn changed_settings_are_stored() {
     let world = World::new();
-    let user = world.person().await;
+    let user = world.register().await;
     let change = SettingsChange {
         timezone: Some("Asia/Tokyo".parse().unwrap()),
         ..SettingsChange::default()
@@ -107,16 +107,16 @@ async fn settings_are_kept() {
 #[tokio::test]
 async fn a_deleted_account_is_gone() {
     let world = World::new();
-    let user = world.person().await;
+    let user = world.register().await;
     let accounts = &world.accounts;
     accounts.delete(user).await.unwrap();
-    assert!(says_account_gone(&accounts.delete(user).await));
-    assert!(says_account_gone(&accounts.get(user).await));
+    assert!(is_account_gone(&accounts.delete(user).await));
+    assert!(is_account_gone(&accounts.get(user).await));
     let change = SettingsChange::default();
-    assert!(says_account_gone(
+    assert!(is_account_gone(
         &accounts.change_settings(user, change).await
     ));
     assert!(matches!(world.log_in(PASSWORD).await, LogIn::Refused));
-    // The address is free again.
-    world.person().await;
+    // The address can be registered again.
+    world.register().await;
 }

@@ -1,4 +1,4 @@
-//! Devices over several servers, each with a memory of its own, that share a storage.
+//! Devices of several servers, which share a storage and have a memory each.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use kanso_domain::{DeviceId, Timestamp};
 use kanso_testkit::build::{device, new_account, noon, user};
 use kanso_testkit::{ManualClock, MemoryStorage};
 
-/// Two servers, and the clock of both.
+/// Two servers with one clock.
 struct Fleet {
     one: Devices,
     other: Devices,
@@ -29,7 +29,7 @@ impl Fleet {
     }
 }
 
-/// Which devices a server lists, and when each was seen last.
+/// The devices that a server lists, with the time of the last sync of each.
 async fn listed(server: &Devices) -> Vec<(DeviceId, Timestamp)> {
     let listed = server.list(user(1)).await.unwrap().into_iter();
     let listed = listed.map(|lag| (lag.device.id, lag.device.last_seen_at));
@@ -37,18 +37,18 @@ async fn listed(server: &Devices) -> Vec<(DeviceId, Timestamp)> {
 }
 
 #[tokio::test]
-async fn a_device_that_one_server_meets_is_listed_by_another_at_once() {
+async fn a_new_device_is_listed_by_every_server_at_once() {
     let fleet = Fleet::new().await;
-    fleet.one.saw(user(1), device(1), None).await;
+    fleet.one.record_sighting(user(1), device(1), None).await;
     assert_eq!(listed(&fleet.other).await, [(device(1), noon())]);
 }
 
 #[tokio::test]
-async fn what_a_server_saw_before_does_not_bring_back_what_another_forgot() {
+async fn an_older_sighting_does_not_bring_back_a_forgotten_device() {
     let fleet = Fleet::new().await;
     for _ in 0..2 {
-        // The second sighting waits.
-        fleet.one.saw(user(1), device(1), None).await;
+        // The second sighting is not stored at once.
+        fleet.one.record_sighting(user(1), device(1), None).await;
     }
     assert!(fleet.other.forget(user(1), device(1)).await.unwrap());
     fleet.one.store_sightings().await.unwrap();
@@ -58,18 +58,18 @@ async fn what_a_server_saw_before_does_not_bring_back_what_another_forgot() {
 }
 
 #[tokio::test]
-async fn a_device_that_syncs_after_it_was_forgotten_is_a_new_one() {
+async fn a_forgotten_device_that_syncs_is_a_new_one() {
     let fleet = Fleet::new().await;
     let Fleet { one, other, clock } = &fleet;
-    one.saw(user(1), device(1), None).await;
+    one.record_sighting(user(1), device(1), None).await;
     assert!(one.forget(user(1), device(1)).await.unwrap());
     clock.advance_seconds(60);
-    one.saw(user(1), device(1), None).await;
+    one.record_sighting(user(1), device(1), None).await;
     assert_eq!(listed(other).await, [(device(1), noon().plus_seconds(60))]);
-    // The other server has to find out first.
+    // The other server first finds out that the device was forgotten.
     assert!(other.forget(user(1), device(1)).await.unwrap());
-    one.saw(user(1), device(1), None).await;
+    one.record_sighting(user(1), device(1), None).await;
     one.store_sightings().await.unwrap();
-    one.saw(user(1), device(1), None).await;
+    one.record_sighting(user(1), device(1), None).await;
     assert_eq!(listed(other).await.len(), 1);
 }

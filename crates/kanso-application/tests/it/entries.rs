@@ -5,7 +5,7 @@ use kanso_domain::accounts::SettingsChange;
 use kanso_domain::sync::{Base, Deferral, OperationOutcome};
 use kanso_testkit::build::{at, done, entry, habit, noted, titled};
 
-use crate::world::{World, says_account_gone};
+use crate::world::{World, is_account_gone};
 
 #[tokio::test]
 async fn a_list_reaches_back_thirty_days_today_included() {
@@ -18,7 +18,7 @@ async fn a_list_reaches_back_thirty_days_today_included() {
 }
 
 #[tokio::test]
-async fn today_is_the_users() {
+async fn today_is_the_day_of_the_user() {
     let world = World::new();
     let user = with_entries(&world, &["2025-12-17", "2025-12-18"]).await;
     let change = SettingsChange {
@@ -26,7 +26,7 @@ async fn today_is_the_users() {
         ..SettingsChange::default()
     };
     world.accounts.change_settings(user, change).await.unwrap();
-    // It is two in the morning of the 16th there.
+    // In this zone it is two in the morning of the 16th.
     assert_eq!(
         days(&world, user, EntryFilter::default()).await,
         ["2025-12-18"]
@@ -43,7 +43,7 @@ async fn today_is_the_users() {
 }
 
 #[tokio::test]
-async fn a_list_with_an_end_reaches_back_from_there() {
+async fn a_list_with_an_end_reaches_back_from_it() {
     let world = World::new();
     let user = with_entries(&world, &["2025-10-01", "2025-10-02", "2025-10-31"]).await;
     for to in ["2025-10-31", "2025-10-31T23:00:00Z"] {
@@ -59,7 +59,7 @@ async fn a_list_with_an_end_reaches_back_from_there() {
 }
 
 #[tokio::test]
-async fn a_list_with_a_beginning_has_no_other() {
+async fn a_list_with_a_start_begins_there() {
     let world = World::new();
     let user = with_entries(&world, &["2020-02-29", "2026-01-15"]).await;
     let filter = EntryFilter {
@@ -72,7 +72,7 @@ async fn a_list_with_a_beginning_has_no_other() {
 #[tokio::test]
 async fn an_entry_waits_for_its_habit() {
     let world = World::new();
-    let user = world.person().await;
+    let user = world.register().await;
     let create = async || {
         let fields = done(habit(1), "2026-01-15");
         let create = world
@@ -132,15 +132,15 @@ async fn an_entry_is_edited_and_deleted() {
 #[tokio::test]
 async fn a_deleted_account_has_no_list() {
     let world = World::new();
-    let user = world.person().await;
+    let user = world.register().await;
     world.accounts.delete(user).await.unwrap();
     let list = world.entries.list(user, EntryFilter::default());
-    assert!(says_account_gone(&list.await));
+    assert!(is_account_gone(&list.await));
 }
 
-/// Somebody with one habit, entered on these days, on 15 January 2026 at noon.
+/// A user with one habit and entries on these days, on 15 January 2026 at noon.
 async fn with_entries(world: &World, days: &[&str]) -> UserId {
-    let user = world.person().await;
+    let user = world.register().await;
     let created = world
         .habits
         .create(user, RetryKey::default(), Some(habit(1)), titled("Read"));

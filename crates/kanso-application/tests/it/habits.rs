@@ -4,12 +4,12 @@ use kanso_domain::sync::{Base, OperationOutcome, RejectionCode};
 use kanso_domain::{Entity, Record, UserId};
 use kanso_testkit::build::{habit, noon, on, titled, version};
 
-use crate::world::{World, says_account_gone};
+use crate::world::{World, is_account_gone};
 
 #[tokio::test]
 async fn a_habit_without_an_id_gets_a_fresh_one() {
     let world = World::new();
-    let user = world.person().await;
+    let user = world.register().await;
     let first = created(&world, user, "Read").await;
     let second = created(&world, user, "Read").await;
     assert_ne!(first, second);
@@ -19,7 +19,7 @@ async fn a_habit_without_an_id_gets_a_fresh_one() {
 #[tokio::test]
 async fn the_same_habit_again_is_the_stored_one() {
     let world = World::new();
-    let user = world.person().await;
+    let user = world.register().await;
     let create = async || {
         let create = world
             .habits
@@ -36,7 +36,7 @@ async fn the_same_habit_again_is_the_stored_one() {
 #[tokio::test]
 async fn a_habit_is_edited_and_deleted_by_version() {
     let world = World::new();
-    let user = world.person().await;
+    let user = world.register().await;
     let habits = &world.habits;
     let created = habits.create(user, RetryKey::default(), Some(habit(1)), titled("Read"));
     assert!(is_applied(&created.await.unwrap()));
@@ -66,7 +66,7 @@ async fn a_habit_is_edited_and_deleted_by_version() {
 #[tokio::test]
 async fn archived_habits_are_listed_on_request() {
     let world = World::new();
-    let user = world.person().await;
+    let user = world.register().await;
     let fields = HabitFields {
         archived_at: Some(Some(noon())),
         ..titled("Read")
@@ -80,7 +80,7 @@ async fn archived_habits_are_listed_on_request() {
 #[tokio::test]
 async fn an_unknown_habit_is_not_found() {
     let world = World::new();
-    let user = world.person().await;
+    let user = world.register().await;
     let habits = &world.habits;
     let expected = OperationOutcome::Rejected(RejectionCode::NotFound(Entity::Habit).into());
     let updated = habits.update(
@@ -97,14 +97,14 @@ async fn an_unknown_habit_is_not_found() {
 }
 
 #[tokio::test]
-async fn nobody_writes_to_a_deleted_account() {
+async fn a_deleted_account_accepts_no_write() {
     let world = World::new();
-    let user = world.person().await;
+    let user = world.register().await;
     world.accounts.delete(user).await.unwrap();
     let created = world
         .habits
         .create(user, RetryKey::default(), None, titled("Read"));
-    assert!(says_account_gone(&created.await));
+    assert!(is_account_gone(&created.await));
 }
 
 async fn created(world: &World, user: UserId, title: &str) -> Record {

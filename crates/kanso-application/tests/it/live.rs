@@ -16,12 +16,12 @@ use uuid::Uuid;
 use crate::world::World;
 
 #[tokio::test]
-async fn every_commit_that_moves_the_head_is_told_and_no_other() {
+async fn exactly_the_commits_that_move_the_head_are_published() {
     let world = World::new();
-    let user = world.person().await;
+    let user = world.register().await;
     let create = async || {
-        let (attempt, id) = (RetryKey::default(), Some(habit(1)));
-        let create = world.habits.create(user, attempt, id, titled("Read"));
+        let (retry_key, id) = (RetryKey::default(), Some(habit(1)));
+        let create = world.habits.create(user, retry_key, id, titled("Read"));
         create.await.unwrap()
     };
     assert!(matches!(create().await, OperationOutcome::Applied(_)));
@@ -38,9 +38,9 @@ async fn every_commit_that_moves_the_head_is_told_and_no_other() {
 }
 
 #[tokio::test]
-async fn a_streak_that_a_worker_stored_is_told() {
+async fn a_streak_that_a_worker_stored_is_published() {
     let world = World::new();
-    let user = world.person().await;
+    let user = world.register().await;
     let create = world
         .habits
         .create(user, RetryKey::default(), Some(habit(1)), titled("Read"));
@@ -62,9 +62,9 @@ async fn a_streak_that_a_worker_stored_is_told() {
 }
 
 #[tokio::test]
-async fn who_follows_begins_where_the_history_stands() {
+async fn a_subscription_begins_at_the_head() {
     let world = World::new();
-    let user = world.person().await;
+    let user = world.register().await;
     let live = Live::new(world.storage.clone(), Arc::new(QuietFeed));
     assert_eq!(live.follow(user).await.unwrap().newest().get(), 0);
     let create = world
@@ -73,19 +73,19 @@ async fn who_follows_begins_where_the_history_stands() {
     create.await.unwrap();
     let mut following = live.follow(user).await.unwrap();
     assert_eq!(following.head().seq.get(), 1);
-    following.reach(following.newest()).await;
+    following.wait_for(following.newest()).await;
 }
 
 #[tokio::test]
 async fn a_snapshot_has_the_settings_once_they_were_changed() {
     let world = World::new();
-    let user = world.person().await;
+    let user = world.register().await;
     let feed = world.feed.clone();
     let streaks = Streaks::new(world.storage.clone(), world.clock.clone(), feed);
     let replicas = Replicas::new(world.storage.clone(), streaks);
     for number in 1..=2 {
-        let (attempt, id) = (RetryKey::default(), Some(habit(number)));
-        let create = world.habits.create(user, attempt, id, titled("Read"));
+        let (retry_key, id) = (RetryKey::default(), Some(habit(number)));
+        let create = world.habits.create(user, retry_key, id, titled("Read"));
         create.await.unwrap();
     }
     assert_eq!(replicas.settings(user).await.unwrap(), None);
@@ -98,12 +98,12 @@ async fn a_snapshot_has_the_settings_once_they_were_changed() {
     assert_eq!(settings.seq.get(), 3);
 }
 
-/// Everybody is followed who is named; what they are told is kept.
+/// A feed with subscribers of the given users. It stores the published heads.
 struct Followed(Vec<UserId>, Mutex<Vec<(UserId, i64)>>);
 
 impl Feed for Followed {
     fn publish(&self, _user: UserId, _head: Seq) {
-        panic!("the other servers are not told what they have committed");
+        panic!("a sweep must not publish to other servers");
     }
 
     fn has_subscribers(&self, _user: UserId) -> bool {
@@ -125,14 +125,14 @@ impl Feed for Followed {
 }
 
 #[tokio::test]
-async fn a_sweep_tells_everybody_here_what_the_storage_knows() {
+async fn a_sweep_publishes_the_heads_of_the_storage() {
     let world = World::new();
-    let user = world.person().await;
+    let user = world.register().await;
     let create = world
         .habits
         .create(user, RetryKey::default(), Some(habit(1)), titled("Read"));
     create.await.unwrap();
-    // More than are asked for at a time, most of them without an account.
+    // More users than one call reads, most of them without an account.
     let strangers = (0..2_500).map(|number| UserId::new(Uuid::from_u128(1 << 100 | number)));
     let followed: Vec<_> = strangers.chain([user]).collect();
     let feed = Arc::new(Followed(followed, Mutex::default()));

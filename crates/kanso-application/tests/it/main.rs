@@ -1,9 +1,6 @@
 //! Use cases over adapters in memory.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test that meets what it does not expect stops there"
-)]
+#![expect(clippy::unwrap_used, reason = "a failed expectation ends the test")]
 
 mod accounts;
 mod devices;

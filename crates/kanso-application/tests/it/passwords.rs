@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use async_trait::async_trait;
 use kanso_application::accounts::{LogIn, PasswordChange};
 use kanso_application::ports::credentials::{Identity, PasswordCheck, PasswordFault, Passwords};
-use kanso_application::ports::storage::{AccountStore as _, NewPassword, SessionsThen};
+use kanso_application::ports::storage::{AccountStore as _, EndSessions, NewPassword};
 use kanso_domain::accounts::{Password, PasswordHash};
 use kanso_testkit::{LegiblePasswords, MemoryStorage};
 
@@ -20,9 +20,9 @@ async fn change(world: &World, who: Identity, current: &str, new: &str) -> Passw
     changed.await.unwrap()
 }
 
-/// Somebody with an account, and the session of their log-in.
+/// A user with an account and the session of the log-in.
 async fn signed_in(world: &World) -> Identity {
-    world.person().await;
+    world.register().await;
     session(world).await
 }
 
@@ -45,7 +45,7 @@ async fn a_changed_password_logs_in_and_the_old_one_does_not() {
 }
 
 #[tokio::test]
-async fn the_session_that_asks_stays_and_the_others_end() {
+async fn the_session_of_the_change_stays_and_the_others_end() {
     let world = World::new();
     let who = signed_in(&world).await;
     let other = session(&world).await;
@@ -59,7 +59,7 @@ async fn a_wrong_current_password_changes_nothing_and_counts() {
     let world = World::new();
     let who = signed_in(&world).await;
     let other = session(&world).await;
-    // Two guesses, of which each counts.
+    // Two guesses, and each counts.
     let refused = change(&world, who, "a guess", NEW).await;
     assert_eq!(refused, PasswordChange::Refused);
     assert_eq!(world.throttle.failures(&ada()), 2);
@@ -74,7 +74,7 @@ async fn a_wrong_current_password_changes_nothing_and_counts() {
 }
 
 #[tokio::test]
-async fn a_password_that_nobody_can_have_is_wrong() {
+async fn an_impossible_password_is_wrong() {
     let world = World::new();
     let who = signed_in(&world).await;
     let endless = "x".repeat(257);
@@ -85,9 +85,9 @@ async fn a_password_that_nobody_can_have_is_wrong() {
     assert!(matches!(world.log_in(PASSWORD).await, LogIn::Granted(_)));
 }
 
-/// The answer was lost.
+/// The device lost the answer to its first request.
 #[tokio::test]
-async fn a_change_that_is_asked_for_again_is_done() {
+async fn a_retried_change_succeeds() {
     let world = World::new();
     let who = signed_in(&world).await;
     for _ in 0..7 {
@@ -98,10 +98,9 @@ async fn a_change_that_is_asked_for_again_is_done() {
     assert!(world.accounts.is_open(who).await.unwrap());
 }
 
-/// Also when the new password is the old one, and the current one was mistyped: nobody else is
-/// signed in afterwards.
+/// This also holds if the new password is the old one and the current one was mistyped.
 #[tokio::test]
-async fn after_a_change_nobody_else_is_signed_in() {
+async fn a_change_ends_every_other_session() {
     let world = World::new();
     let who = signed_in(&world).await;
     let other = session(&world).await;
@@ -111,7 +110,7 @@ async fn after_a_change_nobody_else_is_signed_in() {
     assert!(world.accounts.is_open(who).await.unwrap());
 }
 
-/// While the first password is checked, somebody else replaces it.
+/// Replaces the hash while the first password is checked.
 struct Overtaken {
     storage: Arc<MemoryStorage>,
     by: PasswordHash,
@@ -134,7 +133,7 @@ impl Passwords for Overtaken {
             let new = NewPassword {
                 replaces: credentials.password_hash,
                 hash: self.by.clone(),
-                sessions: SessionsThen::End,
+                sessions: EndSessions::All,
             };
             let replaced = self.storage.replace_password(credentials.user_id, new);
             assert!(replaced.await.unwrap());
@@ -143,10 +142,11 @@ impl Passwords for Overtaken {
     }
 }
 
-/// What a log-in comes to that is overtaken, and the hash that is stored then.
+/// Returns the outcome of a log-in whose hash is replaced meanwhile, and the hash that is stored
+/// then.
 async fn overtaken(by: PasswordHash) -> (LogIn, PasswordHash) {
     let world = World::new();
-    world.person().await;
+    world.register().await;
     let storage = world.storage.clone();
     let world = world.with_passwords(Overtaken {
         storage: storage.clone(),
@@ -159,16 +159,16 @@ async fn overtaken(by: PasswordHash) -> (LogIn, PasswordHash) {
 }
 
 #[tokio::test]
-async fn a_log_in_that_is_overtaken_by_a_new_password_is_refused() {
+async fn a_log_in_that_races_a_new_password_is_refused() {
     let by = LegiblePasswords::hash_of(NEW);
     let (outcome, stored) = overtaken(by.clone()).await;
     assert!(matches!(outcome, LogIn::Refused));
-    assert!(stored == by, "and the new password stays");
+    assert!(stored == by, "the new password stays");
 }
 
-/// Another log-in with the same password hashed it anew.
+/// Another log-in with the same password stored a new hash of it.
 #[tokio::test]
-async fn a_log_in_that_is_overtaken_by_another_is_granted() {
+async fn a_log_in_that_races_a_rehash_is_granted() {
     let (outcome, _) = overtaken(LegiblePasswords::old_hash_of(PASSWORD)).await;
     assert!(matches!(outcome, LogIn::Granted(_)));
 }

@@ -6,9 +6,9 @@ use kanso_testkit::LegibleAccessTokens;
 use crate::world::{PASSWORD, World};
 
 #[tokio::test]
-async fn an_access_token_speaks_for_its_person_until_it_expires() {
+async fn an_access_token_is_valid_until_it_expires() {
     let world = World::new();
-    let user = world.person().await;
+    let user = world.register().await;
     let grant = world.granted().await;
     let identity = whom(&world, &grant.access.token).await.unwrap();
     assert_eq!(identity.user_id, user);
@@ -22,9 +22,9 @@ async fn an_access_token_speaks_for_its_person_until_it_expires() {
 }
 
 #[tokio::test]
-async fn a_refresh_token_is_good_once_and_yields_its_successor() {
+async fn a_refresh_token_is_valid_once_and_yields_its_successor() {
     let world = World::new();
-    world.person().await;
+    world.register().await;
     let first = world.granted().await;
     let second = refresh(&world, &first.refresh_token).await.unwrap();
     assert_ne!(second.refresh_token, first.refresh_token);
@@ -34,9 +34,9 @@ async fn a_refresh_token_is_good_once_and_yields_its_successor() {
 }
 
 #[tokio::test]
-async fn a_lost_answer_may_be_asked_for_again() {
+async fn a_refresh_can_be_retried_after_a_lost_answer() {
     let world = World::new();
-    world.person().await;
+    world.register().await;
     let first = world.granted().await;
     let second = refresh(&world, &first.refresh_token).await.unwrap();
     world.clock.advance_seconds(GRACE_SECONDS);
@@ -48,7 +48,7 @@ async fn a_lost_answer_may_be_asked_for_again() {
 #[tokio::test]
 async fn reuse_after_the_grace_ends_the_session() {
     let world = World::new();
-    world.person().await;
+    world.register().await;
     let first = world.granted().await;
     let second = refresh(&world, &first.refresh_token).await.unwrap();
     world.clock.advance_seconds(GRACE_SECONDS + 1);
@@ -60,7 +60,7 @@ async fn reuse_after_the_grace_ends_the_session() {
 #[tokio::test]
 async fn reuse_ends_only_its_own_session() {
     let world = World::new();
-    world.person().await;
+    world.register().await;
     let stolen = world.granted().await;
     let other = world.granted().await;
     refresh(&world, &stolen.refresh_token).await.unwrap();
@@ -72,7 +72,7 @@ async fn reuse_ends_only_its_own_session() {
 #[tokio::test]
 async fn a_session_lives_as_long_as_it_is_refreshed() {
     let world = World::new();
-    world.person().await;
+    world.register().await;
     let mut token = world.granted().await.refresh_token;
     for _ in 0..3 {
         world.clock.advance_seconds(SESSION_SECONDS - 1);
@@ -85,7 +85,7 @@ async fn a_session_lives_as_long_as_it_is_refreshed() {
 #[tokio::test]
 async fn logging_out_ends_the_session() {
     let world = World::new();
-    world.person().await;
+    world.register().await;
     let grant = world.granted().await;
     let other = world.granted().await;
     let identity = whom(&world, &grant.access.token).await.unwrap();
@@ -98,7 +98,7 @@ async fn logging_out_ends_the_session() {
 #[tokio::test]
 async fn deleting_the_account_ends_its_sessions() {
     let world = World::new();
-    let user = world.person().await;
+    let user = world.register().await;
     let grant = world.granted().await;
     world.accounts.delete(user).await.unwrap();
     assert!(whom(&world, &grant.access.token).await.is_none());
@@ -106,9 +106,9 @@ async fn deleting_the_account_ends_its_sessions() {
 }
 
 #[tokio::test]
-async fn what_is_no_refresh_token_is_refused() {
+async fn a_malformed_refresh_token_is_refused() {
     let world = World::new();
-    world.person().await;
+    world.register().await;
     for text in ["", PASSWORD, "a/b/c"] {
         assert!(refresh(&world, text).await.is_none(), "{text:?}");
     }

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use kanso_application::ports::storage::{AccountStore as _, RecordStore as _, Scope};
 use kanso_application::streaks::Streaks;
-use kanso_application::sync::{Caller, Seen};
+use kanso_application::sync::{Caller, ReadPosition};
 use kanso_domain::entries::{EntryFields, EntryKind};
 use kanso_domain::habits::{HabitFields, HabitType, TargetDirection, TargetFields};
 use kanso_domain::sync::{Action, Base, LoadSet, decide};
@@ -15,11 +15,11 @@ use kanso_testkit::{ManualClock, MemoryStorage, QuietFeed};
 
 use crate::world::World;
 
-/// In seconds.
+/// One day in seconds.
 const DAY: i64 = 86_400;
 
-/// On 15 January: a habit that is kept, one with a day off, one of which an entry was taken back, one
-/// with an entry ahead, one without entries, a limit, and one that is deleted with an entry left.
+/// Habits on 15 January: a streak, one with a day off, one with a deleted entry, one with an entry
+/// in the future, one without entries, a limit, and a deleted one with an entry left.
 fn life() -> Vec<Action> {
     let skipped = |of, when| EntryFields {
         kind: Some(EntryKind::Skip),
@@ -52,14 +52,14 @@ fn life() -> Vec<Action> {
     life
 }
 
-/// All that the person has, in pages of `limit`, as a device without a cursor reads it.
+/// Returns all records of the user, read in pages of `limit` by a device without a cursor.
 async fn everything(world: &World, user: UserId, limit: u32) -> Vec<Record> {
     let mut read = Vec::new();
-    let mut seen = Seen::Nothing;
+    let mut seen = ReadPosition::Beginning;
     loop {
         let page = world.sync.delta(user, seen, Scope::Everything, Some(limit));
         let page = page.await.unwrap().unwrap();
-        seen = Seen::UpTo(page.cursor());
+        seen = ReadPosition::Cursor(page.cursor());
         let has_more = page.has_more();
         read.extend(page.records);
         if !has_more {
@@ -71,7 +71,7 @@ async fn everything(world: &World, user: UserId, limit: u32) -> Vec<Record> {
 #[tokio::test]
 async fn a_page_with_everything_has_the_streaks_of_pages_without() {
     let world = World::new();
-    let user = world.person().await;
+    let user = world.register().await;
     let caller = Caller {
         user,
         device: None,
@@ -111,7 +111,7 @@ async fn the_age_of_the_oldest_job_is_that_of_its_change() {
     let clock = Arc::new(ManualClock::at(noon()));
     let streaks = Streaks::new(storage.clone(), clock.clone(), Arc::new(QuietFeed));
     let age = async || streaks.backlog().await.unwrap().1;
-    assert_eq!(age().await, 0, "none waits");
+    assert_eq!(age().await, 0, "no job waits");
     storage.create_account(new_account(1)).await.unwrap();
     let outbox = vec![once(create_habit(habit(1), titled("Read")))];
     let keys = LoadSet::of(&outbox);
@@ -120,5 +120,5 @@ async fn the_age_of_the_oldest_job_is_that_of_its_change() {
     clock.advance_seconds(90);
     assert_eq!(age().await, 90);
     clock.set(noon().plus_seconds(-90));
-    assert_eq!(age().await, 0, "the clock was put back");
+    assert_eq!(age().await, 0, "the clock went back");
 }

@@ -1,5 +1,5 @@
 use kanso_application::ports::storage::{RecordStore as _, Scope};
-use kanso_application::sync::{Caller, Seen, Synced};
+use kanso_application::sync::{Caller, ReadPosition, Synced};
 use kanso_domain::sync::{
     Base, Cursor, CursorRefusal, Deferral, Epoch, Operation, OperationOutcome, RejectionCode,
 };
@@ -9,11 +9,11 @@ use kanso_testkit::build::{
     update_habit, version,
 };
 
-use crate::world::{World, says_account_gone};
+use crate::world::{World, is_account_gone};
 
 const LIMIT: u32 = 1_000;
 
-/// What records are, without what is derived from others.
+/// The kind and stamp of records, without derived values.
 fn places(records: &[Record]) -> Vec<(Entity, Stamp)> {
     records
         .iter()
@@ -24,7 +24,7 @@ fn places(records: &[Record]) -> Vec<(Entity, Stamp)> {
 #[tokio::test]
 async fn a_device_gets_its_results_and_its_own_changes() {
     let world = World::new();
-    let user = world.person().await;
+    let user = world.register().await;
     let outbox = vec![
         operation(1, create_habit(habit(1), titled("Read"))),
         operation(2, create_entry(entry(1), done(habit(1), "2026-01-15"))),
@@ -40,9 +40,9 @@ async fn a_device_gets_its_results_and_its_own_changes() {
 }
 
 #[tokio::test]
-async fn an_outbox_that_comes_again_has_no_second_effect() {
+async fn a_retried_outbox_has_no_second_effect() {
     let world = World::new();
-    let user = world.person().await;
+    let user = world.register().await;
     let outbox = vec![
         operation(1, create_habit(habit(1), titled("Read"))),
         operation(2, update_habit(habit(1), Base::Any, titled("Run"))),
@@ -61,7 +61,7 @@ async fn an_outbox_that_comes_again_has_no_second_effect() {
 #[tokio::test]
 async fn an_op_id_with_another_body_is_rejected() {
     let world = World::new();
-    let user = world.person().await;
+    let user = world.register().await;
     let first = operation(1, create_habit(habit(1), titled("Read")));
     let mut other = operation(2, create_habit(habit(2), titled("Run")));
     if let (Some(key), Some(used)) = (&mut other.key, first.key) {
@@ -78,7 +78,7 @@ async fn an_op_id_with_another_body_is_rejected() {
 #[tokio::test]
 async fn a_cursor_of_another_history_leaves_the_outbox_unapplied() {
     let world = World::new();
-    let user = world.person().await;
+    let user = world.register().await;
     let head = world.storage.head(user).await.unwrap().unwrap();
     let restored = Cursor {
         epoch: Epoch::new(head.epoch.get() + 1),
@@ -97,12 +97,12 @@ async fn a_cursor_of_another_history_leaves_the_outbox_unapplied() {
             let refused = exchange(&world, user, Some(cursor), outbox).await;
             assert_eq!(refused.unwrap_err(), expected);
         }
-        let seen = Seen::UpTo(cursor);
-        let refused = world.sync.delta(user, seen, Scope::Habits, None).await;
+        let position = ReadPosition::Cursor(cursor);
+        let refused = world.sync.delta(user, position, Scope::Habits, None).await;
         assert_eq!(refused.unwrap().unwrap_err(), expected);
     }
     assert_eq!(world.storage.head(user).await.unwrap(), Some(head));
-    // With a good cursor the same outbox is applied, as if for the first time.
+    // With a valid cursor the same outbox is applied as if it were sent for the first time.
     let synced = exchange(&world, user, Some(head.cursor()), outbox).await;
     assert_eq!(applied(&synced.unwrap().outcomes).len(), 1);
 }
@@ -110,7 +110,7 @@ async fn a_cursor_of_another_history_leaves_the_outbox_unapplied() {
 #[tokio::test]
 async fn a_deferred_operation_is_applied_once_its_habit_is_there() {
     let world = World::new();
-    let user = world.person().await;
+    let user = world.register().await;
     let waiting = operation(1, create_entry(entry(1), done(habit(1), "2026-01-15")));
     let waits = OperationOutcome::Deferred(Deferral::HabitUnknown(habit(1)));
     for _ in 0..2 {
@@ -133,7 +133,7 @@ async fn a_deferred_operation_is_applied_once_its_habit_is_there() {
 #[tokio::test]
 async fn one_failure_does_not_stop_the_others() {
     let world = World::new();
-    let user = world.person().await;
+    let user = world.register().await;
     let outbox = vec![
         operation(1, delete_habit(habit(9), Base::Any)),
         operation(2, create_habit(habit(1), titled("Read"))),
@@ -152,7 +152,7 @@ async fn one_failure_does_not_stop_the_others() {
 #[tokio::test]
 async fn pages_follow_each_other_until_nothing_is_left() {
     let world = World::new();
-    let user = world.person().await;
+    let user = world.register().await;
     let create = |number: u8| {
         let title = format!("Habit {number}");
         operation(number, create_habit(habit(number.into()), titled(&title)))
@@ -183,9 +183,9 @@ async fn pages_follow_each_other_until_nothing_is_left() {
 }
 
 #[tokio::test]
-async fn a_first_client_is_answered_by_instant() {
+async fn a_client_of_the_first_version_reads_by_instant() {
     let world = World::new();
-    let user = world.person().await;
+    let user = world.register().await;
     for number in [1_u8, 2] {
         world.clock.advance_seconds(60);
         let create = create_habit(habit(number.into()), titled("Read"));
@@ -194,8 +194,11 @@ async fn a_first_client_is_answered_by_instant() {
             .unwrap();
     }
     let since = async |instant| {
-        let seen = Seen::UpToInstant(instant);
-        let page = world.sync.delta(user, seen, Scope::Everything, None).await;
+        let position = ReadPosition::Instant(instant);
+        let page = world
+            .sync
+            .delta(user, position, Scope::Everything, None)
+            .await;
         page.unwrap().unwrap().records.len()
     };
     let first = noon().plus_seconds(60);
@@ -208,7 +211,7 @@ async fn a_first_client_is_answered_by_instant() {
 #[tokio::test]
 async fn a_deleted_account_does_not_sync() {
     let world = World::new();
-    let user = world.person().await;
+    let user = world.register().await;
     world.accounts.delete(user).await.unwrap();
     let outbox = vec![operation(1, create_habit(habit(1), titled("Read")))];
     for outbox in [outbox, vec![]] {
@@ -224,7 +227,7 @@ async fn a_deleted_account_does_not_sync() {
                 outbox,
             )
             .await;
-        assert!(says_account_gone(&synced));
+        assert!(is_account_gone(&synced));
     }
 }
 
@@ -257,12 +260,22 @@ fn applied(outcomes: &[OperationOutcome]) -> Vec<Record> {
         .collect()
 }
 
-/// All records by id, as whoever reads page by page comes to hold them.
-async fn kept(world: &World, user: UserId, meanwhile: impl AsyncFnOnce()) -> Vec<(Entity, Stamp)> {
+/// Returns all records in the order in which an export reads them. `meanwhile` runs after the first
+/// page.
+async fn export(
+    world: &World,
+    user: UserId,
+    meanwhile: impl AsyncFnOnce(),
+) -> Vec<(Entity, Stamp)> {
     let (mut pages, mut meanwhile) = (Vec::new(), Some(meanwhile));
     let mut cursor = None;
     loop {
-        let page = world.sync.kept(user, cursor, 2).await.unwrap().unwrap();
+        let page = world
+            .sync
+            .history_page(user, cursor, 2)
+            .await
+            .unwrap()
+            .unwrap();
         pages.extend(places(&page.records));
         if !page.has_more() {
             return pages;
@@ -275,28 +288,28 @@ async fn kept(world: &World, user: UserId, meanwhile: impl AsyncFnOnce()) -> Vec
 }
 
 #[tokio::test]
-async fn everything_that_is_kept_is_read_to_its_newest_state() {
+async fn an_export_has_the_newest_state_of_every_record() {
     let world = World::new();
-    let user = world.person().await;
+    let user = world.register().await;
     let outbox = (1..=3)
         .map(|number| operation(number, create_habit(habit(number.into()), titled("Read"))))
         .chain([operation(4, delete_habit(habit(2), Base::Any))])
         .collect();
     exchange(&world, user, None, outbox).await.unwrap();
-    // Deleted while it is read, after the page that had it alive.
+    // Deletes a habit after the page on which it was live.
     let meanwhile = async || {
         let outbox = vec![operation(5, delete_habit(habit(1), Base::Any))];
         exchange(&world, user, None, outbox).await.unwrap();
     };
-    let pages = kept(&world, user, meanwhile).await;
+    let pages = export(&world, user, meanwhile).await;
     let deleted: Vec<_> = pages.iter().map(|(_, stamp)| stamp.is_deleted()).collect();
     assert_eq!(deleted, [false, false, true, true]);
 }
 
 #[tokio::test]
-async fn what_is_kept_is_of_one_history() {
+async fn an_export_has_pages_of_one_history() {
     let world = World::new();
-    let user = world.person().await;
+    let user = world.register().await;
     let outbox = vec![operation(1, create_habit(habit(1), titled("Read")))];
     let synced = exchange(&world, user, None, outbox).await.unwrap();
     let here = synced.page.cursor();
@@ -304,7 +317,13 @@ async fn what_is_kept_is_of_one_history() {
         epoch: Epoch::new(here.epoch.get() + 1),
         ..here
     };
-    let after = async |cursor| world.sync.kept(user, Some(cursor), LIMIT).await.unwrap();
+    let after = async |cursor| {
+        world
+            .sync
+            .history_page(user, Some(cursor), LIMIT)
+            .await
+            .unwrap()
+    };
     assert!(after(here).await.is_some());
     assert_eq!(after(elsewhere).await, None);
 }

@@ -1,4 +1,4 @@
-//! Everything that a use case needs, in memory.
+//! All ports of the use cases, in memory.
 
 use std::sync::{Arc, Mutex};
 
@@ -21,27 +21,27 @@ use kanso_testkit::{
 
 pub(crate) const PASSWORD: &str = "correct horse";
 
-/// Nobody works here.
-struct Asleep;
+/// A signal without workers.
+struct NoWorkers;
 
-impl WorkSignal for Asleep {
+impl WorkSignal for NoWorkers {
     fn streaks(&self) {}
 }
 
-/// Notes what is published. Everybody has a subscriber, who hears nothing.
+/// Records publications. Every user has a subscriber, who receives nothing.
 #[derive(Default)]
-pub(crate) struct LoudFeed(Mutex<Vec<(UserId, Seq)>>);
+pub(crate) struct RecordingFeed(Mutex<Vec<(UserId, Seq)>>);
 
-impl LoudFeed {
-    /// What was published since somebody looked, as numbers.
+impl RecordingFeed {
+    /// Returns the positions that were published since the last call.
     pub(crate) fn published(&self, user: UserId) -> Vec<i64> {
-        let heard = std::mem::take(&mut *self.0.lock().unwrap());
-        let its = heard.into_iter().filter(|(whose, _)| *whose == user);
+        let published = std::mem::take(&mut *self.0.lock().unwrap());
+        let its = published.into_iter().filter(|(whose, _)| *whose == user);
         its.map(|(_, head)| head.get()).collect()
     }
 }
 
-impl Feed for LoudFeed {
+impl Feed for RecordingFeed {
     fn publish(&self, user: UserId, head: Seq) {
         self.0.lock().unwrap().push((user, head));
     }
@@ -67,7 +67,7 @@ pub(crate) struct World {
     pub(crate) storage: Arc<MemoryStorage>,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) throttle: Arc<CountingThrottle>,
-    pub(crate) feed: Arc<LoudFeed>,
+    pub(crate) feed: Arc<RecordingFeed>,
     pub(crate) accounts: Accounts,
     account_ports: AccountPorts,
     pub(crate) habits: Habits,
@@ -76,13 +76,13 @@ pub(crate) struct World {
 }
 
 impl World {
-    /// A world at noon in which nobody is registered, and three failures throttle.
+    /// Returns a world at noon without accounts. Three failures throttle.
     pub(crate) fn new() -> Self {
         let storage = Arc::new(MemoryStorage::default());
         let clock = Arc::new(ManualClock::at(noon()));
         let ids = Arc::new(SequentialIds::default());
         let throttle = Arc::new(CountingThrottle::allowing(3));
-        let feed = Arc::new(LoudFeed::default());
+        let feed = Arc::new(RecordingFeed::default());
         let account_ports = AccountPorts {
             storage: storage.clone(),
             clock: clock.clone(),
@@ -97,7 +97,7 @@ impl World {
             storage: storage.clone(),
             clock: clock.clone(),
             ids,
-            wake: Arc::new(Asleep),
+            wake: Arc::new(NoWorkers),
             feed: feed.clone(),
         };
         let devices = Devices::new(storage.clone(), clock.clone());
@@ -114,15 +114,15 @@ impl World {
         }
     }
 
-    /// The same world, in which passwords are checked in another way.
+    /// Returns the world with other password checks.
     pub(crate) fn with_passwords(mut self, passwords: impl Passwords + 'static) -> Self {
         self.account_ports.passwords = Arc::new(passwords);
         self.accounts = Accounts::new(self.account_ports.clone());
         self
     }
 
-    /// Somebody with an account.
-    pub(crate) async fn person(&self) -> UserId {
+    /// Registers a user.
+    pub(crate) async fn register(&self) -> UserId {
         let password = Password::choose(PASSWORD).unwrap();
         match self.accounts.register(ada(), password).await.unwrap() {
             Registration::Registered(account) => account.id,
@@ -136,7 +136,7 @@ impl World {
         self.accounts.log_in(ada(), password).await.unwrap()
     }
 
-    /// What a log-in with the right password grants.
+    /// Returns the grant of a log-in with the right password.
     pub(crate) async fn granted(&self) -> Grant {
         match self.log_in(PASSWORD).await {
             LogIn::Granted(grant) => *grant,
@@ -150,7 +150,7 @@ pub(crate) fn ada() -> Email {
     "ada@example.org".parse().unwrap()
 }
 
-/// What every use case says to somebody whose account is gone.
-pub(crate) fn says_account_gone<T>(answer: &Result<T, Fault>) -> bool {
+/// Returns true for the answer that every use case gives after the account was deleted.
+pub(crate) fn is_account_gone<T>(answer: &Result<T, Fault>) -> bool {
     matches!(answer, Err(Fault::AccountGone))
 }

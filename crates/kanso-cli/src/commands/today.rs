@@ -7,7 +7,7 @@ use kanso_client::Shown;
 use kanso_client::domain::HabitId;
 use kanso_client::domain::entries::Entry;
 use kanso_client::domain::habits::{Habit, HabitType};
-use kanso_client::domain::progress::{Standing, TodayState};
+use kanso_client::domain::progress::{TodayState, TodayStatus};
 use kanso_client::protocol::stats::StreakRecord;
 use serde_json::{Value, json};
 
@@ -20,7 +20,7 @@ use crate::words;
 struct Line<'a> {
     habit: &'a Habit,
     is_pending: bool,
-    standing: Standing,
+    standing: TodayStatus,
     entries: Vec<Shown<Entry>>,
 }
 
@@ -30,7 +30,7 @@ pub(crate) fn run(context: &Context) -> anyhow::Result<Exit> {
     let mut entries = entries_by_habit(context, today)?;
     let mut lines = Vec::new();
     for Shown { record, is_pending } in &journal.habits {
-        let standing = journal.judge(record).standing();
+        let standing = journal.judge(record).today_status();
         // What was put away is not shown, what was done without being due is.
         if record.details.archived_at.is_none() && standing.state != TodayState::NotDue {
             lines.push(Line {

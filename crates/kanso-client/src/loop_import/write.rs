@@ -2,6 +2,7 @@
 
 use kanso_domain::entries::{Entry, EntryDetails};
 use kanso_domain::{EntryId, HabitId};
+use kanso_protocol::sync::member_name;
 
 use super::report::{Outcome, Row};
 use super::{Export, ExportedEntry, ExportedHabit, ImportError, ImportReport, Mode, derived_id};
@@ -60,7 +61,11 @@ impl Client {
                 let fields = habit.members.clone().fields();
                 let fields = fields.map_err(ReplicaError::damaged)?;
                 let differing = fields.differing(&stored.details).into_iter();
-                kept(&differing.map(|(_, name)| name).collect::<Vec<_>>())
+                kept(
+                    &differing
+                        .map(|(_, member)| member_name(member))
+                        .collect::<Vec<_>>(),
+                )
             }
             None if editor.was_deleted(key)? => (Outcome::Deleted, Vec::new()),
             None => {

@@ -66,7 +66,7 @@ pub(super) fn offer(
             Verdict::Lost(change) => {
                 let lost = operation(ids.next_id(), now, key, change);
                 let lost = with(lost, OnConflictName::Merge);
-                let action = lost.request.clone().operation(None).action;
+                let action = lost.request.clone().action();
                 let after = overlay(pair.theirs, [(action, now)], settings);
                 expected.insert(key, after);
                 offers.push(lost);
@@ -170,7 +170,7 @@ fn rebase(
         if request.base_version.is_some() && request.base_version != version {
             outbox::reissue(connection, &waiting, ids.next_id(), version)?;
         }
-        let action = request.operation(None).action;
+        let action = request.action();
         record = overlay(record, [(action, waiting.created_at)], settings);
     }
     Ok(())

@@ -84,10 +84,7 @@ pub(super) fn edits(
     let mut edits = Vec::new();
     while let Some(row) = rows.next()? {
         let body: String = row.get(0)?;
-        edits.push((
-            request(&body)?.operation(None).action,
-            instant(row.get(1)?)?,
-        ));
+        edits.push((request(&body)?.action(), instant(row.get(1)?)?));
     }
     Ok(edits)
 }

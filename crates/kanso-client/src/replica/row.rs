@@ -202,6 +202,11 @@ mod tests {
             json: "{\"version\":2}".to_owned(),
             sealed: None,
         };
+        assert_eq!(
+            row.checksum(),
+            3_179_463_158_914_413_080,
+            "stored by older releases"
+        );
         let others = [
             Row {
                 seq: 4,

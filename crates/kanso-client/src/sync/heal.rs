@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use kanso_domain::Record;
 use kanso_domain::sync::Digest;
-use kanso_protocol::sync::{Changed, VerifyRequest, VerifyResponse};
+use kanso_protocol::sync::{ChangeContent, VerifyRequest, VerifyResponse};
 
 use super::Run;
 use crate::Client;
@@ -93,7 +93,7 @@ impl Comparison {
         for bucket in &response.buckets {
             let records = buckets.entry(bucket.bucket).or_default();
             for change in &bucket.records {
-                if let Changed::Record(record) = change.read()? {
+                if let ChangeContent::Record(record) = change.read()? {
                     records.push(*record);
                 }
             }

@@ -3,7 +3,7 @@
 use kanso_domain::Seq;
 use kanso_domain::sync::Digest;
 use kanso_protocol::problem::Problem;
-use kanso_protocol::sync::{Changed, SyncResponse};
+use kanso_protocol::sync::{ChangeContent, SyncResponse};
 use kanso_protocol::{MAX_OPERATIONS, MAX_PAGE};
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -160,8 +160,8 @@ fn delivery(response: SyncResponse) -> Result<Delivery, CallError> {
     let mut settings = None;
     for change in &response.changes {
         match change.read()? {
-            Changed::Record(record) => records.push(*record),
-            Changed::Settings(changed) => settings = Some(changed.settings),
+            ChangeContent::Record(record) => records.push(*record),
+            ChangeContent::Settings(changed) => settings = Some(changed.settings),
         }
     }
     let unexpected = |what| CallError::Unexpected { what };

@@ -1,16 +1,16 @@
 //! Streaks and days from the replica alone.
 
-use kanso_client::domain::progress::{Standing, TodayState};
+use kanso_client::domain::progress::{TodayState, TodayStatus};
 use kanso_client::domain::{HabitId, WeekStart, Zone};
 use kanso_client::protocol::Patch;
 use kanso_client::protocol::entries::{EntryKind, EntryMembers};
 
 use crate::support::{Device, FakeServer, device, on, signed_in, titled};
 
-fn standing(device: &Device, habit: HabitId, zone: Option<&Zone>) -> Standing {
+fn today_status(device: &Device, habit: HabitId, zone: Option<&Zone>) -> TodayStatus {
     let journal = device.journal(zone, Some(habit)).expect("reads");
     let judged = journal.judged().next().expect("it is there");
-    judged.standing()
+    judged.today_status()
 }
 
 #[test]
@@ -20,7 +20,7 @@ fn what_waits_to_be_sent_counts() {
     for day in ["2026-11-19", "2026-11-20", "2026-11-21"] {
         device.create_entry(on(&habit, day)).expect("creates");
     }
-    let before = standing(&device, habit.id, None);
+    let before = today_status(&device, habit.id, None);
     assert_eq!(
         (before.state, before.is_at_risk),
         (TodayState::Pending, true)
@@ -29,7 +29,10 @@ fn what_waits_to_be_sent_counts() {
         kind: Patch::Value(EntryKind::Skip),
         ..on(&habit, "2026-11-22")
     });
-    assert_eq!(standing(&device, habit.id, None).state, TodayState::Skip);
+    assert_eq!(
+        today_status(&device, habit.id, None).state,
+        TodayState::Skip
+    );
     let off = off.expect("creates").id;
     let half = EntryMembers {
         kind: Patch::Value(EntryKind::Value),
@@ -37,11 +40,11 @@ fn what_waits_to_be_sent_counts() {
         ..EntryMembers::default()
     };
     device.update_entry(off, half).expect("updates");
-    let after = standing(&device, habit.id, None);
+    let after = today_status(&device, habit.id, None);
     assert_eq!((after.state, after.value), (TodayState::Done, 1500));
     assert_eq!(after.streak.current, 4);
     device.delete_entry(off).expect("deletes");
-    assert_eq!(standing(&device, habit.id, None), before);
+    assert_eq!(today_status(&device, habit.id, None), before);
 }
 
 #[test]
@@ -51,12 +54,15 @@ fn another_zone_has_another_today() {
     device
         .create_entry(on(&habit, "2026-11-22"))
         .expect("creates");
-    assert_eq!(standing(&device, habit.id, None).state, TodayState::Done);
+    assert_eq!(
+        today_status(&device, habit.id, None).state,
+        TodayState::Done
+    );
     // Noon in UTC is the next day there.
     let kiritimati: Zone = "Pacific/Kiritimati".parse().expect("a zone");
     let journal = device.journal(Some(&kiritimati), None).expect("reads");
     assert_eq!(journal.today.to_string(), "2026-11-23");
-    let state = standing(&device, habit.id, Some(&kiritimati)).state;
+    let state = today_status(&device, habit.id, Some(&kiritimati)).state;
     assert_eq!(state, TodayState::Pending);
 }
 
@@ -67,7 +73,7 @@ fn a_habit_without_entries_and_an_archived_one_are_there() {
     let away = device.create_habit(titled("Write")).expect("creates");
     device.archive_habit(away.id, true).expect("archives");
     let journal = device.journal(None, None).expect("reads");
-    let today = |habit| journal.judge(habit).standing().state;
+    let today = |habit| journal.judge(habit).today_status().state;
     assert_eq!(today(&one), TodayState::Pending);
     let away = &journal
         .habits

@@ -48,7 +48,7 @@ fn issue(tokens: &JwtTokens) -> String {
     tokens.issue(ada(), at(NOW)).expect("it signs").token
 }
 
-/// The claims of a good token, to be spoilt.
+/// Returns the claims of a valid token, to be changed.
 fn claims() -> Value {
     json!({
         "iss": "kanso", "aud": "kanso-sync", "exp": NOW + 900, "iat": NOW,
@@ -60,7 +60,7 @@ fn encoded(json: &Value) -> String {
     URL_SAFE_NO_PAD.encode(json.to_string())
 }
 
-/// A token with any header and claims, signed with HMAC-SHA-256 under any key.
+/// Makes a token with any header and claims, signed with HMAC-SHA-256 under any key.
 fn forged(header: &Value, claims: &Value, key: &[u8]) -> String {
     let message = format!("{}.{}", encoded(header), encoded(claims));
     let signature = URL_SAFE_NO_PAD.encode(keyed_hash(key, message.as_bytes()));
@@ -76,7 +76,7 @@ fn signed_here(claims: &Value) -> String {
 }
 
 #[test]
-fn what_is_issued_is_accepted() {
+fn an_issued_token_is_accepted() {
     for tokens in [tokens(hs(), vec![]), tokens(rs(), vec![])] {
         let issued = tokens.issue(ada(), at(NOW)).expect("it signs");
         assert_eq!(issued.expires_in, 900);
@@ -106,7 +106,7 @@ fn a_token_has_every_claim_and_names_its_key() {
 }
 
 #[test]
-fn a_token_is_good_from_its_issue_until_it_expires_give_or_take_the_leeway() {
+fn a_token_is_valid_from_its_issue_to_its_end_within_the_leeway() {
     let tokens = tokens(hs(), vec![]);
     let token = issue(&tokens);
     for (second, is_good) in [
@@ -128,8 +128,8 @@ fn a_token_is_good_from_its_issue_until_it_expires_give_or_take_the_leeway() {
 fn every_claim_is_needed_and_must_be_right() {
     let tokens = tokens(hs(), vec![]);
     for (name, wrong) in [
-        ("iss", json!("somebody")),
-        ("iss", json!(["kanso", "somebody"])),
+        ("iss", json!("another issuer")),
+        ("iss", json!(["kanso", "another issuer"])),
         ("aud", json!("another service")),
         ("aud", json!(["kanso-sync"])),
         ("sub", json!("ada")),
@@ -193,7 +193,7 @@ fn a_token_cannot_choose_its_algorithm() {
     ] {
         assert_eq!(tokens.verify(&token, at(NOW)), Err(TokenRefused), "{what}");
     }
-    // The other way round, really signed with RSA.
+    // The reverse: a real RSA signature under the id of the HMAC key.
     let mut swapped = Header::new(Algorithm::RS256);
     swapped.kid = Some(hs_id);
     let key = EncodingKey::from_rsa_pem(PKCS8).expect("a key");
@@ -226,7 +226,7 @@ fn only_our_keys_count_and_they_are_found_by_id() {
 }
 
 #[test]
-fn a_key_can_be_replaced_without_logging_anybody_out() {
+fn a_key_can_be_replaced_without_logging_users_out() {
     let before = issue(&tokens(hs(), vec![]));
     let rotated = tokens(SigningKey::hs256(OTHER_SECRET).expect("a key"), vec![hs()]);
     assert_eq!(rotated.verify(&before, at(NOW)), Ok(ada()));
@@ -236,7 +236,7 @@ fn a_key_can_be_replaced_without_logging_anybody_out() {
 }
 
 #[test]
-fn what_is_no_token_is_refused() {
+fn a_malformed_token_is_refused() {
     let tokens = tokens(hs(), vec![]);
     let good = issue(&tokens);
     let mut flipped = good.clone().into_bytes();
@@ -261,7 +261,7 @@ fn what_is_no_token_is_refused() {
 }
 
 #[test]
-fn the_key_set_shows_public_halves_alone() {
+fn the_key_set_contains_only_public_halves() {
     assert_eq!(tokens(hs(), vec![]).jwks(), json!({ "keys": [] }));
     let set = tokens(hs(), vec![rs()]).jwks();
     let keys = set["keys"].as_array().expect("a list");
@@ -278,7 +278,7 @@ fn the_key_set_shows_public_halves_alone() {
     assert_eq!(keys[0]["alg"], "RS256");
 }
 
-/// Whoever alters a token in any way has none: what is taken at all speaks for whom it was made for.
+/// Any change makes a token invalid: an accepted token is the one that was issued.
 #[test]
 fn fuzz_token() {
     let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/corpus/token");
@@ -293,7 +293,7 @@ fn fuzz_token() {
         if known.verify(text, at(NOW)).is_ok() {
             assert_eq!(text, good);
         }
-        // The same at the place of the signature, of the claims and of the header.
+        // The same input as header, as claims and as signature.
         let parts: Vec<_> = good.split('.').collect();
         for place in 0..parts.len() {
             let mut spoilt = parts.clone();

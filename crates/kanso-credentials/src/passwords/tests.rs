@@ -59,7 +59,7 @@ async fn the_same_password_hashes_differently_every_time() {
 }
 
 #[tokio::test]
-async fn a_password_for_nobody_is_wrong() {
+async fn a_password_for_no_account_is_wrong() {
     assert_eq!(
         check(CHEAP, "correct horse", None).await,
         PasswordCheck::Wrong
@@ -97,7 +97,7 @@ async fn a_hash_of_another_kind_is_a_fault() {
 }
 
 #[tokio::test]
-async fn over_the_queue_the_answer_is_busy() {
+async fn a_full_queue_answers_busy() {
     let passwords = Arc::new(passwords(CHEAP));
     let worker = Arc::clone(&passwords.workers)
         .acquire_owned()
@@ -131,14 +131,18 @@ async fn the_recommended_cost_is_what_is_stored() {
 }
 
 #[tokio::test]
-async fn memory_that_was_used_before_changes_no_hash() {
-    // One worker, so that each hash is computed in what the one before left behind.
+async fn reused_memory_does_not_change_a_hash() {
+    // One worker, so that each hash reuses the memory of the one before.
     let passwords = passwords(CHEAP);
     for text in ["correct horse", "battery staple", "correct horse"] {
         let stored = passwords.hash(typed(text)).await.expect("a hash");
         let parsed = phc::PasswordHash::new(stored.as_str()).expect("a PHC string");
         let says = Argon2::default().verify_password(text.as_bytes(), &parsed);
-        assert_eq!(says, Ok(()), "the library agrees, in memory of its own");
+        assert_eq!(
+            says,
+            Ok(()),
+            "the library verifies the hash in fresh memory"
+        );
         let check = passwords.check(typed(text), Some(stored)).await;
         assert_eq!(check.expect("a check"), PasswordCheck::Right);
     }

@@ -15,7 +15,7 @@ fn emails_are_trimmed_and_lower_cased() {
 }
 
 #[test]
-fn what_cannot_be_an_email_is_refused() {
+fn malformed_emails_are_refused() {
     let long = format!("{}@example.org", "a".repeat(65));
     for bad in [
         "",

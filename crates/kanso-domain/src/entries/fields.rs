@@ -1,23 +1,35 @@
-//! What a request may say about an entry.
+//! The members of a request about an entry.
 
 use jiff::civil::Date;
 
 use super::{EntryDetails, EntryKind};
+use crate::member::Member;
 use crate::text::Notes;
 use crate::time::parse_date;
 use crate::{HabitId, Quantity, Timestamp, Zone};
 
-/// When something was done.
+/// The time at which something was done.
+///
+/// ```
+/// use kanso_domain::entries::Completion;
+///
+/// let day: Completion = "2026-06-02".parse()?;
+/// assert_eq!(day.instant().to_string(), "2026-06-02T00:00:00.000000Z");
+/// let instant: Completion = "2026-06-02T01:00:00+01:00".parse()?;
+/// assert_eq!(instant.instant(), day.instant());
+/// assert_ne!(instant, day);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Completion {
-    /// At an instant, which is read in a zone.
+    /// An instant. Its civil date depends on the zone.
     At(Timestamp),
-    /// On a civil date, which is that date in every zone.
+    /// A civil date. It is the same date in every zone.
     Day(Date),
 }
 
 impl Completion {
-    /// The instant; for a date, its midnight in UTC.
+    /// Returns the instant; for a date, midnight of that date in UTC.
     pub fn instant(self) -> Timestamp {
         match self {
             Self::At(instant) => instant,
@@ -35,7 +47,7 @@ fn midnight_utc(date: Date) -> Timestamp {
     })
 }
 
-/// A text that is neither an instant nor a date.
+/// The error for a text that is neither an instant nor a date.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "must be an RFC 3339 instant such as 2026-11-22T13:05:09Z or a date such as 2026-11-22, \
@@ -47,6 +59,7 @@ impl std::str::FromStr for Completion {
     type Err = NotACompletion;
 
     fn from_str(text: &str) -> Result<Self, NotACompletion> {
+        // An instant is longer than ten characters, so the length decides between the two forms.
         if text.len() == 10 {
             parse_date(text).map(Self::Day).ok_or(NotACompletion)
         } else {
@@ -55,10 +68,11 @@ impl std::str::FromStr for Completion {
     }
 }
 
-/// The parts of an entry that are merged each by itself.
+/// The fields of an entry. Each field merges on its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EntryField {
-    /// See [`EntryDetails::completion`], with the zone and the local date that follow from it.
+    /// See [`EntryDetails::completion`]. The zone and the local date belong to it, because they
+    /// mean something only together.
     Day,
     /// See [`EntryDetails::kind`].
     Kind,
@@ -69,19 +83,21 @@ pub enum EntryField {
 }
 
 impl EntryField {
-    /// How many there are.
+    /// Number of fields.
     pub const COUNT: usize = 4;
 
-    /// All of them, by their numbers. Stored field versions are in this order: only ever append.
+    /// All fields in the order of their numbers. Stored provenance uses the numbers, so new fields
+    /// are appended.
     pub const ALL: [Self; Self::COUNT] = [Self::Day, Self::Kind, Self::Value, Self::Notes];
 }
 
-/// The members that a create or an update carries. `None` was left out; where a member may be
-/// cleared, `Some(None)` clears it.
+/// The members of a create or an update.
+///
+/// `None` is an absent member. `Some(None)` clears a member that can be cleared.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 #[expect(
     clippy::option_option,
-    reason = "left out, cleared and set are three things"
+    reason = "absent, cleared and set are three states"
 )]
 pub struct EntryFields {
     /// See [`EntryDetails::habit_id`].
@@ -90,7 +106,7 @@ pub struct EntryFields {
     pub completion: Option<Completion>,
     /// See [`EntryDetails::timezone`].
     pub timezone: Option<Option<Zone>>,
-    /// See [`EntryDetails::local_date`]; cleared, it is computed.
+    /// See [`EntryDetails::local_date`]. If it is cleared, it is computed.
     pub local_date: Option<Option<Date>>,
     /// See [`EntryDetails::kind`].
     pub kind: Option<EntryKind>,
@@ -101,40 +117,42 @@ pub struct EntryFields {
 }
 
 impl EntryFields {
-    /// The members that say something else than `stored` does: the field that they belong to, and
-    /// their wire names.
-    pub fn differing(&self, stored: &EntryDetails) -> Vec<(EntryField, &'static str)> {
-        fn differs<T: PartialEq>(said: Option<&T>, stored: &T) -> bool {
-            said.is_some_and(|said| said != stored)
+    /// Returns the members whose value differs from `stored`, each with its field.
+    pub fn differing(&self, stored: &EntryDetails) -> Vec<(EntryField, Member)> {
+        fn differs<T: PartialEq>(given: Option<&T>, stored: &T) -> bool {
+            given.is_some_and(|given| given != stored)
         }
         let habit_id = differs(self.habit_id.as_ref(), &stored.habit_id);
         let completion = differs(self.completion.as_ref(), &stored.completion);
         let timezone = differs(self.timezone.as_ref(), &stored.timezone);
         let local_date = differs(self.local_date.flatten().as_ref(), &stored.local_date);
         let members = [
-            // An entry does not move, so of the fields this is as good as any.
-            (EntryField::Day, "habit_id", habit_id),
-            (EntryField::Day, "completion_date", completion),
-            (EntryField::Day, "timezone", timezone),
-            (EntryField::Day, "local_date", local_date),
+            // A change of the habit is always refused, so the field for this member makes no
+            // difference.
+            (EntryField::Day, Member::HabitId, habit_id),
+            (EntryField::Day, Member::CompletionDate, completion),
+            (EntryField::Day, Member::Timezone, timezone),
+            (EntryField::Day, Member::LocalDate, local_date),
             (
                 EntryField::Kind,
-                "kind",
+                Member::Kind,
                 differs(self.kind.as_ref(), &stored.kind),
             ),
             (
                 EntryField::Value,
-                "value",
+                Member::Value,
                 differs(self.value.as_ref(), &stored.value),
             ),
             (
                 EntryField::Notes,
-                "notes",
+                Member::Notes,
                 differs(self.notes.as_ref(), &stored.notes),
             ),
         ];
         let differing = members.into_iter().filter(|(.., differs)| *differs);
-        differing.map(|(field, name, _)| (field, name)).collect()
+        differing
+            .map(|(field, member, _)| (field, member))
+            .collect()
     }
 }
 

@@ -22,7 +22,7 @@ fn day(details: &EntryDetails) -> String {
 }
 
 #[test]
-fn the_day_is_read_in_the_entrys_zone_else_the_users() {
+fn the_day_is_read_in_the_zone_of_the_entry_or_the_user() {
     let settings = rome_from_half_past_three();
     let create = |fields: &EntryFields| EntryDetails::create(fields, &settings).expect("valid");
     let instant = fields("2026-06-02T01:29:00Z");
@@ -47,7 +47,7 @@ fn the_day_is_read_in_the_entrys_zone_else_the_users() {
 }
 
 #[test]
-fn a_day_that_was_decided_moves_only_when_the_entry_does() {
+fn a_stored_day_moves_only_with_the_entry() {
     let created = EntryDetails::create(
         &fields("2026-06-02T12:00:00Z"),
         &rome_from_half_past_three(),
@@ -83,7 +83,7 @@ fn a_day_that_was_decided_moves_only_when_the_entry_does() {
 }
 
 #[test]
-fn a_value_defaults_to_a_tick_and_a_skip_to_nothing() {
+fn a_value_defaults_to_one_and_a_skip_to_zero() {
     let value = |fields: &EntryFields| {
         EntryDetails::create(fields, &Settings::default())
             .expect("valid")

@@ -1,12 +1,13 @@
-//! What a request may say about a habit.
+//! The members of a request about a habit.
 
 use jiff::civil::Date;
 
 use super::{EffectiveFrom, HabitDetails, ScheduleFields, TargetFields};
+use crate::member::Member;
 use crate::text::{Color, Description, Icon, Title, Unit};
 use crate::{TimeOfDay, Timestamp};
 
-/// The parts of a habit that are merged each by itself.
+/// The fields of a habit. Each field merges on its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HabitField {
     /// See [`HabitDetails::title`].
@@ -19,8 +20,8 @@ pub enum HabitField {
     Icon,
     /// See [`HabitDetails::sort_order`].
     SortOrder,
-    /// See [`HabitDetails::history`]: the kind, how often, how much and since when mean something
-    /// only together.
+    /// See [`HabitDetails::history`]. The members of the schedule and the target are one field,
+    /// because they mean something only together.
     Schedule,
     /// See [`HabitDetails::unit`].
     Unit,
@@ -30,15 +31,16 @@ pub enum HabitField {
     StartDate,
     /// See [`HabitDetails::end_date`].
     EndDate,
-    /// See [`HabitDetails::archived_at`], with the spans.
+    /// See [`HabitDetails::archived_at`]. The archived spans belong to it.
     Archived,
 }
 
 impl HabitField {
-    /// How many there are.
+    /// Number of fields.
     pub const COUNT: usize = 11;
 
-    /// All of them, by their numbers. Stored field versions are in this order: only ever append.
+    /// All fields in the order of their numbers. Stored provenance uses the numbers, so new fields
+    /// are appended.
     pub const ALL: [Self; Self::COUNT] = [
         Self::Title,
         Self::Description,
@@ -54,12 +56,13 @@ impl HabitField {
     ];
 }
 
-/// The members that a create or an update carries. `None` was left out; where a member may be
-/// cleared, `Some(None)` clears it.
+/// The members of a create or an update.
+///
+/// `None` is an absent member. `Some(None)` clears a member that can be cleared.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 #[expect(
     clippy::option_option,
-    reason = "left out, cleared and set are three things"
+    reason = "absent, cleared and set are three states"
 )]
 pub struct HabitFields {
     /// See [`HabitDetails::title`].
@@ -72,11 +75,11 @@ pub struct HabitFields {
     pub icon: Option<Icon>,
     /// See [`HabitDetails::sort_order`].
     pub sort_order: Option<i32>,
-    /// What is said about [`HabitDetails::schedule`].
+    /// Members of [`HabitDetails::schedule`].
     pub schedule: ScheduleFields,
-    /// What is said about [`HabitDetails::target`].
+    /// Members of [`HabitDetails::target`].
     pub target: TargetFields,
-    /// From when on a new schedule or target judges days; without it, from today on.
+    /// Day from which a new schedule or target applies; without it, today.
     pub effective_from: Option<EffectiveFrom>,
     /// See [`HabitDetails::unit`].
     pub unit: Option<Unit>,
@@ -91,46 +94,50 @@ pub struct HabitFields {
 }
 
 impl HabitFields {
-    /// The members that say something else than `stored` does: the field that they belong to, and
-    /// their wire names.
-    pub fn differing(&self, stored: &HabitDetails) -> Vec<(HabitField, &'static str)> {
-        fn differs<T: PartialEq>(said: Option<&T>, stored: &T) -> bool {
-            said.is_some_and(|said| said != stored)
+    /// Returns the members whose value differs from `stored`, each with its field.
+    pub fn differing(&self, stored: &HabitDetails) -> Vec<(HabitField, Member)> {
+        fn differs<T: PartialEq>(given: Option<&T>, stored: &T) -> bool {
+            given.is_some_and(|given| given != stored)
         }
         let mut differing = Vec::new();
-        let mut note = |field, name, differs| {
+        let mut note = |field, member, differs| {
             if differs {
-                differing.push((field, name));
+                differing.push((field, member));
             }
         };
         let title = differs(self.title.as_ref(), &stored.title);
-        note(HabitField::Title, "title", title);
+        note(HabitField::Title, Member::Title, title);
         let description = differs(self.description.as_ref(), &stored.description);
-        note(HabitField::Description, "description", description);
+        note(HabitField::Description, Member::Description, description);
         let color = differs(self.color.as_ref(), &stored.color);
-        note(HabitField::Color, "color", color);
+        note(HabitField::Color, Member::Color, color);
         let icon = differs(self.icon.as_ref(), &stored.icon);
-        note(HabitField::Icon, "icon", icon);
+        note(HabitField::Icon, Member::Icon, icon);
         let sort_order = differs(self.sort_order.as_ref(), &stored.sort_order);
-        note(HabitField::SortOrder, "sort_order", sort_order);
+        note(HabitField::SortOrder, Member::SortOrder, sort_order);
         let unit = differs(self.unit.as_ref(), &stored.unit);
-        note(HabitField::Unit, "unit", unit);
+        note(HabitField::Unit, Member::Unit, unit);
         let reminder_time = differs(self.reminder_time.as_ref(), &stored.reminder_time);
-        note(HabitField::ReminderTime, "reminder_time", reminder_time);
+        note(
+            HabitField::ReminderTime,
+            Member::ReminderTime,
+            reminder_time,
+        );
         let start_date = differs(self.start_date.as_ref(), &stored.start_date);
-        note(HabitField::StartDate, "start_date", start_date);
+        note(HabitField::StartDate, Member::StartDate, start_date);
         let end_date = differs(self.end_date.as_ref(), &stored.end_date);
-        note(HabitField::EndDate, "end_date", end_date);
+        note(HabitField::EndDate, Member::EndDate, end_date);
         let archived_at = differs(self.archived_at.as_ref(), &stored.archived_at);
-        note(HabitField::Archived, "archived_at", archived_at);
-        let schedule = self.schedule.clashing(stored.schedule()).into_iter();
-        let target = self.target.clashing(&stored.target());
-        for name in schedule.chain(target) {
-            note(HabitField::Schedule, name, true);
+        note(HabitField::Archived, Member::ArchivedAt, archived_at);
+        let schedule = self.schedule.differing(stored.schedule()).into_iter();
+        let target = self.target.differing(&stored.target());
+        for member in schedule.chain(target) {
+            note(HabitField::Schedule, member, true);
         }
+        // There is no stored value to compare with, so the member always counts as different.
         note(
             HabitField::Schedule,
-            "effective_from",
+            Member::EffectiveFrom,
             self.effective_from.is_some(),
         );
         differing

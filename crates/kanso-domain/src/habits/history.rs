@@ -1,25 +1,25 @@
-//! What a habit asked for over time: an edit takes effect from a day on, the past stays.
+//! The schedule and target of a habit over time. An edit applies from a day on; the past stays.
 
 use jiff::civil::Date;
 
 use super::{Schedule, Target};
 use crate::calendar::DayNumber;
 
-/// What a habit asks for from a day on, until the next version.
+/// The schedule and target of a habit from a day on, until the next version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ScheduleVersion {
-    /// The first day that is judged by it; the first version also judges all days before.
+    /// First day to which the version applies. The first version also applies to all days before.
     pub effective_from: Date,
-    /// How often.
+    /// Schedule.
     pub schedule: Schedule,
-    /// How much.
+    /// Target.
     pub target: Target,
 }
 
-/// From when on an edit of a schedule judges days.
+/// The day from which an edit of a schedule or target applies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EffectiveFrom {
-    /// From the beginning: the past is judged anew.
+    /// From the start of the habit. The past is evaluated again.
     Start,
     /// From this day on.
     Day(Date),
@@ -38,13 +38,27 @@ impl std::str::FromStr for EffectiveFrom {
     }
 }
 
-/// A text that does not say from when on an edit judges days.
+/// The error for a text that is neither a date nor `start`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be a date YYYY-MM-DD or \"start\"")]
 pub struct NotAnEffectiveFrom;
 
-/// The versions of a habit's schedule and target, in strictly ascending order of their first
-/// days; at least one. The newest is what the habit asks for now.
+/// The versions of the schedule and target of a habit.
+///
+/// There is at least one. Their first days strictly ascend, and the newest version is in force now.
+///
+/// ```
+/// use jiff::civil::date;
+/// use kanso_domain::habits::{EffectiveFrom, Schedule, ScheduleHistory, Target};
+///
+/// let history = ScheduleHistory::starting(date(2026, 1, 1), Schedule::Daily, Target::TICK);
+/// let weekly = Schedule::Weekly { times_per_week: 3 };
+/// let from = EffectiveFrom::Day(date(2026, 2, 1));
+/// let history = history.edited(weekly, Target::TICK, from);
+///
+/// assert_eq!(history.on(date(2026, 1, 31)).schedule, Schedule::Daily);
+/// assert_eq!(history.on(date(2026, 2, 1)).schedule, weekly);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ScheduleHistory {
     first: ScheduleVersion,
@@ -52,7 +66,7 @@ pub struct ScheduleHistory {
 }
 
 impl ScheduleHistory {
-    /// The history of a habit that was made on `day`.
+    /// Returns the history of a habit that was created on `day`.
     pub const fn starting(day: Date, schedule: Schedule, target: Target) -> Self {
         let first = ScheduleVersion {
             effective_from: day,
@@ -65,8 +79,10 @@ impl ScheduleHistory {
         }
     }
 
-    /// A history that was taken apart; `None` when it has no version or they are out of order.
+    /// Returns the history of stored versions, or `None` if there is none or they are out of order.
     pub fn restored(versions: Vec<ScheduleVersion>) -> Option<Self> {
+        // Out of order, `on` would search in vain. The data come from a storage, so this is checked
+        // and not assumed.
         let is_ordered = versions
             .windows(2)
             .all(|pair| pair[0].effective_from < pair[1].effective_from);
@@ -78,23 +94,24 @@ impl ScheduleHistory {
         })
     }
 
-    /// The day on which the habit was made.
+    /// Returns the day on which the habit was created.
     pub const fn begins(&self) -> Date {
         self.first.effective_from
     }
 
-    /// The versions, oldest first.
+    /// Returns the versions, oldest first.
     pub fn versions(&self) -> impl DoubleEndedIterator<Item = &ScheduleVersion> + Clone {
         std::iter::once(&self.first).chain(&self.later)
     }
 
-    /// What the habit asks for now.
+    /// Returns the version in force now.
     pub fn newest(&self) -> &ScheduleVersion {
         self.later.last().unwrap_or(&self.first)
     }
 
-    /// The version in force on `date`.
+    /// Returns the version in force on `date`.
     pub fn on(&self, date: Date) -> &ScheduleVersion {
+        // Binary search: statistics over years ask for every day.
         let begun = self
             .later
             .partition_point(|version| version.effective_from <= date);
@@ -103,12 +120,16 @@ impl ScheduleHistory {
             .map_or(&self.first, |place| &self.later[place])
     }
 
-    /// The history after an edit to `schedule` and `target`. Versions that would begin on its
-    /// first day or later are replaced; an edit that changes nothing on its day adds nothing.
+    /// Returns the history after an edit to `schedule` and `target`.
+    ///
+    /// Versions that begin on the first day of the edit or later are replaced. An edit that changes
+    /// nothing on its day adds no version.
     #[must_use]
     pub fn edited(mut self, schedule: Schedule, target: Target, from: EffectiveFrom) -> Self {
         let day = match from {
             EffectiveFrom::Day(day) if day > self.first.effective_from => day,
+            // The first version also applies to all days before its first day, so an edit from that
+            // day on or earlier replaces the whole history. The day of creation stays.
             EffectiveFrom::Day(_) | EffectiveFrom::Start => {
                 return Self::starting(self.first.effective_from, schedule, target);
             }
@@ -126,38 +147,42 @@ impl ScheduleHistory {
     }
 }
 
-/// Days on which a habit was put away.
+/// A span of days on which a habit was archived.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ArchivedSpan {
-    /// The first of them.
+    /// First day of the span.
     pub from: Date,
-    /// The day on which the habit came back; none while it is away.
+    /// Day on which the habit became active again; `None` while it is archived.
     pub until: Option<Date>,
 }
 
 impl ArchivedSpan {
-    /// Whether the habit was away on `day`.
+    /// Returns true if the habit was archived on `day`.
     pub fn contains(&self, day: DayNumber) -> bool {
         DayNumber::of(self.from) <= day && self.until.is_none_or(|until| day < DayNumber::of(until))
     }
 }
 
-/// The spans in `spans` after the habit was put away on `away`, or came back on `today`.
+/// Returns the spans after the habit was archived on `archived_on`, or became active again on
+/// `today`.
 pub(super) fn archived(
     mut spans: Vec<ArchivedSpan>,
-    away: Option<Date>,
+    archived_on: Option<Date>,
     today: Date,
 ) -> Vec<ArchivedSpan> {
     let open = spans.pop_if(|span| span.until.is_none());
-    match (open, away) {
+    match (open, archived_on) {
         (_, Some(from)) => {
-            // An earlier day takes back what ended after it.
+            // Clients may archive from a past day. Spans after it are covered by the new span, and
+            // one that ends after it is cut.
             spans.retain(|span| span.from < from);
             if let Some(last) = spans.last_mut() {
                 last.until = last.until.map(|until| until.min(from));
             }
             spans.push(ArchivedSpan { from, until: None });
         }
+        // A habit that is archived and activated on one day was never archived for a whole day, so
+        // that span is dropped.
         (Some(span), None) if span.from < today => {
             spans.push(ArchivedSpan {
                 until: Some(today),

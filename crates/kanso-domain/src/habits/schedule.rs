@@ -1,13 +1,24 @@
-//! How often a habit is due.
+//! Schedules: the days on which a habit is due.
 
+use crate::member::Member;
 use crate::validation::Checker;
 
-/// The days of a week, 0 = Sunday to 6 = Saturday; at least one.
+/// A set of days of the week, 0 = Sunday to 6 = Saturday, with at least one day.
+///
+/// ```
+/// use kanso_domain::habits::Weekdays;
+///
+/// let weekend = Weekdays::new(&[6, 0]).expect("two valid days");
+/// assert_eq!(weekend.days(), [0, 6]);
+/// assert!(weekend.contains(6));
+/// assert_eq!(Weekdays::new(&[]), None);
+/// assert_eq!(Weekdays::new(&[7]), None);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Weekdays(u8);
 
 impl Weekdays {
-    /// The set of `days`; `None` when it is empty or a number is above 6.
+    /// Returns the set of `days`, or `None` if it is empty or has a number above 6.
     pub fn new(days: &[u8]) -> Option<Self> {
         let mask = days
             .iter()
@@ -15,17 +26,17 @@ impl Weekdays {
         (mask != 0).then_some(Self(mask))
     }
 
-    /// The days in ascending order.
+    /// Returns the days in ascending order.
     pub fn days(self) -> Vec<u8> {
         (0..=6).filter(|&day| self.contains(day)).collect()
     }
 
-    /// How many days.
+    /// Returns the number of days.
     pub const fn count(self) -> u32 {
         self.0.count_ones()
     }
 
-    /// Whether `day` (0 = Sunday) is among them.
+    /// Returns true if the set has `day` (0 = Sunday).
     pub const fn contains(self, day: u8) -> bool {
         day <= 6 && self.0 & (1 << day) != 0
     }
@@ -36,11 +47,11 @@ impl Weekdays {
 pub enum FrequencyType {
     /// Each day.
     Daily,
-    /// So many days of each week.
+    /// A number of days of each week.
     Weekly,
     /// Chosen days of each week.
     SpecificDays,
-    /// Once in each window of so many days.
+    /// Once in each window of some days.
     Interval,
 }
 
@@ -53,7 +64,7 @@ impl FrequencyType {
         Self::Interval,
     ];
 
-    /// The wire name.
+    /// Returns the stable name of the kind. Storages and the protocol use it.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Daily => "daily",
@@ -64,47 +75,64 @@ impl FrequencyType {
     }
 }
 
-/// When a habit is due.
+/// The schedule of a habit.
+///
+/// ```
+/// use kanso_domain::habits::{Schedule, ScheduleFields};
+/// use kanso_domain::validation::Checker;
+///
+/// let fields = ScheduleFields { times_per_week: Some(3), ..ScheduleFields::default() };
+/// let mut checker = Checker::new();
+/// let schedule = Schedule::create(&fields, &mut checker);
+/// assert_eq!(schedule, Some(Schedule::Weekly { times_per_week: 3 }));
+///
+/// let fields = ScheduleFields { times_per_week: Some(8), ..fields };
+/// assert_eq!(Schedule::create(&fields, &mut checker), None);
+/// let invalid = checker.finish(()).expect_err("eight days a week");
+/// assert_eq!(invalid.to_string(), "times_per_week: must be between 1 and 7");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Schedule {
     /// Each day.
     Daily,
     /// On `times_per_week` distinct days of each week, 1 to 7.
     Weekly {
-        /// How many days.
+        /// Number of days.
         times_per_week: u8,
     },
     /// On chosen days of each week.
     SpecificDays {
-        /// Which days.
+        /// Days of the week.
         weekdays: Weekdays,
     },
     /// Once in each window of `interval` days, at least 1.
     Interval {
-        /// The window's length in days.
+        /// Length of the window in days.
         interval: u16,
     },
 }
 
-/// The longest interval, in days: ten years.
+/// Longest interval in days: ten years.
 const INTERVAL_MAX: u16 = 3_660;
 
-/// What a request says about a schedule. `None` was left out or, for a member that has a neutral
-/// value (`null`, no weekdays, an interval of 1), says nothing beyond `frequency_type`.
+/// The members of a request about a schedule.
+///
+/// `None` is an absent member or `null`. A neutral value (no weekdays, an interval of 1) means the
+/// same: it goes with every kind, so that a client can send a whole record back.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct ScheduleFields {
-    /// The kind of schedule.
+    /// Kind of schedule.
     pub frequency_type: Option<FrequencyType>,
-    /// For [`Schedule::SpecificDays`].
+    /// Days, for [`Schedule::SpecificDays`].
     pub weekdays: Option<Vec<u8>>,
-    /// For [`Schedule::Interval`].
+    /// Length of the window in days, for [`Schedule::Interval`].
     pub interval: Option<u16>,
-    /// For [`Schedule::Weekly`].
+    /// Number of days a week, for [`Schedule::Weekly`].
     pub times_per_week: Option<u8>,
 }
 
 impl ScheduleFields {
-    /// The members that describe `schedule` completely.
+    /// Returns the members that describe `schedule` completely.
     pub fn of(schedule: Schedule) -> Self {
         Self {
             frequency_type: Some(schedule.frequency_type()),
@@ -114,8 +142,8 @@ impl ScheduleFields {
         }
     }
 
-    /// The wire names of the members that say something else than `stored` does.
-    pub fn clashing(&self, stored: Schedule) -> Vec<&'static str> {
+    /// Returns the members whose value differs from `stored`.
+    pub fn differing(&self, stored: Schedule) -> Vec<Member> {
         let kind = self
             .frequency_type
             .is_some_and(|kind| kind != stored.frequency_type());
@@ -128,13 +156,13 @@ impl ScheduleFields {
             .is_some_and(|days| days != stored.interval().unwrap_or(1));
         let times = self.times_per_week.is_some() && self.times_per_week != stored.times_per_week();
         [
-            ("frequency_type", kind),
-            ("weekdays", days),
-            ("interval", interval),
-            ("times_per_week", times),
+            (Member::FrequencyType, kind),
+            (Member::Weekdays, days),
+            (Member::Interval, interval),
+            (Member::TimesPerWeek, times),
         ]
         .into_iter()
-        .filter_map(|(name, clashes)| clashes.then_some(name))
+        .filter_map(|(member, differs)| differs.then_some(member))
         .collect()
     }
 
@@ -142,7 +170,7 @@ impl ScheduleFields {
         self.weekdays.as_deref().filter(|days| !days.is_empty())
     }
 
-    /// The kind that follows from the members that are there, when none is named.
+    /// Returns the kind that the given members imply. It is used if no kind is given.
     fn implied_type(&self) -> FrequencyType {
         if self.given_weekdays().is_some() {
             FrequencyType::SpecificDays
@@ -161,7 +189,7 @@ impl ScheduleFields {
 }
 
 impl Schedule {
-    /// Its kind.
+    /// Returns the kind.
     pub const fn frequency_type(self) -> FrequencyType {
         match self {
             Self::Daily => FrequencyType::Daily,
@@ -171,7 +199,7 @@ impl Schedule {
         }
     }
 
-    /// The chosen days, of a schedule that has them.
+    /// Returns the chosen days, if the schedule has them.
     pub const fn weekdays(self) -> Option<Weekdays> {
         if let Self::SpecificDays { weekdays } = self {
             Some(weekdays)
@@ -180,7 +208,7 @@ impl Schedule {
         }
     }
 
-    /// The window in days, of a schedule that has one.
+    /// Returns the length of the window in days, if the schedule has one.
     pub const fn interval(self) -> Option<u16> {
         if let Self::Interval { interval } = self {
             Some(interval)
@@ -189,7 +217,7 @@ impl Schedule {
         }
     }
 
-    /// The number of days a week, of a schedule that has one.
+    /// Returns the number of days a week, if the schedule has one.
     pub const fn times_per_week(self) -> Option<u8> {
         if let Self::Weekly { times_per_week } = self {
             Some(times_per_week)
@@ -198,7 +226,8 @@ impl Schedule {
         }
     }
 
-    /// What `fields` describe, with defaults for the rest; what is wrong is noted.
+    /// Returns the schedule that `fields` describe, with defaults for absent members. Errors go to
+    /// `checker`.
     pub fn create(fields: &ScheduleFields, checker: &mut Checker) -> Option<Self> {
         let kind = fields
             .frequency_type
@@ -207,38 +236,40 @@ impl Schedule {
     }
 
     pub(super) fn updated(self, fields: &ScheduleFields, checker: &mut Checker) -> Option<Self> {
+        // The usual update of a title or colour.
         if fields.is_empty() {
             return Some(self);
         }
+        // No implied kind: a partial update must not change the kind by accident.
         let kind = fields.frequency_type.unwrap_or(self.frequency_type());
         Self::build(kind, Some(self), fields, checker)
     }
 
-    /// A schedule of `kind` from `fields`, and from `stored` for what they leave out.
+    /// Returns a schedule of `kind` from `fields`. Absent members come from `stored`.
     fn build(
         kind: FrequencyType,
         stored: Option<Self>,
         fields: &ScheduleFields,
         checker: &mut Checker,
     ) -> Option<Self> {
-        let foreign = |checker: &mut Checker, field, given: bool| {
+        let refuse_if_given = |checker: &mut Checker, field, given: bool| {
             if given {
                 let name = kind.as_str();
                 checker.refuse(field, format!("does not go with frequency_type {name}"));
             }
         };
         if kind != FrequencyType::SpecificDays {
-            foreign(checker, "weekdays", fields.given_weekdays().is_some());
+            refuse_if_given(checker, "weekdays", fields.given_weekdays().is_some());
         }
         if kind != FrequencyType::Interval {
-            foreign(
+            refuse_if_given(
                 checker,
                 "interval",
                 fields.interval.is_some_and(|days| days != 1),
             );
         }
         if kind != FrequencyType::Weekly {
-            foreign(checker, "times_per_week", fields.times_per_week.is_some());
+            refuse_if_given(checker, "times_per_week", fields.times_per_week.is_some());
         }
         match kind {
             FrequencyType::Daily => Some(Self::Daily),

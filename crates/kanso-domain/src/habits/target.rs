@@ -1,12 +1,13 @@
-//! What makes a day done.
+//! Targets: the amount that makes a day done.
 
 use crate::Quantity;
+use crate::member::Member;
 use crate::validation::Checker;
 
-/// What an entry of a habit records.
+/// The types of habit: what its entries record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 pub enum HabitType {
-    /// A tick; its target is always 1.
+    /// A tick. The target is always 1.
     #[default]
     Boolean,
     /// An amount.
@@ -19,7 +20,7 @@ impl HabitType {
     /// All types.
     pub const ALL: [Self; 3] = [Self::Boolean, Self::Numeric, Self::Timer];
 
-    /// The wire name.
+    /// Returns the stable name of the type. Storages and the protocol use it.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Boolean => "boolean",
@@ -29,13 +30,13 @@ impl HabitType {
     }
 }
 
-/// Whether the target is to be reached or not to be passed.
+/// The direction of a target: an amount to reach or a limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 pub enum TargetDirection {
-    /// Done when the day's sum reaches the target.
+    /// Done when the sum of the day reaches the target.
     #[default]
     AtLeast,
-    /// A limit: done when the day is over and its sum did not pass the target.
+    /// A limit. Done when the day is over and its sum did not exceed the target.
     AtMost,
 }
 
@@ -43,7 +44,7 @@ impl TargetDirection {
     /// All directions.
     pub const ALL: [Self; 2] = [Self::AtLeast, Self::AtMost];
 
-    /// The wire name.
+    /// Returns the stable name of the direction. Storages and the protocol use it.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::AtLeast => "at_least",
@@ -52,7 +53,22 @@ impl TargetDirection {
     }
 }
 
-/// The amount that a day is measured against.
+/// The amount with which the sum of a day is compared.
+///
+/// ```
+/// use kanso_domain::Quantity;
+/// use kanso_domain::habits::{HabitType, Target, TargetFields};
+/// use kanso_domain::validation::Checker;
+///
+/// let pages = TargetFields {
+///     kind: Some(HabitType::Numeric),
+///     value: Some("20".parse::<Quantity>()?),
+///     direction: None,
+/// };
+/// let target = Target::create(&pages, &mut Checker::new()).expect("a valid target");
+/// assert_eq!(target.value().to_string(), "20");
+/// # Ok::<(), kanso_domain::quantity::QuantityError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Target {
     kind: HabitType,
@@ -60,61 +76,65 @@ pub struct Target {
     direction: TargetDirection,
 }
 
-/// What a request says about a target; `None` was left out.
+/// The members of a request about a target; `None` is an absent member.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct TargetFields {
-    /// The member `type`.
+    /// Member `type`.
     pub kind: Option<HabitType>,
-    /// The member `target_value`.
+    /// Member `target_value`.
     pub value: Option<Quantity>,
-    /// The member `target_direction`.
+    /// Member `target_direction`.
     pub direction: Option<TargetDirection>,
 }
 
 impl TargetFields {
-    /// The wire names of the members that say something else than `stored` does.
-    pub fn clashing(&self, stored: &Target) -> Vec<&'static str> {
+    /// Returns the members whose value differs from `stored`.
+    pub fn differing(&self, stored: &Target) -> Vec<Member> {
         [
-            ("type", self.kind.is_some_and(|kind| kind != stored.kind)),
             (
-                "target_value",
+                Member::Type,
+                self.kind.is_some_and(|kind| kind != stored.kind),
+            ),
+            (
+                Member::TargetValue,
                 self.value.is_some_and(|value| value != stored.value),
             ),
             (
-                "target_direction",
+                Member::TargetDirection,
                 self.direction.is_some_and(|side| side != stored.direction),
             ),
         ]
         .into_iter()
-        .filter_map(|(name, clashes)| clashes.then_some(name))
+        .filter_map(|(member, differs)| differs.then_some(member))
         .collect()
     }
 }
 
 impl Target {
-    /// A tick a day.
+    /// One tick a day.
     pub const TICK: Self = Self {
         kind: HabitType::Boolean,
         value: Quantity::ONE,
         direction: TargetDirection::AtLeast,
     };
 
-    /// What an entry records.
+    /// Returns the type of the habit.
     pub const fn kind(self) -> HabitType {
         self.kind
     }
 
-    /// The amount; 0 only of a limit.
+    /// Returns the amount. It is 0 only for a limit.
     pub const fn value(self) -> Quantity {
         self.value
     }
 
-    /// Whether it is to be reached or not to be passed.
+    /// Returns the direction.
     pub const fn direction(self) -> TargetDirection {
         self.direction
     }
 
-    /// What `fields` describe, with defaults for the rest; what is wrong is noted.
+    /// Returns the target that `fields` describe, with defaults for absent members. Errors go to
+    /// `checker`.
     pub fn create(fields: &TargetFields, checker: &mut Checker) -> Option<Self> {
         Self::TICK.updated(fields, checker)
     }
@@ -130,10 +150,13 @@ impl Target {
                 checker.refuse("target_direction", "must be at_least for a boolean habit");
                 return None;
             }
+            // A tick has no amount of its own. A habit that becomes boolean loses its former
+            // target.
             return Some(Self::TICK);
         }
         let value = fields.value.unwrap_or(self.value);
         let direction = fields.direction.unwrap_or(self.direction);
+        // A target of 0 would be met by every day. As a limit it means "not at all".
         if value == Quantity::ZERO && direction == TargetDirection::AtLeast {
             let rule = "must be above 0, or 0 with target_direction at_most";
             checker.refuse("target_value", rule);
@@ -172,7 +195,7 @@ mod tests {
         assert_eq!(
             checker.finish(()).is_ok(),
             target.is_some(),
-            "refused and said why"
+            "a refusal has a reason"
         );
         target.map(|t| (t.kind(), t.value().thousandths() / 1_000, t.direction()))
     }

@@ -1,4 +1,4 @@
-//! What was recorded, day by day.
+//! The recorded amounts, day by day.
 
 use std::cmp::Ordering;
 
@@ -9,16 +9,34 @@ use crate::calendar::DayNumber;
 use crate::entries::{Entry, EntryKind};
 use crate::habits::{HabitType, Target, TargetDirection};
 
-/// What the live entries of one day add up to.
+/// The totals of the live entries of one day.
+///
+/// ```
+/// use jiff::civil::date;
+/// use kanso_domain::Quantity;
+/// use kanso_domain::entries::EntryKind;
+/// use kanso_domain::progress::DayLog;
+///
+/// let today = date(2026, 1, 15);
+/// let amount = |text: &str| text.parse::<Quantity>();
+/// let log: DayLog = [
+///     (today, EntryKind::Value, amount("0.1")?),
+///     (today, EntryKind::Value, amount("0.2")?),
+/// ]
+/// .into_iter()
+/// .collect();
+/// assert_eq!(log.total(today).sum, 300);
+/// # Ok::<(), kanso_domain::quantity::QuantityError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct DayTotal {
-    /// The sum of the values, in thousandths. Exact.
+    /// Sum of the values in thousandths. It is exact.
     pub sum: i64,
-    /// The largest single value, in thousandths.
+    /// Largest single value in thousandths.
     pub largest: i64,
-    /// Whether one of the entries is a day off.
+    /// True if one of the entries is a day off.
     pub is_skipped: bool,
-    /// Whether one of the entries is an amount, be it 0.
+    /// True if one of the entries is an amount, including 0.
     pub is_recorded: bool,
 }
 
@@ -34,10 +52,12 @@ impl DayTotal {
         }
     }
 
-    /// Whether a day with this total has reached `target`; of a limit, whether it was kept, which
-    /// is only certain once the day is over.
+    /// Returns true if a day with this total meets `target`.
+    ///
+    /// The result for a limit is final only when the day is over.
     pub const fn meets(self, target: Target) -> bool {
         match (target.kind(), target.direction()) {
+            // A tick counts once a day: two entries of 0.5 do not make one.
             (HabitType::Boolean, _) => self.largest >= Quantity::ONE.thousandths(),
             (_, TargetDirection::AtLeast) => self.sum >= target.value().thousandths(),
             (_, TargetDirection::AtMost) => self.sum <= target.value().thousandths(),
@@ -45,14 +65,14 @@ impl DayTotal {
     }
 }
 
-/// The days of one habit on which something was recorded, in order.
+/// The days of one habit with entries, in order.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct DayLog {
     days: Vec<(DayNumber, DayTotal)>,
 }
 
 impl DayLog {
-    /// The log of the live ones among `entries`, by their recorded days. Their order is no matter.
+    /// Returns the log of the live entries by their local dates. Their order does not matter.
     pub fn of<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> Self {
         entries
             .into_iter()
@@ -67,12 +87,12 @@ impl DayLog {
             .collect()
     }
 
-    /// The first day on which something was recorded.
+    /// Returns the first day with an entry.
     pub fn first_day(&self) -> Option<Date> {
         self.days.first().map(|(day, _)| day.date())
     }
 
-    /// What was recorded on `date`.
+    /// Returns the total of `date`.
     pub fn total(&self, date: Date) -> DayTotal {
         self.on(DayNumber::of(date))
     }
@@ -84,7 +104,7 @@ impl DayLog {
         }
     }
 
-    /// The days on which an amount was recorded.
+    /// Returns the days on which an amount was recorded.
     pub(super) fn recorded(&self) -> impl Iterator<Item = (DayNumber, DayTotal)> {
         self.days
             .iter()
@@ -92,7 +112,7 @@ impl DayLog {
             .filter(|(_, total)| total.is_recorded)
     }
 
-    /// A reader for ascending days, which costs a step a day instead of a search.
+    /// Returns a reader for ascending days. It takes a step per day instead of a search.
     pub(super) fn reader(&self) -> DayReader<'_> {
         DayReader { rest: &self.days }
     }
@@ -104,6 +124,7 @@ impl FromIterator<(Date, EntryKind, Quantity)> for DayLog {
             .into_iter()
             .map(|(date, kind, value)| (DayNumber::of(date), kind, value))
             .collect();
+        // Sums and maxima do not depend on the order within a day.
         entries.sort_unstable_by_key(|(day, ..)| *day);
         let mut days: Vec<(DayNumber, DayTotal)> = Vec::with_capacity(entries.len());
         for (day, kind, value) in entries {
@@ -120,13 +141,15 @@ impl FromIterator<(Date, EntryKind, Quantity)> for DayLog {
     }
 }
 
-/// Reads a log at days that never go back.
+/// Reads a log at ascending days.
 pub(super) struct DayReader<'a> {
     rest: &'a [(DayNumber, DayTotal)],
 }
 
 impl DayReader<'_> {
     pub(super) fn on(&mut self, day: DayNumber) -> DayTotal {
+        // The position only moves forward, so a loop over ascending days costs one pass over the
+        // log.
         while let [(first, total), rest @ ..] = self.rest {
             match first.cmp(&day) {
                 Ordering::Less => self.rest = rest,

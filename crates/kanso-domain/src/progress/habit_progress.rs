@@ -1,4 +1,4 @@
-//! One habit with its plan and its records, ready to be asked.
+//! One habit with its plan and its log, for all questions about its progress.
 
 use jiff::civil::Date;
 
@@ -11,7 +11,7 @@ use super::{
     units,
 };
 
-/// A habit as it stands on a day.
+/// The progress of one habit on one day.
 #[derive(Clone, Debug)]
 pub struct HabitProgress<'a> {
     /// The habit.
@@ -22,7 +22,8 @@ pub struct HabitProgress<'a> {
 }
 
 impl<'a> HabitProgress<'a> {
-    /// `habit` with what was recorded in `log`, on `today`, for a person with `settings`.
+    /// Returns the progress of `habit` with the entries in `log`, on `today`, for a user with
+    /// `settings`.
     pub fn new(habit: &'a Habit, log: DayLog, settings: &Settings, today: Date) -> Self {
         let plan = Plan::new(&PlanSource::of(habit, settings), &log, today);
         Self {
@@ -33,70 +34,74 @@ impl<'a> HabitProgress<'a> {
         }
     }
 
-    /// The day on which the habit is judged.
+    /// Returns the day of the evaluation.
     pub const fn today(&self) -> Date {
         self.today
     }
 
-    /// What was recorded.
+    /// Returns the log.
     pub const fn log(&self) -> &DayLog {
         &self.log
     }
 
-    /// The streak.
+    /// Returns the streak.
     pub fn streak(&self) -> Streak {
         streak(&self.plan, &self.log, self.today)
     }
 
-    /// The units that have begun, in order.
+    /// Returns the units that have begun, in order.
     pub fn units(&self) -> Vec<Unit> {
         units(&self.plan, &self.log, self.today)
     }
 
-    /// The rate over the units that end between `from` and `to`, inclusive.
+    /// Returns the rate over the units that end between `from` and `to`, inclusive.
     pub fn rate(&self, from: Date, to: Date) -> Rate {
         rate(&self.plan, &self.log, self.today, from, to)
     }
 
-    /// The rate over the units that end in the last `days` days, today included.
+    /// Returns the rate over the units that end in the last `days` days, including today.
     pub fn recent_rate(&self, days: i32) -> Rate {
         self.rate(days_before(self.today, days - 1), self.today)
     }
 
-    /// The rate over all units.
+    /// Returns the rate over all units.
     pub fn overall_rate(&self) -> Rate {
         self.rate(Date::MIN, Date::MAX)
     }
 
-    /// One cell for each date from `from` to `to`, inclusive.
+    /// Returns one cell for each date from `from` to `to`, inclusive.
     pub fn cells(&self, from: Date, to: Date) -> Vec<Cell> {
         heatmap(&self.plan, &self.log, self.today, from, to)
     }
 
-    /// How firm the habit is, between 0 and 1; `None` before anything was recorded.
+    /// Returns the strength of the habit between 0 and 1, or `None` before the first entry.
     pub fn strength(&self) -> Option<f64> {
         let target = self.habit.details.target();
+        // The score uses the present schedule and target for the whole past, as Loop does.
         let pace = Pace::from(self.habit.details.schedule());
         strength(pace, target, &self.log, self.today).pop()
     }
 
-    /// On how many recorded days the target in force was met, from Sunday.
+    /// Returns the number of recorded days that met the target in force, by weekday from Sunday.
     pub fn done_by_weekday(&self) -> [u32; 7] {
         let mut days = [0; 7];
         let today = DayNumber::of(self.today);
         for (day, total) in self.log.recorded().take_while(|(day, _)| *day <= today) {
             let is_over = day < today;
             let target = self.plan.version_on(day.date()).target;
+            // A limit can still be exceeded while the day is open.
             let is_settled = is_over || target.direction() == TargetDirection::AtLeast;
             days[usize::from(day.weekday())] += u32::from(is_settled && total.meets(target));
         }
         days
     }
 
-    /// The unit that contains today, if something is asked for.
+    /// Returns the unit that contains today, if the schedule has one.
     pub fn unit_today(&self) -> Option<Unit> {
         self.units()
             .pop()
+            // The last unit that has begun may be over, for example on a day between two due
+            // weekdays.
             .filter(|unit| unit.last_day() >= self.today)
     }
 }

@@ -1,4 +1,4 @@
-//! The heatmap: one cell a civil date.
+//! The heatmap: one cell for each civil date.
 
 use jiff::civil::Date;
 
@@ -12,39 +12,39 @@ use super::{DayLog, Plan};
 /// One date of a habit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cell {
-    /// The date.
+    /// Date.
     pub date: Date,
-    /// What it was.
+    /// State of the date.
     pub state: CellState,
-    /// The sum of what was recorded, in thousandths.
+    /// Sum of the recorded values in thousandths.
     pub value: i64,
-    /// The target in force on that date.
+    /// Target in force on the date.
     pub target: Quantity,
-    /// How much of the target was reached: 0 nothing, 4 all of it.
+    /// Reached part of the target: 0 for nothing, 4 for all of it.
     pub level: u8,
 }
 
-/// What a date was.
+/// The states of a date.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CellState {
     /// The target was met.
     Done,
-    /// Something was recorded, and the target was not met.
+    /// Something was recorded, but the target was not met.
     Partial,
-    /// It was due, is over, and nothing was recorded.
+    /// The date was due and is over, and nothing was recorded.
     Missed,
     /// A day off.
     Skip,
-    /// Nothing was asked for.
+    /// The date was not due.
     NotDue,
-    /// Today: still open.
+    /// Today, still open.
     Open,
-    /// Outside of the habit's days.
+    /// The date is outside of the active days of the habit.
     None,
 }
 
 impl CellState {
-    /// The wire name.
+    /// Returns the stable name of the state, as the protocol uses it.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Done => "done",
@@ -58,11 +58,12 @@ impl CellState {
     }
 }
 
-/// The cells of the dates from `from` to `to`, inclusive. A date that the clocks were set past
-/// has none: such a week has six.
+/// Returns the cells of the dates from `from` to `to`, inclusive.
 ///
-/// A day is judged by itself: on a weekly or an interval schedule, where any day may be the one,
-/// a day without a record is not due rather than missed.
+/// A date that the clocks were set past has no cell, so its week has six.
+///
+/// Each day is evaluated on its own. With a weekly or an interval schedule any day can be the one,
+/// so a day without an entry is not due and never missed.
 pub fn heatmap(plan: &Plan, log: &DayLog, today: Date, from: Date, to: Date) -> Vec<Cell> {
     let today = DayNumber::of(today);
     let mut days = log.reader();
@@ -83,8 +84,11 @@ fn cell(plan: &Plan, day: DayNumber, today: DayNumber, total: DayTotal) -> Cell 
         Schedule::SpecificDays { weekdays } => weekdays.contains(day.weekday()),
         Schedule::Weekly { .. } | Schedule::Interval { .. } => false,
     };
+    // Without an entry the sum is 0, which meets every limit. That counts as kept only on a day on
+    // which the limit was due.
     let is_met = total.meets(target) && (total.is_recorded || (is_limit && is_due));
-    let state = if !plan.contains(day) || plan.rest(day).is_some() || day > today {
+    // The order decides between states that overlap, for example a day off with an amount.
+    let state = if !plan.contains(day) || plan.neutral_reason(day).is_some() || day > today {
         CellState::None
     } else if is_met && (!is_limit || day < today) && (total.is_recorded || !total.is_skipped) {
         CellState::Done
@@ -108,7 +112,8 @@ fn cell(plan: &Plan, day: DayNumber, today: DayNumber, total: DayTotal) -> Cell 
     }
 }
 
-/// The part of the target that was reached, in quarters rounded down; anything at all is 1.
+/// Returns the reached part of the target in quarters, rounded down. Any amount above 0 is at least
+/// 1.
 fn level(plan: &Plan, day: DayNumber, total: DayTotal) -> u8 {
     let target = plan.version_on(day.date()).target;
     let goal = target.value().thousandths();
@@ -120,6 +125,7 @@ fn level(plan: &Plan, day: DayNumber, total: DayTotal) -> u8 {
     if amount == 0 {
         return 0;
     }
+    // Before the division: a limit of 0 has a goal of 0.
     if amount >= goal {
         return 4;
     }

@@ -1,4 +1,4 @@
-//! What was asked of a person, day by day.
+//! The plan of a habit: its schedule and target, day by day.
 
 use jiff::civil::Date;
 
@@ -11,7 +11,7 @@ use crate::{DayStart, WeekStart, Zone};
 
 use super::{DayLog, NeutralReason};
 
-/// All that decides how the days of one habit are judged.
+/// Everything that decides on the state of the days of one habit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
     history: ScheduleHistory,
@@ -19,32 +19,32 @@ pub struct Plan {
     end_date: Option<Date>,
     archived: Vec<ArchivedSpan>,
     week_start: WeekStart,
-    missing_days: Vec<DayNumber>,
+    skipped_days: Vec<DayNumber>,
 }
 
-/// What a [`Plan`] is made from.
+/// The source of a [`Plan`].
 #[derive(Clone, Debug)]
 pub struct PlanSource<'a> {
-    /// What was asked for.
+    /// Schedule and target over time.
     pub history: &'a ScheduleHistory,
-    /// The first day that counts, if the person set one.
+    /// First day that counts, if the user set one.
     pub start_date: Option<Date>,
-    /// The day on which the habit was created.
+    /// Day on which the habit was created.
     pub created_on: Date,
-    /// The last day that counts.
+    /// Last day that counts.
     pub end_date: Option<Date>,
-    /// When it was put away.
+    /// Spans of days on which the habit was archived.
     pub archived: &'a [ArchivedSpan],
-    /// The person's first day of the week.
+    /// First day of the week of the user.
     pub week_start: WeekStart,
-    /// The person's zone: it decides which dates do not exist.
+    /// Zone of the user. It decides which dates do not exist.
     pub zone: &'a Zone,
-    /// When the person's days begin.
+    /// Time at which the days of the user begin.
     pub day_start: DayStart,
 }
 
 impl<'a> PlanSource<'a> {
-    /// What the plan of `habit` is made from, for a person with `settings`.
+    /// Returns the source of the plan of `habit` for a user with `settings`.
     pub fn of(habit: &'a Habit, settings: &'a Settings) -> Self {
         let HabitDetails {
             history,
@@ -67,12 +67,14 @@ impl<'a> PlanSource<'a> {
 }
 
 impl Plan {
-    /// The plan of a habit with what was recorded in `log`, as far as `today`.
+    /// Returns the plan of a habit with the entries in `log`, up to `today`.
     ///
-    /// Days count from `start_date`; without one from the earlier of the day of creation and the
-    /// first recorded day, so that a past filled in later counts.
+    /// Days count from `start_date`. Without one they count from the earlier of the day of creation
+    /// and the first entry, so that a past that the user fills in later counts.
     pub fn new(source: &PlanSource<'_>, log: &DayLog, today: Date) -> Self {
         let backfilled = log.first_day().unwrap_or(source.created_on);
+        // An explicit start wins, even over earlier entries: the user has chosen from when on days
+        // count.
         let first_day = source
             .start_date
             .unwrap_or_else(|| source.created_on.min(backfilled));
@@ -82,22 +84,23 @@ impl Plan {
             end_date: source.end_date,
             archived: source.archived.to_vec(),
             week_start: source.week_start,
-            missing_days: skipped_days(source.zone, source.day_start, first_day, today),
+            skipped_days: skipped_days(source.zone, source.day_start, first_day, today),
         }
     }
 
-    /// The first day that counts.
+    /// Returns the first day that counts.
     pub const fn first_day(&self) -> Date {
         self.first_day
     }
 
-    /// The version in force on `date`.
+    /// Returns the version in force on `date`.
     pub fn version_on(&self, date: Date) -> &ScheduleVersion {
         self.history.on(date)
     }
 
-    /// The parts of the active range, from its first day through `last`, that one version each
-    /// judges. Those that begin after `last` are left out; the last one may reach beyond it.
+    /// Returns the parts of the active range through `last` to which one version each applies.
+    ///
+    /// Parts that begin after `last` are left out. The last part may reach beyond it.
     pub(super) fn segments(&self, last: DayNumber) -> impl Iterator<Item = Segment> {
         let end = self.end_date.map(DayNumber::of);
         let first_day = DayNumber::of(self.first_day);
@@ -105,11 +108,15 @@ impl Plan {
         let next = self.history.versions().skip(1).map(Some).chain([None]);
         let versions = self.history.versions().zip(next).enumerate();
         versions.filter_map(move |(place, (version, next))| {
+            // The first version also applies to days before its own first day: the user may have
+            // filled in a past.
             let first = if place == 0 {
                 first_day
             } else {
                 first_day.max(begins(version))
             };
+            // A version ends on the day before the next one begins, or at the end of the habit,
+            // whichever is earlier.
             let until = next.map(|next| begins(next).minus(1));
             let border = match (until, end) {
                 (Some(until), Some(end)) => Some(until.min(end)),
@@ -125,8 +132,8 @@ impl Plan {
         })
     }
 
-    /// Why nothing is asked for on `day` of the active range, whatever the schedule.
-    pub(super) fn rest(&self, day: DayNumber) -> Option<NeutralReason> {
+    /// Returns the reason why `day` is neutral under every schedule, or `None`.
+    pub(super) fn neutral_reason(&self, day: DayNumber) -> Option<NeutralReason> {
         if self.archived.iter().any(|span| span.contains(day)) {
             Some(NeutralReason::Archived)
         } else if !self.exists(day) {
@@ -136,9 +143,9 @@ impl Plan {
         }
     }
 
-    /// Whether any instant counts for `day`.
+    /// Returns true if any instant counts for `day`.
     pub(super) fn exists(&self, day: DayNumber) -> bool {
-        !self.missing_days.contains(&day)
+        !self.skipped_days.contains(&day)
     }
 
     pub(super) const fn week_start(&self) -> WeekStart {
@@ -151,12 +158,12 @@ impl Plan {
     }
 }
 
-/// A stretch of days that one version judges.
+/// A range of days to which one version applies.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Segment {
     pub(super) schedule: Schedule,
     pub(super) target: Target,
     pub(super) first: DayNumber,
-    /// Open without one.
+    /// Last day; `None` if the range is open.
     pub(super) last: Option<DayNumber>,
 }

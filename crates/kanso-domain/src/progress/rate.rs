@@ -1,4 +1,4 @@
-//! Rates: how much of what was due was done.
+//! Rates: the share of due units that are done.
 
 use jiff::civil::Date;
 
@@ -7,28 +7,28 @@ use crate::calendar::DayNumber;
 use super::units::{UnitState, visit};
 use super::{DayLog, Plan};
 
-/// Units done and units missed. Open, neutral and unscheduled ones are in neither.
+/// The numbers of done and missed units. Pending and neutral units are in neither.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct Rate {
-    /// Units that are done.
+    /// Number of done units.
     pub done: u32,
-    /// Units that are over and were not done.
+    /// Number of units that are over and were not done.
     pub missed: u32,
 }
 
 impl Rate {
-    /// How many units were due.
+    /// Returns the number of due units.
     pub const fn due(self) -> u32 {
         self.done + self.missed
     }
 
-    /// The part of the due units that was done, in percent; `None` when nothing was due.
+    /// Returns the share of the due units that are done in percent, or `None` if none was due.
     pub fn percent(self) -> Option<f64> {
         (self.due() > 0).then(|| f64::from(self.done) * 100.0 / f64::from(self.due()))
     }
 }
 
-/// The overall rate of several habits divides the sums; it does not average averages.
+/// Adds the numbers of several habits. The overall rate is not an average of averages.
 impl std::iter::Sum for Rate {
     fn sum<I: Iterator<Item = Self>>(rates: I) -> Self {
         rates.fold(Self::default(), |sum, rate| Self {
@@ -38,12 +38,16 @@ impl std::iter::Sum for Rate {
     }
 }
 
-/// The rate over the units that end between `from` and `to`, inclusive, so that the rates of
-/// ranges that follow each other add up. A unit still open at its end counts when it is done.
+/// Returns the rate over the units that end between `from` and `to`, inclusive.
+///
+/// A unit belongs to the range of its last day, so the rates of adjacent ranges add up. A unit that
+/// is still open counts once it is done.
 pub fn rate(plan: &Plan, log: &DayLog, today: Date, from: Date, to: Date) -> Rate {
     let range = DayNumber::of(from)..=DayNumber::of(to);
     let mut rate = Rate::default();
     visit(plan, log, DayNumber::of(today), |unit| {
+        // By the last day, not the first: a week that is still open is then counted with the range
+        // in which it ends.
         if range.contains(&unit.last()) {
             match unit.state {
                 UnitState::Done => rate.done += 1,

@@ -1,4 +1,4 @@
-//! Streaks: units done in a row.
+//! Streaks: done units in a row.
 
 use jiff::civil::Date;
 
@@ -8,23 +8,24 @@ use crate::habits::FrequencyType;
 use super::units::{UnitState, visit};
 use super::{DayLog, Plan};
 
-/// How many units in a row are done.
+/// The streak of a habit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Streak {
-    /// Up to now; an open unit neither counts nor breaks it.
+    /// Number of done units in a row up to now. A pending unit neither counts nor breaks the
+    /// streak.
     pub current: u32,
-    /// At its longest.
+    /// Largest number of done units in a row.
     pub longest: u32,
-    /// What is counted now.
+    /// Unit of the schedule in force.
     pub unit: UnitName,
-    /// The first day of the first unit of the current streak.
+    /// First day of the first unit of the current streak.
     pub since: Option<Date>,
-    /// The last day on which something can be done to keep the current streak; none when there is
-    /// no streak, or nothing is open.
+    /// Last day on which an entry can keep the current streak; `None` without a streak or a pending
+    /// unit.
     pub at_risk_until: Option<Date>,
 }
 
-/// What a streak counts.
+/// The units of a streak.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UnitName {
     /// Days.
@@ -36,7 +37,7 @@ pub enum UnitName {
 }
 
 impl UnitName {
-    /// The wire name.
+    /// Returns the stable name of the unit, as the protocol uses it.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Day => "day",
@@ -56,7 +57,38 @@ impl From<FrequencyType> for UnitName {
     }
 }
 
-/// The streak of `plan` on `today`.
+/// Returns the streak of `plan` on `today`.
+///
+/// ```
+/// use jiff::civil::date;
+/// use kanso_domain::entries::EntryKind;
+/// use kanso_domain::habits::{Schedule, ScheduleHistory, Target};
+/// use kanso_domain::progress::{DayLog, Plan, PlanSource, streak};
+/// use kanso_domain::{DayStart, Quantity, WeekStart, Zone};
+///
+/// let january = |day| date(2026, 1, day);
+/// let log: DayLog = [12, 13, 14]
+///     .map(|day| (january(day), EntryKind::Value, Quantity::ONE))
+///     .into_iter()
+///     .collect();
+/// let history = ScheduleHistory::starting(january(1), Schedule::Daily, Target::TICK);
+/// let source = PlanSource {
+///     history: &history,
+///     start_date: None,
+///     created_on: history.begins(),
+///     end_date: None,
+///     archived: &[],
+///     week_start: WeekStart::Monday,
+///     zone: &Zone::utc(),
+///     day_start: DayStart::MIDNIGHT,
+/// };
+/// let plan = Plan::new(&source, &log, january(15));
+///
+/// // Today is open: it does not break the streak yet.
+/// let streak = streak(&plan, &log, january(15));
+/// assert_eq!((streak.current, streak.since), (3, Some(january(12))));
+/// assert_eq!(streak.at_risk_until, Some(january(15)));
+/// ```
 pub fn streak(plan: &Plan, log: &DayLog, today: Date) -> Streak {
     let (mut current, mut longest, mut since, mut open) = (0_u32, 0_u32, None, None);
     visit(plan, log, DayNumber::of(today), |unit| match unit.state {
@@ -65,6 +97,8 @@ pub fn streak(plan: &Plan, log: &DayLog, today: Date) -> Streak {
             current += 1;
             longest = longest.max(current);
         }
+        // Only a missed unit ends a streak. A neutral one is passed over, so a streak continues
+        // after an archived week.
         UnitState::Missed => (current, since) = (0, None),
         UnitState::Pending => open = Some(unit.last()),
         UnitState::Neutral(_) => {}

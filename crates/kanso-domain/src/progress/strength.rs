@@ -1,7 +1,8 @@
-//! Strength: how firm a habit has become, between 0 and 1, as Loop Habit Tracker scores it.
+//! Strength: the firmness of a habit between 0 and 1, by the formula of Loop Habit Tracker.
 //!
-//! An exponential moving average over calendar days. A day done moves the score towards 1, a day
-//! not done towards 0, the faster the more often the habit is due; a day off leaves it alone.
+//! It is an exponential moving average over calendar days. A done day moves the score towards 1 and
+//! another day towards 0, the faster the more often the habit is due. A day off leaves the score as
+//! it is.
 
 use jiff::civil::Date;
 
@@ -11,12 +12,12 @@ use crate::habits::{HabitType, Schedule, Target, TargetDirection};
 use super::DayLog;
 use super::day_log::DayTotal;
 
-/// How often a habit is due: `times` in `days` days.
+/// The frequency of a habit: `times` in `days` days.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pace {
-    /// How many times.
+    /// Number of times.
     pub times: u32,
-    /// In how many days; at least 1.
+    /// Number of days, at least 1.
     pub days: u32,
 }
 
@@ -28,8 +29,10 @@ impl Pace {
         f64::from(self.times) / f64::from(self.days.max(1))
     }
 
-    /// The pace over which done days are counted: doubled for a habit that is not due each day,
-    /// so that an irregular rhythm is not punished.
+    /// Returns the pace over which done days are counted.
+    ///
+    /// It is doubled for a habit that is not due each day, so that an irregular rhythm does not
+    /// lower the score.
     const fn smoothed(self) -> Self {
         if self.times < self.days {
             Self {
@@ -62,22 +65,35 @@ impl From<Schedule> for Pace {
     }
 }
 
-/// The score after one more day that was done to the part `done`, between 0 and 1.
+/// Returns the score after one more day, of which the share `done` between 0 and 1 was done.
+///
+/// ```
+/// use kanso_domain::progress::{Pace, strength_step};
+///
+/// // A daily habit takes 13 days to get half way from any score to 1.
+/// let score = (0..13).fold(0.0, |score, _| strength_step(Pace::DAILY, score, 1.0));
+/// assert!((score - 0.5_f64).abs() < 1e-9);
+/// ```
 pub fn strength_step(pace: Pace, previous: f64, done: f64) -> f64 {
+    // For a daily habit the half-life is 13 done days. It grows with the square root of the
+    // interval: a weekly habit needs 34 days and 5 repetitions. The constants are those of Loop.
     let kept = 0.5_f64.powf(pace.frequency().sqrt() / 13.0);
     previous * kept + done * (1.0 - kept)
 }
 
-/// The score on each day from the first recorded one through `today`; empty when nothing was
-/// recorded by then.
+/// Returns the score of each day from the first entry through `today`. It is empty if there is no
+/// entry by then.
 pub fn strength(pace: Pace, target: Target, log: &DayLog, today: Date) -> Vec<f64> {
     let today = DayNumber::of(today);
     let Some(first) = log.first_day().map(DayNumber::of) else {
         return Vec::new();
     };
     let is_limit = target.direction() == TargetDirection::AtMost;
+    // A limit counts as kept until it is exceeded, so its score starts at 1.
     let (mut score, mut scores) = (if is_limit { 1.0 } else { 0.0 }, Vec::new());
     let mut window = Window::new(pace, target);
+    // Two readers over one log: a day enters the window at one end and leaves it at the other, so
+    // each day is read twice and never searched.
     let (mut entering, mut leaving) = (log.reader(), log.reader());
     for day in first.through(today) {
         let total = entering.on(day);
@@ -86,6 +102,7 @@ pub fn strength(pace: Pace, target: Target, log: &DayLog, today: Date) -> Vec<f6
         if left >= first {
             window.remove(leaving.on(left));
         }
+        // A day off does not change the score, but its amounts stay in the window.
         if !total.is_skipped {
             score = strength_step(pace, score, window.done());
         }
@@ -94,7 +111,7 @@ pub fn strength(pace: Pace, target: Target, log: &DayLog, today: Date) -> Vec<f6
     scores
 }
 
-/// What was done in the last days.
+/// The amounts in the window of the last days.
 struct Window {
     target: Target,
     times: f64,
@@ -129,7 +146,7 @@ impl Window {
         self.sum -= total.sum;
     }
 
-    /// How far the last days were what was asked for, between 0 and 1.
+    /// Returns the reached share of the target in the window, between 0 and 1.
     #[expect(clippy::cast_precision_loss, reason = "a score is a ratio, not a sum")]
     fn done(&self) -> f64 {
         if self.target.kind() == HabitType::Boolean {

@@ -1,28 +1,28 @@
-//! What a habit is today: what a widget, a list for the day and a reminder ask.
+//! The state of a habit today, for widgets, lists of the day and reminders.
 
 use crate::habits::TargetDirection;
 
 use super::{HabitProgress, Streak, UnitState};
 
-/// What a habit is today.
+/// The states of a habit today.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TodayState {
     /// The target is met.
     Done,
-    /// It is asked for, and not met yet.
+    /// The habit is due, and the target is not met yet.
     Pending,
-    /// A limit that was not passed so far.
+    /// A limit that was not exceeded so far.
     Within,
-    /// A limit that was passed.
+    /// A limit that was exceeded.
     Exceeded,
     /// A day off.
     Skip,
-    /// Nothing is asked for: it is not scheduled, or this week or window is done already.
+    /// The habit is not due: it is not scheduled, or this week or window is done.
     NotDue,
 }
 
 impl TodayState {
-    /// The wire name.
+    /// Returns the stable name of the state, as the protocol uses it.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Done => "done",
@@ -35,43 +35,50 @@ impl TodayState {
     }
 }
 
-/// How a habit stands today.
+/// The status of a habit today.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Standing {
-    /// What it is.
+pub struct TodayStatus {
+    /// State.
     pub state: TodayState,
-    /// What was recorded today, in thousandths.
+    /// Sum of the values of today in thousandths.
     pub value: i64,
-    /// The streak.
+    /// Streak.
     pub streak: Streak,
-    /// Whether the streak ends unless something is done today.
+    /// True if the streak ends unless something is done today.
     pub is_at_risk: bool,
 }
 
 impl HabitProgress<'_> {
-    /// How the habit stands today.
-    pub fn standing(&self) -> Standing {
+    /// Returns the status of the habit today.
+    pub fn today_status(&self) -> TodayStatus {
         let (state, streak) = (self.state(), self.streak());
-        Standing {
+        TodayStatus {
             state,
             value: self.log().total(self.today()).sum,
             streak,
+            // A weekly habit is pending all week, but only at risk on the last day on which it can
+            // still be done.
             is_at_risk: state == TodayState::Pending && streak.at_risk_until == Some(self.today()),
         }
     }
 
-    /// An amount that was recorded counts also where nothing was asked for. Of a limit nothing is
-    /// certain before the day is over, so it is never done today.
+    /// Returns the state of the habit today.
+    ///
+    /// A recorded amount counts even if the habit is not due. A limit is never done today, because
+    /// it can be exceeded until the day is over.
     fn state(&self) -> TodayState {
         let total = self.log().total(self.today());
         let target = self.habit.details.target();
         let is_limit = target.direction() == TargetDirection::AtMost;
         match self.unit_today().map(|unit| unit.state) {
+            // A target that is met comes first, even on a day off or outside of the schedule: done
+            // beats skip.
             _ if !is_limit && total.is_recorded && total.meets(target) => TodayState::Done,
             _ if total.is_skipped => TodayState::Skip,
             None | Some(UnitState::Neutral(_)) => TodayState::NotDue,
             Some(_) if is_limit && total.meets(target) => TodayState::Within,
             Some(_) if is_limit => TodayState::Exceeded,
+            // The week or window is done without an entry of today.
             Some(UnitState::Done) => TodayState::NotDue,
             Some(UnitState::Pending | UnitState::Missed) => TodayState::Pending,
         }

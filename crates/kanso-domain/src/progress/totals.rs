@@ -1,4 +1,4 @@
-//! Totals: what was recorded, by week, month, quarter and year.
+//! Totals: the recorded amounts by week, month, quarter and year.
 
 use jiff::ToSpan as _;
 use jiff::civil::Date;
@@ -9,10 +9,10 @@ use crate::habits::Target;
 
 use super::DayLog;
 
-/// The periods by which days are added up.
+/// The periods over which days are added up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Period {
-    /// From the person's first day of the week.
+    /// A week from the given first day.
     Week(WeekStart),
     /// A calendar month.
     Month,
@@ -22,24 +22,25 @@ pub enum Period {
     Year,
 }
 
-/// What was recorded in one period.
+/// The total of one period.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PeriodTotal {
-    /// The first day of the period.
+    /// First day of the period.
     pub first_day: Date,
-    /// The sum, in thousandths.
+    /// Sum in thousandths.
     pub sum: i64,
-    /// On how many days something of at least 1 was recorded.
+    /// Number of days with an entry of at least 1.
     pub ticked_days: u32,
 }
 
-/// The totals of the periods in which something was recorded, oldest first.
+/// Returns the totals of the periods with entries, oldest first.
 pub fn totals(log: &DayLog, period: Period) -> Vec<PeriodTotal> {
     let mut totals: Vec<PeriodTotal> = Vec::new();
     for (day, total) in log.recorded() {
         let first_day = period.first_day(day);
         let ticked = u32::from(total.meets(Target::TICK));
         match totals.last_mut() {
+            // The log is in order, so the days of a period follow each other.
             Some(last) if last.first_day == first_day => {
                 last.sum += total.sum;
                 last.ticked_days += ticked;

@@ -1,4 +1,4 @@
-//! Units: what a streak counts.
+//! Units: the days, weeks and windows that a streak counts.
 
 use jiff::civil::Date;
 
@@ -9,43 +9,43 @@ use super::day_log::{DayReader, DayTotal};
 use super::plan::Segment;
 use super::{DayLog, Plan};
 
-/// A stretch of days that is done or missed as a whole: a day, a week, or a window.
+/// A range of days that is done or missed as a whole: a day, a week or a window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unit {
     first: DayNumber,
     last: DayNumber,
-    /// What became of it.
+    /// State of the unit.
     pub state: UnitState,
 }
 
-/// What became of a unit.
+/// The states of a unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UnitState {
-    /// As many days were done as it asks for.
+    /// Enough of its days are done.
     Done,
-    /// It is over, and they were not.
+    /// It is over, and not enough of its days are done.
     Missed,
-    /// It neither counts nor breaks a streak.
+    /// It neither counts for a streak nor breaks it.
     Neutral(NeutralReason),
-    /// It is not done, and not over.
+    /// It is not done and not over.
     Pending,
 }
 
-/// Why a unit neither counts nor breaks a streak.
+/// The reasons why a unit is neutral.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NeutralReason {
-    /// The habit was put away.
+    /// The habit was archived.
     Archived,
-    /// The person took the day off.
+    /// The user took the day off.
     Skipped,
     /// The clocks were set past the date.
     NoSuchDate,
-    /// A window that a border or a day off cut short, and that was not done all the same.
+    /// The window was cut short by a border or a day off and was not done.
     CutShort,
 }
 
 impl NeutralReason {
-    /// The wire name.
+    /// Returns the stable name of the reason, as the protocol uses it.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Archived => "archived",
@@ -57,12 +57,12 @@ impl NeutralReason {
 }
 
 impl Unit {
-    /// Its first day.
+    /// Returns the first day.
     pub fn first_day(&self) -> Date {
         self.first.date()
     }
 
-    /// Its last day.
+    /// Returns the last day.
     pub fn last_day(&self) -> Date {
         self.last.date()
     }
@@ -76,58 +76,68 @@ impl Unit {
     }
 }
 
-/// The units of `plan` that begin by `today`, in order.
+/// Returns the units of `plan` that begin by `today`, in order.
 pub fn units(plan: &Plan, log: &DayLog, today: Date) -> Vec<Unit> {
     let mut units = Vec::new();
     visit(plan, log, DayNumber::of(today), |unit| units.push(unit));
     units
 }
 
-/// Hands the units that begin by `today` to `each`, in order.
+/// Passes the units that begin by `today` to `each`, in order. This avoids a list when only a sum
+/// is needed.
 pub(super) fn visit(plan: &Plan, log: &DayLog, today: DayNumber, mut each: impl FnMut(Unit)) {
-    let mut judge = Judge {
+    // One evaluator for the whole visit, because its reader of the log only moves forward. The
+    // segments are in order, so the days are too.
+    let mut evaluator = UnitEvaluator {
         plan,
         today,
         days: log.reader(),
     };
     for segment in plan.segments(today) {
+        // Units that begin after today do not exist yet, so the loops stop at today. A week or a
+        // window that contains today still ends at its own last day.
         let within = segment.last.map_or(today, |last| last.min(today));
         match segment.schedule {
             Schedule::Daily => {
                 for day in segment.first.through(within) {
-                    each(judge.day(day, segment.target));
+                    each(evaluator.day(day, segment.target));
                 }
             }
             Schedule::SpecificDays { weekdays } => {
                 for day in segment.first.through(within) {
                     if weekdays.contains(day.weekday()) {
-                        each(judge.day(day, segment.target));
+                        each(evaluator.day(day, segment.target));
                     }
                 }
             }
             Schedule::Weekly { times_per_week } => {
+                // Weeks of a segment end where calendar weeks end, so the first one may be short.
                 let next = |day| week_begins(day, plan.week_start()).plus(7);
                 for span in spans(&segment, within, next) {
-                    each(judge.week(span, segment.target, i32::from(times_per_week)));
+                    each(evaluator.week(span, segment.target, i32::from(times_per_week)));
                 }
             }
             Schedule::Interval { interval } => {
                 let length = i32::from(interval);
+                // Windows count from the first day of the segment, so an edit of the interval
+                // begins a new window.
                 for span in spans(&segment, within, |day| day.plus(length)) {
-                    each(judge.window(span, segment.target, length));
+                    each(evaluator.window(span, segment.target, length));
                 }
             }
         }
     }
 }
 
-/// Cuts a segment into stretches, each ending before the day that `next` gives for its first, and
-/// the last one at the segment's border. Those that begin after `within` are left out.
+/// Cuts a segment into ranges. Each ends before the day that `next` returns for its first day, and
+/// the last one ends at the border of the segment. Ranges that begin after `within` are left out.
 fn spans(
     segment: &Segment,
     within: DayNumber,
     next: impl Fn(DayNumber) -> DayNumber,
 ) -> impl Iterator<Item = (DayNumber, DayNumber)> {
+    // The last day of a range is cut at the border of its segment. The rest of the week or window
+    // belongs to the next version.
     let border = segment.last;
     let begins = |first: &DayNumber| Some(next(*first));
     std::iter::successors(Some(segment.first), begins)
@@ -140,25 +150,25 @@ fn spans(
         .into_iter()
 }
 
-/// Judges units in order.
-struct Judge<'a> {
+/// Evaluates units in order.
+struct UnitEvaluator<'a> {
     plan: &'a Plan,
     today: DayNumber,
     days: DayReader<'a>,
 }
 
-/// What the days of a unit amount to.
+/// The counts over the days of a unit.
 #[derive(Default)]
 struct Tally {
     done: i32,
     active: i32,
-    rest: Option<NeutralReason>,
+    neutral: Option<NeutralReason>,
 }
 
-impl Judge<'_> {
+impl UnitEvaluator<'_> {
     fn day(&mut self, day: DayNumber, target: Target) -> Unit {
         let total = self.days.on(day);
-        let state = match self.plan.rest(day) {
+        let state = match self.plan.neutral_reason(day) {
             Some(reason) => UnitState::Neutral(reason),
             None if self.is_done(day, total, target) => UnitState::Done,
             None if total.is_skipped => UnitState::Neutral(NeutralReason::Skipped),
@@ -171,12 +181,16 @@ impl Judge<'_> {
         }
     }
 
-    /// A week asks for `times` done days; one that has fewer than seven active days, for as large
-    /// a part of them, rounded up.
+    /// Evaluates a week, which needs `times` done days.
+    ///
+    /// A week with fewer than seven active days needs the same share of them, rounded up.
     fn week(&mut self, (first, last): (DayNumber, DayNumber), target: Target, times: i32) -> Unit {
         let tally = self.tally(first, last, target);
+        // Rounded up: a week of one active day still needs that day. Rounded down, a short week
+        // would be done without any entry.
         let needed = (times * tally.active + 6) / 7;
-        let state = match tally.rest {
+        let state = match tally.neutral {
+            // A week without an active day asks for nothing.
             Some(reason) if tally.active == 0 => UnitState::Neutral(reason),
             _ if tally.done >= needed => UnitState::Done,
             _ => self.open_or_missed(last),
@@ -184,7 +198,8 @@ impl Judge<'_> {
         Unit { first, last, state }
     }
 
-    /// A window asks for one done day; one with fewer than `length` active days may go without.
+    /// Evaluates a window, which needs one done day. A window with fewer than `length` active days
+    /// is neutral without one.
     fn window(
         &mut self,
         (first, last): (DayNumber, DayNumber),
@@ -192,9 +207,11 @@ impl Judge<'_> {
         length: i32,
     ) -> Unit {
         let tally = self.tally(first, last, target);
-        let state = match tally.rest {
+        let state = match tally.neutral {
             _ if tally.done > 0 => UnitState::Done,
             Some(reason) if tally.active == 0 => UnitState::Neutral(reason),
+            // Pending comes before cut short: while the window is open, an entry can still make it
+            // done.
             _ if last >= self.today => UnitState::Pending,
             _ if tally.active < length => UnitState::Neutral(NeutralReason::CutShort),
             _ => UnitState::Missed,
@@ -202,18 +219,22 @@ impl Judge<'_> {
         Unit { first, last, state }
     }
 
-    /// Days after today are active, but nothing can be done on them yet.
+    /// Counts the days of a unit.
+    ///
+    /// Days after today are active, but they cannot be done yet.
     fn tally(&mut self, first: DayNumber, last: DayNumber, target: Target) -> Tally {
         let mut tally = Tally::default();
         for day in first.through(last) {
             let total = self.days.on(day);
-            let rest = self.plan.rest(day);
-            if rest.is_none() && day <= self.today && self.is_done(day, total, target) {
+            let neutral = self.plan.neutral_reason(day);
+            // Done first: a done day counts even if it is also a day off.
+            if neutral.is_none() && day <= self.today && self.is_done(day, total, target) {
                 tally.done += 1;
                 tally.active += 1;
-            } else if let Some(reason) = rest.or(total.is_skipped.then_some(NeutralReason::Skipped))
+            } else if let Some(reason) =
+                neutral.or(total.is_skipped.then_some(NeutralReason::Skipped))
             {
-                tally.rest = Some(reason);
+                tally.neutral = Some(reason);
             } else {
                 tally.active += 1;
             }
@@ -222,8 +243,8 @@ impl Judge<'_> {
     }
 
     fn is_done(&self, day: DayNumber, total: DayTotal, target: Target) -> bool {
-        // A limit can still be passed while the day is open; on a day off, only an amount that
-        // was recorded shows that it was kept.
+        // A limit can still be exceeded while the day is open. On a day off, only a recorded amount
+        // shows that it was kept.
         let is_settled = target.direction() == TargetDirection::AtLeast
             || (day < self.today && (total.is_recorded || !total.is_skipped));
         is_settled && total.meets(target)

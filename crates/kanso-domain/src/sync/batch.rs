@@ -1,4 +1,4 @@
-//! The decision: what becomes of the operations of one write.
+//! The decision: carries out the operations of one write.
 
 mod groups;
 
@@ -14,19 +14,52 @@ use crate::accounts::Settings;
 use crate::calendar::Today;
 use crate::entries::{Entry, EntryDetails, EntryFields};
 use crate::habits::{Habit, HabitDetails, HabitFields, StoredStreak};
-use crate::record::Provenance;
+use crate::record::{Member, Provenance};
 use crate::validation::Invalid;
 use crate::{Entity, EntryId, HabitId, OpId, QuantityChange, Record, Seq, Timestamp};
 
 use OperationOutcome::{Applied, Deferred, Duplicate, Gone, Merged, Noop, Purged, Rejected};
 
-/// Carries out `operations` in order on `current` at `now`. One that fails does not stop the
-/// others, but for those of its group; each sees what those before it did. Pure: the same input
-/// gives the same changeset.
-pub fn decide(current: Loaded, operations: &[Operation], now: Timestamp) -> Changeset {
-    let mut batch = Batch::new(current, now);
+/// Carries out `operations` in order on the state `loaded` at the time `now`.
+///
+/// Each operation sees the results of the operations before it. A failed operation does not stop
+/// the others, except those of its group. The function is pure: a storage can call it again after a
+/// serialization failure and gets the same changeset.
+///
+/// ```
+/// use kanso_domain::accounts::Settings;
+/// use kanso_domain::habits::HabitFields;
+/// use kanso_domain::sync::{
+///     Action, Edit, Epoch, Head, Loaded, Operation, OperationOutcome, decide,
+/// };
+/// use kanso_domain::text::Title;
+/// use kanso_domain::{HabitId, Timestamp};
+/// use uuid::Uuid;
+///
+/// let now: Timestamp = "2026-01-15T12:00:00Z".parse()?;
+/// let loaded = Loaded::empty(Head::beginning(Epoch::new(7), now), Settings::default());
+/// let id = HabitId::new(Uuid::from_u128(1));
+/// let title = Title::new("Read")?;
+/// let fields = HabitFields { title: Some(title), ..HabitFields::default() };
+/// let create = Operation::once(Action::Habit(id, Edit::Create(fields)));
+/// let delete = Operation::once(Action::Habit(HabitId::new(Uuid::nil()), Edit::Delete {
+///     base: kanso_domain::sync::Base::Any,
+/// }));
+///
+/// let changeset = decide(loaded, &[create, delete], now);
+///
+/// assert!(matches!(changeset.outcomes[0], OperationOutcome::Applied(_)));
+/// assert!(matches!(changeset.outcomes[1], OperationOutcome::Rejected(_)));
+/// assert_eq!(changeset.habits.len(), 1);
+/// assert_eq!(changeset.head.seq.get(), 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn decide(loaded: Loaded, operations: &[Operation], now: Timestamp) -> Changeset {
+    let mut batch = Batch::new(loaded, now);
     let split = groups::split(operations);
     let mut outcomes = Vec::with_capacity(operations.len());
+    // `chunk_by` joins neighbours only. A group whose operations are apart shows up as two chunks
+    // of one name; `split` has found those names before, and all their operations are rejected.
     for group in operations.chunk_by(|a, b| a.group.is_some() && a.group == b.group) {
         outcomes.extend(match &group[0].group {
             None => vec![batch.submit(&group[0])],
@@ -37,12 +70,12 @@ pub fn decide(current: Loaded, operations: &[Operation], now: Timestamp) -> Chan
     batch.close(outcomes)
 }
 
-/// The state of a write while its operations are carried out one after another.
+/// The state of a write between two of its operations.
 struct Batch {
     stamper: Stamper,
     before: Seq,
-    /// What the live records that are seen here added up to.
-    seen: Digest,
+    /// Digest of the visible records before the first operation.
+    digest_before: Digest,
     settings: Settings,
     habits: WorkingSet<HabitId, Habit>,
     entries: WorkingSet<EntryId, Entry>,
@@ -51,28 +84,32 @@ struct Batch {
 }
 
 impl Batch {
-    fn new(current: Loaded, now: Timestamp) -> Self {
+    fn new(loaded: Loaded, now: Timestamp) -> Self {
         let mut batch = Self {
             stamper: Stamper {
-                head: current.head,
+                head: loaded.head,
                 now,
                 device: None,
             },
-            before: current.head.seq,
-            seen: Digest::EMPTY,
-            settings: current.settings,
-            habits: WorkingSet::new(Entity::Habit, current.habits, current.purged_habits),
-            entries: WorkingSet::new(Entity::Entry, current.entries, current.purged_entries),
-            receipts: current.receipts,
+            before: loaded.head.seq,
+            digest_before: Digest::EMPTY,
+            settings: loaded.settings,
+            habits: WorkingSet::new(Entity::Habit, loaded.habits, loaded.purged_habits),
+            entries: WorkingSet::new(Entity::Entry, loaded.entries, loaded.purged_entries),
+            receipts: loaded.receipts,
             new_receipts: Vec::new(),
         };
-        batch.seen = batch.digest();
+        batch.digest_before = batch.visible_digest();
         batch
     }
 
-    /// Of the live records that are seen here. All entries of a habit that is deleted or revived
-    /// are among them ([`super::LoadSet::entries_of`]); those of other habits change one by one.
-    fn digest(&self) -> Digest {
+    /// Returns the digest of the loaded records that are visible: live habits, and live entries of
+    /// habits that are not deleted.
+    ///
+    /// All entries of a habit that may be deleted or revived are loaded
+    /// ([`super::LoadSet::entries_of`]), because they leave or enter the digest together. Entries
+    /// of other habits change one at a time.
+    fn visible_digest(&self) -> Digest {
         let live = |habit: &&Habit| !habit.stamp.is_deleted();
         let habits = self.habits.records.values().filter(live);
         let shown = |entry: &&Entry| {
@@ -84,19 +121,26 @@ impl Batch {
     }
 
     fn close(self, outcomes: Vec<OperationOutcome>) -> Changeset {
+        // The batch holds only the loaded part of the user's records, so it cannot compute the
+        // digest of all of them. The digest is a sum, so it is enough to replace the share of the
+        // loaded records: subtract their digest before the operations and add their digest after
+        // them. Records that were not loaded did not change.
         let digest = self
             .stamper
             .head
             .digest
-            .minus(self.seen)
-            .plus(self.digest());
+            .minus(self.digest_before)
+            .plus(self.visible_digest());
         let (habits, entries) = (self.habits.into_writes(), self.entries.into_writes());
-        let edited = habits.iter().map(|save| &save.record);
+        // A deleted habit has no streak to compute. An entry can move its habit's streak by a
+        // change of its day, kind or value, and by its deletion, so the habit of each written entry
+        // is stale.
+        let edited = habits.iter().map(|write| &write.record);
         let mut stale_streaks: BTreeSet<_> = edited
             .filter(|habit| !habit.stamp.is_deleted())
             .map(|habit| habit.id)
             .collect();
-        stale_streaks.extend(entries.iter().map(|save| save.record.details.habit_id));
+        stale_streaks.extend(entries.iter().map(|write| write.record.details.habit_id));
         Changeset {
             before: self.before,
             head: Head {
@@ -115,20 +159,28 @@ impl Batch {
         let Some(key) = operation.key else {
             return self.carry_out(operation);
         };
+        // Before anything else: a retry must not see the present state, in which its own first
+        // attempt may already have changed the record.
         if let Some(receipt) = self.receipts.get(&key.op_id) {
-            if receipt.key != key {
+            if !key.is_retry_of(&receipt.key) {
                 return Rejected(RejectionCode::OpIdReused.into());
             }
-            return self.repeat(receipt.outcome.clone(), &operation.action);
+            return self.answer_retry(receipt.outcome.clone(), &operation.action);
         }
+        // The receipt is part of the same changeset as the effect, so a crash can never keep one
+        // without the other.
         let outcome = self.carry_out(operation);
-        self.keep(operation, &outcome);
+        self.store_receipt(operation, &outcome);
         outcome
     }
 
-    /// Notes the outcome of a operation for whoever asks again.
-    fn keep(&mut self, operation: &Operation, outcome: &OperationOutcome) {
-        let Some((key, outcome)) = operation.key.zip(kept(outcome)) else {
+    /// Stores the outcome of an operation with a key, for its retries.
+    ///
+    /// A refusal is stored too. A retry must get the first result even if the operation would
+    /// succeed by then: the device has perhaps acted on the refusal already, and the same operation
+    /// must not have two results.
+    fn store_receipt(&mut self, operation: &Operation, outcome: &OperationOutcome) {
+        let Some((key, outcome)) = operation.key.zip(receipt_outcome(outcome)) else {
             return;
         };
         let receipt = Receipt {
@@ -140,19 +192,26 @@ impl Batch {
         self.new_receipts.push(receipt);
     }
 
-    /// The answer to a retry: what was answered the first time, beside the newest record.
-    fn repeat(&self, first: ReceiptOutcome, action: &Action) -> OperationOutcome {
-        match (first, self.stored(action)) {
+    /// Returns the outcome of a retry: the first result with the newest record.
+    ///
+    /// The result of the first attempt stays, but its record would be out of date.
+    fn answer_retry(&self, first: ReceiptOutcome, action: &Action) -> OperationOutcome {
+        match (first, self.stored_record(action)) {
             (ReceiptOutcome::Done { version, seq }, record) => Duplicate {
                 version,
                 seq,
                 record,
             },
             (ReceiptOutcome::Rejected(rejection), _) => Rejected(rejection),
+            // The tombstone may have been purged since the first attempt; the result is the same
+            // without it.
             (ReceiptOutcome::Gone, Some(record)) => Gone(record),
             (ReceiptOutcome::Gone, None) => Purged(action.entity()),
             (ReceiptOutcome::Conflict, Some(record)) => OperationOutcome::Conflict(Conflict {
                 your_base: action.base(),
+                // Computed from the record as it is now: the members in conflict at the first
+                // attempt are not stored, and the device must resolve the conflict against the
+                // newest state.
                 clashing: differing(action, &record),
                 mergeable: Vec::new(),
                 record,
@@ -163,9 +222,10 @@ impl Batch {
         }
     }
 
-    /// The record that `command` is about, or the tombstone of the habit that it belongs to.
-    fn stored(&self, action: &Action) -> Option<Record> {
-        let (id, named) = match action {
+    /// Returns the record that `action` is about, or the tombstone of the habit that it belongs to.
+    fn stored_record(&self, action: &Action) -> Option<Record> {
+        // The entry of a create may not exist yet; then the request itself gives the habit.
+        let (id, given_habit) = match action {
             Action::Habit(id, _) => {
                 return self.habits.records.get(id).cloned().map(Record::Habit);
             }
@@ -174,7 +234,7 @@ impl Batch {
             Action::Unreadable(_) => return None,
         };
         let entry = self.entries.records.get(id);
-        let habit_id = entry.map(|entry| entry.details.habit_id).or(named);
+        let habit_id = entry.map(|entry| entry.details.habit_id).or(given_habit);
         let gone = habit_id.and_then(|habit_id| self.deleted_habit(habit_id));
         gone.or_else(|| entry.cloned().map(Record::Entry))
     }
@@ -196,6 +256,8 @@ impl Batch {
         edit: &Edit<HabitFields>,
         policy: ConflictPolicy,
     ) -> OperationOutcome {
+        // Compared with the state afterwards: a create and an update can both revive, so the
+        // outcome alone does not show a revival.
         let was_deleted = self.deleted_habit(id).is_some();
         let today = Today::at(self.stamper.now, &self.settings);
         let stamper = &mut self.stamper;
@@ -217,6 +279,8 @@ impl Batch {
                         make,
                     )
                 }
+                // Checked before the look-up of the habit: an invalid create is rejected even if
+                // the habit exists, on every attempt.
                 Err(invalid) => Rejected(invalid.into()),
             },
             Edit::Update { base, fields } => {
@@ -230,9 +294,10 @@ impl Batch {
             Edit::Delete { base } => self.habits.delete(id, *base, policy.on_conflict, stamper),
         };
         if was_deleted && self.deleted_habit(id).is_none() {
-            // Devices dropped its entries with it, and must get them back.
-            let is_its = |entry: &Entry| entry.details.habit_id == id;
-            self.entries.send_again(&mut self.stamper, is_its);
+            // A device that read the tombstone of the habit removed its entries. Each entry needs a
+            // new `seq`, or the next delta would not contain it.
+            let belongs_to_habit = |entry: &Entry| entry.details.habit_id == id;
+            self.entries.send_again(&mut self.stamper, belongs_to_habit);
         }
         outcome
     }
@@ -244,14 +309,17 @@ impl Batch {
         policy: ConflictPolicy,
     ) -> OperationOutcome {
         let stored = self.entries.records.get(&id);
+        // A habit has one tombstone for itself and its live entries, so the entry alone does not
+        // show that it is gone.
         let gone = stored.and_then(|entry| self.deleted_habit(entry.details.habit_id));
         let stamper = &mut self.stamper;
         match (edit, stored, gone) {
-            // A deleted habit's entries are as good as deleted: nothing is left to do.
+            // An entry of a deleted habit counts as deleted, so there is nothing left to do.
             (Edit::Delete { .. }, Some(entry), Some(_)) => Noop(Record::Entry(entry.clone())),
             (Edit::Delete { base }, ..) => {
                 self.entries.delete(id, *base, policy.on_conflict, stamper)
             }
+            // Below this arm the habit of the entry is live or unknown.
             (_, _, Some(gone)) => Gone(gone),
             (Edit::Update { base, fields }, ..) => {
                 let proposed = ProposedEdit {
@@ -272,6 +340,9 @@ impl Batch {
         fields: &EntryFields,
         policy: ConflictPolicy,
     ) -> OperationOutcome {
+        // Invalid members are checked first, because no later state of the server makes them valid.
+        // A deleted habit comes next: `gone` is final. An unknown habit comes last: the operation
+        // is deferred, since a device may still send the habit.
         let details = match EntryDetails::create(fields, &self.settings) {
             Ok(details) => details,
             Err(invalid) => return Rejected(invalid.into()),
@@ -291,7 +362,8 @@ impl Batch {
             && policy.revive
             && let Err(invalid) = stored.details.updated(fields, &self.settings)
         {
-            // It comes back where it was, or not at all.
+            // An entry cannot move to another habit. A revived entry keeps its habit, so a create
+            // with another habit is invalid.
             return Rejected(invalid.into());
         }
         let today = Today::at(self.stamper.now, &self.settings);
@@ -314,6 +386,8 @@ impl Batch {
         }
         self.entries.add(id, &mut self.stamper, |entry| {
             let mut changed = entry.clone();
+            // The range is checked against the present value, which is why an increment can be
+            // rejected although its author saw no error.
             let value = entry.details.value.changed(change);
             changed.details.value =
                 value.map_err(|error| Invalid::one("value", error.to_string()))?;
@@ -330,23 +404,25 @@ impl Batch {
     }
 }
 
-/// The members on which `command` and `record` disagree.
-fn differing(action: &Action, record: &Record) -> Vec<&'static str> {
+/// Returns the members on which `action` and `record` differ.
+fn differing(action: &Action, record: &Record) -> Vec<Member> {
     let named = match (action, record) {
         (Action::Habit(_, edit), Record::Habit(habit)) => {
-            edit.fields().map(|fields| habit.named(fields))
+            edit.fields().map(|fields| habit.differing_members(fields))
         }
         (Action::Entry(_, edit), Record::Entry(entry)) => {
-            edit.fields().map(|fields| entry.named(fields))
+            edit.fields().map(|fields| entry.differing_members(fields))
         }
         _ => None,
     };
     let named = named.unwrap_or_default().into_iter();
-    named.map(|(_, name)| name).collect()
+    named.map(|(_, member)| member).collect()
 }
 
-/// What of an outcome a retry must find again; a deferred command is tried anew.
-fn kept(outcome: &OperationOutcome) -> Option<ReceiptOutcome> {
+/// Returns the part of an outcome that a retry must find, or `None` for a deferred operation.
+///
+/// A deferred operation has no result yet. It is carried out again when it is sent again.
+fn receipt_outcome(outcome: &OperationOutcome) -> Option<ReceiptOutcome> {
     match outcome {
         Applied(record) | Merged(record) | Noop(record) => {
             let stamp = record.stamp();

@@ -1,4 +1,4 @@
-//! One write: what it must see, and what it leaves behind.
+//! One write: the records that it needs, the state that it gets, and the changes that it makes.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,66 +8,70 @@ use crate::entries::Entry;
 use crate::habits::Habit;
 use crate::{EntryId, HabitId, OpId, Record, Seq, Version};
 
-/// What a write must see. Loading an entry also loads its habit.
+/// The records and receipts that a write needs.
+///
+/// A storage that loads an entry also loads the habit of that entry.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct LoadSet {
-    /// Habits.
+    /// Habits to load.
     pub habits: BTreeSet<HabitId>,
-    /// Entries.
+    /// Entries to load.
     pub entries: BTreeSet<EntryId>,
-    /// Habits whose live entries must be seen too, all of them.
+    /// Habits of which all live entries are loaded too.
     pub entries_of: BTreeSet<HabitId>,
-    /// Results of earlier operations.
+    /// Operations whose stored results are loaded.
     pub receipts: BTreeSet<OpId>,
 }
 
 impl LoadSet {
-    /// What `operations` must see.
+    /// Returns the records and receipts that `operations` need.
     pub fn of(operations: &[Operation]) -> Self {
-        let mut keys = Self::default();
+        let mut load_set = Self::default();
         for operation in operations {
-            keys.receipts.extend(operation.key.map(|key| key.op_id));
+            load_set.receipts.extend(operation.key.map(|key| key.op_id));
             match &operation.action {
                 Action::Habit(id, edit) => {
-                    keys.habits.insert(*id);
-                    // A habit takes its entries with it, and brings them back.
+                    load_set.habits.insert(*id);
+                    // A deletion removes the entries of the habit from the digest, and a revival
+                    // adds them and delivers them again. Both need all of them, not only those that
+                    // the operations name.
                     if operation.policy.revive || matches!(edit, Edit::Delete { .. }) {
-                        keys.entries_of.insert(*id);
+                        load_set.entries_of.insert(*id);
                     }
                 }
                 Action::Entry(id, edit) => {
-                    keys.entries.insert(*id);
+                    load_set.entries.insert(*id);
                     if let Edit::Create(fields) = edit {
-                        keys.habits.extend(fields.habit_id);
+                        load_set.habits.extend(fields.habit_id);
                     }
                 }
                 Action::Increment(id, _) => {
-                    keys.entries.insert(*id);
+                    load_set.entries.insert(*id);
                 }
                 Action::Unreadable(_) => {}
             }
         }
-        keys
+        load_set
     }
 }
 
-/// What a write sees: one user's state under the lock on that user.
+/// The state of one user that a write works on, loaded under the lock on that user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Loaded {
-    /// The newest change.
+    /// Newest change of the user.
     pub head: Head,
-    /// How the user's days are read.
+    /// Settings by which instants become days.
     pub settings: Settings,
-    /// Those of the named habits that exist, tombstones too.
+    /// The requested habits that exist, including tombstones.
     pub habits: BTreeMap<HabitId, Habit>,
-    /// Those of the named entries that exist, tombstones too, and the live ones of the habits
-    /// whose entries were asked for.
+    /// The requested entries that exist, including tombstones, and the live entries of the habits
+    /// in [`LoadSet::entries_of`].
     pub entries: BTreeMap<EntryId, Entry>,
-    /// Those of the named habits whose tombstones were purged.
+    /// The requested habits whose tombstones were purged.
     pub purged_habits: BTreeSet<HabitId>,
-    /// Those of the named entries whose tombstones were purged.
+    /// The requested entries whose tombstones were purged.
     pub purged_entries: BTreeSet<EntryId>,
-    /// Those of the named results that exist.
+    /// The requested receipts that exist.
     pub receipts: BTreeMap<OpId, Receipt>,
 }
 
@@ -76,62 +80,87 @@ pub struct Loaded {
 pub struct RecordWrite<R> {
     /// The record in its new state.
     pub record: R,
-    /// The version that it replaces; none when the record is new. A store must refuse to replace
-    /// another one.
+    /// Version of the record that it replaces; `None` for a new record.
+    ///
+    /// The storage must refuse to replace any other version.
     pub replaces: Option<Version>,
 }
 
-/// What a write leaves behind, all of it or nothing.
+impl Loaded {
+    /// Returns the state of a user without any record.
+    pub const fn empty(head: Head, settings: Settings) -> Self {
+        Self {
+            head,
+            settings,
+            habits: BTreeMap::new(),
+            entries: BTreeMap::new(),
+            purged_habits: BTreeSet::new(),
+            purged_entries: BTreeSet::new(),
+            receipts: BTreeMap::new(),
+        }
+    }
+}
+
+/// The changes of one write, stored all together or not at all.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Changeset {
-    /// The newest change before.
+    /// Newest change before the write.
     pub before: Seq,
-    /// The newest change afterwards.
+    /// Newest change after the write.
     pub head: Head,
-    /// Habits to store, each once.
+    /// Habits to store, each at most once.
     pub habits: Vec<RecordWrite<Habit>>,
-    /// Entries to store, each once.
+    /// Entries to store, each at most once.
     pub entries: Vec<RecordWrite<Entry>>,
-    /// Habits whose streaks must be computed anew.
+    /// Habits whose streaks must be recomputed.
     pub stale_streaks: BTreeSet<HabitId>,
-    /// Results to store.
+    /// Receipts to store.
     pub receipts: Vec<Receipt>,
-    /// What became of each operation, in their order.
+    /// Outcome of each operation, in the order of the operations.
     pub outcomes: Vec<OperationOutcome>,
 }
 
 impl Changeset {
-    /// The page of a device that had read everything up to `position`, if nobody else changed
-    /// anything since: then it is what this write saved, and reading it back would find the same.
+    /// Returns the next page of a device that has read up to `position`, or `None` if the storage
+    /// must be asked.
+    ///
+    /// If nothing changed between `position` and this write, the delta consists of the records of
+    /// this write. A read of the storage would find the same records, so this saves it.
     pub fn page_after(&self, position: Seq, limit: u32) -> Option<Page> {
+        // Only then are the records of this write all that the device has not read.
         if position != self.before {
             return None;
         }
         let deleted: BTreeSet<_> = self
             .habits
             .iter()
-            .filter(|save| save.record.stamp.is_deleted())
-            .map(|save| save.record.id)
+            .filter(|write| write.record.stamp.is_deleted())
+            .map(|write| write.record.id)
             .collect();
-        // A tombstone implies what is live of its habit; what was deleted before it is told.
-        let is_implied =
+        // The tombstone of a habit covers its live entries. Entries that were deleted earlier have
+        // their own tombstones, and those are delivered.
+        let is_covered =
             |entry: &Entry| !entry.stamp.is_deleted() && deleted.contains(&entry.details.habit_id);
         let habits = self
             .habits
             .iter()
-            .map(|save| Record::Habit(save.record.clone()));
-        let entries = self.entries.iter().map(|save| &save.record);
+            .map(|write| Record::Habit(write.record.clone()));
+        let entries = self.entries.iter().map(|write| &write.record);
         let entries = entries
-            .filter(|entry| !is_implied(entry))
+            .filter(|entry| !is_covered(entry))
             .cloned()
             .map(Record::Entry);
         let mut records: Vec<_> = habits.chain(entries).collect();
+        // A page is in the order of positions, but habits and entries are stored apart. No two
+        // records share a position, so an unstable sort is enough.
         records.sort_unstable_by_key(|record| record.stamp().seq);
         let fits = u32::try_from(records.len()).is_ok_and(|length| length <= limit);
+        // The settings are not part of a write of records, and a change of them has a position of
+        // its own. Since `position` is the head before this write, the device has read them.
         fits.then(|| Page::new(records, None, self.head, 0, None))
     }
 
-    /// Whether there is nothing to store.
+    /// Returns true if there is nothing to store.
     pub const fn is_empty(&self) -> bool {
         self.habits.is_empty() && self.entries.is_empty() && self.receipts.is_empty()
     }

@@ -1,10 +1,25 @@
-//! The cursor: how far a client has read.
+//! The cursor: the position up to which a client has read.
 
 use super::{Digest, Since};
 use crate::{Seq, Timestamp};
 
-/// The identity of one database's history. Drawn at random when a database is made, and anew when
-/// one is restored or replaced, so that positions of different histories cannot be mixed up.
+/// The identity of the history of one database.
+///
+/// It is drawn at random when a database is created, and again when one is restored or replaced. So
+/// positions of different histories cannot be mixed up.
+///
+/// ```
+/// use kanso_domain::Timestamp;
+/// use kanso_domain::sync::{CursorRefusal, Epoch, Head};
+///
+/// let created_at = Timestamp::from_micros(0)?;
+/// let before_restore = Head::beginning(Epoch::new(1), created_at);
+/// let after_restore = Head::beginning(Epoch::new(2), created_at);
+///
+/// let refusal = before_restore.cursor().since(after_restore);
+/// assert_eq!(refusal, Err(CursorRefusal::EpochChanged));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Epoch(u64);
 
@@ -14,48 +29,48 @@ impl Epoch {
         Self(number)
     }
 
-    /// The number.
+    /// Returns the number.
     pub const fn get(self) -> u64 {
         self.0
     }
 }
 
-/// How far back a user's history is kept: tombstones up to here were purged.
+/// The oldest position from which a cursor is still valid. Tombstones up to here were purged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Floor {
-    /// Whoever has read less may hold records that are gone; [`Seq::ZERO`] while nothing was
-    /// purged.
+    /// Position of the newest purged tombstone; [`Seq::ZERO`] before the first purge.
+    ///
+    /// A client that has read less may hold records that are deleted.
     pub seq: Seq,
-    /// The time of that change.
+    /// Time of that change.
     pub at: Timestamp,
 }
 
 impl Floor {
-    /// Nothing was purged.
+    /// The floor of a history in which nothing was purged.
     pub const NONE: Self = Self {
         seq: Seq::ZERO,
         at: Timestamp::MIN,
     };
 }
 
-/// Where one user's history stands: its newest change, what it adds up to, and how far back it is
-/// kept.
+/// The newest change of the history of one user, with the digest at that change and the floor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Head {
-    /// The history that it belongs to.
+    /// Epoch of the history.
     pub epoch: Epoch,
-    /// Its position; [`Seq::ZERO`] before the first change.
+    /// Position of the newest change; [`Seq::ZERO`] before the first one.
     pub seq: Seq,
-    /// Its time; the registration's before the first change.
+    /// Time of the newest change; the time of the registration before the first one.
     pub changed_at: Timestamp,
-    /// Of the live records at that change.
+    /// Digest of the live records at that change.
     pub digest: Digest,
-    /// How far back the history is kept.
+    /// Oldest position from which a cursor is valid.
     pub floor: Floor,
 }
 
 impl Head {
-    /// The head of a history that begins at `at`, with nothing in it.
+    /// Returns the head of an empty history that begins at `at`.
     pub const fn beginning(epoch: Epoch, at: Timestamp) -> Self {
         Self {
             epoch,
@@ -66,7 +81,7 @@ impl Head {
         }
     }
 
-    /// The cursor of a client that has read everything.
+    /// Returns the cursor of a client that has read everything.
     pub const fn cursor(self) -> Cursor {
         Cursor {
             epoch: self.epoch,
@@ -75,8 +90,21 @@ impl Head {
         }
     }
 
-    /// The head after one more change at `now`. Its time passes this head's by at least a
-    /// microsecond, whatever the clock says.
+    /// Returns the head after one more change at `now`.
+    ///
+    /// The time of the new head is at least a microsecond after the time of this one, even if the
+    /// clock went back. Clients may page by instant, so two changes of one user must not share one.
+    ///
+    /// ```
+    /// use kanso_domain::Timestamp;
+    /// use kanso_domain::sync::{Epoch, Head};
+    ///
+    /// let head = Head::beginning(Epoch::new(1), Timestamp::from_micros(100)?);
+    /// let next = head.advanced(Timestamp::from_micros(40)?);
+    /// assert_eq!(next.seq.get(), 1);
+    /// assert_eq!(next.changed_at.as_micros(), 101);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn advanced(self, now: Timestamp) -> Self {
         Self {
@@ -87,48 +115,71 @@ impl Head {
     }
 }
 
-/// A position in the history of one user's changes.
+/// A position in the history of one user's changes, as a client stores it.
+///
+/// ```
+/// use kanso_domain::Seq;
+/// use kanso_domain::sync::{Cursor, Epoch};
+///
+/// let cursor = Cursor {
+///     epoch: Epoch::new(7),
+///     seq: Seq::ZERO.next(),
+///     first_pull: None,
+/// };
+/// let mut bytes = cursor.to_bytes();
+/// assert_eq!(bytes.len(), Cursor::LENGTH);
+/// assert_eq!(Cursor::from_bytes(&bytes), Some(cursor));
+///
+/// bytes[15] ^= 1;
+/// assert_eq!(Cursor::from_bytes(&bytes), None);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cursor {
-    /// The history that it belongs to.
+    /// Epoch of the history.
     pub epoch: Epoch,
-    /// Everything up to here has been read.
+    /// Position up to which the client has read.
     pub seq: Seq,
-    /// During a first pull, the head when it began: the client holds nothing that was deleted
-    /// before, so it needs no tombstone up to there.
+    /// During a first pull, the position of the head when the pull began.
+    ///
+    /// The client holds nothing that was deleted before, so it needs no tombstone up to there.
     pub first_pull: Option<Seq>,
 }
 
-/// Why a well-formed cursor cannot be used.
+/// The reason why a well-formed cursor cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CursorRefusal {
-    /// The database was restored or replaced since the cursor was given out.
+    /// The database was restored or replaced after the cursor was issued.
     #[error("the cursor belongs to another history of this server")]
     EpochChanged,
-    /// The cursor is ahead of anything that this server ever issued: it lost its newest changes.
+    /// The cursor is ahead of every position that this server issued. The server lost its newest
+    /// changes.
     #[error("the cursor is ahead of this server")]
     Ahead,
-    /// Tombstones that the client has not read were purged: it may hold records that are gone.
-    #[error("the cursor is older than what this server remembers of deletions")]
+    /// Tombstones that the client has not read were purged. It may hold records that are deleted.
+    #[error("the cursor is older than the deletions that this server remembers")]
     Expired,
 }
 
 impl Cursor {
-    /// Bytes of the binary form.
+    /// Length of the binary form in bytes.
     pub const LENGTH: usize = 20;
-    /// Bytes of the binary form during a first pull.
+    /// Length of the binary form in bytes during a first pull.
     pub const LENGTH_IN_FIRST_PULL: usize = 27;
 
-    /// Where the delta after this cursor begins, if it belongs to the history of `head`, is not
-    /// beyond it and not behind what is kept of it.
+    /// Returns the start of the delta after this cursor.
     ///
     /// # Errors
-    /// See [`CursorRefusal`].
+    /// [`CursorRefusal`] if the cursor belongs to another epoch, is ahead of `head`, or is behind
+    /// its floor.
     pub fn since(self, head: Head) -> Result<Since, CursorRefusal> {
+        // The epoch comes first: positions of two epochs cannot be compared, so the other checks
+        // would mean nothing.
         if self.epoch != head.epoch {
             Err(CursorRefusal::EpochChanged)
         } else if self.seq > head.seq {
             Err(CursorRefusal::Ahead)
+        // During a first pull the client lacks only the tombstones after the start of the pull,
+        // even while its position is still low. A slow first pull must not expire.
         } else if self.first_pull.unwrap_or(self.seq) < head.floor.seq {
             Err(CursorRefusal::Expired)
         } else {
@@ -136,7 +187,7 @@ impl Cursor {
         }
     }
 
-    /// Where the delta after this cursor begins, in its own history.
+    /// Returns the start of the delta after this cursor, without a check against a head.
     pub fn unchecked(self) -> Since {
         let after = self.seq;
         match self.first_pull {
@@ -145,13 +196,15 @@ impl Cursor {
         }
     }
 
-    /// The binary form: epoch, position, during a first pull also the seven low bytes of where it
-    /// began, and a checksum; all big-endian.
+    /// Returns the binary form: epoch, position, during a first pull also the seven low bytes of
+    /// its start, and a checksum. All numbers are big-endian.
+    ///
+    /// The two forms differ in length, so neither needs a marker.
     pub fn to_bytes(self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(Self::LENGTH_IN_FIRST_PULL);
         bytes.extend(self.epoch.get().to_be_bytes());
         bytes.extend(self.seq.get().to_be_bytes());
-        // A history of 2^55 changes is beyond any person.
+        // No user makes 2^55 changes.
         bytes.extend(self.first_pull.iter().flat_map(|began| {
             let [_, low @ ..] = began.get().to_be_bytes();
             low
@@ -161,7 +214,7 @@ impl Cursor {
         bytes
     }
 
-    /// Reads the binary form; `None` for anything that [`Cursor::to_bytes`] did not write.
+    /// Reads the binary form. Returns `None` for bytes that [`Cursor::to_bytes`] did not write.
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let (content, written) = bytes.split_last_chunk::<4>()?;
         if u32::from_be_bytes(*written) != checksum(content) {
@@ -172,6 +225,7 @@ impl Cursor {
         let first_pull = match rest.len() {
             0 => None,
             7 => {
+                // The missing eighth byte is 0, so the number is never negative.
                 let mut began = [0; 8];
                 began[1..].copy_from_slice(rest);
                 Some(i64::from_be_bytes(began))
@@ -186,8 +240,8 @@ impl Cursor {
     }
 }
 
-/// FNV-1a, 32 bits (IETF draft-eastlake-fnv): catches a cursor that was cut or mistyped. It is no
-/// protection against forgery and needs none: a position is not a permission.
+/// FNV-1a with 32 bits (IETF draft-eastlake-fnv). It detects a cursor that was cut or mistyped. It
+/// does not protect against forgery and need not: a position gives no permission.
 fn checksum(bytes: &[u8]) -> u32 {
     bytes.iter().fold(0x811c_9dc5, |hash, &byte| {
         (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)

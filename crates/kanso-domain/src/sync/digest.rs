@@ -1,4 +1,4 @@
-//! The digest: a fingerprint of everything that a replica should hold.
+//! The digest: a fingerprint of all records that a replica should hold.
 
 use std::fmt;
 
@@ -6,17 +6,33 @@ use crate::entries::Entry;
 use crate::habits::Habit;
 use crate::{Entity, Record, Version};
 
-/// An order-free hash over a user's live records: the sum, modulo 2^64, of a hash of each record's
-/// kind, id and version. Two replicas that hold the same records in the same versions have the
-/// same digest, whatever the order in which they came; two that differ have different ones but for
-/// one case in 2^64. It costs one addition and one subtraction a change, so both sides keep it.
+/// An order-free hash over the live records of a user.
 ///
-/// It is no protection against somebody who wants to deceive: a person's devices do not.
+/// It is the sum, modulo 2^64, of a hash of the kind, id and version of each record. Two replicas
+/// that hold the same records in the same versions have the same digest; the order of arrival does
+/// not matter. Two replicas that differ have the same digest in one of 2^64 cases. A change costs
+/// one addition and one subtraction, so the server and the devices both keep it.
+///
+/// It does not protect against an attacker. A device could only deceive its own user.
+///
+/// ```
+/// use kanso_domain::sync::Digest;
+/// use kanso_domain::{Entity, Version};
+///
+/// let habit = Digest::of(Entity::Habit, 1, Version::FIRST);
+/// let entry = Digest::of(Entity::Entry, 2, Version::FIRST);
+/// let edited = Digest::of(Entity::Habit, 1, Version::FIRST.next());
+///
+/// // The order does not matter, and an edit replaces one hash by another.
+/// let both = Digest::EMPTY.plus(habit).plus(entry);
+/// assert_eq!(both, entry.plus(habit));
+/// assert_eq!(both.minus(habit).plus(edited), entry.plus(edited));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 pub struct Digest(u64);
 
 impl Digest {
-    /// Of nothing.
+    /// The digest of no record.
     pub const EMPTY: Self = Self(0);
 
     /// Wraps a stored digest.
@@ -24,25 +40,29 @@ impl Digest {
         Self(number)
     }
 
-    /// The number.
+    /// Returns the number.
     pub const fn get(self) -> u64 {
         self.0
     }
 
-    /// Of a single record: the mixing function of `SplitMix64` (Steele, Lea and Flood, "Fast
-    /// splittable pseudorandom number generators", OOPSLA 2014) over the kind (1 for a habit, 2
-    /// for an entry), the two halves of the id and the version, each mixed into what came before.
+    /// Returns the digest of a single record.
+    ///
+    /// It applies the mixing function of `SplitMix64` (Steele, Lea and Flood, "Fast splittable
+    /// pseudorandom number generators", OOPSLA 2014) to the kind (1 for a habit, 2 for an entry),
+    /// the two halves of the id and the version, one after another. `docs/sync.md` has test
+    /// vectors.
     pub const fn of(entity: Entity, id: u128, version: Version) -> Self {
         let kind = match entity {
             Entity::Habit => 1,
             Entity::Entry => 2,
         };
         let (high, low) = halves(id);
+        // Mixed after each part, so that equal bits in two parts do not cancel out.
         let hash = mix(mix(mix(kind) ^ high) ^ low);
         Self(mix(hash ^ version.get().cast_unsigned()))
     }
 
-    /// Of a single record.
+    /// Returns the digest of a single record.
     pub const fn of_record(record: &Record) -> Self {
         match record {
             Record::Habit(habit) => Self::of_habit(habit),
@@ -50,7 +70,7 @@ impl Digest {
         }
     }
 
-    /// Of a single habit.
+    /// Returns the digest of a single habit.
     pub const fn of_habit(habit: &Habit) -> Self {
         Self::of(
             Entity::Habit,
@@ -59,7 +79,7 @@ impl Digest {
         )
     }
 
-    /// Of a single entry.
+    /// Returns the digest of a single entry.
     pub const fn of_entry(entry: &Entry) -> Self {
         Self::of(
             Entity::Entry,
@@ -68,13 +88,13 @@ impl Digest {
         )
     }
 
-    /// Of what this is of and what `other` is of.
+    /// Returns the digest of the union of two disjoint sets of records.
     #[must_use]
     pub const fn plus(self, other: Self) -> Self {
         Self(self.0.wrapping_add(other.0))
     }
 
-    /// Of what this is of without what `other` is of.
+    /// Returns the digest without the records of `other`, which must be among them.
     #[must_use]
     pub const fn minus(self, other: Self) -> Self {
         Self(self.0.wrapping_sub(other.0))
@@ -88,13 +108,13 @@ impl std::iter::Sum for Digest {
 }
 
 impl fmt::Display for Digest {
-    /// Sixteen hexadecimal digits.
+    /// Writes sixteen hexadecimal digits.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:016x}", self.0)
     }
 }
 
-/// A text that is not a digest.
+/// The error for a text that is not a digest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be 16 hexadecimal digits in lower case")]
 pub struct NotADigest;
@@ -104,6 +124,8 @@ impl std::str::FromStr for Digest {
 
     fn from_str(text: &str) -> Result<Self, NotADigest> {
         let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+        // `from_str_radix` alone would accept a sign, upper case and fewer digits. A digest has one
+        // text form, so that clients can compare texts.
         if text.len() != 16 || !text.bytes().all(is_digit) {
             return Err(NotADigest);
         }
@@ -112,47 +134,63 @@ impl std::str::FromStr for Digest {
     }
 }
 
-/// The digest in 256 parts: a record is in the bucket of its id's last byte, which is random in
-/// every version of UUID that a client makes. Tells which part of a replica is wrong.
+/// The digest in 256 parts. It shows which part of a replica is wrong.
+///
+/// A record is in the bucket of the last byte of its id. That byte is random in every version of
+/// UUID that a client makes, so the buckets have about the same size.
+///
+/// ```
+/// use kanso_domain::sync::Buckets;
+/// use kanso_domain::{Entity, Version};
+///
+/// let mut server = Buckets::empty();
+/// server.add(Entity::Habit, 0x07, Version::FIRST);
+/// server.add(Entity::Entry, 0xff, Version::FIRST);
+/// let mut replica = Buckets::empty();
+/// replica.add(Entity::Habit, 0x07, Version::FIRST);
+///
+/// assert_eq!(server.differing(&replica), [0xff]);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Buckets(Box<[Digest; Self::COUNT]>);
 
 impl Buckets {
-    /// How many there are.
+    /// Number of buckets.
     pub const COUNT: usize = 256;
 
-    /// Of nothing.
+    /// Returns the buckets of no record.
     pub fn empty() -> Self {
         Self(Box::new([Digest::EMPTY; Self::COUNT]))
     }
 
-    /// Wraps digests, the first bucket's first; `None` unless there are as many as buckets.
+    /// Wraps the digests of the buckets in order. Returns `None` unless there are
+    /// [`Buckets::COUNT`] of them.
     pub fn new(digests: Vec<Digest>) -> Option<Self> {
         digests.try_into().ok().map(Self)
     }
 
-    /// Which bucket the record `id` is in.
+    /// Returns the bucket of the record `id`.
     pub const fn place(id: u128) -> u8 {
         id.to_be_bytes()[15]
     }
 
-    /// Counts a record in.
+    /// Adds a record.
     pub fn add(&mut self, entity: Entity, id: u128, version: Version) {
         let bucket = &mut self.0[usize::from(Self::place(id))];
         *bucket = bucket.plus(Digest::of(entity, id, version));
     }
 
-    /// The digest of each bucket, the first one's first.
+    /// Returns the digests of the buckets in order.
     pub fn digests(&self) -> &[Digest; Self::COUNT] {
         &self.0
     }
 
-    /// The digest of everything.
+    /// Returns the digest of all records.
     pub fn total(&self) -> Digest {
         self.0.iter().copied().sum()
     }
 
-    /// The buckets in which this and `other` differ, in ascending order.
+    /// Returns the buckets in which the two differ, in ascending order.
     pub fn differing(&self, other: &Self) -> Vec<u8> {
         (0..=u8::MAX)
             .filter(|&place| self.0[usize::from(place)] != other.0[usize::from(place)])
@@ -166,6 +204,8 @@ const fn halves(id: u128) -> (u64, u64) {
 }
 
 const fn mix(number: u64) -> u64 {
+    // The constants are those of SplitMix64. Clients implement the same function, so they never
+    // change.
     let z = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -183,7 +223,7 @@ mod tests {
         Version::new(number).expect("positive")
     }
 
-    /// The test vectors of `docs/sync.md`: they were computed by another implementation.
+    /// The test vectors of `docs/sync.md`. Another implementation computed them.
     #[test]
     fn the_documented_vectors_hold() {
         for (entity, id, number, expected) in [
@@ -241,7 +281,7 @@ mod tests {
         }
 
         #[test]
-        fn what_is_taken_away_leaves_no_trace(records in records(), more in records()) {
+        fn removed_records_leave_no_trace(records in records(), more in records()) {
             let before: Digest = records.iter().copied().map(digest).sum();
             let after = more.iter().copied().map(digest).fold(before, Digest::plus);
             let back = more.into_iter().map(digest).fold(after, Digest::minus);
@@ -249,7 +289,7 @@ mod tests {
         }
 
         #[test]
-        fn the_buckets_add_up_and_name_what_differs(records in records(), lost in any::<prop::sample::Index>()) {
+        fn the_buckets_add_up_and_show_the_difference(records in records(), lost in any::<prop::sample::Index>()) {
             let mut whole = Buckets::empty();
             let mut partial = Buckets::empty();
             let lost = if records.is_empty() { None } else { Some(lost.index(records.len())) };

@@ -1,16 +1,16 @@
-//! The rules of merging: what becomes of an edit when somebody else was faster.
+//! The rules of merging: the outcome of an edit that builds on an older version.
 //!
-//! The server's order of arrival decides, never a device's clock. Each field remembers the version
-//! at which it was edited last ([`crate::record::Provenance`]). An edit that builds on an older
-//! version clashes with the fields that it changes and that another device edited after that
-//! version; what it says of other fields stands beside what others said.
+//! The order in which operations arrive at the server decides, never the clock of a device. Each
+//! field has the version of its last edit ([`crate::record::Provenance`]). An edit that builds on
+//! an older version clashes in the fields that it changes and that another device edited after that
+//! version. Its other fields merge with the edits of the other devices.
 
 use super::working_set::Editable;
 use super::{Base, Conflict, ConflictPolicy, OnConflict, OperationOutcome};
-use crate::record::{FieldSet, Stamp};
+use crate::record::{FieldSet, Member, Stamp};
 use crate::{DeviceId, Version};
 
-/// An edit, and what it builds on.
+/// A proposed edit, with the state that it builds on.
 #[derive(Clone, Copy)]
 pub(super) struct ProposedEdit<'a, F> {
     pub(super) base: Base,
@@ -18,21 +18,21 @@ pub(super) struct ProposedEdit<'a, F> {
     pub(super) fields: &'a F,
 }
 
-/// What becomes of an edit.
+/// The outcome of an edit by the rules of merging.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
-    /// It is applied as its author saw it.
+pub(super) enum MergeOutcome {
+    /// The edit is applied; nothing changed that its author had not seen.
     Apply,
-    /// It is applied beside the edits of others.
+    /// The edit is applied together with the edits of other devices.
     Merge,
-    /// By its own terms it yields to the edits of others.
+    /// The edit is dropped, as its policy asks for a clash.
     Drop,
-    /// It clashes in these fields.
+    /// The edit clashes in these fields.
     Clash(FieldSet),
 }
 
 impl<'a, F> ProposedEdit<'a, F> {
-    /// An edit that makes a record.
+    /// Returns an edit that creates a record.
     pub(super) const fn create(fields: &'a F, policy: ConflictPolicy) -> Self {
         Self {
             base: Base::Any,
@@ -41,8 +41,11 @@ impl<'a, F> ProposedEdit<'a, F> {
         }
     }
 
-    /// The fields of `stored` that others than `device` edited since the version that this edit
-    /// builds on, before this write, which found the record at `loaded`.
+    /// Returns the fields of `stored` that other devices edited after the version that this edit
+    /// builds on.
+    ///
+    /// Edits that this write made itself are left out. `loaded` is the version of the record before
+    /// the write.
     pub(super) fn edited_by_others<R>(
         &self,
         stored: &R,
@@ -58,58 +61,76 @@ impl<'a, F> ProposedEdit<'a, F> {
         }
     }
 
-    /// What becomes of an edit that changes the fields `changed` of a record at `stamp`, the
-    /// fields `edited` of which others edited since.
-    pub(super) fn verdict(&self, stamp: &Stamp, changed: FieldSet, edited: FieldSet) -> Verdict {
-        let Some(base) = self.stale(stamp) else {
-            return Verdict::Apply;
+    /// Returns the outcome of this edit.
+    ///
+    /// `stamp` is the stamp of the stored record, `changed` are the fields that the edit changes,
+    /// and `edited` those that other devices edited since its base.
+    pub(super) fn merge_outcome(
+        &self,
+        stamp: &Stamp,
+        changed: FieldSet,
+        edited: FieldSet,
+    ) -> MergeOutcome {
+        let Some(base) = self.stale_base(stamp) else {
+            return MergeOutcome::Apply;
         };
+        // `stale_base` returns every other version. A base that is newer than the record is not an
+        // older state of it.
         let is_older = base < stamp.version;
         let clashing = match self.policy.on_conflict {
-            OnConflict::Client => return Verdict::Apply,
-            // Only this device edited it since: it knows.
+            OnConflict::Client => return MergeOutcome::Apply,
+            // Only this device edited the record since its base. It knows its own edits, so this is
+            // not a conflict even for a field that it changed twice.
             OnConflict::Merge | OnConflict::Server if is_older && edited.is_empty() => {
-                return Verdict::Apply;
+                return MergeOutcome::Apply;
             }
             OnConflict::Merge | OnConflict::Server if is_older => changed.and(edited),
-            // A version that was never given out says nothing about who edited what.
+            // The base is a version that the server never issued, for example from before a
+            // restore. Nothing is known about the edits between it and the stored version, so every
+            // changed field clashes.
             OnConflict::Merge | OnConflict::Server | OnConflict::Reject => changed,
         };
+        // `Client` has returned above. An edit without a clash merges; a clash is dropped or
+        // reported, as the policy says.
         match self.policy.on_conflict {
-            OnConflict::Merge | OnConflict::Server if clashing.is_empty() => Verdict::Merge,
-            OnConflict::Server => Verdict::Drop,
-            _ => Verdict::Clash(clashing),
+            OnConflict::Merge | OnConflict::Server if clashing.is_empty() => MergeOutcome::Merge,
+            OnConflict::Server => MergeOutcome::Drop,
+            _ => MergeOutcome::Clash(clashing),
         }
     }
 
-    /// What becomes of an edit that cannot be applied to `stored` although it may have fitted the
-    /// version that its author had seen; none when it had seen this one.
+    /// Returns the outcome of an edit that cannot be applied to `stored`, or `None` if its author
+    /// had seen that version.
+    ///
+    /// The edit may have been valid for the version that its author had seen. Then the cause is the
+    /// edit of another device, so the result is a conflict, not a rejection.
     pub(super) fn contradiction<R>(&self, stored: &R) -> Option<OperationOutcome>
     where
         R: Editable<Fields = F>,
     {
-        self.stale(stored.stamp())?;
+        self.stale_base(stored.stamp())?;
         match self.policy.on_conflict {
             OnConflict::Client => None,
             OnConflict::Server => Some(OperationOutcome::Noop(stored.clone().record())),
             OnConflict::Reject | OnConflict::Merge => {
+                // The combination of fields is invalid, and no single field is the cause. So every
+                // member of the edit clashes.
                 let everything = FieldSet::of(u16::BITS as usize, |_| true);
                 Some(self.conflict(stored, everything))
             }
         }
     }
 
-    /// The conflict of this edit with `stored` in the fields `clashing`.
+    /// Returns the conflict of this edit with `stored` in the fields `clashing`.
     pub(super) fn conflict<R>(&self, stored: &R, clashing: FieldSet) -> OperationOutcome
     where
         R: Editable<Fields = F>,
     {
-        let named = stored.named(self.fields).into_iter();
+        let named = stored.differing_members(self.fields).into_iter();
         let (clashing, mergeable): (Vec<_>, Vec<_>) =
             named.partition(|(field, _)| clashing.contains(*field));
-        let without_fields = |members: Vec<(usize, &'static str)>| {
-            members.into_iter().map(|(_, name)| name).collect()
-        };
+        let without_fields =
+            |members: Vec<(usize, Member)>| members.into_iter().map(|(_, member)| member).collect();
         OperationOutcome::Conflict(Conflict {
             your_base: self.base.version(),
             record: stored.clone().record(),
@@ -118,11 +139,14 @@ impl<'a, F> ProposedEdit<'a, F> {
         })
     }
 
-    /// The version that the author had seen, when `stored` has moved on from it. Whoever revives
-    /// a record knows that it was deleted.
-    fn stale(&self, stored: &Stamp) -> Option<Version> {
-        let stale = self.base.stale(stored)?;
-        let knows = self.policy.revive && stored.is_deleted() && stale.next() == stored.version;
-        (!knows).then_some(stale)
+    /// Returns the version that the author had seen, if `stored` has another one.
+    ///
+    /// An author who revives a record has seen its deletion. The deletion made one more version, so
+    /// the base may be one version behind the tombstone.
+    fn stale_base(&self, stored: &Stamp) -> Option<Version> {
+        let stale = self.base.mismatch(stored)?;
+        let has_seen_deletion =
+            self.policy.revive && stored.is_deleted() && stale.next() == stored.version;
+        (!has_seen_deletion).then_some(stale)
     }
 }

@@ -1,53 +1,98 @@
-//! Operations and what becomes of them.
+//! Operations and their outcomes.
 
 use crate::entries::EntryFields;
 use crate::habits::HabitFields;
-use crate::record::Stamp;
+use crate::record::{Member, Stamp};
 use crate::validation::{FieldError, Invalid};
 use crate::{DeviceId, Entity, EntryId, HabitId, OpId, QuantityChange, Record, Seq, Version};
 
-/// A 256-bit hash of an operation's body: tells a retry from another operation with the same id.
+/// The hash of an operation's content: distinguishes a retry from another operation that has the
+/// same id.
+///
+/// It is stored for as long as a receipt is kept, so servers of several releases read it. Its first
+/// eight bytes therefore name its form. Release 0.1.0 stored a plain SHA-256 without such a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fingerprint([u8; 32]);
 
+/// The form in which a server writes fingerprints.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum FingerprintForm {
+    /// The form of this release.
+    #[default]
+    Current,
+    /// The form of release 0.1.0, for a database that servers of that release still use.
+    V0_1_0,
+}
+
 impl Fingerprint {
-    /// Wraps a hash.
-    pub const fn new(hash: [u8; 32]) -> Self {
-        Self(hash)
+    /// The name of the present form. It changes whenever the same content may get another hash,
+    /// which includes any change of which operations can be read.
+    const TAG: [u8; 8] = *b"kansofp1";
+
+    /// Returns the fingerprint of the present form that has the beginning of `hash`. 192 bits of
+    /// a hash are kept, so two contents of one user collide with a chance below 10^-50.
+    pub fn of_hash(hash: [u8; 32]) -> Self {
+        let mut bytes = [0; 32];
+        let (tag, kept) = bytes.split_at_mut(Self::TAG.len());
+        tag.copy_from_slice(&Self::TAG);
+        let length = kept.len();
+        kept.copy_from_slice(&hash[..length]);
+        Self(bytes)
     }
 
-    /// The hash.
+    /// Wraps stored bytes, which may be of any form.
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// The bytes to store.
     pub const fn bytes(&self) -> &[u8; 32] {
         &self.0
     }
+
+    /// Returns true if the content may be the same. Only fingerprints of the present form are
+    /// compared: of any other form the content is unknown, and to refuse an honest retry would lose
+    /// its result, whereas a reused id is a defect of a client.
+    pub fn may_equal(&self, other: &Self) -> bool {
+        let is_current = |print: &Self| print.0.starts_with(&Self::TAG);
+        self == other || !is_current(self) || !is_current(other)
+    }
 }
 
-/// What makes an operation exactly once.
+/// The identity of an operation that takes effect exactly once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReceiptKey {
-    /// The operation's id, made by the device.
+    /// Id of the operation, made by the device.
     pub op_id: OpId,
-    /// What the operation said.
+    /// The hash of the operation's content.
     pub fingerprint: Fingerprint,
+}
+
+impl ReceiptKey {
+    /// Returns true if an operation with this key is a retry of the one that left `stored`.
+    pub fn is_retry_of(&self, stored: &Self) -> bool {
+        self.op_id == stored.op_id && self.fingerprint.may_equal(&stored.fingerprint)
+    }
 }
 
 /// A command as it was handed in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Operation {
-    /// With a key, the result is stored and a retry has no second effect.
+    /// Key of the stored result. With a key, a retry has no second effect.
     pub key: Option<ReceiptKey>,
-    /// Which device handed it in, where that is known.
+    /// Device that sent the operation, if it is known.
     pub device: Option<DeviceId>,
-    /// Commands of the same group, which stand side by side, are carried out all or none.
+    /// Group of the operation. Operations of one group stand next to each other and are carried out
+    /// all or none.
     pub group: Option<String>,
-    /// What to do when the record is not as the author had seen it.
+    /// Rule for a record that differs from the state that the author had seen.
     pub policy: ConflictPolicy,
-    /// What to do.
+    /// The change itself.
     pub action: Action,
 }
 
 impl Operation {
-    /// A command on the strictest terms that nobody will retry.
+    /// Returns an operation without a key and with the policy [`ConflictPolicy::STRICT`].
     pub const fn once(action: Action) -> Self {
         Self {
             key: None,
@@ -59,65 +104,65 @@ impl Operation {
     }
 }
 
-/// What to do when a record is not as the author of a command had seen it.
+/// The rule for a record that differs from the state that the author of an operation had seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ConflictPolicy {
-    /// When it was edited since.
+    /// Rule for a record that was edited since.
     pub on_conflict: OnConflict,
-    /// When it was deleted: whether a create or an edit brings it back.
+    /// True if a create or an update revives a deleted record.
     pub revive: bool,
 }
 
 impl ConflictPolicy {
-    /// Any difference is a conflict, and what is deleted stays so.
+    /// Every difference is a conflict, and a deleted record stays deleted.
     pub const STRICT: Self = Self {
         on_conflict: OnConflict::Reject,
         revive: false,
     };
 }
 
-/// What becomes of an edit that builds on an older version than the stored one.
+/// The rule for an edit that builds on an older version than the stored one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnConflict {
-    /// It is a conflict.
+    /// The edit is a conflict.
     Reject,
-    /// It is applied, unless it changes a field that somebody else changed since: then it is a
-    /// conflict.
+    /// The edit is applied, unless it changes a field that another device changed since. Then it is
+    /// a conflict.
     Merge,
-    /// As [`OnConflict::Merge`], but instead of a conflict the edit is dropped.
+    /// Like [`OnConflict::Merge`], but a clashing edit is dropped.
     Server,
-    /// It is applied, knowingly over whatever is there.
+    /// The edit is applied over every other edit.
     Client,
 }
 
-/// What to do to one record.
+/// The change of one record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// To a habit.
+    /// Edits a habit.
     Habit(HabitId, Edit<HabitFields>),
-    /// To an entry.
+    /// Edits an entry.
     Entry(EntryId, Edit<EntryFields>),
-    /// Add to the value of an entry, whatever it is: increments commute.
+    /// Adds to the value of an entry. Increments commute, so they need no base.
     Increment(EntryId, QuantityChange),
-    /// Nothing: the command could not be read.
+    /// Changes nothing: the operation could not be read.
     Unreadable(Invalid),
 }
 
-/// What to do to a record whose members are `F`.
+/// An edit of a record with the members `F`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Edit<F> {
-    /// Make it.
+    /// Creates the record.
     Create(F),
-    /// Change the members that are given.
+    /// Changes the given members.
     Update {
-        /// What the author had seen.
+        /// State that the author had seen.
         base: Base,
-        /// The changes.
+        /// Members to change.
         fields: F,
     },
-    /// Make it a tombstone.
+    /// Makes the record a tombstone.
     Delete {
-        /// What the author had seen.
+        /// State that the author had seen.
         base: Base,
     },
 }
@@ -125,15 +170,15 @@ pub enum Edit<F> {
 /// The state of a record that an edit builds on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Base {
-    /// This version; what another one means, [`OnConflict`] says.
+    /// This version. [`OnConflict`] has the rule for another stored version.
     Version(Version),
-    /// Whatever is stored, knowingly.
+    /// Any version.
     Any,
 }
 
 impl Base {
-    /// The version that the author had seen, when `stored` has moved on from it.
-    pub(super) fn stale(self, stored: &Stamp) -> Option<Version> {
+    /// Returns the version that the author had seen, if `stored` has another one.
+    pub(super) fn mismatch(self, stored: &Stamp) -> Option<Version> {
         match self {
             Self::Version(version) if version != stored.version => Some(version),
             Self::Version(_) | Self::Any => None,
@@ -142,7 +187,7 @@ impl Base {
 }
 
 impl Base {
-    /// The version that the author had seen, where it names one.
+    /// Returns the version that the author had seen, if the base is a version.
     pub(super) const fn version(self) -> Option<Version> {
         match self {
             Self::Version(version) => Some(version),
@@ -152,7 +197,7 @@ impl Base {
 }
 
 impl<F> Edit<F> {
-    /// The members that it gives.
+    /// Returns the members that the edit gives.
     pub const fn fields(&self) -> Option<&F> {
         match self {
             Self::Create(fields) | Self::Update { fields, .. } => Some(fields),
@@ -169,15 +214,17 @@ impl<F> Edit<F> {
 }
 
 impl Action {
-    /// The kind of record that it is about.
+    /// Returns the kind of record that the action is about.
     pub(super) const fn entity(&self) -> Entity {
         match self {
             Self::Entry(..) | Self::Increment(..) => Entity::Entry,
+            // The kind of an unreadable operation is never used: it is rejected as invalid, without
+            // a record.
             Self::Habit(..) | Self::Unreadable(_) => Entity::Habit,
         }
     }
 
-    /// The version that its author had seen.
+    /// Returns the version that the author had seen.
     pub(super) fn base(&self) -> Option<Version> {
         let base = match self {
             Self::Habit(_, edit) => edit.base(),
@@ -188,72 +235,71 @@ impl Action {
     }
 }
 
-/// What became of a command.
+/// The outcome of an operation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum OperationOutcome {
-    /// The record now is this.
+    /// Applied. This is the new record.
     Applied(Record),
-    /// The record was edited since, in other fields; with the command it now is this.
+    /// Applied together with edits of other fields by other devices. This is the new record.
     Merged(Record),
-    /// Nothing changed: the record already was like this, or by the command's terms stays as it is.
+    /// Nothing changed. The record already had these values, or the policy keeps the stored ones.
     Noop(Record),
-    /// A retry of a command that had been applied or was a no-op; nothing changed.
+    /// A retry of an operation that was applied or was a no-op. Nothing changed.
     Duplicate {
-        /// The record's version after the first time.
+        /// Version of the record after the first attempt.
         version: Version,
-        /// Where the record stood in the history after the first time.
+        /// Position of the record in the history after the first attempt.
         seq: Seq,
         /// The record as it is now.
         record: Option<Record>,
     },
-    /// Somebody else was faster; nothing changed.
+    /// Another edit came first. Nothing changed.
     Conflict(Conflict),
-    /// The record, or the habit that it belongs to, is this tombstone; nothing changed.
+    /// The record or its habit is this tombstone. Nothing changed.
     Gone(Record),
-    /// The record, or the habit that it belongs to, was deleted so long ago that only its grave
-    /// is left; nothing changed.
+    /// The tombstone of the record or of its habit was purged. Nothing changed.
     Purged(Entity),
-    /// The command can never be carried out; nothing changed.
+    /// The operation can never be carried out. Nothing changed.
     Rejected(Rejection),
-    /// The command may be carried out later; nothing changed or was noted.
+    /// The operation may be carried out later. Nothing changed, and no result was stored.
     Deferred(Deferral),
 }
 
-/// An edit that builds on another state than the stored one.
+/// The conflict of an edit with a stored record that its author had not seen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Conflict {
-    /// The version that the author had seen; none for a create.
+    /// Version that the author had seen; `None` for a create.
     pub your_base: Option<Version>,
     /// The stored record.
     pub record: Record,
-    /// The wire names of the members on which the edit and the stored record disagree, and which
-    /// somebody else changed since.
-    pub clashing: Vec<&'static str>,
-    /// Those that the edit could change alone.
-    pub mergeable: Vec<&'static str>,
+    /// Members in which the edit and the stored record differ, and which another device changed
+    /// since.
+    pub clashing: Vec<Member>,
+    /// Members of the edit that do not clash. The edit could change them alone.
+    pub mergeable: Vec<Member>,
 }
 
-/// Why a command can never be carried out.
+/// The reason why an operation can never be carried out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rejection {
-    /// The reason.
+    /// Code of the reason.
     pub code: RejectionCode,
-    /// For [`RejectionCode::Invalid`], the members at fault.
+    /// The invalid members, for [`RejectionCode::Invalid`].
     pub errors: Vec<FieldError>,
 }
 
 /// The reasons for a rejection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RejectionCode {
-    /// Members that cannot be accepted.
+    /// The operation has invalid members.
     Invalid,
     /// The user has no such record.
     NotFound(Entity),
     /// The `op_id` was used before with another body.
     OpIdReused,
-    /// Another command of its group failed.
+    /// Another operation of the group failed.
     GroupFailed,
-    /// The commands of its group do not stand side by side.
+    /// The operations of the group are not next to each other.
     GroupSplit,
 }
 
@@ -268,7 +314,7 @@ impl RejectionCode {
         Self::GroupSplit,
     ];
 
-    /// The wire name.
+    /// Returns the stable name of the reason. Storages and the protocol use it.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Invalid => "invalid",
@@ -299,38 +345,38 @@ impl From<Invalid> for Rejection {
     }
 }
 
-/// What a deferred command waits for.
+/// The record that a deferred operation waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Deferral {
-    /// The entry's habit has not arrived.
+    /// The habit of the entry has not arrived.
     HabitUnknown(HabitId),
 }
 
-/// The result of an operation, kept so that a retry gets it again.
+/// The stored result of an operation. A retry gets it again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Receipt {
-    /// The operation.
+    /// Key of the operation.
     pub key: ReceiptKey,
-    /// Which device handed it in, where that is known.
+    /// Device that sent the operation, if it is known.
     pub device: Option<DeviceId>,
-    /// What became of it.
+    /// Stored part of the outcome.
     pub outcome: ReceiptOutcome,
 }
 
-/// The part of an outcome that is kept. Records are not: a retry is shown the newest state.
+/// The stored part of an outcome. It has no record, because a retry gets the newest state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ReceiptOutcome {
-    /// Applied, or a no-op.
+    /// The operation was applied or was a no-op.
     Done {
-        /// The record's version afterwards.
+        /// Version of the record afterwards.
         version: Version,
-        /// Where the record stood in the history afterwards.
+        /// Position of the record in the history afterwards.
         seq: Seq,
     },
-    /// A conflict.
+    /// The operation was a conflict.
     Conflict,
     /// The record was gone.
     Gone,
-    /// Rejected.
+    /// The operation was rejected.
     Rejected(Rejection),
 }

@@ -1,45 +1,72 @@
-//! One page of a delta.
+//! One page of a delta, and its start.
 
 use super::{Cursor, Head};
 use crate::accounts::SettingsRecord;
 use crate::{Record, Seq, Timestamp};
 
-/// Where a delta begins.
+/// The start of a delta.
+///
+/// ```
+/// use kanso_domain::sync::{Epoch, Head, Since};
+/// use kanso_domain::{Seq, Timestamp};
+///
+/// let head = Head::beginning(Epoch::new(1), Timestamp::from_micros(0)?);
+/// assert!(Since::Position(Seq::ZERO).is_up_to_date(head));
+/// assert!(!Since::Beginning.is_up_to_date(head));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Since {
-    /// Before everything: only what is live is sent.
+    /// Before the first change. Only live records are sent, because the client holds nothing.
     Beginning,
-    /// After the earlier pages of a first pull: what was deleted before it began is not sent.
+    /// After the earlier pages of a first pull. Tombstones from before its start are not sent.
     FirstPull {
-        /// After this position.
+        /// Position of the last record that was read.
         after: Seq,
-        /// The head when the first pull began.
+        /// Position of the head when the first pull began.
         began: Seq,
     },
-    /// After a position.
+    /// After this position.
     Position(Seq),
-    /// After an instant, exclusively.
+    /// After this instant, exclusive.
     Instant(Timestamp),
 }
 
-/// Changed records in the order of their positions, each once and in its newest state, as one
-/// consistent snapshot of the history up to `head`.
+impl Since {
+    /// Returns true if nothing changed between this position and `head`.
+    ///
+    /// [`Since::Beginning`] is never up to date: a client that holds nothing gets a page of its
+    /// own, even if the history is empty.
+    pub fn is_up_to_date(self, head: Head) -> bool {
+        match self {
+            Self::Beginning => false,
+            Self::Position(seq) => seq >= head.seq,
+            Self::FirstPull { after, .. } => after >= head.seq,
+            Self::Instant(instant) => instant >= head.changed_at,
+        }
+    }
+}
+
+/// Changed records in the order of their positions.
+///
+/// Each record is on it once, in its newest state. All are from one consistent snapshot of the
+/// history up to `head`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Page {
     /// The records.
     pub records: Vec<Record>,
-    /// The settings, if they changed too.
+    /// Settings, if they changed too.
     pub settings: Option<SettingsRecord>,
-    /// The newest change at the moment of the snapshot.
+    /// Newest change at the time of the snapshot.
     pub head: Head,
-    /// How many changed records are left after this page.
+    /// Number of changed records after this page.
     pub remaining: u64,
-    /// The head when the first pull began that this page is part of.
+    /// Position of the head when the first pull of this page began; `None` outside of a first pull.
     pub first_pull: Option<Seq>,
 }
 
 impl Page {
-    /// A page of `records`; the settings are on the page that reads past their position.
+    /// Returns a page of `records`. It has the settings only if it reads past their position.
     pub fn new(
         records: Vec<Record>,
         settings: Option<SettingsRecord>,
@@ -58,12 +85,14 @@ impl Page {
     }
 
     fn without_later_settings(mut self) -> Self {
+        // The settings have a position in the history like a record. A page that ends before it
+        // leaves them to a later page, or the client would get them again there.
         let read = self.cursor().seq;
         self.settings = self.settings.filter(|settings| settings.seq <= read);
         self
     }
 
-    /// The page of somebody who has read everything up to `head`.
+    /// Returns the page of a client that has read everything up to `head`.
     pub const fn empty(head: Head) -> Self {
         Self {
             records: Vec::new(),
@@ -74,12 +103,14 @@ impl Page {
         }
     }
 
-    /// Whether another page follows.
+    /// Returns true if another page follows.
     pub const fn has_more(&self) -> bool {
         self.remaining > 0
     }
 
-    /// Where the next delta begins: after the last record while more remain, else at the head.
+    /// Returns the cursor for the next page: the last record while more remain, else the head.
+    ///
+    /// The head can be past the last record, because a change of the settings has a position too.
     pub fn cursor(&self) -> Cursor {
         let last = self.records.last().map(|record| record.stamp().seq);
         match last.filter(|_| self.has_more()) {
@@ -92,23 +123,59 @@ impl Page {
         }
     }
 
-    /// This page, cut so that its records weigh at most `budget`, but for the first, which is
-    /// always there: a page makes progress.
+    /// Cuts the page so that its records take at most `budget` bytes by
+    /// [`Record::approximate_size`].
+    ///
+    /// The first record stays even if it alone is larger. Otherwise the cursor would never move
+    /// past it.
     #[must_use]
     pub fn within(mut self, budget: usize) -> Self {
-        let mut weight = 0_usize;
+        let mut size = 0_usize;
         let mut fits = |record: &Record| {
-            weight = weight.saturating_add(record.weight());
-            weight <= budget
+            size = size.saturating_add(record.approximate_size());
+            size <= budget
         };
         let kept = self
             .records
             .iter()
             .map_while(|record| fits(record).then_some(()))
             .count();
+        // At least one record, or a record above the budget would stop the client for ever.
         let kept = kept.max(1).min(self.records.len());
+        // The cut records count as remaining, or the cursor would jump to the head past them.
         self.remaining += (self.records.len() - kept) as u64;
         self.records.truncate(kept);
         self.without_later_settings()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sync::Epoch;
+
+    #[test]
+    fn a_position_is_up_to_date_from_the_head_on() {
+        let seq = |number| Seq::new(number).expect("not negative");
+        let at = |micros| Timestamp::from_micros(micros).expect("in range");
+        let head = Head {
+            seq: seq(5),
+            ..Head::beginning(Epoch::new(1), at(100))
+        };
+        let first_pull = |after| Since::FirstPull {
+            after: seq(after),
+            began: seq(5),
+        };
+        for (since, expected) in [
+            (Since::Beginning, false),
+            (Since::Position(seq(4)), false),
+            (Since::Position(seq(5)), true),
+            (first_pull(4), false),
+            (first_pull(5), true),
+            (Since::Instant(at(99)), false),
+            (Since::Instant(at(100)), true),
+        ] {
+            assert_eq!(since.is_up_to_date(head), expected, "{since:?}");
+        }
     }
 }

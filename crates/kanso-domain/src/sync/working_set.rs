@@ -2,23 +2,23 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::merge::{ProposedEdit, Verdict};
+use super::merge::{MergeOutcome, ProposedEdit};
 use super::{
     Base, Conflict, Head, OnConflict, OperationOutcome, RecordWrite, Rejection, RejectionCode,
 };
 use crate::calendar::Today;
 use crate::entries::{Entry, EntryField, EntryFields};
 use crate::habits::{Habit, HabitField, HabitFields};
-use crate::record::{FieldSet, Provenance, Stamp};
+use crate::record::{FieldSet, Member, Provenance, Stamp};
 use crate::{DeviceId, Entity, Record, Timestamp, Version};
 
 use OperationOutcome::{Applied, Gone, Merged, Noop, Purged, Rejected};
 
-/// Hands out places in the history.
+/// Assigns positions in the history.
 pub(super) struct Stamper {
     pub(super) head: Head,
     pub(super) now: Timestamp,
-    /// Who holds it, where that is known.
+    /// Device of the current operation, if it is known.
     pub(super) device: Option<DeviceId>,
 }
 
@@ -34,32 +34,35 @@ impl Stamper {
     }
 }
 
-/// A kind of record that commands create, update and delete.
+/// A kind of record that operations create, update and delete.
 pub(super) trait Editable: Clone {
     type Fields;
 
     fn with_details_of(&self, fields: &Self::Fields, today: Today<'_>) -> Result<Self, Rejection>;
-    /// This record with the details of another.
+    /// Returns this record with the details of `other`.
     fn with_details(&self, other: &Self) -> Self;
-    /// The fields in which two records differ.
+    /// Returns the fields in which the two records differ.
     fn differing(&self, other: &Self) -> FieldSet;
-    /// The fields that somebody else than `device` edited after `version`, before this write,
-    /// which found the record at `loaded`.
+    /// Returns the fields that another device than `device` edited after `version`.
+    ///
+    /// Edits of the current write are left out. `loaded` is the version of the record before the
+    /// write.
     fn edited_by_others(
         &self,
         version: Version,
         device: Option<DeviceId>,
         loaded: Version,
     ) -> FieldSet;
-    /// The members of a request that differ from this record, with their fields.
-    fn named(&self, fields: &Self::Fields) -> Vec<(usize, &'static str)>;
+    /// Returns the members of a request that differ from this record, with the numbers of their
+    /// fields.
+    fn differing_members(&self, fields: &Self::Fields) -> Vec<(usize, Member)>;
     fn stamp(&self) -> &Stamp;
     fn stamped(self, stamp: Stamp) -> Self;
-    /// This record, as `device` made it.
+    /// Returns this record with `device` as its creator.
     fn created_by(self, device: Option<DeviceId>) -> Self;
-    /// This record after `device` edited `fields`, its stamp being that of the edit.
+    /// Returns this record after `device` edited `fields`. Its stamp is already that of the edit.
     fn edited_by(self, device: Option<DeviceId>, fields: FieldSet) -> Self;
-    /// The same after `device` added to `fields`.
+    /// Returns this record after `device` added to the values of `fields`.
     fn added_to_by(self, device: Option<DeviceId>, fields: FieldSet) -> Self;
     fn record(self) -> Record;
 }
@@ -103,9 +106,11 @@ macro_rules! editable {
                 others.and(self.provenance.unedited_since(loaded))
             }
 
-            fn named(&self, fields: &$fields) -> Vec<(usize, &'static str)> {
+            fn differing_members(&self, fields: &$fields) -> Vec<(usize, Member)> {
                 let named = fields.differing(&self.details).into_iter();
-                named.map(|(field, name)| (field as usize, name)).collect()
+                named
+                    .map(|(field, member)| (field as usize, member))
+                    .collect()
             }
 
             fn stamp(&self) -> &Stamp {
@@ -129,7 +134,7 @@ macro_rules! editable {
                     provenance: self.provenance.edited(fields, version, device),
                     ..self
                 }
-                .unsettled()
+                .without_derived()
             }
 
             fn added_to_by(self, device: Option<DeviceId>, fields: FieldSet) -> Self {
@@ -138,7 +143,7 @@ macro_rules! editable {
                     provenance: self.provenance.added_to(fields, version, device),
                     ..self
                 }
-                .unsettled()
+                .without_derived()
             }
 
             fn record(self) -> Record {
@@ -155,39 +160,46 @@ editable!(Entry, EntryFields, EntryField, |details, fields, today| {
     details.updated(fields, today.settings)
 });
 
-/// What is derived from a record no longer fits it once it was edited.
-trait Unsettled {
-    fn unsettled(self) -> Self;
+/// Values that are derived from a record. An edit makes them stale.
+trait Derived {
+    fn without_derived(self) -> Self;
 }
 
-impl Unsettled for Habit {
-    fn unsettled(mut self) -> Self {
+impl Derived for Habit {
+    // Only the day is cleared: the last values are shown until the new ones are computed.
+    fn without_derived(mut self) -> Self {
         self.streak.day = None;
         self
     }
 }
 
-impl Unsettled for Entry {
-    fn unsettled(self) -> Self {
+impl Derived for Entry {
+    fn without_derived(self) -> Self {
         self
     }
 }
 
-/// Records by id, and which of them were touched since they were loaded.
+/// The loaded records by id, and the ids of the records that were changed.
 pub(super) struct WorkingSet<I, R> {
     entity: Entity,
     pub(super) records: BTreeMap<I, R>,
     purged: BTreeSet<I>,
-    loaded: BTreeMap<I, Version>,
+    loaded_versions: BTreeMap<I, Version>,
     touched: BTreeSet<I>,
-    /// What the records were before each change since [`WorkingSet::mark`], oldest first, and whether
-    /// they were touched before it.
+    /// Undo log: the record before each change since [`WorkingSet::set_savepoint`], oldest first,
+    /// and true if it had been touched before.
+    ///
+    /// A log is cheaper than a copy of all records for each group. `None` stands for a record that
+    /// did not exist.
     undo: Vec<(I, Option<R>, bool)>,
 }
 
 impl<I: Ord + Copy, R: Editable> WorkingSet<I, R> {
     pub(super) fn new(entity: Entity, records: BTreeMap<I, R>, purged: BTreeSet<I>) -> Self {
-        let loaded = records
+        // Kept apart from the records, because those get new versions during the write. A storage
+        // must replace exactly the version that was loaded, and an edit clashes only with edits up
+        // to it.
+        let loaded_versions = records
             .iter()
             .map(|(id, record)| (*id, record.stamp().version))
             .collect();
@@ -195,19 +207,20 @@ impl<I: Ord + Copy, R: Editable> WorkingSet<I, R> {
             entity,
             records,
             purged,
-            loaded,
+            loaded_versions,
             touched: BTreeSet::new(),
             undo: Vec::new(),
         }
     }
 
-    /// Where [`WorkingSet::roll_back`] goes back to.
-    pub(super) fn mark(&mut self) {
+    /// Sets the point to which [`WorkingSet::roll_back`] returns.
+    pub(super) fn set_savepoint(&mut self) {
         self.undo.clear();
     }
 
-    /// Takes back every change since the mark.
+    /// Undoes every change since the savepoint.
     pub(super) fn roll_back(&mut self) {
+        // Newest first: a record that was changed twice must end in its oldest state.
         while let Some((id, before, was_touched)) = self.undo.pop() {
             if !was_touched {
                 self.touched.remove(&id);
@@ -231,8 +244,10 @@ impl<I: Ord + Copy, R: Editable> WorkingSet<I, R> {
         }
     }
 
-    /// Makes the record `id`, unless it is there. A create whose members say nothing else than
-    /// the stored record is a retry.
+    /// Creates the record `id`.
+    ///
+    /// If the record exists and each given member has the stored value, the create is a no-op: the
+    /// device sends it again.
     pub(super) fn create(
         &mut self,
         id: I,
@@ -253,6 +268,8 @@ impl<I: Ord + Copy, R: Editable> WorkingSet<I, R> {
             if !proposed.policy.revive {
                 return Gone(stored.record());
             }
+            // A revived record keeps its id, version count and creation time; its details are those
+            // of a new record.
             let head = stamper.next();
             let stamp = stored.stamp().revived(head.seq, head.changed_at);
             let revived = stored.with_details(&make(stamp)).stamped(stamp);
@@ -260,11 +277,13 @@ impl<I: Ord + Copy, R: Editable> WorkingSet<I, R> {
             return Applied(self.put(id, revived.edited_by(stamper.device, changed)));
         }
         let clashing: Vec<_> = stored
-            .named(proposed.fields)
+            .differing_members(proposed.fields)
             .into_iter()
-            .map(|(_, name)| name)
+            .map(|(_, member)| member)
             .collect();
         match proposed.policy.on_conflict {
+            // A create has no base, so nothing is known about the edits since. Every differing
+            // member clashes, and a merge is the same as a rejection.
             _ if clashing.is_empty() => Noop(stored.record()),
             OnConflict::Server => Noop(stored.record()),
             OnConflict::Client => self.update(id, proposed, today, stamper),
@@ -277,7 +296,7 @@ impl<I: Ord + Copy, R: Editable> WorkingSet<I, R> {
         }
     }
 
-    /// Changes the members that `edit` gives.
+    /// Changes the given members of the record `id`.
     pub(super) fn update(
         &mut self,
         id: I,
@@ -288,42 +307,47 @@ impl<I: Ord + Copy, R: Editable> WorkingSet<I, R> {
         let Some(stored) = self.records.get(&id).cloned() else {
             return self.missing(id);
         };
+        // Before validation: an edit of a tombstone is `gone`, even if it is also invalid.
         if stored.stamp().is_deleted() && !proposed.policy.revive {
             return Gone(stored.record());
         }
         let updated = match stored.with_details_of(proposed.fields, today) {
             Ok(updated) => updated,
-            // What fits the version that the author had seen may contradict what others did since.
+            // The edit may be valid for the version that its author had seen.
             Err(rejection) => match proposed.contradiction(&stored) {
                 Some(outcome) => return outcome,
                 None => return Rejected(rejection),
             },
         };
         let changed = stored.differing(&updated);
+        // A no-op must not become a change: each retry without a key would move the head and be
+        // delivered to every device. A tombstone is the exception, since the edit revives it.
         if changed.is_empty() && !stored.stamp().is_deleted() {
             return Noop(stored.record());
         }
-        // All of a write is one device's, named or not; what was made in it was not there before.
-        let edited = match self.loaded.get(&id) {
+        // Edits that this write made before never clash. A push comes from one device, even if it
+        // does not say which, and the device knows its own edits.
+        let edited = match self.loaded_versions.get(&id) {
             Some(&loaded) => proposed.edited_by_others(&stored, stamper.device, loaded),
             None => FieldSet::EMPTY,
         };
-        match proposed.verdict(stored.stamp(), changed, edited) {
-            Verdict::Apply => Applied(self.edit(id, updated, changed, stamper)),
-            Verdict::Merge => Merged(self.edit(id, updated, changed, stamper)),
-            Verdict::Drop => Noop(stored.record()),
-            Verdict::Clash(clashing) => proposed.conflict(&stored, clashing),
+        match proposed.merge_outcome(stored.stamp(), changed, edited) {
+            MergeOutcome::Apply => Applied(self.edit(id, updated, changed, stamper)),
+            MergeOutcome::Merge => Merged(self.edit(id, updated, changed, stamper)),
+            MergeOutcome::Drop => Noop(stored.record()),
+            MergeOutcome::Clash(clashing) => proposed.conflict(&stored, clashing),
         }
     }
 
     fn edit(&mut self, id: I, updated: R, changed: FieldSet, stamper: &mut Stamper) -> Record {
         let head = stamper.next();
+        // Also for a live record: without a deletion, `revived` is the same as `edited`.
         let stamp = updated.stamp().revived(head.seq, head.changed_at);
         let edited = updated.stamped(stamp).edited_by(stamper.device, changed);
         self.put(id, edited)
     }
 
-    /// Adds to the record `id`, whatever its version, as `change` says.
+    /// Adds to the values of the record `id`. The version of the record does not matter.
     pub(super) fn add(
         &mut self,
         id: I,
@@ -351,8 +375,10 @@ impl<I: Ord + Copy, R: Editable> WorkingSet<I, R> {
         }
     }
 
-    /// Makes the record `id` a tombstone. A delete beats an edit, unless its author wants it to
-    /// yield to one.
+    /// Makes the record `id` a tombstone.
+    ///
+    /// A delete beats an edit that its author had not seen, unless its policy is
+    /// [`OnConflict::Reject`] or [`OnConflict::Server`].
     pub(super) fn delete(
         &mut self,
         id: I,
@@ -366,7 +392,7 @@ impl<I: Ord + Copy, R: Editable> WorkingSet<I, R> {
         if record.stamp().is_deleted() {
             return Noop(record.record());
         }
-        match (base.stale(record.stamp()), on_conflict) {
+        match (base.mismatch(record.stamp()), on_conflict) {
             (Some(version), OnConflict::Reject) => OperationOutcome::Conflict(Conflict {
                 your_base: Some(version),
                 record: record.record(),
@@ -377,6 +403,8 @@ impl<I: Ord + Copy, R: Editable> WorkingSet<I, R> {
             (None, _) | (Some(_), OnConflict::Merge | OnConflict::Client) => {
                 let head = stamper.next();
                 let stamp = record.stamp().deleted(head.seq, head.changed_at);
+                // No field is edited by a deletion, but the record gets a new version and a new
+                // device.
                 let deleted = record
                     .stamped(stamp)
                     .edited_by(stamper.device, FieldSet::EMPTY);
@@ -385,12 +413,13 @@ impl<I: Ord + Copy, R: Editable> WorkingSet<I, R> {
         }
     }
 
-    /// Sends those of the live records that `is_meant` says yes to again, as they are.
-    pub(super) fn send_again(&mut self, stamper: &mut Stamper, is_meant: impl Fn(&R) -> bool) {
-        let live = |record: &R| !record.stamp().is_deleted() && is_meant(record);
-        let meant = self.records.iter().filter(|(_, record)| live(record));
-        let meant: Vec<_> = meant.map(|(id, record)| (*id, record.clone())).collect();
-        for (id, record) in meant {
+    /// Gives the live records for which `should_send` is true a new `seq`. The next delta delivers
+    /// them again unchanged.
+    pub(super) fn send_again(&mut self, stamper: &mut Stamper, should_send: impl Fn(&R) -> bool) {
+        let live = |record: &R| !record.stamp().is_deleted() && should_send(record);
+        let matching = self.records.iter().filter(|(_, record)| live(record));
+        let matching: Vec<_> = matching.map(|(id, record)| (*id, record.clone())).collect();
+        for (id, record) in matching {
             let head = stamper.next();
             let stamp = record.stamp().sent_again(head.seq, head.changed_at);
             self.put(id, record.stamped(stamp));
@@ -398,21 +427,24 @@ impl<I: Ord + Copy, R: Editable> WorkingSet<I, R> {
     }
 
     pub(super) fn into_writes(mut self) -> Vec<RecordWrite<R>> {
-        let mut saves = Vec::with_capacity(self.touched.len());
+        let mut writes = Vec::with_capacity(self.touched.len());
         for id in self.touched {
-            let replaces = self.loaded.get(&id).copied();
-            saves.extend(
+            // A record that was created and changed in this write has no loaded version, so it is
+            // stored as new.
+            let replaces = self.loaded_versions.get(&id).copied();
+            writes.extend(
                 self.records
                     .remove(&id)
                     .map(|record| RecordWrite { record, replaces }),
             );
         }
-        saves
+        writes
     }
 
     fn put(&mut self, id: I, record: R) -> Record {
         let was_touched = !self.touched.insert(id);
         let before = self.records.insert(id, record.clone());
+        // Without a savepoint the log grows too, but a write is bounded by the size of a request.
         self.undo.push((id, before, was_touched));
         record.record()
     }

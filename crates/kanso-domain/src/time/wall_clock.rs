@@ -1,19 +1,19 @@
-//! Times of day and the beginnings of days and weeks.
+//! Times of day, the start of days and the start of weeks.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// A wall-clock time, to the minute.
+/// A wall-clock time to the minute.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TimeOfDay(i16);
 
-/// A text that is not `HH:MM`.
+/// The error for a text that is not `HH:MM`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be a time of the form HH:MM between 00:00 and 23:59")]
 pub struct NotATime;
 
 impl TimeOfDay {
-    /// Minutes since midnight.
+    /// Returns the minutes since midnight.
     pub const fn minutes(self) -> i16 {
         self.0
     }
@@ -41,20 +41,31 @@ impl fmt::Display for TimeOfDay {
     }
 }
 
-/// When a person's day begins, between 00:00 and 12:00: a night owl's 01:30 is still yesterday.
+/// The time at which the days of a user begin, between 00:00 and 12:00.
+///
+/// With a start of 03:00, 01:30 belongs to the day before.
+///
+/// ```
+/// use kanso_domain::DayStart;
+///
+/// let start: DayStart = "03:30".parse()?;
+/// assert_eq!(start.minutes(), 210);
+/// assert!("12:01".parse::<DayStart>().is_err());
+/// # Ok::<(), kanso_domain::time::NotADayStart>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DayStart(TimeOfDay);
 
-/// A text that is not a day start.
+/// The error for a text that is not a day start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be a time of the form HH:MM between 00:00 and 12:00")]
 pub struct NotADayStart;
 
 impl DayStart {
-    /// The day begins at 00:00.
+    /// A day that begins at 00:00.
     pub const MIDNIGHT: Self = Self(TimeOfDay(0));
 
-    /// Minutes since midnight.
+    /// Returns the minutes since midnight.
     pub const fn minutes(self) -> i16 {
         self.0.minutes()
     }
@@ -79,20 +90,20 @@ impl fmt::Display for DayStart {
     }
 }
 
-/// The day on which a person's week begins.
+/// The day on which the weeks of a user begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum WeekStart {
-    /// As in most of Europe (ISO 8601).
+    /// Monday, as in most of Europe (ISO 8601).
     #[default]
     Monday,
-    /// As in the United States, Brazil, Japan.
+    /// Sunday, as in the United States, Brazil and Japan.
     Sunday,
-    /// As in much of the Middle East.
+    /// Saturday, as in much of the Middle East.
     Saturday,
 }
 
 impl WeekStart {
-    /// The wire name.
+    /// Returns the stable name of the day. Storages and the protocol use it.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Monday => "monday",
@@ -102,7 +113,7 @@ impl WeekStart {
     }
 }
 
-/// A text that is not a week start.
+/// The error for a text that is not a week start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be one of monday, sunday, saturday")]
 pub struct NotAWeekStart;

@@ -44,7 +44,7 @@ fn schedules() -> impl Strategy<Value = Schedule> {
     ]
 }
 
-/// A habit created on 1 June 2024 with records on some of the next sixty days.
+/// A habit created on 1 June 2024 with entries on some of the next sixty days.
 fn habits() -> impl Strategy<Value = Habit> {
     let entries = prop::collection::vec((1..=60_i8, prop::bool::weighted(0.15)), 0..60);
     (schedules(), entries).prop_map(|(schedule, entries)| {
@@ -69,7 +69,7 @@ proptest! {
     ) {
         let day = local_day(instant, &zone, day_start);
         prop_assert!(day_begins(day, &zone, day_start) <= instant, "{zone} {instant} {day}");
-        // At a fold the clock may show the evening before once more.
+        // If the clocks go back over midnight, the evening before is shown once more.
         let after_next = day.saturating_add(2.days());
         prop_assert!(instant < day_begins(after_next, &zone, day_start), "{zone} {instant} {day}");
     }
@@ -86,7 +86,7 @@ proptest! {
     }
 
     #[test]
-    fn days_follow_each_other_but_for_those_that_do_not_exist(
+    fn days_follow_each_other_except_those_that_do_not_exist(
         zone in zones(), instant in instants(), day_start in day_starts(),
     ) {
         let day = local_day(instant, &zone, day_start);
@@ -133,7 +133,7 @@ proptest! {
                 .collect()
         };
         let (before, after) = (closed(&habit), closed(&after));
-        // The unit that was open is cut at the edit's border; those before it stay.
+        // The edit cuts the unit that was open at its border. Earlier units stay.
         prop_assert_eq!(&after[..before.len()], &before[..]);
     }
 
@@ -146,7 +146,7 @@ proptest! {
     }
 
     #[test]
-    fn the_order_of_entries_is_no_matter(habit in habits()) {
+    fn the_order_of_entries_does_not_matter(habit in habits()) {
         let mut reversed = habit.clone();
         reversed.entries.reverse();
         prop_assert_eq!(reversed.log(), habit.log());

@@ -5,6 +5,7 @@
     reason = "a test that cannot set itself up has failed"
 )]
 
+mod formats;
 mod laws;
 mod streaks;
 mod support;

@@ -1,4 +1,4 @@
-//! The table of streaks: June 2024, weeks from Monday unless said.
+//! The table of streaks in June 2024, with weeks from Monday by default.
 
 use jiff::civil::{Date, date};
 use kanso_domain::habits::{
@@ -80,7 +80,7 @@ fn daily_streaks() {
 }
 
 #[test]
-fn a_date_that_does_not_exist_breaks_nothing() {
+fn a_date_that_does_not_exist_breaks_no_streak() {
     let december = |day| date(2011, 12, day);
     let apia = Habit {
         zone: "Pacific/Apia".parse().expect("a zone"),
@@ -192,7 +192,7 @@ fn a_limit_is_kept_only_when_the_day_is_over() {
 }
 
 #[test]
-fn a_streak_tells_what_it_counts_and_until_when_it_can_be_kept() {
+fn a_streak_has_its_unit_and_its_deadline() {
     let open = daily().done(&[1, 2]).streak(june(3));
     assert_eq!(
         (open.unit, open.since, open.at_risk_until),
@@ -236,7 +236,7 @@ fn a_skipped_week_and_a_window_cut_short_are_neutral() {
 }
 
 #[test]
-fn a_rate_divides_what_is_over() {
+fn a_rate_counts_closed_units() {
     let habit = daily().done(&[1, 2, 4]).skip(3);
     let rate = rate(
         &habit.plan(june(6)),

@@ -1,4 +1,4 @@
-//! Builders that show only what matters.
+//! Builders that show only the relevant values.
 
 use jiff::civil::{Date, date};
 use kanso_domain::accounts::Settings;
@@ -12,7 +12,7 @@ use kanso_domain::progress::{DayLog, Plan, PlanSource, Streak, streak};
 use kanso_domain::text::Title;
 use kanso_domain::{DayStart, Quantity, WeekStart, Zone};
 
-/// A habit with its records, as a test describes it.
+/// A habit with its entries, as a test describes it.
 #[derive(Clone, Debug)]
 pub(crate) struct Habit {
     pub(crate) history: Vec<ScheduleVersion>,
@@ -28,7 +28,7 @@ pub(crate) struct Habit {
 }
 
 impl Habit {
-    /// A habit with `schedule`, created on 1 June 2024 at the latest.
+    /// Returns a habit with `schedule`, created on 1 June 2024 at the latest.
     pub(crate) fn new(schedule: Schedule) -> Self {
         Self {
             history: Vec::new(),
@@ -74,7 +74,7 @@ impl Habit {
         self.entries.iter().copied().collect()
     }
 
-    /// The history that was given, or one of the schedule and target alone.
+    /// Returns the given history, or one of the schedule and target.
     fn history(&self) -> ScheduleHistory {
         ScheduleHistory::restored(self.history.clone())
             .unwrap_or_else(|| ScheduleHistory::starting(self.created, self.schedule, self.target))

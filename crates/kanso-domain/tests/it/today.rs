@@ -1,4 +1,4 @@
-//! What a habit is today: Wednesday 12 June 2024, weeks from Monday.
+//! The state of habits on Wednesday 12 June 2024, with weeks from Monday.
 
 use kanso_domain::accounts::Settings;
 use kanso_domain::calendar::{Today, day_begins};
@@ -21,14 +21,14 @@ use TodayState::{Done, Exceeded, NotDue, Pending, Skip as DayOff, Within};
 
 const TODAY: i8 = 12;
 
-/// Days of June with what was recorded on them.
+/// Days of June with the recorded amounts.
 type Records = &'static [(i8, EntryKind, i64)];
 
 fn midnight(day: i8) -> Timestamp {
     day_begins(june(day), &Zone::utc(), DayStart::MIDNIGHT)
 }
 
-/// A habit of 1 June with `schedule` and what else `fields` say.
+/// Returns a habit of 1 June with `schedule` and `fields`.
 fn habit(schedule: Schedule, fields: HabitFields) -> Habit {
     let fields = HabitFields {
         title: Title::new("Read").ok(),
@@ -62,7 +62,7 @@ fn habit(schedule: Schedule, fields: HabitFields) -> Habit {
     }
 }
 
-/// What is recorded in whole amounts.
+/// Checks the status of a habit. Amounts are whole numbers.
 #[track_caller]
 fn check(name: &str, habit: &Habit, records: Records, expected: (TodayState, i64, u32, bool)) {
     let amount = |whole: i64| Quantity::from_thousandths(whole * 1000).expect("in range");
@@ -70,14 +70,14 @@ fn check(name: &str, habit: &Habit, records: Records, expected: (TodayState, i64
         .iter()
         .map(|&(day, kind, value)| (june(day), kind, amount(value)))
         .collect();
-    let standing = HabitProgress::new(habit, log, &Settings::default(), june(TODAY)).standing();
+    let status = HabitProgress::new(habit, log, &Settings::default(), june(TODAY)).today_status();
     let found = (
-        standing.state,
-        standing.value / 1000,
-        standing.streak.current,
-        standing.is_at_risk,
+        status.state,
+        status.value / 1000,
+        status.streak.current,
+        status.is_at_risk,
     );
-    assert_eq!(found, expected, "{name}: {standing:?}");
+    assert_eq!(found, expected, "{name}: {status:?}");
 }
 
 fn ticked(schedule: Schedule) -> Habit {
@@ -161,7 +161,7 @@ fn chosen_days_of_the_week() {
 }
 
 #[test]
-fn weeks_and_windows_that_are_done_ask_for_nothing_more() {
+fn done_weeks_and_windows_are_not_due() {
     let weekly = ticked(weekly(2));
     let one: Records = &[(3, Value, 1), (4, Value, 1), (10, Value, 1)];
     check("one of two", &weekly, one, (Pending, 0, 1, false));
@@ -184,7 +184,7 @@ fn weeks_and_windows_that_are_done_ask_for_nothing_more() {
 }
 
 #[test]
-fn nothing_is_due_outside_of_a_habits_days() {
+fn no_habit_is_due_outside_of_its_days() {
     let dated = |start, end| {
         let fields = HabitFields {
             start_date: Some(start),
@@ -198,10 +198,15 @@ fn nothing_is_due_outside_of_a_habits_days() {
     let ahead = dated(Some(june(13)), None);
     check("not begun", &ahead, &[], (NotDue, 0, 0, false));
     check("done early", &ahead, &[(12, Value, 1)], (Done, 1, 0, false));
-    let away = HabitFields {
+    let archived = HabitFields {
         archived_at: Some(Some(midnight(12))),
         ..HabitFields::default()
     };
-    let away = habit(Schedule::Daily, away);
-    check("put away", &away, &[(11, Value, 1)], (NotDue, 0, 1, false));
+    let archived = habit(Schedule::Daily, archived);
+    check(
+        "archived",
+        &archived,
+        &[(11, Value, 1)],
+        (NotDue, 0, 1, false),
+    );
 }

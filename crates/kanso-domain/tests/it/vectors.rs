@@ -7,7 +7,7 @@ use serde_json::Value;
 
 const VECTORS: &str = include_str!("../vectors/habits.json");
 
-/// Kinds that other crates cover, and why they are not run here.
+/// Kinds of case that this crate does not run, with the reason.
 const ELSEWHERE: [(&str, &str); 2] = [
     ("import_fact", "files of other apps: the client's importer"),
     (
@@ -54,7 +54,7 @@ fn every_vector_gives_its_answer() {
     assert!(run >= 70, "only {run} vectors were run");
 }
 
-/// What a case found: nothing, or how the answer differs.
+/// The result of a case: nothing, or the difference.
 type Answer = Result<(), String>;
 
 fn same<T: PartialEq + std::fmt::Debug>(ours: &T, expected: &T) -> Answer {
@@ -74,7 +74,7 @@ fn close(ours: f64, expected: &Value, tolerance: &Value) -> Answer {
     }
 }
 
-/// The expected answer under our rules.
+/// Returns the expected answer under our rules.
 fn expected(vector: &Value) -> &Value {
     if vector["semantics_vs_ours"] == "differs" {
         &vector["expected_ours"]

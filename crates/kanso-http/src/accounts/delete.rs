@@ -12,17 +12,21 @@ problems!(DeleteProblems: SIGNED_IN);
 
 /// Delete the account
 ///
-/// Every row of the account is gone for good: habits, entries, sessions, everything.
+/// Deletes the account with all of its data at once: habits, entries, sessions and devices. This cannot
+/// be undone.
 #[utoipa::path(
     delete, path = "/auth/user", operation_id = "delete_account", tag = "accounts",
     security(("bearer" = [])),
     responses(
-        (status = 200, description = "The account is gone.", body = MessageResponse),
+        (status = 200, description = "The account is deleted.", body = MessageResponse),
         DeleteProblems
     ),
 )]
-pub(super) async fn delete(State(api): State<Api>, who: SignedIn) -> Result<Response, ApiError> {
-    let (accounts, user) = (api.accounts.clone(), who.user());
+pub(super) async fn delete(
+    State(api): State<Api>,
+    signed_in: SignedIn,
+) -> Result<Response, ApiError> {
+    let (accounts, user) = (api.accounts.clone(), signed_in.user());
     api.to_completion(async move { accounts.delete(user).await })
         .await?;
     let message = "account deleted successfully".to_owned();

@@ -5,7 +5,7 @@ use kanso_application::accounts::LogIn;
 use kanso_domain::accounts::{Email, Password};
 use kanso_protocol::accounts::{CredentialsRequest, TokenResponse};
 
-use super::tokens;
+use super::token_response;
 use crate::answer::json;
 use crate::parts::Api;
 use crate::problem::{ApiError, BODY, Code, problems};
@@ -15,13 +15,14 @@ problems!(LoginProblems: BODY, &[Code::InvalidCredentials, Code::LoginThrottled,
 
 /// Log in
 ///
-/// Opens a session of its own for this device. An unknown e-mail address looks like a wrong
-/// password. After five failures in a row each further one doubles the wait, up to 15 minutes.
+/// Opens a session for this device and returns its tokens. An unknown e-mail address and a wrong
+/// password have the same answer. After five failures in a row, each further failure doubles the wait,
+/// up to 15 minutes.
 #[utoipa::path(
     post, path = "/auth/login", operation_id = "login", tag = "accounts",
-    request_body(content = CredentialsRequest, description = "The account's log-in name and password."),
+    request_body(content = CredentialsRequest, description = "E-mail address and password of the account."),
     responses(
-        (status = 200, description = "The session's first tokens.", body = TokenResponse),
+        (status = 200, description = "The first tokens of the session.", body = TokenResponse),
         LoginProblems
     ),
 )]
@@ -29,18 +30,20 @@ pub(super) async fn login(
     State(api): State<Api>,
     JsonBody(request): JsonBody<CredentialsRequest>,
 ) -> Result<Response, ApiError> {
-    // A text that cannot be a log-in name is nobody's.
+    // A text that is not an e-mail address has no account; 422 would help only those who guess.
     let email: Email = request
         .email
         .parse()
         .map_err(|_| Code::InvalidCredentials)?;
     let password = Password::claimed(&request.password);
+    // `claimed` checks no rules: an old password may break the rules of today and is still right.
+    // A log-in stores a session and a failure stores a count, so both are writes.
     let accounts = api.accounts.clone();
     match api
         .to_completion(async move { accounts.log_in(email, password).await })
         .await?
     {
-        LogIn::Granted(grant) => Ok(json(StatusCode::OK, &tokens(*grant))),
+        LogIn::Granted(grant) => Ok(json(StatusCode::OK, &token_response(*grant))),
         LogIn::Refused => Err(Code::InvalidCredentials.into()),
         LogIn::Throttled { wait_seconds } => {
             Err(ApiError::from(Code::LoginThrottled).retry_after(wait_seconds))

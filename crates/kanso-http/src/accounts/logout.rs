@@ -9,8 +9,8 @@ problems!(LogoutProblems: SIGNED_IN);
 
 /// Log out
 ///
-/// Ends this session: its access token and its refresh token stop working at once. Other devices
-/// stay logged in.
+/// Ends this session. Its access token and its refresh token are invalid at once. Other sessions of the
+/// account stay open.
 #[utoipa::path(
     post, path = "/auth/logout", operation_id = "logout", tag = "accounts",
     security(("bearer" = [])),
@@ -20,6 +20,7 @@ pub(super) async fn logout(
     State(api): State<Api>,
     SignedIn(identity): SignedIn,
 ) -> Result<StatusCode, ApiError> {
+    // The session must end even if the client closes the connection right after the request.
     let accounts = api.accounts.clone();
     api.to_completion(async move { accounts.log_out(identity).await })
         .await?;

@@ -1,4 +1,4 @@
-//! Accounts and sessions.
+//! Accounts, sessions and settings.
 
 mod delete;
 mod export;
@@ -34,7 +34,7 @@ pub(crate) fn routes() -> OpenApiRouter<Api> {
         ))
 }
 
-fn tokens(grant: Grant) -> TokenResponse {
+fn token_response(grant: Grant) -> TokenResponse {
     TokenResponse {
         token: grant.access.token,
         expires_in: grant.access.expires_in,

@@ -13,31 +13,32 @@ problems!(PasswordProblems: SIGNED_IN, BODY, &[Code::WrongPassword, Code::LoginT
 
 /// Change the password
 ///
-/// This session goes on; all others end at once, so every other device has to log in again. The
-/// same request sent again, because its answer was lost, is answered 204 too. Wrong passwords count
-/// as failed log-ins.
+/// Ends all other sessions of the account at once; this session stays open. A retry of the same request
+/// is answered 204 too. A wrong current password counts as a failed log-in.
 #[utoipa::path(
     put, path = "/auth/password", operation_id = "change_password", tag = "accounts",
     security(("bearer" = [])),
-    request_body(content = PasswordRequest, description = "The current password and another one."),
+    request_body(content = PasswordRequest, description = "The current and the new password."),
     responses(
-        (status = 204, description = "The new password is the account's."),
+        (status = 204, description = "The password is changed."),
         PasswordProblems
     ),
 )]
 pub(super) async fn password(
     State(api): State<Api>,
-    SignedIn(who): SignedIn,
+    SignedIn(identity): SignedIn,
     JsonBody(request): JsonBody<PasswordRequest>,
 ) -> Result<StatusCode, ApiError> {
+    // The new password is checked first: a bad one must not count as an attempt on the current one.
     let mut checker = Checker::new();
     let new = checker.take("new_password", Password::choose(&request.new_password));
     let Some(new) = new else {
         return Err(checker.into_invalid("new_password").into());
     };
+    // `claimed` checks no rules: the current password may be older than the rules.
     let current = Password::claimed(&request.current_password);
     let accounts = api.accounts.clone();
-    let change = async move { accounts.change_password(who, current, new).await };
+    let change = async move { accounts.change_password(identity, current, new).await };
     match api.to_completion(change).await? {
         PasswordChange::Changed => Ok(StatusCode::NO_CONTENT),
         PasswordChange::Refused => Err(Code::WrongPassword.into()),

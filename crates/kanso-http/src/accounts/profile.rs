@@ -12,7 +12,7 @@ problems!(ProfileProblems: SIGNED_IN);
 
 /// Get the account
 ///
-/// The profile and its settings.
+/// Returns the account and its settings.
 #[utoipa::path(
     get, path = "/auth/user", operation_id = "get_account", tag = "accounts",
     security(("bearer" = [])),
@@ -21,7 +21,10 @@ problems!(ProfileProblems: SIGNED_IN);
         ProfileProblems
     ),
 )]
-pub(super) async fn profile(State(api): State<Api>, who: SignedIn) -> Result<Response, ApiError> {
-    let account = api.accounts.get(who.user()).await?;
+pub(super) async fn profile(
+    State(api): State<Api>,
+    signed_in: SignedIn,
+) -> Result<Response, ApiError> {
+    let account = api.accounts.get(signed_in.user()).await?;
     Ok(json(StatusCode::OK, &AccountRecord::from(&account)))
 }

@@ -3,7 +3,7 @@ use axum::response::Response;
 use http::StatusCode;
 use kanso_protocol::accounts::{RefreshRequest, TokenResponse};
 
-use super::tokens;
+use super::token_response;
 use crate::answer::json;
 use crate::parts::Api;
 use crate::problem::{ApiError, BODY, Code, problems};
@@ -13,14 +13,14 @@ problems!(RefreshProblems: BODY, &[Code::InvalidRefreshToken]);
 
 /// Refresh the tokens
 ///
-/// Uses up the refresh token and gives its successor. Asked again within 60 seconds, because the
-/// answer was lost, it gives the same successor; used later still, it ends the session, because
-/// two parties hold it.
+/// Exchanges the refresh token for a new access token and the next refresh token. A retry within 60
+/// seconds gets the same successor, in case the answer was lost. A later use of an old token ends the
+/// session, because a copy of the token may be in other hands.
 #[utoipa::path(
     post, path = "/auth/refresh", operation_id = "refresh", tag = "accounts",
-    request_body(content = RefreshRequest, description = "The session's newest refresh token."),
+    request_body(content = RefreshRequest, description = "The newest refresh token of the session."),
     responses(
-        (status = 200, description = "The session's next tokens.", body = TokenResponse),
+        (status = 200, description = "The next tokens of the session.", body = TokenResponse),
         RefreshProblems
     ),
 )]
@@ -28,11 +28,13 @@ pub(super) async fn refresh(
     State(api): State<Api>,
     JsonBody(request): JsonBody<RefreshRequest>,
 ) -> Result<Response, ApiError> {
+    // If the connection breaks now, the successor is stored and the client retries: the same token
+    // then gets the same successor (ADR 0003).
     let accounts = api.accounts.clone();
     let refresh = async move { accounts.refresh(&request.refresh_token).await };
     let grant = api
         .to_completion(refresh)
         .await?
         .ok_or(Code::InvalidRefreshToken)?;
-    Ok(json(StatusCode::OK, &tokens(grant)))
+    Ok(json(StatusCode::OK, &token_response(grant)))
 }

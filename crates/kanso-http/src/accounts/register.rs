@@ -15,13 +15,13 @@ problems!(RegisterProblems: BODY, &[Code::InvalidRegistration, Code::EmailTaken,
 
 /// Register an account
 ///
-/// The account has default settings. Logging in is another call.
+/// Creates an account with default settings. It does not log in: call `POST /auth/login` next.
 #[utoipa::path(
     post, path = "/auth/register", operation_id = "register", tag = "accounts",
-    request_body(content = CredentialsRequest, description = "The new account's log-in name and password."),
+    request_body(content = CredentialsRequest, description = "E-mail address and password of the new account."),
     responses(
-        (status = 201, description = "The account exists.", body = AccountSummary,
-            headers(("Location" = String, description = "Where the account is."))),
+        (status = 201, description = "The account is created.", body = AccountSummary,
+            headers(("Location" = String, description = "URL of the account."))),
         RegisterProblems
     ),
 )]
@@ -29,11 +29,13 @@ pub(super) async fn register(
     State(api): State<Api>,
     JsonBody(request): JsonBody<CredentialsRequest>,
 ) -> Result<Response, ApiError> {
+    // Both members are checked before one of them is reported.
     let (email, password) = chosen(&request)?;
     let accounts = api.accounts.clone();
     let register = async move { accounts.register(email, password).await };
     match api.to_completion(register).await? {
         Registration::Registered(account) => {
+            // The path has no id: an account can only be read by its own user.
             let place = [(header::LOCATION, "/api/v1/auth/user")];
             let body = json(StatusCode::CREATED, &AccountSummary::from(&account));
             Ok((place, body).into_response())

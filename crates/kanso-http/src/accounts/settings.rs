@@ -13,7 +13,7 @@ problems!(SettingsProblems: SIGNED_IN, BODY);
 
 /// Change the settings
 ///
-/// What is left out stays as it is.
+/// Changes the settings in the body. Members that are left out keep their values.
 #[utoipa::path(
     patch, path = "/auth/user", operation_id = "change_settings", tag = "accounts",
     security(("bearer" = [])),
@@ -25,11 +25,11 @@ problems!(SettingsProblems: SIGNED_IN, BODY);
 )]
 pub(super) async fn settings(
     State(api): State<Api>,
-    who: SignedIn,
+    signed_in: SignedIn,
     JsonBody(request): JsonBody<SettingsRequest>,
 ) -> Result<Response, ApiError> {
     let change = SettingsChange::try_from(request)?;
-    let (accounts, user) = (api.accounts.clone(), who.user());
+    let (accounts, user) = (api.accounts.clone(), signed_in.user());
     let change = async move { accounts.change_settings(user, change).await };
     let account = api.to_completion(change).await?;
     Ok(json(StatusCode::OK, &AccountRecord::from(&account)))

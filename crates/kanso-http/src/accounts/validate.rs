@@ -10,12 +10,12 @@ problems!(ValidateProblems: SIGNED_IN);
 
 /// Check the access token
 ///
-/// Answers whether the access token is good and its session still open.
+/// Answers 200 if the access token is valid and its session is open, otherwise 401.
 #[utoipa::path(
     get, path = "/auth/validate", operation_id = "validate", tag = "accounts",
     security(("bearer" = [])),
     responses(
-        (status = 200, description = "The access token is good.", body = ValidateResponse),
+        (status = 200, description = "The access token is valid.", body = ValidateResponse),
         ValidateProblems
     ),
 )]

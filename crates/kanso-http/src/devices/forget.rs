@@ -9,21 +9,22 @@ problems!(ForgetProblems: SIGNED_IN, &[Code::DeviceNotFound]);
 
 /// Forget a device
 ///
-/// Nothing is kept for it any more. When it syncs again it is a new one, and starts anew if its
-/// cursor has expired. It is not logged out.
+/// Removes the device from the list, so tombstones are no longer retained for it. If it syncs again,
+/// it is a new device, and must sync from the start if its cursor has expired. Its session stays open.
 #[utoipa::path(
     delete, path = "/devices/{id}", operation_id = "forget_device", tag = "sync",
     security(("bearer" = [])),
-    params(("id" = Uuid, Path, description = "The device.")),
-    responses((status = 204, description = "The device is forgotten."), ForgetProblems),
+    params(("id" = Uuid, Path, description = "Id of the device.")),
+    responses((status = 204, description = "The device is removed."), ForgetProblems),
 )]
 pub(super) async fn forget(
     State(api): State<Api>,
-    who: SignedIn,
+    signed_in: SignedIn,
     DevicePath(id): DevicePath,
 ) -> Result<StatusCode, ApiError> {
-    let (devices, user) = (api.devices.clone(), who.user());
+    let (devices, user) = (api.devices.clone(), signed_in.user());
     let forget = async move { devices.forget(user, id).await };
+    // 404 the second time: unlike a record, a removed device leaves no tombstone.
     if api.to_completion(forget).await? {
         Ok(StatusCode::NO_CONTENT)
     } else {

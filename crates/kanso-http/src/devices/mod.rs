@@ -1,9 +1,9 @@
-//! Devices.
+//! Devices of an account.
 
 mod forget;
 mod list;
 
-pub(crate) use list::record;
+pub(crate) use list::device_record;
 
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;

@@ -1,4 +1,4 @@
-//! The outermost layer: the request's id, its line in the log, and what every answer has.
+//! Request ids, the access log, problem bodies and the headers of every answer.
 
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
@@ -10,36 +10,42 @@ use tracing::{Instrument as _, Span, field};
 use super::request_id::request_id;
 use crate::measure;
 use crate::parts::Api;
-use crate::problem::{ApiError, Code, Unwritten, write};
+use crate::problem::{ApiError, Code, PendingProblem, write_problem};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Names the request, notes what became of it, writes its problem if it has one.
+/// Gives the request an id, writes its problem, adds the common headers and logs the answer.
 pub(crate) async fn access(State(api): State<Api>, request: Request, next: Next) -> Response {
     let started = Instant::now();
     let id = request_id(request.headers(), &*api.ids);
+    // Everything that is needed from the request is taken here: `next` consumes it.
     let is_page = request.uri().path().starts_with("/swagger/");
     let is_probe = request.uri().path().starts_with("/health");
     let span = span(&request, &id);
-    let method = measure::method(request.method());
+    let method = measure::method_label(request.method());
+    // Absent for a path without a route.
     let route = request.extensions().get::<MatchedPath>().cloned();
     let mut response = next.run(request).instrument(span.clone()).await;
-    if let Some(problem) = problem(&mut response) {
-        measure::problem(problem.code().as_str());
-        write(&mut response, problem, &id);
+    if let Some(problem) = take_problem(&mut response) {
+        measure::count_problem(problem.code().as_str());
+        write_problem(&mut response, problem, &id);
     }
     let headers = response.headers_mut();
     if let Ok(id) = HeaderValue::try_from(id) {
         headers.insert(REQUEST_ID, id);
     }
     add_security_headers(headers, is_page);
-    note(&span, response.status(), started, is_probe);
+    log_answer(&span, response.status(), started, is_probe);
+    // The route and not the path: a label must not have one value per id.
     let route = route.as_ref().map_or("none", MatchedPath::as_str);
-    measure::request(method, route, response.status(), started.elapsed());
+    measure::record_request(method, route, response.status(), started.elapsed());
     response
 }
 
-/// Neither the path nor the query is named: they may hold ids and what a person looks for.
+/// Returns the span of the request.
+///
+/// It has the route and neither the path nor the query, which may contain ids, tickets and other
+/// personal data. `user_id` is set by the authentication.
 fn span(request: &Request, id: &str) -> Span {
     let route = request.extensions().get::<MatchedPath>();
     tracing::info_span!(
@@ -51,10 +57,12 @@ fn span(request: &Request, id: &str) -> Span {
     )
 }
 
-fn note(span: &Span, status: StatusCode, started: Instant, is_probe: bool) {
+fn log_answer(span: &Span, status: StatusCode, started: Instant, is_probe: bool) {
     let status = status.as_u16();
     let latency_ms = started.elapsed().as_secs_f64() * 1e3;
+    // Whole microseconds: more digits are noise in the log.
     let latency_ms = (latency_ms * 1e3).round() / 1e3;
+    // An orchestrator probes every few seconds, which would bury the requests of users.
     if is_probe {
         tracing::debug!(parent: span, status, latency_ms, "request answered");
     } else {
@@ -62,9 +70,12 @@ fn note(span: &Span, status: StatusCode, started: Instant, is_probe: bool) {
     }
 }
 
-/// The problem of an answer. An error that says nothing of itself becomes one.
-fn problem(response: &mut Response) -> Option<Unwritten> {
-    if let Some(problem) = response.extensions_mut().remove::<Unwritten>() {
+/// Takes the problem out of an answer. An error without a body becomes a problem.
+///
+/// axum and tower answer some errors themselves, with an empty body: a client gets a problem for
+/// these too. An error that has a content type has a body of its own and is left alone.
+fn take_problem(response: &mut Response) -> Option<PendingProblem> {
+    if let Some(problem) = response.extensions_mut().remove::<PendingProblem>() {
         return Some(problem);
     }
     let status = response.status();
@@ -73,6 +84,7 @@ fn problem(response: &mut Response) -> Option<Unwritten> {
         return None;
     }
     let code = match status {
+        // A handler answers an unknown record with a problem, so this 404 comes from the router.
         StatusCode::NOT_FOUND => Code::RouteNotFound,
         _ => Code::Internal,
     };
@@ -80,8 +92,10 @@ fn problem(response: &mut Response) -> Option<Unwritten> {
     response.extensions_mut().remove()
 }
 
-/// What browsers need to know (OWASP Secure Headers). The page that shows the document runs its
-/// own scripts and styles; nothing else is ever to be shown as a page.
+/// Adds the security headers for browsers (OWASP Secure Headers).
+///
+/// Only the Swagger page runs scripts and styles. All other answers are data: a browser that is made
+/// to show one as a page must load and run nothing.
 fn add_security_headers(headers: &mut HeaderMap, is_page: bool) {
     let policy = if is_page {
         "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
@@ -95,6 +109,7 @@ fn add_security_headers(headers: &mut HeaderMap, is_page: bool) {
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, nosniff);
     let nowhere = HeaderValue::from_static("no-referrer");
     headers.insert(header::REFERRER_POLICY, nowhere);
+    // Answers have personal data, so no cache stores them unless the handler allows it.
     if !is_page {
         headers
             .entry(header::CACHE_CONTROL)

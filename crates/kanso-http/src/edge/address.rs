@@ -1,4 +1,4 @@
-//! Whose request it is, as an address.
+//! The client address behind proxies.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
@@ -7,22 +7,29 @@ use http::HeaderMap;
 use ipnet::IpNet;
 use kanso_application::ports::limiter::ClientAddress;
 
-/// The client's address: the peer's, unless the peer is a trusted proxy.
+/// Returns the address of the client: the peer, or the address that a trusted proxy reports.
 pub(super) fn client_address(request: &Request, proxies: &[IpNet]) -> ClientAddress {
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
     let peer = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0.ip());
     ClientAddress::new(behind_proxies(peer, request.headers(), proxies))
 }
 
-/// The first address from the right of `X-Forwarded-For` that no trusted proxy vouches for
-/// anybody beyond. What cannot be read ends the chain at the last good address.
+/// Returns the rightmost address of `X-Forwarded-For` that is not a trusted proxy.
+///
+/// Each proxy appends the address that it got the request from, so the list is read from the right:
+/// an entry is true only if the address after it is a trusted proxy. All entries further left may be
+/// forged by the client. An unreadable entry ends the search at the last address that was readable.
 fn behind_proxies(peer: IpAddr, headers: &HeaderMap, proxies: &[IpNet]) -> IpAddr {
     let is_trusted = |address: IpAddr| proxies.iter().any(|net| net.contains(&address));
+    // Canonical: on a dual-stack socket an IPv4 peer appears as `::ffff:10.0.0.1`, which no IPv4
+    // network contains.
     let mut address = peer.to_canonical();
+    // Several fields are one list in order (RFC 9110 §5.3), so the last field is read first.
     let fields: Vec<_> = headers.get_all("x-forwarded-for").iter().collect();
     let hops = fields
         .iter()
         .rev()
+        // `?` is not an address: a field that is not ASCII ends the search.
         .flat_map(|field| field.to_str().unwrap_or("?").rsplit(','));
     for hop in hops {
         if !is_trusted(address) {
@@ -36,8 +43,10 @@ fn behind_proxies(peer: IpAddr, headers: &HeaderMap, proxies: &[IpNet]) -> IpAdd
     address
 }
 
-/// An address, with or without a port.
+/// Reads an address with or without a port; some proxies add the port of their peer.
 fn read_hop(text: &str) -> Option<IpAddr> {
+    // An IPv6 address has colons of its own, so it is in brackets if a port follows, and by some
+    // proxies also without one.
     let bare = text.trim_start_matches('[').trim_end_matches(']');
     let with_port = || text.parse::<SocketAddr>().map(|address| address.ip());
     bare.parse().or_else(|_| with_port()).ok()
@@ -71,8 +80,8 @@ mod tests {
             let text = String::from_utf8_lossy(input).into_owned();
             let headers =
                 HeaderMap::from_iter([(http::HeaderName::from_static("x-forwarded-for"), value)]);
-            let stranger = IpAddr::from([192, 0, 2, 7]);
-            assert_eq!(behind_proxies(stranger, &headers, &proxies), stranger);
+            let untrusted = IpAddr::from([192, 0, 2, 7]);
+            assert_eq!(behind_proxies(untrusted, &headers, &proxies), untrusted);
             let proxy = IpAddr::from([10, 0, 0, 1]);
             let found = behind_proxies(proxy, &headers, &proxies);
             let mut hops = text.split(',').filter_map(|hop| read_hop(hop.trim()));
@@ -84,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn only_trusted_proxies_vouch_for_others() {
+    fn only_trusted_proxies_report_the_client() {
         let proxies: Vec<IpNet> = ["10.0.0.0/8", "fd00::/8"]
             .map(|net| net.parse().expect(net))
             .into();

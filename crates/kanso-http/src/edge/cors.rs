@@ -1,10 +1,11 @@
-//! Calls from web pages (the Fetch standard, §3.2).
+//! CORS: calls from web pages of other origins (Fetch standard §3.2).
 
 use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, Method, header};
 use tower_http::cors::CorsLayer;
 
+/// Headers that a page may read. Without this list a browser shows only the seven safe-listed ones.
 const EXPOSED: [&str; 10] = [
     "etag",
     "location",
@@ -18,10 +19,13 @@ const EXPOSED: [&str; 10] = [
     "www-authenticate",
 ];
 
-/// Lets pages of exactly `origins` call, without cookies; with no origin there is no such layer.
+/// Returns the CORS layer for exactly these origins, or `None` without origins.
+///
+/// Credentials are not allowed: the API has no cookies, and the header `Authorization` needs none.
 pub(crate) fn cors(origins: &[String]) -> Option<CorsLayer> {
     let origins: Vec<_> = origins
         .iter()
+        // The configuration has checked the origins, so none is dropped here.
         .filter_map(|origin| HeaderValue::try_from(origin).ok())
         .collect();
     if origins.is_empty() {

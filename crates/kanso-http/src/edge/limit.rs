@@ -17,17 +17,21 @@ const LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
 const REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
 const RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
 
-/// Counts requests under `/api/v1`, routes and others alike.
+/// Limits requests under `/api/v1`, including paths without a route.
+///
+/// Health checks and the documentation are not limited: an orchestrator behind the same address as
+/// the clients must always get an answer.
 pub(crate) async fn limit(State(api): State<Api>, request: Request, next: Next) -> Response {
     let Some(limit) = api.options().rate_limit else {
         return next.run(request).await;
     };
+    // By path and not by route, so that guessing paths is counted too.
     if !request.uri().path().starts_with("/api/v1") {
         return next.run(request).await;
     }
     let address = client_address(&request, &api.options().trusted_proxies);
     let state = api.limiter.check(address, limit).await;
-    measure::limit(state.allowed);
+    measure::count_limit_decision(state.allowed);
     let mut response = if state.allowed {
         next.run(request).await
     } else {
@@ -35,13 +39,14 @@ pub(crate) async fn limit(State(api): State<Api>, request: Request, next: Next) 
             .retry_after(state.retry_after_seconds)
             .into_response()
     };
-    tell(response.headers_mut(), state);
+    // Every answer has the headers, so a client can slow down before it is refused.
+    add_headers(response.headers_mut(), state);
     response
 }
 
-/// The state of the limit (IETF draft-ietf-httpapi-ratelimit-headers-10 §3 and §4), and the same
-/// in the older form that many clients read.
-fn tell(headers: &mut HeaderMap, state: LimitState) {
+/// Adds the state of the limit to an answer: as of draft-ietf-httpapi-ratelimit-headers-10 §3 and
+/// §4, and as `X-RateLimit-*`, the older form that many clients read.
+fn add_headers(headers: &mut HeaderMap, state: LimitState) {
     let LimitState {
         limit,
         remaining,

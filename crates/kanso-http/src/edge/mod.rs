@@ -1,4 +1,4 @@
-//! The layers around the routes.
+//! The layers around the routes. `router` explains their order.
 
 mod access;
 mod address;

@@ -1,18 +1,23 @@
-//! The id by which a request is found in the log.
+//! Ids of requests, for the log.
 
 use http::HeaderMap;
 use kanso_application::ports::ids::Ids;
 
-/// The id that the request brought, if it is harmless, or a fresh one.
+/// Returns the id in the header `X-Request-Id` if it is safe, or a new id.
+///
+/// A proxy or a client sends its own id to find the request in several logs.
 pub(super) fn request_id(headers: &HeaderMap, ids: &dyn Ids) -> String {
-    let brought = headers.get("x-request-id").and_then(|id| id.to_str().ok());
-    match brought.filter(|id| is_harmless(id)) {
+    // Only the first header counts; an id is for finding a log line and has no other effect.
+    let sent = headers.get("x-request-id").and_then(|id| id.to_str().ok());
+    match sent.filter(|id| is_safe(id)) {
         Some(id) => id.to_owned(),
         None => ids.uuid().to_string(),
     }
 }
 
-fn is_harmless(id: &str) -> bool {
+/// Returns true for 1 to 64 visible ASCII characters: the id is copied to the log and to a header, so
+/// it must not contain line breaks or control characters.
+fn is_safe(id: &str) -> bool {
     (1..=64).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
@@ -31,7 +36,7 @@ mod tests {
             ("a b", false),
             ("é", false),
         ] {
-            assert_eq!(is_harmless(id), expected, "{id}");
+            assert_eq!(is_safe(id), expected, "{id}");
         }
     }
 }

@@ -10,46 +10,49 @@ use serde::Deserialize;
 use crate::answer::json;
 use crate::parts::Api;
 use crate::problem::{ApiError, Code, SIGNED_IN, problems};
-use crate::request::{SignedIn, StrictQuery, seen};
+use crate::request::{SignedIn, StrictQuery, parse_seen};
 
 problems!(ChangesProblems: SIGNED_IN, &[
     Code::InvalidParameter, Code::CursorMalformed, Code::EpochChanged, Code::CursorExpired,
     Code::CursorAhead,
 ]);
 
-/// Where the changes begin.
+/// Parameters of a list of changes.
 #[derive(Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Parameters {
-    /// The `timestamp` of the last answer, byte for byte, or its `cursor`; left out, the live
-    /// entries are sent.
+    /// `timestamp` of the last answer, unchanged, or its `cursor`. If left out: all live entries.
     #[serde(default)]
     #[param(example = "2026-11-22T18:00:00.000001Z")]
     since: Option<String>,
 }
 
-/// Get the entries that changed
+/// Get changed entries
 ///
-/// Each once, in its newest state; a deleted one has `deleted_at`. A deleted
-/// habit implies its live entries: they are not sent. Answers the first
-/// clients; newer ones sync habits and entries together.
+/// Returns each changed entry once, in its newest state. A deleted entry has `deleted_at`. The live
+/// entries of a deleted habit are not sent: its deletion includes them.
+///
+/// For clients of the first version of the API. New clients use `/sync`, which has habits and entries
+/// in one order.
 #[utoipa::path(
     get, path = "/entries/sync", operation_id = "get_entry_changes", tag = "entries",
     security(("bearer" = [])), params(Parameters),
     responses(
-        (status = 200, description = "The entries that changed.", body = EntryChanges),
+        (status = 200, description = "The entries that changed since then.", body = EntryChanges),
         ChangesProblems
     ),
 )]
 pub(super) async fn changes(
     State(api): State<Api>,
-    who: SignedIn,
+    signed_in: SignedIn,
     StrictQuery(parameters): StrictQuery<Parameters>,
 ) -> Result<Response, ApiError> {
-    let seen = seen("since", parameters.since.as_deref())?;
-    let page = api.sync.delta(who.user(), seen, Scope::Entries, None);
+    let seen = parse_seen("since", parameters.since.as_deref())?;
+    // No limit: clients of the first version do not know pages.
+    let page = api.sync.delta(signed_in.user(), seen, Scope::Entries, None);
     let page = page.await??;
+    // The scope selects one kind of record, so nothing is dropped here.
     let record = |record: &Record| match record {
         Record::Entry(entry) => Some(EntryRecord::from(entry)),
         Record::Habit(_) => None,

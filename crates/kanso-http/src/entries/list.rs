@@ -16,21 +16,21 @@ use crate::request::{SignedIn, StrictQuery, instant_text};
 
 problems!(ListProblems: SIGNED_IN, &[Code::InvalidParameter]);
 
-/// Which entries to list. Both ends are included; an instant is compared with the completion, a
-/// date with the local date.
+/// Parameters of a list of entries.
 #[derive(Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Parameters {
-    /// Of this habit alone.
+    /// Id of a habit: only its entries are listed.
     #[serde(default)]
     #[param(value_type = Option<Uuid>)]
     habit_id: Option<String>,
-    /// Not before this date or RFC 3339 instant; left out, the list has 30 days.
+    /// Start of the range, included: a date, compared with `local_date`, or an RFC 3339 instant,
+    /// compared with `completion_date`. If left out: 30 days before the end.
     #[serde(default)]
     #[param(example = "2026-11-01")]
     from: Option<String>,
-    /// Not after this date or RFC 3339 instant.
+    /// End of the range, included: a date or an RFC 3339 instant.
     #[serde(default)]
     #[param(example = "2026-11-30")]
     to: Option<String>,
@@ -38,7 +38,7 @@ pub(super) struct Parameters {
 
 /// List the entries
 ///
-/// The live entries of live habits, newest first; without parameters, those of the last 30 days.
+/// Returns the live entries of live habits, newest first. Default: the last 30 days.
 #[utoipa::path(
     get, path = "/entries", operation_id = "list_entries", tag = "entries",
     security(("bearer" = [])), params(Parameters),
@@ -49,12 +49,12 @@ pub(super) struct Parameters {
 )]
 pub(super) async fn list(
     State(api): State<Api>,
-    who: SignedIn,
+    signed_in: SignedIn,
     StrictQuery(parameters): StrictQuery<Parameters>,
 ) -> Result<Response, ApiError> {
     let filter = filter(&parameters)
         .map_err(|invalid| ApiError::members(Code::InvalidParameter, invalid.errors()))?;
-    let entries = api.entries.list(who.user(), filter).await?;
+    let entries = api.entries.list(signed_in.user(), filter).await?;
     let records: Vec<_> = entries.iter().map(EntryRecord::from).collect();
     Ok(json(StatusCode::OK, &records))
 }
@@ -65,6 +65,7 @@ fn filter(parameters: &Parameters) -> Result<EntryFilter, Invalid> {
         let text = text.map(|text| instant_text(text));
         checker.take(name, text.map(|text| text.parse()).transpose())
     };
+    // A bad bound is reported with the others at the end, so it counts as missing until then.
     let from: Option<Completion> = bound("from", parameters.from.as_ref()).flatten();
     let to = bound("to", parameters.to.as_ref()).flatten();
     if let (Some(from), Some(to)) = (from, to)
@@ -81,8 +82,10 @@ fn filter(parameters: &Parameters) -> Result<EntryFilter, Invalid> {
     })
 }
 
-/// Whether nothing can lie between the two. A date and an instant are two days apart at most
-/// where they name the same moment in some zone.
+/// Returns true if the range is certainly empty.
+///
+/// A date and an instant of it in some zone are at most two days apart: zones reach from UTC-12 to
+/// UTC+14, and a day may begin as late as 12:00. So a smaller distance may still have entries.
 fn is_after(from: Completion, to: Completion) -> bool {
     const TWO_DAYS: i64 = 2 * 86_400;
     match (from, to) {

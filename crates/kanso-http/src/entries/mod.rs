@@ -1,4 +1,4 @@
-//! Entries.
+//! Entries: one request per change.
 
 mod changes;
 mod create;

@@ -10,45 +10,48 @@ use serde::Deserialize;
 use crate::answer::json;
 use crate::parts::Api;
 use crate::problem::{ApiError, Code, SIGNED_IN, problems};
-use crate::request::{SignedIn, StrictQuery, seen};
+use crate::request::{SignedIn, StrictQuery, parse_seen};
 
 problems!(ChangesProblems: SIGNED_IN, &[
     Code::InvalidParameter, Code::CursorMalformed, Code::EpochChanged, Code::CursorExpired,
     Code::CursorAhead,
 ]);
 
-/// Where the changes begin.
+/// Parameters of a list of changes.
 #[derive(Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Parameters {
-    /// The `timestamp` of the last answer, byte for byte, or its `cursor`; left out, the live
-    /// habits are sent.
+    /// `timestamp` of the last answer, unchanged, or its `cursor`. If left out: all live habits.
     #[serde(default)]
     #[param(example = "2026-11-22T18:00:00.000001Z")]
     last_sync: Option<String>,
 }
 
-/// Get the habits that changed
+/// Get changed habits
 ///
-/// Each once, in its newest state; a deleted one has `deleted_at`. Answers the first clients;
-/// newer ones sync habits and entries together.
+/// Returns each changed habit once, in its newest state. A deleted habit has `deleted_at`.
+///
+/// For clients of the first version of the API. New clients use `/sync`, which has habits and entries
+/// in one order.
 #[utoipa::path(
     get, path = "/habits/sync", operation_id = "get_habit_changes", tag = "habits",
     security(("bearer" = [])), params(Parameters),
     responses(
-        (status = 200, description = "The habits that changed.", body = HabitChanges),
+        (status = 200, description = "The habits that changed since then.", body = HabitChanges),
         ChangesProblems
     ),
 )]
 pub(super) async fn changes(
     State(api): State<Api>,
-    who: SignedIn,
+    signed_in: SignedIn,
     StrictQuery(parameters): StrictQuery<Parameters>,
 ) -> Result<Response, ApiError> {
-    let seen = seen("last_sync", parameters.last_sync.as_deref())?;
-    let page = api.sync.delta(who.user(), seen, Scope::Habits, None);
+    let seen = parse_seen("last_sync", parameters.last_sync.as_deref())?;
+    // No limit: clients of the first version do not know pages.
+    let page = api.sync.delta(signed_in.user(), seen, Scope::Habits, None);
     let page = page.await??;
+    // The scope selects one kind of record, so nothing is dropped here.
     let record = |record: &Record| match record {
         Record::Habit(habit) => Some(HabitRecord::from(habit)),
         Record::Entry(_) => None,

@@ -2,8 +2,9 @@ use axum::extract::State;
 use axum::response::Response;
 use kanso_domain::HabitId;
 use kanso_protocol::habits::{CreateHabit, HabitRecord};
+use kanso_protocol::idempotency::Content;
 
-use crate::answer::created;
+use crate::answer::create_response;
 use crate::parts::Api;
 use crate::problem::{ApiError, BODY, Code, SIGNED_IN, problems};
 use crate::request::{IdempotencyKey, JsonBody, SignedIn};
@@ -14,33 +15,37 @@ problems!(CreateProblems: SIGNED_IN, BODY, &[
 
 /// Create a habit
 ///
-/// A title is enough. With an id of its own making a client can repeat the call safely: the same
-/// id with the same content gives the stored habit.
+/// Only `title` is required. With an `id` made by the client a retry is safe: the same id with the same
+/// content is answered 200 with the stored habit.
 #[utoipa::path(
     post, path = "/habits", operation_id = "create_habit", tag = "habits",
     security(("bearer" = [])),
-    params(("Idempotency-Key" = Option<String>, Header, description = "Makes the call safe to repeat: a retry has no second effect.", example = "7f1c6c4e-9d1b-4c55-8f0e-0d6a1a0c1f11")),
+    params(("Idempotency-Key" = Option<String>, Header, description = "Key for a safe retry, 1 to 255 visible ASCII characters: a retry with the same key has no second effect.", example = "7f1c6c4e-9d1b-4c55-8f0e-0d6a1a0c1f11")),
     request_body(content = CreateHabit, description = "The new habit."),
     responses(
-        (status = 201, description = "The habit was created.", body = HabitRecord, headers(
-            ("Location" = String, description = "Where the habit is."),
-            ("ETag" = String, description = "The habit's version as an entity tag: `\"1\"`.")
+        (status = 201, description = "The habit is created.", body = HabitRecord, headers(
+            ("Location" = String, description = "URL of the habit."),
+            ("ETag" = String, description = "Version of the habit as an entity tag: `\"1\"`.")
         )),
-        (status = 200, description = "The habit was there with the same content.", body = HabitRecord,
-            headers(("ETag" = String, description = "The habit's version as an entity tag."))),
+        (status = 200, description = "The habit exists with the same content.", body = HabitRecord,
+            headers(("ETag" = String, description = "Version of the habit as an entity tag."))),
         CreateProblems
     ),
 )]
 pub(super) async fn create(
     State(api): State<Api>,
-    who: SignedIn,
+    signed_in: SignedIn,
     idempotency: IdempotencyKey,
     JsonBody(request): JsonBody<CreateHabit>,
 ) -> Result<Response, ApiError> {
     let (habits, user) = (api.habits.clone(), who.user());
-    let attempt = idempotency.attempt(0, &request);
+    let fields = request.clone().fields()?;
+    let content = Content::CreateHabit {
+        request: &request,
+        fields: &fields,
+    };
+    let attempt = idempotency.attempt(api.options().fingerprints, 0, content);
     let id = request.id.or_else(|| idempotency.id()).map(HabitId::new);
-    let fields = request.fields()?;
     let create = async move { habits.create(user, attempt, id, fields).await };
-    created(api.to_completion(create).await?)
+    create_response(api.to_completion(create).await?)
 }

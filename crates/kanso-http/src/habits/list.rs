@@ -12,12 +12,12 @@ use crate::request::{SignedIn, StrictQuery};
 
 problems!(ListProblems: SIGNED_IN, &[Code::InvalidParameter]);
 
-/// Which habits to list.
+/// Parameters of a list of habits.
 #[derive(Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Parameters {
-    /// `true` for the archived habits too.
+    /// `true` to include archived habits. Default: `false`.
     #[serde(default)]
     #[param(value_type = Option<bool>, example = false)]
     archived: Option<String>,
@@ -25,7 +25,8 @@ pub(super) struct Parameters {
 
 /// List the habits
 ///
-/// The live habits by `sort_order`, then newest first.
+/// Returns the live habits by `sort_order`, then newest first. Archived habits are left out unless
+/// `archived` is `true`.
 #[utoipa::path(
     get, path = "/habits", operation_id = "list_habits", tag = "habits",
     security(("bearer" = [])), params(Parameters),
@@ -36,7 +37,7 @@ pub(super) struct Parameters {
 )]
 pub(super) async fn list(
     State(api): State<Api>,
-    who: SignedIn,
+    signed_in: SignedIn,
     StrictQuery(parameters): StrictQuery<Parameters>,
 ) -> Result<Response, ApiError> {
     let archived_too = match parameters.archived.as_deref() {
@@ -44,7 +45,7 @@ pub(super) async fn list(
         Some("true") => true,
         Some(_) => return Err(not_a_flag()),
     };
-    let habits = api.habits.list(who.user(), archived_too).await?;
+    let habits = api.habits.list(signed_in.user(), archived_too).await?;
     let records: Vec<_> = habits.iter().map(HabitRecord::from).collect();
     Ok(json(StatusCode::OK, &records))
 }

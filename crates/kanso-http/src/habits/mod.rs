@@ -1,4 +1,4 @@
-//! Habits.
+//! Habits: one request per change.
 
 mod changes;
 mod create;

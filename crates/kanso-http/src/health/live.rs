@@ -4,12 +4,13 @@ use kanso_protocol::service::ProbeResponse;
 
 use crate::answer::json;
 
-/// Say whether the server runs
+/// Check liveness
 ///
-/// Looks at nothing else: a server whose database is away need not be restarted.
+/// Answers 200 while the process runs. It checks no dependency: a restart does not repair a database
+/// that does not answer.
 #[utoipa::path(
     get, path = "/health/live", operation_id = "get_liveness", tag = "server",
-    responses((status = 200, description = "The server runs.", body = ProbeResponse)),
+    responses((status = 200, description = "The process runs.", body = ProbeResponse)),
 )]
 pub(super) async fn live() -> Response {
     let status = "ok".to_owned();

@@ -1,4 +1,4 @@
-//! The server's own state, for operators and orchestrators.
+//! Health and public keys of the server, for operators and orchestrators.
 
 mod jwks;
 mod live;

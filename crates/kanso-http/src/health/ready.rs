@@ -6,18 +6,19 @@ use kanso_protocol::service::ProbeResponse;
 use crate::answer::json;
 use crate::parts::Api;
 
-/// Say whether the server takes requests
+/// Check readiness
 ///
-/// 503 while it is about to stop, so that a load balancer sends nothing new, and while the
-/// database does not answer.
+/// Answers 200 if the server accepts requests. Answers 503 while it shuts down, so that a load balancer
+/// sends no new requests, and if the database does not answer.
 #[utoipa::path(
     get, path = "/health/ready", operation_id = "get_readiness", tag = "server",
     responses(
-        (status = 200, description = "The server takes requests.", body = ProbeResponse),
-        (status = 503, description = "`draining` while the server is about to stop, `unavailable` without its database.", body = ProbeResponse),
+        (status = 200, description = "The server accepts requests.", body = ProbeResponse),
+        (status = 503, description = "`draining` while the server shuts down, `unavailable` if the database does not answer.", body = ProbeResponse),
     ),
 )]
 pub(super) async fn ready(State(api): State<Api>) -> Response {
+    // Draining is checked first: a server that stops answers at once, also without its database.
     let (code, status) = if api.draining.is_cancelled() {
         (StatusCode::SERVICE_UNAVAILABLE, "draining")
     } else if api.health.report().await.database_connected {

@@ -6,14 +6,15 @@ use kanso_protocol::service::HealthResponse;
 use crate::answer::json;
 use crate::parts::Api;
 
-/// Report the server's state
+/// Get the state of the server
 ///
-/// For people and monitors. 503 when the database does not answer.
+/// Returns the state of the server and its dependencies, for monitoring. Answers 503 if the database
+/// does not answer.
 #[utoipa::path(
     get, path = "/health", operation_id = "get_health", tag = "server",
     responses(
-        (status = 200, description = "All is well.", body = HealthResponse),
-        (status = 503, description = "The database does not answer: `status` is `unhealthy`, `database` is `unreachable`.", body = HealthResponse),
+        (status = 200, description = "The server is healthy.", body = HealthResponse),
+        (status = 503, description = "The database does not answer: `status` is `unhealthy` and `database` is `unreachable`.", body = HealthResponse),
     ),
 )]
 pub(super) async fn report(State(api): State<Api>) -> Response {
@@ -23,6 +24,7 @@ pub(super) async fn report(State(api): State<Api>) -> Response {
     } else {
         (StatusCode::SERVICE_UNAVAILABLE, "unhealthy", "unreachable")
     };
+    // Redis does not change the status: without it the server works on, with counts of its own.
     let redis = match report.redis_connected {
         None => "off",
         Some(true) => "connected",

@@ -1,4 +1,4 @@
-//! A request that is not carried out, on its way out.
+//! The error of a request, and its answer.
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
@@ -14,7 +14,7 @@ use kanso_protocol::sync::ConflictBody;
 
 use super::{Code, PROBLEM_JSON};
 
-/// Why a request is not carried out.
+/// The error of a request that is not carried out. Boxed, because most results are successes.
 #[derive(Debug)]
 pub(crate) struct ApiError(Box<Parts>);
 
@@ -29,53 +29,56 @@ struct Parts {
 
 impl From<Code> for ApiError {
     fn from(code: Code) -> Self {
-        let refusal = Self(Box::new(Parts {
+        let error = Self(Box::new(Parts {
             code,
             detail: None,
             errors: Vec::new(),
             conflict: None,
             headers: Vec::new(),
         }));
-        let refusal = match code.retry_after() {
-            Some(seconds) => refusal.retry_after(seconds),
-            None => refusal,
+        let error = match code.retry_after() {
+            Some(seconds) => error.retry_after(seconds),
+            None => error,
         };
+        // A 401 must have a challenge (RFC 9110 §15.5.2).
         if code.status() == StatusCode::UNAUTHORIZED {
             let challenge = HeaderValue::from_static("Bearer");
-            return refusal.header(header::WWW_AUTHENTICATE, challenge);
+            return error.header(header::WWW_AUTHENTICATE, challenge);
         }
-        refusal
+        error
     }
 }
 
 impl ApiError {
-    /// The same with a word on what is wrong with this request.
-    pub(crate) fn because(mut self, detail: impl Into<String>) -> Self {
+    /// Sets the explanation of this occurrence.
+    pub(crate) fn with_detail(mut self, detail: impl Into<String>) -> Self {
         self.0.detail = Some(detail.into());
         self
     }
 
-    /// The same with a header; one of the same name is replaced.
+    /// Adds a header, or replaces the one of the same name.
     pub(crate) fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.0.headers.retain(|(other, _)| *other != name);
         self.0.headers.push((name, value));
         self
     }
 
-    /// The same with the seconds after which to try again.
+    /// Sets the seconds after which the client may retry.
     pub(crate) fn retry_after(self, seconds: u32) -> Self {
         self.header(header::RETRY_AFTER, seconds.into())
     }
 
-    /// Members that cannot be accepted.
+    /// Returns the error of invalid members or parameters.
     pub(crate) fn members(code: Code, errors: &[FieldError]) -> Self {
+        // The detail repeats the members for clients that show only one text.
         let detail: Vec<_> = errors.iter().map(ToString::to_string).collect();
-        let mut refusal = Self::from(code).because(detail.join("; "));
-        refusal.0.errors = errors.iter().map(MemberError::of_body).collect();
-        refusal
+        let mut error = Self::from(code).with_detail(detail.join("; "));
+        error.0.errors = errors.iter().map(MemberError::of_body).collect();
+        error
     }
 
-    /// No record of `entity`: unknown, deleted or somebody else's, which look the same.
+    /// Returns the error of a record that is unknown, deleted, or of another account. All three look
+    /// the same, so an id cannot be probed.
     pub(crate) fn not_found(entity: Entity) -> Self {
         match entity {
             Entity::Habit => Code::HabitNotFound.into(),
@@ -83,14 +86,14 @@ impl ApiError {
         }
     }
 
-    /// An edit that builds on another state than the stored one.
+    /// Returns the error of an edit that is based on an older state of the record.
     pub(crate) fn conflict(conflict: &Conflict) -> Self {
-        let mut refusal = Self::from(Code::Conflict);
-        refusal.0.conflict = Some(ConflictBody::new(conflict));
-        refusal
+        let mut error = Self::from(Code::Conflict);
+        error.0.conflict = Some(ConflictBody::new(conflict));
+        error
     }
 
-    /// The problem document, still without the request's id.
+    /// Returns the problem document without the request id, and the headers.
     fn into_problem(self) -> (Problem, Vec<(HeaderName, HeaderValue)>) {
         let Parts {
             code,
@@ -129,7 +132,7 @@ impl From<Invalid> for ApiError {
 impl From<ReadError> for ApiError {
     fn from(error: ReadError) -> Self {
         match error {
-            ReadError::NotJson(_) => Self::from(Code::Malformed).because(error.to_string()),
+            ReadError::NotJson(_) => Self::from(Code::Malformed).with_detail(error.to_string()),
             ReadError::TooDeep => Code::TooDeep.into(),
             ReadError::WrongShape(error) => Self::members(Code::Invalid, &[error]),
         }
@@ -137,8 +140,8 @@ impl From<ReadError> for ApiError {
 }
 
 impl From<CursorRefusal> for Code {
-    fn from(refusal: CursorRefusal) -> Self {
-        match refusal {
+    fn from(error: CursorRefusal) -> Self {
+        match error {
             CursorRefusal::EpochChanged => Self::EpochChanged,
             CursorRefusal::Ahead => Self::CursorAhead,
             CursorRefusal::Expired => Self::CursorExpired,
@@ -147,38 +150,45 @@ impl From<CursorRefusal> for Code {
 }
 
 impl From<CursorRefusal> for ApiError {
-    fn from(refusal: CursorRefusal) -> Self {
-        Code::from(refusal).into()
+    fn from(error: CursorRefusal) -> Self {
+        Code::from(error).into()
     }
 }
 
 impl From<Fault> for ApiError {
-    /// The one place where a fault is noted: what it says to the log it does not say to the client.
+    /// Logs the fault and returns its problem.
+    ///
+    /// This is the only place that logs a fault. The details go to the log and not to the client:
+    /// they may contain SQL, addresses or values of other users.
     fn from(fault: Fault) -> Self {
         let code = match &fault {
+            // The token was valid and its account was deleted since: an ordinary event, not a fault.
             Fault::AccountGone => return Code::Unauthorized.into(),
             Fault::Password(PasswordFault::Busy) => Code::Busy,
             Fault::Storage(StorageError::Unavailable(_)) => Code::Unavailable,
+            // These need an operator, so the client is not told to retry.
             Fault::Storage(StorageError::Corrupt(_))
             | Fault::Password(PasswordFault::Broken(_))
             | Fault::Signing(_) => Code::Internal,
         };
         let error = &fault as &dyn std::error::Error;
         if code == Code::Internal {
-            tracing::error!(error, "a request failed");
+            tracing::error!(error, "request failed");
         } else {
-            tracing::warn!(error, "a request must be repeated");
+            tracing::warn!(error, "request failed, retryable");
         }
         code.into()
     }
 }
 
-/// A problem document whose body is written when the answer leaves.
+/// A problem document whose body is not written yet.
+///
+/// It travels in the extensions of the answer to the `access` layer, which knows the request id.
 #[derive(Clone, Debug)]
-pub(crate) struct Unwritten(Code, Problem);
+pub(crate) struct PendingProblem(Code, Problem);
 
-impl Unwritten {
-    /// Which kind of problem it is.
+impl PendingProblem {
+    /// Returns the kind of the problem.
     pub(crate) const fn code(&self) -> Code {
         self.0
     }
@@ -191,15 +201,19 @@ impl IntoResponse for ApiError {
         let (problem, headers) = self.into_problem();
         let mut response = status.into_response();
         response.headers_mut().extend(headers);
-        response.extensions_mut().insert(Unwritten(code, problem));
+        response
+            .extensions_mut()
+            .insert(PendingProblem(code, problem));
         response
     }
 }
 
-/// Writes a problem document into the body of `response`. A 404 does not name the request: one
-/// for somebody else's record is, byte for byte, one for a record that does not exist.
-pub(crate) fn write(response: &mut Response, problem: Unwritten, request_id: &str) {
-    let Unwritten(_, mut problem) = problem;
+/// Writes a problem document into the body of `response`.
+///
+/// A 404 has no request id in its body: the answer for a record of another account is, byte for byte,
+/// the answer for a record that does not exist.
+pub(crate) fn write_problem(response: &mut Response, problem: PendingProblem, request_id: &str) {
+    let PendingProblem(_, mut problem) = problem;
     if problem.status != StatusCode::NOT_FOUND.as_u16() {
         problem.request_id = Some(request_id.to_owned());
     }
@@ -207,6 +221,7 @@ pub(crate) fn write(response: &mut Response, problem: Unwritten, request_id: &st
     let body = serde_json::to_vec(&problem).unwrap_or_default();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
+    // axum set the length of the empty body that this one replaces.
     headers.remove(header::CONTENT_LENGTH);
     *response.body_mut() = Body::from(body);
 }

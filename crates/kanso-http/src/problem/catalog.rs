@@ -1,4 +1,6 @@
-//! Every kind of problem, in one table: code, status, title, and what is usually wrong.
+//! Every kind of problem in one table: code, status, title and default detail.
+//!
+//! One table, so that the answers, the OpenAPI document and its examples cannot disagree.
 
 use http::StatusCode;
 
@@ -11,25 +13,25 @@ macro_rules! catalog {
         }
 
         impl Code {
-            /// All kinds.
+            /// All kinds, in the order of the table.
             pub(crate) const ALL: &[Self] = &[$(Self::$name),+];
 
-            /// Its name for programs. Stable.
+            /// Returns the `code` of the problem. Stable.
             pub(crate) const fn as_str(self) -> &'static str {
                 match self { $(Self::$name => $code),+ }
             }
 
-            /// The status of the answer.
+            /// Returns the status of the answer.
             pub(crate) const fn status(self) -> StatusCode {
                 match self { $(Self::$name => StatusCode::$status),+ }
             }
 
-            /// Its name for people.
+            /// Returns the title for people.
             pub(crate) const fn title(self) -> &'static str {
                 match self { $(Self::$name => $title),+ }
             }
 
-            /// What is wrong, where a request gives no more to say.
+            /// Returns the detail of a problem without a more specific one.
             pub(crate) const fn detail(self) -> &'static str {
                 match self { $(Self::$name => $detail),+ }
             }
@@ -38,84 +40,84 @@ macro_rules! catalog {
 }
 
 catalog! {
-    Malformed = "malformed", BAD_REQUEST, "The body cannot be read",
+    Malformed = "malformed", BAD_REQUEST, "The body is not valid JSON",
         "the body is not valid JSON";
     TooDeep = "too_deep", BAD_REQUEST, "The body is nested too deeply",
         "the body is nested deeper than 32 levels";
     InvalidParameter = "invalid_parameter", BAD_REQUEST, "A parameter is not valid",
-        "a parameter in the query is unknown or has a value that cannot be accepted";
-    InvalidRegistration = "invalid_registration", BAD_REQUEST, "The e-mail address or the password cannot be used",
+        "a query parameter or a header is unknown, repeated or has an invalid value";
+    InvalidRegistration = "invalid_registration", BAD_REQUEST, "The e-mail address or the password is not valid",
         "password: must have at least 8 characters";
-    VersionsDiffer = "versions_differ", BAD_REQUEST, "Two versions are given and they differ",
-        "the version in the request and the header If-Match name different versions";
-    CursorMalformed = "cursor_malformed", BAD_REQUEST, "The cursor is not one of this server's",
-        "the cursor cannot be read; sync again from the start";
-    Unauthorized = "unauthorized", UNAUTHORIZED, "Log in first",
-        "a valid access token is needed in the header Authorization";
+    VersionsDiffer = "versions_differ", BAD_REQUEST, "The request names two different versions",
+        "the member version and the header If-Match name different versions";
+    CursorMalformed = "cursor_malformed", BAD_REQUEST, "The cursor is not valid",
+        "the cursor cannot be read; keep the outbox and sync from the start";
+    Unauthorized = "unauthorized", UNAUTHORIZED, "Authentication required",
+        "send a valid access token in the header Authorization: Bearer";
     InvalidCredentials = "invalid_credentials", UNAUTHORIZED, "The e-mail address or the password is wrong",
         "no account has this e-mail address and password";
     InvalidRefreshToken = "invalid_refresh_token", UNAUTHORIZED, "The session has ended",
-        "the refresh token is not valid any more; log in again";
-    WrongPassword = "wrong_password", FORBIDDEN, "The current password is another one",
-        "the current password is not right; nothing was changed";
-    RouteNotFound = "route_not_found", NOT_FOUND, "There is nothing here",
+        "the refresh token is invalid, expired or used; log in again";
+    WrongPassword = "wrong_password", FORBIDDEN, "The current password is wrong",
+        "the current password is wrong; nothing was changed";
+    RouteNotFound = "route_not_found", NOT_FOUND, "Route not found",
         "no route has this path";
-    HabitNotFound = "habit_not_found", NOT_FOUND, "There is no such habit",
-        "no habit of yours has this id";
-    EntryNotFound = "entry_not_found", NOT_FOUND, "There is no such entry",
-        "no entry of yours has this id";
-    DeviceNotFound = "device_not_found", NOT_FOUND, "There is no such device",
-        "no device of yours has this id";
-    MethodNotAllowed = "method_not_allowed", METHOD_NOT_ALLOWED, "The method does not fit the path",
-        "the header Allow names the methods that do";
-    RequestTimeout = "request_timeout", REQUEST_TIMEOUT, "The request took too long to arrive",
-        "the body stopped arriving";
-    Conflict = "conflict", CONFLICT, "Somebody else was faster",
-        "the stored record differs from the one that this request builds on";
+    HabitNotFound = "habit_not_found", NOT_FOUND, "Habit not found",
+        "the account has no habit with this id";
+    EntryNotFound = "entry_not_found", NOT_FOUND, "Entry not found",
+        "the account has no entry with this id";
+    DeviceNotFound = "device_not_found", NOT_FOUND, "Device not found",
+        "the account has no device with this id";
+    MethodNotAllowed = "method_not_allowed", METHOD_NOT_ALLOWED, "Method not allowed",
+        "the header Allow lists the methods of this path";
+    RequestTimeout = "request_timeout", REQUEST_TIMEOUT, "The request body timed out",
+        "the body did not arrive in time";
+    Conflict = "conflict", CONFLICT, "The record was changed",
+        "the stored record is newer than the version that this request is based on";
     EmailTaken = "email_taken", CONFLICT, "The e-mail address is taken",
-        "an account with this e-mail address exists";
+        "an account with this e-mail address already exists";
     Gone = "gone", GONE, "The record was deleted",
         "the record, or the habit that it belongs to, was deleted";
-    EpochChanged = "epoch_changed", GONE, "The server's history was replaced",
-        "the cursor belongs to another history of this server; keep the outbox and sync from the start";
+    EpochChanged = "epoch_changed", GONE, "The history of the server was replaced",
+        "the cursor belongs to an earlier history, before a database was restored; keep the outbox and sync from the start";
     CursorExpired = "cursor_expired", GONE, "The cursor is too old",
-        "deletions after this cursor are forgotten; keep the outbox and sync from the start";
+        "deletions after this cursor were purged; keep the outbox and sync from the start";
     CursorAhead = "cursor_ahead", GONE, "The cursor is ahead of the server",
-        "the cursor names a change that this server never made; sync from the start and offer what is newer";
-    PreconditionFailed = "precondition_failed", PRECONDITION_FAILED, "The precondition cannot hold",
+        "the cursor names a change that this server does not have; sync from the start and push newer local records again";
+    PreconditionFailed = "precondition_failed", PRECONDITION_FAILED, "The precondition failed",
         "the header If-Match names no version; send the strong ETag of the record, such as \"3\"";
     BodyTooLarge = "body_too_large", PAYLOAD_TOO_LARGE, "The body is too large",
         "the body is larger than 1048576 bytes";
-    UnsupportedMediaType = "unsupported_media_type", UNSUPPORTED_MEDIA_TYPE, "The body is not of a type that is read here",
+    UnsupportedMediaType = "unsupported_media_type", UNSUPPORTED_MEDIA_TYPE, "Unsupported media type",
         "send the body as application/json in UTF-8, without a content encoding";
     Invalid = "invalid", UNPROCESSABLE_ENTITY, "The request is not valid",
         "title: must have at least 1 character(s) after trimming";
-    IdempotencyKeyReused = "idempotency_key_reused", UNPROCESSABLE_ENTITY, "The idempotency key was used for something else",
-        "another request had the same header Idempotency-Key; a new request needs a new key";
+    IdempotencyKeyReused = "idempotency_key_reused", UNPROCESSABLE_ENTITY, "The idempotency key was reused",
+        "a different request had the same Idempotency-Key; use a new key for each request";
     TooManyOperations = "too_many_operations", UNPROCESSABLE_ENTITY, "The push has too many operations",
         "a push has at most 500 operations; send the rest in another";
     VersionRequired = "version_required", PRECONDITION_REQUIRED, "The version is missing",
-        "send the version that the change builds on, as the member version or as the header If-Match";
+        "send the version that the change is based on, as the member version or in the header If-Match";
     RateLimited = "rate_limited", TOO_MANY_REQUESTS, "Too many requests",
-        "wait as long as the header Retry-After says";
+        "retry after the seconds in the header Retry-After";
     LoginThrottled = "login_throttled", TOO_MANY_REQUESTS, "Too many failed log-ins",
-        "wait as long as the header Retry-After says";
+        "retry after the seconds in the header Retry-After";
     TooManyStreams = "too_many_streams", TOO_MANY_REQUESTS, "Too many event streams",
-        "a person has at most 10 event streams at a time; close one, or pull instead";
-    Internal = "internal", INTERNAL_SERVER_ERROR, "The server made a mistake",
-        "the mistake was noted under the request's id; nothing is known to have been stored";
-    Unavailable = "unavailable", SERVICE_UNAVAILABLE, "The server cannot answer now",
-        "the database does not answer; try again shortly";
+        "a user can have 10 open event streams; close one, or pull instead";
+    Internal = "internal", INTERNAL_SERVER_ERROR, "Internal server error",
+        "the error is logged under the request id; the request may or may not have been stored";
+    Unavailable = "unavailable", SERVICE_UNAVAILABLE, "Service unavailable",
+        "the database does not answer; retry after the seconds in the header Retry-After";
     Behind = "behind", SERVICE_UNAVAILABLE, "The server is behind",
-        "the server has not reached the position in min_seq; nothing was carried out; try again shortly";
-    Busy = "busy", SERVICE_UNAVAILABLE, "Too many people are logging in",
-        "try again shortly";
-    TimedOut = "timed_out", SERVICE_UNAVAILABLE, "The answer took too long",
-        "whether the change was stored is not known; repeat the request with the same ids";
+        "the server has not reached the position in min_seq; nothing was carried out; retry after the seconds in the header Retry-After";
+    Busy = "busy", SERVICE_UNAVAILABLE, "Too many log-ins at once",
+        "the server is hashing as many passwords as it can; retry after the seconds in the header Retry-After";
+    TimedOut = "timed_out", SERVICE_UNAVAILABLE, "The request timed out",
+        "it is not known if the change was stored; retry the request with the same ids";
 }
 
 impl Code {
-    /// Seconds after which a client may try again.
+    /// Returns the seconds after which a client may retry, if the problem is temporary.
     pub(crate) const fn retry_after(self) -> Option<u32> {
         match self {
             Self::Unavailable | Self::TimedOut => Some(5),
@@ -125,7 +127,7 @@ impl Code {
         }
     }
 
-    /// A URI that names the kind (RFC 9457 §3.1.1).
+    /// Returns the URI of the kind (RFC 9457 §3.1.1).
     pub(crate) fn uri(self) -> String {
         format!("urn:kanso:problem:{}", self.as_str())
     }

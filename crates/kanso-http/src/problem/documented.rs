@@ -1,4 +1,4 @@
-//! Problems in the OpenAPI document.
+//! Problems in the OpenAPI document: responses and examples.
 
 use std::collections::BTreeMap;
 
@@ -10,16 +10,16 @@ use utoipa::openapi::{ContentBuilder, HeaderBuilder, Ref, RefOr};
 
 use super::{Code, PROBLEM_JSON};
 
-/// What every call under `/api/v1` may answer.
+/// Problems of every operation under `/api/v1`.
 const ANY: &[Code] = &[
     Code::RateLimited,
     Code::Internal,
     Code::Unavailable,
     Code::TimedOut,
 ];
-/// What a call that needs an access token may answer besides.
+/// Further problems of an operation that needs an access token.
 pub(crate) const SIGNED_IN: &[Code] = &[Code::Unauthorized];
-/// What a call that reads a body may answer besides.
+/// Further problems of an operation that has a body.
 pub(crate) const BODY: &[Code] = &[
     Code::Malformed,
     Code::TooDeep,
@@ -29,7 +29,7 @@ pub(crate) const BODY: &[Code] = &[
     Code::Invalid,
 ];
 
-/// Declares which problems an operation may answer, for its `responses(…)`.
+/// Declares the problems of an operation, for its `responses(…)`.
 macro_rules! problems {
     ($name:ident: $($codes:expr),* $(,)?) => {
         pub(crate) struct $name;
@@ -46,11 +46,13 @@ macro_rules! problems {
 }
 pub(crate) use problems;
 
-/// One response a status, with an example for each code.
+/// Returns one response per status, with an example for each code.
 pub(crate) fn responses(groups: &[&[Code]]) -> BTreeMap<String, RefOr<Response>> {
     let mut by_status: BTreeMap<u16, Vec<Code>> = BTreeMap::new();
+    // OpenAPI allows one response per status, and several problems share a status.
     for code in groups.iter().copied().chain([ANY]).flatten() {
         let codes = by_status.entry(code.status().as_u16()).or_default();
+        // Groups may overlap, and an example must appear once.
         if !codes.contains(code) {
             codes.push(*code);
         }
@@ -88,14 +90,14 @@ fn header(status: u16) -> Option<(&'static str, &'static str)> {
     match status {
         401 => Some((
             "WWW-Authenticate",
-            "How to authenticate (RFC 9110 §11.6.1): `Bearer`.",
+            "Authentication scheme: `Bearer` (RFC 9110 §11.6.1).",
         )),
-        429 | 503 => Some(("Retry-After", "Seconds after which to try again.")),
+        429 | 503 => Some(("Retry-After", "Seconds after which the client may retry.")),
         _ => None,
     }
 }
 
-/// An example of every kind of problem, by code.
+/// Returns an example of every kind of problem, by code.
 pub(crate) fn examples() -> BTreeMap<String, RefOr<Example>> {
     let entry = |&code: &Code| (code.as_str().to_owned(), example(code).into());
     Code::ALL.iter().map(entry).collect()

@@ -1,10 +1,10 @@
-//! Errors: which there are, how they leave, how they are described.
+//! Errors: the catalog of problems, their answers and their description in the OpenAPI document.
 
 mod api_error;
 mod catalog;
 mod documented;
 
-pub(crate) use api_error::{ApiError, Unwritten, write};
+pub(crate) use api_error::{ApiError, PendingProblem, write_problem};
 pub(crate) use catalog::Code;
 pub(crate) use documented::{BODY, SIGNED_IN, examples, problems, responses};
 

@@ -1,4 +1,7 @@
-//! JSON bodies, read strictly.
+//! Strict JSON bodies of at most 1 MiB.
+//!
+//! A full push of 500 operations fits with 2 kB for each, which is an entry with long notes. The
+//! limit bounds the memory of a request before anything is known about its sender.
 
 use std::error::Error;
 use std::io;
@@ -12,11 +15,13 @@ use serde::de::DeserializeOwned;
 
 use crate::problem::{ApiError, Code};
 
-/// So much of a body that is too large is read and thrown away, so that a client that is still
-/// sending gets to the answer; a larger one meets a closed connection.
+/// Maximum size of a refused body that is still read, in bytes.
+///
+/// Many clients read the answer only after they have sent the whole body. If the server closes the
+/// connection earlier, they see a reset and not the 413. A body above this size gets the reset.
 const MAX_DISCARDED_BYTES: usize = 8 * MAX_BODY_BYTES;
 
-/// A body of JSON.
+/// The value of a JSON body.
 pub(crate) struct JsonBody<T>(pub(crate) T);
 
 impl<S: Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
@@ -32,7 +37,9 @@ impl<S: Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
     }
 }
 
-/// Whether the body is said to be JSON in UTF-8, as it stands.
+/// Returns true if the headers announce JSON in UTF-8 without a content encoding.
+///
+/// A compressed body would be small on the wire and large in memory, past the limit of its size.
 fn is_json(headers: &HeaderMap) -> bool {
     let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
     let is_encoded = text(header::CONTENT_ENCODING)
@@ -53,11 +60,13 @@ fn is_json(headers: &HeaderMap) -> bool {
 }
 
 async fn collect(headers: &HeaderMap, body: Body) -> Result<Bytes, ApiError> {
+    // An announced size is refused before a byte of the body is stored.
     let length: Option<usize> = headers
         .get(header::CONTENT_LENGTH)
         .and_then(|value| value.to_str().ok()?.parse().ok());
     if length.is_some_and(|length| length > MAX_BODY_BYTES) {
-        // A client that asks before it sends need not send.
+        // With `Expect: 100-continue` the client has not sent the body yet. Reading it would make
+        // hyper ask for it.
         if !headers.contains_key(header::EXPECT) {
             discard(body.into_data_stream(), length.unwrap_or_default()).await;
         }
@@ -68,13 +77,14 @@ async fn collect(headers: &HeaderMap, body: Body) -> Result<Bytes, ApiError> {
         None => return Ok(Bytes::new()),
         Some(chunk) => chunk.map_err(broken)?,
     };
-    // Most bodies are one chunk, which needs no copy.
+    // Most bodies arrive in one chunk, which is used as it is, without a copy.
     let mut whole = Vec::new();
     while let Some(chunk) = stream.next().await {
         if whole.is_empty() {
             whole = std::mem::take(&mut first).into();
         }
         whole.extend_from_slice(&chunk.map_err(broken)?);
+        // A chunked body has no announced size, so the limit is checked with every chunk.
         if whole.len() > MAX_BODY_BYTES {
             discard(stream, 0).await;
             return Err(Code::BodyTooLarge.into());
@@ -92,6 +102,7 @@ async fn collect(headers: &HeaderMap, body: Body) -> Result<Bytes, ApiError> {
 
 async fn discard(mut stream: BodyDataStream, announced: usize) {
     let mut discarded = 0;
+    // Both counts matter: a body may announce no size or send more than it announced.
     while announced <= MAX_DISCARDED_BYTES
         && discarded <= MAX_DISCARDED_BYTES
         && let Some(Ok(chunk)) = stream.next().await
@@ -100,8 +111,9 @@ async fn discard(mut stream: BodyDataStream, announced: usize) {
     }
 }
 
-/// A body that did not arrive whole.
+/// Returns the error of a body that did not arrive completely.
 fn broken(error: axum::Error) -> ApiError {
+    // The server's reader reports a stalled body as `TimedOut`, which hyper and axum wrap.
     let error = error.into_inner();
     let mut cause: Option<&(dyn Error + 'static)> = Some(&*error);
     while let Some(error) = cause {
@@ -112,7 +124,7 @@ fn broken(error: axum::Error) -> ApiError {
         }
         cause = error.source();
     }
-    ApiError::from(Code::Malformed).because("the body broke off")
+    ApiError::from(Code::Malformed).with_detail("the connection ended before the body was complete")
 }
 
 #[cfg(test)]
@@ -120,8 +132,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn json_in_utf8_is_read_and_nothing_else() {
-        let says = |name: &'static str, value: &str| {
+    fn only_json_in_utf8_is_read() {
+        let is_accepted = |name: &'static str, value: &str| {
             let mut headers = HeaderMap::new();
             headers.insert(
                 header::CONTENT_TYPE,
@@ -140,10 +152,10 @@ mod tests {
             ("application/x-www-form-urlencoded", false),
             ("", false),
         ] {
-            assert_eq!(says("content-type", value), expected, "{value}");
+            assert_eq!(is_accepted("content-type", value), expected, "{value}");
         }
-        assert!(says("content-encoding", "identity"));
-        assert!(!says("content-encoding", "gzip"));
+        assert!(is_accepted("content-encoding", "identity"));
+        assert!(!is_accepted("content-encoding", "gzip"));
         assert!(!is_json(&HeaderMap::new()));
     }
 }

@@ -1,13 +1,12 @@
 //! The header `Idempotency-Key`: a call that may be repeated without a second effect.
 
-use std::fmt;
-
 use axum::extract::FromRequestParts;
 use http::HeaderName;
 use http::request::Parts;
 use kanso_application::RetryKey;
 use kanso_domain::FieldError;
-use kanso_protocol::idempotency;
+use kanso_domain::sync::FingerprintForm;
+use kanso_protocol::idempotency::{self, Call, Content};
 use uuid::Uuid;
 
 use crate::problem::{ApiError, Code};
@@ -18,8 +17,8 @@ const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 #[derive(Clone, Debug)]
 pub(crate) struct IdempotencyKey {
     key: Option<String>,
-    /// Which call it belongs to.
-    call: String,
+    method: String,
+    path: String,
 }
 
 impl<S: Sync> FromRequestParts<S> for IdempotencyKey {
@@ -35,8 +34,11 @@ impl<S: Sync> FromRequestParts<S> for IdempotencyKey {
         if key.as_ref().is_some_and(|key| !idempotency::is_key(key)) {
             return Err(refused());
         }
-        let call = format!("{} {}", parts.method, parts.uri.path());
-        Ok(Self { key, call })
+        Ok(Self {
+            key,
+            method: parts.method.as_str().to_owned(),
+            path: parts.uri.path().to_owned(),
+        })
     }
 }
 
@@ -47,12 +49,22 @@ fn refused() -> ApiError {
 }
 
 impl IdempotencyKey {
-    /// What makes this call, which asks for `request`, exactly once. A call that tries several
-    /// things in turn tells them apart by `nth`.
-    pub(crate) fn attempt(&self, nth: usize, request: &impl fmt::Debug) -> RetryKey {
+    /// Returns the key of attempt number `nth` of this request, which asks for `content`. Its
+    /// fingerprint is written in `form`.
+    pub(crate) fn attempt(
+        &self,
+        form: FingerprintForm,
+        nth: usize,
+        content: Content<'_>,
+    ) -> RetryKey {
         let key = self.key.as_ref().map(|key| {
-            let said = format!("{} {nth} {request:?}", self.call);
-            idempotency::receipt_key(key, nth, &said)
+            let call = Call {
+                method: &self.method,
+                path: &self.path,
+                nth,
+                content,
+            };
+            idempotency::receipt_key(form, key, &call)
         });
         RetryKey { key }
     }

@@ -1,4 +1,4 @@
-//! Who is asking.
+//! Authentication by access token or by ticket.
 
 use axum::extract::FromRequestParts;
 use http::request::Parts;
@@ -9,11 +9,11 @@ use kanso_domain::UserId;
 use crate::parts::Api;
 use crate::problem::{ApiError, Code};
 
-/// Somebody whose access token is good and whose session is open.
+/// The identity of a request with a valid access token and an open session.
 pub(crate) struct SignedIn(pub(crate) Identity);
 
 impl SignedIn {
-    /// Whose account it is.
+    /// Returns the user of the session.
     pub(crate) const fn user(&self) -> UserId {
         self.0.user_id
     }
@@ -24,39 +24,45 @@ impl FromRequestParts<Api> for SignedIn {
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, ApiError> {
         let token = bearer(&parts.headers).ok_or(Code::Unauthorized)?;
+        // The session is looked up on every request, so a log-out takes effect at once (ADR 0006).
         let Some(identity) = api.accounts.authenticate(token).await? else {
             let challenge = HeaderValue::from_static("Bearer error=\"invalid_token\"");
             return Err(ApiError::from(Code::Unauthorized)
-                .because("the access token is not valid any more; refresh it or log in again")
+                .with_detail(
+                    "the access token is invalid or has expired; refresh it or log in again",
+                )
                 .header(header::WWW_AUTHENTICATE, challenge));
         };
-        Ok(Self::noted(identity))
+        Ok(Self::recorded(identity))
     }
 }
 
 impl SignedIn {
-    /// Whoever a ticket speaks for, which is used up by this.
-    pub(crate) async fn by_ticket(ticket: &str, api: &Api) -> Result<Self, ApiError> {
+    /// Redeems a ticket, which can be used once.
+    pub(crate) async fn from_ticket(ticket: &str, api: &Api) -> Result<Self, ApiError> {
         let Some(identity) = api.tickets.redeem(ticket).await? else {
             return Err(ApiError::from(Code::Unauthorized)
-                .because("the ticket is not good any more; each is good once, so get another"));
+                .with_detail("the ticket is invalid, used or expired; request another"));
         };
-        Ok(Self::noted(identity))
+        Ok(Self::recorded(identity))
     }
 
-    /// The same, named in the log.
-    fn noted(identity: Identity) -> Self {
+    /// Records the user in the log line of the request.
+    fn recorded(identity: Identity) -> Self {
         tracing::Span::current().record("user_id", tracing::field::display(identity.user_id));
         Self(identity)
     }
 }
 
-/// The token of the only header `Authorization`, if it is of the scheme (RFC 6750 §2.1).
+/// Returns the bearer token of the header `Authorization` (RFC 6750 §2.1).
+///
+/// Two headers are refused: a proxy may check one of them and the server the other.
 fn bearer(headers: &HeaderMap) -> Option<&str> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let (Some(value), None) = (values.next(), values.next()) else {
         return None;
     };
+    // The scheme is case-insensitive, the token is not (RFC 9110 §11.1).
     let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
     let token = token.trim();
     (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
@@ -86,7 +92,7 @@ mod tests {
                     assert!(input[.."bearer".len()].eq_ignore_ascii_case(b"bearer"));
                 }
                 headers.append(header::AUTHORIZATION, value);
-                assert_eq!(bearer(&headers), None, "two of them are ambiguous");
+                assert_eq!(bearer(&headers), None, "two headers are ambiguous");
             },
         );
     }

@@ -2,16 +2,18 @@
 
 use std::borrow::Cow;
 
-use kanso_application::sync::Seen;
+use kanso_application::sync::ReadPosition;
 use kanso_domain::FieldError;
 use kanso_protocol::parse_cursor;
 
 use crate::problem::{ApiError, Code};
 
-/// A text as it was before a client forgot to escape the `+` of an offset, which a query reads as
-/// a space.
+/// Restores the `+` of an offset, which a query decodes to a space unless it is escaped.
+///
+/// Clients forget to escape it often enough to accept it: a space at this place has no other meaning.
 pub(crate) fn instant_text(text: &str) -> Cow<'_, str> {
     match text.rfind(' ') {
+        // Before position 10 there is only the date: RFC 3339 allows a space after it.
         Some(place) if place > 10 => {
             Cow::Owned(format!("{}+{}", &text[..place], &text[place + 1..]))
         }
@@ -19,19 +21,19 @@ pub(crate) fn instant_text(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// What a device has seen, as a parameter says it: an RFC 3339 instant or a cursor.
-pub(crate) fn seen(parameter: &'static str, text: Option<&str>) -> Result<Seen, ApiError> {
+/// Parses the position up to which a device has read: an RFC 3339 instant or a cursor.
+pub(crate) fn parse_seen(parameter: &'static str, text: Option<&str>) -> Result<Seen, ApiError> {
     let Some(text) = text else {
-        return Ok(Seen::Nothing);
+        return Ok(ReadPosition::Beginning);
     };
     if text.starts_with("k1_") {
         return parse_cursor(text)
-            .map(Seen::UpTo)
+            .map(ReadPosition::Cursor)
             .map_err(|_| Code::CursorMalformed.into());
     }
     instant_text(text)
         .parse()
-        .map(Seen::UpToInstant)
+        .map(ReadPosition::Instant)
         .map_err(|_| {
             let reason =
                 "must be an RFC 3339 instant such as 2026-11-22T13:05:09.123456Z or a cursor";
@@ -47,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_unescaped_plus_is_read_back() {
+    fn unescaped_plus_is_restored() {
         for (given, read) in [
             ("2026-11-22T13:05:09 01:00", "2026-11-22T13:05:09+01:00"),
             ("2026-11-22 13:05:09Z", "2026-11-22 13:05:09Z"),

@@ -1,4 +1,4 @@
-//! What is read from a request before a handler sees it.
+//! Extractors: the parts of a request that are read and checked before the handler runs.
 
 mod body;
 mod idempotency;
@@ -12,8 +12,8 @@ mod zone;
 pub(crate) use body::JsonBody;
 pub(crate) use idempotency::IdempotencyKey;
 pub(crate) use identity::SignedIn;
-pub(crate) use instant::{instant_text, seen};
+pub(crate) use instant::{instant_text, parse_seen};
 pub(crate) use path::{DevicePath, EntryPath, HabitPath};
-pub(crate) use precondition::{Versions, etag, has_tag, is_unchanged};
+pub(crate) use precondition::{IfMatch, etag, has_tag, is_unchanged};
 pub(crate) use query::StrictQuery;
 pub(crate) use zone::requested_zone;

@@ -1,4 +1,6 @@
 //! Ids in paths.
+//!
+//! A malformed id is answered like an unknown one, with 404: the path names no record.
 
 use axum::extract::{FromRequestParts, Path};
 use http::request::Parts;
@@ -7,10 +9,10 @@ use uuid::Uuid;
 
 use crate::problem::{ApiError, Code};
 
-/// The id of a habit. What is no id is the id of no habit.
+/// The id of a habit.
 pub(crate) struct HabitPath(pub(crate) HabitId);
 
-/// The id of an entry. What is no id is the id of no entry.
+/// The id of an entry.
 pub(crate) struct EntryPath(pub(crate) EntryId);
 
 impl<S: Send + Sync> FromRequestParts<S> for HabitPath {
@@ -33,7 +35,7 @@ impl<S: Send + Sync> FromRequestParts<S> for EntryPath {
     }
 }
 
-/// The id of a device. What is no id is the id of no device.
+/// The id of a device.
 pub(crate) struct DevicePath(pub(crate) DeviceId);
 
 impl<S: Send + Sync> FromRequestParts<S> for DevicePath {
@@ -47,6 +49,7 @@ impl<S: Send + Sync> FromRequestParts<S> for DevicePath {
 }
 
 async fn id<S: Send + Sync>(parts: &mut Parts, state: &S) -> Option<Uuid> {
+    // As text first: axum's own error for a malformed UUID would be 400 and not a problem document.
     let path = Path::<String>::from_request_parts(parts, state).await;
     let Path(text) = path.ok()?;
     kanso_protocol::parse_uuid(&text).ok()

@@ -1,4 +1,4 @@
-//! Optimistic locking: the version that a change builds on (RFC 9110 §13.1).
+//! Optimistic locking: the version that a change is based on (RFC 9110 §13.1).
 
 use axum::extract::FromRequestParts;
 use http::request::Parts;
@@ -11,16 +11,16 @@ use crate::problem::{ApiError, Code};
 
 /// The header `If-Match`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Versions {
-    /// There is none.
-    Unsaid,
-    /// `*`: whatever is stored, knowingly.
+pub(crate) enum IfMatch {
+    /// The request has no such header.
+    Absent,
+    /// `*`: the client overwrites any version on purpose.
     Any,
-    /// One of these, at least one.
+    /// One of these versions. Never empty.
     OneOf(Vec<Version>),
 }
 
-impl<S: Sync> FromRequestParts<S> for Versions {
+impl<S: Sync> FromRequestParts<S> for IfMatch {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, ApiError> {
@@ -28,41 +28,47 @@ impl<S: Sync> FromRequestParts<S> for Versions {
     }
 }
 
-impl Versions {
+impl IfMatch {
     fn read(headers: &HeaderMap) -> Result<Self, ApiError> {
         if !headers.contains_key(header::IF_MATCH) {
-            return Ok(Self::Unsaid);
+            return Ok(Self::Absent);
         }
+        // `*` counts only alone; in a list it is not valid (RFC 9110 §13.1.1).
         let tags: Vec<_> = tags(headers, header::IF_MATCH).collect();
         if tags == ["*"] {
             return Ok(Self::Any);
         }
         let versions: Vec<_> = tags.into_iter().filter_map(version).collect();
+        // Weak tags and tags of other servers can never match (RFC 9110 §13.1.1). If a version is
+        // left, the others are only skipped.
         if versions.is_empty() {
             return Err(Code::PreconditionFailed.into());
         }
         Ok(Self::OneOf(versions))
     }
 
-    /// The states that a change may build on, if the request says any: in its header, or as
-    /// `member`.
-    fn bases(self, member: Option<Version>) -> Result<Option<Bases>, ApiError> {
+    /// Returns the versions that a change may be based on, from the header or from `member`;
+    /// `None` if the request names none.
+    ///
+    /// Header and member together must agree: which of them counts would be a guess.
+    fn bases(self, member: Option<Version>) -> Result<Option<EditBases>, ApiError> {
         match (self, member) {
             (Self::OneOf(versions), Some(member)) if !versions.contains(&member) => {
                 Err(Code::VersionsDiffer.into())
             }
             (_, Some(member)) => Ok(Some(Base::Version(member).into())),
-            (Self::Unsaid, None) => Ok(None),
+            (Self::Absent, None) => Ok(None),
             (Self::Any, None) => Ok(Some(Base::Any.into())),
             (Self::OneOf(versions), None) => {
+                // The newest is most likely the stored one, and saves the second attempt.
                 let newest = versions.iter().max().map(|&version| Base::Version(version));
-                Ok(newest.map(|base| Bases { base, versions }))
+                Ok(newest.map(|base| EditBases { base, versions }))
             }
         }
     }
 
-    /// The same, where a change must say what it builds on.
-    pub(crate) fn required(self, member: Option<i64>) -> Result<Bases, ApiError> {
+    /// Returns the versions for an update, which must name one.
+    pub(crate) fn required(self, member: Option<i64>) -> Result<EditBases, ApiError> {
         let member = member.map(|number| Version::new(number).ok_or(number));
         let member = member.transpose().map_err(|_| {
             let error = FieldError::new("version", "must be at least 1");
@@ -72,8 +78,8 @@ impl Versions {
             .ok_or_else(|| Code::VersionRequired.into())
     }
 
-    /// The same, where a change may go without; `member` is a parameter of the query.
-    pub(crate) fn optional(self, member: Option<&str>) -> Result<Bases, ApiError> {
+    /// Returns the versions for a delete, which may name none. `member` is a query parameter.
+    pub(crate) fn optional(self, member: Option<&str>) -> Result<EditBases, ApiError> {
         let member = member.map(|text| text.parse().ok().and_then(Version::new).ok_or(()));
         let member = member.transpose().map_err(|()| {
             let error = FieldError::new("version", "must be a number, at least 1");
@@ -83,25 +89,32 @@ impl Versions {
     }
 }
 
-/// The states that a change may build on.
+/// The versions that a change may be based on.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Bases {
-    /// The likeliest.
+pub(crate) struct EditBases {
+    /// Version for the first attempt.
     base: Base,
-    /// All, where there are several.
+    /// All accepted versions; empty if `base` is the only one.
     versions: Vec<Version>,
 }
 
-impl From<Base> for Bases {
+impl From<Base> for EditBases {
     fn from(base: Base) -> Self {
         let versions = Vec::new();
         Self { base, versions }
     }
 }
 
-impl Bases {
-    /// Makes a change on the one that is stored; `change` also gets how often it was tried.
-    pub(crate) async fn submit<F>(
+impl EditBases {
+    /// Applies a change to the stored version if it is accepted.
+    ///
+    /// The use case takes one base, so a request with several versions may need two attempts: the
+    /// conflict of the first reports the stored version. The second attempt can conflict again only
+    /// if another write came between, which is a true conflict.
+    ///
+    /// `change` gets the number of the attempt: with an idempotency key, each attempt needs a key of
+    /// its own, or the second would get the stored result of the first.
+    pub(crate) async fn apply<F>(
         self,
         change: impl Fn(usize, Base) -> F,
     ) -> Outcome<OperationOutcome>
@@ -119,13 +132,13 @@ impl Bases {
     }
 }
 
-/// The entity tag of a version.
+/// Returns the entity tag of a version, such as `"3"`.
 pub(crate) fn etag(version: Version) -> HeaderValue {
     HeaderValue::try_from(format!("\"{version}\""))
         .unwrap_or_else(|_| HeaderValue::from_static("\"0\""))
 }
 
-/// Whether the caller has this version already (`If-None-Match`, compared weakly).
+/// Returns true if `If-None-Match` names this version. Weak comparison, as RFC 9110 §13.1.2 says.
 pub(crate) fn is_unchanged(headers: &HeaderMap, stored: Version) -> bool {
     tags(headers, header::IF_NONE_MATCH).any(|tag| {
         let strong = tag.strip_prefix("W/").unwrap_or(tag);
@@ -133,7 +146,7 @@ pub(crate) fn is_unchanged(headers: &HeaderMap, stored: Version) -> bool {
     })
 }
 
-/// Whether the caller has what `stored` is the strong tag of (`If-None-Match`, compared weakly).
+/// Returns true if `If-None-Match` has the tag `stored`. Weak comparison, as RFC 9110 §13.1.2 says.
 pub(crate) fn has_tag(headers: &HeaderMap, stored: &str) -> bool {
     tags(headers, header::IF_NONE_MATCH).any(|tag| tag.strip_prefix("W/").unwrap_or(tag) == stored)
 }
@@ -142,13 +155,15 @@ fn tags(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = &str> {
     headers
         .get_all(name)
         .iter()
+        // `?` is not a tag: a header that is not ASCII matches nothing.
         .flat_map(|value| value.to_str().unwrap_or("?").split(','))
         .map(str::trim)
 }
 
-/// The version that a strong tag names.
+/// Returns the version that a strong tag names.
 fn version(tag: &str) -> Option<Version> {
     let number = tag.strip_prefix('"')?.strip_suffix('"')?;
+    // `parse` also accepts a sign, and `"+3"` is another tag than `"3"`.
     let is_plain = number.bytes().all(|byte| byte.is_ascii_digit());
     Version::new(number.parse().ok().filter(|_| is_plain)?)
 }
@@ -157,23 +172,23 @@ fn version(tag: &str) -> Option<Version> {
 mod tests {
     use super::*;
 
-    fn read(values: &[&str]) -> Option<Versions> {
+    fn read(values: &[&str]) -> Option<IfMatch> {
         let mut headers = HeaderMap::new();
         for value in values {
             headers.append(header::IF_MATCH, value.parse().expect("ASCII"));
         }
-        Versions::read(&headers).ok()
+        IfMatch::read(&headers).ok()
     }
 
-    fn one_of(numbers: &[i64]) -> Versions {
+    fn one_of(numbers: &[i64]) -> IfMatch {
         let versions = numbers.iter().filter_map(|&number| Version::new(number));
-        Versions::OneOf(versions.collect())
+        IfMatch::OneOf(versions.collect())
     }
 
     #[test]
     fn only_strong_tags_name_versions() {
-        assert_eq!(read(&[]), Some(Versions::Unsaid));
-        assert_eq!(read(&["*"]), Some(Versions::Any));
+        assert_eq!(read(&[]), Some(IfMatch::Absent));
+        assert_eq!(read(&["*"]), Some(IfMatch::Any));
         assert_eq!(read(&["\"3\""]), Some(one_of(&[3])));
         assert_eq!(
             read(&["\"3\", \"x\"", "W/\"4\",\"5\""]),
@@ -215,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn a_caller_that_has_the_version_needs_no_copy() {
+    fn tag_of_the_stored_version_matches() {
         let unchanged = |value: &str| {
             let mut headers = HeaderMap::new();
             headers.insert(header::IF_NONE_MATCH, value.parse().expect("ASCII"));

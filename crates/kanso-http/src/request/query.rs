@@ -1,14 +1,17 @@
-//! Parameters in the query, read strictly.
+//! Strict query parameters.
 
 use axum::extract::{FromRequestParts, Query};
 use http::request::Parts;
 use kanso_domain::FieldError;
+use kanso_protocol::UNKNOWN_MEMBER;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use crate::problem::{ApiError, Code};
 
-/// The parameters of an operation, each a text: one that is unknown or given twice is refused.
+/// The query parameters of an operation, each a text. Unknown and repeated parameters are refused.
+///
+/// A misspelt filter would otherwise be ignored, and the answer would look right.
 pub(crate) struct StrictQuery<T>(pub(crate) T);
 
 impl<S: Sync, T: DeserializeOwned> FromRequestParts<S> for StrictQuery<T> {
@@ -18,6 +21,7 @@ impl<S: Sync, T: DeserializeOwned> FromRequestParts<S> for StrictQuery<T> {
         let refused = |error| ApiError::members(Code::InvalidParameter, &[error]);
         let pairs = Query::<Vec<(String, String)>>::try_from_uri(&parts.uri)
             .map_err(|_| Code::InvalidParameter)?;
+        // Through a JSON object, so that parameters and bodies have the same errors.
         let mut members = Map::new();
         for (name, value) in pairs.0 {
             if members.contains_key(&name) {
@@ -28,7 +32,11 @@ impl<S: Sync, T: DeserializeOwned> FromRequestParts<S> for StrictQuery<T> {
         match kanso_protocol::read_value(Value::Object(members)) {
             Ok(parameters) => Ok(Self(parameters)),
             Err(error) => {
-                let reason = error.reason.replace("or owned by the server", "here");
+                // The server owns no parameters, so the reason for a member does not fit.
+                let reason = match error.reason {
+                    reason if reason == UNKNOWN_MEMBER => "is unknown here".to_owned(),
+                    reason => reason,
+                };
                 Err(refused(FieldError::new(error.field, reason)))
             }
         }

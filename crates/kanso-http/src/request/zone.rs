@@ -1,4 +1,4 @@
-//! The zone in which a caller reads days.
+//! The time zone in which the client counts days.
 
 use http::{HeaderMap, HeaderName};
 use kanso_domain::{FieldError, Zone};
@@ -7,23 +7,25 @@ use crate::problem::{ApiError, Code};
 
 const X_TIMEZONE: HeaderName = HeaderName::from_static("x-timezone");
 
-/// The zone that the header `X-Timezone` or the parameter `tz` names, if one does. Where both do,
-/// they must name the same.
+/// Returns the zone in the header `X-Timezone` or the parameter `tz`; `None` if neither is sent.
+///
+/// If both are sent, they must name the same zone.
 pub(crate) fn requested_zone(
     headers: &HeaderMap,
     parameter: Option<&str>,
 ) -> Result<Option<Zone>, ApiError> {
-    let mut given = headers.get_all(X_TIMEZONE).iter();
-    let header = match (given.next(), given.next()) {
+    let mut values = headers.get_all(X_TIMEZONE).iter();
+    let header = match (values.next(), values.next()) {
         (None, _) => None,
+        // A header that is not ASCII becomes an empty name, which is not a zone.
         (Some(name), None) => Some(zone("X-Timezone", name.to_str().unwrap_or_default())?),
-        (Some(_), Some(_)) => return Err(refused("X-Timezone", "must be given once")),
+        (Some(_), Some(_)) => return Err(parameter_error("X-Timezone", "must be given once")),
     };
     let parameter = parameter.map(|name| zone("tz", name)).transpose()?;
     match (header, parameter) {
         (Some(header), Some(parameter)) if header != parameter => {
             let reason = "must name the same zone as the header X-Timezone";
-            Err(refused("tz", reason))
+            Err(parameter_error("tz", reason))
         }
         (header, parameter) => Ok(parameter.or(header)),
     }
@@ -31,10 +33,12 @@ pub(crate) fn requested_zone(
 
 fn zone(field: &'static str, name: &str) -> Result<Zone, ApiError> {
     name.parse()
-        .map_err(|error: kanso_domain::time::UnknownZone| refused(field, &error.to_string()))
+        .map_err(|error: kanso_domain::time::UnknownZone| {
+            parameter_error(field, &error.to_string())
+        })
 }
 
-fn refused(field: &'static str, reason: &str) -> ApiError {
+fn parameter_error(field: &'static str, reason: &str) -> ApiError {
     ApiError::members(Code::InvalidParameter, &[FieldError::new(field, reason)])
 }
 
@@ -52,7 +56,7 @@ mod tests {
     }
 
     #[test]
-    fn header_and_parameter_name_one_zone() {
+    fn header_and_parameter_must_agree() {
         let rome = || Ok(Some("Europe/Rome".to_owned()));
         assert_eq!(requested(&[], None), Ok(None));
         assert_eq!(requested(&["Europe/Rome"], None), rome());

@@ -13,60 +13,61 @@ use crate::request::{HabitPath, SignedIn, StrictQuery, requested_zone};
 
 problems!(HabitProblems: SIGNED_IN, &[Code::InvalidParameter, Code::HabitNotFound]);
 
-/// How much to say.
+/// Parameters of the statistics of a habit.
 #[derive(Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Parameters {
-    /// Whether to list the units with their states: why the streak is what it is.
+    /// `true` to list all units with their states, which explain the streak. Default: `false`.
     #[serde(default)]
     #[param(value_type = Option<bool>, default = false)]
     explain: Option<String>,
-    /// The zone in which the caller reads days, an IANA name; the header `X-Timezone` says the
-    /// same. Left out, the account's.
+    /// Time zone in which days are counted, an IANA name. The header `X-Timezone` is equivalent. If
+    /// left out: the zone of the account.
     #[serde(default)]
     #[param(example = "Europe/Rome")]
     tz: Option<String>,
 }
 
-/// Get everything about one habit
+/// Get the statistics of a habit
 ///
-/// Its streak, its rate over all units, its strength, and what was recorded by week, month and
-/// year. Days are the recorded ones, which travel does not move.
+/// Returns its streak, its rate, its strength, and its totals by week, month and year. An entry counts
+/// for its `local_date`, so a journey to another time zone moves no entry to another day.
 #[utoipa::path(
     get, path = "/stats/habits/{id}", operation_id = "get_habit_stats", tag = "stats",
     security(("bearer" = [])),
     params(
-        ("id" = Uuid, Path, description = "The habit."),
+        ("id" = Uuid, Path, description = "Id of the habit."),
         Parameters,
-        ("X-Timezone" = Option<String>, Header, description = "The zone in which the caller reads days; the same as `tz`.", example = "Europe/Rome"),
-        ("If-None-Match" = Option<String>, Header, description = "The ETag of the answer that the caller has.")
+        ("X-Timezone" = Option<String>, Header, description = "Time zone in which days are counted; equivalent to `tz`.", example = "Europe/Rome"),
+        ("If-None-Match" = Option<String>, Header, description = "ETag of the answer that the client has.")
     ),
     responses(
-        (status = 200, description = "The habit in figures.", body = HabitStatsResponse,
-            headers(("ETag" = String, description = "Changes with the records, at midnight, and with the zone and the settings."))),
-        (status = 304, description = "The caller has this answer."),
+        (status = 200, description = "The statistics of the habit.", body = HabitStatsResponse,
+            headers(("ETag" = String, description = "Entity tag; differs after a change of the records or settings, on the next day, and in another zone."))),
+        (status = 304, description = "The client has the newest answer."),
         HabitProblems
     ),
 )]
 pub(super) async fn habit(
     State(api): State<Api>,
-    who: SignedIn,
+    signed_in: SignedIn,
     HabitPath(id): HabitPath,
     headers: HeaderMap,
     StrictQuery(parameters): StrictQuery<Parameters>,
 ) -> Result<Response, ApiError> {
     let zone = requested_zone(&headers, parameters.tz.as_deref())?;
     let is_explained = is_explained(parameters.explain.as_deref())?;
-    let reader = api.stats.reader(who.user(), zone).await?;
+    let reader = api.stats.reader(signed_in.user(), zone).await?;
     let validator = Validator::new(&reader, &format!("habit_{id}_{is_explained}"))?;
+    // An unknown habit has an entity tag too. It is never cached, because `compute` fails.
     let compute = async {
-        let stats = api.stats.habit(who.user(), &reader, id).await?;
+        let stats = api.stats.habit(signed_in.user(), &reader, id).await?;
         let stats = stats.ok_or_else(|| ApiError::not_found(Entity::Habit))?;
         Ok(response(&stats, is_explained))
     };
     validator
-        .answer((&api, who.user()), &headers, compute)
+        .answer((&api, signed_in.user()), &headers, compute)
         .await
 }
 

@@ -16,66 +16,70 @@ use crate::request::{SignedIn, StrictQuery, requested_zone};
 
 problems!(HeatmapProblems: SIGNED_IN, &[Code::InvalidParameter, Code::HabitNotFound]);
 
-/// Which dates to draw.
+/// Parameters of a heatmap.
 #[derive(Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Parameters {
-    /// The first date; left out, a year before the last. A range has at most 366 days.
+    /// First date, `YYYY-MM-DD`. If left out: 366 days up to the last date, which is the longest range.
     #[serde(default)]
     #[param(format = Date, example = "2025-11-22")]
     from: Option<String>,
-    /// The last date; left out, today.
+    /// Last date, `YYYY-MM-DD`. If left out: today.
     #[serde(default)]
     #[param(format = Date, example = "2026-11-22")]
     to: Option<String>,
-    /// This habit alone.
+    /// Id of a habit: only its cells are returned.
     #[serde(default)]
     #[param(value_type = Option<Uuid>)]
     habit_id: Option<String>,
-    /// The zone in which the caller reads days, an IANA name; the header `X-Timezone` says the
-    /// same. Left out, the account's.
+    /// Time zone in which days are counted, an IANA name. The header `X-Timezone` is equivalent. If
+    /// left out: the zone of the account.
     #[serde(default)]
     #[param(example = "Europe/Rome")]
     tz: Option<String>,
 }
 
-/// Get one cell a day
+/// Get a heatmap
 ///
-/// Each date of each habit by itself: its state, what was recorded, the target in force on it, and
-/// how much of that was reached.
+/// Returns a cell for each date of each habit: its state, the sum of its amounts, the target in force on
+/// that date, and the level from 0 to 4.
 #[utoipa::path(
     get, path = "/stats/heatmap", operation_id = "get_heatmap", tag = "stats",
     security(("bearer" = [])),
     params(
         Parameters,
-        ("X-Timezone" = Option<String>, Header, description = "The zone in which the caller reads days; the same as `tz`.", example = "Europe/Rome"),
-        ("If-None-Match" = Option<String>, Header, description = "The ETag of the answer that the caller has.")
+        ("X-Timezone" = Option<String>, Header, description = "Time zone in which days are counted; equivalent to `tz`.", example = "Europe/Rome"),
+        ("If-None-Match" = Option<String>, Header, description = "ETag of the answer that the client has.")
     ),
     responses(
         (status = 200, description = "The cells.", body = HeatmapResponse,
-            headers(("ETag" = String, description = "Changes with the records, at midnight, and with the zone and the settings."))),
-        (status = 304, description = "The caller has this answer."),
+            headers(("ETag" = String, description = "Entity tag; differs after a change of the records or settings, on the next day, and in another zone."))),
+        (status = 304, description = "The client has the newest answer."),
         HeatmapProblems
     ),
 )]
 pub(super) async fn heatmap(
     State(api): State<Api>,
-    who: SignedIn,
+    signed_in: SignedIn,
     headers: HeaderMap,
     StrictQuery(parameters): StrictQuery<Parameters>,
 ) -> Result<Response, ApiError> {
     let zone = requested_zone(&headers, parameters.tz.as_deref())?;
     let habit = habit(parameters.habit_id.as_deref())?;
-    let reader = api.stats.reader(who.user(), zone).await?;
+    // The range needs the date of today, which depends on the zone.
+    let reader = api.stats.reader(signed_in.user(), zone).await?;
     let range = parameters.range(reader.today)?;
     let validator = Validator::new(&reader, &question(range, habit))?;
     let compute = async {
-        let cells = api.stats.heatmap(who.user(), &reader, range, habit).await?;
+        let cells = api
+            .stats
+            .heatmap(signed_in.user(), &reader, range, habit)
+            .await?;
         response(range, habit, &cells)
     };
     validator
-        .answer((&api, who.user()), &headers, compute)
+        .answer((&api, signed_in.user()), &headers, compute)
         .await
 }
 
@@ -96,6 +100,7 @@ fn habit(text: Option<&str>) -> Result<Option<HabitId>, ApiError> {
     Ok(id.map(HabitId::new))
 }
 
+/// Returns the part of the entity tag that names the parameters, with their defaults filled in.
 fn question(range: DateRange, habit: Option<HabitId>) -> String {
     let habit = habit.map_or_else(|| "all".to_owned(), |id| id.to_string());
     format!("heatmap_{}_{}_{habit}", range.from, range.to)
@@ -106,6 +111,7 @@ fn response(
     habit: Option<HabitId>,
     habits: &[HeatmapAnswer],
 ) -> Result<HeatmapResponse, ApiError> {
+    // All habits may be none, but one that was asked for must exist.
     if habit.is_some() && habits.is_empty() {
         return Err(ApiError::not_found(Entity::Habit));
     }

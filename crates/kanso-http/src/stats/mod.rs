@@ -1,4 +1,4 @@
-//! Statistics, and what is asked for today.
+//! Statistics, and the habits of today.
 
 mod habit;
 mod heatmap;

@@ -12,52 +12,52 @@ use crate::request::{SignedIn, StrictQuery, requested_zone};
 
 problems!(OverviewProblems: SIGNED_IN, &[Code::InvalidParameter]);
 
-/// Where the caller is.
+/// Parameters of an overview.
 #[derive(Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Parameters {
-    /// The zone in which the caller reads days, an IANA name; the header `X-Timezone` says the
-    /// same. Left out, the account's.
+    /// Time zone in which days are counted, an IANA name. The header `X-Timezone` is equivalent. If
+    /// left out: the zone of the account.
     #[serde(default)]
     #[param(example = "Europe/Rome")]
     tz: Option<String>,
 }
 
-/// Get all habits at a glance
+/// Get an overview of all habits
 ///
-/// The habits that are not put away with their streaks and strengths, and what was done of what
-/// was due in the last 7 and 30 days.
+/// Returns the habits that are not archived with their streaks and strengths, and the rates over the
+/// last 7 and 30 days.
 #[utoipa::path(
     get, path = "/stats/overview", operation_id = "get_overview", tag = "stats",
     security(("bearer" = [])),
     params(
         Parameters,
-        ("X-Timezone" = Option<String>, Header, description = "The zone in which the caller reads days; the same as `tz`.", example = "Europe/Rome"),
-        ("If-None-Match" = Option<String>, Header, description = "The ETag of the answer that the caller has.")
+        ("X-Timezone" = Option<String>, Header, description = "Time zone in which days are counted; equivalent to `tz`.", example = "Europe/Rome"),
+        ("If-None-Match" = Option<String>, Header, description = "ETag of the answer that the client has.")
     ),
     responses(
-        (status = 200, description = "The habits at a glance.", body = OverviewResponse,
-            headers(("ETag" = String, description = "Changes with the records, at midnight, and with the zone and the settings."))),
-        (status = 304, description = "The caller has this answer."),
+        (status = 200, description = "The overview.", body = OverviewResponse,
+            headers(("ETag" = String, description = "Entity tag; differs after a change of the records or settings, on the next day, and in another zone."))),
+        (status = 304, description = "The client has the newest answer."),
         OverviewProblems
     ),
 )]
 pub(super) async fn overview(
     State(api): State<Api>,
-    who: SignedIn,
+    signed_in: SignedIn,
     headers: HeaderMap,
     StrictQuery(parameters): StrictQuery<Parameters>,
 ) -> Result<Response, ApiError> {
     let zone = requested_zone(&headers, parameters.tz.as_deref())?;
-    let reader = api.stats.reader(who.user(), zone).await?;
+    let reader = api.stats.reader(signed_in.user(), zone).await?;
     let validator = Validator::new(&reader, "overview")?;
     let compute = async {
-        let overview = api.stats.overview(who.user(), &reader).await?;
+        let overview = api.stats.overview(signed_in.user(), &reader).await?;
         Ok(response(&overview))
     };
     validator
-        .answer((&api, who.user()), &headers, compute)
+        .answer((&api, signed_in.user()), &headers, compute)
         .await
 }
 

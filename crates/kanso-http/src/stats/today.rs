@@ -12,56 +12,57 @@ use crate::request::{SignedIn, StrictQuery, requested_zone};
 
 problems!(TodayProblems: SIGNED_IN, &[Code::InvalidParameter]);
 
-/// Where the caller is.
+/// Parameters of today.
 #[derive(Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Parameters {
-    /// The zone in which the caller reads days, an IANA name; the header `X-Timezone` says the
-    /// same. Left out, the account's.
+    /// Time zone in which days are counted, an IANA name. The header `X-Timezone` is equivalent. If
+    /// left out: the zone of the account.
     #[serde(default)]
     #[param(example = "Europe/Rome")]
     tz: Option<String>,
 }
 
-/// Get what is asked for today
+/// Get the habits of today
 ///
-/// What is due, done, open and at risk now, and when the day ends: what a widget shows.
+/// Returns the state of each habit today, its streak, and the time at which the day ends. For widgets
+/// and start screens.
 #[utoipa::path(
     get, path = "/today", operation_id = "get_today", tag = "stats",
     security(("bearer" = [])),
     params(
         Parameters,
-        ("X-Timezone" = Option<String>, Header, description = "The zone in which the caller reads days; the same as `tz`.", example = "Europe/Rome"),
-        ("If-None-Match" = Option<String>, Header, description = "The ETag of the answer that the caller has.")
+        ("X-Timezone" = Option<String>, Header, description = "Time zone in which days are counted; equivalent to `tz`.", example = "Europe/Rome"),
+        ("If-None-Match" = Option<String>, Header, description = "ETag of the answer that the client has.")
     ),
     responses(
-        (status = 200, description = "Today.", body = TodayResponse,
-            headers(("ETag" = String, description = "Changes with the records, at midnight, and with the zone and the settings."))),
-        (status = 304, description = "The caller has this answer."),
+        (status = 200, description = "The habits of today.", body = TodayResponse,
+            headers(("ETag" = String, description = "Entity tag; differs after a change of the records or settings, on the next day, and in another zone."))),
+        (status = 304, description = "The client has the newest answer."),
         TodayProblems
     ),
 )]
 pub(super) async fn today(
     State(api): State<Api>,
-    who: SignedIn,
+    signed_in: SignedIn,
     headers: HeaderMap,
     StrictQuery(parameters): StrictQuery<Parameters>,
 ) -> Result<Response, ApiError> {
     let zone = requested_zone(&headers, parameters.tz.as_deref())?;
-    let reader = api.stats.reader(who.user(), zone).await?;
+    let reader = api.stats.reader(signed_in.user(), zone).await?;
     let validator = Validator::new(&reader, "today")?;
     let compute = async {
-        let today = api.stats.today(who.user(), &reader).await?;
+        let today = api.stats.today(signed_in.user(), &reader).await?;
         Ok(response(today))
     };
     validator
-        .answer((&api, who.user()), &headers, compute)
+        .answer((&api, signed_in.user()), &headers, compute)
         .await
 }
 
 fn response(today: TodayAnswer) -> TodayResponse {
-    let record = |it: &HabitToday| HabitTodayRecord::new(&it.habit, &it.standing);
+    let record = |it: &HabitToday| HabitTodayRecord::new(&it.habit, &it.status);
     TodayResponse {
         date: today.date.to_string(),
         habits: today.habits.iter().map(record).collect(),

@@ -1,4 +1,4 @@
-//! What makes an answer the same: its entity tag, known before the answer is.
+//! Entity tags of statistics, which are known before the answer is computed.
 
 use axum::response::{IntoResponse as _, Response};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -6,31 +6,35 @@ use kanso_application::stats::StatsContext;
 use kanso_domain::UserId;
 use serde::Serialize;
 
-use crate::answer::{as_json, to_json};
+use crate::answer::{json_response, to_json};
 use crate::parts::Api;
 use crate::problem::{ApiError, Code};
 use crate::request::has_tag;
 
-/// All that an answer depends on: the newest change, the reader's today and settings, what is
-/// asked for, and the program that computes it.
+/// The entity tag of an answer: everything that the answer depends on.
 ///
-/// The head was read before the records, so a tag may name an older state than its answer shows,
-/// never a newer one: an answer that is kept can be fetched once too often, but it cannot be stale.
+/// That is the head, the date of today, the settings, the question, and the version of the program and
+/// of its time-zone database. So a 304 costs no computation.
+///
+/// The head is read before the records. A tag may therefore be older than its answer, and never newer:
+/// a cached answer may be computed once too often, but it cannot be stale.
 pub(super) struct Validator(HeaderValue);
 
 impl Validator {
-    /// The validator of what `reader` asks for in `question`.
+    /// Builds the entity tag of `question` in the context `reader`.
     pub(super) fn new(reader: &StatsContext, question: &str) -> Result<Self, ApiError> {
         let StatsContext {
             settings,
             head,
             today,
         } = reader;
-        // Names of zones, dates and ids have nothing that must not stand in a tag (RFC 9110 §8.8.3).
+        // Zones, dates and ids have only characters that an entity tag allows (RFC 9110 §8.8.3).
         let tag = format!(
             "\"{version}_{tzdb}_{epoch:x}_{seq}_{today}_{zone}_{day_start}_{week_start}_{question}\"",
+            // A new version may compute other figures from the same records.
             version = env!("CARGO_PKG_VERSION"),
             tzdb = crate::tzdb_version(),
+            // After a restore the same position may have other records.
             epoch = head.epoch.get(),
             seq = head.seq,
             zone = settings.timezone,
@@ -42,29 +46,32 @@ impl Validator {
             .map_err(|_| Code::Internal.into())
     }
 
-    /// What `compute` gives, or gave somebody who asked the same before; or 304 without it when the
-    /// caller has that already.
+    /// Returns 304 if the client has this answer; otherwise the cached or the computed answer.
     pub(super) async fn answer<T: Serialize>(
         self,
         (api, user): (&Api, UserId),
         headers: &HeaderMap,
         compute: impl Future<Output = Result<T, ApiError>>,
     ) -> Result<Response, ApiError> {
+        // The value was built from ASCII, so it is text.
         let tag = self.0.to_str().unwrap_or_default();
         let mut response = if has_tag(headers, tag) {
             StatusCode::NOT_MODIFIED.into_response()
-        } else if let Some(kept) = api.stats.kept(user, tag).await {
-            as_json(StatusCode::OK, kept)
+        } else if let Some(cached) = api.stats.kept(user, tag).await {
+            json_response(StatusCode::OK, cached)
         } else {
             let body = to_json(&compute.await?)?;
+            // It does not wait: an answer that is not cached is computed again.
             api.stats.keep(user, tag, &body);
-            as_json(StatusCode::OK, body)
+            json_response(StatusCode::OK, body)
         };
         let answered = response.headers_mut();
         answered.insert(header::ETAG, self.0);
-        // Kept by the caller alone, and asked about before each use: a midnight makes it another.
+        // The client may cache the answer but must revalidate it: it changes at midnight without a
+        // request.
         let revalidated = HeaderValue::from_static("private, no-cache");
         answered.insert(header::CACHE_CONTROL, revalidated);
+        // The zone is an input like the URL, and the token selects the account.
         let varies = HeaderValue::from_static("authorization, x-timezone");
         answered.append(header::VARY, varies);
         Ok(response)

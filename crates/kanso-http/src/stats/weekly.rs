@@ -13,65 +13,65 @@ use crate::request::{SignedIn, StrictQuery, requested_zone};
 
 problems!(WeeklyProblems: SIGNED_IN, &[Code::InvalidParameter]);
 
-/// Which days to look at.
+/// Parameters of the weekly progress.
 #[derive(Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Parameters {
-    /// The first day; left out, six days before the last. A range has at most 366 days.
+    /// First day, `YYYY-MM-DD`. If left out: six days before the last. A range has at most 366 days.
     #[serde(default)]
     #[param(format = Date, example = "2026-11-16")]
     start_date: Option<String>,
-    /// The last day; left out, today.
+    /// Last day, `YYYY-MM-DD`. If left out: today.
     #[serde(default)]
     #[param(format = Date, example = "2026-11-22")]
     end_date: Option<String>,
-    /// The zone in which the caller reads days, an IANA name; the header `X-Timezone` says the
-    /// same. Left out, the account's.
+    /// Time zone in which days are counted, an IANA name. The header `X-Timezone` is equivalent. If
+    /// left out: the zone of the account.
     #[serde(default)]
     #[param(example = "Europe/Rome")]
     tz: Option<String>,
 }
 
-/// Get the days of all habits
+/// Get the progress of all habits
 ///
-/// Each habit's days, what was done of what was due, and its streak. A day is the one on which an
-/// instant falls in the caller's zone; an entry that was made for a date stays on it. Nothing due
-/// gives a rate of `null`.
+/// Returns the days of each habit in the range, its rate and its streak. An entry with an instant counts
+/// for the day of that instant in the requested zone; an entry with a date counts for that date. The
+/// rate is `null` if nothing was due.
 #[utoipa::path(
     get, path = "/stats/weekly", operation_id = "get_weekly_stats", tag = "stats",
     security(("bearer" = [])),
     params(
         Parameters,
-        ("X-Timezone" = Option<String>, Header, description = "The zone in which the caller reads days; the same as `tz`.", example = "Europe/Rome"),
-        ("If-None-Match" = Option<String>, Header, description = "The ETag of the answer that the caller has.")
+        ("X-Timezone" = Option<String>, Header, description = "Time zone in which days are counted; equivalent to `tz`.", example = "Europe/Rome"),
+        ("If-None-Match" = Option<String>, Header, description = "ETag of the answer that the client has.")
     ),
     responses(
-        (status = 200, description = "The days.", body = WeeklyResponse,
-            headers(("ETag" = String, description = "Changes with the records, at midnight, and with the zone and the settings."))),
-        (status = 304, description = "The caller has this answer."),
+        (status = 200, description = "The progress of the habits.", body = WeeklyResponse,
+            headers(("ETag" = String, description = "Entity tag; differs after a change of the records or settings, on the next day, and in another zone."))),
+        (status = 304, description = "The client has the newest answer."),
         WeeklyProblems
     ),
 )]
 pub(super) async fn weekly(
     State(api): State<Api>,
-    who: SignedIn,
+    signed_in: SignedIn,
     headers: HeaderMap,
     StrictQuery(parameters): StrictQuery<Parameters>,
 ) -> Result<Response, ApiError> {
     let zone = requested_zone(&headers, parameters.tz.as_deref())?;
     let from = date("start_date", parameters.start_date.as_deref())?;
     let to = date("end_date", parameters.end_date.as_deref())?;
-    let reader = api.stats.reader(who.user(), zone).await?;
+    let reader = api.stats.reader(signed_in.user(), zone).await?;
     let range = range("start_date", (from, to), reader.today)?;
     let question = format!("weekly_{}_{}", range.from, range.to);
     let compute = async {
-        let weekly = api.stats.weekly(who.user(), &reader, range).await?;
+        let weekly = api.stats.weekly(signed_in.user(), &reader, range).await?;
         Ok(response(&weekly))
     };
     let validator = Validator::new(&reader, &question)?;
     validator
-        .answer((&api, who.user()), &headers, compute)
+        .answer((&api, signed_in.user()), &headers, compute)
         .await
 }
 

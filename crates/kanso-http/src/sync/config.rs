@@ -10,19 +10,20 @@ use crate::request::SignedIn;
 
 problems!(ConfigProblems: SIGNED_IN);
 
-/// Get the limits
+/// Get limits and retention
 ///
-/// The versions of the protocol that the server speaks, what a request may not exceed, and how
-/// long things are kept.
+/// Returns the supported protocol versions, the limits of requests, and the retention of results and
+/// tombstones. A client reads them once before its first sync.
 #[utoipa::path(
     get, path = "/sync/config", operation_id = "get_sync_config", tag = "sync",
     security(("bearer" = [])),
     responses(
-        (status = 200, description = "The limits.", body = SyncConfigResponse),
+        (status = 200, description = "Limits and retention.", body = SyncConfigResponse),
         ConfigProblems
     ),
 )]
 pub(super) async fn config(State(api): State<Api>, _: SignedIn) -> Response {
+    // The limits are constants of the protocol; only the retention is chosen by the operator.
     let retention = api.options().retention;
     let retention = SyncRetention {
         operation_results_days: retention.receipts_days,

@@ -1,4 +1,4 @@
-//! How far the caller has read, and the tag of where the history stands.
+//! Cursors in requests, and the entity tag of a head.
 
 use axum::response::Response;
 use http::{HeaderMap, HeaderValue, header};
@@ -8,23 +8,25 @@ use kanso_protocol::parse_cursor;
 use crate::problem::{ApiError, Code};
 use crate::request::has_tag;
 
-/// The cursor that a request names, if it names one.
-pub(super) fn cursor(text: Option<&str>) -> Result<Option<Cursor>, ApiError> {
+/// Parses the cursor of a request, if it has one.
+pub(super) fn optional_cursor(text: Option<&str>) -> Result<Option<Cursor>, ApiError> {
     let cursor = text.map(parse_cursor).transpose();
     cursor.map_err(|_| Code::CursorMalformed.into())
 }
 
+/// The epoch is part of the tag: after a restore the same position means another history.
 fn tag(head: Head) -> String {
     format!("\"{:x}-{}\"", head.epoch.get(), head.seq.get())
 }
 
-/// Whether nothing has changed since the answer that the caller has.
-pub(super) fn is_known(headers: &HeaderMap, head: Head) -> bool {
+/// Returns true if `If-None-Match` names `head`: nothing changed since the answer that the client has.
+pub(super) fn matches_head(headers: &HeaderMap, head: Head) -> bool {
+    // Most pulls have no tag, and then none is formatted.
     headers.contains_key(header::IF_NONE_MATCH) && has_tag(headers, &tag(head))
 }
 
-/// `response`, named after where the history stood.
-pub(super) fn tagged(mut response: Response, head: Head) -> Response {
+/// Adds the entity tag of `head` to an answer.
+pub(super) fn with_head_tag(mut response: Response, head: Head) -> Response {
     if let Ok(tag) = HeaderValue::try_from(tag(head)) {
         response.headers_mut().insert(header::ETAG, tag);
     }

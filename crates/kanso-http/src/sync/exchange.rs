@@ -2,13 +2,13 @@ use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
 use kanso_application::sync::Caller;
-use kanso_domain::sync::Operation;
+use kanso_domain::sync::{FingerprintForm, Operation};
 use kanso_domain::{DeviceId, FieldError, UserId};
-use kanso_protocol::sync::{OperationResult, SyncRequest, SyncResponse};
+use kanso_protocol::sync::{OperationRequest, OperationResult, SyncRequest, SyncResponse};
 use kanso_protocol::{MAX_OPERATIONS, MAX_PAGE};
 
-use super::cursor::cursor;
-use super::waiting::{Has, Waiting};
+use super::cursor::optional_cursor;
+use super::long_poll::{LongPoll, WaitFor};
 use crate::answer::json;
 use crate::measure;
 use crate::parts::Api;
@@ -20,44 +20,48 @@ problems!(ExchangeProblems: SIGNED_IN, BODY, &[
     Code::CursorAhead, Code::TooManyOperations, Code::Behind,
 ]);
 
-/// Push the outbox and pull the delta
+/// Push operations and pull changes
 ///
-/// Operations are carried out in order and commit together; one that fails does not stop the
-/// others, and each has a result. Repeating an operation with its `op_id` gives the same result
-/// and changes nothing, so a lost answer is always safe to retry. An operation waits for its
-/// habit as `deferred`. Then follows what is new after `cursor`, the device's own changes
-/// included.
+/// Carries out the operations in order in one transaction and returns the changes after `cursor`,
+/// including those of this device. Each operation has its own result: a failed operation does not
+/// stop the others. A retry with the same `op_id` gets the stored result and changes nothing, so a
+/// lost answer is always safe to retry. An operation on an entry whose habit does not exist yet is
+/// `deferred`.
 ///
-/// Without operations and with `wait_ms`, the answer waits until there is something new.
+/// Without operations and with `wait_ms`, the request waits until there is a change after `cursor`.
 #[utoipa::path(
     post, path = "/sync", operation_id = "sync", tag = "sync",
     security(("bearer" = [])),
-    request_body(content = SyncRequest, description = "The outbox, and where the device stands."),
+    request_body(content = SyncRequest, description = "Operations of the outbox and the cursor of the device."),
     responses(
-        (status = 200, description = "What became of each operation, and what is new.", body = SyncResponse),
+        (status = 200, description = "The results of the operations and a page of changes.", body = SyncResponse),
         ExchangeProblems
     ),
 )]
 pub(super) async fn exchange(
     State(api): State<Api>,
-    who: SignedIn,
+    signed_in: SignedIn,
     JsonBody(request): JsonBody<SyncRequest>,
 ) -> Result<Response, ApiError> {
     let (limit, caller) = (page_limit(request.limit)?, caller(&request, who.user())?);
     let waiting = Waiting::of_body(request.wait_ms, request.min_seq)?;
-    let operations = operations(request)?;
+    let operations = operations(request, api.options().fingerprints)?;
     let keys: Vec<_> = operations.iter().map(|it| it.key).collect();
-    let has = match operations.as_slice() {
-        [] => Has::Read(caller.cursor, None),
-        // What becomes of them is news.
-        _ => Has::NoMatter,
+    let wait_for = match operations.as_slice() {
+        [] => WaitFor::News(caller.cursor, None),
+        // A push never waits for a change: its results are already new to the client.
+        _ => WaitFor::Nothing,
     };
-    waiting.wait(&api, caller.user, has).await?;
+    // The wait comes before the write: with `min_seq` a device requires that this server has seen a
+    // position, and a push must not be carried out on an older state.
+    long_poll.wait(&api, caller.user, wait_for).await?;
     let sync = api.sync.clone();
     let exchange = async move { sync.exchange(caller, limit, operations).await };
+    // Two results: the outer one is a fault of the server, the inner one a refused cursor.
     let synced = api.to_completion(exchange).await??;
-    measure::operations(&synced.outcomes);
-    measure::page(synced.page.records.len());
+    measure::count_operations(&synced.outcomes);
+    measure::record_page(synced.page.records.len());
+    // Every operation of a push has a key, so keys and outcomes pair up one to one.
     let results = keys.into_iter().flatten().zip(&synced.outcomes);
     let results = results.map(|(key, outcome)| OperationResult::new(key, outcome));
     let answer = SyncResponse::new(results.collect(), &synced.page);
@@ -68,7 +72,7 @@ fn caller(request: &SyncRequest, user: UserId) -> Result<Caller, ApiError> {
     Ok(Caller {
         user,
         device: request.device_id.map(DeviceId::new),
-        cursor: cursor(request.cursor.as_deref())?,
+        cursor: optional_cursor(request.cursor.as_deref())?,
     })
 }
 
@@ -81,16 +85,18 @@ fn page_limit(limit: Option<u32>) -> Result<u32, ApiError> {
     Err(ApiError::members(Code::Invalid, &[error]))
 }
 
-fn operations(request: SyncRequest) -> Result<Vec<Operation>, ApiError> {
+fn operations(request: SyncRequest, form: FingerprintForm) -> Result<Vec<Operation>, ApiError> {
     let SyncRequest {
         device_id,
         operations,
         ..
     } = request;
+    // The list is already parsed: the limit of the body keeps it small.
     if operations.len() > MAX_OPERATIONS {
         return Err(Code::TooManyOperations.into());
     }
+    // Each operation has the device: a conflict reports which device made the newest edit.
     let device = device_id.map(DeviceId::new);
-    let submit = |operation: kanso_protocol::sync::OperationRequest| operation.operation(device);
-    Ok(operations.into_iter().map(submit).collect())
+    let read = |request: OperationRequest| request.operation(device, form);
+    Ok(operations.into_iter().map(read).collect())
 }

@@ -1,13 +1,13 @@
-//! Sync.
+//! Sync: push and pull, snapshots, comparisons and event streams.
 
 mod config;
 mod cursor;
 mod exchange;
+mod long_poll;
 mod pull;
 mod snapshot;
 mod stream;
 mod verify;
-mod waiting;
 
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;

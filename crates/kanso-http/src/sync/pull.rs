@@ -2,15 +2,15 @@ use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use http::{HeaderMap, StatusCode, header};
 use kanso_application::ports::storage::Scope;
-use kanso_application::sync::Seen;
+use kanso_application::sync::ReadPosition;
 use kanso_domain::sync::Cursor;
 use kanso_domain::{FieldError, UserId};
 use kanso_protocol::MAX_PAGE;
 use kanso_protocol::sync::SyncResponse;
 use serde::Deserialize;
 
-use super::cursor::{cursor, is_known, tagged};
-use super::waiting::{Has, Waiting};
+use super::cursor::{matches_head, optional_cursor, with_head_tag};
+use super::long_poll::{LongPoll, WaitFor};
 use crate::answer::json;
 use crate::measure;
 use crate::parts::Api;
@@ -22,79 +22,83 @@ problems!(PullProblems: SIGNED_IN, &[
     Code::CursorAhead, Code::Behind,
 ]);
 
-/// What to pull.
+/// Parameters of a pull.
 #[derive(Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Parameters {
-    /// The cursor of the last answer; left out, from the start.
+    /// Cursor of the last answer. If left out: sync from the start.
     #[serde(default)]
     #[param(example = "k1_ASNFZ4mrze8AAAAAAAAicHNaYSc", max_length = 40)]
     cursor: Option<String>,
-    /// The most records of this page.
+    /// Maximum number of records in this page, 1 to 1000.
     #[serde(default)]
     #[param(value_type = Option<u32>, minimum = 1, maximum = 1000, default = 1000, example = 1000)]
     limit: Option<String>,
-    /// How long the answer may wait until there is something new, in milliseconds.
+    /// Maximum time to wait for a change, in milliseconds, 0 to 25000.
     #[serde(default)]
     #[param(value_type = Option<u32>, minimum = 0, maximum = 25000, default = 0, example = 25000)]
     wait_ms: Option<String>,
-    /// A position that the server must have reached before it answers, such as the `head` of a
-    /// poke. It waits for that as long as `wait_ms` says.
+    /// Position that the history must reach before the server answers, such as the `head` of an
+    /// event. If it is not reached within `wait_ms`, the answer is 503 `behind`.
     #[serde(default)]
     #[param(value_type = Option<i64>, minimum = 0, example = 8816)]
     min_seq: Option<String>,
 }
 
-/// Pull the delta
+/// Pull changes
 ///
-/// Each changed habit and entry once, in its newest state, in the order of `seq`. From the start,
-/// tombstones are left out. While `has_more`, ask again at once with the new cursor.
+/// Returns the changes after `cursor` in the order of `seq`, each record once and in its newest state.
+/// A sync from the start has no tombstones. If `has_more` is true, pull again at once with the new
+/// cursor.
 ///
-/// With `wait_ms` the answer waits until there is something after the cursor, or nothing new came
-/// for so long, which is an empty page. With `If-None-Match` it waits until there is something else
-/// than the answer with that tag.
+/// With `wait_ms` the request waits until there is a change after the cursor. If there is none in that
+/// time, the page is empty. With `If-None-Match` it waits until the history differs from the answer
+/// with that tag.
 #[utoipa::path(
     get, path = "/sync", operation_id = "pull", tag = "sync",
     security(("bearer" = [])),
     params(
         Parameters,
-        ("If-None-Match" = Option<String>, Header, description = "The ETag of the last answer.")
+        ("If-None-Match" = Option<String>, Header, description = "ETag of the last answer.")
     ),
     responses(
-        (status = 200, description = "What is new; `results` is empty.", body = SyncResponse,
-            headers(("ETag" = String, description = "Changes with every change of the history."))),
-        (status = 304, description = "Nothing has changed since the answer with that tag."),
+        (status = 200, description = "A page of changes; `results` is empty.", body = SyncResponse,
+            headers(("ETag" = String, description = "Entity tag of the head; differs after every change of the history."))),
+        (status = 304, description = "Nothing changed since the answer with that tag."),
         PullProblems
     ),
 )]
 pub(super) async fn pull(
     State(api): State<Api>,
-    who: SignedIn,
+    signed_in: SignedIn,
     headers: HeaderMap,
     StrictQuery(parameters): StrictQuery<Parameters>,
 ) -> Result<Response, ApiError> {
     let limit = page_limit(parameters.limit.as_deref())?;
-    let cursor = cursor(parameters.cursor.as_deref())?;
+    let cursor = optional_cursor(parameters.cursor.as_deref())?;
     let (wait_ms, min_seq) = (parameters.wait_ms.as_deref(), parameters.min_seq.as_deref());
-    let waiting = Waiting::of_query(wait_ms, min_seq)?;
-    let has = Has::Read(cursor, Some(&headers));
-    waiting.wait(&api, who.user(), has).await?;
-    if let Some(unchanged) = unchanged(&api, who.user(), cursor, &headers).await? {
+    let long_poll = LongPoll::of_query(wait_ms, min_seq)?;
+    let wait_for = WaitFor::News(cursor, Some(&headers));
+    long_poll.wait(&api, signed_in.user(), wait_for).await?;
+    if let Some(unchanged) = unchanged(&api, signed_in.user(), cursor, &headers).await? {
         return Ok(unchanged);
     }
+    // A read, so it is not spawned: if the client disconnects, nothing is lost.
     let seen = cursor.map_or(Seen::Nothing, Seen::UpTo);
     let delta = api
         .sync
-        .delta(who.user(), seen, Scope::Everything, Some(limit));
+        .delta(signed_in.user(), seen, Scope::Everything, Some(limit));
     let page = delta.await??;
-    measure::page(page.records.len());
+    measure::record_page(page.records.len());
     let answer = json(StatusCode::OK, &SyncResponse::new(Vec::new(), &page));
-    Ok(tagged(answer, page.head))
+    // The tag is that of the page and not of a later read, which might already be newer.
+    Ok(with_head_tag(answer, page.head))
 }
 
-/// 304, when the caller says which answer it has and nothing has changed since. A cursor that
-/// cannot be used is refused first.
+/// Returns 304 if the client has the newest answer.
+///
+/// A cursor that cannot be used is refused first: a 304 would tell the client to keep it.
 async fn unchanged(
     api: &Api,
     user: UserId,
@@ -104,13 +108,15 @@ async fn unchanged(
     if !headers.contains_key(header::IF_NONE_MATCH) {
         return Ok(None);
     }
+    // One row is read here instead of a page, which is the point of the entity tag.
     let head = api.live.head(user).await?;
     cursor.map(|cursor| cursor.since(head)).transpose()?;
-    let unchanged = || tagged(StatusCode::NOT_MODIFIED.into_response(), head);
-    Ok(is_known(headers, head).then(unchanged))
+    let unchanged = || with_head_tag(StatusCode::NOT_MODIFIED.into_response(), head);
+    Ok(matches_head(headers, head).then(unchanged))
 }
 
 fn page_limit(text: Option<&str>) -> Result<u32, ApiError> {
+    // Parameters are texts: StrictQuery would report a number that does not parse without its range.
     if let Ok(limit @ 1..=MAX_PAGE) = text.map_or(Ok(MAX_PAGE), str::parse) {
         return Ok(limit);
     }

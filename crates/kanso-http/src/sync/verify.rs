@@ -11,30 +11,34 @@ use crate::request::{JsonBody, SignedIn};
 
 problems!(VerifyProblems: SIGNED_IN, BODY);
 
-/// Find out where a replica differs
+/// Compare a replica
 ///
-/// For a device that has read everything and whose own digest still is not the server's: it sends
-/// the digests of its 256 buckets and gets the records of those that differ. It puts these in the
-/// place of its own and keeps its outbox.
+/// For a device that has read all changes and whose digest still differs from the server's. It sends
+/// the digests of its 256 buckets and gets the server's records of the buckets that differ. It
+/// replaces its own records of these buckets and keeps its outbox.
 #[utoipa::path(
     post, path = "/sync/verify", operation_id = "verify", tag = "sync",
     security(("bearer" = [])),
-    request_body(content = VerifyRequest, description = "What the replica holds."),
+    request_body(content = VerifyRequest, description = "Digests of the buckets of the replica."),
     responses(
-        (status = 200, description = "Where it differs, and what should be there.", body = VerifyResponse),
+        (status = 200, description = "The buckets that differ and their records.", body = VerifyResponse),
         VerifyProblems
     ),
 )]
 pub(super) async fn verify(
     State(api): State<Api>,
-    who: SignedIn,
+    signed_in: SignedIn,
     JsonBody(request): JsonBody<VerifyRequest>,
 ) -> Result<Response, ApiError> {
-    let comparison = api.replicas.compare(who.user(), request.read()?).await?;
+    let comparison = api
+        .replicas
+        .compare(signed_in.user(), request.read()?)
+        .await?;
     if !comparison.differing.is_empty() {
-        measure::drift();
+        // A device sends this only after its digest differs, so each difference is a defect somewhere.
+        measure::count_drift();
         let buckets = comparison.differing.len();
-        tracing::warn!(buckets, "a replica has drifted and is being put right");
+        tracing::warn!(buckets, "replica differs, sending records");
     }
     let answer = VerifyResponse::new(comparison.head, comparison.differing, &comparison.stored);
     Ok(json(StatusCode::OK, &answer))

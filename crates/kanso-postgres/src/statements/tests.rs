@@ -17,7 +17,7 @@ use crate::{PostgresOptions, PostgresStorage};
 #[path = "../../tests/it/partitioned.rs"]
 mod partitioned;
 
-/// What was prepared in this process.
+/// Statements that were prepared in this process.
 static PREPARED: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
 
 pub(super) fn note(sql: &'static str) {
@@ -32,7 +32,7 @@ fn prepared() -> BTreeSet<&'static str> {
         .clone()
 }
 
-/// What looks over everybody's rows, because it is done for nobody in particular: it begins so.
+/// First words of the statements that read the rows of all users. No single user is their subject.
 const SWEEPS: [&str; 10] = [
     "SELECT 1 FROM server",
     "WITH due AS (",
@@ -46,11 +46,11 @@ const SWEEPS: [&str; 10] = [
     "SELECT user_id, head_seq FROM users",
 ];
 
-/// The directory that a log-in looks into is of nobody either.
+/// First words of the statements on the directory of e-mail addresses, which is not partitioned.
 const DIRECTORY: [&str; 2] = ["INSERT INTO emails", "SELECT user_id FROM emails"];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_statement_about_a_person_touches_one_partition() {
+async fn a_statement_about_one_user_touches_one_partition() {
     let database = partitioned_database().await;
     macro_rules! each {
         ($($case:path),+ $(,)?) => {$(
@@ -98,9 +98,9 @@ async fn a_statement_about_a_person_touches_one_partition() {
         assert!(is_there, "no statement begins with {sweep}");
     }
     let client = connect(&database).await;
-    // A plan that touches them all is seen to do so.
-    let everybody = partitions_of(&client, "SELECT count(*) FROM users").await;
-    assert_eq!(everybody.len(), partitioned::PARTITIONS as usize);
+    // Checks the check: a plan that touches all partitions is recognized.
+    let of_all_users = partitions_of(&client, "SELECT count(*) FROM users").await;
+    assert_eq!(of_all_users.len(), partitioned::PARTITIONS as usize);
     let mut touched = BTreeSet::new();
     for sql in prepared {
         if SWEEPS
@@ -118,11 +118,11 @@ async fn a_statement_about_a_person_touches_one_partition() {
         assert!(partitions.len() <= 1, "{partitions:?} in {sql}");
         touched.extend(partitions);
     }
-    assert_eq!(touched.len(), 1, "all of them are of one user");
+    assert_eq!(touched.len(), 1, "every statement is about the same user");
 }
 
-/// The numbers of the partitions that the plan of a statement names, if all ids that it is given
-/// are the same.
+/// Returns the numbers of the partitions in the plan of a statement. All ids in its parameters are
+/// the same.
 async fn partitions_of(client: &Client, sql: &'static str) -> BTreeSet<String> {
     let statement = client.prepare(sql).await.unwrap();
     let values: Vec<_> = statement.params().iter().map(literal).collect();
@@ -146,7 +146,7 @@ async fn partitions_of(client: &Client, sql: &'static str) -> BTreeSet<String> {
     words
         .filter_map(|word| {
             let (_, number) = word.rsplit_once("_p")?;
-            // Aliases of one table get a further number.
+            // A second alias of the same table has a further number.
             let (number, _) = number.split_once('_').unwrap_or((number, ""));
             number.parse::<u32>().ok().map(|_| number.to_owned())
         })
@@ -168,12 +168,12 @@ fn literal(kind: &Type) -> String {
     format!("{value}::{kind}")
 }
 
-/// An empty database whose tables are partitioned.
+/// Creates an empty database with partitioned tables.
 async fn partitioned_database() -> Database {
     let database = PostgresServer::shared().database();
     open(&database).await.close().await.unwrap();
     database.run(&partitioned::schema());
-    // The server's row, which the new table lacks.
+    // Opening it again inserts the row of `server`, which the new table lacks.
     open(&database).await.close().await.unwrap();
     database
 }
@@ -191,7 +191,7 @@ async fn connect(database: &Database) -> Client {
     let connected = tokio_postgres::connect(&database.url(), NoTls).await;
     let (client, connection) = connected.unwrap();
     tokio::spawn(connection);
-    // As a plan for these values is made, not one for all.
+    // A generic plan prunes partitions only when it runs, which EXPLAIN does not show.
     let setting = "SET plan_cache_mode = force_custom_plan";
     client.batch_execute(setting).await.unwrap();
     client

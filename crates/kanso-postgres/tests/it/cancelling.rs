@@ -11,7 +11,7 @@ use kanso_testkit::build::{create_habit, habit, noon, once, titled};
 
 use crate::store::{make_habit, options, register};
 
-/// A store with one connection, so that whatever is left on it is met by who comes next.
+/// Opens a store with one connection, so each call gets the connection that the last one used.
 async fn narrow(url: &str) -> Arc<PostgresStorage> {
     let options = PostgresOptions {
         connections: NonZeroUsize::MIN,
@@ -20,20 +20,20 @@ async fn narrow(url: &str) -> Arc<PostgresStorage> {
     Arc::new(PostgresStorage::open(&options).await.unwrap())
 }
 
-/// Whoever waits for a write goes away while it decides under the lock.
+/// The caller of a write is cancelled while the write decides under the lock.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_write_ends_as_a_whole_when_its_caller_goes_away() {
+async fn a_write_completes_when_its_caller_is_cancelled() {
     let database = PostgresServer::shared().database();
     let storage = narrow(&database.url()).await;
     let user = register(&storage, 1).await;
     let (reached, is_reached) = mpsc::channel();
-    let (go_on, may_go_on) = mpsc::channel::<()>();
-    let may_go_on = Mutex::new(may_go_on);
+    let (resume, may_resume) = mpsc::channel::<()>();
+    let may_resume = Mutex::new(may_resume);
     let operations = vec![once(create_habit(habit(1), titled("Read")))];
     let keys = LoadSet::of(&operations);
     let deciding = Arc::new(move |current| {
         reached.send(()).unwrap();
-        may_go_on.lock().unwrap().recv().unwrap();
+        may_resume.lock().unwrap().recv().unwrap();
         Ok(decide(current, &operations, noon()))
     });
     let caller = tokio::spawn({
@@ -44,7 +44,7 @@ async fn a_write_ends_as_a_whole_when_its_caller_goes_away() {
     waited.await.unwrap().unwrap();
     caller.abort();
     assert!(caller.await.unwrap_err().is_cancelled());
-    go_on.send(()).unwrap();
+    resume.send(()).unwrap();
 
     make_habit(&storage, user, 2).await.unwrap();
     assert!(storage.habit(user, habit(1)).await.unwrap().is_some());
@@ -52,9 +52,9 @@ async fn a_write_ends_as_a_whole_when_its_caller_goes_away() {
     assert_eq!(head.seq.get(), 2);
 }
 
-/// Many begin to read, and go away at once.
+/// Many reads are cancelled after their first poll.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn reads_that_nobody_waits_for_leave_nothing_behind() {
+async fn cancelled_reads_leave_nothing_behind() {
     let database = PostgresServer::shared().database();
     let storage = narrow(&database.url()).await;
     let user = register(&storage, 1).await;

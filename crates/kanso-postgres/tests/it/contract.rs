@@ -31,7 +31,7 @@ async fn on_partitioned_tables() -> (Arc<dyn Storage>, Database) {
     copy_of(template.await).await
 }
 
-/// A database with the schema and nothing else, to which nobody is connected.
+/// Creates a migrated, empty database without connections: only such a one can be a template.
 async fn migrated() -> Database {
     let database = PostgresServer::shared().database();
     open(&database.url()).await.close().await.unwrap();

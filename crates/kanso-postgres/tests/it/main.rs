@@ -1,13 +1,11 @@
-//! The store keeps the contract of the ports on PostgreSQL, whole and partitioned, shares its database
-//! with other nodes, and survives the loss of its server.
+//! Tests of the store: the contract of the ports on plain and partitioned tables, several nodes on one
+//! database, and the loss of the server.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test that meets what it does not expect stops there"
-)]
+#![expect(clippy::unwrap_used, reason = "a test stops at an unexpected error")]
 
 mod cancelling;
 mod contract;
+mod formats;
 mod nodes;
 mod opening;
 mod outage;

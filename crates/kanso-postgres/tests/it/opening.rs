@@ -13,7 +13,7 @@ async fn refusal(url: &str) -> OpenError {
 }
 
 #[tokio::test]
-async fn a_wrong_password_is_refused_and_not_repeated() {
+async fn a_wrong_password_is_refused_and_not_printed() {
     let database = PostgresServer::shared().database();
     let (before, after) = database.url().split_once("://").map(own).unwrap();
     let (account, place) = after.split_once('@').unwrap();
@@ -30,7 +30,7 @@ fn own((before, after): (&str, &str)) -> (String, String) {
 }
 
 #[tokio::test]
-async fn a_host_that_does_not_answer_is_named() {
+async fn an_unreachable_host_is_named() {
     // Port 9 (discard) has no server on a machine that runs tests.
     let refused = refusal("postgres://me:canary@127.0.0.1:9/kanso").await;
     let line = refused.to_string();
@@ -40,7 +40,7 @@ async fn a_host_that_does_not_answer_is_named() {
 }
 
 #[tokio::test]
-async fn encryption_that_is_asked_for_and_cannot_be_had_is_refused() {
+async fn required_encryption_that_is_missing_is_refused() {
     let server = PostgresServer::start();
     let database = server.database();
     for mode in ["require", "verify-full"] {
@@ -57,9 +57,9 @@ async fn encryption_that_is_asked_for_and_cannot_be_had_is_refused() {
     }
 }
 
-/// The certificate is for the address, and vouched for by the authority.
+/// The certificate is valid for the address and signed by the authority.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_certificate_is_checked_as_far_as_is_asked() {
+async fn a_certificate_is_checked_as_sslmode_demands() {
     let server = PostgresServer::start_with_tls();
     let database = server.database();
     let url = database.url();
@@ -69,7 +69,7 @@ async fn a_certificate_is_checked_as_far_as_is_asked() {
     );
     for parameters in ["sslmode=require", "sslmode=prefer", &roots] {
         let storage = open(&format!("{url}?{parameters}")).await;
-        // Fails when there is none.
+        // Divides by zero if there is no encrypted connection.
         database.run(
             "SELECT 1 / count(*) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid)
              WHERE ssl AND application_name = 'kanso'",

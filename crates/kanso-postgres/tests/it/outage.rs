@@ -8,10 +8,10 @@ use tokio_postgres::{Client, NoTls};
 
 use crate::store::{make_habit, open, register, submit};
 
-/// Somebody holds the lock on the user; the connection that waits for it is ended, as by a server
-/// that shuts down. The write is tried again on another one.
+/// Another connection holds the lock on the user. The server ends the connection that waits for it,
+/// as it does when it shuts down, and the write is retried on another one.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_write_whose_connection_ends_before_its_commit_is_tried_again() {
+async fn a_write_whose_connection_ends_before_its_commit_is_retried() {
     let database = PostgresServer::shared().database();
     let storage = Arc::new(open(&database.url()).await);
     let user = register(&storage, 1).await;
@@ -34,12 +34,12 @@ async fn a_write_whose_connection_ends_before_its_commit_is_tried_again() {
     assert_eq!(changeset.head.seq.get(), 1);
 }
 
-/// The process that waits for a lock, once there is another one than `before`.
+/// Waits until a process other than `before` waits for a lock, and returns its id.
 async fn waiting(client: &Client, before: i32) -> i32 {
     let sql = "SELECT pid FROM pg_stat_activity
                WHERE datname = current_database() AND wait_event_type = 'Lock' AND pid <> $1";
     loop {
-        // Inside a transaction its statistics stand still.
+        // Inside a transaction pg_stat_activity is cached.
         client
             .batch_execute("SELECT pg_stat_clear_snapshot()")
             .await
@@ -50,10 +50,10 @@ async fn waiting(client: &Client, before: i32) -> i32 {
     }
 }
 
-/// The server crashes while many write, and comes back. Whoever was answered finds what was
-/// written, and nobody needs to start anything anew.
+/// The server crashes during writes and restarts. Every acknowledged record is still there, and the
+/// store works again without being reopened.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_store_outlives_a_crash_of_its_server() {
+async fn a_store_survives_a_crash_of_its_server() {
     let server = PostgresServer::start();
     let database = server.database();
     let storage = open(&database.url()).await;
@@ -97,9 +97,9 @@ async fn a_store_outlives_a_crash_of_its_server() {
     }
 }
 
-/// What a server says of an error goes into logs, a line each, and may quote the row.
+/// Errors go to the log, one line each. The server's detail would quote the row.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_goes_wrong_is_told_in_one_line_without_anybodys_data() {
+async fn an_error_is_one_line_without_user_data() {
     let database = PostgresServer::shared().database();
     let storage = open(&database.url()).await;
     let user = register(&storage, 1).await;
@@ -108,17 +108,17 @@ async fn what_goes_wrong_is_told_in_one_line_without_anybodys_data() {
     let error = submit(&storage, user, vec![once(canary)])
         .await
         .unwrap_err();
-    let mut told = error.to_string();
+    let mut text = error.to_string();
     let mut cause = std::error::Error::source(&error);
     while let Some(error) = cause {
-        told = format!("{told}: {error}");
+        text = format!("{text}: {error}");
         cause = error.source();
     }
-    assert!(told.contains("no_room"), "{told}");
-    assert!(told.contains("23514"), "{told}");
-    assert!(!told.contains('\n'), "{told}");
+    assert!(text.contains("no_room"), "{text}");
+    assert!(text.contains("23514"), "{text}");
+    assert!(!text.contains('\n'), "{text}");
     for of_the_row in ["Canary", &user.to_string()] {
-        assert!(!told.contains(of_the_row), "{told}");
+        assert!(!text.contains(of_the_row), "{text}");
     }
     storage.close().await.unwrap();
 }

@@ -1,14 +1,14 @@
-//! The schema with every table of people's data hash-partitioned by user.
+//! The schema with every table of user data hash-partitioned by user.
 
 use std::fmt::Write as _;
 
 const MIGRATION: &str = include_str!("../../migrations/V1__accounts_records_and_sync.sql");
 
-/// How many partitions each table has.
+/// Number of partitions of each table.
 pub(crate) const PARTITIONS: u32 = 16;
 
-/// Statements that put partitioned tables into the place of those that a migration made. Each
-/// partition is called after its table and its number.
+/// Returns statements that replace the migrated tables by partitioned ones. The name of a partition
+/// is that of its table with a number.
 pub(crate) fn schema() -> String {
     let mut sql = String::new();
     let mut tables = Vec::new();

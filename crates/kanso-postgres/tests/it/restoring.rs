@@ -5,7 +5,7 @@ use kanso_testkit::build::habit;
 use crate::store::{make_habit, open_with_epoch, register};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_stored_epoch_counts_until_the_database_is_another_one() {
+async fn the_stored_epoch_is_kept_until_the_database_is_another_one() {
     let database = PostgresServer::shared().database();
     let first = open_with_epoch(&database.url(), 1).await;
     let user = register(&first, 1).await;
@@ -26,7 +26,7 @@ async fn the_stored_epoch_counts_until_the_database_is_another_one() {
     }
 }
 
-/// What is behind the address is exchanged while a server runs.
+/// The database behind the address is replaced while the store is open.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_new_connection_to_another_history_brings_its_epoch() {
     let database = PostgresServer::shared().database();
@@ -37,7 +37,7 @@ async fn a_new_connection_to_another_history_brings_its_epoch() {
          SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
          WHERE application_name = 'kanso' AND datname = current_database()",
     );
-    // A node whose fresh epoch is another hears the first one's.
+    // The second node would make another epoch, but adopts that of the first.
     let other = open_with_epoch(&database.url(), 2).await;
     for node in [&storage, &other] {
         let head = node.head(user).await.unwrap().unwrap();

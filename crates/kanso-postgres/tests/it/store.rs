@@ -1,9 +1,11 @@
-//! Stores in a database of their own.
+//! Helpers: stores and writes.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-use kanso_application::ports::storage::{AccountStore as _, RecordStore, StorageError, Written};
+use kanso_application::ports::storage::{
+    AccountStore as _, RecordStore, StorageError, WriteOutcome,
+};
 use kanso_domain::UserId;
 use kanso_domain::sync::{Changeset, Epoch, LoadSet, Operation, decide};
 use kanso_postgres::{OpenError, PostgresOptions, PostgresStorage};
@@ -26,7 +28,7 @@ pub(crate) async fn try_open(url: &str) -> Result<PostgresStorage, OpenError> {
     PostgresStorage::open(&options(url)).await
 }
 
-/// A store that makes this epoch when it needs one.
+/// Opens a store whose fresh epoch is `epoch`.
 pub(crate) async fn open_with_epoch(url: &str, epoch: u64) -> PostgresStorage {
     let options = PostgresOptions {
         fresh_epoch: Arc::new(move || Epoch::new(epoch)),
@@ -41,7 +43,7 @@ pub(crate) async fn register(storage: &PostgresStorage, number: u128) -> UserId 
     user(number)
 }
 
-/// Makes the habit with this number.
+/// Creates the habit with this number.
 pub(crate) async fn make_habit(
     storage: &PostgresStorage,
     user: UserId,
@@ -59,7 +61,7 @@ pub(crate) async fn submit(
     let keys = LoadSet::of(&operations);
     let decide = Arc::new(move |current| Ok(decide(current, &operations, noon())));
     match storage.write(user, keys, decide).await? {
-        Written::Committed(changeset) => Ok(changeset),
+        WriteOutcome::Committed(changeset) => Ok(changeset),
         other => panic!("expected a commit, got {other:?}"),
     }
 }

@@ -1,4 +1,4 @@
-//! What a habit asked for over time, on the wire.
+//! The history of a habit: versions of its schedule and target, and archived days.
 
 use jiff::civil::Date;
 use kanso_domain::Quantity;
@@ -13,29 +13,28 @@ use utoipa::ToSchema;
 
 use super::{FrequencyType, HabitType, TargetDirection};
 
-/// What a habit asks for from a day on, until the next version.
+/// A version of the schedule and the target, in force until the next version begins.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ScheduleVersionRecord {
-    /// The first day that is judged by it, `YYYY-MM-DD`; the first version also judges all days
-    /// before.
+    /// First day of this version, `YYYY-MM-DD`. The first version also applies to all days before.
     #[schema(format = Date)]
     pub effective_from: String,
-    /// What an entry records.
+    /// Type of the habit.
     #[serde(rename = "type")]
     pub kind: HabitType,
-    /// When it is due.
+    /// Schedule of the habit.
     pub frequency_type: FrequencyType,
-    /// The chosen days, 0 = Sunday.
+    /// Weekdays on which the habit is due, 0 (Sunday) to 6 (Saturday).
     pub weekdays: Vec<u8>,
-    /// The window in days.
+    /// Length of the window, in days.
     pub interval: u16,
-    /// The days a week.
+    /// Number of days per week.
     pub times_per_week: Option<u8>,
-    /// The amount that a day is measured against.
+    /// Target of a day, with at most three decimals.
     #[serde(with = "crate::text::quantity")]
     #[schema(value_type = f64)]
     pub target_value: Quantity,
-    /// Whether the target is to be reached or not to be passed.
+    /// Direction of the target: `at_least` for a goal, `at_most` for a limit.
     pub target_direction: TargetDirection,
 }
 
@@ -59,13 +58,13 @@ impl From<&ScheduleVersion> for ScheduleVersionRecord {
     }
 }
 
-/// Days on which a habit was away.
+/// A range of days on which a habit was archived.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ArchivedSpanRecord {
-    /// The first of them, `YYYY-MM-DD`.
+    /// First archived day, `YYYY-MM-DD`.
     #[schema(format = Date)]
     pub from: String,
-    /// The day on which the habit came back; `null` while it is away.
+    /// Day on which the habit was unarchived, `YYYY-MM-DD`. `null` while it is archived.
     #[schema(format = Date)]
     pub until: Option<String>,
 }
@@ -83,9 +82,10 @@ fn date(field: &'static str, text: &str) -> Result<Date, Invalid> {
     parse_date(text).ok_or_else(|| Invalid::one(field, "must be a date YYYY-MM-DD"))
 }
 
-/// The history that a record tells.
+/// Converts the versions of a record to the type of the domain.
 pub(super) fn history(records: &[ScheduleVersionRecord]) -> Result<ScheduleHistory, Invalid> {
     let versions = records.iter().map(version).collect::<Result<Vec<_>, _>>()?;
+    // The order is checked and not repaired: a record that breaks it is damaged.
     ScheduleHistory::restored(versions)
         .ok_or_else(|| Invalid::one("schedule_history", "must have versions in ascending order"))
 }
@@ -102,6 +102,8 @@ fn version(record: &ScheduleVersionRecord) -> Result<ScheduleVersion, Invalid> {
         value: Some(record.target_value),
         direction: Some(record.target_direction.into()),
     };
+    // The same rules as for a create: a replica must not store a version that the server would
+    // refuse, such as weekdays on a weekly schedule.
     let mut checker = Checker::new();
     let parts =
         Schedule::create(&schedule, &mut checker).zip(Target::create(&target, &mut checker));
@@ -116,7 +118,7 @@ fn version(record: &ScheduleVersionRecord) -> Result<ScheduleVersion, Invalid> {
     }
 }
 
-/// The spans that a record tells.
+/// Converts the archived days of a record to the type of the domain.
 pub(super) fn spans(records: &[ArchivedSpanRecord]) -> Result<Vec<ArchivedSpan>, Invalid> {
     let span = |record: &ArchivedSpanRecord| {
         let until = record

@@ -1,7 +1,7 @@
-//! Answers about one habit, all habits, and today.
+//! Statistics of one habit, of all habits, and of today.
 
 use kanso_domain::habits::Habit;
-use kanso_domain::progress::{HabitProgress, Period, Standing, totals};
+use kanso_domain::progress::{HabitProgress, Period, TodayStatus, totals};
 use kanso_domain::{Date, Quantity, Timestamp, WeekStart};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::{CellRecord, PeriodRecord, RateRecord, StreakRecord, UnitRecord, amount};
 
-/// Everything about one habit.
+/// Statistics of one habit.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[schema(example = json!({
     "habit_id": "0198c2f4-8b7e-7c3a-9d2e-4f5a6b7c8d9e", "habit_title": "Read",
@@ -24,31 +24,32 @@ use super::{CellRecord, PeriodRecord, RateRecord, StreakRecord, UnitRecord, amou
     "done_by_weekday": [5, 6, 7, 6, 6, 5, 5]
 }))]
 pub struct HabitStatsResponse {
-    /// The habit.
+    /// Id of the habit.
     #[serde(with = "crate::text::uuid")]
     pub habit_id: Uuid,
-    /// Its name.
+    /// Title of the habit.
     pub habit_title: String,
-    /// The streak now.
+    /// Streak as of now.
     pub streak: StreakRecord,
-    /// Over all units.
+    /// Rate over all units since the start of the habit.
     pub rate: RateRecord,
-    /// How firm the habit is, between 0 and 1; `null` before anything was recorded.
+    /// Strength of the habit from 0 to 1, a moving average over the days. `null` before the first entry.
     pub strength: Option<f64>,
-    /// What was recorded, by week from the person's first day of the week.
+    /// Totals by week. Weeks begin on the `week_start` of the account.
     pub weeks: Vec<PeriodRecord>,
-    /// By calendar month.
+    /// Totals by calendar month.
     pub months: Vec<PeriodRecord>,
-    /// By calendar year.
+    /// Totals by calendar year.
     pub years: Vec<PeriodRecord>,
-    /// On how many days the target was met, from Sunday.
+    /// Number of days on which the target was met, for each weekday from Sunday on.
     pub done_by_weekday: [u32; 7],
-    /// With `explain=true`: the units in order, and why the streak is what it is.
+    /// With `explain=true`: all units in order, which explain the streak.
+    // Only on request: a daily habit has hundreds of units a year.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub units: Option<Vec<UnitRecord>>,
 }
 
-/// The cells of the habits.
+/// Cells of a heatmap.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[schema(example = json!({
     "from": "2026-11-22", "to": "2026-11-22",
@@ -60,27 +61,27 @@ pub struct HabitStatsResponse {
     }]
 }))]
 pub struct HeatmapResponse {
-    /// The first date.
+    /// First date, `YYYY-MM-DD`.
     #[schema(format = Date)]
     pub from: String,
-    /// The last date.
+    /// Last date, `YYYY-MM-DD`.
     #[schema(format = Date)]
     pub to: String,
-    /// Each habit, in the order of the list.
+    /// Habits in the order of the list.
     pub habits: Vec<HabitCells>,
 }
 
-/// The cells of one habit.
+/// Cells of one habit.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct HabitCells {
-    /// The habit.
+    /// Id of the habit.
     #[serde(with = "crate::text::uuid")]
     pub habit_id: Uuid,
-    /// One for each civil date.
+    /// One cell for each date of the range.
     pub cells: Vec<CellRecord>,
 }
 
-/// All habits at a glance.
+/// Overview of all habits.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[schema(example = json!({
     "total_habits": 1, "last_7_days": {"done": 5, "missed": 1, "rate": 83.33},
@@ -95,31 +96,31 @@ pub struct HabitCells {
     }]
 }))]
 pub struct OverviewResponse {
-    /// How many habits are not put away.
+    /// Number of habits that are not archived.
     pub total_habits: usize,
-    /// Over the last 7 days, today included.
+    /// Rate over the last 7 days, including today.
     pub last_7_days: RateRecord,
-    /// Over the last 30 days, today included.
+    /// Rate over the last 30 days, including today.
     pub last_30_days: RateRecord,
-    /// Each habit, in the order of the list.
+    /// Habits in the order of the list.
     pub habits: Vec<HabitGlanceRecord>,
 }
 
-/// One habit at a glance.
+/// One habit of an overview.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct HabitGlanceRecord {
-    /// The habit.
+    /// Id of the habit.
     #[serde(with = "crate::text::uuid")]
     pub habit_id: Uuid,
-    /// Its name.
+    /// Title of the habit.
     pub habit_title: String,
-    /// The streak now.
+    /// Streak as of now.
     pub streak: StreakRecord,
-    /// How firm the habit is, between 0 and 1; `null` before anything was recorded.
+    /// Strength of the habit from 0 to 1, a moving average over the days. `null` before the first entry.
     pub strength: Option<f64>,
 }
 
-/// What is asked for today.
+/// The habits of today.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[schema(example = json!({
     "date": "2026-11-22", "timezone": "Europe/Rome", "ends_at": "2026-11-22T23:00:00.000000Z",
@@ -134,103 +135,105 @@ pub struct HabitGlanceRecord {
     }]
 }))]
 pub struct TodayResponse {
-    /// Today.
+    /// Date of today, `YYYY-MM-DD`.
     #[schema(format = Date)]
     pub date: String,
-    /// The zone in which it is today.
+    /// Time zone in which this date is today, an IANA name.
     pub timezone: String,
-    /// When the next day begins.
+    /// Time at which the day ends, in UTC.
     #[serde(with = "crate::text")]
     #[schema(value_type = String, format = DateTime)]
     pub ends_at: Timestamp,
-    /// The habits that are not put away, in the order of the list.
+    /// Habits that are not archived, in the order of the list.
     pub habits: Vec<HabitTodayRecord>,
 }
 
-/// One habit today.
+/// State of one habit today.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct HabitTodayRecord {
-    /// The habit.
+    /// Id of the habit.
     #[serde(with = "crate::text::uuid")]
     pub habit_id: Uuid,
-    /// Its name.
+    /// Title of the habit.
     pub habit_title: String,
-    /// `done`, `pending`, `within` or `exceeded` a limit, `skip` or `not_due`.
+    /// State of the day: `done`, `pending`, `skip` or `not_due`; for a limit also `within` or
+    /// `exceeded`.
     pub state: String,
-    /// What was recorded today.
+    /// Sum of the amounts recorded today.
     #[serde(with = "crate::text::quantity")]
     #[schema(value_type = f64)]
     pub value: Quantity,
-    /// The amount that the day is measured against.
+    /// Target of the day.
     #[serde(with = "crate::text::quantity")]
     #[schema(value_type = f64)]
     pub target_value: Quantity,
-    /// What the amounts count.
+    /// Unit of the amounts, such as `pages`.
     pub unit: String,
-    /// The streak now.
+    /// Streak as of now.
     pub streak: StreakRecord,
-    /// Whether the streak ends unless something is done today.
+    /// True if the streak ends unless the habit is done today.
     pub at_risk: bool,
 }
 
 impl HabitStatsResponse {
-    /// Everything about the habit, with its units if it is to be explained.
-    pub fn new(judged: &HabitProgress<'_>, week_start: WeekStart, is_explained: bool) -> Self {
+    /// Builds the statistics of a habit, with its units if `is_explained`.
+    pub fn new(progress: &HabitProgress<'_>, week_start: WeekStart, is_explained: bool) -> Self {
         let periods = |period| {
-            let totals = totals(judged.log(), period);
+            let totals = totals(progress.log(), period);
             totals.iter().map(PeriodRecord::from).collect()
         };
-        let units = || judged.units().iter().map(UnitRecord::from).collect();
+        let units = || progress.units().iter().map(UnitRecord::from).collect();
         Self {
-            habit_id: judged.habit.id.uuid(),
-            habit_title: judged.habit.details.title.to_string(),
-            streak: judged.streak().into(),
-            rate: judged.overall_rate().into(),
-            strength: judged.strength(),
+            habit_id: progress.habit.id.uuid(),
+            habit_title: progress.habit.details.title.to_string(),
+            streak: progress.streak().into(),
+            rate: progress.overall_rate().into(),
+            strength: progress.strength(),
             weeks: periods(Period::Week(week_start)),
             months: periods(Period::Month),
             years: periods(Period::Year),
-            done_by_weekday: judged.done_by_weekday(),
+            done_by_weekday: progress.done_by_weekday(),
+            // Lazy: the units are converted only if they are sent.
             units: is_explained.then(units),
         }
     }
 }
 
 impl HabitCells {
-    /// The cells of the habit from one date to another, both included.
-    pub fn new(judged: &HabitProgress<'_>, from: Date, to: Date) -> Self {
+    /// Builds the cells of the habit from `from` to `to`, both included.
+    pub fn new(progress: &HabitProgress<'_>, from: Date, to: Date) -> Self {
         Self {
-            habit_id: judged.habit.id.uuid(),
-            cells: judged.cells(from, to).iter().map(Into::into).collect(),
+            habit_id: progress.habit.id.uuid(),
+            cells: progress.cells(from, to).iter().map(Into::into).collect(),
         }
     }
 }
 
 impl HabitGlanceRecord {
-    /// The habit at a glance.
-    pub fn new(judged: &HabitProgress<'_>) -> Self {
+    /// Builds the overview of the habit.
+    pub fn new(progress: &HabitProgress<'_>) -> Self {
         Self {
-            habit_id: judged.habit.id.uuid(),
-            habit_title: judged.habit.details.title.to_string(),
-            streak: judged.streak().into(),
-            strength: judged.strength(),
+            habit_id: progress.habit.id.uuid(),
+            habit_title: progress.habit.details.title.to_string(),
+            streak: progress.streak().into(),
+            strength: progress.strength(),
         }
     }
 }
 
 impl HabitTodayRecord {
-    /// How `habit` stands today.
+    /// Builds the state of `habit` today.
     pub fn new(habit: &Habit, standing: &Standing) -> Self {
         let details = &habit.details;
         Self {
             habit_id: habit.id.uuid(),
             habit_title: details.title.to_string(),
-            state: standing.state.as_str().to_owned(),
-            value: amount(standing.value),
+            state: status.state.as_str().to_owned(),
+            value: amount(status.value),
             target_value: details.target().value(),
             unit: details.unit.to_string(),
-            streak: standing.streak.into(),
-            at_risk: standing.is_at_risk,
+            streak: status.streak.into(),
+            at_risk: status.is_at_risk,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The weekly answer.
+//! Progress of the habits in a range of days.
 
 use kanso_domain::habits::Habit;
 use kanso_domain::progress::{Cell, CellState, Rate, Streak};
@@ -9,20 +9,20 @@ use uuid::Uuid;
 
 use super::{amount, percent};
 
-/// One day of a habit in the weekly answer.
+/// One day of a habit.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[schema(example = json!({"date": "2026-11-22", "value": 20, "completed": true, "state": "done"}))]
 pub struct DayProgress {
-    /// The date.
+    /// Date, `YYYY-MM-DD`.
     #[schema(format = Date)]
     pub date: String,
-    /// The sum of what was recorded.
+    /// Sum of the recorded amounts.
     #[serde(with = "crate::text::quantity")]
     #[schema(value_type = f64)]
     pub value: Quantity,
-    /// Whether the target was met.
+    /// True if the target was met.
     pub completed: bool,
-    /// As in a heatmap.
+    /// State of the date, as in a heatmap.
     pub state: String,
 }
 
@@ -37,7 +37,7 @@ impl From<&Cell> for DayProgress {
     }
 }
 
-/// The days of all habits in a range.
+/// Progress of all habits in a range of days.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[schema(example = json!({
     "start_date": "2026-11-16", "end_date": "2026-11-22", "total_habits": 1,
@@ -52,26 +52,26 @@ impl From<&Cell> for DayProgress {
     }]
 }))]
 pub struct WeeklyResponse {
-    /// The first date.
+    /// First date, `YYYY-MM-DD`.
     #[schema(format = Date)]
     pub start_date: String,
-    /// The last date.
+    /// Last date, `YYYY-MM-DD`.
     #[schema(format = Date)]
     pub end_date: String,
-    /// How many habits there are.
+    /// Number of habits in the answer.
     pub total_habits: usize,
-    /// The sum of what was done by the sum of what was due, in percent; `null` when nothing was.
+    /// Rate over all habits in percent, to two decimals. `null` if nothing was due.
     pub overall_completion_rate: Option<f64>,
-    /// Units that are done.
+    /// Number of units that are done.
     pub done: u32,
-    /// Units that are over and were not done.
+    /// Number of units that ended without being done.
     pub missed: u32,
-    /// Each habit, in the order of the list.
+    /// Habits in the order of the list.
     pub habits: Vec<HabitWeekRecord>,
 }
 
 impl WeeklyResponse {
-    /// The days of `habits` from `from` to `to`; `overall` is the sum over them.
+    /// Builds the answer for the days from `from` to `to`. `overall` is the rate over all `habits`.
     pub fn new((from, to): (Date, Date), overall: Rate, habits: Vec<HabitWeekRecord>) -> Self {
         Self {
             start_date: from.to_string(),
@@ -85,48 +85,48 @@ impl WeeklyResponse {
     }
 }
 
-/// The days of one habit in a range.
+/// Progress of one habit in a range of days.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct HabitWeekRecord {
-    /// The habit.
+    /// Id of the habit.
     #[serde(with = "crate::text::uuid")]
     pub habit_id: Uuid,
-    /// Its name.
+    /// Title of the habit.
     pub habit_title: String,
-    /// `#RRGGBB`.
+    /// Color, `#RRGGBB`.
     pub color: String,
-    /// The name of an icon or an emoji.
+    /// Name of an icon, or an emoji.
     pub icon: String,
-    /// The amount that a day is measured against now.
+    /// Current target of a day.
     #[serde(with = "crate::text::quantity")]
     #[schema(value_type = f64)]
     pub target_value: Quantity,
-    /// What the amounts count.
+    /// Unit of the amounts, such as `pages`.
     pub unit: String,
-    /// The sum of all days.
+    /// Sum of the recorded amounts over all days.
     #[serde(with = "crate::text::quantity")]
     #[schema(value_type = f64)]
     pub total_value: Quantity,
-    /// `done` of `due_days`, in percent; `null` when nothing was due.
+    /// `done` of `due_days` in percent, to two decimals. `null` if nothing was due.
     pub completion_rate: Option<f64>,
-    /// On how many dates the target was met.
+    /// Number of dates on which the target was met.
     pub days_completed: usize,
-    /// How many units were due and are over or done: days, weeks or windows.
+    /// Number of units that were due and have ended or are done: days, weeks or windows.
     pub due_days: u32,
-    /// Units that are done.
+    /// Number of units that are done.
     pub done: u32,
-    /// Units that are over and were not done.
+    /// Number of units that ended without being done.
     pub missed: u32,
-    /// The streak now.
+    /// Length of the current streak, in units.
     pub current_streak: u32,
-    /// The longest streak.
+    /// Length of the longest streak, in units.
     pub longest_streak: u32,
-    /// One for each civil date of the range.
+    /// One item for each date of the range.
     pub daily_progress: Vec<DayProgress>,
 }
 
 impl HabitWeekRecord {
-    /// The days of `habit` on the wire.
+    /// Builds the progress of `habit` from its cells.
     pub fn new(habit: &Habit, rate: Rate, streak: Streak, cells: &[Cell]) -> Self {
         let details = &habit.details;
         Self {
@@ -138,6 +138,7 @@ impl HabitWeekRecord {
             unit: details.unit.to_string(),
             total_value: amount(cells.iter().map(|cell| cell.value).sum()),
             completion_rate: percent(rate),
+            // Days count even if their unit is a week, so this may differ from `done`.
             days_completed: cells.iter().filter(|c| c.state == CellState::Done).count(),
             due_days: rate.due(),
             done: rate.done,

@@ -1,21 +1,19 @@
 //! Operations as devices send them.
 
-use std::fmt::Write as _;
-
 use kanso_domain::entries::EntryFields;
 use kanso_domain::habits::HabitFields;
 use kanso_domain::sync::{
-    Action, Base, ConflictPolicy, Edit, Fingerprint, OnConflict, Operation, ReceiptKey,
+    Action, Base, ConflictPolicy, Edit, FingerprintForm, OnConflict, Operation, ReceiptKey,
 };
 use kanso_domain::validation::{FieldError, Invalid};
 use kanso_domain::{DeviceId, EntryId, HabitId, OpId, QuantityChange, Version};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use sha2::{Digest as _, Sha256};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::entries::EntryMembers;
+use crate::fingerprint;
 use crate::habits::HabitMembers;
 use crate::json::read_value;
 
@@ -127,30 +125,33 @@ pub(super) fn pointer_base(error: &FieldError) -> &'static str {
 }
 
 impl OperationRequest {
-    /// The operation in the domain's terms. What cannot be read is submitted too, so that its
-    /// refusal is kept as its result.
-    pub fn operation(self, device: Option<DeviceId>) -> Operation {
-        let op_id = OpId::new(self.op_id);
-        let key = ReceiptKey {
-            op_id,
-            fingerprint: self.fingerprint(),
-        };
+    /// Returns the operation in the domain's terms, with a fingerprint in `form`. An operation that
+    /// cannot be read becomes one too, so that its refusal is stored as its result.
+    pub fn operation(self, device: Option<DeviceId>, form: FingerprintForm) -> Operation {
         let policy = ConflictPolicy {
             on_conflict: self.on_conflict.unwrap_or_default().into(),
             revive: self.revive,
         };
-        let group = self.group.clone();
-        let action = self.action().unwrap_or_else(Action::Unreadable);
-        Operation {
-            key: Some(key),
+        let mut operation = Operation {
+            key: None,
             device,
-            group,
+            group: self.group.clone(),
             policy,
-            action,
-        }
+            action: self.clone().action(),
+        };
+        operation.key = Some(ReceiptKey {
+            op_id: OpId::new(self.op_id),
+            fingerprint: fingerprint::of_operation(form, &self, &operation),
+        });
+        operation
     }
 
-    fn action(self) -> Result<Action, Invalid> {
+    /// Returns the action alone; [`Action::Unreadable`] if it cannot be read.
+    pub fn action(self) -> Action {
+        self.read().unwrap_or_else(Action::Unreadable)
+    }
+
+    fn read(self) -> Result<Action, Invalid> {
         let length = self.group.as_ref().map_or(1, |group| group.chars().count());
         if !(1..=MAX_GROUP).contains(&length) {
             let reason = format!("must have 1 to {MAX_GROUP} characters");
@@ -229,25 +230,6 @@ impl OperationRequest {
             (ActionName::Increment, ..) => Err(Invalid::one("action", "increment is for entries")),
         }
     }
-
-    /// SHA-256 over everything but the `op_id`, with the members of objects in sorted order.
-    fn fingerprint(&self) -> Fingerprint {
-        let mut canonical = format!("{:?} {:?} {} ", self.entity, self.action, self.id);
-        canonical.push_str(
-            &self
-                .base_version
-                .map_or_else(String::new, |v| v.to_string()),
-        );
-        if let Some(fields) = &self.fields {
-            write_canonical(fields, &mut canonical);
-        }
-        let terms = (self.on_conflict, self.revive, &self.group);
-        if terms != (None, false, &None) {
-            // Writing to a string cannot fail.
-            let _ = write!(canonical, "{terms:?}");
-        }
-        Fingerprint::new(Sha256::digest(canonical).into())
-    }
 }
 
 /// The members that an increment gives.
@@ -273,32 +255,6 @@ where
         Invalid::one(field, error.reason)
     })?;
     fields(members)
-}
-
-fn write_canonical(value: &Value, out: &mut String) {
-    match value {
-        Value::Object(members) => {
-            let mut sorted: Vec<_> = members.iter().collect();
-            sorted.sort_by_key(|(name, _)| *name);
-            out.push('{');
-            for (name, value) in sorted {
-                out.push_str(&Value::from(name.as_str()).to_string());
-                out.push(':');
-                write_canonical(value, out);
-                out.push(',');
-            }
-            out.push('}');
-        }
-        Value::Array(items) => {
-            out.push('[');
-            for item in items {
-                write_canonical(item, out);
-                out.push(',');
-            }
-            out.push(']');
-        }
-        scalar => out.push_str(&scalar.to_string()),
-    }
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Results of operations.
 
+use kanso_domain::record::Member;
 use kanso_domain::sync::{
     Conflict, Deferral, OperationOutcome, ReceiptKey, Rejection, RejectionCode,
 };
@@ -10,31 +11,32 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::EntityName;
+use super::member::member_name;
 use super::operation::pointer_base;
 use crate::entries::EntryRecord;
 use crate::habits::HabitRecord;
 use crate::problem::MemberError;
 
-/// What became of an operation.
+/// Outcome of an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OperationStatus {
-    /// Done.
+    /// Carried out.
     Applied,
-    /// Done, beside what others edited since: `record` is what it now is.
+    /// Carried out and merged with newer edits of other members. `record` is the merged record.
     Merged,
-    /// Done: nothing changed, because the record already was like this or, with `on_conflict`
-    /// `server`, because somebody else was faster.
+    /// Nothing changed: the record already had these values or, with `on_conflict` `server`, the
+    /// stored values won.
     Noop,
-    /// Done before: this is a retry.
+    /// Retry of an operation that was carried out before.
     Duplicate,
-    /// Final: somebody else was faster. Nothing changed; a person or a rule decides.
+    /// Final: another device changed the same members. Nothing changed; the user or a rule decides.
     Conflict,
-    /// Final: it can never be carried out.
+    /// Final: the operation can never be carried out.
     Rejected,
-    /// Final: the record, or its habit, was deleted.
+    /// Final: the record, or the habit that it belongs to, was deleted.
     Gone,
-    /// Not now: retry it after what it waits for has arrived.
+    /// Not final: send the operation again after the record in `waits_for`.
     Deferred,
 }
 
@@ -44,71 +46,72 @@ pub enum OperationStatus {
     "op_id": "0198c2f4-2222-7c3a-9d2e-4f5a6b7c8d9e", "status": "applied", "version": 1, "seq": 8814
 }))]
 pub struct OperationResult {
-    /// The operation.
+    /// `op_id` of the operation.
     #[serde(with = "crate::text::uuid")]
     pub op_id: Uuid,
-    /// What became of it.
+    /// Outcome.
     pub status: OperationStatus,
-    /// When it is done: the record's version afterwards.
+    /// With `applied`, `merged`, `noop` and `duplicate`: version of the record afterwards.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<i64>,
-    /// When it is done: the position of the record's newest change afterwards.
+    /// With `applied`, `merged`, `noop` and `duplicate`: position of the record's newest change.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seq: Option<i64>,
-    /// With `conflict`: what it ran into.
+    /// With `conflict`: the stored record and the members that clash.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub conflict: Option<ConflictBody>,
-    /// With `merged`, the record as it now is. With `gone`, the tombstone, of the record or of the
-    /// habit that an entry belongs to; left out when that was purged.
+    /// With `merged`: the merged record. With `gone`: the tombstone of the record, or of the habit
+    /// that an entry belongs to; left out if the tombstone was purged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
+    // A value and not an enum of records: without a tag, serde would have to guess the type.
     pub record: Option<Value>,
-    /// With `rejected`: `invalid`, `habit_not_found`, `entry_not_found`, `op_id_reused`,
-    /// `group_failed` or `group_split`.
+    /// With `rejected`: the reason, one of `invalid`, `habit_not_found`, `entry_not_found`,
+    /// `op_id_reused`, `group_failed` and `group_split`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
-    /// With `rejected`: the members at fault, as JSON pointers into the operation.
+    /// With `rejected`: the invalid members, as JSON pointers into the operation.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<MemberError>,
-    /// With `deferred`: what has to arrive first.
+    /// With `deferred`: the record that must be created first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waits_for: Option<WaitsFor>,
 }
 
-/// What a conflicting operation ran into.
+/// The stored record that an operation conflicts with.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ConflictBody {
-    /// The version that the operation built on; `null` for a create.
+    /// Version that the operation was based on. `null` for a create.
     pub your_base: Option<i64>,
-    /// The stored record.
+    /// The stored record in its newest state.
     #[schema(value_type = Object)]
     pub record: Value,
-    /// The members on which the operation and the stored record disagree, and which somebody else
-    /// changed since.
+    /// Names of the members that the operation sets and another edit changed to a different value
+    /// since that version.
     pub clashing: Vec<String>,
-    /// The members that the operation could change alone.
+    /// Names of the members that only the operation changes, so they could merge.
     #[serde(default)]
     pub mergeable: Vec<String>,
-    /// The device of the record's newest edit, where that is known.
+    /// Device of the newest edit of the record. `null` if it is not known.
     #[serde(default)]
     pub changed_by: Option<Uuid>,
-    /// When that was.
+    /// Time of the newest edit of the record.
     #[serde(with = "crate::text")]
     #[schema(value_type = String, format = DateTime)]
     pub changed_at: Timestamp,
 }
 
-/// What a deferred operation waits for.
+/// The record that a deferred operation waits for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct WaitsFor {
-    /// The kind of record.
+    /// Kind of the record.
     pub entity: EntityName,
-    /// The record.
+    /// Id of the record.
     #[serde(with = "crate::text::uuid")]
     pub id: Uuid,
 }
 
-/// A record as JSON.
+/// Returns the record as JSON.
 pub(crate) fn record_json(record: &Record) -> Value {
     let json = match record {
         Record::Habit(habit) => serde_json::to_value(HabitRecord::from(habit)),
@@ -118,18 +121,20 @@ pub(crate) fn record_json(record: &Record) -> Value {
     json.unwrap_or(Value::Null)
 }
 
-fn names(members: &[&'static str]) -> Vec<String> {
-    members.iter().map(|&name| name.to_owned()).collect()
+fn names(members: &[Member]) -> Vec<String> {
+    let names = members.iter().copied().map(member_name);
+    names.map(str::to_owned).collect()
 }
 
 impl ConflictBody {
-    /// The conflict on the wire.
+    /// Converts a conflict to its wire form.
     pub fn new(conflict: &Conflict) -> Self {
         Self {
             your_base: conflict.your_base.map(kanso_domain::Version::get),
             record: record_json(&conflict.record),
             clashing: names(&conflict.clashing),
             mergeable: names(&conflict.mergeable),
+            // The stored record has the newest edit, which is not always the one that clashes.
             changed_by: conflict.record.edited_by().map(DeviceId::uuid),
             changed_at: conflict.record.stamp().updated_at,
         }
@@ -137,7 +142,7 @@ impl ConflictBody {
 }
 
 impl OperationResult {
-    /// The result of the operation with `key`.
+    /// Builds the result of the operation with `key`.
     pub fn new(key: ReceiptKey, outcome: &OperationOutcome) -> Self {
         let bare = |status| Self::bare(key.op_id, status);
         match outcome {
@@ -147,6 +152,8 @@ impl OperationResult {
                 ..Self::done(bare(OperationStatus::Merged), record)
             },
             OperationOutcome::Noop(record) => Self::done(bare(OperationStatus::Noop), record),
+            // The record may have changed since, so a retry gets the stored version and position of
+            // the first attempt and not the record.
             OperationOutcome::Duplicate { version, seq, .. } => Self {
                 version: Some(version.get()),
                 seq: Some(seq.get()),
@@ -160,10 +167,12 @@ impl OperationResult {
                 record: Some(record_json(record)),
                 ..bare(OperationStatus::Gone)
             },
+            // The tombstone was purged, so there is no record to send; the client drops its own.
             OperationOutcome::Purged(_) => bare(OperationStatus::Gone),
             OperationOutcome::Rejected(rejection) => {
                 Self::rejected(bare(OperationStatus::Rejected), rejection)
             }
+            // The operation stays in the outbox: the device sends it again after the habit.
             OperationOutcome::Deferred(Deferral::HabitUnknown(id)) => Self {
                 waits_for: Some(WaitsFor {
                     entity: EntityName::Habit,
@@ -189,6 +198,7 @@ impl OperationResult {
     }
 
     fn done(self, record: &Record) -> Self {
+        // The device compares the version with the base of its next edit, and need not pull first.
         let stamp = record.stamp();
         Self {
             version: Some(stamp.version.get()),
@@ -198,6 +208,7 @@ impl OperationResult {
     }
 
     fn rejected(self, rejection: &Rejection) -> Self {
+        // An error of a member of `fields` points into `fields`, others to the operation itself.
         let place = |error| MemberError::below(pointer_base(error), error);
         Self {
             code: Some(RejectionCode::as_str(rejection.code).to_owned()),

@@ -1,4 +1,16 @@
-//! Where a snapshot goes on, as text: `ks1_` and base64url.
+//! The text form of a resume position of a snapshot: `ks1_` and base64url without padding.
+//!
+//! Bytes, all numbers big-endian:
+//!
+//! | bytes | content |
+//! |---|---|
+//! | 8 | epoch |
+//! | 8 | head at which the snapshot began |
+//! | 8 | digest at that head |
+//! | 2 + 1 + 1 | first recent day: year, month, day |
+//! | 1 | part: 0 habits, 1 recent entries, 2 older entries |
+//! | 0 or 16 | id of the last record that was sent |
+//! | 4 | checksum |
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -9,42 +21,67 @@ use uuid::Uuid;
 
 const PREFIX: &str = "ks1_";
 
-/// A text that is not where a snapshot of this person goes on.
+/// Error: the text is not a resume position of a snapshot of this user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("is not where a snapshot goes on")]
+#[error("is not a resume position of a snapshot of this account")]
 pub struct ResumeMalformed;
 
-/// The part of a snapshot that goes on.
+/// The part of a snapshot that is sent next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ResumePart {
-    /// The habits.
+    /// Habits.
     Habits,
-    /// The entries of the recent days.
+    /// Entries of the recent days.
     Recent,
-    /// The entries before.
+    /// Entries of older days.
     Older,
 }
 
-/// Where a snapshot goes on. The server keeps nothing of it: the reader brings all of it back.
+/// Position at which a snapshot is resumed.
+///
+/// The server stores nothing about a snapshot: the client sends the whole position back. So any
+/// server can resume it, also after a restart.
+///
+/// # Examples
+/// ```
+/// use kanso_domain::sync::{Digest, Epoch};
+/// use kanso_domain::{Seq, UserId};
+/// use kanso_protocol::sync::{Resume, ResumePart};
+///
+/// let user = UserId::new("0198c2f4-8b7e-7c3a-9d2e-4f5a6b7c8d9e".parse()?);
+/// let position = Resume {
+///     epoch: Epoch::new(7),
+///     seq: Seq::ZERO,
+///     digest: Digest::EMPTY,
+///     recent_from: "2026-08-24".parse()?,
+///     part: ResumePart::Recent,
+///     after: None,
+/// };
+/// let text = position.text(user);
+/// assert!(text.starts_with("ks1_"));
+/// assert_eq!(Resume::parse(&text, user), Ok(position));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Resume {
-    /// The history that it belongs to.
+    /// Epoch of the history that the snapshot belongs to.
     pub epoch: Epoch,
-    /// The newest change when it began.
+    /// Head when the snapshot began.
     pub seq: Seq,
-    /// Of the live records at that change.
+    /// Digest of the live records at that head.
     pub digest: Digest,
-    /// Entries of this day and later come first.
+    /// First recent day: entries of this day and later are sent before older ones.
     pub recent_from: Date,
-    /// The part that goes on.
+    /// The part that is sent next.
     pub part: ResumePart,
-    /// After the record with this id.
+    /// Id of the last record that was sent; `None` at the start of a part.
     pub after: Option<Uuid>,
 }
 
 impl Resume {
-    /// The text for `user`: opaque, at most 71 URL-safe characters.
+    /// Returns the text for `user`: opaque, at most 71 URL-safe characters.
     pub fn text(&self, user: UserId) -> String {
+        // 8 + 8 + 8 + 4 + 1 + 16 + 4 bytes at most.
         let mut bytes = Vec::with_capacity(49);
         bytes.extend(self.epoch.get().to_be_bytes());
         bytes.extend(self.seq.get().to_be_bytes());
@@ -59,14 +96,15 @@ impl Resume {
         });
         bytes.extend(self.after.iter().flat_map(|after| *after.as_bytes()));
         let checksum = checksum(user, &bytes);
+        // The checksum is last, so it covers everything before it.
         bytes.extend(checksum);
         format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes))
     }
 
-    /// Reads what [`Resume::text`] wrote for the same person.
+    /// Reads a text that [`Resume::text`] wrote for the same user.
     ///
     /// # Errors
-    /// Anything else.
+    /// [`ResumeMalformed`] for any other text.
     pub fn parse(text: &str, user: UserId) -> Result<Self, ResumeMalformed> {
         Self::read(text, user).ok_or(ResumeMalformed)
     }
@@ -77,6 +115,8 @@ impl Resume {
         if *written != checksum(user, content) {
             return None;
         }
+        // The checksum only says that the text is whole. Every field is still checked: a text with a
+        // right checksum may come from a version with other values.
         let (epoch, rest) = content.split_first_chunk::<8>()?;
         let (seq, rest) = rest.split_first_chunk::<8>()?;
         let (digest, rest) = rest.split_first_chunk::<8>()?;
@@ -95,6 +135,7 @@ impl Resume {
                 _ => return None,
             },
             after: match rest {
+                // An id is all or nothing, so its absence needs no marker byte.
                 [] => None,
                 id => Some(Uuid::from_slice(id).ok()?),
             },
@@ -102,9 +143,11 @@ impl Resume {
     }
 }
 
-/// The beginning of a SHA-256: catches what was cut or mistyped, and what belongs to somebody else,
-/// whose positions mean nothing here. It is no protection against forgery and needs none: a
-/// position is not a permission.
+/// Returns the first four bytes of a SHA-256 over the user and the position.
+///
+/// It catches a text that was cut or mistyped, and a text of another user, whose positions have no
+/// meaning here. It does not protect against forgery and need not: the token of the request decides
+/// which records are read, and a position only says which of them come next.
 fn checksum(user: UserId, content: &[u8]) -> [u8; 4] {
     let whole: [u8; 32] = Sha256::new()
         .chain_update(user.uuid().as_bytes())
@@ -123,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn a_position_survives_its_text_and_is_of_one_person() {
+    fn position_round_trips_for_its_user_only() {
         for (part, after) in [
             (ResumePart::Habits, None),
             (ResumePart::Recent, Some(Uuid::from_u128(7))),
@@ -141,6 +184,7 @@ mod tests {
             assert!(text.len() <= 71, "{}", text.len());
             assert_eq!(Resume::parse(&text, user(1)), Ok(resume));
             assert_eq!(Resume::parse(&text, user(2)), Err(ResumeMalformed));
+            // A cut text must not be read as a position without an id.
             let cut = &text[..text.len() - 1];
             assert_eq!(Resume::parse(cut, user(1)), Err(ResumeMalformed));
         }

@@ -1,38 +1,56 @@
-//! A snapshot, line by line.
+//! The lines of a snapshot.
+//!
+//! Each line is one JSON object:
+//!
+//! ```
+//! use kanso_protocol::sync::SnapshotLine;
+//!
+//! let line: SnapshotLine = serde_json::from_str(
+//!     r#"{"type": "end", "cursor": "k1_ASNFZ4mrze8AAAAAAAAicHNaYSc", "records": 1830}"#,
+//! )?;
+//! let SnapshotLine::End { records, digest, .. } = line else {
+//!     panic!("the snapshot was cut off");
+//! };
+//! assert_eq!(records, 1830);
+//! // Without a digest, something changed while the snapshot was sent.
+//! assert_eq!(digest, None);
+//! # Ok::<(), serde_json::Error>(())
+//! ```
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::Change;
 
-/// A line of a snapshot. Without an `end` it was cut off.
+/// A line of a snapshot. A snapshot without a line `end` is incomplete.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum SnapshotLine {
-    /// The first line.
+    /// First line.
     Begin {
-        /// The position of the newest change when the snapshot began.
+        /// Head when the snapshot began.
         head: i64,
-        /// Of the live records at `head`.
+        /// Digest of the live records at `head`, 16 hexadecimal digits.
         digest: String,
-        /// Where a delta goes on that has everything since.
+        /// Cursor at `head`: a pull with it returns the changes since the snapshot began.
         cursor: String,
     },
-    /// A live record, or the settings.
+    /// A live habit, a live entry or the settings.
+    // Boxed: a record is many times larger than the other lines.
     Record(Box<Change>),
-    /// Everything up to here need not be sent again.
+    /// Checkpoint: the lines before it need not be sent again.
     Mark {
-        /// For the parameter `resume`, if the rest does not arrive.
+        /// Value for the parameter `resume` if the rest of the answer does not arrive.
         resume: String,
     },
-    /// The last line.
+    /// Last line.
     End {
-        /// The cursor of `begin`: the delta after it makes the replica exact.
+        /// Cursor of `begin`. Pull with it next: the changes that it returns complete the replica.
         cursor: String,
-        /// Of what was sent, if nothing changed meanwhile.
+        /// Digest of the records that were sent. Left out if something changed meanwhile.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         digest: Option<String>,
-        /// How many lines of this answer were records.
+        /// Number of lines `record` in this answer.
         records: u64,
     },
 }
@@ -43,11 +61,12 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn a_line_is_flat_and_survives_its_text() {
+    fn line_is_flat_and_round_trips() {
         let settings = json!({
             "timezone": "Europe/Rome", "week_start": "monday", "day_start": "00:00",
             "updated_at": "2026-11-22T13:05:09.123456Z"
         });
+        // Literals and not structs: the names of the members are the contract.
         for text in [
             json!({"type": "begin", "head": 3, "digest": "00", "cursor": "k1_"}),
             json!({"type": "record", "entity": "user", "seq": 2, "record": settings}),

@@ -1,4 +1,4 @@
-//! Answers that servers share.
+//! The shared cache of statistics.
 
 use std::time::Duration;
 
@@ -18,13 +18,13 @@ fn answers(server: &RedisServer) -> RedisAnswers {
     RedisAnswers::start(Redis::at(&server.url()).unwrap())
 }
 
-/// One whose answers are Redis', also when this machine is busy.
+/// Makes a cache with a long time limit, for a busy machine.
 fn patient_answers(server: &RedisServer) -> RedisAnswers {
     let redis = Redis::at(&server.url()).unwrap();
-    RedisAnswers::start(redis.waiting(Duration::from_secs(20)))
+    RedisAnswers::start(redis.with_time_limit(Duration::from_secs(20)))
 }
 
-/// Until it is found: when an answer has been kept is not told.
+/// Waits until an answer is found: `keep` returns before it is stored.
 async fn found(answers: &RedisAnswers, question: &str) -> Vec<u8> {
     let found = async {
         loop {
@@ -38,11 +38,11 @@ async fn found(answers: &RedisAnswers, question: &str) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn what_one_server_keeps_another_finds_for_the_same_person_and_question() {
+async fn an_answer_of_one_server_is_found_by_another_for_the_same_user_and_question() {
     let server = RedisServer::start();
     let (one, other) = (patient_answers(&server), patient_answers(&server));
     let kept = async {
-        // Until Redis listens.
+        // Until Redis accepts connections.
         while other.find(user(1), "weekly").await.is_none() {
             one.keep(user(1), "weekly", b"{\"rate\":1}");
             sleep(Duration::from_millis(5)).await;
@@ -50,7 +50,7 @@ async fn what_one_server_keeps_another_finds_for_the_same_person_and_question() 
     };
     timeout(Duration::from_secs(30), kept).await.unwrap();
     assert_eq!(found(&other, "weekly").await, b"{\"rate\":1}");
-    assert_eq!(other.find(user(2), "weekly").await, None, "somebody else");
+    assert_eq!(other.find(user(2), "weekly").await, None, "another user");
     assert_eq!(other.find(user(1), "today").await, None, "another question");
 
     one.keep(user(1), "longest", &vec![7; LONGEST_ANSWER]);
@@ -72,7 +72,7 @@ async fn what_one_server_keeps_another_finds_for_the_same_person_and_question() 
 }
 
 #[tokio::test]
-async fn a_redis_that_hangs_or_is_gone_costs_no_more_than_its_time_limit() {
+async fn a_hanging_or_stopped_redis_costs_at_most_the_time_limit() {
     let server = RedisServer::start();
     let answers = answers(&server);
     answers.keep(user(1), "weekly", b"{}");

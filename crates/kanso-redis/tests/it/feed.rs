@@ -25,10 +25,10 @@ fn feed(server: &Server) -> RedisFeed {
     RedisFeed::start(&redis, Arc::new(LocalFeed::new()))
 }
 
-/// Publishes on one server until the other has heard it: when a subscription begins is not told.
-async fn is_heard(one: &RedisFeed, other: &RedisFeed, about: UserId) {
+/// Publishes on one server until the other receives it: the beginning of a subscription is not visible.
+async fn arrives(one: &RedisFeed, other: &RedisFeed, about: UserId) {
     let mut subscription = other.subscribe(about);
-    let heard = async {
+    let arrived = async {
         for number in 1.. {
             one.publish(about, seq(number));
             let head = timeout(Duration::from_millis(20), subscription.changed()).await;
@@ -37,30 +37,30 @@ async fn is_heard(one: &RedisFeed, other: &RedisFeed, about: UserId) {
             }
         }
     };
-    timeout(Duration::from_secs(30), heard).await.unwrap();
+    timeout(Duration::from_secs(30), arrived).await.unwrap();
 }
 
 #[tokio::test]
-async fn what_one_server_commits_the_others_hear() {
+async fn a_commit_of_one_server_reaches_the_others() {
     let server = Server::start();
     let (one, other) = (feed(&server), feed(&server));
-    is_heard(&one, &other, user(1)).await;
-    is_heard(&other, &one, user(1)).await;
-    let mut somebody_else = other.subscribe(user(2));
+    arrives(&one, &other, user(1)).await;
+    arrives(&other, &one, user(1)).await;
+    let mut other_user = other.subscribe(user(2));
     one.publish(user(2), seq(7));
-    assert_eq!(somebody_else.changed().await, seq(7));
+    assert_eq!(other_user.changed().await, seq(7));
 }
 
 #[tokio::test]
-async fn without_redis_a_server_hears_itself_and_the_others_when_it_is_back() {
+async fn without_redis_only_local_heads_arrive_until_it_is_available_again() {
     let server = Server::start();
     let port = server.port();
     let (one, other) = (feed(&server), feed(&server));
-    is_heard(&one, &other, user(1)).await;
+    arrives(&one, &other, user(1)).await;
     drop(server);
     let mut own = one.subscribe(user(3));
     one.publish(user(3), seq(1));
     assert_eq!(own.changed().await, seq(1));
     let _back = Server::start_at(port);
-    is_heard(&one, &other, user(4)).await;
+    arrives(&one, &other, user(4)).await;
 }

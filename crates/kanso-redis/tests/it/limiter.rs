@@ -13,7 +13,7 @@ use kanso_testkit::{LegiblePseudonyms, RedisServer as Server};
 
 use crate::until;
 
-/// One request is earned every minute: nothing is, while a test runs.
+/// One request is earned every minute, so none during a test.
 const LIMIT: RateLimit = RateLimit {
     requests: 5,
     window_seconds: 300,
@@ -23,15 +23,15 @@ fn address(number: u32) -> ClientAddress {
     ClientAddress::new(IpAddr::V4(Ipv4Addr::from_bits(number)))
 }
 
-/// A server's limiter; it has an in-process one of its own, as each server does.
+/// Makes the limiter of a server, with its own in-process fallback.
 fn limiter(server: &Server) -> (RedisLimiter, Redis) {
     limiter_over(Redis::at(&server.url()).unwrap())
 }
 
-/// One that does not go on by itself when this machine is busy: its answers are Redis'.
+/// Makes a limiter with a long time limit, so that a busy machine does not cause a fallback.
 fn patient_limiter(server: &Server) -> (RedisLimiter, Redis) {
     let redis = Redis::at(&server.url()).unwrap();
-    limiter_over(redis.waiting(Duration::from_secs(20)))
+    limiter_over(redis.with_time_limit(Duration::from_secs(20)))
 }
 
 fn limiter_over(redis: Redis) -> (RedisLimiter, Redis) {
@@ -89,9 +89,9 @@ async fn racing_servers_let_exactly_the_limit_through() {
     assert_eq!(allowed, 100);
 }
 
-/// The same requests at the same moments get the same answers as from the limiter of one process.
+/// The same requests at the same instants get the same answers from both limiters.
 #[tokio::test]
-async fn redis_and_a_process_by_itself_count_alike() {
+async fn redis_and_the_local_limiter_count_alike() {
     let server = Server::start();
     let (shared, redis) = patient_limiter(&server);
     until(&redis, true).await;
@@ -125,7 +125,7 @@ async fn redis_and_a_process_by_itself_count_alike() {
 }
 
 #[tokio::test]
-async fn every_key_ends_by_itself() {
+async fn every_key_expires() {
     let server = Server::start();
     let (limiter, redis) = patient_limiter(&server);
     until(&redis, true).await;
@@ -142,7 +142,7 @@ async fn every_key_ends_by_itself() {
 }
 
 #[tokio::test]
-async fn without_redis_a_server_limits_by_itself_and_goes_on_when_it_is_back() {
+async fn without_redis_a_server_limits_alone_until_it_is_available_again() {
     let server = Server::start();
     let port = server.port();
     let (limiter, redis) = limiter(&server);
@@ -154,19 +154,22 @@ async fn without_redis_a_server_limits_by_itself_and_goes_on_when_it_is_back() {
     for _ in 0..20 {
         allowed += u32::from(limiter.check(address(1), LIMIT).await.allowed);
     }
-    assert_eq!(allowed, LIMIT.requests, "counted anew, but never open");
+    assert_eq!(
+        allowed, LIMIT.requests,
+        "the count restarts, but the limit holds"
+    );
     let _back = Server::start_at(port);
     until(&redis, true).await;
     assert!(limiter.check(address(1), LIMIT).await.allowed);
 }
 
 #[tokio::test]
-async fn a_redis_that_hangs_holds_nobody_up() {
+async fn a_hanging_redis_delays_no_request() {
     let server = Server::start();
     let (limiter, redis) = limiter(&server);
     until(&redis, true).await;
     server.signal("-STOP");
-    // Generous: what matters is that it is not the second that Redis may take to be given up.
+    // Generous, but less than the second after which the connection is given up.
     let many = async {
         for number in 0..100 {
             assert!(limiter.check(address(number), LIMIT).await.allowed);
@@ -178,7 +181,7 @@ async fn a_redis_that_hangs_holds_nobody_up() {
 }
 
 #[test]
-fn what_is_no_url_of_a_redis_is_refused_without_being_repeated() {
+fn an_invalid_url_is_refused_and_not_printed() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let _inside = runtime.enter();
     for url in [

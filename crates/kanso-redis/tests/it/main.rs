@@ -1,20 +1,18 @@
-//! The adapters on a real Redis: together, and while it is away.
+//! Tests of the adapters on a real Redis, also while it is unavailable.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test that meets what it does not expect stops there"
-)]
+#![expect(clippy::unwrap_used, reason = "a test stops at an unexpected error")]
 
 use kanso_application::ports::shared_service::SharedService as _;
 
 mod answers;
 mod feed;
+mod formats;
 mod limiter;
 mod stream_slots;
 mod throttle;
 mod tickets;
 
-/// Until Redis answers, or does no longer.
+/// Waits until Redis answers, or until it does not.
 async fn until(redis: &kanso_redis::Redis, answers: bool) {
     let changed = async {
         while redis.answers().await != answers {

@@ -1,4 +1,4 @@
-//! Streams that servers count together.
+//! The shared count of streams.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,12 +23,12 @@ fn slot(user: u128, stream: u128) -> StreamSlot {
     }
 }
 
-/// The counts of two servers, which wait for Redis however busy the machine is.
+/// Makes the counts of two servers, with a long time limit for a busy machine.
 async fn two(server: &RedisServer, lease: Duration) -> (RedisStreamSlots, RedisStreamSlots) {
     let patient = || {
         Redis::at(&server.url())
             .unwrap()
-            .waiting(Duration::from_secs(20))
+            .with_time_limit(Duration::from_secs(20))
     };
     let redis = patient();
     let listens = async {
@@ -52,7 +52,7 @@ async fn is_free(stream_slots: &RedisStreamSlots, slot: StreamSlot) {
 }
 
 #[tokio::test]
-async fn servers_count_streams_together_and_people_apart() {
+async fn servers_count_the_streams_of_each_user_together() {
     let server = RedisServer::start();
     let (one, other) = two(&server, LONG).await;
     for (stream_slots, stream) in [(&one, 1), (&other, 2), (&one, 3)] {
@@ -72,7 +72,7 @@ async fn servers_count_streams_together_and_people_apart() {
 }
 
 #[tokio::test]
-async fn of_racing_streams_exactly_as_many_as_there_are_seats_get_one() {
+async fn racing_streams_get_exactly_the_number_of_slots() {
     let server = RedisServer::start();
     let (one, other) = two(&server, LONG).await;
     let (one, other) = (&Arc::new(one), &Arc::new(other));
@@ -85,7 +85,7 @@ async fn of_racing_streams_exactly_as_many_as_there_are_seats_get_one() {
 }
 
 #[tokio::test]
-async fn a_seat_of_which_nothing_is_heard_is_free_and_one_that_is_renewed_is_not() {
+async fn a_slot_that_is_not_renewed_expires() {
     let server = RedisServer::start();
     let (one, other) = two(&server, LONG).await;
     for stream in 1..=3 {
@@ -100,7 +100,7 @@ async fn a_seat_of_which_nothing_is_heard_is_free_and_one_that_is_renewed_is_not
         server.command(&["ZSCORE", key, &member])
     };
     let later = end_of(1);
-    // The ends of two are moved to where they would be if nothing had been heard for long.
+    // Two slots get the end that they would have after a long silence.
     for stream in [1, 2] {
         let member = slot(1, stream).stream.to_string();
         server.command(&["ZADD", key, "1", &member]);
@@ -112,9 +112,15 @@ async fn a_seat_of_which_nothing_is_heard_is_free_and_one_that_is_renewed_is_not
         }
     };
     timeout(Duration::from_secs(30), renewed).await.unwrap();
-    assert!(other.take(slot(1, 4), MOST).await, "that of the second");
+    assert!(
+        other.take(slot(1, 4), MOST).await,
+        "the slot of the second stream"
+    );
     assert!(!other.take(slot(1, 5), MOST).await);
-    assert!(one.take(slot(1, 1), MOST).await, "it has it still");
+    assert!(
+        one.take(slot(1, 1), MOST).await,
+        "the first stream still has its slot"
+    );
 }
 
 #[tokio::test]

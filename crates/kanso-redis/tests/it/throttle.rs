@@ -1,4 +1,4 @@
-//! The shared brake on guessing passwords.
+//! The shared login throttle.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,15 +20,15 @@ fn local() -> LocalThrottle {
     LocalThrottle::new(Arc::new(ManualClock::at(noon())))
 }
 
-/// A server's brake, whose answers are Redis' also when this machine is busy.
+/// Makes a throttle with a long time limit, for a busy machine.
 async fn patient(server: &RedisServer) -> RedisThrottle {
     let redis = Redis::at(&server.url()).unwrap();
-    let redis = redis.waiting(Duration::from_secs(20));
+    let redis = redis.with_time_limit(Duration::from_secs(20));
     until(&redis, true).await;
     RedisThrottle::new(redis, Arc::new(LegiblePseudonyms), Arc::new(local()))
 }
 
-/// The seconds to wait before an attempt; an attempt that may be made comes to nothing.
+/// Returns the seconds to wait before an attempt. An admitted attempt is settled as unknown.
 async fn wait(throttle: &dyn LoginThrottle, name: &str) -> u32 {
     match throttle.admit(&email(name)).await {
         Admission::Wait { seconds } => seconds,
@@ -62,7 +62,7 @@ async fn servers_count_failures_together_and_accounts_apart() {
 }
 
 #[tokio::test]
-async fn many_at_once_on_several_servers_pass_no_sooner_than_one_after_the_other() {
+async fn concurrent_guesses_on_several_servers_are_no_faster_than_sequential_ones() {
     let server = RedisServer::start();
     let servers = [patient(&server).await, patient(&server).await].map(Arc::new);
     let attempts = (0..60).map(|nth| {
@@ -75,17 +75,17 @@ async fn many_at_once_on_several_servers_pass_no_sooner_than_one_after_the_other
     }
     assert_eq!(admitted, AT_ONCE);
     fail(&*servers[0], AT_ONCE).await;
-    assert!(wait(&*servers[1], "ada").await > 0, "each of them counts");
+    assert!(wait(&*servers[1], "ada").await > 0, "each failure counts");
 }
 
-/// The same attempts with the same outcome are let through and held up alike.
+/// Both throttles give the same answers to the same attempts.
 #[tokio::test]
-async fn redis_and_a_process_by_itself_decide_alike() {
+async fn redis_and_the_local_throttle_decide_alike() {
     let server = RedisServer::start();
     let (shared, alone) = (patient(&server).await, local());
     for nth in 0..18 {
         let (ours, theirs) = (wait(&shared, "ada").await, wait(&alone, "ada").await);
-        // Time passes for one of them.
+        // Redis' clock runs during the test, the local one does not.
         assert!(
             ours <= theirs && theirs - ours <= 20,
             "after {nth} failures {ours} and {theirs}"
@@ -98,7 +98,7 @@ async fn redis_and_a_process_by_itself_decide_alike() {
 }
 
 #[tokio::test]
-async fn every_key_ends_by_itself_and_a_success_leaves_none() {
+async fn every_key_expires_and_a_success_deletes_it() {
     let server = RedisServer::start();
     let throttle = patient(&server).await;
     fail(&throttle, 7).await;
@@ -115,7 +115,7 @@ async fn every_key_ends_by_itself_and_a_success_leaves_none() {
 }
 
 #[tokio::test]
-async fn without_redis_a_server_slows_down_by_itself() {
+async fn without_redis_a_server_throttles_alone() {
     let server = RedisServer::start();
     let redis = Redis::at(&server.url()).unwrap();
     until(&redis, true).await;
@@ -132,9 +132,9 @@ async fn without_redis_a_server_slows_down_by_itself() {
     assert_eq!(wait(&throttle, "ada").await, 0);
 }
 
-/// Redis was restored, or another one with a slower clock took over.
+/// A failover may lead to a Redis with a slower clock.
 #[tokio::test]
-async fn a_clock_that_was_set_back_makes_nobody_wait_longer() {
+async fn a_clock_that_was_set_back_makes_no_user_wait_longer() {
     let server = RedisServer::start();
     let throttle = patient(&server).await;
     fail(&throttle, 6).await;

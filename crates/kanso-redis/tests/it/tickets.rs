@@ -1,10 +1,10 @@
-//! Tickets that servers share.
+//! The shared tickets.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use kanso_application::ports::credentials::Identity;
-use kanso_application::ports::tickets::{KeptTicket, TicketStore as _};
+use kanso_application::ports::tickets::{StoredTicket, TicketStore as _};
 use kanso_domain::sessions::TokenHash;
 use kanso_domain::{SessionId, Timestamp, UserId};
 use kanso_local::LocalTickets;
@@ -14,20 +14,22 @@ use kanso_testkit::{ManualClock, RedisServer};
 use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
-/// A server's tickets, which wait so long for Redis.
+/// Makes the ticket store of a server with a time limit.
 fn tickets(server: &RedisServer, time_limit: Duration) -> RedisTickets {
-    let redis = Redis::at(&server.url()).unwrap().waiting(time_limit);
+    let redis = Redis::at(&server.url())
+        .unwrap()
+        .with_time_limit(time_limit);
     let clock = Arc::new(ManualClock::at(noon()));
     RedisTickets::new(redis, Arc::new(LocalTickets::new(clock)))
 }
 
-fn ticket(number: u128) -> (TokenHash, KeptTicket) {
+fn ticket(number: u128) -> (TokenHash, StoredTicket) {
     let identity = Identity {
         user_id: UserId::new(Uuid::from_u128(number)),
         session_id: SessionId::new(Uuid::from_u128(number + 1)),
     };
     let expires_at = Timestamp::from_micros(1_768_478_400_000_001).unwrap();
-    let kept = KeptTicket {
+    let kept = StoredTicket {
         identity,
         expires_at,
     };
@@ -35,13 +37,13 @@ fn ticket(number: u128) -> (TokenHash, KeptTicket) {
 }
 
 #[tokio::test]
-async fn a_ticket_of_one_server_is_taken_by_another_once() {
+async fn a_ticket_of_one_server_is_redeemed_by_another_once() {
     let server = RedisServer::start();
     let patient = || tickets(&server, Duration::from_secs(20));
     let (one, other) = (patient(), patient());
     let (hash, kept) = ticket(1);
     let taken = async {
-        // Until Redis listens.
+        // Until Redis accepts connections.
         loop {
             one.keep(hash, kept).await;
             if let Some(taken) = other.take(hash).await {
@@ -61,13 +63,13 @@ async fn a_ticket_of_one_server_is_taken_by_another_once() {
 }
 
 #[tokio::test]
-async fn without_redis_a_server_takes_its_own() {
+async fn without_redis_a_server_redeems_its_own_tickets() {
     let server = RedisServer::start();
     let alone = tickets(&server, Duration::from_millis(50));
     drop(server);
     let (hash, kept) = ticket(1);
     let taken = async {
-        // Whoever asks finds out that it is away, and a ticket that is kept then is forgotten.
+        // The first call discovers the outage, and a ticket that is stored by it is lost.
         loop {
             alone.keep(hash, kept).await;
             if let Some(taken) = alone.take(hash).await {

@@ -1,4 +1,4 @@
-//! The server's settings, put together once at the start.
+//! Settings of the server, resolved once at the start.
 
 mod report;
 mod secret;
@@ -21,9 +21,9 @@ pub use secret::Secret;
 pub use settings::{CONFIG_VARIABLE, Key, SETTINGS, Setting};
 pub use sources::{Environment, Flags};
 
-use sources::{Layers, Place};
+use sources::{SettingValues, ValueLocation};
 
-/// A setting that cannot be used. It prints as one line that says where it is and what to do.
+/// An invalid setting. Printed, it is one line that names the place and the remedy.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{place}: {problem}")]
 pub struct ConfigError {
@@ -32,7 +32,7 @@ pub struct ConfigError {
 }
 
 impl ConfigError {
-    /// A `problem` with what was found at `place`.
+    /// Creates an error for the value at `place`.
     pub fn invalid(place: impl fmt::Display, problem: impl Into<String>) -> Self {
         Self {
             place: place.to_string(),
@@ -41,21 +41,21 @@ impl ConfigError {
     }
 }
 
-/// Which database holds the records.
+/// Database that holds the records.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Database {
-    /// SQLite, in this file.
+pub enum DatabaseConfig {
+    /// SQLite, in the given file.
     Sqlite(PathBuf),
     /// PostgreSQL.
     Postgres {
-        /// Where.
+        /// Connection URL.
         url: DatabaseUrl,
-        /// The most connections at a time.
+        /// Maximum number of open connections.
         connections: NonZeroUsize,
     },
 }
 
-impl fmt::Display for Database {
+impl fmt::Display for DatabaseConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Sqlite(path) => write!(f, "sqlite {}", path.display()),
@@ -64,94 +64,96 @@ impl fmt::Display for Database {
     }
 }
 
-/// What signs access tokens.
+/// Key that signs access tokens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Signing {
-    /// HS256 with the key in the data folder, made on the first start.
+    /// HS256 with the key in the data folder, generated on the first start.
     Generated,
-    /// HS256 with this secret.
+    /// HS256 with the given secret.
     Secret(Secret),
-    /// RS256 with the private key in this file.
+    /// RS256 with the private key in the given file.
     PrivateKeyFile(PathBuf),
 }
 
-/// What signed access tokens before.
+/// Keys that signed access tokens before.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FormerKeys {
-    /// With HS256.
+    /// Secret of HS256.
     pub secret: Option<Secret>,
-    /// With RS256, the private key in this file.
+    /// File with the private key of RS256.
     pub key_file: Option<PathBuf>,
 }
 
-/// How log lines are written.
+/// Format of log lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {
-    /// For people.
+    /// Human-readable lines.
     Text,
-    /// For machines: one JSON object a line.
+    /// One JSON object per line.
     Json,
 }
 
-/// Everything that can be set.
+/// All settings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
-    /// The address to listen on.
+    /// Address to listen on.
     pub listen: SocketAddr,
-    /// The folder for database and signing key.
+    /// Folder for the database and the signing key.
     pub data_dir: PathBuf,
-    /// Which database holds the records.
-    pub database: Database,
-    /// The Redis that several servers share.
+    /// Database that holds the records.
+    pub database: DatabaseConfig,
+    /// URL of the Redis that several servers share.
     pub redis_url: Option<Secret>,
-    /// Requests that one address may make; `None` is unlimited.
+    /// Limit on the requests of one address; `None` is unlimited.
     pub rate_limit: Option<RateLimit>,
-    /// Whose `X-Forwarded-For` is believed.
+    /// Proxies whose `X-Forwarded-For` is trusted.
     pub trusted_proxies: Vec<IpNet>,
-    /// Which web origins may call.
+    /// Web origins that may call the API (CORS).
     pub cors_origins: Vec<String>,
-    /// What signs access tokens.
+    /// Key that signs access tokens.
     pub signing: Signing,
-    /// What signed them before; its tokens stay good.
+    /// Keys that signed them before; their tokens stay valid.
     pub former_keys: FormerKeys,
-    /// The `iss` of access tokens.
+    /// `iss` claim of access tokens.
     pub jwt_issuer: String,
-    /// How long results of operations and tombstones are kept.
+    /// Retention of receipts and tombstones.
     pub retention: Retention,
-    /// Where metrics are told; `None` for nowhere.
+    /// Address that reports metrics; `None` reports none.
     pub metrics_listen: Option<SocketAddr>,
-    /// How long a shutdown waits before the listener closes.
+    /// Time that a shutdown waits before it closes the listener.
     pub drain_delay: Duration,
-    /// What is logged.
+    /// Filter of log lines.
     pub log: String,
-    /// How it is written.
+    /// Format of log lines.
     pub log_format: LogFormat,
 }
 
-/// The settings and what is worth saying about them.
+/// Resolved settings with warnings and a report.
 #[derive(Clone, Debug)]
 pub struct Resolved {
-    /// The settings.
+    /// Settings.
     pub config: Config,
-    /// One line each.
+    /// Warnings, one line each.
     pub warnings: Vec<String>,
-    /// The settings as TOML, secrets masked, each with its source.
+    /// Settings as TOML with masked secrets and the source of each.
     pub report: String,
 }
 
 impl Config {
-    /// Puts the settings together: flag beats variable beats file beats default.
+    /// Resolves the settings. Precedence: flag, variable, file, default.
     ///
     /// # Errors
-    /// The first value that cannot be used.
+    /// The first invalid value.
     pub fn resolve(flags: Flags, environment: &Environment) -> Result<Resolved, ConfigError> {
-        let layers = Layers::merge(flags, environment)?;
-        let config = Self::from_layers(&layers)?;
+        let values = SettingValues::merge(flags, environment)?;
+        let config = Self::from_values(&values)?;
+        // A warning, not an error: orchestrators set variables of their own, such as Kubernetes'
+        // `KANSO_PORT` for a service named `kanso`. In the file an unknown name is an error.
         let warnings = environment
             .unknown()
             .map(|name| format!("{name} is not a setting and is ignored"))
             .collect();
-        let report = report::toml(&config, &layers);
+        let report = report::toml(&config, &values);
         Ok(Resolved {
             config,
             warnings,
@@ -159,12 +161,12 @@ impl Config {
         })
     }
 
-    /// Settings for a server in a test: any free port, everything in `data_dir`, no limits.
+    /// Returns settings for a test: any free port, all files in `data_dir`, no rate limit.
     pub fn for_testing(data_dir: &Path) -> Self {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             data_dir: data_dir.to_owned(),
-            database: Database::Sqlite(data_dir.join("kanso.db")),
+            database: DatabaseConfig::Sqlite(data_dir.join("kanso.db")),
             redis_url: None,
             rate_limit: None,
             trusted_proxies: Vec::new(),
@@ -180,65 +182,69 @@ impl Config {
         }
     }
 
-    fn from_layers(layers: &Layers) -> Result<Self, ConfigError> {
-        let data_dir = layers.read(Key::DataDir, |text| {
+    fn from_values(values: &SettingValues) -> Result<Self, ConfigError> {
+        let data_dir = values.read(Key::DataDir, |text| {
             if text.is_empty() {
                 Err("must name a folder".into())
             } else {
                 Ok(PathBuf::from(text))
             }
         })?;
-        let connections = layers.read(Key::DatabaseConnections, values::connections)?;
-        let database = match layers.find(Key::DatabaseUrl) {
-            Some(_) => layers.read(Key::DatabaseUrl, |text| values::database(text, connections))?,
-            None => Database::Sqlite(data_dir.join("kanso.db")),
+        // Parsed even if the database is SQLite: an invalid value is reported at once, not when the
+        // database is changed later.
+        let connections = values.read(Key::DatabaseConnections, values::connections)?;
+        let database = match values.find(Key::DatabaseUrl) {
+            Some(_) => values.read(Key::DatabaseUrl, |text| values::database(text, connections))?,
+            None => DatabaseConfig::Sqlite(data_dir.join("kanso.db")),
         };
         Ok(Self {
-            listen: layers.read(Key::Listen, values::listen)?,
+            listen: values.read(Key::Listen, values::listen)?,
             data_dir,
             database,
-            redis_url: layers
+            redis_url: values
                 .find(Key::RedisUrl)
                 .map(|url| Secret::new(url.text.clone())),
-            rate_limit: layers.read(Key::RateLimit, values::rate_limit)?,
-            trusted_proxies: layers.read(Key::TrustedProxies, values::proxies)?,
-            cors_origins: layers.read(Key::CorsOrigins, values::origins)?,
-            signing: signing(layers)?,
-            former_keys: former_keys(layers),
-            jwt_issuer: layers.read(Key::JwtIssuer, values::issuer)?,
+            rate_limit: values.read(Key::RateLimit, values::rate_limit)?,
+            trusted_proxies: values.read(Key::TrustedProxies, values::proxies)?,
+            cors_origins: values.read(Key::CorsOrigins, values::origins)?,
+            signing: signing(values)?,
+            former_keys: former_keys(values),
+            jwt_issuer: values.read(Key::JwtIssuer, values::issuer)?,
             retention: Retention {
-                receipts_days: layers.read(Key::OperationRetention, values::days)?,
-                tombstones_days: layers.read(Key::TombstoneRetention, values::days)?,
+                receipts_days: values.read(Key::OperationRetention, values::days)?,
+                tombstones_days: values.read(Key::TombstoneRetention, values::days)?,
             },
-            metrics_listen: layers.read(Key::MetricsListen, values::optional_listen)?,
-            drain_delay: layers.read(Key::DrainDelay, values::drain_delay)?,
-            log: layers.read(Key::Log, values::log_filter)?,
-            log_format: layers.read(Key::LogFormat, values::log_format)?,
+            metrics_listen: values.read(Key::MetricsListen, values::optional_listen)?,
+            drain_delay: values.read(Key::DrainDelay, values::drain_delay)?,
+            log: values.read(Key::Log, values::log_filter)?,
+            log_format: values.read(Key::LogFormat, values::log_format)?,
         })
     }
 }
 
-fn signing(layers: &Layers) -> Result<Signing, ConfigError> {
+fn signing(values: &SettingValues) -> Result<Signing, ConfigError> {
     match (
-        layers.find(Key::JwtSecret),
-        layers.find(Key::JwtPrivateKeyFile),
+        values.find(Key::JwtSecret),
+        values.find(Key::JwtPrivateKeyFile),
     ) {
         (None, None) => Ok(Signing::Generated),
         (Some(secret), None) => Ok(Signing::Secret(Secret::new(secret.text.clone()))),
         (None, Some(file)) => Ok(Signing::PrivateKeyFile(PathBuf::from(&file.text))),
+        // An error, not a precedence: the operator believes that both are in use, and the ignored key
+        // would be noticed only when its tokens fail.
         (Some(secret), Some(file)) => Err(ConfigError::invalid(
-            Place(Key::JwtSecret.setting(), &secret.source),
+            ValueLocation(Key::JwtSecret.setting(), &secret.source),
             format!(
-                "is set, and so is {}; a server signs with one key, so unset one",
-                Place(Key::JwtPrivateKeyFile.setting(), &file.source)
+                "is set, and so is {}; a server signs with one key, unset one of them",
+                ValueLocation(Key::JwtPrivateKeyFile.setting(), &file.source)
             ),
         )),
     }
 }
 
-fn former_keys(layers: &Layers) -> FormerKeys {
-    let secret = layers.find(Key::JwtFormerSecret);
-    let file = layers.find(Key::JwtFormerKeyFile);
+fn former_keys(values: &SettingValues) -> FormerKeys {
+    let secret = values.find(Key::JwtFormerSecret);
+    let file = values.find(Key::JwtFormerKeyFile);
     FormerKeys {
         secret: secret.map(|secret| Secret::new(secret.text.clone())),
         key_file: file.map(|file| PathBuf::from(&file.text)),

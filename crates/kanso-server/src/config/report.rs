@@ -1,30 +1,40 @@
-//! Shows the effective settings.
+//! Report of the effective settings.
 
 use std::fmt::Write as _;
 
 use super::settings::{Key, SETTINGS};
-use super::sources::{Found, Layers, Place};
-use super::{Config, Database};
+use super::sources::{SettingValues, SourcedValue, ValueLocation};
+use super::{Config, DatabaseConfig};
 
-/// The settings as TOML that could be a `kanso.toml`, secrets masked, each with its source.
-pub(super) fn toml(config: &Config, layers: &Layers) -> String {
+/// Formats the settings as a valid `kanso.toml`, with masked secrets and the source of each.
+pub(super) fn toml(config: &Config, values: &SettingValues) -> String {
     let mut text = String::new();
     for setting in &SETTINGS {
         let name = setting.name;
         // Writing to a string cannot fail.
-        let _ = match layers.find(setting.key) {
-            Some(Found { source, .. }) if setting.is_secret() => {
-                writeln!(text, "{name} = \"***\" # {}", Place(setting, source))
+        let _ = match values.find(setting.key) {
+            Some(SourcedValue { source, .. }) if setting.is_secret() => {
+                writeln!(
+                    text,
+                    "{name} = \"***\" # {}",
+                    ValueLocation(setting, source)
+                )
             }
             Some(found) => {
-                // A URL may hold a password.
+                // The `Display` of a database URL omits the password.
                 let value = match (&config.database, setting.key) {
-                    (Database::Postgres { url, .. }, Key::DatabaseUrl) => url.to_string().into(),
+                    (DatabaseConfig::Postgres { url, .. }, Key::DatabaseUrl) => {
+                        url.to_string().into()
+                    }
                     _ => value(setting.key, &found.text),
                 };
-                writeln!(text, "{name} = {value} # {}", Place(setting, &found.source))
+                writeln!(
+                    text,
+                    "{name} = {value} # {}",
+                    ValueLocation(setting, &found.source)
+                )
             }
-            None if let (Key::DatabaseUrl, Database::Sqlite(path)) =
+            None if let (Key::DatabaseUrl, DatabaseConfig::Sqlite(path)) =
                 (setting.key, &config.database) =>
             {
                 let url = format!("sqlite://{}", path.display());

@@ -1,4 +1,4 @@
-//! Text that prints nowhere.
+//! Text that is masked when printed.
 
 use std::fmt;
 
@@ -12,7 +12,7 @@ impl Secret {
         Self(text)
     }
 
-    /// The secret itself.
+    /// Returns the secret itself.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -35,7 +35,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_secret_does_not_print() {
+    fn secret_prints_as_a_mask() {
         let secret = Secret::new("canary".into());
         assert_eq!(format!("{secret} {secret:?}"), "*** ***");
     }

@@ -1,80 +1,81 @@
-//! The settings there are. One table: flags, variables, the file, `--help` and `config` read it.
+//! The table of settings. Flags, variables, the file, `--help` and `config` are derived from it.
 
-/// A setting.
+/// Key of a setting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Key {
-    /// The address to listen on.
+    /// Address to listen on.
     Listen,
-    /// Where the data folder is.
+    /// Data folder.
     DataDir,
-    /// Which database holds the records.
+    /// URL of the database.
     DatabaseUrl,
-    /// How many connections to it there may be.
+    /// Maximum number of connections to PostgreSQL.
     DatabaseConnections,
-    /// What servers share besides the database.
+    /// URL of Redis.
     RedisUrl,
-    /// How many requests an address may make.
+    /// Limit on the requests of one address.
     RateLimit,
-    /// Whose `X-Forwarded-For` is believed.
+    /// Proxies whose `X-Forwarded-For` is trusted.
     TrustedProxies,
-    /// Which web origins may call.
+    /// Web origins that may call the API.
     CorsOrigins,
-    /// The HS256 signing secret.
+    /// HS256 secret that signs access tokens.
     JwtSecret,
-    /// The RS256 signing key.
+    /// File of the RS256 key that signs access tokens.
     JwtPrivateKeyFile,
-    /// The HS256 secret that signed before.
+    /// HS256 secret that signed before.
     JwtFormerSecret,
-    /// The RS256 key that signed before.
+    /// File of the RS256 key that signed before.
     JwtFormerKeyFile,
-    /// The `iss` of access tokens.
+    /// `iss` claim of access tokens.
     JwtIssuer,
-    /// How long results of operations are kept.
+    /// Retention of receipts.
     OperationRetention,
-    /// How long tombstones are kept.
+    /// Retention of tombstones.
     TombstoneRetention,
-    /// Where metrics are told.
+    /// Address that reports metrics.
     MetricsListen,
-    /// How long a shutdown waits before the listener closes.
+    /// Time that a shutdown waits before it closes the listener.
     DrainDelay,
-    /// What is logged.
+    /// Filter of log lines.
     Log,
-    /// How it is written.
+    /// Format of log lines.
     LogFormat,
 }
 
-/// What there is to say about a setting.
+/// Description of a setting.
 #[derive(Debug)]
 pub struct Setting {
-    /// Which one.
+    /// Key of the setting.
     pub key: Key,
-    /// Its name in `kanso.toml`.
+    /// Name in `kanso.toml`.
     pub name: &'static str,
-    /// Its flag without the dashes; `None` for a secret, since everybody can list processes.
+    /// Flag without the dashes; `None` for a secret, because all users of a machine can read the
+    /// arguments of its processes.
     pub flag: Option<&'static str>,
-    /// Its variable.
+    /// Environment variable.
     pub variable: &'static str,
-    /// Its value when nothing is set; `None` when it is computed or absent.
+    /// Value if nothing is set; `None` if it is computed or absent.
     pub default: Option<&'static str>,
-    /// The default in words, where [`Setting::default`] has none.
+    /// Description of the default if [`Setting::default`] is `None`.
     pub default_in_words: &'static str,
-    /// What `--help` calls the value.
+    /// Placeholder of the value in `--help`.
     pub value: &'static str,
-    /// What `--help` says.
+    /// Help text.
     pub help: &'static str,
 }
 
 impl Setting {
-    /// Whether the value is masked wherever it would be shown.
+    /// Returns true if the value is masked wherever it is shown.
     pub const fn is_secret(&self) -> bool {
         self.flag.is_none()
     }
 }
 
 impl Key {
-    /// What there is to say about this setting.
+    /// Returns the description of the setting.
     pub fn setting(self) -> &'static Setting {
-        // The table is in the order of the enum, which a test holds.
+        // Valid because the table has the order of the enum, which a test checks.
         &SETTINGS[self as usize]
     }
 }
@@ -99,7 +100,7 @@ const fn setting(
     }
 }
 
-/// Every setting, in the order in which people should meet them.
+/// All settings, in the order of `--help`: the ones that most installations set come first.
 pub static SETTINGS: [Setting; 19] = [
     setting(
         Key::Listen,
@@ -113,7 +114,7 @@ pub static SETTINGS: [Setting; 19] = [
         ("data_dir", "data-dir", "KANSO_DATA_DIR"),
         Some("./kanso-data"),
         "FOLDER",
-        "Folder for the database and the signing key; made when missing",
+        "Folder for the database and the signing key; created if missing",
     ),
     Setting {
         default_in_words: "sqlite://<data dir>/kanso.db",
@@ -122,7 +123,7 @@ pub static SETTINGS: [Setting; 19] = [
             ("database_url", "database-url", "KANSO_DATABASE_URL"),
             None,
             "URL",
-            "Database, as sqlite://PATH or postgres://USER:PASSWORD@HOST/NAME",
+            "DatabaseConfig, as sqlite://PATH or postgres://USER:PASSWORD@HOST/NAME",
         )
     },
     setting(
@@ -134,7 +135,7 @@ pub static SETTINGS: [Setting; 19] = [
         ),
         Some("16"),
         "NUMBER",
-        "Most connections to a PostgreSQL database at a time",
+        "Maximum number of connections to PostgreSQL",
     ),
     Setting {
         flag: None,
@@ -152,7 +153,7 @@ pub static SETTINGS: [Setting; 19] = [
         ("rate_limit", "rate-limit", "KANSO_RATE_LIMIT"),
         Some("100/60s"),
         "REQUESTS/WINDOW",
-        "Requests that one address may make in a window, or `off`",
+        "Limit on the requests of one address, or `off`",
     ),
     setting(
         Key::TrustedProxies,
@@ -163,18 +164,18 @@ pub static SETTINGS: [Setting; 19] = [
         ),
         Some(""),
         "CIDR,…",
-        "Proxies whose X-Forwarded-For is believed, as addresses or CIDRs",
+        "Proxies whose X-Forwarded-For is trusted, as addresses or CIDRs",
     ),
     setting(
         Key::CorsOrigins,
         ("cors_origins", "cors-origins", "KANSO_CORS_ORIGINS"),
         Some(""),
         "ORIGIN,…",
-        "Web origins that may call from a browser, such as https://app.example.org",
+        "Web origins that may call the API, such as https://app.example.org",
     ),
     Setting {
         flag: None,
-        default_in_words: "a key made on the first start, in <data dir>/jwt-secret",
+        default_in_words: "a key generated on the first start, in <data dir>/jwt-secret",
         ..setting(
             Key::JwtSecret,
             ("jwt_secret", "jwt-secret", "KANSO_JWT_SECRET"),
@@ -209,7 +210,7 @@ pub static SETTINGS: [Setting; 19] = [
             ),
             None,
             "SECRET",
-            "Secret that signed before: its access tokens stay good while keys change (HS256)",
+            "Previous secret, whose access tokens stay valid during a key rotation (HS256)",
         )
     },
     Setting {
@@ -223,7 +224,7 @@ pub static SETTINGS: [Setting; 19] = [
             ),
             None,
             "FILE",
-            "RSA private key (PEM) that signed before, likewise (RS256)",
+            "Previous RSA private key (PEM), likewise (RS256)",
         )
     },
     setting(
@@ -242,7 +243,7 @@ pub static SETTINGS: [Setting; 19] = [
         ),
         Some("90d"),
         "DAYS",
-        "Days for which a repeated operation finds its first result",
+        "Days for which a retry of an operation returns the first result",
     ),
     setting(
         Key::TombstoneRetention,
@@ -253,14 +254,14 @@ pub static SETTINGS: [Setting; 19] = [
         ),
         Some("180d"),
         "DAYS",
-        "Days for which deletions are remembered; a device that was away longer starts anew",
+        "Days for which tombstones are kept; a device that was offline longer downloads everything",
     ),
     setting(
         Key::MetricsListen,
         ("metrics_listen", "metrics-listen", "KANSO_METRICS_LISTEN"),
         Some("off"),
         "ADDRESS:PORT",
-        "Address for Prometheus to ask for /metrics, such as 127.0.0.1:9464, or `off`",
+        "Address that serves /metrics to Prometheus, such as 127.0.0.1:9464, or `off`",
     ),
     setting(
         Key::DrainDelay,
@@ -274,18 +275,18 @@ pub static SETTINGS: [Setting; 19] = [
         ("log", "log", "KANSO_LOG"),
         Some("info,refinery_core=warn"),
         "FILTER",
-        "What to log: a level, or a filter such as info,kanso_http=debug",
+        "Log filter: a level, or a list such as info,kanso_http=debug",
     ),
     setting(
         Key::LogFormat,
         ("log_format", "log-format", "KANSO_LOG_FORMAT"),
         Some("text"),
         "FORMAT",
-        "How to log: text or json",
+        "Log format: text or json",
     ),
 ];
 
-/// The variable and the flag that name the file.
+/// Variable that names the settings file, like the flag `--config`.
 pub const CONFIG_VARIABLE: &str = "KANSO_CONFIG";
 
 #[cfg(test)]
@@ -293,7 +294,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_table_is_in_the_order_of_its_keys() {
+    fn table_has_the_order_of_its_keys() {
         for (index, setting) in SETTINGS.iter().enumerate() {
             assert_eq!(setting.key as usize, index, "{}", setting.name);
         }

@@ -1,4 +1,7 @@
-//! Where values come from: flag beats variable beats file beats default.
+//! Sources of values and their precedence: flag, variable, file, default.
+//!
+//! The nearer a source is to the single run, the higher it ranks: a flag belongs to one start, a
+//! variable to one unit or container, the file to the installation.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -8,12 +11,12 @@ use std::path::{Path, PathBuf};
 use super::ConfigError;
 use super::settings::{CONFIG_VARIABLE, Key, SETTINGS, Setting};
 
-/// The variables of the process whose names begin with `KANSO_`.
+/// Environment variables with the prefix `KANSO_`.
 #[derive(Clone, Debug, Default)]
 pub struct Environment(BTreeMap<String, OsString>);
 
 impl Environment {
-    /// Reads the process's environment.
+    /// Reads the environment of the process.
     #[expect(
         clippy::disallowed_methods,
         reason = "the one place that reads the environment"
@@ -22,7 +25,7 @@ impl Environment {
         Self::from_pairs(std::env::vars_os())
     }
 
-    /// An environment made of `pairs`.
+    /// Creates an environment from `pairs`. Other prefixes are ignored.
     pub fn from_pairs(pairs: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
         let ours = pairs.into_iter().filter_map(|(name, value)| {
             let name = name
@@ -34,7 +37,8 @@ impl Environment {
         Self(ours.collect())
     }
 
-    /// A variable's value. An empty one counts as unset: compose files pass those on.
+    /// Returns the value of a variable. An empty value counts as unset, because a compose file with
+    /// `KANSO_X: ${KANSO_X}` sets the variable even if the host has none.
     fn get(&self, name: &str) -> Result<Option<&str>, ConfigError> {
         let Some(value) = self.0.get(name).filter(|value| !value.is_empty()) else {
             return Ok(None);
@@ -43,7 +47,7 @@ impl Environment {
         value.to_str().map(Some).ok_or_else(problem)
     }
 
-    /// Variables that look like settings and are none.
+    /// Returns the variables with the prefix that are not settings.
     pub fn unknown(&self) -> impl Iterator<Item = &str> {
         let known = |name: &str| {
             name == CONFIG_VARIABLE || SETTINGS.iter().any(|setting| setting.variable == name)
@@ -55,99 +59,101 @@ impl Environment {
     }
 }
 
-/// Values given on the command line.
+/// Values of the command line.
 #[derive(Clone, Debug, Default)]
 pub struct Flags {
-    /// `--config`.
+    /// File of `--config`.
     pub config: Option<PathBuf>,
-    /// The settings.
+    /// Values of settings.
     pub values: BTreeMap<Key, String>,
 }
 
-/// Where a value was found.
+/// Source of a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Source {
+pub(super) enum ValueSource {
     Flag,
     Variable,
     File(PathBuf),
     Default,
 }
 
-/// A value and where it was found.
+/// A value with its source.
 #[derive(Clone, Debug)]
-pub(super) struct Found {
+pub(super) struct SourcedValue {
     pub(super) text: String,
-    pub(super) source: Source,
+    pub(super) source: ValueSource,
 }
 
-/// How a person would call the place: in messages, and beside the value in `config`.
-pub(super) struct Place<'a>(pub(super) &'a Setting, pub(super) &'a Source);
+/// Displays the place of a value as its user wrote it: in messages, and in the output of `config`.
+pub(super) struct ValueLocation<'a>(pub(super) &'a Setting, pub(super) &'a ValueSource);
 
-impl fmt::Display for Place<'_> {
+impl fmt::Display for ValueLocation<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(setting, source) = self;
         match source {
-            Source::Flag => write!(f, "--{}", setting.flag.unwrap_or_default()),
-            Source::Variable => f.write_str(setting.variable),
-            Source::File(path) => write!(f, "{} in {}", setting.name, path.display()),
-            Source::Default => f.write_str("default"),
+            ValueSource::Flag => write!(f, "--{}", setting.flag.unwrap_or_default()),
+            ValueSource::Variable => f.write_str(setting.variable),
+            ValueSource::File(path) => write!(f, "{} in {}", setting.name, path.display()),
+            ValueSource::Default => f.write_str("default"),
         }
     }
 }
 
-/// The value of every setting that has one.
+/// Values of all settings that have one.
 #[derive(Clone, Debug)]
-pub(super) struct Layers(BTreeMap<Key, Found>);
+pub(super) struct SettingValues(BTreeMap<Key, SourcedValue>);
 
-impl Layers {
+impl SettingValues {
     pub(super) fn merge(flags: Flags, environment: &Environment) -> Result<Self, ConfigError> {
-        let mut found = BTreeMap::new();
-        let mut lay = |key, text: String, source| {
-            found.insert(key, Found { text, source });
+        let mut merged = BTreeMap::new();
+        // From the lowest to the highest rank: a later value replaces an earlier one.
+        let mut put = |key, text: String, source| {
+            merged.insert(key, SourcedValue { text, source });
         };
         for setting in &SETTINGS {
             if let Some(text) = setting.default {
-                lay(setting.key, text.to_owned(), Source::Default);
+                put(setting.key, text.to_owned(), ValueSource::Default);
             }
         }
         if let Some(path) = file_to_read(flags.config, environment)? {
             for (key, text) in read_file(&path)? {
-                lay(key, text, Source::File(path.clone()));
+                put(key, text, ValueSource::File(path.clone()));
             }
         }
         for setting in &SETTINGS {
             if let Some(text) = environment.get(setting.variable)? {
-                lay(setting.key, text.to_owned(), Source::Variable);
+                put(setting.key, text.to_owned(), ValueSource::Variable);
             }
         }
         for (key, text) in flags.values {
-            lay(key, text, Source::Flag);
+            put(key, text, ValueSource::Flag);
         }
-        Ok(Self(found))
+        Ok(Self(merged))
     }
 
-    pub(super) fn find(&self, key: Key) -> Option<&Found> {
+    pub(super) fn find(&self, key: Key) -> Option<&SourcedValue> {
         self.0.get(&key)
     }
 
-    /// Reads a setting that has a value, at least its default.
+    /// Parses the value of a setting. A setting without a value is parsed as the empty text.
     pub(super) fn read<T>(
         &self,
         key: Key,
         parse: impl FnOnce(&str) -> Result<T, String>,
     ) -> Result<T, ConfigError> {
         let setting = key.setting();
-        let nothing = Found {
+        let empty = SourcedValue {
             text: String::new(),
-            source: Source::Default,
+            source: ValueSource::Default,
         };
-        let found = self.find(key).unwrap_or(&nothing);
-        parse(&found.text)
-            .map_err(|problem| ConfigError::invalid(Place(setting, &found.source), problem))
+        let value = self.find(key).unwrap_or(&empty);
+        parse(&value.text)
+            .map_err(|problem| ConfigError::invalid(ValueLocation(setting, &value.source), problem))
     }
 }
 
-/// The file that was named, else `./kanso.toml` where there is one.
+/// Returns the named file, else `./kanso.toml` if it exists. A named file must exist: a mistyped
+/// name must not start a server with defaults.
 fn file_to_read(
     flag: Option<PathBuf>,
     environment: &Environment,
@@ -167,6 +173,7 @@ fn read_file(path: &Path) -> Result<Vec<(Key, String)>, ConfigError> {
     let text = std::fs::read_to_string(path)
         .map_err(|error| invalid(format!("cannot be read: {error}")))?;
     let table: toml::Table = toml::from_str(&text).map_err(|error| {
+        // toml's own display draws the line over several lines; errors here are one line.
         let end = error.span().map_or(0, |span| span.start.min(text.len()));
         let line = text[..end].matches('\n').count() + 1;
         invalid(format!("line {line}: {}", error.message()))
@@ -186,15 +193,18 @@ fn read_member(path: &Path, name: &str, value: &toml::Value) -> Result<(Key, Str
     let text = match value {
         toml::Value::String(text) => Some(text.clone()),
         toml::Value::Array(items) => {
+            // Lists become the comma-separated text of a flag, so that one parser reads both. No
+            // address, network or origin contains a comma.
             let items: Option<Vec<_>> = items.iter().map(toml::Value::as_str).collect();
             items.map(|items| items.join(","))
         }
+        // Numbers and booleans are refused: `drain_delay = 5` has no unit.
         _ => None,
     };
-    let place = Source::File(path.to_owned());
+    let place = ValueSource::File(path.to_owned());
     text.map(|text| (setting.key, text)).ok_or_else(|| {
         ConfigError::invalid(
-            Place(setting, &place),
+            ValueLocation(setting, &place),
             "must be a string or a list of strings",
         )
     })

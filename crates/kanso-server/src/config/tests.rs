@@ -45,12 +45,12 @@ impl File {
 }
 
 #[test]
-fn nothing_set_is_a_local_server_on_sqlite() {
+fn defaults_are_a_local_server_on_sqlite() {
     let config = resolve(&[]).expect("defaults").config;
     assert_eq!(config.listen.to_string(), "127.0.0.1:8080");
     assert_eq!(
         config.database,
-        Database::Sqlite("./kanso-data/kanso.db".into())
+        DatabaseConfig::Sqlite("./kanso-data/kanso.db".into())
     );
     assert_eq!(
         config.rate_limit,
@@ -91,7 +91,7 @@ fn flag_beats_variable_beats_file_beats_default() {
         ),
         "log_format = \"text\" # default",
         "database_url = \"sqlite://./kanso-data/kanso.db\" # default",
-        "# jwt_secret is not set: a key made on the first start, in <data dir>/jwt-secret",
+        "# jwt_secret is not set: a key generated on the first start, in <data dir>/jwt-secret",
     ] {
         assert!(
             resolved.report.lines().any(|l| l == line),
@@ -102,7 +102,7 @@ fn flag_beats_variable_beats_file_beats_default() {
 }
 
 #[test]
-fn the_report_can_be_read_again() {
+fn report_is_a_valid_configuration() {
     let report = resolve(&[("KANSO_RATE_LIMIT", "off")])
         .expect("good settings")
         .report;
@@ -129,7 +129,7 @@ fn secrets_are_masked_everywhere() {
 }
 
 #[test]
-fn the_password_of_a_database_is_shown_nowhere() {
+fn password_of_the_database_is_masked_everywhere() {
     let url = "postgres://me:canary@db/kanso?sslmode=verify-full";
     let resolved = resolve(&[("KANSO_DATABASE_URL", url)]).expect("good");
     let line = "database_url = \"postgres://me@db:5432/kanso\" # KANSO_DATABASE_URL";
@@ -139,7 +139,7 @@ fn the_password_of_a_database_is_shown_nowhere() {
 }
 
 #[test]
-fn a_wrong_value_names_its_place_and_what_would_be_right() {
+fn error_names_the_place_and_a_valid_example() {
     for (name, value, says) in [
         (
             "KANSO_LISTEN",
@@ -154,7 +154,7 @@ fn a_wrong_value_names_its_place_and_what_would_be_right() {
         (
             "KANSO_CORS_ORIGINS",
             "*",
-            "`*` would let every web page call; list the origins",
+            "`*` would allow every web page; list the origins",
         ),
         (
             "KANSO_DATABASE_URL",
@@ -177,7 +177,7 @@ fn a_wrong_value_names_its_place_and_what_would_be_right() {
             "xml",
             "\"xml\" is neither `text` nor `json`",
         ),
-        ("KANSO_JWT_ISSUER", " ", "an issuer must have a name"),
+        ("KANSO_JWT_ISSUER", " ", "must not be empty"),
     ] {
         let problem = resolve(&[(name, value)]).expect_err(name);
         assert!(problem.starts_with(&format!("{name}: ")), "{problem}");
@@ -198,7 +198,7 @@ fn both_signing_keys_are_refused() {
 }
 
 #[test]
-fn an_empty_variable_is_not_set() {
+fn empty_variable_counts_as_unset() {
     let config = resolve(&[("KANSO_JWT_SECRET", ""), ("KANSO_LISTEN", "")])
         .expect("good")
         .config;
@@ -207,7 +207,7 @@ fn an_empty_variable_is_not_set() {
 }
 
 #[test]
-fn an_unknown_variable_is_a_warning() {
+fn unknown_variable_is_a_warning() {
     let resolved = resolve(&[("KANSO_LISTNE", "127.0.0.1:1")]).expect("good settings");
     assert_eq!(
         resolved.warnings,
@@ -216,7 +216,7 @@ fn an_unknown_variable_is_a_warning() {
 }
 
 #[test]
-fn an_unknown_member_of_the_file_is_an_error() {
+fn unknown_name_in_the_file_is_an_error() {
     let problem = File::new("listne = 'x'").resolve().expect_err("a typo");
     assert!(
         problem.contains("`listne` is not a setting; `kanso-server --help`"),
@@ -225,7 +225,7 @@ fn an_unknown_member_of_the_file_is_an_error() {
 }
 
 #[test]
-fn a_file_that_cannot_be_used_says_why() {
+fn error_of_a_file_names_the_reason() {
     let problem = File::new("log = 'info'\nlisten = \n")
         .resolve()
         .expect_err("no TOML");

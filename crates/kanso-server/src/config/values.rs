@@ -1,4 +1,4 @@
-//! Reads the text of a setting.
+//! Parsers of the values of settings.
 
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroUsize;
@@ -9,9 +9,9 @@ use ipnet::IpNet;
 use kanso_application::ports::limiter::RateLimit;
 use kanso_postgres::UrlError;
 
-use super::{Database, LogFormat};
+use super::{DatabaseConfig, LogFormat};
 
-/// Why a text is no value of its setting, and what would be one.
+/// Message that says why a text is invalid and gives an example.
 pub(super) type Problem = String;
 
 pub(super) fn listen(text: &str) -> Result<SocketAddr, Problem> {
@@ -19,7 +19,7 @@ pub(super) fn listen(text: &str) -> Result<SocketAddr, Problem> {
         .map_err(|_| format!("{text:?} is not an address and port such as 127.0.0.1:8080"))
 }
 
-/// `None` when it is off.
+/// Parses an address, or `off` as `None`.
 pub(super) fn optional_listen(text: &str) -> Result<Option<SocketAddr>, Problem> {
     if text == "off" {
         return Ok(None);
@@ -28,25 +28,24 @@ pub(super) fn optional_listen(text: &str) -> Result<Option<SocketAddr>, Problem>
     text.parse().map(Some).map_err(problem)
 }
 
-/// The text may hold a password, so no message repeats it.
-pub(super) fn database(text: &str, connections: NonZeroUsize) -> Result<Database, Problem> {
+/// Parses a database URL. It may hold a password, so no message repeats the text.
+pub(super) fn database(text: &str, connections: NonZeroUsize) -> Result<DatabaseConfig, Problem> {
     let example = "use sqlite:// followed by a path, such as sqlite://./kanso-data/kanso.db, or \
                    postgres://user:password@host:5432/kanso";
     match text.split_once("://") {
+        // URL parameters are refused: SQLite's own URL options would be ignored without notice.
         Some(("sqlite", path)) if !path.is_empty() && !path.contains(['?', '#']) => {
-            Ok(Database::Sqlite(PathBuf::from(path)))
+            Ok(DatabaseConfig::Sqlite(PathBuf::from(path)))
         }
         Some(("postgres" | "postgresql", _)) => match text.parse() {
-            Ok(url) => Ok(Database::Postgres { url, connections }),
+            Ok(url) => Ok(DatabaseConfig::Postgres { url, connections }),
             Err(problem) => Err(UrlError::to_string(&problem)),
         },
-        _ => Err(format!(
-            "is not a database that this build knows; {example}"
-        )),
+        _ => Err(format!("is not a supported database; {example}")),
     }
 }
 
-/// More than any PostgreSQL server is set up for: a slip of the finger.
+/// Maximum number of connections. PostgreSQL servers accept fewer, so more is a typing error.
 const MOST_CONNECTIONS: usize = 1_000;
 
 pub(super) fn connections(text: &str) -> Result<NonZeroUsize, Problem> {
@@ -65,6 +64,7 @@ pub(super) fn rate_limit(text: &str) -> Result<Option<RateLimit>, Problem> {
     let requests = requests.trim().parse().map_err(|_| problem())?;
     let window = duration(window.trim()).map_err(|_| problem())?;
     let seconds = u32::try_from(window.as_secs()).map_err(|_| problem())?;
+    // The limiter counts in whole seconds, and its headers report them.
     if requests == 0 || seconds == 0 || window.subsec_nanos() != 0 {
         return Err(format!(
             "{text:?} needs at least one request and whole seconds"
@@ -82,6 +82,7 @@ pub(super) fn proxies(text: &str) -> Result<Vec<IpNet>, Problem> {
             let address = item.parse::<IpAddr>().map(IpNet::from);
             address
                 .or_else(|_| item.parse::<IpNet>())
+                // `10.1.2.3/8` means the network 10.0.0.0/8.
                 .map(|net| net.trunc())
                 .map_err(|_| {
                     format!("{item:?} is neither an address nor a CIDR such as 10.0.0.0/8")
@@ -94,9 +95,10 @@ pub(super) fn origins(text: &str) -> Result<Vec<String>, Problem> {
     items(text)
         .map(|item| {
             if item == "*" {
-                return Err("`*` would let every web page call; list the origins".into());
+                return Err("`*` would allow every web page; list the origins".into());
             }
             if is_origin(item) {
+                // Browsers send scheme and host in lower case (RFC 6454 §4).
                 return Ok(item.to_ascii_lowercase());
             }
             Err(format!(
@@ -106,7 +108,8 @@ pub(super) fn origins(text: &str) -> Result<Vec<String>, Problem> {
         .collect()
 }
 
-/// `http(s)://host[:port]`, as a browser sends it (RFC 6454 §6.2).
+/// Returns true for `http(s)://host[:port]`, the form in which a browser sends an origin
+/// (RFC 6454 §6.2). Anything else, such as a trailing slash, would never match.
 fn is_origin(text: &str) -> bool {
     let Ok(uri) = text.parse::<http::Uri>() else {
         return false;
@@ -121,12 +124,12 @@ fn is_origin(text: &str) -> bool {
 
 pub(super) fn issuer(text: &str) -> Result<String, Problem> {
     if text.trim().is_empty() {
-        return Err("an issuer must have a name".into());
+        return Err("must not be empty".into());
     }
     Ok(text.to_owned())
 }
 
-/// Longer would look like a server that hangs.
+/// Maximum drain delay. With a longer one a shutdown would look like a hanging process.
 const LONGEST_DRAIN_DELAY: Duration = Duration::from_mins(5);
 
 pub(super) fn drain_delay(text: &str) -> Result<Duration, Problem> {
@@ -137,7 +140,7 @@ pub(super) fn drain_delay(text: &str) -> Result<Duration, Problem> {
     Ok(delay)
 }
 
-/// A hundred years: more is a slip of the finger.
+/// Maximum retention: a hundred years. More is a typing error.
 const MOST_DAYS: u32 = 36_500;
 
 pub(super) fn days(text: &str) -> Result<u32, Problem> {
@@ -164,7 +167,7 @@ pub(super) fn log_filter(text: &str) -> Result<String, Problem> {
     }
 }
 
-/// A number and a unit: `250ms`, `5s`, `2m`, `1h`.
+/// Parses a number and a unit: `250ms`, `5s`, `2m`, `1h`.
 fn duration(text: &str) -> Result<Duration, Problem> {
     let problem = || format!("{text:?} is not a duration such as 500ms, 5s or 2m");
     let digits = text
@@ -180,6 +183,7 @@ fn duration(text: &str) -> Result<Duration, Problem> {
         _ => None,
     };
     let total = millis
+        // Checked: a huge number must be an error, not a short duration.
         .and_then(|millis| number.checked_mul(millis))
         .ok_or_else(problem)?;
     Ok(Duration::from_millis(total))
@@ -274,7 +278,7 @@ mod tests {
     #[test]
     fn database_urls() {
         let database = |text| database(text, NonZeroUsize::MIN);
-        let sqlite = |path: &str| Ok(Database::Sqlite(path.into()));
+        let sqlite = |path: &str| Ok(DatabaseConfig::Sqlite(path.into()));
         assert_eq!(database("sqlite://./a/kanso.db"), sqlite("./a/kanso.db"));
         assert_eq!(
             database("sqlite:///var/lib/kanso.db"),

@@ -1,4 +1,4 @@
-//! Lets connections in, as many as the limits say.
+//! Accepts connections, up to the limit.
 
 use std::io;
 use std::sync::Arc;
@@ -9,46 +9,52 @@ use tokio::sync::Semaphore;
 use tokio::time::sleep;
 use tokio_util::task::TaskTracker;
 
-use super::connection::Host;
-use super::{Limits, Listener, Stages};
+use super::connection::ConnectionServer;
+use super::{Limits, Listener, Shutdown};
 
-/// After an error that more of the same would only repeat (no file descriptor left).
+/// First pause after an error that an immediate retry would repeat, such as EMFILE: no file
+/// descriptor is left. Doubles with each further error.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
+
+/// Longest pause, so that a recovered server accepts again within a second.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// Serves a router on a listener.
-pub struct Doorway {
-    host: Arc<Host>,
+/// Accepts the connections of a listener and serves a router on each.
+pub struct Acceptor {
+    server: Arc<ConnectionServer>,
     connections: TaskTracker,
 }
 
-impl Doorway {
-    /// A doorway to `router` that obeys `stages`.
-    pub fn new(router: Router, stages: Stages, limits: Limits) -> Self {
+impl Acceptor {
+    /// Creates an acceptor for `router` that stops with `shutdown`.
+    pub fn new(router: Router, shutdown: Shutdown, limits: Limits) -> Self {
         Self {
-            host: Arc::new(Host::new(router, stages, limits)),
+            server: Arc::new(ConnectionServer::new(router, shutdown, limits)),
             connections: TaskTracker::new(),
         }
     }
 
-    /// Every connection that is open.
+    /// Returns the tracker of all open connections.
     pub fn connections(&self) -> TaskTracker {
         self.connections.clone()
     }
 
-    /// Accepts connections until the server closes; then the listener is gone, and the
-    /// connections that are open end by themselves.
+    /// Accepts connections until the shutdown closes the listener. Open connections continue after
+    /// that and end by themselves.
     pub async fn serve(self, mut listener: impl Listener) {
-        let permits = Arc::new(Semaphore::new(self.host.limits.connections));
-        let closing = self.host.stages.closing().clone();
+        let permits = Arc::new(Semaphore::new(self.server.limits.connections));
+        let closing = self.server.shutdown.closing().clone();
         let mut pause = FIRST_PAUSE;
         loop {
             let next = async {
-                // The semaphore is never closed; were it, the loop would end.
+                // The permit comes before the accept: over the limit a connection waits in the
+                // kernel's queue, where it costs no memory of this process. `acquire_owned` fails
+                // only for a closed semaphore, and this one is never closed.
                 let permit = Arc::clone(&permits).acquire_owned().await.ok()?;
                 Some((permit, listener.accept().await))
             };
             let (permit, accepted) = tokio::select! {
+                // Under load `next` is always ready; unbiased, a shutdown could lose some rounds.
                 biased;
                 () = closing.cancelled() => break,
                 next = next => match next {
@@ -59,15 +65,15 @@ impl Doorway {
             match accepted {
                 Ok((stream, peer)) => {
                     pause = FIRST_PAUSE;
-                    let host = Arc::clone(&self.host);
+                    let server = Arc::clone(&self.server);
                     self.connections.spawn(async move {
-                        host.serve(stream, peer).await;
+                        server.serve(stream, peer).await;
                         drop(permit);
                     });
                 }
                 Err(error) if is_about_one_connection(&error) => {}
                 Err(error) => {
-                    tracing::warn!(%error, "a connection could not be accepted; pausing");
+                    tracing::warn!(%error, "accept failed, pausing");
                     tokio::select! {
                         () = closing.cancelled() => break,
                         () = sleep(pause) => pause = (pause * 2).min(LONGEST_PAUSE),
@@ -79,7 +85,8 @@ impl Doorway {
     }
 }
 
-/// Whether the error says that a peer went away before it was accepted: the next one is fine.
+/// Returns true if the error concerns only the accepted peer, which left too early. The next
+/// `accept` can succeed at once, so no pause is needed (accept(2), "Error handling").
 fn is_about_one_connection(error: &io::Error) -> bool {
     matches!(
         error.kind(),

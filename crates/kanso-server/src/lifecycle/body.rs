@@ -1,4 +1,4 @@
-//! Bodies: a request's that may not pause for ever, a response's that says when it is out.
+//! Request bodies with a time-out, and response bodies that mark their request as running.
 
 use std::io;
 use std::pin::Pin;
@@ -11,25 +11,28 @@ use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tokio::time::{Instant, Sleep, sleep};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
-use super::pulse::RequestGuard;
+use super::activity::RequestGuard;
 
-/// A request's body that fails with [`io::ErrorKind::TimedOut`] when it pauses for too long.
-pub(super) struct PatientBody {
+/// Request body that fails with [`io::ErrorKind::TimedOut`] if no bytes arrive for `pause`.
+///
+/// The limit is on a pause, not on the whole body: a slow client that makes progress may finish.
+pub(super) struct TimedBody {
     body: Incoming,
     pause: Duration,
     pause_closing: Duration,
     closing: CancellationToken,
-    waiting: Option<Waiting>,
+    /// Created at the first pause: most bodies arrive with their header and need no timer.
+    pause_timer: Option<PauseTimer>,
 }
 
-/// Made at the first pause: most bodies arrive with their header.
-struct Waiting {
+/// Time limit of one pause.
+struct PauseTimer {
     timer: Pin<Box<Sleep>>,
-    /// `None` once the server is closing and the timer runs on the shorter pause.
+    /// `None` once the server is closing: then the timer has the shorter limit.
     closing: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
 }
 
-impl PatientBody {
+impl TimedBody {
     pub(super) const fn new(
         body: Incoming,
         pause: Duration,
@@ -41,30 +44,32 @@ impl PatientBody {
             pause,
             pause_closing,
             closing,
-            waiting: None,
+            pause_timer: None,
         }
     }
 
-    /// Waits on: `Ready` when the patience is over.
-    fn poll_patience(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let waiting = self.waiting.get_or_insert_with(|| Waiting {
+    /// Ready once the pause has lasted too long.
+    fn poll_pause(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let pause = self.pause_timer.get_or_insert_with(|| PauseTimer {
             timer: Box::pin(sleep(self.pause)),
             closing: Some(Box::pin(self.closing.clone().cancelled_owned())),
         });
-        if let Some(closing) = &mut waiting.closing
+        if let Some(closing) = &mut pause.closing
             && closing.as_mut().poll(cx).is_ready()
         {
-            waiting.closing = None;
+            // A fused future must not be polled again after it is ready.
+            pause.closing = None;
+            // Only ever shortens the wait: the pause may already be nearly over.
             let soon = Instant::now() + self.pause_closing;
-            if soon < waiting.timer.deadline() {
-                waiting.timer.as_mut().reset(soon);
+            if soon < pause.timer.deadline() {
+                pause.timer.as_mut().reset(soon);
             }
         }
-        waiting.timer.as_mut().poll(cx)
+        pause.timer.as_mut().poll(cx)
     }
 }
 
-impl Body for PatientBody {
+impl Body for TimedBody {
     type Data = Bytes;
     type Error = BoxError;
 
@@ -72,12 +77,13 @@ impl Body for PatientBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        // The body first: bytes that have arrived count even if the timer has fired meanwhile.
         if let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(cx) {
-            self.waiting = None;
+            self.pause_timer = None;
             return Poll::Ready(frame.map(|result| result.map_err(Into::into)));
         }
-        ready!(self.poll_patience(cx));
-        let error = io::Error::new(io::ErrorKind::TimedOut, "the request body stopped arriving");
+        ready!(self.poll_pause(cx));
+        let error = io::Error::new(io::ErrorKind::TimedOut, "request body stopped arriving");
         Poll::Ready(Some(Err(error.into())))
     }
 
@@ -86,11 +92,13 @@ impl Body for PatientBody {
     }
 
     fn size_hint(&self) -> SizeHint {
+        // Carries the Content-Length, by which the edge refuses a large body before it is read.
         self.body.size_hint()
     }
 }
 
-/// A response's body; its request runs until it is dropped.
+/// Response body that counts its request as running until it is dropped. hyper drops it when the
+/// last byte is written or the connection ends, so a slow reader counts too.
 pub(super) struct GuardedBody {
     body: AnyBody,
     _guard: RequestGuard,

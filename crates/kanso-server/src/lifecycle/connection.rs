@@ -12,32 +12,32 @@ use hyper_util::server::conn::auto;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{sleep, timeout};
 
-use super::pulse::Pulse;
+use super::activity::Activity;
+use super::deadline::Deadline;
 use super::service::ConnectionService;
-use super::stream::{Protocol, WatchedStream};
-use super::watchdog::Watchdog;
-use super::{Limits, Stages};
+use super::stream::{Protocol, TrackedStream};
+use super::{Limits, Shutdown};
 
-/// How long an HTTP/2 peer has to notice that its idle connection is being closed.
+/// Time for the peer of an idle HTTP/2 connection to receive GOAWAY and close its side.
 const GOAWAY_GRACE: Duration = Duration::from_secs(1);
 
-/// What every connection is served with.
+/// Serves connections: the router, the limits and the HTTP settings that all of them share.
 #[derive(Clone)]
-pub(super) struct Host {
+pub(super) struct ConnectionServer {
     pub(super) router: Router,
-    pub(super) stages: Stages,
+    pub(super) shutdown: Shutdown,
     pub(super) limits: Limits,
     http1: auto::Builder<TokioExecutor>,
     http2: auto::Builder<TokioExecutor>,
 }
 
-impl Host {
-    pub(super) fn new(router: Router, stages: Stages, limits: Limits) -> Self {
+impl ConnectionServer {
+    pub(super) fn new(router: Router, shutdown: Shutdown, limits: Limits) -> Self {
         let mut protocol = auto::Builder::new(TokioExecutor::new());
         protocol
             .http1()
             .timer(TokioTimer::new())
-            // The watchdog does this, and also sees a peer that never sends a byte.
+            // `Deadline` limits this time, and also covers a peer that never sends a byte.
             .header_read_timeout(None)
             .max_buf_size(usize::try_from(limits.header_bytes).unwrap_or(usize::MAX))
             .max_headers(limits.headers);
@@ -46,56 +46,63 @@ impl Host {
             .timer(TokioTimer::new())
             .max_header_list_size(limits.header_bytes)
             .max_concurrent_streams(limits.streams)
+            // Bytes a stream: with all streams open, a connection buffers 6.4 MB at most.
             .max_send_buf_size(64 * 1024)
+            // A PING finds a peer that is gone while an event stream waits for a notice, which can
+            // take hours without a byte from the peer.
             .keep_alive_interval(limits.write_stall)
             .keep_alive_timeout(limits.header);
         Self {
             router,
-            stages,
+            shutdown,
             limits,
             http1: protocol.clone().http1_only(),
             http2: protocol.http2_only(),
         }
     }
 
-    /// Serves `stream` until the peer leaves, stands still for too long, or the server closes.
+    /// Serves `stream` until the peer closes it, a deadline passes, or the server shuts down.
     pub(super) async fn serve<S>(&self, stream: S, peer: SocketAddr)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let pulse = Pulse::new();
+        let activity = Activity::new();
         let service = ConnectionService {
             router: self.router.clone(),
             peer,
-            pulse: pulse.clone(),
-            stages: self.stages.clone(),
+            activity: activity.clone(),
+            shutdown: self.shutdown.clone(),
             limits: self.limits,
         };
-        let mut stream = WatchedStream::new(stream, pulse.clone());
-        let mut watchdog = Watchdog::new(&pulse, self.limits);
+        let mut stream = TrackedStream::new(stream, activity.clone());
+        let mut deadline = Deadline::new(&activity, self.limits);
         let protocol = tokio::select! {
             biased;
             protocol = stream.protocol() => match protocol {
                 Ok(Protocol::Http1) => &self.http1,
                 Ok(Protocol::Http2) => &self.http2,
-                // It left before it said anything.
+                // The peer left before it sent anything.
                 Err(_) => return,
             },
-            () = self.stages.cut().cancelled() => return,
-            () = self.stages.closing().cancelled() => return,
-            () = watchdog.barks(&pulse) => return,
+            () = self.shutdown.cut().cancelled() => return,
+            () = self.shutdown.closing().cancelled() => return,
+            () = deadline.elapsed(&activity) => return,
         };
         let mut connection = pin!(protocol.serve_connection(TokioIo::new(stream), service));
 
         tokio::select! {
-            // The connection first: the others judge by what it has just done.
+            // The connection is polled first, because `deadline` reads the activity that this poll
+            // updates. In another order a deadline could pass although its request has just begun.
             biased;
             ended = connection.as_mut() => return log_end(ended),
-            () = self.stages.cut().cancelled() => return,
-            () = self.stages.closing().cancelled() => {}
-            () = watchdog.barks(&pulse) => {
-                tracing::debug!("a connection stood still for too long and is closed");
-                if !(pulse.is_http2() && pulse.is_quiet()) {
+            () = self.shutdown.cut().cancelled() => return,
+            () = self.shutdown.closing().cancelled() => {}
+            () = deadline.elapsed(&activity) => {
+                tracing::debug!("connection timed out");
+                // An idle HTTP/2 peer gets GOAWAY. Any other peer is in the middle of a message,
+                // where no answer would be understood, or is an idle HTTP/1 peer, which expects
+                // the close (RFC 9112 §9.8).
+                if !(activity.is_http2() && activity.is_idle()) {
                     return;
                 }
                 connection.as_mut().graceful_shutdown();
@@ -106,39 +113,45 @@ impl Host {
             }
         }
 
+        // hyper answers the running requests and refuses new ones. It does not limit how long that
+        // takes, so the same deadlines and the cut stay in force.
         connection.as_mut().graceful_shutdown();
         tokio::select! {
             biased;
             ended = connection.as_mut() => log_end(ended),
-            () = self.stages.cut().cancelled() => {}
-            () = watchdog.barks(&pulse) => {}
-            () = falls_quiet(&pulse) => {}
+            () = self.shutdown.cut().cancelled() => {}
+            () = deadline.elapsed(&activity) => {}
+            () = until_idle(&activity) => {}
         }
     }
 }
 
-/// Waits until nothing runs on a closing connection. hyper ends an idle one by itself, but would
-/// wait for the rest of a header that has begun.
-async fn falls_quiet(pulse: &Pulse) {
+/// Waits until a closing connection runs no request. hyper ends an idle connection by itself, but
+/// waits for the rest of a header that has begun; here such a header is dropped.
+async fn until_idle(activity: &Activity) {
+    // Registers no waker, which is sound only in a `select!` after the connection: the activity
+    // changes only when the connection is polled, and that poll runs in the same task just before
+    // this one. Nothing else can make the connection idle.
     poll_fn(|_| {
-        if pulse.is_quiet() {
+        if activity.is_idle() {
             Poll::Ready(())
         } else {
             Poll::Pending
         }
     })
     .await;
-    if pulse.is_http2() {
+    if activity.is_http2() {
         sleep(GOAWAY_GRACE).await;
     }
 }
 
-/// A connection that breaks is the peer's affair: it reset, or does not speak HTTP.
+/// Logs at debug level: the peer reset the connection or does not speak HTTP, which an operator
+/// cannot change.
 fn log_end<E: AsRef<dyn std::error::Error + Send + Sync>>(ended: Result<(), E>) {
     if let Err(error) = ended {
         tracing::debug!(
             error = error.as_ref() as &dyn std::error::Error,
-            "a connection broke off"
+            "connection failed"
         );
     }
 }

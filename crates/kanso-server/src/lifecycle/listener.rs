@@ -1,4 +1,4 @@
-//! Where connections come from.
+//! Sources of connections.
 
 use std::io;
 use std::net::SocketAddr;
@@ -6,12 +6,14 @@ use std::net::SocketAddr;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 
-/// A source of connections: a socket, or whatever a test or the simulation puts in its place.
+/// A source of connections: a TCP socket, or an in-memory one in tests.
 pub trait Listener: Send + 'static {
-    /// One connection's bytes.
+    /// Byte stream of one connection.
     type Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static;
 
-    /// The next connection and the address of its peer. Dropping the future loses no connection.
+    /// Accepts the next connection and returns it with the address of its peer.
+    ///
+    /// Must be cancel safe: dropping the future must not lose a connection.
     fn accept(&mut self) -> impl Future<Output = io::Result<(Self::Stream, SocketAddr)>> + Send;
 }
 
@@ -20,7 +22,7 @@ impl Listener for TcpListener {
 
     async fn accept(&mut self) -> io::Result<(TcpStream, SocketAddr)> {
         let (stream, peer) = TcpListener::accept(self).await?;
-        // Responses are small and written whole: waiting to fill a packet only delays them.
+        // Responses are small and written whole: Nagle's algorithm would only delay them.
         stream.set_nodelay(true)?;
         Ok((stream, peer))
     }

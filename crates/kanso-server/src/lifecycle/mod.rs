@@ -1,58 +1,58 @@
-//! The life of the process: connections that cannot be held, and a shutdown that has an end.
+//! Runs a server in the process: connections with deadlines and a shutdown with an end.
 //!
-//! `axum::serve` waits for ever for a client that sent half a header or half a body. Here every
+//! `axum::serve` waits without limit for a client that sent half a header or half a body. Here every
 //! wait of a connection has a deadline, and a shutdown runs through three stages:
 //!
-//! 1. **draining**: readiness answers 503 and responses carry `Connection: close`; after the drain
-//!    delay a load balancer sends nothing new.
-//! 2. **closing**: the listener is gone; connections without a running request end at once, the
-//!    others when their response is out.
-//! 3. **cut**: what still runs is dropped. Then the writes that were spawned finish, the
-//!    workers, which take nothing new since the draining began, have ended, and the storage closes.
+//! 1. **draining**: readiness answers 503 and responses carry `Connection: close`. After the drain
+//!    delay a load balancer sends no new requests.
+//! 2. **closing**: the listener is closed. Idle connections end at once, the others after their
+//!    response.
+//! 3. **cut**: requests that still run are dropped. Then the spawned writes finish, and the workers,
+//!    which take no new work since the draining began. The storage closes last.
 //!
-//! A second signal goes straight to the third stage. A storage that is broken for good begins the
-//! same shutdown, so that a supervisor starts another process.
+//! A second signal goes straight to the third stage. A storage that is permanently broken begins the
+//! same shutdown, so that a supervisor starts a new process.
 
 mod accept;
+mod activity;
 mod body;
 mod connection;
+mod deadline;
 mod listener;
-mod pulse;
 mod running;
 mod service;
+mod shutdown;
 mod signals;
-mod stages;
 mod stream;
-mod watchdog;
 
 use std::time::Duration;
 
-pub use accept::Doorway;
+pub use accept::Acceptor;
 pub use listener::Listener;
-pub use running::{Ending, Running, Site};
+pub use running::{Components, Running, StopReason};
+pub use shutdown::{DrainPlan, Shutdown};
 pub use signals::Signals;
-pub use stages::{DrainPlan, Stages};
 
-/// What one client, or all of them, may take.
+/// Limits on the resources of connections.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Connections at a time; more wait in the kernel's queue.
+    /// Open connections. Further ones wait in the kernel's queue.
     pub connections: usize,
-    /// From a request's first byte (or the connection's beginning) to its complete header.
+    /// Time from a request's first byte (or the connection's start) to its complete header.
     pub header: Duration,
-    /// From one response to the next request's first byte.
+    /// Time from one response to the next request's first byte.
     pub idle: Duration,
-    /// How long a request's body may pause.
+    /// Time without a byte in a request's body.
     pub body_pause: Duration,
-    /// The same once the server is closing.
+    /// The same limit once the server is closing.
     pub body_pause_closing: Duration,
-    /// How long a client may refuse to read its response.
+    /// Time for which a client may accept no byte of its response.
     pub write_stall: Duration,
-    /// Bytes of a header, its request line included.
+    /// Bytes of a request header, including the request line.
     pub header_bytes: u32,
-    /// Fields of a header.
+    /// Fields of a request header.
     pub headers: usize,
-    /// HTTP/2 streams a connection.
+    /// HTTP/2 streams of a connection.
     pub streams: u32,
 }
 
@@ -61,6 +61,8 @@ impl Default for Limits {
         Self {
             connections: 10_000,
             header: Duration::from_secs(10),
+            // Longer than the 60 s after which load balancers usually close idle connections (AWS ALB,
+            // nginx upstreams): if the server closed first, a request could meet the closing socket.
             idle: Duration::from_secs(75),
             body_pause: Duration::from_secs(15),
             body_pause_closing: Duration::from_secs(1),

@@ -1,4 +1,4 @@
-//! A server that runs.
+//! A running server.
 
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -7,69 +7,70 @@ use axum::Router;
 use tokio::task::JoinHandle;
 use tokio_util::task::TaskTracker;
 
-use super::{Doorway, DrainPlan, Limits, Listener, Stages};
+use super::{Acceptor, DrainPlan, Limits, Listener, Shutdown};
 
-/// What there is to run.
-pub struct Site {
+/// Components of a server that [`Running`] runs and stops.
+pub struct Components {
     /// Answers requests.
     pub router: Router,
-    /// The stages that the router reads and the server walks through.
-    pub stages: Stages,
-    /// Where the router puts the write transactions that must outlive their requests.
+    /// Shutdown that the router observes and the server runs through.
+    pub shutdown: Shutdown,
+    /// Write transactions that continue after their request ended.
     pub writes: TaskTracker,
-    /// The loops that nobody asks for. They end by themselves when the draining begins.
+    /// Worker loops. They end by themselves when the draining begins.
     pub workers: TaskTracker,
-    /// Ends when the storage is broken for good: then the server shuts down by itself.
+    /// Ends when the storage is permanently broken. The server then shuts down.
     pub broken: Pin<Box<dyn Future<Output = ()> + Send>>,
     /// Closes the storage. Runs last.
     pub close_storage: Pin<Box<dyn Future<Output = ()> + Send>>,
 }
 
-/// Why a server has stopped.
+/// Why a server stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ending {
-    /// It was asked to.
-    Asked,
-    /// Something broke that only another process can mend.
-    Broken,
+pub enum StopReason {
+    /// A signal or [`Running::shut_down`] requested it.
+    Requested,
+    /// The storage is broken in a way that only a restart can repair.
+    StorageBroken,
 }
 
-/// A server that runs in the background. Dropping this does not stop it.
+/// A server that runs in the background. Dropping this value does not stop it.
 #[derive(Debug)]
 pub struct Running {
     address: SocketAddr,
     metrics: Option<SocketAddr>,
-    stages: Stages,
-    walk: JoinHandle<()>,
+    shutdown: Shutdown,
+    draining: JoinHandle<()>,
 }
 
 impl Running {
-    /// Runs `site` on `listener`, which listens on `address`.
+    /// Runs `components` on `listener`, which listens on `address`.
     pub fn start(
-        site: Site,
+        components: Components,
         (listener, address): (impl Listener, SocketAddr),
         limits: Limits,
         plan: DrainPlan,
     ) -> Self {
-        let Site {
+        let Components {
             router,
-            stages,
+            shutdown,
             writes,
             workers,
             broken,
             close_storage,
-        } = site;
-        let doorway = Doorway::new(router, stages.clone(), limits);
-        let connections = doorway.connections();
-        let accepting = tokio::spawn(doorway.serve(listener));
+        } = components;
+        let acceptor = Acceptor::new(router, shutdown.clone(), limits);
+        let connections = acceptor.connections();
+        let accepting = tokio::spawn(acceptor.serve(listener));
         let listening = async {
             if let Err(error) = accepting.await {
-                tracing::error!(%error, "the accept loop broke");
+                tracing::error!(%error, "accept loop panicked");
             }
         };
-        tokio::spawn(end_if(broken, stages.clone()));
-        let walk = plan.walk(
-            stages.clone(),
+        // Ends with the draining at the latest, so this task is never left behind.
+        tokio::spawn(shut_down_if(broken, shutdown.clone()));
+        let draining = plan.run(
+            shutdown.clone(),
             listening,
             connections,
             (writes, workers),
@@ -78,61 +79,62 @@ impl Running {
         Self {
             address,
             metrics: None,
-            stages,
-            walk: tokio::spawn(walk),
+            shutdown,
+            draining: tokio::spawn(draining),
         }
     }
 
-    /// The same server, which tells metrics on `address`.
+    /// Records that the server reports metrics on `address`.
     pub(crate) fn with_metrics_on(mut self, address: SocketAddr) -> Self {
         self.metrics = Some(address);
         self
     }
 
-    /// Where it tells metrics, if it does.
+    /// Returns the address of the metrics, if the server reports them.
     pub const fn metrics_address(&self) -> Option<SocketAddr> {
         self.metrics
     }
 
-    /// Where it listens.
+    /// Returns the address that the server listens on.
     pub const fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// The stages of its shutdown.
-    pub const fn stages(&self) -> &Stages {
-        &self.stages
+    /// Returns the shutdown of this server.
+    pub const fn shutdown(&self) -> &Shutdown {
+        &self.shutdown
     }
 
-    /// Asks for the shutdown; asked again, demands it at once.
+    /// Begins the shutdown. A second call ends it at once.
     pub fn shut_down(&self) {
-        self.stages.advance();
+        self.shutdown.advance();
     }
 
-    /// Waits until it has stopped, and says why.
-    pub async fn stopped(self) -> Ending {
-        if let Err(error) = self.walk.await {
-            tracing::error!(%error, "the shutdown broke");
+    /// Waits until the server has stopped and returns the reason.
+    pub async fn stopped(self) -> StopReason {
+        if let Err(error) = self.draining.await {
+            tracing::error!(%error, "shutdown panicked");
         }
-        if self.stages.is_broken() {
-            Ending::Broken
+        if self.shutdown.is_broken() {
+            StopReason::StorageBroken
         } else {
-            Ending::Asked
+            StopReason::Requested
         }
     }
 }
 
-/// Begins the shutdown when the storage is broken, unless another has begun.
-async fn end_if(broken: impl Future<Output = ()>, stages: Stages) {
+/// Begins the shutdown when the storage is broken, unless the shutdown has already begun.
+async fn shut_down_if(broken: impl Future<Output = ()>, shutdown: Shutdown) {
     tokio::select! {
+        // Biased: the end of a requested shutdown must not be reported as a broken storage.
         biased;
-        () = stages.draining().cancelled() => {}
+        () = shutdown.draining().cancelled() => {}
         () = broken => {
             tracing::error!(
-                "the database can no longer be written to by this process, which ends; nothing \
-                 that was acknowledged is lost, and the next start finds what is wrong"
+                "the database is no longer writable by this process, shutting down; no \
+                 acknowledged operation is lost, and the next start reports the cause"
             );
-            stages.break_down();
+            shutdown.break_down();
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What hyper calls for each request of a connection.
+//! The service that hyper calls for each request of a connection.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -12,30 +12,31 @@ use http::{HeaderValue, Request, Response, Version, header};
 use hyper::body::{Body as _, Incoming};
 use tower::ServiceExt as _;
 
-use super::body::{GuardedBody, PatientBody};
-use super::pulse::Pulse;
-use super::{Limits, Stages};
+use super::activity::Activity;
+use super::body::{GuardedBody, TimedBody};
+use super::{Limits, Shutdown};
 
-/// The router as one connection sees it: it knows the peer's address, keeps the connection's
-/// pulse, and asks the peer to leave once the server drains.
+/// The router for one connection. Passes the peer's address on, records requests in the
+/// [`Activity`], and answers with `Connection: close` while the server drains.
 pub(super) struct ConnectionService {
     pub(super) router: Router,
     pub(super) peer: SocketAddr,
-    pub(super) pulse: Arc<Pulse>,
-    pub(super) stages: Stages,
+    pub(super) activity: Arc<Activity>,
+    pub(super) shutdown: Shutdown,
     pub(super) limits: Limits,
 }
 
 impl ConnectionService {
-    fn patient(&self, body: Incoming) -> Body {
+    fn with_time_out(&self, body: Incoming) -> Body {
+        // Most requests have no body: they need no timer and no wrapper.
         if body.is_end_stream() {
             return Body::empty();
         }
-        Body::new(PatientBody::new(
+        Body::new(TimedBody::new(
             body,
             self.limits.body_pause,
             self.limits.body_pause_closing,
-            self.stages.closing().clone(),
+            self.shutdown.closing().clone(),
         ))
     }
 }
@@ -46,18 +47,23 @@ impl hyper::service::Service<Request<Incoming>> for ConnectionService {
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
-        let guard = self.pulse.begin();
+        // Taken before the future is polled: a request counts from its complete header on.
+        let guard = self.activity.begin();
+        // HTTP/2 forbids the `Connection` header (RFC 9113 §8.2.2); it gets GOAWAY instead.
         let has_connection_header = request.version() < Version::HTTP_2;
-        let mut request = request.map(|body| self.patient(body));
+        let mut request = request.map(|body| self.with_time_out(body));
+        // The HTTP edge reads the address from here, for the rate limit and X-Forwarded-For.
         request.extensions_mut().insert(ConnectInfo(self.peer));
         let answer = self.router.clone().oneshot(request);
-        let draining = self.stages.draining().clone();
+        let draining = self.shutdown.draining().clone();
         Box::pin(async move {
             let mut response = answer.await?;
+            // Read after the answer: the draining may begin while the handler runs.
             if has_connection_header && draining.is_cancelled() {
                 let close = HeaderValue::from_static("close");
                 response.headers_mut().insert(header::CONNECTION, close);
             }
+            // The guard moves into the body: the request runs until its last byte is written.
             Ok(response.map(|body| GuardedBody::new(body, guard)))
         })
     }

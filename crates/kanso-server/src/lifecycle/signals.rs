@@ -1,55 +1,52 @@
-//! SIGTERM and SIGINT.
+//! Termination signals of the process.
 
 use std::io;
 
-use super::Stages;
+use super::Shutdown;
 
-/// The process's termination signals. They are caught from the moment this exists.
-#[cfg(unix)]
+/// Caught termination signals: SIGTERM and SIGINT on Unix, Ctrl-C elsewhere.
 pub struct Signals {
+    #[cfg(unix)]
     terminate: tokio::signal::unix::Signal,
+    #[cfg(unix)]
     interrupt: tokio::signal::unix::Signal,
 }
 
-#[cfg(unix)]
 impl Signals {
-    /// Catches the signals.
+    /// Catches the signals from now on, so that none of them ends the process during its start.
+    ///
+    /// # Errors
+    /// If the operating system refuses the handlers.
     pub fn catch() -> io::Result<Self> {
+        #[cfg(unix)]
         use tokio::signal::unix::{SignalKind, signal};
         Ok(Self {
+            #[cfg(unix)]
             terminate: signal(SignalKind::terminate())?,
+            #[cfg(unix)]
             interrupt: signal(SignalKind::interrupt())?,
         })
     }
 
-    /// The first signal asks `stages` for the shutdown, the second demands it at once.
-    pub async fn drive(mut self, stages: Stages) {
-        loop {
-            let name = tokio::select! {
-                _ = self.terminate.recv() => "SIGTERM",
-                _ = self.interrupt.recv() => "SIGINT",
-            };
-            tracing::info!(signal = name, "a signal arrived");
-            stages.advance();
+    /// Advances `shutdown` with every signal: the first begins it, the second ends it at once.
+    pub async fn drive(mut self, shutdown: Shutdown) {
+        while let Some(name) = self.next().await {
+            tracing::info!(signal = name, "signal received");
+            shutdown.advance();
         }
     }
-}
 
-/// The process's termination signals. They are caught from the moment this exists.
-#[cfg(not(unix))]
-pub struct Signals;
-
-#[cfg(not(unix))]
-impl Signals {
-    /// Catches the signals.
-    pub fn catch() -> io::Result<Self> {
-        Ok(Self)
+    #[cfg(unix)]
+    async fn next(&mut self) -> Option<&'static str> {
+        Some(tokio::select! {
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+        })
     }
 
-    /// The first signal asks `stages` for the shutdown, the second demands it at once.
-    pub async fn drive(self, stages: Stages) {
-        while tokio::signal::ctrl_c().await.is_ok() {
-            stages.advance();
-        }
+    #[cfg(not(unix))]
+    #[expect(clippy::needless_pass_by_ref_mut, reason = "as on Unix")]
+    async fn next(&mut self) -> Option<&'static str> {
+        tokio::signal::ctrl_c().await.ok().map(|()| "Ctrl-C")
     }
 }

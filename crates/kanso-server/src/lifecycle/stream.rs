@@ -1,4 +1,4 @@
-//! A connection's bytes, watched.
+//! A byte stream that records its progress.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -7,70 +7,74 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
 
-use super::pulse::Pulse;
+use super::activity::Activity;
 
-/// What an HTTP/2 client says before anything else (RFC 9113 §3.4).
+/// First bytes of every HTTP/2 connection (RFC 9113 §3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
-/// Most requests have a header that is shorter.
+/// Size of the first read in bytes. Most request headers are shorter.
 const FIRST_READ: usize = 2_048;
 
-/// Which HTTP a peer speaks.
+/// HTTP version of a peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Protocol {
     Http1,
     Http2,
 }
 
-/// Passes everything through and tells the [`Pulse`] what moves and what does not.
-pub(super) struct WatchedStream<S> {
+/// Passes bytes through and records reads and blocked writes in the [`Activity`].
+pub(super) struct TrackedStream<S> {
     stream: S,
-    pulse: Arc<Pulse>,
-    /// What was read to find out the protocol, and is still to be passed on.
+    activity: Arc<Activity>,
+    /// Bytes read to detect the protocol, not yet passed on.
     first: Vec<u8>,
 }
 
-impl<S> WatchedStream<S> {
-    pub(super) const fn new(stream: S, pulse: Arc<Pulse>) -> Self {
+impl<S> TrackedStream<S> {
+    pub(super) const fn new(stream: S, activity: Arc<Activity>) -> Self {
         Self {
             stream,
-            pulse,
+            activity,
             first: Vec::new(),
         }
     }
 
-    /// Waits for the peer's first bytes and tells by them what it speaks. They are passed on
-    /// together: hyper, which can find it out itself, then gets only as much as it looked at, and
-    /// a buffer that has begun to fill is made twice as large for the rest.
+    /// Detects the protocol from the peer's first bytes, which are passed on afterwards.
+    ///
+    /// hyper's `auto` builder can do this too, but its connection then reads only the bytes that
+    /// were compared first, and doubles its buffer for the rest of the header. Here all bytes of
+    /// the first read reach hyper together.
     pub(super) async fn protocol(&mut self) -> io::Result<Protocol>
     where
         S: AsyncRead + Unpin,
     {
         let mut first = Vec::with_capacity(FIRST_READ);
         loop {
+            // A prefix of the preface can also begin an HTTP/1 request (`P` of `POST`): read on.
             let is_over = self.read_buf(&mut first).await? == 0;
             let is_http2 = first.starts_with(PREFACE);
             if is_over || is_http2 || !PREFACE.starts_with(&first) {
                 self.first = first;
-                return Ok(if is_http2 {
-                    Protocol::Http2
-                } else {
-                    Protocol::Http1
-                });
+                if !is_http2 {
+                    return Ok(Protocol::Http1);
+                }
+                // Recorded here, not per read: the preface may arrive in several pieces.
+                self.activity.detected_http2();
+                return Ok(Protocol::Http2);
             }
         }
     }
 
-    fn note_write<T>(&self, result: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+    fn record_write<T>(&self, result: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         match result {
-            Poll::Pending => self.pulse.write_stuck(),
-            Poll::Ready(_) => self.pulse.write_moved(),
+            Poll::Pending => self.activity.write_blocked(),
+            Poll::Ready(_) => self.activity.write_progressed(),
         }
         result
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for WatchedStream<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for TrackedStream<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -81,31 +85,29 @@ impl<S: AsyncRead + Unpin> AsyncRead for WatchedStream<S> {
             buffer.put_slice(&self.first[..length]);
             self.first.drain(..length);
             if self.first.is_empty() {
+                // Frees the 2 KiB for the rest of the connection, which can idle for minutes.
                 self.first = Vec::new();
             }
             return Poll::Ready(Ok(()));
         }
+        // The buffer may already hold bytes of an earlier read.
         let before = buffer.filled().len();
         let result = Pin::new(&mut self.stream).poll_read(cx, buffer);
-        if let Some(bytes) = buffer
-            .filled()
-            .get(before..)
-            .filter(|bytes| !bytes.is_empty())
-        {
-            self.pulse.heard(bytes);
+        if buffer.filled().len() > before {
+            self.activity.bytes_read();
         }
         result
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for WatchedStream<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for TrackedStream<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let result = Pin::new(&mut self.stream).poll_write(cx, bytes);
-        self.note_write(result)
+        self.record_write(result)
     }
 
     fn poll_write_vectored(
@@ -114,14 +116,16 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for WatchedStream<S> {
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let result = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
-        self.note_write(result)
+        self.record_write(result)
     }
 
     fn is_write_vectored(&self) -> bool {
+        // Passed through: hyper then sends header and body with one `writev`.
         self.stream.is_write_vectored()
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // Not recorded: sockets have no buffer of their own to flush.
         Pin::new(&mut self.stream).poll_flush(cx)
     }
 

@@ -6,7 +6,7 @@ mod sessions;
 use futures::future::join_all;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, App, Person, new_id};
+use crate::support::{Answer, App, TestUser, new_id};
 
 async fn register(app: &App, body: &Value) -> Answer {
     app.post("/api/v1/auth/register", body).await
@@ -22,8 +22,8 @@ async fn refresh(app: &App, token: &str) -> Answer {
     app.post("/api/v1/auth/refresh", &body).await
 }
 
-async fn is_valid(person: &Person) -> bool {
-    let answer = person.get("/auth/validate").await;
+async fn is_valid(user: &TestUser) -> bool {
+    let answer = user.get("/auth/validate").await;
     match answer.status {
         200 => answer.json() == json!({"status": "valid"}),
         _ => answer.refused(401, "unauthorized").is_null(),
@@ -31,7 +31,7 @@ async fn is_valid(person: &Person) -> bool {
 }
 
 #[tokio::test]
-async fn a_person_registers_logs_in_and_is_valid() {
+async fn user_registers_and_logs_in() {
     let app = App::start().await;
     let body = json!({"email": " Ada@Example.org ", "password": "correct horse"});
     let registered = register(&app, &body).await;
@@ -44,11 +44,11 @@ async fn a_person_registers_logs_in_and_is_valid() {
         .expect(200);
     assert_eq!(tokens["user"], account);
     assert_eq!(tokens["expires_in"], 900);
-    assert!(is_valid(&app.person_with(&tokens)).await);
+    assert!(is_valid(&app.user_with(&tokens)).await);
 }
 
 #[tokio::test]
-async fn registration_names_what_is_wrong() {
+async fn registration_names_the_invalid_members() {
     let app = App::start().await;
     for (body, status, pointers) in [
         (
@@ -115,12 +115,12 @@ async fn password_limits_count_characters() {
 }
 
 #[tokio::test]
-async fn an_address_is_taken_whatever_its_case() {
+async fn email_address_is_unique_in_any_case() {
     let app = App::start().await;
-    let person = app.person().await;
-    let body = json!({"email": person.email.to_uppercase(), "password": "another password"});
+    let user = app.user().await;
+    let body = json!({"email": user.email.to_uppercase(), "password": "another password"});
     register(&app, &body).await.refused(409, "email_taken");
-    log_in(&app, &person.email, "another password")
+    log_in(&app, &user.email, "another password")
         .await
         .refused(401, "invalid_credentials");
 }
@@ -128,13 +128,13 @@ async fn an_address_is_taken_whatever_its_case() {
 #[tokio::test]
 async fn a_wrong_password_looks_like_an_unknown_address() {
     let app = App::start().await;
-    let person = app.person().await;
+    let user = app.user().await;
     let long = "x".repeat(300);
     let mut bodies = Vec::new();
     for (email, password) in [
-        (&*person.email, "wrong password"),
-        (&person.email, ""),
-        (&person.email, &long),
+        (&*user.email, "wrong password"),
+        (&user.email, ""),
+        (&user.email, &long),
         ("nobody@example.org", "wrong password"),
         ("no address", "wrong password"),
     ] {
@@ -150,44 +150,44 @@ async fn a_wrong_password_looks_like_an_unknown_address() {
 #[tokio::test]
 async fn guessing_is_slowed_down_and_never_locks_out() {
     let app = App::start().await;
-    let person = app.person().await;
+    let user = app.user().await;
     for _ in 0..5 {
-        log_in(&app, &person.email, "wrong password")
+        log_in(&app, &user.email, "wrong password")
             .await
             .refused(401, "invalid_credentials");
     }
-    let throttled = log_in(&app, &person.email, "correct horse battery").await;
+    let throttled = log_in(&app, &user.email, "correct horse battery").await;
     throttled.refused(429, "login_throttled");
     assert_eq!(throttled.header("retry-after"), "1");
     app.clock.advance(1);
-    log_in(&app, &person.email, "correct horse battery")
+    log_in(&app, &user.email, "correct horse battery")
         .await
         .expect(200);
 }
 
-/// A password takes its time to be checked. Who does not wait for the answer guesses no faster.
+/// Concurrent guesses are limited too, although each password takes time to check.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn guessing_at_once_is_no_faster() {
+async fn concurrent_guessing_is_no_faster() {
     let app = App::start().await;
-    let person = app.person().await;
+    let user = app.user().await;
     let guesses = (0..40).map(async |nth| {
         let guess = format!("guess number {nth}");
-        log_in(&app, &person.email, &guess).await.status
+        log_in(&app, &user.email, &guess).await.status
     });
     let answers = join_all(guesses).await;
     let checked = answers.iter().filter(|status| **status == 401).count();
     let held_up = answers.iter().filter(|status| **status == 429).count();
-    // Four failures are free, and eight may be under way by then.
+    // Four failures are free, and eight checks may already run.
     assert!((5..=12).contains(&checked), "{answers:?}");
     assert_eq!(checked + held_up, 40, "{answers:?}");
 }
 
-/// A household logs in again.
+/// Many devices of one address log in at once.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn devices_with_the_right_password_log_in_at_once() {
     let app = App::start().await;
-    let person = app.person().await;
-    let log_ins = (0..8).map(|_| log_in(&app, &person.email, "correct horse battery"));
+    let user = app.user().await;
+    let log_ins = (0..8).map(|_| log_in(&app, &user.email, "correct horse battery"));
     for answer in join_all(log_ins).await {
         answer.expect(200);
     }
@@ -196,8 +196,8 @@ async fn devices_with_the_right_password_log_in_at_once() {
 #[tokio::test]
 async fn settings_are_changed_one_by_one() {
     let app = App::start().await;
-    let person = app.person().await;
-    let mut expected = person.get("/auth/user").await.expect(200);
+    let user = app.user().await;
+    let mut expected = user.get("/auth/user").await.expect(200);
     assert_eq!(expected["created_at"], "2026-11-22T12:00:00.000000Z");
     for (member, value) in [
         ("timezone", "UTC"),
@@ -207,7 +207,7 @@ async fn settings_are_changed_one_by_one() {
         ("day_start", "00:00"),
         ("day_start", "12:00"),
     ] {
-        let changed = person
+        let changed = user
             .patch("/auth/user", &json!({member: value}))
             .await
             .expect(200);
@@ -215,16 +215,16 @@ async fn settings_are_changed_one_by_one() {
         assert_eq!(changed, expected);
     }
     assert_eq!(
-        person.patch("/auth/user", &json!({})).await.expect(200),
+        user.patch("/auth/user", &json!({})).await.expect(200),
         expected
     );
-    assert_eq!(person.get("/auth/user").await.expect(200), expected);
+    assert_eq!(user.get("/auth/user").await.expect(200), expected);
 }
 
 #[tokio::test]
-async fn settings_that_mean_nothing_are_refused() {
+async fn invalid_settings_are_refused() {
     let app = App::start().await;
-    let person = app.person().await;
+    let user = app.user().await;
     for (body, pointers) in [
         (json!({"timezone": "Mars/Olympus"}), &["/timezone"] as &[_]),
         (json!({"timezone": null}), &["/timezone"]),
@@ -237,32 +237,29 @@ async fn settings_that_mean_nothing_are_refused() {
         ),
         (json!({"email": "other@example.org"}), &["/email"]),
     ] {
-        person
-            .patch("/auth/user", &body)
-            .await
-            .invalid(422, pointers);
+        user.patch("/auth/user", &body).await.invalid(422, pointers);
     }
 }
 
 #[tokio::test]
 async fn deleting_the_account_leaves_nothing() {
     let app = App::start().await;
-    let person = app.person().await;
-    let habit = person.habit("Read").await;
-    person.entry(&habit).await;
-    let told = person.delete("/auth/user").await.expect(200);
-    assert_eq!(told, json!({"message": "account deleted successfully"}));
+    let user = app.user().await;
+    let habit = user.habit("Read").await;
+    user.entry(&habit).await;
+    let answer = user.delete("/auth/user").await.expect(200);
+    assert_eq!(answer, json!({"message": "account deleted successfully"}));
 
-    assert!(!is_valid(&person).await);
-    refresh(&app, &person.refresh_token)
+    assert!(!is_valid(&user).await);
+    refresh(&app, &user.refresh_token)
         .await
         .refused(401, "invalid_refresh_token");
-    log_in(&app, &person.email, "correct horse battery")
+    log_in(&app, &user.email, "correct horse battery")
         .await
         .refused(401, "invalid_credentials");
-    let body = json!({"email": person.email, "password": "correct horse battery"});
+    let body = json!({"email": user.email, "password": "correct horse battery"});
     register(&app, &body).await.expect(201);
-    let again = app.log_in(&person.email).await;
+    let again = app.log_in(&user.email).await;
     let delta = again.get("/sync").await.expect(200);
     assert_eq!((&delta["changes"], &delta["head"]), (&json!([]), &json!(0)));
 }

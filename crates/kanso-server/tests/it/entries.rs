@@ -4,17 +4,17 @@ mod list;
 
 use serde_json::{Value, json};
 
-use crate::support::{App, Person, new_id};
+use crate::support::{App, TestUser, new_id};
 
 fn path(entry: &Value) -> String {
     format!("/entries/{}", entry["id"].as_str().expect("an id"))
 }
 
-async fn create(person: &Person, habit: &Value, members: &Value) -> Value {
+async fn create(user: &TestUser, habit: &Value, members: &Value) -> Value {
     let mut body = json!({"habit_id": habit["id"], "completion_date": "2026-11-22"});
     let members = members.as_object().expect("an object").clone();
     body.as_object_mut().expect("an object").extend(members);
-    person.post("/entries", &body).await.expect(201)
+    user.post("/entries", &body).await.expect(201)
 }
 
 fn notes(entries: &Value) -> Vec<&str> {
@@ -28,23 +28,22 @@ fn notes(entries: &Value) -> Vec<&str> {
 #[tokio::test]
 async fn a_habit_and_a_date_are_enough() {
     let app = App::start().await;
-    let person = app.person().await;
-    let habit = person.habit("Read").await;
+    let user = app.user().await;
+    let habit = user.habit("Read").await;
     let body = json!({"habit_id": habit["id"], "completion_date": "2026-11-22"});
-    let created = person.post("/entries", &body).await;
+    let created = user.post("/entries", &body).await;
     let mut entry = created.expect(201);
     assert_eq!(created.header("etag"), "\"1\"");
     assert_eq!(
         created.header("location"),
         format!("/api/v1{}", path(&entry))
     );
-    let got = person.get(&path(&entry)).await;
+    let got = user.get(&path(&entry)).await;
     assert_eq!(
         (got.expect(200), got.header("etag")),
         (entry.clone(), "\"1\"")
     );
-    person
-        .get(&path(&entry))
+    user.get(&path(&entry))
         .header("if-none-match", "\"1\"")
         .await
         .expect(304);
@@ -61,8 +60,8 @@ async fn a_habit_and_a_date_are_enough() {
 #[tokio::test]
 async fn each_member_is_accepted_up_to_its_limits() {
     let app = App::start().await;
-    let person = app.person().await;
-    let habit = person.habit("Read").await;
+    let user = app.user().await;
+    let habit = user.habit("Read").await;
     for (member, value) in [
         ("completion_date", json!("0001-01-03T00:00:00.000000Z")),
         ("completion_date", json!("9999-12-29T00:00:00.000000Z")),
@@ -74,17 +73,17 @@ async fn each_member_is_accepted_up_to_its_limits() {
         ("value", json!(1_000_000_000)),
         ("notes", json!("👍".repeat(2000))),
     ] {
-        let entry = create(&person, &habit, &json!({member: value})).await;
+        let entry = create(&user, &habit, &json!({member: value})).await;
         assert_eq!(entry[member], value, "{member}");
-        assert_eq!(person.get(&path(&entry)).await.expect(200), entry);
+        assert_eq!(user.get(&path(&entry)).await.expect(200), entry);
     }
 }
 
 #[tokio::test]
 async fn beyond_its_limits_each_member_is_refused_by_name() {
     let app = App::start().await;
-    let person = app.person().await;
-    let habit = person.habit("Read").await;
+    let user = app.user().await;
+    let habit = user.habit("Read").await;
     for (member, value) in [
         ("completion_date", json!("yesterday")),
         ("completion_date", json!("0001-01-02T23:59:59Z")),
@@ -107,82 +106,74 @@ async fn beyond_its_limits_each_member_is_refused_by_name() {
     ] {
         let mut body = json!({"habit_id": habit["id"], "completion_date": "2026-11-22"});
         body[member] = value;
-        person
-            .post("/entries", &body)
+        user.post("/entries", &body)
             .await
             .invalid(422, &[&format!("/{member}")]);
     }
-    person
-        .post("/entries", &json!({}))
+    user.post("/entries", &json!({}))
         .await
         .invalid(422, &["/habit_id", "/completion_date"]);
 }
 
 #[tokio::test]
-async fn an_entry_needs_a_habit_that_is_alive() {
+async fn entry_needs_a_live_habit() {
     let app = App::start().await;
-    let person = app.person().await;
-    let habit = person.habit("Read").await;
-    let stranger = app.person().await.habit("Theirs").await;
+    let user = app.user().await;
+    let habit = user.habit("Read").await;
+    let stranger = app.user().await.habit("Theirs").await;
     let body =
         |habit: &Value| json!({"id": new_id(), "habit_id": habit, "completion_date": "2026-11-22"});
     for unknown in [&json!(new_id()), &stranger["id"]] {
-        person
-            .post("/entries", &body(unknown))
+        user.post("/entries", &body(unknown))
             .await
             .refused(404, "habit_not_found");
     }
     let (alive, later) = (body(&habit["id"]), body(&habit["id"]));
-    person.post("/entries", &alive).await.expect(201);
+    user.post("/entries", &alive).await.expect(201);
     let habit_path = format!("/habits/{}", habit["id"].as_str().expect("an id"));
-    person.delete(&habit_path).await.expect(204);
+    user.delete(&habit_path).await.expect(204);
     for gone in [&alive, &later] {
-        person.post("/entries", gone).await.refused(410, "gone");
+        user.post("/entries", gone).await.refused(410, "gone");
     }
-    person
-        .get(&path(&alive))
+    user.get(&path(&alive))
         .await
         .refused(404, "entry_not_found");
     let change = json!({"version": 1, "value": 2});
-    person
-        .put(&path(&alive), &change)
+    user.put(&path(&alive), &change)
         .await
         .refused(404, "entry_not_found");
-    person.delete(&path(&alive)).await.expect(204);
-    assert_eq!(person.get("/entries").await.expect(200), json!([]));
+    user.delete(&path(&alive)).await.expect(204);
+    assert_eq!(user.get("/entries").await.expect(200), json!([]));
 }
 
 #[tokio::test]
 async fn creating_again_creates_nothing_twice() {
     let app = App::start().await;
-    let person = app.person().await;
-    let habit = person.habit("Read").await;
+    let user = app.user().await;
+    let habit = user.habit("Read").await;
     let body = json!({
         "id": new_id(), "habit_id": habit["id"], "completion_date": "2026-11-22T20:15:00Z", "value": 2.5
     });
-    let entry = person.post("/entries", &body).await.expect(201);
-    assert_eq!(person.post("/entries", &body).await.expect(200), entry);
+    let entry = user.post("/entries", &body).await.expect(201);
+    assert_eq!(user.post("/entries", &body).await.expect(200), entry);
     let mut other = body.clone();
     other["value"] = json!(3);
-    let problem = person
-        .post("/entries", &other)
-        .await
-        .refused(409, "conflict");
+    let problem = user.post("/entries", &other).await.refused(409, "conflict");
     assert_eq!(
         (&problem["record"], &problem["clashing"]),
         (&entry, &json!(["value"]))
     );
-    person.delete(&path(&entry)).await.expect(204);
-    person.post("/entries", &body).await.refused(410, "gone");
+    user.delete(&path(&entry)).await.expect(204);
+    user.post("/entries", &body).await.refused(410, "gone");
 }
 
 #[tokio::test]
 async fn the_day_follows_from_zone_and_day_start() {
     let app = App::start().await;
-    let person = app.person().await;
-    let habit = person.habit("Read").await;
+    let user = app.user().await;
+    let habit = user.habit("Read").await;
     let settings = json!({"timezone": "Europe/Rome", "day_start": "03:30"});
-    person.patch("/auth/user", &settings).await.expect(200);
+    user.patch("/auth/user", &settings).await.expect(200);
     for (members, day) in [
         (
             json!({"completion_date": "2026-11-22T02:29:59Z"}),
@@ -207,7 +198,7 @@ async fn the_day_follows_from_zone_and_day_start() {
         (json!({"completion_date": "2026-11-22"}), "2026-11-22"),
     ] {
         assert_eq!(
-            create(&person, &habit, &members).await["local_date"],
+            create(&user, &habit, &members).await["local_date"],
             day,
             "{members}"
         );
@@ -215,17 +206,16 @@ async fn the_day_follows_from_zone_and_day_start() {
 }
 
 #[tokio::test]
-async fn a_change_needs_its_version_and_the_loser_gets_the_stored_entry() {
+async fn update_needs_the_version_and_the_loser_gets_the_stored_entry() {
     let app = App::start().await;
-    let person = app.person().await;
-    let habit = person.habit("Read").await;
-    let entry = create(&person, &habit, &json!({})).await;
+    let user = app.user().await;
+    let habit = user.habit("Read").await;
+    let entry = create(&user, &habit, &json!({})).await;
     let path = path(&entry);
-    person
-        .put(&path, &json!({"value": 2}))
+    user.put(&path, &json!({"value": 2}))
         .await
         .refused(428, "version_required");
-    let changed = person
+    let changed = user
         .put(&path, &json!({"version": 1, "value": 2, "notes": "well"}))
         .await;
     let stored = changed.expect(200);
@@ -234,7 +224,7 @@ async fn a_change_needs_its_version_and_the_loser_gets_the_stored_entry() {
         (&json!(2), "\"2\"")
     );
 
-    let lost = person
+    let lost = user
         .patch(&path, &json!({"value": 3, "notes": "well"}))
         .header("if-match", "\"1\"")
         .await;
@@ -244,25 +234,19 @@ async fn a_change_needs_its_version_and_the_loser_gets_the_stored_entry() {
         (&stored, &json!(["value"]))
     );
     let moved = json!({"version": 2, "habit_id": new_id()});
-    person.put(&path, &moved).await.invalid(422, &["/habit_id"]);
+    user.put(&path, &moved).await.invalid(422, &["/habit_id"]);
 
-    person
-        .delete(&format!("{path}?version=1"))
+    user.delete(&format!("{path}?version=1"))
         .await
         .refused(409, "conflict");
     for _ in 0..2 {
-        person
-            .delete(&format!("{path}?version=2"))
-            .await
-            .expect(204);
+        user.delete(&format!("{path}?version=2")).await.expect(204);
     }
-    person.get(&path).await.refused(404, "entry_not_found");
-    person
-        .put(&path, &json!({"version": 3, "value": 4}))
+    user.get(&path).await.refused(404, "entry_not_found");
+    user.put(&path, &json!({"version": 3, "value": 4}))
         .await
         .refused(404, "entry_not_found");
-    person
-        .delete(&format!("/entries/{}", new_id()))
+    user.delete(&format!("/entries/{}", new_id()))
         .await
         .refused(404, "entry_not_found");
 }

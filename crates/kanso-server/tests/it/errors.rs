@@ -1,4 +1,4 @@
-//! Requests that make no sense, and servers that cannot answer.
+//! Malformed requests, and servers that cannot answer.
 
 mod faults;
 
@@ -24,7 +24,7 @@ async fn an_unknown_path_is_a_problem() {
 }
 
 #[tokio::test]
-async fn a_method_that_does_not_fit_is_told_those_that_do() {
+async fn unsupported_method_gets_the_allowed_ones() {
     let app = App::start().await;
     for (method, path, allowed) in [
         (Method::DELETE, "/api/v1/habits", "GET,HEAD,POST"),
@@ -52,9 +52,9 @@ async fn a_method_that_does_not_fit_is_told_those_that_do() {
 }
 
 #[tokio::test]
-async fn a_body_that_is_not_said_to_be_json_is_refused() {
+async fn body_without_json_media_type_is_refused() {
     let app = App::start().await;
-    let person = app.person().await;
+    let user = app.user().await;
     for (header, value, status) in [
         ("content-type", "application/json", 201),
         ("content-type", "application/json; charset=utf-8", 201),
@@ -63,20 +63,20 @@ async fn a_body_that_is_not_said_to_be_json_is_refused() {
         ("content-type", "application/json; charset=utf-16", 415),
         ("accept", "*/*", 415),
     ] {
-        let call = person.call(Method::POST, "/habits").header(header, value);
+        let call = user.call(Method::POST, "/habits").header(header, value);
         let answer = call.body(r#"{"title":"x"}"#).await;
         assert_eq!(answer.status, status, "{value}: {answer}");
     }
-    let call = person.post("/habits", &json!({"title": "x"}));
+    let call = user.post("/habits", &json!({"title": "x"}));
     call.header("content-encoding", "gzip")
         .await
         .refused(415, "unsupported_media_type");
 }
 
 #[tokio::test]
-async fn a_hostile_body_is_refused_and_never_a_mistake_of_ours() {
+async fn hostile_body_is_a_client_error_and_never_a_500() {
     let app = App::start().await;
-    let person = app.person().await;
+    let user = app.user().await;
     let deep = |depth: usize| format!("{{\"title\":{}{}}}", "[".repeat(depth), "]".repeat(depth));
     let long_key = format!("{{\"{}\":1}}", "k".repeat(100_000));
     for (body, status, code) in [
@@ -132,26 +132,26 @@ async fn a_hostile_body_is_refused_and_never_a_mistake_of_ours() {
     ] {
         let start = String::from_utf8_lossy(&body[..body.len().min(60)]).into_owned();
         let post = |path| {
-            let call = person.call(Method::POST, path);
+            let call = user.call(Method::POST, path);
             call.header("content-type", "application/json")
                 .body(body.clone())
         };
         let answer = post("/habits").await;
         assert_eq!(answer.status, status, "{start}: {answer}");
         answer.refused(status, code);
-        // A push has other members, so it may notice another thing first.
+        // A push has other members, so it may report another error first.
         let answer = post("/sync").await;
         assert!(matches!(answer.status, 400 | 422), "{start}: {answer}");
     }
-    assert_eq!(person.get("/habits").await.expect(200), json!([]));
+    assert_eq!(user.get("/habits").await.expect(200), json!([]));
 }
 
 #[tokio::test]
 async fn a_body_that_is_too_large_is_refused_before_it_is_read() {
     let app = App::start().await;
-    let person = app.person().await;
+    let user = app.user().await;
     let large = vec![b' '; 3_000_000];
-    let call = person
+    let call = user
         .call(Method::POST, "/sync")
         .header("content-type", "application/json");
     let problem = call
@@ -169,7 +169,7 @@ async fn a_body_that_is_too_large_is_refused_before_it_is_read() {
         format!(
             "POST /api/v1/sync HTTP/1.1\r\nhost: kanso\r\nconnection: close\r\n\
              authorization: Bearer {}\r\ncontent-type: application/json\r\n{more}\r\n\r\n",
-            person.token
+            user.token
         )
     };
     let mut chunked = head("transfer-encoding: chunked").into_bytes();
@@ -182,7 +182,7 @@ async fn a_body_that_is_too_large_is_refused_before_it_is_read() {
     let answer = exchange(&app, &chunked).await;
     assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
 
-    // One that asks first, and one that announces more than anybody would throw away.
+    // One request with `Expect: 100-continue`, and one whose announced body is too large to discard.
     let asking = head("content-length: 3000000\r\nexpect: 100-continue");
     let answer = exchange(&app, asking.as_bytes()).await;
     assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
@@ -194,11 +194,11 @@ async fn a_body_that_is_too_large_is_refused_before_it_is_read() {
 #[tokio::test]
 async fn a_body_at_the_limit_is_read() {
     let app = App::start().await;
-    let person = app.person().await;
+    let user = app.user().await;
     for (size, status) in [(1_048_576, 201), (1_048_577, 413)] {
         let mut body = br#"{"title":"x"}"#.to_vec();
         body.resize(size, b' ');
-        let call = person
+        let call = user
             .call(Method::POST, "/habits")
             .header("content-type", "application/json");
         assert_eq!(call.body(body).await.status, status);
@@ -206,7 +206,7 @@ async fn a_body_at_the_limit_is_read() {
 }
 
 #[tokio::test]
-async fn bytes_that_are_no_request_are_refused() {
+async fn malformed_request_bytes_are_refused() {
     let app = App::start().await;
     for request in [
         "GET /api/v1/habits/\u{0} HTTP/1.1\r\nhost: kanso\r\n\r\n".as_bytes(),
@@ -226,7 +226,7 @@ async fn bytes_that_are_no_request_are_refused() {
 #[tokio::test]
 async fn hostile_parameters_are_refused() {
     let app = App::start().await;
-    let person = app.person().await;
+    let user = app.user().await;
     for query in [
         "/entries?habit_id=%00",
         "/entries?habit_id='%20OR%201=1--",
@@ -240,6 +240,6 @@ async fn hostile_parameters_are_refused() {
         "/sync?cursor=k1_AAAA&cursor=k1_AAAA",
         "/habits?archived[]=true",
     ] {
-        person.get(query).await.refused(400, "invalid_parameter");
+        user.get(query).await.refused(400, "invalid_parameter");
     }
 }

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::support::{App, Person, new_id, operation};
+use crate::support::{App, TestUser, new_id, operation};
 
-/// The lines of an export.
-async fn exported(person: &Person) -> Vec<Value> {
-    let answer = person.get("/auth/user/export").await;
+/// Returns the lines of an export.
+async fn exported(user: &TestUser) -> Vec<Value> {
+    let answer = user.get("/auth/user/export").await;
     assert_eq!(
         answer.header("content-disposition"),
         "attachment; filename=\"kanso-export.ndjson\""
@@ -21,7 +21,7 @@ fn of_type(lines: &[Value], name: &str) -> Vec<Value> {
     lines.iter().filter(of_type).cloned().collect()
 }
 
-/// The records of an export by id, as a device would be told of them.
+/// Returns the records of an export by id, in the form that a device receives.
 fn records(lines: &[Value]) -> BTreeMap<String, Value> {
     let record = |line: Value| {
         let id = line["record"]["id"].as_str().unwrap_or("settings");
@@ -31,20 +31,20 @@ fn records(lines: &[Value]) -> BTreeMap<String, Value> {
 }
 
 #[tokio::test]
-async fn everything_that_somebody_has_is_in_it() {
+async fn export_contains_all_data_of_the_user() {
     let app = App::start().await;
-    let person = app.person_in("Europe/Rome").await;
-    app.log_in(&person.email).await;
-    let (kept, gone) = (person.habit("Read").await, person.habit("Smoke").await);
-    person.done(&kept, &["2026-11-20", "2026-11-21"]).await;
+    let user = app.user_in("Europe/Rome").await;
+    app.log_in(&user.email).await;
+    let (kept, gone) = (user.habit("Read").await, user.habit("Smoke").await);
+    user.done(&kept, &["2026-11-20", "2026-11-21"]).await;
     let path = format!("/habits/{}", gone["id"].as_str().expect("an id"));
-    person.delete(&path).await.expect(204);
+    user.delete(&path).await.expect(204);
     let device = new_id();
     let body = json!({"device_id": device, "operations": []});
-    person.post("/sync", &body).await.expect(200);
+    user.post("/sync", &body).await.expect(200);
 
-    let lines = exported(&person).await;
-    let account = person.get("/auth/user").await.expect(200);
+    let lines = exported(&user).await;
+    let account = user.get("/auth/user").await.expect(200);
     assert_eq!(lines[0]["type"], "begin");
     assert_eq!(lines[0]["format"], 1);
     assert_eq!(lines[0]["account"], account);
@@ -56,12 +56,12 @@ async fn everything_that_somebody_has_is_in_it() {
     let records = records(&lines);
     assert_eq!(records.len(), 5, "settings, two habits, two entries");
     let of = |record: &Value| &records[record["id"].as_str().expect("an id")];
-    let shown = person.get(&format!("/habits/{}", kept["id"].as_str().expect("an id")));
+    let shown = user.get(&format!("/habits/{}", kept["id"].as_str().expect("an id")));
     assert_eq!(*of(&kept), shown.await.expect(200), "with its streak");
     assert!(of(&gone)["deleted_at"].is_string(), "{records:?}");
 
     let end = lines.last().expect("an end");
-    let page = person.get("/sync").await.expect(200);
+    let page = user.get("/sync").await.expect(200);
     assert_eq!(
         *end,
         json!({
@@ -72,12 +72,12 @@ async fn everything_that_somebody_has_is_in_it() {
 }
 
 #[tokio::test]
-async fn nothing_secret_and_nothing_of_anybody_else_is_in_it() {
+async fn export_contains_no_secrets_and_no_foreign_data() {
     let app = App::start().await;
-    let (person, other) = (app.person().await, app.person().await);
+    let (user, other) = (app.user().await, app.user().await);
     other.habit("canary of somebody else").await;
-    person.habit("Read").await;
-    let text = person.get("/auth/user/export").await.body;
+    user.habit("Read").await;
+    let text = user.get("/auth/user/export").await.body;
     let text = String::from_utf8(text).expect("UTF-8");
     for secret in [
         "canary",
@@ -85,18 +85,18 @@ async fn nothing_secret_and_nothing_of_anybody_else_is_in_it() {
         "argon2",
         "hash",
         "kr1_",
-        &person.token,
+        &user.token,
     ] {
         assert!(!text.contains(secret), "{secret}: {text}");
     }
 }
 
-/// More than one page.
+/// Exports more than one page.
 #[tokio::test]
-async fn a_long_history_is_told_page_by_page() {
+async fn long_history_is_exported_page_by_page() {
     let app = App::start().await;
-    let person = app.person().await;
-    let habit = person.habit("Read").await;
+    let user = app.user().await;
+    let habit = user.habit("Read").await;
     for _ in 0..3 {
         let create = |_| {
             let fields = json!({"habit_id": habit["id"], "completion_date": "2026-11-20"});
@@ -108,9 +108,9 @@ async fn a_long_history_is_told_page_by_page() {
             )
         };
         let outbox: Vec<_> = (0..500).map(create).collect();
-        person.push(json!(outbox)).await;
+        user.push(json!(outbox)).await;
     }
-    let lines = exported(&person).await;
+    let lines = exported(&user).await;
     let entries = records(&lines);
     assert_eq!(entries.len(), 1_501);
     let end = lines.last().expect("an end");
@@ -118,13 +118,13 @@ async fn a_long_history_is_told_page_by_page() {
 }
 
 #[tokio::test]
-async fn it_is_for_who_is_signed_in() {
+async fn export_requires_authentication() {
     let app = App::start().await;
-    let person = app.person().await;
+    let user = app.user().await;
     app.get("/api/v1/auth/user/export")
         .await
         .refused(401, "unauthorized");
-    person.delete("/auth/user").await.expect(200);
-    let gone = person.get("/auth/user/export").await;
+    user.delete("/auth/user").await.expect(200);
+    let gone = user.get("/auth/user/export").await;
     gone.refused(401, "unauthorized");
 }

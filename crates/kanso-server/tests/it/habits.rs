@@ -23,15 +23,15 @@ fn titles(habits: &Value) -> Vec<&str> {
 #[tokio::test]
 async fn a_title_is_enough() {
     let app = App::start().await;
-    let person = app.person().await;
-    let created = person.post("/habits", &json!({"title": "  Read "})).await;
+    let user = app.user().await;
+    let created = user.post("/habits", &json!({"title": "  Read "})).await;
     let mut habit = created.expect(201);
     assert_eq!(created.header("etag"), "\"1\"");
     assert_eq!(
         created.header("location"),
         format!("/api/v1{}", path(&habit))
     );
-    assert_eq!(person.get(&path(&habit)).await.expect(200), habit);
+    assert_eq!(user.get(&path(&habit)).await.expect(200), habit);
     habit["id"].take();
     let expected = json!({
         "id": null, "title": "Read", "description": "", "color": "#4CAF50", "icon": "",
@@ -54,7 +54,7 @@ async fn a_title_is_enough() {
 #[tokio::test]
 async fn each_member_is_accepted_up_to_its_limits() {
     let app = App::start().await;
-    let person = app.person().await;
+    let user = app.user().await;
     for (member, value) in [
         ("title", json!("👍".repeat(100))),
         ("title", json!("é")),
@@ -77,9 +77,9 @@ async fn each_member_is_accepted_up_to_its_limits() {
         ("archived_at", json!("2026-11-22T18:00:00.000001Z")),
     ] {
         let body = json!({"title": "x", member: value});
-        let habit = person.post("/habits", &body).await.expect(201);
+        let habit = user.post("/habits", &body).await.expect(201);
         assert_eq!(habit[member], value, "{member}");
-        assert_eq!(person.get(&path(&habit)).await.expect(200), habit);
+        assert_eq!(user.get(&path(&habit)).await.expect(200), habit);
     }
     for (value, direction) in [
         (json!(0.001), "at_least"),
@@ -89,7 +89,7 @@ async fn each_member_is_accepted_up_to_its_limits() {
         let body = json!({
             "title": "x", "type": "numeric", "target_value": value, "target_direction": direction
         });
-        let habit = person.post("/habits", &body).await.expect(201);
+        let habit = user.post("/habits", &body).await.expect(201);
         assert_eq!(habit["target_value"].as_f64(), value.as_f64());
     }
 }
@@ -97,7 +97,7 @@ async fn each_member_is_accepted_up_to_its_limits() {
 #[tokio::test]
 async fn beyond_its_limits_each_member_is_refused_by_name() {
     let app = App::start().await;
-    let person = app.person().await;
+    let user = app.user().await;
     for (member, value) in [
         ("title", json!("👍".repeat(101))),
         ("title", json!(" ")),
@@ -130,7 +130,7 @@ async fn beyond_its_limits_each_member_is_refused_by_name() {
         ("nope", json!(1)),
     ] {
         let body = json!({"title": "x", member: value});
-        let answer = person.post("/habits", &body).await;
+        let answer = user.post("/habits", &body).await;
         let problem = answer.refused(422, "invalid");
         let pointer = problem["errors"][0]["pointer"].as_str().expect("a pointer");
         let named = format!("/{member}");
@@ -149,67 +149,63 @@ async fn beyond_its_limits_each_member_is_refused_by_name() {
         (json!({"title": "x", "id": "nonsense"}), &["/id"]),
         (json!([]), &[""]),
     ] {
-        person.post("/habits", &body).await.invalid(422, pointers);
+        user.post("/habits", &body).await.invalid(422, pointers);
     }
 }
 
 #[tokio::test]
 async fn creating_again_creates_nothing_twice() {
     let app = App::start().await;
-    let person = app.person().await;
+    let user = app.user().await;
     let body = json!({"id": new_id(), "title": "Read", "color": "#112233"});
-    let habit = person.post("/habits", &body).await.expect(201);
-    let again = person.post("/habits", &body).await;
+    let habit = user.post("/habits", &body).await.expect(201);
+    let again = user.post("/habits", &body).await;
     assert_eq!(again.expect(200), habit);
     assert_eq!(again.header("etag"), "\"1\"");
 
     let other = json!({"id": body["id"], "title": "Write", "color": "#112233"});
-    let problem = person
-        .post("/habits", &other)
-        .await
-        .refused(409, "conflict");
+    let problem = user.post("/habits", &other).await.refused(409, "conflict");
     assert_eq!(
         (&problem["record"], &problem["clashing"]),
         (&habit, &json!(["title"]))
     );
 
-    person.delete(&path(&habit)).await.expect(204);
-    person.post("/habits", &body).await.refused(410, "gone");
+    user.delete(&path(&habit)).await.expect(204);
+    user.post("/habits", &body).await.refused(410, "gone");
 }
 
 #[tokio::test]
-async fn an_id_is_read_in_either_case_and_told_in_lower_case() {
+async fn id_is_read_in_either_case_and_returned_in_lower_case() {
     let app = App::start().await;
-    let person = app.person().await;
+    let user = app.user().await;
     let id = new_id();
     let body = json!({"id": id.to_uppercase(), "title": "Read"});
-    assert_eq!(person.post("/habits", &body).await.expect(201)["id"], id);
-    person
-        .get(&format!("/habits/{}", id.to_uppercase()))
+    assert_eq!(user.post("/habits", &body).await.expect(201)["id"], id);
+    user.get(&format!("/habits/{}", id.to_uppercase()))
         .await
         .expect(200);
 }
 
 #[tokio::test]
-async fn the_list_has_its_order_and_leaves_out_what_is_archived_or_deleted() {
+async fn list_is_ordered_and_excludes_archived_and_deleted_habits() {
     let app = App::start().await;
-    let person = app.person().await;
+    let user = app.user().await;
     for (title, order) in [("older", 1), ("newer", 1), ("first", -5)] {
         app.clock.advance(1);
         let body = json!({"title": title, "sort_order": order});
-        person.post("/habits", &body).await.expect(201);
+        user.post("/habits", &body).await.expect(201);
     }
     let archived = json!({"title": "archived", "archived_at": "2026-11-01T00:00:00Z"});
-    person.post("/habits", &archived).await.expect(201);
-    let deleted = person.habit("deleted").await;
-    person.delete(&path(&deleted)).await.expect(204);
+    user.post("/habits", &archived).await.expect(201);
+    let deleted = user.habit("deleted").await;
+    user.delete(&path(&deleted)).await.expect(204);
 
     for (query, expected) in [
         ("", &["first", "newer", "older"] as &[_]),
         ("?archived=false", &["first", "newer", "older"]),
         ("?archived=true", &["first", "archived", "newer", "older"]),
     ] {
-        let list = person.get(&format!("/habits{query}")).await.expect(200);
+        let list = user.get(&format!("/habits{query}")).await.expect(200);
         assert_eq!(titles(&list), expected, "{query}");
     }
 }
@@ -217,7 +213,7 @@ async fn the_list_has_its_order_and_leaves_out_what_is_archived_or_deleted() {
 #[tokio::test]
 async fn parameters_are_read_strictly() {
     let app = App::start().await;
-    let person = app.person().await;
+    let user = app.user().await;
     for (path, pointer) in [
         ("/habits?archived=yes", "/archived"),
         ("/habits?archived=", "/archived"),
@@ -230,20 +226,20 @@ async fn parameters_are_read_strictly() {
         ("/habits/sync?last_sync=", "/last_sync"),
         ("/habits/sync?last_sync=%ZZ", "/last_sync"),
     ] {
-        let answer = person.get(path).await;
+        let answer = user.get(path).await;
         answer.refused(400, "invalid_parameter");
         answer.invalid(400, &[pointer]);
     }
-    let malformed = person.get("/habits/sync?last_sync=k1_nonsense").await;
+    let malformed = user.get("/habits/sync?last_sync=k1_nonsense").await;
     malformed.refused(400, "cursor_malformed");
 }
 
 #[tokio::test]
-async fn a_copy_that_is_new_enough_is_not_sent_again() {
+async fn matching_tag_gets_304() {
     let app = App::start().await;
-    let person = app.person().await;
-    let habit = person.habit("Read").await;
-    let get = |tag: &'static str| person.get(&path(&habit)).header("if-none-match", tag);
+    let user = app.user().await;
+    let habit = user.habit("Read").await;
+    let get = |tag: &'static str| user.get(&path(&habit)).header("if-none-match", tag);
     for tag in ["\"1\"", "W/\"1\"", "\"7\", \"1\"", "*"] {
         let answer = get(tag).await;
         answer.expect(304);

@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::support::{App, Document};
 
 #[tokio::test]
-async fn a_healthy_server_says_so() {
+async fn healthy_server_reports_healthy() {
     let app = App::start().await;
     app.clock.advance(90);
     let health = app.get("/health").await.expect(200);
@@ -44,7 +44,7 @@ async fn a_secret_key_is_not_published() {
 }
 
 #[tokio::test]
-async fn the_page_shows_the_document_and_asks_nobody_else() {
+async fn page_shows_the_document_and_loads_nothing_external() {
     let app = App::start().await;
     for path in ["/", "/swagger", "/swagger/"] {
         let answer = app.get(path).await;

@@ -1,4 +1,4 @@
-//! `Idempotency-Key`: plain writes that may be repeated.
+//! `Idempotency-Key`: REST writes that a client may retry.
 
 use serde_json::{Value, json};
 
@@ -9,7 +9,7 @@ const HEADER: &str = "idempotency-key";
 #[tokio::test]
 async fn a_repeated_create_creates_once_and_answers_the_same() {
     let app = App::start().await;
-    let person = app.person().await;
+    let user = app.user().await;
     for key in [
         new_id(),
         "\"tick of today\"".replace(' ', "-"),
@@ -17,7 +17,7 @@ async fn a_repeated_create_creates_once_and_answers_the_same() {
     ] {
         let create = || {
             let body = json!({"title": "Read"});
-            person.post("/habits", &body).header(HEADER, &key)
+            user.post("/habits", &body).header(HEADER, &key)
         };
         let first = create().await;
         let again = create().await;
@@ -26,7 +26,7 @@ async fn a_repeated_create_creates_once_and_answers_the_same() {
         assert_eq!(first.header("idempotency-replayed"), "");
         assert_eq!(again.header("idempotency-replayed"), "true");
     }
-    let habits = person.get("/habits").await.expect(200);
+    let habits = user.get("/habits").await.expect(200);
     assert_eq!(
         habits["habits"]
             .as_array()
@@ -39,24 +39,24 @@ async fn a_repeated_create_creates_once_and_answers_the_same() {
 #[tokio::test]
 async fn a_repeated_change_has_one_effect() {
     let app = App::start().await;
-    let person = app.person().await;
-    let habit = person.habit("Read").await;
+    let user = app.user().await;
+    let habit = user.habit("Read").await;
     let path = format!("/habits/{}", habit["id"].as_str().expect("an id"));
     let (edit, removal) = (new_id(), new_id());
     let update = || {
         let body = json!({"version": 1, "title": "Run"});
-        person.put(&path, &body).header(HEADER, &edit)
+        user.put(&path, &body).header(HEADER, &edit)
     };
     let first = update().await.expect(200);
     assert_eq!(update().await.expect(200), first);
     let body = json!({"version": 2, "title": "Rest"});
-    let newer = person.put(&path, &body).await.expect(200);
+    let newer = user.put(&path, &body).await.expect(200);
     assert_eq!(
         update().await.expect(200),
         newer,
         "done before; this is what it is now"
     );
-    let delete = || person.delete(&path).header(HEADER, &removal);
+    let delete = || user.delete(&path).header(HEADER, &removal);
     delete().await.expect(204);
     delete().await.expect(204);
     update().await.refused(404, "habit_not_found");
@@ -65,35 +65,35 @@ async fn a_repeated_change_has_one_effect() {
 #[tokio::test]
 async fn a_repeated_conflict_stays_one() {
     let app = App::start().await;
-    let person = app.person().await;
-    let habit = person.habit("Read").await;
+    let user = app.user().await;
+    let habit = user.habit("Read").await;
     let path = format!("/habits/{}", habit["id"].as_str().expect("an id"));
     let body = json!({"version": 1, "title": "Run"});
-    person.put(&path, &body).await.expect(200);
+    user.put(&path, &body).await.expect(200);
     let key = new_id();
     let stale = || {
         let body = json!({"version": 1, "title": "Rest"});
-        person.put(&path, &body).header(HEADER, &key)
+        user.put(&path, &body).header(HEADER, &key)
     };
     stale().await.refused(409, "conflict");
     stale().await.refused(409, "conflict");
 }
 
 #[tokio::test]
-async fn a_key_is_for_one_request() {
+async fn key_belongs_to_one_request() {
     let app = App::start().await;
-    let person = app.person().await;
+    let user = app.user().await;
     let key = new_id();
     let create = |title: &str| {
         let body = json!({"title": title});
-        person.post("/habits", &body).header(HEADER, &key)
+        user.post("/habits", &body).header(HEADER, &key)
     };
     let habit = create("Read").await.expect(201);
     create("Run").await.refused(422, "idempotency_key_reused");
     let body = json!({"habit_id": habit["id"], "completion_date": "2026-11-22"});
-    let entry = person.post("/entries", &body).header(HEADER, &key).await;
+    let entry = user.post("/entries", &body).header(HEADER, &key).await;
     entry.refused(422, "idempotency_key_reused");
-    let other = app.person().await;
+    let other = app.user().await;
     let theirs = other
         .post("/habits", &json!({"title": "Run"}))
         .header(HEADER, &key);
@@ -101,15 +101,15 @@ async fn a_key_is_for_one_request() {
 }
 
 #[tokio::test]
-async fn what_is_no_key_is_refused() {
+async fn malformed_key_is_refused() {
     let app = App::start().await;
-    let person = app.person().await;
+    let user = app.user().await;
     for key in ["", "a b", &"x".repeat(256)] {
         let body = json!({"title": "Read"});
-        let answer = person.post("/habits", &body).header(HEADER, key).await;
+        let answer = user.post("/habits", &body).header(HEADER, key).await;
         answer.refused(400, "invalid_parameter");
     }
-    let listed = person.get("/habits").await.expect(200);
+    let listed = user.get("/habits").await.expect(200);
     assert!(is_empty(&listed), "{listed}");
 }
 
@@ -121,12 +121,12 @@ fn is_empty(list: &Value) -> bool {
 #[tokio::test]
 async fn entries_are_repeated_alike() {
     let app = App::start().await;
-    let person = app.person().await;
-    let habit = person.habit("Read").await;
+    let user = app.user().await;
+    let habit = user.habit("Read").await;
     let key = new_id();
     let create = || {
         let body = json!({"habit_id": habit["id"], "completion_date": "2026-11-22"});
-        person.post("/entries", &body).header(HEADER, &key)
+        user.post("/entries", &body).header(HEADER, &key)
     };
     let entry = create().await.expect(201);
     assert_eq!(create().await.expect(201), entry);
@@ -134,8 +134,7 @@ async fn entries_are_repeated_alike() {
     for (key, status) in [(new_id(), 200), (new_id(), 409)] {
         for _ in 0..2 {
             let body = json!({"version": 1, "value": f64::from(status)});
-            person
-                .put(&path, &body)
+            user.put(&path, &body)
                 .header(HEADER, &key)
                 .await
                 .expect(status);

@@ -1,12 +1,12 @@
-//! Of another person's records nothing can be learned.
+//! Isolation: another user's records cannot be observed.
 
 use serde_json::{Value, json};
 
-use crate::support::{Answer, App, Document, Operation, Person, new_id, operation};
+use crate::support::{Answer, App, Document, Operation, TestUser, new_id, operation};
 
 const CANARY: &str = "canary of somebody else";
 
-/// A body that the operation accepts, as far as the record that it names is one's own.
+/// Returns a body that the endpoint accepts if the user owns the named record.
 fn body(operation: &Operation<'_>, habit: &str, entry: &str) -> Option<Value> {
     Some(match operation.about["operationId"].as_str()? {
         "create_habit" => json!({"id": habit, "title": "mine"}),
@@ -34,8 +34,8 @@ fn outbox(habit: &str, entry: &str) -> Value {
     ])
 }
 
-/// Calls the operation with ids of its kind.
-async fn call(person: &Person, operation: &Operation<'_>, habit: &str, entry: &str) -> Answer {
+/// Calls the endpoint with ids of its kind.
+async fn call(user: &TestUser, operation: &Operation<'_>, habit: &str, entry: &str) -> Answer {
     let id = if operation.path.contains("/habits") {
         habit
     } else {
@@ -50,14 +50,14 @@ async fn call(person: &Person, operation: &Operation<'_>, habit: &str, entry: &s
         Some("get_heatmap") => format!("?habit_id={habit}"),
         _ => String::new(),
     };
-    let call = person.call(operation.method.clone(), &format!("{path}{query}"));
+    let call = user.call(operation.method.clone(), &format!("{path}{query}"));
     match body(operation, habit, entry) {
         Some(body) => call.json(&body).await,
         None => call.await,
     }
 }
 
-/// The body without what differs between any two requests.
+/// Returns the body without the members that differ between any two requests.
 fn comparable(answer: &Answer) -> Value {
     let mut body = answer.json();
     if answer.status == 404 || !body.is_object() {
@@ -82,9 +82,9 @@ fn comparable(answer: &Answer) -> Value {
 }
 
 #[tokio::test]
-async fn no_operation_tells_a_strangers_record_from_one_that_never_was() {
+async fn no_endpoint_distinguishes_foreign_records_from_missing_ones() {
     let app = App::start().await;
-    let stranger = app.person().await;
+    let stranger = app.user().await;
     let habit = stranger.habit(CANARY).await;
     let members =
         json!({"habit_id": habit["id"], "completion_date": "2026-11-22", "notes": CANARY});
@@ -95,7 +95,7 @@ async fn no_operation_tells_a_strangers_record_from_one_that_never_was() {
     let mut compared = 0;
     for operation in Document::of_the_code().operations() {
         let name = operation.about["operationId"].as_str().expect("a name");
-        // These end the session or need none, or do not end.
+        // Endpoints that end the session, need none, or do not end.
         let is_other = [
             "logout",
             "delete_account",
@@ -107,12 +107,12 @@ async fn no_operation_tells_a_strangers_record_from_one_that_never_was() {
         if is_other.contains(&name) || !operation.path.starts_with("/api/v1/") {
             continue;
         }
-        let (curious, control) = (app.person().await, app.person().await);
+        let (curious, control) = (app.user().await, app.user().await);
         let theirs = call(&curious, &operation, &id(&habit), &id(&entry)).await;
         let nobodys = call(&control, &operation, &new_id(), &new_id()).await;
         assert_eq!(theirs.status, nobodys.status, "{name}");
         assert!(theirs.status < 500, "{name}: {theirs}");
-        // These say whose account it is.
+        // Endpoints that return the account.
         if !["get_account", "change_settings", "export_account"].contains(&name) {
             assert_eq!(comparable(&theirs), comparable(&nobodys), "{name}");
         }
@@ -132,13 +132,12 @@ async fn no_operation_tells_a_strangers_record_from_one_that_never_was() {
 }
 
 #[tokio::test]
-async fn two_people_may_use_the_same_id() {
+async fn two_users_may_use_the_same_id() {
     let app = App::start().await;
-    let (one, other) = (app.person().await, app.person().await);
+    let (one, other) = (app.user().await, app.user().await);
     let id = new_id();
-    for (person, title) in [(&one, "mine"), (&other, "yours")] {
-        person
-            .post("/habits", &json!({"id": id, "title": title}))
+    for (user, title) in [(&one, "mine"), (&other, "yours")] {
+        user.post("/habits", &json!({"id": id, "title": title}))
             .await
             .expect(201);
     }
@@ -148,13 +147,13 @@ async fn two_people_may_use_the_same_id() {
 }
 
 #[tokio::test]
-async fn what_is_no_id_is_the_id_of_nothing() {
+async fn malformed_id_is_not_found() {
     let app = App::start().await;
-    let person = app.person().await;
+    let user = app.user().await;
     for kind in ["habit", "entry"] {
         let plural = if kind == "habit" { "habits" } else { "entries" };
         let code = format!("{kind}_not_found");
-        let unknown = person.get(&format!("/{plural}/{}", new_id())).await;
+        let unknown = user.get(&format!("/{plural}/{}", new_id())).await;
         unknown.refused(404, &code);
         let braced = format!("%7B{}%7D", new_id());
         let plain = new_id().replace('-', "");
@@ -169,7 +168,7 @@ async fn what_is_no_id_is_the_id_of_nothing() {
             &braced,
             &plain,
         ] {
-            let answer = person.get(&format!("/{plural}/{id}")).await;
+            let answer = user.get(&format!("/{plural}/{id}")).await;
             answer.refused(404, &code);
             assert_eq!(answer.body, unknown.body, "{id}");
         }

@@ -14,7 +14,7 @@ fn three_a_minute(config: &mut Config) {
     });
 }
 
-fn told(answer: &Answer) -> [&str; 5] {
+fn limit_headers(answer: &Answer) -> [&str; 5] {
     [
         "ratelimit-policy",
         "ratelimit",
@@ -26,7 +26,7 @@ fn told(answer: &Answer) -> [&str; 5] {
 }
 
 #[tokio::test]
-async fn every_limited_answer_tells_how_far_the_limit_is() {
+async fn every_limited_response_reports_the_remaining_requests() {
     let app = App::with(three_a_minute).await;
     let policy = "\"default\";q=3;w=60";
     for (path, remaining, reset) in [
@@ -36,12 +36,15 @@ async fn every_limited_answer_tells_how_far_the_limit_is() {
     ] {
         let answer = app.get(path).await;
         let state = format!("\"default\";r={remaining};t={reset}");
-        assert_eq!(told(&answer), [policy, &state, "3", remaining, reset]);
+        assert_eq!(
+            limit_headers(&answer),
+            [policy, &state, "3", remaining, reset]
+        );
     }
     let refused = app.get("/api/v1/habits").await;
     refused.refused(429, "rate_limited");
     assert_eq!(
-        told(&refused),
+        limit_headers(&refused),
         [policy, "\"default\";r=0;t=60", "3", "0", "60"]
     );
     assert_eq!(refused.header("retry-after"), "20");
@@ -64,9 +67,9 @@ async fn the_servers_own_state_is_not_limited() {
 }
 
 #[tokio::test]
-async fn without_a_limit_nothing_is_told() {
+async fn responses_without_a_limit_have_no_limit_headers() {
     let app = App::start().await;
-    assert_eq!(told(&app.get("/api/v1/habits").await), [""; 5]);
+    assert_eq!(limit_headers(&app.get("/api/v1/habits").await), [""; 5]);
 }
 
 #[tokio::test]
@@ -85,7 +88,7 @@ async fn only_a_trusted_proxy_speaks_for_its_clients() {
                 .clone_into(&mut last);
         }
         assert_eq!(last, remaining, "{trusted}");
-        // One subscriber, whatever the lower half of the address is.
+        // An IPv6 subscriber is its /64 network, so the lower half of the address does not count.
         let call = app
             .get("/api/v1/habits")
             .header("x-forwarded-for", "2001:db8::ffff");
@@ -184,12 +187,12 @@ async fn a_request_keeps_its_id_or_gets_one() {
 }
 
 #[tokio::test]
-async fn answers_are_not_kept_and_not_framed() {
+async fn responses_forbid_caching_and_framing() {
     let app = App::start().await;
-    let person = app.person().await;
+    let user = app.user().await;
     for answer in [
-        person.get("/habits").await,
-        person.get("/nothing").await,
+        user.get("/habits").await,
+        user.get("/nothing").await,
         app.get("/health").await,
     ] {
         assert_eq!(answer.header("cache-control"), "no-store");
@@ -202,11 +205,11 @@ async fn answers_are_not_kept_and_not_framed() {
 }
 
 #[tokio::test]
-async fn what_is_large_is_compressed_for_those_who_can_read_it() {
+async fn large_responses_are_compressed_for_clients_that_accept_it() {
     let app = App::start().await;
-    let person = app.person().await;
+    let user = app.user().await;
     for number in 0..10 {
-        person.habit(&format!("habit {number}")).await;
+        user.habit(&format!("habit {number}")).await;
     }
     for (path, accepted, coding) in [
         ("/habits", "gzip, deflate, br, zstd", "zstd"),
@@ -218,8 +221,8 @@ async fn what_is_large_is_compressed_for_those_who_can_read_it() {
     ] {
         let call = app
             .client
-            .get(format!("{}{path}", person.base))
-            .bearer_auth(&person.token)
+            .get(format!("{}{path}", user.base))
+            .bearer_auth(&user.token)
             .header("accept-encoding", accepted);
         let answer = call.send().await.expect("an answer");
         let got = answer.headers().get("content-encoding");
@@ -231,11 +234,11 @@ async fn what_is_large_is_compressed_for_those_who_can_read_it() {
 #[tokio::test]
 async fn a_head_request_has_no_body() {
     let app = App::start().await;
-    let person = app.person().await;
-    let answer = person.call(Method::HEAD, "/habits").await;
+    let user = app.user().await;
+    let answer = user.call(Method::HEAD, "/habits").await;
     answer.expect(200);
     assert!(answer.body.is_empty());
     assert_eq!(answer.header("content-type"), "application/json");
-    let created = person.post("/habits", &json!({"title": "Read"})).await;
+    let created = user.post("/habits", &json!({"title": "Read"})).await;
     created.expect(201);
 }

@@ -1,4 +1,4 @@
-//! What is noted of a request, and what never is.
+//! Log lines of requests, and data that is never logged.
 
 use std::io;
 use std::sync::{Arc, Mutex};
@@ -11,7 +11,7 @@ use tracing_subscriber::fmt::MakeWriter;
 
 use crate::support::{Broken, broken_server};
 
-/// Lines kept in memory.
+/// Log lines in memory.
 #[derive(Clone, Default)]
 struct Lines(Arc<Mutex<Vec<u8>>>);
 
@@ -51,8 +51,8 @@ async fn a_request_is_one_line_without_secrets_and_personal_data() {
             .body(Body::from(r#"{"cursor":"canary@example.org"}"#))
             .expect("a request")
     };
-    // Whether a place in the code is listened to is decided when it is first passed, maybe by
-    // another test just before this one began to listen. So it is passed, and decided anew.
+    // tracing caches at the first event of a callsite if it is enabled, possibly in
+    // another test just before this subscriber existed. So emit it once and rebuild the cache.
     let first = router.clone().oneshot(request()).await;
     assert!(first.is_ok(), "{first:?}");
     tracing::callsite::rebuild_interest_cache();

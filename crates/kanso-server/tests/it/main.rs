@@ -1,6 +1,6 @@
-//! The server from outside.
+//! Tests of the server through its public interfaces.
 
-// Clippy takes a function for a test's only below this attribute.
+// Clippy treats helper functions as test code only below this attribute.
 #[cfg(test)]
 mod accounts;
 #[cfg(test)]
@@ -51,3 +51,5 @@ mod support;
 mod sync;
 #[cfg(test)]
 mod today;
+#[cfg(test)]
+mod upgrade;

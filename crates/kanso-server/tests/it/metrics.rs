@@ -1,4 +1,4 @@
-//! `/metrics`, on a listener of its own. A process counts for itself, so each test starts one.
+//! `/metrics` on its separate listener. The recorder is global, so each test starts a process.
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, ChildStdout, Command, Stdio};
@@ -9,9 +9,9 @@ use reqwest::Client;
 use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
 
-use crate::support::{Person, new_id, operation};
+use crate::support::{TestUser, new_id, operation};
 
-/// A server, and where it tells its metrics.
+/// A server with the address of its metrics.
 struct Server {
     process: Child,
     _out: BufReader<ChildStdout>,
@@ -41,15 +41,15 @@ impl Server {
             .spawn()
             .expect("the program runs");
         let mut out = BufReader::new(process.stdout.take().expect("a pipe"));
-        let mut told = |before: &str| {
+        let mut line_after = |before: &str| {
             let mut line = String::new();
             out.read_line(&mut line).expect("UTF-8");
             let (_, rest) = line.trim_end().split_once(before).expect("an address");
             rest.to_owned()
         };
-        let url = told("listens on ");
-        told("described at ");
-        let metrics = told("Its metrics are at ");
+        let url = line_after("listens on ");
+        line_after("API documentation: ");
+        let metrics = line_after("Metrics: ");
         let client = Client::builder().no_proxy().build().expect("a client");
         Self {
             process,
@@ -61,7 +61,7 @@ impl Server {
         }
     }
 
-    async fn person(&self, email: &str) -> Person {
+    async fn user(&self, email: &str) -> TestUser {
         let body = json!({"email": email, "password": "correct horse battery"});
         let mut answer = Value::Null;
         for verb in ["register", "login"] {
@@ -70,7 +70,7 @@ impl Server {
             answer = post.expect("an answer").json().await.expect("JSON");
         }
         let text = |member: &str| answer[member].as_str().expect("a text").to_owned();
-        Person {
+        TestUser {
             client: self.client.clone(),
             base: format!("{}/api/v1", self.url),
             email: email.to_owned(),
@@ -79,9 +79,9 @@ impl Server {
         }
     }
 
-    /// Waits until a series is told, and says its value.
-    async fn told(&self, series: &str) -> f64 {
-        let told = async {
+    /// Waits until a series is reported and returns its value.
+    async fn reported(&self, series: &str) -> f64 {
+        let reported = async {
             loop {
                 if let Some(value) = self.counted().await.get(series) {
                     return value;
@@ -89,12 +89,12 @@ impl Server {
                 sleep(Duration::from_millis(20)).await;
             }
         };
-        timeout(Duration::from_secs(30), told)
+        timeout(Duration::from_secs(30), reported)
             .await
-            .unwrap_or_else(|_| panic!("{series} is never told"))
+            .unwrap_or_else(|_| panic!("{series} is never reported"))
     }
 
-    /// Everything that is counted.
+    /// Reads all metrics.
     async fn counted(&self) -> Counted {
         let answer = self.client.get(&self.metrics).send().await.expect("it");
         assert_eq!(answer.status(), 200);
@@ -104,11 +104,11 @@ impl Server {
     }
 }
 
-/// An answer of `/metrics`.
+/// Response of `/metrics`.
 struct Counted(String);
 
 impl Counted {
-    /// The value of a series, labels included; none when there is no such series.
+    /// Returns the value of a series with its labels; `None` if it is missing.
     fn get(&self, series: &str) -> Option<f64> {
         let mut lines = self.0.lines();
         let value = lines.find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
@@ -121,49 +121,49 @@ impl Counted {
     }
 }
 
-/// What somebody does in a minute, some of it wrong.
-async fn a_minute(person: &Person) -> Value {
+/// Sends a minute of a user's requests, some of them invalid.
+async fn a_minute(user: &TestUser) -> Value {
     let habit = json!(new_id());
     let create = json!({"fields": {"title": "canary-title"}});
     let create = operation("habit", "create", &habit, &create);
     let stale = json!({"base_version": 7, "fields": {"title": "canary-title"}});
     let stale = operation("habit", "update", &habit, &stale);
-    let results = person.push(json!([create, create, stale])).await;
+    let results = user.push(json!([create, create, stale])).await;
     assert_eq!(results.len(), 3, "{results:?}");
-    person.get("/sync").await.expect(200);
+    user.get("/sync").await.expect(200);
     let path = format!("/habits/{}", habit.as_str().expect("an id"));
-    person.get(&path).await.expect(200);
-    person.get(&path).await.expect(200);
+    user.get(&path).await.expect(200);
+    user.get(&path).await.expect(200);
     let empty = kanso_domain::sync::Buckets::empty();
     let buckets: Value = empty.digests().iter().map(ToString::to_string).collect();
     let verify = json!({ "buckets": buckets });
-    person.post("/sync/verify", &verify).await.expect(200);
+    user.post("/sync/verify", &verify).await.expect(200);
     habit
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_queue_of_streaks_is_told_from_the_start() {
+async fn streak_queue_is_reported_from_the_start() {
     let server = Server::start(&[]);
     for name in [
         "kanso_streak_jobs_waiting",
         "kanso_streak_jobs_parked",
         "kanso_streak_oldest_job_age_seconds",
     ] {
-        let told = Some(server.told(name).await);
-        assert_eq!(told, Some(0.0), "{name}");
+        let reported = Some(server.reported(name).await);
+        assert_eq!(reported, Some(0.0), "{name}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_an_operator_asks_for_is_counted_and_nothing_of_a_person_is() {
+async fn requests_are_counted_without_personal_data() {
     let server = Server::start(&[]);
-    let person = server.person("canary@example.org").await;
-    let (mut listener, _) = person.listen().await;
-    let habit = a_minute(&person).await;
+    let user = server.user("canary@example.org").await;
+    let (mut listener, _) = user.listen().await;
+    let habit = a_minute(&user).await;
     listener.expect("poke").await;
     let strange = server.client.get(format!("{}/metrics", server.url));
     let strange = strange.send().await.expect("an answer");
-    assert_eq!(strange.status(), 404, "not on the port that everybody sees");
+    assert_eq!(strange.status(), 404, "not on the public listener");
     let verb = reqwest::Method::from_bytes(b"CANARY").expect("a method");
     let strange = server
         .client
@@ -233,7 +233,7 @@ async fn what_an_operator_asks_for_is_counted_and_nothing_of_a_person_is() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_server_on_postgresql_without_its_redis_tells_of_both() {
+async fn postgresql_and_missing_redis_are_reported() {
     let kept = PostgresServer::shared().database();
     // Port 9 (discard) has no server on a machine that runs tests.
     let variables = [
@@ -241,8 +241,8 @@ async fn a_server_on_postgresql_without_its_redis_tells_of_both() {
         ("KANSO_REDIS_URL", "redis://127.0.0.1:9"),
     ];
     let server = Server::start(&variables);
-    let person = server.person("somebody@example.org").await;
-    a_minute(&person).await;
+    let user = server.user("somebody@example.org").await;
+    a_minute(&user).await;
     let counted = server.counted().await;
     assert!(counted.0.contains("storage=\"postgres\""), "{}", counted.0);
     counted.expect("kanso_redis_up", 0.0);

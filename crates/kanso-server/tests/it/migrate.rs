@@ -22,7 +22,7 @@ fn command(folder: &Path, arguments: &[&str], database: Option<&str>) -> Command
     command
 }
 
-/// What was printed, and the exit code.
+/// Runs the program and returns its output and exit code.
 fn ended(output: Output) -> (String, i32) {
     let said = String::from_utf8(output.stderr).expect("UTF-8");
     let shown = String::from_utf8(output.stdout).expect("UTF-8");
@@ -34,7 +34,7 @@ fn migrate(folder: &Path, arguments: &[&str], database: Option<&str>) -> (String
     ended(output.expect("the program runs"))
 }
 
-/// How many steps the program says are so.
+/// Number of steps that the program reports in this state.
 fn steps(shown: &str, state: &str) -> usize {
     let state = format!("{state:<11}  V");
     shown
@@ -43,22 +43,22 @@ fn steps(shown: &str, state: &str) -> usize {
         .count()
 }
 
-/// Several at the same time take each step once between them, and each of them ends well.
+/// Asserts that concurrent runs apply each step once in total, and that all of them succeed.
 fn several_at_once(folder: &Path, database: Option<&str>) {
     let started: Vec<_> = (0..4)
         .map(|_| command(folder, &[], database).spawn().expect("it runs"))
         .collect();
     let mut took = 0;
     for child in started {
-        let (shown, code) = ended(child.wait_with_output().expect("it ends"));
+        let (shown, code) = ended(child.wait_with_output().expect("the task ends"));
         assert_eq!(code, 0, "{shown}");
         assert_eq!(steps(&shown, "pending"), 0, "{shown}");
         took += usize::from(steps(&shown, "applied now") > 0);
     }
-    assert_eq!(took, 1, "one does it, the others wait");
+    assert_eq!(took, 1, "one run applies the steps, the others wait");
 }
 
-/// Every file below `folder` with what is in it.
+/// Returns every file below `folder` with its content.
 fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut found = BTreeMap::new();
     for entry in fs::read_dir(folder).expect("a folder").flatten() {
@@ -74,7 +74,7 @@ fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
 }
 
 #[test]
-fn a_dry_run_tells_what_is_pending_and_changes_nothing() {
+fn dry_run_reports_pending_steps_and_changes_nothing() {
     let folder = tempfile::tempdir().expect("a folder");
     let (shown, code) = migrate(folder.path(), &["--dry-run"], None);
     assert_eq!(code, 3, "{shown}");
@@ -101,20 +101,20 @@ fn a_dry_run_tells_what_is_pending_and_changes_nothing() {
 }
 
 #[test]
-fn several_at_once_bring_one_file_up_to_date() {
+fn concurrent_migrations_of_one_file_succeed() {
     let folder = tempfile::tempdir().expect("a folder");
     several_at_once(folder.path(), None);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn beside_a_running_server_there_is_nothing_to_do() {
+async fn database_of_a_running_server_is_up_to_date() {
     let kept = PostgresServer::shared().database();
     for database in [None, Some(kept.url())] {
         let app = match &database {
             None => App::start().await,
             Some(url) => App::with(|config| config.database = crate::postgres::database(url)).await,
         };
-        let person = app.person().await;
+        let user = app.user().await;
         let file = format!("sqlite://{}/kanso.db", app.data_dir().display());
         let url = database.as_ref().unwrap_or(&file);
         for arguments in [&["--dry-run"][..], &[]] {
@@ -122,7 +122,7 @@ async fn beside_a_running_server_there_is_nothing_to_do() {
             assert_eq!(code, 0, "{shown}");
             assert!(shown.ends_with("The schema is up to date.\n"), "{shown}");
         }
-        person.habit("Read").await;
+        user.habit("Read").await;
     }
 }
 
@@ -135,7 +135,7 @@ fn a_dry_run_leaves_an_empty_postgres_empty() {
     assert_eq!(code, 3, "{shown}");
     assert!(steps(&shown, "pending") > 0, "{shown}");
     assert!(!shown.contains("correct-horse"), "{shown}");
-    // Fails when there is a table.
+    // Fails if a table exists.
     kept.run("CREATE TABLE schema_lock (id int); DROP TABLE schema_lock");
     kept.run("SELECT 1 / (count(*) = 0)::int FROM pg_tables WHERE schemaname = 'public'");
 

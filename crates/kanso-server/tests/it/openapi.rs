@@ -1,4 +1,4 @@
-//! The document describes everything.
+//! The OpenAPI document is complete.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::support::{Document, Operation};
 
-/// Whether text is there and says something.
+/// Returns true if the text exists and is not empty.
 fn says(value: &Value) -> bool {
     value.as_str().is_some_and(|text| text.trim().len() > 2)
 }
@@ -16,7 +16,7 @@ fn name(operation: &Operation<'_>) -> String {
     format!("{} {}", operation.method, operation.path)
 }
 
-/// Whether media content, or the schema of it, has an example.
+/// Returns true if media content or its schema has an example.
 fn has_example(document: &Document, content: &Value) -> bool {
     let schema = &content["schema"];
     let schema = if schema["type"] == "array" {
@@ -32,7 +32,7 @@ fn has_example(document: &Document, content: &Value) -> bool {
 }
 
 #[test]
-fn the_file_in_the_repository_is_what_the_code_says() {
+fn file_in_the_repository_matches_the_code() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/openapi.json");
     let written = std::fs::read_to_string(path).unwrap_or_default();
     let is_same = written == kanso_http::openapi_json();
@@ -43,7 +43,7 @@ fn the_file_in_the_repository_is_what_the_code_says() {
 }
 
 #[test]
-fn the_document_introduces_itself() {
+fn document_has_a_title_and_description() {
     let document = &Document::of_the_code().0;
     assert!(
         document["openapi"]
@@ -66,7 +66,7 @@ fn the_document_introduces_itself() {
 }
 
 #[test]
-fn each_operation_says_what_it_does() {
+fn each_operation_has_a_description() {
     let document = Document::of_the_code();
     let tags = document.0["tags"].as_array().expect("tags");
     let tags: BTreeSet<_> = tags.iter().map(|tag| tag["name"].as_str()).collect();
@@ -122,7 +122,7 @@ fn each_body_has_a_schema_and_an_example() {
 }
 
 #[test]
-fn each_operation_names_the_problems_that_it_may_meet() {
+fn each_operation_lists_its_problems() {
     let document = Document::of_the_code();
     for operation in document.operations() {
         if !operation.path.starts_with("/api/v1/") {
@@ -150,7 +150,7 @@ fn each_operation_names_the_problems_that_it_may_meet() {
 }
 
 #[test]
-fn every_reference_leads_somewhere() {
+fn every_reference_resolves() {
     fn walk(document: &Document, value: &Value) {
         match value {
             Value::Object(members) => {

@@ -5,21 +5,21 @@ use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Output, Stdio};
 
 use kanso_postgres::PostgresOptions;
-use kanso_server::config::Database;
+use kanso_server::config::DatabaseConfig;
 use kanso_testkit::PostgresServer;
 use serde_json::json;
 
 use crate::program::take_credentials;
 use crate::support::{App, operation};
 
-pub(crate) fn database(url: &str) -> Database {
-    Database::Postgres {
+pub(crate) fn database(url: &str) -> DatabaseConfig {
+    DatabaseConfig::Postgres {
         url: url.parse().expect("a URL"),
         connections: PostgresOptions::CONNECTIONS,
     }
 }
 
-/// What a device does on its first days, against two servers with one database.
+/// Runs the first days of a device against two servers with one database.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_device_syncs_with_either_of_two_servers() {
     let kept = PostgresServer::shared().database();
@@ -36,17 +36,17 @@ async fn a_device_syncs_with_either_of_two_servers() {
     let health = one.get("/health").await.expect(200);
     assert_eq!(health["database"], "connected");
 
-    let person = one.person().await;
+    let user = one.user().await;
     let habit = json!(crate::support::new_id());
     let create = json!({"fields": {"title": "Read"}});
-    let results = person
+    let results = user
         .push(json!([operation("habit", "create", &habit, &create)]))
         .await;
     assert_eq!(results[0]["status"], "applied", "{results:?}");
     let habit = json!({"id": habit});
-    person.done(&habit, &["2026-11-21", "2026-11-22"]).await;
+    user.done(&habit, &["2026-11-21", "2026-11-22"]).await;
 
-    let elsewhere = other.log_in(&person.email).await;
+    let elsewhere = other.log_in(&user.email).await;
     let pulled = elsewhere.get("/sync").await.expect(200);
     let changes = pulled["changes"].to_string();
     assert!(changes.contains("\"Read\""), "{pulled}");
@@ -55,17 +55,17 @@ async fn a_device_syncs_with_either_of_two_servers() {
     let edit = json!({"version": 1, "title": "Read a page"});
     let path = format!("/habits/{}", habit["id"].as_str().expect("an id"));
     elsewhere.put(&path, &edit).await.expect(200);
-    let read = person.get(&path).await.expect(200);
+    let read = user.get(&path).await.expect(200);
     assert_eq!(read["title"], "Read a page");
-    person.delete("/auth/user").await.expect(200);
+    user.delete("/auth/user").await.expect(200);
     elsewhere.get("/habits").await.expect(401);
 }
 
-/// Whatever is to be logged, the driver's own lines, which have the values of every statement, are
-/// not.
+/// With every log filter: the driver's debug lines, which contain the values of statements, are
+/// suppressed.
 #[cfg(unix)]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nothing_that_a_person_sends_is_logged_at_any_level() {
+async fn no_user_data_is_logged_at_any_level() {
     let kept = PostgresServer::shared().database();
     let body = json!({"email": "canary@example.org", "password": "canary-canary-canary"});
     let visit = async |url: &str| take_credentials(url, &body, &["register", "login"]).await;
@@ -79,10 +79,10 @@ async fn nothing_that_a_person_sends_is_logged_at_any_level() {
     assert_eq!(found, None);
 }
 
-/// The database remarks on each start that what the start would make is there already.
+/// PostgreSQL sends a notice at each start for objects that exist already.
 #[cfg(unix)]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_start_with_a_schema_that_is_up_to_date_logs_no_remarks_of_the_database() {
+async fn start_with_a_current_schema_logs_no_database_notices() {
     let kept = PostgresServer::shared().database();
     for _ in 0..2 {
         let log = log_of_a_life(&kept.url(), "info", async |_| {}).await;
@@ -91,7 +91,7 @@ async fn a_start_with_a_schema_that_is_up_to_date_logs_no_remarks_of_the_databas
     }
 }
 
-/// What a server writes from its start to its end, between which `visit` calls at its address.
+/// Returns the log of a server from its start to its end. `visit` calls it in between.
 #[cfg(unix)]
 async fn log_of_a_life(database: &str, level: &str, visit: impl AsyncFnOnce(&str)) -> String {
     let folder = tempfile::tempdir().expect("a temporary folder");
@@ -114,12 +114,12 @@ async fn log_of_a_life(database: &str, level: &str, visit: impl AsyncFnOnce(&str
     visit(url).await;
     let kill = Command::new("kill").arg(server.id().to_string()).status();
     assert!(kill.expect("kill runs").success());
-    assert_eq!(server.wait().expect("it ends").code(), Some(0));
+    assert_eq!(server.wait().expect("the task ends").code(), Some(0));
     fs::read_to_string(folder.path().join("log")).expect("UTF-8")
 }
 
 #[test]
-fn a_backup_is_left_to_the_tools_of_the_database() {
+fn backup_of_postgresql_is_refused() {
     let url = "postgres://me:canary@127.0.0.1:9/kanso";
     let output = run_with(url, &["backup", "copy.db"]);
     let line = String::from_utf8(output.stderr).expect("UTF-8");
@@ -143,7 +143,7 @@ fn run_with(url: &str, arguments: &[&str]) -> Output {
 }
 
 #[test]
-fn a_database_that_cannot_be_opened_is_one_line_and_its_exit_code_says_who_mends_it() {
+fn unavailable_database_is_one_line_with_an_exit_code() {
     let right = PostgresServer::shared().url("postgres");
     let (account, place) = right.split_once('@').expect("an account");
     let (user, _) = account.rsplit_once(':').expect("a password");
@@ -158,7 +158,7 @@ fn a_database_that_cannot_be_opened_is_one_line_and_its_exit_code_says_who_mends
             2,
             "\"nobody-made-it\" does not exist",
         ),
-        // As after a power cut, when the machine of the database is the slower one.
+        // As after a power cut, when the database starts later than the server.
         (
             "postgres://me:canary@127.0.0.1:9/kanso".to_owned(),
             4,

@@ -5,7 +5,7 @@ use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
-/// Runs the program in an empty folder and environment but for what is given.
+/// Runs the program in an empty folder with only the given environment.
 fn run(folder: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_kanso-server"))
         .args(arguments)
@@ -24,7 +24,7 @@ fn text(bytes: &[u8]) -> &str {
     std::str::from_utf8(bytes).expect("UTF-8")
 }
 
-/// The program refuses with one line on standard error and exit code 2.
+/// Asserts one line on standard error and exit code 2.
 #[track_caller]
 fn refused(output: &Output, says: &str) {
     let line = text(&output.stderr);
@@ -70,7 +70,7 @@ fn config_shows_values_with_their_sources_and_masks_secrets() {
 }
 
 #[test]
-fn a_backup_is_written_beside_a_running_server_and_never_over_a_file() {
+fn backup_works_beside_a_running_server_and_never_overwrites() {
     let folder = folder();
     let missing = run(folder.path(), &["backup", "copy.db"], &[]);
     refused(&missing, "kanso.db");
@@ -189,13 +189,13 @@ fn an_unknown_flag_is_exit_code_2() {
     );
 }
 
-/// A server that listens, and its address.
+/// Starts a server and returns it with its address.
 #[cfg(unix)]
 fn serving(folder: &Path) -> (Child, String) {
     serving_with(folder, "off", Stdio::inherit())
 }
 
-/// The same with another log.
+/// Starts a server with another log output.
 #[cfg(unix)]
 fn serving_with(folder: &Path, log: &str, stderr: Stdio) -> (Child, String) {
     let mut child = Command::new(env!("CARGO_BIN_EXE_kanso-server"))
@@ -215,7 +215,7 @@ fn serving_with(folder: &Path, log: &str, stderr: Stdio) -> (Child, String) {
     let (_, url) = lines[0].split_once("listens on ").expect("an address");
     assert_eq!(
         lines[1],
-        format!("Its interface is described at {url}/swagger/index.html")
+        format!("API documentation: {url}/swagger/index.html")
     );
     (child, url.to_owned())
 }
@@ -232,14 +232,14 @@ fn a_server_serves_stops_on_sigterm_and_finds_its_key_again() {
         assert_eq!(health.status.code(), Some(0), "{}", text(&health.stderr));
         let kill = Command::new("kill").arg(server.id().to_string()).status();
         assert!(kill.expect("kill runs").success());
-        assert_eq!(server.wait().expect("it ends").code(), Some(0));
+        assert_eq!(server.wait().expect("the task ends").code(), Some(0));
         keys.push(key());
     }
     assert_eq!(keys[0], keys[1]);
     assert!(folder.path().join("kanso-data/kanso.db").exists());
 }
 
-/// Sends a person's credentials to each of these routes of a server. All have to take them.
+/// Sends a user's credentials to each of these routes. All must accept them.
 pub(crate) async fn take_credentials(url: &str, body: &serde_json::Value, verbs: &[&str]) {
     let client = reqwest::Client::builder().no_proxy().build();
     let client = client.expect("a client");
@@ -251,10 +251,10 @@ pub(crate) async fn take_credentials(url: &str, body: &serde_json::Value, verbs:
     }
 }
 
-/// Nobody may be there to read the log, and the disk that it is written to may be full.
+/// The reader of the log may have left, and its disk may be full.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[cfg(target_os = "linux")]
-async fn a_log_that_cannot_be_written_stops_nothing() {
+async fn unwritable_log_does_not_stop_the_server() {
     let folder = folder();
     let full = fs::File::options().write(true).open("/dev/full");
     let stderr = Stdio::from(full.expect("a device that is always full"));
@@ -263,5 +263,5 @@ async fn a_log_that_cannot_be_written_stops_nothing() {
     take_credentials(&url, &body, &["register", "login", "login"]).await;
     let kill = Command::new("kill").arg(server.id().to_string()).status();
     assert!(kill.expect("kill runs").success());
-    assert_eq!(server.wait().expect("it ends").code(), Some(0));
+    assert_eq!(server.wait().expect("the task ends").code(), Some(0));
 }

@@ -15,13 +15,13 @@ fn with_redis(config: &mut Config, redis: &RedisServer) {
     config.redis_url = Some(Secret::new(redis.url()));
 }
 
-/// As several servers have to.
+/// Configures the signing secret that servers of one fleet share.
 fn sign_alike(config: &mut Config) {
     let secret = "a secret that all of the servers sign with";
     config.signing = Signing::Secret(Secret::new(secret.to_owned()));
 }
 
-/// Until `/health` says so: nobody tells when a Redis listens.
+/// Waits until `/health` reports Redis: there is no event for it.
 async fn until(app: &App, redis: &str) {
     let said = async { while app.get("/health").await.expect(200)["redis"] != redis {} };
     timeout(Duration::from_secs(30), said).await.expect(redis);
@@ -59,7 +59,7 @@ async fn the_rate_limit_is_counted_once_for_all_servers() {
         .refused(401, "unauthorized");
 }
 
-/// How many wrong passwords in turn are looked at before one has to wait.
+/// Counts the wrong passwords that are checked, in sequence, before a login must wait.
 async fn guesses(servers: [&App; 2], email: &str) -> usize {
     let guess = json!({"email": email, "password": "not this one"});
     for count in 0.. {
@@ -73,9 +73,9 @@ async fn guesses(servers: [&App; 2], email: &str) -> usize {
     unreachable!("there is always another guess")
 }
 
-/// Who looks into Redis finds neither who asks nor whom somebody guesses at.
+/// Redis holds neither the address of a client nor the e-mail address of an account.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn guesses_are_counted_once_for_all_servers_and_under_another_name() {
+async fn guesses_are_counted_for_all_servers_under_a_pseudonym() {
     let (redis, kept) = (RedisServer::start(), PostgresServer::shared().database());
     let start = || {
         App::with(|config| {
@@ -91,13 +91,13 @@ async fn guesses_are_counted_once_for_all_servers_and_under_another_name() {
     let (one, other) = (start().await, start().await);
     until(&one, "connected").await;
     until(&other, "connected").await;
-    // Each for itself would let ten pass; together it is five, and one more for each second that goes
-    // by. A server that has to wait for Redis for too long counts by itself for a moment.
+    // Separate counts would let ten pass; a shared one lets five pass, and one more for each second that
+    // passes. A server that waits too long for Redis counts locally for a moment.
     let mut refused = Vec::new();
     while !refused.iter().any(|count| (5..9).contains(count)) {
         assert!(refused.len() < 5, "{refused:?}");
-        let person = one.person().await;
-        refused.push(guesses([&one, &other], &person.email).await);
+        let user = one.user().await;
+        refused.push(guesses([&one, &other], &user.email).await);
     }
 
     let keys = redis.command(&["KEYS", "*"]);
@@ -122,9 +122,9 @@ async fn a_push_on_one_server_ends_a_wait_on_another() {
     let (one, other) = (start().await, start().await);
     until(&one, "connected").await;
     until(&other, "connected").await;
-    let phone = one.person().await;
+    let phone = one.user().await;
     let tablet = other.log_in(&phone.email).await;
-    // When a server has begun to listen to the others is not told, so some pushes may go unheard.
+    // There is no event for the start of a subscription, so the first pushes may be missed.
     for _ in 0..20 {
         let page = tablet.get("/sync").await.expect(200);
         let cursor = page["cursor"].as_str().expect("a cursor").to_owned();
@@ -137,13 +137,13 @@ async fn a_push_on_one_server_ends_a_wait_on_another() {
             return;
         }
     }
-    panic!("the other server was not heard");
+    panic!("no notice of the other server arrived");
 }
 
-/// Two servers with one database, on which workers look around all the time. What one tells the
-/// other gets nowhere.
+/// Two servers with one database and frequent sweeps. The notices of one do not reach the
+/// other.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_push_pokes_the_streams_of_another_server_without_redis() {
+async fn push_notifies_the_streams_of_another_server_without_redis() {
     let gone = RedisServer::start();
     let kept = PostgresServer::shared().database();
     let away = Secret::new(gone.url());
@@ -157,7 +157,7 @@ async fn a_push_pokes_the_streams_of_another_server_without_redis() {
             })
         };
         let (one, other) = (start().await, start().await);
-        let phone = one.person().await;
+        let phone = one.user().await;
         let tablet = other.log_in(&phone.email).await;
         let (mut listener, head) = tablet.listen().await;
         assert_eq!(head, 0);
@@ -170,7 +170,7 @@ async fn a_push_pokes_the_streams_of_another_server_without_redis() {
     }
 }
 
-/// What one server computed another finds, until anything that it depends on has changed.
+/// One server finds the statistics that another computed, until a dependency changes.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn statistics_are_the_same_from_the_cache_and_without_it() {
     let (redis, kept) = (RedisServer::start(), PostgresServer::shared().database());
@@ -187,12 +187,12 @@ async fn statistics_are_the_same_from_the_cache_and_without_it() {
     let alone = start(None).await;
     until(&one, "connected").await;
     until(&other, "connected").await;
-    let person = one.person().await;
-    let habit = person.habit("Read").await;
+    let user = one.user().await;
+    let habit = user.habit("Read").await;
     let id = habit["id"].as_str().expect("an id").to_owned();
     let elsewhere = [
-        other.log_in(&person.email).await,
-        alone.log_in(&person.email).await,
+        other.log_in(&user.email).await,
+        alone.log_in(&user.email).await,
     ];
     let questions = [
         "/stats/weekly".to_owned(),
@@ -206,13 +206,13 @@ async fn statistics_are_the_same_from_the_cache_and_without_it() {
     for change in 0..3 {
         if change > 0 {
             let date = format!("2026-11-2{change}");
-            person.done(&habit, &[&date]).await;
+            user.done(&habit, &[&date]).await;
         }
         let mut answers = Vec::new();
         for question in &questions {
-            let first = person.get(question).await.expect(200);
-            // Once more from this server, from the other, and from the one without a cache.
-            for asked in [&person, &elsewhere[0], &elsewhere[1]] {
+            let first = user.get(question).await.expect(200);
+            // Again from this server, from the other, and from the one without a cache.
+            for asked in [&user, &elsewhere[0], &elsewhere[1]] {
                 assert_eq!(asked.get(question).await.expect(200), first, "{question}");
             }
             answers.push(first);
@@ -220,7 +220,7 @@ async fn statistics_are_the_same_from_the_cache_and_without_it() {
         assert_ne!(answers, before, "a change shows at once");
         before = answers;
     }
-    let stranger = other.person().await;
+    let stranger = other.user().await;
     stranger
         .get(&format!("/stats/habits/{id}"))
         .await
@@ -229,17 +229,13 @@ async fn statistics_are_the_same_from_the_cache_and_without_it() {
     assert!(found > 0, "nothing was found in the cache");
     redis.signal("-STOP");
     for (question, answer) in questions.iter().zip(&before) {
-        assert_eq!(
-            person.get(question).await.expect(200),
-            *answer,
-            "{question}"
-        );
+        assert_eq!(user.get(question).await.expect(200), *answer, "{question}");
     }
     redis.signal("-CONT");
 }
 
 #[test]
-fn a_url_that_names_no_redis_is_refused_and_not_repeated() {
+fn malformed_redis_url_is_refused_and_not_printed() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let output = std::process::Command::new(env!("CARGO_BIN_EXE_kanso-server"))
         .args(["--listen", "127.0.0.1:0", "--log", "off"])
@@ -260,8 +256,8 @@ fn a_url_that_names_no_redis_is_refused_and_not_repeated() {
     );
 }
 
-/// A browser asks one server for a ticket, and whatever stands in front of them sends it to another
-/// one for the stream.
+/// A browser requests a ticket from one server, and the load balancer sends it to another
+/// for the stream.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_ticket_of_one_server_opens_a_stream_on_another_once() {
     let (redis, kept) = (RedisServer::start(), PostgresServer::shared().database());
@@ -275,14 +271,14 @@ async fn a_ticket_of_one_server_opens_a_stream_on_another_once() {
     let (one, other) = (start().await, start().await);
     until(&one, "connected").await;
     until(&other, "connected").await;
-    let person = one.person().await;
+    let user = one.user().await;
     let opened = async {
         loop {
-            let body = person.post("/sync/stream/ticket", &Value::Null).await;
+            let body = user.post("/sync/stream/ticket", &Value::Null).await;
             let body = body.expect(201);
             let ticket = body["ticket"].as_str().expect("a ticket");
             let path = format!("/api/v1/sync/stream?ticket={ticket}");
-            // A ticket is lost when Redis does not answer in time; whoever holds it asks again.
+            // A ticket is lost if Redis does not answer in time; its holder requests another.
             if let Some(listener) = other.get(&path).listen_if_known().await {
                 return (listener, path);
             }

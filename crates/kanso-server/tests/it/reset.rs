@@ -13,7 +13,7 @@ use crate::support::{Answer, App};
 const OLD: &str = "correct horse battery";
 const NEW: &str = "two slow kettles";
 
-/// What the program makes of a line on its standard input.
+/// Runs the program with a line on standard input.
 fn reset(folder: &Path, url: Option<&str>, email: &str, line: &str) -> Output {
     let mut program = Command::new(env!("CARGO_BIN_EXE_kanso-server"))
         .args(["reset-password", email])
@@ -27,13 +27,13 @@ fn reset(folder: &Path, url: Option<&str>, email: &str, line: &str) -> Output {
         .spawn()
         .expect("the program runs");
     let mut input = program.stdin.take().expect("a pipe");
-    // It may have refused its arguments and be gone.
+    // The program may have rejected its arguments and exited.
     let _ = writeln!(input, "{line}");
     drop(input);
-    program.wait_with_output().expect("it ends")
+    program.wait_with_output().expect("the task ends")
 }
 
-/// The exit code, and the one line that says why.
+/// Returns the exit code and the single line of the error.
 fn refusal(output: &Output) -> (i32, String) {
     let said = String::from_utf8(output.stderr.clone()).expect("UTF-8");
     assert_eq!(said.lines().count(), 1, "{said}");
@@ -49,38 +49,38 @@ async fn log_in(app: &App, email: &str, password: &str) -> Answer {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_forgotten_password_is_replaced_while_no_server_runs_on_sqlite() {
     let app = App::start().await;
-    let person = app.person().await;
-    let habit = person.habit("Read").await;
+    let user = app.user().await;
+    let habit = user.habit("Read").await;
     let folder = app.data_dir().to_owned();
-    let (code, said) = refusal(&reset(&folder, None, &person.email, NEW));
+    let (code, said) = refusal(&reset(&folder, None, &user.email, NEW));
     assert_eq!(code, 2, "a server has it open: {said}");
 
     let app = app.restarted_with(|_| {
         for (email, password, says) in [
             ("nobody@example.org", NEW, "no account in sqlite "),
             (
-                &*person.email,
+                &*user.email,
                 "short",
                 "kanso-server: the password must have at least 8 characters\n",
             ),
-            ("nobody", NEW, "the e-mail address cannot be one"),
+            ("not-an-address", NEW, "malformed e-mail address"),
         ] {
             let (code, said) = refusal(&reset(&folder, None, email, password));
             assert_eq!(code, 2, "{said}");
             assert!(said.contains(says), "{said}");
         }
-        let done = reset(&folder, None, &person.email.to_uppercase(), NEW);
+        let done = reset(&folder, None, &user.email.to_uppercase(), NEW);
         assert_eq!(done.status.code(), Some(0), "{done:?}");
     });
     let app = app.await;
-    assert_eq!(log_in(&app, &person.email, OLD).await.status, 401);
-    let tokens = log_in(&app, &person.email, NEW).await.expect(200);
-    let habits = app.person_with(&tokens).get("/habits").await.expect(200);
+    assert_eq!(log_in(&app, &user.email, OLD).await.status, 401);
+    let tokens = log_in(&app, &user.email, NEW).await.expect(200);
+    let habits = app.user_with(&tokens).get("/habits").await.expect(200);
     assert_eq!(habits[0]["id"], habit["id"], "{habits}");
 }
 
 #[test]
-fn a_folder_without_a_database_gets_none() {
+fn no_database_is_created_in_an_empty_folder() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let (code, said) = refusal(&reset(folder.path(), None, "ada@example.org", NEW));
     assert!(code == 2 && said.contains("no database at"), "{said}");
@@ -92,12 +92,12 @@ fn a_folder_without_a_database_gets_none() {
 async fn a_forgotten_password_is_replaced_beside_a_server_on_postgresql() {
     let kept = PostgresServer::shared().database();
     let app = App::with(|config| config.database = database(&kept.url())).await;
-    let person = app.person().await;
-    let done = reset(app.data_dir(), Some(&kept.url()), &person.email, NEW);
+    let user = app.user().await;
+    let done = reset(app.data_dir(), Some(&kept.url()), &user.email, NEW);
     assert_eq!(done.status.code(), Some(0), "{done:?}");
-    let told = String::from_utf8(done.stdout).expect("UTF-8");
-    assert!(told.contains("has to log in again"), "{told}");
-    person.get("/habits").await.refused(401, "unauthorized");
-    assert_eq!(log_in(&app, &person.email, OLD).await.status, 401);
-    log_in(&app, &person.email, NEW).await.expect(200);
+    let shown = String::from_utf8(done.stdout).expect("UTF-8");
+    assert!(shown.contains("must log in again"), "{shown}");
+    user.get("/habits").await.refused(401, "unauthorized");
+    assert_eq!(log_in(&app, &user.email, OLD).await.status, 401);
+    log_in(&app, &user.email, NEW).await.expect(200);
 }

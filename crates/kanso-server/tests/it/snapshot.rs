@@ -7,11 +7,11 @@ use kanso_domain::{Seq, UserId};
 use kanso_protocol::sync::Resume;
 use serde_json::{Value, json};
 
-use crate::support::{App, Person, new_id, operation};
+use crate::support::{App, TestUser, new_id, operation};
 
-/// The lines of an answer.
-async fn lines(person: &Person, query: &str) -> Vec<Value> {
-    let answer = person.get(&format!("/sync/snapshot{query}")).await;
+/// Returns the lines of a response.
+async fn lines(user: &TestUser, query: &str) -> Vec<Value> {
+    let answer = user.get(&format!("/sync/snapshot{query}")).await;
     answer.lines()
 }
 
@@ -20,7 +20,7 @@ fn of_type<'a>(lines: &'a [Value], name: &str) -> Vec<&'a Value> {
     lines.iter().filter(of_type).collect()
 }
 
-/// The records among lines or changes, by position.
+/// Returns the records among lines or changes, by position.
 fn records<'a>(lines: impl IntoIterator<Item = &'a Value>) -> BTreeMap<i64, Value> {
     let mut records = BTreeMap::new();
     for line in lines {
@@ -31,10 +31,10 @@ fn records<'a>(lines: impl IntoIterator<Item = &'a Value>) -> BTreeMap<i64, Valu
     records
 }
 
-/// Somebody with settings, two habits and 1,200 entries on six days, one of them of the last week.
-async fn somebody(app: &App) -> Person {
-    let person = app.person_in("Europe/Rome").await;
-    let habits = [person.habit("Read").await, person.habit("Run").await];
+/// Creates a user with settings, two habits and 1,200 entries on six days, one in the last week.
+async fn user_with_history(app: &App) -> TestUser {
+    let user = app.user_in("Europe/Rome").await;
+    let habits = [user.habit("Read").await, user.habit("Run").await];
     for batch in 0..3 {
         let create = |number: usize| {
             let day = ["2026-01-05", "2026-11-20"][(batch + number) % 2];
@@ -48,17 +48,17 @@ async fn somebody(app: &App) -> Person {
             let notes = operation["fields"]["notes"].to_string();
             operation["fields"]["notes"] = json!(notes);
         }
-        let results = person.push(json!(outbox)).await;
+        let results = user.push(json!(outbox)).await;
         assert!(results.iter().all(|result| result["status"] == "applied"));
     }
-    person
+    user
 }
 
-/// A first pull: its changes, and its last page.
-async fn pulled(person: &Person) -> (BTreeMap<i64, Value>, Value) {
+/// Performs a first pull and returns its changes and its last page.
+async fn pulled(user: &TestUser) -> (BTreeMap<i64, Value>, Value) {
     let (mut all, mut query) = (Vec::new(), String::new());
     loop {
-        let page = person.get(&format!("/sync{query}")).await.expect(200);
+        let page = user.get(&format!("/sync{query}")).await.expect(200);
         all.extend(page["changes"].as_array().expect("changes").clone());
         if page["has_more"] == json!(false) {
             return (records(&all), page);
@@ -72,11 +72,11 @@ fn query(mark: &Value) -> String {
 }
 
 #[tokio::test]
-async fn a_snapshot_is_what_a_first_pull_brings() {
+async fn snapshot_equals_a_first_pull() {
     let app = App::start().await;
-    let person = somebody(&app).await;
-    let lines = lines(&person, "?window_days=7").await;
-    let (pulled, page) = pulled(&person).await;
+    let user = user_with_history(&app).await;
+    let lines = lines(&user, "?window_days=7").await;
+    let (pulled, page) = pulled(&user).await;
     assert_eq!(pulled.len(), 1 + 2 + 1_200);
     let sent = of_type(&lines, "record");
     assert_eq!(records(sent.iter().copied()), pulled);
@@ -104,17 +104,20 @@ async fn a_snapshot_is_what_a_first_pull_brings() {
 }
 
 #[tokio::test]
-async fn what_was_cut_off_goes_on_where_it_was() {
+async fn interrupted_snapshot_resumes() {
     let app = App::start().await;
-    let person = somebody(&app).await;
-    let whole = lines(&person, "?window_days=7").await;
+    let user = user_with_history(&app).await;
+    let whole = lines(&user, "?window_days=7").await;
     let marks = of_type(&whole, "mark");
-    assert!(marks.len() >= 3, "a mark after each piece");
+    assert!(marks.len() >= 3, "one mark after each piece");
     for mark in marks {
         let place = whole.iter().position(|line| line == mark);
         let got = &whole[..place.expect("its place")];
-        let rest = lines(&person, &query(mark)).await;
-        assert_eq!(rest[0], whole[0], "it goes on as what it began as");
+        let rest = lines(&user, &query(mark)).await;
+        assert_eq!(
+            rest[0], whole[0],
+            "the resumed snapshot has the same header"
+        );
         let (got, more) = (of_type(got, "record"), of_type(&rest, "record"));
         let end = &rest[rest.len() - 1];
         assert_eq!(end["records"], more.len());
@@ -125,41 +128,41 @@ async fn what_was_cut_off_goes_on_where_it_was() {
 }
 
 #[tokio::test]
-async fn what_changes_meanwhile_comes_with_the_delta() {
+async fn changes_during_a_snapshot_come_with_the_delta() {
     let app = App::start().await;
-    let person = somebody(&app).await;
-    let whole = lines(&person, "").await;
+    let user = user_with_history(&app).await;
+    let whole = lines(&user, "").await;
     let mark = of_type(&whole, "mark")[0];
-    let late = person.habit("Late").await;
-    let rest = lines(&person, &query(mark)).await;
+    let late = user.habit("Late").await;
+    let rest = lines(&user, &query(mark)).await;
     let end = &rest[rest.len() - 1];
-    assert_eq!(end.get("digest"), None, "it is not exact by itself");
+    assert_eq!(end.get("digest"), None, "a snapshot alone has no digest");
     assert_eq!(end["cursor"], whole[0]["cursor"]);
     let path = format!("/sync?cursor={}", end["cursor"].as_str().expect("a cursor"));
-    let delta = person.get(&path).await.expect(200);
+    let delta = user.get(&path).await.expect(200);
     assert_eq!(delta["changes"][0]["record"], late);
     assert_eq!(delta["remaining"], 0);
 }
 
 #[tokio::test]
-async fn a_token_of_somebody_else_or_of_another_history_is_refused() {
+async fn token_of_another_user_or_history_is_refused() {
     let app = App::start().await;
-    let (person, stranger) = (somebody(&app).await, app.person().await);
-    let whole = lines(&person, "").await;
+    let (user, stranger) = (user_with_history(&app).await, app.user().await);
+    let whole = lines(&user, "").await;
     let mark = of_type(&whole, "mark")[0];
     let path = format!("/sync/snapshot{}", query(mark));
     let refused = stranger.get(&path).await;
     refused.refused(400, "cursor_malformed");
     for bad in ["", "nonsense", "k1_ASNFZ4mrze8AAAAAAAAicHNaYSc"] {
-        let refused = person.get(&format!("/sync/snapshot?resume={bad}")).await;
+        let refused = user.get(&format!("/sync/snapshot?resume={bad}")).await;
         refused.refused(400, "cursor_malformed");
     }
 
-    let account = person.get("/auth/user").await.expect(200);
-    let user = account["id"].as_str().expect("an id").parse();
-    let user = UserId::new(user.expect("an id"));
+    let account = user.get("/auth/user").await.expect(200);
+    let id = account["id"].as_str().expect("an id").parse();
+    let user_id = UserId::new(id.expect("an id"));
     let token = mark["resume"].as_str().expect("a token");
-    let good = Resume::parse(token, user).expect("a position");
+    let good = Resume::parse(token, user_id).expect("a position");
     let other = Resume {
         epoch: Epoch::new(good.epoch.get() ^ 1),
         ..good
@@ -169,31 +172,31 @@ async fn a_token_of_somebody_else_or_of_another_history_is_refused() {
         ..good
     };
     for (position, code) in [(other, "epoch_changed"), (ahead, "cursor_ahead")] {
-        let path = format!("/sync/snapshot?resume={}", position.text(user));
-        person.get(&path).await.refused(410, code);
+        let path = format!("/sync/snapshot?resume={}", position.text(user_id));
+        user.get(&path).await.refused(410, code);
     }
 }
 
 #[tokio::test]
 async fn the_window_is_bounded_and_a_snapshot_can_be_compressed() {
     let app = App::start().await;
-    let person = somebody(&app).await;
+    let user = user_with_history(&app).await;
     for window in [0, 3_660] {
-        let lines = lines(&person, &format!("?window_days={window}")).await;
+        let lines = lines(&user, &format!("?window_days={window}")).await;
         assert_eq!(lines[lines.len() - 1]["records"], 1_203);
     }
     for window in ["3661", "-1", "", "all"] {
         let path = format!("/sync/snapshot?window_days={window}");
-        person.get(&path).await.invalid(400, &["/window_days"]);
+        user.get(&path).await.invalid(400, &["/window_days"]);
     }
-    let plain = person.get("/sync/snapshot").await;
+    let plain = user.get("/sync/snapshot").await;
     for coding in ["zstd", "gzip"] {
-        let call = person.get("/sync/snapshot");
+        let call = user.get("/sync/snapshot");
         let packed = call.header("accept-encoding", coding).await;
         assert_eq!(packed.header("content-encoding"), coding);
         assert!(packed.body.len() < plain.body.len() / 4);
     }
-    let nobody = app.person().await;
-    let empty = lines(&nobody, "").await;
+    let newcomer = app.user().await;
+    let empty = lines(&newcomer, "").await;
     assert_eq!(empty.len(), 2, "{empty:?}");
 }

@@ -1,31 +1,31 @@
-//! `GET /stats/…`: which day counts, what is due, and answers that need not be sent again.
+//! `GET /stats/…`: the day that counts, due days, and revalidation of responses.
 
 mod days;
 mod validators;
 
 use serde_json::{Value, json};
 
-use crate::support::{App, Person, new_id};
+use crate::support::{App, TestUser, new_id};
 
-/// A habit of 20 pages with 20, 10 and 5 on three days, the last of them today.
-async fn reader(app: &App) -> (Person, Value) {
-    let person = app.person().await;
+/// Creates a habit of 20 pages with 20, 10 and 5 pages on three days, the last of them today.
+async fn reader(app: &App) -> (TestUser, Value) {
+    let user = app.user().await;
     let members = json!({
         "title": "Read", "type": "numeric", "target_value": 20, "unit": "pages",
         "color": "#112233", "icon": "book"
     });
-    let habit = person.habit_with(&members).await;
+    let habit = user.habit_with(&members).await;
     for (date, value) in [("2026-11-20", 20), ("2026-11-21", 10), ("2026-11-22", 5)] {
         let body = json!({"habit_id": habit["id"], "completion_date": date, "value": value});
-        person.post("/entries", &body).await.expect(201);
+        user.post("/entries", &body).await.expect(201);
     }
-    (person, habit)
+    (user, habit)
 }
 
 #[tokio::test]
-async fn the_weekly_answer_has_what_the_first_clients_read() {
+async fn weekly_statistics_have_the_fields_of_the_first_clients() {
     let app = App::start().await;
-    let (person, habit) = reader(&app).await;
+    let (user, habit) = reader(&app).await;
     let day = |date: &str, value: i64, state: &str| json!({"date": date, "value": value, "completed": state == "done", "state": state});
     let expected = json!({
         "start_date": "2026-11-18", "end_date": "2026-11-22", "total_habits": 1,
@@ -43,35 +43,35 @@ async fn the_weekly_answer_has_what_the_first_clients_read() {
         }]
     });
     let path = "/stats/weekly?start_date=2026-11-18&end_date=2026-11-22";
-    assert_eq!(person.get(path).await.expect(200), expected);
-    let default = person.get("/stats/weekly").await.expect(200);
+    assert_eq!(user.get(path).await.expect(200), expected);
+    let default = user.get("/stats/weekly").await.expect(200);
     assert_eq!(default["start_date"], "2026-11-16");
     assert_eq!(default["end_date"], "2026-11-22");
 }
 
 #[tokio::test]
-async fn nothing_due_is_no_rate() {
+async fn rate_is_null_if_nothing_is_due() {
     let app = App::start().await;
-    let person = app.person().await;
-    let nothing = person.get("/stats/weekly").await.expect(200);
+    let user = app.user().await;
+    let nothing = user.get("/stats/weekly").await.expect(200);
     assert_eq!(nothing["total_habits"], 0);
     assert_eq!(nothing["overall_completion_rate"], Value::Null);
 
-    let habit = person.habit("Read").await;
-    let open = person.get("/stats/weekly").await.expect(200);
+    let habit = user.habit("Read").await;
+    let open = user.get("/stats/weekly").await.expect(200);
     assert_eq!(open["overall_completion_rate"], Value::Null);
     assert_eq!(open["habits"][0]["completion_rate"], Value::Null);
     assert_eq!(open["habits"][0]["due_days"], 0);
-    let stats = person.stats(&habit).await;
+    let stats = user.stats(&habit).await;
     assert_eq!(stats["rate"], json!({"done": 0, "missed": 0, "rate": null}));
     assert_eq!(stats["strength"], Value::Null);
 }
 
 #[tokio::test]
-async fn a_habit_in_figures() {
+async fn habit_statistics_have_all_figures() {
     let app = App::start().await;
-    let (person, habit) = reader(&app).await;
-    let stats = person.stats(&habit).await;
+    let (user, habit) = reader(&app).await;
+    let stats = user.stats(&habit).await;
     assert_eq!(stats["habit_title"], "Read");
     let streak = json!({
         "current": 0, "longest": 1, "unit": "day", "since": null, "at_risk_until": null
@@ -96,16 +96,16 @@ async fn a_habit_in_figures() {
     ]);
     assert_eq!(stats["units"], units);
     let path = format!("/stats/habits/{}", habit["id"].as_str().expect("an id"));
-    let short = person.get(&path).await.expect(200);
+    let short = user.get(&path).await.expect(200);
     assert!(short.get("units").is_none());
 }
 
 #[tokio::test]
 async fn a_heatmap_has_one_cell_a_date() {
     let app = App::start().await;
-    let (person, habit) = reader(&app).await;
-    person.habit("Another").await;
-    let all = person.get("/stats/heatmap").await.expect(200);
+    let (user, habit) = reader(&app).await;
+    user.habit("Another").await;
+    let all = user.get("/stats/heatmap").await.expect(200);
     assert_eq!(all["from"], "2025-11-22");
     assert_eq!(all["habits"].as_array().map(Vec::len), Some(2));
     assert_eq!(
@@ -124,16 +124,16 @@ async fn a_heatmap_has_one_cell_a_date() {
             cell("2026-11-22", "open", 5, 1)
         ]}]
     });
-    assert_eq!(person.get(&path).await.expect(200), expected);
+    assert_eq!(user.get(&path).await.expect(200), expected);
 }
 
 #[tokio::test]
-async fn the_overview_leaves_out_what_was_put_away() {
+async fn overview_excludes_archived_habits() {
     let app = App::start().await;
-    let (person, habit) = reader(&app).await;
+    let (user, habit) = reader(&app).await;
     let away = json!({"title": "Away", "archived_at": "2026-11-22T11:00:00Z"});
-    person.habit_with(&away).await;
-    let overview = person.get("/stats/overview").await.expect(200);
+    user.habit_with(&away).await;
+    let overview = user.get("/stats/overview").await.expect(200);
     assert_eq!(overview["total_habits"], 1);
     assert_eq!(overview["habits"][0]["habit_id"], habit["id"]);
     assert_eq!(overview["habits"][0]["streak"]["longest"], 1);
@@ -143,9 +143,9 @@ async fn the_overview_leaves_out_what_was_put_away() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_asked_is_named() {
+async fn invalid_parameters_are_named() {
     let app = App::start().await;
-    let person = app.person().await;
+    let user = app.user().await;
     for (path, pointer) in [
         ("/stats/weekly?start_date=2026-11-31", "/start_date"),
         ("/stats/weekly?end_date=today", "/end_date"),
@@ -165,16 +165,16 @@ async fn what_cannot_be_asked_is_named() {
         ("/stats/overview?tz=%2B02:00", "/tz"),
         ("/today?tz=", "/tz"),
     ] {
-        let answer = person.get(path).await;
+        let answer = user.get(path).await;
         answer.refused(400, "invalid_parameter");
         answer.invalid(400, &[pointer]);
     }
     let explain = format!("/stats/habits/{}?explain=maybe", new_id());
-    person.get(&explain).await.invalid(400, &["/explain"]);
+    user.get(&explain).await.invalid(400, &["/explain"]);
     let longest = "/stats/weekly?start_date=2025-11-22&end_date=2026-11-22";
-    person.get(longest).await.expect(200);
+    user.get(longest).await.expect(200);
 
-    let header = |path: &str, zone: &str| person.get(path).header("x-timezone", zone);
+    let header = |path: &str, zone: &str| user.get(path).header("x-timezone", zone);
     let answer = header("/today", "Nowhere").await;
     answer.invalid(400, &["/X-Timezone"]);
     let answer = header("/today?tz=Europe/London", "Europe/Rome").await;
@@ -186,14 +186,14 @@ async fn what_cannot_be_asked_is_named() {
 #[tokio::test]
 async fn an_unknown_habit_has_no_statistics() {
     let app = App::start().await;
-    let person = app.person().await;
-    let unknown = person.get(&format!("/habits/{}", new_id())).await;
+    let user = app.user().await;
+    let unknown = user.get(&format!("/habits/{}", new_id())).await;
     for path in [
         format!("/stats/habits/{}", new_id()),
         "/stats/habits/nonsense".to_owned(),
         format!("/stats/heatmap?habit_id={}", new_id()),
     ] {
-        let answer = person.get(&path).await;
+        let answer = user.get(&path).await;
         answer.refused(404, "habit_not_found");
         assert_eq!(answer.body, unknown.body, "{path}");
     }

@@ -1,30 +1,30 @@
-//! Streaks: right at every moment, kept by edits, and known to every device.
+//! Streaks: correct at every moment, preserved by edits, delivered to every device.
 
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use crate::support::{App, Person};
+use crate::support::{App, TestUser};
 
 fn path(habit: &Value) -> String {
     format!("/habits/{}", habit["id"].as_str().expect("an id"))
 }
 
 #[tokio::test]
-async fn a_streak_that_died_at_midnight_is_dead_a_second_later() {
+async fn streak_that_ended_at_midnight_reads_zero_a_second_later() {
     let app = App::start().await;
     app.clock.set("2026-01-15T22:50:00Z");
-    let person = app.person_in("Europe/Rome").await;
-    let habit = person.habit("Read").await;
-    person.done(&habit, &["2026-01-13", "2026-01-14"]).await;
+    let user = app.user_in("Europe/Rome").await;
+    let habit = user.habit("Read").await;
+    user.done(&habit, &["2026-01-13", "2026-01-14"]).await;
     app.clock.set("2026-01-15T22:59:59Z");
     for (current, seconds) in [(2, 0), (0, 2)] {
         app.clock.advance(seconds);
-        let one = person.get(&path(&habit)).await.expect(200);
-        let list = person.get("/habits").await.expect(200);
-        let pulled = person.get("/sync").await.expect(200);
-        let changes = person.get("/habits/sync").await.expect(200);
+        let one = user.get(&path(&habit)).await.expect(200);
+        let list = user.get("/habits").await.expect(200);
+        let pulled = user.get("/sync").await.expect(200);
+        let changes = user.get("/habits/sync").await.expect(200);
         let records = pulled["changes"].as_array().expect("changes").iter();
         let is_habit = |change: &&Value| change["entity"] == "habit";
         let in_sync = &records.clone().find(is_habit).expect("the habit")["record"];
@@ -33,7 +33,7 @@ async fn a_streak_that_died_at_midnight_is_dead_a_second_later() {
             assert_eq!(streak, [&json!(current), &json!(2)]);
             assert_eq!(record["version"], 1);
         }
-        let stats = person.stats(&habit).await;
+        let stats = user.stats(&habit).await;
         assert_eq!(stats["streak"]["current"], current);
     }
 }
@@ -41,32 +41,29 @@ async fn a_streak_that_died_at_midnight_is_dead_a_second_later() {
 #[tokio::test]
 async fn an_answer_to_a_change_has_the_streak_after_it() {
     let app = App::start().await;
-    let person = app.person().await;
-    let habit = person.habit("Read").await;
-    person.done(&habit, &["2026-11-21", "2026-11-22"]).await;
+    let user = app.user().await;
+    let habit = user.habit("Read").await;
+    user.done(&habit, &["2026-11-21", "2026-11-22"]).await;
     let edit = json!({"version": 1, "title": "Read a book"});
-    let edited = person.put(&path(&habit), &edit).await.expect(200);
+    let edited = user.put(&path(&habit), &edit).await.expect(200);
     assert_eq!(edited["current_streak"], 2);
-    let entries = person.get("/entries").await.expect(200);
+    let entries = user.get("/entries").await.expect(200);
     let entry = entries[0]["id"].as_str().expect("an id").to_owned();
-    person
-        .delete(&format!("/entries/{entry}"))
-        .await
-        .expect(204);
-    let after = person.get(&path(&habit)).await.expect(200);
+    user.delete(&format!("/entries/{entry}")).await.expect(204);
+    let after = user.get(&path(&habit)).await.expect(200);
     assert_eq!(after["current_streak"], 1, "a deleted entry takes it back");
 }
 
-/// Done every day from 1 to 7 June 2026, a Monday to a Sunday; then on weekdays.
+/// Creates a habit done every day from 1 to 7 June 2026 (Monday to Sunday), then on weekdays.
 async fn edited(from: Option<&str>) -> (Value, Value) {
     let app = App::start().await;
     app.clock.set("2026-06-01T12:00:00Z");
-    let person = app.person().await;
-    let habit = person.habit("Run").await;
-    let person = app.later("2026-06-08T12:00:00Z", &person).await;
+    let user = app.user().await;
+    let habit = user.habit("Run").await;
+    let user = app.later("2026-06-08T12:00:00Z", &user).await;
     let days = |days: std::ops::RangeInclusive<u8>| days.map(|day| format!("2026-06-{day:02}"));
     for day in days(1..=7) {
-        person.done(&habit, &[&day]).await;
+        user.done(&habit, &[&day]).await;
     }
     let mut edit = json!({
         "version": 1, "frequency_type": "specific_days", "weekdays": [1, 2, 3, 4, 5]
@@ -74,12 +71,12 @@ async fn edited(from: Option<&str>) -> (Value, Value) {
     if let Some(from) = from {
         edit["effective_from"] = json!(from);
     }
-    let edited = person.put(&path(&habit), &edit).await.expect(200);
-    let person = app.later("2026-06-14T12:00:00Z", &person).await;
+    let edited = user.put(&path(&habit), &edit).await.expect(200);
+    let user = app.later("2026-06-14T12:00:00Z", &user).await;
     for day in days(8..=12) {
-        person.done(&habit, &[&day]).await;
+        user.done(&habit, &[&day]).await;
     }
-    (edited, person.stats(&habit).await)
+    (edited, user.stats(&habit).await)
 }
 
 #[tokio::test]
@@ -101,56 +98,55 @@ async fn an_edit_of_the_schedule_keeps_the_past() {
 }
 
 #[tokio::test]
-async fn a_higher_target_asks_for_more_from_today_on() {
+async fn higher_target_applies_from_today_on() {
     let app = App::start().await;
     app.clock.set("2026-11-20T12:00:00Z");
-    let person = app.person().await;
+    let user = app.user().await;
     let members = json!({"title": "Read", "type": "numeric", "target_value": 1});
-    let habit = person.habit_with(&members).await;
-    let person = app.later("2026-11-22T12:00:00Z", &person).await;
-    person
-        .done(&habit, &["2026-11-20", "2026-11-21", "2026-11-22"])
+    let habit = user.habit_with(&members).await;
+    let user = app.later("2026-11-22T12:00:00Z", &user).await;
+    user.done(&habit, &["2026-11-20", "2026-11-21", "2026-11-22"])
         .await;
     let edit = json!({"version": 1, "target_value": 2});
-    person.put(&path(&habit), &edit).await.expect(200);
-    let stats = person.stats(&habit).await;
+    user.put(&path(&habit), &edit).await.expect(200);
+    let stats = user.stats(&habit).await;
     assert_eq!(stats["streak"]["current"], 2, "today asks for more");
     assert_eq!(stats["units"][2]["state"], "pending");
     for bad in ["tomorrow", "2026-11-31", ""] {
         let edit = json!({"version": 2, "target_value": 3, "effective_from": bad});
-        let answer = person.put(&path(&habit), &edit).await;
+        let answer = user.put(&path(&habit), &edit).await;
         answer.invalid(422, &["/effective_from"]);
     }
 }
 
 #[tokio::test]
-async fn the_days_on_which_a_habit_was_away_do_not_count() {
+async fn archived_days_do_not_count() {
     let app = App::start().await;
     app.clock.set("2026-06-03T12:00:00Z");
-    let person = app.person().await;
-    let habit = person.habit("Run").await;
-    person.done(&habit, &["2026-06-03", "2026-06-04"]).await;
-    let person = app.later("2026-06-05T12:00:00Z", &person).await;
+    let user = app.user().await;
+    let habit = user.habit("Run").await;
+    user.done(&habit, &["2026-06-03", "2026-06-04"]).await;
+    let user = app.later("2026-06-05T12:00:00Z", &user).await;
     let away = json!({"version": 1, "archived_at": "2026-06-05T12:00:00Z"});
-    person.put(&path(&habit), &away).await.expect(200);
-    let person = app.later("2026-06-10T12:00:00Z", &person).await;
+    user.put(&path(&habit), &away).await.expect(200);
+    let user = app.later("2026-06-10T12:00:00Z", &user).await;
     let back = json!({"version": 2, "archived_at": null});
-    let back = person.put(&path(&habit), &back).await.expect(200);
+    let back = user.put(&path(&habit), &back).await.expect(200);
     let spans = json!([{"from": "2026-06-05", "until": "2026-06-10"}]);
     assert_eq!(back["archived_spans"], spans);
-    person.done(&habit, &["2026-06-10", "2026-06-11"]).await;
-    let person = app.later("2026-06-11T12:00:00Z", &person).await;
-    let stats = person.stats(&habit).await;
+    user.done(&habit, &["2026-06-10", "2026-06-11"]).await;
+    let user = app.later("2026-06-11T12:00:00Z", &user).await;
+    let stats = user.stats(&habit).await;
     assert_eq!(stats["streak"]["current"], 4, "{stats}");
     assert_eq!(stats["units"][2]["reason"], "archived");
 }
 
-/// Pulls after `cursor` until the habit comes, and gives its change and the next cursor.
-async fn pulled(person: &Person, cursor: &Value) -> (Value, Value) {
+/// Pulls after `cursor` until the habit is delivered. Returns its change and the next cursor.
+async fn pulled(user: &TestUser, cursor: &Value) -> (Value, Value) {
     let deadline = Instant::now() + Duration::from_secs(20);
     let path = format!("/sync?cursor={}", cursor.as_str().expect("a cursor"));
     while Instant::now() < deadline {
-        let page = person.get(&path).await.expect(200);
+        let page = user.get(&path).await.expect(200);
         let changes = page["changes"].as_array().expect("changes").iter();
         let habit = changes.clone().find(|change| change["entity"] == "habit");
         if let Some(habit) = habit {
@@ -163,11 +159,11 @@ async fn pulled(person: &Person, cursor: &Value) -> (Value, Value) {
 #[tokio::test]
 async fn a_streak_reaches_other_devices_without_an_edit() {
     let app = App::with_workers().await;
-    let person = app.person_in("Europe/Rome").await;
-    let habit = person.habit("Read").await;
-    let phone = person.get("/sync").await.expect(200)["cursor"].clone();
-    person.entry(&habit).await;
-    let (published, phone) = pulled(&person, &phone).await;
+    let user = app.user_in("Europe/Rome").await;
+    let habit = user.habit("Read").await;
+    let phone = user.get("/sync").await.expect(200)["cursor"].clone();
+    user.entry(&habit).await;
+    let (published, phone) = pulled(&user, &phone).await;
     let said = |change: &Value| {
         let record = &change["record"];
         json!([
@@ -178,16 +174,16 @@ async fn a_streak_reaches_other_devices_without_an_edit() {
     };
     assert_eq!(said(&published), json!([1, 1, 1]));
     let edit = json!({"version": 1, "title": "Read a book"});
-    let edited = person.put(&path(&habit), &edit).await;
+    let edited = user.put(&path(&habit), &edit).await;
     edited.expect(200);
 
-    // Nobody writes any more. Two midnights later the day between them is missed.
-    let (_, phone) = pulled(&person, &phone).await;
-    let person = app.later("2026-11-23T22:59:59Z", &person).await;
-    let alive = person.get(&path(&habit)).await.expect(200);
+    // No further writes. Two midnights later the day between them is missed.
+    let (_, phone) = pulled(&user, &phone).await;
+    let user = app.later("2026-11-23T22:59:59Z", &user).await;
+    let alive = user.get(&path(&habit)).await.expect(200);
     assert_eq!(alive["current_streak"], 1);
-    let person = app.later("2026-11-23T23:00:01Z", &person).await;
-    let (ended, _) = pulled(&person, &phone).await;
+    let user = app.later("2026-11-23T23:00:01Z", &user).await;
+    let (ended, _) = pulled(&user, &phone).await;
     assert_eq!(said(&ended), json!([0, 1, 2]));
     assert!(ended["seq"].as_i64() > published["seq"].as_i64());
     app.running.shut_down();

@@ -8,7 +8,7 @@ mod time;
 
 use serde_json::{Value, json};
 
-use crate::support::{App, Person, new_id, operation};
+use crate::support::{App, TestUser, new_id, operation};
 
 fn statuses(results: &[Value]) -> Vec<&str> {
     results
@@ -25,8 +25,8 @@ fn seqs(changes: &Value) -> Vec<i64> {
         .collect()
 }
 
-async fn pull(person: &Person, query: &str) -> Value {
-    person.get(&format!("/sync{query}")).await.expect(200)
+async fn pull(user: &TestUser, query: &str) -> Value {
+    user.get(&format!("/sync{query}")).await.expect(200)
 }
 
 fn create(title: &str) -> Value {
@@ -51,7 +51,7 @@ fn entry_of(habit: &Value) -> Value {
 #[tokio::test]
 async fn one_round_trip_pushes_the_outbox_and_pulls_the_delta() {
     let app = App::start().await;
-    let phone = app.person().await;
+    let phone = app.user().await;
     let laptop = app.log_in(&phone.email).await;
     let other = laptop.habit("Other").await;
     let habit = create("Read");
@@ -92,7 +92,7 @@ async fn one_round_trip_pushes_the_outbox_and_pulls_the_delta() {
 #[tokio::test]
 async fn a_retry_has_one_effect_and_the_same_result() {
     let app = App::start().await;
-    let person = app.person().await;
+    let user = app.user().await;
     let create = create("Read");
     let update = operation(
         "habit",
@@ -102,20 +102,20 @@ async fn a_retry_has_one_effect_and_the_same_result() {
     );
     let delete = operation("entry", "delete", &json!(new_id()), &json!({}));
     let outbox = json!([create, update, delete]);
-    let first = person.push(outbox.clone()).await;
+    let first = user.push(outbox.clone()).await;
     assert_eq!(statuses(&first), ["applied", "applied", "rejected"]);
-    let again = person.push(outbox).await;
+    let again = user.push(outbox).await;
     assert_eq!(statuses(&again), ["duplicate", "duplicate", "rejected"]);
     for (first, again) in first.iter().zip(&again) {
         for member in ["op_id", "version", "seq", "code"] {
             assert_eq!(first[member], again[member]);
         }
     }
-    assert_eq!(pull(&person, "").await["head"], 2);
+    assert_eq!(pull(&user, "").await["head"], 2);
 
     let mut other = create.clone();
     other["fields"]["title"] = json!("Write");
-    let reused = person.push(json!([other])).await;
+    let reused = user.push(json!([other])).await;
     assert_eq!(statuses(&reused), ["rejected"]);
     assert_eq!(reused[0]["code"], "op_id_reused");
 }
@@ -123,17 +123,16 @@ async fn a_retry_has_one_effect_and_the_same_result() {
 #[tokio::test]
 async fn each_operation_has_its_own_result() {
     let app = App::start().await;
-    let person = app.person().await;
-    let habit = person.habit("Read").await;
+    let user = app.user().await;
+    let habit = user.habit("Read").await;
     let id = &habit["id"];
     let put = json!({"version": 1, "title": "Write"});
-    let stored = person
+    let stored = user
         .put(&format!("/habits/{}", id.as_str().expect("an id")), &put)
         .await
         .expect(200);
-    let gone = person.habit("gone").await;
-    person
-        .delete(&format!("/habits/{}", gone["id"].as_str().expect("an id")))
+    let gone = user.habit("gone").await;
+    user.delete(&format!("/habits/{}", gone["id"].as_str().expect("an id")))
         .await
         .expect(204);
     let unknown = json!(new_id());
@@ -145,7 +144,7 @@ async fn each_operation_has_its_own_result() {
             &json!({"base_version": version, "fields": fields}),
         )
     };
-    let results = person
+    let results = user
         .push(json!([
             update(id, 1, json!({"title": "Run"})),
             update(id, 1, json!({"title": "Write"})),
@@ -188,23 +187,23 @@ async fn each_operation_has_its_own_result() {
 }
 
 #[tokio::test]
-async fn a_deferred_operation_is_carried_out_once_its_habit_is_there() {
+async fn deferred_operation_is_applied_once_its_habit_exists() {
     let app = App::start().await;
-    let person = app.person().await;
+    let user = app.user().await;
     let habit = create("Read");
     let entry = entry_of(&habit["id"]);
-    assert_eq!(statuses(&person.push(json!([entry])).await), ["deferred"]);
+    assert_eq!(statuses(&user.push(json!([entry])).await), ["deferred"]);
     assert_eq!(
-        statuses(&person.push(json!([habit, entry])).await),
+        statuses(&user.push(json!([habit, entry])).await),
         ["applied", "applied"]
     );
 }
 
 #[tokio::test]
-async fn what_exceeds_a_limit_is_told_the_limit() {
+async fn exceeded_limit_is_named_in_the_error() {
     let app = App::start().await;
-    let person = app.person().await;
-    let config = person.get("/sync/config").await.expect(200);
+    let user = app.user().await;
+    let config = user.get("/sync/config").await.expect(200);
     assert_eq!(
         config["limits"],
         json!({
@@ -217,15 +216,15 @@ async fn what_exceeds_a_limit_is_told_the_limit() {
             .map(|number| create(&number.to_string()))
             .collect()
     };
-    let problem = person
+    let problem = user
         .post("/sync", &json!({"operations": outbox(501)}))
         .await
         .refused(422, "too_many_operations");
     assert!(problem["detail"].as_str().expect("a text").contains("500"));
-    assert_eq!(person.push(outbox(500)).await.len(), 500);
+    assert_eq!(user.push(outbox(500)).await.len(), 500);
 
     for limit in [json!(0), json!(1001)] {
-        let answer = person.post("/sync", &json!({"limit": limit})).await;
+        let answer = user.post("/sync", &json!({"limit": limit})).await;
         answer.invalid(422, &["/limit"]);
         assert!(
             answer.json()["detail"]
@@ -247,17 +246,16 @@ async fn what_exceeds_a_limit_is_told_the_limit() {
         "?min_seq=-1",
         "?min_seq=x",
     ] {
-        person
-            .get(&format!("/sync{query}"))
+        user.get(&format!("/sync{query}"))
             .await
             .refused(400, "invalid_parameter");
     }
 }
 
 #[tokio::test]
-async fn an_envelope_that_is_not_understood_is_refused_as_a_whole() {
+async fn malformed_envelope_is_refused_as_a_whole() {
     let app = App::start().await;
-    let person = app.person().await;
+    let user = app.user().await;
     let mut grouped = create("x");
     grouped["group"] = json!(1);
     let mut hopeful = create("x");
@@ -280,7 +278,7 @@ async fn an_envelope_that_is_not_understood_is_refused_as_a_whole() {
         (json!({"min_seq": -1}), "/min_seq"),
         (json!({"cursor": 7}), "/cursor"),
     ] {
-        person.post("/sync", &body).await.invalid(422, &[pointer]);
+        user.post("/sync", &body).await.invalid(422, &[pointer]);
     }
-    assert_eq!(pull(&person, "").await["head"], 0);
+    assert_eq!(pull(&user, "").await["head"], 0);
 }

@@ -1,12 +1,12 @@
-//! `GET /today`: what is due, done, open and at risk.
+//! `GET /today`: due, done, open and at-risk habits.
 
 use serde_json::{Value, json};
 
-use crate::support::{App, Person};
+use crate::support::{App, TestUser};
 
-/// What each habit is today, by its title.
-async fn states(person: &Person) -> Value {
-    let today = person.get("/today").await.expect(200);
+/// Returns today's state of each habit, by title.
+async fn states(user: &TestUser) -> Value {
+    let today = user.get("/today").await.expect(200);
     let habits = today["habits"].as_array().expect("habits").iter();
     let state = |habit: &Value| {
         let title = habit["habit_title"].as_str().expect("a title");
@@ -19,7 +19,7 @@ async fn states(person: &Person) -> Value {
 async fn today_has_a_state_for_each_habit() {
     // A Sunday.
     let app = App::start().await;
-    let person = app.person().await;
+    let user = app.user().await;
     for (members, entries, before, after) in [
         (json!({"title": "tick"}), vec![json!({})], "pending", "done"),
         (
@@ -77,28 +77,28 @@ async fn today_has_a_state_for_each_habit() {
             "not_due",
         ),
     ] {
-        let habit = person.habit_with(&members).await;
+        let habit = user.habit_with(&members).await;
         let title = members["title"].as_str().expect("a title");
-        assert_eq!(states(&person).await[title], before, "{title} before");
+        assert_eq!(states(&user).await[title], before, "{title} before");
         for entry in entries {
             let mut body = json!({"habit_id": habit["id"], "completion_date": "2026-11-22"});
             let members = entry.as_object().expect("members").clone();
             body.as_object_mut().expect("an object").extend(members);
-            person.post("/entries", &body).await.expect(201);
+            user.post("/entries", &body).await.expect(201);
         }
-        assert_eq!(states(&person).await[title], after, "{title} after");
+        assert_eq!(states(&user).await[title], after, "{title} after");
     }
     let away = json!({"title": "away", "archived_at": "2026-11-22T11:00:00Z"});
-    person.habit_with(&away).await;
-    assert_eq!(states(&person).await["away"], Value::Null);
+    user.habit_with(&away).await;
+    assert_eq!(states(&user).await["away"], Value::Null);
 }
 
 #[tokio::test]
 async fn a_streak_that_ends_today_is_at_risk() {
     let app = App::start().await;
-    let person = app.person_in("Europe/Rome").await;
-    let habit = person.habit("Read").await;
-    person.done(&habit, &["2026-11-20", "2026-11-21"]).await;
+    let user = app.user_in("Europe/Rome").await;
+    let habit = user.habit("Read").await;
+    user.done(&habit, &["2026-11-20", "2026-11-21"]).await;
     let expected = json!({
         "date": "2026-11-22", "timezone": "Europe/Rome", "ends_at": "2026-11-22T23:00:00.000000Z",
         "habits": [{
@@ -110,9 +110,9 @@ async fn a_streak_that_ends_today_is_at_risk() {
             }
         }]
     });
-    assert_eq!(person.get("/today").await.expect(200), expected);
-    person.entry(&habit).await;
-    let done = person.get("/today").await.expect(200);
+    assert_eq!(user.get("/today").await.expect(200), expected);
+    user.entry(&habit).await;
+    let done = user.get("/today").await.expect(200);
     assert_eq!(done["habits"][0]["at_risk"], false);
     assert_eq!(done["habits"][0]["streak"]["current"], 3);
 }
@@ -120,7 +120,7 @@ async fn a_streak_that_ends_today_is_at_risk() {
 #[tokio::test]
 async fn days_end_when_the_clocks_of_the_zone_say_so() {
     let app = App::start().await;
-    let mut person = app.person().await;
+    let mut user = app.user().await;
     for (now, zone, date, ends_at) in [
         (
             "2026-03-29T00:30:00Z",
@@ -153,8 +153,8 @@ async fn days_end_when_the_clocks_of_the_zone_say_so() {
             "2026-10-24T23:00:00",
         ),
     ] {
-        person = app.later(now, &person).await;
-        let today = person.get(&format!("/today?tz={zone}")).await.expect(200);
+        user = app.later(now, &user).await;
+        let today = user.get(&format!("/today?tz={zone}")).await.expect(200);
         let seen = json!([today["timezone"], today["date"], today["ends_at"]]);
         assert_eq!(
             seen,

@@ -10,7 +10,7 @@ use kanso_testkit::contract::{
 use crate::{Executor, SqliteOptions, SqliteStorage};
 
 thread_local! {
-    /// What was prepared on this thread.
+    /// Statements that were prepared on this thread.
     pub(super) static PREPARED: RefCell<BTreeSet<&'static str>> =
         const { RefCell::new(BTreeSet::new()) };
 }

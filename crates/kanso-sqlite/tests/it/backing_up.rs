@@ -1,4 +1,4 @@
-//! A copy of a database that is in use.
+//! Backups of a database in use.
 
 use std::fs;
 
@@ -27,7 +27,7 @@ async fn a_backup_of_a_running_store_opens_as_it_was_with_an_epoch_of_its_own() 
     let head = restored.head(user(1)).await.unwrap().unwrap();
     assert_eq!(head.epoch, Epoch::new(7));
     let head = storage.head(user(1)).await.unwrap().unwrap();
-    assert_eq!(head.epoch, EPOCH, "whoever goes on keeps theirs");
+    assert_eq!(head.epoch, EPOCH, "the running store keeps its epoch");
     storage.close().await.unwrap();
 }
 
@@ -47,7 +47,7 @@ async fn a_backup_never_writes_over_a_file() {
 }
 
 #[test]
-fn what_is_no_database_of_ours_is_not_copied() {
+fn a_file_of_another_program_is_not_copied() {
     let folder = tempdir().unwrap();
     let (from, to) = (folder.path().join("notes"), folder.path().join("copy"));
     let missing = backup(&from, &to).unwrap_err();

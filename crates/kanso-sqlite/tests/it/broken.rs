@@ -1,4 +1,4 @@
-//! A thread that writes and is gone.
+//! A writer thread that has ended.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,16 +12,16 @@ use tokio::time::timeout;
 
 use crate::store::{open, open_inline, register, submit};
 
-/// A panic is caught as long as what it carries can be thrown away.
+/// A panic is caught, but the drop of its payload may panic again.
 struct Bomb;
 
 impl Drop for Bomb {
     fn drop(&mut self) {
-        panic!("the bomb is thrown away");
+        panic!("the payload is dropped");
     }
 }
 
-/// Ends the thread in the way in which nothing that is known of can.
+/// Ends the writer thread. No known bug can do that.
 async fn end_the_writer(storage: &SqliteStorage) {
     let decide = Arc::new(|_| std::panic::panic_any(Bomb));
     let answer = storage.write(user(1), LoadSet::default(), decide).await;
@@ -32,16 +32,20 @@ async fn end_the_writer(storage: &SqliteStorage) {
 }
 
 #[tokio::test]
-async fn a_store_whose_writer_is_gone_says_that_it_is_broken() {
+async fn a_store_whose_writer_has_ended_is_broken() {
     let folder = tempfile::tempdir().unwrap();
     let storage = open(folder.path());
     register(&storage, 1).await;
     let outbox = vec![operation(1, create_habit(habit(1), titled("Read")))];
     submit(&storage, user(1), outbox.clone()).await.unwrap();
-    assert_eq!(storage.broken().now_or_never(), None, "while it works");
+    assert_eq!(
+        storage.broken().now_or_never(),
+        None,
+        "not broken while the writer runs"
+    );
     end_the_writer(&storage).await;
     let broken = timeout(Duration::from_secs(30), storage.broken()).await;
-    broken.expect("it says so");
+    broken.expect("`broken` returns");
     let refused = submit(&storage, user(1), outbox).await;
     assert!(matches!(refused, Err(StorageError::Unavailable(_))));
     storage.close().await.unwrap_err();
@@ -49,7 +53,7 @@ async fn a_store_whose_writer_is_gone_says_that_it_is_broken() {
 
     let again = open(folder.path());
     let head = again.head(user(1)).await.unwrap().unwrap();
-    assert_eq!(head.seq.get(), 1, "what was acknowledged is there");
+    assert_eq!(head.seq.get(), 1, "acknowledged writes are kept");
 }
 
 #[tokio::test]

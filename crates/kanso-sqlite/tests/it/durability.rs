@@ -69,12 +69,12 @@ async fn everything(storage: &SqliteStorage) -> impl PartialEq + std::fmt::Debug
     (page, account, credentials, is_open.await.unwrap())
 }
 
-/// Names the folder to the copy of this program that is to be killed.
+/// Environment variable with the folder for the copy of this program that is killed.
 const FOLDER: &str = "KANSO_TEST_KILLED_WRITER";
 const ACKNOWLEDGED_BEFORE_THE_KILL: usize = 40;
 
 #[tokio::test]
-async fn what_was_acknowledged_survives_a_kill() {
+async fn acknowledged_writes_survive_a_kill() {
     for _ in 0..3 {
         let folder = tempdir().unwrap();
         register(&open_inline(folder.path()), 1).await;
@@ -82,7 +82,7 @@ async fn what_was_acknowledged_survives_a_kill() {
         let storage = open(folder.path());
         let stored = storage.head(user(1)).await.unwrap().unwrap().seq.get();
         assert!(stored >= acknowledged.into(), "{stored} of {acknowledged}");
-        // Whoever retries gets the first result, and what was never stored is stored once.
+        // A retry gets the first result; an operation that was not stored yet is stored once.
         for number in 1..=acknowledged + 1 {
             let again = submit(&storage, user(1), vec![nth(number)]).await.unwrap();
             let is_duplicate = matches!(again.outcomes[0], OperationOutcome::Duplicate { .. });
@@ -94,8 +94,8 @@ async fn what_was_acknowledged_survives_a_kill() {
     }
 }
 
-/// Starts this program again as a writer, kills it in the middle, and says up to which number it
-/// had acknowledged its operations.
+/// Starts this program again as a writer, kills it in the middle, and returns the number of its last
+/// acknowledged operation.
 fn kill_while_writing(folder: &Path) -> u8 {
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args([
@@ -115,13 +115,10 @@ fn kill_while_writing(folder: &Path) -> u8 {
     last.unwrap()
 }
 
-/// Not a test by itself: it does nothing unless it is told where.
+/// Not a test by itself: it does nothing without the environment variable.
 #[tokio::test]
 async fn the_writer_that_is_killed() {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "how the test above speaks to its copy"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "output for the test above")]
     let Some(folder) = std::env::var_os(FOLDER) else {
         return;
     };

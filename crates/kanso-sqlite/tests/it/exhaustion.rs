@@ -1,4 +1,4 @@
-//! A full disk, a decision that panics, a caller that goes away.
+//! A full disk, a decision that panics, a cancelled caller.
 
 use std::sync::{Arc, Mutex, mpsc};
 
@@ -52,7 +52,7 @@ async fn a_full_disk_makes_writes_unavailable_and_loses_nothing() {
     let entries = storage.entries(heavy, all).await.unwrap();
     assert_eq!(entries.len() as u128, stored);
 
-    // Once there is room again, so is the storage.
+    // The storage recovers as soon as there is room again.
     assert!(storage.delete_account(heavy).await.unwrap());
     submit(&storage, light, vec![once(long_entry(1))])
         .await
@@ -69,7 +69,7 @@ fn long_entry(number: u128) -> kanso_domain::sync::Action {
 }
 
 #[tokio::test]
-async fn a_write_that_fails_spoils_no_other_in_its_batch() {
+async fn a_failed_write_does_not_affect_others_in_its_batch() {
     let folder = tempdir().unwrap();
     let storage = Arc::new(open(folder.path()));
     let user = register(&storage, 1).await;
@@ -103,7 +103,7 @@ async fn a_write_that_fails_spoils_no_other_in_its_batch() {
     let habits = storage.habits(user, true).await.unwrap();
     assert_eq!(habits.len(), 10);
     let head = storage.head(user).await.unwrap().unwrap();
-    assert_eq!(head.seq.get(), 10, "what failed took no position");
+    assert_eq!(head.seq.get(), 10, "failed writes take no position");
 }
 
 fn sound(current: Loaded, number: u128) -> Changeset {
@@ -111,7 +111,7 @@ fn sound(current: Loaded, number: u128) -> Changeset {
     decide(current, &[once(create)], noon())
 }
 
-/// Stores a habit, and then one in the place of a version that is not there.
+/// Stores a habit, and then one that replaces a version that is not stored.
 fn unsound(current: Loaded, number: u128) -> Changeset {
     let mut changeset = sound(current, number);
     let mut record = changeset.habits[0].record.clone();
@@ -122,7 +122,7 @@ fn unsound(current: Loaded, number: u128) -> Changeset {
 }
 
 #[tokio::test]
-async fn a_write_whose_caller_goes_away_is_finished() {
+async fn a_write_whose_caller_is_cancelled_is_finished() {
     let folder = tempdir().unwrap();
     let storage = Arc::new(open(folder.path()));
     let user = register(&storage, 1).await;
@@ -138,18 +138,18 @@ async fn a_write_whose_caller_goes_away_is_finished() {
     write.abort();
     assert!(write.await.unwrap_err().is_cancelled());
     release.send(()).unwrap();
-    // Closing finishes what is queued.
+    // Closing finishes the queue.
     storage.close().await.unwrap();
     drop(storage);
     let again = open(folder.path());
     assert_eq!(again.habits(user, true).await.unwrap().len(), 1);
 }
 
-/// Makes the writer wait inside a write until told to go on.
+/// Makes the writer wait inside a write until the returned sender is used or dropped.
 async fn hold(storage: &Arc<SqliteStorage>, user: UserId) -> mpsc::Sender<()> {
     let (release, released) = mpsc::channel();
-    let (tell, begun) = oneshot::channel();
-    let released = Mutex::new((released, Some(tell)));
+    let (has_begun, begun) = oneshot::channel();
+    let released = Mutex::new((released, Some(has_begun)));
     let storage = Arc::clone(storage);
     tokio::spawn(async move {
         let decide = Arc::new(move |current: Loaded| {

@@ -1,16 +1,14 @@
-//! The store keeps the contract of the ports, survives what a machine does to it, and refuses
-//! files that it must not touch.
+//! Tests of the store: the contract of the ports, crashes and full disks, and files that it must not
+//! touch.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test that meets what it does not expect stops there"
-)]
+#![expect(clippy::unwrap_used, reason = "a test stops at an unexpected error")]
 
 mod backing_up;
 mod broken;
 mod contract;
 mod durability;
 mod exhaustion;
+mod formats;
 mod migrating;
 mod opening;
 mod privacy;

@@ -1,4 +1,4 @@
-//! Databases of earlier versions, brought up to date.
+//! Migration of databases of earlier versions.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -24,7 +24,7 @@ mod embedded {
     refinery::embed_migrations!("migrations");
 }
 
-/// A database as the first version left it: one person, and habits of every kind.
+/// Makes a database of the first version: one user, and habits of every kind.
 fn written_by_the_first_version(folder: &Path) {
     let mut connection = Connection::open(file(folder)).unwrap();
     connection
@@ -50,11 +50,11 @@ fn date(text: &str) -> Date {
     text.parse().unwrap()
 }
 
-/// Steps by their numbers.
+/// States of the migrations by their versions.
 type States = Vec<(i64, StepState)>;
 
-/// Its steps, and what is in its folder.
-fn told(folder: &Path) -> (States, BTreeMap<PathBuf, Vec<u8>>) {
+/// Returns the migrations and the files of the folder.
+fn inspect(folder: &Path) -> (States, BTreeMap<PathBuf, Vec<u8>>) {
     let steps = kanso_sqlite::schema(&file(folder)).unwrap();
     let files = fs::read_dir(folder).unwrap().map(|entry| {
         let path = entry.unwrap().path();
@@ -72,12 +72,12 @@ fn states(steps: &[SchemaStep]) -> States {
 }
 
 #[test]
-fn the_steps_of_an_old_database_are_told_and_then_taken() {
+fn pending_migrations_are_listed_and_then_applied() {
     use StepState::{Applied, AppliedNow, Pending};
     let folder = tempfile::tempdir().unwrap();
     written_by_the_first_version(folder.path());
     let content = fs::read(file(folder.path())).unwrap();
-    let (steps, files) = told(folder.path());
+    let (steps, files) = inspect(folder.path());
     assert_eq!(steps[..3], [(1, Applied), (2, Pending), (3, Pending)]);
     let untouched = BTreeMap::from([(file(folder.path()), content)]);
     assert!(files == untouched, "{:?}", files.keys());
@@ -87,17 +87,13 @@ fn the_steps_of_an_old_database_are_told_and_then_taken() {
         states(&taken)[..3],
         [(1, Applied), (2, AppliedNow), (3, AppliedNow)]
     );
-    let (steps, files) = told(folder.path());
+    let (steps, files) = inspect(folder.path());
     assert!(steps.iter().all(|(_, state)| *state == Applied));
-    assert_eq!(
-        told(folder.path()).1,
-        files,
-        "telling again changes nothing"
-    );
+    assert_eq!(inspect(folder.path()).1, files, "listing changes nothing");
 }
 
 #[tokio::test]
-async fn who_has_the_database_open_keeps_it_and_is_up_to_date() {
+async fn an_open_database_stays_open_and_is_up_to_date() {
     let folder = tempfile::tempdir().unwrap();
     let storage = open(folder.path());
     let steps = kanso_sqlite::migrate(&options(folder.path())).unwrap();
@@ -107,7 +103,7 @@ async fn who_has_the_database_open_keeps_it_and_is_up_to_date() {
 }
 
 #[tokio::test]
-async fn what_the_first_version_stored_is_summed_up() {
+async fn a_database_of_the_first_version_gets_its_digests() {
     let folder = tempfile::tempdir().unwrap();
     written_by_the_first_version(folder.path());
     let storage = open(folder.path());
@@ -126,14 +122,14 @@ async fn what_the_first_version_stored_is_summed_up() {
             assert_eq!(
                 habit.provenance,
                 Provenance::at(version, None),
-                "the careful guess"
+                "assumed, because the first version did not store it"
             );
         }
     }
 }
 
 #[tokio::test]
-async fn a_habit_of_the_first_version_always_asked_for_the_same() {
+async fn a_habit_of_the_first_version_has_one_schedule() {
     let folder = tempfile::tempdir().unwrap();
     written_by_the_first_version(folder.path());
     let habits = habits_after_the_migration(folder.path()).await;
@@ -168,7 +164,7 @@ async fn a_habit_of_the_first_version_always_asked_for_the_same() {
 }
 
 #[tokio::test]
-async fn a_habit_that_was_away_still_is() {
+async fn an_archived_habit_of_the_first_version_stays_archived() {
     let folder = tempfile::tempdir().unwrap();
     written_by_the_first_version(folder.path());
     let habits = habits_after_the_migration(folder.path()).await;
@@ -177,11 +173,11 @@ async fn a_habit_that_was_away_still_is() {
         &habit.unwrap().details.archived_spans[..]
     };
     assert_eq!(spans(habit(1)), []);
-    let away = ArchivedSpan {
+    let archived = ArchivedSpan {
         from: date("2026-01-15"),
         until: None,
     };
-    assert_eq!(spans(habit(2)), [away]);
+    assert_eq!(spans(habit(2)), [archived]);
 }
 
 #[tokio::test]
@@ -206,7 +202,7 @@ async fn streaks_of_the_first_version_are_computed_once() {
 }
 
 #[tokio::test]
-async fn what_the_first_version_stored_can_be_changed() {
+async fn records_of_the_first_version_can_be_changed() {
     let folder = tempfile::tempdir().unwrap();
     written_by_the_first_version(folder.path());
     let storage = open(folder.path());
@@ -222,7 +218,7 @@ async fn what_the_first_version_stored_can_be_changed() {
     let borders = storage.day_borders().await.unwrap();
     let today = date("2026-01-16");
     let begun = storage.begin_day(&borders[0], today, 10, noon());
-    assert!(!begun.await.unwrap(), "nobody is left");
+    assert!(!begun.await.unwrap(), "no user is left");
     assert!(storage.delete_account(user(1)).await.unwrap());
     storage.close().await.unwrap();
 }

@@ -20,7 +20,7 @@ async fn a_second_opening_is_refused_until_the_first_is_closed() {
 }
 
 #[tokio::test]
-async fn the_stored_epoch_counts() {
+async fn the_stored_epoch_is_used() {
     let folder = tempdir().unwrap();
     let user = register(&open_inline(folder.path()), 1).await;
     let again = open_with(folder.path(), |options| {
@@ -63,7 +63,7 @@ fn another_programs_database_is_refused_and_left_alone() {
 }
 
 #[test]
-fn a_file_that_is_no_database_is_refused_and_left_alone() {
+fn a_file_that_is_not_a_database_is_refused_and_left_alone() {
     let folder = tempdir().unwrap();
     let text = "a diary, not a database\n".repeat(400);
     fs::write(file(folder.path()), &text).unwrap();
@@ -103,7 +103,7 @@ async fn a_damaged_file_is_refused() {
 }
 
 #[test]
-fn a_folder_that_is_not_there_is_said_so() {
+fn a_missing_folder_is_reported() {
     let folder = tempdir().unwrap();
     let refused = refusal(&folder.path().join("nowhere"));
     let is_missing = |error: &OpenError| match error {
@@ -114,7 +114,7 @@ fn a_folder_that_is_not_there_is_said_so() {
 }
 
 #[test]
-fn a_folder_is_no_database() {
+fn a_folder_is_not_a_database() {
     let folder = tempdir().unwrap();
     fs::create_dir(file(folder.path())).unwrap();
     let refused = refusal(folder.path());

@@ -53,7 +53,7 @@ async fn a_deleted_account_leaves_no_byte() {
     }
     assert!(
         traces(folder.path()) > 0,
-        "the canary is seen while it is there"
+        "the canary is found before the deletion"
     );
 
     assert!(storage.delete_account(id).await.unwrap());
@@ -64,7 +64,7 @@ async fn a_deleted_account_leaves_no_byte() {
     assert!(rows_of(folder.path(), 7) > 40);
 }
 
-/// How many files beside the database, itself included, hold something of the person.
+/// Counts the files in the folder that contain data of the user.
 fn traces(folder: &Path) -> usize {
     let files = fs::read_dir(folder).unwrap();
     let contents = files.map(|entry| fs::read(entry.unwrap().path()).unwrap());
@@ -78,7 +78,7 @@ fn holds(bytes: &[u8], needle: &[u8]) -> bool {
     bytes.windows(needle.len()).any(|window| window == needle)
 }
 
-/// The rows that name the user, in whatever tables the schema has.
+/// Counts the rows of the user in all tables of the schema.
 fn rows_of(folder: &Path, number: u128) -> u32 {
     let connection = Connection::open(file(folder)).unwrap();
     let tables = "SELECT DISTINCT schema.name

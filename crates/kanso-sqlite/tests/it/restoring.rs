@@ -1,4 +1,4 @@
-//! A database that is put back: its history must not be taken for the one that went on without it.
+//! A restored database: its history must not be confused with the one that continued after the backup.
 
 use std::fs;
 use std::path::Path;
@@ -27,7 +27,7 @@ async fn add_habit(storage: &SqliteStorage, number: u128) {
     submit(storage, user(1), vec![create]).await.unwrap();
 }
 
-/// A store with a habit, closed.
+/// Makes a store with one habit and closes it.
 async fn made(folder: &Path) -> Head {
     let storage = open_with(folder, |_| ());
     let user = register(&storage, 1).await;
@@ -45,7 +45,7 @@ async fn epoch_after(folder: &Path) -> Epoch {
 }
 
 #[tokio::test]
-async fn an_older_file_that_is_put_back_gets_a_new_epoch() {
+async fn a_restored_older_file_gets_a_new_epoch() {
     let folder = tempdir().unwrap();
     made(folder.path()).await;
     let copy = folder.path().join("copy");
@@ -54,20 +54,24 @@ async fn an_older_file_that_is_put_back_gets_a_new_epoch() {
     add_habit(&storage, 2).await;
     let cursor = head(&storage, user(1)).await.cursor();
     storage.close().await.unwrap();
-    // Written over in place, so that it is the same file with older content.
+    // Overwritten in place: the same file with older content.
     fs::write(file(folder.path()), fs::read(&copy).unwrap()).unwrap();
     let storage = reopen(folder.path());
     let restored = head(&storage, user(1)).await;
     assert_eq!(restored.epoch, FRESH);
     assert_eq!(cursor.since(restored), Err(CursorRefusal::EpochChanged));
     storage.close().await.unwrap();
-    assert_eq!(epoch_after(folder.path()).await, FRESH, "and keeps it");
+    assert_eq!(
+        epoch_after(folder.path()).await,
+        FRESH,
+        "the new epoch is kept"
+    );
 }
 
-/// Somebody puts back a copy that is too old, notices, and puts back a newer one over it: that one
-/// has seen more commits than the file before it, and its epoch is one that devices know.
+/// An operator restores a copy that is too old, and then a newer one over it. The newer copy has more
+/// commits than the file before it, and its epoch is one that devices know.
 #[tokio::test]
-async fn a_newer_copy_that_is_put_over_an_older_one_gets_a_new_epoch() {
+async fn a_newer_copy_restored_over_an_older_one_gets_a_new_epoch() {
     let folder = tempdir().unwrap();
     made(folder.path()).await;
     let path = file(folder.path());
@@ -89,7 +93,7 @@ async fn a_newer_copy_that_is_put_over_an_older_one_gets_a_new_epoch() {
 }
 
 #[tokio::test]
-async fn a_folder_that_is_copied_back_gets_a_new_epoch() {
+async fn a_restored_folder_gets_a_new_epoch() {
     let folder = tempdir().unwrap();
     made(folder.path()).await;
     let other = tempdir().unwrap();
@@ -132,7 +136,7 @@ async fn a_restart_keeps_the_epoch_however_the_last_run_ended() {
 }
 
 #[tokio::test]
-async fn a_power_failure_that_takes_the_newest_from_the_witness_accuses_nobody() {
+async fn a_witness_that_lags_after_a_power_failure_keeps_the_epoch() {
     let folder = tempdir().unwrap();
     made(folder.path()).await;
     let witness = folder.path().join("kanso.db.witness");

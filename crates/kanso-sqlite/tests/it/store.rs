@@ -1,9 +1,11 @@
-//! Stores in a folder of their own.
+//! Helpers: stores and writes.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use kanso_application::ports::storage::{AccountStore as _, RecordStore, StorageError, Written};
+use kanso_application::ports::storage::{
+    AccountStore as _, RecordStore, StorageError, WriteOutcome,
+};
 use kanso_domain::UserId;
 use kanso_domain::sync::{Changeset, Epoch, LoadSet, Operation, decide};
 use kanso_sqlite::{Executor, SqliteOptions, SqliteStorage};
@@ -23,7 +25,7 @@ pub(crate) fn open(folder: &Path) -> SqliteStorage {
     open_with(folder, |_| ())
 }
 
-/// A store that is closed as soon as it is dropped.
+/// Opens a store that is closed as soon as it is dropped.
 pub(crate) fn open_inline(folder: &Path) -> SqliteStorage {
     open_with(folder, |options| options.executor = Executor::Inline)
 }
@@ -48,7 +50,7 @@ pub(crate) async fn submit(
     let keys = LoadSet::of(&operations);
     let decide = Arc::new(move |current| Ok(decide(current, &operations, noon())));
     match storage.write(user, keys, decide).await? {
-        Written::Committed(changeset) => Ok(changeset),
+        WriteOutcome::Committed(changeset) => Ok(changeset),
         other => panic!("expected a commit, got {other:?}"),
     }
 }

@@ -1,4 +1,4 @@
-//! A midnight reaches everybody.
+//! The beginning of a day reaches all users.
 
 use std::time::Duration;
 
@@ -12,12 +12,12 @@ use tokio_util::sync::CancellationToken;
 use crate::world::World;
 
 #[tokio::test(start_paused = true)]
-async fn a_new_day_ends_the_streaks_of_all_people() {
-    const PEOPLE: u128 = 450;
+async fn new_day_ends_the_streaks_of_all_users() {
+    const USERS: u128 = 450;
     let world = World::new();
-    let mut people = Vec::new();
-    for number in 0..PEOPLE {
-        let user = world.person(number).await;
+    let mut users = Vec::new();
+    for number in 0..USERS {
+        let user = world.user(number).await;
         world.habit(user, habit(1), titled("Read")).await;
         world.done(user, habit(1), "2026-01-15").await;
         if number % 3 == 0 {
@@ -28,13 +28,13 @@ async fn a_new_day_ends_the_streaks_of_all_people() {
             let changed = world.storage.change_settings(user, zone, world.clock.now());
             changed.await.expect("a storage").expect("an account");
         }
-        people.push(user);
+        users.push(user);
     }
     let stop = CancellationToken::new();
     let loops = world.start(&stop);
     world.settled().await;
     let mut heads = Vec::new();
-    for &user in &people {
+    for &user in &users {
         assert_eq!(world.stored(user, habit(1)).await.streak.current, 1);
         heads.push(
             world
@@ -47,14 +47,14 @@ async fn a_new_day_ends_the_streaks_of_all_people() {
         );
     }
 
-    // Two midnights later, wherever they are, a day was missed.
+    // Two midnights later a day was missed in every time zone.
     world.clock.advance_seconds(2 * 86_400);
     sleep(Duration::from_secs(31)).await;
     world.settled().await;
-    for (&user, head) in people.iter().zip(heads) {
+    for (&user, head) in users.iter().zip(heads) {
         let stored = world.stored(user, habit(1)).await;
         assert_eq!((stored.streak.current, stored.streak.longest), (0, 1));
-        assert!(stored.stamp.seq > head, "other devices get it");
+        assert!(stored.stamp.seq > head, "delivered to other devices");
         assert_eq!(stored.stamp.version.get(), 1);
         world.must_be_exact(user).await;
     }
@@ -63,9 +63,9 @@ async fn a_new_day_ends_the_streaks_of_all_people() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_limit_that_was_kept_counts_when_its_day_is_over() {
+async fn limit_that_was_kept_counts_after_the_end_of_its_day() {
     let world = World::new();
-    let user = world.person(1).await;
+    let user = world.user(1).await;
     let mut fields = titled("Coffee");
     fields.target.kind = Some(kanso_domain::habits::HabitType::Numeric);
     fields.target.value = Some(kanso_domain::Quantity::ONE);

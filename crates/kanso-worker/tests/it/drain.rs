@@ -1,4 +1,4 @@
-//! A queue of a hundred thousand habits.
+//! A queue of 100,000 jobs.
 
 use kanso_domain::UserId;
 use kanso_domain::sync::Base;
@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::world::World;
 
-const PEOPLE: u128 = 2_000;
+const USERS: u128 = 2_000;
 const HABITS: u128 = 50;
 const ALL: u64 = 100_000;
 
@@ -15,18 +15,22 @@ const ALL: u64 = 100_000;
 async fn a_hundred_thousand_habits_drain() {
     let world = World::new();
     let mut users = Vec::new();
-    for number in 1..=PEOPLE {
+    for number in 1..=USERS {
         users.push(with_habits(&world, number).await);
     }
-    assert_eq!(world.backlog().await.waiting, ALL, "one row a habit");
+    assert_eq!(world.backlog().await.waiting, ALL, "one job per habit");
     for &user in &users {
-        // Whatever else happens to them.
+        // Further changes join the queued jobs.
         let renamed = |number| update_habit(habit(number), Base::Any, titled("Write"));
         world
             .submit(user, (1..=HABITS).map(renamed).collect())
             .await;
     }
-    assert_eq!(world.backlog().await.waiting, ALL, "still one row a habit");
+    assert_eq!(
+        world.backlog().await.waiting,
+        ALL,
+        "still one job per habit"
+    );
 
     let stop = CancellationToken::new();
     let loops = world.start(&stop);
@@ -41,15 +45,15 @@ async fn a_hundred_thousand_habits_drain() {
     loops.wait().await;
 }
 
-/// Somebody with many habits, each done today.
+/// Creates a user with many habits, each done today.
 async fn with_habits(world: &World, number: u128) -> UserId {
-    let user = world.person(number).await;
+    let user = world.user(number).await;
     let create = |number| {
         let of = habit(number);
         let entry = create_entry(entry(number), done(of, "2026-01-15"));
         [create_habit(of, titled("Read")), entry]
     };
-    let commands = (1..=HABITS).flat_map(create);
-    world.submit(user, commands.collect()).await;
+    let actions = (1..=HABITS).flat_map(create);
+    world.submit(user, actions.collect()).await;
     user
 }

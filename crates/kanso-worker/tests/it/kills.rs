@@ -1,4 +1,4 @@
-//! Whatever kills the workers, and wherever: in the end every streak is exact.
+//! Workers that are killed at any step: in the end every streak is exact.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -17,7 +17,7 @@ use crate::world::{World, process};
 
 const HABITS: u64 = 5;
 
-/// Numbers by chance, the same each time (xorshift).
+/// Deterministic pseudo-random numbers (xorshift).
 struct Chance(u64);
 
 impl Chance {
@@ -28,13 +28,13 @@ impl Chance {
         self.0 % bound
     }
 
-    /// One of several by number.
+    /// Returns the generator with the given number.
     fn of(number: u64) -> Self {
         Self(0x9E37_79B9_7F4A_7C15_u64.wrapping_mul(number + 1))
     }
 }
 
-/// Daily, weekly and in windows, a goal and a limit.
+/// Returns one habit of each kind: daily, weekly, with an interval, with a goal, with a limit.
 fn kinds() -> [HabitFields; 5] {
     let scheduled = |times_per_week, interval| HabitFields {
         schedule: ScheduleFields {
@@ -61,7 +61,7 @@ fn kinds() -> [HabitFields; 5] {
     ]
 }
 
-/// What a person does in a moment.
+/// Performs a random action of a user.
 async fn act(world: &World, user: UserId, chance: &mut Chance) {
     let id = habit(u128::from(chance.below(HABITS)));
     match chance.below(8) {
@@ -95,9 +95,9 @@ async fn act(world: &World, user: UserId, chance: &mut Chance) {
     }
 }
 
-/// Two people with a habit of each kind.
+/// Creates two users with a habit of each kind.
 async fn inhabited(world: &World) -> [UserId; 2] {
-    let users = [world.person(1).await, world.person(2).await];
+    let users = [world.user(1).await, world.user(2).await];
     for user in users {
         for (number, fields) in (0..).zip(kinds()) {
             world.habit(user, habit(number), fields).await;
@@ -111,7 +111,7 @@ fn every_streak_is_exact_whenever_the_workers_are_killed() {
     let world = World::new();
     let mut chance = Chance::of(0);
     let users = process().block_on(inhabited(&world));
-    // Fewer lives in a row than a job is tried, so that none is parked.
+    // Fewer kills in a row than a job has attempts, so that no job is parked.
     for round in 0..15 {
         for life in 0..8 {
             killed_life(&world, users, &mut chance, (round * 8 + life) % 24);
@@ -120,7 +120,7 @@ fn every_streak_is_exact_whenever_the_workers_are_killed() {
     }
 }
 
-/// One life of the process: it ends in the middle of whatever comes after its last step.
+/// Runs a process that is killed within the call after its last step.
 fn killed_life(world: &World, users: [UserId; 2], chance: &mut Chance, steps: u32) {
     world.storage.die_after(Some(steps));
     process().block_on(async {
@@ -130,7 +130,7 @@ fn killed_life(world: &World, users: [UserId; 2], chance: &mut Chance, steps: u3
                 act(world, user, chance).await;
             }
             sleep(Duration::from_hours(1)).await;
-            panic!("the workers look at the queue again and again");
+            panic!("the workers must poll the queue within an hour");
         };
         tokio::select! {
             () = life => {}
@@ -140,7 +140,7 @@ fn killed_life(world: &World, users: [UserId; 2], chance: &mut Chance, steps: u3
 }
 
 #[test]
-fn every_streak_is_exact_when_workers_are_killed_while_people_write() {
+fn every_streak_is_exact_when_workers_are_killed_during_writes() {
     const WRITERS: u64 = 3;
     const ROUNDS: u32 = 8;
     let world = World::new();
@@ -155,7 +155,7 @@ fn every_streak_is_exact_when_workers_are_killed_while_people_write() {
             for life in 0..8 {
                 killed_under_load(&world, (round * 8 + life) % 16);
             }
-            // What waited is done now, or changed again: no job gets to its last attempt.
+            // Every queued job is now done or changed again, so no job reaches its last attempt.
             unharmed_under_load(&world);
         }
         is_over.store(true, Ordering::Relaxed);
@@ -163,7 +163,7 @@ fn every_streak_is_exact_when_workers_are_killed_while_people_write() {
     world.whole_life(&users);
 }
 
-/// Writes until it is over, or for long enough.
+/// Writes until `is_over`, at most 3,000 times.
 async fn writes(world: &World, users: [UserId; 2], number: u64, is_over: &AtomicBool) {
     let mut chance = Chance::of(number);
     for _ in 0..3_000 {
@@ -176,7 +176,7 @@ async fn writes(world: &World, users: [UserId; 2], number: u64, is_over: &Atomic
     }
 }
 
-/// Workers that die after so many steps, whatever else goes on.
+/// Runs workers that are killed after `steps` steps.
 fn killed_under_load(world: &World, steps: u32) {
     world.storage.die_after(Some(steps));
     process().block_on(async {
@@ -185,7 +185,7 @@ fn killed_under_load(world: &World, steps: u32) {
     });
 }
 
-/// Workers that live until every lease has run out that was there when they began.
+/// Runs workers until every lease that existed at their start has expired.
 fn unharmed_under_load(world: &World) {
     world.storage.die_after(None);
     process().block_on(async {

@@ -1,4 +1,4 @@
-//! What the workers keep up step by step is what a computation from scratch gives.
+//! Streaks that the workers update step by step equal a computation from scratch.
 
 use kanso_application::ports::clock::Clock as _;
 use kanso_application::ports::storage::AccountStore as _;
@@ -21,7 +21,7 @@ use crate::world::{World, process};
 
 const HABITS: u128 = 3;
 
-/// Something that a person does, or that passes.
+/// Action of a user, a pause, or a run of the workers.
 #[derive(Clone, Debug)]
 enum Step {
     Record {
@@ -104,7 +104,7 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 impl World {
-    /// Does one step as `user`; `made` is how many entries there were.
+    /// Performs one step as `user`. `made` counts the created entries.
     async fn take(&self, user: UserId, step: Step, made: &mut u128) {
         let action = match step {
             Step::Record {
@@ -145,28 +145,28 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(96))]
 
     #[test]
-    fn streaks_kept_up_by_workers_are_those_computed_from_scratch(
+    fn streaks_updated_by_workers_equal_those_computed_from_scratch(
         first in vec(fields(), 3),
         steps in vec((0..2_usize, step()), 1..50),
     ) {
         let world = World::new();
         let users = process().block_on(async {
-            let users = [world.person(1).await, world.person(2).await];
+            let users = [world.user(1).await, world.user(2).await];
             for user in users {
                 let create = |(number, fields): (u128, &HabitFields)| {
                     create_habit(habit(number), fields.clone())
                 };
-                let commands = (1..).zip(&first).map(create).collect();
-                world.submit(user, commands).await;
+                let actions = (1..).zip(&first).map(create).collect();
+                world.submit(user, actions).await;
             }
             users
         });
         let mut made = 0;
-        for (who, step) in steps {
+        for (nth, step) in steps {
             if matches!(step, Step::Work) {
                 world.whole_life(&users);
             }
-            process().block_on(world.take(users[who], step, &mut made));
+            process().block_on(world.take(users[nth], step, &mut made));
         }
         world.whole_life(&users);
     }

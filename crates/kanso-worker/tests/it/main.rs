@@ -1,14 +1,14 @@
-//! The workers over a storage in memory, on time that moves by itself.
+//! Tests of the workers over an in-memory storage, on a paused clock that advances by itself.
 
-// Clippy takes a function for a test's only below this attribute.
+// Clippy treats helper functions as test code only below this attribute.
 #[cfg(test)]
 mod days;
 #[cfg(test)]
 mod drain;
 #[cfg(test)]
-mod failures;
+mod eviction;
 #[cfg(test)]
-mod forgetting;
+mod failures;
 #[cfg(test)]
 mod kills;
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! A storage in memory that can hang, fail and panic where a worker uses it.
+//! In-memory storage that can hang, fail and panic in the calls of a worker.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -9,7 +9,7 @@ use kanso_application::ports::storage::{
     AccountStore, Backlog, Comparison, ComputedStreak, Credentials, DayBorder, Decide,
     DecideRefresh, DeltaQuery, EntryFilter, Journal, NewAccount, NewPassword, RecordStore,
     SnapshotPiece, SnapshotQuery, Storage, StorageError, StreakClaim, StreakJob, StreakOutcome,
-    StreakQueue, Written,
+    StreakQueue, WriteOutcome,
 };
 use kanso_domain::accounts::{Account, Email, PasswordHash, SettingsChange};
 use kanso_domain::entries::Entry;
@@ -22,64 +22,64 @@ use tokio::sync::{Notify, RwLock};
 
 type Answer<T> = Result<T, StorageError>;
 
-/// What happens to a worker that reads a habit.
+/// Fault in a worker's calls for a habit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Trouble {
+pub(crate) enum InjectedFault {
     Fails,
     Panics,
-    /// Only when it stores what it computed.
+    /// Fails only when the worker stores the computed streak.
     FailsToStore,
 }
 
 #[derive(Debug)]
-pub(crate) struct TroubledStorage {
+pub(crate) struct FaultyStorage {
     inner: Arc<MemoryStorage>,
     plan: Mutex<Plan>,
-    /// Rings when the last step was taken.
+    /// Notified when the last step is done.
     pub(crate) dead: Notify,
-    /// Whoever reads for a streak waits for it to be free.
-    pub(crate) door: RwLock<()>,
+    /// Read lock that every read of a journal takes. A test blocks reads with the write lock.
+    pub(crate) read_gate: RwLock<()>,
 }
 
 #[derive(Debug, Default)]
 struct Plan {
     steps_left: Option<u32>,
-    trouble: Option<(HabitId, Trouble)>,
+    fault: Option<(HabitId, InjectedFault)>,
 }
 
-impl TroubledStorage {
+impl FaultyStorage {
     pub(crate) fn new() -> Self {
         Self {
             inner: Arc::default(),
             plan: Mutex::default(),
             dead: Notify::new(),
-            door: RwLock::new(()),
+            read_gate: RwLock::new(()),
         }
     }
 
-    /// Workers take so many steps, and hang in the one after; with none, they go on for ever.
+    /// Lets workers take `steps` steps and hang in the next one; `None` removes the limit.
     pub(crate) fn die_after(&self, steps: Option<u32>) {
         self.plan().steps_left = steps;
     }
 
-    pub(crate) fn trouble(&self, trouble: Option<(HabitId, Trouble)>) {
-        self.plan().trouble = trouble;
+    pub(crate) fn fault(&self, fault: Option<(HabitId, InjectedFault)>) {
+        self.plan().fault = fault;
     }
 
-    /// What is there for those who are no worker.
+    /// Returns the storage without faults, for the test itself.
     pub(crate) const fn records(&self) -> &Arc<MemoryStorage> {
         &self.inner
     }
 
-    fn is_troubled(&self, habit: HabitId, trouble: Trouble) -> bool {
-        self.plan().trouble == Some((habit, trouble))
+    fn has_fault(&self, habit: HabitId, fault: InjectedFault) -> bool {
+        self.plan().fault == Some((habit, fault))
     }
 
     fn plan(&self) -> std::sync::MutexGuard<'_, Plan> {
         self.plan.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A worker is before or after a call.
+    /// Counts a step: the time before or after a call of a worker.
     async fn step(&self) {
         let is_last = match &mut self.plan().steps_left {
             Some(0) => true,
@@ -101,7 +101,7 @@ fn no_disk() -> StorageError {
 }
 
 #[async_trait]
-impl StreakQueue for TroubledStorage {
+impl StreakQueue for FaultyStorage {
     async fn claim_streaks(&self, now: Timestamp, limit: u32) -> Answer<Vec<StreakClaim>> {
         self.step().await;
         let claims = self.inner.claim_streaks(now, limit).await;
@@ -118,7 +118,7 @@ impl StreakQueue for TroubledStorage {
         self.step().await;
         let finishing = computed
             .iter()
-            .any(|one| self.is_troubled(one.job.habit, Trouble::FailsToStore));
+            .any(|one| self.has_fault(one.job.habit, InjectedFault::FailsToStore));
         if finishing {
             return Err(no_disk());
         }
@@ -159,17 +159,17 @@ impl StreakQueue for TroubledStorage {
 }
 
 #[async_trait]
-impl RecordStore for TroubledStorage {
+impl RecordStore for FaultyStorage {
     async fn journal(&self, user: UserId, only: Option<&[HabitId]>) -> Answer<Option<Journal>> {
         self.step().await;
-        let _inside = self.door.read().await;
+        let _inside = self.read_gate.read().await;
         for &habit in only.unwrap_or_default() {
-            if self.is_troubled(habit, Trouble::Fails) {
+            if self.has_fault(habit, InjectedFault::Fails) {
                 return Err(no_disk());
             }
             assert!(
-                !self.is_troubled(habit, Trouble::Panics),
-                "a bug that the test planted"
+                !self.has_fault(habit, InjectedFault::Panics),
+                "panic injected by the test"
             );
         }
         self.inner.journal(user, only).await
@@ -192,7 +192,7 @@ impl RecordStore for TroubledStorage {
         self.inner.compare(user, replica, limit).await
     }
 
-    async fn write(&self, user: UserId, keys: LoadSet, decide: Decide) -> Answer<Written> {
+    async fn write(&self, user: UserId, keys: LoadSet, decide: Decide) -> Answer<WriteOutcome> {
         self.inner.write(user, keys, decide).await
     }
 
@@ -222,7 +222,7 @@ impl RecordStore for TroubledStorage {
 }
 
 #[async_trait]
-impl AccountStore for TroubledStorage {
+impl AccountStore for FaultyStorage {
     async fn create_account(&self, new: NewAccount) -> Answer<bool> {
         self.inner.create_account(new).await
     }
@@ -284,7 +284,7 @@ impl AccountStore for TroubledStorage {
 }
 
 #[async_trait]
-impl DeviceStore for TroubledStorage {
+impl DeviceStore for FaultyStorage {
     async fn meet_device(&self, sighting: Sighting) -> Answer<()> {
         self.inner.meet_device(sighting).await
     }
@@ -303,7 +303,7 @@ impl DeviceStore for TroubledStorage {
 }
 
 #[async_trait]
-impl PurgeStore for TroubledStorage {
+impl PurgeStore for FaultyStorage {
     async fn purge_receipts(&self, before: Timestamp, limit: u32) -> Answer<u32> {
         self.inner.purge_receipts(before, limit).await
     }
@@ -314,7 +314,7 @@ impl PurgeStore for TroubledStorage {
 }
 
 #[async_trait]
-impl Storage for TroubledStorage {
+impl Storage for FaultyStorage {
     async fn ping(&self) -> Answer<()> {
         self.inner.ping().await
     }

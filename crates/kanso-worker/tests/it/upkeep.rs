@@ -1,4 +1,4 @@
-//! What time removes, and which devices were seen.
+//! Purges of expired data, and sightings of devices.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,8 +18,8 @@ use tokio_util::task::TaskTracker;
 
 const A_YEAR: i64 = 365 * 86_400;
 
-/// Somebody who deleted a habit a year ago, and the loops that keep house.
-struct House {
+/// A user who deleted a habit a year ago, and the upkeep loops.
+struct UpkeepSetup {
     storage: Arc<MemoryStorage>,
     clock: Arc<ManualClock>,
     devices: Devices,
@@ -27,7 +27,7 @@ struct House {
     stop: CancellationToken,
 }
 
-impl House {
+impl UpkeepSetup {
     async fn after_a_year() -> Self {
         let storage = Arc::new(MemoryStorage::default());
         storage.create_account(new_account(1)).await.unwrap();
@@ -60,29 +60,29 @@ impl House {
 }
 
 #[tokio::test]
-async fn what_was_kept_long_enough_is_removed_at_the_start() {
-    let house = House::after_a_year().await;
+async fn expired_data_is_purged_at_the_start() {
+    let setup = UpkeepSetup::after_a_year().await;
     let purged = async {
-        while house.floor().await == 0 {
+        while setup.floor().await == 0 {
             tokio::task::yield_now().await;
         }
     };
     timeout(Duration::from_secs(30), purged).await.unwrap();
-    assert_eq!(house.floor().await, 2);
-    house.stop.cancel();
-    house.loops.wait().await;
+    assert_eq!(setup.floor().await, 2);
+    setup.stop.cancel();
+    setup.loops.wait().await;
 }
 
 #[tokio::test]
-async fn what_was_seen_last_is_stored_before_the_loops_end() {
-    let house = House::after_a_year().await;
-    house.devices.saw(user(1), device(1), None).await;
-    let first = house.storage.devices(user(1)).await.unwrap()[0];
-    house.clock.advance_seconds(60);
-    house.devices.saw(user(1), device(1), None).await;
-    house.stop.cancel();
-    house.loops.wait().await;
-    let stored = house.storage.devices(user(1)).await.unwrap();
+async fn last_sightings_are_stored_before_the_loops_end() {
+    let setup = UpkeepSetup::after_a_year().await;
+    setup.devices.saw(user(1), device(1), None).await;
+    let first = setup.storage.devices(user(1)).await.unwrap()[0];
+    setup.clock.advance_seconds(60);
+    setup.devices.saw(user(1), device(1), None).await;
+    setup.stop.cancel();
+    setup.loops.wait().await;
+    let stored = setup.storage.devices(user(1)).await.unwrap();
     let last_seen_at = first.last_seen_at.plus_seconds(60);
     assert_eq!(
         stored,

@@ -1,4 +1,4 @@
-//! People, their habits, and the workers that look after their streaks.
+//! Users, their habits, and the workers that compute their streaks.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use kanso_application::entries::Entries;
 use kanso_application::habits::Habits;
 use kanso_application::ports::clock::Clock as _;
 use kanso_application::ports::storage::{
-    AccountStore as _, Backlog, RecordStore as _, StreakQueue as _, Written,
+    AccountStore as _, Backlog, RecordStore as _, StreakQueue as _, WriteOutcome,
 };
 use kanso_application::ports::work_signal::WorkSignal;
 use kanso_application::streaks::Streaks;
@@ -19,33 +19,33 @@ use kanso_domain::progress::{DayLog, HabitProgress};
 use kanso_domain::sync::{Action, LoadSet, decide};
 use kanso_domain::{Date, HabitId, UserId};
 use kanso_testkit::{ManualClock, QuietFeed, SequentialIds, build};
-use kanso_worker::Rhythm;
+use kanso_worker::WorkerSchedule;
 use tokio::runtime::Runtime;
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::storage::TroubledStorage;
+use crate::storage::FaultyStorage;
 
 pub(crate) struct World {
-    pub(crate) storage: Arc<TroubledStorage>,
+    pub(crate) storage: Arc<FaultyStorage>,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) habits: Habits,
     pub(crate) entries: Entries,
-    bell: Arc<Notify>,
+    signal: Arc<Notify>,
 }
 
-struct Bell(Arc<Notify>);
+struct Signal(Arc<Notify>);
 
-impl WorkSignal for Bell {
+impl WorkSignal for Signal {
     fn streaks(&self) {
         self.0.notify_one();
     }
 }
 
-/// A process: what runs in it is killed when it is dropped. Time passes when nobody has anything
-/// to do.
+/// Returns the runtime of a process. Dropping it kills all tasks. Its time advances when all tasks
+/// are idle.
 pub(crate) fn process() -> Runtime {
     let mut builder = tokio::runtime::Builder::new_current_thread();
     let builder = builder.enable_time().start_paused(true);
@@ -53,16 +53,16 @@ pub(crate) fn process() -> Runtime {
 }
 
 impl World {
-    /// It is noon.
+    /// Creates a world without users. It is noon.
     pub(crate) fn new() -> Self {
-        let storage = Arc::new(TroubledStorage::new());
+        let storage = Arc::new(FaultyStorage::new());
         let clock = Arc::new(ManualClock::at(build::noon()));
-        let bell = Arc::new(Notify::new());
+        let signal = Arc::new(Notify::new());
         let ports = RecordPorts {
             storage: storage.records().clone(),
             clock: clock.clone(),
             ids: Arc::new(SequentialIds::default()),
-            wake: Arc::new(Bell(bell.clone())),
+            wake: Arc::new(Signal(signal.clone())),
             feed: Arc::new(QuietFeed),
         };
         Self {
@@ -70,11 +70,11 @@ impl World {
             entries: Entries::new(ports),
             storage,
             clock,
-            bell,
+            signal,
         }
     }
 
-    /// Sets the workers going, and the clock with the time of the process.
+    /// Starts the workers and moves the clock with the time of the process.
     pub(crate) fn start(&self, stop: &CancellationToken) -> TaskTracker {
         let clock = self.clock.clone();
         tokio::spawn(async move {
@@ -88,10 +88,15 @@ impl World {
             self.clock.clone(),
             Arc::new(QuietFeed),
         );
-        kanso_worker::start(&streaks, self.bell.clone(), stop, Rhythm::default())
+        kanso_worker::start(
+            &streaks,
+            self.signal.clone(),
+            stop,
+            WorkerSchedule::default(),
+        )
     }
 
-    pub(crate) async fn person(&self, number: u128) -> UserId {
+    pub(crate) async fn user(&self, number: u128) -> UserId {
         let account = build::new_account(number);
         let user = account.account.id;
         let is_new = self.storage.create_account(account).await;
@@ -107,15 +112,15 @@ impl World {
         made.expect("a habit");
     }
 
-    /// Carries out commands in one write, whatever becomes of them.
-    pub(crate) async fn submit(&self, user: UserId, commands: Vec<Action>) {
-        let operations: Vec<_> = commands.into_iter().map(build::once).collect();
+    /// Applies actions in one write. Each may be rejected.
+    pub(crate) async fn submit(&self, user: UserId, actions: Vec<Action>) {
+        let operations: Vec<_> = actions.into_iter().map(build::once).collect();
         let (keys, now) = (LoadSet::of(&operations), self.clock.now());
         let decide = Arc::new(move |current| Ok(decide(current, &operations, now)));
         let written = self.storage.records().write(user, keys, decide).await;
         let written = written.expect("a storage");
         assert!(matches!(written, Written::Committed(_)), "{written:?}");
-        self.bell.notify_one();
+        self.signal.notify_one();
     }
 
     pub(crate) async fn done(&self, user: UserId, habit: HabitId, day: &str) {
@@ -131,7 +136,7 @@ impl World {
         backlog.expect("a storage")
     }
 
-    /// Waits until nothing waits any more; an hour at most.
+    /// Waits until no job is queued, at most an hour.
     pub(crate) async fn settled(&self) {
         let settled = async {
             while self.backlog().await.waiting > 0 {
@@ -142,14 +147,13 @@ impl World {
         assert!(waited.is_ok(), "{:?}", self.backlog().await);
     }
 
-    /// A life in which nothing happens to the workers: they do all that there is to do, and the
-    /// streaks are exact.
+    /// Runs the workers without faults until all jobs are done, and checks that the streaks are exact.
     pub(crate) fn whole_life(&self, users: &[UserId]) {
         self.storage.die_after(None);
         process().block_on(async {
             let stop = CancellationToken::new();
             let loops = self.start(&stop);
-            // A day that begins is noticed within a minute, so one without a beginning must pass.
+            // A new day is noticed within a minute, so a minute in which none begins must pass.
             let mut days = None;
             while days != Some(self.days(users).await) {
                 days = Some(self.days(users).await);
@@ -165,7 +169,7 @@ impl World {
         });
     }
 
-    /// What day it is for each of them.
+    /// Returns the current local date of each user.
     async fn days(&self, users: &[UserId]) -> Vec<Date> {
         let mut days = Vec::new();
         for &user in users {
@@ -181,7 +185,7 @@ impl World {
         habit.expect("a storage").expect("a habit")
     }
 
-    /// Fails unless each stored streak is what a computation from scratch gives.
+    /// Asserts that each stored streak equals a computation from scratch.
     pub(crate) async fn must_be_exact(&self, user: UserId) {
         let journal = self.storage.records().journal(user, None).await;
         let journal = journal.expect("a storage").expect("an account");

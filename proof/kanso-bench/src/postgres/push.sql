@@ -1,9 +1,9 @@
--- What the server sends to PostgreSQL for `POST /sync` with one new entry, in the same order and in
--- the same pipelines: who asks, the write in two round trips, the delta after it. Each client is one
--- person. What the workers do afterwards is not in it.
+-- The statements that the server sends to PostgreSQL for `POST /sync` with one new entry, in the same
+-- order and the same pipelines: the session, the write in two round trips, and the delta after it.
+-- Each client is one user. The later work of the workers is not included.
 \if :n = 0
 SELECT user_id::text AS u, session::text AS s, habit::text AS h, head_seq AS n
-FROM bench_people WHERE number = :client_id \gset
+FROM bench_clients WHERE number = :client_id \gset
 \endif
 \set before :n
 \set n :n + 1

@@ -1,20 +1,21 @@
-//! `GET /sync` from the beginning, page by page: a new device gets everything.
+//! `GET /sync` without a cursor, page by page: the first pull of a new device.
 
 use bytes::Bytes;
 use kanso_protocol::sync::{Change, SyncResponse};
 
-use crate::connection::{Call, Connection};
-use crate::load::Worker;
-use crate::people::Person;
+use crate::connection::{Connection, RequestTemplate};
+use crate::load::Workload;
+use crate::users::BenchUser;
 
-/// What one page is asked for with, and how long its answer is. Nobody writes meanwhile.
+/// Path of one page and the length of its answer. No device writes meanwhile, so the length is the
+/// same each time.
 #[derive(Clone, Debug)]
 struct Page {
     path: String,
     bytes: usize,
 }
 
-/// Everything that a person has, as pages of 1000 records.
+/// Everything that a user has, as pages of 1000 records.
 #[derive(Clone, Debug)]
 pub(crate) struct Pages {
     token: String,
@@ -23,18 +24,22 @@ pub(crate) struct Pages {
 }
 
 impl Pages {
-    /// Follows the cursors from the beginning to the end.
-    pub(crate) async fn of(person: &Person, connection: &mut Connection) -> anyhow::Result<Self> {
+    /// Follows the cursors from the first page to the last.
+    pub(crate) async fn of(user: &BenchUser, connection: &mut Connection) -> anyhow::Result<Self> {
         let mut whole = Self {
-            token: person.token.clone(),
+            token: user.token.clone(),
             in_order: Vec::new(),
             entries: 0,
         };
         let mut path = "/api/v1/sync?limit=1000".to_owned();
         loop {
-            let call = Call::get(&path)?.authorized(&whole.token)?;
-            let body = connection.send(&call, Bytes::new()).await?.into_success()?;
+            let template = RequestTemplate::get(&path)?.authorized(&whole.token)?;
+            let body = connection
+                .send(&template, Bytes::new())
+                .await?
+                .into_success()?;
             let answer: SyncResponse = serde_json::from_slice(&body)?;
+            // Entries are counted to check that the history is complete before it is measured.
             let is_entry = |change: &&Change| matches!(change, Change::Entry { .. });
             whole.entries += answer.changes.iter().filter(is_entry).count();
             whole.in_order.push(Page {
@@ -48,17 +53,17 @@ impl Pages {
         }
     }
 
-    /// How many entries are on them.
+    /// Number of entries on all pages.
     pub(crate) fn entries(&self) -> usize {
         self.entries
     }
 
-    /// How long they are together.
+    /// Length of all pages in bytes.
     pub(crate) fn bytes(&self) -> usize {
         self.in_order.iter().map(|page| page.bytes).sum()
     }
 
-    /// The same pages in another encoding.
+    /// Returns the same pages with their lengths in another encoding.
     pub(crate) async fn encoded(
         &self,
         encoding: &str,
@@ -66,43 +71,46 @@ impl Pages {
     ) -> anyhow::Result<Self> {
         let mut encoded = self.clone();
         for page in &mut encoded.in_order {
-            let call = call(&self.token, page)?.accepting(encoding)?;
-            let answer = connection.send(&call, Bytes::new()).await?;
+            let template = template(&self.token, page)?.accepting(encoding)?;
+            let answer = connection.send(&template, Bytes::new()).await?;
             page.bytes = answer.into_success()?.len();
         }
         Ok(encoded)
     }
 }
 
-fn call(token: &str, page: &Page) -> anyhow::Result<Call> {
-    Call::get(&page.path)?.authorized(token)
+fn template(token: &str, page: &Page) -> anyhow::Result<RequestTemplate> {
+    RequestTemplate::get(&page.path)?.authorized(token)
 }
 
-/// Pulls everything, again and again.
+/// Repeats the first pull.
 #[derive(Debug)]
 pub(crate) struct FirstPull {
-    calls: Vec<(Call, usize)>,
+    calls: Vec<(RequestTemplate, usize)>,
 }
 
 impl FirstPull {
-    /// The pulls of these pages, in an encoding if one is named.
+    /// Returns the workload for these pages, in an encoding if there is one.
     pub(crate) fn new(pages: &Pages, encoding: Option<&str>) -> anyhow::Result<Self> {
         let mut calls = Vec::new();
         for page in &pages.in_order {
-            let mut call = call(&pages.token, page)?;
+            let mut template = template(&pages.token, page)?;
             if let Some(encoding) = encoding {
-                call = call.accepting(encoding)?;
+                template = template.accepting(encoding)?;
             }
-            calls.push((call, page.bytes));
+            calls.push((template, page.bytes));
         }
         Ok(Self { calls })
     }
 }
 
-impl Worker for FirstPull {
+impl Workload for FirstPull {
     async fn turn(&mut self, connection: &mut Connection) -> anyhow::Result<()> {
-        for (call, bytes) in &self.calls {
-            let answer = connection.send(call, Bytes::new()).await?.into_success()?;
+        for (template, bytes) in &self.calls {
+            let answer = connection
+                .send(template, Bytes::new())
+                .await?
+                .into_success()?;
             anyhow::ensure!(
                 answer.len() == *bytes,
                 "a page has {} bytes, and had {bytes}",

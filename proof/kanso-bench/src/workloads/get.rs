@@ -1,40 +1,41 @@
-//! A `GET` in somebody's name: what the server computes for one person.
+//! A `GET` with an access token: a computation of the server for one user.
 
 use bytes::Bytes;
 
-use crate::connection::{Call, Connection};
-use crate::load::Worker;
-use crate::people::Person;
+use crate::connection::{Connection, RequestTemplate};
+use crate::load::Workload;
+use crate::users::BenchUser;
 
-/// Asks the same, again and again.
+/// Repeats one request.
 #[derive(Debug)]
 pub(crate) struct Get {
-    call: Call,
+    template: RequestTemplate,
     bytes: usize,
 }
 
 impl Get {
-    /// The question of this path, which has an answer.
+    /// Sends the request once and keeps the length of the answer, with which later answers are
+    /// compared.
     pub(crate) async fn new(
         path: &str,
-        person: &Person,
+        user: &BenchUser,
         connection: &mut Connection,
     ) -> anyhow::Result<Self> {
-        let call = Call::get(path)?.authorized(&person.token)?;
-        let answer = connection.send(&call, Bytes::new()).await?;
+        let template = RequestTemplate::get(path)?.authorized(&user.token)?;
+        let answer = connection.send(&template, Bytes::new()).await?;
         let bytes = answer.into_success()?.len();
-        Ok(Self { call, bytes })
+        Ok(Self { template, bytes })
     }
 
-    /// How long the answer is.
+    /// Length of the answer in bytes.
     pub(crate) const fn bytes(&self) -> usize {
         self.bytes
     }
 }
 
-impl Worker for Get {
+impl Workload for Get {
     async fn turn(&mut self, connection: &mut Connection) -> anyhow::Result<()> {
-        let answer = connection.send(&self.call, Bytes::new()).await?;
+        let answer = connection.send(&self.template, Bytes::new()).await?;
         let length = answer.into_success()?.len();
         anyhow::ensure!(
             length == self.bytes,

@@ -1,27 +1,27 @@
-//! `GET /health/live`: what a request costs that does nothing.
+//! `GET /health/live`: the cost of a request that does nothing.
 
 use bytes::Bytes;
 
-use crate::connection::{Call, Connection};
-use crate::load::Worker;
+use crate::connection::{Connection, RequestTemplate};
+use crate::load::Workload;
 
-/// Asks whether the server lives.
+/// Repeats the request.
 #[derive(Debug)]
 pub(crate) struct Live {
-    call: Call,
+    template: RequestTemplate,
 }
 
 impl Live {
-    /// The only one there is.
+    /// Returns the workload.
     pub(crate) fn new() -> anyhow::Result<Self> {
-        let call = Call::get("/health/live")?;
-        Ok(Self { call })
+        let template = RequestTemplate::get("/health/live")?;
+        Ok(Self { template })
     }
 }
 
-impl Worker for Live {
+impl Workload for Live {
     async fn turn(&mut self, connection: &mut Connection) -> anyhow::Result<()> {
-        let answer = connection.send(&self.call, Bytes::new()).await?;
+        let answer = connection.send(&self.template, Bytes::new()).await?;
         answer.into_success()?;
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! What is measured: a file for each thing that a client does.
+//! Workloads: one file for each action of a client.
 
 mod first_pull;
 mod get;

@@ -1,35 +1,38 @@
-//! `GET /sync` at the head: a device looks whether there is something new, and there is not.
+//! `GET /sync` at the head: a device asks for changes, and there are none.
 
 use bytes::Bytes;
 
-use crate::connection::{Call, Connection, beginning};
-use crate::load::Worker;
-use crate::people::Person;
+use crate::connection::{Connection, RequestTemplate, beginning};
+use crate::load::Workload;
+use crate::users::BenchUser;
 
-/// Pulls nothing, again and again.
+/// Text of an answer without changes. The body is searched and not parsed, to save processor time.
+const NO_CHANGES: &[u8] = br#""changes":[]"#;
+
+/// Repeats an empty pull.
 #[derive(Debug)]
 pub(crate) struct EmptyPull {
-    call: Call,
+    template: RequestTemplate,
 }
 
 impl EmptyPull {
-    /// The pulls of a person whose device is in sync.
-    pub(crate) fn new(person: &Person) -> anyhow::Result<Self> {
-        let cursor = person.cursor.as_deref().unwrap_or_default();
+    /// Returns the workload for a user whose device is in sync.
+    pub(crate) fn new(user: &BenchUser) -> anyhow::Result<Self> {
+        let cursor = user.cursor.as_deref().unwrap_or_default();
         let path = format!("/api/v1/sync?cursor={cursor}&limit=1000");
-        let call = Call::get(&path)?.authorized(&person.token)?;
-        Ok(Self { call })
+        let template = RequestTemplate::get(&path)?.authorized(&user.token)?;
+        Ok(Self { template })
     }
 }
 
-impl Worker for EmptyPull {
+impl Workload for EmptyPull {
     async fn turn(&mut self, connection: &mut Connection) -> anyhow::Result<()> {
-        let answer = connection.send(&self.call, Bytes::new()).await?;
+        let answer = connection.send(&self.template, Bytes::new()).await?;
         let answer = answer.into_success()?;
-        let is_empty = answer.windows(NOTHING.len()).any(|bytes| bytes == NOTHING);
+        let is_empty = answer
+            .windows(NO_CHANGES.len())
+            .any(|bytes| bytes == NO_CHANGES);
         anyhow::ensure!(is_empty, "a pull was not empty: {}", beginning(&answer));
         Ok(())
     }
 }
-
-const NOTHING: &[u8] = br#""changes":[]"#;

@@ -1,77 +1,83 @@
-//! `POST /sync` with one new entry: a person taps "done".
+//! `POST /sync` with one new entry: a user taps "done".
 
 use anyhow::Context as _;
 use bytes::Bytes;
 use kanso_protocol::sync::SyncResponse;
 
-use crate::connection::{Call, Connection, beginning};
-use crate::load::Worker;
-use crate::people::{Person, entry_fields};
+use crate::connection::{Connection, RequestTemplate, beginning};
+use crate::load::Workload;
+use crate::users::{BenchUser, entry_fields};
 
-/// Pushes one entry after another, each from the cursor that the last answer gave.
+/// Pushes one entry after another, each with the cursor of the last answer.
 #[derive(Debug)]
 pub(crate) struct Push {
-    call: Call,
-    person: Person,
+    template: RequestTemplate,
+    user: BenchUser,
     pushed: usize,
-    /// The last answer.
+    /// Body of the last answer.
     answer: Bytes,
 }
 
 impl Push {
-    /// The pushes of a person who has a habit.
-    pub(crate) fn new(person: Person) -> anyhow::Result<Self> {
-        let call = Call::post("/api/v1/sync")?.authorized(&person.token)?;
+    /// Returns the workload for a user with a habit.
+    pub(crate) fn new(user: BenchUser) -> anyhow::Result<Self> {
+        let template = RequestTemplate::post("/api/v1/sync")?.authorized(&user.token)?;
         Ok(Self {
-            call,
-            person,
+            template,
+            user,
             pushed: 0,
             answer: Bytes::new(),
         })
     }
 
-    /// The person again, the device as far as it got.
-    pub(crate) fn into_person(self) -> Person {
-        self.person
+    /// Returns the user with the cursor of the last push.
+    pub(crate) fn into_user(self) -> BenchUser {
+        self.user
     }
 
-    /// Where the history stood after the last push.
+    /// Returns the head after the last push.
     pub(crate) fn head(&self) -> anyhow::Result<i64> {
         let answer: SyncResponse = serde_json::from_slice(&self.answer)?;
         Ok(answer.head)
     }
 
     fn body(&mut self) -> String {
-        let fields = entry_fields(self.person.habits[0], self.pushed);
-        let Person {
+        let fields = entry_fields(self.user.habits[0], self.pushed);
+        let BenchUser {
             device,
             ids,
             cursor,
             ..
-        } = &mut self.person;
+        } = &mut self.user;
         let cursor = cursor.as_deref().unwrap_or_default();
-        let (op_id, id) = (ids.next(), ids.next());
+        let (op_id, id) = (ids.next_id(), ids.next_id());
+        // Written by hand and not by serde: the body is part of every turn, and the generator shares
+        // the processor with the server.
         format!(
             r#"{{"device_id":"{device}","cursor":"{cursor}","limit":1000,"operations":[{{"op_id":"{op_id}","entity":"entry","action":"create","id":"{id}","fields":{fields}}}]}}"#
         )
     }
 }
 
-impl Worker for Push {
+impl Workload for Push {
     async fn turn(&mut self, connection: &mut Connection) -> anyhow::Result<()> {
         let body = self.body();
+        // Counted before the answer: a failed push ends the run, so no day is used twice.
         self.pushed += 1;
-        let answer = connection.send(&self.call, body).await?.into_success()?;
+        let answer = connection
+            .send(&self.template, body)
+            .await?
+            .into_success()?;
         let cursor = cursor_after_applying(&answer)
             .with_context(|| format!("a push was not applied: {}", beginning(&answer)))?;
-        self.person.cursor = Some(cursor.to_owned());
+        self.user.cursor = Some(cursor.to_owned());
         self.answer = answer;
         Ok(())
     }
 }
 
-/// The cursor of an answer whose only operation was applied. A search for bytes: parsing would
-/// take processor time from the server.
+/// Returns the cursor of an answer whose only operation was applied. It searches for text and does not
+/// parse, because parsing would take processor time from the server.
 fn cursor_after_applying(answer: &Bytes) -> Option<&str> {
     let answer = std::str::from_utf8(answer).ok()?;
     let (_, after_status) = answer.split_once(r#""status":"applied""#)?;
@@ -85,7 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_cursor_is_only_found_when_the_push_was_applied() {
+    fn cursor_is_found_only_if_the_push_was_applied() {
         let answer = |status: &str| {
             let text = format!(
                 r#"{{"results":[{{"op_id":"0","status":"{status}"}}],"changes":[],"cursor":"k1_x","head":1}}"#

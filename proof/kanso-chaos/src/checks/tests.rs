@@ -1,4 +1,4 @@
-//! Planted histories: a checker that never failed is not trusted.
+//! Histories with planted errors: each check must be able to fail.
 
 use kanso_protocol::sync::OperationStatus;
 
@@ -6,9 +6,9 @@ use super::*;
 
 const RECORD: u128 = 100;
 
-fn done(operation: u128, version: i64, effect: Effect) -> Acknowledged {
-    Acknowledged {
-        person: 1,
+fn done(operation: u128, version: i64, effect: RecordEffect) -> AcknowledgedOperation {
+    AcknowledgedOperation {
+        account: 1,
         operation: Uuid::from_u128(operation),
         record: Uuid::from_u128(RECORD),
         effect,
@@ -19,8 +19,8 @@ fn done(operation: u128, version: i64, effect: Effect) -> Acknowledged {
     }
 }
 
-fn ends(version: i64, mark: u128) -> Final {
-    Final {
+fn ends(version: i64, mark: u128) -> FinalRecord {
+    FinalRecord {
         version,
         is_live: true,
         mark: Some(Uuid::from_u128(mark)),
@@ -28,108 +28,111 @@ fn ends(version: i64, mark: u128) -> Final {
     }
 }
 
-/// Lost, doubled.
+/// Returns the numbers of lost and doubled operations.
 #[track_caller]
-fn found(promised: &[Acknowledged], last: Option<Final>) -> (u64, u64) {
+fn found(acknowledged: &[AcknowledgedOperation], last: Option<FinalRecord>) -> (u64, u64) {
     let finals = last.map(|last| (Uuid::from_u128(RECORD), last));
-    let findings = check(promised, &finals.into_iter().collect());
-    assert_eq!(findings.is_clean(), findings.told.is_empty());
-    (findings.lost, findings.doubled)
+    let violations = check(acknowledged, &finals.into_iter().collect());
+    assert_eq!(violations.is_clean(), violations.descriptions.is_empty());
+    (violations.lost, violations.doubled)
 }
 
-fn two_edits() -> Vec<Acknowledged> {
-    vec![done(1, 1, Effect::Mark), done(2, 2, Effect::Mark)]
+fn two_edits() -> Vec<AcknowledgedOperation> {
+    vec![
+        done(1, 1, RecordEffect::Mark),
+        done(2, 2, RecordEffect::Mark),
+    ]
 }
 
 #[test]
-fn a_true_history_is_clean() {
+fn correct_history_is_clean() {
     assert_eq!(found(&two_edits(), Some(ends(2, 2))), (0, 0));
     let mut retried = two_edits();
-    retried.push(Acknowledged {
+    retried.push(AcknowledgedOperation {
         status: OperationStatus::Duplicate,
-        ..done(2, 2, Effect::Mark)
+        ..done(2, 2, RecordEffect::Mark)
     });
     assert_eq!(found(&retried, Some(ends(2, 2))), (0, 0));
-    let refused = Acknowledged {
+    let refused = AcknowledgedOperation {
         status: OperationStatus::Conflict,
         version: None,
         seq: None,
-        ..done(3, 0, Effect::Mark)
+        ..done(3, 0, RecordEffect::Mark)
     };
     retried.push(refused);
     assert_eq!(found(&retried, Some(ends(2, 2))), (0, 0));
 }
 
 #[test]
-fn a_promise_after_the_end_is_lost() {
+fn operation_beyond_the_final_version_is_lost() {
     assert_eq!(found(&two_edits(), Some(ends(1, 1))), (1, 0));
     assert_eq!(found(&two_edits(), None), (2, 0));
 }
 
 #[test]
-fn two_promises_of_one_version_are_a_fork() {
+fn two_operations_of_one_version_are_a_fork() {
     let mut forked = two_edits();
-    forked.push(Acknowledged {
+    forked.push(AcknowledgedOperation {
         seq: Some(99),
-        ..done(3, 2, Effect::Mark)
+        ..done(3, 2, RecordEffect::Mark)
     });
-    // The words can only be of one of them.
+    // The record has the text of one of the two, so the other is lost in any case.
     assert_eq!(found(&forked, Some(ends(2, 3))), (1, 0));
     assert_eq!(found(&forked, Some(ends(2, 2))), (2, 0));
 }
 
 #[test]
-fn two_promises_of_one_position_are_a_fork() {
+fn two_operations_at_one_position_are_a_fork() {
     let mut forked = two_edits();
     forked[1].seq = forked[0].seq;
     assert_eq!(found(&forked, Some(ends(2, 2))), (1, 0));
 }
 
 #[test]
-fn a_version_that_nobody_was_promised_is_doubled() {
+fn version_without_an_operation_is_doubled() {
     assert_eq!(found(&two_edits(), Some(ends(3, 2))), (0, 1));
-    let nobody = check(&[], &[(Uuid::from_u128(RECORD), ends(1, 1))].into());
-    assert_eq!((nobody.lost, nobody.doubled), (0, 1));
+    let unexplained = check(&[], &[(Uuid::from_u128(RECORD), ends(1, 1))].into());
+    assert_eq!((unexplained.lost, unexplained.doubled), (0, 1));
 }
 
 #[test]
-fn another_result_for_the_same_operation_is_doubled() {
-    let mut told_twice = two_edits();
-    told_twice.push(done(2, 3, Effect::Mark));
-    assert_eq!(found(&told_twice, Some(ends(2, 2))), (0, 1));
+fn retry_with_another_result_is_doubled() {
+    let mut retried = two_edits();
+    retried.push(done(2, 3, RecordEffect::Mark));
+    assert_eq!(found(&retried, Some(ends(2, 2))), (0, 1));
 }
 
 #[test]
-fn words_that_were_written_over_by_nobody_are_lost() {
+fn text_of_an_older_operation_is_lost() {
     assert_eq!(found(&two_edits(), Some(ends(2, 1))), (1, 0));
 }
 
 #[test]
-fn increments_add_up() {
-    let promised = [
-        done(1, 1, Effect::Mark),
-        done(2, 2, Effect::Add(3)),
-        done(3, 3, Effect::Add(4)),
+fn counter_is_the_sum_of_its_increments() {
+    let acknowledged = [
+        done(1, 1, RecordEffect::Mark),
+        done(2, 2, RecordEffect::Add(3)),
+        done(3, 3, RecordEffect::Add(4)),
     ];
     for (value, expected) in [(7, (0, 0)), (4, (1, 0)), (10, (0, 1))] {
-        let last = Final {
+        let last = FinalRecord {
             value: Some(value),
             ..ends(3, 1)
         };
-        assert_eq!(found(&promised, Some(last)), expected, "{value}");
+        assert_eq!(found(&acknowledged, Some(last)), expected, "{value}");
     }
 }
 
 #[test]
-fn a_deletion_that_does_not_stay_is_lost_and_so_is_a_record_that_vanishes() {
-    let mut promised = two_edits();
-    promised.push(done(3, 3, Effect::Delete));
-    let dead = Final {
+fn missing_deletion_and_unexplained_deletion_are_lost() {
+    let mut acknowledged = two_edits();
+    acknowledged.push(done(3, 3, RecordEffect::Delete));
+    let dead = FinalRecord {
         is_live: false,
         ..ends(3, 2)
     };
-    assert_eq!(found(&promised, Some(dead.clone())), (0, 0));
-    assert_eq!(found(&promised, Some(ends(3, 2))), (1, 0));
-    let vanished = Final { version: 2, ..dead };
+    assert_eq!(found(&acknowledged, Some(dead.clone())), (0, 0));
+    assert_eq!(found(&acknowledged, Some(ends(3, 2))), (1, 0));
+    let vanished = FinalRecord { version: 2, ..dead };
     assert_eq!(found(&two_edits(), Some(vanished)), (1, 0));
 }

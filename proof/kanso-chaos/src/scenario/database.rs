@@ -1,99 +1,108 @@
-//! A database that is away, far away, or busy.
+//! A database that is down, slow, unreachable or locked.
 
 use std::time::Duration;
 
 use anyhow::Context as _;
 use tokio::time::{Instant, sleep};
 
-use super::{Round, Scenario, Setup};
-use crate::fleet::{Plan, postgres};
-use crate::link::Weather;
-use crate::row::Row;
+use crate::fault_proxy::ProxyMode;
+use crate::fleet::{Topology, postgres};
+use crate::report::ReportRow;
+use crate::round::Round;
+use crate::setup::Setup;
 
-/// How long a database stays away: some requests wait so long that they are given up.
-const AWAY: Duration = Duration::from_secs(5);
-/// How long each piece takes on a slow link.
-const SLOW: Duration = Duration::from_millis(40);
-/// How long nobody answers on a half-open link, longer than a server waits for it.
+/// Time for which a database is down. Some requests wait so long that the server gives them up.
+const DOWN: Duration = Duration::from_secs(5);
+/// Delay of each read on a slow network.
+pub(super) const SLOW: Duration = Duration::from_millis(40);
+/// Time for which nothing arrives. Longer than the 30 s after which a server gives up its answer, so
+/// that requests meet that limit.
 const SILENT: Duration = Duration::from_secs(45);
-/// How long somebody keeps the rows that everybody needs, longer than a server waits for them.
-const HELD: Duration = Duration::from_secs(14);
+/// Time for which all rows of users are locked. Longer than the `lock_timeout` of 10 s that servers
+/// set, so that writes meet it.
+const LOCKED: Duration = Duration::from_secs(14);
 
-/// What a server says that has no database.
+/// Answer of a server that has no database.
 const UNAVAILABLE: &[&str] = &["503 unavailable"];
-/// The same, or that it waited for one until it gave up.
+/// The same, and the answer of a server that gave up after its time limit.
 const UNAVAILABLE_OR_LATE: &[&str] = &["503 unavailable", "503 timed_out"];
 
-/// PostgreSQL is stopped as its service would, and started again.
-pub(super) async fn stopped(setup: &Setup) -> anyhow::Result<Row> {
-    let plan = Plan {
+/// Stops PostgreSQL as its service does, and starts it again.
+pub(super) async fn stopped(setup: &Setup) -> anyhow::Result<ReportRow> {
+    let topology = Topology {
         shared_by: 3,
-        ..Plan::default()
+        ..Topology::default()
     };
-    let mut round = Round::begin(setup, plan, "stop of PostgreSQL").await?;
+    let mut round = Round::begin(setup, topology, "stop of PostgreSQL").await?;
     for _ in 0..setup.faults {
         tokio::task::spawn_blocking(|| postgres().stop()).await?;
         round.row.faults += 1;
-        sleep(AWAY).await;
+        sleep(DOWN).await;
         tokio::task::spawn_blocking(|| postgres().restart()).await?;
-        round.recovers().await?;
-        round.load.goes_on_for(setup.between).await?;
+        round.wait_for_recovery().await?;
+        round.wait_for_more(setup.between).await?;
     }
-    round.may_only_fail_with(UNAVAILABLE);
+    round.allow_only(UNAVAILABLE);
     round.end().await
 }
 
-/// The way between the servers and PostgreSQL is disturbed.
-pub(super) async fn link(setup: &Setup, scenario: Scenario) -> anyhow::Result<Row> {
-    let (fault, weather, lasts) = match scenario {
-        Scenario::LinkSlow => ("40 ms more on the way", Weather::Slow(SLOW), AWAY),
-        Scenario::LinkCut => ("connections cut", Weather::Cut, AWAY),
-        _ => ("silence on the way", Weather::Silent, SILENT),
+/// Disturbs the network between two servers and PostgreSQL.
+pub(super) async fn link(setup: &Setup, mode: ProxyMode) -> anyhow::Result<ReportRow> {
+    let (fault, lasts) = match mode {
+        ProxyMode::Delay(_) => ("40 ms more on the way", DOWN),
+        ProxyMode::Blackhole => ("silence on the way", SILENT),
+        ProxyMode::Cut | ProxyMode::Forward => ("connections cut", DOWN),
     };
-    let plan = Plan {
+    let topology = Topology {
         shared_by: 2,
-        has_link: true,
-        ..Plan::default()
+        has_proxy: true,
+        ..Topology::default()
     };
-    let mut round = Round::begin(setup, plan, fault).await?;
+    let mut round = Round::begin(setup, topology, fault).await?;
     for _ in 0..setup.faults {
-        let link = round.fleet.link.as_ref().context("there is a link")?;
-        link.set(weather);
+        let proxy = round.fleet.proxy.as_ref().context("a proxy was started")?;
+        proxy.set(mode);
         round.row.faults += 1;
         sleep(lasts).await;
-        link.set(Weather::Fair);
-        round.recovers().await?;
-        round.load.goes_on_for(setup.between).await?;
+        proxy.set(ProxyMode::Forward);
+        round.wait_for_recovery().await?;
+        round.wait_for_more(setup.between).await?;
     }
-    match scenario {
-        Scenario::LinkSlow => round.must_not_fail(),
-        Scenario::LinkCut => round.may_only_fail_with(UNAVAILABLE),
-        _ => round.may_only_fail_with(UNAVAILABLE_OR_LATE),
+    match mode {
+        // A slow database makes answers late, and nothing else.
+        ProxyMode::Delay(_) => round.allow_no_failures(),
+        // A closed connection shows at once that the database is gone. Silence does not: some
+        // requests run into the server's time limit instead.
+        ProxyMode::Blackhole => round.allow_only(UNAVAILABLE_OR_LATE),
+        ProxyMode::Cut | ProxyMode::Forward => round.allow_only(UNAVAILABLE),
     }
     round.end().await
 }
 
-/// Somebody holds the rows of everybody until no connection is left.
-pub(super) async fn pool_exhausted(setup: &Setup) -> anyhow::Result<Row> {
-    let plan = Plan {
+/// Locks the rows of all users until no connection of the servers is free.
+pub(super) async fn pool_exhausted(setup: &Setup) -> anyhow::Result<ReportRow> {
+    let topology = Topology {
         shared_by: 2,
+        // Fewer connections than devices write, so that a lock can use up all of them.
         flags: &["--database-connections", "4"],
-        ..Plan::default()
+        ..Topology::default()
     };
-    let mut round = Round::begin(setup, plan, "all rows of users locked for 14 s").await?;
-    let hold = format!(
+    let mut round = Round::begin(setup, topology, "all rows of users locked for 14 s").await?;
+    // Both statements are one transaction, so the lock is held while PostgreSQL sleeps.
+    let lock = format!(
         "SELECT user_id FROM users FOR UPDATE; SELECT pg_sleep({})",
-        HELD.as_secs()
+        LOCKED.as_secs()
     );
     for _ in 0..setup.faults {
-        let database = round.fleet.database.as_ref().context("a database")?;
+        let database = round.fleet.database.as_ref();
+        let database = database.context("a database was started")?;
         let began = Instant::now();
-        tokio::task::block_in_place(|| database.run(&hold));
-        anyhow::ensure!(began.elapsed() >= HELD, "nothing was locked");
+        tokio::task::block_in_place(|| database.run(&lock));
+        anyhow::ensure!(began.elapsed() >= LOCKED, "nothing was locked");
         round.row.faults += 1;
-        round.recovers().await?;
-        round.load.goes_on_for(setup.between).await?;
+        round.wait_for_recovery().await?;
+        round.wait_for_more(setup.between).await?;
     }
-    round.may_only_fail_with(UNAVAILABLE_OR_LATE);
+    round.allow_only(UNAVAILABLE_OR_LATE);
     round.end().await
 }

@@ -1,5 +1,4 @@
-//! A short round of what must not be broken by any change. `cargo xtask chaos` runs all of it, and
-//! for longer.
+//! Short rounds of the most important scenarios. `cargo xtask chaos` runs all of them, and for longer.
 #![expect(
     clippy::unwrap_used,
     reason = "these are tests; clippy only knows functions with the attribute"
@@ -12,11 +11,11 @@ use std::io::Write as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use kanso_chaos::load::LoadSize;
-use kanso_chaos::row::{Row, table};
-use kanso_chaos::scenario::{Scenario, Setup};
+use kanso_chaos::report::{ReportRow, table};
+use kanso_chaos::scenario::Scenario;
+use kanso_chaos::setup::{LoadSize, Setup};
 
-/// The server is built beside this test; Cargo builds only the program of this crate by itself.
+/// Returns the path of the server. Cargo builds only the program of this crate by itself.
 fn program() -> PathBuf {
     let name = format!("kanso-server{}", std::env::consts::EXE_SUFFIX);
     let program = PathBuf::from(env!("CARGO_BIN_EXE_kanso-chaos")).with_file_name(name);
@@ -28,7 +27,7 @@ fn program() -> PathBuf {
     program
 }
 
-/// A round with few people.
+/// Returns the setup of a round with few accounts.
 fn setup(faults: u64) -> Setup {
     Setup {
         program: program(),
@@ -38,7 +37,7 @@ fn setup(faults: u64) -> Setup {
             people: 3,
             devices: 2,
             batch: 5,
-            // The machine is busy with other tests as well.
+            // Other tests run on the machine at the same time.
             rest: Duration::from_millis(10),
         },
         faults,
@@ -46,13 +45,13 @@ fn setup(faults: u64) -> Setup {
     }
 }
 
-/// One round with few people. What it came to is shown also when the test passes.
-async fn round(scenario: Scenario, faults: u64) -> Row {
+/// Runs one round with few accounts and requires a clean result.
+async fn round(scenario: Scenario, faults: u64) -> ReportRow {
     let setup = setup(faults);
     let mut row = scenario.run(&setup).await.unwrap();
     row.scenario = scenario.name();
     let shown = table(std::slice::from_ref(&row));
-    // Of tests that pass, what they print is not shown; what is written here is.
+    // The test harness hides the output of passing tests, and only captures the print macros.
     let mut terminal = std::io::stderr().lock();
     writeln!(terminal, "{shown}").unwrap();
     assert!(row.is_clean(), "{row:#?}");
@@ -63,13 +62,19 @@ async fn round(scenario: Scenario, faults: u64) -> Row {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_killed_server_on_sqlite_loses_nothing() {
     let row = round(Scenario::KillServer, 3).await;
-    assert!(row.failed_requests > 0, "nobody noticed: {row:#?}");
+    assert!(
+        row.failed_requests > 0,
+        "no request met the fault: {row:#?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_killed_server_of_three_on_postgresql_loses_nothing() {
     let row = round(Scenario::KillNode, 3).await;
-    assert!(row.failed_requests > 0, "nobody noticed: {row:#?}");
+    assert!(
+        row.failed_requests > 0,
+        "no request met the fault: {row:#?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -79,7 +84,7 @@ async fn a_rolling_restart_behind_nginx_fails_no_request() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_push_on_one_server_pokes_a_stream_on_another() {
+async fn a_push_on_one_server_notifies_a_stream_on_another() {
     round(Scenario::PokeAcrossNodes, 3).await;
 }
 

@@ -1,46 +1,46 @@
-//! Entries, one call at a time, and the day that each counts for.
+//! Entries through the REST routes, and the day for which each of them counts.
 
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::answer::Outcome;
+use crate::account::{id, new_account};
+use crate::answer::CheckResult;
 use crate::case::cases;
 use crate::ids::new_id;
-use crate::person::{id, somebody};
-use crate::wire::Wire;
+use crate::server::ServerUnderTest;
 
 cases! { "entries";
     a_habit_and_a_date_are_enough, "protocol.md, Records",
-        "A create needs a habit and a date; everything else has a neutral value.";
+        "A create of an entry needs a habit and a date; other members have defaults.";
     an_entry_needs_a_habit_of_its_person, "protocol.md, Errors",
-        "An entry of a habit that this person does not have is 404 habit_not_found.";
+        "An entry of a habit that the account does not have is answered 404 habit_not_found.";
     entries_are_changed_with_their_version, "protocol.md, Optimistic locking",
-        "If-Match, 409 with the record and 428 hold for entries as for habits.";
+        "Entries follow the rules of habits for If-Match, 409 and 428.";
     a_deleted_entry_looks_like_none, "protocol.md, Deleted records",
-        "A deleted entry is 404, deleted again 204, and its id is 410 for a create.";
+        "A deleted entry is answered 404, a second delete 204, a create of its id 410.";
     the_list_is_filtered_by_habit_and_bounds, "protocol.md, Habits and entries",
-        "Bounds are inclusive, dates mean local_date and instants completion_date.";
+        "Bounds are inclusive: dates select by local_date, instants by completion_date.";
     the_day_is_that_of_the_clock_on_the_wall, "domain.md, 3. The local day",
-        "The day is read in the entry's zone, also where clocks change and at the date line.";
+        "An instant counts for its day in the entry's zone, also where clocks change.";
     the_day_starts_when_the_person_says, "domain.md, 3. The local day",
-        "Before the day start an instant counts for the day before.";
+        "An instant before the day start of the account counts for the previous day.";
     a_day_that_is_sent_stays, "domain.md, Which zone, and when",
-        "local_date of the client counts, and a new zone of the account moves no entry.";
+        "A local_date that the client sends is stored, and a new zone moves no entry.";
     amounts_are_exact, "protocol.md, Values",
-        "Amounts have at most three decimals; more are refused and not rounded.";
+        "Amounts have at most three decimals; an amount with more is rejected.";
     a_habit_that_is_deleted_hides_its_entries, "protocol.md, The two pull routes",
-        "Entries of a deleted habit are in no list; tombstones are among the changes.";
+        "Lists omit entries of a deleted habit, and the changes have their tombstones.";
 }
 
 fn path(entry: &Value) -> String {
     format!("/entries/{}", id(entry))
 }
 
-async fn a_habit_and_a_date_are_enough(wire: &Wire) -> Outcome {
-    let person = somebody(wire).await?;
-    let habit = person.habit("Read").await?;
+async fn a_habit_and_a_date_are_enough(server: &ServerUnderTest) -> CheckResult {
+    let account = new_account(server).await?;
+    let habit = account.habit("Read").await?;
     let body = json!({"habit_id": habit["id"], "completion_date": "2026-03-02"});
-    let answer = person.post("/entries", &body).await?;
+    let answer = account.post("/entries", &body).await?;
     answer.status(201)?;
     answer.header_is("location", &format!("/api/v1{}", path(&answer.json)))?;
     for (member, value) in [
@@ -56,18 +56,18 @@ async fn a_habit_and_a_date_are_enough(wire: &Wire) -> Outcome {
     ] {
         answer.is(&format!("/{member}"), value)?;
     }
-    person
+    account
         .get(&path(&answer.json))
         .await?
         .is("", answer.json.clone())
 }
 
-async fn an_entry_needs_a_habit_of_its_person(wire: &Wire) -> Outcome {
-    let (person, other) = (somebody(wire).await?, somebody(wire).await?);
+async fn an_entry_needs_a_habit_of_its_person(server: &ServerUnderTest) -> CheckResult {
+    let (account, other) = (new_account(server).await?, new_account(server).await?);
     let theirs = other.habit("Theirs").await?;
     for habit in [json!(new_id()), theirs["id"].clone()] {
         let body = json!({"habit_id": habit, "completion_date": "2026-03-02"});
-        person
+        account
             .post("/entries", &body)
             .await?
             .problem(404, "habit_not_found")?;
@@ -75,53 +75,53 @@ async fn an_entry_needs_a_habit_of_its_person(wire: &Wire) -> Outcome {
     Ok(())
 }
 
-async fn entries_are_changed_with_their_version(wire: &Wire) -> Outcome {
-    let person = somebody(wire).await?;
-    let habit = person.habit("Read").await?;
-    let entry = person.entry(&habit, "2026-03-02").await?;
-    let answer = person.put(&path(&entry), &json!({"notes": "x"})).await?;
+async fn entries_are_changed_with_their_version(server: &ServerUnderTest) -> CheckResult {
+    let account = new_account(server).await?;
+    let habit = account.habit("Read").await?;
+    let entry = account.entry(&habit, "2026-03-02").await?;
+    let answer = account.put(&path(&entry), &json!({"notes": "x"})).await?;
     answer.problem(428, "version_required")?;
-    let call = person
+    let call = account
         .call(Method::PATCH, &path(&entry))
         .json(&json!({"notes": "kept"}));
     let stored = call.header("if-match", "\"1\"").send().await?;
     stored.status(200)?;
     stored.is("/version", 2)?;
     let stale = json!({"version": 1, "notes": "late"});
-    let answer = person.put(&path(&entry), &stale).await?;
+    let answer = account.put(&path(&entry), &stale).await?;
     answer.problem(409, "conflict")?;
     answer.is("/record", stored.json.clone())?;
     answer.is("/clashing", json!(["notes"]))?;
     let moved = json!({"version": 2, "habit_id": new_id()});
-    let answer = person.put(&path(&entry), &moved).await?;
+    let answer = account.put(&path(&entry), &moved).await?;
     answer.names(422, "invalid", &["/habit_id"])
 }
 
-async fn a_deleted_entry_looks_like_none(wire: &Wire) -> Outcome {
-    let person = somebody(wire).await?;
-    let habit = person.habit("Read").await?;
-    let entry = person.entry(&habit, "2026-03-02").await?;
-    person.delete(&path(&entry)).await?.status(204)?;
-    person.delete(&path(&entry)).await?.status(204)?;
-    person
+async fn a_deleted_entry_looks_like_none(server: &ServerUnderTest) -> CheckResult {
+    let account = new_account(server).await?;
+    let habit = account.habit("Read").await?;
+    let entry = account.entry(&habit, "2026-03-02").await?;
+    account.delete(&path(&entry)).await?.status(204)?;
+    account.delete(&path(&entry)).await?.status(204)?;
+    account
         .get(&path(&entry))
         .await?
         .problem(404, "entry_not_found")?;
     let again = json!({
         "id": entry["id"], "habit_id": habit["id"], "completion_date": "2026-03-02"
     });
-    person.post("/entries", &again).await?.problem(410, "gone")
+    account.post("/entries", &again).await?.problem(410, "gone")
 }
 
-async fn the_list_is_filtered_by_habit_and_bounds(wire: &Wire) -> Outcome {
-    let person = somebody(wire).await?;
-    let (read, run) = (person.habit("Read").await?, person.habit("Run").await?);
+async fn the_list_is_filtered_by_habit_and_bounds(server: &ServerUnderTest) -> CheckResult {
+    let account = new_account(server).await?;
+    let (read, run) = (account.habit("Read").await?, account.habit("Run").await?);
     for (habit, when) in [
         (&read, "2026-03-01"),
         (&read, "2026-03-02T20:00:00Z"),
         (&run, "2026-03-03"),
     ] {
-        person.entry(habit, when).await?;
+        account.entry(habit, when).await?;
     }
     for (query, days) in [
         (
@@ -142,7 +142,7 @@ async fn the_list_is_filtered_by_habit_and_bounds(wire: &Wire) -> Outcome {
             &["03-03"],
         ),
     ] {
-        let answer = person.get(&format!("/entries?{query}")).await?;
+        let answer = account.get(&format!("/entries?{query}")).await?;
         answer.status(200)?;
         let found = answer
             .list("")
@@ -159,15 +159,15 @@ async fn the_list_is_filtered_by_habit_and_bounds(wire: &Wire) -> Outcome {
         "from=yesterday",
         "limit=10",
     ] {
-        let answer = person.get(&format!("/entries?{query}")).await?;
+        let answer = account.get(&format!("/entries?{query}")).await?;
         answer.problem(400, "invalid_parameter")?;
     }
     Ok(())
 }
 
-async fn the_day_is_that_of_the_clock_on_the_wall(wire: &Wire) -> Outcome {
-    let person = somebody(wire).await?;
-    let habit = person.habit("Read").await?;
+async fn the_day_is_that_of_the_clock_on_the_wall(server: &ServerUnderTest) -> CheckResult {
+    let account = new_account(server).await?;
+    let habit = account.habit("Read").await?;
     for (zone, instant, day) in [
         ("Europe/Rome", "2026-01-15T23:30:00Z", "2026-01-16"),
         ("Europe/London", "2026-01-15T23:30:00Z", "2026-01-15"),
@@ -178,22 +178,24 @@ async fn the_day_is_that_of_the_clock_on_the_wall(wire: &Wire) -> Outcome {
         ("America/Sao_Paulo", "2018-11-04T03:00:00Z", "2018-11-04"),
         ("Asia/Beirut", "2022-10-29T21:00:00Z", "2022-10-29"),
         ("Australia/Lord_Howe", "2023-09-30T15:30:00Z", "2023-10-01"),
+        // Samoa skipped 2011-12-30 when it moved across the date line.
         ("Pacific/Apia", "2011-12-30T09:59:59Z", "2011-12-29"),
         ("Pacific/Apia", "2011-12-30T10:00:00Z", "2011-12-31"),
         ("Pacific/Kiritimati", "2024-01-01T10:00:00Z", "2024-01-02"),
     ] {
         let body = json!({"habit_id": habit["id"], "completion_date": instant, "timezone": zone});
-        let answer = person.post("/entries", &body).await?;
+        let answer = account.post("/entries", &body).await?;
         answer.status(201)?;
         answer.is("/local_date", day)?;
     }
     Ok(())
 }
 
-async fn the_day_starts_when_the_person_says(wire: &Wire) -> Outcome {
-    let person = somebody(wire).await?;
-    let habit = person.habit("Read").await?;
+async fn the_day_starts_when_the_person_says(server: &ServerUnderTest) -> CheckResult {
+    let account = new_account(server).await?;
+    let habit = account.habit("Read").await?;
     for (zone, start, instant, day) in [
+        // One minute before the day start, and the day start itself.
         ("UTC", "03:30", "2020-09-03T03:29:00Z", "2020-09-02"),
         ("UTC", "03:30", "2020-09-03T03:30:00Z", "2020-09-03"),
         (
@@ -216,47 +218,49 @@ async fn the_day_starts_when_the_person_says(wire: &Wire) -> Outcome {
         ),
     ] {
         let settings = json!({"timezone": zone, "day_start": start});
-        person.patch("/auth/user", &settings).await?.status(200)?;
-        let entry = person.entry(&habit, instant).await?;
-        let answer = person.get(&path(&entry)).await?;
+        account.patch("/auth/user", &settings).await?.status(200)?;
+        let entry = account.entry(&habit, instant).await?;
+        let answer = account.get(&path(&entry)).await?;
         answer.is("/local_date", day)?;
     }
     Ok(())
 }
 
-async fn a_day_that_is_sent_stays(wire: &Wire) -> Outcome {
-    let person = somebody(wire).await?;
-    let habit = person.habit("Read").await?;
+async fn a_day_that_is_sent_stays(server: &ServerUnderTest) -> CheckResult {
+    let account = new_account(server).await?;
+    let habit = account.habit("Read").await?;
     let body = json!({
         "habit_id": habit["id"], "completion_date": "2026-03-02T12:00:00Z",
         "local_date": "2026-02-27"
     });
-    let sent = person.post("/entries", &body).await?;
+    let sent = account.post("/entries", &body).await?;
     sent.status(201)?;
     sent.is("/local_date", "2026-02-27")?;
-    let read = person.entry(&habit, "2026-03-02T23:30:00Z").await?;
+    let read = account.entry(&habit, "2026-03-02T23:30:00Z").await?;
+    // UTC+14, in which the instant is on the next day.
     let settings = json!({"timezone": "Pacific/Kiritimati"});
-    person.patch("/auth/user", &settings).await?.status(200)?;
-    person
+    account.patch("/auth/user", &settings).await?.status(200)?;
+    account
         .get(&path(&read))
         .await?
         .is("/local_date", "2026-03-02")?;
+    // Null asks the server to compute the day again, now in the new zone.
     let cleared = json!({"version": 1, "local_date": null});
-    let answer = person.patch(&path(&read), &cleared).await?;
+    let answer = account.patch(&path(&read), &cleared).await?;
     answer.status(200)?;
     answer.is("/local_date", "2026-03-03")
 }
 
-async fn amounts_are_exact(wire: &Wire) -> Outcome {
-    let person = somebody(wire).await?;
+async fn amounts_are_exact(server: &ServerUnderTest) -> CheckResult {
+    let account = new_account(server).await?;
     let habit = json!({"title": "Drink", "type": "numeric", "target_value": 2.5});
-    let habit = person.habit_with(&habit).await?;
+    let habit = account.habit_with(&habit).await?;
     let send = |value: Value| {
         let entry = json!({
             "habit_id": habit["id"], "completion_date": "2026-03-02", "value": value
         });
-        let person = &person;
-        async move { person.post("/entries", &entry).await }
+        let account = &account;
+        async move { account.post("/entries", &entry).await }
     };
     for value in [json!(0), json!(0.001), json!(0.3), json!(1_000_000_000)] {
         let answer = send(value.clone()).await?;
@@ -264,6 +268,7 @@ async fn amounts_are_exact(wire: &Wire) -> Outcome {
         answer.is("/value", value)?;
     }
     for value in [
+        // Four decimals, below zero, above the maximum, and a text.
         json!(0.0001),
         json!(-0.001),
         json!(1_000_000_001),
@@ -275,20 +280,20 @@ async fn amounts_are_exact(wire: &Wire) -> Outcome {
     Ok(())
 }
 
-async fn a_habit_that_is_deleted_hides_its_entries(wire: &Wire) -> Outcome {
-    let person = somebody(wire).await?;
-    let (read, run) = (person.habit("Read").await?, person.habit("Run").await?);
-    let gone = person.entry(&read, "2026-03-02").await?;
-    person.entry(&run, "2026-03-02").await?;
-    let first = person.get("/entries/sync").await?;
-    person.delete(&path(&gone)).await?.status(204)?;
-    person
+async fn a_habit_that_is_deleted_hides_its_entries(server: &ServerUnderTest) -> CheckResult {
+    let account = new_account(server).await?;
+    let (read, run) = (account.habit("Read").await?, account.habit("Run").await?);
+    let gone = account.entry(&read, "2026-03-02").await?;
+    account.entry(&run, "2026-03-02").await?;
+    let first = account.get("/entries/sync").await?;
+    account.delete(&path(&gone)).await?.status(204)?;
+    account
         .delete(&format!("/habits/{}", id(&run)))
         .await?
         .status(204)?;
-    let list = person.get("/entries?from=2026-03-01").await?;
+    let list = account.get("/entries?from=2026-03-01").await?;
     list.is("", json!([]))?;
-    let answer = person
+    let answer = account
         .get(&format!("/entries/sync?since={}", first.text("/cursor")))
         .await?;
     answer.status(200)?;

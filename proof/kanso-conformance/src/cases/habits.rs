@@ -1,53 +1,55 @@
-//! Habits, one call at a time.
+//! Habits through the REST routes.
 
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::answer::Outcome;
+use crate::account::{id, new_account};
+use crate::answer::CheckResult;
 use crate::case::cases;
 use crate::ids::new_id;
-use crate::person::{id, somebody};
-use crate::wire::Wire;
+use crate::server::ServerUnderTest;
 
 cases! { "habits";
     a_title_is_enough, "protocol.md, Records",
-        "A create needs no more than a title, and has every member in its answer.";
+        "A create of a habit needs a title, and its answer has every member.";
     a_create_can_be_repeated_under_its_id, "protocol.md, Habits and entries",
-        "The same id with the same content is 200; with other content 409.";
+        "A create of a used id is answered 200 for the same content, otherwise 409.";
     one_habit_has_its_version_as_its_tag, "protocol.md, Habits and entries",
-        "GET of one record has ETag, and If-None-Match with it is 304.";
+        "GET of one record has an ETag, and If-None-Match with it is answered 304.";
     a_change_names_the_version_it_builds_on, "protocol.md, Optimistic locking",
-        "A change without a version is 428; with both member and header they must agree.";
+        "A change needs a version (else 428), and member and header must agree.";
     a_stale_change_is_told_what_is_stored, "protocol.md, Optimistic locking",
-        "A change on an old version is 409 with the record and the clashing members.";
+        "A change of an old version is answered 409 with the record and the fields in conflict.";
     if_match_takes_lists_and_a_star, "protocol.md, Optimistic locking",
-        "If-Match may list versions, `*` is whatever is stored, and nonsense is 412.";
+        "If-Match accepts a list of versions and `*`; a malformed value is answered 412.";
     a_change_that_changes_nothing_is_no_change, "protocol.md, Optimistic locking",
-        "A change to what is stored is 200 and leaves the version, whatever it names.";
+        "A change to the stored values is answered 200 and keeps the version.";
     put_and_patch_change_only_what_is_given, "protocol.md, Habits and entries",
-        "PUT and PATCH both leave the members that are left out, and null clears.";
+        "PUT and PATCH keep the members that the body omits, and null clears a member.";
     a_deleted_habit_looks_like_none, "protocol.md, Deleted records",
-        "After DELETE: 404 for GET, PUT and PATCH, 204 again for DELETE, 410 for a create.";
+        "A deleted habit is answered 404, a second delete 204, a create of its id 410.";
     a_delete_may_name_a_version, "protocol.md, Optimistic locking",
-        "A delete that names an old version is 409, one that names none is carried out.";
+        "A delete with an old version is answered 409; a delete without one succeeds.";
     the_list_is_in_order, "protocol.md, Habits and entries",
-        "GET /habits has the live habits by sort_order, and archived ones if asked.";
+        "GET /habits lists live habits by sort_order, and archived ones on request.";
     a_change_of_the_past_says_from_when, "domain.md, The past stays",
-        "An edit of the schedule takes effect from `effective_from`, and history stays.";
+        "A schedule edit takes effect from `effective_from`, and earlier days keep theirs.";
     the_delta_of_habits_is_exact, "protocol.md, The two pull routes",
-        "timestamp and cursor of /habits/sync both bring every later change once.";
+        "GET /habits/sync returns each later change once, by timestamp and by cursor.";
 }
 
 fn path(habit: &Value) -> String {
     format!("/habits/{}", id(habit))
 }
 
-async fn a_title_is_enough(wire: &Wire) -> Outcome {
-    let person = somebody(wire).await?;
-    let answer = person
+async fn a_title_is_enough(server: &ServerUnderTest) -> CheckResult {
+    let account = new_account(server).await?;
+    let answer = account
+        // Spaces at both ends: texts are trimmed before they are stored.
         .post("/habits", &json!({"title": "  Read  "}))
         .await?;
     answer.status(201)?;
+    // RFC 9110, section 10.2.2: the location of the created record.
     answer.header_is("location", &format!("/api/v1{}", path(&answer.json)))?;
     answer.header_is("etag", "\"1\"")?;
     for (member, value) in [
@@ -67,39 +69,41 @@ async fn a_title_is_enough(wire: &Wire) -> Outcome {
         answer.is(&format!("/{member}"), value)?;
     }
     for member in ["/created_at", "/updated_at"] {
+        // Six decimals and `Z`, as in 2026-11-22T12:00:00.000000Z. With a fixed length, instants sort as
+        // texts.
         let is_whole = answer.text(member).len() == 27 && answer.text(member).ends_with('Z');
         answer.must(is_whole, format_args!("{member} in UTC with 27 characters"))?;
     }
-    person
+    account
         .get(&path(&answer.json))
         .await?
         .is("", answer.json.clone())
 }
 
-async fn a_create_can_be_repeated_under_its_id(wire: &Wire) -> Outcome {
-    let person = somebody(wire).await?;
+async fn a_create_can_be_repeated_under_its_id(server: &ServerUnderTest) -> CheckResult {
+    let account = new_account(server).await?;
     let body = json!({"id": new_id(), "title": "Read"});
-    let first = person.post("/habits", &body).await?;
+    let first = account.post("/habits", &body).await?;
     first.status(201)?;
-    let again = person.post("/habits", &body).await?;
+    let again = account.post("/habits", &body).await?;
     again.status(200)?;
     again.is("", first.json)?;
     let other = json!({"id": body["id"], "title": "Run"});
-    person
+    account
         .post("/habits", &other)
         .await?
         .problem(409, "conflict")
 }
 
-async fn one_habit_has_its_version_as_its_tag(wire: &Wire) -> Outcome {
-    let person = somebody(wire).await?;
-    let habit = person.habit("Read").await?;
-    person
+async fn one_habit_has_its_version_as_its_tag(server: &ServerUnderTest) -> CheckResult {
+    let account = new_account(server).await?;
+    let habit = account.habit("Read").await?;
+    account
         .get(&path(&habit))
         .await?
         .header_is("etag", "\"1\"")?;
     for (tag, status) in [("\"1\"", 304), ("\"2\"", 200), ("\"0\", \"1\"", 304)] {
-        let call = person.call(Method::GET, &path(&habit));
+        let call = account.call(Method::GET, &path(&habit));
         call.header("if-none-match", tag)
             .send()
             .await?
@@ -108,16 +112,17 @@ async fn one_habit_has_its_version_as_its_tag(wire: &Wire) -> Outcome {
     Ok(())
 }
 
-async fn a_change_names_the_version_it_builds_on(wire: &Wire) -> Outcome {
-    let person = somebody(wire).await?;
-    let habit = person.habit("Read").await?;
-    let answer = person.put(&path(&habit), &json!({"title": "Run"})).await?;
+async fn a_change_names_the_version_it_builds_on(server: &ServerUnderTest) -> CheckResult {
+    let account = new_account(server).await?;
+    let habit = account.habit("Read").await?;
+    let answer = account.put(&path(&habit), &json!({"title": "Run"})).await?;
     answer.problem(428, "version_required")?;
     let put = |version: i64, tag: &str| {
-        let call = person.call(Method::PUT, &path(&habit));
+        let call = account.call(Method::PUT, &path(&habit));
         let call = call.json(&json!({"title": "Run", "version": version}));
         call.header("if-match", tag).send()
     };
+    // Member and header disagree: the server cannot know which version the client has seen.
     put(1, "\"2\"").await?.problem(400, "versions_differ")?;
     let answer = put(1, "\"1\"").await?;
     answer.status(200)?;
@@ -125,26 +130,31 @@ async fn a_change_names_the_version_it_builds_on(wire: &Wire) -> Outcome {
     answer.header_is("etag", "\"2\"")
 }
 
-async fn a_stale_change_is_told_what_is_stored(wire: &Wire) -> Outcome {
-    let person = somebody(wire).await?;
-    let habit = person.habit("Read").await?;
+async fn a_stale_change_is_told_what_is_stored(server: &ServerUnderTest) -> CheckResult {
+    let account = new_account(server).await?;
+    let habit = account.habit("Read").await?;
     let edit = json!({"version": 1, "title": "Run"});
-    let stored = person.put(&path(&habit), &edit).await?.status(200)?.clone();
+    let stored = account
+        .put(&path(&habit), &edit)
+        .await?
+        .status(200)?
+        .clone();
     let stale = json!({"version": 1, "title": "Rest"});
+    // The answer must be enough to resolve the conflict without another request.
     for answer in [
-        person.put(&path(&habit), &stale).await?,
-        person.patch(&path(&habit), &stale).await?,
+        account.put(&path(&habit), &stale).await?,
+        account.patch(&path(&habit), &stale).await?,
     ] {
         answer.problem(409, "conflict")?;
         answer.is("/record", stored.clone())?;
         answer.is("/clashing", json!(["title"]))?;
     }
-    person.get(&path(&habit)).await?.is("", stored)
+    account.get(&path(&habit)).await?.is("", stored)
 }
 
-async fn if_match_takes_lists_and_a_star(wire: &Wire) -> Outcome {
-    let person = somebody(wire).await?;
-    let habit = person.habit("Read").await?;
+async fn if_match_takes_lists_and_a_star(server: &ServerUnderTest) -> CheckResult {
+    let account = new_account(server).await?;
+    let habit = account.habit("Read").await?;
     for (number, (tag, status)) in [
         ("\"7\", \"1\"", 200),
         ("*", 200),
@@ -154,35 +164,41 @@ async fn if_match_takes_lists_and_a_star(wire: &Wire) -> Outcome {
     .into_iter()
     .enumerate()
     {
-        let call = person.call(Method::PATCH, &path(&habit));
+        let call = account.call(Method::PATCH, &path(&habit));
+        // Another title each time: an update to the stored value would be 200 for any version.
         let call = call.json(&json!({"title": format!("title {number}")}));
         call.header("if-match", tag).send().await?.status(status)?;
     }
     Ok(())
 }
 
-async fn a_change_that_changes_nothing_is_no_change(wire: &Wire) -> Outcome {
-    let person = somebody(wire).await?;
-    let habit = person.habit("Read").await?;
+async fn a_change_that_changes_nothing_is_no_change(server: &ServerUnderTest) -> CheckResult {
+    let account = new_account(server).await?;
+    let habit = account.habit("Read").await?;
     let edit = json!({"version": 1, "title": "Run"});
-    let stored = person.put(&path(&habit), &edit).await?.status(200)?.clone();
+    let stored = account
+        .put(&path(&habit), &edit)
+        .await?
+        .status(200)?
+        .clone();
+    // Version 1 is old. The update still changes nothing, so it is no conflict.
     for version in [1, 2] {
         let same = json!({"version": version, "title": "Run"});
-        let answer = person.put(&path(&habit), &same).await?;
+        let answer = account.put(&path(&habit), &same).await?;
         answer.status(200)?;
         answer.is("", stored.clone())?;
     }
     Ok(())
 }
 
-async fn put_and_patch_change_only_what_is_given(wire: &Wire) -> Outcome {
-    let person = somebody(wire).await?;
+async fn put_and_patch_change_only_what_is_given(server: &ServerUnderTest) -> CheckResult {
+    let account = new_account(server).await?;
     let members = json!({"title": "Read", "icon": "book", "reminder_time": "07:30"});
-    let habit = person.habit_with(&members).await?;
+    let habit = account.habit_with(&members).await?;
     let edit = json!({"version": 1, "color": "#112233"});
-    person.put(&path(&habit), &edit).await?.status(200)?;
+    account.put(&path(&habit), &edit).await?.status(200)?;
     let edit = json!({"version": 2, "reminder_time": null});
-    let answer = person.patch(&path(&habit), &edit).await?;
+    let answer = account.patch(&path(&habit), &edit).await?;
     answer.status(200)?;
     answer.is("/title", "Read")?;
     answer.is("/icon", "book")?;
@@ -191,59 +207,65 @@ async fn put_and_patch_change_only_what_is_given(wire: &Wire) -> Outcome {
     answer.is("/version", 3)
 }
 
-async fn a_deleted_habit_looks_like_none(wire: &Wire) -> Outcome {
-    let person = somebody(wire).await?;
-    let habit = person.habit("Read").await?;
-    let entry = person.entry(&habit, "2026-03-02").await?;
-    person.delete(&path(&habit)).await?.status(204)?;
-    person.delete(&path(&habit)).await?.status(204)?;
+async fn a_deleted_habit_looks_like_none(server: &ServerUnderTest) -> CheckResult {
+    let account = new_account(server).await?;
+    let habit = account.habit("Read").await?;
+    let entry = account.entry(&habit, "2026-03-02").await?;
+    // Twice, because a retry of a delete must succeed.
+    account.delete(&path(&habit)).await?.status(204)?;
+    account.delete(&path(&habit)).await?.status(204)?;
     let edit = json!({"version": 2, "title": "Run"});
     for answer in [
-        person.get(&path(&habit)).await?,
-        person.put(&path(&habit), &edit).await?,
-        person.patch(&path(&habit), &edit).await?,
+        account.get(&path(&habit)).await?,
+        account.put(&path(&habit), &edit).await?,
+        account.patch(&path(&habit), &edit).await?,
     ] {
         answer.problem(404, "habit_not_found")?;
     }
     let again = json!({"id": habit["id"], "title": "Read"});
-    person.post("/habits", &again).await?.problem(410, "gone")?;
-    let answer = person.get(&format!("/entries/{}", id(&entry))).await?;
+    account
+        .post("/habits", &again)
+        .await?
+        .problem(410, "gone")?;
+    let answer = account.get(&format!("/entries/{}", id(&entry))).await?;
     answer.problem(404, "entry_not_found")?;
+    // A new entry would be invisible under a deleted habit, so it is refused.
     let body = json!({"habit_id": habit["id"], "completion_date": "2026-03-03"});
-    person.post("/entries", &body).await?.problem(410, "gone")
+    account.post("/entries", &body).await?.problem(410, "gone")
 }
 
-async fn a_delete_may_name_a_version(wire: &Wire) -> Outcome {
-    let person = somebody(wire).await?;
+async fn a_delete_may_name_a_version(server: &ServerUnderTest) -> CheckResult {
+    let account = new_account(server).await?;
     for (query, tag) in [("?version=1", None), ("", Some("\"1\""))] {
-        let habit = person.habit("Read").await?;
+        let habit = account.habit("Read").await?;
         let edit = json!({"version": 1, "title": "Run"});
-        person.put(&path(&habit), &edit).await?.status(200)?;
-        let mut call = person.call(Method::DELETE, &format!("{}{query}", path(&habit)));
+        account.put(&path(&habit), &edit).await?.status(200)?;
+        let mut call = account.call(Method::DELETE, &format!("{}{query}", path(&habit)));
         if let Some(tag) = tag {
             call = call.header("if-match", tag);
         }
         call.send().await?.problem(409, "conflict")?;
-        person.delete(&path(&habit)).await?.status(204)?;
+        account.delete(&path(&habit)).await?.status(204)?;
     }
     Ok(())
 }
 
-async fn the_list_is_in_order(wire: &Wire) -> Outcome {
-    let person = somebody(wire).await?;
+async fn the_list_is_in_order(server: &ServerUnderTest) -> CheckResult {
+    let account = new_account(server).await?;
     for members in [
         json!({"title": "second", "sort_order": 2}),
+        // Two habits with one sort_order: the newer one comes first.
         json!({"title": "older", "sort_order": 1}),
         json!({"title": "newer", "sort_order": 1}),
         json!({"title": "away", "sort_order": 0, "archived_at": "2026-03-02T12:00:00Z"}),
     ] {
-        person.habit_with(&members).await?;
+        account.habit_with(&members).await?;
     }
     for (query, expected) in [
         ("", &["newer", "older", "second"] as &[_]),
         ("?archived=true", &["away", "newer", "older", "second"]),
     ] {
-        let answer = person.get(&format!("/habits{query}")).await?;
+        let answer = account.get(&format!("/habits{query}")).await?;
         answer.status(200)?;
         let titles = answer.list("").iter().filter_map(|it| it["title"].as_str());
         let titles: Vec<_> = titles.collect();
@@ -255,14 +277,14 @@ async fn the_list_is_in_order(wire: &Wire) -> Outcome {
     Ok(())
 }
 
-async fn a_change_of_the_past_says_from_when(wire: &Wire) -> Outcome {
-    let person = somebody(wire).await?;
-    let habit = person.habit("Read").await?;
+async fn a_change_of_the_past_says_from_when(server: &ServerUnderTest) -> CheckResult {
+    let account = new_account(server).await?;
+    let habit = account.habit("Read").await?;
     let edit = json!({
         "version": 1, "frequency_type": "specific_days", "weekdays": [1, 3],
         "effective_from": "2099-01-01"
     });
-    let answer = person.patch(&path(&habit), &edit).await?;
+    let answer = account.patch(&path(&habit), &edit).await?;
     answer.status(200)?;
     answer.is("/schedule_history/0/frequency_type", "daily")?;
     answer.is("/schedule_history/1/frequency_type", "specific_days")?;
@@ -270,29 +292,31 @@ async fn a_change_of_the_past_says_from_when(wire: &Wire) -> Outcome {
     let edit = json!({
         "version": 2, "frequency_type": "daily", "weekdays": [], "effective_from": "start"
     });
-    let answer = person.patch(&path(&habit), &edit).await?;
+    let answer = account.patch(&path(&habit), &edit).await?;
     answer.status(200)?;
     let versions = answer.list("/schedule_history").len();
     answer.must(versions == 1, "one version of the schedule, for all days")?;
     answer.must(
+        // It is a member of the request only.
         answer.json.get("effective_from").is_none(),
         "no member effective_from",
     )
 }
 
-async fn the_delta_of_habits_is_exact(wire: &Wire) -> Outcome {
-    let person = somebody(wire).await?;
-    let (kept, gone) = (person.habit("kept").await?, person.habit("gone").await?);
-    let first = person.get("/habits/sync").await?;
+async fn the_delta_of_habits_is_exact(server: &ServerUnderTest) -> CheckResult {
+    let account = new_account(server).await?;
+    let (kept, gone) = (account.habit("kept").await?, account.habit("gone").await?);
+    let first = account.get("/habits/sync").await?;
     first.status(200)?;
     first.must(first.list("/changes").len() == 2, "two changes")?;
-    person
+    account
         .put(&path(&kept), &json!({"version": 1, "title": "edited"}))
         .await?
         .status(200)?;
-    person.delete(&path(&gone)).await?.status(204)?;
+    account.delete(&path(&gone)).await?.status(204)?;
+    // Both tokens of an answer name the same position.
     for token in [first.text("/timestamp"), first.text("/cursor")] {
-        let answer = person
+        let answer = account
             .get(&format!("/habits/sync?last_sync={token}"))
             .await?;
         answer.status(200)?;

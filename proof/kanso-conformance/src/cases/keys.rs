@@ -1,30 +1,30 @@
-//! `Idempotency-Key`: plain writes that are safe to repeat.
+//! `Idempotency-Key`: REST writes that a client may repeat.
 
 use reqwest::Method;
 use serde_json::json;
 
-use crate::answer::Outcome;
+use crate::account::{id, new_account};
+use crate::answer::CheckResult;
 use crate::case::cases;
 use crate::ids::new_id;
-use crate::person::{id, somebody};
-use crate::wire::Wire;
+use crate::server::ServerUnderTest;
 
 cases! { "keys";
     a_key_makes_a_create_safe_to_repeat, "sync.md, Exactly once",
-        "The same Idempotency-Key again creates nothing and answers the same.";
+        "A create that is repeated with its Idempotency-Key creates nothing new.";
     a_key_makes_a_change_safe_to_repeat, "sync.md, Exactly once",
-        "A repeated change or delete with its key has one effect.";
+        "A change or delete that is repeated with its Idempotency-Key has one effect.";
     a_key_is_for_one_request, "sync.md, Exactly once",
-        "Another request with the key is 422 idempotency_key_reused.";
+        "Another request with a used key is answered 422 idempotency_key_reused.";
     what_is_no_key_is_refused, "sync.md, Exactly once",
-        "A key has 1 to 255 visible ASCII characters.";
+        "An Idempotency-Key has 1 to 255 visible ASCII characters.";
 }
 
-async fn a_key_makes_a_create_safe_to_repeat(wire: &Wire) -> Outcome {
-    let person = somebody(wire).await?;
+async fn a_key_makes_a_create_safe_to_repeat(server: &ServerUnderTest) -> CheckResult {
+    let account = new_account(server).await?;
     let key = new_id();
     let create = || {
-        let call = person
+        let call = account
             .call(Method::POST, "/habits")
             .json(&json!({"title": "Read"}));
         call.header("idempotency-key", &key).send()
@@ -36,19 +36,21 @@ async fn a_key_makes_a_create_safe_to_repeat(wire: &Wire) -> Outcome {
     again.header_is("idempotency-replayed", "true")?;
     again.header_is("location", first.header("location"))?;
     again.is("", first.json.clone())?;
-    let list = person.get("/habits").await?;
+    let list = account.get("/habits").await?;
     list.must(list.list("").len() == 1, "one habit")
 }
 
-async fn a_key_makes_a_change_safe_to_repeat(wire: &Wire) -> Outcome {
-    let person = somebody(wire).await?;
-    let habit = person.habit("Read").await?;
+async fn a_key_makes_a_change_safe_to_repeat(server: &ServerUnderTest) -> CheckResult {
+    let account = new_account(server).await?;
+    let habit = account.habit("Read").await?;
+    // One key for each request: the key belongs to the content of a request.
     let (path, edit, removal) = (format!("/habits/{}", id(&habit)), new_id(), new_id());
     for _ in 0..2 {
-        let call = person
+        let call = account
             .call(Method::PUT, &path)
             .header("idempotency-key", &edit);
         let answer = call
+            // The retry names version 1 too, which is old by then. Without the key it would be a conflict.
             .json(&json!({"version": 1, "title": "Run"}))
             .send()
             .await?;
@@ -56,7 +58,7 @@ async fn a_key_makes_a_change_safe_to_repeat(wire: &Wire) -> Outcome {
         answer.is("/version", 2)?;
     }
     for _ in 0..2 {
-        let call = person.call(Method::DELETE, &path);
+        let call = account.call(Method::DELETE, &path);
         call.header("idempotency-key", &removal)
             .send()
             .await?
@@ -65,11 +67,11 @@ async fn a_key_makes_a_change_safe_to_repeat(wire: &Wire) -> Outcome {
     Ok(())
 }
 
-async fn a_key_is_for_one_request(wire: &Wire) -> Outcome {
-    let person = somebody(wire).await?;
+async fn a_key_is_for_one_request(server: &ServerUnderTest) -> CheckResult {
+    let account = new_account(server).await?;
     let key = new_id();
     let create = |title: &str| {
-        let call = person
+        let call = account
             .call(Method::POST, "/habits")
             .json(&json!({"title": title}));
         call.header("idempotency-key", &key).send()
@@ -78,14 +80,15 @@ async fn a_key_is_for_one_request(wire: &Wire) -> Outcome {
     create("Run").await?.problem(422, "idempotency_key_reused")
 }
 
-async fn what_is_no_key_is_refused(wire: &Wire) -> Outcome {
-    let person = somebody(wire).await?;
+async fn what_is_no_key_is_refused(server: &ServerUnderTest) -> CheckResult {
+    let account = new_account(server).await?;
     for (key, status) in [
         ("a b", 400),
+        // A space, one character too many, and the longest valid key.
         (&*"x".repeat(256), 400),
         (&"x".repeat(255), 201),
     ] {
-        let call = person
+        let call = account
             .call(Method::POST, "/habits")
             .json(&json!({"title": "Read"}));
         let answer = call.header("idempotency-key", key).send().await?;

@@ -1,79 +1,82 @@
-//! The merge table of `docs/sync.md`, row by row: a phone and a tablet that have both seen version 1.
+//! Merge table of `docs/sync.md`, row by row. A phone and a tablet have both seen version 1 of a record.
 
 use serde_json::{Value, json};
 
-use crate::answer::{Answer, Failure, Outcome};
+use crate::account::{TestAccount, create, id, new_account, operation, update, with};
+use crate::answer::{Answer, CaseFailure, CheckResult};
 use crate::case::cases;
-use crate::person::{Person, create, id, operation, somebody, update, with};
-use crate::wire::Wire;
+use crate::server::ServerUnderTest;
 
 cases! { "merge";
     the_same_field_edited_twice_clashes, "sync.md, Who wins",
-        "Title and another title: conflict in title, and the first stays.";
+        "Edits of the title to different values conflict, and the first one is kept.";
     the_same_edit_twice_is_one, "sync.md, Who wins",
-        "Title and the same title: noop.";
+        "An edit of the title to the stored title is a noop.";
     different_fields_are_merged, "sync.md, Who wins",
-        "Title and colour: merged, and both stand.";
+        "Edits of title and colour are merged.";
     the_schedule_is_one_field, "sync.md, Who wins",
-        "How often and how much: conflict, and the first schedule stays.";
+        "Edits of frequency and target conflict, and the first schedule is kept.";
     an_archived_habit_takes_a_title, "sync.md, Who wins",
-        "Archiving and a title: merged, archived with the new title.";
+        "Archiving and an edit of the title are merged.";
     a_delete_beats_an_edit, "sync.md, Who wins",
-        "A delete before or after an edit: deleted.";
+        "A delete wins over an edit, before and after it.";
     an_edit_can_revive, "sync.md, Who wins",
-        "An edit with revive brings a deleted habit back, with its entries.";
+        "An edit with revive restores a deleted habit and its entries.";
     two_deletes_are_one, "sync.md, Who wins",
-        "A delete and a delete: noop.";
+        "A delete of a deleted record is a noop.";
     the_same_create_twice_is_one, "sync.md, Who wins",
-        "Creates of one id: noop when alike, else a conflict with the first.";
+        "A second create of an id is a noop for equal content and else a conflict.";
     increments_add_up, "sync.md, Who wins",
-        "Two increments: both are applied, and the value is the sum.";
+        "Two increments are both applied, and the value is their sum.";
     an_increment_and_notes_are_merged, "sync.md, Who wins",
-        "An increment and an edit of the notes: merged.";
+        "An increment and an edit of the notes are merged.";
     an_increment_and_a_value_clash, "sync.md, Who wins",
-        "An increment and an edit of the value: conflict in value.";
+        "An increment and an edit of the value conflict.";
     an_increment_stays_in_its_bounds, "sync.md, Increments",
-        "An increment never takes a value below 0, and is of entries alone.";
+        "An increment applies to entries only and never makes a value negative.";
     the_day_of_an_entry_is_one_field, "sync.md, Who wins",
-        "The instant, zone and date of an entry are one field.";
+        "Instant, zone and date of an entry are one field.";
 }
 
-/// A person, the same person's other device, and a habit that both know.
-pub(super) async fn two_devices(wire: &Wire) -> Result<(Person, Person, Value), Failure> {
-    let phone = somebody(wire).await?;
+/// Returns two devices of one account, and a habit that both have pulled.
+pub(super) async fn two_devices(
+    server: &ServerUnderTest,
+) -> Result<(TestAccount, TestAccount, Value), CaseFailure> {
+    let phone = new_account(server).await?;
     let tablet = phone.on_another_device();
     let habit = phone.habit("Read").await?;
     Ok((phone, tablet, habit))
 }
 
-/// What the phone does to a habit, what then becomes of the tablet's, and what stands in the end.
+/// Checks a row of the table: the edit of the phone, the edit of the tablet with its expected status, and
+/// the stored record.
 async fn row(
-    wire: &Wire,
+    server: &ServerUnderTest,
     phones: &Value,
     tablets: &Value,
     (becomes, end): (&str, &Value),
-) -> Result<Answer, Failure> {
-    let (phone, tablet, habit) = two_devices(wire).await?;
+) -> Result<Answer, CaseFailure> {
+    let (phone, tablet, habit) = two_devices(server).await?;
     phone
         .push(&[(update("habit", &habit, 1, phones), "applied")])
         .await?;
     let answer = tablet
         .push(&[(update("habit", &habit, 1, tablets), becomes)])
         .await?;
-    phone.holds(&habit, end).await?;
+    phone.ensure_stored(&habit, end).await?;
     Ok(answer)
 }
 
-async fn the_same_field_edited_twice_clashes(wire: &Wire) -> Outcome {
+async fn the_same_field_edited_twice_clashes(server: &ServerUnderTest) -> CheckResult {
     let (first, second) = (json!({"title": "Run"}), json!({"title": "Rest"}));
-    let answer = row(wire, &first, &second, ("conflict", &first)).await?;
+    let answer = row(server, &first, &second, ("conflict", &first)).await?;
     answer.is("/results/0/conflict/clashing", json!(["title"]))
 }
 
-async fn the_same_edit_twice_is_one(wire: &Wire) -> Outcome {
+async fn the_same_edit_twice_is_one(server: &ServerUnderTest) -> CheckResult {
     let edit = json!({"title": "Run"});
     let answer = row(
-        wire,
+        server,
         &edit,
         &edit,
         ("noop", &json!({"title": "Run", "version": 2})),
@@ -82,26 +85,26 @@ async fn the_same_edit_twice_is_one(wire: &Wire) -> Outcome {
     answer.is("/results/0/version", 2)
 }
 
-async fn different_fields_are_merged(wire: &Wire) -> Outcome {
+async fn different_fields_are_merged(server: &ServerUnderTest) -> CheckResult {
     let (first, second) = (json!({"title": "Run"}), json!({"color": "#112233"}));
     let both = json!({"title": "Run", "color": "#112233", "version": 3});
-    let answer = row(wire, &first, &second, ("merged", &both)).await?;
+    let answer = row(server, &first, &second, ("merged", &both)).await?;
     answer.is("/results/0/record/title", "Run")?;
     answer.is("/results/0/record/color", "#112233")
 }
 
-async fn the_schedule_is_one_field(wire: &Wire) -> Outcome {
+async fn the_schedule_is_one_field(server: &ServerUnderTest) -> CheckResult {
     let often = json!({"frequency_type": "weekly", "times_per_week": 3});
     let much = json!({"type": "numeric", "target_value": 20});
     let end = json!({"frequency_type": "weekly", "type": "boolean"});
-    row(wire, &often, &much, ("conflict", &end)).await?;
+    row(server, &often, &much, ("conflict", &end)).await?;
     Ok(())
 }
 
-async fn an_archived_habit_takes_a_title(wire: &Wire) -> Outcome {
+async fn an_archived_habit_takes_a_title(server: &ServerUnderTest) -> CheckResult {
     let away = json!({"archived_at": "2026-03-02T12:00:00.000000Z"});
     let end = with(away.clone(), &json!({"title": "Run"}));
-    row(wire, &away, &json!({"title": "Run"}), ("merged", &end)).await?;
+    row(server, &away, &json!({"title": "Run"}), ("merged", &end)).await?;
     Ok(())
 }
 
@@ -109,8 +112,8 @@ pub(super) fn delete(record: &Value, members: &Value) -> Value {
     operation("habit", "delete", &record["id"], members)
 }
 
-async fn a_delete_beats_an_edit(wire: &Wire) -> Outcome {
-    let (phone, tablet, habit) = two_devices(wire).await?;
+async fn a_delete_beats_an_edit(server: &ServerUnderTest) -> CheckResult {
+    let (phone, tablet, habit) = two_devices(server).await?;
     let edit = update("habit", &habit, 1, &json!({"title": "Run"}));
     phone
         .push(&[(delete(&habit, &json!({"base_version": 1})), "applied")])
@@ -120,19 +123,19 @@ async fn a_delete_beats_an_edit(wire: &Wire) -> Outcome {
         answer.at("/results/0/record/deleted_at").is_string(),
         "the tombstone",
     )?;
-    phone.holds_no(&habit).await?;
+    phone.ensure_deleted(&habit).await?;
 
-    let (phone, tablet, habit) = two_devices(wire).await?;
+    let (phone, tablet, habit) = two_devices(server).await?;
     let edit = update("habit", &habit, 1, &json!({"title": "Run"}));
     phone.push(&[(edit, "applied")]).await?;
     tablet
         .push(&[(delete(&habit, &json!({"base_version": 1})), "applied")])
         .await?;
-    phone.holds_no(&habit).await
+    phone.ensure_deleted(&habit).await
 }
 
-async fn an_edit_can_revive(wire: &Wire) -> Outcome {
-    let (phone, tablet, habit) = two_devices(wire).await?;
+async fn an_edit_can_revive(server: &ServerUnderTest) -> CheckResult {
+    let (phone, tablet, habit) = two_devices(server).await?;
     let entry = phone.entry(&habit, "2026-03-02").await?;
     phone
         .push(&[(delete(&habit, &json!({})), "applied")])
@@ -141,7 +144,9 @@ async fn an_edit_can_revive(wire: &Wire) -> Outcome {
     tablet
         .push(&[(with(edit, &json!({"revive": true})), "applied")])
         .await?;
-    phone.holds(&habit, &json!({"title": "Run"})).await?;
+    phone
+        .ensure_stored(&habit, &json!({"title": "Run"}))
+        .await?;
     phone
         .get(&format!("/entries/{}", id(&entry)))
         .await?
@@ -149,17 +154,17 @@ async fn an_edit_can_revive(wire: &Wire) -> Outcome {
     Ok(())
 }
 
-async fn two_deletes_are_one(wire: &Wire) -> Outcome {
-    let (phone, tablet, habit) = two_devices(wire).await?;
+async fn two_deletes_are_one(server: &ServerUnderTest) -> CheckResult {
+    let (phone, tablet, habit) = two_devices(server).await?;
     phone
         .push(&[(delete(&habit, &json!({})), "applied")])
         .await?;
     tablet.push(&[(delete(&habit, &json!({})), "noop")]).await?;
-    phone.holds_no(&habit).await
+    phone.ensure_deleted(&habit).await
 }
 
-async fn the_same_create_twice_is_one(wire: &Wire) -> Outcome {
-    let phone = somebody(wire).await?;
+async fn the_same_create_twice_is_one(server: &ServerUnderTest) -> CheckResult {
+    let phone = new_account(server).await?;
     let tablet = phone.on_another_device();
     for (title, becomes) in [("Read", "noop"), ("Run", "conflict")] {
         let first = create("Read");
@@ -167,15 +172,17 @@ async fn the_same_create_twice_is_one(wire: &Wire) -> Outcome {
         phone.push(&[(first.clone(), "applied")]).await?;
         tablet.push(&[(second, becomes)]).await?;
         phone
-            .holds(&first, &json!({"title": "Read", "version": 1}))
+            .ensure_stored(&first, &json!({"title": "Read", "version": 1}))
             .await?;
     }
     Ok(())
 }
 
-/// A person, the other device, and an entry of 1 that can be more.
-async fn a_glass(wire: &Wire) -> Result<(Person, Person, Value), Failure> {
-    let phone = somebody(wire).await?;
+/// Returns two devices of one account, and an entry with the value 1 of a numeric habit.
+async fn a_glass(
+    server: &ServerUnderTest,
+) -> Result<(TestAccount, TestAccount, Value), CaseFailure> {
+    let phone = new_account(server).await?;
     let drink = json!({"title": "Drink", "type": "numeric", "target_value": 8});
     let habit = phone.habit_with(&drink).await?;
     let entry = phone.entry(&habit, "2026-03-02").await?;
@@ -188,37 +195,41 @@ fn add(entry: &Value, value: f64) -> Value {
     operation("entry", "increment", &entry["id"], &fields)
 }
 
-async fn increments_add_up(wire: &Wire) -> Outcome {
-    let (phone, tablet, entry) = a_glass(wire).await?;
+async fn increments_add_up(server: &ServerUnderTest) -> CheckResult {
+    let (phone, tablet, entry) = a_glass(server).await?;
     phone.push(&[(add(&entry, 250.0), "applied")]).await?;
     let second = add(&entry, 0.125);
     tablet.push(&[(second.clone(), "applied")]).await?;
+    // A retry must not add a second time, although an increment names no base version.
     tablet.push(&[(second, "duplicate")]).await?;
+    // Increments may be negative: a user corrects an amount.
     phone.push(&[(add(&entry, -1.0), "applied")]).await?;
-    phone.holds(&entry, &json!({"value": 250.125})).await
+    phone
+        .ensure_stored(&entry, &json!({"value": 250.125}))
+        .await
 }
 
-async fn an_increment_and_notes_are_merged(wire: &Wire) -> Outcome {
-    let (phone, tablet, entry) = a_glass(wire).await?;
+async fn an_increment_and_notes_are_merged(server: &ServerUnderTest) -> CheckResult {
+    let (phone, tablet, entry) = a_glass(server).await?;
     phone.push(&[(add(&entry, 2.0), "applied")]).await?;
     let notes = update("entry", &entry, 1, &json!({"notes": "tea"}));
     tablet.push(&[(notes, "merged")]).await?;
     phone
-        .holds(&entry, &json!({"value": 3, "notes": "tea"}))
+        .ensure_stored(&entry, &json!({"value": 3, "notes": "tea"}))
         .await
 }
 
-async fn an_increment_and_a_value_clash(wire: &Wire) -> Outcome {
-    let (phone, tablet, entry) = a_glass(wire).await?;
+async fn an_increment_and_a_value_clash(server: &ServerUnderTest) -> CheckResult {
+    let (phone, tablet, entry) = a_glass(server).await?;
     phone.push(&[(add(&entry, 2.0), "applied")]).await?;
     let value = update("entry", &entry, 1, &json!({"value": 9}));
     let answer = tablet.push(&[(value, "conflict")]).await?;
     answer.is("/results/0/conflict/clashing", json!(["value"]))?;
-    phone.holds(&entry, &json!({"value": 3})).await
+    phone.ensure_stored(&entry, &json!({"value": 3})).await
 }
 
-async fn an_increment_stays_in_its_bounds(wire: &Wire) -> Outcome {
-    let (phone, _, entry) = a_glass(wire).await?;
+async fn an_increment_stays_in_its_bounds(server: &ServerUnderTest) -> CheckResult {
+    let (phone, _, entry) = a_glass(server).await?;
     let habit = phone.habit("Read").await?;
     let fields = json!({"fields": {"value": 1}});
     let of_a_habit = operation("habit", "increment", &habit["id"], &fields);
@@ -231,12 +242,12 @@ async fn an_increment_stays_in_its_bounds(wire: &Wire) -> Outcome {
     answer.is("/results/0/errors/0/pointer", "/fields/value")?;
     answer.is("/results/1/errors/0/pointer", "/fields/value")?;
     phone
-        .holds(&entry, &json!({"value": 1, "version": 1}))
+        .ensure_stored(&entry, &json!({"value": 1, "version": 1}))
         .await
 }
 
-async fn the_day_of_an_entry_is_one_field(wire: &Wire) -> Outcome {
-    let (phone, tablet, entry) = a_glass(wire).await?;
+async fn the_day_of_an_entry_is_one_field(server: &ServerUnderTest) -> CheckResult {
+    let (phone, tablet, entry) = a_glass(server).await?;
     let moved = json!({"completion_date": "2026-03-05T12:00:00Z"});
     phone
         .push(&[(update("entry", &entry, 1, &moved), "applied")])
@@ -246,7 +257,7 @@ async fn the_day_of_an_entry_is_one_field(wire: &Wire) -> Outcome {
         .push(&[(update("entry", &entry, 1, &zone), "conflict")])
         .await?;
     phone
-        .holds(
+        .ensure_stored(
             &entry,
             &json!({"local_date": "2026-03-05", "timezone": null}),
         )

@@ -1,88 +1,94 @@
-//! Rules that decide instead of a person, and operations that stand or fall together.
+//! Conflict policies (`on_conflict`) and groups of operations.
 
 use serde_json::{Value, json};
 
 use super::merge::{delete, two_devices};
-use crate::answer::Outcome;
+use crate::account::{create, entry_of, new_account, update, with};
+use crate::answer::CheckResult;
 use crate::case::cases;
 use crate::ids::new_id;
-use crate::person::{create, entry_of, somebody, update, with};
-use crate::wire::Wire;
+use crate::server::ServerUnderTest;
 
 cases! { "rules";
     a_rule_can_decide, "sync.md, on_conflict",
-        "on_conflict: reject and merge are a conflict, server yields, client wins.";
+        "on_conflict server keeps the stored value, client overwrites it, others conflict.";
     a_stale_delete_follows_its_rule, "sync.md, on_conflict",
-        "A stale delete is carried out, refused with reject, and dropped with server.";
+        "A stale delete is applied by default, rejected by reject, dropped by server.";
     reject_refuses_what_would_merge, "sync.md, on_conflict",
-        "A stale update with reject is a conflict whatever it changes.";
+        "A stale update with reject is a conflict, even if it could be merged.";
     a_device_does_not_clash_with_itself, "sync.md, Who wins",
-        "Later edits of one device stand, also when the earlier was merged in between.";
+        "Later edits of one device never conflict with its earlier ones.";
     a_group_is_applied_all_or_none, "sync.md, Groups",
-        "When one of a group fails, the others are group_failed and nothing is stored.";
+        "If one operation of a group fails, the others are group_failed and not stored.";
     a_group_waits_as_a_whole, "sync.md, Groups",
-        "When one of a group has to wait, all are deferred.";
+        "If one operation of a group is deferred, all of them are.";
     a_group_stands_side_by_side, "sync.md, Groups",
-        "A group that is not in one piece is group_split.";
+        "A group whose operations are not adjacent is rejected as group_split.";
 }
 
-async fn a_rule_can_decide(wire: &Wire) -> Outcome {
+async fn a_rule_can_decide(server: &ServerUnderTest) -> CheckResult {
     for (rule, becomes, title) in [
         ("reject", "conflict", "Run"),
         ("merge", "conflict", "Run"),
         ("server", "noop", "Run"),
         ("client", "applied", "Rest"),
     ] {
-        let (phone, tablet, habit) = two_devices(wire).await?;
+        let (phone, tablet, habit) = two_devices(server).await?;
         let first = update("habit", &habit, 1, &json!({"title": "Run"}));
         let second = update("habit", &habit, 1, &json!({"title": "Rest"}));
         phone.push(&[(first, "applied")]).await?;
         tablet
             .push(&[(with(second, &json!({"on_conflict": rule})), becomes)])
             .await?;
-        phone.holds(&habit, &json!({"title": title})).await?;
+        phone
+            .ensure_stored(&habit, &json!({"title": title}))
+            .await?;
     }
     Ok(())
 }
 
-async fn a_stale_delete_follows_its_rule(wire: &Wire) -> Outcome {
+async fn a_stale_delete_follows_its_rule(server: &ServerUnderTest) -> CheckResult {
     for (rule, becomes, is_there) in [
         ("merge", "applied", false),
         ("reject", "conflict", true),
         ("server", "noop", true),
         ("client", "applied", false),
     ] {
-        let (phone, tablet, habit) = two_devices(wire).await?;
+        let (phone, tablet, habit) = two_devices(server).await?;
         let edit = update("habit", &habit, 1, &json!({"title": "Run"}));
         phone.push(&[(edit, "applied")]).await?;
         let stale = json!({"base_version": 1, "on_conflict": rule});
         tablet.push(&[(delete(&habit, &stale), becomes)]).await?;
         if is_there {
-            phone.holds(&habit, &json!({"title": "Run"})).await?;
+            phone
+                .ensure_stored(&habit, &json!({"title": "Run"}))
+                .await?;
         } else {
-            phone.holds_no(&habit).await?;
+            phone.ensure_deleted(&habit).await?;
         }
     }
     Ok(())
 }
 
-async fn reject_refuses_what_would_merge(wire: &Wire) -> Outcome {
-    let (phone, tablet, habit) = two_devices(wire).await?;
+async fn reject_refuses_what_would_merge(server: &ServerUnderTest) -> CheckResult {
+    let (phone, tablet, habit) = two_devices(server).await?;
     let edit = update("habit", &habit, 1, &json!({"title": "Run"}));
     phone.push(&[(edit, "applied")]).await?;
     let other = update("habit", &habit, 1, &json!({"color": "#112233"}));
     tablet
         .push(&[(with(other, &json!({"on_conflict": "reject"})), "conflict")])
         .await?;
-    phone.holds(&habit, &json!({"version": 2})).await
+    phone.ensure_stored(&habit, &json!({"version": 2})).await
 }
 
-async fn a_device_does_not_clash_with_itself(wire: &Wire) -> Outcome {
+async fn a_device_does_not_clash_with_itself(server: &ServerUnderTest) -> CheckResult {
+    // In one push and in two: the merge of the first edit changes the version in between.
     for is_apart in [false, true] {
-        let (phone, tablet, habit) = two_devices(wire).await?;
+        let (phone, tablet, habit) = two_devices(server).await?;
         let elsewhere = update("habit", &habit, 1, &json!({"color": "#112233"}));
         tablet.push(&[(elsewhere, "applied")]).await?;
-        // Both were written offline: the second builds on what the first would have made.
+        // Both were written offline, so the second names the version that the first would have made
+        // without the edit of the tablet.
         let first = (
             update("habit", &habit, 1, &json!({"title": "Run"})),
             "merged",
@@ -98,7 +104,7 @@ async fn a_device_does_not_clash_with_itself(wire: &Wire) -> Outcome {
             phone.push(&[first, second]).await?;
         }
         phone
-            .holds(&habit, &json!({"title": "Rest", "color": "#112233"}))
+            .ensure_stored(&habit, &json!({"title": "Rest", "color": "#112233"}))
             .await?;
     }
     Ok(())
@@ -108,48 +114,51 @@ fn grouped(operation: Value) -> Value {
     with(operation, &json!({"group": "together"}))
 }
 
-async fn a_group_is_applied_all_or_none(wire: &Wire) -> Outcome {
-    let person = somebody(wire).await?;
+async fn a_group_is_applied_all_or_none(server: &ServerUnderTest) -> CheckResult {
+    let account = new_account(server).await?;
     let (habit, nothing) = (create("Read"), json!({"id": new_id()}));
     let stray = update("habit", &nothing, 1, &json!({"title": "x"}));
     let entry = entry_of(&habit["id"]);
     let outbox = [habit, entry, stray].map(|it| (grouped(it), "rejected"));
-    let first = person.push(&outbox).await?;
+    let first = account.push(&outbox).await?;
     for (number, code) in ["group_failed", "group_failed", "habit_not_found"]
         .iter()
         .enumerate()
     {
         first.is(&format!("/results/{number}/code"), *code)?;
     }
+    // Nothing is stored, not even the operations that would have succeeded.
     first.is("/head", 0)?;
-    let again = person.push(&outbox).await?;
+    // A retry gets the stored results: rejected groups are final.
+    let again = account.push(&outbox).await?;
     again.is("/results", first.at("/results").clone())?;
     let whole = [create("one"), create("two")].map(|it| (grouped(it), "applied"));
-    person.push(&whole).await?;
+    account.push(&whole).await?;
     Ok(())
 }
 
-async fn a_group_waits_as_a_whole(wire: &Wire) -> Outcome {
-    let person = somebody(wire).await?;
+async fn a_group_waits_as_a_whole(server: &ServerUnderTest) -> CheckResult {
+    let account = new_account(server).await?;
     let late = [create("Read"), entry_of(&json!(new_id()))];
-    let answer = person
+    let answer = account
         .push(&late.map(|it| (grouped(it), "deferred")))
         .await?;
     answer.is(
         "/results/0/waits_for",
+        // The habit waits too, although it could be created: a group is applied as a whole.
         answer.at("/results/1/waits_for").clone(),
     )?;
     answer.is("/head", 0)
 }
 
-async fn a_group_stands_side_by_side(wire: &Wire) -> Outcome {
-    let person = somebody(wire).await?;
+async fn a_group_stands_side_by_side(server: &ServerUnderTest) -> CheckResult {
+    let account = new_account(server).await?;
     let outbox = [
         (grouped(create("one")), "rejected"),
         (create("between"), "applied"),
         (grouped(create("two")), "rejected"),
     ];
-    let answer = person.push(&outbox).await?;
+    let answer = account.push(&outbox).await?;
     answer.is("/results/0/code", "group_split")?;
     answer.is("/results/2/code", "group_split")
 }

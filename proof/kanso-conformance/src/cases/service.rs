@@ -1,51 +1,51 @@
-//! The service itself: health, its description, headers, and what it does with hostile requests.
+//! The service: health, OpenAPI document, headers, and records of other accounts.
 
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::answer::Outcome;
+use crate::account::{entry_of, id, new_account, update};
+use crate::answer::CheckResult;
 use crate::case::cases;
 use crate::ids::new_id;
-use crate::person::{entry_of, id, somebody, update};
-use crate::wire::Wire;
+use crate::server::ServerUnderTest;
 
 cases! { "service";
     a_healthy_server_says_so, "openapi.json, /health",
         "GET /health, /health/live and /health/ready answer 200.";
     the_document_is_served_and_describes_the_routes, "protocol.md",
-        "The server shows an OpenAPI 3.1 document whose references all resolve.";
+        "The server serves an OpenAPI 3.1 document whose references all resolve.";
     sync_config_tells_the_limits, "protocol.md, Limits",
-        "GET /sync/config has the protocol versions, limits and retention.";
+        "GET /sync/config has the protocol versions, the limits and the retention.";
     an_unknown_path_is_a_problem, "protocol.md, Errors",
-        "A path that is none is 404 route_not_found, without a request_id in its body.";
+        "An unknown path is answered 404 route_not_found, without request_id in the body.";
     a_wrong_method_is_told_the_right_ones, "protocol.md, Errors",
-        "A method that does not fit is 405, and Allow names those that do.";
+        "An unsupported method is answered 405 with the supported ones in Allow.";
     a_request_keeps_its_id_or_gets_one, "protocol.md, Headers",
-        "X-Request-Id of a request comes back; without one the server makes one.";
+        "The answer has the X-Request-Id of the request, or a new one.";
     every_answer_has_headers_of_security, "protocol.md, Headers",
-        "Answers are no-store, nosniff, and are not to be framed.";
+        "Every answer forbids caching, content sniffing and framing.";
     large_answers_are_compressed_on_request, "protocol.md, Headers",
-        "Answers above 1 KiB are compressed for clients that accept it, others not.";
+        "Answers above 1 KiB are compressed if the client accepts it.";
     other_peoples_records_look_like_none, "protocol.md, Other people's records",
-        "Records of others are answered like records that do not exist, byte for byte.";
+        "A record of another account is answered exactly like a missing one.";
     other_peoples_records_cannot_be_pushed_to, "protocol.md, Other people's records",
-        "Operations on records of others are those on nothing.";
+        "An operation on a record of another account has the result of a missing record.";
 }
 
-async fn a_healthy_server_says_so(wire: &Wire) -> Outcome {
-    let health = wire.get("/health").await?;
+async fn a_healthy_server_says_so(server: &ServerUnderTest) -> CheckResult {
+    let health = server.get("/health").await?;
     health.status(200)?;
     health.is("/status", "healthy")?;
     health.is("/database", "connected")?;
     for path in ["/health/live", "/health/ready"] {
-        let answer = wire.get(path).await?;
+        let answer = server.get(path).await?;
         answer.status(200)?;
         answer.is("/status", "ok")?;
     }
     Ok(())
 }
 
-/// The references anywhere in a document.
+/// Collects all `$ref` of a document.
 fn references<'a>(value: &'a Value, found: &mut Vec<&'a str>) {
     match value {
         Value::Object(members) => {
@@ -61,18 +61,20 @@ fn references<'a>(value: &'a Value, found: &mut Vec<&'a str>) {
     }
 }
 
-async fn the_document_is_served_and_describes_the_routes(wire: &Wire) -> Outcome {
-    let answer = wire.get("/swagger/doc.json").await?;
+async fn the_document_is_served_and_describes_the_routes(server: &ServerUnderTest) -> CheckResult {
+    let answer = server.get("/swagger/doc.json").await?;
     answer.status(200)?;
     answer.must(answer.text("/openapi").starts_with("3.1"), "OpenAPI 3.1")?;
     let mut found = Vec::new();
     references(&answer.json, &mut found);
     for reference in found {
         let pointer = reference.strip_prefix('#');
+        // Only references within the document: a tool that reads it may have no network.
         let is_there = pointer.is_some_and(|pointer| answer.json.pointer(pointer).is_some());
         answer.must(is_there, format_args!("{reference} to be in the document"))?;
     }
     for (path, methods) in [
+        // A sample. The whole document is compared by the tests of the server.
         ("/api/v1/sync", &["get", "post"] as &[_]),
         ("/api/v1/habits/{id}", &["get", "put", "patch", "delete"]),
         ("/api/v1/entries", &["get", "post"]),
@@ -86,8 +88,8 @@ async fn the_document_is_served_and_describes_the_routes(wire: &Wire) -> Outcome
     Ok(())
 }
 
-async fn sync_config_tells_the_limits(wire: &Wire) -> Outcome {
-    let answer = somebody(wire).await?.get("/sync/config").await?;
+async fn sync_config_tells_the_limits(server: &ServerUnderTest) -> CheckResult {
+    let answer = new_account(server).await?.get("/sync/config").await?;
     answer.status(200)?;
     for (member, value) in [
         ("body_bytes", 1_048_576),
@@ -111,31 +113,33 @@ async fn sync_config_tells_the_limits(wire: &Wire) -> Outcome {
     Ok(())
 }
 
-async fn an_unknown_path_is_a_problem(wire: &Wire) -> Outcome {
+async fn an_unknown_path_is_a_problem(server: &ServerUnderTest) -> CheckResult {
     for path in [
         "/nothing",
         "/api/v1",
         "/api/v1/nothing",
         "/api/v2/habits",
+        // A path that is not UTF-8.
         "/%FF",
     ] {
-        let answer = wire.get(path).await?;
+        let answer = server.get(path).await?;
         answer.problem(404, "route_not_found")?;
         answer.must(answer.json.get("request_id").is_none(), "no request_id")?;
     }
     Ok(())
 }
 
-async fn a_wrong_method_is_told_the_right_ones(wire: &Wire) -> Outcome {
+async fn a_wrong_method_is_told_the_right_ones(server: &ServerUnderTest) -> CheckResult {
     for (method, path, allowed) in [
         (Method::DELETE, "/api/v1/habits", "GET,HEAD,POST"),
         (Method::PUT, "/api/v1/sync", "GET,HEAD,POST"),
         (Method::GET, "/api/v1/auth/login", "POST"),
         (Method::POST, "/health", "GET,HEAD"),
     ] {
-        let answer = wire.call(method, path).send().await?;
+        let answer = server.call(method, path).send().await?;
         answer.problem(405, "method_not_allowed")?;
         let mut methods: Vec<_> = answer.header("allow").split(',').map(str::trim).collect();
+        // The order of methods in Allow has no meaning.
         methods.sort_unstable();
         answer.must(
             methods.join(",") == allowed,
@@ -145,13 +149,14 @@ async fn a_wrong_method_is_told_the_right_ones(wire: &Wire) -> Outcome {
     Ok(())
 }
 
-async fn a_request_keeps_its_id_or_gets_one(wire: &Wire) -> Outcome {
-    let call = wire.call(Method::GET, "/api/v1/habits");
+async fn a_request_keeps_its_id_or_gets_one(server: &ServerUnderTest) -> CheckResult {
+    let call = server.call(Method::GET, "/api/v1/habits");
     let answer = call.header("x-request-id", "conformance-7").send().await?;
     answer.header_is("x-request-id", "conformance-7")?;
     answer.is("/request_id", "conformance-7")?;
+    // Such an id could split a log line or fill a log, so the server replaces it.
     for id in ["two words", &"x".repeat(65)] {
-        let call = wire
+        let call = server
             .call(Method::GET, "/api/v1/habits")
             .header("x-request-id", id);
         let answer = call.send().await?;
@@ -161,14 +166,14 @@ async fn a_request_keeps_its_id_or_gets_one(wire: &Wire) -> Outcome {
     Ok(())
 }
 
-async fn every_answer_has_headers_of_security(wire: &Wire) -> Outcome {
-    let person = somebody(wire).await?;
+async fn every_answer_has_headers_of_security(server: &ServerUnderTest) -> CheckResult {
+    let account = new_account(server).await?;
     for answer in [
-        person.get("/habits").await?,
-        person.get("/nothing").await?,
-        person.post("/habits", &json!({})).await?,
-        wire.get("/api/v1/habits").await?,
-        wire.get("/health").await?,
+        account.get("/habits").await?,
+        account.get("/nothing").await?,
+        account.post("/habits", &json!({})).await?,
+        server.get("/api/v1/habits").await?,
+        server.get("/health").await?,
     ] {
         answer.header_is("cache-control", "no-store")?;
         answer.header_is("x-content-type-options", "nosniff")?;
@@ -183,10 +188,10 @@ async fn every_answer_has_headers_of_security(wire: &Wire) -> Outcome {
     Ok(())
 }
 
-async fn large_answers_are_compressed_on_request(wire: &Wire) -> Outcome {
-    let person = somebody(wire).await?;
+async fn large_answers_are_compressed_on_request(server: &ServerUnderTest) -> CheckResult {
+    let account = new_account(server).await?;
     for _ in 0..10 {
-        person.habit("Read").await?;
+        account.habit("Read").await?;
     }
     for (accepted, coding) in [
         ("gzip", "gzip"),
@@ -194,7 +199,7 @@ async fn large_answers_are_compressed_on_request(wire: &Wire) -> Outcome {
         ("identity", ""),
         ("br", ""),
     ] {
-        let call = person
+        let call = account
             .call(Method::GET, "/habits")
             .header("accept-encoding", accepted);
         let answer = call.send().await?;
@@ -203,8 +208,8 @@ async fn large_answers_are_compressed_on_request(wire: &Wire) -> Outcome {
     Ok(())
 }
 
-async fn other_peoples_records_look_like_none(wire: &Wire) -> Outcome {
-    let (person, other) = (somebody(wire).await?, somebody(wire).await?);
+async fn other_peoples_records_look_like_none(server: &ServerUnderTest) -> CheckResult {
+    let (account, other) = (new_account(server).await?, new_account(server).await?);
     let habit = other.habit("Theirs").await?;
     let entry = other.entry(&habit, "2026-03-02").await?;
     let body = json!({"version": 1, "title": "x"});
@@ -213,9 +218,10 @@ async fn other_peoples_records_look_like_none(wire: &Wire) -> Outcome {
         ("/entries", &entry),
         ("/stats/habits", &habit),
     ] {
+        // Byte for byte, because any difference would show that the id exists.
         let theirs = format!("{path}/{}", id(record));
         let nobodys = format!("{path}/{}", new_id());
-        let (found, none) = (person.get(&theirs).await?, person.get(&nobodys).await?);
+        let (found, none) = (account.get(&theirs).await?, account.get(&nobodys).await?);
         found.status(404)?;
         found.must(
             found.body == none.body,
@@ -227,25 +233,25 @@ async fn other_peoples_records_look_like_none(wire: &Wire) -> Outcome {
         let notes = json!({"version": 1, "notes": "x"});
         let edit = if path == "/habits" { &body } else { &notes };
         let (found, none) = (
-            person.put(&theirs, edit).await?,
-            person.put(&nobodys, edit).await?,
+            account.put(&theirs, edit).await?,
+            account.put(&nobodys, edit).await?,
         );
         found.must(
             found.status == none.status && found.body == none.body,
             "the same for PUT",
         )?;
         let (found, none) = (
-            person.delete(&theirs).await?,
-            person.delete(&nobodys).await?,
+            account.delete(&theirs).await?,
+            account.delete(&nobodys).await?,
         );
         found.must(
             found.status == none.status && found.body == none.body,
             "the same for DELETE",
         )?;
     }
-    // The streak may have been counted meanwhile, which is no edit.
+    // A worker may have computed the streak meanwhile. That is not an edit.
     other
-        .holds(&habit, &json!({"title": "Theirs", "version": 1}))
+        .ensure_stored(&habit, &json!({"title": "Theirs", "version": 1}))
         .await?;
     other
         .get(&format!("/entries/{}", id(&entry)))
@@ -253,16 +259,16 @@ async fn other_peoples_records_look_like_none(wire: &Wire) -> Outcome {
         .is("", entry)
 }
 
-async fn other_peoples_records_cannot_be_pushed_to(wire: &Wire) -> Outcome {
-    let (person, other) = (somebody(wire).await?, somebody(wire).await?);
+async fn other_peoples_records_cannot_be_pushed_to(server: &ServerUnderTest) -> CheckResult {
+    let (account, other) = (new_account(server).await?, new_account(server).await?);
     let habit = other.habit("Theirs").await?;
     let edit = update("habit", &habit, 1, &json!({"title": "x"}));
-    let answer = person
+    let answer = account
         .push(&[(edit, "rejected"), (entry_of(&habit["id"]), "deferred")])
         .await?;
     answer.is("/results/0/code", "habit_not_found")?;
     other
-        .holds(&habit, &json!({"title": "Theirs", "version": 1}))
+        .ensure_stored(&habit, &json!({"title": "Theirs", "version": 1}))
         .await?;
     other.pull("").await?.is("/head", 1)
 }

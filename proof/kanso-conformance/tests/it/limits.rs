@@ -1,4 +1,4 @@
-//! A server that is asked too often is left alone for as long as it says.
+//! Retries of the kit after a rate limit.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -6,11 +6,11 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::get;
-use kanso_conformance::{Wire, catalogue, run, select};
+use kanso_conformance::{ServerUnderTest, catalogue, run, select};
 
 use crate::proxy::serve;
 
-/// How a refusal of a limiter looks, with no time to wait.
+/// Returns a refusal of a limiter with no time to wait.
 fn refusal(code: &str) -> (StatusCode, [(&'static str, &'static str); 2], String) {
     let headers = [
         ("retry-after", "0"),
@@ -20,8 +20,9 @@ fn refusal(code: &str) -> (StatusCode, [(&'static str, &'static str); 2], String
     (StatusCode::TOO_MANY_REQUESTS, headers, body)
 }
 
-/// How often a server is asked for its health that answers thrice with this code, and then well.
-async fn asked(code: &'static str) -> (u32, usize) {
+/// Runs a case on a server that answers four times with this code and then well. Returns the number of
+/// requests and of failed cases.
+async fn requests_and_failures(code: &'static str) -> (u32, usize) {
     let count = Arc::new(AtomicU32::new(0));
     let counted = Arc::clone(&count);
     let health = get(move || async move {
@@ -35,19 +36,21 @@ async fn asked(code: &'static str) -> (u32, usize) {
         .route("/health", health)
         .route("/health/live", ok())
         .route("/health/ready", ok());
-    let wire = Wire::to(&serve(routes).await).await.expect("a server");
+    let server = ServerUnderTest::connect(&serve(routes).await)
+        .await
+        .expect("a server");
     let cases = select(&catalogue(), Some("service/a_healthy_server"));
-    let report = run(&wire, &cases, |_| {}).await;
+    let report = run(&server, &cases, |_| {}).await;
     (count.load(Ordering::Relaxed), report.failed())
 }
 
 #[tokio::test]
-async fn a_limited_request_is_sent_again() {
-    assert_eq!(asked("rate_limited").await, (5, 0));
+async fn rate_limited_request_is_retried() {
+    assert_eq!(requests_and_failures("rate_limited").await, (5, 0));
 }
 
 #[tokio::test]
-async fn another_refusal_is_an_answer() {
-    // The kit asks once whether anybody is there, and once for the case.
-    assert_eq!(asked("too_many_streams").await, (2, 1));
+async fn other_refusals_are_answers() {
+    // One request connects, and one belongs to the case.
+    assert_eq!(requests_and_failures("too_many_streams").await, (2, 1));
 }

@@ -1,8 +1,8 @@
-//! The kit against servers that keep the contract, and against some that do not.
+//! The kit against servers that keep the contract, and against servers with a defect.
 
-// Clippy takes a function for a test's only below this attribute.
+// Clippy treats helper functions as test code only below this attribute.
 #[cfg(test)]
-mod flaws;
+mod defects;
 #[cfg(test)]
 mod limits;
 #[cfg(test)]

@@ -1,17 +1,17 @@
-//! The program: its exit codes and what it prints.
+//! Exit codes and output of the program.
 
 use kanso_conformance::catalogue;
 use serde_json::Value;
 
-use crate::proxy::{Flaw, flawed};
+use crate::proxy::{Defect, with_defect};
 use crate::servers::{kit, server, url};
 
 const CASE: &str = "habits/a_stale_change";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_failure_can_be_read_in_80_columns_and_is_exit_code_1() {
+async fn failure_fits_80_columns_and_has_exit_code_1() {
     let (running, folder) = server(|_| {}).await;
-    let wrong = flawed(url(&running), Flaw::Status(409, 200)).await;
+    let wrong = with_defect(url(&running), Defect::Status(409, 200)).await;
     let file = folder.path().join("report.json");
     let file_name = file.to_str().expect("UTF-8");
     let output = kit(&[&wrong, "--only", CASE, "--report", file_name]).await;
@@ -39,10 +39,10 @@ async fn a_failure_can_be_read_in_80_columns_and_is_exit_code_1() {
 }
 
 #[tokio::test]
-async fn a_server_that_is_not_there_is_exit_code_2() {
-    let nobody = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-    let address = nobody.local_addr().expect("an address");
-    drop(nobody);
+async fn unreachable_server_and_wrong_arguments_have_exit_code_2() {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = free.local_addr().expect("an address");
+    drop(free);
     for (arguments, says) in [
         (
             &[&*format!("http://{address}")] as &[_],
@@ -55,14 +55,14 @@ async fn a_server_that_is_not_there_is_exit_code_2() {
         (&["--only", CASE], "URL"),
     ] {
         let output = kit(arguments).await;
-        let said = String::from_utf8(output.stderr).expect("UTF-8");
-        assert_eq!(output.status.code(), Some(2), "{said}");
-        assert!(said.contains(says) && output.stdout.is_empty(), "{said}");
+        let log = String::from_utf8(output.stderr).expect("UTF-8");
+        assert_eq!(output.status.code(), Some(2), "{log}");
+        assert!(log.contains(says) && output.stdout.is_empty(), "{log}");
     }
 }
 
 #[tokio::test]
-async fn the_list_asks_nobody() {
+async fn list_needs_no_server() {
     let text = kit(&["--list"]).await;
     assert_eq!(text.status.code(), Some(0));
     let json = kit(&["--list", "--json"]).await;

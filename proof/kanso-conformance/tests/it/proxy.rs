@@ -1,5 +1,4 @@
-//! A server that is right but for one thing: it hands everything on to a right one and spoils
-//! the requests or the answers of some.
+//! A server with one defect: a proxy to a correct server that changes some requests or answers.
 
 use axum::Router;
 use axum::body::{Bytes, to_bytes};
@@ -8,42 +7,42 @@ use axum::http::{HeaderMap, Response, StatusCode};
 use axum::response::IntoResponse;
 use serde_json::Value;
 
-/// What is wrong with a server.
+/// Defect of a server.
 #[derive(Clone, Copy)]
-pub(crate) enum Flaw {
-    /// Nothing.
+pub(crate) enum Defect {
+    /// No defect.
     None,
-    /// A header of requests is not looked at.
-    Deaf(&'static str),
+    /// A header of requests is ignored.
+    IgnoredHeader(&'static str),
     /// A header of answers is missing.
-    Mute(&'static str),
-    /// Answers of one status have another.
+    MissingHeader(&'static str),
+    /// Answers with one status get another.
     Status(u16, u16),
-    /// JSON bodies are spoiled by this.
+    /// JSON bodies are changed by this function.
     Body(fn(&mut Value)),
-    /// A piece of text in bodies is another.
+    /// A text in bodies is replaced.
     Text(&'static str, &'static str),
 }
 
 #[derive(Clone)]
-struct Behind {
+struct Upstream {
     client: reqwest::Client,
     origin: String,
-    flaw: Flaw,
+    defect: Defect,
 }
 
-/// Starts a server with a flaw before the one at `origin`; where it is.
-pub(crate) async fn flawed(origin: String, flaw: Flaw) -> String {
+/// Starts a server with a defect in front of the one at `origin`, and returns its address.
+pub(crate) async fn with_defect(origin: String, defect: Defect) -> String {
     let client = reqwest::Client::builder().no_proxy().no_gzip().no_zstd();
-    let behind = Behind {
+    let upstream = Upstream {
         client: client.build().expect("a client"),
         origin,
-        flaw,
+        defect,
     };
-    serve(Router::new().fallback(hand_on).with_state(behind)).await
+    serve(Router::new().fallback(forward).with_state(upstream)).await
 }
 
-/// Starts a server with these routes that ends with the test; where it is.
+/// Starts a server with these routes, which ends with the test, and returns its address.
 pub(crate) async fn serve(routes: Router) -> String {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await;
     let listener = listener.expect("a port");
@@ -52,46 +51,47 @@ pub(crate) async fn serve(routes: Router) -> String {
     format!("http://{address}")
 }
 
-async fn hand_on(State(behind): State<Behind>, request: Request) -> impl IntoResponse {
+async fn forward(State(upstream): State<Upstream>, request: Request) -> impl IntoResponse {
     let (parts, body) = request.into_parts();
     let body = to_bytes(body, 10_000_000).await.expect("a body");
     let path = parts.uri.path_and_query().expect("a path").as_str();
-    let url = format!("{}{path}", behind.origin);
+    let url = format!("{}{path}", upstream.origin);
     let mut headers = parts.headers;
     headers.remove("host");
-    if let Flaw::Deaf(name) = behind.flaw {
+    if let Defect::IgnoredHeader(name) = upstream.defect {
         headers.remove(name);
     }
-    let call = behind.client.request(parts.method, url).headers(headers);
+    let call = upstream.client.request(parts.method, url).headers(headers);
     let answer = call.body(body).send().await.expect("an answer");
     let (status, mut headers) = (answer.status(), answer.headers().clone());
     let body = answer.bytes().await.expect("a whole answer");
+    // The body may get another length.
     headers.remove("content-length");
     headers.remove("transfer-encoding");
-    spoiled(behind.flaw, status, headers, &body)
+    apply(upstream.defect, status, headers, &body)
 }
 
-fn spoiled(
-    flaw: Flaw,
+fn apply(
+    defect: Defect,
     mut status: StatusCode,
     mut headers: HeaderMap,
     body: &Bytes,
 ) -> Response<axum::body::Body> {
     let mut body = body.to_vec();
-    match flaw {
-        Flaw::Mute(name) => drop(headers.remove(name)),
-        Flaw::Status(one, other) if status == one => {
+    match defect {
+        Defect::MissingHeader(name) => drop(headers.remove(name)),
+        Defect::Status(one, other) if status == one => {
             status = StatusCode::from_u16(other).expect("a status");
         }
-        // One that is deaf has not heard what was asked, and this answer is not one to spoil.
-        Flaw::None | Flaw::Deaf(_) | Flaw::Status(..) => {}
-        Flaw::Body(spoil) => {
+        // An ignored header was already removed from the request.
+        Defect::None | Defect::IgnoredHeader(_) | Defect::Status(..) => {}
+        Defect::Body(change) => {
             if let Ok(mut json) = serde_json::from_slice::<Value>(&body) {
-                spoil(&mut json);
+                change(&mut json);
                 body = json.to_string().into_bytes();
             }
         }
-        Flaw::Text(one, other) => {
+        Defect::Text(one, other) => {
             let text = String::from_utf8_lossy(&body).replace(one, other);
             body = text.into_bytes();
         }

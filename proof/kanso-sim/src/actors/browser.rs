@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use kanso_client::transport::{Method, Reply};
 use kanso_protocol::sync::{
-    ActionName, Changed, EntityName, OnConflictName, OperationRequest, SyncRequest, SyncResponse,
+    ActionName, ChangeContent, EntityName, OnConflictName, OperationRequest, SyncRequest, SyncResponse,
 };
 use serde_json::json;
 use tokio::time::sleep;
@@ -135,7 +135,7 @@ impl Browser {
         };
         let taken = self.with(|state| {
             for change in &page.changes {
-                if let Ok(Changed::Record(record)) = change.read() {
+                if let Ok(ChangeContent::Record(record)) = change.read() {
                     let stamp = record.stamp();
                     let heard = (entity(&record), stamp.version.get(), stamp.is_deleted());
                     state.heard.insert(record.id(), heard);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use kanso_domain::sync::{Cursor, Digest};
 use kanso_domain::{HabitId, Record};
 use kanso_protocol::parse_cursor;
-use kanso_protocol::sync::{Change, Changed, SyncResponse};
+use kanso_protocol::sync::{Change, ChangeContent, SyncResponse};
 use uuid::Uuid;
 
 /// Records folded together of pages, each in the newest state that was told.
@@ -18,7 +18,7 @@ pub(super) struct Fold {
 impl Fold {
     /// Takes one record in, as it is now.
     pub(super) fn add(&mut self, change: &Change) -> Result<(), String> {
-        if let Changed::Record(record) = change.read().map_err(|error| error.to_string())? {
+        if let ChangeContent::Record(record) = change.read().map_err(|error| error.to_string())? {
             if record.stamp().is_deleted() {
                 self.records.remove(&record.id());
             } else {

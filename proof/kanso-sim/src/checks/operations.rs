@@ -105,7 +105,7 @@ pub(super) fn deleted(history: &History) -> Vec<Finding> {
             .iter()
             .filter_map(|change| change.read().ok())
         {
-            let kanso_protocol::sync::Changed::Record(record) = change else {
+            let kanso_protocol::sync::ChangeContent::Record(record) = change else {
                 continue;
             };
             let Some((known_at, version)) = gone.get(&(person, record.id())) else {

@@ -2,7 +2,7 @@
 
 use kanso_application::ports::storage::{
     Comparison, Decide, DeltaQuery, EntryFilter, Journal, RecordStore, Scope, SnapshotPiece,
-    SnapshotQuery, StorageError, Written,
+    SnapshotQuery, StorageError, WriteOutcome,
 };
 use kanso_domain::entries::Entry;
 use kanso_domain::habits::Habit;
@@ -23,7 +23,7 @@ delegated!(RecordStore for Planted {
     entries(user: UserId, filter: EntryFilter) -> Vec<Entry>;
 }
 
-async fn write(&self, user: UserId, keys: LoadSet, decide: Decide) -> Result<Written, StorageError> {
+async fn write(&self, user: UserId, keys: LoadSet, decide: Decide) -> Result<WriteOutcome, StorageError> {
     self.spoilt_write(user, keys, decide).await
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use kanso_application::ports::evict::Evict;
 use kanso_application::ports::throttle::{Admission, LoginOutcome, LoginThrottle};
-use kanso_application::ports::tickets::{KeptTicket, TicketStore};
+use kanso_application::ports::tickets::{StoredTicket, TicketStore};
 use kanso_domain::accounts::Email;
 use kanso_domain::sessions::TokenHash;
 use kanso_local::{LocalThrottle, LocalTickets};
@@ -70,11 +70,11 @@ struct Generous {
 
 #[async_trait]
 impl TicketStore for Generous {
-    async fn keep(&self, hash: TokenHash, ticket: KeptTicket) {
+    async fn keep(&self, hash: TokenHash, ticket: StoredTicket) {
         self.tickets.keep(hash, ticket).await;
     }
 
-    async fn take(&self, hash: TokenHash) -> Option<KeptTicket> {
+    async fn take(&self, hash: TokenHash) -> Option<StoredTicket> {
         let again = TokenHash::new(*hash.bytes());
         let ticket = self.tickets.take(hash).await?;
         if self.bug == Bug::TicketTwice {

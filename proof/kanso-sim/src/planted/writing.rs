@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use kanso_application::ports::storage::{Decide, StorageError, Written};
+use kanso_application::ports::storage::{Decide, StorageError, WriteOutcome};
 use kanso_domain::record::Provenance;
 use kanso_domain::sync::{Changeset, CursorRefusal, Floor, LoadSet, Loaded, OperationOutcome};
 use kanso_domain::{UserId, Version};
@@ -15,7 +15,7 @@ impl Planted {
         user: UserId,
         keys: LoadSet,
         decide: Decide,
-    ) -> Result<Written, StorageError> {
+    ) -> Result<WriteOutcome, StorageError> {
         if self.strikes(Bug::AckBeforeCommit, 4) {
             return self.forgotten_write(user, keys, decide).await;
         }
@@ -32,7 +32,7 @@ impl Planted {
             Ok(changeset)
         });
         let written = self.inner.write(user, keys, spoilt).await?;
-        if let Written::Committed(changeset) = &written {
+        if let WriteOutcome::Committed(changeset) = &written {
             self.note(user, changeset);
         }
         Ok(written)
@@ -44,7 +44,7 @@ impl Planted {
         user: UserId,
         keys: LoadSet,
         decide: Decide,
-    ) -> Result<Written, StorageError> {
+    ) -> Result<WriteOutcome, StorageError> {
         let kept: Arc<Mutex<Option<Changeset>>> = Arc::default();
         let keep = Arc::clone(&kept);
         let capture: Decide = Arc::new(move |current: Loaded| {
@@ -55,7 +55,7 @@ impl Planted {
         });
         let written = self.inner.write(user, keys, capture).await?;
         let kept = kept.lock().unwrap_or_else(PoisonError::into_inner).take();
-        Ok(kept.map_or(written, Written::Committed))
+        Ok(kept.map_or(written, WriteOutcome::Committed))
     }
 
     fn note(&self, user: UserId, changeset: &Changeset) {

@@ -10,7 +10,7 @@ use kanso_application::ports::storage::{
     AccountStore, Backlog, Comparison, ComputedStreak, Credentials, DayBorder, Decide,
     DecideRefresh, DeltaQuery, EntryFilter, Journal, NewAccount, NewPassword, RecordStore,
     SnapshotPiece, SnapshotQuery, Storage, StorageError, StreakClaim, StreakJob, StreakOutcome,
-    StreakQueue, Written,
+    StreakQueue, WriteOutcome,
 };
 use kanso_domain::accounts::{Account, Email, PasswordHash, SettingsChange};
 use kanso_domain::entries::Entry;
@@ -75,7 +75,7 @@ impl Port {
 }
 
 delegated!(RecordStore for Port {
-    write(user: UserId, keys: LoadSet, decide: Decide) -> Written;
+    write(user: UserId, keys: LoadSet, decide: Decide) -> WriteOutcome;
     delta(user: UserId, query: DeltaQuery) -> Option<Page>;
     head(user: UserId) -> Option<Head>;
     heads(users: &[UserId]) -> Vec<(UserId, Seq)>;

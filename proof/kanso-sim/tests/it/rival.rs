@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use kanso_application::ports::storage::{
     AccountStore as _, Decide, RecordStore as _, Storage as _, StorageError, StreakQueue as _,
-    Written,
+    WriteOutcome,
 };
 use kanso_domain::sync::{LoadSet, decide};
 use kanso_sim::chance::Chance;
@@ -50,7 +50,7 @@ async fn create(
     node: &Node,
     number: u128,
     decided: impl Fn() + Send + Sync + 'static,
-) -> Result<Written, StorageError> {
+) -> Result<WriteOutcome, StorageError> {
     let operations = vec![once(create_habit(habit(number), titled("Read")))];
     let keys = LoadSet::of(&operations);
     let decide: Decide = Arc::new(move |current| {
@@ -76,7 +76,7 @@ async fn each_writer_of_a_person_sees_what_the_one_before_stored() {
     }
     let mut positions = BTreeSet::new();
     while let Some(written) = writers.join_next().await {
-        let Written::Committed(changeset) = written.unwrap().unwrap() else {
+        let WriteOutcome::Committed(changeset) = written.unwrap().unwrap() else {
             panic!("nothing refuses it");
         };
         positions.insert(changeset.habits[0].record.stamp.seq.get());

@@ -2,8 +2,8 @@
 
 use futures::future::{join, join_all};
 use kanso_application::ports::storage::{
-    Credentials, DeltaQuery, EntryFilter, NewAccount, NewPassword, Scope, SessionsThen, Storage,
-    Written,
+    Credentials, DeltaQuery, EndSessions, EntryFilter, NewAccount, NewPassword, Scope, Storage,
+    WriteOutcome,
 };
 use kanso_domain::accounts::{PasswordHash, Settings, SettingsChange};
 use kanso_domain::sync::{LoadSet, Since};
@@ -45,7 +45,7 @@ pub async fn an_unknown_account_is_none(storage: &dyn Storage) {
         .await
         .unwrap();
     assert_eq!(changed, None);
-    let new = replacing(stranger.id, SessionsThen::End);
+    let new = replacing(stranger.id, EndSessions::All);
     assert!(!storage.replace_password(stranger.id, new).await.unwrap());
 }
 
@@ -120,7 +120,7 @@ pub async fn a_write_sees_the_settings(storage: &dyn Storage) {
 /// A hash is replaced by one of the same password, and nobody has to log in again.
 pub async fn a_password_hash_is_replaced(storage: &dyn Storage) {
     let person = inhabited(storage, 1).await;
-    let new = replacing(user(1), SessionsThen::Stay);
+    let new = replacing(user(1), EndSessions::None);
     assert!(
         storage
             .replace_password(user(1), new.clone())
@@ -136,7 +136,7 @@ pub async fn only_the_stored_password_is_replaced(storage: &dyn Storage) {
     let person = inhabited(storage, 1).await;
     let new = NewPassword {
         replaces: PasswordHash::new("another hash".into()),
-        ..replacing(user(1), SessionsThen::End)
+        ..replacing(user(1), EndSessions::All)
     };
     assert!(!storage.replace_password(user(1), new).await.unwrap());
     assert_eq!(stored_hash(storage).await, password_hash(user(1)));
@@ -160,11 +160,11 @@ pub async fn sessions_end_with_their_password(storage: &dyn Storage) {
         }
         open
     };
-    let first = replacing(user(1), SessionsThen::EndBut(session_id(2)));
+    let first = replacing(user(1), EndSessions::AllBut(session_id(2)));
     let second = NewPassword {
         replaces: first.hash.clone(),
         hash: PasswordHash::new("a third hash".into()),
-        sessions: SessionsThen::End,
+        sessions: EndSessions::All,
     };
     assert!(storage.replace_password(user(1), first).await.unwrap());
     assert_eq!(open().await, [false, true, false]);
@@ -176,7 +176,7 @@ pub async fn sessions_end_with_their_password(storage: &dyn Storage) {
 /// A log-in whose password was replaced while it was checked opens nothing.
 pub async fn a_session_needs_the_password_that_is_stored(storage: &dyn Storage) {
     Person::register(storage, 1).await;
-    let new = replacing(user(1), SessionsThen::End);
+    let new = replacing(user(1), EndSessions::All);
     assert!(
         storage
             .replace_password(user(1), new.clone())
@@ -198,7 +198,7 @@ pub async fn no_log_in_slips_past_a_new_password(storage: &dyn Storage) {
         Person::register(storage, 100 + round).await;
         let log_in = |number| storage.open_session(new_session(id, number), password_hash(id));
         let before = join_all((1..=LOG_INS / 2).map(log_in));
-        let new = storage.replace_password(id, replacing(id, SessionsThen::End));
+        let new = storage.replace_password(id, replacing(id, EndSessions::All));
         let after = join_all((LOG_INS / 2 + 1..=LOG_INS).map(log_in));
         let (_, (replaced, _)) = join(before, join(new, after)).await;
         assert!(replaced.unwrap());
@@ -209,7 +209,7 @@ pub async fn no_log_in_slips_past_a_new_password(storage: &dyn Storage) {
     }
 }
 
-fn replacing(owner: UserId, sessions: SessionsThen) -> NewPassword {
+fn replacing(owner: UserId, sessions: EndSessions) -> NewPassword {
     NewPassword {
         replaces: password_hash(owner),
         hash: PasswordHash::new("$argon2id$v=19$stronger".into()),
@@ -247,7 +247,7 @@ pub async fn a_deleted_account_is_gone_everywhere(storage: &dyn Storage) {
     };
     assert_eq!(storage.delta(id, query).await.unwrap(), None);
     let written = person.write(LoadSet::default(), |current| unchanged(current.head));
-    assert_eq!(written.await.unwrap(), Written::NoSuchUser);
+    assert_eq!(written.await.unwrap(), WriteOutcome::NoSuchUser);
     assert!(!is_open(storage, &person).await);
     let opened = storage.open_session(new_session(id, 2), password_hash(id));
     assert!(!opened.await.unwrap());

@@ -3,6 +3,7 @@
 use kanso_application::ports::storage::Storage;
 use kanso_domain::entries::EntryFields;
 use kanso_domain::habits::HabitFields;
+use kanso_domain::record::Member;
 use kanso_domain::sync::{Action, ConflictPolicy, OnConflict, Operation, OperationOutcome};
 use kanso_domain::text::{Color, Unit};
 use kanso_domain::{DeviceId, Quantity, QuantityChange, Record};
@@ -79,7 +80,7 @@ pub async fn edits_of_different_fields_both_stand(storage: &dyn Storage) {
     let OperationOutcome::Conflict(conflict) = clash else {
         panic!("expected a conflict, got {clash:?}")
     };
-    assert_eq!(conflict.clashing, ["title"]);
+    assert_eq!(conflict.clashing, [Member::Title]);
     assert_eq!(conflict.record.edited_by(), Some(tablet), "who edited last");
     // Its own edits are no obstacle to a device that did not see the answers.
     let own = submit(&person, by(tablet, update_habit(habit(1), on(2), unit()))).await;

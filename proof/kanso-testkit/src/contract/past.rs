@@ -1,6 +1,6 @@
 //! What a habit asked for over time, when it was away, and its streak come back.
 
-use kanso_application::ports::storage::{Storage, Written};
+use kanso_application::ports::storage::{Storage, WriteOutcome};
 use kanso_domain::Quantity;
 use kanso_domain::calendar::{days_after, days_before};
 use kanso_domain::habits::{
@@ -164,7 +164,7 @@ async fn save(person: &Person<'_>, mut record: Habit) {
         changeset
     };
     let written = person.write(keys, work).await.unwrap();
-    assert!(matches!(written, Written::Committed(_)));
+    assert!(matches!(written, WriteOutcome::Committed(_)));
     check(person, &record).await;
 }
 

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use kanso_application::ports::storage::{
-    ComputedStreak, DeltaQuery, Scope, Storage, StorageError, StreakJob, StreakOutcome, Written,
+    ComputedStreak, DeltaQuery, Scope, Storage, StorageError, StreakJob, StreakOutcome,
+    WriteOutcome,
 };
 use kanso_domain::entries::Entry;
 use kanso_domain::habits::{Habit, StoredStreak};
@@ -38,7 +39,7 @@ impl<'a> Person<'a> {
         let keys = LoadSet::of(&operations);
         let work = move |current| decide(current, &operations, now);
         match self.write(keys, work).await.unwrap() {
-            Written::Committed(changeset) => changeset,
+            WriteOutcome::Committed(changeset) => changeset,
             other => panic!("expected a commit, got {other:?}"),
         }
     }
@@ -75,7 +76,7 @@ impl<'a> Person<'a> {
         &self,
         keys: LoadSet,
         work: impl Fn(Loaded) -> Changeset + Send + Sync + 'static,
-    ) -> Result<Written, StorageError> {
+    ) -> Result<WriteOutcome, StorageError> {
         let decide = Arc::new(move |current| Ok(work(current)));
         self.storage.write(self.id, keys, decide).await
     }

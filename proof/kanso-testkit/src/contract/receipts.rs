@@ -14,7 +14,7 @@ use crate::build::{
     create_habit, delete_habit, device, habit, op, operation, titled, update_habit,
 };
 
-/// Each kind of outcome, with and without a device, and every code.
+/// Each kind of outcome, with and without a device, every code, and both forms of fingerprints.
 pub async fn a_receipt_of_every_outcome_comes_back(storage: &dyn Storage) {
     let person = Person::register(storage, 1).await;
     let errors = vec![
@@ -68,7 +68,11 @@ fn receipt(number: u8, outcome: ReceiptOutcome) -> Receipt {
     Receipt {
         key: ReceiptKey {
             op_id: op(number.into()),
-            fingerprint: Fingerprint::new([number; 32]),
+            fingerprint: if number.is_multiple_of(3) {
+                Fingerprint::from_bytes([number; 32])
+            } else {
+                Fingerprint::of_hash([number; 32])
+            },
         },
         device: number.is_multiple_of(2).then(|| device(number.into())),
         outcome,
@@ -149,4 +153,40 @@ pub async fn a_reused_op_id_is_refused(storage: &dyn Storage) {
     };
     assert_eq!(again.outcomes, [expected]);
     assert_eq!(storage.habit(person.id, habit(2)).await.unwrap(), None);
+}
+
+/// A fingerprint that release 0.1.0 stored is not compared: the retry gets the stored result,
+/// whatever its own fingerprint is. One of the present form beside it still is.
+pub async fn a_receipt_of_release_0_1_0_answers_its_retry(storage: &dyn Storage) {
+    let person = Person::register(storage, 1).await;
+    let print = |operation: Operation, fingerprint| {
+        let key = operation.key.map(|key| ReceiptKey { fingerprint, ..key });
+        Operation { key, ..operation }
+    };
+    let create = operation(1, create_habit(habit(1), titled("Read")));
+    let legacy = print(create.clone(), Fingerprint::from_bytes([0xab; 32]));
+    let first = person.submit(vec![legacy]).await;
+    assert!(
+        matches!(&first.outcomes[0], OperationOutcome::Applied(_)),
+        "{:?}",
+        first.outcomes
+    );
+    let head = person.head().await;
+    for retry in [
+        create.clone(),
+        print(create, Fingerprint::from_bytes([0xcd; 32])),
+    ] {
+        let again = person.submit(vec![retry]).await;
+        assert!(again.is_empty());
+        assert!(
+            matches!(
+                &again.outcomes[0],
+                OperationOutcome::Duplicate { version, record: Some(_), .. }
+                    if *version == Version::FIRST
+            ),
+            "{:?}",
+            again.outcomes
+        );
+    }
+    assert_eq!(person.head().await, head);
 }

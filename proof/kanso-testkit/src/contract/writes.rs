@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use kanso_application::ports::storage::{Storage, StorageError, Written};
+use kanso_application::ports::storage::{Storage, StorageError, WriteOutcome};
 use kanso_domain::entries::Entry;
 use kanso_domain::habits::Habit;
 use kanso_domain::record::Stamp;
@@ -24,7 +24,7 @@ pub async fn a_write_for_an_unknown_user_is_not_decided(storage: &dyn Storage) {
         id: user(9),
     };
     let written = stranger.write(LoadSet::default(), |_| panic!("nothing to decide on"));
-    assert_eq!(written.await.unwrap(), Written::NoSuchUser);
+    assert_eq!(written.await.unwrap(), WriteOutcome::NoSuchUser);
     assert_eq!(storage.head(stranger.id).await.unwrap(), None);
 }
 
@@ -36,7 +36,7 @@ pub async fn a_refused_write_changes_nothing(storage: &dyn Storage) {
     for refusal in [CursorRefusal::EpochChanged, CursorRefusal::Ahead] {
         let decide = Arc::new(move |_: Loaded| Err(refusal));
         let written = storage.write(person.id, LoadSet::default(), decide).await;
-        assert_eq!(written.unwrap(), Written::Refused(refusal));
+        assert_eq!(written.unwrap(), WriteOutcome::Refused(refusal));
     }
     assert_eq!(person.head().await, head);
 }
@@ -47,7 +47,10 @@ pub async fn an_empty_write_changes_nothing(storage: &dyn Storage) {
     person.apply(create_habit(habit(1), titled("Read"))).await;
     let head = person.head().await;
     let written = person.write(LoadSet::default(), |current| unchanged(current.head));
-    assert_eq!(written.await.unwrap(), Written::Committed(unchanged(head)));
+    assert_eq!(
+        written.await.unwrap(),
+        WriteOutcome::Committed(unchanged(head))
+    );
     assert_eq!(person.head().await, head);
 }
 

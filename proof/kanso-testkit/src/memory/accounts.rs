@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use kanso_application::ports::storage::{
-    AccountStore, Credentials, DecideRefresh, NewAccount, NewPassword, SessionsThen, StorageError,
+    AccountStore, Credentials, DecideRefresh, EndSessions, NewAccount, NewPassword, StorageError,
 };
 use kanso_domain::accounts::{Account, Email, PasswordHash, SettingsChange, SettingsRecord};
 use kanso_domain::sessions::{Refreshed, Session};
@@ -91,9 +91,9 @@ impl AccountStore for MemoryStorage {
             }
             person.password_hash = new.hash;
             person.sessions.retain(|id, _| match new.sessions {
-                SessionsThen::Stay => true,
-                SessionsThen::EndBut(kept) => *id == kept,
-                SessionsThen::End => false,
+                EndSessions::None => true,
+                EndSessions::AllBut(kept) => *id == kept,
+                EndSessions::All => false,
             });
             true
         })?;

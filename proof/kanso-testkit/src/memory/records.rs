@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use async_trait::async_trait;
 use kanso_application::ports::storage::{
     Comparison, Decide, DeltaQuery, EntryFilter, Journal, RecordStore, Scope, SnapshotPiece,
-    SnapshotQuery, StorageError, Written,
+    SnapshotQuery, StorageError, WriteOutcome,
 };
 use kanso_domain::entries::{Completion, Entry};
 use kanso_domain::habits::Habit;
@@ -23,16 +23,16 @@ impl RecordStore for MemoryStorage {
         user: UserId,
         keys: LoadSet,
         decide: Decide,
-    ) -> Result<Written, StorageError> {
+    ) -> Result<WriteOutcome, StorageError> {
         let written = self.with_person(user, |person| {
             let changeset = match decide(person.current(&keys)) {
                 Ok(changeset) => changeset,
-                Err(refusal) => return Ok(Written::Refused(refusal)),
+                Err(refusal) => return Ok(WriteOutcome::Refused(refusal)),
             };
             *person = person.changed(&changeset)?;
-            Ok(Written::Committed(changeset))
+            Ok(WriteOutcome::Committed(changeset))
         })?;
-        written.unwrap_or(Ok(Written::NoSuchUser))
+        written.unwrap_or(Ok(WriteOutcome::NoSuchUser))
     }
 
     async fn delta(&self, user: UserId, query: DeltaQuery) -> Result<Option<Page>, StorageError> {

@@ -56,7 +56,7 @@ fn as_table(habits: &[HabitProgress<'_>]) -> String {
         "HABIT", "STREAK", "LONGEST", "7 DAYS", "", "30 DAYS", "", "STRENGTH",
     ]);
     for habit in habits {
-        let standing = habit.standing();
+        let standing = habit.today_status();
         let streak = standing.streak;
         let tone = if standing.is_at_risk {
             Tone::Half

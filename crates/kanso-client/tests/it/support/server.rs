@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use kanso_client::domain::Record;
-use kanso_client::protocol::sync::{Change, Changed};
+use kanso_client::protocol::sync::{Change, ChangeContent};
 use kanso_client::transport::{Reply, Request, Transport, Unreachable};
 use uuid::Uuid;
 
@@ -64,7 +64,7 @@ impl FakeServer {
         let records = entries.chain(habits);
         records
             .map(|record| match Change::from(&record).read() {
-                Ok(Changed::Record(record)) => *record,
+                Ok(ChangeContent::Record(record)) => *record,
                 other => panic!("expected a record, got {other:?}"),
             })
             .collect()

@@ -6,8 +6,8 @@ use kanso_client::domain::accounts::{Settings, SettingsRecord};
 use kanso_client::domain::entries::Entry;
 use kanso_client::domain::habits::Habit;
 use kanso_client::domain::sync::{
-    Buckets, Cursor, CursorRefusal, Digest, Epoch, Fingerprint, Floor, Head, Loaded, Operation,
-    Receipt, ReceiptKey, ReceiptOutcome, decide,
+    Buckets, Cursor, CursorRefusal, Digest, Epoch, Fingerprint, FingerprintForm, Floor, Head,
+    Loaded, Operation, Receipt, ReceiptKey, ReceiptOutcome, decide,
 };
 use kanso_client::domain::{DeviceId, EntryId, HabitId, OpId, Record, Seq, Timestamp};
 use kanso_client::protocol::accounts::RefreshRequest;
@@ -151,7 +151,7 @@ impl State {
         let operations: Vec<_> = request
             .operations
             .into_iter()
-            .map(|operation| operation.operation(device))
+            .map(|operation| operation.operation(device, FingerprintForm::Current))
             .collect();
         let results = self.write(&operations);
         reply(
@@ -388,7 +388,7 @@ impl State {
         let receipt = Receipt {
             key: ReceiptKey {
                 op_id,
-                fingerprint: Fingerprint::new([0; 32]),
+                fingerprint: Fingerprint::of_hash([0; 32]),
             },
             device: None,
             outcome: ReceiptOutcome::Conflict,

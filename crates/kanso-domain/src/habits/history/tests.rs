@@ -30,7 +30,7 @@ fn edited(edits: &[(EffectiveFrom, u8)]) -> Vec<(i8, Option<u8>)> {
 }
 
 #[test]
-fn an_edit_judges_from_its_day_on() {
+fn an_edit_applies_from_its_day_on() {
     use EffectiveFrom::{Day, Start};
     assert_eq!(edited(&[]), [(3, Some(1))]);
     assert_eq!(edited(&[(Day(june(10)), 2)]), [(3, Some(1)), (10, Some(2))]);
@@ -41,7 +41,7 @@ fn an_edit_judges_from_its_day_on() {
         "the same day again replaces"
     );
     let back = [(Day(june(10)), 2), (Day(june(10)), 1)];
-    assert_eq!(edited(&back), [(3, Some(1))], "taken back");
+    assert_eq!(edited(&back), [(3, Some(1))], "edited back");
     let earlier = [(Day(june(10)), 2), (Day(june(5)), 3)];
     assert_eq!(
         edited(&earlier),
@@ -57,7 +57,7 @@ fn an_edit_judges_from_its_day_on() {
 }
 
 #[test]
-fn each_day_is_judged_by_the_version_in_force() {
+fn each_day_has_the_version_in_force() {
     let history = ScheduleHistory::starting(june(3), weekly(1), Target::TICK).edited(
         weekly(2),
         Target::TICK,
@@ -80,7 +80,7 @@ fn a_history_out_of_order_is_refused() {
 }
 
 #[test]
-fn putting_away_and_bringing_back_leaves_spans() {
+fn archiving_and_activating_leaves_spans() {
     let span = |from, until: Option<i8>| ArchivedSpan {
         from: june(from),
         until: until.map(june),

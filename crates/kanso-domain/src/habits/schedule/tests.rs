@@ -37,7 +37,7 @@ fn create(fields: &ScheduleFields) -> Result<Schedule, Vec<String>> {
 }
 
 #[test]
-fn a_new_schedule_follows_from_what_is_there() {
+fn a_new_schedule_follows_from_the_given_members() {
     use FrequencyType::{Daily, Interval, SpecificDays, Weekly};
     for (given, expected) in [
         (fields(None, None, None, None), Ok(Schedule::Daily)),
@@ -112,7 +112,7 @@ fn a_new_schedule_follows_from_what_is_there() {
 }
 
 #[test]
-fn an_update_keeps_what_it_does_not_name() {
+fn an_update_keeps_absent_members() {
     let check = |stored: Schedule, given: &ScheduleFields| {
         let mut checker = Checker::new();
         let schedule = stored.updated(given, &mut checker);
@@ -144,8 +144,8 @@ fn the_members_of_a_schedule_describe_it() {
         weekdays(&[0, 6]),
         Schedule::Interval { interval: 1 },
     ] {
-        let said = ScheduleFields::of(schedule);
-        assert_eq!(create(&said), Ok(schedule));
-        assert!(said.clashing(schedule).is_empty(), "{said:?}");
+        let fields = ScheduleFields::of(schedule);
+        assert_eq!(create(&fields), Ok(schedule));
+        assert!(fields.differing(schedule).is_empty(), "{fields:?}");
     }
 }

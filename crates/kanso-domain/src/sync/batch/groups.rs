@@ -1,4 +1,4 @@
-//! Groups: commands that are carried out all or none.
+//! Groups: operations that are carried out all or none.
 
 use std::collections::BTreeSet;
 
@@ -7,11 +7,13 @@ use crate::sync::{Action, Conflict, Operation, OperationOutcome, RejectionCode};
 
 use OperationOutcome::{Applied, Deferred, Duplicate, Gone, Merged, Noop, Rejected};
 
-/// The groups whose operations do not stand side by side.
+/// Returns the names of the groups whose operations are not next to each other.
 pub(super) fn split(operations: &[Operation]) -> BTreeSet<&str> {
     let names = operations
         .iter()
         .map(|operation| operation.group.as_deref());
+    // One pass: a name that was seen before and does not continue the run of the last operation
+    // belongs to a split group.
     let (mut seen, mut split) = (BTreeSet::new(), BTreeSet::new());
     let mut last = None;
     for name in names {
@@ -26,11 +28,16 @@ pub(super) fn split(operations: &[Operation]) -> BTreeSet<&str> {
 }
 
 impl Batch {
-    /// Carries out a group. The first that fails undoes those before it, and those after it are
-    /// not tried; what fails for good is noted for each of them.
+    /// Carries out a group.
+    ///
+    /// The first failure undoes the operations before it, and the operations after it are not
+    /// tried. If the failure is final, each operation of the group gets a receipt for it.
     pub(super) fn submit_group(&mut self, group: &[Operation]) -> Vec<OperationOutcome> {
-        self.habits.mark();
-        self.entries.mark();
+        self.habits.set_savepoint();
+        self.entries.set_savepoint();
+        // A failed group must leave no trace: no record, no position in the history, no receipt of
+        // an operation that was undone. Records have an undo log; the head and the number of
+        // receipts are restored from here.
         let (head, receipts) = (self.stamper.head, self.new_receipts.len());
         let mut outcomes = Vec::with_capacity(group.len());
         for operation in group {
@@ -45,22 +52,26 @@ impl Batch {
         let Some(failed) = failed else {
             return outcomes;
         };
+        // Only successes are left, so their number is the position of the operation that failed.
         let place = outcomes.len();
         self.habits.roll_back();
         self.entries.roll_back();
         self.stamper.head = head;
         for receipt in self.new_receipts.drain(receipts..) {
+            // A receipt for an undone effect would make the retry look like a success.
             self.receipts.remove(&receipt.key.op_id);
         }
-        let failed = self.as_stored(failed, &group[place].action);
+        // The failed outcome shows the record with the changes of the group. Those were undone, so
+        // the outcome needs the record as it is now.
+        let failed = self.with_stored_record(failed, &group[place].action);
         (0..group.len())
             .map(|nth| self.fail(&group[nth], &failed, nth == place))
             .collect()
     }
 
-    /// What failed, with the record as it is now that the rest of the group is undone.
-    fn as_stored(&self, failed: OperationOutcome, action: &Action) -> OperationOutcome {
-        match (failed, self.stored(action)) {
+    /// Returns the outcome with the record as it is after the rollback.
+    fn with_stored_record(&self, failed: OperationOutcome, action: &Action) -> OperationOutcome {
+        match (failed, self.stored_record(action)) {
             (OperationOutcome::Conflict(conflict), Some(record)) => {
                 OperationOutcome::Conflict(Conflict { record, ..conflict })
             }
@@ -72,42 +83,49 @@ impl Batch {
         }
     }
 
-    /// The outcome of a operation whose group failed: with `failed` for its own part, if it is
-    /// the one that did.
+    /// Returns the outcome of an operation whose group failed.
+    ///
+    /// The operation that failed gets `failed`. The others get `group_failed`, or are deferred if
+    /// the group waits for a habit.
     fn fail(
         &mut self,
         operation: &Operation,
         failed: &OperationOutcome,
-        is_culprit: bool,
+        is_first_failure: bool,
     ) -> OperationOutcome {
-        let noted = self.is_noted(operation);
+        // Looked up before a receipt for this failure is stored.
+        let has_receipt = self.has_receipt(operation);
         let outcome = match failed {
-            _ if is_culprit => failed.clone(),
-            _ if noted => return self.submit(operation),
-            // Once what the group waits for is there, all of it is tried again.
+            _ if is_first_failure => failed.clone(),
+            // An operation with a receipt was carried out before this group failed, and it keeps
+            // its result.
+            _ if has_receipt => return self.submit(operation),
+            // Not final, so it gets no receipt: once the habit is there, the whole group is carried
+            // out.
             Deferred(deferral) => Deferred(*deferral),
             _ => Rejected(RejectionCode::GroupFailed.into()),
         };
-        if !noted {
-            self.keep(operation, &outcome);
+        if !has_receipt {
+            self.store_receipt(operation, &outcome);
         }
         outcome
     }
 
-    /// Refuses the operations of a group that is not in one piece.
+    /// Rejects the operations of a group that is not in one piece.
     pub(super) fn refuse_split(&mut self, group: &[Operation]) -> Vec<OperationOutcome> {
         let refuse = |operation: &Operation| {
-            if self.is_noted(operation) {
+            // A retry gets its first result, even if the group is split this time.
+            if self.has_receipt(operation) {
                 return self.submit(operation);
             }
             let outcome = Rejected(RejectionCode::GroupSplit.into());
-            self.keep(operation, &outcome);
+            self.store_receipt(operation, &outcome);
             outcome
         };
         group.iter().map(refuse).collect()
     }
 
-    fn is_noted(&self, operation: &Operation) -> bool {
+    fn has_receipt(&self, operation: &Operation) -> bool {
         operation
             .key
             .is_some_and(|key| self.receipts.contains_key(&key.op_id))

@@ -12,7 +12,7 @@ fn at(seconds: i64) -> Timestamp {
     Timestamp::from_micros(seconds * 1_000_000).expect("in range")
 }
 
-/// A user with no records.
+/// Returns the state of a user without records.
 fn nothing() -> Loaded {
     Loaded {
         head: Head::beginning(Epoch::new(1), at(0)),
@@ -25,23 +25,24 @@ fn nothing() -> Loaded {
     }
 }
 
-/// The state after `changeset`.
-fn saved(mut current: Loaded, changeset: &Changeset) -> Loaded {
-    current.head = changeset.head;
+/// Returns the state after `changeset`.
+fn after(mut loaded: Loaded, changeset: &Changeset) -> Loaded {
+    loaded.head = changeset.head;
     for save in &changeset.habits {
-        current.habits.insert(save.record.id, save.record.clone());
+        loaded.habits.insert(save.record.id, save.record.clone());
     }
     for save in &changeset.entries {
-        current.entries.insert(save.record.id, save.record.clone());
+        loaded.entries.insert(save.record.id, save.record.clone());
     }
-    current
+    loaded
 }
 
-/// What a reader of `current` finds after `position`: all but the live entries of deleted habits.
-fn delta(current: &Loaded, position: Seq) -> Vec<Record> {
-    let is_deleted = |id| current.habits.get(id).is_none_or(|h| h.stamp.is_deleted());
-    let habits = current.habits.values().cloned().map(Record::Habit);
-    let entries = current
+/// Returns the delta of `loaded` after `position`: all records but the live entries of deleted
+/// habits.
+fn delta(loaded: &Loaded, position: Seq) -> Vec<Record> {
+    let is_deleted = |id| loaded.habits.get(id).is_none_or(|h| h.stamp.is_deleted());
+    let habits = loaded.habits.values().cloned().map(Record::Habit);
+    let entries = loaded
         .entries
         .values()
         .filter(|entry| entry.stamp.is_deleted() || !is_deleted(&entry.details.habit_id));
@@ -51,7 +52,7 @@ fn delta(current: &Loaded, position: Seq) -> Vec<Record> {
     records
 }
 
-/// Commands on few records, so that they meet.
+/// Actions on few records, so that they affect each other.
 fn actions() -> impl Strategy<Value = Vec<Operation>> {
     let action = (0..6_u8, 0..3_u128, 0..3_u128, "[ab]").prop_map(|(what, habit, entry, text)| {
         let habit_id = HabitId::new(Uuid::from_u128(habit));
@@ -100,18 +101,18 @@ fn actions() -> impl Strategy<Value = Vec<Operation>> {
 
 proptest! {
     #[test]
-    fn the_page_of_a_write_is_what_a_reader_would_find(
+    fn the_page_of_a_write_equals_a_read(
         earlier in actions(), mine in actions(), behind in 0..3_i64,
     ) {
         let before = nothing();
-        let before = saved(before.clone(), &decide(before, &earlier, at(1)));
+        let before = after(before.clone(), &decide(before, &earlier, at(1)));
         let changeset = decide(before.clone(), &mine, at(2));
         let position = Seq::new(before.head.seq.get() - behind).unwrap_or_default();
         let page = changeset.page_after(position, 1_000);
-        // Whoever was behind has more to read than this write saved.
+        // A device that was behind has more to read than the records of this write.
         prop_assert_eq!(page.is_some(), position == before.head.seq);
         if let Some(page) = page {
-            let after = saved(before, &changeset);
+            let after = after(before, &changeset);
             prop_assert_eq!(page.records, delta(&after, position));
             prop_assert_eq!((page.head, page.remaining), (after.head, 0));
         }
@@ -120,7 +121,7 @@ proptest! {
     #[test]
     fn a_page_that_does_not_fit_is_read_instead(mine in actions()) {
         let changeset = decide(nothing(), &mine, at(2));
-        let length = changeset.page_after(Seq::ZERO, 1_000).expect("nobody else").records.len();
+        let length = changeset.page_after(Seq::ZERO, 1_000).expect("no other write").records.len();
         let limit = u32::try_from(length).expect("few");
         prop_assert!(changeset.page_after(Seq::ZERO, limit).is_some());
         if let Some(less) = limit.checked_sub(1) {

@@ -51,7 +51,8 @@ fn all(cases: &[Value], check: impl Fn(&Value) -> Answer) -> Answer {
         .try_for_each(|case| check(case).map_err(|error| format!("{case}: {error}")))
 }
 
-/// A zone by name; an offset in whole hours by its name in the database, whose sign is inverted.
+/// Returns a zone by name. An offset in whole hours has a name in the database, with the opposite
+/// sign.
 fn zone(name: &Value) -> Zone {
     let name = text(name);
     match name
@@ -62,7 +63,9 @@ fn zone(name: &Value) -> Zone {
         Some(hours) => format!("Etc/GMT{:+}", -hours)
             .parse()
             .expect("an offset zone"),
-        None => name.parse().unwrap_or_else(|_| panic!("{name} is no zone")),
+        None => name
+            .parse()
+            .unwrap_or_else(|_| panic!("{name} is not a zone")),
     }
 }
 
@@ -91,7 +94,7 @@ fn grid(inputs: &Value) -> Answer {
     for offset in list(&inputs["days"]).iter().map(integer) {
         for hour in list(&inputs["hours"]).iter().map(integer) {
             for rollover in list(&inputs["rollovers"]).iter().map(integer) {
-                // Days begin at noon at the latest; with us a later rollover cannot be set.
+                // Our days begin at noon at the latest, so a later rollover is skipped.
                 let Ok(day_start) = format!("{rollover:02}:00").parse::<DayStart>() else {
                     continue;
                 };

@@ -77,7 +77,8 @@ fn quantity(value: &Value) -> Quantity {
     Quantity::from_f64(number(value)).expect("an amount")
 }
 
-/// A habit with the vector's entries, created on the first of their days or on its last.
+/// Returns a habit with the entries of the vector, created on the first of their days or on its
+/// last.
 fn habit(vector: &Value) -> Habit {
     let mut habit = Habit::new(schedule(&vector["frequency"])).created(today(vector));
     habit.target = target_of(&vector["habit"]);
@@ -106,7 +107,7 @@ fn entry(entry: &Value) -> Option<(Date, EntryKind, Quantity)> {
     }
 }
 
-/// The entries that a rule in words stands for.
+/// Returns the entries that a rule describes.
 fn generated(rule: &str, today: Date) -> Vec<(Date, EntryKind, Quantity)> {
     let ago = |days: i64| today.saturating_sub(days.days());
     let ticks = |days: Vec<i64>| {
@@ -143,7 +144,7 @@ fn streak(vector: &Value) -> Answer {
     if let Some(longest) = vector["expected_ours"]["longest"].as_u64() {
         same(&u64::from(streak.longest), &longest)?;
     }
-    // Some suites give the current streak alone, and none for 0.
+    // Some suites have only the current streak, and none for 0.
     let current = expected["current"]
         .as_u64()
         .or(expected.as_u64())
@@ -169,7 +170,7 @@ fn best_streaks(vector: &Value) -> Answer {
     let mut lengths = runs.clone();
     lengths.sort_unstable_by(|a, b| b.cmp(a));
     let shortest = lengths[expected.len() - 1];
-    // The best, newest first; of those as long as the shortest of them, the newest.
+    // The longest streaks, newest first. Of those with the shortest length, the newest are taken.
     let mut left = expected
         .iter()
         .filter(|length| **length == shortest)
@@ -244,7 +245,7 @@ fn scores(vector: &Value) -> Vec<f64> {
 fn score_series(vector: &Value) -> Answer {
     let mut newest_first = scores(vector).into_iter().rev();
     for expected in list(expected(vector)) {
-        // Before the first entry a habit has the strength with which it starts.
+        // Before its first entry a habit has its starting strength.
         close(
             newest_first.next().unwrap_or(0.0),
             expected,
@@ -329,7 +330,8 @@ fn weekly_stats(vector: &Value) -> Answer {
             ..Habit::new(Schedule::Daily).created(from)
         }
     };
-    // The suite divides by all days of the range: by ours, seen when its last day is over.
+    // The suite divides by all days of the range. With our rules this is the rate after the last
+    // day is over.
     let after = to.saturating_add(1.day());
     let expected = expected(vector);
     let mut rates = Vec::new();

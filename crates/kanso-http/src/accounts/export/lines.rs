@@ -1,4 +1,4 @@
-//! The lines of an export, page by page.
+//! The lines of an export, read page by page.
 
 use std::iter;
 
@@ -11,37 +11,38 @@ use kanso_protocol::export::{EXPORT_FORMAT, ExportLine, SessionRecord};
 use kanso_protocol::sync::Change;
 use tokio::time::timeout;
 
-use crate::answer::{self, line};
-use crate::devices::record;
+use crate::answer::{JsonLines, push_line};
+use crate::devices::device_record;
 use crate::parts::Api;
 use crate::problem::{ApiError, Code};
 
-/// An export that is being sent. It never holds more than one page.
-pub(super) struct Lines {
+/// An export that is being sent. At most one page is in memory.
+pub(super) struct ExportLines {
     api: Api,
     user: UserId,
-    stage: Stage,
+    state: ExportState,
     devices: u64,
     sessions: u64,
     records: u64,
 }
 
-enum Stage {
-    /// Nothing was sent; this is what comes before the records.
-    Beginning(Vec<u8>),
-    /// All records up to there were sent; none is none.
-    Reached(Option<Cursor>),
-    Over,
+enum ExportState {
+    /// Nothing is sent yet; has the lines before the records.
+    Begin(Vec<u8>),
+    /// The records up to this cursor are sent; `None` before the first page.
+    Records(Option<Cursor>),
+    Done,
 }
 
-impl Lines {
-    /// Reads what comes before the records.
+impl ExportLines {
+    /// Reads the account, the devices and the sessions, which come before the records.
     pub(super) async fn begin(api: &Api, user: UserId) -> Result<Self, ApiError> {
         let AccountOverview {
             account,
             sessions,
             at,
         } = api.accounts.overview(user).await?;
+        // Listing stores the last syncs that wait in memory, so it is a write.
         let list = api.devices.clone();
         let devices = api
             .to_completion(async move { list.list(user).await })
@@ -54,19 +55,19 @@ impl Lines {
         };
         let devices = devices
             .into_iter()
-            .map(|lag| ExportLine::Device(record(lag)));
+            .map(|lag| ExportLine::Device(device_record(lag)));
         let sessions = sessions.iter().map(SessionRecord::from);
         let mut text = Vec::new();
-        for one in iter::once(begin)
+        for opening in iter::once(begin)
             .chain(devices)
             .chain(sessions.map(ExportLine::Session))
         {
-            line(&mut text, &one)?;
+            push_line(&mut text, &opening)?;
         }
         Ok(Self {
             api: api.clone(),
             user,
-            stage: Stage::Beginning(text),
+            state: ExportState::Begin(text),
             devices: device_count,
             sessions: session_count,
             records: 0,
@@ -74,20 +75,25 @@ impl Lines {
     }
 
     async fn page(&mut self, after: Option<Cursor>) -> Result<Vec<u8>, ApiError> {
+        // Unlike a delta, this reads tombstones from the start: they are data of the user too.
         let reading = self.api.sync.kept(self.user, after, MAX_PAGE);
+        // The deadline layer covers only the time until the first byte, so each read needs its own
+        // limit.
         let page = timeout(self.api.options().time_limit, reading).await;
         let page = page.map_err(|_| Code::TimedOut)??;
+        // The database was restored while the export ran: two histories must not be in one file.
         let page = page.ok_or(Code::EpochChanged)?;
         let mut text = Vec::new();
         let settings = page.settings.iter().map(Change::from);
         for change in settings.chain(page.records.iter().map(Change::from)) {
             self.records += 1;
-            line(&mut text, &ExportLine::Record(Box::new(change)))?;
+            push_line(&mut text, &ExportLine::Record(Box::new(change)))?;
         }
+        // The head may move while the export runs; then the last page is the one that reaches it.
         if page.has_more() {
-            self.stage = Stage::Reached(Some(page.cursor()));
+            self.state = ExportState::Records(Some(page.cursor()));
         } else {
-            line(&mut text, &self.end(&page))?;
+            push_line(&mut text, &self.end(&page))?;
         }
         Ok(text)
     }
@@ -103,15 +109,16 @@ impl Lines {
     }
 }
 
-impl answer::Lines for Lines {
+impl JsonLines for ExportLines {
     async fn next(&mut self) -> Option<Result<Vec<u8>, ApiError>> {
-        match std::mem::replace(&mut self.stage, Stage::Over) {
-            Stage::Beginning(text) => {
-                self.stage = Stage::Reached(None);
+        // `Done` stays if an error returns early: after an error there are no more lines.
+        match std::mem::replace(&mut self.state, ExportState::Done) {
+            ExportState::Begin(text) => {
+                self.state = ExportState::Records(None);
                 Some(Ok(text))
             }
-            Stage::Reached(cursor) => Some(self.page(cursor).await),
-            Stage::Over => None,
+            ExportState::Records(cursor) => Some(self.page(cursor).await),
+            ExportState::Done => None,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Everything that is kept of a person.
+//! Export of all data of an account.
 
 mod lines;
 mod send;

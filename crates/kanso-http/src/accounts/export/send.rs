@@ -3,26 +3,26 @@ use axum::response::Response;
 use http::{HeaderValue, header};
 use kanso_protocol::export::ExportLine;
 
-use super::lines::Lines;
-use crate::answer::Lines as _;
+use super::lines::ExportLines;
+use crate::answer::JsonLines as _;
 use crate::parts::Api;
 use crate::problem::{ApiError, SIGNED_IN, problems};
 use crate::request::SignedIn;
 
 problems!(ExportProblems: SIGNED_IN);
 
-/// Export everything
+/// Export the account
 ///
-/// What a person has on the server, as lines of JSON: `begin` with the account, the devices,
-/// the sessions, every habit and entry, what was deleted as a tombstone for as long as that is
-/// kept, `end`. Without an `end` the answer was cut off.
+/// Returns all data of the account as lines of JSON: `begin` with the account, the devices, the
+/// sessions, the settings, all habits and entries, `end`. Deleted records are included as tombstones
+/// until these are purged. An answer without `end` was cut off.
 #[utoipa::path(
     get, path = "/auth/user/export", operation_id = "export_account", tag = "accounts",
     security(("bearer" = [])),
     responses(
-        (status = 200, description = "One `ExportLine` a line.", body = ExportLine,
+        (status = 200, description = "One `ExportLine` per line (NDJSON).", body = ExportLine,
             content_type = "application/x-ndjson",
-            headers(("Content-Disposition" = String, description = "A name for the file.")),
+            headers(("Content-Disposition" = String, description = "File name for the download.")),
             example = json!({
                 "type": "end", "head": 1830, "digest": "a3eb69ac60122dd5", "devices": 2,
                 "sessions": 2, "records": 1830
@@ -32,9 +32,13 @@ problems!(ExportProblems: SIGNED_IN);
 )]
 pub(in crate::accounts) async fn export(
     State(api): State<Api>,
-    who: SignedIn,
+    signed_in: SignedIn,
 ) -> Result<Response, ApiError> {
-    let mut answer = Lines::begin(&api, who.user()).await?.into_response();
+    // The first lines are read before the answer begins, so a fault here is still a problem with a
+    // status; later it can only cut the answer off.
+    let mut answer = ExportLines::begin(&api, signed_in.user())
+        .await?
+        .into_response();
     let name = HeaderValue::from_static("attachment; filename=\"kanso-export.ndjson\"");
     answer
         .headers_mut()

@@ -1,4 +1,4 @@
-//! The lines of a snapshot, piece by piece.
+//! The lines of a snapshot, read piece by piece.
 
 use kanso_application::replicas::SnapshotPosition;
 use kanso_domain::UserId;
@@ -9,30 +9,35 @@ use kanso_protocol::sync::{Change, SnapshotLine};
 use tokio::time::timeout;
 
 use super::position::token;
-use crate::answer::{self, line};
+use crate::answer::{JsonLines, push_line};
 use crate::parts::Api;
 use crate::problem::{ApiError, Code};
 
-/// A snapshot that is being sent. It never holds more than one piece.
-pub(super) struct Lines {
+/// A snapshot that is being sent. At most one piece is in memory.
+///
+/// The pieces are read one after another and not in one transaction: a slow client would keep it open
+/// for minutes. A record that changes meanwhile may be missing or newer than `began`. The client
+/// pulls with the cursor at `began` afterwards, which returns every such record.
+pub(super) struct SnapshotLines {
     api: Api,
     user: UserId,
+    /// Head when the snapshot began.
     began: Head,
-    stage: Stage,
-    /// Records so far.
+    state: SnapshotState,
+    /// Number of records sent so far.
     records: u64,
 }
 
-enum Stage {
-    /// Nothing was sent.
-    Beginning(SnapshotPosition, Option<SettingsRecord>),
-    /// So much was sent.
-    Reached(SnapshotPosition),
-    Over,
+enum SnapshotState {
+    /// Nothing is sent yet.
+    Begin(SnapshotPosition, Option<SettingsRecord>),
+    /// The records before this position are sent.
+    Records(SnapshotPosition),
+    Done,
 }
 
-impl Lines {
-    /// The lines from `position` on; the settings before all others.
+impl SnapshotLines {
+    /// Returns the lines from `position` on. The settings are sent first.
     pub(super) fn new(
         api: &Api,
         user: UserId,
@@ -43,7 +48,7 @@ impl Lines {
             api: api.clone(),
             user,
             began: position.began,
-            stage: Stage::Beginning(position, settings),
+            state: SnapshotState::Begin(position, settings),
             records: 0,
         }
     }
@@ -55,41 +60,48 @@ impl Lines {
             digest: self.began.digest.to_string(),
             cursor: format_cursor(self.began.cursor()),
         };
-        line(&mut text, &begin)?;
+        push_line(&mut text, &begin)?;
         if let Some(settings) = settings {
+            // A new device needs the zone and the start of the day before any entry.
             self.record(&mut text, Change::from(settings))?;
         }
         Ok(text)
     }
 
-    /// The next piece that has something in it, or the end.
+    /// Returns the next piece that is not empty, or the last line.
     async fn piece(&mut self, mut position: SnapshotPosition) -> Result<Vec<u8>, ApiError> {
         let mut text = Vec::new();
+        // A part can be empty, for example without recent entries; an empty piece of the body would
+        // be sent as nothing.
         while text.is_empty() {
             let reading = self.api.replicas.piece(self.user, position);
+            // The deadline layer covers only the time until the first byte, so each read needs its
+            // own limit.
             let piece = timeout(self.api.options().time_limit, reading).await;
             let piece = piece.map_err(|_| Code::TimedOut)??;
             for record in &piece.records {
                 self.record(&mut text, Change::from(record))?;
             }
             let Some(next) = piece.next else {
-                line(&mut text, &self.end(piece.head))?;
+                push_line(&mut text, &self.end(piece.head))?;
                 return Ok(text);
             };
             position = next;
         }
+        // The mark comes after the records before it: a client that stores it has them.
         let resume = token(position, self.user);
-        line(&mut text, &SnapshotLine::Mark { resume })?;
-        self.stage = Stage::Reached(position);
+        push_line(&mut text, &SnapshotLine::Mark { resume })?;
+        self.state = SnapshotState::Records(position);
         Ok(text)
     }
 
     fn record(&mut self, text: &mut Vec<u8>, change: Change) -> Result<(), ApiError> {
         self.records += 1;
-        line(text, &SnapshotLine::Record(Box::new(change)))
+        push_line(text, &SnapshotLine::Record(Box::new(change)))
     }
 
     fn end(&self, head: Head) -> SnapshotLine {
+        // With a newer head the records may be of different times, and no digest fits them.
         let is_exact = head.seq == self.began.seq;
         SnapshotLine::End {
             cursor: format_cursor(self.began.cursor()),
@@ -99,15 +111,16 @@ impl Lines {
     }
 }
 
-impl answer::Lines for Lines {
+impl JsonLines for SnapshotLines {
     async fn next(&mut self) -> Option<Result<Vec<u8>, ApiError>> {
-        match std::mem::replace(&mut self.stage, Stage::Over) {
-            Stage::Beginning(position, settings) => {
-                self.stage = Stage::Reached(position);
+        // `Done` stays if an error returns early: after an error there are no more lines.
+        match std::mem::replace(&mut self.state, SnapshotState::Done) {
+            SnapshotState::Begin(position, settings) => {
+                self.state = SnapshotState::Records(position);
                 Some(self.beginning(settings.as_ref()))
             }
-            Stage::Reached(position) => Some(self.piece(position).await),
-            Stage::Over => None,
+            SnapshotState::Records(position) => Some(self.piece(position).await),
+            SnapshotState::Done => None,
         }
     }
 }

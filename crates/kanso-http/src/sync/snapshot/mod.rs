@@ -1,4 +1,4 @@
-//! Everything at once, for a new device.
+//! Snapshots: all live records, for a device without data.
 
 mod lines;
 mod position;

@@ -1,13 +1,13 @@
-//! Where a snapshot goes on, as its reader brings it.
+//! Conversion of a resume position between its text and the use case.
 
-use kanso_application::replicas::{Part, SnapshotPosition};
+use kanso_application::replicas::{SnapshotPosition, SnapshotSection};
 use kanso_domain::UserId;
 use kanso_domain::sync::Head;
 use kanso_protocol::sync::{Resume, ResumePart};
 
 use crate::problem::{ApiError, Code};
 
-/// The token for `position`.
+/// Returns the text of `position` for the parameter `resume`.
 pub(super) fn token(position: SnapshotPosition, user: UserId) -> String {
     let resume = Resume {
         epoch: position.began.epoch,
@@ -15,17 +15,19 @@ pub(super) fn token(position: SnapshotPosition, user: UserId) -> String {
         digest: position.began.digest,
         recent_from: position.recent_from,
         part: match position.part {
-            Part::Habits => ResumePart::Habits,
-            Part::Recent => ResumePart::Recent,
-            Part::Older => ResumePart::Older,
+            SnapshotSection::Habits => ResumePart::Habits,
+            SnapshotSection::Recent => ResumePart::Recent,
+            SnapshotSection::Older => ResumePart::Older,
         },
         after: position.after,
     };
     resume.text(user)
 }
 
-/// The position that `token` names. Whether the history still is the one that it belongs to is
-/// another question; `head` stands for what is not in the token and does not matter.
+/// Parses a resume position.
+///
+/// The caller must check that the position still belongs to the history. `head` fills in the members
+/// of [`Head`] that the text does not have; a snapshot does not use them.
 pub(super) fn position(
     token: &str,
     user: UserId,
@@ -33,20 +35,21 @@ pub(super) fn position(
 ) -> Result<SnapshotPosition, ApiError> {
     let resume = Resume::parse(token, user).map_err(|_| {
         ApiError::from(Code::CursorMalformed)
-            .because("resume cannot be read; begin the snapshot anew, without it")
+            .with_detail("resume cannot be read; start the snapshot again without it")
     })?;
     Ok(SnapshotPosition {
         began: Head {
             epoch: resume.epoch,
             seq: resume.seq,
             digest: resume.digest,
+            // The floor and the time of a head are not used to read pieces, so the text omits them.
             ..head
         },
         recent_from: resume.recent_from,
         part: match resume.part {
-            ResumePart::Habits => Part::Habits,
-            ResumePart::Recent => Part::Recent,
-            ResumePart::Older => Part::Older,
+            ResumePart::Habits => SnapshotSection::Habits,
+            ResumePart::Recent => SnapshotSection::Recent,
+            ResumePart::Older => SnapshotSection::Older,
         },
         after: resume.after,
     })

@@ -1,4 +1,4 @@
-//! The event stream: a device learns at once that there is something new.
+//! Event streams: a device gets a notice of every new head at once.
 
 mod events;
 pub(super) mod open;

@@ -1,4 +1,4 @@
-//! How many event streams a person has.
+//! Slots: the number of event streams that a user may have open.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,43 +10,52 @@ use kanso_protocol::MAX_STREAMS;
 
 use crate::problem::{ApiError, Code};
 
-/// Those who have streams, and how many: on this server, and on all of them if they share a count.
+/// Open event streams per user, on this server and, if the servers share a count, on all of them.
+///
+/// The local count is exact. The shared count may lose entries if Redis restarts; then a user may have
+/// more streams for a while, but never more than the limit on one server.
 #[derive(Clone, Default)]
 pub(crate) struct StreamSlots {
-    here: Arc<Mutex<HashMap<UserId, usize>>>,
-    everywhere: Option<Arc<dyn SharedStreamSlots>>,
+    local: Arc<Mutex<HashMap<UserId, usize>>>,
+    shared: Option<Arc<dyn SharedStreamSlots>>,
 }
 
-/// A stream's right to be there. It is given back when this is dropped.
+/// The slot of one open stream. It is released on drop.
 pub(super) struct StreamSlot {
     stream_slots: StreamSlots,
     user: UserId,
-    shared: Option<Shared>,
+    shared: Option<SharedSlot>,
 }
 
-struct Shared {
+struct SharedSlot {
     stream_slots: Arc<dyn SharedStreamSlots>,
     slot: stream_slots::StreamSlot,
 }
 
 impl StreamSlots {
-    /// StreamSlots that are counted here and, if the servers have such a thing, everywhere.
-    pub(crate) fn over(everywhere: Option<Arc<dyn SharedStreamSlots>>) -> Self {
+    /// Counts streams on this server and, if given, in a count that several servers share.
+    pub(crate) fn over(shared: Option<Arc<dyn SharedStreamSlots>>) -> Self {
         Self {
-            here: Arc::default(),
-            everywhere,
+            local: Arc::default(),
+            shared,
         }
     }
 
-    /// A slot for one more stream of `user`.
+    /// Takes a slot for one more stream of `user`.
+    ///
+    /// # Errors
+    /// [`Code::TooManyStreams`] if the user has [`MAX_STREAMS`] streams open.
     pub(super) async fn take(&self, user: UserId, ids: &dyn Ids) -> Result<StreamSlot, ApiError> {
-        let mut slot = self.take_here(user)?;
-        let Some(stream_slots) = &self.everywhere else {
+        // The local count is first: it costs nothing, and it bounds the requests to Redis.
+        let mut slot = self.take_local(user)?;
+        let Some(stream_slots) = &self.shared else {
             return Ok(slot);
         };
         let stream = ids.uuid();
-        // Before it is asked for, so that it is given back also if the asking is cut off.
-        let shared = slot.shared.insert(Shared {
+        // The slot is stored before the shared count is asked. If the client disconnects during the
+        // request to Redis, this future is dropped: the slot may be taken there, and `drop` gives it
+        // back. Giving back a slot that was refused has no effect.
+        let shared = slot.shared.insert(SharedSlot {
             stream_slots: Arc::clone(stream_slots),
             slot: stream_slots::StreamSlot { user, stream },
         });
@@ -57,7 +66,7 @@ impl StreamSlots {
         }
     }
 
-    fn take_here(&self, user: UserId) -> Result<StreamSlot, ApiError> {
+    fn take_local(&self, user: UserId) -> Result<StreamSlot, ApiError> {
         let mut taken = self.lock();
         let count = taken.entry(user).or_default();
         if *count >= MAX_STREAMS {
@@ -72,15 +81,15 @@ impl StreamSlots {
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<UserId, usize>> {
-        // Every change is complete in itself, so a panic elsewhere leaves nothing half done.
-        self.here.lock().unwrap_or_else(PoisonError::into_inner)
+        // No code that can panic runs between two steps of a change, so a poisoned map is consistent.
+        self.local.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl StreamSlot {
-    /// Says that the stream is still there.
+    /// Renews the shared slot. Without a renewal it expires, in case this server has crashed.
     pub(super) fn renew(&self) {
-        if let Some(Shared { stream_slots, slot }) = &self.shared {
+        if let Some(SharedSlot { stream_slots, slot }) = &self.shared {
             stream_slots.renew(*slot);
         }
     }
@@ -88,12 +97,13 @@ impl StreamSlot {
 
 impl Drop for StreamSlot {
     fn drop(&mut self) {
-        if let Some(Shared { stream_slots, slot }) = &self.shared {
+        if let Some(SharedSlot { stream_slots, slot }) = &self.shared {
             stream_slots.give_back(*slot);
         }
         let mut taken = self.stream_slots.lock();
         if let Some(count) = taken.get_mut(&self.user) {
             *count -= 1;
+            // Users without streams must not stay in the map, which would only grow.
             if *count == 0 {
                 taken.remove(&self.user);
             }
@@ -112,7 +122,7 @@ mod tests {
         UserId::new(Uuid::from_u128(number))
     }
 
-    /// StreamSlots of which other servers have taken some.
+    /// A shared count in which other servers have taken some slots.
     #[derive(Default)]
     struct Fleet {
         others: usize,
@@ -141,33 +151,37 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_seat_is_free_again_when_its_stream_is_gone() {
+    async fn slot_is_free_again_when_its_stream_ends() {
         let (stream_slots, ids) = (StreamSlots::default(), SequentialIds::default());
-        let mut held = Vec::new();
+        let mut slots = Vec::new();
         for _ in 0..MAX_STREAMS {
-            held.push(stream_slots.take(user(1), &ids).await.unwrap());
+            slots.push(stream_slots.take(user(1), &ids).await.unwrap());
         }
         assert!(stream_slots.take(user(1), &ids).await.is_err());
         assert!(stream_slots.take(user(2), &ids).await.is_ok());
-        held.pop();
+        slots.pop();
         assert!(stream_slots.take(user(1), &ids).await.is_ok());
-        drop(held);
+        drop(slots);
         assert!(stream_slots.lock().is_empty());
     }
 
     #[tokio::test]
-    async fn streams_on_other_servers_take_seats_too() {
+    async fn streams_on_other_servers_take_slots_too() {
         let fleet = Arc::new(Fleet {
             others: MAX_STREAMS - 1,
             ..Fleet::default()
         });
         let stream_slots = StreamSlots::over(Some(fleet.clone()));
         let ids = SequentialIds::default();
-        let held = stream_slots.take(user(1), &ids).await.unwrap();
-        held.renew();
+        let slot = stream_slots.take(user(1), &ids).await.unwrap();
+        slot.renew();
         assert!(stream_slots.take(user(1), &ids).await.is_err());
-        assert_eq!(fleet.ours.lock().unwrap().len(), 1, "only the one that is");
-        drop(held);
+        assert_eq!(
+            fleet.ours.lock().unwrap().len(),
+            1,
+            "the refused stream has no slot"
+        );
+        drop(slot);
         assert!(fleet.ours.lock().unwrap().is_empty());
         assert!(stream_slots.lock().is_empty());
         assert!(stream_slots.take(user(1), &ids).await.is_ok());

@@ -13,9 +13,9 @@ problems!(TicketProblems: SIGNED_IN);
 
 /// Get a ticket for the event stream
 ///
-/// For a browser, whose event source cannot send the header `Authorization`: `GET /sync/stream`
-/// takes the ticket as a parameter instead. It is good once and for a minute, so it does not matter
-/// that addresses end up in logs. It opens streams and nothing else.
+/// For browsers: `EventSource` cannot send the header `Authorization`, so `GET /sync/stream` takes a
+/// ticket as a parameter instead. A ticket can be used once within 60 seconds, so a URL in a log of a
+/// proxy is harmless. It opens an event stream and gives no other access.
 #[utoipa::path(
     post, path = "/sync/stream/ticket", operation_id = "get_stream_ticket", tag = "sync",
     security(("bearer" = [])),
@@ -28,6 +28,7 @@ pub(in crate::sync) async fn ticket(
     State(api): State<Api>,
     SignedIn(identity): SignedIn,
 ) -> Response {
+    // 201 without `Location`: a ticket is a secret and has no URL.
     let ticket = TicketResponse {
         ticket: api.tickets.issue(identity).await,
         expires_in: TICKET_SECONDS,

@@ -14,11 +14,11 @@ fn from(current: &str, new: &str) -> Value {
 }
 
 #[tokio::test]
-async fn this_session_goes_on_and_every_other_ends() {
+async fn current_session_continues_and_all_others_end() {
     let app = App::start().await;
-    let phone = app.person().await;
+    let phone = app.user().await;
     let tokens = log_in(&app, &phone.email, OLD).await.expect(200);
-    let tablet = app.person_with(&tokens);
+    let tablet = app.user_with(&tokens);
     phone
         .put("/auth/password", &from(OLD, NEW))
         .await
@@ -36,11 +36,11 @@ async fn this_session_goes_on_and_every_other_ends() {
     log_in(&app, &phone.email, NEW).await.expect(200);
 }
 
-/// The answer was lost: the same again is the same.
+/// The response was lost, and the client retries.
 #[tokio::test]
-async fn a_change_that_is_sent_again_is_no_mistake() {
+async fn retried_password_change_succeeds() {
     let app = App::start().await;
-    let phone = app.person().await;
+    let phone = app.user().await;
     for _ in 0..7 {
         phone
             .put("/auth/password", &from(OLD, NEW))
@@ -51,9 +51,9 @@ async fn a_change_that_is_sent_again_is_no_mistake() {
 }
 
 #[tokio::test]
-async fn whoever_does_not_know_the_password_changes_nothing() {
+async fn wrong_current_password_changes_nothing() {
     let app = App::start().await;
-    let phone = app.person().await;
+    let phone = app.user().await;
     let tokens = log_in(&app, &phone.email, OLD).await.expect(200);
     let endless = "x".repeat(257);
     for guess in ["", "not this one", &endless] {
@@ -62,16 +62,16 @@ async fn whoever_does_not_know_the_password_changes_nothing() {
     }
     // Each request was two guesses.
     app.clock.advance(1);
-    assert!(is_valid(&app.person_with(&tokens)).await);
+    assert!(is_valid(&app.user_with(&tokens)).await);
     log_in(&app, &phone.email, OLD).await.expect(200);
 }
 
-/// Whoever found a phone unlocked guesses no faster than somebody without it: a request tells of two
-/// passwords whether they are right.
+/// A thief of an unlocked phone must not guess faster than without it: a request reveals of two
+/// passwords if they are correct.
 #[tokio::test]
-async fn guesses_count_together_with_those_of_log_ins() {
+async fn guesses_count_together_with_failed_logins() {
     let app = App::start().await;
-    let phone = app.person().await;
+    let phone = app.user().await;
     for nth in 0..3 {
         let guess = format!("guess number {nth}");
         if nth % 2 == 0 {
@@ -93,9 +93,9 @@ async fn guesses_count_together_with_those_of_log_ins() {
 }
 
 #[tokio::test]
-async fn a_new_password_is_judged_as_a_first_one() {
+async fn new_password_has_the_rules_of_registration() {
     let app = App::start().await;
-    let phone = app.person().await;
+    let phone = app.user().await;
     for bad in ["1234567", "password123", &"x".repeat(257)] {
         let refused = phone.put("/auth/password", &from(OLD, bad)).await;
         refused.invalid(422, &["/new_password"]);
@@ -115,11 +115,11 @@ async fn a_new_password_is_judged_as_a_first_one() {
     log_in(&app, &phone.email, OLD).await.expect(200);
 }
 
-/// Passwords are checked for a while, in which another one may be chosen.
+/// The check of a password takes time, in which the password may be changed.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_log_in_with_the_old_password_outlives_the_change() {
+async fn no_login_with_the_old_password_outlives_the_change() {
     let app = App::start().await;
-    let phone = app.person().await;
+    let phone = app.user().await;
     let attempts = join_all((0..6).map(|_| log_in(&app, &phone.email, OLD)));
     let password = from(OLD, NEW);
     let (attempts, changed) = join(
@@ -130,7 +130,7 @@ async fn no_log_in_with_the_old_password_outlives_the_change() {
     changed.expect(204);
     for attempt in attempts {
         if attempt.status == 200 {
-            assert!(!is_valid(&app.person_with(&attempt.json())).await);
+            assert!(!is_valid(&app.user_with(&attempt.json())).await);
         }
     }
     assert!(is_valid(&phone).await);

@@ -8,45 +8,38 @@ use super::{is_valid, refresh};
 use crate::support::App;
 
 #[tokio::test]
-async fn a_lost_refresh_answer_can_be_asked_for_again() {
+async fn lost_refresh_response_can_be_retried() {
     let app = App::start().await;
-    let person = app.person().await;
-    let first = refresh(&app, &person.refresh_token).await.expect(200);
-    assert_ne!(first["refresh_token"], person.refresh_token);
+    let user = app.user().await;
+    let first = refresh(&app, &user.refresh_token).await.expect(200);
+    assert_ne!(first["refresh_token"], user.refresh_token);
     app.clock.advance(60);
-    let again = refresh(&app, &person.refresh_token).await.expect(200);
+    let again = refresh(&app, &user.refresh_token).await.expect(200);
     assert_eq!(again["refresh_token"], first["refresh_token"]);
-    assert!(is_valid(&app.person_with(&again)).await);
+    assert!(is_valid(&app.user_with(&again)).await);
 }
 
 #[tokio::test]
 async fn a_refresh_token_used_again_later_ends_the_session() {
     let app = App::start().await;
-    let person = app.person().await;
-    let next = refresh(&app, &person.refresh_token).await.expect(200);
+    let user = app.user().await;
+    let next = refresh(&app, &user.refresh_token).await.expect(200);
     app.clock.advance(61);
-    refresh(&app, &person.refresh_token)
+    refresh(&app, &user.refresh_token)
         .await
         .refused(401, "invalid_refresh_token");
     let successor = next["refresh_token"].as_str().expect("a token");
     refresh(&app, successor)
         .await
         .refused(401, "invalid_refresh_token");
-    assert!(!is_valid(&app.person_with(&next)).await);
+    assert!(!is_valid(&app.user_with(&next)).await);
 }
 
 #[tokio::test]
-async fn what_is_no_refresh_token_is_refused() {
+async fn malformed_refresh_token_is_refused() {
     let app = App::start().await;
-    let person = app.person().await;
-    for token in [
-        "",
-        "kr1_",
-        "nonsense",
-        &person.token,
-        "\0",
-        &"x".repeat(5000),
-    ] {
+    let user = app.user().await;
+    for token in ["", "kr1_", "nonsense", &user.token, "\0", &"x".repeat(5000)] {
         refresh(&app, token)
             .await
             .refused(401, "invalid_refresh_token");
@@ -56,19 +49,19 @@ async fn what_is_no_refresh_token_is_refused() {
 #[tokio::test]
 async fn an_access_token_runs_out_and_its_session_does_not() {
     let app = App::start().await;
-    let person = app.person().await;
+    let user = app.user().await;
     app.clock.advance(15 * 60 - 1);
-    assert!(is_valid(&person).await);
+    assert!(is_valid(&user).await);
     app.clock.advance(60);
-    assert!(!is_valid(&person).await);
-    let tokens = refresh(&app, &person.refresh_token).await.expect(200);
-    assert!(is_valid(&app.person_with(&tokens)).await);
+    assert!(!is_valid(&user).await);
+    let tokens = refresh(&app, &user.refresh_token).await.expect(200);
+    assert!(is_valid(&app.user_with(&tokens)).await);
 }
 
 #[tokio::test]
 async fn logging_out_ends_this_session_at_once_and_no_other() {
     let app = App::start().await;
-    let phone = app.person().await;
+    let phone = app.user().await;
     let laptop = app.log_in(&phone.email).await;
     phone.call(Method::POST, "/auth/logout").await.expect(204);
     assert!(!is_valid(&phone).await);
@@ -81,21 +74,21 @@ async fn logging_out_ends_this_session_at_once_and_no_other() {
 #[tokio::test]
 async fn only_a_good_bearer_token_is_accepted() {
     let app = App::start().await;
-    let person = app.person().await;
-    let cut = &person.token[..person.token.len() - 2];
-    let good = format!("Bearer {}", person.token);
+    let user = app.user().await;
+    let cut = &user.token[..user.token.len() - 2];
+    let good = format!("Bearer {}", user.token);
     app.get("/api/v1/auth/validate")
         .await
         .refused(401, "unauthorized");
     for (header, status) in [
         (&*good, 200),
-        (&format!("bearer {}", person.token), 200),
-        (&person.token, 401),
+        (&format!("bearer {}", user.token), 200),
+        (&user.token, 401),
         ("Bearer", 401),
         ("Bearer ", 401),
         ("Basic YTpi", 401),
         (&format!("Bearer {cut}"), 401),
-        (&format!("Bearer {}", person.refresh_token), 401),
+        (&format!("Bearer {}", user.refresh_token), 401),
         ("Bearer eyJhbGciOiJub25lIn0.e30.", 401),
         (&format!("{good}, {good}"), 401),
     ] {
@@ -104,7 +97,7 @@ async fn only_a_good_bearer_token_is_accepted() {
             .header("authorization", header);
         assert_eq!(call.await.status, status, "{header}");
     }
-    let twice = person
+    let twice = user
         .get("/auth/validate")
         .header("authorization", &good)
         .await;
@@ -119,7 +112,7 @@ async fn a_change_of_keys_leaves_access_tokens_good_while_the_old_one_is_named()
         "1e-new-9d8c7b6a5f4e3d2c1b0a9f8e-02",
     );
     let app = App::with(|config| config.signing = Signing::Secret(secret(old))).await;
-    let person = app.person().await;
+    let user = app.user().await;
     let app = app
         .restarted_with(|config| {
             config.signing = Signing::Secret(secret(new));
@@ -129,12 +122,12 @@ async fn a_change_of_keys_leaves_access_tokens_good_while_the_old_one_is_named()
             };
         })
         .await;
-    let again = |app: &App| crate::support::Person {
+    let again = |app: &App| crate::support::TestUser {
         base: format!("{}/api/v1", app.url()),
-        ..person.clone()
+        ..user.clone()
     };
     assert!(is_valid(&again(&app)).await);
-    let refreshed = refresh(&app, &person.refresh_token).await.expect(200);
+    let refreshed = refresh(&app, &user.refresh_token).await.expect(200);
     let app = app
         .restarted_with(|config| config.signing = Signing::Secret(secret(new)))
         .await;
@@ -142,5 +135,5 @@ async fn a_change_of_keys_leaves_access_tokens_good_while_the_old_one_is_named()
         !is_valid(&again(&app)).await,
         "the old key is named no more"
     );
-    assert!(is_valid(&app.person_with(&refreshed)).await);
+    assert!(is_valid(&app.user_with(&refreshed)).await);
 }

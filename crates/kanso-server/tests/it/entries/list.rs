@@ -1,4 +1,4 @@
-//! The list, its filter, and what changed.
+//! The list of entries, its filter, and changes since an instant.
 
 use serde_json::{Value, json};
 
@@ -8,8 +8,8 @@ use crate::support::{App, new_id};
 #[tokio::test]
 async fn the_list_is_filtered_and_reaches_back_thirty_days() {
     let app = App::start().await;
-    let person = app.person().await;
-    let (read, run) = (person.habit("Read").await, person.habit("Run").await);
+    let user = app.user().await;
+    let (read, run) = (user.habit("Read").await, user.habit("Run").await);
     for (habit, date) in [
         (&read, "2026-11-22T20:00:00Z"),
         (&read, "2026-11-01"),
@@ -18,7 +18,7 @@ async fn the_list_is_filtered_and_reaches_back_thirty_days() {
         (&read, "2026-01-01"),
     ] {
         create(
-            &person,
+            &user,
             habit,
             &json!({"completion_date": date, "notes": date}),
         )
@@ -55,7 +55,7 @@ async fn the_list_is_filtered_and_reaches_back_thirty_days() {
             &["2026-10-24", "2026-10-23"],
         ),
     ] {
-        let list = person.get(&format!("/entries{query}")).await.expect(200);
+        let list = user.get(&format!("/entries{query}")).await.expect(200);
         assert_eq!(notes(&list), expected, "{query}");
     }
 }
@@ -63,7 +63,7 @@ async fn the_list_is_filtered_and_reaches_back_thirty_days() {
 #[tokio::test]
 async fn parameters_are_read_strictly() {
     let app = App::start().await;
-    let person = app.person().await;
+    let user = app.user().await;
     for (query, pointers) in [
         ("?from=yesterday", &["/from"] as &[_]),
         (
@@ -81,7 +81,7 @@ async fn parameters_are_read_strictly() {
         ("/sync?last_sync=2026-11-22T00:00:00Z", &["/last_sync"]),
         ("/sync?since=now", &["/since"]),
     ] {
-        let answer = person.get(&format!("/entries{query}")).await;
+        let answer = user.get(&format!("/entries{query}")).await;
         answer.refused(400, "invalid_parameter");
         answer.invalid(400, pointers);
     }
@@ -90,28 +90,27 @@ async fn parameters_are_read_strictly() {
 #[tokio::test]
 async fn changes_since_the_last_answer_are_exact() {
     let app = App::start().await;
-    let person = app.person().await;
-    let (read, run) = (person.habit("Read").await, person.habit("Run").await);
-    let edited = create(&person, &read, &json!({"notes": "edited"})).await;
-    let deleted = create(&person, &read, &json!({"notes": "deleted"})).await;
-    create(&person, &run, &json!({"notes": "implied"})).await;
-    let first = person.get("/entries/sync").await.expect(200);
+    let user = app.user().await;
+    let (read, run) = (user.habit("Read").await, user.habit("Run").await);
+    let edited = create(&user, &read, &json!({"notes": "edited"})).await;
+    let deleted = create(&user, &read, &json!({"notes": "deleted"})).await;
+    create(&user, &run, &json!({"notes": "implied"})).await;
+    let first = user.get("/entries/sync").await.expect(200);
     assert_eq!(notes(&first["changes"]), ["edited", "deleted", "implied"]);
 
-    person
-        .put(&path(&edited), &json!({"version": 1, "value": 7}))
+    user.put(&path(&edited), &json!({"version": 1, "value": 7}))
         .await
         .expect(200);
-    person.delete(&path(&deleted)).await.expect(204);
+    user.delete(&path(&deleted)).await.expect(204);
     let run_path = format!("/habits/{}", run["id"].as_str().expect("an id"));
-    person.delete(&run_path).await.expect(204);
+    user.delete(&run_path).await.expect(204);
     for token in [&first["timestamp"], &first["cursor"]] {
         let query = format!("/entries/sync?since={}", token.as_str().expect("a text"));
-        let delta = person.get(&query).await.expect(200);
+        let delta = user.get(&query).await.expect(200);
         assert_eq!(notes(&delta["changes"]), ["edited", "deleted"]);
         assert_eq!(delta["changes"][0]["value"], 7);
         assert!(delta["changes"][1]["deleted_at"].is_string());
     }
-    let anew = person.get("/entries/sync").await.expect(200);
-    assert_eq!(notes(&anew["changes"]), ["edited"]);
+    let full = user.get("/entries/sync").await.expect(200);
+    assert_eq!(notes(&full["changes"]), ["edited"]);
 }

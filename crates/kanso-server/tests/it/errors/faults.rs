@@ -1,4 +1,4 @@
-//! What a client is told when the machine is broken: that it is, and no more.
+//! Responses of a server with a broken storage: they do not reveal the cause.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use tower::ServiceExt as _;
 
 use crate::support::{Broken, broken_server};
 
-/// What a server on a broken storage answers: status, `Retry-After` and body.
+/// Returns the response of a server with a broken storage: status, `Retry-After` and body.
 async fn ask(broken: Broken, method: Method, path: &str) -> (u16, String, Value) {
     let (router, token, _) = broken_server(broken);
     ask_it(router, &token, method, path).await
@@ -52,7 +52,7 @@ async fn ask_it(router: Router, token: &str, method: Method, path: &str) -> (u16
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_fault_is_told_and_its_cause_is_not() {
+async fn fault_is_reported_without_its_cause() {
     for (broken, status, code, retry_after) in [
         (Broken::Away, 503, "unavailable", "5"),
         (Broken::Corrupt, 500, "internal", ""),
@@ -87,7 +87,7 @@ async fn a_fault_is_told_and_its_cause_is_not() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_takes_thirty_seconds_at_most() {
+async fn response_takes_at_most_thirty_seconds() {
     let started = Instant::now();
     ask(Broken::Hanging, Method::GET, "/api/v1/habits").await;
     assert_eq!(
@@ -97,7 +97,7 @@ async fn an_answer_takes_thirty_seconds_at_most() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_change_goes_on_when_nobody_waits_for_it_any_more() {
+async fn change_completes_after_its_client_disconnected() {
     for (method, running) in [(Method::GET, 0), (Method::POST, 1)] {
         let (router, token, writes) = broken_server(Broken::Hanging);
         let asking = ask_it(router, &token, method, "/api/v1/habits");

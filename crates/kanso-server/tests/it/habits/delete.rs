@@ -8,28 +8,27 @@ use crate::support::{App, new_id};
 #[tokio::test]
 async fn a_deleted_habit_is_a_tombstone() {
     let app = App::start().await;
-    let person = app.person().await;
-    let habit = person.habit("Read").await;
+    let user = app.user().await;
+    let habit = user.habit("Read").await;
     let path = path(&habit);
     for _ in 0..2 {
-        let answer = person.delete(&path).await;
+        let answer = user.delete(&path).await;
         answer.expect(204);
         assert!(answer.body.is_empty());
     }
-    person.get(&path).await.refused(404, "habit_not_found");
+    user.get(&path).await.refused(404, "habit_not_found");
     let change = json!({"version": 2, "title": "Write"});
-    person
-        .put(&path, &change)
+    user.put(&path, &change)
         .await
         .refused(404, "habit_not_found");
     let never = format!("/habits/{}", new_id());
-    person.delete(&never).await.refused(404, "habit_not_found");
+    user.delete(&never).await.refused(404, "habit_not_found");
 }
 
 #[tokio::test]
-async fn a_delete_may_say_which_version_it_builds_on() {
+async fn delete_may_name_the_version_that_it_builds_on() {
     let app = App::start().await;
-    let person = app.person().await;
+    let user = app.user().await;
     for (query, header, status, code) in [
         ("", None, 204, ""),
         ("?version=1", None, 204, ""),
@@ -44,8 +43,8 @@ async fn a_delete_may_say_which_version_it_builds_on() {
         ("?force=true", None, 400, "invalid_parameter"),
         ("", Some("W/\"1\""), 412, "precondition_failed"),
     ] {
-        let habit = person.habit("Read").await;
-        let mut call = person.delete(&format!("{}{query}", path(&habit)));
+        let habit = user.habit("Read").await;
+        let mut call = user.delete(&format!("{}{query}", path(&habit)));
         if let Some(header) = header {
             call = call.header("if-match", header);
         }

@@ -1,4 +1,4 @@
-//! Changes, and the version that they build on.
+//! Updates, and the version that they build on.
 
 use futures::future::join_all;
 use serde_json::json;
@@ -6,11 +6,11 @@ use serde_json::json;
 use super::path;
 use crate::support::{App, new_id};
 
-/// A habit of version 2 is updated with a body version and an `If-Match`.
+/// Updates a habit of version 2 with a body version and an `If-Match`.
 #[tokio::test]
-async fn a_change_says_which_version_it_builds_on() {
+async fn update_names_the_version_that_it_builds_on() {
     let app = App::start().await;
-    let person = app.person().await;
+    let user = app.user().await;
     for (version, header, status, code) in [
         (Some(2), None, 200, ""),
         (None, Some("\"2\""), 200, ""),
@@ -32,14 +32,14 @@ async fn a_change_says_which_version_it_builds_on() {
         (None, None, 428, "version_required"),
         (Some(0), None, 422, "invalid"),
     ] {
-        let habit = person.habit("Read").await;
+        let habit = user.habit("Read").await;
         let put = json!({"version": 1, "icon": "book"});
-        let stored = person.put(&path(&habit), &put).await.expect(200);
+        let stored = user.put(&path(&habit), &put).await.expect(200);
         let mut body = json!({"title": "Write"});
         if let Some(version) = version {
             body["version"] = version.into();
         }
-        let mut call = person.put(&path(&habit), &body);
+        let mut call = user.put(&path(&habit), &body);
         if let Some(header) = header {
             call = call.header("if-match", header);
         }
@@ -58,17 +58,17 @@ async fn a_change_says_which_version_it_builds_on() {
             );
             assert_eq!(answer.header("etag"), "\"2\"");
         }
-        assert_eq!(person.get(&path(&habit)).await.expect(200), stored);
+        assert_eq!(user.get(&path(&habit)).await.expect(200), stored);
     }
 }
 
 #[tokio::test]
-async fn a_change_that_changes_nothing_is_no_conflict_and_no_version() {
+async fn update_without_a_change_makes_no_conflict_and_no_version() {
     let app = App::start().await;
-    let person = app.person().await;
-    let habit = person.habit("Read").await;
+    let user = app.user().await;
+    let habit = user.habit("Read").await;
     for version in [1, 7] {
-        let same = person
+        let same = user
             .put(&path(&habit), &json!({"version": version, "title": "Read"}))
             .await;
         assert_eq!(same.expect(200), habit);
@@ -76,11 +76,11 @@ async fn a_change_that_changes_nothing_is_no_conflict_and_no_version() {
 }
 
 #[tokio::test]
-async fn what_is_left_out_stays_and_null_clears() {
+async fn omitted_members_stay_and_null_clears() {
     let app = App::start().await;
-    let person = app.person().await;
+    let user = app.user().await;
     let body = json!({"title": "Read", "reminder_time": "21:30", "end_date": "2027-01-01", "weekdays": [1]});
-    let mut expected = person.post("/habits", &body).await.expect(201);
+    let mut expected = user.post("/habits", &body).await.expect(201);
     let path = path(&expected);
     for (version, change, member) in [
         (
@@ -96,15 +96,15 @@ async fn what_is_left_out_stays_and_null_clears() {
         (3, json!({"version": 3, "archived_at": null}), "archived_at"),
     ] {
         let call = if version == 1 {
-            person.patch(&path, &change)
+            user.patch(&path, &change)
         } else {
-            person.put(&path, &change)
+            user.put(&path, &change)
         };
         let changed = call.await.expect(200);
         expected[member] = change[member].clone();
         expected["version"] = json!(version + 1);
         expected["updated_at"] = changed["updated_at"].clone();
-        // Put away and brought back on one day, a habit was not away.
+        // Archived and unarchived on one day, a habit has no archived day.
         expected["archived_spans"] = match version {
             2 => json!([{"from": "2026-11-22", "until": null}]),
             _ => json!([]),
@@ -120,18 +120,18 @@ async fn what_is_left_out_stays_and_null_clears() {
         (json!({"version": 4, "id": new_id()}), "/id"),
         (json!({"version": "4", "title": "x"}), "/version"),
     ] {
-        person.put(&path, &change).await.invalid(422, &[pointer]);
+        user.put(&path, &change).await.invalid(422, &[pointer]);
     }
 }
 
 #[tokio::test]
-async fn of_twelve_racing_changes_of_one_version_one_wins() {
+async fn one_of_twelve_concurrent_updates_wins() {
     let app = App::start().await;
-    let person = app.person().await;
-    let habit = person.habit("Read").await;
+    let user = app.user().await;
+    let habit = user.habit("Read").await;
     let put = async |number: usize| {
         let body = json!({"version": 1, "title": format!("racer {number}")});
-        person.put(&path(&habit), &body).await
+        user.put(&path(&habit), &body).await
     };
     let answers = join_all((0..12).map(put)).await;
     let won: Vec<_> = answers
@@ -143,5 +143,5 @@ async fn of_twelve_racing_changes_of_one_version_one_wins() {
     for lost in answers.iter().filter(|answer| answer.status != 200) {
         assert_eq!(lost.refused(409, "conflict")["record"], stored);
     }
-    assert_eq!(person.get(&path(&habit)).await.expect(200), stored);
+    assert_eq!(user.get(&path(&habit)).await.expect(200), stored);
 }

@@ -1,4 +1,4 @@
-//! The same for HTTP/2, whose connections talk between requests.
+//! The same for HTTP/2, whose peers send frames between requests.
 
 use axum::http::Request;
 use h2::client::SendRequest;
@@ -6,10 +6,32 @@ use tokio::task::JoinHandle;
 
 use super::*;
 
-/// A connection whose preface and settings have been exchanged. The handle ends with it.
-async fn connect(server: &Server) -> (SendRequest<Bytes>, JoinHandle<Result<(), h2::Error>>) {
-    let client = server.connect().await;
-    let (requests, connection) = h2::client::handshake(client.0).await.expect("a handshake");
+type Connection = (SendRequest<Bytes>, JoinHandle<Result<(), h2::Error>>);
+
+/// Connects and exchanges preface and settings. The task ends with the connection.
+async fn connect(server: &Server) -> Connection {
+    handshake(server.connect().await.0).await
+}
+
+/// Connects like [`connect`], but the first bytes of the preface arrive alone.
+async fn connect_with_split_preface(server: &Server) -> Connection {
+    let mut server_side = server.connect().await.0;
+    let (client_side, mut proxy) = tokio::io::duplex(64 * 1024);
+    tokio::spawn(async move {
+        let mut start = [0; 2];
+        proxy.read_exact(&mut start).await.expect("a preface");
+        server_side
+            .write_all(&start)
+            .await
+            .expect("the server reads");
+        settle().await;
+        let _ = tokio::io::copy_bidirectional(&mut proxy, &mut server_side).await;
+    });
+    handshake(client_side).await
+}
+
+async fn handshake(stream: DuplexStream) -> Connection {
+    let (requests, connection) = h2::client::handshake(stream).await.expect("a handshake");
     let connection = tokio::spawn(connection);
     settle().await;
     (requests, connection)
@@ -29,7 +51,7 @@ async fn get(requests: &mut SendRequest<Bytes>, path: &str) -> Result<String, h2
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_connection_without_a_request_is_closed() {
+async fn http2_connection_without_a_request_is_closed() {
     let server = Server::with_defaults();
     let (_requests, connection) = connect(&server).await;
     let _ = connection.await.expect("no panic");
@@ -37,7 +59,7 @@ async fn a_connection_without_a_request_is_closed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_idle_connection_may_rest_but_not_for_ever() {
+async fn idle_http2_connection_is_closed_after_the_idle_limit() {
     let server = Server::with_defaults();
     let (mut requests, connection) = connect(&server).await;
     assert_eq!(get(&mut requests, "/").await.expect("a response"), "hello");
@@ -46,12 +68,22 @@ async fn an_idle_connection_may_rest_but_not_for_ever() {
     connection
         .await
         .expect("no panic")
-        .expect("it is asked to leave, not cut off");
+        .expect("GOAWAY, not a reset");
     assert_eq!(server.seconds(), 60 + 75);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_running_request_is_answered_and_then_the_connection_ends() {
+async fn split_preface_does_not_shorten_the_idle_limit() {
+    let server = Server::with_defaults();
+    let (mut requests, connection) = connect_with_split_preface(&server).await;
+    assert_eq!(get(&mut requests, "/").await.expect("a response"), "hello");
+    // The proxy ends with the connection, maybe with an error.
+    let _ = connection.await.expect("no panic");
+    assert_eq!(server.seconds(), 75);
+}
+
+#[tokio::test(start_paused = true)]
+async fn running_request_is_answered_before_the_connection_ends() {
     let server = Server::with_defaults();
     let (mut requests, connection) = connect(&server).await;
     let mut other = requests.clone();
@@ -64,13 +96,13 @@ async fn a_running_request_is_answered_and_then_the_connection_ends() {
     connection
         .await
         .expect("no panic")
-        .expect("it is asked to leave, not cut off");
+        .expect("GOAWAY, not a reset");
     server.running.stopped().await;
     assert_eq!(server.started.elapsed().as_secs(), 10);
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_idle_connection_does_not_hold_the_shutdown() {
+async fn idle_connection_does_not_delay_the_shutdown() {
     let server = Server::with_defaults();
     let (mut requests, _connection) = connect(&server).await;
     get(&mut requests, "/").await.expect("a response");

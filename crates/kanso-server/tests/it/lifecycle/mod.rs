@@ -1,7 +1,7 @@
-//! Connections that cannot be held and a shutdown that has an end.
+//! Deadlines of connections, and the shutdown.
 //!
-//! In memory, on a clock that moves by itself when nobody has anything to do: the real time-outs,
-//! in no time.
+//! In memory, on a paused clock that advances when all tasks are idle: the real time-outs,
+//! without real waits.
 
 mod http2;
 mod shutdown;
@@ -17,7 +17,9 @@ use axum::body::{Body, Bytes};
 use axum::extract::ConnectInfo;
 use axum::http::StatusCode;
 use axum::routing::{get, post};
-use kanso_server::lifecycle::{DrainPlan, Ending, Limits, Listener, Running, Site, Stages};
+use kanso_server::lifecycle::{
+    Components, DrainPlan, Limits, Listener, Running, Shutdown, StopReason,
+};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
@@ -29,7 +31,7 @@ const PEER: SocketAddr = SocketAddr::new(
     4711,
 );
 
-/// A router with the handlers that these tests need.
+/// Returns a router with the handlers of these tests.
 fn router() -> Router {
     Router::new()
         .route("/", get(|| async { "hello" }))
@@ -52,7 +54,7 @@ fn router() -> Router {
         .route("/echo", post(echo))
 }
 
-/// A stream that says something every forty seconds, three times.
+/// Streams a word every forty seconds, three times.
 async fn rare() -> Body {
     let words = futures::stream::unfold(0, async |said| {
         sleep(Duration::from_secs(40)).await;
@@ -97,19 +99,19 @@ struct Server {
 impl Server {
     fn start(limits: Limits, plan: DrainPlan) -> Self {
         let (wire, listener) = mpsc::channel(64);
-        let (stages, writes, workers) = (Stages::new(), TaskTracker::new(), TaskTracker::new());
+        let (shutdown, writes, workers) = (Shutdown::new(), TaskTracker::new(), TaskTracker::new());
         let storage_closed = CancellationToken::new();
         let close = storage_closed.clone();
         let storage_broken = CancellationToken::new();
-        let site = Site {
+        let components = Components {
             router: router(),
-            stages,
+            shutdown,
             writes: writes.clone(),
             workers: workers.clone(),
             broken: Box::pin(storage_broken.clone().cancelled_owned()),
             close_storage: Box::pin(async move { close.cancel() }),
         };
-        let running = Running::start(site, (Wire(listener), PEER), limits, plan);
+        let running = Running::start(components, (Wire(listener), PEER), limits, plan);
         Self {
             running,
             wire,
@@ -131,7 +133,7 @@ impl Server {
         Client(ours)
     }
 
-    /// A connection that has sent `bytes`, and a server that has read them.
+    /// Connects, sends `bytes` and waits until the server has read them.
     async fn sent(&self, bytes: &str) -> Client {
         let mut client = self.connect().await;
         client.send(bytes).await;
@@ -144,7 +146,7 @@ impl Server {
     }
 }
 
-/// Lets every task run until it has nothing left to do.
+/// Runs all tasks until they are idle.
 async fn settle() {
     sleep(Duration::from_millis(1)).await;
 }
@@ -159,15 +161,15 @@ impl Client {
             .expect("the server reads");
     }
 
-    /// Everything until the server closes the connection.
+    /// Reads until the server closes the connection.
     async fn rest(&mut self) -> String {
         let mut bytes = Vec::new();
-        // A connection that is cut may end in an error; what came before it counts.
+        // A cut connection may end in an error; the bytes before it count.
         let _ = self.0.read_to_end(&mut bytes).await;
         String::from_utf8(bytes).expect("UTF-8")
     }
 
-    /// One response whose body ends in `end`.
+    /// Reads one response whose body ends in `end`.
     async fn response(&mut self, end: &str) -> String {
         let mut text = String::new();
         while !text.ends_with(end) {
@@ -197,7 +199,7 @@ async fn a_handler_knows_its_peer() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn over_the_limit_a_connection_waits_its_turn() {
+async fn connection_over_the_limit_waits() {
     let limits = Limits {
         connections: 1,
         ..Limits::default()
@@ -208,15 +210,11 @@ async fn over_the_limit_a_connection_waits_its_turn() {
     first.response("hello").await;
     assert_eq!(server.seconds(), 0);
     second.response("hello").await;
-    assert_eq!(
-        server.seconds(),
-        75,
-        "when the first had been idle for too long"
-    );
+    assert_eq!(server.seconds(), 75, "after the idle limit of the first");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_may_begin_like_another_protocol() {
+async fn request_may_begin_like_the_http2_preface() {
     let server = Server::with_defaults();
     let mut client = server.sent("P").await;
     client.send("OST /echo HTTP/1.1\r\nhost: kanso\r\n").await;

@@ -1,4 +1,4 @@
-//! Draining, closing, cutting.
+//! The stages of a shutdown.
 
 use super::*;
 
@@ -16,30 +16,30 @@ async fn an_idle_server_stops_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_server_whose_storage_is_broken_answers_what_runs_and_ends_by_itself() {
+async fn server_with_a_broken_storage_answers_running_requests_and_stops() {
     let server = Server::with_defaults();
     let mut slow = server.sent(SLOW).await;
-    assert!(!server.running.stages().draining().is_cancelled());
+    assert!(!server.running.shutdown().draining().is_cancelled());
     server.storage_broken.cancel();
     assert!(slow.rest().await.ends_with("slow"));
-    assert_eq!(server.running.stopped().await, Ending::Broken);
+    assert_eq!(server.running.stopped().await, StopReason::StorageBroken);
     assert!(server.storage_closed.is_cancelled());
     assert_eq!(server.started.elapsed().as_secs(), 10);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_storage_that_breaks_during_a_shutdown_changes_nothing() {
+async fn storage_that_breaks_during_a_shutdown_changes_nothing() {
     let server = Server::with_defaults();
     let mut slow = server.sent(SLOW).await;
     server.running.shut_down();
     settle().await;
     server.storage_broken.cancel();
     assert!(slow.rest().await.ends_with("slow"));
-    assert_eq!(server.running.stopped().await, Ending::Asked);
+    assert_eq!(server.running.stopped().await, StopReason::Requested);
 }
 
 #[tokio::test(start_paused = true)]
-async fn half_sent_requests_hold_nothing_and_a_running_one_is_answered() {
+async fn half_sent_requests_do_not_delay_the_shutdown() {
     let server = Server::with_defaults();
     let mut silent = server.sent("").await;
     let mut half_header = server.sent("GET / HTTP/1.1\r\nho").await;
@@ -68,7 +68,7 @@ async fn half_sent_requests_hold_nothing_and_a_running_one_is_answered() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn until_the_delay_is_over_new_requests_are_answered_and_asked_to_leave() {
+async fn new_requests_during_the_delay_get_connection_close() {
     let plan = DrainPlan::with_delay(Duration::from_secs(5));
     let server = Server::start(Limits::default(), plan);
     let mut client = server.sent(REQUEST).await;
@@ -127,10 +127,10 @@ async fn a_write_finishes_before_the_storage_closes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_worker_gives_back_what_it_holds_before_the_storage_closes() {
+async fn worker_releases_its_jobs_before_the_storage_closes() {
     let server = Server::with_defaults();
     let closed = server.storage_closed.clone();
-    let draining = server.running.stages().draining().clone();
+    let draining = server.running.shutdown().draining().clone();
     let worker = server.workers.spawn(async move {
         draining.cancelled().await;
         sleep(Duration::from_secs(2)).await;
@@ -146,7 +146,7 @@ async fn a_worker_gives_back_what_it_holds_before_the_storage_closes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn all_of_it_together_stays_below_thirty_seconds() {
+async fn shutdown_takes_less_than_thirty_seconds() {
     let server = Server::with_defaults();
     let _clients = [server.sent(FOREVER).await, server.sent(HALF_A_BODY).await];
     server.writes.spawn(std::future::pending::<()>());

@@ -1,4 +1,4 @@
-//! The same on real sockets: what the kernel does is part of it.
+//! The same on real sockets, including the behaviour of the kernel.
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
@@ -15,16 +15,16 @@ async fn start() -> Running {
             "short"
         }),
     );
-    let site = Site {
+    let components = Components {
         router,
-        stages: Stages::new(),
+        shutdown: Shutdown::new(),
         writes: TaskTracker::new(),
         workers: TaskTracker::new(),
         broken: Box::pin(std::future::pending()),
         close_storage: Box::pin(async {}),
     };
     Running::start(
-        site,
+        components,
         (listener, address),
         Limits::default(),
         DrainPlan::with_delay(Duration::ZERO),
@@ -49,7 +49,7 @@ async fn rest(mut stream: TcpStream) -> String {
 }
 
 #[tokio::test]
-async fn half_sent_requests_do_not_hold_the_shutdown() {
+async fn half_sent_requests_do_not_delay_the_shutdown() {
     let server = start().await;
     let address = server.address();
     let _silent = sent(address, "").await;
@@ -63,7 +63,7 @@ async fn half_sent_requests_do_not_hold_the_shutdown() {
     let mut first = [0; 16];
     idle.read_exact(&mut first).await.expect("a response");
     let running = sent(address, "GET /short HTTP/1.1\r\nhost: kanso\r\n\r\n").await;
-    // The handler has begun once a later connection has been answered.
+    // The handler runs once a later connection has been answered.
     drop(
         rest(
             sent(
@@ -86,5 +86,5 @@ async fn half_sent_requests_do_not_hold_the_shutdown() {
         .expect("it stops");
     TcpStream::connect(address)
         .await
-        .expect_err("nobody listens any more");
+        .expect_err("the listener is closed");
 }

@@ -3,14 +3,14 @@
 use super::*;
 
 #[tokio::test(start_paused = true)]
-async fn a_connection_that_says_nothing_is_closed() {
+async fn silent_connection_is_closed() {
     let server = Server::with_defaults();
     assert_eq!(server.connect().await.rest().await, "");
     assert_eq!(server.seconds(), 10);
 }
 
 #[tokio::test(start_paused = true)]
-async fn half_a_header_is_cut_however_slowly_it_drips() {
+async fn half_a_header_is_cut_at_any_speed() {
     let server = Server::with_defaults();
     let mut client = server.sent("GET / HTTP/1.1\r\n").await;
     for _ in 0..9 {
@@ -22,7 +22,7 @@ async fn half_a_header_is_cut_however_slowly_it_drips() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_idle_connection_may_rest_longer_but_not_for_ever() {
+async fn idle_connection_is_closed_after_the_idle_limit() {
     let server = Server::with_defaults();
     let mut client = server.sent(REQUEST).await;
     client.response("hello").await;
@@ -34,7 +34,7 @@ async fn an_idle_connection_may_rest_longer_but_not_for_ever() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn half_of_a_second_header_is_cut_as_soon_as_half_of_a_first() {
+async fn half_a_second_header_has_the_same_limit() {
     let server = Server::with_defaults();
     let mut client = server.sent(REQUEST).await;
     client.response("hello").await;
@@ -45,7 +45,7 @@ async fn half_of_a_second_header_is_cut_as_soon_as_half_of_a_first() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_may_be_slow_but_not_stop() {
+async fn body_may_be_slow_but_not_pause() {
     let server = Server::with_defaults();
     let mut client = server
         .sent("POST /echo HTTP/1.1\r\nhost: kanso\r\ncontent-length: 4\r\n\r\n")

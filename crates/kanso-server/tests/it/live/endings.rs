@@ -1,4 +1,4 @@
-//! How many streams there are, and how they end.
+//! The limit on event streams, and their ends.
 
 use std::future::IntoFuture as _;
 use std::time::Duration;
@@ -11,22 +11,22 @@ use crate::support::App;
 #[tokio::test]
 async fn an_eleventh_stream_is_refused_until_another_ends() {
     let app = App::start().await;
-    let person = app.person().await;
+    let user = app.user().await;
     let mut open = Vec::new();
     for _ in 0..10 {
-        open.push(person.listen().await);
+        open.push(user.listen().await);
     }
-    let refused = person.get("/sync/stream").await;
+    let refused = user.get("/sync/stream").await;
     refused.refused(429, "too_many_streams");
     assert_eq!(refused.header("retry-after"), "30");
-    app.person().await.listen().await;
+    app.user().await.listen().await;
 
     open.pop();
     let deadline = Instant::now() + Duration::from_secs(20);
     loop {
-        // The server learns from the connection that its reader is gone.
-        let mut response = person.client.get(format!("{}/sync/stream", person.base));
-        response = response.bearer_auth(&person.token);
+        // The server notices from the connection that its reader has left.
+        let mut response = user.client.get(format!("{}/sync/stream", user.base));
+        response = response.bearer_auth(&user.token);
         if response.send().await.expect("an answer").status() == 200 {
             break;
         }
@@ -37,32 +37,32 @@ async fn an_eleventh_stream_is_refused_until_another_ends() {
 #[tokio::test]
 async fn a_stream_ends_with_its_session() {
     let app = App::with_lively_streams().await;
-    let person = app.person().await;
-    let other = app.log_in(&person.email).await;
-    let (listener, _) = person.listen().await;
+    let user = app.user().await;
+    let other = app.log_in(&user.email).await;
+    let (listener, _) = user.listen().await;
     let (mut stays, _) = other.listen().await;
-    person.post("/auth/logout", &Value::Null).await.expect(204);
+    user.post("/auth/logout", &Value::Null).await.expect(204);
     listener.ends().await;
     stays.expect("heartbeat").await;
 }
 
 #[tokio::test]
-async fn a_server_that_stops_says_goodbye_and_is_not_held() {
+async fn stopping_server_ends_streams_with_an_event_at_once() {
     let app = App::start().await;
-    let person = app.person().await;
-    person.habit("Read").await;
-    let page = person.get("/sync").await.expect(200);
+    let user = app.user().await;
+    user.habit("Read").await;
+    let page = user.get("/sync").await.expect(200);
     let cursor = page["cursor"].as_str().expect("a cursor");
     let mut open = Vec::new();
     for _ in 0..5 {
-        open.push(person.listen().await.0);
+        open.push(user.listen().await.0);
     }
     let path = format!("/sync?wait_ms=25000&cursor={cursor}");
     let body = json!({"wait_ms": 25_000, "cursor": cursor});
-    let polls = [person.get(&path), person.post("/sync", &body)];
+    let polls = [user.get(&path), user.post("/sync", &body)];
     let polls = polls.map(|call| tokio::spawn(call.into_future()));
-    // Both wait once another request has been answered on a connection of its own.
-    person.get("/sync").await.expect(200);
+    // Both streams are open once a request on another connection has been answered.
+    user.get("/sync").await.expect(200);
 
     let began = Instant::now();
     app.running.shut_down();
@@ -76,7 +76,7 @@ async fn a_server_that_stops_says_goodbye_and_is_not_held() {
     waits.dedup();
     assert!(waits.len() > 1, "they do not all come back at once");
     for poll in polls {
-        // One that the server had not yet accepted when it stopped finds nobody.
+        // A connection that was not yet accepted at the stop is refused.
         if let Ok(answer) = poll.await {
             assert_eq!(answer.expect(200)["changes"], json!([]));
         }

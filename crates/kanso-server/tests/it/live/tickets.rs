@@ -1,11 +1,11 @@
-//! What opens a stream where no header can be sent.
+//! Tickets: they open a stream for clients that cannot send headers.
 
 use serde_json::Value;
 
-use crate::support::{App, Person};
+use crate::support::{App, TestUser};
 
-async fn ticket(person: &Person) -> String {
-    let body = person.post("/sync/stream/ticket", &Value::Null).await;
+async fn ticket(user: &TestUser) -> String {
+    let body = user.post("/sync/stream/ticket", &Value::Null).await;
     let body = body.expect(201);
     assert_eq!(body["expires_in"], 60);
     body["ticket"].as_str().expect("a ticket").to_owned()
@@ -18,11 +18,11 @@ fn path(ticket: &str) -> String {
 #[tokio::test]
 async fn a_ticket_opens_one_stream() {
     let app = App::start().await;
-    let person = app.person().await;
-    let ticket = ticket(&person).await;
+    let user = app.user().await;
+    let ticket = ticket(&user).await;
     let mut listener = app.get(&path(&ticket)).listen().await;
     listener.expect("hello").await;
-    person.habit("Read").await;
+    user.habit("Read").await;
     assert_eq!(listener.expect("poke").await["head"], 1);
     let again = app.get(&path(&ticket)).await;
     again.refused(401, "unauthorized");
@@ -31,7 +31,7 @@ async fn a_ticket_opens_one_stream() {
 #[tokio::test]
 async fn a_ticket_opens_nothing_else() {
     let app = App::start().await;
-    let ticket = ticket(&app.person().await).await;
+    let ticket = ticket(&app.user().await).await;
     let pull = app.get(&format!("/api/v1/sync?ticket={ticket}")).await;
     pull.refused(401, "unauthorized");
     let bearer = app.get("/api/v1/sync");
@@ -42,16 +42,16 @@ async fn a_ticket_opens_nothing_else() {
 #[tokio::test]
 async fn a_ticket_is_good_for_a_minute_and_for_a_session() {
     let app = App::start().await;
-    let person = app.person().await;
-    let (late, good) = (ticket(&person).await, ticket(&person).await);
+    let user = app.user().await;
+    let (late, good) = (ticket(&user).await, ticket(&user).await);
     app.clock.advance(59);
     app.get(&path(&good)).listen().await.expect("hello").await;
     app.clock.advance(1);
     let refused = app.get(&path(&late)).await;
     refused.refused(401, "unauthorized");
 
-    let orphan = ticket(&person).await;
-    person.post("/auth/logout", &Value::Null).await.expect(204);
+    let orphan = ticket(&user).await;
+    user.post("/auth/logout", &Value::Null).await.expect(204);
     for ticket in [&*orphan, "kt1_", "", "nonsense"] {
         let refused = app.get(&path(ticket)).await;
         refused.refused(401, "unauthorized");

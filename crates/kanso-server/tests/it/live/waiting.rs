@@ -1,4 +1,4 @@
-//! Pulls that wait, and pulls that are told that nothing is new.
+//! Long polls, and conditional pulls.
 
 use std::future::IntoFuture as _;
 use std::time::Duration;
@@ -6,20 +6,20 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use crate::support::{App, Person, new_id, operation};
+use crate::support::{App, TestUser, new_id, operation};
 
-/// Far less than the longest wait.
+/// Limit for a response without a wait: far below the longest wait.
 const SOON: Duration = Duration::from_secs(20);
 
-async fn cursor(person: &Person) -> String {
-    let page = person.get("/sync").await.expect(200);
+async fn cursor(user: &TestUser) -> String {
+    let page = user.get("/sync").await.expect(200);
     page["cursor"].as_str().expect("a cursor").to_owned()
 }
 
 #[tokio::test]
 async fn a_pull_waits_until_there_is_something_new() {
     let app = App::start().await;
-    let phone = app.person().await;
+    let phone = app.user().await;
     let laptop = app.log_in(&phone.email).await;
     let began = Instant::now();
     for round in 1..=2 {
@@ -42,24 +42,24 @@ async fn a_pull_waits_until_there_is_something_new() {
 #[tokio::test]
 async fn a_pull_without_a_cursor_waits_for_the_first_change() {
     let app = App::start().await;
-    let person = app.person().await;
-    let poll = tokio::spawn(person.get("/sync?wait_ms=25000").into_future());
-    person.habit("Read").await;
+    let user = app.user().await;
+    let poll = tokio::spawn(user.get("/sync?wait_ms=25000").into_future());
+    user.habit("Read").await;
     let page = poll.await.expect("an answer").expect(200);
     assert_eq!(page["head"], 1);
-    // Now there is something, so nobody waits.
-    person.get("/sync?wait_ms=25000").await.expect(200);
+    // Changes exist now, so the pull does not wait.
+    user.get("/sync?wait_ms=25000").await.expect(200);
 }
 
 #[tokio::test]
-async fn when_the_time_is_up_a_page_is_empty() {
+async fn long_poll_ends_with_an_empty_page() {
     let app = App::start().await;
-    let person = app.person().await;
-    person.habit("Read").await;
-    let cursor = cursor(&person).await;
+    let user = app.user().await;
+    user.habit("Read").await;
+    let cursor = cursor(&user).await;
     let began = Instant::now();
     let path = format!("/sync?wait_ms=50&cursor={cursor}");
-    let page = person.get(&path).await.expect(200);
+    let page = user.get(&path).await.expect(200);
     assert!(began.elapsed() >= Duration::from_millis(50));
     assert_eq!(
         (&page["changes"], &page["cursor"]),
@@ -68,31 +68,31 @@ async fn when_the_time_is_up_a_page_is_empty() {
 }
 
 #[tokio::test]
-async fn who_has_something_to_push_or_a_bad_cursor_does_not_wait() {
+async fn pull_with_operations_or_a_bad_cursor_does_not_wait() {
     let app = App::start().await;
-    let person = app.person().await;
-    let cursor = cursor(&person).await;
+    let user = app.user().await;
+    let cursor = cursor(&user).await;
     let began = Instant::now();
     let noop = operation("entry", "delete", &json!(new_id()), &json!({}));
     let body = json!({"wait_ms": 25_000, "cursor": cursor, "operations": [noop]});
-    person.post("/sync", &body).await.expect(200);
+    user.post("/sync", &body).await.expect(200);
     let other = "k1_ASNFZ4mrze8AAAAAAAAicHNaYSc";
     let path = format!("/sync?wait_ms=25000&cursor={other}");
-    person.get(&path).await.refused(410, "epoch_changed");
+    user.get(&path).await.refused(410, "epoch_changed");
     assert!(began.elapsed() < SOON);
 }
 
 #[tokio::test]
-async fn who_has_the_newest_answer_is_told_so() {
+async fn matching_tag_gets_304() {
     let app = App::start().await;
-    let person = app.person().await;
-    person.habit("Read").await;
-    let first = person.get("/sync").await;
+    let user = app.user().await;
+    user.habit("Read").await;
+    let first = user.get("/sync").await;
     first.expect(200);
     let tag = first.header("etag").to_owned();
     assert!(tag.ends_with("-1\""), "{tag}");
     let ask = async |query: &str| {
-        let call = person.get(&format!("/sync{query}"));
+        let call = user.get(&format!("/sync{query}"));
         call.header("if-none-match", &tag).await
     };
     for query in ["", "?wait_ms=50"] {
@@ -102,16 +102,16 @@ async fn who_has_the_newest_answer_is_told_so() {
     }
     let other = "?cursor=k1_ASNFZ4mrze8AAAAAAAAicHNaYSc";
     ask(other).await.refused(410, "epoch_changed");
-    let (changed, _) = tokio::join!(ask("?wait_ms=25000"), person.habit("Write"));
+    let (changed, _) = tokio::join!(ask("?wait_ms=25000"), user.habit("Write"));
     assert_eq!(changed.expect(200)["head"], 2);
     assert!(changed.header("etag").ends_with("-2\""));
 }
 
 #[tokio::test]
-async fn a_position_that_is_not_reached_is_waited_for_or_refused() {
+async fn future_cursor_is_waited_for_or_refused() {
     let app = App::start().await;
-    let person = app.person().await;
-    let refused = person.get("/sync?min_seq=1").await;
+    let user = app.user().await;
+    let refused = user.get("/sync?min_seq=1").await;
     refused.refused(503, "behind");
     assert_eq!(refused.header("retry-after"), "1");
     let create = |min_seq: i64| {
@@ -119,14 +119,14 @@ async fn a_position_that_is_not_reached_is_waited_for_or_refused() {
         let create = operation("habit", "create", &json!(new_id()), &fields);
         json!({"min_seq": min_seq, "operations": [create]})
     };
-    let refused = person.post("/sync", &create(1)).await;
+    let refused = user.post("/sync", &create(1)).await;
     refused.refused(503, "behind");
-    let head = person.get("/sync").await.expect(200)["head"].clone();
+    let head = user.get("/sync").await.expect(200)["head"].clone();
     assert_eq!(head, 0, "nothing was carried out");
 
     let path = "/sync?min_seq=1&wait_ms=25000";
-    let (page, _): (_, Value) = tokio::join!(person.get(path), person.habit("Read"));
+    let (page, _): (_, Value) = tokio::join!(user.get(path), user.habit("Read"));
     assert_eq!(page.expect(200)["head"], 1);
-    let answer = person.post("/sync", &create(1)).await.expect(200);
+    let answer = user.post("/sync", &create(1)).await.expect(200);
     assert_eq!(answer["results"][0]["status"], "applied");
 }

@@ -1,11 +1,11 @@
-//! An answer that the caller has is not sent again, and one that it has is never out of date.
+//! Conditional requests: an unchanged response is not sent again, and a changed one always is.
 
 use serde_json::json;
 
-use crate::support::{Answer, App, Person};
+use crate::support::{Answer, App, TestUser};
 
-async fn paths(person: &Person) -> Vec<String> {
-    let habit = person.habit("Read").await;
+async fn paths(user: &TestUser) -> Vec<String> {
+    let habit = user.habit("Read").await;
     let id = habit["id"].as_str().expect("an id");
     vec![
         "/today".to_owned(),
@@ -18,17 +18,17 @@ async fn paths(person: &Person) -> Vec<String> {
     ]
 }
 
-async fn again(person: &Person, path: &str, etag: &str) -> Answer {
-    person.get(path).header("if-none-match", etag).await
+async fn again(user: &TestUser, path: &str, etag: &str) -> Answer {
+    user.get(path).header("if-none-match", etag).await
 }
 
 #[tokio::test]
-async fn what_the_caller_has_is_not_sent_again() {
+async fn matching_tag_gets_304() {
     let app = App::start().await;
-    let person = app.person().await;
+    let user = app.user().await;
     let mut etags = Vec::new();
-    for path in paths(&person).await {
-        let first = person.get(&path).await;
+    for path in paths(&user).await {
+        let first = user.get(&path).await;
         first.expect(200);
         let etag = first.header("etag").to_owned();
         assert!(etag.starts_with('"') && etag.ends_with('"'), "{etag}");
@@ -36,27 +36,27 @@ async fn what_the_caller_has_is_not_sent_again() {
         let varies: Vec<_> = first.headers.get_all("vary").iter().collect();
         assert!(varies.iter().any(|it| *it == "authorization, x-timezone"));
         for known in [etag.clone(), format!("W/{etag}"), format!("\"x\", {etag}")] {
-            let second = again(&person, &path, &known).await;
+            let second = again(&user, &path, &known).await;
             assert_eq!((second.status, second.body.len()), (304, 0), "{path}");
             assert_eq!(second.header("etag"), etag);
             assert_eq!(second.header("cache-control"), "private, no-cache");
         }
-        again(&person, &path, "\"1\"").await.expect(200);
+        again(&user, &path, "\"1\"").await.expect(200);
         assert!(!etags.contains(&etag), "{path}");
         etags.push(etag);
     }
-    let other = app.person().await;
+    let other = app.user().await;
     let theirs = other.get("/today").await;
     assert_eq!(theirs.expect(200)["habits"], json!([]));
 }
 
 #[tokio::test]
-async fn whatever_changes_an_answer_changes_its_tag() {
+async fn every_change_of_a_response_changes_its_tag() {
     let app = App::start().await;
-    let person = app.person().await;
-    for path in paths(&person).await {
-        let etag = person.get(&path).await.header("etag").to_owned();
-        let abroad = person
+    let user = app.user().await;
+    for path in paths(&user).await {
+        let etag = user.get(&path).await.header("etag").to_owned();
+        let abroad = user
             .get(&path)
             .header("if-none-match", &etag)
             .header("x-timezone", "Asia/Tokyo")
@@ -65,41 +65,35 @@ async fn whatever_changes_an_answer_changes_its_tag() {
     }
 
     let path = "/stats/weekly";
-    let mut etag = person.get(path).await.header("etag").to_owned();
-    let mut is_new = async |person: &Person, why: &str| {
-        let answer = again(person, path, &etag).await;
+    let mut etag = user.get(path).await.header("etag").to_owned();
+    let mut is_new = async |user: &TestUser, why: &str| {
+        let answer = again(user, path, &etag).await;
         answer.expect(200);
         assert_ne!(answer.header("etag"), etag, "{why}");
         answer.header("etag").clone_into(&mut etag);
-        assert_eq!(again(person, path, &etag).await.status, 304, "{why}");
+        assert_eq!(again(user, path, &etag).await.status, 304, "{why}");
     };
-    let habit = person.habit("Write").await;
-    is_new(&person, "a habit").await;
-    person.entry(&habit).await;
-    is_new(&person, "an entry").await;
+    let habit = user.habit("Write").await;
+    is_new(&user, "a habit").await;
+    user.entry(&habit).await;
+    is_new(&user, "an entry").await;
     for settings in [
         json!({"week_start": "sunday"}),
         json!({"day_start": "02:00"}),
         json!({"timezone": "Europe/Rome"}),
     ] {
-        person.patch("/auth/user", &settings).await.expect(200);
-        is_new(&person, &settings.to_string()).await;
+        user.patch("/auth/user", &settings).await.expect(200);
+        is_new(&user, &settings.to_string()).await;
     }
-    // Two in the morning of the next day, Rome.
-    let person = app.later("2026-11-23T00:59:59Z", &person).await;
+    // 02:00 of the next day in Rome.
+    let user = app.later("2026-11-23T00:59:59Z", &user).await;
     assert_eq!(
-        again(&person, path, &etag_of(&person, path).await)
-            .await
-            .status,
+        again(&user, path, &etag_of(&user, path).await).await.status,
         304
     );
-    is_new(
-        &app.later("2026-11-23T01:00:00Z", &person).await,
-        "a new day",
-    )
-    .await;
+    is_new(&app.later("2026-11-23T01:00:00Z", &user).await, "a new day").await;
 }
 
-async fn etag_of(person: &Person, path: &str) -> String {
-    person.get(path).await.header("etag").to_owned()
+async fn etag_of(user: &TestUser, path: &str) -> String {
+    user.get(path).await.header("etag").to_owned()
 }

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::Document;
 
-/// What a request was answered.
+/// A response.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -27,7 +27,7 @@ impl Answer {
         answer
     }
 
-    /// What holds for every answer.
+    /// Asserts the rules of every response.
     fn must_be_well_formed(&self) {
         assert!(!self.header("x-request-id").is_empty(), "{self}");
         assert_eq!(self.header("x-content-type-options"), "nosniff");
@@ -58,7 +58,7 @@ impl Answer {
         );
     }
 
-    /// The header's text; empty when there is none.
+    /// Returns the text of a header; empty if it is missing.
     pub(crate) fn header(&self, name: &str) -> &str {
         let value = self.headers.get(name);
         value.map_or("", |value| value.to_str().expect("ASCII"))
@@ -68,14 +68,14 @@ impl Answer {
         serde_json::from_slice(&self.body).unwrap_or(Value::Null)
     }
 
-    /// The body of an answer that must have this status.
+    /// Asserts the status and returns the body.
     #[track_caller]
     pub(crate) fn expect(&self, status: u16) -> Value {
         assert_eq!(self.status, status, "{self}");
         self.json()
     }
 
-    /// The lines of an answer that is made of lines of JSON.
+    /// Returns the lines of a JSON Lines response.
     #[track_caller]
     pub(crate) fn lines(&self) -> Vec<Value> {
         self.expect(200);
@@ -86,7 +86,7 @@ impl Answer {
         text.lines().map(line).collect()
     }
 
-    /// The problem that the answer must be.
+    /// Asserts a problem response and returns it.
     #[track_caller]
     pub(crate) fn refused(&self, status: u16, code: &str) -> Value {
         let problem = self.expect(status);
@@ -94,7 +94,7 @@ impl Answer {
         problem
     }
 
-    /// The pointers of the members that an invalid request must have.
+    /// Asserts an invalid request and returns the pointers of its invalid members.
     #[track_caller]
     pub(crate) fn invalid(&self, status: u16, pointers: &[&str]) {
         let problem = self.expect(status);

@@ -6,22 +6,22 @@ use kanso_application::housekeeping::{Housekeeping, Retention};
 use kanso_application::ports::storage::Storage as _;
 use kanso_credentials::HashCost;
 use kanso_domain::sync::Epoch;
-use kanso_http::Pace;
+use kanso_http::StreamIntervals;
 use kanso_server::config::Config;
 use kanso_server::lifecycle::Running;
-use kanso_server::{Parts, start_with};
+use kanso_server::{StartOptions, start_with};
 use kanso_sqlite::{SqliteOptions, SqliteStorage};
-use kanso_worker::Rhythm;
+use kanso_worker::WorkerSchedule;
 use reqwest::{Client, Method, redirect};
 use serde_json::{Value, json};
 
-use super::person::{Call, Person};
+use super::user::{Call, TestUser};
 use super::{ManualClock, new_id};
 
-/// What everybody's password is.
+/// Password of all test users.
 pub(crate) const PASSWORD: &str = "correct horse battery";
 
-/// A server in this process, on SQLite in a folder of its own.
+/// A server in this process, on SQLite in a temporary folder.
 pub(crate) struct App {
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) running: Running,
@@ -29,7 +29,7 @@ pub(crate) struct App {
     folder: tempfile::TempDir,
 }
 
-/// Removes what was kept long enough, as the workers do, but with an end that can be waited for.
+/// Purges expired data like the worker, but to a known end.
 async fn purge(folder: &Path, clock: Arc<ManualClock>) {
     let options = SqliteOptions::new(folder.join("kanso.db"), Epoch::new(7));
     let storage = Arc::new(SqliteStorage::open(&options).expect("a database"));
@@ -39,12 +39,12 @@ async fn purge(folder: &Path, clock: Arc<ManualClock>) {
 }
 
 impl App {
-    /// A server without limits and without workers. It is noon on 22 November 2026 and stays so.
+    /// Starts a server without limits and workers. Its clock stands at noon on 22 November 2026.
     pub(crate) async fn start() -> Self {
         Self::with(|_| {}).await
     }
 
-    /// The same with other settings.
+    /// Starts the same server with changed settings.
     pub(crate) async fn with(change: impl FnOnce(&mut Config)) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let mut config = Config::for_testing(folder.path());
@@ -52,30 +52,30 @@ impl App {
         Self::made_of(folder, config, |_| {}).await
     }
 
-    /// A server without limits whose workers look around all the time.
+    /// Starts a server without limits whose workers run every few milliseconds.
     pub(crate) async fn with_workers() -> Self {
         Self::with_workers_and(|_| {}).await
     }
 
-    /// The same with other settings.
+    /// Starts the same server with changed settings.
     pub(crate) async fn with_workers_and(change: impl FnOnce(&mut Config)) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let mut config = Config::for_testing(folder.path());
         change(&mut config);
         let soon = Duration::from_millis(5);
-        let rhythm = Rhythm {
+        let schedule = WorkerSchedule {
             poll: soon,
             settle: soon,
             days: soon,
             report: soon,
             sweep: soon,
         };
-        Self::made_of(folder, config, |parts| parts.workers = Some(rhythm)).await
+        Self::made_of(folder, config, |parts| parts.workers = Some(schedule)).await
     }
 
-    /// The same server, stopped and started again when it is `now` and what was kept long enough
-    /// was removed; and `person`, logged in again.
-    pub(crate) async fn restarted(self, now: &str, person: &Person) -> (Self, Person) {
+    /// Restarts the server at the time `now`, after a purge of expired data. Returns it with
+    /// `user`, logged in again.
+    pub(crate) async fn restarted(self, now: &str, user: &TestUser) -> (Self, TestUser) {
         self.clock.set(now);
         let folder = self.folder.path().to_owned();
         self.running.shut_down();
@@ -83,11 +83,11 @@ impl App {
         purge(&folder, Arc::clone(&self.clock)).await;
         let config = Config::for_testing(&folder);
         let app = Self::at(self.folder, config, |_| {}, self.clock).await;
-        let person = app.log_in(&person.email).await;
-        (app, person)
+        let user = app.log_in(&user.email).await;
+        (app, user)
     }
 
-    /// The same server, stopped and started again with other settings.
+    /// Restarts the server with changed settings.
     pub(crate) async fn restarted_with(self, change: impl FnOnce(&mut Config)) -> Self {
         self.running.shut_down();
         self.running.stopped().await;
@@ -96,12 +96,12 @@ impl App {
         Self::at(self.folder, config, |_| {}, self.clock).await
     }
 
-    /// A server whose event streams do often what they do by themselves.
+    /// Starts a server whose event streams send heartbeats and check sessions every few milliseconds.
     pub(crate) async fn with_lively_streams() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let config = Config::for_testing(folder.path());
         let soon = Duration::from_millis(10);
-        let pace = Pace {
+        let pace = StreamIntervals {
             heartbeat: soon,
             session_check: soon,
         };
@@ -111,7 +111,7 @@ impl App {
     async fn made_of(
         folder: tempfile::TempDir,
         config: Config,
-        change: impl FnOnce(&mut Parts),
+        change: impl FnOnce(&mut StartOptions),
     ) -> Self {
         let clock = Arc::new(ManualClock::at("2026-11-22T12:00:00Z"));
         Self::at(folder, config, change, clock).await
@@ -120,10 +120,10 @@ impl App {
     async fn at(
         folder: tempfile::TempDir,
         config: Config,
-        change: impl FnOnce(&mut Parts),
+        change: impl FnOnce(&mut StartOptions),
         clock: Arc<ManualClock>,
     ) -> Self {
-        let mut parts = Parts {
+        let mut parts = StartOptions {
             workers: None,
             clock: Arc::clone(&clock) as _,
             hash_cost: HashCost {
@@ -131,7 +131,7 @@ impl App {
                 passes: 1,
                 lanes: 1,
             },
-            ..Parts::default()
+            ..StartOptions::default()
         };
         change(&mut parts);
         let running = start_with(config, parts).await.expect("a server");
@@ -150,7 +150,7 @@ impl App {
         }
     }
 
-    /// Where it keeps everything.
+    /// Returns the data folder.
     pub(crate) fn data_dir(&self) -> &Path {
         self.folder.path()
     }
@@ -159,7 +159,7 @@ impl App {
         format!("http://{}", self.running.address())
     }
 
-    /// A call by nobody in particular, with the whole path.
+    /// Creates a call without authentication, with the whole path.
     pub(crate) fn call(&self, method: Method, path: &str) -> Call {
         let url = format!("{}{path}", self.url());
         Call::new(self.client.request(method, url))
@@ -173,8 +173,8 @@ impl App {
         self.call(Method::POST, path).json(body)
     }
 
-    /// Somebody new, logged in.
-    pub(crate) async fn person(&self) -> Person {
+    /// Registers a user and logs in.
+    pub(crate) async fn user(&self) -> TestUser {
         let email = format!("{}@example.org", new_id());
         let body = json!({"email": email, "password": PASSWORD});
         let registered = self.post("/api/v1/auth/register", &body).await;
@@ -182,31 +182,31 @@ impl App {
         self.log_in(&email).await
     }
 
-    /// Somebody new in a zone.
-    pub(crate) async fn person_in(&self, zone: &str) -> Person {
-        let person = self.person().await;
+    /// Registers a user with a time zone and logs in.
+    pub(crate) async fn user_in(&self, zone: &str) -> TestUser {
+        let user = self.user().await;
         let settings = json!({"timezone": zone});
-        person.patch("/auth/user", &settings).await.expect(200);
-        person
+        user.patch("/auth/user", &settings).await.expect(200);
+        user
     }
 
-    /// Moves the clock; the person logs in again, because tokens live for minutes.
-    pub(crate) async fn later(&self, now: &str, person: &Person) -> Person {
+    /// Moves the clock and logs in again, because access tokens expire after minutes.
+    pub(crate) async fn later(&self, now: &str, user: &TestUser) -> TestUser {
         self.clock.set(now);
-        self.log_in(&person.email).await
+        self.log_in(&user.email).await
     }
 
-    /// Another session of somebody.
-    pub(crate) async fn log_in(&self, email: &str) -> Person {
+    /// Opens another session of a user.
+    pub(crate) async fn log_in(&self, email: &str) -> TestUser {
         let body = json!({"email": email, "password": PASSWORD});
         let tokens = self.post("/api/v1/auth/login", &body).await.expect(200);
-        self.person_with(&tokens)
+        self.user_with(&tokens)
     }
 
-    /// Whom the answer of a log-in or a refresh speaks for.
-    pub(crate) fn person_with(&self, tokens: &Value) -> Person {
+    /// Returns the user of a login or refresh response.
+    pub(crate) fn user_with(&self, tokens: &Value) -> TestUser {
         let text = |value: &Value| value.as_str().expect("a text").to_owned();
-        Person {
+        TestUser {
             client: self.client.clone(),
             base: format!("{}/api/v1", self.url()),
             email: text(&tokens["user"]["email"]),

@@ -1,47 +1,37 @@
-//! A storage that is broken, and a router on it.
+//! A broken storage, and a router on it.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use axum::Router;
-use kanso_application::RecordPorts;
-use kanso_application::accounts::{AccountPorts, Accounts};
-use kanso_application::devices::Devices;
-use kanso_application::entries::Entries;
-use kanso_application::habits::Habits;
-use kanso_application::health::Health;
-use kanso_application::live::Live;
-use kanso_application::ports::credentials::{AccessTokens as _, Identity};
+use kanso_application::ports::clock::Clock as _;
+use kanso_application::ports::credentials::Identity;
 use kanso_application::ports::devices::{Device, DeviceStore, Sighting};
 use kanso_application::ports::housekeeping::PurgeStore;
+use kanso_application::ports::ids::Ids;
 use kanso_application::ports::storage::{
     AccountStore, Backlog, Comparison, ComputedStreak, Credentials, DayBorder, Decide,
     DecideRefresh, DeltaQuery, EntryFilter, Journal, NewAccount, NewPassword, RecordStore,
     SnapshotPiece, SnapshotQuery, Storage, StorageError, StreakClaim, StreakJob, StreakOutcome,
-    StreakQueue, Written,
+    StreakQueue, WriteOutcome,
 };
-use kanso_application::replicas::Replicas;
-use kanso_application::stats::Stats;
-use kanso_application::streaks::Streaks;
-use kanso_application::sync::Sync;
-use kanso_application::tickets::Tickets;
-use kanso_credentials::{
-    Argon2Passwords, HashCost, HmacRefreshTokens, JwtTokens, Queue, RandomTickets, SigningKey,
-    SystemEntropy, TokenRules,
-};
+use kanso_credentials::{Argon2Passwords, Entropy, HashCost, Queue, SigningKey, SystemEntropy};
 use kanso_domain::accounts::{Account, Email, PasswordHash, SettingsChange};
 use kanso_domain::entries::Entry;
 use kanso_domain::habits::Habit;
 use kanso_domain::sessions::{Refreshed, Session};
 use kanso_domain::sync::{Buckets, Head, LoadSet, Page};
 use kanso_domain::{Date, DeviceId, EntryId, HabitId, Seq, SessionId, Timestamp, UserId};
-use kanso_local::{LocalFeed, LocalLimiter, LocalThrottle, LocalTickets, LocalWake, RandomIds};
+use kanso_local::{LocalFeed, LocalLimiter, LocalThrottle, LocalTickets, RandomIds};
+use kanso_server::assembly::{
+    self, Assembly, AssemblyOptions, CredentialPorts, ServerPorts, SharedPorts, SigningKeys,
+};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::{ManualClock, new_id};
 
-/// What every call but the check of a session does.
+/// Behaviour of every storage call except the check of a session.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Broken {
     Away,
@@ -66,7 +56,7 @@ type Answer<T> = Result<T, StorageError>;
 
 #[async_trait]
 impl RecordStore for Broken {
-    async fn write(&self, _: UserId, _: LoadSet, _: Decide) -> Answer<Written> {
+    async fn write(&self, _: UserId, _: LoadSet, _: Decide) -> Answer<WriteOutcome> {
         self.answer().await
     }
 
@@ -241,79 +231,53 @@ impl Storage for Broken {
     }
 }
 
-/// A router on a broken storage, a token that it accepts, and where its changes run.
+/// A router on a broken storage, an accepted token, and the tracker of its writes.
 pub(crate) fn broken_server(broken: Broken) -> (Router, String, TaskTracker) {
-    let writes = TaskTracker::new();
     let clock = Arc::new(ManualClock::at("2026-11-22T12:00:00Z"));
-    let (storage, ids) = (Arc::new(broken), Arc::new(RandomIds));
-    let key = SigningKey::hs256(new_id().as_bytes()).expect("a strong key");
-    let entropy = Arc::new(SystemEntropy);
+    let ids: Arc<dyn Ids> = Arc::new(RandomIds);
+    let credentials = credentials(&ids);
+    let id = || new_id().parse().expect("an id");
+    let identity = Identity {
+        user_id: UserId::new(id()),
+        session_id: SessionId::new(id()),
+    };
+    let access_tokens = Arc::clone(&credentials.access_tokens);
+    let token = access_tokens.issue(identity, clock.now());
+    let ports = ServerPorts {
+        storage: Arc::new(broken),
+        clock: clock.clone(),
+        ids,
+        feed: Arc::new(LocalFeed::new()),
+        credentials,
+        throttle: Arc::new(LocalThrottle::new(clock.clone())),
+        tickets: Arc::new(LocalTickets::new(clock)),
+        limiter: Arc::new(LocalLimiter::new()),
+        evictable: Vec::new(),
+        shared: SharedPorts::default(),
+    };
+    let options = AssemblyOptions {
+        http: kanso_http::Options::default(),
+        workers: None,
+        sweeps_storage: false,
+        snapshot_piece: None,
+    };
+    let Assembly { router, writes, .. } =
+        assembly::assemble(ports, options, &CancellationToken::new());
+    (router, token.expect("a token").token, writes)
+}
+
+fn credentials(ids: &Arc<dyn Ids>) -> CredentialPorts {
+    let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
     let cost = HashCost {
         memory_kib: 64,
         passes: 1,
         lanes: 1,
     };
     let passwords = Argon2Passwords::new(cost, Queue::for_this_machine(), entropy.clone());
-    let refresh_tokens = HmacRefreshTokens::new(&key, entropy.clone());
-    let tokens = JwtTokens::new(key, Vec::new(), TokenRules::of("kanso"), ids.clone());
-    let id = |_| new_id().parse().expect("an id");
-    let identity = Identity {
-        user_id: UserId::new(id(0)),
-        session_id: SessionId::new(id(1)),
+    let keys = SigningKeys {
+        current: SigningKey::hs256(new_id().as_bytes()).expect("a strong key"),
+        former: Vec::new(),
     };
-    let token = tokens
-        .issue(
-            identity,
-            "2026-11-22T12:00:00Z".parse().expect("an instant"),
-        )
-        .expect("a token")
-        .token;
-    let feed = Arc::new(LocalFeed::new());
-    let accounts = Accounts::new(AccountPorts {
-        storage: storage.clone(),
-        clock: clock.clone(),
-        ids: ids.clone(),
-        passwords: Arc::new(passwords.expect("a hasher")),
-        access_tokens: Arc::new(tokens),
-        refresh_tokens: Arc::new(refresh_tokens),
-        throttle: Arc::new(LocalThrottle::new(clock.clone())),
-        feed: feed.clone(),
-    });
-    let records = RecordPorts {
-        storage: storage.clone(),
-        clock: clock.clone(),
-        ids: ids.clone(),
-        wake: Arc::new(LocalWake::new()),
-        feed: feed.clone(),
-    };
-    let streaks = Streaks::over(&records);
-    let devices = Devices::new(storage.clone(), clock.clone());
-    let parts = kanso_http::Parts {
-        accounts,
-        habits: Habits::new(records.clone()),
-        entries: Entries::new(records.clone()),
-        sync: Sync::new(records, devices.clone()),
-        replicas: Replicas::new(storage.clone(), streaks),
-        live: Live::new(storage.clone(), feed),
-        tickets: Tickets::new(
-            storage.clone(),
-            clock.clone(),
-            Arc::new(RandomTickets::new(entropy)),
-            Arc::new(LocalTickets::new(clock.clone())),
-        ),
-        devices,
-        stats: Stats::new(storage.clone(), clock.clone()),
-        health: Health::new(storage, clock),
-        ids,
-        limiter: Arc::new(LocalLimiter::new()),
-        stream_slots: None,
-        writes: writes.clone(),
-        draining: CancellationToken::new(),
-        jwks: serde_json::json!({"keys": []}),
-    };
-    (
-        kanso_http::router(parts, kanso_http::Options::default()),
-        token,
-        writes,
-    )
+    let passwords = Arc::new(passwords.expect("a hasher"));
+    CredentialPorts::new(keys, "kanso", passwords, ids, &entropy)
 }

@@ -3,7 +3,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use kanso_application::ports::clock::Clock;
 use kanso_domain::Timestamp;
 
-/// A clock that stands still until it is moved.
+/// A clock that a test moves.
 pub(crate) struct ManualClock(AtomicI64);
 
 impl ManualClock {

@@ -8,7 +8,7 @@ use super::Answer;
 /// The OpenAPI document.
 pub(crate) struct Document(pub(crate) Value);
 
-/// An operation of it.
+/// An operation of the OpenAPI document.
 pub(crate) struct Operation<'a> {
     pub(crate) method: Method,
     pub(crate) path: &'a str,
@@ -16,7 +16,7 @@ pub(crate) struct Operation<'a> {
 }
 
 impl Document {
-    /// The one that the code generates.
+    /// Returns the document that the code generates.
     pub(crate) fn of_the_code() -> &'static Self {
         static DOCUMENT: LazyLock<Document> = LazyLock::new(|| {
             let text = kanso_http::openapi_json();
@@ -39,7 +39,7 @@ impl Document {
         operations
     }
 
-    /// What `value` is or refers to.
+    /// Returns `value`, or the target of its `$ref`.
     pub(crate) fn resolve<'a>(&'a self, value: &'a Value) -> &'a Value {
         match value["$ref"].as_str() {
             None => value,
@@ -52,7 +52,7 @@ impl Document {
         }
     }
 
-    /// Fails unless the operation, if it is one, describes this answer.
+    /// Asserts that the operation, if the document has it, describes this response.
     #[track_caller]
     pub(super) fn must_describe(&self, method: &Method, path: &str, answer: &Answer) {
         let method = if method == Method::HEAD {
@@ -96,7 +96,7 @@ impl Document {
 }
 
 impl Document {
-    /// The path of the document that stands for `path`; one without braces goes before others.
+    /// Returns the template that matches `path`. One without parameters takes precedence.
     fn template(&self, path: &str) -> Option<&str> {
         let paths = self.0["paths"].as_object().expect("paths").keys();
         paths
@@ -106,7 +106,7 @@ impl Document {
     }
 }
 
-/// Whether `path` is one that `template` stands for.
+/// Returns true if `path` matches `template`.
 fn is_of(template: &str, path: &str) -> bool {
     let (mut parts, mut given) = (template.split('/'), path.split('/'));
     loop {

@@ -5,10 +5,10 @@ use reqwest::header::HeaderMap;
 use serde_json::Value;
 use tokio::time::timeout;
 
-/// How long a test waits for what must come.
+/// Limit for an expected event.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// An event stream that is open.
+/// An open event stream.
 pub(crate) struct Listener {
     pub(crate) headers: HeaderMap,
     response: Response,
@@ -25,7 +25,7 @@ impl Listener {
         }
     }
 
-    /// The next event; none when the stream has ended.
+    /// Returns the next event; `None` at the end of the stream.
     pub(crate) async fn event(&mut self) -> Option<(String, Value)> {
         loop {
             if let Some((event, rest)) = self.text.split_once("\n\n") {
@@ -42,14 +42,14 @@ impl Listener {
         }
     }
 
-    /// The next event, which must be of this name.
+    /// Returns the next event and asserts its name.
     pub(crate) async fn expect(&mut self, name: &str) -> Value {
         let (next, data) = self.event().await.expect("another event");
         assert_eq!(next, name, "{data}");
         data
     }
 
-    /// Events until one says that the history stands at `head`.
+    /// Reads events until one reports `head`.
     pub(crate) async fn reaches(&mut self, head: i64) {
         loop {
             let (name, data) = self.event().await.expect("another event");
@@ -60,7 +60,7 @@ impl Listener {
         }
     }
 
-    /// Passes over heartbeats until the stream ends.
+    /// Skips heartbeats until the stream ends.
     pub(crate) async fn ends(mut self) {
         while let Some((name, data)) = self.event().await {
             assert_eq!(name, "heartbeat", "{data}");

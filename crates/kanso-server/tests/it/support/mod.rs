@@ -1,6 +1,6 @@
-//! A server, people who use it, and what they are answered.
+//! A server, its users and their responses.
 //!
-//! Every answer that a test gets is held against the OpenAPI document on its way: a status, a
+//! Every response is checked against the OpenAPI document: a status, a
 //! media type or a problem that the operation does not describe fails the test.
 
 mod answer;
@@ -9,8 +9,8 @@ mod broken;
 mod clock;
 mod document;
 mod listener;
-mod person;
 mod raw;
+mod user;
 
 pub(crate) use answer::Answer;
 pub(crate) use app::App;
@@ -18,10 +18,10 @@ pub(crate) use broken::{Broken, broken_server};
 pub(crate) use clock::ManualClock;
 pub(crate) use document::{Document, Operation};
 pub(crate) use listener::Listener;
-pub(crate) use person::{Person, operation};
 pub(crate) use raw::{exchange, send_in_vain};
+pub(crate) use user::{TestUser, operation};
 
-/// A new id, as a device makes it.
+/// Generates an id like a device.
 pub(crate) fn new_id() -> String {
     use kanso_application::ports::ids::Ids as _;
     kanso_local::RandomIds.uuid().to_string()

@@ -3,8 +3,8 @@ use tokio::net::TcpStream;
 
 use super::App;
 
-/// Sends bytes that no client library would send, and reads until the server has nothing more
-/// to say. The request should ask for `connection: close`.
+/// Sends bytes that no client library would send, and reads until the server closes the
+/// connection. The request should contain `connection: close`.
 pub(crate) async fn exchange(app: &App, request: &[u8]) -> String {
     let mut stream = TcpStream::connect(app.running.address())
         .await
@@ -15,7 +15,7 @@ pub(crate) async fn exchange(app: &App, request: &[u8]) -> String {
     String::from_utf8_lossy(&answer).into_owned()
 }
 
-/// Sends as much of `request` as the server takes, and reads what it says.
+/// Sends as much of `request` as the server accepts, and reads the response.
 pub(crate) async fn send_in_vain(app: &App, request: &[u8]) -> String {
     let stream = TcpStream::connect(app.running.address())
         .await
@@ -24,7 +24,7 @@ pub(crate) async fn send_in_vain(app: &App, request: &[u8]) -> String {
     let request = request.to_vec();
     let writing = tokio::spawn(async move { writer.write_all(&request).await });
     let mut answer = Vec::new();
-    // The connection may be cut once the answer is out.
+    // The connection may be reset after the response.
     let _ = reader.read_to_end(&mut answer).await;
     writing.abort();
     String::from_utf8_lossy(&answer).into_owned()

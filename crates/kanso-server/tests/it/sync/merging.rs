@@ -3,23 +3,23 @@
 use serde_json::{Value, json};
 
 use super::{pull, statuses};
-use crate::support::{App, Person, new_id, operation};
+use crate::support::{App, TestUser, new_id, operation};
 
-/// A device of somebody; it hands in operations by itself, as after a time offline.
+/// A device of a user. It pushes its operations explicitly, as after a time offline.
 struct Device<'a> {
     id: String,
-    person: &'a Person,
+    user: &'a TestUser,
 }
 
 impl<'a> Device<'a> {
-    fn of(person: &'a Person) -> Self {
+    fn of(user: &'a TestUser) -> Self {
         let id = new_id();
-        Self { id, person }
+        Self { id, user }
     }
 
     async fn push(&self, operations: &[Value]) -> Vec<Value> {
         let body = json!({"device_id": self.id, "operations": operations});
-        let answer = self.person.post("/sync", &body).await.expect(200);
+        let answer = self.user.post("/sync", &body).await.expect(200);
         answer["results"].as_array().expect("a list").clone()
     }
 
@@ -42,11 +42,11 @@ fn with(mut operation: Value, members: &Value) -> Value {
     operation
 }
 
-/// What becomes of the phone's operation and then of the tablet's, and the record in the end.
-async fn both(person: &Person, phone: &Value, tablet: &Value) -> (Vec<Value>, Value) {
-    let first = Device::of(person).push_one(phone).await;
-    let second = Device::of(person).push_one(tablet).await;
-    let page = pull(person, "").await;
+/// Pushes the phone's operation, then the tablet's. Returns both results and the final record.
+async fn both(user: &TestUser, phone: &Value, tablet: &Value) -> (Vec<Value>, Value) {
+    let first = Device::of(user).push_one(phone).await;
+    let second = Device::of(user).push_one(tablet).await;
+    let page = pull(user, "").await;
     let changes = page["changes"].as_array().expect("a list");
     let is_meant = |change: &&Value| change["record"]["id"] == phone["id"];
     let record = changes.iter().find(is_meant);
@@ -57,9 +57,9 @@ async fn both(person: &Person, phone: &Value, tablet: &Value) -> (Vec<Value>, Va
 #[tokio::test]
 async fn edits_of_the_same_member_clash_and_the_first_stands() {
     let app = App::start().await;
-    let person = app.person().await;
-    let habit = person.habit("Read").await;
-    let phone = Device::of(&person);
+    let user = app.user().await;
+    let habit = user.habit("Read").await;
+    let phone = Device::of(&user);
     let mine = update(
         "habit",
         &habit,
@@ -68,7 +68,7 @@ async fn edits_of_the_same_member_clash_and_the_first_stands() {
     );
     phone.push_one(&mine).await;
     let theirs = json!({"title": "Rest", "unit": "pages"});
-    let clash = Device::of(&person)
+    let clash = Device::of(&user)
         .push_one(&update("habit", &habit, 1, &theirs))
         .await;
     assert_eq!(clash["status"], "conflict");
@@ -85,10 +85,10 @@ async fn edits_of_the_same_member_clash_and_the_first_stands() {
 #[tokio::test]
 async fn edits_of_other_members_both_stand() {
     let app = App::start().await;
-    let person = app.person().await;
-    let habit = person.habit("Read").await;
+    let user = app.user().await;
+    let habit = user.habit("Read").await;
     let (results, record) = both(
-        &person,
+        &user,
         &update("habit", &habit, 1, &json!({"title": "Run"})),
         &update("habit", &habit, 1, &json!({"color": "#112233"})),
     )
@@ -96,7 +96,7 @@ async fn edits_of_other_members_both_stand() {
     assert_eq!(statuses(&results), ["applied", "merged"]);
     assert_eq!(
         results[1]["record"], record,
-        "the merged record is told at once"
+        "the merged record is in the result"
     );
     assert_eq!(
         (&record["title"], &record["color"]),
@@ -111,10 +111,10 @@ async fn edits_of_other_members_both_stand() {
 #[tokio::test]
 async fn equal_edits_are_no_conflict() {
     let app = App::start().await;
-    let person = app.person().await;
-    let habit = person.habit("Read").await;
+    let user = app.user().await;
+    let habit = user.habit("Read").await;
     let edit = || update("habit", &habit, 1, &json!({"title": "Run"}));
-    let (results, record) = both(&person, &edit(), &edit()).await;
+    let (results, record) = both(&user, &edit(), &edit()).await;
     assert_eq!(statuses(&results), ["applied", "noop"]);
     assert_eq!(record["version"], 2);
 }
@@ -122,10 +122,10 @@ async fn equal_edits_are_no_conflict() {
 #[tokio::test]
 async fn schedules_clash_as_a_whole_with_their_history() {
     let app = App::start().await;
-    let person = app.person().await;
-    let habit = person.habit("Read").await;
+    let user = app.user().await;
+    let habit = user.habit("Read").await;
     let (results, record) = both(
-        &person,
+        &user,
         &update(
             "habit",
             &habit,
@@ -149,10 +149,10 @@ async fn schedules_clash_as_a_whole_with_their_history() {
 #[tokio::test]
 async fn an_archived_habit_can_be_edited_elsewhere() {
     let app = App::start().await;
-    let person = app.person().await;
-    let habit = person.habit("Read").await;
+    let user = app.user().await;
+    let habit = user.habit("Read").await;
     let (results, record) = both(
-        &person,
+        &user,
         &update(
             "habit",
             &habit,
@@ -170,28 +170,28 @@ async fn an_archived_habit_can_be_edited_elsewhere() {
 #[tokio::test]
 async fn a_delete_beats_an_edit_in_either_order_unless_the_edit_revives() {
     let app = App::start().await;
-    let person = app.person().await;
+    let user = app.user().await;
     for revive in [false, true] {
-        let habit = person.habit("Read").await;
-        let kept = person.entry(&habit).await;
+        let habit = user.habit("Read").await;
+        let kept = user.entry(&habit).await;
         let delete = operation("habit", "delete", &habit["id"], &json!({"base_version": 1}));
         let edit = update("habit", &habit, 1, &json!({"title": "Run"}));
         let edit = with(edit, &json!({"revive": revive}));
-        let (results, record) = both(&person, &delete, &edit).await;
+        let (results, record) = both(&user, &delete, &edit).await;
         if revive {
             assert_eq!(statuses(&results), ["applied", "applied"]);
             assert_eq!(record["title"], "Run");
             let path = format!("/entries/{}", kept["id"].as_str().expect("an id"));
-            person.get(&path).await.expect(200);
+            user.get(&path).await.expect(200);
         } else {
             assert_eq!(statuses(&results), ["applied", "gone"]);
             assert!(results[1]["record"]["deleted_at"].is_string());
             assert_eq!(record, Value::Null);
         }
     }
-    let habit = person.habit("Read").await;
+    let habit = user.habit("Read").await;
     let (results, record) = both(
-        &person,
+        &user,
         &update("habit", &habit, 1, &json!({"title": "Run"})),
         &operation("habit", "delete", &habit["id"], &json!({"base_version": 1})),
     )
@@ -201,25 +201,25 @@ async fn a_delete_beats_an_edit_in_either_order_unless_the_edit_revives() {
 }
 
 #[tokio::test]
-async fn what_is_deleted_twice_is_deleted() {
+async fn second_deletion_succeeds() {
     let app = App::start().await;
-    let person = app.person().await;
-    let habit = person.habit("Read").await;
+    let user = app.user().await;
+    let habit = user.habit("Read").await;
     let delete = || operation("habit", "delete", &habit["id"], &json!({}));
-    let (results, record) = both(&person, &delete(), &delete()).await;
+    let (results, record) = both(&user, &delete(), &delete()).await;
     assert_eq!(statuses(&results), ["applied", "noop"]);
     assert_eq!(record, Value::Null);
 }
 
 #[tokio::test]
-async fn what_is_created_twice_clashes_unless_it_is_the_same() {
+async fn second_creation_conflicts_unless_it_is_equal() {
     let app = App::start().await;
-    let person = app.person().await;
+    let user = app.user().await;
     for (title, expected) in [("Read", "noop"), ("Run", "conflict")] {
         let id = json!(new_id());
         let create =
             |title: &str| operation("habit", "create", &id, &json!({"fields": {"title": title}}));
-        let (results, record) = both(&person, &create("Read"), &create(title)).await;
+        let (results, record) = both(&user, &create("Read"), &create(title)).await;
         assert_eq!(statuses(&results), ["applied", expected]);
         assert_eq!(record["title"], "Read");
     }
@@ -228,11 +228,11 @@ async fn what_is_created_twice_clashes_unless_it_is_the_same() {
 #[tokio::test]
 async fn increments_add_up() {
     let app = App::start().await;
-    let person = app.person().await;
-    let habit = person
+    let user = app.user().await;
+    let habit = user
         .habit_with(&json!({"title": "Drink", "type": "numeric", "target_value": 2000}))
         .await;
-    let entry = person.entry(&habit).await;
+    let entry = user.entry(&habit).await;
     let add = |value: f64| {
         operation(
             "entry",
@@ -241,11 +241,11 @@ async fn increments_add_up() {
             &json!({"fields": {"value": value}}),
         )
     };
-    let (results, record) = both(&person, &add(250.0), &add(0.125)).await;
+    let (results, record) = both(&user, &add(250.0), &add(0.125)).await;
     assert_eq!(statuses(&results), ["applied", "applied"]);
     assert_eq!(record["value"], 251.125);
     let retried = add(1.0);
-    let device = Device::of(&person);
+    let device = Device::of(&user);
     let twice = [
         device.push_one(&retried).await,
         device.push_one(&retried).await,
@@ -269,20 +269,20 @@ async fn increments_add_up() {
 }
 
 #[tokio::test]
-async fn a_rule_can_decide_instead_of_a_person() {
+async fn conflict_policy_decides_instead_of_the_user() {
     let app = App::start().await;
-    let person = app.person().await;
+    let user = app.user().await;
     for (rule, status, title) in [
         ("reject", "conflict", "Run"),
         ("merge", "conflict", "Run"),
         ("server", "noop", "Run"),
         ("client", "applied", "Rest"),
     ] {
-        let habit = person.habit("Read").await;
+        let habit = user.habit("Read").await;
         let theirs = update("habit", &habit, 1, &json!({"title": "Rest"}));
         let theirs = with(theirs, &json!({"on_conflict": rule}));
         let mine = update("habit", &habit, 1, &json!({"title": "Run"}));
-        let (results, record) = both(&person, &mine, &theirs).await;
+        let (results, record) = both(&user, &mine, &theirs).await;
         assert_eq!(statuses(&results), ["applied", status], "{rule}");
         assert_eq!(record["title"], title, "{rule}");
     }
@@ -291,17 +291,17 @@ async fn a_rule_can_decide_instead_of_a_person() {
 #[tokio::test]
 async fn a_device_does_not_clash_with_itself() {
     let app = App::start().await;
-    let person = app.person().await;
+    let user = app.user().await;
     for is_apart in [false, true] {
-        let habit = person.habit("Read").await;
+        let habit = user.habit("Read").await;
         let elsewhere = update("habit", &habit, 1, &json!({"color": "#112233"}));
-        Device::of(&person).push_one(&elsewhere).await;
-        // Both were written offline: the second builds on what the first would have made.
+        Device::of(&user).push_one(&elsewhere).await;
+        // Both were written offline: the second builds on the result of the first.
         let edits = [
             update("habit", &habit, 1, &json!({"title": "Run"})),
             update("habit", &habit, 2, &json!({"title": "Rest"})),
         ];
-        let device = Device::of(&person);
+        let device = Device::of(&user);
         let results = if is_apart {
             let first = device.push_one(&edits[0]).await;
             vec![first, device.push_one(&edits[1]).await]
@@ -315,8 +315,8 @@ async fn a_device_does_not_clash_with_itself() {
 #[tokio::test]
 async fn a_group_is_applied_all_or_none() {
     let app = App::start().await;
-    let person = app.person().await;
-    let device = Device::of(&person);
+    let user = app.user().await;
+    let device = Device::of(&user);
     let habit = super::create("Read");
     let entry = super::entry_of(&habit["id"]);
     let grouped = |operation: &Value| with(operation.clone(), &json!({"group": "g1"}));
@@ -328,17 +328,20 @@ async fn a_group_is_applied_all_or_none() {
     for (result, code) in results.iter().zip(codes) {
         assert_eq!(result["code"], code);
     }
-    assert_eq!(pull(&person, "").await["head"], 0);
+    assert_eq!(pull(&user, "").await["head"], 0);
     assert_eq!(
         device.push(&fails).await,
         results,
         "a retry gets the same answer"
     );
-    let anew = [
+    let corrected = [
         grouped(&super::create("Read")),
         grouped(&super::create("Run")),
     ];
-    assert_eq!(statuses(&device.push(&anew).await), ["applied", "applied"]);
+    assert_eq!(
+        statuses(&device.push(&corrected).await),
+        ["applied", "applied"]
+    );
     let late = [
         grouped(&super::create("Rest")),
         grouped(&super::entry_of(&json!(new_id()))),

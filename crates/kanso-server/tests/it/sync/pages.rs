@@ -1,4 +1,4 @@
-//! What is delivered, and how far.
+//! Pages of a delta.
 
 use kanso_domain::Seq;
 use kanso_domain::sync::{Cursor, Epoch};
@@ -11,14 +11,14 @@ use crate::support::{App, operation};
 #[tokio::test]
 async fn pages_are_bounded_and_lose_and_repeat_nothing() {
     let app = App::start().await;
-    let person = app.person().await;
+    let user = app.user().await;
     for number in 0..7 {
-        person.habit(&format!("habit {number}")).await;
+        user.habit(&format!("habit {number}")).await;
     }
     for limit in [1, 3, 7, 1000] {
         let (mut cursor, mut seen) = (String::new(), Vec::new());
         loop {
-            let page = pull(&person, &format!("?limit={limit}{cursor}")).await;
+            let page = pull(&user, &format!("?limit={limit}{cursor}")).await;
             let seqs = seqs(&page["changes"]);
             assert!(seqs.len() <= limit);
             seen.extend(seqs);
@@ -35,39 +35,38 @@ async fn pages_are_bounded_and_lose_and_repeat_nothing() {
 #[tokio::test]
 async fn a_record_is_sent_once_in_its_newest_state_and_a_deleted_habit_implies_its_entries() {
     let app = App::start().await;
-    let person = app.person().await;
+    let user = app.user().await;
     let (habit, entry) = (create("Read"), create("x"));
     let entry_of_habit = entry_of(&habit["id"]);
-    person.push(json!([habit, entry, entry_of_habit])).await;
-    let start = pull(&person, "").await;
+    user.push(json!([habit, entry, entry_of_habit])).await;
+    let start = pull(&user, "").await;
     let update = json!({"base_version": 1, "fields": {"title": "y"}});
-    person
-        .push(json!([
-            operation("habit", "update", &entry["id"], &update),
-            operation("habit", "delete", &habit["id"], &json!({})),
-        ]))
-        .await;
+    user.push(json!([
+        operation("habit", "update", &entry["id"], &update),
+        operation("habit", "delete", &habit["id"], &json!({})),
+    ]))
+    .await;
     let query = format!("?cursor={}", start["cursor"].as_str().expect("a cursor"));
-    let delta = pull(&person, &query).await;
+    let delta = pull(&user, &query).await;
     assert_eq!(seqs(&delta["changes"]), [4, 5]);
     assert_eq!(delta["changes"][0]["record"]["version"], 2);
     assert_eq!(delta["changes"][1]["record"]["id"], habit["id"]);
     assert!(delta["changes"][1]["record"]["deleted_at"].is_string());
-    let anew = pull(&person, "").await;
+    let full = pull(&user, "").await;
     assert_eq!(
-        seqs(&anew["changes"]),
+        seqs(&full["changes"]),
         [4],
         "from the start, tombstones are left out"
     );
-    assert_eq!(anew["head"], 5);
+    assert_eq!(full["head"], 5);
 }
 
 #[tokio::test]
-async fn a_cursor_that_cannot_be_used_says_why_and_nothing_is_carried_out() {
+async fn invalid_cursor_names_the_reason_and_applies_nothing() {
     let app = App::start().await;
-    let person = app.person().await;
-    person.habit("Read").await;
-    let page = pull(&person, "").await;
+    let user = app.user().await;
+    user.habit("Read").await;
+    let page = pull(&user, "").await;
     let good = parse_cursor(page["cursor"].as_str().expect("a cursor")).expect("a cursor");
     let seq = |number| Seq::new(number).expect("a position");
     let ahead = format_cursor(Cursor {
@@ -86,22 +85,19 @@ async fn a_cursor_that_cannot_be_used_says_why_and_nothing_is_carried_out() {
         ("", 400, "cursor_malformed"),
         ("k1_%00", 400, "cursor_malformed"),
     ] {
-        person
-            .get(&format!("/sync?cursor={cursor}"))
+        user.get(&format!("/sync?cursor={cursor}"))
             .await
             .refused(status, code);
         let body = json!({"cursor": cursor, "operations": [create("x")]});
-        person.post("/sync", &body).await.refused(status, code);
+        user.post("/sync", &body).await.refused(status, code);
     }
     for path in ["/habits/sync?last_sync=", "/entries/sync?since="] {
-        person
-            .get(&format!("{path}{ahead}"))
+        user.get(&format!("{path}{ahead}"))
             .await
             .refused(410, "cursor_ahead");
-        person
-            .get(&format!("{path}{other}"))
+        user.get(&format!("{path}{other}"))
             .await
             .refused(410, "epoch_changed");
     }
-    assert_eq!(pull(&person, "").await["head"], 1);
+    assert_eq!(pull(&user, "").await["head"], 1);
 }

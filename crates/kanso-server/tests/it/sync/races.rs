@@ -1,4 +1,4 @@
-//! Writers that race and a reader that must not miss anything.
+//! Concurrent writers, and readers that must not miss a change.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -6,25 +6,25 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use futures::future::join_all;
 use serde_json::{Value, json};
 
-use crate::support::{App, Person, new_id, operation};
+use crate::support::{App, TestUser, new_id, operation};
 
 const WRITERS: usize = 6;
 const WRITES: usize = 100;
 
-/// Writes entries, every other one by sync; gives their ids.
-async fn write(person: &Person, habit: &Value, running: &AtomicUsize) -> Vec<String> {
+/// Creates entries, every second one by sync. Returns their ids.
+async fn write(user: &TestUser, habit: &Value, running: &AtomicUsize) -> Vec<String> {
     let mut ids = Vec::new();
     for number in 0..WRITES {
         let id = new_id();
         let fields = json!({"habit_id": habit["id"], "completion_date": "2026-11-22"});
         if number % 2 == 0 {
             let create = operation("entry", "create", &json!(id), &json!({"fields": fields}));
-            let results = person.push(json!([create])).await;
+            let results = user.push(json!([create])).await;
             assert_eq!(results[0]["status"], "applied");
         } else {
             let mut body = fields;
             body["id"] = json!(id);
-            person.post("/entries", &body).await.expect(201);
+            user.post("/entries", &body).await.expect(201);
         }
         ids.push(id);
     }
@@ -39,7 +39,7 @@ fn ids(records: &Value) -> Vec<String> {
         .collect()
 }
 
-/// Pulls by `next`, which is given the last token and gives ids and the next token, until it has
+/// Pulls with `next`, which maps a token to ids and the next token, until it has
 /// pulled once after the last write.
 async fn follow<F>(running: &AtomicUsize, next: impl Fn(Option<String>) -> F) -> Vec<String>
 where
@@ -65,13 +65,13 @@ fn text(value: &Value) -> String {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_skipped_while_six_devices_write() {
     let app = App::start().await;
-    let person = app.person().await;
-    let habit = person.habit("Read").await;
+    let user = app.user().await;
+    let habit = user.habit("Read").await;
     let running = AtomicUsize::new(WRITERS);
 
     let by_cursor = follow(&running, async |token| {
         let cursor = token.map_or(String::new(), |token| format!("&cursor={token}"));
-        let page = person
+        let page = user
             .get(&format!("/sync?limit=50{cursor}"))
             .await
             .expect(200);
@@ -84,13 +84,10 @@ async fn nothing_is_skipped_while_six_devices_write() {
     });
     let by_timestamp = follow(&running, async |token| {
         let since = token.map_or(String::new(), |token| format!("?since={token}"));
-        let page = person
-            .get(&format!("/entries/sync{since}"))
-            .await
-            .expect(200);
+        let page = user.get(&format!("/entries/sync{since}")).await.expect(200);
         (ids(&page["changes"]), text(&page["timestamp"]))
     });
-    let writers = join_all((0..WRITERS).map(|_| write(&person, &habit, &running)));
+    let writers = join_all((0..WRITERS).map(|_| write(&user, &habit, &running)));
     let (written, by_cursor, by_timestamp) = tokio::join!(writers, by_cursor, by_timestamp);
 
     let written: BTreeSet<_> = written.into_iter().flatten().collect();

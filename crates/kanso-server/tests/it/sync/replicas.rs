@@ -1,13 +1,13 @@
-//! Replicas that verify themselves: the digest, and what to do when it differs.
+//! Replicas verify themselves: the digest, and the repair if it differs.
 
 use kanso_domain::sync::{Buckets, Digest};
 use kanso_domain::{Entity, Version};
 use serde_json::{Value, json};
 
 use super::pull;
-use crate::support::{App, Person, operation};
+use crate::support::{App, TestUser, operation};
 
-/// What a device holds: kind, id and version of each live record.
+/// Contents of a replica: kind, id and version of each live record.
 type Held = Vec<(Entity, u128, Version)>;
 
 fn held(changes: &Value) -> Held {
@@ -43,46 +43,46 @@ fn buckets(held: &Held) -> Value {
     buckets.digests().iter().map(ToString::to_string).collect()
 }
 
-async fn verify(person: &Person, held: &Held) -> Value {
+async fn verify(user: &TestUser, held: &Held) -> Value {
     let body = json!({"buckets": buckets(held)});
-    person.post("/sync/verify", &body).await.expect(200)
+    user.post("/sync/verify", &body).await.expect(200)
 }
 
-/// Somebody with habits and entries, some edited, some deleted.
-async fn somebody(app: &App) -> Person {
-    let person = app.person().await;
+/// Creates a user with habits and entries, some edited, some deleted.
+async fn user_with_history(app: &App) -> TestUser {
+    let user = app.user().await;
     for title in ["Read", "Run", "Rest"] {
-        let habit = person.habit(title).await;
+        let habit = user.habit(title).await;
         for _ in 0..4 {
-            person.entry(&habit).await;
+            user.entry(&habit).await;
         }
         if title == "Rest" {
             let delete = operation("habit", "delete", &habit["id"], &json!({}));
-            person.push(json!([delete])).await;
+            user.push(json!([delete])).await;
         }
     }
-    person
+    user
 }
 
 #[tokio::test]
-async fn the_digest_is_that_of_what_was_delivered() {
+async fn digest_equals_that_of_the_delivered_records() {
     let app = App::start().await;
-    let person = somebody(&app).await;
-    let page = pull(&person, "").await;
+    let user = user_with_history(&app).await;
+    let page = pull(&user, "").await;
     assert_eq!(page["digest"], digest(&held(&page["changes"])));
-    let cut = pull(&person, "?limit=1").await;
+    let cut = pull(&user, "?limit=1").await;
     assert!(cut.get("digest").is_none(), "there is more to come");
-    let nobody = app.person().await;
-    assert_eq!(pull(&nobody, "").await["digest"], "0000000000000000");
+    let newcomer = app.user().await;
+    assert_eq!(pull(&newcomer, "").await["digest"], "0000000000000000");
 }
 
 #[tokio::test]
-async fn a_replica_that_drifted_is_told_where_and_what_belongs_there() {
+async fn drifted_replica_gets_the_differing_buckets_and_records() {
     let app = App::start().await;
-    let person = somebody(&app).await;
-    let page = pull(&person, "").await;
+    let user = user_with_history(&app).await;
+    let page = pull(&user, "").await;
     let right = held(&page["changes"]);
-    let answer = verify(&person, &right).await;
+    let answer = verify(&user, &right).await;
     assert_eq!(answer["differing"], json!([]));
     assert_eq!(answer["digest"], page["digest"]);
     assert_eq!(answer["head"], page["head"]);
@@ -90,7 +90,7 @@ async fn a_replica_that_drifted_is_told_where_and_what_belongs_there() {
     let mut wrong = right.clone();
     let (entity, id, version) = wrong[2];
     wrong[2] = (entity, id, version.next());
-    let answer = verify(&person, &wrong).await;
+    let answer = verify(&user, &wrong).await;
     let place = Buckets::place(id);
     assert_eq!(answer["differing"], json!([place]));
     let bucket = &answer["buckets"][0];
@@ -100,10 +100,10 @@ async fn a_replica_that_drifted_is_told_where_and_what_belongs_there() {
         .copied()
         .filter(|it| Buckets::place(it.1) == place)
         .collect();
-    let told = held(&bucket["records"]);
-    assert_eq!(digest(&told), digest(&belongs));
+    let reported = held(&bucket["records"]);
+    assert_eq!(digest(&reported), digest(&belongs));
 
-    let lost = verify(&person, &Held::new()).await;
+    let lost = verify(&user, &Held::new()).await;
     let all = lost["buckets"].as_array().expect("a list").iter();
     let all: Held = all.flat_map(|bucket| held(&bucket["records"])).collect();
     assert_eq!(digest(&all), page["digest"].as_str().expect("a digest"));
@@ -112,17 +112,15 @@ async fn a_replica_that_drifted_is_told_where_and_what_belongs_there() {
 #[tokio::test]
 async fn a_replica_must_name_all_its_buckets() {
     let app = App::start().await;
-    let person = app.person().await;
+    let user = app.user().await;
     let few = json!({"buckets": ["0000000000000000"]});
-    person
-        .post("/sync/verify", &few)
+    user.post("/sync/verify", &few)
         .await
         .invalid(422, &["/buckets"]);
     let mut odd = buckets(&Held::new());
     odd[7] = json!("zz");
     let odd = json!({"buckets": odd});
-    person
-        .post("/sync/verify", &odd)
+    user.post("/sync/verify", &odd)
         .await
         .invalid(422, &["/buckets/7"]);
 }
@@ -130,14 +128,14 @@ async fn a_replica_must_name_all_its_buckets() {
 #[tokio::test]
 async fn settings_come_with_the_delta() {
     let app = App::start().await;
-    let person = app.person().await;
-    person.habit("Read").await;
-    let start = pull(&person, "").await;
+    let user = app.user().await;
+    user.habit("Read").await;
+    let start = pull(&user, "").await;
     assert_eq!(start["changes"].as_array().map(Vec::len), Some(1));
     let settings = json!({"timezone": "Europe/Rome", "day_start": "03:30"});
-    person.patch("/auth/user", &settings).await.expect(200);
+    user.patch("/auth/user", &settings).await.expect(200);
     let query = format!("?cursor={}", start["cursor"].as_str().expect("a cursor"));
-    let delta = pull(&person, &query).await;
+    let delta = pull(&user, &query).await;
     let change = &delta["changes"][0];
     assert_eq!(
         (&change["entity"], &change["seq"]),
@@ -147,6 +145,6 @@ async fn settings_come_with_the_delta() {
     assert_eq!(change["record"]["day_start"], "03:30");
     assert_eq!(change["record"]["week_start"], "monday");
     assert_eq!(delta["digest"], start["digest"], "settings are no record");
-    let anew = pull(&person, "").await;
-    assert_eq!(super::seqs(&anew["changes"]), [1, 2]);
+    let full = pull(&user, "").await;
+    assert_eq!(super::seqs(&full["changes"]), [1, 2]);
 }

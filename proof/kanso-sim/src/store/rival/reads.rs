@@ -2,11 +2,11 @@
 
 use kanso_application::ports::storage::{
     Comparison, Decide, DeltaQuery, EntryFilter, Journal, RecordStore, SnapshotPiece,
-    SnapshotQuery, Storage, StorageError, Written,
+    SnapshotQuery, Storage, StorageError, WriteOutcome,
 };
 use kanso_domain::entries::Entry;
 use kanso_domain::habits::Habit;
-use kanso_domain::sync::{Buckets, Head, LoadSet, Page, Since};
+use kanso_domain::sync::{Buckets, Head, LoadSet, Page};
 use kanso_domain::{EntryId, HabitId, Seq, UserId};
 use kanso_testkit::MemoryStorage;
 
@@ -40,7 +40,7 @@ delegated!(RecordStore for Node {
     entries(user: UserId, filter: EntryFilter) -> Vec<Entry>;
 }
 
-async fn write(&self, user: UserId, keys: LoadSet, decide: Decide) -> Result<Written, StorageError> {
+async fn write(&self, user: UserId, keys: LoadSet, decide: Decide) -> Result<WriteOutcome, StorageError> {
     work::write(self, user, keys, decide).await
 }
 
@@ -49,7 +49,7 @@ async fn delta(&self, user: UserId, query: DeltaQuery) -> Result<Option<Page>, S
     let Some(head) = self.head(user).await? else {
         return Ok(None);
     };
-    if has_seen(query.since, head) {
+    if query.since.is_up_to_date(head) {
         return Ok(Some(Page::empty(head)));
     }
     let page = self.look(self.inner().delta(user, query)).await?;
@@ -58,15 +58,6 @@ async fn delta(&self, user: UserId, query: DeltaQuery) -> Result<Option<Page>, S
     }
     Ok(page)
 });
-
-fn has_seen(since: Since, head: Head) -> bool {
-    match since {
-        Since::Beginning => false,
-        Since::Position(seq) => seq >= head.seq,
-        Since::FirstPull { after, .. } => after >= head.seq,
-        Since::Instant(instant) => instant >= head.changed_at,
-    }
-}
 
 delegated!(Storage for Node {
     ping() -> ();

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use kanso_application::ports::housekeeping::PurgeStore as _;
 use kanso_application::ports::storage::{
     AccountStore as _, DayBorder, Decide, DecideRefresh, RecordStore as _, StorageError,
-    StreakClaim, StreakQueue as _, Written,
+    StreakClaim, StreakQueue as _, WriteOutcome,
 };
 use kanso_domain::sessions::{Refreshed, Session};
 use kanso_domain::sync::{Changeset, CursorRefusal, LoadSet, Loaded};
@@ -25,7 +25,7 @@ pub(super) async fn write(
     user: UserId,
     keys: LoadSet,
     decide: Decide,
-) -> Result<Written, StorageError> {
+) -> Result<WriteOutcome, StorageError> {
     let kept: Arc<Mutex<Option<Changeset>>> = Arc::default();
     node.transact(move |mut transaction| {
         let (keys, decide, kept) = (keys.clone(), Arc::clone(&decide), Arc::clone(&kept));
@@ -34,7 +34,7 @@ pub(super) async fn write(
             let Some(mut current) = current(&transaction.memory(), user, &keys).await? else {
                 transaction.step().await?;
                 transaction.ended();
-                return Ok(Written::NoSuchUser);
+                return Ok(WriteOutcome::NoSuchUser);
             };
             transaction.step().await?;
             if transaction.was_unsure {
@@ -46,7 +46,7 @@ pub(super) async fn write(
                 Err(refusal) => {
                     transaction.step().await?;
                     transaction.ended();
-                    return Ok(Written::Refused(refusal));
+                    return Ok(WriteOutcome::Refused(refusal));
                 }
             };
             if !changeset.stale_streaks.is_empty() {

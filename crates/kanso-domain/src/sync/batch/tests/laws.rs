@@ -9,7 +9,7 @@ use super::*;
 use crate::QuantityChange;
 use crate::sync::OnConflict;
 
-/// Any operation on one habit and one entry, on any terms, some in groups.
+/// Any operation on one habit and one entry, with any policy, some in groups.
 fn operations() -> impl Strategy<Value = Vec<Operation>> {
     let on_conflict = prop_oneof![
         Just(OnConflict::Reject),
@@ -63,7 +63,7 @@ fn keyed_all(operations: Vec<Operation>) -> Vec<Operation> {
         .collect()
 }
 
-/// What two people change, and what it leaves in a field of the habit.
+/// The edits of two devices, each of some fields of the habit.
 fn halves() -> impl Strategy<Value = HabitFields> {
     prop_oneof![
         "[cd]".prop_map(|text| titled(&text)),
@@ -77,29 +77,29 @@ fn halves() -> impl Strategy<Value = HabitFields> {
 proptest! {
     #[test]
     fn the_digest_follows_every_change(batches in prop::collection::vec(operations(), 1..4)) {
-        let mut current = nothing();
+        let mut loaded = nothing();
         for batch in batches {
-            current = saved(current.clone(), &submit(&current, &batch));
-            prop_assert_eq!(current.head.digest, from_scratch(&current));
+            loaded = after(loaded.clone(), &submit(&loaded, &batch));
+            prop_assert_eq!(loaded.head.digest, from_scratch(&loaded));
         }
     }
 
     #[test]
-    fn handing_in_again_changes_nothing(batch in operations()) {
+    fn a_retried_batch_changes_nothing(batch in operations()) {
         let batch = keyed_all(batch);
-        let once = saved(nothing(), &submit(&nothing(), &batch));
-        // What was deferred is tried anew, and may find its habit now.
+        let once = after(nothing(), &submit(&nothing(), &batch));
+        // A deferred operation is carried out again, and may find its habit now.
         let is_settled = |operation: &&Operation| {
             let key = operation.key.expect("keyed");
             once.receipts.contains_key(&key.op_id)
         };
         let settled: Vec<_> = batch.iter().filter(is_settled).cloned().collect();
-        prop_assert_eq!(&saved(once.clone(), &submit(&once, &settled)), &once);
+        prop_assert_eq!(&after(once.clone(), &submit(&once, &settled)), &once);
     }
 
     #[test]
-    fn a_group_has_the_effect_of_all_its_commands_or_none(batch in operations(), earlier in operations()) {
-        let before = saved(nothing(), &submit(&nothing(), &earlier));
+    fn a_group_has_the_effect_of_all_its_operations_or_none(batch in operations(), earlier in operations()) {
+        let before = after(nothing(), &submit(&nothing(), &earlier));
         let apart: Vec<_> = batch.iter().map(|operation| Operation { group: None, ..operation.clone() }).collect();
         let together: Vec<_> = apart.iter().map(|operation| grouped("g", operation.clone())).collect();
         let alone = submit(&before, &apart);
@@ -108,24 +108,24 @@ proptest! {
         if all {
             prop_assert_eq!(group, alone);
         } else {
-            prop_assert_eq!(saved(before.clone(), &group), before);
+            prop_assert_eq!(after(before.clone(), &group), before);
         }
     }
 
     #[test]
-    fn edits_of_different_fields_both_stand_in_any_order(mine in halves(), theirs in halves()) {
-        let made = saved(nothing(), &run(nothing(), &[create_habit("a")]));
+    fn edits_of_different_fields_merge_in_any_order(mine in halves(), theirs in halves()) {
+        let made = after(nothing(), &run(nothing(), &[create_habit("a")]));
         let land = |first: &HabitFields, second: &HabitFields| {
             let [first, second] = [first, second].map(|fields| [merge(edit(on(1), fields.clone()))]);
-            let landed = saved(made.clone(), &submit(&made, &first));
+            let landed = after(made.clone(), &submit(&made, &first));
             let mut changeset = submit(&landed, &second);
-            let details = saved(landed, &changeset).habits[&READ].details.clone();
+            let details = after(landed, &changeset).habits[&READ].details.clone();
             (changeset.outcomes.pop(), details)
         };
         let (outcome, details) = land(&mine, &theirs);
         let (_, mirrored) = land(&theirs, &mine);
         if let Some(OperationOutcome::Conflict(conflict)) = &outcome {
-            // Only what both say differently clashes, and then the first stands.
+            // Only fields that both edits change clash, and then the first edit stays.
             prop_assert!(!conflict.clashing.is_empty());
             prop_assert_eq!(theirs.differing(&details).len(), conflict.clashing.len());
             prop_assert!(mine.differing(&details).is_empty());
@@ -138,11 +138,11 @@ proptest! {
 
     #[test]
     fn increments_commute(changes in prop::collection::vec(0..1_000_i64, 1..6), rotation in any::<prop::sample::Index>()) {
-        let ticked = saved(nothing(), &run(nothing(), &[create_habit("a"), create_entry()]));
+        let ticked = after(nothing(), &run(nothing(), &[create_habit("a"), create_entry()]));
         let value = |changes: &[i64]| {
             let add = |&by: &i64| Action::Increment(TICK, QuantityChange::from_thousandths(by).expect("small"));
             let actions: Vec<_> = changes.iter().map(add).collect();
-            let after = saved(ticked.clone(), &run(ticked.clone(), &actions));
+            let after = after(ticked.clone(), &run(ticked.clone(), &actions));
             after.entries[&TICK].details.value
         };
         let mut rotated = changes.clone();

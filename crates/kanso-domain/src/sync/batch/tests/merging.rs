@@ -3,6 +3,7 @@
 use super::*;
 use crate::Quantity;
 use crate::habits::{ScheduleFields, TargetFields};
+use crate::record::Member;
 use crate::sync::LoadSet;
 use crate::sync::{Base, OnConflict};
 use crate::text::{Color, Notes};
@@ -58,7 +59,7 @@ pub(super) fn edit(base: Base, fields: HabitFields) -> Action {
     Action::Habit(READ, Edit::Update { base, fields })
 }
 
-/// A command whose terms are these.
+/// An operation with this policy.
 pub(super) fn with(on_conflict: OnConflict, revive: bool, action: Action) -> Operation {
     Operation {
         policy: ConflictPolicy {
@@ -80,14 +81,14 @@ pub(super) fn grouped(name: &str, operation: Operation) -> Operation {
     }
 }
 
-pub(super) fn submit(current: &Loaded, operations: &[Operation]) -> Changeset {
-    decide(current.clone(), operations, at(1))
+pub(super) fn submit(loaded: &Loaded, operations: &[Operation]) -> Changeset {
+    decide(loaded.clone(), operations, at(1))
 }
 
-/// A habit at version 2, whose title changed at version 2.
+/// A habit at version 2, which changed its title.
 fn retitled() -> Loaded {
     let actions = [create_habit("a"), update_habit(1, "b")];
-    saved(nothing(), &run(nothing(), &actions))
+    after(nothing(), &run(nothing(), &actions))
 }
 
 #[test]
@@ -97,11 +98,11 @@ fn an_edit_of_an_older_version_merges_unless_a_field_clashes() {
         (Merge, color("#112233"), "merged 3"),
         (Server, color("#112233"), "merged 3"),
         (Client, color("#112233"), "applied 3"),
-        (Reject, color("#112233"), "conflict [\"color\"]"),
-        (Merge, titled("c"), "conflict [\"title\"]"),
+        (Reject, color("#112233"), "conflict [Color]"),
+        (Merge, titled("c"), "conflict [Title]"),
         (Server, titled("c"), "noop 2"),
         (Client, titled("c"), "applied 3"),
-        (Reject, titled("c"), "conflict [\"title\"]"),
+        (Reject, titled("c"), "conflict [Title]"),
         (Merge, titled("b"), "noop 2"),
         (Reject, titled("b"), "noop 2"),
         (Merge, archived(), "merged 3"),
@@ -114,7 +115,7 @@ fn an_edit_of_an_older_version_merges_unless_a_field_clashes() {
 }
 
 #[test]
-fn a_conflict_says_what_could_have_been_merged() {
+fn a_conflict_lists_mergeable_members() {
     let both = HabitFields {
         color: Color::new("#112233").ok(),
         ..titled("c")
@@ -124,20 +125,20 @@ fn a_conflict_says_what_could_have_been_merged() {
         panic!("expected a conflict: {changeset:?}")
     };
     assert_eq!(conflict.your_base, Version::new(1));
-    assert_eq!(conflict.clashing, ["title"]);
-    assert_eq!(conflict.mergeable, ["color"]);
+    assert_eq!(conflict.clashing, [Member::Title]);
+    assert_eq!(conflict.mergeable, [Member::Color]);
     assert!(changeset.is_empty());
 }
 
 #[test]
 fn a_schedule_is_one_field_with_its_history() {
-    let rescheduled = saved(
+    let rescheduled = after(
         nothing(),
         &run(nothing(), &[create_habit("a"), edit(on(1), weekly(3))]),
     );
     for (fields, expected) in [
-        (weekly(2), "conflict [\"times_per_week\"]"),
-        (timed(), "conflict [\"type\"]"),
+        (weekly(2), "conflict [TimesPerWeek]"),
+        (timed(), "conflict [Type]"),
         (weekly(3), "noop 2"),
         (titled("b"), "merged 3"),
     ] {
@@ -147,12 +148,12 @@ fn a_schedule_is_one_field_with_its_history() {
 }
 
 #[test]
-fn what_fits_only_the_older_version_is_a_conflict() {
+fn an_edit_that_is_valid_only_for_an_older_version_is_a_conflict() {
     let ends = edit(on(1), dates(None, Some("2026-01-01")));
-    let ended = saved(nothing(), &run(nothing(), &[create_habit("a"), ends]));
+    let ended = after(nothing(), &run(nothing(), &[create_habit("a"), ends]));
     let starts = |base| edit(base, dates(Some("2026-02-01"), None));
     let conflict = submit(&ended, &[merge(starts(on(1)))]);
-    assert_eq!(words(&conflict), ["conflict [\"start_date\"]"]);
+    assert_eq!(words(&conflict), ["conflict [StartDate]"]);
     let dropped = submit(&ended, &[with(OnConflict::Server, false, starts(on(1)))]);
     assert_eq!(words(&dropped), ["noop 2"]);
     assert_eq!(
@@ -162,13 +163,13 @@ fn what_fits_only_the_older_version_is_a_conflict() {
 }
 
 #[test]
-fn a_version_that_was_never_given_out_is_a_conflict() {
+fn a_version_that_was_never_issued_is_a_conflict() {
     let ahead = submit(&retitled(), &[merge(edit(on(7), color("#112233")))]);
-    assert_eq!(words(&ahead), ["conflict [\"color\"]"]);
+    assert_eq!(words(&ahead), ["conflict [Color]"]);
 }
 
 #[test]
-fn a_delete_yields_only_when_it_wants_to() {
+fn a_delete_yields_only_by_its_policy() {
     use OnConflict::{Client, Merge, Reject, Server};
     for (on_conflict, expected) in [
         (Merge, "applied 3"),
@@ -184,7 +185,7 @@ fn a_delete_yields_only_when_it_wants_to() {
 
 #[test]
 fn a_delete_beats_an_edit_unless_it_revives() {
-    let deleted = saved(retitled(), &run(retitled(), &[delete_habit()]));
+    let deleted = after(retitled(), &run(retitled(), &[delete_habit()]));
     for (operation, expected) in [
         (merge(edit(on(2), color("#112233"))), "gone habit"),
         (merge(create_habit("b")), "gone habit"),
@@ -202,7 +203,7 @@ fn a_delete_beats_an_edit_unless_it_revives() {
         ),
         (
             with(OnConflict::Merge, true, edit(on(1), titled("c"))),
-            "conflict [\"title\"]",
+            "conflict [Title]",
         ),
         (
             with(OnConflict::Merge, true, create_habit("z")),
@@ -219,11 +220,11 @@ fn a_delete_beats_an_edit_unless_it_revives() {
 
 #[test]
 fn a_revived_habit_brings_its_entries_back() {
-    let kept = saved(
+    let kept = after(
         nothing(),
         &run(nothing(), &[create_habit("a"), create_entry()]),
     );
-    let deleted = saved(kept.clone(), &run(kept.clone(), &[delete_habit()]));
+    let deleted = after(kept.clone(), &run(kept.clone(), &[delete_habit()]));
     assert_eq!(deleted.head.digest, Digest::EMPTY);
     let revive = with(OnConflict::Merge, true, edit(on(2), titled("b")));
     assert!(
@@ -233,16 +234,16 @@ fn a_revived_habit_brings_its_entries_back() {
     );
     let changeset = submit(&deleted, &[revive]);
     let [entry] = &changeset.entries[..] else {
-        panic!("the entry is sent again: {changeset:?}")
+        panic!("expected the entry to be sent again: {changeset:?}")
     };
     assert!(entry.record.stamp.seq > deleted.head.seq);
     assert_eq!(entry.record.stamp.version, Version::FIRST);
-    let revived = saved(deleted, &changeset);
+    let revived = after(deleted, &changeset);
     assert_eq!(revived.head.digest, from_scratch(&revived));
 }
 
 #[test]
-fn a_revived_entry_comes_back_to_its_habit_alone() {
+fn a_revived_entry_keeps_its_habit() {
     let elsewhere = HabitId::new(Uuid::from_u128(7));
     let actions = [
         create_habit("a"),
@@ -250,7 +251,7 @@ fn a_revived_entry_comes_back_to_its_habit_alone() {
         create_entry(),
         delete_entry(),
     ];
-    let current = saved(nothing(), &run(nothing(), &actions));
+    let loaded = after(nothing(), &run(nothing(), &actions));
     let create = |habit_id| {
         let fields = EntryFields {
             habit_id: Some(habit_id),
@@ -259,13 +260,13 @@ fn a_revived_entry_comes_back_to_its_habit_alone() {
         let create = Action::Entry(TICK, Edit::Create(fields));
         with(OnConflict::Merge, true, create)
     };
-    let moved = submit(&current, &[create(elsewhere)]);
+    let moved = submit(&loaded, &[create(elsewhere)]);
     assert_eq!(words(&moved), ["rejected invalid"]);
-    assert_eq!(words(&submit(&current, &[create(READ)])), ["applied 3"]);
+    assert_eq!(words(&submit(&loaded, &[create(READ)])), ["applied 3"]);
 }
 
 #[test]
-fn what_is_buried_stays_so_unless_it_is_revived() {
+fn a_purged_record_stays_purged_unless_it_is_revived() {
     let mut purged = nothing();
     purged.purged_habits.insert(READ);
     purged.purged_entries.insert(TICK);
@@ -284,13 +285,13 @@ fn what_is_buried_stays_so_unless_it_is_revived() {
         assert_eq!(words(&changeset), [expected], "{operation:?}");
     }
     let both = [create_habit("a")].map(|action| with(OnConflict::Merge, true, action));
-    let again = saved(purged.clone(), &submit(&purged, &both));
+    let again = after(purged.clone(), &submit(&purged, &both));
     assert_eq!(words(&run(again, &[create_entry()])), ["purged entry"]);
 }
 
 #[test]
-fn increments_add_to_whatever_is_there() {
-    let ticked = saved(
+fn increments_add_to_every_value() {
+    let ticked = after(
         nothing(),
         &run(nothing(), &[create_habit("a"), create_entry()]),
     );
@@ -327,8 +328,12 @@ fn increments_add_to_whatever_is_there() {
         },
     );
     let both = submit(&ticked, &[merge(add(1)), merge(noted.clone())]);
-    assert_eq!(words(&both), ["applied 2", "applied 3"], "of one device");
-    let added = saved(ticked.clone(), &run(ticked, &[add(1)]));
+    assert_eq!(
+        words(&both),
+        ["applied 2", "applied 3"],
+        "both are from one device"
+    );
+    let added = after(ticked.clone(), &run(ticked, &[add(1)]));
     assert_eq!(words(&submit(&added, &[merge(noted)])), ["merged 3"]);
 }
 
@@ -369,7 +374,7 @@ fn a_group_is_carried_out_all_or_none() {
         ),
         (
             vec![alone(3), good(1), bad(2)],
-            vec!["applied 1", "rejected group_failed", "conflict [\"title\"]"],
+            vec!["applied 1", "rejected group_failed", "conflict [Title]"],
         ),
         (vec![good(1), late(2)], vec!["deferred", "deferred"]),
         (
@@ -379,7 +384,7 @@ fn a_group_is_carried_out_all_or_none() {
     ] {
         let changeset = submit(&habit, &operations);
         assert_eq!(words(&changeset), expected, "{operations:?}");
-        let after = saved(habit.clone(), &changeset);
+        let after = after(habit.clone(), &changeset);
         assert_eq!(after.head.digest, from_scratch(&after));
         let again = submit(&after, &operations);
         if !expected.contains(&"deferred") {
@@ -389,37 +394,37 @@ fn a_group_is_carried_out_all_or_none() {
 }
 
 #[test]
-fn a_group_that_failed_leaves_no_trace_of_what_was_touched_before() {
-    let kept = saved(
+fn a_failed_group_leaves_earlier_changes_of_a_record() {
+    let kept = after(
         nothing(),
         &run(nothing(), &[create_habit("a"), create_entry()]),
     );
-    let deleted = saved(kept.clone(), &run(kept, &[delete_habit()]));
+    let deleted = after(kept.clone(), &run(kept, &[delete_habit()]));
     let revive = with(OnConflict::Merge, true, edit(on(2), titled("b")));
     let delete = grouped("g", Operation::once(delete_entry()));
     let fails = grouped("g", Operation::once(update_habit(1, "z")));
     let changeset = submit(&deleted, &[revive, delete, fails]);
-    // The entry is as it was loaded, but for its place in the history: that must be stored.
+    // The entry has its loaded values, but a new position in the history, which must be stored.
     assert_eq!(changeset.entries.len(), 1, "{changeset:?}");
     assert!(!changeset.entries[0].record.stamp.is_deleted());
     assert!(changeset.entries[0].record.stamp.seq <= changeset.head.seq);
 }
 
-/// The digest of what is live in `current`.
-pub(super) fn from_scratch(current: &Loaded) -> Digest {
-    let live: BTreeSet<_> = current
+/// Returns the digest of the live records in `loaded`.
+pub(super) fn from_scratch(loaded: &Loaded) -> Digest {
+    let live: BTreeSet<_> = loaded
         .habits
         .values()
         .filter(|habit| !habit.stamp.is_deleted())
         .map(|habit| habit.id)
         .collect();
-    let habits: Digest = current
+    let habits: Digest = loaded
         .habits
         .values()
         .filter(|habit| live.contains(&habit.id))
         .map(Digest::of_habit)
         .sum();
-    let entries = current
+    let entries = loaded
         .entries
         .values()
         .filter(|entry| !entry.stamp.is_deleted() && live.contains(&entry.details.habit_id));
