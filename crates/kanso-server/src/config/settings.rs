@@ -123,7 +123,7 @@ pub static SETTINGS: [Setting; 19] = [
             ("database_url", "database-url", "KANSO_DATABASE_URL"),
             None,
             "URL",
-            "DatabaseConfig, as sqlite://PATH or postgres://USER:PASSWORD@HOST/NAME",
+            "Database, as sqlite://PATH or postgres://USER:PASSWORD@HOST/NAME",
         )
     },
     setting(

@@ -114,7 +114,7 @@ pub async fn a_habits_times_and_places_come_back(storage: &dyn Storage) {
             start_date: Some(None),
             end_date: Some(None),
             archived_at: Some(None),
-            ..titled("WorkSignal")
+            ..titled("Wake")
         },
     ];
     come_back(storage, fields).await;
