@@ -1,4 +1,4 @@
-"""Who asks, and what would only cost time. Loaded by schemathesis."""
+"""Accounts for the generated requests, and shorter waits. Loaded by schemathesis."""
 
 import json
 import os
@@ -9,7 +9,7 @@ import schemathesis
 
 URL = os.environ["KANSO_URL"]
 
-# A pull may wait for this long in a test. Milliseconds.
+# Longest wait of a pull in this run, in milliseconds.
 LONGEST_WAIT = 20
 
 
@@ -21,13 +21,13 @@ def post(path, body):
         return json.load(answer)
 
 
-# Cases end sessions and delete accounts, so every few seconds somebody new asks.
+# Cases end sessions and delete accounts, so a new account is registered every few seconds.
 @schemathesis.auth(refresh_interval=5)
-class SomebodyNew:
+class FreshAccount:
     def get(self, case, context):
-        person = {"email": f"{uuid.uuid4()}@example.org", "password": "a password for one run"}
-        post("/api/v1/auth/register", person)
-        return post("/api/v1/auth/login", person)["token"]
+        account = {"email": f"{uuid.uuid4()}@example.org", "password": "a password for one run"}
+        post("/api/v1/auth/register", account)
+        return post("/api/v1/auth/login", account)["token"]
 
     def set(self, case, data, context):
         case.headers = case.headers or {}
@@ -35,10 +35,10 @@ class SomebodyNew:
 
 
 def shortened(members):
-    """What a request asks for, without asking the server to wait for long."""
+    """Returns the members of a request with a short wait."""
     if not isinstance(members, dict):
         return members
-    # A wait that is too long, or is no number, is to be refused and stays.
+    # An invalid wait stays as it is, because the server must refuse it.
     if str(members.get("wait_ms")).isdecimal() and int(members["wait_ms"]) <= 25_000:
         return {**members, "wait_ms": min(int(members["wait_ms"]), LONGEST_WAIT)}
     return members

@@ -1,9 +1,9 @@
-//! `cargo xtask bench`: the load generator against a server, both as they ship.
+//! `cargo xtask bench`: runs the load generator against a release build of the server.
 
 use crate::Verdict;
 use crate::process::{cargo, run as run_command};
 
-/// Builds both in release and hands the arguments to the load generator.
+/// Builds both in release and passes the arguments to the load generator.
 pub(crate) fn run(arguments: &[String]) -> anyhow::Result<Verdict> {
     let built = run_command(&mut cargo(
         "build --release --package kanso-server --locked",

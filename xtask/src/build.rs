@@ -1,7 +1,8 @@
 //! The one debug build that every other verb uses.
 //!
-//! Cargo picks a dependency's features by what is being built, so a build of the server alone and a
-//! build of all tests would compile half of the tree twice. Everything here asks for the same set.
+//! Cargo unifies the features of a dependency over the packages of one build. A build of the server
+//! alone and a build of all tests would have different features and compile half of the tree twice, so
+//! every verb builds the same set.
 
 use std::process::Command;
 
@@ -13,9 +14,10 @@ pub(crate) fn everything() -> anyhow::Result<Verdict> {
     run(&mut cargo("build --workspace --bins --tests --locked"))
 }
 
-/// A binary that [`everything`] built.
+/// Returns a command for a binary that [`everything`] built.
 pub(crate) fn binary(name: &str) -> anyhow::Result<Command> {
     let path = target()?.join("debug").join(name);
+    // Windows needs `.exe`; elsewhere the extension is empty.
     let path = path.with_extension(std::env::consts::EXE_EXTENSION);
     Ok(command(&path.to_string_lossy()))
 }

@@ -1,9 +1,9 @@
-//! `cargo xtask chaos`: servers as they ship, under faults.
+//! `cargo xtask chaos`: release builds of the server under faults.
 
 use crate::process::{cargo, run as run_command};
 use crate::{Verdict, services};
 
-/// Provides what stands around the servers, builds all in release and hands the arguments on.
+/// Installs the servers' dependencies, builds all in release and passes the arguments to `kanso-chaos`.
 pub(crate) fn run(arguments: &[String]) -> anyhow::Result<Verdict> {
     let provided = services::provide()?;
     if provided != Verdict::Passed {

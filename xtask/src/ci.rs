@@ -1,4 +1,4 @@
-//! `cargo xtask ci`: every check, cheapest first, stopping at the first that fails.
+//! `cargo xtask ci`: runs every check, the cheapest first, and stops at the first that fails.
 
 use crate::process::{cargo, run as run_command};
 use crate::stopwatch::Stopwatch;
@@ -6,7 +6,7 @@ use crate::{Verdict, build, commit, deploy, openapi, schemathesis, sim, test, ti
 
 struct Step {
     name: &'static str,
-    /// What to type to see this step alone.
+    /// The command line that runs this step alone.
     alone: &'static str,
     run: fn() -> anyhow::Result<Verdict>,
 }
@@ -16,6 +16,7 @@ const CLIPPY: &str = "cargo clippy --workspace --all-targets --locked -- -D warn
 
 const DOCS: &str = "cargo doc --workspace --no-deps --locked";
 
+// Cheapest first, so that a typing mistake is reported within seconds and not after the tests.
 const STEPS: [Step; 10] = [
     Step {
         name: "format",
@@ -31,6 +32,7 @@ const STEPS: [Step; 10] = [
         name: "docs",
         alone: "RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --locked",
         run: || {
+            // `cargo doc` has no option for lints; rustdoc reads them from the environment.
             run_command(cargo(DOCS.trim_start_matches("cargo ")).env("RUSTDOCFLAGS", "-D warnings"))
         },
     },
@@ -71,7 +73,7 @@ const STEPS: [Step; 10] = [
     },
 ];
 
-/// Runs the steps in order. Fails with the first that does.
+/// Runs the steps in order and stops at the first that fails.
 pub(crate) fn run() -> anyhow::Result<Verdict> {
     let total = Stopwatch::start();
     let verdict = in_order(&STEPS)?;

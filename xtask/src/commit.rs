@@ -1,21 +1,24 @@
-//! The commit that is checked out, as a number: what chance CI takes follows from it, so that each
-//! change meets cases of its own, and the same ones wherever it is tried.
+//! The commit that is checked out, as a number.
+//!
+//! CI derives its random seeds from it. Each change meets new cases, and a failure can be repeated on any
+//! machine.
 
 use anyhow::Context as _;
 
 use crate::process::{command, output};
 
-/// The first 32 bits of the commit's name.
+/// Returns the first 32 bits of the commit's hash.
 ///
 /// # Errors
-/// This is no work tree of git, or git is missing.
+/// This is not a work tree of git, or git is missing.
 pub(crate) fn number() -> anyhow::Result<u32> {
     let name = output(command("git").args(["rev-parse", "HEAD"]))?;
     let name = String::from_utf8(name)?;
-    first_bits(&name).with_context(|| format!("{} is no commit", name.trim()))
+    first_bits(&name).with_context(|| format!("{} is not a commit hash", name.trim()))
 }
 
 fn first_bits(name: &str) -> Option<u32> {
+    // Eight hexadecimal digits are 32 bits.
     u32::from_str_radix(name.get(..8)?, 16).ok()
 }
 

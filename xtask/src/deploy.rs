@@ -1,8 +1,7 @@
-//! `cargo xtask deploy`: the files by which the server is deployed, checked where no container engine
-//! runs.
+//! `cargo xtask deploy`: checks the deployment files without a container engine.
 //!
-//! Each kind of file is read by a linter or against its schema. The image's layout is made and lived in
-//! by hand: the server runs in it as its user, on a root that cannot be written to.
+//! Each kind of file is checked by a linter or against its schema. The image's layout is built and run
+//! without an engine: the server runs in it as the image's user, on a read-only root.
 
 mod alerts;
 mod layout;
@@ -15,9 +14,10 @@ use crate::process::{command, root, run as run_command, target};
 use crate::python::Python;
 use crate::{Verdict, build, services};
 
-/// Where the service's program is on a machine that runs it.
+/// Path of the server's program on a machine that runs the service.
 const INSTALLED: &str = "/usr/local/bin/kanso-server";
-/// The most that systemd may find exposed, in tenths: from 0, nothing, to 100.
+/// Highest exposure that `systemd-analyze security` may report, in tenths of a point: 0 is fully confined,
+/// 100 is not confined.
 const EXPOSURE: &str = "--threshold=15";
 
 type Check = fn(&Python) -> anyhow::Result<Verdict>;
@@ -31,13 +31,14 @@ const CHECKS: [(&str, Check); 6] = [
     ("the image's layout", |_| layout::run()),
 ];
 
-/// Makes every check, and fails when one did.
+/// Runs every check. Fails if one of them fails.
 pub(crate) fn run() -> anyhow::Result<Verdict> {
     let provided = services::provide_systemd()?;
     if provided != Verdict::Passed {
         return Ok(provided);
     }
     let python = Python::with("deploy")?;
+    // All checks run, so that one run names every file with a fault.
     let mut failed = Vec::new();
     for (what, check) in CHECKS {
         eprintln!("deploy: {what}");
@@ -46,7 +47,7 @@ pub(crate) fn run() -> anyhow::Result<Verdict> {
         }
     }
     if !failed.is_empty() {
-        eprintln!("deploy: not as it should be: {}", failed.join("; "));
+        eprintln!("deploy: checks failed: {}", failed.join("; "));
     }
     Ok(Verdict::from_success(failed.is_empty()))
 }
@@ -76,15 +77,18 @@ fn by_schema(python: &Python) -> anyhow::Result<Verdict> {
 
 fn kubernetes(python: &Python) -> anyhow::Result<Verdict> {
     let mut manifests = files("deploy/kubernetes", "yaml")?;
-    // It is not sent to a cluster, so it is none of the cluster's kinds.
+    // Only kubectl reads a kustomization; the cluster has no schema for it.
     manifests.retain(|file| !file.ends_with("kustomization.yaml"));
     let mut check = python.command("kubernetes-validate");
     run_command(check.args(["--strict", "--quiet"]).args(manifests))
 }
 
-/// Systemd looks for the program, so it is shown the one that was built.
+/// Checks the unit with the path of the debug build: `systemd-analyze verify` requires that the program
+/// exists.
 fn service(_: &Python) -> anyhow::Result<Verdict> {
     let unit = std::fs::read_to_string(root().join("deploy/kanso.service"))?;
+    // Else the replacement below would change nothing, and the check would fail with a message about a
+    // missing program.
     anyhow::ensure!(unit.contains(INSTALLED), "the service runs another program");
     let program = build::binary("kanso-server")?;
     let program = program.get_program().to_string_lossy().into_owned();
@@ -97,6 +101,8 @@ fn service(_: &Python) -> anyhow::Result<Verdict> {
     if verified != Verdict::Passed {
         return Ok(verified);
     }
+    // Offline: the unit is rated from its file, so systemd does not have to run here. The table of all
+    // settings is hidden; a rating above the threshold fails the command.
     let mut exposed = command("systemd-analyze");
     exposed
         .args(["security", "--offline=true", "--no-pager", EXPOSURE])
@@ -105,7 +111,7 @@ fn service(_: &Python) -> anyhow::Result<Verdict> {
     run_command(&mut exposed)
 }
 
-/// The files of a folder with this ending, in the order of their names.
+/// Returns the files of a folder with this extension, sorted by name.
 fn files(folder: &str, ending: &str) -> anyhow::Result<Vec<PathBuf>> {
     let path = root().join(folder);
     let entries = std::fs::read_dir(&path).with_context(|| format!("cannot read {folder}"))?;
@@ -119,6 +125,7 @@ fn files(folder: &str, ending: &str) -> anyhow::Result<Vec<PathBuf>> {
             found.push(file);
         }
     }
+    // The file system returns them in any order; the output of a check should not change with it.
     found.sort();
     anyhow::ensure!(!found.is_empty(), "no .{ending} file in {folder}");
     Ok(found)

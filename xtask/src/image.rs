@@ -1,7 +1,7 @@
-//! `cargo xtask image`: the container image, built by an engine and lived in as an operator would.
+//! `cargo xtask image`: builds the container image with an engine and runs it as an operator would.
 //!
-//! It needs Docker or podman and the base images, so it is no part of `cargo xtask ci`; there
-//! `cargo xtask deploy` lives in the image's layout without either.
+//! It needs Docker or podman and the base images, so it is not part of `cargo xtask ci`; there
+//! `cargo xtask deploy` runs the image's layout without either.
 
 use std::process::{Command, Stdio};
 use std::thread;
@@ -16,11 +16,13 @@ use crate::process::{command, output, run as run_command};
 const TAG: &str = "kanso-server";
 const PROGRAM: &str = "/usr/bin/kanso-server";
 const USER: &str = "65532:65532";
-/// How often a server is asked for its health, a second apart, until it must have it.
+/// Number of health checks, one per second, after which a container counts as unhealthy.
 const ATTEMPTS: u32 = 60;
-/// Longer than a shutdown may take, in seconds.
+/// Time for a graceful stop in seconds. It is longer than the server's own limit, so that a kill by the
+/// engine shows a server that does not stop.
 const GRACE: &str = "40";
-/// What an operator should give every container, and the compose file and the manifests do.
+/// Restrictions that the compose file and the manifests give every container.
+// The health check runs inside the container, so no network is needed.
 const CONFINED: [&str; 4] = [
     "--read-only",
     "--cap-drop=ALL",
@@ -28,33 +30,35 @@ const CONFINED: [&str; 4] = [
     "--network=none",
 ];
 
-/// Which image.
+/// Arguments of `cargo xtask image`.
 #[derive(Args)]
 pub(crate) struct Arguments {
-    /// An image that is already there; built from deploy/Dockerfile when left out
+    /// Name of an existing image; without it one is built from deploy/Dockerfile
     #[arg(long, value_name = "NAME")]
     built: Option<String>,
 }
 
-/// Builds the image, unless one is named, and lives in it.
+/// Builds the image, unless one is named, and checks it.
 pub(crate) fn run(arguments: Arguments) -> anyhow::Result<Verdict> {
     let Some(engine) = Engine::find() else {
-        eprintln!("image: neither Docker nor podman answers here; install or start one of them");
+        eprintln!("image: neither Docker nor podman responds; install or start one of them");
         return Ok(Verdict::ToolMissing);
     };
     let image = if let Some(image) = arguments.built {
         image
     } else {
         if engine.build()? != Verdict::Passed {
-            eprintln!("image: not built; were its base images and the crates within reach?");
+            eprintln!(
+                "image: build failed; check that the base images and the crates can be downloaded"
+            );
             return Ok(Verdict::Failed);
         }
         TAG.to_owned()
     };
     let mut found = Vec::new();
-    engine.look_at(&image, &mut found)?;
-    engine.live_in(&image, &mut found)?;
-    engine.misuse(&image, &mut found)?;
+    engine.inspect(&image, &mut found)?;
+    engine.run_twice(&image, &mut found)?;
+    engine.run_misconfigured(&image, &mut found)?;
     for finding in &found {
         eprintln!("image: {finding}");
     }
@@ -67,6 +71,7 @@ struct Engine(&'static str);
 
 impl Engine {
     fn find() -> Option<Self> {
+        // `info` talks to the engine's service; `--version` would succeed without one.
         let answers = |engine: &&str| is_done(command(engine).arg("info"));
         ["docker", "podman"].into_iter().find(answers).map(Self)
     }
@@ -77,24 +82,24 @@ impl Engine {
         command
     }
 
-    /// What it says to these arguments.
-    fn told(self, arguments: &[&str]) -> anyhow::Result<String> {
-        let told = String::from_utf8(output(&mut self.command(arguments))?)?;
-        Ok(told.trim().to_owned())
+    /// Runs the engine with these arguments and returns its output.
+    fn output_of(self, arguments: &[&str]) -> anyhow::Result<String> {
+        let printed = String::from_utf8(output(&mut self.command(arguments))?)?;
+        Ok(printed.trim().to_owned())
     }
 
     fn build(self) -> anyhow::Result<Verdict> {
         let mut build = self.command(&["build", "--file=deploy/Dockerfile", "--tag", TAG]);
         if self.0 == "podman" {
-            // Its own format has no health check.
+            // Podman's default format (OCI) has no health check.
             build.arg("--format=docker");
         }
         run_command(build.arg("."))
     }
 
-    /// What the image says of itself.
-    fn look_at(self, image: &str, found: &mut Vec<String>) -> anyhow::Result<()> {
-        let field = |of: &str| self.told(&["image", "inspect", "--format", of, image]);
+    /// Checks the image's metadata.
+    fn inspect(self, image: &str, found: &mut Vec<String>) -> anyhow::Result<()> {
+        let field = |of: &str| self.output_of(&["image", "inspect", "--format", of, image]);
         let user = field("{{.Config.User}}")?;
         if user != USER {
             found.push(format!("it runs as `{user}`, not as {USER}"));
@@ -106,18 +111,20 @@ impl Engine {
         Ok(())
     }
 
-    /// Starts a server, asks for its health, stops it, and starts it on the same folder again.
-    fn live_in(self, image: &str, found: &mut Vec<String>) -> anyhow::Result<()> {
+    /// Starts a server, checks its health, stops it, and starts it again on the same folder. The second
+    /// start shows that the server can read the data that it wrote as this user.
+    fn run_twice(self, image: &str, found: &mut Vec<String>) -> anyhow::Result<()> {
         let mut arguments = vec!["create"];
         arguments.extend(CONFINED);
         arguments.push(image);
-        let container = Container(self, self.told(&arguments)?);
+        let container = Container(self, self.output_of(&arguments)?);
         for start in ["its first start", "its second start"] {
-            self.told(&["start", &container.1])?;
+            self.output_of(&["start", &container.1])?;
             if !container.becomes_healthy() {
                 found.push(format!("it is not healthy after {start}"));
             }
             if is_done(&mut self.command(&["exec", &container.1, "/bin/sh", "-c", "true"])) {
+                // The image is made without one: an attacker in the container has no tools.
                 found.push("it has a shell".to_owned());
             }
             let code = container.stop()?;
@@ -128,9 +135,10 @@ impl Engine {
         Ok(())
     }
 
-    /// A setting that cannot be used has to end it at once, with exit code 2.
-    fn misuse(self, image: &str, found: &mut Vec<String>) -> anyhow::Result<()> {
+    /// Checks that the server exits at once with code 2 for an invalid setting.
+    fn run_misconfigured(self, image: &str, found: &mut Vec<String>) -> anyhow::Result<()> {
         let mut refused = self.command(&["run", "--rm", "--env=KANSO_JWT_SECRET=short"]);
+        // The exit code of `run` is that of the program, so it is compared here and not in `output`.
         let status = refused.args(CONFINED).arg(image).status();
         let status = status.context("cannot run the image")?;
         if status.code() != Some(2) {
@@ -140,7 +148,7 @@ impl Engine {
     }
 }
 
-/// A container that is removed, with its volume, when nobody holds it any more.
+/// A container that is removed with its volume when the value is dropped.
 struct Container(Engine, String);
 
 impl Container {
@@ -153,23 +161,24 @@ impl Container {
         })
     }
 
-    /// Asks it to stop, as whoever replaces it does; its exit code.
+    /// Stops the container as an upgrade does. Returns the server's exit code.
     fn stop(&self) -> anyhow::Result<String> {
-        self.0.told(&["stop", "--time", GRACE, &self.1])?;
+        self.0.output_of(&["stop", "--time", GRACE, &self.1])?;
         let code = "{{.State.ExitCode}}";
         self.0
-            .told(&["container", "inspect", "--format", code, &self.1])
+            .output_of(&["container", "inspect", "--format", code, &self.1])
     }
 }
 
 impl Drop for Container {
     fn drop(&mut self) {
         let removal = ["rm", "--force", "--volumes", &self.1];
+        // A failed removal leaves a container behind, which `drop` cannot report.
         let _removed = is_done(&mut self.0.command(&removal));
     }
 }
 
-/// Whether it can be started and succeeds. What it says is nobody's business.
+/// Returns true if the command starts and succeeds. Its output is discarded.
 fn is_done(command: &mut Command) -> bool {
     let quiet = command.stdout(Stdio::null()).stderr(Stdio::null());
     quiet.status().is_ok_and(|status| status.success())

@@ -1,11 +1,11 @@
-//! `cargo xtask`: everything that is done to this repository, as commands of the repository.
+//! `cargo xtask`: the commands for work on this repository.
 //!
-//! One file a verb. A verb answers with a [`Verdict`]; what it finds goes to stdout, what it is doing
-//! to stderr. It depends on no other crate of the workspace, so it builds when they do not.
+//! Each verb has one file and returns a [`Verdict`]. Findings go to stdout, progress goes to stderr. This
+//! crate depends on no other crate of the workspace, so it builds when they do not.
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,
-    reason = "a command line tool talks to its terminal"
+    reason = "a command line tool prints to its terminal"
 )]
 
 mod bench;
@@ -32,7 +32,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-/// The chores of this repository.
+/// Commands for work on this repository.
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
 struct Arguments {
@@ -50,15 +50,15 @@ enum Verb {
         #[arg(last = true)]
         extra: Vec<String>,
     },
-    /// Check what the compiler does not: the dependency rule, the pages, the names, the sizes
+    /// Check the rules that the compiler does not: dependencies, pages, names, prose, sizes
     Tidy,
     /// Write docs/openapi.json from the code
     Openapi {
-        /// Change nothing; fail when the file differs from the code
+        /// Change nothing; fail if the file differs from the code
         #[arg(long)]
         check: bool,
     },
-    /// Print the figures by which the style is watched
+    /// Print figures about size, tests and prose
     Metrics,
     /// Build the server and the load generator in release, and run the load generator
     Bench {
@@ -66,28 +66,28 @@ enum Verb {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
-    /// Check the files by which the server is deployed: linters, schemas, and the image's layout
+    /// Check the deployment files: linters, schemas, and the image's layout
     Deploy,
-    /// Build the container image with Docker or podman, and live in it
+    /// Build the container image with Docker or podman, and run it
     Image(image::Arguments),
-    /// Build the server and the fault injector in release, and break running systems
+    /// Build the server and the fault injector in release, and inject faults into running systems
     Chaos {
         /// Arguments for `kanso-chaos`
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
-    /// Show hostile bytes to whatever reads what strangers send
+    /// Feed hostile bytes to the readers of untrusted input
     Fuzz {
-        /// One of them; all, one after another, when left out
+        /// One target; without it all, one after another
         #[arg(long, value_enum)]
         target: Option<fuzz::Target>,
-        /// How long for each
+        /// Minutes for each target
         #[arg(long, default_value_t = 1.0)]
         minutes: f64,
     },
-    /// Live through simulated worlds in which everything goes wrong, each decided by a seed
+    /// Run simulated worlds with faults, each determined by a seed
     Sim(sim::Arguments),
-    /// Hold thousands of generated requests against the OpenAPI document that a server shows
+    /// Test a server with thousands of requests that are generated from its OpenAPI document
     Schemathesis {
         /// Arguments for `schemathesis run`
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
@@ -97,12 +97,12 @@ enum Verb {
     Deny,
 }
 
-/// How a verb ended; each has its own exit code.
+/// Result of a verb. Each has its own exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Verdict {
-    /// Exit code 0.
+    /// No findings: exit code 0.
     Passed,
-    /// Something was found: exit code 1.
+    /// At least one finding: exit code 1.
     Failed,
     /// A tool that is not part of the toolchain is not installed: exit code 2.
     ToolMissing,
@@ -157,19 +157,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn arguments_hold_together() {
+    fn arguments_are_consistent() {
         Arguments::command().debug_assert();
     }
 
     #[test]
-    fn test_hands_on_what_follows_the_dashes() {
+    fn test_passes_on_the_arguments_after_the_dashes() {
         let parsed =
             Arguments::try_parse_from(["xtask", "test", "--", "streak", "--", "--nocapture"]);
         let Ok(Arguments {
             verb: Verb::Test { extra },
         }) = parsed
         else {
-            panic!("not understood as `test`");
+            panic!("not parsed as `test`");
         };
         assert_eq!(extra, ["streak", "--", "--nocapture"]);
     }

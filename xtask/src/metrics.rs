@@ -1,8 +1,8 @@
-//! `cargo xtask metrics`: the figures by which the style is watched. They judge nothing; `tidy` does.
+//! `cargo xtask metrics`: prints figures about size, tests and prose. It refuses nothing; `tidy` does.
 //!
-//! Test code is what lies in a `tests` folder or a `tests.rs`, the test kit, and what is marked
-//! `#[cfg(test)]` or `#[test]`. Lines of code and of tests leave out blank lines. What stands inside a
-//! macro call is not parsed; clippy sees it.
+//! Test code is a file in a `tests` folder or named `tests.rs`, the test kit, and an item marked
+//! `#[cfg(test)]` or `#[test]`. Blank lines are not counted as code or tests. The arguments of a macro call
+//! are not parsed; clippy sees them.
 
 mod report;
 mod source;
@@ -13,12 +13,13 @@ use anyhow::Context;
 
 use crate::Verdict;
 use crate::process::{command, output, root};
+use crate::tidy;
 use report::Report;
 use source::Source;
 
-/// Prints the table, and below it what is longer than it should be.
+/// Prints the table, and below it the files and functions that are too long.
 pub(crate) fn run() -> anyhow::Result<Verdict> {
-    print!("{}", Report::new(&sources()?));
+    print!("{}", Report::new(&sources()?, &tidy::prose_figures()?));
     Ok(Verdict::Passed)
 }
 

@@ -1,4 +1,4 @@
-//! `cargo xtask openapi`: the API description that ships, generated from the code.
+//! `cargo xtask openapi`: generates the API description from the code.
 //!
 //! `kanso-server openapi` prints it; docs/openapi.json is that output, byte for byte.
 
@@ -26,11 +26,12 @@ pub(crate) fn write() -> anyhow::Result<Verdict> {
     Ok(Verdict::Passed)
 }
 
-/// Fails when the page is not what the code says.
+/// Fails if the page differs from the generated description.
 pub(crate) fn check() -> anyhow::Result<Verdict> {
     let Some(generated) = generated()? else {
         return Ok(Verdict::Failed);
     };
+    // A missing page counts as empty, so it differs in line 1.
     let written = fs::read(path()).unwrap_or_default();
     match first_difference(&written, &generated) {
         None => Ok(Verdict::Passed),
@@ -47,12 +48,13 @@ fn path() -> PathBuf {
     root().join(PAGE)
 }
 
-/// What the server prints; nothing when it does not build.
+/// Returns the description that the server prints. None if the server does not build.
 fn generated() -> anyhow::Result<Option<Vec<u8>>> {
     if build::everything()? != Verdict::Passed {
         return Ok(None);
     }
     let printed = output(build::binary("kanso-server")?.arg("openapi"))?;
+    // An empty page would be committed without notice.
     anyhow::ensure!(
         !printed.is_empty(),
         "`kanso-server openapi` printed nothing"
@@ -60,7 +62,7 @@ fn generated() -> anyhow::Result<Option<Vec<u8>>> {
     Ok(Some(printed))
 }
 
-/// The number of the first line in which the two differ.
+/// Returns the number of the first line in which the two differ.
 fn first_difference(written: &[u8], generated: &[u8]) -> Option<usize> {
     if written == generated {
         return None;

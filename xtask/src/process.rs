@@ -1,4 +1,4 @@
-//! Programs that xtask starts, always in the repository's root.
+//! Starts programs in the repository's root.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -9,13 +9,13 @@ use cargo_metadata::MetadataCommand;
 
 use crate::Verdict;
 
-/// The repository's root.
+/// Returns the repository's root.
 ///
-/// `cargo run` says at run time where the package is. What was true when xtask was built may be
-/// another checkout, when two of them share a target directory or a cache.
+/// The variable is read at run time, because two checkouts may share a target directory or a cache. The
+/// path from build time would then be that of the other checkout.
 #[expect(
     clippy::disallowed_methods,
-    reason = "it is cargo's own variable, not a setting"
+    reason = "cargo sets this variable; it is not a setting"
 )]
 pub(crate) fn root() -> &'static Path {
     static ROOT: OnceLock<PathBuf> = OnceLock::new();
@@ -28,7 +28,7 @@ pub(crate) fn root() -> &'static Path {
     })
 }
 
-/// Cargo's target directory.
+/// Returns cargo's target directory.
 pub(crate) fn target() -> anyhow::Result<PathBuf> {
     let metadata = MetadataCommand::new()
         .current_dir(root())
@@ -38,21 +38,21 @@ pub(crate) fn target() -> anyhow::Result<PathBuf> {
     Ok(metadata.target_directory.into())
 }
 
-/// A command that will run in the repository's root.
+/// Returns a command that runs in the repository's root.
 pub(crate) fn command(program: &str) -> Command {
     let mut command = Command::new(program);
     command.current_dir(root());
     command
 }
 
-/// `cargo` with these arguments, separated by blanks.
+/// Returns a command for `cargo` with these arguments, separated by blanks.
 pub(crate) fn cargo(arguments: &str) -> Command {
     let mut cargo = command("cargo");
     cargo.args(arguments.split_whitespace());
     cargo
 }
 
-/// Runs the command to its end, its output where ours goes.
+/// Runs the command to its end. It inherits stdout and stderr.
 pub(crate) fn run(command: &mut Command) -> anyhow::Result<Verdict> {
     let status = command
         .status()
@@ -60,10 +60,14 @@ pub(crate) fn run(command: &mut Command) -> anyhow::Result<Verdict> {
     Ok(Verdict::from_success(status.success()))
 }
 
-/// What the command wrote to stdout. It is an error when the command fails.
+/// Runs the command and returns its stdout.
+///
+/// # Errors
+/// The command cannot be started, or it fails.
 pub(crate) fn output(command: &mut Command) -> anyhow::Result<Vec<u8>> {
     let program = command.get_program().to_owned();
     let output = command
+        // The program's own message says more than its exit code.
         .stderr(Stdio::inherit())
         .output()
         .with_context(|| format!("cannot start {}", program.display()))?;

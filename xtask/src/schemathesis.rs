@@ -1,8 +1,8 @@
-//! `cargo xtask schemathesis`: thousands of generated requests, held against the document that a server shows.
+//! `cargo xtask schemathesis`: tests a server with thousands of requests that are generated from the OpenAPI
+//! document that it serves.
 //!
-//! The tester comes from the Python package index, pinned with its dependencies by their hashes, into a
-//! folder under `target/`. The server is the debug build, on a port and in a folder of its own, without a
-//! rate limit.
+//! The tester comes from the Python package index into a folder under `target/`. It and its dependencies are
+//! pinned by hash. The server is the debug build with its own port and folder and without a rate limit.
 
 use std::io::{BufRead as _, BufReader};
 use std::path::PathBuf;
@@ -16,14 +16,14 @@ use crate::{Verdict, build};
 
 const SETTINGS: &str = "xtask/schemathesis/schemathesis.toml";
 const HOOKS: &str = "xtask/schemathesis/hooks.py";
-/// Where it runs.
+/// Working folder of the tester and the server.
 const FOLDER: &str = "target/schemathesis";
-/// Answers of this operation do not end by themselves; kanso-conformance has its cases.
+/// The event stream is excluded, because its answers do not end; kanso-conformance has its cases.
 const ENDLESS: &str = "/api/v1/sync/stream";
-/// The longest run, after which it has failed. Seconds.
+/// Longest run in seconds. A run that takes longer has failed.
 const LONGEST: u32 = 400;
 
-/// Installs the tester where it is missing, and runs it with these arguments besides.
+/// Installs the tester if it is missing, and runs it with these additional arguments.
 pub(crate) fn run(arguments: &[String]) -> anyhow::Result<Verdict> {
     let built = build::everything()?;
     if built != Verdict::Passed {
@@ -31,7 +31,7 @@ pub(crate) fn run(arguments: &[String]) -> anyhow::Result<Verdict> {
     }
     let python = Python::with("schemathesis")?;
     let server = Server::start()?;
-    // It keeps notes where it runs, so it runs in its own folder.
+    // The tester writes a cache into its working folder, which would otherwise be the repository.
     let mut tester = python.command_within(LONGEST, "schemathesis");
     tester
         .current_dir(root().join(FOLDER))
@@ -39,6 +39,7 @@ pub(crate) fn run(arguments: &[String]) -> anyhow::Result<Verdict> {
         .arg(root().join(SETTINGS))
         .arg("run")
         .arg(format!("{}/swagger/doc.json", server.url))
+        // A fixed seed: a commit that passes here passes everywhere.
         .args(["--seed", "1", "--exclude-path", ENDLESS])
         .args(arguments)
         .env("KANSO_URL", &server.url)
@@ -46,7 +47,7 @@ pub(crate) fn run(arguments: &[String]) -> anyhow::Result<Verdict> {
     run_command(&mut tester)
 }
 
-/// A server that ends with this value, and its folder with it.
+/// A server that is killed when the value is dropped. Its folder is removed too.
 struct Server {
     process: Child,
     url: String,
@@ -66,6 +67,7 @@ impl Server {
         if let Some(out) = process.stdout.take() {
             BufReader::new(out).read_line(&mut line)?;
         }
+        // The value exists before the address is known, so that `drop` kills the process on an error.
         let mut server = Self {
             process,
             url: String::new(),
@@ -83,7 +85,9 @@ fn server(folder: &std::path::Path) -> anyhow::Result<Command> {
     server
         .args([
             "--listen",
+            // Port 0 is any free port, so two runs on one machine do not collide.
             "127.0.0.1:0",
+            // Thousands of requests from one address would be refused otherwise.
             "--rate-limit",
             "off",
             "--log",
@@ -97,7 +101,7 @@ fn server(folder: &std::path::Path) -> anyhow::Result<Command> {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // Nothing of it is needed any more, and it may be gone already.
+        // Errors are ignored: the server may have ended, and the folder is only temporary data.
         let _ = self.process.kill();
         let _ = self.process.wait();
         let _ = std::fs::remove_dir_all(&self.folder);

@@ -1,8 +1,8 @@
-//! What the tests need besides this repository: a PostgreSQL and a Redis server and nginx to run, and
-//! a library that moves a program's clock.
+//! Installs the programs that the tests need: PostgreSQL, Redis, nginx, and libfaketime, which shifts a
+//! program's clock.
 //!
-//! The tests start them themselves, from the machine's programs. Here they are brought onto the machine
-//! where that may be done; where it may not, the tests fail and say what is missing.
+//! The tests start these programs themselves. They are installed here if the process may do that; else
+//! the verb prints the packages that are missing.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -10,33 +10,35 @@ use std::process::Stdio;
 use crate::Verdict;
 use crate::process::{command, run};
 
-/// Debian's name for a PostgreSQL server and the programs to make and ask one.
+/// Debian package with a PostgreSQL server and its client programs.
 const POSTGRESQL: &str = "postgresql";
-/// Debian's name for a Redis server and the program to ask one.
+/// Debian package with a Redis server and its client program.
 const REDIS: &str = "redis-server";
-/// Debian's name for Python with what makes virtual environments.
+/// Debian package with Python and its virtual environments.
 const PYTHON: &str = "python3-venv";
-/// Debian's name for the program that reads units, and all else of systemd.
+/// Debian package with `systemd-analyze`, which checks units.
 const SYSTEMD: &str = "systemd";
-/// Debian's name for nginx without further modules.
+/// Debian package with nginx without additional modules.
 const NGINX: &str = "nginx-light";
-/// Debian's name for what changes the time that a program is told.
+/// Debian package with the library that shifts a program's clock.
 const FAKETIME: &str = "libfaketime";
-/// Where libraries are, a folder a kind of processor, and where in it that one is.
+/// Folder with one folder of libraries for each architecture.
 const LIBRARIES: &str = "/usr/lib";
+/// Path of the library in the folder of its architecture.
 const FAKETIME_LIBRARY: &str = "faketime/libfaketimeMT.so.1";
-/// Where PostgreSQL's programs are, a folder a version.
+/// Folder with one folder of programs for each version of PostgreSQL. Debian keeps them off the `PATH`.
 const PROGRAMS: &str = "/usr/lib/postgresql";
-const GIVEN: &str = "KANSO_TEST_DATABASE_URL";
+/// Variable with the URL of a PostgreSQL server that the tests use instead of their own.
+const DATABASE_URL: &str = "KANSO_TEST_DATABASE_URL";
 
-/// Installs the servers' programs that are missing, if this process may.
+/// Installs the missing programs of the tests, if this process may.
 pub(crate) fn provide() -> anyhow::Result<Verdict> {
     install(&missing_of_tests())
 }
 
 fn missing_of_tests() -> Vec<&'static str> {
     let mut missing = Vec::new();
-    if !is_given() && !has_programs() {
+    if !has_database_url() && !has_programs() {
         missing.push(POSTGRESQL);
     }
     if !succeeds("redis-server", &["--version"]) || !succeeds("redis-cli", &["--version"]) {
@@ -51,19 +53,19 @@ fn missing_of_tests() -> Vec<&'static str> {
     missing
 }
 
-/// Installs the program that reads units of systemd, if it is missing and this process may.
+/// Installs `systemd-analyze` if it is missing and this process may.
 pub(crate) fn provide_systemd() -> anyhow::Result<Verdict> {
     let missing = (!succeeds("systemd-analyze", &["--version"])).then_some(SYSTEMD);
     install(missing.as_slice())
 }
 
-/// Installs Python with its virtual environments where it is missing, if this process may.
+/// Installs Python with its virtual environments if it is missing and this process may.
 pub(crate) fn provide_python() -> anyhow::Result<Verdict> {
     let has_it = succeeds("python3", &["-c", "import ensurepip, venv"]);
     install(if has_it { &[] } else { &[PYTHON] })
 }
 
-/// Installs these packages of Debian, if this process may; else says what there is to do.
+/// Installs these Debian packages if this process may; else prints how to install them.
 fn install(missing: &[&str]) -> anyhow::Result<Verdict> {
     if missing.is_empty() {
         return Ok(Verdict::Passed);
@@ -71,12 +73,12 @@ fn install(missing: &[&str]) -> anyhow::Result<Verdict> {
     let names = missing.join(" ");
     if !may_install() {
         let or = if missing.contains(&POSTGRESQL) {
-            format!(", or name a PostgreSQL server with {GIVEN}")
+            format!(", or name a PostgreSQL server with {DATABASE_URL}")
         } else {
             String::new()
         };
         eprintln!(
-            "xtask: what this needs is not here, and installing it takes root and apt-get; \
+            "xtask: programs are missing, and to install them takes root and apt-get; \
              install `{names}`{or}"
         );
         return Ok(Verdict::ToolMissing);
@@ -86,7 +88,8 @@ fn install(missing: &[&str]) -> anyhow::Result<Verdict> {
     if updated != Verdict::Passed {
         return Ok(updated);
     }
-    // Nobody is there to answer questions, and the tests start servers of their own.
+    // Without a terminal apt-get must not ask questions. Recommended packages would add servers that
+    // start at once and occupy the default ports.
     let mut install = command("apt-get");
     install
         .env("DEBIAN_FRONTEND", "noninteractive")
@@ -97,16 +100,17 @@ fn install(missing: &[&str]) -> anyhow::Result<Verdict> {
 
 #[expect(
     clippy::disallowed_methods,
-    reason = "it is the tests' variable, which they read the same way"
+    reason = "the test kit reads the same variable"
 )]
-fn is_given() -> bool {
-    std::env::var_os(GIVEN).is_some_and(|url| !url.is_empty())
+fn has_database_url() -> bool {
+    std::env::var_os(DATABASE_URL).is_some_and(|url| !url.is_empty())
 }
 
 fn has_programs() -> bool {
     let is_whole = |folder: &Path| folder.join("initdb").is_file();
     let versions = std::fs::read_dir(PROGRAMS).into_iter().flatten().flatten();
     let mut folders = versions.map(|version| version.path().join("bin"));
+    // `pg_config` finds a server that was not installed from a Debian package.
     let asked = command("pg_config").arg("--bindir").output();
     let asked = asked
         .ok()
@@ -122,6 +126,7 @@ fn has_faketime() -> bool {
 }
 
 fn may_install() -> bool {
+    // The standard library cannot read the user's id, and a crate for one number is not worth it.
     let me = command("id").arg("-u").output();
     me.is_ok_and(|me| me.stdout == b"0\n") && succeeds("apt-get", &["--version"])
 }

@@ -1,44 +1,45 @@
-//! `cargo xtask sim`: the simulation, and what CI runs of it.
+//! `cargo xtask sim`: runs the simulation; CI runs a part of it.
 
 use clap::Args;
 
 use crate::process::{cargo, run as run_command};
 use crate::{Verdict, commit};
 
-/// The plans that once failed.
+/// File with the plans that once failed.
 const REGRESSIONS: &str = "proof/kanso-sim/regressions.jsonl";
 
-/// The page with the table of planted bugs.
+/// Page with the table of planted bugs.
 const PAGE: &str = "docs/verification.md";
 
-/// How many seeds CI lives through, and for how long at most.
+/// Number of seeds that CI runs.
 const CI_SEEDS: u64 = 3_000;
+/// Longest run of the seeds in CI, in hours (7.2 minutes). A slow machine then runs fewer seeds.
 const CI_HOURS: f64 = 0.12;
 
-/// What to simulate.
+/// Arguments of `cargo xtask sim`.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Arguments {
-    /// How many seeds
+    /// Number of seeds
     #[arg(long, default_value_t = 200)]
     seeds: u64,
     /// The first seed
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// End after so many hours
+    /// End after this many hours
     #[arg(long)]
     hours: Option<f64>,
-    /// Go on after a failure, and only count
+    /// Continue after a failure, and count the failures
     #[arg(long)]
     keep_going: bool,
-    /// Build it optimised: worth it from some thousand seeds on
+    /// Build with optimisation: it pays from some thousand seeds on
     #[arg(long)]
     release: bool,
-    /// Look for each planted bug, five times, and write the table into the documentation
+    /// Search for each planted bug five times, and write the table into the documentation
     #[arg(long)]
     bank: bool,
 }
 
-/// Lives through the seeds, or looks for the planted bugs.
+/// Runs the seeds, or searches for the planted bugs.
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<Verdict> {
     if arguments.bank {
         return simulate(
@@ -59,9 +60,10 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<Verdict> {
     simulate(arguments.release, &line)
 }
 
-/// The plans that once failed, each planted bug once, and fresh seeds: those of the commit that is
-/// checked out, which nobody has lived through before and which are the same wherever it is.
+/// Runs the plans that once failed, each planted bug once, and new seeds. The seeds follow from the commit
+/// that is checked out: each commit has its own, and they are the same on every machine.
 pub(crate) fn ci() -> anyhow::Result<Verdict> {
+    // Each number has its own range of seeds. The product fits: 2³² commits of 3,000 seeds.
     let first = u64::from(commit::number()?) * CI_SEEDS;
     for line in [
         format!("regressions {REGRESSIONS}"),

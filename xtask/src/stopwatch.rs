@@ -1,16 +1,13 @@
-//! How long a step took, for a person to read.
+//! Measures and prints the duration of a step.
 
 use std::fmt;
 use std::time::{Duration, Instant};
 
-/// Runs from its creation; prints as the time that has passed since.
+/// Measures the time since its creation. `Display` prints it.
 pub(crate) struct Stopwatch(Instant);
 
 impl Stopwatch {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "it measures real work on a real clock"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "it measures real time")]
     pub(crate) fn start() -> Self {
         Self(Instant::now())
     }
@@ -18,11 +15,11 @@ impl Stopwatch {
 
 impl fmt::Display for Stopwatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&spoken(self.0.elapsed()))
+        f.write_str(&readable(self.0.elapsed()))
     }
 }
 
-fn spoken(duration: Duration) -> String {
+fn readable(duration: Duration) -> String {
     let seconds = duration.as_secs();
     if seconds < 60 {
         format!("{:.1} s", duration.as_secs_f64())
@@ -37,7 +34,7 @@ mod tests {
 
     #[test]
     fn minutes_are_named_only_when_there_are_any() {
-        assert_eq!(spoken(Duration::from_millis(3_240)), "3.2 s");
-        assert_eq!(spoken(Duration::from_secs(65)), "1 min 05 s");
+        assert_eq!(readable(Duration::from_millis(3_240)), "3.2 s");
+        assert_eq!(readable(Duration::from_secs(65)), "1 min 05 s");
     }
 }

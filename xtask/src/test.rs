@@ -10,19 +10,20 @@ use std::process::{Command, Stdio};
 use crate::process::{cargo, run as run_command};
 use crate::{Verdict, build, services};
 
-/// The program of the test kit that starts a PostgreSQL server for the command after it.
+/// Program of the test kit that starts a PostgreSQL server for another command.
 const WITH_POSTGRES: &str = "with-postgres";
 
-/// Runs the tests of the workspace, with these arguments for `cargo nextest run` besides its own.
-/// Property tests draw random cases.
+/// Runs the tests of the workspace with additional arguments for `cargo nextest run`. Property tests draw
+/// random cases.
 ///
-/// With arguments only the selected tests run, without the examples of the documentation.
+/// With arguments only the selected tests run, without the rustdoc examples.
 pub(crate) fn run(extra: &[String]) -> anyhow::Result<Verdict> {
     all_of(&[
         &services::provide,
         &provide_nextest,
         &build::everything,
         &|| run_command(nextest()?.args(extra)),
+        // The arguments select tests for nextest, which `cargo test --doc` would not understand.
         &|| {
             if extra.is_empty() {
                 run_command(&mut examples())
@@ -33,8 +34,8 @@ pub(crate) fn run(extra: &[String]) -> anyhow::Result<Verdict> {
     ])
 }
 
-/// Runs all tests. The cases of the property tests follow from the number of a commit, so the same
-/// commit cannot pass here and fail there.
+/// Runs all tests. The cases of the property tests follow from the number of a commit, so the result of a
+/// commit is the same on every machine.
 pub(crate) fn of_commit(number: u32) -> anyhow::Result<Verdict> {
     let seed = number.to_string();
     eprintln!("test: to draw the same cases: PROPTEST_RNG_SEED={seed} cargo xtask test");
@@ -58,20 +59,20 @@ fn all_of(steps: &[&dyn Fn() -> anyhow::Result<Verdict>]) -> anyhow::Result<Verd
     Ok(Verdict::Passed)
 }
 
-/// `cargo nextest run` for the workspace, beside a PostgreSQL server. Its exit code is not zero when a
-/// test failed and when no test ran.
+/// Returns the command for `cargo nextest run` with a PostgreSQL server. It fails if a test fails and if
+/// no test ran.
 fn nextest() -> anyhow::Result<Command> {
     let mut command = build::binary(WITH_POSTGRES)?;
     command.args(["cargo", "nextest", "run", "--workspace", "--locked"]);
     Ok(command)
 }
 
-/// The examples of the documentation.
+/// Returns the command for the rustdoc examples.
 fn examples() -> Command {
     cargo("test --doc --workspace --locked --quiet")
 }
 
-/// Installs cargo-nextest from the registry where it is missing.
+/// Installs cargo-nextest from the registry if it is missing.
 fn provide_nextest() -> anyhow::Result<Verdict> {
     let mut probe = cargo("nextest --version");
     let installed = run_command(probe.stdout(Stdio::null()).stderr(Stdio::null()))?;

@@ -1,8 +1,8 @@
-//! `cargo xtask tidy`: what the compiler does not check.
+//! `cargo xtask tidy`: checks the rules that the compiler does not.
 //!
-//! [`facts`] reads the repository once. Each module below it is one rule: a function from those facts
-//! to violations, which reads nothing itself, so that its tests can hand it a repository that breaks it.
-//! What the rules compare with is in [`table`].
+//! [`facts`] reads the repository once. Every other module is one rule: a function from those facts to
+//! violations. A rule reads no files itself, so a test can pass a repository that breaks it. The tables of
+//! the rules are in [`table`].
 
 mod architecture;
 mod crate_docs;
@@ -22,9 +22,10 @@ mod table;
 use std::fmt;
 
 use crate::Verdict;
-use facts::Facts;
+use facts::{Facts, files};
+pub(crate) use prose::Figures;
 
-/// Something to mend: where, and what is wrong and what to do.
+/// A broken rule: its place, the fault and the advice.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Violation {
     path: String,
@@ -46,7 +47,7 @@ impl fmt::Display for Violation {
     }
 }
 
-/// Prints every violation, one a line.
+/// Prints every violation on its own line.
 pub(crate) fn run() -> anyhow::Result<Verdict> {
     let (facts, words) = (Facts::read()?, prose::Words::read()?);
     let violations = violations(&facts, &words);
@@ -63,6 +64,14 @@ pub(crate) fn run() -> anyhow::Result<Verdict> {
         count => eprintln!("tidy: {count} violations"),
     }
     Ok(Verdict::from_success(violations.is_empty()))
+}
+
+/// Counts the prose of the repository for `cargo xtask metrics`.
+///
+/// # Errors
+/// The repository cannot be read.
+pub(crate) fn prose_figures() -> anyhow::Result<Figures> {
+    Ok(Figures::new(&files()?, &prose::Words::read()?))
 }
 
 fn violations(facts: &Facts, words: &prose::Words) -> Vec<Violation> {
@@ -82,6 +91,7 @@ fn violations(facts: &Facts, words: &prose::Words) -> Vec<Violation> {
         prose::markdown::check(&facts.files),
     ];
     let mut all: Vec<_> = rules.into_iter().flatten().collect();
+    // By path, so that the violations of a file stand together.
     all.sort();
     all
 }

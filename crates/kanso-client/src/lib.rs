@@ -86,6 +86,6 @@ pub use edits::{EditError, Edits, ResolveError};
 pub use journal::Journal;
 pub use kanso_domain as domain;
 pub use kanso_protocol as protocol;
-pub use replica::{BoundAccount, Failure, ManyDeletions, ReplicaError, Resync, Status, View};
+pub use replica::{BoundAccount, Failure, ManyDeletions, ReplicaError, ResyncReason, Status, View};
 pub use sync::{Interrupted, Progress, SyncOptions, SyncReport};
 pub use sync_loop::{SyncHandle, SyncLoop, SyncState};

@@ -126,7 +126,7 @@ pub(crate) fn update_response(
         } if !record.stamp().is_deleted() => {
             Ok(mark_replayed(stored_response(StatusCode::OK, &record)))
         }
-        // 404 and not 410: an id of another account must not be told apart from a deleted record.
+        // 404 and not 410: an id of another account must look the same as a deleted record.
         OperationOutcome::Gone(_)
         | OperationOutcome::Purged(_)
         | OperationOutcome::Duplicate { .. } => Err(ApiError::not_found(entity)),

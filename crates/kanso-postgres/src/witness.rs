@@ -1,4 +1,4 @@
-//! Which cluster, timeline, database and table the stored epoch belongs to.
+//! The cluster, timeline, database and table that the stored epoch belongs to.
 //!
 //! Clients may be ahead of the history of a restored database, which will then assign the same
 //! positions to other changes. A new epoch keeps the two histories apart.

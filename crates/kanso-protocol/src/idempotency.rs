@@ -1,5 +1,7 @@
-//! Keys of calls that may be repeated, as the results of operations are kept: a key stands for an
-//! `op_id`, and what the call says for the operation's body.
+//! Receipt keys of REST calls that may be retried.
+//!
+//! A call with a key is stored like an operation: the key becomes its `op_id`, and the content of the
+//! call becomes its fingerprint.
 
 use kanso_domain::entries::EntryFields;
 use kanso_domain::habits::HabitFields;
@@ -12,10 +14,10 @@ use crate::entries::CreateEntry;
 use crate::fingerprint;
 use crate::habits::CreateHabit;
 
-/// The most characters of a key.
+/// Most characters of a key.
 const MAX_KEY: usize = 255;
 
-/// Whether `text` may be a key: 1 to 255 visible ASCII characters.
+/// Returns true if `text` is a valid key: 1 to 255 visible ASCII characters.
 pub fn is_key(text: &str) -> bool {
     (1..=MAX_KEY).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
@@ -25,16 +27,16 @@ pub fn is_key(text: &str) -> bool {
 pub struct Call<'a> {
     /// The method of the request: `POST`.
     pub method: &'a str,
-    /// The path below `/api/v1`, as it was requested. The form of 0.1.0 alone reads it.
+    /// The path below `/api/v1`, as it was requested. Only the form of 0.1.0 reads it.
     pub path: &'a str,
     /// Number of attempts that this request made before: one request may try several versions.
     pub nth: usize,
-    /// What the request asks for.
+    /// The content of the request.
     pub content: Content<'a>,
 }
 
-/// The content of a call: its parsed members, and for a create also its body, of which the form of
-/// 0.1.0 is made.
+/// The content of a call: its parsed members, and for a create also its body, which the form of 0.1.0
+/// is computed from.
 #[derive(Clone, Copy, Debug)]
 pub enum Content<'a> {
     /// Create a habit.
@@ -88,6 +90,8 @@ pub enum Content<'a> {
 /// Returns the key under which the result of `call` is stored, if the client sent `key` with it.
 /// Its fingerprint is written in `form`.
 pub fn receipt_key(form: FingerprintForm, key: &str, call: &Call<'_>) -> ReceiptKey {
+    // Each attempt needs an id of its own: a request that retries after a conflict sends other content,
+    // which the receipt of the attempt before would refuse as a reused key.
     let op_id = match call.nth {
         0 => id_of(key),
         nth => hashed(&format!("{nth} {key}")),
@@ -98,8 +102,10 @@ pub fn receipt_key(form: FingerprintForm, key: &str, call: &Call<'_>) -> Receipt
     }
 }
 
-/// The id that a key stands for: itself when it is a UUID, else made of its hash (RFC 9562 §5.8).
+/// Returns the id of a key: the key itself if it is a UUID, else a UUID made of its hash (version 8,
+/// RFC 9562 §5.8).
 pub fn id_of(key: &str) -> Uuid {
+    // The header is a string with quotes (RFC 8941), but many clients send it without.
     let bare = key.trim_matches('"');
     crate::parse_uuid(bare).unwrap_or_else(|_| hashed(bare))
 }
@@ -116,7 +122,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_stands_for_an_id() {
+    fn key_with_and_without_quotes_has_the_same_id() {
         let uuid = "0198c2f4-8b7e-7c3a-9d2e-4f5a6b7c8d9e";
         assert_eq!(id_of(uuid).to_string(), uuid);
         assert_eq!(id_of(&format!("\"{uuid}\"")).to_string(), uuid);
@@ -148,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_short_and_visible() {
+    fn malformed_key_is_refused() {
         assert!(is_key("\"8e03978e-40d5-43dd-bc93-6894a57f9324\"") && is_key("a"));
         for bad in ["", "a b", "é", "a\n", &"a".repeat(256)] {
             assert!(!is_key(bad), "{bad:?}");

@@ -25,7 +25,7 @@ pub enum RefreshBug {
 
 /// A session as the server stores it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Session {
+pub struct ModelSession {
     /// Token that is valid now.
     pub current: u8,
     /// Token that was used last, and the tick of that use.
@@ -34,7 +34,7 @@ pub struct Session {
     pub is_over: bool,
 }
 
-impl Default for Session {
+impl Default for ModelSession {
     /// A session whose first token has been issued.
     fn default() -> Self {
         Self {
@@ -45,7 +45,7 @@ impl Default for Session {
     }
 }
 
-impl Session {
+impl ModelSession {
     /// Returns the successor of `token`. Returns `None` and ends the session if the token is not
     /// valid.
     pub fn refresh(&mut self, token: u8, now: u8, bug: Option<RefreshBug>) -> Option<u8> {
@@ -125,7 +125,7 @@ pub enum RefreshAction {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct RefreshState {
     /// The session on the server.
-    pub session: Session,
+    pub session: ModelSession,
     /// Current tick.
     pub now: u8,
     /// Token of the device.
@@ -186,7 +186,7 @@ impl Model for RefreshModel {
 
     fn init_states(&self) -> Vec<RefreshState> {
         vec![RefreshState {
-            session: Session::default(),
+            session: ModelSession::default(),
             now: 0,
             device: 1,
             thief: None,

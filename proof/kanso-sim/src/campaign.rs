@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::finding::{Check, Finding};
 use crate::mutants::Bug;
-use crate::plan::Plan;
+use crate::plan::WorldPlan;
 use crate::world::run_plan;
 
 /// Each seed that is a multiple of this number runs twice, to check that it is deterministic.
@@ -100,7 +100,7 @@ struct SeedRun {
 
 impl SeedRun {
     fn run(seed: u64, bug: Option<Bug>) -> anyhow::Result<Self> {
-        let plan = Plan::of(seed);
+        let plan = WorldPlan::of(seed);
         let outcome = run_plan(plan, bug)?;
         let mut findings = outcome.findings;
         let was_repeated = seed.is_multiple_of(REPEAT_EVERY);

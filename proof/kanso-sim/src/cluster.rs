@@ -10,37 +10,38 @@ use crate::chance::Chance;
 use crate::feeds::{FeedNetwork, PublishedHeads};
 use crate::history::Recorder;
 use crate::mutants::{Bug, MutantStorage};
-use crate::plan::Plan;
-use crate::server::{Parts, Server};
+use crate::plan::WorldPlan;
+use crate::server::{ServerParts, SimServer};
 use crate::store::{Process, ServerStorage, SharedStore};
 use crate::time::Time;
 
-/// The clocks of servers that share a storage are kept together; tokens allow for 5 seconds.
+/// Largest difference between the clocks of two servers. Tokens tolerate 5 seconds (`kanso-credentials`),
+/// so honest servers must stay below that.
 const SERVER_SKEW_SECONDS: u64 = 2;
 
 /// A server that is up.
 #[derive(Clone)]
 pub struct RunningServer {
     /// The server.
-    pub server: Arc<Server>,
+    pub server: Arc<SimServer>,
     /// Cancelled when its process dies.
     pub ended: CancellationToken,
 }
 
-/// Something that a server remembers.
+/// Size of one in-memory collection of a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MemoryUse {
     /// The server, from 1.
     pub server: u32,
-    /// What it is.
+    /// Name of the collection.
     pub what: &'static str,
-    /// How much of it.
+    /// Number of entries.
     pub count: usize,
 }
 
 /// The servers of a world.
 pub struct Cluster {
-    plan: Plan,
+    plan: WorldPlan,
     bug: Option<Bug>,
     time: Time,
     chance: Chance,
@@ -52,24 +53,27 @@ pub struct Cluster {
 
 struct State {
     up: Vec<Option<RunningServer>>,
-    /// Ends those that were asked to stop and may still be there.
+    /// Tokens of servers that were asked to stop and may still be draining.
     stopping: Vec<CancellationToken>,
-    /// What stands between the servers and the storage, for as long as they all live.
+    /// The layer between the servers and the storage. None before the first start and after a restore.
     shared: Option<Shared>,
     starts: u32,
 }
 
-/// What all servers share of the storage's way to them, until another copy takes its place.
+/// The layer around the storage that all servers share. A restore replaces it with the storage.
 #[derive(Clone)]
 struct Shared {
-    /// The bug around the storage, if there is one.
+    /// The planted bug around the storage, if the run has one.
     planted: Option<Arc<MutantStorage>>,
 }
 
 impl Cluster {
-    /// The servers of `plan`, none of them up.
+    /// Creates the servers of `plan`, all of them down.
+    ///
+    /// # Errors
+    /// The storage cannot be opened.
     pub fn new(
-        plan: Plan,
+        plan: WorldPlan,
         bug: Option<Bug>,
         time: &Time,
         recorder: &Arc<Recorder>,
@@ -92,7 +96,10 @@ impl Cluster {
         })
     }
 
-    /// Starts those servers that are down.
+    /// Starts the servers that are down.
+    ///
+    /// # Errors
+    /// The storage or a server cannot be opened.
     pub async fn start(&self) -> anyhow::Result<()> {
         let mut base = self.base.lock().await;
         let mut state = self.state();
@@ -132,6 +139,8 @@ impl Cluster {
     ) -> anyhow::Result<RunningServer> {
         let stream = |what: &str| Chance::stream(self.plan.seed, &format!("{what} {start}"));
         let ended = CancellationToken::new();
+        // Each start draws from streams of its own. A server that starts earlier than in another plan then
+        // does not change the draws of the others, which keeps a shrunk plan close to its origin.
         let life = Process::new(ended.clone(), stream("life"));
         let way = base.connect(ended.clone(), stream("connections"))?;
         let storage: Arc<dyn Storage> = match &shared.planted {
@@ -140,7 +149,7 @@ impl Cluster {
         };
         let skew = Chance::stream(self.plan.seed, &format!("server {number}"));
         let skew = skew.between(0, SERVER_SKEW_SECONDS);
-        let server = Server::start(&Parts {
+        let server = SimServer::start(&ServerParts {
             storage: Arc::new(ServerStorage::new(storage, life)),
             clock: self.time.clock(i64::try_from(skew).unwrap_or_default()),
             chance: Arc::new(stream("server ids")),
@@ -156,14 +165,14 @@ impl Cluster {
         Ok(RunningServer { server, ended })
     }
 
-    /// A server that is up, by its number from 1. None when the one that is asked for is down.
+    /// Draws a server as a load balancer would. Returns its number from 1, and none if it is down.
     pub fn pick(&self) -> (u32, Option<RunningServer>) {
         let place = self.chance.place(self.plan.servers as usize);
         let up = self.state().up[place].clone();
         (u32::try_from(place + 1).unwrap_or(u32::MAX), up)
     }
 
-    /// One process dies: what it was about to do it never does.
+    /// Kills one process. Its pending storage calls never finish.
     pub fn crash(&self, which: usize) {
         let mut state = self.state();
         let place = which % state.up.len();
@@ -175,7 +184,7 @@ impl Cluster {
         }
     }
 
-    /// One process is asked to stop: it takes no new requests, and finishes those that it has.
+    /// Asks one process to stop. It takes no new requests and finishes those that it has.
     pub fn stop(&self, which: usize) {
         let mut state = self.state();
         let place = which % state.up.len();
@@ -191,16 +200,24 @@ impl Cluster {
         }
     }
 
-    /// A copy of the database is made.
+    /// Makes a backup of the database and returns its number.
+    ///
+    /// # Errors
+    /// The backup failed.
     pub async fn back_up(&self) -> anyhow::Result<u32> {
         self.base.lock().await.back_up()
     }
 
-    /// All servers die, and a copy takes the place of the database. They are down afterwards.
+    /// Kills all servers and restores the database from a backup. The servers stay down.
+    ///
+    /// # Errors
+    /// The restore failed.
     pub async fn restore(&self, copy: u32) -> anyhow::Result<()> {
+        // As an operator does: the servers stop before the database is replaced.
         for place in 0..self.plan.servers as usize {
             self.crash(place);
         }
+        // Before the restore: a draining server would otherwise commit into the restored database.
         self.forget_shared();
         self.base.lock().await.restore(copy).await
     }
@@ -211,17 +228,20 @@ impl Cluster {
         state.shared = None;
     }
 
-    /// The storage itself, past everything that may lie.
+    /// Returns the storage without faults and without the planted bug, for the checks.
+    ///
+    /// # Errors
+    /// The storage cannot be opened.
     pub async fn raw(&self) -> anyhow::Result<Arc<dyn Storage>> {
         self.base.lock().await.storage()
     }
 
-    /// The storage does not fail any more.
+    /// Ends all faults of the storage.
     pub async fn heal(&self) {
         self.base.lock().await.heal();
     }
 
-    /// Each server that is up does what its workers do every hour.
+    /// Runs the hourly purge on each server that is up.
     pub async fn purge_expired(&self) {
         let up = self.state().up.clone();
         for up in up.iter().flatten() {
@@ -229,17 +249,17 @@ impl Cluster {
         }
     }
 
-    /// For how many people somebody waits for news.
+    /// Returns the number of users whose feed has a subscriber.
     pub fn waiters(&self) -> usize {
         self.feeds.followed()
     }
 
-    /// Where histories were ever said to stand.
+    /// Returns the heads that the feeds ever published.
     pub fn published_heads(&self) -> PublishedHeads {
         self.feeds.published_heads()
     }
 
-    /// What the servers that are up remember, and how much of it.
+    /// Returns the sizes of the in-memory collections of the servers that are up.
     pub fn kept(&self) -> Vec<MemoryUse> {
         let up = self.state().up.clone();
         let servers = up.iter().zip(1..);

@@ -7,7 +7,7 @@ use anyhow::Context as _;
 
 use crate::finding::Finding;
 use crate::mutants::Bug;
-use crate::plan::Plan;
+use crate::plan::WorldPlan;
 use crate::shrink::shrink;
 use crate::story;
 use crate::world::run_plan;
@@ -16,7 +16,7 @@ use crate::world::run_plan;
 #[derive(Clone, Debug)]
 pub struct FailureFiles {
     /// The smallest plan found in which the same check fails.
-    pub plan: Plan,
+    pub plan: WorldPlan,
     /// Findings of that plan.
     pub findings: Vec<Finding>,
     /// File with the plan, for `replay --file`.
@@ -39,7 +39,8 @@ pub fn write_failure(
     folder: &Path,
 ) -> anyhow::Result<FailureFiles> {
     let checks: Vec<_> = findings.iter().map(|finding| finding.check).collect();
-    let plan = shrink(Plan::of(seed), bug, &checks, tries)?;
+    let plan = shrink(WorldPlan::of(seed), bug, &checks, tries)?;
+    // The shrunk plan has findings and a story of its own, so it runs once more.
     let outcome = run_plan(plan, bug)?;
     fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
     let plan_file = folder.join(format!("{seed}.json"));
@@ -59,7 +60,7 @@ pub fn write_failure(
 /// # Errors
 ///
 /// The file is missing or contains no plan.
-pub fn plan_in(file: &Path) -> anyhow::Result<Plan> {
+pub fn plan_in(file: &Path) -> anyhow::Result<WorldPlan> {
     let text = fs::read_to_string(file);
     let text = text.with_context(|| format!("reading {}", file.display()))?;
     serde_json::from_str(&text).with_context(|| format!("reading the plan in {}", file.display()))
@@ -95,7 +96,7 @@ mod tests {
         let (seed, findings) = found();
         let folder = tempfile::tempdir().unwrap();
         let left = write_failure(seed, BUG, &findings, 12, folder.path()).unwrap();
-        let larger = Plan::of(seed);
+        let larger = WorldPlan::of(seed);
         assert_ne!(left.plan, larger, "the plan is not smaller");
         assert!(left.plan.people <= larger.people && left.plan.actions <= larger.actions);
 

@@ -15,7 +15,7 @@ use kanso_protocol::sync::Change;
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::actors::Device;
+use crate::actors::SimDevice;
 use crate::cluster::MemoryUse;
 use crate::feeds::PublishedHeads;
 use crate::history::Actor;
@@ -33,14 +33,14 @@ pub struct FinalUser {
     /// Digest of its live records, computed here.
     pub sum: String,
     /// All records with their tombstones.
-    pub records: BTreeMap<Uuid, FinalRecord>,
+    pub records: BTreeMap<Uuid, RecordState>,
     /// Habits whose stored streaks differ from a fresh computation: id, stored, fresh.
     pub wrong_streaks: Vec<(Uuid, String, String)>,
 }
 
 /// One record.
 #[derive(Clone, Debug, PartialEq)]
-pub struct FinalRecord {
+pub struct RecordState {
     /// Its version.
     pub version: i64,
     /// True for a tombstone.
@@ -63,7 +63,7 @@ pub struct FinalDevice {
     /// Digest of its live records.
     pub sum: String,
     /// Its live records.
-    pub records: BTreeMap<Uuid, FinalRecord>,
+    pub records: BTreeMap<Uuid, RecordState>,
 }
 
 /// The final state.
@@ -126,7 +126,7 @@ impl FinalUser {
 
 impl FinalDevice {
     /// Reads the replica of a device.
-    pub fn read(device: &Device) -> anyhow::Result<Self> {
+    pub fn read(device: &SimDevice) -> anyhow::Result<Self> {
         let records = device.client.server_records()?;
         let live = records.iter().filter(|record| !record.stamp().is_deleted());
         Ok(Self {
@@ -140,7 +140,7 @@ impl FinalDevice {
 }
 
 /// Returns the live records, without entries whose habit is not live.
-pub fn shown(records: &BTreeMap<Uuid, FinalRecord>) -> BTreeMap<Uuid, FinalRecord> {
+pub fn shown(records: &BTreeMap<Uuid, RecordState>) -> BTreeMap<Uuid, RecordState> {
     let is_live = |id: &Uuid| records.get(id).is_some_and(|end| !end.is_deleted);
     let shown = records
         .iter()
@@ -148,12 +148,12 @@ pub fn shown(records: &BTreeMap<Uuid, FinalRecord>) -> BTreeMap<Uuid, FinalRecor
     shown.map(|(id, end)| (*id, end.clone())).collect()
 }
 
-fn named(record: &Record) -> (Uuid, FinalRecord) {
+fn named(record: &Record) -> (Uuid, RecordState) {
     let habit = match record {
         Record::Habit(_) => None,
         Record::Entry(entry) => Some(entry.details.habit_id.uuid()),
     };
-    let end = FinalRecord {
+    let end = RecordState {
         version: record.stamp().version.get(),
         is_deleted: record.stamp().is_deleted(),
         habit,

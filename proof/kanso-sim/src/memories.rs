@@ -22,6 +22,7 @@ impl Memories {
     /// Creates empty memories.
     pub(crate) fn new(bug: Option<Bug>, clock: &Arc<dyn Clock>) -> Self {
         Self {
+            // No planted bug is in the limiter's memory. `Bug::limiter` wraps the port instead.
             limiter: Arc::new(LocalLimiter::new()),
             throttle: Bug::throttle(bug, LocalThrottle::new(Arc::clone(clock))),
             tickets: Bug::tickets(bug, LocalTickets::new(Arc::clone(clock))),

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use crate::finding::Check;
 use crate::mutants::Bug;
-use crate::plan::Plan;
+use crate::plan::WorldPlan;
 use crate::world::run_plan;
 
 /// Number of seeds within which each bug must be found. Most are found within ten; the slowest of
@@ -59,7 +59,7 @@ pub fn search(bug: Bug, searches: u64) -> anyhow::Result<MutationResult> {
         for number in 1..=MAX_SEEDS {
             // The plan may be adapted to the bug; the cluster does that, so that replays do the
             // same.
-            let outcome = run_plan(Plan::of(nth * STRIDE + number), Some(bug))?;
+            let outcome = run_plan(WorldPlan::of(nth * STRIDE + number), Some(bug))?;
             // Several checks may fail in one run. The lowest number is the most specific promise,
             // so it names the result.
             if let Some(finding) = outcome.findings.iter().min_by_key(|finding| finding.check) {

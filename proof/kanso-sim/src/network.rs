@@ -23,7 +23,7 @@ use crate::chance::Chance;
 use crate::cluster::Cluster;
 use crate::history::{Actor, Recorder};
 use crate::mutants::Bug;
-use crate::plan::Plan;
+use crate::plan::WorldPlan;
 
 /// Address of the servers, as devices know it.
 pub const ADDRESS: &str = "https://kanso.example.org";
@@ -33,7 +33,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Faults between devices and servers.
 pub struct Network {
-    plan: Plan,
+    plan: WorldPlan,
     bug: Option<Bug>,
     cluster: Arc<Cluster>,
     recorder: Arc<Recorder>,
@@ -44,7 +44,7 @@ pub struct Network {
 impl Network {
     /// Creates the network of `plan`.
     pub fn new(
-        plan: Plan,
+        plan: WorldPlan,
         bug: Option<Bug>,
         cluster: &Arc<Cluster>,
         recorder: &Arc<Recorder>,

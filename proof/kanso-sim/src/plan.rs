@@ -26,7 +26,7 @@ impl StoreKind {
 /// The parameters of a run. Each field can be reduced on its own, so that a failure is shown with
 /// as few faults as possible.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Plan {
+pub struct WorldPlan {
     /// Seed of all random streams.
     pub seed: u64,
     /// Number of users, 1 to 8.
@@ -82,7 +82,7 @@ pub struct Plan {
     pub outages: u32,
 }
 
-impl Plan {
+impl WorldPlan {
     /// Draws the plan of a seed. Each kind of fault is absent in some seeds, so that the others are
     /// also seen alone.
     pub fn of(seed: u64) -> Self {
@@ -189,7 +189,7 @@ mod tests {
 
     #[test]
     fn a_plan_keeps_within_its_bounds() {
-        for plan in (0..2_000).map(Plan::of) {
+        for plan in (0..2_000).map(WorldPlan::of) {
             assert!((1..=8).contains(&plan.people), "{plan:?}");
             assert!((1..=4).contains(&plan.devices), "{plan:?}");
             assert!((1..=3).contains(&plan.servers), "{plan:?}");
@@ -208,13 +208,13 @@ mod tests {
 
     #[test]
     fn each_fault_of_the_simulated_postgres_is_absent_in_some_of_its_seeds() {
-        let plans: Vec<_> = (0..2_000).map(Plan::of).collect();
+        let plans: Vec<_> = (0..2_000).map(WorldPlan::of).collect();
         let rival: Vec<_> = plans
             .iter()
             .filter(|plan| plan.store == StoreKind::Postgres)
             .collect();
         assert!((900..1_100).contains(&rival.len()), "{}", rival.len());
-        let amounts: [fn(&Plan) -> u64; 4] = [
+        let amounts: [fn(&WorldPlan) -> u64; 4] = [
             |plan| plan.longest_step,
             |plan| plan.failures.into(),
             |plan| plan.uncertain.into(),
@@ -230,9 +230,9 @@ mod tests {
     fn a_plan_without_a_store_uses_sqlite() {
         let line = include_str!("../regressions.jsonl").lines().next().unwrap();
         let line: serde_json::Value = serde_json::from_str(line).unwrap();
-        let old: Plan = serde_json::from_value(line["plan"].clone()).unwrap();
+        let old: WorldPlan = serde_json::from_value(line["plan"].clone()).unwrap();
         assert_eq!(old.store, StoreKind::File);
-        let drawn = Plan::of(old.seed);
+        let drawn = WorldPlan::of(old.seed);
         assert_eq!(
             (drawn.people, drawn.actions, drawn.tombstone_days),
             (old.people, old.actions, old.tombstone_days)
@@ -241,7 +241,7 @@ mod tests {
 
     #[test]
     fn a_smaller_plan_is_smaller() {
-        let plan = Plan::of(7);
+        let plan = WorldPlan::of(7);
         for smaller in plan.smaller() {
             assert_ne!(smaller, plan);
             assert!(smaller.people <= plan.people && smaller.actions <= plan.actions);

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::finding::Finding;
 use crate::mutants::Bug;
-use crate::plan::Plan;
+use crate::plan::WorldPlan;
 use crate::world::run_plan;
 
 /// A plan that once failed.
@@ -12,7 +12,7 @@ use crate::world::run_plan;
 struct Regression {
     /// Description of the failure.
     what: String,
-    plan: Plan,
+    plan: WorldPlan,
 }
 
 /// Result of running such plans again.
@@ -29,7 +29,7 @@ pub struct RegressionReport {
 /// # Errors
 ///
 /// Never in practice: a plan consists of numbers.
-pub fn line(what: &str, plan: Plan) -> anyhow::Result<String> {
+pub fn line(what: &str, plan: WorldPlan) -> anyhow::Result<String> {
     let what = what.to_owned();
     Ok(serde_json::to_string(&Regression { what, plan })?)
 }
@@ -42,7 +42,7 @@ pub fn line(what: &str, plan: Plan) -> anyhow::Result<String> {
 pub fn replay(lines: &str, bug: Option<Bug>) -> anyhow::Result<RegressionReport> {
     let mut report = RegressionReport::default();
     for line in lines.lines().filter(|line| !line.trim().is_empty()) {
-        // Fields that were added to `Plan` later have defaults, so old lines stay readable.
+        // Fields that were added to `WorldPlan` later have defaults, so old lines stay readable.
         let Regression { what, plan } = serde_json::from_str(line)?;
         let outcome = run_plan(plan, bug)?;
         report.count += 1;

@@ -33,64 +33,65 @@ use crate::mutants::Bug;
 /// Every server of a world signs with the same key.
 const SECRET: &[u8] = b"q1HhXW0s5F0yZr1j8m3c0cQXo2i7mBk7jVtYzKq9aPw";
 
-/// Far above what honest devices do; a count that is never forgotten reaches it.
+/// Far above the rate of the simulated devices. Only a window that never expires reaches it, so a 429
+/// in a run shows that the limiter keeps old requests.
 const LIMIT: RateLimit = RateLimit {
     requests: 400,
     window_seconds: 60,
 };
 
-/// The body of an answer.
+/// Body of an answer.
 pub type Body = UnsyncBoxBody<Bytes, String>;
-/// How long one that is asked to stop goes on with what it has.
+/// Grace period of a server that was asked to stop, in which it finishes the requests it has.
 const DRAIN: Duration = Duration::from_secs(15);
 
-/// As in a real server: from one look for what other servers committed to the next.
+/// Interval between two sweeps for commits of other servers, as in a real server.
 const SWEEP: Duration = Duration::from_secs(2);
 
 type Service = BoxCloneSyncService<Request<Full<Bytes>>, Response<Body>, Infallible>;
 
-/// What a server is made of besides the real code.
-pub struct Parts {
+/// The simulated parts that a server is assembled with.
+pub struct ServerParts {
     /// The storage as this server sees it.
     pub storage: Arc<dyn Storage>,
     /// Its clock.
     pub clock: Arc<dyn Clock>,
     /// Its randomness.
     pub chance: Arc<Chance>,
-    /// What carries news to those who wait.
+    /// Feed that carries notices of new heads to waiting requests.
     pub feed: Arc<dyn Feed>,
-    /// What is wrong with it on purpose, if anything.
+    /// Planted bug, if the run has one.
     pub bug: Option<Bug>,
-    /// Whether it looks by itself for changes that nobody told it of: another server's, or one whose
-    /// commit nobody knew the end of.
+    /// True if the server sweeps the storage for commits that it received no notice of: commits of other
+    /// servers, and commits whose result was lost with the connection.
     pub sweeps: bool,
-    /// How long things are kept.
+    /// Retention periods of tombstones, receipts and sessions.
     pub retention: Retention,
 }
 
 /// A running server.
-pub struct Server {
+pub struct SimServer {
     service: Service,
     housekeeping: Housekeeping,
     devices: Devices,
     memories: Memories,
-    /// Its workers end with it.
+    /// Cancelled to stop the workers.
     stop: CancellationToken,
     workers: TaskTracker,
 }
 
-/// An answer that has begun.
+/// An answer whose body has not been read yet.
 pub struct Opened {
     /// The status.
     pub status: u16,
     /// In how many seconds to ask again.
     pub retry_after: Option<u64>,
-    /// What comes of the body.
+    /// The body, read piece by piece.
     pub body: Body,
 }
 
-/// What a server answered.
-pub struct Answer {
+/// A complete answer of a server.
+pub struct ServerAnswer {
     /// The status.
     pub status: u16,
     /// In how many seconds to ask again.
@@ -99,9 +100,12 @@ pub struct Answer {
     pub body: Vec<u8>,
 }
 
-impl Server {
-    /// Assembles the product's server over simulated adapters, its workers running.
-    pub fn start(parts: &Parts) -> anyhow::Result<Self> {
+impl SimServer {
+    /// Assembles the product's server over simulated adapters and starts its workers.
+    ///
+    /// # Errors
+    /// The signing key is refused.
+    pub fn start(parts: &ServerParts) -> anyhow::Result<Self> {
         let stop = CancellationToken::new();
         let memories = Memories::new(parts.bug, &parts.clock);
         let Assembly {
@@ -122,18 +126,18 @@ impl Server {
     }
 }
 
-impl Server {
-    /// Answers one request. None when the answer broke off.
-    pub async fn serve(&self, request: Request<Full<Bytes>>) -> Option<Answer> {
+impl SimServer {
+    /// Answers one request. Returns none if the body broke off.
+    pub async fn serve(&self, request: Request<Full<Bytes>>) -> Option<ServerAnswer> {
         let opened = self.open(request).await;
-        Some(Answer {
+        Some(ServerAnswer {
             status: opened.status,
             retry_after: opened.retry_after,
             body: opened.body.collect().await.ok()?.to_bytes().into(),
         })
     }
 
-    /// Begins to answer a request: the body comes piece by piece, as its reader asks for it.
+    /// Starts to answer a request. The body is produced while the caller reads it.
     pub async fn open(&self, request: Request<Full<Bytes>>) -> Opened {
         let Ok(response) = self.service.clone().oneshot(request).await;
         let (head, body) = response.into_parts();
@@ -145,37 +149,38 @@ impl Server {
         }
     }
 
-    /// Removes what was kept long enough, as the worker does once an hour.
+    /// Removes data whose retention has ended, as the worker does once an hour.
     pub async fn purge(&self) {
-        // What it cannot remove now it removes the next time.
+        // A storage fault may interrupt this at any point. The result is dropped because the next call
+        // removes the rest, as the next run of the real worker does.
         let stored = self.devices.store_sightings().await;
         if stored.is_ok() {
             drop(self.housekeeping.step().await);
         }
     }
 
-    /// It is asked to stop: streams are told to come back elsewhere, workers take nothing new, and
-    /// what is under way gets its time.
+    /// Shuts down gracefully: streams end with a hint to reconnect, workers take no new work, and
+    /// requests under way get the grace period.
     pub async fn drain(&self) {
         self.kill();
         tokio::time::sleep(DRAIN).await;
     }
 
-    /// What it remembers, and how much of it.
+    /// Returns the sizes of the in-memory collections by name.
     pub fn kept(&self) -> [(&'static str, usize); 4] {
         let [limiter, throttle, tickets] = self.memories.kept();
         let sightings = ("sightings of devices", self.devices.unstored());
         [limiter, throttle, tickets, sightings]
     }
 
-    /// Its workers stop where they are.
+    /// Stops the workers without waiting for them.
     pub fn kill(&self) {
         self.stop.cancel();
         self.workers.close();
     }
 }
 
-fn ports(parts: &Parts, memories: &Memories) -> anyhow::Result<ServerPorts> {
+fn ports(parts: &ServerParts, memories: &Memories) -> anyhow::Result<ServerPorts> {
     let ids: Arc<dyn Ids> = Arc::clone(&parts.chance) as _;
     let entropy: Arc<dyn Entropy> = Arc::clone(&parts.chance) as _;
     let keys = SigningKeys {
@@ -193,13 +198,13 @@ fn ports(parts: &Parts, memories: &Memories) -> anyhow::Result<ServerPorts> {
         tickets: Arc::clone(&memories.tickets) as _,
         limiter: Bug::limiter(parts.bug, Arc::clone(&memories.limiter) as _),
         evictable: memories.all(),
-        // As in a server without Redis. Simulated users open one event stream each, which no slot
-        // count limits, and read no statistics, so a cache of them would never be asked.
+        // As in a server without Redis. Each simulated user opens one event stream, so the limit of
+        // slots is never reached, and reads no statistics, so a cache would never be used.
         shared: SharedPorts::default(),
     })
 }
 
-fn options(parts: &Parts) -> AssemblyOptions {
+fn options(parts: &ServerParts) -> AssemblyOptions {
     AssemblyOptions {
         http: kanso_http::Options {
             rate_limit: Some(LIMIT),
@@ -208,12 +213,13 @@ fn options(parts: &Parts) -> AssemblyOptions {
         },
         workers: Some(schedule()),
         sweeps_storage: parts.sweeps,
-        // Few records make many pieces, so that faults hit between them.
+        // Small pieces, because a world has few records and faults must hit between two pieces.
         snapshot_piece: u32::try_from(parts.chance.between(1, 6)).ok(),
     }
 }
 
-/// Slower than in a real server, so that a simulated hour costs little.
+/// Returns intervals that are longer than a real server's: each timer costs real time in every
+/// simulated hour.
 fn schedule() -> WorkerSchedule {
     WorkerSchedule {
         poll: Duration::from_secs(20),
@@ -224,7 +230,7 @@ fn schedule() -> WorkerSchedule {
     }
 }
 
-/// The router as a service whose types can be named here.
+/// Boxes the router: `assemble` returns an opaque type, which a field cannot name.
 fn service<S, B>(router: S) -> Service
 where
     S: tower::Service<Request<Full<Bytes>>, Response = Response<B>, Error = Infallible>,

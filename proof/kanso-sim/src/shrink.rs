@@ -2,7 +2,7 @@
 
 use crate::finding::Check;
 use crate::mutants::Bug;
-use crate::plan::Plan;
+use crate::plan::WorldPlan;
 use crate::world::run_plan;
 
 /// Returns the smallest plan found in which one of `checks` still fails, after at most `tries`
@@ -15,7 +15,12 @@ use crate::world::run_plan;
 /// # Errors
 ///
 /// The machine failed.
-pub fn shrink(plan: Plan, bug: Option<Bug>, checks: &[Check], tries: u32) -> anyhow::Result<Plan> {
+pub fn shrink(
+    plan: WorldPlan,
+    bug: Option<Bug>,
+    checks: &[Check],
+    tries: u32,
+) -> anyhow::Result<WorldPlan> {
     let (mut smallest, mut left) = (plan, tries);
     'smaller: loop {
         for smaller in smallest.smaller() {

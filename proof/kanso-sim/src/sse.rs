@@ -24,6 +24,7 @@ pub fn next(text: &mut String) -> Option<SseEvent> {
         let (whole, rest) = text.split_once("\n\n")?;
         let read = read(whole);
         *text = rest.to_owned();
+        // A block without a name or data is not an event of this stream.
         if read.is_some() {
             return read;
         }

@@ -14,6 +14,7 @@ pub fn render(history: &History, person: Option<u32>) -> String {
         let Some((whose, line)) = line(history, event) else {
             continue;
         };
+        // Crashes and restores belong to no user and explain events of all users.
         if person.is_none() || whose.is_none() || person == whose {
             let seconds = event.at / 1_000;
             // Writing to a String cannot fail.

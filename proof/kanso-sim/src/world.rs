@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-use crate::actors::{Browser, Device, Follower, ServerFaults, SnapshotReader, WireClient};
+use crate::actors::{Browser, Follower, ServerFaults, SimDevice, SnapshotReader, WireClient};
 use crate::checks;
 use crate::cluster::Cluster;
 use crate::final_state::{FinalDevice, FinalState, FinalUser, backlog, heads, streaks_are_fresh};
@@ -14,7 +14,7 @@ use crate::finding::{Check, Finding, Findings};
 use crate::history::{Actor, History, Recorder};
 use crate::mutants::Bug;
 use crate::network::{Link, Network};
-use crate::plan::Plan;
+use crate::plan::WorldPlan;
 use crate::time::Time;
 use kanso_domain::sync::Head;
 
@@ -26,7 +26,7 @@ const IDLE: Duration = Duration::from_mins(20);
 
 /// Result of a run.
 #[derive(Debug)]
-pub struct Outcome {
+pub struct WorldOutcome {
     /// Broken promises; empty if all checks pass.
     pub findings: Vec<Finding>,
     /// The history.
@@ -40,7 +40,7 @@ pub struct Outcome {
 /// # Errors
 ///
 /// The machine failed: no disk, no memory.
-pub fn run_plan(plan: Plan, bug: Option<Bug>) -> anyhow::Result<Outcome> {
+pub fn run_plan(plan: WorldPlan, bug: Option<Bug>) -> anyhow::Result<WorldOutcome> {
     // One thread and a paused clock: tasks run in the order in which they were woken, and timers
     // fire in the order of their deadlines. Nothing else decides what happens next, so a seed has
     // one trace.
@@ -52,7 +52,7 @@ pub fn run_plan(plan: Plan, bug: Option<Bug>) -> anyhow::Result<Outcome> {
         let (mut findings, history, ends) = World::new(plan, bug)?.run().await?;
         findings.extend(checks::all(&history, &ends));
         let hash = history.hash();
-        Ok(Outcome {
+        Ok(WorldOutcome {
             findings,
             history,
             hash,
@@ -61,20 +61,20 @@ pub fn run_plan(plan: Plan, bug: Option<Bug>) -> anyhow::Result<Outcome> {
 }
 
 struct World {
-    plan: Plan,
+    plan: WorldPlan,
     time: Time,
     recorder: Arc<Recorder>,
     findings: Findings,
     cluster: Arc<Cluster>,
     network: Arc<Network>,
-    devices: Vec<Arc<Device>>,
+    devices: Vec<Arc<SimDevice>>,
     browsers: Vec<Arc<Browser>>,
     followers: Vec<Arc<Follower>>,
     snapshot_readers: Vec<Arc<SnapshotReader>>,
 }
 
 impl World {
-    fn new(plan: Plan, bug: Option<Bug>) -> anyhow::Result<Self> {
+    fn new(plan: WorldPlan, bug: Option<Bug>) -> anyhow::Result<Self> {
         let (time, findings) = (Time::begin(), Findings::default());
         let recorder = Arc::new(Recorder::new(time.clone()));
         let cluster = Arc::new(Cluster::new(plan, bug, &time, &recorder)?);
@@ -88,7 +88,7 @@ impl World {
         for person in 1..=plan.people {
             for device in 1..=plan.devices {
                 let link = link(person, device);
-                let device = Device::new(plan, link, &time, &recorder, &findings)?;
+                let device = SimDevice::new(plan, link, &time, &recorder, &findings)?;
                 devices.push(Arc::new(device));
             }
             // A user's programs share neither token nor random numbers: each has its own session

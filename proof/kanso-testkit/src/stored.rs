@@ -1,6 +1,6 @@
-//! The columns that hold more than one value, and what both SQL stores must have in them.
+//! The columns that hold more than one value, and the contents that both SQL stores must write.
 //!
-//! A running server and the next release read what this one stored, so these bytes only change
+//! A running server of another release reads these bytes during an upgrade, so they only change
 //! together with a migration. `golden/columns.json` has them.
 
 use kanso_domain::Quantity;
@@ -16,8 +16,8 @@ use crate::build::{
     update_entry, update_habit,
 };
 
-/// Operations of two devices after which every such column is filled, in habit 1, entry 1 and
-/// receipt 5 of their user. They are written one by one.
+/// Returns operations of two devices that fill every such column, in habit 1, entry 1 and receipt 5
+/// of their user. They are applied one by one.
 pub fn operations() -> Vec<Operation> {
     let schedule = HabitFields {
         schedule: ScheduleFields {
@@ -60,5 +60,5 @@ pub fn operations() -> Vec<Operation> {
     ]
 }
 
-/// What these columns must have in them: JSON as it is, bytes as hexadecimal digits.
+/// Expected contents of these columns: JSON as it is, bytes as hexadecimal digits.
 pub const GOLDEN: &str = include_str!("../golden/columns.json");

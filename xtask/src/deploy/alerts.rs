@@ -1,4 +1,4 @@
-//! The alerting rules, read and tried by Prometheus' own tool.
+//! Checks and tests the alerting rules with Prometheus' own tool.
 
 use std::path::{Path, PathBuf};
 
@@ -9,17 +9,17 @@ use crate::process::{command, root, run as run_command, target};
 
 const RULES: &str = "deploy/alerts.yml";
 const TESTS: &str = "deploy/alerts.test.yml";
-/// Where each alert is explained.
+/// Page that explains each alert.
 const MANUAL: &str = "docs/operations.md";
 
 /// Debian's name for Prometheus and its tools.
 const PACKAGE: &str = "prometheus";
 const TOOL: &str = "promtool";
 
-/// Checks the rules, shows that each alert fires, and that each is explained.
+/// Checks the rules, and that each alert has a test and an explanation.
 pub(super) fn run() -> anyhow::Result<Verdict> {
     let Some(tool) = promtool()? else {
-        eprintln!("deploy: {TOOL} is not here and cannot be downloaded; install `{PACKAGE}`");
+        eprintln!("deploy: {TOOL} is not installed and cannot be downloaded; install `{PACKAGE}`");
         return Ok(Verdict::ToolMissing);
     };
     let missing = missing(
@@ -44,13 +44,14 @@ fn read(file: &str) -> anyhow::Result<String> {
     std::fs::read_to_string(root().join(file)).with_context(|| format!("cannot read {file}"))
 }
 
-/// Which alert is not in which of these files.
+/// Returns a message for each alert that one of the files does not name.
 fn missing(rules: &str, files: &[(&str, String)]) -> Vec<String> {
     let names = rules.lines().filter_map(|line| {
         let name = line.trim_start().strip_prefix("- alert: ")?;
         Some(name.trim())
     });
     let mut missing = Vec::new();
+    // A name may be the start of a longer name, so a match that continues with a letter does not count.
     for name in names {
         for (file, text) in files {
             let is_word = |found: &str| !found.starts_with(char::is_alphanumeric);
@@ -62,7 +63,8 @@ fn missing(rules: &str, files: &[(&str, String)]) -> Vec<String> {
     missing
 }
 
-/// The machine's, or one out of Debian's package: to install that would start a Prometheus.
+/// Returns the installed promtool, or one that is unpacked from Debian's package. The package is not
+/// installed, because its installation starts a Prometheus server.
 fn promtool() -> anyhow::Result<Option<PathBuf>> {
     let answers = |tool: &PathBuf| {
         let asked = command(&tool.to_string_lossy()).arg("--version").output();
@@ -78,7 +80,7 @@ fn promtool() -> anyhow::Result<Option<PathBuf>> {
     eprintln!("deploy: downloading {PACKAGE}");
     std::fs::create_dir_all(&folder)?;
     if !is_downloaded(&folder) {
-        // The lists of packages may be old, or not there.
+        // The package lists may be outdated or missing.
         let updated = command("apt-get").args(["update", "-qq"]).status();
         if !updated.is_ok_and(|updated| updated.success()) || !is_downloaded(&folder) {
             return Ok(None);

@@ -1,4 +1,4 @@
-//! The image's layout, lived in by hand.
+//! Runs the server in the image's layout without a container engine.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
@@ -11,8 +11,10 @@ use crate::Verdict;
 use crate::build;
 use crate::process::{command, run as run_command, target};
 
-/// Makes the folder a root that cannot be written to, with a disk of its own at /data, and starts a
-/// program in it as the image's user. What is mounted is gone when the program is.
+/// Script that makes the folder a read-only root with its own file system at /data, and starts a
+/// program in it as the image's user. The mounts end with the program.
+// Only a mount can be remounted read-only, so the folder is first mounted on itself. 65532 is the user of the
+// image; `setpriv` applies the restriction that a container engine calls `no-new-privileges`.
 const CONTAINED: &str = r#"
 mount --bind "$0" "$0"
 mount -o remount,bind,ro,nosuid,nodev "$0"
@@ -22,8 +24,8 @@ exec setpriv --no-new-privs chroot --userspec=65532:65532 --groups=65532 "$0" "$
 
 const PROGRAM: &str = "/usr/bin/kanso-server";
 
-/// Lays the image out from the server that was built, serves from it, asks for its health, and stops
-/// it.
+/// Builds the layout from the debug build of the server, starts the server in it, checks its health and
+/// stops it.
 pub(super) fn run() -> anyhow::Result<Verdict> {
     let root = target()?.join("deploy/layout");
     if root.exists() {
@@ -39,6 +41,7 @@ pub(super) fn run() -> anyhow::Result<Verdict> {
     let address = server.address()?;
     let mut health = contained(&root);
     let is_healthy = run_command(health.args(["health", &address]))?;
+    // The server is stopped in any case, and a failed health check is reported before its exit code.
     let stopped = server.stop()?;
     Ok(match is_healthy {
         Verdict::Passed => stopped,
@@ -46,11 +49,11 @@ pub(super) fn run() -> anyhow::Result<Verdict> {
     })
 }
 
-/// A process that is stopped when nobody holds it any more.
+/// A process that is killed when the value is dropped.
 struct Running(Child);
 
 impl Running {
-    /// The address that it prints when it listens.
+    /// Reads the address that the server prints when it listens.
     fn address(&mut self) -> anyhow::Result<String> {
         let stdout = self.0.stdout.take().context("its output is not piped")?;
         for line in BufReader::new(stdout).lines() {
@@ -63,7 +66,7 @@ impl Running {
         anyhow::bail!("the server ended before it listened")
     }
 
-    /// Asks it to stop as a container engine would; whether it did so as it should.
+    /// Sends the signal that a container engine sends, and checks that the exit code is 0.
     fn stop(mut self) -> anyhow::Result<Verdict> {
         let mut ask = command("kill");
         run_command(ask.args(["-TERM", &self.0.id().to_string()]))?;
@@ -73,14 +76,14 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // It has ended already, unless a check failed on the way.
+        // After `stop` the process has ended, so both calls fail. They matter when a check failed before.
         let _ended = self.0.kill();
         let _status = self.0.wait();
     }
 }
 
-/// The server in the layout, with the environment of the image and nothing else. Each has its own
-/// mounts, which end with it.
+/// Returns a command for the server in the layout, with only the environment of the image. Each command
+/// has its own mount namespace, so its mounts end with it.
 fn contained(root: &Path) -> Command {
     let mut contained = command("unshare");
     contained

@@ -3,16 +3,18 @@
 use std::fmt;
 
 use super::source::Source;
+use crate::tidy::Figures;
 
 const LONG_FUNCTION: usize = 60;
 const LONG_FILE: usize = 300;
 
-/// The table's rows and what is longer than it should be.
+/// Rows of the table, and the files and functions that are too long.
 pub(super) struct Report {
     rows: Vec<Row>,
     long: Vec<String>,
 }
 
+#[derive(Clone)]
 struct Row {
     what: &'static str,
     value: String,
@@ -20,60 +22,108 @@ struct Row {
 }
 
 impl Report {
-    pub(super) fn new(sources: &[Source]) -> Self {
-        let code: Vec<_> = sources.iter().filter(|source| !source.is_test()).collect();
-        let mut sizes: Vec<_> = code.iter().map(|source| source.lines).collect();
-        sizes.sort_unstable();
-        let code_lines: usize = sources.iter().map(|source| source.code_lines).sum();
-        let test_lines: usize = sources.iter().map(|source| source.test_lines).sum();
-        let functions: usize = sources.iter().map(|source| source.functions.len()).sum();
-        let long_functions = long_functions(sources);
-        let unwraps: usize = sources.iter().map(|source| source.unwraps).sum();
-        let expects: usize = sources.iter().map(|source| source.expects).sum();
-        let row = |what, value, wanted| Row {
-            what,
-            value,
-            wanted,
-        };
-        let rows = vec![
-            row("files outside of tests", code.len().to_string(), ""),
-            row(
-                "  lines, median",
-                percentile(&sizes, 50).to_string(),
-                "<= 100",
-            ),
-            row("  lines, p90", percentile(&sizes, 90).to_string(), "<= 250"),
-            row(
-                "  lines, longest",
-                percentile(&sizes, 100).to_string(),
-                "<= 500",
-            ),
-            row("lines of code", code_lines.to_string(), ""),
-            row("lines of tests", test_lines.to_string(), ""),
-            row(
-                "  tests : code",
-                ratio(test_lines, code_lines, 1),
-                "0.9 to 1.4",
-            ),
-            row("functions outside of tests", functions.to_string(), ""),
-            row(
-                "  over 60 lines, %",
-                ratio(long_functions.len(), functions, 100),
-                "<= 1",
-            ),
-            row(".unwrap() outside of tests", unwraps.to_string(), "0"),
-            row(".expect() outside of tests", expects.to_string(), ""),
-            row(
-                "  per 1000 lines of code",
-                ratio(expects, code_lines, 1000),
-                "<= 1",
-            ),
-        ];
+    pub(super) fn new(sources: &[Source], prose: &Figures) -> Self {
         Self {
-            rows,
-            long: [long_files(&code), long_functions].concat(),
+            rows: [size_rows(sources), prose_rows(prose)].concat(),
+            long: [
+                long_files(&outside_of_tests(sources)),
+                long_functions(sources),
+            ]
+            .concat(),
         }
     }
+}
+
+fn outside_of_tests(sources: &[Source]) -> Vec<&Source> {
+    sources.iter().filter(|source| !source.is_test()).collect()
+}
+
+fn row(what: &'static str, value: String, wanted: &'static str) -> Row {
+    Row {
+        what,
+        value,
+        wanted,
+    }
+}
+
+fn size_rows(sources: &[Source]) -> Vec<Row> {
+    let code = outside_of_tests(sources);
+    let mut sizes: Vec<_> = code.iter().map(|source| source.lines).collect();
+    sizes.sort_unstable();
+    let code_lines: usize = sources.iter().map(|source| source.code_lines).sum();
+    let test_lines: usize = sources.iter().map(|source| source.test_lines).sum();
+    let functions: usize = sources.iter().map(|source| source.functions.len()).sum();
+    let long_functions = long_functions(sources);
+    let unwraps: usize = sources.iter().map(|source| source.unwraps).sum();
+    let expects: usize = sources.iter().map(|source| source.expects).sum();
+    vec![
+        row("files outside of tests", code.len().to_string(), ""),
+        row(
+            "  lines, median",
+            percentile(&sizes, 50).to_string(),
+            "<= 100",
+        ),
+        row("  lines, p90", percentile(&sizes, 90).to_string(), "<= 250"),
+        row(
+            "  lines, longest",
+            percentile(&sizes, 100).to_string(),
+            "<= 500",
+        ),
+        row("lines of code", code_lines.to_string(), ""),
+        row("lines of tests", test_lines.to_string(), ""),
+        row(
+            "  tests : code",
+            ratio(test_lines, code_lines, 1),
+            "0.9 to 1.4",
+        ),
+        row("functions outside of tests", functions.to_string(), ""),
+        row(
+            "  over 60 lines, %",
+            ratio(long_functions.len(), functions, 100),
+            "<= 1",
+        ),
+        row(".unwrap() outside of tests", unwraps.to_string(), "0"),
+        row(".expect() outside of tests", expects.to_string(), ""),
+        row(
+            "  per 1000 lines of code",
+            ratio(expects, code_lines, 1000),
+            "<= 1",
+        ),
+    ]
+}
+
+fn prose_rows(prose: &Figures) -> Vec<Row> {
+    let per_1000 = |count| ratio(count, prose.words, 1000);
+    let mut rows = vec![
+        row(
+            "plain comment lines, %",
+            ratio(prose.plain_comment_lines, prose.product_lines, 100),
+            "3 to 5",
+        ),
+        row("doc comments", prose.doc_comments.to_string(), ""),
+        row(
+            "  with a refused opening",
+            prose.refused_openings.to_string(),
+            "0",
+        ),
+        row("words of comments", prose.words.to_string(), ""),
+        row("  'what' per 1000", per_1000(prose.what), "<= 3"),
+        row(
+            "  'somebody' etc. per 1000",
+            per_1000(prose.unnamed_actors),
+            "<= 0.2",
+        ),
+        row(
+            "names of several types",
+            prose.shared_names.to_string(),
+            "<= 20",
+        ),
+    ];
+    let examples = prose.examples.iter();
+    let total: usize = examples.clone().map(|(_, count)| count).sum();
+    rows.push(row("rustdoc examples that run", total.to_string(), ""));
+    rows.extend(examples.map(|(name, count)| row(name, count.to_string(), "")));
+    rows
 }
 
 impl fmt::Display for Report {
@@ -118,14 +168,16 @@ fn long_functions(sources: &[Source]) -> Vec<String> {
     long
 }
 
-/// The smallest value that is not below this share of all; 0 when there are none. Takes them sorted.
+/// Returns the percentile of sorted values by the nearest-rank method, so it is a value that occurs. 0 if
+/// there are none.
 fn percentile(sorted: &[usize], percent: usize) -> usize {
     let rank = (sorted.len() * percent).div_ceil(100).max(1);
     sorted.get(rank - 1).copied().unwrap_or(0)
 }
 
-/// `scale * part / whole` with two decimals, or a dash when there is no whole.
+/// Returns `scale * part / whole` with two decimals, or a dash if `whole` is 0.
 fn ratio(part: usize, whole: usize, scale: usize) -> String {
+    // Integers: half of the divisor rounds to the nearest, and the output is the same on every machine.
     match (part * scale * 100 + whole / 2).checked_div(whole) {
         None => "-".to_owned(),
         Some(hundredths) => format!("{}.{:02}", hundredths / 100, hundredths % 100),
@@ -155,11 +207,11 @@ mod tests {
     }
 
     #[test]
-    fn long_things_are_named() {
+    fn long_files_and_functions_are_named() {
         let body = "    let _ = 1;\n".repeat(310);
         let text = format!("fn long() {{\n{body}}}\nfn short() {{}}\n");
         let sources = [Source::parse("a/src/lib.rs", &text).unwrap()];
-        let printed = Report::new(&sources).to_string();
+        let printed = Report::new(&sources, &Figures::default()).to_string();
         assert!(
             printed.contains("a/src/lib.rs: has 313 lines\n"),
             "{printed}"
@@ -174,5 +226,25 @@ mod tests {
             .find(|line| line.contains("over 60 lines"))
             .unwrap();
         assert!(share.contains("50.00"), "{share}");
+    }
+
+    #[test]
+    fn prose_figures_are_printed() {
+        let prose = Figures {
+            product_lines: 200,
+            plain_comment_lines: 8,
+            words: 2_000,
+            what: 5,
+            examples: vec![("kanso-domain", 3), ("kanso-client", 4)],
+            ..Figures::default()
+        };
+        let printed = Report::new(&[], &prose).to_string();
+        for expected in [
+            "plain comment lines, %          4.00   3 to 5\n",
+            "  'what' per 1000               2.50   <= 3\n",
+            "rustdoc examples that run          7\n",
+        ] {
+            assert!(printed.contains(expected), "{printed}");
+        }
     }
 }

@@ -1,14 +1,14 @@
-//! What can be counted in one Rust file.
+//! Counts lines, functions and calls in one Rust file.
 
 use proc_macro2::Span;
 use syn::spanned::Spanned;
 use syn::visit::{self, Visit};
 use syn::{Attribute, ExprMethodCall, ImplItemFn, Item, ItemFn, Meta, Signature, TraitItemFn};
 
-/// One Rust file, counted.
+/// Figures of one Rust file.
 pub(super) struct Source {
     pub(super) path: String,
-    /// All lines, blank ones too.
+    /// All lines, with blank ones.
     pub(super) lines: usize,
     /// Lines that are not blank, outside of tests.
     pub(super) code_lines: usize,
@@ -20,7 +20,7 @@ pub(super) struct Source {
     pub(super) expects: usize,
 }
 
-/// A function and how long it is, from its signature to its closing brace.
+/// A function. Its lines reach from the signature to the closing brace.
 pub(super) struct Function {
     pub(super) name: String,
     pub(super) line: usize,
@@ -28,7 +28,10 @@ pub(super) struct Function {
 }
 
 impl Source {
-    /// Counts what is in the text. An error when the text is not Rust.
+    /// Counts the figures of a file.
+    ///
+    /// # Errors
+    /// The text is not Rust.
     pub(super) fn parse(path: &str, text: &str) -> syn::Result<Self> {
         let mut source = Self {
             path: path.to_owned(),
@@ -49,11 +52,12 @@ impl Source {
             source: &mut source,
         };
         counter.visit_file(&syn::parse_file(text)?);
+        // The visitor has counted the lines of test modules by now; the rest is code.
         source.code_lines = written.saturating_sub(source.test_lines);
         Ok(source)
     }
 
-    /// Whether all of it is test code.
+    /// True if the whole file is test code.
     pub(super) fn is_test(&self) -> bool {
         is_test_file(&self.path)
     }
@@ -64,7 +68,7 @@ fn is_test_file(path: &str) -> bool {
     parts.any(|part| matches!(part, "tests" | "tests.rs" | "kanso-testkit"))
 }
 
-/// The lines between these two, both included and counted from 1, that are not blank.
+/// Returns the number of lines that are not blank from `first` to `last`, both included and counted from 1.
 fn not_blank(text: &str, first: usize, last: usize) -> usize {
     let lines = text.lines().zip(1_usize..);
     lines
@@ -97,6 +101,7 @@ impl Counter<'_> {
 
 impl<'ast> Visit<'ast> for Counter<'_> {
     fn visit_item(&mut self, item: &'ast Item) {
+        // A test item is not visited further, so a test in a test module is counted once.
         if attributes(item).iter().any(is_for_tests) {
             self.test(item.span());
         } else {
@@ -149,7 +154,7 @@ fn attributes(item: &Item) -> &[Attribute] {
     }
 }
 
-/// `#[test]`, `#[tokio::test]`, `#[cfg(test)]`, `#[cfg(all(test, …))]`.
+/// Returns true for `#[test]`, `#[tokio::test]`, `#[cfg(test)]` and `#[cfg(all(test, …))]`.
 fn is_for_tests(attribute: &Attribute) -> bool {
     let path = attribute.path();
     if path
@@ -162,6 +167,8 @@ fn is_for_tests(attribute: &Attribute) -> bool {
     let Meta::List(list) = &attribute.meta else {
         return false;
     };
+    // `cfg(not(test))` is product code. A condition with both `not` and `test` is rare enough to count as
+    // product code too.
     let condition = list.tokens.to_string();
     let mut words = condition.split(|c: char| !c.is_alphanumeric() && c != '_');
     path.is_ident("cfg") && !condition.contains("not") && words.any(|word| word == "test")
@@ -173,7 +180,7 @@ mod tests {
 
     const TEXT: &str = r#"//! Page.
 
-/// Says.
+/// Item.
 #[must_use]
 pub fn says() -> u8 {
 

@@ -1,4 +1,4 @@
-//! Rule: ARCHITECTURE.md has a section for every crate, with its invariant, and names no ghost.
+//! Rule: ARCHITECTURE.md has a section with an invariant for every crate, and none for other crates.
 
 use super::Violation;
 use super::facts::{File, Member};
@@ -6,7 +6,7 @@ use super::facts::{File, Member};
 const PAGE: &str = "ARCHITECTURE.md";
 const INVARIANT: &str = "**Invariant:**";
 
-/// A missing page is another rule's matter.
+/// Checks the page. The rule `required` reports a missing page.
 pub(super) fn check(members: &[Member], files: &[File]) -> Vec<Violation> {
     let Some(page) = files.iter().find(|file| file.path == PAGE) else {
         return Vec::new();
@@ -16,10 +16,10 @@ pub(super) fn check(members: &[Member], files: &[File]) -> Vec<Violation> {
     for name in members.iter().map(Member::folder_name) {
         match sections.iter().find(|section| section.name == name) {
             None => violations.push(format!(
-                "has no section for {name}; add a heading \"### `{name}`\" and what it is for"
+                "has no section for {name}; add a heading \"### `{name}`\" and its purpose"
             )),
             Some(section) if !section.names_invariant => violations.push(format!(
-                "says no invariant of {name}; end its section with `{INVARIANT}` and what is never in it"
+                "has no invariant for {name}; end its section with `{INVARIANT}` and what the crate never contains"
             )),
             Some(_) => {}
         }
@@ -28,7 +28,7 @@ pub(super) fn check(members: &[Member], files: &[File]) -> Vec<Violation> {
         let is_member = members.iter().any(|member| member.folder_name() == *name);
         if name.starts_with("kanso-") && !is_member {
             violations.push(format!(
-                "has a section for {name}, which is no crate here; remove it"
+                "has a section for {name}, which is not a crate of the workspace; remove it"
             ));
         }
     }
@@ -43,12 +43,13 @@ struct Section<'a> {
     names_invariant: bool,
 }
 
-/// The sections about crates: each reaches from its heading to the next of the same rank or above.
+/// Returns the sections about crates. A section ends at the next heading of the same or a higher level.
 fn sections(page: &str) -> Vec<Section<'_>> {
     let mut sections: Vec<Section<'_>> = Vec::new();
     let mut in_section = false;
     let mut in_code = false;
     for line in page.lines() {
+        // A comment of a shell example begins like a heading.
         in_code ^= line.starts_with("```");
         if !in_code
             && ["# ", "## ", "### "]
@@ -112,7 +113,7 @@ mod tests {
         let refused = violations(&format!("### `kanso-domain`\n\nRules.\n\n{BENCH}"));
         assert_eq!(refused.len(), 1);
         assert!(
-            refused[0].starts_with("says no invariant of kanso-domain;"),
+            refused[0].starts_with("has no invariant for kanso-domain;"),
             "{refused:?}"
         );
     }
@@ -126,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn a_ghost_is_refused() {
+    fn section_for_an_unknown_crate_is_refused() {
         let refused = violations(&format!("{DOMAIN}{BENCH}### `kanso-gone`\n"));
         assert_eq!(refused.len(), 1);
         assert!(

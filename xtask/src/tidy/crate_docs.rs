@@ -1,11 +1,13 @@
-//! Rule: a crate begins with a page about itself, and a library's page names its invariant.
+//! Rule: the root file of a crate begins with crate docs, and those of a library name its invariant.
 
 use super::Violation;
 use super::facts::{File, Member};
 
+/// Checks the root file of each library and program.
 pub(super) fn check(members: &[Member], files: &[File]) -> Vec<Violation> {
     let mut violations = Vec::new();
     for root in members.iter().flat_map(|member| &member.roots) {
+        // A root that git ignores is not in the list, so it counts as empty.
         let text = files
             .iter()
             .find(|file| file.path == root.path)
@@ -15,9 +17,9 @@ pub(super) fn check(members: &[Member], files: &[File]) -> Vec<Violation> {
             .take_while(|line| line.starts_with("//!"))
             .collect();
         let what = if page.is_empty() {
-            "does not begin with `//!`; say what the crate is for"
+            "does not begin with `//!`; describe its purpose"
         } else if root.is_library && !page.iter().any(|line| line.contains("Invariant")) {
-            "has crate docs without an `Invariant`; say what is never in this crate"
+            "has crate docs without an `Invariant`; describe what this crate never contains"
         } else {
             continue;
         };
@@ -41,7 +43,7 @@ mod tests {
     }
 
     #[test]
-    fn roots_are_judged() {
+    fn roots_need_docs_and_libraries_an_invariant() {
         let cases = [
             (
                 "library with its invariant",

@@ -6,6 +6,7 @@ use super::table::{CrateRule, Outside};
 
 const TABLE: &str = "xtask/src/tidy/table.rs";
 
+/// Checks the dependencies of each crate, and that each row has a crate.
 pub(super) fn check(members: &[Member], rules: &[CrateRule]) -> Vec<Violation> {
     let is_member = |name: &str| members.iter().any(|member| member.name == name);
     let stale = rules
@@ -21,10 +22,14 @@ pub(super) fn check(members: &[Member], rules: &[CrateRule]) -> Vec<Violation> {
     let mut violations: Vec<_> = stale.collect();
     for member in members {
         let Some(rule) = rules.iter().find(|rule| rule.name == member.name) else {
-            let what = format!("{} has no row in {TABLE}; add what it may use", member.name);
+            let what = format!(
+                "{} has no row in {TABLE}; add its allowed dependencies",
+                member.name
+            );
             violations.push(Violation::new(member.manifest_path(), what));
             continue;
         };
+        // A dependency inside the workspace follows the rings; one from outside follows the list.
         let wrong = member.dependencies.iter().filter_map(|dependency| {
             let refusal = if is_member(&dependency.name) {
                 refuse_inside(rule, dependency)
@@ -116,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_rows_allow_passes() {
+    fn allowed_dependencies_pass() {
         let none = check_with(
             &["uuid", "dev:proptest", "dev:kit"],
             &["core", "anything", "dev:kit"],
@@ -126,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn an_arrow_that_points_outward_is_refused() {
+    fn dependency_on_an_outer_crate_is_refused() {
         assert_eq!(
             check_with(&["edge"], &[], &[]),
             [
@@ -173,7 +178,7 @@ mod tests {
             refused,
             [
                 "xtask/src/tidy/table.rs: has a row for kit, which is not in the workspace; remove it",
-                "crates/new/Cargo.toml: new has no row in xtask/src/tidy/table.rs; add what it may use",
+                "crates/new/Cargo.toml: new has no row in xtask/src/tidy/table.rs; add its allowed dependencies",
             ]
         );
     }

@@ -1,9 +1,10 @@
-//! Rule: a driver or a framework is used only by the crates that answer for it.
+//! Rule: only the listed crates use a driver or a framework.
 
 use super::Violation;
 use super::facts::Member;
 use super::table::Exclusive;
 
+/// Checks the dependencies of each crate outside of tests.
 pub(super) fn check(members: &[Member], table: &[Exclusive]) -> Vec<Violation> {
     let mut violations = Vec::new();
     for member in members {
@@ -42,7 +43,7 @@ mod tests {
     }];
 
     #[test]
-    fn the_crates_that_answer_for_it_may_use_it_and_so_may_tests() {
+    fn listed_crates_and_tests_may_use_it() {
         let members = [
             member("store", &["driver"]),
             member("edge", &["dev:driver", "other"]),
@@ -51,7 +52,7 @@ mod tests {
     }
 
     #[test]
-    fn anybody_else_is_refused() {
+    fn other_crate_is_refused() {
         let refused = check(&[member("edge", &["driver"])], TABLE);
         assert_eq!(
             refused[0].to_string(),

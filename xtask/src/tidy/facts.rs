@@ -1,4 +1,4 @@
-//! What the rules look at: the members of the workspace and the files that git knows.
+//! The input of the rules: the members of the workspace and the files that git knows.
 
 use std::fs;
 
@@ -7,7 +7,7 @@ use cargo_metadata::{DependencyKind, MetadataCommand, Package, Target, TargetKin
 
 use crate::process::{command, output, root};
 
-/// The repository, as far as the rules care.
+/// The parts of the repository that the rules check.
 pub(super) struct Facts {
     pub(super) members: Vec<Member>,
     pub(super) files: Vec<File>,
@@ -25,25 +25,25 @@ pub(super) struct Member {
     pub(super) roots: Vec<Root>,
 }
 
-/// A line of a manifest: a crate that another one uses.
+/// A dependency in a manifest.
 #[derive(Debug)]
 pub(super) struct Dependency {
     pub(super) name: String,
-    /// Only its tests use it.
+    /// True for a dev-dependency.
     pub(super) only_in_tests: bool,
 }
 
-/// The file in which a library or a program begins.
+/// Root file of a library or a program.
 #[derive(Debug)]
 pub(super) struct Root {
     pub(super) path: String,
     pub(super) is_library: bool,
 }
 
-/// A text file that git knows or would take.
+/// A text file that git tracks or does not ignore.
 #[derive(Debug)]
 pub(super) struct File {
-    /// From the repository's root, with `/` between its parts.
+    /// Path from the repository's root, with `/` as separator.
     pub(super) path: String,
     pub(super) text: String,
 }
@@ -58,7 +58,10 @@ impl File {
 }
 
 impl Facts {
-    /// Asks cargo and git, and reads every text file.
+    /// Reads the workspace from cargo, the list of files from git, and every text file.
+    ///
+    /// # Errors
+    /// Cargo or git fails, or a file cannot be read.
     pub(super) fn read() -> anyhow::Result<Self> {
         Ok(Self {
             members: members()?,
@@ -72,7 +75,7 @@ impl Member {
         format!("{}/Cargo.toml", self.folder)
     }
 
-    /// The last part of the folder: what the pages call the crate.
+    /// Returns the last part of the folder, which is the name of the crate in the pages.
     pub(super) fn folder_name(&self) -> &str {
         self.folder.rsplit('/').next().unwrap_or(&self.folder)
     }
@@ -111,7 +114,7 @@ fn member(package: &Package) -> anyhow::Result<Member> {
     })
 }
 
-/// Tests, benches, examples and build scripts have no root that speaks for a crate.
+/// Returns the root of a library or a program. Tests, benches, examples and build scripts have none.
 fn crate_root(target: &Target) -> Option<Root> {
     let is_library = target.kind.contains(&TargetKind::Lib);
     let is_program = target.kind.contains(&TargetKind::Bin);
@@ -127,13 +130,16 @@ fn from_root(path: &str) -> String {
     relative.trim_start_matches(['/', '\\']).replace('\\', "/")
 }
 
-fn files() -> anyhow::Result<Vec<File>> {
+pub(super) fn files() -> anyhow::Result<Vec<File>> {
     let listed = output(command("git").args([
         "ls-files",
         "--cached",
+        // New files too, so that a violation is found before `git add`.
         "--others",
         "--exclude-standard",
+        // During a merge git lists a file with conflicts once for each side.
         "--deduplicate",
+        // Without it git quotes names with unusual characters.
         "-z",
     ]))
     .context("cannot ask git which files there are")?;
@@ -141,11 +147,12 @@ fn files() -> anyhow::Result<Vec<File>> {
     let mut files = Vec::new();
     for path in listed.split_terminator('\0') {
         let on_disk = root().join(path);
-        // Deleted but not yet committed, or a link to a folder.
+        // The file was deleted without a commit, or it is a link to a folder.
         if !on_disk.is_file() {
             continue;
         }
         let bytes = fs::read(&on_disk).with_context(|| format!("cannot read {path}"))?;
+        // A binary file has no lines to check.
         if let Ok(text) = String::from_utf8(bytes) {
             files.push(File {
                 path: path.to_owned(),
@@ -158,7 +165,7 @@ fn files() -> anyhow::Result<Vec<File>> {
 
 #[cfg(test)]
 pub(super) mod build {
-    //! Small repositories for the tests of the rules.
+    //! Builds small repositories for the tests of the rules.
 
     use super::{Dependency, File, Member, Root};
 
@@ -169,7 +176,7 @@ pub(super) mod build {
         }
     }
 
-    /// A crate in crates/ with these dependencies; one that begins with `dev:` is for tests only.
+    /// Returns a crate in crates/ with these dependencies. The prefix `dev:` marks a dev-dependency.
     pub(in crate::tidy) fn member(name: &str, dependencies: &[&str]) -> Member {
         let dependencies = dependencies.iter().map(|line| {
             let in_tests = line.strip_prefix("dev:");

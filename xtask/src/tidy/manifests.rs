@@ -1,10 +1,11 @@
-//! Rule: a member takes its lints and its versions from the workspace.
+//! Rule: a member inherits its lints and its dependencies' versions from the workspace.
 
 use toml::{Table, Value};
 
 use super::Violation;
 use super::facts::Member;
 
+/// Checks the manifest of each member.
 pub(super) fn check(members: &[Member]) -> Vec<Violation> {
     members.iter().flat_map(check_member).collect()
 }
@@ -22,13 +23,13 @@ fn check_member(member: &Member) -> Vec<Violation> {
     };
     let mut violations = Vec::new();
     if !manifest.get("lints").is_some_and(is_from_workspace) {
-        let what = "does not take the lints of the workspace; add `[lints] workspace = true`";
+        let what = "does not inherit the lints of the workspace; add `[lints] workspace = true`";
         violations.push(Violation::new(path.clone(), what));
     }
     for (name, dependency) in dependencies(&manifest) {
         if !is_from_workspace(dependency) {
             let what = format!(
-                "names a version or place of {name} itself; declare it in the root's \
+                "sets a version or path of {name} itself; declare it in the root's \
                  [workspace.dependencies] and write `{name}.workspace = true`"
             );
             violations.push(Violation::new(path.clone(), what));
@@ -41,7 +42,7 @@ fn is_from_workspace(value: &Value) -> bool {
     value.get("workspace").and_then(Value::as_bool) == Some(true)
 }
 
-/// Every dependency, those of tests, build scripts and single targets among them.
+/// Returns every dependency, also those of tests, build scripts and single targets.
 fn dependencies(manifest: &Table) -> impl Iterator<Item = (&String, &Value)> {
     let targets = manifest.get("target").and_then(Value::as_table);
     let of_targets = targets
@@ -73,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn manifests_are_judged() {
+    fn versions_come_from_the_workspace() {
         let cases = [
             (
                 "all from the workspace",
@@ -111,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_toml_is_refused() {
+    fn invalid_toml_is_refused() {
         assert_eq!(violations("[lints"), 1);
     }
 }

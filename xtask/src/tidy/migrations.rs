@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use super::Violation;
 use super::facts::File;
 
+/// Checks the migrations of each store. Refinery applies them by number, so a gap or a double would only
+/// be found when a database is opened.
 pub(super) fn check(files: &[File]) -> Vec<Violation> {
     let mut violations = Vec::new();
     let mut folders: BTreeMap<&str, Vec<(u32, &str)>> = BTreeMap::new();
@@ -26,6 +28,7 @@ pub(super) fn check(files: &[File]) -> Vec<Violation> {
             if number != expected {
                 let what = format!("has number {number} where {expected} follows; renumber it");
                 violations.push(Violation::new(path, what));
+                // All later numbers are off by the same gap.
                 break;
             }
         }
@@ -33,13 +36,13 @@ pub(super) fn check(files: &[File]) -> Vec<Violation> {
     violations
 }
 
-/// The folder and name of a file directly in a crate's migrations.
+/// Splits the path of a migration into folder and name.
 fn migration(path: &str) -> Option<(&str, &str)> {
     let (folder, name) = path.rsplit_once('/')?;
     (folder.starts_with("crates/") && folder.ends_with("/migrations")).then_some((folder, name))
 }
 
-/// The number in `V<number>__<what>.sql`, if that is what the name is.
+/// Returns the number of a name like `V<number>__<what>.sql`.
 fn number(name: &str) -> Option<u32> {
     let (number, what) = name
         .strip_prefix('V')?

@@ -1,7 +1,7 @@
-//! Rule: a public type has a name of its own.
+//! Rule: the name of a public type is unique.
 //!
-//! Inside one crate no two public types share a name. Across crates a name may be shared where the ring
-//! says which one is meant; those names stand in a table with the reason.
+//! Two public types of one crate never share a name. Types of two crates may share one if the crate makes
+//! clear which type is meant; the table has a row with the reason for each such name.
 
 use std::collections::BTreeMap;
 
@@ -17,16 +17,17 @@ pub(super) struct Shared {
     pub(super) why: &'static str,
 }
 
-/// Where the public types of one name are: the crate and the file of each.
+/// Crate and file of each public type, by name.
 type Places<'a> = BTreeMap<String, Vec<(&'a str, &'a str)>>;
 
-/// Checks the public types of every file in a `src` folder that ships or proves.
+/// Checks the public types of every Rust file in a `src` folder.
 pub(super) fn check(files: &[File], shared: &[Shared]) -> Vec<Violation> {
     let places = places(files);
     let mut violations = Vec::new();
     for (name, places) in &places {
         for (index, (member, path)) in places.iter().enumerate() {
             let earlier = &places[..index];
+            // Every place but the first is reported, so one name in three crates has two violations.
             if let Some((_, other)) = earlier.iter().find(|(other, _)| other == member) {
                 let what =
                     format!("defines a second public type {name}, beside {other}; rename one");
@@ -45,13 +46,21 @@ pub(super) fn check(files: &[File], shared: &[Shared]) -> Vec<Violation> {
     for row in shared {
         if places.get(row.name).is_none_or(|places| places.len() < 2) {
             let what = format!(
-                "lets {} be shared ({}), but it is not; remove the row",
+                "has a row for {} ({}), which one crate at most defines; remove the row",
                 row.name, row.why
             );
             violations.push(Violation::new("xtask/src/tidy/table.rs", what));
         }
     }
     violations
+}
+
+/// Returns the number of public type names that are defined more than once.
+pub(super) fn shared_count(files: &[File]) -> usize {
+    places(files)
+        .values()
+        .filter(|places| places.len() > 1)
+        .count()
 }
 
 fn places(files: &[File]) -> Places<'_> {
@@ -61,6 +70,7 @@ fn places(files: &[File]) -> Places<'_> {
             continue;
         };
         let is_rust = file.has_extension("rs") && !file.path.contains("/tests");
+        // The compiler reports a file that cannot be parsed.
         if let (true, Ok(parsed)) = (is_rust, syn::parse_file(&file.text)) {
             for name in public_types(&parsed.items) {
                 places.entry(name).or_default().push((member, &file.path));

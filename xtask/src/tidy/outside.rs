@@ -1,4 +1,4 @@
-//! Rule: no file names a place that only one machine has.
+//! Rule: no file names a path that exists only on one machine.
 
 use super::Violation;
 use super::facts::File;
@@ -11,12 +11,13 @@ const PLACES: &[&str] = &[
     concat!("/", "root/"),
 ];
 
+/// Checks every line of every file.
 pub(super) fn check(files: &[File]) -> Vec<Violation> {
     let mut violations = Vec::new();
     for file in files {
         for (index, line) in file.text.lines().enumerate() {
             for place in PLACES.iter().filter(|place| line.contains(**place)) {
-                let what = format!("names `{place}`, a place outside the project; leave it out");
+                let what = format!("names `{place}`, a path outside of the project; remove it");
                 violations.push(Violation::new(format!("{}:{}", file.path, index + 1), what));
             }
         }

@@ -1,7 +1,7 @@
 //! Rule: public items are documented.
 //!
-//! The compiler's `missing_docs` sees items that other crates can reach. This rule also counts `pub` items
-//! in private modules, which their neighbours read.
+//! The lint `missing_docs` checks only items that other crates can reach. This rule also counts `pub` items
+//! in private modules, because the rest of the crate uses them.
 
 use syn::visit::{self, Visit};
 use syn::{Attribute, Visibility};
@@ -25,6 +25,7 @@ pub(super) fn check(files: &[File]) -> Vec<Violation> {
     }
     let mut violations = Vec::new();
     for (member, count) in counts {
+        // Multiplied out, because the share in whole percent would be rounded down.
         if count.documented * 100 < count.items * LEAST {
             let what = format!(
                 "documents {} of {} public items, at least {LEAST} % are needed; the first without: {}",

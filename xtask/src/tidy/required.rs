@@ -1,15 +1,16 @@
-//! Rule: the files that everybody looks for exist and say something.
+//! Rule: the standard files of a repository exist and are not empty.
 
 use super::Violation;
 use super::facts::File;
 
+/// Checks that the required files exist and have text.
 pub(super) fn check(files: &[File], required: &[&str]) -> Vec<Violation> {
-    let says_something = |path: &str| {
+    let has_text = |path: &str| {
         files
             .iter()
             .any(|file| file.path == path && !file.text.trim().is_empty())
     };
-    let missing = required.iter().filter(|path| !says_something(path));
+    let missing = required.iter().filter(|path| !has_text(path));
     missing
         .map(|path| Violation::new(*path, "is missing or empty; write it"))
         .collect()

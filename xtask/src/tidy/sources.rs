@@ -1,11 +1,11 @@
-//! Rule: a Rust file is short, finished, and hides no lint and no test.
+//! Rule: a Rust file has at most 500 lines, no markers of unfinished work, and no hidden lints or tests.
 
 use super::Violation;
 use super::facts::File;
 
 const MAX_LINES: usize = 500;
 
-/// What is not left in the code, in pieces so that this file does not contain it, and what to do.
+/// Refused markers with advice. They are in pieces, so that this file does not contain them.
 const LEFTOVERS: &[(&str, &str)] = &[
     (concat!("TO", "DO"), "finish it, or open an issue"),
     (concat!("FIX", "ME"), "fix it, or open an issue"),
@@ -22,6 +22,7 @@ const LEFTOVERS: &[(&str, &str)] = &[
     ),
 ];
 
+/// Checks every Rust file.
 pub(super) fn check(files: &[File]) -> Vec<Violation> {
     let is_rust = |file: &&File| {
         file.path
@@ -37,8 +38,7 @@ pub(super) fn check(files: &[File]) -> Vec<Violation> {
 fn too_long(file: &File) -> Option<Violation> {
     let lines = file.text.lines().count();
     (lines > MAX_LINES).then(|| {
-        let what =
-            format!("has {lines} lines, the wall is {MAX_LINES}; split it by what it is about");
+        let what = format!("has {lines} lines, the limit is {MAX_LINES}; split it by topic");
         Violation::new(&file.path, what)
     })
 }
@@ -58,7 +58,7 @@ fn leftovers(file: &File) -> impl Iterator<Item = Violation> {
         })
 }
 
-/// Whether the line contains the needle and not just a longer word around it.
+/// Returns true if the line contains the needle as a whole word.
 fn contains_word(line: &str, needle: &str) -> bool {
     let is_word = |c: char| c.is_alphanumeric() || c == '_';
     line.match_indices(needle).any(|(at, _)| {
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_above_the_wall_is_refused() {
+    fn file_above_the_limit_is_refused() {
         assert_eq!(violations("a.rs", &"//\n".repeat(500)), 0);
         assert_eq!(violations("tests/it/a.rs", &"//\n".repeat(501)), 1);
         assert_eq!(violations("a.md", &"-\n".repeat(501)), 0);
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn a_longer_word_is_no_leftover() {
+    fn longer_word_is_not_a_leftover() {
         assert_eq!(
             violations("a.rs", concat!("const MASTO", "DON: u8 = 1;\n")),
             0
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn prose_may_say_it() {
+    fn markdown_may_contain_a_leftover() {
         assert_eq!(violations("a.md", LEFTOVERS[0].0), 0);
     }
 }

@@ -1,26 +1,27 @@
-//! The dependency rule as data: who may use whom. ARCHITECTURE.md says why.
+//! The tables of the rules: allowed dependencies, shared names and required files. ARCHITECTURE.md explains
+//! the dependencies.
 
 use super::names::Shared;
 
-/// What one crate of the workspace may use.
+/// Allowed dependencies of one crate of the workspace.
 pub(super) struct CrateRule {
     pub(super) name: &'static str,
-    /// The crates of the workspace that it may use.
+    /// Crates of the workspace that it may use.
     pub(super) workspace: &'static [&'static str],
-    /// The crates of the workspace that its tests may use besides.
+    /// Crates of the workspace that its tests may use in addition.
     pub(super) in_tests: &'static [&'static str],
-    /// The crates from outside that it may use; its tests may use any.
+    /// Crates from outside that it may use. Its tests may use any.
     pub(super) outside: Outside,
 }
 
-/// Which crates from outside.
+/// Allowed crates from outside the workspace.
 #[derive(Clone, Copy)]
 pub(super) enum Outside {
     Any,
     Only(&'static [&'static str]),
 }
 
-/// A crate from outside that belongs to few: only `users` may use it, except in tests.
+/// A crate from outside that only `users` may use, except in tests.
 pub(super) struct Exclusive {
     pub(super) dependency: &'static str,
     pub(super) users: &'static [&'static str],
@@ -29,7 +30,8 @@ pub(super) struct Exclusive {
 
 const KIT: &[&str] = &["kanso-testkit"];
 
-/// Arrows point inward. An edge never points at an edge. Only the server knows them all.
+/// Allowed dependencies. A crate depends only on inner rings, an edge never on an edge, and only the server
+/// on all edges.
 pub(super) const CRATES: &[CrateRule] = &[
     CrateRule {
         name: "kanso-domain",
@@ -76,7 +78,7 @@ pub(super) const CRATES: &[CrateRule] = &[
     CrateRule {
         name: "kanso-redis",
         workspace: &["kanso-application", "kanso-domain"],
-        // What goes on alone while Redis is away is the in-process adapter.
+        // While Redis is unreachable, the in-process adapter continues alone.
         in_tests: &["kanso-local", "kanso-testkit"],
         outside: Outside::Any,
     },
@@ -133,7 +135,7 @@ pub(super) const CRATES: &[CrateRule] = &[
         outside: Outside::Any,
     },
     CrateRule {
-        // It judges servers, so it shares nothing with them.
+        // It checks servers from outside. With shared code a mistake in the code would be in the check too.
         name: "kanso-conformance",
         workspace: &[],
         in_tests: &["kanso-server", "kanso-testkit"],
@@ -141,14 +143,14 @@ pub(super) const CRATES: &[CrateRule] = &[
     },
     CrateRule {
         name: "kanso-harness",
-        // It starts servers and reads the wire for the programs that test them from outside.
+        // It starts servers and reads the wire for the programs that test servers from outside.
         workspace: &["kanso-domain", "kanso-protocol", "kanso-testkit"],
         in_tests: &[],
         outside: Outside::Any,
     },
     CrateRule {
         name: "kanso-chaos",
-        // Its devices speak the wire, and its checks are those of the domain.
+        // Its devices use the wire types, and its checks use the domain's rules.
         workspace: &[
             "kanso-client",
             "kanso-domain",
@@ -161,7 +163,7 @@ pub(super) const CRATES: &[CrateRule] = &[
     },
     CrateRule {
         name: "kanso-bench",
-        // Inside it puts together what no client of a server can bring about.
+        // It fills storages directly with states that no client can produce.
         workspace: &[
             "kanso-application",
             "kanso-domain",
@@ -176,7 +178,7 @@ pub(super) const CRATES: &[CrateRule] = &[
     },
     CrateRule {
         name: "kanso-sim",
-        // The whole system in one process, but for what needs a socket.
+        // It runs the whole system in one process, except the adapters that need a socket.
         workspace: &[
             "kanso-application",
             "kanso-client",
@@ -194,7 +196,7 @@ pub(super) const CRATES: &[CrateRule] = &[
         outside: Outside::Any,
     },
     CrateRule {
-        // It says what should happen in its own words; its tests hold that against the code.
+        // It is a specification that is independent of the code; its tests compare the two.
         name: "kanso-model",
         workspace: &[],
         in_tests: &["kanso-application", "kanso-domain", "kanso-testkit"],
@@ -244,13 +246,9 @@ const RUNNERS: &[&str] = &[
     "xtask",
 ];
 
-/// Drivers and frameworks, each behind the crate that answers for it.
+/// Drivers and frameworks, and the crates that may use each.
 pub(super) const EXCLUSIVE: &[Exclusive] = &[
-    only(
-        "axum",
-        WEB,
-        "a handler sees use cases, and nothing else sees a request",
-    ),
+    only("axum", WEB, "only handlers read requests"),
     only(
         "tower",
         SERVICE,
@@ -270,17 +268,17 @@ pub(super) const EXCLUSIVE: &[Exclusive] = &[
     only(
         "utoipa",
         &["kanso-protocol", "kanso-http"],
-        "the wire types and routes describe themselves",
+        "the schema is derived from the wire types and routes",
     ),
     only(
         "utoipa-axum",
         &["kanso-http"],
-        "routes are described where they are",
+        "routes are described beside their handlers",
     ),
     only(
         "utoipa-swagger-ui",
         &["kanso-http"],
-        "pages are served by the HTTP edge",
+        "the HTTP edge serves the pages",
     ),
     only(
         "rusqlite",
@@ -290,7 +288,7 @@ pub(super) const EXCLUSIVE: &[Exclusive] = &[
     only(
         "tikv-jemallocator",
         &["kanso-server"],
-        "the program chooses where its memory comes from",
+        "only a program chooses its allocator",
     ),
     only(
         "refinery",
@@ -302,7 +300,7 @@ pub(super) const EXCLUSIVE: &[Exclusive] = &[
     only(
         "redis",
         &["kanso-redis"],
-        "what servers share is behind ports",
+        "state that servers share is behind ports",
     ),
     only("deadpool-postgres", POSTGRES, "connections are the store's"),
     only(
@@ -333,7 +331,7 @@ pub(super) const EXCLUSIVE: &[Exclusive] = &[
             "kanso-bench",
             "kanso-chaos",
         ],
-        "the server calls nobody",
+        "the server makes no HTTP requests",
     ),
     only(
         "config",
@@ -343,23 +341,19 @@ pub(super) const EXCLUSIVE: &[Exclusive] = &[
     only(
         "metrics",
         COUNTING,
-        "what is counted happens at the edges; rules and use cases know nothing of it",
+        "only the edges count; rules and use cases have no metrics",
     ),
     only(
         "metrics-exporter-prometheus",
         &["kanso-server"],
-        "what is counted is collected in one place",
+        "metrics are exported in one place",
     ),
-    only(
-        "stateright",
-        &["kanso-model"],
-        "what ships is not a model of itself",
-    ),
+    only("stateright", &["kanso-model"], "only the model is explored"),
     only("clap", PROGRAMS, "arguments belong to programs"),
     only(
         "anyhow",
         RUNNERS,
-        "libraries have errors that a caller can match",
+        "a library returns errors that a caller can match",
     ),
     only(
         "tokio",
@@ -381,14 +375,41 @@ pub(super) const EXCLUSIVE: &[Exclusive] = &[
             "kanso-harness",
             "kanso-sim",
         ],
-        "the rings inside know no runtime",
+        "the inner rings do not depend on a runtime",
     ),
 ];
 
 /// Public names that two crates define, because the crate says which one is meant.
-pub(super) const SHARED_NAMES: &[Shared] = &[];
+pub(super) const SHARED_NAMES: &[Shared] = &[
+    shared(
+        "Clock",
+        "the server's port and the client's: each ring has its own source of time",
+    ),
+    shared(
+        "Ids",
+        "the server's port and the client's, as for the clock",
+    ),
+    shared(
+        "SystemClock",
+        "the machine's clock behind each of the two ports named Clock",
+    ),
+    shared(
+        "Journal",
+        "the records that statistics read, from the server's storage and from the replica",
+    ),
+    shared(
+        "OpenError",
+        "each store has its own, and only the assembly of the server names both",
+    ),
+    shared("EntryKind", WIRE_FORM),
+    shared("HabitType", WIRE_FORM),
+    shared("FrequencyType", WIRE_FORM),
+    shared("TargetDirection", WIRE_FORM),
+];
 
-/// What a newcomer, a packager and a scanner look for.
+const WIRE_FORM: &str = "the wire form of the domain's type";
+
+/// Standard files of a repository, which packagers and scanners look for by name.
 pub(super) const REQUIRED_FILES: &[&str] = &[
     "ARCHITECTURE.md",
     "CHANGELOG.md",
@@ -398,6 +419,10 @@ pub(super) const REQUIRED_FILES: &[&str] = &[
     "SECURITY.md",
     "docs/openapi.json",
 ];
+
+const fn shared(name: &'static str, why: &'static str) -> Shared {
+    Shared { name, why }
+}
 
 const fn only(
     dependency: &'static str,

@@ -1,6 +1,6 @@
 //! `kanso sync`
 
-use kanso_client::{Interrupted, Progress, Resync, SyncOptions, SyncReport};
+use kanso_client::{Interrupted, Progress, ResyncReason, SyncOptions, SyncReport};
 use serde_json::json;
 
 use super::conflicts;
@@ -73,12 +73,12 @@ fn finish(context: &Context, asked: &Sync, report: &SyncReport) -> anyhow::Resul
 }
 
 /// Explains a resync.
-fn resync(why: Resync) -> &'static str {
+fn resync(why: ResyncReason) -> &'static str {
     match why {
-        Resync::HistoryLost => {
+        ResyncReason::HistoryLost => {
             "The server was restored from a backup: all records were read again."
         }
-        Resync::CursorLost => {
+        ResyncReason::CursorLost => {
             "The server no longer knows what this device has read, as after a long time away: \
              all records were read again."
         }

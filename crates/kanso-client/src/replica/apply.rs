@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::codec::seq;
 use super::failures::Failure;
 use super::outbox::{self, PendingOperation};
-use super::position::{Position, Resync, position};
+use super::position::{Position, ResyncReason, position};
 use super::recovery::{self, ApplyError, RepairOptions};
 use super::rejections::{self, RejectedOperation};
 use super::{RecordKey, Replica, ReplicaError, account, mirror, view};
@@ -76,7 +76,7 @@ pub(crate) struct ApplyReport {
     /// True if the server lost acknowledged operations, which are now queued again.
     pub(crate) must_resend: bool,
     /// Reason of the resync that this answer completed; then any record may have changed.
-    pub(crate) resynced: Option<Resync>,
+    pub(crate) resynced: Option<ResyncReason>,
     /// Records that changed.
     pub(crate) changed: BTreeSet<RecordKey>,
 }
@@ -93,7 +93,7 @@ impl Replica {
         let position = position(&self.connection)?;
         // Nothing is pushed while the history of a restored server is read. Waiting operations may
         // build on records that the server gets back only at the end of the resync.
-        let limit = if position.resync == Some(Resync::HistoryLost) {
+        let limit = if position.resync == Some(ResyncReason::HistoryLost) {
             0
         } else {
             limit
@@ -152,7 +152,7 @@ impl Replica {
     ///
     /// The mirror, the view and the outbox stay as they are until the last page has arrived. So the
     /// user sees no empty list, and an interrupted resync continues from `resync_cursor`.
-    pub(crate) fn begin_resync(&mut self, why: Resync) -> Result<(), ReplicaError> {
+    pub(crate) fn begin_resync(&mut self, why: ResyncReason) -> Result<(), ReplicaError> {
         let transaction = self.begin()?;
         mirror::clear_staged(&transaction)?;
         outbox::forget_acknowledgements(&transaction)?;
@@ -163,7 +163,7 @@ impl Replica {
                 "UPDATE replica SET is_resyncing = 1, resync_cursor = NULL,
                                 offers_back = max(offers_back, ?1)",
             )?
-            .execute([why == Resync::HistoryLost])?;
+            .execute([why == ResyncReason::HistoryLost])?;
         Ok(transaction.commit()?)
     }
 }

@@ -33,7 +33,7 @@ mod view;
 pub use account::BoundAccount;
 pub use error::ReplicaError;
 pub use failures::Failure;
-pub use position::Resync;
+pub use position::ResyncReason;
 pub use recovery::ManyDeletions;
 pub use view::View;
 

@@ -297,7 +297,7 @@ pub(super) fn settle_delivered(connection: &Connection) -> Result<Vec<RecordKey>
 ///
 /// Such an operation was lost with the server's last commits, for example when a standby without
 /// them took over. A record can be missing for a harmless reason too: another device deleted it,
-/// and a first pull delivers no tombstones. The two cannot be told apart, so an operation is
+/// and a first pull delivers no tombstones. The two cases look the same, so an operation is
 /// requeued at most once (`is_resent`); the server answers a known one as a duplicate. If this
 /// device deleted the record itself, the reason is known, and nothing is requeued.
 pub(super) fn forget_lost(connection: &Connection, head: Seq) -> Result<bool, ReplicaError> {

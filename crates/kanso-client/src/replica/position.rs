@@ -8,14 +8,14 @@ use super::ReplicaError;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Position {
     /// Reason of the resync that is under way, if there is one.
-    pub(super) resync: Option<Resync>,
+    pub(super) resync: Option<ResyncReason>,
     /// Cursor for the next pull: of the resync while one is under way.
     pub(super) cursor: Option<String>,
 }
 
 /// Reason for reading all records again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Resync {
+pub enum ResyncReason {
     /// The server's database was restored from a backup. The replica offers the records that the
     /// server lost back to it.
     HistoryLost,
@@ -32,9 +32,9 @@ pub(super) fn position(connection: &Connection) -> Result<Position, ReplicaError
     Ok(connection.prepare_cached(sql)?.query_row([], |row| {
         let (is_resyncing, offers_back): (bool, bool) = (row.get(0)?, row.get(1)?);
         let why = if offers_back {
-            Resync::HistoryLost
+            ResyncReason::HistoryLost
         } else {
-            Resync::CursorLost
+            ResyncReason::CursorLost
         };
         Ok(Position {
             resync: is_resyncing.then_some(why),

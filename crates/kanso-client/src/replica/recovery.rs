@@ -6,7 +6,7 @@
 //! Both can find records that the server lacks, and both then have to decide between two
 //! explanations. Another device deleted the record: it has to go here too. Or the server lost it:
 //! it has to be given back. A server that lost its history demands a resync for that reason
-//! (`Resync::HistoryLost`). In a repair the reason is unknown, so the records are offered in any
+//! (`ResyncReason::HistoryLost`). In a repair the reason is unknown, so the records are offered in any
 //! case: if one was deleted, the server still knows its id and answers `gone`.
 //!
 //! Both refuse to remove many records at once without the user's consent ([`ManyDeletions`]), since
@@ -20,7 +20,7 @@ use rusqlite::{Connection, Transaction};
 
 use super::codec::key_of;
 use super::give_back::{self, RecordPair};
-use super::position::{Position, Resync, position};
+use super::position::{Position, ResyncReason, position};
 use super::row::{MirrorRow, MirrorTable};
 use super::{RecordKey, Replica, ReplicaError, account, mirror, outbox, view};
 use crate::clock::Ids;
@@ -78,12 +78,12 @@ pub(crate) struct RepairOptions<'a> {
 /// to the server.
 pub(super) fn swap(
     transaction: &Transaction<'_>,
-    why: Resync,
+    why: ResyncReason,
     options: RepairOptions<'_>,
 ) -> Result<u64, ApplyError> {
     mirror::drop_staged_orphans(transaction)?;
     // Before the swap, which discards the old mirror.
-    let pairs = if why == Resync::HistoryLost {
+    let pairs = if why == ResyncReason::HistoryLost {
         pairs_with_staged(transaction)?
     } else {
         Vec::new()

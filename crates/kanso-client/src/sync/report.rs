@@ -1,7 +1,7 @@
 //! Reports of a sync.
 
 use crate::calls::CallError;
-use crate::replica::{Failure, Resync};
+use crate::replica::{Failure, ResyncReason};
 
 /// Result of a sync.
 #[derive(Debug, Default)]
@@ -20,7 +20,7 @@ pub struct SyncReport {
     /// Number of operations left for the next sync.
     pub waiting: u64,
     /// Reason of the resync, if all records were read again.
-    pub resynced: Option<Resync>,
+    pub resynced: Option<ResyncReason>,
     /// Number of damaged records found on this device.
     pub damaged: u64,
     /// Number of records repaired after a comparison with the server.

@@ -16,7 +16,7 @@ use super::{Progress, SyncRun};
 use crate::calls::{CallError, body, read};
 use crate::changes::Origin;
 use crate::client::Client;
-use crate::replica::{ApplyReport, Batch, Resync, SyncAnswer};
+use crate::replica::{ApplyReport, Batch, ResyncReason, SyncAnswer};
 use crate::transport::{Method, Request};
 
 /// Largest total size of the operations in one request, in bytes. The server accepts bodies of
@@ -43,7 +43,7 @@ pub(super) enum RoundOutcome {
         has_drifted: bool,
     },
     /// The server rejected the cursor: read everything again.
-    MustResync(Resync),
+    MustResync(ResyncReason),
 }
 
 impl Client {
@@ -151,10 +151,12 @@ fn must_resync(problem: &Problem) -> Option<RoundOutcome> {
     match (problem.status, problem.code.as_str()) {
         // A new epoch, or a cursor beyond the server's head: the database was restored from a backup.
         (410, "epoch_changed" | "cursor_ahead") => {
-            Some(RoundOutcome::MustResync(Resync::HistoryLost))
+            Some(RoundOutcome::MustResync(ResyncReason::HistoryLost))
         }
         // The cursor is older than the purged tombstones, or this server cannot read it.
-        (410, _) | (_, "cursor_malformed") => Some(RoundOutcome::MustResync(Resync::CursorLost)),
+        (410, _) | (_, "cursor_malformed") => {
+            Some(RoundOutcome::MustResync(ResyncReason::CursorLost))
+        }
         _ => None,
     }
 }

@@ -1,6 +1,6 @@
 //! Giving records back to a server that was restored from a backup.
 
-use kanso_client::Resync;
+use kanso_client::ResyncReason;
 use kanso_client::protocol::Patch;
 use kanso_client::protocol::entries::EntryMembers;
 use kanso_client::protocol::habits::{FrequencyType, HabitMembers};
@@ -68,7 +68,7 @@ async fn records_that_a_restored_server_lost_are_given_back() {
     for with_new_epoch in [false, true] {
         let Story { server, a, b } = restored(with_new_epoch).await;
         let report = a.sync(&server).await.expect("syncs");
-        assert_eq!(report.resynced, Some(Resync::HistoryLost));
+        assert_eq!(report.resynced, Some(ResyncReason::HistoryLost));
         assert_eq!((report.offered, report.pushed), (3, 3), "{report:?}");
         b.sync(&server).await.expect("syncs");
         a.sync(&server).await.expect("syncs");
@@ -142,7 +142,7 @@ async fn giving_back_a_record_deleted_elsewhere_is_dropped() {
     }
     a.sync(&server).await.expect("syncs");
     let report = b.sync(&server).await.expect("syncs");
-    assert_eq!(report.resynced, Some(Resync::HistoryLost));
+    assert_eq!(report.resynced, Some(ResyncReason::HistoryLost));
     assert!(report.failures.is_empty(), "{report:?}");
     assert!(titles(&b).is_empty() && all_entries(&b).is_empty());
     let status = b.status().expect("reads");

@@ -2,7 +2,7 @@
 
 use kanso_client::domain::habits::Habit;
 use kanso_client::protocol::sync::OperationStatus;
-use kanso_client::{CallError, Resync, SyncOptions};
+use kanso_client::{CallError, ResyncReason, SyncOptions};
 
 use crate::support::{
     Device, FakeServer, NetworkFault, all_entries, live, on, signed_in, titled, titles,
@@ -31,7 +31,7 @@ async fn expired_cursor_causes_a_resync_that_keeps_the_outbox() {
         .expect("creates");
 
     let report = device.sync(&server).await.expect("syncs");
-    assert_eq!(report.resynced, Some(Resync::CursorLost));
+    assert_eq!(report.resynced, Some(ResyncReason::CursorLost));
     assert_eq!((report.pushed, report.waiting, report.offered), (1, 0, 0));
     assert_eq!(
         titles(&device),
@@ -57,7 +57,7 @@ async fn waiting_deletion_is_sent_once_although_no_tombstone_is_delivered() {
     device.delete_habit(own.id).expect("deletes");
 
     let report = device.sync(&server).await.expect("syncs");
-    assert_eq!(report.resynced, Some(Resync::CursorLost));
+    assert_eq!(report.resynced, Some(ResyncReason::CursorLost));
     assert_eq!((report.pushed, report.waiting), (4, 0), "{report:?}");
     assert!(titles(&device).is_empty());
 }
@@ -216,7 +216,7 @@ async fn a_device_that_was_offline_for_a_year_keeps_only_existing_records() {
         .expect("updates");
 
     let report = phone.sync(&server).await.expect("syncs");
-    assert_eq!(report.resynced, Some(Resync::CursorLost));
+    assert_eq!(report.resynced, Some(ResyncReason::CursorLost));
     assert_eq!((report.pushed, report.offered, report.waiting), (1, 0, 0));
     let statuses: Vec<_> = report
         .failures

@@ -75,7 +75,7 @@ impl ReceiptKey {
     }
 }
 
-/// A command as it was handed in.
+/// An operation as the device sent it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Operation {
     /// Key of the stored result. With a key, a retry has no second effect.

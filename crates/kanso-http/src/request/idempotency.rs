@@ -1,4 +1,4 @@
-//! The header `Idempotency-Key`: a call that may be repeated without a second effect.
+//! The header `Idempotency-Key`: a call with it may be retried without a second effect.
 
 use axum::extract::FromRequestParts;
 use http::HeaderName;
@@ -13,7 +13,7 @@ use crate::problem::{ApiError, Code};
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
-/// The key, if the request has one (IETF draft-ietf-httpapi-idempotency-key-header).
+/// The key of a request, if it has one (IETF draft-ietf-httpapi-idempotency-key-header).
 #[derive(Clone, Debug)]
 pub(crate) struct IdempotencyKey {
     key: Option<String>,
@@ -25,6 +25,7 @@ impl<S: Sync> FromRequestParts<S> for IdempotencyKey {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, ApiError> {
+        // Two keys would name two receipts, so a request with both is refused.
         let mut given = parts.headers.get_all(IDEMPOTENCY_KEY).iter();
         let key = match (given.next(), given.next()) {
             (None, _) => None,
@@ -69,7 +70,7 @@ impl IdempotencyKey {
         RetryKey { key }
     }
 
-    /// The id of what this call creates, when the request names none: the same at each retry.
+    /// Returns the id for the created record if the request names none. A retry gets the same id.
     pub(crate) fn id(&self) -> Option<Uuid> {
         self.key.as_ref().map(|key| idempotency::id_of(key))
     }

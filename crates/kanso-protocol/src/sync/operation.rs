@@ -27,33 +27,33 @@ pub enum EntityName {
     Entry,
 }
 
-/// What an operation does.
+/// The action of an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ActionName {
-    /// Makes the record.
+    /// Creates the record.
     Create,
     /// Changes the members that are given.
     Update,
-    /// Makes the record a tombstone. A delete beats an edit, unless `on_conflict` is `reject` or
+    /// Turns the record into a tombstone. A delete beats an edit, unless `on_conflict` is `reject` or
     /// `server`.
     Delete,
-    /// Adds to the `value` of an entry, whatever it is; a negative number takes away.
+    /// Adds to the current `value` of an entry; a negative number subtracts.
     Increment,
 }
 
-/// What becomes of an operation when the record was edited since its `base_version`.
+/// Rule for an operation whose record was edited since its `base_version`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OnConflictName {
-    /// Any edit since is a conflict.
+    /// Any edit since then is a conflict.
     Reject,
-    /// Members that both changed are a conflict; the rest merge.
+    /// Members that both sides changed are a conflict; other members merge.
     #[default]
     Merge,
-    /// As `merge`, but where members clash the operation is dropped.
+    /// As `merge`, but an operation with a conflict is dropped.
     Server,
-    /// The operation's members are written over whatever is there.
+    /// The operation's members overwrite the stored ones.
     Client,
 }
 
@@ -76,12 +76,12 @@ impl From<OnConflictName> for OnConflict {
     "id": "0198c2f4-8b7e-7c3a-9d2e-4f5a6b7c8d9e", "base_version": 6, "fields": {"color": "#112233"}
 }))]
 pub struct OperationRequest {
-    /// Made by the device, the same at each retry.
+    /// Id of the operation, made by the device. A retry has the same one.
     #[serde(with = "crate::text::uuid")]
     pub op_id: Uuid,
     /// The kind of record.
     pub entity: EntityName,
-    /// What to do.
+    /// The action.
     pub action: ActionName,
     /// The record.
     #[serde(with = "crate::text::uuid")]
@@ -90,32 +90,31 @@ pub struct OperationRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(required = false, minimum = 1)]
     pub base_version: Option<i64>,
-    /// What becomes of it when the record was edited since; left out, `merge`.
+    /// Rule for a record that was edited since `base_version`. Default: `merge`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(required = false)]
     pub on_conflict: Option<OnConflictName>,
-    /// Whether a create or an update brings a deleted record back.
+    /// True if a create or an update revives a deleted record.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     #[schema(required = false)]
     pub revive: bool,
-    /// Operations of the same group, which stand side by side, are applied all or none.
+    /// Name of a group. Adjacent operations with the same name are applied all or none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(required = false, min_length = 1, max_length = 64)]
     pub group: Option<String>,
-    /// The members of a create or an update: those of a habit or of an entry. Of an increment,
-    /// `value` alone.
+    /// Members of the habit or entry for a create or an update; only `value` for an increment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(required = false, value_type = Object)]
     pub fields: Option<Value>,
 }
 
-/// The members of an operation itself; all others are members of its `fields`.
+/// Members of the operation itself; all other names belong to its `fields`.
 const OPERATION_MEMBERS: [&str; 5] = ["base_version", "fields", "group", "on_conflict", "revive"];
 
-/// The most characters of a group's name.
+/// Most characters of a group's name.
 const MAX_GROUP: usize = 64;
 
-/// The JSON pointer, within an operation, to the member that `error` is about.
+/// Returns the JSON pointer, within an operation, of the object that holds the member of `error`.
 pub(super) fn pointer_base(error: &FieldError) -> &'static str {
     if OPERATION_MEMBERS.contains(&error.field.as_ref()) {
         ""
@@ -132,6 +131,7 @@ impl OperationRequest {
             on_conflict: self.on_conflict.unwrap_or_default().into(),
             revive: self.revive,
         };
+        // The fingerprint covers the operation as it was read, so the key is set after the rest.
         let mut operation = Operation {
             key: None,
             device,
@@ -227,12 +227,13 @@ impl OperationRequest {
             (ActionName::Delete, _, Some(_)) => {
                 Err(Invalid::one("fields", "must be left out of a delete"))
             }
+            // `read` handles increments before; this arm keeps the match total without a panic.
             (ActionName::Increment, ..) => Err(Invalid::one("action", "increment is for entries")),
         }
     }
 }
 
-/// The members that an increment gives.
+/// Members of an increment.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct IncrementMembers {

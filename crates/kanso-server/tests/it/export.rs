@@ -75,7 +75,7 @@ async fn export_contains_all_data_of_the_user() {
 async fn export_contains_no_secrets_and_no_foreign_data() {
     let app = App::start().await;
     let (user, other) = (app.user().await, app.user().await);
-    other.habit("canary of somebody else").await;
+    other.habit("canary of the other user").await;
     user.habit("Read").await;
     let text = user.get("/auth/user/export").await.body;
     let text = String::from_utf8(text).expect("UTF-8");

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Answer, App, Document, Operation, TestUser, new_id, operation};
 
-const CANARY: &str = "canary of somebody else";
+const CANARY: &str = "canary of the other user";
 
 /// Returns a body that the endpoint accepts if the user owns the named record.
 fn body(operation: &Operation<'_>, habit: &str, entry: &str) -> Option<Value> {

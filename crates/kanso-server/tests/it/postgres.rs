@@ -154,9 +154,9 @@ fn unavailable_database_is_one_line_with_an_exit_code() {
             "password authentication failed",
         ),
         (
-            PostgresServer::shared().url("nobody-made-it"),
+            PostgresServer::shared().url("no-such-database"),
             2,
-            "\"nobody-made-it\" does not exist",
+            "\"no-such-database\" does not exist",
         ),
         // As after a power cut, when the database starts later than the server.
         (

@@ -137,7 +137,7 @@ fn a_data_folder_that_cannot_be_made_is_one_line_and_exit_code_2() {
     ];
     refused(
         &run(folder.path(), &flags, &[]),
-        "data folder taken/data: cannot be made: ",
+        "data folder taken/data: cannot be created: ",
     );
 }
 

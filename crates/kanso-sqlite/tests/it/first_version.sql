@@ -1,4 +1,4 @@
--- One person with four live habits and a tombstone, as the first schema holds them.
+-- One user with four live habits and a tombstone, as the first schema holds them.
 
 INSERT INTO server (id, epoch) VALUES (1, 7);
 INSERT INTO emails (email, user_id)
@@ -13,11 +13,11 @@ INSERT INTO habits (user_id, id, title, description, color, icon, sort_order, ty
                     target_direction, unit, reminder_time, start_date, end_date, archived_at,
                     seq, version, created_at, updated_at, deleted_at)
 VALUES
--- Made in the last microsecond of 14 January 2026, UTC.
+-- Created in the last microsecond of 14 January 2026, UTC.
 (x'00000000000000000000000000000001', x'00000000000000000000000000000001', 'Read', '', '#6366F1',
  'check', 0, 'boolean', 'daily', NULL, NULL, NULL, 1000, 'at_least', '', NULL, NULL, NULL, NULL,
  1, 3, 1768435199999999, 1768435199999999, NULL),
--- Made and put away in the first microsecond of the 15th.
+-- Created and archived in the first microsecond of the 15th.
 (x'00000000000000000000000000000001', x'00000000000000000000000000000002', 'Run', '', '#6366F1',
  'check', 0, 'numeric', 'specific_days', 42, NULL, NULL, 2500, 'at_least', 'km', NULL, NULL, NULL,
  1768435200000000, 2, 1, 1768435200000000, 1768435200000001, NULL),

@@ -6,6 +6,8 @@ mod defects;
 #[cfg(test)]
 mod limits;
 #[cfg(test)]
+mod pages;
+#[cfg(test)]
 mod program;
 #[cfg(test)]
 mod proxy;

@@ -1,29 +1,30 @@
 //! A device: its replica, its outbox, and how it handles answers.
 
 use super::{
-    Answer, Change, Cursor, FIELDS, Op, Outcome, RECORDS, Refusal, Request, Row, Slot, SyncBug,
+    FIELDS, ModelAnswer, ModelChange, ModelCursor, ModelOutcome, ModelRequest, Op, RECORDS,
+    Refusal, Row, Slot, SyncBug,
 };
 
 /// A device.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
-pub struct Device {
+pub struct ModelDevice {
     /// Live records of the server as far as the device has read.
     pub replica: [Option<Row>; RECORDS],
     /// Cursor of the last answer that was applied.
-    pub cursor: Option<Cursor>,
+    pub cursor: Option<ModelCursor>,
     /// Operations that are not answered yet.
     pub outbox: Vec<Op>,
     /// The replica of a resync in progress, kept beside the current one.
-    pub resync: Option<Resync>,
+    pub resync: Option<ModelResync>,
     /// The request that the device waits for.
-    pub waiting: Option<Request>,
+    pub waiting: Option<ModelRequest>,
 }
 
 /// A replica that is being read from the beginning.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Resync {
+pub struct ModelResync {
     rows: [Option<Row>; RECORDS],
-    cursor: Option<Cursor>,
+    cursor: Option<ModelCursor>,
     gives_back: bool,
 }
 
@@ -36,14 +37,14 @@ pub(super) struct PushResults {
     pub(super) rejected: Vec<u8>,
 }
 
-impl Device {
+impl ModelDevice {
     /// Returns the next request. During a resync the outbox waits.
-    pub fn request(&self, device: u8) -> Request {
+    pub fn request(&self, device: u8) -> ModelRequest {
         let (cursor, ops) = match &self.resync {
             Some(resync) => (resync.cursor, Vec::new()),
             None => (self.cursor, self.outbox.clone()),
         };
-        Request {
+        ModelRequest {
             device,
             cursor,
             ops,
@@ -55,10 +56,10 @@ impl Device {
     pub fn shows(&self, record: usize) -> Option<u8> {
         // self.outbox || The outbox is shown over the replica: a user sees own writes at once.
         let pending = || self.outbox.iter().filter(|op| op.record == record);
-        if pending().any(|op| op.change == Change::Delete) {
+        if pending().any(|op| op.change == ModelChange::Delete) {
             return None;
         }
-        let is_created = pending().any(|op| op.change == Change::Create);
+        let is_created = pending().any(|op| op.change == ModelChange::Create);
         let version = self.replica[record].map(|row| row.version);
         version.or(is_created.then_some(1))
     }
@@ -67,7 +68,7 @@ impl Device {
     /// from `next_op`.
     pub(super) fn take(
         &mut self,
-        answer: Result<Answer, Refusal>,
+        answer: Result<ModelAnswer, Refusal>,
         next_op: &mut u8,
         bug: Option<SyncBug>,
     ) -> PushResults {
@@ -80,7 +81,7 @@ impl Device {
             // nothing is restored. Any other refusal means another history, which may lack
             // acknowledged records.
             Err(refusal) => {
-                self.resync = Some(Resync {
+                self.resync = Some(ModelResync {
                     rows: [None; RECORDS],
                     cursor: None,
                     gives_back: refusal != Refusal::Expired
@@ -96,8 +97,8 @@ impl Device {
 
     fn read(
         &mut self,
-        request: &Request,
-        answer: &Answer,
+        request: &ModelRequest,
+        answer: &ModelAnswer,
         next_op: &mut u8,
         bug: Option<SyncBug>,
     ) -> PushResults {
@@ -115,17 +116,22 @@ impl Device {
             // operations.
             self.outbox.retain(|waiting| waiting.id != op.id);
             match outcome {
-                Outcome::Applied(row) | Outcome::Merged(row) | Outcome::Noop(row) => {
+                ModelOutcome::Applied(row)
+                | ModelOutcome::Merged(row)
+                | ModelOutcome::Noop(row) => {
                     self.hold(op.record, *row);
                     results.acknowledged.push(op.id);
                 }
-                Outcome::Duplicate { row, .. } => {
+                ModelOutcome::Duplicate { row, .. } => {
                     if let Some(row) = row {
                         self.hold(op.record, *row);
                     }
                     results.acknowledged.push(op.id);
                 }
-                Outcome::Conflict(_) | Outcome::Gone(_) | Outcome::Purged | Outcome::NotFound => {
+                ModelOutcome::Conflict(_)
+                | ModelOutcome::Gone(_)
+                | ModelOutcome::Purged
+                | ModelOutcome::NotFound => {
                     results.rejected.push(op.id);
                 }
             }
@@ -165,7 +171,9 @@ impl Device {
             // The pending edit was made on the old history. Without the new base it would conflict
             // with the record that the same device restores just before.
             for op in &mut self.outbox {
-                if let (Change::Edit { base, .. }, true) = (&mut op.change, op.record == record) {
+                if let (ModelChange::Edit { base, .. }, true) =
+                    (&mut op.change, op.record == record)
+                {
                     *base = expected.unwrap_or(*base);
                 }
             }
@@ -189,9 +197,9 @@ impl Device {
 
 /// Decides how a record of the device is restored on a server that runs on a backup. Returns the
 /// operation, if one is needed, and the version that the server will have.
-fn repair(held: Row, stored: Option<Row>) -> (Option<Change>, Option<u8>) {
+fn repair(held: Row, stored: Option<Row>) -> (Option<ModelChange>, Option<u8>) {
     let Some(stored) = stored else {
-        return (Some(Change::Create), Some(1));
+        return (Some(ModelChange::Create), Some(1));
     };
     if stored.fields == held.fields || held.version <= stored.version {
         return (None, Some(stored.version));
@@ -205,7 +213,7 @@ fn repair(held: Row, stored: Option<Row>) -> (Option<Change>, Option<u8>) {
         stored.version
     };
     let expected = (!is_strict).then_some(stored.version + 1);
-    (Some(Change::Edit { base, is_strict }), expected)
+    (Some(ModelChange::Edit { base, is_strict }), expected)
 }
 
 fn apply_page(rows: &mut [Option<Row>; RECORDS], records: &[(usize, Row)]) {

@@ -10,10 +10,10 @@ mod server;
 mod wire;
 mod world;
 
-pub use device::{Device, Resync};
-pub use server::{Effect, ReceiptResult, Row, Rules, Server, Slot};
-pub use wire::{Answer, Change, Cursor, Op, Outcome, Refusal, Request};
-pub use world::{Action, Bounds, SyncModel, World, Write};
+pub use device::{ModelDevice, ModelResync};
+pub use server::{Effect, ModelServer, ReceiptResult, Row, Rules, Slot};
+pub use wire::{ModelAnswer, ModelChange, ModelCursor, ModelOutcome, ModelRequest, Op, Refusal};
+pub use world::{Bounds, ModelAction, SyncModel, World, Write};
 
 /// Number of records: one known to both devices at the start, one created during the exploration.
 pub const RECORDS: usize = 2;

@@ -7,8 +7,8 @@ use std::collections::BTreeSet;
 use stateright::Property;
 
 use super::{
-    Bounds, Change, Cursor, DEVICES, Device, Effect, RECORDS, Refusal, Row, Rules, Slot, SyncModel,
-    World,
+    Bounds, DEVICES, Effect, ModelChange, ModelCursor, ModelDevice, RECORDS, Refusal, Row, Rules,
+    Slot, SyncModel, World,
 };
 
 /// Returns the properties that hold within these bounds.
@@ -106,8 +106,8 @@ impl World {
 
     /// Returns true if a device has read everything and waits for no answer.
     pub fn is_up_to_date(&self, device: usize) -> bool {
-        let Device { cursor, resync, .. } = &self.devices[device];
-        let head = Cursor {
+        let ModelDevice { cursor, resync, .. } = &self.devices[device];
+        let head = ModelCursor {
             epoch: self.server.epoch,
             seq: self.server.seq,
             first_pull: None,
@@ -130,7 +130,7 @@ impl World {
             return false;
         };
         let mut effects = self.server.history[*record].iter();
-        effects.any(|it| it.op == op || (*change == Change::Delete && it.is_deleted))
+        effects.any(|it| it.op == op || (*change == ModelChange::Delete && it.is_deleted))
     }
 
     /// Returns true if each acknowledged record that was never deleted is live.
@@ -142,10 +142,10 @@ impl World {
                     .zip(1..)
                     .filter(|((_, record, _), _)| *record == at)
             };
-            let is_made = |(entry, op): (&(usize, usize, Change), u8)| {
-                entry.2 == Change::Create && self.acknowledged.contains(&op)
+            let is_made = |(entry, op): (&(usize, usize, ModelChange), u8)| {
+                entry.2 == ModelChange::Create && self.acknowledged.contains(&op)
             };
-            let is_deleted = of().any(|(entry, _)| entry.2 == Change::Delete);
+            let is_deleted = of().any(|(entry, _)| entry.2 == ModelChange::Delete);
             !of().any(is_made) || is_deleted || self.server.slots[at].live().is_some()
         })
     }

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Answer, Change, Cursor, DEVICES, FIELDS, Op, Outcome, RECORDS, Refusal, Request, SyncBug,
+    DEVICES, FIELDS, ModelAnswer, ModelChange, ModelCursor, ModelOutcome, ModelRequest, Op,
+    RECORDS, Refusal, SyncBug,
 };
 
 /// Rules of the server that differ between explorations.
@@ -82,7 +83,7 @@ pub struct Effect {
 
 /// The server.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Server {
+pub struct ModelServer {
     /// Identity of the history.
     pub epoch: u8,
     /// Position of the newest change.
@@ -99,7 +100,7 @@ pub struct Server {
     pub history: [Vec<Effect>; RECORDS],
 }
 
-impl Default for Server {
+impl Default for ModelServer {
     fn default() -> Self {
         Self {
             epoch: 1,
@@ -113,10 +114,14 @@ impl Default for Server {
     }
 }
 
-impl Server {
+impl ModelServer {
     /// Carries out the operations of `request` and returns the changes. A refused cursor carries
     /// out nothing.
-    pub fn exchange(&mut self, request: &Request, rules: Rules) -> Result<Answer, Refusal> {
+    pub fn exchange(
+        &mut self,
+        request: &ModelRequest,
+        rules: Rules,
+    ) -> Result<ModelAnswer, Refusal> {
         let has = |bug| rules.bug == Some(bug);
         if let Some(cursor) = request.cursor {
             self.check(cursor, has(SyncBug::FloorUnchecked))?;
@@ -138,7 +143,7 @@ impl Server {
         Ok(answer)
     }
 
-    fn check(&self, cursor: Cursor, is_floor_ignored: bool) -> Result<(), Refusal> {
+    fn check(&self, cursor: ModelCursor, is_floor_ignored: bool) -> Result<(), Refusal> {
         if cursor.epoch != self.epoch {
             Err(Refusal::EpochChanged)
         } else if cursor.seq > self.seq {
@@ -152,7 +157,7 @@ impl Server {
         }
     }
 
-    fn submit(&mut self, op: &Op, bug: Option<SyncBug>) -> Outcome {
+    fn submit(&mut self, op: &Op, bug: Option<SyncBug>) -> ModelOutcome {
         // The receipt is looked up before the record, because a retry has to get the first result
         // even if the record has changed since.
         let first = self.receipts.get(&op.id).copied();
@@ -161,36 +166,36 @@ impl Server {
         }
         let outcome = match self.slots[op.record] {
             Slot::Absent => self.on_nothing(op),
-            Slot::Purged => Outcome::Purged,
+            Slot::Purged => ModelOutcome::Purged,
             Slot::Stored(row) => self.on_row(op, row, bug),
         };
         self.receipts.insert(op.id, receipt_result(outcome));
         outcome
     }
 
-    fn on_nothing(&mut self, op: &Op) -> Outcome {
-        if op.change != Change::Create {
-            return Outcome::NotFound;
+    fn on_nothing(&mut self, op: &Op) -> ModelOutcome {
+        if op.change != ModelChange::Create {
+            return ModelOutcome::NotFound;
         }
-        Outcome::Applied(self.store(op, None, false))
+        ModelOutcome::Applied(self.store(op, None, false))
     }
 
-    fn on_row(&mut self, op: &Op, row: Row, bug: Option<SyncBug>) -> Outcome {
-        let is_edit = matches!(op.change, Change::Edit { .. });
+    fn on_row(&mut self, op: &Op, row: Row, bug: Option<SyncBug>) -> ModelOutcome {
+        let is_edit = matches!(op.change, ModelChange::Edit { .. });
         if row.is_deleted && !(is_edit && bug == Some(SyncBug::EditRevives)) {
             return match op.change {
-                Change::Delete => Outcome::Noop(row),
-                Change::Create | Change::Edit { .. } => Outcome::Gone(row),
+                ModelChange::Delete => ModelOutcome::Noop(row),
+                ModelChange::Create | ModelChange::Edit { .. } => ModelOutcome::Gone(row),
             };
         }
         let differs = |field: &usize| op.fields[*field].is_some_and(|it| it != row.fields[*field]);
         let changed: Vec<usize> = (0..FIELDS).filter(differs).collect();
         let (base, is_strict) = match op.change {
             // A delete wins over any edit that it has not seen.
-            Change::Delete => return Outcome::Applied(self.store(op, Some(row), true)),
-            _ if changed.is_empty() && !row.is_deleted => return Outcome::Noop(row),
-            Change::Create => return Outcome::Conflict(row),
-            Change::Edit { base, is_strict } => (base, is_strict),
+            ModelChange::Delete => return ModelOutcome::Applied(self.store(op, Some(row), true)),
+            _ if changed.is_empty() && !row.is_deleted => return ModelOutcome::Noop(row),
+            ModelChange::Create => return ModelOutcome::Conflict(row),
+            ModelChange::Edit { base, is_strict } => (base, is_strict),
         };
         // Edits of the same device never clash: it has not seen the answer, but it knows its own
         // text.
@@ -200,10 +205,10 @@ impl Server {
         // The order of the arms is the rule: an edit of the newest version is applied, a strict or
         // clashing one is a conflict, an edit over own edits is applied, and the rest is merged.
         match () {
-            () if base == row.version => Outcome::Applied(self.store(op, Some(row), false)),
-            () if is_strict || changed.iter().any(clashes) => Outcome::Conflict(row),
-            () if is_alone => Outcome::Applied(self.store(op, Some(row), false)),
-            () => Outcome::Merged(self.store(op, Some(row), false)),
+            () if base == row.version => ModelOutcome::Applied(self.store(op, Some(row), false)),
+            () if is_strict || changed.iter().any(clashes) => ModelOutcome::Conflict(row),
+            () if is_alone => ModelOutcome::Applied(self.store(op, Some(row), false)),
+            () => ModelOutcome::Merged(self.store(op, Some(row), false)),
         }
     }
 
@@ -233,7 +238,7 @@ impl Server {
         row
     }
 
-    fn page(&self, request: &Request, rules: Rules) -> Answer {
+    fn page(&self, request: &ModelRequest, rules: Rules) -> ModelAnswer {
         let (after, told_since, first_pull) = match request.cursor {
             // A first pull leaves out tombstones: the device has nothing to delete.
             None => (0, self.seq, Some(self.seq)),
@@ -255,12 +260,12 @@ impl Server {
         records.truncate(rules.page);
         let has_more = has_more && rules.bug != Some(SyncBug::CutPageIsLast);
         let last = records.last().filter(|_| has_more);
-        let cursor = Cursor {
+        let cursor = ModelCursor {
             epoch: self.epoch,
             seq: last.map_or(self.seq, |(_, row)| row.seq),
             first_pull: first_pull.filter(|_| has_more),
         };
-        Answer {
+        ModelAnswer {
             outcomes: Vec::new(),
             records,
             cursor,
@@ -297,24 +302,24 @@ impl Server {
     }
 }
 
-fn answer_from_receipt(kept: ReceiptResult, row: Option<Row>) -> Outcome {
+fn answer_from_receipt(kept: ReceiptResult, row: Option<Row>) -> ModelOutcome {
     match (kept, row) {
-        (ReceiptResult::Done(version, seq), row) => Outcome::Duplicate { version, seq, row },
-        (ReceiptResult::Conflict, Some(row)) => Outcome::Conflict(row),
-        (ReceiptResult::Gone, Some(row)) => Outcome::Gone(row),
-        (ReceiptResult::Gone, None) => Outcome::Purged,
-        (ReceiptResult::Conflict, None) | (ReceiptResult::NotFound, _) => Outcome::NotFound,
+        (ReceiptResult::Done(version, seq), row) => ModelOutcome::Duplicate { version, seq, row },
+        (ReceiptResult::Conflict, Some(row)) => ModelOutcome::Conflict(row),
+        (ReceiptResult::Gone, Some(row)) => ModelOutcome::Gone(row),
+        (ReceiptResult::Gone, None) => ModelOutcome::Purged,
+        (ReceiptResult::Conflict, None) | (ReceiptResult::NotFound, _) => ModelOutcome::NotFound,
     }
 }
 
-const fn receipt_result(outcome: Outcome) -> ReceiptResult {
+const fn receipt_result(outcome: ModelOutcome) -> ReceiptResult {
     match outcome {
-        Outcome::Applied(row) | Outcome::Merged(row) | Outcome::Noop(row) => {
+        ModelOutcome::Applied(row) | ModelOutcome::Merged(row) | ModelOutcome::Noop(row) => {
             ReceiptResult::Done(row.version, row.seq)
         }
-        Outcome::Duplicate { version, seq, .. } => ReceiptResult::Done(version, seq),
-        Outcome::Conflict(_) => ReceiptResult::Conflict,
-        Outcome::Gone(_) | Outcome::Purged => ReceiptResult::Gone,
-        Outcome::NotFound => ReceiptResult::NotFound,
+        ModelOutcome::Duplicate { version, seq, .. } => ReceiptResult::Done(version, seq),
+        ModelOutcome::Conflict(_) => ReceiptResult::Conflict,
+        ModelOutcome::Gone(_) | ModelOutcome::Purged => ReceiptResult::Gone,
+        ModelOutcome::NotFound => ReceiptResult::NotFound,
     }
 }

@@ -4,7 +4,7 @@ use super::{FIELDS, Row};
 
 /// Kinds of operations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Change {
+pub enum ModelChange {
     /// Creates the record.
     Create,
     /// Edits the record on top of a version.
@@ -28,14 +28,14 @@ pub struct Op {
     /// Index of its record.
     pub record: usize,
     /// Kind of the operation.
-    pub change: Change,
+    pub change: ModelChange,
     /// Texts of the fields that it sets.
     pub fields: [Option<u8>; FIELDS],
 }
 
 /// Position up to which a device has read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Cursor {
+pub struct ModelCursor {
     /// Identity of the history.
     pub epoch: u8,
     /// Position in the history.
@@ -46,18 +46,18 @@ pub struct Cursor {
 
 /// A request: outbox and cursor of a device.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Request {
+pub struct ModelRequest {
     /// The device.
     pub device: u8,
     /// Its cursor; `None` before the first pull.
-    pub cursor: Option<Cursor>,
+    pub cursor: Option<ModelCursor>,
     /// Its outbox.
     pub ops: Vec<Op>,
 }
 
 /// Outcomes of an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Outcome {
+pub enum ModelOutcome {
     /// Applied; the record is now this.
     Applied(Row),
     /// Applied beside concurrent edits of other fields.
@@ -96,13 +96,13 @@ pub enum Refusal {
 
 /// An answer.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Answer {
+pub struct ModelAnswer {
     /// Outcome of each operation, in their order.
-    pub outcomes: Vec<Outcome>,
+    pub outcomes: Vec<ModelOutcome>,
     /// Changed records with their indexes, by position.
     pub records: Vec<(usize, Row)>,
     /// Cursor after this page.
-    pub cursor: Cursor,
+    pub cursor: ModelCursor,
     /// True if another page follows.
     pub has_more: bool,
 }

@@ -5,7 +5,10 @@ use std::collections::BTreeSet;
 use stateright::{Model, Property};
 
 use super::properties;
-use super::{Change, DEVICES, Device, FIELDS, Op, RECORDS, Request, Rules, Server, SyncBug};
+use super::{
+    DEVICES, FIELDS, ModelChange, ModelDevice, ModelRequest, ModelServer, Op, RECORDS, Rules,
+    SyncBug,
+};
 
 /// Limits of one exploration.
 ///
@@ -46,13 +49,13 @@ pub enum Write {
 
 /// Steps of the model.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Action {
+pub enum ModelAction {
     /// A user writes on a device, online or offline.
     Write(usize, usize, Write),
     /// A device sends its outbox and its cursor.
     Send(usize),
     /// A request arrives; the flag is `false` if the answer is lost.
-    Arrive(Request, bool),
+    Arrive(ModelRequest, bool),
     /// A device stops waiting: the request was lost or is late.
     GiveUp(usize),
     /// Tombstones are purged while the marked devices were absent for too long.
@@ -67,16 +70,16 @@ pub enum Action {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct World {
     /// The server.
-    pub server: Server,
+    pub server: ModelServer,
     /// The backup.
-    pub copy: Option<Box<Server>>,
+    pub copy: Option<Box<ModelServer>>,
     /// The devices.
-    pub devices: [Device; DEVICES],
+    pub devices: [ModelDevice; DEVICES],
     /// Requests that may arrive, any number of times. After its device gave up, a request stays
     /// only if it can still change something.
-    pub network: BTreeSet<Request>,
+    pub network: BTreeSet<ModelRequest>,
     /// All writes: device, record and kind.
-    pub log: Vec<(usize, usize, Change)>,
+    pub log: Vec<(usize, usize, ModelChange)>,
     /// Operations that were acknowledged to their device.
     pub acknowledged: BTreeSet<u8>,
     /// Operations that were rejected and reported to their device.
@@ -93,7 +96,7 @@ impl World {
     /// knows nothing.
     fn beginning() -> Self {
         let mut world = Self {
-            server: Server::default(),
+            server: ModelServer::default(),
             copy: None,
             devices: Default::default(),
             network: BTreeSet::new(),
@@ -125,13 +128,13 @@ impl World {
         let change = match write {
             Write::Create => {
                 fields[0] = Some(id);
-                Change::Create
+                ModelChange::Create
             }
             Write::Edit(field) => {
                 fields[field] = Some(id);
-                Change::Edit { base, is_strict }
+                ModelChange::Edit { base, is_strict }
             }
-            Write::Delete => Change::Delete,
+            Write::Delete => ModelChange::Delete,
         };
         let op = Op {
             id,
@@ -154,7 +157,7 @@ impl World {
         self.network.insert(request);
     }
 
-    fn arrive(&mut self, request: &Request, is_answered: bool, rules: Rules) {
+    fn arrive(&mut self, request: &ModelRequest, is_answered: bool, rules: Rules) {
         let answer = self.server.exchange(request, rules);
         let device = usize::from(request.device);
         if is_answered && self.devices[device].waiting.as_ref() == Some(request) {
@@ -195,13 +198,13 @@ impl World {
 
 impl Model for SyncModel {
     type State = World;
-    type Action = Action;
+    type Action = ModelAction;
 
     fn init_states(&self) -> Vec<World> {
         vec![World::beginning()]
     }
 
-    fn actions(&self, world: &World, actions: &mut Vec<Action>) {
+    fn actions(&self, world: &World, actions: &mut Vec<ModelAction>) {
         let may_fail = world.faults < self.bounds.faults;
         for (at, device) in world.devices.iter().enumerate() {
             // The log starts with one creation, and operations that restore records are not writes
@@ -210,46 +213,47 @@ impl Model for SyncModel {
                 actions.extend(writes(world, at));
             }
             match device.waiting {
-                None => actions.push(Action::Send(at)),
-                Some(_) if may_fail => actions.push(Action::GiveUp(at)),
+                None => actions.push(ModelAction::Send(at)),
+                Some(_) if may_fail => actions.push(ModelAction::GiveUp(at)),
                 Some(_) => {}
             }
         }
         for request in &world.network {
             let waiting = world.devices[usize::from(request.device)].waiting.as_ref();
             if waiting == Some(request) {
-                actions.push(Action::Arrive(request.clone(), true));
+                actions.push(ModelAction::Arrive(request.clone(), true));
             }
             if may_fail {
-                actions.push(Action::Arrive(request.clone(), false));
+                actions.push(ModelAction::Arrive(request.clone(), false));
             }
         }
         if world.purges < self.bounds.purges {
             // All four combinations, because the purge looks at each device by itself.
             let absences = [[false, false], [true, false], [false, true], [true, true]];
-            actions.extend(absences.map(Action::Purge));
+            actions.extend(absences.map(ModelAction::Purge));
         }
         if world.restores < self.bounds.restores {
             let next = world
                 .copy
                 .as_ref()
-                .map_or(Action::Copy, |_| Action::Restore);
+                .map_or(ModelAction::Copy, |_| ModelAction::Restore);
             actions.push(next);
         }
     }
 
-    fn next_state(&self, last: &World, action: Action) -> Option<World> {
+    fn next_state(&self, last: &World, action: ModelAction) -> Option<World> {
         let mut world = last.clone();
         match action {
-            Action::Write(device, record, write) => world.write(device, record, write),
-            Action::Send(device) => {
-                let is_idle = |device: &Device| device.outbox.is_empty() && device.resync.is_none();
+            ModelAction::Write(device, record, write) => world.write(device, record, write),
+            ModelAction::Send(device) => {
+                let is_idle =
+                    |device: &ModelDevice| device.outbox.is_empty() && device.resync.is_none();
                 if is_idle(&world.devices[device]) && world.is_up_to_date(device) {
                     return None;
                 }
                 world.send(device, self.rules.bug);
             }
-            Action::Arrive(request, is_answered) => {
+            ModelAction::Arrive(request, is_answered) => {
                 world.faults += u8::from(!is_answered);
                 let waiting = world.devices[usize::from(request.device)].waiting.clone();
                 world.arrive(&request, is_answered, self.rules);
@@ -258,24 +262,24 @@ impl Model for SyncModel {
                     world.devices[usize::from(request.device)].waiting = waiting;
                 }
             }
-            Action::GiveUp(device) => {
+            ModelAction::GiveUp(device) => {
                 world.devices[device].waiting = None;
                 world.faults += 1;
             }
-            Action::Purge(absent) => {
+            ModelAction::Purge(absent) => {
                 if !world.server.purge(absent, self.rules.bug) {
                     return None;
                 }
                 world.purges += 1;
             }
-            Action::Copy => world.copy = Some(Box::new(world.server.clone())),
+            ModelAction::Copy => world.copy = Some(Box::new(world.server.clone())),
             // The restored server gets a new epoch, as an operator's restore does. Everything else
             // is as it was when the backup was taken.
-            Action::Restore => {
+            ModelAction::Restore => {
                 let copy = world.copy.take()?;
                 let epoch =
                     world.server.epoch + u8::from(self.rules.bug != Some(SyncBug::EpochUnchanged));
-                world.server = Server { epoch, ..*copy };
+                world.server = ModelServer { epoch, ..*copy };
                 world.restores += 1;
             }
         }
@@ -289,7 +293,7 @@ impl Model for SyncModel {
 }
 
 /// Returns the writes that a user may make on this device.
-fn writes(world: &World, device: usize) -> Vec<Action> {
+fn writes(world: &World, device: usize) -> Vec<ModelAction> {
     let mut writes = Vec::new();
     for record in 0..RECORDS {
         if world.devices[device].shows(record).is_some() {
@@ -305,6 +309,6 @@ fn writes(world: &World, device: usize) -> Vec<Action> {
     if !is_made && device == 0 {
         writes.push((RECORDS - 1, Write::Create));
     }
-    let action = |(record, write)| Action::Write(device, record, write);
+    let action = |(record, write)| ModelAction::Write(device, record, write);
     writes.into_iter().map(action).collect()
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use kanso_application::accounts::{AccountPorts, Accounts, LogIn};
 use kanso_domain::accounts::Password;
 use kanso_domain::sessions::GRACE_SECONDS;
-use kanso_model::refresh::{GRACE_TICKS, Session};
+use kanso_model::refresh::{GRACE_TICKS, ModelSession};
 use kanso_testkit::build::noon;
 use kanso_testkit::{
     CountedRefreshTokens, CountingThrottle, ManualClock, MemoryStorage, NullFeed,
@@ -18,7 +18,7 @@ const PASSWORD: &str = "correct horse";
 
 /// The model and the code, side by side, with every token that was issued.
 struct Pair {
-    session: Session,
+    session: ModelSession,
     now: u8,
     clock: Arc<ManualClock>,
     accounts: Accounts,
@@ -46,7 +46,7 @@ impl Pair {
             panic!("expected a grant");
         };
         Self {
-            session: Session::default(),
+            session: ModelSession::default(),
             now: 0,
             clock,
             accounts,

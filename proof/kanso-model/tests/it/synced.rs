@@ -2,7 +2,9 @@
 
 mod code;
 
-use kanso_model::sync::{Action, Outcome, Refusal, Request, SyncBug, SyncModel, World, Write};
+use kanso_model::sync::{
+    ModelAction, ModelOutcome, ModelRequest, Refusal, SyncBug, SyncModel, World, Write,
+};
 use proptest::prelude::*;
 use proptest::sample::Index;
 use proptest::test_runner::RngSeed;
@@ -32,36 +34,36 @@ impl Pair {
 
     /// Takes the step in both and compares the visible results. Returns `false` if the step is not
     /// possible.
-    fn step(&mut self, action: Action) -> bool {
+    fn step(&mut self, action: ModelAction) -> bool {
         let mut server = self.world.server.clone();
         let Some(next) = self.model.next_state(&self.world, action.clone()) else {
             return false;
         };
         match action {
-            Action::Arrive(request, _) => {
+            ModelAction::Arrive(request, _) => {
                 let expected = server.exchange(&request, self.model.rules);
                 let answered = self.code.exchange(&request, self.model.rules.page);
                 assert_eq!(answered, code::visible(expected), "{request:?}");
             }
-            Action::Purge(absent) => self.code.purge(absent),
-            Action::Copy => self.copied = Some(self.code.event_count()),
-            Action::Restore => self
+            ModelAction::Purge(absent) => self.code.purge(absent),
+            ModelAction::Copy => self.copied = Some(self.code.event_count()),
+            ModelAction::Restore => self
                 .code
                 .restore(self.copied.take().unwrap(), next.server.epoch),
-            Action::Write(..) | Action::Send(_) | Action::GiveUp(_) => {}
+            ModelAction::Write(..) | ModelAction::Send(_) | ModelAction::GiveUp(_) => {}
         }
         self.world = next;
         assert_eq!(self.code.floor(), self.world.server.floor);
         true
     }
 
-    fn steps(&mut self, actions: impl IntoIterator<Item = Action>) {
+    fn steps(&mut self, actions: impl IntoIterator<Item = ModelAction>) {
         for action in actions {
             assert!(self.step(action.clone()), "{action:?} cannot happen");
         }
     }
 
-    fn waiting(&self, device: usize) -> Request {
+    fn waiting(&self, device: usize) -> ModelRequest {
         self.world.devices[device].waiting.clone().unwrap()
     }
 
@@ -72,26 +74,26 @@ impl Pair {
 
     /// Sends the outbox of a device; the answer arrives, or is lost if `false`.
     fn sends(&mut self, device: usize, is_answered: bool) {
-        self.steps([Action::Send(device)]);
-        self.steps([Action::Arrive(self.waiting(device), is_answered)]);
+        self.steps([ModelAction::Send(device)]);
+        self.steps([ModelAction::Arrive(self.waiting(device), is_answered)]);
     }
 
     /// Writes to the record that both devices know.
     fn writes(&mut self, device: usize, write: Write) {
-        self.steps([Action::Write(device, 0, write)]);
+        self.steps([ModelAction::Write(device, 0, write)]);
     }
 
     /// Sends the next request of a device and returns the outcomes of the model, after the code was
     /// seen to agree.
-    fn foresees(&mut self, device: usize) -> Result<Vec<Outcome>, Refusal> {
-        self.steps([Action::Send(device)]);
+    fn foresees(&mut self, device: usize) -> Result<Vec<ModelOutcome>, Refusal> {
+        self.steps([ModelAction::Send(device)]);
         let request = self.waiting(device);
         let answer = self
             .world
             .server
             .clone()
             .exchange(&request, self.model.rules);
-        self.steps([Action::Arrive(request, true)]);
+        self.steps([ModelAction::Arrive(request, true)]);
         answer.map(|answer| answer.outcomes)
     }
 }
@@ -112,7 +114,7 @@ fn a_push_whose_answer_was_lost() {
     assert!(
         matches!(
             outcomes[..],
-            [Outcome::Duplicate {
+            [ModelOutcome::Duplicate {
                 version: 2,
                 seq: 2,
                 ..
@@ -130,12 +132,15 @@ fn a_delete_against_an_edit() {
     pair.round_trip(0);
     let outcomes = pair.foresees(1).unwrap();
     assert!(
-        matches!(outcomes[..], [Outcome::Applied(row)] if row.is_deleted),
+        matches!(outcomes[..], [ModelOutcome::Applied(row)] if row.is_deleted),
         "{outcomes:?}"
     );
     pair.writes(0, Write::Edit(0));
     let outcomes = pair.foresees(0).unwrap();
-    assert!(matches!(outcomes[..], [Outcome::Gone(_)]), "{outcomes:?}");
+    assert!(
+        matches!(outcomes[..], [ModelOutcome::Gone(_)]),
+        "{outcomes:?}"
+    );
 }
 
 #[test]
@@ -147,12 +152,12 @@ fn edits_that_merge_and_edits_that_clash() {
         pair.round_trip(0);
         let outcomes = pair.foresees(1).unwrap();
         assert_eq!(
-            matches!(outcomes[..], [Outcome::Merged(_)]),
+            matches!(outcomes[..], [ModelOutcome::Merged(_)]),
             is_merged,
             "{outcomes:?}"
         );
         assert_eq!(
-            matches!(outcomes[..], [Outcome::Conflict(_)]),
+            matches!(outcomes[..], [ModelOutcome::Conflict(_)]),
             !is_merged,
             "{outcomes:?}"
         );
@@ -162,7 +167,7 @@ fn edits_that_merge_and_edits_that_clash() {
 #[test]
 fn pages_that_a_change_comes_between() {
     let mut pair = Pair::new(model(8, 8, 3, 2));
-    pair.steps([Action::Write(0, 1, Write::Create)]);
+    pair.steps([ModelAction::Write(0, 1, Write::Create)]);
     pair.round_trip(0);
     pair.round_trip(1);
     assert!(!pair.world.is_up_to_date(1), "a page has one record of two");
@@ -181,7 +186,7 @@ fn a_cursor_below_the_floor() {
     pair.writes(0, Write::Delete);
     pair.round_trip(0);
     // The reported position of the first device is from before its delete.
-    pair.steps([Action::Purge([true, true])]);
+    pair.steps([ModelAction::Purge([true, true])]);
     assert_eq!(pair.foresees(1), Err(Refusal::Expired));
     pair.round_trip(1);
     assert!(pair.world.is_up_to_date(1));
@@ -191,22 +196,22 @@ fn a_cursor_below_the_floor() {
 #[test]
 fn an_epoch_after_a_restore() {
     let mut pair = both_know();
-    pair.steps([Action::Copy]);
+    pair.steps([ModelAction::Copy]);
     pair.writes(0, Write::Edit(0));
     pair.round_trip(0);
-    pair.steps([Action::Restore]);
+    pair.steps([ModelAction::Restore]);
     assert_eq!(pair.foresees(0), Err(Refusal::EpochChanged));
     pair.round_trip(0);
     let outcomes = pair.foresees(0).unwrap();
     assert!(
-        matches!(outcomes[..], [Outcome::Applied(row)] if row.fields[0] == 2),
+        matches!(outcomes[..], [ModelOutcome::Applied(row)] if row.fields[0] == 2),
         "{outcomes:?}"
     );
 }
 
 /// The comparison can fail: a model with a planted bug differs from the code.
 #[test]
-#[should_panic(expected = "assertion `left == right` failed: Request")]
+#[should_panic(expected = "assertion `left == right` failed: ModelRequest")]
 fn a_wrong_model_does_not_agree() {
     let mut pair = both_know();
     pair.model.rules.bug = Some(SyncBug::RetryWithoutReceipt);

@@ -14,7 +14,7 @@ use crate::chance::Chance;
 use crate::finding::{Check, Findings};
 use crate::history::{Actor, Recorder};
 use crate::network::Link;
-use crate::plan::Plan;
+use crate::plan::WorldPlan;
 use crate::time::{PausedTimer, Time};
 
 /// Longest pause between two actions of the user.
@@ -23,12 +23,12 @@ const PAUSE_MILLIS: u64 = 20_000;
 const LOG_INS: u32 = 4_000;
 
 /// One device of one user.
-pub struct Device {
+pub struct SimDevice {
     /// The device and its user.
     pub actor: Actor,
     /// The real client.
     pub client: Arc<Client>,
-    plan: Plan,
+    plan: WorldPlan,
     link: Link,
     chance: Arc<Chance>,
     recorder: Arc<Recorder>,
@@ -49,10 +49,10 @@ impl Drop for Running {
     }
 }
 
-impl Device {
+impl SimDevice {
     /// Creates a device without a session.
     pub fn new(
-        plan: Plan,
+        plan: WorldPlan,
         link: (Actor, Link),
         time: &Time,
         recorder: &Arc<Recorder>,

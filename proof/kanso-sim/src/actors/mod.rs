@@ -10,7 +10,7 @@ mod snapshot_reader;
 mod wire_client;
 
 pub use browser::Browser;
-pub use device::Device;
+pub use device::SimDevice;
 pub use follower::Follower;
 pub use server_faults::ServerFaults;
 pub use snapshot_reader::SnapshotReader;

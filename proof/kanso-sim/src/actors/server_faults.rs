@@ -9,7 +9,7 @@ use super::a_while;
 use crate::chance::Chance;
 use crate::cluster::Cluster;
 use crate::history::Recorder;
-use crate::plan::Plan;
+use crate::plan::WorldPlan;
 use crate::time::Time;
 
 const PAUSE_MILLIS: u64 = 60_000;
@@ -20,7 +20,7 @@ const MOST_LEAPT_SECONDS: u64 = 80 * 86_400;
 
 /// Faults of servers and jumps of the clock.
 pub struct ServerFaults {
-    plan: Plan,
+    plan: WorldPlan,
     chance: Chance,
     cluster: Arc<Cluster>,
     recorder: Arc<Recorder>,
@@ -29,7 +29,12 @@ pub struct ServerFaults {
 
 impl ServerFaults {
     /// Creates the faults of `plan`.
-    pub fn new(plan: Plan, cluster: &Arc<Cluster>, recorder: &Arc<Recorder>, time: &Time) -> Self {
+    pub fn new(
+        plan: WorldPlan,
+        cluster: &Arc<Cluster>,
+        recorder: &Arc<Recorder>,
+        time: &Time,
+    ) -> Self {
         // The name of the stream is part of every seed: another name draws other numbers, and the
         // plans in `regressions.jsonl` would no longer show the bugs that they stand for.
         Self {

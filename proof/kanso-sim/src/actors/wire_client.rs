@@ -11,13 +11,13 @@ use crate::chance::Chance;
 use crate::finding::{Check, Findings};
 use crate::history::{Actor, Recorder};
 use crate::network::{Link, OpenReply};
-use crate::plan::Plan;
+use crate::plan::WorldPlan;
 
 /// One program with a login: the parts that browser, follower and snapshot reader share.
 pub struct WireClient {
     pub(super) actor: Actor,
     pub(super) link: Link,
-    pub(super) plan: Plan,
+    pub(super) plan: WorldPlan,
     pub(super) chance: Chance,
     recorder: Arc<Recorder>,
     findings: Findings,
@@ -27,7 +27,7 @@ pub struct WireClient {
 impl WireClient {
     /// Creates a program without a session.
     pub fn new(
-        plan: Plan,
+        plan: WorldPlan,
         link: (Actor, Link),
         recorder: &Arc<Recorder>,
         findings: &Findings,

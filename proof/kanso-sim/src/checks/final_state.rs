@@ -43,6 +43,8 @@ pub(super) fn check(end_state: &FinalState) -> Vec<Finding> {
         let what = format!("{actor} follows the stream and has not read everything");
         findings.push(Finding::new(Check::Drains, what));
     }
+    // The run ends with an idle time that is longer than any entry is valid, so a count above 0 means
+    // that the eviction misses entries.
     for MemoryUse {
         server,
         what,
@@ -52,6 +54,7 @@ pub(super) fn check(end_state: &FinalState) -> Vec<Finding> {
         let what = format!("server {server} still holds {count} {what}");
         findings.push(Finding::new(Check::Drains, what));
     }
+    // A subscriber that stays after its client is a leak: it would grow with every request.
     if end_state.waiters > 0 {
         let what = format!(
             "{} users still have subscribers, and no client waits",
@@ -70,6 +73,7 @@ fn compare(device: &FinalDevice, person: &FinalUser) -> Vec<Finding> {
     if device.waiting > 0 {
         wrong.push(format!("{} operations are never sent", device.waiting));
     }
+    // Compared in addition to the records: the digest that devices repair by could itself be wrong.
     if device.sum != person.digest {
         wrong.push(format!(
             "its records add up to {}, the server's to {}",

@@ -12,7 +12,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::effects::{Effect, Effects, ExpectedState, RecordKey, VersionChain, followed};
-use crate::final_state::{FinalRecord, FinalState, FinalUser};
+use crate::final_state::{FinalState, FinalUser, RecordState};
 use crate::finding::{Check, Finding};
 use crate::history::{Actor, History};
 
@@ -38,7 +38,7 @@ pub(super) fn check(history: &History, effects: &Effects, end_state: &FinalState
 
 /// Check 2: each version was made by exactly one change, and no change overwrites a conflicting
 /// one.
-fn one_chain(id: Uuid, chain: &VersionChain, end: Option<&FinalRecord>) -> Vec<Finding> {
+fn one_chain(id: Uuid, chain: &VersionChain, end: Option<&RecordState>) -> Vec<Finding> {
     let mut wrong = Vec::new();
     let newest = chain.newest().max(end.map_or(0, |end| end.version));
     // Each unanswered operation may explain one missing version, but only one.

@@ -10,7 +10,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::all;
-use crate::final_state::{FinalDevice, FinalRecord, FinalState, FinalUser};
+use crate::final_state::{FinalDevice, FinalState, FinalUser, RecordState};
 use crate::finding::Check;
 use crate::history::{Actor, Event, EventKind, Exchange, History, Serving};
 
@@ -143,7 +143,7 @@ fn result(op: u128, status: OperationStatus, version: i64) -> OperationResult {
 
 /// Returns a final state in which user 1 has one habit in this version and with this title.
 fn ends(version: i64, title: &str) -> FinalState {
-    let end = FinalRecord {
+    let end = RecordState {
         version,
         is_deleted: false,
         habit: None,

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use kanso_sim::failure::plan_in;
 use kanso_sim::mutants::Bug;
-use kanso_sim::plan::Plan;
+use kanso_sim::plan::WorldPlan;
 use kanso_sim::story;
 use kanso_sim::world::run_plan;
 
@@ -27,7 +27,7 @@ pub(super) struct Arguments {
 /// Prints the story; returns true if no check failed.
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<bool> {
     let plan = match &arguments.file {
-        None => Plan::of(arguments.seed),
+        None => WorldPlan::of(arguments.seed),
         Some(file) => plan_in(file)?,
     };
     let outcome = run_plan(plan, arguments.bug)?;

@@ -10,7 +10,7 @@ use kanso_protocol::sync::SyncResponse;
 
 use super::feed::MutantFeed;
 use crate::chance::Chance;
-use crate::plan::{Plan, StoreKind};
+use crate::plan::{StoreKind, WorldPlan};
 
 macro_rules! bugs {
     ($($(#[doc = $doc:literal])+ $bug:ident = $name:literal,)+) => {
@@ -190,7 +190,7 @@ impl Bug {
     }
 
     /// Adapts `plan` to the bug: some bugs need the simulated PostgreSQL and its faults.
-    pub const fn plan(self, mut plan: Plan) -> Plan {
+    pub const fn plan(self, mut plan: WorldPlan) -> WorldPlan {
         if !matches!(
             self,
             Self::LockBeforeCommit

@@ -10,7 +10,7 @@ use super::sqlite::SqliteStore;
 use crate::chance::Chance;
 use crate::history::Recorder;
 use crate::mutants::Bug;
-use crate::plan::{Plan, StoreKind};
+use crate::plan::{StoreKind, WorldPlan};
 
 /// The storage that all servers of a world share.
 pub enum SharedStore {
@@ -22,7 +22,7 @@ pub enum SharedStore {
 
 impl SharedStore {
     /// Creates the empty storage of `plan`.
-    pub fn new(plan: &Plan, bug: Option<Bug>) -> anyhow::Result<Self> {
+    pub fn new(plan: &WorldPlan, bug: Option<Bug>) -> anyhow::Result<Self> {
         let epochs = Chance::stream(plan.seed, "epochs");
         Ok(match plan.store {
             StoreKind::File => Self::File(SqliteStore::new(epochs)?),
@@ -63,6 +63,7 @@ impl SharedStore {
 
     /// Starts the faults of the storage.
     pub fn begin(&self, recorder: &Arc<Recorder>) {
+        // A SQLite file has no connection and no failover, so only crashes of servers reach it.
         if let Self::Postgres(database) = self {
             let (database, recorder) = (Arc::clone(database), Arc::clone(recorder));
             tokio::spawn(async move { database.run_outages(&recorder).await });
@@ -88,6 +89,7 @@ impl SharedStore {
     pub async fn restore(&mut self, copy: u32) -> anyhow::Result<()> {
         match self {
             Self::File(sqlite) => {
+                // SQLite must not have the file open while it is replaced.
                 sqlite.close().await?;
                 sqlite.restore(copy)
             }

@@ -37,7 +37,7 @@ async fn pages(person: &TestUser<'_>, since: Since, scope: Scope, limit: u32) ->
             "a page that is not the last is full"
         );
         let whole = person.page(since, scope, None).await.records.len();
-        // Exact only because nobody writes in between; otherwise it is an estimate of the moment.
+        // Exact only because no client writes in between; otherwise it is an estimate.
         assert_eq!(page.remaining, (whole - page.records.len()) as u64);
         let has_more = page.has_more();
         read.extend(page.records);

@@ -123,7 +123,7 @@ fn fold(replica: &mut Replica, records: &[Record]) {
     }
 }
 
-/// Of twelve concurrent edits of one version, one is applied and eleven are conflicts with it.
+/// Twelve concurrent edits of one version: one is applied and eleven conflict with it.
 pub async fn of_twelve_edits_of_one_version_one_wins(storage: &dyn Storage) {
     let person = TestUser::register(storage, 1).await;
     person.apply(create_habit(habit(1), titled("Read"))).await;
@@ -150,7 +150,7 @@ pub async fn of_twelve_edits_of_one_version_one_wins(storage: &dyn Storage) {
     assert_eq!(stored.map(Record::Habit).as_ref(), Some(winner));
 }
 
-/// Of twelve concurrent creations of the same record, one is applied and the others are no-ops.
+/// Twelve concurrent creations of the same record: one is applied and the others are no-ops.
 pub async fn of_twelve_equal_creates_one_is_applied(storage: &dyn Storage) {
     let person = TestUser::register(storage, 1).await;
     let creates = (1..=12).map(|_| person.attempt(create_habit(habit(1), titled("Read"))));
@@ -163,7 +163,7 @@ pub async fn of_twelve_equal_creates_one_is_applied(storage: &dyn Storage) {
     assert_eq!(person.head().await.seq, Seq::ZERO.next());
 }
 
-/// Of twelve concurrent registrations of one address, one succeeds.
+/// Twelve concurrent registrations of one address: one succeeds.
 pub async fn of_twelve_registrations_of_one_address_one_wins(storage: &dyn Storage) {
     let registrations = (1..=12).map(|number| {
         let mut new = crate::build::new_account(number);

@@ -1,4 +1,4 @@
-//! Rule: a page has one sentence a line, so that a diff shows the sentence that changed.
+//! Rule: a line of a page has one sentence, so that a diff shows the sentence that changed.
 
 use super::super::Violation;
 use super::super::facts::File;
@@ -42,7 +42,7 @@ fn check_page(page: &File) -> Vec<Violation> {
     violations
 }
 
-/// The first words of the second sentence on a line, if there is one.
+/// Returns the first words of the second sentence on a line, if there is one.
 fn second_sentence(line: &str) -> Option<String> {
     let words: Vec<_> = line.split_whitespace().collect();
     let is_number = |word: &str| word.trim_end_matches('.').parse::<u32>().is_ok();

@@ -1,8 +1,8 @@
-//! Finds the text in a file that people read: comments, string literals, and the prose of Markdown.
+//! Finds the prose in a file: comments, string literals, and the text of Markdown.
 
 use proc_macro2::{TokenStream, TokenTree};
 
-/// Text that belongs together: a comment, a string literal or a paragraph.
+/// A comment, a string literal or a paragraph.
 #[derive(Debug, PartialEq, Eq)]
 pub(in crate::tidy) struct Passage {
     pub(in crate::tidy) kind: Kind,
@@ -10,7 +10,7 @@ pub(in crate::tidy) struct Passage {
     pub(in crate::tidy) lines: Vec<(usize, String)>,
 }
 
-/// The place where a passage stands.
+/// Kind of a passage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::tidy) enum Kind {
     /// A doc comment of Rust.
@@ -23,7 +23,7 @@ pub(in crate::tidy) enum Kind {
     Prose,
 }
 
-/// Returns the passages of a file, by its name's ending. Other files have none.
+/// Returns the passages of a file. The extension decides how it is read; other files have none.
 pub(in crate::tidy) fn passages(path: &str, text: &str) -> Vec<Passage> {
     let name = path.rsplit('/').next().unwrap_or(path);
     let ending = name.rsplit_once('.').map_or(name, |(_, ending)| ending);
@@ -40,7 +40,7 @@ pub(in crate::tidy) fn passages(path: &str, text: &str) -> Vec<Passage> {
     }
 }
 
-/// Comments that have a line for themselves. Neighbouring lines of one kind are one passage.
+/// Returns the comments that begin a line. Adjacent lines of one kind are one passage.
 fn comments(text: &str, marker: &str) -> Vec<Passage> {
     let mut passages: Vec<Passage> = Vec::new();
     let mut previous = None;
@@ -67,8 +67,8 @@ fn comments(text: &str, marker: &str) -> Vec<Passage> {
     passages
 }
 
-/// String literals with at least three words; a shorter one is a name or a value. Text that is not
-/// Rust has none.
+/// Returns the string literals with at least three words; a shorter one is a name or a value. Invalid Rust
+/// has none.
 fn literals(text: &str) -> Vec<Passage> {
     let lines: Vec<_> = text.lines().collect();
     let mut passages = Vec::new();
@@ -84,7 +84,7 @@ fn collect_literals(tokens: TokenStream, lines: &[&str], passages: &mut Vec<Pass
             TokenTree::Group(group) => collect_literals(group.stream(), lines, passages),
             TokenTree::Literal(literal) => {
                 let line = literal.span().start().line;
-                // A doc comment is an attribute with a literal to the parser.
+                // The parser turns a doc comment into an attribute with a literal, which `comments` has read.
                 let is_comment = lines
                     .get(line.saturating_sub(1))
                     .is_some_and(|line| line.trim_start().starts_with("//"));
@@ -102,7 +102,7 @@ fn collect_literals(tokens: TokenStream, lines: &[&str], passages: &mut Vec<Pass
     }
 }
 
-/// Lines outside of code blocks. A blank line ends a passage.
+/// Returns the paragraphs outside of code blocks. A blank line ends a passage.
 fn markdown(text: &str) -> Vec<Passage> {
     let mut passages = Vec::new();
     let mut lines = Vec::new();
@@ -129,7 +129,7 @@ fn end_passage(lines: &mut Vec<(usize, String)>, passages: &mut Vec<Passage>) {
     }
 }
 
-/// The line with `·` for code in backticks and for the address of a link.
+/// Returns the line with `·` for code in backticks and without the addresses of links.
 pub(in crate::tidy) fn without_code(line: &str) -> String {
     let mut text = String::with_capacity(line.len());
     for (index, piece) in line.split('`').enumerate() {
@@ -137,6 +137,7 @@ pub(in crate::tidy) fn without_code(line: &str) -> String {
     }
     while let Some(start) = text.find("](") {
         let rest = &text[start + 2..];
+        // An address may continue on the next line; then the rest of this line belongs to it.
         let end = rest.find(')').map_or(text.len(), |end| start + 3 + end);
         text.replace_range(start..end, "]");
     }

@@ -1,4 +1,4 @@
-//! The words that the prose rule refuses, as data.
+//! Reads the list of words that the prose rule refuses.
 
 use anyhow::Context as _;
 use serde::Deserialize;
@@ -14,7 +14,7 @@ pub(in crate::tidy) struct Words {
     pub(in crate::tidy) ratio: Vec<Ratio>,
 }
 
-/// Phrases that are refused wherever people read.
+/// Phrases that are refused in every kind of prose.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(in crate::tidy) struct Banned {
@@ -33,7 +33,7 @@ pub(in crate::tidy) struct Opening {
     pub(in crate::tidy) reason: String,
 }
 
-/// A word that is fine now and then.
+/// A word that is refused only when it is frequent.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(in crate::tidy) struct Ratio {

@@ -17,7 +17,7 @@ use kanso_domain::sync::{
 use kanso_domain::text::Title;
 use kanso_domain::{Record, Seq};
 use kanso_model::sync::{
-    self as model, Answer, Change, DEVICES, Op, Outcome, Refusal, Request, Row,
+    self as model, DEVICES, ModelAnswer, ModelChange, ModelOutcome, ModelRequest, Op, Refusal, Row,
 };
 use kanso_testkit::build::{device, habit, new_account, noon, on, operation, update_habit, user};
 use kanso_testkit::{ManualClock, MemoryStorage, NullFeed, SequentialIds};
@@ -35,7 +35,7 @@ impl WorkSignal for NoWorker {
 /// Steps that changed the server, recorded so that an older state can be rebuilt.
 #[derive(Clone)]
 enum Event {
-    Exchange(Request, usize),
+    Exchange(ModelRequest, usize),
     Purge([bool; DEVICES]),
 }
 
@@ -57,10 +57,10 @@ impl Code {
             id: 1,
             device: 0,
             record: 0,
-            change: Change::Create,
+            change: ModelChange::Create,
             fields: [Some(1), None],
         };
-        let request = Request {
+        let request = ModelRequest {
             device: 0,
             cursor: None,
             ops: vec![create],
@@ -115,7 +115,11 @@ impl Code {
         }
     }
 
-    pub(super) fn exchange(&mut self, request: &Request, page: usize) -> Result<Answer, Refusal> {
+    pub(super) fn exchange(
+        &mut self,
+        request: &ModelRequest,
+        page: usize,
+    ) -> Result<ModelAnswer, Refusal> {
         self.clock.advance_seconds(1);
         let caller = Caller {
             user: user(1),
@@ -133,7 +137,7 @@ impl Code {
         })?;
         self.log.push(Event::Exchange(request.clone(), page));
         let read = synced.page.cursor();
-        Ok(Answer {
+        Ok(ModelAnswer {
             outcomes: synced.outcomes.iter().map(outcome).collect(),
             records: synced
                 .page
@@ -141,7 +145,7 @@ impl Code {
                 .iter()
                 .map(|record| (place(record), row(record)))
                 .collect(),
-            cursor: model::Cursor {
+            cursor: model::ModelCursor {
                 epoch: small(read.epoch.get()),
                 seq: small(read.seq.get()),
                 first_pull: read.first_pull.map(|seq| small(seq.get())),
@@ -181,7 +185,7 @@ impl Code {
 }
 
 /// Strips the members of an answer that are not visible from outside.
-pub(super) fn visible(answer: Result<Answer, Refusal>) -> Result<Answer, Refusal> {
+pub(super) fn visible(answer: Result<ModelAnswer, Refusal>) -> Result<ModelAnswer, Refusal> {
     let bare = |row: Row| Row {
         edits: [(0, 0); model::FIELDS],
         written_in: 0,
@@ -194,13 +198,13 @@ pub(super) fn visible(answer: Result<Answer, Refusal>) -> Result<Answer, Refusal
         .for_each(|(_, row)| *row = bare(*row));
     for outcome in &mut answer.outcomes {
         match outcome {
-            Outcome::Applied(row)
-            | Outcome::Merged(row)
-            | Outcome::Noop(row)
-            | Outcome::Conflict(row)
-            | Outcome::Gone(row) => *row = bare(*row),
-            Outcome::Duplicate { row, .. } => *row = row.map(bare),
-            Outcome::Purged | Outcome::NotFound => {}
+            ModelOutcome::Applied(row)
+            | ModelOutcome::Merged(row)
+            | ModelOutcome::Noop(row)
+            | ModelOutcome::Conflict(row)
+            | ModelOutcome::Gone(row) => *row = bare(*row),
+            ModelOutcome::Duplicate { row, .. } => *row = row.map(bare),
+            ModelOutcome::Purged | ModelOutcome::NotFound => {}
         }
     }
     Ok(answer)
@@ -210,7 +214,7 @@ fn small<T: TryInto<u8>>(number: T) -> u8 {
     number.try_into().ok().unwrap()
 }
 
-fn cursor(cursor: model::Cursor) -> Cursor {
+fn cursor(cursor: model::ModelCursor) -> Cursor {
     let position = |seq: u8| Seq::new(seq.into()).unwrap();
     Cursor {
         epoch: Epoch::new(cursor.epoch.into()),
@@ -227,13 +231,13 @@ fn sent(op: &Op) -> Operation {
         ..HabitFields::default()
     };
     let (action, on_conflict) = match op.change {
-        Change::Create => (Action::Habit(id, Edit::Create(fields)), OnConflict::Merge),
-        Change::Edit { base, is_strict } => {
+        ModelChange::Create => (Action::Habit(id, Edit::Create(fields)), OnConflict::Merge),
+        ModelChange::Edit { base, is_strict } => {
             let policy = [OnConflict::Merge, OnConflict::Reject][usize::from(is_strict)];
             (update_habit(id, on(base.into()), fields), policy)
         }
         // A delete wins over an edit that it has not seen.
-        Change::Delete => (
+        ModelChange::Delete => (
             Action::Habit(id, Edit::Delete { base: Base::Any }),
             OnConflict::Merge,
         ),
@@ -248,27 +252,27 @@ fn sent(op: &Op) -> Operation {
     }
 }
 
-fn outcome(outcome: &OperationOutcome) -> Outcome {
+fn outcome(outcome: &OperationOutcome) -> ModelOutcome {
     match outcome {
-        OperationOutcome::Applied(record) => Outcome::Applied(row(record)),
-        OperationOutcome::Merged(record) => Outcome::Merged(row(record)),
-        OperationOutcome::Noop(record) => Outcome::Noop(row(record)),
+        OperationOutcome::Applied(record) => ModelOutcome::Applied(row(record)),
+        OperationOutcome::Merged(record) => ModelOutcome::Merged(row(record)),
+        OperationOutcome::Noop(record) => ModelOutcome::Noop(row(record)),
         OperationOutcome::Duplicate {
             version,
             seq,
             record,
-        } => Outcome::Duplicate {
+        } => ModelOutcome::Duplicate {
             version: small(version.get()),
             seq: small(seq.get()),
             row: record.as_ref().map(row),
         },
-        OperationOutcome::Conflict(conflict) => Outcome::Conflict(row(&conflict.record)),
-        OperationOutcome::Gone(record) => Outcome::Gone(row(record)),
-        OperationOutcome::Purged(_) => Outcome::Purged,
+        OperationOutcome::Conflict(conflict) => ModelOutcome::Conflict(row(&conflict.record)),
+        OperationOutcome::Gone(record) => ModelOutcome::Gone(row(record)),
+        OperationOutcome::Purged(_) => ModelOutcome::Purged,
         OperationOutcome::Rejected(rejection)
             if matches!(rejection.code, RejectionCode::NotFound(_)) =>
         {
-            Outcome::NotFound
+            ModelOutcome::NotFound
         }
         other => panic!("the model knows nothing of {other:?}"),
     }
