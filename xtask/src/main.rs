@@ -76,15 +76,8 @@ enum Verb {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
-    /// Show hostile bytes to whatever reads what strangers send
-    Fuzz {
-        /// One of them; all, one after another, when left out
-        #[arg(long, value_enum)]
-        target: Option<fuzz::Target>,
-        /// How long for each
-        #[arg(long, default_value_t = 1.0)]
-        minutes: f64,
-    },
+    /// Search for inputs that break a reader of untrusted bytes, with libFuzzer
+    Fuzz(fuzz::Arguments),
     /// Live through simulated worlds in which everything goes wrong, each decided by a seed
     Sim(sim::Arguments),
     /// Hold thousands of generated requests against the OpenAPI document that a server shows
@@ -136,7 +129,7 @@ fn main() -> ExitCode {
         Verb::Deploy => deploy::run(),
         Verb::Image(arguments) => image::run(arguments),
         Verb::Chaos { arguments } => chaos::run(&arguments),
-        Verb::Fuzz { target, minutes } => fuzz::run(target, minutes),
+        Verb::Fuzz(arguments) => fuzz::run(&arguments),
         Verb::Sim(arguments) => sim::run(&arguments),
         Verb::Schemathesis { arguments } => schemathesis::run(&arguments),
         Verb::Deny => deny::run(),
