@@ -1,11 +1,11 @@
 #!/bin/sh
-# Lays out a root folder for a container: the program, the libraries it links, certificate
-# authorities, and one user. There is no shell in it and nothing that can be written to but /data.
+# Lays out a root folder for a container: the program, the libraries that it links, certificate
+# authorities, and one user. The folder has no shell, and only /data is writable.
 #
 #     deploy/layout.sh PROGRAM FOLDER [DEBUG]
 #
-# DEBUG is a file for the debug info of the program, which the program in the folder does not carry. A
-# debugger finds it by its name and its checksum.
+# DEBUG is a file for the debug info of the program; the program in the folder has none. A debugger finds
+# the file by its name and its checksum.
 set -eu
 
 program=$1
@@ -26,7 +26,7 @@ if [ -n "$debug" ]; then
     objcopy --add-gnu-debuglink="$debug" "$root/usr/bin/kanso-server"
 fi
 
-# The dynamic linker prints each library with where it found it; the kernel's own has no file.
+# The dynamic linker prints the path of each library; the kernel's own library has no file.
 ldd "$program" | grep -o '/[^ ]*' | sort -u | while read -r library; do
     mkdir -p "$root$(dirname "$library")"
     cp -L "$library" "$root$library"
@@ -37,12 +37,12 @@ cp -L /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/"
 
 echo 'kanso:x:65532:65532:kanso:/data:/usr/sbin/nologin' >"$root/etc/passwd"
 echo 'kanso:x:65532:' >"$root/etc/group"
-# Names of this machine's own before those of the network.
+# Look up names in /etc/hosts before DNS.
 echo 'hosts: files dns' >"$root/etc/nsswitch.conf"
 
 mkdir "$root/data"
 chmod 0700 "$root/data"
-# Only root can give a folder away; for anybody else the folder is made by whoever runs the image.
+# Only root can change the owner of a folder. Without root, the folder belongs to the caller.
 if [ "$(id -u)" -eq 0 ]; then
     chown 65532:65532 "$root/data"
 fi

@@ -82,10 +82,6 @@ impl Canonical {
     }
 
     /// Writes a member that `null` clears, if it is there.
-    #[expect(
-        clippy::option_option,
-        reason = "absent, cleared and set are three states"
-    )]
     fn nullable<T>(
         &mut self,
         name: &str,
