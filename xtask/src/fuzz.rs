@@ -91,11 +91,8 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<Verdict> {
         Some(target) => std::slice::from_ref(target),
         None => Target::value_variants(),
     };
-    let Some(programs) = libfuzzer::build()? else {
-        return Ok(Verdict::Failed);
-    };
     for target in targets {
-        let verdict = one(*target, &programs, length, arguments.minimize)?;
+        let verdict = one(*target, length, arguments.minimize)?;
         if verdict != Verdict::Passed {
             return Ok(verdict);
         }
@@ -104,17 +101,15 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<Verdict> {
 }
 
 /// Runs one target and prints the figures of the run.
-fn one(
-    target: Target,
-    programs: &Path,
-    length: Duration,
-    minimize: bool,
-) -> anyhow::Result<Verdict> {
-    let (_, name) = target.place();
+fn one(target: Target, length: Duration, minimize: bool) -> anyhow::Result<Verdict> {
+    let (package, name) = target.place();
+    let Some(program) = libfuzzer::build(package, name)? else {
+        return Ok(Verdict::Failed);
+    };
     let committed = root().join(target.corpus());
     let found = target_dir()?.join("fuzz-corpus").join(name);
     let campaign = Campaign {
-        program: programs.join(name),
+        program,
         dictionary: root().join(target.dictionary()),
         // The corpus in target/ grows from run to run. It contains whatever adds coverage, and is too
         // large to commit.

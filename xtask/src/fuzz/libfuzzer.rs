@@ -17,8 +17,8 @@ pub(super) const MAX_BYTES: u64 = 8 * 1024;
 /// Seconds after which an input counts as one that hangs. A check takes microseconds.
 const HANGS: u32 = 20;
 
-/// Builds the programs. Returns the folder that contains them, or nothing if they do not compile.
-pub(super) fn build() -> anyhow::Result<Option<PathBuf>> {
+/// Builds a program, which calls the given crate. Returns its path, or nothing if it does not compile.
+pub(super) fn build(package: &str, name: &str) -> anyhow::Result<Option<PathBuf>> {
     let host = host()?;
     let folder = target()?.join("fuzz");
     let mut build = cargo_fuzz()?;
@@ -26,8 +26,12 @@ pub(super) fn build() -> anyhow::Result<Option<PathBuf>> {
     // would: the product forbids unsafe code, and without one a run makes about twice as many inputs.
     build.args(["build", "--fuzz-dir", "proof/kanso-fuzz"]);
     build.args(["--sanitizer", "none", "--target", &host, "--target-dir"]);
-    let verdict = run_command(build.arg(&folder))?;
-    Ok((verdict == Verdict::Passed).then(|| folder.join(host).join("release")))
+    build.arg(&folder);
+    // A crate is a feature there, so the dependencies of the other crates are not built.
+    build.args(["--no-default-features", "--features", package, name]);
+    let verdict = run_command(&mut build)?;
+    let program = folder.join(host).join("release").join(name);
+    Ok((verdict == Verdict::Passed).then_some(program))
 }
 
 /// Returns the platform of the compiler.
