@@ -152,8 +152,8 @@ fn one(target: Target, length: Duration, minimize: bool) -> anyhow::Result<Verdi
     Ok(Verdict::Passed)
 }
 
-/// Copies the inputs that reach new edges into the committed corpus, the smallest first. Returns the
-/// number of its files before and after.
+/// Copies the inputs that reach new edges into the committed corpus, as many as it may have. Returns
+/// the number of its files before and after.
 fn add_new(
     campaign: &Campaign,
     committed: &Path,
@@ -171,8 +171,10 @@ fn add_new(
     campaign.merge(selected)?;
     let mut new = Vec::new();
     for name in files(selected)?.difference(&before) {
-        new.push((fs::metadata(selected.join(name))?.len(), name.clone()));
+        let written = fs::metadata(selected.join(name))?.modified()?;
+        new.push((written, name.clone()));
     }
+    // libFuzzer writes the input with the most new edges first, so the limit cuts the least useful ones.
     new.sort();
     new.truncate(MAX_FILES.saturating_sub(before.len()));
     for (_, name) in &new {

@@ -134,11 +134,12 @@ impl Campaign {
         })
     }
 
-    /// Adds to the folder each found input that reaches an edge which no file of the folder reaches.
+    /// Adds found inputs to the folder until it reaches all edges that they reach. Inputs with the most
+    /// new edges come first.
     pub(super) fn merge(&self, folder: &Path) -> anyhow::Result<()> {
         let mut merge = self.program();
         // Without counters: a loop that runs more often is no reason to commit a file.
-        merge.args(["-merge=1", "-use_counters=0"]);
+        merge.args(["-set_cover_merge=1", "-use_counters=0"]);
         let (success, log) = logged(merge.arg(folder).arg(&self.found))?;
         anyhow::ensure!(success, "the corpora cannot be merged: {log}");
         Ok(())
