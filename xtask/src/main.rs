@@ -76,15 +76,8 @@ enum Verb {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
-    /// Feed hostile bytes to the readers of untrusted input
-    Fuzz {
-        /// One target; without it all, one after another
-        #[arg(long, value_enum)]
-        target: Option<fuzz::Target>,
-        /// Minutes for each target
-        #[arg(long, default_value_t = 1.0)]
-        minutes: f64,
-    },
+    /// Search for inputs that break a reader of untrusted bytes, with libFuzzer
+    Fuzz(fuzz::Arguments),
     /// Run simulated worlds with faults, each determined by a seed
     Sim(sim::Arguments),
     /// Test a server with thousands of requests that are generated from its OpenAPI document
@@ -136,7 +129,7 @@ fn main() -> ExitCode {
         Verb::Deploy => deploy::run(),
         Verb::Image(arguments) => image::run(arguments),
         Verb::Chaos { arguments } => chaos::run(&arguments),
-        Verb::Fuzz { target, minutes } => fuzz::run(target, minutes),
+        Verb::Fuzz(arguments) => fuzz::run(&arguments),
         Verb::Sim(arguments) => sim::run(&arguments),
         Verb::Schemathesis { arguments } => schemathesis::run(&arguments),
         Verb::Deny => deny::run(),

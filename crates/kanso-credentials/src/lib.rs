@@ -9,6 +9,8 @@ mod access;
 mod entropy;
 #[cfg(test)]
 mod formats;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod keys;
 mod passwords;
 mod pseudonyms;

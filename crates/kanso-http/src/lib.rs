@@ -15,6 +15,8 @@ mod devices;
 mod document;
 mod edge;
 mod entries;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod habits;
 mod health;
 mod measure;

@@ -33,8 +33,8 @@ pub mod export;
 mod fingerprint;
 #[cfg(test)]
 mod formats;
-#[cfg(test)]
-mod fuzz;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 pub mod habits;
 pub mod idempotency;
 mod json;

@@ -29,15 +29,17 @@ enum Edit {
 
 /// Calls `check` with each file of the folder, and then with mixtures and mutations of them.
 ///
-/// `tokens` are pieces with a meaning in the format. An input that makes `check` panic is shrunk
+/// The file beside the folder with the ending `.dict` has pieces with a meaning in the format, in the
+/// notation of libFuzzer, which reads it too. An input that makes `check` panic is shrunk
 /// and printed; add it to the folder, so that every later run starts with it. `PROPTEST_CASES` sets
 /// the number of inputs.
 ///
 /// # Panics
 ///
-/// If `check` panics, or the folder is empty.
-pub fn withstands(corpus: &str, tokens: &'static [&'static str], check: impl Fn(&[u8])) {
+/// If `check` panics, the folder is empty, or the dictionary is missing or malformed.
+pub fn withstands(corpus: &str, check: impl Fn(&[u8])) {
     let seeds = read(Path::new(corpus));
+    let tokens = dictionary(&Path::new(corpus).with_extension("dict"));
     // The corpus runs unchanged first: it contains every input that once failed.
     for seed in &seeds {
         check(seed);
@@ -49,7 +51,7 @@ pub fn withstands(corpus: &str, tokens: &'static [&'static str], check: impl Fn(
         failure_persistence: None::<Box<FileFailurePersistence>>.map(|it| it as _),
         ..Config::default()
     };
-    let outcome = TestRunner::new(config).run(&inputs(seeds, tokens), |input| {
+    let outcome = TestRunner::new(config).run(&inputs(seeds, &tokens), |input| {
         // Caught here, so that the failure shows the input as text and not as a list of numbers.
         let checked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| check(&input)));
         checked.map_err(|_| TestCaseError::fail(format!("{:?}", String::from_utf8_lossy(&input))))
@@ -72,7 +74,40 @@ fn read(folder: &Path) -> Vec<Vec<u8>> {
         .collect()
 }
 
-fn inputs(seeds: Vec<Vec<u8>>, tokens: &'static [&'static str]) -> impl Strategy<Value = Vec<u8>> {
+/// Returns the tokens of a dictionary: one in quotation marks on each line, with the escapes `\\`,
+/// `\"` and `\xAB`, and lines of comment that start with `#`.
+fn dictionary(file: &Path) -> Vec<Vec<u8>> {
+    let name = file.display();
+    let text = std::fs::read_to_string(file).unwrap_or_else(|error| panic!("{name}: {error}"));
+    let lines = text.lines().filter(|line| !line.is_empty());
+    let tokens = lines.filter(|line| !line.starts_with('#')).map(|line| {
+        let quoted = line.strip_prefix('"').and_then(|it| it.strip_suffix('"'));
+        let token = quoted.and_then(unescaped);
+        token.unwrap_or_else(|| panic!("{name}: {line} is not a token"))
+    });
+    tokens.collect()
+}
+
+fn unescaped(quoted: &str) -> Option<Vec<u8>> {
+    let mut bytes = quoted.bytes();
+    let mut token = Vec::new();
+    while let Some(byte) = bytes.next() {
+        token.push(match byte {
+            b'\\' => match bytes.next()? {
+                b'x' => {
+                    let digits = [bytes.next()?, bytes.next()?];
+                    u8::from_str_radix(std::str::from_utf8(&digits).ok()?, 16).ok()?
+                }
+                escaped @ (b'\\' | b'"') => escaped,
+                _ => return None,
+            },
+            plain => plain,
+        });
+    }
+    Some(token)
+}
+
+fn inputs(seeds: Vec<Vec<u8>>, tokens: &[Vec<u8>]) -> impl Strategy<Value = Vec<u8>> + use<> {
     let others = seeds.clone();
     let mutated = (
         prop::sample::select(seeds),
@@ -92,9 +127,9 @@ fn inputs(seeds: Vec<Vec<u8>>, tokens: &'static [&'static str]) -> impl Strategy
     prop_oneof![9 => mutated, 1 => any_bytes]
 }
 
-fn edit(tokens: &'static [&'static str]) -> impl Strategy<Value = Edit> {
+fn edit(tokens: &[Vec<u8>]) -> impl Strategy<Value = Edit> + use<> {
     let place = any::<prop::sample::Index>;
-    let token = prop::sample::select(tokens).prop_map(|token| token.as_bytes().to_vec());
+    let token = prop::sample::select(tokens.to_vec());
     prop_oneof![
         (place(), any::<u8>()).prop_map(|(at, byte)| Edit::Put(at, byte)),
         (place(), token).prop_map(|(at, bytes)| Edit::Insert(at, bytes)),
@@ -154,7 +189,7 @@ mod tests {
     #[test]
     fn each_file_is_tried_and_then_many_mutations() {
         let seen = RefCell::new(BTreeSet::new());
-        withstands(SEEDS, &["token"], |input| {
+        withstands(SEEDS, |input| {
             seen.borrow_mut().insert(input.to_vec());
         });
         let seen = seen.into_inner();
@@ -167,9 +202,18 @@ mod tests {
     }
 
     #[test]
+    fn dictionary_is_read_with_its_escapes() {
+        let tokens = dictionary(&Path::new(SEEDS).with_extension("dict"));
+        assert_eq!(tokens, [&b"token"[..], b"boom", b"\0\"\\"]);
+        for malformed in ["\\", "\\n", "\\x", "\\x0", "\\xgg"] {
+            assert_eq!(unescaped(malformed), None, "{malformed}");
+        }
+    }
+
+    #[test]
     fn a_panic_is_found_and_its_input_shown() {
         let found = std::panic::catch_unwind(|| {
-            withstands(SEEDS, &["boom"], |input| {
+            withstands(SEEDS, |input| {
                 assert!(!input.windows(4).any(|four| four == b"boom"), "found");
             });
         });

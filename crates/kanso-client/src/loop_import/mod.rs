@@ -8,6 +8,8 @@
 mod archive;
 mod checkmarks;
 mod frequency;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod habits;
 mod report;
 mod table;
@@ -157,7 +159,5 @@ fn read(file: impl Read + Seek) -> Result<Export, ImportError> {
     Ok(export)
 }
 
-#[cfg(test)]
-mod fuzz;
 #[cfg(test)]
 mod tests;

@@ -277,30 +277,3 @@ fn the_key_set_contains_only_public_halves() {
     assert_eq!(keys[0]["use"], "sig");
     assert_eq!(keys[0]["alg"], "RS256");
 }
-
-/// Any change makes a token invalid: an accepted token is the one that was issued.
-#[test]
-fn fuzz_token() {
-    let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/corpus/token");
-    let known = tokens(hs(), vec![rs()]);
-    let good = issue(&known);
-    assert_eq!(known.verify(&good, at(NOW)), Ok(ada()));
-    let pieces = &[".", "eyJhbGciOiJub25lIn0", "e30", "=", "AAAA", "-", "_"];
-    kanso_testkit::fuzz::withstands(corpus, pieces, |input| {
-        let Ok(text) = std::str::from_utf8(input) else {
-            return;
-        };
-        if known.verify(text, at(NOW)).is_ok() {
-            assert_eq!(text, good);
-        }
-        // The same input as header, as claims and as signature.
-        let parts: Vec<_> = good.split('.').collect();
-        for place in 0..parts.len() {
-            let mut spoilt = parts.clone();
-            spoilt[place] = text;
-            let spoilt = spoilt.join(".");
-            let is_taken = known.verify(&spoilt, at(NOW)).is_ok();
-            assert_eq!(is_taken, spoilt == good, "{spoilt}");
-        }
-    });
-}

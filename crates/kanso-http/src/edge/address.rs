@@ -19,7 +19,7 @@ pub(super) fn client_address(request: &Request, proxies: &[IpNet]) -> ClientAddr
 /// Each proxy appends the address that it got the request from, so the list is read from the right:
 /// an entry is true only if the address after it is a trusted proxy. All entries further left may be
 /// forged by the client. An unreadable entry ends the search at the last address that was readable.
-fn behind_proxies(peer: IpAddr, headers: &HeaderMap, proxies: &[IpNet]) -> IpAddr {
+pub(crate) fn behind_proxies(peer: IpAddr, headers: &HeaderMap, proxies: &[IpNet]) -> IpAddr {
     let is_trusted = |address: IpAddr| proxies.iter().any(|net| net.contains(&address));
     // Canonical: on a dual-stack socket an IPv4 peer appears as `::ffff:10.0.0.1`, which no IPv4
     // network contains.
@@ -44,7 +44,7 @@ fn behind_proxies(peer: IpAddr, headers: &HeaderMap, proxies: &[IpNet]) -> IpAdd
 }
 
 /// Reads an address with or without a port; some proxies add the port of their peer.
-fn read_hop(text: &str) -> Option<IpAddr> {
+pub(crate) fn read_hop(text: &str) -> Option<IpAddr> {
     // An IPv6 address has colons of its own, so it is in brackets if a port follows, and by some
     // proxies also without one.
     let bare = text.trim_start_matches('[').trim_end_matches(']');
@@ -54,43 +54,7 @@ fn read_hop(text: &str) -> Option<IpAddr> {
 
 #[cfg(test)]
 mod tests {
-    use kanso_testkit::fuzz::withstands;
-
     use super::*;
-
-    #[test]
-    fn fuzz_forwarded() {
-        let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/corpus/forwarded");
-        let tokens = &[
-            ",",
-            "10.0.0.7",
-            "192.0.2.1",
-            "[",
-            "]",
-            ":1",
-            "::ffff:",
-            "fd00::2",
-            "for=",
-        ];
-        let proxies: Vec<IpNet> = vec!["10.0.0.0/8".parse().expect("a network")];
-        withstands(corpus, tokens, |input| {
-            let Ok(value) = http::HeaderValue::from_bytes(input) else {
-                return;
-            };
-            let text = String::from_utf8_lossy(input).into_owned();
-            let headers =
-                HeaderMap::from_iter([(http::HeaderName::from_static("x-forwarded-for"), value)]);
-            let untrusted = IpAddr::from([192, 0, 2, 7]);
-            assert_eq!(behind_proxies(untrusted, &headers, &proxies), untrusted);
-            let proxy = IpAddr::from([10, 0, 0, 1]);
-            let found = behind_proxies(proxy, &headers, &proxies);
-            let mut hops = text.split(',').filter_map(|hop| read_hop(hop.trim()));
-            assert!(
-                found == proxy || hops.any(|hop| hop.to_canonical() == found),
-                "{found}"
-            );
-        });
-    }
 
     #[test]
     fn only_trusted_proxies_report_the_client() {

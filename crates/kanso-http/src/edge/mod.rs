@@ -9,6 +9,8 @@ mod limit;
 mod request_id;
 
 pub(crate) use access::access;
+#[cfg(any(test, fuzzing))]
+pub(crate) use address::{behind_proxies, read_hop};
 pub(crate) use compression::compression;
 pub(crate) use cors::cors;
 pub(crate) use deadline::deadline;

@@ -12,6 +12,8 @@ mod zone;
 pub(crate) use body::JsonBody;
 pub(crate) use idempotency::IdempotencyKey;
 pub(crate) use identity::SignedIn;
+#[cfg(any(test, fuzzing))]
+pub(crate) use identity::bearer;
 pub(crate) use instant::{instant_text, parse_seen};
 pub(crate) use path::{DevicePath, EntryPath, HabitPath};
 pub(crate) use precondition::{IfMatch, etag, has_tag, is_unchanged};
