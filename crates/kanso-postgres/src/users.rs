@@ -19,7 +19,7 @@ const NO_DAY: i64 = -5_000_000;
 /// Columns in the order of [`read_head`].
 macro_rules! head_columns {
     () => {
-        "head_seq, last_change_at, digest, floor_seq, floor_at"
+        "head_seq, last_change_at, digest, floor_seq, floor_at, history_epoch, history_start"
     };
 }
 
@@ -80,11 +80,20 @@ pub(crate) async fn lock(
 
 /// Stores the head of a user.
 pub(crate) const SET_HEAD: &str =
-    "UPDATE users SET head_seq = $2, last_change_at = $3, digest = $4 WHERE user_id = $1";
+    "UPDATE users SET head_seq = $2, last_change_at = $3, digest = $4,
+         history_epoch = $5, history_start = $6
+     WHERE user_id = $1";
 
 /// Adds the statement that stores the head.
 pub(crate) fn set_head(pipeline: &mut Pipeline<'_>, user: UserId, head: Head) {
-    let values = bind![user, head.seq, head.changed_at, head.digest];
+    let values = bind![
+        user,
+        head.seq,
+        head.changed_at,
+        head.digest,
+        head.epoch.get().cast_signed(),
+        head.history_start,
+    ];
     pipeline.add(SET_HEAD, values);
 }
 
@@ -172,7 +181,8 @@ pub(crate) async fn set_settings(
     head: Head,
 ) -> Result<(), DatabaseError> {
     let sql = "UPDATE users SET timezone = $2, week_start = $3, day_start = $4, day_begun = $5,
-                   head_seq = $6, last_change_at = $7, settings_seq = $6, settings_at = $7
+                   head_seq = $6, last_change_at = $7, settings_seq = $6, settings_at = $7,
+                   history_epoch = $8, history_start = $9
                WHERE user_id = $1";
     let values = bind![
         user,
@@ -182,6 +192,8 @@ pub(crate) async fn set_settings(
         NO_DAY,
         head.seq,
         head.changed_at,
+        head.epoch.get().cast_signed(),
+        head.history_start,
     ];
     connection.execute(sql, values).await.map(drop)
 }
@@ -312,8 +324,9 @@ pub(crate) fn read_head_and_settings(
 }
 
 fn read_head(columns: &mut Columns<'_>, epoch: Epoch) -> Result<Head, DatabaseError> {
-    Ok(Head {
+    let head = Head {
         epoch,
+        history_start: Seq::ZERO,
         seq: columns.take()?,
         changed_at: columns.take()?,
         digest: columns.take()?,
@@ -321,6 +334,19 @@ fn read_head(columns: &mut Columns<'_>, epoch: Epoch) -> Result<Head, DatabaseEr
             seq: columns.take()?,
             at: columns.take::<Option<_>>()?.unwrap_or(Timestamp::MIN),
         },
+    };
+    let (written_in, start): (Option<i64>, Option<Seq>) = (columns.take()?, columns.take()?);
+    let written_in = written_in.map(|number| Epoch::new(number.cast_unsigned()));
+    // A new epoch updates no users, so the columns are those of the epoch of the newest write. If
+    // that is another one, nothing was written in this epoch, and its history begins at the head.
+    // A node of 0.1.0 does not write the columns: after a restore before the upgrade, or while such
+    // nodes still run, the start may be too late. Devices then compare versions as with 0.1.0.
+    Ok(match start {
+        Some(history_start) if written_in == Some(epoch) => Head {
+            history_start,
+            ..head
+        },
+        _ => head.in_epoch(epoch),
     })
 }
 

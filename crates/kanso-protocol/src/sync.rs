@@ -120,6 +120,12 @@ pub struct SyncResponse {
     /// If the replica's digest differs, `POST /sync/verify` finds the records that differ.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub digest: Option<String>,
+    /// Head at the moment when the present history began: 0, or the newest position of the backup if
+    /// the database was restored. Only in a pull that began without a cursor. A change after this
+    /// position that a client read before `epoch_changed` was lost, whatever its version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(required = false, minimum = 0)]
+    pub history_start: Option<i64>,
 }
 
 impl SyncResponse {
@@ -136,6 +142,7 @@ impl SyncResponse {
             remaining: page.remaining,
             // Before the last page the replica lacks records, so a comparison would always fail.
             digest: (!page.has_more()).then(|| page.head.digest.to_string()),
+            history_start: page.first_pull.map(|_| page.head.history_start.get()),
         }
     }
 }

@@ -18,7 +18,7 @@ const NO_DAY: i64 = -5_000_000;
 /// Columns in the order of [`read_head`].
 macro_rules! head_columns {
     () => {
-        "head_seq, last_change_at, digest, floor_seq, floor_at"
+        "head_seq, last_change_at, digest, floor_seq, floor_at, history_epoch, history_start"
     };
 }
 
@@ -81,13 +81,17 @@ pub(crate) fn set_head(
 ) -> Result<(), DatabaseError> {
     prepare(
         connection,
-        "UPDATE users SET head_seq = ?2, last_change_at = ?3, digest = ?4 WHERE user_id = ?1",
+        "UPDATE users SET head_seq = ?2, last_change_at = ?3, digest = ?4,
+             history_epoch = ?5, history_start = ?6
+         WHERE user_id = ?1",
     )?
     .execute(params![
         Bound(&user),
         Bound(&head.seq),
         Bound(&head.changed_at),
-        Bound(&head.digest)
+        Bound(&head.digest),
+        head.epoch.get().cast_signed(),
+        Bound(&head.history_start)
     ])?;
     Ok(())
 }
@@ -178,7 +182,8 @@ pub(crate) fn set_settings(
     prepare(
         connection,
         "UPDATE users SET timezone = ?2, week_start = ?3, day_start = ?4, day_begun = ?5,
-             head_seq = ?6, last_change_at = ?7, settings_seq = ?6, settings_at = ?7
+             head_seq = ?6, last_change_at = ?7, settings_seq = ?6, settings_at = ?7,
+             history_epoch = ?8, history_start = ?9
          WHERE user_id = ?1",
     )?
     .execute(params![
@@ -188,7 +193,9 @@ pub(crate) fn set_settings(
         Bound(&settings.day_start),
         NO_DAY,
         Bound(&head.seq),
-        Bound(&head.changed_at)
+        Bound(&head.changed_at),
+        head.epoch.get().cast_signed(),
+        Bound(&head.history_start)
     ])?;
     Ok(())
 }
@@ -304,8 +311,9 @@ pub(crate) fn delete(connection: &Connection, user: UserId) -> Result<bool, Data
 }
 
 fn read_head(columns: &mut Columns<'_, '_>, epoch: Epoch) -> rusqlite::Result<Head> {
-    Ok(Head {
+    let head = Head {
         epoch,
+        history_start: Seq::ZERO,
         seq: columns.take()?,
         changed_at: columns.take()?,
         digest: columns.take()?,
@@ -313,6 +321,19 @@ fn read_head(columns: &mut Columns<'_, '_>, epoch: Epoch) -> rusqlite::Result<He
             seq: columns.take()?,
             at: columns.take::<Option<_>>()?.unwrap_or(Timestamp::MIN),
         },
+    };
+    let (written_in, start): (Option<i64>, Option<Seq>) = (columns.take()?, columns.take()?);
+    let written_in = written_in.map(|number| Epoch::new(number.cast_unsigned()));
+    // A new epoch updates no users, so the columns are those of the epoch of the newest write. If
+    // that is another one, nothing was written in this epoch, and its history begins at the head.
+    // A user of an older release has no values: after a restore before the upgrade the start is
+    // too late, and devices then compare versions as that release did.
+    Ok(match start {
+        Some(history_start) if written_in == Some(epoch) => Head {
+            history_start,
+            ..head
+        },
+        _ => head.in_epoch(epoch),
     })
 }
 

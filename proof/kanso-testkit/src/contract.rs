@@ -162,6 +162,7 @@ macro_rules! storage_contract {
                 a_group_is_stored_all_or_none;
             replicas:
                 the_head_carries_the_digest_of_what_is_live
+                the_start_of_a_history_stays
                 the_heads_of_many_are_those_of_each
                 a_revived_habit_brings_its_entries_back
                 a_snapshot_holds_all_live_records

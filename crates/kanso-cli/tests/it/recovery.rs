@@ -126,7 +126,7 @@ fn edits_merge_and_a_conflict_has_device_and_time() {
     a.ok(&["sync"]);
     b.ok(&["sync"]);
     a.ok(&["habit", "edit", "Read", "--color", "#112233"]);
-    b.ok(&["habit", "edit", "Read", "--unit", "pages"]);
+    b.ok(&["habit", "edit", "Read", "--icon", "book"]);
     a.ok(&["sync"]);
     assert_eq!(b.json(&["sync"])["merged"], 1);
     a.ok(&["sync"]);
@@ -222,4 +222,38 @@ fn devices_are_listed_and_forgotten() {
     assert_eq!(left.as_array().map(Vec::len), Some(1), "{left}");
     a.ends(2, &["devices", "forget", &other]);
     b.ok(&["sync"]);
+}
+
+/// B is the first device that comes back to the restored server, and edits the habit that A had edited.
+#[test]
+fn an_acknowledged_edit_survives_another_device_that_writes_first() {
+    for (edit, clashes) in [(["--color", "#112233"], false), (["--title", "of B"], true)] {
+        let mut server = Server::start();
+        let (a, b) = (Device::at(server.address()), Device::at(server.address()));
+        a.ok(&["register", EMAIL]);
+        b.ok(&["login", EMAIL]);
+        a.ok(&["habit", "add", "Read"]);
+        a.ok(&["sync"]);
+        b.ok(&["sync"]);
+        server.copy();
+        a.ok(&["habit", "edit", "Read", "--title", "of A"]);
+        a.ok(&["sync"]);
+        a.ok(&["habit", "edit", "of A", "--unit", "pages"]);
+        server.restore_copy();
+        b.ok(&["sync"]);
+        b.ok(&[&["habit", "edit", "Read"], edit.as_slice()].concat());
+        b.ok(&["sync"]);
+
+        let synced = a.json(&["sync"]);
+        let conflicts = synced["conflicts"].as_array().expect("a list");
+        assert_eq!(!conflicts.is_empty(), clashes, "{synced}");
+        if clashes {
+            assert!(synced.to_string().contains("of A"), "{synced}");
+            assert_eq!(seen(&a).0[0].0, "of B", "until the user decides");
+        } else {
+            b.ok(&["sync"]);
+            assert_eq!(seen(&a).0, [("of A".to_owned(), "#112233".to_owned())]);
+            must_agree(&server, [&a, &b]);
+        }
+    }
 }

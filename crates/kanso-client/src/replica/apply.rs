@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::codec::seq;
 use super::failures::Failure;
 use super::outbox::{self, PendingOperation};
-use super::position::{Position, ResyncReason, position};
+use super::position::{self, Position, ResyncReason, position};
 use super::recovery::{self, ApplyError, RepairOptions};
 use super::rejections::{self, RejectedOperation};
 use super::{RecordKey, Replica, ReplicaError, account, mirror, view};
@@ -56,6 +56,8 @@ pub(crate) struct SyncAnswer {
     pub(crate) cursor: String,
     pub(crate) head: Seq,
     pub(crate) has_more: bool,
+    /// Position at which the server's history began. An older server does not report it.
+    pub(crate) history_start: Option<Seq>,
 }
 
 /// Effects of applying an answer.
@@ -160,7 +162,7 @@ impl Replica {
         // with `cursor_expired`; the records still have to be given back.
         transaction
             .prepare_cached(
-                "UPDATE replica SET is_resyncing = 1, resync_cursor = NULL,
+                "UPDATE replica SET is_resyncing = 1, resync_cursor = NULL, history_start = NULL,
                                 offers_back = max(offers_back, ?1)",
             )?
             .execute([why == ResyncReason::HistoryLost])?;
@@ -233,12 +235,17 @@ fn apply_records(
         for record in &answer.records {
             mirror::stage(transaction, record)?;
         }
+        if let Some(start) = answer.history_start {
+            let sql = "UPDATE replica SET history_start = ?1";
+            transaction.prepare_cached(sql)?.execute([start.get()])?;
+        }
         if answer.has_more {
             let sql = "UPDATE replica SET resync_cursor = ?1";
             transaction.prepare_cached(sql)?.execute([&answer.cursor])?;
             return Ok(());
         }
-        report.offered = recovery::swap(transaction, why, options)?;
+        let start = position::shared_up_to(transaction, &answer.cursor)?;
+        report.offered = recovery::swap(transaction, why, start, options)?;
         report.resynced = Some(why);
     } else {
         // Read once, updated per record and stored once, not once per record.
@@ -264,7 +271,7 @@ fn apply_records(
     transaction
         .prepare_cached(
             "UPDATE replica SET cursor = ?1, is_resyncing = 0, resync_cursor = NULL,
-                                offers_back = 0, last_sync_at = coalesce(?2, last_sync_at)",
+                                offers_back = 0, history_start = NULL, last_sync_at = coalesce(?2, last_sync_at)",
         )?
         .execute(params![answer.cursor, synced_at])?;
     Ok(())

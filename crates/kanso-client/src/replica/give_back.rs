@@ -3,8 +3,10 @@
 //! A server whose database was restored from a backup lacks the newest changes. Devices still have
 //! these records in their mirrors, and offer them back:
 //!
-//! 1. Each mirror record is compared with the record that the server has now ([`decide`]).
-//! 2. A missing record becomes a create under its old id; an older one becomes an update of the
+//! 1. Each mirror record is compared with the record that the server has now ([`decide`]). If the
+//!    server reports where its history parted from the mirror's, the comparison is by that position:
+//!    a change after it was lost, whatever version another device has written since.
+//! 2. A missing record becomes a create under its old id; a lost change becomes an update of the
 //!    members that differ. These operations go to the front of the outbox.
 //! 3. The user's waiting operations are put on the versions that the server will have after that
 //!    ([`rebase`]).
@@ -16,7 +18,7 @@
 use std::collections::BTreeMap;
 
 use kanso_domain::accounts::Settings;
-use kanso_domain::{Entity, Record, Timestamp, Version};
+use kanso_domain::{Entity, Record, Seq, Timestamp, Version};
 use kanso_protocol::entries::{EntryMembers, EntryRecord};
 use kanso_protocol::habits::{HabitMembers, HabitRecord};
 use kanso_protocol::sync::OnConflictName;
@@ -25,6 +27,7 @@ use serde_json::{Map, Value};
 
 use super::change::{Change, operation};
 use super::codec::key_of;
+use super::delivered::SharedState;
 use super::outbox::{self, NewOperation};
 use super::overlay::overlay;
 use super::{RecordKey, ReplicaError};
@@ -35,6 +38,17 @@ use crate::clock::Ids;
 pub(super) struct RecordPair {
     pub(super) ours: Record,
     pub(super) theirs: Option<Record>,
+    /// Where the histories of the two parted, if it is known.
+    pub(super) parted: Option<PartedHistories>,
+}
+
+/// The end of the part that the mirror's history shares with the server's present one.
+#[derive(Debug)]
+pub(super) struct PartedHistories {
+    /// Newest position that both have.
+    pub(super) at: Seq,
+    /// State of the record at that position; `None` if no state up to there was delivered.
+    pub(super) shared: Option<SharedState>,
 }
 
 /// Members that together define when a habit is due. The server treats them as one field.
@@ -71,15 +85,33 @@ pub(super) fn give_back(
     let mut expected = BTreeMap::new();
     for pair in pairs {
         let key = key_of(&pair.ours);
-        match decide(&pair)? {
+        let decision = match &pair.parted {
+            Some(parted) => decide_parted(&pair, parted)?,
+            None => decide(&pair)?,
+        };
+        match decision {
             // The waiting operations keep their base version; where they clash with the server's
             // newer state, the user sees a conflict as always.
             Decision::KeepTheirs => {}
+            Decision::KeepTheirsFrom(base) => rebase_all(connection, key, base, ids)?,
             Decision::Same => drop(expected.insert(key, pair.theirs)),
             // Not in `expected`: it is unknown whether the server will accept it.
-            Decision::Contested(change) => {
+            Decision::Contested(base, fields) => {
+                let change = Change::Update(base, fields);
                 let contested = operation(ids.next_id(), now, key, change);
                 operations.push(with(contested, OnConflictName::Reject));
+                if pair.parted.is_some() {
+                    rebase_all(connection, key, base, ids)?;
+                }
+            }
+            // Not in `expected` either: the server may answer the offer with a conflict. On the same
+            // base, the waiting operations are compared with the edits of the other devices, and not
+            // with the offer, which is of this device.
+            Decision::LostBesides(base, fields) => {
+                let change = Change::Update(base, fields);
+                let lost = operation(ids.next_id(), now, key, change);
+                operations.push(with(lost, OnConflictName::Merge));
+                rebase_all(connection, key, base, ids)?;
             }
             Decision::Lost(change) => {
                 let lost = operation(ids.next_id(), now, key, change);
@@ -109,20 +141,78 @@ enum Decision {
     Same,
     /// The server's record is as new as ours, or deleted.
     KeepTheirs,
+    /// No change of ours was lost. The server's record was edited since this version, which both
+    /// histories have.
+    KeepTheirsFrom(Version),
     /// The server's record is missing or older.
     Lost(Change),
-    /// The server's record has fewer edits, but another device has created it again in another
-    /// state. The operation becomes a conflict, which the user decides.
-    Contested(Change),
+    /// Changes of ours were lost, and the server's record was edited since this version, which both
+    /// histories have.
+    LostBesides(Version, Value),
+    /// Another device has created the record again in another state. With this version as base the
+    /// operation becomes a conflict, which the user decides.
+    Contested(Version, Value),
+}
+
+/// Compares the records of two histories of which the shared part is known.
+///
+/// Versions and times after the shared part are numbers of different histories, so they are never
+/// compared here.
+fn decide_parted(pair: &RecordPair, parted: &PartedHistories) -> Result<Decision, ReplicaError> {
+    let RecordPair { ours, theirs, .. } = pair;
+    let Some(theirs) = theirs else {
+        return decide(pair);
+    };
+    let (mine, stored) = (ours.stamp(), theirs.stamp());
+    let differing = differing(ours, theirs, |_| true)?;
+    if stored.is_deleted() {
+        return Ok(Decision::KeepTheirs);
+    }
+    if differing.is_empty() {
+        return Ok(Decision::Same);
+    }
+    if stored.created_at != mine.created_at {
+        // Another device has given the record back, in the state that it had read. It may lack
+        // edits that this device had read, or have later ones. A version that the server has not
+        // reached is never an older state of its record, so every difference becomes a conflict.
+        let unreached = stored.version.max(mine.version).next();
+        // The first version of a record is contained in every later one.
+        return Ok(if mine.version == Version::FIRST {
+            Decision::KeepTheirsFrom(unreached)
+        } else {
+            Decision::Contested(unreached, Value::Object(differing))
+        });
+    }
+    if stored.seq <= parted.at {
+        // Not written since the restore, so its version is the one that both histories have.
+        let change = Change::Update(stored.version, Value::Object(differing));
+        return Ok(Decision::Lost(change));
+    }
+    let Some(shared) = &parted.shared else {
+        // A base that is too old makes the server compare with more edits than needed: the cost is a
+        // conflict too many, never an edit that is overwritten.
+        return Ok(Decision::LostBesides(
+            Version::FIRST,
+            Value::Object(differing),
+        ));
+    };
+    // The other members differ because another device edited them in the new history.
+    let is_changed = |name: &str| shared.changed_since.contains(name);
+    let lost = self::differing(ours, theirs, is_changed)?;
+    Ok(if lost.is_empty() {
+        Decision::KeepTheirsFrom(shared.version)
+    } else {
+        Decision::LostBesides(shared.version, Value::Object(lost))
+    })
 }
 
 fn decide(pair: &RecordPair) -> Result<Decision, ReplicaError> {
-    let RecordPair { ours, theirs } = pair;
+    let RecordPair { ours, theirs, .. } = pair;
     let Some(theirs) = theirs else {
         let members = Value::Object(members(ours)?);
         return Ok(Decision::Lost(Change::Create(members)));
     };
-    let differing = differing(ours, theirs)?;
+    let differing = differing(ours, theirs, |_| true)?;
     let (mine, stored) = (ours.stamp(), theirs.stamp());
     Ok(if stored.is_deleted() {
         // Deleted after the restore, by a device that knows the record. A delete wins (ADR 0008).
@@ -143,12 +233,12 @@ fn decide(pair: &RecordPair) -> Result<Decision, ReplicaError> {
     } else {
         // Another creation instant: another device has given the record back in its own state.
         // `Reject` and our version as base make the server report a conflict for any difference.
-        Decision::Contested(Change::Update(mine.version, Value::Object(differing)))
+        Decision::Contested(mine.version, Value::Object(differing))
     })
 }
 
 /// Returns the members that a user can edit.
-fn members(record: &Record) -> Result<Map<String, Value>, ReplicaError> {
+pub(super) fn members(record: &Record) -> Result<Map<String, Value>, ReplicaError> {
     let json = match record {
         Record::Habit(habit) => serde_json::to_value(HabitMembers::of(&HabitRecord::from(habit))),
         Record::Entry(entry) => serde_json::to_value(EntryMembers::of(&EntryRecord::from(entry))),
@@ -160,10 +250,15 @@ fn members(record: &Record) -> Result<Map<String, Value>, ReplicaError> {
     }
 }
 
-/// Returns the members of `record` that `theirs` lacks or has with another value.
-fn differing(record: &Record, theirs: &Record) -> Result<Map<String, Value>, ReplicaError> {
+/// Returns the members of `record` that `theirs` lacks or has with another value, of those for which
+/// `is_wanted` is true.
+fn differing(
+    record: &Record,
+    theirs: &Record,
+    is_wanted: impl Fn(&str) -> bool,
+) -> Result<Map<String, Value>, ReplicaError> {
     let (ours, theirs) = (members(record)?, members(theirs)?);
-    let is_other = |name: &str| ours.get(name) != theirs.get(name);
+    let is_other = |name: &str| is_wanted(name) && ours.get(name) != theirs.get(name);
     // A schedule is valid only as a whole: `weekly` without `times_per_week` is rejected.
     let is_other_schedule = SCHEDULE.into_iter().any(is_other);
     let mut differing = ours.clone();
@@ -180,6 +275,25 @@ fn differing(record: &Record, theirs: &Record) -> Result<Map<String, Value>, Rep
         differing.extend(from.map(|from| ("effective_from".to_owned(), from)));
     }
     Ok(differing)
+}
+
+/// Puts every waiting operation on the record on the version `base`.
+///
+/// The server compares each with the edits that other devices made since then, and leaves out those
+/// of this device, so the operations do not clash with one another.
+fn rebase_all(
+    connection: &Connection,
+    key: RecordKey,
+    base: Version,
+    ids: &dyn Ids,
+) -> Result<(), ReplicaError> {
+    for waiting in outbox::waiting_edits(connection, key)? {
+        let request = outbox::request(&waiting.body)?;
+        if request.base_version.is_some_and(|old| old != base.get()) {
+            outbox::reissue(connection, &waiting, ids.next_id(), Some(base.get()))?;
+        }
+    }
+    Ok(())
 }
 
 /// Puts the user's waiting operations on the record on the versions that it will have on the server.

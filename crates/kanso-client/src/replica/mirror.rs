@@ -9,7 +9,8 @@ use kanso_domain::sync::{Buckets, Digest};
 use kanso_domain::{Entity, Record, Version};
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::codec::entity;
+use super::codec::{entity, from_json, seq};
+use super::delivered::DeliveredStates;
 use super::row::{self, COLUMNS, MirrorRow, MirrorTable};
 use super::{RecordKey, ReplicaError};
 
@@ -25,11 +26,18 @@ pub(super) fn store(
     let mut changed = Vec::new();
     let old = known_state(connection, new.key)?;
     // A page of an older sync may arrive late, after another process has stored newer states.
-    if old.is_none_or(|old| old.seq < new.seq) {
+    if old.as_ref().is_none_or(|old| old.seq < new.seq) {
         // The digest is a sum, so a replaced row is subtracted and the new one added.
-        let counted = old.map_or(Digest::EMPTY, |old| old.digest);
+        let counted = old.as_ref().map_or(Digest::EMPTY, |old| old.digest);
         *digest = digest.minus(counted).plus(new.digest());
         new.write(connection, MirrorTable::Base)?;
+        // A row that cannot be read has no earlier states; the write has cleared its list.
+        if let Some(old) = old
+            && let Ok(replaced) = from_json(new.key.entity, seq(old.seq)?, &old.json)
+        {
+            old.delivered
+                .store(connection, new.key, &replaced, record)?;
+        }
         changed.push(new.key);
     }
     if new.key.entity == Entity::Habit && !new.is_live {
@@ -52,24 +60,33 @@ pub(super) fn store(
     Ok(changed)
 }
 
-/// Newest known state of a record: its position in the history and its share of the digest.
-#[derive(Clone, Copy)]
+/// Newest known state of a record.
 struct KnownState {
+    /// Position in the history.
     seq: i64,
+    /// Share of the digest.
     digest: Digest,
+    json: String,
+    /// This state and those that were delivered before it.
+    delivered: DeliveredStates,
 }
 
 fn known_state(
     connection: &Connection,
     key: RecordKey,
 ) -> Result<Option<KnownState>, ReplicaError> {
-    let sql = "SELECT seq, version, is_live FROM base WHERE entity = ?1 AND id = ?2";
+    let sql =
+        "SELECT seq, version, is_live, earlier, record FROM base WHERE entity = ?1 AND id = ?2";
     let found = connection
         .prepare_cached(sql)?
         .query_row(params![key.entity.as_str(), key.id], |found| {
+            let (seq, version) = (found.get(0)?, found.get(1)?);
+            let earlier: Option<String> = found.get(3)?;
             Ok(KnownState {
-                seq: found.get(0)?,
-                digest: row::digest(key, found.get(1)?, found.get(2)?),
+                seq,
+                digest: row::digest(key, version, found.get(2)?),
+                json: found.get(4)?,
+                delivered: DeliveredStates::of((seq, version), earlier.as_deref()),
             })
         })
         .optional()?;

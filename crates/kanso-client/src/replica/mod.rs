@@ -14,6 +14,7 @@ mod apply;
 mod change;
 mod check;
 mod codec;
+mod delivered;
 mod editor;
 mod error;
 mod failures;

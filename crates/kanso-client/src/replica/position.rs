@@ -1,5 +1,7 @@
 //! The replica's position in the server's history: its cursor, and a resync that is under way.
 
+use kanso_domain::Seq;
+use kanso_protocol::parse_cursor;
 use rusqlite::Connection;
 
 use super::ReplicaError;
@@ -41,4 +43,22 @@ pub(super) fn position(connection: &Connection) -> Result<Position, ReplicaError
             cursor: row.get(2)?,
         })
     })?)
+}
+
+/// Returns the newest position that the mirror's history shares with the server's present one. Both
+/// are the same up to it. `cursor` is a cursor of the present history.
+///
+/// `None` if the position is unknown: the server does not report it, or the two are one history. A
+/// server can lose its newest changes without a new epoch, and then it does not know that it did.
+pub(super) fn shared_up_to(
+    connection: &Connection,
+    cursor: &str,
+) -> Result<Option<Seq>, ReplicaError> {
+    let sql = "SELECT history_start, cursor FROM replica";
+    let (start, before): (Option<i64>, Option<String>) = connection
+        .prepare_cached(sql)?
+        .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let epoch = |cursor: &str| parse_cursor(cursor).ok().map(|cursor| cursor.epoch);
+    let is_other_history = before.as_deref().and_then(epoch) != epoch(cursor);
+    Ok(start.filter(|_| is_other_history).and_then(Seq::new))
 }

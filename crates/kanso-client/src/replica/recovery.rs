@@ -15,11 +15,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use kanso_domain::sync::{Buckets, Digest};
-use kanso_domain::{Record, Timestamp};
+use kanso_domain::{Record, Seq, Timestamp};
 use rusqlite::{Connection, Transaction};
 
 use super::codec::key_of;
-use super::give_back::{self, RecordPair};
+use super::delivered::DeliveredStates;
+use super::give_back::{self, PartedHistories, RecordPair};
 use super::position::{Position, ResyncReason, position};
 use super::row::{MirrorRow, MirrorTable};
 use super::{RecordKey, Replica, ReplicaError, account, mirror, outbox, view};
@@ -75,16 +76,17 @@ pub(crate) struct RepairOptions<'a> {
 }
 
 /// Replaces the mirror with the staged records. Returns the number of records that are given back
-/// to the server.
+/// to the server. `shared_up_to` is the newest position that both histories have, if it is known.
 pub(super) fn swap(
     transaction: &Transaction<'_>,
     why: ResyncReason,
+    shared_up_to: Option<Seq>,
     options: RepairOptions<'_>,
 ) -> Result<u64, ApplyError> {
     mirror::drop_staged_orphans(transaction)?;
     // Before the swap, which discards the old mirror.
     let pairs = if why == ResyncReason::HistoryLost {
-        pairs_with_staged(transaction)?
+        pairs_with_staged(transaction, shared_up_to)?
     } else {
         Vec::new()
     };
@@ -119,14 +121,20 @@ fn count_missing(connection: &Connection) -> Result<u64, ReplicaError> {
     Ok(count.cast_unsigned())
 }
 
-/// Pairs the records that the server lacks or has in an older version, and those with operations in
-/// the outbox.
-fn pairs_with_staged(connection: &Connection) -> Result<Vec<RecordPair>, ReplicaError> {
+/// Pairs the records that the server lacks or may have lost a change of, and those with operations
+/// in the outbox.
+fn pairs_with_staged(
+    connection: &Connection,
+    shared_up_to: Option<Seq>,
+) -> Result<Vec<RecordPair>, ReplicaError> {
+    // A change after the shared part of the histories was lost, even if the server has a higher
+    // version by now: another device may have edited the record in the new history.
     let mut statement = connection.prepare(
         "SELECT base.entity, base.id FROM base LEFT JOIN staged USING (entity, id)
-         WHERE base.is_live = 1 AND (staged.id IS NULL OR staged.version < base.version)",
+         WHERE base.is_live = 1
+           AND (staged.id IS NULL OR staged.version < base.version OR base.seq > ?1)",
     )?;
-    let lost = outbox::read_keys(&mut statement.query([])?)?;
+    let lost = outbox::read_keys(&mut statement.query([shared_up_to.map(Seq::get)])?)?;
     let mut keys: BTreeSet<RecordKey> = lost.into_iter().collect();
     // The waiting operations may need another base version, even if the record itself is the same.
     keys.extend(outbox::keys(connection)?);
@@ -137,7 +145,14 @@ fn pairs_with_staged(connection: &Connection) -> Result<Vec<RecordPair>, Replica
         };
         let theirs = mirror::row(connection, MirrorTable::Staged, key)?;
         let theirs = theirs.map(|row| row.record()).transpose()?;
-        pairs.extend(pair(&ours, theirs)?);
+        if let Some(mut pair) = pair(&ours, theirs)? {
+            if let Some(at) = shared_up_to {
+                let states = DeliveredStates::read(connection, key, (ours.seq, ours.version))?;
+                let shared = states.shared_up_to(at);
+                pair.parted = Some(PartedHistories { at, shared });
+            }
+            pairs.push(pair);
+        }
     }
     Ok(pairs)
 }
@@ -149,7 +164,11 @@ fn pair(ours: &MirrorRow, theirs: Option<Record>) -> Result<Option<RecordPair>, 
         return Ok(None);
     }
     let ours = ours.record()?;
-    Ok(Some(RecordPair { ours, theirs }))
+    Ok(Some(RecordPair {
+        ours,
+        theirs,
+        parted: None,
+    }))
 }
 
 /// Digests of the mirror's buckets, and the position at which they were computed.

@@ -203,5 +203,7 @@ fn sync_answer(response: SyncResponse) -> Result<SyncAnswer, CallError> {
         cursor: response.cursor,
         head,
         has_more: response.has_more,
+        // A start below 0 counts as unknown. It can only change which records are compared.
+        history_start: response.history_start.and_then(Seq::new),
     })
 }

@@ -1,6 +1,7 @@
 //! Giving records back to a server that was restored from a backup.
 
 use kanso_client::ResyncReason;
+use kanso_client::domain::HabitId;
 use kanso_client::protocol::Patch;
 use kanso_client::protocol::entries::EntryMembers;
 use kanso_client::protocol::habits::{FrequencyType, HabitMembers};
@@ -279,4 +280,174 @@ async fn a_given_back_schedule_keeps_its_first_day() {
     assert!(report.failures.is_empty(), "{report:?}");
     assert_eq!(server.state().habits[&habit.id].details, edited);
     must_agree(&device, &server);
+}
+
+/// A has edited the title, and the server was restored to before that. Then B has written the same
+/// habit in the new history before A came back.
+struct OvertakenEdit {
+    server: FakeServer,
+    a: Device,
+    b: Device,
+    habit: HabitId,
+}
+
+async fn overtaken(edits_of_a: &[HabitMembers], edits_of_b: &[HabitMembers]) -> OvertakenEdit {
+    let server = FakeServer::new();
+    let (a, b) = (signed_in(1, &server).await, signed_in(2, &server).await);
+    let habit = a.create_habit(titled("Read")).expect("creates").id;
+    for device in [&a, &b] {
+        device.sync(&server).await.expect("syncs");
+    }
+    let copy = server.state().backup();
+    for edit in edits_of_a {
+        a.update_habit(habit, edit.clone()).expect("updates");
+        a.sync(&server).await.expect("syncs");
+    }
+    server.state().restore(copy);
+    server.change_epoch();
+    for edit in edits_of_b {
+        b.sync(&server).await.expect("syncs");
+        b.update_habit(habit, edit.clone()).expect("updates");
+        b.sync(&server).await.expect("syncs");
+    }
+    OvertakenEdit {
+        server,
+        a,
+        b,
+        habit,
+    }
+}
+
+impl OvertakenEdit {
+    fn title_and_color(&self, device: &Device) -> (String, String) {
+        let habit = device.habit(self.habit).expect("reads").expect("is there");
+        let details = habit.record.details;
+        (
+            details.title.as_str().to_owned(),
+            details.color.as_str().to_owned(),
+        )
+    }
+}
+
+#[tokio::test]
+async fn lost_edit_merges_with_later_edits_of_other_members() {
+    for edits_of_b in 1..=4 {
+        let colors = ["#000001", "#000002", "#000003", "#000004"];
+        let edits: Vec<_> = colors[..edits_of_b]
+            .iter()
+            .map(|color| colored(color))
+            .collect();
+        let edits_of_a = [titled("Read on"), titled("Read more")];
+        let story = overtaken(&edits_of_a, &edits).await;
+        let report = story.a.sync(&story.server).await.expect("syncs");
+        assert_eq!(report.resynced, Some(Resync::HistoryLost));
+        assert!(report.failures.is_empty(), "{report:?}");
+        story.b.sync(&story.server).await.expect("syncs");
+        for device in [&story.a, &story.b] {
+            let expected = ("Read more".to_owned(), colors[edits_of_b - 1].to_owned());
+            assert_eq!(story.title_and_color(device), expected);
+            must_agree(device, &story.server);
+        }
+    }
+}
+
+#[tokio::test]
+async fn lost_edit_of_a_member_that_was_edited_since_is_a_conflict() {
+    for edits_of_b in 1..=3 {
+        let titles = ["one of B", "two of B", "three of B"];
+        let edits: Vec<_> = titles[..edits_of_b]
+            .iter()
+            .map(|title| titled(title))
+            .collect();
+        let story = overtaken(&[titled("Read more")], &edits).await;
+        let report = story.a.sync(&story.server).await.expect("syncs");
+        assert_eq!(report.failures.len(), 1, "{report:?}");
+        assert_eq!(report.failures[0].clashing(), ["title"]);
+        assert_eq!(
+            story.title_and_color(&story.a).0,
+            titles[edits_of_b - 1],
+            "the stored one stays until the user decides"
+        );
+    }
+}
+
+#[tokio::test]
+async fn waiting_edit_does_not_overwrite_an_edit_that_it_has_not_seen() {
+    for lost in [vec![titled("Read more")], Vec::new()] {
+        let server = FakeServer::new();
+        let (a, b) = (signed_in(1, &server).await, signed_in(2, &server).await);
+        let habit = a.create_habit(titled("Read")).expect("creates").id;
+        for device in [&a, &b] {
+            device.sync(&server).await.expect("syncs");
+        }
+        let copy = server.state().backup();
+        for edit in lost {
+            a.update_habit(habit, edit).expect("updates");
+            a.sync(&server).await.expect("syncs");
+        }
+        a.update_habit(habit, colored("#aaaaaa")).expect("updates");
+        a.update_habit(habit, titled("offline")).expect("updates");
+        server.state().restore(copy);
+        server.change_epoch();
+        b.sync(&server).await.expect("syncs");
+        b.update_habit(habit, titled("of B")).expect("updates");
+        b.sync(&server).await.expect("syncs");
+
+        let report = a.sync(&server).await.expect("syncs");
+        let clashes: Vec<_> = report.failures.iter().map(|it| it.clashing()).collect();
+        assert!(clashes.iter().all(|it| *it == ["title"]), "{report:?}");
+        let texts = format!("{:?}", report.failures);
+        assert!(texts.contains("offline"), "{texts}");
+        let stored = server.state().habits[&habit].details.clone();
+        assert_eq!(stored.title.as_str(), "of B");
+        assert_eq!(stored.color.as_str(), "#aaaaaa", "no other edit of it");
+    }
+}
+
+#[tokio::test]
+async fn lost_edit_of_a_record_that_another_device_gave_back_is_a_conflict() {
+    let server = FakeServer::new();
+    let (a, b) = (signed_in(1, &server).await, signed_in(2, &server).await);
+    let copy = server.state().backup();
+    let habit = a.create_habit(titled("Read")).expect("creates").id;
+    for device in [&a, &b] {
+        device.sync(&server).await.expect("syncs");
+    }
+    a.update_habit(habit, titled("Read more")).expect("updates");
+    a.sync(&server).await.expect("syncs");
+    server.state().restore(copy);
+    server.state().head.changed_at = "2026-11-23T00:00:00Z".parse().expect("an instant");
+    server.change_epoch();
+    // B gives the habit back in the state that it has read, and edits it.
+    b.sync(&server).await.expect("syncs");
+    b.update_habit(habit, titled("of B")).expect("updates");
+    b.sync(&server).await.expect("syncs");
+
+    let report = a.sync(&server).await.expect("syncs");
+    assert_eq!(report.failures.len(), 1, "{report:?}");
+    assert_eq!(report.failures[0].clashing(), ["title"]);
+    assert_eq!(titles(&b), ["of B"]);
+}
+
+#[tokio::test]
+async fn record_that_was_not_edited_after_the_backup_is_not_offered() {
+    let story = overtaken(&[], &[titled("of B")]).await;
+    let report = story.a.sync(&story.server).await.expect("syncs");
+    assert_eq!(report.resynced, Some(Resync::HistoryLost));
+    assert_eq!((report.offered, report.pushed), (0, 0), "{report:?}");
+    assert_eq!(titles(&story.a), ["of B"]);
+}
+
+#[tokio::test]
+async fn server_that_does_not_report_its_start_gets_newer_versions_back() {
+    let Story { server, a, b } = restored(true).await;
+    server.state().reports_start = false;
+    for device in [&a, &b, &a] {
+        let report = device.sync(&server).await.expect("syncs");
+        assert!(report.failures.is_empty(), "{report:?}");
+    }
+    for device in [&a, &b] {
+        assert_eq!(titles(device), ["Read more", "Run"]);
+        must_agree(device, &server);
+    }
 }

@@ -59,6 +59,12 @@ impl Floor {
 pub struct Head {
     /// Epoch of the history.
     pub epoch: Epoch,
+    /// Position of the newest change when this epoch began; [`Seq::ZERO`] in a database that was
+    /// never restored.
+    ///
+    /// Up to here the history is the same as before the restore. After it, a position or a version
+    /// of the one history says nothing about the other.
+    pub history_start: Seq,
     /// Position of the newest change; [`Seq::ZERO`] before the first one.
     pub seq: Seq,
     /// Time of the newest change; the time of the registration before the first one.
@@ -74,10 +80,33 @@ impl Head {
     pub const fn beginning(epoch: Epoch, at: Timestamp) -> Self {
         Self {
             epoch,
+            history_start: Seq::ZERO,
             seq: Seq::ZERO,
             changed_at: at,
             digest: Digest::EMPTY,
             floor: Floor::NONE,
+        }
+    }
+
+    /// Returns this head in a history that begins here under another epoch, because the database
+    /// was restored or replaced.
+    ///
+    /// ```
+    /// use kanso_domain::Timestamp;
+    /// use kanso_domain::sync::{Epoch, Head};
+    ///
+    /// let at = Timestamp::from_micros(100)?;
+    /// let backup = Head::beginning(Epoch::new(1), at).advanced(at);
+    /// let restored = backup.in_epoch(Epoch::new(2)).advanced(at);
+    /// assert_eq!((restored.history_start.get(), restored.seq.get()), (1, 2));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub const fn in_epoch(self, epoch: Epoch) -> Self {
+        Self {
+            epoch,
+            history_start: self.seq,
+            ..self
         }
     }
 

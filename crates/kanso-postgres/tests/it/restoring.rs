@@ -26,6 +26,30 @@ async fn the_stored_epoch_is_kept_until_the_database_is_another_one() {
     }
 }
 
+/// A new epoch changes no user, so the start is the head until the first write, which stores it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_restored_history_starts_at_the_head_of_the_backup() {
+    let database = PostgresServer::shared().database();
+    let first = open_with_epoch(&database.url(), 1).await;
+    let user = register(&first, 1).await;
+    for number in 1..=2 {
+        make_habit(&first, user, number).await.unwrap();
+    }
+    let head = first.head(user).await.unwrap().unwrap();
+    assert_eq!((head.history_start.get(), head.seq.get()), (0, 2));
+    first.close().await.unwrap();
+
+    let copy = database.copy();
+    let restored = open_with_epoch(&copy.url(), 3).await;
+    for number in 3..=5 {
+        let head = restored.head(user).await.unwrap().unwrap();
+        assert_eq!(head.epoch.get(), 3);
+        assert_eq!(head.history_start.get(), 2, "before the habit {number}");
+        make_habit(&restored, user, number).await.unwrap();
+    }
+    restored.close().await.unwrap();
+}
+
 /// The database behind the address is replaced while the store is open.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_new_connection_to_another_history_brings_its_epoch() {

@@ -34,6 +34,11 @@ pub enum SnapshotLine {
         digest: String,
         /// Cursor at `head`: a pull with it returns the changes since the snapshot began.
         cursor: String,
+        /// Head at the moment when the present history began: 0, or the newest position of the
+        /// backup if the database was restored.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schema(required = false, minimum = 0)]
+        history_start: Option<i64>,
     },
     /// A live habit, a live entry or the settings.
     // Boxed: a record is many times larger than the other lines.
@@ -69,6 +74,7 @@ mod tests {
         // Literals and not structs: the names of the members are the contract.
         for text in [
             json!({"type": "begin", "head": 3, "digest": "00", "cursor": "k1_"}),
+            json!({"type": "begin", "head": 3, "digest": "00", "cursor": "k1_", "history_start": 2}),
             json!({"type": "record", "entity": "user", "seq": 2, "record": settings}),
             json!({"type": "mark", "resume": "ks1_"}),
             json!({"type": "end", "cursor": "k1_", "records": 7}),

@@ -78,15 +78,15 @@ fn pending_migrations_are_listed_and_then_applied() {
     written_by_the_first_version(folder.path());
     let content = fs::read(file(folder.path())).unwrap();
     let (steps, files) = inspect(folder.path());
-    assert_eq!(steps[..3], [(1, Applied), (2, Pending), (3, Pending)]);
+    assert_eq!(steps[0], (1, Applied));
+    assert!(steps[1..].iter().all(|(_, state)| *state == Pending));
     let untouched = BTreeMap::from([(file(folder.path()), content)]);
     assert!(files == untouched, "{:?}", files.keys());
 
     let taken = kanso_sqlite::migrate(&options(folder.path())).unwrap();
-    assert_eq!(
-        states(&taken)[..3],
-        [(1, Applied), (2, AppliedNow), (3, AppliedNow)]
-    );
+    let taken = states(&taken);
+    assert_eq!(taken[0], (1, Applied));
+    assert!(taken[1..].iter().all(|(_, state)| *state == AppliedNow));
     let (steps, files) = inspect(folder.path());
     assert!(steps.iter().all(|(_, state)| *state == Applied));
     assert_eq!(inspect(folder.path()).1, files, "listing changes nothing");

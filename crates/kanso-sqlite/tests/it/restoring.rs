@@ -68,6 +68,29 @@ async fn a_restored_older_file_gets_a_new_epoch() {
     );
 }
 
+/// A new epoch changes no user, so the start is the head until the first write, which stores it.
+#[tokio::test]
+async fn a_restored_history_starts_at_the_head_of_the_backup() {
+    let folder = tempdir().unwrap();
+    let backup = made(folder.path()).await;
+    assert_eq!((backup.history_start.get(), backup.seq.get()), (0, 1));
+    let copy = fs::read(file(folder.path())).unwrap();
+    let storage = reopen(folder.path());
+    for number in 2..=3 {
+        add_habit(&storage, number).await;
+    }
+    storage.close().await.unwrap();
+    fs::write(file(folder.path()), copy).unwrap();
+    let storage = reopen(folder.path());
+    for number in 4..=6 {
+        let head = head(&storage, user(1)).await;
+        assert_eq!(head.epoch, FRESH);
+        assert_eq!(head.history_start, backup.seq, "before the habit {number}");
+        add_habit(&storage, number).await;
+    }
+    storage.close().await.unwrap();
+}
+
 /// An operator restores a copy that is too old, and then a newer one over it. The newer copy has more
 /// commits than the file before it, and its epoch is one that devices know.
 #[tokio::test]

@@ -168,6 +168,7 @@ impl Reading {
                 head,
                 digest,
                 cursor,
+                ..
             } => {
                 let began = (head, digest, cursor);
                 // A resumed snapshot must continue the same state, or records of two states would

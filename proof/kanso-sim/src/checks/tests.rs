@@ -110,6 +110,7 @@ fn answer(results: Vec<OperationResult>) -> SyncResponse {
         has_more: false,
         remaining: 0,
         digest: None,
+        history_start: None,
     }
 }
 

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use kanso_application::ports::storage::{SnapshotPart, SnapshotQuery, Storage};
+use kanso_application::ports::storage::{Scope, SnapshotPart, SnapshotQuery, Storage};
+use kanso_domain::accounts::SettingsChange;
 use kanso_domain::sync::{Base, Buckets, ConflictPolicy, Digest, OnConflict, Operation, Since};
-use kanso_domain::{Date, Entity, Record, Seq, Version};
+use kanso_domain::{Date, Entity, Record, Seq, Version, WeekStart};
 use uuid::Uuid;
 
 use super::test_user::TestUser;
@@ -36,6 +37,35 @@ pub async fn the_head_carries_the_digest_of_what_is_live(storage: &dyn Storage) 
         assert_eq!(person.head().await.digest, expected, "{live:?}");
     }
     assert_eq!(person.head().await.digest, Digest::EMPTY);
+}
+
+/// No change moves the start of a history; a database that was never restored begins at 0.
+pub async fn the_start_of_a_history_stays(storage: &dyn Storage) {
+    let person = TestUser::register(storage, 1).await;
+    let beginning = person.head().await;
+    assert_eq!(beginning.history_start, Seq::ZERO);
+    person.apply(create_habit(habit(1), titled("Read"))).await;
+    person
+        .apply(update_habit(habit(1), Base::Any, titled("Run")))
+        .await;
+    let settings = SettingsChange {
+        week_start: Some(WeekStart::Sunday),
+        ..SettingsChange::default()
+    };
+    let now = beginning.changed_at.plus_micros(1);
+    storage
+        .change_settings(person.id, settings, now)
+        .await
+        .unwrap();
+    let head = person.head().await;
+    assert_eq!((head.history_start, head.seq.get()), (Seq::ZERO, 3));
+    assert_eq!(
+        person
+            .page(Since::Beginning, Scope::Everything, None)
+            .await
+            .head,
+        head
+    );
 }
 
 /// The heads of many users equal those of each; unknown users are left out.

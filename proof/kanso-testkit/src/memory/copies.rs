@@ -27,7 +27,7 @@ impl MemoryStorage {
         let taken = state.get_mut().unwrap_or_else(PoisonError::into_inner);
         for data in taken.iter_mut().flat_map(|state| state.users.values_mut()) {
             // The epoch is kept with each head, so all of them change.
-            data.head.epoch = epoch;
+            data.head = data.head.in_epoch(epoch);
         }
         *self.epoch.lock().unwrap_or_else(PoisonError::into_inner) = epoch;
         *self.state.lock().unwrap_or_else(PoisonError::into_inner) = taken.take();

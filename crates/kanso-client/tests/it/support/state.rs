@@ -38,6 +38,8 @@ pub(crate) struct State {
     /// Number of answers with a wrong digest.
     pub(crate) lies: u32,
     epochs: u64,
+    /// False for a server of 0.1.0, which does not report where its history began.
+    pub(crate) reports_start: bool,
     /// True if the database was restored without a new epoch.
     pub(crate) is_forked: bool,
     /// Backup of the database.
@@ -79,6 +81,7 @@ impl State {
             buckets_at_a_time: Buckets::COUNT,
             lies: 0,
             epochs: 7,
+            reports_start: true,
             is_forked: false,
             copy: None,
             habits: BTreeMap::new(),
@@ -253,6 +256,8 @@ impl State {
             has_more: remaining > 0,
             remaining: remaining as u64,
             digest: (remaining == 0).then(|| self.digest()),
+            history_start: (self.reports_start && since.is_none())
+                .then(|| self.head.history_start.get()),
         }
     }
 
@@ -302,7 +307,7 @@ impl State {
     /// Begins a new history.
     pub(crate) fn renew_epoch(&mut self) {
         self.epochs += 1;
-        self.head.epoch = Epoch::new(self.epochs);
+        self.head = self.head.in_epoch(Epoch::new(self.epochs));
         self.is_forked = false;
     }
 

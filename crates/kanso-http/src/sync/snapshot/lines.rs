@@ -59,6 +59,7 @@ impl SnapshotLines {
             head: self.began.seq.get(),
             digest: self.began.digest.to_string(),
             cursor: format_cursor(self.began.cursor()),
+            history_start: Some(self.began.history_start.get()),
         };
         push_line(&mut text, &begin)?;
         if let Some(settings) = settings {
