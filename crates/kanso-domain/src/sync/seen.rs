@@ -40,6 +40,12 @@ impl Seen {
         }
     }
 
+    /// Returns this knowledge, of a sender that has read the history up to `seq`.
+    #[must_use]
+    pub fn and_up_to(self, seq: Seq) -> Self {
+        Self { up_to: seq, ..self }
+    }
+
     /// Adds a version that an operation of the sender made of the record `id`.
     pub fn add(&mut self, id: Uuid, version: Version) {
         self.versions.entry(id).or_default().insert(version);
