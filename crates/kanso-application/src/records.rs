@@ -5,7 +5,7 @@ use std::sync::Arc;
 use kanso_domain::UserId;
 use kanso_domain::sync::{
     Action, Changeset, Cursor, CursorRefusal, LoadSet, Loaded, Operation, OperationOutcome,
-    ReceiptKey, decide,
+    ReceiptKey, Seen, decide_push,
 };
 
 use crate::ports::clock::Clock;
@@ -32,20 +32,27 @@ pub struct RecordPorts {
 
 impl RecordPorts {
     /// Carries out `operations` for `user`. A cursor of another history refuses all of them.
+    ///
+    /// `seen` is what the sender has seen apart from the changes up to `cursor`.
     pub(crate) async fn submit(
         &self,
         user: UserId,
         cursor: Option<Cursor>,
         operations: Vec<Operation>,
+        seen: Seen,
     ) -> Outcome<Result<Changeset, CursorRefusal>> {
         let (load_set, now) = (LoadSet::of(&operations), self.clock.now());
+        let seen = match cursor {
+            Some(cursor) => seen.and_up_to(cursor.seq),
+            None => seen,
+        };
         let decide = Arc::new(move |loaded: Loaded| {
             // Checked in the decision, under the lock on the user. After an earlier check a purge
             // could still raise the floor.
             if let Some(cursor) = cursor {
                 cursor.since(loaded.head)?;
             }
-            Ok(decide(loaded, &operations, now))
+            Ok(decide_push(loaded, &operations, seen.clone(), now))
         });
         match self.storage.write(user, load_set, decide).await? {
             WriteOutcome::Committed(changeset) => {
@@ -75,7 +82,8 @@ impl RecordPorts {
             key: retry_key.key,
             ..Operation::once(action)
         };
-        let submitted = self.submit(user, None, vec![operation]).await?;
+        let seen = Seen::default();
+        let submitted = self.submit(user, None, vec![operation], seen).await?;
         let outcome = submitted
             .ok()
             .and_then(|mut changeset| changeset.outcomes.pop());

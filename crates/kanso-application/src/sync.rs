@@ -1,6 +1,8 @@
 //! Sync: takes the outbox of a device and returns the delta.
 
-use kanso_domain::sync::{Cursor, CursorRefusal, Head, Operation, OperationOutcome, Page, Since};
+use kanso_domain::sync::{
+    Cursor, CursorRefusal, Head, Operation, OperationOutcome, Page, Seen, Since,
+};
 use kanso_domain::{DeviceId, Seq, UserId};
 
 use crate::devices::Devices;
@@ -56,6 +58,24 @@ pub struct Caller {
     pub device: Option<DeviceId>,
     /// Position up to which the device has read; `None` for nothing.
     pub cursor: Option<Cursor>,
+}
+
+/// The operations that a device pushes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Push {
+    /// Operations of the outbox, in their order.
+    pub operations: Vec<Operation>,
+    /// Edits that the device has seen although they lie after its cursor.
+    pub seen: Seen,
+}
+
+impl From<Vec<Operation>> for Push {
+    fn from(operations: Vec<Operation>) -> Self {
+        Self {
+            operations,
+            seen: Seen::default(),
+        }
+    }
 }
 
 /// The feature: sync of devices.
@@ -125,7 +145,7 @@ impl Sync {
         }
     }
 
-    /// Carries out `operations` in order, in one transaction, and reads the page after the cursor
+    /// Carries out the operations of `push` in order, in one transaction, and reads the page after the cursor
     /// of `caller`.
     ///
     /// A cursor of another history refuses the whole call: nothing is carried out, and the device
@@ -134,9 +154,10 @@ impl Sync {
         &self,
         caller: Caller,
         limit: u32,
-        operations: Vec<Operation>,
+        push: impl Into<Push> + Send,
     ) -> Outcome<Result<Synced, CursorRefusal>> {
-        let synced = self.apply_and_read(caller, limit, operations).await?;
+        let synced = self.apply_and_read(caller, limit, push.into());
+        let synced = synced.await?;
         // Only after a success: the device proves with the cursor of its next call that it has read
         // the page of this one.
         if let (Ok(_), Some(device)) = (&synced, caller.device) {
@@ -158,13 +179,14 @@ impl Sync {
         &self,
         caller: Caller,
         limit: u32,
-        operations: Vec<Operation>,
+        Push { operations, seen }: Push,
     ) -> Outcome<Result<Synced, CursorRefusal>> {
         let Caller { user, cursor, .. } = caller;
         let mut outcomes = Vec::new();
         // A pure pull takes no lock on the user.
         if !operations.is_empty() {
-            let changeset = match self.ports.submit(user, cursor, operations).await? {
+            let submitted = self.ports.submit(user, cursor, operations, seen);
+            let changeset = match submitted.await? {
                 Ok(changeset) => changeset,
                 Err(refusal) => return Ok(Err(refusal)),
             };

@@ -137,15 +137,22 @@ impl<const N: usize> Provenance<N> {
         Self::apart(device, std::array::from_fn(edit))
     }
 
-    /// Returns the fields that another device than `device` edited after `version`.
+    /// Returns the fields that were edited after `version` and whose edit `device` does not know.
     ///
-    /// An unknown device counts as another device, on both sides: without a `device_id` a client
-    /// cannot prove that an edit is its own.
-    pub fn edited_by_others(&self, version: Version, device: Option<DeviceId>) -> FieldSet {
+    /// A device knows an edit if it made the edit and `has_seen` is true for the edit's version. The
+    /// id alone is not enough, since copies of one replica share it. An unknown device counts as
+    /// another device, on both sides: without a `device_id` a client cannot prove that an edit is
+    /// its own.
+    pub fn edited_by_others(
+        &self,
+        version: Version,
+        device: Option<DeviceId>,
+        has_seen: impl Fn(Version) -> bool,
+    ) -> FieldSet {
         FieldSet::of(N, |field| {
             let edit = self.edit(field);
-            // Later edits of the same device are its own and no conflict.
-            edit.version > version && (device.is_none() || edit.device != device)
+            let is_own = device.is_some() && edit.device == device && has_seen(edit.version);
+            edit.version > version && !is_own
         })
     }
 
@@ -190,11 +197,14 @@ mod tests {
         let value = FieldSet::EMPTY.with(0);
         let (phone, tablet) = (Some(device(1)), Some(device(2)));
         let mine = Provenance::<1>::at(version(1), phone).added_to(value, version(2), phone);
-        assert!(mine.edited_by_others(version(1), phone).is_empty());
+        assert!(
+            mine.edited_by_others(version(1), phone, |_| true)
+                .is_empty()
+        );
         let theirs = Provenance::<1>::at(version(1), tablet).added_to(value, version(2), phone);
         assert_eq!(theirs.device(), phone);
-        assert_eq!(theirs.edited_by_others(version(1), phone), value);
-        assert_eq!(theirs.edited_by_others(version(1), tablet), value);
+        assert_eq!(theirs.edited_by_others(version(1), phone, |_| true), value);
+        assert_eq!(theirs.edited_by_others(version(1), tablet, |_| true), value);
     }
 
     #[test]
@@ -210,17 +220,20 @@ mod tests {
         assert_eq!(versions, [3, 1, 3].map(version));
         assert_eq!(provenance.device(), Some(device(1)));
         assert_eq!(
-            provenance.edited_by_others(version(2), Some(device(1))),
+            provenance.edited_by_others(version(2), Some(device(1)), |_| true),
             both
         );
-        assert_eq!(provenance.edited_by_others(version(2), None), both);
+        assert_eq!(
+            provenance.edited_by_others(version(2), None, |_| true),
+            both
+        );
         let none = FieldSet::EMPTY;
         assert_eq!(
-            provenance.edited_by_others(version(2), Some(device(2))),
+            provenance.edited_by_others(version(2), Some(device(2)), |_| true),
             none
         );
         assert_eq!(
-            provenance.edited_by_others(version(3), Some(device(1))),
+            provenance.edited_by_others(version(3), Some(device(1)), |_| true),
             none
         );
         assert_eq!(provenance.unedited_since(version(2)), none.with(1));

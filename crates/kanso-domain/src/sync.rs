@@ -55,9 +55,10 @@ mod digest;
 mod merge;
 mod operation;
 mod page;
+mod seen;
 mod working_set;
 
-pub use batch::decide;
+pub use batch::{decide, decide_push};
 pub use changeset::{Changeset, LoadSet, Loaded, RecordWrite};
 pub use cursor::{Cursor, CursorRefusal, Epoch, Floor, Head};
 pub use digest::{Buckets, Digest, NotADigest};
@@ -67,3 +68,4 @@ pub use operation::{
     RejectionCode,
 };
 pub use page::{Page, Since};
+pub use seen::Seen;

@@ -53,6 +53,8 @@ pub use text::{UuidMalformed, parse_uuid};
 /// Maximum number of operations in one push.
 // A push is one transaction that holds the user's lock (ADR 0001), so its size is bounded.
 pub const MAX_OPERATIONS: usize = 500;
+/// Maximum number of versions in the `seen_versions` of one push.
+pub const MAX_SEEN_VERSIONS: usize = 500;
 /// Maximum number of records in one page.
 // A page is in memory as a whole, on the server and on a phone.
 pub const MAX_PAGE: u32 = 1000;

@@ -24,6 +24,7 @@ mod member;
 mod operation;
 mod result;
 mod resume;
+mod seen;
 mod snapshot;
 mod verify;
 
@@ -34,6 +35,8 @@ pub use result::{ConflictBody, OperationResult, OperationStatus, WaitsFor};
 pub use resume::{Resume, ResumeMalformed, ResumePart};
 pub use snapshot::SnapshotLine;
 pub use verify::{Bucket, VerifyRequest, VerifyResponse};
+
+use std::collections::BTreeMap;
 
 use kanso_domain::accounts::SettingsRecord;
 use kanso_domain::sync::Page;
@@ -86,6 +89,13 @@ pub struct SyncRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(required = false, minimum = 0)]
     pub min_seq: Option<i64>,
+    /// Versions of the pushed records that operations of this device made and that no page has
+    /// delivered to it yet, by record id: at most 500 versions in all. The versions are those of the
+    /// results `applied`, `merged` and `duplicate`. Without them, a device that pushes again before
+    /// it has read everything can conflict with its own edit.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schema(required = false, example = json!({"0198c2f4-8b7e-7c3a-9d2e-4f5a6b7c8d9e": [2, 3]}))]
+    pub seen_versions: BTreeMap<String, Vec<i64>>,
     /// Operations of the outbox, at most 500. They are carried out in this order.
     #[serde(default)]
     #[schema(max_items = 500)]

@@ -77,7 +77,7 @@ async fn a_page_with_everything_has_the_streaks_of_pages_without() {
         device: None,
         cursor: None,
     };
-    let outbox = life().into_iter().map(once).collect();
+    let outbox: Vec<_> = life().into_iter().map(once).collect();
     world
         .sync
         .exchange(caller, 1, outbox)

@@ -6,6 +6,8 @@ mod away;
 #[cfg(test)]
 mod conventions;
 #[cfg(test)]
+mod copies;
+#[cfg(test)]
 mod crash;
 #[cfg(test)]
 mod days;

@@ -103,7 +103,7 @@ impl Client {
             email: user.email.clone(),
         };
         let session = self.session_of(tokens);
-        self.replica()?.sign_in(&account, &session)?;
+        self.replica()?.sign_in(&account, &session, &*self.ids)?;
         // The log-in itself succeeded. Until the next sync reads the settings, the old ones apply.
         if let Err(error) = self.read_profile(transport).await {
             tracing::debug!(%error, "settings not read");

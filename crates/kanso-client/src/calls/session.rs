@@ -120,7 +120,9 @@ impl Client {
 
     /// Removes the session that the server has ended, and returns the error for the caller.
     fn sign_out_locally(&self) -> CallError {
-        let removed = self.replica().and_then(|mut replica| replica.sign_out());
+        let removed = self
+            .replica()
+            .and_then(|mut replica| replica.lose_session());
         let error = removed.and_then(|()| self.signed_out());
         error.unwrap_or_else(CallError::from)
     }

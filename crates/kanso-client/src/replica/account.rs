@@ -6,7 +6,8 @@ use rusqlite::{Connection, params};
 use uuid::Uuid;
 
 use super::codec::instant;
-use super::{Replica, ReplicaError, outbox, view};
+use super::{Replica, ReplicaError, identity, outbox, view};
+use crate::clock::Ids;
 
 /// Account that a replica belongs to. The first log-in binds it; a later log-in as the same account
 /// can move it to another server address.
@@ -137,12 +138,19 @@ impl Replica {
     }
 
     /// Binds the replica to an account and stores its session, in one transaction.
+    ///
+    /// Draws a new device id if the server has refused the session before: copies of one replica
+    /// end each other's session.
     pub(crate) fn sign_in(
         &mut self,
         to: &BoundAccount,
         session: &Session,
+        ids: &dyn Ids,
     ) -> Result<(), ReplicaError> {
         let transaction = self.begin()?;
+        if is_session_lost(&transaction)? {
+            identity::draw_device_id(&transaction, ids.next_id())?;
+        }
         transaction
             .prepare_cached("UPDATE replica SET server_url = ?1, account_id = ?2, email = ?3")?
             .execute(params![to.server, to.account_id.uuid(), to.email])?;
@@ -165,6 +173,19 @@ impl Replica {
             )?
             .execute([])?;
         Ok(())
+    }
+
+    /// Removes the session, which the server has refused.
+    pub(crate) fn lose_session(&mut self) -> Result<(), ReplicaError> {
+        let transaction = self.begin()?;
+        transaction
+            .prepare_cached(
+                "UPDATE replica
+             SET access_token = NULL, access_expires_at = NULL, refresh_token = NULL,
+                 is_session_lost = 1",
+            )?
+            .execute([])?;
+        Ok(transaction.commit()?)
     }
 
     pub(crate) fn profile(&self) -> Result<Profile, ReplicaError> {
@@ -212,6 +233,12 @@ pub(super) fn store_settings(
         view::refresh(connection, key, settings)?;
     }
     Ok(())
+}
+
+fn is_session_lost(connection: &Connection) -> Result<bool, ReplicaError> {
+    Ok(connection
+        .prepare_cached("SELECT is_session_lost FROM replica")?
+        .query_row([], |row| row.get(0))?)
 }
 
 fn write_session(connection: &Connection, session: &Session) -> Result<(), ReplicaError> {

@@ -15,7 +15,7 @@ use super::outbox::{self, PendingOperation};
 use super::position::{self, Position, ResyncReason, position};
 use super::recovery::{self, ApplyError, RepairOptions};
 use super::rejections::{self, RejectedOperation};
-use super::{RecordKey, Replica, ReplicaError, account, mirror, view};
+use super::{RecordKey, Replica, ReplicaError, account, mirror, own_versions, view};
 
 /// Input of one request: the operations to push and the position to pull from.
 #[derive(Debug)]
@@ -23,6 +23,8 @@ pub(crate) struct Batch {
     pub(crate) device_id: Uuid,
     position: Position,
     operations: Vec<PendingOperation>,
+    /// Versions of the records of the batch that this device made.
+    pub(crate) seen_versions: BTreeMap<Uuid, Vec<i64>>,
 }
 
 impl Batch {
@@ -100,10 +102,18 @@ impl Replica {
         } else {
             limit
         };
+        let mut operations = outbox::next(&self.connection, after, limit, bytes)?;
+        let seen_versions = own_versions::of_batch(&self.connection, &mut operations)?;
+        let made_by = operations.first().and_then(|pending| pending.device_id);
+        let device_id = match made_by {
+            Some(device_id) => device_id,
+            None => account::device_id(&self.connection)?,
+        };
         Ok(Batch {
-            device_id: account::device_id(&self.connection)?,
-            operations: outbox::next(&self.connection, after, limit, bytes)?,
+            device_id,
             position,
+            operations,
+            seen_versions,
         })
     }
 
@@ -138,6 +148,7 @@ impl Replica {
                 report.has_drifted = mirror::digest(&transaction)? != theirs;
             }
         }
+        own_versions::prune(&transaction)?;
         let settings = account::settings(&transaction)?;
         if report.resynced.is_some() {
             view::refresh_all(&transaction, &settings)?;
@@ -158,6 +169,9 @@ impl Replica {
         let transaction = self.begin()?;
         mirror::clear_staged(&transaction)?;
         outbox::forget_acknowledgements(&transaction)?;
+        if why == Resync::HistoryLost {
+            own_versions::clear(&transaction)?;
+        }
         // `max` keeps the stronger reason. A resync after a lost history may itself be answered
         // with `cursor_expired`; the records still have to be given back.
         transaction
@@ -198,6 +212,12 @@ fn apply_results(
                 // The server sends a `seq` with every success. A missing one counts as delivered.
                 let done_at = seq(result.seq.unwrap_or_default())?;
                 outbox::acknowledge(transaction, pending.op_id, done_at)?;
+                // The version of a no-op was made by another edit, which may be one of a copy.
+                if let Some(version) = result.version
+                    && result.status != OperationStatus::Noop
+                {
+                    own_versions::add(transaction, pending.key, version)?;
+                }
                 report.pushed += 1;
             }
             OperationStatus::Deferred => {

@@ -9,7 +9,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use uuid::Uuid;
 
-use super::{Replica, ReplicaError, account};
+use super::{Replica, ReplicaError, account, identity};
 
 mod embedded {
     refinery::embed_migrations!("migrations");
@@ -23,7 +23,7 @@ const FILE_NAME: &str = "replica.db";
 
 impl Replica {
     /// Opens the replica in `folder` and creates both if needed. A new replica gets the device id
-    /// `device_if_new`.
+    /// `device_if_new`, and so does one whose file is a copy.
     pub(crate) fn open(folder: &Path, device_if_new: Uuid) -> Result<Self, ReplicaError> {
         let path = folder.join(FILE_NAME);
         let inaccessible = |source| ReplicaError::Inaccessible {
@@ -34,7 +34,10 @@ impl Replica {
         make_private_file(&path).map_err(inaccessible)?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(&path, flags)?;
-        Self::prepare(connection, &path, device_if_new)
+        let mut replica = Self::prepare(connection, &path, device_if_new)?;
+        let identity = identity::of_file(&path).map_err(inaccessible)?;
+        identity::check(&mut replica.connection, &identity, device_if_new)?;
+        Ok(replica)
     }
 
     /// Creates a replica in memory.

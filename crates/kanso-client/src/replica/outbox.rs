@@ -39,9 +39,11 @@ pub(super) struct PendingOperation {
     /// True if the replica made it to give a record back to a server that lost it. If another device
     /// has deleted the record since, the operation is dropped without a failure.
     pub(super) is_offer: bool,
+    /// Device id under which the operation was made; `None` for the replica's present one.
+    pub(super) device_id: Option<Uuid>,
 }
 
-const COLUMNS: &str = "position, op_id, entity, record_id, body, created_at, is_offer";
+const COLUMNS: &str = "position, op_id, entity, record_id, body, created_at, is_offer, device_id";
 
 impl PendingOperation {
     /// Reads a row of [`COLUMNS`].
@@ -56,7 +58,13 @@ impl PendingOperation {
             body: row.get(4)?,
             created_at: instant(row.get(5)?)?,
             is_offer: row.get(6)?,
+            device_id: row.get(7)?,
         })
+    }
+
+    /// Returns the group of the operation.
+    pub(super) fn group(&self) -> Result<Option<String>, ReplicaError> {
+        Ok(request(&self.body)?.group)
     }
 }
 
@@ -69,10 +77,14 @@ pub(super) fn append(
 ) -> Result<(), ReplicaError> {
     // Serialised once, here: every retry sends this text.
     let body = serde_json::to_string(&operation.request).map_err(ReplicaError::damaged)?;
+    // After a change of the device id, an edit of a record with older operations gets the id of
+    // those. Under the new id it would conflict with them.
     connection
         .prepare_cached(
-            "INSERT INTO outbox (op_id, entity, record_id, body, created_at)
-             VALUES (?1, ?2, ?3, ?4, ?5)",
+            "INSERT INTO outbox (op_id, entity, record_id, body, created_at, device_id)
+             VALUES (?1, ?2, ?3, ?4, ?5, (
+                 SELECT device_id FROM outbox WHERE entity = ?2 AND record_id = ?3
+                 ORDER BY position DESC LIMIT 1))",
         )?
         .execute(params![
             operation.request.op_id,
@@ -111,7 +123,8 @@ pub(super) fn request(body: &str) -> Result<OperationRequest, ReplicaError> {
 /// Returns the first waiting operations after the position `after`.
 ///
 /// At most `limit` operations of about `bytes` in total, but at least one if there is any: an
-/// operation larger than `bytes` must not block the outbox.
+/// operation larger than `bytes` must not block the outbox. All have one device id, because a
+/// request has one.
 pub(super) fn next(
     connection: &Connection,
     after: i64,
@@ -137,6 +150,13 @@ pub(super) fn next(
             keep_group_whole(&mut batch, &waiting)?;
             break;
         }
+        if let Some(last) = batch.last()
+            && last.device_id != waiting.device_id
+            // A group must be in one request. Its records may have older operations of two ids.
+            && (waiting.group()?.is_none() || waiting.group()? != last.group()?)
+        {
+            break;
+        }
         batch.push(waiting);
     }
     Ok(batch)
@@ -145,7 +165,7 @@ pub(super) fn next(
 /// Removes the last group from `batch` if `next` belongs to it too.
 ///
 /// A group must be in one request, side by side: the server rejects a split one.
-fn keep_group_whole(
+pub(super) fn keep_group_whole(
     batch: &mut Vec<PendingOperation>,
     next: &PendingOperation,
 ) -> Result<(), ReplicaError> {

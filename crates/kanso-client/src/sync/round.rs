@@ -3,6 +3,8 @@
 //! Push and pull share a request, so that the page already contains the effects of the pushed
 //! operations, and so that a sync with little to do costs one round trip.
 
+use std::collections::BTreeMap;
+
 use kanso_domain::Seq;
 use kanso_domain::sync::Digest;
 use kanso_protocol::problem::Problem;
@@ -28,6 +30,9 @@ struct PushRequest<'a> {
     device_id: Uuid,
     cursor: Option<&'a str>,
     limit: u32,
+    // Left out if empty: a server of release 0.1.0 refuses the member.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    seen_versions: &'a BTreeMap<Uuid, Vec<i64>>,
     operations: Vec<&'a RawValue>,
 }
 
@@ -177,6 +182,7 @@ fn push_body(batch: &Batch) -> Result<Vec<u8>, CallError> {
         device_id: batch.device_id,
         cursor: batch.cursor(),
         limit: MAX_PAGE,
+        seen_versions: &batch.seen_versions,
         operations,
     })
 }

@@ -2,6 +2,8 @@
 
 // Clippy allows `expect` only in modules below this attribute.
 #[cfg(test)]
+mod copies;
+#[cfg(test)]
 mod files;
 #[cfg(test)]
 mod heal;

@@ -8,7 +8,7 @@ use super::merge::ProposedEdit;
 use super::working_set::{Editable as _, Stamper, WorkingSet};
 use super::{
     Action, Changeset, Conflict, ConflictPolicy, Deferral, Digest, Edit, Head, Loaded, Operation,
-    OperationOutcome, Receipt, ReceiptOutcome, RejectionCode,
+    OperationOutcome, Receipt, ReceiptOutcome, RejectionCode, Seen,
 };
 use crate::accounts::Settings;
 use crate::calendar::Today;
@@ -22,7 +22,8 @@ use OperationOutcome::{Applied, Deferred, Duplicate, Gone, Merged, Noop, Purged,
 
 /// Carries out `operations` in order on the state `loaded` at the time `now`.
 ///
-/// Each operation sees the results of the operations before it. A failed operation does not stop
+/// The sender has seen nothing but the base versions of its operations; [`decide_push`] takes the
+/// rest. Each operation sees the results of the operations before it. A failed operation does not stop
 /// the others, except those of its group. The function is pure: a storage can call it again after a
 /// serialization failure and gets the same changeset.
 ///
@@ -55,7 +56,17 @@ use OperationOutcome::{Applied, Deferred, Duplicate, Gone, Merged, Noop, Purged,
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn decide(loaded: Loaded, operations: &[Operation], now: Timestamp) -> Changeset {
-    let mut batch = Batch::new(loaded, now);
+    decide_push(loaded, operations, Seen::default(), now)
+}
+
+/// Carries out the operations of a push like [`decide`], for a sender that has seen `seen`.
+pub fn decide_push(
+    loaded: Loaded,
+    operations: &[Operation],
+    seen: Seen,
+    now: Timestamp,
+) -> Changeset {
+    let mut batch = Batch::new(loaded, seen, now);
     let split = groups::split(operations);
     let mut outcomes = Vec::with_capacity(operations.len());
     // `chunk_by` joins neighbours only. A group whose operations are apart shows up as two chunks
@@ -84,12 +95,13 @@ struct Batch {
 }
 
 impl Batch {
-    fn new(loaded: Loaded, now: Timestamp) -> Self {
+    fn new(loaded: Loaded, seen: Seen, now: Timestamp) -> Self {
         let mut batch = Self {
             stamper: Stamper {
                 head: loaded.head,
                 now,
                 device: None,
+                seen,
             },
             before: loaded.head.seq,
             digest_before: Digest::EMPTY,
@@ -165,7 +177,13 @@ impl Batch {
             if !key.is_retry_of(&receipt.key) {
                 return Rejected(RejectionCode::OpIdReused.into());
             }
-            return self.answer_retry(receipt.outcome.clone(), &operation.action);
+            let outcome = self.answer_retry(receipt.outcome.clone(), &operation.action);
+            // The device made this version, even if it never got the answer.
+            if let (Duplicate { version, .. }, Some(id)) = (&outcome, operation.action.record_id())
+            {
+                self.stamper.seen.add(id, *version);
+            }
+            return outcome;
         }
         // The receipt is part of the same changeset as the effect, so a crash can never keep one
         // without the other.

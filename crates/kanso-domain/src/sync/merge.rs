@@ -3,7 +3,8 @@
 //! The order in which operations arrive at the server decides, never the clock of a device. Each
 //! field has the version of its last edit ([`crate::record::Provenance`]). An edit that builds on
 //! an older version clashes in the fields that it changes and that another device edited after that
-//! version. Its other fields merge with the edits of the other devices.
+//! version. Its other fields merge with the edits of the other devices. An edit by the same device
+//! counts as one of another device unless the device has seen it ([`super::Seen`]).
 
 use super::working_set::Editable;
 use super::{Base, Conflict, ConflictPolicy, OnConflict, OperationOutcome};
@@ -45,18 +46,19 @@ impl<'a, F> ProposedEdit<'a, F> {
     /// builds on.
     ///
     /// Edits that this write made itself are left out. `loaded` is the version of the record before
-    /// the write.
+    /// the write. `has_seen` is true for the versions whose edit `device` knows if it made the edit.
     pub(super) fn edited_by_others<R>(
         &self,
         stored: &R,
         device: Option<DeviceId>,
         loaded: Version,
+        has_seen: impl Fn(Version) -> bool,
     ) -> FieldSet
     where
         R: Editable<Fields = F>,
     {
         match self.base {
-            Base::Version(base) => stored.edited_by_others(base, device, loaded),
+            Base::Version(base) => stored.edited_by_others(base, device, loaded, has_seen),
             Base::Any => FieldSet::EMPTY,
         }
     }
@@ -79,7 +81,7 @@ impl<'a, F> ProposedEdit<'a, F> {
         let is_older = base < stamp.version;
         let clashing = match self.policy.on_conflict {
             OnConflict::Client => return MergeOutcome::Apply,
-            // Only this device edited the record since its base. It knows its own edits, so this is
+            // Since the base, the record has only edits of this device that it has seen. So this is
             // not a conflict even for a field that it changed twice.
             OnConflict::Merge | OnConflict::Server if is_older && edited.is_empty() => {
                 return MergeOutcome::Apply;

@@ -1,5 +1,7 @@
 //! Operations and their outcomes.
 
+use uuid::Uuid;
+
 use crate::entries::EntryFields;
 use crate::habits::HabitFields;
 use crate::record::{Member, Stamp};
@@ -221,6 +223,15 @@ impl Action {
             // The kind of an unreadable operation is never used: it is rejected as invalid, without
             // a record.
             Self::Habit(..) | Self::Unreadable(_) => Entity::Habit,
+        }
+    }
+
+    /// Returns the id of the record that the action is about.
+    pub(super) fn record_id(&self) -> Option<Uuid> {
+        match self {
+            Self::Habit(id, _) => Some(id.uuid()),
+            Self::Entry(id, _) | Self::Increment(id, _) => Some(id.uuid()),
+            Self::Unreadable(_) => None,
         }
     }
 

@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use uuid::Uuid;
+
 use super::merge::{MergeOutcome, ProposedEdit};
 use super::{
-    Base, Conflict, Head, OnConflict, OperationOutcome, RecordWrite, Rejection, RejectionCode,
+    Base, Conflict, Head, OnConflict, OperationOutcome, RecordWrite, Rejection, RejectionCode, Seen,
 };
 use crate::calendar::Today;
 use crate::entries::{Entry, EntryField, EntryFields};
@@ -20,6 +22,8 @@ pub(super) struct Stamper {
     pub(super) now: Timestamp,
     /// Device of the current operation, if it is known.
     pub(super) device: Option<DeviceId>,
+    /// Edits that the sender of the push knows.
+    pub(super) seen: Seen,
 }
 
 impl Stamper {
@@ -43,7 +47,8 @@ pub(super) trait Editable: Clone {
     fn with_details(&self, other: &Self) -> Self;
     /// Returns the fields in which the two records differ.
     fn differing(&self, other: &Self) -> FieldSet;
-    /// Returns the fields that another device than `device` edited after `version`.
+    /// Returns the fields that were edited after `version` and whose edit `device` does not know
+    /// ([`Provenance::edited_by_others`]).
     ///
     /// Edits of the current write are left out. `loaded` is the version of the record before the
     /// write.
@@ -52,6 +57,7 @@ pub(super) trait Editable: Clone {
         version: Version,
         device: Option<DeviceId>,
         loaded: Version,
+        has_seen: impl Fn(Version) -> bool,
     ) -> FieldSet;
     /// Returns the members of a request that differ from this record, with the numbers of their
     /// fields.
@@ -101,8 +107,9 @@ macro_rules! editable {
                 version: Version,
                 device: Option<DeviceId>,
                 loaded: Version,
+                has_seen: impl Fn(Version) -> bool,
             ) -> FieldSet {
-                let others = self.provenance.edited_by_others(version, device);
+                let others = self.provenance.edited_by_others(version, device, has_seen);
                 others.and(self.provenance.unedited_since(loaded))
             }
 
@@ -184,7 +191,7 @@ pub(super) struct WorkingSet<I, R> {
     entity: Entity,
     pub(super) records: BTreeMap<I, R>,
     purged: BTreeSet<I>,
-    loaded_versions: BTreeMap<I, Version>,
+    loaded_stamps: BTreeMap<I, Stamp>,
     touched: BTreeSet<I>,
     /// Undo log: the record before each change since [`WorkingSet::set_savepoint`], oldest first,
     /// and true if it had been touched before.
@@ -194,20 +201,20 @@ pub(super) struct WorkingSet<I, R> {
     undo: Vec<(I, Option<R>, bool)>,
 }
 
-impl<I: Ord + Copy, R: Editable> WorkingSet<I, R> {
+impl<I: Ord + Copy + Into<Uuid>, R: Editable> WorkingSet<I, R> {
     pub(super) fn new(entity: Entity, records: BTreeMap<I, R>, purged: BTreeSet<I>) -> Self {
-        // Kept apart from the records, because those get new versions during the write. A storage
-        // must replace exactly the version that was loaded, and an edit clashes only with edits up
-        // to it.
-        let loaded_versions = records
+        // Kept apart from the records, because those get new stamps during the write. A storage
+        // must replace exactly the version that was loaded, an edit clashes only with edits up to
+        // it, and a cursor covers only changes from before the write.
+        let loaded_stamps = records
             .iter()
-            .map(|(id, record)| (*id, record.stamp().version))
+            .map(|(id, record)| (*id, *record.stamp()))
             .collect();
         Self {
             entity,
             records,
             purged,
-            loaded_versions,
+            loaded_stamps,
             touched: BTreeSet::new(),
             undo: Vec::new(),
         }
@@ -327,8 +334,13 @@ impl<I: Ord + Copy, R: Editable> WorkingSet<I, R> {
         }
         // Edits that this write made before never clash. A push comes from one device, even if it
         // does not say which, and the device knows its own edits.
-        let edited = match self.loaded_versions.get(&id) {
-            Some(&loaded) => proposed.edited_by_others(&stored, stamper.device, loaded),
+        let edited = match self.loaded_stamps.get(&id) {
+            Some(loaded) => {
+                let seen = &stamper.seen;
+                let has_seen = |version| seen.covers(loaded) || seen.has(id.into(), version);
+                let version = loaded.version;
+                proposed.edited_by_others(&stored, stamper.device, version, has_seen)
+            }
             None => FieldSet::EMPTY,
         };
         match proposed.merge_outcome(stored.stamp(), changed, edited) {
@@ -431,7 +443,7 @@ impl<I: Ord + Copy, R: Editable> WorkingSet<I, R> {
         for id in self.touched {
             // A record that was created and changed in this write has no loaded version, so it is
             // stored as new.
-            let replaces = self.loaded_versions.get(&id).copied();
+            let replaces = self.loaded_stamps.get(&id).map(|stamp| stamp.version);
             writes.extend(
                 self.records
                     .remove(&id)

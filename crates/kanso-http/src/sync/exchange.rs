@@ -1,7 +1,7 @@
 use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
-use kanso_application::sync::Caller;
+use kanso_application::sync::{Caller, Push};
 use kanso_domain::sync::{FingerprintForm, Operation};
 use kanso_domain::{DeviceId, FieldError, UserId};
 use kanso_protocol::sync::{OperationRequest, OperationResult, SyncRequest, SyncResponse};
@@ -49,6 +49,8 @@ pub(super) async fn exchange(
     );
     let long_poll = LongPoll::of_body(request.wait_ms, request.min_seq)?;
     // Everything is checked before the wait: a malformed request is refused at once.
+    let seen = request.seen();
+    let seen = seen.map_err(|invalid| ApiError::members(Code::Invalid, invalid.errors()))?;
     let operations = operations(request, api.options().fingerprints)?;
     let keys: Vec<_> = operations.iter().map(|it| it.key).collect();
     let wait_for = match operations.as_slice() {
@@ -60,7 +62,8 @@ pub(super) async fn exchange(
     // position, and a push must not be carried out on an older state.
     long_poll.wait(&api, caller.user, wait_for).await?;
     let sync = api.sync.clone();
-    let exchange = async move { sync.exchange(caller, limit, operations).await };
+    let push = Push { operations, seen };
+    let exchange = async move { sync.exchange(caller, limit, push).await };
     // Two results: the outer one is a fault of the server, the inner one a refused cursor.
     let synced = api.to_completion(exchange).await??;
     measure::count_operations(&synced.outcomes);

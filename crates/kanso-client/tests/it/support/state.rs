@@ -7,7 +7,7 @@ use kanso_client::domain::entries::Entry;
 use kanso_client::domain::habits::Habit;
 use kanso_client::domain::sync::{
     Buckets, Cursor, CursorRefusal, Digest, Epoch, Fingerprint, FingerprintForm, Floor, Head,
-    Loaded, Operation, Receipt, ReceiptKey, ReceiptOutcome, decide,
+    Loaded, Operation, Receipt, ReceiptKey, ReceiptOutcome, Seen, decide_push,
 };
 use kanso_client::domain::{DeviceId, EntryId, HabitId, OpId, Record, Seq, Timestamp};
 use kanso_client::protocol::accounts::RefreshRequest;
@@ -99,7 +99,7 @@ impl State {
         }
     }
 
-    fn write(&mut self, operations: &[Operation]) -> Vec<OperationResult> {
+    fn write(&mut self, operations: &[Operation], seen: Seen) -> Vec<OperationResult> {
         let current = Loaded {
             head: self.head,
             settings: self.settings.clone(),
@@ -110,7 +110,7 @@ impl State {
             receipts: self.receipts.clone(),
         };
         let now: Timestamp = "2026-11-22T12:00:00Z".parse().expect("an instant");
-        let changeset = decide(current, operations, now);
+        let changeset = decide_push(current, operations, seen, now);
         self.changes_applied += changeset.head.seq.get().abs_diff(self.head.seq.get());
         self.head = changeset.head;
         for save in changeset.habits {
@@ -149,6 +149,10 @@ impl State {
                 Err(CursorRefusal::Expired) => return problem(410, "cursor_expired"),
             },
         };
+        let seen = match request.seen() {
+            Ok(seen) => seen.and_up_to(since.unwrap_or_default()),
+            Err(error) => return problem(422, &error.to_string()),
+        };
         self.pushes.push(request.clone());
         let device = request.device_id.map(DeviceId::new);
         let operations: Vec<_> = request
@@ -156,7 +160,7 @@ impl State {
             .into_iter()
             .map(|operation| operation.operation(device, FingerprintForm::Current))
             .collect();
-        let results = self.write(&operations);
+        let results = self.write(&operations, seen);
         reply(
             200,
             &serde_json::to_value(self.page(since, results)).expect("JSON"),

@@ -10,6 +10,7 @@ use crate::{Invalid, Version};
 
 mod laws;
 mod merging;
+mod seen;
 
 const READ: HabitId = HabitId::new(Uuid::from_u128(1));
 const TICK: EntryId = EntryId::new(Uuid::from_u128(2));

@@ -304,7 +304,13 @@ async fn a_device_does_not_clash_with_itself() {
         let device = Device::of(&user);
         let results = if is_apart {
             let first = device.push_one(&edits[0]).await;
-            vec![first, device.push_one(&edits[1]).await]
+            let id = habit["id"].as_str().expect("an id");
+            let body = json!({
+                "device_id": device.id, "operations": [edits[1]],
+                "seen_versions": { (id): [first["version"]] }
+            });
+            let second = user.post("/sync", &body).await.expect(200)["results"][0].take();
+            vec![first, second]
         } else {
             device.push(&edits).await
         };
@@ -362,4 +368,109 @@ async fn a_group_is_applied_all_or_none() {
         device.push_one(&nameless).await["errors"][0]["pointer"],
         "/group"
     );
+}
+
+/// A replica that may be a copy: it pushes with the id and the cursor of another one.
+struct Copy<'a> {
+    device: String,
+    cursor: Value,
+    user: &'a TestUser,
+}
+
+impl Copy<'_> {
+    fn body(&self, seen_versions: &Value, operations: &[Value]) -> Value {
+        json!({
+            "device_id": self.device, "cursor": self.cursor, "seen_versions": seen_versions,
+            "operations": operations
+        })
+    }
+
+    async fn push(&self, seen_versions: &Value, operation: &Value) -> Value {
+        let body = self.body(seen_versions, std::slice::from_ref(operation));
+        self.user.post("/sync", &body).await.expect(200)["results"][0].take()
+    }
+}
+
+/// Returns a habit at version 1 and a device that has read it.
+async fn device_with_habit(user: &TestUser) -> (Value, Copy<'_>) {
+    let habit = user.habit("Read").await;
+    let cursor = pull(user, "").await["cursor"].take();
+    let device = new_id();
+    let copy = Copy {
+        device,
+        cursor,
+        user,
+    };
+    (habit, copy)
+}
+
+#[tokio::test]
+async fn copies_of_one_replica_do_not_overwrite_each_other() {
+    let app = App::start().await;
+    let user = app.user().await;
+    let (habit, copy) = device_with_habit(&user).await;
+    let none = json!({});
+    let title = |title: &str| update("habit", &habit, 1, &json!({"title": title}));
+    let first = copy.push(&none, &title("Run")).await;
+    assert_eq!(first["status"], "applied");
+    let clash = copy.push(&none, &title("Rest")).await;
+    assert_eq!(clash["status"], "conflict", "{clash}");
+    assert_eq!(clash["conflict"]["clashing"], json!(["title"]));
+    assert_eq!(clash["conflict"]["record"]["title"], "Run");
+    let color = update("habit", &habit, 1, &json!({"color": "#112233"}));
+    assert_eq!(copy.push(&none, &color).await["status"], "merged");
+    // A replica without a cursor has read nothing.
+    let anew = Copy {
+        cursor: Value::Null,
+        ..copy
+    };
+    assert_eq!(anew.push(&none, &title("Rest")).await["status"], "conflict");
+}
+
+#[tokio::test]
+async fn several_pushes_before_a_pull_do_not_conflict_with_seen_versions() {
+    let app = App::start().await;
+    let user = app.user().await;
+    let (habit, device) = device_with_habit(&user).await;
+    let id = habit["id"].as_str().expect("an id");
+    let mut seen = Vec::new();
+    for title in ["Run", "Rest", "Rise"] {
+        let operation = update("habit", &habit, 1, &json!({"title": title}));
+        let result = device.push(&json!({ (id): seen }), &operation).await;
+        assert_eq!(result["status"], "applied", "{result}");
+        seen.push(result["version"].clone());
+    }
+    // The other device has not made these versions.
+    let other = Copy {
+        device: new_id(),
+        ..device
+    };
+    let operation = update("habit", &habit, 1, &json!({"title": "Ride"}));
+    let result = other.push(&json!({ (id): seen }), &operation).await;
+    assert_eq!(result["status"], "conflict");
+}
+
+#[tokio::test]
+async fn malformed_seen_versions_are_refused() {
+    let app = App::start().await;
+    let user = app.user().await;
+    let (habit, device) = device_with_habit(&user).await;
+    let id = habit["id"].as_str().expect("an id");
+    let operation = update("habit", &habit, 1, &json!({"title": "Run"}));
+    for seen in [
+        json!({ (id): vec![1; 501] }),
+        json!({ (id): [0] }),
+        json!({ (new_id()): [1] }),
+        json!({ "x": [1] }),
+    ] {
+        let body = device.body(&seen, std::slice::from_ref(&operation));
+        let problem = user.post("/sync", &body).await.expect(422);
+        assert_eq!(
+            problem["errors"][0]["pointer"], "/seen_versions",
+            "{problem}"
+        );
+    }
+    let most = json!({ (id): vec![1; 500] });
+    let result = device.push(&most, &operation).await;
+    assert_eq!(result["status"], "applied");
 }

@@ -126,7 +126,7 @@ impl Code {
             device: Some(device(request.device.into())),
             cursor: request.cursor.map(cursor),
         };
-        let operations = request.ops.iter().map(sent).collect();
+        let operations: Vec<_> = request.ops.iter().map(sent).collect();
         let limit = u32::try_from(page).unwrap();
         let exchange = self.sync.exchange(caller, limit, operations);
         let synced = self.runtime.block_on(exchange).unwrap();

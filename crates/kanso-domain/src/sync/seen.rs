@@ -1,0 +1,64 @@
+//! The edits of a device that the device itself knows.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use uuid::Uuid;
+
+use crate::record::Stamp;
+use crate::{Seq, Version};
+
+/// The edits that the sender of a push has seen, apart from the base versions of its operations.
+///
+/// A device id does not prove that its owner knows an edit: two copies of one replica, such as a
+/// phone and the phone that its backup was restored to, share the id. So an edit by the same device
+/// counts as seen only if this says so, or if its version is not above the base of the operation.
+/// The operations of the push itself always count as seen.
+///
+/// ```
+/// use kanso_domain::sync::Seen;
+/// use kanso_domain::{Seq, Version};
+/// use uuid::Uuid;
+///
+/// let record = Uuid::from_u128(1);
+/// let mut seen = Seen::up_to(Seq::ZERO);
+/// seen.add(record, Version::FIRST);
+/// assert!(seen.has(record, Version::FIRST));
+/// assert!(!seen.has(record, Version::FIRST.next()));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Seen {
+    up_to: Seq,
+    versions: BTreeMap<Uuid, BTreeSet<Version>>,
+}
+
+impl Seen {
+    /// Returns the knowledge of a sender that has read the history up to `seq`.
+    pub const fn up_to(seq: Seq) -> Self {
+        Self {
+            up_to: seq,
+            versions: BTreeMap::new(),
+        }
+    }
+
+    /// Returns this knowledge, of a sender that has read the history up to `seq`.
+    #[must_use]
+    pub fn and_up_to(self, seq: Seq) -> Self {
+        Self { up_to: seq, ..self }
+    }
+
+    /// Adds a version that an operation of the sender made of the record `id`.
+    pub fn add(&mut self, id: Uuid, version: Version) {
+        self.versions.entry(id).or_default().insert(version);
+    }
+
+    /// Returns true if an operation of the sender made this version of the record `id`.
+    pub fn has(&self, id: Uuid, version: Version) -> bool {
+        let versions = self.versions.get(&id);
+        versions.is_some_and(|versions| versions.contains(&version))
+    }
+
+    /// Returns true if the sender has read the newest change of a record with this stamp.
+    pub(super) fn covers(&self, stamp: &Stamp) -> bool {
+        stamp.seq <= self.up_to
+    }
+}

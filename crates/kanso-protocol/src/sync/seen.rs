@@ -1,0 +1,41 @@
+//! The versions that a device has made and not read yet.
+
+use std::collections::BTreeSet;
+
+use kanso_domain::sync::Seen;
+use kanso_domain::{Invalid, Version};
+
+use super::SyncRequest;
+use crate::{MAX_SEEN_VERSIONS, parse_uuid};
+
+impl SyncRequest {
+    /// Reads `seen_versions`.
+    ///
+    /// # Errors
+    /// `seen_versions` has more than [`MAX_SEEN_VERSIONS`] numbers, a key that is not the id of a
+    /// pushed record, or a number that is not a version.
+    pub fn seen(&self) -> Result<Seen, Invalid> {
+        let invalid = |reason: String| Invalid::one("seen_versions", reason);
+        let count: usize = self.seen_versions.values().map(Vec::len).sum();
+        if count > MAX_SEEN_VERSIONS {
+            let reason = format!("must have at most {MAX_SEEN_VERSIONS} versions");
+            return Err(invalid(reason));
+        }
+        let pushed: BTreeSet<_> = self.operations.iter().map(|it| it.id).collect();
+        let mut seen = Seen::default();
+        for (id, versions) in &self.seen_versions {
+            let id = parse_uuid(id).map_err(|error| invalid(error.to_string()))?;
+            // One entry for each pushed record bounds the number of entries too.
+            if !pushed.contains(&id) {
+                return Err(invalid(format!("{id} has no operation in this push")));
+            }
+            for number in versions {
+                let version = Version::new(*number);
+                let version =
+                    version.ok_or_else(|| invalid(format!("{number} is not a version")))?;
+                seen.add(id, version);
+            }
+        }
+        Ok(seen)
+    }
+}
