@@ -169,7 +169,7 @@ impl Replica {
         let transaction = self.begin()?;
         mirror::clear_staged(&transaction)?;
         outbox::forget_acknowledgements(&transaction)?;
-        if why == Resync::HistoryLost {
+        if why == ResyncReason::HistoryLost {
             own_versions::clear(&transaction)?;
         }
         // `max` keeps the stronger reason. A resync after a lost history may itself be answered

@@ -340,7 +340,7 @@ async fn lost_edit_merges_with_later_edits_of_other_members() {
         let edits_of_a = [titled("Read on"), titled("Read more")];
         let story = overtaken(&edits_of_a, &edits).await;
         let report = story.a.sync(&story.server).await.expect("syncs");
-        assert_eq!(report.resynced, Some(Resync::HistoryLost));
+        assert_eq!(report.resynced, Some(ResyncReason::HistoryLost));
         assert!(report.failures.is_empty(), "{report:?}");
         story.b.sync(&story.server).await.expect("syncs");
         for device in [&story.a, &story.b] {
@@ -433,7 +433,7 @@ async fn lost_edit_of_a_record_that_another_device_gave_back_is_a_conflict() {
 async fn record_that_was_not_edited_after_the_backup_is_not_offered() {
     let story = overtaken(&[], &[titled("of B")]).await;
     let report = story.a.sync(&story.server).await.expect("syncs");
-    assert_eq!(report.resynced, Some(Resync::HistoryLost));
+    assert_eq!(report.resynced, Some(ResyncReason::HistoryLost));
     assert_eq!((report.offered, report.pushed), (0, 0), "{report:?}");
     assert_eq!(titles(&story.a), ["of B"]);
 }
