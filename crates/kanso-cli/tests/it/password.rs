@@ -42,7 +42,7 @@ fn password_errors_are_explained() {
     let phone = Device::at(server.address());
     phone.ok(&["register", EMAIL]);
     for (current, new, says) in [
-        ("not this one", NEW, "the current password is not right"),
+        ("not this one", NEW, "the current password is wrong"),
         (PASSWORD, "short", "at least 8 characters"),
     ] {
         let refused = change(&phone, current, new);

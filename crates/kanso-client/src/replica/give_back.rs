@@ -38,7 +38,7 @@ use crate::clock::Ids;
 pub(super) struct RecordPair {
     pub(super) ours: Record,
     pub(super) theirs: Option<Record>,
-    /// Where the histories of the two parted, if it is known.
+    /// Point at which the histories of the two part, if it is known.
     pub(super) parted: Option<PartedHistories>,
 }
 
