@@ -42,6 +42,17 @@ pub(super) struct RecordPair {
     pub(super) parted: Option<PartedHistories>,
 }
 
+impl RecordPair {
+    /// Returns the place of this pair in the order of giving back.
+    //
+    // Habits first: the server defers an entry whose habit it does not know. Within a kind, the
+    // order of the lost history.
+    fn order(&self) -> (bool, Seq) {
+        let is_entry = self.ours.entity() == Entity::Entry;
+        (is_entry, self.ours.stamp().seq)
+    }
+}
+
 /// The end of the part that the mirror's history shares with the server's present one.
 #[derive(Debug)]
 pub(super) struct PartedHistories {
@@ -74,12 +85,11 @@ pub(super) fn give_back(
     now: Timestamp,
     ids: &dyn Ids,
 ) -> Result<u64, ReplicaError> {
-    // Habits first: the server defers an entry whose habit it does not know. Within a kind, the
-    // order of the lost history.
-    pairs.sort_by_key(|pair| {
-        let is_entry = pair.ours.entity() == Entity::Entry;
-        (is_entry, pair.ours.stamp().seq)
-    });
+    pairs.sort_by_key(RecordPair::order);
+    let offer = |key, change, on_conflict| {
+        let operation = operation(ids.next_id(), now, key, change);
+        with(operation, on_conflict)
+    };
     let mut operations = Vec::new();
     // For each record, its predicted state on the server when the user's operations arrive.
     let mut expected = BTreeMap::new();
@@ -98,8 +108,7 @@ pub(super) fn give_back(
             // Not in `expected`: it is unknown whether the server will accept it.
             Decision::Contested(base, fields) => {
                 let change = Change::Update(base, fields);
-                let contested = operation(ids.next_id(), now, key, change);
-                operations.push(with(contested, OnConflictName::Reject));
+                operations.push(offer(key, change, OnConflictName::Reject));
                 if pair.parted.is_some() {
                     rebase_all(connection, key, base, ids)?;
                 }
@@ -109,13 +118,11 @@ pub(super) fn give_back(
             // with the offer, which is of this device.
             Decision::LostBesides(base, fields) => {
                 let change = Change::Update(base, fields);
-                let lost = operation(ids.next_id(), now, key, change);
-                operations.push(with(lost, OnConflictName::Merge));
+                operations.push(offer(key, change, OnConflictName::Merge));
                 rebase_all(connection, key, base, ids)?;
             }
             Decision::Lost(change) => {
-                let lost = operation(ids.next_id(), now, key, change);
-                let lost = with(lost, OnConflictName::Merge);
+                let lost = offer(key, change, OnConflictName::Merge);
                 let action = lost.request.clone().action();
                 let after = overlay(pair.theirs, [(action, now)], settings);
                 expected.insert(key, after);

@@ -3,6 +3,8 @@
 use std::fmt::Write as _;
 
 const MIGRATION: &str = include_str!("../../migrations/V1__accounts_records_and_sync.sql");
+/// Changes of the same tables by a later migration.
+const HISTORY_START: &str = include_str!("../../migrations/V3__history_start.sql");
 
 /// Number of partitions of each table.
 pub(crate) const PARTITIONS: u32 = 16;
@@ -34,5 +36,8 @@ pub(crate) fn schema() -> String {
             .unwrap();
         }
     }
-    format!("DROP TABLE {} CASCADE;\n{sql}", tables.join(", "))
+    format!(
+        "DROP TABLE {} CASCADE;\n{sql}{HISTORY_START}",
+        tables.join(", ")
+    )
 }
