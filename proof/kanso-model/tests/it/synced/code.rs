@@ -8,14 +8,14 @@ use kanso_application::ports::devices::{DeviceStore as _, Sighting};
 use kanso_application::ports::housekeeping::PurgeStore as _;
 use kanso_application::ports::storage::{AccountStore as _, RecordStore as _};
 use kanso_application::ports::work_signal::WorkSignal;
-use kanso_application::sync::{Caller, Sync};
+use kanso_application::sync::{Caller, Push, Sync};
 use kanso_domain::habits::HabitFields;
 use kanso_domain::sync::{
     Action, Base, ConflictPolicy, Cursor, CursorRefusal, Edit, Epoch, OnConflict, Operation,
-    OperationOutcome, RejectionCode,
+    OperationOutcome, RejectionCode, Seen,
 };
 use kanso_domain::text::Title;
-use kanso_domain::{Record, Seq};
+use kanso_domain::{Record, Seq, Version};
 use kanso_model::sync::{
     self as model, DEVICES, ModelAnswer, ModelChange, ModelOutcome, ModelRequest, Op, Refusal, Row,
 };
@@ -128,7 +128,15 @@ impl Code {
         };
         let operations: Vec<_> = request.ops.iter().map(sent).collect();
         let limit = u32::try_from(page).unwrap();
-        let exchange = self.sync.exchange(caller, limit, operations);
+        // The model has no copies of a replica: a device has seen each of its own edits.
+        let mut seen = Seen::default();
+        for record in 0..model::RECORDS {
+            let id = habit(record as u128 + 1).uuid();
+            let versions = (1..=i64::from(u8::MAX)).filter_map(Version::new);
+            versions.for_each(|version| seen.add(id, version));
+        }
+        let push = Push { operations, seen };
+        let exchange = self.sync.exchange(caller, limit, push);
         let synced = self.runtime.block_on(exchange).unwrap();
         let synced = synced.map_err(|refusal| match refusal {
             CursorRefusal::EpochChanged => Refusal::EpochChanged,
