@@ -61,13 +61,13 @@ impl Client {
         let batch = self
             .replica()?
             .next_batch(after, MAX_OPERATIONS, MAX_BATCH_BYTES)?;
-        let request = Request {
-            method: Method::Post,
-            path: "/api/v1/sync".into(),
-            bearer: None,
-            body: Some(push_body(&batch)?),
-        };
-        let response = match self.push(run, &batch, request).await {
+        let mut answered = self.push(run, &batch, &batch.seen_versions).await;
+        // A server of 0.1.0 refuses the whole push for the member that it does not know, and has
+        // applied nothing. Without the member it may see a conflict of this device with itself.
+        if answered.as_ref().is_err_and(refuses_seen_versions) {
+            answered = self.push(run, &batch, &BTreeMap::new()).await;
+        }
+        let response = match answered {
             Ok(response) => response,
             Err(CallError::Refused(problem)) => {
                 return must_resync(&problem).ok_or(CallError::Refused(problem));
@@ -120,8 +120,14 @@ impl Client {
         &self,
         run: &SyncRun<'_>,
         batch: &Batch,
-        request: Request,
+        seen_versions: &BTreeMap<Uuid, Vec<i64>>,
     ) -> Result<SyncResponse, CallError> {
+        let request = Request {
+            method: Method::Post,
+            path: "/api/v1/sync".into(),
+            bearer: None,
+            body: Some(push_body(batch, seen_versions)?),
+        };
         // The mark is stored before the request: after a crash the increments count as sent. It is
         // removed only if the request certainly had no effect. A timeout keeps it, because the
         // server may have applied the increments.
@@ -134,6 +140,15 @@ impl Client {
         }
         answered
     }
+}
+
+/// Returns true if the server refused the push because of `seen_versions`.
+fn refuses_seen_versions(error: &CallError) -> bool {
+    let CallError::Refused(problem) = error else {
+        return false;
+    };
+    let mut errors = problem.errors.iter();
+    problem.status == 422 && errors.any(|error| error.pointer.starts_with("/seen_versions"))
 }
 
 /// Adds the effects of an answer to the report.
@@ -170,7 +185,10 @@ fn must_resync(problem: &Problem) -> Option<RoundOutcome> {
 ///
 /// The operations are copied as raw JSON, so that a retry is the same text even if a newer version of
 /// this library would write it in another form.
-fn push_body(batch: &Batch) -> Result<Vec<u8>, CallError> {
+fn push_body(
+    batch: &Batch,
+    seen_versions: &BTreeMap<Uuid, Vec<i64>>,
+) -> Result<Vec<u8>, CallError> {
     let operations = batch
         .bodies()
         .map(serde_json::from_str)
@@ -182,7 +200,7 @@ fn push_body(batch: &Batch) -> Result<Vec<u8>, CallError> {
         device_id: batch.device_id,
         cursor: batch.cursor(),
         limit: MAX_PAGE,
-        seen_versions: &batch.seen_versions,
+        seen_versions,
         operations,
     })
 }

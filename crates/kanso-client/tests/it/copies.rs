@@ -4,7 +4,7 @@ use std::fs;
 
 use kanso_client::Client;
 
-use crate::support::{EMAIL, FakeServer, PASSWORD, parts, signed_in, titled, titles};
+use crate::support::{Device, EMAIL, FakeServer, PASSWORD, parts, signed_in, titled, titles};
 
 fn device_id(client: &Client) -> uuid::Uuid {
     client.status().expect("reads").device_id
@@ -69,8 +69,9 @@ async fn a_log_in_after_a_refused_session_draws_a_new_device_id() {
     assert_ne!(device_id(&device), id);
 }
 
-#[tokio::test]
-async fn a_device_that_pushes_before_it_has_read_names_its_own_versions() {
+/// Returns a server with short pages, and a device with 600 unsent edits of one habit, which take two
+/// requests.
+async fn two_requests_of_edits() -> (FakeServer, Device) {
     let server = FakeServer::new();
     let other = signed_in(1, &server).await;
     let habit = other.create_habit(titled("Read")).expect("creates");
@@ -88,6 +89,12 @@ async fn a_device_that_pushes_before_it_has_read_names_its_own_versions() {
         let edited = mine.update_habit(habit.id, titled(&format!("Read {number}")));
         edited.expect("edits");
     }
+    (server, mine)
+}
+
+#[tokio::test]
+async fn a_device_that_pushes_before_it_has_read_names_its_own_versions() {
+    let (server, mine) = two_requests_of_edits().await;
     let report = mine.sync(&server).await.expect("syncs");
     assert_eq!((report.pushed, report.failures.len()), (600, 0));
     assert!(titles(&mine).contains(&"Read 599".to_owned()));
@@ -99,4 +106,20 @@ async fn a_device_that_pushes_before_it_has_read_names_its_own_versions() {
         .map(|push| push.seen_versions.values().map(Vec::len).sum::<usize>())
         .collect();
     assert_eq!(named[named.len() - 2..], [0, 500]);
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_know_seen_versions_gets_the_push_without_them() {
+    let (server, mine) = two_requests_of_edits().await;
+    server.state().knows_seen_versions = false;
+    let report = mine.sync(&server).await.expect("syncs");
+    assert_eq!((report.pushed, report.waiting), (600, 0));
+    assert!(titles(&mine).contains(&"Read 599".to_owned()));
+    let state = server.state();
+    assert!(
+        state
+            .pushes
+            .iter()
+            .all(|push| push.seen_versions.is_empty())
+    );
 }

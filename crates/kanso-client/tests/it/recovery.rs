@@ -394,7 +394,11 @@ async fn waiting_edit_does_not_overwrite_an_edit_that_it_has_not_seen() {
         b.sync(&server).await.expect("syncs");
 
         let report = a.sync(&server).await.expect("syncs");
-        let clashes: Vec<_> = report.failures.iter().map(|it| it.clashing()).collect();
+        let clashes: Vec<_> = report
+            .failures
+            .iter()
+            .map(kanso_client::Failure::clashing)
+            .collect();
         assert!(clashes.iter().all(|it| *it == ["title"]), "{report:?}");
         let texts = format!("{:?}", report.failures);
         assert!(texts.contains("offline"), "{texts}");

@@ -40,6 +40,8 @@ pub(crate) struct State {
     epochs: u64,
     /// False for a server of 0.1.0, which does not report where its history began.
     pub(crate) reports_start: bool,
+    /// False for a server of 0.1.0, which refuses a push that has the member `seen_versions`.
+    pub(crate) knows_seen_versions: bool,
     /// True if the database was restored without a new epoch.
     pub(crate) is_forked: bool,
     /// Backup of the database.
@@ -82,6 +84,7 @@ impl State {
             lies: 0,
             epochs: 7,
             reports_start: true,
+            knows_seen_versions: true,
             is_forked: false,
             copy: None,
             habits: BTreeMap::new(),
@@ -136,6 +139,14 @@ impl State {
             Ok(request) => request,
             Err(error) => return problem(422, &error.to_string()),
         };
+        if !self.knows_seen_versions && !request.seen_versions.is_empty() {
+            let error = json!({"pointer": "/seen_versions", "detail": "unknown member"});
+            return reply(
+                422,
+                &json!({"type": "about:blank", "title": "invalid", "status": 422, "detail": "invalid",
+                        "code": "invalid", "error": "invalid", "errors": [error]}),
+            );
+        }
         if request.operations.len() > MAX_OPERATIONS {
             return problem(422, "too_many_operations");
         }
