@@ -42,8 +42,8 @@ pub struct PurgeCounts {
 impl PurgeCounts {
     /// Returns true if there may be more to remove.
     pub const fn has_more(self) -> bool {
-        // A full step was stopped by its limit, so there may be more. This needs no count of the
-        // rows.
+        // A full step may have left rows. To know it exactly, the storage would have to count
+        // them.
         self.receipts >= STEP || self.tombstones >= STEP
     }
 }
@@ -86,7 +86,7 @@ impl Housekeeping {
         }
     }
 
-    /// Removes one step of expired receipts and tombstones.
+    /// Removes expired receipts and tombstones, a limited number of each.
     pub async fn step(&self) -> Outcome<PurgeCounts> {
         let now = self.clock.now();
         let before = |days: u32| now.plus_seconds(-i64::from(days) * SECONDS_PER_DAY);

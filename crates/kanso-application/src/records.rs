@@ -87,8 +87,8 @@ impl RecordPorts {
         let outcome = submitted
             .ok()
             .and_then(|mut changeset| changeset.outcomes.pop());
-        // Without a cursor no write is refused, and one operation has one outcome, so there always
-        // is one.
+        // Without a cursor no write is refused, and one operation has one outcome, so the outcome
+        // is always there.
         outcome.ok_or(Fault::AccountGone)
     }
 }

@@ -12,8 +12,8 @@ use sha2::Sha256;
 
 use crate::strength::{MIN_SECRET_BYTES, is_guessable};
 
-// Labels separate the purposes of one key: each derived key is an HMAC of its own label, so that none of
-// them reveals another. The number is there to change a derivation later.
+// Labels separate the purposes of one key: each derived key is an HMAC of its own label, so that
+// none of them reveals another. A derivation that changes later gets a label with a new number.
 const KEY_ID_LABEL: &[u8] = b"kanso key id 1";
 const KEY_ID_BYTES: usize = 8;
 const REFRESH_LABEL: &[u8] = b"kanso refresh tokens 1";
@@ -114,7 +114,7 @@ impl SigningKey {
         self.public.as_ref()
     }
 
-    /// Derives the key of refresh tokens. It does not reveal this key.
+    /// Derives the key of refresh tokens, which does not reveal the signing key.
     pub(crate) fn refresh_key(&self) -> [u8; 32] {
         keyed_hash(self.encoding.as_bytes(), REFRESH_LABEL)
     }
@@ -143,8 +143,8 @@ pub(crate) fn keyed_hash(key: &[u8], message: &[u8]) -> [u8; 32] {
     mac.finalize().into_bytes().into()
 }
 
-/// Installs one crypto provider. Without it `jsonwebtoken` chooses by its features, which other crates of
-/// the build may change.
+/// Installs a crypto provider. Otherwise `jsonwebtoken` would choose one by its Cargo features, and
+/// another crate of the build may enable more of them.
 fn install_crypto_provider() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {

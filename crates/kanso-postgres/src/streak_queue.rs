@@ -275,8 +275,8 @@ pub(crate) async fn release(
     jobs: &[StreakJob],
     available_at: Timestamp,
 ) -> Result<(), DatabaseError> {
-    // Each claim increments `attempts`, so the number identifies the lease: a worker that was slow and
-    // lost its lease to another one does not end the other's.
+    // Each claim increments `attempts`, so the number identifies the lease: a slow worker whose
+    // lease has passed to another worker does not end the new lease.
     const RELEASE: &str = "UPDATE streak_dirty SET lease_until = NULL,
              available_at = CASE WHEN generation = $3 THEN $5 ELSE available_at END
          WHERE user_id = $1 AND habit_id = $2

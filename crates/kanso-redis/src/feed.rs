@@ -111,7 +111,8 @@ async fn listen(client: Client, local: Arc<dyn Feed>) {
     let mut pause = SHORTEST_PAUSE;
     loop {
         match forward(&client, &*local).await {
-            // The connection was established and then ended: Redis restarts or closed it.
+            // The subscription worked until Redis restarted or closed the connection, so the next
+            // attempt need not wait long.
             Ok(()) => pause = SHORTEST_PAUSE,
             Err(error) => {
                 tracing::debug!(%error, "cannot subscribe to the heads of other servers");

@@ -86,8 +86,8 @@ impl SharedStreamSlots for RedisStreamSlots {
             .take(slot, most)
             .await
             .unwrap_or_else(|Unavailable| {
-                // Open, not closed: the slots protect against broken clients, and each server still limits
-                // its own streams.
+                // Without Redis a stream is allowed: the slots protect against broken clients, and
+                // each server still limits its own streams.
                 measure::fell_back("streams");
                 true
             })

@@ -272,8 +272,8 @@ pub(crate) fn release(
     available_at: Timestamp,
 ) -> Result<(), DatabaseError> {
     for &job in jobs {
-        // Each claim increments `attempts`, so the number identifies the lease: a worker that lost its
-        // lease to another one does not end the other's.
+        // Each claim increments `attempts`, so the number identifies the lease: a slow worker whose
+        // lease has passed to another worker does not end the new lease.
         let released = prepare(
             connection,
             "UPDATE streak_dirty SET lease_until = NULL, available_at = ?5

@@ -126,7 +126,7 @@ pub struct SnapshotQuery {
 pub struct SnapshotPiece {
     /// Newest change at the time of the read.
     pub head: Head,
-    /// Records. There are fewer than the limit if the part ends with them.
+    /// Records. If they are fewer than the limit, the part ends with them.
     pub records: Vec<Record>,
 }
 
@@ -137,7 +137,7 @@ pub struct Comparison {
     pub head: Head,
     /// Buckets that differ, in ascending order.
     pub differing: Vec<u8>,
-    /// All live records of the first of these buckets.
+    /// The first few of these buckets, each with all its live records.
     pub stored: BTreeMap<u8, Vec<Record>>,
 }
 
@@ -160,8 +160,8 @@ pub trait RecordStore: Send + Sync {
         decide: Decide,
     ) -> Result<WriteOutcome, StorageError>;
 
-    /// Returns the changed records in the order of `seq`, in one snapshot bounded by its head.
-    /// Returns `None` if there is no such account.
+    /// Returns the changed records in the order of `seq`, or `None` if there is no such account.
+    /// They and the head are read in one snapshot, so no record is newer than the head.
     ///
     /// * A live entry of a deleted habit is left out. The tombstone of the habit covers it, and a
     ///   revived habit gives it a new `seq`.
@@ -175,7 +175,7 @@ pub trait RecordStore: Send + Sync {
     /// Returns the newest change, or `None` if there is no such account.
     async fn head(&self, user: UserId) -> Result<Option<Head>, StorageError>;
 
-    /// Returns the heads of the given users that have accounts, in no order.
+    /// Returns the heads of the given users that have accounts, in no particular order.
     ///
     /// It takes up to [`MAX_HEADS`] users and reads each by key, so the cost depends on the number
     /// of users in the call, not on the size of the storage.
@@ -285,8 +285,9 @@ pub trait AccountStore: Send + Sync {
 
     /// Changes settings and returns the account after the change.
     ///
-    /// If days or weeks are read differently afterwards, this is a change of the history, under the
-    /// lock on the user. Then the streaks of all live habits are queued in the same transaction.
+    /// Each setting changes how days or weeks are counted. So a new value is a change of the
+    /// history, under the lock on the user, and the streaks of all live habits are queued in the
+    /// same transaction. Equal values change nothing.
     async fn change_settings(
         &self,
         user: UserId,
@@ -329,11 +330,11 @@ pub trait AccountStore: Send + Sync {
         now: Timestamp,
     ) -> Result<bool, StorageError>;
 
-    /// Returns the sessions of a user, oldest first, then by id. Expired ones that were not removed
-    /// yet are among them.
+    /// Returns the sessions of a user, oldest first, then by id. They include expired sessions that
+    /// were not removed yet.
     async fn sessions(&self, user: UserId) -> Result<Vec<Session>, StorageError>;
 
-    /// Removes a session. It succeeds if there is none.
+    /// Removes a session. Succeeds also if there is none.
     async fn end_session(&self, user: UserId, session: SessionId) -> Result<(), StorageError>;
 }
 
@@ -342,7 +343,7 @@ pub trait AccountStore: Send + Sync {
 pub struct StreakClaim {
     /// User of the habits.
     pub user: UserId,
-    /// One or more jobs, each of another habit.
+    /// One or more jobs, each for a different habit.
     pub jobs: Vec<StreakJob>,
 }
 
@@ -392,8 +393,9 @@ pub trait StreakQueue: Send + Sync {
     /// Claims up to `limit` free jobs at `now`, oldest first, for [`LEASE_SECONDS`]. Returns one
     /// claim per user.
     ///
-    /// A job without an attempt since its change is always free, because the history of the user
-    /// may be ahead of the clock. Jobs with [`MAX_ATTEMPTS`] claims are left out.
+    /// A job without a claim since its last change is due at once. Its time is not compared with
+    /// `now`, because the history of a user may be ahead of the clock. Jobs with [`MAX_ATTEMPTS`]
+    /// claims are left out.
     async fn claim_streaks(
         &self,
         now: Timestamp,
@@ -427,15 +429,16 @@ pub trait StreakQueue: Send + Sync {
     /// Returns the distinct pairs of zone and day start of all users.
     async fn day_borders(&self) -> Result<Vec<DayBorder>, StorageError>;
 
-    /// Queues the streaks that a new day may change, for users of `border` for whom `today` has not
-    /// begun yet, and marks it as begun.
+    /// Begins `today` for the users with this `border` for whom it has not begun yet, and queues
+    /// the streaks that a new day may change.
     ///
-    /// These are current streaks above 0, limits, which a day keeps by passing, and entries that
-    /// were recorded ahead. A waiting or claimed job gets a new generation, so that no streak of
-    /// the day before is stored.
+    /// A new day may change a current streak above 0. It may change the streak of a habit that is
+    /// or was a limit, because a day without an entry keeps a limit. And it may change the streak
+    /// of a habit with entries after the day of that streak. A waiting or claimed job gets a new
+    /// generation, so that no streak of the day before is stored.
     ///
-    /// The call ends after the user with whom `limit` users and streaks are reached, so that no
-    /// write waits long. Returns true if users may be left.
+    /// The call ends after the user with whom the number of users and queued streaks reaches
+    /// `limit`, so that no write waits long. Returns true if more users may be left.
     async fn begin_day(
         &self,
         border: &DayBorder,
@@ -450,8 +453,8 @@ pub trait StreakQueue: Send + Sync {
 pub struct Backlog {
     /// Number of waiting and claimed jobs.
     pub waiting: u64,
-    /// Time at which the oldest of them became due: its last change, or the time of its next
-    /// attempt, which may be in the future.
+    /// Earliest time at which one of them is due: the time of its last change, or of its next
+    /// attempt. It may be in the future.
     pub due_since: Option<Timestamp>,
     /// Number of parked jobs.
     pub parked: u64,
@@ -476,8 +479,8 @@ pub trait Storage: RecordStore + AccountStore + StreakQueue + DeviceStore + Purg
     /// [`StorageError::Unavailable`]. Closing twice is a no-op.
     async fn close(&self) -> Result<(), StorageError>;
 
-    /// Waits until the storage is broken so that only a restart of the process helps. A storage
-    /// that recovers by itself, or that was closed, never is.
+    /// Waits until the storage is broken so badly that only a restart of the process helps. It
+    /// never returns for a storage that recovers by itself or that was closed.
     async fn broken(&self) {
         std::future::pending::<()>().await;
     }

@@ -7,11 +7,12 @@ use kanso_domain::accounts::Email;
 pub const FAILURES_BEFORE_WAIT: u32 = 5;
 /// Longest wait in seconds, and the time for which a failure counts.
 pub const LONGEST_WAIT_SECONDS: u32 = 15 * 60;
-/// Simultaneous attempts for one account before the first wait. It allows for the devices of a
-/// household that log in after a new password. After the first wait it is one.
+/// Most simultaneous attempts for one account before the first wait. All devices of a household may
+/// log in at once after a new password. From the first wait on, attempts run one at a time.
 ///
-/// An attacker gains almost nothing: 4 failures and 8 simultaneous attempts are 12, after which the
-/// wait is 128 s. That allows 15 guesses in the first 15 minutes, instead of 14 one after another.
+/// An attacker gains almost nothing. After 4 failures, 8 simultaneous attempts make 12, and the
+/// next wait is 128 s. So 15 guesses are possible in the first 15 minutes. With successive attempts
+/// 14 are possible.
 pub const AT_ONCE: u32 = 8;
 /// Seconds after which an unsettled attempt no longer counts, because its server stopped. It is
 /// longer than a request may take.
@@ -23,7 +24,7 @@ pub const LEASE_SECONDS: u32 = 60;
 pub enum Admission {
     /// The attempt is allowed. It counts as running until it is settled.
     Admitted,
-    /// The attempt is allowed after the wait.
+    /// The attempt is refused. A new one may be admitted after the wait.
     Wait {
         /// Seconds to wait, at least 1.
         seconds: u32,
@@ -47,9 +48,9 @@ pub enum LoginOutcome {
 /// A success, or 15 minutes without a failure, clears the count. An account is never locked for
 /// good.
 ///
-/// A password check takes time, so an attempt counts from its admission, which is one step with the
-/// question. Simultaneous attempts are not admitted sooner than successive ones, apart from
-/// [`AT_ONCE`].
+/// A password check takes time, so an attempt counts before its outcome is known:
+/// [`LoginThrottle::admit`] decides and counts in one step. So simultaneous attempts above
+/// [`AT_ONCE`] are not admitted sooner than successive ones.
 #[async_trait]
 pub trait LoginThrottle: Send + Sync {
     /// Requests an attempt for `email`. An admitted attempt must be settled.

@@ -71,7 +71,7 @@ fn new(
     Ok(EntryMembers {
         habit_id: Patch::Value(habit.id.to_string()),
         completion_date: Patch::Value(completion),
-        // The zone in which the user was counts, not the one of a later read.
+        // The entry keeps the user's present zone: its day must not depend on the zone of a reader.
         timezone: Patch::Value(context.zone()?.to_string()),
         local_date: Patch::optional(local_date),
         ..members(done, is_ticked)

@@ -68,7 +68,8 @@ impl ImportRow {
 pub struct ImportReport {
     /// Habits and days in the order of the export. Unreadable rows come first.
     pub rows: Vec<ImportRow>,
-    /// Number of days that Loop filled in by itself. They follow from the others and are left out.
+    /// Number of days that Loop filled in by itself. They follow from the days that the user
+    /// marked, and are left out.
     pub automatic: u64,
     /// Number of days without a value in Loop.
     pub unknown: u64,

@@ -96,7 +96,7 @@ struct Comparison {
     digest: Digest,
     /// Number of buckets that differ.
     differing: usize,
-    /// Records of the first of these buckets.
+    /// Records of the first few of these buckets.
     remote: RemoteBuckets,
 }
 

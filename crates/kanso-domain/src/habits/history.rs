@@ -81,8 +81,8 @@ impl ScheduleHistory {
 
     /// Returns the history of stored versions, or `None` if there is none or they are out of order.
     pub fn restored(versions: Vec<ScheduleVersion>) -> Option<Self> {
-        // Out of order, `on` would search in vain. The data come from a storage, so this is checked
-        // and not assumed.
+        // `on` needs this order for its binary search. The data come from a storage, so the order
+        // is checked and not assumed.
         let is_ordered = versions
             .windows(2)
             .all(|pair| pair[0].effective_from < pair[1].effective_from);
@@ -173,8 +173,8 @@ pub(super) fn archived(
     let open = spans.pop_if(|span| span.until.is_none());
     match (open, archived_on) {
         (_, Some(from)) => {
-            // Clients may archive from a past day. Spans after it are covered by the new span, and
-            // one that ends after it is cut.
+            // Clients may archive from a past day, so the new span may begin before or inside older
+            // ones. Spans must not overlap.
             spans.retain(|span| span.from < from);
             if let Some(last) = spans.last_mut() {
                 last.until = last.until.map(|until| until.min(from));

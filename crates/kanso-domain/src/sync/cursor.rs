@@ -233,7 +233,7 @@ impl Cursor {
         let mut bytes = Vec::with_capacity(Self::LENGTH_IN_FIRST_PULL);
         bytes.extend(self.epoch.get().to_be_bytes());
         bytes.extend(self.seq.get().to_be_bytes());
-        // No user makes 2^55 changes.
+        // Seven bytes are enough: no user makes 2^56 changes.
         bytes.extend(self.first_pull.iter().flat_map(|began| {
             let [_, low @ ..] = began.get().to_be_bytes();
             low

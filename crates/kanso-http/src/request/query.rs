@@ -32,7 +32,8 @@ impl<S: Sync, T: DeserializeOwned> FromRequestParts<S> for StrictQuery<T> {
         match kanso_protocol::read_value(Value::Object(members)) {
             Ok(parameters) => Ok(Self(parameters)),
             Err(error) => {
-                // The server owns no parameters, so the reason for a member does not fit.
+                // The reason for a member also says "owned by the server", and the server owns no
+                // parameters.
                 let reason = match error.reason {
                     reason if reason == UNKNOWN_MEMBER => "is unknown here".to_owned(),
                     reason => reason,

@@ -73,8 +73,8 @@ pub async fn a_journal_can_be_of_some_habits(storage: &dyn Storage) {
 
 const DELETED: HabitId = habit(4);
 
-/// Registers a user with entries of every kind in no order, some of them deleted, an archived
-/// habit, a deleted one and one without entries; and another user with the same ids.
+/// Registers a user with entries of every kind in no particular order, some of them deleted, an
+/// archived habit, a deleted one and one without entries; and another user with the same ids.
 async fn populated(storage: &dyn Storage) -> TestUser<'_> {
     let person = TestUser::register(storage, 1).await;
     let other = TestUser::register(storage, 2).await;

@@ -18,7 +18,7 @@ pub(super) fn members(options: HabitOptions) -> HabitMembers {
         (false, true) => Patch::Value(TargetDirection::AtLeast),
         (false, false) => Patch::Absent,
     };
-    // clap allows one of the four options only. Each also names its frequency type, so that an edit
+    // clap allows only one of these four options. The frequency type goes with it, so that an edit
     // replaces the whole schedule.
     let frequency = if options.daily {
         Patch::Value(FrequencyType::Daily)

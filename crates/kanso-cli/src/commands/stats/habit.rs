@@ -14,14 +14,14 @@ use crate::exit::Exit;
 use crate::output::{heading, line, say, strong, table};
 use crate::words;
 
-/// Number of weeks, months and years that are listed, newest first.
+/// Most weeks, months and years that the table lists, each.
 const PERIODS: usize = 6;
 const BAR_WIDTH: u16 = 20;
 
 pub(super) fn run(context: &Context, habit: &Habit, stats: &Stats) -> anyhow::Result<Exit> {
     let journal = context.journal(Some(habit.id))?;
     let progress = journal.progress(habit);
-    // Weeks begin on the day of the account's settings, as on the server.
+    // Weeks begin on the day that the account's settings name, as on the server.
     let week_start = journal.settings.week_start;
     let value = json!(HabitStatsResponse::new(
         &progress,
@@ -98,7 +98,7 @@ fn streak(progress: &HabitProgress<'_>) -> String {
         return format!("none, {longest}");
     };
     let now = format!("{} since {since}, {longest}", words::streak(current, unit));
-    // Doing nothing keeps a limit, so its streak is not at risk.
+    // A day without an entry keeps a limit, so its streak is not at risk.
     let is_limit = progress.habit.details.target().direction() == TargetDirection::AtMost;
     match at_risk_until {
         Some(day) if !is_limit && day == progress.today() => {
