@@ -13,6 +13,9 @@ impl Seq {
     /// The position before the first change.
     pub const ZERO: Self = Self(0);
 
+    /// The position that no history reaches.
+    pub const MAX: Self = Self(i64::MAX);
+
     /// Returns the position `number`, or `None` if it is negative.
     pub const fn new(number: i64) -> Option<Self> {
         if number < 0 { None } else { Some(Self(number)) }

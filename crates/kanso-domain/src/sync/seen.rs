@@ -40,6 +40,11 @@ impl Seen {
         }
     }
 
+    /// Returns the knowledge of a sender whose own edits all count as seen.
+    pub const fn everything() -> Self {
+        Self::up_to(Seq::MAX)
+    }
+
     /// Returns this knowledge, of a sender that has read the history up to `seq`.
     #[must_use]
     pub fn and_up_to(self, seq: Seq) -> Self {

@@ -11,6 +11,9 @@ use crate::{MAX_SEEN_VERSIONS, parse_uuid};
 impl SyncRequest {
     /// Reads `seen_versions`.
     ///
+    /// A request with neither a cursor nor `seen_versions` says nothing about what its device has
+    /// read. Then all edits of the device count as seen, as for clients of release 0.1.0.
+    ///
     /// # Errors
     /// `seen_versions` has more than [`MAX_SEEN_VERSIONS`] numbers, a key that is not the id of a
     /// pushed record, or a number that is not a version.
@@ -22,6 +25,9 @@ impl SyncRequest {
             return Err(invalid(reason));
         }
         let pushed: BTreeSet<_> = self.operations.iter().map(|it| it.id).collect();
+        if self.cursor.is_none() && self.seen_versions.is_empty() {
+            return Ok(Seen::everything());
+        }
         let mut seen = Seen::default();
         for (id, versions) in &self.seen_versions {
             let id = parse_uuid(id).map_err(|error| invalid(error.to_string()))?;

@@ -161,7 +161,9 @@ impl State {
             },
         };
         let seen = match request.seen() {
-            Ok(seen) => seen.and_up_to(since.unwrap_or_default()),
+            // Release 0.1.0 takes all edits of the device for seen.
+            Ok(_) if !self.knows_seen_versions => Seen::everything(),
+            Ok(seen) => since.map_or(seen.clone(), |since| seen.and_up_to(since)),
             Err(error) => return problem(422, &error.to_string()),
         };
         self.pushes.push(request.clone());
