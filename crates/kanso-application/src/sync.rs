@@ -73,7 +73,7 @@ impl From<Vec<Operation>> for Push {
     fn from(operations: Vec<Operation>) -> Self {
         Self {
             operations,
-            seen: Seen::default(),
+            seen: Seen::everything(),
         }
     }
 }

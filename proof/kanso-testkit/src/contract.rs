@@ -88,6 +88,7 @@ macro_rules! storage_contract {
                 a_receipt_of_every_outcome_comes_back
                 a_receipt_is_its_users_alone
                 a_resent_outbox_has_no_second_effect
+                a_receipt_of_release_0_1_0_answers_its_retry
                 a_reused_op_id_is_refused;
             delta:
                 an_unknown_user_has_no_delta

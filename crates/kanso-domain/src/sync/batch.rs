@@ -22,8 +22,8 @@ use OperationOutcome::{Applied, Deferred, Duplicate, Gone, Merged, Noop, Purged,
 
 /// Carries out `operations` in order on the state `loaded` at the time `now`.
 ///
-/// The sender has seen nothing but the base versions of its operations; [`decide_push`] takes the
-/// rest. Each operation sees the results of the operations before it. A failed operation does not stop
+/// The earlier edits of the sender count as seen; [`decide_push`] takes the edits that it has seen.
+/// Each operation sees the results of the operations before it. A failed operation does not stop
 /// the others, except those of its group. The function is pure: a storage can call it again after a
 /// serialization failure and gets the same changeset.
 ///
@@ -56,7 +56,7 @@ use OperationOutcome::{Applied, Deferred, Duplicate, Gone, Merged, Noop, Purged,
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn decide(loaded: Loaded, operations: &[Operation], now: Timestamp) -> Changeset {
-    decide_push(loaded, operations, Seen::default(), now)
+    decide_push(loaded, operations, Seen::everything(), now)
 }
 
 /// Carries out the operations of a push like [`decide`], for a sender that has seen `seen`.

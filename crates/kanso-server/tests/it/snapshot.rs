@@ -83,7 +83,8 @@ async fn snapshot_equals_a_first_pull() {
 
     let (begin, end) = (&lines[0], &lines[lines.len() - 1]);
     let said = json!({
-        "type": "begin", "head": 1_203, "digest": page["digest"], "cursor": page["cursor"]
+        "type": "begin", "head": 1_203, "history_start": 0, "digest": page["digest"],
+        "cursor": page["cursor"]
     });
     assert_eq!(*begin, said);
     let said = json!({

@@ -195,9 +195,10 @@ fn migrate(kept: &Database, arguments: &[&str]) -> (String, Option<i32>) {
     )
 }
 
-/// Undoes the second step of the schema, as release 0.1.0 knows only the first.
-const AS_0_1_0_LEFT_IT: &str =
-    "DROP TABLE mixed_phase; DELETE FROM refinery_schema_history WHERE version = 2";
+/// Undoes every step of the schema but the first, the only one of release 0.1.0.
+const AS_0_1_0_LEFT_IT: &str = "DROP TABLE mixed_phase;
+    ALTER TABLE users DROP COLUMN history_epoch, DROP COLUMN history_start;
+    DELETE FROM refinery_schema_history WHERE version > 1";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_database_that_0_1_0_has_used_is_in_the_mixed_phase_after_the_migration() {
