@@ -178,6 +178,12 @@ fn decide_parted(pair: &RecordPair, parted: &PartedHistories) -> Result<Decision
     if differing.is_empty() {
         return Ok(Decision::Same);
     }
+    if mine.seq <= parted.at {
+        // Both histories have our state, so no change of ours was lost. The server's record may be
+        // newer in the shared part too: a change that this device had not read yet. Operations that
+        // wait on the record are the reason why it is compared at all.
+        return Ok(Decision::KeepTheirs);
+    }
     if stored.created_at != mine.created_at {
         // Another device has given the record back, in the state that it had read. It may lack
         // edits that this device had read, or have later ones. A version that the server has not

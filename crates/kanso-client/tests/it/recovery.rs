@@ -455,3 +455,35 @@ async fn server_that_does_not_report_its_start_gets_newer_versions_back() {
         must_agree(device, &server);
     }
 }
+
+/// The restored copy has a change that the device had not read. Only the edit that waits makes the
+/// client compare the record at all.
+#[tokio::test]
+async fn a_change_that_the_device_had_not_read_is_not_undone() {
+    let server = FakeServer::new();
+    let (a, b) = (signed_in(1, &server).await, signed_in(2, &server).await);
+    let habit = a.create_habit(titled("Read")).expect("creates").id;
+    for device in [&a, &b] {
+        device.sync(&server).await.expect("syncs");
+    }
+    a.update_habit(habit, titled("Read more")).expect("updates");
+    a.sync(&server).await.expect("syncs");
+    b.update_habit(habit, colored("#aaaaaa")).expect("updates");
+    let copy = server.state().backup();
+    server.state().restore(copy);
+    server.change_epoch();
+
+    let report = b.sync(&server).await.expect("syncs");
+    assert_eq!(
+        (report.offered, report.failures.len()),
+        (0, 0),
+        "{report:?}"
+    );
+    a.sync(&server).await.expect("syncs");
+    for device in [&a, &b] {
+        let shown = device.habit(habit).expect("reads").expect("is there");
+        let details = &shown.record.details;
+        assert_eq!(details.title.as_str(), "Read more");
+        assert_eq!(details.color.as_str(), "#aaaaaa");
+    }
+}
