@@ -57,7 +57,7 @@ impl Quantity {
 
     /// Returns the decimal amount for which a binary floating-point number was written.
     ///
-    /// That is the shortest decimal that reads back as the same number. JSON writers print it.
+    /// The result is the shortest decimal that reads back as the same number, which JSON writers print.
     ///
     /// # Errors
     /// [`QuantityError`] if the amount is negative, too large, not finite, or has more than three

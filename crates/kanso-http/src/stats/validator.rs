@@ -13,8 +13,8 @@ use crate::request::has_tag;
 
 /// The entity tag of an answer: everything that the answer depends on.
 ///
-/// That is the head, the date of today, the settings, the question, and the version of the program and
-/// of its time-zone database. So a 304 costs no computation.
+/// It covers the head, the date of today, the settings, the question, and the versions of the program
+/// and of its time-zone database. So a 304 costs no computation.
 ///
 /// The head is read before the records. A tag may therefore be older than its answer, and never newer:
 /// a cached answer may be computed once too often, but it cannot be stale.

@@ -1,6 +1,6 @@
 //! The texts that release 0.1.0 hashed, byte for byte.
 //!
-//! That release hashed what `Debug` printed of its types. A server that shares a database with it
+//! Release 0.1.0 hashed the `Debug` output of its types. A server that shares a database with it
 //! must store the same hashes, or the older server takes a retry of such an operation for another
 //! operation and refuses it. The names here are therefore those of the types in 0.1.0, as text, and
 //! stay as they are whatever is renamed. The expected hashes of `tests/golden` were computed by
