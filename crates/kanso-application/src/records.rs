@@ -33,7 +33,7 @@ pub struct RecordPorts {
 impl RecordPorts {
     /// Carries out `operations` for `user`. A cursor of another history refuses all of them.
     ///
-    /// `seen` is what the sender has seen apart from the changes up to `cursor`.
+    /// `seen` holds the edits of its own that the sender knows.
     pub(crate) async fn submit(
         &self,
         user: UserId,
@@ -42,10 +42,6 @@ impl RecordPorts {
         seen: Seen,
     ) -> Outcome<Result<Changeset, CursorRefusal>> {
         let (load_set, now) = (LoadSet::of(&operations), self.clock.now());
-        let seen = match cursor {
-            Some(cursor) => seen.and_up_to(cursor.seq),
-            None => seen,
-        };
         let decide = Arc::new(move |loaded: Loaded| {
             // Checked in the decision, under the lock on the user. After an earlier check a purge
             // could still raise the floor.

@@ -65,7 +65,7 @@ pub struct Caller {
 pub struct Push {
     /// Operations of the outbox, in their order.
     pub operations: Vec<Operation>,
-    /// Edits that the device has seen although they lie after its cursor.
+    /// Edits of its own that the device has seen.
     pub seen: Seen,
 }
 

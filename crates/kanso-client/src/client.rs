@@ -125,6 +125,18 @@ impl Client {
         Ok(Self::of(replica, clock, ids))
     }
 
+    /// Creates a client with a copy of this replica in memory, as the backup of a phone is copied to
+    /// another phone. It keeps the device id and the session, because a replica in memory has no file
+    /// by which it could notice that it is a copy. For tests of what a server does with copies.
+    ///
+    /// # Errors
+    /// [`ReplicaError::Storage`] if SQLite fails.
+    #[doc(hidden)]
+    pub fn copied(&self, clock: Arc<dyn Clock>, ids: Arc<dyn Ids>) -> Result<Self, ReplicaError> {
+        let replica = self.replica()?.copied()?;
+        Ok(Self::of(replica, clock, ids))
+    }
+
     fn of(replica: Replica, clock: Arc<dyn Clock>, ids: Arc<dyn Ids>) -> Self {
         Self {
             replica: Mutex::new(replica),

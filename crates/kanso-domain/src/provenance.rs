@@ -119,16 +119,23 @@ impl<const N: usize> Provenance<N> {
     ///
     /// An increment applies to every value, so the device need not have seen the value before it.
     /// If another device wrote that value, the field must not become this device's own: a later
-    /// edit that this device bases on an older version still clashes. The device of such a field
-    /// becomes unknown.
+    /// edit that this device bases on an older version still clashes. The same holds for a value that
+    /// a copy of this device wrote: `has_seen` is true for the versions whose edit `device` knows if it
+    /// made the edit. The device of such a field becomes unknown.
     #[must_use]
-    pub fn added_to(self, fields: FieldSet, version: Version, device: Option<DeviceId>) -> Self {
+    pub fn added_to(
+        self,
+        fields: FieldSet,
+        version: Version,
+        device: Option<DeviceId>,
+        has_seen: impl Fn(Version) -> bool,
+    ) -> Self {
         let edit = |field| {
             let before = self.edit(field);
             if fields.contains(field) {
                 // The field keeps its device only if the incrementing device also made the edit
-                // before.
-                let device = device.filter(|_| before.device == device);
+                // before, and knows it.
+                let device = device.filter(|_| before.device == device && has_seen(before.version));
                 FieldEdit { version, device }
             } else {
                 before
@@ -196,15 +203,22 @@ mod tests {
     fn an_increment_does_not_take_over_a_field() {
         let value = FieldSet::EMPTY.with(0);
         let (phone, tablet) = (Some(device(1)), Some(device(2)));
-        let mine = Provenance::<1>::at(version(1), phone).added_to(value, version(2), phone);
+        let seen = |_| true;
+        let mine = Provenance::<1>::at(version(1), phone).added_to(value, version(2), phone, seen);
         assert!(
             mine.edited_by_others(version(1), phone, |_| true)
                 .is_empty()
         );
-        let theirs = Provenance::<1>::at(version(1), tablet).added_to(value, version(2), phone);
-        assert_eq!(theirs.device(), phone);
-        assert_eq!(theirs.edited_by_others(version(1), phone, |_| true), value);
-        assert_eq!(theirs.edited_by_others(version(1), tablet, |_| true), value);
+        let theirs = Provenance::<1>::at(version(1), tablet);
+        let copy = Provenance::<1>::at(version(1), phone);
+        for unknown in [
+            theirs.added_to(value, version(2), phone, seen),
+            copy.added_to(value, version(2), phone, |_| false),
+        ] {
+            assert_eq!(unknown.device(), phone);
+            assert_eq!(unknown.edited_by_others(version(1), phone, seen), value);
+            assert_eq!(unknown.edited_by_others(version(1), tablet, seen), value);
+        }
     }
 
     #[test]

@@ -89,13 +89,14 @@ pub struct SyncRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(required = false, minimum = 0)]
     pub min_seq: Option<i64>,
-    /// Versions of the pushed records that operations of this device made and that no page has
-    /// delivered to it yet, by record id: at most 500 versions in all. The versions are those of the
-    /// results `applied`, `merged` and `duplicate`. Without them, a device that pushes again before
-    /// it has read everything can conflict with its own edit.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    /// Versions of the pushed records that operations of this device made while other operations on
+    /// the same record waited, by record id: at most 500 versions in all. The versions are those of
+    /// the results `applied`, `merged` and `duplicate`. An empty object says that there are none.
+    /// Without this member the server goes by the cursor, which cannot tell two copies of a replica
+    /// apart in every case.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(required = false, example = json!({"0198c2f4-8b7e-7c3a-9d2e-4f5a6b7c8d9e": [2, 3]}))]
-    pub seen_versions: BTreeMap<String, Vec<i64>>,
+    pub seen_versions: Option<BTreeMap<String, Vec<i64>>>,
     /// Operations of the outbox, at most 500. They are carried out in this order.
     #[serde(default)]
     #[schema(max_items = 500)]

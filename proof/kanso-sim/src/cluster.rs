@@ -78,7 +78,6 @@ impl Cluster {
         time: &Time,
         recorder: &Arc<Recorder>,
     ) -> anyhow::Result<Self> {
-        let plan = bug.map_or(plan, |bug| bug.plan(plan));
         Ok(Self {
             plan,
             bug,

@@ -73,6 +73,8 @@ pub struct FinalState {
     pub restores: u32,
     /// Longest delay of a message, in milliseconds.
     pub longest_delay: u64,
+    /// Number of days for which tombstones are kept.
+    pub tombstone_days: u32,
     /// True if several servers share the storage.
     pub has_others: bool,
     /// True if a call of the storage may wait or fail.
@@ -127,12 +129,12 @@ impl FinalUser {
 impl FinalDevice {
     /// Reads the replica of a device.
     pub fn read(device: &SimDevice) -> anyhow::Result<Self> {
-        let records = device.client.server_records()?;
+        let records = device.client().server_records()?;
         let live = records.iter().filter(|record| !record.stamp().is_deleted());
         Ok(Self {
             actor: Some(device.actor),
             trouble: (!device.is_quiet()).then(|| format!("{:?}", device.state())),
-            waiting: device.client.status()?.waiting,
+            waiting: device.client().status()?.waiting,
             sum: sum(&records),
             records: shown(&live.map(named).collect()),
         })

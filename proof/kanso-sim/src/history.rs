@@ -79,6 +79,19 @@ pub enum EventKind {
     StreamEnded(usize, usize, StreamEnd),
     /// A server, from 1, was asked to stop.
     DrainStarted(u32),
+    /// A device continues with a backup of a replica.
+    Copied(CopiedReplica),
+}
+
+/// A replica that took the place of a device's replica.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CopiedReplica {
+    /// The device that continues with it.
+    pub actor: Actor,
+    /// The device of which it is a backup.
+    pub source: Actor,
+    /// Number of events when the backup was made.
+    pub saved_at: usize,
 }
 
 /// Reasons for the end of a streamed answer.
@@ -265,6 +278,11 @@ impl Recorder {
         self.push(&mut self.lock(), EventKind::DrainStarted(server));
     }
 
+    /// Records that a device continues with a backup of a replica.
+    pub fn copied(&self, copy: CopiedReplica) {
+        self.push(&mut self.lock(), EventKind::Copied(copy));
+    }
+
     /// Records the arrival of an answer.
     pub fn delivered(&self, exchange: usize, serving: usize) {
         let mut history = self.lock();
@@ -327,6 +345,7 @@ impl Event {
                 format!("Ended({exchange}, {serving}, {end})")
             }
             EventKind::DrainStarted(server) => format!("Stops({server})"),
+            EventKind::Copied(copy) => format!("{copy:?}"),
         };
         let Self { at, clock, .. } = self;
         format!("Event {{ at: {at}, clock: {clock}, what: {kind} }}\n")

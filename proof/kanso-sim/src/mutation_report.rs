@@ -57,8 +57,7 @@ pub fn search(bug: Bug, searches: u64) -> anyhow::Result<MutationResult> {
     for nth in 0..searches {
         let mut took = MAX_SEEDS + 1;
         for number in 1..=MAX_SEEDS {
-            // The plan may be adapted to the bug; the cluster does that, so that replays do the
-            // same.
+            // The plan may be adapted to the bug; `run_plan` does that, so that replays do the same.
             let outcome = run_plan(WorldPlan::of(nth * STRIDE + number), Some(bug))?;
             // Several checks may fail in one run. The lowest number is the most specific promise,
             // so it names the result.

@@ -94,7 +94,11 @@ impl Network {
         // server, so consecutive requests see different caches and clocks.
         let (number, up) = self.cluster.pick();
         let up = up?;
-        let serving = up.server.serve(message(request)?);
+        let mut request = request.clone();
+        if let Some(bug) = self.bug {
+            bug.mutate_request(&mut request);
+        }
+        let serving = up.server.serve(message(&request)?);
         let answer = tokio::select! {
             biased;
             () = up.ended.cancelled() => None,

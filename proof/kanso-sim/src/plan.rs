@@ -80,6 +80,12 @@ pub struct WorldPlan {
     /// Number of outages of the database.
     #[serde(default)]
     pub outages: u32,
+    /// Backups of replicas, made or put on a device, for each ten actions.
+    #[serde(default)]
+    pub copies: u32,
+    /// Actions that take the oldest habit instead of any, in percent: then devices meet more often.
+    #[serde(default)]
+    pub focus: u32,
 }
 
 impl WorldPlan {
@@ -110,8 +116,8 @@ impl WorldPlan {
             longest_delay: chance.between(1, 3_000),
             partitions: small(sometimes(50, 4)),
             crashes: small(sometimes(60, 5)),
-            // Few worlds restore a backup, because a restore switches most of the checks off.
-            restores: small(sometimes(12, 3)),
+            // Few worlds restore a backup, because a restore switches some of the checks off.
+            restores: small(sometimes(20, 3)),
             leaps: small(sometimes(60, 5)),
             skew_seconds: i64::try_from(longest_skew).unwrap_or_default(),
             tombstone_days: small(chance.between(2, 60)),
@@ -128,6 +134,8 @@ impl WorldPlan {
             failures: small(sometimes(60, 30)),
             uncertain: small(sometimes(60, 20)),
             outages: small(sometimes(40, 4)),
+            copies: small(sometimes(25, 4)),
+            focus: small(sometimes(40, 90)),
         }
     }
 
@@ -156,6 +164,7 @@ impl WorldPlan {
         cut!(servers, 1);
         cut!(events, 0);
         cut!(restores, 0);
+        cut!(copies, 0);
         cut!(crashes, 0);
         cut!(drains, 0);
         cut!(leaps, 0);

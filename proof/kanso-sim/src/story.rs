@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use kanso_protocol::sync::{Change, EntityName, OperationRequest, OperationResult, SyncResponse};
 use uuid::Uuid;
 
-use crate::history::{Event, EventKind, Exchange, History, Serving, StreamEnd};
+use crate::history::{CopiedReplica, Event, EventKind, Exchange, History, Serving, StreamEnd};
 
 /// Formats the events of one user, or of all; one line an event.
 pub fn render(history: &History, person: Option<u32>) -> String {
@@ -67,6 +67,11 @@ fn line(history: &History, event: &Event) -> Option<(Option<u32>, String)> {
         }
         EventKind::DrainStarted(server) => {
             (None, format!("── server {server} is asked to stop ──"))
+        }
+        EventKind::Copied(copy) => {
+            let CopiedReplica { actor, source, .. } = copy;
+            let text = format!("{actor} continues with a backup of {source}");
+            (Some(actor.person), text)
         }
         EventKind::Lost(number) => {
             let actor = exchange(*number)?.actor;

@@ -6,7 +6,9 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-use crate::actors::{Browser, Follower, ServerFaults, SimDevice, SnapshotReader, WireClient};
+use crate::actors::{
+    Browser, Follower, ReplicaBackups, ServerFaults, SimDevice, SnapshotReader, WireClient,
+};
 use crate::checks;
 use crate::cluster::Cluster;
 use crate::final_state::{FinalDevice, FinalState, FinalUser, backlog, heads, streaks_are_fresh};
@@ -41,6 +43,8 @@ pub struct WorldOutcome {
 ///
 /// The machine failed: no disk, no memory.
 pub fn run_plan(plan: WorldPlan, bug: Option<Bug>) -> anyhow::Result<WorldOutcome> {
+    // Here, so that a replay of the plan does the same.
+    let plan = bug.map_or(plan, |bug| bug.plan(plan));
     // One thread and a paused clock: tasks run in the order in which they were woken, and timers
     // fire in the order of their deadlines. Nothing else decides what happens next, so a seed has
     // one trace.
@@ -83,12 +87,13 @@ impl World {
             let actor = Actor { person, device };
             (actor, Link::new(actor, &network))
         };
+        let backups = Arc::new(ReplicaBackups::default());
         let (mut devices, mut browsers) = (Vec::new(), Vec::new());
         let (mut followers, mut snapshot_readers) = (Vec::new(), Vec::new());
         for person in 1..=plan.people {
             for device in 1..=plan.devices {
                 let link = link(person, device);
-                let device = SimDevice::new(plan, link, &time, &recorder, &findings)?;
+                let device = SimDevice::new(plan, link, &time, &backups, &recorder, &findings)?;
                 devices.push(Arc::new(device));
             }
             // A user's programs share neither token nor random numbers: each has its own session
@@ -242,6 +247,7 @@ impl World {
         Ok(FinalState {
             restores,
             longest_delay: self.plan.longest_delay,
+            tombstone_days: self.plan.tombstone_days,
             backlog: backlog(&raw).await?,
             has_others: self.plan.servers > 1,
             has_busy_store: self.plan.store.is_busy(),

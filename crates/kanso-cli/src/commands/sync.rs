@@ -50,6 +50,7 @@ fn finish(context: &Context, asked: &Sync, report: &SyncReport) -> anyhow::Resul
         "damaged": report.damaged,
         "repaired": report.repaired,
         "offered": report.offered,
+        "undeleted": report.undeleted,
         "differs": report.differs,
         "conflicts": conflicts::as_json(&report.failures),
         "undecided": undecided,
@@ -104,6 +105,12 @@ fn remarks(report: &SyncReport, asked: &Sync) -> Vec<String> {
             report.offered,
             "record",
             "given back to the server, which had lost them.",
+        ),
+        number(
+            report.undeleted,
+            "record",
+            "there again that had been deleted: the backup is older than the deletion. Delete again \
+             what should go.",
         ),
         report.differs.then(|| differs.to_owned()),
         is_sound.then(|| sound.to_owned()),

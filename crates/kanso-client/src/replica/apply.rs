@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use kanso_domain::accounts::Settings;
 use kanso_domain::sync::Digest;
 use kanso_domain::{Record, Seq};
-use kanso_protocol::sync::{OperationResult, OperationStatus};
+use kanso_protocol::sync::{ActionName, OperationResult, OperationStatus};
 use rusqlite::{Transaction, params};
 use uuid::Uuid;
 
@@ -73,6 +73,8 @@ pub(crate) struct ApplyReport {
     pub(crate) failures: Vec<Failure>,
     /// Number of records that are given back to the server.
     pub(crate) offered: u64,
+    /// Number of records that had been deleted and are live again.
+    pub(crate) undeleted: u64,
     /// True if everything was read and the digests still differ.
     pub(crate) has_drifted: bool,
     /// Number of operations that the server deferred.
@@ -169,9 +171,6 @@ impl Replica {
         let transaction = self.begin()?;
         mirror::clear_staged(&transaction)?;
         outbox::forget_acknowledgements(&transaction)?;
-        if why == ResyncReason::HistoryLost {
-            own_versions::clear(&transaction)?;
-        }
         // `max` keeps the stronger reason. A resync after a lost history may itself be answered
         // with `cursor_expired`; the records still have to be given back.
         transaction
@@ -224,13 +223,16 @@ fn apply_results(
                 outbox::defer(transaction, pending.op_id)?;
                 report.deferred += 1;
             }
-            // Another device deleted the record that is given back. The delete wins, and the user
-            // did not make this operation, so there is nothing to report.
-            OperationStatus::Gone if pending.is_offer => {
-                outbox::remove(transaction, pending.op_id)?;
-            }
             OperationStatus::Conflict | OperationStatus::Gone | OperationStatus::Rejected => {
                 let request = outbox::request(&pending.body)?;
+                let is_gone = result.status == OperationStatus::Gone;
+                // Another device deleted the record that is given back, and it had the whole record.
+                // The delete wins, and the user did not make this operation, so there is nothing to
+                // report. An edit that is given back may be news to that device.
+                if is_gone && pending.is_offer && request.action == ActionName::Create {
+                    outbox::remove(transaction, pending.op_id)?;
+                    continue;
+                }
                 rejected.push(RejectedOperation {
                     pending,
                     request,
@@ -265,7 +267,9 @@ fn apply_records(
             return Ok(());
         }
         let start = position::shared_up_to(transaction, &answer.cursor)?;
-        report.offered = recovery::swap(transaction, why, start, options)?;
+        let swapped = recovery::swap(transaction, why, start, options)?;
+        report.offered = swapped.offered;
+        report.undeleted = swapped.undeleted;
         report.resynced = Some(why);
     } else {
         // Read once, updated per record and stored once, not once per record.

@@ -171,10 +171,10 @@ fn decide_parted(pair: &RecordPair, parted: &PartedHistories) -> Result<Decision
         return decide(pair);
     };
     let (mine, stored) = (ours.stamp(), theirs.stamp());
-    let differing = differing(ours, theirs, |_| true)?;
     if stored.is_deleted() {
-        return Ok(Decision::KeepTheirs);
+        return decide_deleted(pair, parted);
     }
+    let differing = differing(ours, theirs, |_| true)?;
     if differing.is_empty() {
         return Ok(Decision::Same);
     }
@@ -214,6 +214,25 @@ fn decide_parted(pair: &RecordPair, parted: &PartedHistories) -> Result<Decision
     let lost = self::differing(ours, theirs, is_changed)?;
     Ok(if lost.is_empty() {
         Decision::KeepTheirsFrom(shared.version)
+    } else {
+        Decision::LostBesides(shared.version, Value::Object(lost))
+    })
+}
+
+/// Compares a record with the server's tombstone of it, whose shared state is known.
+///
+/// The delete wins. But if an edit was lost, the device that deleted the record may not have known it,
+/// so the edit is offered: the server answers `gone`, and the user learns of it.
+fn decide_deleted(pair: &RecordPair, parted: &PartedHistories) -> Result<Decision, ReplicaError> {
+    let RecordPair { ours, theirs, .. } = pair;
+    let (Some(theirs), Some(shared)) = (theirs, &parted.shared) else {
+        // Created after the shared part: the device that deleted it knew it.
+        return Ok(Decision::KeepTheirs);
+    };
+    let is_changed = |name: &str| shared.changed_since.contains(name);
+    let lost = differing(ours, theirs, is_changed)?;
+    Ok(if ours.stamp().seq <= parted.at || lost.is_empty() {
+        Decision::KeepTheirs
     } else {
         Decision::LostBesides(shared.version, Value::Object(lost))
     })

@@ -45,6 +45,14 @@ impl Replica {
         Self::prepare(Connection::open_in_memory()?, Path::new(":memory:"), device)
     }
 
+    /// Copies the replica into memory.
+    pub(crate) fn copied(&self) -> Result<Self, ReplicaError> {
+        let mut copy = Connection::open_in_memory()?;
+        // One step copies all pages, so the copy is of one moment.
+        rusqlite::backup::Backup::new(&self.connection, &mut copy)?.step(-1)?;
+        Self::prepare(copy, Path::new(":memory:"), Uuid::nil())
+    }
+
     fn prepare(
         mut connection: Connection,
         path: &Path,

@@ -46,10 +46,17 @@ pub(super) fn prune(connection: &Connection) -> Result<(), ReplicaError> {
     Ok(())
 }
 
-/// Removes all versions, which belong to a history that the server has lost.
-pub(super) fn clear(connection: &Connection) -> Result<(), ReplicaError> {
+/// Removes the versions that the staged records do not reach: the server has lost them, and may assign
+/// them again to edits of other devices.
+pub(super) fn drop_lost(connection: &Connection) -> Result<(), ReplicaError> {
     connection
-        .prepare_cached("DELETE FROM own_versions")?
+        .prepare_cached(
+            "DELETE FROM own_versions WHERE NOT EXISTS (
+                 SELECT 1 FROM staged
+                 WHERE staged.entity = own_versions.entity
+                   AND staged.id = own_versions.record_id
+                   AND staged.version >= own_versions.version)",
+        )?
         .execute([])?;
     Ok(())
 }

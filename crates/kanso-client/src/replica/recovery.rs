@@ -23,7 +23,7 @@ use super::delivered::DeliveredStates;
 use super::give_back::{self, PartedHistories, RecordPair};
 use super::position::{Position, ResyncReason, position};
 use super::row::{MirrorRow, MirrorTable};
-use super::{RecordKey, Replica, ReplicaError, account, mirror, outbox, view};
+use super::{RecordKey, Replica, ReplicaError, account, mirror, outbox, own_versions, view};
 use crate::clock::Ids;
 
 /// A sync would remove many records from this device. Nothing was removed: ask the user first.
@@ -75,21 +75,32 @@ pub(crate) struct RepairOptions<'a> {
     pub(crate) ids: &'a dyn Ids,
 }
 
-/// Replaces the mirror with the staged records. Returns the number of records that are given back
-/// to the server. `shared_up_to` is the newest position that both histories have, if it is known.
+/// Effects of replacing the mirror.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Swap {
+    /// Number of records that are given back to the server.
+    pub(super) offered: u64,
+    /// Number of records that had been deleted and are live again.
+    pub(super) undeleted: u64,
+}
+
+/// Replaces the mirror with the staged records. `shared_up_to` is the newest position that both
+/// histories have, if it is known.
 pub(super) fn swap(
     transaction: &Transaction<'_>,
     why: ResyncReason,
     shared_up_to: Option<Seq>,
     options: RepairOptions<'_>,
-) -> Result<u64, ApplyError> {
+) -> Result<Swap, ApplyError> {
     mirror::drop_staged_orphans(transaction)?;
     // Before the swap, which discards the old mirror.
-    let pairs = if why == ResyncReason::HistoryLost {
-        pairs_with_staged(transaction, shared_up_to)?
-    } else {
-        Vec::new()
-    };
+    let mut swap = Swap::default();
+    let mut pairs = Vec::new();
+    if why == ResyncReason::HistoryLost {
+        own_versions::drop_lost(transaction)?;
+        pairs = pairs_with_staged(transaction, shared_up_to)?;
+        swap.undeleted = count_undeleted(transaction, shared_up_to)?;
+    }
     if !options.accept_deletions {
         // A record that is given back returns from the server, so it is not a deletion.
         let is_missing = |pair: &&RecordPair| pair.theirs.is_none();
@@ -101,13 +112,23 @@ pub(super) fn swap(
     mirror::recount(transaction)?;
     let settings = account::settings(transaction)?;
     let RepairOptions { now, ids, .. } = options;
-    Ok(give_back::give_back(
-        transaction,
-        pairs,
-        &settings,
-        now,
-        ids,
-    )?)
+    swap.offered = give_back::give_back(transaction, pairs, &settings, now, ids)?;
+    Ok(swap)
+}
+
+/// Counts the records whose deletion the server has lost.
+fn count_undeleted(
+    connection: &Connection,
+    shared_up_to: Option<Seq>,
+) -> Result<u64, ReplicaError> {
+    // A record whose deletion both histories have was revived on purpose.
+    let sql = "SELECT count(*) FROM base JOIN staged USING (entity, id)
+               WHERE base.is_live = 0 AND staged.is_live = 1 AND base.seq > ?1";
+    let shared = shared_up_to.map_or(0, Seq::get);
+    let count: i64 = connection
+        .prepare_cached(sql)?
+        .query_row([shared], |row| row.get(0))?;
+    Ok(count.cast_unsigned())
 }
 
 fn count_missing(connection: &Connection) -> Result<u64, ReplicaError> {

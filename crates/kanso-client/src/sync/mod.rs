@@ -65,6 +65,8 @@ struct SyncRun<'a> {
     report: SyncReport,
     /// Number of acknowledged operations when the server last deferred one.
     deferred_at: Option<u64>,
+    /// True if the server refused `seen_versions`, as one of release 0.1.0 does.
+    omits_seen_versions: bool,
 }
 
 impl SyncRun<'_> {
@@ -127,6 +129,7 @@ impl Client {
             on_progress,
             report: SyncReport::default(),
             deferred_at: None,
+            omits_seen_versions: false,
         };
         let mut ended = self.run(&mut run).await;
         if let Err(CallError::Replica(ReplicaError::Damaged { what })) = &ended {

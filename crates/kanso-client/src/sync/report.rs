@@ -27,6 +27,10 @@ pub struct SyncReport {
     pub repaired: u64,
     /// Number of records given back to a server that had lost them.
     pub offered: u64,
+    /// Number of records that had been deleted and are there again, because the server was restored to
+    /// a backup from before the deletion. A deletion is not repeated: the backup may have been restored to
+    /// undo it. The user can delete the records again.
+    pub undeleted: u64,
     /// True if the two sides still differ. The next sync tries again.
     pub differs: bool,
 }

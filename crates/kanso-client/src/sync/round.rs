@@ -30,9 +30,9 @@ struct PushRequest<'a> {
     device_id: Uuid,
     cursor: Option<&'a str>,
     limit: u32,
-    // Left out if empty: a server of release 0.1.0 refuses the member.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    seen_versions: &'a BTreeMap<Uuid, Vec<i64>>,
+    // Left out of a request without operations, and for a server of release 0.1.0.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seen_versions: Option<&'a BTreeMap<Uuid, Vec<i64>>>,
     operations: Vec<&'a RawValue>,
 }
 
@@ -61,11 +61,12 @@ impl Client {
         let batch = self
             .replica()?
             .next_batch(after, MAX_OPERATIONS, MAX_BATCH_BYTES)?;
-        let mut answered = self.push(run, &batch, &batch.seen_versions).await;
+        let mut answered = self.push(run, &batch).await;
         // A server of 0.1.0 refuses the whole push for the member that it does not know, and has
-        // applied nothing. Without the member it may see a conflict of this device with itself.
+        // applied nothing. It takes every edit of this device for seen.
         if answered.as_ref().is_err_and(refuses_seen_versions) {
-            answered = self.push(run, &batch, &BTreeMap::new()).await;
+            run.omits_seen_versions = true;
+            answered = self.push(run, &batch).await;
         }
         let response = match answered {
             Ok(response) => response,
@@ -116,12 +117,9 @@ impl Client {
 
 impl Client {
     /// Sends `batch` and records that its increments were sent, unless they certainly had no effect.
-    async fn push(
-        &self,
-        run: &SyncRun<'_>,
-        batch: &Batch,
-        seen_versions: &BTreeMap<Uuid, Vec<i64>>,
-    ) -> Result<SyncResponse, CallError> {
+    async fn push(&self, run: &SyncRun<'_>, batch: &Batch) -> Result<SyncResponse, CallError> {
+        let is_left_out = run.omits_seen_versions || batch.positions().is_none();
+        let seen_versions = (!is_left_out).then_some(&batch.seen_versions);
         let request = Request {
             method: Method::Post,
             path: "/api/v1/sync".into(),
@@ -157,6 +155,7 @@ fn count(run: &mut SyncRun<'_>, applied: ApplyReport) {
     report.pushed += applied.pushed;
     report.merged += applied.merged;
     report.offered += applied.offered;
+    report.undeleted += applied.undeleted;
     report.resynced = applied.resynced.or(report.resynced);
     // A deferred operation may wait for one that is later in the outbox. Remember the count from
     // before this answer, so that acknowledgements of the same answer count as progress.
@@ -187,7 +186,7 @@ fn must_resync(problem: &Problem) -> Option<RoundOutcome> {
 /// this library would write it in another form.
 fn push_body(
     batch: &Batch,
-    seen_versions: &BTreeMap<Uuid, Vec<i64>>,
+    seen_versions: Option<&BTreeMap<Uuid, Vec<i64>>>,
 ) -> Result<Vec<u8>, CallError> {
     let operations = batch
         .bodies()

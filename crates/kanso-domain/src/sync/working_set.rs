@@ -68,8 +68,14 @@ pub(super) trait Editable: Clone {
     fn created_by(self, device: Option<DeviceId>) -> Self;
     /// Returns this record after `device` edited `fields`. Its stamp is already that of the edit.
     fn edited_by(self, device: Option<DeviceId>, fields: FieldSet) -> Self;
-    /// Returns this record after `device` added to the values of `fields`.
-    fn added_to_by(self, device: Option<DeviceId>, fields: FieldSet) -> Self;
+    /// Returns this record after `device` added to the values of `fields`. `has_seen` is true for the
+    /// versions whose edit `device` knows if it made the edit.
+    fn added_to_by(
+        self,
+        device: Option<DeviceId>,
+        fields: FieldSet,
+        has_seen: impl Fn(Version) -> bool,
+    ) -> Self;
     fn record(self) -> Record;
 }
 
@@ -144,13 +150,15 @@ macro_rules! editable {
                 .without_derived()
             }
 
-            fn added_to_by(self, device: Option<DeviceId>, fields: FieldSet) -> Self {
+            fn added_to_by(
+                self,
+                device: Option<DeviceId>,
+                fields: FieldSet,
+                has_seen: impl Fn(Version) -> bool,
+            ) -> Self {
                 let version = self.stamp.version;
-                Self {
-                    provenance: self.provenance.added_to(fields, version, device),
-                    ..self
-                }
-                .without_derived()
+                let provenance = self.provenance.added_to(fields, version, device, has_seen);
+                Self { provenance, ..self }.without_derived()
             }
 
             fn record(self) -> Record {
@@ -381,7 +389,15 @@ impl<I: Ord + Copy + Into<Uuid>, R: Editable> WorkingSet<I, R> {
                 }
                 let head = stamper.next();
                 let stamp = stored.stamp().edited(head.seq, head.changed_at);
-                let added = changed.stamped(stamp).added_to_by(stamper.device, fields);
+                // An edit of this write is known: a push comes from one device.
+                let loaded = self.loaded_stamps.get(&id);
+                let seen = &stamper.seen;
+                let has_seen = |version| {
+                    loaded.is_none_or(|loaded| version > loaded.version || seen.has_read(loaded))
+                        || seen.has(id.into(), version)
+                };
+                let device = stamper.device;
+                let added = changed.stamped(stamp).added_to_by(device, fields, has_seen);
                 Applied(self.put(id, added))
             }
         }

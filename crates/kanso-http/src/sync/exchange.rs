@@ -49,7 +49,7 @@ pub(super) async fn exchange(
     );
     let long_poll = LongPoll::of_body(request.wait_ms, request.min_seq)?;
     // Everything is checked before the wait: a malformed request is refused at once.
-    let seen = request.seen();
+    let seen = request.seen(caller.cursor);
     let seen = seen.map_err(|invalid| ApiError::members(Code::Invalid, invalid.errors()))?;
     let operations = operations(request, api.options().fingerprints)?;
     let keys: Vec<_> = operations.iter().map(|it| it.key).collect();

@@ -1,40 +1,37 @@
 //! The versions that a device has made and not read yet.
 
-use std::collections::BTreeSet;
-
-use kanso_domain::sync::Seen;
-use kanso_domain::{Invalid, Version};
+use kanso_domain::sync::{Cursor, Seen};
+use kanso_domain::{Invalid, Seq, Version};
 
 use super::SyncRequest;
 use crate::{MAX_SEEN_VERSIONS, parse_uuid};
 
 impl SyncRequest {
-    /// Reads `seen_versions`.
+    /// Reads `seen_versions` of a request with this cursor.
     ///
-    /// A request with neither a cursor nor `seen_versions` says nothing about what its device has
-    /// read. Then all edits of the device count as seen, as for clients of release 0.1.0.
+    /// A request with `seen_versions` says exactly which of its own edits the device has seen. The
+    /// cursor does not count then: an operation may be older than the page that moved the cursor.
+    ///
+    /// For a request without it, as of a client of release 0.1.0, its own edits up to the cursor count
+    /// as seen. Without a cursor it has read nothing.
     ///
     /// # Errors
-    /// `seen_versions` has more than [`MAX_SEEN_VERSIONS`] numbers, a key that is not the id of a
-    /// pushed record, or a number that is not a version.
-    pub fn seen(&self) -> Result<Seen, Invalid> {
+    /// `seen_versions` has more than [`MAX_SEEN_VERSIONS`] numbers or records, a key that is not an id,
+    /// or a number that is not a version.
+    pub fn seen(&self, cursor: Option<Cursor>) -> Result<Seen, Invalid> {
         let invalid = |reason: String| Invalid::one("seen_versions", reason);
-        let count: usize = self.seen_versions.values().map(Vec::len).sum();
-        if count > MAX_SEEN_VERSIONS {
-            let reason = format!("must have at most {MAX_SEEN_VERSIONS} versions");
+        let read = cursor.map_or(Seq::ZERO, |cursor| cursor.seq);
+        let Some(seen_versions) = &self.seen_versions else {
+            return Ok(Seen::up_to(read));
+        };
+        let count: usize = seen_versions.values().map(Vec::len).sum();
+        if count.max(seen_versions.len()) > MAX_SEEN_VERSIONS {
+            let reason = format!("must have at most {MAX_SEEN_VERSIONS} versions and records");
             return Err(invalid(reason));
         }
-        let pushed: BTreeSet<_> = self.operations.iter().map(|it| it.id).collect();
-        if self.cursor.is_none() && self.seen_versions.is_empty() {
-            return Ok(Seen::everything());
-        }
-        let mut seen = Seen::default();
-        for (id, versions) in &self.seen_versions {
+        let mut seen = Seen::named(read);
+        for (id, versions) in seen_versions {
             let id = parse_uuid(id).map_err(|error| invalid(error.to_string()))?;
-            // One entry for each pushed record bounds the number of entries too.
-            if !pushed.contains(&id) {
-                return Err(invalid(format!("{id} has no operation in this push")));
-            }
             for number in versions {
                 let version = Version::new(*number);
                 let version =

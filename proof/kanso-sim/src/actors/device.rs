@@ -9,10 +9,10 @@ use tokio::task::JoinHandle;
 use tokio::time::sleep;
 use uuid::Uuid;
 
-use super::{PASSWORD, a_while, edits, email};
+use super::{PASSWORD, ReplicaBackups, a_while, edits, email};
 use crate::chance::Chance;
 use crate::finding::{Check, Findings};
-use crate::history::{Actor, Recorder};
+use crate::history::{Actor, CopiedReplica, Recorder};
 use crate::network::Link;
 use crate::plan::WorldPlan;
 use crate::time::{PausedTimer, Time};
@@ -26,8 +26,12 @@ const LOG_INS: u32 = 4_000;
 pub struct SimDevice {
     /// The device and its user.
     pub actor: Actor,
-    /// The real client.
-    pub client: Arc<Client>,
+    /// The real client. A backup of a replica may take its place.
+    client: Mutex<Arc<Client>>,
+    clock: Arc<dyn kanso_client::clock::Clock>,
+    /// Backups of the replicas of all devices.
+    backups: Arc<ReplicaBackups>,
+    copying: Chance,
     plan: WorldPlan,
     link: Link,
     chance: Arc<Chance>,
@@ -55,6 +59,7 @@ impl SimDevice {
         plan: WorldPlan,
         link: (Actor, Link),
         time: &Time,
+        backups: &Arc<ReplicaBackups>,
         recorder: &Arc<Recorder>,
         findings: &Findings,
     ) -> anyhow::Result<Self> {
@@ -65,7 +70,10 @@ impl SimDevice {
         let ids = Arc::new(Chance::stream(plan.seed, &format!("{actor} ids")));
         Ok(Self {
             actor,
-            client: Arc::new(Client::in_memory(clock, ids)?),
+            client: Mutex::new(Arc::new(Client::in_memory(clock.clone(), ids)?)),
+            clock,
+            backups: Arc::clone(backups),
+            copying: Chance::stream(plan.seed, &format!("{actor} copies")),
             plan,
             link,
             chance,
@@ -80,7 +88,7 @@ impl SimDevice {
     pub async fn register(&self) {
         let email = email(self.actor.person);
         loop {
-            match self.client.register(&self.link, &email, PASSWORD).await {
+            match self.client().register(&self.link, &email, PASSWORD).await {
                 // Refused: an earlier attempt was carried out and its answer was lost.
                 Ok(_) | Err(CallError::Refused(_)) => return,
                 Err(_) => sleep(Duration::from_secs(2)).await,
@@ -114,14 +122,68 @@ impl SimDevice {
                 *self.running() = None;
                 self.start_loop();
             }
+            if self.copying.happens(10 * self.plan.copies) {
+                self.copy_replica(number);
+            }
             self.act(number);
             self.check_versions();
             self.answer_prompts().await;
         }
     }
 
+    /// The client.
+    pub fn client(&self) -> Arc<Client> {
+        Arc::clone(&self.client.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Makes a backup of the replica, or continues with a backup of any device of the user.
+    ///
+    /// Two devices may then share a replica, or a device may have an older state of its own. Their
+    /// device id and session are the same, since a replica in memory cannot notice that it moved.
+    fn copy_replica(&self, number: u32) {
+        let person = self.actor.person;
+        let client = |of: &Client, name: String| {
+            let ids = Arc::new(Chance::stream(self.plan.seed, &name));
+            of.copied(Arc::clone(&self.clock), ids)
+        };
+        let backup = self.backups.one_of(person, &self.copying);
+        let Some(backup) = backup.filter(|_| self.copying.happens(50)) else {
+            let saved_at = self.recorder.length();
+            // The ids of a backup are never used.
+            if let Ok(saved) = client(&self.client(), "backup".to_owned()) {
+                self.recorder.did(self.actor, "backs its replica up");
+                self.backups.add(self.actor, saved_at, saved);
+            }
+            return;
+        };
+        let Ok(copy) = client(&backup.client, format!("{} copy {number}", self.actor)) else {
+            return self
+                .findings
+                .note(Check::Convergence, format!("{} has no copy", self.actor));
+        };
+        // The loop ends first: an answer to the old replica must not reach the new one.
+        *self.running() = None;
+        *self.client.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(copy);
+        self.seen
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clear();
+        self.recorder.copied(CopiedReplica {
+            actor: self.actor,
+            source: backup.source,
+            saved_at: backup.saved_at,
+        });
+        self.start_loop();
+    }
+
     fn act(&self, number: u32) {
-        let done = edits::act(&self.client, &self.chance, self.actor, number);
+        let done = edits::act(
+            &self.client(),
+            &self.chance,
+            self.actor,
+            number,
+            self.plan.focus,
+        );
         match done {
             Ok(done) => {
                 if let Some(wrong) = done.unread {
@@ -139,7 +201,7 @@ impl SimDevice {
 
     /// Checks that no record went back to an older version. Only a restore may lower a version.
     fn check_versions(&self) {
-        let Ok(records) = self.client.server_records() else {
+        let Ok(records) = self.client().server_records() else {
             return self
                 .findings
                 .note(Check::NeverBack, format!("{} cannot read", self.actor));
@@ -183,7 +245,7 @@ impl SimDevice {
         self.link.cut(false);
         let email = email(self.actor.person);
         for _ in 0..LOG_INS {
-            match self.client.login(&self.link, &email, PASSWORD).await {
+            match self.client().login(&self.link, &email, PASSWORD).await {
                 Ok(_) => return,
                 Err(LoginError::Call(_)) => sleep(Duration::from_secs(3)).await,
                 Err(LoginError::OtherAccount { .. }) => {
@@ -200,7 +262,7 @@ impl SimDevice {
         let transport = Arc::new(self.link.clone());
         let timer = Arc::new(PausedTimer);
         // The client's own loop runs unchanged; only transport and timer are simulated.
-        let (sync_loop, handle) = SyncLoop::new(Arc::clone(&self.client), transport, timer);
+        let (sync_loop, handle) = SyncLoop::new(self.client(), transport, timer);
         let task = tokio::spawn(sync_loop.run());
         *self.running() = Some(Running { handle, task });
     }
@@ -233,7 +295,11 @@ impl SimDevice {
             self.state(),
             Some(SyncState::Idle { .. } | SyncState::Conflict(_))
         );
-        is_idle && self.client.status().is_ok_and(|status| status.waiting == 0)
+        is_idle
+            && self
+                .client()
+                .status()
+                .is_ok_and(|status| status.waiting == 0)
     }
 
     fn running(&self) -> MutexGuard<'_, Option<Running>> {

@@ -38,12 +38,13 @@ struct Editor<'a> {
     number: u32,
 }
 
-/// Carries out one random action.
+/// Carries out one random action, in `focus` percent of the cases on the oldest habit.
 pub(super) fn act(
     client: &Client,
     chance: &Chance,
     actor: Actor,
     number: u32,
+    focus: u32,
 ) -> Result<EditReport, EditError> {
     let editor = Editor {
         client,
@@ -52,7 +53,19 @@ pub(super) fn act(
         number,
     };
     let habits = client.habits()?;
-    let Some(habit) = chance.one_of(&habits).map(|shown| shown.record.clone()) else {
+    let any = chance.one_of(&habits);
+    // Nothing is drawn in a plan without a focus, as in plans from before there was one.
+    let oldest = || {
+        habits
+            .iter()
+            .min_by_key(|shown| shown.record.stamp.created_at)
+    };
+    let chosen = if focus > 0 && chance.happens(focus) {
+        oldest()
+    } else {
+        any
+    };
+    let Some(habit) = chosen.map(|shown| shown.record.clone()) else {
         return editor.create_habit();
     };
     // Weights in percent. Edits of existing records dominate, because conflicts need them;

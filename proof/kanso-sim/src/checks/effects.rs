@@ -10,7 +10,8 @@ use kanso_protocol::sync::{ActionName, OperationRequest, OperationResult, Operat
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::history::{Actor, History};
+use super::authors::{Author, Authors};
+use crate::history::History;
 
 /// Members that are followed: texts that are stored as they were sent.
 const FOLLOWED: [&str; 4] = ["title", "description", "color", "notes"];
@@ -21,7 +22,7 @@ pub(super) type RecordKey = (u32, Uuid);
 /// One change of a record that an answer reported.
 #[derive(Clone, Debug)]
 pub(super) struct Effect {
-    pub(super) actor: Actor,
+    pub(super) author: Author,
     pub(super) operation: OperationRequest,
     /// True if only a retry reported it, so the effect of the first attempt is uncertain.
     pub(super) is_from_retry: bool,
@@ -79,7 +80,7 @@ enum Evidence {
 }
 
 /// Returns all reported effects, delivered or not.
-pub(super) fn effects(history: &History) -> Effects {
+pub(super) fn effects(history: &History, authors: &Authors) -> Effects {
     let mut effects = Effects::new();
     let mut reported = BTreeSet::new();
     // Three passes, strongest evidence first, so that a retry never displaces a first answer.
@@ -113,7 +114,7 @@ pub(super) fn effects(history: &History) -> Effects {
                     continue;
                 }
                 made.push(Effect {
-                    actor: exchange.actor,
+                    author: authors.at(exchange.actor, exchange.sent_at),
                     operation: operation.clone(),
                     is_from_retry,
                     delivered_at: serving.delivered_at,
@@ -146,7 +147,21 @@ fn unanswered(history: &History) -> impl Iterator<Item = (RecordKey, OperationRe
     open.into_values()
 }
 
+impl Effect {
+    /// Returns true if the operation sets the member `name`.
+    pub(super) fn sets(&self, name: &str) -> bool {
+        let fields = self.operation.fields.as_ref();
+        fields.is_some_and(|fields| fields.get(name).is_some())
+    }
+}
+
 impl VersionChain {
+    /// Returns true if a first answer reports which operation made this version.
+    pub(super) fn is_explained(&self, version: i64) -> bool {
+        let made = self.versions.get(&version);
+        made.is_some_and(|made| made.iter().any(|effect| !effect.is_from_retry))
+    }
+
     /// Newest reported version.
     pub(super) fn newest(&self) -> i64 {
         self.versions.keys().next_back().copied().unwrap_or(0)
@@ -253,9 +268,13 @@ impl ExpectedState {
 pub(super) fn followed(
     operation: &OperationRequest,
 ) -> impl Iterator<Item = (&'static str, String)> + use<'_> {
-    let fields = operation.fields.as_ref();
+    operation.fields.iter().flat_map(texts)
+}
+
+/// Returns the followed members that a record or the fields of an operation have.
+pub(super) fn texts(members: &Value) -> impl Iterator<Item = (&'static str, String)> + use<'_> {
     FOLLOWED.iter().filter_map(move |&name| {
-        let text = fields?.get(name)?.as_str()?;
+        let text = members.get(name)?.as_str()?;
         Some((name, text.to_uppercase()))
     })
 }

@@ -6,17 +6,21 @@
 //!
 //! A restore loses acknowledged operations, and devices restore the records from their replicas.
 //! Versions, results and tokens from before the restore then mean nothing. The remaining checks are
-//! that no acknowledged record is gone and that all replicas converge.
+//! that no acknowledged record is gone, that no acknowledged edit vanished without a conflict, and that
+//! all replicas converge.
 
+mod authors;
 mod effects;
 mod final_state;
 mod operations;
 mod records;
+mod restored;
 mod service;
 mod streams;
 #[cfg(test)]
 mod tests;
 
+use self::authors::Authors;
 use crate::final_state::FinalState;
 use crate::finding::Finding;
 use crate::history::History;
@@ -27,17 +31,24 @@ pub fn all(history: &History, end_state: &FinalState) -> Vec<Finding> {
     findings.extend(service::isolation(history));
     findings.extend(service::long_polls(history, end_state));
     findings.extend(streams::check(history, end_state));
-    let effects = effects::effects(history);
+    let authors = Authors::of(history);
+    let effects = effects::effects(history, &authors);
     // After a restore, positions and versions are reused, so the checks that compare them would
     // report false alarms.
     if end_state.restores > 0 {
-        findings.extend(records::survives(&effects, history, end_state));
+        let gone = restored::creations(&effects, history, &authors, end_state);
+        findings.extend(gone);
+        findings.extend(restored::edits(history, &authors, end_state));
         return findings;
     }
-    findings.extend(records::check(history, &effects, end_state));
+    findings.extend(records::check(history, &authors, &effects, end_state));
     findings.extend(operations::once(history));
     findings.extend(operations::deleted(history));
     findings.extend(service::drift(history));
-    findings.extend(service::sessions(history));
+    findings.extend(service::expired(history, end_state));
+    // Copies of a replica share a session, and a used token ends it.
+    if !authors.has_copies() {
+        findings.extend(service::sessions(history));
+    }
     findings
 }

@@ -5,19 +5,25 @@
 //! each record of each page with its version in the chain. A page or record is looked up by
 //! version, so the checks are linear in the history.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use kanso_protocol::sync::{ActionName, Change, OnConflictName};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::effects::{Effect, Effects, ExpectedState, RecordKey, VersionChain, followed};
+use super::authors::Authors;
+use super::effects::{Effect, Effects, ExpectedState, RecordKey, VersionChain, answered, followed};
 use crate::final_state::{FinalState, FinalUser, RecordState};
 use crate::finding::{Check, Finding};
 use crate::history::{Actor, History};
 
 /// Compares each record, on every page and at the end, with its reported effects.
-pub(super) fn check(history: &History, effects: &Effects, end_state: &FinalState) -> Vec<Finding> {
+pub(super) fn check(
+    history: &History,
+    authors: &Authors,
+    effects: &Effects,
+    end_state: &FinalState,
+) -> Vec<Finding> {
     let states: BTreeMap<RecordKey, BTreeMap<i64, ExpectedState>> = effects
         .iter()
         .map(|(key, chain)| (*key, chain.states()))
@@ -27,18 +33,24 @@ pub(super) fn check(history: &History, effects: &Effects, end_state: &FinalState
         let Some(person) = end_state.people.iter().find(|end| end.person == *person) else {
             continue;
         };
-        findings.extend(one_chain(*id, chain, person.records.get(id)));
+        findings.extend(one_chain(*id, chain, person.records.get(id), authors));
         if let Some(states) = states.get(&(person.person, *id)) {
             findings.extend(acknowledged(*id, chain, states, person));
         }
     }
     findings.extend(pages(history, &states));
+    findings.extend(conflicts_with_itself(history, authors, effects));
     findings
 }
 
 /// Check 2: each version was made by exactly one change, and no change overwrites a conflicting
 /// one.
-fn one_chain(id: Uuid, chain: &VersionChain, end: Option<&RecordState>) -> Vec<Finding> {
+fn one_chain(
+    id: Uuid,
+    chain: &VersionChain,
+    end: Option<&RecordState>,
+    authors: &Authors,
+) -> Vec<Finding> {
     let mut wrong = Vec::new();
     let newest = chain.newest().max(end.map_or(0, |end| end.version));
     // Each unanswered operation may explain one missing version, but only one.
@@ -52,31 +64,77 @@ fn one_chain(id: Uuid, chain: &VersionChain, end: Option<&RecordState>) -> Vec<F
             wrong.push(format!("version {version} of {id} was made {sure} times"));
         }
     }
-    let mut edited: BTreeMap<&str, (i64, Actor, String)> = BTreeMap::new();
+    let mut edited: BTreeMap<&str, (i64, &Effect, String)> = BTreeMap::new();
     for (&version, made) in &chain.versions {
         for effect in made.iter().filter(|effect| !effect.is_from_retry) {
             let operation = &effect.operation;
             let is_merged = operation.action == ActionName::Update
                 && operation.on_conflict != Some(OnConflictName::Client);
             for (member, text) in followed(operation) {
-                if let Some((last, actor, theirs)) = edited.get(member)
+                if let Some((last, earlier, theirs)) = edited.get(member)
                     && let Some(base) = operation.base_version.filter(|_| is_merged)
                     // A merge must see the last edit of each field that it sets. `on_conflict:
-                    // client` overwrites on purpose, and a device may overwrite its own text.
-                    && (*last > base && *actor != effect.actor && *theirs != text)
+                    // client` overwrites on purpose, and a replica may overwrite its own text. A
+                    // device with a backup has another replica than the one that wrote after it.
+                    && (*last > base && *theirs != text)
+                    && !authors.knows(effect.author, earlier.operation.op_id)
                 {
                     wrong.push(format!(
-                        "{} wrote {member} of {id} as version {version} on {base}, over what {actor} \
+                        "{} wrote {member} of {id} as version {version} on {base}, over what {} \
                          had written as {last}",
-                        effect.actor
+                        effect.author.actor, earlier.author.actor
                     ));
                 }
-                edited.insert(member, (version, effect.actor, text));
+                edited.insert(member, (version, effect, text));
             }
         }
     }
     let finding = |what| Finding::new(Check::OneChain, what);
     wrong.into_iter().map(finding).collect()
+}
+
+/// Check 2: no edit of a replica conflicts with other edits of the same replica only.
+fn conflicts_with_itself(history: &History, authors: &Authors, effects: &Effects) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (exchange, request, _, response) in history.syncs() {
+        // A browser has no device id, so the server cannot know its edits.
+        if !(1..Actor::FOLLOWER).contains(&exchange.actor.device) {
+            continue;
+        }
+        let author = authors.at(exchange.actor, exchange.sent_at);
+        for (operation, result) in answered(&request.operations, &response.results) {
+            let (Some(conflict), Some(base)) = (&result.conflict, operation.base_version) else {
+                continue;
+            };
+            let chain = effects.get(&(exchange.actor.person, operation.id));
+            let (Some(chain), Some(stored)) = (chain, conflict.record["version"].as_i64()) else {
+                continue;
+            };
+            // A version that no answer explains may be one of another device.
+            let is_known = (base + 1..=stored).all(|version| chain.is_explained(version));
+            if base >= stored || !is_known {
+                continue;
+            }
+            let between = || chain.versions.range(base + 1..=stored);
+            let edits = between().flat_map(|(_, effects)| effects);
+            let mut clashing = edits.filter(|effect| {
+                let is_other = effect.operation.op_id != operation.op_id;
+                is_other && conflict.clashing.iter().any(|name| effect.sets(name))
+            });
+            let is_own = |effect: &Effect| authors.knows(author, effect.operation.op_id);
+            if let Some(first) = clashing.next()
+                && is_own(first)
+                && clashing.all(is_own)
+            {
+                let what = format!(
+                    "{} conflicts with itself: {:?} of {} on {base}",
+                    exchange.actor, conflict.clashing, operation.id
+                );
+                findings.push(Finding::new(Check::OneChain, what));
+            }
+        }
+    }
+    findings
 }
 
 /// Check 1: the last acknowledged state is there at the end, unless a later one replaced it.
@@ -179,16 +237,16 @@ fn pages(
 }
 
 /// A record as a page shows it.
-struct ShownRecord {
-    id: Uuid,
+pub(super) struct ShownRecord {
+    pub(super) id: Uuid,
     version: i64,
-    members: BTreeMap<&'static str, String>,
+    pub(super) members: BTreeMap<&'static str, String>,
     /// In thousandths.
     value: Option<i64>,
 }
 
 impl ShownRecord {
-    fn of(change: &Change) -> Option<Self> {
+    pub(super) fn of(change: &Change) -> Option<Self> {
         let upper = |text: &String| text.to_uppercase();
         Some(match change {
             Change::Habit { record, .. } => Self {
@@ -212,48 +270,12 @@ impl ShownRecord {
     }
 }
 
-fn habit_of(effect: &Effect) -> Option<Uuid> {
+pub(super) fn habit_of(effect: &Effect) -> Option<Uuid> {
     let habit = effect.operation.fields.as_ref()?.get("habit_id")?;
     habit.as_str()?.parse().ok()
 }
 
-fn member(members: &Value, name: &str) -> String {
+pub(super) fn member(members: &Value, name: &str) -> String {
     let text = members.get(name).and_then(Value::as_str);
     text.unwrap_or_default().to_uppercase()
-}
-
-/// Check 1 after a restore: a record that was created, acknowledged and never deleted is live,
-/// because some device restored it.
-pub(super) fn survives(
-    effects: &Effects,
-    history: &History,
-    end_state: &FinalState,
-) -> Vec<Finding> {
-    // A delete counts even if it was never answered: it may have been carried out.
-    let mut unwanted = BTreeSet::new();
-    for exchange in &history.exchanges {
-        let operations = exchange.sync.iter().flat_map(|sync| &sync.operations);
-        let deletes = operations.filter(|operation| operation.action == ActionName::Delete);
-        unwanted.extend(deletes.map(|operation| operation.id));
-    }
-    let mut findings = Vec::new();
-    for ((person, id), chain) in effects {
-        let made = chain.versions.values().flatten().find(|effect| {
-            effect.operation.action == ActionName::Create && effect.delivered_at.is_some()
-        });
-        let habit = made.and_then(habit_of);
-        let was_deleted =
-            unwanted.contains(id) || habit.is_some_and(|habit| unwanted.contains(&habit));
-        if made.is_none() || was_deleted {
-            continue;
-        }
-        let end = end_state.people.iter().find(|end| end.person == *person);
-        let is_there =
-            end.is_some_and(|end| end.records.get(id).is_some_and(|end| !end.is_deleted));
-        if !is_there {
-            let what = format!("{id} was created and acknowledged, never deleted, and is gone");
-            findings.push(Finding::new(Check::AckedIsKept, what));
-        }
-    }
-    findings
 }

@@ -9,7 +9,7 @@ use kanso_protocol::parse_cursor;
 
 use crate::final_state::FinalState;
 use crate::finding::{Check, Finding};
-use crate::history::{Actor, Event, History, Serving};
+use crate::history::{Actor, Event, EventKind, History, Serving};
 
 /// Time for which a used refresh token certainly accepts a retry, in seconds: the grace period of
 /// 60 less the clock skew of servers.
@@ -133,6 +133,56 @@ pub(super) fn drift(history: &History) -> Vec<Finding> {
     asked.map(|exchange| finding(exchange.actor)).collect()
 }
 
+/// Check 12: a cursor does not expire before tombstones do. A slow first pull must come to its end: the
+/// reader holds nothing that was deleted before the pull began.
+pub(super) fn expired(history: &History, end_state: &FinalState) -> Vec<Finding> {
+    /// Differences between the clocks of servers, in seconds.
+    const SKEW_SECONDS: i64 = 10;
+    let kept = 86_400 * i64::from(end_state.tombstone_days) - SKEW_SECONDS;
+    // Clock since when a reader with this cursor has read every deletion.
+    let mut read_since: BTreeMap<String, i64> = BTreeMap::new();
+    let mut findings = Vec::new();
+    for event in &history.events {
+        let EventKind::Served(exchange, serving) = event.kind else {
+            continue;
+        };
+        let exchange = &history.exchanges[exchange];
+        let serving = &exchange.servings[serving];
+        let cursor = match &exchange.sync {
+            Some(request) => request.cursor.clone(),
+            None => cursor_text(&exchange.line).map(str::to_owned),
+        };
+        let since = cursor.as_ref().and_then(|cursor| read_since.get(cursor));
+        // Another epoch refuses a cursor for another reason.
+        let is_expired = || String::from_utf8_lossy(&serving.body).contains("cursor_expired");
+        if serving.status == 410
+            && is_expired()
+            && let Some(since) = since.filter(|since| event.clock - **since < kept)
+        {
+            let what = format!(
+                "{} was refused a cursor that is {} s old, and tombstones are kept for {kept} s",
+                exchange.actor,
+                event.clock - since
+            );
+            findings.push(Finding::new(Check::Drains, what));
+        }
+        let Some(page) = &serving.sync else {
+            continue;
+        };
+        let is_in_first_pull =
+            |cursor: &str| parse_cursor(cursor).is_ok_and(|cursor| cursor.first_pull.is_some());
+        if !page.has_more {
+            read_since.insert(page.cursor.clone(), event.clock);
+        } else if is_in_first_pull(&page.cursor) {
+            let before = cursor.filter(|cursor| is_in_first_pull(cursor));
+            let began = before.and_then(|cursor| read_since.get(&cursor).copied());
+            let began = began.unwrap_or(event.clock);
+            read_since.entry(page.cursor.clone()).or_insert(began);
+        }
+    }
+    findings
+}
+
 /// State of a device's refresh tokens.
 #[derive(Default)]
 struct Sessions {
@@ -189,7 +239,10 @@ pub(super) fn long_polls(history: &History, end_state: &FinalState) -> Vec<Findi
 }
 
 fn cursor_of(line: &str) -> Option<i64> {
+    Some(parse_cursor(cursor_text(line)?).ok()?.seq.get())
+}
+
+fn cursor_text(line: &str) -> Option<&str> {
     let (_, rest) = line.split_once("cursor=")?;
-    let text = rest.split('&').next()?;
-    Some(parse_cursor(text).ok()?.seq.get())
+    rest.split(['&', ' ', '"']).next()
 }

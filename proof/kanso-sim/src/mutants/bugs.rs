@@ -1,12 +1,14 @@
 //! The list of planted bugs, and those that are not in the storage.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use kanso_application::ports::feed::Feed;
 use kanso_application::ports::limiter::{ClientAddress, LimitState, RateLimit, RateLimiter};
-use kanso_protocol::sync::SyncResponse;
+use kanso_client::transport::Request;
+use kanso_protocol::sync::{SyncRequest, SyncResponse};
+use kanso_protocol::{format_cursor, parse_cursor};
 
 use super::feed::MutantFeed;
 use crate::chance::Chance;
@@ -174,6 +176,15 @@ bugs! {
     /// A failover loses the last answered commit.
     // Asynchronous replication and no new epoch: check 5.
     FailoverLosesCommit = "failover-loses-commit",
+    /// Every edit with the device id of a push counts as seen, so copies of a replica overwrite each other.
+    // The rule of release 0.1.0: check 2.
+    SameDeviceKnowsAll = "same-device-knows-all",
+    /// After a restore, versions of the two histories are compared as if they were one.
+    // The rule of release 0.1.0: an edit vanishes if another device came back first: check 1.
+    HistoriesCompared = "histories-compared",
+    /// A cursor in a first pull is checked by its position instead of the start of the pull.
+    // The check of an ordinary cursor: a slow first pull starts again after each purge: check 12.
+    FirstPullByPosition = "first-pull-by-position",
 }
 
 impl Bug {
@@ -191,6 +202,19 @@ impl Bug {
 
     /// Adapts `plan` to the bug: some bugs need the simulated PostgreSQL and its faults.
     pub const fn plan(self, mut plan: WorldPlan) -> WorldPlan {
+        match self {
+            Self::SameDeviceKnowsAll if plan.copies == 0 => plan.copies = 2,
+            // A device has to miss an edit of another one, and to come back first after a restore.
+            Self::HistoriesCompared => {
+                plan.restores = 3;
+                plan.events = 10;
+                plan.devices = 3;
+                plan.partitions = 4;
+                plan.actions = 28;
+                plan.focus = 90;
+            }
+            _ => {}
+        }
         if !matches!(
             self,
             Self::LockBeforeCommit
@@ -245,18 +269,54 @@ impl Bug {
     /// Changes an answer on its way, if the bug is on the wire. A developer might drop the digest
     /// to save bytes; check 6 then sees that the replicas differ.
     pub fn mutate_answer(self, body: &mut Vec<u8>, chance: &Chance) {
-        if self != Self::DigestNotCompared {
+        if !matches!(self, Self::DigestNotCompared | Self::HistoriesCompared) {
             return;
         }
         let Ok(mut response) = serde_json::from_slice::<SyncResponse>(body) else {
             return;
         };
-        response.digest = None;
-        if response.changes.len() > 1 && chance.happens(30) {
-            response.changes.pop();
+        if self == Self::HistoriesCompared {
+            response.history_start = None;
+        } else {
+            response.digest = None;
+            if response.changes.len() > 1 && chance.happens(30) {
+                response.changes.pop();
+            }
         }
         if let Ok(mutated) = serde_json::to_vec(&response) {
             *body = mutated;
+        }
+    }
+
+    /// Changes a request on its way, if the bug is in how a server reads it.
+    pub fn mutate_request(self, request: &mut Request) {
+        match self {
+            Self::SameDeviceKnowsAll => {
+                let body = request.body.as_deref();
+                let read = body.and_then(|body| serde_json::from_slice::<SyncRequest>(body).ok());
+                let Some(mut push) = read.filter(|push| !push.operations.is_empty()) else {
+                    return;
+                };
+                let records: BTreeSet<_> = push.operations.iter().map(|it| it.id).collect();
+                // No record of a run reaches this version.
+                let versions = || (1..=30).collect::<Vec<_>>();
+                let known = records.iter().map(|id| (id.to_string(), versions()));
+                push.seen_versions = Some(known.collect());
+                request.body = serde_json::to_vec(&push).ok();
+            }
+            Self::FirstPullByPosition => {
+                let Some((before, rest)) = request.path.split_once("cursor=") else {
+                    return;
+                };
+                let (cursor, after) = rest.split_at(rest.find('&').unwrap_or(rest.len()));
+                let Ok(mut cursor) = parse_cursor(cursor) else {
+                    return;
+                };
+                cursor.first_pull = None;
+                let path = format!("{before}cursor={}{after}", format_cursor(cursor));
+                request.path = path.into();
+            }
+            _ => {}
         }
     }
 }

@@ -150,7 +150,8 @@ impl State {
         if request.operations.len() > MAX_OPERATIONS {
             return problem(422, "too_many_operations");
         }
-        let since = match request.cursor.as_deref().map(protocol::parse_cursor) {
+        let cursor = request.cursor.as_deref().map(protocol::parse_cursor);
+        let since = match cursor.clone() {
             None => None,
             Some(Err(_)) => return problem(400, "cursor_malformed"),
             Some(Ok(cursor)) => match cursor.since(self.head) {
@@ -160,10 +161,10 @@ impl State {
                 Err(CursorRefusal::Expired) => return problem(410, "cursor_expired"),
             },
         };
-        let seen = match request.seen() {
+        let seen = match request.seen(cursor.and_then(Result::ok)) {
             // Release 0.1.0 takes all edits of the device for seen.
             Ok(_) if !self.knows_seen_versions => Seen::everything(),
-            Ok(seen) => since.map_or(seen.clone(), |since| seen.and_up_to(since)),
+            Ok(seen) => seen,
             Err(error) => return problem(422, &error.to_string()),
         };
         self.pushes.push(request.clone());
