@@ -10,6 +10,8 @@ use crate::server::ServerUnderTest;
 cases! { "merge";
     the_same_field_edited_twice_clashes, "sync.md, Who wins",
         "Edits of the title to different values conflict, and the first one is kept.";
+    copies_of_a_replica_clash, "sync.md, Who wins",
+        "Edits with one device id conflict if the sender of the second has not seen the first.";
     the_same_edit_twice_is_one, "sync.md, Who wins",
         "An edit of the title to the stored title is a noop.";
     different_fields_are_merged, "sync.md, Who wins",
@@ -71,6 +73,30 @@ async fn the_same_field_edited_twice_clashes(server: &ServerUnderTest) -> CheckR
     let (first, second) = (json!({"title": "Run"}), json!({"title": "Rest"}));
     let answer = row(server, &first, &second, ("conflict", &first)).await?;
     answer.is("/results/0/conflict/clashing", json!(["title"]))
+}
+
+async fn copies_of_a_replica_clash(server: &ServerUnderTest) -> CheckResult {
+    let (phone, _, habit) = two_devices(server).await?;
+    let cursor = phone.pull("").await?.text("/cursor").to_owned();
+    let title = |title: &str| update("habit", &habit, 1, &json!({ "title": title }));
+    let edit = title("Run");
+    let known = json!({ (id(&habit)): [2] });
+    // With the cursor from before the first edit, with no named version, and with its version named.
+    let pushes = [
+        (edit, json!({}), "applied"),
+        (title("Rest"), json!({}), "conflict"),
+        (title("Rise"), json!({ "seen_versions": {} }), "conflict"),
+        (title("Ride"), json!({ "seen_versions": known }), "applied"),
+    ];
+    for (operation, members, status) in pushes {
+        let body = json!({
+            "device_id": phone.device, "cursor": cursor, "operations": [operation]
+        });
+        let answer = phone.post("/sync", &with(body, &members)).await?;
+        answer.status(200)?;
+        answer.is("/results/0/status", status)?;
+    }
+    Ok(())
 }
 
 async fn the_same_edit_twice_is_one(server: &ServerUnderTest) -> CheckResult {

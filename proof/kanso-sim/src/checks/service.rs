@@ -139,8 +139,9 @@ pub(super) fn expired(history: &History, end_state: &FinalState) -> Vec<Finding>
     /// Differences between the clocks of servers, in seconds.
     const SKEW_SECONDS: i64 = 10;
     let kept = 86_400 * i64::from(end_state.tombstone_days) - SKEW_SECONDS;
-    // Clock since when a reader with this cursor has read every deletion.
-    let mut read_since: BTreeMap<String, i64> = BTreeMap::new();
+    // Clock since when a reader with this cursor has read every deletion. Histories of two users can
+    // have the same cursor.
+    let mut read_since: BTreeMap<(u32, String), i64> = BTreeMap::new();
     let mut findings = Vec::new();
     for event in &history.events {
         let EventKind::Served(exchange, serving) = event.kind else {
@@ -152,7 +153,11 @@ pub(super) fn expired(history: &History, end_state: &FinalState) -> Vec<Finding>
             Some(request) => request.cursor.clone(),
             None => cursor_text(&exchange.line).map(str::to_owned),
         };
-        let since = cursor.as_ref().and_then(|cursor| read_since.get(cursor));
+        let person = exchange.actor.person;
+        let key = |cursor: &String| (person, cursor.clone());
+        let since = cursor
+            .as_ref()
+            .and_then(|cursor| read_since.get(&key(cursor)));
         // Another epoch refuses a cursor for another reason.
         let is_expired = || String::from_utf8_lossy(&serving.body).contains("cursor_expired");
         if serving.status == 410
@@ -169,15 +174,19 @@ pub(super) fn expired(history: &History, end_state: &FinalState) -> Vec<Finding>
         let Some(page) = &serving.sync else {
             continue;
         };
+        // The clock may have jumped while the server read the page.
+        let asked_at = history.events[exchange.sent_at].clock;
         let is_in_first_pull =
             |cursor: &str| parse_cursor(cursor).is_ok_and(|cursor| cursor.first_pull.is_some());
         if !page.has_more {
-            read_since.insert(page.cursor.clone(), event.clock);
+            // Another request may have read the same page later.
+            let since = read_since.entry(key(&page.cursor)).or_insert(asked_at);
+            *since = asked_at.max(*since);
         } else if is_in_first_pull(&page.cursor) {
             let before = cursor.filter(|cursor| is_in_first_pull(cursor));
-            let began = before.and_then(|cursor| read_since.get(&cursor).copied());
-            let began = began.unwrap_or(event.clock);
-            read_since.entry(page.cursor.clone()).or_insert(began);
+            let began = before.and_then(|cursor| read_since.get(&key(&cursor)).copied());
+            let began = began.unwrap_or(asked_at);
+            read_since.entry(key(&page.cursor)).or_insert(began);
         }
     }
     findings
