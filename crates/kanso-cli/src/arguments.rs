@@ -3,14 +3,14 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use kanso_client::domain::{Quantity, Zone};
+use kanso_client::domain::{DayStart, Quantity, Zone};
 
-use crate::words::{Day, NoneOr, Weekdays, parse_day};
+use crate::words::{Day, FirstApplied, NoneOr, Weekdays, parse_day, parse_from};
 
 /// Habit tracking, offline first
 ///
-/// `register`, `login`, `password`, `sync`, `devices` and `export` need the server. All other
-/// commands work offline.
+/// `register`, `login`, `adopt`, `password`, `sync`, `devices`, `export` and a change of `settings`
+/// need the server. All other commands work offline.
 ///
 /// Exit codes: 0 done, 1 failed, 2 wrong usage, 3 server not reached, 4 signed out, 5 conflicts
 /// wait for your decision, 6 many records would be removed.
@@ -30,9 +30,15 @@ pub(crate) struct Global {
     #[arg(long, env = "KANSO_HOME", value_name = "FOLDER", global = true)]
     pub(crate) home: Option<PathBuf>,
     /// Address of the server [default: the one you logged in to, else this machine]
-    #[arg(long, env = "KANSO_SERVER", value_name = "URL", global = true)]
+    #[arg(
+        long,
+        env = "KANSO_SERVER",
+        value_name = "URL",
+        global = true,
+        hide_env_values = true
+    )]
     pub(crate) server: Option<String>,
-    /// Your time zone, such as Europe/Rome [default: your account's]
+    /// Your time zone, such as Europe/Rome [default: your account's, else this machine's]
     #[arg(long, env = "KANSO_TZ", value_name = "ZONE", global = true)]
     pub(crate) tz: Option<Zone>,
     /// Print JSON, for scripts
@@ -46,6 +52,11 @@ pub(crate) enum Command {
     Register(Credentials),
     /// Log in on this device
     Login(Credentials),
+    /// Bring all records of this device to another account
+    ///
+    /// For a server that was set up anew, and for an account that was made again. Every habit and
+    /// entry of this device is sent to that account.
+    Adopt(Adopt),
     /// Log out; all local data stays
     Logout,
     /// Change your password; all other devices have to log in again
@@ -59,8 +70,16 @@ pub(crate) enum Command {
     Habit(HabitCommand),
     /// Record an entry for a habit
     Done(Done),
-    /// Delete the last entry of a day
+    /// Undo the last thing done on this device; again: the thing before it
+    ///
+    /// Any kind of thing: an entry, an edit, an archived, deleted or new habit. Without --on, only
+    /// what was done within a day is undone.
     Undo(Undo),
+    /// List entries, the newest first
+    Log(Log),
+    /// Change or delete an entry
+    #[command(subcommand)]
+    Entry(EntryCommand),
     /// Show the habits that are due today
     Today,
     /// Show streaks, rates and sums of all habits, or of one
@@ -81,6 +100,14 @@ pub(crate) enum Command {
     },
     /// Show the account and the sync state of this device
     Status,
+    /// Set a damaged replica aside and begin a new one; the server has the records
+    Recover {
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Show and change the time zone, and when weeks and days begin
+    Settings(Settings),
     /// List the devices that sync with your account
     Devices(Devices),
 }
@@ -119,6 +146,52 @@ pub(crate) struct Credentials {
     pub(crate) password_stdin: bool,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct Adopt {
+    #[command(flatten)]
+    pub(crate) credentials: Credentials,
+    /// Create the account first
+    #[arg(long)]
+    pub(crate) register: bool,
+    /// Do not ask
+    #[arg(long)]
+    pub(crate) yes: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Settings {
+    /// New time zone, such as Europe/Rome, or `system` for the zone of this machine
+    #[arg(long, visible_alias = "zone", value_name = "ZONE")]
+    pub(crate) timezone: Option<String>,
+    /// First day of the week
+    #[arg(long, value_enum, value_name = "DAY")]
+    pub(crate) week_start: Option<FirstDay>,
+    /// Time at which a day begins, HH:MM up to 12:00
+    #[arg(long, value_name = "TIME")]
+    pub(crate) day_start: Option<DayStart>,
+}
+
+/// First day of the week.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FirstDay {
+    /// Monday
+    Monday,
+    /// Sunday
+    Sunday,
+    /// Saturday
+    Saturday,
+}
+
+impl FirstDay {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Monday => "monday",
+            Self::Sunday => "sunday",
+            Self::Saturday => "saturday",
+        }
+    }
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum HabitCommand {
     /// Create a habit
@@ -141,6 +214,10 @@ pub(crate) enum HabitCommand {
         /// New name
         #[arg(long)]
         title: Option<String>,
+        /// First day to which a new schedule or target applies: YYYY-MM-DD, today, yesterday, or
+        /// start for all days [default: today]
+        #[arg(long, value_name = "DATE", value_parser = parse_from)]
+        from: Option<FirstApplied>,
         #[command(flatten)]
         options: Box<HabitOptions>,
     },
@@ -156,6 +233,14 @@ pub(crate) enum HabitCommand {
     },
     /// Delete a habit and its history
     Delete {
+        /// Name of the habit, the beginning of it, or the beginning of its id
+        habit: String,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Bring back a deleted habit and its history
+    Restore {
         /// Name of the habit, the beginning of it, or the beginning of its id
         habit: String,
     },
@@ -243,11 +328,79 @@ pub(crate) struct Done {
 
 #[derive(Debug, Args)]
 pub(crate) struct Undo {
+    /// Undo only what was done to this habit or its entries
+    pub(crate) habit: Option<String>,
+    /// Undo the last thing done to the entries of this day, or delete its last entry
+    #[arg(long, value_name = "DATE", value_parser = parse_day, requires = "habit")]
+    pub(crate) on: Option<Day>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Log {
+    /// Name of the habit, the beginning of it, or the beginning of its id
+    /// [default: all]
+    pub(crate) habit: Option<String>,
+    /// Number of days up to the last one [default: 30]
+    #[arg(long, value_name = "DAYS", conflicts_with = "from")]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) days: Option<u16>,
+    /// First day: YYYY-MM-DD, today or yesterday
+    #[arg(long, value_name = "DATE", value_parser = parse_day)]
+    pub(crate) from: Option<Day>,
+    /// Last day [default: all that there are]
+    #[arg(long, value_name = "DATE", value_parser = parse_day)]
+    pub(crate) to: Option<Day>,
+    /// This day alone
+    #[arg(long, value_name = "DATE", value_parser = parse_day)]
+    #[arg(conflicts_with_all = ["days", "from", "to"])]
+    pub(crate) on: Option<Day>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum EntryCommand {
+    /// Change an entry
+    Edit {
+        #[command(flatten)]
+        name: EntryName,
+        #[command(flatten)]
+        change: EntryChange,
+    },
+    /// Delete an entry
+    Delete {
+        #[command(flatten)]
+        name: EntryName,
+    },
+}
+
+/// The entry that the command line names.
+#[derive(Debug, Args)]
+pub(crate) struct EntryName {
     /// Name of the habit, the beginning of it, or the beginning of its id
     pub(crate) habit: String,
-    /// Day of the entry: YYYY-MM-DD, today or yesterday [default: today]
+    /// Day of the entry: YYYY-MM-DD, today or yesterday
+    #[arg(value_name = "DATE", value_parser = parse_day)]
+    pub(crate) day: Day,
+    /// Id of the entry, or the beginning of it; needed if the day has several
+    #[arg(long)]
+    pub(crate) id: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct EntryChange {
+    /// New amount
+    pub(crate) value: Option<Quantity>,
+    /// New note, or none
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) note: Option<NoneOr>,
+    /// Make it a day off
+    #[arg(long, conflicts_with = "value")]
+    pub(crate) skip: bool,
+    /// Mark it as done
+    #[arg(long, conflicts_with_all = ["value", "skip"])]
+    pub(crate) done: bool,
+    /// Move it to this day
     #[arg(long, value_name = "DATE", value_parser = parse_day)]
-    pub(crate) on: Option<Day>,
+    pub(crate) to: Option<Day>,
 }
 
 #[derive(Debug, Args)]

@@ -1,20 +1,29 @@
 //! Context of a command: the client, the output and the global options.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use jiff::civil::Date;
 use kanso_client::domain::{HabitId, Zone};
 use kanso_client::transport::HttpTransport;
-use kanso_client::{Client, Journal};
+use kanso_client::{Client, Journal, ReplicaError};
 
 use crate::arguments::Global;
-use crate::environment::default_home;
+use crate::environment::{self, default_home};
 use crate::exit::Usage;
-use crate::output::Output;
+use crate::output::{Output, say};
 use crate::words::Day;
 
 // The default address of `kanso-server`, so that a local trial needs no option.
 const DEFAULT_SERVER: &str = "http://127.0.0.1:8080";
+
+/// Returns the folder of the replica.
+pub(crate) fn home(given: Option<PathBuf>) -> anyhow::Result<PathBuf> {
+    match given {
+        Some(home) => Ok(home),
+        None => default_home(),
+    }
+}
 
 /// Context of a command.
 pub(crate) struct Context {
@@ -22,21 +31,49 @@ pub(crate) struct Context {
     pub(crate) output: Output,
     server: Option<String>,
     zone: Option<Zone>,
+    /// Zone of this machine, if it is known.
+    pub(crate) device_zone: Option<Zone>,
 }
 
 impl Context {
     pub(crate) fn new(global: Global) -> anyhow::Result<Self> {
-        let home = match global.home {
-            Some(home) => home,
-            None => default_home()?,
-        };
+        let home = home(global.home)?;
+        // Every command opens the replica, also `login`: it binds the replica to the account.
+        let client = Arc::new(Client::open(&home)?);
+        let device_zone = environment::zone();
+        match client.set_device_zone(device_zone.as_ref()) {
+            // Reading commands go on; the zone that was stored last is in force.
+            Ok(()) | Err(ReplicaError::ReadOnly) => {}
+            Err(error) => return Err(error.into()),
+        }
         Ok(Self {
-            // Every command opens the replica, also `login`: it binds the replica to the account.
-            client: Arc::new(Client::open(&home)?),
+            client,
             output: Output::new(global.json),
             server: global.server,
             zone: global.tz,
+            device_zone,
         })
+    }
+
+    /// Prints a remark if this machine is in another zone than the account.
+    pub(crate) fn remark_on_zone(&self) -> anyhow::Result<()> {
+        let Some(device) = &self.device_zone else {
+            return Ok(());
+        };
+        // With `--tz` the user has decided.
+        if self.zone.is_some() || self.client.status()?.account.is_none() {
+            return Ok(());
+        }
+        let account = self.client.settings()?.timezone;
+        let now = self.client.now().to_jiff();
+        let offset = |zone: &Zone| zone.rules().to_offset(now);
+        if offset(device) != offset(&account) {
+            say(&format!(
+                "This machine is in {device}, your account in {account}: days are those of the \
+                 account. Change it with `kanso settings --timezone system`."
+            ));
+        }
+        Ok(())
     }
 
     /// Returns the server of `--server`, else the one that the device is logged in to.

@@ -5,6 +5,9 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use etcetera::BaseStrategy as _;
+use kanso_client::domain::Zone;
+
+use crate::output::say;
 
 /// Environment variable with the password, for scripts. There is no flag for it, because every user
 /// of a machine can list the arguments of its processes.
@@ -15,6 +18,40 @@ pub(crate) fn default_home() -> anyhow::Result<PathBuf> {
     // The data folder and not the cache folder: the outbox exists nowhere else.
     let folders = etcetera::choose_base_strategy().context("no home folder found")?;
     Ok(folders.data_dir().join("kanso"))
+}
+
+/// Returns the zone of this machine: that of the variable `TZ`, else that of the operating system.
+pub(crate) fn zone() -> Option<Zone> {
+    match zone_variable() {
+        // POSIX allows a colon before a name, and a path to a file of the system's database.
+        Some(name) => {
+            let name = name.trim_start_matches(':');
+            let name = name.rsplit_once("zoneinfo/").map_or(name, |(_, name)| name);
+            name.parse().ok()
+        }
+        None => iana_time_zone::get_timezone().ok()?.parse().ok(),
+    }
+}
+
+/// Asks a question with yes or no on the terminal; `yes` is the answer of `--yes`.
+///
+/// # Errors
+/// The answer is no, or there is no terminal to ask.
+pub(crate) fn confirm(question: &str, yes: bool) -> anyhow::Result<()> {
+    if yes {
+        return Ok(());
+    }
+    if !std::io::stdin().is_terminal() {
+        let how = "no terminal to ask for your consent: use --yes".to_owned();
+        return Err(crate::exit::Usage(how).into());
+    }
+    say(&format!("{question} [y/N]"));
+    let answer = line()?.trim().to_lowercase();
+    anyhow::ensure!(
+        matches!(answer.as_str(), "y" | "yes"),
+        "nothing was changed"
+    );
+    Ok(())
 }
 
 /// Reads the password: from standard input, else from the variable, else from the terminal without
@@ -69,6 +106,14 @@ fn ask_twice(prompt: &str) -> anyhow::Result<String> {
     let password = ask(prompt)?;
     anyhow::ensure!(ask("Again: ")? == password, "the two passwords differ");
     Ok(password)
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the zone of the machine is not a setting of this program"
+)]
+fn zone_variable() -> Option<String> {
+    std::env::var("TZ").ok().filter(|name| !name.is_empty())
 }
 
 #[expect(

@@ -3,6 +3,8 @@
 use kanso_client::{CallError, Interrupted, LoginError, ReplicaError};
 use owo_colors::{OwoColorize as _, Stream};
 
+use crate::output::say;
+
 /// Exit codes. They are stable: scripts rely on them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
@@ -38,10 +40,10 @@ pub(crate) fn explain(error: &anyhow::Error) -> Exit {
     let label = "error:";
     let label = label.if_supports_color(Stream::Stderr, |text| text.red());
     // `{:#}` prints the causes after the error on one line.
-    eprintln!("{label} {error:#}");
+    say(&format!("{label} {error:#}"));
     let (exit, hint) = exit_and_hint(error);
     if let Some(hint) = hint {
-        eprintln!("{hint}");
+        say(&hint);
     }
     exit
 }
@@ -52,6 +54,17 @@ fn exit_and_hint(error: &anyhow::Error) -> (Exit, Option<String>) {
         return (Exit::Usage, None);
     }
     // Damage can be the cause of any command's error, so the whole chain is searched.
+    let is_broken = |cause: &(dyn std::error::Error + 'static)| {
+        matches!(
+            cause.downcast_ref::<ReplicaError>(),
+            Some(ReplicaError::Broken { .. } | ReplicaError::Foreign { .. })
+        )
+    };
+    if error.chain().any(is_broken) {
+        let hint = "Run `kanso recover`: it sets the file aside and begins a new one. Your records come \
+                    back from the server with the next sync.";
+        return (Exit::Failure, Some(hint.to_owned()));
+    }
     let is_damaged = |cause: &(dyn std::error::Error + 'static)| {
         matches!(
             cause.downcast_ref::<ReplicaError>(),
@@ -59,14 +72,36 @@ fn exit_and_hint(error: &anyhow::Error) -> (Exit, Option<String>) {
         )
     };
     if error.chain().any(is_damaged) {
-        let hint = "Run `kanso sync --verify`: it repairs the records that the server has.";
+        let hint = "The server is not at fault. Run `kanso sync --verify`: it repairs the records that \
+                    the server has. If that fails, run `kanso recover`.";
+        return (Exit::Failure, Some(hint.to_owned()));
+    }
+    if let Some(LoginError::OtherAccount {
+        has_same_address, ..
+    }) = error.downcast_ref()
+    {
+        let hint = if *has_same_address {
+            "Run `kanso adopt` with the same address to bring them to the new account."
+        } else {
+            "`kanso adopt` brings the records of this device to another account."
+        };
         return (Exit::Failure, Some(hint.to_owned()));
     }
     let (exit, hint) = match call_of(error) {
-        Some(CallError::Offline(_) | CallError::TryLater { .. }) => (
+        Some(
+            CallError::Offline(_) | CallError::TryLater { .. } | CallError::Intercepted { .. },
+        ) => (
             Exit::Offline,
             Some("Nothing is lost. Try again when the server is reachable."),
         ),
+        Some(CallError::HasAccount { email }) => {
+            let hint = format!(
+                "Use another folder (--home) for another account. If the server was set up anew, \
+                 `kanso adopt {email} --register` makes the account again and brings all records of \
+                 this device to it."
+            );
+            return (Exit::Failure, Some(hint));
+        }
         Some(CallError::SignedOut { account }) => {
             // Before the first log-in there is no address to suggest.
             let email = account.as_deref().unwrap_or("EMAIL");

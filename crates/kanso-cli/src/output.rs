@@ -1,7 +1,8 @@
 //! Output: tables and sentences for the terminal, JSON for scripts.
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::{ErrorKind, IsTerminal as _, Write as _};
 
+use anyhow::Context as _;
 use comfy_table::{Attribute, Cell, Color, ContentArrangement, Table, presets};
 use kanso_client::View;
 use kanso_client::domain::entries::Entry;
@@ -10,6 +11,8 @@ use kanso_client::protocol::entries::EntryRecord;
 use kanso_client::protocol::habits::HabitRecord;
 use owo_colors::{OwoColorize as _, Stream, Style};
 use serde_json::{Value, json};
+
+use crate::escape;
 
 /// Width of the output where there is no terminal: the usual width of one.
 const WIDTH: u16 = 80;
@@ -30,37 +33,50 @@ impl Output {
     }
 
     /// Prints data to stdout: `value` with `--json`, else `text`.
-    pub(crate) fn data(self, value: &Value, text: impl FnOnce() -> String) {
+    pub(crate) fn data(self, value: &Value, text: impl FnOnce() -> String) -> anyhow::Result<()> {
         if self.is_json {
-            print(&format!("{value:#}"));
-            return;
+            return print(&escape::json(&format!("{value:#}")));
         }
         // The text is computed here, because formatting tables is useless work with `--json`.
         let text = text();
-        if !text.is_empty() {
-            print(text.trim_end());
+        if text.is_empty() {
+            return Ok(());
         }
+        print(&escape::output(text.trim_end(), has_colors()))
     }
 
     /// Confirms a change: prints `value` to stdout with `--json`, else `text` to stderr.
-    pub(crate) fn done(self, value: &Value, text: &str) {
+    pub(crate) fn done(self, value: &Value, text: &str) -> anyhow::Result<()> {
         if self.is_json {
-            print(&format!("{value:#}"));
-        } else {
-            eprintln!("{text}");
+            return print(&escape::json(&format!("{value:#}")));
         }
+        say(text);
+        Ok(())
     }
 }
 
 /// Prints a message to stderr.
 pub(crate) fn say(text: &str) {
-    eprintln!("{text}");
+    // `eprintln!` would panic if stderr is closed.
+    let _ = writeln!(std::io::stderr(), "{}", escape::output(text, true));
 }
 
-/// Prints to stdout. A closed pipe, as of `kanso list | head`, is not an error of the command.
-fn print(text: &str) {
+/// Prints to stdout.
+///
+/// # Errors
+/// The text could not be written, for example because the disk is full. A closed pipe, as of
+/// `kanso list | head`, is not an error: the reader has what it wants.
+pub(crate) fn print(text: &str) -> anyhow::Result<()> {
     // `println!` would panic if the reader has closed the pipe.
-    let _ = writeln!(std::io::stdout().lock(), "{text}");
+    let mut stdout = std::io::stdout().lock();
+    // Flushed here: an error at the end of the process would be lost.
+    let written = writeln!(stdout, "{text}").and_then(|()| stdout.flush());
+    match written {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(error).context("cannot write the output")
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Returns true if stdout shows colours: it is a terminal and `NO_COLOR` is not set.
@@ -123,8 +139,12 @@ pub(crate) enum Tone {
 
 impl Tone {
     /// Formats a table cell in this tone.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "most callers pass a text that they have just made"
+    )]
     pub(crate) fn cell(self, text: impl ToString) -> Cell {
-        let cell = Cell::new(text);
+        let cell = Cell::new(escape::plain(&text.to_string()));
         match self {
             Self::Good => cell.fg(Color::DarkGreen),
             Self::Half => cell.fg(Color::DarkYellow),
@@ -154,6 +174,7 @@ impl Tone {
 
 /// Formats a line with a name and a value.
 pub(crate) fn line(name: &str, value: &str) -> String {
+    let value = escape::plain(value);
     format!("{}{value}", strong(&format!("{name:<11}")))
 }
 
@@ -164,7 +185,7 @@ pub(crate) fn heading(text: &str, details: &[String]) -> String {
     let details: Vec<&str> = details.into_iter().filter(|it| !it.is_empty()).collect();
     let mut heading = blank();
     heading.add_row([
-        Cell::new(text).add_attribute(Attribute::Bold),
+        Cell::new(escape::plain(text)).add_attribute(Attribute::Bold),
         Tone::Faint.cell(details.join(" | ")),
     ]);
     pad(&mut heading);
@@ -176,9 +197,18 @@ pub(crate) fn habit_json(habit: &Habit, is_pending: bool) -> Value {
     with_pending(json!(HabitRecord::from(habit)), is_pending)
 }
 
+/// Marks the JSON of a record that this version cannot read completely.
+pub(crate) fn with_stand_in(mut record: Value, is_stand_in: bool) -> Value {
+    if let (true, Some(members)) = (is_stand_in, record.as_object_mut()) {
+        members.insert("needs_update".to_owned(), Value::Bool(true));
+    }
+    record
+}
+
 /// Returns an entry as JSON: the record of the wire and the member `pending`.
 pub(crate) fn entry_json(view: &View<Entry>) -> Value {
-    with_pending(json!(EntryRecord::from(&view.record)), view.is_pending)
+    let record = with_pending(json!(EntryRecord::from(&view.record)), view.is_pending);
+    with_stand_in(record, view.is_stand_in)
 }
 
 fn with_pending(mut record: Value, is_pending: bool) -> Value {

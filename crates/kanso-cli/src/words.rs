@@ -9,6 +9,8 @@ use kanso_client::domain::progress::{Rate, UnitName};
 use kanso_client::domain::time::parse_date;
 use kanso_client::domain::{Quantity, WeekStart};
 
+use crate::escape;
+
 /// A day on the command line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Day {
@@ -24,6 +26,23 @@ pub(crate) fn parse_day(text: &str) -> Result<Day, String> {
         date => parse_date(date)
             .map(Day::On)
             .ok_or_else(|| "must be YYYY-MM-DD, today or yesterday".to_owned()),
+    }
+}
+
+/// First day of a new schedule or target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FirstApplied {
+    /// All days of the habit.
+    Start,
+    Day(Day),
+}
+
+pub(crate) fn parse_from(text: &str) -> Result<FirstApplied, String> {
+    match text {
+        "start" => Ok(FirstApplied::Start),
+        day => parse_day(day)
+            .map(FirstApplied::Day)
+            .map_err(|_| "must be YYYY-MM-DD, today, yesterday or start".to_owned()),
     }
 }
 
@@ -121,7 +140,7 @@ pub(crate) fn unit(habit: &Habit) -> String {
         (HabitType::Boolean, _) | (HabitType::Numeric, "") => String::new(),
         // A timer without a unit counts minutes.
         (HabitType::Timer, "") => " min".to_owned(),
-        (_, unit) => format!(" {unit}"),
+        (_, unit) => format!(" {}", escape::plain(unit)),
     }
 }
 
@@ -190,6 +209,15 @@ pub(crate) fn days_of_week(begins: WeekStart) -> impl Iterator<Item = usize> {
 /// Returns the short name of a day of the week, 0 = Sunday.
 pub(crate) fn day_name(day: usize) -> &'static str {
     DAY_NAMES.get(day).copied().unwrap_or_default()
+}
+
+/// Number of characters of an id in a list. They include the time in the id up to the millisecond,
+/// which tells the records of one user apart.
+const ID_WIDTH: usize = 13;
+
+/// Returns the beginning of an id.
+pub(crate) fn short_id(id: &impl ToString) -> String {
+    id.to_string().chars().take(ID_WIDTH).collect()
 }
 
 /// Formats a number with its noun: `1 habit`, `2 habits`, `2 entries`, `2 days`.

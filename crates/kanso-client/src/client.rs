@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, ThreadId};
 
@@ -54,6 +55,8 @@ pub struct Client {
     pub(crate) ids: Arc<dyn Ids>,
     /// Held for the whole of a sync, so that a second sync waits for the first.
     pub(crate) syncing: tokio::sync::Mutex<()>,
+    /// Largest size of the operations of one push, in bytes. A proxy may accept less than the server.
+    pub(crate) push_bytes: AtomicUsize,
     observers: broadcast::Sender<Changes>,
 }
 
@@ -144,6 +147,7 @@ impl Client {
             clock,
             ids,
             syncing: tokio::sync::Mutex::new(()),
+            push_bytes: AtomicUsize::new(usize::MAX),
             observers: broadcast::Sender::new(CAPACITY),
         }
     }
@@ -189,7 +193,33 @@ impl Client {
         self.replica()?.status()
     }
 
-    /// Returns the account's settings as they were last read; before the first log-in, the defaults.
+    /// Stores the zone of the device, such as that of the operating system.
+    ///
+    /// It is in force before the first log-in, and while this version does not know the zone of the
+    /// account. An account without a zone of its own gets it at the first log-in.
+    ///
+    /// # Errors
+    /// The local database failed.
+    ///
+    /// # Examples
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let folder = tempfile::tempdir()?;
+    /// let client = kanso_client::Client::open(folder.path())?;
+    /// client.set_device_zone(Some(&"Asia/Tokyo".parse()?))?;
+    /// assert_eq!(client.settings()?.timezone.name(), "Asia/Tokyo");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn set_device_zone(&self, zone: Option<&Zone>) -> Result<(), ReplicaError> {
+        self.replica()?.set_device_zone(zone)
+    }
+
+    /// Returns the settings that are in force on this device: those of the account as they were last
+    /// read, and before the first log-in the defaults with the zone of the device.
+    ///
+    /// In place of a setting that this version does not know, the default is in force;
+    /// [`Unread::settings`](crate::Unread::settings) names it.
     ///
     /// # Errors
     /// The local database failed.

@@ -82,10 +82,13 @@ pub mod transport;
 pub use calls::{CallError, LoginError};
 pub use changes::{Changes, Origin};
 pub use client::Client;
-pub use edits::{EditError, Edits, ResolveError};
+pub use edits::{EditError, Edits, ResolveError, UndoError, UndoScope, Undone};
 pub use journal::Journal;
 pub use kanso_domain as domain;
 pub use kanso_protocol as protocol;
-pub use replica::{BoundAccount, Failure, ManyDeletions, ReplicaError, ResyncReason, Status, View};
+pub use replica::{
+    Adoption, BoundAccount, Failure, ManyDeletions, ReplicaError, ResyncReason, Salvage, Status,
+    Unread, View, salvage,
+};
 pub use sync::{Interrupted, Progress, SyncOptions, SyncReport};
 pub use sync_loop::{SyncHandle, SyncLoop, SyncState};

@@ -226,7 +226,7 @@ impl SyncLoop {
         let delay = asked.map_or(delay, |asked| delay.max(asked));
         let next_try = after(now, delay);
         let (state, delay) = match cause {
-            CallError::Offline(_) | CallError::TryLater { .. } => {
+            CallError::Offline(_) | CallError::TryLater { .. } | CallError::Intercepted { .. } => {
                 (SyncState::Offline { since, next_try }, delay)
             }
             // Only the user can end these two states, so a quick retry would be useless.

@@ -254,6 +254,7 @@ fn message(request: &Request) -> Option<http::Request<Full<Bytes>>> {
         Method::Get => http::Method::GET,
         Method::Post => http::Method::POST,
         Method::Put => http::Method::PUT,
+        Method::Patch => http::Method::PATCH,
         Method::Delete => http::Method::DELETE,
     };
     let mut message = http::Request::builder()

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::arguments::{Choice, ConflictsCommand};
 use crate::context::Context;
+use crate::escape;
 use crate::exit::{Exit, Usage};
 use crate::output::{say, strong};
 
@@ -22,7 +23,7 @@ pub(crate) fn run(context: &Context, command: Option<ConflictsCommand>) -> anyho
 fn list(context: &Context) -> anyhow::Result<Exit> {
     let failures = context.client.failures()?;
     let text = as_text(context, &failures)?;
-    context.output.data(&as_json(&failures), || text);
+    context.output.data(&as_json(&failures), || text)?;
     if failures.is_empty() {
         say("No conflicts.");
         return Ok(Exit::Ok);
@@ -59,12 +60,14 @@ fn resolve(context: &Context, id: i64, choice: &Choice) -> anyhow::Result<Exit> 
     match resolved {
         // The user chose a number or an option that does not fit, which is a usage error. A deleted
         // record is not: the choice was valid before the deletion.
-        Err(error @ (ResolveError::NoSuchFailure | ResolveError::NothingToMerge)) => {
-            Err(Usage(error.to_string()).into())
-        }
+        Err(
+            error @ (ResolveError::NoSuchFailure
+            | ResolveError::NothingToMerge
+            | ResolveError::Unreadable),
+        ) => Err(Usage(error.to_string()).into()),
         Err(error) => Err(error.into()),
         Ok(()) => {
-            context.output.done(&json!({"resolved": id}), text);
+            context.output.done(&json!({"resolved": id}), text)?;
             Ok(Exit::Ok)
         }
     }
@@ -87,6 +90,7 @@ pub(super) fn as_json(failures: &[Failure]) -> Value {
             "theirs": failure.server_record(),
             "code": failure.result.code,
             "written_at": failure.written_at.to_string(),
+            "raw": failure.raw,
         })
     };
     Value::Array(failures.iter().map(one).collect())
@@ -101,6 +105,9 @@ pub(super) fn as_text(context: &Context, failures: &[Failure]) -> anyhow::Result
         let what = match failure.result.status {
             OperationStatus::Gone => "was deleted on another device",
             OperationStatus::Conflict => "was changed on another device too",
+            _ if failure.is_damaged() => {
+                "can no longer be read, because the replica on this device was damaged"
+            }
             _ if failure.is_outcome_unknown() => {
                 "was sent and never answered; check whether it was counted"
             }
@@ -108,6 +115,14 @@ pub(super) fn as_text(context: &Context, failures: &[Failure]) -> anyhow::Result
         };
         let number = strong(&format!("#{}", failure.id));
         writeln!(text, "{number}  {} {what}", subject(context, failure)?)?;
+        if let Some(raw) = &failure.raw {
+            writeln!(text, "      what is left of it: {}", escape::plain(raw))?;
+            writeln!(
+                text,
+                "      make the change again, then drop this one with --theirs"
+            )?;
+            continue;
+        }
         if let Some(text_of_increment) = unknown_increment(context, failure)? {
             writeln!(text, "      {text_of_increment}")?;
             continue;

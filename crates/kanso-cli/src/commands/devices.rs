@@ -22,7 +22,7 @@ pub(crate) async fn run(
             let device = named(&devices, &id)?.id;
             context.client.forget_device(&server, device).await?;
             let text = format!("Removed device {device} from the list.");
-            context.output.done(&json!({"forgotten": device}), &text);
+            context.output.done(&json!({"forgotten": device}), &text)?;
             Ok(Exit::Ok)
         }
     }
@@ -41,7 +41,7 @@ fn list(context: &Context, devices: &[DeviceRecord]) -> anyhow::Result<Exit> {
             ]);
         }
         table.trim_fmt()
-    });
+    })?;
     Ok(Exit::Ok)
 }
 

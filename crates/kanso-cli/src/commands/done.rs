@@ -8,6 +8,7 @@ use kanso_client::protocol::entries::{EntryKind, EntryMembers};
 
 use crate::arguments::Done;
 use crate::context::Context;
+use crate::escape;
 use crate::exit::{Exit, Usage};
 use crate::find;
 use crate::output::entry_json;
@@ -82,8 +83,9 @@ fn report(context: &Context, habit: &Habit, entry: &Entry, day: Date) -> anyhow:
     let title = habit.details.title.as_str();
     let what = words::entry(habit, entry);
     if let Some(shown) = context.client.entry(entry.id)? {
+        let title = escape::plain(title);
         let text = format!("{title}, {day}: {what}.");
-        context.output.done(&entry_json(&shown), &text);
+        context.output.done(&entry_json(&shown), &text)?;
     }
     Ok(Exit::Ok)
 }

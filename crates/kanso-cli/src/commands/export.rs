@@ -22,7 +22,7 @@ pub(crate) async fn run(context: &Context, file: &Path) -> anyhow::Result<Exit> 
     let count = lines.split(|byte| *byte == b'\n').count() - 1;
     let value = json!({"file": file.to_string_lossy(), "lines": count});
     let text = format!("Saved {count} lines to {shown}.");
-    context.output.done(&value, &text);
+    context.output.done(&value, &text)?;
     Ok(Exit::Ok)
 }
 

@@ -29,7 +29,7 @@ pub(crate) async fn run(context: &Context, path: &Path, dry_run: bool) -> anyhow
     let report = progress::during(&bar, work).await??;
     context
         .output
-        .data(&as_json(&report, dry_run), || as_text(&report, dry_run));
+        .data(&as_json(&report, dry_run), || as_text(&report, dry_run))?;
     if !dry_run && report.habits(ImportOutcome::New) + report.entries(ImportOutcome::New) > 0 {
         say("Run `kanso sync` to send the import to your other devices.");
     }

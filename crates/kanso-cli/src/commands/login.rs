@@ -28,6 +28,7 @@ pub(super) async fn with(
         server.server(),
         account.email
     );
-    context.output.done(&value, &text);
+    context.output.done(&value, &text)?;
+    context.remark_on_zone()?;
     Ok(Exit::Ok)
 }

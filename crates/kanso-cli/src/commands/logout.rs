@@ -10,6 +10,6 @@ pub(crate) async fn run(context: &Context) -> anyhow::Result<Exit> {
     // Succeeds offline too: the local session is removed in any case.
     context.client.logout(&server).await?;
     let text = "Logged out. Your habits stay on this device.";
-    context.output.done(&json!({"signed_in": false}), text);
+    context.output.done(&json!({"signed_in": false}), text)?;
     Ok(Exit::Ok)
 }

@@ -15,6 +15,6 @@ pub(crate) async fn run(context: &Context, from_stdin: bool) -> anyhow::Result<E
         .change_password(&server, &current, &new)
         .await?;
     let text = "Password changed. Other devices have to log in again.";
-    context.output.done(&json!({"changed": true}), text);
+    context.output.done(&json!({"changed": true}), text)?;
     Ok(Exit::Ok)
 }

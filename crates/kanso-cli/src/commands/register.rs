@@ -1,5 +1,7 @@
 //! `kanso register`
 
+use kanso_client::CallError;
+
 use super::login;
 use crate::arguments::Credentials;
 use crate::context::Context;
@@ -8,6 +10,11 @@ use crate::exit::Exit;
 
 pub(crate) async fn run(context: &Context, given: &Credentials) -> anyhow::Result<Exit> {
     let server = context.server()?;
+    // Before the password is asked for. The client checks it again.
+    if let Some(account) = context.client.status()?.account {
+        let email = account.email;
+        return Err(CallError::HasAccount { email }.into());
+    }
     let password = password(given.password_stdin, true)?;
     context
         .client

@@ -3,9 +3,10 @@
 use kanso_client::Status;
 use serde_json::json;
 
+use super::sync::{unread, unread_json};
 use crate::context::Context;
 use crate::exit::Exit;
-use crate::output::line;
+use crate::output::{line, say};
 
 pub(crate) fn run(context: &Context) -> anyhow::Result<Exit> {
     let status = context.client.status()?;
@@ -21,10 +22,15 @@ pub(crate) fn run(context: &Context) -> anyhow::Result<Exit> {
         "last_sync_at": status.last_sync_at.map(|at| at.to_string()),
         "device_id": status.device_id,
         "timezone": zone.name(),
+        "unread": unread_json(&status.unread),
     });
     context
         .output
-        .data(&value, || as_text(&status, zone.name()));
+        .data(&value, || as_text(&status, zone.name()))?;
+    if let Some(remark) = unread(&status.unread) {
+        say(&remark);
+    }
+    context.remark_on_zone()?;
     Ok(Exit::Ok)
 }
 

@@ -1,7 +1,13 @@
 //! `kanso sync`
 
-use kanso_client::{Interrupted, Progress, ResyncReason, SyncOptions, SyncReport};
-use serde_json::json;
+use std::io::IsTerminal as _;
+use std::time::Duration;
+
+use kanso_client::transport::HttpTransport;
+use kanso_client::{
+    CallError, Interrupted, Progress, ResyncReason, SyncOptions, SyncReport, Unread,
+};
+use serde_json::{Map, Value, json};
 
 use super::conflicts;
 use crate::arguments::Sync;
@@ -23,7 +29,7 @@ pub(crate) async fn run(context: &Context, asked: &Sync) -> anyhow::Result<Exit>
         verify: asked.verify,
         accept_deletions: asked.accept_deletions,
     };
-    let synced = context.client.sync_with(&server, options, &watch);
+    let synced = patiently(context, &server, options, &watch);
     match progress::during(&bar, synced).await {
         Ok(report) => finish(context, asked, &report),
         Err(interrupted) => {
@@ -35,6 +41,58 @@ pub(crate) async fn run(context: &Context, asked: &Sync) -> anyhow::Result<Exit>
             }
             Err(cause.into())
         }
+    }
+}
+
+/// Longest wait that a server may ask for.
+const LONGEST_WAIT: Duration = Duration::from_mins(1);
+/// Number of waits, and time spent in them, that bring nothing before the sync is given up.
+const FRUITLESS_WAITS: u32 = 5;
+const FRUITLESS_TIME: Duration = Duration::from_mins(2);
+/// Time spent in all waits of one sync.
+const ALL_WAITS: Duration = Duration::from_mins(30);
+
+/// Syncs, and goes on after a wait if the server asks for one of at most a minute.
+async fn patiently(
+    context: &Context,
+    server: &HttpTransport,
+    options: SyncOptions,
+    watch: &(dyn Fn(Progress) + Send + std::marker::Sync),
+) -> Result<SyncReport, Interrupted> {
+    let mut so_far = SyncReport::default();
+    let (mut fruitless, mut fruitless_time, mut waited) = (0, Duration::ZERO, Duration::ZERO);
+    loop {
+        let interrupted = match context.client.sync_with(server, options, watch).await {
+            Ok(report) => return Ok(so_far.followed_by(report)),
+            Err(interrupted) => interrupted,
+        };
+        let has_progress = interrupted.so_far.pushed + interrupted.so_far.pulled > 0;
+        so_far = so_far.followed_by(interrupted.so_far);
+        if has_progress {
+            (fruitless, fruitless_time) = (0, Duration::ZERO);
+        }
+        let wait = match &interrupted.cause {
+            // At least a second: a server that asks for none is asked again too soon.
+            CallError::TryLater { after: Some(wait) } => (*wait).max(Duration::from_secs(1)),
+            _ => LONGEST_WAIT + Duration::from_secs(1),
+        };
+        let is_too_long = wait > LONGEST_WAIT
+            || fruitless >= FRUITLESS_WAITS
+            || fruitless_time + wait > FRUITLESS_TIME
+            || waited + wait > ALL_WAITS;
+        if is_too_long {
+            return Err(Interrupted {
+                so_far,
+                cause: interrupted.cause,
+            });
+        }
+        if std::io::stderr().is_terminal() {
+            say(&format!("The server asks to wait {} s.", wait.as_secs()));
+        }
+        tokio::time::sleep(wait).await;
+        fruitless += 1;
+        fruitless_time += wait;
+        waited += wait;
     }
 }
 
@@ -52,6 +110,9 @@ fn finish(context: &Context, asked: &Sync, report: &SyncReport) -> anyhow::Resul
         "offered": report.offered,
         "undeleted": report.undeleted,
         "differs": report.differs,
+        "incomparable": report.is_incomparable,
+        "unread": unread_json(&report.unread),
+        "too_large": report.too_large.iter().map(|operation| operation.op_id).collect::<Vec<_>>(),
         "conflicts": conflicts::as_json(&report.failures),
         "undecided": undecided,
     });
@@ -60,7 +121,7 @@ fn finish(context: &Context, asked: &Sync, report: &SyncReport) -> anyhow::Resul
         let sent = count(report.pushed, "change");
         let read = count(report.pulled, "record");
         format!("Sent {sent}, received {read}.\n{details}")
-    });
+    })?;
     for remark in remarks(report, asked) {
         say(&remark);
     }
@@ -71,6 +132,37 @@ fn finish(context: &Context, asked: &Sync, report: &SyncReport) -> anyhow::Resul
     let text = format!("{conflicts} to decide on: `kanso conflicts` lists what you can do.");
     say(&text);
     Ok(Exit::Conflicts)
+}
+
+/// Returns what this version cannot read, as JSON.
+pub(super) fn unread_json(unread: &Unread) -> Value {
+    let settings = unread.settings.iter();
+    let settings: Map<String, Value> = settings
+        .map(|(name, value)| ((*name).to_owned(), json!(value)))
+        .collect();
+    json!({"records": unread.records, "results": unread.results, "settings": settings})
+}
+
+/// Explains what this version cannot read, and that an update is needed.
+pub(super) fn unread(unread: &Unread) -> Option<String> {
+    if !unread.needs_update() {
+        return None;
+    }
+    let mut parts = Vec::new();
+    if unread.records > 0 {
+        parts.push(count(unread.records, "record"));
+    }
+    if unread.results > 0 {
+        parts.push(count(unread.results, "answer"));
+    }
+    for (name, value) in &unread.settings {
+        parts.push(format!("the {} {value:?}", name.replace('_', " ")));
+    }
+    Some(format!(
+        "This version of kanso does not know all of what the server has ({}). It is kept as it came; \
+         update kanso to read it.",
+        parts.join(", ")
+    ))
 }
 
 /// Explains a resync.
@@ -93,9 +185,12 @@ fn remarks(report: &SyncReport, asked: &Sync) -> Vec<String> {
         (number > 0).then(some)
     };
     let differs = "This device still differs from the server; the next sync tries again.";
+    let incomparable = "The server has records of a kind that this version does not know, so the two \
+                        cannot be compared.";
     let sound = "All records on this device match the server's.";
     // Only a requested check deserves the confirmation; otherwise silence means success.
-    let is_sound = asked.verify && report.repaired == 0 && !report.differs;
+    let is_sound =
+        asked.verify && report.repaired == 0 && !report.differs && !report.is_incomparable;
     let remarks = [
         report.resynced.map(|why| resync(why).to_owned()),
         number(report.merged, "change", "merged with other devices'."),
@@ -114,7 +209,24 @@ fn remarks(report: &SyncReport, asked: &Sync) -> Vec<String> {
         ),
         report.differs.then(|| differs.to_owned()),
         is_sound.then(|| sound.to_owned()),
-        number(report.waiting, "change", "waiting for the next sync."),
+        report.is_incomparable.then(|| incomparable.to_owned()),
+        number(
+            report.too_large.len() as u64,
+            "change",
+            "too large for a proxy before the server; kept here, and tried again with each sync:",
+        ),
     ];
-    remarks.into_iter().flatten().collect()
+    let too_large = report.too_large.iter().map(|operation| {
+        format!(
+            "  {:?} of the {:?} {}",
+            operation.action, operation.entity, operation.id
+        )
+        .to_lowercase()
+    });
+    let waiting = number(report.waiting, "change", "waiting for the next sync.");
+    let remarks = remarks.into_iter().flatten().chain(too_large);
+    remarks
+        .chain(waiting)
+        .chain(unread(&report.unread))
+        .collect()
 }

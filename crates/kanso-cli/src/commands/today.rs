@@ -30,7 +30,10 @@ pub(crate) fn run(context: &Context) -> anyhow::Result<Exit> {
     // One query for all habits, not one per habit.
     let mut entries = entries_by_habit(context, today)?;
     let mut lines = Vec::new();
-    for View { record, is_pending } in &journal.habits {
+    for View {
+        record, is_pending, ..
+    } in &journal.habits
+    {
         let standing = journal.progress(record).today_status();
         // A habit that was done without being due has another state than `NotDue`, so it is shown.
         if record.details.archived_at.is_none() && standing.state != TodayState::NotDue {
@@ -46,10 +49,11 @@ pub(crate) fn run(context: &Context) -> anyhow::Result<Exit> {
         "date": today.to_string(),
         "habits": lines.iter().map(Line::json).collect::<Vec<_>>(),
     });
-    context.output.data(&value, || as_table(today, &lines));
+    context.output.data(&value, || as_table(today, &lines))?;
     if lines.is_empty() {
         say("Nothing is due today.");
     }
+    context.remark_on_zone()?;
     Ok(Exit::Ok)
 }
 

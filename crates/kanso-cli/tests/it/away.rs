@@ -55,7 +55,7 @@ impl LongAbsence {
         let (times, tablet) = (&self.times, &self.tablet);
         times.move_to("2026-01-11T12:00:00Z");
         tablet.ok(&["habit", "edit", "Read", "--title", "Read more"]);
-        tablet.ok(&["habit", "delete", "Piano"]);
+        tablet.ok(&["habit", "delete", "Piano", "--yes"]);
         tablet.ok(&["undo", "Stretch", "--on", "yesterday"]);
         tablet.ok(&["done", "Read"]);
         adds(tablet, 100);
@@ -131,7 +131,7 @@ fn writes(phone: &Device) {
     ]);
     phone.ok(&["habit", "edit", "Read", "--color", "#112233"]);
     adds(phone, 250);
-    phone.ok(&["habit", "delete", "Tea"]);
+    phone.ok(&["habit", "delete", "Tea", "--yes"]);
     // Also to records that the tablet will delete tomorrow.
     phone.ok(&["habit", "edit", "Piano", "--color", "#445566"]);
     phone.ok(&["done", "Piano", "--on", "yesterday", "--note", "a waltz"]);

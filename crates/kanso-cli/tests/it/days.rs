@@ -18,10 +18,10 @@ fn a_boolean_entry_exists_once_a_day() {
     assert_eq!((&no["id"], &no["value"]), (&first["id"], &0.into()));
     let skip = device.json(&["done", "Meditate", "--skip"]);
     assert_eq!((&skip["id"], &skip["kind"]), (&first["id"], &"skip".into()));
-    device.ok(&["undo", "Meditate"]);
+    device.ok(&["entry", "delete", "Meditate", "today"]);
     let today = device.json(&["today"]);
     assert_eq!(today["habits"][0]["entries"], serde_json::json!([]));
-    device.ends(2, &["undo", "Meditate"]);
+    device.ends(2, &["entry", "delete", "Meditate", "today"]);
 }
 
 #[test]

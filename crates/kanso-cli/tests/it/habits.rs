@@ -50,7 +50,7 @@ fn a_habit_is_created_listed_changed_archived_and_deleted() {
     assert_eq!(device.titles(), ["Read more"]);
     device.ok(&["habit", "unarchive", "Read more"]);
     assert!(device.ok(&["habit", "list"]).contains("every 3 days"));
-    device.ok(&["habit", "delete", "Read more"]);
+    device.ok(&["habit", "delete", "Read more", "--yes"]);
     assert!(device.titles().is_empty());
 }
 

@@ -2,13 +2,19 @@
 
 // Clippy allows `expect` only in modules below this attribute.
 #[cfg(test)]
+mod adopt;
+#[cfg(test)]
 mod away;
+#[cfg(test)]
+mod between;
 #[cfg(test)]
 mod conventions;
 #[cfg(test)]
 mod copies;
 #[cfg(test)]
 mod crash;
+#[cfg(test)]
+mod damage;
 #[cfg(test)]
 mod days;
 #[cfg(test)]
@@ -28,4 +34,12 @@ mod story;
 #[cfg(test)]
 mod support;
 #[cfg(test)]
+mod terminal;
+#[cfg(test)]
+mod undo;
+#[cfg(test)]
 mod unknown_outcome;
+#[cfg(test)]
+mod unread;
+#[cfg(test)]
+mod zone;

@@ -1,26 +1,35 @@
 //! Calls about the account: registration, log-in, log-out, password, settings, export.
 
+use std::collections::BTreeSet;
+
 use kanso_domain::UserId;
-use kanso_domain::accounts::Settings;
+use kanso_domain::accounts::SettingsChange;
 use kanso_protocol::accounts::{
-    AccountRecord, AccountSummary, CredentialsRequest, PasswordRequest, TokenResponse,
+    AccountSummary, CredentialsRequest, PasswordRequest, SettingsRequest, TokenResponse,
 };
 use kanso_protocol::export::ExportLine;
+use serde_json::value::RawValue;
 
 use super::{CallError, body, check_success, read};
+use crate::changes::Origin;
 use crate::client::Client;
-use crate::replica::{BoundAccount, ReplicaError};
+use crate::edits::EditError;
+use crate::replica::{Adoption, BoundAccount, ReplicaError};
+use crate::sync::{first_page_has_settings, settings};
 use crate::transport::{Method, Request, Transport};
 
 /// Reason why a log-in failed.
 #[derive(Debug, thiserror::Error)]
 pub enum LoginError {
     /// The replica belongs to another account, whose records must not mix with these. Use another
-    /// folder for another account.
-    #[error("this replica belongs to {email}; use another folder for another account")]
+    /// folder for another account, or [`Client::adopt`] to bring the records to this one.
+    #[error("{}", other_account(.email, *.has_same_address))]
     OtherAccount {
         /// E-mail address of the replica's account.
         email: String,
+        /// True if the account of the log-in has this address too: the server was set up anew, or the
+        /// account was made again.
+        has_same_address: bool,
     },
     /// The call failed. Wrong credentials are [`CallError::Refused`] with status 401.
     #[error(transparent)]
@@ -30,6 +39,17 @@ pub enum LoginError {
 impl From<ReplicaError> for LoginError {
     fn from(error: ReplicaError) -> Self {
         Self::Call(error.into())
+    }
+}
+
+fn other_account(email: &str, has_same_address: bool) -> String {
+    if has_same_address {
+        format!(
+            "{email} is another account than before: the server was set up anew, or the account was \
+             made again. The records of the old account are still on this device"
+        )
+    } else {
+        format!("this replica belongs to {email}; use another folder for another account")
     }
 }
 
@@ -58,8 +78,27 @@ impl Client {
     /// Creates an account. It does not log in.
     ///
     /// # Errors
-    /// See [`CallError`]. An e-mail address that is taken is `Refused` with status 409.
+    /// See [`CallError`]. An e-mail address that is taken is `Refused` with status 409. A replica that
+    /// belongs to an account already is `HasAccount`: it could not log in to the new one.
     pub async fn register(
+        &self,
+        transport: &dyn Transport,
+        email: &str,
+        password: &str,
+    ) -> Result<AccountSummary, CallError> {
+        if let Some(account) = self.replica()?.account()? {
+            return Err(CallError::HasAccount {
+                email: account.email,
+            });
+        }
+        self.create_account(transport, email, password).await
+    }
+
+    /// Creates an account for [`Client::adopt`], also if the replica belongs to another one.
+    ///
+    /// # Errors
+    /// See [`CallError`]. An e-mail address that is taken is `Refused` with status 409.
+    pub async fn create_account(
         &self,
         transport: &dyn Transport,
         email: &str,
@@ -80,9 +119,7 @@ impl Client {
         email: &str,
         password: &str,
     ) -> Result<AccountSummary, LoginError> {
-        let request = credentials("/api/v1/auth/login", email, password)?;
-        let reply = transport.exchange(request).await.map_err(CallError::from)?;
-        let tokens: TokenResponse = read(&reply)?;
+        let tokens = open_session(transport, email, password).await?;
         let user = tokens.user.clone();
         let bound = self.replica()?.account()?;
         // By id and not by e-mail address: the address of an account may change.
@@ -95,20 +132,69 @@ impl Client {
                 is_ended = ended.is_ok(),
                 "log-in to another account rejected"
             );
-            return Err(LoginError::OtherAccount { email: bound.email });
+            return Err(LoginError::OtherAccount {
+                has_same_address: bound.email.eq_ignore_ascii_case(&user.email),
+                email: bound.email,
+            });
         }
-        let account = BoundAccount {
-            server: transport.server().to_owned(),
-            account_id: UserId::new(user.id),
-            email: user.email.clone(),
-        };
+        let account = account_of(transport, &user);
         let session = self.session_of(tokens);
         self.replica()?.sign_in(&account, &session, &*self.ids)?;
-        // The log-in itself succeeded. Until the next sync reads the settings, the old ones apply.
-        if let Err(error) = self.read_profile(transport).await {
+        self.after_login(transport).await;
+        Ok(user)
+    }
+
+    /// Returns what [`Client::adopt`] would bring to another account, to ask the user first.
+    ///
+    /// # Errors
+    /// The local database failed.
+    pub fn adoptable(&self) -> Result<Adoption, ReplicaError> {
+        self.replica()?.adoptable()
+    }
+
+    /// Logs in to another account and brings all records of this device to it.
+    ///
+    /// It is for a server that was set up anew, and for an account that was made again. Ask the user
+    /// first, with the numbers of [`Client::adoptable`]. Every record that this device shows is created
+    /// there under its old id by the next syncs. A habit has its present schedule for its whole past,
+    /// as after a restore. Several devices may do so: equal records stay one, and different ones
+    /// conflict. `None` if the replica belongs to this account already, or to none; then this is a
+    /// log-in.
+    ///
+    /// # Errors
+    /// See [`LoginError`]. After an error the replica belongs to its old account.
+    pub async fn adopt(
+        &self,
+        transport: &dyn Transport,
+        email: &str,
+        password: &str,
+    ) -> Result<Option<Adoption>, LoginError> {
+        // A sync of the old account must not end in the new one.
+        let _no_sync = self.syncing.lock().await;
+        let tokens = open_session(transport, email, password).await?;
+        let account = account_of(transport, &tokens.user);
+        let session = self.session_of(tokens);
+        let bound = self.replica()?.account()?;
+        let is_other = bound.is_some_and(|bound| bound.account_id != account.account_id);
+        let adoption = if is_other {
+            let now = self.clock.now();
+            let adoption = self.replica()?.adopt(&account, &session, now, &*self.ids)?;
+            self.publish(Origin::Edit, BTreeSet::new(), true);
+            Some(adoption)
+        } else {
+            self.replica()?.sign_in(&account, &session, &*self.ids)?;
+            None
+        };
+        self.after_login(transport).await;
+        Ok(adoption)
+    }
+
+    /// Reads the settings of the account, and sends those of the device if the user has chosen none.
+    async fn after_login(&self, transport: &dyn Transport) {
+        // The log-in itself succeeded. Until the next sync does this, the old settings apply.
+        if let Err(error) = self.exchange_settings(transport).await {
             tracing::debug!(%error, "settings not read");
         }
-        Ok(user)
     }
 
     /// Changes the password. This device stays signed in; all others have to log in again.
@@ -171,6 +257,94 @@ impl Client {
         self.replica()?.sign_out()
     }
 
+    /// Reads the account's settings, and sends those of the device first if the user has chosen none.
+    async fn exchange_settings(&self, transport: &dyn Transport) -> Result<(), CallError> {
+        if self.replica()?.offered_settings()?.is_none() {
+            return self.read_profile(transport).await;
+        }
+        let chosen = self.has_chosen_settings(transport).await?;
+        self.offer_settings(transport, chosen).await?;
+        // Not while they are offered: the stored ones would be overwritten.
+        if self.replica()?.offered_settings()?.is_none() {
+            self.read_profile(transport).await?;
+        }
+        Ok(())
+    }
+
+    /// Sends the offered settings if `has_chosen` is false, and drops the offer if it is true.
+    pub(crate) async fn offer_settings(
+        &self,
+        transport: &dyn Transport,
+        has_chosen: Option<bool>,
+    ) -> Result<(), CallError> {
+        let Some(offered) = self.replica()?.offered_settings()? else {
+            return Ok(());
+        };
+        let Some(has_chosen) = has_chosen else {
+            return Ok(());
+        };
+        if !has_chosen && offered != SettingsRequest::default() {
+            match self.change_settings(transport, &offered).await {
+                // A server that does not know the zone of this device keeps its own.
+                Ok(()) | Err(CallError::Refused(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(self.replica()?.settle_settings()?)
+    }
+
+    /// Returns true if the user of the account has ever chosen settings; `None` if a sync has to find
+    /// out.
+    async fn has_chosen_settings(
+        &self,
+        transport: &dyn Transport,
+    ) -> Result<Option<bool>, CallError> {
+        // Settings that were changed have a position in the history, and are in a first pull.
+        let request = Request {
+            method: Method::Post,
+            path: "/api/v1/sync".into(),
+            bearer: None,
+            body: Some(body(
+                &serde_json::json!({"cursor": null, "operations": []}),
+            )?),
+        };
+        let reply = self.authorized(transport, request).await?;
+        check_success(&reply)?;
+        first_page_has_settings(&reply)
+    }
+
+    /// Changes settings of the account. They are in force on this device at once.
+    ///
+    /// # Errors
+    /// See [`CallError`]. A setting that the server does not know is `Refused` with status 422.
+    pub async fn change_settings(
+        &self,
+        transport: &dyn Transport,
+        change: &SettingsRequest,
+    ) -> Result<(), CallError> {
+        let request = Request {
+            method: Method::Patch,
+            path: "/api/v1/auth/user".into(),
+            bearer: None,
+            body: Some(body(change)?),
+        };
+        check_success(&self.authorized(transport, request).await?)?;
+        self.replica()?.settle_settings()?;
+        self.read_profile(transport).await
+    }
+
+    /// Chooses settings before the first log-in. The account gets them at that log-in, unless its user
+    /// has chosen some there.
+    ///
+    /// # Errors
+    /// `Invalid`, or the local database failed.
+    pub fn choose_settings(&self, change: &SettingsRequest) -> Result<(), EditError> {
+        let change = SettingsChange::try_from(change.clone())?;
+        let mut replica = self.replica()?;
+        let settings = replica.profile()?.settings.changed(change);
+        Ok(replica.choose_settings(&settings, self.clock.now())?)
+    }
+
     /// Reads the account's settings and stores them.
     pub(crate) async fn read_profile(&self, transport: &dyn Transport) -> Result<(), CallError> {
         let request = Request {
@@ -179,20 +353,32 @@ impl Client {
             bearer: None,
             body: None,
         };
-        let record: AccountRecord = read(&self.authorized(transport, request).await?)?;
-        let settings = settings_of(&record).ok_or_else(|| CallError::Unexpected {
-            what: "unknown settings".to_owned(),
+        let reply = self.authorized(transport, request).await?;
+        check_success(&reply)?;
+        let record: &RawValue = read(&reply)?;
+        // Read leniently: a newer server may have settings that this version does not know.
+        let settings = settings(record.get(), None).ok_or_else(|| CallError::Unexpected {
+            what: "an account without settings".to_owned(),
         })?;
         Ok(self.replica()?.store_profile(&settings, self.clock.now())?)
     }
 }
 
-fn settings_of(record: &AccountRecord) -> Option<Settings> {
-    Some(Settings {
-        timezone: record.timezone.parse().ok()?,
-        week_start: record.week_start.parse().ok()?,
-        day_start: record.day_start.parse().ok()?,
-    })
+async fn open_session(
+    transport: &dyn Transport,
+    email: &str,
+    password: &str,
+) -> Result<TokenResponse, CallError> {
+    let request = credentials("/api/v1/auth/login", email, password)?;
+    read(&transport.exchange(request).await?)
+}
+
+fn account_of(transport: &dyn Transport, user: &AccountSummary) -> BoundAccount {
+    BoundAccount {
+        server: transport.server().to_owned(),
+        account_id: UserId::new(user.id),
+        email: user.email.clone(),
+    }
 }
 
 /// Returns true if the last line is the end of an export.

@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use kanso_domain::Invalid;
 use kanso_protocol::problem::Problem;
-use serde::de::DeserializeOwned;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use crate::replica::{ApplyError, ManyDeletions, ReplicaError};
 use crate::transport::{Reply, Unreachable};
@@ -43,6 +44,22 @@ pub enum CallError {
     /// The server rejected the request (status 4xx).
     #[error("{}", .0.detail)]
     Refused(Box<Problem>),
+    /// Something between this device and the server answered: a proxy, or the log-in page of a
+    /// network. It says nothing about the session or the data. Call again later.
+    #[error(
+        "something between this device and the server answered (status {status}), \
+         such as a proxy or the log-in page of a network; or the address is not that of a Kanso server"
+    )]
+    Intercepted {
+        /// HTTP status of that answer.
+        status: u16,
+    },
+    /// The replica belongs to an account already, and this call is for a replica without one.
+    #[error("this device belongs to {email} already")]
+    HasAccount {
+        /// E-mail address of that account.
+        email: String,
+    },
     /// The answer is not one that this version understands.
     #[error("the server answered unexpectedly: {what}")]
     Unexpected {
@@ -63,10 +80,20 @@ impl CallError {
     ///
     /// An answer with status 5xx is not certain: the server may have committed before it failed.
     pub(crate) const fn is_certainly_undone(&self) -> bool {
+        // A stranger's answer is not certain either: it may have passed the request on.
         match self {
             Self::Refused(_) | Self::SignedOut { .. } | Self::OtherServer { .. } => true,
             // Only the transport knows whether the request left the device.
             Self::Offline(unreachable) => !unreachable.may_have_arrived,
+            _ => false,
+        }
+    }
+
+    /// Returns true if the request was larger than the server, or a proxy before it, accepts.
+    pub(crate) fn is_too_large(&self) -> bool {
+        match self {
+            Self::Refused(problem) => problem.status == 413,
+            Self::Intercepted { status } => *status == 413,
             _ => false,
         }
     }
@@ -104,16 +131,23 @@ impl From<Invalid> for CallError {
 }
 
 /// Parses the body of a successful answer.
-pub(crate) fn read<T: DeserializeOwned>(reply: &Reply) -> Result<T, CallError> {
+pub(crate) fn read<'a, T: Deserialize<'a>>(reply: &'a Reply) -> Result<T, CallError> {
     if (200..300).contains(&reply.status) {
-        return serde_json::from_slice(&reply.body).map_err(|error| CallError::Unexpected {
-            what: error.to_string(),
+        return serde_json::from_slice(&reply.body).map_err(|error| {
+            if serde_json::from_slice::<IgnoredAny>(&reply.body).is_err() {
+                // Every answer of the server is JSON.
+                let status = reply.status;
+                return CallError::Intercepted { status };
+            }
+            CallError::Unexpected {
+                what: error.to_string(),
+            }
         });
     }
     Err(error_of(reply))
 }
 
-/// Checks that an answer without a body is a success.
+/// Checks that an answer is a success.
 pub(crate) fn check_success(reply: &Reply) -> Result<(), CallError> {
     if (200..300).contains(&reply.status) {
         return Ok(());
@@ -121,20 +155,28 @@ pub(crate) fn check_success(reply: &Reply) -> Result<(), CallError> {
     Err(error_of(reply))
 }
 
+/// Beginning of the type of every problem that a Kanso server sends.
+const PROBLEM_TYPE: &str = "urn:kanso:problem:";
+
+/// Returns the problem that the server sent; `None` if the answer is not the server's.
+pub(crate) fn problem_of(reply: &Reply) -> Option<Problem> {
+    let problem: Problem = serde_json::from_slice(&reply.body).ok()?;
+    problem.kind.starts_with(PROBLEM_TYPE).then_some(problem)
+}
+
 /// Converts an unsuccessful answer to an error.
 pub(crate) fn error_of(reply: &Reply) -> CallError {
-    // A body is not needed here: for these the client waits, whatever the reason is.
-    if reply.status == 429 || reply.status >= 500 {
+    let status = reply.status;
+    // A body is not needed here: for these the client waits, whatever the reason is. Status 511 is
+    // that of a network which demands a log-in (RFC 6585 §6).
+    if status == 429 || (status >= 500 && status != 511) {
         return CallError::TryLater {
             after: reply.retry_after,
         };
     }
-    match serde_json::from_slice::<Problem>(&reply.body) {
-        Ok(problem) => CallError::Refused(Box::new(problem)),
-        // For example a page of a proxy or of a hotel's network.
-        Err(_) => CallError::Unexpected {
-            what: format!("status {}", reply.status),
-        },
+    match problem_of(reply) {
+        Some(problem) => CallError::Refused(Box::new(problem)),
+        None => CallError::Intercepted { status },
     }
 }
 

@@ -1,11 +1,21 @@
 //! Requests with an access token, and the refresh of the token.
 
 use kanso_protocol::accounts::{RefreshRequest, TokenResponse};
+use kanso_protocol::problem::Problem;
 
-use super::{CallError, body, read};
+use super::{CallError, body, problem_of, read};
 use crate::client::Client;
 use crate::replica::{ReplicaError, Session};
 use crate::transport::{Method, Reply, Request, Transport};
+
+/// Codes of the problems with which the server refuses a token. No other answer ends a session: a
+/// proxy or the log-in page of a network may answer 401 too.
+const REFUSALS: [&str; 2] = ["unauthorized", "invalid_refresh_token"];
+
+fn refuses_token(reply: &Reply) -> bool {
+    let is_refusal = |problem: Problem| REFUSALS.contains(&problem.code.as_str());
+    reply.status == 401 && problem_of(reply).is_some_and(is_refusal)
+}
 
 /// Seconds before its expiry at which a token is refreshed, so that it cannot expire in flight.
 const MARGIN_SECONDS: i64 = 10;
@@ -26,14 +36,14 @@ impl Client {
             session = self.refresh(transport, session).await?;
         }
         let reply = self.send_as(transport, &session, &request).await?;
-        if reply.status != 401 {
+        if !refuses_token(&reply) {
             return Ok(reply);
         }
         // The token looked valid here: the device's clock may be wrong, or the session was ended.
         // A refresh tells the two apart.
         let session = self.refresh(transport, session).await?;
         let reply = self.send_as(transport, &session, &request).await?;
-        if reply.status == 401 {
+        if refuses_token(&reply) {
             // The server rejects a token that it has just issued. Another refresh would not help.
             return Err(self.sign_out_locally());
         }
@@ -95,7 +105,7 @@ impl Client {
             })?),
         };
         let reply = transport.exchange(request).await?;
-        if reply.status == 401 {
+        if refuses_token(&reply) {
             // The same race, lost while the request was under way: the other process's pair is good.
             let newest = self.session()?;
             return if newest == used {

@@ -67,6 +67,31 @@ impl Edits<'_> {
         self.update_habit(id, given)
     }
 
+    /// Returns the habits that were deleted and can be revived, in their last state.
+    ///
+    /// # Errors
+    /// The local database failed.
+    pub fn deleted_habits(&self) -> Result<Vec<Habit>, ReplicaError> {
+        self.editor.deleted_habits()
+    }
+
+    /// Makes a deleted habit live again. Its entries come back with it: at once if the server does not
+    /// know of the deletion yet, else with the next sync.
+    ///
+    /// # Errors
+    /// `NoSuchHabit`, or the local database failed.
+    pub fn revive_habit(&self, id: HabitId) -> Result<Habit, EditError> {
+        if let Some(habit) = self.habit(id)? {
+            return Ok(habit);
+        }
+        let is_known = |habit: &Habit| habit.id == id;
+        if !self.deleted_habits()?.iter().any(is_known) {
+            return Err(EditError::NoSuchHabit);
+        }
+        let revival = self.client.revival(self.editor, RecordKey::habit(id))?;
+        habit_of(self.append_operation(revival)?)
+    }
+
     /// Deletes a habit together with its entries.
     ///
     /// # Errors
@@ -138,6 +163,23 @@ impl Client {
     /// ```
     pub fn archive_habit(&self, id: HabitId, archived: bool) -> Result<Habit, EditError> {
         self.transaction(|edits| edits.archive_habit(id, archived))
+    }
+
+    /// Returns the habits that were deleted and can be revived, in their last state.
+    ///
+    /// # Errors
+    /// The local database failed.
+    pub fn deleted_habits(&self) -> Result<Vec<Habit>, ReplicaError> {
+        self.replica()?.deleted_habits()
+    }
+
+    /// Makes a deleted habit live again. Its entries come back with it: at once if the server does not
+    /// know of the deletion yet, else with the next sync.
+    ///
+    /// # Errors
+    /// `NoSuchHabit`, or the local database failed.
+    pub fn revive_habit(&self, id: HabitId) -> Result<Habit, EditError> {
+        self.transaction(|edits| edits.revive_habit(id))
     }
 
     /// Deletes a habit together with its entries.

@@ -3,9 +3,11 @@
 mod entries;
 mod habits;
 mod resolve;
+mod undo;
 
 pub(crate) use habits::check_habit;
 pub use resolve::ResolveError;
+pub use undo::{UndoError, UndoScope, Undone};
 
 use std::cell::Cell;
 
@@ -14,7 +16,7 @@ use kanso_protocol::MAX_OPERATIONS;
 
 use crate::changes::Origin;
 use crate::client::Client;
-use crate::replica::{Change, Editor, NewOperation, RecordKey, ReplicaError, operation};
+use crate::replica::{Change, Editor, NewOperation, RecordKey, Recording, ReplicaError, operation};
 
 /// Reason why an edit was not made.
 #[derive(Debug, thiserror::Error)]
@@ -66,7 +68,10 @@ impl<'a> Edits<'a> {
 
     /// Appends a change to the outbox and returns the new view of its record.
     fn append(&self, key: RecordKey, change: Change) -> Result<Option<Record>, EditError> {
-        let mut operation = self.client.operation(key, change);
+        self.append_operation(self.client.operation(key, change))
+    }
+
+    fn append_operation(&self, mut operation: NewOperation) -> Result<Option<Record>, EditError> {
         operation.request.group.clone_from(&self.group);
         self.count.set(self.count.get() + 1);
         Ok(self.editor.append(&operation)?)
@@ -74,13 +79,32 @@ impl<'a> Edits<'a> {
 }
 
 impl Client {
-    /// Runs `work` in one transaction: commits all of its writes, or none if it fails.
+    /// Runs `work` in one transaction: commits all of its writes, or none if it fails. They cannot be
+    /// undone.
     pub(crate) fn edit<T, E: From<ReplicaError>>(
         &self,
         work: impl FnOnce(&Editor<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
+        self.edit_as(Recording::Final, work)
+    }
+
+    /// The same for edits that undo others.
+    pub(crate) fn edit_unrecorded<T, E: From<ReplicaError>>(
+        &self,
+        work: impl FnOnce(&Editor<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        self.edit_as(Recording::Off, work)
+    }
+
+    fn edit_as<T, E: From<ReplicaError>>(
+        &self,
+        recording: Recording,
+        work: impl FnOnce(&Editor<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let now = self.clock.now();
         let mut replica = self.replica()?;
-        let (done, changed) = replica.edit(|editor| self.in_transaction(|| work(editor)))?;
+        let work = |editor: &Editor<'_>| self.in_transaction(|| work(editor));
+        let (done, changed) = replica.edit(recording, now, work)?;
         // Unlock before observers are notified: they read the changed records at once.
         drop(replica);
         self.publish(Origin::Edit, changed, false);
@@ -121,7 +145,9 @@ impl Client {
         &self,
         work: impl FnOnce(&Edits<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
-        self.edit(|editor| work(&Edits::new(self, editor, None)))
+        self.edit_as(Recording::Undoable, |editor| {
+            work(&Edits::new(self, editor, None))
+        })
     }
 
     /// Makes several edits that the server also applies all or none. If it rejects one of them, all
@@ -162,7 +188,7 @@ impl Client {
     ) -> Result<T, E> {
         // The name only has to differ from the other groups in the outbox.
         let name = self.ids.next_id().to_string();
-        self.edit(|editor| {
+        self.edit_as(Recording::Undoable, |editor| {
             let edits = Edits::new(self, editor, Some(name));
             let done = work(&edits)?;
             // The server applies a group only if all of it is in one request.

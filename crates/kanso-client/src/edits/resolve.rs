@@ -20,6 +20,9 @@ pub enum ResolveError {
     /// Another device changed every member of the rejected operation.
     #[error("nothing to merge: every field you changed was also changed on another device")]
     NothingToMerge,
+    /// The operation can no longer be read, because the replica was damaged on this device.
+    #[error("this change can no longer be read, so it can only be dropped")]
+    Unreadable,
     /// The local store failed.
     #[error(transparent)]
     Replica(#[from] ReplicaError),
@@ -58,12 +61,15 @@ impl Client {
     /// next sync sends them.
     ///
     /// # Errors
-    /// `NoSuchFailure`, `Deleted`, or the local database failed.
+    /// `NoSuchFailure`, `Deleted`, `Unreadable`, or the local database failed.
     pub fn keep_mine(&self, failure: i64) -> Result<(), ResolveError> {
         self.edit(|editor| {
             let rejected = editor
                 .failure(failure)?
                 .ok_or(ResolveError::NoSuchFailure)?;
+            if rejected.is_damaged() {
+                return Err(ResolveError::Unreadable);
+            }
             let (key, version) = current(editor, &rejected)?;
             let change = rebased(&rejected, version)?;
             // The server defers an entry whose habit it does not know. If the habit is gone, the
@@ -83,12 +89,15 @@ impl Client {
     /// others, and removes the failure. The next sync sends them.
     ///
     /// # Errors
-    /// `NoSuchFailure`, `Deleted`, `NothingToMerge`, or the local database failed.
+    /// `NoSuchFailure`, `Deleted`, `NothingToMerge`, `Unreadable`, or the local database failed.
     pub fn merge(&self, failure: i64) -> Result<(), ResolveError> {
         self.edit(|editor| {
             let rejected = editor
                 .failure(failure)?
                 .ok_or(ResolveError::NoSuchFailure)?;
+            if rejected.is_damaged() {
+                return Err(ResolveError::Unreadable);
+            }
             let (key, version) = current(editor, &rejected)?;
             // A merge needs a record to merge into; `keep_mine` may create it again.
             let version = version.ok_or(ResolveError::Deleted)?;

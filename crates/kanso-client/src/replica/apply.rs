@@ -2,19 +2,21 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kanso_domain::accounts::Settings;
+use kanso_domain::Seq;
 use kanso_domain::sync::Digest;
-use kanso_domain::{Record, Seq};
 use kanso_protocol::sync::{ActionName, OperationResult, OperationStatus};
 use rusqlite::{Transaction, params};
 use uuid::Uuid;
 
+use super::account::DeliveredSettings;
 use super::codec::seq;
 use super::failures::Failure;
+use super::foreign::{self, ForeignRecord};
 use super::outbox::{self, PendingOperation};
 use super::position::{self, Position, ResyncReason, position};
 use super::recovery::{self, ApplyError, RepairOptions};
 use super::rejections::{self, RejectedOperation};
+use super::row::MirrorRow;
 use super::{RecordKey, Replica, ReplicaError, account, mirror, own_versions, view};
 
 /// Input of one request: the operations to push and the position to pull from.
@@ -22,7 +24,7 @@ use super::{RecordKey, Replica, ReplicaError, account, mirror, own_versions, vie
 pub(crate) struct Batch {
     pub(crate) device_id: Uuid,
     position: Position,
-    operations: Vec<PendingOperation>,
+    pub(super) operations: Vec<PendingOperation>,
     /// Versions of the records of the batch that this device made.
     pub(crate) seen_versions: BTreeMap<Uuid, Vec<i64>>,
 }
@@ -35,6 +37,25 @@ impl Batch {
     /// Returns the operations as JSON, with the same bytes at every retry.
     pub(crate) fn bodies(&self) -> impl Iterator<Item = &str> {
         self.operations.iter().map(|pending| pending.body.as_str())
+    }
+
+    /// Returns the size of the operations in bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bodies().map(str::len).sum()
+    }
+
+    /// Returns true if the batch is one operation or one group, so that it cannot be divided.
+    pub(crate) fn is_one_unit(&self) -> Result<bool, ReplicaError> {
+        let [first, rest @ ..] = self.operations.as_slice() else {
+            return Ok(true);
+        };
+        let group = first.group()?;
+        for pending in rest {
+            if group.is_none() || pending.group()? != group {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// Returns the outbox positions of the first and the last operation, if there are operations.
@@ -50,9 +71,13 @@ impl Batch {
 #[derive(Debug)]
 pub(crate) struct SyncAnswer {
     pub(crate) results: Vec<OperationResult>,
-    pub(crate) records: Vec<Record>,
+    /// Number of results that this version cannot read. Their operations stay in the outbox.
+    pub(crate) unread_results: u64,
+    pub(crate) records: Vec<MirrorRow>,
+    /// Changes that this version cannot read.
+    pub(crate) foreign: Vec<ForeignRecord>,
     /// Settings of the account, if they changed.
-    pub(crate) settings: Option<Settings>,
+    pub(crate) settings: Option<DeliveredSettings>,
     /// Digest of the server's live records; only on the last page.
     pub(crate) digest: Option<Digest>,
     pub(crate) cursor: String,
@@ -75,7 +100,8 @@ pub(crate) struct ApplyReport {
     pub(crate) offered: u64,
     /// Number of records that had been deleted and are live again.
     pub(crate) undeleted: u64,
-    /// True if everything was read and the digests still differ.
+    /// True if everything was read and the digests still differ. False if they cannot be compared,
+    /// because this version cannot read all records.
     pub(crate) has_drifted: bool,
     /// Number of operations that the server deferred.
     pub(crate) deferred: u64,
@@ -147,7 +173,9 @@ impl Replica {
                 account::store_settings(&transaction, settings, options.now)?;
             }
             if let Some(theirs) = answer.digest {
-                report.has_drifted = mirror::digest(&transaction)? != theirs;
+                // A record of an unknown entity has no part in the digest of this version.
+                report.has_drifted =
+                    mirror::digest(&transaction)? != theirs && !foreign::has_any(&transaction)?;
             }
         }
         own_versions::prune(&transaction)?;
@@ -257,6 +285,9 @@ fn apply_records(
         for record in &answer.records {
             mirror::stage(transaction, record)?;
         }
+        for record in &answer.foreign {
+            record.store(transaction, true)?;
+        }
         if let Some(start) = answer.history_start {
             let sql = "UPDATE replica SET history_start = ?1";
             transaction.prepare_cached(sql)?.execute([start.get()])?;
@@ -280,6 +311,9 @@ fn apply_records(
                 .extend(mirror::store(transaction, record, &mut digest)?);
         }
         mirror::store_digest(transaction, digest)?;
+        for record in &answer.foreign {
+            record.store(transaction, false)?;
+        }
     }
     let settled = if answer.has_more {
         outbox::settle_delivered(transaction)?

@@ -8,10 +8,10 @@
 
 use std::collections::BTreeSet;
 
-use kanso_domain::{Record, Seq, Version};
+use kanso_domain::{Seq, Version};
 use rusqlite::{Connection, params};
+use serde_json::{Map, Value};
 
-use super::give_back::members;
 use super::{RecordKey, ReplicaError};
 
 /// Largest number of earlier states that are kept for a record.
@@ -85,13 +85,12 @@ impl DeliveredStates {
         })
     }
 
-    /// Returns the list to store with the state `new`, which follows on `old`.
+    /// Returns the list to store with the state with the members `new`, which follows on `old`.
     fn followed_by(
         mut self,
-        old: &Record,
-        new: &Record,
-    ) -> Result<Vec<EarlierState>, ReplicaError> {
-        let (old, new) = (members(old)?, members(new)?);
+        old: &Map<String, Value>,
+        new: Map<String, Value>,
+    ) -> Vec<EarlierState> {
         let changed = new
             .into_iter()
             .filter(|(name, value)| old.get(name) != Some(value));
@@ -104,18 +103,18 @@ impl DeliveredStates {
             _ => self.earlier.insert(0, (seq, version, changed)),
         }
         self.earlier.truncate(MAX_EARLIER);
-        Ok(self.earlier)
+        self.earlier
     }
 
-    /// Stores the states before `new`, which has just replaced the row of `old`.
+    /// Stores the states before the one with the members `new`, which has just replaced `old`.
     pub(super) fn store(
         self,
         connection: &Connection,
         key: RecordKey,
-        old: &Record,
-        new: &Record,
+        old: &Map<String, Value>,
+        new: Map<String, Value>,
     ) -> Result<(), ReplicaError> {
-        let earlier = self.followed_by(old, new)?;
+        let earlier = self.followed_by(old, new);
         let earlier = serde_json::to_string(&earlier).map_err(ReplicaError::damaged)?;
         connection
             .prepare_cached("UPDATE base SET earlier = ?3 WHERE entity = ?1 AND id = ?2")?

@@ -3,6 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use rusqlite::ErrorCode;
+
 /// The local database failed. Data that was committed before is not affected.
 #[derive(Debug, thiserror::Error)]
 pub enum ReplicaError {
@@ -28,7 +30,7 @@ pub enum ReplicaError {
     },
     /// The database holds a value that this library never writes. A sync with
     /// [`verify`](crate::SyncOptions::verify) repairs the records that the server has.
-    #[error("the replica is damaged: {what}")]
+    #[error("the replica on this device is damaged: {what}")]
     Damaged {
         /// The invalid value.
         what: String,
@@ -37,6 +39,18 @@ pub enum ReplicaError {
     /// the closure receives instead.
     #[error("the client is inside a transaction; use the edits passed to the closure")]
     InTransaction,
+    /// The file or its folder is read-only. Reads work, edits and syncs do not.
+    #[error("cannot write the replica: its file or its folder is read-only")]
+    ReadOnly,
+    /// The file is empty, cut off or damaged in a way that hides its records. [`salvage`] sets it
+    /// aside.
+    ///
+    /// [`salvage`]: crate::salvage
+    #[error("the file of the replica on this device is damaged: {what}")]
+    Broken {
+        /// Description of the damage.
+        what: String,
+    },
     /// SQLite or the disk failed.
     #[error("the replica cannot be read or written")]
     Storage {
@@ -64,8 +78,14 @@ impl From<rusqlite::Error> for ReplicaError {
             | Cause::InvalidColumnType(..)
             | Cause::Utf8Error(..)
             | Cause::IntegralValueOutOfRange(..) => Self::damaged(error),
-            _ => Self::Storage {
-                source: error.into(),
+            _ => match error.sqlite_error_code() {
+                Some(ErrorCode::ReadOnly) => Self::ReadOnly,
+                Some(ErrorCode::DatabaseCorrupt) => Self::Broken {
+                    what: error.to_string(),
+                },
+                _ => Self::Storage {
+                    source: error.into(),
+                },
             },
         }
     }

@@ -1,11 +1,13 @@
 //! Rejected operations that wait for the user's decision.
 
-use kanso_domain::Timestamp;
-use kanso_protocol::sync::{OperationRequest, OperationResult};
+use kanso_domain::{Entity, Timestamp};
+use kanso_protocol::sync::{ActionName, EntityName, OperationRequest, OperationResult};
+use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use uuid::Uuid;
 
-use super::codec::instant;
+use super::codec::{entity, instant};
+use super::damage::rejected;
 use super::outbox::{self, PendingOperation};
 use super::{Replica, ReplicaError};
 
@@ -13,13 +15,18 @@ use super::{Replica, ReplicaError};
 /// sends it.
 pub(super) const OUTCOME_UNKNOWN: &str = "outcome_unknown";
 
+/// Code of a failure whose operation can no longer be read on this device. No server sends it.
+pub(super) const DAMAGED: &str = "damaged";
+
 /// An operation that the server rejected: a conflict, a deleted record, or an invalid operation.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Failure {
     /// Number of the failure on this device.
     pub id: i64,
-    /// The rejected operation.
+    /// The rejected operation. Of a damaged one it has only the record, as far as it is known.
     pub operation: OperationRequest,
+    /// Text of a damaged operation; `None` if the operation can be read.
+    pub raw: Option<String>,
     /// Answer of the server. For a conflict it has the server's record and the clashing members.
     pub result: OperationResult,
     /// Instant at which the operation was made on this device.
@@ -68,6 +75,14 @@ impl Failure {
         self.result.code.as_deref() == Some(OUTCOME_UNKNOWN)
     }
 
+    /// Returns true if the operation can no longer be read, because the replica was damaged on this
+    /// device. Only [`Client::take_theirs`] is possible; [`Failure::raw`] has what is left of it.
+    ///
+    /// [`Client::take_theirs`]: crate::Client::take_theirs
+    pub const fn is_damaged(&self) -> bool {
+        self.raw.is_some()
+    }
+
     /// Returns the device that last changed the server's record, if it is known.
     pub fn changed_by(&self) -> Option<Uuid> {
         self.result.conflict.as_ref()?.changed_by
@@ -79,7 +94,18 @@ impl Failure {
     }
 }
 
-const SELECT: &str = "SELECT id, body, result, written_at, failed_at FROM failures";
+const SELECT: &str = "SELECT id, body, result, written_at, failed_at, op_id, entity, record_id
+                      FROM failures";
+
+/// A failure that is not stored yet. The key columns may be damaged.
+pub(super) struct NewFailure<'a> {
+    pub(super) op_id: &'a [u8],
+    pub(super) entity: &'a str,
+    pub(super) record_id: &'a [u8],
+    pub(super) body: &'a str,
+    pub(super) result: &'a OperationResult,
+    pub(super) written_at: i64,
+}
 
 /// Stores a rejected operation and returns it as a failure.
 pub(super) fn store(
@@ -88,45 +114,95 @@ pub(super) fn store(
     result: &OperationResult,
     now: Timestamp,
 ) -> Result<Failure, ReplicaError> {
+    let failure = NewFailure {
+        op_id: rejected.op_id.as_bytes(),
+        entity: rejected.key.entity.as_str(),
+        record_id: rejected.key.id.as_bytes(),
+        body: &rejected.body,
+        result,
+        written_at: rejected.created_at.as_micros(),
+    };
+    insert(connection, &failure, now)
+}
+
+/// Stores a failure and returns it.
+pub(super) fn insert(
+    connection: &Connection,
+    new: &NewFailure<'_>,
+    now: Timestamp,
+) -> Result<Failure, ReplicaError> {
     // The whole answer is stored: the user may decide days later and offline, and needs both sides.
-    let json = serde_json::to_string(result).map_err(ReplicaError::damaged)?;
-    let id = connection
+    let json = serde_json::to_string(new.result).map_err(ReplicaError::damaged)?;
+    let id: i64 = connection
         .prepare_cached(
             "INSERT INTO failures (op_id, entity, record_id, body, result, written_at, failed_at)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) RETURNING id",
         )?
         .query_row(
             params![
-                rejected.op_id,
-                rejected.key.entity.as_str(),
-                rejected.key.id,
-                rejected.body,
+                new.op_id,
+                new.entity,
+                new.record_id,
+                new.body,
                 json,
-                rejected.created_at.as_micros(),
+                new.written_at,
                 now.as_micros()
             ],
             |row| row.get(0),
         )?;
-    // Built from the arguments; reading the row again would only parse the same JSON.
+    let stored = one(connection, id)?;
+    stored.ok_or_else(|| ReplicaError::damaged("a failure that was just stored"))
+}
+
+/// Reads a row of [`SELECT`]. What is damaged in it is left out, so that the user can still decide
+/// on it and on all others.
+fn read(row: &Row<'_>) -> Result<Failure, ReplicaError> {
+    let bytes = |column| -> Result<Vec<u8>, ReplicaError> {
+        Ok(match row.get_ref(column)? {
+            ValueRef::Text(bytes) | ValueRef::Blob(bytes) => bytes.to_vec(),
+            _ => Vec::new(),
+        })
+    };
+    let uuid =
+        |column| Ok::<_, ReplicaError>(Uuid::from_slice(&bytes(column)?).unwrap_or_default());
+    let text =
+        |column| Ok::<_, ReplicaError>(String::from_utf8_lossy(&bytes(column)?).into_owned());
+    let at = |column| Ok::<_, ReplicaError>(instant(row.get(column)?).unwrap_or(Timestamp::MIN));
+    let body = text(1)?;
+    let op_id = uuid(5)?;
+    let result = serde_json::from_str(&text(2)?);
+    let result = result.unwrap_or_else(|_| rejected(op_id, DAMAGED));
+    let operation = outbox::request(&body).ok();
+    // The columns of an operation that can be read may be damaged.
+    let is_damaged = operation.is_none() || result.code.as_deref() == Some(DAMAGED);
+    let entity = match entity(&text(6)?) {
+        Ok(Entity::Habit) => EntityName::Habit,
+        Ok(Entity::Entry) | Err(_) => EntityName::Entry,
+    };
+    let id = uuid(7)?;
     Ok(Failure {
-        id,
-        operation: outbox::request(&rejected.body)?,
-        result: result.clone(),
-        written_at: rejected.created_at,
-        failed_at: now,
+        id: row.get(0)?,
+        operation: operation.unwrap_or_else(|| unreadable(op_id, entity, id)),
+        raw: is_damaged.then_some(body),
+        result,
+        written_at: at(3)?,
+        failed_at: at(4)?,
     })
 }
 
-fn read(row: &Row<'_>) -> Result<Failure, ReplicaError> {
-    let body: String = row.get(1)?;
-    let result: String = row.get(2)?;
-    Ok(Failure {
-        id: row.get(0)?,
-        operation: outbox::request(&body)?,
-        result: serde_json::from_str(&result).map_err(ReplicaError::damaged)?,
-        written_at: instant(row.get(3)?)?,
-        failed_at: instant(row.get(4)?)?,
-    })
+/// Returns what is known of an operation that cannot be read.
+fn unreadable(op_id: Uuid, entity: EntityName, id: Uuid) -> OperationRequest {
+    OperationRequest {
+        op_id,
+        entity,
+        action: ActionName::Update,
+        id,
+        base_version: None,
+        on_conflict: None,
+        revive: false,
+        group: None,
+        fields: None,
+    }
 }
 
 pub(super) fn one(connection: &Connection, id: i64) -> Result<Option<Failure>, ReplicaError> {

@@ -28,16 +28,37 @@ use serde_json::{Map, Value};
 use super::change::{Change, operation};
 use super::codec::key_of;
 use super::delivered::SharedState;
-use super::outbox::{self, NewOperation};
+use super::outbox::{self, LocalEdit, NewOperation};
 use super::overlay::overlay;
+use super::row::MirrorRow;
 use super::{RecordKey, ReplicaError};
 use crate::clock::Ids;
+
+/// One of two records that are compared.
+#[derive(Debug)]
+pub(super) struct Side {
+    /// The record, or its stand-in if this version cannot read it completely.
+    pub(super) record: Record,
+    /// Members that a user can edit, as they came if this version cannot read them.
+    pub(super) members: Map<String, Value>,
+}
+
+impl Side {
+    /// Returns the side of a row; `None` if this version cannot read it at all.
+    pub(super) fn of(row: &MirrorRow) -> Result<Option<Self>, ReplicaError> {
+        let Some(record) = row.record()? else {
+            return Ok(None);
+        };
+        let members = row.members()?;
+        Ok(Some(Self { record, members }))
+    }
+}
 
 /// A record as it was delivered to this device, and as the server has it now.
 #[derive(Debug)]
 pub(super) struct RecordPair {
-    pub(super) ours: Record,
-    pub(super) theirs: Option<Record>,
+    pub(super) ours: Side,
+    pub(super) theirs: Option<Side>,
     /// Point at which the histories of the two part, if it is known.
     pub(super) parted: Option<PartedHistories>,
 }
@@ -48,8 +69,8 @@ impl RecordPair {
     // Habits first: the server defers an entry whose habit it does not know. Within a kind, the
     // order of the lost history.
     fn order(&self) -> (bool, Seq) {
-        let is_entry = self.ours.entity() == Entity::Entry;
-        (is_entry, self.ours.stamp().seq)
+        let is_entry = self.ours.record.entity() == Entity::Entry;
+        (is_entry, self.ours.record.stamp().seq)
     }
 }
 
@@ -94,17 +115,18 @@ pub(super) fn give_back(
     // For each record, its predicted state on the server when the user's operations arrive.
     let mut expected = BTreeMap::new();
     for pair in pairs {
-        let key = key_of(&pair.ours);
+        let key = key_of(&pair.ours.record);
+        let theirs = |pair: RecordPair| pair.theirs.map(|theirs| theirs.record);
         let decision = match &pair.parted {
-            Some(parted) => decide_parted(&pair, parted)?,
-            None => decide(&pair)?,
+            Some(parted) => decide_parted(&pair, parted),
+            None => decide(&pair),
         };
         match decision {
             // The waiting operations keep their base version; where they clash with the server's
             // newer state, the user sees a conflict as always.
             Decision::KeepTheirs => {}
             Decision::KeepTheirsFrom(base) => rebase_all(connection, key, base, ids)?,
-            Decision::Same => drop(expected.insert(key, pair.theirs)),
+            Decision::Same => drop(expected.insert(key, theirs(pair))),
             // Not in `expected`: it is unknown whether the server will accept it.
             Decision::Contested(base, fields) => {
                 let change = Change::Update(base, fields);
@@ -123,8 +145,8 @@ pub(super) fn give_back(
             }
             Decision::Lost(change) => {
                 let lost = offer(key, change, OnConflictName::Merge);
-                let action = lost.request.clone().action();
-                let after = overlay(pair.theirs, [(action, now)], settings);
+                let edit = LocalEdit::of(lost.request.clone(), now);
+                let after = overlay(theirs(pair), [edit], settings);
                 expected.insert(key, after);
                 operations.push(lost);
             }
@@ -165,24 +187,24 @@ enum Decision {
 ///
 /// Versions and times after the shared part are numbers of different histories, so they are never
 /// compared here.
-fn decide_parted(pair: &RecordPair, parted: &PartedHistories) -> Result<Decision, ReplicaError> {
+fn decide_parted(pair: &RecordPair, parted: &PartedHistories) -> Decision {
     let RecordPair { ours, theirs, .. } = pair;
     let Some(theirs) = theirs else {
         return decide(pair);
     };
-    let (mine, stored) = (ours.stamp(), theirs.stamp());
+    let (mine, stored) = (ours.record.stamp(), theirs.record.stamp());
     if stored.is_deleted() {
         return decide_deleted(pair, parted);
     }
-    let differing = differing(ours, theirs, |_| true)?;
+    let differing = differing(ours, theirs, |_| true);
     if differing.is_empty() {
-        return Ok(Decision::Same);
+        return Decision::Same;
     }
     if mine.seq <= parted.at {
         // Both histories have our state, so no change of ours was lost. The server's record may be
         // newer in the shared part too: a change that this device had not read yet. Operations that
         // wait on the record are the reason why it is compared at all.
-        return Ok(Decision::KeepTheirs);
+        return Decision::KeepTheirs;
     }
     if stored.created_at != mine.created_at {
         // Another device has given the record back, in the state that it had read. It may lack
@@ -190,63 +212,60 @@ fn decide_parted(pair: &RecordPair, parted: &PartedHistories) -> Result<Decision
         // reached is never an older state of its record, so every difference becomes a conflict.
         let unreached = stored.version.max(mine.version).next();
         // The first version of a record is contained in every later one.
-        return Ok(if mine.version == Version::FIRST {
+        return if mine.version == Version::FIRST {
             Decision::KeepTheirsFrom(unreached)
         } else {
             Decision::Contested(unreached, Value::Object(differing))
-        });
+        };
     }
     if stored.seq <= parted.at {
         // Not written since the restore, so its version is the one that both histories have.
         let change = Change::Update(stored.version, Value::Object(differing));
-        return Ok(Decision::Lost(change));
+        return Decision::Lost(change);
     }
     let Some(shared) = &parted.shared else {
         // A base that is too old makes the server compare with more edits than needed: the cost is a
         // conflict too many, never an edit that is overwritten.
-        return Ok(Decision::LostBesides(
-            Version::FIRST,
-            Value::Object(differing),
-        ));
+        return Decision::LostBesides(Version::FIRST, Value::Object(differing));
     };
     // The other members differ because another device edited them in the new history.
     let is_changed = |name: &str| shared.changed_since.contains(name);
-    let lost = self::differing(ours, theirs, is_changed)?;
-    Ok(if lost.is_empty() {
+    let lost = self::differing(ours, theirs, is_changed);
+    if lost.is_empty() {
         Decision::KeepTheirsFrom(shared.version)
     } else {
         Decision::LostBesides(shared.version, Value::Object(lost))
-    })
+    }
 }
 
 /// Compares a record with the server's tombstone of it, whose shared state is known.
 ///
 /// The delete wins. But if an edit was lost, the device that deleted the record may not have known it,
 /// so the edit is offered: the server answers `gone`, and the user learns of it.
-fn decide_deleted(pair: &RecordPair, parted: &PartedHistories) -> Result<Decision, ReplicaError> {
+fn decide_deleted(pair: &RecordPair, parted: &PartedHistories) -> Decision {
     let RecordPair { ours, theirs, .. } = pair;
     let (Some(theirs), Some(shared)) = (theirs, &parted.shared) else {
         // Created after the shared part: the device that deleted it knew it.
-        return Ok(Decision::KeepTheirs);
+        return Decision::KeepTheirs;
     };
     let is_changed = |name: &str| shared.changed_since.contains(name);
-    let lost = differing(ours, theirs, is_changed)?;
-    Ok(if ours.stamp().seq <= parted.at || lost.is_empty() {
+    let lost = differing(ours, theirs, is_changed);
+    if ours.record.stamp().seq <= parted.at || lost.is_empty() {
         Decision::KeepTheirs
     } else {
         Decision::LostBesides(shared.version, Value::Object(lost))
-    })
+    }
 }
 
-fn decide(pair: &RecordPair) -> Result<Decision, ReplicaError> {
+fn decide(pair: &RecordPair) -> Decision {
     let RecordPair { ours, theirs, .. } = pair;
     let Some(theirs) = theirs else {
-        let members = Value::Object(members(ours)?);
-        return Ok(Decision::Lost(Change::Create(members)));
+        let members = Value::Object(ours.members.clone());
+        return Decision::Lost(Change::Create(members));
     };
-    let differing = differing(ours, theirs, |_| true)?;
-    let (mine, stored) = (ours.stamp(), theirs.stamp());
-    Ok(if stored.is_deleted() {
+    let differing = differing(ours, theirs, |_| true);
+    let (mine, stored) = (ours.record.stamp(), theirs.record.stamp());
+    if stored.is_deleted() {
         // Deleted after the restore, by a device that knows the record. A delete wins (ADR 0008).
         Decision::KeepTheirs
     } else if differing.is_empty() {
@@ -266,11 +285,11 @@ fn decide(pair: &RecordPair) -> Result<Decision, ReplicaError> {
         // Another creation instant: another device has given the record back in its own state.
         // `Reject` and our version as base make the server report a conflict for any difference.
         Decision::Contested(mine.version, Value::Object(differing))
-    })
+    }
 }
 
 /// Returns the members that a user can edit.
-pub(super) fn members(record: &Record) -> Result<Map<String, Value>, ReplicaError> {
+pub(crate) fn members(record: &Record) -> Result<Map<String, Value>, ReplicaError> {
     let json = match record {
         Record::Habit(habit) => serde_json::to_value(HabitMembers::of(&HabitRecord::from(habit))),
         Record::Entry(entry) => serde_json::to_value(EntryMembers::of(&EntryRecord::from(entry))),
@@ -282,15 +301,27 @@ pub(super) fn members(record: &Record) -> Result<Map<String, Value>, ReplicaErro
     }
 }
 
-/// Returns the members of `record` that `theirs` lacks or has with another value, of those for which
+/// Returns true if two JSON values mean the same: `12` and `12.0` are one number.
+fn is_same(one: Option<&Value>, other: Option<&Value>) -> bool {
+    let number = |value: Option<&Value>| value.and_then(Value::as_f64);
+    match (number(one), number(other)) {
+        (Some(one), Some(other)) => one.total_cmp(&other).is_eq(),
+        _ => one == other,
+    }
+}
+
+/// Returns the members of `ours` that `theirs` lacks or has with another value, of those for which
 /// `is_wanted` is true.
 fn differing(
-    record: &Record,
-    theirs: &Record,
+    Side {
+        record,
+        members: ours,
+    }: &Side,
+    theirs: &Side,
     is_wanted: impl Fn(&str) -> bool,
-) -> Result<Map<String, Value>, ReplicaError> {
-    let (ours, theirs) = (members(record)?, members(theirs)?);
-    let is_other = |name: &str| is_wanted(name) && ours.get(name) != theirs.get(name);
+) -> Map<String, Value> {
+    let is_other =
+        |name: &str| is_wanted(name) && !is_same(ours.get(name), theirs.members.get(name));
     // A schedule is valid only as a whole: `weekly` without `times_per_week` is rejected.
     let is_other_schedule = SCHEDULE.into_iter().any(is_other);
     let mut differing = ours.clone();
@@ -306,7 +337,7 @@ fn differing(
         let from = newest.map(|version| Value::from(version.effective_from.to_string()));
         differing.extend(from.map(|from| ("effective_from".to_owned(), from)));
     }
-    Ok(differing)
+    differing
 }
 
 /// Puts every waiting operation on the record on the version `base`.
@@ -348,8 +379,8 @@ fn rebase(
             outbox::reissue(connection, &waiting, ids.next_id(), version)?;
         }
         // Each operation raises the version on which the next one builds.
-        let action = request.action();
-        record = overlay(record, [(action, waiting.created_at)], settings);
+        let edit = LocalEdit::of(request, waiting.created_at);
+        record = overlay(record, [edit], settings);
     }
     Ok(())
 }

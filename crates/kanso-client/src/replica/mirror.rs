@@ -9,7 +9,7 @@ use kanso_domain::sync::{Buckets, Digest};
 use kanso_domain::{Entity, Record, Version};
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::codec::{entity, from_json, seq};
+use super::codec::entity;
 use super::delivered::DeliveredStates;
 use super::row::{self, COLUMNS, MirrorRow, MirrorTable};
 use super::{RecordKey, ReplicaError};
@@ -19,10 +19,9 @@ use super::{RecordKey, ReplicaError};
 /// A tombstone of a habit also removes the habit's entries. Returns the records that changed.
 pub(super) fn store(
     connection: &Connection,
-    record: &Record,
+    new: &MirrorRow,
     digest: &mut Digest,
 ) -> Result<Vec<RecordKey>, ReplicaError> {
-    let new = MirrorRow::of(record)?;
     let mut changed = Vec::new();
     let old = known_state(connection, new.key)?;
     // A page of an older sync may arrive late, after another process has stored newer states.
@@ -30,13 +29,17 @@ pub(super) fn store(
         // The digest is a sum, so a replaced row is subtracted and the new one added.
         let counted = old.as_ref().map_or(Digest::EMPTY, |old| old.digest);
         *digest = digest.minus(counted).plus(new.digest());
+        let replaced = row(connection, MirrorTable::Base, new.key)
+            .ok()
+            .flatten()
+            .and_then(|old| old.members().ok());
         new.write(connection, MirrorTable::Base)?;
         // A row that cannot be read has no earlier states; the write has cleared its list.
         if let Some(old) = old
-            && let Ok(replaced) = from_json(new.key.entity, seq(old.seq)?, &old.json)
+            && let Some(replaced) = replaced
         {
             old.delivered
-                .store(connection, new.key, &replaced, record)?;
+                .store(connection, new.key, &replaced, new.members()?)?;
         }
         changed.push(new.key);
     }
@@ -66,7 +69,6 @@ struct KnownState {
     seq: i64,
     /// Share of the digest.
     digest: Digest,
-    json: String,
     /// This state and those that were delivered before it.
     delivered: DeliveredStates,
 }
@@ -75,8 +77,7 @@ fn known_state(
     connection: &Connection,
     key: RecordKey,
 ) -> Result<Option<KnownState>, ReplicaError> {
-    let sql =
-        "SELECT seq, version, is_live, earlier, record FROM base WHERE entity = ?1 AND id = ?2";
+    let sql = "SELECT seq, version, is_live, earlier FROM base WHERE entity = ?1 AND id = ?2";
     let found = connection
         .prepare_cached(sql)?
         .query_row(params![key.entity.as_str(), key.id], |found| {
@@ -85,7 +86,6 @@ fn known_state(
             Ok(KnownState {
                 seq,
                 digest: row::digest(key, version, found.get(2)?),
-                json: found.get(4)?,
                 delivered: DeliveredStates::of((seq, version), earlier.as_deref()),
             })
         })
@@ -94,8 +94,8 @@ fn known_state(
 }
 
 /// Stores a record that a resync delivered. It becomes visible when the resync is complete.
-pub(super) fn stage(connection: &Connection, record: &Record) -> Result<(), ReplicaError> {
-    MirrorRow::of(record)?.write(connection, MirrorTable::Staged)
+pub(super) fn stage(connection: &Connection, record: &MirrorRow) -> Result<(), ReplicaError> {
+    record.write(connection, MirrorTable::Staged)
 }
 
 /// Removes staged entries whose habit was deleted while the resync was under way.
@@ -129,8 +129,8 @@ pub(super) fn clear_staged(connection: &Connection) -> Result<(), ReplicaError> 
 }
 
 /// Stores `record` and overwrites any state of it, also a newer one.
-pub(super) fn replace(connection: &Connection, record: &Record) -> Result<(), ReplicaError> {
-    MirrorRow::of(record)?.write(connection, MirrorTable::Base)
+pub(super) fn replace(connection: &Connection, record: &MirrorRow) -> Result<(), ReplicaError> {
+    record.write(connection, MirrorTable::Base)
 }
 
 pub(super) fn remove(connection: &Connection, key: RecordKey) -> Result<(), ReplicaError> {
@@ -158,22 +158,24 @@ pub(super) fn row(
     found.transpose()
 }
 
+/// Returns the record and how far this version reads it.
 pub(super) fn load(
     connection: &Connection,
     key: RecordKey,
-) -> Result<Option<Record>, ReplicaError> {
+) -> Result<Option<(Option<Record>, MirrorRow)>, ReplicaError> {
     let found = row(connection, MirrorTable::Base, key)?;
-    found.map(|row| row.record()).transpose()
+    found.map(|row| Ok((row.record()?, row))).transpose()
 }
 
-/// Returns all records in the order of their ids, to compare replicas.
+/// Returns all records in the order of their ids, to compare replicas. Of a record that this version
+/// cannot read completely, it is the stand-in.
 pub(super) fn all(connection: &Connection) -> Result<Vec<Record>, ReplicaError> {
     let sql = format!("SELECT {COLUMNS} FROM base ORDER BY entity, id");
     let mut statement = connection.prepare(&sql)?;
     let mut rows = statement.query([])?;
     let mut records = Vec::new();
     while let Some(row) = rows.next()? {
-        records.push(MirrorRow::read(row)?.record()?);
+        records.extend(MirrorRow::read(row)?.record()?);
     }
     Ok(records)
 }

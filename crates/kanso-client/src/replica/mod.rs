@@ -10,14 +10,18 @@
 //! readable by their owner only.
 
 mod account;
+mod adopt;
 mod apply;
 mod change;
 mod check;
 mod codec;
+mod damage;
+mod deeds;
 mod delivered;
 mod editor;
 mod error;
 mod failures;
+mod foreign;
 mod give_back;
 mod identity;
 mod journal;
@@ -30,23 +34,31 @@ mod position;
 mod recovery;
 mod rejections;
 mod row;
+mod salvage;
+mod stand_in;
 mod unknown_outcome;
 mod view;
 
 pub use account::BoundAccount;
+pub use adopt::Adoption;
 pub use error::ReplicaError;
 pub use failures::Failure;
 pub use position::ResyncReason;
 pub use recovery::ManyDeletions;
+pub use salvage::{Salvage, salvage};
 pub use view::View;
 
-pub(crate) use account::Session;
+pub(crate) use account::{DeliveredSettings, Session};
 pub(crate) use apply::{ApplyReport, Batch, SyncAnswer};
 pub(crate) use change::{Change, members, operation};
-pub(crate) use editor::Editor;
+pub(crate) use deeds::{Deed, RecordChange};
+pub(crate) use editor::{Editor, Recording};
+pub(crate) use foreign::ForeignRecord;
+pub(crate) use give_back::members as record_members;
 pub(crate) use journal::JournalSnapshot;
 pub(crate) use outbox::{NewOperation, OUTBOX_START};
 pub(crate) use recovery::{ApplyError, RemoteBuckets, RepairOptions};
+pub(crate) use row::MirrorRow;
 
 use kanso_domain::{Entity, Timestamp};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
@@ -96,6 +108,28 @@ pub struct Status {
     pub failures: u64,
     /// Instant at which a sync last completed.
     pub last_sync_at: Option<Timestamp>,
+    /// Data of the server that this version cannot read completely.
+    pub unread: Unread,
+}
+
+/// Data of the server that this version cannot read completely, because the server is newer. It is
+/// stored as it came: after an update of the program it is read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Unread {
+    /// Number of records. A stand-in is shown for those that can be read in part.
+    pub records: u64,
+    /// Number of operations whose result could not be read. They stay in the outbox.
+    pub results: u64,
+    /// Names and values of the account's settings that are not known. Others are in force on this
+    /// device, see [`Client::settings`](crate::Client::settings).
+    pub settings: Vec<(&'static str, String)>,
+}
+
+impl Unread {
+    /// Returns true if the program needs an update to read everything.
+    pub fn needs_update(&self) -> bool {
+        *self != Self::default()
+    }
 }
 
 impl Replica {
@@ -118,6 +152,11 @@ impl Replica {
             waiting: outbox::count(connection)?,
             failures: failures::count(connection)?,
             last_sync_at: account::last_sync_at(connection)?,
+            unread: Unread {
+                records: foreign::count_unread(connection)?,
+                results: foreign::unread_results(connection)?,
+                settings: account::unknown_settings(connection)?,
+            },
         })
     }
 }

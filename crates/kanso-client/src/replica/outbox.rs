@@ -10,8 +10,8 @@
 //! others, so they count down from -1: SQLite assigns only positive numbers itself.
 
 use kanso_domain::sync::Action;
-use kanso_domain::{Seq, Timestamp};
-use kanso_protocol::sync::OperationRequest;
+use kanso_domain::{Entity, Seq, Timestamp};
+use kanso_protocol::sync::{EntityName, OperationRequest};
 use rusqlite::{Connection, Row, params};
 use uuid::Uuid;
 
@@ -43,11 +43,12 @@ pub(super) struct PendingOperation {
     pub(super) device_id: Option<Uuid>,
 }
 
-const COLUMNS: &str = "position, op_id, entity, record_id, body, created_at, is_offer, device_id";
+pub(super) const COLUMNS: &str =
+    "position, op_id, entity, record_id, body, created_at, is_offer, device_id";
 
 impl PendingOperation {
     /// Reads a row of [`COLUMNS`].
-    fn read(row: &Row<'_>) -> Result<Self, ReplicaError> {
+    pub(super) fn read(row: &Row<'_>) -> Result<Self, ReplicaError> {
         Ok(Self {
             position: row.get(0)?,
             op_id: row.get(1)?,
@@ -60,6 +61,22 @@ impl PendingOperation {
             is_offer: row.get(6)?,
             device_id: row.get(7)?,
         })
+    }
+
+    /// Returns the operation.
+    ///
+    /// # Errors
+    /// `Damaged` if the body is no operation, or not the one of this row.
+    pub(super) fn request(&self) -> Result<OperationRequest, ReplicaError> {
+        let request = request(&self.body)?;
+        let is_of_this_row = request.op_id == self.op_id
+            && request.id == self.key.id
+            && entity_of(&request) == self.key.entity;
+        if is_of_this_row {
+            Ok(request)
+        } else {
+            Err(ReplicaError::damaged("an operation of another record"))
+        }
     }
 
     /// Returns the group of the operation.
@@ -96,13 +113,32 @@ pub(super) fn append(
     Ok(())
 }
 
-/// Returns the actions to apply to the record, with their instants, in order.
+/// An operation as the overlay applies it.
+#[derive(Debug)]
+pub(super) struct LocalEdit {
+    pub(super) action: Action,
+    pub(super) at: Timestamp,
+    /// True if it makes a deleted record live again.
+    pub(super) revives: bool,
+}
+
+impl LocalEdit {
+    pub(super) fn of(request: OperationRequest, at: Timestamp) -> Self {
+        Self {
+            revives: request.revive,
+            action: request.action(),
+            at,
+        }
+    }
+}
+
+/// Returns the edits to apply to the record, in order.
 ///
 /// Acknowledged operations are included: the mirror does not have them yet.
 pub(super) fn edits(
     connection: &Connection,
     key: RecordKey,
-) -> Result<Vec<(Action, Timestamp)>, ReplicaError> {
+) -> Result<Vec<LocalEdit>, ReplicaError> {
     let mut statement = connection.prepare_cached(
         "SELECT body, created_at FROM outbox WHERE entity = ?1 AND record_id = ?2
          ORDER BY position",
@@ -110,20 +146,44 @@ pub(super) fn edits(
     let mut rows = statement.query(params![key.entity.as_str(), key.id])?;
     let mut edits = Vec::new();
     while let Some(row) = rows.next()? {
-        let body: String = row.get(0)?;
-        edits.push((request(&body)?.action(), instant(row.get(1)?)?));
+        // A damaged operation changes nothing here. The next sync sets it aside.
+        let body: Result<String, _> = row.get(0);
+        let at: i64 = row.get(1)?;
+        if let Ok(body) = body
+            && let (Ok(request), Ok(at)) = (request(&body), instant(at))
+            && request.id == key.id
+            && entity_of(&request) == key.entity
+        {
+            edits.push(LocalEdit::of(request, at));
+        }
     }
     Ok(edits)
+}
+
+/// Returns the bodies of the operations on the record, in order.
+pub(super) fn bodies(connection: &Connection, key: RecordKey) -> Result<Vec<String>, ReplicaError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT body FROM outbox WHERE entity = ?1 AND record_id = ?2 ORDER BY position",
+    )?;
+    let rows = statement.query_map(params![key.entity.as_str(), key.id], |row| row.get(0))?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 pub(super) fn request(body: &str) -> Result<OperationRequest, ReplicaError> {
     serde_json::from_str(body).map_err(ReplicaError::damaged)
 }
 
+const fn entity_of(request: &OperationRequest) -> Entity {
+    match request.entity {
+        EntityName::Habit => Entity::Habit,
+        EntityName::Entry => Entity::Entry,
+    }
+}
+
 /// Returns the first waiting operations after the position `after`.
 ///
-/// At most `limit` operations of about `bytes` in total, but at least one if there is any: an
-/// operation larger than `bytes` must not block the outbox. All have one device id, because a
+/// At most `limit` operations of about `bytes` in total, but at least one operation or one group if
+/// there is any: an operation larger than `bytes` must not block the outbox. All have one device id, because a
 /// request has one.
 pub(super) fn next(
     connection: &Connection,
@@ -131,29 +191,37 @@ pub(super) fn next(
     limit: usize,
     bytes: usize,
 ) -> Result<Vec<PendingOperation>, ReplicaError> {
+    if limit == 0 {
+        return Ok(Vec::new());
+    }
     let sql = format!(
         "SELECT {COLUMNS} FROM outbox
-         WHERE position > ?1 AND acknowledged_seq IS NULL ORDER BY position LIMIT ?2"
+         WHERE position > ?1 AND acknowledged_seq IS NULL ORDER BY position"
     );
     let mut statement = connection.prepare_cached(&sql)?;
-    // One more than the limit: the first operation that does not fit decides whether a group is
-    // split.
-    let more = i64::try_from(limit).map_or(i64::MAX, |limit| limit.saturating_add(1));
-    let mut rows = statement.query(params![after, more])?;
+    // Rows are read one by one, up to the first that does not fit.
+    let mut rows = statement.query([after])?;
     let mut batch: Vec<PendingOperation> = Vec::new();
     let mut size = 0;
     while let Some(row) = rows.next()? {
         let waiting = PendingOperation::read(row)?;
+        // Checked here, so that a damaged one is set aside before anything is sent.
+        let group = waiting.request()?.group;
         // One byte for the comma between two operations.
         size += waiting.body.len() + 1;
-        if batch.len() >= limit || (size > bytes && !batch.is_empty()) {
+        let is_full = batch.len() >= limit || size > bytes;
+        // A group that fills the batch is sent whole, however large it is: the server refuses a part.
+        let fills = group.is_some()
+            && batch.len() < kanso_protocol::MAX_OPERATIONS
+            && batch.first().map(PendingOperation::group).transpose()? == Some(group.clone());
+        if is_full && !batch.is_empty() && !fills {
             keep_group_whole(&mut batch, &waiting)?;
             break;
         }
         if let Some(last) = batch.last()
             && last.device_id != waiting.device_id
             // A group must be in one request. Its records may have older operations of two ids.
-            && (waiting.group()?.is_none() || waiting.group()? != last.group()?)
+            && (group.is_none() || group != last.group()?)
         {
             break;
         }
@@ -180,8 +248,9 @@ pub(super) fn keep_group_whole(
         }
         kept -= 1;
     }
-    // A group that fills the whole batch is larger than a request. It is sent split, so that the
-    // server rejects it and it becomes a failure; dropping it here would block the outbox.
+    // A group that fills the whole batch has more operations than a request may have. It is sent
+    // split, so that the server rejects it and it becomes a failure; dropping it here would block the
+    // outbox.
     if kept > 0 {
         batch.truncate(kept);
     }
@@ -400,7 +469,12 @@ pub(super) fn keys(connection: &Connection) -> Result<Vec<RecordKey>, ReplicaErr
 pub(super) fn read_keys(rows: &mut rusqlite::Rows<'_>) -> Result<Vec<RecordKey>, ReplicaError> {
     let mut keys = Vec::new();
     while let Some(row) = rows.next()? {
-        keys.push(read_key(row)?);
+        match read_key(row) {
+            Ok(key) => keys.push(key),
+            // Damaged key columns name no record, and must not stop the work on the others.
+            Err(ReplicaError::Damaged { .. }) => {}
+            Err(error) => return Err(error),
+        }
     }
     Ok(keys)
 }

@@ -8,6 +8,8 @@ use kanso_domain::record::{Provenance, Stamp};
 use kanso_domain::sync::{Action, Edit};
 use kanso_domain::{QuantityChange, Record, Seq, Timestamp};
 
+use super::outbox::LocalEdit;
+
 /// Applies `edits`, each with the instant at which it was made, to the delivered record `base`.
 ///
 /// Returns `None` if there is neither a delivered record nor a create.
@@ -18,12 +20,16 @@ use kanso_domain::{QuantityChange, Record, Seq, Timestamp};
 /// record has if the server accepts all edits.
 pub(super) fn overlay(
     base: Option<Record>,
-    edits: impl IntoIterator<Item = (Action, Timestamp)>,
+    edits: impl IntoIterator<Item = LocalEdit>,
     settings: &Settings,
 ) -> Option<Record> {
-    edits
-        .into_iter()
-        .fold(base, |record, (action, at)| match (record, action) {
+    edits.into_iter().fold(base, |record, edit| {
+        let LocalEdit {
+            action,
+            at,
+            revives,
+        } = edit;
+        match (record, action) {
             (None, Action::Habit(id, Edit::Create(fields))) => {
                 // With the day of the edit, not today: a habit created yesterday began yesterday.
                 let details = HabitDetails::create(&fields, Today::at(at, settings)).ok()?;
@@ -49,17 +55,20 @@ pub(super) fn overlay(
                 }))
             }
             (Some(Record::Habit(habit)), Action::Habit(_, edit)) => {
-                Some(Record::Habit(edited_habit(habit, edit, at, settings)))
+                let how = (at, revives);
+                Some(Record::Habit(edited_habit(habit, edit, how, settings)))
             }
             (Some(Record::Entry(entry)), Action::Entry(_, edit)) => {
-                Some(Record::Entry(edited_entry(entry, edit, at, settings)))
+                let how = (at, revives);
+                Some(Record::Entry(edited_entry(entry, edit, how, settings)))
             }
             (Some(Record::Entry(entry)), Action::Increment(_, change)) => {
                 Some(Record::Entry(added_to(entry, change, at)))
             }
             // The record is missing: the edit waits for a create that is not here yet.
             (record, _) => record,
-        })
+        }
+    })
 }
 
 fn added_to(entry: Entry, change: QuantityChange, at: Timestamp) -> Entry {
@@ -81,7 +90,7 @@ fn added_to(entry: Entry, change: QuantityChange, at: Timestamp) -> Entry {
 fn edited_habit(
     habit: Habit,
     edit: Edit<HabitFields>,
-    at: Timestamp,
+    (at, revives): (Timestamp, bool),
     settings: &Settings,
 ) -> Habit {
     let stamp = habit.stamp;
@@ -100,6 +109,14 @@ fn edited_habit(
                 _ => habit,
             }
         }
+        Edit::Update { fields, .. } if revives => {
+            let details = habit.details.updated(&fields, Today::at(at, settings));
+            Habit {
+                details: details.unwrap_or(habit.details),
+                stamp: stamp.revived(stamp.seq, at),
+                ..habit
+            }
+        }
         // A create of a record that exists, or an edit of a tombstone, changes nothing.
         _ => habit,
     }
@@ -108,7 +125,7 @@ fn edited_habit(
 fn edited_entry(
     entry: Entry,
     edit: Edit<EntryFields>,
-    at: Timestamp,
+    (at, revives): (Timestamp, bool),
     settings: &Settings,
 ) -> Entry {
     let stamp = entry.stamp;
@@ -125,6 +142,14 @@ fn edited_entry(
                     ..entry
                 },
                 _ => entry,
+            }
+        }
+        Edit::Update { fields, .. } if revives => {
+            let details = entry.details.updated(&fields, settings);
+            Entry {
+                details: details.unwrap_or(entry.details),
+                stamp: stamp.revived(stamp.seq, at),
+                ..entry
             }
         }
         _ => entry,

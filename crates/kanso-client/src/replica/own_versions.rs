@@ -46,6 +46,14 @@ pub(super) fn prune(connection: &Connection) -> Result<(), ReplicaError> {
     Ok(())
 }
 
+/// Removes all versions, which are those of another account.
+pub(super) fn clear(connection: &Connection) -> Result<(), ReplicaError> {
+    connection
+        .prepare_cached("DELETE FROM own_versions")?
+        .execute([])?;
+    Ok(())
+}
+
 /// Removes the versions that the staged records do not reach: the server has lost them, and may assign
 /// them again to edits of other devices.
 pub(super) fn drop_lost(connection: &Connection) -> Result<(), ReplicaError> {

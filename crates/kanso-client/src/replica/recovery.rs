@@ -15,12 +15,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use kanso_domain::sync::{Buckets, Digest};
-use kanso_domain::{Record, Seq, Timestamp};
+use kanso_domain::{Seq, Timestamp};
 use rusqlite::{Connection, Transaction};
 
-use super::codec::key_of;
 use super::delivered::DeliveredStates;
-use super::give_back::{self, PartedHistories, RecordPair};
+use super::foreign::{self, ForeignRecord};
+use super::give_back::{self, PartedHistories, RecordPair, Side};
 use super::position::{Position, ResyncReason, position};
 use super::row::{MirrorRow, MirrorTable};
 use super::{RecordKey, Replica, ReplicaError, account, mirror, outbox, own_versions, view};
@@ -109,6 +109,7 @@ pub(super) fn swap(
         ManyDeletions::check(missing, mirror::count_live(transaction)?)?;
     }
     mirror::swap(transaction)?;
+    foreign::swap(transaction)?;
     mirror::recount(transaction)?;
     let settings = account::settings(transaction)?;
     let RepairOptions { now, ids, .. } = options;
@@ -133,7 +134,9 @@ fn count_undeleted(
 
 fn count_missing(connection: &Connection) -> Result<u64, ReplicaError> {
     let sql = "SELECT count(*) FROM base
-               WHERE is_live = 1 AND NOT EXISTS (
+               WHERE is_live = 1
+                 AND id NOT IN (SELECT id FROM foreign_records WHERE is_staged = 1)
+                 AND NOT EXISTS (
                    SELECT 1 FROM staged
                    WHERE staged.entity = base.entity AND staged.id = base.id AND staged.is_live)";
     let count: i64 = connection
@@ -153,7 +156,8 @@ fn pairs_with_staged(
     let mut statement = connection.prepare(
         "SELECT base.entity, base.id FROM base LEFT JOIN staged USING (entity, id)
          WHERE base.is_live = 1
-           AND (staged.id IS NULL OR staged.version < base.version OR base.seq > ?1)",
+           AND (staged.id IS NULL OR staged.version < base.version OR base.seq > ?1)
+           AND base.id NOT IN (SELECT id FROM foreign_records WHERE is_staged = 1)",
     )?;
     let lost = outbox::read_keys(&mut statement.query([shared_up_to.map(Seq::get)])?)?;
     let mut keys: BTreeSet<RecordKey> = lost.into_iter().collect();
@@ -165,8 +169,7 @@ fn pairs_with_staged(
             continue;
         };
         let theirs = mirror::row(connection, MirrorTable::Staged, key)?;
-        let theirs = theirs.map(|row| row.record()).transpose()?;
-        if let Some(mut pair) = pair(&ours, theirs)? {
+        if let Some(mut pair) = pair(&ours, theirs.as_ref())? {
             if let Some(at) = shared_up_to {
                 let states = DeliveredStates::read(connection, key, (ours.seq, ours.version))?;
                 let shared = states.shared_up_to(at);
@@ -179,13 +182,20 @@ fn pairs_with_staged(
 }
 
 /// Pairs a row with the server's record; `None` for a tombstone or a damaged row, which are never
-/// given back.
-fn pair(ours: &MirrorRow, theirs: Option<Record>) -> Result<Option<RecordPair>, ReplicaError> {
+/// given back, and for a record of which this version reads nothing.
+fn pair(ours: &MirrorRow, theirs: Option<&MirrorRow>) -> Result<Option<RecordPair>, ReplicaError> {
     if !ours.is_live || !ours.is_intact() {
         return Ok(None);
     }
-    let ours = ours.record()?;
-    Ok(Some(RecordPair {
+    let theirs = match theirs {
+        None => None,
+        Some(row) => match Side::of(row)? {
+            Some(side) => Some(side),
+            // The server has the record, so it needs no offer.
+            None => return Ok(None),
+        },
+    };
+    Ok(Side::of(ours)?.map(|ours| RecordPair {
         ours,
         theirs,
         parted: None,
@@ -202,7 +212,9 @@ pub(crate) struct LocalBuckets {
 /// Live records that the server has in some buckets, by bucket number.
 #[derive(Debug)]
 pub(crate) struct RemoteBuckets {
-    pub(crate) buckets: BTreeMap<u8, Vec<Record>>,
+    pub(crate) buckets: BTreeMap<u8, Vec<MirrorRow>>,
+    /// Changes of these buckets that this version cannot read.
+    pub(crate) foreign: Vec<ForeignRecord>,
 }
 
 /// Result of a repair.
@@ -263,9 +275,9 @@ impl Replica {
         let mut repair = Repair::default();
         let mut pairs = Vec::new();
         for record in remote.buckets.into_values().flatten() {
-            let key = key_of(&record);
+            let key = record.key;
             let ours = here.remove(&key);
-            if ours.as_ref().map(MirrorRow::digest) == Some(Digest::of_record(&record)) {
+            if ours.as_ref().map(MirrorRow::digest) == Some(record.digest()) {
                 continue;
             }
             // Overwrites a newer `seq` too: without a new epoch a restored server assigns the same
@@ -274,8 +286,13 @@ impl Replica {
             repair.changed.insert(key);
             repair.repaired += 1;
             if let Some(ours) = ours {
-                pairs.extend(pair(&ours, Some(record))?);
+                pairs.extend(pair(&ours, Some(&record))?);
             }
+        }
+        for record in &remote.foreign {
+            record.store(&transaction, false)?;
+            // The server has a record with this id, so none was lost or deleted.
+            here.retain(|key, _| !record.has_id(key.id));
         }
         // The rows that are left in `here` are in a listed bucket, but not in the server's list.
         for (key, row) in here {

@@ -1,35 +1,88 @@
 //! A row of the mirror: a delivered record with a checksum over all of its columns.
 
 use kanso_domain::sync::Digest;
-use kanso_domain::{Record, Version};
+use kanso_domain::{Entity, Record, Seq, Version};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, params};
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::codec::{entity, from_json, habit_of, key_of, seq, to_json};
+use super::give_back::members;
+use super::stand_in::stand_in;
 use super::{RecordKey, ReplicaError};
 
 /// Columns that [`MirrorRow::read`] reads, in this order.
-pub(super) const COLUMNS: &str = "entity, id, habit_id, seq, record, version, is_live, checksum";
+pub(super) const COLUMNS: &str =
+    "entity, id, habit_id, seq, record, version, is_live, checksum, reading";
+
+/// Extent to which this version can read a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Reading {
+    /// All members that this version knows.
+    Exact,
+    /// Some of them. A stand-in with the others is shown.
+    Partial,
+    /// Only the key and the version. Nothing is shown.
+    Unread,
+}
+
+impl Reading {
+    const fn number(self) -> i64 {
+        match self {
+            Self::Exact => 0,
+            Self::Partial => 1,
+            Self::Unread => 2,
+        }
+    }
+
+    const fn of_number(number: i64) -> Self {
+        match number {
+            0 => Self::Exact,
+            1 => Self::Partial,
+            // Also of a damaged column: the row is then read again.
+            _ => Self::Unread,
+        }
+    }
+}
+
+/// Members of a record that the server computes. A device cannot set them.
+const COMPUTED: [&str; 9] = [
+    "id",
+    "version",
+    "created_at",
+    "updated_at",
+    "deleted_at",
+    "schedule_history",
+    "archived_spans",
+    "current_streak",
+    "longest_streak",
+];
 
 /// A record of the mirror as it is stored.
 ///
 /// `seq`, `version` and `is_live` repeat members of the JSON, so that a digest or a comparison of
 /// thousands of rows needs no parsing.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct MirrorRow {
+pub(crate) struct MirrorRow {
     pub(super) key: RecordKey,
     habit_id: Uuid,
     pub(super) seq: i64,
     pub(super) version: i64,
     pub(super) is_live: bool,
+    /// The record as it was delivered, with members that this version does not know.
     pub(super) json: String,
+    pub(super) reading: Reading,
     /// Checksum stored with the row; `None` in a row of an older version of this library.
     sealed: Option<i64>,
 }
 
 impl MirrorRow {
-    pub(super) fn of(record: &Record) -> Result<Self, ReplicaError> {
+    fn of(record: &Record) -> Result<Self, ReplicaError> {
+        Ok(Self::with(record, to_json(record)?, Reading::Exact))
+    }
+
+    fn with(record: &Record, json: String, reading: Reading) -> Self {
         let stamp = record.stamp();
         let row = Self {
             key: key_of(record),
@@ -37,12 +90,56 @@ impl MirrorRow {
             seq: stamp.seq.get(),
             version: stamp.version.get(),
             is_live: !stamp.is_deleted(),
-            json: to_json(record)?,
+            json,
+            reading,
             sealed: None,
         };
+        row.sealed()
+    }
+
+    fn sealed(self) -> Self {
         // Computed last, because the checksum covers all other columns.
-        let sealed = Some(row.checksum());
-        Ok(Self { sealed, ..row })
+        let sealed = Some(self.checksum());
+        Self { sealed, ..self }
+    }
+
+    /// Builds the row of a delivered record. `json` is stored as it came.
+    ///
+    /// `None` if this version does not know the entity, or finds neither an id nor a version.
+    pub(crate) fn delivered(entity_name: &str, seq: Seq, json: &str) -> Option<Self> {
+        let entity = entity(entity_name).ok()?;
+        if let Ok(record) = from_json(entity, seq, json) {
+            return Some(Self::with(&record, json.to_owned(), Reading::Exact));
+        }
+        if let Some(record) = stand_in(entity, seq, json) {
+            return Some(Self::with(&record, json.to_owned(), Reading::Partial));
+        }
+        let raw: Value = serde_json::from_str(json).ok()?;
+        let id = |name: &str| raw.get(name)?.as_str()?.parse::<Uuid>().ok();
+        let key = RecordKey {
+            entity,
+            id: id("id")?,
+        };
+        let row = Self {
+            key,
+            habit_id: match entity {
+                Entity::Habit => key.id,
+                Entity::Entry => id("habit_id").unwrap_or_default(),
+            },
+            seq: seq.get(),
+            version: Version::new(raw.get("version")?.as_i64()?)?.get(),
+            is_live: raw.get("deleted_at").is_none_or(Value::is_null),
+            json: json.to_owned(),
+            reading: Reading::Unread,
+            sealed: None,
+        };
+        Some(row.sealed())
+    }
+
+    /// Returns the row as this version reads it, if it was stored by another one.
+    pub(super) fn read_again(&self) -> Option<Self> {
+        let seq = Seq::new(self.seq)?;
+        Self::delivered(self.key.entity.as_str(), seq, &self.json)
     }
 
     /// Reads a row of [`COLUMNS`].
@@ -61,6 +158,7 @@ impl MirrorRow {
             version: row.get(5)?,
             is_live: row.get(6)?,
             sealed: row.get(7)?,
+            reading: Reading::of_number(row.get(8)?),
         })
     }
 
@@ -70,8 +168,8 @@ impl MirrorRow {
     pub(super) fn is_intact(&self) -> bool {
         match self.sealed {
             Some(sealed) => sealed == self.checksum(),
-            None => self
-                .record()
+            None => seq(self.seq)
+                .and_then(|seq| from_json(self.key.entity, seq, &self.json))
                 .and_then(|record| Self::of(&record))
                 .is_ok_and(|read| {
                     (read.key, read.version, read.is_live) == (self.key, self.version, self.is_live)
@@ -83,8 +181,32 @@ impl MirrorRow {
         self.sealed.is_some()
     }
 
-    pub(super) fn record(&self) -> Result<Record, ReplicaError> {
-        from_json(self.key.entity, seq(self.seq)?, &self.json)
+    /// Returns the record, or its stand-in; `None` if nothing of it can be shown.
+    ///
+    /// # Errors
+    /// `Damaged` if the row is not as it was written.
+    pub(super) fn record(&self) -> Result<Option<Record>, ReplicaError> {
+        let seq = seq(self.seq)?;
+        match from_json(self.key.entity, seq, &self.json) {
+            Ok(record) => Ok(Some(record)),
+            // Unknown to this version, and not damaged: the checksum is right.
+            Err(_) if self.is_intact() => Ok(stand_in(self.key.entity, seq, &self.json)),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Returns the members that a user can edit. A record that this version reads only in part has
+    /// them as they came, also those that are not known.
+    pub(super) fn members(&self) -> Result<Map<String, Value>, ReplicaError> {
+        if self.reading == Reading::Exact
+            && let Some(record) = self.record()?
+        {
+            return members(&record);
+        }
+        let mut raw: Map<String, Value> =
+            serde_json::from_str(&self.json).map_err(ReplicaError::damaged)?;
+        raw.retain(|name, _| !COMPUTED.contains(&name.as_str()));
+        Ok(raw)
     }
 
     /// Returns the share of this row in the digest.
@@ -120,7 +242,8 @@ impl MirrorRow {
     ) -> Result<(), ReplicaError> {
         let table = to.name();
         let sql = format!(
-            "INSERT OR REPLACE INTO {table} ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"
+            "INSERT OR REPLACE INTO {table} ({COLUMNS})
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"
         );
         connection.prepare_cached(&sql)?.execute(params![
             self.key.entity.as_str(),
@@ -131,6 +254,7 @@ impl MirrorRow {
             self.version,
             self.is_live,
             self.checksum(),
+            self.reading.number(),
         ])?;
         Ok(())
     }
@@ -217,6 +341,7 @@ mod tests {
             version: 2,
             is_live: true,
             json: "{\"version\":2}".to_owned(),
+            reading: Reading::Exact,
             sealed: None,
         };
         assert_eq!(

@@ -12,11 +12,11 @@
 use std::collections::BTreeSet;
 
 use kanso_domain::Timestamp;
-use kanso_protocol::sync::{OperationResult, OperationStatus};
 use rusqlite::{Connection, params};
 
 use super::apply::Batch;
 use super::codec::instant;
+use super::damage::rejected;
 use super::failures::{self, Failure, OUTCOME_UNKNOWN};
 use super::outbox::{self, PendingOperation};
 use super::{RecordKey, Replica, ReplicaError, account, view};
@@ -57,7 +57,8 @@ impl Replica {
             .connection
             .prepare_cached(sql)?
             .query_row([], |row| row.get(0))?;
-        oldest.map(instant).transpose()
+        // A damaged instant counts as long past.
+        Ok(oldest.map(|micros| instant(micros).unwrap_or(Timestamp::MIN)))
     }
 
     /// Moves unanswered increments that were first sent before `limit` to the failures, each with
@@ -72,7 +73,7 @@ impl Replica {
         let (mut set_aside, mut changed) = (Vec::new(), BTreeSet::new());
         for waiting in with_unknown_outcome(&transaction, limit)? {
             outbox::remove(&transaction, waiting.op_id)?;
-            let result = outcome_unknown(&waiting);
+            let result = rejected(waiting.op_id, OUTCOME_UNKNOWN);
             set_aside.push(failures::store(&transaction, &waiting, &result, now)?);
             changed.insert(waiting.key);
         }
@@ -94,22 +95,8 @@ fn with_unknown_outcome(
         "acknowledged_seq IS NULL AND (
              first_sent_at < ?1
              OR CASE WHEN json_valid(body) THEN body ->> '$.group' END IN (
-                 SELECT body ->> '$.group' FROM outbox
+                 SELECT CASE WHEN json_valid(body) THEN body ->> '$.group' END FROM outbox
                  WHERE acknowledged_seq IS NULL AND first_sent_at < ?1))",
         params![limit.as_micros()],
     )
-}
-
-fn outcome_unknown(waiting: &PendingOperation) -> OperationResult {
-    OperationResult {
-        op_id: waiting.op_id,
-        status: OperationStatus::Rejected,
-        version: None,
-        seq: None,
-        conflict: None,
-        record: None,
-        code: Some(OUTCOME_UNKNOWN.to_owned()),
-        errors: Vec::new(),
-        waits_for: None,
-    }
 }

@@ -11,7 +11,8 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::codec::{from_json, habit_of, to_json};
 use super::overlay::overlay;
-use super::{RecordKey, Replica, ReplicaError, mirror, outbox};
+use super::row::Reading;
+use super::{RecordKey, Replica, ReplicaError, account, mirror, outbox};
 
 /// A record as this device shows it: the server's state with the outbox applied.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +23,9 @@ pub struct View<R> {
     pub record: R,
     /// True if the outbox has an operation for the record.
     pub is_pending: bool,
+    /// True if this version cannot read the record completely, because a newer server wrote it. Then
+    /// `record` has the members that can be read, and defaults for the others.
+    pub is_stand_in: bool,
 }
 
 /// Derives the view of one record and returns it; `None` if the record is deleted or unknown.
@@ -35,13 +39,22 @@ pub(super) fn refresh(
     // Acknowledged operations count as pending too, until their record is delivered.
     let edits = outbox::edits(connection, key)?;
     let is_pending = !edits.is_empty();
-    let record = overlay(mirror::load(connection, key)?, edits, settings);
+    let (base, is_stand_in) = match mirror::load(connection, key) {
+        Ok(None) => (None, false),
+        Ok(Some((record, row))) => (record, row.reading != Reading::Exact),
+        // The next sync gets the record again. Until then the last view of it is shown.
+        Err(ReplicaError::Damaged { .. }) => {
+            return Ok(one(connection, key)?.map(|view| view.record));
+        }
+        Err(error) => return Err(error),
+    };
+    let record = overlay(base, edits, settings);
     // Tombstones stay in the mirror only: no list shows them.
     let live = record
         .filter(|record| !record.stamp().is_deleted())
         .map(as_delivered);
     match &live {
-        Some(record) => write(connection, key, record, is_pending)?,
+        Some(record) => write(connection, key, record, (is_pending, is_stand_in))?,
         None => {
             connection
                 .prepare_cached("DELETE FROM shown WHERE entity = ?1 AND id = ?2")?
@@ -69,7 +82,7 @@ fn write(
     connection: &Connection,
     key: RecordKey,
     record: &Record,
-    is_pending: bool,
+    (is_pending, is_stand_in): (bool, bool),
 ) -> Result<(), ReplicaError> {
     let local_date = match record {
         Record::Habit(_) => None,
@@ -77,11 +90,13 @@ fn write(
     };
     connection
         .prepare_cached(
-            "INSERT INTO shown (entity, id, habit_id, local_date, is_pending, record)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+            "INSERT INTO shown
+                 (entity, id, habit_id, local_date, is_pending, record, is_stand_in)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
              ON CONFLICT (entity, id) DO UPDATE
              SET habit_id = excluded.habit_id, local_date = excluded.local_date,
-                 is_pending = excluded.is_pending, record = excluded.record",
+                 is_pending = excluded.is_pending, record = excluded.record,
+                 is_stand_in = excluded.is_stand_in",
         )?
         .execute(params![
             key.entity.as_str(),
@@ -89,7 +104,8 @@ fn write(
             habit_of(record),
             local_date,
             is_pending,
-            to_json(record)?
+            to_json(record)?,
+            is_stand_in
         ])?;
     Ok(())
 }
@@ -111,42 +127,73 @@ pub(super) fn refresh_all(
     Ok(())
 }
 
-/// Reads a row `(is_pending, record)`.
+/// Columns that [`read`] reads, in this order.
+const COLUMNS: &str = "is_pending, record, is_stand_in";
+
+/// Reads a row of [`COLUMNS`].
 fn read(entity: Entity, row: &Row<'_>) -> Result<View<Record>, ReplicaError> {
     let json: String = row.get(1)?;
     Ok(View {
         is_pending: row.get(0)?,
         record: from_json(entity, Seq::ZERO, &json)?,
+        is_stand_in: row.get(2)?,
     })
 }
 
+/// Reads a row of a list; `None` if it is damaged. One damaged row must not hide all others. The
+/// check of all rows, which each sync does once a day, derives it again.
+fn read_listed(entity: Entity, row: &Row<'_>) -> Result<Option<View<Record>>, ReplicaError> {
+    match read(entity, row) {
+        Ok(view) => Ok(Some(view)),
+        Err(ReplicaError::Damaged { what }) => {
+            tracing::warn!(what, "damaged row left out");
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
 impl View<Record> {
+    fn with<R>(&self, record: R) -> View<R> {
+        View {
+            record,
+            is_pending: self.is_pending,
+            is_stand_in: self.is_stand_in,
+        }
+    }
+
     fn habit(self) -> Option<View<Habit>> {
-        let is_pending = self.is_pending;
-        match self.record {
-            Record::Habit(record) => Some(View { record, is_pending }),
+        match &self.record {
+            Record::Habit(record) => Some(self.with(record.clone())),
             Record::Entry(_) => None,
         }
     }
 
     fn entry(self) -> Option<View<Entry>> {
-        let is_pending = self.is_pending;
-        match self.record {
-            Record::Entry(record) => Some(View { record, is_pending }),
+        match &self.record {
+            Record::Entry(record) => Some(self.with(record.clone())),
             Record::Habit(_) => None,
         }
     }
 }
 
 fn one(connection: &Connection, key: RecordKey) -> Result<Option<View<Record>>, ReplicaError> {
-    let mut statement = connection
-        .prepare_cached("SELECT is_pending, record FROM shown WHERE entity = ?1 AND id = ?2")?;
+    let sql = format!("SELECT {COLUMNS} FROM shown WHERE entity = ?1 AND id = ?2");
+    let mut statement = connection.prepare_cached(&sql)?;
     let found = statement
         .query_row(params![key.entity.as_str(), key.id], |row| {
             Ok(read(key.entity, row))
         })
         .optional()?;
     found.transpose()
+}
+
+/// Returns the view of a record, also of an entry whose habit is hidden.
+pub(super) fn record(
+    connection: &Connection,
+    key: RecordKey,
+) -> Result<Option<View<Record>>, ReplicaError> {
+    one(connection, key)
 }
 
 pub(super) fn habit(
@@ -169,14 +216,39 @@ pub(super) fn entry(
     Ok(habit.map(|_| shown))
 }
 
+/// Returns the habits that were deleted on this device or on the server, in their last state.
+pub(super) fn deleted_habits(
+    connection: &Connection,
+    settings: &Settings,
+) -> Result<Vec<Habit>, ReplicaError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT entity, id FROM base WHERE entity = 'habit'
+         UNION SELECT entity, record_id FROM outbox WHERE entity = 'habit'
+         EXCEPT SELECT entity, id FROM shown WHERE entity = 'habit'",
+    )?;
+    let keys = outbox::read_keys(&mut statement.query([])?)?;
+    let mut deleted = Vec::new();
+    for key in keys {
+        let base = mirror::load(connection, key).ok().flatten();
+        let edits = outbox::edits(connection, key)?;
+        let record = overlay(base.and_then(|(record, _)| record), edits, settings);
+        if let Some(Record::Habit(habit)) = record
+            && habit.stamp.is_deleted()
+        {
+            deleted.push(habit);
+        }
+    }
+    Ok(deleted)
+}
+
 /// Returns all habits, archived ones included, by sort order, then newest first.
 pub(super) fn habits(connection: &Connection) -> Result<Vec<View<Habit>>, ReplicaError> {
-    let mut statement =
-        connection.prepare_cached("SELECT is_pending, record FROM shown WHERE entity = 'habit'")?;
+    let sql = format!("SELECT {COLUMNS} FROM shown WHERE entity = 'habit'");
+    let mut statement = connection.prepare_cached(&sql)?;
     let mut rows = statement.query([])?;
     let mut habits = Vec::new();
     while let Some(row) = rows.next()? {
-        habits.extend(read(Entity::Habit, row)?.habit());
+        habits.extend(read_listed(Entity::Habit, row)?.and_then(View::habit));
     }
     // Sorted here: the sort keys are inside of the JSON, and a user has few habits.
     habits.sort_by_key(|shown| {
@@ -196,18 +268,18 @@ pub(super) fn entries(
     from: Date,
     to: Date,
 ) -> Result<Vec<View<Entry>>, ReplicaError> {
-    let mut statement = connection.prepare_cached(
-        "SELECT is_pending, record FROM shown AS entry
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT {COLUMNS} FROM shown AS entry
          WHERE entity = 'entry' AND (?1 IS NULL OR habit_id = ?1)
            AND local_date BETWEEN ?2 AND ?3
            AND EXISTS (SELECT 1 FROM shown AS habit
-                       WHERE habit.entity = 'habit' AND habit.id = entry.habit_id)",
-    )?;
+                       WHERE habit.entity = 'habit' AND habit.id = entry.habit_id)"
+    ))?;
     let habit = habit.map(HabitId::uuid);
     let mut rows = statement.query(params![habit, from.to_string(), to.to_string()])?;
     let mut entries = Vec::new();
     while let Some(row) = rows.next()? {
-        entries.extend(read(Entity::Entry, row)?.entry());
+        entries.extend(read_listed(Entity::Entry, row)?.and_then(View::entry));
     }
     // The index gives the days in order, but not the instants within a day.
     entries.sort_by_key(|shown| {
@@ -237,6 +309,10 @@ impl Replica {
         to: Date,
     ) -> Result<Vec<View<Entry>>, ReplicaError> {
         entries(&self.connection, habit, from, to)
+    }
+
+    pub(crate) fn deleted_habits(&self) -> Result<Vec<Habit>, ReplicaError> {
+        deleted_habits(&self.connection, &account::settings(&self.connection)?)
     }
 
     pub(crate) fn mirror(&self) -> Result<Vec<Record>, ReplicaError> {

@@ -2,15 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use kanso_domain::Record;
 use kanso_domain::sync::Digest;
-use kanso_protocol::sync::{ChangeContent, VerifyRequest, VerifyResponse};
+use kanso_protocol::sync::VerifyRequest;
+use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use super::SyncRun;
-use crate::calls::{CallError, body, read};
+use super::delivery::Delivery;
+use crate::calls::{CallError, body, check_success, read};
 use crate::changes::Origin;
 use crate::client::Client;
-use crate::replica::RemoteBuckets;
+use crate::replica::{MirrorRow, RemoteBuckets};
 use crate::transport::{Method, Request};
 
 /// Number of comparisons in one repair that may bring no progress.
@@ -86,8 +88,25 @@ impl Client {
             body: Some(body(local)?),
         };
         let reply = self.authorized(run.transport, request).await?;
+        check_success(&reply)?;
         Comparison::of(&read(&reply)?)
     }
+}
+
+/// Answer of the server to a comparison, with changes that are not read yet.
+#[derive(Deserialize)]
+struct LenientComparison<'a> {
+    digest: String,
+    differing: Vec<u8>,
+    #[serde(borrow)]
+    buckets: Vec<LenientBucket<'a>>,
+}
+
+#[derive(Deserialize)]
+struct LenientBucket<'a> {
+    bucket: u8,
+    #[serde(borrow)]
+    records: Vec<&'a RawValue>,
 }
 
 /// Answer of the server to a comparison.
@@ -101,26 +120,27 @@ struct Comparison {
 }
 
 impl Comparison {
-    fn of(response: &VerifyResponse) -> Result<Self, CallError> {
+    fn of(response: &LenientComparison<'_>) -> Result<Self, CallError> {
         let digest = response.digest.parse();
         let digest = digest.map_err(|error| CallError::Unexpected {
             what: format!("a digest that {error}"),
         })?;
-        let mut buckets: BTreeMap<u8, Vec<Record>> = BTreeMap::new();
+        let mut buckets: BTreeMap<u8, Vec<MirrorRow>> = BTreeMap::new();
+        let mut foreign = Vec::new();
         for bucket in &response.buckets {
             // An empty bucket stays in the map: the server has no records in it, so all local ones
             // of this bucket are removed.
-            let records = buckets.entry(bucket.bucket).or_default();
-            for change in &bucket.records {
-                if let ChangeContent::Record(record) = change.read()? {
-                    records.push(*record);
-                }
-            }
+            let delivery = Delivery::of(&bucket.records);
+            buckets
+                .entry(bucket.bucket)
+                .or_default()
+                .extend(delivery.records);
+            foreign.extend(delivery.foreign);
         }
         Ok(Self {
             digest,
             differing: response.differing.len(),
-            remote: RemoteBuckets { buckets },
+            remote: RemoteBuckets { buckets, foreign },
         })
     }
 }

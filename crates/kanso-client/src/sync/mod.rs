@@ -26,6 +26,7 @@
 //! Each answer is applied in one transaction and each operation keeps its id, so a sync can be cut
 //! at any point: by dropping the future, by a lost connection or by a power cut.
 
+mod delivery;
 mod heal;
 mod report;
 mod round;
@@ -33,9 +34,12 @@ mod unknown_outcome;
 
 pub use report::{Interrupted, Progress, SyncReport};
 
+pub(crate) use delivery::{first_page_has_settings, settings};
+
 use crate::calls::CallError;
+use crate::changes::Origin;
 use crate::client::Client;
-use crate::replica::{OUTBOX_START, RepairOptions, ReplicaError};
+use crate::replica::{OUTBOX_START, RepairOptions, ReplicaError, Status};
 use crate::transport::Transport;
 use round::RoundOutcome;
 
@@ -67,6 +71,8 @@ struct SyncRun<'a> {
     deferred_at: Option<u64>,
     /// True if the server refused `seen_versions`, as one of release 0.1.0 does.
     omits_seen_versions: bool,
+    /// Number of results that this version could not read.
+    unread_results: u64,
 }
 
 impl SyncRun<'_> {
@@ -130,18 +136,27 @@ impl Client {
             report: SyncReport::default(),
             deferred_at: None,
             omits_seen_versions: false,
+            unread_results: 0,
         };
         let mut ended = self.run(&mut run).await;
         if let Err(CallError::Replica(ReplicaError::Damaged { what })) = &ended {
             // A damaged row stops whatever reads it. With `verify` the second run removes damaged
-            // rows first and gets them from the server. Damage in the outbox stays and fails again.
+            // rows first and gets them from the server. Damaged operations become failures.
             tracing::warn!(what, "replica damaged, checking all rows");
             run.options.verify = true;
-            ended = self.run(&mut run).await;
+            ended = match self.set_aside_damaged(&mut run) {
+                Ok(()) => self.run(&mut run).await,
+                Err(error) => Err(error.into()),
+            };
         }
-        match ended.and_then(|()| Ok(self.status()?.waiting)) {
-            Ok(waiting) => Ok(SyncReport {
-                waiting,
+        let ended = match ended {
+            Ok(()) => self.after_sync(&mut run).await,
+            Err(error) => Err(error),
+        };
+        match ended {
+            Ok(status) => Ok(SyncReport {
+                waiting: status.waiting,
+                unread: status.unread,
                 ..run.report
             }),
             Err(cause) => Err(Interrupted {
@@ -149,6 +164,27 @@ impl Client {
                 cause,
             }),
         }
+    }
+
+    /// Moves the operations that can no longer be read to the failures.
+    fn set_aside_damaged(&self, run: &mut SyncRun<'_>) -> Result<(), ReplicaError> {
+        let (set_aside, changed) = self.replica()?.set_aside_damaged(self.clock.now())?;
+        self.publish(Origin::Sync, changed, false);
+        run.report.failures.extend(set_aside);
+        Ok(())
+    }
+
+    /// Stores what a complete sync found out, and returns the state after it.
+    async fn after_sync(&self, run: &mut SyncRun<'_>) -> Result<Status, CallError> {
+        self.replica()?.note_unread_results(run.unread_results)?;
+        let has_chosen = self.replica()?.has_chosen_settings()?;
+        // The whole history is read, so it is known whether the user has chosen settings.
+        self.offer_settings(run.transport, Some(has_chosen)).await?;
+        if run.report.differs && self.replica()?.has_foreign_records()? {
+            run.report.differs = false;
+            run.report.is_incomparable = true;
+        }
+        Ok(self.status()?)
     }
 
     async fn run(&self, run: &mut SyncRun<'_>) -> Result<(), CallError> {
@@ -234,14 +270,17 @@ impl Client {
     }
 
     async fn refresh_profile(&self, transport: &dyn Transport) -> Result<(), CallError> {
+        if self.replica()?.offered_settings()?.is_some() {
+            // They are read when it is known whether they are to be replaced.
+            return self.check_server(transport);
+        }
         let read_at = self.replica()?.profile()?.read_at;
         let now = self.clock.now();
         if read_at.is_some_and(|at| now.seconds_since(at).abs() < DAY_SECONDS) {
             return self.check_server(transport);
         }
         match self.read_profile(transport).await {
-            // A newer server may have settings that this version cannot read. Records do not depend
-            // on them, so the sync continues.
+            // Records do not depend on the settings, so the sync continues.
             Err(CallError::Refused(_) | CallError::Unexpected { .. }) => Ok(()),
             done => done,
         }

@@ -1,7 +1,9 @@
 //! Reports of a sync.
 
+use kanso_protocol::sync::OperationRequest;
+
 use crate::calls::CallError;
-use crate::replica::{Failure, ResyncReason};
+use crate::replica::{Failure, ResyncReason, Unread};
 
 /// Result of a sync.
 #[derive(Debug, Default)]
@@ -33,6 +35,39 @@ pub struct SyncReport {
     pub undeleted: u64,
     /// True if the two sides still differ. The next sync tries again.
     pub differs: bool,
+    /// Operations that a proxy before the server refuses, because they are too large for it. They stay
+    /// in the outbox.
+    pub too_large: Vec<OperationRequest>,
+    /// True if a comparison was made and shows nothing, because the server has records of a kind that
+    /// this version does not know.
+    pub is_incomparable: bool,
+    /// Data of the server that this version cannot read completely. Update the program to read it.
+    pub unread: Unread,
+}
+
+impl SyncReport {
+    /// Returns the report of this sync and of one that continued it.
+    #[must_use]
+    pub fn followed_by(mut self, next: Self) -> Self {
+        self.failures.extend(next.failures);
+        Self {
+            pushed: self.pushed + next.pushed,
+            merged: self.merged + next.merged,
+            pulled: self.pulled + next.pulled,
+            failures: self.failures,
+            resynced: next.resynced.or(self.resynced),
+            damaged: self.damaged + next.damaged,
+            repaired: self.repaired + next.repaired,
+            offered: self.offered + next.offered,
+            undeleted: self.undeleted + next.undeleted,
+            // The state at the end.
+            waiting: next.waiting,
+            differs: next.differs,
+            too_large: next.too_large,
+            is_incomparable: next.is_incomparable,
+            unread: next.unread,
+        }
+    }
 }
 
 /// A sync that did not complete. The work in `so_far` is stored; the next sync continues.

@@ -4,26 +4,27 @@
 //! operations, and so that a sync with little to do costs one round trip.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
 
 use kanso_domain::Seq;
 use kanso_domain::sync::Digest;
 use kanso_protocol::problem::Problem;
-use kanso_protocol::sync::{ChangeContent, SyncResponse};
 use kanso_protocol::{MAX_OPERATIONS, MAX_PAGE};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
+use super::delivery::{Delivery, LenientResponse};
 use super::{Progress, SyncRun};
-use crate::calls::{CallError, body, read};
+use crate::calls::{CallError, body, check_success, read};
 use crate::changes::Origin;
 use crate::client::Client;
-use crate::replica::{ApplyReport, Batch, ResyncReason, SyncAnswer};
-use crate::transport::{Method, Request};
+use crate::replica::{ApplyReport, Batch, ReplicaError, ResyncReason, SyncAnswer};
+use crate::transport::{Method, Reply, Request};
 
 /// Largest total size of the operations in one request, in bytes. The server accepts bodies of
 /// 1 MiB; the difference is room for the other members.
-const MAX_BATCH_BYTES: usize = 900 * 1024;
+pub(crate) const MAX_BATCH_BYTES: usize = 900 * 1024;
 
 #[derive(Serialize)]
 struct PushRequest<'a> {
@@ -58,9 +59,8 @@ impl Client {
         run: &mut SyncRun<'_>,
         after: i64,
     ) -> Result<RoundOutcome, CallError> {
-        let batch = self
-            .replica()?
-            .next_batch(after, MAX_OPERATIONS, MAX_BATCH_BYTES)?;
+        let bytes = self.push_bytes.load(Ordering::Relaxed).min(MAX_BATCH_BYTES);
+        let batch = self.replica()?.next_batch(after, MAX_OPERATIONS, bytes)?;
         let mut answered = self.push(run, &batch).await;
         // A server of 0.1.0 refuses the whole push for the member that it does not know, and has
         // applied nothing. It takes every edit of this device for seen.
@@ -68,13 +68,17 @@ impl Client {
             run.omits_seen_versions = true;
             answered = self.push(run, &batch).await;
         }
-        let response = match answered {
-            Ok(response) => response,
+        let reply = match answered {
+            Ok(reply) => reply,
+            Err(error) if error.is_too_large() && batch.positions().is_some() => {
+                return self.too_large(run, &batch, after, error);
+            }
             Err(CallError::Refused(problem)) => {
                 return must_resync(&problem).ok_or(CallError::Refused(problem));
             }
             Err(error) => return Err(error),
         };
+        let response: LenientResponse<'_> = read(&reply)?;
         let (has_more, remaining) = (response.has_more, response.remaining);
         // Such pages could follow each other for ever.
         if has_more && response.changes.is_empty() {
@@ -86,7 +90,8 @@ impl Client {
         let answer = sync_answer(response)?;
         let options = self.repair_options(run);
         let mut applied = self.replica()?.apply(&batch, &answer, options)?;
-        run.report.pulled += answer.records.len() as u64;
+        run.report.pulled += (answer.records.len() + answer.foreign.len()) as u64;
+        run.unread_results += answer.unread_results;
         let (has_drifted, must_resend) = (applied.has_drifted, applied.must_resend);
         self.publish(
             Origin::Sync,
@@ -116,8 +121,44 @@ impl Client {
 }
 
 impl Client {
+    /// Goes on after a push that was larger than the server, or a proxy before it, accepts.
+    ///
+    /// The next push is half as large; the limit stays for as long as this client lives. An operation
+    /// or a group that is alone in its push cannot be made smaller. If the server refused it, it
+    /// becomes a failure. If a proxy did, it stays in the outbox, since there may be another way to
+    /// the server tomorrow; the others go on.
+    fn too_large(
+        &self,
+        run: &mut SyncRun<'_>,
+        batch: &Batch,
+        after: i64,
+        error: CallError,
+    ) -> Result<RoundOutcome, CallError> {
+        let Some((_, last)) = batch.positions() else {
+            return Err(error);
+        };
+        if !batch.is_one_unit()? {
+            let half = batch.bytes() / 2;
+            tracing::info!(bytes = half, "push too large, sending smaller ones");
+            self.push_bytes.store(half, Ordering::Relaxed);
+            return Ok(RoundOutcome::More { up_to: after });
+        }
+        if let CallError::Refused(_) = error {
+            let now = self.clock.now();
+            let (failures, changed) = self.replica()?.set_aside_too_large(batch, now)?;
+            run.report.failures.extend(failures);
+            self.publish(Origin::Sync, changed, false);
+        } else {
+            let operations = batch
+                .bodies()
+                .filter_map(|body| serde_json::from_str(body).ok());
+            run.report.too_large.extend(operations);
+        }
+        Ok(RoundOutcome::More { up_to: last })
+    }
+
     /// Sends `batch` and records that its increments were sent, unless they certainly had no effect.
-    async fn push(&self, run: &SyncRun<'_>, batch: &Batch) -> Result<SyncResponse, CallError> {
+    async fn push(&self, run: &SyncRun<'_>, batch: &Batch) -> Result<Reply, CallError> {
         let is_left_out = run.omits_seen_versions || batch.positions().is_none();
         let seen_versions = (!is_left_out).then_some(&batch.seen_versions);
         let request = Request {
@@ -132,7 +173,10 @@ impl Client {
         let sent_at = self.clock.now();
         self.replica()?.note_sending(batch, sent_at)?;
         let reply = self.authorized(run.transport, request).await;
-        let answered = reply.and_then(|reply| read(&reply));
+        let answered = reply.and_then(|reply| {
+            check_success(&reply)?;
+            Ok(reply)
+        });
         if answered.as_ref().is_err_and(CallError::is_certainly_undone) {
             self.replica()?.note_not_done(sent_at)?;
         }
@@ -192,9 +236,8 @@ fn push_body(
         .bodies()
         .map(serde_json::from_str)
         .collect::<Result<_, _>>()
-        .map_err(|error| CallError::Unexpected {
-            what: error.to_string(),
-        })?;
+        // The text is the replica's own, so the server is not at fault.
+        .map_err(ReplicaError::damaged)?;
     body(&PushRequest {
         device_id: batch.device_id,
         cursor: batch.cursor(),
@@ -204,23 +247,28 @@ fn push_body(
     })
 }
 
-fn sync_answer(response: SyncResponse) -> Result<SyncAnswer, CallError> {
-    let mut records = Vec::with_capacity(response.changes.len());
-    let mut settings = None;
-    for change in &response.changes {
-        match change.read()? {
-            ChangeContent::Record(record) => records.push(*record),
-            ChangeContent::Settings(changed) => settings = Some(changed.settings),
-        }
-    }
+fn sync_answer(response: LenientResponse<'_>) -> Result<SyncAnswer, CallError> {
+    let Delivery {
+        records,
+        foreign,
+        settings,
+    } = Delivery::of(&response.changes);
+    let results = response
+        .results
+        .iter()
+        .map(|raw| serde_json::from_str(raw.get()));
+    let results: Vec<_> = results.filter_map(Result::ok).collect();
+    let unread_results = (response.results.len() - results.len()) as u64;
     let unexpected = |what| CallError::Unexpected { what };
     let head = Seq::new(response.head);
     let head = head.ok_or_else(|| unexpected(format!("the head {}", response.head)))?;
     let digest = response.digest.as_deref().map(str::parse::<Digest>);
     let digest = digest.transpose();
     Ok(SyncAnswer {
-        results: response.results,
+        results,
+        unread_results,
         records,
+        foreign,
         settings,
         digest: digest.map_err(|error| unexpected(format!("a digest that {error}")))?,
         cursor: response.cursor,

@@ -3,10 +3,14 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
+use kanso_domain::Timestamp;
+use reqwest::Url;
+use reqwest::header::{CONTENT_TYPE, DATE, RETRY_AFTER};
 use reqwest::redirect::Policy;
 
 use super::{Method, Reply, Request, Transport, Unreachable};
+use crate::clock::Clock as _;
+use crate::system::SystemClock;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const TIMEOUT: Duration = Duration::from_mins(1);
@@ -21,19 +25,53 @@ pub struct HttpTransport {
     server: String,
 }
 
-/// A text that is not an address of a server.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{address:?} is not the address of a server, such as https://kanso.example.org")]
-pub struct InvalidServerAddress {
-    /// The rejected text.
-    pub address: String,
+/// A text that is not the address of a server. No part of the text is in the message: it may have a
+/// password.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidServerAddress {
+    /// It is not an `http` or `https` URL with a host.
+    #[error("this is not the address of a server, such as https://kanso.example.org")]
+    NotAnAddress,
+    /// It has a user or a password. The client logs in with an account, and would keep the secret.
+    #[error("the address of the server must not have a user or a password")]
+    HasUser,
+    /// It has a query or a fragment.
+    #[error("the address of the server must not have a query or a fragment")]
+    HasQuery,
+}
+
+/// Returns the address of a server as the client uses it: without a slash or `/api/v1` at its end.
+///
+/// # Errors
+/// The reason why `address` is refused.
+pub(crate) fn server_address(address: &str) -> Result<String, InvalidServerAddress> {
+    let url = Url::parse(address.trim()).map_err(|_| InvalidServerAddress::NotAnAddress)?;
+    if !["http", "https"].contains(&url.scheme()) || !url.has_host() {
+        return Err(InvalidServerAddress::NotAnAddress);
+    }
+    // The raw text too: of `http://@host` the URL has no user.
+    let authority = address.trim().split(['/', '?', '#']).nth(2);
+    let has_at = authority.is_some_and(|authority| authority.contains('@'));
+    if !url.username().is_empty() || url.password().is_some() || has_at {
+        return Err(InvalidServerAddress::HasUser);
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(InvalidServerAddress::HasQuery);
+    }
+    let mut path = url.path().trim_end_matches('/');
+    // The paths of the requests begin with it.
+    while let Some(shorter) = path.strip_suffix("/api/v1") {
+        path = shorter.trim_end_matches('/');
+    }
+    Ok(format!("{}{path}", url.origin().ascii_serialization()))
 }
 
 impl HttpTransport {
-    /// Creates a transport to the server at `address`.
+    /// Creates a transport to the server at `address`. A slash or `/api/v1` at its end is left out.
     ///
     /// # Errors
-    /// `address` is not an `http` or `https` URL with a host.
+    /// `address` is not an `http` or `https` URL with a host, or it has a user, a password, a query or
+    /// a fragment.
     ///
     /// # Examples
     /// ```
@@ -44,13 +82,7 @@ impl HttpTransport {
     /// assert!(HttpTransport::new("kanso.example.org").is_err(), "the scheme is missing");
     /// ```
     pub fn new(address: &str) -> Result<Self, InvalidServerAddress> {
-        let invalid = || InvalidServerAddress {
-            address: address.to_owned(),
-        };
-        let url = reqwest::Url::parse(address).map_err(|_| invalid())?;
-        if !["http", "https"].contains(&url.scheme()) || !url.has_host() {
-            return Err(invalid());
-        }
+        let server = server_address(address)?;
         let client = reqwest::Client::builder()
             .user_agent(concat!("kanso-client/", env!("CARGO_PKG_VERSION")))
             // A short limit for the connection shows an offline device soon; the longer one covers a slow
@@ -60,11 +92,8 @@ impl HttpTransport {
             // A redirect could send the token to another server.
             .redirect(Policy::none())
             .build()
-            .map_err(|_| invalid())?;
-        Ok(Self {
-            client,
-            server: address.trim_end_matches('/').to_owned(),
-        })
+            .map_err(|_| InvalidServerAddress::NotAnAddress)?;
+        Ok(Self { client, server })
     }
 }
 
@@ -80,6 +109,7 @@ impl Transport for HttpTransport {
             Method::Get => self.client.get(url),
             Method::Post => self.client.post(url),
             Method::Put => self.client.put(url),
+            Method::Patch => self.client.patch(url),
             Method::Delete => self.client.delete(url),
         };
         if let Some(token) = request.bearer {
@@ -90,12 +120,9 @@ impl Transport for HttpTransport {
         }
         let response = builder.send().await.map_err(|error| unreachable(&error))?;
         let status = response.status().as_u16();
-        // Seconds only. The server never sends the date form of this header.
-        let retry_after = response
-            .headers()
-            .get(RETRY_AFTER)
-            .and_then(|value| value.to_str().ok()?.trim().parse().ok())
-            .map(Duration::from_secs);
+        let header = |name| response.headers().get(name)?.to_str().ok();
+        let retry_after = header(RETRY_AFTER);
+        let retry_after = retry_after.and_then(|value| retry_after_of(value, header(DATE)));
         let body = whole_body(response).await?;
         Ok(Reply {
             status,
@@ -103,6 +130,25 @@ impl Transport for HttpTransport {
             body,
         })
     }
+}
+
+/// Reads `Retry-After`: seconds, or an HTTP date (RFC 9110 §10.2.3).
+///
+/// A date is compared with the header `Date` of the answer, because the clock of this device may be
+/// wrong.
+fn retry_after_of(value: &str, date: Option<&str>) -> Option<Duration> {
+    let value = value.trim();
+    if let Ok(seconds) = value.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let instant = |text: &str| {
+        let parsed = jiff::fmt::rfc2822::parse(text.trim()).ok()?;
+        Timestamp::from_jiff(parsed.timestamp()).ok()
+    };
+    let now = date.and_then(instant).unwrap_or_else(|| SystemClock.now());
+    let seconds = instant(value)?.seconds_since(now);
+    // A date in the past means now.
+    Some(Duration::from_secs(u64::try_from(seconds).unwrap_or(0)))
 }
 
 async fn whole_body(mut response: reqwest::Response) -> Result<Vec<u8>, Unreachable> {
@@ -150,6 +196,23 @@ mod tests {
     use super::*;
 
     #[test]
+    fn retry_after_is_seconds_or_a_date() {
+        let now = Some("Sun, 06 Nov 1994 08:49:37 GMT");
+        for (value, seconds) in [
+            ("2", Some(2)),
+            (" 120 ", Some(120)),
+            ("Sun, 06 Nov 1994 08:49:40 GMT", Some(3)),
+            ("Sun, 06 Nov 1994 08:49:30 GMT", Some(0)),
+            ("soon", None),
+            ("-1", None),
+            ("1.5", None),
+        ] {
+            let read = retry_after_of(value, now);
+            assert_eq!(read, seconds.map(Duration::from_secs), "{value}");
+        }
+    }
+
+    #[test]
     fn an_address_is_http_with_a_host() {
         for (address, server) in [
             ("http://127.0.0.1:8080", Some("http://127.0.0.1:8080")),
@@ -157,6 +220,30 @@ mod tests {
                 "https://kanso.example.org/",
                 Some("https://kanso.example.org"),
             ),
+            (
+                "http://127.0.0.1:8080/api/v1",
+                Some("http://127.0.0.1:8080"),
+            ),
+            (
+                "http://127.0.0.1:8080/api/v1/",
+                Some("http://127.0.0.1:8080"),
+            ),
+            (
+                "https://example.org/kanso/",
+                Some("https://example.org/kanso"),
+            ),
+            ("https://EXAMPLE.org:443", Some("https://example.org")),
+            (
+                "https://example.org/kanso/api/v1",
+                Some("https://example.org/kanso"),
+            ),
+            ("http://user:secret@127.0.0.1:8080", None),
+            ("http://user@127.0.0.1:8080", None),
+            ("http://@127.0.0.1:8080", None),
+            ("http://:secret@127.0.0.1:8080", None),
+            ("http://127.0.0.1:8080/?a=1", None),
+            ("http://127.0.0.1:8080?", None),
+            ("http://127.0.0.1:8080/#top", None),
             ("kanso.example.org", None),
             ("ftp://kanso.example.org", None),
             ("", None),

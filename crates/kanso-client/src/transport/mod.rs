@@ -2,6 +2,7 @@
 
 mod http;
 
+pub(crate) use http::server_address;
 pub use http::{HttpTransport, InvalidServerAddress};
 
 use std::borrow::Cow;
@@ -18,6 +19,8 @@ pub enum Method {
     Post,
     /// Writes; a repeated request has the same effect.
     Put,
+    /// Changes a part of a resource.
+    Patch,
     /// Deletes a resource.
     Delete,
 }

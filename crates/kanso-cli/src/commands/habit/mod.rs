@@ -6,6 +6,7 @@ mod delete;
 mod edit;
 mod list;
 mod options;
+mod restore;
 
 use kanso_client::domain::habits::Habit;
 
@@ -21,11 +22,13 @@ pub(crate) fn run(context: &Context, command: HabitCommand) -> anyhow::Result<Ex
         HabitCommand::Edit {
             habit,
             title,
+            from,
             options,
-        } => edit::run(context, &habit, title, *options),
+        } => edit::run(context, &habit, title, from, *options),
         HabitCommand::Archive { habit } => archive::run(context, &habit, true),
         HabitCommand::Unarchive { habit } => archive::run(context, &habit, false),
-        HabitCommand::Delete { habit } => delete::run(context, &habit),
+        HabitCommand::Delete { habit, yes } => delete::run(context, &habit, yes),
+        HabitCommand::Restore { habit } => restore::run(context, &habit),
     }
 }
 
@@ -35,6 +38,6 @@ fn report(context: &Context, habit: &Habit, what: &str) -> anyhow::Result<Exit> 
     let view = context.client.habit(habit.id)?;
     let is_pending = view.is_some_and(|view| view.is_pending);
     let text = format!("{what} {:?}.", habit.details.title.as_str());
-    context.output.done(&habit_json(habit, is_pending), &text);
+    context.output.done(&habit_json(habit, is_pending), &text)?;
     Ok(Exit::Ok)
 }

@@ -44,7 +44,7 @@ pub(crate) fn run(context: &Context, asked: &Heatmap) -> anyhow::Result<Exit> {
     });
     context
         .output
-        .data(&value, || as_text(&journal, range, habit.is_some()));
+        .data(&value, || as_text(&journal, range, habit.is_some()))?;
     if journal.habits.is_empty() {
         say("No habits. Create one with `kanso habit add TITLE`.");
     }

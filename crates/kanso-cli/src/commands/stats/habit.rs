@@ -38,7 +38,7 @@ pub(super) fn run(context: &Context, habit: &Habit, stats: &Stats) -> anyhow::Re
         }
         parts.extend((!shown.is_empty()).then(|| explain::as_table(shown)));
         parts.join("\n\n")
-    });
+    })?;
     if stats.explain && shown.len() < units.len() && !context.output.is_json() {
         let older = words::count((units.len() - shown.len()) as u64, "older one");
         say(&format!("{older} left out: --all shows everything."));

@@ -21,7 +21,9 @@ pub(super) fn run(context: &Context) -> anyhow::Result<Exit> {
         // Archived habits would only lower the overall rates.
         .filter(|progress| progress.habit.details.archived_at.is_none())
         .collect();
-    context.output.data(&as_json(&habits), || as_table(&habits));
+    context
+        .output
+        .data(&as_json(&habits), || as_table(&habits))?;
     if habits.is_empty() {
         say("No habits. Create one with `kanso habit add TITLE`.");
     }

@@ -45,6 +45,12 @@ impl Device {
         Self { clock, ..self }
     }
 
+    /// The same with a variable in its environment.
+    pub(crate) fn with(mut self, name: &'static str, value: &str) -> Self {
+        self.clock.push((name, value.to_owned()));
+        self
+    }
+
     pub(crate) fn home(&self) -> &Path {
         self.home.path()
     }
@@ -70,6 +76,8 @@ impl Device {
             .env("KANSO_SERVER", &self.server)
             .env("KANSO_PASSWORD", PASSWORD)
             .env("NO_PROXY", "*")
+            // The zone of the machine that runs the tests must not decide.
+            .env("TZ", "UTC")
             .envs(self.clock.iter().cloned())
             .stdin(input)
             .output()

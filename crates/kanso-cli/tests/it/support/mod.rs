@@ -2,12 +2,14 @@
 
 mod api;
 mod device;
+mod proxy;
 mod records;
 mod server;
 mod times;
 
 pub(crate) use api::Api;
 pub(crate) use device::{Device, Ended};
+pub(crate) use proxy::{Answer, Proxy};
 pub(crate) use records::replica;
 pub(crate) use server::Server;
 pub(crate) use times::Times;

@@ -85,6 +85,15 @@ impl Server {
         self.down(|_, listen| work(listen));
     }
 
+    /// Starts again at the same address without any data.
+    pub(crate) fn set_up_anew(&mut self) {
+        self.down(|folder, _| {
+            for file in std::fs::read_dir(folder).expect("reads") {
+                std::fs::remove_file(file.expect("reads").path()).expect("removes");
+            }
+        });
+    }
+
     /// Copies the database while the server is down.
     pub(crate) fn copy(&mut self) {
         let copy = tempfile::tempdir().expect("a folder");

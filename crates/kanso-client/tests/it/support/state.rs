@@ -139,11 +139,11 @@ impl State {
             Ok(request) => request,
             Err(error) => return problem(422, &error.to_string()),
         };
-        if !self.knows_seen_versions && !request.seen_versions.is_empty() {
+        if !self.knows_seen_versions && request.seen_versions.is_some() {
             let error = json!({"pointer": "/seen_versions", "detail": "unknown member"});
             return reply(
                 422,
-                &json!({"type": "about:blank", "title": "invalid", "status": 422, "detail": "invalid",
+                &json!({"type": "urn:kanso:problem:invalid", "title": "invalid", "status": 422, "detail": "invalid",
                         "code": "invalid", "error": "invalid", "errors": [error]}),
             );
         }
@@ -443,7 +443,7 @@ fn reply(status: u16, body: &serde_json::Value) -> Reply {
 pub(super) fn problem(status: u16, code: &str) -> Reply {
     reply(
         status,
-        &json!({"type": "about:blank", "title": code, "status": status, "detail": code,
+        &json!({"type": format!("urn:kanso:problem:{code}"), "title": code, "status": status, "detail": code,
                "code": code, "error": code}),
     )
 }
