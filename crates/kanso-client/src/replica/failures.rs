@@ -1,17 +1,23 @@
 //! Rejected operations that wait for the user's decision.
 
+use std::collections::BTreeSet;
+
 use kanso_domain::Timestamp;
-use kanso_protocol::sync::{OperationRequest, OperationResult};
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use kanso_protocol::sync::{OperationRequest, OperationResult, OperationStatus};
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 use uuid::Uuid;
 
 use super::codec::instant;
 use super::outbox::{self, PendingOperation};
-use super::{Replica, ReplicaError};
+use super::{RecordKey, Replica, ReplicaError, account, view};
 
 /// Code of a failure whose outcome the server no longer knows. Only the client uses it; no server
 /// sends it.
 pub(super) const OUTCOME_UNKNOWN: &str = "outcome_unknown";
+
+/// Code of a failure that was never sent, because its group does not fit into one request. Only the
+/// client uses it.
+pub(super) const GROUP_TOO_LARGE: &str = "group_too_large";
 
 /// An operation that the server rejected: a conflict, a deleted record, or an invalid operation.
 #[derive(Clone, Debug, PartialEq)]
@@ -68,6 +74,12 @@ impl Failure {
         self.result.code.as_deref() == Some(OUTCOME_UNKNOWN)
     }
 
+    /// Returns true if the operation never left the device, because its group does not fit into one
+    /// request.
+    pub fn is_unsent(&self) -> bool {
+        self.result.code.as_deref() == Some(GROUP_TOO_LARGE)
+    }
+
     /// Returns the device that last changed the server's record, if it is known.
     pub fn changed_by(&self) -> Option<Uuid> {
         self.result.conflict.as_ref()?.changed_by
@@ -80,6 +92,59 @@ impl Failure {
 }
 
 const SELECT: &str = "SELECT id, body, result, written_at, failed_at FROM failures";
+
+impl Replica {
+    /// Moves the waiting operations of a group that does not fit into one request to the failures.
+    /// Returns the failures and the records that they are about.
+    pub(crate) fn set_aside_group(
+        &mut self,
+        group: &str,
+        now: Timestamp,
+    ) -> Result<(Vec<Failure>, BTreeSet<RecordKey>), ReplicaError> {
+        let transaction = self.begin()?;
+        let operations = outbox::of_group(&transaction, group)?;
+        let done = set_aside(&transaction, &operations, GROUP_TOO_LARGE, now)?;
+        transaction.commit()?;
+        Ok(done)
+    }
+}
+
+/// Moves waiting operations to the failures, with a result that no server sent. Returns the failures
+/// and the records that they are about.
+pub(super) fn set_aside(
+    transaction: &Transaction<'_>,
+    operations: &[PendingOperation],
+    code: &str,
+    now: Timestamp,
+) -> Result<(Vec<Failure>, BTreeSet<RecordKey>), ReplicaError> {
+    let settings = account::settings(transaction)?;
+    let (mut set_aside, mut changed) = (Vec::new(), BTreeSet::new());
+    for waiting in operations {
+        outbox::remove(transaction, waiting.op_id)?;
+        let result = rejected_here(waiting, code);
+        set_aside.push(store(transaction, waiting, &result, now)?);
+        changed.insert(waiting.key);
+    }
+    for &key in &changed {
+        view::refresh(transaction, key, &settings)?;
+    }
+    Ok((set_aside, changed))
+}
+
+/// Returns the result of an operation that the client itself rejects with `code`.
+fn rejected_here(rejected: &PendingOperation, code: &str) -> OperationResult {
+    OperationResult {
+        op_id: Some(rejected.op_id),
+        status: OperationStatus::Rejected,
+        version: None,
+        seq: None,
+        conflict: None,
+        record: None,
+        code: Some(code.to_owned()),
+        errors: Vec::new(),
+        waits_for: None,
+    }
+}
 
 /// Stores a rejected operation and returns it as a failure.
 pub(super) fn store(

@@ -45,7 +45,7 @@ pub(crate) use apply::{ApplyReport, Batch, SyncAnswer};
 pub(crate) use change::{Change, members, operation};
 pub(crate) use editor::Editor;
 pub(crate) use journal::JournalSnapshot;
-pub(crate) use outbox::{NewOperation, OUTBOX_START};
+pub(crate) use outbox::{NewOperation, OUTBOX_START, body as outbox_body};
 pub(crate) use recovery::{ApplyError, RemoteBuckets, RepairOptions};
 
 use kanso_domain::{Entity, Timestamp};

@@ -12,14 +12,13 @@
 use std::collections::BTreeSet;
 
 use kanso_domain::Timestamp;
-use kanso_protocol::sync::{OperationResult, OperationStatus};
 use rusqlite::{Connection, params};
 
 use super::apply::Batch;
 use super::codec::instant;
 use super::failures::{self, Failure, OUTCOME_UNKNOWN};
 use super::outbox::{self, PendingOperation};
-use super::{RecordKey, Replica, ReplicaError, account, view};
+use super::{RecordKey, Replica, ReplicaError};
 
 impl Replica {
     /// Records that the increments of `batch` are about to be sent, unless they were sent before.
@@ -68,19 +67,10 @@ impl Replica {
         now: Timestamp,
     ) -> Result<(Vec<Failure>, BTreeSet<RecordKey>), ReplicaError> {
         let transaction = self.begin()?;
-        let settings = account::settings(&transaction)?;
-        let (mut set_aside, mut changed) = (Vec::new(), BTreeSet::new());
-        for waiting in with_unknown_outcome(&transaction, limit)? {
-            outbox::remove(&transaction, waiting.op_id)?;
-            let result = outcome_unknown(&waiting);
-            set_aside.push(failures::store(&transaction, &waiting, &result, now)?);
-            changed.insert(waiting.key);
-        }
-        for &key in &changed {
-            view::refresh(&transaction, key, &settings)?;
-        }
+        let unknown = with_unknown_outcome(&transaction, limit)?;
+        let done = failures::set_aside(&transaction, &unknown, OUTCOME_UNKNOWN, now)?;
         transaction.commit()?;
-        Ok((set_aside, changed))
+        Ok(done)
     }
 }
 
@@ -98,18 +88,4 @@ fn with_unknown_outcome(
                  WHERE acknowledged_seq IS NULL AND first_sent_at < ?1))",
         params![limit.as_micros()],
     )
-}
-
-fn outcome_unknown(waiting: &PendingOperation) -> OperationResult {
-    OperationResult {
-        op_id: waiting.op_id,
-        status: OperationStatus::Rejected,
-        version: None,
-        seq: None,
-        conflict: None,
-        record: None,
-        code: Some(OUTCOME_UNKNOWN.to_owned()),
-        errors: Vec::new(),
-        waits_for: None,
-    }
 }

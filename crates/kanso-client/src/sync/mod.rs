@@ -37,6 +37,7 @@ use crate::calls::CallError;
 use crate::client::Client;
 use crate::replica::{OUTBOX_START, RepairOptions, ReplicaError};
 use crate::transport::Transport;
+pub(crate) use round::MAX_BATCH_BYTES;
 use round::RoundOutcome;
 
 /// Number of resyncs in one sync, in case a server rejects every cursor that it sends.

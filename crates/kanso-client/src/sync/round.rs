@@ -3,6 +3,7 @@
 //! Push and pull share a request, so that the page already contains the effects of the pushed
 //! operations, and so that a sync with little to do costs one round trip.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use kanso_domain::Seq;
@@ -23,7 +24,7 @@ use crate::transport::{Method, Request};
 
 /// Largest total size of the operations in one request, in bytes. The server accepts bodies of
 /// 1 MiB; the difference is room for the other members.
-const MAX_BATCH_BYTES: usize = 900 * 1024;
+pub(crate) const MAX_BATCH_BYTES: usize = 900 * 1024;
 
 #[derive(Serialize)]
 struct PushRequest<'a> {
@@ -33,7 +34,14 @@ struct PushRequest<'a> {
     // Left out if empty: a server of release 0.1.0 refuses the member.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     seen_versions: &'a BTreeMap<Uuid, Vec<i64>>,
-    operations: Vec<&'a RawValue>,
+    operations: Vec<Cow<'a, RawValue>>,
+}
+
+/// The members of a push that servers of release 0.1.0 refuse.
+#[derive(Clone, Copy)]
+struct NewerMembers {
+    seen_versions: bool,
+    group_size: bool,
 }
 
 /// Outcome of one round.
@@ -58,14 +66,18 @@ impl Client {
         run: &mut SyncRun<'_>,
         after: i64,
     ) -> Result<RoundOutcome, CallError> {
-        let batch = self
-            .replica()?
-            .next_batch(after, MAX_OPERATIONS, MAX_BATCH_BYTES)?;
-        let mut answered = self.push(run, &batch, &batch.seen_versions).await;
-        // A server of 0.1.0 refuses the whole push for the member that it does not know, and has
-        // applied nothing. Without the member it may see a conflict of this device with itself.
-        if answered.as_ref().is_err_and(refuses_seen_versions) {
-            answered = self.push(run, &batch, &BTreeMap::new()).await;
+        let batch = self.next_whole_batch(run, after)?;
+        let mut members = NewerMembers {
+            seen_versions: true,
+            group_size: true,
+        };
+        let mut answered = self.push(run, &batch, members).await;
+        // A server of 0.1.0 refuses the whole push for a member that it does not know, and has
+        // applied nothing. Without `seen_versions` it may see a conflict of this device with itself.
+        while let Err(error) = &answered
+            && members.leave_out_refused(error)
+        {
+            answered = self.push(run, &batch, members).await;
         }
         let response = match answered {
             Ok(response) => response,
@@ -115,18 +127,35 @@ impl Client {
 }
 
 impl Client {
+    /// Returns the next batch after the outbox position `after`. A group that does not fit into one
+    /// request becomes failures: the server would reject each part of it.
+    fn next_whole_batch(&self, run: &mut SyncRun<'_>, after: i64) -> Result<Batch, CallError> {
+        loop {
+            let batch = self
+                .replica()?
+                .next_batch(after, MAX_OPERATIONS, MAX_BATCH_BYTES)?;
+            let Some(group) = &batch.torn_group else {
+                return Ok(batch);
+            };
+            let (failures, changed) = self.replica()?.set_aside_group(group, self.clock.now())?;
+            tracing::warn!(operations = failures.len(), "group set aside, too large");
+            self.publish(Origin::Sync, changed, false);
+            run.report.failures.extend(failures);
+        }
+    }
+
     /// Sends `batch` and records that its increments were sent, unless they certainly had no effect.
     async fn push(
         &self,
         run: &SyncRun<'_>,
         batch: &Batch,
-        seen_versions: &BTreeMap<Uuid, Vec<i64>>,
+        members: NewerMembers,
     ) -> Result<SyncResponse, CallError> {
         let request = Request {
             method: Method::Post,
             path: "/api/v1/sync".into(),
             bearer: None,
-            body: Some(push_body(batch, seen_versions)?),
+            body: Some(push_body(batch, members)?),
         };
         // The mark is stored before the request: after a crash the increments count as sent. It is
         // removed only if the request certainly had no effect. A timeout keeps it, because the
@@ -142,13 +171,25 @@ impl Client {
     }
 }
 
-/// Returns true if the server refused the push because of `seen_versions`.
-fn refuses_seen_versions(error: &CallError) -> bool {
-    let CallError::Refused(problem) = error else {
-        return false;
-    };
-    let mut errors = problem.errors.iter();
-    problem.status == 422 && errors.any(|error| error.pointer.starts_with("/seen_versions"))
+impl NewerMembers {
+    /// Leaves out the member because of which the server refused the push. Returns false if it was
+    /// none of these.
+    fn leave_out_refused(&mut self, error: &CallError) -> bool {
+        let CallError::Refused(problem) = error else {
+            return false;
+        };
+        let mut is_new = false;
+        for error in problem.errors.iter().filter(|_| problem.status == 422) {
+            if self.seen_versions && error.pointer.starts_with("/seen_versions") {
+                (self.seen_versions, is_new) = (false, true);
+            }
+            let names_size = || error.pointer.ends_with("/group_size");
+            if self.group_size && error.pointer.starts_with("/operations/") && names_size() {
+                (self.group_size, is_new) = (false, true);
+            }
+        }
+        is_new
+    }
 }
 
 /// Adds the effects of an answer to the report.
@@ -185,24 +226,42 @@ fn must_resync(problem: &Problem) -> Option<RoundOutcome> {
 ///
 /// The operations are copied as raw JSON, so that a retry is the same text even if a newer version of
 /// this library would write it in another form.
-fn push_body(
-    batch: &Batch,
-    seen_versions: &BTreeMap<Uuid, Vec<i64>>,
-) -> Result<Vec<u8>, CallError> {
-    let operations = batch
-        .bodies()
-        .map(serde_json::from_str)
-        .collect::<Result<_, _>>()
-        .map_err(|error| CallError::Unexpected {
-            what: error.to_string(),
-        })?;
+fn push_body(batch: &Batch, members: NewerMembers) -> Result<Vec<u8>, CallError> {
+    let bodies = batch.bodies()?.into_iter();
+    let operations =
+        bodies.map(|(body, size)| operation(body, size.filter(|_| members.group_size)));
+    let operations =
+        operations
+            .collect::<Result<_, _>>()
+            .map_err(|error| CallError::Unexpected {
+                what: error.to_string(),
+            })?;
+    let none = BTreeMap::new();
     body(&PushRequest {
         device_id: batch.device_id,
         cursor: batch.cursor(),
         limit: MAX_PAGE,
-        seen_versions,
+        seen_versions: if members.seen_versions {
+            &batch.seen_versions
+        } else {
+            &none
+        },
         operations,
     })
+}
+
+/// Returns an operation as it is sent: its text, with the size of its group.
+///
+/// The size is not stored: it follows from the batch, and an older server must get the text alone.
+fn operation(body: &str, group_size: Option<usize>) -> serde_json::Result<Cow<'_, RawValue>> {
+    let members = body.trim_end().strip_suffix('}');
+    match members.zip(group_size) {
+        Some((members, size)) => {
+            let text = format!("{members},\"group_size\":{size}}}");
+            Ok(Cow::Owned(RawValue::from_string(text)?))
+        }
+        None => Ok(Cow::Borrowed(serde_json::from_str(body)?)),
+    }
 }
 
 fn sync_answer(response: SyncResponse) -> Result<SyncAnswer, CallError> {

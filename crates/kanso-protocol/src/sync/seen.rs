@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use kanso_domain::sync::Seen;
 use kanso_domain::{Invalid, Version};
 
-use super::SyncRequest;
+use super::{PushRequest, PushedOperation};
 use crate::{MAX_SEEN_VERSIONS, parse_uuid};
 
-impl SyncRequest {
+impl PushRequest {
     /// Reads `seen_versions`.
     ///
     /// A request with neither a cursor nor `seen_versions` says nothing about what its device has
@@ -24,15 +24,20 @@ impl SyncRequest {
             let reason = format!("must have at most {MAX_SEEN_VERSIONS} versions");
             return Err(invalid(reason));
         }
-        let pushed: BTreeSet<_> = self.operations.iter().map(|it| it.id).collect();
+        let pushed: BTreeSet<_> = self
+            .operations
+            .iter()
+            .map(PushedOperation::record_id)
+            .collect();
         if self.cursor.is_none() && self.seen_versions.is_empty() {
             return Ok(Seen::everything());
         }
         let mut seen = Seen::default();
         for (id, versions) in &self.seen_versions {
             let id = parse_uuid(id).map_err(|error| invalid(error.to_string()))?;
-            // One entry for each pushed record bounds the number of entries too.
-            if !pushed.contains(&id) {
+            // One entry for each pushed record bounds the number of entries too. An operation whose
+            // record is not known may be about this one, and must not stop the others.
+            if !pushed.contains(&Some(id)) && !pushed.contains(&None) {
                 return Err(invalid(format!("{id} has no operation in this push")));
             }
             for number in versions {

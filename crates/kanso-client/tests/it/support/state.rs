@@ -13,7 +13,7 @@ use kanso_client::domain::{DeviceId, EntryId, HabitId, OpId, Record, Seq, Timest
 use kanso_client::protocol::accounts::RefreshRequest;
 use kanso_client::protocol::service::{SyncConfigResponse, SyncRetention};
 use kanso_client::protocol::sync::{
-    Change, OperationResult, SyncRequest, SyncResponse, VerifyRequest, VerifyResponse,
+    Change, OperationResult, PushRequest, SyncRequest, SyncResponse, VerifyRequest, VerifyResponse,
 };
 use kanso_client::protocol::{self, MAX_BODY_BYTES, MAX_OPERATIONS};
 use kanso_client::transport::{Reply, Request};
@@ -42,6 +42,8 @@ pub(crate) struct State {
     pub(crate) reports_start: bool,
     /// False for a server of 0.1.0, which refuses a push that has the member `seen_versions`.
     pub(crate) knows_seen_versions: bool,
+    /// False for a server of 0.1.0, which refuses a push whose operations have `group_size`.
+    pub(crate) knows_group_size: bool,
     /// True if the database was restored without a new epoch.
     pub(crate) is_forked: bool,
     /// Backup of the database.
@@ -85,6 +87,7 @@ impl State {
             epochs: 7,
             reports_start: true,
             knows_seen_versions: true,
+            knows_group_size: true,
             is_forked: false,
             copy: None,
             habits: BTreeMap::new(),
@@ -127,7 +130,9 @@ impl State {
         }
         let pairs = operations.iter().zip(&changeset.outcomes);
         pairs
-            .filter_map(|(operation, outcome)| Some(OperationResult::new(operation.key?, outcome)))
+            .map(|(operation, outcome)| {
+                OperationResult::new(operation.key.map(|key| key.op_id), outcome)
+            })
             .collect()
     }
 
@@ -139,8 +144,19 @@ impl State {
             Ok(request) => request,
             Err(error) => return problem(422, &error.to_string()),
         };
-        if !self.knows_seen_versions && !request.seen_versions.is_empty() {
-            let error = json!({"pointer": "/seen_versions", "detail": "unknown member"});
+        // Release 0.1.0 names the first member that it does not know.
+        let sized = request
+            .operations
+            .iter()
+            .position(|it| it.group_size.is_some());
+        let unknown = if !self.knows_seen_versions && !request.seen_versions.is_empty() {
+            Some("/seen_versions".to_owned())
+        } else {
+            let sized = sized.filter(|_| !self.knows_group_size);
+            sized.map(|nth| format!("/operations/{nth}/group_size"))
+        };
+        if let Some(pointer) = unknown {
+            let error = json!({"pointer": pointer, "detail": "unknown member"});
             return reply(
                 422,
                 &json!({"type": "about:blank", "title": "invalid", "status": 422, "detail": "invalid",
@@ -160,10 +176,11 @@ impl State {
                 Err(CursorRefusal::Expired) => return problem(410, "cursor_expired"),
             },
         };
-        let seen = match request.seen() {
+        let seen = match protocol::read::<PushRequest>(body).map(|push| push.seen()) {
             // Release 0.1.0 takes all edits of the device for seen.
             Ok(_) if !self.knows_seen_versions => Seen::everything(),
-            Ok(seen) => since.map_or(seen.clone(), |since| seen.and_up_to(since)),
+            Ok(Ok(seen)) => since.map_or(seen.clone(), |since| seen.and_up_to(since)),
+            Ok(Err(error)) => return problem(422, &error.to_string()),
             Err(error) => return problem(422, &error.to_string()),
         };
         self.pushes.push(request.clone());
