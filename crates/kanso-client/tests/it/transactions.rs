@@ -118,10 +118,9 @@ async fn a_group_goes_out_in_one_request() {
 
 #[tokio::test]
 async fn a_server_that_does_not_know_the_size_of_a_group_gets_it_without() {
-    for knows_seen_versions in [true, false] {
+    for unknown in [&["group_size"] as &[_], &["seen_versions", "group_size"]] {
         let server = FakeServer::new();
-        server.state().knows_group_size = false;
-        server.state().knows_seen_versions = knows_seen_versions;
+        server.state().unknown_members = unknown;
         let device = signed_in(1, &server).await;
         let habit = device.create_habit(titled("Read")).expect("creates");
         let done = device.group(|edits| {

@@ -21,7 +21,9 @@ fn has_shape(found: &Value, shape: &Value) {
         }
         (Value::Array(found), Value::Array(shape)) => {
             assert!(!found.is_empty(), "an item of {shape:?}");
-            found.iter().for_each(|item| has_shape(item, &shape[0]));
+            for item in found {
+                has_shape(item, &shape[0]);
+            }
         }
         (Value::String(_), Value::String(_))
         | (Value::Number(_), Value::Number(_))

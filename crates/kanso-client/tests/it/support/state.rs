@@ -40,10 +40,8 @@ pub(crate) struct State {
     epochs: u64,
     /// False for a server of 0.1.0, which does not report where its history began.
     pub(crate) reports_start: bool,
-    /// False for a server of 0.1.0, which refuses a push that has the member `seen_versions`.
-    pub(crate) knows_seen_versions: bool,
-    /// False for a server of 0.1.0, which refuses a push whose operations have `group_size`.
-    pub(crate) knows_group_size: bool,
+    /// Members that the server does not know, as one of 0.1.0: it refuses a push that has one.
+    pub(crate) unknown_members: &'static [&'static str],
     /// True if the database was restored without a new epoch.
     pub(crate) is_forked: bool,
     /// Backup of the database.
@@ -86,8 +84,7 @@ impl State {
             lies: 0,
             epochs: 7,
             reports_start: true,
-            knows_seen_versions: true,
-            knows_group_size: true,
+            unknown_members: &[],
             is_forked: false,
             copy: None,
             habits: BTreeMap::new(),
@@ -136,6 +133,10 @@ impl State {
             .collect()
     }
 
+    fn knows(&self, member: &str) -> bool {
+        !self.unknown_members.contains(&member)
+    }
+
     fn sync(&mut self, body: &[u8]) -> Reply {
         if body.len() > MAX_BODY_BYTES {
             return problem(413, "too_large");
@@ -149,10 +150,10 @@ impl State {
             .operations
             .iter()
             .position(|it| it.group_size.is_some());
-        let unknown = if !self.knows_seen_versions && !request.seen_versions.is_empty() {
+        let unknown = if !self.knows("seen_versions") && !request.seen_versions.is_empty() {
             Some("/seen_versions".to_owned())
         } else {
-            let sized = sized.filter(|_| !self.knows_group_size);
+            let sized = sized.filter(|_| !self.knows("group_size"));
             sized.map(|nth| format!("/operations/{nth}/group_size"))
         };
         if let Some(pointer) = unknown {
@@ -178,7 +179,7 @@ impl State {
         };
         let seen = match protocol::read::<PushRequest>(body).map(|push| push.seen()) {
             // Release 0.1.0 takes all edits of the device for seen.
-            Ok(_) if !self.knows_seen_versions => Seen::everything(),
+            Ok(_) if !self.knows("seen_versions") => Seen::everything(),
             Ok(Ok(seen)) => since.map_or(seen.clone(), |since| seen.and_up_to(since)),
             Ok(Err(error)) => return problem(422, &error.to_string()),
             Err(error) => return problem(422, &error.to_string()),

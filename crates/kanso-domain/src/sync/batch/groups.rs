@@ -182,9 +182,10 @@ impl Batch {
                 return self.submit(operation);
             }
             let rejection = match (&operation.action, flaw) {
-                (Action::Unreadable(invalid), _) => invalid.clone().into(),
+                (Action::Unreadable(invalid), _) | (_, Flaw::WrongSize(invalid)) => {
+                    invalid.clone().into()
+                }
                 (_, Flaw::NotInOnePiece) => RejectionCode::GroupSplit.into(),
-                (_, Flaw::WrongSize(invalid)) => invalid.clone().into(),
                 (_, Flaw::Unreadable) => RejectionCode::GroupFailed.into(),
             };
             let outcome = Rejected(rejection);

@@ -28,37 +28,57 @@ fn habit_with(members: &str) -> (Value, String) {
     (op_id, text)
 }
 
+/// Asserts that an operation is rejected for the member at `pointer`, and the ones beside it are
+/// applied.
+async fn is_rejected_alone(
+    user: &TestUser,
+    (op_id, text): (Value, String),
+    pointer: &str,
+    reason: &str,
+) {
+    let beside = [create("before"), create("after")];
+    let outbox = [beside[0].to_string(), text.clone(), beside[1].to_string()];
+    let results = push_text(user, &outbox).await;
+    assert_eq!(
+        statuses(&results),
+        ["applied", "rejected", "applied"],
+        "{text}"
+    );
+    let expected = json!({
+        "op_id": op_id, "status": "rejected", "code": "invalid",
+        "errors": [{"pointer": pointer, "detail": reason}]
+    });
+    assert_eq!(results[1], expected, "{text}");
+}
+
+const SURROGATE: &str = "has half of a surrogate pair, which is no character";
+const TOO_LARGE: &str = "is too large a number";
+const ONCE: &str = "must be given once";
+const UNKNOWN: &str = "is unknown or owned by the server";
+
 #[tokio::test]
-async fn operation_that_cannot_be_read_stops_no_other() {
+async fn members_that_cannot_be_read_stop_no_other_operation() {
     let app = App::start().await;
     let user = app.user().await;
     let fields = |members: &str| habit_with(&format!(r#""fields":{{"title":"x",{members}}}"#));
-    let bare = |members: &str| habit_with(&format!(r#"{members},"fields":{{"title":"x"}}"#));
-    let surrogate = "has half of a surrogate pair, which is no character";
-    let too_large = "is too large a number";
-    let once = "must be given once";
     let int32 = "must be an integer from -2147483648 to 2147483647";
-    let int64 = "must be an integer from -9223372036854775808 to 9223372036854775807";
-    let unknown = "is unknown or owned by the server";
-    for ((op_id, text), pointer, reason) in [
-        (fields(r#""icon":"walk \ud83d""#), "/fields/icon", surrogate),
+    for (operation, pointer, reason) in [
+        (fields(r#""icon":"walk \ud83d""#), "/fields/icon", SURROGATE),
         (
             fields(r#""unit":"\udc00\ud83d""#),
             "/fields/unit",
-            surrogate,
+            SURROGATE,
         ),
-        (fields(r#""\ud83d":1"#), "/fields", surrogate),
-        (bare(r#""group":"\ud83d""#), "/group", surrogate),
-        (bare(r#""\ud83d":1"#), "", surrogate),
+        (fields(r#""\ud83d":1"#), "/fields", SURROGATE),
         (
             fields(r#""target_value":1e400"#),
             "/fields/target_value",
-            too_large,
+            TOO_LARGE,
         ),
         (
             fields(r#""sort_order":-1e400"#),
             "/fields/sort_order",
-            too_large,
+            TOO_LARGE,
         ),
         (fields(r#""sort_order":1.5"#), "/fields/sort_order", int32),
         (
@@ -76,6 +96,32 @@ async fn operation_that_cannot_be_read_stops_no_other() {
             "/fields/weekdays/1",
             "must be an integer from 0 to 255",
         ),
+        (fields(r#""title":"y""#), "/fields/title", ONCE),
+        (
+            fields(r#""weekdays":[{"a":1,"b":2,"a":3}]"#),
+            "/fields/weekdays/0/a",
+            ONCE,
+        ),
+        (fields(r#""group":"g""#), "/fields/group", UNKNOWN),
+        (
+            fields(r#""target_value":"1""#),
+            "/fields/target_value",
+            "must be a number",
+        ),
+    ] {
+        is_rejected_alone(&user, operation, pointer, reason).await;
+    }
+}
+
+#[tokio::test]
+async fn operation_that_cannot_be_read_stops_no_other() {
+    let app = App::start().await;
+    let user = app.user().await;
+    let bare = |members: &str| habit_with(&format!(r#"{members},"fields":{{"title":"x"}}"#));
+    let int64 = "must be an integer from -9223372036854775808 to 9223372036854775807";
+    for (operation, pointer, reason) in [
+        (bare(r#""group":"\ud83d""#), "/group", SURROGATE),
+        (bare(r#""\ud83d":1"#), "", SURROGATE),
         (bare(r#""base_version":1.5"#), "/base_version", int64),
         (
             bare(r#""base_version":18446732429235952000"#),
@@ -87,7 +133,7 @@ async fn operation_that_cannot_be_read_stops_no_other() {
             "/base_version",
             int64,
         ),
-        (bare(r#""base_version":1e400"#), "/base_version", too_large),
+        (bare(r#""base_version":1e400"#), "/base_version", TOO_LARGE),
         (bare(r#""base_version":"1""#), "/base_version", int64),
         (
             bare(r#""group_size":-1"#),
@@ -105,36 +151,12 @@ async fn operation_that_cannot_be_read_stops_no_other() {
             "/on_conflict",
             "must be `reject`, `merge`, `server` or `client`",
         ),
-        (bare(r#""colour":"red""#), "/colour", unknown),
-        (bare(r#""revive":true,"revive":false"#), "/revive", once),
-        (fields(r#""title":"y""#), "/fields/title", once),
-        (
-            fields(r#""weekdays":[{"a":1,"b":2,"a":3}]"#),
-            "/fields/weekdays/0/a",
-            once,
-        ),
-        (fields(r#""group":"g""#), "/fields/group", unknown),
-        (
-            fields(r#""target_value":"1""#),
-            "/fields/target_value",
-            "must be a number",
-        ),
+        (bare(r#""colour":"red""#), "/colour", UNKNOWN),
+        (bare(r#""revive":true,"revive":false"#), "/revive", ONCE),
         (habit_with(r#""fields":[]"#), "/fields", "must be an object"),
         (habit_with(r#""fields":null"#), "/fields", "is required"),
     ] {
-        let beside = [create("before"), create("after")];
-        let outbox = [beside[0].to_string(), text.clone(), beside[1].to_string()];
-        let results = push_text(&user, &outbox).await;
-        assert_eq!(
-            statuses(&results),
-            ["applied", "rejected", "applied"],
-            "{text}"
-        );
-        let expected = json!({
-            "op_id": op_id, "status": "rejected", "code": "invalid",
-            "errors": [{"pointer": pointer, "detail": reason}]
-        });
-        assert_eq!(results[1], expected, "{text}");
+        is_rejected_alone(&user, operation, pointer, reason).await;
     }
 }
 
@@ -338,7 +360,8 @@ async fn unreadable_operation_does_not_make_seen_versions_invalid() {
     let id = new_id();
     let mut damaged = create("x");
     damaged["id"] = json!("x");
-    let body = |operations: Value| json!({"operations": operations, "seen_versions": {id.to_string(): [2]}});
+    let body =
+        |operations: Value| json!({"operations": operations, "seen_versions": {id.clone(): [2]}});
     let answer = user
         .post("/sync", &body(json!([damaged, create("y")])))
         .await;
