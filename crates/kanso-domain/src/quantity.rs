@@ -58,6 +58,16 @@ impl Quantity {
     /// Returns the decimal amount for which a binary floating-point number was written.
     ///
     /// The result is the shortest decimal that reads back as the same number, which JSON writers print.
+    /// A sum of such numbers is seldom exact: `0.1 + 0.2` is `0.30000000000000004`. So a number that
+    /// is off three decimals by at most 10^-11 of itself is rounded to them. The difference is at
+    /// most 10^-11 for a number below 1, and never more than a millionth.
+    ///
+    /// ```
+    /// use kanso_domain::Quantity;
+    ///
+    /// assert_eq!(Quantity::from_f64(0.1 + 0.2), "0.3".parse());
+    /// assert!(Quantity::from_f64(0.3001).is_err());
+    /// ```
     ///
     /// # Errors
     /// [`QuantityError`] if the amount is negative, too large, not finite, or has more than three
@@ -66,11 +76,20 @@ impl Quantity {
         if !number.is_finite() {
             return Err(QuantityError::NotANumber);
         }
-        if number < 0.0 {
-            return Err(QuantityError::Negative);
-        }
+        let size = number.abs();
         // Rust prints the shortest decimal that round-trips, and never an exponent.
-        number.abs().to_string().parse()
+        let exact = match size.to_string().parse() {
+            Err(QuantityError::TooPrecise) => rounded(size)
+                .ok_or(QuantityError::TooPrecise)
+                .and_then(Self::from_thousandths),
+            exact => exact,
+        };
+        match exact {
+            // `0.3 - 0.1 - 0.2` is a little less than zero.
+            Ok(quantity) if number < 0.0 && quantity != Self::ZERO => Err(QuantityError::Negative),
+            Err(_) if number < 0.0 => Err(QuantityError::Negative),
+            exact => exact,
+        }
     }
 
     /// Returns the amount in thousandths.
@@ -95,6 +114,22 @@ impl Quantity {
     pub fn to_f64(self) -> f64 {
         self.0 as f64 / 1_000.0
     }
+}
+
+/// Returns the thousandths that `size` stands for, if it is so close to them that only the rounding
+/// of a sum can have made the difference.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "whole, and at most a million millions"
+)]
+fn rounded(size: f64) -> Option<i64> {
+    // Below the limit every number of thousandths is exact as a float. A larger amount is refused.
+    let thousandths = (size * 1_000.0).round();
+    if thousandths > Quantity::MAX.to_f64() * 1_000.0 {
+        return None;
+    }
+    let allowed = (size.max(1.0) * 1e-11).min(1e-6);
+    ((thousandths / 1_000.0 - size).abs() <= allowed).then_some(thousandths as i64)
 }
 
 /// A difference between two amounts with at most three decimals, stored in thousandths.
@@ -215,7 +250,19 @@ mod tests {
             (-0.001, Err(QuantityError::Negative)),
             (0.000_1, Err(QuantityError::TooPrecise)),
             (1.000_000_000_1, Err(QuantityError::TooPrecise)),
-            (0.1 + 0.2, Err(QuantityError::TooPrecise)),
+            (0.1 + 0.2, Ok(300)),
+            (3.3 * 3.0, Ok(9_900)),
+            (0.999_999_999_999_999_9, Ok(1_000)),
+            // A hundred times 0.1, added one by one.
+            (9.999_999_999_999_98, Ok(10_000)),
+            (10_000.000_000_018_848, Ok(10_000_000)),
+            (999_999_999.999_000_1, Ok(999_999_999_999)),
+            (1e9 + 1e-6, Ok(1_000_000_000_000)),
+            (0.3 - 0.1 - 0.2, Ok(0)),
+            (-0.000_1, Err(QuantityError::Negative)),
+            (12.345_6, Err(QuantityError::TooPrecise)),
+            (12.345_000_01, Err(QuantityError::TooPrecise)),
+            (999_999_999.999_1, Err(QuantityError::TooPrecise)),
             (f64::NAN, Err(QuantityError::NotANumber)),
             (f64::INFINITY, Err(QuantityError::NotANumber)),
         ] {
@@ -251,6 +298,8 @@ mod tests {
         assert_eq!(changed(300, -0.301), Err(QuantityError::Negative));
         assert_eq!(changed(1, 1e9), Err(QuantityError::TooLarge));
         assert_eq!(changed(1, 0.000_1), Err(QuantityError::TooPrecise));
+        assert_eq!(changed(300, 0.2 - 0.5), Ok(0));
+        assert_eq!(changed(300, 0.1 + 0.2 - 0.3), Ok(300));
         assert_eq!(changed(1, f64::NAN), Err(QuantityError::NotANumber));
     }
 

@@ -6,7 +6,7 @@ use std::fmt;
 /// An invalid member of an input, with the reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FieldError {
-    /// Name of the member, for example `title`.
+    /// Name of the member, for example `title`. Empty for the input as a whole.
     ///
     /// Unlike [`crate::record::Member`] this is a name, because it can also be a member that is not
     /// part of a record, such as `base_version`, or a place in a list.
@@ -27,6 +27,10 @@ impl FieldError {
 
 impl fmt::Display for FieldError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.field.is_empty() {
+            // The error is about the input as a whole.
+            return f.write_str(&self.reason);
+        }
         write!(f, "{}: {}", self.field, self.reason)
     }
 }

@@ -52,8 +52,17 @@ pub(crate) trait JsonLines: Send + Sized + 'static {
         // The compression layer polls once more after the end, and `unfold` panics on that.
         let body = Body::from_stream(pieces.fuse());
         let media_type = HeaderValue::from_static("application/x-ndjson");
-        ([(header::CONTENT_TYPE, media_type)], body).into_response()
+        as_it_is(([(header::CONTENT_TYPE, media_type)], body).into_response())
     }
+}
+
+/// Marks an answer that no proxy may store, compress or hold back: a client reads it while it
+/// arrives, or compares it with what it holds.
+pub(crate) fn as_it_is(mut response: Response) -> Response {
+    let value = HeaderValue::from_static("no-store, no-transform");
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, value);
+    response
 }
 
 /// Appends `value` as a line of JSON.

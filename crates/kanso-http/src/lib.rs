@@ -30,6 +30,7 @@ mod swagger;
 mod sync;
 
 pub use document::openapi_json;
+pub use edge::require_host;
 pub use metrics::metrics_router;
 pub use parts::{Options, Parts, StreamIntervals};
 pub use router::router;

@@ -3,11 +3,11 @@
 use std::sync::LazyLock;
 
 use axum::Router;
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::document;
-use crate::edge::{access, compression, cors, deadline, limit};
+use crate::edge::{access, compression, cors, cors_layer, deadline, host, limit};
 use crate::parts::{Api, Options, Parts};
 use crate::problem::{ApiError, Code};
 use crate::{accounts, devices, entries, habits, health, stats, swagger, sync};
@@ -23,6 +23,7 @@ pub fn router(parts: Parts, options: Options) -> Router {
     //   get the headers of all other layers.
     // * `limit` is outside of it, so a refused request costs no handler.
     // * CORS is outside of `limit`: a page can read a 429, and a preflight is not counted.
+    // * `host` is outside of what reads the request: without a host it may be meant for another server.
     // * `access` writes the body of every problem, including those of the layers inside.
     // * Compression is last because it needs the final body.
     let limited = ROUTES
@@ -30,11 +31,12 @@ pub fn router(parts: Parts, options: Options) -> Router {
         .with_state(api.clone())
         .layer(from_fn_with_state(api.clone(), deadline))
         .layer(from_fn_with_state(api.clone(), limit));
-    let shared = match cors(&api.options().cors_origins) {
-        Some(layer) => limited.layer(layer),
+    let shared = match cors_layer(&api.options().cors_origins) {
+        Some(layer) => limited.layer(from_fn_with_state(layer, cors)),
         None => limited,
     };
     shared
+        .layer(from_fn(host))
         .layer(from_fn_with_state(api, access))
         .layer(compression())
 }

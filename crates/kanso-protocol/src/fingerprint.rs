@@ -21,16 +21,18 @@ use crate::idempotency::{Call, Content};
 use crate::sync::OperationRequest;
 use canonical::{Canonical, Members};
 
-/// Returns the fingerprint of `request`, which was read as `operation`.
+/// Returns the fingerprint of `request`, which was read as `operation`; `None` if it could not be
+/// read.
 pub(crate) fn of_operation(
     form: FingerprintForm,
     request: &OperationRequest,
     operation: &Operation,
-) -> Fingerprint {
-    match form {
-        FingerprintForm::Current => Fingerprint::of_hash(hash(&operation_text(request, operation))),
+) -> Option<Fingerprint> {
+    let text = operation_text(operation)?;
+    Some(match form {
+        FingerprintForm::Current => Fingerprint::of_hash(hash(&text)),
         FingerprintForm::V0_1_0 => Fingerprint::from_bytes(hash(&v0_1_0::operation(request))),
-    }
+    })
 }
 
 /// Returns the fingerprint of `call`.
@@ -45,7 +47,7 @@ fn hash(text: &str) -> [u8; 32] {
     Sha256::digest(text).into()
 }
 
-fn operation_text(request: &OperationRequest, operation: &Operation) -> String {
+fn operation_text(operation: &Operation) -> Option<String> {
     let mut text = match &operation.action {
         Action::Habit(id, edit) => readable("habit", id.uuid(), edit),
         Action::Entry(id, edit) => readable("entry", id.uuid(), edit),
@@ -54,7 +56,7 @@ fn operation_text(request: &OperationRequest, operation: &Operation) -> String {
             text.number("value", change.thousandths());
             text
         }
-        Action::Unreadable(_) => return unreadable_text(request),
+        Action::Unreadable(_) => return None,
     };
     // The policy as it is applied: `merge` may be written or left out.
     text.word(
@@ -62,10 +64,12 @@ fn operation_text(request: &OperationRequest, operation: &Operation) -> String {
         canonical::on_conflict(operation.policy.on_conflict),
     );
     text.word("revive", canonical::boolean(operation.policy.revive));
+    // Not the size of the group: a client that learns to send it between two attempts still sends
+    // the same operation.
     if let Some(group) = &operation.group {
         text.text("group", group);
     }
-    text.finish()
+    Some(text.finish())
 }
 
 fn begin(entity: &str, action: &str, id: Uuid) -> Canonical {
@@ -102,29 +106,6 @@ fn write_base(text: &mut Canonical, base: Base) {
         Base::Version(version) => text.number("base", version.get()),
         Base::Any => text.word("base", "any"),
     }
-}
-
-/// An operation that cannot be read has no parsed members. Its JSON as it was sent stands for them,
-/// with sorted names and with one spelling for each number.
-fn unreadable_text(request: &OperationRequest) -> String {
-    let mut text = Canonical::titled("kanso unreadable operation 1");
-    text.word("entity", canonical::entity(request.entity));
-    text.word("action", canonical::action(request.action));
-    text.uuid("id", request.id);
-    if let Some(version) = request.base_version {
-        text.number("base", version);
-    }
-    if let Some(name) = request.on_conflict {
-        text.word("on_conflict", canonical::on_conflict(name.into()));
-    }
-    text.word("revive", canonical::boolean(request.revive));
-    if let Some(group) = &request.group {
-        text.text("group", group);
-    }
-    if let Some(fields) = &request.fields {
-        text.json("fields", fields);
-    }
-    text.finish()
 }
 
 fn call_text(call: &Call<'_>) -> String {

@@ -6,7 +6,7 @@
 use kanso_domain::sync::FingerprintForm;
 
 use crate::json::{ReadError, read};
-use crate::sync::SyncRequest;
+use crate::sync::{PushRequest, PushedOperation};
 use crate::{format_cursor, parse_cursor};
 
 /// Checks that a cursor that is accepted has exactly one text.
@@ -30,9 +30,13 @@ pub fn cursor(input: &[u8]) {
 ///
 /// If the two differ, or the error has no text.
 pub fn push(input: &[u8]) {
-    match (read::<SyncRequest>(input), read::<SyncRequest>(input)) {
+    match (read::<PushRequest>(input), read::<PushRequest>(input)) {
         // A retry is recognised by its fingerprint, so reading twice must give the same one.
-        (Ok(one), Ok(other)) => assert_eq!(fingerprints(one), fingerprints(other)),
+        (Ok(one), Ok(other)) => {
+            assert_eq!(one, other);
+            one.operations.iter().for_each(has_plain_words);
+            assert_eq!(fingerprints(one), fingerprints(other));
+        }
         (Err(one), Err(other)) => {
             assert_eq!(one, other);
             if let ReadError::WrongShape(error) = one {
@@ -44,8 +48,19 @@ pub fn push(input: &[u8]) {
     }
 }
 
+/// Checks that the reason for an unreadable operation is in words of the contract.
+fn has_plain_words(operation: &PushedOperation) {
+    if let PushedOperation::Unreadable(unreadable) = operation {
+        let reason = &unreadable.error.reason;
+        assert!(!reason.is_empty() && !reason.starts_with(':'), "{reason}");
+        for word in ["expected", "invalid type", "variant", "at line"] {
+            assert!(!reason.contains(word), "{reason}");
+        }
+    }
+}
+
 /// Returns the fingerprints of the operations, in each form.
-fn fingerprints(request: SyncRequest) -> Vec<impl PartialEq + std::fmt::Debug> {
+fn fingerprints(request: PushRequest) -> Vec<impl PartialEq + std::fmt::Debug> {
     let operations = request.operations.into_iter();
     let prints = operations.flat_map(|request| {
         [FingerprintForm::Current, FingerprintForm::V0_1_0].map(|form| {

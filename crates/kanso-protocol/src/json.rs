@@ -1,9 +1,11 @@
 //! Strict reading of JSON: unknown members are refused, and an error names the member at fault.
 
+mod reason;
 mod strict;
 
 use kanso_domain::validation::FieldError;
 use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
 
 use self::strict::{Slot, Strict, Wrong};
 
@@ -55,7 +57,7 @@ pub enum ReadError {
 /// let error = kanso_protocol::read::<SyncRequest>(br#"{"operations": [{"id": 7}]}"#);
 /// assert_eq!(
 ///     error.unwrap_err().to_string(),
-///     "operations/0/id: invalid type: integer `7`, expected a string",
+///     "operations/0/id: must be a string",
 /// );
 /// # Ok::<(), kanso_protocol::ReadError>(())
 /// ```
@@ -65,8 +67,7 @@ pub fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, ReadError> {
     }
     // From a slice and not from a reader: strings without escapes are borrowed from the body.
     let mut deserializer = serde_json::Deserializer::from_slice(body);
-    let slot = Slot::default();
-    let value = T::deserialize(Strict::new(&mut deserializer, &slot)).map_err(|wrong| {
+    let value = parse(&mut deserializer).map_err(|wrong| {
         if wrong.is_syntax {
             ReadError::NotJson(wrong.reason)
         } else {
@@ -78,6 +79,30 @@ pub fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, ReadError> {
         .end()
         .map_err(|error| ReadError::NotJson(error.to_string()))?;
     Ok(value)
+}
+
+/// Reads a part of a body whose syntax is known to be right, as strictly as [`read`].
+///
+/// # Errors
+/// The first member that is missing, unknown, repeated, of the wrong type, or that no program can
+/// hold: a text with half of a surrogate pair, or a number beyond any float.
+pub(crate) fn read_part<T: DeserializeOwned>(part: &RawValue) -> Result<T, FieldError> {
+    let mut deserializer = serde_json::Deserializer::from_str(part.get());
+    parse(&mut deserializer).map_err(|mut wrong| {
+        if wrong.is_syntax {
+            reason::unreadable(&wrong.reason).clone_into(&mut wrong.reason);
+        }
+        field_error(wrong)
+    })
+}
+
+fn parse<'de, T, R>(deserializer: &mut serde_json::Deserializer<R>) -> Result<T, Wrong>
+where
+    T: DeserializeOwned,
+    R: serde_json::de::Read<'de>,
+{
+    let slot = Slot::default();
+    T::deserialize(Strict::new(deserializer, &slot))
 }
 
 /// Reads a JSON object that is already parsed, as strictly as [`read`].
@@ -183,25 +208,13 @@ mod tests {
                 "title",
                 "must be given once",
             ),
-            (
-                r#"{"title":null}"#,
-                "title",
-                "invalid type: null, expected a string",
-            ),
-            (
-                r#"{"title":{}}"#,
-                "title",
-                "invalid type: object, expected a string",
-            ),
-            (
-                r#"{"title":"a","note":5}"#,
-                "note",
-                "invalid type: integer `5`, expected a string",
-            ),
+            (r#"{"title":null}"#, "title", "must be a string"),
+            (r#"{"title":{}}"#, "title", "must be a string"),
+            (r#"{"title":"a","note":5}"#, "note", "must be a string"),
             (
                 r#"{"title":"a","days":[1,300]}"#,
                 "days/1",
-                "invalid value: integer `300`, expected u8",
+                "must be an integer from 0 to 255",
             ),
         ] {
             assert_eq!(field(body), (path.to_owned(), reason.to_owned()), "{body}");
@@ -217,21 +230,9 @@ mod tests {
                 "items/0/nope",
                 UNKNOWN_MEMBER,
             ),
-            (
-                r#"[{"color":"blue"}]"#,
-                "items/0/color",
-                "unknown variant `blue`, expected `red`",
-            ),
-            (
-                r#"[{"color":5}]"#,
-                "items/0/color",
-                "invalid type: integer `5`, expected a string",
-            ),
-            (
-                r#"[["red"]]"#,
-                "items/0",
-                "invalid type: array, expected an object",
-            ),
+            (r#"[{"color":"blue"}]"#, "items/0/color", "must be `red`"),
+            (r#"[{"color":5}]"#, "items/0/color", "must be a string"),
+            (r#"[["red"]]"#, "items/0", "must be an object"),
         ] {
             let body = format!(r#"{{"title":"a","items":{body}}}"#);
             assert_eq!(field(&body), (path.to_owned(), reason.to_owned()), "{body}");
@@ -253,9 +254,112 @@ mod tests {
     #[test]
     fn array_is_not_read_as_an_object() {
         for body in ["[]", r#"["a"]"#, r#"["a",[1]]"#] {
-            let reason = "invalid type: array, expected an object".to_owned();
+            let reason = "must be an object".to_owned();
             assert_eq!(field(body), (String::new(), reason), "{body}");
         }
+    }
+
+    #[test]
+    fn integer_may_be_written_as_a_float() {
+        for (days, expected) in [
+            ("[1.0,2e0,30E-1,-0.0]", Ok(vec![1, 2, 3, 0])),
+            ("[1.5]", Err("must be an integer from 0 to 255")),
+            ("[-1.0]", Err("must be an integer from 0 to 255")),
+            ("[256.0]", Err("must be an integer from 0 to 255")),
+            ("[1e300]", Err("must be an integer from 0 to 255")),
+            (
+                "[18446744073709551616]",
+                Err("must be an integer from 0 to 255"),
+            ),
+            ("[true]", Err("must be an integer from 0 to 255")),
+        ] {
+            let body = format!(r#"{{"title":"a","days":{days}}}"#);
+            let by_bytes = read::<Body>(body.as_bytes()).map(|it| it.days);
+            let by_bytes = by_bytes.map_err(|error| match error {
+                ReadError::WrongShape(error) => error.reason,
+                other => other.to_string(),
+            });
+            let value = serde_json::from_str(&body).expect("JSON");
+            let by_value = read_value::<Body>(value).map(|it| it.days);
+            let by_value = by_value.map_err(|error| error.reason);
+            let expected = expected.map_err(str::to_owned);
+            assert_eq!((&by_bytes, &by_value), (&expected, &expected), "{body}");
+        }
+        // Beyond 2^53 a float may have lost digits that were written.
+        for text in ["9007199254740994.0", "1e16"] {
+            assert!(read::<i64>(text.as_bytes()).is_err(), "{text}");
+        }
+        assert_eq!(read::<i64>(b"9007199254740993"), Ok(9_007_199_254_740_993));
+    }
+
+    #[test]
+    fn name_that_stands_twice_is_refused_at_every_level() {
+        for (any, path) in [
+            (r#"{"a":1,"a":1}"#, "any/a"),
+            (r#"{"a":{"b":[{"c":1,"d":2,"c":3}]}}"#, "any/a/b/0/c"),
+            (r#"{"a":1,"\u0061":2}"#, "any/a"),
+        ] {
+            let body = format!(r#"{{"any":{any}}}"#);
+            let error = read::<AnyValue>(body.as_bytes()).err();
+            let expected = ReadError::WrongShape(FieldError::new(path, "must be given once"));
+            assert_eq!(error, Some(expected), "{body}");
+        }
+        // The same name in two objects is no repetition.
+        assert!(read::<AnyValue>(br#"{"any":[{"a":1},{"a":{"a":2}}]}"#).is_ok());
+    }
+
+    #[test]
+    fn part_of_a_body_is_refused_with_the_member_at_fault() {
+        for (part, path, reason) in [
+            (
+                r#"{"title":"walk \ud83d"}"#,
+                "title",
+                "has half of a surrogate pair, which is no character",
+            ),
+            (
+                r#"{"title":"a","items":[{"color":"\udc00 \ud83d"}]}"#,
+                "items/0/color",
+                "has half of a surrogate pair, which is no character",
+            ),
+            (
+                r#"{"\ud83d":"a"}"#,
+                "",
+                "has half of a surrogate pair, which is no character",
+            ),
+            (
+                r#"{"title":"a","days":[1,1e400]}"#,
+                "days/1",
+                "is too large a number",
+            ),
+            ("7", "", "must be an object"),
+        ] {
+            let raw: Box<RawValue> = serde_json::from_str(part).expect("JSON");
+            let error = read_part::<Body>(&raw).expect_err(part);
+            assert_eq!(
+                (error.field.as_ref(), error.reason.as_str()),
+                (path, reason),
+                "{part}"
+            );
+        }
+        // A pair of surrogates is one character.
+        let raw: Box<RawValue> = serde_json::from_str(r#"{"title":"\ud83d\ude00"}"#).expect("JSON");
+        assert!(read_part::<Body>(&raw).is_ok());
+    }
+
+    #[test]
+    fn value_is_passed_on_as_text() {
+        #[derive(Deserialize)]
+        struct Parts {
+            parts: Vec<Box<RawValue>>,
+        }
+        let body = br#"{"parts": [ {"a":1,"a":"\ud83d"}, 1e400, [] ]}"#;
+        let parts = read::<Parts>(body).expect("an envelope").parts;
+        let texts: Vec<_> = parts.iter().map(|part| part.get()).collect();
+        assert_eq!(texts, [r#"{"a":1,"a":"\ud83d"}"#, "1e400", "[]"]);
+        assert!(matches!(
+            read::<Parts>(br#"{"parts": [nul]}"#),
+            Err(ReadError::NotJson(_))
+        ));
     }
 
     #[test]

@@ -27,6 +27,7 @@
 
 pub mod accounts;
 mod cursor;
+mod deletion;
 pub mod devices;
 pub mod entries;
 pub mod export;
@@ -46,6 +47,7 @@ pub mod sync;
 mod text;
 
 pub use cursor::{CursorMalformed, format_cursor, parse_cursor};
+pub use deletion::DeleteRequest;
 pub use json::{MAX_DEPTH, ReadError, UNKNOWN_MEMBER, read, read_value};
 pub use patch::Patch;
 pub use text::{UuidMalformed, parse_uuid};

@@ -92,17 +92,12 @@ impl MemberError {
     /// assert_eq!(error.pointer, "");
     /// ```
     pub fn of_body(error: &FieldError) -> Self {
-        Self::below("", error)
-    }
-
-    /// Returns the error of a member of the object at `pointer`.
-    pub(crate) fn below(pointer: &str, error: &FieldError) -> Self {
-        // Without a field the error is about the object as a whole. A trailing slash would point to
-        // a member with an empty name (RFC 6901 §5).
+        // Without a field the error is about the body as a whole. A trailing slash would point to a
+        // member with an empty name (RFC 6901 §5).
         let pointer = if error.field.is_empty() {
-            pointer.to_owned()
+            String::new()
         } else {
-            format!("{pointer}/{}", error.field)
+            format!("/{}", error.field)
         };
         Self {
             pointer,

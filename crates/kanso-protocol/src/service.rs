@@ -6,11 +6,11 @@ use utoipa::ToSchema;
 /// State of the server and its dependencies.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(example = json!({
-    "status": "healthy", "database": "connected", "redis": "off", "version": "0.1.0", "uptime": 3600,
+    "status": "ok", "database": "connected", "redis": "off", "version": "0.1.0", "uptime": 3600,
     "tzdb": "2026a"
 }))]
 pub struct HealthResponse {
-    /// `healthy`, or `unhealthy` if the database does not answer.
+    /// `ok`, or `unhealthy` if the database does not answer.
     pub status: String,
     /// State of the database: `connected` or `unreachable`.
     pub database: String,

@@ -22,6 +22,7 @@
 mod live;
 mod member;
 mod operation;
+mod push;
 mod result;
 mod resume;
 mod seen;
@@ -31,6 +32,7 @@ mod verify;
 pub use live::{Bye, HeadNotice, Resync, TicketResponse};
 pub use member::member_name;
 pub use operation::{ActionName, EntityName, OnConflictName, OperationRequest};
+pub use push::{PushRequest, PushedOperation, UnreadableOperation};
 pub use result::{ConflictBody, OperationResult, OperationStatus, WaitsFor};
 pub use resume::{Resume, ResumeMalformed, ResumePart};
 pub use snapshot::SnapshotLine;
@@ -50,6 +52,8 @@ use crate::entries::EntryRecord;
 use crate::habits::HabitRecord;
 
 /// A push and a pull: the operations of the outbox, and the cursor up to which the device has read.
+///
+/// The server reads it as a [`PushRequest`].
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({
@@ -97,7 +101,8 @@ pub struct SyncRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(required = false, example = json!({"0198c2f4-8b7e-7c3a-9d2e-4f5a6b7c8d9e": [2, 3]}))]
     pub seen_versions: Option<BTreeMap<String, Vec<i64>>>,
-    /// Operations of the outbox, at most 500. They are carried out in this order.
+    /// Operations of the outbox, at most 500. They are carried out in this order. One that cannot be
+    /// read is rejected, and the others are carried out.
     #[serde(default)]
     #[schema(max_items = 500)]
     pub operations: Vec<OperationRequest>,

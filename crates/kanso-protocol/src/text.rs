@@ -154,8 +154,36 @@ pub(crate) mod quantity {
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
         deserializer: D,
     ) -> Result<Quantity, D::Error> {
-        // Through `f64`, because JSON numbers may have an exponent. `from_f64` refuses more than three
-        // decimals instead of rounding them.
+        // Through `f64`, because JSON numbers may have an exponent. `from_f64` rounds what the sum of
+        // two floats leaves behind, and refuses any other digit after the third decimal.
         Quantity::from_f64(f64::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+    }
+
+    /// A list of amounts, for `#[serde(with = "crate::text::quantity::list")]`.
+    pub(crate) mod list {
+        use super::{Deserialize, Deserializer, Quantity, Serializer};
+        use serde::Serialize;
+
+        /// An amount in a list.
+        #[derive(serde::Serialize, Deserialize)]
+        struct Amount(#[serde(with = "crate::text::quantity")] Quantity);
+
+        pub(crate) fn serialize<S: Serializer>(
+            quantities: &[Quantity],
+            serializer: S,
+        ) -> Result<S::Ok, S::Error> {
+            let amounts: Vec<_> = quantities.iter().copied().map(Amount).collect();
+            amounts.serialize(serializer)
+        }
+
+        pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+            deserializer: D,
+        ) -> Result<Vec<Quantity>, D::Error> {
+            let amounts = Vec::<Amount>::deserialize(deserializer)?;
+            Ok(amounts
+                .into_iter()
+                .map(|Amount(quantity)| quantity)
+                .collect())
+        }
     }
 }

@@ -161,8 +161,10 @@ impl WritingDevice {
         let request = planned
             .iter()
             .map(|(request, _)| request)
-            .find(|request| request.op_id == result.op_id)
-            .ok_or_else(|| anyhow::anyhow!("a result of {}, which was not sent", result.op_id))?;
+            .find(|request| Some(request.op_id) == result.op_id)
+            .ok_or_else(|| {
+                anyhow::anyhow!("a result of an operation that was not sent: {result:?}")
+            })?;
         // Only the shared habit is updated by two devices, so only it can conflict. Own entries
         // have one writer, and increments have no base version.
         let is_expected = match result.status {
@@ -173,7 +175,7 @@ impl WritingDevice {
         anyhow::ensure!(is_expected, "unexpected result of an operation: {result:?}");
         Ok(AcknowledgedOperation {
             account: self.account.number(),
-            operation: result.op_id,
+            operation: request.op_id,
             record: request.id,
             effect,
             status: result.status,

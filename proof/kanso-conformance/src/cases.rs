@@ -14,6 +14,7 @@ mod replica;
 mod rules;
 mod service;
 mod stats;
+mod unreadable;
 mod validation;
 
 use crate::case::Case;
@@ -30,6 +31,7 @@ pub fn catalogue() -> Vec<Case> {
         pull::CASES,
         cursors::CASES,
         push::CASES,
+        unreadable::CASES,
         keys::CASES,
         merge::CASES,
         rules::CASES,

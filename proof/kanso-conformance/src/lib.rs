@@ -24,4 +24,4 @@ pub use case::Case;
 pub use cases::catalogue;
 pub use report::{CaseResult, ConformanceReport};
 pub use runner::{run, select};
-pub use server::{ConnectError, ServerUnderTest};
+pub use server::{ConnectError, RequestLimit, ServerUnderTest};

@@ -11,12 +11,15 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::Parser;
-use kanso_conformance::{Case, ConformanceReport, ServerUnderTest, catalogue, run, select};
+use kanso_conformance::{
+    Case, ConformanceReport, RequestLimit, ServerUnderTest, catalogue, run, select,
+};
 
 /// Checks that a Kanso server keeps the wire contract.
 ///
 /// The program registers accounts of its own and touches no other account. Exit code 0: every case passed;
-/// 1: a case failed; 2: the server did not answer, or the arguments are wrong.
+/// 1: a case failed; 2: the server did not answer, or the arguments are wrong; 3: the server limits requests,
+/// and no case ran.
 #[derive(Debug, Parser)]
 #[command(name = "kanso-conformance", version)]
 struct Arguments {
@@ -40,8 +43,15 @@ struct Arguments {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     match perform(&arguments) {
-        Ok(0) => ExitCode::SUCCESS,
-        Ok(_) => ExitCode::FAILURE,
+        Ok(Verdict::Passed) => ExitCode::SUCCESS,
+        Ok(Verdict::Failed) => ExitCode::FAILURE,
+        Ok(Verdict::Limited(limit)) => {
+            eprintln!(
+                "kanso-conformance: the server limits an address to {limit}, and the cases send more; \
+                 start it without a limit (kanso-server --rate-limit off), or select cases with --only"
+            );
+            ExitCode::from(3)
+        }
         Err(error) => {
             eprintln!("kanso-conformance: {error:#}");
             ExitCode::from(2)
@@ -49,8 +59,16 @@ fn main() -> ExitCode {
     }
 }
 
-/// Runs the program and returns the number of failed cases.
-fn perform(arguments: &Arguments) -> anyhow::Result<usize> {
+/// Outcome of a run.
+enum Verdict {
+    Passed,
+    Failed,
+    /// No case ran.
+    Limited(RequestLimit),
+}
+
+/// Runs the program.
+fn perform(arguments: &Arguments) -> anyhow::Result<Verdict> {
     let cases = select(&catalogue(), arguments.only.as_deref());
     anyhow::ensure!(
         !cases.is_empty(),
@@ -60,14 +78,17 @@ fn perform(arguments: &Arguments) -> anyhow::Result<usize> {
         Some(url) if !arguments.list => url,
         _ => {
             list(&cases, arguments.json);
-            return Ok(0);
+            return Ok(Verdict::Passed);
         }
     };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .context("cannot start a runtime")?;
-    let report = runtime.block_on(check(url, &cases))?;
+    let report = match runtime.block_on(check(url, &cases))? {
+        Ok(report) => report,
+        Err(limit) => return Ok(Verdict::Limited(limit)),
+    };
     let json = format!("{:#}\n", report.json());
     // Written before the output, so that a closed pipe does not lose the report.
     if let Some(file) = &arguments.report {
@@ -78,12 +99,24 @@ fn perform(arguments: &Arguments) -> anyhow::Result<usize> {
     } else {
         print!("{report}");
     }
-    Ok(report.failed())
+    Ok(if report.failed() == 0 {
+        Verdict::Passed
+    } else {
+        Verdict::Failed
+    })
 }
 
-async fn check(url: &str, cases: &[Case]) -> anyhow::Result<ConformanceReport> {
+/// Runs the cases, unless the server limits requests so much that they could not end.
+async fn check(
+    url: &str,
+    cases: &[Case],
+) -> anyhow::Result<Result<ConformanceReport, RequestLimit>> {
     let server = ServerUnderTest::connect(url).await;
     let server = server.with_context(|| format!("no server answers at {url}"))?;
+    let limit = server.request_limit().await;
+    if let Some(limit) = limit.filter(|limit| limit.is_too_low_for(cases.len())) {
+        return Ok(Err(limit));
+    }
     // Progress only on a terminal: in a log each case would be a line with control characters.
     let is_watched = stderr().is_terminal();
     let report = run(&server, cases, |result| {
@@ -95,7 +128,7 @@ async fn check(url: &str, cases: &[Case]) -> anyhow::Result<ConformanceReport> {
     if is_watched {
         eprint!("\r\x1b[K");
     }
-    Ok(report)
+    Ok(Ok(report))
 }
 
 fn list(cases: &[Case], json: bool) {

@@ -27,6 +27,36 @@ impl std::fmt::Display for ConnectError {
 
 impl std::error::Error for ConnectError {}
 
+/// A limit on the requests of one address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RequestLimit {
+    /// Number of requests.
+    pub requests: u64,
+    /// Time in which they are counted, in seconds, if the server says so.
+    pub seconds: Option<u64>,
+}
+
+/// Number of requests that a case sends on average.
+const REQUESTS_PER_CASE: u64 = 20;
+
+impl RequestLimit {
+    /// Returns true if this many cases would spend most of their time waiting.
+    pub fn is_too_low_for(self, cases: usize) -> bool {
+        let cases = u64::try_from(cases).unwrap_or(u64::MAX);
+        self.requests < cases.saturating_mul(REQUESTS_PER_CASE)
+    }
+}
+
+impl std::fmt::Display for RequestLimit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} requests", self.requests)?;
+        match self.seconds {
+            Some(seconds) => write!(f, " in {seconds} s"),
+            None => Ok(()),
+        }
+    }
+}
+
 /// Client of the server under test.
 #[derive(Clone, Debug)]
 pub struct ServerUnderTest {
@@ -56,6 +86,26 @@ impl ServerUnderTest {
             Ok(_) => Ok(server),
             Err(error) => Err(ConnectError(reason(&error))),
         }
+    }
+
+    /// Returns the limit that the server sets to the requests of this machine, as its answers report
+    /// it.
+    pub async fn request_limit(&self) -> Option<RequestLimit> {
+        // Without a token this is 401, and with the limit used up it is 429. Both have the headers.
+        let request = self.client.get(self.url("/api/v1/auth/validate"));
+        let answer = request.send().await.ok()?;
+        let header = |name| answer.headers().get(name).and_then(|it| it.to_str().ok());
+        // The number of requests is the parameter `q`, the seconds are `w`.
+        let policy = header("ratelimit-policy").unwrap_or_default();
+        let number = |name| {
+            let mut parameters = policy.split(';').map(str::trim);
+            parameters.find_map(|it| it.strip_prefix(name)?.parse().ok())
+        };
+        let older = || header("x-ratelimit-limit").and_then(|it| it.parse().ok());
+        Some(RequestLimit {
+            requests: number("q=").or_else(older)?,
+            seconds: number("w="),
+        })
     }
 
     /// Address of the server.

@@ -45,6 +45,7 @@ pub fn operation(
         on_conflict: None,
         revive: false,
         group: None,
+        group_size: None,
         fields: None,
     }
 }

@@ -150,7 +150,8 @@ fn operation_line(operation: &OperationRequest) -> String {
 }
 
 fn result_line(result: &OperationResult) -> String {
-    let mut line = format!("op {} {:?}", short(result.op_id), result.status);
+    let op_id = result.op_id.map_or_else(|| "unknown".to_owned(), short);
+    let mut line = format!("op {op_id} {:?}", result.status);
     if let Some(version) = result.version {
         let _ = write!(line, " v{version}");
     }

@@ -111,6 +111,7 @@ pub(super) fn as_text(context: &Context, failures: &[Failure]) -> anyhow::Result
             _ if failure.is_outcome_unknown() => {
                 "was sent and never answered; check whether it was counted"
             }
+            _ if failure.is_unsent() => "is in a group of edits that is too large to be sent",
             _ => "was rejected by the server",
         };
         let number = strong(&format!("#{}", failure.id));

@@ -16,7 +16,10 @@ use kanso_protocol::MAX_OPERATIONS;
 
 use crate::changes::Origin;
 use crate::client::Client;
-use crate::replica::{Change, Editor, NewOperation, RecordKey, Recording, ReplicaError, operation};
+use crate::replica::{
+    Change, Editor, NewOperation, RecordKey, Recording, ReplicaError, operation, outbox_body,
+};
+use crate::sync::MAX_BATCH_BYTES;
 
 /// Reason why an edit was not made.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +36,9 @@ pub enum EditError {
     /// The group has more edits than one request can carry.
     #[error("a group may have at most {MAX_OPERATIONS} edits")]
     TooMany,
+    /// The group has more text than one request can carry.
+    #[error("a group may have at most {} KiB of edits", MAX_BATCH_BYTES / 1024)]
+    TooLarge,
     /// The local database failed.
     #[error(transparent)]
     Replica(#[from] ReplicaError),
@@ -44,6 +50,8 @@ pub struct Edits<'a> {
     editor: &'a Editor<'a>,
     group: Option<String>,
     count: Cell<usize>,
+    /// Size of the operations of the group, in bytes.
+    bytes: Cell<usize>,
 }
 
 impl std::fmt::Debug for Edits<'_> {
@@ -63,6 +71,7 @@ impl<'a> Edits<'a> {
             editor,
             group,
             count: Cell::new(0),
+            bytes: Cell::new(0),
         }
     }
 
@@ -74,6 +83,11 @@ impl<'a> Edits<'a> {
     fn append_operation(&self, mut operation: NewOperation) -> Result<Option<Record>, EditError> {
         operation.request.group.clone_from(&self.group);
         self.count.set(self.count.get() + 1);
+        if self.group.is_some() {
+            let body = outbox_body(&operation)?;
+            // One byte for the comma between two operations.
+            self.bytes.set(self.bytes.get() + body.len() + 1);
+        }
         Ok(self.editor.append(&operation)?)
     }
 }
@@ -155,7 +169,8 @@ impl Client {
     ///
     /// # Errors
     /// The error of `work`, or the local database failed. [`EditError::TooMany`] for more than
-    /// [`MAX_OPERATIONS`] edits. Then nothing was written.
+    /// [`MAX_OPERATIONS`] edits, [`EditError::TooLarge`] for more text than one request can carry.
+    /// Then nothing was written.
     ///
     /// # Examples
     /// ```
@@ -194,6 +209,9 @@ impl Client {
             // The server applies a group only if all of it is in one request.
             if edits.count.get() > MAX_OPERATIONS {
                 return Err(EditError::TooMany.into());
+            }
+            if edits.bytes.get() > MAX_BATCH_BYTES {
+                return Err(EditError::TooLarge.into());
             }
             Ok(done)
         })

@@ -162,12 +162,12 @@ fn rebased(rejected: &Failure, version: Option<Version>) -> Result<Option<Change
         }
         (ActionName::Create | ActionName::Update, None) => Err(ResolveError::Deleted),
         (ActionName::Delete, Some(_)) => Ok(Some(Change::Delete)),
-        // The user has seen the record and says that the increment is missing from it.
-        (ActionName::Increment, Some(_)) if rejected.is_outcome_unknown() => {
-            Ok(Some(Change::Increment(fields)))
-        }
-        (ActionName::Increment, None) if rejected.is_outcome_unknown() => {
-            Err(ResolveError::Deleted)
+        // It was never sent, or the user has seen the record and says that the increment is missing.
+        (ActionName::Increment, version)
+            if rejected.is_outcome_unknown() || rejected.is_unsent() =>
+        {
+            let increment = version.map(|_| Change::Increment(fields));
+            increment.map(Some).ok_or(ResolveError::Deleted)
         }
         // Increments never run into anything; one that is refused stays rejected.
         (ActionName::Delete, None) | (ActionName::Increment, _) => Ok(None),

@@ -27,6 +27,9 @@ pub(crate) struct Batch {
     pub(super) operations: Vec<PendingOperation>,
     /// Versions of the records of the batch that this device made.
     pub(crate) seen_versions: BTreeMap<Uuid, Vec<i64>>,
+    /// Name of the group that the batch is a part of, because the whole group does not fit into a
+    /// request. Such a batch must not be sent.
+    pub(crate) torn_group: Option<String>,
 }
 
 impl Batch {
@@ -34,9 +37,19 @@ impl Batch {
         self.position.cursor.as_deref()
     }
 
-    /// Returns the operations as JSON, with the same bytes at every retry.
-    pub(crate) fn bodies(&self) -> impl Iterator<Item = &str> {
-        self.operations.iter().map(|pending| pending.body.as_str())
+    /// Returns the operations as JSON, with the same bytes at every retry, and the number of
+    /// operations of the group that each belongs to.
+    pub(crate) fn bodies(&self) -> Result<Vec<(&str, Option<usize>)>, ReplicaError> {
+        let groups = self.operations.iter().map(PendingOperation::group);
+        let groups = groups.collect::<Result<Vec<_>, _>>()?;
+        let mut bodies = Vec::with_capacity(groups.len());
+        // Operations of a group stand side by side, and a batch has all of them.
+        for group in groups.chunk_by(|one, next| one.is_some() && one == next) {
+            let size = group[0].is_some().then_some(group.len());
+            let bodies_of_group = self.operations[bodies.len()..].iter().take(group.len());
+            bodies.extend(bodies_of_group.map(|pending| (pending.body.as_str(), size)));
+        }
+        Ok(bodies)
     }
 
     /// Returns the size of the operations in bytes.
@@ -130,7 +143,12 @@ impl Replica {
         } else {
             limit
         };
-        let mut operations = outbox::next(&self.connection, after, limit, bytes)?;
+        let next = outbox::next(&self.connection, after, limit, bytes)?;
+        let mut operations = next.operations;
+        let torn_group = match operations.first() {
+            Some(first) if next.is_torn => first.group()?,
+            _ => None,
+        };
         let seen_versions = own_versions::of_batch(&self.connection, &mut operations)?;
         let made_by = operations.first().and_then(|pending| pending.device_id);
         let device_id = match made_by {
@@ -142,12 +160,14 @@ impl Replica {
             position,
             operations,
             seen_versions,
+            torn_group,
         })
     }
 
     /// Returns true if no operation after the outbox position `after` waits.
     pub(crate) fn is_drained(&self, after: i64) -> Result<bool, ReplicaError> {
-        Ok(outbox::next(&self.connection, after, 1, usize::MAX)?.is_empty())
+        let next = outbox::next(&self.connection, after, 1, usize::MAX)?;
+        Ok(next.operations.is_empty())
     }
 
     /// Applies the answer to `batch` in one transaction.
@@ -226,7 +246,7 @@ fn apply_results(
     let mut rejected = Vec::new();
     for result in &answer.results {
         // A result for an operation that was not sent is ignored; it has nothing to change here.
-        let Some(&pending) = sent.get(&result.op_id) else {
+        let Some(&pending) = result.op_id.and_then(|op_id| sent.get(&op_id)) else {
             continue;
         };
         report.changed.insert(pending.key);

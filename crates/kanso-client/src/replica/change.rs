@@ -49,6 +49,7 @@ pub(crate) fn operation(
             on_conflict: None,
             revive: false,
             group: None,
+            group_size: None,
             fields,
         },
         at,

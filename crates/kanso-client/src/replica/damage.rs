@@ -122,20 +122,9 @@ impl Replica {
         now: Timestamp,
     ) -> Result<(Vec<Failure>, BTreeSet<RecordKey>), ReplicaError> {
         let transaction = self.begin()?;
-        let settings = account::settings(&transaction)?;
-        let (mut set_aside, mut changed) = (Vec::new(), BTreeSet::new());
-        for pending in &batch.operations {
-            if outbox::remove(&transaction, pending.op_id)? {
-                let result = rejected(pending.op_id, TOO_LARGE);
-                set_aside.push(failures::store(&transaction, pending, &result, now)?);
-                changed.insert(pending.key);
-            }
-        }
-        for &key in &changed {
-            view::refresh(&transaction, key, &settings)?;
-        }
+        let done = failures::set_aside(&transaction, &batch.operations, TOO_LARGE, now)?;
         transaction.commit()?;
-        Ok((set_aside, changed))
+        Ok(done)
     }
 }
 
@@ -196,7 +185,7 @@ fn lacks_one(rows: &[RawRow], group: &str, size: Option<u64>) -> bool {
 
 pub(super) fn rejected(op_id: Uuid, code: &str) -> OperationResult {
     OperationResult {
-        op_id,
+        op_id: Some(op_id),
         status: OperationStatus::Rejected,
         version: None,
         seq: None,

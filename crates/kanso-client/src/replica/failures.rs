@@ -1,15 +1,17 @@
 //! Rejected operations that wait for the user's decision.
 
+use std::collections::BTreeSet;
+
 use kanso_domain::{Entity, Timestamp};
 use kanso_protocol::sync::{ActionName, EntityName, OperationRequest, OperationResult};
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 use uuid::Uuid;
 
 use super::codec::{entity, instant};
 use super::damage::rejected;
 use super::outbox::{self, PendingOperation};
-use super::{Replica, ReplicaError};
+use super::{RecordKey, Replica, ReplicaError, account, view};
 
 /// Code of a failure whose outcome the server no longer knows. Only the client uses it; no server
 /// sends it.
@@ -17,6 +19,9 @@ pub(super) const OUTCOME_UNKNOWN: &str = "outcome_unknown";
 
 /// Code of a failure whose operation can no longer be read on this device. No server sends it.
 pub(super) const DAMAGED: &str = "damaged";
+/// Code of a failure that was never sent, because its group does not fit into one request. Only the
+/// client uses it.
+pub(super) const GROUP_TOO_LARGE: &str = "group_too_large";
 
 /// An operation that the server rejected: a conflict, a deleted record, or an invalid operation.
 #[derive(Clone, Debug, PartialEq)]
@@ -83,6 +88,12 @@ impl Failure {
         self.raw.is_some()
     }
 
+    /// Returns true if the operation never left the device, because its group does not fit into one
+    /// request.
+    pub fn is_unsent(&self) -> bool {
+        self.result.code.as_deref() == Some(GROUP_TOO_LARGE)
+    }
+
     /// Returns the device that last changed the server's record, if it is known.
     pub fn changed_by(&self) -> Option<Uuid> {
         self.result.conflict.as_ref()?.changed_by
@@ -105,6 +116,46 @@ pub(super) struct NewFailure<'a> {
     pub(super) body: &'a str,
     pub(super) result: &'a OperationResult,
     pub(super) written_at: i64,
+}
+
+impl Replica {
+    /// Moves the waiting operations of a group that does not fit into one request to the failures.
+    /// Returns the failures and the records that they are about.
+    pub(crate) fn set_aside_group(
+        &mut self,
+        group: &str,
+        now: Timestamp,
+    ) -> Result<(Vec<Failure>, BTreeSet<RecordKey>), ReplicaError> {
+        let transaction = self.begin()?;
+        let operations = outbox::of_group(&transaction, group)?;
+        let done = set_aside(&transaction, &operations, GROUP_TOO_LARGE, now)?;
+        transaction.commit()?;
+        Ok(done)
+    }
+}
+
+/// Moves waiting operations to the failures, with a result that no server sent. Returns the failures
+/// and the records that they are about.
+pub(super) fn set_aside(
+    transaction: &Transaction<'_>,
+    operations: &[PendingOperation],
+    code: &str,
+    now: Timestamp,
+) -> Result<(Vec<Failure>, BTreeSet<RecordKey>), ReplicaError> {
+    let settings = account::settings(transaction)?;
+    let (mut set_aside, mut changed) = (Vec::new(), BTreeSet::new());
+    for waiting in operations {
+        // Another process may have removed it meanwhile.
+        if outbox::remove(transaction, waiting.op_id)? {
+            let result = rejected(waiting.op_id, code);
+            set_aside.push(store(transaction, waiting, &result, now)?);
+            changed.insert(waiting.key);
+        }
+    }
+    for &key in &changed {
+        view::refresh(transaction, key, &settings)?;
+    }
+    Ok((set_aside, changed))
 }
 
 /// Stores a rejected operation and returns it as a failure.

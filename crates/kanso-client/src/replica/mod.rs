@@ -56,7 +56,7 @@ pub(crate) use editor::{Editor, Recording};
 pub(crate) use foreign::ForeignRecord;
 pub(crate) use give_back::members as record_members;
 pub(crate) use journal::JournalSnapshot;
-pub(crate) use outbox::{NewOperation, OUTBOX_START};
+pub(crate) use outbox::{NewOperation, OUTBOX_START, body as outbox_body};
 pub(crate) use recovery::{ApplyError, RemoteBuckets, RepairOptions};
 pub(crate) use row::MirrorRow;
 

@@ -85,15 +85,28 @@ impl PendingOperation {
     }
 }
 
+/// The next operations to send.
+#[derive(Debug, Default)]
+pub(super) struct NextOperations {
+    pub(super) operations: Vec<PendingOperation>,
+    /// True if they are a part of one group, because the whole group does not fit into a request.
+    pub(super) is_torn: bool,
+}
+
 /// Position before the first operation. Not zero, because positions can be negative.
 pub(crate) const OUTBOX_START: i64 = i64::MIN;
+
+/// Returns the text of an operation, as the outbox stores it.
+pub(crate) fn body(operation: &NewOperation) -> Result<String, ReplicaError> {
+    serde_json::to_string(&operation.request).map_err(ReplicaError::damaged)
+}
 
 pub(super) fn append(
     connection: &Connection,
     operation: &NewOperation,
 ) -> Result<(), ReplicaError> {
     // Serialised once, here: every retry sends this text.
-    let body = serde_json::to_string(&operation.request).map_err(ReplicaError::damaged)?;
+    let body = body(operation)?;
     // After a change of the device id, an edit of a record with older operations gets the id of
     // those. Under the new id it would conflict with them.
     connection
@@ -190,9 +203,12 @@ pub(super) fn next(
     after: i64,
     limit: usize,
     bytes: usize,
-) -> Result<Vec<PendingOperation>, ReplicaError> {
+) -> Result<NextOperations, ReplicaError> {
     if limit == 0 {
-        return Ok(Vec::new());
+        return Ok(NextOperations {
+            operations: Vec::new(),
+            is_torn: false,
+        });
     }
     let sql = format!(
         "SELECT {COLUMNS} FROM outbox
@@ -202,7 +218,7 @@ pub(super) fn next(
     // Rows are read one by one, up to the first that does not fit.
     let mut rows = statement.query([after])?;
     let mut batch: Vec<PendingOperation> = Vec::new();
-    let mut size = 0;
+    let (mut size, mut is_torn) = (0, false);
     while let Some(row) = rows.next()? {
         let waiting = PendingOperation::read(row)?;
         // Checked here, so that a damaged one is set aside before anything is sent.
@@ -210,12 +226,13 @@ pub(super) fn next(
         // One byte for the comma between two operations.
         size += waiting.body.len() + 1;
         let is_full = batch.len() >= limit || size > bytes;
-        // A group that fills the batch is sent whole, however large it is: the server refuses a part.
-        let fills = group.is_some()
-            && batch.len() < kanso_protocol::MAX_OPERATIONS
+        // A group is sent whole, even if it is larger than the limits of this batch, as long as a
+        // request may have it.
+        let fits = batch.len() < kanso_protocol::MAX_OPERATIONS && size <= MAX_BATCH_BYTES;
+        let is_all_of_one_group = group.is_some()
             && batch.first().map(PendingOperation::group).transpose()? == Some(group.clone());
-        if is_full && !batch.is_empty() && !fills {
-            keep_group_whole(&mut batch, &waiting)?;
+        if is_full && !batch.is_empty() && !(fits && is_all_of_one_group) {
+            is_torn = !keep_group_whole(&mut batch, &waiting)?;
             break;
         }
         if let Some(last) = batch.last()
@@ -227,18 +244,22 @@ pub(super) fn next(
         }
         batch.push(waiting);
     }
-    Ok(batch)
+    Ok(NextOperations {
+        operations: batch,
+        is_torn,
+    })
 }
 
-/// Removes the last group from `batch` if `next` belongs to it too.
+/// Removes the last group from `batch` if `next` belongs to it too. Returns false if nothing would
+/// be left: the group is larger than a request.
 ///
 /// A group must be in one request, side by side: the server rejects a split one.
 pub(super) fn keep_group_whole(
     batch: &mut Vec<PendingOperation>,
     next: &PendingOperation,
-) -> Result<(), ReplicaError> {
+) -> Result<bool, ReplicaError> {
     let Some(group) = request(&next.body)?.group else {
-        return Ok(());
+        return Ok(true);
     };
     // Groups are contiguous, so the last operations of the batch are the ones to check.
     let mut kept = batch.len();
@@ -248,13 +269,23 @@ pub(super) fn keep_group_whole(
         }
         kept -= 1;
     }
-    // A group that fills the whole batch has more operations than a request may have. It is sent
-    // split, so that the server rejects it and it becomes a failure; dropping it here would block the
-    // outbox.
     if kept > 0 {
         batch.truncate(kept);
     }
-    Ok(())
+    Ok(kept > 0 || batch.is_empty())
+}
+
+/// Returns the waiting operations of a group, in order.
+pub(super) fn of_group(
+    connection: &Connection,
+    group: &str,
+) -> Result<Vec<PendingOperation>, ReplicaError> {
+    // `json_valid` keeps a damaged body from failing the statement.
+    select(
+        connection,
+        "acknowledged_seq IS NULL AND CASE WHEN json_valid(body) THEN body ->> '$.group' = ?1 END",
+        params![group],
+    )
 }
 
 /// Returns the user's waiting operations on the record, in order.
@@ -311,7 +342,7 @@ pub(super) fn prepend(
             operation.request.op_id,
             operation.key.entity.as_str(),
             operation.key.id,
-            serde_json::to_string(&operation.request).map_err(ReplicaError::damaged)?,
+            body(operation)?,
             operation.at.as_micros()
         ])?;
     }

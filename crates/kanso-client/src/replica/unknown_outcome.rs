@@ -16,10 +16,9 @@ use rusqlite::{Connection, params};
 
 use super::apply::Batch;
 use super::codec::instant;
-use super::damage::rejected;
 use super::failures::{self, Failure, OUTCOME_UNKNOWN};
 use super::outbox::{self, PendingOperation};
-use super::{RecordKey, Replica, ReplicaError, account, view};
+use super::{RecordKey, Replica, ReplicaError};
 
 impl Replica {
     /// Records that the increments of `batch` are about to be sent, unless they were sent before.
@@ -69,19 +68,10 @@ impl Replica {
         now: Timestamp,
     ) -> Result<(Vec<Failure>, BTreeSet<RecordKey>), ReplicaError> {
         let transaction = self.begin()?;
-        let settings = account::settings(&transaction)?;
-        let (mut set_aside, mut changed) = (Vec::new(), BTreeSet::new());
-        for waiting in with_unknown_outcome(&transaction, limit)? {
-            outbox::remove(&transaction, waiting.op_id)?;
-            let result = rejected(waiting.op_id, OUTCOME_UNKNOWN);
-            set_aside.push(failures::store(&transaction, &waiting, &result, now)?);
-            changed.insert(waiting.key);
-        }
-        for &key in &changed {
-            view::refresh(&transaction, key, &settings)?;
-        }
+        let unknown = with_unknown_outcome(&transaction, limit)?;
+        let done = failures::set_aside(&transaction, &unknown, OUTCOME_UNKNOWN, now)?;
         transaction.commit()?;
-        Ok((set_aside, changed))
+        Ok(done)
     }
 }
 

@@ -41,7 +41,8 @@ use crate::changes::Origin;
 use crate::client::Client;
 use crate::replica::{OUTBOX_START, RepairOptions, ReplicaError, Status};
 use crate::transport::Transport;
-use round::RoundOutcome;
+pub(crate) use round::MAX_BATCH_BYTES;
+use round::{NewerMembers, RoundOutcome};
 
 /// Number of resyncs in one sync, in case a server rejects every cursor that it sends.
 const MAX_RESYNCS: u32 = 3;
@@ -69,8 +70,8 @@ struct SyncRun<'a> {
     report: SyncReport,
     /// Number of acknowledged operations when the server last deferred one.
     deferred_at: Option<u64>,
-    /// True if the server refused `seen_versions`, as one of release 0.1.0 does.
-    omits_seen_versions: bool,
+    /// Members that the server knows, as far as it has not refused them.
+    members: NewerMembers,
     /// Number of results that this version could not read.
     unread_results: u64,
 }
@@ -135,7 +136,7 @@ impl Client {
             on_progress,
             report: SyncReport::default(),
             deferred_at: None,
-            omits_seen_versions: false,
+            members: NewerMembers::default(),
             unread_results: 0,
         };
         let mut ended = self.run(&mut run).await;

@@ -3,6 +3,7 @@
 //! Push and pull share a request, so that the page already contains the effects of the pushed
 //! operations, and so that a sync with little to do costs one round trip.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 
@@ -34,7 +35,14 @@ struct PushRequest<'a> {
     // Left out of a request without operations, and for a server of release 0.1.0.
     #[serde(skip_serializing_if = "Option::is_none")]
     seen_versions: Option<&'a BTreeMap<Uuid, Vec<i64>>>,
-    operations: Vec<&'a RawValue>,
+    operations: Vec<Cow<'a, RawValue>>,
+}
+
+/// The members of a push that servers of release 0.1.0 refuse.
+#[derive(Clone, Copy)]
+pub(super) struct NewerMembers {
+    seen_versions: bool,
+    group_size: bool,
 }
 
 /// Outcome of one round.
@@ -59,13 +67,13 @@ impl Client {
         run: &mut SyncRun<'_>,
         after: i64,
     ) -> Result<RoundOutcome, CallError> {
-        let bytes = self.push_bytes.load(Ordering::Relaxed).min(MAX_BATCH_BYTES);
-        let batch = self.replica()?.next_batch(after, MAX_OPERATIONS, bytes)?;
+        let batch = self.next_whole_batch(run, after)?;
         let mut answered = self.push(run, &batch).await;
-        // A server of 0.1.0 refuses the whole push for the member that it does not know, and has
+        // A server of 0.1.0 refuses the whole push for a member that it does not know, and has
         // applied nothing. It takes every edit of this device for seen.
-        if answered.as_ref().is_err_and(refuses_seen_versions) {
-            run.omits_seen_versions = true;
+        while let Err(error) = &answered
+            && run.members.leave_out_refused(error)
+        {
             answered = self.push(run, &batch).await;
         }
         let reply = match answered {
@@ -121,6 +129,22 @@ impl Client {
 }
 
 impl Client {
+    /// Returns the next batch after the outbox position `after`. A group that does not fit into one
+    /// request becomes failures: the server would reject each part of it.
+    fn next_whole_batch(&self, run: &mut SyncRun<'_>, after: i64) -> Result<Batch, CallError> {
+        loop {
+            let bytes = self.push_bytes.load(Ordering::Relaxed).min(MAX_BATCH_BYTES);
+            let batch = self.replica()?.next_batch(after, MAX_OPERATIONS, bytes)?;
+            let Some(group) = &batch.torn_group else {
+                return Ok(batch);
+            };
+            let (failures, changed) = self.replica()?.set_aside_group(group, self.clock.now())?;
+            tracing::warn!(operations = failures.len(), "group set aside, too large");
+            self.publish(Origin::Sync, changed, false);
+            run.report.failures.extend(failures);
+        }
+    }
+
     /// Goes on after a push that was larger than the server, or a proxy before it, accepts.
     ///
     /// The next push is half as large; the limit stays for as long as this client lives. An operation
@@ -150,8 +174,9 @@ impl Client {
             self.publish(Origin::Sync, changed, false);
         } else {
             let operations = batch
-                .bodies()
-                .filter_map(|body| serde_json::from_str(body).ok());
+                .bodies()?
+                .into_iter()
+                .filter_map(|(body, _)| serde_json::from_str(body).ok());
             run.report.too_large.extend(operations);
         }
         Ok(RoundOutcome::More { up_to: last })
@@ -159,13 +184,11 @@ impl Client {
 
     /// Sends `batch` and records that its increments were sent, unless they certainly had no effect.
     async fn push(&self, run: &SyncRun<'_>, batch: &Batch) -> Result<Reply, CallError> {
-        let is_left_out = run.omits_seen_versions || batch.positions().is_none();
-        let seen_versions = (!is_left_out).then_some(&batch.seen_versions);
         let request = Request {
             method: Method::Post,
             path: "/api/v1/sync".into(),
             bearer: None,
-            body: Some(push_body(batch, seen_versions)?),
+            body: Some(push_body(batch, run.members)?),
         };
         // The mark is stored before the request: after a crash the increments count as sent. It is
         // removed only if the request certainly had no effect. A timeout keeps it, because the
@@ -184,13 +207,34 @@ impl Client {
     }
 }
 
-/// Returns true if the server refused the push because of `seen_versions`.
-fn refuses_seen_versions(error: &CallError) -> bool {
-    let CallError::Refused(problem) = error else {
-        return false;
-    };
-    let mut errors = problem.errors.iter();
-    problem.status == 422 && errors.any(|error| error.pointer.starts_with("/seen_versions"))
+impl Default for NewerMembers {
+    fn default() -> Self {
+        Self {
+            seen_versions: true,
+            group_size: true,
+        }
+    }
+}
+
+impl NewerMembers {
+    /// Leaves out the member because of which the server refused the push. Returns false if it was
+    /// none of these.
+    fn leave_out_refused(&mut self, error: &CallError) -> bool {
+        let CallError::Refused(problem) = error else {
+            return false;
+        };
+        let mut is_new = false;
+        for error in problem.errors.iter().filter(|_| problem.status == 422) {
+            if self.seen_versions && error.pointer.starts_with("/seen_versions") {
+                (self.seen_versions, is_new) = (false, true);
+            }
+            let names_size = || error.pointer.ends_with("/group_size");
+            if self.group_size && error.pointer.starts_with("/operations/") && names_size() {
+                (self.group_size, is_new) = (false, true);
+            }
+        }
+        is_new
+    }
 }
 
 /// Adds the effects of an answer to the report.
@@ -228,23 +272,35 @@ fn must_resync(problem: &Problem) -> Option<RoundOutcome> {
 ///
 /// The operations are copied as raw JSON, so that a retry is the same text even if a newer version of
 /// this library would write it in another form.
-fn push_body(
-    batch: &Batch,
-    seen_versions: Option<&BTreeMap<Uuid, Vec<i64>>>,
-) -> Result<Vec<u8>, CallError> {
-    let operations = batch
-        .bodies()
-        .map(serde_json::from_str)
-        .collect::<Result<_, _>>()
+fn push_body(batch: &Batch, members: NewerMembers) -> Result<Vec<u8>, CallError> {
+    let bodies = batch.bodies()?.into_iter();
+    let operations = bodies
+        .map(|(body, size)| operation(body, size.filter(|_| members.group_size)))
+        .collect::<Result<Vec<_>, _>>()
         // The text is the replica's own, so the server is not at fault.
         .map_err(ReplicaError::damaged)?;
+    let is_named = members.seen_versions && !operations.is_empty();
     body(&PushRequest {
         device_id: batch.device_id,
         cursor: batch.cursor(),
         limit: MAX_PAGE,
-        seen_versions,
+        seen_versions: is_named.then_some(&batch.seen_versions),
         operations,
     })
+}
+
+/// Returns an operation as it is sent: its text, with the size of its group.
+///
+/// The size is not stored: it follows from the batch, and an older server must get the text alone.
+fn operation(body: &str, group_size: Option<usize>) -> serde_json::Result<Cow<'_, RawValue>> {
+    let members = body.trim_end().strip_suffix('}');
+    match members.zip(group_size) {
+        Some((members, size)) => {
+            let text = format!("{members},\"group_size\":{size}}}");
+            Ok(Cow::Owned(RawValue::from_string(text)?))
+        }
+        None => Ok(Cow::Borrowed(serde_json::from_str(body)?)),
+    }
 }
 
 fn sync_answer(response: LenientResponse<'_>) -> Result<SyncAnswer, CallError> {

@@ -1,9 +1,14 @@
 //! Several edits at once.
 
+use kanso_client::domain::habits::Habit;
+use kanso_client::protocol::Patch;
+use kanso_client::protocol::entries::EntryMembers;
 use kanso_client::protocol::sync::OperationStatus;
-use kanso_client::{EditError, ReplicaError};
+use kanso_client::{Client, EditError, Failure, ReplicaError};
 
-use crate::support::{FakeServer, all_entries, on, signed_in, titled, titles};
+use crate::support::{
+    EMAIL, FakeServer, PASSWORD, all_entries, on, parts, signed_in, titled, titles,
+};
 
 #[tokio::test]
 async fn a_transaction_keeps_all_or_nothing() {
@@ -102,4 +107,83 @@ async fn a_group_goes_out_in_one_request() {
         .map(|push| push.operations.len())
         .collect();
     assert_eq!(sizes, [451, 100]);
+    let named = state.pushes.iter().flat_map(|push| &push.operations);
+    let named: Vec<_> = named.map(|operation| operation.group_size).collect();
+    assert_eq!(named[0], None);
+    assert_eq!(
+        (named[1], named[450], named[451]),
+        (Some(450), Some(450), Some(100))
+    );
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_know_the_size_of_a_group_gets_it_without() {
+    for unknown in [&["group_size"] as &[_], &["seen_versions", "group_size"]] {
+        let server = FakeServer::new();
+        server.state().unknown_members = unknown;
+        let device = signed_in(1, &server).await;
+        let habit = device.create_habit(titled("Read")).expect("creates");
+        let done = device.group(|edits| {
+            edits.create_entry(on(&habit, "2026-11-22"))?;
+            edits.create_entry(on(&habit, "2026-11-23"))
+        });
+        done.expect("writes");
+        let report = device.sync(&server).await.expect("syncs");
+        assert_eq!((report.pushed, report.failures.len()), (3, 0));
+    }
+}
+
+/// Writes entries with long notes in one group: 8 KB each.
+fn long_entries(device: &Client, habit: &Habit, count: usize) -> Result<(), EditError> {
+    let notes = "\u{1F4DA}".repeat(2_000);
+    device.group(|edits| {
+        for _ in 0..count {
+            edits.create_entry(EntryMembers {
+                notes: Patch::Value(notes.clone()),
+                ..on(habit, "2026-11-22")
+            })?;
+        }
+        Ok(())
+    })
+}
+
+#[tokio::test]
+async fn a_group_that_no_request_can_carry_is_refused_when_it_is_made() {
+    let server = FakeServer::new();
+    let device = signed_in(1, &server).await;
+    let habit = device.create_habit(titled("Read")).expect("creates");
+    let refused = long_entries(&device, &habit, 120);
+    assert!(matches!(refused, Err(EditError::TooLarge)), "{refused:?}");
+    assert_eq!(device.status().expect("a status").waiting, 1);
+    long_entries(&device, &habit, 100).expect("writes");
+    let report = device.sync(&server).await.expect("syncs");
+    assert_eq!((report.pushed, report.failures.len()), (101, 0));
+}
+
+/// An older version of this library wrote such groups.
+#[tokio::test]
+async fn a_waiting_group_that_no_request_can_carry_fails_as_a_whole() {
+    let server = FakeServer::new();
+    let folder = tempfile::tempdir().expect("a folder");
+    let (clock, ids) = parts(1);
+    let device = Client::open_with(folder.path(), clock, ids).expect("opens");
+    let logged_in = device.login(&server, EMAIL, PASSWORD).await;
+    logged_in.expect("logs in");
+    let habit = device.create_habit(titled("Read")).expect("creates");
+    for _ in 0..2 {
+        long_entries(&device, &habit, 80).expect("writes");
+    }
+    device.create_habit(titled("Write")).expect("creates");
+    let database = rusqlite::Connection::open(folder.path().join("replica.db"));
+    let database = database.expect("opens");
+    let one_group =
+        "UPDATE outbox SET body = json_set(body, '$.group', 'g') WHERE entity = 'entry'";
+    database.execute(one_group, []).expect("updates");
+    let report = device.sync(&server).await.expect("syncs");
+    assert_eq!(
+        (report.pushed, report.failures.len(), report.waiting),
+        (2, 160, 0)
+    );
+    assert!(report.failures.iter().all(Failure::is_unsent));
+    assert!(server.state().entries.is_empty());
 }

@@ -74,8 +74,10 @@ pub fn decide_push(
     for group in operations.chunk_by(|a, b| a.group.is_some() && a.group == b.group) {
         outcomes.extend(match &group[0].group {
             None => vec![batch.submit(&group[0])],
-            Some(name) if split.contains(name.as_str()) => batch.refuse_split(group),
-            Some(_) => batch.submit_group(group),
+            Some(name) => match groups::flaw(group, split.contains(name.as_str())) {
+                Some(flaw) => batch.refuse_group(group, &flaw),
+                None => batch.submit_group(group),
+            },
         });
     }
     batch.close(outcomes)

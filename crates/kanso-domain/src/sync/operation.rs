@@ -29,7 +29,7 @@ pub enum FingerprintForm {
 impl Fingerprint {
     /// The name of the present form. It changes whenever the same content may get another hash,
     /// which includes any change of which operations can be read.
-    const TAG: [u8; 8] = *b"kansofp1";
+    const TAG: [u8; 8] = *b"kansofp2";
 
     /// Returns the fingerprint of the present form that has the beginning of `hash`. 192 bits of
     /// a hash are kept, so two contents of one user collide with a chance below 10^-50.
@@ -80,13 +80,16 @@ impl ReceiptKey {
 /// An operation as the device sent it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Operation {
-    /// Key of the stored result. With a key, a retry has no second effect.
+    /// Key of the stored result. With a key, a retry has no second effect. An operation that could
+    /// not be read needs none: it has no effect.
     pub key: Option<ReceiptKey>,
     /// Device that sent the operation, if it is known.
     pub device: Option<DeviceId>,
     /// Group of the operation. Operations of one group stand next to each other and are carried out
     /// all or none.
     pub group: Option<String>,
+    /// Number of operations of the whole group, if its author says so.
+    pub group_size: Option<u32>,
     /// Rule for a record that differs from the state that the author had seen.
     pub policy: ConflictPolicy,
     /// The change itself.
@@ -100,6 +103,7 @@ impl Operation {
             key: None,
             device: None,
             group: None,
+            group_size: None,
             policy: ConflictPolicy::STRICT,
             action,
         }
@@ -310,7 +314,7 @@ pub enum RejectionCode {
     OpIdReused,
     /// Another operation of the group failed.
     GroupFailed,
-    /// The operations of the group are not next to each other.
+    /// The operations of the group are not next to each other, or some of them are missing.
     GroupSplit,
 }
 

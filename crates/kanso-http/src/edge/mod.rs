@@ -5,6 +5,7 @@ mod address;
 mod compression;
 mod cors;
 mod deadline;
+mod host;
 mod limit;
 mod request_id;
 
@@ -12,6 +13,8 @@ pub(crate) use access::access;
 #[cfg(any(test, fuzzing))]
 pub(crate) use address::{behind_proxies, read_hop};
 pub(crate) use compression::compression;
-pub(crate) use cors::cors;
+pub(crate) use cors::{cors, cors_layer};
 pub(crate) use deadline::deadline;
+pub(crate) use host::host;
+pub use host::require_host;
 pub(crate) use limit::limit;

@@ -22,7 +22,7 @@ problems!(ChangesProblems: SIGNED_IN, &[
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Parameters {
-    /// `timestamp` of the last answer, unchanged, or its `cursor`. If left out: all live entries.
+    /// `timestamp` of the last answer, unchanged, or its `cursor`. If left out: all entries.
     #[serde(default)]
     #[param(example = "2026-11-22T18:00:00.000001Z")]
     since: Option<String>,

@@ -1,14 +1,15 @@
 use axum::extract::State;
 use http::StatusCode;
+use kanso_protocol::DeleteRequest;
 use kanso_protocol::idempotency::Content;
 use serde::Deserialize;
 
 use crate::answer::delete_response;
 use crate::parts::Api;
-use crate::problem::{ApiError, Code, SIGNED_IN, problems};
-use crate::request::{HabitPath, IdempotencyKey, IfMatch, SignedIn, StrictQuery};
+use crate::problem::{ApiError, BODY, Code, SIGNED_IN, problems};
+use crate::request::{HabitPath, IdempotencyKey, IfMatch, OptionalJsonBody, SignedIn, StrictQuery};
 
-problems!(DeleteProblems: SIGNED_IN, &[
+problems!(DeleteProblems: SIGNED_IN, BODY, &[
     Code::InvalidParameter, Code::VersionsDiffer, Code::HabitNotFound, Code::Conflict,
     Code::PreconditionFailed, Code::IdempotencyKeyReused,
 ]);
@@ -37,6 +38,7 @@ pub(super) struct Parameters {
         ("Idempotency-Key" = Option<String>, Header, description = "Key for a safe retry, 1 to 255 visible ASCII characters: a retry with the same key has no second effect.", example = "7f1c6c4e-9d1b-4c55-8f0e-0d6a1a0c1f11"),
         Parameters
     ),
+    request_body(content = Option<DeleteRequest>, description = "The version, for a client that sends it in the body.", example = json!({"version": 3})),
     responses((status = 204, description = "The habit is deleted."), DeleteProblems),
 )]
 pub(super) async fn delete(
@@ -46,8 +48,9 @@ pub(super) async fn delete(
     if_match: IfMatch,
     idempotency: IdempotencyKey,
     StrictQuery(parameters): StrictQuery<Parameters>,
+    OptionalJsonBody(body): OptionalJsonBody<DeleteRequest>,
 ) -> Result<StatusCode, ApiError> {
-    let bases = if_match.optional(parameters.version.as_deref())?;
+    let bases = if_match.optional(parameters.version.as_deref(), body)?;
     let (habits, user) = (api.habits.clone(), signed_in.user());
     let form = api.options().fingerprints;
     let delete = async move {

@@ -13,14 +13,14 @@ use crate::parts::Api;
 #[utoipa::path(
     get, path = "/health", operation_id = "get_health", tag = "server",
     responses(
-        (status = 200, description = "The server is healthy.", body = HealthResponse),
+        (status = 200, description = "The server is healthy: `status` is `ok`.", body = HealthResponse),
         (status = 503, description = "The database does not answer: `status` is `unhealthy` and `database` is `unreachable`.", body = HealthResponse),
     ),
 )]
 pub(super) async fn report(State(api): State<Api>) -> Response {
     let report = api.health.report().await;
     let (code, status, database) = if report.database_connected {
-        (StatusCode::OK, "healthy", "connected")
+        (StatusCode::OK, "ok", "connected")
     } else {
         (StatusCode::SERVICE_UNAVAILABLE, "unhealthy", "unreachable")
     };

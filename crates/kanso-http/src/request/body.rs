@@ -37,6 +37,26 @@ impl<S: Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
     }
 }
 
+/// The value of a JSON body that may be left out.
+pub(crate) struct OptionalJsonBody<T>(pub(crate) Option<T>);
+
+impl<S: Sync, T: DeserializeOwned> FromRequest<S> for OptionalJsonBody<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, _state: &S) -> Result<Self, ApiError> {
+        let (parts, body) = request.into_parts();
+        let bytes = collect(&parts.headers, body).await?;
+        if bytes.is_empty() {
+            return Ok(Self(None));
+        }
+        if !is_json(&parts.headers) {
+            return Err(Code::UnsupportedMediaType.into());
+        }
+        // `null` is no body either.
+        Ok(Self(kanso_protocol::read(&bytes)?))
+    }
+}
+
 /// Returns true if the headers announce JSON in UTF-8 without a content encoding.
 ///
 /// A compressed body would be small on the wire and large in memory, past the limit of its size.

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use kanso_application::sync::ReadPosition;
-use kanso_domain::FieldError;
+use kanso_domain::{FieldError, Timestamp};
 use kanso_protocol::parse_cursor;
 
 use crate::problem::{ApiError, Code};
@@ -22,12 +22,15 @@ pub(crate) fn instant_text(text: &str) -> Cow<'_, str> {
 }
 
 /// Parses the position up to which a device has read: an RFC 3339 instant or a cursor.
+///
+/// Without either, it is the beginning of time, and the answer has tombstones: a client of the first
+/// version of the API that asks for everything removes what was deleted.
 pub(crate) fn parse_seen(
     parameter: &'static str,
     text: Option<&str>,
 ) -> Result<ReadPosition, ApiError> {
     let Some(text) = text else {
-        return Ok(ReadPosition::Beginning);
+        return Ok(ReadPosition::Instant(Timestamp::MIN));
     };
     if text.starts_with("k1_") {
         return parse_cursor(text)

@@ -1,20 +1,23 @@
 //! Extractors: the parts of a request that are read and checked before the handler runs.
 
 mod body;
+mod entity_tag;
 mod idempotency;
 mod identity;
 mod instant;
+mod number;
 mod path;
 mod precondition;
 mod query;
 mod zone;
 
-pub(crate) use body::JsonBody;
+pub(crate) use body::{JsonBody, OptionalJsonBody};
 pub(crate) use idempotency::IdempotencyKey;
 pub(crate) use identity::SignedIn;
 #[cfg(any(test, fuzzing))]
 pub(crate) use identity::bearer;
 pub(crate) use instant::{instant_text, parse_seen};
+pub(crate) use number::number;
 pub(crate) use path::{DevicePath, EntryPath, HabitPath};
 pub(crate) use precondition::{IfMatch, etag, has_tag, is_unchanged};
 pub(crate) use query::StrictQuery;

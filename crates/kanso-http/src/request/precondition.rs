@@ -2,11 +2,14 @@
 
 use axum::extract::FromRequestParts;
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue, header};
+use http::{HeaderMap, HeaderValue, header};
 use kanso_application::Outcome;
 use kanso_domain::sync::{Base, OperationOutcome};
 use kanso_domain::{FieldError, Version};
+use kanso_protocol::DeleteRequest;
 
+use super::entity_tag::{is_tag, tags, version};
+use super::number::number;
 use crate::problem::{ApiError, Code};
 
 /// The header `If-Match`.
@@ -39,8 +42,9 @@ impl IfMatch {
             return Ok(Self::Any);
         }
         let versions: Vec<_> = tags.into_iter().filter_map(version).collect();
-        // Weak tags and tags of other servers can never match (RFC 9110 §13.1.1). If a version is
-        // left, the others are only skipped.
+        // Tags of other servers can never match. If a version is left, they are only skipped. Weak
+        // tags count: RFC 9110 §13.1.1 excludes them because they may stand for other bytes, and
+        // these tags stand for a version.
         if versions.is_empty() {
             return Err(Code::PreconditionFailed.into());
         }
@@ -69,24 +73,38 @@ impl IfMatch {
 
     /// Returns the versions for an update, which must name one.
     pub(crate) fn required(self, member: Option<i64>) -> Result<EditBases, ApiError> {
-        let member = member.map(|number| Version::new(number).ok_or(number));
-        let member = member.transpose().map_err(|_| {
-            let error = FieldError::new("version", "must be at least 1");
-            ApiError::members(Code::Invalid, &[error])
-        })?;
-        self.bases(member)?
+        self.bases(positive(member)?)?
             .ok_or_else(|| Code::VersionRequired.into())
     }
 
-    /// Returns the versions for a delete, which may name none. `member` is a query parameter.
-    pub(crate) fn optional(self, member: Option<&str>) -> Result<EditBases, ApiError> {
-        let member = member.map(|text| text.parse().ok().and_then(Version::new).ok_or(()));
-        let member = member.transpose().map_err(|()| {
+    /// Returns the versions for a delete, which may name none, in the query or in the body.
+    pub(crate) fn optional(
+        self,
+        parameter: Option<&str>,
+        body: Option<DeleteRequest>,
+    ) -> Result<EditBases, ApiError> {
+        let parameter = parameter.map(|text| number(text).and_then(Version::new).ok_or(()));
+        let parameter = parameter.transpose().map_err(|()| {
             let error = FieldError::new("version", "must be a number, at least 1");
             ApiError::members(Code::InvalidParameter, &[error])
         })?;
-        Ok(self.bases(member)?.unwrap_or(Base::Any.into()))
+        let member = positive(body.and_then(|body| body.version))?;
+        if parameter.is_some() && member.is_some() && parameter != member {
+            return Err(Code::VersionsDiffer.into());
+        }
+        Ok(self
+            .bases(parameter.or(member))?
+            .unwrap_or(Base::Any.into()))
     }
+}
+
+/// Returns the version that the member `version` of a body names.
+fn positive(member: Option<i64>) -> Result<Option<Version>, ApiError> {
+    let version = member.map(|number| Version::new(number).ok_or(number));
+    version.transpose().map_err(|_| {
+        let error = FieldError::new("version", "must be at least 1");
+        ApiError::members(Code::Invalid, &[error])
+    })
 }
 
 /// The versions that a change may be based on.
@@ -138,34 +156,14 @@ pub(crate) fn etag(version: Version) -> HeaderValue {
         .unwrap_or_else(|_| HeaderValue::from_static("\"0\""))
 }
 
-/// Returns true if `If-None-Match` names this version. Weak comparison, as RFC 9110 §13.1.2 says.
+/// Returns true if `If-None-Match` names this version.
 pub(crate) fn is_unchanged(headers: &HeaderMap, stored: Version) -> bool {
-    tags(headers, header::IF_NONE_MATCH).any(|tag| {
-        let strong = tag.strip_prefix("W/").unwrap_or(tag);
-        tag == "*" || version(strong) == Some(stored)
-    })
+    tags(headers, header::IF_NONE_MATCH).any(|tag| tag == "*" || version(tag) == Some(stored))
 }
 
-/// Returns true if `If-None-Match` has the tag `stored`. Weak comparison, as RFC 9110 §13.1.2 says.
+/// Returns true if `If-None-Match` has the tag `stored`.
 pub(crate) fn has_tag(headers: &HeaderMap, stored: &str) -> bool {
-    tags(headers, header::IF_NONE_MATCH).any(|tag| tag.strip_prefix("W/").unwrap_or(tag) == stored)
-}
-
-fn tags(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = &str> {
-    headers
-        .get_all(name)
-        .iter()
-        // `?` is not a tag: a header that is not ASCII matches nothing.
-        .flat_map(|value| value.to_str().unwrap_or("?").split(','))
-        .map(str::trim)
-}
-
-/// Returns the version that a strong tag names.
-fn version(tag: &str) -> Option<Version> {
-    let number = tag.strip_prefix('"')?.strip_suffix('"')?;
-    // `parse` also accepts a sign, and `"+3"` is another tag than `"3"`.
-    let is_plain = number.bytes().all(|byte| byte.is_ascii_digit());
-    Version::new(number.parse().ok().filter(|_| is_plain)?)
+    tags(headers, header::IF_NONE_MATCH).any(|tag| is_tag(tag, stored))
 }
 
 #[cfg(test)]
@@ -186,16 +184,15 @@ mod tests {
     }
 
     #[test]
-    fn only_strong_tags_name_versions() {
+    fn tags_name_versions() {
         assert_eq!(read(&[]), Some(IfMatch::Absent));
         assert_eq!(read(&["*"]), Some(IfMatch::Any));
         assert_eq!(read(&["\"3\""]), Some(one_of(&[3])));
         assert_eq!(
-            read(&["\"3\", \"x\"", "W/\"4\",\"5\""]),
-            Some(one_of(&[3, 5]))
+            read(&["\"3\", \"x\"", "W/\"4\",\"5-gzip\""]),
+            Some(one_of(&[3, 4, 5]))
         );
         for bad in [
-            "W/\"3\"",
             "3",
             "\"x\"",
             "\"0\"",
@@ -240,6 +237,8 @@ mod tests {
             ("\"1\"", true),
             ("W/\"1\"", true),
             ("\"2\", \"1\"", true),
+            ("\"1-gzip\"", true),
+            ("W/\"2\", W/\"1;br\"", true),
             ("*", true),
             ("\"2\"", false),
             ("1", false),

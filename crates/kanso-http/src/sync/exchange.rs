@@ -4,12 +4,14 @@ use http::StatusCode;
 use kanso_application::sync::{Caller, Push};
 use kanso_domain::sync::{FingerprintForm, Operation};
 use kanso_domain::{DeviceId, FieldError, UserId};
-use kanso_protocol::sync::{OperationRequest, OperationResult, SyncRequest, SyncResponse};
+use kanso_protocol::sync::{
+    OperationResult, PushRequest, PushedOperation, SyncRequest, SyncResponse,
+};
 use kanso_protocol::{MAX_OPERATIONS, MAX_PAGE};
 
 use super::cursor::optional_cursor;
 use super::long_poll::{LongPoll, WaitFor};
-use crate::answer::json;
+use crate::answer::{as_it_is, json};
 use crate::measure;
 use crate::parts::Api;
 use crate::problem::{ApiError, BODY, Code, SIGNED_IN, problems};
@@ -23,10 +25,10 @@ problems!(ExchangeProblems: SIGNED_IN, BODY, &[
 /// Push operations and pull changes
 ///
 /// Carries out the operations in order in one transaction and returns the changes after `cursor`,
-/// including those of this device. Each operation has its own result: a failed operation does not
-/// stop the others. A retry with the same `op_id` gets the stored result and changes nothing, so a
-/// lost answer is always safe to retry. An operation on an entry whose habit does not exist yet is
-/// `deferred`.
+/// including those of this device. Each operation has its own result: an operation that fails or
+/// cannot be read does not stop the others. A retry with the same `op_id` gets the stored result and
+/// changes nothing, so a lost answer is always safe to retry. An operation on an entry whose habit
+/// does not exist yet is `deferred`.
 ///
 /// Without operations and with `wait_ms`, the request waits until there is a change after `cursor`.
 #[utoipa::path(
@@ -41,7 +43,7 @@ problems!(ExchangeProblems: SIGNED_IN, BODY, &[
 pub(super) async fn exchange(
     State(api): State<Api>,
     signed_in: SignedIn,
-    JsonBody(request): JsonBody<SyncRequest>,
+    JsonBody(request): JsonBody<PushRequest>,
 ) -> Result<Response, ApiError> {
     let (limit, caller) = (
         page_limit(request.limit)?,
@@ -51,8 +53,12 @@ pub(super) async fn exchange(
     // Everything is checked before the wait: a malformed request is refused at once.
     let seen = request.seen(caller.cursor);
     let seen = seen.map_err(|invalid| ApiError::members(Code::Invalid, invalid.errors()))?;
+    let op_ids: Vec<_> = request
+        .operations
+        .iter()
+        .map(PushedOperation::op_id)
+        .collect();
     let operations = operations(request, api.options().fingerprints)?;
-    let keys: Vec<_> = operations.iter().map(|it| it.key).collect();
     let wait_for = match operations.as_slice() {
         [] => WaitFor::Change(caller.cursor, None),
         // A push never waits for a change: its results are already new to the client.
@@ -68,14 +74,14 @@ pub(super) async fn exchange(
     let synced = api.to_completion(exchange).await??;
     measure::count_operations(&synced.outcomes);
     measure::record_page(synced.page.records.len());
-    // Every operation of a push has a key, so keys and outcomes pair up one to one.
-    let results = keys.into_iter().flatten().zip(&synced.outcomes);
-    let results = results.map(|(key, outcome)| OperationResult::new(key, outcome));
+    // Outcomes stand in the order of the operations.
+    let results = op_ids.into_iter().zip(&synced.outcomes);
+    let results = results.map(|(op_id, outcome)| OperationResult::new(op_id, outcome));
     let answer = SyncResponse::new(results.collect(), &synced.page);
-    Ok(json(StatusCode::OK, &answer))
+    Ok(as_it_is(json(StatusCode::OK, &answer)))
 }
 
-fn caller(request: &SyncRequest, user: UserId) -> Result<Caller, ApiError> {
+fn caller(request: &PushRequest, user: UserId) -> Result<Caller, ApiError> {
     Ok(Caller {
         user,
         device: request.device_id.map(DeviceId::new),
@@ -92,8 +98,8 @@ fn page_limit(limit: Option<u32>) -> Result<u32, ApiError> {
     Err(ApiError::members(Code::Invalid, &[error]))
 }
 
-fn operations(request: SyncRequest, form: FingerprintForm) -> Result<Vec<Operation>, ApiError> {
-    let SyncRequest {
+fn operations(request: PushRequest, form: FingerprintForm) -> Result<Vec<Operation>, ApiError> {
+    let PushRequest {
         device_id,
         operations,
         ..
@@ -104,6 +110,6 @@ fn operations(request: SyncRequest, form: FingerprintForm) -> Result<Vec<Operati
     }
     // Each operation has the device: a conflict reports which device made the newest edit.
     let device = device_id.map(DeviceId::new);
-    let read = |request: OperationRequest| request.operation(device, form);
+    let read = |operation: PushedOperation| operation.operation(device, form);
     Ok(operations.into_iter().map(read).collect())
 }

@@ -11,6 +11,7 @@ use tokio::time::sleep;
 use super::cursor::matches_head;
 use crate::parts::Api;
 use crate::problem::{ApiError, Code};
+use crate::request::number;
 
 /// The maximum time to wait, and the position that must be reached.
 ///
@@ -34,8 +35,8 @@ impl LongPoll {
     /// Reads the parameters of a query.
     pub(super) fn of_query(wait_ms: Option<&str>, min_seq: Option<&str>) -> Result<Self, ApiError> {
         // A text that is not a number becomes a value that the check below refuses.
-        let wait_ms = wait_ms.map(|text| text.parse().unwrap_or(u32::MAX));
-        let min_seq = min_seq.map(|text| text.parse().unwrap_or(-1));
+        let wait_ms = wait_ms.map(|text| number(text).unwrap_or(u32::MAX));
+        let min_seq = min_seq.map(|text| number(text).unwrap_or(-1));
         Self::read(wait_ms, min_seq, Code::InvalidParameter)
     }
 

@@ -11,11 +11,11 @@ use serde::Deserialize;
 
 use super::cursor::{matches_head, optional_cursor, with_head_tag};
 use super::long_poll::{LongPoll, WaitFor};
-use crate::answer::json;
+use crate::answer::{as_it_is, json};
 use crate::measure;
 use crate::parts::Api;
 use crate::problem::{ApiError, Code, SIGNED_IN, problems};
-use crate::request::{SignedIn, StrictQuery};
+use crate::request::{SignedIn, StrictQuery, number};
 
 problems!(PullProblems: SIGNED_IN, &[
     Code::InvalidParameter, Code::CursorMalformed, Code::EpochChanged, Code::CursorExpired,
@@ -93,7 +93,7 @@ pub(super) async fn pull(
     measure::record_page(page.records.len());
     let answer = json(StatusCode::OK, &SyncResponse::new(Vec::new(), &page));
     // The tag is that of the page and not of a later read, which might already be newer.
-    Ok(with_head_tag(answer, page.head))
+    Ok(as_it_is(with_head_tag(answer, page.head)))
 }
 
 /// Returns 304 if the client has the newest answer.
@@ -111,13 +111,18 @@ async fn unchanged(
     // One row is read here instead of a page, which is the point of the entity tag.
     let head = api.live.head(user).await?;
     cursor.map(|cursor| cursor.since(head)).transpose()?;
-    let unchanged = || with_head_tag(StatusCode::NOT_MODIFIED.into_response(), head);
+    let unchanged = || {
+        as_it_is(with_head_tag(
+            StatusCode::NOT_MODIFIED.into_response(),
+            head,
+        ))
+    };
     Ok(matches_head(headers, head).then(unchanged))
 }
 
 fn page_limit(text: Option<&str>) -> Result<u32, ApiError> {
     // Parameters are texts: StrictQuery would report a number that does not parse without its range.
-    if let Ok(limit @ 1..=MAX_PAGE) = text.map_or(Ok(MAX_PAGE), str::parse) {
+    if let Some(limit @ 1..=MAX_PAGE) = text.map_or(Some(MAX_PAGE), number) {
         return Ok(limit);
     }
     let reason = format!("must be a number between 1 and {MAX_PAGE}");

@@ -3,7 +3,7 @@ use axum::response::Response;
 use http::StatusCode;
 use kanso_protocol::sync::{VerifyRequest, VerifyResponse};
 
-use crate::answer::json;
+use crate::answer::{as_it_is, json};
 use crate::measure;
 use crate::parts::Api;
 use crate::problem::{ApiError, BODY, SIGNED_IN, problems};
@@ -41,5 +41,5 @@ pub(super) async fn verify(
         tracing::warn!(buckets, "replica differs, sending records");
     }
     let answer = VerifyResponse::new(comparison.head, comparison.differing, &comparison.stored);
-    Ok(json(StatusCode::OK, &answer))
+    Ok(as_it_is(json(StatusCode::OK, &answer)))
 }

@@ -11,10 +11,7 @@ use kanso_domain::habits::{
 use kanso_domain::sync::OnConflict;
 use kanso_domain::text::{Color, Description, Icon, Notes, Title, Unit};
 use kanso_domain::{Quantity, Timestamp};
-use serde_json::{Number, Value};
 use uuid::Uuid;
-
-use crate::sync::{ActionName, EntityName};
 
 /// A canonical text that is being written.
 pub(super) struct Canonical(String);
@@ -55,12 +52,6 @@ impl Canonical {
             hex
         });
         self.word(name, &hex);
-    }
-
-    pub(super) fn json(&mut self, name: &str, value: &Value) {
-        let mut json = String::new();
-        write_json(value, &mut json);
-        self.word(name, &json);
     }
 
     fn maybe_text(&mut self, name: &str, text: Option<&str>) {
@@ -240,22 +231,6 @@ pub(super) const fn boolean(value: bool) -> &'static str {
     if value { "true" } else { "false" }
 }
 
-pub(super) const fn entity(name: EntityName) -> &'static str {
-    match name {
-        EntityName::Habit => "habit",
-        EntityName::Entry => "entry",
-    }
-}
-
-pub(super) const fn action(name: ActionName) -> &'static str {
-    match name {
-        ActionName::Create => "create",
-        ActionName::Update => "update",
-        ActionName::Delete => "delete",
-        ActionName::Increment => "increment",
-    }
-}
-
 pub(super) const fn on_conflict(policy: OnConflict) -> &'static str {
     match policy {
         OnConflict::Reject => "reject",
@@ -263,58 +238,4 @@ pub(super) const fn on_conflict(policy: OnConflict) -> &'static str {
         OnConflict::Server => "server",
         OnConflict::Client => "client",
     }
-}
-
-fn write_json(value: &Value, out: &mut String) {
-    match value {
-        Value::Null => out.push_str("null"),
-        Value::Bool(value) => out.push_str(boolean(*value)),
-        Value::Number(number) => out.push_str(&spelled(number)),
-        Value::String(text) => out.push_str(&measured(text)),
-        Value::Array(items) => {
-            out.push('[');
-            for item in items {
-                write_json(item, out);
-                out.push(',');
-            }
-            out.push(']');
-        }
-        Value::Object(members) => {
-            // The map may keep the order in which members came: that depends on a feature of
-            // serde_json, which any crate of a build can switch on.
-            let mut sorted: Vec<_> = members.iter().collect();
-            sorted.sort_by_key(|(name, _)| *name);
-            out.push('{');
-            for (name, value) in sorted {
-                out.push_str(&measured(name));
-                out.push('=');
-                write_json(value, out);
-                out.push(',');
-            }
-            out.push('}');
-        }
-    }
-}
-
-/// The one spelling of a number: decimal digits if it is whole, else the bits of the float, because
-/// how a float is printed is a library's choice.
-fn spelled(number: &Number) -> String {
-    /// 2^64: every whole float below it is exact as an integer.
-    const WHOLE_BELOW: f64 = 18_446_744_073_709_551_616.0;
-    if let Some(whole) = number.as_i64() {
-        return whole.to_string();
-    }
-    if let Some(whole) = number.as_u64() {
-        return whole.to_string();
-    }
-    let float = number.as_f64().unwrap_or(f64::NAN);
-    if float.fract() == 0.0 && float.abs() < WHOLE_BELOW {
-        #[expect(
-            clippy::cast_possible_truncation,
-            reason = "whole, and far below the limits of an i128"
-        )]
-        let whole = float as i128;
-        return whole.to_string();
-    }
-    format!("f{:016x}", float.to_bits())
 }

@@ -5,6 +5,7 @@
 //! deserializer and uses [`Wrong`] as the error type, so the name and the path stay data.
 
 use std::cell::Cell;
+use std::collections::BTreeSet;
 use std::fmt::{self, Display};
 
 use serde::de::value::StrDeserializer;
@@ -13,7 +14,7 @@ use serde::de::{
 };
 use serde::{Deserialize, forward_to_deserialize_any};
 
-use super::UNKNOWN_MEMBER;
+use super::{UNKNOWN_MEMBER, reason};
 
 /// An error of a [`Strict`] deserializer.
 #[derive(Debug)]
@@ -65,15 +66,22 @@ impl de::Error for Wrong {
         }
     }
 
-    fn invalid_type(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        // JSON's words in place of serde's, which are `unit value`, `sequence` and `map`.
-        let found = match found {
-            Unexpected::Unit | Unexpected::Option => "null".to_owned(),
-            Unexpected::Seq => "array".to_owned(),
-            Unexpected::Map => "object".to_owned(),
-            other => other.to_string(),
-        };
-        Self::custom(format_args!("invalid type: {found}, expected {expected}"))
+    // The errors name what is wanted, in the words of the contract. serde's own words are those of
+    // Rust: `i32`, `sequence`, `unit variant`.
+    fn invalid_type(_found: Unexpected<'_>, expected: &dyn Expected) -> Self {
+        Self::custom(reason::wanted(&expected.to_string()))
+    }
+
+    fn invalid_value(_found: Unexpected<'_>, expected: &dyn Expected) -> Self {
+        Self::custom(reason::wanted(&expected.to_string()))
+    }
+
+    fn invalid_length(_found: usize, _expected: &dyn Expected) -> Self {
+        Self::custom("has the wrong number of items")
+    }
+
+    fn unknown_variant(_name: &str, known: &'static [&'static str]) -> Self {
+        Self::custom(reason::one_of(known))
     }
 
     fn unknown_field(name: &str, _known: &'static [&'static str]) -> Self {
@@ -85,7 +93,7 @@ impl de::Error for Wrong {
     }
 
     fn duplicate_field(name: &'static str) -> Self {
-        Self::member(name, "must be given once")
+        Self::member(name, reason::REPEATED)
     }
 }
 
@@ -116,9 +124,20 @@ impl Slot {
 pub(super) struct Strict<'s, T> {
     inner: T,
     slot: &'s Slot,
-    /// True for the visitor of a struct. serde also reads a struct from an array of its members'
-    /// values; on the wire a struct is always an object.
-    is_object: bool,
+    wanted: Wanted,
+}
+
+/// The kind of value that a visitor wants, where that makes a difference.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    /// Any kind.
+    Any,
+    /// A struct. serde also reads a struct from an array of its members' values; on the wire a
+    /// struct is always an object. Its own code finds members that are given twice.
+    Struct,
+    /// An integer, which may be written as `1.0` or `1e0`. Several languages have one type for all
+    /// numbers and write it so.
+    Integer,
 }
 
 impl<'s, T> Strict<'s, T> {
@@ -126,8 +145,37 @@ impl<'s, T> Strict<'s, T> {
         Self {
             inner,
             slot,
-            is_object: false,
+            wanted: Wanted::Any,
         }
+    }
+
+    const fn of(inner: T, slot: &'s Slot, wanted: Wanted) -> Self {
+        Self {
+            inner,
+            slot,
+            wanted,
+        }
+    }
+}
+
+/// The name under which `serde_json` asks itself for the text of a value. It is its own constant,
+/// which is private; a test reads a raw value through [`Strict`].
+const RAW_VALUE: &str = "$serde_json::private::RawValue";
+
+/// Reads an integer: `1`, `1.0` and `1e0` are the same.
+macro_rules! integers {
+    ($($method:ident)+) => {$(
+        fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Wrong> {
+            self.read(visitor, Wanted::Integer)
+        }
+    )+};
+}
+
+impl<'de, D: Deserializer<'de>> Strict<'_, D> {
+    fn read<V: Visitor<'de>>(self, visitor: V, wanted: Wanted) -> Result<V::Value, Wrong> {
+        self.inner
+            .deserialize_any(Strict::of(visitor, self.slot, wanted))
+            .map_err(|error| self.slot.take(error))
     }
 }
 
@@ -135,9 +183,12 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Strict<'_, D> {
     type Error = Wrong;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Wrong> {
-        self.inner
-            .deserialize_any(Strict::new(visitor, self.slot))
-            .map_err(|error| self.slot.take(error))
+        self.read(visitor, Wanted::Any)
+    }
+
+    integers! {
+        deserialize_i8 deserialize_i16 deserialize_i32 deserialize_i64
+        deserialize_u8 deserialize_u16 deserialize_u32 deserialize_u64
     }
 
     // Not through `deserialize_any`: only here does `serde_json` call `visit_none` and `visit_some`,
@@ -154,21 +205,21 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Strict<'_, D> {
         _members: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Wrong> {
-        let visitor = Strict {
-            inner: visitor,
-            slot: self.slot,
-            is_object: true,
-        };
-        self.inner
-            .deserialize_any(visitor)
-            .map_err(|error| self.slot.take(error))
+        self.read(visitor, Wanted::Struct)
     }
 
     fn deserialize_newtype_struct<V: Visitor<'de>>(
         self,
-        _name: &'static str,
+        name: &'static str,
         visitor: V,
     ) -> Result<V::Value, Wrong> {
+        // The text of a value is read by `serde_json` alone, which only checks its syntax.
+        if name == RAW_VALUE {
+            return self
+                .inner
+                .deserialize_newtype_struct(name, visitor)
+                .map_err(|error| self.slot.take(error));
+        }
         // A newtype is transparent in JSON.
         visitor.visit_newtype_struct(self)
     }
@@ -189,7 +240,7 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Strict<'_, D> {
     // JSON describes itself, so the hint is not needed. It would also let `serde_json` create the
     // error for a wrong type, as text with a line and a column.
     forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit
+        bool i128 u128 f32 f64 char str string bytes byte_buf unit
         unit_struct seq tuple tuple_struct map identifier ignored_any
     }
 }
@@ -214,10 +265,17 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Strict<'_, V> {
         visit_bool: bool,
         visit_i64: i64,
         visit_u64: u64,
-        visit_f64: f64,
         visit_str: &str,
         visit_borrowed_str: &'de str,
         visit_string: String,
+    }
+
+    fn visit_f64<E: de::Error>(self, value: f64) -> Result<V::Value, E> {
+        let result = match whole(value).filter(|_| self.wanted == Wanted::Integer) {
+            Some(whole) => self.inner.visit_i64(whole),
+            None => self.inner.visit_f64(value),
+        };
+        result.map_err(|wrong| self.slot.put(wrong))
     }
 
     fn visit_unit<E: de::Error>(self) -> Result<V::Value, E> {
@@ -242,7 +300,7 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Strict<'_, V> {
             index: 0,
         };
         // The check is here and not in the types: a derived visitor always accepts an array.
-        let result = if self.is_object {
+        let result = if self.wanted == Wanted::Struct {
             Err(de::Error::invalid_type(Unexpected::Seq, &"an object"))
         } else {
             self.inner.visit_seq(items)
@@ -255,6 +313,9 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Strict<'_, V> {
             inner,
             slot: self.slot,
             name: String::new(),
+            // The code of a struct finds a repeated member itself. A map would keep the last of
+            // them, and the sender would not learn that the others were lost.
+            names: (self.wanted != Wanted::Struct).then(BTreeSet::new),
         };
         let result = self.inner.visit_map(members);
         result.map_err(|wrong| self.slot.put(wrong))
@@ -301,6 +362,8 @@ struct Members<'s, A> {
     slot: &'s Slot,
     /// The name of the member whose value is read next.
     name: String,
+    /// The names so far, if they are checked here.
+    names: Option<BTreeSet<String>>,
 }
 
 impl<'de, A: MapAccess<'de>> MapAccess<'de> for Members<'_, A> {
@@ -316,6 +379,11 @@ impl<'de, A: MapAccess<'de>> MapAccess<'de> for Members<'_, A> {
         let Some(name) = name.map_err(|error| self.slot.take(error))? else {
             return Ok(None);
         };
+        if let Some(names) = &mut self.names
+            && !names.insert(name.clone())
+        {
+            return Err(Wrong::member(&name, reason::REPEATED));
+        }
         self.name = name;
         // An unknown name is refused here, by an error that already has the name.
         seed.deserialize(StrDeserializer::new(&self.name)).map(Some)
@@ -329,4 +397,15 @@ impl<'de, A: MapAccess<'de>> MapAccess<'de> for Members<'_, A> {
     fn size_hint(&self) -> Option<usize> {
         self.inner.size_hint()
     }
+}
+
+/// Returns the integer that `number` is, if it is one.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "whole, and far below the limits of an i64"
+)]
+fn whole(number: f64) -> Option<i64> {
+    /// 2^53: a float beyond it may stand for an integer that was written with other digits.
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    (number.fract() == 0.0 && number.abs() <= EXACT).then_some(number as i64)
 }

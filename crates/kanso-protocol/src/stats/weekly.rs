@@ -46,7 +46,8 @@ impl From<&Cell> for DayProgress {
         "color": "#4CAF50", "icon": "book", "target_value": 20, "unit": "pages",
         "total_value": 112.5, "completion_rate": 83.33, "days_completed": 5, "due_days": 6,
         "done": 5, "missed": 1, "current_streak": 3, "longest_streak": 12,
-        "daily_progress": [
+        "daily_progress": [20, 20, 20, 20, 0, 20, 12.5],
+        "days": [
             {"date": "2026-11-22", "value": 12.5, "completed": false, "state": "open"}
         ]
     }]
@@ -121,8 +122,13 @@ pub struct HabitWeekRecord {
     pub current_streak: u32,
     /// Length of the longest streak, in units.
     pub longest_streak: u32,
+    /// Sum of the recorded amounts of each date of the range.
+    #[serde(with = "crate::text::quantity::list")]
+    #[schema(value_type = Vec<f64>)]
+    // Numbers alone, as clients of the first version of the API read them.
+    pub daily_progress: Vec<Quantity>,
     /// One item for each date of the range.
-    pub daily_progress: Vec<DayProgress>,
+    pub days: Vec<DayProgress>,
 }
 
 impl HabitWeekRecord {
@@ -145,7 +151,8 @@ impl HabitWeekRecord {
             missed: rate.missed,
             current_streak: streak.current,
             longest_streak: streak.longest,
-            daily_progress: cells.iter().map(Into::into).collect(),
+            daily_progress: cells.iter().map(|cell| amount(cell.value)).collect(),
+            days: cells.iter().map(Into::into).collect(),
         }
     }
 }

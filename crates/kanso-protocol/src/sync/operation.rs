@@ -13,9 +13,10 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::entries::EntryMembers;
-use crate::fingerprint;
 use crate::habits::HabitMembers;
 use crate::json::read_value;
+use crate::problem::MemberError;
+use crate::{MAX_OPERATIONS, fingerprint};
 
 /// The kind of record that an operation is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -102,6 +103,11 @@ pub struct OperationRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(required = false, min_length = 1, max_length = 64)]
     pub group: Option<String>,
+    /// Number of operations of the group, 1 to 500, the same in each of them. A part of a group
+    /// without the rest is then rejected. Without it, the server cannot see that a part is missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(required = false, minimum = 1, maximum = 500)]
+    pub group_size: Option<u32>,
     /// Members of the habit or entry for a create or an update; only `value` for an increment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(required = false, value_type = Object)]
@@ -109,23 +115,39 @@ pub struct OperationRequest {
 }
 
 /// Members of the operation itself; all other names belong to its `fields`.
-const OPERATION_MEMBERS: [&str; 5] = ["base_version", "fields", "group", "on_conflict", "revive"];
+const OPERATION_MEMBERS: [&str; 7] = [
+    "action",
+    "base_version",
+    "fields",
+    "group",
+    "group_size",
+    "on_conflict",
+    "revive",
+];
 
 /// Most characters of a group's name.
 const MAX_GROUP: usize = 64;
 
-/// Returns the JSON pointer, within an operation, of the object that holds the member of `error`.
-pub(super) fn pointer_base(error: &FieldError) -> &'static str {
-    if OPERATION_MEMBERS.contains(&error.field.as_ref()) {
-        ""
-    } else {
-        "/fields"
+/// Returns `error` with a JSON pointer into the operation.
+pub(super) fn member_error(error: &FieldError) -> MemberError {
+    let pointer = match error.field.as_ref() {
+        // An error of the reader is a pointer already; it is empty for the operation as a whole.
+        field if field.is_empty() || field.starts_with('/') => field.to_owned(),
+        field if OPERATION_MEMBERS.contains(&field) => format!("/{field}"),
+        field => format!("/fields/{field}"),
+    };
+    MemberError {
+        pointer,
+        detail: error.reason.clone(),
     }
 }
 
 impl OperationRequest {
-    /// Returns the operation in the domain's terms, with a fingerprint in `form`. An operation that
-    /// cannot be read becomes one too, so that its refusal is stored as its result.
+    /// Returns the operation in the domain's terms, with a fingerprint in `form`.
+    ///
+    /// An operation that cannot be read has no key. It never has an effect, and reading it again
+    /// gives the same errors, so no receipt is needed; and without one, its `op_id` is free for the
+    /// corrected operation.
     pub fn operation(self, device: Option<DeviceId>, form: FingerprintForm) -> Operation {
         let policy = ConflictPolicy {
             on_conflict: self.on_conflict.unwrap_or_default().into(),
@@ -136,12 +158,14 @@ impl OperationRequest {
             key: None,
             device,
             group: self.group.clone(),
+            group_size: self.group_size,
             policy,
             action: self.clone().action(),
         };
-        operation.key = Some(ReceiptKey {
+        let fingerprint = fingerprint::of_operation(form, &self, &operation);
+        operation.key = fingerprint.map(|fingerprint| ReceiptKey {
             op_id: OpId::new(self.op_id),
-            fingerprint: fingerprint::of_operation(form, &self, &operation),
+            fingerprint,
         });
         operation
     }
@@ -156,6 +180,16 @@ impl OperationRequest {
         if !(1..=MAX_GROUP).contains(&length) {
             let reason = format!("must have 1 to {MAX_GROUP} characters");
             return Err(Invalid::one("group", reason));
+        }
+        match self.group_size.map(usize::try_from) {
+            Some(_) if self.group.is_none() => {
+                return Err(Invalid::one("group_size", "goes with a group"));
+            }
+            Some(size) if !size.is_ok_and(|size| (1..=MAX_OPERATIONS).contains(&size)) => {
+                let reason = format!("must be between 1 and {MAX_OPERATIONS}");
+                return Err(Invalid::one("group_size", reason));
+            }
+            Some(_) | None => {}
         }
         if self.revive && !matches!(self.action, ActionName::Create | ActionName::Update) {
             let reason = "goes with a create or an update";
@@ -248,10 +282,10 @@ where
     M: serde::de::DeserializeOwned,
 {
     let members = read_value::<M>(value).map_err(|error| {
-        let field = if error.field.is_empty() {
-            "fields".into()
-        } else {
-            error.field
+        // A pointer: a member of `fields` may have the name of one of the operation.
+        let field = match error.field.as_ref() {
+            "" => "/fields".to_owned(),
+            path => format!("/fields/{path}"),
         };
         Invalid::one(field, error.reason)
     })?;

@@ -1,9 +1,7 @@
 //! Results of operations.
 
 use kanso_domain::record::Member;
-use kanso_domain::sync::{
-    Conflict, Deferral, OperationOutcome, ReceiptKey, Rejection, RejectionCode,
-};
+use kanso_domain::sync::{Conflict, Deferral, OperationOutcome, Rejection, RejectionCode};
 use kanso_domain::{DeviceId, OpId, Record, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -12,7 +10,7 @@ use uuid::Uuid;
 
 use super::EntityName;
 use super::member::member_name;
-use super::operation::pointer_base;
+use super::operation::member_error;
 use crate::entries::EntryRecord;
 use crate::habits::HabitRecord;
 use crate::problem::MemberError;
@@ -46,9 +44,11 @@ pub enum OperationStatus {
     "op_id": "0198c2f4-2222-7c3a-9d2e-4f5a6b7c8d9e", "status": "applied", "version": 1, "seq": 8814
 }))]
 pub struct OperationResult {
-    /// `op_id` of the operation.
-    #[serde(with = "crate::text::uuid")]
-    pub op_id: Uuid,
+    /// `op_id` of the operation. `null` if the operation has none that can be read: results stand
+    /// in the order of the operations.
+    #[serde(with = "crate::text::uuid::optional")]
+    #[schema(required = true)]
+    pub op_id: Option<Uuid>,
     /// Outcome.
     pub status: OperationStatus,
     /// With `applied`, `merged`, `noop` and `duplicate`: version of the record afterwards.
@@ -142,9 +142,9 @@ impl ConflictBody {
 }
 
 impl OperationResult {
-    /// Builds the result of the operation with `key`.
-    pub fn new(key: ReceiptKey, outcome: &OperationOutcome) -> Self {
-        let bare = |status| Self::bare(key.op_id, status);
+    /// Builds the result of the operation `op_id`; `None` if its id could not be read.
+    pub fn new(op_id: Option<OpId>, outcome: &OperationOutcome) -> Self {
+        let bare = |status| Self::bare(op_id, status);
         match outcome {
             OperationOutcome::Applied(record) => Self::done(bare(OperationStatus::Applied), record),
             OperationOutcome::Merged(record) => Self {
@@ -183,9 +183,9 @@ impl OperationResult {
         }
     }
 
-    fn bare(op_id: OpId, status: OperationStatus) -> Self {
+    fn bare(op_id: Option<OpId>, status: OperationStatus) -> Self {
         Self {
-            op_id: op_id.uuid(),
+            op_id: op_id.map(OpId::uuid),
             status,
             version: None,
             seq: None,
@@ -208,11 +208,9 @@ impl OperationResult {
     }
 
     fn rejected(self, rejection: &Rejection) -> Self {
-        // An error of a member of `fields` points into `fields`, others to the operation itself.
-        let place = |error| MemberError::below(pointer_base(error), error);
         Self {
             code: Some(RejectionCode::as_str(rejection.code).to_owned()),
-            errors: rejection.errors.iter().map(place).collect(),
+            errors: rejection.errors.iter().map(member_error).collect(),
             ..self
         }
     }

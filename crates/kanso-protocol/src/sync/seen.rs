@@ -3,10 +3,10 @@
 use kanso_domain::sync::{Cursor, Seen};
 use kanso_domain::{Invalid, Seq, Version};
 
-use super::SyncRequest;
+use super::PushRequest;
 use crate::{MAX_SEEN_VERSIONS, parse_uuid};
 
-impl SyncRequest {
+impl PushRequest {
     /// Reads `seen_versions` of a request with this cursor.
     ///
     /// A request with `seen_versions` says exactly which of its own edits the device has seen. The

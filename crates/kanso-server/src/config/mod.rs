@@ -1,5 +1,6 @@
 //! Settings of the server, resolved once at the start.
 
+mod origin;
 mod report;
 mod secret;
 mod settings;

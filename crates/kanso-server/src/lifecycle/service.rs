@@ -54,6 +54,7 @@ impl hyper::service::Service<Request<Incoming>> for ConnectionService {
         let mut request = request.map(|body| self.with_time_out(body));
         // The HTTP edge reads the address from here, for the rate limit and X-Forwarded-For.
         request.extensions_mut().insert(ConnectInfo(self.peer));
+        kanso_http::require_host(&mut request);
         let answer = self.router.clone().oneshot(request);
         let draining = self.shutdown.draining().clone();
         Box::pin(async move {

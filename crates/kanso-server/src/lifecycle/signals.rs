@@ -1,15 +1,17 @@
-//! Termination signals of the process.
+//! Signals to the process.
 
 use std::io;
 
 use super::Shutdown;
 
-/// Caught termination signals: SIGTERM and SIGINT on Unix, Ctrl-C elsewhere.
+/// Caught signals: SIGTERM, SIGINT and SIGHUP on Unix, Ctrl-C elsewhere.
 pub struct Signals {
     #[cfg(unix)]
     terminate: tokio::signal::unix::Signal,
     #[cfg(unix)]
     interrupt: tokio::signal::unix::Signal,
+    #[cfg(unix)]
+    hang_up: tokio::signal::unix::Signal,
 }
 
 impl Signals {
@@ -25,10 +27,13 @@ impl Signals {
             terminate: signal(SignalKind::terminate())?,
             #[cfg(unix)]
             interrupt: signal(SignalKind::interrupt())?,
+            #[cfg(unix)]
+            hang_up: signal(SignalKind::hangup())?,
         })
     }
 
-    /// Advances `shutdown` with every signal: the first begins it, the second ends it at once.
+    /// Advances `shutdown` with every termination signal: the first begins it, the second ends it at
+    /// once.
     pub async fn drive(mut self, shutdown: Shutdown) {
         while let Some(name) = self.next().await {
             tracing::info!(signal = name, "signal received");
@@ -38,10 +43,18 @@ impl Signals {
 
     #[cfg(unix)]
     async fn next(&mut self) -> Option<&'static str> {
-        Some(tokio::select! {
-            _ = self.terminate.recv() => "SIGTERM",
-            _ = self.interrupt.recv() => "SIGINT",
-        })
+        loop {
+            return Some(tokio::select! {
+                _ = self.terminate.recv() => "SIGTERM",
+                _ = self.interrupt.recv() => "SIGINT",
+                // The terminal was closed, or an operator expects the settings to be read again. The
+                // default is the end of the process, in the middle of whatever it does.
+                Some(()) = self.hang_up.recv() => {
+                    tracing::info!(signal = "SIGHUP", "signal ignored, settings are read at the start");
+                    continue;
+                }
+            });
+        }
     }
 
     #[cfg(not(unix))]

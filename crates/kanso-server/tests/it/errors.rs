@@ -224,6 +224,37 @@ async fn malformed_request_bytes_are_refused() {
 }
 
 #[tokio::test]
+async fn request_names_its_host_once() {
+    let app = App::start().await;
+    for (version, host, status) in [
+        ("1.1", "host: kanso\r\n", 200),
+        ("1.1", "Host: kanso.example.org:8080\r\n", 200),
+        ("1.1", "host: [::1]:8080\r\n", 200),
+        ("1.1", "", 400),
+        ("1.1", "host:\r\n", 400),
+        ("1.1", "host: \r\n", 400),
+        ("1.1", "host: a b\r\n", 400),
+        ("1.1", "host: a/b\r\n", 400),
+        ("1.1", "host: me@a\r\n", 400),
+        ("1.1", "host: a:b\r\n", 400),
+        ("1.1", "host: kanso\r\nhost: kanso\r\n", 400),
+        ("1.1", "host: kanso\r\nHost: other\r\n", 400),
+        // A client of HTTP/1.0 need not name one.
+        ("1.0", "", 200),
+        ("1.0", "host: kanso\r\nhost: other\r\n", 400),
+    ] {
+        let request = format!("GET /health HTTP/{version}\r\n{host}connection: close\r\n\r\n");
+        let answer = exchange(&app, request.as_bytes()).await;
+        let line = format!("HTTP/{version} {status} ");
+        assert!(answer.starts_with(&line), "{request}{answer}");
+        if status == 400 {
+            assert!(answer.contains(r#""code":"invalid_parameter""#), "{answer}");
+            assert!(answer.contains(r#""pointer":"/Host""#), "{answer}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn hostile_parameters_are_refused() {
     let app = App::start().await;
     let user = app.user().await;

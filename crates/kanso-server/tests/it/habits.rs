@@ -240,7 +240,15 @@ async fn matching_tag_gets_304() {
     let user = app.user().await;
     let habit = user.habit("Read").await;
     let get = |tag: &'static str| user.get(&path(&habit)).header("if-none-match", tag);
-    for tag in ["\"1\"", "W/\"1\"", "\"7\", \"1\"", "*"] {
+    for tag in [
+        "\"1\"",
+        "W/\"1\"",
+        "\"7\", \"1\"",
+        "*",
+        "\"1-gzip\"",
+        "W/\"1-gzip\"",
+        "\"7\", \"1;br\"",
+    ] {
         let answer = get(tag).await;
         answer.expect(304);
         assert_eq!((answer.header("etag"), answer.body.len()), ("\"1\"", 0));

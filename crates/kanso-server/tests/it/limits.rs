@@ -124,7 +124,7 @@ async fn only_listed_origins_may_call() {
             .header("access-control-request-method", "PATCH")
             .header(
                 "access-control-request-headers",
-                "authorization,content-type,if-match",
+                "authorization,content-type,idempotency-key,if-match",
             )
             .await;
         assert_eq!(preflight.status, 200);
@@ -141,7 +141,8 @@ async fn only_listed_origins_may_call() {
         assert!(
             preflight
                 .header("access-control-allow-headers")
-                .contains("if-match")
+                .split(',')
+                .any(|name| name == "idempotency-key")
         );
 
         let answer = app.get("/api/v1/habits").header("origin", origin).await;
@@ -160,10 +161,54 @@ async fn only_listed_origins_may_call() {
             "x-ratelimit-remaining",
             "x-request-id",
             "retry-after",
+            "idempotency-replayed",
+            "location",
+            "content-disposition",
         ] {
             assert!(exposed.split(',').any(|it| it == name), "{exposed}");
         }
     }
+}
+
+#[tokio::test]
+async fn shells_of_apps_may_be_listed() {
+    let listed = [
+        "capacitor://localhost",
+        "ionic://localhost",
+        "tauri://localhost",
+    ];
+    let app = App::with(|config| config.cors_origins = listed.map(String::from).to_vec()).await;
+    for origin in listed {
+        let preflight = app
+            .call(Method::OPTIONS, "/api/v1/sync")
+            .header("origin", origin)
+            .header("access-control-request-method", "POST")
+            .await;
+        assert_eq!(preflight.header("access-control-allow-origin"), origin);
+    }
+}
+
+/// An `OPTIONS` that is no preflight asks for the methods of a route.
+#[tokio::test]
+async fn only_preflights_are_answered_by_cors() {
+    let origin = "https://app.example.org";
+    let app = App::with(|config| config.cors_origins = vec![origin.into()]).await;
+    for headers in [
+        &[] as &[(&str, &str)],
+        &[("origin", origin)],
+        &[("access-control-request-method", "POST")],
+    ] {
+        let mut call = app.call(Method::OPTIONS, "/api/v1/habits");
+        for (name, value) in headers {
+            call = call.header(name, value);
+        }
+        let answer = call.await;
+        answer.refused(405, "method_not_allowed");
+        assert!(answer.header("allow").contains("POST"), "{answer}");
+        assert_eq!(answer.header("access-control-allow-methods"), "");
+    }
+    let unknown = app.call(Method::OPTIONS, "/api/v1/nothing").await;
+    unknown.refused(404, "route_not_found");
 }
 
 #[tokio::test]

@@ -20,7 +20,7 @@ async fn push_of_one_device_notifies_the_others() {
     assert_eq!(head, 0);
     for (name, value) in [
         ("content-type", "text/event-stream"),
-        ("cache-control", "no-store"),
+        ("cache-control", "no-store, no-transform"),
         ("x-accel-buffering", "no"),
     ] {
         assert_eq!(listener.headers[name], value);

@@ -10,6 +10,8 @@ mod errors;
 #[cfg(test)]
 mod export;
 #[cfg(test)]
+mod first_clients;
+#[cfg(test)]
 mod habits;
 #[cfg(test)]
 mod health;

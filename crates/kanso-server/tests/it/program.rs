@@ -265,3 +265,35 @@ async fn unwritable_log_does_not_stop_the_server() {
     assert!(kill.expect("kill runs").success());
     assert_eq!(server.wait().expect("the task ends").code(), Some(0));
 }
+
+/// A closed terminal sends this signal, and so does an operator who expects a reload.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[cfg(unix)]
+async fn sighup_does_not_stop_the_server() {
+    let folder = folder();
+    let log = folder.path().join("log");
+    let stderr = Stdio::from(fs::File::create(&log).expect("a file"));
+    let (mut server, url) = serving_with(folder.path(), "info", stderr);
+    let kill = |signal: &str| {
+        let kill = Command::new("kill")
+            .args([signal, &server.id().to_string()])
+            .status();
+        assert!(kill.expect("kill runs").success());
+    };
+    for count in 1..=2 {
+        kill("-HUP");
+        // The line is written when the signal has been handled.
+        while fs::read_to_string(&log)
+            .expect("a log")
+            .matches("SIGHUP")
+            .count()
+            < count
+        {
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+    }
+    let health = run(folder.path(), &["health", &url], &[]);
+    assert_eq!(health.status.code(), Some(0), "{}", text(&health.stderr));
+    kill("-TERM");
+    assert_eq!(server.wait().expect("the task ends").code(), Some(0));
+}

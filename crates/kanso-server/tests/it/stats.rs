@@ -35,7 +35,8 @@ async fn weekly_statistics_have_the_fields_of_the_first_clients() {
             "target_value": 20, "unit": "pages", "total_value": 35, "completion_rate": 50.0,
             "days_completed": 1, "due_days": 2, "done": 1, "missed": 1,
             "current_streak": 0, "longest_streak": 1,
-            "daily_progress": [
+            "daily_progress": [0, 0, 20, 10, 5],
+            "days": [
                 day("2026-11-18", 0, "none"), day("2026-11-19", 0, "none"),
                 day("2026-11-20", 20, "done"), day("2026-11-21", 10, "partial"),
                 day("2026-11-22", 5, "open")

@@ -1,10 +1,12 @@
 //! `/api/v1/sync…`
 
+mod groups;
 mod merging;
 mod pages;
 mod races;
 mod replicas;
 mod time;
+mod unreadable;
 
 use serde_json::{Value, json};
 
@@ -240,6 +242,14 @@ async fn exceeded_limit_is_named_in_the_error() {
         "?limit=ten",
         "?limit=",
         "?limit=+5",
+        "?limit=%2B5",
+        "?limit=05",
+        "?limit=010",
+        "?limit=5.0",
+        "?wait_ms=%2B0",
+        "?wait_ms=00",
+        "?min_seq=%2B0",
+        "?min_seq=01",
         "?wait_ms=25001",
         "?wait_ms=-1",
         "?wait_ms=",
@@ -256,21 +266,13 @@ async fn exceeded_limit_is_named_in_the_error() {
 async fn malformed_envelope_is_refused_as_a_whole() {
     let app = App::start().await;
     let user = app.user().await;
-    let mut grouped = create("x");
-    grouped["group"] = json!(1);
-    let mut hopeful = create("x");
-    hopeful["on_conflict"] = json!("hope");
     for (body, pointer) in [
-        (
-            json!({"operations": [create("a"), grouped]}),
-            "/operations/1/group",
-        ),
-        (
-            json!({"operations": [hopeful]}),
-            "/operations/0/on_conflict",
-        ),
-        (json!({"operations": [{}]}), "/operations/0/op_id"),
         (json!({"operations": {}}), "/operations"),
+        (json!({"operations": null}), "/operations"),
+        (json!({"limit": 1.5}), "/limit"),
+        (json!({"limit": 1e300}), "/limit"),
+        (json!({"operations": [create("a")], "group": "g"}), "/group"),
+        (json!({"seen_versions": {"x": [1.5]}}), "/seen_versions/x/0"),
         (json!({"limit": -1}), "/limit"),
         (json!({"device_id": "phone"}), "/device_id"),
         (json!({"wait_ms": 25_001}), "/wait_ms"),

@@ -33,7 +33,7 @@ fn hash_of(text: &str) -> String {
     format!("fingerprint = sha256(convert_to($kanso${text}$kanso$, 'UTF8'))")
 }
 
-const CURRENT: &str = "substring(fingerprint FROM 1 FOR 8) = 'kansofp1'::bytea";
+const CURRENT: &str = "substring(fingerprint FROM 1 FOR 8) = 'kansofp2'::bytea";
 
 /// Writes that a client may send again, and how each is answered: two calls, an operation.
 struct Writes {

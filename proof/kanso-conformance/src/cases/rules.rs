@@ -24,6 +24,14 @@ cases! { "rules";
         "If one operation of a group is deferred, all of them are.";
     a_group_stands_side_by_side, "sync.md, Groups",
         "A group whose operations are not adjacent is rejected as group_split.";
+    a_part_of_a_group_is_refused, "sync.md, Groups",
+        "With group_size, a part without the rest is group_split, in one push and over two.";
+    the_size_of_a_group_is_no_content, "sync.md, Groups",
+        "A retry with or without group_size is a duplicate.";
+    a_contradictory_size_is_invalid, "sync.md, Groups",
+        "A group_size without a group, or one that differs within a group, is invalid.";
+    an_entry_stands_after_its_habit, "sync.md, Groups",
+        "An entry before its own habit in a group is rejected, not deferred.";
 }
 
 async fn a_rule_can_decide(server: &ServerUnderTest) -> CheckResult {
@@ -161,4 +169,62 @@ async fn a_group_stands_side_by_side(server: &ServerUnderTest) -> CheckResult {
     let answer = account.push(&outbox).await?;
     answer.is("/results/0/code", "group_split")?;
     answer.is("/results/2/code", "group_split")
+}
+
+/// Returns two operations of a group that says it has `size`.
+fn pair(size: i64) -> [Value; 2] {
+    ["one", "two"].map(|title| with(grouped(create(title)), &json!({"group_size": size})))
+}
+
+async fn a_part_of_a_group_is_refused(server: &ServerUnderTest) -> CheckResult {
+    let account = new_account(server).await?;
+    for operation in pair(2) {
+        let answer = account.push(&[(operation, "rejected")]).await?;
+        answer.is("/results/0/code", "group_split")?;
+    }
+    let alone = create("alone");
+    let part = pair(3).map(|it| (it, "rejected"));
+    let outbox = [&part[..], &[(alone, "applied")]].concat();
+    let answer = account.push(&outbox).await?;
+    answer.is("/results/0/code", "group_split")?;
+    answer.is("/results/1/code", "group_split")?;
+    account.push(&pair(2).map(|it| (it, "applied"))).await?;
+    Ok(())
+}
+
+async fn the_size_of_a_group_is_no_content(server: &ServerUnderTest) -> CheckResult {
+    let account = new_account(server).await?;
+    let plain = ["one", "two"].map(|title| grouped(create(title)));
+    let sized = plain.clone().map(|it| with(it, &json!({"group_size": 2})));
+    account.push(&plain.map(|it| (it, "applied"))).await?;
+    account.push(&sized.map(|it| (it, "duplicate"))).await?;
+    Ok(())
+}
+
+async fn a_contradictory_size_is_invalid(server: &ServerUnderTest) -> CheckResult {
+    let account = new_account(server).await?;
+    let alone = with(create("alone"), &json!({"group_size": 1}));
+    let [one, _] = pair(2);
+    let [_, two] = pair(3);
+    for outbox in [vec![alone], vec![one, two], pair(1).to_vec()] {
+        let outbox: Vec<_> = outbox.into_iter().map(|it| (it, "rejected")).collect();
+        let answer = account.push(&outbox).await?;
+        for number in 0..outbox.len() {
+            answer.is(&format!("/results/{number}/code"), "invalid")?;
+            let pointer = format!("/results/{number}/errors/0/pointer");
+            answer.is(&pointer, "/group_size")?;
+        }
+    }
+    Ok(())
+}
+
+async fn an_entry_stands_after_its_habit(server: &ServerUnderTest) -> CheckResult {
+    let account = new_account(server).await?;
+    let habit = create("Read");
+    let entry = entry_of(&habit["id"]);
+    // The habit comes only with its group, so the entry would wait for ever.
+    let outbox = [entry, habit].map(|it| (grouped(it), "rejected"));
+    let answer = account.push(&outbox).await?;
+    answer.is("/results/0/errors/0/pointer", "/fields/habit_id")?;
+    answer.is("/results/1/code", "group_failed")
 }

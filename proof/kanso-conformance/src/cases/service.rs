@@ -35,7 +35,7 @@ cases! { "service";
 async fn a_healthy_server_says_so(server: &ServerUnderTest) -> CheckResult {
     let health = server.get("/health").await?;
     health.status(200)?;
-    health.is("/status", "healthy")?;
+    health.is("/status", "ok")?;
     health.is("/database", "connected")?;
     for path in ["/health/live", "/health/ready"] {
         let answer = server.get(path).await?;

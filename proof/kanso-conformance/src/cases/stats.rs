@@ -209,7 +209,7 @@ async fn a_week_counts_on_the_callers_days(server: &ServerUnderTest) -> CheckRes
         let call = account.call(Method::GET, path).header("x-timezone", zone);
         let answer = call.send().await?;
         answer.status(200)?;
-        let progress = answer.list("/habits/0/daily_progress").iter();
+        let progress = answer.list("/habits/0/days").iter();
         let done: Vec<_> = progress.filter(|day| day["completed"] == true).collect();
         let done: Vec<_> = done.iter().filter_map(|day| day["date"].as_str()).collect();
         answer.must(done == days, format_args!("done on {days:?}, not {done:?}"))?;

@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use axum::Router;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::routing::get;
 use kanso_conformance::{ServerUnderTest, catalogue, run, select};
 
 use crate::proxy::serve;
+use crate::servers::kit;
 
 /// Returns a refusal of a limiter with no time to wait.
 fn refusal(code: &str) -> (StatusCode, [(&'static str, &'static str); 2], String) {
@@ -27,7 +28,7 @@ async fn requests_and_failures(code: &'static str) -> (u32, usize) {
     let counted = Arc::clone(&count);
     let health = get(move || async move {
         let is_early = counted.fetch_add(1, Ordering::Relaxed) < 4;
-        let well = r#"{"status":"healthy","database":"connected"}"#;
+        let well = r#"{"status":"ok","database":"connected"}"#;
         let well = (StatusCode::OK, refusal("").1, well.to_owned());
         if is_early { refusal(code) } else { well }
     });
@@ -53,4 +54,37 @@ async fn rate_limited_request_is_retried() {
 async fn other_refusals_are_answers() {
     // One request connects, and one belongs to the case.
     assert_eq!(requests_and_failures("too_many_streams").await, (2, 1));
+}
+
+/// Runs the program on a server whose answers have these headers. Returns its exit code and what it says.
+async fn run_on(headers: &'static [(&'static str, &'static str)]) -> (Option<i32>, String) {
+    let answer = move || async move {
+        let mut answered = HeaderMap::new();
+        for &(name, value) in headers {
+            answered.insert(name, HeaderValue::from_static(value));
+        }
+        (StatusCode::UNAUTHORIZED, answered, "{}")
+    };
+    let output = kit(&[&serve(Router::new().fallback(answer)).await]).await;
+    assert!(output.stdout.is_empty() || output.status.code() == Some(1));
+    let log = String::from_utf8(output.stderr).expect("UTF-8");
+    (output.status.code(), log)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn limited_server_is_told_at_once_and_has_exit_code_3() {
+    for (headers, limit) in [
+        (
+            &[("ratelimit-policy", "\"default\";q=100;w=60")] as &[_],
+            "100 requests in 60 s",
+        ),
+        (&[("x-ratelimit-limit", "50")], "50 requests"),
+    ] {
+        let (code, log) = run_on(headers).await;
+        assert_eq!(code, Some(3), "{log}");
+        assert!(log.contains(limit) && log.lines().count() == 1, "{log}");
+    }
+    // Room for every case: they run, and fail on this server.
+    let (code, log) = run_on(&[("ratelimit-policy", "\"default\";q=1000000;w=60")]).await;
+    assert_eq!(code, Some(1), "{log}");
 }

@@ -163,6 +163,7 @@ impl Browser {
             on_conflict: self.client.chance.one_of(&terms).copied().flatten(),
             revive: action == ActionName::Update && is_deleted,
             group: None,
+            group_size: None,
             fields: (action == ActionName::Update).then(|| json!({ member: text })),
         };
         let what = if is_deleted { "revives" } else { "writes to" };

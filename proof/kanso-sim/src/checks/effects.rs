@@ -50,7 +50,7 @@ pub(super) fn answered<'a>(
     results: &'a [OperationResult],
 ) -> impl Iterator<Item = (&'a OperationRequest, &'a OperationResult)> {
     let answered = operations.iter().zip(results);
-    answered.filter(|(operation, result)| operation.op_id == result.op_id)
+    answered.filter(|(operation, result)| Some(operation.op_id) == result.op_id)
 }
 
 /// Returns true if a result reports that the operation was carried out.

@@ -135,13 +135,14 @@ fn operation(op: u128, action: ActionName, base: Option<i64>, title: &str) -> Op
         on_conflict: None,
         revive: false,
         group: None,
+        group_size: None,
         fields: Some(json!({ "title": title })),
     }
 }
 
 fn result(op: u128, status: OperationStatus, version: i64) -> OperationResult {
     OperationResult {
-        op_id: Uuid::from_u128(op),
+        op_id: Some(Uuid::from_u128(op)),
         status,
         version: Some(version),
         seq: Some(version),

@@ -13,7 +13,7 @@ use kanso_client::domain::{DeviceId, EntryId, HabitId, OpId, Record, Seq, Timest
 use kanso_client::protocol::accounts::RefreshRequest;
 use kanso_client::protocol::service::{SyncConfigResponse, SyncRetention};
 use kanso_client::protocol::sync::{
-    Change, OperationResult, SyncRequest, SyncResponse, VerifyRequest, VerifyResponse,
+    Change, OperationResult, PushRequest, SyncRequest, SyncResponse, VerifyRequest, VerifyResponse,
 };
 use kanso_client::protocol::{self, MAX_BODY_BYTES, MAX_OPERATIONS};
 use kanso_client::transport::{Reply, Request};
@@ -40,8 +40,8 @@ pub(crate) struct State {
     epochs: u64,
     /// False for a server of 0.1.0, which does not report where its history began.
     pub(crate) reports_start: bool,
-    /// False for a server of 0.1.0, which refuses a push that has the member `seen_versions`.
-    pub(crate) knows_seen_versions: bool,
+    /// Members that the server does not know, as one of 0.1.0: it refuses a push that has one.
+    pub(crate) unknown_members: &'static [&'static str],
     /// True if the database was restored without a new epoch.
     pub(crate) is_forked: bool,
     /// Backup of the database.
@@ -84,7 +84,7 @@ impl State {
             lies: 0,
             epochs: 7,
             reports_start: true,
-            knows_seen_versions: true,
+            unknown_members: &[],
             is_forked: false,
             copy: None,
             habits: BTreeMap::new(),
@@ -127,8 +127,14 @@ impl State {
         }
         let pairs = operations.iter().zip(&changeset.outcomes);
         pairs
-            .filter_map(|(operation, outcome)| Some(OperationResult::new(operation.key?, outcome)))
+            .map(|(operation, outcome)| {
+                OperationResult::new(operation.key.map(|key| key.op_id), outcome)
+            })
             .collect()
+    }
+
+    fn knows(&self, member: &str) -> bool {
+        !self.unknown_members.contains(&member)
     }
 
     fn sync(&mut self, body: &[u8]) -> Reply {
@@ -139,8 +145,19 @@ impl State {
             Ok(request) => request,
             Err(error) => return problem(422, &error.to_string()),
         };
-        if !self.knows_seen_versions && request.seen_versions.is_some() {
-            let error = json!({"pointer": "/seen_versions", "detail": "unknown member"});
+        // Release 0.1.0 names the first member that it does not know.
+        let sized = request
+            .operations
+            .iter()
+            .position(|it| it.group_size.is_some());
+        let unknown = if !self.knows("seen_versions") && request.seen_versions.is_some() {
+            Some("/seen_versions".to_owned())
+        } else {
+            let sized = sized.filter(|_| !self.knows("group_size"));
+            sized.map(|nth| format!("/operations/{nth}/group_size"))
+        };
+        if let Some(pointer) = unknown {
+            let error = json!({"pointer": pointer, "detail": "unknown member"});
             return reply(
                 422,
                 &json!({"type": "urn:kanso:problem:invalid", "title": "invalid", "status": 422, "detail": "invalid",
@@ -161,10 +178,13 @@ impl State {
                 Err(CursorRefusal::Expired) => return problem(410, "cursor_expired"),
             },
         };
-        let seen = match request.seen(cursor.and_then(Result::ok)) {
+        let seen = match protocol::read::<PushRequest>(body)
+            .map(|push| push.seen(cursor.and_then(Result::ok)))
+        {
             // Release 0.1.0 takes all edits of the device for seen.
-            Ok(_) if !self.knows_seen_versions => Seen::everything(),
-            Ok(seen) => seen,
+            Ok(_) if !self.knows("seen_versions") => Seen::everything(),
+            Ok(Ok(seen)) => seen,
+            Ok(Err(error)) => return problem(422, &error.to_string()),
             Err(error) => return problem(422, &error.to_string()),
         };
         self.pushes.push(request.clone());

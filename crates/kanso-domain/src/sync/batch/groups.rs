@@ -3,7 +3,10 @@
 use std::collections::BTreeSet;
 
 use super::Batch;
-use crate::sync::{Action, Conflict, Operation, OperationOutcome, RejectionCode};
+use crate::sync::{
+    Action, Conflict, Deferral, Edit, Operation, OperationOutcome, Rejection, RejectionCode,
+};
+use crate::validation::Invalid;
 
 use OperationOutcome::{Applied, Deferred, Duplicate, Gone, Merged, Noop, Rejected};
 
@@ -25,6 +28,59 @@ pub(super) fn split(operations: &[Operation]) -> BTreeSet<&str> {
         last = name;
     }
     split
+}
+
+/// The reason why a group is refused before any of its operations is tried.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Flaw {
+    /// Its operations are not next to each other, or some of them are missing.
+    NotInOnePiece,
+    /// The operations contradict each other about its size.
+    WrongSize(Invalid),
+    /// An operation of it cannot be read.
+    Unreadable,
+}
+
+/// Returns the flaw of `group`, the operations of one name that stand next to each other. `is_split`
+/// is true if there are more of them elsewhere.
+pub(super) fn flaw(group: &[Operation], is_split: bool) -> Option<Flaw> {
+    let is_readable = |operation: &&Operation| !matches!(operation.action, Action::Unreadable(_));
+    // An operation that cannot be read counts, but what it says of the size is not known.
+    let mut sizes = group.iter().filter(is_readable).map(|it| it.group_size);
+    let size = sizes.next().flatten();
+    let wrong_size = |reason| Some(Flaw::WrongSize(Invalid::one("group_size", reason)));
+    if is_split {
+        return Some(Flaw::NotInOnePiece);
+    }
+    if sizes.any(|other| other != size) {
+        return wrong_size("must be the same in every operation of the group");
+    }
+    match size.and_then(|size| usize::try_from(size).ok()) {
+        Some(size) if size > group.len() => Some(Flaw::NotInOnePiece),
+        Some(size) if size < group.len() => wrong_size("must count every operation of the group"),
+        _ if group.iter().all(|it| is_readable(&it)) => None,
+        _ => Some(Flaw::Unreadable),
+    }
+}
+
+/// Returns the reason why a group can never be carried out although `failed`, the outcome of its
+/// operation at `place`, only waits: the habit that it waits for is created later in the same group.
+fn waits_for_itself(
+    group: &[Operation],
+    place: usize,
+    failed: &OperationOutcome,
+) -> Option<Rejection> {
+    let Deferred(Deferral::HabitUnknown(habit)) = failed else {
+        return None;
+    };
+    let creates_it = |operation: &Operation| matches!(&operation.action, Action::Habit(id, Edit::Create(_)) if id == habit);
+    group[place..].iter().any(creates_it).then(|| {
+        Invalid::one(
+            "habit_id",
+            "must stand after its habit, which the same group creates later",
+        )
+        .into()
+    })
 }
 
 impl Batch {
@@ -63,7 +119,10 @@ impl Batch {
         }
         // The failed outcome shows the record with the changes of the group. Those were undone, so
         // the outcome needs the record as it is now.
-        let failed = self.with_stored_record(failed, &group[place].action);
+        let failed = match waits_for_itself(group, place, &failed) {
+            Some(rejection) => Rejected(rejection),
+            None => self.with_stored_record(failed, &group[place].action),
+        };
         (0..group.len())
             .map(|nth| self.fail(&group[nth], &failed, nth == place))
             .collect()
@@ -111,15 +170,29 @@ impl Batch {
         outcome
     }
 
-    /// Rejects the operations of a group that is not in one piece.
-    pub(super) fn refuse_split(&mut self, group: &[Operation]) -> Vec<OperationOutcome> {
+    /// Rejects the operations of a group with a flaw. None of them is tried.
+    pub(super) fn refuse_group(
+        &mut self,
+        group: &[Operation],
+        flaw: &Flaw,
+    ) -> Vec<OperationOutcome> {
         let refuse = |operation: &Operation| {
-            // A retry gets its first result, even if the group is split this time.
+            // A retry gets its first result, even if its group has a flaw this time.
             if self.has_receipt(operation) {
                 return self.submit(operation);
             }
-            let outcome = Rejected(RejectionCode::GroupSplit.into());
-            self.store_receipt(operation, &outcome);
+            let rejection = match (&operation.action, flaw) {
+                (Action::Unreadable(invalid), _) | (_, Flaw::WrongSize(invalid)) => {
+                    invalid.clone().into()
+                }
+                (_, Flaw::NotInOnePiece) => RejectionCode::GroupSplit.into(),
+                (_, Flaw::Unreadable) => RejectionCode::GroupFailed.into(),
+            };
+            let outcome = Rejected(rejection);
+            // Without a receipt the group can be sent again in a form that can be read.
+            if *flaw == Flaw::NotInOnePiece {
+                self.store_receipt(operation, &outcome);
+            }
             outcome
         };
         group.iter().map(refuse).collect()

@@ -13,7 +13,7 @@ use super::position::position;
 use crate::answer::JsonLines as _;
 use crate::parts::Api;
 use crate::problem::{ApiError, Code, SIGNED_IN, problems};
-use crate::request::{SignedIn, StrictQuery};
+use crate::request::{SignedIn, StrictQuery, number};
 
 problems!(SnapshotProblems: SIGNED_IN, &[
     Code::InvalidParameter, Code::CursorMalformed, Code::EpochChanged, Code::CursorExpired,
@@ -72,8 +72,8 @@ pub(in crate::sync) async fn snapshot(
 }
 
 fn window_days(text: Option<&str>) -> Result<i32, ApiError> {
-    let days = text.map_or(Ok(WINDOW_DAYS), str::parse);
-    let days = days.ok().filter(|days| *days <= MAX_WINDOW_DAYS);
+    let days = text.map_or(Some(WINDOW_DAYS), number);
+    let days = days.filter(|days| *days <= MAX_WINDOW_DAYS);
     days.and_then(|days| i32::try_from(days).ok())
         .ok_or_else(|| {
             let reason = format!("must be a number between 0 and {MAX_WINDOW_DAYS}");

@@ -5,6 +5,7 @@ use http::{HeaderName, HeaderValue, header};
 use serde::Deserialize;
 
 use super::events::Events;
+use crate::answer::as_it_is;
 use crate::parts::Api;
 use crate::problem::{ApiError, Code, SIGNED_IN, problems};
 use crate::request::{SignedIn, StrictQuery};
@@ -72,9 +73,9 @@ pub(in crate::sync) async fn stream(
     let events = Events::begin(&api, signed_in.0, cursor).await?;
     let headers = [
         (header::CONTENT_TYPE, "text/event-stream"),
-        (header::CACHE_CONTROL, "no-store"),
         (X_ACCEL_BUFFERING, "no"),
     ];
     let headers = headers.map(|(name, value)| (name, HeaderValue::from_static(value)));
-    Ok((headers, Body::from_stream(events.into_stream())).into_response())
+    let events = Body::from_stream(events.into_stream());
+    Ok(as_it_is((headers, events).into_response()))
 }

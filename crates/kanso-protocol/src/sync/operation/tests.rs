@@ -25,7 +25,7 @@ fn refused(body: Value) -> Vec<String> {
 fn each_action_has_its_members() {
     for (body, fields) in [
         (json!({"action": "create"}), ["fields"]),
-        (json!({"action": "create", "fields": 1}), ["fields"]),
+        (json!({"action": "create", "fields": 1}), ["/fields"]),
         (
             json!({"action": "create", "base_version": 1, "fields": {}}),
             ["base_version"],
@@ -39,7 +39,15 @@ fn each_action_has_its_members() {
         (json!({"action": "delete", "fields": {}}), ["fields"]),
         (
             json!({"action": "create", "fields": {"version": 3}}),
-            ["version"],
+            ["/fields/version"],
+        ),
+        (
+            json!({"action": "create", "fields": {"title": "a", "group": "b"}}),
+            ["/fields/group"],
+        ),
+        (
+            json!({"action": "create", "fields": {"title": "a"}, "group_size": 1}),
+            ["group_size"],
         ),
         (
             json!({"action": "create", "fields": {"title": null}}),

@@ -112,5 +112,5 @@ async fn changes_since_the_last_answer_are_exact() {
         assert!(delta["changes"][1]["deleted_at"].is_string());
     }
     let full = user.get("/entries/sync").await.expect(200);
-    assert_eq!(notes(&full["changes"]), ["edited"]);
+    assert_eq!(notes(&full["changes"]), ["edited", "deleted"]);
 }

@@ -46,6 +46,13 @@ async fn changes_since_the_last_answer_are_exact() {
         let delta = changes(&user, &format!("?last_sync={cut}")).await;
         assert_eq!(titles(&delta["changes"]), ["kept", "dropped"], "{cut}");
     }
+    // Without a time, tombstones are part of everything.
     let full = changes(&user, "").await;
-    assert_eq!(titles(&full["changes"]), ["kept"]);
+    assert_eq!(titles(&full["changes"]), ["kept", "dropped"]);
+    assert!(full["changes"][1]["deleted_at"].is_string());
+    let cursor = full["cursor"].as_str().expect("a text");
+    assert_eq!(
+        changes(&user, &format!("?last_sync={cursor}")).await,
+        nothing_after(&full)
+    );
 }

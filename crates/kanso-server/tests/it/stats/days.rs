@@ -9,7 +9,7 @@ async fn days(user: &TestUser, zone: &str, from: &str, to: &str) -> Vec<String> 
     let path = format!("/stats/weekly?start_date={from}&end_date={to}");
     let weekly = user.get(&path).header("x-timezone", zone).await;
     let weekly = weekly.expect(200);
-    let days = weekly["habits"][0]["daily_progress"].as_array();
+    let days = weekly["habits"][0]["days"].as_array();
     let done = days.expect("days").iter().filter(|day| day["value"] != 0);
     done.map(|day| day["date"].as_str().expect("a date")[5..].to_owned())
         .collect()
@@ -71,7 +71,7 @@ async fn weeks_in_which_the_clocks_change_have_seven_days() {
         assert_eq!(stats["streak"]["longest"], 4, "{stats}");
         let path = format!("/stats/weekly?start_date={}&end_date={}", range.0, range.1);
         let weekly = user.get(&path).await.expect(200);
-        let all = weekly["habits"][0]["daily_progress"].as_array();
+        let all = weekly["habits"][0]["days"].as_array();
         assert_eq!(all.map(Vec::len), Some(8));
     }
 }
