@@ -175,6 +175,9 @@ async fn load(
     let named = pipeline.add_if(!keys.entries.is_empty(), entries::NAMED, ids);
     let ids = of_user(bound_all(&keys.entries_of));
     let live = pipeline.add_if(!keys.entries_of.is_empty(), entries::LIVE_OF, ids);
+    let ids = of_user(bound_all(&keys.first_entry_of));
+    let asked = !keys.first_entry_of.is_empty();
+    let first_days = pipeline.add_if(asked, entries::FIRST_DAYS_OF, ids);
     let ids = vec![
         bound(&user),
         bound_all(&keys.habits),
@@ -195,6 +198,7 @@ async fn load(
     let mut entries = answers.all(named, entries::read)?;
     entries.extend(answers.all(live, entries::read)?);
     let habits = answers.all(habits, habits::read)?.into_iter();
+    let first_days = answers.all(first_days, entries::read_first_day)?;
     let mut loaded = Loaded {
         head,
         settings,
@@ -203,6 +207,7 @@ async fn load(
         habits: habits.map(|habit| (habit.id, habit)).collect(),
         purged_habits: [].into(),
         purged_entries: [].into(),
+        first_entries: first_days.into_iter().collect(),
     };
     note_purged(&mut loaded, keys, answers.all(purged, purged::read)?);
     Ok(Some(loaded))

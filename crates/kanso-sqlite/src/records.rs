@@ -140,6 +140,7 @@ fn load(
         entries: [].into(),
         purged_habits: [].into(),
         purged_entries: [].into(),
+        first_entries: [].into(),
         receipts: [].into(),
     };
     for &op_id in &keys.receipts {
@@ -155,6 +156,10 @@ fn load(
         loaded
             .entries
             .extend(live.into_iter().map(|entry| (entry.id, entry)));
+    }
+    for &habit in &keys.first_entry_of {
+        let first = entries::first_day_of(connection, user, habit)?;
+        loaded.first_entries.extend(first.map(|day| (habit, day)));
     }
     let of_entries = loaded.entries.values().map(|entry| entry.details.habit_id);
     // A decision on an entry needs its habit, which only the entry names.

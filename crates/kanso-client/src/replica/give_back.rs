@@ -18,6 +18,7 @@
 use std::collections::BTreeMap;
 
 use kanso_domain::accounts::Settings;
+use kanso_domain::sync::Action;
 use kanso_domain::{Entity, Record, Seq, Timestamp, Version};
 use kanso_protocol::entries::{EntryMembers, EntryRecord};
 use kanso_protocol::habits::{HabitMembers, HabitRecord};
@@ -29,7 +30,7 @@ use super::change::{Change, operation};
 use super::codec::key_of;
 use super::delivered::SharedState;
 use super::outbox::{self, NewOperation};
-use super::overlay::overlay;
+use super::overlay::{OverlayEdit, overlay};
 use super::{RecordKey, ReplicaError};
 use crate::clock::Ids;
 
@@ -124,7 +125,7 @@ pub(super) fn give_back(
             Decision::Lost(change) => {
                 let lost = offer(key, change, OnConflictName::Merge);
                 let action = lost.request.clone().action();
-                let after = overlay(pair.theirs, [(action, now)], settings);
+                let after = overlay(pair.theirs, [without_past(action, now)], settings);
                 expected.insert(key, after);
                 operations.push(lost);
             }
@@ -135,6 +136,15 @@ pub(super) fn give_back(
         rebase(connection, key, record, settings, ids)?;
     }
     Ok(operations.len() as u64)
+}
+
+/// Returns an edit for the prediction of a version, which the entries of a habit do not change.
+const fn without_past(action: Action, at: Timestamp) -> OverlayEdit {
+    OverlayEdit {
+        action,
+        at,
+        first_entry: None,
+    }
 }
 
 fn with(mut operation: NewOperation, on_conflict: OnConflictName) -> NewOperation {
@@ -330,7 +340,7 @@ fn rebase(
         }
         // Each operation raises the version on which the next one builds.
         let action = request.action();
-        record = overlay(record, [(action, waiting.created_at)], settings);
+        record = overlay(record, [without_past(action, waiting.created_at)], settings);
     }
     Ok(())
 }

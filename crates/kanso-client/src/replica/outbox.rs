@@ -96,22 +96,22 @@ pub(super) fn append(
     Ok(())
 }
 
-/// Returns the actions to apply to the record, with their instants, in order.
+/// Returns the actions to apply to the record, with their positions and instants, in order.
 ///
 /// Acknowledged operations are included: the mirror does not have them yet.
 pub(super) fn edits(
     connection: &Connection,
     key: RecordKey,
-) -> Result<Vec<(Action, Timestamp)>, ReplicaError> {
+) -> Result<Vec<(i64, Action, Timestamp)>, ReplicaError> {
     let mut statement = connection.prepare_cached(
-        "SELECT body, created_at FROM outbox WHERE entity = ?1 AND record_id = ?2
+        "SELECT position, body, created_at FROM outbox WHERE entity = ?1 AND record_id = ?2
          ORDER BY position",
     )?;
     let mut rows = statement.query(params![key.entity.as_str(), key.id])?;
     let mut edits = Vec::new();
     while let Some(row) = rows.next()? {
-        let body: String = row.get(0)?;
-        edits.push((request(&body)?.action(), instant(row.get(1)?)?));
+        let body: String = row.get(1)?;
+        edits.push((row.get(0)?, request(&body)?.action(), instant(row.get(2)?)?));
     }
     Ok(edits)
 }

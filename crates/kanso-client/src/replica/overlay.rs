@@ -1,5 +1,6 @@
 //! Application of outbox operations to a record, with the functions that the server uses.
 
+use jiff::civil::Date;
 use kanso_domain::accounts::Settings;
 use kanso_domain::calendar::Today;
 use kanso_domain::entries::{Entry, EntryDetails, EntryFields};
@@ -8,7 +9,15 @@ use kanso_domain::record::{Provenance, Stamp};
 use kanso_domain::sync::{Action, Edit};
 use kanso_domain::{QuantityChange, Record, Seq, Timestamp};
 
-/// Applies `edits`, each with the instant at which it was made, to the delivered record `base`.
+/// An operation to apply, and the circumstances in which it was made.
+pub(super) struct OverlayEdit {
+    pub(super) action: Action,
+    pub(super) at: Timestamp,
+    /// Day of the first entry of a habit before this edit of its schedule or target.
+    pub(super) first_entry: Option<Date>,
+}
+
+/// Applies `edits` to the delivered record `base`.
 ///
 /// Returns `None` if there is neither a delivered record nor a create.
 ///
@@ -18,17 +27,18 @@ use kanso_domain::{QuantityChange, Record, Seq, Timestamp};
 /// record has if the server accepts all edits.
 pub(super) fn overlay(
     base: Option<Record>,
-    edits: impl IntoIterator<Item = (Action, Timestamp)>,
+    edits: impl IntoIterator<Item = OverlayEdit>,
     settings: &Settings,
 ) -> Option<Record> {
     edits
         .into_iter()
-        .fold(base, |record, (action, at)| match (record, action) {
+        .fold(base, |record, edit| match (record, edit.action) {
             (None, Action::Habit(id, Edit::Create(fields))) => {
                 // With the day of the edit, not today: a habit created yesterday began yesterday.
-                let details = HabitDetails::create(&fields, Today::at(at, settings)).ok()?;
+                let today = Today::at(edit.at, settings);
+                let details = HabitDetails::create(&fields, today).ok()?;
                 // The server assigns `seq`; until then zero marks a record that it does not have.
-                let stamp = Stamp::created(Seq::ZERO, at);
+                let stamp = Stamp::created(Seq::ZERO, edit.at);
                 let streak = StoredStreak::default();
                 Some(Record::Habit(Habit {
                     id,
@@ -40,7 +50,7 @@ pub(super) fn overlay(
             }
             (None, Action::Entry(id, Edit::Create(fields))) => {
                 let details = EntryDetails::create(&fields, settings).ok()?;
-                let stamp = Stamp::created(Seq::ZERO, at);
+                let stamp = Stamp::created(Seq::ZERO, edit.at);
                 Some(Record::Entry(Entry {
                     id,
                     details,
@@ -48,14 +58,15 @@ pub(super) fn overlay(
                     provenance: Provenance::default(),
                 }))
             }
-            (Some(Record::Habit(habit)), Action::Habit(_, edit)) => {
-                Some(Record::Habit(edited_habit(habit, edit, at, settings)))
+            (Some(Record::Habit(habit)), Action::Habit(_, change)) => {
+                let made = (edit.at, edit.first_entry);
+                Some(Record::Habit(edited_habit(habit, change, made, settings)))
             }
-            (Some(Record::Entry(entry)), Action::Entry(_, edit)) => {
-                Some(Record::Entry(edited_entry(entry, edit, at, settings)))
-            }
+            (Some(Record::Entry(entry)), Action::Entry(_, change)) => Some(Record::Entry(
+                edited_entry(entry, change, edit.at, settings),
+            )),
             (Some(Record::Entry(entry)), Action::Increment(_, change)) => {
-                Some(Record::Entry(added_to(entry, change, at)))
+                Some(Record::Entry(added_to(entry, change, edit.at)))
             }
             // The record is missing: the edit waits for a create that is not here yet.
             (record, _) => record,
@@ -81,7 +92,7 @@ fn added_to(entry: Entry, change: QuantityChange, at: Timestamp) -> Entry {
 fn edited_habit(
     habit: Habit,
     edit: Edit<HabitFields>,
-    at: Timestamp,
+    (at, first_entry): (Timestamp, Option<Date>),
     settings: &Settings,
 ) -> Habit {
     let stamp = habit.stamp;
@@ -91,7 +102,8 @@ fn edited_habit(
             ..habit
         },
         Edit::Update { fields, .. } if !stamp.is_deleted() => {
-            match habit.details.updated(&fields, Today::at(at, settings)) {
+            let today = Today::at(at, settings);
+            match habit.details.updated(&fields, today, first_entry) {
                 Ok(details) if details != habit.details => Habit {
                     details,
                     stamp: stamp.edited(stamp.seq, at),

@@ -5,12 +5,13 @@
 use jiff::civil::Date;
 use kanso_domain::accounts::Settings;
 use kanso_domain::entries::{Completion, Entry};
-use kanso_domain::habits::Habit;
+use kanso_domain::habits::{Habit, HabitFields};
+use kanso_domain::sync::Action;
 use kanso_domain::{Entity, EntryId, HabitId, Record, Seq};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::codec::{from_json, habit_of, to_json};
-use super::overlay::overlay;
+use super::overlay::{OverlayEdit, overlay};
 use super::{RecordKey, Replica, ReplicaError, mirror, outbox};
 
 /// A record as this device shows it: the server's state with the outbox applied.
@@ -33,7 +34,7 @@ pub(super) fn refresh(
     settings: &Settings,
 ) -> Result<Option<Record>, ReplicaError> {
     // Acknowledged operations count as pending too, until their record is delivered.
-    let edits = outbox::edits(connection, key)?;
+    let edits = edits(connection, key)?;
     let is_pending = !edits.is_empty();
     let record = overlay(mirror::load(connection, key)?, edits, settings);
     // Tombstones stay in the mirror only: no list shows them.
@@ -49,6 +50,48 @@ pub(super) fn refresh(
         }
     }
     Ok(live)
+}
+
+/// Returns the operations of the outbox on the record, in order.
+fn edits(connection: &Connection, key: RecordKey) -> Result<Vec<OverlayEdit>, ReplicaError> {
+    let mut edits = Vec::new();
+    for (position, action, at) in outbox::edits(connection, key)? {
+        let first_entry = match &action {
+            Action::Habit(id, edit) if edit.fields().is_some_and(HabitFields::has_goal) => {
+                first_entry(connection, *id, position)?
+            }
+            _ => None,
+        };
+        edits.push(OverlayEdit {
+            action,
+            at,
+            first_entry,
+        });
+    }
+    Ok(edits)
+}
+
+/// Returns the day of the first entry of a habit, of those that the server will know when it carries
+/// out the operation at `position` of the outbox.
+pub(super) fn first_entry(
+    connection: &Connection,
+    habit: HabitId,
+    position: i64,
+) -> Result<Option<Date>, ReplicaError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT local_date FROM shown
+         WHERE entity = 'entry' AND habit_id = ?1
+           AND (EXISTS (SELECT 1 FROM base WHERE base.entity = 'entry' AND base.id = shown.id)
+                OR EXISTS (SELECT 1 FROM outbox
+                           WHERE outbox.entity = 'entry' AND outbox.record_id = shown.id
+                             AND outbox.position < ?2))
+         ORDER BY local_date LIMIT 1",
+    )?;
+    let first: Option<String> = statement
+        .query_row(params![habit.uuid(), position], |row| row.get(0))
+        .optional()?;
+    let first = first.map(|day| day.parse::<Date>().map_err(ReplicaError::damaged));
+    first.transpose()
 }
 
 /// Returns the record as the server would deliver it.
@@ -99,10 +142,12 @@ pub(super) fn refresh_all(
     connection: &Connection,
     settings: &Settings,
 ) -> Result<(), ReplicaError> {
-    // The keys of the view itself are included, so that rows without a record are removed.
+    // The keys of the view itself are included, so that rows without a record are removed. Entries
+    // come first: the schedule of a habit depends on the first of them.
     let mut statement = connection.prepare(
         "SELECT entity, id FROM base UNION SELECT entity, id FROM shown
-         UNION SELECT entity, record_id FROM outbox",
+         UNION SELECT entity, record_id FROM outbox
+         ORDER BY entity",
     )?;
     let keys = outbox::read_keys(&mut statement.query([])?)?;
     for key in keys {

@@ -12,7 +12,7 @@ use kanso_domain::entries::{Completion, Entry};
 use kanso_domain::habits::Habit;
 use kanso_domain::record::Stamp;
 use kanso_domain::sync::{Buckets, Changeset, Head, LoadSet, Loaded, Page, Since};
-use kanso_domain::{EntryId, HabitId, Record, Seq, UserId, Version};
+use kanso_domain::{Date, EntryId, HabitId, Record, Seq, UserId, Version};
 
 use super::{MemoryStorage, UserData};
 
@@ -150,11 +150,23 @@ impl UserData {
                 .intersection(&self.purged_entries)
                 .copied()
                 .collect(),
+            first_entries: keys
+                .first_entry_of
+                .iter()
+                .filter_map(|&habit| Some((habit, self.first_entry_of(habit)?)))
+                .collect(),
             receipts: pick(&self.receipts, &keys.receipts)
                 .into_iter()
                 .map(|(id, (_, receipt))| (id, receipt))
                 .collect(),
         }
+    }
+
+    fn first_entry_of(&self, habit: HabitId) -> Option<Date> {
+        let of_habit =
+            |entry: &&Entry| entry.details.habit_id == habit && !entry.stamp.is_deleted();
+        let live = self.entries.values().filter(of_habit);
+        live.map(|entry| entry.details.local_date).min()
     }
 
     /// Returns this user with a changeset applied, or an error. A copy is changed, so a failed
