@@ -116,7 +116,8 @@ pub(crate) async fn account(
     connection.first(sql, bind![user], read).await
 }
 
-/// Returns the password hash for an e-mail address.
+/// Returns the password hash for an e-mail address: that of the account with its older spelling, or
+/// else of the one with the address itself.
 //
 // Two statements instead of a join: with tables partitioned by user, a join from the directory of
 // e-mail addresses would be planned over every partition.
@@ -124,8 +125,9 @@ pub(crate) async fn credentials(
     connection: &Connection,
     email: &Email,
 ) -> Result<Option<Credentials>, DatabaseError> {
-    let sql = "SELECT user_id FROM emails WHERE email = $1";
-    let Some(user) = connection.first(sql, bind![*email], only::<UserId>).await? else {
+    let sql = "SELECT user_id FROM emails WHERE email IN ($1, $2) ORDER BY email = $1 LIMIT 1";
+    let spellings = bind![*email, spelled_before(email)];
+    let Some(user) = connection.first(sql, spellings, only::<UserId>).await? else {
         return Ok(None);
     };
     let sql = "SELECT user_id, password_hash FROM users WHERE user_id = $1";
@@ -139,17 +141,24 @@ pub(crate) async fn credentials(
     connection.first(sql, bind![user], read).await
 }
 
+/// Returns the older spelling of an address, or the address itself if it has none.
+fn spelled_before(email: &Email) -> String {
+    email.older_spelling().unwrap_or(email.as_str()).to_owned()
+}
+
 /// Stores a new account; returns false if its e-mail address is taken.
 pub(crate) async fn create(
     connection: &Connection,
     new: &NewAccount,
 ) -> Result<bool, DatabaseError> {
     let account = &new.account;
-    let sql = "INSERT INTO emails (email, user_id) VALUES ($1, $2)
+    let sql = "INSERT INTO emails (email, user_id) SELECT $1, $2
+               WHERE NOT EXISTS (SELECT 1 FROM emails WHERE email = $3)
                ON CONFLICT (email) DO NOTHING";
     // The directory decides: `users` may be partitioned by user, where no index can make the
     // address unique.
-    let inserted = connection.execute(sql, bind![account.email, account.id]);
+    let values = bind![account.email, account.id, spelled_before(&account.email)];
+    let inserted = connection.execute(sql, values);
     if inserted.await? == 0 {
         return Ok(false);
     }

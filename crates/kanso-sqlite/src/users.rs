@@ -117,7 +117,8 @@ pub(crate) fn account(
     Ok(statement.query_row([Bound(&user)], read).optional()?)
 }
 
-/// Returns the password hash for an e-mail address.
+/// Returns the password hash for an e-mail address: that of the account with its older spelling, or
+/// else of the one with the address itself.
 pub(crate) fn credentials(
     connection: &Connection,
     email: &Email,
@@ -126,7 +127,7 @@ pub(crate) fn credentials(
         connection,
         "SELECT users.user_id, users.password_hash
          FROM emails JOIN users ON users.user_id = emails.user_id
-         WHERE emails.email = ?1",
+         WHERE emails.email IN (?1, ?2) ORDER BY emails.email = ?1 LIMIT 1",
     )?;
     let read = |row: &Row<'_>| {
         let mut columns = Columns::of(row);
@@ -135,7 +136,13 @@ pub(crate) fn credentials(
             password_hash: columns.take()?,
         })
     };
-    Ok(statement.query_row([Bound(email)], read).optional()?)
+    let spellings = [email.as_str(), spelled_before(email)];
+    Ok(statement.query_row(spellings, read).optional()?)
+}
+
+/// Returns the older spelling of an address, or the address itself if it has none.
+fn spelled_before(email: &Email) -> &str {
+    email.older_spelling().unwrap_or(email.as_str())
 }
 
 /// Stores a new account; returns false if its e-mail address is taken.
@@ -144,9 +151,15 @@ pub(crate) fn create(connection: &Connection, new: &NewAccount) -> Result<bool, 
     // The directory of addresses decides, as in kanso-postgres, where `users` may be partitioned.
     let inserted = prepare(
         connection,
-        "INSERT INTO emails (email, user_id) VALUES (?1, ?2) ON CONFLICT (email) DO NOTHING",
+        "INSERT INTO emails (email, user_id) SELECT ?1, ?2
+         WHERE NOT EXISTS (SELECT 1 FROM emails WHERE email = ?3)
+         ON CONFLICT (email) DO NOTHING",
     )?
-    .execute(params![Bound(&account.email), Bound(&account.id)])?;
+    .execute(params![
+        Bound(&account.email),
+        Bound(&account.id),
+        spelled_before(&account.email)
+    ])?;
     if inserted == 0 {
         return Ok(false);
     }

@@ -42,6 +42,7 @@ macro_rules! storage_contract {
                 an_account_is_found_by_its_id_and_by_its_email
                 an_unknown_account_is_none
                 a_taken_email_is_refused
+                an_account_is_found_under_its_older_spelling
                 a_new_account_has_an_empty_history
                 settings_change_one_by_one
                 a_write_sees_the_settings

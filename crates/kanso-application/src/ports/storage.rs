@@ -274,10 +274,11 @@ pub type DecideRefresh = Arc<dyn Fn(Session) -> Refreshed + Send + Sync>;
 #[async_trait]
 pub trait AccountStore: Send + Sync {
     /// Stores a new account with an empty history (`seq` 0, changed at its creation). Returns
-    /// `false` if the e-mail address is taken.
+    /// `false` if the e-mail address is taken, in its present or its older spelling.
     async fn create_account(&self, new: NewAccount) -> Result<bool, StorageError>;
 
-    /// Returns the credentials of an e-mail address.
+    /// Returns the credentials of an e-mail address: of the account that is stored under its older
+    /// spelling ([`Email::older_spelling`]), or else of the one under the address itself.
     async fn credentials(&self, email: &Email) -> Result<Option<Credentials>, StorageError>;
 
     /// Returns an account.
