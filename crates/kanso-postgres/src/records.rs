@@ -8,7 +8,7 @@ use kanso_application::ports::storage::{
 };
 use kanso_domain::entries::Entry;
 use kanso_domain::habits::Habit;
-use kanso_domain::sync::{Buckets, Changeset, Head, LoadSet, Loaded, Page};
+use kanso_domain::sync::{Buckets, Changeset, Epoch, Head, LoadSet, Loaded, Page};
 use kanso_domain::{Entity, EntryId, HabitId, Seq, UserId};
 
 use crate::attempts::{BEGIN, COMMIT};
@@ -51,6 +51,13 @@ impl RecordStore for PostgresStorage {
     async fn head(&self, user: UserId) -> Result<Option<Head>, StorageError> {
         self.look_up(user, |connection, user| {
             users::head(connection, *user).boxed()
+        })
+        .await
+    }
+
+    async fn shared_up_to(&self, user: UserId, epoch: Epoch) -> Result<Option<Seq>, StorageError> {
+        self.read((user, epoch), |connection, (user, epoch)| {
+            users::shared_up_to(connection, *user, *epoch).boxed()
         })
         .await
     }

@@ -78,9 +78,43 @@ pub(crate) async fn lock(
     connection.first(LOCK, bind![user], read).await
 }
 
-/// Stores the head of a user.
-pub(crate) const SET_HEAD: &str =
-    "UPDATE users SET head_seq = $2, last_change_at = $3, digest = $4,
+/// Returns the newest position up to which the present history is the same as the one of `epoch`.
+pub(crate) async fn shared_up_to(
+    connection: &Connection,
+    user: UserId,
+    epoch: Epoch,
+) -> Result<Option<Seq>, DatabaseError> {
+    let Some(head) = head(connection, user).await? else {
+        return Ok(None);
+    };
+    if epoch == connection.epoch {
+        return Ok(Some(head.seq));
+    }
+    let sql = "SELECT ordinal FROM epochs WHERE epoch = $1";
+    let number = epoch.get().cast_signed();
+    let Some(ordinal) = connection.first(sql, bind![number], only::<i64>).await? else {
+        return Ok(Some(Seq::ZERO));
+    };
+    // The newest write of the user may be in an epoch before the present one: that start is in
+    // `users`. A missing epoch in `epochs` is older than all that are there.
+    let sql = "SELECT min(start) FROM (
+                   SELECT start, epoch FROM history_starts WHERE user_id = $1
+                   UNION ALL SELECT history_start, history_epoch FROM users WHERE user_id = $1
+               ) AS starts JOIN epochs ON epochs.epoch = starts.epoch AND epochs.ordinal > $2";
+    let earlier = connection.first(sql, bind![user, ordinal], only::<Option<Seq>>);
+    let earlier = earlier.await?.flatten();
+    let lowest = earlier.map_or(head.history_start, |start| start.min(head.history_start));
+    Ok(Some(lowest))
+}
+
+/// Stores the head of a user. The first write in a new epoch keeps the start of the one before.
+pub(crate) const SET_HEAD: &str = "WITH kept AS (
+         INSERT INTO history_starts (user_id, epoch, start)
+         SELECT user_id, history_epoch, history_start FROM users
+         WHERE user_id = $1 AND history_epoch <> $5
+         ON CONFLICT (user_id, epoch) DO NOTHING
+     )
+     UPDATE users SET head_seq = $2, last_change_at = $3, digest = $4,
          history_epoch = $5, history_start = $6
      WHERE user_id = $1";
 
@@ -189,7 +223,13 @@ pub(crate) async fn set_settings(
     settings: &Settings,
     head: Head,
 ) -> Result<(), DatabaseError> {
-    let sql = "UPDATE users SET timezone = $2, week_start = $3, day_start = $4, day_begun = $5,
+    let sql = "WITH kept AS (
+                   INSERT INTO history_starts (user_id, epoch, start)
+                   SELECT user_id, history_epoch, history_start FROM users
+                   WHERE user_id = $1 AND history_epoch <> $8
+                   ON CONFLICT (user_id, epoch) DO NOTHING
+               )
+               UPDATE users SET timezone = $2, week_start = $3, day_start = $4, day_begun = $5,
                    head_seq = $6, last_change_at = $7, settings_seq = $6, settings_at = $7,
                    history_epoch = $8, history_start = $9
                WHERE user_id = $1";
@@ -295,11 +335,12 @@ pub(crate) async fn replace_password(
 }
 
 /// Statements that delete an account, in an order that satisfies the foreign keys.
-const DELETE_ROWS: [&str; 9] = [
+const DELETE_ROWS: [&str; 10] = [
     "DELETE FROM streak_dirty WHERE user_id = $1",
     "DELETE FROM devices WHERE user_id = $1",
     "DELETE FROM graves WHERE user_id = $1",
     "DELETE FROM receipts WHERE user_id = $1",
+    "DELETE FROM history_starts WHERE user_id = $1",
     "DELETE FROM entries WHERE user_id = $1",
     "DELETE FROM habits WHERE user_id = $1",
     "DELETE FROM sessions WHERE user_id = $1",
@@ -309,8 +350,9 @@ const DELETE_ROWS: [&str; 9] = [
 
 /// Deletes every row of an account; returns false if there was none.
 //
-// There is no ON DELETE CASCADE: a table that is missing in [`DELETE_ROWS`] makes the deletion fail, and a
-// test finds it, because its rows refer to the user's row.
+// There is no ON DELETE CASCADE, but for `history_starts`, which 0.1.0 does not know: a table that is
+// missing in [`DELETE_ROWS`] makes the deletion fail, and a test finds it, because its rows refer to the
+// user's row.
 pub(crate) async fn delete(connection: &Connection, user: UserId) -> Result<bool, DatabaseError> {
     if lock(connection, user).await?.is_none() {
         return Ok(false);

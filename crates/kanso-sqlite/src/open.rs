@@ -26,6 +26,9 @@ const CACHED_STATEMENTS: usize = 96;
 /// truncates the log waits for readers.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Number of epochs that are kept. A device of an older one compares everything.
+const KEPT_EPOCHS: i64 = 100;
+
 /// Error of opening a database. Each message is one line for the operator.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
@@ -198,6 +201,7 @@ pub(crate) fn open_locked(
             epoch
         }
     };
+    list_epoch(&writer.connection, epoch).map_err(|error| refusal(path, error))?;
     writer
         .witness
         .start_epoch(epoch, commits)
@@ -363,6 +367,22 @@ fn stored_history(connection: &Connection, fresh: Epoch) -> rusqlite::Result<(Ep
         let (epoch, commits): (i64, i64) = (row.get(0)?, row.get(1)?);
         Ok((Epoch::new(epoch.cast_unsigned()), commits.cast_unsigned()))
     })
+}
+
+/// Puts the epoch at the end of the list, if it is not there yet.
+fn list_epoch(connection: &Connection, epoch: Epoch) -> rusqlite::Result<()> {
+    let sql = "INSERT INTO epochs (ordinal, epoch)
+               SELECT coalesce(max(ordinal), 0) + 1, ?1 FROM epochs WHERE true
+               ON CONFLICT (epoch) DO NOTHING";
+    if connection.execute(sql, [epoch.get().cast_signed()])? > 0 {
+        let sql = "DELETE FROM epochs WHERE ordinal <= (SELECT max(ordinal) FROM epochs) - ?1";
+        connection.execute(sql, [KEPT_EPOCHS])?;
+        connection.execute(
+            "DELETE FROM history_starts WHERE epoch NOT IN (SELECT epoch FROM epochs)",
+            [],
+        )?;
+    }
+    Ok(())
 }
 
 fn store_epoch(connection: &Connection, epoch: Epoch) -> rusqlite::Result<()> {

@@ -63,6 +63,13 @@ impl RecordStore for SqliteStorage {
         Ok(self.readers.look_up(read).await?)
     }
 
+    async fn shared_up_to(&self, user: UserId, epoch: Epoch) -> Result<Option<Seq>, StorageError> {
+        let present = self.epoch;
+        let read =
+            move |connection: &Connection| users::shared_up_to(connection, present, user, epoch);
+        Ok(self.readers.run(read).await?)
+    }
+
     async fn heads(&self, users: &[UserId]) -> Result<Vec<(UserId, Seq)>, StorageError> {
         let users = users.to_vec();
         let read = move |connection: &Connection| users::heads(connection, &users);

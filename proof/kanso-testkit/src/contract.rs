@@ -166,6 +166,7 @@ macro_rules! storage_contract {
             replicas:
                 the_head_carries_the_digest_of_what_is_live
                 the_start_of_a_history_stays
+                histories_share_what_was_written_before_they_parted
                 the_heads_of_many_are_those_of_each
                 a_revived_habit_brings_its_entries_back
                 a_snapshot_holds_all_live_records

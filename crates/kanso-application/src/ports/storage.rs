@@ -13,7 +13,9 @@ use kanso_domain::accounts::{Account, Email, PasswordHash, Settings, SettingsCha
 use kanso_domain::entries::{Completion, Entry, EntryKind};
 use kanso_domain::habits::{Habit, StoredStreak};
 use kanso_domain::sessions::{Refreshed, Session};
-use kanso_domain::sync::{Buckets, Changeset, CursorRefusal, Head, LoadSet, Loaded, Page, Since};
+use kanso_domain::sync::{
+    Buckets, Changeset, CursorRefusal, Epoch, Head, LoadSet, Loaded, Page, Since,
+};
 use kanso_domain::{
     Date, DayStart, EntryId, HabitId, Quantity, Record, Seq, SessionId, Timestamp, UserId, Zone,
 };
@@ -174,6 +176,14 @@ pub trait RecordStore: Send + Sync {
 
     /// Returns the newest change, or `None` if there is no such account.
     async fn head(&self, user: UserId) -> Result<Option<Head>, StorageError>;
+
+    /// Returns the newest position up to which the present history is the same as the one of `epoch`, or
+    /// `None` if there is no such account.
+    ///
+    /// A database can be restored several times between two syncs of a device. So this is the lowest of
+    /// the positions at which the histories after `epoch` began. Of an unknown epoch it is
+    /// [`Seq::ZERO`]: it branched off from this history at a position that this database does not know.
+    async fn shared_up_to(&self, user: UserId, epoch: Epoch) -> Result<Option<Seq>, StorageError>;
 
     /// Returns the heads of the given users that have accounts, in no particular order.
     ///

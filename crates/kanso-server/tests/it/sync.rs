@@ -4,6 +4,7 @@ mod merging;
 mod pages;
 mod races;
 mod replicas;
+mod restores;
 mod time;
 
 use serde_json::{Value, json};

@@ -41,6 +41,7 @@ impl AccountStore for MemoryStorage {
                 account,
                 password_hash,
                 head,
+                starts: vec![(head.epoch, head.seq)],
                 sessions: BTreeMap::new(),
                 habits: BTreeMap::new(),
                 entries: BTreeMap::new(),

@@ -11,7 +11,7 @@ use kanso_application::ports::storage::{
 use kanso_domain::entries::{Completion, Entry};
 use kanso_domain::habits::Habit;
 use kanso_domain::record::Stamp;
-use kanso_domain::sync::{Buckets, Changeset, Head, LoadSet, Loaded, Page, Since};
+use kanso_domain::sync::{Buckets, Changeset, Epoch, Head, LoadSet, Loaded, Page, Since};
 use kanso_domain::{Date, EntryId, HabitId, Record, Seq, UserId, Version};
 
 use super::{MemoryStorage, UserData};
@@ -42,6 +42,10 @@ impl RecordStore for MemoryStorage {
 
     async fn head(&self, user: UserId) -> Result<Option<Head>, StorageError> {
         self.with_user(user, |data| data.head)
+    }
+
+    async fn shared_up_to(&self, user: UserId, epoch: Epoch) -> Result<Option<Seq>, StorageError> {
+        self.with_user(user, |data| data.shared_up_to(epoch))
     }
 
     async fn heads(&self, users: &[UserId]) -> Result<Vec<(UserId, Seq)>, StorageError> {
@@ -160,6 +164,15 @@ impl UserData {
                 .map(|(id, (_, receipt))| (id, receipt))
                 .collect(),
         }
+    }
+
+    fn shared_up_to(&self, epoch: Epoch) -> Seq {
+        let known = self.starts.iter().position(|(began, _)| *began == epoch);
+        let Some(known) = known else {
+            return Seq::ZERO;
+        };
+        let later = self.starts.iter().skip(known + 1).map(|(_, start)| *start);
+        later.min().unwrap_or(self.head.seq)
     }
 
     fn first_entry_of(&self, habit: HabitId) -> Option<Date> {
