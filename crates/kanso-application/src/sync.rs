@@ -1,7 +1,7 @@
 //! Sync: takes the outbox of a device and returns the delta.
 
 use kanso_domain::sync::{
-    Cursor, CursorRefusal, Head, Operation, OperationOutcome, Page, Seen, Since,
+    Cursor, CursorRefusal, Epoch, Head, Operation, OperationOutcome, Page, Seen, Since,
 };
 use kanso_domain::{DeviceId, Seq, UserId};
 
@@ -206,6 +206,12 @@ impl Sync {
         let page = self.delta(user, position, Scope::Everything, Some(limit));
         let page = page.await?;
         Ok(page.map(|page| Synced { outcomes, page }))
+    }
+
+    /// Returns the newest position up to which the present history is the same as the one of `epoch`.
+    pub async fn shared_up_to(&self, user: UserId, epoch: Epoch) -> Outcome<Seq> {
+        let shared = self.ports.storage.shared_up_to(user, epoch).await?;
+        shared.ok_or(Fault::AccountGone)
     }
 
     /// Updates the streaks of the habits that are part of the results.

@@ -172,20 +172,23 @@ impl Hasher {
         stored: &PasswordHash,
     ) -> Result<PasswordCheck, PasswordFault> {
         let parsed = phc::PasswordHash::new(stored.as_str()).map_err(broken)?;
-        if !self.is_right(password, &parsed)? {
+        let mut is_right = self.is_right(password.expose(), &parsed)?;
+        // Release 0.1.0 hashed the text as it was typed.
+        let mut is_as_typed = false;
+        if let (false, Some(typed)) = (is_right, password.expose_typed()) {
+            is_as_typed = self.is_right(typed, &parsed)?;
+            is_right = is_as_typed;
+        }
+        if !is_right {
             return Ok(PasswordCheck::Wrong);
         }
-        if self.is_weaker(&parsed)? {
+        if is_as_typed || self.is_weaker(&parsed)? {
             return Ok(PasswordCheck::RightRehashed(self.hash(password.expose())?));
         }
         Ok(PasswordCheck::Right)
     }
 
-    fn is_right(
-        &self,
-        password: &Password,
-        stored: &phc::PasswordHash,
-    ) -> Result<bool, PasswordFault> {
+    fn is_right(&self, password: &[u8], stored: &phc::PasswordHash) -> Result<bool, PasswordFault> {
         let is_current = stored.algorithm == Algorithm::Argon2id.ident()
             && stored.version == Some(Version::V0x13.into())
             && stored.params == self.params()?;
@@ -193,9 +196,9 @@ impl Hasher {
         // allocates its own and handles all older parameters.
         if let (true, Some(salt), Some(hash)) = (is_current, stored.salt, stored.hash) {
             // `phc::Output` compares in constant time.
-            return Ok(self.output(password.expose(), salt.as_ref())? == hash);
+            return Ok(self.output(password, salt.as_ref())? == hash);
         }
-        match self.argon2.verify_password(password.expose(), stored) {
+        match self.argon2.verify_password(password, stored) {
             Ok(()) => Ok(true),
             Err(argon2::password_hash::Error::PasswordInvalid) => Ok(false),
             Err(error) => Err(broken(error)),

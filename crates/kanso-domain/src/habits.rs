@@ -54,6 +54,16 @@ impl StoredStreak {
     }
 }
 
+/// Returns the first day of a habit that counts.
+pub(crate) fn first_day(
+    start_date: Option<Date>,
+    created_on: Date,
+    first_entry: Option<Date>,
+) -> Date {
+    // An explicit start wins, even over earlier entries: the user has chosen from when on days count.
+    start_date.unwrap_or_else(|| first_entry.map_or(created_on, |entry| entry.min(created_on)))
+}
+
 /// The part of a habit that its user edits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HabitDetails {
@@ -92,6 +102,14 @@ impl HabitDetails {
     /// Returns the target in force.
     pub fn target(&self) -> Target {
         self.history.newest().target
+    }
+
+    /// Returns the first day that counts. `first_entry` is the day of the first live entry.
+    ///
+    /// It is `start_date`. Without one it is the earlier of the day of creation and the first entry, so
+    /// that a past that the user fills in later counts.
+    pub fn first_day(&self, first_entry: Option<Date>) -> Date {
+        first_day(self.start_date, self.history.begins(), first_entry)
     }
 
     /// Returns the fields in which the two habits differ, by [`HabitField`].
@@ -156,16 +174,24 @@ impl HabitDetails {
 
     /// Returns this habit with `fields` applied `today`. Absent members stay as they are.
     ///
-    /// A new schedule or target applies from today, or from the day that the fields name.
+    /// A new schedule or target applies from today, or from the day that the fields name. Earlier days
+    /// that count are judged as before; `first_entry` is the day of the first live entry.
     ///
     /// # Errors
     /// [`Invalid`] if the fields contradict each other or the stored values.
-    pub fn updated(&self, fields: &HabitFields, today: Today<'_>) -> Result<Self, Invalid> {
+    pub fn updated(
+        &self,
+        fields: &HabitFields,
+        today: Today<'_>,
+        first_entry: Option<Date>,
+    ) -> Result<Self, Invalid> {
         let mut checker = Checker::new();
         // Validated as a whole: a new kind may need members of the request and of the stored
         // schedule.
         let schedule = self.schedule().updated(&fields.schedule, &mut checker);
         let target = self.target().updated(&fields.target, &mut checker);
+        // By the start before this edit: an earlier one that the edit brings is not yet a past.
+        let first_day = self.first_day(first_entry);
         let details = schedule.zip(target).map(|(schedule, target)| Self {
             title: fields.title.clone().unwrap_or_else(|| self.title.clone()),
             description: fields
@@ -175,7 +201,12 @@ impl HabitDetails {
             color: fields.color.clone().unwrap_or_else(|| self.color.clone()),
             icon: fields.icon.clone().unwrap_or_else(|| self.icon.clone()),
             sort_order: fields.sort_order.unwrap_or(self.sort_order),
-            history: self.history_after(fields.effective_from, schedule, target, today),
+            history: self.history_after(
+                fields.effective_from,
+                (schedule, target),
+                today,
+                first_day,
+            ),
             unit: fields.unit.clone().unwrap_or_else(|| self.unit.clone()),
             reminder_time: fields.reminder_time.unwrap_or(self.reminder_time),
             start_date: fields.start_date.unwrap_or(self.start_date),
@@ -189,9 +220,9 @@ impl HabitDetails {
     fn history_after(
         &self,
         from: Option<EffectiveFrom>,
-        schedule: Schedule,
-        target: Target,
+        (schedule, target): (Schedule, Target),
         today: Today<'_>,
+        first_day: Date,
     ) -> ScheduleHistory {
         let is_same = (schedule, target) == (self.schedule(), self.target());
         match from {
@@ -200,7 +231,8 @@ impl HabitDetails {
             None if is_same => self.history.clone(),
             from => {
                 let from = from.unwrap_or(EffectiveFrom::Day(today.date));
-                self.history.clone().edited(schedule, target, from)
+                let history = self.history.clone();
+                history.edited(schedule, target, from, first_day)
             }
         }
     }

@@ -22,6 +22,7 @@ mod stamp;
 pub mod sync;
 pub mod text;
 pub mod time;
+mod unicode;
 pub mod validation;
 
 /// A civil date, without a zone.

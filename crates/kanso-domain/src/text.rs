@@ -5,11 +5,14 @@
 //!
 //! assert_eq!(Title::new("  Read ")?.as_str(), "Read");
 //! assert_eq!(Title::new("   "), Err(TextError::TooShort { min: 1 }));
+//! assert_eq!(Title::new("\u{200b}\u{feff}"), Err(TextError::Invisible));
 //! assert_eq!(Color::new("green"), Err(TextError::NotAColor));
 //! # Ok::<(), TextError>(())
 //! ```
 
 use std::fmt;
+
+use crate::unicode;
 
 /// The reason why a text is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -29,6 +32,9 @@ pub enum TextError {
     /// It contains U+0000, which not every storage engine can store.
     #[error("must not contain the character U+0000")]
     Nul,
+    /// It has only invisible characters.
+    #[error("must have a visible character")]
+    Invisible,
     /// It does not have the form `#RRGGBB`.
     #[error("must be a colour of the form #RRGGBB")]
     NotAColor,
@@ -80,8 +86,6 @@ macro_rules! bounded_text {
 }
 
 bounded_text! {
-    /// The name of a habit.
-    Title(1..=100),
     /// The description of a habit.
     Description(0..=500),
     /// The name of an icon, or an emoji, that the client draws.
@@ -90,6 +94,47 @@ bounded_text! {
     Unit(0..=32),
     /// The notes of an entry.
     Notes(0..=2000),
+}
+
+/// The name of a habit. It has a visible character.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Title(String);
+
+impl Title {
+    /// Most scalar values that it holds.
+    pub const MAX: usize = 100;
+
+    /// Trims the text, and checks its length and that something of it is visible.
+    ///
+    /// # Errors
+    /// [`TextError`] if it is too short, too long, invisible, or contains U+0000.
+    pub fn new(text: &str) -> Result<Self, TextError> {
+        let title = Self::restored(text)?;
+        if title.0.chars().all(unicode::is_invisible) {
+            return Err(TextError::Invisible);
+        }
+        Ok(title)
+    }
+
+    /// Reads a stored or delivered title. Release 0.1.0 accepted invisible ones, and such a record must
+    /// still be read.
+    ///
+    /// # Errors
+    /// [`TextError`] if it is too short, too long, or contains U+0000.
+    pub fn restored(text: &str) -> Result<Self, TextError> {
+        bounded(text, 1, Self::MAX).map(Self)
+    }
+
+    /// Returns the text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Title {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
 }
 
 macro_rules! empty_by_default {
@@ -156,6 +201,28 @@ mod tests {
         );
         assert_eq!(check(" \t "), Err(TextError::TooShort { min: 1 }));
         assert_eq!(check("a\0b"), Err(TextError::Nul));
+    }
+
+    #[test]
+    fn title_has_a_visible_character() {
+        for invisible in [
+            "\u{200b}",
+            "\u{feff}\u{ad}",
+            "\u{3164}",
+            "\u{2800}",
+            "\u{200b} \u{2060}",
+            "\u{202e}",
+        ] {
+            assert_eq!(
+                Title::new(invisible),
+                Err(TextError::Invisible),
+                "{invisible:?}"
+            );
+            assert!(Title::restored(invisible).is_ok());
+        }
+        for visible in ["\u{200b}a", "👍", "-", "\u{200f}قراءة"] {
+            assert!(Title::new(visible).is_ok(), "{visible:?}");
+        }
     }
 
     #[test]

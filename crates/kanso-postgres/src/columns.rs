@@ -124,13 +124,13 @@ columns! {
         Weekdays: |value| mask_of(*value), |stored| weekdays_of(stored);
     }
     String {
-        Title: |value| value.as_str().to_owned(), |stored| Self::new(&stored).map_err(InvalidColumn::of);
+        Title: |value| value.as_str().to_owned(), |stored| Self::restored(&stored).map_err(InvalidColumn::of);
         Description: |value| value.as_str().to_owned(), |stored| Self::new(&stored).map_err(InvalidColumn::of);
         Icon: |value| value.as_str().to_owned(), |stored| Self::new(&stored).map_err(InvalidColumn::of);
         Unit: |value| value.as_str().to_owned(), |stored| Self::new(&stored).map_err(InvalidColumn::of);
         Notes: |value| value.as_str().to_owned(), |stored| Self::new(&stored).map_err(InvalidColumn::of);
         Color: |value| value.as_str().to_owned(), |stored| Self::new(&stored).map_err(InvalidColumn::of);
-        Email: |value| value.as_str().to_owned(), |stored| stored.parse().map_err(InvalidColumn::of);
+        Email: |value| value.as_str().to_owned(), |stored| Ok(Self::restored(stored));
         PasswordHash: |value| value.as_str().to_owned(), |stored| Ok(Self::new(stored));
         Zone: |value| value.name().to_owned(), |stored| stored.parse().map_err(InvalidColumn::of);
         WeekStart: |value| value.as_str().to_owned(), |stored| stored.parse().map_err(InvalidColumn::of);

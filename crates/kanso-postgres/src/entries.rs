@@ -3,7 +3,7 @@
 use kanso_application::ports::storage::EntryFilter;
 use kanso_domain::entries::{Completion, Entry, EntryDetails};
 use kanso_domain::sync::RecordWrite;
-use kanso_domain::{Date, EntryId, Timestamp, UserId};
+use kanso_domain::{Date, EntryId, HabitId, Timestamp, UserId};
 use tokio_postgres::Row;
 
 use crate::columns::{Columns, Parameter, bind, bound};
@@ -67,6 +67,16 @@ pub(crate) const LIVE_OF: &str = concat!(
     entry_columns!(),
     " FROM entries WHERE user_id = $1 AND habit_id = ANY ($2) AND deleted_at IS NULL"
 );
+
+/// Days of the first live entries of habits ($2). The habits may be deleted.
+pub(crate) const FIRST_DAYS_OF: &str = "SELECT habit_id, min(local_date) FROM entries
+      WHERE user_id = $1 AND habit_id = ANY ($2) AND deleted_at IS NULL GROUP BY habit_id";
+
+/// Reads a row of [`FIRST_DAYS_OF`].
+pub(crate) fn read_first_day(row: &Row) -> Result<(HabitId, Date), DatabaseError> {
+    let mut columns = Columns::of(row);
+    Ok((columns.take()?, columns.take()?))
+}
 
 /// Returns the entries with these ids, with tombstones and entries of deleted habits.
 pub(crate) async fn some(

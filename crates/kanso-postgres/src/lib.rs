@@ -15,6 +15,7 @@
 
 mod accounts;
 mod attempts;
+mod backfill;
 mod columns;
 mod compare;
 mod connection;

@@ -147,6 +147,11 @@ pub(crate) async fn open(
     let (first, _) = first.map_err(|failure| OpenError::unreachable(url, failure))?;
     let oldest_server = crate::migrate::oldest_server(&first).await;
     let oldest_server = oldest_server.map_err(|error| OpenError::unreachable(url, error))?;
+    // Servers of 0.1.0 look an account up under the spelling that they stored.
+    if oldest_server.is_none() {
+        let spelled = crate::backfill::emails(&first).await;
+        spelled.map_err(|error| OpenError::migration(&url.to_string(), error))?;
+    }
     drop(first);
     Ok((connections, oldest_server))
 }

@@ -8,7 +8,7 @@ use kanso_application::ports::storage::{
 };
 use kanso_domain::entries::Entry;
 use kanso_domain::habits::Habit;
-use kanso_domain::sync::{Buckets, Changeset, Head, LoadSet, Loaded, Page};
+use kanso_domain::sync::{Buckets, Changeset, Epoch, Head, LoadSet, Loaded, Page};
 use kanso_domain::{Entity, EntryId, HabitId, Seq, UserId};
 
 use crate::attempts::{BEGIN, COMMIT};
@@ -51,6 +51,13 @@ impl RecordStore for PostgresStorage {
     async fn head(&self, user: UserId) -> Result<Option<Head>, StorageError> {
         self.look_up(user, |connection, user| {
             users::head(connection, *user).boxed()
+        })
+        .await
+    }
+
+    async fn shared_up_to(&self, user: UserId, epoch: Epoch) -> Result<Option<Seq>, StorageError> {
+        self.read((user, epoch), |connection, (user, epoch)| {
+            users::shared_up_to(connection, *user, *epoch).boxed()
         })
         .await
     }
@@ -175,6 +182,9 @@ async fn load(
     let named = pipeline.add_if(!keys.entries.is_empty(), entries::NAMED, ids);
     let ids = of_user(bound_all(&keys.entries_of));
     let live = pipeline.add_if(!keys.entries_of.is_empty(), entries::LIVE_OF, ids);
+    let ids = of_user(bound_all(&keys.first_entry_of));
+    let asked = !keys.first_entry_of.is_empty();
+    let first_days = pipeline.add_if(asked, entries::FIRST_DAYS_OF, ids);
     let ids = vec![
         bound(&user),
         bound_all(&keys.habits),
@@ -195,6 +205,7 @@ async fn load(
     let mut entries = answers.all(named, entries::read)?;
     entries.extend(answers.all(live, entries::read)?);
     let habits = answers.all(habits, habits::read)?.into_iter();
+    let first_days = answers.all(first_days, entries::read_first_day)?;
     let mut loaded = Loaded {
         head,
         settings,
@@ -203,6 +214,7 @@ async fn load(
         habits: habits.map(|habit| (habit.id, habit)).collect(),
         purged_habits: [].into(),
         purged_entries: [].into(),
+        first_entries: first_days.into_iter().collect(),
     };
     note_purged(&mut loaded, keys, answers.all(purged, purged::read)?);
     Ok(Some(loaded))

@@ -78,9 +78,43 @@ pub(crate) async fn lock(
     connection.first(LOCK, bind![user], read).await
 }
 
-/// Stores the head of a user.
-pub(crate) const SET_HEAD: &str =
-    "UPDATE users SET head_seq = $2, last_change_at = $3, digest = $4,
+/// Returns the newest position up to which the present history is the same as the one of `epoch`.
+pub(crate) async fn shared_up_to(
+    connection: &Connection,
+    user: UserId,
+    epoch: Epoch,
+) -> Result<Option<Seq>, DatabaseError> {
+    let Some(head) = head(connection, user).await? else {
+        return Ok(None);
+    };
+    if epoch == connection.epoch {
+        return Ok(Some(head.seq));
+    }
+    let sql = "SELECT ordinal FROM epochs WHERE epoch = $1";
+    let number = epoch.get().cast_signed();
+    let Some(ordinal) = connection.first(sql, bind![number], only::<i64>).await? else {
+        return Ok(Some(Seq::ZERO));
+    };
+    // The newest write of the user may be in an epoch before the present one: that start is in
+    // `users`. A missing epoch in `epochs` is older than all that are there.
+    let sql = "SELECT min(start) FROM (
+                   SELECT start, epoch FROM history_starts WHERE user_id = $1
+                   UNION ALL SELECT history_start, history_epoch FROM users WHERE user_id = $1
+               ) AS starts JOIN epochs ON epochs.epoch = starts.epoch AND epochs.ordinal > $2";
+    let earlier = connection.first(sql, bind![user, ordinal], only::<Option<Seq>>);
+    let earlier = earlier.await?.flatten();
+    let lowest = earlier.map_or(head.history_start, |start| start.min(head.history_start));
+    Ok(Some(lowest))
+}
+
+/// Stores the head of a user. The first write in a new epoch keeps the start of the one before.
+pub(crate) const SET_HEAD: &str = "WITH kept AS (
+         INSERT INTO history_starts (user_id, epoch, start)
+         SELECT user_id, history_epoch, history_start FROM users
+         WHERE user_id = $1 AND history_epoch <> $5
+         ON CONFLICT (user_id, epoch) DO NOTHING
+     )
+     UPDATE users SET head_seq = $2, last_change_at = $3, digest = $4,
          history_epoch = $5, history_start = $6
      WHERE user_id = $1";
 
@@ -116,7 +150,8 @@ pub(crate) async fn account(
     connection.first(sql, bind![user], read).await
 }
 
-/// Returns the password hash for an e-mail address.
+/// Returns the password hash for an e-mail address: that of the account with its older spelling, or
+/// else of the one with the address itself.
 //
 // Two statements instead of a join: with tables partitioned by user, a join from the directory of
 // e-mail addresses would be planned over every partition.
@@ -124,8 +159,9 @@ pub(crate) async fn credentials(
     connection: &Connection,
     email: &Email,
 ) -> Result<Option<Credentials>, DatabaseError> {
-    let sql = "SELECT user_id FROM emails WHERE email = $1";
-    let Some(user) = connection.first(sql, bind![*email], only::<UserId>).await? else {
+    let sql = "SELECT user_id FROM emails WHERE email IN ($1, $2) ORDER BY email = $1 LIMIT 1";
+    let spellings = bind![*email, spelled_before(email)];
+    let Some(user) = connection.first(sql, spellings, only::<UserId>).await? else {
         return Ok(None);
     };
     let sql = "SELECT user_id, password_hash FROM users WHERE user_id = $1";
@@ -139,17 +175,24 @@ pub(crate) async fn credentials(
     connection.first(sql, bind![user], read).await
 }
 
+/// Returns the older spelling of an address, or the address itself if it has none.
+fn spelled_before(email: &Email) -> String {
+    email.older_spelling().unwrap_or(email.as_str()).to_owned()
+}
+
 /// Stores a new account; returns false if its e-mail address is taken.
 pub(crate) async fn create(
     connection: &Connection,
     new: &NewAccount,
 ) -> Result<bool, DatabaseError> {
     let account = &new.account;
-    let sql = "INSERT INTO emails (email, user_id) VALUES ($1, $2)
+    let sql = "INSERT INTO emails (email, user_id) SELECT $1, $2
+               WHERE NOT EXISTS (SELECT 1 FROM emails WHERE email = $3)
                ON CONFLICT (email) DO NOTHING";
     // The directory decides: `users` may be partitioned by user, where no index can make the
     // address unique.
-    let inserted = connection.execute(sql, bind![account.email, account.id]);
+    let values = bind![account.email, account.id, spelled_before(&account.email)];
+    let inserted = connection.execute(sql, values);
     if inserted.await? == 0 {
         return Ok(false);
     }
@@ -180,7 +223,13 @@ pub(crate) async fn set_settings(
     settings: &Settings,
     head: Head,
 ) -> Result<(), DatabaseError> {
-    let sql = "UPDATE users SET timezone = $2, week_start = $3, day_start = $4, day_begun = $5,
+    let sql = "WITH kept AS (
+                   INSERT INTO history_starts (user_id, epoch, start)
+                   SELECT user_id, history_epoch, history_start FROM users
+                   WHERE user_id = $1 AND history_epoch <> $8
+                   ON CONFLICT (user_id, epoch) DO NOTHING
+               )
+               UPDATE users SET timezone = $2, week_start = $3, day_start = $4, day_begun = $5,
                    head_seq = $6, last_change_at = $7, settings_seq = $6, settings_at = $7,
                    history_epoch = $8, history_start = $9
                WHERE user_id = $1";
@@ -286,11 +335,12 @@ pub(crate) async fn replace_password(
 }
 
 /// Statements that delete an account, in an order that satisfies the foreign keys.
-const DELETE_ROWS: [&str; 9] = [
+const DELETE_ROWS: [&str; 10] = [
     "DELETE FROM streak_dirty WHERE user_id = $1",
     "DELETE FROM devices WHERE user_id = $1",
     "DELETE FROM graves WHERE user_id = $1",
     "DELETE FROM receipts WHERE user_id = $1",
+    "DELETE FROM history_starts WHERE user_id = $1",
     "DELETE FROM entries WHERE user_id = $1",
     "DELETE FROM habits WHERE user_id = $1",
     "DELETE FROM sessions WHERE user_id = $1",
@@ -300,8 +350,9 @@ const DELETE_ROWS: [&str; 9] = [
 
 /// Deletes every row of an account; returns false if there was none.
 //
-// There is no ON DELETE CASCADE: a table that is missing in [`DELETE_ROWS`] makes the deletion fail, and a
-// test finds it, because its rows refer to the user's row.
+// There is no ON DELETE CASCADE, but for `history_starts`, which 0.1.0 does not know: a table that is
+// missing in [`DELETE_ROWS`] makes the deletion fail, and a test finds it, because its rows refer to the
+// user's row.
 pub(crate) async fn delete(connection: &Connection, user: UserId) -> Result<bool, DatabaseError> {
     if lock(connection, user).await?.is_none() {
         return Ok(false);

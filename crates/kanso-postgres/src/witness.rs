@@ -13,6 +13,9 @@ use kanso_domain::sync::Epoch;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Error};
 
+/// Number of epochs that are kept. A device of an older one compares everything.
+const KEPT_EPOCHS: i64 = 100;
+
 /// Compares the stored witness with the actual one and returns the epoch: the stored one if they
 /// agree, a `fresh` one otherwise.
 pub(crate) async fn check(
@@ -47,6 +50,7 @@ async fn begin(
     let sql = "INSERT INTO server (id, epoch, witness) VALUES (1, $1, $2)
                ON CONFLICT (id) DO NOTHING";
     if client.execute(sql, &[&number, &witness]).await? > 0 {
+        list(client, number).await?;
         return Ok(made);
     }
     match stored(client, " FOR UPDATE").await? {
@@ -60,9 +64,24 @@ async fn begin(
             );
             let sql = "UPDATE server SET epoch = $1, witness = $2 WHERE id = 1";
             client.execute(sql, &[&number, &witness]).await?;
+            list(client, number).await?;
             Ok(made)
         }
     }
+}
+
+/// Puts an epoch at the end of the list of epochs. The caller holds the lock on the row of the server.
+async fn list(client: &Client, epoch: i64) -> Result<(), Error> {
+    let sql = "INSERT INTO epochs (ordinal, epoch)
+               SELECT coalesce(max(ordinal), 0) + 1, $1 FROM epochs
+               ON CONFLICT (epoch) DO NOTHING";
+    client.execute(sql, &[&epoch]).await?;
+    let sql = "DELETE FROM epochs WHERE ordinal <= (SELECT max(ordinal) FROM epochs) - $1";
+    if client.execute(sql, &[&KEPT_EPOCHS]).await? > 0 {
+        let sql = "DELETE FROM history_starts WHERE epoch NOT IN (SELECT epoch FROM epochs)";
+        client.execute(sql, &[]).await?;
+    }
+    Ok(())
 }
 
 /// Returns the stored epoch and witness.

@@ -19,11 +19,14 @@ use kanso_domain::accounts::Settings;
 use kanso_domain::calendar::Today;
 use kanso_domain::habits::{self, Habit, HabitDetails, StoredStreak};
 use kanso_domain::record::{Provenance, Stamp};
+use kanso_domain::text::Title;
 use kanso_domain::validation::Invalid;
 use kanso_domain::{HabitId, Quantity, Seq, Timestamp, Version};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
+
+use crate::Patch;
 
 /// Type of a habit: the kind of amount that its entries record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -263,7 +266,12 @@ impl HabitRecord {
             date: history.begins(),
             settings: &settings,
         };
-        let fields = HabitMembers::of(self).fields()?;
+        let mut members = HabitMembers::of(self);
+        // A stored title may break a newer rule for titles.
+        members.title = Patch::Absent;
+        let mut fields = members.fields()?;
+        let title = Title::restored(&self.title);
+        fields.title = Some(title.map_err(|error| Invalid::one("title", error.to_string()))?);
         let details = HabitDetails::create(&fields, today)?;
         // `create` begins a new history; the record brings its own.
         Ok(HabitDetails {

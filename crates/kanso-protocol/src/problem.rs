@@ -63,6 +63,11 @@ pub struct Problem {
     /// With `conflict`: names of the members that the request alone changes, so they could merge.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mergeable: Option<Vec<String>>,
+    /// With `epoch_changed`: newest position up to which the present history is the same as the one of
+    /// the cursor. What a client read after it was lost, whatever its version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 0)]
+    pub history_start: Option<i64>,
 }
 
 /// An invalid member of a body, or an invalid parameter.

@@ -74,11 +74,11 @@ fn run(Invocation { command, flags }: Invocation) -> anyhow::Result<ExitStatus> 
         ServerCommand::PrintConfig => {
             let resolved = resolve()?;
             resolved.warnings.iter().for_each(|warning| say(warning));
-            print(&resolved.report);
+            print(&resolved.report)?;
             Ok(ExitStatus::Done)
         }
         ServerCommand::PrintOpenApi => {
-            print(&kanso_http::openapi_json());
+            print(&kanso_http::openapi_json())?;
             Ok(ExitStatus::Done)
         }
         ServerCommand::Backup(file) => {
@@ -91,7 +91,7 @@ fn run(Invocation { command, flags }: Invocation) -> anyhow::Result<ExitStatus> 
                  It does not contain the signing key: also copy jwt-secret from the data folder.\n",
                 file.display(),
                 database.display()
-            ));
+            ))?;
             Ok(ExitStatus::Done)
         }
         ServerCommand::Migrate(mode) => bring_up_to_date(&resolve()?, mode),
@@ -106,7 +106,7 @@ fn run(Invocation { command, flags }: Invocation) -> anyhow::Result<ExitStatus> 
             // Asked for before the database is opened, which takes a lock on a SQLite file.
             let password = reset::read_password()?;
             reset::reset_password(&config, &email, password)?;
-            print("The password is changed. Every device must log in again.\n");
+            print("The password is changed. Every device must log in again.\n")?;
             Ok(ExitStatus::Done)
         }
         ServerCommand::CheckHealth(url) => {
@@ -129,11 +129,11 @@ fn bring_up_to_date(resolved: &Resolved, mode: MigrateMode) -> anyhow::Result<Ex
         MigrateMode::DryRun => migrate::schema(config)?,
         MigrateMode::Apply | MigrateMode::Finish => migrate::migrate(config)?,
     };
-    print(&migrate::report(&config.database, &steps));
+    print(&migrate::report(&config.database, &steps))?;
     if mode == MigrateMode::Finish {
-        print(&migrate::finish_report(migrate::finish(config)?.as_deref()));
+        print(&migrate::finish_report(migrate::finish(config)?.as_deref()))?;
     } else if let Some(oldest_server) = migrate::oldest_server(config)? {
-        print(&migrate::mixed_phase_report(&oldest_server));
+        print(&migrate::mixed_phase_report(&oldest_server))?;
     }
     Ok(if migrate::is_pending(&steps) {
         ExitStatus::Pending
@@ -158,14 +158,15 @@ fn serve(resolved: Resolved) -> anyhow::Result<ExitStatus> {
         let signals = Signals::catch().context("cannot catch signals")?;
         let running = kanso_server::start(config).await?;
         let address = running.address();
-        // On standard output: with KANSO_LOG_FORMAT=json every line on standard error is JSON.
-        print(&format!(
+        // On standard output: with KANSO_LOG_FORMAT=json every line on standard error is JSON. The server
+        // does not depend on a reader of these lines.
+        let _ = print(&format!(
             "Kanso {} listens on http://{address}\n\
              API documentation: http://{address}/swagger/index.html\n",
             env!("CARGO_PKG_VERSION")
         ));
         if let Some(address) = running.metrics_address() {
-            print(&format!("Metrics: http://{address}/metrics\n"));
+            let _ = print(&format!("Metrics: http://{address}/metrics\n"));
         }
         tokio::spawn(signals.drive(running.shutdown().clone()));
         Ok(match running.stopped().await {
@@ -175,10 +176,15 @@ fn serve(resolved: Resolved) -> anyhow::Result<ExitStatus> {
     })
 }
 
-/// Prints data on standard output. Ignores errors: the reader of a pipe may have left.
-fn print(text: &str) {
+/// Prints data on standard output.
+///
+/// # Errors
+/// The output cannot be written: a full disk, or a pipe without a reader. A script must not take a part
+/// of the output for all of it.
+fn print(text: &str) -> anyhow::Result<()> {
     let mut out = io::stdout().lock();
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    written.context("cannot write to standard output")
 }
 
 /// Prints a message on standard error.

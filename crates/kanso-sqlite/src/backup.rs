@@ -4,9 +4,9 @@ use std::fs::OpenOptions;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::OpenFlags;
 
-use crate::open::{OpenError, check};
+use crate::open::{OpenError, check, connect_to_read};
 
 /// Error of a backup. An incomplete copy is removed.
 #[derive(Debug, thiserror::Error)]
@@ -62,9 +62,7 @@ fn copy(from: &Path, to: &Path) -> Result<(), BackupError> {
         path: to.to_owned(),
         source: io::Error::from(io::ErrorKind::InvalidFilename),
     })?;
-    // Without OPEN_URI, so that a path that begins with `file:` stays a path.
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(from, flags).map_err(failed)?;
+    let connection = connect_to_read(from, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     // VACUUM INTO reads one snapshot, so it does not block the writer, and it leaves out free pages.
     // It accepts an existing file if that is empty, which keeps the private mode of the file.
     connection

@@ -124,13 +124,13 @@ columns! {
         Weekdays: |value| mask_of(*value), |stored| weekdays_of(stored);
     }
     Text {
-        Title: |value| value.as_str(), |stored| Self::new(stored).map_err(FromSqlError::other);
+        Title: |value| value.as_str(), |stored| Self::restored(stored).map_err(FromSqlError::other);
         Description: |value| value.as_str(), |stored| Self::new(stored).map_err(FromSqlError::other);
         Icon: |value| value.as_str(), |stored| Self::new(stored).map_err(FromSqlError::other);
         Unit: |value| value.as_str(), |stored| Self::new(stored).map_err(FromSqlError::other);
         Notes: |value| value.as_str(), |stored| Self::new(stored).map_err(FromSqlError::other);
         Color: |value| value.as_str(), |stored| Self::new(stored).map_err(FromSqlError::other);
-        Email: |value| value.as_str(), |stored| stored.parse().map_err(FromSqlError::other);
+        Email: |value| value.as_str(), |stored| Ok(Self::restored(stored.to_owned()));
         PasswordHash: |value| value.as_str(), |stored| Ok(Self::new(stored.to_owned()));
         Zone: |value| value.name(), |stored| stored.parse().map_err(FromSqlError::other);
         WeekStart: |value| value.as_str(), |stored| stored.parse().map_err(FromSqlError::other);

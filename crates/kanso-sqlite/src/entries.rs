@@ -3,10 +3,10 @@
 use kanso_application::ports::storage::EntryFilter;
 use kanso_domain::entries::{Completion, Entry, EntryDetails};
 use kanso_domain::sync::RecordWrite;
-use kanso_domain::{EntryId, HabitId, Timestamp, UserId};
+use kanso_domain::{Date, EntryId, HabitId, Timestamp, UserId};
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
-use crate::columns::{Bound, Columns};
+use crate::columns::{Bound, Columns, only};
 use crate::error::DatabaseError;
 use crate::habits::read_stamp;
 use crate::provenance;
@@ -89,6 +89,20 @@ pub(crate) fn live_of(
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
+/// Returns the day of the first live entry of a habit. The habit may be deleted.
+pub(crate) fn first_day_of(
+    connection: &Connection,
+    user: UserId,
+    habit: HabitId,
+) -> Result<Option<Date>, DatabaseError> {
+    let mut statement = prepare(
+        connection,
+        "SELECT min(local_date) FROM entries INDEXED BY entries_by_habit
+          WHERE user_id = ?1 AND habit_id = ?2 AND deleted_at IS NULL",
+    )?;
+    Ok(statement.query_row(params![Bound(&user), Bound(&habit)], only)?)
+}
+
 /// Returns a live entry of a live habit.
 pub(crate) fn find_live(
     connection: &Connection,
@@ -113,8 +127,8 @@ pub(crate) fn find_live(
 
 /// The bounds of an [`EntryFilter`], split by the columns that they compare with.
 struct Bounds {
-    day_from: Option<jiff::civil::Date>,
-    day_to: Option<jiff::civil::Date>,
+    day_from: Option<Date>,
+    day_to: Option<Date>,
     from: Option<Timestamp>,
     to: Option<Timestamp>,
 }
@@ -132,7 +146,7 @@ impl Bounds {
     }
 }
 
-const fn split(bound: Option<Completion>) -> (Option<jiff::civil::Date>, Option<Timestamp>) {
+const fn split(bound: Option<Completion>) -> (Option<Date>, Option<Timestamp>) {
     match bound {
         Some(Completion::Day(date)) => (Some(date), None),
         Some(Completion::At(instant)) => (None, Some(instant)),

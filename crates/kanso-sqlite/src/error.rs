@@ -7,6 +7,7 @@ use kanso_application::ports::storage::StorageError;
 use kanso_domain::Version;
 use rusqlite::ErrorCode;
 
+use crate::held_files::FileLoss;
 use crate::measure;
 
 /// Error of a call. `Clone`, because all writes of a batch share its error.
@@ -30,6 +31,9 @@ pub(crate) enum DatabaseError {
     /// The write-ahead log cannot be emptied, because a reader uses it.
     #[error("the write-ahead log is in use")]
     LogInUse,
+    /// The path of the database no longer leads to the open file.
+    #[error("{0}")]
+    FileLost(FileLoss),
     /// The work panicked.
     #[error("a database task panicked")]
     Panicked,
@@ -66,6 +70,7 @@ fn storage_error(error: DatabaseError) -> StorageError {
         | DatabaseError::NotCommitted(_)
         | DatabaseError::Closed
         | DatabaseError::LogInUse
+        | DatabaseError::FileLost(_)
         | DatabaseError::NoReader(_) => Unavailable(error.into()),
     }
 }

@@ -21,6 +21,7 @@ mod entries;
 mod error;
 mod file_lock;
 mod habits;
+mod held_files;
 mod history;
 mod journal;
 mod measure;

@@ -1,6 +1,6 @@
 //! Schema migrations.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -8,8 +8,10 @@ use kanso_application::ports::schema::{SchemaStep, StepState};
 use rusqlite::{Connection, OpenFlags};
 
 use crate::SqliteOptions;
-use crate::file_lock::FileLock;
-use crate::open::{OpenError, connect, is_new, open_locked, refusal, refuse_damaged, try_lock};
+use crate::file_lock::{FileLock, beside, real_path};
+use crate::open::{
+    OpenError, connect_to_read, is_new, open_locked, refusal, refuse_damaged, try_lock,
+};
 
 mod embedded {
     refinery::embed_migrations!("migrations");
@@ -34,7 +36,7 @@ pub fn schema(path: &Path) -> Result<Vec<SchemaStep>, OpenError> {
     if !exists {
         return Ok(steps(0));
     }
-    let connection = connect(path, access(path)).map_err(|error| refusal(path, error))?;
+    let connection = connect_to_read(path, access(path))?;
     connection
         .pragma_update(None, "query_only", true)
         .map_err(|error| refusal(path, error))?;
@@ -90,9 +92,7 @@ fn wait(path: &Path) -> Result<Option<FileLock>, OpenError> {
 // A read-only connection to a database in WAL mode creates an empty log and cannot remove it. If there
 // is no log yet, a connection that may write is used, which removes it when it closes.
 fn access(path: &Path) -> OpenFlags {
-    let mut log = path.as_os_str().to_owned();
-    log.push("-wal");
-    if PathBuf::from(log).exists() {
+    if beside(&real_path(path), "-wal").exists() {
         OpenFlags::SQLITE_OPEN_READ_ONLY
     } else {
         OpenFlags::SQLITE_OPEN_READ_WRITE

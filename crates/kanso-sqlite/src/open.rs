@@ -1,14 +1,17 @@
 //! Opening a database: locking, checking, migrating it, and comparing its witness.
 
+use std::fmt::Write as _;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use kanso_domain::sync::Epoch;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use crate::file_lock::{FileLock, open_private};
+use crate::file_lock::{FileLock, beside, real_path};
+use crate::held_files::HeldFiles;
 use crate::witness::{Witness, WitnessMatch};
 use crate::{SqliteOptions, backfill, migrate};
 
@@ -22,6 +25,9 @@ const CACHED_STATEMENTS: usize = 96;
 /// Maximum wait for a lock of SQLite. With a single writer it is rarely needed: a checkpoint that
 /// truncates the log waits for readers.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Number of epochs that are kept. A device of an older one compares everything.
+const KEPT_EPOCHS: i64 = 100;
 
 /// Error of opening a database. Each message is one line for the operator.
 #[derive(Debug, thiserror::Error)]
@@ -67,6 +73,16 @@ pub enum OpenError {
         /// The first problem found.
         problem: String,
     },
+    /// Only SQLite can read the newest writes, and it would have to write for that.
+    #[error(
+        "the newest writes of the database {} are in its log, which cannot be read in a folder that \
+         cannot be written to; copy kanso.db and kanso.db-wal elsewhere, and use the copy",
+        .path.display()
+    )]
+    LogNotReadable {
+        /// The file.
+        path: PathBuf,
+    },
     /// A migration failed.
     #[error("cannot migrate the schema of the database {}", .path.display())]
     Migration {
@@ -99,7 +115,11 @@ pub(crate) struct WriterConnection {
     /// Number of commits since the database was created.
     pub(crate) commits: u64,
     pub(crate) witness: Witness,
-    _lock: FileLock,
+    pub(crate) files: Arc<HeldFiles>,
+    /// True if the file was lost and its log is empty.
+    pub(crate) is_rescued: bool,
+    /// Shared with the connections that read. The last one of all releases it.
+    pub(crate) lock: Arc<FileLock>,
 }
 
 /// Opens the database for writing, and creates it if it does not exist.
@@ -110,7 +130,8 @@ pub(crate) fn open(options: &SqliteOptions) -> Result<(WriterConnection, Epoch),
     open_locked(options, lock)
 }
 
-/// Locks the database for this process; `None` if another process has it open.
+/// Locks the database for this process, and creates its file if it does not exist; `None` if another
+/// process has it open.
 pub(crate) fn try_lock(path: &Path) -> Result<Option<FileLock>, OpenError> {
     FileLock::acquire(path).map_err(|source| OpenError::Inaccessible {
         path: path.to_owned(),
@@ -132,8 +153,6 @@ pub(crate) fn open_locked(
         path: path.clone(),
         source,
     };
-    // Created here, before SQLite would create it with the umask of the process.
-    open_private(path).map_err(inaccessible)?;
     let mut connection =
         connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(|error| refusal(path, error))?;
     // The checks come before the first change: a file of another program, of a newer server or with
@@ -144,7 +163,9 @@ pub(crate) fn open_locked(
     prepare(&connection, options, is_new).map_err(|error| refusal(path, error))?;
     migrate::up_to_date(&mut connection, path)?;
     // Part of the migration, so it must end before the first request.
-    backfill::digests(&mut connection).map_err(|failure| OpenError::Migration {
+    let filled =
+        backfill::digests(&mut connection).and_then(|()| backfill::emails(&mut connection));
+    filled.map_err(|failure| OpenError::Migration {
         path: path.clone(),
         source: failure.into(),
     })?;
@@ -152,11 +173,15 @@ pub(crate) fn open_locked(
     let (epoch, commits) = stored.map_err(|error| refusal(path, error))?;
     // Doubt means a new epoch. It costs each device one comparison; a missing one costs records.
     let (witness, found) = Witness::check(path, epoch, commits).map_err(inaccessible)?;
+    // After the first write, so that all files of the database exist.
+    let files = HeldFiles::note(path).map_err(inaccessible)?;
     let mut writer = WriterConnection {
         connection,
         commits,
         witness,
-        _lock: lock,
+        files: Arc::new(files),
+        is_rescued: false,
+        lock: Arc::new(lock),
     };
     let epoch = match found {
         WitnessMatch::Same => epoch,
@@ -176,6 +201,7 @@ pub(crate) fn open_locked(
             epoch
         }
     };
+    list_epoch(&writer.connection, epoch).map_err(|error| refusal(path, error))?;
     writer
         .witness
         .start_epoch(epoch, commits)
@@ -185,8 +211,7 @@ pub(crate) fn open_locked(
 
 /// Checks that the file is an intact Kanso database that this version can read.
 pub(crate) fn check(path: &Path) -> Result<(), OpenError> {
-    let connection =
-        connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(|error| refusal(path, error))?;
+    let connection = connect_to_read(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     if is_new(&connection, path)? {
         let path = path.to_owned();
         return Err(OpenError::Foreign { path });
@@ -201,6 +226,50 @@ pub(crate) fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
     // READ_ONLY protects the file, `query_only` also rejects a write statement before it runs.
     connection.execute_batch("PRAGMA query_only = ON")?;
     Ok(connection)
+}
+
+/// Opens a connection of a command that only reads, also in a folder that cannot be written to, such
+/// as a mounted snapshot.
+pub(crate) fn connect_to_read(path: &Path, access: OpenFlags) -> Result<Connection, OpenError> {
+    let connection = connect(path, access).map_err(|error| refusal(path, error))?;
+    let count = "SELECT count(*) FROM sqlite_schema";
+    let readable = connection.query_row(count, [], |_| Ok(()));
+    match readable
+        .as_ref()
+        .map_err(rusqlite::Error::sqlite_error_code)
+    {
+        // To read a database in WAL mode, SQLite opens or creates the file with the shared memory.
+        Err(Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly)) => {}
+        // Any other error is reported by the first use of the connection.
+        _ => return Ok(connection),
+    }
+    drop(connection);
+    let real = real_path(path);
+    let log = std::fs::metadata(beside(&real, "-wal"));
+    if log.is_ok_and(|log| log.len() > 0) {
+        let path = path.to_owned();
+        return Err(OpenError::LogNotReadable { path });
+    }
+    // `immutable` reads the one file without locks and without its log, which is empty. There is no
+    // shared memory, so no server has the database open.
+    let access = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
+    let uri = format!("file:{}?immutable=1", percent_encoded(&real));
+    connect(Path::new(&uri), access).map_err(|error| refusal(path, error))
+}
+
+/// Returns a path as it is written in a URI.
+fn percent_encoded(path: &Path) -> String {
+    let mut encoded = String::new();
+    for &byte in path.as_os_str().as_encoded_bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'-' | b'.' | b'_' | b'~' => {
+                encoded.push(char::from(byte));
+            }
+            // Writing to a string cannot fail.
+            _ => drop(write!(encoded, "%{byte:02X}")),
+        }
+    }
+    encoded
 }
 
 /// Opens a connection with the settings that readers and the writer share.
@@ -298,6 +367,22 @@ fn stored_history(connection: &Connection, fresh: Epoch) -> rusqlite::Result<(Ep
         let (epoch, commits): (i64, i64) = (row.get(0)?, row.get(1)?);
         Ok((Epoch::new(epoch.cast_unsigned()), commits.cast_unsigned()))
     })
+}
+
+/// Puts the epoch at the end of the list, if it is not there yet.
+fn list_epoch(connection: &Connection, epoch: Epoch) -> rusqlite::Result<()> {
+    let sql = "INSERT INTO epochs (ordinal, epoch)
+               SELECT coalesce(max(ordinal), 0) + 1, ?1 FROM epochs WHERE true
+               ON CONFLICT (epoch) DO NOTHING";
+    if connection.execute(sql, [epoch.get().cast_signed()])? > 0 {
+        let sql = "DELETE FROM epochs WHERE ordinal <= (SELECT max(ordinal) FROM epochs) - ?1";
+        connection.execute(sql, [KEPT_EPOCHS])?;
+        connection.execute(
+            "DELETE FROM history_starts WHERE epoch NOT IN (SELECT epoch FROM epochs)",
+            [],
+        )?;
+    }
+    Ok(())
 }
 
 fn store_epoch(connection: &Connection, epoch: Epoch) -> rusqlite::Result<()> {

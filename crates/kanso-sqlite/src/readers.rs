@@ -1,29 +1,46 @@
 //! The pool of read-only connections.
 
 use std::path::PathBuf;
+use std::sync::{Arc, Weak};
 
 use deadpool::managed::{BuildError, Manager, Metrics, Object, Pool, PoolError, RecycleResult};
 use rusqlite::Connection;
 
 use crate::error::DatabaseError;
+use crate::file_lock::FileLock;
+use crate::held_files::HeldFiles;
 use crate::measure::GaugeGuard;
-use crate::open::open_reader;
+use crate::open::{WriterConnection, open_reader};
 use crate::{Executor, SqliteOptions};
 
 /// A bounded pool of read-only connections, opened on demand.
 pub(crate) struct Readers {
     pool: Pool<Opener>,
+    files: Arc<HeldFiles>,
     executor: Executor,
 }
 
+/// A connection that reads.
+pub(crate) struct Reader {
+    // Fields are dropped in this order: the lock is released after the connection is closed.
+    connection: Connection,
+    _lock: Arc<FileLock>,
+}
+
 impl Readers {
-    pub(crate) fn new(options: &SqliteOptions) -> Result<Self, BuildError> {
+    pub(crate) fn new(
+        options: &SqliteOptions,
+        writer: &WriterConnection,
+    ) -> Result<Self, BuildError> {
         let opener = Opener {
             path: options.path.clone(),
+            files: Arc::clone(&writer.files),
+            lock: Arc::downgrade(&writer.lock),
         };
         let builder = Pool::builder(opener).max_size(options.readers.get());
         Ok(Self {
             pool: builder.build()?,
+            files: Arc::clone(&writer.files),
             executor: options.executor,
         })
     }
@@ -40,7 +57,7 @@ impl Readers {
             // cancelled before.
             let _in_use = in_use;
             // Deferred: it takes its snapshot at the first read and no lock that the writer waits for.
-            let transaction = reader.transaction()?;
+            let transaction = reader.connection.transaction()?;
             let value = work(&transaction)?;
             transaction.finish()?;
             Ok(value)
@@ -62,7 +79,12 @@ impl Readers {
         W: FnOnce(&Connection) -> Result<T, DatabaseError> + Send,
     {
         let (reader, _in_use) = self.get().await?;
-        work(&reader)
+        work(&reader.connection)
+    }
+
+    /// Fails if the path of the database no longer leads to the open file.
+    pub(crate) fn check_files(&self) -> Result<(), DatabaseError> {
+        self.files.check()
     }
 
     /// Closes the connections. One in use closes when its work ends.
@@ -71,10 +93,11 @@ impl Readers {
     }
 
     async fn get(&self) -> Result<(Object<Opener>, GaugeGuard), DatabaseError> {
+        self.files.refuse_lost()?;
         let waiting = GaugeGuard::waiting();
         let reader = self.pool.get().await.map_err(|error| match error {
             PoolError::Closed => DatabaseError::Closed,
-            PoolError::Backend(error) => error.into(),
+            PoolError::Backend(error) => error,
             other => DatabaseError::NoReader(other.to_string()),
         })?;
         drop(waiting);
@@ -84,18 +107,27 @@ impl Readers {
 
 struct Opener {
     path: PathBuf,
+    files: Arc<HeldFiles>,
+    /// Weak: the lock is released when the storage is closed, and not when the pool is dropped.
+    lock: Weak<FileLock>,
 }
 
 impl Manager for Opener {
-    type Type = Connection;
-    type Error = rusqlite::Error;
+    type Type = Reader;
+    type Error = DatabaseError;
 
-    async fn create(&self) -> rusqlite::Result<Connection> {
-        open_reader(&self.path)
+    async fn create(&self) -> Result<Reader, DatabaseError> {
+        let reader = Reader {
+            _lock: self.lock.upgrade().ok_or(DatabaseError::Closed)?,
+            connection: open_reader(&self.path)?,
+        };
+        // A connection to another file would read the records of another history.
+        self.files.check()?;
+        Ok(reader)
     }
 
     // A read-only connection keeps no state between transactions, so there is nothing to check.
-    async fn recycle(&self, _: &mut Connection, _: &Metrics) -> RecycleResult<rusqlite::Error> {
+    async fn recycle(&self, _: &mut Reader, _: &Metrics) -> RecycleResult<DatabaseError> {
         Ok(())
     }
 }

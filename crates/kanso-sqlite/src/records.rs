@@ -63,6 +63,13 @@ impl RecordStore for SqliteStorage {
         Ok(self.readers.look_up(read).await?)
     }
 
+    async fn shared_up_to(&self, user: UserId, epoch: Epoch) -> Result<Option<Seq>, StorageError> {
+        let present = self.epoch;
+        let read =
+            move |connection: &Connection| users::shared_up_to(connection, present, user, epoch);
+        Ok(self.readers.run(read).await?)
+    }
+
     async fn heads(&self, users: &[UserId]) -> Result<Vec<(UserId, Seq)>, StorageError> {
         let users = users.to_vec();
         let read = move |connection: &Connection| users::heads(connection, &users);
@@ -140,6 +147,7 @@ fn load(
         entries: [].into(),
         purged_habits: [].into(),
         purged_entries: [].into(),
+        first_entries: [].into(),
         receipts: [].into(),
     };
     for &op_id in &keys.receipts {
@@ -155,6 +163,10 @@ fn load(
         loaded
             .entries
             .extend(live.into_iter().map(|entry| (entry.id, entry)));
+    }
+    for &habit in &keys.first_entry_of {
+        let first = entries::first_day_of(connection, user, habit)?;
+        loaded.first_entries.extend(first.map(|day| (habit, day)));
     }
     let of_entries = loaded.entries.values().map(|entry| entry.details.habit_id);
     // A decision on an entry needs its habit, which only the entry names.

@@ -29,7 +29,7 @@ impl SqliteStorage {
     /// See [`OpenError`].
     pub fn open(options: &SqliteOptions) -> Result<Self, OpenError> {
         let (writer, epoch) = open::open(options)?;
-        let readers = Readers::new(options).map_err(|error| OpenError::Sqlite {
+        let readers = Readers::new(options, &writer).map_err(|error| OpenError::Sqlite {
             path: options.path.clone(),
             source: error.into(),
         })?;
@@ -56,6 +56,7 @@ impl fmt::Debug for SqliteStorage {
 #[async_trait]
 impl Storage for SqliteStorage {
     async fn ping(&self) -> Result<(), StorageError> {
+        self.readers.check_files()?;
         let read = |connection: &rusqlite::Connection| {
             // Reads a row and not just `SELECT 1`, which SQLite answers without the file.
             let sql = "SELECT 1 FROM server WHERE id = 1";

@@ -74,11 +74,59 @@ pub(crate) fn head_and_settings(
     Ok(statement.query_row([Bound(&user)], read).optional()?)
 }
 
+/// Returns the newest position up to which the history in the epoch `present` is the same as the one of
+/// `epoch`.
+pub(crate) fn shared_up_to(
+    connection: &Connection,
+    present: Epoch,
+    user: UserId,
+    epoch: Epoch,
+) -> Result<Option<Seq>, DatabaseError> {
+    let Some(head) = head(connection, present, user)? else {
+        return Ok(None);
+    };
+    if epoch == present {
+        return Ok(Some(head.seq));
+    }
+    let mut statement = prepare(connection, "SELECT ordinal FROM epochs WHERE epoch = ?1")?;
+    let known = statement.query_row([epoch.get().cast_signed()], only::<i64>);
+    let Some(ordinal) = known.optional()? else {
+        return Ok(Some(Seq::ZERO));
+    };
+    // The newest write of the user may be in an epoch before the present one: that start is in
+    // `users`. A missing epoch in `epochs` is older than all that are there.
+    let mut statement = prepare(
+        connection,
+        "SELECT min(start) FROM (
+             SELECT start, epoch FROM history_starts WHERE user_id = ?1
+             UNION ALL SELECT history_start, history_epoch FROM users WHERE user_id = ?1
+         ) AS starts JOIN epochs ON epochs.epoch = starts.epoch AND epochs.ordinal > ?2",
+    )?;
+    let earlier = statement.query_row(params![Bound(&user), ordinal], only::<Option<Seq>>)?;
+    let lowest = earlier.map_or(head.history_start, |start| start.min(head.history_start));
+    Ok(Some(lowest))
+}
+
+/// Keeps the start of the epoch that has ended, before the first write of the user in the present one
+/// replaces it.
+fn keep_start(connection: &Connection, user: UserId, present: Epoch) -> Result<(), DatabaseError> {
+    prepare(
+        connection,
+        "INSERT INTO history_starts (user_id, epoch, start)
+         SELECT user_id, history_epoch, history_start FROM users
+         WHERE user_id = ?1 AND history_epoch <> ?2
+         ON CONFLICT (user_id, epoch) DO NOTHING",
+    )?
+    .execute(params![Bound(&user), present.get().cast_signed()])?;
+    Ok(())
+}
+
 pub(crate) fn set_head(
     connection: &Connection,
     user: UserId,
     head: Head,
 ) -> Result<(), DatabaseError> {
+    keep_start(connection, user, head.epoch)?;
     prepare(
         connection,
         "UPDATE users SET head_seq = ?2, last_change_at = ?3, digest = ?4,
@@ -117,7 +165,8 @@ pub(crate) fn account(
     Ok(statement.query_row([Bound(&user)], read).optional()?)
 }
 
-/// Returns the password hash for an e-mail address.
+/// Returns the password hash for an e-mail address: that of the account with its older spelling, or
+/// else of the one with the address itself.
 pub(crate) fn credentials(
     connection: &Connection,
     email: &Email,
@@ -126,7 +175,7 @@ pub(crate) fn credentials(
         connection,
         "SELECT users.user_id, users.password_hash
          FROM emails JOIN users ON users.user_id = emails.user_id
-         WHERE emails.email = ?1",
+         WHERE emails.email IN (?1, ?2) ORDER BY emails.email = ?1 LIMIT 1",
     )?;
     let read = |row: &Row<'_>| {
         let mut columns = Columns::of(row);
@@ -135,7 +184,13 @@ pub(crate) fn credentials(
             password_hash: columns.take()?,
         })
     };
-    Ok(statement.query_row([Bound(email)], read).optional()?)
+    let spellings = [email.as_str(), spelled_before(email)];
+    Ok(statement.query_row(spellings, read).optional()?)
+}
+
+/// Returns the older spelling of an address, or the address itself if it has none.
+fn spelled_before(email: &Email) -> &str {
+    email.older_spelling().unwrap_or(email.as_str())
 }
 
 /// Stores a new account; returns false if its e-mail address is taken.
@@ -144,9 +199,15 @@ pub(crate) fn create(connection: &Connection, new: &NewAccount) -> Result<bool, 
     // The directory of addresses decides, as in kanso-postgres, where `users` may be partitioned.
     let inserted = prepare(
         connection,
-        "INSERT INTO emails (email, user_id) VALUES (?1, ?2) ON CONFLICT (email) DO NOTHING",
+        "INSERT INTO emails (email, user_id) SELECT ?1, ?2
+         WHERE NOT EXISTS (SELECT 1 FROM emails WHERE email = ?3)
+         ON CONFLICT (email) DO NOTHING",
     )?
-    .execute(params![Bound(&account.email), Bound(&account.id)])?;
+    .execute(params![
+        Bound(&account.email),
+        Bound(&account.id),
+        spelled_before(&account.email)
+    ])?;
     if inserted == 0 {
         return Ok(false);
     }
@@ -179,6 +240,7 @@ pub(crate) fn set_settings(
     settings: &Settings,
     head: Head,
 ) -> Result<(), DatabaseError> {
+    keep_start(connection, user, head.epoch)?;
     prepare(
         connection,
         "UPDATE users SET timezone = ?2, week_start = ?3, day_start = ?4, day_begun = ?5,
@@ -294,6 +356,7 @@ pub(crate) fn replace_password(
 // test finds it, because its rows refer to the user's row.
 pub(crate) fn delete(connection: &Connection, user: UserId) -> Result<bool, DatabaseError> {
     for rows in [
+        "DELETE FROM history_starts WHERE user_id = ?1",
         "DELETE FROM streak_dirty WHERE user_id = ?1",
         "DELETE FROM devices WHERE user_id = ?1",
         "DELETE FROM graves WHERE user_id = ?1",

@@ -14,11 +14,11 @@
 use std::fs::{File, Metadata};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
 use kanso_domain::sync::Epoch;
 
-use crate::file_lock::open_private;
+use crate::file_lock::{beside, open_private};
+use crate::held_files::created_at;
 
 /// First bytes of the file: its type and its version.
 const MARK: [u8; 8] = *b"KNSOWIT2";
@@ -140,9 +140,7 @@ impl WitnessRecord {
 }
 
 fn witness_path(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".witness");
-    name.into()
+    beside(path, ".witness")
 }
 
 /// Returns what distinguishes a file from its copy: the inode, and the time of creation, because the
@@ -152,10 +150,7 @@ fn identity(metadata: &Metadata) -> [u8; 16] {
     let inode = std::os::unix::fs::MetadataExt::ino(metadata);
     #[cfg(not(unix))]
     let inode = 0_u64;
-    let created = metadata.created().ok();
-    let created = created.and_then(|time| time.duration_since(SystemTime::UNIX_EPOCH).ok());
-    let created = created.map_or(0, |since| since.as_nanos());
-    let created = u64::try_from(created).unwrap_or_default();
+    let created = u64::try_from(created_at(metadata)).unwrap_or_default();
     let mut identity = [0; 16];
     identity[..8].copy_from_slice(&inode.to_be_bytes());
     identity[8..].copy_from_slice(&created.to_be_bytes());

@@ -2,8 +2,10 @@
 
 mod batch;
 
+use std::sync::mpsc::RecvTimeoutError;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -16,6 +18,8 @@ use batch::{PendingWrite, QueuedWrite};
 /// Capacity of the queue. Further calls wait until there is room, which slows the clients down instead
 /// of using more and more memory.
 const QUEUE_LENGTH: usize = 1_024;
+/// Time between two comparisons of the files while nothing is written.
+const FILE_CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Cost of a write, which decides how many writes share a commit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,10 +41,19 @@ pub(crate) enum Writer {
 /// The writer thread. It ends when the sender of its queue is dropped and the queue is empty.
 #[derive(Debug)]
 pub(crate) struct WriterThread {
-    queue: mpsc::Sender<Box<dyn QueuedWrite>>,
+    queue: mpsc::Sender<Task>,
+    /// Ends the thread that asks for comparisons of the files when it is dropped.
+    _watch: std::sync::mpsc::Sender<()>,
     finished: oneshot::Receiver<Result<(), DatabaseError>>,
     state: watch::Receiver<ThreadState>,
     handle: JoinHandle<()>,
+}
+
+/// Work of the writer thread.
+enum Task {
+    Write(Box<dyn QueuedWrite>),
+    /// Compares the files of the database with its paths.
+    CheckFiles,
 }
 
 /// State of the writer thread. It stays `Running` if the thread ends by a panic.
@@ -74,7 +87,8 @@ impl Writer {
                 // The sender is cloned, so that the lock is not held while the queue is full.
                 let queue = lock(thread).as_ref().map(|thread| thread.queue.clone());
                 let queue = queue.ok_or(DatabaseError::Closed)?;
-                queue.send(write).await.map_err(|_| DatabaseError::Closed)?;
+                let sent = queue.send(Task::Write(write)).await;
+                sent.map_err(|_| DatabaseError::Closed)?;
             }
             Self::Inline(writer) => {
                 let mut writer = lock(writer);
@@ -132,6 +146,11 @@ impl WriterThread {
         let (queue, queued) = mpsc::channel(QUEUE_LENGTH);
         let (done, finished) = oneshot::channel();
         let (set_state, state) = watch::channel(ThreadState::Running);
+        let (watch, stopped) = std::sync::mpsc::channel();
+        let watched = queue.downgrade();
+        std::thread::Builder::new()
+            .name("kanso-sqlite-watch".to_owned())
+            .spawn(move || ask_for_checks(&stopped, &watched))?;
         let handle = std::thread::Builder::new()
             .name("kanso-sqlite".to_owned())
             .spawn(move || {
@@ -144,6 +163,7 @@ impl WriterThread {
             })?;
         Ok(Self {
             queue,
+            _watch: watch,
             finished,
             state,
             handle,
@@ -151,17 +171,44 @@ impl WriterThread {
     }
 }
 
-fn run_queue(writer: &mut WriterConnection, mut queued: mpsc::Receiver<Box<dyn QueuedWrite>>) {
-    while let Some(write) = queued.blocking_recv() {
-        // `try_recv` takes only writes that already wait: a batch never waits for more.
-        batch::commit(writer, write, || queued.try_recv().ok());
+fn run_queue(writer: &mut WriterConnection, mut queued: mpsc::Receiver<Task>) {
+    while let Some(task) = queued.blocking_recv() {
+        match task {
+            // `try_recv` takes only writes that already wait: a batch never waits for more.
+            Task::Write(write) => batch::commit(writer, write, || next_write(&mut queued)),
+            Task::CheckFiles => batch::check_files(writer),
+        }
+    }
+}
+
+/// Takes the next write that already waits.
+fn next_write(queued: &mut mpsc::Receiver<Task>) -> Option<Box<dyn QueuedWrite>> {
+    loop {
+        match queued.try_recv().ok()? {
+            Task::Write(write) => return Some(write),
+            // The end of the batch compares the files.
+            Task::CheckFiles => {}
+        }
+    }
+}
+
+/// Asks the writer thread to compare the files, until the storage is closed or dropped.
+fn ask_for_checks(stopped: &std::sync::mpsc::Receiver<()>, queue: &mpsc::WeakSender<Task>) {
+    while stopped.recv_timeout(FILE_CHECK_INTERVAL) == Err(RecvTimeoutError::Timeout) {
+        let Some(queue) = queue.upgrade() else { return };
+        // A full queue is full of writes, and each batch of them compares the files.
+        let _ = queue.try_send(Task::CheckFiles);
     }
 }
 
 fn finish(writer: WriterConnection) -> Result<(), DatabaseError> {
-    // SQLite recommends this before a long-lived connection closes: it refreshes stale statistics.
-    writer.connection.execute_batch("PRAGMA optimize")?;
-    batch::empty_log(&writer.connection)?;
+    // A lost file gets no further write. Its log was emptied when the loss was
+    // found.
+    if writer.files.check().is_ok() {
+        // SQLite recommends this before a long-lived connection closes: it refreshes stale statistics.
+        writer.connection.execute_batch("PRAGMA optimize")?;
+        batch::empty_log(&writer.connection)?;
+    }
     drop(writer);
     Ok(())
 }

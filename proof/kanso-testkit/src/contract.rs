@@ -42,6 +42,7 @@ macro_rules! storage_contract {
                 an_account_is_found_by_its_id_and_by_its_email
                 an_unknown_account_is_none
                 a_taken_email_is_refused
+                an_account_is_found_under_its_older_spelling
                 a_new_account_has_an_empty_history
                 settings_change_one_by_one
                 a_write_sees_the_settings
@@ -78,6 +79,7 @@ macro_rules! storage_contract {
                 a_refused_write_changes_nothing
                 an_empty_write_changes_nothing
                 a_write_loads_the_records_it_names
+                a_write_loads_the_first_days_that_it_names
                 a_write_sees_the_habit_of_an_entry
                 positions_and_times_strictly_increase
                 a_save_replaces_exactly_the_version_that_it_names
@@ -164,6 +166,7 @@ macro_rules! storage_contract {
             replicas:
                 the_head_carries_the_digest_of_what_is_live
                 the_start_of_a_history_stays
+                histories_share_what_was_written_before_they_parted
                 the_heads_of_many_are_those_of_each
                 a_revived_habit_brings_its_entries_back
                 a_snapshot_holds_all_live_records

@@ -20,7 +20,7 @@ use kanso_domain::entries::Entry;
 use kanso_domain::habits::Habit;
 use kanso_domain::sessions::Session;
 use kanso_domain::sync::{Epoch, Head, Receipt};
-use kanso_domain::{Date, DeviceId, EntryId, HabitId, OpId, SessionId, Timestamp, UserId};
+use kanso_domain::{Date, DeviceId, EntryId, HabitId, OpId, Seq, SessionId, Timestamp, UserId};
 
 use streaks::Queue;
 
@@ -46,6 +46,8 @@ struct UserData {
     account: Account,
     password_hash: PasswordHash,
     head: Head,
+    /// The epochs of the history, oldest first, each with the head at its beginning.
+    starts: Vec<(Epoch, Seq)>,
     sessions: BTreeMap<SessionId, Session>,
     habits: BTreeMap<HabitId, Habit>,
     entries: BTreeMap<EntryId, Entry>,

@@ -37,7 +37,14 @@ pub(super) const CRATES: &[CrateRule] = &[
         name: "kanso-domain",
         workspace: &[],
         in_tests: KIT,
-        outside: Outside::Only(&["uuid", "jiff", "thiserror"]),
+        outside: Outside::Only(&[
+            "icu_normalizer",
+            "icu_properties",
+            "idna",
+            "jiff",
+            "thiserror",
+            "uuid",
+        ]),
     },
     CrateRule {
         name: "kanso-application",

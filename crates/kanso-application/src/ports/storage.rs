@@ -13,7 +13,9 @@ use kanso_domain::accounts::{Account, Email, PasswordHash, Settings, SettingsCha
 use kanso_domain::entries::{Completion, Entry, EntryKind};
 use kanso_domain::habits::{Habit, StoredStreak};
 use kanso_domain::sessions::{Refreshed, Session};
-use kanso_domain::sync::{Buckets, Changeset, CursorRefusal, Head, LoadSet, Loaded, Page, Since};
+use kanso_domain::sync::{
+    Buckets, Changeset, CursorRefusal, Epoch, Head, LoadSet, Loaded, Page, Since,
+};
 use kanso_domain::{
     Date, DayStart, EntryId, HabitId, Quantity, Record, Seq, SessionId, Timestamp, UserId, Zone,
 };
@@ -175,6 +177,14 @@ pub trait RecordStore: Send + Sync {
     /// Returns the newest change, or `None` if there is no such account.
     async fn head(&self, user: UserId) -> Result<Option<Head>, StorageError>;
 
+    /// Returns the newest position up to which the present history is the same as the one of `epoch`, or
+    /// `None` if there is no such account.
+    ///
+    /// A database can be restored several times between two syncs of a device. So this is the lowest of
+    /// the positions at which the histories after `epoch` began. Of an unknown epoch it is
+    /// [`Seq::ZERO`]: it branched off from this history at a position that this database does not know.
+    async fn shared_up_to(&self, user: UserId, epoch: Epoch) -> Result<Option<Seq>, StorageError>;
+
     /// Returns the heads of the given users that have accounts, in no particular order.
     ///
     /// It takes up to [`MAX_HEADS`] users and reads each by key, so the cost depends on the number
@@ -274,10 +284,11 @@ pub type DecideRefresh = Arc<dyn Fn(Session) -> Refreshed + Send + Sync>;
 #[async_trait]
 pub trait AccountStore: Send + Sync {
     /// Stores a new account with an empty history (`seq` 0, changed at its creation). Returns
-    /// `false` if the e-mail address is taken.
+    /// `false` if the e-mail address is taken, in its present or its older spelling.
     async fn create_account(&self, new: NewAccount) -> Result<bool, StorageError>;
 
-    /// Returns the credentials of an e-mail address.
+    /// Returns the credentials of an e-mail address: of the account that is stored under its older
+    /// spelling ([`Email::older_spelling`]), or else of the one under the address itself.
     async fn credentials(&self, email: &Email) -> Result<Option<Credentials>, StorageError>;
 
     /// Returns an account.

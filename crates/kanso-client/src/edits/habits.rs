@@ -40,7 +40,8 @@ impl Edits<'_> {
         let fields = given.fields()?;
         let today = Today::at(self.client.clock.now(), &self.editor.settings);
         let habit = self.habit(id)?.ok_or(EditError::NoSuchHabit)?;
-        if habit.details.updated(&fields, today)? == habit.details {
+        let first_entry = self.editor.first_entry(id)?;
+        if habit.details.updated(&fields, today, first_entry)? == habit.details {
             return Ok(habit);
         }
         let key = RecordKey::habit(id);

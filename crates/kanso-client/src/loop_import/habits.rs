@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::Date;
 use kanso_domain::HabitId;
-use kanso_domain::entries::Completion;
+use kanso_domain::calendar::days_after;
 use kanso_domain::text::{Color, Description, Title, Unit};
 use kanso_protocol::Patch;
 use kanso_protocol::habits::{HabitMembers, HabitType, TargetDirection};
@@ -245,14 +245,12 @@ impl ListedHabit {
     }
 
     /// Returns the habit to create. `newest` is the newest day of the whole export.
-    pub(super) fn ready(mut self, newest: Date) -> ExportedHabit {
-        if self.is_archived {
-            let day = self.days().max().unwrap_or(newest);
-            let at = Completion::Day(day).instant();
-            self.members.archived_at = Patch::Value(at.to_string());
-        }
+    pub(super) fn ready(self, newest: Date) -> ExportedHabit {
+        // The day after the newest entry: the habit was still in use on that one.
+        let last_day = self.days().max().unwrap_or(newest);
         ExportedHabit {
             id: self.id,
+            archived_on: self.is_archived.then(|| days_after(last_day, 1)),
             name: self.name,
             members: self.members,
             entries: self.entries,

@@ -73,6 +73,8 @@ fn derived_id(key: &str) -> Uuid {
 struct ExportedHabit {
     id: HabitId,
     name: String,
+    /// Day from which it is archived, if it is.
+    archived_on: Option<Date>,
     members: HabitMembers,
     entries: Vec<ExportedEntry>,
     /// Changes that were needed to make it valid.
@@ -148,8 +150,8 @@ fn read(file: impl Read + Seek) -> Result<Export, ImportError> {
             None => {}
         }
     }
-    // Loop does not export when a habit was archived. A habit without entries gets the newest day
-    // of the export. The clock would give each device another instant, and thus a conflict.
+    // Loop does not export when a habit was archived, so it is the day after its newest entry. A habit
+    // without entries gets the day after the newest one of the export. The clock would give each device another instant, and thus a conflict.
     let days = listed.iter().flat_map(habits::ListedHabit::days);
     let newest = days.max().unwrap_or(jiff::civil::date(1970, 1, 1));
     export.habits = listed

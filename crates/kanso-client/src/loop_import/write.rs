@@ -1,7 +1,9 @@
 //! Creation of the records that an export has and the replica lacks.
 
+use kanso_domain::calendar::day_begins;
 use kanso_domain::entries::{Entry, EntryDetails};
 use kanso_domain::{EntryId, HabitId};
+use kanso_protocol::Patch;
 use kanso_protocol::sync::member_name;
 
 use super::report::{ImportOutcome, ImportRow};
@@ -59,10 +61,23 @@ impl Client {
         mode: ImportMode,
     ) -> Result<ImportRow, ReplicaError> {
         let key = RecordKey::habit(habit.id);
+        let mut given = habit.members.clone();
+        // In the zone of the account: midnight in UTC is on the day before in America.
+        let settings = &editor.settings;
+        let archived_at = habit
+            .archived_on
+            .map(|day| day_begins(day, &settings.timezone, settings.day_start));
+        if let Some(at) = archived_at {
+            given.archived_at = Patch::Value(at.to_string());
+        }
         let (outcome, remarks) = match editor.habit(habit.id)? {
             Some(stored) => {
-                let fields = habit.members.clone().fields();
-                let fields = fields.map_err(ReplicaError::damaged)?;
+                let fields = given.fields();
+                let mut fields = fields.map_err(ReplicaError::damaged)?;
+                // The instant is derived from the zone, which may be another one by now.
+                if stored.details.archived_at.is_some() && fields.archived_at.is_some() {
+                    fields.archived_at = None;
+                }
                 let differing = fields.differing(&stored.details).into_iter();
                 kept(
                     &differing
@@ -73,7 +88,7 @@ impl Client {
             None if editor.was_deleted(key)? => (ImportOutcome::Deleted, Vec::new()),
             None => {
                 if mode == ImportMode::Write {
-                    let create = Change::Create(members(&habit.members)?);
+                    let create = Change::Create(members(&given)?);
                     editor.append(&self.operation(key, create))?;
                 }
                 (ImportOutcome::New, habit.warnings.clone())

@@ -54,7 +54,10 @@ impl Batch {
 
     /// Returns the size of the operations in bytes.
     pub(crate) fn bytes(&self) -> usize {
-        self.bodies().map(str::len).sum()
+        self.operations
+            .iter()
+            .map(|pending| pending.body.len())
+            .sum()
     }
 
     /// Returns true if the batch is one operation or one group, so that it cannot be divided.
@@ -215,18 +218,31 @@ impl Replica {
     ///
     /// The mirror, the view and the outbox stay as they are until the last page has arrived. So the
     /// user sees no empty list, and an interrupted resync continues from `resync_cursor`.
-    pub(crate) fn begin_resync(&mut self, why: ResyncReason) -> Result<(), ReplicaError> {
+    ///
+    /// `shared` is the newest position that the history of the rejected cursor shares with the server's
+    /// present one, if it is known.
+    pub(crate) fn begin_resync(
+        &mut self,
+        why: ResyncReason,
+        shared: Option<Seq>,
+    ) -> Result<(), ReplicaError> {
         let transaction = self.begin()?;
         mirror::clear_staged(&transaction)?;
         outbox::forget_acknowledgements(&transaction)?;
         // `max` keeps the stronger reason. A resync after a lost history may itself be answered
-        // with `cursor_expired`; the records still have to be given back.
+        // with `cursor_expired`; the records still have to be given back. `min` keeps the lowest
+        // position: the server can be restored again during a resync.
         transaction
             .prepare_cached(
-                "UPDATE replica SET is_resyncing = 1, resync_cursor = NULL, history_start = NULL,
+                "UPDATE replica SET is_resyncing = 1, resync_cursor = NULL,
+                                history_start = coalesce(
+                                    min(coalesce(history_start, ?2), ?2), history_start),
                                 offers_back = max(offers_back, ?1)",
             )?
-            .execute([why == ResyncReason::HistoryLost])?;
+            .execute(params![
+                why == ResyncReason::HistoryLost,
+                shared.map(Seq::get)
+            ])?;
         Ok(transaction.commit()?)
     }
 }
@@ -309,7 +325,9 @@ fn apply_records(
             record.store(transaction, true)?;
         }
         if let Some(start) = answer.history_start {
-            let sql = "UPDATE replica SET history_start = ?1";
+            // The server reports where its present history began. If it was restored twice since the
+            // last sync, the histories part earlier, and the refusal of the cursor said where.
+            let sql = "UPDATE replica SET history_start = min(coalesce(history_start, ?1), ?1)";
             transaction.prepare_cached(sql)?.execute([start.get()])?;
         }
         if answer.has_more {

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use kanso_domain::accounts::Settings;
 use kanso_domain::entries::Entry;
 use kanso_domain::habits::Habit;
-use kanso_domain::{EntryId, HabitId, Record, Timestamp, Version};
+use kanso_domain::{Date, EntryId, HabitId, Record, Timestamp, Version};
 use rusqlite::Transaction;
 
 use super::deeds::{self, Deed, RecordChange};
@@ -84,6 +84,11 @@ impl Editor<'_> {
 
     pub(crate) fn entry(&self, id: EntryId) -> Result<Option<Entry>, ReplicaError> {
         Ok(view::entry(&self.transaction, id)?.map(|view| view.record))
+    }
+
+    /// Returns the day of the first entry of a habit.
+    pub(crate) fn first_entry(&self, id: HabitId) -> Result<Option<Date>, ReplicaError> {
+        view::first_entry(&self.transaction, id, i64::MAX)
     }
 
     /// Returns true if the record was deleted, on this device or on the server.

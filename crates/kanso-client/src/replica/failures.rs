@@ -252,6 +252,7 @@ fn unreadable(op_id: Uuid, entity: EntityName, id: Uuid) -> OperationRequest {
         on_conflict: None,
         revive: false,
         group: None,
+        group_size: None,
         fields: None,
     }
 }

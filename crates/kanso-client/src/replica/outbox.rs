@@ -10,13 +10,14 @@
 //! others, so they count down from -1: SQLite assigns only positive numbers itself.
 
 use kanso_domain::sync::Action;
-use kanso_domain::{Entity, Seq, Timestamp};
+use kanso_domain::{Date, Entity, Seq, Timestamp};
 use kanso_protocol::sync::{EntityName, OperationRequest};
 use rusqlite::{Connection, Row, params};
 use uuid::Uuid;
 
 use super::codec::{entity, instant};
 use super::{RecordKey, ReplicaError};
+use crate::sync::MAX_BATCH_BYTES;
 
 /// An operation that is not in the outbox yet.
 #[derive(Debug)]
@@ -133,41 +134,45 @@ pub(super) struct LocalEdit {
     pub(super) at: Timestamp,
     /// True if it makes a deleted record live again.
     pub(super) revives: bool,
+    /// Day of the first entry of a habit before this edit of its schedule or target.
+    pub(super) first_entry: Option<Date>,
 }
 
 impl LocalEdit {
+    /// Returns an edit of a habit whose entries do not matter, or of an entry.
     pub(super) fn of(request: OperationRequest, at: Timestamp) -> Self {
         Self {
             revives: request.revive,
             action: request.action(),
             at,
+            first_entry: None,
         }
     }
 }
 
-/// Returns the edits to apply to the record, in order.
+/// Returns the edits to apply to the record, with their positions, in order.
 ///
 /// Acknowledged operations are included: the mirror does not have them yet.
 pub(super) fn edits(
     connection: &Connection,
     key: RecordKey,
-) -> Result<Vec<LocalEdit>, ReplicaError> {
+) -> Result<Vec<(i64, LocalEdit)>, ReplicaError> {
     let mut statement = connection.prepare_cached(
-        "SELECT body, created_at FROM outbox WHERE entity = ?1 AND record_id = ?2
+        "SELECT position, body, created_at FROM outbox WHERE entity = ?1 AND record_id = ?2
          ORDER BY position",
     )?;
     let mut rows = statement.query(params![key.entity.as_str(), key.id])?;
     let mut edits = Vec::new();
     while let Some(row) = rows.next()? {
         // A damaged operation changes nothing here. The next sync sets it aside.
-        let body: Result<String, _> = row.get(0);
-        let at: i64 = row.get(1)?;
+        let body: Result<String, _> = row.get(1);
+        let at: i64 = row.get(2)?;
         if let Ok(body) = body
             && let (Ok(request), Ok(at)) = (request(&body), instant(at))
             && request.id == key.id
             && entity_of(&request) == key.entity
         {
-            edits.push(LocalEdit::of(request, at));
+            edits.push((row.get(0)?, LocalEdit::of(request, at)));
         }
     }
     Ok(edits)

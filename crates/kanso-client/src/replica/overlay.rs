@@ -10,7 +10,7 @@ use kanso_domain::{QuantityChange, Record, Seq, Timestamp};
 
 use super::outbox::LocalEdit;
 
-/// Applies `edits`, each with the instant at which it was made, to the delivered record `base`.
+/// Applies `edits` to the delivered record `base`.
 ///
 /// Returns `None` if there is neither a delivered record nor a create.
 ///
@@ -23,21 +23,18 @@ pub(super) fn overlay(
     edits: impl IntoIterator<Item = LocalEdit>,
     settings: &Settings,
 ) -> Option<Record> {
-    edits.into_iter().fold(base, |record, edit| {
-        let LocalEdit {
-            action,
-            at,
-            revives,
-        } = edit;
-        match (record, action) {
+    edits
+        .into_iter()
+        .fold(base, |record, edit| match (record, &edit.action) {
             (None, Action::Habit(id, Edit::Create(fields))) => {
                 // With the day of the edit, not today: a habit created yesterday began yesterday.
-                let details = HabitDetails::create(&fields, Today::at(at, settings)).ok()?;
+                let today = Today::at(edit.at, settings);
+                let details = HabitDetails::create(fields, today).ok()?;
                 // The server assigns `seq`; until then zero marks a record that it does not have.
-                let stamp = Stamp::created(Seq::ZERO, at);
+                let stamp = Stamp::created(Seq::ZERO, edit.at);
                 let streak = StoredStreak::default();
                 Some(Record::Habit(Habit {
-                    id,
+                    id: *id,
                     details,
                     stamp,
                     streak,
@@ -45,30 +42,27 @@ pub(super) fn overlay(
                 }))
             }
             (None, Action::Entry(id, Edit::Create(fields))) => {
-                let details = EntryDetails::create(&fields, settings).ok()?;
-                let stamp = Stamp::created(Seq::ZERO, at);
+                let details = EntryDetails::create(fields, settings).ok()?;
+                let stamp = Stamp::created(Seq::ZERO, edit.at);
                 Some(Record::Entry(Entry {
-                    id,
+                    id: *id,
                     details,
                     stamp,
                     provenance: Provenance::default(),
                 }))
             }
-            (Some(Record::Habit(habit)), Action::Habit(_, edit)) => {
-                let how = (at, revives);
-                Some(Record::Habit(edited_habit(habit, edit, how, settings)))
+            (Some(Record::Habit(habit)), Action::Habit(_, change)) => {
+                Some(Record::Habit(edited_habit(habit, change, &edit, settings)))
             }
-            (Some(Record::Entry(entry)), Action::Entry(_, edit)) => {
-                let how = (at, revives);
-                Some(Record::Entry(edited_entry(entry, edit, how, settings)))
+            (Some(Record::Entry(entry)), Action::Entry(_, change)) => {
+                Some(Record::Entry(edited_entry(entry, change, &edit, settings)))
             }
             (Some(Record::Entry(entry)), Action::Increment(_, change)) => {
-                Some(Record::Entry(added_to(entry, change, at)))
+                Some(Record::Entry(added_to(entry, *change, edit.at)))
             }
             // The record is missing: the edit waits for a create that is not here yet.
             (record, _) => record,
-        }
-    })
+        })
 }
 
 fn added_to(entry: Entry, change: QuantityChange, at: Timestamp) -> Entry {
@@ -89,18 +83,19 @@ fn added_to(entry: Entry, change: QuantityChange, at: Timestamp) -> Entry {
 
 fn edited_habit(
     habit: Habit,
-    edit: Edit<HabitFields>,
-    (at, revives): (Timestamp, bool),
+    edit: &Edit<HabitFields>,
+    made: &LocalEdit,
     settings: &Settings,
 ) -> Habit {
-    let stamp = habit.stamp;
+    let (stamp, at) = (habit.stamp, made.at);
+    let today = Today::at(at, settings);
     match edit {
         Edit::Delete { .. } if !stamp.is_deleted() => Habit {
             stamp: stamp.deleted(stamp.seq, at),
             ..habit
         },
         Edit::Update { fields, .. } if !stamp.is_deleted() => {
-            match habit.details.updated(&fields, Today::at(at, settings)) {
+            match habit.details.updated(fields, today, made.first_entry) {
                 Ok(details) if details != habit.details => Habit {
                     details,
                     stamp: stamp.edited(stamp.seq, at),
@@ -109,8 +104,8 @@ fn edited_habit(
                 _ => habit,
             }
         }
-        Edit::Update { fields, .. } if revives => {
-            let details = habit.details.updated(&fields, Today::at(at, settings));
+        Edit::Update { fields, .. } if made.revives => {
+            let details = habit.details.updated(fields, today, made.first_entry);
             Habit {
                 details: details.unwrap_or(habit.details),
                 stamp: stamp.revived(stamp.seq, at),
@@ -124,18 +119,18 @@ fn edited_habit(
 
 fn edited_entry(
     entry: Entry,
-    edit: Edit<EntryFields>,
-    (at, revives): (Timestamp, bool),
+    edit: &Edit<EntryFields>,
+    made: &LocalEdit,
     settings: &Settings,
 ) -> Entry {
-    let stamp = entry.stamp;
+    let (stamp, at) = (entry.stamp, made.at);
     match edit {
         Edit::Delete { .. } if !stamp.is_deleted() => Entry {
             stamp: stamp.deleted(stamp.seq, at),
             ..entry
         },
         Edit::Update { fields, .. } if !stamp.is_deleted() => {
-            match entry.details.updated(&fields, settings) {
+            match entry.details.updated(fields, settings) {
                 Ok(details) if details != entry.details => Entry {
                     details,
                     stamp: stamp.edited(stamp.seq, at),
@@ -144,8 +139,8 @@ fn edited_entry(
                 _ => entry,
             }
         }
-        Edit::Update { fields, .. } if revives => {
-            let details = entry.details.updated(&fields, settings);
+        Edit::Update { fields, .. } if made.revives => {
+            let details = entry.details.updated(fields, settings);
             Entry {
                 details: details.unwrap_or(entry.details),
                 stamp: stamp.revived(stamp.seq, at),

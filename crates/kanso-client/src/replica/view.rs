@@ -5,11 +5,13 @@
 use jiff::civil::Date;
 use kanso_domain::accounts::Settings;
 use kanso_domain::entries::{Completion, Entry};
-use kanso_domain::habits::Habit;
+use kanso_domain::habits::{Habit, HabitFields};
+use kanso_domain::sync::Action;
 use kanso_domain::{Entity, EntryId, HabitId, Record, Seq};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::codec::{from_json, habit_of, to_json};
+use super::outbox::LocalEdit;
 use super::overlay::overlay;
 use super::row::Reading;
 use super::{RecordKey, Replica, ReplicaError, account, mirror, outbox};
@@ -37,7 +39,7 @@ pub(super) fn refresh(
     settings: &Settings,
 ) -> Result<Option<Record>, ReplicaError> {
     // Acknowledged operations count as pending too, until their record is delivered.
-    let edits = outbox::edits(connection, key)?;
+    let edits = edits(connection, key)?;
     let is_pending = !edits.is_empty();
     let (base, is_stand_in) = match mirror::load(connection, key) {
         Ok(None) => (None, false),
@@ -62,6 +64,43 @@ pub(super) fn refresh(
         }
     }
     Ok(live)
+}
+
+/// Returns the operations of the outbox on the record, in order.
+fn edits(connection: &Connection, key: RecordKey) -> Result<Vec<LocalEdit>, ReplicaError> {
+    let mut edits = Vec::new();
+    for (position, mut edit) in outbox::edits(connection, key)? {
+        if let Action::Habit(id, change) = &edit.action
+            && change.fields().is_some_and(HabitFields::has_goal)
+        {
+            edit.first_entry = first_entry(connection, *id, position)?;
+        }
+        edits.push(edit);
+    }
+    Ok(edits)
+}
+
+/// Returns the day of the first entry of a habit, of those that the server will know when it carries
+/// out the operation at `position` of the outbox.
+pub(super) fn first_entry(
+    connection: &Connection,
+    habit: HabitId,
+    position: i64,
+) -> Result<Option<Date>, ReplicaError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT local_date FROM shown
+         WHERE entity = 'entry' AND habit_id = ?1
+           AND (EXISTS (SELECT 1 FROM base WHERE base.entity = 'entry' AND base.id = shown.id)
+                OR EXISTS (SELECT 1 FROM outbox
+                           WHERE outbox.entity = 'entry' AND outbox.record_id = shown.id
+                             AND outbox.position < ?2))
+         ORDER BY local_date LIMIT 1",
+    )?;
+    let first: Option<String> = statement
+        .query_row(params![habit.uuid(), position], |row| row.get(0))
+        .optional()?;
+    let first = first.map(|day| day.parse::<Date>().map_err(ReplicaError::damaged));
+    first.transpose()
 }
 
 /// Returns the record as the server would deliver it.
@@ -115,10 +154,12 @@ pub(super) fn refresh_all(
     connection: &Connection,
     settings: &Settings,
 ) -> Result<(), ReplicaError> {
-    // The keys of the view itself are included, so that rows without a record are removed.
+    // The keys of the view itself are included, so that rows without a record are removed. Entries
+    // come first: the schedule of a habit depends on the first of them.
     let mut statement = connection.prepare(
         "SELECT entity, id FROM base UNION SELECT entity, id FROM shown
-         UNION SELECT entity, record_id FROM outbox",
+         UNION SELECT entity, record_id FROM outbox
+         ORDER BY entity",
     )?;
     let keys = outbox::read_keys(&mut statement.query([])?)?;
     for key in keys {
@@ -230,7 +271,7 @@ pub(super) fn deleted_habits(
     let mut deleted = Vec::new();
     for key in keys {
         let base = mirror::load(connection, key).ok().flatten();
-        let edits = outbox::edits(connection, key)?;
+        let edits = edits(connection, key)?;
         let record = overlay(base.and_then(|(record, _)| record), edits, settings);
         if let Some(Record::Habit(habit)) = record
             && habit.stamp.is_deleted()

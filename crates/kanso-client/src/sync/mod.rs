@@ -227,15 +227,15 @@ impl Client {
                 RoundOutcome::Resend | RoundOutcome::Complete { .. } => return Ok(()),
                 // The server rejected the cursor. The rounds that follow fill the staged table; the
                 // whole outbox is sent again, because acknowledgements of the old history are void.
-                RoundOutcome::MustResync(why) if resyncs < MAX_RESYNCS => {
+                RoundOutcome::MustResync(why, shared) if resyncs < MAX_RESYNCS => {
                     tracing::info!(?why, "resync started");
-                    self.replica()?.begin_resync(why)?;
+                    self.replica()?.begin_resync(why, shared)?;
                     sent_up_to = OUTBOX_START;
                     resyncs += 1;
                 }
                 // The server rejects even the cursors of a resync. Unlike a repair that does not
                 // converge, this is an error: no records could be read.
-                RoundOutcome::MustResync(_) => {
+                RoundOutcome::MustResync(..) => {
                     return Err(CallError::Unexpected {
                         what: format!("it demanded a resync after {resyncs} resyncs"),
                     });

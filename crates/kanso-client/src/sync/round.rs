@@ -56,8 +56,9 @@ pub(super) enum RoundOutcome {
         /// True if the digests of the two sides differ.
         has_drifted: bool,
     },
-    /// The server rejected the cursor: read everything again.
-    MustResync(ResyncReason),
+    /// The server rejected the cursor: read everything again. The position is the newest one that both
+    /// histories have, if the server reports it.
+    MustResync(ResyncReason, Option<Seq>),
 }
 
 impl Client {
@@ -258,11 +259,12 @@ fn must_resync(problem: &Problem) -> Option<RoundOutcome> {
     match (problem.status, problem.code.as_str()) {
         // A new epoch, or a cursor beyond the server's head: the database was restored from a backup.
         (410, "epoch_changed" | "cursor_ahead") => {
-            Some(RoundOutcome::MustResync(ResyncReason::HistoryLost))
+            let shared = problem.history_start.and_then(Seq::new);
+            Some(RoundOutcome::MustResync(ResyncReason::HistoryLost, shared))
         }
         // The cursor is older than the purged tombstones, or this server cannot read it.
         (410, _) | (_, "cursor_malformed") => {
-            Some(RoundOutcome::MustResync(ResyncReason::CursorLost))
+            Some(RoundOutcome::MustResync(ResyncReason::CursorLost, None))
         }
         _ => None,
     }

@@ -59,7 +59,7 @@ fn the_three_habits_and_their_history_arrive() {
     assert_eq!(someone.schedule(), Schedule::Weekly { times_per_week: 3 });
     assert_eq!(someone.description.as_str(), "77");
     let archived = someone.archived_at.expect("is archived").to_string();
-    assert_eq!(archived, "2026-07-04T00:00:00.000000Z");
+    assert_eq!(archived, "2026-07-05T00:00:00.000000Z");
     assert!(days(&device, "someone").is_empty());
 
     let value = habit(&device, "value habit").details;

@@ -89,6 +89,33 @@ async fn a_weaker_hash_is_replaced_and_a_stronger_one_kept() {
     );
 }
 
+/// Release 0.1.0 hashed a password as it was typed.
+#[tokio::test]
+async fn a_hash_of_the_typed_text_is_accepted_and_replaced() {
+    let (composed, decomposed) = ("Pässwörter", "Pa\u{308}sswo\u{308}rter");
+    let passwords = passwords(CHEAP);
+    let old = passwords
+        .hasher
+        .hash(decomposed.as_bytes())
+        .expect("a hash");
+    assert_eq!(
+        check(CHEAP, composed, Some(old.clone())).await,
+        PasswordCheck::Wrong
+    );
+    let PasswordCheck::RightRehashed(new) = check(CHEAP, decomposed, Some(old)).await else {
+        panic!("not replaced");
+    };
+    for text in [composed, decomposed] {
+        assert_eq!(
+            check(CHEAP, text, Some(new.clone())).await,
+            PasswordCheck::Right
+        );
+    }
+    let wrong = check(CHEAP, "Pa\u{308}sswort", Some(new)).await;
+    assert_eq!(wrong, PasswordCheck::Wrong);
+    assert_eq!(check(CHEAP, decomposed, None).await, PasswordCheck::Wrong);
+}
+
 #[tokio::test]
 async fn a_hash_of_another_kind_is_a_fault() {
     let stored = PasswordHash::new("$2b$12$abc".into());

@@ -94,6 +94,14 @@ pub struct HabitFields {
 }
 
 impl HabitFields {
+    /// Returns true if a member of the schedule or the target is given, or the day from which they
+    /// apply.
+    pub fn has_goal(&self) -> bool {
+        self.schedule != ScheduleFields::default()
+            || self.target != TargetFields::default()
+            || self.effective_from.is_some()
+    }
+
     /// Returns the members whose value differs from `stored`, each with its field.
     pub fn differing(&self, stored: &HabitDetails) -> Vec<(HabitField, Member)> {
         fn differs<T: PartialEq>(given: Option<&T>, stored: &T) -> bool {

@@ -3,7 +3,7 @@
 use jiff::civil::Date;
 
 use super::{Schedule, Target};
-use crate::calendar::DayNumber;
+use crate::calendar::{DayNumber, days_before};
 
 /// The schedule and target of a habit from a day on, until the next version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,7 +54,7 @@ pub struct NotAnEffectiveFrom;
 /// let history = ScheduleHistory::starting(date(2026, 1, 1), Schedule::Daily, Target::TICK);
 /// let weekly = Schedule::Weekly { times_per_week: 3 };
 /// let from = EffectiveFrom::Day(date(2026, 2, 1));
-/// let history = history.edited(weekly, Target::TICK, from);
+/// let history = history.edited(weekly, Target::TICK, from, date(2026, 1, 1));
 ///
 /// assert_eq!(history.on(date(2026, 1, 31)).schedule, Schedule::Daily);
 /// assert_eq!(history.on(date(2026, 2, 1)).schedule, weekly);
@@ -94,7 +94,8 @@ impl ScheduleHistory {
         })
     }
 
-    /// Returns the day on which the habit was created.
+    /// Returns the day on which the habit was created, or an earlier one: the day before an edit that
+    /// applies from an earlier day and left a past to the first version.
     pub const fn begins(&self) -> Date {
         self.first.effective_from
     }
@@ -120,20 +121,34 @@ impl ScheduleHistory {
             .map_or(&self.first, |place| &self.later[place])
     }
 
-    /// Returns the history after an edit to `schedule` and `target`.
+    /// Returns the history after an edit to `schedule` and `target`. `first_day` is the first day that
+    /// counts ([`super::HabitDetails::first_day`]).
     ///
-    /// Versions that begin on the first day of the edit or later are replaced. An edit that changes
-    /// nothing on its day adds no version.
+    /// Versions that begin on the first day of the edit or later are replaced. The version that judged
+    /// the days before goes on judging them. If none of them counts, there is nothing to judge, and the
+    /// edit replaces it too: it mends a habit that was created by mistake. An edit that changes nothing
+    /// on its day adds no version.
     #[must_use]
-    pub fn edited(mut self, schedule: Schedule, target: Target, from: EffectiveFrom) -> Self {
-        let day = match from {
-            EffectiveFrom::Day(day) if day > self.first.effective_from => day,
-            // The first version also applies to all days before its first day, so an edit from that
-            // day on or earlier replaces the whole history. The day of creation stays.
-            EffectiveFrom::Day(_) | EffectiveFrom::Start => {
-                return Self::starting(self.first.effective_from, schedule, target);
-            }
+    pub fn edited(
+        mut self,
+        schedule: Schedule,
+        target: Target,
+        from: EffectiveFrom,
+        first_day: Date,
+    ) -> Self {
+        let created_on = self.first.effective_from;
+        let anew = Self::starting(created_on, schedule, target);
+        let EffectiveFrom::Day(day) = from else {
+            return anew;
         };
+        if day <= created_on {
+            if day <= first_day || (self.first.schedule, self.first.target) == (schedule, target) {
+                return anew;
+            }
+            // The first version also applies to all days before its own, such as those of an import.
+            // It begins a day before the edit now, because the days of two versions must differ.
+            self.first.effective_from = days_before(day, 1);
+        }
         self.later.retain(|version| version.effective_from < day);
         let before = self.newest();
         if (before.schedule, before.target) != (schedule, target) {
@@ -157,7 +172,7 @@ pub struct ArchivedSpan {
 }
 
 impl ArchivedSpan {
-    /// Returns true if the habit was archived on `day`.
+    /// Returns true if the habit was archived on `day`, or on a part of it.
     pub fn contains(&self, day: DayNumber) -> bool {
         DayNumber::of(self.from) <= day && self.until.is_none_or(|until| day < DayNumber::of(until))
     }

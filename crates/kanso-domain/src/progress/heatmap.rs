@@ -87,11 +87,15 @@ fn cell(plan: &Plan, day: DayNumber, today: DayNumber, total: DayTotal) -> Cell 
     // Without an entry the sum is 0, which meets every limit. That counts as kept only on a day on
     // which the limit was due.
     let is_met = total.meets(target) && (total.is_recorded || (is_limit && is_due));
+    let is_archived = plan.is_archived(day);
+    let asks_for_nothing = is_archived || total.is_skipped;
     // The order decides between states that overlap, for example a day off with an amount.
-    let state = if !plan.contains(day) || plan.neutral_reason(day).is_some() || day > today {
+    let state = if !plan.contains(day) || day > today {
         CellState::None
-    } else if is_met && (!is_limit || day < today) && (total.is_recorded || !total.is_skipped) {
+    } else if is_met && (!is_limit || day < today) && (total.is_recorded || !asks_for_nothing) {
         CellState::Done
+    } else if is_archived {
+        CellState::None
     } else if total.is_skipped {
         CellState::Skip
     } else if day == today {

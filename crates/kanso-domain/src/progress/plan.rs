@@ -6,10 +6,11 @@ use crate::accounts::Settings;
 use crate::calendar::{DayNumber, skipped_days};
 use crate::habits::{
     ArchivedSpan, Habit, HabitDetails, Schedule, ScheduleHistory, ScheduleVersion, Target,
+    first_day,
 };
 use crate::{DayStart, WeekStart, Zone};
 
-use super::{DayLog, NeutralReason};
+use super::DayLog;
 
 /// Everything that decides on the state of the days of one habit.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,15 +70,9 @@ impl<'a> PlanSource<'a> {
 impl Plan {
     /// Returns the plan of a habit with the entries in `log`, up to `today`.
     ///
-    /// Days count from `start_date`. Without one they count from the earlier of the day of creation
-    /// and the first entry, so that a past that the user fills in later counts.
+    /// Days count from [`HabitDetails::first_day`].
     pub fn new(source: &PlanSource<'_>, log: &DayLog, today: Date) -> Self {
-        let backfilled = log.first_day().unwrap_or(source.created_on);
-        // An explicit start wins, even over earlier entries: the user has chosen from when on days
-        // count.
-        let first_day = source
-            .start_date
-            .unwrap_or_else(|| source.created_on.min(backfilled));
+        let first_day = first_day(source.start_date, source.created_on, log.first_day());
         Self {
             history: source.history.clone(),
             first_day,
@@ -132,15 +127,9 @@ impl Plan {
         })
     }
 
-    /// Returns the reason why `day` is neutral under every schedule, or `None`.
-    pub(super) fn neutral_reason(&self, day: DayNumber) -> Option<NeutralReason> {
-        if self.archived.iter().any(|span| span.contains(day)) {
-            Some(NeutralReason::Archived)
-        } else if !self.exists(day) {
-            Some(NeutralReason::NoSuchDate)
-        } else {
-            None
-        }
+    /// Returns true if the habit was archived on `day`.
+    pub(super) fn is_archived(&self, day: DayNumber) -> bool {
+        self.archived.iter().any(|span| span.contains(day))
     }
 
     /// Returns true if any instant counts for `day`.

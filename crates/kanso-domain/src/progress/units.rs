@@ -168,10 +168,9 @@ struct Tally {
 impl UnitEvaluator<'_> {
     fn day(&mut self, day: DayNumber, target: Target) -> Unit {
         let total = self.days.on(day);
-        let state = match self.plan.neutral_reason(day) {
+        let state = match self.neutral_reason(day, total) {
+            _ if self.is_done(day, total, target) => UnitState::Done,
             Some(reason) => UnitState::Neutral(reason),
-            None if self.is_done(day, total, target) => UnitState::Done,
-            None if total.is_skipped => UnitState::Neutral(NeutralReason::Skipped),
             None => self.open_or_missed(day),
         };
         Unit {
@@ -226,14 +225,11 @@ impl UnitEvaluator<'_> {
         let mut tally = Tally::default();
         for day in first.through(last) {
             let total = self.days.on(day);
-            let neutral = self.plan.neutral_reason(day);
-            // Done first: a done day counts even if it is also a day off.
-            if neutral.is_none() && day <= self.today && self.is_done(day, total, target) {
+            // Done first: a done day counts even if the habit was archived on it, or if it is a day off.
+            if day <= self.today && self.is_done(day, total, target) {
                 tally.done += 1;
                 tally.active += 1;
-            } else if let Some(reason) =
-                neutral.or(total.is_skipped.then_some(NeutralReason::Skipped))
-            {
+            } else if let Some(reason) = self.neutral_reason(day, total) {
                 tally.neutral = Some(reason);
             } else {
                 tally.active += 1;
@@ -242,12 +238,25 @@ impl UnitEvaluator<'_> {
         tally
     }
 
+    /// Returns the reason why `day` asks for nothing under every schedule, or `None`. A day that is done
+    /// counts all the same.
+    fn neutral_reason(&self, day: DayNumber, total: DayTotal) -> Option<NeutralReason> {
+        if !self.plan.exists(day) {
+            Some(NeutralReason::NoSuchDate)
+        } else if self.plan.is_archived(day) {
+            Some(NeutralReason::Archived)
+        } else {
+            total.is_skipped.then_some(NeutralReason::Skipped)
+        }
+    }
+
     fn is_done(&self, day: DayNumber, total: DayTotal, target: Target) -> bool {
-        // A limit can still be exceeded while the day is open. On a day off, only a recorded amount
-        // shows that it was kept.
+        // A limit can still be exceeded while the day is open. On a day that asks for nothing, only a
+        // recorded amount shows that it was kept.
         let is_settled = target.direction() == TargetDirection::AtLeast
-            || (day < self.today && (total.is_recorded || !total.is_skipped));
-        is_settled && total.meets(target)
+            || (day < self.today
+                && (total.is_recorded || self.neutral_reason(day, total).is_none()));
+        is_settled && total.meets(target) && self.plan.exists(day)
     }
 
     fn open_or_missed(&self, last: DayNumber) -> UnitState {

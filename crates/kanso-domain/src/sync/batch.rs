@@ -4,8 +4,10 @@ mod groups;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::civil::Date;
+
 use super::merge::ProposedEdit;
-use super::working_set::{Editable as _, Stamper, WorkingSet};
+use super::working_set::{EditContext, Editable as _, Stamper, WorkingSet};
 use super::{
     Action, Changeset, Conflict, ConflictPolicy, Deferral, Digest, Edit, Head, Loaded, Operation,
     OperationOutcome, Receipt, ReceiptOutcome, RejectionCode, Seen,
@@ -92,6 +94,7 @@ struct Batch {
     settings: Settings,
     habits: WorkingSet<HabitId, Habit>,
     entries: WorkingSet<EntryId, Entry>,
+    first_entries: BTreeMap<HabitId, Date>,
     receipts: BTreeMap<OpId, Receipt>,
     new_receipts: Vec<Receipt>,
 }
@@ -110,6 +113,7 @@ impl Batch {
             settings: loaded.settings,
             habits: WorkingSet::new(Entity::Habit, loaded.habits, loaded.purged_habits),
             entries: WorkingSet::new(Entity::Entry, loaded.entries, loaded.purged_entries),
+            first_entries: loaded.first_entries,
             receipts: loaded.receipts,
             new_receipts: Vec::new(),
         };
@@ -279,10 +283,13 @@ impl Batch {
         // Compared with the state afterwards: a create and an update can both revive, so the
         // outcome alone does not show a revival.
         let was_deleted = self.deleted_habit(id).is_some();
-        let today = Today::at(self.stamper.now, &self.settings);
+        let context = EditContext {
+            today: Today::at(self.stamper.now, &self.settings),
+            first_entry: self.first_entry(id, edit),
+        };
         let stamper = &mut self.stamper;
         let outcome = match edit {
-            Edit::Create(fields) => match HabitDetails::create(fields, today) {
+            Edit::Create(fields) => match HabitDetails::create(fields, context.today) {
                 Ok(details) => {
                     let make = |stamp| Habit {
                         id,
@@ -294,7 +301,7 @@ impl Batch {
                     self.habits.create(
                         id,
                         &ProposedEdit::create(fields, policy),
-                        today,
+                        context,
                         stamper,
                         make,
                     )
@@ -309,7 +316,7 @@ impl Batch {
                     policy,
                     fields,
                 };
-                self.habits.update(id, &proposed, today, stamper)
+                self.habits.update(id, &proposed, context, stamper)
             }
             Edit::Delete { base } => self.habits.delete(id, *base, policy.on_conflict, stamper),
         };
@@ -320,6 +327,22 @@ impl Batch {
             self.entries.send_again(&mut self.stamper, belongs_to_habit);
         }
         outcome
+    }
+
+    /// Returns the day of the first live entry of a habit, if `edit` can depend on it.
+    fn first_entry(&self, id: HabitId, edit: &Edit<HabitFields>) -> Option<Date> {
+        if !edit.fields().is_some_and(HabitFields::has_goal) {
+            return None;
+        }
+        // An entry of this write that was deleted may be the stored first one. Then the result is too
+        // early, and the only effect is a version of the schedule that judges no day.
+        let stored = self.first_entries.get(&id).copied();
+        let entries = self.entries.records.values();
+        let live =
+            entries.filter(|entry| entry.details.habit_id == id && !entry.stamp.is_deleted());
+        live.map(|entry| entry.details.local_date)
+            .chain(stored)
+            .min()
     }
 
     fn entry(
@@ -347,8 +370,11 @@ impl Batch {
                     policy,
                     fields,
                 };
-                let today = Today::at(stamper.now, &self.settings);
-                self.entries.update(id, &proposed, today, stamper)
+                let context = EditContext {
+                    today: Today::at(stamper.now, &self.settings),
+                    first_entry: None,
+                };
+                self.entries.update(id, &proposed, context, stamper)
             }
             (Edit::Create(fields), ..) => self.create_entry(id, fields, policy),
         }
@@ -386,7 +412,10 @@ impl Batch {
             // with another habit is invalid.
             return Rejected(invalid.into());
         }
-        let today = Today::at(self.stamper.now, &self.settings);
+        let context = EditContext {
+            today: Today::at(self.stamper.now, &self.settings),
+            first_entry: None,
+        };
         let make = |stamp| Entry {
             id,
             details,
@@ -395,7 +424,7 @@ impl Batch {
         };
         let proposed = ProposedEdit::create(fields, policy);
         self.entries
-            .create(id, &proposed, today, &mut self.stamper, make)
+            .create(id, &proposed, context, &mut self.stamper, make)
     }
 
     fn increment(&mut self, id: EntryId, change: QuantityChange) -> OperationOutcome {

@@ -2,10 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::civil::Date;
+
 use super::{Action, Edit, Head, Operation, OperationOutcome, Page, Receipt};
 use crate::accounts::Settings;
 use crate::entries::Entry;
-use crate::habits::Habit;
+use crate::habits::{Habit, HabitFields};
 use crate::{EntryId, HabitId, OpId, Record, Seq, Version};
 
 /// The records and receipts that a write needs.
@@ -19,6 +21,8 @@ pub struct LoadSet {
     pub entries: BTreeSet<EntryId>,
     /// Habits of which all live entries are loaded too.
     pub entries_of: BTreeSet<HabitId>,
+    /// Habits of which the day of the first live entry is loaded.
+    pub first_entry_of: BTreeSet<HabitId>,
     /// Operations whose stored results are loaded.
     pub receipts: BTreeSet<OpId>,
 }
@@ -37,6 +41,10 @@ impl LoadSet {
                     // the operations name.
                     if operation.policy.revive || matches!(edit, Edit::Delete { .. }) {
                         load_set.entries_of.insert(*id);
+                    }
+                    // A new schedule leaves the days before it as they were judged, if there are any.
+                    if edit.fields().is_some_and(HabitFields::has_goal) {
+                        load_set.first_entry_of.insert(*id);
                     }
                 }
                 Action::Entry(id, edit) => {
@@ -71,6 +79,8 @@ pub struct Loaded {
     pub purged_habits: BTreeSet<HabitId>,
     /// The requested entries whose tombstones were purged.
     pub purged_entries: BTreeSet<EntryId>,
+    /// Days of the first live entries of the habits in [`LoadSet::first_entry_of`] that have one.
+    pub first_entries: BTreeMap<HabitId, Date>,
     /// The requested receipts that exist.
     pub receipts: BTreeMap<OpId, Receipt>,
 }
@@ -96,6 +106,7 @@ impl Loaded {
             entries: BTreeMap::new(),
             purged_habits: BTreeSet::new(),
             purged_entries: BTreeSet::new(),
+            first_entries: BTreeMap::new(),
             receipts: BTreeMap::new(),
         }
     }

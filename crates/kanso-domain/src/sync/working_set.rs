@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::civil::Date;
 use uuid::Uuid;
 
 use super::merge::{MergeOutcome, ProposedEdit};
@@ -38,11 +39,23 @@ impl Stamper {
     }
 }
 
+/// The circumstances that decide on the effect of an edit.
+#[derive(Clone, Copy)]
+pub(super) struct EditContext<'a> {
+    pub(super) today: Today<'a>,
+    /// Day of the first live entry of a habit, if the edit can depend on it.
+    pub(super) first_entry: Option<Date>,
+}
+
 /// A kind of record that operations create, update and delete.
 pub(super) trait Editable: Clone {
     type Fields;
 
-    fn with_details_of(&self, fields: &Self::Fields, today: Today<'_>) -> Result<Self, Rejection>;
+    fn with_details_of(
+        &self,
+        fields: &Self::Fields,
+        context: EditContext<'_>,
+    ) -> Result<Self, Rejection>;
     /// Returns this record with the details of `other`.
     fn with_details(&self, other: &Self) -> Self;
     /// Returns the fields in which the two records differ.
@@ -81,14 +94,14 @@ pub(super) trait Editable: Clone {
 
 macro_rules! editable {
     ($record:ident, $fields:ident, $field:ident,
-     |$details:ident, $given:ident, $today:ident| $updated:expr) => {
+     |$details:ident, $given:ident, $context:ident| $updated:expr) => {
         impl Editable for $record {
             type Fields = $fields;
 
             fn with_details_of(
                 &self,
                 $given: &$fields,
-                $today: Today<'_>,
+                $context: EditContext<'_>,
             ) -> Result<Self, Rejection> {
                 let $details = &self.details;
                 Ok(Self {
@@ -168,12 +181,18 @@ macro_rules! editable {
     };
 }
 
-editable!(Habit, HabitFields, HabitField, |details, fields, today| {
-    details.updated(fields, today)
-});
-editable!(Entry, EntryFields, EntryField, |details, fields, today| {
-    details.updated(fields, today.settings)
-});
+editable!(
+    Habit,
+    HabitFields,
+    HabitField,
+    |details, fields, context| { details.updated(fields, context.today, context.first_entry) }
+);
+editable!(
+    Entry,
+    EntryFields,
+    EntryField,
+    |details, fields, context| { details.updated(fields, context.today.settings) }
+);
 
 /// Values that are derived from a record. An edit makes them stale.
 trait Derived {
@@ -267,7 +286,7 @@ impl<I: Ord + Copy + Into<Uuid>, R: Editable> WorkingSet<I, R> {
         &mut self,
         id: I,
         proposed: &ProposedEdit<'_, R::Fields>,
-        today: Today<'_>,
+        context: EditContext<'_>,
         stamper: &mut Stamper,
         make: impl FnOnce(Stamp) -> R,
     ) -> OperationOutcome {
@@ -301,7 +320,7 @@ impl<I: Ord + Copy + Into<Uuid>, R: Editable> WorkingSet<I, R> {
             // member clashes, and a merge is the same as a rejection.
             _ if clashing.is_empty() => Noop(stored.record()),
             OnConflict::Server => Noop(stored.record()),
-            OnConflict::Client => self.update(id, proposed, today, stamper),
+            OnConflict::Client => self.update(id, proposed, context, stamper),
             OnConflict::Reject | OnConflict::Merge => OperationOutcome::Conflict(Conflict {
                 your_base: None,
                 record: stored.record(),
@@ -316,7 +335,7 @@ impl<I: Ord + Copy + Into<Uuid>, R: Editable> WorkingSet<I, R> {
         &mut self,
         id: I,
         proposed: &ProposedEdit<'_, R::Fields>,
-        today: Today<'_>,
+        context: EditContext<'_>,
         stamper: &mut Stamper,
     ) -> OperationOutcome {
         let Some(stored) = self.records.get(&id).cloned() else {
@@ -326,7 +345,7 @@ impl<I: Ord + Copy + Into<Uuid>, R: Editable> WorkingSet<I, R> {
         if stored.stamp().is_deleted() && !proposed.policy.revive {
             return Gone(stored.record());
         }
-        let updated = match stored.with_details_of(proposed.fields, today) {
+        let updated = match stored.with_details_of(proposed.fields, context) {
             Ok(updated) => updated,
             // The edit may be valid for the version that its author had seen.
             Err(rejection) => match proposed.contradiction(&stored) {

@@ -5,7 +5,9 @@ use jiff::civil::Date;
 use jiff::tz::TimeZoneDatabase;
 use kanso_domain::calendar::{DayNumber, day_begins, local_day, skipped_days};
 use kanso_domain::entries::EntryKind;
-use kanso_domain::habits::{Schedule, ScheduleVersion};
+use kanso_domain::habits::{
+    ArchivedSpan, EffectiveFrom, Schedule, ScheduleHistory, ScheduleVersion,
+};
 use kanso_domain::progress::{Rate, UnitState, rate, units};
 use kanso_domain::{DayStart, Quantity, Timestamp, Zone};
 use proptest::prelude::*;
@@ -135,6 +137,63 @@ proptest! {
         let (before, after) = (closed(&habit), closed(&after));
         // The edit cuts the unit that was open at its border. Earlier units stay.
         prop_assert_eq!(&after[..before.len()], &before[..]);
+    }
+
+    /// An edit leaves the days before it as they were judged, wherever they come from: a habit can be
+    /// created on any day before or after its first entry, and be edited on the same day.
+    #[test]
+    fn an_edit_judges_no_earlier_day_anew(
+        habit in habits(), edits in prop::collection::vec((schedules(), 0..=3_i8), 1..4),
+        created in 1..=60_i8, start in prop::option::of(1..=60_i8),
+    ) {
+        let first_entry = habit.log().first_day();
+        let start = start.map(june);
+        let first_day = start.unwrap_or_else(|| {
+            first_entry.map_or(june(created), |entry| entry.min(june(created)))
+        });
+        let mut history = ScheduleHistory::starting(june(created), habit.schedule, habit.target);
+        let mut today = june(created);
+        for (edited, later) in edits {
+            today = today.saturating_add(i64::from(later).days());
+            let before = history.clone();
+            let from = EffectiveFrom::Day(today);
+            history = history.edited(edited, habit.target, from, first_day);
+            let mut day = first_day;
+            while day < today {
+                prop_assert_eq!(history.on(day).schedule, before.on(day).schedule, "{}", day);
+                day = day.saturating_add(1.day());
+            }
+            prop_assert_eq!(history.on(today).schedule, edited);
+            // The days that count are the same.
+            let began = |history: &ScheduleHistory| {
+                start.unwrap_or_else(|| {
+                    let created = history.begins();
+                    first_entry.map_or(created, |entry| entry.min(created))
+                })
+            };
+            prop_assert_eq!(began(&history), began(&before));
+        }
+        // At most one version for each day with an edit, and the one before them.
+        prop_assert!(history.versions().count() <= 4);
+    }
+
+    #[test]
+    fn a_done_day_counts_also_when_the_habit_was_archived(
+        habit in habits(), archived in 1..=60_i8, length in 0..10_i8,
+    ) {
+        let away = Habit {
+            archived: vec![ArchivedSpan {
+                from: june(archived),
+                until: Some(june(archived + length)),
+            }],
+            ..habit.clone()
+        };
+        let longest = |habit: &Habit| habit.streak(june(61)).longest;
+        let (away, never) = (longest(&away), longest(&habit));
+        // Days that ask for nothing only leave out missed ones.
+        if matches!(habit.schedule, Schedule::Daily | Schedule::SpecificDays { .. }) {
+            prop_assert!(away >= never, "{} became {}", never, away);
+        }
     }
 
     #[test]

@@ -72,6 +72,33 @@ fn daily_streaks() {
         ..daily().created(june(3)).done(&[3, 4, 10, 11])
     };
     check("A9 archived days are neutral", &away, june(11), 4, 4);
+    let archived = |from, until: Option<i8>| ArchivedSpan {
+        from: june(from),
+        until: until.map(june),
+    };
+    let put_aside = Habit {
+        archived: vec![archived(7, None)],
+        ..daily().created(june(3)).done(&[3, 4, 5, 6, 7])
+    };
+    check(
+        "A12 done beats archived, on its day",
+        &put_aside,
+        june(7),
+        5,
+        5,
+    );
+    check("A12 and later", &put_aside, june(20), 5, 5);
+    let used_meanwhile = Habit {
+        archived: vec![archived(5, Some(10))],
+        ..daily().created(june(3)).done(&[3, 4, 6, 10])
+    };
+    check(
+        "A13 done beats archived, in between",
+        &used_meanwhile,
+        june(10),
+        4,
+        4,
+    );
     let ended = Habit {
         end: Some(june(10)),
         ..daily().created(june(8)).done(&[8, 9, 10])
@@ -186,6 +213,32 @@ fn a_limit_is_kept_only_when_the_day_is_over() {
         "a relapse today breaks nothing yet",
         &quitting.done(&[4]),
         june(4),
+        3,
+        3,
+    );
+}
+
+#[test]
+fn an_archived_day_keeps_no_limit_by_itself() {
+    let limit = target(TargetFields {
+        kind: Some(HabitType::Numeric),
+        value: Some(Quantity::ONE),
+        direction: Some(TargetDirection::AtMost),
+    });
+    let archived = vec![ArchivedSpan {
+        from: june(3),
+        until: None,
+    }];
+    let limited = Habit {
+        target: limit,
+        archived,
+        ..daily()
+    };
+    check("two kept days", &limited, june(9), 2, 2);
+    check(
+        "a recorded amount on the day of archiving",
+        &limited.done(&[3]),
+        june(9),
         3,
         3,
     );

@@ -55,7 +55,9 @@ fn habit(schedule: Schedule, fields: HabitFields) -> Habit {
     let details = HabitDetails::create(&fields, made).expect("a valid habit");
     Habit {
         id: HabitId::new(Uuid::from_u128(1)),
-        details: details.updated(&archive, today).expect("a valid habit"),
+        details: details
+            .updated(&archive, today, None)
+            .expect("a valid habit"),
         stamp: Stamp::created(Seq::ZERO, midnight(1)),
         streak: StoredStreak::default(),
         provenance: Provenance::default(),

@@ -7,7 +7,7 @@ use kanso_application::Fault;
 use kanso_application::ports::credentials::PasswordFault;
 use kanso_application::ports::storage::StorageError;
 use kanso_domain::sync::{Conflict, CursorRefusal};
-use kanso_domain::{Entity, FieldError, Invalid};
+use kanso_domain::{Entity, FieldError, Invalid, Seq};
 use kanso_protocol::ReadError;
 use kanso_protocol::problem::{MemberError, Problem};
 use kanso_protocol::sync::ConflictBody;
@@ -24,6 +24,7 @@ struct Parts {
     detail: Option<String>,
     errors: Vec<MemberError>,
     conflict: Option<ConflictBody>,
+    history_start: Option<Seq>,
     headers: Vec<(HeaderName, HeaderValue)>,
 }
 
@@ -34,6 +35,7 @@ impl From<Code> for ApiError {
             detail: None,
             errors: Vec::new(),
             conflict: None,
+            history_start: None,
             headers: Vec::new(),
         }));
         let error = match code.retry_after() {
@@ -93,6 +95,12 @@ impl ApiError {
         error
     }
 
+    /// Sets the position up to which the history of the client's cursor is the same as the present one.
+    pub(crate) fn with_history_start(mut self, start: Seq) -> Self {
+        self.0.history_start = Some(start);
+        self
+    }
+
     /// Returns the problem document without the request id, and the headers.
     fn into_problem(self) -> (Problem, Vec<(HeaderName, HeaderValue)>) {
         let Parts {
@@ -100,6 +108,7 @@ impl ApiError {
             detail,
             errors,
             conflict,
+            history_start,
             headers,
         } = *self.0;
         let (record, members) = conflict
@@ -118,6 +127,7 @@ impl ApiError {
             record,
             clashing,
             mergeable,
+            history_start: history_start.map(Seq::get),
         };
         (problem, headers)
     }

@@ -125,6 +125,7 @@ fn example(code: Code) -> Example {
         mergeable: clashing.as_ref().map(|_| Vec::new()),
         record,
         clashing,
+        history_start: (code == Code::EpochChanged).then_some(8_214),
     };
     ExampleBuilder::new()
         .summary(code.title())

@@ -2,9 +2,11 @@
 
 use axum::response::Response;
 use http::{HeaderMap, HeaderValue, header};
-use kanso_domain::sync::{Cursor, Head};
+use kanso_domain::UserId;
+use kanso_domain::sync::{Cursor, CursorRefusal, Head};
 use kanso_protocol::parse_cursor;
 
+use crate::parts::Api;
 use crate::problem::{ApiError, Code};
 use crate::request::has_tag;
 
@@ -12,6 +14,24 @@ use crate::request::has_tag;
 pub(super) fn optional_cursor(text: Option<&str>) -> Result<Option<Cursor>, ApiError> {
     let cursor = text.map(parse_cursor).transpose();
     cursor.map_err(|_| Code::CursorMalformed.into())
+}
+
+/// Returns the error of a refused cursor. If its history was replaced, the error has the position up to
+/// which the two histories are the same.
+pub(super) async fn refused(
+    api: &Api,
+    user: UserId,
+    cursor: Option<Cursor>,
+    refusal: CursorRefusal,
+) -> ApiError {
+    let error = ApiError::from(refusal);
+    let (CursorRefusal::EpochChanged, Some(cursor)) = (refusal, cursor) else {
+        return error;
+    };
+    match api.sync.shared_up_to(user, cursor.epoch).await {
+        Ok(shared) => error.with_history_start(shared),
+        Err(fault) => fault.into(),
+    }
 }
 
 /// The epoch is part of the tag: after a restore the same position means another history.

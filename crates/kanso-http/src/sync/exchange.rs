@@ -9,7 +9,7 @@ use kanso_protocol::sync::{
 };
 use kanso_protocol::{MAX_OPERATIONS, MAX_PAGE};
 
-use super::cursor::optional_cursor;
+use super::cursor::{optional_cursor, refused};
 use super::long_poll::{LongPoll, WaitFor};
 use crate::answer::{as_it_is, json};
 use crate::measure;
@@ -71,7 +71,10 @@ pub(super) async fn exchange(
     let push = Push { operations, seen };
     let exchange = async move { sync.exchange(caller, limit, push).await };
     // Two results: the outer one is a fault of the server, the inner one a refused cursor.
-    let synced = api.to_completion(exchange).await??;
+    let synced = match api.to_completion(exchange).await? {
+        Ok(synced) => synced,
+        Err(refusal) => return Err(refused(&api, caller.user, caller.cursor, refusal).await),
+    };
     measure::count_operations(&synced.outcomes);
     measure::record_page(synced.page.records.len());
     // Outcomes stand in the order of the operations.

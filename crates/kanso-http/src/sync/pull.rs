@@ -9,7 +9,7 @@ use kanso_protocol::MAX_PAGE;
 use kanso_protocol::sync::SyncResponse;
 use serde::Deserialize;
 
-use super::cursor::{matches_head, optional_cursor, with_head_tag};
+use super::cursor::{matches_head, optional_cursor, refused, with_head_tag};
 use super::long_poll::{LongPoll, WaitFor};
 use crate::answer::{as_it_is, json};
 use crate::measure;
@@ -89,7 +89,10 @@ pub(super) async fn pull(
     let delta = api
         .sync
         .delta(signed_in.user(), seen, Scope::Everything, Some(limit));
-    let page = delta.await??;
+    let page = match delta.await? {
+        Ok(page) => page,
+        Err(refusal) => return Err(refused(&api, signed_in.user(), cursor, refusal).await),
+    };
     measure::record_page(page.records.len());
     let answer = json(StatusCode::OK, &SyncResponse::new(Vec::new(), &page));
     // The tag is that of the page and not of a later read, which might already be newer.
@@ -110,7 +113,9 @@ async fn unchanged(
     }
     // One row is read here instead of a page, which is the point of the entity tag.
     let head = api.live.head(user).await?;
-    cursor.map(|cursor| cursor.since(head)).transpose()?;
+    if let Some(Err(refusal)) = cursor.map(|cursor| cursor.since(head)) {
+        return Err(refused(api, user, cursor, refusal).await);
+    }
     let unchanged = || {
         as_it_is(with_head_tag(
             StatusCode::NOT_MODIFIED.into_response(),

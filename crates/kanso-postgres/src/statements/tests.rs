@@ -46,8 +46,13 @@ const SWEEPS: [&str; 10] = [
     "SELECT user_id, head_seq FROM users",
 ];
 
-/// First words of the statements on the directory of e-mail addresses, which is not partitioned.
-const DIRECTORY: [&str; 2] = ["INSERT INTO emails", "SELECT user_id FROM emails"];
+/// First words of the statements on the directory of e-mail addresses and on the list of epochs, which
+/// are not partitioned.
+const DIRECTORY: [&str; 3] = [
+    "INSERT INTO emails",
+    "SELECT user_id FROM emails",
+    "SELECT ordinal FROM epochs",
+];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_statement_about_one_user_touches_one_partition() {
@@ -84,6 +89,7 @@ async fn a_statement_about_one_user_touches_one_partition() {
         days::day_borders_are_named_once,
         replicas::a_snapshot_holds_all_live_records,
         replicas::the_heads_of_many_are_those_of_each,
+        replicas::histories_share_what_was_written_before_they_parted,
         replicas::a_revived_habit_brings_its_entries_back,
         replicas::a_comparison_names_differing_buckets,
         purges::old_receipts_are_removed_in_steps,

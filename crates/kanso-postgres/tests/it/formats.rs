@@ -54,7 +54,7 @@ async fn columns_have_their_golden_content() {
 }
 
 /// Release 0.1.0 goes on working on a database that a newer server has migrated: the steps only add
-/// a table and nullable columns.
+/// tables and nullable columns.
 #[tokio::test]
 async fn the_mixed_phase_is_noted_where_0_1_0_was() {
     let database = PostgresServer::shared().database();
@@ -62,7 +62,7 @@ async fn the_mixed_phase_is_noted_where_0_1_0_was() {
     assert_eq!(fresh.oldest_server(), None);
     fresh.close().await.unwrap();
     database.run(
-        "DROP TABLE mixed_phase;
+        "DROP TABLE mixed_phase, history_starts, epochs;
          ALTER TABLE users DROP COLUMN history_epoch, DROP COLUMN history_start;
          DELETE FROM refinery_schema_history WHERE version >= 2",
     );

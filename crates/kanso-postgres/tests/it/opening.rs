@@ -1,6 +1,7 @@
-use kanso_application::ports::storage::Storage as _;
+use kanso_application::ports::storage::{AccountStore as _, Storage as _};
 use kanso_postgres::OpenError;
 use kanso_testkit::PostgresServer;
+use kanso_testkit::build::{new_account, user};
 
 use crate::store::{open, try_open};
 
@@ -109,4 +110,44 @@ async fn a_newer_schema_is_refused() {
         matches!(refused, OpenError::Newer { found: 999, known, .. } if known < 999),
         "{refused:?}"
     );
+}
+
+/// Release 0.1.0 stored an address as it was typed, in lower case.
+#[tokio::test]
+async fn an_older_spelling_of_an_address_becomes_the_present_one() {
+    let database = PostgresServer::shared().database();
+    let storage = open(&database.url()).await;
+    for number in 1..=3 {
+        assert!(storage.create_account(new_account(number)).await.unwrap());
+    }
+    storage.close().await.unwrap();
+    let stored = [
+        "ju\u{308}rgen@example.org",
+        "o\u{308}@example.org",
+        "\u{f6}@example.org",
+    ];
+    for (place, email) in stored.into_iter().enumerate() {
+        let id = user(place as u128 + 1).uuid();
+        database.run(&format!(
+            "UPDATE emails SET email = '{email}' WHERE user_id = '{id}';
+             UPDATE users SET email = '{email}' WHERE user_id = '{id}'"
+        ));
+    }
+    for _ in 0..2 {
+        let storage = open(&database.url()).await;
+        for (typed, number) in [
+            ("ju\u{308}rgen@example.org", 1),
+            ("J\u{fc}rgen@example.org", 1),
+            // Two accounts of one address: the typed text decides.
+            ("o\u{308}@example.org", 2),
+            ("\u{f6}@example.org", 3),
+        ] {
+            let found = storage.credentials(&typed.parse().unwrap()).await.unwrap();
+            let found = found.map(|found| found.user_id);
+            assert_eq!(found, Some(user(number)), "{typed:?}");
+        }
+        let account = storage.account(user(1)).await.unwrap().unwrap();
+        assert_eq!(account.email.as_str(), "j\u{fc}rgen@example.org");
+        storage.close().await.unwrap();
+    }
 }

@@ -2,6 +2,7 @@
 
 mod passwords;
 mod sessions;
+mod spellings;
 
 use futures::future::join_all;
 use serde_json::{Value, json};

@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod accounts;
 #[cfg(test)]
+mod database_file;
+#[cfg(test)]
 mod entries;
 #[cfg(test)]
 mod errors;

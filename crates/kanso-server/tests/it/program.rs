@@ -180,6 +180,38 @@ fn an_unhealthy_server_is_exit_code_1() {
     assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
 }
 
+/// A script must not take a part of the output for all of it.
+#[test]
+#[cfg(target_os = "linux")]
+fn output_that_cannot_be_written_is_exit_code_2() {
+    let folder = folder();
+    let migrated = run(folder.path(), &["migrate"], &[]);
+    assert_eq!(migrated.status.code(), Some(0));
+    for arguments in [
+        &["config"][..],
+        &["openapi"],
+        &["migrate"],
+        &["migrate", "--dry-run"],
+        &["migrate", "--finish"],
+        &["backup", "copy.db"],
+    ] {
+        let full = fs::File::options().write(true).open("/dev/full");
+        let output = Command::new(env!("CARGO_BIN_EXE_kanso-server"))
+            .args(arguments)
+            .env_clear()
+            .current_dir(folder.path())
+            .stdout(Stdio::from(full.expect("a device that is always full")))
+            .output()
+            .expect("the program runs");
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {said}");
+        assert!(
+            said.contains("cannot write to standard output"),
+            "{arguments:?}: {said}"
+        );
+    }
+}
+
 #[test]
 fn an_unknown_flag_is_exit_code_2() {
     let folder = folder();

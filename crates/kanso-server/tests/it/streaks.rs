@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use crate::support::{App, TestUser};
+use crate::support::{App, TestUser, new_id, operation};
 
 fn path(habit: &Value) -> String {
     format!("/habits/{}", habit["id"].as_str().expect("an id"))
@@ -94,6 +94,131 @@ async fn an_edit_of_the_schedule_keeps_the_past() {
         let newest = history.last().expect("a version");
         assert_eq!(newest["weekdays"], json!([1, 2, 3, 4, 5]));
         assert_eq!(stats["streak"]["current"], current, "{from:?} {stats}");
+    }
+}
+
+/// Every way in which a habit that was created today can have a past, and every edit of it today.
+#[tokio::test]
+async fn an_edit_on_the_day_of_creation_keeps_a_past_from_elsewhere() {
+    let edits = [
+        json!({"frequency_type": "weekly", "times_per_week": 7}),
+        json!({"type": "numeric", "target_value": 9}),
+        json!({"frequency_type": "interval", "interval": 2, "effective_from": "2026-06-10"}),
+    ];
+    let created = |start_date: Option<&str>| json!({"title": "Run", "start_date": start_date});
+    for (start_date, edit) in [None, Some("2026-06-04")].iter().flat_map(|start| {
+        let with = |edit: &Value| (*start, edit.clone());
+        edits.iter().map(with).collect::<Vec<_>>()
+    }) {
+        let app = App::start().await;
+        app.clock.set("2026-06-10T12:00:00Z");
+        let user = app.user().await;
+        let habit = user.habit_with(&created(start_date)).await;
+        let days = [
+            "2026-06-04",
+            "2026-06-05",
+            "2026-06-06",
+            "2026-06-08",
+            "2026-06-09",
+        ];
+        user.done(&habit, &days).await;
+        let before = user.stats(&habit).await;
+        assert_eq!(before["streak"]["longest"], 3);
+        let mut edit = edit;
+        edit["version"] = json!(1);
+        let edited = user.put(&path(&habit), &edit).await.expect(200);
+        let history = edited["schedule_history"].as_array().expect("versions");
+        assert_eq!(history.len(), 2, "{edit} {edited}");
+        assert_eq!(history[0]["frequency_type"], "daily");
+        assert_eq!(history[1]["effective_from"], "2026-06-10");
+        let after = user.stats(&habit).await;
+        for member in ["longest", "current"] {
+            assert_eq!(after["streak"][member], before["streak"][member], "{edit}");
+        }
+        assert_eq!(
+            after["rate"]["missed"], before["rate"]["missed"],
+            "{edit} {after}"
+        );
+    }
+}
+
+/// The whole life of a habit in one push of a device that was offline.
+#[tokio::test]
+async fn a_push_with_a_past_and_an_edit_keeps_the_past() {
+    let app = App::start().await;
+    app.clock.set("2026-06-10T12:00:00Z");
+    let user = app.user().await;
+    let (habit, entry) = (json!(new_id()), json!(new_id()));
+    let fields = json!({"fields": {"habit_id": habit, "completion_date": "2026-06-08"}});
+    let results = user
+        .push(json!([
+            operation(
+                "habit",
+                "create",
+                &habit,
+                &json!({"fields": {"title": "Run"}})
+            ),
+            operation("entry", "create", &entry, &fields),
+            operation(
+                "habit",
+                "update",
+                &habit,
+                &json!({
+                    "base_version": 1,
+                    "fields": {"frequency_type": "weekly", "times_per_week": 3}
+                })
+            ),
+        ]))
+        .await;
+    assert_eq!(results[2]["status"], "applied", "{results:?}");
+    let habit = user.get(&format!("/habits/{}", habit.as_str().expect("an id")));
+    let habit = habit.await.expect(200);
+    assert_eq!(habit["schedule_history"][0]["frequency_type"], "daily");
+    assert_eq!(habit["schedule_history"][1]["effective_from"], "2026-06-10");
+}
+
+#[tokio::test]
+async fn an_edit_mends_a_habit_without_a_past_for_all_its_days() {
+    let app = App::start().await;
+    app.clock.set("2026-06-10T12:00:00Z");
+    let user = app.user().await;
+    let habit = user.habit("Run").await;
+    user.done(&habit, &["2026-06-10"]).await;
+    let edit = json!({"version": 1, "frequency_type": "weekly", "times_per_week": 1});
+    let edited = user.put(&path(&habit), &edit).await.expect(200);
+    let history = edited["schedule_history"].as_array().expect("versions");
+    assert_eq!(history.len(), 1, "{edited}");
+    let stats = user.stats(&habit).await;
+    assert_eq!(
+        (&stats["streak"]["current"], &stats["streak"]["unit"]),
+        (&json!(1), &json!("week"))
+    );
+}
+
+/// The instant of archiving counts in the zone of the account, west of Greenwich too.
+#[tokio::test]
+async fn the_day_of_archiving_keeps_its_done() {
+    for (zone, now) in [
+        ("UTC", "2026-06-10T12:00:00Z"),
+        ("America/Los_Angeles", "2026-06-11T03:00:00Z"),
+        ("Pacific/Kiritimati", "2026-06-09T12:00:00Z"),
+    ] {
+        let app = App::start().await;
+        app.clock.set(now);
+        let user = app.user_in(zone).await;
+        let habit = user.habit("Run").await;
+        user.done(&habit, &["2026-06-08", "2026-06-09", "2026-06-10"])
+            .await;
+        let edit = json!({"version": 1, "archived_at": now});
+        let edited = user.put(&path(&habit), &edit).await.expect(200);
+        assert_eq!(edited["archived_spans"][0]["from"], "2026-06-10", "{zone}");
+        let stats = user.stats(&habit).await;
+        let streak = &stats["streak"];
+        assert_eq!(
+            (&streak["current"], &streak["longest"]),
+            (&json!(3), &json!(3)),
+            "{zone}"
+        );
     }
 }
 

@@ -5,6 +5,7 @@ mod merging;
 mod pages;
 mod races;
 mod replicas;
+mod restores;
 mod time;
 mod unreadable;
 

@@ -46,22 +46,26 @@ pub(super) fn commit(
     mut next: impl FnMut() -> Option<Box<dyn QueuedWrite>>,
 ) {
     let mut batch = vec![first];
-    let attempted = attempt(writer, &mut batch, &mut next);
+    let fate = match writer.files.refuse_lost() {
+        Ok(()) => commit_batch(writer, &mut batch, &mut next),
+        Err(lost) => Err(lost),
+    };
+    // After the commit and before the answers: a commit in a file that no later start opens must not
+    // be acknowledged.
+    let fate = fate.and_then(|()| writer.files.check());
     let connection = &writer.connection;
-    let mut fate = attempted;
-    if fate.is_err() && !connection.is_autocommit() {
-        // If the rollback fails, the next BEGIN fails too and reports it.
-        let rolled_back = connection.execute_batch("ROLLBACK");
-        fate = fate.and(rolled_back);
-    }
-    let fate = fate.map_err(|error| DatabaseError::NotCommitted(Arc::new(error)));
-    if let Err(error) = &fate {
+    // A lost file was reported when it was found.
+    let is_lost = matches!(fate, Err(DatabaseError::FileLost(_)));
+    if let Err(error) = &fate
+        && !is_lost
+    {
         tracing::error!(
             error = error as &dyn std::error::Error,
             writes = batch.len(),
             "batch not committed"
         );
-    } else if batch.iter().any(|write| write.has_erased())
+    } else if fate.is_ok()
+        && batch.iter().any(|write| write.has_erased())
         && let Err(error) = empty_log(connection)
     {
         tracing::warn!(
@@ -69,10 +73,47 @@ pub(super) fn commit(
             "write-ahead log not emptied, erased rows remain in it until the next checkpoint"
         );
     }
+    // Before the answers: an operator who sees a refusal may kill the server.
+    rescue_if(writer, is_lost);
     // Only now: an answer promises that the commit is on the disk.
     for write in batch {
         write.answer(fate.clone());
     }
+}
+
+/// Compares the files of the database with its paths while nothing is written.
+pub(super) fn check_files(writer: &mut WriterConnection) {
+    let is_lost = writer.files.check().is_err();
+    rescue_if(writer, is_lost);
+}
+
+/// If the file was lost, moves the acknowledged writes from the log into it, once.
+///
+/// If only the log was deleted, this saves them. If the database was moved, the moved file is
+/// complete. And an empty log does no harm beside another database, whereas SQLite would take a full
+/// one for a part of it.
+fn rescue_if(writer: &mut WriterConnection, is_lost: bool) {
+    if writer.is_rescued == is_lost {
+        return;
+    }
+    // A reader can be in the way; then the next check tries again.
+    writer.is_rescued = is_lost && empty_log(&writer.connection).is_ok();
+}
+
+/// Runs `batch` and the writes that `next` yields in one transaction.
+fn commit_batch(
+    writer: &mut WriterConnection,
+    batch: &mut Vec<Box<dyn QueuedWrite>>,
+    next: &mut impl FnMut() -> Option<Box<dyn QueuedWrite>>,
+) -> Result<(), DatabaseError> {
+    let mut fate = attempt(writer, batch, next);
+    let connection = &writer.connection;
+    if fate.is_err() && !connection.is_autocommit() {
+        // If the rollback fails, the next BEGIN fails too and reports it.
+        let rolled_back = connection.execute_batch("ROLLBACK");
+        fate = fate.and(rolled_back);
+    }
+    fate.map_err(|error| DatabaseError::NotCommitted(Arc::new(error)))
 }
 
 fn attempt(

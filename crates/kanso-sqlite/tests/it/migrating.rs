@@ -18,7 +18,7 @@ use kanso_testkit::build::{
 use refinery::Target;
 use rusqlite::Connection;
 
-use crate::store::{file, open, options, submit};
+use crate::store::{file, open, options, register, submit};
 
 mod embedded {
     refinery::embed_migrations!("migrations");
@@ -221,4 +221,51 @@ async fn records_of_the_first_version_can_be_changed() {
     assert!(!begun.await.unwrap(), "no user is left");
     assert!(storage.delete_account(user(1)).await.unwrap());
     storage.close().await.unwrap();
+}
+
+/// Release 0.1.0 stored an address as it was typed, in lower case.
+#[tokio::test]
+async fn an_older_spelling_of_an_address_becomes_the_present_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let storage = open(folder.path());
+    for number in 1..=4 {
+        register(&storage, number).await;
+    }
+    storage.close().await.unwrap();
+    let stored = [
+        "ju\u{308}rgen@example.org",
+        "k@xn--mnchen-3ya.example",
+        "o\u{308}@example.org",
+        "\u{f6}@example.org",
+    ];
+    let connection = Connection::open(file(folder.path())).unwrap();
+    for (place, email) in stored.into_iter().enumerate() {
+        let id = user(place as u128 + 1).uuid();
+        for sql in [
+            "UPDATE emails SET email = ?2 WHERE user_id = ?1",
+            "UPDATE users SET email = ?2 WHERE user_id = ?1",
+        ] {
+            connection.execute(sql, (id, email)).unwrap();
+        }
+    }
+    connection.close().unwrap();
+    for _ in 0..2 {
+        let storage = open(folder.path());
+        for (typed, number) in [
+            ("ju\u{308}rgen@example.org", 1),
+            ("J\u{fc}rgen@example.org", 1),
+            ("k@m\u{fc}nchen.example", 2),
+            ("k@xn--mnchen-3ya.example", 2),
+            // Two accounts of one address: the typed text decides.
+            ("o\u{308}@example.org", 3),
+            ("\u{f6}@example.org", 4),
+        ] {
+            let found = storage.credentials(&typed.parse().unwrap()).await.unwrap();
+            let found = found.map(|found| found.user_id);
+            assert_eq!(found, Some(user(number)), "{typed:?}");
+        }
+        let account = storage.account(user(1)).await.unwrap().unwrap();
+        assert_eq!(account.email.as_str(), "j\u{fc}rgen@example.org");
+        storage.close().await.unwrap();
+    }
 }

@@ -91,6 +91,78 @@ async fn a_restored_history_starts_at_the_head_of_the_backup() {
     storage.close().await.unwrap();
 }
 
+/// A database is restored twice between two syncs of a device: the lower start counts.
+#[tokio::test]
+async fn histories_are_shared_up_to_the_lowest_start_since_the_epoch() {
+    let folder = tempdir().unwrap();
+    let open = |number| {
+        open_with(folder.path(), |options| {
+            options.fresh_epoch = Epoch::new(number)
+        })
+    };
+    let copy = || fs::read(file(folder.path())).unwrap();
+    let shared = async |storage: &SqliteStorage, epochs: &[u64]| {
+        let mut shared = Vec::new();
+        for &epoch in epochs {
+            let up_to = storage
+                .shared_up_to(user(1), Epoch::new(epoch))
+                .await
+                .unwrap();
+            shared.push(up_to.unwrap().get());
+        }
+        shared
+    };
+    // Position 1 in epoch 1. Each later epoch goes on from a copy of the one before.
+    let storage = open(1);
+    register(&storage, 1).await;
+    add_habit(&storage, 1).await;
+    storage.close().await.unwrap();
+    let at_1 = copy();
+    let storage = open(1);
+    for number in 2..=5 {
+        add_habit(&storage, number).await;
+    }
+    storage.close().await.unwrap();
+    fs::write(file(folder.path()), &at_1).unwrap();
+
+    // Epoch 2 from position 1, with a copy at position 3.
+    let storage = open(2);
+    assert_eq!(shared(&storage, &[1, 2]).await, [1, 1]);
+    for number in 6..=7 {
+        add_habit(&storage, number).await;
+    }
+    storage.close().await.unwrap();
+    let at_3 = copy();
+    let storage = open(2);
+    for number in 8..=9 {
+        add_habit(&storage, number).await;
+    }
+    assert_eq!(shared(&storage, &[1, 2]).await, [1, 5]);
+    storage.close().await.unwrap();
+    fs::write(file(folder.path()), &at_3).unwrap();
+
+    // Epoch 3 from position 3: nothing is written in it before it is copied.
+    let storage = open(3);
+    assert_eq!(shared(&storage, &[1, 2, 3]).await, [1, 3, 3]);
+    storage.close().await.unwrap();
+    let in_3 = copy();
+    let storage = open(3);
+    add_habit(&storage, 10).await;
+    assert_eq!(shared(&storage, &[1, 2, 3]).await, [1, 3, 4]);
+    storage.close().await.unwrap();
+    fs::write(file(folder.path()), &in_3).unwrap();
+
+    // Epoch 4 from position 3, and 5 from a copy that knows neither 3 nor 4.
+    let storage = open(4);
+    add_habit(&storage, 11).await;
+    assert_eq!(shared(&storage, &[1, 2, 3, 4]).await, [1, 3, 3, 4]);
+    storage.close().await.unwrap();
+    fs::write(file(folder.path()), &at_3).unwrap();
+    let storage = open(5);
+    assert_eq!(shared(&storage, &[1, 2, 3, 4]).await, [1, 3, 0, 0]);
+    storage.close().await.unwrap();
+}
+
 /// An operator restores a copy that is too old, and then a newer one over it. The newer copy has more
 /// commits than the file before it, and its epoch is one that devices know.
 #[tokio::test]

@@ -15,7 +15,7 @@ use kanso_domain::accounts::{Account, Email, PasswordHash, SettingsChange};
 use kanso_domain::entries::Entry;
 use kanso_domain::habits::Habit;
 use kanso_domain::sessions::{Refreshed, Session};
-use kanso_domain::sync::{Buckets, Head, LoadSet, Page};
+use kanso_domain::sync::{Buckets, Epoch, Head, LoadSet, Page};
 use kanso_domain::{Date, DeviceId, EntryId, HabitId, Seq, SessionId, Timestamp, UserId};
 use kanso_testkit::MemoryStorage;
 use tokio::sync::{Notify, RwLock};
@@ -173,6 +173,10 @@ impl RecordStore for FaultyStorage {
             );
         }
         self.inner.journal(user, only).await
+    }
+
+    async fn shared_up_to(&self, user: UserId, epoch: Epoch) -> Answer<Option<Seq>> {
+        self.inner.shared_up_to(user, epoch).await
     }
 
     async fn heads(&self, users: &[UserId]) -> Answer<Vec<(UserId, Seq)>> {

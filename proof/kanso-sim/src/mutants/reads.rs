@@ -16,6 +16,7 @@ use super::{Bug, MutantStorage};
 use crate::store::delegated;
 
 delegated!(RecordStore for MutantStorage {
+    shared_up_to(user: UserId, epoch: Epoch) -> Option<Seq>;
     heads(users: &[UserId]) -> Vec<(UserId, Seq)>;
     compare(user: UserId, replica: Buckets, limit: u32) -> Option<Comparison>;
     journal(user: UserId, only: Option<&[HabitId]>) -> Option<Journal>;

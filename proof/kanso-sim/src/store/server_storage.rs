@@ -16,7 +16,7 @@ use kanso_domain::accounts::{Account, Email, PasswordHash, SettingsChange};
 use kanso_domain::entries::Entry;
 use kanso_domain::habits::Habit;
 use kanso_domain::sessions::{Refreshed, Session};
-use kanso_domain::sync::{Buckets, Head, LoadSet, Page};
+use kanso_domain::sync::{Buckets, Epoch, Head, LoadSet, Page};
 use kanso_domain::{Date, DeviceId, EntryId, HabitId, Seq, SessionId, Timestamp, UserId};
 use tokio_util::sync::CancellationToken;
 
@@ -83,6 +83,7 @@ delegated!(RecordStore for ServerStorage {
     write(user: UserId, keys: LoadSet, decide: Decide) -> WriteOutcome;
     delta(user: UserId, query: DeltaQuery) -> Option<Page>;
     head(user: UserId) -> Option<Head>;
+    shared_up_to(user: UserId, epoch: Epoch) -> Option<Seq>;
     heads(users: &[UserId]) -> Vec<(UserId, Seq)>;
     snapshot(user: UserId, query: SnapshotQuery) -> Option<SnapshotPiece>;
     compare(user: UserId, replica: Buckets, limit: u32) -> Option<Comparison>;

@@ -5,7 +5,7 @@ use kanso_application::ports::storage::{
     Credentials, DeltaQuery, EndSessions, EntryFilter, NewAccount, NewPassword, Scope, Storage,
     WriteOutcome,
 };
-use kanso_domain::accounts::{PasswordHash, Settings, SettingsChange};
+use kanso_domain::accounts::{Email, PasswordHash, Settings, SettingsChange};
 use kanso_domain::sync::{LoadSet, Since};
 use kanso_domain::{Seq, UserId, WeekStart};
 
@@ -59,6 +59,46 @@ pub async fn a_taken_email_is_refused(storage: &dyn Storage) {
     assert_eq!(storage.account(user(2)).await.unwrap(), None);
     let credentials = storage.credentials(&first.account.email).await.unwrap();
     assert_eq!(credentials.unwrap().user_id, user(1));
+}
+
+/// An account of release 0.1.0 is found under the spelling that it was registered with, also beside an
+/// account with the present spelling.
+pub async fn an_account_is_found_under_its_older_spelling(storage: &dyn Storage) {
+    let (composed, decomposed) = ("jürgen@example.org", "ju\u{308}rgen@example.org");
+    let found = async |text: &str| {
+        let email: Email = text.parse().unwrap();
+        let credentials = storage.credentials(&email).await.unwrap();
+        credentials.map(|found| found.user_id)
+    };
+    let register = async |number, email| {
+        let mut new = new_account(number);
+        new.account.email = email;
+        storage.create_account(new).await.unwrap()
+    };
+    let older = Email::restored(decomposed.to_owned());
+    assert!(register(1, older.clone()).await);
+    assert_eq!(found(decomposed).await, Some(user(1)));
+    assert!(
+        !register(3, decomposed.parse().unwrap()).await,
+        "it is taken"
+    );
+    assert!(register(2, composed.parse().unwrap()).await);
+    assert_eq!(
+        found(decomposed).await,
+        Some(user(1)),
+        "the text that was typed decides"
+    );
+    assert_eq!(found(composed).await, Some(user(2)));
+    let stored = storage.account(user(1)).await.unwrap().unwrap();
+    assert_eq!(stored.email.as_str(), decomposed);
+    let credentials = storage.credentials(&stored.email).await.unwrap();
+    assert_eq!(
+        credentials.unwrap().user_id,
+        user(1),
+        "its own, not the other's"
+    );
+    assert!(storage.delete_account(user(1)).await.unwrap());
+    assert_eq!(found(decomposed).await, Some(user(2)));
 }
 
 /// A new account has an empty history that begins at its registration.

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use kanso_application::ports::storage::{Scope, SnapshotPart, SnapshotQuery, Storage};
 use kanso_domain::accounts::SettingsChange;
-use kanso_domain::sync::{Base, Buckets, ConflictPolicy, Digest, OnConflict, Operation, Since};
+use kanso_domain::sync::{
+    Base, Buckets, ConflictPolicy, Digest, Epoch, OnConflict, Operation, Since,
+};
 use kanso_domain::{Date, Entity, Record, Seq, Version, WeekStart};
 use uuid::Uuid;
 
@@ -37,6 +39,20 @@ pub async fn the_head_carries_the_digest_of_what_is_live(storage: &dyn Storage) 
         assert_eq!(person.head().await.digest, expected, "{live:?}");
     }
     assert_eq!(person.head().await.digest, Digest::EMPTY);
+}
+
+/// The present history shares everything with itself, and nothing with an unknown one. The tests of each
+/// storage restore it.
+pub async fn histories_share_what_was_written_before_they_parted(storage: &dyn Storage) {
+    let person = TestUser::register(storage, 1).await;
+    person.apply(create_habit(habit(1), titled("Read"))).await;
+    let present = person.head().await.epoch;
+    let unknown = Epoch::new(present.get() ^ 1);
+    for (epoch, expected) in [(present, 1), (unknown, 0)] {
+        let shared = storage.shared_up_to(person.id, epoch).await.unwrap();
+        assert_eq!(shared.map(Seq::get), Some(expected));
+    }
+    assert_eq!(storage.shared_up_to(user(9), present).await.unwrap(), None);
 }
 
 /// No change moves the start of a history; a database that was never restored begins at 0.

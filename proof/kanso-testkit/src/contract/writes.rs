@@ -84,6 +84,34 @@ pub async fn a_write_loads_the_records_it_names(storage: &dyn Storage) {
     assert!(current.receipts.is_empty());
 }
 
+/// A write loads the day of the first live entry of a habit on request.
+pub async fn a_write_loads_the_first_days_that_it_names(storage: &dyn Storage) {
+    let person = TestUser::register(storage, 1).await;
+    let stranger = TestUser::register(storage, 2).await;
+    stranger.apply(create_habit(habit(9), titled("Run"))).await;
+    for action in [
+        create_habit(habit(1), titled("Read")),
+        create_habit(habit(2), titled("Run")),
+        create_habit(habit(3), titled("Swim")),
+        create_entry(entry(1), done(habit(1), "2026-01-15")),
+        create_entry(entry(2), done(habit(1), "2025-01-15")),
+        create_entry(entry(3), done(habit(1), "2024-01-15")),
+        delete_entry(entry(3), Base::Any),
+        create_entry(entry(4), done(habit(3), "2023-01-15")),
+    ] {
+        person.apply(action).await;
+    }
+    let keys = LoadSet {
+        first_entry_of: [habit(1), habit(2), habit(9)].into(),
+        ..LoadSet::default()
+    };
+    let current = person.sees(keys).await;
+    let first = kanso_domain::Date::constant(2025, 1, 15);
+    assert_eq!(current.first_entries, [(habit(1), first)].into());
+    let current = person.sees(LoadSet::default()).await;
+    assert_eq!(current.first_entries, [].into());
+}
+
 /// Loading an entry also loads its habit, even if that is a tombstone.
 pub async fn a_write_sees_the_habit_of_an_entry(storage: &dyn Storage) {
     let person = TestUser::register(storage, 1).await;

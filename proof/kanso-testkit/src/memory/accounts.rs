@@ -14,6 +14,12 @@ use kanso_domain::{SessionId, Timestamp, UserId};
 use super::streaks::Queue;
 use super::{MemoryStorage, UserData};
 
+/// Returns the older spelling of an address, or the address itself if it has none.
+fn older_spelling(email: &Email) -> Email {
+    let spelling = email.older_spelling().unwrap_or(email.as_str());
+    Email::restored(spelling.to_owned())
+}
+
 #[async_trait]
 impl AccountStore for MemoryStorage {
     async fn create_account(&self, new: NewAccount) -> Result<bool, StorageError> {
@@ -22,7 +28,11 @@ impl AccountStore for MemoryStorage {
             password_hash,
         } = new;
         self.with(|state| {
-            if state.emails.contains_key(&account.email) {
+            let older = older_spelling(&account.email);
+            if [&account.email, &older]
+                .iter()
+                .any(|email| state.emails.contains_key(email))
+            {
                 return false;
             }
             state.emails.insert(account.email.clone(), account.id);
@@ -31,6 +41,7 @@ impl AccountStore for MemoryStorage {
                 account,
                 password_hash,
                 head,
+                starts: vec![(head.epoch, head.seq)],
                 sessions: BTreeMap::new(),
                 habits: BTreeMap::new(),
                 entries: BTreeMap::new(),
@@ -49,7 +60,8 @@ impl AccountStore for MemoryStorage {
 
     async fn credentials(&self, email: &Email) -> Result<Option<Credentials>, StorageError> {
         self.with(|state| {
-            let user_id = *state.emails.get(email)?;
+            let older = state.emails.get(&older_spelling(email));
+            let user_id = *older.or_else(|| state.emails.get(email))?;
             let password_hash = state.users.get(&user_id)?.password_hash.clone();
             Some(Credentials {
                 user_id,

@@ -28,6 +28,7 @@ impl MemoryStorage {
         for data in taken.iter_mut().flat_map(|state| state.users.values_mut()) {
             // The epoch is kept with each head, so all of them change.
             data.head = data.head.in_epoch(epoch);
+            data.starts.push((epoch, data.head.seq));
         }
         *self.epoch.lock().unwrap_or_else(PoisonError::into_inner) = epoch;
         *self.state.lock().unwrap_or_else(PoisonError::into_inner) = taken.take();

@@ -11,8 +11,8 @@ use kanso_application::ports::storage::{
 use kanso_domain::entries::{Completion, Entry};
 use kanso_domain::habits::Habit;
 use kanso_domain::record::Stamp;
-use kanso_domain::sync::{Buckets, Changeset, Head, LoadSet, Loaded, Page, Since};
-use kanso_domain::{EntryId, HabitId, Record, Seq, UserId, Version};
+use kanso_domain::sync::{Buckets, Changeset, Epoch, Head, LoadSet, Loaded, Page, Since};
+use kanso_domain::{Date, EntryId, HabitId, Record, Seq, UserId, Version};
 
 use super::{MemoryStorage, UserData};
 
@@ -42,6 +42,10 @@ impl RecordStore for MemoryStorage {
 
     async fn head(&self, user: UserId) -> Result<Option<Head>, StorageError> {
         self.with_user(user, |data| data.head)
+    }
+
+    async fn shared_up_to(&self, user: UserId, epoch: Epoch) -> Result<Option<Seq>, StorageError> {
+        self.with_user(user, |data| data.shared_up_to(epoch))
     }
 
     async fn heads(&self, users: &[UserId]) -> Result<Vec<(UserId, Seq)>, StorageError> {
@@ -150,11 +154,32 @@ impl UserData {
                 .intersection(&self.purged_entries)
                 .copied()
                 .collect(),
+            first_entries: keys
+                .first_entry_of
+                .iter()
+                .filter_map(|&habit| Some((habit, self.first_entry_of(habit)?)))
+                .collect(),
             receipts: pick(&self.receipts, &keys.receipts)
                 .into_iter()
                 .map(|(id, (_, receipt))| (id, receipt))
                 .collect(),
         }
+    }
+
+    fn shared_up_to(&self, epoch: Epoch) -> Seq {
+        let known = self.starts.iter().position(|(began, _)| *began == epoch);
+        let Some(known) = known else {
+            return Seq::ZERO;
+        };
+        let later = self.starts.iter().skip(known + 1).map(|(_, start)| *start);
+        later.min().unwrap_or(self.head.seq)
+    }
+
+    fn first_entry_of(&self, habit: HabitId) -> Option<Date> {
+        let of_habit =
+            |entry: &&Entry| entry.details.habit_id == habit && !entry.stamp.is_deleted();
+        let live = self.entries.values().filter(of_habit);
+        live.map(|entry| entry.details.local_date).min()
     }
 
     /// Returns this user with a changeset applied, or an error. A copy is changed, so a failed

@@ -110,6 +110,8 @@ impl State {
             entries: self.entries.clone(),
             purged_habits: self.purged_habits.clone(),
             purged_entries: self.purged_entries.clone(),
+            // All entries are loaded above.
+            first_entries: [].into(),
             receipts: self.receipts.clone(),
         };
         let now: Timestamp = "2026-11-22T12:00:00Z".parse().expect("an instant");

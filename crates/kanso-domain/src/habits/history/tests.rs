@@ -24,7 +24,7 @@ fn shown(history: &ScheduleHistory) -> Vec<(i8, Option<u8>)> {
 fn edited(edits: &[(EffectiveFrom, u8)]) -> Vec<(i8, Option<u8>)> {
     let start = ScheduleHistory::starting(june(3), weekly(1), Target::TICK);
     let edit = |history: ScheduleHistory, &(from, times): &(EffectiveFrom, u8)| {
-        history.edited(weekly(times), Target::TICK, from)
+        history.edited(weekly(times), Target::TICK, from, june(3))
     };
     shown(&edits.iter().fold(start, edit))
 }
@@ -56,12 +56,81 @@ fn an_edit_applies_from_its_day_on() {
     );
 }
 
+/// A habit that was created on 3 June counts from an earlier day: it was imported or filled in, or has
+/// an earlier `start_date`.
+#[test]
+fn an_edit_leaves_a_past_before_the_creation_to_the_first_version() {
+    use EffectiveFrom::{Day, Start};
+    let history = |first_day: i8, edits: &[(EffectiveFrom, u8)]| {
+        let start = ScheduleHistory::starting(june(3), weekly(1), Target::TICK);
+        let edit = |history: ScheduleHistory, &(from, times): &(EffectiveFrom, u8)| {
+            history.edited(weekly(times), Target::TICK, from, june(first_day))
+        };
+        shown(&edits.iter().fold(start, edit))
+    };
+    for (name, first_day, edits, expected) in [
+        (
+            "on the day of creation",
+            1,
+            &[(Day(june(3)), 2)][..],
+            &[(2, 1), (3, 2)][..],
+        ),
+        ("without a past", 3, &[(Day(june(3)), 2)], &[(3, 2)]),
+        ("with a later start", 9, &[(Day(june(3)), 2)], &[(3, 2)]),
+        (
+            "from the first day of the past",
+            1,
+            &[(Day(june(1)), 2)],
+            &[(3, 2)],
+        ),
+        (
+            "from a day of the past",
+            1,
+            &[(Day(june(2)), 2)],
+            &[(1, 1), (2, 2)],
+        ),
+        ("for all days", 1, &[(Start, 2)], &[(3, 2)]),
+        ("to the same", 1, &[(Day(june(3)), 1)], &[(3, 1)]),
+        (
+            "twice on a day",
+            1,
+            &[(Day(june(3)), 2), (Day(june(3)), 3)],
+            &[(2, 1), (3, 3)],
+        ),
+        (
+            "and back",
+            1,
+            &[(Day(june(3)), 2), (Day(june(3)), 1)],
+            &[(2, 1)],
+        ),
+        (
+            "ever earlier",
+            1,
+            &[(Day(june(3)), 2), (Day(june(2)), 3)],
+            &[(1, 1), (2, 3)],
+        ),
+        (
+            "and on a later day",
+            1,
+            &[(Day(june(3)), 2), (Day(june(5)), 3)],
+            &[(2, 1), (3, 2), (5, 3)],
+        ),
+    ] {
+        let expected: Vec<_> = expected
+            .iter()
+            .map(|&(day, times)| (day, Some(times)))
+            .collect();
+        assert_eq!(history(first_day, edits), expected, "{name}");
+    }
+}
+
 #[test]
 fn each_day_has_the_version_in_force() {
     let history = ScheduleHistory::starting(june(3), weekly(1), Target::TICK).edited(
         weekly(2),
         Target::TICK,
         EffectiveFrom::Day(june(10)),
+        june(3),
     );
     let times = |day| history.on(june(day)).schedule.times_per_week();
     assert_eq!([1, 3, 9, 10, 30].map(times), [1, 1, 1, 2, 2].map(Some));

@@ -21,6 +21,7 @@ fn nothing() -> Loaded {
         entries: BTreeMap::new(),
         purged_habits: BTreeSet::new(),
         purged_entries: BTreeSet::new(),
+        first_entries: BTreeMap::new(),
         receipts: BTreeMap::new(),
     }
 }

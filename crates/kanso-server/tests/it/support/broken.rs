@@ -20,7 +20,7 @@ use kanso_domain::accounts::{Account, Email, PasswordHash, SettingsChange};
 use kanso_domain::entries::Entry;
 use kanso_domain::habits::Habit;
 use kanso_domain::sessions::{Refreshed, Session};
-use kanso_domain::sync::{Buckets, Head, LoadSet, Page};
+use kanso_domain::sync::{Buckets, Epoch, Head, LoadSet, Page};
 use kanso_domain::{Date, DeviceId, EntryId, HabitId, Seq, SessionId, Timestamp, UserId};
 use kanso_local::{LocalFeed, LocalLimiter, LocalThrottle, LocalTickets, RandomIds};
 use kanso_server::assembly::{
@@ -65,6 +65,10 @@ impl RecordStore for Broken {
     }
 
     async fn head(&self, _: UserId) -> Answer<Option<Head>> {
+        self.answer().await
+    }
+
+    async fn shared_up_to(&self, _: UserId, _: Epoch) -> Answer<Option<Seq>> {
         self.answer().await
     }
 

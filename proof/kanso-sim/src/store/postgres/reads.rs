@@ -6,7 +6,7 @@ use kanso_application::ports::storage::{
 };
 use kanso_domain::entries::Entry;
 use kanso_domain::habits::Habit;
-use kanso_domain::sync::{Buckets, Head, LoadSet, Page};
+use kanso_domain::sync::{Buckets, Epoch, Head, LoadSet, Page};
 use kanso_domain::{EntryId, HabitId, Seq, UserId};
 use kanso_testkit::MemoryStorage;
 
@@ -30,6 +30,7 @@ impl ConnectionPool {
 
 delegated!(RecordStore for ConnectionPool {
     head(user: UserId) -> Option<Head>;
+    shared_up_to(user: UserId, epoch: Epoch) -> Option<Seq>;
     heads(users: &[UserId]) -> Vec<(UserId, Seq)>;
     snapshot(user: UserId, query: SnapshotQuery) -> Option<SnapshotPiece>;
     compare(user: UserId, replica: Buckets, limit: u32) -> Option<Comparison>;
