@@ -10,7 +10,9 @@ use crate::support::{App, TestUser};
 
 fn copy(app: &App, to: &Path) -> impl FnOnce(&mut Config) + use<> {
     let (from, to) = (app.data_dir().join("kanso.db"), to.to_owned());
-    move |_| drop(fs::copy(from, to).expect("a copy"))
+    move |_| {
+        fs::copy(from, to).expect("a copy");
+    }
 }
 
 /// Puts a copy over the database, while no server runs.
