@@ -20,8 +20,27 @@ pub(crate) fn default_home() -> anyhow::Result<PathBuf> {
     Ok(folders.data_dir().join("kanso"))
 }
 
+/// Other names of UTC. A machine without a setting has one of them.
+const UTC_NAMES: [&str; 6] = [
+    "Etc/UTC",
+    "Etc/UCT",
+    "Etc/Universal",
+    "Etc/Zulu",
+    "Universal",
+    "Zulu",
+];
+
 /// Returns the zone of this machine: that of the variable `TZ`, else that of the operating system.
 pub(crate) fn zone() -> Option<Zone> {
+    let zone = named_zone()?;
+    Some(if UTC_NAMES.contains(&zone.name()) {
+        Zone::utc()
+    } else {
+        zone
+    })
+}
+
+fn named_zone() -> Option<Zone> {
     match zone_variable() {
         // POSIX allows a colon before a name, and a path to a file of the system's database.
         Some(name) => {
@@ -33,6 +52,11 @@ pub(crate) fn zone() -> Option<Zone> {
     }
 }
 
+/// Returns true if a user is at the terminal, who can be asked.
+pub(crate) fn can_ask() -> bool {
+    std::io::stdin().is_terminal()
+}
+
 /// Asks a question with yes or no on the terminal; `yes` is the answer of `--yes`.
 ///
 /// # Errors
@@ -41,7 +65,7 @@ pub(crate) fn confirm(question: &str, yes: bool) -> anyhow::Result<()> {
     if yes {
         return Ok(());
     }
-    if !std::io::stdin().is_terminal() {
+    if !can_ask() {
         let how = "no terminal to ask for your consent: use --yes".to_owned();
         return Err(crate::exit::Usage(how).into());
     }

@@ -77,15 +77,16 @@ fn exit_and_hint(error: &anyhow::Error) -> (Exit, Option<String>) {
         return (Exit::Failure, Some(hint.to_owned()));
     }
     if let Some(LoginError::OtherAccount {
-        has_same_address, ..
+        email,
+        has_same_address,
     }) = error.downcast_ref()
     {
         let hint = if *has_same_address {
-            "Run `kanso adopt` with the same address to bring them to the new account."
+            format!("Run `kanso adopt {email}` to bring them to the new account.")
         } else {
-            "`kanso adopt` brings the records of this device to another account."
+            "`kanso adopt` brings the records of this device to another account.".to_owned()
         };
-        return (Exit::Failure, Some(hint.to_owned()));
+        return (Exit::Failure, Some(hint));
     }
     let (exit, hint) = match call_of(error) {
         Some(

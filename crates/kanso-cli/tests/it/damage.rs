@@ -139,7 +139,14 @@ fn a_file_that_was_cut_off_is_no_new_device() {
 fn recovery_keeps_what_was_never_sent() {
     let server = Server::start();
     let device = device_with_waiting(&server);
+    change(
+        &device,
+        "INSERT INTO failures (op_id, entity, record_id, body, result, written_at, failed_at)
+         VALUES (x'01', 'habit', x'02', 'damaged before', '{}', 0, 0)",
+    );
     let recovered = device.json(&["recover", "--yes"]);
+    assert_eq!(device.json(&["status"])["conflicts"], 1);
+    device.ok(&["conflicts", "resolve", "1", "--theirs"]);
     assert_eq!(recovered["operations"].as_array().map(Vec::len), Some(20));
     assert_eq!(recovered["incomplete"], false);
     assert_eq!(device.titles().len(), 20, "they are shown at once");

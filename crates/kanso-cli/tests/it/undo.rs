@@ -173,14 +173,41 @@ fn a_deleted_habit_comes_back_with_its_entries() {
 }
 
 #[test]
-fn a_deletion_is_asked_for() {
+fn a_deletion_by_a_script_is_not_asked_for() {
+    let device = Device::offline();
+    for options in [&[][..], &["--yes"]] {
+        device.ok(&["habit", "add", "Read"]);
+        device.ok(&[&["habit", "delete", "Read"], options].concat());
+        assert_eq!(device.titles(), [""; 0]);
+    }
+}
+
+/// `script` of util-linux runs a command on a terminal of its own.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_deletion_is_asked_for_on_a_terminal() {
+    use std::process::{Command, Stdio};
     let device = Device::offline();
     device.ok(&["habit", "add", "Read"]);
-    let asked = device.ends(2, &["habit", "delete", "Read"]);
-    assert!(asked.stderr.contains("--yes"), "{asked:?}");
-    assert_eq!(device.titles(), ["Read"]);
-    device.ok(&["habit", "delete", "Read", "--yes"]);
-    assert_eq!(device.titles(), [""; 0]);
+    for (answer, left) in [("n", 1), ("", 1), ("y", 0)] {
+        let kanso = format!("{} habit delete Read", env!("CARGO_BIN_EXE_kanso"));
+        let terminal = Command::new("script")
+            .args(["--quiet", "--return", "--command", &kanso, "/dev/null"])
+            .env("KANSO_HOME", device.home())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn();
+        // Not every system has the program.
+        let Ok(mut terminal) = terminal else {
+            return;
+        };
+        let mut keys = terminal.stdin.take().expect("it is piped");
+        std::io::Write::write_all(&mut keys, format!("{answer}\n").as_bytes()).expect("types");
+        let ended = terminal.wait_with_output().expect("ends");
+        let screen = String::from_utf8_lossy(&ended.stdout).into_owned();
+        assert!(screen.contains("Delete \"Read\""), "{screen}");
+        assert_eq!(device.titles().len(), left, "{screen}");
+    }
 }
 
 #[test]

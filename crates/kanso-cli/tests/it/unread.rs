@@ -276,3 +276,33 @@ fn kept_records_are_read_after_an_update() {
     let checked = updated.ends(0, &["sync", "--verify"]);
     assert!(checked.stderr.contains("match the server"), "{checked:?}");
 }
+
+#[test]
+fn a_strange_record_goes_to_another_account_as_it_came() {
+    let mut server = server_with_records();
+    let proxy = Proxy::before(server.address());
+    proxy.rewriting(|answer| {
+        each_change(answer, &|change| {
+            make_strange(change, &("entry", "timezone", json!("America/New_Place")));
+        });
+    });
+    let device = Device::at(proxy.address());
+    device.ok(&["login", EMAIL]);
+    device.ok(&["sync"]);
+    server.set_up_anew();
+    Api::register(server.address());
+    device.ok(&["adopt", EMAIL, "--yes"]);
+    // The new server does not know the zone. It refuses this entry alone, and nothing of it is lost.
+    device.ends(5, &["sync"]);
+    let conflicts = device.run(&["conflicts", "--json"]).stdout;
+    let conflicts: Value = serde_json::from_str(&conflicts).expect("JSON");
+    assert_eq!(conflicts.as_array().map(Vec::len), Some(1), "{conflicts}");
+    let yours = &conflicts[0]["yours"];
+    assert_eq!(
+        (&yours["timezone"], &yours["notes"]),
+        (&json!("America/New_Place"), &json!("Odd"))
+    );
+    assert_eq!(device.titles(), ["Even", "Odd"]);
+    let entries = Api::login(server.address()).get("/entries?from=2026-01-01");
+    assert_eq!(entries.as_array().map(Vec::len), Some(1), "{entries}");
+}

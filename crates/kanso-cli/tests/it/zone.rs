@@ -11,6 +11,7 @@ fn the_machines_zone_is_the_default() {
         (":America/Lima", "America/Lima"),
         ("/usr/share/zoneinfo/Europe/Rome", "Europe/Rome"),
         ("UTC", "UTC"),
+        ("Etc/UTC", "UTC"),
     ] {
         let device = Device::offline().with("TZ", variable);
         device.ok(&["habit", "add", "Read"]);

@@ -263,9 +263,11 @@ impl Client {
             return self.read_profile(transport).await;
         }
         let chosen = self.has_chosen_settings(transport).await?;
-        self.offer_settings(transport, chosen).await?;
+        if let Err(error) = self.offer_settings(transport, chosen).await {
+            tracing::debug!(%error, "settings not sent");
+        }
         // Not while they are offered: the stored ones would be overwritten.
-        if self.replica()?.offered_settings()?.is_none() {
+        if !self.replica()?.offers_stored_settings()? {
             self.read_profile(transport).await?;
         }
         Ok(())

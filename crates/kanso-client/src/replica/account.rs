@@ -290,6 +290,12 @@ impl Replica {
         Ok(Some(offered))
     }
 
+    /// Returns true if the stored settings are not those of the account, and are offered to it.
+    pub(crate) fn offers_stored_settings(&self) -> Result<bool, ReplicaError> {
+        let sql = "SELECT offers_settings = 2 FROM replica";
+        Ok(self.connection.query_row(sql, [], |row| row.get(0))?)
+    }
+
     /// Stores settings that the user chose before the first log-in. The account gets them then, unless
     /// it has some of its own.
     pub(crate) fn choose_settings(

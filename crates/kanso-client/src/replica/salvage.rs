@@ -32,7 +32,8 @@ pub struct Salvage {
 
 /// Sets the replica in `folder` aside and creates a new one there.
 ///
-/// Log in and sync afterwards: the server has the records.
+/// Log in and sync afterwards: the server has the records. Rejected operations that wait for a
+/// decision are kept as well.
 ///
 /// # Errors
 /// The folder has no replica, or cannot be written.
@@ -42,6 +43,17 @@ pub fn salvage(folder: &Path, clock: &dyn Clock, ids: &dyn Ids) -> Result<Salvag
         path: path.clone(),
         source,
     };
+    // A missing file is nothing to salvage.
+    fs::metadata(&path).map_err(inaccessible)?;
+    let found = Found::read(&path);
+    // The new replica is complete before it takes the place of the damaged one, so a crash in between
+    // loses no operation.
+    let device = ids.next_id();
+    let half = folder.join(format!("{FILE_NAME}.recovered-{device}"));
+    let mut replica = Replica::open(&half, device)?;
+    replica.take_over(&found, clock.now())?;
+    // Closing the last connection moves the log into the file.
+    drop(replica);
     let set_aside = free_name(folder, clock.now());
     fs::rename(&path, &set_aside).map_err(inaccessible)?;
     for suffix in ["-wal", "-shm"] {
@@ -53,9 +65,9 @@ pub fn salvage(folder: &Path, clock: &dyn Clock, ids: &dyn Ids) -> Result<Salvag
         // Most often there is none.
         let _ = fs::rename(with(&path), with(&set_aside));
     }
-    let found = Found::read(&set_aside);
-    let mut replica = Replica::open(folder, ids.next_id())?;
-    replica.take_over(&found, clock.now())?;
+    fs::rename(half.join(FILE_NAME), &path).map_err(inaccessible)?;
+    // An empty folder that stays is no harm.
+    let _ = fs::remove_dir(&half);
     Ok(Salvage {
         set_aside,
         account: found.account.map(|account| account.email),
@@ -95,7 +107,19 @@ struct Found {
     device_id: Option<Uuid>,
     account: Option<FoundAccount>,
     operations: Vec<PendingOperation>,
+    failures: Vec<FoundFailure>,
     is_incomplete: bool,
+}
+
+/// Columns of a failure, as they are.
+struct FoundFailure {
+    op_id: Vec<u8>,
+    entity: String,
+    record_id: Vec<u8>,
+    body: String,
+    result: String,
+    written_at: i64,
+    failed_at: i64,
 }
 
 impl Found {
@@ -125,8 +149,31 @@ impl Found {
             })
         });
         found.account = account.ok();
-        found.is_incomplete = found.read_operations(&connection).is_err();
+        let are_operations_read = found.read_operations(&connection).is_ok();
+        let are_failures_read = found.read_failures(&connection).is_ok();
+        found.is_incomplete = !(are_operations_read && are_failures_read);
         found
+    }
+
+    /// Reads the failures up to the first page that cannot be read.
+    fn read_failures(&mut self, connection: &Connection) -> Result<(), ReplicaError> {
+        let mut statement = connection.prepare(
+            "SELECT op_id, entity, record_id, body, result, written_at, failed_at
+             FROM failures ORDER BY id",
+        )?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            self.failures.push(FoundFailure {
+                op_id: row.get(0)?,
+                entity: row.get(1)?,
+                record_id: row.get(2)?,
+                body: row.get(3)?,
+                result: row.get(4)?,
+                written_at: row.get(5)?,
+                failed_at: row.get(6)?,
+            });
+        }
+        Ok(())
     }
 
     /// Reads the operations up to the first page that cannot be read.
@@ -159,8 +206,6 @@ impl Replica {
                 .prepare_cached("UPDATE replica SET server_url = ?1, account_id = ?2, email = ?3")?
                 .execute(params![account.server, account.id, account.email])?;
             account::store_settings(&transaction, &account.settings, now)?;
-            // Read again at the next sync.
-            transaction.execute_batch("UPDATE replica SET is_session_lost = 0")?;
         }
         for pending in &found.operations {
             // They keep the device id under which they were made: the server may have carried them
@@ -180,6 +225,23 @@ impl Replica {
                     pending.created_at.as_micros(),
                     pending.is_offer,
                     pending.device_id.or(found.device_id)
+                ])?;
+        }
+        for failure in &found.failures {
+            transaction
+                .prepare_cached(
+                    "INSERT INTO failures
+                         (op_id, entity, record_id, body, result, written_at, failed_at)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                )?
+                .execute(params![
+                    failure.op_id,
+                    failure.entity,
+                    failure.record_id,
+                    failure.body,
+                    failure.result,
+                    failure.written_at,
+                    failure.failed_at
                 ])?;
         }
         let settings = account::settings(&transaction)?;

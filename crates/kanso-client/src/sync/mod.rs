@@ -179,8 +179,11 @@ impl Client {
     async fn after_sync(&self, run: &mut SyncRun<'_>) -> Result<Status, CallError> {
         self.replica()?.note_unread_results(run.unread_results)?;
         let has_chosen = self.replica()?.has_chosen_settings()?;
-        // The whole history is read, so it is known whether the user has chosen settings.
-        self.offer_settings(run.transport, Some(has_chosen)).await?;
+        // The whole history is read, so it is known whether the user has chosen settings. The records
+        // are in sync also if the settings cannot be sent; the next sync tries it again.
+        if let Err(error) = self.offer_settings(run.transport, Some(has_chosen)).await {
+            tracing::debug!(%error, "settings not sent");
+        }
         if run.report.differs && self.replica()?.has_foreign_records()? {
             run.report.differs = false;
             run.report.is_incomparable = true;
@@ -271,8 +274,8 @@ impl Client {
     }
 
     async fn refresh_profile(&self, transport: &dyn Transport) -> Result<(), CallError> {
-        if self.replica()?.offered_settings()?.is_some() {
-            // They are read when it is known whether they are to be replaced.
+        if self.replica()?.offers_stored_settings()? {
+            // Those of the account would overwrite them. They are read when the offer is settled.
             return self.check_server(transport);
         }
         let read_at = self.replica()?.profile()?.read_at;
