@@ -180,7 +180,7 @@ impl fmt::Debug for Email {
     }
 }
 
-/// A password, prepared by the profile OpaqueString (RFC 8265 §4.2). `Debug` does not print it.
+/// A password, prepared by the profile `OpaqueString` (RFC 8265 §4.2). `Debug` does not print it.
 ///
 /// ```
 /// use kanso_domain::accounts::{Password, PasswordError};

@@ -44,7 +44,7 @@ pub(crate) fn is_other_space(character: char) -> bool {
     character != ' ' && category(character) == GeneralCategory::SpaceSeparator
 }
 
-/// Returns true for a character that a password may have (FreeformClass, RFC 8264 §4.3).
+/// Returns true for a character that a password may have (`FreeformClass`, RFC 8264 §4.3).
 ///
 /// The joiners and the variation selectors are allowed everywhere: they are a part of emoji and of
 /// words in several scripts. The class allows joiners only in some words.

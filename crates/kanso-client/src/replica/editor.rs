@@ -11,6 +11,7 @@ use rusqlite::Transaction;
 
 use super::deeds::{self, Deed, RecordChange};
 use super::failures::{self, Failure};
+use super::local_edits;
 use super::outbox::NewOperation;
 use super::row::MirrorTable;
 use super::{RecordKey, Replica, ReplicaError, account, mirror, outbox, view};
@@ -98,7 +99,7 @@ impl Editor<'_> {
         let base = mirror::row(&self.transaction, MirrorTable::Base, key)?;
         let is_tombstone = base.is_some_and(|row| !row.is_live);
         // A purged record has neither a tombstone nor operations, so it counts as never seen.
-        Ok(is_tombstone || !outbox::edits(&self.transaction, key)?.is_empty())
+        Ok(is_tombstone || !local_edits::of_record(&self.transaction, key)?.is_empty())
     }
 
     /// Returns the version that an edit of the record builds on: the last delivered one.

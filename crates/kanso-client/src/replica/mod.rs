@@ -25,6 +25,7 @@ mod foreign;
 mod give_back;
 mod identity;
 mod journal;
+mod local_edits;
 mod mirror;
 mod open;
 mod outbox;

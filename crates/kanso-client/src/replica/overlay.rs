@@ -8,7 +8,7 @@ use kanso_domain::record::{Provenance, Stamp};
 use kanso_domain::sync::{Action, Edit};
 use kanso_domain::{QuantityChange, Record, Seq, Timestamp};
 
-use super::outbox::LocalEdit;
+use super::local_edits::LocalEdit;
 
 /// Applies `edits` to the delivered record `base`.
 ///

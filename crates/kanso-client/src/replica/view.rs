@@ -11,7 +11,7 @@ use kanso_domain::{Entity, EntryId, HabitId, Record, Seq};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::codec::{from_json, habit_of, to_json};
-use super::outbox::LocalEdit;
+use super::local_edits::{self, LocalEdit};
 use super::overlay::overlay;
 use super::row::Reading;
 use super::{RecordKey, Replica, ReplicaError, account, mirror, outbox};
@@ -69,7 +69,7 @@ pub(super) fn refresh(
 /// Returns the operations of the outbox on the record, in order.
 fn edits(connection: &Connection, key: RecordKey) -> Result<Vec<LocalEdit>, ReplicaError> {
     let mut edits = Vec::new();
-    for (position, mut edit) in outbox::edits(connection, key)? {
+    for (position, mut edit) in local_edits::of_record(connection, key)? {
         if let Action::Habit(id, change) = &edit.action
             && change.fields().is_some_and(HabitFields::has_goal)
         {

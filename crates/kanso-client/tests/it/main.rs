@@ -21,6 +21,7 @@ mod outbox;
 mod recovery;
 #[cfg(test)]
 mod resolve;
+mod restored_deletions;
 #[cfg(test)]
 mod resync;
 #[cfg(test)]

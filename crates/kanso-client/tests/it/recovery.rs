@@ -24,7 +24,7 @@ fn noted(notes: &str) -> EntryMembers {
     }
 }
 
-fn must_agree(device: &Device, server: &FakeServer) {
+pub(crate) fn must_agree(device: &Device, server: &FakeServer) {
     let replica = live(device.server_records().expect("reads"));
     assert_eq!(replica, live(server.records()));
     let status = device.status().expect("reads");
@@ -284,14 +284,17 @@ async fn a_given_back_schedule_keeps_its_first_day() {
 
 /// A has edited the title, and the server was restored to before that. Then B has written the same
 /// habit in the new history before A came back.
-struct OvertakenEdit {
-    server: FakeServer,
-    a: Device,
-    b: Device,
-    habit: HabitId,
+pub(crate) struct OvertakenEdit {
+    pub(crate) server: FakeServer,
+    pub(crate) a: Device,
+    pub(crate) b: Device,
+    pub(crate) habit: HabitId,
 }
 
-async fn overtaken(edits_of_a: &[HabitMembers], edits_of_b: &[HabitMembers]) -> OvertakenEdit {
+pub(crate) async fn overtaken(
+    edits_of_a: &[HabitMembers],
+    edits_of_b: &[HabitMembers],
+) -> OvertakenEdit {
     let server = FakeServer::new();
     let (a, b) = (signed_in(1, &server).await, signed_in(2, &server).await);
     let habit = a.create_habit(titled("Read")).expect("creates").id;
@@ -369,42 +372,6 @@ async fn lost_edit_of_a_member_that_was_edited_since_is_a_conflict() {
             "the stored one stays until the user decides"
         );
     }
-}
-
-#[tokio::test]
-async fn lost_edit_of_a_record_that_was_deleted_since_is_reported() {
-    let story = overtaken(&[titled("Read more")], &[]).await;
-    story.b.sync(&story.server).await.expect("syncs");
-    story.b.delete_habit(story.habit).expect("deletes");
-    story.b.sync(&story.server).await.expect("syncs");
-
-    let report = story.a.sync(&story.server).await.expect("syncs");
-    assert_eq!(report.failures.len(), 1, "{report:?}");
-    let lost = format!("{:?}", report.failures[0]);
-    assert!(lost.contains("Read more"), "{lost}");
-    assert!(titles(&story.a).is_empty(), "a delete wins");
-    let gone = story.a.failures().expect("reads").remove(0);
-    story.a.take_theirs(gone.id).expect("decides");
-    must_agree(&story.a, &story.server);
-}
-
-#[tokio::test]
-async fn deletion_that_the_restore_undid_is_counted() {
-    let server = FakeServer::new();
-    let a = signed_in(1, &server).await;
-    let deleted = a.create_habit(titled("Read")).expect("creates").id;
-    a.create_habit(titled("Run")).expect("creates");
-    a.sync(&server).await.expect("syncs");
-    let copy = server.state().backup();
-    a.delete_habit(deleted).expect("deletes");
-    a.sync(&server).await.expect("syncs");
-    server.state().restore(copy);
-    server.change_epoch();
-    let report = a.sync(&server).await.expect("syncs");
-    assert_eq!((report.undeleted, report.offered), (1, 0), "{report:?}");
-    assert_eq!(titles(&a), ["Read", "Run"]);
-    must_agree(&a, &server);
-    assert_eq!(a.sync(&server).await.expect("syncs").undeleted, 0);
 }
 
 #[tokio::test]

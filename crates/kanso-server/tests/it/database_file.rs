@@ -285,7 +285,8 @@ async fn a_link_that_is_pointed_elsewhere_is_a_replacement() {
 async fn a_second_server_on_the_same_file_is_refused_whatever_its_path() {
     let folder = tempfile::tempdir().expect("a folder");
     let service = Service::start(folder.path()).await;
-    let links: [(&str, fn(&Path, &Path) -> std::io::Result<()>); 2] = [
+    type Link = fn(&Path, &Path) -> std::io::Result<()>;
+    let links: [(&str, Link); 2] = [
         ("symbolic", |from, to| std::os::unix::fs::symlink(from, to)),
         ("hard", |from, to| fs::hard_link(from, to)),
     ];

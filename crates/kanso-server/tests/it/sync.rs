@@ -1,5 +1,6 @@
 //! `/api/v1/sync…`
 
+mod copies;
 mod groups;
 mod merging;
 mod pages;

@@ -1,4 +1,4 @@
-//! Check 1 after a restore: what was acknowledged is there, or a user was told.
+//! Check 1 after a restore: what was acknowledged is there, or a user decides.
 //!
 //! A restore loses acknowledged changes, and the devices give them back. Positions and versions of two
 //! histories say nothing about each other, so these checks follow the texts of the members, which are
@@ -90,8 +90,8 @@ struct MemberHistory {
     refused: BTreeSet<(MemberKey, String)>,
 }
 
-/// Returns the acknowledged edits that vanished: the member has another value in the end, no user was
-/// told, and nobody who had seen the edit replaced it.
+/// Returns the acknowledged edits that vanished: the member has another value in the end, the server
+/// refused no offer of it, and no device that had seen the edit replaced it.
 pub(super) fn edits(history: &History, authors: &Authors, end_state: &FinalState) -> Vec<Finding> {
     let unwanted = deleted(history);
     let members = MemberHistory::of(history);
