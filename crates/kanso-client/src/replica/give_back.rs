@@ -190,13 +190,13 @@ enum Decision {
 /// compared here.
 fn decide_parted(pair: &RecordPair, parted: &PartedHistories) -> Decision {
     let RecordPair { ours, theirs, .. } = pair;
-    let Some(theirs) = theirs else {
-        return decide(pair);
+    let Some(theirs) = theirs
+        .as_ref()
+        .filter(|theirs| !theirs.record.stamp().is_deleted())
+    else {
+        return decide_deleted(pair, parted);
     };
     let (mine, stored) = (ours.record.stamp(), theirs.record.stamp());
-    if stored.is_deleted() {
-        return decide_deleted(pair, parted);
-    }
     let differing = differing(ours, theirs, |_| true);
     if differing.is_empty() {
         return Decision::Same;
@@ -239,20 +239,22 @@ fn decide_parted(pair: &RecordPair, parted: &PartedHistories) -> Decision {
     }
 }
 
-/// Compares a record with the server's tombstone of it, whose shared state is known.
+/// Compares a record with the server's tombstone of it, or with nothing: a first pull leaves tombstones
+/// out.
 ///
-/// The delete wins. But if an edit was lost, the device that deleted the record may not have known it,
-/// so the edit is offered: the server answers `gone`, and the user learns of it.
+/// If both histories had the record, another device deleted it after the restore. The delete wins. But
+/// that device may not have known an edit that was lost, so the edit is offered: the server answers
+/// `gone`, and the user learns of it.
 fn decide_deleted(pair: &RecordPair, parted: &PartedHistories) -> Decision {
-    let RecordPair { ours, theirs, .. } = pair;
-    let (Some(theirs), Some(shared)) = (theirs, &parted.shared) else {
-        // Created after the shared part: the device that deleted it knew it.
-        return Decision::KeepTheirs;
+    let RecordPair { ours, .. } = pair;
+    let Some(shared) = &parted.shared else {
+        // Created after the shared part. A device that deleted it knew it.
+        return decide(pair);
     };
-    let is_changed = |name: &str| shared.changed_since.contains(name);
-    let lost = differing(ours, theirs, is_changed);
+    let mut lost = ours.members.clone();
+    lost.retain(|name, _| shared.changed_since.contains(name.as_str()));
     if ours.record.stamp().seq <= parted.at || lost.is_empty() {
-        Decision::KeepTheirs
+        decide(pair)
     } else {
         Decision::LostBesides(shared.version, Value::Object(lost))
     }

@@ -114,7 +114,11 @@ async fn a_device_that_pushes_before_it_has_read_names_its_own_versions() {
 #[tokio::test]
 async fn a_server_that_does_not_know_seen_versions_gets_the_push_without_them() {
     let (server, mine) = two_requests_of_edits().await;
-    server.state().unknown_members = &["seen_versions"];
+    {
+        let mut state = server.state();
+        state.unknown_members = &["seen_versions"];
+        state.pushes.clear();
+    }
     let report = mine.sync(&server).await.expect("syncs");
     assert_eq!((report.pushed, report.waiting), (600, 0));
     assert!(titles(&mine).contains(&"Read 599".to_owned()));

@@ -281,11 +281,13 @@ async fn a_link_that_is_pointed_elsewhere_is_a_replacement() {
     losing(folder.path(), point_elsewhere, "kanso.db was replaced").await;
 }
 
+/// Makes a second name for a file.
+type Link = fn(&Path, &Path) -> std::io::Result<()>;
+
 #[tokio::test]
 async fn a_second_server_on_the_same_file_is_refused_whatever_its_path() {
     let folder = tempfile::tempdir().expect("a folder");
     let service = Service::start(folder.path()).await;
-    type Link = fn(&Path, &Path) -> std::io::Result<()>;
     let links: [(&str, Link); 2] = [
         ("symbolic", |from, to| std::os::unix::fs::symlink(from, to)),
         ("hard", |from, to| fs::hard_link(from, to)),

@@ -97,7 +97,7 @@ async fn histories_are_shared_up_to_the_lowest_start_since_the_epoch() {
     let folder = tempdir().unwrap();
     let open = |number| {
         open_with(folder.path(), |options| {
-            options.fresh_epoch = Epoch::new(number)
+            options.fresh_epoch = Epoch::new(number);
         })
     };
     let copy = || fs::read(file(folder.path())).unwrap();

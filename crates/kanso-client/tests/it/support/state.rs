@@ -170,7 +170,7 @@ impl State {
             return problem(422, "too_many_operations");
         }
         let cursor = request.cursor.as_deref().map(protocol::parse_cursor);
-        let since = match cursor.clone() {
+        let since = match cursor {
             None => None,
             Some(Err(_)) => return problem(400, "cursor_malformed"),
             Some(Ok(cursor)) => match cursor.since(self.head) {
