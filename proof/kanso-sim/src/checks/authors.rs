@@ -73,6 +73,19 @@ impl Authors {
         }
     }
 
+    /// Returns the devices whose replicas the one of `actor` at an event came from, its own first, each
+    /// with the number of events up to which it counts.
+    pub(super) fn sources(&self, actor: Actor, event: usize) -> Vec<(Actor, usize)> {
+        let (mut author, mut until) = (self.at(actor, event), event);
+        let mut sources = vec![(actor, until)];
+        while let Some(copy) = self.origin(author) {
+            until = until.min(copy.saved_at);
+            sources.push((copy.source, until));
+            author = self.at(copy.source, copy.saved_at);
+        }
+        sources
+    }
+
     /// Returns true if the replica that `actor` had at an event was replaced later.
     pub(super) fn is_replaced_after(&self, actor: Actor, event: usize) -> bool {
         let copies = self.copies.get(&actor);

@@ -121,7 +121,7 @@ pub(super) fn edits(history: &History, authors: &Authors, end_state: &FinalState
                 || edit.text == now
                 || members.refused.contains(&(*key, edit.text.clone()))
                 || authors.is_replaced_after(edit.actor, at)
-                || members.is_replaced(*key, edit)
+                || members.is_replaced(*key, edit, authors)
             {
                 continue;
             }
@@ -213,13 +213,17 @@ impl MemberHistory {
     }
 
     /// Returns true if another text was written by an actor that knew this one.
-    fn is_replaced(&self, key: MemberKey, edit: &WrittenText) -> bool {
+    fn is_replaced(&self, key: MemberKey, edit: &WrittenText, authors: &Authors) -> bool {
         let others = self.written.get(&key).map_or(&[][..], Vec::as_slice);
         others.iter().any(|other| {
             let is_later = other.actor == edit.actor && other.order > edit.order;
-            let seen = self.shown.get(&(key, other.actor));
-            let seen = seen.and_then(|texts| texts.get(&edit.text));
-            let has_seen = seen.is_some_and(|seen| *seen < other.sent_at);
+            let sources = authors.sources(other.actor, other.sent_at);
+            let has_seen = sources.into_iter().any(|(source, until)| {
+                let wrote = source == edit.actor && edit.sent_at < until;
+                let shown = self.shown.get(&(key, source));
+                let shown = shown.and_then(|texts| texts.get(&edit.text));
+                wrote || shown.is_some_and(|shown| *shown < until)
+            });
             other.text != edit.text && (is_later || has_seen || other.is_forced)
         })
     }
