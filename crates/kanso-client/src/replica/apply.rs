@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use kanso_domain::Seq;
 use kanso_domain::sync::Digest;
-use kanso_protocol::sync::{ActionName, OperationResult, OperationStatus};
+use kanso_protocol::sync::{ActionName, OperationRequest, OperationResult, OperationStatus};
 use rusqlite::{Transaction, params};
+use serde_json::Value;
 use uuid::Uuid;
 
 use super::account::DeliveredSettings;
@@ -290,10 +291,10 @@ fn apply_results(
             OperationStatus::Conflict | OperationStatus::Gone | OperationStatus::Rejected => {
                 let request = outbox::request(&pending.body)?;
                 let is_gone = result.status == OperationStatus::Gone;
-                // Another device deleted the record that is given back, and it had the whole record.
-                // The delete wins, and the user did not make this operation, so there is nothing to
-                // report. An edit that is given back may be news to that device.
-                if is_gone && pending.is_offer && request.action == ActionName::Create {
+                // Another device deleted the record that is given back. The delete wins, and the user
+                // did not make this operation, so there is nothing to report if that device knew all
+                // of it: the tombstone has the same values.
+                if is_gone && pending.is_offer && is_known(&request, result.record.as_ref()) {
                     outbox::remove(transaction, pending.op_id)?;
                     continue;
                 }
@@ -308,6 +309,17 @@ fn apply_results(
     // After the loop: settling a group needs the results of all of its operations.
     report.failures = rejections::settle(transaction, &rejected, now, ids)?;
     Ok(report)
+}
+
+/// Returns true if a device that deleted `record` knew what the offer `request` gives back.
+fn is_known(request: &OperationRequest, record: Option<&Value>) -> bool {
+    let fields = request.fields.as_ref().and_then(Value::as_object);
+    // A whole record is given back only if no device has edited it since it was known.
+    request.action == ActionName::Create
+        || fields.into_iter().flatten().all(|(name, value)| {
+            // It is not a member of a record, and says nothing about the other members.
+            name == "effective_from" || record.is_some_and(|record| record.get(name) == Some(value))
+        })
 }
 
 fn apply_records(
