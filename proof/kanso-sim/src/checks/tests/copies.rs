@@ -90,6 +90,7 @@ fn a_conflict_with_an_own_edit_is_found() {
 fn an_edit_that_vanishes_in_a_restore_is_found() {
     let restored = |title: &str| FinalState {
         restores: 1,
+        follows_edits: true,
         ..ends(2, title)
     };
     let third = operation(3, Update, Some(1), "three");
