@@ -73,8 +73,6 @@ pub struct FinalState {
     pub restores: u32,
     /// Longest delay of a message, in milliseconds.
     pub longest_delay: u64,
-    /// True if single edits are followed through a restore.
-    pub follows_edits: bool,
     /// Number of days for which tombstones are kept.
     pub tombstone_days: u32,
     /// True if several servers share the storage.

@@ -66,7 +66,6 @@ pub fn run_plan(plan: WorldPlan, bug: Option<Bug>) -> anyhow::Result<WorldOutcom
 
 struct World {
     plan: WorldPlan,
-    has_bug: bool,
     time: Time,
     recorder: Arc<Recorder>,
     findings: Findings,
@@ -107,7 +106,6 @@ impl World {
         }
         Ok(Self {
             plan,
-            has_bug: bug.is_some(),
             time,
             recorder,
             findings,
@@ -138,7 +136,6 @@ impl World {
         let mut ends = self.ends(restores).await?;
         self.read_to_the_end().await;
         following.shutdown().await;
-        ends.follows_edits = self.has_bug;
         ends.published = self.cluster.published_heads();
         self.devices.iter().for_each(|device| device.stop_sync());
         // The order matters: clients stop first, then time passes, and only then is memory counted.

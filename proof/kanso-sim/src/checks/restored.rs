@@ -212,19 +212,30 @@ impl MemberHistory {
         }
     }
 
-    /// Returns true if another text was written by an actor that knew this one.
+    /// Returns true if another text was written by an actor that knew this one: it had written the text
+    /// itself, a page had shown it the text, or its replica is a copy of one that knew it.
     fn is_replaced(&self, key: MemberKey, edit: &WrittenText, authors: &Authors) -> bool {
-        let others = self.written.get(&key).map_or(&[][..], Vec::as_slice);
-        others.iter().any(|other| {
-            let is_later = other.actor == edit.actor && other.order > edit.order;
+        let all = self.written.get(&key).map_or(&[][..], Vec::as_slice);
+        let others = all.iter().filter(|other| other.text != edit.text);
+        others.into_iter().any(|other| {
             let sources = authors.sources(other.actor, other.sent_at);
-            let has_seen = sources.into_iter().any(|(source, until)| {
-                let wrote = source == edit.actor && edit.sent_at < until;
-                let shown = self.shown.get(&(key, source));
-                let shown = shown.and_then(|texts| texts.get(&edit.text));
-                wrote || shown.is_some_and(|shown| *shown < until)
-            });
-            other.text != edit.text && (is_later || has_seen || other.is_forced)
+            let knew = sources
+                .into_iter()
+                .enumerate()
+                .any(|(nth, (source, until))| {
+                    // A device that gives a record back writes the texts of others, so the text counts
+                    // and not the operation.
+                    let wrote = all.iter().any(|earlier| {
+                        // Its own replica knows what stands before it in the same request.
+                        let is_before = nth == 0 || earlier.sent_at < until;
+                        let is_same = earlier.actor == source && earlier.text == edit.text;
+                        is_same && is_before && earlier.order < other.order
+                    });
+                    let shown = self.shown.get(&(key, source));
+                    let shown = shown.and_then(|texts| texts.get(&edit.text));
+                    wrote || shown.is_some_and(|shown| *shown < until)
+                });
+            knew || other.is_forced
         })
     }
 }

@@ -90,7 +90,6 @@ fn a_conflict_with_an_own_edit_is_found() {
 fn an_edit_that_vanishes_in_a_restore_is_found() {
     let restored = |title: &str| FinalState {
         restores: 1,
-        follows_edits: true,
         ..ends(2, title)
     };
     let third = operation(3, Update, Some(1), "three");
@@ -110,6 +109,15 @@ fn an_edit_that_vanishes_in_a_restore_is_found() {
     replaced.push_one(2, create, result(1, Applied, 1));
     replaced.push_one(2, third, result(3, Applied, 3));
     assert_eq!(replaced.failed(&restored("three")), []);
+    // Device 1 gave it back, and device 2, which had written it, replaced it.
+    let mut given_back = HistoryBuilder::default();
+    let create = operation(1, Create, None, "one");
+    given_back.push_one(2, create, result(1, Applied, 1));
+    let offer = operation(2, Create, None, "one");
+    given_back.push_one(1, offer, result(2, Applied, 1));
+    let edit = operation(3, Update, Some(1), "three");
+    given_back.push_one(2, edit, result(3, Applied, 2));
+    assert_eq!(given_back.failed(&restored("three")), []);
     // The replica that held it was replaced by a backup.
     let mut copied = HistoryBuilder::default();
     let create = operation(1, Create, None, "one");
