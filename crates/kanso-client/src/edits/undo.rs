@@ -7,7 +7,8 @@ use serde_json::{Map, Value};
 use super::EditError;
 use crate::client::Client;
 use crate::replica::{
-    Change, Deed, Editor, NewOperation, RecordChange, RecordKey, ReplicaError, record_members,
+    Change, Deed, Editor, NewOperation, RecordChange, RecordKey, ReplicaError, members_where,
+    record_members,
 };
 
 /// Seconds after which a deed is no longer undone by chance: one day.
@@ -147,7 +148,7 @@ impl Client {
             }
             (Some(_), None) => editor.append(&self.revival(editor, key)?)?,
             (Some(then), Some(now)) => {
-                let members = differing(then, now);
+                let members = members_where(then, |name| then.get(name) != now.get(name));
                 if members.is_empty() {
                     before.clone()
                 } else {
@@ -172,19 +173,6 @@ impl Client {
         operation.request.revive = true;
         Ok(operation)
     }
-}
-
-/// Returns the members of `then` that `now` has with another value.
-fn differing(then: &Map<String, Value>, now: &Map<String, Value>) -> Map<String, Value> {
-    const SCHEDULE: [&str; 4] = ["frequency_type", "weekdays", "interval", "times_per_week"];
-    let is_other = |name: &str| then.get(name) != now.get(name);
-    // A schedule is valid only as a whole.
-    let is_other_schedule = SCHEDULE.into_iter().any(is_other);
-    let mut members = then.clone();
-    members.retain(|name, _| {
-        is_other(name) || (is_other_schedule && SCHEDULE.contains(&name.as_str()))
-    });
-    members
 }
 
 /// Returns true if the record is no longer as the deed has left it.

@@ -313,6 +313,20 @@ fn is_same(one: Option<&Value>, other: Option<&Value>) -> bool {
     }
 }
 
+/// Returns the members of a record for which `is_meant` is true, and the whole schedule if a part of it
+/// is meant: `weekly` without `times_per_week` is rejected.
+pub(crate) fn members_where(
+    all: &Map<String, Value>,
+    is_meant: impl Fn(&str) -> bool,
+) -> Map<String, Value> {
+    let is_schedule_meant = SCHEDULE.into_iter().any(&is_meant);
+    let mut meant = all.clone();
+    meant.retain(|name, _| {
+        is_meant(name) || (is_schedule_meant && SCHEDULE.contains(&name.as_str()))
+    });
+    meant
+}
+
 /// Returns the members of `ours` that `theirs` lacks or has with another value, of those for which
 /// `is_wanted` is true.
 fn differing(
@@ -323,13 +337,8 @@ fn differing(
     theirs: &Side,
     is_wanted: impl Fn(&str) -> bool,
 ) -> Map<String, Value> {
-    let is_other =
-        |name: &str| is_wanted(name) && !is_same(ours.get(name), theirs.members.get(name));
-    // A schedule is valid only as a whole: `weekly` without `times_per_week` is rejected.
-    let is_other_schedule = SCHEDULE.into_iter().any(is_other);
-    let mut differing = ours.clone();
-    differing.retain(|name, _| {
-        is_other(name) || (is_other_schedule && SCHEDULE.contains(&name.as_str()))
+    let mut differing = members_where(ours, |name| {
+        is_wanted(name) && !is_same(ours.get(name), theirs.members.get(name))
     });
     if let Record::Habit(habit) = record
         && GOAL.iter().any(|name| differing.contains_key(*name))

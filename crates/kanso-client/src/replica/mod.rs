@@ -55,7 +55,7 @@ pub(crate) use change::{Change, members, operation};
 pub(crate) use deeds::{Deed, RecordChange};
 pub(crate) use editor::{Editor, Recording};
 pub(crate) use foreign::ForeignRecord;
-pub(crate) use give_back::members as record_members;
+pub(crate) use give_back::{members as record_members, members_where};
 pub(crate) use journal::JournalSnapshot;
 pub(crate) use outbox::{NewOperation, OUTBOX_START, body as outbox_body};
 pub(crate) use recovery::{ApplyError, RemoteBuckets, RepairOptions};
