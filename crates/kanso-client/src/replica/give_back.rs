@@ -208,16 +208,14 @@ fn decide_parted(pair: &RecordPair, parted: &PartedHistories) -> Decision {
         return Decision::KeepTheirs;
     }
     if stored.created_at != mine.created_at {
-        // Another device has given the record back, in the state that it had read. It may lack
-        // edits that this device had read, or have later ones. A version that the server has not
-        // reached is never an older state of its record, so every difference becomes a conflict.
+        // One of the two was given back, in the state that a device had read. It may lack edits that
+        // this device had read, or have later ones. That holds for a first version too: the record
+        // that was given back begins with it, and has the edits of all that went before.
+        //
+        // A version that the server has not reached is never an older state of its record, so every
+        // difference becomes a conflict.
         let unreached = stored.version.max(mine.version).next();
-        // The first version of a record is contained in every later one.
-        return if mine.version == Version::FIRST {
-            Decision::KeepTheirsFrom(unreached)
-        } else {
-            Decision::Contested(unreached, Value::Object(differing))
-        };
+        return Decision::Contested(unreached, Value::Object(differing));
     }
     if stored.seq <= parted.at {
         // Not written since the restore, so its version is the one that both histories have.

@@ -34,5 +34,6 @@ mod sync;
 mod sync_loop;
 #[cfg(test)]
 mod transactions;
+mod two_restores;
 #[cfg(test)]
 mod unknown_outcome;

@@ -38,6 +38,8 @@ pub(crate) struct State {
     /// Number of answers with a wrong digest.
     pub(crate) lies: u32,
     epochs: u64,
+    /// Earlier epochs, with the position at which each ended.
+    ended: Vec<(Epoch, Seq)>,
     /// False for a server of 0.1.0, which does not report where its history began.
     pub(crate) reports_start: bool,
     /// Members that the server does not know, as one of 0.1.0: it refuses a push that has one.
@@ -64,6 +66,7 @@ pub(crate) struct State {
 #[derive(Clone)]
 pub(crate) struct Backup {
     head: Head,
+    ended: Vec<(Epoch, Seq)>,
     habits: BTreeMap<HabitId, Habit>,
     entries: BTreeMap<EntryId, Entry>,
     receipts: BTreeMap<OpId, Receipt>,
@@ -83,6 +86,7 @@ impl State {
             buckets_at_a_time: Buckets::COUNT,
             lies: 0,
             epochs: 7,
+            ended: Vec::new(),
             reports_start: true,
             unknown_members: &[],
             is_forked: false,
@@ -175,7 +179,7 @@ impl State {
             Some(Err(_)) => return problem(400, "cursor_malformed"),
             Some(Ok(cursor)) => match cursor.since(self.head) {
                 Ok(_) => Some(cursor.seq),
-                Err(CursorRefusal::EpochChanged) => return problem(410, "epoch_changed"),
+                Err(CursorRefusal::EpochChanged) => return self.epoch_changed(cursor.epoch),
                 Err(CursorRefusal::Ahead) => return problem(410, "cursor_ahead"),
                 Err(CursorRefusal::Expired) => return problem(410, "cursor_expired"),
             },
@@ -201,6 +205,21 @@ impl State {
             200,
             &serde_json::to_value(self.page(since, results)).expect("JSON"),
         )
+    }
+
+    /// Returns the refusal of a cursor of another history. It names the newest position that both
+    /// histories have: 0 if this database does not know the other one.
+    fn epoch_changed(&self, epoch: Epoch) -> Reply {
+        let shared = self.ended.iter().find(|(ended, _)| *ended == epoch);
+        let shared = shared.map_or(Seq::ZERO, |(_, at)| *at);
+        let mut reply = problem(410, "epoch_changed");
+        if self.reports_start {
+            let mut body: serde_json::Value =
+                serde_json::from_slice(&reply.body).expect("a problem is JSON");
+            body["history_start"] = json!(shared.get());
+            reply.body = body.to_string().into_bytes();
+        }
+        reply
     }
 
     /// Records that a replica should have: habits, and the entries of live habits.
@@ -338,6 +357,7 @@ impl State {
     pub(crate) fn backup(&self) -> Backup {
         Backup {
             head: self.head,
+            ended: self.ended.clone(),
             habits: self.habits.clone(),
             entries: self.entries.clone(),
             receipts: self.receipts.clone(),
@@ -347,6 +367,7 @@ impl State {
     /// Begins a new history.
     pub(crate) fn renew_epoch(&mut self) {
         self.epochs += 1;
+        self.ended.push((self.head.epoch, self.head.seq));
         self.head = self.head.in_epoch(Epoch::new(self.epochs));
         self.is_forked = false;
     }
@@ -354,6 +375,7 @@ impl State {
     /// Restores the database from a backup.
     pub(crate) fn restore(&mut self, backup: Backup) {
         self.head = backup.head;
+        self.ended = backup.ended;
         self.habits = backup.habits;
         self.entries = backup.entries;
         self.receipts = backup.receipts;
