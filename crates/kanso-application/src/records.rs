@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use kanso_domain::UserId;
 use kanso_domain::sync::{
-    Action, Changeset, Cursor, CursorRefusal, LoadSet, Loaded, Operation, OperationOutcome,
+    Action, Changeset, Cursor, CursorRefusal, LoadSet, Loaded, Operation, OperationOutcome, Quota,
     ReceiptKey, Seen, decide_push,
 };
 
@@ -28,6 +28,8 @@ pub struct RecordPorts {
     pub wake: Arc<dyn WorkSignal>,
     /// Feed that notifies other devices of a change.
     pub feed: Arc<dyn Feed>,
+    /// Bounds of every account.
+    pub quota: Quota,
 }
 
 impl RecordPorts {
@@ -42,13 +44,14 @@ impl RecordPorts {
         seen: Seen,
     ) -> Outcome<Result<Changeset, CursorRefusal>> {
         let (load_set, now) = (LoadSet::of(&operations), self.clock.now());
+        let quota = self.quota;
         let decide = Arc::new(move |loaded: Loaded| {
             // Checked in the decision, under the lock on the user. After an earlier check a purge
             // could still raise the floor.
             if let Some(cursor) = cursor {
                 cursor.since(loaded.head)?;
             }
-            Ok(decide_push(loaded, &operations, seen.clone(), now))
+            Ok(decide_push(loaded, &operations, seen.clone(), quota, now))
         });
         match self.storage.write(user, load_set, decide).await? {
             WriteOutcome::Committed(changeset) => {

@@ -88,7 +88,7 @@ impl From<Vec<Operation>> for Push {
 /// use kanso_application::ports::storage::AccountStore as _;
 /// use kanso_application::ports::work_signal::WorkSignal;
 /// use kanso_application::sync::{Caller, Sync};
-/// use kanso_domain::sync::OperationOutcome;
+/// use kanso_domain::sync::{OperationOutcome, Quota};
 /// use kanso_testkit::build::{create_habit, habit, new_account, noon, operation, titled};
 /// use kanso_testkit::{ManualClock, MemoryStorage, NullFeed, SequentialIds};
 ///
@@ -104,6 +104,7 @@ impl From<Vec<Operation>> for Push {
 /// storage.create_account(account).await?;
 /// let clock = Arc::new(ManualClock::at(noon()));
 /// let ports = RecordPorts {
+///     quota: Quota::default(),
 ///     storage: storage.clone(),
 ///     clock: clock.clone(),
 ///     ids: Arc::new(SequentialIds::default()),

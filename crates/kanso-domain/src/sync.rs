@@ -55,6 +55,7 @@ mod digest;
 mod merge;
 mod operation;
 mod page;
+mod quota;
 mod seen;
 mod working_set;
 
@@ -68,4 +69,5 @@ pub use operation::{
     RejectionCode,
 };
 pub use page::{Page, Since};
+pub use quota::{ExceededQuota, Quota};
 pub use seen::Seen;

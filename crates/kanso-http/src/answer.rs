@@ -6,7 +6,7 @@ use axum::body::{Body, Bytes};
 use axum::response::{IntoResponse, Response};
 use futures::StreamExt as _;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
-use kanso_domain::sync::{Deferral, OperationOutcome, RejectionCode};
+use kanso_domain::sync::{Deferral, ExceededQuota, OperationOutcome, RejectionCode};
 use kanso_domain::{Entity, Record, Stamp};
 use kanso_protocol::entries::EntryRecord;
 use kanso_protocol::habits::HabitRecord;
@@ -189,6 +189,12 @@ fn outcome_error(outcome: OperationOutcome) -> ApiError {
         OperationOutcome::Gone(_) | OperationOutcome::Purged(_) => Code::Gone.into(),
         // A REST call cannot wait for its habit as an operation of an outbox does.
         OperationOutcome::Deferred(Deferral::HabitUnknown(_)) => ApiError::not_found(Entity::Habit),
+        OperationOutcome::OverQuota(ExceededQuota::LiveHabits { limit }) => {
+            ApiError::from(Code::QuotaExceeded).with_detail(format!(
+                "the account may have at most {limit} live habits; delete one, or ask the operator \
+                 for more"
+            ))
+        }
         OperationOutcome::Rejected(rejection) => match rejection.code {
             RejectionCode::Invalid => ApiError::members(Code::Invalid, &rejection.errors),
             RejectionCode::NotFound(entity) => ApiError::not_found(entity),

@@ -63,6 +63,7 @@ pub(crate) fn count_operations(outcomes: &[OperationOutcome]) {
             OperationOutcome::Gone(_) | OperationOutcome::Purged(_) => "gone",
             OperationOutcome::Rejected(_) => "rejected",
             OperationOutcome::Deferred(_) => "deferred",
+            OperationOutcome::OverQuota(_) => "over_quota",
         };
         counter!("kanso_sync_operations_total", "result" => result).increment(1);
     }

@@ -86,6 +86,16 @@ pub(crate) const NAMED: &str = concat!(
                 WHERE user_id = $1 AND habit_id = ANY ($4) AND deleted_at IS NULL))"
 );
 
+/// Number of live habits.
+pub(crate) const COUNT_LIVE: &str =
+    "SELECT count(*) FROM habits WHERE user_id = $1 AND deleted_at IS NULL";
+
+pub(crate) fn read_count(row: &Row) -> Result<u32, DatabaseError> {
+    let count: i64 = Columns::of(row).take()?;
+    // An account with more habits than that is over every quota.
+    Ok(u32::try_from(count).unwrap_or(u32::MAX))
+}
+
 /// Returns the habits with these ids, with tombstones.
 pub(crate) async fn some(
     connection: &Connection,

@@ -194,6 +194,7 @@ async fn load(
     let habits = pipeline.add(habits::NAMED, ids);
     let ids = keys.habits.iter().map(|id| id.uuid());
     let ids: Vec<_> = ids.chain(keys.entries.iter().map(|id| id.uuid())).collect();
+    let counted = pipeline.add_if(keys.counts_habits, habits::COUNT_LIVE, bind![user]);
     let purged = pipeline.add_if(!ids.is_empty(), purged::AMONG, of_user(bound_all(&ids)));
 
     let answers = pipeline.send().await?;
@@ -212,6 +213,9 @@ async fn load(
         receipts: receipts.map(|found| (found.key.op_id, found)).collect(),
         entries: entries.into_iter().map(|entry| (entry.id, entry)).collect(),
         habits: habits.map(|habit| (habit.id, habit)).collect(),
+        live_habits: answers
+            .first(counted, habits::read_count)?
+            .unwrap_or_default(),
         purged_habits: [].into(),
         purged_entries: [].into(),
         first_entries: first_days.into_iter().collect(),

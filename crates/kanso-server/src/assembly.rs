@@ -34,6 +34,7 @@ use kanso_application::tickets::Tickets;
 use kanso_credentials::{
     Entropy, HmacRefreshTokens, JwtTokens, RandomTickets, SigningKey, TokenRules,
 };
+use kanso_domain::sync::Quota;
 use kanso_local::LocalWorkSignal;
 use kanso_worker::WorkerSchedule;
 use tokio_util::sync::CancellationToken;
@@ -125,6 +126,8 @@ impl CredentialPorts {
 pub struct AssemblyOptions {
     /// Settings of the router. Its retention is also the one of the purge worker.
     pub http: kanso_http::Options,
+    /// Bounds of every account.
+    pub quota: Quota,
     /// Intervals of the workers; `None` starts no workers.
     pub workers: Option<WorkerSchedule>,
     /// True if other servers write to the same storage, or a commit can have an unknown outcome:
@@ -167,6 +170,7 @@ pub fn assemble(
         ids: Arc::clone(&ports.ids),
         wake: Arc::new(wake.clone()),
         feed: Arc::clone(&ports.feed),
+        quota: options.quota,
     };
     let loops = Loops {
         streaks: Streaks::over(&records),

@@ -201,6 +201,7 @@ fn settings(
             stream_intervals: options.pace,
             ..kanso_http::Options::default()
         },
+        quota: config.quota,
         workers: options.workers,
         // A SQLite file is locked by one process, so its own feed reports every head.
         sweeps_storage: matches!(config.database, DatabaseConfig::Postgres { .. }),

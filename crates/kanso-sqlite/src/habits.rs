@@ -98,6 +98,13 @@ pub(crate) fn find_live(
     Ok(found.filter(|habit| !habit.stamp.is_deleted()))
 }
 
+/// Returns the number of live habits.
+pub(crate) fn count_live(connection: &Connection, user: UserId) -> Result<u32, DatabaseError> {
+    let sql = "SELECT count(*) FROM habits WHERE user_id = ?1 AND deleted_at IS NULL";
+    let mut statement = prepare(connection, sql)?;
+    Ok(statement.query_row([Bound(&user)], |row| row.get(0))?)
+}
+
 /// Returns the live habits by `sort_order`, then newest first.
 pub(crate) fn list(
     connection: &Connection,

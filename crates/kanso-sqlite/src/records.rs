@@ -145,6 +145,7 @@ fn load(
         settings,
         habits: [].into(),
         entries: [].into(),
+        live_habits: 0,
         purged_habits: [].into(),
         purged_entries: [].into(),
         first_entries: [].into(),
@@ -175,6 +176,9 @@ fn load(
     for id in habit_ids {
         let found = habits::find(connection, user, id)?;
         loaded.habits.extend(found.map(|found| (id, found)));
+    }
+    if keys.counts_habits {
+        loaded.live_habits = habits::count_live(connection, user)?;
     }
     // Every purge raises the floor, so a floor of zero means that nothing was purged yet.
     if head.floor.seq > Seq::ZERO {

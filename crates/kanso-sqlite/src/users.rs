@@ -126,6 +126,23 @@ pub(crate) fn set_head(
     user: UserId,
     head: Head,
 ) -> Result<(), DatabaseError> {
+    let mut statement = prepare(
+        connection,
+        "UPDATE users SET head_seq = ?2, last_change_at = ?3, digest = ?4, history_start = ?6
+         WHERE user_id = ?1 AND history_epoch = ?5",
+    )?;
+    let values = params![
+        Bound(&user),
+        Bound(&head.seq),
+        Bound(&head.changed_at),
+        Bound(&head.digest),
+        head.epoch.get().cast_signed(),
+        Bound(&head.history_start)
+    ];
+    if statement.execute(values)? == 1 {
+        return Ok(());
+    }
+    // The first write of the user in this epoch.
     keep_start(connection, user, head.epoch)?;
     prepare(
         connection,
@@ -133,14 +150,7 @@ pub(crate) fn set_head(
              history_epoch = ?5, history_start = ?6
          WHERE user_id = ?1",
     )?
-    .execute(params![
-        Bound(&user),
-        Bound(&head.seq),
-        Bound(&head.changed_at),
-        Bound(&head.digest),
-        head.epoch.get().cast_signed(),
-        Bound(&head.history_start)
-    ])?;
+    .execute(values)?;
     Ok(())
 }
 

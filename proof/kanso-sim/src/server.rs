@@ -16,6 +16,7 @@ use kanso_application::ports::ids::Ids;
 use kanso_application::ports::limiter::RateLimit;
 use kanso_application::ports::storage::Storage;
 use kanso_credentials::{Entropy, SigningKey};
+use kanso_domain::sync::Quota;
 use kanso_server::assembly::{
     self, Assembly, AssemblyOptions, CredentialPorts, ServerPorts, SharedPorts, SigningKeys,
 };
@@ -206,6 +207,7 @@ fn ports(parts: &ServerParts, memories: &Memories) -> anyhow::Result<ServerPorts
 
 fn options(parts: &ServerParts) -> AssemblyOptions {
     AssemblyOptions {
+        quota: Quota::default(),
         http: kanso_http::Options {
             rate_limit: Some(LIMIT),
             retention: parts.retention,

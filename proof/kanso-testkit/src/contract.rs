@@ -80,6 +80,7 @@ macro_rules! storage_contract {
                 an_empty_write_changes_nothing
                 a_write_loads_the_records_it_names
                 a_write_loads_the_first_days_that_it_names
+                a_write_counts_the_live_habits_on_request
                 a_write_sees_the_habit_of_an_entry
                 positions_and_times_strictly_increase
                 a_save_replaces_exactly_the_version_that_it_names

@@ -12,6 +12,7 @@ use kanso_application::ports::work_signal::WorkSignal;
 use kanso_application::sync::Sync;
 use kanso_application::{Fault, RecordPorts};
 use kanso_domain::accounts::{Email, Password};
+use kanso_domain::sync::Quota;
 use kanso_domain::{Seq, UserId};
 use kanso_testkit::build::noon;
 use kanso_testkit::{
@@ -94,6 +95,7 @@ impl World {
             feed: feed.clone(),
         };
         let ports = RecordPorts {
+            quota: Quota::default(),
             storage: storage.clone(),
             clock: clock.clone(),
             ids,

@@ -3,6 +3,7 @@
 use std::io::IsTerminal as _;
 use std::time::Duration;
 
+use kanso_client::protocol::sync::OperationRequest;
 use kanso_client::transport::HttpTransport;
 use kanso_client::{
     CallError, Interrupted, Progress, ResyncReason, SyncOptions, SyncReport, Unread,
@@ -113,6 +114,7 @@ fn finish(context: &Context, asked: &Sync, report: &SyncReport) -> anyhow::Resul
         "incomparable": report.is_incomparable,
         "unread": unread_json(&report.unread),
         "too_large": report.too_large.iter().map(|operation| operation.op_id).collect::<Vec<_>>(),
+        "over_quota": report.over_quota.iter().map(|operation| operation.op_id).collect::<Vec<_>>(),
         "conflicts": conflicts::as_json(&report.failures),
         "undecided": undecided,
     });
@@ -216,17 +218,32 @@ fn remarks(report: &SyncReport, asked: &Sync) -> Vec<String> {
             "too large for a proxy before the server; kept here, and tried again with each sync:",
         ),
     ];
-    let too_large = report.too_large.iter().map(|operation| {
-        format!(
-            "  {:?} of the {:?} {}",
-            operation.action, operation.entity, operation.id
-        )
-        .to_lowercase()
-    });
+    let too_large = report.too_large.iter().map(name);
+    let over_quota = number(
+        report.over_quota.len() as u64,
+        "change",
+        "for which your account has no room; kept here, and tried again with each sync. Delete a habit, \
+         or ask the operator of the server for more room:",
+    );
+    let over_quota = over_quota
+        .into_iter()
+        .chain(report.over_quota.iter().map(name));
     let waiting = number(report.waiting, "change", "waiting for the next sync.");
-    let remarks = remarks.into_iter().flatten().chain(too_large);
+    let remarks = remarks
+        .into_iter()
+        .flatten()
+        .chain(too_large)
+        .chain(over_quota);
     remarks
         .chain(waiting)
         .chain(unread(&report.unread))
         .collect()
+}
+
+/// Names an operation on a line of its own.
+fn name(operation: &OperationRequest) -> String {
+    let OperationRequest {
+        action, entity, id, ..
+    } = operation;
+    format!("  {action:?} of the {entity:?} {id}").to_lowercase()
 }

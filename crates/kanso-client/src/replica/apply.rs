@@ -61,6 +61,11 @@ impl Batch {
             .sum()
     }
 
+    /// Returns true if the operation is part of the batch.
+    pub(crate) fn contains(&self, op_id: Uuid) -> bool {
+        self.operations.iter().any(|pending| pending.op_id == op_id)
+    }
+
     /// Returns true if the batch is one operation or one group, so that it cannot be divided.
     pub(crate) fn is_one_unit(&self) -> Result<bool, ReplicaError> {
         let [first, rest @ ..] = self.operations.as_slice() else {
@@ -120,6 +125,8 @@ pub(crate) struct ApplyReport {
     /// True if everything was read and the digests still differ. False if they cannot be compared,
     /// because this version cannot read all records.
     pub(crate) has_drifted: bool,
+    /// Operations for which the account has no room.
+    pub(crate) over_quota: Vec<OperationRequest>,
     /// Number of operations that the server deferred.
     pub(crate) deferred: u64,
     /// True if the server lost acknowledged operations, which are now queued again.
@@ -287,6 +294,12 @@ fn apply_results(
             OperationStatus::Deferred => {
                 outbox::defer(transaction, pending.op_id)?;
                 report.deferred += 1;
+            }
+            // Deferred too: an operation later in the outbox may make room.
+            OperationStatus::OverQuota => {
+                outbox::defer(transaction, pending.op_id)?;
+                report.deferred += 1;
+                report.over_quota.push(outbox::request(&pending.body)?);
             }
             OperationStatus::Conflict | OperationStatus::Gone | OperationStatus::Rejected => {
                 let request = outbox::request(&pending.body)?;

@@ -193,6 +193,7 @@ pub(super) fn rejected(op_id: Uuid, code: &str) -> OperationResult {
         record: None,
         code: Some(code.to_owned()),
         errors: Vec::new(),
+        quota: None,
         waits_for: None,
     }
 }

@@ -38,6 +38,9 @@ pub struct SyncReport {
     /// Operations that a proxy before the server refuses, because they are too large for it. They stay
     /// in the outbox.
     pub too_large: Vec<OperationRequest>,
+    /// Operations for which the account has no room on the server. They stay in the outbox: they are
+    /// carried out once something was deleted, or the operator has raised the quota.
+    pub over_quota: Vec<OperationRequest>,
     /// True if a comparison was made and shows nothing, because the server has records of a kind that
     /// this version does not know.
     pub is_incomparable: bool,
@@ -64,6 +67,7 @@ impl SyncReport {
             waiting: next.waiting,
             differs: next.differs,
             too_large: next.too_large,
+            over_quota: next.over_quota,
             is_incomparable: next.is_incomparable,
             unread: next.unread,
         }

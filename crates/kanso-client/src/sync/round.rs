@@ -107,6 +107,9 @@ impl Client {
             std::mem::take(&mut applied.changed),
             applied.resynced.is_some(),
         );
+        // The newest answer counts: an operation may have found room since.
+        let over_quota = &mut run.report.over_quota;
+        over_quota.retain(|operation| !batch.contains(operation.op_id));
         count(run, applied);
         // Without operations the position stays, so that a pull of many pages does not start over.
         let up_to = batch.positions().map_or(after, |(_, last)| last);
@@ -252,6 +255,7 @@ fn count(run: &mut SyncRun<'_>, applied: ApplyReport) {
         run.deferred_at = Some(report.pushed - applied.pushed);
     }
     report.failures.extend(applied.failures);
+    report.over_quota.extend(applied.over_quota);
 }
 
 /// Returns the resync that the server demands, if `problem` is such a demand.

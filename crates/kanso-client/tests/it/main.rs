@@ -18,6 +18,7 @@ mod offline;
 #[cfg(test)]
 mod outbox;
 #[cfg(test)]
+mod quota;
 mod recovery;
 #[cfg(test)]
 mod resolve;

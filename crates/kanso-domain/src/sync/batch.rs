@@ -1,6 +1,8 @@
 //! The decision: carries out the operations of one write.
 
 mod groups;
+mod receipts;
+mod room;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,8 +11,8 @@ use jiff::civil::Date;
 use super::merge::ProposedEdit;
 use super::working_set::{EditContext, Editable as _, Stamper, WorkingSet};
 use super::{
-    Action, Changeset, Conflict, ConflictPolicy, Deferral, Digest, Edit, Head, Loaded, Operation,
-    OperationOutcome, Receipt, ReceiptOutcome, RejectionCode, Seen,
+    Action, Changeset, ConflictPolicy, Deferral, Digest, Edit, Head, Loaded, Operation,
+    OperationOutcome, Quota, Receipt, RejectionCode, Seen,
 };
 use crate::accounts::Settings;
 use crate::calendar::Today;
@@ -20,11 +22,12 @@ use crate::record::{Member, Provenance};
 use crate::validation::Invalid;
 use crate::{Entity, EntryId, HabitId, OpId, QuantityChange, Record, Seq, Timestamp};
 
-use OperationOutcome::{Applied, Deferred, Duplicate, Gone, Merged, Noop, Purged, Rejected};
+use OperationOutcome::{Deferred, Duplicate, Gone, Noop, OverQuota, Purged, Rejected};
 
 /// Carries out `operations` in order on the state `loaded` at the time `now`.
 ///
-/// The earlier edits of the sender count as seen; [`decide_push`] takes the edits that it has seen.
+/// The earlier edits of the sender count as seen, and the account has no quota; [`decide_push`] takes
+/// both.
 /// Each operation sees the results of the operations before it. A failed operation does not stop
 /// the others, except those of its group. The function is pure: a storage can call it again after a
 /// serialization failure and gets the same changeset.
@@ -58,17 +61,25 @@ use OperationOutcome::{Applied, Deferred, Duplicate, Gone, Merged, Noop, Purged,
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn decide(loaded: Loaded, operations: &[Operation], now: Timestamp) -> Changeset {
-    decide_push(loaded, operations, Seen::everything(), now)
+    decide_push(
+        loaded,
+        operations,
+        Seen::everything(),
+        Quota::UNLIMITED,
+        now,
+    )
 }
 
-/// Carries out the operations of a push like [`decide`], for a sender that has seen `seen`.
+/// Carries out the operations of a push like [`decide`], for a sender that has seen `seen` and an
+/// account that may hold `quota`.
 pub fn decide_push(
     loaded: Loaded,
     operations: &[Operation],
     seen: Seen,
+    quota: Quota,
     now: Timestamp,
 ) -> Changeset {
-    let mut batch = Batch::new(loaded, seen, now);
+    let mut batch = Batch::new(loaded, seen, quota, now);
     let split = groups::split(operations);
     let mut outcomes = Vec::with_capacity(operations.len());
     // `chunk_by` joins neighbours only. A group whose operations are apart shows up as two chunks
@@ -92,6 +103,9 @@ struct Batch {
     /// Digest of the visible records before the first operation.
     digest_before: Digest,
     settings: Settings,
+    quota: Quota,
+    /// Number of live habits that are not loaded.
+    unloaded_habits: usize,
     habits: WorkingSet<HabitId, Habit>,
     entries: WorkingSet<EntryId, Entry>,
     first_entries: BTreeMap<HabitId, Date>,
@@ -100,7 +114,7 @@ struct Batch {
 }
 
 impl Batch {
-    fn new(loaded: Loaded, seen: Seen, now: Timestamp) -> Self {
+    fn new(loaded: Loaded, seen: Seen, quota: Quota, now: Timestamp) -> Self {
         let mut batch = Self {
             stamper: Stamper {
                 head: loaded.head,
@@ -111,6 +125,8 @@ impl Batch {
             before: loaded.head.seq,
             digest_before: Digest::EMPTY,
             settings: loaded.settings,
+            quota,
+            unloaded_habits: 0,
             habits: WorkingSet::new(Entity::Habit, loaded.habits, loaded.purged_habits),
             entries: WorkingSet::new(Entity::Entry, loaded.entries, loaded.purged_entries),
             first_entries: loaded.first_entries,
@@ -118,6 +134,7 @@ impl Batch {
             new_receipts: Vec::new(),
         };
         batch.digest_before = batch.visible_digest();
+        batch.unloaded_habits = batch.unloaded(loaded.live_habits);
         batch
     }
 
@@ -198,54 +215,6 @@ impl Batch {
         outcome
     }
 
-    /// Stores the outcome of an operation with a key, for its retries.
-    ///
-    /// A refusal is stored too. A retry must get the first result even if the operation would
-    /// succeed by then: the device has perhaps acted on the refusal already, and the same operation
-    /// must not have two results.
-    fn store_receipt(&mut self, operation: &Operation, outcome: &OperationOutcome) {
-        let Some((key, outcome)) = operation.key.zip(receipt_outcome(outcome)) else {
-            return;
-        };
-        let receipt = Receipt {
-            key,
-            device: operation.device,
-            outcome,
-        };
-        self.receipts.insert(key.op_id, receipt.clone());
-        self.new_receipts.push(receipt);
-    }
-
-    /// Returns the outcome of a retry: the first result with the newest record.
-    ///
-    /// The result of the first attempt stays, but its record would be out of date.
-    fn answer_retry(&self, first: ReceiptOutcome, action: &Action) -> OperationOutcome {
-        match (first, self.stored_record(action)) {
-            (ReceiptOutcome::Done { version, seq }, record) => Duplicate {
-                version,
-                seq,
-                record,
-            },
-            (ReceiptOutcome::Rejected(rejection), _) => Rejected(rejection),
-            // The tombstone may have been purged since the first attempt; the result is the same
-            // without it.
-            (ReceiptOutcome::Gone, Some(record)) => Gone(record),
-            (ReceiptOutcome::Gone, None) => Purged(action.entity()),
-            (ReceiptOutcome::Conflict, Some(record)) => OperationOutcome::Conflict(Conflict {
-                your_base: action.base(),
-                // Computed from the record as it is now: the members in conflict at the first
-                // attempt are not stored, and the device must resolve the conflict against the
-                // newest state.
-                clashing: differing(action, &record),
-                mergeable: Vec::new(),
-                record,
-            }),
-            (ReceiptOutcome::Conflict, None) => {
-                Rejected(RejectionCode::NotFound(action.entity()).into())
-            }
-        }
-    }
-
     /// Returns the record that `action` is about, or the tombstone of the habit that it belongs to.
     fn stored_record(&self, action: &Action) -> Option<Record> {
         // The entry of a create may not exist yet; then the request itself gives the habit.
@@ -283,6 +252,8 @@ impl Batch {
         // Compared with the state afterwards: a create and an update can both revive, so the
         // outcome alone does not show a revival.
         let was_deleted = self.deleted_habit(id).is_some();
+        let was_live = self.is_live(id);
+        let (head, mark) = (self.stamper.head, self.habits.mark());
         let context = EditContext {
             today: Today::at(self.stamper.now, &self.settings),
             first_entry: self.first_entry(id, edit),
@@ -320,6 +291,15 @@ impl Batch {
             }
             Edit::Delete { base } => self.habits.delete(id, *base, policy.on_conflict, stamper),
         };
+        // Checked after the edit: an invalid one, or one that finds the habit there, needs no room.
+        if !was_live
+            && self.is_live(id)
+            && let Some(exceeded) = self.exceeded_quota()
+        {
+            self.habits.roll_back_to(mark);
+            self.stamper.head = head;
+            return OverQuota(exceeded);
+        }
         if was_deleted && self.deleted_habit(id).is_none() {
             // A device that read the tombstone of the habit removed its entries. Each entry needs a
             // new `seq`, or the next delta would not contain it.
@@ -466,29 +446,6 @@ fn differing(action: &Action, record: &Record) -> Vec<Member> {
     };
     let named = named.unwrap_or_default().into_iter();
     named.map(|(_, member)| member).collect()
-}
-
-/// Returns the part of an outcome that a retry must find, or `None` for a deferred operation.
-///
-/// A deferred operation has no result yet. It is carried out again when it is sent again.
-fn receipt_outcome(outcome: &OperationOutcome) -> Option<ReceiptOutcome> {
-    match outcome {
-        Applied(record) | Merged(record) | Noop(record) => {
-            let stamp = record.stamp();
-            Some(ReceiptOutcome::Done {
-                version: stamp.version,
-                seq: stamp.seq,
-            })
-        }
-        Duplicate { version, seq, .. } => Some(ReceiptOutcome::Done {
-            version: *version,
-            seq: *seq,
-        }),
-        OperationOutcome::Conflict(_) => Some(ReceiptOutcome::Conflict),
-        Gone(_) | Purged(_) => Some(ReceiptOutcome::Gone),
-        Rejected(rejection) => Some(ReceiptOutcome::Rejected(rejection.clone())),
-        Deferred(_) => None,
-    }
 }
 
 #[cfg(test)]

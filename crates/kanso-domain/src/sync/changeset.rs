@@ -23,6 +23,8 @@ pub struct LoadSet {
     pub entries_of: BTreeSet<HabitId>,
     /// Habits of which the day of the first live entry is loaded.
     pub first_entry_of: BTreeSet<HabitId>,
+    /// True if the number of all live habits is loaded too.
+    pub counts_habits: bool,
     /// Operations whose stored results are loaded.
     pub receipts: BTreeSet<OpId>,
 }
@@ -36,6 +38,9 @@ impl LoadSet {
             match &operation.action {
                 Action::Habit(id, edit) => {
                     load_set.habits.insert(*id);
+                    // Only these can add a live habit.
+                    load_set.counts_habits |=
+                        operation.policy.revive || matches!(edit, Edit::Create(_));
                     // A deletion removes the entries of the habit from the digest, and a revival
                     // adds them and delivers them again. Both need all of them, not only those that
                     // the operations name.
@@ -75,6 +80,8 @@ pub struct Loaded {
     /// The requested entries that exist, including tombstones, and the live entries of the habits
     /// in [`LoadSet::entries_of`].
     pub entries: BTreeMap<EntryId, Entry>,
+    /// Number of all live habits, if it was requested; otherwise 0.
+    pub live_habits: u32,
     /// The requested habits whose tombstones were purged.
     pub purged_habits: BTreeSet<HabitId>,
     /// The requested entries whose tombstones were purged.
@@ -104,6 +111,7 @@ impl Loaded {
             settings,
             habits: BTreeMap::new(),
             entries: BTreeMap::new(),
+            live_habits: 0,
             purged_habits: BTreeSet::new(),
             purged_entries: BTreeSet::new(),
             first_entries: BTreeMap::new(),

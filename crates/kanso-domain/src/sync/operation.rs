@@ -2,6 +2,7 @@
 
 use uuid::Uuid;
 
+use super::ExceededQuota;
 use crate::entries::EntryFields;
 use crate::habits::HabitFields;
 use crate::record::{Member, Stamp};
@@ -278,6 +279,9 @@ pub enum OperationOutcome {
     Rejected(Rejection),
     /// The operation may be carried out later. Nothing changed, and no result was stored.
     Deferred(Deferral),
+    /// The account would hold more than it may. Nothing changed, and no result was stored: the
+    /// operation can succeed once there is room.
+    OverQuota(ExceededQuota),
 }
 
 /// The conflict of an edit with a stored record that its author had not seen.

@@ -254,8 +254,18 @@ impl<I: Ord + Copy + Into<Uuid>, R: Editable> WorkingSet<I, R> {
 
     /// Undoes every change since the savepoint.
     pub(super) fn roll_back(&mut self) {
+        self.roll_back_to(0);
+    }
+
+    /// Returns the point to which [`WorkingSet::roll_back_to`] can return before the next savepoint.
+    pub(super) fn mark(&self) -> usize {
+        self.undo.len()
+    }
+
+    /// Undoes every change since `mark`.
+    pub(super) fn roll_back_to(&mut self, mark: usize) {
         // Newest first: a record that was changed twice must end in its oldest state.
-        while let Some((id, before, was_touched)) = self.undo.pop() {
+        for (id, before, was_touched) in self.undo.drain(mark..).rev() {
             if !was_touched {
                 self.touched.remove(&id);
             }

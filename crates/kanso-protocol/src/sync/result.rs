@@ -1,7 +1,9 @@
 //! Results of operations.
 
 use kanso_domain::record::Member;
-use kanso_domain::sync::{Conflict, Deferral, OperationOutcome, Rejection, RejectionCode};
+use kanso_domain::sync::{
+    Conflict, Deferral, ExceededQuota, OperationOutcome, Rejection, RejectionCode,
+};
 use kanso_domain::{DeviceId, OpId, Record, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -36,6 +38,9 @@ pub enum OperationStatus {
     Gone,
     /// Not final: send the operation again after the record in `waits_for`.
     Deferred,
+    /// Not final: the account would hold more than it may. Keep the operation: it succeeds once
+    /// something is deleted, or the operator raises the quota.
+    OverQuota,
 }
 
 /// The result of one operation.
@@ -70,6 +75,9 @@ pub struct OperationResult {
     /// `op_id_reused`, `group_failed` and `group_split`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
+    /// With `over_quota`: the quota.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quota: Option<ExceededQuotaBody>,
     /// With `rejected`: the invalid members, as JSON pointers into the operation.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<MemberError>,
@@ -99,6 +107,25 @@ pub struct ConflictBody {
     #[serde(with = "crate::text")]
     #[schema(value_type = String, format = DateTime)]
     pub changed_at: Timestamp,
+}
+
+/// A quota that an operation would exceed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ExceededQuotaBody {
+    /// What is counted: `live_habits`.
+    pub name: String,
+    /// The most of it that the account may have.
+    pub limit: u64,
+}
+
+impl From<ExceededQuota> for ExceededQuotaBody {
+    fn from(exceeded: ExceededQuota) -> Self {
+        let ExceededQuota::LiveHabits { limit } = exceeded;
+        Self {
+            name: exceeded.as_str().to_owned(),
+            limit: limit.into(),
+        }
+    }
 }
 
 /// The record that a deferred operation waits for.
@@ -180,6 +207,10 @@ impl OperationResult {
                 }),
                 ..bare(OperationStatus::Deferred)
             },
+            OperationOutcome::OverQuota(exceeded) => Self {
+                quota: Some((*exceeded).into()),
+                ..bare(OperationStatus::OverQuota)
+            },
         }
     }
 
@@ -193,6 +224,7 @@ impl OperationResult {
             record: None,
             code: None,
             errors: Vec::new(),
+            quota: None,
             waits_for: None,
         }
     }

@@ -16,6 +16,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use kanso_application::housekeeping::Retention;
 use kanso_application::ports::limiter::RateLimit;
+use kanso_domain::sync::Quota;
 use kanso_postgres::DatabaseUrl;
 
 pub use secret::Secret;
@@ -107,6 +108,8 @@ pub struct Config {
     pub redis_url: Option<Secret>,
     /// Limit on the requests of one address; `None` is unlimited.
     pub rate_limit: Option<RateLimit>,
+    /// Bounds of every account.
+    pub quota: Quota,
     /// Proxies whose `X-Forwarded-For` is trusted.
     pub trusted_proxies: Vec<IpNet>,
     /// Web origins that may call the API (CORS).
@@ -170,6 +173,7 @@ impl Config {
             database: DatabaseConfig::Sqlite(data_dir.join("kanso.db")),
             redis_url: None,
             rate_limit: None,
+            quota: Quota::default(),
             trusted_proxies: Vec::new(),
             cors_origins: Vec::new(),
             signing: Signing::Generated,
@@ -206,6 +210,9 @@ impl Config {
                 .find(Key::RedisUrl)
                 .map(|url| Secret::new(url.text.clone())),
             rate_limit: values.read(Key::RateLimit, values::rate_limit)?,
+            quota: Quota {
+                live_habits: values.read(Key::HabitQuota, values::habit_quota)?,
+            },
             trusted_proxies: values.read(Key::TrustedProxies, values::proxies)?,
             cors_origins: values.read(Key::CorsOrigins, values::origins)?,
             signing: signing(values)?,

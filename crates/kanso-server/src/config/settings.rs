@@ -15,6 +15,8 @@ pub enum Key {
     RedisUrl,
     /// Limit on the requests of one address.
     RateLimit,
+    /// Most live habits of an account.
+    HabitQuota,
     /// Proxies whose `X-Forwarded-For` is trusted.
     TrustedProxies,
     /// Web origins that may call the API.
@@ -101,7 +103,7 @@ const fn setting(
 }
 
 /// All settings, in the order of `--help`: the ones that most installations set come first.
-pub static SETTINGS: [Setting; 19] = [
+pub static SETTINGS: [Setting; 20] = [
     setting(
         Key::Listen,
         ("listen", "listen", "KANSO_LISTEN"),
@@ -154,6 +156,13 @@ pub static SETTINGS: [Setting; 19] = [
         Some("100/60s"),
         "REQUESTS/WINDOW",
         "Limit on the requests of one address, or `off`",
+    ),
+    setting(
+        Key::HabitQuota,
+        ("habit_quota", "habit-quota", "KANSO_HABIT_QUOTA"),
+        Some("500"),
+        "NUMBER",
+        "Maximum number of habits of an account, or `off`",
     ),
     setting(
         Key::TrustedProxies,

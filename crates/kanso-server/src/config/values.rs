@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 use kanso_application::ports::limiter::RateLimit;
+use kanso_domain::sync::Quota;
 use kanso_postgres::UrlError;
 
 use super::{DatabaseConfig, LogFormat, origin};
@@ -74,6 +75,19 @@ pub(super) fn rate_limit(text: &str) -> Result<Option<RateLimit>, Problem> {
         requests,
         window_seconds: seconds,
     }))
+}
+
+pub(super) fn habit_quota(text: &str) -> Result<u32, Problem> {
+    if text == "off" {
+        return Ok(Quota::UNLIMITED.live_habits);
+    }
+    let number = text.parse().ok().filter(|number| *number > 0);
+    number.ok_or_else(|| {
+        format!(
+            "{text:?} is neither `off` nor a number from 1 to {}",
+            u32::MAX
+        )
+    })
 }
 
 pub(super) fn proxies(text: &str) -> Result<Vec<IpNet>, Problem> {
@@ -187,6 +201,15 @@ fn items(text: &str) -> impl Iterator<Item = &str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn habit_quotas() {
+        assert_eq!(habit_quota("off"), Ok(u32::MAX));
+        assert_eq!(habit_quota("100"), Ok(100));
+        for bad in ["", "0", "-1", "4294967296", "many"] {
+            assert!(habit_quota(bad).is_err(), "{bad:?}");
+        }
+    }
 
     #[test]
     fn rate_limits() {

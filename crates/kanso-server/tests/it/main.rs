@@ -40,6 +40,7 @@ mod postgres;
 #[cfg(test)]
 mod program;
 #[cfg(test)]
+mod quota;
 mod redis;
 #[cfg(test)]
 mod reset;

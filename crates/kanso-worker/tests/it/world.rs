@@ -16,6 +16,7 @@ use kanso_application::streaks::Streaks;
 use kanso_domain::calendar::Today;
 use kanso_domain::habits::{Habit, HabitFields};
 use kanso_domain::progress::{DayLog, HabitProgress};
+use kanso_domain::sync::Quota;
 use kanso_domain::sync::{Action, LoadSet, decide};
 use kanso_domain::{Date, HabitId, UserId};
 use kanso_testkit::{ManualClock, NullFeed, SequentialIds, build};
@@ -59,6 +60,7 @@ impl World {
         let clock = Arc::new(ManualClock::at(build::noon()));
         let signal = Arc::new(Notify::new());
         let ports = RecordPorts {
+            quota: Quota::default(),
             storage: storage.records().clone(),
             clock: clock.clone(),
             ids: Arc::new(SequentialIds::default()),

@@ -13,6 +13,7 @@ use kanso_application::streaks::Streaks;
 use kanso_application::sync::{Caller, Sync};
 use kanso_domain::UserId;
 use kanso_domain::sync::Epoch;
+use kanso_domain::sync::Quota;
 use kanso_sqlite::{SqliteOptions, SqliteStorage};
 use kanso_testkit::build::{
     create_entry, create_habit, done, entry, habit, new_account, noon, once, titled, user,
@@ -112,6 +113,7 @@ impl RunningSystem {
         let clock = Arc::new(ManualClock::at(noon()));
         let work = Arc::new(Notify::new());
         let ports = RecordPorts {
+            quota: Quota::default(),
             storage: storage.clone(),
             clock: clock.clone(),
             ids: Arc::new(SequentialIds::default()),

@@ -48,9 +48,9 @@ pub(super) fn once(history: &History) -> Vec<Finding> {
                 one.first_times += u32::from(status != OperationStatus::Duplicate);
                 one.versions.extend(result.version);
             } else {
-                // A deferred operation has no result yet: it is sent again once its habit is
-                // stored.
-                one.was_refused |= status != OperationStatus::Deferred;
+                // An operation that waits has no result yet: it is sent again.
+                let waits = [OperationStatus::Deferred, OperationStatus::OverQuota];
+                one.was_refused |= !waits.contains(&status);
             }
         }
     }

@@ -161,7 +161,9 @@ impl MemberHistory {
                         let refused = refused.map(|(name, text)| ((key, name), text));
                         all.refused.extend(refused);
                     }
-                    OperationStatus::Noop | OperationStatus::Deferred => {}
+                    OperationStatus::Noop
+                    | OperationStatus::Deferred
+                    | OperationStatus::OverQuota => {}
                 }
                 let stored = result.conflict.as_ref().map(|conflict| &conflict.record);
                 if let Some(record) = stored.or(result.record.as_ref()) {

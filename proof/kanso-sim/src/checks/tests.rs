@@ -140,6 +140,7 @@ fn result(op: u128, status: OperationStatus, version: i64) -> OperationResult {
         record: None,
         code: None,
         errors: Vec::new(),
+        quota: None,
         waits_for: None,
     }
 }

@@ -112,6 +112,28 @@ pub async fn a_write_loads_the_first_days_that_it_names(storage: &dyn Storage) {
     assert_eq!(current.first_entries, [].into());
 }
 
+/// A write loads the number of live habits on request. Deleted habits and those of others do not count.
+pub async fn a_write_counts_the_live_habits_on_request(storage: &dyn Storage) {
+    let person = TestUser::register(storage, 1).await;
+    let stranger = TestUser::register(storage, 2).await;
+    stranger.apply(create_habit(habit(9), titled("Run"))).await;
+    let counts = || LoadSet {
+        counts_habits: true,
+        ..LoadSet::default()
+    };
+    assert_eq!(person.sees(counts()).await.live_habits, 0);
+    for action in [
+        create_habit(habit(1), titled("Read")),
+        create_habit(habit(2), titled("Run")),
+        create_habit(habit(3), titled("Swim")),
+        delete_habit(habit(2), Base::Any),
+    ] {
+        person.apply(action).await;
+    }
+    assert_eq!(person.sees(counts()).await.live_habits, 2);
+    assert_eq!(person.sees(LoadSet::default()).await.live_habits, 0);
+}
+
 /// Loading an entry also loads its habit, even if that is a tombstone.
 pub async fn a_write_sees_the_habit_of_an_entry(storage: &dyn Storage) {
     let person = TestUser::register(storage, 1).await;

@@ -144,6 +144,15 @@ impl UserData {
             settings: self.account.settings.clone(),
             habits: pick(&self.habits, &habits),
             entries,
+            live_habits: if keys.counts_habits {
+                let live = self
+                    .habits
+                    .values()
+                    .filter(|habit| !habit.stamp.is_deleted());
+                u32::try_from(live.count()).unwrap_or(u32::MAX)
+            } else {
+                0
+            },
             purged_habits: keys
                 .habits
                 .intersection(&self.purged_habits)

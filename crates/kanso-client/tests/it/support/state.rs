@@ -7,7 +7,7 @@ use kanso_client::domain::entries::Entry;
 use kanso_client::domain::habits::Habit;
 use kanso_client::domain::sync::{
     Buckets, Cursor, CursorRefusal, Digest, Epoch, Fingerprint, FingerprintForm, Floor, Head,
-    Loaded, Operation, Receipt, ReceiptKey, ReceiptOutcome, Seen, decide_push,
+    Loaded, Operation, Quota, Receipt, ReceiptKey, ReceiptOutcome, Seen, decide_push,
 };
 use kanso_client::domain::{DeviceId, EntryId, HabitId, OpId, Record, Seq, Timestamp};
 use kanso_client::protocol::accounts::RefreshRequest;
@@ -35,6 +35,7 @@ pub(crate) struct State {
     purged_entries: BTreeSet<EntryId>,
     /// Number of buckets in the answer to a comparison.
     pub(crate) buckets_at_a_time: usize,
+    pub(crate) quota: Quota,
     /// Number of answers with a wrong digest.
     pub(crate) lies: u32,
     epochs: u64,
@@ -84,6 +85,7 @@ impl State {
             purged_habits: BTreeSet::new(),
             purged_entries: BTreeSet::new(),
             buckets_at_a_time: Buckets::COUNT,
+            quota: Quota::default(),
             lies: 0,
             epochs: 7,
             ended: Vec::new(),
@@ -112,6 +114,8 @@ impl State {
             settings: self.settings.clone(),
             habits: self.habits.clone(),
             entries: self.entries.clone(),
+            // All habits are loaded.
+            live_habits: 0,
             purged_habits: self.purged_habits.clone(),
             purged_entries: self.purged_entries.clone(),
             // All entries are loaded above.
@@ -119,7 +123,7 @@ impl State {
             receipts: self.receipts.clone(),
         };
         let now: Timestamp = "2026-11-22T12:00:00Z".parse().expect("an instant");
-        let changeset = decide_push(current, operations, seen, now);
+        let changeset = decide_push(current, operations, seen, self.quota, now);
         self.changes_applied += changeset.head.seq.get().abs_diff(self.head.seq.get());
         self.head = changeset.head;
         for save in changeset.habits {

@@ -8,7 +8,7 @@ use crate::sync::{
 };
 use crate::validation::Invalid;
 
-use OperationOutcome::{Applied, Deferred, Duplicate, Gone, Merged, Noop, Rejected};
+use OperationOutcome::{Applied, Deferred, Duplicate, Gone, Merged, Noop, OverQuota, Rejected};
 
 /// Returns the names of the groups whose operations are not next to each other.
 pub(super) fn split(operations: &[Operation]) -> BTreeSet<&str> {
@@ -144,8 +144,8 @@ impl Batch {
 
     /// Returns the outcome of an operation whose group failed.
     ///
-    /// The operation that failed gets `failed`. The others get `group_failed`, or are deferred if
-    /// the group waits for a habit.
+    /// The operation that failed gets `failed`. The others get `group_failed`, or wait too if the
+    /// group waits for a habit or for room.
     fn fail(
         &mut self,
         operation: &Operation,
@@ -159,9 +159,10 @@ impl Batch {
             // An operation with a receipt was carried out before this group failed, and it keeps
             // its result.
             _ if has_receipt => return self.submit(operation),
-            // Not final, so it gets no receipt: once the habit is there, the whole group is carried
-            // out.
+            // Not final, so it gets no receipt: once the habit or the room is there, the whole group
+            // is carried out.
             Deferred(deferral) => Deferred(*deferral),
+            OverQuota(exceeded) => OverQuota(*exceeded),
             _ => Rejected(RejectionCode::GroupFailed.into()),
         };
         if !has_receipt {

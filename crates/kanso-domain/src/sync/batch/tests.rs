@@ -8,9 +8,12 @@ use crate::sync::{Base, Epoch, Fingerprint, Head, ReceiptKey, Rejection};
 use crate::text::{Notes, Title};
 use crate::{Invalid, Version};
 
+use OperationOutcome::{Applied, Merged};
+
 mod groups;
 mod laws;
 mod merging;
+mod room;
 mod seen;
 
 const READ: HabitId = HabitId::new(Uuid::from_u128(1));
@@ -26,6 +29,7 @@ fn nothing() -> Loaded {
         settings: Settings::default(),
         habits: BTreeMap::new(),
         entries: BTreeMap::new(),
+        live_habits: 0,
         purged_habits: BTreeSet::new(),
         purged_entries: BTreeSet::new(),
         first_entries: BTreeMap::new(),
@@ -129,6 +133,7 @@ fn word(outcome: &OperationOutcome) -> String {
         Purged(entity) => format!("purged {}", entity.as_str()),
         Rejected(rejection) => format!("rejected {}", rejection.code.as_str()),
         Deferred(Deferral::HabitUnknown(_)) => "deferred".to_owned(),
+        OverQuota(exceeded) => format!("over quota {}", exceeded.as_str()),
     }
 }
 

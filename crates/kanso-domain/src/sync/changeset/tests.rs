@@ -19,6 +19,7 @@ fn nothing() -> Loaded {
         settings: Settings::default(),
         habits: BTreeMap::new(),
         entries: BTreeMap::new(),
+        live_habits: 0,
         purged_habits: BTreeSet::new(),
         purged_entries: BTreeSet::new(),
         first_entries: BTreeMap::new(),

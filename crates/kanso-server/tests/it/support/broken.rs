@@ -20,6 +20,7 @@ use kanso_domain::accounts::{Account, Email, PasswordHash, SettingsChange};
 use kanso_domain::entries::Entry;
 use kanso_domain::habits::Habit;
 use kanso_domain::sessions::{Refreshed, Session};
+use kanso_domain::sync::Quota;
 use kanso_domain::sync::{Buckets, Epoch, Head, LoadSet, Page};
 use kanso_domain::{Date, DeviceId, EntryId, HabitId, Seq, SessionId, Timestamp, UserId};
 use kanso_local::{LocalFeed, LocalLimiter, LocalThrottle, LocalTickets, RandomIds};
@@ -260,6 +261,7 @@ pub(crate) fn broken_server(broken: Broken) -> (Router, String, TaskTracker) {
         shared: SharedPorts::default(),
     };
     let options = AssemblyOptions {
+        quota: Quota::default(),
         http: kanso_http::Options::default(),
         workers: None,
         sweeps_storage: false,

@@ -10,6 +10,7 @@ use kanso_application::ports::storage::{AccountStore as _, RecordStore as _};
 use kanso_application::ports::work_signal::WorkSignal;
 use kanso_application::sync::{Caller, Push, Sync};
 use kanso_domain::habits::HabitFields;
+use kanso_domain::sync::Quota;
 use kanso_domain::sync::{
     Action, Base, ConflictPolicy, Cursor, CursorRefusal, Edit, Epoch, OnConflict, Operation,
     OperationOutcome, RejectionCode, Seen,
@@ -73,6 +74,7 @@ impl Code {
         let storage = Arc::new(MemoryStorage::new(Epoch::new(epoch.into())));
         let clock = Arc::new(ManualClock::at(noon()));
         let ports = RecordPorts {
+            quota: Quota::default(),
             storage: storage.clone(),
             clock: clock.clone(),
             ids: Arc::new(SequentialIds::default()),

@@ -30,7 +30,14 @@ fn retitle(number: u8, base: i64, title: &str) -> Operation {
 
 /// Returns the only outcome of `operation` as text.
 fn outcome(loaded: &Loaded, operation: Operation, seen: Seen) -> String {
-    words(&decide_push(loaded.clone(), &[operation], seen, at(2))).remove(0)
+    words(&decide_push(
+        loaded.clone(),
+        &[operation],
+        seen,
+        Quota::UNLIMITED,
+        at(2),
+    ))
+    .remove(0)
 }
 
 /// A habit that the phone created and retitled. Returns the cursor between the two as well.
@@ -84,7 +91,13 @@ fn a_retry_in_the_push_is_seen() {
     let (loaded, cursor) = retitled();
     let push = [retitle(2, 1, "b"), retitle(3, 1, "c")];
     for push in [push.clone(), push.map(|operation| grouped("g", operation))] {
-        let changeset = decide_push(loaded.clone(), &push, Seen::up_to(cursor), at(2));
+        let changeset = decide_push(
+            loaded.clone(),
+            &push,
+            Seen::up_to(cursor),
+            Quota::UNLIMITED,
+            at(2),
+        );
         assert_eq!(words(&changeset), ["duplicate 2", "applied 3"]);
     }
 }
@@ -159,7 +172,13 @@ impl Phone {
         for version in &self.own {
             seen.add(READ.uuid(), *version);
         }
-        let changeset = decide_push(self.server.clone(), &self.outbox[..count], seen, at(2));
+        let changeset = decide_push(
+            self.server.clone(),
+            &self.outbox[..count],
+            seen,
+            Quota::UNLIMITED,
+            at(2),
+        );
         self.server = after(self.server.clone(), &changeset);
         if is_answered {
             self.outbox.drain(..count);
@@ -225,7 +244,7 @@ proptest! {
         let create = by(PHONE, keyed(1, create_habit("a")));
         let server = after(nothing(), &decide(nothing(), &[create], at(1)));
         let seen = Seen::up_to(server.head.seq);
-        let changeset = decide_push(server.clone(), &[retitle(2, 1, &first)], seen.clone(), at(2));
+        let changeset = decide_push(server.clone(), &[retitle(2, 1, &first)], seen.clone(), Quota::UNLIMITED, at(2));
         let server = after(server, &changeset);
         prop_assert_eq!(outcome(&server, retitle(3, 1, &second), seen), "conflict [Title]");
     }
