@@ -19,6 +19,8 @@ pub enum Key {
     TrustedProxies,
     /// Web origins that may call the API.
     CorsOrigins,
+    /// Pages that show the API description.
+    Swagger,
     /// HS256 secret that signs access tokens.
     JwtSecret,
     /// File of the RS256 key that signs access tokens.
@@ -101,7 +103,7 @@ const fn setting(
 }
 
 /// All settings, in the order of `--help`: the ones that most installations set come first.
-pub static SETTINGS: [Setting; 19] = [
+pub static SETTINGS: [Setting; 20] = [
     setting(
         Key::Listen,
         ("listen", "listen", "KANSO_LISTEN"),
@@ -172,6 +174,13 @@ pub static SETTINGS: [Setting; 19] = [
         Some(""),
         "ORIGIN,…",
         "Web origins that may call the API, such as https://app.example.org",
+    ),
+    setting(
+        Key::Swagger,
+        ("swagger", "swagger", "KANSO_SWAGGER"),
+        Some("on"),
+        "on|off",
+        "Pages under /swagger/ that show the API description: on or off",
     ),
     Setting {
         flag: None,
