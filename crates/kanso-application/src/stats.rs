@@ -28,6 +28,12 @@ use crate::{Fault, Outcome};
 /// Most days of a range.
 pub const MAX_RANGE_DAYS: i32 = 366;
 
+/// Most cells of an answer with one cell for each habit and each day.
+///
+/// A cell is about 70 bytes of JSON, so an answer stays below about 15 MB. A year of 500 habits
+/// is 183,000 cells and fits.
+pub const MAX_CELLS: usize = 200_000;
+
 /// Days of a range without bounds, including today.
 pub const DEFAULT_RANGE_DAYS: i32 = 7;
 
@@ -82,6 +88,16 @@ pub enum RangeError {
     TooLong,
 }
 
+/// The reason why an answer is refused: it would have more than [`MAX_CELLS`] cells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{habits} habits on {days} days are more than {MAX_CELLS} cells")]
+pub struct TooManyCells {
+    /// Number of habits of the answer.
+    pub habits: usize,
+    /// Number of days of the range.
+    pub days: usize,
+}
+
 impl DateRange {
     /// Returns the range from `from` to `to`. A missing bound follows from the other one, from
     /// `today` and from [`DEFAULT_RANGE_DAYS`].
@@ -97,6 +113,22 @@ impl DateRange {
             days if days >= MAX_RANGE_DAYS => Err(RangeError::TooLong),
             _ => Ok(Self { from, to }),
         }
+    }
+
+    /// Returns the number of days, at least 1.
+    fn days(self) -> usize {
+        let more = DayNumber::of(self.to).days_since(DayNumber::of(self.from));
+        // A range never ends before it begins.
+        usize::try_from(more).unwrap_or_default() + 1
+    }
+
+    /// Checks that a cell for each of `habits` and each day is not too much for one answer.
+    fn check_cells(self, habits: usize) -> Result<(), TooManyCells> {
+        let days = self.days();
+        if habits.saturating_mul(days) > MAX_CELLS {
+            return Err(TooManyCells { habits, days });
+        }
+        Ok(())
     }
 }
 
@@ -160,13 +192,18 @@ impl Stats {
     ///
     /// Instants are read in the zone of the context. Streaks follow the stored local dates, which a
     /// journey does not change.
+    ///
+    /// The answer is refused before any cell is computed if it would have too many.
     pub async fn weekly(
         &self,
         user: UserId,
         context: &StatsContext,
         range: DateRange,
-    ) -> Outcome<Weekly> {
+    ) -> Outcome<Result<Weekly, TooManyCells>> {
         let journal = self.journal(user, None).await?;
+        if let Err(refusal) = range.check_cells(journal.habits.len()) {
+            return Ok(Err(refusal));
+        }
         let habits = journal.habits.iter().map(|habit| {
             let entries = journal.of(habit.id);
             // Evaluated twice: the cells and the rate in the requested zone, the streak by the
@@ -182,7 +219,7 @@ impl Stats {
                 range,
             )
         });
-        Ok(Weekly::new(habits.collect(), range))
+        Ok(Ok(Weekly::new(habits.collect(), range)))
     }
 
     /// Returns the statistics of one habit, or `None` if the user has no such habit.
@@ -200,22 +237,27 @@ impl Stats {
     }
 
     /// Returns the cells of one habit or of all habits.
+    ///
+    /// The answer is refused before any cell is computed if it would have too many.
     pub async fn heatmap(
         &self,
         user: UserId,
         context: &StatsContext,
         range: DateRange,
         habit: Option<HabitId>,
-    ) -> Outcome<Vec<HeatmapAnswer>> {
+    ) -> Outcome<Result<Vec<HeatmapAnswer>, TooManyCells>> {
         let only = habit.as_ref().map(std::slice::from_ref);
         let journal = self.journal(user, only).await?;
+        if let Err(refusal) = range.check_cells(journal.habits.len()) {
+            return Ok(Err(refusal));
+        }
         let cells = journal.habits.iter().map(|habit| HeatmapAnswer {
             habit_id: habit.id,
             cells: context
                 .progress(habit, journal.log(habit.id))
                 .cells(range.from, range.to),
         });
-        Ok(cells.collect())
+        Ok(Ok(cells.collect()))
     }
 
     /// Returns the overview over all habits.
@@ -282,5 +324,30 @@ impl StatsContext {
             }
         };
         (day, entry.kind, entry.value)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cells_are_habits_times_days() {
+        let today = Date::constant(2026, 11, 22);
+        let day = DateRange::new(Some(today), Some(today), today).expect("a day");
+        let from = days_before(today, MAX_RANGE_DAYS - 1);
+        let year = DateRange::new(Some(from), Some(today), today).expect("a year");
+        assert_eq!((day.days(), year.days()), (1, 366));
+        for (range, habits, expected) in [
+            (day, 0, true),
+            (day, MAX_CELLS, true),
+            (day, MAX_CELLS + 1, false),
+            (year, 500, true),
+            (year, 546, true),
+            (year, 547, false),
+            (year, usize::MAX, false),
+        ] {
+            assert_eq!(range.check_cells(habits).is_ok(), expected, "{habits}");
+        }
     }
 }

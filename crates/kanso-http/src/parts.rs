@@ -68,10 +68,12 @@ pub struct Parts {
 /// Settings that an operator chooses.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Rate limit per client address under `/api/v1`; `None` for no limit.
+    /// Rate limit per client address under `/api/v1` and `/swagger/`; `None` for no limit.
     pub rate_limit: Option<RateLimit>,
     /// Networks of the proxies whose `X-Forwarded-For` is trusted.
     pub trusted_proxies: Vec<IpNet>,
+    /// True if the pages under `/swagger/` are served.
+    pub serves_swagger: bool,
     /// Web origins that may call the API; if empty, there are no CORS headers.
     pub cors_origins: Vec<String>,
     /// Maximum time until an answer begins. Default: 30 seconds.
@@ -108,6 +110,7 @@ impl Default for Options {
         Self {
             rate_limit: None,
             trusted_proxies: Vec::new(),
+            serves_swagger: true,
             cors_origins: Vec::new(),
             // Above the longest wait of a pull, and below the 60 seconds after which proxies give up.
             time_limit: Duration::from_secs(30),

@@ -18,6 +18,11 @@ use crate::{accounts, devices, entries, habits, health, stats, swagger, sync};
 /// as coming from the unspecified address.
 pub fn router(parts: Parts, options: Options) -> Router {
     let api = Api::new(parts, options);
+    let routes = if api.options().serves_swagger {
+        &ROUTES_AND_PAGES
+    } else {
+        &ROUTES
+    };
     // From the inside out; a later layer sees the request earlier and the answer later.
     // * `deadline` is next to the handlers: a timeout and a panic become ordinary problems, which
     //   get the headers of all other layers.
@@ -26,8 +31,7 @@ pub fn router(parts: Parts, options: Options) -> Router {
     // * `host` is outside of what reads the request: without a host it may be meant for another server.
     // * `access` writes the body of every problem, including those of the layers inside.
     // * Compression is last because it needs the final body.
-    let limited = ROUTES
-        .clone()
+    let limited = Router::clone(routes)
         .with_state(api.clone())
         .layer(from_fn_with_state(api.clone(), deadline))
         .layer(from_fn_with_state(api.clone(), limit));
@@ -45,13 +49,24 @@ pub fn router(parts: Parts, options: Options) -> Router {
 ///
 /// They are built once per process: describing them takes longer than most simulated servers run.
 static ROUTES: LazyLock<Router<Api>> = LazyLock::new(|| {
+    let (routes, _) = routes().split_for_parts();
+    with_fallbacks(routes)
+});
+
+/// All routes with the Swagger pages, likewise.
+static ROUTES_AND_PAGES: LazyLock<Router<Api>> = LazyLock::new(|| {
     let (routes, described) = routes().split_for_parts();
+    with_fallbacks(routes.merge(swagger::pages(&document::complete(described))))
+});
+
+/// Adds the answers for what has no route.
+///
+/// They are inside of the layers: an unknown path is counted, logged and answered as a problem.
+fn with_fallbacks(routes: Router<Api>) -> Router<Api> {
     routes
-        .merge(swagger::pages(&document::complete(described)))
-        // Fallbacks inside of the layers: an unknown path is counted, logged and answered as a problem.
         .fallback(async || ApiError::from(Code::RouteNotFound))
         .method_not_allowed_fallback(async || ApiError::from(Code::MethodNotAllowed))
-});
+}
 
 /// Returns the routes of the API with their descriptions.
 ///

@@ -3,6 +3,8 @@
 mod reason;
 mod strict;
 
+use std::borrow::Cow;
+
 use kanso_domain::validation::FieldError;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
@@ -15,6 +17,26 @@ pub const MAX_DEPTH: usize = 32;
 /// The reason of a [`FieldError`] about a member that the type does not have.
 pub const UNKNOWN_MEMBER: &str = "is unknown or owned by the server";
 
+/// Maximum length of a name in an error, in characters. No member of the contract has a longer one.
+pub const MAX_NAME_CHARS: usize = 64;
+
+/// Returns `name` as an error shows it: after [`MAX_NAME_CHARS`] characters it is cut, with an
+/// ellipsis.
+///
+/// # Examples
+/// ```
+/// use kanso_protocol::shown_name;
+///
+/// assert_eq!(shown_name("title"), "title");
+/// assert_eq!(shown_name(&"x".repeat(65)), format!("{}…", "x".repeat(64)));
+/// ```
+pub fn shown_name(name: &str) -> Cow<'_, str> {
+    match name.char_indices().nth(MAX_NAME_CHARS) {
+        Some((end, _)) => format!("{}…", &name[..end]).into(),
+        None => name.into(),
+    }
+}
+
 /// An error of [`read`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ReadError {
@@ -26,6 +48,7 @@ pub enum ReadError {
     TooDeep,
     /// The body is JSON of the wrong shape. The field is a path with `/` between its parts, empty
     /// for the body as a whole; `~` and `/` in a name are escaped as in a JSON pointer (RFC 6901).
+    /// Each name is cut as by [`shown_name`].
     #[error("{0}")]
     WrongShape(FieldError),
 }
@@ -240,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn unknown_name_is_escaped_and_kept_whole() {
+    fn unknown_name_is_escaped() {
         // A name is untrusted text: it may look like a pointer or like a part of an error text.
         for (name, path) in [("a/b", "a~1b"), ("~", "~0"), ("`x` y", "`x` y"), ("", "")] {
             let body = serde_json::json!({"title": "a", name: 1});
@@ -248,6 +271,28 @@ mod tests {
             assert_eq!(field(&body.to_string()), expected, "{body}");
             let error = read_value::<Body>(body).expect_err("unknown");
             assert_eq!((error.field.into_owned(), error.reason), expected);
+        }
+    }
+
+    #[test]
+    fn long_name_is_cut_at_64_characters() {
+        let long = |text: &str, count| text.repeat(count);
+        for (name, path) in [
+            (long("x", 64), long("x", 64)),
+            (long("x", 65), long("x", 64) + "…"),
+            (long("ß", 900_000), long("ß", 64) + "…"),
+            // Cut before it is escaped, so no escape is cut in two.
+            (long("/", 900_000), long("~1", 64) + "…"),
+        ] {
+            let body = serde_json::json!({"title": "a", &name: 1});
+            let expected = (path.clone(), UNKNOWN_MEMBER.to_owned());
+            assert_eq!(field(&body.to_string()), expected);
+            let error = read_value::<Body>(body).expect_err("unknown");
+            assert_eq!(error.field, path);
+            let twice = format!(r#"{{"any":{{"{name}":1,"{name}":2}}}}"#);
+            let error = read::<AnyValue>(twice.as_bytes()).expect_err("repeated");
+            let expected = FieldError::new(format!("any/{path}"), "must be given once");
+            assert_eq!(error, ReadError::WrongShape(expected));
         }
     }
 

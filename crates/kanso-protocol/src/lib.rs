@@ -48,7 +48,9 @@ mod text;
 
 pub use cursor::{CursorMalformed, format_cursor, parse_cursor};
 pub use deletion::DeleteRequest;
-pub use json::{MAX_DEPTH, ReadError, UNKNOWN_MEMBER, read, read_value};
+pub use json::{
+    MAX_DEPTH, MAX_NAME_CHARS, ReadError, UNKNOWN_MEMBER, read, read_value, shown_name,
+};
 pub use patch::Patch;
 pub use text::{UuidMalformed, parse_uuid};
 

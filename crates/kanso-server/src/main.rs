@@ -156,15 +156,20 @@ fn serve(resolved: Resolved) -> anyhow::Result<ExitStatus> {
         // Caught before the start, which can take seconds: a signal in that time must still lead to
         // an orderly shutdown.
         let signals = Signals::catch().context("cannot catch signals")?;
+        let serves_swagger = config.serves_swagger;
         let running = kanso_server::start(config).await?;
         let address = running.address();
         // On standard output: with KANSO_LOG_FORMAT=json every line on standard error is JSON. The server
         // does not depend on a reader of these lines.
         let _ = print(&format!(
-            "Kanso {} listens on http://{address}\n\
-             API documentation: http://{address}/swagger/index.html\n",
+            "Kanso {} listens on http://{address}\n",
             env!("CARGO_PKG_VERSION")
         ));
+        if serves_swagger {
+            let _ = print(&format!(
+                "API documentation: http://{address}/swagger/index.html\n"
+            ));
+        }
         if let Some(address) = running.metrics_address() {
             let _ = print(&format!("Metrics: http://{address}/metrics\n"));
         }

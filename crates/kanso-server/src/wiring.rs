@@ -198,6 +198,7 @@ fn settings(
             retention: config.retention,
             trusted_proxies: config.trusted_proxies.clone(),
             cors_origins: config.cors_origins.clone(),
+            serves_swagger: config.serves_swagger,
             stream_intervals: options.pace,
             ..kanso_http::Options::default()
         },

@@ -19,7 +19,7 @@ pub(crate) async fn access(State(api): State<Api>, request: Request, next: Next)
     let started = Instant::now();
     let id = request_id(request.headers(), &*api.ids);
     // Everything that is needed from the request is taken here: `next` consumes it.
-    let is_page = request.uri().path().starts_with("/swagger/");
+    let is_page = api.options().serves_swagger && request.uri().path().starts_with("/swagger/");
     let is_probe = request.uri().path().starts_with("/health");
     let span = span(&request, &id);
     let method = measure::method_label(request.method());
@@ -110,9 +110,7 @@ fn add_security_headers(headers: &mut HeaderMap, is_page: bool) {
     let nowhere = HeaderValue::from_static("no-referrer");
     headers.insert(header::REFERRER_POLICY, nowhere);
     // Answers have personal data, so no cache stores them unless the handler allows it.
-    if !is_page {
-        headers
-            .entry(header::CACHE_CONTROL)
-            .or_insert(HeaderValue::from_static("no-store"));
-    }
+    headers
+        .entry(header::CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("no-store"));
 }

@@ -17,16 +17,17 @@ const LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
 const REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
 const RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
 
-/// Limits requests under `/api/v1`, including paths without a route.
+/// Limits requests under `/api/v1` and `/swagger/`, including paths without a route.
 ///
-/// Health checks and the documentation are not limited: an orchestrator behind the same address as
-/// the clients must always get an answer.
+/// Health checks are not limited: an orchestrator behind the same address as the clients must always
+/// get an answer.
 pub(crate) async fn limit(State(api): State<Api>, request: Request, next: Next) -> Response {
     let Some(limit) = api.options().rate_limit else {
         return next.run(request).await;
     };
     // By path and not by route, so that guessing paths is counted too.
-    if !request.uri().path().starts_with("/api/v1") {
+    let path = request.uri().path();
+    if !path.starts_with("/api/v1") && !path.starts_with("/swagger/") {
         return next.run(request).await;
     }
     let address = client_address(&request, &api.options().trusted_proxies);

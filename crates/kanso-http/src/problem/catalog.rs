@@ -98,6 +98,8 @@ catalog! {
         "a different request had the same Idempotency-Key; use a new key for each request";
     TooManyOperations = "too_many_operations", UNPROCESSABLE_ENTITY, "The push has too many operations",
         "a push has at most 500 operations; send the rest in another";
+    TooManyCells = "too_many_cells", UNPROCESSABLE_ENTITY, "The answer would have too many cells",
+        "the answer would have more than 200000 cells, one for each habit and each day; ask for fewer days";
     VersionRequired = "version_required", PRECONDITION_REQUIRED, "The version is missing",
         "send the version that the change is based on, as the member version or in the header If-Match";
     RateLimited = "rate_limited", TOO_MANY_REQUESTS, "Too many requests",

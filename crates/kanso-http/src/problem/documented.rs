@@ -137,6 +137,7 @@ fn errors(code: Code) -> Vec<MemberError> {
     let (pointer, detail) = match code {
         Code::Invalid => ("/title", "must have at least 1 character(s) after trimming"),
         Code::InvalidRegistration => ("/password", "must have at least 8 characters"),
+        Code::TooManyCells => ("/from", "choose a range of fewer days"),
         Code::InvalidParameter => ("/limit", "must be a number between 1 and 1000"),
         _ => return Vec::new(),
     };

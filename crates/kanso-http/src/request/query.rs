@@ -3,7 +3,7 @@
 use axum::extract::{FromRequestParts, Query};
 use http::request::Parts;
 use kanso_domain::FieldError;
-use kanso_protocol::UNKNOWN_MEMBER;
+use kanso_protocol::{UNKNOWN_MEMBER, shown_name};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
@@ -25,6 +25,7 @@ impl<S: Sync, T: DeserializeOwned> FromRequestParts<S> for StrictQuery<T> {
         let mut members = Map::new();
         for (name, value) in pairs.0 {
             if members.contains_key(&name) {
+                let name = shown_name(&name).into_owned();
                 return Err(refused(FieldError::new(name, "must be given once")));
             }
             members.insert(name, Value::String(value));

@@ -8,13 +8,16 @@ use kanso_protocol::parse_uuid;
 use kanso_protocol::stats::{HabitCells, HeatmapResponse};
 use serde::Deserialize;
 
-use super::range::{date, range};
+use super::range::{date, range, too_many_cells};
 use super::validator::Validator;
 use crate::parts::Api;
 use crate::problem::{ApiError, Code, SIGNED_IN, problems};
 use crate::request::{SignedIn, StrictQuery, requested_zone};
 
-problems!(HeatmapProblems: SIGNED_IN, &[Code::InvalidParameter, Code::HabitNotFound]);
+problems!(
+    HeatmapProblems: SIGNED_IN,
+    &[Code::InvalidParameter, Code::HabitNotFound, Code::TooManyCells],
+);
 
 /// Parameters of a heatmap.
 #[derive(Deserialize, utoipa::IntoParams)]
@@ -43,7 +46,8 @@ pub(super) struct Parameters {
 /// Get a heatmap
 ///
 /// Returns a cell for each date of each habit: its state, the sum of its amounts, the target in force on
-/// that date, and the level from 0 to 4.
+/// that date, and the level from 0 to 4. An answer has at most 200000 cells: for many habits, ask for
+/// fewer days or for one habit.
 #[utoipa::path(
     get, path = "/stats/heatmap", operation_id = "get_heatmap", tag = "stats",
     security(("bearer" = [])),
@@ -75,7 +79,8 @@ pub(super) async fn heatmap(
         let cells = api
             .stats
             .heatmap(signed_in.user(), &reader, range, habit)
-            .await?;
+            .await?
+            .map_err(|refusal| too_many_cells(refusal, ["from", "to"]))?;
         response(range, habit, &cells)
     };
     validator

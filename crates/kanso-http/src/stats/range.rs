@@ -1,6 +1,6 @@
 //! Ranges of dates in queries.
 
-use kanso_application::stats::{DateRange, RangeError};
+use kanso_application::stats::{DateRange, RangeError, TooManyCells};
 use kanso_domain::time::parse_date;
 use kanso_domain::{Date, FieldError};
 
@@ -23,6 +23,15 @@ pub(super) fn range(
     // The limit of 366 days is a rule of the use case, so it is checked there.
     DateRange::new(from, to, today)
         .map_err(|error: RangeError| parameter_error(name, &format!("cannot be used: {error}")))
+}
+
+/// Returns the problem of an answer with too many cells. `parameters` are the ends of the range, which
+/// make it smaller.
+pub(super) fn too_many_cells(refusal: TooManyCells, parameters: [&'static str; 2]) -> ApiError {
+    let errors = parameters.map(|name| FieldError::new(name, "choose a range of fewer days"));
+    let [from, to] = parameters;
+    let detail = format!("{refusal}; narrow the range with {from} and {to}");
+    ApiError::members(Code::TooManyCells, &errors).with_detail(detail)
 }
 
 fn parameter_error(name: &'static str, reason: &str) -> ApiError {

@@ -5,13 +5,13 @@ use kanso_application::stats::Weekly;
 use kanso_protocol::stats::{HabitWeekRecord, WeeklyResponse};
 use serde::Deserialize;
 
-use super::range::{date, range};
+use super::range::{date, range, too_many_cells};
 use super::validator::Validator;
 use crate::parts::Api;
 use crate::problem::{ApiError, Code, SIGNED_IN, problems};
 use crate::request::{SignedIn, StrictQuery, requested_zone};
 
-problems!(WeeklyProblems: SIGNED_IN, &[Code::InvalidParameter]);
+problems!(WeeklyProblems: SIGNED_IN, &[Code::InvalidParameter, Code::TooManyCells]);
 
 /// Parameters of the weekly progress.
 #[derive(Deserialize, utoipa::IntoParams)]
@@ -37,7 +37,8 @@ pub(super) struct Parameters {
 ///
 /// Returns the days of each habit in the range, its rate and its streak. An entry with an instant counts
 /// for the day of that instant in the requested zone; an entry with a date counts for that date. The
-/// rate is `null` if nothing was due.
+/// rate is `null` if nothing was due. An answer has at most 200000 days of habits: for many habits, ask
+/// for fewer days.
 #[utoipa::path(
     get, path = "/stats/weekly", operation_id = "get_weekly_stats", tag = "stats",
     security(("bearer" = [])),
@@ -68,6 +69,8 @@ pub(super) async fn weekly(
     let question = format!("weekly2_{}_{}", range.from, range.to);
     let compute = async {
         let weekly = api.stats.weekly(signed_in.user(), &reader, range).await?;
+        let weekly =
+            weekly.map_err(|refusal| too_many_cells(refusal, ["start_date", "end_date"]))?;
         Ok(response(&weekly))
     };
     let validator = Validator::new(&reader, &question)?;

@@ -14,7 +14,7 @@ use serde::de::{
 };
 use serde::{Deserialize, forward_to_deserialize_any};
 
-use super::{UNKNOWN_MEMBER, reason};
+use super::{UNKNOWN_MEMBER, reason, shown_name};
 
 /// An error of a [`Strict`] deserializer.
 #[derive(Debug)]
@@ -28,11 +28,14 @@ pub(super) struct Wrong {
 
 impl Wrong {
     /// The path to the value at fault, as a JSON pointer without its first slash.
+    ///
+    /// Long names are cut, so an error is small however long the name is that a client sends. Errors
+    /// are also stored, in the receipts of rejected operations.
     pub(super) fn pointer(&self) -> String {
         // RFC 6901 §4: the tilde comes first, so that the one in `~1` is not escaped again.
         let parts = self.path.iter().rev();
         let parts: Vec<_> = parts
-            .map(|part| part.replace('~', "~0").replace('/', "~1"))
+            .map(|part| shown_name(part).replace('~', "~0").replace('/', "~1"))
             .collect();
         parts.join("/")
     }

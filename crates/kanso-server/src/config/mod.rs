@@ -114,6 +114,8 @@ pub struct Config {
     pub trusted_proxies: Vec<IpNet>,
     /// Web origins that may call the API (CORS).
     pub cors_origins: Vec<String>,
+    /// True if the pages under `/swagger/` are served.
+    pub serves_swagger: bool,
     /// Key that signs access tokens.
     pub signing: Signing,
     /// Keys that signed them before; their tokens stay valid.
@@ -176,6 +178,7 @@ impl Config {
             quota: Quota::default(),
             trusted_proxies: Vec::new(),
             cors_origins: Vec::new(),
+            serves_swagger: true,
             signing: Signing::Generated,
             former_keys: FormerKeys::default(),
             jwt_issuer: "kanso".into(),
@@ -215,6 +218,7 @@ impl Config {
             },
             trusted_proxies: values.read(Key::TrustedProxies, values::proxies)?,
             cors_origins: values.read(Key::CorsOrigins, values::origins)?,
+            serves_swagger: values.read(Key::Swagger, values::switch)?,
             signing: signing(values)?,
             former_keys: former_keys(values),
             jwt_issuer: values.read(Key::JwtIssuer, values::issuer)?,

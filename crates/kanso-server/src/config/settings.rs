@@ -21,6 +21,8 @@ pub enum Key {
     TrustedProxies,
     /// Web origins that may call the API.
     CorsOrigins,
+    /// Pages that show the API description.
+    Swagger,
     /// HS256 secret that signs access tokens.
     JwtSecret,
     /// File of the RS256 key that signs access tokens.
@@ -103,7 +105,7 @@ const fn setting(
 }
 
 /// All settings, in the order of `--help`: the ones that most installations set come first.
-pub static SETTINGS: [Setting; 20] = [
+pub static SETTINGS: [Setting; 21] = [
     setting(
         Key::Listen,
         ("listen", "listen", "KANSO_LISTEN"),
@@ -181,6 +183,13 @@ pub static SETTINGS: [Setting; 20] = [
         Some(""),
         "ORIGIN,…",
         "Web origins that may call the API, such as https://app.example.org",
+    ),
+    setting(
+        Key::Swagger,
+        ("swagger", "swagger", "KANSO_SWAGGER"),
+        Some("on"),
+        "on|off",
+        "Pages under /swagger/ that show the API description: on or off",
     ),
     Setting {
         flag: None,

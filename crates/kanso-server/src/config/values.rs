@@ -125,6 +125,15 @@ pub(super) fn origins(text: &str) -> Result<Vec<String>, Problem> {
     }
 }
 
+/// Parses `on` or `off`.
+pub(super) fn switch(text: &str) -> Result<bool, Problem> {
+    match text {
+        "on" => Ok(true),
+        "off" => Ok(false),
+        _ => Err(format!("{text:?} is neither `on` nor `off`")),
+    }
+}
+
 pub(super) fn issuer(text: &str) -> Result<String, Problem> {
     if text.trim().is_empty() {
         return Err("must not be empty".into());

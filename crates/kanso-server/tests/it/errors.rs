@@ -274,3 +274,23 @@ async fn hostile_parameters_are_refused() {
         user.get(query).await.refused(400, "invalid_parameter");
     }
 }
+
+#[tokio::test]
+async fn long_unknown_name_is_cut_in_the_answer() {
+    let app = App::start().await;
+    for text in ["x", "/", "\u{1}"] {
+        let name = text.repeat(900_000 / (json!(text).to_string().len() - 2));
+        let body = json!({"email": "a@example.org", "password": "x", &name: 1});
+        let answer = app.post("/api/v1/auth/login", &body).await;
+        let shown = text.replace('/', "~1").repeat(64);
+        answer.invalid(422, &[&format!("/{shown}…")]);
+        assert!(answer.body.len() < 2_000, "{} bytes", answer.body.len());
+    }
+    let name = "x".repeat(4_000);
+    let user = app.user().await;
+    for query in [format!("{name}=1"), format!("{name}=1&{name}=2")] {
+        let answer = user.get(&format!("/entries?{query}")).await;
+        answer.invalid(400, &[&format!("/{}…", "x".repeat(64))]);
+        assert!(answer.body.len() < 2_000, "{} bytes", answer.body.len());
+    }
+}

@@ -54,16 +54,22 @@ async fn every_limited_response_reports_the_remaining_requests() {
 async fn the_servers_own_state_is_not_limited() {
     let app = App::with(three_a_minute).await;
     for _ in 0..5 {
-        for path in [
-            "/health",
-            "/health/live",
-            "/health/ready",
-            "/swagger/doc.json",
-        ] {
+        for path in ["/health", "/health/live", "/health/ready"] {
             let answer = app.get(path).await;
             assert_eq!((answer.status, answer.header("ratelimit")), (200, ""));
         }
     }
+}
+
+#[tokio::test]
+async fn pages_are_limited_like_the_routes() {
+    let app = App::with(three_a_minute).await;
+    for path in ["/swagger/index.html", "/swagger/doc.json", "/api/v1/habits"] {
+        let answer = app.get(path).await;
+        assert_ne!(answer.header("ratelimit"), "", "{path}");
+    }
+    let refused = app.get("/swagger/index.html").await;
+    refused.refused(429, "rate_limited");
 }
 
 #[tokio::test]

@@ -53,6 +53,8 @@ mod streaks;
 #[cfg(test)]
 mod support;
 #[cfg(test)]
+mod swagger;
+#[cfg(test)]
 mod sync;
 #[cfg(test)]
 mod today;

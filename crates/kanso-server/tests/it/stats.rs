@@ -1,5 +1,6 @@
 //! `GET /stats/…`: the day that counts, due days, and revalidation of responses.
 
+mod bounds;
 mod days;
 mod validators;
 

@@ -3,6 +3,7 @@
 mod copies;
 mod groups;
 mod merging;
+mod names;
 mod pages;
 mod races;
 mod replicas;
