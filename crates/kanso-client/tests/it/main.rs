@@ -19,9 +19,11 @@ mod offline;
 mod outbox;
 #[cfg(test)]
 mod quota;
+#[cfg(test)]
 mod recovery;
 #[cfg(test)]
 mod resolve;
+#[cfg(test)]
 mod restored_deletions;
 #[cfg(test)]
 mod resync;
@@ -35,6 +37,7 @@ mod sync;
 mod sync_loop;
 #[cfg(test)]
 mod transactions;
+#[cfg(test)]
 mod two_restores;
 #[cfg(test)]
 mod unknown_outcome;

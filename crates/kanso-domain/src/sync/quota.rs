@@ -37,7 +37,7 @@ pub enum ExceededQuota {
 }
 
 impl ExceededQuota {
-    /// Returns the stable name of what is counted. The protocol uses it.
+    /// Returns the stable name of the quota. The protocol uses it.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::LiveHabits { .. } => "live_habits",

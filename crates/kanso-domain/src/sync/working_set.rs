@@ -220,8 +220,8 @@ pub(super) struct WorkingSet<I, R> {
     purged: BTreeSet<I>,
     loaded_stamps: BTreeMap<I, Stamp>,
     touched: BTreeSet<I>,
-    /// Undo log: the record before each change since [`WorkingSet::set_savepoint`], oldest first,
-    /// and true if it had been touched before.
+    /// Undo log: the record before each change of the write, oldest first, and true if it had been
+    /// touched before.
     ///
     /// A log is cheaper than a copy of all records for each group. `None` stands for a record that
     /// did not exist.
@@ -247,17 +247,7 @@ impl<I: Ord + Copy + Into<Uuid>, R: Editable> WorkingSet<I, R> {
         }
     }
 
-    /// Sets the point to which [`WorkingSet::roll_back`] returns.
-    pub(super) fn set_savepoint(&mut self) {
-        self.undo.clear();
-    }
-
-    /// Undoes every change since the savepoint.
-    pub(super) fn roll_back(&mut self) {
-        self.roll_back_to(0);
-    }
-
-    /// Returns the point to which [`WorkingSet::roll_back_to`] can return before the next savepoint.
+    /// Returns the point to which [`WorkingSet::roll_back_to`] can return.
     pub(super) fn mark(&self) -> usize {
         self.undo.len()
     }
@@ -501,7 +491,7 @@ impl<I: Ord + Copy + Into<Uuid>, R: Editable> WorkingSet<I, R> {
     fn put(&mut self, id: I, record: R) -> Record {
         let was_touched = !self.touched.insert(id);
         let before = self.records.insert(id, record.clone());
-        // Without a savepoint the log grows too, but a write is bounded by the size of a request.
+        // The log grows with each change, and a write is bounded by the size of a request.
         self.undo.push((id, before, was_touched));
         record.record()
     }

@@ -112,7 +112,7 @@ pub struct ConflictBody {
 /// A quota that an operation would exceed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ExceededQuotaBody {
-    /// What is counted: `live_habits`.
+    /// Name of the quota: `live_habits`.
     pub name: String,
     /// The most of it that the account may have.
     pub limit: u64,

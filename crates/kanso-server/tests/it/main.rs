@@ -41,6 +41,7 @@ mod postgres;
 mod program;
 #[cfg(test)]
 mod quota;
+#[cfg(test)]
 mod redis;
 #[cfg(test)]
 mod reset;

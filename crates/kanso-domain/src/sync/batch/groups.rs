@@ -89,8 +89,7 @@ impl Batch {
     /// The first failure undoes the operations before it, and the operations after it are not
     /// tried. If the failure is final, each operation of the group gets a receipt for it.
     pub(super) fn submit_group(&mut self, group: &[Operation]) -> Vec<OperationOutcome> {
-        self.habits.set_savepoint();
-        self.entries.set_savepoint();
+        let (habits, entries) = (self.habits.mark(), self.entries.mark());
         // A failed group must leave no trace: no record, no position in the history, no receipt of
         // an operation that was undone. Records have an undo log; the head and the number of
         // receipts are restored from here.
@@ -110,8 +109,8 @@ impl Batch {
         };
         // Only successes are left, so their number is the position of the operation that failed.
         let place = outcomes.len();
-        self.habits.roll_back();
-        self.entries.roll_back();
+        self.habits.roll_back_to(habits);
+        self.entries.roll_back_to(entries);
         self.stamper.head = head;
         for receipt in self.new_receipts.drain(receipts..) {
             // A receipt for an undone effect would make the retry look like a success.

@@ -69,7 +69,7 @@ fn revival_needs_room_and_an_edit_does_not() {
     let gone = after(full.clone(), &push(&full, &[delete(1), create(3)]));
     let again = keyed(9, Action::Habit(habit(1), Edit::Create(titled("b"))));
     for operation in [revive(again), revive(update(1, "b"))] {
-        let refused = push(&gone, &[operation.clone()]);
+        let refused = push(&gone, std::slice::from_ref(&operation));
         assert_eq!(words(&refused), ["over quota live_habits"]);
         assert!(refused.is_empty(), "{refused:?}");
         let revived = push(&gone, &[delete(3), operation]);
