@@ -387,13 +387,16 @@ fn apply_records(
         outbox::settle_all(transaction, answer.head)?
     };
     report.changed.extend(settled);
+    let was_restored = batch.position.resync == Some(ResyncReason::HistoryLost);
     // Only the last page completes a sync.
     let synced_at = (!answer.has_more).then_some(options.now.as_micros());
     transaction
         .prepare_cached(
             "UPDATE replica SET cursor = ?1, is_resyncing = 0, resync_cursor = NULL,
-                                offers_back = 0, history_start = NULL, last_sync_at = coalesce(?2, last_sync_at)",
+                                offers_back = 0, history_start = NULL,
+                                was_restored = max(was_restored, ?3),
+                                last_sync_at = coalesce(?2, last_sync_at)",
         )?
-        .execute(params![answer.cursor, synced_at])?;
+        .execute(params![answer.cursor, synced_at, was_restored])?;
     Ok(())
 }

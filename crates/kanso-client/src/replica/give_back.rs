@@ -82,6 +82,8 @@ pub(super) struct PartedHistories {
     pub(super) at: Seq,
     /// State of the record at that position; `None` if no state up to there was delivered.
     pub(super) shared: Option<SharedState>,
+    /// True if the mirror's history began with an earlier restore.
+    pub(super) was_restored: bool,
 }
 
 /// Members that together define when a habit is due. The server treats them as one field.
@@ -209,13 +211,16 @@ fn decide_parted(pair: &RecordPair, parted: &PartedHistories) -> Decision {
     }
     if stored.created_at != mine.created_at {
         // One of the two was given back, in the state that a device had read. It may lack edits that
-        // this device had read, or have later ones. That holds for a first version too: the record
-        // that was given back begins with it, and has the edits of all that went before.
-        //
-        // A version that the server has not reached is never an older state of its record, so every
-        // difference becomes a conflict.
+        // this device had read, or have later ones. A version that the server has not reached is
+        // never an older state of its record, so every difference becomes a conflict.
         let unreached = stored.version.max(mine.version).next();
-        return Decision::Contested(unreached, Value::Object(differing));
+        // The first version of a record is contained in every later one. But a record that was given
+        // back after an earlier restore begins with all edits that went before.
+        return if mine.version == Version::FIRST && !parted.was_restored {
+            Decision::KeepTheirsFrom(unreached)
+        } else {
+            Decision::Contested(unreached, Value::Object(differing))
+        };
     }
     if stored.seq <= parted.at {
         // Not written since the restore, so its version is the one that both histories have.

@@ -45,6 +45,14 @@ pub(super) fn position(connection: &Connection) -> Result<Position, ReplicaError
     })?)
 }
 
+/// Returns true if the mirror's history began with a restore of the server, as far as this replica
+/// knows: a replica of a new device does not know what was before it.
+pub(super) fn was_restored(connection: &Connection) -> Result<bool, ReplicaError> {
+    let sql = "SELECT was_restored FROM replica";
+    let mut statement = connection.prepare_cached(sql)?;
+    Ok(statement.query_row([], |row| row.get(0))?)
+}
+
 /// Returns the newest position that the mirror's history shares with the server's present one. Both
 /// are the same up to it. `cursor` is a cursor of the present history.
 ///

@@ -21,7 +21,7 @@ use rusqlite::{Connection, Transaction};
 use super::delivered::DeliveredStates;
 use super::foreign::{self, ForeignRecord};
 use super::give_back::{self, PartedHistories, RecordPair, Side};
-use super::position::{Position, ResyncReason, position};
+use super::position::{Position, ResyncReason, position, was_restored};
 use super::row::{MirrorRow, MirrorTable};
 use super::{RecordKey, Replica, ReplicaError, account, mirror, outbox, own_versions, view};
 use crate::clock::Ids;
@@ -163,6 +163,7 @@ fn pairs_with_staged(
     let mut keys: BTreeSet<RecordKey> = lost.into_iter().collect();
     // The waiting operations may need another base version, even if the record itself is the same.
     keys.extend(outbox::keys(connection)?);
+    let was_restored = was_restored(connection)?;
     let mut pairs = Vec::new();
     for key in keys {
         let Some(ours) = mirror::row(connection, MirrorTable::Base, key)? else {
@@ -172,8 +173,11 @@ fn pairs_with_staged(
         if let Some(mut pair) = pair(&ours, theirs.as_ref())? {
             if let Some(at) = shared_up_to {
                 let states = DeliveredStates::read(connection, key, (ours.seq, ours.version))?;
-                let shared = states.shared_up_to(at);
-                pair.parted = Some(PartedHistories { at, shared });
+                pair.parted = Some(PartedHistories {
+                    at,
+                    shared: states.shared_up_to(at),
+                    was_restored,
+                });
             }
             pairs.push(pair);
         }

@@ -10,7 +10,7 @@ use crate::problem::{ApiError, BODY, Code, SIGNED_IN, problems};
 use crate::request::{IdempotencyKey, JsonBody, SignedIn};
 
 problems!(CreateProblems: SIGNED_IN, BODY, &[
-    Code::InvalidParameter, Code::Conflict, Code::Gone, Code::IdempotencyKeyReused,
+    Code::InvalidParameter, Code::QuotaExceeded, Code::Conflict, Code::Gone, Code::IdempotencyKeyReused,
 ]);
 
 /// Create a habit

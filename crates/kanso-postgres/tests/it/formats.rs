@@ -62,7 +62,7 @@ async fn the_mixed_phase_is_noted_where_0_1_0_was() {
     assert_eq!(fresh.oldest_server(), None);
     fresh.close().await.unwrap();
     database.run(
-        "DROP TABLE mixed_phase, history_starts, epochs;
+        "DROP TABLE mixed_phase, history_starts, epochs; DROP INDEX habits_live;
          ALTER TABLE users DROP COLUMN history_epoch, DROP COLUMN history_start;
          DELETE FROM refinery_schema_history WHERE version >= 2",
     );

@@ -1,5 +1,6 @@
 //! The bound of an answer with one cell for each habit and each day.
 
+use kanso_domain::sync::Quota;
 use serde_json::{Value, json};
 
 use crate::support::{App, TestUser, new_id, operation};
@@ -27,7 +28,8 @@ async fn is_refused(user: &TestUser, path: &str, parameters: &[&str]) {
 
 #[tokio::test]
 async fn year_of_547_habits_is_refused_and_less_is_answered() {
-    let app = App::start().await;
+    // More habits than the default quota lets through.
+    let app = App::with(|config| config.quota = Quota::UNLIMITED).await;
     let user = app.user().await;
     let last = habits(&user, 547).await;
     let ends = &["/start_date", "/end_date"];
