@@ -35,6 +35,9 @@ use crate::{SessionId, Timestamp, UserId};
 /// Time in seconds for which a used refresh token yields its successor again.
 pub const GRACE_SECONDS: i64 = 60;
 
+/// Most open sessions of a user. A log-in beyond that ends the one that was not used for longest.
+pub const MAX_SESSIONS: u32 = 100;
+
 /// A one-way hash of a refresh token. The token itself is never stored.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct TokenHash([u8; 32]);

@@ -32,7 +32,7 @@ mod sync;
 pub use document::openapi_json;
 pub use edge::require_host;
 pub use metrics::metrics_router;
-pub use parts::{Options, Parts, StreamIntervals};
+pub use parts::{Options, Parts, RegistrationMode, StreamIntervals};
 pub use router::router;
 
 /// Returns the version of the compiled-in time-zone database, such as `2026a`.

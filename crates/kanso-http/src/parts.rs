@@ -72,6 +72,8 @@ pub struct Options {
     pub rate_limit: Option<RateLimit>,
     /// Networks of the proxies whose `X-Forwarded-For` is trusted.
     pub trusted_proxies: Vec<IpNet>,
+    /// Mode of registration.
+    pub registration: RegistrationMode,
     /// True if the pages under `/swagger/` are served.
     pub serves_swagger: bool,
     /// Web origins that may call the API; if empty, there are no CORS headers.
@@ -84,6 +86,26 @@ pub struct Options {
     pub stream_intervals: StreamIntervals,
     /// Form of the fingerprints that receipts get.
     pub fingerprints: FingerprintForm,
+}
+
+/// Mode of registration: open to new accounts or not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RegistrationMode {
+    /// Every client may register one.
+    #[default]
+    Open,
+    /// No client may register one.
+    Closed,
+}
+
+impl RegistrationMode {
+    /// Returns the name of the mode in the settings.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Closed => "closed",
+        }
+    }
 }
 
 /// Intervals at which an event stream acts without a change.
@@ -110,6 +132,7 @@ impl Default for Options {
         Self {
             rate_limit: None,
             trusted_proxies: Vec::new(),
+            registration: RegistrationMode::default(),
             serves_swagger: true,
             cors_origins: Vec::new(),
             // Above the longest wait of a pull, and below the 60 seconds after which proxies give up.

@@ -166,6 +166,7 @@ async fn open_session(
         return Ok(false);
     }
     sessions::delete_expired(connection, user, session.created_at).await?;
+    sessions::make_room(connection, user).await?;
     sessions::insert(connection, session).await?;
     Ok(true)
 }

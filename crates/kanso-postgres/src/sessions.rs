@@ -1,6 +1,6 @@
 //! Rows of sessions.
 
-use kanso_domain::sessions::{Session, TokenHash};
+use kanso_domain::sessions::{MAX_SESSIONS, Session, TokenHash};
 use kanso_domain::{SessionId, Timestamp, UserId};
 use tokio_postgres::Row;
 
@@ -124,6 +124,15 @@ pub(crate) async fn delete_all(
 }
 
 /// Deletes the sessions of a user that have expired at `now`.
+/// Deletes the sessions that expire first, so that one more has room.
+pub(crate) async fn make_room(connection: &Connection, user: UserId) -> Result<(), DatabaseError> {
+    let sql = "DELETE FROM sessions WHERE user_id = $1 AND id IN (
+                   SELECT id FROM sessions WHERE user_id = $1
+                   ORDER BY expires_at DESC, created_at DESC, id DESC OFFSET $2)";
+    let kept = i64::from(MAX_SESSIONS - 1);
+    connection.execute(sql, bind![user, kept]).await.map(drop)
+}
+
 pub(crate) async fn delete_expired(
     connection: &Connection,
     user: UserId,

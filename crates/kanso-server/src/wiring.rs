@@ -49,6 +49,7 @@ pub(crate) fn build(
         database = %config.database,
         redis = if config.redis_url.is_some() { "on" } else { "off" },
         limiter = config.rate_limit.map_or("off", |_| "on"),
+        registration = config.registration.as_str(),
         "starting"
     );
     Ok(Components {
@@ -198,6 +199,7 @@ fn settings(
             retention: config.retention,
             trusted_proxies: config.trusted_proxies.clone(),
             cors_origins: config.cors_origins.clone(),
+            registration: config.registration,
             serves_swagger: config.serves_swagger,
             stream_intervals: options.pace,
             ..kanso_http::Options::default()

@@ -91,6 +91,7 @@ impl AccountStore for SqliteStorage {
                 return Ok(false);
             }
             sessions::delete_expired(connection, session.user_id, session.created_at)?;
+            sessions::make_room(connection, session.user_id)?;
             sessions::insert(connection, &session)?;
             Ok(true)
         })

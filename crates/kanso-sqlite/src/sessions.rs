@@ -1,6 +1,6 @@
 //! Rows of sessions.
 
-use kanso_domain::sessions::{Session, TokenHash};
+use kanso_domain::sessions::{MAX_SESSIONS, Session, TokenHash};
 use kanso_domain::{SessionId, Timestamp, UserId};
 use rusqlite::types::FromSqlError;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
@@ -136,6 +136,18 @@ pub(crate) fn delete_all(
 }
 
 /// Deletes the sessions of a user that have expired at `now`.
+/// Deletes the sessions that expire first, so that one more has room.
+pub(crate) fn make_room(connection: &Connection, user: UserId) -> Result<(), DatabaseError> {
+    prepare(
+        connection,
+        "DELETE FROM sessions WHERE user_id = ?1 AND id IN (
+             SELECT id FROM sessions WHERE user_id = ?1
+             ORDER BY expires_at DESC, created_at DESC, id DESC LIMIT -1 OFFSET ?2)",
+    )?
+    .execute(params![Bound(&user), MAX_SESSIONS - 1])?;
+    Ok(())
+}
+
 pub(crate) fn delete_expired(
     connection: &Connection,
     user: UserId,

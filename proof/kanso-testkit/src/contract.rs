@@ -58,6 +58,7 @@ macro_rules! storage_contract {
                 a_session_is_its_users_alone
                 a_session_needs_an_account
                 opening_a_session_removes_expired_ones
+                opening_a_session_ends_the_one_that_was_not_used_for_longest
                 sessions_are_listed
                 a_rotated_session_is_stored
                 a_repeated_refresh_changes_nothing

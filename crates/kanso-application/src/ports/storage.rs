@@ -313,7 +313,9 @@ pub trait AccountStore: Send + Sync {
     /// Removes every row of the account. Returns `false` if there was none.
     async fn delete_account(&self, user: UserId) -> Result<bool, StorageError>;
 
-    /// Stores a new session and removes expired sessions of its user.
+    /// Stores a new session and removes expired sessions of its user. Of more than
+    /// [`MAX_SESSIONS`](kanso_domain::sessions::MAX_SESSIONS) it removes those that expire first, and
+    /// never the new one: each use of a session moves its expiry.
     ///
     /// Returns `false` if the stored hash is no longer `checked`, or the account is gone. If a
     /// log-in races a change of the password, one of the two is first: a log-in with the old

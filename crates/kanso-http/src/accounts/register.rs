@@ -7,11 +7,13 @@ use kanso_domain::validation::Checker;
 use kanso_protocol::accounts::{AccountSummary, CredentialsRequest};
 
 use crate::answer::json;
-use crate::parts::Api;
+use crate::parts::{Api, RegistrationMode};
 use crate::problem::{ApiError, BODY, Code, problems};
 use crate::request::JsonBody;
 
-problems!(RegisterProblems: BODY, &[Code::InvalidRegistration, Code::EmailTaken, Code::Busy]);
+problems!(RegisterProblems: BODY, &[
+    Code::InvalidRegistration, Code::RegistrationClosed, Code::EmailTaken, Code::Busy,
+]);
 
 /// Register an account
 ///
@@ -29,6 +31,10 @@ pub(super) async fn register(
     State(api): State<Api>,
     JsonBody(request): JsonBody<CredentialsRequest>,
 ) -> Result<Response, ApiError> {
+    // Before anything else, so that a closed server does not tell which addresses have accounts.
+    if api.options().registration == RegistrationMode::Closed {
+        return Err(Code::RegistrationClosed.into());
+    }
     // Both members are checked before one of them is reported.
     let (email, password) = chosen(&request)?;
     let accounts = api.accounts.clone();

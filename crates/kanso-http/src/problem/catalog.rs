@@ -60,6 +60,8 @@ catalog! {
         "the refresh token is invalid, expired or used; log in again";
     WrongPassword = "wrong_password", FORBIDDEN, "The current password is wrong",
         "the current password is wrong; nothing was changed";
+    RegistrationClosed = "registration_closed", FORBIDDEN, "Registration is closed",
+        "this server accepts no new accounts; ask its operator";
     QuotaExceeded = "quota_exceeded", FORBIDDEN, "The account is full",
         "the account may have at most 500 live habits; delete one, or ask the operator for more";
     RouteNotFound = "route_not_found", NOT_FOUND, "Route not found",

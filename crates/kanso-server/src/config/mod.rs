@@ -17,6 +17,7 @@ use ipnet::IpNet;
 use kanso_application::housekeeping::Retention;
 use kanso_application::ports::limiter::RateLimit;
 use kanso_domain::sync::Quota;
+use kanso_http::RegistrationMode;
 use kanso_postgres::DatabaseUrl;
 
 pub use secret::Secret;
@@ -114,6 +115,8 @@ pub struct Config {
     pub trusted_proxies: Vec<IpNet>,
     /// Web origins that may call the API (CORS).
     pub cors_origins: Vec<String>,
+    /// Mode of registration.
+    pub registration: RegistrationMode,
     /// True if the pages under `/swagger/` are served.
     pub serves_swagger: bool,
     /// Key that signs access tokens.
@@ -178,6 +181,7 @@ impl Config {
             quota: Quota::default(),
             trusted_proxies: Vec::new(),
             cors_origins: Vec::new(),
+            registration: RegistrationMode::default(),
             serves_swagger: true,
             signing: Signing::Generated,
             former_keys: FormerKeys::default(),
@@ -218,6 +222,7 @@ impl Config {
             },
             trusted_proxies: values.read(Key::TrustedProxies, values::proxies)?,
             cors_origins: values.read(Key::CorsOrigins, values::origins)?,
+            registration: values.read(Key::Registration, values::registration)?,
             serves_swagger: values.read(Key::Swagger, values::switch)?,
             signing: signing(values)?,
             former_keys: former_keys(values),

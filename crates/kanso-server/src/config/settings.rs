@@ -21,6 +21,8 @@ pub enum Key {
     TrustedProxies,
     /// Web origins that may call the API.
     CorsOrigins,
+    /// Mode of registration.
+    Registration,
     /// Pages that show the API description.
     Swagger,
     /// HS256 secret that signs access tokens.
@@ -105,7 +107,7 @@ const fn setting(
 }
 
 /// All settings, in the order of `--help`: the ones that most installations set come first.
-pub static SETTINGS: [Setting; 21] = [
+pub static SETTINGS: [Setting; 22] = [
     setting(
         Key::Listen,
         ("listen", "listen", "KANSO_LISTEN"),
@@ -183,6 +185,13 @@ pub static SETTINGS: [Setting; 21] = [
         Some(""),
         "ORIGIN,…",
         "Web origins that may call the API, such as https://app.example.org",
+    ),
+    setting(
+        Key::Registration,
+        ("registration", "registration", "KANSO_REGISTRATION"),
+        Some("open"),
+        "open|closed",
+        "Registration of new accounts",
     ),
     setting(
         Key::Swagger,

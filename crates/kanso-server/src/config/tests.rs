@@ -90,6 +90,7 @@ fn flag_beats_variable_beats_file_beats_default() {
             path.display()
         ),
         "log_format = \"text\" # default",
+        "registration = \"open\" # default",
         "swagger = \"on\" # default",
         "database_url = \"sqlite://./kanso-data/kanso.db\" # default",
         "# jwt_secret is not set: a key generated on the first start, in <data dir>/jwt-secret",
@@ -156,6 +157,11 @@ fn error_names_the_place_and_a_valid_example() {
             "KANSO_CORS_ORIGINS",
             "*",
             "`*` would allow every web page; list the origins",
+        ),
+        (
+            "KANSO_REGISTRATION",
+            "invite",
+            "\"invite\" is neither `open` nor `closed`",
         ),
         ("KANSO_SWAGGER", "no", "\"no\" is neither `on` nor `off`"),
         (

@@ -8,6 +8,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use kanso_application::ports::limiter::RateLimit;
 use kanso_domain::sync::Quota;
+use kanso_http::RegistrationMode;
 use kanso_postgres::UrlError;
 
 use super::{DatabaseConfig, LogFormat, origin};
@@ -126,6 +127,14 @@ pub(super) fn origins(text: &str) -> Result<Vec<String>, Problem> {
 }
 
 /// Parses `on` or `off`.
+pub(super) fn registration(text: &str) -> Result<RegistrationMode, Problem> {
+    match text {
+        "open" => Ok(RegistrationMode::Open),
+        "closed" => Ok(RegistrationMode::Closed),
+        _ => Err(format!("{text:?} is neither `open` nor `closed`")),
+    }
+}
+
 pub(super) fn switch(text: &str) -> Result<bool, Problem> {
     match text {
         "on" => Ok(true),

@@ -1,6 +1,7 @@
 //! `/api/v1/auth/…`
 
 mod passwords;
+mod registration;
 mod sessions;
 mod spellings;
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use kanso_application::ports::storage::Storage;
 use kanso_domain::Timestamp;
-use kanso_domain::sessions::{Presented, Refreshed, Session};
+use kanso_domain::sessions::{MAX_SESSIONS, Presented, Refreshed, Session};
 
 use super::test_user::TestUser;
 use crate::build::{new_session, noon, password_hash, session_id, token_hash, user};
@@ -73,6 +73,42 @@ pub async fn opening_a_session_removes_expired_ones(storage: &dyn Storage) {
     assert!(is_open(storage, 3, noon()).await);
     let open = storage.session_is_open(user(2), session_id(1), noon());
     assert!(open.await.unwrap());
+}
+
+/// Beyond the largest number of sessions, a log-in ends the one that was not used for longest.
+pub async fn opening_a_session_ends_the_one_that_was_not_used_for_longest(storage: &dyn Storage) {
+    let first = opened(storage).await;
+    TestUser::register(storage, 2).await;
+    assert!(open(storage, new_session(user(2), 1)).await);
+    let (most, room) = (u128::from(MAX_SESSIONS), MAX_SESSIONS as usize);
+    for number in 2..=most {
+        let later = i64::try_from(number).unwrap();
+        let session = Session {
+            created_at: first.created_at.plus_seconds(later),
+            expires_at: first.expires_at.plus_seconds(later),
+            ..new_session(user(1), number)
+        };
+        assert!(open(storage, session).await);
+    }
+    let full = storage.sessions(user(1)).await.unwrap();
+    assert_eq!(full.len(), room);
+    // A use of the first one moves its expiry behind the others.
+    let used = refreshed(storage, refresh(1, noon().plus_seconds(1_000))).await;
+    assert!(matches!(used, Some(Refreshed::Rotated(_))), "{used:?}");
+    // It expires first of all. It is new, so it stays.
+    let short = Session {
+        expires_at: first.created_at.plus_seconds(60),
+        ..new_session(user(1), most + 1)
+    };
+    assert!(open(storage, short).await);
+    let open = storage.sessions(user(1)).await.unwrap();
+    let ids: Vec<_> = open.iter().map(|session| session.id).collect();
+    assert_eq!(ids.len(), room);
+    assert!(!ids.contains(&session_id(2)), "{ids:?}");
+    for number in [1, 3, most + 1] {
+        assert!(ids.contains(&session_id(number)), "{ids:?}");
+    }
+    assert_eq!(storage.sessions(user(2)).await.unwrap().len(), 1);
 }
 
 /// The sessions of a user are listed oldest first, without those of other users.

@@ -7,7 +7,7 @@ use kanso_application::ports::storage::{
     AccountStore, Credentials, DecideRefresh, EndSessions, NewAccount, NewPassword, StorageError,
 };
 use kanso_domain::accounts::{Account, Email, PasswordHash, SettingsChange, SettingsRecord};
-use kanso_domain::sessions::{Refreshed, Session};
+use kanso_domain::sessions::{MAX_SESSIONS, Refreshed, Session};
 use kanso_domain::sync::Head;
 use kanso_domain::{SessionId, Timestamp, UserId};
 
@@ -140,6 +140,14 @@ impl AccountStore for MemoryStorage {
             let now = session.created_at;
             // Expired sessions go here, because no other call knows them.
             data.sessions.retain(|_, other| other.expires_at > now);
+            while data.sessions.len() >= usize::try_from(MAX_SESSIONS).unwrap_or(usize::MAX) {
+                let order = |other: &&Session| (other.expires_at, other.created_at, other.id);
+                let first = data.sessions.values().min_by_key(order);
+                let Some(id) = first.map(|first| first.id) else {
+                    break;
+                };
+                data.sessions.remove(&id);
+            }
             data.sessions.insert(session.id, session);
             true
         })?;
