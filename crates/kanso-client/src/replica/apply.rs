@@ -18,7 +18,7 @@ use super::position::{self, Position, ResyncReason, position};
 use super::recovery::{self, ApplyError, RepairOptions};
 use super::rejections::{self, RejectedOperation};
 use super::row::MirrorRow;
-use super::{RecordKey, Replica, ReplicaError, account, mirror, own_versions, view};
+use super::{RecordKey, Replica, ReplicaError, account, mirror, own_versions, stranded, view};
 
 /// Input of one request: the operations to push and the position to pull from.
 #[derive(Debug)]
@@ -199,6 +199,11 @@ impl Replica {
         // synced in the meantime, its position is newer, and its records include these.
         if position(&transaction)? == batch.position {
             apply_records(&transaction, batch, answer, options, &mut report)?;
+            if !answer.has_more {
+                let stranded =
+                    stranded::set_aside(&transaction, batch, &answer.results, options.now)?;
+                report.failures.extend(stranded);
+            }
             // After the records: the views of waiting entries are derived with the new settings below.
             if let Some(settings) = &answer.settings {
                 account::store_settings(&transaction, settings, options.now)?;

@@ -37,6 +37,7 @@ mod rejections;
 mod row;
 mod salvage;
 mod stand_in;
+mod stranded;
 mod unknown_outcome;
 mod view;
 
