@@ -8,31 +8,27 @@
 //!    a change after it was lost, whatever version another device has written since.
 //! 2. A missing record becomes a create under its old id; a lost change becomes an update of the
 //!    members that differ. These operations go to the front of the outbox.
-//! 3. The user's waiting operations are put on the versions that the server will have after that
-//!    ([`rebase`]).
+//! 3. The user's waiting operations are put on the version on which the offer builds ([`rebase`]). A
+//!    version that an offer is expected to make is no base: another device may make it first, and the
+//!    operations would overwrite an edit that this device has never seen.
 //!
 //! Several devices may do this at the same time, so every decision depends only on the two records,
 //! and the operations merge or turn into a no-op where another device was faster. Tombstones are
 //! not given back: an administrator may have restored the backup to undo a deletion.
 
-use std::collections::BTreeMap;
-
-use kanso_domain::accounts::Settings;
 use kanso_domain::{Entity, Record, Seq, Timestamp, Version};
 use kanso_protocol::entries::{EntryMembers, EntryRecord};
 use kanso_protocol::habits::{HabitMembers, HabitRecord};
-use kanso_protocol::sync::OnConflictName;
+use kanso_protocol::sync::{ActionName, OnConflictName, OperationRequest};
 use rusqlite::Connection;
 use serde_json::{Map, Value};
 
 use super::change::{Change, operation};
 use super::codec::key_of;
 use super::delivered::SharedState;
-use super::local_edits::LocalEdit;
-use super::outbox::{self, NewOperation};
-use super::overlay::overlay;
-use super::row::MirrorRow;
-use super::{RecordKey, ReplicaError};
+use super::outbox::{self, PendingOperation};
+use super::row::{MirrorRow, MirrorTable};
+use super::{RecordKey, ReplicaError, mirror};
 use crate::clock::Ids;
 
 /// One of two records that are compared.
@@ -100,90 +96,70 @@ const GOAL: [&str; 7] = [
     "target_direction",
 ];
 
+/// A base that no record has reached. Such a base is never an older state of the record, so the server
+/// reports a conflict for every member that the edit would change.
+///
+/// It is the largest number that a JSON reader with binary64 numbers gets exactly.
+const UNREACHED: Version = Version::new((1 << 53) - 1).unwrap();
+
 /// Puts the records that the server lost at the front of the outbox, and rebases the waiting
-/// operations on them. Returns the number of records.
+/// operations on what the server has. Returns the number of records.
 pub(super) fn give_back(
     connection: &Connection,
     mut pairs: Vec<RecordPair>,
-    settings: &Settings,
     now: Timestamp,
     ids: &dyn Ids,
 ) -> Result<u64, ReplicaError> {
     pairs.sort_by_key(RecordPair::order);
-    let offer = |key, change, on_conflict| {
-        let operation = operation(ids.next_id(), now, key, change);
-        with(operation, on_conflict)
-    };
     let mut operations = Vec::new();
-    // For each record, its predicted state on the server when the user's operations arrive.
-    let mut expected = BTreeMap::new();
     for pair in pairs {
         let key = key_of(&pair.ours.record);
-        let theirs = |pair: RecordPair| pair.theirs.map(|theirs| theirs.record);
+        let mut offer = |change, on_conflict| {
+            let mut operation = operation(ids.next_id(), now, key, change);
+            operation.request.on_conflict = Some(on_conflict);
+            operations.push(operation);
+        };
         let decision = match &pair.parted {
             Some(parted) => decide_parted(&pair, parted),
             None => decide(&pair),
         };
-        match decision {
+        let base = match decision {
             // The waiting operations keep their base version; where they clash with the server's
             // newer state, the user sees a conflict as always.
-            Decision::KeepTheirs => {}
-            Decision::KeepTheirsFrom(base) => rebase_all(connection, key, base, ids)?,
-            Decision::Same => drop(expected.insert(key, theirs(pair))),
-            // Not in `expected`: it is unknown whether the server will accept it.
-            Decision::Contested(base, fields) => {
-                let change = Change::Update(base, fields);
-                operations.push(offer(key, change, OnConflictName::Reject));
-                if pair.parted.is_some() {
-                    rebase_all(connection, key, base, ids)?;
-                }
+            Decision::KeepTheirs => continue,
+            Decision::KeepTheirsFrom(base) => base,
+            Decision::Update(base, fields, on_conflict) => {
+                offer(Change::Update(base, Value::Object(fields)), on_conflict);
+                base
             }
-            // Not in `expected` either: the server may answer the offer with a conflict. On the same
-            // base, the waiting operations are compared with the edits of the other devices, and not
-            // with the offer, which is of this device.
-            Decision::LostBesides(base, fields) => {
-                let change = Change::Update(base, fields);
-                operations.push(offer(key, change, OnConflictName::Merge));
-                rebase_all(connection, key, base, ids)?;
+            // Until the server has answered the create, no version of the record is known.
+            Decision::Create(fields) => {
+                let change = Change::Create(Value::Object(fields));
+                offer(change, OnConflictName::Merge);
+                UNREACHED
             }
-            Decision::Lost(change) => {
-                let lost = offer(key, change, OnConflictName::Merge);
-                let edit = LocalEdit::of(lost.request.clone(), now);
-                let after = overlay(theirs(pair), [edit], settings);
-                expected.insert(key, after);
-                operations.push(lost);
-            }
-        }
+        };
+        rebase(
+            connection,
+            outbox::waiting_edits(connection, key)?,
+            base,
+            ids,
+        )?;
     }
     outbox::prepend(connection, &operations)?;
-    for (key, record) in expected {
-        rebase(connection, key, record, settings, ids)?;
-    }
     Ok(operations.len() as u64)
-}
-
-fn with(mut operation: NewOperation, on_conflict: OnConflictName) -> NewOperation {
-    operation.request.on_conflict = Some(on_conflict);
-    operation
 }
 
 /// Outcome of comparing a pair.
 enum Decision {
-    /// Both records have the same members, whatever their versions are.
-    Same,
     /// The server's record is as new as ours, or deleted.
     KeepTheirs,
-    /// No change of ours was lost. The server's record was edited since this version, which both
-    /// histories have.
+    /// No change of ours was lost. The waiting operations know the server's record up to this version.
     KeepTheirsFrom(Version),
-    /// The server's record is missing or older.
-    Lost(Change),
-    /// Changes of ours were lost, and the server's record was edited since this version, which both
-    /// histories have.
-    LostBesides(Version, Value),
-    /// Another device has created the record again in another state. With this version as base the
-    /// operation becomes a conflict, which the user decides.
-    Contested(Version, Value),
+    /// The server lacks the record.
+    Create(Map<String, Value>),
+    /// The server lacks these changes of ours, which build on this version.
+    Update(Version, Map<String, Value>, OnConflictName),
 }
 
 /// Compares the records of two histories of which the shared part is known.
@@ -201,7 +177,7 @@ fn decide_parted(pair: &RecordPair, parted: &PartedHistories) -> Decision {
     let (mine, stored) = (ours.record.stamp(), theirs.record.stamp());
     let differing = differing(ours, theirs, |_| true);
     if differing.is_empty() {
-        return Decision::Same;
+        return Decision::KeepTheirsFrom(stored.version);
     }
     if mine.seq <= parted.at {
         // Both histories have our state, so no change of ours was lost. The server's record may be
@@ -211,26 +187,24 @@ fn decide_parted(pair: &RecordPair, parted: &PartedHistories) -> Decision {
     }
     if stored.created_at != mine.created_at {
         // One of the two was given back, in the state that a device had read. It may lack edits that
-        // this device had read, or have later ones. A version that the server has not reached is
-        // never an older state of its record, so every difference becomes a conflict.
-        let unreached = stored.version.max(mine.version).next();
+        // this device had read, or have later ones, so every difference becomes a conflict.
+        //
         // The first version of a record is contained in every later one. But a record that was given
         // back after an earlier restore begins with all edits that went before.
         return if mine.version == Version::FIRST && !parted.was_restored {
-            Decision::KeepTheirsFrom(unreached)
+            Decision::KeepTheirsFrom(UNREACHED)
         } else {
-            Decision::Contested(unreached, Value::Object(differing))
+            Decision::Update(UNREACHED, differing, OnConflictName::Reject)
         };
     }
     if stored.seq <= parted.at {
         // Not written since the restore, so its version is the one that both histories have.
-        let change = Change::Update(stored.version, Value::Object(differing));
-        return Decision::Lost(change);
+        return Decision::Update(stored.version, differing, OnConflictName::Merge);
     }
     let Some(shared) = &parted.shared else {
         // A base that is too old makes the server compare with more edits than needed: the cost is a
         // conflict too many, never an edit that is overwritten.
-        return Decision::LostBesides(Version::FIRST, Value::Object(differing));
+        return Decision::Update(Version::FIRST, differing, OnConflictName::Merge);
     };
     // The other members differ because another device edited them in the new history.
     let is_changed = |name: &str| shared.changed_since.contains(name);
@@ -238,7 +212,7 @@ fn decide_parted(pair: &RecordPair, parted: &PartedHistories) -> Decision {
     if lost.is_empty() {
         Decision::KeepTheirsFrom(shared.version)
     } else {
-        Decision::LostBesides(shared.version, Value::Object(lost))
+        Decision::Update(shared.version, lost, OnConflictName::Merge)
     }
 }
 
@@ -259,15 +233,14 @@ fn decide_deleted(pair: &RecordPair, parted: &PartedHistories) -> Decision {
     if ours.record.stamp().seq <= parted.at || lost.is_empty() {
         decide(pair)
     } else {
-        Decision::LostBesides(shared.version, Value::Object(lost))
+        Decision::Update(shared.version, lost, OnConflictName::Merge)
     }
 }
 
 fn decide(pair: &RecordPair) -> Decision {
     let RecordPair { ours, theirs, .. } = pair;
     let Some(theirs) = theirs else {
-        let members = Value::Object(ours.members.clone());
-        return Decision::Lost(Change::Create(members));
+        return Decision::Create(ours.members.clone());
     };
     let differing = differing(ours, theirs, |_| true);
     let (mine, stored) = (ours.record.stamp(), theirs.record.stamp());
@@ -275,22 +248,22 @@ fn decide(pair: &RecordPair) -> Decision {
         // Deleted after the restore, by a device that knows the record. A delete wins (ADR 0008).
         Decision::KeepTheirs
     } else if differing.is_empty() {
-        Decision::Same
+        Decision::KeepTheirsFrom(stored.version)
     } else if mine.version <= stored.version {
         Decision::KeepTheirs
     } else if stored.updated_at <= mine.updated_at {
         // No write since the restore: the server has an earlier state of the same record, and an
         // update of that version brings it forward.
-        Decision::Lost(Change::Update(stored.version, Value::Object(differing)))
+        Decision::Update(stored.version, differing, OnConflictName::Merge)
     } else if stored.created_at == mine.created_at {
         // The record was written since the restore, and the version of the backup is unknown. With
         // the first version as base, the server finds every member that was edited since the
         // creation, lets the others merge, and reports a conflict where they clash.
-        Decision::Lost(Change::Update(Version::FIRST, Value::Object(differing)))
+        Decision::Update(Version::FIRST, differing, OnConflictName::Merge)
     } else {
         // Another creation instant: another device has given the record back in its own state.
-        // `Reject` and our version as base make the server report a conflict for any difference.
-        Decision::Contested(mine.version, Value::Object(differing))
+        // The server reports a conflict for any difference.
+        Decision::Update(UNREACHED, differing, OnConflictName::Reject)
     }
 }
 
@@ -355,17 +328,21 @@ fn differing(
     differing
 }
 
-/// Puts every waiting operation on the record on the version `base`.
+/// Puts `waiting` operations on the version `base`.
 ///
 /// The server compares each with the edits that other devices made since then, and leaves out those
 /// of this device, so the operations do not clash with one another.
-fn rebase_all(
+///
+/// An operation whose base version changes gets a new id, because the server may know the old id with
+/// the old body, and rejects a known id with another body. Creates, deletes and increments have no base
+/// version and keep their ids; so an increment that was applied before the loss is never counted twice.
+fn rebase(
     connection: &Connection,
-    key: RecordKey,
+    waiting: Vec<PendingOperation>,
     base: Version,
     ids: &dyn Ids,
 ) -> Result<(), ReplicaError> {
-    for waiting in outbox::waiting_edits(connection, key)? {
+    for waiting in waiting {
         let request = outbox::request(&waiting.body)?;
         if request.base_version.is_some_and(|old| old != base.get()) {
             outbox::reissue(connection, &waiting, ids.next_id(), Some(base.get()))?;
@@ -374,28 +351,51 @@ fn rebase_all(
     Ok(())
 }
 
-/// Puts the user's waiting operations on the record on the versions that it will have on the server.
+/// Takes the base from the edits of records whose create is sent again, and which the mirror lacks.
 ///
-/// `record` is the predicted state after the records were given back. An operation whose base
-/// version changes gets a new id, because the server may know the old id with the old body, and
-/// rejects a known id with another body. Creates, deletes and increments have no base version and
-/// keep their ids; so an increment that was applied before the loss is never counted twice.
-fn rebase(
-    connection: &Connection,
-    key: RecordKey,
-    mut record: Option<Record>,
-    settings: &Settings,
-    ids: &dyn Ids,
-) -> Result<(), ReplicaError> {
-    for waiting in outbox::waiting_edits(connection, key)? {
-        let request = outbox::request(&waiting.body)?;
-        let version = record.as_ref().map(|record| record.stamp().version.get());
-        if request.base_version.is_some() && request.base_version != version {
-            outbox::reissue(connection, &waiting, ids.next_id(), version)?;
+/// The server may have lost such a create. By the time it arrives again, another device may have given
+/// the record back with edits that this device does not know.
+pub(super) fn unbase_created(connection: &Connection, ids: &dyn Ids) -> Result<(), ReplicaError> {
+    for key in outbox::keys(connection)? {
+        if mirror::row(connection, MirrorTable::Base, key)?.is_some() {
+            continue;
         }
-        // Each operation raises the version on which the next one builds.
-        let edit = LocalEdit::of(request, waiting.created_at);
-        record = overlay(record, [edit], settings);
+        let mut waiting = outbox::waiting_edits(connection, key)?;
+        let Some(create) = waiting.first() else {
+            continue;
+        };
+        let create = outbox::request(&create.body)?;
+        if create.action != ActionName::Create {
+            continue;
+        }
+        // Edits of one group with the create need no other base: they fail with it.
+        if let Some(group) = create.group {
+            let of_group = outbox::of_group(connection, &group)?;
+            waiting.retain(|edit| of_group.iter().all(|it| it.op_id != edit.op_id));
+        }
+        rebase(connection, waiting, UNREACHED, ids)?;
     }
     Ok(())
+}
+
+/// Puts the operations that wait for the answer to the create of their record on the version that it
+/// made.
+pub(super) fn rebase_on_created(
+    connection: &Connection,
+    key: RecordKey,
+    version: Version,
+    ids: &dyn Ids,
+) -> Result<(), ReplicaError> {
+    let mut waiting = Vec::new();
+    for edit in outbox::waiting_edits(connection, key)? {
+        if builds_on_unknown(&outbox::request(&edit.body)?) {
+            waiting.push(edit);
+        }
+    }
+    rebase(connection, waiting, version, ids)
+}
+
+/// Returns true if the operation waits for the answer to a create of its record.
+pub(super) fn builds_on_unknown(request: &OperationRequest) -> bool {
+    request.base_version == Some(UNREACHED.get())
 }

@@ -10,12 +10,12 @@
 //! others, so they count down from -1: SQLite assigns only positive numbers itself.
 
 use kanso_domain::{Entity, Seq, Timestamp};
-use kanso_protocol::sync::{EntityName, OperationRequest};
+use kanso_protocol::sync::{ActionName, EntityName, OperationRequest};
 use rusqlite::{Connection, Row, params};
 use uuid::Uuid;
 
 use super::codec::{entity, instant};
-use super::{RecordKey, ReplicaError};
+use super::{RecordKey, ReplicaError, give_back};
 use crate::sync::MAX_BATCH_BYTES;
 
 /// An operation that is not in the outbox yet.
@@ -175,13 +175,19 @@ pub(super) fn next(
     while let Some(row) = rows.next()? {
         let waiting = PendingOperation::read(row)?;
         // Checked here, so that a damaged one is set aside before anything is sent.
-        let group = waiting.request()?.group;
+        let request = waiting.request()?;
+        // The outcome of a create of the record decides on which version the operation builds.
+        if give_back::builds_on_unknown(&request) && has_create_of(waiting.key, &batch)? {
+            keep_group_whole(&mut batch, &waiting)?;
+            break;
+        }
         // One byte for the comma between two operations.
         size += waiting.body.len() + 1;
         let is_full = batch.len() >= limit || size > bytes;
         // A group is sent whole, even if it is larger than the limits of this batch, as long as a
         // request may have it.
         let fits = batch.len() < kanso_protocol::MAX_OPERATIONS && size <= MAX_BATCH_BYTES;
+        let group = request.group;
         let is_all_of_one_group = group.is_some()
             && batch.first().map(PendingOperation::group).transpose()? == Some(group.clone());
         if is_full && !batch.is_empty() && !(fits && is_all_of_one_group) {
@@ -201,6 +207,15 @@ pub(super) fn next(
         operations: batch,
         is_torn,
     })
+}
+
+fn has_create_of(key: RecordKey, batch: &[PendingOperation]) -> Result<bool, ReplicaError> {
+    for pending in batch.iter().filter(|pending| pending.key == key) {
+        if request(&pending.body)?.action == ActionName::Create {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Removes the last group from `batch` if `next` belongs to it too. Returns false if nothing would

@@ -100,6 +100,7 @@ pub(super) fn swap(
         own_versions::drop_lost(transaction)?;
         pairs = pairs_with_staged(transaction, shared_up_to)?;
         swap.undeleted = count_undeleted(transaction, shared_up_to)?;
+        give_back::unbase_created(transaction, options.ids)?;
     }
     if !options.accept_deletions {
         // A record that is given back returns from the server, so it is not a deletion.
@@ -111,9 +112,8 @@ pub(super) fn swap(
     mirror::swap(transaction)?;
     foreign::swap(transaction)?;
     mirror::recount(transaction)?;
-    let settings = account::settings(transaction)?;
     let RepairOptions { now, ids, .. } = options;
-    swap.offered = give_back::give_back(transaction, pairs, &settings, now, ids)?;
+    swap.offered = give_back::give_back(transaction, pairs, now, ids)?;
     Ok(swap)
 }
 
@@ -312,7 +312,7 @@ impl Replica {
         }
         let settings = account::settings(&transaction)?;
         let RepairOptions { now, ids, .. } = options;
-        repair.offered = give_back::give_back(&transaction, pairs, &settings, now, ids)?;
+        repair.offered = give_back::give_back(&transaction, pairs, now, ids)?;
         repair.digest = mirror::recount(&transaction)?.total();
         for &key in &repair.changed {
             view::refresh(&transaction, key, &settings)?;

@@ -6,6 +6,8 @@ mod copies;
 #[cfg(test)]
 mod files;
 #[cfg(test)]
+mod given_back_first;
+#[cfg(test)]
 mod heal;
 #[cfg(test)]
 mod import;

@@ -194,7 +194,7 @@ async fn group_that_builds_on_a_rejected_edit_stays_whole() {
     grouped.expect("writes");
     // The server knows the first operation's id already, with another body.
     server.state().know(Uuid::from_u64_pair(1, 4));
-    // After that the edits build on the versions that those before them are expected to make.
+    // After that the edits get the version that the server has as their base.
     server.change_epoch();
 
     let first = device.sync(&server).await.expect("syncs");
