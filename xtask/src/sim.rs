@@ -12,7 +12,7 @@ const REGRESSIONS: &str = "proof/kanso-sim/regressions.jsonl";
 const PAGE: &str = "docs/verification.md";
 
 /// Number of seeds that CI runs.
-const CI_SEEDS: u64 = 3_000;
+const CI_SEEDS: u64 = 1_500;
 /// Longest run of the seeds in CI, in hours (7.2 minutes). A slow machine then runs fewer seeds.
 const CI_HOURS: f64 = 0.12;
 
@@ -63,7 +63,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<Verdict> {
 /// Runs the plans that once failed, each planted bug once, and new seeds. The seeds follow from the commit
 /// that is checked out: each commit has its own, and they are the same on every machine.
 pub(crate) fn ci() -> anyhow::Result<Verdict> {
-    // Each number has its own range of seeds. The product fits: 2³² commits of 3,000 seeds.
+    // Each number has its own range of seeds. The product fits: 2³² commits of 1,500 seeds.
     let first = u64::from(commit::number()?) * CI_SEEDS;
     for line in [
         format!("regressions {REGRESSIONS}"),
