@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use kanso_domain::Seq;
 use kanso_domain::sync::Digest;
-use kanso_domain::{Seq, Version};
 use kanso_protocol::sync::{ActionName, OperationRequest, OperationResult, OperationStatus};
 use rusqlite::{Transaction, params};
 use serde_json::Value;
@@ -19,9 +19,8 @@ use super::recovery::{self, ApplyError, RepairOptions};
 use super::rejections::{self, RejectedOperation};
 use super::row::MirrorRow;
 use super::{
-    RecordKey, Replica, ReplicaError, account, give_back, mirror, own_versions, stranded, view,
+    RecordKey, Replica, ReplicaError, account, after_create, mirror, own_versions, stranded, view,
 };
-use crate::clock::Ids;
 
 /// Input of one request: the operations to push and the position to pull from.
 #[derive(Debug)]
@@ -282,6 +281,7 @@ fn apply_results(
             continue;
         };
         report.changed.insert(pending.key);
+        after_create::settle(transaction, pending, result, ids)?;
         match result.status {
             OperationStatus::Applied
             | OperationStatus::Merged
@@ -297,7 +297,6 @@ fn apply_results(
                 {
                     own_versions::add(transaction, pending.key, version)?;
                 }
-                settle_created(transaction, pending, result, ids)?;
                 report.pushed += 1;
             }
             OperationStatus::Deferred => {
@@ -331,24 +330,6 @@ fn apply_results(
     // After the loop: settling a group needs the results of all of its operations.
     report.failures = rejections::settle(transaction, &rejected, now, ids)?;
     Ok(report)
-}
-
-/// Gives the operations that wait for the answer to a create the version that it made.
-fn settle_created(
-    transaction: &Transaction<'_>,
-    pending: &PendingOperation,
-    result: &OperationResult,
-    ids: &dyn Ids,
-) -> Result<(), ReplicaError> {
-    // A no-op found a record of another device. An offer has all members, so this device knows that
-    // record; the user's create may have fewer.
-    let is_known = result.status != OperationStatus::Noop || pending.is_offer;
-    if let Some(version) = result.version.and_then(Version::new).filter(|_| is_known)
-        && outbox::request(&pending.body)?.action == ActionName::Create
-    {
-        give_back::rebase_on_created(transaction, pending.key, version, ids)?;
-    }
-    Ok(())
 }
 
 /// Returns true if a device that deleted `record` knew what the offer `request` gives back.
@@ -412,7 +393,7 @@ fn apply_records(
         // those that the server lost.
         report.must_resend = outbox::forget_lost(transaction, answer.head)?;
         if report.must_resend {
-            give_back::unbase_created(transaction, options.ids)?;
+            after_create::hold_unknown(transaction)?;
         }
         outbox::settle_all(transaction, answer.head)?
     };

@@ -8,7 +8,7 @@
 //!    a change after it was lost, whatever version another device has written since.
 //! 2. A missing record becomes a create under its old id; a lost change becomes an update of the
 //!    members that differ. These operations go to the front of the outbox.
-//! 3. The user's waiting operations are put on the version on which the offer builds ([`rebase`]). A
+//! 3. The user's waiting operations are put on the version on which the offer builds (`rebase`). A
 //!    version that an offer is expected to make is no base: another device may make it first, and the
 //!    operations would overwrite an edit that this device has never seen.
 //!
@@ -19,16 +19,17 @@
 use kanso_domain::{Entity, Record, Seq, Timestamp, Version};
 use kanso_protocol::entries::{EntryMembers, EntryRecord};
 use kanso_protocol::habits::{HabitMembers, HabitRecord};
-use kanso_protocol::sync::{ActionName, OnConflictName, OperationRequest};
+use kanso_protocol::sync::OnConflictName;
 use rusqlite::Connection;
 use serde_json::{Map, Value};
 
+use super::ReplicaError;
+use super::after_create::{self, UNREACHED, rebase};
 use super::change::{Change, operation};
 use super::codec::key_of;
 use super::delivered::SharedState;
-use super::outbox::{self, PendingOperation};
-use super::row::{MirrorRow, MirrorTable};
-use super::{RecordKey, ReplicaError, mirror};
+use super::outbox;
+use super::row::MirrorRow;
 use crate::clock::Ids;
 
 /// One of two records that are compared.
@@ -96,12 +97,6 @@ const GOAL: [&str; 7] = [
     "target_direction",
 ];
 
-/// A base that no record has reached. Such a base is never an older state of the record, so the server
-/// reports a conflict for every member that the edit would change.
-///
-/// It is the largest number that a JSON reader with binary64 numbers gets exactly.
-const UNREACHED: Version = Version::new((1 << 53) - 1).unwrap();
-
 /// Puts the records that the server lost at the front of the outbox, and rebases the waiting
 /// operations on what the server has. Returns the number of records.
 pub(super) fn give_back(
@@ -136,6 +131,7 @@ pub(super) fn give_back(
             Decision::Create(fields) => {
                 let change = Change::Create(Value::Object(fields));
                 offer(change, OnConflictName::Merge);
+                after_create::hold(connection, key)?;
                 UNREACHED
             }
         };
@@ -326,76 +322,4 @@ fn differing(
         differing.extend(from.map(|from| ("effective_from".to_owned(), from)));
     }
     differing
-}
-
-/// Puts `waiting` operations on the version `base`.
-///
-/// The server compares each with the edits that other devices made since then, and leaves out those
-/// of this device, so the operations do not clash with one another.
-///
-/// An operation whose base version changes gets a new id, because the server may know the old id with
-/// the old body, and rejects a known id with another body. Creates, deletes and increments have no base
-/// version and keep their ids; so an increment that was applied before the loss is never counted twice.
-fn rebase(
-    connection: &Connection,
-    waiting: Vec<PendingOperation>,
-    base: Version,
-    ids: &dyn Ids,
-) -> Result<(), ReplicaError> {
-    for waiting in waiting {
-        let request = outbox::request(&waiting.body)?;
-        if request.base_version.is_some_and(|old| old != base.get()) {
-            outbox::reissue(connection, &waiting, ids.next_id(), Some(base.get()))?;
-        }
-    }
-    Ok(())
-}
-
-/// Takes the base from the edits of records whose create is sent again, and which the mirror lacks.
-///
-/// The server may have lost such a create. By the time it arrives again, another device may have given
-/// the record back with edits that this device does not know.
-pub(super) fn unbase_created(connection: &Connection, ids: &dyn Ids) -> Result<(), ReplicaError> {
-    for key in outbox::keys(connection)? {
-        if mirror::row(connection, MirrorTable::Base, key)?.is_some() {
-            continue;
-        }
-        let mut waiting = outbox::waiting_edits(connection, key)?;
-        let Some(create) = waiting.first() else {
-            continue;
-        };
-        let create = outbox::request(&create.body)?;
-        if create.action != ActionName::Create {
-            continue;
-        }
-        // Edits of one group with the create need no other base: they fail with it.
-        if let Some(group) = create.group {
-            let of_group = outbox::of_group(connection, &group)?;
-            waiting.retain(|edit| of_group.iter().all(|it| it.op_id != edit.op_id));
-        }
-        rebase(connection, waiting, UNREACHED, ids)?;
-    }
-    Ok(())
-}
-
-/// Puts the operations that wait for the answer to the create of their record on the version that it
-/// made.
-pub(super) fn rebase_on_created(
-    connection: &Connection,
-    key: RecordKey,
-    version: Version,
-    ids: &dyn Ids,
-) -> Result<(), ReplicaError> {
-    let mut waiting = Vec::new();
-    for edit in outbox::waiting_edits(connection, key)? {
-        if builds_on_unknown(&outbox::request(&edit.body)?) {
-            waiting.push(edit);
-        }
-    }
-    rebase(connection, waiting, version, ids)
-}
-
-/// Returns true if the operation waits for the answer to a create of its record.
-pub(super) fn builds_on_unknown(request: &OperationRequest) -> bool {
-    request.base_version == Some(UNREACHED.get())
 }

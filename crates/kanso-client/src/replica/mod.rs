@@ -11,6 +11,7 @@
 
 mod account;
 mod adopt;
+mod after_create;
 mod apply;
 mod change;
 mod check;

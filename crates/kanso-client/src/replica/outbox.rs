@@ -10,12 +10,12 @@
 //! others, so they count down from -1: SQLite assigns only positive numbers itself.
 
 use kanso_domain::{Entity, Seq, Timestamp};
-use kanso_protocol::sync::{ActionName, EntityName, OperationRequest};
+use kanso_protocol::sync::{EntityName, OperationRequest};
 use rusqlite::{Connection, Row, params};
 use uuid::Uuid;
 
 use super::codec::{entity, instant};
-use super::{RecordKey, ReplicaError, give_back};
+use super::{RecordKey, ReplicaError, after_create};
 use crate::sync::MAX_BATCH_BYTES;
 
 /// An operation that is not in the outbox yet.
@@ -41,10 +41,12 @@ pub(super) struct PendingOperation {
     pub(super) is_offer: bool,
     /// Device id under which the operation was made; `None` for the replica's present one.
     pub(super) device_id: Option<Uuid>,
+    /// True if it is an edit that is sent only after the create of its record was answered.
+    pub(super) waits_for_create: bool,
 }
 
 pub(super) const COLUMNS: &str =
-    "position, op_id, entity, record_id, body, created_at, is_offer, device_id";
+    "position, op_id, entity, record_id, body, created_at, is_offer, device_id, waits_for_create";
 
 impl PendingOperation {
     /// Reads a row of [`COLUMNS`].
@@ -60,6 +62,7 @@ impl PendingOperation {
             created_at: instant(row.get(5)?)?,
             is_offer: row.get(6)?,
             device_id: row.get(7)?,
+            waits_for_create: row.get(8)?,
         })
     }
 
@@ -175,9 +178,9 @@ pub(super) fn next(
     while let Some(row) = rows.next()? {
         let waiting = PendingOperation::read(row)?;
         // Checked here, so that a damaged one is set aside before anything is sent.
-        let request = waiting.request()?;
+        let group = waiting.request()?.group;
         // The outcome of a create of the record decides on which version the operation builds.
-        if give_back::builds_on_unknown(&request) && has_create_of(waiting.key, &batch)? {
+        if after_create::waits_for(&waiting, &batch)? {
             keep_group_whole(&mut batch, &waiting)?;
             break;
         }
@@ -187,7 +190,6 @@ pub(super) fn next(
         // A group is sent whole, even if it is larger than the limits of this batch, as long as a
         // request may have it.
         let fits = batch.len() < kanso_protocol::MAX_OPERATIONS && size <= MAX_BATCH_BYTES;
-        let group = request.group;
         let is_all_of_one_group = group.is_some()
             && batch.first().map(PendingOperation::group).transpose()? == Some(group.clone());
         if is_full && !batch.is_empty() && !(fits && is_all_of_one_group) {
@@ -207,15 +209,6 @@ pub(super) fn next(
         operations: batch,
         is_torn,
     })
-}
-
-fn has_create_of(key: RecordKey, batch: &[PendingOperation]) -> Result<bool, ReplicaError> {
-    for pending in batch.iter().filter(|pending| pending.key == key) {
-        if request(&pending.body)?.action == ActionName::Create {
-            return Ok(true);
-        }
-    }
-    Ok(false)
 }
 
 /// Removes the last group from `batch` if `next` belongs to it too. Returns false if nothing would

@@ -23,7 +23,9 @@ use super::foreign::{self, ForeignRecord};
 use super::give_back::{self, PartedHistories, RecordPair, Side};
 use super::position::{Position, ResyncReason, position, was_restored};
 use super::row::{MirrorRow, MirrorTable};
-use super::{RecordKey, Replica, ReplicaError, account, mirror, outbox, own_versions, view};
+use super::{
+    RecordKey, Replica, ReplicaError, account, after_create, mirror, outbox, own_versions, view,
+};
 use crate::clock::Ids;
 
 /// A sync would remove many records from this device. Nothing was removed: ask the user first.
@@ -100,7 +102,7 @@ pub(super) fn swap(
         own_versions::drop_lost(transaction)?;
         pairs = pairs_with_staged(transaction, shared_up_to)?;
         swap.undeleted = count_undeleted(transaction, shared_up_to)?;
-        give_back::unbase_created(transaction, options.ids)?;
+        after_create::hold_unknown(transaction)?;
     }
     if !options.accept_deletions {
         // A record that is given back returns from the server, so it is not a deletion.

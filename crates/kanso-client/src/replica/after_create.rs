@@ -1,0 +1,122 @@
+//! Edits that wait for the answer to the create of their record.
+//!
+//! A server that lost a record gets it again from each device that has it, and from the device that made
+//! it. The first of them creates it; its values may be newer than those that another device knows. So an
+//! edit of such a record is not sent in one request with the create: the answer says whose record it is.
+//! If it is not the one of this device, the edit becomes a conflict for the user.
+
+use kanso_domain::Version;
+use kanso_protocol::sync::{ActionName, OperationResult, OperationStatus};
+use rusqlite::{Connection, params};
+
+use super::outbox::{self, PendingOperation};
+use super::row::MirrorTable;
+use super::{RecordKey, ReplicaError, mirror};
+use crate::clock::Ids;
+
+/// A base that no record has reached. Such a base is never an older state of the record, so the server
+/// reports a conflict for every member that the edit would change.
+///
+/// It is the largest number that a JSON reader with binary64 numbers gets exactly.
+pub(super) const UNREACHED: Version = Version::new((1 << 53) - 1).unwrap();
+
+/// Makes the edits of a record wait for its create, apart from those of the same group: they fail with
+/// it.
+pub(super) fn hold(connection: &Connection, key: RecordKey) -> Result<(), ReplicaError> {
+    let sql = "WITH creates AS (
+                   SELECT body ->> '$.group' AS name FROM outbox
+                   WHERE entity = ?1 AND record_id = ?2 AND json_valid(body)
+                     AND body ->> '$.action' = 'create')
+               UPDATE outbox SET waits_for_create = 1
+               WHERE entity = ?1 AND record_id = ?2 AND json_valid(body)
+                 AND body ->> '$.action' = 'update'
+                 AND NOT EXISTS (SELECT 1 FROM creates WHERE name = body ->> '$.group')";
+    let mut statement = connection.prepare_cached(sql)?;
+    statement.execute(params![key.entity.as_str(), key.id])?;
+    Ok(())
+}
+
+/// Makes the edits wait whose record the mirror lacks: the server may have lost the create, and it is sent
+/// again.
+pub(super) fn hold_unknown(connection: &Connection) -> Result<(), ReplicaError> {
+    for key in outbox::keys(connection)? {
+        if mirror::row(connection, MirrorTable::Base, key)?.is_none() {
+            hold(connection, key)?;
+        }
+    }
+    Ok(())
+}
+
+/// Returns true if `edit` waits for a create that `batch` has.
+pub(super) fn waits_for(
+    edit: &PendingOperation,
+    batch: &[PendingOperation],
+) -> Result<bool, ReplicaError> {
+    if !edit.waits_for_create {
+        return Ok(false);
+    }
+    for pending in batch.iter().filter(|pending| pending.key == edit.key) {
+        if outbox::request(&pending.body)?.action == ActionName::Create {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Ends the waiting for `create` if `result` is its final answer.
+pub(super) fn settle(
+    connection: &Connection,
+    create: &PendingOperation,
+    result: &OperationResult,
+    ids: &dyn Ids,
+) -> Result<(), ReplicaError> {
+    let is_final = !matches!(
+        result.status,
+        OperationStatus::Deferred | OperationStatus::OverQuota
+    );
+    if !is_final {
+        return Ok(());
+    }
+    let mut waiting = outbox::waiting_edits(connection, create.key)?;
+    waiting.retain(|edit| edit.waits_for_create);
+    if waiting.is_empty() || outbox::request(&create.body)?.action != ActionName::Create {
+        return Ok(());
+    }
+    let is_known = match result.status {
+        OperationStatus::Applied | OperationStatus::Merged | OperationStatus::Duplicate => true,
+        // It found the record of another device. An offer has all members, so this device knows that
+        // record; the user's create may have fewer.
+        OperationStatus::Noop => create.is_offer,
+        _ => false,
+    };
+    let made = result.version.and_then(Version::new);
+    let base = made.filter(|_| is_known).unwrap_or(UNREACHED);
+    rebase(connection, waiting, base, ids)?;
+    let sql = "UPDATE outbox SET waits_for_create = 0 WHERE entity = ?1 AND record_id = ?2";
+    let mut statement = connection.prepare_cached(sql)?;
+    statement.execute(params![create.key.entity.as_str(), create.key.id])?;
+    Ok(())
+}
+
+/// Puts `waiting` operations on the version `base`.
+///
+/// The server compares each with the edits that other devices made since then, and leaves out those
+/// of this device, so the operations do not clash with one another.
+///
+/// An operation whose base version changes gets a new id, because the server may know the old id with
+/// the old body, and rejects a known id with another body. Creates, deletes and increments have no base
+/// version and keep their ids; so an increment that was applied before the loss is never counted twice.
+pub(super) fn rebase(
+    connection: &Connection,
+    waiting: Vec<PendingOperation>,
+    base: Version,
+    ids: &dyn Ids,
+) -> Result<(), ReplicaError> {
+    for waiting in waiting {
+        let request = outbox::request(&waiting.body)?;
+        if request.base_version.is_some_and(|old| old != base.get()) {
+            outbox::reissue(connection, &waiting, ids.next_id(), Some(base.get()))?;
+        }
+    }
+    Ok(())
+}
