@@ -11,6 +11,9 @@ const SECONDS_PER_DAY: i64 = 86_400;
 /// Rows per transaction. A step must not delay the writes of users.
 const STEP: u32 = 500;
 
+/// Rows per transaction of an erasure. `secure_delete` of SQLite makes them more expensive.
+const ERASURE_STEP: u32 = 200;
+
 /// Retention times.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retention {
@@ -48,7 +51,7 @@ impl PurgeCounts {
     }
 }
 
-/// The feature: removes expired receipts and tombstones.
+/// The feature: removes expired receipts and tombstones, and erases deleted accounts.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -84,6 +87,11 @@ impl Housekeeping {
             clock,
             retention,
         }
+    }
+
+    /// Erases a part of a deleted account. Returns the number of rows; 0 if there is nothing to erase.
+    pub async fn erase(&self) -> Outcome<u32> {
+        Ok(self.storage.erase_accounts(ERASURE_STEP).await?)
     }
 
     /// Removes expired receipts and tombstones, a limited number of each.

@@ -11,7 +11,7 @@ use kanso_domain::{SessionId, Timestamp, UserId};
 
 use crate::connection::Connection;
 use crate::error::DatabaseError;
-use crate::{PostgresStorage, sessions, streak_queue, users};
+use crate::{PostgresStorage, erasure, sessions, streak_queue, users};
 
 #[async_trait]
 impl AccountStore for PostgresStorage {
@@ -57,7 +57,7 @@ impl AccountStore for PostgresStorage {
 
     async fn delete_account(&self, user: UserId) -> Result<bool, StorageError> {
         self.change(user, |connection, user| {
-            users::delete(connection, *user).boxed()
+            erasure::mark(connection, *user).boxed()
         })
         .await
     }

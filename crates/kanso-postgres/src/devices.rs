@@ -50,12 +50,12 @@ impl DeviceStore for PostgresStorage {
 
 /// Inserts or updates a device.
 //
-// The subquery locks the user's row before the row of the device, in the order of `users::delete`.
+// The subquery locks the user's row before the row of the device, in the order of `erasure::erase`.
 // Without it the foreign key would lock the user second, and the two could deadlock. FOR KEY SHARE
 // is the lock that the check of the foreign key takes itself.
 const MEET: &str = "INSERT INTO devices (user_id, id, first_seen_at, last_seen_at, position)
      SELECT $1, $2, $3, $3, $4 FROM (
-         SELECT user_id FROM users WHERE user_id = $1 FOR KEY SHARE) AS owner
+         SELECT user_id FROM users WHERE user_id = $1 AND NOT is_deleted FOR KEY SHARE) AS owner
      ON CONFLICT (user_id, id) DO UPDATE
      SET last_seen_at = greatest(devices.last_seen_at, excluded.last_seen_at),
          position = excluded.position";

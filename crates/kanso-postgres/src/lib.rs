@@ -22,6 +22,7 @@ mod connection;
 mod delta;
 mod devices;
 mod entries;
+mod erasure;
 mod error;
 mod habits;
 mod history;

@@ -13,6 +13,7 @@ use uuid::Uuid;
 use crate::PostgresStorage;
 use crate::columns::{Columns, bind, only};
 use crate::connection::Connection;
+use crate::erasure;
 use crate::error::DatabaseError;
 
 #[async_trait]
@@ -27,6 +28,13 @@ impl PurgeStore for PostgresStorage {
     async fn purge_tombstones(&self, before: Timestamp, limit: u32) -> Result<u32, StorageError> {
         self.change((before, limit), |connection, (before, limit)| {
             tombstones(connection, *before, *limit).boxed()
+        })
+        .await
+    }
+
+    async fn erase_accounts(&self, limit: u32) -> Result<u32, StorageError> {
+        self.change(limit, |connection, limit| {
+            erasure::erase(connection, *limit).boxed()
         })
         .await
     }

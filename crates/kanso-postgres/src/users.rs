@@ -23,19 +23,23 @@ macro_rules! head_columns {
     };
 }
 
-const HEAD: &str = concat!("SELECT ", head_columns!(), " FROM users WHERE user_id = $1");
+const HEAD: &str = concat!(
+    "SELECT ",
+    head_columns!(),
+    " FROM users WHERE user_id = $1 AND NOT is_deleted"
+);
 
 const HEAD_AND_SETTINGS: &str = concat!(
     "SELECT ",
     head_columns!(),
-    ", timezone, week_start, day_start FROM users WHERE user_id = $1"
+    ", timezone, week_start, day_start FROM users WHERE user_id = $1 AND NOT is_deleted"
 );
 
 /// Locks the user's row and reads the head and the settings. Waits for other writers of the user.
 pub(crate) const LOCK: &str = concat!(
     "SELECT ",
     head_columns!(),
-    ", timezone, week_start, day_start FROM users WHERE user_id = $1 FOR UPDATE"
+    ", timezone, week_start, day_start FROM users WHERE user_id = $1 AND NOT is_deleted FOR UPDATE"
 );
 
 /// Returns the head of a user; `None` if there is no such account.
@@ -52,7 +56,7 @@ pub(crate) async fn heads(
     connection: &Connection,
     users: &[UserId],
 ) -> Result<Vec<(UserId, Seq)>, DatabaseError> {
-    let sql = "SELECT user_id, head_seq FROM users WHERE user_id = ANY($1)";
+    let sql = "SELECT user_id, head_seq FROM users WHERE user_id = ANY($1) AND NOT is_deleted";
     let read = |row: &Row| {
         let mut columns = Columns::of(row);
         Ok((columns.take()?, columns.take()?))
@@ -137,7 +141,7 @@ pub(crate) async fn account(
     user: UserId,
 ) -> Result<Option<Account>, DatabaseError> {
     let sql = "SELECT user_id, email, timezone, week_start, day_start, created_at
-               FROM users WHERE user_id = $1";
+               FROM users WHERE user_id = $1 AND NOT is_deleted";
     let read = |row: &Row| {
         let mut columns = Columns::of(row);
         Ok(Account {
@@ -164,7 +168,7 @@ pub(crate) async fn credentials(
     let Some(user) = connection.first(sql, spellings, only::<UserId>).await? else {
         return Ok(None);
     };
-    let sql = "SELECT user_id, password_hash FROM users WHERE user_id = $1";
+    let sql = "SELECT user_id, password_hash FROM users WHERE user_id = $1 AND NOT is_deleted";
     let read = |row: &Row| {
         let mut columns = Columns::of(row);
         Ok(Credentials {
@@ -287,7 +291,7 @@ pub(crate) async fn lock_users_before_day(
     limit: u32,
 ) -> Result<Vec<UserId>, DatabaseError> {
     let sql = "SELECT user_id FROM users
-               WHERE timezone = $1 AND day_start = $2 AND day_begun < $3
+               WHERE timezone = $1 AND day_start = $2 AND day_begun < $3 AND NOT is_deleted
                ORDER BY day_begun, user_id LIMIT $4 FOR UPDATE SKIP LOCKED";
     let values = bind![border.timezone, border.day_start, today, limit];
     connection.all(sql, values, only).await
@@ -300,7 +304,7 @@ pub(crate) async fn has_users_before_day(
     today: Date,
 ) -> Result<bool, DatabaseError> {
     let sql = "SELECT 1 FROM users
-               WHERE timezone = $1 AND day_start = $2 AND day_begun < $3
+               WHERE timezone = $1 AND day_start = $2 AND day_begun < $3 AND NOT is_deleted
                ORDER BY day_begun LIMIT 1";
     let values = bind![border.timezone, border.day_start, today];
     connection.exists(sql, values).await
@@ -332,37 +336,6 @@ pub(crate) async fn replace_password(
         .execute(sql, bind![user, *replaces, *hash])
         .await?;
     Ok(changed > 0)
-}
-
-/// Statements that delete an account, in an order that satisfies the foreign keys.
-const DELETE_ROWS: [&str; 10] = [
-    "DELETE FROM streak_dirty WHERE user_id = $1",
-    "DELETE FROM devices WHERE user_id = $1",
-    "DELETE FROM graves WHERE user_id = $1",
-    "DELETE FROM receipts WHERE user_id = $1",
-    "DELETE FROM history_starts WHERE user_id = $1",
-    "DELETE FROM entries WHERE user_id = $1",
-    "DELETE FROM habits WHERE user_id = $1",
-    "DELETE FROM sessions WHERE user_id = $1",
-    "DELETE FROM emails WHERE email = (SELECT email FROM users WHERE user_id = $1)",
-    "DELETE FROM users WHERE user_id = $1",
-];
-
-/// Deletes every row of an account; returns false if there was none.
-//
-// There is no ON DELETE CASCADE, but for `history_starts`, which 0.1.0 does not know: a table that is
-// missing in [`DELETE_ROWS`] makes the deletion fail, and a test finds it, because its rows refer to the
-// user's row.
-pub(crate) async fn delete(connection: &Connection, user: UserId) -> Result<bool, DatabaseError> {
-    if lock(connection, user).await?.is_none() {
-        return Ok(false);
-    }
-    let mut pipeline = connection.pipeline();
-    for sql in DELETE_ROWS {
-        pipeline.add(sql, bind![user]);
-    }
-    pipeline.send().await?;
-    Ok(true)
 }
 
 pub(crate) fn read_head_and_settings(

@@ -11,7 +11,7 @@ use rusqlite::Connection;
 
 use crate::error::DatabaseError;
 use crate::writer::WriteCost;
-use crate::{SqliteStorage, sessions, streak_queue, users};
+use crate::{SqliteStorage, erasure, sessions, streak_queue, users};
 
 #[async_trait]
 impl AccountStore for SqliteStorage {
@@ -73,10 +73,8 @@ impl AccountStore for SqliteStorage {
     }
 
     async fn delete_account(&self, user: UserId) -> Result<bool, StorageError> {
-        let work = move |connection: &Connection| users::delete(connection, user);
-        // `secure_delete` overwrites the rows in the database. The write-ahead log still has the pages from
-        // before, so it is emptied before the answer.
-        Ok(self.writer.run(WriteCost::Erasure, work).await?)
+        self.change(move |connection| erasure::mark(connection, user))
+            .await
     }
 
     async fn open_session(

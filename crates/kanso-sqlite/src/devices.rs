@@ -53,7 +53,7 @@ fn meet(connection: &Connection, sighting: &Sighting) -> Result<(), DatabaseErro
     prepare(
         connection,
         "INSERT INTO devices (user_id, id, first_seen_at, last_seen_at, position)
-         SELECT ?1, ?2, ?3, ?3, ?4 WHERE EXISTS (SELECT 1 FROM users WHERE user_id = ?1)
+         SELECT ?1, ?2, ?3, ?3, ?4 WHERE EXISTS (SELECT 1 FROM users WHERE user_id = ?1 AND is_deleted = 0)
          ON CONFLICT (user_id, id) DO UPDATE
          SET last_seen_at = max(last_seen_at, excluded.last_seen_at),
              position = excluded.position",

@@ -18,6 +18,7 @@ mod compare;
 mod delta;
 mod devices;
 mod entries;
+mod erasure;
 mod error;
 mod file_lock;
 mod habits;

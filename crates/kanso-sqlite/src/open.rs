@@ -24,7 +24,7 @@ const OLDEST_SQLITE: i32 = 3_051_003;
 const CACHED_STATEMENTS: usize = 96;
 /// Maximum wait for a lock of SQLite. With a single writer it is rarely needed: a checkpoint that
 /// truncates the log waits for readers.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Number of epochs that are kept. A device of an older one compares everything.
 const KEPT_EPOCHS: i64 = 100;
@@ -116,6 +116,9 @@ pub(crate) struct WriterConnection {
     pub(crate) commits: u64,
     pub(crate) witness: Witness,
     pub(crate) files: Arc<HeldFiles>,
+    /// True if the write-ahead log has data that was erased, or may have it: the last process may have
+    /// ended before it emptied the log.
+    pub(crate) must_empty_log: bool,
     /// True if the file was lost and its log is empty.
     pub(crate) is_rescued: bool,
     /// Shared with the connections that read. The last one of all releases it.
@@ -180,6 +183,7 @@ pub(crate) fn open_locked(
         commits,
         witness,
         files: Arc::new(files),
+        must_empty_log: true,
         is_rescued: false,
         lock: Arc::new(lock),
     };

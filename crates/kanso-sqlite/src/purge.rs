@@ -6,11 +6,12 @@ use kanso_application::ports::storage::StorageError;
 use kanso_domain::{EntryId, HabitId, Seq, Timestamp, UserId};
 use rusqlite::{Connection, Row, params};
 
-use crate::SqliteStorage;
 use crate::columns::{Bound, Column, Columns};
 use crate::error::DatabaseError;
 use crate::purged::{self, RecordKey};
 use crate::statements::prepare;
+use crate::writer::WriteCost;
+use crate::{SqliteStorage, erasure};
 
 /// Selects at most ?2 tombstones of a table that are older than ?1 and that every device seen since
 /// ?1 has already read. Older devices get a full resync, so they need no tombstone.
@@ -39,6 +40,19 @@ impl PurgeStore for SqliteStorage {
     async fn purge_tombstones(&self, before: Timestamp, limit: u32) -> Result<u32, StorageError> {
         self.change(move |connection| tombstones(connection, before, limit))
             .await
+    }
+
+    async fn erase_accounts(&self, limit: u32) -> Result<u32, StorageError> {
+        let step = move |connection: &Connection| erasure::erase(connection, limit);
+        // The cost keeps a batch with this step short.
+        let cost = WriteCost::Records(limit.try_into().unwrap_or(usize::MAX));
+        let erased = self.writer.run(cost, step).await?;
+        if erased.is_last {
+            // `secure_delete` overwrites the rows in the database. The write-ahead log still has the pages
+            // from before.
+            self.writer.run(WriteCost::Erasure, |_| Ok(())).await?;
+        }
+        Ok(erased.rows)
     }
 }
 

@@ -30,7 +30,11 @@ pub(crate) fn head(
 ) -> Result<Option<Head>, DatabaseError> {
     let mut statement = prepare(
         connection,
-        concat!("SELECT ", head_columns!(), " FROM users WHERE user_id = ?1"),
+        concat!(
+            "SELECT ",
+            head_columns!(),
+            " FROM users WHERE user_id = ?1 AND is_deleted = 0"
+        ),
     )?;
     let read = |row: &Row<'_>| read_head(&mut Columns::of(row), epoch);
     Ok(statement.query_row([Bound(&user)], read).optional()?)
@@ -42,7 +46,7 @@ pub(crate) fn heads(
     users: &[UserId],
 ) -> Result<Vec<(UserId, Seq)>, DatabaseError> {
     // SQLite has no array parameters. In process a look-up takes microseconds, so a loop is enough.
-    let sql = "SELECT head_seq FROM users WHERE user_id = ?1";
+    let sql = "SELECT head_seq FROM users WHERE user_id = ?1 AND is_deleted = 0";
     let mut statement = prepare(connection, sql)?;
     let mut heads = Vec::with_capacity(users.len());
     for user in users {
@@ -63,7 +67,7 @@ pub(crate) fn head_and_settings(
         concat!(
             "SELECT ",
             head_columns!(),
-            ", timezone, week_start, day_start FROM users WHERE user_id = ?1"
+            ", timezone, week_start, day_start FROM users WHERE user_id = ?1 AND is_deleted = 0"
         ),
     )?;
     let read = |row: &Row<'_>| {
@@ -161,7 +165,7 @@ pub(crate) fn account(
     let mut statement = prepare(
         connection,
         "SELECT user_id, email, timezone, week_start, day_start, created_at
-         FROM users WHERE user_id = ?1",
+         FROM users WHERE user_id = ?1 AND is_deleted = 0",
     )?;
     let read = |row: &Row<'_>| {
         let mut columns = Columns::of(row);
@@ -324,6 +328,7 @@ pub(crate) fn begin_day(
         "UPDATE users SET day_begun = ?3
          WHERE user_id = (SELECT user_id FROM users
                           WHERE timezone = ?1 AND day_start = ?2 AND day_begun < ?3
+                            AND is_deleted = 0
                           ORDER BY day_begun, user_id LIMIT 1)
          RETURNING user_id",
     )?;
@@ -358,29 +363,6 @@ pub(crate) fn replace_password(
     )?
     .execute(params![Bound(&user), Bound(replaces), Bound(hash)])?;
     Ok(changed > 0)
-}
-
-/// Deletes every row of an account; returns false if there was none.
-//
-// There is no ON DELETE CASCADE: a table that is missing in this list makes the deletion fail, and a
-// test finds it, because its rows refer to the user's row.
-pub(crate) fn delete(connection: &Connection, user: UserId) -> Result<bool, DatabaseError> {
-    for rows in [
-        "DELETE FROM history_starts WHERE user_id = ?1",
-        "DELETE FROM streak_dirty WHERE user_id = ?1",
-        "DELETE FROM devices WHERE user_id = ?1",
-        "DELETE FROM graves WHERE user_id = ?1",
-        "DELETE FROM receipts WHERE user_id = ?1",
-        "DELETE FROM entries WHERE user_id = ?1",
-        "DELETE FROM habits WHERE user_id = ?1",
-        "DELETE FROM sessions WHERE user_id = ?1",
-        "DELETE FROM emails WHERE email = (SELECT email FROM users WHERE user_id = ?1)",
-    ] {
-        prepare(connection, rows)?.execute([Bound(&user)])?;
-    }
-    let deleted =
-        prepare(connection, "DELETE FROM users WHERE user_id = ?1")?.execute([Bound(&user)])?;
-    Ok(deleted > 0)
 }
 
 fn read_head(columns: &mut Columns<'_, '_>, epoch: Epoch) -> rusqlite::Result<Head> {

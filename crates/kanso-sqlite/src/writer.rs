@@ -26,8 +26,8 @@ const FILE_CHECK_INTERVAL: Duration = Duration::from_secs(1);
 pub(crate) enum WriteCost {
     /// Approximate number of records that it touches.
     Records(usize),
-    /// It erases data of which no byte may remain: the write-ahead log is emptied before the
-    /// answer.
+    /// Data was erased before, and no byte of it may remain: the write-ahead log is emptied before the
+    /// answer, or later if a reader is in the way.
     Erasure,
 }
 

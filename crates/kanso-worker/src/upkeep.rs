@@ -20,7 +20,10 @@ const PURGES: Duration = Duration::from_hours(1);
 /// in the pause.
 const STEP_PAUSE: Duration = Duration::from_millis(50);
 
-/// Spawns the purge and the storing of sightings in `loops`, until `stop`.
+/// Interval at which deleted accounts are looked for.
+const ERASURES: Duration = Duration::from_secs(5);
+
+/// Spawns the purge, the erasure of accounts and the storing of sightings in `loops`, until `stop`.
 pub fn start_upkeep(
     loops: &TaskTracker,
     devices: Devices,
@@ -28,6 +31,7 @@ pub fn start_upkeep(
     stop: &CancellationToken,
 ) {
     loops.spawn(store_sightings(devices, stop.clone()));
+    loops.spawn(erase(housekeeping.clone(), stop.clone()));
     loops.spawn(purge(housekeeping, stop.clone()));
 }
 
@@ -38,6 +42,30 @@ async fn store_sightings(devices: Devices, stop: CancellationToken) {
         let continues = sleep_or_stop(SIGHTINGS, &stop).await;
         outage.note("devices", devices.store_sightings().await);
         if !continues {
+            return;
+        }
+    }
+}
+
+/// Erases deleted accounts at once and after each pause: a server may have ended in the middle of one.
+async fn erase(housekeeping: Housekeeping, stop: CancellationToken) {
+    let mut outage = Outage::default();
+    let mut rows = 0;
+    while !stop.is_cancelled() {
+        let erased = outage.note("erasure", housekeeping.erase().await);
+        // A failed step counts as an empty one: the next attempt erases the rest.
+        let erased = u64::from(erased.unwrap_or_default());
+        let pause = if erased > 0 {
+            STEP_PAUSE
+        } else {
+            if rows > 0 {
+                tracing::info!(rows, "deleted accounts erased");
+            }
+            rows = 0;
+            ERASURES
+        };
+        rows += erased;
+        if !sleep_or_stop(pause, &stop).await {
             return;
         }
     }

@@ -18,4 +18,8 @@ pub trait PurgeStore: Send + Sync {
     /// bring it back. The floor of the user rises to the newest removed tombstone; a cursor below
     /// it has expired.
     async fn purge_tombstones(&self, before: Timestamp, limit: u32) -> Result<u32, StorageError>;
+
+    /// Deletes up to `limit` rows of accounts that were deleted, and returns their number: 0 if none is
+    /// left.
+    async fn erase_accounts(&self, limit: u32) -> Result<u32, StorageError>;
 }

@@ -310,7 +310,11 @@ pub trait AccountStore: Send + Sync {
     /// without a change if another hash is stored, or the account is gone.
     async fn replace_password(&self, user: UserId, new: NewPassword) -> Result<bool, StorageError>;
 
-    /// Removes every row of the account. Returns `false` if there was none.
+    /// Deletes the account. Returns `false` if there was none.
+    ///
+    /// From then on the account is missing for every call of this trait, and its head for every call.
+    /// Its address is free. [`erase_accounts`](super::housekeeping::PurgeStore::erase_accounts) deletes
+    /// its rows later, in steps, because other users must not wait for a large account.
     async fn delete_account(&self, user: UserId) -> Result<bool, StorageError>;
 
     /// Stores a new session and removes expired sessions of its user. Of more than

@@ -12,8 +12,8 @@ problems!(DeleteProblems: SIGNED_IN);
 
 /// Delete the account
 ///
-/// Deletes the account with all of its data at once: habits, entries, sessions and devices. This cannot
-/// be undone.
+/// Deletes the account with all of its data: habits, entries, sessions and devices. This cannot be undone.
+/// The account is gone at once, and its rows are erased soon after.
 #[utoipa::path(
     delete, path = "/auth/user", operation_id = "delete_account", tag = "accounts",
     security(("bearer" = [])),

@@ -33,7 +33,7 @@ fn prepared() -> BTreeSet<&'static str> {
 }
 
 /// First words of the statements that read the rows of all users. No single user is their subject.
-const SWEEPS: [&str; 10] = [
+const SWEEPS: [&str; 11] = [
     "SELECT 1 FROM server",
     "WITH due AS (",
     "WITH old AS (",
@@ -44,6 +44,7 @@ const SWEEPS: [&str; 10] = [
     "SELECT user_id, id, seq FROM habits",
     "SELECT user_id, id, seq FROM entries",
     "SELECT user_id, head_seq FROM users",
+    "SELECT user_id FROM users WHERE is_deleted",
 ];
 
 /// First words of the statements on the directory of e-mail addresses and on the list of epochs, which

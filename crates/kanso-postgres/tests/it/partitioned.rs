@@ -3,8 +3,11 @@
 use std::fmt::Write as _;
 
 const MIGRATION: &str = include_str!("../../migrations/V1__accounts_records_and_sync.sql");
-/// Changes of the same tables by a later migration.
-const HISTORY_START: &str = include_str!("../../migrations/V3__history_start.sql");
+/// Changes of the same tables by later migrations.
+const CHANGES: &str = concat!(
+    include_str!("../../migrations/V3__history_start.sql"),
+    include_str!("../../migrations/V6__deleted_accounts.sql")
+);
 
 /// Number of partitions of each table.
 pub(crate) const PARTITIONS: u32 = 16;
@@ -36,8 +39,5 @@ pub(crate) fn schema() -> String {
             .unwrap();
         }
     }
-    format!(
-        "DROP TABLE {} CASCADE;\n{sql}{HISTORY_START}",
-        tables.join(", ")
-    )
+    format!("DROP TABLE {} CASCADE;\n{sql}{CHANGES}", tables.join(", "))
 }

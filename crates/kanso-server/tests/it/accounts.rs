@@ -5,10 +5,12 @@ mod registration;
 mod sessions;
 mod spellings;
 
+use std::time::Duration;
+
 use futures::future::join_all;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, App, TestUser, new_id};
+use crate::support::{Answer, App, TestUser, new_id, operation};
 
 async fn register(app: &App, body: &Value) -> Answer {
     app.post("/api/v1/auth/register", body).await
@@ -264,6 +266,46 @@ async fn deleting_the_account_leaves_nothing() {
     let again = app.log_in(&user.email).await;
     let delta = again.get("/sync").await.expect(200);
     assert_eq!((&delta["changes"], &delta["head"]), (&json!([]), &json!(0)));
+}
+
+/// A deletion answers at once, and the workers erase the rows in short steps.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_deleted_account_is_erased_from_the_files() {
+    const CANARY: &str = "canary-77d1";
+    let app = App::with_workers().await;
+    let user = app.user().await;
+    let habit = user.habit(CANARY).await;
+    let (id, title) = (&habit["id"], CANARY.repeat(20));
+    for _ in 0..3 {
+        // More rows than a step erases.
+        let note = |_| {
+            let members = json!({"fields": {
+                "habit_id": id, "completion_date": "2026-11-20", "notes": title,
+            }});
+            operation("entry", "create", &json!(new_id()), &members)
+        };
+        let results = user.push((0..100).map(note).collect()).await;
+        assert!(results.iter().all(|result| result["status"] == "applied"));
+    }
+    let neighbour = app.user().await;
+    let has_canary = || {
+        let files = std::fs::read_dir(app.data_dir()).expect("a folder");
+        let bytes = files.map(|file| std::fs::read(file.expect("a file").path()));
+        let canary = CANARY.as_bytes();
+        let mut bytes = bytes.map(|bytes| bytes.unwrap_or_default());
+        bytes.any(|bytes| bytes.windows(canary.len()).any(|window| window == canary))
+    };
+    assert!(has_canary());
+    user.delete("/auth/user").await.expect(200);
+    assert!(!is_valid(&user).await);
+    neighbour.habit("Run").await;
+    for _ in 0..300 {
+        if !has_canary() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    panic!("the files still have data of the account");
 }
 
 #[tokio::test]

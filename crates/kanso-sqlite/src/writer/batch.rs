@@ -5,6 +5,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::Duration;
 
 use rusqlite::Connection;
 use tokio::sync::oneshot;
@@ -12,7 +13,7 @@ use tokio::sync::oneshot;
 use super::WriteCost;
 use crate::error::DatabaseError;
 use crate::measure;
-use crate::open::WriterConnection;
+use crate::open::{BUSY_TIMEOUT, WriterConnection};
 
 /// Number of records after which a batch takes no further write: enough to hide the flush, few enough
 /// that the first write does not wait long for the last.
@@ -53,7 +54,6 @@ pub(super) fn commit(
     // After the commit and before the answers: a commit in a file that no later start opens must not
     // be acknowledged.
     let fate = fate.and_then(|()| writer.files.check());
-    let connection = &writer.connection;
     // A lost file was reported when it was found.
     let is_lost = matches!(fate, Err(DatabaseError::FileLost(_)));
     if let Err(error) = &fate
@@ -64,14 +64,9 @@ pub(super) fn commit(
             writes = batch.len(),
             "batch not committed"
         );
-    } else if fate.is_ok()
-        && batch.iter().any(|write| write.has_erased())
-        && let Err(error) = empty_log(connection)
-    {
-        tracing::warn!(
-            error = &error as &dyn std::error::Error,
-            "write-ahead log not emptied, erased rows remain in it until the next checkpoint"
-        );
+    } else if fate.is_ok() && batch.iter().any(|write| write.has_erased()) {
+        writer.must_empty_log = true;
+        erase_log(writer);
     }
     // Before the answers: an operator who sees a refusal may kill the server.
     rescue_if(writer, is_lost);
@@ -85,6 +80,29 @@ pub(super) fn commit(
 pub(super) fn check_files(writer: &mut WriterConnection) {
     let is_lost = writer.files.check().is_err();
     rescue_if(writer, is_lost);
+    if !is_lost {
+        erase_log(writer);
+    }
+}
+
+/// Empties the write-ahead log if it has erased data. The next call tries again if a reader is in the
+/// way: the writes of all users wait for this.
+fn erase_log(writer: &mut WriterConnection) {
+    if !writer.must_empty_log {
+        return;
+    }
+    let connection = &writer.connection;
+    let outcome = connection.busy_timeout(Duration::ZERO);
+    let outcome = outcome.map_err(DatabaseError::from);
+    let outcome = outcome.and_then(|()| empty_log(connection));
+    let restored = connection.busy_timeout(BUSY_TIMEOUT);
+    match outcome.and(restored.map_err(DatabaseError::from)) {
+        Ok(()) => writer.must_empty_log = false,
+        Err(error) => tracing::debug!(
+            error = &error as &dyn std::error::Error,
+            "write-ahead log not emptied: erased data remains in it until the next attempt"
+        ),
+    }
 }
 
 /// If the file was lost, moves the acknowledged writes from the log into it, once.

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, mpsc};
 
 use futures::future::join_all;
+use kanso_application::ports::housekeeping::PurgeStore as _;
 use kanso_application::ports::storage::{
     AccountStore as _, RecordStore as _, Storage as _, StorageError,
 };
@@ -54,6 +55,7 @@ async fn a_full_disk_makes_writes_unavailable_and_loses_nothing() {
 
     // The storage recovers as soon as there is room again.
     assert!(storage.delete_account(heavy).await.unwrap());
+    while storage.erase_accounts(20).await.unwrap() > 0 {}
     submit(&storage, light, vec![once(long_entry(1))])
         .await
         .unwrap();

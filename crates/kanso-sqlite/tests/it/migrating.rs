@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use kanso_application::ports::housekeeping::PurgeStore as _;
 use kanso_application::ports::schema::{SchemaStep, StepState};
 use kanso_application::ports::storage::{
     AccountStore as _, DeltaQuery, RecordStore as _, Scope, Storage as _, StreakQueue as _,
@@ -220,6 +221,8 @@ async fn records_of_the_first_version_can_be_changed() {
     let begun = storage.begin_day(&borders[0], today, 10, noon());
     assert!(!begun.await.unwrap(), "no user is left");
     assert!(storage.delete_account(user(1)).await.unwrap());
+    while storage.erase_accounts(20).await.unwrap() > 0 {}
+    assert_eq!(storage.habits(user(1), true).await.unwrap(), []);
     storage.close().await.unwrap();
 }
 

@@ -1,13 +1,15 @@
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
+use kanso_application::ports::housekeeping::PurgeStore as _;
 use kanso_application::ports::storage::{AccountStore as _, Storage as _};
 use kanso_domain::accounts::PasswordHash;
 use kanso_domain::habits::HabitFields;
 use kanso_domain::text::Description;
 use kanso_testkit::build::{
-    create_entry, create_habit, done, entry, habit, new_account, new_session, noted, operation,
-    titled, user,
+    create_entry, create_habit, done, entry, habit, new_account, new_session, noted, once,
+    operation, titled, user,
 };
 use rusqlite::Connection;
 use tempfile::tempdir;
@@ -57,6 +59,27 @@ async fn a_deleted_account_leaves_no_byte() {
     );
 
     assert!(storage.delete_account(id).await.unwrap());
+    // A reader keeps the pages of before in the log: the erasure does not wait for it.
+    let reader = Connection::open(file(folder.path())).unwrap();
+    reader
+        .execute_batch("BEGIN; SELECT count(*) FROM users")
+        .unwrap();
+    while storage.erase_accounts(20).await.unwrap() > 0 {}
+    assert!(traces(folder.path()) > 0, "the log has it");
+    submit(
+        &storage,
+        neighbour,
+        vec![once(create_habit(habit(99), titled("Run")))],
+    )
+    .await
+    .unwrap();
+    reader.execute_batch("COMMIT").unwrap();
+    for _ in 0..100 {
+        if traces(folder.path()) == 0 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
     assert_eq!(traces(folder.path()), 0, "while the store is open");
     storage.close().await.unwrap();
     assert_eq!(traces(folder.path()), 0, "when it is closed");

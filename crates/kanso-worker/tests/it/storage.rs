@@ -315,6 +315,10 @@ impl PurgeStore for FaultyStorage {
     async fn purge_tombstones(&self, before: Timestamp, limit: u32) -> Answer<u32> {
         self.inner.purge_tombstones(before, limit).await
     }
+
+    async fn erase_accounts(&self, limit: u32) -> Answer<u32> {
+        self.inner.erase_accounts(limit).await
+    }
 }
 
 #[async_trait]

@@ -55,7 +55,9 @@ async fn finish_streaks(
     Ok(outcomes)
 });
 
-delegated!(PurgeStore for MutantStorage {}
+delegated!(PurgeStore for MutantStorage {
+    erase_accounts(limit: u32) -> u32;
+}
 
 async fn purge_receipts(&self, before: Timestamp, limit: u32) -> Result<u32, StorageError> {
     // A retention in hours instead of days: a device that retries after the purge is carried out

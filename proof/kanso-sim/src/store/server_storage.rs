@@ -127,6 +127,7 @@ delegated!(DeviceStore for ServerStorage {
 delegated!(PurgeStore for ServerStorage {
     purge_receipts(before: Timestamp, limit: u32) -> u32;
     purge_tombstones(before: Timestamp, limit: u32) -> u32;
+    erase_accounts(limit: u32) -> u32;
 });
 
 delegated!(Storage for ServerStorage {

@@ -266,7 +266,8 @@ async fn stored_hash(storage: &dyn Storage) -> PasswordHash {
     credentials.unwrap().unwrap().password_hash
 }
 
-/// A deleted account is missing for every call.
+/// A deleted account is missing for every call about accounts, sessions, heads and changes, and its rows
+/// are erased afterwards.
 pub async fn a_deleted_account_is_gone_everywhere(storage: &dyn Storage) {
     let person = populated(storage, 1).await;
     let other = populated(storage, 2).await;
@@ -280,11 +281,8 @@ pub async fn a_deleted_account_is_gone_everywhere(storage: &dyn Storage) {
     assert_eq!(storage.credentials(&email).await.unwrap(), None);
     assert_eq!(storage.account(id).await.unwrap(), None);
     assert_eq!(storage.head(id).await.unwrap(), None);
-    assert_eq!(storage.habit(id, habit(1)).await.unwrap(), None);
-    assert_eq!(storage.habits(id, true).await.unwrap(), []);
-    assert_eq!(storage.entry(id, entry(1)).await.unwrap(), None);
-    let entries = storage.entries(id, EntryFilter::default()).await.unwrap();
-    assert_eq!(entries, []);
+    assert_eq!(storage.heads(&[id]).await.unwrap(), []);
+    assert_eq!(storage.sessions(id).await.unwrap(), []);
     let query = DeltaQuery {
         since: Since::Beginning,
         scope: Scope::Everything,
@@ -296,6 +294,17 @@ pub async fn a_deleted_account_is_gone_everywhere(storage: &dyn Storage) {
     assert!(!is_open(storage, &person).await);
     let opened = storage.open_session(new_session(id, 2), password_hash(id));
     assert!(!opened.await.unwrap());
+    // The address is free at once.
+    let mut again = new_account(3);
+    again.account.email = email;
+    assert!(storage.create_account(again).await.unwrap());
+
+    erase(storage).await;
+    assert_eq!(storage.habit(id, habit(1)).await.unwrap(), None);
+    assert_eq!(storage.habits(id, true).await.unwrap(), []);
+    assert_eq!(storage.entry(id, entry(1)).await.unwrap(), None);
+    let entries = storage.entries(id, EntryFilter::default()).await.unwrap();
+    assert_eq!(entries, []);
 
     // The neighbour has the same ids, so a deletion by record id alone would show here.
     assert_eq!(other.changes(Since::Position(Seq::ZERO)).await, others);
@@ -306,6 +315,7 @@ pub async fn a_deleted_account_is_gone_everywhere(storage: &dyn Storage) {
 pub async fn a_deleted_account_leaves_nothing_behind(storage: &dyn Storage) {
     let person = populated(storage, 1).await;
     assert!(storage.delete_account(person.id).await.unwrap());
+    erase(storage).await;
     // The same user id: rows that a cascade missed would become visible again.
     let again = TestUser::register(storage, 1).await;
     assert_eq!(again.head().await.seq, Seq::ZERO);
@@ -315,6 +325,18 @@ pub async fn a_deleted_account_leaves_nothing_behind(storage: &dyn Storage) {
     assert_eq!(current.habits.len(), 0);
     assert_eq!(current.entries.len(), 0);
     assert_eq!(current.receipts.len(), 0);
+}
+
+/// Erases all deleted accounts, in steps of two rows.
+async fn erase(storage: &dyn Storage) {
+    for _ in 0..100 {
+        let rows = storage.erase_accounts(2).await.unwrap();
+        assert!(rows <= 2, "{rows}");
+        if rows == 0 {
+            return;
+        }
+    }
+    panic!("there is always something left");
 }
 
 /// Registers a user with a session, a habit, an entry and a receipt.

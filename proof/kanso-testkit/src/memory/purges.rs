@@ -10,6 +10,11 @@ use super::{MemoryStorage, State, UserData};
 
 #[async_trait]
 impl PurgeStore for MemoryStorage {
+    /// Deleting an account removes everything of it at once here.
+    async fn erase_accounts(&self, _: u32) -> Result<u32, StorageError> {
+        Ok(0)
+    }
+
     async fn purge_receipts(&self, before: Timestamp, limit: u32) -> Result<u32, StorageError> {
         self.with(|state| {
             let users = state.users.iter();

@@ -223,6 +223,10 @@ impl PurgeStore for Broken {
     async fn purge_tombstones(&self, _: Timestamp, _: u32) -> Answer<u32> {
         self.answer().await
     }
+
+    async fn erase_accounts(&self, _: u32) -> Answer<u32> {
+        self.answer().await
+    }
 }
 
 #[async_trait]

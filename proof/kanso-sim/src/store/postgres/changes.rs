@@ -159,6 +159,10 @@ async fn forget_device(&self, user: UserId, device: DeviceId) -> Result<bool, St
 
 delegated!(PurgeStore for ConnectionPool {}
 
+async fn erase_accounts(&self, limit: u32) -> Result<u32, StorageError> {
+    change!(self, [], erase_accounts(limit))
+}
+
 async fn purge_receipts(&self, before: Timestamp, limit: u32) -> Result<u32, StorageError> {
     change!(self, [], purge_receipts(before, limit))
 }
