@@ -15,8 +15,9 @@ use crate::ports::clock::Clock;
 use crate::ports::credentials::{AccessToken, AccessTokens, Identity, Passwords, RefreshTokens};
 use crate::ports::feed::Feed;
 use crate::ports::ids::Ids;
+use crate::ports::limiter::ClientAddress;
 use crate::ports::storage::{NewAccount, Storage};
-use crate::ports::throttle::LoginThrottle;
+use crate::ports::throttle::{GuessCount, Guesser, LoginThrottle};
 use crate::{Fault, Outcome};
 
 /// Time in seconds after which an unused session expires. A device that was off for three months
@@ -50,6 +51,7 @@ pub struct AccountPorts {
 /// use std::sync::Arc;
 ///
 /// use kanso_application::accounts::{AccountPorts, Accounts, LogIn, Registration};
+/// use kanso_application::ports::limiter::ClientAddress;
 /// use kanso_domain::accounts::{Email, Password};
 /// use kanso_testkit::build::noon;
 /// use kanso_testkit::{
@@ -73,9 +75,10 @@ pub struct AccountPorts {
 ///
 /// let registration = accounts.register(email.clone(), password.clone()).await?;
 /// assert!(matches!(registration, Registration::Registered(_)));
-/// let log_in = accounts.log_in(email.clone(), Some(password)).await?;
+/// let here = ClientAddress::new("192.0.2.7".parse()?);
+/// let log_in = accounts.log_in(email.clone(), Some(password), here).await?;
 /// assert!(matches!(log_in, LogIn::Granted(_)));
-/// let log_in = accounts.log_in(email, Password::claimed("a guess")).await?;
+/// let log_in = accounts.log_in(email, Password::claimed("a guess"), here).await?;
 /// assert!(matches!(log_in, LogIn::Refused));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// # })?;
@@ -160,10 +163,20 @@ impl Accounts {
         }
     }
 
-    /// Opens a session. A password of `None` is one that no account can have.
-    pub async fn log_in(&self, email: Email, password: Option<Password>) -> Outcome<LogIn> {
+    /// Opens a session for a client at the address `from`. A password of `None` is one that no account can
+    /// have.
+    pub async fn log_in(
+        &self,
+        email: Email,
+        password: Option<Password>,
+        from: ClientAddress,
+    ) -> Outcome<LogIn> {
+        let counts = [
+            GuessCount::of_guesser(&email, Guesser::Address(from)),
+            GuessCount::of_account(&email),
+        ];
         // A password of `None` counts as a wrong guess, like every other wrong password.
-        let attempt = self.throttled(&email, self.verify_and_open_session(&email, password));
+        let attempt = self.throttled(&counts, self.verify_and_open_session(&email, password));
         Ok(match attempt.await? {
             GuessOutcome::Right(grant) => LogIn::Granted(Box::new(grant)),
             GuessOutcome::Wrong => LogIn::Refused,

@@ -7,23 +7,21 @@ use async_trait::async_trait;
 use kanso_application::ports::clock::Clock;
 use kanso_application::ports::evict::Evict;
 use kanso_application::ports::throttle::{
-    AT_ONCE, Admission, FAILURES_BEFORE_WAIT, LEASE_SECONDS, LONGEST_WAIT_SECONDS, LoginOutcome,
-    LoginThrottle,
+    Admission, Allowance, FAILURE_SECONDS, GuessCount, LEASE_SECONDS, LoginOutcome, LoginThrottle,
 };
 use kanso_domain::Timestamp;
-use kanso_domain::accounts::Email;
 
-/// Maximum number of accounts. An entry takes at most about 350 bytes, so all take 35 MB.
+/// Maximum number of counts. An entry takes at most about 400 bytes, so all take 40 MB.
 const CAPACITY: usize = 100_000;
 
 /// Counts login attempts in memory.
 pub struct LocalThrottle {
     clock: Arc<dyn Clock>,
-    accounts: Mutex<HashMap<Email, Attempts>>,
+    counts: Mutex<HashMap<String, Attempts>>,
     capacity: usize,
 }
 
-/// Recent login attempts on one account.
+/// Recent login attempts of one count.
 #[derive(Clone, Copy)]
 struct Attempts {
     /// Number of failures in a row, and the instant of the last one.
@@ -51,7 +49,7 @@ impl Attempts {
     fn at(mut self, now: Timestamp) -> Self {
         self.failed_at = self.failed_at.min(now);
         self.admitted_at = self.admitted_at.min(now);
-        if now.seconds_since(self.failed_at) >= i64::from(LONGEST_WAIT_SECONDS) {
+        if now.seconds_since(self.failed_at) >= i64::from(FAILURE_SECONDS) {
             self.failures = 0;
         }
         if now.seconds_since(self.admitted_at) >= i64::from(LEASE_SECONDS) {
@@ -65,13 +63,13 @@ impl Attempts {
     }
 
     /// Returns the seconds until the next attempt is admitted, rounded up; 0 for now.
-    fn wait_seconds(&self, now: Timestamp) -> u32 {
-        let at_once = if self.failures < FAILURES_BEFORE_WAIT {
-            AT_ONCE
+    fn wait_seconds(&self, now: Timestamp, allowance: Allowance) -> u32 {
+        let at_once = if self.failures < allowance.failures_before_wait {
+            allowance.at_once
         } else {
             1
         };
-        let over = self.failed_at.plus_seconds(self.penalty_seconds());
+        let over = self.failed_at.plus_seconds(self.penalty_seconds(allowance));
         let micros = over.as_micros().saturating_sub(now.as_micros()).max(0);
         let seconds = u32::try_from((micros + 999_999) / 1_000_000).unwrap_or(u32::MAX);
         // With all places taken the wait is at least a second, since the end of an attempt is unknown.
@@ -79,9 +77,9 @@ impl Attempts {
     }
 
     /// Returns the wait after the last failure: 1, 2, 4, ... seconds, up to the maximum.
-    fn penalty_seconds(&self) -> i64 {
-        let longest = i64::from(LONGEST_WAIT_SECONDS);
-        match self.failures.checked_sub(FAILURES_BEFORE_WAIT) {
+    fn penalty_seconds(&self, allowance: Allowance) -> i64 {
+        let longest = i64::from(allowance.longest_wait_seconds);
+        match self.failures.checked_sub(allowance.failures_before_wait) {
             None => 0,
             Some(doublings) => (1_i64 << doublings.min(32)).min(longest),
         }
@@ -93,68 +91,72 @@ impl LocalThrottle {
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         Self {
             clock,
-            accounts: Mutex::default(),
+            counts: Mutex::default(),
             capacity: CAPACITY,
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Email, Attempts>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Attempts>> {
         // Each change is a single insertion or removal, so a poisoned lock guards a consistent map.
-        self.accounts.lock().unwrap_or_else(PoisonError::into_inner)
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Changes the attempts of one account in one step, so that concurrent attempts see one another.
-    fn change<T>(&self, email: &Email, work: impl FnOnce(&mut Attempts, Timestamp) -> T) -> T {
+    /// Changes the attempts of one count in one step, so that concurrent attempts see one another.
+    fn change<T>(&self, count: &GuessCount, work: impl FnOnce(&mut Attempts, Timestamp) -> T) -> T {
         let now = self.clock.now();
-        let mut accounts = self.lock();
-        let mut attempts = accounts
-            .get(email)
+        let name = count.name();
+        let mut counts = self.lock();
+        let mut attempts = counts
+            .get(name)
             .map_or(Attempts::none(now), |attempts| attempts.at(now));
         let done = work(&mut attempts, now);
         if attempts.is_empty() {
-            accounts.remove(email);
-            // Nothing to store. Most accounts never have an entry for longer than one attempt.
+            counts.remove(name);
+            // Nothing to store. Most counts never have an entry for longer than one attempt.
             return done;
         }
-        // An account that is stored already needs no room.
-        if accounts.len() >= self.capacity && !accounts.contains_key(email) {
-            make_room(&mut accounts, now, self.capacity);
+        // A count that is stored already needs no room.
+        if counts.len() >= self.capacity && !counts.contains_key(name) {
+            make_room(&mut counts, now, self.capacity);
         }
-        accounts.insert(email.clone(), attempts);
+        counts.insert(name.to_owned(), attempts);
         done
     }
 }
 
-/// Removes expired accounts, and if that is not enough the older half.
+/// Removes expired counts, and if that is not enough the older half.
 //
-// The newer half stays: those are the accounts that are being attacked now.
-fn make_room(accounts: &mut HashMap<Email, Attempts>, now: Timestamp, capacity: usize) {
-    accounts.retain(|_, attempts| !attempts.at(now).is_empty());
-    if accounts.len() < capacity {
+// The newer half stays: those are of the accounts that are being attacked now.
+fn make_room(counts: &mut HashMap<String, Attempts>, now: Timestamp, capacity: usize) {
+    counts.retain(|_, attempts| !attempts.at(now).is_empty());
+    if counts.len() < capacity {
         return;
     }
     let newest = |attempts: &Attempts| attempts.failed_at.max(attempts.admitted_at);
-    let mut times: Vec<Timestamp> = accounts.values().map(newest).collect();
+    let mut times: Vec<Timestamp> = counts.values().map(newest).collect();
     let (_, median, _) = times.select_nth_unstable(capacity / 2);
     let median = *median;
-    accounts.retain(|_, attempts| newest(attempts) > median);
+    counts.retain(|_, attempts| newest(attempts) > median);
 }
 
 #[async_trait]
 impl LoginThrottle for LocalThrottle {
-    async fn admit(&self, email: &Email) -> Admission {
-        self.change(email, |attempts, now| match attempts.wait_seconds(now) {
-            0 => {
-                attempts.under_way += 1;
-                attempts.admitted_at = now;
-                Admission::Admitted
+    async fn admit(&self, count: &GuessCount) -> Admission {
+        let allowance = count.allowance();
+        self.change(count, |attempts, now| {
+            match attempts.wait_seconds(now, allowance) {
+                0 => {
+                    attempts.under_way += 1;
+                    attempts.admitted_at = now;
+                    Admission::Admitted
+                }
+                seconds => Admission::Wait { seconds },
             }
-            seconds => Admission::Wait { seconds },
         })
     }
 
-    async fn settle(&self, email: &Email, outcome: LoginOutcome) {
-        self.change(email, |attempts, now| {
+    async fn settle(&self, count: &GuessCount, outcome: LoginOutcome) {
+        self.change(count, |attempts, now| {
             attempts.under_way = attempts.under_way.saturating_sub(1);
             match outcome {
                 LoginOutcome::Right => attempts.failures = 0,
@@ -171,14 +173,14 @@ impl LoginThrottle for LocalThrottle {
 impl Evict for LocalThrottle {
     fn evict_expired(&self) {
         let now = self.clock.now();
-        let mut accounts = self.lock();
-        accounts.retain(|_, attempts| {
+        let mut counts = self.lock();
+        counts.retain(|_, attempts| {
             *attempts = attempts.at(now);
             !attempts.is_empty()
         });
         // A map never shrinks by itself: after an attack it would keep its size.
-        if accounts.capacity() > 4 * accounts.len().max(64) {
-            accounts.shrink_to_fit();
+        if counts.capacity() > 4 * counts.len().max(64) {
+            counts.shrink_to_fit();
         }
     }
 
@@ -189,6 +191,9 @@ impl Evict for LocalThrottle {
 
 #[cfg(test)]
 mod tests {
+    use kanso_application::ports::limiter::ClientAddress;
+    use kanso_application::ports::throttle::Guesser;
+
     use super::*;
     use crate::manual_clock::ManualClock;
 
@@ -197,16 +202,20 @@ mod tests {
         (Arc::clone(&clock), LocalThrottle::new(clock))
     }
 
-    fn email(name: impl std::fmt::Display) -> Email {
-        format!("{name}@example.org").parse().expect("an address")
+    const AT_ONCE: u32 = Allowance::GUESSER.at_once;
+
+    fn count(name: impl std::fmt::Display) -> GuessCount {
+        let email = format!("{name}@example.org").parse().expect("an address");
+        let address = "192.0.2.7".parse().expect("an address");
+        GuessCount::of_guesser(&email, Guesser::Address(ClientAddress::new(address)))
     }
 
     /// Returns the seconds to wait, if any, before an attempt. An admitted one is settled as unknown.
     async fn wait(throttle: &LocalThrottle, name: &str) -> Option<u32> {
-        match throttle.admit(&email(name)).await {
+        match throttle.admit(&count(name)).await {
             Admission::Wait { seconds } => Some(seconds),
             Admission::Admitted => {
-                throttle.settle(&email(name), LoginOutcome::Unknown).await;
+                throttle.settle(&count(name), LoginOutcome::Unknown).await;
                 None
             }
         }
@@ -215,7 +224,7 @@ mod tests {
     /// Records failures, admitted or not, and returns the wait after them.
     async fn fail(throttle: &LocalThrottle, times: u32) -> Option<u32> {
         for _ in 0..times {
-            throttle.settle(&email("ada"), LoginOutcome::Wrong).await;
+            throttle.settle(&count("ada"), LoginOutcome::Wrong).await;
         }
         wait(throttle, "ada").await
     }
@@ -223,7 +232,7 @@ mod tests {
     async fn admitted(throttle: &LocalThrottle, attempts: u32) -> u32 {
         let mut admitted = 0;
         for _ in 0..attempts {
-            admitted += u32::from(throttle.admit(&email("ada")).await == Admission::Admitted);
+            admitted += u32::from(throttle.admit(&count("ada")).await == Admission::Admitted);
         }
         admitted
     }
@@ -252,7 +261,7 @@ mod tests {
         for _ in 0..20 {
             assert_eq!(admitted(&throttle, AT_ONCE).await, AT_ONCE);
             for _ in 0..AT_ONCE {
-                throttle.settle(&email("ada"), LoginOutcome::Right).await;
+                throttle.settle(&count("ada"), LoginOutcome::Right).await;
             }
         }
         assert_eq!(throttle.kept(), 0);
@@ -276,7 +285,7 @@ mod tests {
         let (_, throttle) = throttle();
         for _ in 0..100 {
             assert_eq!(admitted(&throttle, 1).await, 1);
-            throttle.settle(&email("ada"), LoginOutcome::Unknown).await;
+            throttle.settle(&count("ada"), LoginOutcome::Unknown).await;
         }
         assert_eq!(throttle.kept(), 0);
     }
@@ -290,6 +299,26 @@ mod tests {
         }
         assert_eq!(fail(&throttle, 100).await, Some(900));
         assert_eq!(wait(&throttle, "grace").await, None);
+    }
+
+    /// Someone with many addresses is slowed down, and nobody waits long for that.
+    #[tokio::test]
+    async fn the_addresses_together_have_an_allowance_too() {
+        let (clock, throttle) = throttle();
+        let all = GuessCount::of_account(&"ada@example.org".parse().expect("an address"));
+        let mut admitted = 0;
+        for _ in 0..3_600 {
+            clock.advance(1);
+            for _ in 0..10 {
+                if throttle.admit(&all).await == Admission::Admitted {
+                    admitted += 1;
+                    throttle.settle(&all, LoginOutcome::Wrong).await;
+                }
+            }
+        }
+        assert!((2_200..=2_400).contains(&admitted), "{admitted}");
+        clock.advance(2);
+        assert_eq!(throttle.admit(&all).await, Admission::Admitted);
     }
 
     #[tokio::test]
@@ -316,7 +345,7 @@ mod tests {
     async fn a_success_forgets_the_failures() {
         let (_, throttle) = throttle();
         fail(&throttle, 9).await;
-        throttle.settle(&email("ada"), LoginOutcome::Right).await;
+        throttle.settle(&count("ada"), LoginOutcome::Right).await;
         assert_eq!(fail(&throttle, 4).await, None);
     }
 
@@ -337,7 +366,7 @@ mod tests {
         clock.advance(-60);
         throttle.evict_expired();
         assert_eq!(wait(&throttle, "ada").await, Some(2));
-        throttle.settle(&email("grace"), LoginOutcome::Wrong).await;
+        throttle.settle(&count("grace"), LoginOutcome::Wrong).await;
         clock.advance(899);
         throttle.evict_expired();
         assert_eq!(throttle.kept(), 2);
@@ -351,12 +380,12 @@ mod tests {
         let (clock, mut throttle) = throttle();
         throttle.capacity = 100;
         for number in 0..1000 {
-            throttle.settle(&email(number), LoginOutcome::Wrong).await;
+            throttle.settle(&count(number), LoginOutcome::Wrong).await;
             if number % 10 == 0 {
                 clock.advance(1);
             }
         }
         assert!(throttle.lock().len() <= 100);
-        assert!(throttle.lock().contains_key(&email(999)));
+        assert!(throttle.lock().contains_key(count(999).name()));
     }
 }

@@ -5,10 +5,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use kanso_application::ports::credentials::Pseudonyms;
 use kanso_application::ports::throttle::{
-    AT_ONCE, Admission, FAILURES_BEFORE_WAIT, LEASE_SECONDS, LONGEST_WAIT_SECONDS, LoginOutcome,
-    LoginThrottle,
+    Admission, FAILURE_SECONDS, GuessCount, LEASE_SECONDS, LoginOutcome, LoginThrottle,
 };
-use kanso_domain::accounts::Email;
 use redis::Script;
 
 use crate::{Redis, measure};
@@ -37,14 +35,16 @@ impl RedisThrottle {
     }
 
     /// Runs one step of the script. Returns the seconds to wait; `None` if Redis is unavailable.
-    async fn step(&self, email: &Email, step: &str) -> Option<u32> {
+    async fn step(&self, count: &GuessCount, step: &str) -> Option<u32> {
+        let allowance = count.allowance();
         let mut call = self.script.prepare_invoke();
-        call.key(format!("kanso:login:{}", self.names.name(email.as_str())))
+        call.key(format!("kanso:login:{}", self.names.name(count.name())))
             .arg(step)
-            .arg(FAILURES_BEFORE_WAIT)
-            .arg(LONGEST_WAIT_SECONDS)
-            .arg(AT_ONCE)
-            .arg(LEASE_SECONDS);
+            .arg(allowance.failures_before_wait)
+            .arg(allowance.longest_wait_seconds)
+            .arg(allowance.at_once)
+            .arg(LEASE_SECONDS)
+            .arg(FAILURE_SECONDS);
         let seconds = self
             .redis
             .ask(async |mut connection| call.invoke_async::<u32>(&mut connection).await);
@@ -64,23 +64,23 @@ impl std::fmt::Debug for RedisThrottle {
 
 #[async_trait]
 impl LoginThrottle for RedisThrottle {
-    async fn admit(&self, email: &Email) -> Admission {
-        match self.step(email, "admit").await {
-            None => self.fallback.admit(email).await,
+    async fn admit(&self, count: &GuessCount) -> Admission {
+        match self.step(count, "admit").await {
+            None => self.fallback.admit(count).await,
             Some(0) => Admission::Admitted,
             Some(seconds) => Admission::Wait { seconds },
         }
     }
 
-    async fn settle(&self, email: &Email, outcome: LoginOutcome) {
+    async fn settle(&self, count: &GuessCount, outcome: LoginOutcome) {
         let step = match outcome {
             LoginOutcome::Right => "right",
             LoginOutcome::Wrong => "wrong",
             LoginOutcome::Unknown => "unknown",
         };
         // The failure must count somewhere, also if the attempt was admitted in Redis.
-        if self.step(email, step).await.is_none() {
-            self.fallback.settle(email, outcome).await;
+        if self.step(count, step).await.is_none() {
+            self.fallback.settle(count, outcome).await;
         }
     }
 }

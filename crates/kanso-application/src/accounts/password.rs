@@ -7,7 +7,7 @@ use super::Accounts;
 use crate::Outcome;
 use crate::ports::credentials::{Identity, PasswordCheck, Passwords};
 use crate::ports::storage::{Credentials, EndSessions, NewPassword, Storage};
-use crate::ports::throttle::{Admission, LoginOutcome};
+use crate::ports::throttle::{Admission, GuessCount, Guesser, LoginOutcome};
 
 /// The outcome of a change of the password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,7 +48,8 @@ impl Accounts {
     ///
     /// A device that lost the answer sends the change again when the account already has the new
     /// password. So the new password is accepted as the current one too; the result is the same.
-    /// Guesses here and at log-in share one throttle.
+    /// The guesses of a session do not count for other sessions, and log-ins do not slow it down: a
+    /// stranger must not keep the owner from a new password.
     pub async fn change_password(
         &self,
         who: Identity,
@@ -56,6 +57,10 @@ impl Accounts {
         new: Password,
     ) -> Outcome<PasswordChange> {
         let email = self.get(who.user_id).await?.email;
+        let counts = [GuessCount::of_guesser(
+            &email,
+            Guesser::Session(who.session_id),
+        )];
         let mut outcome = GuessOutcome::Wrong;
         // The given current password first: it is the usual case, and the loop stops at the first
         // success.
@@ -63,7 +68,7 @@ impl Accounts {
             // Each password counts as a guess. One count for both would give an attacker two
             // guesses per attempt.
             let replacing = self.replace(who, &email, known, &new);
-            outcome = self.throttled(&email, replacing).await?;
+            outcome = self.throttled(&counts, replacing).await?;
             if !matches!(outcome, GuessOutcome::Wrong) {
                 break;
             }
@@ -127,18 +132,23 @@ impl Accounts {
         Ok(false)
     }
 
-    /// Runs `attempt` if the throttle admits a guess, and reports its outcome to the throttle.
+    /// Runs `attempt` if every count admits a guess, and reports its outcome to them.
     ///
-    /// Every check of a password goes through here.
+    /// Every check of a password goes through here. The first count is that of the guesser.
     pub(super) async fn throttled<T>(
         &self,
-        email: &Email,
+        counts: &[GuessCount],
         attempt: impl Future<Output = Outcome<Option<T>>>,
     ) -> Outcome<GuessOutcome<T>> {
         let throttle = &self.ports.throttle;
-        if let Admission::Wait { seconds } = throttle.admit(email).await {
-            let wait_seconds = seconds;
-            return Ok(GuessOutcome::Throttled { wait_seconds });
+        for (place, count) in counts.iter().enumerate() {
+            if let Admission::Wait { seconds } = throttle.admit(count).await {
+                for admitted in &counts[..place] {
+                    throttle.settle(admitted, LoginOutcome::Unknown).await;
+                }
+                let wait_seconds = seconds;
+                return Ok(GuessOutcome::Throttled { wait_seconds });
+            }
         }
         let outcome = attempt.await;
         let verdict = match &outcome {
@@ -148,7 +158,15 @@ impl Accounts {
             // failures.
             Err(_) => LoginOutcome::Unknown,
         };
-        throttle.settle(email, verdict).await;
+        for (place, count) in counts.iter().enumerate() {
+            // A right password clears the failures of its guesser only: those of the account are by
+            // others too.
+            let verdict = match verdict {
+                LoginOutcome::Right if place > 0 => LoginOutcome::Unknown,
+                verdict => verdict,
+            };
+            throttle.settle(count, verdict).await;
+        }
         Ok(outcome?.map_or(GuessOutcome::Wrong, GuessOutcome::Right))
     }
 

@@ -310,20 +310,16 @@ pub trait AccountStore: Send + Sync {
     /// without a change if another hash is stored, or the account is gone.
     async fn replace_password(&self, user: UserId, new: NewPassword) -> Result<bool, StorageError>;
 
-    /// Deletes the account. Returns `false` if there was none.
-    ///
-    /// From then on the account is missing for every call of this trait, and its head for every call.
-    /// Its address is free. [`erase_accounts`](super::housekeeping::PurgeStore::erase_accounts) deletes
-    /// its rows later, in steps, because other users must not wait for a large account.
+    /// Ends the account and its sessions, and frees its address. Returns `false` if there was none.
+    /// [`PurgeStore::erase_accounts`] deletes its rows later: other users must not wait for them.
     async fn delete_account(&self, user: UserId) -> Result<bool, StorageError>;
 
     /// Stores a new session and removes expired sessions of its user. Of more than
     /// [`MAX_SESSIONS`](kanso_domain::sessions::MAX_SESSIONS) it removes those that expire first, and
     /// never the new one: each use of a session moves its expiry.
     ///
-    /// Returns `false` if the stored hash is no longer `checked`, or the account is gone. If a
-    /// log-in races a change of the password, one of the two is first: a log-in with the old
-    /// password cannot succeed after the change.
+    /// Returns `false` if the stored hash is no longer `checked`, or the account is gone: a log-in with
+    /// the old password cannot succeed after a change of the password.
     async fn open_session(
         &self,
         session: Session,

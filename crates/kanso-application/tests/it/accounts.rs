@@ -4,7 +4,7 @@ use kanso_domain::accounts::{Password, Settings, SettingsChange};
 use kanso_testkit::build::noon;
 use kanso_testkit::{CountingThrottle, PlainPasswords};
 
-use crate::world::{PASSWORD, World, ada, is_account_gone};
+use crate::world::{PASSWORD, World, ada, from_home, is_account_gone};
 
 #[tokio::test]
 async fn a_new_account_has_the_default_settings() {
@@ -38,7 +38,7 @@ async fn only_the_right_password_logs_in() {
 async fn an_unknown_address_is_refused_like_a_wrong_password() {
     let world = World::new();
     assert!(matches!(world.log_in(PASSWORD).await, LogIn::Refused));
-    assert_eq!(world.throttle.failures(&ada()), 1);
+    assert_eq!(world.throttle.failures(&from_home()), 1);
 }
 
 #[tokio::test]
@@ -47,7 +47,7 @@ async fn an_impossible_password_is_refused() {
     world.register().await;
     let endless = "x".repeat(257);
     assert!(matches!(world.log_in(&endless).await, LogIn::Refused));
-    assert_eq!(world.throttle.failures(&ada()), 1);
+    assert_eq!(world.throttle.failures(&from_home()), 1);
 }
 
 #[tokio::test]
@@ -71,7 +71,7 @@ async fn a_success_clears_the_failures() {
         assert!(matches!(world.log_in("wrong").await, LogIn::Refused));
         assert!(matches!(world.log_in(PASSWORD).await, LogIn::Granted(_)));
     }
-    assert_eq!(world.throttle.failures(&ada()), 0);
+    assert_eq!(world.throttle.failures(&from_home()), 0);
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ use async_trait::async_trait;
 use kanso_application::accounts::{LogIn, PasswordChange};
 use kanso_application::ports::credentials::{Identity, PasswordCheck, PasswordFault, Passwords};
 use kanso_application::ports::storage::{AccountStore as _, EndSessions, NewPassword};
+use kanso_application::ports::throttle::{GuessCount, Guesser};
 use kanso_domain::accounts::{Password, PasswordHash};
 use kanso_testkit::{MemoryStorage, PlainPasswords};
 
@@ -24,6 +25,10 @@ async fn change(world: &World, who: Identity, current: &str, new: &str) -> Passw
 async fn signed_in(world: &World) -> Identity {
     world.register().await;
     session(world).await
+}
+
+fn of_session(who: Identity) -> GuessCount {
+    GuessCount::of_guesser(&ada(), Guesser::Session(who.session_id))
 }
 
 async fn session(world: &World) -> Identity {
@@ -62,10 +67,10 @@ async fn a_wrong_current_password_changes_nothing_and_counts() {
     // Two guesses, and each counts.
     let refused = change(&world, who, "a guess", NEW).await;
     assert_eq!(refused, PasswordChange::Refused);
-    assert_eq!(world.throttle.failures(&ada()), 2);
+    assert_eq!(world.throttle.failures(&of_session(who)), 2);
     change(&world, who, "another guess", NEW).await;
     assert!(world.accounts.is_open(other).await.unwrap());
-    assert_eq!(world.throttle.failures(&ada()), 3);
+    assert_eq!(world.throttle.failures(&of_session(who)), 3);
     let throttled = change(&world, who, PASSWORD, NEW).await;
     assert!(
         matches!(throttled, PasswordChange::Throttled { .. }),
@@ -94,7 +99,7 @@ async fn a_retried_change_succeeds() {
         let changed = change(&world, who, PASSWORD, NEW).await;
         assert_eq!(changed, PasswordChange::Changed);
     }
-    assert_eq!(world.throttle.failures(&ada()), 0);
+    assert_eq!(world.throttle.failures(&of_session(who)), 0);
     assert!(world.accounts.is_open(who).await.unwrap());
 }
 

@@ -8,6 +8,8 @@ use kanso_application::entries::Entries;
 use kanso_application::habits::Habits;
 use kanso_application::ports::credentials::Passwords;
 use kanso_application::ports::feed::{Feed, Subscription};
+use kanso_application::ports::limiter::ClientAddress;
+use kanso_application::ports::throttle::{GuessCount, Guesser};
 use kanso_application::ports::work_signal::WorkSignal;
 use kanso_application::sync::Sync;
 use kanso_application::{Fault, RecordPorts};
@@ -135,7 +137,7 @@ impl World {
     /// Logs in with this password.
     pub(crate) async fn log_in(&self, password: &str) -> LogIn {
         let password = Password::claimed(password);
-        self.accounts.log_in(ada(), password).await.unwrap()
+        self.accounts.log_in(ada(), password, home()).await.unwrap()
     }
 
     /// Returns the grant of a log-in with the right password.
@@ -146,6 +148,16 @@ impl World {
             LogIn::Throttled { wait_seconds } => panic!("throttled for {wait_seconds} s"),
         }
     }
+}
+
+/// Address of Ada's home.
+pub(crate) fn home() -> ClientAddress {
+    ClientAddress::new("192.0.2.7".parse().unwrap())
+}
+
+/// Count of the guesses from there.
+pub(crate) fn from_home() -> GuessCount {
+    GuessCount::of_guesser(&ada(), Guesser::Address(home()))
 }
 
 pub(crate) fn ada() -> Email {

@@ -9,15 +9,15 @@ use super::token_response;
 use crate::answer::json;
 use crate::parts::Api;
 use crate::problem::{ApiError, BODY, Code, problems};
-use crate::request::JsonBody;
+use crate::request::{FromAddress, JsonBody};
 
 problems!(LoginProblems: BODY, &[Code::InvalidCredentials, Code::LoginThrottled, Code::Busy]);
 
 /// Log in
 ///
 /// Opens a session for this device and returns its tokens. An unknown e-mail address and a wrong
-/// password have the same answer. After five failures in a row, each further failure doubles the wait,
-/// up to 15 minutes.
+/// password have the same answer. After five failures in a row from one address, each further failure
+/// doubles the wait, up to 15 minutes. Failures from other addresses do not count, unless there are hundreds.
 #[utoipa::path(
     post, path = "/auth/login", operation_id = "login", tag = "accounts",
     request_body(content = CredentialsRequest, description = "E-mail address and password of the account."),
@@ -28,6 +28,7 @@ problems!(LoginProblems: BODY, &[Code::InvalidCredentials, Code::LoginThrottled,
 )]
 pub(super) async fn login(
     State(api): State<Api>,
+    FromAddress(address): FromAddress,
     JsonBody(request): JsonBody<CredentialsRequest>,
 ) -> Result<Response, ApiError> {
     // A text that is not an e-mail address has no account; 422 would help only those who guess.
@@ -40,7 +41,7 @@ pub(super) async fn login(
     // A log-in stores a session and a failure stores a count, so both are writes.
     let accounts = api.accounts.clone();
     match api
-        .to_completion(async move { accounts.log_in(email, password).await })
+        .to_completion(async move { accounts.log_in(email, password, address).await })
         .await?
     {
         LogIn::Granted(grant) => Ok(json(StatusCode::OK, &token_response(*grant))),

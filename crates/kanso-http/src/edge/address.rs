@@ -2,16 +2,20 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use axum::extract::{ConnectInfo, Request};
-use http::HeaderMap;
+use axum::extract::ConnectInfo;
+use http::{Extensions, HeaderMap};
 use ipnet::IpNet;
 use kanso_application::ports::limiter::ClientAddress;
 
 /// Returns the address of the client: the peer, or the address that a trusted proxy reports.
-pub(super) fn client_address(request: &Request, proxies: &[IpNet]) -> ClientAddress {
-    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
+pub(crate) fn client_address(
+    extensions: &Extensions,
+    headers: &HeaderMap,
+    proxies: &[IpNet],
+) -> ClientAddress {
+    let peer = extensions.get::<ConnectInfo<SocketAddr>>();
     let peer = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0.ip());
-    ClientAddress::new(behind_proxies(peer, request.headers(), proxies))
+    ClientAddress::new(behind_proxies(peer, headers, proxies))
 }
 
 /// Returns the rightmost address of `X-Forwarded-For` that is not a trusted proxy.

@@ -30,7 +30,8 @@ pub(crate) async fn limit(State(api): State<Api>, request: Request, next: Next) 
     if !path.starts_with("/api/v1") && !path.starts_with("/swagger/") {
         return next.run(request).await;
     }
-    let address = client_address(&request, &api.options().trusted_proxies);
+    let proxies = &api.options().trusted_proxies;
+    let address = client_address(request.extensions(), request.headers(), proxies);
     let state = api.limiter.check(address, limit).await;
     measure::count_limit_decision(state.allowed);
     let mut response = if state.allowed {

@@ -2,6 +2,7 @@
 
 mod body;
 mod entity_tag;
+mod from_address;
 mod idempotency;
 mod identity;
 mod instant;
@@ -12,6 +13,7 @@ mod query;
 mod zone;
 
 pub(crate) use body::{JsonBody, OptionalJsonBody};
+pub(crate) use from_address::FromAddress;
 pub(crate) use idempotency::IdempotencyKey;
 pub(crate) use identity::SignedIn;
 #[cfg(any(test, fuzzing))]

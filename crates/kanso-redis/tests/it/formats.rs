@@ -9,7 +9,7 @@ use kanso_application::ports::credentials::Identity;
 use kanso_application::ports::feed::Feed as _;
 use kanso_application::ports::limiter::{ClientAddress, RateLimit, RateLimiter as _};
 use kanso_application::ports::stream_slots::{SharedStreamSlots as _, StreamSlot};
-use kanso_application::ports::throttle::LoginThrottle as _;
+use kanso_application::ports::throttle::{GuessCount, LoginThrottle as _};
 use kanso_application::ports::tickets::{StoredTicket, TicketStore as _};
 use kanso_domain::sessions::TokenHash;
 use kanso_domain::{Seq, SessionId, Timestamp, UserId};
@@ -49,7 +49,9 @@ async fn fill(redis: &Redis) -> RedisAnswers {
     let local = Arc::new(LocalThrottle::new(clock.clone()));
     let throttle = RedisThrottle::new(redis.clone(), names, local);
     // Only the key that it leaves matters here.
-    let _ = throttle.admit(&"ada@example.org".parse().unwrap()).await;
+    let _ = throttle
+        .admit(&GuessCount::of_account(&"ada@example.org".parse().unwrap()))
+        .await;
     let tickets = RedisTickets::new(redis.clone(), Arc::new(LocalTickets::new(clock)));
     let ticket = StoredTicket {
         identity: Identity {

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use kanso_application::ports::throttle::{AT_ONCE, Admission, LoginOutcome, LoginThrottle};
-use kanso_domain::accounts::Email;
+use kanso_application::ports::limiter::ClientAddress;
+use kanso_application::ports::throttle::{
+    Admission, Allowance, GuessCount, Guesser, LoginOutcome, LoginThrottle,
+};
 use kanso_local::LocalThrottle;
 use kanso_redis::{Redis, RedisThrottle};
 use kanso_testkit::build::noon;
@@ -12,8 +14,12 @@ use kanso_testkit::{ManualClock, PlainPseudonyms, RedisServer};
 
 use crate::until;
 
-fn email(name: &str) -> Email {
-    format!("{name}@example.org").parse().unwrap()
+const AT_ONCE: u32 = Allowance::GUESSER.at_once;
+
+fn count(name: &str) -> GuessCount {
+    let email = format!("{name}@example.org").parse().unwrap();
+    let address = ClientAddress::new("192.0.2.7".parse().unwrap());
+    GuessCount::of_guesser(&email, Guesser::Address(address))
 }
 
 fn local() -> LocalThrottle {
@@ -30,10 +36,10 @@ async fn patient(server: &RedisServer) -> RedisThrottle {
 
 /// Returns the seconds to wait before an attempt. An admitted attempt is settled as unknown.
 async fn wait(throttle: &dyn LoginThrottle, name: &str) -> u32 {
-    match throttle.admit(&email(name)).await {
+    match throttle.admit(&count(name)).await {
         Admission::Wait { seconds } => seconds,
         Admission::Admitted => {
-            throttle.settle(&email(name), LoginOutcome::Unknown).await;
+            throttle.settle(&count(name), LoginOutcome::Unknown).await;
             0
         }
     }
@@ -41,7 +47,7 @@ async fn wait(throttle: &dyn LoginThrottle, name: &str) -> u32 {
 
 async fn fail(throttle: &dyn LoginThrottle, times: u32) {
     for _ in 0..times {
-        throttle.settle(&email("ada"), LoginOutcome::Wrong).await;
+        throttle.settle(&count("ada"), LoginOutcome::Wrong).await;
     }
 }
 
@@ -57,7 +63,7 @@ async fn servers_count_failures_together_and_accounts_apart() {
         assert!((60..=128).contains(&seconds), "{seconds}");
         assert_eq!(wait(throttle, "grace").await, 0);
     }
-    one.settle(&email("ada"), LoginOutcome::Right).await;
+    one.settle(&count("ada"), LoginOutcome::Right).await;
     assert_eq!(wait(&other, "ada").await, 0);
 }
 
@@ -67,7 +73,7 @@ async fn concurrent_guesses_on_several_servers_are_no_faster_than_sequential_one
     let servers = [patient(&server).await, patient(&server).await].map(Arc::new);
     let attempts = (0..60).map(|nth| {
         let throttle = Arc::clone(&servers[nth % 2]);
-        tokio::spawn(async move { throttle.admit(&email("ada")).await })
+        tokio::spawn(async move { throttle.admit(&count("ada")).await })
     });
     let mut admitted = 0;
     for attempt in attempts.collect::<Vec<_>>() {
@@ -102,15 +108,15 @@ async fn every_key_expires_and_a_success_deletes_it() {
     let server = RedisServer::start();
     let throttle = patient(&server).await;
     fail(&throttle, 7).await;
-    let under_way = email("grace");
+    let under_way = count("grace");
     assert_eq!(throttle.admit(&under_way).await, Admission::Admitted);
     for (name, longest) in [("ada", 900_000), ("grace", 60_000)] {
-        let key = format!("kanso:login:alias-{name}@example.org");
+        let key = format!("kanso:login:alias-{name}@example.org 192.0.2.7");
         let left: i64 = server.command(&["PTTL", &key]).trim().parse().unwrap();
         assert!((longest / 2..=longest).contains(&left), "{key} {left}");
     }
     throttle.settle(&under_way, LoginOutcome::Right).await;
-    throttle.settle(&email("ada"), LoginOutcome::Right).await;
+    throttle.settle(&count("ada"), LoginOutcome::Right).await;
     assert_eq!(server.command(&["KEYS", "*"]).trim(), "");
 }
 
@@ -124,7 +130,7 @@ async fn without_redis_a_server_throttles_alone() {
     until(&redis, false).await;
     fail(&throttle, 12).await;
     assert_eq!(wait(&throttle, "ada").await, 128);
-    throttle.settle(&email("ada"), LoginOutcome::Right).await;
+    throttle.settle(&count("ada"), LoginOutcome::Right).await;
     assert_eq!(wait(&throttle, "ada").await, 0);
 }
 
@@ -134,7 +140,7 @@ async fn a_clock_that_was_set_back_makes_no_user_wait_longer() {
     let server = RedisServer::start();
     let throttle = patient(&server).await;
     fail(&throttle, 6).await;
-    let key = "kanso:login:alias-ada@example.org";
+    let key = "kanso:login:alias-ada@example.org 192.0.2.7";
     server.command(&["HSET", key, "failed_at", "99999999999.0"]);
     assert_eq!(
         wait(&throttle, "ada").await,

@@ -292,7 +292,7 @@ async fn a_deleted_account_is_erased_from_the_files() {
         let files = std::fs::read_dir(app.data_dir()).expect("a folder");
         let bytes = files.map(|file| std::fs::read(file.expect("a file").path()));
         let canary = CANARY.as_bytes();
-        let mut bytes = bytes.map(|bytes| bytes.unwrap_or_default());
+        let mut bytes = bytes.map(Result::unwrap_or_default);
         bytes.any(|bytes| bytes.windows(canary.len()).any(|window| window == canary))
     };
     assert!(has_canary());

@@ -42,7 +42,9 @@ impl Pair {
         let password = Password::choose(PASSWORD).unwrap();
         accounts.register(email.clone(), password).await.unwrap();
         let password = Password::claimed(PASSWORD);
-        let LogIn::Granted(grant) = accounts.log_in(email, password).await.unwrap() else {
+        let here =
+            kanso_application::ports::limiter::ClientAddress::new("192.0.2.7".parse().unwrap());
+        let LogIn::Granted(grant) = accounts.log_in(email, password, here).await.unwrap() else {
             panic!("expected a grant");
         };
         Self {

@@ -5,9 +5,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use kanso_application::ports::evict::Evict;
-use kanso_application::ports::throttle::{Admission, LoginOutcome, LoginThrottle};
+use kanso_application::ports::throttle::{Admission, GuessCount, LoginOutcome, LoginThrottle};
 use kanso_application::ports::tickets::{StoredTicket, TicketStore};
-use kanso_domain::accounts::Email;
 use kanso_domain::sessions::TokenHash;
 use kanso_local::{LocalThrottle, LocalTickets};
 
@@ -47,12 +46,12 @@ struct NeverForgetsFailures(LocalThrottle);
 
 #[async_trait]
 impl LoginThrottle for NeverForgetsFailures {
-    async fn admit(&self, email: &Email) -> Admission {
-        self.0.admit(email).await
+    async fn admit(&self, count: &GuessCount) -> Admission {
+        self.0.admit(count).await
     }
 
-    async fn settle(&self, email: &Email, verdict: LoginOutcome) {
-        self.0.settle(email, verdict).await;
+    async fn settle(&self, count: &GuessCount, verdict: LoginOutcome) {
+        self.0.settle(count, verdict).await;
     }
 }
 

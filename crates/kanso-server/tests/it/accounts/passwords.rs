@@ -66,21 +66,23 @@ async fn wrong_current_password_changes_nothing() {
     log_in(&app, &phone.email, OLD).await.expect(200);
 }
 
-/// A thief of an unlocked phone must not guess faster than without it: a request reveals of two
-/// passwords if they are correct.
+/// A thief of an unlocked phone must not guess faster than at a log-in: a request reveals of two passwords
+/// if they are correct.
 #[tokio::test]
-async fn guesses_count_together_with_failed_logins() {
+async fn both_guesses_of_a_request_count() {
     let app = App::start().await;
     let phone = app.user().await;
     for nth in 0..3 {
         let guess = format!("guess number {nth}");
-        if nth % 2 == 0 {
-            let refused = phone.put("/auth/password", &from(&guess, NEW)).await;
-            refused.refused(403, "wrong_password");
-        } else {
-            let refused = log_in(&app, &phone.email, &guess).await;
-            refused.refused(401, "invalid_credentials");
-        }
+        let refused = phone.put("/auth/password", &from(&guess, NEW)).await;
+        refused.refused(
+            if nth < 2 { 403 } else { 429 },
+            if nth < 2 {
+                "wrong_password"
+            } else {
+                "login_throttled"
+            },
+        );
     }
     let throttled = phone.put("/auth/password", &from(OLD, NEW)).await;
     throttled.refused(429, "login_throttled");
@@ -134,4 +136,46 @@ async fn no_login_with_the_old_password_outlives_the_change() {
         }
     }
     assert!(is_valid(&phone).await);
+}
+
+/// Someone guesses the password of an account from another address, day and night. The owner gets in at
+/// every attempt, and changes the password.
+#[tokio::test]
+async fn a_guessing_stranger_does_not_keep_the_owner_out() {
+    let app = App::with(|config| {
+        config.trusted_proxies = vec!["127.0.0.0/8".parse().expect("a network")];
+    })
+    .await;
+    let owner = app.user().await;
+    let from_address = async |address: &str, password: &str| {
+        let body = json!({"email": owner.email, "password": password});
+        let call = app.call(reqwest::Method::POST, "/api/v1/auth/login");
+        call.header("x-forwarded-for", address).json(&body).await
+    };
+    for round in 0..32 {
+        let mut held_up = false;
+        for nth in 0..8 {
+            let guess = format!("guess {round} {nth}");
+            held_up |= from_address("198.51.100.7", &guess).await.status == 429;
+        }
+        assert!(held_up, "the stranger is slowed down");
+        from_address("192.0.2.1", OLD).await.expect(200);
+        app.clock.advance(10);
+    }
+    // A session waits for no guess of a stranger, not even for one at the same address.
+    owner
+        .put("/auth/password", &from(OLD, NEW))
+        .await
+        .expect(204);
+    from_address("198.51.100.7", NEW)
+        .await
+        .refused(429, "login_throttled");
+    // Another address of the same subscriber is the same guesser.
+    for nth in 0..4 {
+        from_address("2001:db8::1", &format!("guess {nth}")).await;
+    }
+    from_address("2001:db8::2", "one more guess").await;
+    from_address("2001:db8::3", NEW)
+        .await
+        .refused(429, "login_throttled");
 }
