@@ -301,7 +301,7 @@ mod tests {
         assert_eq!(wait(&throttle, "grace").await, None);
     }
 
-    /// Someone with many addresses is slowed down, and nobody waits long for that.
+    /// A guesser with many addresses is slowed down, and no client waits long for that.
     #[tokio::test]
     async fn the_addresses_together_have_an_allowance_too() {
         let (clock, throttle) = throttle();
