@@ -14,7 +14,7 @@ use kanso_application::health::Health;
 use kanso_application::housekeeping::Retention;
 use kanso_application::live::Live;
 use kanso_application::ports::ids::Ids;
-use kanso_application::ports::limiter::{RateLimit, RateLimiter};
+use kanso_application::ports::limiter::{AccountLimits, RateLimit, RateLimiter};
 use kanso_application::ports::stream_slots::SharedStreamSlots;
 use kanso_application::replicas::Replicas;
 use kanso_application::stats::Stats;
@@ -70,6 +70,8 @@ pub struct Parts {
 pub struct Options {
     /// Rate limit per client address under `/api/v1` and `/swagger/`; `None` for no limit.
     pub rate_limit: Option<RateLimit>,
+    /// Limits on log-ins, registrations and refreshes per client address; `None` for no limits.
+    pub account_limits: Option<AccountLimits>,
     /// Networks of the proxies whose `X-Forwarded-For` is trusted.
     pub trusted_proxies: Vec<IpNet>,
     /// Mode of registration.
@@ -131,6 +133,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             rate_limit: None,
+            account_limits: None,
             trusted_proxies: Vec::new(),
             registration: RegistrationMode::default(),
             serves_swagger: true,

@@ -55,10 +55,7 @@ fn whole_seconds(duration: Duration) -> u32 {
 mod tests {
     use super::*;
 
-    const TEN_IN_TEN: RateLimit = RateLimit {
-        requests: 10,
-        window_seconds: 10,
-    };
+    const TEN_IN_TEN: RateLimit = RateLimit::new(10, 10);
 
     /// Sends requests at the given milliseconds and returns the state after each.
     fn states(limit: RateLimit, at: &[u64]) -> Vec<LimitState> {
@@ -116,10 +113,7 @@ mod tests {
     #[test]
     fn a_rounded_interval_still_allows_the_whole_limit() {
         for requests in [1, 3, 7, 100, 999, 1_000_000] {
-            let limit = RateLimit {
-                requests,
-                window_seconds: 60,
-            };
+            let limit = RateLimit::new(requests, 60);
             let count = usize::try_from(requests).expect("it fits") + 1;
             let states = states(limit, &vec![5; count]);
             assert!(

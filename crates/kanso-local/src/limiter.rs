@@ -36,8 +36,8 @@ struct Shard {
     sweep_at: usize,
 }
 
-/// An address under one limit: requests and window.
-type Bucket = (ClientAddress, u32, u32);
+/// An address under one limit.
+type Bucket = (ClientAddress, RateLimit);
 
 impl LocalLimiter {
     /// Makes an empty limiter.
@@ -52,7 +52,7 @@ impl LocalLimiter {
 
     fn count(&self, address: ClientAddress, limit: RateLimit) -> LimitState {
         let now = self.started.elapsed();
-        let bucket = (address, limit.requests, limit.window_seconds);
+        let bucket = (address, limit);
         let hash = self.hasher.hash_one(bucket);
         // The hasher has a random seed, so that an attacker cannot choose addresses of one shard. The remainder
         // is smaller than SHARDS and fits in any `usize`.
@@ -132,10 +132,7 @@ mod tests {
     use std::net::{IpAddr, Ipv4Addr};
     use tokio::time::advance;
 
-    const LIMIT: RateLimit = RateLimit {
-        requests: 3,
-        window_seconds: 60,
-    };
+    const LIMIT: RateLimit = RateLimit::new(3, 60);
 
     fn address(number: u32) -> ClientAddress {
         ClientAddress::new(IpAddr::V4(Ipv4Addr::from_bits(number)))
@@ -163,10 +160,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn limits_are_counted_apart() {
         let limiter = LocalLimiter::new();
-        let strict = RateLimit {
-            requests: 1,
-            window_seconds: 60,
-        };
+        let strict = RateLimit::new(1, 60);
         assert!(limiter.check(address(1), strict).await.allowed);
         assert!(!limiter.check(address(1), strict).await.allowed);
         assert!(limiter.check(address(1), LIMIT).await.allowed);

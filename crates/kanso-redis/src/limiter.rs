@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use kanso_application::ports::credentials::Pseudonyms;
-use kanso_application::ports::limiter::{ClientAddress, LimitState, RateLimit, RateLimiter};
+use kanso_application::ports::limiter::{
+    ClientAddress, LimitScope, LimitState, RateLimit, RateLimiter,
+};
 use redis::Script;
 
 use crate::{Redis, measure};
@@ -49,11 +51,14 @@ impl RateLimiter for RedisLimiter {
         // At least one microsecond: the division below must not be by zero.
         let emission = (window / u64::from(requests)).max(1);
         // The limit is part of the key: a changed limit starts with a full bucket, and the old key expires.
-        let key = format!(
+        let mut key = format!(
             "kanso:rate:{}:{requests}:{}",
             self.names.name(&address.ip().to_string()),
             limit.window_seconds
         );
+        if limit.scope != LimitScope::All {
+            key = format!("{key}:{}", limit.scope.as_str());
+        }
         let mut call = self.script.prepare_invoke();
         call.key(key).arg(emission).arg(requests);
         let counted = self.redis.ask(async |mut connection| {

@@ -196,6 +196,7 @@ fn settings(
         http: kanso_http::Options {
             fingerprints,
             rate_limit: config.rate_limit,
+            account_limits: config.account_limits,
             retention: config.retention,
             trusted_proxies: config.trusted_proxies.clone(),
             cors_origins: config.cors_origins.clone(),

@@ -34,6 +34,9 @@ impl AccountSession {
             number,
             token: RwLock::default(),
         };
+        // A client of its own, because an address may make few accounts. Servers that trust no proxy
+        // ignore it.
+        let api = &api.forwarded_for(&account.address());
         let credentials = account.credentials();
         let register = || async {
             let registered = api.post("/api/v1/auth/register", None, &credentials);
@@ -53,11 +56,18 @@ impl AccountSession {
     /// # Errors
     /// The login did not succeed within [`DEADLINE`].
     pub async fn log_in(&self, api: &ApiClient) -> anyhow::Result<()> {
+        let api = &api.forwarded_for(&self.address());
         let credentials = self.credentials();
         let log_in = || api.post("/api/v1/auth/login", None, &credentials);
         let session: TokenResponse = retry(log_in).await.context("cannot log in")?;
         *self.token.write().unwrap_or_else(PoisonError::into_inner) = session.token;
         Ok(())
+    }
+
+    /// Returns an address of the benchmarking network (RFC 2544).
+    fn address(&self) -> String {
+        let [_, _, high, low] = self.number.to_be_bytes();
+        format!("198.18.{high}.{low}")
     }
 
     fn credentials(&self) -> CredentialsRequest {

@@ -36,10 +36,7 @@ const SECRET: &[u8] = b"q1HhXW0s5F0yZr1j8m3c0cQXo2i7mBk7jVtYzKq9aPw";
 
 /// Far above the rate of the simulated devices. Only a window that never expires reaches it, so a 429
 /// in a run shows that the limiter keeps old requests.
-const LIMIT: RateLimit = RateLimit {
-    requests: 400,
-    window_seconds: 60,
-};
+const LIMIT: RateLimit = RateLimit::new(400, 60);
 
 /// Body of an answer.
 pub type Body = UnsyncBoxBody<Bytes, String>;

@@ -33,6 +33,15 @@ impl ClientAddress {
         }
     }
 
+    /// Returns the /48 block of an IPv6 address, which one subscriber may hold too; `None` for IPv4.
+    pub fn site(self) -> Option<Self> {
+        let IpAddr::V6(block) = self.0 else {
+            return None;
+        };
+        let site = block.to_bits() & (u128::MAX << 80);
+        Some(Self(IpAddr::V6(site.into())))
+    }
+
     /// Returns the address. The lower 64 bits of an IPv6 address are 0.
     pub const fn ip(self) -> IpAddr {
         self.0
@@ -40,12 +49,85 @@ impl ClientAddress {
 }
 
 /// A number of requests per window.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+///
+/// ```
+/// use kanso_application::ports::limiter::{LimitScope, RateLimit};
+///
+/// let limit = RateLimit::new(100, 60);
+/// assert_eq!((limit.scope, limit.requests, limit.window_seconds), (LimitScope::All, 100, 60));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct RateLimit {
+    /// Requests that it limits.
+    pub scope: LimitScope,
     /// Requests per window, at least 1.
     pub requests: u32,
     /// Length of the window in whole seconds, at least 1.
     pub window_seconds: u32,
+}
+
+/// The requests that a limit counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum LimitScope {
+    /// All requests.
+    All,
+    /// Log-ins.
+    LogIn,
+    /// Registrations.
+    Registration,
+    /// Refreshes of a session.
+    Refresh,
+}
+
+impl LimitScope {
+    /// Returns the name in headers and in keys of a shared store.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::All => "default",
+            Self::LogIn => "login",
+            Self::Registration => "register",
+            Self::Refresh => "refresh",
+        }
+    }
+}
+
+impl RateLimit {
+    /// Returns a limit on all requests.
+    pub const fn new(requests: u32, window_seconds: u32) -> Self {
+        Self {
+            scope: LimitScope::All,
+            requests,
+            window_seconds,
+        }
+    }
+}
+
+/// Limits on the requests that try a password, make an account or use a refresh token. They are stricter
+/// than the one on all requests: each costs the server much, or could guess.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AccountLimits {
+    /// Log-ins of one address.
+    pub log_in: RateLimit,
+    /// Registrations of one address.
+    pub registration: RateLimit,
+    /// Refreshes of one address.
+    pub refresh: RateLimit,
+}
+
+impl Default for AccountLimits {
+    /// 10 log-ins a minute, 5 registrations an hour and 60 refreshes a minute.
+    fn default() -> Self {
+        let limit = |scope, requests, window_seconds| RateLimit {
+            scope,
+            requests,
+            window_seconds,
+        };
+        Self {
+            log_in: limit(LimitScope::LogIn, 10, 60),
+            registration: limit(LimitScope::Registration, 5, 3_600),
+            refresh: limit(LimitScope::Refresh, 60, 60),
+        }
+    }
 }
 
 /// The answer of the limiter to one request.
@@ -86,5 +168,9 @@ mod tests {
         assert_eq!(key("2001:db8:1:2::"), "2001:db8:1:2::");
         assert_eq!(key("::ffff:192.0.2.7"), "192.0.2.7");
         assert_eq!(key("192.0.2.7"), "192.0.2.7");
+        let site = |text: &str| ClientAddress::new(text.parse().expect(text)).site();
+        assert_eq!(site("192.0.2.7"), None);
+        assert_eq!(site("2001:db8:1:2::3"), site("2001:db8:1:ffff::"));
+        assert_ne!(site("2001:db8:1:2::3"), site("2001:db8:2:2::3"));
     }
 }

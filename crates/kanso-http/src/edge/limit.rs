@@ -3,12 +3,12 @@
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
-use http::{HeaderMap, HeaderName, HeaderValue};
-use kanso_application::ports::limiter::LimitState;
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use kanso_application::ports::limiter::{ClientAddress, LimitState, RateLimit};
 
 use super::address::client_address;
 use crate::measure;
-use crate::parts::Api;
+use crate::parts::{Api, Options};
 use crate::problem::{ApiError, Code};
 
 const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
@@ -17,33 +17,67 @@ const LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
 const REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
 const RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
 
+/// Times the limit of one /64 block that a /48 block of IPv6 has.
+const SITE_FACTOR: u32 = 8;
+
 /// Limits requests under `/api/v1` and `/swagger/`, including paths without a route.
 ///
 /// Health checks are not limited: an orchestrator behind the same address as the clients must always
 /// get an answer.
+///
+/// Log-ins, registrations and refreshes have limits of their own besides.
 pub(crate) async fn limit(State(api): State<Api>, request: Request, next: Next) -> Response {
-    let Some(limit) = api.options().rate_limit else {
-        return next.run(request).await;
-    };
     // By path and not by route, so that guessing paths is counted too.
     let path = request.uri().path();
     if !path.starts_with("/api/v1") && !path.starts_with("/swagger/") {
         return next.run(request).await;
     }
-    let proxies = &api.options().trusted_proxies;
+    let options = api.options();
+    let proxies = &options.trusted_proxies;
     let address = client_address(request.extensions(), request.headers(), proxies);
-    let state = api.limiter.check(address, limit).await;
-    measure::count_limit_decision(state.allowed);
-    let mut response = if state.allowed {
-        next.run(request).await
-    } else {
-        ApiError::from(Code::RateLimited)
-            .retry_after(state.retry_after_seconds)
-            .into_response()
-    };
+    let mut state = None;
+    for (counted, limit) in limits(&request, options, address) {
+        let counted = api.limiter.check(counted, limit).await;
+        measure::count_limit_decision(counted.allowed);
+        if !counted.allowed {
+            let mut refused = ApiError::from(Code::RateLimited)
+                .retry_after(counted.retry_after_seconds)
+                .into_response();
+            add_headers(refused.headers_mut(), counted);
+            return refused;
+        }
+        state = state.or(Some(counted));
+    }
+    let mut response = next.run(request).await;
     // Every answer has the headers, so a client can slow down before it is refused.
-    add_headers(response.headers_mut(), state);
+    if let Some(state) = state {
+        add_headers(response.headers_mut(), state);
+    }
     response
+}
+
+/// Returns the limits on a request, the one on all requests first, with the addresses that they count.
+fn limits(
+    request: &Request,
+    options: &Options,
+    address: ClientAddress,
+) -> impl Iterator<Item = (ClientAddress, RateLimit)> + use<> {
+    let of_all = options.rate_limit.map(|limit| (address, limit));
+    let posts = request.method() == Method::POST;
+    let own = options.account_limits.filter(|_| posts);
+    let own = own.and_then(|own| match request.uri().path() {
+        "/api/v1/auth/login" => Some(own.log_in),
+        "/api/v1/auth/register" => Some(own.registration),
+        "/api/v1/auth/refresh" => Some(own.refresh),
+        _ => None,
+    });
+    // A subscriber may hold many blocks of one /48 block.
+    let of_site = own.zip(address.site()).map(|(limit, site)| {
+        let requests = limit.requests.saturating_mul(SITE_FACTOR);
+        (site, RateLimit { requests, ..limit })
+    });
+    let own = own.map(|limit| (address, limit));
+    of_all.into_iter().chain(own).chain(of_site)
 }
 
 /// Adds the state of the limit to an answer: as of draft-ietf-httpapi-ratelimit-headers-10 §3 and
@@ -55,11 +89,9 @@ fn add_headers(headers: &mut HeaderMap, state: LimitState) {
         reset_seconds,
         ..
     } = state;
-    let policy = format!(
-        "\"default\";q={};w={}",
-        limit.requests, limit.window_seconds
-    );
-    let current = format!("\"default\";r={remaining};t={reset_seconds}");
+    let name = limit.scope.as_str();
+    let policy = format!("\"{name}\";q={};w={}", limit.requests, limit.window_seconds);
+    let current = format!("\"{name}\";r={remaining};t={reset_seconds}");
     for (name, text) in [(POLICY, policy), (STATE, current)] {
         if let Ok(value) = HeaderValue::try_from(text) {
             headers.insert(name, value);

@@ -41,10 +41,7 @@ async fn fill(redis: &Redis) -> RedisAnswers {
     let clock = Arc::new(ManualClock::at(noon()));
     let limiter = RedisLimiter::new(redis.clone(), names.clone(), Arc::new(LocalLimiter::new()));
     let address = ClientAddress::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7)));
-    let limit = RateLimit {
-        requests: 100,
-        window_seconds: 60,
-    };
+    let limit = RateLimit::new(100, 60);
     limiter.check(address, limit).await;
     let local = Arc::new(LocalThrottle::new(clock.clone()));
     let throttle = RedisThrottle::new(redis.clone(), names, local);

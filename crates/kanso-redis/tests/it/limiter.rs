@@ -14,10 +14,7 @@ use kanso_testkit::{PlainPseudonyms, RedisServer as Server};
 use crate::until;
 
 /// One request is earned every minute, so none during a test.
-const LIMIT: RateLimit = RateLimit {
-    requests: 5,
-    window_seconds: 300,
-};
+const LIMIT: RateLimit = RateLimit::new(5, 300);
 
 fn address(number: u32) -> ClientAddress {
     ClientAddress::new(IpAddr::V4(Ipv4Addr::from_bits(number)))
@@ -73,10 +70,7 @@ async fn racing_servers_let_exactly_the_limit_through() {
     let (one, redis) = patient_limiter(&server);
     let (other, _) = patient_limiter(&server);
     until(&redis, true).await;
-    let limit = RateLimit {
-        requests: 100,
-        window_seconds: 3_600,
-    };
+    let limit = RateLimit::new(100, 3_600);
     let (one, other) = (Arc::new(one), Arc::new(other));
     let requests = (0..300).map(|nth| {
         let limiter = Arc::clone(if nth % 2 == 0 { &one } else { &other });
@@ -103,10 +97,7 @@ async fn redis_and_the_local_limiter_count_alike() {
         (100, 36_000),
         (999, 100_000),
     ]) {
-        let limit = RateLimit {
-            requests,
-            window_seconds,
-        };
+        let limit = RateLimit::new(requests, window_seconds);
         for _ in 0..requests + 2 {
             let ours = shared.check(address(number), limit).await;
             let theirs = alone.check(address(number), limit).await;

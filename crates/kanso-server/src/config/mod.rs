@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 use kanso_application::housekeeping::Retention;
-use kanso_application::ports::limiter::RateLimit;
+use kanso_application::ports::limiter::{AccountLimits, RateLimit};
 use kanso_domain::sync::Quota;
 use kanso_http::RegistrationMode;
 use kanso_postgres::DatabaseUrl;
@@ -109,6 +109,8 @@ pub struct Config {
     pub redis_url: Option<Secret>,
     /// Limit on the requests of one address; `None` is unlimited.
     pub rate_limit: Option<RateLimit>,
+    /// Limits on log-ins, registrations and refreshes of one address; `None` is unlimited.
+    pub account_limits: Option<AccountLimits>,
     /// Bounds of every account.
     pub quota: Quota,
     /// Proxies whose `X-Forwarded-For` is trusted.
@@ -178,6 +180,7 @@ impl Config {
             database: DatabaseConfig::Sqlite(data_dir.join("kanso.db")),
             redis_url: None,
             rate_limit: None,
+            account_limits: None,
             quota: Quota::default(),
             trusted_proxies: Vec::new(),
             cors_origins: Vec::new(),
@@ -209,6 +212,7 @@ impl Config {
             Some(_) => values.read(Key::DatabaseUrl, |text| values::database(text, connections))?,
             None => DatabaseConfig::Sqlite(data_dir.join("kanso.db")),
         };
+        let rate_limit = values.read(Key::RateLimit, values::rate_limit)?;
         Ok(Self {
             listen: values.read(Key::Listen, values::listen)?,
             data_dir,
@@ -216,7 +220,9 @@ impl Config {
             redis_url: values
                 .find(Key::RedisUrl)
                 .map(|url| Secret::new(url.text.clone())),
-            rate_limit: values.read(Key::RateLimit, values::rate_limit)?,
+            rate_limit,
+            // `off` switches every limit by address off.
+            account_limits: rate_limit.map(|_| AccountLimits::default()),
             quota: Quota {
                 live_habits: values.read(Key::HabitQuota, values::habit_quota)?,
             },

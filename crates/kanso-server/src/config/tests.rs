@@ -52,13 +52,7 @@ fn defaults_are_a_local_server_on_sqlite() {
         config.database,
         DatabaseConfig::Sqlite("./kanso-data/kanso.db".into())
     );
-    assert_eq!(
-        config.rate_limit,
-        Some(RateLimit {
-            requests: 100,
-            window_seconds: 60
-        })
-    );
+    assert_eq!(config.rate_limit, Some(RateLimit::new(100, 60)));
     assert_eq!(config.signing, Signing::Generated);
     assert_eq!(config.drain_delay, Duration::ZERO);
 }

@@ -72,10 +72,7 @@ pub(super) fn rate_limit(text: &str) -> Result<Option<RateLimit>, Problem> {
             "{text:?} needs at least one request and whole seconds"
         ));
     }
-    Ok(Some(RateLimit {
-        requests,
-        window_seconds: seconds,
-    }))
+    Ok(Some(RateLimit::new(requests, seconds)))
 }
 
 pub(super) fn habit_quota(text: &str) -> Result<u32, Problem> {
@@ -231,12 +228,7 @@ mod tests {
 
     #[test]
     fn rate_limits() {
-        let limit = |requests, window_seconds| {
-            Ok(Some(RateLimit {
-                requests,
-                window_seconds,
-            }))
-        };
+        let limit = |requests, window_seconds| Ok(Some(RateLimit::new(requests, window_seconds)));
         assert_eq!(rate_limit("off"), Ok(None));
         assert_eq!(rate_limit("100/60s"), limit(100, 60));
         assert_eq!(rate_limit("5 / 1m"), limit(5, 60));

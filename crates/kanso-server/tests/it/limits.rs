@@ -1,17 +1,14 @@
 //! Rate limits, CORS, request ids, headers and compression.
 
-use kanso_application::ports::limiter::RateLimit;
+use kanso_application::ports::limiter::{AccountLimits, RateLimit};
 use kanso_server::config::Config;
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::support::{Answer, App};
+use crate::support::{Answer, App, new_id};
 
 fn three_a_minute(config: &mut Config) {
-    config.rate_limit = Some(RateLimit {
-        requests: 3,
-        window_seconds: 60,
-    });
+    config.rate_limit = Some(RateLimit::new(3, 60));
 }
 
 fn limit_headers(answer: &Answer) -> [&str; 5] {
@@ -292,4 +289,76 @@ async fn a_head_request_has_no_body() {
     assert_eq!(answer.header("content-type"), "application/json");
     let created = user.post("/habits", &json!({"title": "Read"})).await;
     created.expect(201);
+}
+
+fn account_limits(config: &mut Config) {
+    config.account_limits = Some(AccountLimits::default());
+    config.trusted_proxies = vec!["127.0.0.0/8".parse().expect("a network")];
+}
+
+async fn post_from(app: &App, address: &str, path: &str, body: &Value) -> Answer {
+    let call = app.call(Method::POST, path);
+    call.header("x-forwarded-for", address).json(body).await
+}
+
+#[tokio::test]
+async fn one_address_makes_few_accounts() {
+    let app = App::with(account_limits).await;
+    let register = async |address: &str| {
+        let body =
+            json!({"email": format!("{}@example.org", new_id()), "password": "correct horse"});
+        post_from(&app, address, "/api/v1/auth/register", &body).await
+    };
+    for _ in 0..5 {
+        register("192.0.2.1").await.expect(201);
+    }
+    let refused = register("192.0.2.1").await;
+    refused.refused(429, "rate_limited");
+    assert_eq!(refused.header("retry-after"), "720");
+    assert_eq!(
+        refused.header("ratelimit-policy"),
+        "\"register\";q=5;w=3600"
+    );
+    register("192.0.2.2").await.expect(201);
+    // Other requests are not concerned.
+    let health = app.get("/api/v1/sync/config").await;
+    assert_eq!((health.status, health.header("ratelimit")), (401, ""));
+}
+
+/// Passwords of many accounts are tried, so no account has many failures.
+#[tokio::test]
+async fn one_address_tries_few_passwords_whatever_the_account() {
+    let app = App::with(account_limits).await;
+    let log_in = async |address: &str| {
+        let body = json!({"email": format!("{}@example.org", new_id()), "password": "x"});
+        post_from(&app, address, "/api/v1/auth/login", &body).await
+    };
+    for _ in 0..10 {
+        log_in("192.0.2.1")
+            .await
+            .refused(401, "invalid_credentials");
+    }
+    log_in("192.0.2.1").await.refused(429, "rate_limited");
+    // A subscriber with a /48 block of IPv6 has 65,536 blocks of the size that counts as one address.
+    let mut statuses = Vec::new();
+    for block in 0..82 {
+        let address = format!("2001:db8:1:{block:x}::1");
+        statuses.push(log_in(&address).await.status);
+    }
+    let admitted = statuses.iter().filter(|status| **status == 401).count();
+    assert_eq!(admitted, 80, "{statuses:?}");
+}
+
+#[tokio::test]
+async fn one_address_uses_few_refresh_tokens() {
+    let app = App::with(account_limits).await;
+    let body = json!({"refresh_token": "kr1_none"});
+    for _ in 0..60 {
+        post_from(&app, "192.0.2.1", "/api/v1/auth/refresh", &body)
+            .await
+            .refused(401, "invalid_refresh_token");
+    }
+    post_from(&app, "192.0.2.1", "/api/v1/auth/refresh", &body)
+        .await
+        .refused(429, "rate_limited");
 }

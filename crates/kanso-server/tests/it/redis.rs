@@ -30,10 +30,7 @@ async fn until(app: &App, redis: &str) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_rate_limit_is_counted_once_for_all_servers() {
     let redis = RedisServer::start();
-    let limit = RateLimit {
-        requests: 7,
-        window_seconds: 3_600,
-    };
+    let limit = RateLimit::new(7, 3_600);
     let start = || {
         App::with(|config| {
             with_redis(config, &redis);
@@ -81,10 +78,7 @@ async fn guesses_are_counted_for_all_servers_under_a_pseudonym() {
         App::with(|config| {
             with_redis(config, &redis);
             config.database = database(&kept.url());
-            config.rate_limit = Some(RateLimit {
-                requests: 1_000,
-                window_seconds: 3_600,
-            });
+            config.rate_limit = Some(RateLimit::new(1_000, 3_600));
             sign_alike(config);
         })
     };

@@ -226,6 +226,7 @@ async fn redis_away(
     let topology = Topology {
         // Every request asks Redis for the limit, so every request meets the outage.
         rate_limit: Some(FAR_LIMIT),
+        flags: &["--trusted-proxies", "127.0.0.1"],
         ..WITH_REDIS
     };
     let mut round = Round::begin(setup, topology, fault).await?;
