@@ -1,5 +1,7 @@
 //! Accounts: e-mail addresses, passwords and the settings by which days are read.
 
+mod weak;
+
 use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -213,8 +215,14 @@ pub enum PasswordError {
     #[error("must not contain control characters, invisible characters or unassigned characters")]
     Unprintable,
     /// It is one of the passwords that attackers try first.
-    #[error("is one of the most common passwords; choose another")]
+    #[error("is one of the most common passwords, or close to one; choose another")]
     Common,
+    /// It repeats a few characters, or is a run of them.
+    #[error("must not repeat a few characters or follow the alphabet; choose another")]
+    Simple,
+    /// It is made from the e-mail address or the name of the service.
+    #[error("must not be made from the e-mail address or the name of this service; choose another")]
+    Personal,
 }
 
 impl Password {
@@ -223,13 +231,34 @@ impl Password {
     /// Most characters. The bound keeps an attacker from making the server hash long texts.
     pub const MAX: usize = 256;
 
-    /// Checks a new password.
+    /// Checks a new password for the account of `email`; `None` if the address is not known.
     ///
     /// There are no composition rules, as NIST SP 800-63B §5.1.1.2 recommends.
     ///
+    /// ```
+    /// use kanso_domain::accounts::{Email, Password, PasswordError};
+    ///
+    /// let ada: Email = "lovelace@example.org".parse()?;
+    /// let refused = Password::choose_for("Lovelace1", Some(&ada));
+    /// assert_eq!(refused.unwrap_err(), PasswordError::Personal);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
-    /// [`PasswordError`] if it is too short, too long, or on the list of common passwords, or has a
-    /// character that is not printed.
+    /// [`PasswordError`] if it is too short, too long or easy to guess, or has a character that is not
+    /// printed.
+    pub fn choose_for(text: &str, email: Option<&Email>) -> Result<Self, PasswordError> {
+        let chosen = Self::choose(text)?;
+        if weak::is_personal(&chosen.prepared, email) {
+            return Err(PasswordError::Personal);
+        }
+        Ok(chosen)
+    }
+
+    /// Checks a new password like [`choose_for`](Self::choose_for), but for the address.
+    ///
+    /// # Errors
+    /// [`PasswordError`] as there.
     pub fn choose(text: &str) -> Result<Self, PasswordError> {
         let prepared = prepared(text);
         // Characters and not bytes, as NIST SP 800-63B counts them.
@@ -243,9 +272,14 @@ impl Password {
         if !prepared.chars().all(unicode::is_freeform) {
             return Err(PasswordError::Unprintable);
         }
-        // Compared in lower case, since attackers try the usual variants of case too.
-        if COMMON.contains(&prepared.to_lowercase().as_str()) {
+        if weak::is_common(&prepared) {
             return Err(PasswordError::Common);
+        }
+        if weak::is_simple(&prepared) {
+            return Err(PasswordError::Simple);
+        }
+        if weak::is_personal(&prepared, None) {
+            return Err(PasswordError::Personal);
         }
         Ok(Self {
             prepared,
@@ -290,86 +324,6 @@ impl fmt::Debug for Password {
         f.write_str("Password(…)")
     }
 }
-
-/// The most common passwords of eight or more characters, from reports on breaches.
-const COMMON: &[&str] = &[
-    "00000000",
-    "0123456789",
-    "0987654321",
-    "11111111",
-    "1111111111",
-    "11223344",
-    "112233445566",
-    "12121212",
-    "123123123",
-    "1234567890",
-    "12341234",
-    "12344321",
-    "12345678",
-    "123456789",
-    "1234qwer",
-    "123qweasd",
-    "147258369",
-    "1q2w3e4r",
-    "1q2w3e4r5t",
-    "1qaz2wsx",
-    "22222222",
-    "55555555",
-    "66666666",
-    "77777777",
-    "87654321",
-    "88888888",
-    "987654321",
-    "99999999",
-    "aa123456",
-    "abc12345",
-    "abcd1234",
-    "abcdefgh",
-    "admin123",
-    "administrator",
-    "asdf1234",
-    "asdfasdf",
-    "asdfghjk",
-    "asdfghjkl",
-    "baseball",
-    "basketball",
-    "charlie1",
-    "computer",
-    "football",
-    "iloveyou",
-    "internet",
-    "jennifer",
-    "jordan23",
-    "letmein1",
-    "liverpool",
-    "michelle",
-    "p@ssw0rd",
-    "passw0rd",
-    "password",
-    "password!",
-    "password1",
-    "password12",
-    "password123",
-    "pokemon1",
-    "princess",
-    "q1w2e3r4",
-    "qazwsxedc",
-    "qwer1234",
-    "qwerasdf",
-    "qwerty12",
-    "qwerty123",
-    "qwertyui",
-    "qwertyuiop",
-    "samantha",
-    "starwars",
-    "sunshine",
-    "superman",
-    "trustno1",
-    "welcome1",
-    "whatever",
-    "zaq12wsx",
-    "zxcvbnm1",
-];
 
 /// A password hash in PHC string format.
 #[derive(Clone, PartialEq, Eq)]

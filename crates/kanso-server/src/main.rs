@@ -104,7 +104,7 @@ fn run(Invocation { command, flags }: Invocation) -> anyhow::Result<ExitStatus> 
                 say(&warning);
             }
             // Asked for before the database is opened, which takes a lock on a SQLite file.
-            let password = reset::read_password()?;
+            let password = reset::read_password(&email)?;
             reset::reset_password(&config, &email, password)?;
             print("The password is changed. Every device must log in again.\n")?;
             Ok(ExitStatus::Done)

@@ -67,7 +67,7 @@ impl ResetError {
 ///
 /// # Errors
 /// If it cannot be read, the two inputs differ, or it violates a rule of passwords.
-pub fn read_password() -> Result<Password, ResetError> {
+pub fn read_password(email: &Email) -> Result<Password, ResetError> {
     let input = io::stdin();
     let mut text = String::new();
     if input.is_terminal() {
@@ -81,7 +81,7 @@ pub fn read_password() -> Result<Password, ResetError> {
         read.map_err(ResetError::Unreadable)?;
     }
     // Only the line end is removed: spaces belong to the password.
-    let chosen = Password::choose(text.trim_end_matches(['\r', '\n']));
+    let chosen = Password::choose_for(text.trim_end_matches(['\r', '\n']), Some(email));
     chosen.map_err(ResetError::Refused)
 }
 

@@ -32,7 +32,9 @@ pub(super) async fn password(
 ) -> Result<StatusCode, ApiError> {
     // The new password is checked first: a bad one must not count as an attempt on the current one.
     let mut checker = Checker::new();
-    let new = checker.take("new_password", Password::choose(&request.new_password));
+    let email = api.accounts.get(identity.user_id).await?.email;
+    let new = Password::choose_for(&request.new_password, Some(&email));
+    let new = checker.take("new_password", new);
     let Some(new) = new else {
         return Err(checker.into_invalid("new_password").into());
     };

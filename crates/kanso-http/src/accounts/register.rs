@@ -53,7 +53,10 @@ pub(super) async fn register(
 fn chosen(request: &CredentialsRequest) -> Result<(Email, Password), ApiError> {
     let mut checker = Checker::new();
     let email = checker.take("email", request.email.parse::<Email>());
-    let password = checker.take("password", Password::choose(&request.password));
+    let password = checker.take(
+        "password",
+        Password::choose_for(&request.password, email.as_ref()),
+    );
     email.zip(password).ok_or_else(|| {
         let invalid = checker.into_invalid("email");
         ApiError::members(Code::InvalidRegistration, invalid.errors())

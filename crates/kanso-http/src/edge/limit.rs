@@ -38,8 +38,8 @@ pub(crate) async fn limit(State(api): State<Api>, request: Request, next: Next) 
     let mut state = None;
     for (counted, limit) in limits(&request, options, address) {
         let counted = api.limiter.check(counted, limit).await;
-        measure::count_limit_decision(counted.allowed);
         if !counted.allowed {
+            measure::count_limit_decision(false);
             let mut refused = ApiError::from(Code::RateLimited)
                 .retry_after(counted.retry_after_seconds)
                 .into_response();
@@ -48,11 +48,13 @@ pub(crate) async fn limit(State(api): State<Api>, request: Request, next: Next) 
         }
         state = state.or(Some(counted));
     }
+    let Some(state) = state else {
+        return next.run(request).await;
+    };
+    measure::count_limit_decision(true);
     let mut response = next.run(request).await;
     // Every answer has the headers, so a client can slow down before it is refused.
-    if let Some(state) = state {
-        add_headers(response.headers_mut(), state);
-    }
+    add_headers(response.headers_mut(), state);
     response
 }
 

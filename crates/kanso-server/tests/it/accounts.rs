@@ -110,11 +110,32 @@ async fn registration_names_the_invalid_members() {
 async fn password_limits_count_characters() {
     let app = App::start().await;
     for (email, length) in [("short@example.org", 8), ("long@example.org", 256)] {
-        let password = "é".repeat(length);
+        // Without a short period, which would make it easy to guess.
+        let letter = |nth: usize| if nth * nth % 11 < 5 { 'é' } else { 'è' };
+        let password: String = (0..length).map(letter).collect();
         register(&app, &json!({"email": email, "password": password}))
             .await
             .expect(201);
         log_in(&app, email, &password).await.expect(200);
+    }
+}
+
+#[tokio::test]
+async fn passwords_that_are_easy_to_guess_are_refused() {
+    let app = App::start().await;
+    for password in [
+        "changeme1",
+        "P@ssw0rd1",
+        "Summer2024",
+        "kanso123",
+        "testtest",
+        "        ",
+        "87654321",
+        "lovelace!",
+        "lovelace@example.org",
+    ] {
+        let body = json!({"email": "lovelace@example.org", "password": password});
+        register(&app, &body).await.invalid(400, &["/password"]);
     }
 }
 
