@@ -114,7 +114,7 @@ fn adapted(file: &str, address: SocketAddr, servers: &[SocketAddr]) -> anyhow::R
         } else if word.starts_with("listen ") {
             writeln!(adapted, "listen {address};")?;
             listens += 1;
-        } else if !word.starts_with("ssl_") {
+        } else if !word.starts_with("ssl_") && !word.starts_with("access_log ") {
             writeln!(adapted, "{line}")?;
         }
     }
