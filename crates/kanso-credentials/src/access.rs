@@ -18,6 +18,15 @@ use crate::keys::SigningKey;
 /// Longer ones are refused before they cost any work.
 const MAX_TOKEN_BYTES: usize = 4096;
 
+/// Type of an access token (RFC 9068 §2.1). It tells one from a token for another purpose that was signed
+/// with the same key.
+const TYPE: &str = "at+jwt";
+/// Type that release 0.1.0 sets.
+const FORMER_TYPE: &str = "JWT";
+
+/// Longest time in seconds from `iat` to `exp`. A longer one was not set by a server of this kind.
+const LONGEST_LIFETIME_SECONDS: i64 = 86_400;
+
 /// Contents of a token besides the user and the session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TokenRules {
@@ -61,6 +70,9 @@ struct Claims {
     jti: Uuid,
     iat: i64,
     exp: i64,
+    /// Not set by this server. Another signer with the same key may set it (RFC 7519 §4.1.5).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    nbf: Option<i64>,
 }
 
 impl JwtTokens {
@@ -103,6 +115,15 @@ impl JwtTokens {
         if header.crit.is_some() {
             return None;
         }
+        let has_type = |name: &str| {
+            let found = header.typ.as_deref();
+            // A media type, with or without its prefix (RFC 7515 §4.1.9).
+            let found = found.map(|typ| typ.strip_prefix("application/").unwrap_or(typ));
+            found.is_some_and(|typ| typ.eq_ignore_ascii_case(name))
+        };
+        if !has_type(TYPE) && !has_type(FORMER_TYPE) {
+            return None;
+        }
         // Required: trying every key would cost a forged token one verification for each.
         let id = header.kid?;
         let key = self.keys().find(|key| key.id() == id)?;
@@ -132,8 +153,10 @@ impl AccessTokens for JwtTokens {
             jti: self.ids.uuid(),
             iat: issued_at,
             exp: issued_at.saturating_add(self.rules.lifetime_seconds),
+            nbf: None,
         };
         let mut header = Header::new(self.signing.algorithm());
+        header.typ = Some(TYPE.to_owned());
         header.kid = Some(self.signing.id().to_owned());
         let token = encode(&header, &claims, self.signing.encoding())
             .map_err(|error| SigningFault(error.into()))?;
@@ -149,8 +172,10 @@ impl AccessTokens for JwtTokens {
         let leeway = self.rules.leeway_seconds;
         let is_over = claims.exp.saturating_add(leeway) <= now;
         // A token from the future has no valid reason: it was signed with a wrong clock or a stolen key.
-        let is_from_the_future = claims.iat.saturating_sub(leeway) > now;
-        if is_over || is_from_the_future {
+        let begins = claims.nbf.unwrap_or(claims.iat).max(claims.iat);
+        let is_from_the_future = begins.saturating_sub(leeway) > now;
+        let is_long = claims.exp.saturating_sub(claims.iat) > LONGEST_LIFETIME_SECONDS;
+        if is_over || is_from_the_future || is_long {
             return Err(TokenRefused);
         }
         Ok(Identity {

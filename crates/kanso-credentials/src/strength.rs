@@ -55,6 +55,9 @@ pub(crate) fn is_guessable(secret: &[u8]) -> bool {
     if different.len() < MIN_DIFFERENT {
         return true;
     }
+    if secret.is_ascii() && (is_run(secret) || is_repeated(secret)) {
+        return true;
+    }
     let text = String::from_utf8_lossy(secret).to_lowercase();
     let mut rest: String = text.chars().filter(|c| c.is_alphanumeric()).collect();
     // Words are removed, not searched for: a random secret may contain one by chance or as a prefix.
@@ -63,6 +66,19 @@ pub(crate) fn is_guessable(secret: &[u8]) -> bool {
     }
     // A binary secret has few letters, so the rest says nothing about it. Its length is checked elsewhere.
     text.is_ascii() && rest.len() < MIN_REST
+}
+
+/// Returns true if most characters follow the one before them, as in `abcdefgh` or `01234567`.
+fn is_run(secret: &[u8]) -> bool {
+    let follows = |pair: &&[u8]| pair[1].wrapping_sub(pair[0]) == 1;
+    let following = secret.windows(2).filter(follows).count();
+    2 * following > secret.len()
+}
+
+/// Returns true if the secret repeats a shorter text.
+fn is_repeated(secret: &[u8]) -> bool {
+    let repeats = |unit: usize| (unit..secret.len()).all(|nth| secret[nth] == secret[nth - unit]);
+    (1..=secret.len() / 2).any(repeats)
 }
 
 #[cfg(test)]
@@ -79,6 +95,9 @@ mod tests {
             "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
             "12345671234567123456712345671234567",
             "YOUR_JWT_SECRET_PLEASE_CHANGE_THIS_VALUE",
+            "0123456789abcdef0123456789abcdef",
+            "abcdefghijklmnopqrstuvwxyz012345",
+            "q1HhXW0s5F0yZr1jq1HhXW0s5F0yZr1j",
         ] {
             assert!(is_guessable(secret.as_bytes()), "{secret}");
         }

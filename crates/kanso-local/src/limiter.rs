@@ -88,10 +88,16 @@ impl Shard {
         self.remove_full(now);
         if self.buckets.len() >= SHARD_CAPACITY {
             // Half at once, so that the next sweep is many insertions away.
-            let mut times: Vec<Duration> = self.buckets.values().copied().collect();
-            let (_, median, _) = times.select_nth_unstable(SHARD_CAPACITY / 2);
+            // By the used share, since the limits have different windows.
+            let used = |((_, limit), full_at): (&Bucket, &Duration)| {
+                let millis = full_at.saturating_sub(now).as_millis();
+                millis * 1_000 / u128::from(limit.window_seconds.max(1))
+            };
+            let mut shares: Vec<u128> = self.buckets.iter().map(used).collect();
+            let (_, median, _) = shares.select_nth_unstable(SHARD_CAPACITY / 2);
             let median = *median;
-            self.buckets.retain(|_, full_at| *full_at > median);
+            self.buckets
+                .retain(|bucket, full_at| used((bucket, full_at)) > median);
         }
         self.sweep_at = (self.buckets.len() * 2).min(SHARD_CAPACITY);
     }

@@ -6,9 +6,10 @@ use crate::columns::{bind, only};
 use crate::connection::Connection;
 use crate::error::DatabaseError;
 
-/// Locks a marked account that no other server erases at the moment.
+/// Locks a marked account that no other server erases at the moment: at random, so that one that cannot be
+/// erased does not stop the others.
 const LOCK_MARKED: &str = "SELECT user_id FROM users WHERE is_deleted
-     ORDER BY user_id LIMIT 1 FOR UPDATE SKIP LOCKED";
+     ORDER BY random() LIMIT 1 FOR UPDATE SKIP LOCKED";
 
 /// Deletes at most $2 rows of the user $1.
 macro_rules! delete_some {

@@ -68,7 +68,8 @@ pub(crate) fn mark(connection: &Connection, user: UserId) -> Result<bool, Databa
 
 /// Deletes at most `limit` rows of one marked account.
 pub(crate) fn erase(connection: &Connection, limit: u32) -> Result<Erased, DatabaseError> {
-    let sql = "SELECT user_id FROM users WHERE is_deleted = 1 LIMIT 1";
+    let sql = "SELECT user_id FROM users WHERE is_deleted = 1 ORDER BY random() LIMIT 1";
+    // At random, so that one that cannot be erased does not stop the others.
     let marked = prepare(connection, sql)?.query_row([], only::<UserId>);
     let Some(user) = marked.optional()? else {
         return Ok(Erased::default());

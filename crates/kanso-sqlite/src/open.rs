@@ -119,6 +119,8 @@ pub(crate) struct WriterConnection {
     /// True if the write-ahead log has data that was erased, or may have it: the last process may have
     /// ended before it emptied the log.
     pub(crate) must_empty_log: bool,
+    /// Number of commits at which the log is emptied again, if it must be.
+    pub(crate) next_attempt: u64,
     /// True if the file was lost and its log is empty.
     pub(crate) is_rescued: bool,
     /// Shared with the connections that read. The last one of all releases it.
@@ -184,6 +186,7 @@ pub(crate) fn open_locked(
         witness,
         files: Arc::new(files),
         must_empty_log: true,
+        next_attempt: commits,
         is_rescued: false,
         lock: Arc::new(lock),
     };

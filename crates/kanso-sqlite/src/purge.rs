@@ -1,5 +1,7 @@
 //! The port for purging expired data.
 
+use std::sync::atomic::Ordering;
+
 use async_trait::async_trait;
 use kanso_application::ports::housekeeping::PurgeStore;
 use kanso_application::ports::storage::StorageError;
@@ -48,9 +50,13 @@ impl PurgeStore for SqliteStorage {
         let cost = WriteCost::Records(limit.try_into().unwrap_or(usize::MAX));
         let erased = self.writer.run(cost, step).await?;
         if erased.is_last {
+            self.has_erased.store(true, Ordering::Relaxed);
+        }
+        if self.has_erased.load(Ordering::Relaxed) {
             // `secure_delete` overwrites the rows in the database. The write-ahead log still has the pages
-            // from before.
+            // from before. If this fails, the next step tries again, although no account is left.
             self.writer.run(WriteCost::Erasure, |_| Ok(())).await?;
+            self.has_erased.store(false, Ordering::Relaxed);
         }
         Ok(erased.rows)
     }

@@ -1,6 +1,7 @@
 //! The storage as a whole.
 
 use std::fmt;
+use std::sync::atomic::AtomicBool;
 
 use async_trait::async_trait;
 use kanso_application::ports::storage::{Storage, StorageError};
@@ -19,6 +20,8 @@ pub struct SqliteStorage {
     pub(crate) writer: Writer,
     pub(crate) readers: Readers,
     pub(crate) epoch: Epoch,
+    /// True if an account was erased and the writer does not know yet that the log has its data.
+    pub(crate) has_erased: AtomicBool,
 }
 
 impl SqliteStorage {
@@ -41,6 +44,7 @@ impl SqliteStorage {
             writer,
             readers,
             epoch,
+            has_erased: AtomicBool::new(false),
         })
     }
 }

@@ -115,7 +115,8 @@ pub struct AccountLimits {
 }
 
 impl Default for AccountLimits {
-    /// 10 log-ins a minute, 5 registrations an hour and 60 refreshes a minute.
+    /// 10 log-ins a minute, 5 registrations an hour and 300 refreshes a minute: a refresh is cheap, and many
+    /// devices may share an address.
     fn default() -> Self {
         let limit = |scope, requests, window_seconds| RateLimit {
             scope,
@@ -125,7 +126,7 @@ impl Default for AccountLimits {
         Self {
             log_in: limit(LimitScope::LogIn, 10, 60),
             registration: limit(LimitScope::Registration, 5, 3_600),
-            refresh: limit(LimitScope::Refresh, 60, 60),
+            refresh: limit(LimitScope::Refresh, 300, 60),
         }
     }
 }

@@ -5,7 +5,7 @@
 //! edit of such a record is not sent in one request with the create: the answer says whose record it is.
 //! If it is not the one of this device, the edit becomes a conflict for the user.
 
-use kanso_domain::Version;
+use kanso_domain::{Seq, Version};
 use kanso_protocol::sync::{ActionName, OperationResult, OperationStatus};
 use rusqlite::{Connection, params};
 
@@ -21,7 +21,7 @@ use crate::clock::Ids;
 pub(super) const UNREACHED: Version = Version::new((1 << 53) - 1).unwrap();
 
 /// Makes the edits of a record wait for its create, apart from those of the same group: they fail with
-/// it.
+/// it. Marks the create too, so that later edits wait as well.
 pub(super) fn hold(connection: &Connection, key: RecordKey) -> Result<(), ReplicaError> {
     let sql = "WITH creates AS (
                    SELECT body ->> '$.group' AS name FROM outbox
@@ -29,8 +29,9 @@ pub(super) fn hold(connection: &Connection, key: RecordKey) -> Result<(), Replic
                      AND body ->> '$.action' = 'create')
                UPDATE outbox SET waits_for_create = 1
                WHERE entity = ?1 AND record_id = ?2 AND json_valid(body)
-                 AND body ->> '$.action' = 'update'
-                 AND NOT EXISTS (SELECT 1 FROM creates WHERE name = body ->> '$.group')";
+                 AND (body ->> '$.action' = 'create'
+                      OR body ->> '$.action' = 'update'
+                     AND NOT EXISTS (SELECT 1 FROM creates WHERE name = body ->> '$.group'))";
     let mut statement = connection.prepare_cached(sql)?;
     statement.execute(params![key.entity.as_str(), key.id])?;
     Ok(())
@@ -38,29 +39,71 @@ pub(super) fn hold(connection: &Connection, key: RecordKey) -> Result<(), Replic
 
 /// Makes the edits wait whose record the mirror lacks: the server may have lost the create, and it is sent
 /// again.
-pub(super) fn hold_unknown(connection: &Connection) -> Result<(), ReplicaError> {
+///
+/// `shared_up_to` is the newest position that both histories have. The server has kept a record with a
+/// position up to there, and the retry of its create is a duplicate.
+pub(super) fn hold_unknown(
+    connection: &Connection,
+    shared_up_to: Option<Seq>,
+) -> Result<(), ReplicaError> {
     for key in outbox::keys(connection)? {
-        if mirror::row(connection, MirrorTable::Base, key)?.is_none() {
+        let stored = mirror::row(connection, MirrorTable::Staged, key)?;
+        let is_kept = stored.is_some_and(|row| shared_up_to.is_some_and(|at| row.seq <= at.get()));
+        if !is_kept && mirror::row(connection, MirrorTable::Base, key)?.is_none() {
             hold(connection, key)?;
         }
     }
     Ok(())
 }
 
-/// Returns true if `edit` waits for a create that `batch` has.
-pub(super) fn waits_for(
-    edit: &PendingOperation,
+/// Returns true if a new edit of the record has to wait for a create.
+pub(super) fn is_held(connection: &Connection, key: RecordKey) -> Result<bool, ReplicaError> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM outbox
+                              WHERE entity = ?1 AND record_id = ?2 AND waits_for_create = 1)";
+    let mut statement = connection.prepare_cached(sql)?;
+    let values = params![key.entity.as_str(), key.id];
+    Ok(statement.query_row(values, |row| row.get(0))?)
+}
+
+/// Time at which an operation can be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Readiness {
+    Ready,
+    /// The batch has the create.
+    AfterThisBatch,
+    /// The create waits too: the server deferred it, or it is in another group.
+    AfterItsCreate,
+}
+
+/// Returns the time at which `pending` can be sent. `batch` are the operations before it.
+pub(super) fn readiness(
+    connection: &Connection,
+    pending: &PendingOperation,
     batch: &[PendingOperation],
-) -> Result<bool, ReplicaError> {
-    if !edit.waits_for_create {
-        return Ok(false);
+) -> Result<Readiness, ReplicaError> {
+    let is_create = |pending: &PendingOperation| {
+        outbox::request(&pending.body).map(|request| request.action == ActionName::Create)
+    };
+    if !pending.waits_for_create || is_create(pending)? {
+        return Ok(Readiness::Ready);
     }
-    for pending in batch.iter().filter(|pending| pending.key == edit.key) {
-        if outbox::request(&pending.body)?.action == ActionName::Create {
-            return Ok(true);
+    for earlier in batch.iter().filter(|earlier| earlier.key == pending.key) {
+        if is_create(earlier)? {
+            return Ok(Readiness::AfterThisBatch);
         }
     }
-    Ok(false)
+    let sql = "SELECT EXISTS (SELECT 1 FROM outbox
+                              WHERE entity = ?1 AND record_id = ?2 AND position < ?3
+                                AND acknowledged_seq IS NULL AND json_valid(body)
+                                AND body ->> '$.action' = 'create')";
+    let mut statement = connection.prepare_cached(sql)?;
+    let key = pending.key;
+    let values = params![key.entity.as_str(), key.id, pending.position];
+    Ok(if statement.query_row(values, |row| row.get(0))? {
+        Readiness::AfterItsCreate
+    } else {
+        Readiness::Ready
+    })
 }
 
 /// Ends the waiting for `create` if `result` is its final answer.
@@ -74,23 +117,23 @@ pub(super) fn settle(
         result.status,
         OperationStatus::Deferred | OperationStatus::OverQuota
     );
-    if !is_final {
-        return Ok(());
-    }
-    let mut waiting = outbox::waiting_edits(connection, create.key)?;
-    waiting.retain(|edit| edit.waits_for_create);
-    if waiting.is_empty() || outbox::request(&create.body)?.action != ActionName::Create {
+    if !create.waits_for_create
+        || !is_final
+        || outbox::request(&create.body)?.action != ActionName::Create
+    {
         return Ok(());
     }
     let is_known = match result.status {
-        OperationStatus::Applied | OperationStatus::Merged | OperationStatus::Duplicate => true,
-        // It found the record of another device. An offer has all members, so this device knows that
-        // record; the user's create may have fewer.
-        OperationStatus::Noop => create.is_offer,
+        OperationStatus::Applied | OperationStatus::Merged => true,
+        // It found a record, perhaps of another device: a retry does not say if the first attempt did.
+        // An offer has all members, so this device knows that record; the user's create may have fewer.
+        OperationStatus::Noop | OperationStatus::Duplicate => create.is_offer,
         _ => false,
     };
     let made = result.version.and_then(Version::new);
     let base = made.filter(|_| is_known).unwrap_or(UNREACHED);
+    let mut waiting = outbox::waiting_edits(connection, create.key)?;
+    waiting.retain(|edit| edit.waits_for_create);
     rebase(connection, waiting, base, ids)?;
     let sql = "UPDATE outbox SET waits_for_create = 0 WHERE entity = ?1 AND record_id = ?2";
     let mut statement = connection.prepare_cached(sql)?;

@@ -393,7 +393,7 @@ fn apply_records(
         // those that the server lost.
         report.must_resend = outbox::forget_lost(transaction, answer.head)?;
         if report.must_resend {
-            after_create::hold_unknown(transaction)?;
+            after_create::hold_unknown(transaction, None)?;
         }
         outbox::settle_all(transaction, answer.head)?
     };

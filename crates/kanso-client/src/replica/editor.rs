@@ -14,7 +14,7 @@ use super::failures::{self, Failure};
 use super::local_edits;
 use super::outbox::NewOperation;
 use super::row::MirrorTable;
-use super::{RecordKey, Replica, ReplicaError, account, mirror, outbox, view};
+use super::{RecordKey, Replica, ReplicaError, account, after_create, mirror, outbox, view};
 
 /// The replica inside the transaction of one edit.
 pub(crate) struct Editor<'a> {
@@ -111,6 +111,9 @@ impl Editor<'_> {
     pub(crate) fn base_version(&self, key: RecordKey) -> Result<Version, ReplicaError> {
         let base = mirror::row(&self.transaction, MirrorTable::Base, key)?;
         let version = base.and_then(|row| Version::new(row.version));
+        if version.is_none() && after_create::is_held(&self.transaction, key)? {
+            return Ok(after_create::UNREACHED);
+        }
         // Without a delivered state the record was created here, and the server creates it with version 1.
         Ok(version.unwrap_or(Version::FIRST))
     }

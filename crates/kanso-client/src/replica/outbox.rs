@@ -10,12 +10,13 @@
 //! others, so they count down from -1: SQLite assigns only positive numbers itself.
 
 use kanso_domain::{Entity, Seq, Timestamp};
-use kanso_protocol::sync::{EntityName, OperationRequest};
+use kanso_protocol::sync::{ActionName, EntityName, OperationRequest};
 use rusqlite::{Connection, Row, params};
 use uuid::Uuid;
 
+use super::after_create::{self, Readiness};
 use super::codec::{entity, instant};
-use super::{RecordKey, ReplicaError, after_create};
+use super::{RecordKey, ReplicaError};
 use crate::sync::MAX_BATCH_BYTES;
 
 /// An operation that is not in the outbox yet.
@@ -110,21 +111,25 @@ pub(super) fn append(
 ) -> Result<(), ReplicaError> {
     // Serialised once, here: every retry sends this text.
     let body = body(operation)?;
+    let is_update = operation.request.action == ActionName::Update;
+    let waits_for_create = is_update && after_create::is_held(connection, operation.key)?;
     // After a change of the device id, an edit of a record with older operations gets the id of
     // those. Under the new id it would conflict with them.
     connection
         .prepare_cached(
-            "INSERT INTO outbox (op_id, entity, record_id, body, created_at, device_id)
+            "INSERT INTO outbox (op_id, entity, record_id, body, created_at, device_id,
+                 waits_for_create)
              VALUES (?1, ?2, ?3, ?4, ?5, (
                  SELECT device_id FROM outbox WHERE entity = ?2 AND record_id = ?3
-                 ORDER BY position DESC LIMIT 1))",
+                 ORDER BY position DESC LIMIT 1), ?6)",
         )?
         .execute(params![
             operation.request.op_id,
             operation.key.entity.as_str(),
             operation.key.id,
             body,
-            operation.at.as_micros()
+            operation.at.as_micros(),
+            waits_for_create
         ])?;
     Ok(())
 }
@@ -175,14 +180,27 @@ pub(super) fn next(
     let mut rows = statement.query([after])?;
     let mut batch: Vec<PendingOperation> = Vec::new();
     let (mut size, mut is_torn) = (0, false);
+    let mut skipped_group = None;
     while let Some(row) = rows.next()? {
         let waiting = PendingOperation::read(row)?;
         // Checked here, so that a damaged one is set aside before anything is sent.
         let group = waiting.request()?.group;
         // The outcome of a create of the record decides on which version the operation builds.
-        if after_create::waits_for(&waiting, &batch)? {
-            keep_group_whole(&mut batch, &waiting)?;
-            break;
+        if group.is_some() && group == skipped_group {
+            continue;
+        }
+        match after_create::readiness(connection, &waiting, &batch)? {
+            Readiness::Ready => {}
+            Readiness::AfterThisBatch => {
+                keep_group_whole(&mut batch, &waiting)?;
+                break;
+            }
+            // The operations behind it do not wait for it.
+            Readiness::AfterItsCreate => {
+                keep_group_whole(&mut batch, &waiting)?;
+                skipped_group = group;
+                continue;
+            }
         }
         // One byte for the comma between two operations.
         size += waiting.body.len() + 1;
@@ -290,8 +308,9 @@ pub(super) fn prepend(
         .prepare_cached(sql)?
         .query_row([], |row| row.get(0))?;
     let mut statement = connection.prepare_cached(
-        "INSERT INTO outbox (position, op_id, entity, record_id, body, created_at, is_offer)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, 1)",
+        "INSERT INTO outbox (position, op_id, entity, record_id, body, created_at, is_offer,
+             waits_for_create)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, 1, ?7)",
     )?;
     // `first` is the smallest position in use, and at most 0. `AUTOINCREMENT` never assigns a number
     // below 1, so the positions below `first` are free. They are filled from the last operation
@@ -304,7 +323,8 @@ pub(super) fn prepend(
             operation.key.entity.as_str(),
             operation.key.id,
             body(operation)?,
-            operation.at.as_micros()
+            operation.at.as_micros(),
+            operation.request.action == ActionName::Create
         ])?;
     }
     Ok(())

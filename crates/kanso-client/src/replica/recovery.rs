@@ -102,7 +102,7 @@ pub(super) fn swap(
         own_versions::drop_lost(transaction)?;
         pairs = pairs_with_staged(transaction, shared_up_to)?;
         swap.undeleted = count_undeleted(transaction, shared_up_to)?;
-        after_create::hold_unknown(transaction)?;
+        after_create::hold_unknown(transaction, shared_up_to)?;
     }
     if !options.accept_deletions {
         // A record that is given back returns from the server, so it is not a deletion.

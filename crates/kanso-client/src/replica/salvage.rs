@@ -178,11 +178,17 @@ impl Found {
 
     /// Reads the operations up to the first page that cannot be read.
     fn read_operations(&mut self, connection: &Connection) -> Result<(), ReplicaError> {
-        let sql = format!(
-            "SELECT {} FROM outbox WHERE acknowledged_seq IS NULL ORDER BY position",
-            outbox::COLUMNS
-        );
-        let mut statement = connection.prepare(&sql)?;
+        let select = |columns: &str| {
+            connection.prepare(&format!(
+                "SELECT {columns} FROM outbox WHERE acknowledged_seq IS NULL ORDER BY position"
+            ))
+        };
+        // An older file that cannot be migrated lacks the newest columns.
+        let mut statement = select(outbox::COLUMNS)
+            .or_else(|_| select(&outbox::COLUMNS.replace("waits_for_create", "0")))
+            .or_else(|_| {
+                select(&outbox::COLUMNS.replace("device_id, waits_for_create", "NULL, 0"))
+            })?;
         let mut rows = statement.query([])?;
         let mut is_whole = Ok(());
         while let Some(row) = rows.next()? {
@@ -213,8 +219,9 @@ impl Replica {
             transaction
                 .prepare_cached(
                     "INSERT INTO outbox
-                         (position, op_id, entity, record_id, body, created_at, is_offer, device_id)
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                         (position, op_id, entity, record_id, body, created_at, is_offer, device_id,
+                          waits_for_create)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
                 )?
                 .execute(params![
                     pending.position,
@@ -224,7 +231,8 @@ impl Replica {
                     pending.body,
                     pending.created_at.as_micros(),
                     pending.is_offer,
-                    pending.device_id.or(found.device_id)
+                    pending.device_id.or(found.device_id),
+                    pending.waits_for_create
                 ])?;
         }
         for failure in &found.failures {

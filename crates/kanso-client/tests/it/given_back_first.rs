@@ -126,3 +126,44 @@ async fn edit_of_a_record_whose_create_is_sent_again_does_not_overwrite_it() {
     let report = a.sync(&server).await.expect("syncs");
     must_clash(&a, &server, habit, &report).await;
 }
+
+/// The edit is made after the device has read the restored history, when its mirror has no record.
+#[tokio::test]
+async fn later_edit_of_a_created_record_does_not_overwrite_it() {
+    let (server, a, b, habit) = edited_by_two(true).await;
+    b.sync(&server).await.expect("syncs");
+    a.update_habit(habit, titled("Read more")).expect("updates");
+    describe(&a, habit, "mine too");
+    let report = a.sync(&server).await.expect("syncs");
+    must_clash(&a, &server, habit, &report).await;
+}
+
+/// The create finds the record of the other device, and that answer is lost: its retry is a duplicate.
+#[tokio::test]
+async fn retry_of_a_create_does_not_claim_a_record_of_the_other_device() {
+    let server = FakeServer::new();
+    let (a, b) = (signed_in(1, &server).await, signed_in(2, &server).await);
+    for device in [&a, &b] {
+        device.sync(&server).await.expect("syncs");
+    }
+    let empty = server.state().backup();
+    let habit = a.create_habit(titled("Read")).expect("creates").id;
+    server.fail([NetworkFault::LoseResponse]);
+    a.sync(&server).await.expect_err("interrupted");
+    b.sync(&server).await.expect("syncs");
+    describe(&b, habit, "of the other");
+    b.sync(&server).await.expect("syncs");
+    describe(&a, habit, "mine");
+    server.state().restore(empty);
+    server.change_epoch();
+    b.sync(&server).await.expect("syncs");
+    server.fail([
+        NetworkFault::None,
+        NetworkFault::None,
+        NetworkFault::LoseResponse,
+    ]);
+    a.sync(&server).await.expect_err("interrupted");
+    describe(&a, habit, "mine again");
+    let report = a.sync(&server).await.expect("syncs");
+    must_clash(&a, &server, habit, &report).await;
+}

@@ -98,7 +98,7 @@ fn a_token_has_every_claim_and_names_its_key() {
     };
     assert_eq!(
         part(0),
-        json!({ "typ": "JWT", "alg": "HS256", "kid": hs().id() })
+        json!({ "typ": "at+jwt", "alg": "HS256", "kid": hs().id() })
     );
     let mut expected = claims();
     expected["jti"] = json!(Uuid::from_u128(7));
@@ -139,6 +139,9 @@ fn every_claim_is_needed_and_must_be_right() {
         ("exp", json!(NOW - 900)),
         ("exp", json!(1e300)),
         ("iat", json!(NOW + 900)),
+        ("iat", json!(NOW - 86_400)),
+        ("exp", json!(NOW + 86_401)),
+        ("exp", json!(i64::MAX)),
     ] {
         let mut spoilt = claims();
         spoilt[name] = wrong.clone();
@@ -150,6 +153,42 @@ fn every_claim_is_needed_and_must_be_right() {
             Err(TokenRefused),
             "no {name}"
         );
+    }
+}
+
+#[test]
+fn a_token_is_not_valid_before_its_time() {
+    let tokens = tokens(hs(), vec![]);
+    for (begins, is_good) in [
+        (json!(NOW - 900), true),
+        (json!(NOW + 5), true),
+        (json!(NOW + 6), false),
+        (json!("tomorrow"), false),
+        (json!(i64::MIN), true),
+    ] {
+        let mut delayed = claims();
+        delayed["nbf"] = begins.clone();
+        let result = tokens.verify(&signed_here(&delayed), at(NOW));
+        assert_eq!(result.is_ok(), is_good, "{begins}");
+    }
+}
+
+#[test]
+fn only_a_token_for_access_is_accepted() {
+    let tokens = tokens(hs(), vec![]);
+    for (typ, is_good) in [
+        (json!("at+jwt"), true),
+        (json!("application/AT+JWT"), true),
+        (json!("JWT"), true),
+        (json!("refresh"), false),
+        (json!("dpop+jwt"), false),
+        (json!("id_token"), false),
+        (json!(""), false),
+        (Value::Null, false),
+    ] {
+        let header = json!({ "alg": "HS256", "typ": typ, "kid": hs().id() });
+        let result = tokens.verify(&forged(&header, &claims(), SECRET), at(NOW));
+        assert_eq!(result.is_ok(), is_good, "{typ}");
     }
 }
 

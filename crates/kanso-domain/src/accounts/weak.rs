@@ -16,7 +16,7 @@ static COMMON: LazyLock<Vec<&str>> =
 const SERVICE: &str = "kanso";
 
 /// Most characters beside a common word. `sunshine2024` is as weak as `sunshine`, and a long number is not.
-const MOST_BESIDE: usize = 4;
+const MOST_BESIDE: usize = 5;
 
 /// Fewest characters that a password must have beside parts of the address.
 const FEWEST_BESIDE: usize = 6;
@@ -33,10 +33,13 @@ pub(super) fn is_common(password: &str) -> bool {
     let folded = password.to_lowercase();
     let word = word_of(&folded);
     // `p@ssw0rd1` is `passwordl` as a whole, and `password` without the digit at its end.
-    [&*folded, word]
-        .into_iter()
-        .any(|text| is_listed(text) || is_listed(&spelled_out(text)))
-        || is_listed(word_of(&spelled_out(&folded)))
+    [&*folded, word].into_iter().any(|text| {
+        let spellings = ['l', 'i'].map(|one| spelled_out(text, one));
+        is_listed(text)
+            || spellings
+                .iter()
+                .any(|text| is_listed(text) || is_listed(word_of(text)))
+    })
 }
 
 fn is_listed(text: &str) -> bool {
@@ -50,11 +53,11 @@ fn word_of(text: &str) -> &str {
     if beside <= MOST_BESIDE { word } else { text }
 }
 
-/// Replaces the signs that look like letters.
-fn spelled_out(text: &str) -> String {
+/// Replaces the signs that look like letters. `1` looks like two of them: `one` is the one that is meant.
+fn spelled_out(text: &str, one: char) -> String {
     let letter = |sign| match sign {
         '0' => 'o',
-        '1' => 'l',
+        '1' => one,
         '3' => 'e',
         '4' | '@' => 'a',
         '5' | '$' => 's',
@@ -91,17 +94,23 @@ pub(super) fn is_simple(password: &str) -> bool {
 pub(super) fn is_personal(password: &str, email: Option<&Email>) -> bool {
     let folded = password.to_lowercase();
     let address = email.map_or("", Email::as_str);
-    let mut parts: Vec<&str> = address.split(|c: char| !c.is_alphanumeric()).collect();
-    // The whole local part first: `ada.lovelace` has the parts `ada` and `lovelace`.
-    parts.insert(0, address.split('@').next().unwrap_or_default());
-    parts.push(SERVICE);
+    let (local, domain) = address.split_once('@').unwrap_or_default();
+    // Without `com` or `org`, which says nothing of the user.
+    let labels = domain.rsplit_once('.').map_or("", |(labels, _)| labels);
+    // The whole first: `ada.lovelace` has the parts `ada` and `lovelace`.
+    let mut parts = vec![address, local, domain, SERVICE];
+    parts.extend(
+        [local, labels]
+            .iter()
+            .flat_map(|text| text.split(|c: char| !c.is_alphanumeric())),
+    );
     let mut left = folded.clone();
     for part in parts {
         if part.chars().count() >= SHORTEST_PART {
             left = left.replace(part, "");
         }
     }
-    left != folded && left.chars().filter(|c| c.is_alphanumeric()).count() < FEWEST_BESIDE
+    left != folded && left.chars().count() < FEWEST_BESIDE
 }
 
 #[cfg(test)]
@@ -135,6 +144,8 @@ mod tests {
             "zaq12wsx",
             "trustno1",
             "$unshine",
+            "W1nter2024",
+            "Password2024!",
         ] {
             assert!(is_common(common), "{common}");
         }
@@ -184,7 +195,12 @@ mod tests {
         ] {
             assert!(is_hers(personal), "{personal}");
         }
-        for other in ["lovelace in london", "correct horse", "canada trip"] {
+        for other in [
+            "lovelace in london",
+            "correct horse",
+            "canada trip",
+            "Xk#org9!p@",
+        ] {
             assert!(!is_hers(other), "{other}");
         }
         assert!(is_personal("kanso!!1", None));

@@ -4,7 +4,7 @@ use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
-use kanso_application::ports::limiter::{ClientAddress, LimitState, RateLimit};
+use kanso_application::ports::limiter::{ClientAddress, LimitScope, LimitState, RateLimit};
 
 use super::address::client_address;
 use crate::measure;
@@ -18,7 +18,7 @@ const REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
 const RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
 
 /// Times the limit of one /64 block that a /48 block of IPv6 has.
-const SITE_FACTOR: u32 = 8;
+const SITE_FACTOR: u32 = 32;
 
 /// Limits requests under `/api/v1` and `/swagger/`, including paths without a route.
 ///
@@ -73,8 +73,10 @@ fn limits(
         "/api/v1/auth/refresh" => Some(own.refresh),
         _ => None,
     });
-    // A subscriber may hold many blocks of one /48 block.
-    let of_site = own.zip(address.site()).map(|(limit, site)| {
+    // A subscriber may hold many blocks of one /48 block. A /48 block may also be many subscribers, whose
+    // devices must stay signed in.
+    let of_site = own.filter(|limit| limit.scope != LimitScope::Refresh);
+    let of_site = of_site.zip(address.site()).map(|(limit, site)| {
         let requests = limit.requests.saturating_mul(SITE_FACTOR);
         (site, RateLimit { requests, ..limit })
     });

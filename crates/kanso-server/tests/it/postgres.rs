@@ -67,7 +67,7 @@ async fn a_device_syncs_with_either_of_two_servers() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_user_data_is_logged_at_any_level() {
     let kept = PostgresServer::shared().database();
-    let body = json!({"email": "canary@example.org", "password": "canary-canary-canary"});
+    let body = json!({"email": "canary@example.org", "password": "canary in a coal mine"});
     let visit = async |url: &str| take_credentials(url, &body, &["register", "login"]).await;
     let log = log_of_a_life(&kept.url(), "trace", visit).await;
     assert!(log.contains("request answered"), "{log}");

@@ -22,6 +22,10 @@ use crate::open::{BUSY_TIMEOUT, WriterConnection};
 // with shared commits.
 const MAX_BATCH_RECORDS: usize = 512;
 
+/// Number of commits between two attempts to empty the log while a reader is in the way. Each moves the
+/// pages of the newest writes.
+const COMMITS_BETWEEN_ATTEMPTS: u64 = 256;
+
 /// A queued write. A trait, because writes have different result types.
 pub(super) trait QueuedWrite: Send {
     /// Runs the write inside the open transaction, as a whole or not at all.
@@ -67,6 +71,9 @@ pub(super) fn commit(
     } else if fate.is_ok() && batch.iter().any(|write| write.has_erased()) {
         writer.must_empty_log = true;
         erase_log(writer);
+    } else if writer.commits >= writer.next_attempt && !is_lost {
+        // While there are many writes, nothing else asks for it.
+        erase_log(writer);
     }
     // Before the answers: an operator who sees a refusal may kill the server.
     rescue_if(writer, is_lost);
@@ -88,6 +95,7 @@ pub(super) fn check_files(writer: &mut WriterConnection) {
 /// Empties the write-ahead log if it has erased data. The next call tries again if a reader is in the
 /// way: the writes of all users wait for this.
 fn erase_log(writer: &mut WriterConnection) {
+    writer.next_attempt = writer.commits.saturating_add(COMMITS_BETWEEN_ATTEMPTS);
     if !writer.must_empty_log {
         return;
     }

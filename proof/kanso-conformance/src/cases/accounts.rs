@@ -99,7 +99,10 @@ async fn a_password_is_judged_by_length_and_use(server: &ServerUnderTest) -> Che
     let answer = server.post("/api/v1/auth/register", &body).await?;
     answer.names(422, "invalid", &["/admin"])?;
     // 256 characters in 512 bytes: the limit counts characters.
-    let body = json!({"email": new_email(), "password": "é".repeat(256)});
+    // They do not repeat themselves, which a server may refuse.
+    let letter = |nth: usize| if nth * nth % 11 < 5 { 'é' } else { 'è' };
+    let password: String = (0..256).map(letter).collect();
+    let body = json!({"email": new_email(), "password": password});
     server
         .post("/api/v1/auth/register", &body)
         .await?
