@@ -61,6 +61,7 @@ pub(crate) async fn mark(connection: &Connection, user: UserId) -> Result<bool, 
     if crate::users::lock(connection, user).await?.is_none() {
         return Ok(false);
     }
+    // The row of the user stays, since all others refer to it. Nothing personal is left in it.
     let mut pipeline = connection.pipeline();
     for sql in MARK {
         pipeline.add(sql, bind![user]);
@@ -78,6 +79,8 @@ pub(crate) async fn erase(connection: &Connection, limit: u32) -> Result<u32, Da
         return Ok(0);
     };
     let mut rows = 0;
+    // Not in one pipeline: the number that each statement may delete depends on those before it. From the
+    // first table in each step, because a server that began before the mark may have written.
     for sql in ROWS {
         let left = limit.saturating_sub(rows);
         let deleted = connection.execute(sql, bind![user, left]).await?;

@@ -61,6 +61,7 @@ pub(crate) fn mark(connection: &Connection, user: UserId) -> Result<bool, Databa
     ] {
         prepare(connection, sql)?.execute([Bound(&user)])?;
     }
+    // The row stays, since all others refer to it. Nothing personal is left in it.
     let sql = "UPDATE users SET is_deleted = 1, email = '', password_hash = ''
                WHERE user_id = ?1 AND is_deleted = 0";
     Ok(prepare(connection, sql)?.execute([Bound(&user)])? > 0)
@@ -75,6 +76,8 @@ pub(crate) fn erase(connection: &Connection, limit: u32) -> Result<Erased, Datab
         return Ok(Erased::default());
     };
     let mut rows = 0;
+    // From the first table in each step: a worker that began before the mark may have written to one that
+    // was empty in the last step.
     for sql in ROWS {
         let left = limit.saturating_sub(rows);
         let deleted = prepare(connection, sql)?.execute(params![Bound(&user), left])?;

@@ -56,6 +56,7 @@ async fn erase(housekeeping: Housekeeping, stop: CancellationToken) {
         // A failed step counts as an empty one: the next attempt erases the rest.
         let erased = u64::from(erased.unwrap_or_default());
         let pause = if erased > 0 {
+            // The writes that wait get their turn. A step of SQLite takes some 30 ms.
             STEP_PAUSE
         } else {
             if rows > 0 {

@@ -141,6 +141,8 @@ impl Accounts {
         attempt: impl Future<Output = Outcome<Option<T>>>,
     ) -> Outcome<GuessOutcome<T>> {
         let throttle = &self.ports.throttle;
+        // The guesser's own count first: one that has to wait must not use up the attempts that all
+        // addresses have together.
         for (place, count) in counts.iter().enumerate() {
             if let Admission::Wait { seconds } = throttle.admit(count).await {
                 for admitted in &counts[..place] {

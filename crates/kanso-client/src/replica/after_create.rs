@@ -23,6 +23,8 @@ pub(super) const UNREACHED: Version = Version::new((1 << 53) - 1).unwrap();
 /// Makes the edits of a record wait for its create, apart from those of the same group: they fail with
 /// it. Marks the create too, so that later edits wait as well.
 pub(super) fn hold(connection: &Connection, key: RecordKey) -> Result<(), ReplicaError> {
+    // `json_valid` keeps a damaged body from failing the statement. Increments and deletes have no base,
+    // so they overwrite nothing and need not wait.
     let sql = "WITH creates AS (
                    SELECT body ->> '$.group' AS name FROM outbox
                    WHERE entity = ?1 AND record_id = ?2 AND json_valid(body)
@@ -48,6 +50,8 @@ pub(super) fn hold_unknown(
 ) -> Result<(), ReplicaError> {
     for key in outbox::keys(connection)? {
         let stored = mirror::row(connection, MirrorTable::Staged, key)?;
+        // Its create and those of its edits that were carried out are duplicates at the next attempt, by
+        // their ids. Waiting would give the edits new ids, and they would clash with themselves.
         let is_kept = stored.is_some_and(|row| shared_up_to.is_some_and(|at| row.seq <= at.get()));
         if !is_kept && mirror::row(connection, MirrorTable::Base, key)?.is_none() {
             hold(connection, key)?;
@@ -88,6 +92,7 @@ pub(super) fn readiness(
         return Ok(Readiness::Ready);
     }
     for earlier in batch.iter().filter(|earlier| earlier.key == pending.key) {
+        // The answer to this batch ends the waiting, so the next one can have the edit.
         if is_create(earlier)? {
             return Ok(Readiness::AfterThisBatch);
         }
@@ -135,6 +140,7 @@ pub(super) fn settle(
     let mut waiting = outbox::waiting_edits(connection, create.key)?;
     waiting.retain(|edit| edit.waits_for_create);
     rebase(connection, waiting, base, ids)?;
+    // Whatever the answer was: the create leaves the outbox, so nothing else would end the waiting.
     let sql = "UPDATE outbox SET waits_for_create = 0 WHERE entity = ?1 AND record_id = ?2";
     let mut statement = connection.prepare_cached(sql)?;
     statement.execute(params![create.key.entity.as_str(), create.key.id])?;

@@ -48,6 +48,7 @@ fn is_listed(text: &str) -> bool {
 
 /// Returns the word in the middle of `text`, or `text` if there is much beside it.
 fn word_of(text: &str) -> &str {
+    // Letters of any script: the list has Latin words only, but a word must not count as signs.
     let word = text.trim_matches(|c: char| !c.is_alphabetic());
     let beside = text.chars().count() - word.chars().count();
     if beside <= MOST_BESIDE { word } else { text }
@@ -77,6 +78,7 @@ pub(super) fn is_simple(password: &str) -> bool {
             .into_iter()
             .all(|(nth, found)| *found == characters[nth % unit])
     };
+    // At least two whole units: every text is one unit of its own length.
     let longest = LONGEST_UNIT.min(characters.len() / 2);
     if (1..=longest).any(repeats) {
         return true;
@@ -110,6 +112,7 @@ pub(super) fn is_personal(password: &str, email: Option<&Email>) -> bool {
             left = left.replace(part, "");
         }
     }
+    // Without a part of the address in it, even a short rest says nothing of the user.
     left != folded && left.chars().count() < FEWEST_BESIDE
 }
 

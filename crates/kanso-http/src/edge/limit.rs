@@ -36,6 +36,7 @@ pub(crate) async fn limit(State(api): State<Api>, request: Request, next: Next) 
     let proxies = &options.trusted_proxies;
     let address = client_address(request.extensions(), request.headers(), proxies);
     let mut state = None;
+    // In this order: a request that is over one limit must not use up the next one.
     for (counted, limit) in limits(&request, options, address) {
         let counted = api.limiter.check(counted, limit).await;
         if !counted.allowed {
