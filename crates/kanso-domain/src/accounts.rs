@@ -238,8 +238,8 @@ impl Password {
     /// ```
     /// use kanso_domain::accounts::{Email, Password, PasswordError};
     ///
-    /// let ada: Email = "lovelace@example.org".parse()?;
-    /// let refused = Password::choose_for("Lovelace1", Some(&ada));
+    /// let ada: Email = "ada.byron-king@example.org".parse()?;
+    /// let refused = Password::choose_for("byron-king.1", Some(&ada));
     /// assert_eq!(refused.unwrap_err(), PasswordError::Personal);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
