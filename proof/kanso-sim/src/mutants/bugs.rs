@@ -213,6 +213,12 @@ impl Bug {
                 plan.actions = 28;
                 plan.focus = 90;
             }
+            // Tombstones have to be purged during a slow first pull.
+            Self::FirstPullByPosition => {
+                plan.leaps = 5;
+                plan.tombstone_days = 7;
+                plan.restores = 0;
+            }
             _ => {}
         }
         if !matches!(
@@ -272,16 +278,22 @@ impl Bug {
         if !matches!(self, Self::DigestNotCompared | Self::HistoriesCompared) {
             return;
         }
+        if self == Self::HistoriesCompared {
+            // Not in the refusal of a cursor either, as with release 0.1.0.
+            if let Ok(serde_json::Value::Object(mut answer)) = serde_json::from_slice(body)
+                && answer.remove("history_start").is_some()
+                && let Ok(mutated) = serde_json::to_vec(&answer)
+            {
+                *body = mutated;
+            }
+            return;
+        }
         let Ok(mut response) = serde_json::from_slice::<SyncResponse>(body) else {
             return;
         };
-        if self == Self::HistoriesCompared {
-            response.history_start = None;
-        } else {
-            response.digest = None;
-            if response.changes.len() > 1 && chance.happens(30) {
-                response.changes.pop();
-            }
+        response.digest = None;
+        if response.changes.len() > 1 && chance.happens(30) {
+            response.changes.pop();
         }
         if let Ok(mutated) = serde_json::to_vec(&response) {
             *body = mutated;
