@@ -248,18 +248,6 @@ impl Password {
     /// [`PasswordError`] if it is too short, too long or easy to guess, or has a character that is not
     /// printed.
     pub fn choose_for(text: &str, email: Option<&Email>) -> Result<Self, PasswordError> {
-        let chosen = Self::choose(text)?;
-        if weak::is_personal(&chosen.prepared, email) {
-            return Err(PasswordError::Personal);
-        }
-        Ok(chosen)
-    }
-
-    /// Checks a new password like [`choose_for`](Self::choose_for), but for the address.
-    ///
-    /// # Errors
-    /// [`PasswordError`] as there.
-    pub fn choose(text: &str) -> Result<Self, PasswordError> {
         let prepared = prepared(text);
         // Characters and not bytes, as NIST SP 800-63B counts them.
         let length = prepared.chars().count();
@@ -278,13 +266,22 @@ impl Password {
         if weak::is_simple(&prepared) {
             return Err(PasswordError::Simple);
         }
-        if weak::is_personal(&prepared, None) {
+        if weak::is_personal(&prepared, email) {
             return Err(PasswordError::Personal);
         }
         Ok(Self {
             prepared,
             typed: None,
         })
+    }
+
+    /// Checks a new password for an account whose address is not known, like
+    /// [`choose_for`](Self::choose_for).
+    ///
+    /// # Errors
+    /// [`PasswordError`] as there.
+    pub fn choose(text: &str) -> Result<Self, PasswordError> {
+        Self::choose_for(text, None)
     }
 
     /// Wraps the password of a log-in. Returns `None` if it is too long to be a password.

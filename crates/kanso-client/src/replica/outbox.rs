@@ -185,10 +185,10 @@ pub(super) fn next(
         let waiting = PendingOperation::read(row)?;
         // Checked here, so that a damaged one is set aside before anything is sent.
         let group = waiting.request()?.group;
-        // The outcome of a create of the record decides on which version the operation builds.
         if group.is_some() && group == skipped_group {
             continue;
         }
+        // The outcome of a create of the record decides on which version the operation builds.
         match after_create::readiness(connection, &waiting, &batch)? {
             Readiness::Ready => {}
             Readiness::AfterThisBatch => {

@@ -42,9 +42,12 @@ async fn must_clash(device: &Device, server: &FakeServer, habit: HabitId, report
     must_agree(device, server);
 }
 
-/// `a` has read the edits up to "seen" and has one of its own in the outbox; `b` has made a later one,
+/// `a` has read the edits up to "seen", and has one of its own in the outbox if `has_edit`; `b` has made a later one,
 /// and it was lost together with them.
-async fn edited_by_two(is_created_after_backup: bool) -> (FakeServer, Device, Device, HabitId) {
+async fn edited_by_two(
+    is_created_after_backup: bool,
+    has_edit: bool,
+) -> (FakeServer, Device, Device, HabitId) {
     let server = FakeServer::new();
     let (a, b) = (signed_in(1, &server).await, signed_in(2, &server).await);
     let empty = server.state().backup();
@@ -59,7 +62,9 @@ async fn edited_by_two(is_created_after_backup: bool) -> (FakeServer, Device, De
     }
     describe(&b, habit, "of the other");
     b.sync(&server).await.expect("syncs");
-    describe(&a, habit, "mine");
+    if has_edit {
+        describe(&a, habit, "mine");
+    }
     server.state().restore(if is_created_after_backup {
         empty
     } else {
@@ -78,7 +83,7 @@ async fn edited_by_two(is_created_after_backup: bool) -> (FakeServer, Device, De
 
 #[tokio::test]
 async fn edit_of_an_older_version_does_not_overwrite_it() {
-    let (server, a, b, habit) = edited_by_two(false).await;
+    let (server, a, b, habit) = edited_by_two(false, true).await;
     b.sync(&server).await.expect("syncs");
     let report = a.sync(&server).await.expect("syncs");
     must_clash(&a, &server, habit, &report).await;
@@ -86,7 +91,7 @@ async fn edit_of_an_older_version_does_not_overwrite_it() {
 
 #[tokio::test]
 async fn edit_of_a_created_record_does_not_overwrite_it() {
-    let (server, a, b, habit) = edited_by_two(true).await;
+    let (server, a, b, habit) = edited_by_two(true, true).await;
     b.sync(&server).await.expect("syncs");
     let report = a.sync(&server).await.expect("syncs");
     must_clash(&a, &server, habit, &report).await;
@@ -96,7 +101,7 @@ async fn edit_of_a_created_record_does_not_overwrite_it() {
 #[tokio::test]
 async fn edit_of_a_record_that_only_this_device_gives_back_is_applied() {
     for is_created_after_backup in [false, true] {
-        let (server, a, _, habit) = edited_by_two(is_created_after_backup).await;
+        let (server, a, _, habit) = edited_by_two(is_created_after_backup, true).await;
         let report = a.sync(&server).await.expect("syncs");
         assert!(report.failures.is_empty(), "{report:?}");
         assert_eq!(description(&a, habit), "mine");
@@ -104,9 +109,9 @@ async fn edit_of_a_record_that_only_this_device_gives_back_is_applied() {
     }
 }
 
-/// The server had the create of `a`, but the answer was lost, and then the server lost the create.
-#[tokio::test]
-async fn edit_of_a_record_whose_create_is_sent_again_does_not_overwrite_it() {
+/// The server had the create of `a`, but the answer was lost, and then the server lost the create. `b` has
+/// edited the record and given it back first, and `a` has an edit in the outbox.
+async fn created_by_two() -> (FakeServer, Device, HabitId) {
     let server = FakeServer::new();
     let (a, b) = (signed_in(1, &server).await, signed_in(2, &server).await);
     for device in [&a, &b] {
@@ -123,17 +128,12 @@ async fn edit_of_a_record_whose_create_is_sent_again_does_not_overwrite_it() {
     server.state().restore(empty);
     server.change_epoch();
     b.sync(&server).await.expect("syncs");
-    let report = a.sync(&server).await.expect("syncs");
-    must_clash(&a, &server, habit, &report).await;
+    (server, a, habit)
 }
 
-/// The edit is made after the device has read the restored history, when its mirror has no record.
 #[tokio::test]
-async fn later_edit_of_a_created_record_does_not_overwrite_it() {
-    let (server, a, b, habit) = edited_by_two(true).await;
-    b.sync(&server).await.expect("syncs");
-    a.update_habit(habit, titled("Read more")).expect("updates");
-    describe(&a, habit, "mine too");
+async fn edit_of_a_record_whose_create_is_sent_again_does_not_overwrite_it() {
+    let (server, a, habit) = created_by_two().await;
     let report = a.sync(&server).await.expect("syncs");
     must_clash(&a, &server, habit, &report).await;
 }
@@ -141,22 +141,7 @@ async fn later_edit_of_a_created_record_does_not_overwrite_it() {
 /// The create finds the record of the other device, and that answer is lost: its retry is a duplicate.
 #[tokio::test]
 async fn retry_of_a_create_does_not_claim_a_record_of_the_other_device() {
-    let server = FakeServer::new();
-    let (a, b) = (signed_in(1, &server).await, signed_in(2, &server).await);
-    for device in [&a, &b] {
-        device.sync(&server).await.expect("syncs");
-    }
-    let empty = server.state().backup();
-    let habit = a.create_habit(titled("Read")).expect("creates").id;
-    server.fail([NetworkFault::LoseResponse]);
-    a.sync(&server).await.expect_err("interrupted");
-    b.sync(&server).await.expect("syncs");
-    describe(&b, habit, "of the other");
-    b.sync(&server).await.expect("syncs");
-    describe(&a, habit, "mine");
-    server.state().restore(empty);
-    server.change_epoch();
-    b.sync(&server).await.expect("syncs");
+    let (server, a, habit) = created_by_two().await;
     server.fail([
         NetworkFault::None,
         NetworkFault::None,
@@ -166,4 +151,16 @@ async fn retry_of_a_create_does_not_claim_a_record_of_the_other_device() {
     describe(&a, habit, "mine again");
     let report = a.sync(&server).await.expect("syncs");
     must_clash(&a, &server, habit, &report).await;
+}
+
+/// The edit is made after the device has read the restored history, when its mirror has no record.
+#[tokio::test]
+async fn later_edit_of_a_created_record_does_not_overwrite_it() {
+    for has_edit in [false, true] {
+        let (server, a, b, habit) = edited_by_two(true, has_edit).await;
+        b.sync(&server).await.expect("syncs");
+        describe(&a, habit, "mine too");
+        let report = a.sync(&server).await.expect("syncs");
+        must_clash(&a, &server, habit, &report).await;
+    }
 }

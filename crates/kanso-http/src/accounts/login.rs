@@ -17,7 +17,7 @@ problems!(LoginProblems: BODY, &[Code::InvalidCredentials, Code::LoginThrottled,
 ///
 /// Opens a session for this device and returns its tokens. An unknown e-mail address and a wrong
 /// password have the same answer. After five failures in a row from one address, each further failure
-/// doubles the wait, up to 15 minutes. Failures from other addresses do not count, unless there are hundreds.
+/// doubles the wait, up to 15 minutes. Failures from other addresses count only if there are hundreds.
 #[utoipa::path(
     post, path = "/auth/login", operation_id = "login", tag = "accounts",
     request_body(content = CredentialsRequest, description = "E-mail address and password of the account."),
