@@ -15,6 +15,7 @@ pub mod health;
 pub mod housekeeping;
 pub mod live;
 pub mod ports;
+pub mod quotas;
 mod records;
 pub mod replicas;
 pub mod stats;

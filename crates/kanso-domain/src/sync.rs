@@ -52,11 +52,13 @@ mod batch;
 mod changeset;
 mod cursor;
 mod digest;
+mod editable;
 mod merge;
 mod operation;
 mod page;
 mod quota;
 mod seen;
+mod usage;
 mod working_set;
 
 pub use batch::{decide, decide_push};
@@ -69,5 +71,6 @@ pub use operation::{
     RejectionCode,
 };
 pub use page::{Page, Since};
-pub use quota::{ExceededQuota, Quota};
+pub use quota::{ExceededQuota, OwnQuota, Quota};
 pub use seen::Seen;
+pub use usage::{Counts, Usage};

@@ -12,6 +12,7 @@ use kanso_protocol::entries::EntryRecord;
 use kanso_protocol::habits::HabitRecord;
 use serde::Serialize;
 
+use crate::measure::count_refusal_for_quota;
 use crate::problem::{ApiError, Code};
 use crate::request::{etag, is_unchanged};
 
@@ -189,11 +190,23 @@ fn outcome_error(outcome: OperationOutcome) -> ApiError {
         OperationOutcome::Gone(_) | OperationOutcome::Purged(_) => Code::Gone.into(),
         // A REST call cannot wait for its habit as an operation of an outbox does.
         OperationOutcome::Deferred(Deferral::HabitUnknown(_)) => ApiError::not_found(Entity::Habit),
-        OperationOutcome::OverQuota(ExceededQuota::LiveHabits { limit }) => {
-            ApiError::from(Code::QuotaExceeded).with_detail(format!(
-                "the account may have at most {limit} live habits; delete one, or ask the operator \
-                 for more"
-            ))
+        OperationOutcome::OverQuota(exceeded) => {
+            count_refusal_for_quota(exceeded);
+            let limit = exceeded.limit();
+            let bound = match exceeded {
+                ExceededQuota::LiveHabits { .. } => format!("have at most {limit} live habits"),
+                ExceededQuota::Records { .. } => format!("store at most {limit} records"),
+                ExceededQuota::Bytes { .. } => format!("store at most {limit} bytes"),
+            };
+            let advice = match exceeded {
+                ExceededQuota::LiveHabits { .. } => "delete one, or ask the operator for more",
+                // A deletion gives no room at once, because the tombstone stays for the other devices.
+                ExceededQuota::Records { .. } | ExceededQuota::Bytes { .. } => {
+                    "ask the operator for more"
+                }
+            };
+            ApiError::from(Code::QuotaExceeded)
+                .with_detail(format!("the account may {bound}; {advice}"))
         }
         OperationOutcome::Rejected(rejection) => match rejection.code {
             RejectionCode::Invalid => ApiError::members(Code::Invalid, &rejection.errors),

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use http::{Method, StatusCode};
-use kanso_domain::sync::OperationOutcome;
+use kanso_domain::sync::{ExceededQuota, OperationOutcome};
 use metrics::{counter, gauge, histogram};
 
 /// Records an answered request and the time until its answer began.
@@ -63,10 +63,18 @@ pub(crate) fn count_operations(outcomes: &[OperationOutcome]) {
             OperationOutcome::Gone(_) | OperationOutcome::Purged(_) => "gone",
             OperationOutcome::Rejected(_) => "rejected",
             OperationOutcome::Deferred(_) => "deferred",
-            OperationOutcome::OverQuota(_) => "over_quota",
+            OperationOutcome::OverQuota(exceeded) => {
+                count_refusal_for_quota(*exceeded);
+                "over_quota"
+            }
         };
         counter!("kanso_sync_operations_total", "result" => result).increment(1);
     }
+}
+
+/// Counts an operation that was refused because its account is full.
+pub(crate) fn count_refusal_for_quota(exceeded: ExceededQuota) {
+    counter!("kanso_quota_refusals_total", "quota" => exceeded.as_str()).increment(1);
 }
 
 /// Records the number of records in a page of a delta.

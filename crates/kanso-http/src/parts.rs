@@ -16,6 +16,7 @@ use kanso_application::live::Live;
 use kanso_application::ports::ids::Ids;
 use kanso_application::ports::limiter::{AccountLimits, RateLimit, RateLimiter};
 use kanso_application::ports::stream_slots::SharedStreamSlots;
+use kanso_application::quotas::Quotas;
 use kanso_application::replicas::Replicas;
 use kanso_application::stats::Stats;
 use kanso_application::sync::Sync;
@@ -47,6 +48,8 @@ pub struct Parts {
     pub tickets: Tickets,
     /// Devices of an account.
     pub devices: Devices,
+    /// Quotas.
+    pub quotas: Quotas,
     /// Statistics.
     pub stats: Stats,
     /// State of the server and its dependencies.

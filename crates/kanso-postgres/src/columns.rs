@@ -113,6 +113,8 @@ columns! {
         // The bits are kept: BIGINT is signed, a digest is not.
         Digest: |value| value.get().cast_signed(), |stored| Ok(Self::new(stored.cast_unsigned()));
         i32: |value| i64::from(*value), |stored| narrow(stored);
+        // A figure beyond the range is a bound that no account reaches.
+        u64: |value| i64::try_from(*value).unwrap_or(i64::MAX), |stored| narrow(stored);
         u32: |value| i64::from(*value), |stored| narrow(stored);
         u16: |value| i64::from(*value), |stored| narrow(stored);
         u8: |value| i64::from(*value), |stored| narrow(stored);

@@ -45,6 +45,7 @@ mod storage;
 mod streak_queue;
 mod streaks;
 mod tls;
+mod usage;
 mod users;
 mod witness;
 

@@ -124,7 +124,12 @@ pub(crate) async fn oldest_server(client: &Client) -> Result<Option<String>, Err
 /// Ends the mixed phase. Returns the release that it was kept for; `None` if there was no mixed
 /// phase.
 pub(crate) async fn finish(client: &Client) -> Result<Option<String>, Error> {
-    let sql = "DELETE FROM mixed_phase WHERE id = 1 RETURNING oldest_server";
+    // The old servers did not count what they wrote, so each user is counted anew.
+    let sql = "WITH ended AS (DELETE FROM mixed_phase WHERE id = 1 RETURNING oldest_server),
+               uncounted AS (
+                   UPDATE users SET stored_records = NULL, stored_bytes = NULL
+                   WHERE EXISTS (SELECT 1 FROM ended))
+               SELECT oldest_server FROM ended";
     let row = client.query_opt(sql, &[]).await?;
     row.map(|row| row.try_get(0)).transpose()
 }

@@ -8,7 +8,7 @@ use kanso_application::ports::storage::{
 };
 use kanso_domain::entries::Entry;
 use kanso_domain::habits::Habit;
-use kanso_domain::sync::{Buckets, Changeset, Epoch, Head, LoadSet, Loaded, Page};
+use kanso_domain::sync::{Buckets, Changeset, Epoch, Head, LoadSet, Loaded, Page, Usage};
 use kanso_domain::{Entity, EntryId, HabitId, Seq, UserId};
 
 use crate::attempts::{BEGIN, COMMIT};
@@ -17,7 +17,7 @@ use crate::connection::Connection;
 use crate::error::DatabaseError;
 use crate::{
     PostgresStorage, compare, delta, entries, habits, journal, purged, receipts, snapshot,
-    streak_queue, users,
+    streak_queue, usage, users,
 };
 
 #[async_trait]
@@ -146,7 +146,7 @@ async fn write(
         connection.command(COMMIT).await?;
         return Ok(WriteOutcome::NoSuchUser);
     };
-    let before = loaded.head;
+    let before = (loaded.head, loaded.usage);
     match decide(loaded) {
         Ok(changeset) => {
             store(connection, user, before, &changeset).await?;
@@ -198,18 +198,21 @@ async fn load(
     let purged = pipeline.add_if(!ids.is_empty(), purged::AMONG, of_user(bound_all(&ids)));
 
     let answers = pipeline.send().await?;
-    let read = |row: &_| users::read_head_and_settings(row, connection.epoch);
-    let Some((head, settings)) = answers.first(locked, read)? else {
+    let read = |row: &_| users::read_locked(row, connection.epoch);
+    let Some(row) = answers.first(locked, read)? else {
         return Ok(None);
     };
+    let usage = usage::counted(connection, user, row.usage).await?;
     let receipts = answers.all(receipts, receipts::read)?.into_iter();
     let mut entries = answers.all(named, entries::read)?;
     entries.extend(answers.all(live, entries::read)?);
     let habits = answers.all(habits, habits::read)?.into_iter();
     let first_days = answers.all(first_days, entries::read_first_day)?;
     let mut loaded = Loaded {
-        head,
-        settings,
+        head: row.head,
+        settings: row.settings,
+        usage,
+        own_quota: row.own_quota,
         receipts: receipts.map(|found| (found.key.op_id, found)).collect(),
         entries: entries.into_iter().map(|entry| (entry.id, entry)).collect(),
         habits: habits.map(|habit| (habit.id, habit)).collect(),
@@ -252,7 +255,7 @@ fn note_purged(loaded: &mut Loaded, keys: &LoadSet, purged: Vec<(Entity, uuid::U
 }
 
 /// Every statement that [`store`] may send.
-const STORE_STATEMENTS: [&str; 8] = [
+const STORE_STATEMENTS: [&str; 9] = [
     habits::INSERT,
     habits::UPDATE,
     entries::INSERT,
@@ -261,13 +264,14 @@ const STORE_STATEMENTS: [&str; 8] = [
     streak_queue::QUEUE,
     streak_queue::REMOVE,
     users::SET_HEAD,
+    usage::SET,
 ];
 
 /// Stores a changeset that was decided on at `before`, and commits, in one round trip.
 async fn store(
     connection: &Connection,
     user: UserId,
-    before: Head,
+    before: (Head, Usage),
     changeset: &Changeset,
 ) -> Result<(), DatabaseError> {
     let now = changeset.head.changed_at;
@@ -289,8 +293,13 @@ async fn store(
     for tombstone in saved.filter(|habit| habit.stamp.is_deleted()) {
         pipeline.add(streak_queue::REMOVE, bind![user, tombstone.id]);
     }
-    if changeset.head != before {
-        users::set_head(&mut pipeline, user, changeset.head);
+    let (head, stored) = before;
+    let usage = changeset.usage;
+    if changeset.head != head {
+        users::set_head(&mut pipeline, user, changeset.head, Some(usage));
+    } else if usage != stored {
+        // Only receipts were added.
+        pipeline.add(usage::SET, bind![user, usage.records, usage.bytes]);
     }
     pipeline.commit().await
 }

@@ -262,7 +262,7 @@ async fn store(
     }
     let head = outcomes.last().map_or(before, |(_, head)| *head);
     if head != before {
-        users::set_head(&mut pipeline, user, head);
+        users::set_head(&mut pipeline, user, head, None);
     }
     pipeline.commit().await
 }

@@ -2,7 +2,7 @@
 
 use kanso_application::ports::storage::{Credentials, DayBorder, NewAccount};
 use kanso_domain::accounts::{Account, Email, PasswordHash, Settings, SettingsRecord};
-use kanso_domain::sync::{Digest, Epoch, Floor, Head};
+use kanso_domain::sync::{Digest, Epoch, Floor, Head, OwnQuota, Usage};
 use kanso_domain::{Date, Seq, Timestamp, UserId};
 use tokio_postgres::Row;
 
@@ -10,6 +10,7 @@ use crate::columns::{Columns, bind, bound_all, only};
 use crate::connection::Connection;
 use crate::error::DatabaseError;
 use crate::pipeline::Pipeline;
+use crate::usage::{self, usage_columns};
 
 /// Value of `day_begun` for a user without a begun day: before every valid date.
 //
@@ -35,12 +36,37 @@ const HEAD_AND_SETTINGS: &str = concat!(
     ", timezone, week_start, day_start FROM users WHERE user_id = $1 AND NOT is_deleted"
 );
 
-/// Locks the user's row and reads the head and the settings. Waits for other writers of the user.
+/// Locks the user's row and reads what a write needs. Waits for other writers of the user.
 pub(crate) const LOCK: &str = concat!(
     "SELECT ",
     head_columns!(),
-    ", timezone, week_start, day_start FROM users WHERE user_id = $1 AND NOT is_deleted FOR UPDATE"
+    ", timezone, week_start, day_start, ",
+    usage_columns!(),
+    " FROM users WHERE user_id = $1 AND NOT is_deleted FOR UPDATE"
 );
+
+/// The row of a user that a write needs.
+pub(crate) struct Locked {
+    pub(crate) head: Head,
+    pub(crate) settings: Settings,
+    /// `None` until it is counted.
+    pub(crate) usage: Option<Usage>,
+    pub(crate) own_quota: OwnQuota,
+}
+
+/// Reads a row of [`LOCK`].
+pub(crate) fn read_locked(row: &Row, epoch: Epoch) -> Result<Locked, DatabaseError> {
+    let mut columns = Columns::of(row);
+    let head = read_head(&mut columns, epoch)?;
+    let settings = read_settings(&mut columns)?;
+    let (usage, own_quota) = usage::read(&mut columns)?;
+    Ok(Locked {
+        head,
+        settings,
+        usage,
+        own_quota,
+    })
+}
 
 /// Returns the head of a user; `None` if there is no such account.
 pub(crate) async fn head(
@@ -119,11 +145,17 @@ pub(crate) const SET_HEAD: &str = "WITH kept AS (
          ON CONFLICT (user_id, epoch) DO NOTHING
      )
      UPDATE users SET head_seq = $2, last_change_at = $3, digest = $4,
-         history_epoch = $5, history_start = $6
+         history_epoch = $5, history_start = $6,
+         stored_records = coalesce($7, stored_records), stored_bytes = coalesce($8, stored_bytes)
      WHERE user_id = $1";
 
-/// Adds the statement that stores the head.
-pub(crate) fn set_head(pipeline: &mut Pipeline<'_>, user: UserId, head: Head) {
+/// Adds the statement that stores the head, and the usage if there is one.
+pub(crate) fn set_head(
+    pipeline: &mut Pipeline<'_>,
+    user: UserId,
+    head: Head,
+    usage: Option<Usage>,
+) {
     let values = bind![
         user,
         head.seq,
@@ -131,6 +163,8 @@ pub(crate) fn set_head(pipeline: &mut Pipeline<'_>, user: UserId, head: Head) {
         head.digest,
         head.epoch.get().cast_signed(),
         head.history_start,
+        usage.map(|usage| usage.records),
+        usage.map(|usage| usage.bytes),
     ];
     pipeline.add(SET_HEAD, values);
 }
@@ -202,8 +236,8 @@ pub(crate) async fn create(
     }
     let settings = &account.settings;
     let sql = "INSERT INTO users (user_id, email, password_hash, timezone, week_start, day_start,
-                   created_at, head_seq, last_change_at, digest)
-               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $7, $9)";
+                   created_at, head_seq, last_change_at, digest, stored_records, stored_bytes)
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $7, $9, 0, 0)";
     let values = bind![
         account.id,
         account.email,

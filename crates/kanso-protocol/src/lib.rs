@@ -41,6 +41,7 @@ pub mod idempotency;
 mod json;
 mod patch;
 pub mod problem;
+pub mod quotas;
 pub mod service;
 pub mod stats;
 pub mod sync;

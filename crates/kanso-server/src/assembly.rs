@@ -26,6 +26,7 @@ use kanso_application::ports::storage::Storage;
 use kanso_application::ports::stream_slots::SharedStreamSlots;
 use kanso_application::ports::throttle::LoginThrottle;
 use kanso_application::ports::tickets::{TicketStore, TicketTokens};
+use kanso_application::quotas::Quotas;
 use kanso_application::replicas::Replicas;
 use kanso_application::stats::Stats;
 use kanso_application::streaks::Streaks;
@@ -239,6 +240,7 @@ fn http_parts(
 ) -> kanso_http::Parts {
     let storage = || Arc::clone(&ports.storage);
     let clock = || Arc::clone(&ports.clock);
+    let quota = records.quota;
     let mut replicas = Replicas::new(storage(), loops.streaks);
     if let Some(piece) = piece {
         replicas = replicas.in_pieces_of(piece);
@@ -262,6 +264,7 @@ fn http_parts(
         sync: Sync::new(records, loops.devices.clone()),
         replicas,
         devices: loops.devices,
+        quotas: Quotas::new(storage(), quota),
         stats: Stats::new(storage(), clock()).with_cache(ports.shared.answers),
         health: Health::new(storage(), clock()).with_redis(ports.shared.service),
         ids: Arc::clone(&ports.ids),

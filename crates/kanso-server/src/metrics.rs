@@ -38,7 +38,7 @@ enum Kind {
 use Kind::{Counter, Gauge, Histogram};
 
 /// All metrics. Names are part of the public interface: dashboards and `deploy/alerts.yml` use them.
-const NAMES: [(&str, Kind, &str); 27] = [
+const NAMES: [(&str, Kind, &str); 28] = [
     (
         "kanso_build_info",
         Gauge,
@@ -63,6 +63,11 @@ const NAMES: [(&str, Kind, &str); 27] = [
         "kanso_sync_operations_total",
         Counter,
         "Pushed operations, by result",
+    ),
+    (
+        "kanso_quota_refusals_total",
+        Counter,
+        "Operations that were refused because their account is full, by quota",
     ),
     (
         "kanso_sync_page_records",

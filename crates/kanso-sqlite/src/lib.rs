@@ -41,6 +41,7 @@ mod statements;
 mod storage;
 mod streak_queue;
 mod streaks;
+mod usage;
 mod users;
 mod witness;
 mod writer;

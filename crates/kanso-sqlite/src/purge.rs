@@ -1,10 +1,12 @@
 //! The port for purging expired data.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 
 use async_trait::async_trait;
 use kanso_application::ports::housekeeping::PurgeStore;
 use kanso_application::ports::storage::StorageError;
+use kanso_domain::sync::{Counts, Usage};
 use kanso_domain::{EntryId, HabitId, Seq, Timestamp, UserId};
 use rusqlite::{Connection, Row, params};
 
@@ -13,7 +15,7 @@ use crate::error::DatabaseError;
 use crate::purged::{self, RecordKey};
 use crate::statements::prepare;
 use crate::writer::WriteCost;
-use crate::{SqliteStorage, erasure};
+use crate::{SqliteStorage, entries, erasure, habits, usage};
 
 /// Selects at most ?2 tombstones of a table that are older than ?1 and that every device seen since
 /// ?1 has already read. Older devices get a full resync, so they need no tombstone.
@@ -64,14 +66,33 @@ impl PurgeStore for SqliteStorage {
 
 /// Deletes old receipts, at most `limit` at a time: the other writes wait behind this one.
 fn receipts(connection: &Connection, before: Timestamp, limit: u32) -> Result<u32, DatabaseError> {
-    let purged = prepare(
+    let mut statement = prepare(
         connection,
         "DELETE FROM receipts WHERE (user_id, op_id) IN (
              SELECT user_id, op_id FROM receipts WHERE created_at < ?1
-             ORDER BY created_at, user_id, op_id LIMIT ?2)",
-    )?
-    .execute(params![Bound(&before), limit])?;
-    Ok(u32::try_from(purged).unwrap_or(u32::MAX))
+             ORDER BY created_at, user_id, op_id LIMIT ?2)
+         RETURNING user_id, outcome = 'rejected'",
+    )?;
+    let read = |row: &Row<'_>| {
+        let mut columns = Columns::of(row);
+        let user: UserId = columns.take()?;
+        let one = Counts {
+            receipts: 1,
+            rejections: columns.take()?,
+            ..Counts::default()
+        };
+        Ok((user, one.usage()))
+    };
+    let (mut purged, mut usages) = (0, BTreeMap::new());
+    for row in statement.query_map(params![Bound(&before), limit], read)? {
+        let (user, usage) = row?;
+        *usages.entry(user).or_insert(Usage::NONE) += usage;
+        purged += 1;
+    }
+    for (user, usage) in usages {
+        usage::release(connection, user, usage)?;
+    }
+    Ok(purged)
 }
 
 fn tombstones(
@@ -79,11 +100,15 @@ fn tombstones(
     before: Timestamp,
     limit: u32,
 ) -> Result<u32, DatabaseError> {
-    let habits: Vec<Tombstone<HabitId>> =
+    let old_habits: Vec<Tombstone<HabitId>> =
         purgeable(connection, purgeable!("habits"), before, limit)?;
-    for tombstone in &habits {
+    for tombstone in &old_habits {
         // The entries are not recorded as purged: an operation on them is refused because of the habit.
         let (user, habit) = (tombstone.user, &tombstone.id);
+        let stored = habits::find(connection, user, *habit)?;
+        let stored = stored.as_ref().map(Usage::of_habit);
+        let of_entries = usage::count_entries(connection, user, *habit)?;
+        usage::release(connection, user, of_entries + stored.unwrap_or(Usage::NONE))?;
         prepare(
             connection,
             "DELETE FROM entries WHERE user_id = ?1 AND habit_id = ?2",
@@ -96,11 +121,14 @@ fn tombstones(
         .execute(params![Bound(&user), Bound(habit)])?;
         record_purge(connection, tombstone)?;
     }
-    let purged = u32::try_from(habits.len()).unwrap_or(u32::MAX);
+    let purged = u32::try_from(old_habits.len()).unwrap_or(u32::MAX);
     let left = limit.saturating_sub(purged);
-    let entries: Vec<Tombstone<EntryId>> =
+    let old_entries: Vec<Tombstone<EntryId>> =
         purgeable(connection, purgeable!("entries"), before, left)?;
-    for tombstone in &entries {
+    for tombstone in &old_entries {
+        if let Some(stored) = entries::find(connection, tombstone.user, tombstone.id)? {
+            usage::release(connection, tombstone.user, Usage::of_entry(&stored))?;
+        }
         prepare(
             connection,
             "DELETE FROM entries WHERE user_id = ?1 AND id = ?2",
@@ -108,7 +136,7 @@ fn tombstones(
         .execute(params![Bound(&tombstone.user), Bound(&tombstone.id)])?;
         record_purge(connection, tombstone)?;
     }
-    Ok(purged.saturating_add(u32::try_from(entries.len()).unwrap_or(u32::MAX)))
+    Ok(purged.saturating_add(u32::try_from(old_entries.len()).unwrap_or(u32::MAX)))
 }
 
 /// A tombstone to purge.

@@ -7,7 +7,7 @@ use kanso_application::ports::storage::{
 };
 use kanso_domain::entries::Entry;
 use kanso_domain::habits::Habit;
-use kanso_domain::sync::{Buckets, Changeset, Epoch, Head, LoadSet, Loaded, Page};
+use kanso_domain::sync::{Buckets, Changeset, Epoch, Head, LoadSet, Loaded, Page, Usage};
 use kanso_domain::{EntryId, HabitId, Seq, UserId};
 use rusqlite::Connection;
 
@@ -15,7 +15,7 @@ use crate::error::DatabaseError;
 use crate::writer::WriteCost;
 use crate::{
     SqliteStorage, compare, delta, entries, habits, journal, purged, receipts, snapshot,
-    streak_queue, users,
+    streak_queue, usage, users,
 };
 
 #[async_trait]
@@ -33,10 +33,10 @@ impl RecordStore for SqliteStorage {
             let Some(loaded) = load(connection, epoch, user, &keys)? else {
                 return Ok(WriteOutcome::NoSuchUser);
             };
-            let head = loaded.head;
+            let (head, usage) = (loaded.head, loaded.usage);
             match decide(loaded) {
                 Ok(changeset) => {
-                    store(connection, user, head, &changeset)?;
+                    store(connection, user, (head, usage), &changeset)?;
                     Ok(WriteOutcome::Committed(changeset))
                 }
                 Err(refusal) => Ok(WriteOutcome::Refused(refusal)),
@@ -137,15 +137,19 @@ fn load(
     user: UserId,
     keys: &LoadSet,
 ) -> Result<Option<Loaded>, DatabaseError> {
-    let Some((head, settings)) = users::head_and_settings(connection, epoch, user)? else {
+    let Some(row) = users::for_write(connection, epoch, user)? else {
         return Ok(None);
     };
+    let users::ForWrite { head, settings, .. } = row;
+    let count = || usage::count(connection, user);
     let mut loaded = Loaded {
         head,
         settings,
         habits: [].into(),
         entries: [].into(),
         live_habits: 0,
+        usage: row.usage.map_or_else(count, Ok)?,
+        own_quota: row.own_quota,
         purged_habits: [].into(),
         purged_entries: [].into(),
         first_entries: [].into(),
@@ -212,7 +216,7 @@ fn load_purged(
 fn store(
     connection: &Connection,
     user: UserId,
-    before: Head,
+    before: (Head, Usage),
     changeset: &Changeset,
 ) -> Result<(), DatabaseError> {
     for save in &changeset.habits {
@@ -231,8 +235,12 @@ fn store(
     for tombstone in saved.filter(|habit| habit.stamp.is_deleted()) {
         streak_queue::remove(connection, user, tombstone.id)?;
     }
-    if changeset.head != before {
-        users::set_head(connection, user, changeset.head)?;
+    let (head, usage) = before;
+    if changeset.head != head {
+        users::set_head(connection, user, changeset.head, Some(changeset.usage))?;
+    } else if changeset.usage != usage {
+        // Only receipts were added.
+        usage::set(connection, user, changeset.usage)?;
     }
     Ok(())
 }

@@ -187,7 +187,7 @@ pub(crate) fn finish(
         outcomes.push(outcome);
     }
     if head != before {
-        users::set_head(connection, user, head)?;
+        users::set_head(connection, user, head, None)?;
     }
     Ok(outcomes)
 }

@@ -2,13 +2,14 @@
 
 use kanso_application::ports::storage::{Credentials, DayBorder, NewAccount};
 use kanso_domain::accounts::{Account, Email, PasswordHash, Settings, SettingsRecord};
-use kanso_domain::sync::{Digest, Epoch, Floor, Head};
+use kanso_domain::sync::{Digest, Epoch, Floor, Head, OwnQuota, Usage};
 use kanso_domain::{Date, Seq, Timestamp, UserId};
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use crate::columns::{Bound, Columns, only};
 use crate::error::DatabaseError;
 use crate::statements::prepare;
+use crate::usage::{self, usage_columns};
 
 /// Value of `day_begun` for a user without a begun day: before every valid date.
 //
@@ -78,6 +79,47 @@ pub(crate) fn head_and_settings(
     Ok(statement.query_row([Bound(&user)], read).optional()?)
 }
 
+/// The row of a user that a write needs.
+pub(crate) struct ForWrite {
+    pub(crate) head: Head,
+    pub(crate) settings: Settings,
+    /// `None` until it is counted.
+    pub(crate) usage: Option<Usage>,
+    pub(crate) own_quota: OwnQuota,
+}
+
+pub(crate) fn for_write(
+    connection: &Connection,
+    epoch: Epoch,
+    user: UserId,
+) -> Result<Option<ForWrite>, DatabaseError> {
+    let mut statement = prepare(
+        connection,
+        concat!(
+            "SELECT ",
+            head_columns!(),
+            ", timezone, week_start, day_start, ",
+            usage_columns!(),
+            " FROM users WHERE user_id = ?1 AND is_deleted = 0"
+        ),
+    )?;
+    let read = |row: &Row<'_>| {
+        let mut columns = Columns::of(row);
+        let (head, settings) = (
+            read_head(&mut columns, epoch)?,
+            read_settings(&mut columns)?,
+        );
+        let (usage, own_quota) = usage::read(&mut columns)?;
+        Ok(ForWrite {
+            head,
+            settings,
+            usage,
+            own_quota,
+        })
+    };
+    Ok(statement.query_row([Bound(&user)], read).optional()?)
+}
+
 /// Returns the newest position up to which the history in the epoch `present` is the same as the one of
 /// `epoch`.
 pub(crate) fn shared_up_to(
@@ -125,14 +167,18 @@ fn keep_start(connection: &Connection, user: UserId, present: Epoch) -> Result<(
     Ok(())
 }
 
+/// Stores the head, and the usage if there is one.
 pub(crate) fn set_head(
     connection: &Connection,
     user: UserId,
     head: Head,
+    usage: Option<Usage>,
 ) -> Result<(), DatabaseError> {
     let mut statement = prepare(
         connection,
-        "UPDATE users SET head_seq = ?2, last_change_at = ?3, digest = ?4, history_start = ?6
+        "UPDATE users SET head_seq = ?2, last_change_at = ?3, digest = ?4, history_start = ?6,
+             stored_records = coalesce(?7, stored_records),
+             stored_bytes = coalesce(?8, stored_bytes)
          WHERE user_id = ?1 AND history_epoch = ?5",
     )?;
     let values = params![
@@ -141,7 +187,9 @@ pub(crate) fn set_head(
         Bound(&head.changed_at),
         Bound(&head.digest),
         head.epoch.get().cast_signed(),
-        Bound(&head.history_start)
+        Bound(&head.history_start),
+        Bound(&usage.map(|usage| usage.records)),
+        Bound(&usage.map(|usage| usage.bytes))
     ];
     if statement.execute(values)? == 1 {
         return Ok(());
@@ -151,7 +199,9 @@ pub(crate) fn set_head(
     prepare(
         connection,
         "UPDATE users SET head_seq = ?2, last_change_at = ?3, digest = ?4,
-             history_epoch = ?5, history_start = ?6
+             history_epoch = ?5, history_start = ?6,
+             stored_records = coalesce(?7, stored_records),
+             stored_bytes = coalesce(?8, stored_bytes)
          WHERE user_id = ?1",
     )?
     .execute(values)?;
@@ -229,8 +279,8 @@ pub(crate) fn create(connection: &Connection, new: &NewAccount) -> Result<bool, 
     prepare(
         connection,
         "INSERT INTO users (user_id, email, password_hash, timezone, week_start, day_start,
-             created_at, head_seq, last_change_at, digest)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?7, ?9)",
+             created_at, head_seq, last_change_at, digest, stored_records, stored_bytes)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?7, ?9, 0, 0)",
     )?
     .execute(params![
         Bound(&account.id),

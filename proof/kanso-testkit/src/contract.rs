@@ -19,6 +19,7 @@ pub mod merging;
 pub mod paging;
 pub mod past;
 pub mod purges;
+pub mod quotas;
 pub mod races;
 pub mod receipts;
 pub mod replicas;
@@ -182,6 +183,10 @@ macro_rules! storage_contract {
                 tombstones_are_removed_in_steps
                 devices_are_known_by_their_last_sighting
                 a_forgotten_device_stays_forgotten;
+            quotas:
+                usage_follows_each_write
+                purge_gives_room_back
+                own_quota_is_that_of_one_account;
             lifecycle:
                 an_open_storage_answers
                 a_closed_storage_is_unavailable;
@@ -211,6 +216,7 @@ mod tests {
             include_str!("contract/sessions.rs"),
             include_str!("contract/fields.rs"),
             include_str!("contract/writes.rs"),
+            include_str!("contract/quotas.rs"),
             include_str!("contract/receipts.rs"),
             include_str!("contract/delta.rs"),
             include_str!("contract/devices.rs"),

@@ -5,6 +5,7 @@ mod copies;
 mod devices;
 mod journal;
 mod purges;
+mod quota;
 mod records;
 mod replicas;
 mod streaks;
@@ -19,7 +20,7 @@ use kanso_domain::accounts::{Account, Email, PasswordHash, SettingsRecord};
 use kanso_domain::entries::Entry;
 use kanso_domain::habits::Habit;
 use kanso_domain::sessions::Session;
-use kanso_domain::sync::{Epoch, Head, Receipt};
+use kanso_domain::sync::{Epoch, Head, OwnQuota, Receipt};
 use kanso_domain::{Date, DeviceId, EntryId, HabitId, OpId, Seq, SessionId, Timestamp, UserId};
 
 use streaks::Queue;
@@ -59,6 +60,7 @@ struct UserData {
     receipts: BTreeMap<OpId, (Timestamp, Receipt)>,
     queue: Queue,
     day_begun: Option<Date>,
+    own_quota: OwnQuota,
 }
 
 impl MemoryStorage {

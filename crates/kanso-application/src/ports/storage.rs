@@ -23,6 +23,7 @@ use uuid::Uuid;
 
 use super::devices::DeviceStore;
 use super::housekeeping::PurgeStore;
+use super::quota::QuotaStore;
 
 pub use super::storage_error::StorageError;
 
@@ -484,7 +485,9 @@ pub struct DayBorder {
 
 /// A storage: all of its ports together.
 #[async_trait]
-pub trait Storage: RecordStore + AccountStore + StreakQueue + DeviceStore + PurgeStore {
+pub trait Storage:
+    RecordStore + AccountStore + StreakQueue + DeviceStore + PurgeStore + QuotaStore
+{
     /// Succeeds if the storage answers.
     async fn ping(&self) -> Result<(), StorageError>;
 

@@ -8,7 +8,7 @@ use crate::support::{FakeServer, on, signed_in, titled, titles};
 #[tokio::test]
 async fn habit_without_room_stays_here_and_is_sent_once_there_is_room() {
     let server = FakeServer::new();
-    server.state().quota = Quota { live_habits: 1 };
+    server.state().quota = live_habits(1);
     let device = signed_in(1, &server).await;
     let read = device.create_habit(titled("Read")).expect("creates");
     let run = device.create_habit(titled("Run")).expect("creates");
@@ -32,7 +32,7 @@ async fn habit_without_room_stays_here_and_is_sent_once_there_is_room() {
         assert_eq!(titles(&device), ["Read", "Run"]);
     }
 
-    server.state().quota = Quota { live_habits: 2 };
+    server.state().quota = live_habits(2);
     let report = device.sync(&server).await.expect("syncs");
     assert_eq!(
         (report.over_quota.len(), report.waiting),
@@ -45,7 +45,7 @@ async fn habit_without_room_stays_here_and_is_sent_once_there_is_room() {
 #[tokio::test]
 async fn deletion_later_in_the_outbox_makes_room() {
     let server = FakeServer::new();
-    server.state().quota = Quota { live_habits: 1 };
+    server.state().quota = live_habits(1);
     let device = signed_in(1, &server).await;
     let read = device.create_habit(titled("Read")).expect("creates");
     device.sync(&server).await.expect("syncs");
@@ -59,4 +59,11 @@ async fn deletion_later_in_the_outbox_makes_room() {
     );
     assert_eq!(titles(&device), ["Run"]);
     must_agree(&device, &server);
+}
+
+const fn live_habits(live_habits: u32) -> Quota {
+    Quota {
+        live_habits,
+        ..Quota::UNLIMITED
+    }
 }

@@ -8,11 +8,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::Date;
 
+use super::editable::{EditContext, Editable as _};
 use super::merge::ProposedEdit;
-use super::working_set::{EditContext, Editable as _, Stamper, WorkingSet};
+use super::working_set::{Stamper, WorkingSet};
 use super::{
     Action, Changeset, ConflictPolicy, Deferral, Digest, Edit, Head, Loaded, Operation,
-    OperationOutcome, Quota, Receipt, RejectionCode, Seen,
+    OperationOutcome, Quota, Receipt, RejectionCode, Seen, Usage,
 };
 use crate::accounts::Settings;
 use crate::calendar::Today;
@@ -106,11 +107,15 @@ struct Batch {
     quota: Quota,
     /// Number of live habits that are not loaded.
     unloaded_habits: usize,
+    /// Usage of everything that is not loaded.
+    unloaded_usage: Usage,
     habits: WorkingSet<HabitId, Habit>,
     entries: WorkingSet<EntryId, Entry>,
     first_entries: BTreeMap<HabitId, Date>,
     receipts: BTreeMap<OpId, Receipt>,
     new_receipts: Vec<Receipt>,
+    /// Usage of the new receipts.
+    new_receipt_usage: Usage,
 }
 
 impl Batch {
@@ -125,16 +130,19 @@ impl Batch {
             before: loaded.head.seq,
             digest_before: Digest::EMPTY,
             settings: loaded.settings,
-            quota,
+            quota: quota.with(loaded.own_quota),
             unloaded_habits: 0,
+            unloaded_usage: Usage::NONE,
             habits: WorkingSet::new(Entity::Habit, loaded.habits, loaded.purged_habits),
             entries: WorkingSet::new(Entity::Entry, loaded.entries, loaded.purged_entries),
             first_entries: loaded.first_entries,
             receipts: loaded.receipts,
             new_receipts: Vec::new(),
+            new_receipt_usage: Usage::NONE,
         };
         batch.digest_before = batch.visible_digest();
         batch.unloaded_habits = batch.unloaded(loaded.live_habits);
+        batch.unloaded_usage = loaded.usage - batch.usage();
         batch
     }
 
@@ -166,6 +174,7 @@ impl Batch {
             .digest
             .minus(self.digest_before)
             .plus(self.visible_digest());
+        let usage = self.usage();
         let (habits, entries) = (self.habits.into_writes(), self.entries.into_writes());
         // A deleted habit has no streak to compute. An entry can move its habit's streak by a
         // change of its day, kind or value, and by its deletion, so the habit of each written entry
@@ -182,6 +191,7 @@ impl Batch {
                 digest,
                 ..self.stamper.head
             },
+            usage,
             habits,
             entries,
             stale_streaks,
@@ -207,6 +217,9 @@ impl Batch {
                 self.stamper.seen.add(id, *version);
             }
             return outcome;
+        }
+        if let Some(exceeded) = self.quota.exceeded_by_a_receipt(self.usage()) {
+            return OverQuota(exceeded);
         }
         // The receipt is part of the same changeset as the effect, so a crash can never keep one
         // without the other.
@@ -235,11 +248,21 @@ impl Batch {
     fn carry_out(&mut self, operation: &Operation) -> OperationOutcome {
         self.stamper.device = operation.device;
         let policy = operation.policy;
-        match &operation.action {
+        let (before, was_live) = (self.mark(), self.has_live_habit(&operation.action));
+        let outcome = match &operation.action {
             Action::Habit(id, edit) => self.habit(*id, edit, policy),
             Action::Entry(id, edit) => self.entry(*id, edit, policy),
             Action::Increment(id, change) => self.increment(*id, *change),
             Action::Unreadable(invalid) => Rejected(invalid.clone().into()),
+        };
+        // Checked after the operation: an invalid one, or one that finds its record there, needs no
+        // room.
+        match self.exceeded_quota(&before, !was_live && self.has_live_habit(&operation.action)) {
+            None => outcome,
+            Some(exceeded) => {
+                self.roll_back_to(&before);
+                OverQuota(exceeded)
+            }
         }
     }
 
@@ -252,8 +275,6 @@ impl Batch {
         // Compared with the state afterwards: a create and an update can both revive, so the
         // outcome alone does not show a revival.
         let was_deleted = self.deleted_habit(id).is_some();
-        let was_live = self.is_live(id);
-        let (head, mark) = (self.stamper.head, self.habits.mark());
         let context = EditContext {
             today: Today::at(self.stamper.now, &self.settings),
             first_entry: self.first_entry(id, edit),
@@ -291,15 +312,6 @@ impl Batch {
             }
             Edit::Delete { base } => self.habits.delete(id, *base, policy.on_conflict, stamper),
         };
-        // Checked after the edit: an invalid one, or one that finds the habit there, needs no room.
-        if !was_live
-            && self.is_live(id)
-            && let Some(exceeded) = self.exceeded_quota()
-        {
-            self.habits.roll_back_to(mark);
-            self.stamper.head = head;
-            return OverQuota(exceeded);
-        }
         if was_deleted && self.deleted_habit(id).is_none() {
             // A device that read the tombstone of the habit removed its entries. Each entry needs a
             // new `seq`, or the next delta would not contain it.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::Date;
 
-use super::{Action, Edit, Head, Operation, OperationOutcome, Page, Receipt};
+use super::{Action, Edit, Head, Operation, OperationOutcome, OwnQuota, Page, Receipt, Usage};
 use crate::accounts::Settings;
 use crate::entries::Entry;
 use crate::habits::{Habit, HabitFields};
@@ -82,6 +82,10 @@ pub struct Loaded {
     pub entries: BTreeMap<EntryId, Entry>,
     /// Number of all live habits, if it was requested; otherwise 0.
     pub live_habits: u32,
+    /// What the account stores.
+    pub usage: Usage,
+    /// Bounds that the operator set for this account.
+    pub own_quota: OwnQuota,
     /// The requested habits whose tombstones were purged.
     pub purged_habits: BTreeSet<HabitId>,
     /// The requested entries whose tombstones were purged.
@@ -112,6 +116,8 @@ impl Loaded {
             habits: BTreeMap::new(),
             entries: BTreeMap::new(),
             live_habits: 0,
+            usage: Usage::NONE,
+            own_quota: OwnQuota::NONE,
             purged_habits: BTreeSet::new(),
             purged_entries: BTreeSet::new(),
             first_entries: BTreeMap::new(),
@@ -127,6 +133,8 @@ pub struct Changeset {
     pub before: Seq,
     /// Newest change after the write.
     pub head: Head,
+    /// What the account stores after the write.
+    pub usage: Usage,
     /// Habits to store, each at most once.
     pub habits: Vec<RecordWrite<Habit>>,
     /// Entries to store, each at most once.

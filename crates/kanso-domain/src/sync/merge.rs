@@ -6,7 +6,7 @@
 //! version. Its other fields merge with the edits of the other devices. An edit by the same device
 //! counts as one of another device unless the device has seen it ([`super::Seen`]).
 
-use super::working_set::Editable;
+use super::editable::Editable;
 use super::{Base, Conflict, ConflictPolicy, OnConflict, OperationOutcome};
 use crate::record::{FieldSet, Member, Stamp};
 use crate::{DeviceId, Version};

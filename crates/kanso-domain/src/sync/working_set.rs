@@ -1,19 +1,18 @@
 //! The records that one write works on.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Add as _;
 
-use jiff::civil::Date;
 use uuid::Uuid;
 
+use super::editable::{EditContext, Editable};
 use super::merge::{MergeOutcome, ProposedEdit};
 use super::{
-    Base, Conflict, Head, OnConflict, OperationOutcome, RecordWrite, Rejection, RejectionCode, Seen,
+    Base, Conflict, Head, OnConflict, OperationOutcome, RecordWrite, Rejection, RejectionCode,
+    Seen, Usage,
 };
-use crate::calendar::Today;
-use crate::entries::{Entry, EntryField, EntryFields};
-use crate::habits::{Habit, HabitField, HabitFields};
-use crate::record::{FieldSet, Member, Provenance, Stamp};
-use crate::{DeviceId, Entity, Record, Timestamp, Version};
+use crate::record::{FieldSet, Stamp};
+use crate::{DeviceId, Entity, Record, Timestamp};
 
 use OperationOutcome::{Applied, Gone, Merged, Noop, Purged, Rejected};
 
@@ -39,186 +38,14 @@ impl Stamper {
     }
 }
 
-/// The circumstances that decide on the effect of an edit.
-#[derive(Clone, Copy)]
-pub(super) struct EditContext<'a> {
-    pub(super) today: Today<'a>,
-    /// Day of the first live entry of a habit, if the edit can depend on it.
-    pub(super) first_entry: Option<Date>,
-}
-
-/// A kind of record that operations create, update and delete.
-pub(super) trait Editable: Clone {
-    type Fields;
-
-    fn with_details_of(
-        &self,
-        fields: &Self::Fields,
-        context: EditContext<'_>,
-    ) -> Result<Self, Rejection>;
-    /// Returns this record with the details of `other`.
-    fn with_details(&self, other: &Self) -> Self;
-    /// Returns the fields in which the two records differ.
-    fn differing(&self, other: &Self) -> FieldSet;
-    /// Returns the fields that were edited after `version` and whose edit `device` does not know
-    /// ([`Provenance::edited_by_others`]).
-    ///
-    /// Edits of the current write are left out. `loaded` is the version of the record before the
-    /// write.
-    fn edited_by_others(
-        &self,
-        version: Version,
-        device: Option<DeviceId>,
-        loaded: Version,
-        has_seen: impl Fn(Version) -> bool,
-    ) -> FieldSet;
-    /// Returns the members of a request that differ from this record, with the numbers of their
-    /// fields.
-    fn differing_members(&self, fields: &Self::Fields) -> Vec<(usize, Member)>;
-    fn stamp(&self) -> &Stamp;
-    fn stamped(self, stamp: Stamp) -> Self;
-    /// Returns this record with `device` as its creator.
-    fn created_by(self, device: Option<DeviceId>) -> Self;
-    /// Returns this record after `device` edited `fields`. Its stamp is already that of the edit.
-    fn edited_by(self, device: Option<DeviceId>, fields: FieldSet) -> Self;
-    /// Returns this record after `device` added to the values of `fields`. `has_seen` is true for the
-    /// versions whose edit `device` knows if it made the edit.
-    fn added_to_by(
-        self,
-        device: Option<DeviceId>,
-        fields: FieldSet,
-        has_seen: impl Fn(Version) -> bool,
-    ) -> Self;
-    fn record(self) -> Record;
-}
-
-macro_rules! editable {
-    ($record:ident, $fields:ident, $field:ident,
-     |$details:ident, $given:ident, $context:ident| $updated:expr) => {
-        impl Editable for $record {
-            type Fields = $fields;
-
-            fn with_details_of(
-                &self,
-                $given: &$fields,
-                $context: EditContext<'_>,
-            ) -> Result<Self, Rejection> {
-                let $details = &self.details;
-                Ok(Self {
-                    details: $updated?,
-                    ..self.clone()
-                })
-            }
-
-            fn with_details(&self, other: &Self) -> Self {
-                Self {
-                    details: other.details.clone(),
-                    ..self.clone()
-                }
-            }
-
-            fn differing(&self, other: &Self) -> FieldSet {
-                self.details.differing(&other.details)
-            }
-
-            fn edited_by_others(
-                &self,
-                version: Version,
-                device: Option<DeviceId>,
-                loaded: Version,
-                has_seen: impl Fn(Version) -> bool,
-            ) -> FieldSet {
-                let others = self.provenance.edited_by_others(version, device, has_seen);
-                others.and(self.provenance.unedited_since(loaded))
-            }
-
-            fn differing_members(&self, fields: &$fields) -> Vec<(usize, Member)> {
-                let named = fields.differing(&self.details).into_iter();
-                named
-                    .map(|(field, member)| (field as usize, member))
-                    .collect()
-            }
-
-            fn stamp(&self) -> &Stamp {
-                &self.stamp
-            }
-
-            fn stamped(self, stamp: Stamp) -> Self {
-                Self { stamp, ..self }
-            }
-
-            fn created_by(self, device: Option<DeviceId>) -> Self {
-                Self {
-                    provenance: Provenance::<{ $field::COUNT }>::at(self.stamp.version, device),
-                    ..self
-                }
-            }
-
-            fn edited_by(self, device: Option<DeviceId>, fields: FieldSet) -> Self {
-                let version = self.stamp.version;
-                Self {
-                    provenance: self.provenance.edited(fields, version, device),
-                    ..self
-                }
-                .without_derived()
-            }
-
-            fn added_to_by(
-                self,
-                device: Option<DeviceId>,
-                fields: FieldSet,
-                has_seen: impl Fn(Version) -> bool,
-            ) -> Self {
-                let version = self.stamp.version;
-                let provenance = self.provenance.added_to(fields, version, device, has_seen);
-                Self { provenance, ..self }.without_derived()
-            }
-
-            fn record(self) -> Record {
-                Record::$record(self)
-            }
-        }
-    };
-}
-
-editable!(
-    Habit,
-    HabitFields,
-    HabitField,
-    |details, fields, context| { details.updated(fields, context.today, context.first_entry) }
-);
-editable!(
-    Entry,
-    EntryFields,
-    EntryField,
-    |details, fields, context| { details.updated(fields, context.today.settings) }
-);
-
-/// Values that are derived from a record. An edit makes them stale.
-trait Derived {
-    fn without_derived(self) -> Self;
-}
-
-impl Derived for Habit {
-    // Only the day is cleared: the last values are shown until the new ones are computed.
-    fn without_derived(mut self) -> Self {
-        self.streak.day = None;
-        self
-    }
-}
-
-impl Derived for Entry {
-    fn without_derived(self) -> Self {
-        self
-    }
-}
-
 /// The loaded records by id, and the ids of the records that were changed.
 pub(super) struct WorkingSet<I, R> {
     entity: Entity,
     pub(super) records: BTreeMap<I, R>,
     purged: BTreeSet<I>,
     loaded_stamps: BTreeMap<I, Stamp>,
+    /// Usage of the records.
+    usage: Usage,
     touched: BTreeSet<I>,
     /// Undo log: the record before each change of the write, oldest first, and true if it had been
     /// touched before.
@@ -237,9 +64,14 @@ impl<I: Ord + Copy + Into<Uuid>, R: Editable> WorkingSet<I, R> {
             .iter()
             .map(|(id, record)| (*id, *record.stamp()))
             .collect();
+        let usage = records
+            .values()
+            .map(Editable::usage)
+            .fold(Usage::NONE, Usage::add);
         Self {
             entity,
             records,
+            usage,
             purged,
             loaded_stamps,
             touched: BTreeSet::new(),
@@ -259,11 +91,22 @@ impl<I: Ord + Copy + Into<Uuid>, R: Editable> WorkingSet<I, R> {
             if !was_touched {
                 self.touched.remove(&id);
             }
-            match before {
+            if let Some(record) = &before {
+                self.usage += record.usage();
+            }
+            let after = match before {
                 Some(record) => self.records.insert(id, record),
                 None => self.records.remove(&id),
             };
+            if let Some(record) = after {
+                self.usage = self.usage - record.usage();
+            }
         }
+    }
+
+    /// Returns the usage of the loaded records in their present state.
+    pub(super) const fn usage(&self) -> Usage {
+        self.usage
     }
 
     pub(super) fn is_purged(&self, id: I) -> bool {
@@ -490,7 +333,11 @@ impl<I: Ord + Copy + Into<Uuid>, R: Editable> WorkingSet<I, R> {
 
     fn put(&mut self, id: I, record: R) -> Record {
         let was_touched = !self.touched.insert(id);
+        self.usage += record.usage();
         let before = self.records.insert(id, record.clone());
+        if let Some(record) = &before {
+            self.usage = self.usage - record.usage();
+        }
         // The log grows with each change, and a write is bounded by the size of a request.
         self.undo.push((id, before, was_touched));
         record.record()

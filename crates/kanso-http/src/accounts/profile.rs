@@ -1,7 +1,10 @@
 use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
+use kanso_application::quotas::QuotaReport;
+use kanso_domain::sync::Quota;
 use kanso_protocol::accounts::AccountRecord;
+use kanso_protocol::quotas::{AccountWithQuota, QuotaBody, Share};
 
 use crate::answer::json;
 use crate::parts::Api;
@@ -12,12 +15,12 @@ problems!(ProfileProblems: SIGNED_IN);
 
 /// Get the account
 ///
-/// Returns the account and its settings.
+/// Returns the account, its settings, and its quota: what it stores, and how much it may.
 #[utoipa::path(
     get, path = "/auth/user", operation_id = "get_account", tag = "accounts",
     security(("bearer" = [])),
     responses(
-        (status = 200, description = "The account.", body = AccountRecord),
+        (status = 200, description = "The account.", body = AccountWithQuota),
         ProfileProblems
     ),
 )]
@@ -26,5 +29,28 @@ pub(super) async fn profile(
     signed_in: SignedIn,
 ) -> Result<Response, ApiError> {
     let account = api.accounts.get(signed_in.user()).await?;
-    Ok(json(StatusCode::OK, &AccountRecord::from(&account)))
+    let report = api.quotas.report(signed_in.user()).await?;
+    let account = AccountWithQuota {
+        account: AccountRecord::from(&account),
+        quota: Some(body(report)),
+    };
+    Ok(json(StatusCode::OK, &account))
+}
+
+fn body(report: QuotaReport) -> QuotaBody {
+    let QuotaReport { usage, quota, .. } = report;
+    let share = |used, limit, unlimited| Share {
+        used,
+        limit: (limit != unlimited).then_some(limit),
+    };
+    let none = Quota::UNLIMITED;
+    QuotaBody {
+        live_habits: share(
+            report.live_habits.into(),
+            quota.live_habits.into(),
+            none.live_habits.into(),
+        ),
+        records: share(usage.records, quota.records, none.records),
+        bytes: share(usage.bytes, quota.bytes, none.bytes),
+    }
 }

@@ -52,9 +52,9 @@ async fn a_write_on_a_fresh_connection_prepares_nothing_under_the_lock() {
 
         let keys = LoadSet::of(&operations);
         let loaded = load(&connection, user(1), &keys).await.unwrap().unwrap();
-        let (before, prepared_first) = (loaded.head, prepared());
+        let (before, prepared_first) = ((loaded.head, loaded.usage), prepared());
         let changeset = decide(loaded, &operations, noon());
-        assert_ne!(changeset.head, before);
+        assert_ne!(changeset.head, before.0);
         store(&connection, user(1), before, &changeset)
             .await
             .unwrap();

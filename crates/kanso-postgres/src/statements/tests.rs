@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use kanso_application::ports::storage::Storage;
 use kanso_domain::sync::Epoch;
 use kanso_testkit::contract::{
-    accounts, days, delta, fields, journal, lists, paging, purges, receipts, replicas, sessions,
-    streaks,
+    accounts, days, delta, fields, journal, lists, paging, purges, quotas, receipts, replicas,
+    sessions, streaks,
 };
 use kanso_testkit::{Database, PostgresServer};
 use tokio_postgres::types::Type;
@@ -93,6 +93,8 @@ async fn a_statement_about_one_user_touches_one_partition() {
         replicas::histories_share_what_was_written_before_they_parted,
         replicas::a_revived_habit_brings_its_entries_back,
         replicas::a_comparison_names_differing_buckets,
+        quotas::usage_follows_each_write,
+        quotas::own_quota_is_that_of_one_account,
         purges::old_receipts_are_removed_in_steps,
         purges::an_old_tombstone_is_purged_for_good,
         purges::devices_are_known_by_their_last_sighting,

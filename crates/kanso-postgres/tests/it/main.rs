@@ -12,3 +12,4 @@ mod outage;
 mod partitioned;
 mod restoring;
 mod store;
+mod uncounted;

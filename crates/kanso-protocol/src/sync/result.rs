@@ -112,7 +112,7 @@ pub struct ConflictBody {
 /// A quota that an operation would exceed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ExceededQuotaBody {
-    /// Name of the quota: `live_habits`.
+    /// Name of the quota: `live_habits`, `records` or `bytes`.
     pub name: String,
     /// The most of it that the account may have.
     pub limit: u64,
@@ -120,10 +120,9 @@ pub struct ExceededQuotaBody {
 
 impl From<ExceededQuota> for ExceededQuotaBody {
     fn from(exceeded: ExceededQuota) -> Self {
-        let ExceededQuota::LiveHabits { limit } = exceeded;
         Self {
             name: exceeded.as_str().to_owned(),
-            limit: limit.into(),
+            limit: exceeded.limit(),
         }
     }
 }

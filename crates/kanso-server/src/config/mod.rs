@@ -225,6 +225,8 @@ impl Config {
             account_limits: rate_limit.map(|_| AccountLimits::default()),
             quota: Quota {
                 live_habits: values.read(Key::HabitQuota, values::habit_quota)?,
+                records: values.read(Key::RecordQuota, values::record_quota)?,
+                bytes: values.read(Key::SpaceQuota, values::space_quota)?,
             },
             trusted_proxies: values.read(Key::TrustedProxies, values::proxies)?,
             cors_origins: values.read(Key::CorsOrigins, values::origins)?,

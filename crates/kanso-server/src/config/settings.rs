@@ -17,6 +17,10 @@ pub enum Key {
     RateLimit,
     /// Most live habits of an account.
     HabitQuota,
+    /// Most stored records of an account.
+    RecordQuota,
+    /// Most space of an account.
+    SpaceQuota,
     /// Proxies whose `X-Forwarded-For` is trusted.
     TrustedProxies,
     /// Web origins that may call the API.
@@ -107,7 +111,7 @@ const fn setting(
 }
 
 /// All settings, in the order of `--help`: the ones that most installations set come first.
-pub static SETTINGS: [Setting; 22] = [
+pub static SETTINGS: [Setting; 24] = [
     setting(
         Key::Listen,
         ("listen", "listen", "KANSO_LISTEN"),
@@ -167,6 +171,20 @@ pub static SETTINGS: [Setting; 22] = [
         Some("500"),
         "NUMBER",
         "Maximum number of habits of an account, or `off`",
+    ),
+    setting(
+        Key::RecordQuota,
+        ("record_quota", "record-quota", "KANSO_RECORD_QUOTA"),
+        Some("2000000"),
+        "NUMBER",
+        "Maximum number of stored records of an account, or `off`",
+    ),
+    setting(
+        Key::SpaceQuota,
+        ("space_quota", "space-quota", "KANSO_SPACE_QUOTA"),
+        Some("1024"),
+        "MEBIBYTES",
+        "Maximum size of all records of an account, or `off`",
     ),
     setting(
         Key::TrustedProxies,

@@ -76,16 +76,35 @@ pub(super) fn rate_limit(text: &str) -> Result<Option<RateLimit>, Problem> {
 }
 
 pub(super) fn habit_quota(text: &str) -> Result<u32, Problem> {
+    let quota = bound(text, u32::MAX.into())?;
+    Ok(quota.map_or(Quota::UNLIMITED.live_habits, |most| {
+        u32::try_from(most).unwrap_or(u32::MAX)
+    }))
+}
+
+pub(super) fn record_quota(text: &str) -> Result<u64, Problem> {
+    Ok(bound(text, u32::MAX.into())?.unwrap_or(Quota::UNLIMITED.records))
+}
+
+/// Reads a number of mebibytes and returns bytes.
+pub(super) fn space_quota(text: &str) -> Result<u64, Problem> {
+    const BYTES_OF_A_MEBIBYTE: u64 = 1 << 20;
+    let quota = bound(text, u32::MAX.into())?;
+    Ok(quota.map_or(Quota::UNLIMITED.bytes, |most| most * BYTES_OF_A_MEBIBYTE))
+}
+
+/// Reads `off` as `None`, or a number from 1 to `largest`.
+fn bound(text: &str, largest: u64) -> Result<Option<u64>, Problem> {
     if text == "off" {
-        return Ok(Quota::UNLIMITED.live_habits);
+        return Ok(None);
     }
-    let number = text.parse().ok().filter(|number| *number > 0);
-    number.ok_or_else(|| {
-        format!(
-            "{text:?} is neither `off` nor a number from 1 to {}",
-            u32::MAX
-        )
-    })
+    let number = text.parse().ok();
+    match number.filter(|number| (1..=largest).contains(number)) {
+        Some(number) => Ok(Some(number)),
+        None => Err(format!(
+            "{text:?} is neither `off` nor a number from 1 to {largest}"
+        )),
+    }
 }
 
 pub(super) fn proxies(text: &str) -> Result<Vec<IpNet>, Problem> {
@@ -223,6 +242,18 @@ mod tests {
         assert_eq!(habit_quota("100"), Ok(100));
         for bad in ["", "0", "-1", "4294967296", "many"] {
             assert!(habit_quota(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn quotas_of_records_and_space() {
+        assert_eq!(record_quota("off"), Ok(u64::MAX));
+        assert_eq!(record_quota("2000000"), Ok(2_000_000));
+        assert_eq!(space_quota("off"), Ok(u64::MAX));
+        assert_eq!(space_quota("1024"), Ok(1 << 30));
+        for bad in ["", "0", "-1", "4294967296", "1GiB"] {
+            assert!(record_quota(bad).is_err(), "{bad:?}");
+            assert!(space_quota(bad).is_err(), "{bad:?}");
         }
     }
 

@@ -14,3 +14,4 @@ mod opening;
 mod privacy;
 mod restoring;
 mod store;
+mod uncounted;

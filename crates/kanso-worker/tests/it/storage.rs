@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use kanso_application::ports::devices::{Device, DeviceStore, Sighting};
 use kanso_application::ports::housekeeping::PurgeStore;
+use kanso_application::ports::quota::{AccountUsage, QuotaStore};
 use kanso_application::ports::storage::{
     AccountStore, Backlog, Comparison, ComputedStreak, Credentials, DayBorder, Decide,
     DecideRefresh, DeltaQuery, EntryFilter, Journal, NewAccount, NewPassword, RecordStore,
@@ -15,7 +16,7 @@ use kanso_domain::accounts::{Account, Email, PasswordHash, SettingsChange};
 use kanso_domain::entries::Entry;
 use kanso_domain::habits::Habit;
 use kanso_domain::sessions::{Refreshed, Session};
-use kanso_domain::sync::{Buckets, Epoch, Head, LoadSet, Page};
+use kanso_domain::sync::{Buckets, Epoch, Head, LoadSet, OwnQuota, Page};
 use kanso_domain::{Date, DeviceId, EntryId, HabitId, Seq, SessionId, Timestamp, UserId};
 use kanso_testkit::MemoryStorage;
 use tokio::sync::{Notify, RwLock};
@@ -318,6 +319,17 @@ impl PurgeStore for FaultyStorage {
 
     async fn erase_accounts(&self, limit: u32) -> Answer<u32> {
         self.inner.erase_accounts(limit).await
+    }
+}
+
+#[async_trait]
+impl QuotaStore for FaultyStorage {
+    async fn usage(&self, user: UserId) -> Answer<Option<AccountUsage>> {
+        self.inner.usage(user).await
+    }
+
+    async fn set_own_quota(&self, user: UserId, own: OwnQuota) -> Answer<bool> {
+        self.inner.set_own_quota(user, own).await
     }
 }
 

@@ -5,12 +5,13 @@ use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use kanso_application::ports::devices::{Device, DeviceStore, Sighting};
+use kanso_application::ports::quota::{AccountUsage, QuotaStore};
 use kanso_application::ports::storage::{
     AccountStore, Credentials, DecideRefresh, NewAccount, NewPassword, Storage, StorageError,
 };
 use kanso_domain::accounts::{Account, Email, PasswordHash, SettingsChange};
 use kanso_domain::sessions::{Refreshed, Session};
-use kanso_domain::sync::Page;
+use kanso_domain::sync::{OwnQuota, Page};
 use kanso_domain::{DeviceId, HabitId, Seq, SessionId, Timestamp, UserId};
 use tokio::time::Instant;
 
@@ -124,6 +125,11 @@ delegated!(DeviceStore for MutantStorage {
     note_devices(sightings: Vec<Sighting>) -> Vec<(UserId, DeviceId)>;
     devices(user: UserId) -> Vec<Device>;
     forget_device(user: UserId, device: DeviceId) -> bool;
+});
+
+delegated!(QuotaStore for MutantStorage {
+    usage(user: UserId) -> Option<AccountUsage>;
+    set_own_quota(user: UserId, own: OwnQuota) -> bool;
 });
 
 delegated!(Storage for MutantStorage {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use kanso_application::ports::devices::{Device, DeviceStore, Sighting};
 use kanso_application::ports::housekeeping::PurgeStore;
+use kanso_application::ports::quota::{AccountUsage, QuotaStore};
 use kanso_application::ports::storage::{
     AccountStore, Backlog, Comparison, ComputedStreak, Credentials, DayBorder, Decide,
     DecideRefresh, DeltaQuery, EntryFilter, Journal, NewAccount, NewPassword, RecordStore,
@@ -16,7 +17,7 @@ use kanso_domain::accounts::{Account, Email, PasswordHash, SettingsChange};
 use kanso_domain::entries::Entry;
 use kanso_domain::habits::Habit;
 use kanso_domain::sessions::{Refreshed, Session};
-use kanso_domain::sync::{Buckets, Epoch, Head, LoadSet, Page};
+use kanso_domain::sync::{Buckets, Epoch, Head, LoadSet, OwnQuota, Page};
 use kanso_domain::{Date, DeviceId, EntryId, HabitId, Seq, SessionId, Timestamp, UserId};
 use tokio_util::sync::CancellationToken;
 
@@ -128,6 +129,11 @@ delegated!(PurgeStore for ServerStorage {
     purge_receipts(before: Timestamp, limit: u32) -> u32;
     purge_tombstones(before: Timestamp, limit: u32) -> u32;
     erase_accounts(limit: u32) -> u32;
+});
+
+delegated!(QuotaStore for ServerStorage {
+    usage(user: UserId) -> Option<AccountUsage>;
+    set_own_quota(user: UserId, own: OwnQuota) -> bool;
 });
 
 delegated!(Storage for ServerStorage {

@@ -289,7 +289,7 @@ pub async fn a_deleted_account_is_gone_everywhere(storage: &dyn Storage) {
         limit: None,
     };
     assert_eq!(storage.delta(id, query).await.unwrap(), None);
-    let written = person.write(LoadSet::default(), |current| unchanged(current.head));
+    let written = person.write(LoadSet::default(), |current| unchanged(&current));
     assert_eq!(written.await.unwrap(), WriteOutcome::NoSuchUser);
     assert!(!is_open(storage, &person).await);
     let opened = storage.open_session(new_session(id, 2), password_hash(id));

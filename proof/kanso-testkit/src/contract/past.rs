@@ -163,8 +163,9 @@ async fn save(person: &TestUser<'_>, mut record: Habit) {
     let version = record.stamp.version;
     record.provenance = record.provenance.edited(FieldSet::EMPTY, version, None);
     let saved = record.clone();
-    let work = move |_: Loaded| {
-        let mut changeset = unchanged(head);
+    let work = move |loaded: Loaded| {
+        let mut changeset = unchanged(&loaded);
+        changeset.head = head;
         let record = saved.clone();
         changeset.habits.push(RecordWrite { record, replaces });
         changeset

@@ -56,7 +56,7 @@ pub async fn a_receipt_of_every_outcome_comes_back(storage: &dyn Storage) {
     };
     let stored = receipts.clone();
     let written = person.write(keys.clone(), move |current| {
-        let mut changeset = unchanged(current.head);
+        let mut changeset = unchanged(&current);
         changeset.receipts.clone_from(&stored);
         changeset
     });

@@ -87,7 +87,7 @@ impl<'a> TestUser<'a> {
         // channel.
         let (sender, receiver) = std::sync::mpsc::channel();
         let look = move |current: Loaded| {
-            let changeset = unchanged(current.head);
+            let changeset = unchanged(&current);
             sender.send(current).unwrap();
             changeset
         };
@@ -151,10 +151,11 @@ pub(super) async fn claimed(
 }
 
 /// Returns a changeset without changes.
-pub(super) const fn unchanged(head: Head) -> Changeset {
+pub(super) const fn unchanged(loaded: &Loaded) -> Changeset {
     Changeset {
-        before: head.seq,
-        head,
+        before: loaded.head.seq,
+        head: loaded.head,
+        usage: loaded.usage,
         habits: Vec::new(),
         entries: Vec::new(),
         stale_streaks: BTreeSet::new(),

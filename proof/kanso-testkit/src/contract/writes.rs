@@ -45,13 +45,11 @@ pub async fn a_refused_write_changes_nothing(storage: &dyn Storage) {
 pub async fn an_empty_write_changes_nothing(storage: &dyn Storage) {
     let person = TestUser::register(storage, 1).await;
     person.apply(create_habit(habit(1), titled("Read"))).await;
-    let head = person.head().await;
-    let written = person.write(LoadSet::default(), |current| unchanged(current.head));
-    assert_eq!(
-        written.await.unwrap(),
-        WriteOutcome::Committed(unchanged(head))
-    );
-    assert_eq!(person.head().await, head);
+    let before = person.sees(LoadSet::default()).await;
+    let written = person.write(LoadSet::default(), |current| unchanged(&current));
+    let expected = WriteOutcome::Committed(unchanged(&before));
+    assert_eq!(written.await.unwrap(), expected);
+    assert_eq!(person.sees(LoadSet::default()).await, before);
 }
 
 /// A write loads the existing records that it names, with tombstones, and no others.

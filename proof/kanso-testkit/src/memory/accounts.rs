@@ -8,7 +8,7 @@ use kanso_application::ports::storage::{
 };
 use kanso_domain::accounts::{Account, Email, PasswordHash, SettingsChange, SettingsRecord};
 use kanso_domain::sessions::{MAX_SESSIONS, Refreshed, Session};
-use kanso_domain::sync::Head;
+use kanso_domain::sync::{Head, OwnQuota};
 use kanso_domain::{SessionId, Timestamp, UserId};
 
 use super::streaks::Queue;
@@ -52,6 +52,7 @@ impl AccountStore for MemoryStorage {
                 receipts: BTreeMap::new(),
                 queue: Queue::default(),
                 day_begun: None,
+                own_quota: OwnQuota::NONE,
             };
             state.users.insert(data.account.id, data);
             true

@@ -11,7 +11,7 @@ use kanso_application::ports::storage::{
 use kanso_domain::entries::{Completion, Entry};
 use kanso_domain::habits::Habit;
 use kanso_domain::record::Stamp;
-use kanso_domain::sync::{Buckets, Changeset, Epoch, Head, LoadSet, Loaded, Page, Since};
+use kanso_domain::sync::{Buckets, Changeset, Epoch, Head, LoadSet, Loaded, Page, Since, Usage};
 use kanso_domain::{Date, EntryId, HabitId, Record, Seq, UserId, Version};
 
 use super::{MemoryStorage, UserData};
@@ -145,14 +145,12 @@ impl UserData {
             habits: pick(&self.habits, &habits),
             entries,
             live_habits: if keys.counts_habits {
-                let live = self
-                    .habits
-                    .values()
-                    .filter(|habit| !habit.stamp.is_deleted());
-                u32::try_from(live.count()).unwrap_or(u32::MAX)
+                self.live_habits()
             } else {
                 0
             },
+            usage: self.usage(),
+            own_quota: self.own_quota,
             purged_habits: keys
                 .habits
                 .intersection(&self.purged_habits)
@@ -173,6 +171,22 @@ impl UserData {
                 .map(|(id, (_, receipt))| (id, receipt))
                 .collect(),
         }
+    }
+
+    /// Counts everything anew. So the contract compares the figures that a storage keeps with these.
+    pub(super) fn usage(&self) -> Usage {
+        let habits = self.habits.values().map(Usage::of_habit);
+        let entries = self.entries.values().map(Usage::of_entry);
+        let receipts = self.receipts.values();
+        let receipts = receipts.map(|(_, receipt)| Usage::of_receipt(receipt));
+        let all = habits.chain(entries).chain(receipts);
+        all.fold(Usage::NONE, |sum, one| sum + one)
+    }
+
+    pub(super) fn live_habits(&self) -> u32 {
+        let habits = self.habits.values();
+        let live = habits.filter(|habit| !habit.stamp.is_deleted());
+        u32::try_from(live.count()).unwrap_or(u32::MAX)
     }
 
     fn shared_up_to(&self, epoch: Epoch) -> Seq {

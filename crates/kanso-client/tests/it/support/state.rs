@@ -7,7 +7,8 @@ use kanso_client::domain::entries::Entry;
 use kanso_client::domain::habits::Habit;
 use kanso_client::domain::sync::{
     Buckets, Cursor, CursorRefusal, Digest, Epoch, Fingerprint, FingerprintForm, Floor, Head,
-    Loaded, Operation, Quota, Receipt, ReceiptKey, ReceiptOutcome, Seen, decide_push,
+    Loaded, Operation, OwnQuota, Quota, Receipt, ReceiptKey, ReceiptOutcome, Seen, Usage,
+    decide_push,
 };
 use kanso_client::domain::{DeviceId, EntryId, HabitId, OpId, Record, Seq, Timestamp};
 use kanso_client::protocol::accounts::RefreshRequest;
@@ -116,6 +117,9 @@ impl State {
             entries: self.entries.clone(),
             // All habits are loaded.
             live_habits: 0,
+            // Clients meet the quota of live habits only.
+            usage: Usage::NONE,
+            own_quota: OwnQuota::NONE,
             purged_habits: self.purged_habits.clone(),
             purged_entries: self.purged_entries.clone(),
             // All entries are loaded above.

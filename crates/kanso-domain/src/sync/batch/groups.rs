@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::Batch;
 use crate::sync::{
-    Action, Conflict, Deferral, Edit, Operation, OperationOutcome, Rejection, RejectionCode,
+    Action, Conflict, Deferral, Edit, Operation, OperationOutcome, Rejection, RejectionCode, Usage,
 };
 use crate::validation::Invalid;
 
@@ -89,11 +89,10 @@ impl Batch {
     /// The first failure undoes the operations before it, and the operations after it are not
     /// tried. If the failure is final, each operation of the group gets a receipt for it.
     pub(super) fn submit_group(&mut self, group: &[Operation]) -> Vec<OperationOutcome> {
-        let (habits, entries) = (self.habits.mark(), self.entries.mark());
+        let before = self.mark();
         // A failed group must leave no trace: no record, no position in the history, no receipt of
-        // an operation that was undone. Records have an undo log; the head and the number of
-        // receipts are restored from here.
-        let (head, receipts) = (self.stamper.head, self.new_receipts.len());
+        // an operation that was undone.
+        let receipts = self.new_receipts.len();
         let mut outcomes = Vec::with_capacity(group.len());
         for operation in group {
             let outcome = self.submit(operation);
@@ -109,12 +108,11 @@ impl Batch {
         };
         // Only successes are left, so their number is the position of the operation that failed.
         let place = outcomes.len();
-        self.habits.roll_back_to(habits);
-        self.entries.roll_back_to(entries);
-        self.stamper.head = head;
+        self.roll_back_to(&before);
         for receipt in self.new_receipts.drain(receipts..) {
             // A receipt for an undone effect would make the retry look like a success.
             self.receipts.remove(&receipt.key.op_id);
+            self.new_receipt_usage = self.new_receipt_usage - Usage::of_receipt(&receipt);
         }
         // The failed outcome shows the record with the changes of the group. Those were undone, so
         // the outcome needs the record as it is now.

@@ -2,7 +2,7 @@
 
 use super::{Batch, differing};
 use crate::sync::{
-    Action, Conflict, Operation, OperationOutcome, Receipt, ReceiptOutcome, RejectionCode,
+    Action, Conflict, Operation, OperationOutcome, Receipt, ReceiptOutcome, RejectionCode, Usage,
 };
 
 use OperationOutcome::{
@@ -24,6 +24,7 @@ impl Batch {
             device: operation.device,
             outcome,
         };
+        self.new_receipt_usage += Usage::of_receipt(&receipt);
         self.receipts.insert(key.op_id, receipt.clone());
         self.new_receipts.push(receipt);
     }

@@ -1,5 +1,3 @@
-use std::collections::BTreeMap;
-
 use proptest::prelude::*;
 use uuid::Uuid;
 
@@ -24,17 +22,7 @@ fn at(seconds: i64) -> Timestamp {
 }
 
 fn nothing() -> Loaded {
-    Loaded {
-        head: Head::beginning(Epoch::new(1), at(0)),
-        settings: Settings::default(),
-        habits: BTreeMap::new(),
-        entries: BTreeMap::new(),
-        live_habits: 0,
-        purged_habits: BTreeSet::new(),
-        purged_entries: BTreeSet::new(),
-        first_entries: BTreeMap::new(),
-        receipts: BTreeMap::new(),
-    }
+    Loaded::empty(Head::beginning(Epoch::new(1), at(0)), Settings::default())
 }
 
 fn titled(title: &str) -> HabitFields {
@@ -118,7 +106,19 @@ fn after(mut loaded: Loaded, changeset: &Changeset) -> Loaded {
     loaded
         .receipts
         .extend(receipts.map(|receipt| (receipt.key.op_id, receipt.clone())));
+    assert_eq!(changeset.usage, recounted(&loaded));
+    loaded.usage = changeset.usage;
     loaded
+}
+
+fn recounted(loaded: &Loaded) -> Usage {
+    let habits = loaded.habits.values().map(Usage::of_habit);
+    let entries = loaded.entries.values().map(Usage::of_entry);
+    let receipts = loaded.receipts.values().map(Usage::of_receipt);
+    habits
+        .chain(entries)
+        .chain(receipts)
+        .fold(Usage::NONE, |all, one| all + one)
 }
 
 /// Returns an outcome as text, with the version or the error.

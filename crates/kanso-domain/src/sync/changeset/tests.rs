@@ -14,22 +14,13 @@ fn at(seconds: i64) -> Timestamp {
 
 /// Returns the state of a user without records.
 fn nothing() -> Loaded {
-    Loaded {
-        head: Head::beginning(Epoch::new(1), at(0)),
-        settings: Settings::default(),
-        habits: BTreeMap::new(),
-        entries: BTreeMap::new(),
-        live_habits: 0,
-        purged_habits: BTreeSet::new(),
-        purged_entries: BTreeSet::new(),
-        first_entries: BTreeMap::new(),
-        receipts: BTreeMap::new(),
-    }
+    Loaded::empty(Head::beginning(Epoch::new(1), at(0)), Settings::default())
 }
 
 /// Returns the state after `changeset`.
 fn after(mut loaded: Loaded, changeset: &Changeset) -> Loaded {
     loaded.head = changeset.head;
+    loaded.usage = changeset.usage;
     for save in &changeset.habits {
         loaded.habits.insert(save.record.id, save.record.clone());
     }

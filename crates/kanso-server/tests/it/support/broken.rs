@@ -9,6 +9,7 @@ use kanso_application::ports::credentials::Identity;
 use kanso_application::ports::devices::{Device, DeviceStore, Sighting};
 use kanso_application::ports::housekeeping::PurgeStore;
 use kanso_application::ports::ids::Ids;
+use kanso_application::ports::quota::{AccountUsage, QuotaStore};
 use kanso_application::ports::storage::{
     AccountStore, Backlog, Comparison, ComputedStreak, Credentials, DayBorder, Decide,
     DecideRefresh, DeltaQuery, EntryFilter, Journal, NewAccount, NewPassword, RecordStore,
@@ -21,7 +22,7 @@ use kanso_domain::entries::Entry;
 use kanso_domain::habits::Habit;
 use kanso_domain::sessions::{Refreshed, Session};
 use kanso_domain::sync::Quota;
-use kanso_domain::sync::{Buckets, Epoch, Head, LoadSet, Page};
+use kanso_domain::sync::{Buckets, Epoch, Head, LoadSet, OwnQuota, Page};
 use kanso_domain::{Date, DeviceId, EntryId, HabitId, Seq, SessionId, Timestamp, UserId};
 use kanso_local::{LocalFeed, LocalLimiter, LocalThrottle, LocalTickets, RandomIds};
 use kanso_server::assembly::{
@@ -225,6 +226,17 @@ impl PurgeStore for Broken {
     }
 
     async fn erase_accounts(&self, _: u32) -> Answer<u32> {
+        self.answer().await
+    }
+}
+
+#[async_trait]
+impl QuotaStore for Broken {
+    async fn usage(&self, _: UserId) -> Answer<Option<AccountUsage>> {
+        self.answer().await
+    }
+
+    async fn set_own_quota(&self, _: UserId, _: OwnQuota) -> Answer<bool> {
         self.answer().await
     }
 }

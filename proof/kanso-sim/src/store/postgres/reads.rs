@@ -1,12 +1,13 @@
 //! The ports of records, and the calls about the storage as a whole.
 
+use kanso_application::ports::quota::{AccountUsage, QuotaStore};
 use kanso_application::ports::storage::{
     Comparison, Decide, DeltaQuery, EntryFilter, Journal, RecordStore, SnapshotPiece,
     SnapshotQuery, Storage, StorageError, WriteOutcome,
 };
 use kanso_domain::entries::Entry;
 use kanso_domain::habits::Habit;
-use kanso_domain::sync::{Buckets, Epoch, Head, LoadSet, Page};
+use kanso_domain::sync::{Buckets, Epoch, Head, LoadSet, OwnQuota, Page};
 use kanso_domain::{EntryId, HabitId, Seq, UserId};
 use kanso_testkit::MemoryStorage;
 
@@ -60,6 +61,11 @@ async fn delta(&self, user: UserId, query: DeltaQuery) -> Result<Option<Page>, S
         return Ok(page.map(|page| Page { head, ..page }));
     }
     Ok(page)
+});
+
+delegated!(QuotaStore for ConnectionPool {
+    usage(user: UserId) -> Option<AccountUsage>;
+    set_own_quota(user: UserId, own: OwnQuota) -> bool;
 });
 
 delegated!(Storage for ConnectionPool {

@@ -1,8 +1,8 @@
-//! The quota of live habits.
+//! Quotas.
 
 use super::merging::grouped;
 use super::*;
-use crate::sync::Base;
+use crate::sync::{Base, OwnQuota};
 
 fn habit(number: u128) -> HabitId {
     HabitId::new(Uuid::from_u128(1_000 + number))
@@ -20,7 +20,14 @@ fn delete(number: u128) -> Operation {
 
 /// Carries out `operations` for an account that may have two live habits.
 fn push(loaded: &Loaded, operations: &[Operation]) -> Changeset {
-    let quota = Quota { live_habits: 2 };
+    let quota = Quota {
+        live_habits: 2,
+        ..Quota::UNLIMITED
+    };
+    push_within(quota, loaded, operations)
+}
+
+fn push_within(quota: Quota, loaded: &Loaded, operations: &[Operation]) -> Changeset {
     decide_push(loaded.clone(), operations, Seen::everything(), quota, at(2))
 }
 
@@ -104,4 +111,117 @@ fn group_without_room_waits_as_a_whole() {
     assert!(refused.is_empty(), "{refused:?}");
     let roomy = after(loaded.clone(), &push(&loaded, &[delete(1)]));
     assert_eq!(words(&push(&roomy, &group)), ["applied 1", "applied 1"]);
+}
+
+fn tick(number: u128, notes: &str) -> Action {
+    let fields = EntryFields {
+        habit_id: Some(habit(1)),
+        notes: Notes::new(notes).ok(),
+        completion: Some("2026-01-05".parse().expect("a date")),
+        ..EntryFields::default()
+    };
+    Action::Entry(EntryId::new(Uuid::from_u128(number)), Edit::Create(fields))
+}
+
+fn noted(number: u128, notes: &str) -> Operation {
+    let fields = EntryFields {
+        notes: Notes::new(notes).ok(),
+        ..EntryFields::default()
+    };
+    let edit = Edit::Update {
+        base: Base::Any,
+        fields,
+    };
+    Operation::once(Action::Entry(EntryId::new(Uuid::from_u128(number)), edit))
+}
+
+fn deleted(number: u128) -> Operation {
+    let edit = Edit::Delete { base: Base::Any };
+    Operation::once(Action::Entry(EntryId::new(Uuid::from_u128(number)), edit))
+}
+
+#[test]
+fn records_beyond_the_quota_have_no_effect_and_tombstones_count() {
+    let quota = Quota {
+        records: 2,
+        ..Quota::UNLIMITED
+    };
+    let operations = [
+        create(1),
+        Operation::once(tick(1, "")),
+        Operation::once(tick(2, "")),
+        deleted(1),
+        Operation::once(tick(2, "")),
+        noted(1, "a"),
+    ];
+    let changeset = push_within(quota, &nothing(), &operations);
+    let expected = [
+        "applied 1",
+        "applied 1",
+        "over quota records",
+        "applied 2",
+        "over quota records",
+        "gone entry",
+    ];
+    assert_eq!(words(&changeset), expected);
+    assert_eq!(changeset.usage.records, 2);
+}
+
+/// An account that is full must be able to make room, and to change what it has.
+#[test]
+fn longer_texts_need_room_and_shorter_ones_and_deletions_do_not() {
+    let loaded = after(
+        nothing(),
+        &push_within(
+            Quota::UNLIMITED,
+            &nothing(),
+            &[
+                Operation::once(create(1).action),
+                Operation::once(tick(1, "ab")),
+            ],
+        ),
+    );
+    let quota = Quota {
+        bytes: loaded.usage.bytes,
+        ..Quota::UNLIMITED
+    };
+    let operations = [noted(1, "abc"), noted(1, "b"), noted(1, "cd"), deleted(1)];
+    let expected = ["over quota bytes", "applied 2", "applied 3", "applied 4"];
+    let changeset = push_within(quota, &loaded, &operations);
+    assert_eq!(words(&changeset), expected);
+    assert_eq!(changeset.usage, loaded.usage);
+
+    let own = Loaded {
+        own_quota: OwnQuota {
+            bytes: Some(quota.bytes + 1),
+            ..OwnQuota::NONE
+        },
+        ..loaded
+    };
+    let changeset = push_within(quota, &own, &[noted(1, "abc"), noted(1, "abcd")]);
+    assert_eq!(words(&changeset), ["applied 2", "over quota bytes"]);
+}
+
+/// A receipt for a refusal takes room too. Otherwise refusals without end would fill the disk.
+#[test]
+fn receipts_take_room_up_to_an_eighth_beyond_the_quota() {
+    let quota = Quota {
+        bytes: 1_600,
+        ..Quota::UNLIMITED
+    };
+    let missing = |number| keyed(number, deleted(u128::from(number)).action);
+    let mut loaded = nothing();
+    let mut refused = 0;
+    for number in 1..=10 {
+        let changeset = push_within(quota, &loaded, &[missing(number)]);
+        let has_receipt = !changeset.receipts.is_empty();
+        assert_eq!(has_receipt, words(&changeset) != ["over quota bytes"]);
+        assert!(has_receipt || changeset.is_empty());
+        refused += usize::from(!has_receipt);
+        loaded = after(loaded, &changeset);
+    }
+    assert_eq!(refused, 8);
+    // A retry of an operation that has its receipt gets its result.
+    let changeset = push_within(quota, &loaded, &[missing(1)]);
+    assert_ne!(words(&changeset), ["over quota bytes"]);
 }
