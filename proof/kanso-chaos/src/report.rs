@@ -38,6 +38,8 @@ pub struct ReportRow {
     pub recovery_seconds: Vec<f64>,
     /// Duration of the scenario.
     pub seconds: f64,
+    /// Measurements. They are no checks, because a machine may be busy.
+    pub notes: Vec<String>,
     /// Descriptions of the violations.
     pub findings: Vec<String>,
 }
@@ -86,6 +88,7 @@ impl ReportRow {
         }
         self.recovery_seconds.extend(other.recovery_seconds);
         self.seconds += other.seconds;
+        self.notes.extend(other.notes);
         self.findings.extend(other.findings);
     }
 
@@ -145,6 +148,9 @@ pub fn table(rows: &[ReportRow]) -> String {
         for (failure, count) in &row.failures {
             // Writing to a string cannot fail.
             write!(text, "\n{}: {count} × {failure}", row.scenario).ok();
+        }
+        for note in &row.notes {
+            write!(text, "\n{}: {note}", row.scenario).ok();
         }
         for finding in &row.findings {
             write!(text, "\n{}: {finding}", row.scenario).ok();

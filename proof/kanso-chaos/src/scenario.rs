@@ -2,6 +2,7 @@
 
 mod database;
 mod disk;
+mod hostile;
 mod kill;
 mod resources;
 mod restore;
@@ -56,6 +57,8 @@ pub enum Scenario {
     PokeAcrossNodes,
     /// No fault: three servers count one rate limit
     LimiterExact,
+    /// No fault: accounts and clients ask for all they can
+    HostileTenants,
 }
 
 impl Scenario {
@@ -92,6 +95,7 @@ impl Scenario {
             Self::BackupRestore => restore::backup(setup).await,
             Self::PokeAcrossNodes => shared::notice_across_servers(setup).await,
             Self::LimiterExact => shared::limiter_exact(setup).await,
+            Self::HostileTenants => hostile::tenants(setup).await,
         }
     }
 }

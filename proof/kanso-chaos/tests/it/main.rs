@@ -98,3 +98,9 @@ async fn a_redis_that_does_not_answer_fails_no_request() {
     let row = round(Scenario::RedisStopped, 1).await;
     assert_eq!(row.failed_requests, 0, "{row:#?}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn accounts_that_ask_for_all_they_can_stop_no_other() {
+    let row = round(Scenario::HostileTenants, 1).await;
+    assert_eq!(row.failed_requests, 0, "{row:#?}");
+}
