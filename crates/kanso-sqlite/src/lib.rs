@@ -11,6 +11,7 @@
 //! the driver leaves this crate, and no transaction outlives a call of a port.
 
 mod accounts;
+mod admission;
 mod backfill;
 mod backup;
 mod columns;

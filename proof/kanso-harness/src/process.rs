@@ -169,6 +169,8 @@ impl ServerProcess {
         command
             .args(&words[1..])
             .args(["--listen", &self.address.to_string()])
+            // Workloads and scenarios register many accounts.
+            .args(["--registration", "open"])
             .arg("--data-dir")
             .arg(self.data())
             .args(&settings.flags)

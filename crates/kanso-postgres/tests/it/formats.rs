@@ -62,8 +62,10 @@ async fn the_mixed_phase_is_noted_where_0_1_0_was() {
     assert_eq!(fresh.oldest_server(), None);
     fresh.close().await.unwrap();
     database.run(
-        "DROP TABLE mixed_phase, history_starts, epochs; DROP INDEX habits_live;
-         ALTER TABLE users DROP COLUMN history_epoch, DROP COLUMN history_start, DROP COLUMN is_deleted;
+        "DROP TABLE mixed_phase, history_starts, epochs, invitations; DROP INDEX habits_live;
+         ALTER TABLE users DROP COLUMN history_epoch, DROP COLUMN history_start, DROP COLUMN is_deleted,
+             DROP COLUMN is_disabled;
+         ALTER TABLE server DROP COLUMN was_open;
          DELETE FROM refinery_schema_history WHERE version >= 2",
     );
     let mixed = open(&database.url()).await;

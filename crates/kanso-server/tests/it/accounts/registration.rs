@@ -10,7 +10,7 @@ async fn closed_server_takes_no_account_and_keeps_those_it_has() {
     let app = App::start().await;
     let user = app.user().await;
     let app = app
-        .restarted_with(|config| config.registration = RegistrationMode::Closed)
+        .restarted_with(|config| config.registration = Some(RegistrationMode::Closed))
         .await;
     let stranger = json!({"email": "new@example.org", "password": "correct horse battery"});
     // A taken address and an invalid one get the same answer.
