@@ -10,9 +10,9 @@ mod password;
 mod registration;
 
 pub use self::password::PasswordChange;
+use self::password::{GuessOutcome, VerifiedPassword};
 pub(crate) use self::registration::new_account;
 pub use self::registration::{Applicant, Registration};
-use self::password::{GuessOutcome, VerifiedPassword};
 use crate::live::announce;
 use crate::ports::admission::InvitationCodes;
 use crate::ports::clock::Clock;

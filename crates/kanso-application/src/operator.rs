@@ -138,9 +138,10 @@ impl Operator {
 
     /// Ends the sessions of an account. Returns their number, or `None` if there is no account.
     pub async fn end_sessions(&self, email: &Email) -> Outcome<Option<usize>> {
-        let Some(sessions) = self.sessions(email).await? else {
+        let Some(user) = self.find(email).await? else {
             return Ok(None);
         };
+        let sessions = self.ports.storage.sessions(user).await?;
         for session in &sessions {
             let storage = &self.ports.storage;
             storage.end_session(session.user_id, session.id).await?;

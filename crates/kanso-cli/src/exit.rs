@@ -133,9 +133,9 @@ fn refusal_hint(code: &str) -> Option<&'static str> {
             "This server makes accounts by invitation. Ask its operator for a code, then run \
              `kanso register EMAIL --invite CODE`.",
         ),
-        "account_disabled" => {
-            Some("Nothing is lost. Your changes stay on this device. Ask the operator of the server.")
-        }
+        "account_disabled" => Some(
+            "Nothing is lost. Your changes stay on this device. Ask the operator of the server.",
+        ),
         _ => None,
     }
 }

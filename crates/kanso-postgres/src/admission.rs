@@ -114,7 +114,9 @@ async fn is_entitled(
     };
     let sql = "SELECT is_for_first_account FROM invitations
                WHERE code_hash = $1 AND expires_at > $2";
-    let found = connection.first(sql, bind![hash, now], only::<bool>).await?;
+    let found = connection
+        .first(sql, bind![hash, now], only::<bool>)
+        .await?;
     Ok(match found {
         None => false,
         Some(is_for_first_account) => !is_for_first_account || !has_accounts(connection).await?,

@@ -33,8 +33,7 @@ use kanso_application::streaks::Streaks;
 use kanso_application::sync::Sync;
 use kanso_application::tickets::Tickets;
 use kanso_credentials::{
-    Entropy, HmacRefreshTokens, JwtTokens, RandomInvitations, RandomTickets, SigningKey,
-    TokenRules,
+    Entropy, HmacRefreshTokens, JwtTokens, RandomInvitations, RandomTickets, SigningKey, TokenRules,
 };
 use kanso_domain::sync::Quota;
 use kanso_local::LocalWorkSignal;

@@ -35,7 +35,9 @@ pub enum OperatorError {
     #[error(transparent)]
     Schema(#[from] MigrateError),
     /// The schema of the database is older than this program.
-    #[error("{database} has pending migrations; start the server once, or run `kanso-server migrate`")]
+    #[error(
+        "{database} has pending migrations; start the server once, or run `kanso-server migrate`"
+    )]
     NotMigrated {
         /// Database.
         database: DatabaseConfig,
@@ -168,10 +170,7 @@ fn with_storage<T>(
 
 /// Opens the database, which a server may have open. Migrates nothing: a running server of an older version
 /// must not find another schema because its operator has listed the accounts.
-fn open_beside(
-    config: &Config,
-    options: &StartOptions,
-) -> Result<Arc<dyn Storage>, OperatorError> {
+fn open_beside(config: &Config, options: &StartOptions) -> Result<Arc<dyn Storage>, OperatorError> {
     match &config.database {
         DatabaseConfig::Sqlite(path) => {
             // SQLite would create the file: a mistyped path must not leave an empty database behind.

@@ -33,10 +33,7 @@ pub(crate) fn mode(
 }
 
 /// Returns the commands of the operator on `storage`.
-pub(crate) fn operator(
-    storage: &Arc<dyn Storage>,
-    options: &StartOptions,
-) -> Operator {
+pub(crate) fn operator(storage: &Arc<dyn Storage>, options: &StartOptions) -> Operator {
     Operator::new(OperatorPorts {
         storage: Arc::clone(storage),
         clock: Arc::clone(&options.clock),

@@ -124,7 +124,9 @@ impl StartError {
     pub const fn is_passing(&self) -> bool {
         match self {
             Self::Postgres(error) => error.is_passing(),
-            Self::Registration(fault) => matches!(fault, Fault::Storage(StorageError::Unavailable(_))),
+            Self::Registration(fault) => {
+                matches!(fault, Fault::Storage(StorageError::Unavailable(_)))
+            }
             _ => false,
         }
     }

@@ -49,8 +49,7 @@ impl AdmissionStore for SqliteStorage {
     async fn set_disabled(&self, user: UserId, is_disabled: bool) -> Result<bool, StorageError> {
         self.change(move |connection| {
             let sql = "UPDATE users SET is_disabled = ?2 WHERE user_id = ?1 AND is_deleted = 0";
-            let changed =
-                prepare(connection, sql)?.execute(params![Bound(&user), is_disabled])?;
+            let changed = prepare(connection, sql)?.execute(params![Bound(&user), is_disabled])?;
             if is_disabled {
                 sessions::delete_all(connection, user, None)?;
             }
@@ -104,8 +103,10 @@ fn is_entitled(connection: &Connection, entitlement: Entitlement) -> Result<bool
     let Entitlement::Invitation { hash, now } = entitlement else {
         return Ok(!has_accounts(connection)?);
     };
-    let sql = "SELECT is_for_first_account FROM invitations WHERE code_hash = ?1 AND expires_at > ?2";
-    let found = prepare(connection, sql)?.query_row(params![Bound(&hash), Bound(&now)], only::<bool>);
+    let sql =
+        "SELECT is_for_first_account FROM invitations WHERE code_hash = ?1 AND expires_at > ?2";
+    let found =
+        prepare(connection, sql)?.query_row(params![Bound(&hash), Bound(&now)], only::<bool>);
     Ok(match found.optional()? {
         None => false,
         Some(is_for_first_account) => !is_for_first_account || !has_accounts(connection)?,

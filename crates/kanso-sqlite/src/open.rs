@@ -253,7 +253,9 @@ pub(crate) fn open_beside(options: &SqliteOptions) -> Result<(WriterConnection, 
     }
     prepare(&connection, options, false).map_err(|error| refusal(path, error))?;
     let epoch: i64 = connection
-        .query_row("SELECT epoch FROM server WHERE id = 1", [], |row| row.get(0))
+        .query_row("SELECT epoch FROM server WHERE id = 1", [], |row| {
+            row.get(0)
+        })
         .map_err(|error| refusal(path, error))?;
     let files = HeldFiles::note(path).map_err(|source| OpenError::Inaccessible {
         path: path.clone(),

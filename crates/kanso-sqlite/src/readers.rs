@@ -120,7 +120,9 @@ impl Manager for Opener {
     async fn create(&self) -> Result<Reader, DatabaseError> {
         let lock = self.lock.as_ref().map(Weak::upgrade);
         let reader = Reader {
-            _lock: lock.map(|lock| lock.ok_or(DatabaseError::Closed)).transpose()?,
+            _lock: lock
+                .map(|lock| lock.ok_or(DatabaseError::Closed))
+                .transpose()?,
             connection: open_reader(&self.path)?,
         };
         // A connection to another file would read the records of another history.

@@ -18,8 +18,8 @@ use kanso_domain::sync::Quota;
 use kanso_domain::{Seq, UserId};
 use kanso_testkit::build::noon;
 use kanso_testkit::{
-    CountedInvitations, CountedRefreshTokens, CountingThrottle, ManualClock, MemoryStorage, NullFeed,
-    PlainAccessTokens, PlainPasswords, SequentialIds,
+    CountedInvitations, CountedRefreshTokens, CountingThrottle, ManualClock, MemoryStorage,
+    NullFeed, PlainAccessTokens, PlainPasswords, SequentialIds,
 };
 
 pub(crate) const PASSWORD: &str = "correct horse";

@@ -38,7 +38,9 @@ impl FromRequestParts<Api> for IsLocal {
 
 /// `host` is the one of the URI, which HTTP/2 requests have.
 fn is_local(peer: IpAddr, host: Option<&str>, headers: &HeaderMap) -> bool {
-    let named = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    let named = headers
+        .get(header::HOST)
+        .and_then(|host| host.to_str().ok());
     let named = named.and_then(|host| host.parse::<Authority>().ok());
     let host = host.or(named.as_ref().map(Authority::host));
     peer.to_canonical().is_loopback()

@@ -39,7 +39,11 @@ pub enum UserArguments {
 impl UserArguments {
     pub(super) fn of(matches: &ArgMatches) -> Self {
         let (name, matches) = matches.subcommand().unwrap_or(("list", matches));
-        let is_set = |name: &str| matches.try_get_one::<bool>(name).is_ok_and(|set| set == Some(&true));
+        let is_set = |name: &str| {
+            matches
+                .try_get_one::<bool>(name)
+                .is_ok_and(|set| set == Some(&true))
+        };
         let is_json = is_set("json");
         // clap requires the argument where it is declared, so the default is never used.
         let email = matches.try_get_one::<String>("email").ok().flatten();

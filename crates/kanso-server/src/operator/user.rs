@@ -161,14 +161,18 @@ const fn state(account: &ListedAccount) -> &'static str {
 }
 
 fn sessions_table(sessions: &[Session], is_json: bool) -> Result<(), OperatorError> {
-    let line = |id: &str, created: &str, expires: &str| format!("{id:<36}  {created:<27}  {expires}\n");
+    let line =
+        |id: &str, created: &str, expires: &str| format!("{id:<36}  {created:<27}  {expires}\n");
     let mut text = String::new();
     if !is_json {
         text.push_str(&line("ID", "CREATED", "EXPIRES"));
     }
     for session in sessions {
         let id = session.id.to_string();
-        let (created, expires) = (session.created_at.to_string(), session.expires_at.to_string());
+        let (created, expires) = (
+            session.created_at.to_string(),
+            session.expires_at.to_string(),
+        );
         text.push_str(&if is_json {
             json_line(&json!({"id": id, "created_at": created, "expires_at": expires}))
         } else {

@@ -242,3 +242,20 @@ fn sqlite_has_no_mixed_phase() {
         "{shown}"
     );
 }
+
+/// Clients of a server that was open must not be kept out by an upgrade. Its operator is warned.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn registration_stays_open_in_a_database_that_0_1_0_made_accounts_in() {
+    let kept = PostgresServer::shared().database();
+    let app = server(&kept).await;
+    app.user().await;
+    kept.run(AS_0_1_0_LEFT_IT);
+    for _ in 0..2 {
+        let url = kept.url();
+        let app = App::with(|config| {
+            config.database = database(&url);
+            config.registration = None;
+        });
+        app.await.user().await;
+    }
+}

@@ -8,8 +8,8 @@ use kanso_domain::sessions::GRACE_SECONDS;
 use kanso_model::refresh::{GRACE_TICKS, ModelSession};
 use kanso_testkit::build::noon;
 use kanso_testkit::{
-    CountedInvitations, CountedRefreshTokens, CountingThrottle, ManualClock, MemoryStorage, NullFeed,
-    PlainAccessTokens, PlainPasswords, SequentialIds,
+    CountedInvitations, CountedRefreshTokens, CountingThrottle, ManualClock, MemoryStorage,
+    NullFeed, PlainAccessTokens, PlainPasswords, SequentialIds,
 };
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;

@@ -8,9 +8,7 @@ use kanso_application::ports::storage::Storage;
 use kanso_domain::Timestamp;
 
 use super::test_user::TestUser;
-use crate::build::{
-    new_account, new_session, noon, password_hash, session_id, token_hash, user,
-};
+use crate::build::{new_account, new_session, noon, password_hash, session_id, token_hash, user};
 
 const HOUR: i64 = 3_600;
 
@@ -20,7 +18,10 @@ pub async fn an_invitation_creates_one_account(storage: &dyn Storage) {
     keep(storage, 1, false).await;
     let invited = by_code(1, noon());
     assert!(storage.is_entitled(invited).await.unwrap());
-    assert_eq!(create(storage, 2, invited).await, InvitedRegistration::Created);
+    assert_eq!(
+        create(storage, 2, invited).await,
+        InvitedRegistration::Created
+    );
     let account = storage.account(user(2)).await.unwrap();
     assert_eq!(account, Some(new_account(2).account));
     assert!(!storage.is_entitled(invited).await.unwrap());
@@ -80,14 +81,15 @@ pub async fn the_first_account_is_the_only_one_without_an_invitation(storage: &d
 pub async fn of_twelve_registrations_with_one_right_one_wins(storage: &dyn Storage) {
     keep(storage, 1, true).await;
     keep(storage, 2, false).await;
-    let rounds = [
-        Entitlement::FirstAccount,
-        by_code(2, noon()),
-    ];
+    let rounds = [Entitlement::FirstAccount, by_code(2, noon())];
     for (round, entitlement) in (1_u128..).zip(rounds) {
         let register = |number| {
             // Half of the first round present the code for the first account.
-            let first = if number % 2 == 0 { by_code(1, noon()) } else { entitlement };
+            let first = if number % 2 == 0 {
+                by_code(1, noon())
+            } else {
+                entitlement
+            };
             let entitlement = if round == 1 { first } else { entitlement };
             create(storage, 100 * round + number, entitlement)
         };

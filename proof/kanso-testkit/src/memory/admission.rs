@@ -92,7 +92,5 @@ fn is_entitled(state: &State, entitlement: Entitlement) -> bool {
         return !has_accounts;
     };
     let kept = state.invitations.get(hash.bytes());
-    kept.is_some_and(|kept| {
-        kept.expires_at > now && !(kept.is_for_first_account && has_accounts)
-    })
+    kept.is_some_and(|kept| kept.expires_at > now && !(kept.is_for_first_account && has_accounts))
 }

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use axum::Router;
-use kanso_application::ports::clock::Clock as _;
-use kanso_application::ports::credentials::Identity;
 use kanso_application::ports::admission::{
     AdmissionState, AdmissionStore, Entitlement, Invitation, InvitedRegistration, ListedAccount,
 };
+use kanso_application::ports::clock::Clock as _;
+use kanso_application::ports::credentials::Identity;
 use kanso_application::ports::devices::{Device, DeviceStore, Sighting};
 use kanso_application::ports::housekeeping::PurgeStore;
 use kanso_application::ports::ids::Ids;
