@@ -2,21 +2,25 @@
 
 use std::sync::Arc;
 
-use kanso_domain::accounts::{Account, Email, Password, Settings, SettingsChange};
+use kanso_domain::accounts::{Account, Email, Password, SettingsChange};
 use kanso_domain::sessions::{Refreshed, Session};
 use kanso_domain::{SessionId, Timestamp, UserId};
 
 mod password;
+mod registration;
 
 pub use self::password::PasswordChange;
 use self::password::{GuessOutcome, VerifiedPassword};
+pub(crate) use self::registration::new_account;
+pub use self::registration::{Applicant, Registration};
 use crate::live::announce;
+use crate::ports::admission::InvitationCodes;
 use crate::ports::clock::Clock;
 use crate::ports::credentials::{AccessToken, AccessTokens, Identity, Passwords, RefreshTokens};
 use crate::ports::feed::Feed;
 use crate::ports::ids::Ids;
 use crate::ports::limiter::ClientAddress;
-use crate::ports::storage::{NewAccount, Storage};
+use crate::ports::storage::Storage;
 use crate::ports::throttle::{GuessCount, Guesser, LoginThrottle};
 use crate::{Fault, Outcome};
 
@@ -43,6 +47,8 @@ pub struct AccountPorts {
     pub throttle: Arc<dyn LoginThrottle>,
     /// Feed that notifies devices of changed settings.
     pub feed: Arc<dyn Feed>,
+    /// Invitation codes.
+    pub invitation_codes: Arc<dyn InvitationCodes>,
 }
 
 /// The feature: registration, log-in, sessions and settings.
@@ -55,7 +61,7 @@ pub struct AccountPorts {
 /// use kanso_domain::accounts::{Email, Password};
 /// use kanso_testkit::build::noon;
 /// use kanso_testkit::{
-///     CountedRefreshTokens, CountingThrottle, PlainAccessTokens, PlainPasswords, ManualClock,
+///     CountedInvitations, CountedRefreshTokens, CountingThrottle, PlainAccessTokens, PlainPasswords, ManualClock,
 ///     MemoryStorage, NullFeed, SequentialIds,
 /// };
 ///
@@ -69,6 +75,7 @@ pub struct AccountPorts {
 ///     refresh_tokens: Arc::new(CountedRefreshTokens),
 ///     throttle: Arc::new(CountingThrottle::allowing(3)),
 ///     feed: Arc::new(NullFeed),
+///     invitation_codes: Arc::new(CountedInvitations::default()),
 /// });
 /// let email: Email = "ada@example.org".parse()?;
 /// let password = Password::choose("correct horse")?;
@@ -111,15 +118,6 @@ pub struct AccountOverview {
     pub at: Timestamp,
 }
 
-/// The outcome of a registration.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Registration {
-    /// The account was created.
-    Registered(Account),
-    /// The address already has an account.
-    EmailTaken,
-}
-
 /// The outcome of a log-in.
 #[derive(Clone, PartialEq, Eq)]
 pub enum LogIn {
@@ -127,6 +125,8 @@ pub enum LogIn {
     Granted(Box<Grant>),
     /// Wrong password, or no such account. The caller cannot distinguish them.
     Refused,
+    /// The password is right, but the operator has disabled the account.
+    Disabled,
     /// Too many failures in a row. The next attempt is allowed after the wait.
     Throttled {
         /// Seconds to wait.
@@ -134,33 +134,27 @@ pub enum LogIn {
     },
 }
 
+/// The outcome of a log-in with the right password.
+enum Attempt {
+    Granted(Box<Grant>),
+    Disabled,
+}
+
+/// The outcome of a refresh.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Refresh {
+    /// The session goes on with new tokens.
+    Granted(Box<Grant>),
+    /// The token is not valid.
+    Refused,
+    /// The operator has disabled the account, which ended the session.
+    Disabled,
+}
+
 impl Accounts {
     /// Returns the feature over its ports.
     pub const fn new(ports: AccountPorts) -> Self {
         Self { ports }
-    }
-
-    /// Creates an account with default settings.
-    pub async fn register(&self, email: Email, password: Password) -> Outcome<Registration> {
-        let password_hash = self.ports.passwords.hash(password).await?;
-        let account = Account {
-            id: UserId::new(self.ports.ids.uuid()),
-            email,
-            settings: Settings::default(),
-            created_at: self.ports.clock.now(),
-        };
-        let new = NewAccount {
-            account: account.clone(),
-            password_hash,
-        };
-        // The storage decides on the address in one step. A look-up before would leave a gap in
-        // which another request could take it.
-        if self.ports.storage.create_account(new).await? {
-            tracing::info!(user_id = %account.id, "account registered");
-            Ok(Registration::Registered(account))
-        } else {
-            Ok(Registration::EmailTaken)
-        }
     }
 
     /// Opens a session for a client at the address `from`. A password of `None` is one that no account can
@@ -178,7 +172,8 @@ impl Accounts {
         // A password of `None` counts as a wrong guess, like every other wrong password.
         let attempt = self.throttled(&counts, self.verify_and_open_session(&email, password));
         Ok(match attempt.await? {
-            GuessOutcome::Right(grant) => LogIn::Granted(Box::new(grant)),
+            GuessOutcome::Right(Attempt::Granted(grant)) => LogIn::Granted(grant),
+            GuessOutcome::Right(Attempt::Disabled) => LogIn::Disabled,
             GuessOutcome::Wrong => LogIn::Refused,
             GuessOutcome::Throttled { wait_seconds } => LogIn::Throttled { wait_seconds },
         })
@@ -188,22 +183,26 @@ impl Accounts {
         &self,
         email: &Email,
         password: Option<Password>,
-    ) -> Outcome<Option<Grant>> {
+    ) -> Outcome<Option<Attempt>> {
         let Some(password) = password else {
             return Ok(None);
         };
         while let Some(verified) = self.verify(email, password.clone()).await? {
-            if let Some(grant) = self.open_session(verified).await? {
-                return Ok(Some(grant));
+            // Only after the check of the password, so that no other client learns of it.
+            if verified.is_disabled {
+                return Ok(Some(Attempt::Disabled));
             }
-            // The password was replaced or the account deleted between the check and the write.
-            // Check again against the new state.
+            if let Some(grant) = self.open_session(verified).await? {
+                return Ok(Some(Attempt::Granted(Box::new(grant))));
+            }
+            // The password was replaced, or the account disabled or deleted, between the check and the
+            // write. Check again against the new state.
         }
         Ok(None)
     }
 
     async fn open_session(&self, verified: VerifiedPassword) -> Outcome<Option<Grant>> {
-        let VerifiedPassword { user_id, hash } = verified;
+        let VerifiedPassword { user_id, hash, .. } = verified;
         let now = self.ports.clock.now();
         let session_id = SessionId::new(self.ports.ids.uuid());
         let identity = Identity {
@@ -227,12 +226,12 @@ impl Accounts {
         self.grant(identity, refresh.token, now).await
     }
 
-    /// Uses a refresh token. Returns `None` if it is not valid.
+    /// Uses a refresh token.
     ///
     /// A token that was used before and is past its grace ends its session.
-    pub async fn refresh(&self, token: &str) -> Outcome<Option<Grant>> {
+    pub async fn refresh(&self, token: &str) -> Outcome<Refresh> {
         let Some(read) = self.ports.refresh_tokens.read(token) else {
-            return Ok(None);
+            return Ok(Refresh::Refused);
         };
         let Identity {
             user_id,
@@ -244,23 +243,25 @@ impl Accounts {
         // must not both rotate the session.
         let decide =
             Arc::new(move |session: Session| session.refresh(presented, now, SESSION_SECONDS));
-        match self
+        let refreshed = self
             .ports
             .storage
-            .refresh_session(user_id, session_id, decide)
-            .await?
-        {
+            .refresh_session(user_id, session_id, decide);
+        let granted = match refreshed.await? {
             // A retry gets the same successor, because it is derived from the presented token (ADR
             // 0003).
             Some(Refreshed::Rotated(_) | Refreshed::Repeated(_)) => {
-                self.grant(read.identity, read.successor, now).await
+                self.grant(read.identity, read.successor, now).await?
             }
             Some(Refreshed::Reused) => {
                 tracing::warn!(%user_id, %session_id, "refresh token reused; session ended");
-                Ok(None)
+                None
             }
-            Some(Refreshed::Expired) | None => Ok(None),
-        }
+            Some(Refreshed::Expired) => None,
+            None if self.ports.storage.is_disabled(user_id).await? => return Ok(Refresh::Disabled),
+            None => None,
+        };
+        Ok(granted.map_or(Refresh::Refused, |grant| Refresh::Granted(Box::new(grant))))
     }
 
     async fn grant(

@@ -14,6 +14,7 @@ pub mod habits;
 pub mod health;
 pub mod housekeeping;
 pub mod live;
+pub mod operator;
 pub mod ports;
 pub mod quotas;
 mod records;

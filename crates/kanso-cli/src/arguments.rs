@@ -49,7 +49,7 @@ pub(crate) struct Global {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Create an account and log in
-    Register(Credentials),
+    Register(Register),
     /// Log in on this device
     Login(Credentials),
     /// Bring all records of this device to another account
@@ -147,12 +147,24 @@ pub(crate) struct Credentials {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct Register {
+    #[command(flatten)]
+    pub(crate) credentials: Credentials,
+    /// Invitation code from the operator of the server
+    #[arg(long, value_name = "CODE")]
+    pub(crate) invite: Option<String>,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Adopt {
     #[command(flatten)]
     pub(crate) credentials: Credentials,
     /// Create the account first
     #[arg(long)]
     pub(crate) register: bool,
+    /// Invitation code for the new account
+    #[arg(long, value_name = "CODE", requires = "register")]
+    pub(crate) invite: Option<String>,
     /// Do not ask
     #[arg(long)]
     pub(crate) yes: bool,

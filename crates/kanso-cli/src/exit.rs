@@ -116,6 +116,7 @@ fn exit_and_hint(error: &anyhow::Error) -> (Exit, Option<String>) {
                  `kanso sync --accept-deletions`.",
             ),
         ),
+        Some(CallError::Refused(problem)) => (Exit::Failure, refusal_hint(&problem.code)),
         Some(CallError::OtherServer { .. }) => (
             Exit::Failure,
             Some("Omit --server, or log in again if the server has moved."),
@@ -123,6 +124,20 @@ fn exit_and_hint(error: &anyhow::Error) -> (Exit, Option<String>) {
         _ => (Exit::Failure, None),
     };
     (exit, hint.map(str::to_owned))
+}
+
+/// Returns what to do about a refusal.
+fn refusal_hint(code: &str) -> Option<&'static str> {
+    match code {
+        "invitation_required" => Some(
+            "This server makes accounts by invitation. Ask its operator for a code, then run \
+             `kanso register EMAIL --invite CODE`.",
+        ),
+        "account_disabled" => Some(
+            "Nothing is lost. Your changes stay on this device. Ask the operator of the server.",
+        ),
+        _ => None,
+    }
 }
 
 /// Finds the error of a call, which may be inside of a sync or a log-in.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use kanso_application::ports::admission::InvitationCodes as _;
 use kanso_application::ports::credentials::{
     AccessTokens as _, Identity, Pseudonyms as _, RefreshTokens as _,
 };
@@ -16,8 +17,8 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::{
-    Entropy, HmacPseudonyms, HmacRefreshTokens, JwtTokens, RandomTickets, SigningKey, TokenRules,
-    new_secret,
+    Entropy, HmacPseudonyms, HmacRefreshTokens, JwtTokens, RandomInvitations, RandomTickets,
+    SigningKey, TokenRules, new_secret,
 };
 
 /// Entropy without any.
@@ -72,11 +73,14 @@ fn refresh_tokens_have_their_golden_successors() {
 }
 
 #[test]
-fn tickets_and_pseudonyms_have_their_golden_forms() {
+fn tickets_invitations_and_pseudonyms_have_their_golden_forms() {
     let golden = golden();
     let minted = RandomTickets::new(Arc::new(Sevens)).mint();
     assert_eq!(golden["ticket"], minted.ticket);
     assert_eq!(golden["ticket_hash"], hex(minted.hash));
+    let invitation = RandomInvitations::new(Arc::new(Sevens)).mint();
+    assert_eq!(golden["invitation"], invitation.code);
+    assert_eq!(golden["invitation_hash"], hex(invitation.hash));
     let pseudonyms = HmacPseudonyms::new(&key(&golden));
     for (name, expected) in golden["pseudonyms"].as_object().expect("an object") {
         assert_eq!(expected, &pseudonyms.name(name), "{name}");

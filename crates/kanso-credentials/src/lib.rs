@@ -1,5 +1,5 @@
 //! Edge out: passwords and tokens. Argon2id behind a bounded queue, access tokens as JSON Web
-//! Tokens, opaque refresh tokens and tickets.
+//! Tokens, opaque refresh tokens, tickets and invitation codes.
 //!
 //! **Invariant:** no clock and no storage here: the caller passes the time and stores the results. A key
 //! carries its one algorithm, so that no token can choose how it is verified. No `Debug` or `Display`
@@ -11,7 +11,9 @@ mod entropy;
 mod formats;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
+mod invitations;
 mod keys;
+mod opaque;
 mod passwords;
 mod pseudonyms;
 mod refresh;
@@ -20,6 +22,7 @@ mod tickets;
 
 pub use access::{JwtTokens, TokenRules};
 pub use entropy::{Entropy, SystemEntropy, new_secret};
+pub use invitations::RandomInvitations;
 pub use keys::{KeyError, SigningKey};
 pub use passwords::{Argon2Passwords, HashCost, Queue};
 pub use pseudonyms::HmacPseudonyms;

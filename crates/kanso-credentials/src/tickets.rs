@@ -3,13 +3,11 @@
 use std::fmt;
 use std::sync::Arc;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use kanso_application::ports::tickets::{NewTicket, TicketTokens};
 use kanso_domain::sessions::TokenHash;
-use sha2::{Digest as _, Sha256};
 
 use crate::entropy::Entropy;
+use crate::opaque;
 
 const PREFIX: &str = "kt1_";
 
@@ -25,24 +23,14 @@ impl RandomTickets {
     }
 }
 
-fn hash(secret: &[u8; 32]) -> TokenHash {
-    TokenHash::new(Sha256::digest(secret).into())
-}
-
 impl TicketTokens for RandomTickets {
     fn mint(&self) -> NewTicket {
-        let mut secret = [0; 32];
-        self.entropy.fill(&mut secret);
-        NewTicket {
-            ticket: format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(secret)),
-            hash: hash(&secret),
-        }
+        let (ticket, hash) = opaque::mint(&*self.entropy, PREFIX);
+        NewTicket { ticket, hash }
     }
 
     fn read(&self, ticket: &str) -> Option<TokenHash> {
-        let bytes = URL_SAFE_NO_PAD.decode(ticket.strip_prefix(PREFIX)?).ok()?;
-        let secret: [u8; 32] = bytes.try_into().ok()?;
-        Some(hash(&secret))
+        opaque::read(ticket, PREFIX)
     }
 }
 

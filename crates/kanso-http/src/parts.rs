@@ -93,12 +93,14 @@ pub struct Options {
     pub fingerprints: FingerprintForm,
 }
 
-/// Mode of registration: open to new accounts or not.
+/// Mode of registration: who may register an account.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum RegistrationMode {
     /// Every client may register one.
     #[default]
     Open,
+    /// A client with an invitation may register one, and a local client the first one.
+    Invite,
     /// No client may register one.
     Closed,
 }
@@ -108,6 +110,7 @@ impl RegistrationMode {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Open => "open",
+            Self::Invite => "invite",
             Self::Closed => "closed",
         }
     }

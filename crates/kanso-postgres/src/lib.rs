@@ -14,6 +14,7 @@
 //! transaction outlives a call of a port.
 
 mod accounts;
+mod admission;
 mod attempts;
 mod backfill;
 mod columns;

@@ -202,12 +202,14 @@ pub(crate) async fn credentials(
     let Some(user) = connection.first(sql, spellings, only::<UserId>).await? else {
         return Ok(None);
     };
-    let sql = "SELECT user_id, password_hash FROM users WHERE user_id = $1 AND NOT is_deleted";
+    let sql = "SELECT user_id, password_hash, is_disabled FROM users
+               WHERE user_id = $1 AND NOT is_deleted";
     let read = |row: &Row| {
         let mut columns = Columns::of(row);
         Ok(Credentials {
             user_id: columns.take()?,
             password_hash: columns.take()?,
+            is_disabled: columns.take()?,
         })
     };
     connection.first(sql, bind![user], read).await
@@ -354,7 +356,8 @@ pub(crate) async fn has_password(
     user: UserId,
     hash: &PasswordHash,
 ) -> Result<bool, DatabaseError> {
-    let sql = "SELECT 1 FROM users WHERE user_id = $1 AND password_hash = $2 FOR UPDATE";
+    let sql = "SELECT 1 FROM users WHERE user_id = $1 AND password_hash = $2 AND NOT is_disabled
+               FOR UPDATE";
     connection.exists(sql, bind![user, *hash]).await
 }
 

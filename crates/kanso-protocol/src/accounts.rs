@@ -23,6 +23,23 @@ pub struct CredentialsRequest {
     pub password: String,
 }
 
+/// The e-mail address and the password of a new account, with an invitation.
+// No `Debug`: a password must not get into a log.
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"email": "ada@example.org", "password": "correct horse battery"}))]
+pub struct RegistrationRequest {
+    /// E-mail address, at most 254 characters. Upper and lower case are the same.
+    #[schema(max_length = 254, format = "email")]
+    pub email: String,
+    /// Password of 8 to 256 characters. Any characters are allowed; very common passwords are refused.
+    #[schema(min_length = 8, max_length = 256, format = "password")]
+    pub password: String,
+    /// Invitation code from the operator of the server. Only a server that wants invitations reads it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub invite: Option<String>,
+}
+
 /// A change of the password.
 // No `Debug`: a password must not get into a log.
 #[derive(Clone, Serialize, Deserialize, ToSchema)]

@@ -14,6 +14,7 @@ use kanso_application::habits::Habits;
 use kanso_application::health::Health;
 use kanso_application::housekeeping::Housekeeping;
 use kanso_application::live::Live;
+use kanso_application::ports::admission::InvitationCodes;
 use kanso_application::ports::answers::AnswerCache;
 use kanso_application::ports::clock::Clock;
 use kanso_application::ports::credentials::{AccessTokens, Passwords, RefreshTokens};
@@ -33,7 +34,7 @@ use kanso_application::streaks::Streaks;
 use kanso_application::sync::Sync;
 use kanso_application::tickets::Tickets;
 use kanso_credentials::{
-    Entropy, HmacRefreshTokens, JwtTokens, RandomTickets, SigningKey, TokenRules,
+    Entropy, HmacRefreshTokens, JwtTokens, RandomInvitations, RandomTickets, SigningKey, TokenRules,
 };
 use kanso_domain::sync::Quota;
 use kanso_local::LocalWorkSignal;
@@ -94,6 +95,8 @@ pub struct CredentialPorts {
     pub refresh_tokens: Arc<dyn RefreshTokens>,
     /// Makes tickets and reads presented ones.
     pub ticket_tokens: Arc<dyn TicketTokens>,
+    /// Makes invitation codes and reads presented ones.
+    pub invitation_codes: Arc<dyn InvitationCodes>,
     /// Public keys that verify access tokens (RFC 7517 §5).
     pub jwks: serde_json::Value,
 }
@@ -118,6 +121,7 @@ impl CredentialPorts {
             access_tokens: Arc::new(access_tokens),
             refresh_tokens: Arc::new(refresh_tokens),
             ticket_tokens: Arc::new(RandomTickets::new(Arc::clone(entropy))),
+            invitation_codes: Arc::new(RandomInvitations::new(Arc::clone(entropy))),
         }
     }
 }
@@ -256,6 +260,7 @@ fn http_parts(
             refresh_tokens: credentials.refresh_tokens,
             throttle: ports.throttle,
             feed: Arc::clone(&ports.feed),
+            invitation_codes: credentials.invitation_codes,
         }),
         habits: Habits::new(records.clone()),
         entries: Entries::new(records.clone()),

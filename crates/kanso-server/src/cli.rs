@@ -7,6 +7,10 @@ use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
 use crate::config::{CONFIG_VARIABLE, Flags, SETTINGS, Setting};
 
+mod user;
+
+pub use user::UserArguments;
+
 /// Command of the program.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ServerCommand {
@@ -22,6 +26,8 @@ pub enum ServerCommand {
     Migrate(MigrateMode),
     /// Set a new password for the account with the given e-mail address.
     ResetPassword(String),
+    /// List or change accounts.
+    User(UserArguments),
     /// Check a running server, at the given address or else the configured one.
     CheckHealth(Option<String>),
 }
@@ -66,6 +72,7 @@ impl Invocation {
                 let email = reset.get_one::<String>("email").cloned();
                 ServerCommand::ResetPassword(email.unwrap_or_default())
             }
+            Some(("user", user)) => ServerCommand::User(UserArguments::of(user)),
             Some(("health", health)) => {
                 ServerCommand::CheckHealth(health.get_one::<String>("url").cloned())
             }
@@ -166,11 +173,11 @@ fn arguments() -> Command {
         )
         .subcommand(
             Command::new("reset-password")
-                .about("Set a new password for an account")
+                .about("Set a new password for an account; the server may be running")
                 .long_about(
                     "Set a new password for an account whose owner has forgotten it. The password is read \
                      from the terminal, or from the first line of standard input. All devices of the \
-                     account must log in again; they lose no data. With SQLite, stop the server first.",
+                     account must log in again; they lose no data.",
                 )
                 .arg(
                     Arg::new("email")
@@ -179,6 +186,7 @@ fn arguments() -> Command {
                         .help("E-mail address of the account"),
                 ),
         )
+        .subcommand(user::command())
         .subcommand(
             Command::new("health")
                 .about("Check a running server: exit status 0 if it answers, else 1")

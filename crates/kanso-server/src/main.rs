@@ -4,11 +4,12 @@ use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use kanso_server::cli::{Invocation, MigrateMode, ServerCommand};
+use kanso_domain::accounts::Email;
+use kanso_server::cli::{Invocation, MigrateMode, ServerCommand, UserArguments};
 use kanso_server::config::{Config, DatabaseConfig, Environment, Resolved};
 use kanso_server::lifecycle::{Signals, StopReason};
 use kanso_server::migrate::{self, MigrateError};
-use kanso_server::reset::{self, ResetError};
+use kanso_server::operator::{self, OperatorError, UserCommand};
 use kanso_server::{StartError, health, telemetry};
 
 /// jemalloc places large buffers on pages of their own. The part of a connection's buffer that is
@@ -38,8 +39,8 @@ impl ExitStatus {
         // deploy/kanso.service): only errors that can pass without a change may end in a restart.
         let start = error.downcast_ref().is_some_and(StartError::is_passing);
         let migration = error.downcast_ref().is_some_and(MigrateError::is_passing);
-        let reset = error.downcast_ref().is_some_and(ResetError::is_passing);
-        if start || migration || reset {
+        let operator = error.downcast_ref().is_some_and(OperatorError::is_passing);
+        if start || migration || operator {
             Self::Broken
         } else {
             Self::Refused
@@ -96,17 +97,16 @@ fn run(Invocation { command, flags }: Invocation) -> anyhow::Result<ExitStatus> 
         }
         ServerCommand::Migrate(mode) => bring_up_to_date(&resolve()?, mode),
         ServerCommand::ResetPassword(email) => {
-            let email = email.parse().context("malformed e-mail address")?;
-            let Resolved {
-                config, warnings, ..
-            } = resolve()?;
-            for warning in warnings {
-                say(&warning);
-            }
-            // Asked for before the database is opened, which takes a lock on a SQLite file.
-            let password = reset::read_password(&email)?;
-            reset::reset_password(&config, &email, password)?;
+            let email = address(&email)?;
+            let config = warned(resolve()?);
+            let password = operator::read_password(&email)?;
+            operator::reset_password(&config, &email, password)?;
             print("The password is changed. Every device must log in again.\n")?;
+            Ok(ExitStatus::Done)
+        }
+        ServerCommand::User(arguments) => {
+            let command = user_command(arguments)?;
+            operator::user(&warned(resolve()?), command)?;
             Ok(ExitStatus::Done)
         }
         ServerCommand::CheckHealth(url) => {
@@ -121,6 +121,54 @@ fn run(Invocation { command, flags }: Invocation) -> anyhow::Result<ExitStatus> 
             Ok(ExitStatus::Unhealthy)
         }
     }
+}
+
+/// Prints the warnings and returns the settings.
+fn warned(resolved: Resolved) -> Config {
+    resolved.warnings.iter().for_each(|warning| say(warning));
+    resolved.config
+}
+
+fn address(text: &str) -> anyhow::Result<Email> {
+    text.parse().context("malformed e-mail address")
+}
+
+/// Reads what a command needs from the terminal, before the database is opened.
+fn user_command(arguments: UserArguments) -> anyhow::Result<UserCommand> {
+    Ok(match arguments {
+        UserArguments::List { is_json } => UserCommand::List { is_json },
+        UserArguments::Add(email) => {
+            let email = address(&email)?;
+            let password = operator::read_password(&email)?;
+            UserCommand::Add { email, password }
+        }
+        UserArguments::Invite(days) => UserCommand::Invite { days },
+        UserArguments::Disable(email) => UserCommand::SetDisabled {
+            email: address(&email)?,
+            is_disabled: true,
+        },
+        UserArguments::Enable(email) => UserCommand::SetDisabled {
+            email: address(&email)?,
+            is_disabled: false,
+        },
+        UserArguments::Delete {
+            email,
+            is_confirmed,
+        } => {
+            let email = address(&email)?;
+            if !is_confirmed {
+                operator::confirm_deletion(&email)?;
+            }
+            UserCommand::Delete { email }
+        }
+        UserArguments::Sessions { email, is_json } => UserCommand::Sessions {
+            email: address(&email)?,
+            is_json,
+        },
+        UserArguments::EndSessions(email) => UserCommand::EndSessions {
+            email: address(&email)?,
+        },
+    })
 }
 
 fn bring_up_to_date(resolved: &Resolved, mode: MigrateMode) -> anyhow::Result<ExitStatus> {

@@ -9,9 +9,11 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
+use kanso_application::Fault;
 use kanso_application::ports::clock::Clock;
 use kanso_application::ports::credentials::PasswordFault;
 use kanso_application::ports::ids::Ids;
+use kanso_application::ports::storage::StorageError;
 use kanso_credentials::{Entropy, HashCost, KeyError, SigningKey, SystemEntropy, new_secret};
 use kanso_http::StreamIntervals;
 use kanso_local::{RandomIds, SystemClock};
@@ -107,6 +109,9 @@ pub enum StartError {
     /// The password hasher does not work.
     #[error(transparent)]
     Passwords(#[from] PasswordFault),
+    /// The database does not tell who may register.
+    #[error("cannot read the mode of registration from the database")]
+    Registration(#[source] Fault),
     /// The start panicked.
     #[error("the start panicked")]
     Panicked(#[source] tokio::task::JoinError),
@@ -117,7 +122,13 @@ impl StartError {
     /// was unreachable.
     #[must_use]
     pub const fn is_passing(&self) -> bool {
-        matches!(self, Self::Postgres(error) if error.is_passing())
+        match self {
+            Self::Postgres(error) => error.is_passing(),
+            Self::Registration(fault) => {
+                matches!(fault, Fault::Storage(StorageError::Unavailable(_)))
+            }
+            _ => false,
+        }
     }
 }
 

@@ -11,6 +11,7 @@ use kanso_application::ports::throttle::LoginThrottle;
 use kanso_application::ports::tickets::TicketStore;
 use kanso_credentials::{Argon2Passwords, Entropy, HmacPseudonyms, Queue};
 use kanso_domain::sync::{Epoch, FingerprintForm};
+use kanso_http::RegistrationMode;
 use kanso_local::{LocalFeed, LocalLimiter, LocalThrottle, LocalTickets};
 use kanso_postgres::{PostgresOptions, PostgresStorage};
 use kanso_redis::{
@@ -24,6 +25,7 @@ use crate::assembly::{
 };
 use crate::config::{Config, DatabaseConfig};
 use crate::lifecycle::{Components, Shutdown};
+use crate::registration;
 use crate::start::{StartError, StartOptions};
 
 /// Opens the database and assembles a server, its workers running already. Blocks.
@@ -34,9 +36,10 @@ pub(crate) fn build(
 ) -> Result<Components, StartError> {
     // First: a database that cannot be opened must not leave Redis tasks or workers running.
     let (storage, fingerprints) = open_storage(&config.database, &options.entropy)?;
+    let registration = registration::mode(config.registration, &storage, options)?;
     let shutdown = Shutdown::new();
     let ports = ports(config, keys, options, &storage)?;
-    let settings = settings(config, options, fingerprints);
+    let settings = settings(config, options, fingerprints, registration);
     let Assembly {
         router,
         writes,
@@ -49,7 +52,7 @@ pub(crate) fn build(
         database = %config.database,
         redis = if config.redis_url.is_some() { "on" } else { "off" },
         limiter = config.rate_limit.map_or("off", |_| "on"),
-        registration = config.registration.as_str(),
+        registration = registration.as_str(),
         "starting"
     );
     Ok(Components {
@@ -191,6 +194,7 @@ fn settings(
     config: &Config,
     options: &StartOptions,
     fingerprints: FingerprintForm,
+    registration: RegistrationMode,
 ) -> AssemblyOptions {
     AssemblyOptions {
         http: kanso_http::Options {
@@ -200,7 +204,7 @@ fn settings(
             retention: config.retention,
             trusted_proxies: config.trusted_proxies.clone(),
             cors_origins: config.cors_origins.clone(),
-            registration: config.registration,
+            registration,
             serves_swagger: config.serves_swagger,
             stream_intervals: options.pace,
             ..kanso_http::Options::default()

@@ -1,4 +1,5 @@
-//! The lock that lets one process at a time open a database.
+//! The lock that lets one server at a time open a database. The commands of the operator do without it: they
+//! notify no device, and count no commit.
 //!
 //! Two servers on one file would notify only their own devices of changes, and each keep a count of
 //! commits for the witness. SQLite's own locks last a transaction; this one lasts as long as the

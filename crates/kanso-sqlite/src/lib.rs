@@ -1,6 +1,6 @@
 //! Edge out: the storage ports on an embedded SQLite database.
 //!
-//! One connection writes. Its thread takes the queued writes, gives each a savepoint of its own and
+//! One connection of the server writes. Its thread takes the queued writes, gives each a savepoint of its own and
 //! ends them all with one commit, so that many users share one flush to the disk. The answers are
 //! sent after it. Read-only connections see one snapshot per call and do not wait for the writer.
 //!
@@ -11,6 +11,7 @@
 //! the driver leaves this crate, and no transaction outlives a call of a port.
 
 mod accounts;
+mod admission;
 mod backfill;
 mod backup;
 mod columns;

@@ -132,12 +132,7 @@ pub(crate) fn refuse_newer(connection: &Connection, path: &Path) -> Result<i64, 
         connection.query_row(newest, [], |row| row.get(0))
     };
     let found = read().map_err(|error| refusal(path, error))?;
-    let runner = embedded::migrations::runner();
-    let versions = runner
-        .get_migrations()
-        .iter()
-        .map(refinery::Migration::version);
-    let known = i64::from(versions.max().unwrap_or_default());
+    let known = newest_known();
     if found > known {
         return Err(OpenError::Newer {
             path: path.to_owned(),
@@ -146,6 +141,16 @@ pub(crate) fn refuse_newer(connection: &Connection, path: &Path) -> Result<i64, 
         });
     }
     Ok(found)
+}
+
+/// Returns the version of the newest migration of this program.
+pub(crate) fn newest_known() -> i64 {
+    let runner = embedded::migrations::runner();
+    let versions = runner
+        .get_migrations()
+        .iter()
+        .map(refinery::Migration::version);
+    i64::from(versions.max().unwrap_or_default())
 }
 
 /// Runs the pending migrations.

@@ -83,6 +83,19 @@ pub enum OpenError {
         /// The file.
         path: PathBuf,
     },
+    /// The schema of a database that a server may have open is not the one of this version.
+    #[error(
+        "the database {} has schema {found}, and this program needs {needed}; start the server once, or \
+         run `kanso-server migrate`", .path.display()
+    )]
+    NotMigrated {
+        /// The file.
+        path: PathBuf,
+        /// Schema version of the file.
+        found: i64,
+        /// Schema version of this program.
+        needed: i64,
+    },
     /// A migration failed.
     #[error("cannot migrate the schema of the database {}", .path.display())]
     Migration {
@@ -114,7 +127,8 @@ pub(crate) struct WriterConnection {
     pub(crate) connection: Connection,
     /// Number of commits since the database was created.
     pub(crate) commits: u64,
-    pub(crate) witness: Witness,
+    /// `None` beside a server, which has the witness and counts the commits.
+    pub(crate) witness: Option<Witness>,
     pub(crate) files: Arc<HeldFiles>,
     /// True if the write-ahead log has data that was erased, or may have it: the last process may have
     /// ended before it emptied the log.
@@ -123,8 +137,8 @@ pub(crate) struct WriterConnection {
     pub(crate) next_attempt: u64,
     /// True if the file was lost and its log is empty.
     pub(crate) is_rescued: bool,
-    /// Shared with the connections that read. The last one of all releases it.
-    pub(crate) lock: Arc<FileLock>,
+    /// Shared with the connections that read. The last one of all releases it. `None` beside a server.
+    pub(crate) lock: Option<Arc<FileLock>>,
 }
 
 /// Opens the database for writing, and creates it if it does not exist.
@@ -177,18 +191,18 @@ pub(crate) fn open_locked(
     let stored = stored_history(&connection, options.fresh_epoch);
     let (epoch, commits) = stored.map_err(|error| refusal(path, error))?;
     // Doubt means a new epoch. It costs each device one comparison; a missing one costs records.
-    let (witness, found) = Witness::check(path, epoch, commits).map_err(inaccessible)?;
+    let (mut witness, found) = Witness::check(path, epoch, commits).map_err(inaccessible)?;
     // After the first write, so that all files of the database exist.
     let files = HeldFiles::note(path).map_err(inaccessible)?;
     let mut writer = WriterConnection {
         connection,
         commits,
-        witness,
+        witness: None,
         files: Arc::new(files),
         must_empty_log: true,
         next_attempt: commits,
         is_rescued: false,
-        lock: Arc::new(lock),
+        lock: Some(Arc::new(lock)),
     };
     let epoch = match found {
         WitnessMatch::Same => epoch,
@@ -209,11 +223,56 @@ pub(crate) fn open_locked(
         }
     };
     list_epoch(&writer.connection, epoch).map_err(|error| refusal(path, error))?;
-    writer
-        .witness
-        .start_epoch(epoch, commits)
-        .map_err(inaccessible)?;
+    witness.start_epoch(epoch, commits).map_err(inaccessible)?;
+    writer.witness = Some(witness);
     Ok((writer, epoch))
+}
+
+/// Opens a database that a server may have open, for a few short writes.
+//
+// SQLite's own locks order its transactions with those of the server, and each side waits for the other at
+// most `BUSY_TIMEOUT`. The server keeps no row in memory between two transactions. These writes are not in
+// its count of commits, so after a restore from a copy that lacks only them no device resyncs. That is
+// right: they touch no history.
+pub(crate) fn open_beside(options: &SqliteOptions) -> Result<(WriterConnection, Epoch), OpenError> {
+    let path = &options.path;
+    let connection =
+        connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(|error| refusal(path, error))?;
+    if is_new(&connection, path)? {
+        let path = path.clone();
+        return Err(OpenError::Foreign { path });
+    }
+    let found = migrate::refuse_newer(&connection, path)?;
+    let needed = migrate::newest_known();
+    if found < needed {
+        return Err(OpenError::NotMigrated {
+            path: path.clone(),
+            found,
+            needed,
+        });
+    }
+    prepare(&connection, options, false).map_err(|error| refusal(path, error))?;
+    let epoch: i64 = connection
+        .query_row("SELECT epoch FROM server WHERE id = 1", [], |row| {
+            row.get(0)
+        })
+        .map_err(|error| refusal(path, error))?;
+    let files = HeldFiles::note(path).map_err(|source| OpenError::Inaccessible {
+        path: path.clone(),
+        source,
+    })?;
+    let writer = WriterConnection {
+        connection,
+        commits: 0,
+        witness: None,
+        files: Arc::new(files),
+        // The server empties the log.
+        must_empty_log: false,
+        next_attempt: u64::MAX,
+        is_rescued: false,
+        lock: None,
+    };
+    Ok((writer, Epoch::new(epoch.cast_unsigned())))
 }
 
 /// Checks that the file is an intact Kanso database that this version can read.

@@ -24,7 +24,7 @@ pub(crate) struct Readers {
 pub(crate) struct Reader {
     // Fields are dropped in this order: the lock is released after the connection is closed.
     connection: Connection,
-    _lock: Arc<FileLock>,
+    _lock: Option<Arc<FileLock>>,
 }
 
 impl Readers {
@@ -35,7 +35,7 @@ impl Readers {
         let opener = Opener {
             path: options.path.clone(),
             files: Arc::clone(&writer.files),
-            lock: Arc::downgrade(&writer.lock),
+            lock: writer.lock.as_ref().map(Arc::downgrade),
         };
         let builder = Pool::builder(opener).max_size(options.readers.get());
         Ok(Self {
@@ -108,8 +108,9 @@ impl Readers {
 struct Opener {
     path: PathBuf,
     files: Arc<HeldFiles>,
-    /// Weak: the lock is released when the storage is closed, and not when the pool is dropped.
-    lock: Weak<FileLock>,
+    /// Weak: the lock is released when the storage is closed, and not when the pool is dropped. `None`
+    /// beside a server.
+    lock: Option<Weak<FileLock>>,
 }
 
 impl Manager for Opener {
@@ -117,8 +118,11 @@ impl Manager for Opener {
     type Error = DatabaseError;
 
     async fn create(&self) -> Result<Reader, DatabaseError> {
+        let lock = self.lock.as_ref().map(Weak::upgrade);
         let reader = Reader {
-            _lock: self.lock.upgrade().ok_or(DatabaseError::Closed)?,
+            _lock: lock
+                .map(|lock| lock.ok_or(DatabaseError::Closed))
+                .transpose()?,
             connection: open_reader(&self.path)?,
         };
         // A connection to another file would read the records of another history.

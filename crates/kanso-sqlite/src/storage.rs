@@ -7,12 +7,13 @@ use async_trait::async_trait;
 use kanso_application::ports::storage::{Storage, StorageError};
 use kanso_domain::sync::Epoch;
 
+use crate::open::WriterConnection;
 use crate::readers::Readers;
 use crate::statements::prepare;
 use crate::writer::Writer;
 use crate::{OpenError, SqliteOptions, open};
 
-/// The storage ports on one SQLite database, which no other process may have open.
+/// The storage ports on one SQLite database, which no other server may have open.
 ///
 /// [`Storage::close`] moves everything into the one file. A storage that is dropped instead finishes
 /// its queue and closes in the background; acknowledged writes are safe either way.
@@ -31,7 +32,22 @@ impl SqliteStorage {
     /// # Errors
     /// See [`OpenError`].
     pub fn open(options: &SqliteOptions) -> Result<Self, OpenError> {
-        let (writer, epoch) = open::open(options)?;
+        Self::start(open::open(options)?, options)
+    }
+
+    /// Opens a database that a server may have open, for the commands of the operator: accounts, sessions
+    /// and invitations. Writes no record, and migrates nothing. Blocks.
+    ///
+    /// # Errors
+    /// See [`OpenError`]; a database in use is not an error.
+    pub fn open_beside(options: &SqliteOptions) -> Result<Self, OpenError> {
+        Self::start(open::open_beside(options)?, options)
+    }
+
+    fn start(
+        (writer, epoch): (WriterConnection, Epoch),
+        options: &SqliteOptions,
+    ) -> Result<Self, OpenError> {
         let readers = Readers::new(options, &writer).map_err(|error| OpenError::Sqlite {
             path: options.path.clone(),
             source: error.into(),

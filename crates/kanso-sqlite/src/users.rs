@@ -237,7 +237,7 @@ pub(crate) fn credentials(
 ) -> Result<Option<Credentials>, DatabaseError> {
     let mut statement = prepare(
         connection,
-        "SELECT users.user_id, users.password_hash
+        "SELECT users.user_id, users.password_hash, users.is_disabled
          FROM emails JOIN users ON users.user_id = emails.user_id
          WHERE emails.email IN (?1, ?2) ORDER BY emails.email = ?1 LIMIT 1",
     )?;
@@ -246,6 +246,7 @@ pub(crate) fn credentials(
         Ok(Credentials {
             user_id: columns.take()?,
             password_hash: columns.take()?,
+            is_disabled: columns.take()?,
         })
     };
     let spellings = [email.as_str(), spelled_before(email)];
@@ -387,7 +388,7 @@ pub(crate) fn begin_day(
     Ok(begun.optional()?)
 }
 
-/// Returns true if the account exists with this password hash.
+/// Returns true if the account exists with this password hash and is not disabled.
 pub(crate) fn has_password(
     connection: &Connection,
     user: UserId,
@@ -395,7 +396,7 @@ pub(crate) fn has_password(
 ) -> Result<bool, DatabaseError> {
     let mut statement = prepare(
         connection,
-        "SELECT 1 FROM users WHERE user_id = ?1 AND password_hash = ?2",
+        "SELECT 1 FROM users WHERE user_id = ?1 AND password_hash = ?2 AND is_disabled = 0",
     )?;
     Ok(statement.exists(params![Bound(&user), Bound(hash)])?)
 }

@@ -204,7 +204,7 @@ fn ask_for_checks(stopped: &std::sync::mpsc::Receiver<()>, queue: &mpsc::WeakSen
 fn finish(writer: WriterConnection) -> Result<(), DatabaseError> {
     // A lost file gets no further write. Its log was emptied when the loss was
     // found.
-    if writer.files.check().is_ok() {
+    if writer.witness.is_some() && writer.files.check().is_ok() {
         // SQLite recommends this before a long-lived connection closes: it refreshes stale statistics.
         writer.connection.execute_batch("PRAGMA optimize")?;
         batch::empty_log(&writer.connection)?;

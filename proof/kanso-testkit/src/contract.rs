@@ -7,6 +7,7 @@
 //! [`storage_contract!`]: crate::storage_contract
 
 pub mod accounts;
+pub mod admission;
 pub mod days;
 pub mod delta;
 pub mod devices;
@@ -54,6 +55,14 @@ macro_rules! storage_contract {
                 no_log_in_slips_past_a_new_password
                 a_deleted_account_is_gone_everywhere
                 a_deleted_account_leaves_nothing_behind;
+            admission:
+                an_invitation_creates_one_account
+                an_unknown_or_expired_invitation_is_refused
+                a_taken_email_leaves_the_invitation
+                the_first_account_is_the_only_one_without_an_invitation
+                of_twelve_registrations_with_one_right_one_wins
+                a_disabled_account_opens_no_session
+                accounts_are_listed_in_pages;
             sessions:
                 a_session_is_open_until_it_expires
                 a_session_is_its_users_alone

@@ -1,6 +1,9 @@
 //! Readable passwords and tokens: fast, and without any protection.
 
+use std::sync::atomic::{AtomicU8, Ordering};
+
 use async_trait::async_trait;
+use kanso_application::ports::admission::{InvitationCodes, NewInvitation};
 use kanso_application::ports::credentials::{
     AccessToken, AccessTokens, Identity, NewRefreshToken, PasswordCheck, PasswordFault, Passwords,
     PresentedToken, Pseudonyms, RefreshTokens, SigningFault, TokenRefused,
@@ -132,6 +135,25 @@ impl RefreshTokens for CountedRefreshTokens {
             },
             successor: Self::nth(identity, nth + 1),
         })
+    }
+}
+
+/// Readable invitation codes, numbered from 1.
+#[derive(Debug, Default)]
+pub struct CountedInvitations(AtomicU8);
+
+impl InvitationCodes for CountedInvitations {
+    fn mint(&self) -> NewInvitation {
+        let number = self.0.fetch_add(1, Ordering::Relaxed) + 1;
+        NewInvitation {
+            code: format!("invitation-{number}"),
+            hash: TokenHash::new([number; 32]),
+        }
+    }
+
+    fn read(&self, code: &str) -> Option<TokenHash> {
+        let number = code.strip_prefix("invitation-")?.parse().ok()?;
+        Some(TokenHash::new([number; 32]))
     }
 }
 

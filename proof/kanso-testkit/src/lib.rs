@@ -26,7 +26,9 @@ pub mod stored;
 mod throttle;
 
 pub use clock::ManualClock;
-pub use credentials::{CountedRefreshTokens, PlainAccessTokens, PlainPasswords, PlainPseudonyms};
+pub use credentials::{
+    CountedInvitations, CountedRefreshTokens, PlainAccessTokens, PlainPasswords, PlainPseudonyms,
+};
 pub use faketime::FakeTime;
 pub use feed::NullFeed;
 pub use ids::SequentialIds;

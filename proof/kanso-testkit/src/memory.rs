@@ -1,6 +1,7 @@
 //! A storage in memory: the contract in its simplest form.
 
 mod accounts;
+mod admission;
 mod copies;
 mod devices;
 mod journal;
@@ -14,6 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
+use kanso_application::ports::admission::Invitation;
 use kanso_application::ports::devices::Device;
 use kanso_application::ports::storage::{Storage, StorageError};
 use kanso_domain::accounts::{Account, Email, PasswordHash, SettingsRecord};
@@ -39,6 +41,7 @@ pub struct MemoryStorage {
 struct State {
     emails: BTreeMap<Email, UserId>,
     users: BTreeMap<UserId, UserData>,
+    invitations: BTreeMap<[u8; 32], Invitation>,
 }
 
 /// All data of one user.
@@ -46,6 +49,7 @@ struct State {
 struct UserData {
     account: Account,
     password_hash: PasswordHash,
+    is_disabled: bool,
     head: Head,
     /// The epochs of the history, oldest first, each with the head at its beginning.
     starts: Vec<(Epoch, Seq)>,

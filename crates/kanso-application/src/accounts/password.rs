@@ -40,6 +40,8 @@ pub(super) enum GuessOutcome<T> {
 pub(super) struct VerifiedPassword {
     pub(super) user_id: UserId,
     pub(super) hash: PasswordHash,
+    /// True if the operator has disabled the account.
+    pub(super) is_disabled: bool,
 }
 
 impl Accounts {
@@ -190,6 +192,7 @@ impl Accounts {
         let Some(Credentials {
             user_id,
             password_hash,
+            is_disabled,
         }) = credentials
         else {
             return Ok(None);
@@ -199,6 +202,7 @@ impl Accounts {
             PasswordCheck::Right => Some(VerifiedPassword {
                 user_id,
                 hash: password_hash,
+                is_disabled,
             }),
             PasswordCheck::RightRehashed(hash) => {
                 let new = NewPassword {
@@ -209,7 +213,11 @@ impl Accounts {
                 // The result is ignored on purpose. If another request replaced the hash first, the
                 // caller finds out, because its write requires the hash that this returns.
                 self.ports.storage.replace_password(user_id, new).await?;
-                Some(VerifiedPassword { user_id, hash })
+                Some(VerifiedPassword {
+                    user_id,
+                    hash,
+                    is_disabled,
+                })
             }
         })
     }

@@ -1,5 +1,6 @@
 //! The ports: the traits through which use cases reach storage, time, secrets and other servers.
 
+pub mod admission;
 pub mod answers;
 pub mod clock;
 pub mod credentials;

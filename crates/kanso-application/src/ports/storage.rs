@@ -21,6 +21,7 @@ use kanso_domain::{
 };
 use uuid::Uuid;
 
+use super::admission::AdmissionStore;
 use super::devices::DeviceStore;
 use super::housekeeping::PurgeStore;
 use super::quota::QuotaStore;
@@ -254,6 +255,8 @@ pub struct Credentials {
     pub user_id: UserId,
     /// Hash of the password.
     pub password_hash: PasswordHash,
+    /// True if the operator has disabled the account.
+    pub is_disabled: bool,
 }
 
 /// A new password hash for an account.
@@ -319,8 +322,8 @@ pub trait AccountStore: Send + Sync {
     /// [`MAX_SESSIONS`](kanso_domain::sessions::MAX_SESSIONS) it removes those that expire first, and
     /// never the new one: each use of a session moves its expiry.
     ///
-    /// Returns `false` if the stored hash is no longer `checked`, or the account is gone: a log-in with
-    /// the old password cannot succeed after a change of the password.
+    /// Returns `false` if the stored hash is no longer `checked`, or the account is disabled or gone: a
+    /// log-in with the old password cannot succeed after a change of the password.
     async fn open_session(
         &self,
         session: Session,
@@ -486,7 +489,7 @@ pub struct DayBorder {
 /// A storage: all of its ports together.
 #[async_trait]
 pub trait Storage:
-    RecordStore + AccountStore + StreakQueue + DeviceStore + PurgeStore + QuotaStore
+    RecordStore + AccountStore + AdmissionStore + StreakQueue + DeviceStore + PurgeStore + QuotaStore
 {
     /// Succeeds if the storage answers.
     async fn ping(&self) -> Result<(), StorageError>;

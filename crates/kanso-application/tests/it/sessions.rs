@@ -1,4 +1,4 @@
-use kanso_application::accounts::SESSION_SECONDS;
+use kanso_application::accounts::{Refresh, SESSION_SECONDS};
 use kanso_application::ports::credentials::Identity;
 use kanso_domain::sessions::GRACE_SECONDS;
 use kanso_testkit::PlainAccessTokens;
@@ -117,5 +117,8 @@ async fn whom(world: &World, token: &str) -> Option<Identity> {
 }
 
 async fn refresh(world: &World, token: &str) -> Option<kanso_application::accounts::Grant> {
-    world.accounts.refresh(token).await.unwrap()
+    match world.accounts.refresh(token).await.unwrap() {
+        Refresh::Granted(grant) => Some(*grant),
+        Refresh::Refused | Refresh::Disabled => None,
+    }
 }

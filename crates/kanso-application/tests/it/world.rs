@@ -18,8 +18,8 @@ use kanso_domain::sync::Quota;
 use kanso_domain::{Seq, UserId};
 use kanso_testkit::build::noon;
 use kanso_testkit::{
-    CountedRefreshTokens, CountingThrottle, ManualClock, MemoryStorage, NullFeed,
-    PlainAccessTokens, PlainPasswords, SequentialIds,
+    CountedInvitations, CountedRefreshTokens, CountingThrottle, ManualClock, MemoryStorage,
+    NullFeed, PlainAccessTokens, PlainPasswords, SequentialIds,
 };
 
 pub(crate) const PASSWORD: &str = "correct horse";
@@ -95,6 +95,7 @@ impl World {
             refresh_tokens: Arc::new(CountedRefreshTokens),
             throttle: throttle.clone(),
             feed: feed.clone(),
+            invitation_codes: Arc::new(CountedInvitations::default()),
         };
         let ports = RecordPorts {
             quota: Quota::default(),
@@ -130,7 +131,7 @@ impl World {
         let password = Password::choose(PASSWORD).unwrap();
         match self.accounts.register(ada(), password).await.unwrap() {
             Registration::Registered(account) => account.id,
-            Registration::EmailTaken => panic!("expected the address to be free"),
+            refused => panic!("expected the address to be free: {refused:?}"),
         }
     }
 
@@ -145,6 +146,7 @@ impl World {
         match self.log_in(PASSWORD).await {
             LogIn::Granted(grant) => *grant,
             LogIn::Refused => panic!("expected a grant, was refused"),
+            LogIn::Disabled => panic!("expected a grant, the account is disabled"),
             LogIn::Throttled { wait_seconds } => panic!("throttled for {wait_seconds} s"),
         }
     }

@@ -28,7 +28,7 @@ pub(crate) async fn run(context: &Context, asked: &Adopt) -> anyhow::Result<Exit
     if asked.register {
         let client = &context.client;
         client
-            .create_account(&server, &given.email, &password)
+            .create_account(&server, &given.email, &password, asked.invite.as_deref())
             .await?;
     }
     let adoption = context

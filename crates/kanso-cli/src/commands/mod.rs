@@ -34,7 +34,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<Exit> {
     }
     let context = Context::new(arguments.global)?;
     match arguments.command {
-        Command::Register(credentials) => register::run(&context, &credentials).await,
+        Command::Register(asked) => register::run(&context, &asked).await,
         Command::Login(credentials) => login::run(&context, &credentials).await,
         Command::Adopt(asked) => adopt::run(&context, &asked).await,
         Command::Logout => logout::run(&context).await,

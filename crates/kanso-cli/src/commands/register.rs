@@ -3,12 +3,13 @@
 use kanso_client::CallError;
 
 use super::login;
-use crate::arguments::Credentials;
+use crate::arguments::Register;
 use crate::context::Context;
 use crate::environment::password;
 use crate::exit::Exit;
 
-pub(crate) async fn run(context: &Context, given: &Credentials) -> anyhow::Result<Exit> {
+pub(crate) async fn run(context: &Context, asked: &Register) -> anyhow::Result<Exit> {
+    let given = &asked.credentials;
     let server = context.server()?;
     // Before the password is asked for. The client checks it again.
     if let Some(account) = context.client.status()?.account {
@@ -18,7 +19,7 @@ pub(crate) async fn run(context: &Context, given: &Credentials) -> anyhow::Resul
     let password = password(given.password_stdin, true)?;
     context
         .client
-        .register(&server, &given.email, &password)
+        .register(&server, &given.email, &password, asked.invite.as_deref())
         .await?;
     // The server creates the account without a session. Logging in with the password at hand saves the
     // user from typing it again.

@@ -22,6 +22,8 @@ mod habits;
 #[cfg(test)]
 mod import;
 #[cfg(test)]
+mod invited;
+#[cfg(test)]
 mod password;
 #[cfg(test)]
 mod pictures;

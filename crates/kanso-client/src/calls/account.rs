@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use kanso_domain::UserId;
 use kanso_domain::accounts::SettingsChange;
 use kanso_protocol::accounts::{
-    AccountSummary, CredentialsRequest, PasswordRequest, SettingsRequest, TokenResponse,
+    AccountSummary, CredentialsRequest, PasswordRequest, RegistrationRequest, SettingsRequest,
+    TokenResponse,
 };
 use kanso_protocol::export::ExportLine;
 use serde_json::value::RawValue;
@@ -53,16 +54,13 @@ fn other_account(email: &str, has_same_address: bool) -> String {
     }
 }
 
-fn credentials(path: &'static str, email: &str, password: &str) -> Result<Request, CallError> {
-    Ok(Request {
+fn post(path: &'static str, body: Vec<u8>) -> Request {
+    Request {
         method: Method::Post,
         path: path.into(),
         bearer: None,
-        body: Some(body(&CredentialsRequest {
-            email: email.to_owned(),
-            password: password.to_owned(),
-        })?),
-    })
+        body: Some(body),
+    }
 }
 
 fn logout(bearer: Option<String>) -> Request {
@@ -75,36 +73,46 @@ fn logout(bearer: Option<String>) -> Request {
 }
 
 impl Client {
-    /// Creates an account. It does not log in.
+    /// Creates an account, with an invitation code if the server wants one. It does not log in.
     ///
     /// # Errors
-    /// See [`CallError`]. An e-mail address that is taken is `Refused` with status 409. A replica that
-    /// belongs to an account already is `HasAccount`: it could not log in to the new one.
+    /// See [`CallError`]. An e-mail address that is taken is `Refused` with status 409. A missing invitation is
+    /// `Refused` with the code `invitation_required`, and one that is unknown, used or expired with
+    /// `invitation_refused`. A replica that belongs to an account already is `HasAccount`: it could not log in
+    /// to the new one.
     pub async fn register(
         &self,
         transport: &dyn Transport,
         email: &str,
         password: &str,
+        invite: Option<&str>,
     ) -> Result<AccountSummary, CallError> {
         if let Some(account) = self.replica()?.account()? {
             return Err(CallError::HasAccount {
                 email: account.email,
             });
         }
-        self.create_account(transport, email, password).await
+        self.create_account(transport, email, password, invite)
+            .await
     }
 
     /// Creates an account for [`Client::adopt`], also if the replica belongs to another one.
     ///
     /// # Errors
-    /// See [`CallError`]. An e-mail address that is taken is `Refused` with status 409.
+    /// See [`CallError`]. Refusals are those of [`Client::register`].
     pub async fn create_account(
         &self,
         transport: &dyn Transport,
         email: &str,
         password: &str,
+        invite: Option<&str>,
     ) -> Result<AccountSummary, CallError> {
-        let request = credentials("/api/v1/auth/register", email, password)?;
+        let registration = RegistrationRequest {
+            email: email.to_owned(),
+            password: password.to_owned(),
+            invite: invite.map(str::to_owned),
+        };
+        let request = post("/api/v1/auth/register", body(&registration)?);
         read(&transport.exchange(request).await?)
     }
 
@@ -371,7 +379,11 @@ async fn open_session(
     email: &str,
     password: &str,
 ) -> Result<TokenResponse, CallError> {
-    let request = credentials("/api/v1/auth/login", email, password)?;
+    let credentials = CredentialsRequest {
+        email: email.to_owned(),
+        password: password.to_owned(),
+    };
+    let request = post("/api/v1/auth/login", body(&credentials)?);
     read(&transport.exchange(request).await?)
 }
 

@@ -11,7 +11,9 @@ use crate::parts::Api;
 use crate::problem::{ApiError, BODY, Code, problems};
 use crate::request::{FromAddress, JsonBody};
 
-problems!(LoginProblems: BODY, &[Code::InvalidCredentials, Code::LoginThrottled, Code::Busy]);
+problems!(LoginProblems: BODY, &[
+    Code::InvalidCredentials, Code::AccountDisabled, Code::LoginThrottled, Code::Busy,
+]);
 
 /// Log in
 ///
@@ -45,6 +47,7 @@ pub(super) async fn login(
         .await?
     {
         LogIn::Granted(grant) => Ok(json(StatusCode::OK, &token_response(*grant))),
+        LogIn::Disabled => Err(Code::AccountDisabled.into()),
         LogIn::Refused => Err(Code::InvalidCredentials.into()),
         LogIn::Throttled { wait_seconds } => {
             Err(ApiError::from(Code::LoginThrottled).retry_after(wait_seconds))

@@ -1,6 +1,7 @@
 use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
+use kanso_application::accounts::Refresh;
 use kanso_protocol::accounts::{RefreshRequest, TokenResponse};
 
 use super::token_response;
@@ -9,7 +10,7 @@ use crate::parts::Api;
 use crate::problem::{ApiError, BODY, Code, problems};
 use crate::request::JsonBody;
 
-problems!(RefreshProblems: BODY, &[Code::InvalidRefreshToken]);
+problems!(RefreshProblems: BODY, &[Code::InvalidRefreshToken, Code::AccountDisabled]);
 
 /// Refresh the tokens
 ///
@@ -32,9 +33,9 @@ pub(super) async fn refresh(
     // then gets the same successor (ADR 0003).
     let accounts = api.accounts.clone();
     let refresh = async move { accounts.refresh(&request.refresh_token).await };
-    let grant = api
-        .to_completion(refresh)
-        .await?
-        .ok_or(Code::InvalidRefreshToken)?;
-    Ok(json(StatusCode::OK, &token_response(grant)))
+    match api.to_completion(refresh).await? {
+        Refresh::Granted(grant) => Ok(json(StatusCode::OK, &token_response(*grant))),
+        Refresh::Refused => Err(Code::InvalidRefreshToken.into()),
+        Refresh::Disabled => Err(Code::AccountDisabled.into()),
+    }
 }

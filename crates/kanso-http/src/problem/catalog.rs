@@ -62,6 +62,12 @@ catalog! {
         "the current password is wrong; nothing was changed";
     RegistrationClosed = "registration_closed", FORBIDDEN, "Registration is closed",
         "this server accepts no new accounts; ask its operator";
+    InvitationRequired = "invitation_required", FORBIDDEN, "An invitation is required",
+        "this server makes accounts by invitation; ask its operator for a code, and send it as the member invite";
+    InvitationRefused = "invitation_refused", FORBIDDEN, "The invitation is not valid",
+        "the invitation code is unknown, used or expired; ask the operator of the server for another one";
+    AccountDisabled = "account_disabled", FORBIDDEN, "The account is disabled",
+        "the operator of the server has disabled this account; its records are kept";
     QuotaExceeded = "quota_exceeded", FORBIDDEN, "The account is full",
         "the account may have at most 500 live habits; delete one, or ask the operator for more";
     RouteNotFound = "route_not_found", NOT_FOUND, "Route not found",

@@ -6,6 +6,7 @@ mod from_address;
 mod idempotency;
 mod identity;
 mod instant;
+mod is_local;
 mod number;
 mod path;
 mod precondition;
@@ -19,6 +20,7 @@ pub(crate) use identity::SignedIn;
 #[cfg(any(test, fuzzing))]
 pub(crate) use identity::bearer;
 pub(crate) use instant::{instant_text, parse_seen};
+pub(crate) use is_local::IsLocal;
 pub(crate) use number::number;
 pub(crate) use path::{DevicePath, EntryPath, HabitPath};
 pub(crate) use precondition::{IfMatch, etag, has_tag, is_unchanged};

@@ -7,7 +7,8 @@ const MIGRATION: &str = include_str!("../../migrations/V1__accounts_records_and_
 const CHANGES: &str = concat!(
     include_str!("../../migrations/V3__history_start.sql"),
     include_str!("../../migrations/V6__deleted_accounts.sql"),
-    include_str!("../../migrations/V7__usage.sql")
+    include_str!("../../migrations/V7__usage.sql"),
+    include_str!("../../migrations/V8__admission.sql")
 );
 
 /// Number of partitions of each table.

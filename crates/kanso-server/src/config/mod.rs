@@ -117,8 +117,8 @@ pub struct Config {
     pub trusted_proxies: Vec<IpNet>,
     /// Web origins that may call the API (CORS).
     pub cors_origins: Vec<String>,
-    /// Mode of registration.
-    pub registration: RegistrationMode,
+    /// Mode of registration; `None` for the default, which depends on the database.
+    pub registration: Option<RegistrationMode>,
     /// True if the pages under `/swagger/` are served.
     pub serves_swagger: bool,
     /// Key that signs access tokens.
@@ -172,7 +172,7 @@ impl Config {
         })
     }
 
-    /// Returns settings for a test: any free port, all files in `data_dir`, no rate limit.
+    /// Returns settings for a test: any free port, all files in `data_dir`, no rate limit, open registration.
     pub fn for_testing(data_dir: &Path) -> Self {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
@@ -184,7 +184,7 @@ impl Config {
             quota: Quota::default(),
             trusted_proxies: Vec::new(),
             cors_origins: Vec::new(),
-            registration: RegistrationMode::default(),
+            registration: Some(RegistrationMode::Open),
             serves_swagger: true,
             signing: Signing::Generated,
             former_keys: FormerKeys::default(),
@@ -230,7 +230,10 @@ impl Config {
             },
             trusted_proxies: values.read(Key::TrustedProxies, values::proxies)?,
             cors_origins: values.read(Key::CorsOrigins, values::origins)?,
-            registration: values.read(Key::Registration, values::registration)?,
+            registration: match values.find(Key::Registration) {
+                Some(_) => Some(values.read(Key::Registration, values::registration)?),
+                None => None,
+            },
             serves_swagger: values.read(Key::Swagger, values::switch)?,
             signing: signing(values)?,
             former_keys: former_keys(values),

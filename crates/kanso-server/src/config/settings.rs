@@ -204,13 +204,16 @@ pub static SETTINGS: [Setting; 24] = [
         "ORIGIN,…",
         "Web origins that may call the API, such as https://app.example.org",
     ),
-    setting(
-        Key::Registration,
-        ("registration", "registration", "KANSO_REGISTRATION"),
-        Some("open"),
-        "open|closed",
-        "Registration of new accounts",
-    ),
+    Setting {
+        default_in_words: "invite; open for a database in which release 0.1.0 made accounts",
+        ..setting(
+            Key::Registration,
+            ("registration", "registration", "KANSO_REGISTRATION"),
+            None,
+            "open|invite|closed",
+            "Who may register an account: every client, clients with an invitation, or none",
+        )
+    },
     setting(
         Key::Swagger,
         ("swagger", "swagger", "KANSO_SWAGGER"),

@@ -84,7 +84,7 @@ fn flag_beats_variable_beats_file_beats_default() {
             path.display()
         ),
         "log_format = \"text\" # default",
-        "registration = \"open\" # default",
+        "# registration is not set: invite; open for a database in which release 0.1.0 made accounts",
         "swagger = \"on\" # default",
         "database_url = \"sqlite://./kanso-data/kanso.db\" # default",
         "# jwt_secret is not set: a key generated on the first start, in <data dir>/jwt-secret",

@@ -142,15 +142,16 @@ pub(super) fn origins(text: &str) -> Result<Vec<String>, Problem> {
     }
 }
 
-/// Parses `on` or `off`.
 pub(super) fn registration(text: &str) -> Result<RegistrationMode, Problem> {
     match text {
         "open" => Ok(RegistrationMode::Open),
+        "invite" => Ok(RegistrationMode::Invite),
         "closed" => Ok(RegistrationMode::Closed),
-        _ => Err(format!("{text:?} is neither `open` nor `closed`")),
+        _ => Err(format!("{text:?} is not `open`, `invite` or `closed`")),
     }
 }
 
+/// Parses `on` or `off`.
 pub(super) fn switch(text: &str) -> Result<bool, Problem> {
     match text {
         "on" => Ok(true),

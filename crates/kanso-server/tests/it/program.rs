@@ -329,3 +329,40 @@ async fn sighup_does_not_stop_the_server() {
     kill("-TERM");
     assert_eq!(server.wait().expect("the task ends").code(), Some(0));
 }
+
+/// A server in a container has no local clients, so its log has the code of the first account.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[cfg(unix)]
+async fn first_account_is_made_from_elsewhere_with_the_code_in_the_log() {
+    let folder = folder();
+    let log = folder.path().join("log");
+    let stderr = Stdio::from(fs::File::create(&log).expect("a file"));
+    let (mut server, url) = serving_with(folder.path(), "info", stderr);
+    let logged = fs::read_to_string(&log).expect("a log");
+    let (_, code) = logged.split_once("invite=\"").expect("a code");
+    let (code, _) = code.split_once('"').expect("its end");
+    let client = reqwest::Client::builder().no_proxy().build();
+    let client = client.expect("a client");
+    let register = async |email: &str, code: &str| {
+        let body =
+            serde_json::json!({"email": email, "password": "two slow kettles", "invite": code});
+        let post = client.post(format!("{url}/api/v1/auth/register"));
+        let post = post.header("content-type", "application/json");
+        let post = post.header("x-forwarded-for", "192.0.2.7");
+        let answer = post.body(body.to_string()).send().await;
+        answer.expect("an answer").status().as_u16()
+    };
+    assert_eq!(register("ada@example.org", "ki1_").await, 403);
+    assert_eq!(register("ada@example.org", code).await, 201);
+    assert_eq!(register("bob@example.org", code).await, 403);
+    let kill = Command::new("kill").arg(server.id().to_string()).status();
+    assert!(kill.expect("kill runs").success());
+    assert_eq!(server.wait().expect("the task ends").code(), Some(0));
+    assert_eq!(
+        fs::read_to_string(&log)
+            .expect("a log")
+            .matches(code)
+            .count(),
+        1
+    );
+}

@@ -197,10 +197,11 @@ fn migrate(kept: &Database, arguments: &[&str]) -> (String, Option<i32>) {
 
 /// Undoes every step of the schema but the first, the only one of release 0.1.0.
 const AS_0_1_0_LEFT_IT: &str =
-    "DROP TABLE mixed_phase, history_starts, epochs; DROP INDEX habits_live;
+    "DROP TABLE mixed_phase, history_starts, epochs, invitations; DROP INDEX habits_live;
     ALTER TABLE users DROP COLUMN history_epoch, DROP COLUMN history_start, DROP COLUMN is_deleted,
-        DROP COLUMN stored_records, DROP COLUMN stored_bytes, DROP COLUMN quota_live_habits,
-        DROP COLUMN quota_records, DROP COLUMN quota_bytes;
+        DROP COLUMN is_disabled, DROP COLUMN stored_records, DROP COLUMN stored_bytes,
+        DROP COLUMN quota_live_habits, DROP COLUMN quota_records, DROP COLUMN quota_bytes;
+    ALTER TABLE server DROP COLUMN was_open;
     DELETE FROM refinery_schema_history WHERE version > 1";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -241,4 +242,21 @@ fn sqlite_has_no_mixed_phase() {
         shown.ends_with("There is no mixed phase to end.\n"),
         "{shown}"
     );
+}
+
+/// Clients of a server that was open must not be kept out by an upgrade. Its operator is warned.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn registration_stays_open_in_a_database_that_0_1_0_made_accounts_in() {
+    let kept = PostgresServer::shared().database();
+    let app = server(&kept).await;
+    app.user().await;
+    kept.run(AS_0_1_0_LEFT_IT);
+    for _ in 0..2 {
+        let url = kept.url();
+        let app = App::with(|config| {
+            config.database = database(&url);
+            config.registration = None;
+        });
+        app.await.user().await;
+    }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use kanso_application::ports::storage::Storage;
 use kanso_domain::sync::Epoch;
 use kanso_testkit::contract::{
-    accounts, delta, fields, lists, paging, purges, quotas, receipts, replicas, sessions,
+    accounts, admission, delta, fields, lists, paging, purges, quotas, receipts, replicas, sessions,
 };
 
 use crate::{Executor, SqliteOptions, SqliteStorage};
@@ -29,6 +29,10 @@ async fn every_statement_finds_its_rows_by_an_index() {
         accounts::a_password_hash_is_replaced,
         accounts::sessions_end_with_their_password,
         accounts::settings_change_one_by_one,
+        admission::an_invitation_creates_one_account,
+        admission::the_first_account_is_the_only_one_without_an_invitation,
+        admission::a_disabled_account_opens_no_session,
+        admission::accounts_are_listed_in_pages,
         sessions::a_rotated_session_is_stored,
         sessions::an_ended_session_is_closed,
         fields::an_updated_habit_comes_back,

@@ -162,6 +162,10 @@ fn attempt(
             batch.extend(next());
         }
     }
+    let Some(witness) = &mut writer.witness else {
+        // Beside a server, which counts its own commits.
+        return execute(connection, "COMMIT");
+    };
     // A batch that changed nothing (a retry, a refused operation) needs no flush: an empty commit of
     // SQLite writes nothing. It must not count as a commit either, or the counter would cause one.
     if connection.total_changes() == changes {
@@ -176,7 +180,7 @@ fn attempt(
     measure::committed(batch.len());
     // After the commit, never before: the witness may lag behind the database, but if it were ahead, an
     // intact database would look like an older copy.
-    if let Err(error) = writer.witness.record(writer.commits) {
+    if let Err(error) = witness.record(writer.commits) {
         tracing::warn!(
             error = &error as &dyn std::error::Error,
             "cannot write the witness of the database; a restored copy may go unnoticed"

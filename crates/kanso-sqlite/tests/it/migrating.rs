@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use kanso_application::ports::admission::AdmissionStore as _;
 use kanso_application::ports::housekeeping::PurgeStore as _;
 use kanso_application::ports::schema::{SchemaStep, StepState};
 use kanso_application::ports::storage::{
@@ -13,6 +14,7 @@ use kanso_domain::habits::{ArchivedSpan, Habit, StoredStreak, Weekdays};
 use kanso_domain::record::Provenance;
 use kanso_domain::sync::{Base, Digest, Since};
 use kanso_domain::{Date, HabitId, Record};
+use kanso_sqlite::SqliteStorage;
 use kanso_testkit::build::{
     create_entry, done, entry, habit, noon, on, once, titled, update_habit, user,
 };
@@ -101,6 +103,34 @@ async fn an_open_database_stays_open_and_is_up_to_date() {
     assert!(steps.iter().all(|step| step.state == StepState::Applied));
     storage.ping().await.unwrap();
     storage.close().await.unwrap();
+}
+
+/// Clients of a server that was open must not be kept out by the migration.
+#[tokio::test]
+async fn registration_was_open_in_a_database_of_the_first_version() {
+    let [old, new] = [(); 2].map(|()| tempfile::tempdir().unwrap());
+    written_by_the_first_version(old.path());
+    for (folder, was_open) in [(&old, true), (&new, false)] {
+        // Twice: it is a fact of the database and not of its migration.
+        for _ in 0..2 {
+            let storage = open(folder.path());
+            let state = storage.admission_state().await.unwrap();
+            assert_eq!(state.was_open, was_open);
+            if !state.has_accounts {
+                register(&storage, 1).await;
+            }
+            storage.close().await.unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_database_of_the_first_version_is_not_opened_beside_a_server() {
+    let folder = tempfile::tempdir().unwrap();
+    written_by_the_first_version(folder.path());
+    let opened = SqliteStorage::open_beside(&options(folder.path()));
+    let error = opened.unwrap_err().to_string();
+    assert!(error.contains("kanso-server migrate"), "{error}");
 }
 
 #[tokio::test]

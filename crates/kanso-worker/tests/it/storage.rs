@@ -3,6 +3,9 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
+use kanso_application::ports::admission::{
+    AdmissionState, AdmissionStore, Entitlement, Invitation, InvitedRegistration, ListedAccount,
+};
 use kanso_application::ports::devices::{Device, DeviceStore, Sighting};
 use kanso_application::ports::housekeeping::PurgeStore;
 use kanso_application::ports::quota::{AccountUsage, QuotaStore};
@@ -285,6 +288,41 @@ impl AccountStore for FaultyStorage {
 
     async fn end_session(&self, user: UserId, session: SessionId) -> Answer<()> {
         self.inner.end_session(user, session).await
+    }
+}
+
+#[async_trait]
+impl AdmissionStore for FaultyStorage {
+    async fn admission_state(&self) -> Answer<AdmissionState> {
+        self.inner.admission_state().await
+    }
+
+    async fn keep_invitation(&self, invitation: Invitation) -> Answer<()> {
+        self.inner.keep_invitation(invitation).await
+    }
+
+    async fn is_entitled(&self, entitlement: Entitlement) -> Answer<bool> {
+        self.inner.is_entitled(entitlement).await
+    }
+
+    async fn create_invited_account(
+        &self,
+        new: NewAccount,
+        entitlement: Entitlement,
+    ) -> Answer<InvitedRegistration> {
+        self.inner.create_invited_account(new, entitlement).await
+    }
+
+    async fn set_disabled(&self, user: UserId, is_disabled: bool) -> Answer<bool> {
+        self.inner.set_disabled(user, is_disabled).await
+    }
+
+    async fn is_disabled(&self, user: UserId) -> Answer<bool> {
+        self.inner.is_disabled(user).await
+    }
+
+    async fn accounts(&self, after: Option<UserId>, limit: u32) -> Answer<Vec<ListedAccount>> {
+        self.inner.accounts(after, limit).await
     }
 }
 

@@ -218,7 +218,10 @@ impl Target {
         let mut statuses = Vec::new();
         for (path, times) in [
             ("/api/v1/stats/heatmap?from=2025-12-01&to=2026-11-29", 2),
-            ("/api/v1/stats/weekly?start_date=2025-12-01&end_date=2026-11-29", 2),
+            (
+                "/api/v1/stats/weekly?start_date=2025-12-01&end_date=2026-11-29",
+                2,
+            ),
             ("/api/v1/stats/overview", 16),
             ("/api/v1/today", 16),
             ("/api/v1/habits", 16),

@@ -30,7 +30,7 @@ pub(super) async fn backup(setup: &Setup) -> anyhow::Result<ReportRow> {
     let mut fleet = Fleet::start(setup, Topology::default()).await?;
     let server = HttpTransport::new(&fleet.servers[0].url())?;
     let phone = Client::open(&fleet.folder().join("phone"))?;
-    phone.register(&server, EMAIL, PASSWORD).await?;
+    phone.register(&server, EMAIL, PASSWORD, None).await?;
     phone.login(&server, EMAIL, PASSWORD).await?;
     let mut row = ReportRow {
         fault: "database restored from an older copy".to_owned(),

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use kanso_application::accounts::{AccountPorts, Accounts, LogIn};
+use kanso_application::accounts::{AccountPorts, Accounts, LogIn, Refresh};
 use kanso_domain::accounts::Password;
 use kanso_domain::sessions::GRACE_SECONDS;
 use kanso_model::refresh::{GRACE_TICKS, ModelSession};
 use kanso_testkit::build::noon;
 use kanso_testkit::{
-    CountedRefreshTokens, CountingThrottle, ManualClock, MemoryStorage, NullFeed,
-    PlainAccessTokens, PlainPasswords, SequentialIds,
+    CountedInvitations, CountedRefreshTokens, CountingThrottle, ManualClock, MemoryStorage,
+    NullFeed, PlainAccessTokens, PlainPasswords, SequentialIds,
 };
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
@@ -37,6 +37,7 @@ impl Pair {
             refresh_tokens: Arc::new(CountedRefreshTokens),
             throttle: Arc::new(CountingThrottle::allowing(3)),
             feed: Arc::new(NullFeed),
+            invitation_codes: Arc::new(CountedInvitations::default()),
         });
         let email: kanso_domain::accounts::Email = "ada@example.org".parse().unwrap();
         let password = Password::choose(PASSWORD).unwrap();
@@ -66,7 +67,10 @@ impl Pair {
     async fn refresh(&mut self, token: u8) -> Option<u8> {
         let expected = self.session.refresh(token, self.now, None);
         let presented = &self.tokens[usize::from(token) - 1];
-        let granted = self.accounts.refresh(presented).await.unwrap();
+        let granted = match self.accounts.refresh(presented).await.unwrap() {
+            Refresh::Granted(grant) => Some(grant),
+            Refresh::Refused | Refresh::Disabled => None,
+        };
         assert_eq!(granted.is_some(), expected.is_some(), "token {token}");
         if let (Some(grant), Some(next)) = (granted, expected) {
             if usize::from(next) > self.tokens.len() {

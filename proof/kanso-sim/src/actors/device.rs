@@ -88,7 +88,11 @@ impl SimDevice {
     pub async fn register(&self) {
         let email = email(self.actor.person);
         loop {
-            match self.client().register(&self.link, &email, PASSWORD).await {
+            match self
+                .client()
+                .register(&self.link, &email, PASSWORD, None)
+                .await
+            {
                 // Refused: an earlier attempt was carried out and its answer was lost.
                 Ok(_) | Err(CallError::Refused(_)) => return,
                 Err(_) => sleep(Duration::from_secs(2)).await,

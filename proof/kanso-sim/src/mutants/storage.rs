@@ -4,6 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use kanso_application::ports::admission::{
+    AdmissionState, AdmissionStore, Entitlement, Invitation, InvitedRegistration, ListedAccount,
+};
 use kanso_application::ports::devices::{Device, DeviceStore, Sighting};
 use kanso_application::ports::quota::{AccountUsage, QuotaStore};
 use kanso_application::ports::storage::{
@@ -118,6 +121,16 @@ async fn session_is_open(
         self.inner.end_session(user, session).await?;
     }
     self.inner.session_is_open(user, session, now).await
+});
+
+delegated!(AdmissionStore for MutantStorage {
+    admission_state() -> AdmissionState;
+    keep_invitation(invitation: Invitation) -> ();
+    is_entitled(entitlement: Entitlement) -> bool;
+    create_invited_account(new: NewAccount, entitlement: Entitlement) -> InvitedRegistration;
+    set_disabled(user: UserId, is_disabled: bool) -> bool;
+    is_disabled(user: UserId) -> bool;
+    accounts(after: Option<UserId>, limit: u32) -> Vec<ListedAccount>;
 });
 
 delegated!(DeviceStore for MutantStorage {

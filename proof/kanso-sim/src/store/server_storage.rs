@@ -4,6 +4,9 @@ use std::future::{Future, pending};
 use std::sync::Arc;
 use std::time::Duration;
 
+use kanso_application::ports::admission::{
+    AdmissionState, AdmissionStore, Entitlement, Invitation, InvitedRegistration, ListedAccount,
+};
 use kanso_application::ports::devices::{Device, DeviceStore, Sighting};
 use kanso_application::ports::housekeeping::PurgeStore;
 use kanso_application::ports::quota::{AccountUsage, QuotaStore};
@@ -107,6 +110,16 @@ delegated!(AccountStore for ServerStorage {
     session_is_open(user: UserId, session: SessionId, now: Timestamp) -> bool;
     sessions(user: UserId) -> Vec<Session>;
     end_session(user: UserId, session: SessionId) -> ();
+});
+
+delegated!(AdmissionStore for ServerStorage {
+    admission_state() -> AdmissionState;
+    keep_invitation(invitation: Invitation) -> ();
+    is_entitled(entitlement: Entitlement) -> bool;
+    create_invited_account(new: NewAccount, entitlement: Entitlement) -> InvitedRegistration;
+    set_disabled(user: UserId, is_disabled: bool) -> bool;
+    is_disabled(user: UserId) -> bool;
+    accounts(after: Option<UserId>, limit: u32) -> Vec<ListedAccount>;
 });
 
 delegated!(StreakQueue for ServerStorage {

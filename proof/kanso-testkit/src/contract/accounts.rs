@@ -28,6 +28,7 @@ pub async fn an_account_is_found_by_its_id_and_by_its_email(storage: &dyn Storag
     let expected = Credentials {
         user_id,
         password_hash,
+        is_disabled: false,
     };
     assert_eq!(credentials, Some(expected));
     assert_eq!(storage.account(user_id).await.unwrap(), Some(account));

@@ -8,11 +8,11 @@ use kanso_application::ports::storage::{
 };
 use kanso_domain::accounts::{Account, Email, PasswordHash, SettingsChange, SettingsRecord};
 use kanso_domain::sessions::{MAX_SESSIONS, Refreshed, Session};
-use kanso_domain::sync::{Head, OwnQuota};
+use kanso_domain::sync::{Epoch, Head, OwnQuota};
 use kanso_domain::{SessionId, Timestamp, UserId};
 
 use super::streaks::Queue;
-use super::{MemoryStorage, UserData};
+use super::{MemoryStorage, State, UserData};
 
 /// Returns the older spelling of an address, or the address itself if it has none.
 fn older_spelling(email: &Email) -> Email {
@@ -20,53 +20,59 @@ fn older_spelling(email: &Email) -> Email {
     Email::restored(spelling.to_owned())
 }
 
+/// Stores a new account; returns false if its address is taken.
+pub(super) fn create(state: &mut State, epoch: Epoch, new: NewAccount) -> bool {
+    let NewAccount {
+        account,
+        password_hash,
+    } = new;
+    let older = older_spelling(&account.email);
+    if [&account.email, &older]
+        .iter()
+        .any(|email| state.emails.contains_key(email))
+    {
+        return false;
+    }
+    state.emails.insert(account.email.clone(), account.id);
+    let head = Head::beginning(epoch, account.created_at);
+    let data = UserData {
+        account,
+        password_hash,
+        is_disabled: false,
+        head,
+        starts: vec![(head.epoch, head.seq)],
+        sessions: BTreeMap::new(),
+        habits: BTreeMap::new(),
+        entries: BTreeMap::new(),
+        purged_habits: BTreeSet::new(),
+        purged_entries: BTreeSet::new(),
+        settings: None,
+        devices: BTreeMap::new(),
+        receipts: BTreeMap::new(),
+        queue: Queue::default(),
+        day_begun: None,
+        own_quota: OwnQuota::NONE,
+    };
+    state.users.insert(data.account.id, data);
+    true
+}
+
 #[async_trait]
 impl AccountStore for MemoryStorage {
     async fn create_account(&self, new: NewAccount) -> Result<bool, StorageError> {
-        let NewAccount {
-            account,
-            password_hash,
-        } = new;
-        self.with(|state| {
-            let older = older_spelling(&account.email);
-            if [&account.email, &older]
-                .iter()
-                .any(|email| state.emails.contains_key(email))
-            {
-                return false;
-            }
-            state.emails.insert(account.email.clone(), account.id);
-            let head = Head::beginning(self.epoch(), account.created_at);
-            let data = UserData {
-                account,
-                password_hash,
-                head,
-                starts: vec![(head.epoch, head.seq)],
-                sessions: BTreeMap::new(),
-                habits: BTreeMap::new(),
-                entries: BTreeMap::new(),
-                purged_habits: BTreeSet::new(),
-                purged_entries: BTreeSet::new(),
-                settings: None,
-                devices: BTreeMap::new(),
-                receipts: BTreeMap::new(),
-                queue: Queue::default(),
-                day_begun: None,
-                own_quota: OwnQuota::NONE,
-            };
-            state.users.insert(data.account.id, data);
-            true
-        })
+        let epoch = self.epoch();
+        self.with(|state| create(state, epoch, new))
     }
 
     async fn credentials(&self, email: &Email) -> Result<Option<Credentials>, StorageError> {
         self.with(|state| {
             let older = state.emails.get(&older_spelling(email));
             let user_id = *older.or_else(|| state.emails.get(email))?;
-            let password_hash = state.users.get(&user_id)?.password_hash.clone();
+            let data = state.users.get(&user_id)?;
             Some(Credentials {
                 user_id,
-                password_hash,
+                password_hash: data.password_hash.clone(),
+                is_disabled: data.is_disabled,
             })
         })
     }
@@ -135,7 +141,7 @@ impl AccountStore for MemoryStorage {
         let opened = self.with_user(session.user_id, |data| {
             // The password may have changed since it was checked, so a login with the old one opens
             // no session.
-            if data.password_hash != checked {
+            if data.password_hash != checked || data.is_disabled {
                 return false;
             }
             let now = session.created_at;

@@ -49,6 +49,25 @@ impl Server {
         Self::start_with(times.variables())
     }
 
+    /// A server whose accounts are made by invitation.
+    pub(crate) fn start_for_invited() -> Self {
+        let registration = ("KANSO_REGISTRATION".into(), "invite".into());
+        Self::start_with(vec![registration])
+    }
+
+    /// Runs a command of the operator beside the server, and returns what it prints.
+    pub(crate) fn operator(&self, arguments: &[&str]) -> String {
+        let output = Command::new(program())
+            .args(arguments)
+            .arg("--data-dir")
+            .arg(self.folder())
+            .env_clear()
+            .output()
+            .expect("the program runs");
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).expect("UTF-8")
+    }
+
     fn start_with(clock: Variables) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let process = start(folder.path(), "127.0.0.1:0", &clock);
@@ -159,6 +178,7 @@ fn start(folder: &Path, listen: &str, clock: &Variables) -> Process {
         .arg(folder)
         .env_clear()
         .env("KANSO_LOG", "error")
+        .env("KANSO_REGISTRATION", "open")
         .envs(clock.iter().cloned())
         .stdin(Stdio::null())
         .stdout(Stdio::piped())

@@ -4,6 +4,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use axum::Router;
+use kanso_application::ports::admission::{
+    AdmissionState, AdmissionStore, Entitlement, Invitation, InvitedRegistration, ListedAccount,
+};
 use kanso_application::ports::clock::Clock as _;
 use kanso_application::ports::credentials::Identity;
 use kanso_application::ports::devices::{Device, DeviceStore, Sighting};
@@ -160,6 +163,41 @@ impl AccountStore for Broken {
     }
 
     async fn end_session(&self, _: UserId, _: SessionId) -> Answer<()> {
+        self.answer().await
+    }
+}
+
+#[async_trait]
+impl AdmissionStore for Broken {
+    async fn admission_state(&self) -> Answer<AdmissionState> {
+        self.answer().await
+    }
+
+    async fn keep_invitation(&self, _: Invitation) -> Answer<()> {
+        self.answer().await
+    }
+
+    async fn is_entitled(&self, _: Entitlement) -> Answer<bool> {
+        self.answer().await
+    }
+
+    async fn create_invited_account(
+        &self,
+        _: NewAccount,
+        _: Entitlement,
+    ) -> Answer<InvitedRegistration> {
+        self.answer().await
+    }
+
+    async fn set_disabled(&self, _: UserId, _: bool) -> Answer<bool> {
+        self.answer().await
+    }
+
+    async fn is_disabled(&self, _: UserId) -> Answer<bool> {
+        self.answer().await
+    }
+
+    async fn accounts(&self, _: Option<UserId>, _: u32) -> Answer<Vec<ListedAccount>> {
         self.answer().await
     }
 }

@@ -2,6 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use kanso_application::ports::admission::{
+    AdmissionState, AdmissionStore, Entitlement, Invitation, InvitedRegistration, ListedAccount,
+};
 use kanso_application::ports::devices::{Device, DeviceStore, Sighting};
 use kanso_application::ports::housekeeping::PurgeStore;
 use kanso_application::ports::storage::{
@@ -82,6 +85,33 @@ async fn refresh_session(
     decide: DecideRefresh,
 ) -> Result<Option<Refreshed>, StorageError> {
     work::refresh(self, user, session, decide).await
+});
+
+delegated!(AdmissionStore for ConnectionPool {
+    admission_state() -> AdmissionState;
+    is_entitled(entitlement: Entitlement) -> bool;
+    is_disabled(user: UserId) -> bool;
+    accounts(after: Option<UserId>, limit: u32) -> Vec<ListedAccount>;
+}
+
+async fn keep_invitation(&self, invitation: Invitation) -> Result<(), StorageError> {
+    change!(self, [], keep_invitation(invitation))
+}
+
+async fn create_invited_account(
+    &self,
+    new: NewAccount,
+    entitlement: Entitlement,
+) -> Result<InvitedRegistration, StorageError> {
+    change!(
+        self,
+        [Row::Server, Row::Email(new.account.email.clone())],
+        create_invited_account(new, entitlement)
+    )
+}
+
+async fn set_disabled(&self, user: UserId, is_disabled: bool) -> Result<bool, StorageError> {
+    change!(self, [Row::User(user)], set_disabled(user, is_disabled))
 });
 
 delegated!(StreakQueue for ConnectionPool {

@@ -10,6 +10,8 @@ use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock};
 /// Lockable rows.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Row {
+    /// The row of the server.
+    Server,
     /// An address in the directory.
     Email(Email),
     /// The row of a user.
