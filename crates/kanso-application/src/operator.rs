@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use kanso_domain::accounts::{Email, Password};
 use kanso_domain::sessions::Session;
+use kanso_domain::sync::{OwnQuota, Quota};
 use kanso_domain::{Timestamp, UserId};
 
 use crate::Outcome;
@@ -13,6 +14,7 @@ use crate::ports::clock::Clock;
 use crate::ports::credentials::Passwords;
 use crate::ports::ids::Ids;
 use crate::ports::storage::Storage;
+use crate::quotas::{QuotaReport, Quotas};
 
 /// Time in seconds for which an invitation is valid, unless the operator chooses another one.
 pub const INVITATION_SECONDS: i64 = 7 * 86_400;
@@ -147,6 +149,33 @@ impl Operator {
             storage.end_session(session.user_id, session.id).await?;
         }
         Ok(Some(sessions.len()))
+    }
+
+    /// Returns what an account stores, and its bounds where `quota` has those of all accounts. `None` if there
+    /// is no such account.
+    pub async fn quota(&self, email: &Email, quota: Quota) -> Outcome<Option<QuotaReport>> {
+        let Some(user) = self.find(email).await? else {
+            return Ok(None);
+        };
+        let quotas = Quotas::new(Arc::clone(&self.ports.storage), quota);
+        Ok(Some(quotas.report(user).await?))
+    }
+
+    /// Changes the bounds of one account; they apply to its next write. Returns `false` if there is no such
+    /// account.
+    pub async fn change_quota(
+        &self,
+        email: &Email,
+        change: impl FnOnce(OwnQuota) -> OwnQuota,
+    ) -> Outcome<bool> {
+        let Some(user) = self.find(email).await? else {
+            return Ok(false);
+        };
+        let Some(stored) = self.ports.storage.usage(user).await? else {
+            return Ok(false);
+        };
+        let own = change(stored.own_quota);
+        Ok(self.ports.storage.set_own_quota(user, own).await?)
     }
 
     async fn find(&self, email: &Email) -> Outcome<Option<UserId>> {

@@ -9,7 +9,7 @@ use crate::config::{CONFIG_VARIABLE, Flags, SETTINGS, Setting};
 
 mod user;
 
-pub use user::UserArguments;
+pub use user::{QuotaArguments, UserArguments};
 
 /// Command of the program.
 #[derive(Clone, Debug, PartialEq, Eq)]

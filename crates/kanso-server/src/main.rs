@@ -9,7 +9,7 @@ use kanso_server::cli::{Invocation, MigrateMode, ServerCommand, UserArguments};
 use kanso_server::config::{Config, DatabaseConfig, Environment, Resolved};
 use kanso_server::lifecycle::{Signals, StopReason};
 use kanso_server::migrate::{self, MigrateError};
-use kanso_server::operator::{self, OperatorError, UserCommand};
+use kanso_server::operator::{self, OperatorError, QuotaChange, UserCommand};
 use kanso_server::{StartError, health, telemetry};
 
 /// jemalloc places large buffers on pages of their own. The part of a connection's buffer that is
@@ -167,6 +167,15 @@ fn user_command(arguments: UserArguments) -> anyhow::Result<UserCommand> {
         },
         UserArguments::EndSessions(email) => UserCommand::EndSessions {
             email: address(&email)?,
+        },
+        UserArguments::Quota {
+            email,
+            change,
+            is_json,
+        } => UserCommand::Quota {
+            email: address(&email)?,
+            change: QuotaChange::parse(&change)?,
+            is_json,
         },
     })
 }

@@ -21,8 +21,10 @@ use crate::registration;
 use crate::start::{StartError, StartOptions};
 use crate::wiring::{close, fresh_epoch, open_storage};
 
+mod quota;
 mod user;
 
+pub use quota::QuotaChange;
 pub use user::{UserCommand, user};
 
 /// Why a command of the operator failed. Nothing is changed then.
@@ -69,6 +71,14 @@ pub enum OperatorError {
     /// An account has the e-mail address already.
     #[error("an account with this e-mail address already exists")]
     EmailTaken,
+    /// A bound of a quota cannot be read.
+    #[error("--{option}: {problem}")]
+    Bound {
+        /// Option.
+        option: &'static str,
+        /// What is wrong with its value.
+        problem: String,
+    },
     /// The output cannot be written.
     #[error("cannot write to standard output")]
     Unwritable(#[source] io::Error),

@@ -34,6 +34,26 @@ pub enum UserArguments {
     },
     /// End the sessions of the account.
     EndSessions(String),
+    /// Show the quota of the account, or change the bounds that are given.
+    Quota {
+        /// E-mail address.
+        email: String,
+        /// Bounds to change.
+        change: QuotaArguments,
+        /// True for JSON.
+        is_json: bool,
+    },
+}
+
+/// The bounds of one account, as they were typed. `None` leaves a bound as it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct QuotaArguments {
+    /// Most live habits: a number, `off` or `default`.
+    pub habits: Option<String>,
+    /// Most stored records.
+    pub records: Option<String>,
+    /// Most space, in MiB.
+    pub space: Option<String>,
 }
 
 impl UserArguments {
@@ -56,6 +76,15 @@ impl UserArguments {
             "delete" => Self::Delete {
                 email,
                 is_confirmed: is_set("yes"),
+            },
+            "quota" => Self::Quota {
+                email,
+                change: QuotaArguments {
+                    habits: matches.get_one("habits").cloned(),
+                    records: matches.get_one("records").cloned(),
+                    space: matches.get_one("space").cloned(),
+                },
+                is_json,
             },
             "sessions" if is_set("end") => Self::EndSessions(email),
             "sessions" => Self::Sessions { email, is_json },
@@ -115,6 +144,23 @@ pub(super) fn command() -> Command {
                 .arg(flag("json", "One JSON object a line instead of a table"))
                 .arg(flag("end", "End all of them").conflicts_with("json")),
         )
+        .subcommand(
+            Command::new("quota")
+                .about("Show what an account stores and how much it may, or change that")
+                .long_about(
+                    "Show what an account stores and how much it may, or change that for this account. \
+                     A bound is a number, `off`, or `default` for the bound of all accounts.",
+                )
+                .arg(email())
+                .arg(bound("habits", "NUMBER", "Maximum number of habits"))
+                .arg(bound("records", "NUMBER", "Maximum number of stored records"))
+                .arg(bound("space", "MEBIBYTES", "Maximum size of all records"))
+                .arg(flag("json", "JSON instead of a table")),
+        )
+}
+
+fn bound(name: &'static str, value: &'static str, help: &'static str) -> Arg {
+    Arg::new(name).long(name).value_name(value).help(help)
 }
 
 fn email() -> Arg {

@@ -23,6 +23,7 @@ use kanso_postgres::DatabaseUrl;
 pub use secret::Secret;
 pub use settings::{CONFIG_VARIABLE, Key, SETTINGS, Setting};
 pub use sources::{Environment, Flags};
+pub(crate) use values::{habit_quota, record_quota, space_quota};
 
 use sources::{SettingValues, ValueLocation};
 
@@ -224,9 +225,9 @@ impl Config {
             // `off` switches every limit by address off.
             account_limits: rate_limit.map(|_| AccountLimits::default()),
             quota: Quota {
-                live_habits: values.read(Key::HabitQuota, values::habit_quota)?,
-                records: values.read(Key::RecordQuota, values::record_quota)?,
-                bytes: values.read(Key::SpaceQuota, values::space_quota)?,
+                live_habits: values.read(Key::HabitQuota, habit_quota)?,
+                records: values.read(Key::RecordQuota, record_quota)?,
+                bytes: values.read(Key::SpaceQuota, space_quota)?,
             },
             trusted_proxies: values.read(Key::TrustedProxies, values::proxies)?,
             cors_origins: values.read(Key::CorsOrigins, values::origins)?,

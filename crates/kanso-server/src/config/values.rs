@@ -75,19 +75,19 @@ pub(super) fn rate_limit(text: &str) -> Result<Option<RateLimit>, Problem> {
     Ok(Some(RateLimit::new(requests, seconds)))
 }
 
-pub(super) fn habit_quota(text: &str) -> Result<u32, Problem> {
+pub(crate) fn habit_quota(text: &str) -> Result<u32, Problem> {
     let quota = bound(text, u32::MAX.into())?;
     Ok(quota.map_or(Quota::UNLIMITED.live_habits, |most| {
         u32::try_from(most).unwrap_or(u32::MAX)
     }))
 }
 
-pub(super) fn record_quota(text: &str) -> Result<u64, Problem> {
+pub(crate) fn record_quota(text: &str) -> Result<u64, Problem> {
     Ok(bound(text, u32::MAX.into())?.unwrap_or(Quota::UNLIMITED.records))
 }
 
 /// Reads a number of mebibytes and returns bytes.
-pub(super) fn space_quota(text: &str) -> Result<u64, Problem> {
+pub(crate) fn space_quota(text: &str) -> Result<u64, Problem> {
     const BYTES_OF_A_MEBIBYTE: u64 = 1 << 20;
     let quota = bound(text, u32::MAX.into())?;
     Ok(quota.map_or(Quota::UNLIMITED.bytes, |most| most * BYTES_OF_A_MEBIBYTE))

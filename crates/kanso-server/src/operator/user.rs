@@ -8,7 +8,7 @@ use kanso_domain::accounts::{Email, Password};
 use kanso_domain::sessions::Session;
 use serde_json::{Value, json};
 
-use super::{OperatorError, commands, found, hasher, with_storage};
+use super::{OperatorError, QuotaChange, commands, found, hasher, quota, with_storage};
 use crate::config::Config;
 
 /// Seconds of a day.
@@ -59,6 +59,15 @@ pub enum UserCommand {
         /// E-mail address.
         email: Email,
     },
+    /// Show the quota of an account, after a change if there is one.
+    Quota {
+        /// E-mail address.
+        email: Email,
+        /// Bounds to change.
+        change: QuotaChange,
+        /// True for JSON instead of a table.
+        is_json: bool,
+    },
 }
 
 /// Runs a command about accounts and prints its result. Blocks.
@@ -108,6 +117,20 @@ pub fn user(config: &Config, command: UserCommand) -> Result<(), OperatorError> 
                 found(config, ended.is_some())?;
                 say(&format!("Sessions ended: {}", ended.unwrap_or_default()));
                 Ok(())
+            }
+            UserCommand::Quota {
+                email,
+                change,
+                is_json,
+            } => {
+                if !change.is_empty() {
+                    let changed = operator.change_quota(&email, |own| change.applied_to(own));
+                    found(config, changed.await?)?;
+                }
+                match operator.quota(&email, config.quota).await? {
+                    Some(report) => print(&quota::shown(&report, is_json)),
+                    None => found(config, false),
+                }
             }
         }
     })

@@ -254,3 +254,50 @@ async fn server_goes_on_writing_beside_the_commands() {
     let log_in = json!({"email": "user4@example.org", "password": PASSWORD});
     app.post("/api/v1/auth/login", &log_in).await.expect(200);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn quota_of_one_account_changes_beside_the_server_on_sqlite() {
+    quota_of_one_account_changes(Installation::on_sqlite().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn quota_of_one_account_changes_beside_the_server_on_postgresql() {
+    quota_of_one_account_changes(Installation::on_postgresql().await).await;
+}
+
+async fn quota_of_one_account_changes(kanso: Installation) {
+    kanso.done(&["add", "ada@example.org"]);
+    let ada = kanso.app.log_in("ada@example.org").await;
+    ada.habit("Read").await;
+    let shown = kanso.done(&[
+        "quota",
+        "ada@example.org",
+        "--habits",
+        "1",
+        "--records",
+        "off",
+    ]);
+    let lines: Vec<Vec<_>> = shown
+        .lines()
+        .map(|line| line.split_whitespace().collect())
+        .collect();
+    assert_eq!(lines[1], ["live_habits", "1", "1"], "{shown}");
+    assert_eq!(lines[2], ["records", "1", "off"], "{shown}");
+    let refused = ada.post("/habits", &json!({"title": "Run"})).await;
+    refused.refused(403, "quota_exceeded");
+
+    let shown = kanso.done(&["quota", "ada@example.org", "--habits", "default", "--json"]);
+    let quota: Value = serde_json::from_str(&shown).expect("JSON");
+    assert_eq!(quota["live_habits"], json!({"used": 1, "limit": 500}));
+    assert_eq!(
+        quota["records"]["limit"],
+        Value::Null,
+        "stays as it was set"
+    );
+    ada.habit("Run").await;
+
+    let said = kanso.fails(&["quota", "ada@example.org", "--space", "1GiB"], "");
+    assert!(said.contains("--space"), "{said}");
+    let said = kanso.fails(&["quota", "bob@example.org"], "");
+    assert!(said.contains("no account"), "{said}");
+}
