@@ -25,6 +25,7 @@ use super::admission::AdmissionStore;
 use super::devices::DeviceStore;
 use super::housekeeping::PurgeStore;
 
+pub use super::credentials::Credentials;
 pub use super::storage_error::StorageError;
 
 /// The decision of a write. It is pure, because a storage may call it again after a serialization
@@ -245,17 +246,6 @@ pub struct NewAccount {
     pub account: Account,
     /// Hash of its password.
     pub password_hash: PasswordHash,
-}
-
-/// The data for the check of a log-in.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Credentials {
-    /// Id of the account.
-    pub user_id: UserId,
-    /// Hash of the password.
-    pub password_hash: PasswordHash,
-    /// True if the operator has disabled the account.
-    pub is_disabled: bool,
 }
 
 /// A new password hash for an account.
