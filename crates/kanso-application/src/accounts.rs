@@ -257,9 +257,8 @@ impl Accounts {
                 tracing::warn!(%user_id, %session_id, "refresh token reused; session ended");
                 None
             }
-            Some(Refreshed::Expired) => None,
             None if self.ports.storage.is_disabled(user_id).await? => return Ok(Refresh::Disabled),
-            None => None,
+            Some(Refreshed::Expired) | None => None,
         };
         Ok(granted.map_or(Refresh::Refused, |grant| Refresh::Granted(Box::new(grant))))
     }

@@ -5,6 +5,10 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use kanso_client::domain::{DayStart, Quantity, Zone};
 
+mod account;
+
+pub(crate) use account::{Adopt, Credentials, Register};
+
 use crate::words::{Day, FirstApplied, NoneOr, Weekdays, parse_day, parse_from};
 
 /// Habit tracking, offline first
@@ -135,39 +139,6 @@ pub(crate) enum DevicesCommand {
         /// Id of the device, or the beginning of it
         id: String,
     },
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Credentials {
-    /// Your e-mail address
-    pub(crate) email: String,
-    /// Read the password from standard input instead of asking; `KANSO_PASSWORD` works too
-    #[arg(long)]
-    pub(crate) password_stdin: bool,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Register {
-    #[command(flatten)]
-    pub(crate) credentials: Credentials,
-    /// Invitation code from the operator of the server
-    #[arg(long, value_name = "CODE")]
-    pub(crate) invite: Option<String>,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Adopt {
-    #[command(flatten)]
-    pub(crate) credentials: Credentials,
-    /// Create the account first
-    #[arg(long)]
-    pub(crate) register: bool,
-    /// Invitation code for the new account
-    #[arg(long, value_name = "CODE", requires = "register")]
-    pub(crate) invite: Option<String>,
-    /// Do not ask
-    #[arg(long)]
-    pub(crate) yes: bool,
 }
 
 #[derive(Debug, Args)]

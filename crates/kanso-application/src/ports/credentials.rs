@@ -16,6 +16,17 @@ pub enum PasswordFault {
     Broken(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
+/// The data for the check of a log-in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Credentials {
+    /// Id of the account.
+    pub user_id: UserId,
+    /// Hash of the password.
+    pub password_hash: PasswordHash,
+    /// True if the operator has disabled the account.
+    pub is_disabled: bool,
+}
+
 /// The outcome of a password check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PasswordCheck {

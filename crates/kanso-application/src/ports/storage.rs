@@ -26,6 +26,7 @@ use super::devices::DeviceStore;
 use super::housekeeping::PurgeStore;
 use super::quota::QuotaStore;
 
+pub use super::credentials::Credentials;
 pub use super::storage_error::StorageError;
 
 /// The decision of a write. It is pure, because a storage may call it again after a serialization
@@ -246,17 +247,6 @@ pub struct NewAccount {
     pub account: Account,
     /// Hash of its password.
     pub password_hash: PasswordHash,
-}
-
-/// The data for the check of a log-in.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Credentials {
-    /// Id of the account.
-    pub user_id: UserId,
-    /// Hash of the password.
-    pub password_hash: PasswordHash,
-    /// True if the operator has disabled the account.
-    pub is_disabled: bool,
 }
 
 /// A new password hash for an account.

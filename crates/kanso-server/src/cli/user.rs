@@ -2,7 +2,7 @@
 
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
-/// What `user` does, as it was typed.
+/// Command about accounts, as it was typed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum UserArguments {
     /// List all accounts.

@@ -35,6 +35,7 @@ mod metrics;
 mod migrate;
 #[cfg(test)]
 mod openapi;
+#[cfg(test)]
 mod operator;
 #[cfg(test)]
 mod postgres;

@@ -77,7 +77,7 @@ pub async fn the_first_account_is_the_only_one_without_an_invitation(storage: &d
     assert!(storage.is_entitled(by_code(2, noon())).await.unwrap());
 }
 
-/// Of many registrations with one right at once, one creates an account.
+/// One of many simultaneous registrations with one right creates an account.
 pub async fn of_twelve_registrations_with_one_right_one_wins(storage: &dyn Storage) {
     keep(storage, 1, true).await;
     keep(storage, 2, false).await;

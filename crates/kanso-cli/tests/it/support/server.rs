@@ -51,7 +51,7 @@ impl Server {
 
     /// A server whose accounts are made by invitation.
     pub(crate) fn start_for_invited() -> Self {
-        let registration = ("KANSO_REGISTRATION".into(), "invite".into());
+        let registration = ("KANSO_REGISTRATION", "invite".to_owned());
         Self::start_with(vec![registration])
     }
 
