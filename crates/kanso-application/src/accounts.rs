@@ -3,13 +3,18 @@
 use std::sync::Arc;
 
 use kanso_domain::accounts::{Account, Email, Password, Settings, SettingsChange};
-use kanso_domain::sessions::{Refreshed, Session};
+use kanso_domain::events::EventKind;
+use kanso_domain::sessions::{Session, SessionLimits, SessionOrigin};
 use kanso_domain::{SessionId, Timestamp, UserId};
 
 mod password;
+mod sensitive;
+mod sessions;
 
 pub use self::password::PasswordChange;
 use self::password::{GuessOutcome, VerifiedPassword};
+pub use self::sensitive::{EmailChange, RECENT_SECONDS, Reauthentication};
+pub use self::sessions::Refresh;
 use crate::live::announce;
 use crate::ports::clock::Clock;
 use crate::ports::credentials::{AccessToken, AccessTokens, Identity, Passwords, RefreshTokens};
@@ -18,11 +23,8 @@ use crate::ports::ids::Ids;
 use crate::ports::limiter::ClientAddress;
 use crate::ports::storage::{NewAccount, Storage};
 use crate::ports::throttle::{GuessCount, Guesser, LoginThrottle};
+use crate::security::{Security, Subject};
 use crate::{Fault, Outcome};
-
-/// Time in seconds after which an unused session expires. A device that was off for three months
-/// can still sync.
-pub const SESSION_SECONDS: i64 = 90 * 86_400;
 
 /// The ports of the feature.
 #[derive(Clone)]
@@ -43,6 +45,10 @@ pub struct AccountPorts {
     pub throttle: Arc<dyn LoginThrottle>,
     /// Feed that notifies devices of changed settings.
     pub feed: Arc<dyn Feed>,
+    /// Security events.
+    pub security: Security,
+    /// Bounds of the sessions of an account.
+    pub session_limits: SessionLimits,
 }
 
 /// The feature: registration, log-in, sessions and settings.
@@ -52,30 +58,38 @@ pub struct AccountPorts {
 ///
 /// use kanso_application::accounts::{AccountPorts, Accounts, LogIn, Registration};
 /// use kanso_application::ports::limiter::ClientAddress;
+/// use kanso_application::security::Security;
 /// use kanso_domain::accounts::{Email, Password};
+/// use kanso_domain::sessions::SessionLimits;
 /// use kanso_testkit::build::noon;
 /// use kanso_testkit::{
 ///     CountedRefreshTokens, CountingThrottle, PlainAccessTokens, PlainPasswords, ManualClock,
-///     MemoryStorage, NullFeed, SequentialIds,
+///     MemoryStorage, NullFeed, PlainPseudonyms, SequentialIds,
 /// };
 ///
 /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// let storage = Arc::new(MemoryStorage::default());
+/// let clock = Arc::new(ManualClock::at(noon()));
+/// let ids = Arc::new(SequentialIds::default());
+/// let pseudonyms = Arc::new(PlainPseudonyms);
 /// let accounts = Accounts::new(AccountPorts {
-///     storage: Arc::new(MemoryStorage::default()),
-///     clock: Arc::new(ManualClock::at(noon())),
-///     ids: Arc::new(SequentialIds::default()),
+///     security: Security::new(storage.clone(), clock.clone(), ids.clone(), pseudonyms),
+///     storage,
+///     clock,
+///     ids,
 ///     passwords: Arc::new(PlainPasswords),
 ///     access_tokens: Arc::new(PlainAccessTokens),
 ///     refresh_tokens: Arc::new(CountedRefreshTokens),
 ///     throttle: Arc::new(CountingThrottle::allowing(3)),
 ///     feed: Arc::new(NullFeed),
+///     session_limits: SessionLimits::default(),
 /// });
 /// let email: Email = "ada@example.org".parse()?;
 /// let password = Password::choose("correct horse")?;
 ///
-/// let registration = accounts.register(email.clone(), password.clone()).await?;
-/// assert!(matches!(registration, Registration::Registered(_)));
 /// let here = ClientAddress::new("192.0.2.7".parse()?);
+/// let registration = accounts.register(email.clone(), password.clone(), here).await?;
+/// assert!(matches!(registration, Registration::Registered(_)));
 /// let log_in = accounts.log_in(email.clone(), Some(password), here).await?;
 /// assert!(matches!(log_in, LogIn::Granted(_)));
 /// let log_in = accounts.log_in(email, Password::claimed("a guess"), here).await?;
@@ -134,6 +148,24 @@ pub enum LogIn {
     },
 }
 
+/// The client that logs in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogInOrigin {
+    /// Address of the client.
+    pub address: ClientAddress,
+    /// What it said about itself.
+    pub origin: SessionOrigin,
+}
+
+impl From<ClientAddress> for LogInOrigin {
+    fn from(address: ClientAddress) -> Self {
+        Self {
+            address,
+            origin: SessionOrigin::default(),
+        }
+    }
+}
+
 impl Accounts {
     /// Returns the feature over its ports.
     pub const fn new(ports: AccountPorts) -> Self {
@@ -141,7 +173,12 @@ impl Accounts {
     }
 
     /// Creates an account with default settings.
-    pub async fn register(&self, email: Email, password: Password) -> Outcome<Registration> {
+    pub async fn register(
+        &self,
+        email: Email,
+        password: Password,
+        from: ClientAddress,
+    ) -> Outcome<Registration> {
         let password_hash = self.ports.passwords.hash(password).await?;
         let account = Account {
             id: UserId::new(self.ports.ids.uuid()),
@@ -156,45 +193,74 @@ impl Accounts {
         // The storage decides on the address in one step. A look-up before would leave a gap in
         // which another request could take it.
         if self.ports.storage.create_account(new).await? {
-            tracing::info!(user_id = %account.id, "account registered");
+            let subject = Subject::Tried(&account.email, Some(account.id));
+            self.record(EventKind::Registered, subject, from, "registered");
             Ok(Registration::Registered(account))
         } else {
             Ok(Registration::EmailTaken)
         }
     }
 
-    /// Opens a session for a client at the address `from`. A password of `None` is one that no account can
-    /// have.
+    /// Opens a session for a client. A password of `None` is one that no account can have.
     pub async fn log_in(
         &self,
         email: Email,
         password: Option<Password>,
-        from: ClientAddress,
+        from: impl Into<LogInOrigin>,
     ) -> Outcome<LogIn> {
+        let LogInOrigin { address, origin } = from.into();
         let counts = [
-            GuessCount::of_guesser(&email, Guesser::Address(from)),
+            GuessCount::of_guesser(&email, Guesser::Address(address)),
             GuessCount::of_account(&email),
         ];
         // A password of `None` counts as a wrong guess, like every other wrong password.
-        let attempt = self.throttled(&counts, self.verify_and_open_session(&email, password));
-        Ok(match attempt.await? {
-            GuessOutcome::Right(grant) => LogIn::Granted(Box::new(grant)),
+        let opening = self.verify_and_open_session(&email, password, origin);
+        let attempt = self.throttled(&counts, opening).await?;
+        let (kind, reason) = match &attempt {
+            GuessOutcome::Right(_) => (EventKind::LoggedIn, "right password"),
+            GuessOutcome::Wrong => (EventKind::LogInFailed, "no account has this password"),
+            GuessOutcome::Throttled { .. } => (EventKind::LogInThrottled, "too many failures"),
+        };
+        // Looked up for every attempt, so that the time does not reveal which addresses have an account.
+        let user = self.ports.storage.credentials(&email).await?;
+        let tried = Subject::Tried(&email, user.map(|found| found.user_id));
+        let subject = match &attempt {
+            GuessOutcome::Right((identity, _)) => Subject::Session(*identity),
+            GuessOutcome::Wrong | GuessOutcome::Throttled { .. } => tried,
+        };
+        self.record(kind, subject, address, reason);
+        Ok(match attempt {
+            GuessOutcome::Right((_, grant)) => LogIn::Granted(Box::new(grant)),
             GuessOutcome::Wrong => LogIn::Refused,
             GuessOutcome::Throttled { wait_seconds } => LogIn::Throttled { wait_seconds },
         })
+    }
+
+    /// Records a security event of a client at the address `from`.
+    fn record(
+        &self,
+        kind: EventKind,
+        subject: Subject<'_>,
+        from: ClientAddress,
+        reason: &'static str,
+    ) {
+        let security = &self.ports.security;
+        security.record(kind, subject, Some(from), reason);
     }
 
     async fn verify_and_open_session(
         &self,
         email: &Email,
         password: Option<Password>,
-    ) -> Outcome<Option<Grant>> {
+        origin: SessionOrigin,
+    ) -> Outcome<Option<(Identity, Grant)>> {
         let Some(password) = password else {
             return Ok(None);
         };
         while let Some(verified) = self.verify(email, password.clone()).await? {
-            if let Some(grant) = self.open_session(verified).await? {
-                return Ok(Some(grant));
+            let opened = self.open_session(verified, origin.clone()).await?;
+            if opened.is_some() {
+                return Ok(opened);
             }
             // The password was replaced or the account deleted between the check and the write.
             // Check again against the new state.
@@ -202,7 +268,11 @@ impl Accounts {
         Ok(None)
     }
 
-    async fn open_session(&self, verified: VerifiedPassword) -> Outcome<Option<Grant>> {
+    async fn open_session(
+        &self,
+        verified: VerifiedPassword,
+        origin: SessionOrigin,
+    ) -> Outcome<Option<(Identity, Grant)>> {
         let VerifiedPassword { user_id, hash } = verified;
         let now = self.ports.clock.now();
         let session_id = SessionId::new(self.ports.ids.uuid());
@@ -211,56 +281,19 @@ impl Accounts {
             session_id,
         };
         let refresh = self.ports.refresh_tokens.mint(identity);
+        let limits = self.ports.session_limits;
         let session = Session {
-            id: session_id,
-            user_id,
-            current: refresh.hash,
-            previous: None,
-            created_at: now,
-            expires_at: now.plus_seconds(SESSION_SECONDS),
+            origin,
+            ..Session::begun(session_id, user_id, refresh.hash, now, limits)
         };
         // The storage compares the hash again, under its lock. Between the check and here the user
         // may have changed the password, and a session with the old one must not survive that.
-        if !self.ports.storage.open_session(session, hash).await? {
+        let opening = self.ports.storage.open_session(session, hash, limits.most);
+        if !opening.await? {
             return Ok(None);
         }
-        self.grant(identity, refresh.token, now).await
-    }
-
-    /// Uses a refresh token. Returns `None` if it is not valid.
-    ///
-    /// A token that was used before and is past its grace ends its session.
-    pub async fn refresh(&self, token: &str) -> Outcome<Option<Grant>> {
-        let Some(read) = self.ports.refresh_tokens.read(token) else {
-            return Ok(None);
-        };
-        let Identity {
-            user_id,
-            session_id,
-        } = read.identity;
-        let now = self.ports.clock.now();
-        let presented = read.presented;
-        // Decided inside the transaction of the storage: two uses of one token at the same time
-        // must not both rotate the session.
-        let decide =
-            Arc::new(move |session: Session| session.refresh(presented, now, SESSION_SECONDS));
-        match self
-            .ports
-            .storage
-            .refresh_session(user_id, session_id, decide)
-            .await?
-        {
-            // A retry gets the same successor, because it is derived from the presented token (ADR
-            // 0003).
-            Some(Refreshed::Rotated(_) | Refreshed::Repeated(_)) => {
-                self.grant(read.identity, read.successor, now).await
-            }
-            Some(Refreshed::Reused) => {
-                tracing::warn!(%user_id, %session_id, "refresh token reused; session ended");
-                Ok(None)
-            }
-            Some(Refreshed::Expired) | None => Ok(None),
-        }
+        let grant = self.grant(identity, refresh.token, now).await?;
+        Ok(grant.map(|grant| (identity, grant)))
     }
 
     async fn grant(
@@ -303,15 +336,6 @@ impl Accounts {
         Ok(is_open.await?)
     }
 
-    /// Ends a session.
-    pub async fn log_out(&self, identity: Identity) -> Outcome<()> {
-        Ok(self
-            .ports
-            .storage
-            .end_session(identity.user_id, identity.session_id)
-            .await?)
-    }
-
     /// Returns the account with its sessions.
     pub async fn overview(&self, user: UserId) -> Outcome<AccountOverview> {
         let account = self.get(user).await?;
@@ -343,14 +367,5 @@ impl Accounts {
         // deleted one.
         announce(&**storage, &*self.ports.feed, user).await;
         account.ok_or(Fault::AccountGone)
-    }
-
-    /// Deletes the account with all of its data.
-    pub async fn delete(&self, user: UserId) -> Outcome<()> {
-        if !self.ports.storage.delete_account(user).await? {
-            return Err(Fault::AccountGone);
-        }
-        tracing::info!(user_id = %user, "account deleted");
-        Ok(())
     }
 }

@@ -17,6 +17,7 @@ pub mod live;
 pub mod ports;
 mod records;
 pub mod replicas;
+pub mod security;
 pub mod stats;
 pub mod streaks;
 pub mod sync;

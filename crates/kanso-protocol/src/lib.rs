@@ -42,6 +42,7 @@ mod json;
 mod patch;
 pub mod problem;
 pub mod service;
+pub mod sessions;
 pub mod stats;
 pub mod sync;
 mod text;

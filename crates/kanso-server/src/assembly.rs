@@ -16,7 +16,7 @@ use kanso_application::housekeeping::Housekeeping;
 use kanso_application::live::Live;
 use kanso_application::ports::answers::AnswerCache;
 use kanso_application::ports::clock::Clock;
-use kanso_application::ports::credentials::{AccessTokens, Passwords, RefreshTokens};
+use kanso_application::ports::credentials::{AccessTokens, Passwords, Pseudonyms, RefreshTokens};
 use kanso_application::ports::evict::Evict;
 use kanso_application::ports::feed::Feed;
 use kanso_application::ports::ids::Ids;
@@ -27,13 +27,15 @@ use kanso_application::ports::stream_slots::SharedStreamSlots;
 use kanso_application::ports::throttle::LoginThrottle;
 use kanso_application::ports::tickets::{TicketStore, TicketTokens};
 use kanso_application::replicas::Replicas;
+use kanso_application::security::Security;
 use kanso_application::stats::Stats;
 use kanso_application::streaks::Streaks;
 use kanso_application::sync::Sync;
 use kanso_application::tickets::Tickets;
 use kanso_credentials::{
-    Entropy, HmacRefreshTokens, JwtTokens, RandomTickets, SigningKey, TokenRules,
+    Entropy, HmacPseudonyms, HmacRefreshTokens, JwtTokens, RandomTickets, SigningKey, TokenRules,
 };
+use kanso_domain::sessions::SessionLimits;
 use kanso_domain::sync::Quota;
 use kanso_local::LocalWorkSignal;
 use kanso_worker::WorkerSchedule;
@@ -93,6 +95,8 @@ pub struct CredentialPorts {
     pub refresh_tokens: Arc<dyn RefreshTokens>,
     /// Makes tickets and reads presented ones.
     pub ticket_tokens: Arc<dyn TicketTokens>,
+    /// Names e-mail addresses in the log.
+    pub pseudonyms: Arc<dyn Pseudonyms>,
     /// Public keys that verify access tokens (RFC 7517 §5).
     pub jwks: serde_json::Value,
 }
@@ -108,7 +112,8 @@ impl CredentialPorts {
     ) -> Self {
         let SigningKeys { current, former } = keys;
         // Built first: `JwtTokens` takes the key that this one is derived from.
-        let refresh_tokens = HmacRefreshTokens::new(&current, Arc::clone(entropy));
+        let refresh_tokens = HmacRefreshTokens::new(&current, &former, Arc::clone(entropy));
+        let pseudonyms = HmacPseudonyms::new(&current);
         let rules = TokenRules::of(issuer);
         let access_tokens = JwtTokens::new(current, former, rules, Arc::clone(ids));
         Self {
@@ -116,6 +121,7 @@ impl CredentialPorts {
             jwks: access_tokens.jwks(),
             access_tokens: Arc::new(access_tokens),
             refresh_tokens: Arc::new(refresh_tokens),
+            pseudonyms: Arc::new(pseudonyms),
             ticket_tokens: Arc::new(RandomTickets::new(Arc::clone(entropy))),
         }
     }
@@ -128,6 +134,10 @@ pub struct AssemblyOptions {
     pub http: kanso_http::Options,
     /// Bounds of every account.
     pub quota: Quota,
+    /// Bounds of the sessions of an account.
+    pub sessions: SessionLimits,
+    /// Most devices of an account.
+    pub most_devices: u32,
     /// Intervals of the workers; `None` starts no workers.
     pub workers: Option<WorkerSchedule>,
     /// True if other servers write to the same storage, or a commit can have an unknown outcome:
@@ -177,7 +187,13 @@ pub fn assemble(
         live: Live::new(storage(), Arc::clone(&ports.feed)),
         // Clones share the sightings: requests record them in one, the upkeep loop stores them from
         // the other.
-        devices: Devices::new(storage(), clock()),
+        devices: Devices::new(storage(), clock()).with_most(options.most_devices),
+        security: Security::new(
+            storage(),
+            clock(),
+            Arc::clone(&ports.ids),
+            Arc::clone(&ports.credentials.pseudonyms),
+        ),
         housekeeping: Housekeeping::new(storage(), clock(), options.http.retention),
     };
     let workers = match options.workers {
@@ -198,8 +214,8 @@ pub fn assemble(
     // The router spawns each write here, and the shutdown waits for them.
     let writes = TaskTracker::new();
     let (devices, housekeeping) = (loops.devices.clone(), loops.housekeeping.clone());
-    let (http, piece) = (options.http, options.snapshot_piece);
-    let routes = http_parts(ports, records, loops, (piece, &writes, draining));
+    let (http, piece, sessions) = (options.http, options.snapshot_piece, options.sessions);
+    let routes = http_parts(ports, records, loops, (piece, sessions, &writes, draining));
     Assembly {
         router: kanso_http::router(routes, http),
         writes,
@@ -214,6 +230,7 @@ struct Loops {
     streaks: Streaks,
     live: Live,
     devices: Devices,
+    security: Security,
     housekeeping: Housekeeping,
 }
 
@@ -226,7 +243,8 @@ impl Loops {
     ) -> TaskTracker {
         let workers = kanso_worker::start(&self.streaks, wake.streak_signal(), draining, schedule);
         let (devices, housekeeping) = (self.devices.clone(), self.housekeeping.clone());
-        kanso_worker::start_upkeep(&workers, devices, housekeeping, draining);
+        let security = self.security.clone();
+        kanso_worker::start_upkeep(&workers, devices, security, housekeeping, draining);
         workers
     }
 }
@@ -235,7 +253,12 @@ fn http_parts(
     ports: ServerPorts,
     records: RecordPorts,
     loops: Loops,
-    (piece, writes, draining): (Option<u32>, &TaskTracker, &CancellationToken),
+    (piece, session_limits, writes, draining): (
+        Option<u32>,
+        SessionLimits,
+        &TaskTracker,
+        &CancellationToken,
+    ),
 ) -> kanso_http::Parts {
     let storage = || Arc::clone(&ports.storage);
     let clock = || Arc::clone(&ports.clock);
@@ -254,7 +277,10 @@ fn http_parts(
             refresh_tokens: credentials.refresh_tokens,
             throttle: ports.throttle,
             feed: Arc::clone(&ports.feed),
+            security: loops.security.clone(),
+            session_limits,
         }),
+        security: loops.security,
         habits: Habits::new(records.clone()),
         entries: Entries::new(records.clone()),
         live: loops.live,

@@ -1,6 +1,6 @@
 //! Logging to standard error, with times in UTC.
 
-use std::io::{IsTerminal as _, stderr};
+use std::io::{self, IsTerminal as _, Write, stderr};
 
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::Directive;
@@ -14,6 +14,36 @@ const QUIET: [&str; 3] = [
     "tokio_postgres::query=info",
     "tokio_postgres::prepare=info",
 ];
+
+/// Escapes control characters, so that a text of a client can neither begin a line of its own nor steer a
+/// terminal that shows the file. JSON escapes them itself.
+pub struct Escaped<W>(pub W);
+
+impl<W: Write> Write for Escaped<W> {
+    /// Writes one line, as the formatter passes it: its last character is the end of the line.
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let text = String::from_utf8_lossy(line);
+        let (text, end) = match text.strip_suffix('\n') {
+            Some(text) => (text, "\n"),
+            None => (&*text, ""),
+        };
+        let mut escaped = String::with_capacity(line.len());
+        for character in text.chars() {
+            if character.is_control() {
+                escaped.extend(character.escape_default());
+            } else {
+                escaped.push(character);
+            }
+        }
+        escaped.push_str(end);
+        self.0.write_all(escaped.as_bytes())?;
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
 
 /// Starts logging with the filter and format of `config`. Called once, by `main`; a server in a test
 /// logs nothing.
@@ -37,7 +67,11 @@ pub fn start(config: &Config) -> Result<(), ConfigError> {
         .with_env_filter(filter)
         .with_writer(stderr);
     let started = match config.log_format {
-        LogFormat::Text => lines.with_ansi(stderr().is_terminal()).try_init(),
+        LogFormat::Text if stderr().is_terminal() => lines.with_ansi(true).try_init(),
+        LogFormat::Text => lines
+            .with_ansi(false)
+            .with_writer(|| Escaped(stderr()))
+            .try_init(),
         LogFormat::Json => lines
             .json()
             .flatten_event(true)

@@ -3,6 +3,7 @@
 mod accounts;
 mod copies;
 mod devices;
+mod events;
 mod journal;
 mod purges;
 mod records;
@@ -17,6 +18,7 @@ use kanso_application::ports::devices::Device;
 use kanso_application::ports::storage::{Storage, StorageError};
 use kanso_domain::accounts::{Account, Email, PasswordHash, SettingsRecord};
 use kanso_domain::entries::Entry;
+use kanso_domain::events::SecurityEvent;
 use kanso_domain::habits::Habit;
 use kanso_domain::sessions::Session;
 use kanso_domain::sync::{Epoch, Head, Receipt};
@@ -49,6 +51,7 @@ struct UserData {
     /// The epochs of the history, oldest first, each with the head at its beginning.
     starts: Vec<(Epoch, Seq)>,
     sessions: BTreeMap<SessionId, Session>,
+    events: Vec<SecurityEvent>,
     habits: BTreeMap<HabitId, Habit>,
     entries: BTreeMap<EntryId, Entry>,
     purged_habits: BTreeSet<HabitId>,

@@ -109,8 +109,8 @@ async fn a_deleted_account_is_gone() {
     let world = World::new();
     let user = world.register().await;
     let accounts = &world.accounts;
-    accounts.delete(user).await.unwrap();
-    assert!(is_account_gone(&accounts.delete(user).await));
+    world.delete(user).await.unwrap();
+    assert!(is_account_gone(&world.delete(user).await));
     assert!(is_account_gone(&accounts.get(user).await));
     let change = SettingsChange::default();
     assert!(is_account_gone(

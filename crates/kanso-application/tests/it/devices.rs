@@ -39,7 +39,10 @@ async fn listed(server: &Devices) -> Vec<(DeviceId, Timestamp)> {
 #[tokio::test]
 async fn a_new_device_is_listed_by_every_server_at_once() {
     let fleet = Fleet::new().await;
-    fleet.one.record_sighting(user(1), device(1), None).await;
+    fleet
+        .one
+        .record_sighting(user(1), device(1), None, None)
+        .await;
     assert_eq!(listed(&fleet.other).await, [(device(1), noon())]);
 }
 
@@ -48,7 +51,10 @@ async fn an_older_sighting_does_not_bring_back_a_forgotten_device() {
     let fleet = Fleet::new().await;
     for _ in 0..2 {
         // The second sighting is not stored at once.
-        fleet.one.record_sighting(user(1), device(1), None).await;
+        fleet
+            .one
+            .record_sighting(user(1), device(1), None, None)
+            .await;
     }
     assert!(fleet.other.forget(user(1), device(1)).await.unwrap());
     fleet.one.store_sightings().await.unwrap();
@@ -61,15 +67,15 @@ async fn an_older_sighting_does_not_bring_back_a_forgotten_device() {
 async fn a_forgotten_device_that_syncs_is_a_new_one() {
     let fleet = Fleet::new().await;
     let Fleet { one, other, clock } = &fleet;
-    one.record_sighting(user(1), device(1), None).await;
+    one.record_sighting(user(1), device(1), None, None).await;
     assert!(one.forget(user(1), device(1)).await.unwrap());
     clock.advance_seconds(60);
-    one.record_sighting(user(1), device(1), None).await;
+    one.record_sighting(user(1), device(1), None, None).await;
     assert_eq!(listed(other).await, [(device(1), noon().plus_seconds(60))]);
     // The other server first finds out that the device was forgotten.
     assert!(other.forget(user(1), device(1)).await.unwrap());
-    one.record_sighting(user(1), device(1), None).await;
+    one.record_sighting(user(1), device(1), None, None).await;
     one.store_sightings().await.unwrap();
-    one.record_sighting(user(1), device(1), None).await;
+    one.record_sighting(user(1), device(1), None, None).await;
     assert_eq!(listed(other).await.len(), 1);
 }

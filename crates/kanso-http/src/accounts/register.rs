@@ -9,7 +9,7 @@ use kanso_protocol::accounts::{AccountSummary, CredentialsRequest};
 use crate::answer::json;
 use crate::parts::{Api, RegistrationMode};
 use crate::problem::{ApiError, BODY, Code, problems};
-use crate::request::JsonBody;
+use crate::request::{FromAddress, JsonBody};
 
 problems!(RegisterProblems: BODY, &[
     Code::InvalidRegistration, Code::RegistrationClosed, Code::EmailTaken, Code::Busy,
@@ -29,6 +29,7 @@ problems!(RegisterProblems: BODY, &[
 )]
 pub(super) async fn register(
     State(api): State<Api>,
+    FromAddress(from): FromAddress,
     JsonBody(request): JsonBody<CredentialsRequest>,
 ) -> Result<Response, ApiError> {
     // Before anything else, so that a closed server does not tell which addresses have accounts.
@@ -38,7 +39,7 @@ pub(super) async fn register(
     // Both members are checked before one of them is reported.
     let (email, password) = chosen(&request)?;
     let accounts = api.accounts.clone();
-    let register = async move { accounts.register(email, password).await };
+    let register = async move { accounts.register(email, password, from).await };
     match api.to_completion(register).await? {
         Registration::Registered(account) => {
             // The path has no id: an account can only be read by its own user.

@@ -62,8 +62,9 @@ async fn the_mixed_phase_is_noted_where_0_1_0_was() {
     assert_eq!(fresh.oldest_server(), None);
     fresh.close().await.unwrap();
     database.run(
-        "DROP TABLE mixed_phase, history_starts, epochs; DROP INDEX habits_live;
+        "DROP TABLE mixed_phase, history_starts, epochs, events; DROP INDEX habits_live;
          ALTER TABLE users DROP COLUMN history_epoch, DROP COLUMN history_start, DROP COLUMN is_deleted;
+         ALTER TABLE sessions DROP COLUMN client, DROP COLUMN device_name, DROP COLUMN device_id, DROP COLUMN nonce_hash;
          DELETE FROM refinery_schema_history WHERE version >= 2",
     );
     let mixed = open(&database.url()).await;

@@ -6,7 +6,8 @@ const MIGRATION: &str = include_str!("../../migrations/V1__accounts_records_and_
 /// Changes of the same tables by later migrations.
 const CHANGES: &str = concat!(
     include_str!("../../migrations/V3__history_start.sql"),
-    include_str!("../../migrations/V6__deleted_accounts.sql")
+    include_str!("../../migrations/V6__deleted_accounts.sql"),
+    include_str!("../../migrations/V7__session_origins.sql")
 );
 
 /// Number of partitions of each table.

@@ -88,6 +88,12 @@ pub(super) fn habit_quota(text: &str) -> Result<u32, Problem> {
     })
 }
 
+/// Parses a bound of which a part goes when it is reached, so that it cannot be 0.
+pub(super) fn bound(text: &str) -> Result<u32, Problem> {
+    let number = text.parse().ok().filter(|number| *number > 0);
+    number.ok_or_else(|| format!("{text:?} is not a number from 1 to {}", u32::MAX))
+}
+
 pub(super) fn proxies(text: &str) -> Result<Vec<IpNet>, Problem> {
     items(text)
         .map(|item| {

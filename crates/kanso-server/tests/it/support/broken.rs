@@ -6,19 +6,22 @@ use async_trait::async_trait;
 use axum::Router;
 use kanso_application::ports::clock::Clock as _;
 use kanso_application::ports::credentials::Identity;
+use kanso_application::ports::devices::MAX_DEVICES;
 use kanso_application::ports::devices::{Device, DeviceStore, Sighting};
 use kanso_application::ports::housekeeping::PurgeStore;
 use kanso_application::ports::ids::Ids;
 use kanso_application::ports::storage::{
     AccountStore, Backlog, Comparison, ComputedStreak, Credentials, DayBorder, Decide,
-    DecideRefresh, DeltaQuery, EntryFilter, Journal, NewAccount, NewPassword, RecordStore,
-    SnapshotPiece, SnapshotQuery, Storage, StorageError, StreakClaim, StreakJob, StreakOutcome,
-    StreakQueue, WriteOutcome,
+    DecideRefresh, DeltaQuery, EmailReplacement, EntryFilter, Journal, NewAccount, NewEmail,
+    NewPassword, RecordStore, SnapshotPiece, SnapshotQuery, Storage, StorageError, StreakClaim,
+    StreakJob, StreakOutcome, StreakQueue, WriteOutcome,
 };
 use kanso_credentials::{Argon2Passwords, Entropy, HashCost, Queue, SigningKey, SystemEntropy};
 use kanso_domain::accounts::{Account, Email, PasswordHash, SettingsChange};
 use kanso_domain::entries::Entry;
+use kanso_domain::events::SecurityEvent;
 use kanso_domain::habits::Habit;
+use kanso_domain::sessions::SessionLimits;
 use kanso_domain::sessions::{Refreshed, Session};
 use kanso_domain::sync::Quota;
 use kanso_domain::sync::{Buckets, Epoch, Head, LoadSet, Page};
@@ -29,6 +32,7 @@ use kanso_server::assembly::{
 };
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use uuid::Uuid;
 
 use super::{ManualClock, new_id};
 
@@ -137,7 +141,19 @@ impl AccountStore for Broken {
         self.answer().await
     }
 
-    async fn open_session(&self, _: Session, _: PasswordHash) -> Answer<bool> {
+    async fn replace_email(&self, _: UserId, _: NewEmail) -> Answer<EmailReplacement> {
+        self.answer().await
+    }
+
+    async fn open_session(&self, _: Session, _: PasswordHash, _: u32) -> Answer<bool> {
+        self.answer().await
+    }
+
+    async fn record_events(&self, _: Vec<SecurityEvent>, _: u32) -> Answer<()> {
+        self.answer().await
+    }
+
+    async fn events(&self, _: UserId, _: Option<Uuid>, _: u32) -> Answer<Vec<SecurityEvent>> {
         self.answer().await
     }
 
@@ -158,7 +174,7 @@ impl AccountStore for Broken {
         Ok(true)
     }
 
-    async fn end_session(&self, _: UserId, _: SessionId) -> Answer<()> {
+    async fn end_session(&self, _: UserId, _: SessionId) -> Answer<bool> {
         self.answer().await
     }
 }
@@ -197,7 +213,7 @@ impl StreakQueue for Broken {
 
 #[async_trait]
 impl DeviceStore for Broken {
-    async fn meet_device(&self, _: Sighting) -> Answer<()> {
+    async fn meet_device(&self, _: Sighting, _: u32) -> Answer<()> {
         self.answer().await
     }
 
@@ -217,6 +233,10 @@ impl DeviceStore for Broken {
 #[async_trait]
 impl PurgeStore for Broken {
     async fn purge_receipts(&self, _: Timestamp, _: u32) -> Answer<u32> {
+        self.answer().await
+    }
+
+    async fn purge_events(&self, _: Timestamp, _: u32) -> Answer<u32> {
         self.answer().await
     }
 
@@ -266,6 +286,8 @@ pub(crate) fn broken_server(broken: Broken) -> (Router, String, TaskTracker) {
     };
     let options = AssemblyOptions {
         quota: Quota::default(),
+        sessions: SessionLimits::default(),
+        most_devices: MAX_DEVICES,
         http: kanso_http::Options::default(),
         workers: None,
         sweeps_storage: false,
