@@ -7,6 +7,7 @@ use kanso_domain::sync::Cursor;
 use kanso_domain::{DeviceId, Seq, SessionId, UserId};
 
 use crate::ports::clock::Clock;
+use crate::ports::credentials::Identity;
 use crate::ports::devices::{Device, MAX_DEVICES, Sighting};
 use crate::ports::storage::Storage;
 use crate::{Fault, Outcome};
@@ -143,14 +144,20 @@ impl Devices {
         Ok(devices.map(lag).collect())
     }
 
-    /// Forgets a device and ends its sessions. Returns `false` if there was none.
+    /// Forgets a device and ends its sessions, except the one of the request: a client signs itself out with
+    /// a log-out. Returns `false` if there was no such device.
     ///
     /// Its tombstones need not be kept any more. Sightings from before, on this or another server,
     /// do not bring it back. At its next sync it is a new device.
-    pub async fn forget(&self, user: UserId, device: DeviceId) -> Outcome<bool> {
+    pub async fn forget(&self, who: Identity, device: DeviceId) -> Outcome<bool> {
+        let Identity {
+            user_id: user,
+            session_id,
+        } = who;
         // The storage first. If it fails, this process still knows the device, so the state here
         // and there stays the same.
-        let is_forgotten = self.storage.forget_device(user, device).await?;
+        let forgetting = self.storage.forget_device(user, device, Some(session_id));
+        let is_forgotten = forgetting.await?;
         self.known().forget(&[(user, device)]);
         Ok(is_forgotten)
     }

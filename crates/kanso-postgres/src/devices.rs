@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use futures::FutureExt as _;
 use kanso_application::ports::devices::{Device, DeviceStore, Sighting};
 use kanso_application::ports::storage::StorageError;
-use kanso_domain::{DeviceId, UserId};
+use kanso_domain::{DeviceId, SessionId, UserId};
 use tokio_postgres::Row;
 
 use crate::columns::{Columns, bind};
@@ -40,9 +40,14 @@ impl DeviceStore for PostgresStorage {
             .await
     }
 
-    async fn forget_device(&self, user: UserId, device: DeviceId) -> Result<bool, StorageError> {
-        self.change((user, device), |connection, (user, device)| {
-            forget(connection, *user, *device).boxed()
+    async fn forget_device(
+        &self,
+        user: UserId,
+        device: DeviceId,
+        kept: Option<SessionId>,
+    ) -> Result<bool, StorageError> {
+        self.change((user, device, kept), |connection, (user, device, kept)| {
+            forget(connection, *user, *device, *kept).boxed()
         })
         .await
     }
@@ -136,11 +141,12 @@ async fn forget(
     connection: &Connection,
     user: UserId,
     device: DeviceId,
+    kept: Option<SessionId>,
 ) -> Result<bool, DatabaseError> {
     let sql = "DELETE FROM devices WHERE user_id = $1 AND id = $2";
     let forgotten = connection.execute(sql, bind![user, device]).await?;
     if forgotten > 0 {
-        sessions::delete_of_device(connection, user, device).await?;
+        sessions::delete_of_device(connection, user, device, kept).await?;
     }
     Ok(forgotten > 0)
 }

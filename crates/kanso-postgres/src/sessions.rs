@@ -137,14 +137,17 @@ pub(crate) async fn set_device(
     connection.execute(sql, values).await.map(drop)
 }
 
-/// Deletes the sessions in which a device synced last.
+/// Deletes the sessions in which a device synced last, except `kept`.
 pub(crate) async fn delete_of_device(
     connection: &Connection,
     user: UserId,
     device: DeviceId,
+    kept: Option<SessionId>,
 ) -> Result<(), DatabaseError> {
-    let sql = "DELETE FROM sessions WHERE user_id = $1 AND device_id = $2";
-    connection.execute(sql, bind![user, device]).await.map(drop)
+    let sql = "DELETE FROM sessions
+               WHERE user_id = $1 AND device_id = $2 AND id IS DISTINCT FROM $3";
+    let values = bind![user, device, kept];
+    connection.execute(sql, values).await.map(drop)
 }
 
 /// Deletes the sessions of a user except `kept`.

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use kanso_application::ports::devices::{Device, DeviceStore, Sighting};
 use kanso_application::ports::storage::StorageError;
-use kanso_domain::{DeviceId, UserId};
+use kanso_domain::{DeviceId, SessionId, UserId};
 use rusqlite::{Connection, Row, params};
 
 use crate::columns::{Bound, Columns};
@@ -41,8 +41,13 @@ impl DeviceStore for SqliteStorage {
         Ok(self.readers.run(read).await?)
     }
 
-    async fn forget_device(&self, user: UserId, device: DeviceId) -> Result<bool, StorageError> {
-        self.change(move |connection| forget(connection, user, device))
+    async fn forget_device(
+        &self,
+        user: UserId,
+        device: DeviceId,
+        kept: Option<SessionId>,
+    ) -> Result<bool, StorageError> {
+        self.change(move |connection| forget(connection, user, device, kept))
             .await
     }
 }
@@ -121,14 +126,19 @@ fn list(connection: &Connection, user: UserId) -> Result<Vec<Device>, DatabaseEr
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-fn forget(connection: &Connection, user: UserId, device: DeviceId) -> Result<bool, DatabaseError> {
+fn forget(
+    connection: &Connection,
+    user: UserId,
+    device: DeviceId,
+    kept: Option<SessionId>,
+) -> Result<bool, DatabaseError> {
     let forgotten = prepare(
         connection,
         "DELETE FROM devices WHERE user_id = ?1 AND id = ?2",
     )?
     .execute(params![Bound(&user), Bound(&device)])?;
     if forgotten > 0 {
-        sessions::delete_of_device(connection, user, device)?;
+        sessions::delete_of_device(connection, user, device, kept)?;
     }
     Ok(forgotten > 0)
 }

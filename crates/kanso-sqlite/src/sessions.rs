@@ -149,17 +149,18 @@ pub(crate) fn set_device(
     Ok(())
 }
 
-/// Deletes the sessions in which a device synced last.
+/// Deletes the sessions in which a device synced last, except `kept`.
 pub(crate) fn delete_of_device(
     connection: &Connection,
     user: UserId,
     device: DeviceId,
+    kept: Option<SessionId>,
 ) -> Result<(), DatabaseError> {
     prepare(
         connection,
-        "DELETE FROM sessions WHERE user_id = ?1 AND device_id = ?2",
+        "DELETE FROM sessions WHERE user_id = ?1 AND device_id = ?2 AND id IS NOT ?3",
     )?
-    .execute(params![Bound(&user), Bound(&device)])?;
+    .execute(params![Bound(&user), Bound(&device), Bound(&kept)])?;
     Ok(())
 }
 

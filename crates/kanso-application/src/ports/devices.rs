@@ -60,6 +60,12 @@ pub trait DeviceStore: Send + Sync {
     /// Returns the devices of a user, the last seen first, then by id.
     async fn devices(&self, user: UserId) -> Result<Vec<Device>, StorageError>;
 
-    /// Deletes a device and ends the sessions that name it. Returns `false` if there was none.
-    async fn forget_device(&self, user: UserId, device: DeviceId) -> Result<bool, StorageError>;
+    /// Deletes a device and ends the sessions that name it, except `kept`. Returns `false` if there was
+    /// no such device.
+    async fn forget_device(
+        &self,
+        user: UserId,
+        device: DeviceId,
+        kept: Option<SessionId>,
+    ) -> Result<bool, StorageError>;
 }

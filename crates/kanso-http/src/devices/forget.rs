@@ -11,7 +11,7 @@ problems!(ForgetProblems: SIGNED_IN, &[Code::DeviceNotFound]);
 ///
 /// Removes the device from the list, so tombstones are no longer retained for it. If it syncs again,
 /// it is a new device, and must sync from the start if its cursor has expired. The sessions in which it
-/// synced last end, also if one of them is the session of this request.
+/// synced last end, except the session of this request.
 #[utoipa::path(
     delete, path = "/devices/{id}", operation_id = "forget_device", tag = "sync",
     security(("bearer" = [])),
@@ -24,8 +24,8 @@ pub(super) async fn forget(
     FromAddress(from): FromAddress,
     DevicePath(id): DevicePath,
 ) -> Result<StatusCode, ApiError> {
-    let (devices, user) = (api.devices.clone(), identity.user_id);
-    let forget = async move { devices.forget(user, id).await };
+    let devices = api.devices.clone();
+    let forget = async move { devices.forget(identity, id).await };
     // 404 the second time: unlike a record, a removed device leaves no tombstone.
     if api.to_completion(forget).await? {
         api.accounts.record_forgotten_device(identity, from);

@@ -325,8 +325,13 @@ impl DeviceStore for FaultyStorage {
         self.inner.devices(user).await
     }
 
-    async fn forget_device(&self, user: UserId, device: DeviceId) -> Answer<bool> {
-        self.inner.forget_device(user, device).await
+    async fn forget_device(
+        &self,
+        user: UserId,
+        device: DeviceId,
+        kept: Option<SessionId>,
+    ) -> Answer<bool> {
+        self.inner.forget_device(user, device, kept).await
     }
 }
 

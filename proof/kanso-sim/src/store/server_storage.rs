@@ -126,7 +126,7 @@ delegated!(DeviceStore for ServerStorage {
     meet_device(sighting: Sighting, most: u32) -> ();
     note_devices(sightings: Vec<Sighting>) -> Vec<(UserId, DeviceId)>;
     devices(user: UserId) -> Vec<Device>;
-    forget_device(user: UserId, device: DeviceId) -> bool;
+    forget_device(user: UserId, device: DeviceId, kept: Option<SessionId>) -> bool;
 });
 
 delegated!(PurgeStore for ServerStorage {

@@ -182,8 +182,18 @@ pub async fn devices_are_known_by_their_last_sighting(storage: &dyn Storage) {
         storage.devices(person.id).await.unwrap()[0].position,
         Seq::ZERO
     );
-    assert!(storage.forget_device(person.id, device(1)).await.unwrap());
-    assert!(!storage.forget_device(person.id, device(1)).await.unwrap());
+    assert!(
+        storage
+            .forget_device(person.id, device(1), None)
+            .await
+            .unwrap()
+    );
+    assert!(
+        !storage
+            .forget_device(person.id, device(1), None)
+            .await
+            .unwrap()
+    );
     assert_eq!(storage.devices(person.id).await.unwrap(), [two]);
 }
 
@@ -234,7 +244,12 @@ pub async fn a_forgotten_device_stays_forgotten(storage: &dyn Storage) {
     );
     storage.meet_device(saw(1, 5, noon), 100).await.unwrap();
     storage.meet_device(saw(2, 5, noon), 100).await.unwrap();
-    assert!(storage.forget_device(person.id, device(1)).await.unwrap());
+    assert!(
+        storage
+            .forget_device(person.id, device(1), None)
+            .await
+            .unwrap()
+    );
     let late = vec![saw(1, 6, one), saw(2, 7, one)];
     let unknown = storage.note_devices(late).await.unwrap();
     assert_eq!(unknown, [(person.id, device(1))]);

@@ -193,15 +193,22 @@ pub async fn an_unknown_token_changes_nothing(storage: &dyn Storage) {
     assert_eq!(stored(storage).await, Some(session));
 }
 
-/// A forgotten device ends the sessions in which it synced last, and no others.
+/// A forgotten device ends the sessions in which it synced last, except the named one, and no others.
 pub async fn a_forgotten_device_ends_its_sessions(storage: &dyn Storage) {
     opened(storage).await;
     TestUser::register(storage, 2).await;
-    for number in [2, 3] {
+    for number in [2, 3, 4] {
         assert!(open(storage, new_session(user(1), number)).await);
     }
     assert!(open(storage, new_session(user(2), 1)).await);
-    for (number, whose, session) in [(1, 1, 1), (2, 1, 2), (1, 1, 3), (1, 2, 1), (2, 1, 1)] {
+    for (number, whose, session) in [
+        (1, 1, 1),
+        (2, 1, 2),
+        (1, 1, 3),
+        (1, 1, 4),
+        (1, 2, 1),
+        (2, 1, 1),
+    ] {
         let sighting = Sighting {
             user: user(whose),
             device: device(number),
@@ -211,8 +218,9 @@ pub async fn a_forgotten_device_ends_its_sessions(storage: &dyn Storage) {
         };
         storage.meet_device(sighting, 100).await.unwrap();
     }
-    assert!(storage.forget_device(user(1), device(1)).await.unwrap());
-    for (number, expected) in [(1, true), (2, true), (3, false)] {
+    let forgetting = storage.forget_device(user(1), device(1), Some(session_id(4)));
+    assert!(forgetting.await.unwrap());
+    for (number, expected) in [(1, true), (2, true), (3, false), (4, true)] {
         assert_eq!(is_open(storage, number, noon()).await, expected, "{number}");
     }
     let others = storage.session_is_open(user(2), session_id(1), noon());

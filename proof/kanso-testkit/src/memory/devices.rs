@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use async_trait::async_trait;
 use kanso_application::ports::devices::{Device, DeviceStore, Sighting};
 use kanso_application::ports::storage::StorageError;
-use kanso_domain::{DeviceId, UserId};
+use kanso_domain::{DeviceId, SessionId, UserId};
 
 use super::MemoryStorage;
 
@@ -63,11 +63,17 @@ impl DeviceStore for MemoryStorage {
         Ok(devices.unwrap_or_default())
     }
 
-    async fn forget_device(&self, user: UserId, device: DeviceId) -> Result<bool, StorageError> {
+    async fn forget_device(
+        &self,
+        user: UserId,
+        device: DeviceId,
+        kept: Option<SessionId>,
+    ) -> Result<bool, StorageError> {
         let forgotten = self.with_user(user, |data| {
             let forgotten = data.devices.remove(&device)?;
             let sessions = &mut data.sessions;
-            sessions.retain(|_, session| session.origin.device != Some(device));
+            sessions
+                .retain(|id, session| session.origin.device != Some(device) || Some(*id) == kept);
             Some(forgotten)
         })?;
         Ok(forgotten.flatten().is_some())

@@ -225,7 +225,7 @@ impl DeviceStore for Broken {
         self.answer().await
     }
 
-    async fn forget_device(&self, _: UserId, _: DeviceId) -> Answer<bool> {
+    async fn forget_device(&self, _: UserId, _: DeviceId, _: Option<SessionId>) -> Answer<bool> {
         self.answer().await
     }
 }

@@ -13,7 +13,7 @@ mod raw;
 mod user;
 
 pub(crate) use answer::Answer;
-pub(crate) use app::App;
+pub(crate) use app::{App, PASSWORD};
 pub(crate) use broken::{Broken, broken_server};
 pub(crate) use clock::ManualClock;
 pub(crate) use document::{Document, Operation};

@@ -166,8 +166,13 @@ async fn note_devices(
     .await
 }
 
-async fn forget_device(&self, user: UserId, device: DeviceId) -> Result<bool, StorageError> {
-    change!(self, [], forget_device(user, device))
+async fn forget_device(
+    &self,
+    user: UserId,
+    device: DeviceId,
+    kept: Option<SessionId>,
+) -> Result<bool, StorageError> {
+    change!(self, [], forget_device(user, device, kept))
 });
 
 delegated!(PurgeStore for ConnectionPool {}
