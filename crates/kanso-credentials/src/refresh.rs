@@ -64,7 +64,8 @@ impl HmacRefreshTokens {
     }
 
     /// Derives successors as a server of 0.1.0 does, for a database on which one may run: it would take
-    /// the retry of a token with another successor for a reuse. Its tokens have no seal.
+    /// the retry of a token with another successor for a reuse. The successors have no seal, and nonces are
+    /// ignored.
     #[must_use]
     pub fn beside_0_1_0(self) -> Self {
         Self {
@@ -176,6 +177,8 @@ impl RefreshTokens for HmacRefreshTokens {
             .collect::<Vec<_>>();
         // The second is the one of 0.1.0 under the current key.
         let successor = successors.remove(usize::from(self.is_mixed));
+        // A server of 0.1.0 stores no nonce, and would leave that of an earlier refresh.
+        let nonce = nonce.filter(|_| !self.is_mixed);
         // A retry may reach this server after a change of keys, or after an upgrade from 0.1.0.
         let former = successors;
         Some(PresentedToken {

@@ -2,8 +2,12 @@
 
 use std::io::{self, IsTerminal as _, Write, stderr};
 
+use tracing::Subscriber;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::Directive;
+use tracing_subscriber::fmt::format::{DefaultFields, Format};
+use tracing_subscriber::fmt::{MakeWriter, SubscriberBuilder};
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::config::{Config, ConfigError, LogFormat};
 
@@ -60,23 +64,49 @@ pub fn start(config: &Config) -> Result<(), ConfigError> {
         let quiet = quiet.map_err(|error| ConfigError::invalid(place, error.to_string()))?;
         filter = filter.add_directive(quiet);
     }
-    let lines = tracing_subscriber::fmt()
+    let is_terminal = stderr().is_terminal();
+    let started = if is_terminal && config.log_format == LogFormat::Text {
+        // Colours are control characters themselves.
+        formatter(filter, stderr)
+            .with_ansi(true)
+            .finish()
+            .try_init()
+    } else {
+        subscriber(config.log_format, filter, || Escaped(stderr())).try_init()
+    };
+    started.map_err(|error| ConfigError::invalid(place, error.to_string()))
+}
+
+/// Returns a subscriber that writes one line for each event in this format, without colours.
+pub fn subscriber<W>(
+    format: LogFormat,
+    filter: EnvFilter,
+    writer: W,
+) -> Box<dyn Subscriber + Send + Sync>
+where
+    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
+{
+    let lines = formatter(filter, writer).with_ansi(false);
+    match format {
+        LogFormat::Text => Box::new(lines.finish()),
+        LogFormat::Json => {
+            let lines = lines.json().flatten_event(true).with_span_list(false);
+            Box::new(lines.finish())
+        }
+    }
+}
+
+fn formatter<W>(
+    filter: EnvFilter,
+    writer: W,
+) -> SubscriberBuilder<DefaultFields, Format, EnvFilter, W>
+where
+    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
+{
+    tracing_subscriber::fmt()
         // Otherwise a line that cannot be written is reported with `eprintln!`, which panics when
         // standard error is the full disk that caused it. That would end the storage's writer.
         .log_internal_errors(false)
         .with_env_filter(filter)
-        .with_writer(stderr);
-    let started = match config.log_format {
-        LogFormat::Text if stderr().is_terminal() => lines.with_ansi(true).try_init(),
-        LogFormat::Text => lines
-            .with_ansi(false)
-            .with_writer(|| Escaped(stderr()))
-            .try_init(),
-        LogFormat::Json => lines
-            .json()
-            .flatten_event(true)
-            .with_span_list(false)
-            .try_init(),
-    };
-    started.map_err(|error| ConfigError::invalid(place, error.to_string()))
+        .with_writer(writer)
 }

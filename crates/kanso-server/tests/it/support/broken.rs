@@ -262,6 +262,14 @@ impl Storage for Broken {
 
 /// A router on a broken storage, an accepted token, and the tracker of its writes.
 pub(crate) fn broken_server(broken: Broken) -> (Router, String, TaskTracker) {
+    server_on(Arc::new(broken), kanso_http::Options::default())
+}
+
+/// A router on this storage, with a token for an unknown session, and the tracker of its writes.
+pub(crate) fn server_on(
+    storage: Arc<dyn Storage>,
+    http: kanso_http::Options,
+) -> (Router, String, TaskTracker) {
     let clock = Arc::new(ManualClock::at("2026-11-22T12:00:00Z"));
     let ids: Arc<dyn Ids> = Arc::new(RandomIds);
     let credentials = credentials(&ids);
@@ -273,7 +281,7 @@ pub(crate) fn broken_server(broken: Broken) -> (Router, String, TaskTracker) {
     let access_tokens = Arc::clone(&credentials.access_tokens);
     let token = access_tokens.issue(identity, clock.now());
     let ports = ServerPorts {
-        storage: Arc::new(broken),
+        storage,
         clock: clock.clone(),
         ids,
         feed: Arc::new(LocalFeed::new()),
@@ -288,7 +296,7 @@ pub(crate) fn broken_server(broken: Broken) -> (Router, String, TaskTracker) {
         quota: Quota::default(),
         sessions: SessionLimits::default(),
         most_devices: MAX_DEVICES,
-        http: kanso_http::Options::default(),
+        http,
         workers: None,
         sweeps_storage: false,
         snapshot_piece: None,
