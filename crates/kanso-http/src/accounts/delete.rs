@@ -19,7 +19,11 @@ problems!(DeleteProblems: SIGNED_IN, BODY, PROVEN);
 #[utoipa::path(
     delete, path = "/auth/user", operation_id = "delete_account", tag = "accounts",
     security(("bearer" = [])),
-    request_body(content = Option<ReauthenticationRequest>, description = "The password of the account."),
+    request_body(
+        content = Option<ReauthenticationRequest>,
+        description = "The password of the account; it may be left out right after a log-in.",
+        example = json!({"password": "correct horse battery"})
+    ),
     responses(
         (status = 200, description = "The account is deleted.", body = MessageResponse),
         DeleteProblems

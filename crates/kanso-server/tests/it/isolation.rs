@@ -133,7 +133,7 @@ async fn no_endpoint_distinguishes_foreign_records_from_missing_ones() {
         }
         compared += 1;
     }
-    assert_eq!(compared, 32);
+    assert_eq!(compared, 37);
     assert_eq!(
         stranger.get("/sync").await.expect(200),
         before,

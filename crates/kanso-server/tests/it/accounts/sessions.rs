@@ -35,7 +35,8 @@ async fn sessions_are_listed_and_can_be_ended_one_by_one() {
     let tokens = login.header("user-agent", &agent).await.expect(200);
     let laptop = app.user_with(&tokens);
     app.clock.advance(600);
-    refresh(&app, &phone.refresh_token).await.expect(200);
+    let tokens = refresh(&app, &phone.refresh_token).await.expect(200);
+    let phone = app.user_with(&tokens);
 
     let listed = sessions(&laptop).await;
     assert_eq!(listed.len(), 2);
