@@ -3,16 +3,21 @@
 use std::sync::Arc;
 
 use kanso_domain::accounts::{Account, Email, Password, SettingsChange};
-use kanso_domain::sessions::{Refreshed, Session};
+use kanso_domain::events::EventKind;
+use kanso_domain::sessions::{Session, SessionLimits, SessionOrigin};
 use kanso_domain::{SessionId, Timestamp, UserId};
 
 mod password;
 mod registration;
+mod sensitive;
+mod sessions;
 
 pub use self::password::PasswordChange;
 use self::password::{GuessOutcome, VerifiedPassword};
 pub(crate) use self::registration::new_account;
 pub use self::registration::{Applicant, Registration};
+pub use self::sensitive::{EmailChange, RECENT_SECONDS, Reauthentication};
+pub use self::sessions::{Refresh, RefreshAttempt};
 use crate::live::announce;
 use crate::ports::admission::InvitationCodes;
 use crate::ports::clock::Clock;
@@ -22,11 +27,8 @@ use crate::ports::ids::Ids;
 use crate::ports::limiter::ClientAddress;
 use crate::ports::storage::Storage;
 use crate::ports::throttle::{GuessCount, Guesser, LoginThrottle};
+use crate::security::{Security, Subject};
 use crate::{Fault, Outcome};
-
-/// Time in seconds after which an unused session expires. A device that was off for three months
-/// can still sync.
-pub const SESSION_SECONDS: i64 = 90 * 86_400;
 
 /// The ports of the feature.
 #[derive(Clone)]
@@ -49,6 +51,10 @@ pub struct AccountPorts {
     pub feed: Arc<dyn Feed>,
     /// Invitation codes.
     pub invitation_codes: Arc<dyn InvitationCodes>,
+    /// Security events.
+    pub security: Security,
+    /// Bounds of the sessions of an account.
+    pub session_limits: SessionLimits,
 }
 
 /// The feature: registration, log-in, sessions and settings.
@@ -58,31 +64,39 @@ pub struct AccountPorts {
 ///
 /// use kanso_application::accounts::{AccountPorts, Accounts, LogIn, Registration};
 /// use kanso_application::ports::limiter::ClientAddress;
+/// use kanso_application::security::Security;
 /// use kanso_domain::accounts::{Email, Password};
+/// use kanso_domain::sessions::SessionLimits;
 /// use kanso_testkit::build::noon;
 /// use kanso_testkit::{
 ///     CountedInvitations, CountedRefreshTokens, CountingThrottle, PlainAccessTokens, PlainPasswords, ManualClock,
-///     MemoryStorage, NullFeed, SequentialIds,
+///     MemoryStorage, NullFeed, PlainPseudonyms, SequentialIds,
 /// };
 ///
 /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// let storage = Arc::new(MemoryStorage::default());
+/// let clock = Arc::new(ManualClock::at(noon()));
+/// let ids = Arc::new(SequentialIds::default());
+/// let pseudonyms = Arc::new(PlainPseudonyms);
 /// let accounts = Accounts::new(AccountPorts {
-///     storage: Arc::new(MemoryStorage::default()),
-///     clock: Arc::new(ManualClock::at(noon())),
-///     ids: Arc::new(SequentialIds::default()),
+///     security: Security::new(storage.clone(), clock.clone(), ids.clone(), pseudonyms),
+///     storage,
+///     clock,
+///     ids,
 ///     passwords: Arc::new(PlainPasswords),
 ///     access_tokens: Arc::new(PlainAccessTokens),
 ///     refresh_tokens: Arc::new(CountedRefreshTokens),
 ///     throttle: Arc::new(CountingThrottle::allowing(3)),
 ///     feed: Arc::new(NullFeed),
 ///     invitation_codes: Arc::new(CountedInvitations::default()),
+///     session_limits: SessionLimits::default(),
 /// });
 /// let email: Email = "ada@example.org".parse()?;
 /// let password = Password::choose("correct horse")?;
 ///
-/// let registration = accounts.register(email.clone(), password.clone()).await?;
-/// assert!(matches!(registration, Registration::Registered(_)));
 /// let here = ClientAddress::new("192.0.2.7".parse()?);
+/// let registration = accounts.register(email.clone(), password.clone(), here).await?;
+/// assert!(matches!(registration, Registration::Registered(_)));
 /// let log_in = accounts.log_in(email.clone(), Some(password), here).await?;
 /// assert!(matches!(log_in, LogIn::Granted(_)));
 /// let log_in = accounts.log_in(email, Password::claimed("a guess"), here).await?;
@@ -136,19 +150,26 @@ pub enum LogIn {
 
 /// The outcome of a log-in with the right password.
 enum Attempt {
-    Granted(Box<Grant>),
+    Granted(Identity, Box<Grant>),
     Disabled,
 }
 
-/// The outcome of a refresh.
-#[derive(Clone, PartialEq, Eq)]
-pub enum Refresh {
-    /// The session goes on with new tokens.
-    Granted(Box<Grant>),
-    /// The token is not valid.
-    Refused,
-    /// The operator has disabled the account, which ended the session.
-    Disabled,
+/// The client that logs in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogInOrigin {
+    /// Address of the client.
+    pub address: ClientAddress,
+    /// What it said about itself.
+    pub origin: SessionOrigin,
+}
+
+impl From<ClientAddress> for LogInOrigin {
+    fn from(address: ClientAddress) -> Self {
+        Self {
+            address,
+            origin: SessionOrigin::default(),
+        }
+    }
 }
 
 impl Accounts {
@@ -157,32 +178,62 @@ impl Accounts {
         Self { ports }
     }
 
-    /// Opens a session for a client at the address `from`. A password of `None` is one that no account can
-    /// have.
+    /// Opens a session for a client. A password of `None` is one that no account can have.
     pub async fn log_in(
         &self,
         email: Email,
         password: Option<Password>,
-        from: ClientAddress,
+        from: impl Into<LogInOrigin>,
     ) -> Outcome<LogIn> {
+        let LogInOrigin { address, origin } = from.into();
         let counts = [
-            GuessCount::of_guesser(&email, Guesser::Address(from)),
+            GuessCount::of_guesser(&email, Guesser::Address(address)),
             GuessCount::of_account(&email),
         ];
         // A password of `None` counts as a wrong guess, like every other wrong password.
-        let attempt = self.throttled(&counts, self.verify_and_open_session(&email, password));
-        Ok(match attempt.await? {
-            GuessOutcome::Right(Attempt::Granted(grant)) => LogIn::Granted(grant),
+        let opening = self.verify_and_open_session(&email, password, origin);
+        let attempt = self.throttled(&counts, opening).await?;
+        let (kind, reason) = match &attempt {
+            GuessOutcome::Right(Attempt::Granted(..)) => (EventKind::LoggedIn, "right password"),
+            GuessOutcome::Right(Attempt::Disabled) => {
+                (EventKind::LogInFailed, "the account is disabled")
+            }
+            GuessOutcome::Wrong => (EventKind::LogInFailed, "no account has this password"),
+            GuessOutcome::Throttled { .. } => (EventKind::LogInThrottled, "too many failures"),
+        };
+        // Looked up for every attempt, so that the time does not reveal which addresses have an account.
+        let user = self.ports.storage.credentials(&email).await?;
+        let tried = Subject::Tried(&email, user.map(|found| found.user_id));
+        let subject = match &attempt {
+            GuessOutcome::Right(Attempt::Granted(identity, _)) => Subject::Session(*identity),
+            _ => tried,
+        };
+        self.record(kind, subject, address, reason);
+        Ok(match attempt {
+            GuessOutcome::Right(Attempt::Granted(_, grant)) => LogIn::Granted(grant),
             GuessOutcome::Right(Attempt::Disabled) => LogIn::Disabled,
             GuessOutcome::Wrong => LogIn::Refused,
             GuessOutcome::Throttled { wait_seconds } => LogIn::Throttled { wait_seconds },
         })
     }
 
+    /// Records a security event of a client at the address `from`.
+    fn record(
+        &self,
+        kind: EventKind,
+        subject: Subject<'_>,
+        from: ClientAddress,
+        reason: &'static str,
+    ) {
+        let security = &self.ports.security;
+        security.record(kind, subject, Some(from), reason);
+    }
+
     async fn verify_and_open_session(
         &self,
         email: &Email,
         password: Option<Password>,
+        origin: SessionOrigin,
     ) -> Outcome<Option<Attempt>> {
         let Some(password) = password else {
             return Ok(None);
@@ -192,8 +243,8 @@ impl Accounts {
             if verified.is_disabled {
                 return Ok(Some(Attempt::Disabled));
             }
-            if let Some(grant) = self.open_session(verified).await? {
-                return Ok(Some(Attempt::Granted(Box::new(grant))));
+            if let Some((identity, grant)) = self.open_session(verified, origin.clone()).await? {
+                return Ok(Some(Attempt::Granted(identity, Box::new(grant))));
             }
             // The password was replaced, or the account disabled or deleted, between the check and the
             // write. Check again against the new state.
@@ -201,7 +252,11 @@ impl Accounts {
         Ok(None)
     }
 
-    async fn open_session(&self, verified: VerifiedPassword) -> Outcome<Option<Grant>> {
+    async fn open_session(
+        &self,
+        verified: VerifiedPassword,
+        origin: SessionOrigin,
+    ) -> Outcome<Option<(Identity, Grant)>> {
         let VerifiedPassword { user_id, hash, .. } = verified;
         let now = self.ports.clock.now();
         let session_id = SessionId::new(self.ports.ids.uuid());
@@ -210,57 +265,19 @@ impl Accounts {
             session_id,
         };
         let refresh = self.ports.refresh_tokens.mint(identity);
+        let limits = self.ports.session_limits;
         let session = Session {
-            id: session_id,
-            user_id,
-            current: refresh.hash,
-            previous: None,
-            created_at: now,
-            expires_at: now.plus_seconds(SESSION_SECONDS),
+            origin,
+            ..Session::begun(session_id, user_id, refresh.hash, now, limits)
         };
         // The storage compares the hash again, under its lock. Between the check and here the user
         // may have changed the password, and a session with the old one must not survive that.
-        if !self.ports.storage.open_session(session, hash).await? {
+        let opening = self.ports.storage.open_session(session, hash, limits.most);
+        if !opening.await? {
             return Ok(None);
         }
-        self.grant(identity, refresh.token, now).await
-    }
-
-    /// Uses a refresh token.
-    ///
-    /// A token that was used before and is past its grace ends its session.
-    pub async fn refresh(&self, token: &str) -> Outcome<Refresh> {
-        let Some(read) = self.ports.refresh_tokens.read(token) else {
-            return Ok(Refresh::Refused);
-        };
-        let Identity {
-            user_id,
-            session_id,
-        } = read.identity;
-        let now = self.ports.clock.now();
-        let presented = read.presented;
-        // Decided inside the transaction of the storage: two uses of one token at the same time
-        // must not both rotate the session.
-        let decide =
-            Arc::new(move |session: Session| session.refresh(presented, now, SESSION_SECONDS));
-        let refreshed = self
-            .ports
-            .storage
-            .refresh_session(user_id, session_id, decide);
-        let granted = match refreshed.await? {
-            // A retry gets the same successor, because it is derived from the presented token (ADR
-            // 0003).
-            Some(Refreshed::Rotated(_) | Refreshed::Repeated(_)) => {
-                self.grant(read.identity, read.successor, now).await?
-            }
-            Some(Refreshed::Reused) => {
-                tracing::warn!(%user_id, %session_id, "refresh token reused; session ended");
-                None
-            }
-            None if self.ports.storage.is_disabled(user_id).await? => return Ok(Refresh::Disabled),
-            Some(Refreshed::Expired) | None => None,
-        };
-        Ok(granted.map_or(Refresh::Refused, |grant| Refresh::Granted(Box::new(grant))))
+        let grant = self.grant(identity, refresh.token, now).await?;
+        Ok(grant.map(|grant| (identity, grant)))
     }
 
     async fn grant(
@@ -303,15 +320,6 @@ impl Accounts {
         Ok(is_open.await?)
     }
 
-    /// Ends a session.
-    pub async fn log_out(&self, identity: Identity) -> Outcome<()> {
-        Ok(self
-            .ports
-            .storage
-            .end_session(identity.user_id, identity.session_id)
-            .await?)
-    }
-
     /// Returns the account with its sessions.
     pub async fn overview(&self, user: UserId) -> Outcome<AccountOverview> {
         let account = self.get(user).await?;
@@ -343,14 +351,5 @@ impl Accounts {
         // deleted one.
         announce(&**storage, &*self.ports.feed, user).await;
         account.ok_or(Fault::AccountGone)
-    }
-
-    /// Deletes the account with all of its data.
-    pub async fn delete(&self, user: UserId) -> Outcome<()> {
-        if !self.ports.storage.delete_account(user).await? {
-            return Err(Fault::AccountGone);
-        }
-        tracing::info!(user_id = %user, "account deleted");
-        Ok(())
     }
 }

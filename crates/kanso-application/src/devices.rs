@@ -1,20 +1,21 @@
 //! Devices: the last sync of each, and the number of changes that it has not read.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use kanso_domain::sync::Cursor;
-use kanso_domain::{DeviceId, Seq, UserId};
+use kanso_domain::{DeviceId, Seq, SessionId, UserId};
 
 use crate::ports::clock::Clock;
-use crate::ports::devices::{Device, Sighting};
+use crate::ports::credentials::Identity;
+use crate::ports::devices::{Device, MAX_DEVICES, Sighting};
 use crate::ports::storage::Storage;
 use crate::{Fault, Outcome};
 
 /// Sightings per transaction.
 const SIGHTINGS_PER_WRITE: usize = 256;
 
-/// Largest number of devices that a process remembers, at 32 bytes each.
+/// Largest number of devices that a process remembers, at some 64 bytes each.
 ///
 /// Above it, all devices are dropped except those with an unstored sighting. A dropped device costs
 /// one write at its next sync.
@@ -40,6 +41,7 @@ pub struct Devices {
     storage: Arc<dyn Storage>,
     clock: Arc<dyn Clock>,
     known: Arc<Mutex<KnownDevices>>,
+    most: u32,
 }
 
 /// User and device.
@@ -48,8 +50,9 @@ type Key = (UserId, DeviceId);
 /// The devices that this process knows.
 #[derive(Debug, Default)]
 struct KnownDevices {
-    /// Devices that are stored and, as far as this process knows, were not forgotten.
-    stored: BTreeSet<Key>,
+    /// Devices that are stored and, as far as this process knows, were not forgotten, each with the session
+    /// that names it.
+    stored: BTreeMap<Key, Option<SessionId>>,
     /// Newest sighting of each known device that is not stored yet.
     unstored: BTreeMap<Key, Sighting>,
 }
@@ -61,13 +64,27 @@ impl Devices {
             storage,
             clock,
             known: Arc::default(),
+            most: MAX_DEVICES,
         }
+    }
+
+    /// Returns the feature with another largest number of devices of an account.
+    #[must_use]
+    pub fn with_most(self, most: u32) -> Self {
+        Self { most, ..self }
     }
 
     /// Records a sync of `device`, which has read up to `cursor`.
     ///
-    /// If a new device cannot be stored, it stays new and is stored at its next sync.
-    pub async fn record_sighting(&self, user: UserId, device: DeviceId, cursor: Option<Cursor>) {
+    /// If a new device cannot be stored, it stays new and is stored at its next sync. A device in another
+    /// session than before counts as new: the session has to name it, so that it ends with the device.
+    pub async fn record_sighting(
+        &self,
+        user: UserId,
+        device: DeviceId,
+        session: Option<SessionId>,
+        cursor: Option<Cursor>,
+    ) {
         // During a first pull the device holds nothing that was deleted before its start. So it
         // needs no older tombstones, even while its cursor is low.
         let position = cursor.map_or(Seq::ZERO, |cursor| cursor.first_pull.unwrap_or(cursor.seq));
@@ -76,12 +93,13 @@ impl Devices {
             device,
             position,
             at: self.clock.now(),
+            session,
         };
         if self.known().update(sighting) {
             return;
         }
-        match self.storage.meet_device(sighting).await {
-            Ok(()) => self.known().mark_stored((user, device)),
+        match self.storage.meet_device(sighting, self.most).await {
+            Ok(()) => self.known().mark_stored((user, device), session),
             Err(error) => {
                 let error = &error as &dyn std::error::Error;
                 tracing::warn!(error, "new device not stored");
@@ -126,14 +144,20 @@ impl Devices {
         Ok(devices.map(lag).collect())
     }
 
-    /// Forgets a device. Returns `false` if there was none.
+    /// Forgets a device and ends its sessions, except the one of the request: a client signs itself out with
+    /// a log-out. Returns `false` if there was no such device.
     ///
     /// Its tombstones need not be kept any more. Sightings from before, on this or another server,
     /// do not bring it back. At its next sync it is a new device.
-    pub async fn forget(&self, user: UserId, device: DeviceId) -> Outcome<bool> {
+    pub async fn forget(&self, who: Identity, device: DeviceId) -> Outcome<bool> {
+        let Identity {
+            user_id: user,
+            session_id,
+        } = who;
         // The storage first. If it fails, this process still knows the device, so the state here
         // and there stays the same.
-        let is_forgotten = self.storage.forget_device(user, device).await?;
+        let forgetting = self.storage.forget_device(user, device, Some(session_id));
+        let is_forgotten = forgetting.await?;
         self.known().forget(&[(user, device)]);
         Ok(is_forgotten)
     }
@@ -155,21 +179,23 @@ impl KnownDevices {
     /// Stores a sighting of a known device in memory. Returns `false` if the device is not known.
     fn update(&mut self, sighting: Sighting) -> bool {
         let key = (sighting.user, sighting.device);
-        let is_stored = self.stored.contains(&key);
+        let named_in = self.stored.get(&key);
+        let is_stored = named_in
+            .is_some_and(|session| sighting.session.is_none() || *session == sighting.session);
         if is_stored {
             self.unstored.insert(key, sighting);
         }
         is_stored
     }
 
-    fn mark_stored(&mut self, device: Key) {
+    fn mark_stored(&mut self, device: Key, session: Option<SessionId>) {
         if self.stored.len() >= MAX_KNOWN_DEVICES {
             let unstored = &self.unstored;
             // Those with an unstored sighting must stay: `unstored` may only contain known devices,
             // or `requeue` would lose their sightings.
-            self.stored.retain(|known| unstored.contains_key(known));
+            self.stored.retain(|known, _| unstored.contains_key(known));
         }
-        self.stored.insert(device);
+        self.stored.insert(device, session);
     }
 
     fn forget(&mut self, devices: &[Key]) {
@@ -185,7 +211,7 @@ impl KnownDevices {
         for sighting in sightings {
             let key = (sighting.user, sighting.device);
             // A device that was forgotten during the failed write must not come back.
-            if self.stored.contains(&key) {
+            if self.stored.contains_key(&key) {
                 self.unstored.entry(key).or_insert(sighting);
             }
         }
@@ -206,16 +232,17 @@ mod tests {
             (UserId::new(number), DeviceId::new(number))
         };
         let mut known = KnownDevices::default();
-        known.mark_stored(key(0));
+        known.mark_stored(key(0), None);
         let sighting = Sighting {
             user: key(0).0,
             device: key(0).1,
             position: Seq::ZERO,
             at: Timestamp::from_micros(0).expect("the epoch"),
+            session: None,
         };
         assert!(known.update(sighting));
         for number in 1..=MAX_KNOWN_DEVICES {
-            known.mark_stored(key(number));
+            known.mark_stored(key(number), None);
         }
         assert_eq!(
             known.stored.len(),

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use kanso_domain::events::EventLimits;
+
 use crate::Outcome;
 use crate::ports::clock::Clock;
 use crate::ports::storage::Storage;
@@ -22,6 +24,8 @@ pub struct Retention {
     /// Days for which tombstones are kept. A device that was away longer must read everything
     /// again.
     pub tombstones_days: u32,
+    /// Days for which security events are kept.
+    pub events_days: u32,
 }
 
 impl Default for Retention {
@@ -29,6 +33,7 @@ impl Default for Retention {
         Self {
             receipts_days: 90,
             tombstones_days: 180,
+            events_days: EventLimits::default().days,
         }
     }
 }
@@ -40,6 +45,8 @@ pub struct PurgeCounts {
     pub receipts: u32,
     /// Tombstones.
     pub tombstones: u32,
+    /// Security events.
+    pub events: u32,
 }
 
 impl PurgeCounts {
@@ -47,11 +54,11 @@ impl PurgeCounts {
     pub const fn has_more(self) -> bool {
         // A full step may have left rows. To know it exactly, the storage would have to count
         // them.
-        self.receipts >= STEP || self.tombstones >= STEP
+        self.receipts >= STEP || self.tombstones >= STEP || self.events >= STEP
     }
 }
 
-/// The feature: removes expired receipts and tombstones, and erases deleted accounts.
+/// The feature: removes expired receipts, tombstones and security events, and erases deleted accounts.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -94,15 +101,17 @@ impl Housekeeping {
         Ok(self.storage.erase_accounts(ERASURE_STEP).await?)
     }
 
-    /// Removes expired receipts and tombstones, a limited number of each.
+    /// Removes expired receipts, tombstones and security events, a limited number of each.
     pub async fn step(&self) -> Outcome<PurgeCounts> {
         let now = self.clock.now();
         let before = |days: u32| now.plus_seconds(-i64::from(days) * SECONDS_PER_DAY);
         let receipts = before(self.retention.receipts_days);
         let tombstones = before(self.retention.tombstones_days);
+        let events = before(self.retention.events_days);
         Ok(PurgeCounts {
             receipts: self.storage.purge_receipts(receipts, STEP).await?,
             tombstones: self.storage.purge_tombstones(tombstones, STEP).await?,
+            events: self.storage.purge_events(events, STEP).await?,
         })
     }
 }

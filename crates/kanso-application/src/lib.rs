@@ -19,6 +19,7 @@ pub mod ports;
 pub mod quotas;
 mod records;
 pub mod replicas;
+pub mod security;
 pub mod stats;
 pub mod streaks;
 pub mod sync;

@@ -3,7 +3,7 @@
 use kanso_domain::sync::{
     Cursor, CursorRefusal, Epoch, Head, Operation, OperationOutcome, Page, Seen, Since,
 };
-use kanso_domain::{DeviceId, Seq, UserId};
+use kanso_domain::{DeviceId, Seq, SessionId, UserId};
 
 use crate::devices::Devices;
 use crate::ports::storage::{DeltaQuery, Scope};
@@ -54,6 +54,8 @@ const PAGE_BUDGET: usize = 1 << 20;
 pub struct Caller {
     /// User of the device.
     pub user: UserId,
+    /// Session of the request.
+    pub session: Option<SessionId>,
     /// Device, if the request names it.
     pub device: Option<DeviceId>,
     /// Position up to which the device has read; `None` for nothing.
@@ -114,7 +116,7 @@ impl From<Vec<Operation>> for Push {
 /// let sync = Sync::new(ports, Devices::new(storage, clock));
 ///
 /// let outbox = vec![operation(1, create_habit(habit(1), titled("Read")))];
-/// let caller = Caller { user, device: None, cursor: None };
+/// let caller = Caller { user, session: None, device: None, cursor: None };
 /// let synced = sync.exchange(caller, 100, outbox.clone()).await?.expect("a valid cursor");
 /// assert!(matches!(synced.outcomes[0], OperationOutcome::Applied(_)));
 /// assert_eq!(synced.page.records.len(), 1);
@@ -163,7 +165,7 @@ impl Sync {
         // the page of this one.
         if let (Ok(_), Some(device)) = (&synced, caller.device) {
             self.devices
-                .record_sighting(caller.user, device, caller.cursor)
+                .record_sighting(caller.user, device, caller.session, caller.cursor)
                 .await;
         }
         if let Err(CursorRefusal::Ahead) = synced {

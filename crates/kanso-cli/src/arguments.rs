@@ -101,7 +101,13 @@ pub(crate) enum Command {
     Export {
         /// Path of the new file; only you can read it
         file: PathBuf,
+        /// Read the password from standard input; without it, it is asked for if the log-in is old
+        #[arg(long)]
+        password_stdin: bool,
     },
+    /// Delete your account
+    #[command(subcommand)]
+    Account(AccountCommand),
     /// Show the account and the sync state of this device
     Status,
     /// Set a damaged replica aside and begin a new one; the server has the records
@@ -114,6 +120,16 @@ pub(crate) enum Command {
     Settings(Settings),
     /// List the devices that sync with your account
     Devices(Devices),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AccountCommand {
+    /// Delete your account with all data on the server; the records of this device stay here
+    Delete {
+        /// Read the password from standard input
+        #[arg(long)]
+        password_stdin: bool,
+    },
 }
 
 #[derive(Debug, Args)]

@@ -63,13 +63,21 @@ fn ada() -> Identity {
 #[test]
 fn refresh_tokens_have_their_golden_successors() {
     let golden = golden();
-    let tokens = HmacRefreshTokens::new(&key(&golden), Arc::new(Sevens));
+    let tokens = HmacRefreshTokens::new(&key(&golden), &[], Arc::new(Sevens));
     let minted = tokens.mint(ada());
     assert_eq!(golden["refresh_token"], minted.token);
     assert_eq!(golden["refresh_token_hash"], hex(minted.hash));
-    let read = tokens.read(&minted.token).expect("a token");
+    let read = tokens.read(&minted.token, None).expect("a token");
     assert_eq!(golden["successor"], read.successor);
     assert_eq!(golden["successor_hash"], hex(read.presented.successor));
+    // Releases before had the same form without a seal.
+    let text = |name: &str| golden[name].as_str().expect("a text").to_owned();
+    let former = tokens.read(&text("refresh_token_0_1_0"), Some(&text("nonce")));
+    let former = former.expect("a token");
+    assert!(read.presented.is_issued && !former.presented.is_issued);
+    assert_eq!(former.former_successors, [text("successor_0_1_0")]);
+    let nonce = former.presented.nonce.map(hex);
+    assert_eq!(nonce, Some(text("nonce_hash")));
 }
 
 #[test]

@@ -17,6 +17,7 @@ use crate::strength::{MIN_SECRET_BYTES, is_guessable};
 const KEY_ID_LABEL: &[u8] = b"kanso key id 1";
 const KEY_ID_BYTES: usize = 8;
 const REFRESH_LABEL: &[u8] = b"kanso refresh tokens 1";
+const REFRESH_SEAL_LABEL: &[u8] = b"kanso refresh seals 1";
 const PSEUDONYM_LABEL: &[u8] = b"kanso pseudonyms 1";
 
 /// Error of a key that is too weak. The message says which key is needed.
@@ -119,6 +120,11 @@ impl SigningKey {
         keyed_hash(self.encoding.as_bytes(), REFRESH_LABEL)
     }
 
+    /// Derives the key of the seals in refresh tokens.
+    pub(crate) fn refresh_seal_key(&self) -> [u8; 32] {
+        keyed_hash(self.encoding.as_bytes(), REFRESH_SEAL_LABEL)
+    }
+
     /// Derives the key of pseudonyms.
     pub(crate) fn pseudonym_key(&self) -> [u8; 32] {
         keyed_hash(self.encoding.as_bytes(), PSEUDONYM_LABEL)
@@ -134,13 +140,24 @@ impl fmt::Debug for SigningKey {
 
 /// Computes HMAC-SHA-256 (RFC 2104).
 pub(crate) fn keyed_hash(key: &[u8], message: &[u8]) -> [u8; 32] {
+    authenticated(key, message).finalize().into_bytes().into()
+}
+
+/// Returns true if `start` is the start of the [`keyed_hash`], in constant time.
+pub(crate) fn has_keyed_hash(key: &[u8], message: &[u8], start: &[u8]) -> bool {
+    authenticated(key, message)
+        .verify_truncated_left(start)
+        .is_ok()
+}
+
+fn authenticated(key: &[u8], message: &[u8]) -> Hmac<Sha256> {
     #[expect(
         clippy::expect_used,
         reason = "HMAC takes keys of every length (RFC 2104 §2)"
     )]
     let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("any length");
     mac.update(message);
-    mac.finalize().into_bytes().into()
+    mac
 }
 
 /// Installs a crypto provider. Otherwise `jsonwebtoken` would choose one by its Cargo features, and

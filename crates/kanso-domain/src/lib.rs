@@ -10,6 +10,7 @@
 pub mod accounts;
 pub mod calendar;
 pub mod entries;
+pub mod events;
 pub mod habits;
 pub mod ids;
 mod member;

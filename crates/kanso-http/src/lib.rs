@@ -25,6 +25,7 @@ mod parts;
 mod problem;
 mod request;
 mod router;
+mod sessions;
 mod stats;
 mod swagger;
 mod sync;

@@ -18,6 +18,7 @@ use kanso_application::ports::limiter::{AccountLimits, RateLimit, RateLimiter};
 use kanso_application::ports::stream_slots::SharedStreamSlots;
 use kanso_application::quotas::Quotas;
 use kanso_application::replicas::Replicas;
+use kanso_application::security::Security;
 use kanso_application::stats::Stats;
 use kanso_application::sync::Sync;
 use kanso_application::tickets::Tickets;
@@ -34,6 +35,8 @@ use crate::sync::StreamSlots;
 pub struct Parts {
     /// Accounts and sessions.
     pub accounts: Accounts,
+    /// Security events.
+    pub security: Security,
     /// Habits.
     pub habits: Habits,
     /// Entries.
@@ -83,6 +86,8 @@ pub struct Options {
     pub serves_swagger: bool,
     /// Web origins that may call the API; if empty, there are no CORS headers.
     pub cors_origins: Vec<String>,
+    /// True if the line of every request has the address of its client.
+    pub logs_clients: bool,
     /// Maximum time until an answer begins. Default: 30 seconds.
     pub time_limit: Duration,
     /// Retention of results of operations and of tombstones.
@@ -144,6 +149,7 @@ impl Default for Options {
             registration: RegistrationMode::default(),
             serves_swagger: true,
             cors_origins: Vec::new(),
+            logs_clients: false,
             // Above the longest wait of a pull, and below the 60 seconds after which proxies give up.
             time_limit: Duration::from_secs(30),
             retention: Retention::default(),

@@ -10,7 +10,7 @@ use crate::document;
 use crate::edge::{access, compression, cors, cors_layer, deadline, host, limit};
 use crate::parts::{Api, Options, Parts};
 use crate::problem::{ApiError, Code};
-use crate::{accounts, devices, entries, habits, health, stats, swagger, sync};
+use crate::{accounts, devices, entries, habits, health, sessions, stats, swagger, sync};
 
 /// Builds the router of the whole API.
 ///
@@ -73,6 +73,7 @@ fn with_fallbacks(routes: Router<Api>) -> Router<Api> {
 /// utoipa registers a handler and its description in one step, so they cannot drift apart.
 pub(crate) fn routes() -> OpenApiRouter<Api> {
     let v1 = accounts::routes()
+        .merge(sessions::routes())
         .merge(habits::routes())
         .merge(entries::routes())
         .merge(sync::routes())

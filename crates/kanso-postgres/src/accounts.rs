@@ -3,15 +3,18 @@
 use async_trait::async_trait;
 use futures::FutureExt as _;
 use kanso_application::ports::storage::{
-    AccountStore, Credentials, DecideRefresh, EndSessions, NewAccount, NewPassword, StorageError,
+    AccountStore, Credentials, DecideRefresh, EmailReplacement, EndSessions, NewAccount, NewEmail,
+    NewPassword, StorageError,
 };
 use kanso_domain::accounts::{Account, Email, PasswordHash, SettingsChange};
+use kanso_domain::events::SecurityEvent;
 use kanso_domain::sessions::{Refreshed, Session};
 use kanso_domain::{SessionId, Timestamp, UserId};
+use uuid::Uuid;
 
 use crate::connection::Connection;
 use crate::error::DatabaseError;
-use crate::{PostgresStorage, erasure, sessions, streak_queue, users};
+use crate::{PostgresStorage, emails, erasure, events, sessions, streak_queue, users};
 
 #[async_trait]
 impl AccountStore for PostgresStorage {
@@ -55,6 +58,17 @@ impl AccountStore for PostgresStorage {
         .await
     }
 
+    async fn replace_email(
+        &self,
+        user: UserId,
+        new: NewEmail,
+    ) -> Result<EmailReplacement, StorageError> {
+        self.change((user, new), |connection, (user, new)| {
+            emails::replace(connection, *user, new).boxed()
+        })
+        .await
+    }
+
     async fn delete_account(&self, user: UserId) -> Result<bool, StorageError> {
         self.change(user, |connection, user| {
             erasure::mark(connection, *user).boxed()
@@ -66,9 +80,11 @@ impl AccountStore for PostgresStorage {
         &self,
         session: Session,
         checked: PasswordHash,
+        most: u32,
     ) -> Result<bool, StorageError> {
-        self.change((session, checked), |connection, (session, checked)| {
-            open_session(connection, session, checked).boxed()
+        let opening = (session, checked, most);
+        self.change(opening, |connection, (session, checked, most)| {
+            open_session(connection, session, checked, *most).boxed()
         })
         .await
     }
@@ -104,10 +120,40 @@ impl AccountStore for PostgresStorage {
         .await
     }
 
-    async fn end_session(&self, user: UserId, session: SessionId) -> Result<(), StorageError> {
+    async fn end_session(&self, user: UserId, session: SessionId) -> Result<bool, StorageError> {
         self.change((user, session), |connection, (user, id)| {
             sessions::delete(connection, *user, *id).boxed()
         })
+        .await
+    }
+
+    async fn record_events(
+        &self,
+        events: Vec<SecurityEvent>,
+        most: u32,
+    ) -> Result<(), StorageError> {
+        let mut events = events;
+        // Two servers may store events of the same accounts. Sorted by account, both take the locks in
+        // one order. The sort is stable: the events of one account keep their order.
+        events.sort_by_key(|event| event.user_id);
+        self.change((events, most), |connection, (events, most)| {
+            events::record(connection, events, *most).boxed()
+        })
+        .await
+    }
+
+    async fn events(
+        &self,
+        user: UserId,
+        before: Option<Uuid>,
+        limit: u32,
+    ) -> Result<Vec<SecurityEvent>, StorageError> {
+        self.look_up(
+            (user, before, limit),
+            |connection, (user, before, limit)| {
+                events::list(connection, *user, *before, *limit).boxed()
+            },
+        )
         .await
     }
 }
@@ -158,6 +204,7 @@ async fn open_session(
     connection: &Connection,
     session: &Session,
     checked: &PasswordHash,
+    most: u32,
 ) -> Result<bool, DatabaseError> {
     let user = session.user_id;
     // Checked again under the lock: the password may have changed since the slow comparison of its
@@ -166,7 +213,7 @@ async fn open_session(
         return Ok(false);
     }
     sessions::delete_expired(connection, user, session.created_at).await?;
-    sessions::make_room(connection, user).await?;
+    sessions::make_room(connection, user, most).await?;
     sessions::insert(connection, session).await?;
     Ok(true)
 }
@@ -183,8 +230,10 @@ async fn refresh_session(
     let refreshed = decide(stored);
     match &refreshed {
         Refreshed::Rotated(rotated) => sessions::update(connection, rotated).await?,
-        Refreshed::Repeated(_) => {}
-        Refreshed::Reused | Refreshed::Expired => sessions::delete(connection, user, id).await?,
+        Refreshed::Repeated(_) | Refreshed::Unknown => {}
+        Refreshed::Reused | Refreshed::Expired => {
+            sessions::delete(connection, user, id).await?;
+        }
     }
     Ok(Some(refreshed))
 }

@@ -4,8 +4,9 @@
 use jiff::civil::Date;
 use kanso_domain::accounts::{Email, PasswordHash};
 use kanso_domain::entries::EntryKind;
+use kanso_domain::events::EventKind;
 use kanso_domain::habits::{FrequencyType, HabitType, TargetDirection, Weekdays};
-use kanso_domain::sessions::TokenHash;
+use kanso_domain::sessions::{Label, TokenHash};
 use kanso_domain::sync::{Digest, Fingerprint};
 use kanso_domain::text::{Color, Description, Icon, Notes, Title, Unit};
 use kanso_domain::{
@@ -140,6 +141,8 @@ columns! {
         FrequencyType: |value| value.as_str().to_owned(), |stored| named(&Self::ALL, Self::as_str, &stored);
         TargetDirection: |value| value.as_str().to_owned(), |stored| named(&Self::ALL, Self::as_str, &stored);
         EntryKind: |value| value.as_str().to_owned(), |stored| named(&Self::ALL, Self::as_str, &stored);
+        EventKind: |value| value.as_str().to_owned(), |stored| named(Self::ALL, Self::as_str, &stored);
+        Label: |value| value.as_str().to_owned(), |stored| Self::cut(&stored).ok_or_else(|| InvalidColumn::new("an empty label".to_owned()));
         TimeOfDay: |value| value.to_string(), |stored| stored.parse().map_err(InvalidColumn::of);
         DayStart: |value| value.to_string(), |stored| stored.parse().map_err(InvalidColumn::of);
         String: |value| value.clone(), |stored| Ok(stored);

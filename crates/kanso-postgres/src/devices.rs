@@ -4,19 +4,19 @@ use async_trait::async_trait;
 use futures::FutureExt as _;
 use kanso_application::ports::devices::{Device, DeviceStore, Sighting};
 use kanso_application::ports::storage::StorageError;
-use kanso_domain::{DeviceId, UserId};
+use kanso_domain::{DeviceId, SessionId, UserId};
 use tokio_postgres::Row;
 
-use crate::PostgresStorage;
 use crate::columns::{Columns, bind};
 use crate::connection::Connection;
 use crate::error::DatabaseError;
+use crate::{PostgresStorage, sessions};
 
 #[async_trait]
 impl DeviceStore for PostgresStorage {
-    async fn meet_device(&self, sighting: Sighting) -> Result<(), StorageError> {
-        self.change(sighting, |connection, sighting| {
-            meet(connection, sighting).boxed()
+    async fn meet_device(&self, sighting: Sighting, most: u32) -> Result<(), StorageError> {
+        self.change((sighting, most), |connection, (sighting, most)| {
+            meet(connection, sighting, *most).boxed()
         })
         .await
     }
@@ -40,9 +40,14 @@ impl DeviceStore for PostgresStorage {
             .await
     }
 
-    async fn forget_device(&self, user: UserId, device: DeviceId) -> Result<bool, StorageError> {
-        self.change((user, device), |connection, (user, device)| {
-            forget(connection, *user, *device).boxed()
+    async fn forget_device(
+        &self,
+        user: UserId,
+        device: DeviceId,
+        kept: Option<SessionId>,
+    ) -> Result<bool, StorageError> {
+        self.change((user, device, kept), |connection, (user, device, kept)| {
+            forget(connection, *user, *device, *kept).boxed()
         })
         .await
     }
@@ -51,14 +56,19 @@ impl DeviceStore for PostgresStorage {
 /// Inserts or updates a device.
 //
 // The subquery locks the user's row before the row of the device, in the order of `erasure::erase`.
-// Without it the foreign key would lock the user second, and the two could deadlock. FOR KEY SHARE
-// is the lock that the check of the foreign key takes itself.
+// Without it the foreign key would lock the user second, and the two could deadlock. FOR UPDATE, so that
+// a `NOTE` of another server waits: it may hold devices that are forgotten below.
 const MEET: &str = "INSERT INTO devices (user_id, id, first_seen_at, last_seen_at, position)
      SELECT $1, $2, $3, $3, $4 FROM (
-         SELECT user_id FROM users WHERE user_id = $1 AND NOT is_deleted FOR KEY SHARE) AS owner
+         SELECT user_id FROM users WHERE user_id = $1 AND NOT is_deleted FOR UPDATE) AS owner
      ON CONFLICT (user_id, id) DO UPDATE
      SET last_seen_at = greatest(devices.last_seen_at, excluded.last_seen_at),
          position = excluded.position";
+
+/// Deletes the devices beyond $3 that were not seen for longest, except $2.
+const MAKE_ROOM: &str = "DELETE FROM devices WHERE user_id = $1 AND id IN (
+         SELECT id FROM devices WHERE user_id = $1 AND id <> $2
+         ORDER BY last_seen_at DESC, id OFFSET $3)";
 
 /// Updates a device if it exists. Takes its locks in the order of [`MEET`].
 const NOTE: &str = "UPDATE devices SET last_seen_at = greatest(last_seen_at, $3), position = $4
@@ -66,14 +76,24 @@ const NOTE: &str = "UPDATE devices SET last_seen_at = greatest(last_seen_at, $3)
      WHERE user_id = $1 AND user_id = owner_id AND id = $2";
 
 /// Registers a device, or updates the one that exists.
-async fn meet(connection: &Connection, sighting: &Sighting) -> Result<(), DatabaseError> {
+async fn meet(
+    connection: &Connection,
+    sighting: &Sighting,
+    most: u32,
+) -> Result<(), DatabaseError> {
     let values = bind![
         sighting.user,
         sighting.device,
         sighting.at,
         sighting.position
     ];
-    connection.execute(MEET, values).await.map(drop)
+    connection.execute(MEET, values).await?;
+    if let Some(session) = sighting.session {
+        sessions::set_device(connection, sighting.user, session, sighting.device).await?;
+    }
+    let kept = i64::from(most.saturating_sub(1));
+    let values = bind![sighting.user, sighting.device, kept];
+    connection.execute(MAKE_ROOM, values).await.map(drop)
 }
 
 /// Updates devices and returns those that do not exist.
@@ -121,8 +141,12 @@ async fn forget(
     connection: &Connection,
     user: UserId,
     device: DeviceId,
+    kept: Option<SessionId>,
 ) -> Result<bool, DatabaseError> {
     let sql = "DELETE FROM devices WHERE user_id = $1 AND id = $2";
     let forgotten = connection.execute(sql, bind![user, device]).await?;
+    if forgotten > 0 {
+        sessions::delete_of_device(connection, user, device, kept).await?;
+    }
     Ok(forgotten > 0)
 }

@@ -30,10 +30,10 @@ macro_rules! delete_some {
 
 /// The rows of an account, apart from its own row and its address. Entries refer to their habits.
 //
-// There is no ON DELETE CASCADE, but for `history_starts`, which 0.1.0 does not know: a table that is
+// There is no ON DELETE CASCADE, but for `history_starts` and `events`, which 0.1.0 does not know: a table that is
 // missing in this list makes the deletion fail, and a test finds it, because its rows refer to the
 // user's row.
-const ROWS: [&str; 8] = [
+const ROWS: [&str; 9] = [
     delete_some!("streak_dirty", "habit_id"),
     delete_some!("devices", "id"),
     delete_some!("graves", "id"),
@@ -42,6 +42,7 @@ const ROWS: [&str; 8] = [
     delete_some!("entries", "id"),
     delete_some!("habits", "id"),
     delete_some!("sessions", "id"),
+    delete_some!("events", "id"),
 ];
 
 const MARK: [&str; 4] = [

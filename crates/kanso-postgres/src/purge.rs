@@ -15,7 +15,7 @@ use crate::PostgresStorage;
 use crate::columns::{Columns, bind, only};
 use crate::connection::Connection;
 use crate::error::DatabaseError;
-use crate::{erasure, usage};
+use crate::{erasure, events, usage};
 
 #[async_trait]
 impl PurgeStore for PostgresStorage {
@@ -29,6 +29,13 @@ impl PurgeStore for PostgresStorage {
     async fn purge_tombstones(&self, before: Timestamp, limit: u32) -> Result<u32, StorageError> {
         self.change((before, limit), |connection, (before, limit)| {
             tombstones(connection, *before, *limit).boxed()
+        })
+        .await
+    }
+
+    async fn purge_events(&self, before: Timestamp, limit: u32) -> Result<u32, StorageError> {
+        self.change((before, limit), |connection, (before, limit)| {
+            events::purge(connection, *before, *limit).boxed()
         })
         .await
     }

@@ -1,7 +1,7 @@
 //! Rows of sessions.
 
-use kanso_domain::sessions::{MAX_SESSIONS, Session, TokenHash};
-use kanso_domain::{SessionId, Timestamp, UserId};
+use kanso_domain::sessions::{Session, SessionOrigin, TokenHash};
+use kanso_domain::{DeviceId, SessionId, Timestamp, UserId};
 use tokio_postgres::Row;
 
 use crate::columns::{Columns, bind};
@@ -17,8 +17,8 @@ pub(crate) async fn lock(
     user: UserId,
     id: SessionId,
 ) -> Result<Option<Session>, DatabaseError> {
-    let sql = "SELECT user_id, id, current_hash, previous_hash, previous_used_at, created_at,
-                   expires_at
+    let sql = "SELECT user_id, id, current_hash, previous_hash, previous_used_at, nonce_hash,
+                   created_at, expires_at, client, device_name, device_id
                FROM sessions WHERE user_id = $1 AND id = $2 FOR UPDATE";
     connection.first(sql, bind![user, id], read).await
 }
@@ -28,8 +28,8 @@ pub(crate) async fn list(
     connection: &Connection,
     user: UserId,
 ) -> Result<Vec<Session>, DatabaseError> {
-    let sql = "SELECT user_id, id, current_hash, previous_hash, previous_used_at, created_at,
-                   expires_at
+    let sql = "SELECT user_id, id, current_hash, previous_hash, previous_used_at, nonce_hash,
+                   created_at, expires_at, client, device_name, device_id
                FROM sessions WHERE user_id = $1 ORDER BY created_at, id";
     connection.all(sql, bind![user], read).await
 }
@@ -49,8 +49,14 @@ fn read(row: &Row) -> Result<Session, DatabaseError> {
         user_id,
         current,
         previous,
+        nonce: columns.take()?,
         created_at: columns.take()?,
         expires_at: columns.take()?,
+        origin: SessionOrigin {
+            client: columns.take()?,
+            device_name: columns.take()?,
+            device: columns.take()?,
+        },
     })
 }
 
@@ -71,16 +77,20 @@ pub(crate) async fn insert(
 ) -> Result<(), DatabaseError> {
     let (previous_hash, previous_used_at) = session.previous.unzip();
     let sql = "INSERT INTO sessions (user_id, id, current_hash, previous_hash, previous_used_at,
-                   created_at, expires_at)
-               VALUES ($1, $2, $3, $4, $5, $6, $7)";
+                   nonce_hash, created_at, expires_at, client, device_name, device_id)
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
     let values = bind![
         session.user_id,
         session.id,
         session.current,
         previous_hash,
         previous_used_at,
+        session.nonce,
         session.created_at,
         session.expires_at,
+        session.origin.client,
+        session.origin.device_name,
+        session.origin.device,
     ];
     connection.execute(sql, values).await.map(drop)
 }
@@ -91,7 +101,7 @@ pub(crate) async fn update(
 ) -> Result<(), DatabaseError> {
     let (previous_hash, previous_used_at) = session.previous.unzip();
     let sql = "UPDATE sessions SET current_hash = $3, previous_hash = $4, previous_used_at = $5,
-                   expires_at = $6
+                   expires_at = $6, nonce_hash = $7
                WHERE user_id = $1 AND id = $2";
     let values = bind![
         session.user_id,
@@ -100,6 +110,7 @@ pub(crate) async fn update(
         previous_hash,
         previous_used_at,
         session.expires_at,
+        session.nonce,
     ];
     connection.execute(sql, values).await.map(drop)
 }
@@ -108,9 +119,35 @@ pub(crate) async fn delete(
     connection: &Connection,
     user: UserId,
     id: SessionId,
-) -> Result<(), DatabaseError> {
+) -> Result<bool, DatabaseError> {
     let sql = "DELETE FROM sessions WHERE user_id = $1 AND id = $2";
-    connection.execute(sql, bind![user, id]).await.map(drop)
+    let deleted = connection.execute(sql, bind![user, id]).await?;
+    Ok(deleted > 0)
+}
+
+/// Notes that a device syncs in a session.
+pub(crate) async fn set_device(
+    connection: &Connection,
+    user: UserId,
+    id: SessionId,
+    device: DeviceId,
+) -> Result<(), DatabaseError> {
+    let sql = "UPDATE sessions SET device_id = $3 WHERE user_id = $1 AND id = $2";
+    let values = bind![user, id, device];
+    connection.execute(sql, values).await.map(drop)
+}
+
+/// Deletes the sessions in which a device synced last, except `kept`.
+pub(crate) async fn delete_of_device(
+    connection: &Connection,
+    user: UserId,
+    device: DeviceId,
+    kept: Option<SessionId>,
+) -> Result<(), DatabaseError> {
+    let sql = "DELETE FROM sessions
+               WHERE user_id = $1 AND device_id = $2 AND id IS DISTINCT FROM $3";
+    let values = bind![user, device, kept];
+    connection.execute(sql, values).await.map(drop)
 }
 
 /// Deletes the sessions of a user except `kept`.
@@ -123,16 +160,21 @@ pub(crate) async fn delete_all(
     connection.execute(sql, bind![user, kept]).await.map(drop)
 }
 
-/// Deletes the sessions of a user that have expired at `now`.
-/// Deletes the sessions that expire first, so that one more has room.
-pub(crate) async fn make_room(connection: &Connection, user: UserId) -> Result<(), DatabaseError> {
+/// Deletes the sessions that were not used for longest, so that one more has room among `most`.
+pub(crate) async fn make_room(
+    connection: &Connection,
+    user: UserId,
+    most: u32,
+) -> Result<(), DatabaseError> {
     let sql = "DELETE FROM sessions WHERE user_id = $1 AND id IN (
                    SELECT id FROM sessions WHERE user_id = $1
-                   ORDER BY expires_at DESC, created_at DESC, id DESC OFFSET $2)";
-    let kept = i64::from(MAX_SESSIONS - 1);
+                   ORDER BY coalesce(previous_used_at, created_at) DESC, created_at DESC, id DESC
+                   OFFSET $2)";
+    let kept = i64::from(most.saturating_sub(1));
     connection.execute(sql, bind![user, kept]).await.map(drop)
 }
 
+/// Deletes the sessions of a user that have expired at `now`.
 pub(crate) async fn delete_expired(
     connection: &Connection,
     user: UserId,

@@ -40,6 +40,51 @@ pub struct RegistrationRequest {
     pub invite: Option<String>,
 }
 
+/// The e-mail address and the password of an account, and the name of the device.
+// No `Debug`: a password must not get into a log.
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({
+    "email": "ada@example.org", "password": "correct horse battery", "device_name": "Ada's phone"
+}))]
+pub struct LoginRequest {
+    /// E-mail address of the account. Upper and lower case are the same.
+    #[schema(max_length = 254, format = "email")]
+    pub email: String,
+    /// Password of the account.
+    #[schema(max_length = 256, format = "password")]
+    pub password: String,
+    /// Name of the device, for the list of sessions. Cut to 100 characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device_name: Option<String>,
+}
+
+/// The password of the account, as a proof that its user is present.
+// No `Debug`: a password must not get into a log.
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"password": "correct horse battery"}))]
+pub struct ReauthenticationRequest {
+    /// Password of the account.
+    // No minimum: a wrong password of any length is 403, not an invalid request.
+    #[schema(max_length = 256, format = "password")]
+    pub password: String,
+}
+
+/// A change of the e-mail address.
+// No `Debug`: a password must not get into a log.
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"email": "ada@example.net", "password": "correct horse battery"}))]
+pub struct EmailRequest {
+    /// New e-mail address, at most 254 characters. Upper and lower case are the same.
+    #[schema(max_length = 254, format = "email")]
+    pub email: String,
+    /// Password of the account.
+    #[schema(max_length = 256, format = "password")]
+    pub password: String,
+}
+
 /// A change of the password.
 // No `Debug`: a password must not get into a log.
 #[derive(Clone, Serialize, Deserialize, ToSchema)]
@@ -108,6 +153,11 @@ pub struct TokenResponse {
 pub struct RefreshRequest {
     /// Newest refresh token of the session.
     pub refresh_token: String,
+    /// A text of the client's own choice that is not in the token, the same for all of its processes
+    /// and tabs. A used token is answered again only to the client that sent the same nonce.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(min_length = 1, max_length = 128)]
+    pub nonce: Option<String>,
 }
 
 /// The access token is valid and its session is open.

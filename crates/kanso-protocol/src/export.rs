@@ -21,6 +21,7 @@ use uuid::Uuid;
 
 use crate::accounts::AccountRecord;
 use crate::devices::DeviceRecord;
+use crate::sessions::EventRecord;
 use crate::sync::Change;
 
 /// Number of the format that [`ExportLine`] describes.
@@ -48,6 +49,8 @@ pub enum ExportLine {
     Device(DeviceRecord),
     /// An open session. The server also stores hashes of its refresh tokens, which are not exported.
     Session(SessionRecord),
+    /// A security event.
+    Event(EventRecord),
     /// A habit, an entry, a tombstone of either, or the settings.
     // Boxed: a record is many times larger than the other lines.
     Record(Box<Change>),
@@ -62,6 +65,9 @@ pub enum ExportLine {
         devices: u64,
         /// Number of lines `session`.
         sessions: u64,
+        /// Number of lines `event`.
+        #[serde(default)]
+        events: u64,
         /// Number of lines `record`.
         records: u64,
     },
@@ -130,7 +136,12 @@ mod tests {
                 }
             }),
             json!({
-                "type": "end", "head": 3, "digest": "00", "devices": 1, "sessions": 1, "records": 1
+                "type": "event", "id": id, "at": at, "event": "logged_in", "session_id": null,
+                "client": "192.0.2.7"
+            }),
+            json!({
+                "type": "end", "head": 3, "digest": "00", "devices": 1, "sessions": 1, "events": 1,
+                "records": 1
             }),
         ] {
             let line: ExportLine = serde_json::from_value(text.clone()).expect("a line");

@@ -43,6 +43,7 @@ mod patch;
 pub mod problem;
 pub mod quotas;
 pub mod service;
+pub mod sessions;
 pub mod stats;
 pub mod sync;
 mod text;

@@ -17,7 +17,7 @@ use kanso_application::live::Live;
 use kanso_application::ports::admission::InvitationCodes;
 use kanso_application::ports::answers::AnswerCache;
 use kanso_application::ports::clock::Clock;
-use kanso_application::ports::credentials::{AccessTokens, Passwords, RefreshTokens};
+use kanso_application::ports::credentials::{AccessTokens, Passwords, Pseudonyms, RefreshTokens};
 use kanso_application::ports::evict::Evict;
 use kanso_application::ports::feed::Feed;
 use kanso_application::ports::ids::Ids;
@@ -29,13 +29,16 @@ use kanso_application::ports::throttle::LoginThrottle;
 use kanso_application::ports::tickets::{TicketStore, TicketTokens};
 use kanso_application::quotas::Quotas;
 use kanso_application::replicas::Replicas;
+use kanso_application::security::Security;
 use kanso_application::stats::Stats;
 use kanso_application::streaks::Streaks;
 use kanso_application::sync::Sync;
 use kanso_application::tickets::Tickets;
 use kanso_credentials::{
-    Entropy, HmacRefreshTokens, JwtTokens, RandomInvitations, RandomTickets, SigningKey, TokenRules,
+    Entropy, HmacPseudonyms, HmacRefreshTokens, JwtTokens, RandomInvitations, RandomTickets,
+    SigningKey, TokenRules,
 };
+use kanso_domain::sessions::SessionLimits;
 use kanso_domain::sync::Quota;
 use kanso_local::LocalWorkSignal;
 use kanso_worker::WorkerSchedule;
@@ -97,6 +100,8 @@ pub struct CredentialPorts {
     pub ticket_tokens: Arc<dyn TicketTokens>,
     /// Makes invitation codes and reads presented ones.
     pub invitation_codes: Arc<dyn InvitationCodes>,
+    /// Names e-mail addresses in the log.
+    pub pseudonyms: Arc<dyn Pseudonyms>,
     /// Public keys that verify access tokens (RFC 7517 §5).
     pub jwks: serde_json::Value,
 }
@@ -112,7 +117,8 @@ impl CredentialPorts {
     ) -> Self {
         let SigningKeys { current, former } = keys;
         // Built first: `JwtTokens` takes the key that this one is derived from.
-        let refresh_tokens = HmacRefreshTokens::new(&current, Arc::clone(entropy));
+        let refresh_tokens = HmacRefreshTokens::new(&current, &former, Arc::clone(entropy));
+        let pseudonyms = HmacPseudonyms::new(&current);
         let rules = TokenRules::of(issuer);
         let access_tokens = JwtTokens::new(current, former, rules, Arc::clone(ids));
         Self {
@@ -120,6 +126,7 @@ impl CredentialPorts {
             jwks: access_tokens.jwks(),
             access_tokens: Arc::new(access_tokens),
             refresh_tokens: Arc::new(refresh_tokens),
+            pseudonyms: Arc::new(pseudonyms),
             ticket_tokens: Arc::new(RandomTickets::new(Arc::clone(entropy))),
             invitation_codes: Arc::new(RandomInvitations::new(Arc::clone(entropy))),
         }
@@ -133,6 +140,10 @@ pub struct AssemblyOptions {
     pub http: kanso_http::Options,
     /// Bounds of every account.
     pub quota: Quota,
+    /// Bounds of the sessions of an account.
+    pub sessions: SessionLimits,
+    /// Most devices of an account.
+    pub most_devices: u32,
     /// Intervals of the workers; `None` starts no workers.
     pub workers: Option<WorkerSchedule>,
     /// True if other servers write to the same storage, or a commit can have an unknown outcome:
@@ -182,7 +193,13 @@ pub fn assemble(
         live: Live::new(storage(), Arc::clone(&ports.feed)),
         // Clones share the sightings: requests record them in one, the upkeep loop stores them from
         // the other.
-        devices: Devices::new(storage(), clock()),
+        devices: Devices::new(storage(), clock()).with_most(options.most_devices),
+        security: Security::new(
+            storage(),
+            clock(),
+            Arc::clone(&ports.ids),
+            Arc::clone(&ports.credentials.pseudonyms),
+        ),
         housekeeping: Housekeeping::new(storage(), clock(), options.http.retention),
     };
     let workers = match options.workers {
@@ -203,8 +220,8 @@ pub fn assemble(
     // The router spawns each write here, and the shutdown waits for them.
     let writes = TaskTracker::new();
     let (devices, housekeeping) = (loops.devices.clone(), loops.housekeeping.clone());
-    let (http, piece) = (options.http, options.snapshot_piece);
-    let routes = http_parts(ports, records, loops, (piece, &writes, draining));
+    let (http, piece, sessions) = (options.http, options.snapshot_piece, options.sessions);
+    let routes = http_parts(ports, records, loops, (piece, sessions, &writes, draining));
     Assembly {
         router: kanso_http::router(routes, http),
         writes,
@@ -219,6 +236,7 @@ struct Loops {
     streaks: Streaks,
     live: Live,
     devices: Devices,
+    security: Security,
     housekeeping: Housekeeping,
 }
 
@@ -231,7 +249,8 @@ impl Loops {
     ) -> TaskTracker {
         let workers = kanso_worker::start(&self.streaks, wake.streak_signal(), draining, schedule);
         let (devices, housekeeping) = (self.devices.clone(), self.housekeeping.clone());
-        kanso_worker::start_upkeep(&workers, devices, housekeeping, draining);
+        let security = self.security.clone();
+        kanso_worker::start_upkeep(&workers, devices, security, housekeeping, draining);
         workers
     }
 }
@@ -240,7 +259,12 @@ fn http_parts(
     ports: ServerPorts,
     records: RecordPorts,
     loops: Loops,
-    (piece, writes, draining): (Option<u32>, &TaskTracker, &CancellationToken),
+    (piece, session_limits, writes, draining): (
+        Option<u32>,
+        SessionLimits,
+        &TaskTracker,
+        &CancellationToken,
+    ),
 ) -> kanso_http::Parts {
     let storage = || Arc::clone(&ports.storage);
     let clock = || Arc::clone(&ports.clock);
@@ -261,7 +285,10 @@ fn http_parts(
             throttle: ports.throttle,
             feed: Arc::clone(&ports.feed),
             invitation_codes: credentials.invitation_codes,
+            security: loops.security.clone(),
+            session_limits,
         }),
+        security: loops.security,
         habits: Habits::new(records.clone()),
         entries: Entries::new(records.clone()),
         live: loops.live,

@@ -9,7 +9,7 @@ use kanso_application::ports::limiter::RateLimiter;
 use kanso_application::ports::storage::Storage;
 use kanso_application::ports::throttle::LoginThrottle;
 use kanso_application::ports::tickets::TicketStore;
-use kanso_credentials::{Argon2Passwords, Entropy, HmacPseudonyms, Queue};
+use kanso_credentials::{Argon2Passwords, Entropy, HmacPseudonyms, HmacRefreshTokens, Queue};
 use kanso_domain::sync::{Epoch, FingerprintForm};
 use kanso_http::RegistrationMode;
 use kanso_local::{LocalFeed, LocalLimiter, LocalThrottle, LocalTickets};
@@ -38,7 +38,7 @@ pub(crate) fn build(
     let (storage, fingerprints) = open_storage(&config.database, &options.entropy)?;
     let registration = registration::mode(config.registration, &storage, options)?;
     let shutdown = Shutdown::new();
-    let ports = ports(config, keys, options, &storage)?;
+    let ports = ports(config, keys, options, (&storage, fingerprints))?;
     let settings = settings(config, options, fingerprints, registration);
     let Assembly {
         router,
@@ -72,7 +72,7 @@ fn ports(
     config: &Config,
     keys: SigningKeys,
     options: &StartOptions,
-    storage: &Arc<dyn Storage>,
+    (storage, fingerprints): (&Arc<dyn Storage>, FingerprintForm),
 ) -> Result<ServerPorts, StartError> {
     let StartOptions {
         clock,
@@ -86,6 +86,11 @@ fn ports(
     // Redis keys hold pseudonyms, so that its readers learn no address and no e-mail. They derive
     // from the signing key, which all servers share: so they agree on the names.
     let pseudonyms: Arc<dyn Pseudonyms> = Arc::new(HmacPseudonyms::new(&keys.current));
+    // While a server of 0.1.0 may run on the database, both must agree on the successor of a token.
+    let beside_0_1_0 = (fingerprints == FingerprintForm::V0_1_0).then(|| {
+        let tokens = HmacRefreshTokens::new(&keys.current, &keys.former, Arc::clone(entropy));
+        tokens.beside_0_1_0()
+    });
     let hasher = Argon2Passwords::new(
         options.hash_cost,
         Queue::for_this_machine(),
@@ -94,12 +99,17 @@ fn ports(
     // Built with Redis too: each Redis adapter uses its local counterpart during an outage, so a
     // server without its Redis still limits, throttles and issues tickets.
     let local = LocalFallbacks::new(options);
+    let mut credentials =
+        CredentialPorts::new(keys, &config.jwt_issuer, Arc::new(hasher), ids, entropy);
+    if let Some(tokens) = beside_0_1_0 {
+        credentials.refresh_tokens = Arc::new(tokens);
+    }
     Ok(ServerPorts {
         storage: Arc::clone(storage),
         clock: Arc::clone(clock),
         ids: Arc::clone(ids),
         feed: feed(redis),
-        credentials: CredentialPorts::new(keys, &config.jwt_issuer, Arc::new(hasher), ids, entropy),
+        credentials,
         evictable: local.evictable(),
         throttle: throttle(local.throttle, &pseudonyms, redis),
         tickets: tickets(local.tickets, redis),
@@ -206,10 +216,13 @@ fn settings(
             cors_origins: config.cors_origins.clone(),
             registration,
             serves_swagger: config.serves_swagger,
+            logs_clients: config.logs_clients,
             stream_intervals: options.pace,
             ..kanso_http::Options::default()
         },
         quota: config.quota,
+        sessions: config.sessions,
+        most_devices: config.most_devices,
         workers: options.workers,
         // A SQLite file is locked by one process, so its own feed reports every head.
         sweeps_storage: matches!(config.database, DatabaseConfig::Postgres { .. }),

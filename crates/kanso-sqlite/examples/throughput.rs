@@ -91,7 +91,7 @@ async fn register(storage: &SqliteStorage, number: u32) {
     };
     assert!(storage.create_account(new).await.unwrap());
     let session = new_session(user(number), 1);
-    assert!(storage.open_session(session, password).await.unwrap());
+    assert!(storage.open_session(session, password, 100).await.unwrap());
     submit(storage, number, 0, create_habit(habit(1), titled("Read"))).await;
 }
 

@@ -2,16 +2,19 @@
 
 use async_trait::async_trait;
 use kanso_application::ports::storage::{
-    AccountStore, Credentials, DecideRefresh, EndSessions, NewAccount, NewPassword, StorageError,
+    AccountStore, Credentials, DecideRefresh, EmailReplacement, EndSessions, NewAccount, NewEmail,
+    NewPassword, StorageError,
 };
 use kanso_domain::accounts::{Account, Email, PasswordHash, SettingsChange};
+use kanso_domain::events::SecurityEvent;
 use kanso_domain::sessions::{Refreshed, Session};
 use kanso_domain::{SessionId, Timestamp, UserId};
 use rusqlite::Connection;
+use uuid::Uuid;
 
 use crate::error::DatabaseError;
 use crate::writer::WriteCost;
-use crate::{SqliteStorage, erasure, sessions, streak_queue, users};
+use crate::{SqliteStorage, emails, erasure, events, sessions, streak_queue, users};
 
 #[async_trait]
 impl AccountStore for SqliteStorage {
@@ -72,6 +75,15 @@ impl AccountStore for SqliteStorage {
         .await
     }
 
+    async fn replace_email(
+        &self,
+        user: UserId,
+        new: NewEmail,
+    ) -> Result<EmailReplacement, StorageError> {
+        self.change(move |connection| emails::replace(connection, user, &new))
+            .await
+    }
+
     async fn delete_account(&self, user: UserId) -> Result<bool, StorageError> {
         self.change(move |connection| erasure::mark(connection, user))
             .await
@@ -81,6 +93,7 @@ impl AccountStore for SqliteStorage {
         &self,
         session: Session,
         checked: PasswordHash,
+        most: u32,
     ) -> Result<bool, StorageError> {
         self.change(move |connection| {
             // Checked again inside the write: the password may have changed since the slow comparison of
@@ -89,7 +102,7 @@ impl AccountStore for SqliteStorage {
                 return Ok(false);
             }
             sessions::delete_expired(connection, session.user_id, session.created_at)?;
-            sessions::make_room(connection, session.user_id)?;
+            sessions::make_room(connection, session.user_id, most)?;
             sessions::insert(connection, &session)?;
             Ok(true)
         })
@@ -109,7 +122,7 @@ impl AccountStore for SqliteStorage {
             let refreshed = decide(stored);
             match &refreshed {
                 Refreshed::Rotated(rotated) => sessions::update(connection, rotated)?,
-                Refreshed::Repeated(_) => {}
+                Refreshed::Repeated(_) | Refreshed::Unknown => {}
                 Refreshed::Reused | Refreshed::Expired => {
                     sessions::delete(connection, user, session)?;
                 }
@@ -134,9 +147,29 @@ impl AccountStore for SqliteStorage {
         Ok(self.readers.look_up(read).await?)
     }
 
-    async fn end_session(&self, user: UserId, session: SessionId) -> Result<(), StorageError> {
+    async fn end_session(&self, user: UserId, session: SessionId) -> Result<bool, StorageError> {
         self.change(move |connection| sessions::delete(connection, user, session))
             .await
+    }
+
+    async fn record_events(
+        &self,
+        events: Vec<SecurityEvent>,
+        most: u32,
+    ) -> Result<(), StorageError> {
+        let cost = WriteCost::Records(events.len());
+        let work = move |connection: &Connection| events::record(connection, &events, most);
+        Ok(self.writer.run(cost, work).await?)
+    }
+
+    async fn events(
+        &self,
+        user: UserId,
+        before: Option<Uuid>,
+        limit: u32,
+    ) -> Result<Vec<SecurityEvent>, StorageError> {
+        let read = move |connection: &Connection| events::list(connection, user, before, limit);
+        Ok(self.readers.run(read).await?)
     }
 }
 

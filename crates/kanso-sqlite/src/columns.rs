@@ -4,8 +4,9 @@
 use jiff::civil::Date;
 use kanso_domain::accounts::{Email, PasswordHash};
 use kanso_domain::entries::EntryKind;
+use kanso_domain::events::EventKind;
 use kanso_domain::habits::{FrequencyType, HabitType, TargetDirection, Weekdays};
-use kanso_domain::sessions::TokenHash;
+use kanso_domain::sessions::{Label, TokenHash};
 use kanso_domain::sync::{Digest, Fingerprint};
 use kanso_domain::text::{Color, Description, Icon, Notes, Title, Unit};
 use kanso_domain::{
@@ -140,6 +141,8 @@ columns! {
         FrequencyType: |value| value.as_str(), |stored| named(&Self::ALL, Self::as_str, stored);
         TargetDirection: |value| value.as_str(), |stored| named(&Self::ALL, Self::as_str, stored);
         EntryKind: |value| value.as_str(), |stored| named(&Self::ALL, Self::as_str, stored);
+        EventKind: |value| value.as_str(), |stored| named(Self::ALL, Self::as_str, stored);
+        Label: |value| value.as_str(), |stored| Self::cut(stored).ok_or(FromSqlError::InvalidType);
         String: |value| value, |stored| Ok(stored.to_owned());
     }
     Printed {
@@ -147,6 +150,7 @@ columns! {
         DayStart: |value| value, |stored| stored.parse().map_err(FromSqlError::other);
     }
     Id {
+        Uuid: |value| value, |stored| Ok(stored);
         UserId: |value| value.uuid(), |stored| Ok(Self::new(stored));
         HabitId: |value| value.uuid(), |stored| Ok(Self::new(stored));
         EntryId: |value| value.uuid(), |stored| Ok(Self::new(stored));

@@ -3,19 +3,19 @@
 use async_trait::async_trait;
 use kanso_application::ports::devices::{Device, DeviceStore, Sighting};
 use kanso_application::ports::storage::StorageError;
-use kanso_domain::{DeviceId, UserId};
+use kanso_domain::{DeviceId, SessionId, UserId};
 use rusqlite::{Connection, Row, params};
 
-use crate::SqliteStorage;
 use crate::columns::{Bound, Columns};
 use crate::error::DatabaseError;
 use crate::statements::prepare;
 use crate::writer::WriteCost;
+use crate::{SqliteStorage, sessions};
 
 #[async_trait]
 impl DeviceStore for SqliteStorage {
-    async fn meet_device(&self, sighting: Sighting) -> Result<(), StorageError> {
-        self.change(move |connection| meet(connection, &sighting))
+    async fn meet_device(&self, sighting: Sighting, most: u32) -> Result<(), StorageError> {
+        self.change(move |connection| meet(connection, &sighting, most))
             .await
     }
 
@@ -41,15 +41,20 @@ impl DeviceStore for SqliteStorage {
         Ok(self.readers.run(read).await?)
     }
 
-    async fn forget_device(&self, user: UserId, device: DeviceId) -> Result<bool, StorageError> {
-        self.change(move |connection| forget(connection, user, device))
+    async fn forget_device(
+        &self,
+        user: UserId,
+        device: DeviceId,
+        kept: Option<SessionId>,
+    ) -> Result<bool, StorageError> {
+        self.change(move |connection| forget(connection, user, device, kept))
             .await
     }
 }
 
 /// Registers a device, or updates the one that exists. An unknown user is ignored: the account may
 /// have been deleted since the request was authorized.
-fn meet(connection: &Connection, sighting: &Sighting) -> Result<(), DatabaseError> {
+fn meet(connection: &Connection, sighting: &Sighting, most: u32) -> Result<(), DatabaseError> {
     prepare(
         connection,
         "INSERT INTO devices (user_id, id, first_seen_at, last_seen_at, position)
@@ -63,6 +68,25 @@ fn meet(connection: &Connection, sighting: &Sighting) -> Result<(), DatabaseErro
         Bound(&sighting.device),
         Bound(&sighting.at),
         Bound(&sighting.position)
+    ])?;
+    if let Some(session) = sighting.session {
+        sessions::set_device(connection, sighting.user, session, sighting.device)?;
+    }
+    make_room(connection, sighting, most)
+}
+
+/// Deletes the devices beyond `most` that were not seen for longest, except the one of the sighting.
+fn make_room(connection: &Connection, sighting: &Sighting, most: u32) -> Result<(), DatabaseError> {
+    prepare(
+        connection,
+        "DELETE FROM devices WHERE user_id = ?1 AND id IN (
+             SELECT id FROM devices WHERE user_id = ?1 AND id <> ?2
+             ORDER BY last_seen_at DESC, id LIMIT -1 OFFSET ?3)",
+    )?
+    .execute(params![
+        Bound(&sighting.user),
+        Bound(&sighting.device),
+        most.saturating_sub(1)
     ])?;
     Ok(())
 }
@@ -102,11 +126,19 @@ fn list(connection: &Connection, user: UserId) -> Result<Vec<Device>, DatabaseEr
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-fn forget(connection: &Connection, user: UserId, device: DeviceId) -> Result<bool, DatabaseError> {
+fn forget(
+    connection: &Connection,
+    user: UserId,
+    device: DeviceId,
+    kept: Option<SessionId>,
+) -> Result<bool, DatabaseError> {
     let forgotten = prepare(
         connection,
         "DELETE FROM devices WHERE user_id = ?1 AND id = ?2",
     )?
     .execute(params![Bound(&user), Bound(&device)])?;
+    if forgotten > 0 {
+        sessions::delete_of_device(connection, user, device, kept)?;
+    }
     Ok(forgotten > 0)
 }

@@ -38,7 +38,7 @@ macro_rules! delete_some {
 //
 // There is no ON DELETE CASCADE: a table that is missing in this list makes the deletion fail, and a
 // test finds it, because its rows refer to the user's row.
-const ROWS: [&str; 8] = [
+const ROWS: [&str; 9] = [
     delete_some!("history_starts", "epoch"),
     delete_some!("streak_dirty", "habit_id"),
     delete_some!("devices", "id"),
@@ -47,6 +47,7 @@ const ROWS: [&str; 8] = [
     delete_some!("entries", "id"),
     delete_some!("habits", "id"),
     delete_some!("sessions", "id"),
+    delete_some!("events", "id"),
 ];
 
 /// Marks an account as deleted; returns false if there is none.

@@ -15,7 +15,7 @@ use crate::error::DatabaseError;
 use crate::purged::{self, RecordKey};
 use crate::statements::prepare;
 use crate::writer::WriteCost;
-use crate::{SqliteStorage, entries, erasure, habits, usage};
+use crate::{SqliteStorage, entries, erasure, events, habits, usage};
 
 /// Selects at most ?2 tombstones of a table that are older than ?1 and that every device seen since
 /// ?1 has already read. Older devices get a full resync, so they need no tombstone.
@@ -43,6 +43,11 @@ impl PurgeStore for SqliteStorage {
 
     async fn purge_tombstones(&self, before: Timestamp, limit: u32) -> Result<u32, StorageError> {
         self.change(move |connection| tombstones(connection, before, limit))
+            .await
+    }
+
+    async fn purge_events(&self, before: Timestamp, limit: u32) -> Result<u32, StorageError> {
+        self.change(move |connection| events::purge(connection, before, limit))
             .await
     }
 

@@ -1,7 +1,7 @@
 //! Rows of sessions.
 
-use kanso_domain::sessions::{MAX_SESSIONS, Session, TokenHash};
-use kanso_domain::{SessionId, Timestamp, UserId};
+use kanso_domain::sessions::{Session, SessionOrigin, TokenHash};
+use kanso_domain::{DeviceId, SessionId, Timestamp, UserId};
 use rusqlite::types::FromSqlError;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
@@ -17,7 +17,8 @@ pub(crate) fn find(
 ) -> Result<Option<Session>, DatabaseError> {
     let mut statement = prepare(
         connection,
-        "SELECT user_id, id, current_hash, previous_hash, previous_used_at, created_at, expires_at
+        "SELECT user_id, id, current_hash, previous_hash, previous_used_at, nonce_hash, created_at,
+             expires_at, client, device_name, device_id
          FROM sessions WHERE user_id = ?1 AND id = ?2",
     )?;
     let found = statement.query_row(params![Bound(&user), Bound(&id)], read);
@@ -28,7 +29,8 @@ pub(crate) fn find(
 pub(crate) fn list(connection: &Connection, user: UserId) -> Result<Vec<Session>, DatabaseError> {
     let mut statement = prepare(
         connection,
-        "SELECT user_id, id, current_hash, previous_hash, previous_used_at, created_at, expires_at
+        "SELECT user_id, id, current_hash, previous_hash, previous_used_at, nonce_hash, created_at,
+             expires_at, client, device_name, device_id
          FROM sessions WHERE user_id = ?1 ORDER BY created_at, id",
     )?;
     let rows = statement.query_map([Bound(&user)], read)?;
@@ -50,8 +52,14 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Session> {
         user_id,
         current,
         previous,
+        nonce: columns.take()?,
         created_at: columns.take()?,
         expires_at: columns.take()?,
+        origin: SessionOrigin {
+            client: columns.take()?,
+            device_name: columns.take()?,
+            device: columns.take()?,
+        },
     })
 }
 
@@ -73,9 +81,9 @@ pub(crate) fn insert(connection: &Connection, session: &Session) -> Result<(), D
     let (previous_hash, previous_used_at) = session.previous.unzip();
     prepare(
         connection,
-        "INSERT INTO sessions (user_id, id, current_hash, previous_hash, previous_used_at,
-             created_at, expires_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        "INSERT INTO sessions (user_id, id, current_hash, previous_hash, previous_used_at, nonce_hash,
+             created_at, expires_at, client, device_name, device_id)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
     )?
     .execute(params![
         Bound(&session.user_id),
@@ -83,8 +91,12 @@ pub(crate) fn insert(connection: &Connection, session: &Session) -> Result<(), D
         Bound(&session.current),
         Bound(&previous_hash),
         Bound(&previous_used_at),
+        Bound(&session.nonce),
         Bound(&session.created_at),
-        Bound(&session.expires_at)
+        Bound(&session.expires_at),
+        Bound(&session.origin.client),
+        Bound(&session.origin.device_name),
+        Bound(&session.origin.device)
     ])?;
     Ok(())
 }
@@ -94,7 +106,7 @@ pub(crate) fn update(connection: &Connection, session: &Session) -> Result<(), D
     prepare(
         connection,
         "UPDATE sessions SET current_hash = ?3, previous_hash = ?4, previous_used_at = ?5,
-             expires_at = ?6
+             expires_at = ?6, nonce_hash = ?7
          WHERE user_id = ?1 AND id = ?2",
     )?
     .execute(params![
@@ -103,7 +115,8 @@ pub(crate) fn update(connection: &Connection, session: &Session) -> Result<(), D
         Bound(&session.current),
         Bound(&previous_hash),
         Bound(&previous_used_at),
-        Bound(&session.expires_at)
+        Bound(&session.expires_at),
+        Bound(&session.nonce)
     ])?;
     Ok(())
 }
@@ -112,12 +125,42 @@ pub(crate) fn delete(
     connection: &Connection,
     user: UserId,
     id: SessionId,
-) -> Result<(), DatabaseError> {
-    prepare(
+) -> Result<bool, DatabaseError> {
+    let deleted = prepare(
         connection,
         "DELETE FROM sessions WHERE user_id = ?1 AND id = ?2",
     )?
     .execute(params![Bound(&user), Bound(&id)])?;
+    Ok(deleted > 0)
+}
+
+/// Notes that a device syncs in a session.
+pub(crate) fn set_device(
+    connection: &Connection,
+    user: UserId,
+    id: SessionId,
+    device: DeviceId,
+) -> Result<(), DatabaseError> {
+    prepare(
+        connection,
+        "UPDATE sessions SET device_id = ?3 WHERE user_id = ?1 AND id = ?2",
+    )?
+    .execute(params![Bound(&user), Bound(&id), Bound(&device)])?;
+    Ok(())
+}
+
+/// Deletes the sessions in which a device synced last, except `kept`.
+pub(crate) fn delete_of_device(
+    connection: &Connection,
+    user: UserId,
+    device: DeviceId,
+    kept: Option<SessionId>,
+) -> Result<(), DatabaseError> {
+    prepare(
+        connection,
+        "DELETE FROM sessions WHERE user_id = ?1 AND device_id = ?2 AND id IS NOT ?3",
+    )?
+    .execute(params![Bound(&user), Bound(&device), Bound(&kept)])?;
     Ok(())
 }
 
@@ -135,19 +178,24 @@ pub(crate) fn delete_all(
     Ok(())
 }
 
-/// Deletes the sessions of a user that have expired at `now`.
-/// Deletes the sessions that expire first, so that one more has room.
-pub(crate) fn make_room(connection: &Connection, user: UserId) -> Result<(), DatabaseError> {
+/// Deletes the sessions that were not used for longest, so that one more has room among `most`.
+pub(crate) fn make_room(
+    connection: &Connection,
+    user: UserId,
+    most: u32,
+) -> Result<(), DatabaseError> {
     prepare(
         connection,
         "DELETE FROM sessions WHERE user_id = ?1 AND id IN (
              SELECT id FROM sessions WHERE user_id = ?1
-             ORDER BY expires_at DESC, created_at DESC, id DESC LIMIT -1 OFFSET ?2)",
+             ORDER BY coalesce(previous_used_at, created_at) DESC, created_at DESC, id DESC
+             LIMIT -1 OFFSET ?2)",
     )?
-    .execute(params![Bound(&user), MAX_SESSIONS - 1])?;
+    .execute(params![Bound(&user), most.saturating_sub(1)])?;
     Ok(())
 }
 
+/// Deletes the sessions of a user that have expired at `now`.
 pub(crate) fn delete_expired(
     connection: &Connection,
     user: UserId,

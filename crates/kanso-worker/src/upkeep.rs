@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use kanso_application::devices::Devices;
 use kanso_application::housekeeping::Housekeeping;
+use kanso_application::security::Security;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::outage::Outage;
 use crate::sleep_or_stop;
 
-/// Interval at which sightings of devices are stored. A batch instead of a write per sync.
+/// Interval at which sightings of devices and security events are stored. A batch instead of a write per sync.
 const SIGHTINGS: Duration = Duration::from_secs(2);
 
 /// Interval of the purge of expired data.
@@ -23,14 +24,17 @@ const STEP_PAUSE: Duration = Duration::from_millis(50);
 /// Interval at which deleted accounts are looked for.
 const ERASURES: Duration = Duration::from_secs(5);
 
-/// Spawns the purge, the erasure of accounts and the storing of sightings in `loops`, until `stop`.
+/// Spawns the purge, the erasure of accounts and the storing of sightings and events in `loops`, until
+/// `stop`.
 pub fn start_upkeep(
     loops: &TaskTracker,
     devices: Devices,
+    security: Security,
     housekeeping: Housekeeping,
     stop: &CancellationToken,
 ) {
     loops.spawn(store_sightings(devices, stop.clone()));
+    loops.spawn(store_events(security, stop.clone()));
     loops.spawn(erase(housekeeping.clone(), stop.clone()));
     loops.spawn(purge(housekeeping, stop.clone()));
 }
@@ -41,6 +45,18 @@ async fn store_sightings(devices: Devices, stop: CancellationToken) {
     loop {
         let continues = sleep_or_stop(SIGHTINGS, &stop).await;
         outage.note("devices", devices.store_sightings().await);
+        if !continues {
+            return;
+        }
+    }
+}
+
+/// Stores after each pause, and once more at the end, like [`store_sightings`].
+async fn store_events(security: Security, stop: CancellationToken) {
+    let mut outage = Outage::default();
+    loop {
+        let continues = sleep_or_stop(SIGHTINGS, &stop).await;
+        outage.note("events", security.store_events().await);
         if !continues {
             return;
         }
@@ -76,21 +92,22 @@ async fn erase(housekeeping: Housekeeping, stop: CancellationToken) {
 /// reach the hour.
 async fn purge(housekeeping: Housekeeping, stop: CancellationToken) {
     let mut outage = Outage::default();
-    let (mut receipts, mut tombstones) = (0, 0);
+    let (mut receipts, mut tombstones, mut events) = (0, 0, 0);
     while !stop.is_cancelled() {
         let purged = outage.note("purge", housekeeping.step().await);
         // A failed step counts as an empty one: the next purge removes the rest.
         let purged = purged.unwrap_or_default();
         receipts += u64::from(purged.receipts);
         tombstones += u64::from(purged.tombstones);
+        events += u64::from(purged.events);
         let pause = if purged.has_more() {
             STEP_PAUSE
         } else {
             // One line for a whole purge, however many steps it took.
-            if receipts + tombstones > 0 {
-                tracing::info!(receipts, tombstones, "expired data purged");
+            if receipts + tombstones + events > 0 {
+                tracing::info!(receipts, tombstones, events, "expired data purged");
             }
-            (receipts, tombstones) = (0, 0);
+            (receipts, tombstones, events) = (0, 0, 0);
             PURGES
         };
         if !sleep_or_stop(pause, &stop).await {

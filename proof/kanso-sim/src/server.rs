@@ -11,11 +11,13 @@ use http_body_util::{BodyExt as _, Full};
 use kanso_application::devices::Devices;
 use kanso_application::housekeeping::{Housekeeping, Retention};
 use kanso_application::ports::clock::Clock;
+use kanso_application::ports::devices::MAX_DEVICES;
 use kanso_application::ports::feed::Feed;
 use kanso_application::ports::ids::Ids;
 use kanso_application::ports::limiter::RateLimit;
 use kanso_application::ports::storage::Storage;
 use kanso_credentials::{Entropy, SigningKey};
+use kanso_domain::sessions::SessionLimits;
 use kanso_domain::sync::Quota;
 use kanso_server::assembly::{
     self, Assembly, AssemblyOptions, CredentialPorts, ServerPorts, SharedPorts, SigningKeys,
@@ -205,6 +207,8 @@ fn ports(parts: &ServerParts, memories: &Memories) -> anyhow::Result<ServerPorts
 fn options(parts: &ServerParts) -> AssemblyOptions {
     AssemblyOptions {
         quota: Quota::default(),
+        sessions: SessionLimits::default(),
+        most_devices: MAX_DEVICES,
         http: kanso_http::Options {
             rate_limit: Some(LIMIT),
             retention: parts.retention,

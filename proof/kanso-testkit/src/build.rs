@@ -4,7 +4,7 @@ use kanso_application::ports::storage::NewAccount;
 use kanso_domain::accounts::{Account, PasswordHash, Settings};
 use kanso_domain::entries::EntryFields;
 use kanso_domain::habits::{HabitFields, StoredStreak};
-use kanso_domain::sessions::{Session, TokenHash};
+use kanso_domain::sessions::{Session, SessionOrigin, TokenHash};
 use kanso_domain::sync::{Action, Base, Edit, Fingerprint, Operation, ReceiptKey};
 use kanso_domain::text::{Notes, Title};
 use kanso_domain::{DeviceId, EntryId, HabitId, OpId, SessionId, Timestamp, UserId, Version};
@@ -85,8 +85,10 @@ pub fn new_session(user: UserId, number: u128) -> Session {
         user_id: user,
         current: token_hash(1),
         previous: None,
+        nonce: None,
         created_at: noon(),
         expires_at: noon().plus_seconds(3_600),
+        origin: SessionOrigin::default(),
     }
 }
 

@@ -11,6 +11,7 @@ pub mod admission;
 pub mod days;
 pub mod delta;
 pub mod devices;
+pub mod events;
 pub mod exactness;
 pub mod fields;
 pub mod journal;
@@ -51,6 +52,8 @@ macro_rules! storage_contract {
                 a_password_hash_is_replaced
                 only_the_stored_password_is_replaced
                 sessions_end_with_their_password
+                an_email_address_is_replaced
+                a_taken_email_address_is_not_replaced
                 a_session_needs_the_password_that_is_stored
                 no_log_in_slips_past_a_new_password
                 a_deleted_account_is_gone_everywhere
@@ -74,7 +77,15 @@ macro_rules! storage_contract {
                 a_repeated_refresh_changes_nothing
                 a_reused_session_is_removed
                 an_expired_session_is_removed
-                an_ended_session_is_closed;
+                an_ended_session_is_closed
+                a_session_keeps_its_origin_and_its_nonce
+                an_unknown_token_changes_nothing
+                a_forgotten_device_ends_its_sessions;
+            events:
+                events_come_back_newest_first
+                attempts_do_not_displace_other_events
+                events_need_an_account
+                old_events_are_removed_in_steps;
             fields:
                 a_habits_texts_come_back
                 a_habits_schedules_come_back
@@ -191,7 +202,8 @@ macro_rules! storage_contract {
                 an_active_device_keeps_tombstones
                 tombstones_are_removed_in_steps
                 devices_are_known_by_their_last_sighting
-                a_forgotten_device_stays_forgotten;
+                a_forgotten_device_stays_forgotten
+                a_new_device_displaces_the_one_not_seen_for_longest;
             quotas:
                 usage_follows_each_write
                 purge_gives_room_back
@@ -229,6 +241,7 @@ mod tests {
             include_str!("contract/receipts.rs"),
             include_str!("contract/delta.rs"),
             include_str!("contract/devices.rs"),
+            include_str!("contract/events.rs"),
             include_str!("contract/paging.rs"),
             include_str!("contract/lists.rs"),
             include_str!("contract/races.rs"),

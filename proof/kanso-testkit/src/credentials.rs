@@ -125,15 +125,17 @@ impl RefreshTokens for CountedRefreshTokens {
         }
     }
 
-    fn read(&self, token: &str) -> Option<PresentedToken> {
+    fn read(&self, token: &str, nonce: Option<&str>) -> Option<PresentedToken> {
         let (identity, nth) = parse(token)?;
+        let tokens = (Self::hash(identity, nth), Self::hash(identity, nth + 1));
         Some(PresentedToken {
             identity,
             presented: Presented {
-                hash: Self::hash(identity, nth),
-                successor: Self::hash(identity, nth + 1),
+                nonce: nonce.map(hash_of_nonce),
+                ..Presented::new(tokens.0, tokens.1)
             },
             successor: Self::nth(identity, nth + 1),
+            former_successors: Vec::new(),
         })
     }
 }
@@ -155,6 +157,15 @@ impl InvitationCodes for CountedInvitations {
         let number = code.strip_prefix("invitation-")?.parse().ok()?;
         Some(TokenHash::new([number; 32]))
     }
+}
+
+/// Returns the first 32 bytes of a nonce.
+fn hash_of_nonce(nonce: &str) -> TokenHash {
+    let mut hash = [0; 32];
+    for (byte, text) in hash.iter_mut().zip(nonce.bytes()) {
+        *byte = text;
+    }
+    TokenHash::new(hash)
 }
 
 fn parse<T: std::str::FromStr>(token: &str) -> Option<(Identity, T)> {

@@ -4,6 +4,7 @@ mod accounts;
 mod admission;
 mod copies;
 mod devices;
+mod events;
 mod journal;
 mod purges;
 mod quota;
@@ -20,6 +21,7 @@ use kanso_application::ports::devices::Device;
 use kanso_application::ports::storage::{Storage, StorageError};
 use kanso_domain::accounts::{Account, Email, PasswordHash, SettingsRecord};
 use kanso_domain::entries::Entry;
+use kanso_domain::events::SecurityEvent;
 use kanso_domain::habits::Habit;
 use kanso_domain::sessions::Session;
 use kanso_domain::sync::{Epoch, Head, OwnQuota, Receipt};
@@ -54,6 +56,7 @@ struct UserData {
     /// The epochs of the history, oldest first, each with the head at its beginning.
     starts: Vec<(Epoch, Seq)>,
     sessions: BTreeMap<SessionId, Session>,
+    events: Vec<SecurityEvent>,
     habits: BTreeMap<HabitId, Habit>,
     entries: BTreeMap<EntryId, Entry>,
     purged_habits: BTreeSet<HabitId>,

@@ -2,12 +2,15 @@
 
 use kanso_domain::UserId;
 use kanso_domain::accounts::{Email, Password, PasswordHash};
+use kanso_domain::events::EventKind;
 
 use super::Accounts;
 use crate::Outcome;
 use crate::ports::credentials::{Identity, PasswordCheck, Passwords};
+use crate::ports::limiter::ClientAddress;
 use crate::ports::storage::{Credentials, EndSessions, NewPassword, Storage};
 use crate::ports::throttle::{Admission, GuessCount, Guesser, LoginOutcome};
+use crate::security::Subject;
 
 /// The outcome of a change of the password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +60,7 @@ impl Accounts {
         who: Identity,
         current: Option<Password>,
         new: Password,
+        from: ClientAddress,
     ) -> Outcome<PasswordChange> {
         let email = self.get(who.user_id).await?.email;
         let counts = [GuessCount::of_guesser(
@@ -76,8 +80,16 @@ impl Accounts {
             }
         }
         Ok(match outcome {
-            GuessOutcome::Right(()) => PasswordChange::Changed,
-            GuessOutcome::Wrong => PasswordChange::Refused,
+            GuessOutcome::Right(()) => {
+                let reason = "password changed; other sessions ended";
+                let subject = Subject::Session(who);
+                self.record(EventKind::PasswordChanged, subject, from, reason);
+                PasswordChange::Changed
+            }
+            GuessOutcome::Wrong => {
+                self.record_refused(who, from);
+                PasswordChange::Refused
+            }
             GuessOutcome::Throttled { wait_seconds } => PasswordChange::Throttled { wait_seconds },
         })
     }
@@ -98,7 +110,6 @@ impl Accounts {
             };
             let storage = &self.ports.storage;
             if storage.replace_password(verified.user_id, new).await? {
-                tracing::info!(user_id = %who.user_id, "password changed");
                 return Ok(Some(()));
             }
             // Another request replaced the hash after the check. The loop checks against the new

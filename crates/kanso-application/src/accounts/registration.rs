@@ -1,13 +1,16 @@
 //! Registration.
 
 use kanso_domain::accounts::{Account, Email, Password, PasswordHash, Settings};
+use kanso_domain::events::EventKind;
 use kanso_domain::{Timestamp, UserId};
 
 use super::Accounts;
 use crate::Outcome;
 use crate::ports::admission::{Entitlement, InvitedRegistration};
 use crate::ports::ids::Ids;
+use crate::ports::limiter::ClientAddress;
 use crate::ports::storage::NewAccount;
+use crate::security::Subject;
 
 /// The outcome of a registration.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,13 +61,18 @@ pub(crate) fn new_account(
 
 impl Accounts {
     /// Creates an account with default settings.
-    pub async fn register(&self, email: Email, password: Password) -> Outcome<Registration> {
+    pub async fn register(
+        &self,
+        email: Email,
+        password: Password,
+        from: ClientAddress,
+    ) -> Outcome<Registration> {
         let new = self.hashed(email, password).await?;
         let account = new.account.clone();
         // The storage decides on the address in one step. A look-up before would leave a gap in
         // which another request could take it.
         Ok(if self.ports.storage.create_account(new).await? {
-            registered(account)
+            self.registered(account, from)
         } else {
             Registration::EmailTaken
         })
@@ -72,7 +80,11 @@ impl Accounts {
 
     /// Creates an account with default settings for an applicant with an invitation, or the first account
     /// of the server for a local one.
-    pub async fn register_invited(&self, applicant: Applicant) -> Outcome<Registration> {
+    pub async fn register_invited(
+        &self,
+        applicant: Applicant,
+        from: ClientAddress,
+    ) -> Outcome<Registration> {
         let now = self.ports.clock.now();
         let (entitlement, refusal) = match applicant.code.as_deref() {
             Some(code) => match self.ports.invitation_codes.read(code) {
@@ -96,7 +108,7 @@ impl Accounts {
         let account = new.account.clone();
         Ok(
             match storage.create_invited_account(new, entitlement).await? {
-                InvitedRegistration::Created => registered(account),
+                InvitedRegistration::Created => self.registered(account, from),
                 InvitedRegistration::EmailTaken => Registration::EmailTaken,
                 InvitedRegistration::NotEntitled => refusal,
             },
@@ -108,9 +120,10 @@ impl Accounts {
         let now = self.ports.clock.now();
         Ok(new_account(&*self.ports.ids, now, email, hash))
     }
-}
 
-fn registered(account: Account) -> Registration {
-    tracing::info!(user_id = %account.id, "account registered");
-    Registration::Registered(account)
+    fn registered(&self, account: Account, from: ClientAddress) -> Registration {
+        let subject = Subject::Tried(&account.email, Some(account.id));
+        self.record(EventKind::Registered, subject, from, "registered");
+        Registration::Registered(account)
+    }
 }

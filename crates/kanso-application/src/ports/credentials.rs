@@ -107,10 +107,25 @@ pub trait AccessTokens: Send + Sync {
 pub struct PresentedToken {
     /// Account and session of the token.
     pub identity: Identity,
-    /// Hashes of the token and of its successor.
+    /// Hashes of the token and of what can follow it.
     pub presented: Presented,
     /// Successor, to return to the client.
     pub successor: String,
+    /// Successors under former keys, and as a server of 0.1.0 derives them, in the order of
+    /// [`Presented::former_successors`].
+    pub former_successors: Vec<String>,
+}
+
+impl PresentedToken {
+    /// Returns the successor with this hash.
+    pub fn successor_with(self, hash: TokenHash) -> Option<String> {
+        if self.presented.successor == hash {
+            return Some(self.successor);
+        }
+        let former = self.presented.former_successors.iter();
+        let mut former = former.zip(self.former_successors);
+        former.find_map(|(other, text)| (*other == hash).then_some(text))
+    }
 }
 
 /// A new refresh token.
@@ -122,7 +137,7 @@ pub struct NewRefreshToken {
     pub hash: TokenHash,
 }
 
-/// Creates refresh tokens: opaque texts with 256 bits.
+/// Creates refresh tokens: opaque texts that show that the server issued them.
 ///
 /// A token has only one possible successor, so a retry gets the same answer although only hashes
 /// are stored (ADR 0003).
@@ -130,6 +145,6 @@ pub trait RefreshTokens: Send + Sync {
     /// Returns the first token of a session.
     fn mint(&self, identity: Identity) -> NewRefreshToken;
 
-    /// Reads a presented token. Returns `None` if it is malformed.
-    fn read(&self, token: &str) -> Option<PresentedToken>;
+    /// Reads a token that was presented with `nonce`. Returns `None` if it is malformed.
+    fn read(&self, token: &str, nonce: Option<&str>) -> Option<PresentedToken>;
 }

@@ -1,7 +1,7 @@
 //! The devices that sync, with the position up to which each has read.
 
 use async_trait::async_trait;
-use kanso_domain::{DeviceId, Seq, Timestamp, UserId};
+use kanso_domain::{DeviceId, Seq, SessionId, Timestamp, UserId};
 
 use super::storage_error::StorageError;
 
@@ -16,7 +16,12 @@ pub struct Sighting {
     pub position: Seq,
     /// Time of the sync.
     pub at: Timestamp,
+    /// Session of the sync.
+    pub session: Option<SessionId>,
 }
+
+/// Most devices of an account, unless the operator sets another number.
+pub const MAX_DEVICES: u32 = 100;
 
 /// A device as the server stores it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,8 +42,12 @@ pub struct Device {
 /// keeps them longer.
 #[async_trait]
 pub trait DeviceStore: Send + Sync {
-    /// Stores the sighting of a device that may be new, unless its account is gone.
-    async fn meet_device(&self, sighting: Sighting) -> Result<(), StorageError>;
+    /// Stores the sighting of a device that may be new, unless its account is gone, and names the device
+    /// in the session of the sighting.
+    ///
+    /// Of more than `most` devices it forgets those that were not seen for longest, and never this one.
+    /// Their sessions stay open: each is a new device at its next sync.
+    async fn meet_device(&self, sighting: Sighting, most: u32) -> Result<(), StorageError>;
 
     /// Stores sightings of known devices in order. Returns the devices that are not stored.
     ///
@@ -51,6 +60,12 @@ pub trait DeviceStore: Send + Sync {
     /// Returns the devices of a user, the last seen first, then by id.
     async fn devices(&self, user: UserId) -> Result<Vec<Device>, StorageError>;
 
-    /// Deletes a device. Returns `false` if there was none.
-    async fn forget_device(&self, user: UserId, device: DeviceId) -> Result<bool, StorageError>;
+    /// Deletes a device and ends the sessions that name it, except `kept`. Returns `false` if there was
+    /// no such device.
+    async fn forget_device(
+        &self,
+        user: UserId,
+        device: DeviceId,
+        kept: Option<SessionId>,
+    ) -> Result<bool, StorageError>;
 }

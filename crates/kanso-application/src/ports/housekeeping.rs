@@ -19,6 +19,9 @@ pub trait PurgeStore: Send + Sync {
     /// it has expired.
     async fn purge_tombstones(&self, before: Timestamp, limit: u32) -> Result<u32, StorageError>;
 
+    /// Removes up to `limit` security events from before `before`, oldest first. Returns their number.
+    async fn purge_events(&self, before: Timestamp, limit: u32) -> Result<u32, StorageError>;
+
     /// Deletes up to `limit` rows of accounts that were deleted, and returns their number: 0 if none is
     /// left.
     async fn erase_accounts(&self, limit: u32) -> Result<u32, StorageError>;

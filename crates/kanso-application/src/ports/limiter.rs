@@ -42,6 +42,14 @@ impl ClientAddress {
         Some(Self(IpAddr::V6(site.into())))
     }
 
+    /// Returns the text for a log: an IPv4 address, or the /64 block of an IPv6 address.
+    pub fn network(self) -> String {
+        match self.0 {
+            IpAddr::V4(v4) => v4.to_string(),
+            IpAddr::V6(v6) => format!("{v6}/64"),
+        }
+    }
+
     /// Returns the address. The lower 64 bits of an IPv6 address are 0.
     pub const fn ip(self) -> IpAddr {
         self.0
@@ -169,6 +177,9 @@ mod tests {
         assert_eq!(key("2001:db8:1:2::"), "2001:db8:1:2::");
         assert_eq!(key("::ffff:192.0.2.7"), "192.0.2.7");
         assert_eq!(key("192.0.2.7"), "192.0.2.7");
+        let network = |text: &str| ClientAddress::new(text.parse().expect(text)).network();
+        assert_eq!(network("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::/64");
+        assert_eq!(network("::ffff:192.0.2.7"), "192.0.2.7");
         let site = |text: &str| ClientAddress::new(text.parse().expect(text)).site();
         assert_eq!(site("192.0.2.7"), None);
         assert_eq!(site("2001:db8:1:2::3"), site("2001:db8:1:ffff::"));

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use kanso_domain::accounts::{Account, Email, PasswordHash, Settings, SettingsChange};
 use kanso_domain::entries::{Completion, Entry, EntryKind};
+use kanso_domain::events::SecurityEvent;
 use kanso_domain::habits::{Habit, StoredStreak};
 use kanso_domain::sessions::{Refreshed, Session};
 use kanso_domain::sync::{
@@ -271,6 +272,26 @@ pub enum EndSessions {
     All,
 }
 
+/// A new e-mail address for an account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewEmail {
+    /// Hash of the password that was checked. The write fails if another one is stored.
+    pub checked: PasswordHash,
+    /// New address.
+    pub email: Email,
+}
+
+/// The outcome of a new e-mail address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EmailReplacement {
+    /// The account has the address.
+    Replaced,
+    /// Another account has the address, in its present or its older spelling.
+    Taken,
+    /// Another password hash is stored, or the account is gone. Nothing was changed.
+    Superseded,
+}
+
 /// The decision on a session whose refresh token was presented. It is pure, like [`Decide`].
 pub type DecideRefresh = Arc<dyn Fn(Session) -> Refreshed + Send + Sync>;
 
@@ -304,13 +325,19 @@ pub trait AccountStore: Send + Sync {
     /// without a change if another hash is stored, or the account is gone.
     async fn replace_password(&self, user: UserId, new: NewPassword) -> Result<bool, StorageError>;
 
+    /// Replaces the e-mail address, in one transaction. The former address is free then.
+    async fn replace_email(
+        &self,
+        user: UserId,
+        new: NewEmail,
+    ) -> Result<EmailReplacement, StorageError>;
+
     /// Ends the account and its sessions, and frees its address. Returns `false` if there was none.
     /// [`PurgeStore::erase_accounts`] deletes its rows later: other users must not wait for them.
     async fn delete_account(&self, user: UserId) -> Result<bool, StorageError>;
 
-    /// Stores a new session and removes expired sessions of its user. Of more than
-    /// [`MAX_SESSIONS`](kanso_domain::sessions::MAX_SESSIONS) it removes those that expire first, and
-    /// never the new one: each use of a session moves its expiry.
+    /// Stores a new session and removes expired sessions of its user. Of more than `most` it removes
+    /// those that were not used for longest, and never the new one.
     ///
     /// Returns `false` if the stored hash is no longer `checked`, or the account is disabled or gone: a
     /// log-in with the old password cannot succeed after a change of the password.
@@ -318,6 +345,7 @@ pub trait AccountStore: Send + Sync {
         &self,
         session: Session,
         checked: PasswordHash,
+        most: u32,
     ) -> Result<bool, StorageError>;
 
     /// Loads a session under lock, calls `decide`, and stores a rotated session or removes a reused
@@ -341,8 +369,25 @@ pub trait AccountStore: Send + Sync {
     /// were not removed yet.
     async fn sessions(&self, user: UserId) -> Result<Vec<Session>, StorageError>;
 
-    /// Removes a session. Succeeds also if there is none.
-    async fn end_session(&self, user: UserId, session: SessionId) -> Result<(), StorageError>;
+    /// Removes a session. Returns `false` if there was none.
+    async fn end_session(&self, user: UserId, session: SessionId) -> Result<bool, StorageError>;
+
+    /// Stores security events of accounts that exist, in order. Of more than `most` attempts, and of
+    /// more than `most` other events of an account, it removes the oldest.
+    async fn record_events(
+        &self,
+        events: Vec<SecurityEvent>,
+        most: u32,
+    ) -> Result<(), StorageError>;
+
+    /// Returns at most `limit` security events of a user, newest first (by time, then id, descending),
+    /// after the event `before` in this order. An unknown `before` has none after it.
+    async fn events(
+        &self,
+        user: UserId,
+        before: Option<Uuid>,
+        limit: u32,
+    ) -> Result<Vec<SecurityEvent>, StorageError>;
 }
 
 /// The claimed streak jobs of one user.

@@ -4,7 +4,7 @@ use kanso_domain::accounts::{Password, Settings, SettingsChange};
 use kanso_testkit::build::noon;
 use kanso_testkit::{CountingThrottle, PlainPasswords};
 
-use crate::world::{PASSWORD, World, ada, from_home, is_account_gone};
+use crate::world::{PASSWORD, World, ada, from_home, home, is_account_gone};
 
 #[tokio::test]
 async fn a_new_account_has_the_default_settings() {
@@ -21,7 +21,11 @@ async fn an_address_is_registered_once() {
     let world = World::new();
     world.register().await;
     let password = Password::choose("another one").unwrap();
-    let again = world.accounts.register(ada(), password).await.unwrap();
+    let again = world
+        .accounts
+        .register(ada(), password, home())
+        .await
+        .unwrap();
     assert_eq!(again, Registration::EmailTaken);
     assert!(matches!(world.log_in(PASSWORD).await, LogIn::Granted(_)));
 }
@@ -109,8 +113,8 @@ async fn a_deleted_account_is_gone() {
     let world = World::new();
     let user = world.register().await;
     let accounts = &world.accounts;
-    accounts.delete(user).await.unwrap();
-    assert!(is_account_gone(&accounts.delete(user).await));
+    world.delete(user).await.unwrap();
+    assert!(is_account_gone(&world.delete(user).await));
     assert!(is_account_gone(&accounts.get(user).await));
     let change = SettingsChange::default();
     assert!(is_account_gone(

@@ -133,7 +133,7 @@ async fn an_entry_is_edited_and_deleted() {
 async fn a_deleted_account_has_no_list() {
     let world = World::new();
     let user = world.register().await;
-    world.accounts.delete(user).await.unwrap();
+    world.delete(user).await.unwrap();
     let list = world.entries.list(user, EntryFilter::default());
     assert!(is_account_gone(&list.await));
 }

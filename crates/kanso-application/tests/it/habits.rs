@@ -100,7 +100,7 @@ async fn an_unknown_habit_is_not_found() {
 async fn a_deleted_account_accepts_no_write() {
     let world = World::new();
     let user = world.register().await;
-    world.accounts.delete(user).await.unwrap();
+    world.delete(user).await.unwrap();
     let created = world
         .habits
         .create(user, RetryKey::default(), None, titled("Read"));

@@ -9,7 +9,7 @@ use kanso_application::ports::throttle::{GuessCount, Guesser};
 use kanso_domain::accounts::{Password, PasswordHash};
 use kanso_testkit::{MemoryStorage, PlainPasswords};
 
-use crate::world::{PASSWORD, World, ada};
+use crate::world::{PASSWORD, World, ada, home};
 
 const NEW: &str = "two slow kettles";
 
@@ -17,7 +17,7 @@ async fn change(world: &World, who: Identity, current: &str, new: &str) -> Passw
     let new = Password::choose(new).unwrap();
     let changed = world
         .accounts
-        .change_password(who, Password::claimed(current), new);
+        .change_password(who, Password::claimed(current), new, home());
     changed.await.unwrap()
 }
 

@@ -73,6 +73,7 @@ async fn a_page_with_everything_has_the_streaks_of_pages_without() {
     let world = World::new();
     let user = world.register().await;
     let caller = Caller {
+        session: None,
         user,
         device: None,
         cursor: None,

@@ -166,6 +166,7 @@ async fn pages_follow_each_other_until_nothing_is_left() {
             .sync
             .exchange(
                 Caller {
+                    session: None,
                     user,
                     device: None,
                     cursor,
@@ -212,13 +213,14 @@ async fn a_client_of_the_first_version_reads_by_instant() {
 async fn a_deleted_account_does_not_sync() {
     let world = World::new();
     let user = world.register().await;
-    world.accounts.delete(user).await.unwrap();
+    world.delete(user).await.unwrap();
     let outbox = vec![operation(1, create_habit(habit(1), titled("Read")))];
     for outbox in [outbox, vec![]] {
         let synced = world
             .sync
             .exchange(
                 Caller {
+                    session: None,
                     user,
                     device: None,
                     cursor: None,
@@ -239,6 +241,7 @@ async fn exchange(
 ) -> Result<Synced, CursorRefusal> {
     let synced = world.sync.exchange(
         Caller {
+            session: None,
             user,
             device: None,
             cursor,

@@ -6,21 +6,24 @@ use kanso_application::accounts::{AccountPorts, Accounts, Grant, LogIn, Registra
 use kanso_application::devices::Devices;
 use kanso_application::entries::Entries;
 use kanso_application::habits::Habits;
-use kanso_application::ports::credentials::Passwords;
+use kanso_application::ports::credentials::{Identity, Passwords};
 use kanso_application::ports::feed::{Feed, Subscription};
 use kanso_application::ports::limiter::ClientAddress;
 use kanso_application::ports::throttle::{GuessCount, Guesser};
 use kanso_application::ports::work_signal::WorkSignal;
+use kanso_application::security::Security;
 use kanso_application::sync::Sync;
-use kanso_application::{Fault, RecordPorts};
+use kanso_application::{Fault, Outcome, RecordPorts};
 use kanso_domain::accounts::{Email, Password};
+use kanso_domain::sessions::SessionLimits;
 use kanso_domain::sync::Quota;
-use kanso_domain::{Seq, UserId};
+use kanso_domain::{Seq, SessionId, UserId};
 use kanso_testkit::build::noon;
 use kanso_testkit::{
     CountedInvitations, CountedRefreshTokens, CountingThrottle, ManualClock, MemoryStorage,
-    NullFeed, PlainAccessTokens, PlainPasswords, SequentialIds,
+    NullFeed, PlainAccessTokens, PlainPasswords, PlainPseudonyms, SequentialIds,
 };
+use uuid::Uuid;
 
 pub(crate) const PASSWORD: &str = "correct horse";
 
@@ -72,6 +75,7 @@ pub(crate) struct World {
     pub(crate) throttle: Arc<CountingThrottle>,
     pub(crate) feed: Arc<RecordingFeed>,
     pub(crate) accounts: Accounts,
+    pub(crate) security: Security,
     account_ports: AccountPorts,
     pub(crate) habits: Habits,
     pub(crate) entries: Entries,
@@ -86,6 +90,8 @@ impl World {
         let ids = Arc::new(SequentialIds::default());
         let throttle = Arc::new(CountingThrottle::allowing(3));
         let feed = Arc::new(RecordingFeed::default());
+        let pseudonyms = Arc::new(PlainPseudonyms);
+        let security = Security::new(storage.clone(), clock.clone(), ids.clone(), pseudonyms);
         let account_ports = AccountPorts {
             storage: storage.clone(),
             clock: clock.clone(),
@@ -96,6 +102,8 @@ impl World {
             throttle: throttle.clone(),
             feed: feed.clone(),
             invitation_codes: Arc::new(CountedInvitations::default()),
+            security: security.clone(),
+            session_limits: SessionLimits::default(),
         };
         let ports = RecordPorts {
             quota: Quota::default(),
@@ -108,6 +116,7 @@ impl World {
         let devices = Devices::new(storage.clone(), clock.clone());
         Self {
             accounts: Accounts::new(account_ports.clone()),
+            security,
             account_ports,
             habits: Habits::new(ports.clone()),
             entries: Entries::new(ports.clone()),
@@ -129,10 +138,25 @@ impl World {
     /// Registers a user.
     pub(crate) async fn register(&self) -> UserId {
         let password = Password::choose(PASSWORD).unwrap();
-        match self.accounts.register(ada(), password).await.unwrap() {
+        match self
+            .accounts
+            .register(ada(), password, home())
+            .await
+            .unwrap()
+        {
             Registration::Registered(account) => account.id,
             refused => panic!("expected the address to be free: {refused:?}"),
         }
+    }
+
+    /// Deletes the account of a user, as a session of it does.
+    pub(crate) async fn delete(&self, user_id: UserId) -> Outcome<()> {
+        let session_id = SessionId::new(Uuid::from_u128(77));
+        let who = Identity {
+            user_id,
+            session_id,
+        };
+        self.accounts.delete(who, home()).await
     }
 
     /// Logs in with this password.

@@ -1,5 +1,6 @@
 //! Commands, one file each.
 
+mod account;
 mod adopt;
 mod conflicts;
 mod devices;
@@ -22,7 +23,7 @@ mod sync;
 mod today;
 mod undo;
 
-use crate::arguments::{Arguments, Command, ImportCommand};
+use crate::arguments::{AccountCommand, Arguments, Command, ImportCommand};
 use crate::context::Context;
 use crate::exit::Exit;
 
@@ -52,7 +53,13 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<Exit> {
         Command::Import(ImportCommand::Loop { file, dry_run }) => {
             import::run(&context, &file, dry_run).await
         }
-        Command::Export { file } => export::run(&context, &file).await,
+        Command::Export {
+            file,
+            password_stdin,
+        } => export::run(&context, &file, password_stdin).await,
+        Command::Account(AccountCommand::Delete { password_stdin }) => {
+            account::delete(&context, password_stdin).await
+        }
         Command::Status => status::run(&context),
         // Handled above.
         Command::Recover { .. } => Ok(Exit::Ok),

@@ -55,3 +55,27 @@ fn password_errors_are_explained() {
     assert!(asked.stderr.contains("--password-stdin"), "{asked:?}");
     assert_eq!(change(&Device::offline(), PASSWORD, NEW).code, 4);
 }
+
+#[test]
+fn an_account_is_deleted_with_its_password() {
+    let server = Server::start();
+    let phone = Device::at(server.address());
+    phone.ok(&["register", EMAIL]);
+    phone.ok(&["habit", "add", "Read"]);
+    phone.ok(&["sync"]);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("export.ndjson");
+    let export = ["export", file.to_str().unwrap(), "--password-stdin"];
+    let refused = phone.told("not this one", &export);
+    assert_ne!(refused.code, 0, "{refused:?}");
+    assert_eq!(phone.told(PASSWORD, &export).code, 0);
+
+    let delete = ["account", "delete", "--password-stdin"];
+    let refused = phone.told("not this one", &delete);
+    assert_eq!(refused.code, 1, "{refused:?}");
+    phone.ok(&["sync"]);
+    let deleted = phone.told(PASSWORD, &delete);
+    assert_eq!(deleted.code, 0, "{deleted:?}");
+    assert_eq!(phone.titles(), ["Read"], "the records stay on the device");
+    assert_ne!(log_in(&phone, PASSWORD).code, 0);
+}

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use kanso_domain::UserId;
 use kanso_domain::accounts::SettingsChange;
 use kanso_protocol::accounts::{
-    AccountSummary, CredentialsRequest, PasswordRequest, RegistrationRequest, SettingsRequest,
-    TokenResponse,
+    AccountSummary, CredentialsRequest, PasswordRequest, ReauthenticationRequest,
+    RegistrationRequest, SettingsRequest, TokenResponse,
 };
 use kanso_protocol::export::ExportLine;
 use serde_json::value::RawValue;
@@ -228,16 +228,27 @@ impl Client {
     }
 
     /// Returns all data of the account on the server, as lines of JSON. The last line has the type
-    /// `end`.
+    /// `end`. Without a password the log-in of this device must be some minutes old at most.
     ///
     /// # Errors
-    /// See [`CallError`]. An export that was cut off is [`CallError::Unexpected`].
-    pub async fn export(&self, transport: &dyn Transport) -> Result<Vec<u8>, CallError> {
+    /// See [`CallError`]. An export that was cut off is [`CallError::Unexpected`]. A missing password is
+    /// `Refused` with the code `reauthentication_required`, a wrong one with `wrong_password`.
+    pub async fn export(
+        &self,
+        transport: &dyn Transport,
+        password: Option<&str>,
+    ) -> Result<Vec<u8>, CallError> {
+        let proof = password.map(reauthentication).transpose()?;
         let request = Request {
-            method: Method::Get,
+            // The first servers know `GET` only, and ask for no password.
+            method: if proof.is_some() {
+                Method::Post
+            } else {
+                Method::Get
+            },
             path: "/api/v1/auth/user/export".into(),
             bearer: None,
-            body: None,
+            body: proof,
         };
         let reply = self.authorized(transport, request).await?;
         check_success(&reply)?;
@@ -249,6 +260,26 @@ impl Client {
         Err(CallError::Unexpected {
             what: "an export without its last line".to_owned(),
         })
+    }
+
+    /// Deletes the account with all of its data on the server, and signs this device out. Its records stay on
+    /// this device.
+    ///
+    /// # Errors
+    /// See [`CallError`]. A wrong password is `Refused` with status 403.
+    pub async fn delete_account(
+        &self,
+        transport: &dyn Transport,
+        password: &str,
+    ) -> Result<(), CallError> {
+        let request = Request {
+            method: Method::Delete,
+            path: "/api/v1/auth/user".into(),
+            bearer: None,
+            body: Some(reauthentication(password)?),
+        };
+        check_success(&self.authorized(transport, request).await?)?;
+        Ok(self.replica()?.sign_out()?)
     }
 
     /// Ends the session: on this device in any case, on the server if it is reachable. Records and
@@ -372,6 +403,12 @@ impl Client {
         })?;
         Ok(self.replica()?.store_profile(&settings, self.clock.now())?)
     }
+}
+
+fn reauthentication(password: &str) -> Result<Vec<u8>, CallError> {
+    body(&ReauthenticationRequest {
+        password: password.to_owned(),
+    })
 }
 
 async fn open_session(

@@ -102,6 +102,7 @@ impl Client {
             bearer: None,
             body: Some(body(&RefreshRequest {
                 refresh_token: used.refresh_token.clone(),
+                nonce: None,
             })?),
         };
         let reply = transport.exchange(request).await?;

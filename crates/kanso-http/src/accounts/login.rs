@@ -3,13 +3,14 @@ use axum::response::Response;
 use http::StatusCode;
 use kanso_application::accounts::LogIn;
 use kanso_domain::accounts::{Email, Password};
-use kanso_protocol::accounts::{CredentialsRequest, TokenResponse};
+use kanso_domain::sessions::Label;
+use kanso_protocol::accounts::{LoginRequest, TokenResponse};
 
 use super::token_response;
 use crate::answer::json;
 use crate::parts::Api;
 use crate::problem::{ApiError, BODY, Code, problems};
-use crate::request::{FromAddress, JsonBody};
+use crate::request::{FromClient, JsonBody};
 
 problems!(LoginProblems: BODY, &[
     Code::InvalidCredentials, Code::AccountDisabled, Code::LoginThrottled, Code::Busy,
@@ -22,7 +23,7 @@ problems!(LoginProblems: BODY, &[
 /// doubles the wait, up to 15 minutes. Failures from other addresses count only if there are hundreds.
 #[utoipa::path(
     post, path = "/auth/login", operation_id = "login", tag = "accounts",
-    request_body(content = CredentialsRequest, description = "E-mail address and password of the account."),
+    request_body(content = LoginRequest, description = "E-mail address and password of the account."),
     responses(
         (status = 200, description = "The first tokens of the session.", body = TokenResponse),
         LoginProblems
@@ -30,8 +31,8 @@ problems!(LoginProblems: BODY, &[
 )]
 pub(super) async fn login(
     State(api): State<Api>,
-    FromAddress(address): FromAddress,
-    JsonBody(request): JsonBody<CredentialsRequest>,
+    FromClient(client): FromClient,
+    JsonBody(request): JsonBody<LoginRequest>,
 ) -> Result<Response, ApiError> {
     // A text that is not an e-mail address has no account; 422 would help only those who guess.
     let email: Email = request
@@ -40,10 +41,12 @@ pub(super) async fn login(
         .map_err(|_| Code::InvalidCredentials)?;
     let password = Password::claimed(&request.password);
     // `claimed` checks no rules: an old password may break the rules of today and is still right.
+    let device_name = request.device_name.as_deref().and_then(Label::cut);
+    let from = client.named(device_name);
     // A log-in stores a session and a failure stores a count, so both are writes.
     let accounts = api.accounts.clone();
     match api
-        .to_completion(async move { accounts.log_in(email, password, address).await })
+        .to_completion(async move { accounts.log_in(email, password, from).await })
         .await?
     {
         LogIn::Granted(grant) => Ok(json(StatusCode::OK, &token_response(*grant))),

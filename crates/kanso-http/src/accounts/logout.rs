@@ -3,7 +3,7 @@ use http::StatusCode;
 
 use crate::parts::Api;
 use crate::problem::{ApiError, SIGNED_IN, problems};
-use crate::request::SignedIn;
+use crate::request::{FromAddress, SignedIn};
 
 problems!(LogoutProblems: SIGNED_IN);
 
@@ -19,10 +19,11 @@ problems!(LogoutProblems: SIGNED_IN);
 pub(super) async fn logout(
     State(api): State<Api>,
     SignedIn(identity): SignedIn,
+    FromAddress(from): FromAddress,
 ) -> Result<StatusCode, ApiError> {
     // The session must end even if the client closes the connection right after the request.
     let accounts = api.accounts.clone();
-    api.to_completion(async move { accounts.log_out(identity).await })
+    api.to_completion(async move { accounts.log_out(identity, from).await })
         .await?;
     Ok(StatusCode::NO_CONTENT)
 }

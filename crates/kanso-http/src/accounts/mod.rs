@@ -1,11 +1,13 @@
 //! Accounts, sessions and settings.
 
 mod delete;
+mod email;
 mod export;
 mod login;
 mod logout;
 mod password;
 mod profile;
+mod reauthentication;
 mod refresh;
 mod register;
 mod settings;
@@ -26,7 +28,8 @@ pub(crate) fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(logout::logout))
         .routes(routes!(validate::validate))
         .routes(routes!(password::password))
-        .routes(routes!(export::export))
+        .routes(routes!(email::email))
+        .routes(routes!(export::export, export::export_with_password))
         .routes(routes!(
             profile::profile,
             settings::settings,

@@ -7,7 +7,7 @@ use kanso_protocol::accounts::PasswordRequest;
 
 use crate::parts::Api;
 use crate::problem::{ApiError, BODY, Code, SIGNED_IN, problems};
-use crate::request::{JsonBody, SignedIn};
+use crate::request::{FromAddress, JsonBody, SignedIn};
 
 problems!(PasswordProblems: SIGNED_IN, BODY, &[Code::WrongPassword, Code::LoginThrottled, Code::Busy]);
 
@@ -28,6 +28,7 @@ problems!(PasswordProblems: SIGNED_IN, BODY, &[Code::WrongPassword, Code::LoginT
 pub(super) async fn password(
     State(api): State<Api>,
     SignedIn(identity): SignedIn,
+    FromAddress(from): FromAddress,
     JsonBody(request): JsonBody<PasswordRequest>,
 ) -> Result<StatusCode, ApiError> {
     // The new password is checked first: a bad one must not count as an attempt on the current one.
@@ -41,7 +42,7 @@ pub(super) async fn password(
     // `claimed` checks no rules: the current password may be older than the rules.
     let current = Password::claimed(&request.current_password);
     let accounts = api.accounts.clone();
-    let change = async move { accounts.change_password(identity, current, new).await };
+    let change = async move { accounts.change_password(identity, current, new, from).await };
     match api.to_completion(change).await? {
         PasswordChange::Changed => Ok(StatusCode::NO_CONTENT),
         PasswordChange::Refused => Err(Code::WrongPassword.into()),

@@ -9,7 +9,7 @@ use kanso_protocol::accounts::{AccountSummary, RegistrationRequest};
 use crate::answer::json;
 use crate::parts::{Api, RegistrationMode};
 use crate::problem::{ApiError, BODY, Code, problems};
-use crate::request::{IsLocal, JsonBody};
+use crate::request::{FromAddress, IsLocal, JsonBody};
 
 problems!(RegisterProblems: BODY, &[
     Code::InvalidRegistration, Code::RegistrationClosed, Code::InvitationRequired,
@@ -34,6 +34,7 @@ problems!(RegisterProblems: BODY, &[
 pub(super) async fn register(
     State(api): State<Api>,
     IsLocal(is_local): IsLocal,
+    FromAddress(from): FromAddress,
     JsonBody(request): JsonBody<RegistrationRequest>,
 ) -> Result<Response, ApiError> {
     // Before anything else, so that a closed server does not tell which addresses have accounts.
@@ -46,7 +47,7 @@ pub(super) async fn register(
     let wants_invitation = api.options().registration == RegistrationMode::Invite;
     let register = async move {
         if !wants_invitation {
-            return accounts.register(email, password).await;
+            return accounts.register(email, password, from).await;
         }
         let applicant = Applicant {
             email,
@@ -54,7 +55,7 @@ pub(super) async fn register(
             code: request.invite,
             is_local,
         };
-        accounts.register_invited(applicant).await
+        accounts.register_invited(applicant, from).await
     };
     match api.to_completion(register).await? {
         Registration::Registered(account) => {

@@ -3,14 +3,15 @@ use http::StatusCode;
 
 use crate::parts::Api;
 use crate::problem::{ApiError, Code, SIGNED_IN, problems};
-use crate::request::{DevicePath, SignedIn};
+use crate::request::{DevicePath, FromAddress, SignedIn};
 
 problems!(ForgetProblems: SIGNED_IN, &[Code::DeviceNotFound]);
 
 /// Forget a device
 ///
 /// Removes the device from the list, so tombstones are no longer retained for it. If it syncs again,
-/// it is a new device, and must sync from the start if its cursor has expired. Its session stays open.
+/// it is a new device, and must sync from the start if its cursor has expired. The sessions in which it
+/// synced last end, except the session of this request.
 #[utoipa::path(
     delete, path = "/devices/{id}", operation_id = "forget_device", tag = "sync",
     security(("bearer" = [])),
@@ -19,13 +20,15 @@ problems!(ForgetProblems: SIGNED_IN, &[Code::DeviceNotFound]);
 )]
 pub(super) async fn forget(
     State(api): State<Api>,
-    signed_in: SignedIn,
+    SignedIn(identity): SignedIn,
+    FromAddress(from): FromAddress,
     DevicePath(id): DevicePath,
 ) -> Result<StatusCode, ApiError> {
-    let (devices, user) = (api.devices.clone(), signed_in.user());
-    let forget = async move { devices.forget(user, id).await };
+    let devices = api.devices.clone();
+    let forget = async move { devices.forget(identity, id).await };
     // 404 the second time: unlike a record, a removed device leaves no tombstone.
     if api.to_completion(forget).await? {
+        api.accounts.record_forgotten_device(identity, from);
         Ok(StatusCode::NO_CONTENT)
     } else {
         Err(Code::DeviceNotFound.into())

@@ -1,5 +1,7 @@
 //! Request ids, the access log, problem bodies and the headers of every answer.
 
+use std::time::Duration;
+
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
@@ -7,6 +9,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use tokio::time::Instant;
 use tracing::{Instrument as _, Span, field};
 
+use super::address::client_address;
 use super::request_id::request_id;
 use crate::measure;
 use crate::parts::Api;
@@ -25,8 +28,15 @@ pub(crate) async fn access(State(api): State<Api>, request: Request, next: Next)
     let method = measure::method_label(request.method());
     // Absent for a path without a route.
     let route = request.extensions().get::<MatchedPath>().cloned();
+    let proxies = &api.options().trusted_proxies;
+    let client = api
+        .options()
+        .logs_clients
+        .then(|| client_address(request.extensions(), request.headers(), proxies).network());
     let mut response = next.run(request).instrument(span.clone()).await;
+    let mut code = None;
     if let Some(problem) = take_problem(&mut response) {
+        code = Some(problem.code().as_str());
         measure::count_problem(problem.code().as_str());
         write_problem(&mut response, problem, &id);
     }
@@ -35,7 +45,13 @@ pub(crate) async fn access(State(api): State<Api>, request: Request, next: Next)
         headers.insert(REQUEST_ID, id);
     }
     add_security_headers(headers, is_page);
-    log_answer(&span, response.status(), started, is_probe);
+    let answer = AnswerLine {
+        status: response.status().as_u16(),
+        code,
+        client: client.as_deref(),
+        latency_ms: milliseconds(started.elapsed()),
+    };
+    answer.log(&span, is_probe);
     // The route and not the path: a label must not have one value per id.
     let route = route.as_ref().map_or("none", MatchedPath::as_str);
     measure::record_request(method, route, response.status(), started.elapsed());
@@ -57,17 +73,36 @@ fn span(request: &Request, id: &str) -> Span {
     )
 }
 
-fn log_answer(span: &Span, status: StatusCode, started: Instant, is_probe: bool) {
-    let status = status.as_u16();
-    let latency_ms = started.elapsed().as_secs_f64() * 1e3;
-    // Whole microseconds: more digits are noise in the log.
-    let latency_ms = (latency_ms * 1e3).round() / 1e3;
-    // An orchestrator probes every few seconds, which would bury the requests of users.
-    if is_probe {
-        tracing::debug!(parent: span, status, latency_ms, "request answered");
-    } else {
-        tracing::info!(parent: span, status, latency_ms, "request answered");
+/// The log line of a request.
+struct AnswerLine<'a> {
+    status: u16,
+    /// Code of the problem.
+    code: Option<&'static str>,
+    /// Network of the client, if the operator wants it.
+    client: Option<&'a str>,
+    latency_ms: f64,
+}
+
+impl AnswerLine<'_> {
+    fn log(&self, span: &Span, is_probe: bool) {
+        let Self {
+            status,
+            code,
+            client,
+            latency_ms,
+        } = *self;
+        // An orchestrator probes every few seconds, which would bury the requests of users.
+        if is_probe {
+            tracing::debug!(parent: span, status, code, client, latency_ms, "request answered");
+        } else {
+            tracing::info!(parent: span, status, code, client, latency_ms, "request answered");
+        }
     }
+}
+
+/// Returns milliseconds with whole microseconds: more digits are noise in the log.
+fn milliseconds(elapsed: Duration) -> f64 {
+    (elapsed.as_secs_f64() * 1e6).round() / 1e3
 }
 
 /// Takes the problem out of an answer. An error without a body becomes a problem.

@@ -60,6 +60,8 @@ catalog! {
         "the refresh token is invalid, expired or used; log in again";
     WrongPassword = "wrong_password", FORBIDDEN, "The current password is wrong",
         "the current password is wrong; nothing was changed";
+    ReauthenticationRequired = "reauthentication_required", FORBIDDEN, "The password is needed again",
+        "the log-in of this session is more than 5 minutes old; send the password in the body, or log in again";
     RegistrationClosed = "registration_closed", FORBIDDEN, "Registration is closed",
         "this server accepts no new accounts; ask its operator";
     InvitationRequired = "invitation_required", FORBIDDEN, "An invitation is required",
@@ -78,6 +80,8 @@ catalog! {
         "the account has no entry with this id";
     DeviceNotFound = "device_not_found", NOT_FOUND, "Device not found",
         "the account has no device with this id";
+    SessionNotFound = "session_not_found", NOT_FOUND, "Session not found",
+        "the account has no open session with this id";
     MethodNotAllowed = "method_not_allowed", METHOD_NOT_ALLOWED, "Method not allowed",
         "the header Allow lists the methods of this path";
     RequestTimeout = "request_timeout", REQUEST_TIMEOUT, "The request body timed out",

@@ -14,7 +14,7 @@ mod query;
 mod zone;
 
 pub(crate) use body::{JsonBody, OptionalJsonBody};
-pub(crate) use from_address::FromAddress;
+pub(crate) use from_address::{FromAddress, FromClient};
 pub(crate) use idempotency::IdempotencyKey;
 pub(crate) use identity::SignedIn;
 #[cfg(any(test, fuzzing))]
@@ -22,7 +22,7 @@ pub(crate) use identity::bearer;
 pub(crate) use instant::{instant_text, parse_seen};
 pub(crate) use is_local::IsLocal;
 pub(crate) use number::number;
-pub(crate) use path::{DevicePath, EntryPath, HabitPath};
+pub(crate) use path::{DevicePath, EntryPath, HabitPath, SessionPath};
 pub(crate) use precondition::{IfMatch, etag, has_tag, is_unchanged};
 pub(crate) use query::StrictQuery;
 pub(crate) use zone::requested_zone;

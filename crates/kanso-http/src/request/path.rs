@@ -4,7 +4,7 @@
 
 use axum::extract::{FromRequestParts, Path};
 use http::request::Parts;
-use kanso_domain::{DeviceId, Entity, EntryId, HabitId};
+use kanso_domain::{DeviceId, Entity, EntryId, HabitId, SessionId};
 use uuid::Uuid;
 
 use crate::problem::{ApiError, Code};
@@ -45,6 +45,19 @@ impl<S: Send + Sync> FromRequestParts<S> for DevicePath {
         let id = id(parts, state).await;
         id.map(|id| Self(DeviceId::new(id)))
             .ok_or_else(|| Code::DeviceNotFound.into())
+    }
+}
+
+/// The id of a session.
+pub(crate) struct SessionPath(pub(crate) SessionId);
+
+impl<S: Send + Sync> FromRequestParts<S> for SessionPath {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let id = id(parts, state).await;
+        id.map(|id| Self(SessionId::new(id)))
+            .ok_or_else(|| Code::SessionNotFound.into())
     }
 }
 

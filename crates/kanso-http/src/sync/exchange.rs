@@ -1,9 +1,10 @@
 use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
+use kanso_application::ports::credentials::Identity;
 use kanso_application::sync::{Caller, Push};
 use kanso_domain::sync::{FingerprintForm, Operation};
-use kanso_domain::{DeviceId, FieldError, UserId};
+use kanso_domain::{DeviceId, FieldError};
 use kanso_protocol::sync::{
     OperationResult, PushRequest, PushedOperation, SyncRequest, SyncResponse,
 };
@@ -45,10 +46,7 @@ pub(super) async fn exchange(
     signed_in: SignedIn,
     JsonBody(request): JsonBody<PushRequest>,
 ) -> Result<Response, ApiError> {
-    let (limit, caller) = (
-        page_limit(request.limit)?,
-        caller(&request, signed_in.user())?,
-    );
+    let (limit, caller) = (page_limit(request.limit)?, caller(&request, signed_in.0)?);
     let long_poll = LongPoll::of_body(request.wait_ms, request.min_seq)?;
     // Everything is checked before the wait: a malformed request is refused at once.
     let seen = request.seen(caller.cursor);
@@ -84,9 +82,10 @@ pub(super) async fn exchange(
     Ok(as_it_is(json(StatusCode::OK, &answer)))
 }
 
-fn caller(request: &PushRequest, user: UserId) -> Result<Caller, ApiError> {
+fn caller(request: &PushRequest, who: Identity) -> Result<Caller, ApiError> {
     Ok(Caller {
-        user,
+        user: who.user_id,
+        session: Some(who.session_id),
         device: request.device_id.map(DeviceId::new),
         cursor: optional_cursor(request.cursor.as_deref())?,
     })

@@ -62,11 +62,12 @@ async fn the_mixed_phase_is_noted_where_0_1_0_was() {
     assert_eq!(fresh.oldest_server(), None);
     fresh.close().await.unwrap();
     database.run(
-        "DROP TABLE mixed_phase, history_starts, epochs, invitations; DROP INDEX habits_live;
+        "DROP TABLE mixed_phase, history_starts, epochs, invitations, events; DROP INDEX habits_live;
          ALTER TABLE users DROP COLUMN history_epoch, DROP COLUMN history_start, DROP COLUMN is_deleted,
              DROP COLUMN is_disabled, DROP COLUMN stored_records, DROP COLUMN stored_bytes,
         DROP COLUMN quota_live_habits, DROP COLUMN quota_records, DROP COLUMN quota_bytes;
          ALTER TABLE server DROP COLUMN was_open;
+         ALTER TABLE sessions DROP COLUMN client, DROP COLUMN device_name, DROP COLUMN device_id, DROP COLUMN nonce_hash;
          DELETE FROM refinery_schema_history WHERE version >= 2",
     );
     let mixed = open(&database.url()).await;

@@ -15,7 +15,9 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 use kanso_application::housekeeping::Retention;
+use kanso_application::ports::devices::MAX_DEVICES;
 use kanso_application::ports::limiter::{AccountLimits, RateLimit};
+use kanso_domain::sessions::SessionLimits;
 use kanso_domain::sync::Quota;
 use kanso_http::RegistrationMode;
 use kanso_postgres::DatabaseUrl;
@@ -114,6 +116,10 @@ pub struct Config {
     pub account_limits: Option<AccountLimits>,
     /// Bounds of every account.
     pub quota: Quota,
+    /// Bounds of the sessions of an account.
+    pub sessions: SessionLimits,
+    /// Most devices of an account.
+    pub most_devices: u32,
     /// Proxies whose `X-Forwarded-For` is trusted.
     pub trusted_proxies: Vec<IpNet>,
     /// Web origins that may call the API (CORS).
@@ -138,6 +144,8 @@ pub struct Config {
     pub log: String,
     /// Format of log lines.
     pub log_format: LogFormat,
+    /// True if the line of every request has the address of its client.
+    pub logs_clients: bool,
 }
 
 /// Resolved settings with warnings and a report.
@@ -183,6 +191,8 @@ impl Config {
             rate_limit: None,
             account_limits: None,
             quota: Quota::default(),
+            sessions: SessionLimits::default(),
+            most_devices: MAX_DEVICES,
             trusted_proxies: Vec::new(),
             cors_origins: Vec::new(),
             registration: Some(RegistrationMode::Open),
@@ -195,6 +205,7 @@ impl Config {
             drain_delay: Duration::ZERO,
             log: "off".into(),
             log_format: LogFormat::Text,
+            logs_clients: false,
         }
     }
 
@@ -229,6 +240,12 @@ impl Config {
                 records: values.read(Key::RecordQuota, record_quota)?,
                 bytes: values.read(Key::SpaceQuota, space_quota)?,
             },
+            sessions: SessionLimits {
+                most: values.read(Key::SessionQuota, values::bound)?,
+                idle_seconds: seconds(values.read(Key::SessionIdle, values::days)?),
+                lifetime_seconds: seconds(values.read(Key::SessionLifetime, values::days)?),
+            },
+            most_devices: values.read(Key::DeviceQuota, values::bound)?,
             trusted_proxies: values.read(Key::TrustedProxies, values::proxies)?,
             cors_origins: values.read(Key::CorsOrigins, values::origins)?,
             registration: match values.find(Key::Registration) {
@@ -242,13 +259,20 @@ impl Config {
             retention: Retention {
                 receipts_days: values.read(Key::OperationRetention, values::days)?,
                 tombstones_days: values.read(Key::TombstoneRetention, values::days)?,
+                ..Retention::default()
             },
             metrics_listen: values.read(Key::MetricsListen, values::optional_listen)?,
             drain_delay: values.read(Key::DrainDelay, values::drain_delay)?,
             log: values.read(Key::Log, values::log_filter)?,
             log_format: values.read(Key::LogFormat, values::log_format)?,
+            logs_clients: values.read(Key::LogClients, values::switch)?,
         })
     }
+}
+
+/// Returns the seconds of some days.
+fn seconds(days: u32) -> i64 {
+    i64::from(days) * 86_400
 }
 
 fn signing(values: &SettingValues) -> Result<Signing, ConfigError> {

@@ -21,6 +21,14 @@ pub enum Key {
     RecordQuota,
     /// Most space of an account.
     SpaceQuota,
+    /// Most open sessions of an account.
+    SessionQuota,
+    /// Most devices of an account.
+    DeviceQuota,
+    /// Time after which an unused session ends.
+    SessionIdle,
+    /// Time after which every session ends.
+    SessionLifetime,
     /// Proxies whose `X-Forwarded-For` is trusted.
     TrustedProxies,
     /// Web origins that may call the API.
@@ -51,6 +59,8 @@ pub enum Key {
     Log,
     /// Format of log lines.
     LogFormat,
+    /// Addresses of clients in the lines of requests.
+    LogClients,
 }
 
 /// Description of a setting.
@@ -111,7 +121,7 @@ const fn setting(
 }
 
 /// All settings, in the order of `--help`: the ones that most installations set come first.
-pub static SETTINGS: [Setting; 24] = [
+pub static SETTINGS: [Setting; 29] = [
     setting(
         Key::Listen,
         ("listen", "listen", "KANSO_LISTEN"),
@@ -185,6 +195,38 @@ pub static SETTINGS: [Setting; 24] = [
         Some("1024"),
         "MEBIBYTES",
         "Maximum size of all records of an account, or `off`",
+    ),
+    setting(
+        Key::SessionQuota,
+        ("session_quota", "session-quota", "KANSO_SESSION_QUOTA"),
+        Some("100"),
+        "NUMBER",
+        "Maximum number of sessions of an account; the longest unused one ends first",
+    ),
+    setting(
+        Key::DeviceQuota,
+        ("device_quota", "device-quota", "KANSO_DEVICE_QUOTA"),
+        Some("100"),
+        "NUMBER",
+        "Maximum number of devices of an account; the longest unused one is forgotten first",
+    ),
+    setting(
+        Key::SessionIdle,
+        ("session_idle", "session-idle", "KANSO_SESSION_IDLE"),
+        Some("90d"),
+        "DAYS",
+        "Days after which an unused session ends",
+    ),
+    setting(
+        Key::SessionLifetime,
+        (
+            "session_lifetime",
+            "session-lifetime",
+            "KANSO_SESSION_LIFETIME",
+        ),
+        Some("365d"),
+        "DAYS",
+        "Days after the log-in at which every session ends",
     ),
     setting(
         Key::TrustedProxies,
@@ -331,6 +373,13 @@ pub static SETTINGS: [Setting; 24] = [
         Some("text"),
         "FORMAT",
         "Log format: text or json",
+    ),
+    setting(
+        Key::LogClients,
+        ("log_clients", "log-clients", "KANSO_LOG_CLIENTS"),
+        Some("off"),
+        "on|off",
+        "Address of the client in the log line of every request: on or off",
     ),
 ];
 

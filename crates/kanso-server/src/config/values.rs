@@ -76,25 +76,25 @@ pub(super) fn rate_limit(text: &str) -> Result<Option<RateLimit>, Problem> {
 }
 
 pub(crate) fn habit_quota(text: &str) -> Result<u32, Problem> {
-    let quota = bound(text, u32::MAX.into())?;
+    let quota = number_or_off(text, u32::MAX.into())?;
     Ok(quota.map_or(Quota::UNLIMITED.live_habits, |most| {
         u32::try_from(most).unwrap_or(u32::MAX)
     }))
 }
 
 pub(crate) fn record_quota(text: &str) -> Result<u64, Problem> {
-    Ok(bound(text, u32::MAX.into())?.unwrap_or(Quota::UNLIMITED.records))
+    Ok(number_or_off(text, u32::MAX.into())?.unwrap_or(Quota::UNLIMITED.records))
 }
 
 /// Reads a number of mebibytes and returns bytes.
 pub(crate) fn space_quota(text: &str) -> Result<u64, Problem> {
     const BYTES_OF_A_MEBIBYTE: u64 = 1 << 20;
-    let quota = bound(text, u32::MAX.into())?;
+    let quota = number_or_off(text, u32::MAX.into())?;
     Ok(quota.map_or(Quota::UNLIMITED.bytes, |most| most * BYTES_OF_A_MEBIBYTE))
 }
 
 /// Reads `off` as `None`, or a number from 1 to `largest`.
-fn bound(text: &str, largest: u64) -> Result<Option<u64>, Problem> {
+fn number_or_off(text: &str, largest: u64) -> Result<Option<u64>, Problem> {
     if text == "off" {
         return Ok(None);
     }
@@ -105,6 +105,12 @@ fn bound(text: &str, largest: u64) -> Result<Option<u64>, Problem> {
             "{text:?} is neither `off` nor a number from 1 to {largest}"
         )),
     }
+}
+
+/// Parses a bound of which a part goes when it is reached, so that it cannot be 0.
+pub(super) fn bound(text: &str) -> Result<u32, Problem> {
+    let number = text.parse().ok().filter(|number| *number > 0);
+    number.ok_or_else(|| format!("{text:?} is not a number from 1 to {}", u32::MAX))
 }
 
 pub(super) fn proxies(text: &str) -> Result<Vec<IpNet>, Problem> {

@@ -2,6 +2,7 @@
 
 mod passwords;
 mod registration;
+mod sensitive;
 mod sessions;
 mod spellings;
 

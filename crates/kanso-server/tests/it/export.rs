@@ -66,7 +66,7 @@ async fn export_contains_all_data_of_the_user() {
         *end,
         json!({
             "type": "end", "head": page["head"], "digest": page["digest"],
-            "devices": 1, "sessions": 2, "records": 5
+            "devices": 1, "sessions": 2, "events": of_type(&lines, "event").len(), "records": 5
         })
     );
 }

@@ -11,6 +11,8 @@ use tracing_subscriber::fmt::MakeWriter;
 
 use crate::support::{Broken, broken_server};
 
+mod fail2ban;
+
 /// Log lines in memory.
 #[derive(Clone, Default)]
 struct Lines(Arc<Mutex<Vec<u8>>>);
@@ -70,6 +72,8 @@ async fn a_request_is_one_line_without_secrets_and_personal_data() {
         .collect();
     assert_eq!(answered.len(), 1, "{text}");
     let (fields, span) = (&answered[0]["fields"], &answered[0]["span"]);
+    assert_eq!(fields["code"], "cursor_malformed");
+    assert_eq!(fields.get("client"), None, "off by default");
     assert_eq!(
         (&fields["status"], fields["latency_ms"].is_number()),
         (&json!(400), true)

@@ -44,7 +44,7 @@ async fn fill(storage: &SqliteStorage) {
     let user = register(storage, 1).await;
     assert!(
         storage
-            .open_session(new_session(user, 1), password_hash(user))
+            .open_session(new_session(user, 1), password_hash(user), 100)
             .await
             .unwrap()
     );

@@ -30,7 +30,7 @@ async fn a_deleted_account_leaves_no_byte() {
     assert!(storage.create_account(new).await.unwrap());
     assert!(
         storage
-            .open_session(new_session(id, 1), password)
+            .open_session(new_session(id, 1), password, 100)
             .await
             .unwrap()
     );

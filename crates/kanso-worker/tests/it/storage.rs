@@ -11,18 +11,20 @@ use kanso_application::ports::housekeeping::PurgeStore;
 use kanso_application::ports::quota::{AccountUsage, QuotaStore};
 use kanso_application::ports::storage::{
     AccountStore, Backlog, Comparison, ComputedStreak, Credentials, DayBorder, Decide,
-    DecideRefresh, DeltaQuery, EntryFilter, Journal, NewAccount, NewPassword, RecordStore,
-    SnapshotPiece, SnapshotQuery, Storage, StorageError, StreakClaim, StreakJob, StreakOutcome,
-    StreakQueue, WriteOutcome,
+    DecideRefresh, DeltaQuery, EmailReplacement, EntryFilter, Journal, NewAccount, NewEmail,
+    NewPassword, RecordStore, SnapshotPiece, SnapshotQuery, Storage, StorageError, StreakClaim,
+    StreakJob, StreakOutcome, StreakQueue, WriteOutcome,
 };
 use kanso_domain::accounts::{Account, Email, PasswordHash, SettingsChange};
 use kanso_domain::entries::Entry;
+use kanso_domain::events::SecurityEvent;
 use kanso_domain::habits::Habit;
 use kanso_domain::sessions::{Refreshed, Session};
 use kanso_domain::sync::{Buckets, Epoch, Head, LoadSet, OwnQuota, Page};
 use kanso_domain::{Date, DeviceId, EntryId, HabitId, Seq, SessionId, Timestamp, UserId};
 use kanso_testkit::MemoryStorage;
 use tokio::sync::{Notify, RwLock};
+use uuid::Uuid;
 
 type Answer<T> = Result<T, StorageError>;
 
@@ -260,8 +262,30 @@ impl AccountStore for FaultyStorage {
         self.inner.delete_account(user).await
     }
 
-    async fn open_session(&self, session: Session, checked: PasswordHash) -> Answer<bool> {
-        self.inner.open_session(session, checked).await
+    async fn replace_email(&self, user: UserId, new: NewEmail) -> Answer<EmailReplacement> {
+        self.inner.replace_email(user, new).await
+    }
+
+    async fn open_session(
+        &self,
+        session: Session,
+        checked: PasswordHash,
+        most: u32,
+    ) -> Answer<bool> {
+        self.inner.open_session(session, checked, most).await
+    }
+
+    async fn record_events(&self, events: Vec<SecurityEvent>, most: u32) -> Answer<()> {
+        self.inner.record_events(events, most).await
+    }
+
+    async fn events(
+        &self,
+        user: UserId,
+        before: Option<Uuid>,
+        limit: u32,
+    ) -> Answer<Vec<SecurityEvent>> {
+        self.inner.events(user, before, limit).await
     }
 
     async fn refresh_session(
@@ -286,7 +310,7 @@ impl AccountStore for FaultyStorage {
         self.inner.session_is_open(user, session, now).await
     }
 
-    async fn end_session(&self, user: UserId, session: SessionId) -> Answer<()> {
+    async fn end_session(&self, user: UserId, session: SessionId) -> Answer<bool> {
         self.inner.end_session(user, session).await
     }
 }
@@ -328,8 +352,8 @@ impl AdmissionStore for FaultyStorage {
 
 #[async_trait]
 impl DeviceStore for FaultyStorage {
-    async fn meet_device(&self, sighting: Sighting) -> Answer<()> {
-        self.inner.meet_device(sighting).await
+    async fn meet_device(&self, sighting: Sighting, most: u32) -> Answer<()> {
+        self.inner.meet_device(sighting, most).await
     }
 
     async fn note_devices(&self, sightings: Vec<Sighting>) -> Answer<Vec<(UserId, DeviceId)>> {
@@ -340,8 +364,13 @@ impl DeviceStore for FaultyStorage {
         self.inner.devices(user).await
     }
 
-    async fn forget_device(&self, user: UserId, device: DeviceId) -> Answer<bool> {
-        self.inner.forget_device(user, device).await
+    async fn forget_device(
+        &self,
+        user: UserId,
+        device: DeviceId,
+        kept: Option<SessionId>,
+    ) -> Answer<bool> {
+        self.inner.forget_device(user, device, kept).await
     }
 }
 
@@ -349,6 +378,10 @@ impl DeviceStore for FaultyStorage {
 impl PurgeStore for FaultyStorage {
     async fn purge_receipts(&self, before: Timestamp, limit: u32) -> Answer<u32> {
         self.inner.purge_receipts(before, limit).await
+    }
+
+    async fn purge_events(&self, before: Timestamp, limit: u32) -> Answer<u32> {
+        self.inner.purge_events(before, limit).await
     }
 
     async fn purge_tombstones(&self, before: Timestamp, limit: u32) -> Answer<u32> {

@@ -7,11 +7,12 @@ use kanso_application::devices::Devices;
 use kanso_application::housekeeping::{Housekeeping, Retention};
 use kanso_application::ports::devices::{Device, DeviceStore as _};
 use kanso_application::ports::storage::{AccountStore as _, RecordStore as _};
+use kanso_application::security::Security;
 use kanso_domain::sync::{Base, LoadSet, decide};
 use kanso_testkit::build::{
     create_habit, delete_habit, device, habit, new_account, noon, operation, titled, user,
 };
-use kanso_testkit::{ManualClock, MemoryStorage};
+use kanso_testkit::{ManualClock, MemoryStorage, PlainPseudonyms, SequentialIds};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -42,7 +43,10 @@ impl UpkeepSetup {
         let devices = Devices::new(storage.clone(), clock.clone());
         let housekeeping = Housekeeping::new(storage.clone(), clock.clone(), Retention::default());
         let (loops, stop) = (TaskTracker::new(), CancellationToken::new());
-        kanso_worker::start_upkeep(&loops, devices.clone(), housekeeping, &stop);
+        let ids = Arc::new(SequentialIds::default());
+        let pseudonyms = Arc::new(PlainPseudonyms);
+        let security = Security::new(storage.clone(), clock.clone(), ids, pseudonyms);
+        kanso_worker::start_upkeep(&loops, devices.clone(), security, housekeeping, &stop);
         loops.close();
         Self {
             storage,
@@ -78,13 +82,13 @@ async fn last_sightings_are_stored_before_the_loops_end() {
     let setup = UpkeepSetup::after_a_year().await;
     setup
         .devices
-        .record_sighting(user(1), device(1), None)
+        .record_sighting(user(1), device(1), None, None)
         .await;
     let first = setup.storage.devices(user(1)).await.unwrap()[0];
     setup.clock.advance_seconds(60);
     setup
         .devices
-        .record_sighting(user(1), device(1), None)
+        .record_sighting(user(1), device(1), None, None)
         .await;
     setup.stop.cancel();
     setup.loops.wait().await;

@@ -99,6 +99,7 @@ impl WorkSignal for NotifyWorkers {
 /// Returns a caller without a device and without a cursor.
 pub(super) const fn anonymous(user: UserId) -> Caller {
     Caller {
+        session: None,
         user,
         device: None,
         cursor: None,

@@ -2,14 +2,18 @@
 
 use std::sync::Arc;
 
+use kanso_application::accounts::RefreshAttempt;
 use kanso_application::accounts::{AccountPorts, Accounts, LogIn, Refresh};
+use kanso_application::ports::limiter::ClientAddress;
+use kanso_application::security::Security;
 use kanso_domain::accounts::Password;
 use kanso_domain::sessions::GRACE_SECONDS;
+use kanso_domain::sessions::SessionLimits;
 use kanso_model::refresh::{GRACE_TICKS, ModelSession};
 use kanso_testkit::build::noon;
 use kanso_testkit::{
     CountedInvitations, CountedRefreshTokens, CountingThrottle, ManualClock, MemoryStorage,
-    NullFeed, PlainAccessTokens, PlainPasswords, SequentialIds,
+    NullFeed, PlainAccessTokens, PlainPasswords, PlainPseudonyms, SequentialIds,
 };
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
@@ -28,10 +32,15 @@ struct Pair {
 impl Pair {
     async fn logged_in() -> Self {
         let clock = Arc::new(ManualClock::at(noon()));
+        let storage = Arc::new(MemoryStorage::default());
+        let ids = Arc::new(SequentialIds::default());
+        let pseudonyms = Arc::new(PlainPseudonyms);
         let accounts = Accounts::new(AccountPorts {
-            storage: Arc::new(MemoryStorage::default()),
+            security: Security::new(storage.clone(), clock.clone(), ids.clone(), pseudonyms),
+            session_limits: SessionLimits::default(),
+            storage,
             clock: clock.clone(),
-            ids: Arc::new(SequentialIds::default()),
+            ids,
             passwords: Arc::new(PlainPasswords),
             access_tokens: Arc::new(PlainAccessTokens),
             refresh_tokens: Arc::new(CountedRefreshTokens),
@@ -40,11 +49,13 @@ impl Pair {
             invitation_codes: Arc::new(CountedInvitations::default()),
         });
         let email: kanso_domain::accounts::Email = "ada@example.org".parse().unwrap();
-        let password = Password::choose(PASSWORD).unwrap();
-        accounts.register(email.clone(), password).await.unwrap();
+        let registered = Password::choose(PASSWORD).unwrap();
         let password = Password::claimed(PASSWORD);
-        let here =
-            kanso_application::ports::limiter::ClientAddress::new("192.0.2.7".parse().unwrap());
+        let here = ClientAddress::new("192.0.2.7".parse().unwrap());
+        accounts
+            .register(email.clone(), registered, here)
+            .await
+            .unwrap();
         let LogIn::Granted(grant) = accounts.log_in(email, password, here).await.unwrap() else {
             panic!("expected a grant");
         };
@@ -67,7 +78,12 @@ impl Pair {
     async fn refresh(&mut self, token: u8) -> Option<u8> {
         let expected = self.session.refresh(token, self.now, None);
         let presented = &self.tokens[usize::from(token) - 1];
-        let granted = match self.accounts.refresh(presented).await.unwrap() {
+        let attempt = RefreshAttempt {
+            token: presented,
+            nonce: None,
+            from: ClientAddress::new([192, 0, 2, 7].into()),
+        };
+        let granted = match self.accounts.refresh(attempt).await.unwrap() {
             Refresh::Granted(grant) => Some(grant),
             Refresh::Refused | Refresh::Disabled => None,
         };

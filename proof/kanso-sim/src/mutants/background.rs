@@ -57,6 +57,7 @@ async fn finish_streaks(
 
 delegated!(PurgeStore for MutantStorage {
     erase_accounts(limit: u32) -> u32;
+    purge_events(before: Timestamp, limit: u32) -> u32;
 }
 
 async fn purge_receipts(&self, before: Timestamp, limit: u32) -> Result<u32, StorageError> {

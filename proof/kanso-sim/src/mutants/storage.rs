@@ -10,13 +10,16 @@ use kanso_application::ports::admission::{
 use kanso_application::ports::devices::{Device, DeviceStore, Sighting};
 use kanso_application::ports::quota::{AccountUsage, QuotaStore};
 use kanso_application::ports::storage::{
-    AccountStore, Credentials, DecideRefresh, NewAccount, NewPassword, Storage, StorageError,
+    AccountStore, Credentials, DecideRefresh, EmailReplacement, NewAccount, NewEmail, NewPassword,
+    Storage, StorageError,
 };
 use kanso_domain::accounts::{Account, Email, PasswordHash, SettingsChange};
+use kanso_domain::events::SecurityEvent;
 use kanso_domain::sessions::{Refreshed, Session};
 use kanso_domain::sync::{OwnQuota, Page};
 use kanso_domain::{DeviceId, HabitId, Seq, SessionId, Timestamp, UserId};
 use tokio::time::Instant;
+use uuid::Uuid;
 
 use super::Bug;
 use crate::chance::Chance;
@@ -90,9 +93,12 @@ delegated!(AccountStore for MutantStorage {
     change_settings(user: UserId, change: SettingsChange, now: Timestamp) -> Option<Account>;
     replace_password(user: UserId, new: NewPassword) -> bool;
     delete_account(user: UserId) -> bool;
-    open_session(session: Session, checked: PasswordHash) -> bool;
+    replace_email(user: UserId, new: NewEmail) -> EmailReplacement;
+    open_session(session: Session, checked: PasswordHash, most: u32) -> bool;
     sessions(user: UserId) -> Vec<Session>;
-    end_session(user: UserId, session: SessionId) -> ();
+    end_session(user: UserId, session: SessionId) -> bool;
+    record_events(events: Vec<SecurityEvent>, most: u32) -> ();
+    events(user: UserId, before: Option<Uuid>, limit: u32) -> Vec<SecurityEvent>;
 }
 
 async fn refresh_session(
@@ -134,10 +140,10 @@ delegated!(AdmissionStore for MutantStorage {
 });
 
 delegated!(DeviceStore for MutantStorage {
-    meet_device(sighting: Sighting) -> ();
+    meet_device(sighting: Sighting, most: u32) -> ();
     note_devices(sightings: Vec<Sighting>) -> Vec<(UserId, DeviceId)>;
     devices(user: UserId) -> Vec<Device>;
-    forget_device(user: UserId, device: DeviceId) -> bool;
+    forget_device(user: UserId, device: DeviceId, kept: Option<SessionId>) -> bool;
 });
 
 delegated!(QuotaStore for MutantStorage {

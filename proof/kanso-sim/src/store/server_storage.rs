@@ -12,17 +12,19 @@ use kanso_application::ports::housekeeping::PurgeStore;
 use kanso_application::ports::quota::{AccountUsage, QuotaStore};
 use kanso_application::ports::storage::{
     AccountStore, Backlog, Comparison, ComputedStreak, Credentials, DayBorder, Decide,
-    DecideRefresh, DeltaQuery, EntryFilter, Journal, NewAccount, NewPassword, RecordStore,
-    SnapshotPiece, SnapshotQuery, Storage, StorageError, StreakClaim, StreakJob, StreakOutcome,
-    StreakQueue, WriteOutcome,
+    DecideRefresh, DeltaQuery, EmailReplacement, EntryFilter, Journal, NewAccount, NewEmail,
+    NewPassword, RecordStore, SnapshotPiece, SnapshotQuery, Storage, StorageError, StreakClaim,
+    StreakJob, StreakOutcome, StreakQueue, WriteOutcome,
 };
 use kanso_domain::accounts::{Account, Email, PasswordHash, SettingsChange};
 use kanso_domain::entries::Entry;
+use kanso_domain::events::SecurityEvent;
 use kanso_domain::habits::Habit;
 use kanso_domain::sessions::{Refreshed, Session};
 use kanso_domain::sync::{Buckets, Epoch, Head, LoadSet, OwnQuota, Page};
 use kanso_domain::{Date, DeviceId, EntryId, HabitId, Seq, SessionId, Timestamp, UserId};
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use super::delegated;
 use crate::chance::Chance;
@@ -105,11 +107,14 @@ delegated!(AccountStore for ServerStorage {
     change_settings(user: UserId, change: SettingsChange, now: Timestamp) -> Option<Account>;
     replace_password(user: UserId, new: NewPassword) -> bool;
     delete_account(user: UserId) -> bool;
-    open_session(session: Session, checked: PasswordHash) -> bool;
+    replace_email(user: UserId, new: NewEmail) -> EmailReplacement;
+    open_session(session: Session, checked: PasswordHash, most: u32) -> bool;
     refresh_session(user: UserId, session: SessionId, decide: DecideRefresh) -> Option<Refreshed>;
     session_is_open(user: UserId, session: SessionId, now: Timestamp) -> bool;
     sessions(user: UserId) -> Vec<Session>;
-    end_session(user: UserId, session: SessionId) -> ();
+    end_session(user: UserId, session: SessionId) -> bool;
+    record_events(events: Vec<SecurityEvent>, most: u32) -> ();
+    events(user: UserId, before: Option<Uuid>, limit: u32) -> Vec<SecurityEvent>;
 });
 
 delegated!(AdmissionStore for ServerStorage {
@@ -132,15 +137,16 @@ delegated!(StreakQueue for ServerStorage {
 });
 
 delegated!(DeviceStore for ServerStorage {
-    meet_device(sighting: Sighting) -> ();
+    meet_device(sighting: Sighting, most: u32) -> ();
     note_devices(sightings: Vec<Sighting>) -> Vec<(UserId, DeviceId)>;
     devices(user: UserId) -> Vec<Device>;
-    forget_device(user: UserId, device: DeviceId) -> bool;
+    forget_device(user: UserId, device: DeviceId, kept: Option<SessionId>) -> bool;
 });
 
 delegated!(PurgeStore for ServerStorage {
     purge_receipts(before: Timestamp, limit: u32) -> u32;
     purge_tombstones(before: Timestamp, limit: u32) -> u32;
+    purge_events(before: Timestamp, limit: u32) -> u32;
     erase_accounts(limit: u32) -> u32;
 });
 

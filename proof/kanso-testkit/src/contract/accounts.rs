@@ -2,8 +2,8 @@
 
 use futures::future::{join, join_all};
 use kanso_application::ports::storage::{
-    Credentials, DeltaQuery, EndSessions, EntryFilter, NewAccount, NewPassword, Scope, Storage,
-    WriteOutcome,
+    Credentials, DeltaQuery, EmailReplacement, EndSessions, EntryFilter, NewAccount, NewEmail,
+    NewPassword, Scope, Storage, WriteOutcome,
 };
 use kanso_domain::accounts::{Email, PasswordHash, Settings, SettingsChange};
 use kanso_domain::sync::{LoadSet, Since};
@@ -184,13 +184,74 @@ pub async fn only_the_stored_password_is_replaced(storage: &dyn Storage) {
     assert!(is_open(storage, &person).await);
 }
 
+/// A new address replaces the former one, which is free then. Sessions stay open.
+pub async fn an_email_address_is_replaced(storage: &dyn Storage) {
+    let person = populated(storage, 1).await;
+    let former = new_account(1).account.email;
+    let new = |email: &str| NewEmail {
+        checked: password_hash(user(1)),
+        email: email.parse().unwrap(),
+    };
+    let outcome = storage.replace_email(user(1), new("new@example.org")).await;
+    assert_eq!(outcome.unwrap(), EmailReplacement::Replaced);
+    let account = storage.account(user(1)).await.unwrap().unwrap();
+    assert_eq!(account.email.as_str(), "new@example.org");
+    let found = storage.credentials(&account.email).await.unwrap().unwrap();
+    assert_eq!(found.user_id, user(1));
+    assert_eq!(storage.credentials(&former).await.unwrap(), None);
+    assert!(is_open(storage, &person).await);
+    // Its own address again, and then back to the former one.
+    for email in ["new@example.org", former.as_str()] {
+        let outcome = storage.replace_email(user(1), new(email)).await;
+        assert_eq!(outcome.unwrap(), EmailReplacement::Replaced, "{email}");
+    }
+    assert!(storage.credentials(&former).await.unwrap().is_some());
+    // A deletion frees the present address.
+    assert!(storage.delete_account(user(1)).await.unwrap());
+    assert_eq!(storage.credentials(&former).await.unwrap(), None);
+    let outcome = storage.replace_email(user(1), new("new@example.org")).await;
+    assert_eq!(outcome.unwrap(), EmailReplacement::Superseded);
+}
+
+/// An address of another account, in either spelling, is refused, and so is an outdated password.
+pub async fn a_taken_email_address_is_not_replaced(storage: &dyn Storage) {
+    TestUser::register(storage, 1).await;
+    let decomposed = "ju\u{308}rgen@example.org";
+    let mut other = new_account(2);
+    other.account.email = Email::restored(decomposed.to_owned());
+    assert!(storage.create_account(other).await.unwrap());
+    TestUser::register(storage, 3).await;
+    let before = storage.account(user(1)).await.unwrap().unwrap();
+    for (email, hash, expected) in [
+        (decomposed, password_hash(user(1)), EmailReplacement::Taken),
+        (
+            "person3@example.org",
+            password_hash(user(1)),
+            EmailReplacement::Taken,
+        ),
+        (
+            "new@example.org",
+            PasswordHash::new("another hash".into()),
+            EmailReplacement::Superseded,
+        ),
+    ] {
+        let new = NewEmail {
+            checked: hash,
+            email: email.parse().unwrap(),
+        };
+        let outcome = storage.replace_email(user(1), new).await.unwrap();
+        assert_eq!(outcome, expected, "{email}");
+    }
+    assert_eq!(storage.account(user(1)).await.unwrap(), Some(before));
+}
+
 /// A new password ends all sessions that were opened with the old one, except the named one.
 pub async fn sessions_end_with_their_password(storage: &dyn Storage) {
     let neighbour = populated(storage, 2).await;
     populated(storage, 1).await;
     for number in [2, 3] {
         let session = new_session(user(1), number);
-        let opened = storage.open_session(session, password_hash(user(1)));
+        let opened = storage.open_session(session, password_hash(user(1)), 100);
         assert!(opened.await.unwrap());
     }
     // { || All three sessions by number, so that one comparison shows which survived.
@@ -226,9 +287,9 @@ pub async fn a_session_needs_the_password_that_is_stored(storage: &dyn Storage) 
             .unwrap()
     );
     let session = new_session(user(1), 1);
-    let old = storage.open_session(session.clone(), new.replaces);
+    let old = storage.open_session(session.clone(), new.replaces, 100);
     assert!(!old.await.unwrap());
-    assert!(storage.open_session(session, new.hash).await.unwrap());
+    assert!(storage.open_session(session, new.hash, 100).await.unwrap());
 }
 
 /// No session that was opened with the old password survives a concurrent change of the password.
@@ -238,7 +299,7 @@ pub async fn no_log_in_slips_past_a_new_password(storage: &dyn Storage) {
     for round in 0..4 {
         let id = user(100 + round);
         TestUser::register(storage, 100 + round).await;
-        let log_in = |number| storage.open_session(new_session(id, number), password_hash(id));
+        let log_in = |number| storage.open_session(new_session(id, number), password_hash(id), 100);
         // Logins on both sides of the change, so that some are checked before it and committed
         // after it.
         let before = join_all((1..=LOG_INS / 2).map(log_in));
@@ -293,7 +354,7 @@ pub async fn a_deleted_account_is_gone_everywhere(storage: &dyn Storage) {
     let written = person.write(LoadSet::default(), |current| unchanged(&current));
     assert_eq!(written.await.unwrap(), WriteOutcome::NoSuchUser);
     assert!(!is_open(storage, &person).await);
-    let opened = storage.open_session(new_session(id, 2), password_hash(id));
+    let opened = storage.open_session(new_session(id, 2), password_hash(id), 100);
     assert!(!opened.await.unwrap());
     // The address is free at once.
     let mut again = new_account(3);
@@ -344,7 +405,7 @@ async fn erase(storage: &dyn Storage) {
 async fn populated(storage: &dyn Storage, number: u128) -> TestUser<'_> {
     let person = TestUser::register(storage, number).await;
     let session = new_session(person.id, 1);
-    let opened = storage.open_session(session, password_hash(person.id));
+    let opened = storage.open_session(session, password_hash(person.id), 100);
     assert!(opened.await.unwrap());
     let read = create_habit(habit(1), titled("Read"));
     let done = create_entry(entry(1), done(habit(1), "2026-01-15"));

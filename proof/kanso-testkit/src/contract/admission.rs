@@ -106,7 +106,7 @@ pub async fn a_disabled_account_opens_no_session(storage: &dyn Storage) {
     TestUser::register(storage, 2).await;
     let open = async |owner, number| {
         let session = new_session(user(owner), number);
-        let opened = storage.open_session(session, password_hash(user(owner)));
+        let opened = storage.open_session(session, password_hash(user(owner)), 100);
         opened.await.unwrap()
     };
     assert!(open(1, 1).await && open(2, 2).await);

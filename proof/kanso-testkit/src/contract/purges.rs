@@ -7,8 +7,8 @@ use kanso_domain::{Entity, Seq, Timestamp};
 
 use super::test_user::TestUser;
 use crate::build::{
-    at, create_entry, create_habit, delete_entry, delete_habit, device, done, entry, habit, noon,
-    op, operation, titled, user,
+    at, create_entry, create_habit, delete_entry, delete_habit, device, done, entry, habit,
+    new_session, noon, op, operation, password_hash, session_id, titled, user,
 };
 
 fn later(days: i64) -> Timestamp {
@@ -97,8 +97,9 @@ pub async fn an_active_device_keeps_tombstones(storage: &dyn Storage) {
             device: device(1),
             position,
             at,
+            session: None,
         };
-        storage.meet_device(sighting).await.unwrap();
+        storage.meet_device(sighting, 100).await.unwrap();
     };
     saw(Seq::ZERO, later(40)).await;
     assert_eq!(
@@ -133,8 +134,9 @@ pub async fn tombstones_are_removed_in_steps(storage: &dyn Storage) {
         device: device(1),
         position: Seq::ZERO,
         at: later(40),
+        session: None,
     };
-    storage.meet_device(sighting).await.unwrap();
+    storage.meet_device(sighting, 100).await.unwrap();
     assert_eq!(storage.purge_tombstones(later(30), 1).await.unwrap(), 1);
     assert_eq!(storage.purge_tombstones(later(30), 1).await.unwrap(), 1);
     assert_eq!(storage.purge_tombstones(later(30), 1).await.unwrap(), 0);
@@ -165,7 +167,7 @@ pub async fn devices_are_known_by_their_last_sighting(storage: &dyn Storage) {
         saw(1, 9, "2026-01-15T14:00:00Z"),
     ];
     for sighting in sightings {
-        storage.meet_device(sighting).await.unwrap();
+        storage.meet_device(sighting, 100).await.unwrap();
     }
     let one = known(1, "2026-01-15T12:00:00Z", "2026-01-15T14:00:00Z", 9);
     let two = known(2, "2026-01-15T13:00:00Z", "2026-01-15T13:00:00Z", 7);
@@ -180,9 +182,54 @@ pub async fn devices_are_known_by_their_last_sighting(storage: &dyn Storage) {
         storage.devices(person.id).await.unwrap()[0].position,
         Seq::ZERO
     );
-    assert!(storage.forget_device(person.id, device(1)).await.unwrap());
-    assert!(!storage.forget_device(person.id, device(1)).await.unwrap());
+    assert!(
+        storage
+            .forget_device(person.id, device(1), None)
+            .await
+            .unwrap()
+    );
+    assert!(
+        !storage
+            .forget_device(person.id, device(1), None)
+            .await
+            .unwrap()
+    );
     assert_eq!(storage.devices(person.id).await.unwrap(), [two]);
+}
+
+/// Beyond the largest number of devices, the one that was not seen for longest is forgotten. Its session
+/// stays open.
+pub async fn a_new_device_displaces_the_one_not_seen_for_longest(storage: &dyn Storage) {
+    let person = TestUser::register(storage, 1).await;
+    let other = TestUser::register(storage, 2).await;
+    let session = new_session(person.id, 1);
+    let opened = storage.open_session(session, password_hash(person.id), 100);
+    assert!(opened.await.unwrap());
+    let saw = |number, at| Sighting {
+        session: Some(session_id(1)),
+        ..seen(&person, number, 5, at)
+    };
+    let theirs = seen(&other, 1, 5, "2026-01-15T11:00:00Z");
+    storage.meet_device(theirs, 3).await.unwrap();
+    for (number, at) in [
+        (1, "2026-01-15T12:00:00Z"),
+        (2, "2026-01-15T13:00:00Z"),
+        (3, "2026-01-15T14:00:00Z"),
+        (1, "2026-01-15T15:00:00Z"),
+        // Its clock is behind. It is new, so it stays.
+        (4, "2026-01-15T10:00:00Z"),
+    ] {
+        storage.meet_device(saw(number, at), 3).await.unwrap();
+    }
+    let kept = storage.devices(person.id).await.unwrap();
+    let kept: Vec<_> = kept.iter().map(|kept| kept.id).collect();
+    assert_eq!(kept, [device(1), device(3), device(4)]);
+    assert_eq!(storage.devices(other.id).await.unwrap().len(), 1);
+    assert_eq!(storage.sessions(person.id).await.unwrap().len(), 1);
+    // A sighting from before does not bring it back.
+    let late = vec![saw(2, "2026-01-15T16:00:00Z")];
+    let unknown = storage.note_devices(late).await.unwrap();
+    assert_eq!(unknown, [(person.id, device(2))]);
 }
 
 /// A late sighting does not register a forgotten device again, whichever server reports it; a new
@@ -195,15 +242,20 @@ pub async fn a_forgotten_device_stays_forgotten(storage: &dyn Storage) {
         "2026-01-15T13:00:00Z",
         "2026-01-15T14:00:00Z",
     );
-    storage.meet_device(saw(1, 5, noon)).await.unwrap();
-    storage.meet_device(saw(2, 5, noon)).await.unwrap();
-    assert!(storage.forget_device(person.id, device(1)).await.unwrap());
+    storage.meet_device(saw(1, 5, noon), 100).await.unwrap();
+    storage.meet_device(saw(2, 5, noon), 100).await.unwrap();
+    assert!(
+        storage
+            .forget_device(person.id, device(1), None)
+            .await
+            .unwrap()
+    );
     let late = vec![saw(1, 6, one), saw(2, 7, one)];
     let unknown = storage.note_devices(late).await.unwrap();
     assert_eq!(unknown, [(person.id, device(1))]);
     let stays = known(2, noon, one, 7);
     assert_eq!(storage.devices(person.id).await.unwrap(), [stays]);
-    storage.meet_device(saw(1, 8, two)).await.unwrap();
+    storage.meet_device(saw(1, 8, two), 100).await.unwrap();
     let back = known(1, two, two, 8);
     assert_eq!(storage.devices(person.id).await.unwrap(), [back, stays]);
     let stranger = Sighting {
@@ -220,6 +272,7 @@ fn seen(person: &TestUser<'_>, number: u128, position: i64, at: &str) -> Sightin
         device: device(number),
         position: Seq::new(position).unwrap(),
         at: self::at(at),
+        session: None,
     }
 }
 

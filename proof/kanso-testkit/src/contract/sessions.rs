@@ -2,14 +2,18 @@
 
 use std::sync::Arc;
 
+use kanso_application::ports::devices::Sighting;
 use kanso_application::ports::storage::Storage;
-use kanso_domain::Timestamp;
-use kanso_domain::sessions::{MAX_SESSIONS, Presented, Refreshed, Session};
+use kanso_domain::sessions::{Label, Presented, Refreshed, Session, SessionLimits, SessionOrigin};
+use kanso_domain::{Seq, Timestamp};
 
 use super::test_user::TestUser;
-use crate::build::{new_session, noon, password_hash, session_id, token_hash, user};
+use crate::build::{device, new_session, noon, password_hash, session_id, token_hash, user};
 
 const MONTH: i64 = 30 * 86_400;
+
+/// Most sessions of a user in these cases.
+const MOST: u32 = 5;
 
 /// A session is open from its creation until it expires; the instant of expiry is excluded.
 pub async fn a_session_is_open_until_it_expires(storage: &dyn Storage) {
@@ -80,7 +84,7 @@ pub async fn opening_a_session_ends_the_one_that_was_not_used_for_longest(storag
     let first = opened(storage).await;
     TestUser::register(storage, 2).await;
     assert!(open(storage, new_session(user(2), 1)).await);
-    let (most, room) = (u128::from(MAX_SESSIONS), MAX_SESSIONS as usize);
+    let (most, room) = (u128::from(MOST), MOST as usize);
     for number in 2..=most {
         let later = i64::try_from(number).unwrap();
         let session = Session {
@@ -92,7 +96,7 @@ pub async fn opening_a_session_ends_the_one_that_was_not_used_for_longest(storag
     }
     let full = storage.sessions(user(1)).await.unwrap();
     assert_eq!(full.len(), room);
-    // A use of the first one moves its expiry behind the others.
+    // A use of the first one moves it behind the others.
     let used = refreshed(storage, refresh(1, noon().plus_seconds(1_000))).await;
     assert!(matches!(used, Some(Refreshed::Rotated(_))), "{used:?}");
     // It expires first of all. It is new, so it stays.
@@ -149,6 +153,80 @@ pub async fn a_rotated_session_is_stored(storage: &dyn Storage) {
     assert!(matches!(again, Some(Refreshed::Rotated(_))), "{again:?}");
 }
 
+/// What a client says about itself is stored with its session, and so is the nonce of a refresh.
+pub async fn a_session_keeps_its_origin_and_its_nonce(storage: &dyn Storage) {
+    TestUser::register(storage, 1).await;
+    let session = Session {
+        origin: SessionOrigin {
+            client: Label::cut("kanso/0.2"),
+            device_name: Label::cut("Ada's téléphone"),
+            device: Some(device(1)),
+        },
+        ..new_session(user(1), 1)
+    };
+    assert!(open(storage, session.clone()).await);
+    assert_eq!(storage.sessions(user(1)).await.unwrap(), [session.clone()]);
+    let presented = Presented {
+        nonce: Some(token_hash(9)),
+        ..Presented::new(token_hash(1), token_hash(2))
+    };
+    let limits = SessionLimits::default();
+    let decide = Arc::new(move |session: Session| session.refresh(&presented, noon(), limits));
+    let rotated = refreshed(storage, decide).await;
+    let stored = stored(storage).await.unwrap();
+    assert_eq!(rotated, Some(Refreshed::Rotated(stored.clone())));
+    assert_eq!(stored.nonce, Some(token_hash(9)));
+    assert_eq!(stored.origin, session.origin);
+}
+
+/// An invented token changes nothing.
+pub async fn an_unknown_token_changes_nothing(storage: &dyn Storage) {
+    let session = opened(storage).await;
+    let presented = Presented {
+        is_issued: false,
+        ..Presented::new(token_hash(8), token_hash(9))
+    };
+    let limits = SessionLimits::default();
+    let decide = Arc::new(move |session: Session| session.refresh(&presented, noon(), limits));
+    let unknown = refreshed(storage, decide).await;
+    assert_eq!(unknown, Some(Refreshed::Unknown));
+    assert_eq!(stored(storage).await, Some(session));
+}
+
+/// A forgotten device ends the sessions in which it synced last, except the named one, and no others.
+pub async fn a_forgotten_device_ends_its_sessions(storage: &dyn Storage) {
+    opened(storage).await;
+    TestUser::register(storage, 2).await;
+    for number in [2, 3, 4] {
+        assert!(open(storage, new_session(user(1), number)).await);
+    }
+    assert!(open(storage, new_session(user(2), 1)).await);
+    for (number, whose, session) in [
+        (1, 1, 1),
+        (2, 1, 2),
+        (1, 1, 3),
+        (1, 1, 4),
+        (1, 2, 1),
+        (2, 1, 1),
+    ] {
+        let sighting = Sighting {
+            user: user(whose),
+            device: device(number),
+            position: Seq::ZERO,
+            at: noon(),
+            session: Some(session_id(session)),
+        };
+        storage.meet_device(sighting, 100).await.unwrap();
+    }
+    let forgetting = storage.forget_device(user(1), device(1), Some(session_id(4)));
+    assert!(forgetting.await.unwrap());
+    for (number, expected) in [(1, true), (2, true), (3, false), (4, true)] {
+        assert_eq!(is_open(storage, number, noon()).await, expected, "{number}");
+    }
+    let others = storage.session_is_open(user(2), session_id(1), noon());
+    assert!(others.await.unwrap());
+}
+
 /// A repeated refresh changes nothing.
 pub async fn a_repeated_refresh_changes_nothing(storage: &dyn Storage) {
     opened(storage).await;
@@ -182,8 +260,9 @@ pub async fn an_expired_session_is_removed(storage: &dyn Storage) {
 pub async fn an_ended_session_is_closed(storage: &dyn Storage) {
     opened(storage).await;
     assert!(open(storage, new_session(user(1), 2)).await);
-    for _ in 0..2 {
-        storage.end_session(user(1), session_id(1)).await.unwrap();
+    for is_open_yet in [true, false] {
+        let ended = storage.end_session(user(1), session_id(1)).await.unwrap();
+        assert_eq!(ended, is_open_yet);
         assert!(!is_open(storage, 1, noon()).await);
         assert!(is_open(storage, 2, noon()).await);
     }
@@ -199,7 +278,8 @@ async fn opened(storage: &dyn Storage) -> Session {
 
 async fn open(storage: &dyn Storage, session: Session) -> bool {
     let password = password_hash(session.user_id);
-    storage.open_session(session, password).await.unwrap()
+    let opened = storage.open_session(session, password, MOST);
+    opened.await.unwrap()
 }
 
 async fn is_open(storage: &dyn Storage, number: u128, now: Timestamp) -> bool {
@@ -211,11 +291,12 @@ type Refresh = Arc<dyn Fn(Session) -> Refreshed + Send + Sync>;
 
 /// Returns a decision that presents the token with this number; its successor has the next number.
 fn refresh(token: u8, now: Timestamp) -> Refresh {
-    let presented = Presented {
-        hash: token_hash(token),
-        successor: token_hash(token + 1),
+    let presented = Presented::new(token_hash(token), token_hash(token + 1));
+    let limits = SessionLimits {
+        idle_seconds: MONTH,
+        ..SessionLimits::default()
     };
-    Arc::new(move |session: Session| session.refresh(presented, now, MONTH))
+    Arc::new(move |session: Session| session.refresh(&presented, now, limits))
 }
 
 async fn refreshed(storage: &dyn Storage, refresh: Refresh) -> Option<Refreshed> {

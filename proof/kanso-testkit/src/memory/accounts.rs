@@ -4,12 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use kanso_application::ports::storage::{
-    AccountStore, Credentials, DecideRefresh, EndSessions, NewAccount, NewPassword, StorageError,
+    AccountStore, Credentials, DecideRefresh, EmailReplacement, EndSessions, NewAccount, NewEmail,
+    NewPassword, StorageError,
 };
 use kanso_domain::accounts::{Account, Email, PasswordHash, SettingsChange, SettingsRecord};
-use kanso_domain::sessions::{MAX_SESSIONS, Refreshed, Session};
+use kanso_domain::events::SecurityEvent;
+use kanso_domain::sessions::{Refreshed, Session};
 use kanso_domain::sync::{Epoch, Head, OwnQuota};
 use kanso_domain::{SessionId, Timestamp, UserId};
+use uuid::Uuid;
 
 use super::streaks::Queue;
 use super::{MemoryStorage, State, UserData};
@@ -42,6 +45,7 @@ pub(super) fn create(state: &mut State, epoch: Epoch, new: NewAccount) -> bool {
         head,
         starts: vec![(head.epoch, head.seq)],
         sessions: BTreeMap::new(),
+        events: Vec::new(),
         habits: BTreeMap::new(),
         entries: BTreeMap::new(),
         purged_habits: BTreeSet::new(),
@@ -123,6 +127,31 @@ impl AccountStore for MemoryStorage {
         Ok(replaced.unwrap_or(false))
     }
 
+    async fn replace_email(
+        &self,
+        user: UserId,
+        new: NewEmail,
+    ) -> Result<EmailReplacement, StorageError> {
+        self.with(|state| {
+            let NewEmail { checked, email } = new;
+            let Some(data) = state.users.get_mut(&user) else {
+                return EmailReplacement::Superseded;
+            };
+            if data.password_hash != checked {
+                return EmailReplacement::Superseded;
+            }
+            let spellings = [&email, &older_spelling(&email)];
+            let mut owners = spellings.iter().filter_map(|email| state.emails.get(email));
+            if owners.any(|owner| *owner != user) {
+                return EmailReplacement::Taken;
+            }
+            state.emails.remove(&data.account.email);
+            state.emails.insert(email.clone(), user);
+            data.account.email = email;
+            EmailReplacement::Replaced
+        })
+    }
+
     async fn delete_account(&self, user: UserId) -> Result<bool, StorageError> {
         self.with(|state| {
             let data = state.users.remove(&user);
@@ -137,6 +166,7 @@ impl AccountStore for MemoryStorage {
         &self,
         session: Session,
         checked: PasswordHash,
+        most: u32,
     ) -> Result<bool, StorageError> {
         let opened = self.with_user(session.user_id, |data| {
             // The password may have changed since it was checked, so a login with the old one opens
@@ -147,8 +177,8 @@ impl AccountStore for MemoryStorage {
             let now = session.created_at;
             // Expired sessions go here, because no other call knows them.
             data.sessions.retain(|_, other| other.expires_at > now);
-            while data.sessions.len() >= usize::try_from(MAX_SESSIONS).unwrap_or(usize::MAX) {
-                let order = |other: &&Session| (other.expires_at, other.created_at, other.id);
+            while data.sessions.len() >= usize::try_from(most).unwrap_or(usize::MAX) {
+                let order = |other: &&Session| (other.last_seen_at(), other.created_at, other.id);
                 let first = data.sessions.values().min_by_key(order);
                 let Some(id) = first.map(|first| first.id) else {
                     break;
@@ -174,7 +204,7 @@ impl AccountStore for MemoryStorage {
                 Refreshed::Rotated(rotated) => {
                     data.sessions.insert(session, rotated.clone());
                 }
-                Refreshed::Repeated(_) => {}
+                Refreshed::Repeated(_) | Refreshed::Unknown => {}
                 Refreshed::Reused | Refreshed::Expired => {
                     data.sessions.remove(&session);
                 }
@@ -206,8 +236,25 @@ impl AccountStore for MemoryStorage {
         Ok(sessions.unwrap_or_default())
     }
 
-    async fn end_session(&self, user: UserId, session: SessionId) -> Result<(), StorageError> {
-        self.with_user(user, |data| data.sessions.remove(&session))
-            .map(|_| ())
+    async fn end_session(&self, user: UserId, session: SessionId) -> Result<bool, StorageError> {
+        let ended = self.with_user(user, |data| data.sessions.remove(&session))?;
+        Ok(ended.flatten().is_some())
+    }
+
+    async fn record_events(
+        &self,
+        events: Vec<SecurityEvent>,
+        most: u32,
+    ) -> Result<(), StorageError> {
+        self.keep_events(events, most)
+    }
+
+    async fn events(
+        &self,
+        user: UserId,
+        before: Option<Uuid>,
+        limit: u32,
+    ) -> Result<Vec<SecurityEvent>, StorageError> {
+        self.list_events(user, before, limit)
     }
 }

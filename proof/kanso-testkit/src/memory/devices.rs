@@ -5,13 +5,13 @@ use std::cmp::Reverse;
 use async_trait::async_trait;
 use kanso_application::ports::devices::{Device, DeviceStore, Sighting};
 use kanso_application::ports::storage::StorageError;
-use kanso_domain::{DeviceId, UserId};
+use kanso_domain::{DeviceId, SessionId, UserId};
 
 use super::MemoryStorage;
 
 #[async_trait]
 impl DeviceStore for MemoryStorage {
-    async fn meet_device(&self, sighting: Sighting) -> Result<(), StorageError> {
+    async fn meet_device(&self, sighting: Sighting, most: u32) -> Result<(), StorageError> {
         self.with_user(sighting.user, |data| {
             let device = data.devices.entry(sighting.device).or_insert(Device {
                 id: sighting.device,
@@ -20,6 +20,17 @@ impl DeviceStore for MemoryStorage {
                 position: sighting.position,
             });
             note(device, sighting);
+            let session = sighting.session.and_then(|id| data.sessions.get_mut(&id));
+            if let Some(session) = session {
+                session.origin.device = Some(sighting.device);
+            }
+            let mut others: Vec<_> = data.devices.values().copied().collect();
+            others.retain(|device| device.id != sighting.device);
+            others.sort_by_key(|device| (Reverse(device.last_seen_at), device.id));
+            let kept = usize::try_from(most.saturating_sub(1)).unwrap();
+            for device in others.iter().skip(kept) {
+                data.devices.remove(&device.id);
+            }
         })?;
         Ok(())
     }
@@ -52,8 +63,19 @@ impl DeviceStore for MemoryStorage {
         Ok(devices.unwrap_or_default())
     }
 
-    async fn forget_device(&self, user: UserId, device: DeviceId) -> Result<bool, StorageError> {
-        let forgotten = self.with_user(user, |data| data.devices.remove(&device))?;
+    async fn forget_device(
+        &self,
+        user: UserId,
+        device: DeviceId,
+        kept: Option<SessionId>,
+    ) -> Result<bool, StorageError> {
+        let forgotten = self.with_user(user, |data| {
+            let forgotten = data.devices.remove(&device)?;
+            let sessions = &mut data.sessions;
+            sessions
+                .retain(|id, session| session.origin.device != Some(device) || Some(*id) == kept);
+            Some(forgotten)
+        })?;
         Ok(forgotten.flatten().is_some())
     }
 }

@@ -33,6 +33,10 @@ impl PurgeStore for MemoryStorage {
         })
     }
 
+    async fn purge_events(&self, before: Timestamp, limit: u32) -> Result<u32, StorageError> {
+        self.drop_events(before, limit)
+    }
+
     async fn purge_tombstones(&self, before: Timestamp, limit: u32) -> Result<u32, StorageError> {
         self.with(|state| {
             let limit: usize = limit.try_into().unwrap();

@@ -8,6 +8,7 @@ use kanso_domain::sync::{Cursor, Page};
 use kanso_protocol::MAX_PAGE;
 use kanso_protocol::accounts::AccountRecord;
 use kanso_protocol::export::{EXPORT_FORMAT, ExportLine, SessionRecord};
+use kanso_protocol::sessions::EventRecord;
 use kanso_protocol::sync::Change;
 use tokio::time::timeout;
 
@@ -16,6 +17,9 @@ use crate::devices::device_record;
 use crate::parts::Api;
 use crate::problem::{ApiError, Code};
 
+/// Security events of a page. An account has some 2000.
+const EVENTS_PAGE: u32 = 500;
+
 /// An export that is being sent. At most one page is in memory.
 pub(super) struct ExportLines {
     api: Api,
@@ -23,6 +27,7 @@ pub(super) struct ExportLines {
     state: ExportState,
     devices: u64,
     sessions: u64,
+    events: u64,
     records: u64,
 }
 
@@ -48,6 +53,8 @@ impl ExportLines {
             .to_completion(async move { list.list(user).await })
             .await?;
         let (device_count, session_count) = (devices.len() as u64, sessions.len() as u64);
+        let events = all_events(api, user).await?;
+        let event_count = events.len() as u64;
         let begin = ExportLine::Begin {
             format: EXPORT_FORMAT,
             exported_at: at,
@@ -61,6 +68,7 @@ impl ExportLines {
         for opening in iter::once(begin)
             .chain(devices)
             .chain(sessions.map(ExportLine::Session))
+            .chain(events.into_iter().map(ExportLine::Event))
         {
             push_line(&mut text, &opening)?;
         }
@@ -70,6 +78,7 @@ impl ExportLines {
             state: ExportState::Begin(text),
             devices: device_count,
             sessions: session_count,
+            events: event_count,
             records: 0,
         })
     }
@@ -104,9 +113,28 @@ impl ExportLines {
             digest: page.head.digest.to_string(),
             devices: self.devices,
             sessions: self.sessions,
+            events: self.events,
             records: self.records,
         }
     }
+}
+
+/// Reads all security events of a user. They are few, and the bound of an account keeps them few.
+async fn all_events(api: &Api, user: UserId) -> Result<Vec<EventRecord>, ApiError> {
+    let security = api.security.clone();
+    let reading = async move {
+        let (mut events, mut before) = (Vec::new(), None);
+        loop {
+            let page = security.list(user, before, EVENTS_PAGE).await?;
+            events.extend(page.events.iter().map(EventRecord::from));
+            before = page.next;
+            if before.is_none() {
+                return Ok(events);
+            }
+        }
+    };
+    // Listing stores the events that wait in memory, so it is a write.
+    api.to_completion(reading).await
 }
 
 impl JsonLines for ExportLines {

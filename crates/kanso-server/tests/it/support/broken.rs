@@ -9,20 +9,23 @@ use kanso_application::ports::admission::{
 };
 use kanso_application::ports::clock::Clock as _;
 use kanso_application::ports::credentials::Identity;
+use kanso_application::ports::devices::MAX_DEVICES;
 use kanso_application::ports::devices::{Device, DeviceStore, Sighting};
 use kanso_application::ports::housekeeping::PurgeStore;
 use kanso_application::ports::ids::Ids;
 use kanso_application::ports::quota::{AccountUsage, QuotaStore};
 use kanso_application::ports::storage::{
     AccountStore, Backlog, Comparison, ComputedStreak, Credentials, DayBorder, Decide,
-    DecideRefresh, DeltaQuery, EntryFilter, Journal, NewAccount, NewPassword, RecordStore,
-    SnapshotPiece, SnapshotQuery, Storage, StorageError, StreakClaim, StreakJob, StreakOutcome,
-    StreakQueue, WriteOutcome,
+    DecideRefresh, DeltaQuery, EmailReplacement, EntryFilter, Journal, NewAccount, NewEmail,
+    NewPassword, RecordStore, SnapshotPiece, SnapshotQuery, Storage, StorageError, StreakClaim,
+    StreakJob, StreakOutcome, StreakQueue, WriteOutcome,
 };
 use kanso_credentials::{Argon2Passwords, Entropy, HashCost, Queue, SigningKey, SystemEntropy};
 use kanso_domain::accounts::{Account, Email, PasswordHash, SettingsChange};
 use kanso_domain::entries::Entry;
+use kanso_domain::events::SecurityEvent;
 use kanso_domain::habits::Habit;
+use kanso_domain::sessions::SessionLimits;
 use kanso_domain::sessions::{Refreshed, Session};
 use kanso_domain::sync::Quota;
 use kanso_domain::sync::{Buckets, Epoch, Head, LoadSet, OwnQuota, Page};
@@ -33,6 +36,7 @@ use kanso_server::assembly::{
 };
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use uuid::Uuid;
 
 use super::{ManualClock, new_id};
 
@@ -141,7 +145,19 @@ impl AccountStore for Broken {
         self.answer().await
     }
 
-    async fn open_session(&self, _: Session, _: PasswordHash) -> Answer<bool> {
+    async fn replace_email(&self, _: UserId, _: NewEmail) -> Answer<EmailReplacement> {
+        self.answer().await
+    }
+
+    async fn open_session(&self, _: Session, _: PasswordHash, _: u32) -> Answer<bool> {
+        self.answer().await
+    }
+
+    async fn record_events(&self, _: Vec<SecurityEvent>, _: u32) -> Answer<()> {
+        self.answer().await
+    }
+
+    async fn events(&self, _: UserId, _: Option<Uuid>, _: u32) -> Answer<Vec<SecurityEvent>> {
         self.answer().await
     }
 
@@ -162,7 +178,7 @@ impl AccountStore for Broken {
         Ok(true)
     }
 
-    async fn end_session(&self, _: UserId, _: SessionId) -> Answer<()> {
+    async fn end_session(&self, _: UserId, _: SessionId) -> Answer<bool> {
         self.answer().await
     }
 }
@@ -236,7 +252,7 @@ impl StreakQueue for Broken {
 
 #[async_trait]
 impl DeviceStore for Broken {
-    async fn meet_device(&self, _: Sighting) -> Answer<()> {
+    async fn meet_device(&self, _: Sighting, _: u32) -> Answer<()> {
         self.answer().await
     }
 
@@ -248,7 +264,7 @@ impl DeviceStore for Broken {
         self.answer().await
     }
 
-    async fn forget_device(&self, _: UserId, _: DeviceId) -> Answer<bool> {
+    async fn forget_device(&self, _: UserId, _: DeviceId, _: Option<SessionId>) -> Answer<bool> {
         self.answer().await
     }
 }
@@ -256,6 +272,10 @@ impl DeviceStore for Broken {
 #[async_trait]
 impl PurgeStore for Broken {
     async fn purge_receipts(&self, _: Timestamp, _: u32) -> Answer<u32> {
+        self.answer().await
+    }
+
+    async fn purge_events(&self, _: Timestamp, _: u32) -> Answer<u32> {
         self.answer().await
     }
 
@@ -292,6 +312,14 @@ impl Storage for Broken {
 
 /// A router on a broken storage, an accepted token, and the tracker of its writes.
 pub(crate) fn broken_server(broken: Broken) -> (Router, String, TaskTracker) {
+    server_on(Arc::new(broken), kanso_http::Options::default())
+}
+
+/// A router on this storage, with a token for an unknown session, and the tracker of its writes.
+pub(crate) fn server_on(
+    storage: Arc<dyn Storage>,
+    http: kanso_http::Options,
+) -> (Router, String, TaskTracker) {
     let clock = Arc::new(ManualClock::at("2026-11-22T12:00:00Z"));
     let ids: Arc<dyn Ids> = Arc::new(RandomIds);
     let credentials = credentials(&ids);
@@ -303,7 +331,7 @@ pub(crate) fn broken_server(broken: Broken) -> (Router, String, TaskTracker) {
     let access_tokens = Arc::clone(&credentials.access_tokens);
     let token = access_tokens.issue(identity, clock.now());
     let ports = ServerPorts {
-        storage: Arc::new(broken),
+        storage,
         clock: clock.clone(),
         ids,
         feed: Arc::new(LocalFeed::new()),
@@ -316,7 +344,9 @@ pub(crate) fn broken_server(broken: Broken) -> (Router, String, TaskTracker) {
     };
     let options = AssemblyOptions {
         quota: Quota::default(),
-        http: kanso_http::Options::default(),
+        sessions: SessionLimits::default(),
+        most_devices: MAX_DEVICES,
+        http,
         workers: None,
         sweeps_storage: false,
         snapshot_piece: None,

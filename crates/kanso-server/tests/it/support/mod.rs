@@ -14,7 +14,7 @@ mod user;
 
 pub(crate) use answer::Answer;
 pub(crate) use app::{App, PASSWORD};
-pub(crate) use broken::{Broken, broken_server};
+pub(crate) use broken::{Broken, broken_server, server_on};
 pub(crate) use clock::ManualClock;
 pub(crate) use document::{Document, Operation};
 pub(crate) use listener::Listener;

@@ -124,6 +124,7 @@ impl Code {
     ) -> Result<ModelAnswer, Refusal> {
         self.clock.advance_seconds(1);
         let caller = Caller {
+            session: None,
             user: user(1),
             device: Some(device(request.device.into())),
             cursor: request.cursor.map(cursor),
@@ -174,6 +175,7 @@ impl Code {
             let known = self.storage.devices(user(1)).await.unwrap().into_iter();
             let is_present = |at: usize| !absent[at];
             let seen = known.map(|it| Sighting {
+                session: None,
                 user: user(1),
                 device: it.id,
                 position: it.position,

@@ -8,12 +8,15 @@ use kanso_application::ports::admission::{
 use kanso_application::ports::devices::{Device, DeviceStore, Sighting};
 use kanso_application::ports::housekeeping::PurgeStore;
 use kanso_application::ports::storage::{
-    AccountStore, Backlog, ComputedStreak, Credentials, DayBorder, DecideRefresh, NewAccount,
-    NewPassword, StorageError, StreakClaim, StreakJob, StreakOutcome, StreakQueue,
+    AccountStore, Backlog, ComputedStreak, Credentials, DayBorder, DecideRefresh, EmailReplacement,
+    NewAccount, NewEmail, NewPassword, StorageError, StreakClaim, StreakJob, StreakOutcome,
+    StreakQueue,
 };
 use kanso_domain::accounts::{Account, Email, PasswordHash, SettingsChange};
+use kanso_domain::events::SecurityEvent;
 use kanso_domain::sessions::{Refreshed, Session};
 use kanso_domain::{Date, DeviceId, SessionId, Timestamp, UserId};
+use uuid::Uuid;
 
 use super::pool::ConnectionPool;
 use super::rows::Row;
@@ -47,6 +50,7 @@ delegated!(AccountStore for ConnectionPool {
     account(user: UserId) -> Option<Account>;
     session_is_open(user: UserId, session: SessionId, now: Timestamp) -> bool;
     sessions(user: UserId) -> Vec<Session>;
+    events(user: UserId, before: Option<Uuid>, limit: u32) -> Vec<SecurityEvent>;
 }
 
 async fn create_account(&self, new: NewAccount) -> Result<bool, StorageError> {
@@ -70,11 +74,24 @@ async fn delete_account(&self, user: UserId) -> Result<bool, StorageError> {
     change!(self, [Row::User(user), Row::Jobs(user)], delete_account(user))
 }
 
-async fn open_session(&self, session: Session, checked: PasswordHash) -> Result<bool, StorageError> {
-    change!(self, [Row::User(session.user_id)], open_session(session, checked))
+async fn replace_email(&self, user: UserId, new: NewEmail) -> Result<EmailReplacement, StorageError> {
+    change!(self, [Row::User(user), Row::Email(new.email.clone())], replace_email(user, new))
 }
 
-async fn end_session(&self, user: UserId, session: SessionId) -> Result<(), StorageError> {
+async fn record_events(&self, events: Vec<SecurityEvent>, most: u32) -> Result<(), StorageError> {
+    change!(self, [], record_events(events, most))
+}
+
+async fn open_session(
+    &self,
+    session: Session,
+    checked: PasswordHash,
+    most: u32,
+) -> Result<bool, StorageError> {
+    change!(self, [Row::User(session.user_id)], open_session(session, checked, most))
+}
+
+async fn end_session(&self, user: UserId, session: SessionId) -> Result<bool, StorageError> {
     change!(self, [Row::Session(user, session)], end_session(user, session))
 }
 
@@ -155,16 +172,12 @@ delegated!(DeviceStore for ConnectionPool {
     devices(user: UserId) -> Vec<Device>;
 }
 
-// `FOR KEY SHARE`, as a foreign key takes it: devices of one user do not block each other, only a
-// change or deletion of the account does.
-async fn meet_device(&self, sighting: Sighting) -> Result<(), StorageError> {
-    self.transact(move |mut transaction| Box::pin(async move {
-        transaction.share(Row::User(sighting.user)).await?;
-        transaction.commit(change!(meet_device(sighting))).await
-    }))
-    .await
+async fn meet_device(&self, sighting: Sighting, most: u32) -> Result<(), StorageError> {
+    change!(self, [Row::User(sighting.user)], meet_device(sighting, most))
 }
 
+// `FOR KEY SHARE`, as a foreign key takes it: devices of one user do not block each other, only a
+// change or deletion of the account does.
 async fn note_devices(
     &self,
     sightings: Vec<Sighting>,
@@ -183,8 +196,13 @@ async fn note_devices(
     .await
 }
 
-async fn forget_device(&self, user: UserId, device: DeviceId) -> Result<bool, StorageError> {
-    change!(self, [], forget_device(user, device))
+async fn forget_device(
+    &self,
+    user: UserId,
+    device: DeviceId,
+    kept: Option<SessionId>,
+) -> Result<bool, StorageError> {
+    change!(self, [], forget_device(user, device, kept))
 });
 
 delegated!(PurgeStore for ConnectionPool {}
@@ -195,6 +213,10 @@ async fn erase_accounts(&self, limit: u32) -> Result<u32, StorageError> {
 
 async fn purge_receipts(&self, before: Timestamp, limit: u32) -> Result<u32, StorageError> {
     change!(self, [], purge_receipts(before, limit))
+}
+
+async fn purge_events(&self, before: Timestamp, limit: u32) -> Result<u32, StorageError> {
+    change!(self, [], purge_events(before, limit))
 }
 
 async fn purge_tombstones(&self, before: Timestamp, limit: u32) -> Result<u32, StorageError> {

@@ -1,0 +1,6 @@
+-- What a client said about itself, the device that a session ends with, and the nonce of the newest refresh.
+-- A server of 0.1.0 leaves them empty.
+ALTER TABLE sessions ADD COLUMN client TEXT;
+ALTER TABLE sessions ADD COLUMN device_name TEXT;
+ALTER TABLE sessions ADD COLUMN device_id UUID;
+ALTER TABLE sessions ADD COLUMN nonce_hash BYTEA;
