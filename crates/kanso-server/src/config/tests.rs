@@ -154,8 +154,8 @@ fn error_names_the_place_and_a_valid_example() {
         ),
         (
             "KANSO_REGISTRATION",
-            "invite",
-            "\"invite\" is neither `open` nor `closed`",
+            "off",
+            "\"off\" is not `open`, `invite` or `closed`",
         ),
         ("KANSO_SWAGGER", "no", "\"no\" is neither `on` nor `off`"),
         (
