@@ -159,7 +159,7 @@ enum Attempt {
 pub struct LogInOrigin {
     /// Address of the client.
     pub address: ClientAddress,
-    /// What it said about itself.
+    /// Description of the client by itself.
     pub origin: SessionOrigin,
 }
 

@@ -17,6 +17,7 @@ const STEP: u32 = 500;
 const ERASURE_STEP: u32 = 200;
 
 /// Retention times.
+#[expect(clippy::struct_field_names, reason = "the unit is in the name")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retention {
     /// Days for which receipts are kept. A retry after that is a new operation.

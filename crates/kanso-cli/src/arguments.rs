@@ -107,7 +107,7 @@ pub(crate) enum Command {
     },
     /// Delete your account
     #[command(subcommand)]
-    Account(AccountCommand),
+    Account(crate::commands::AccountCommand),
     /// Show the account and the sync state of this device
     Status,
     /// Set a damaged replica aside and begin a new one; the server has the records
@@ -120,16 +120,6 @@ pub(crate) enum Command {
     Settings(Settings),
     /// List the devices that sync with your account
     Devices(Devices),
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum AccountCommand {
-    /// Delete your account with all data on the server; the records of this device stay here
-    Delete {
-        /// Read the password from standard input
-        #[arg(long)]
-        password_stdin: bool,
-    },
 }
 
 #[derive(Debug, Args)]

@@ -78,7 +78,7 @@ pub struct SecurityEvent {
     pub client: Option<IpAddr>,
 }
 
-/// How many events of an account are kept.
+/// Bounds of the stored events of an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EventLimits {
     /// Days for which an event is kept.

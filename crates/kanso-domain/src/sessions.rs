@@ -150,7 +150,7 @@ fn is_hidden(character: char) -> bool {
         || matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// What a client said about itself.
+/// Description of a client by itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SessionOrigin {
     /// Program, from its `User-Agent`.
@@ -178,7 +178,7 @@ pub struct Session {
     pub created_at: Timestamp,
     /// Time from which the current token is refused.
     pub expires_at: Timestamp,
-    /// What the client said about itself.
+    /// Description of the client by itself.
     pub origin: SessionOrigin,
 }
 

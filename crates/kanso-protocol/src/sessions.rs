@@ -1,8 +1,8 @@
 //! Sessions and security events of an account.
 
-use kanso_domain::Timestamp;
 use kanso_domain::events::SecurityEvent;
 use kanso_domain::sessions::{Label, Session};
+use kanso_domain::{DeviceId, SessionId, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -56,7 +56,7 @@ impl OpenSession {
         let text = |label: &Option<Label>| label.as_ref().map(|label| label.as_str().to_owned());
         Self {
             id: session.id.uuid(),
-            device_id: session.origin.device.map(|device| device.uuid()),
+            device_id: session.origin.device.map(DeviceId::uuid),
             device_name: text(&session.origin.device_name),
             client: text(&session.origin.client),
             created_at: session.created_at,
@@ -107,7 +107,7 @@ impl From<&SecurityEvent> for EventRecord {
             id: event.id,
             at: event.at,
             event: event.kind.as_str().to_owned(),
-            session_id: event.session_id.map(|session| session.uuid()),
+            session_id: event.session_id.map(SessionId::uuid),
             client: event.client.map(|client| client.to_string()),
         }
     }

@@ -54,6 +54,10 @@ impl Accounts {
     ///
     /// A stolen access token must not be enough to take all data along or to destroy it. `Some(None)` is
     /// a password that no account can have.
+    #[expect(
+        clippy::option_option,
+        reason = "no password, and a password that no account can have, are two cases"
+    )]
     pub async fn reauthenticate(
         &self,
         who: Identity,

@@ -1,5 +1,6 @@
 //! The ports: the traits through which use cases reach storage, time, secrets and other servers.
 
+mod account_store;
 pub mod admission;
 pub mod answers;
 pub mod clock;

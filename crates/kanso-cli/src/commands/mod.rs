@@ -23,7 +23,8 @@ mod sync;
 mod today;
 mod undo;
 
-use crate::arguments::{AccountCommand, Arguments, Command, ImportCommand};
+pub(crate) use self::account::AccountCommand;
+use crate::arguments::{Arguments, Command, ImportCommand};
 use crate::context::Context;
 use crate::exit::Exit;
 
