@@ -68,6 +68,6 @@ pub use operation::{
     OnConflict, Operation, OperationOutcome, Receipt, ReceiptKey, ReceiptOutcome, Rejection,
     RejectionCode,
 };
-pub use page::{Page, Since};
+pub use page::{Page, Since, fitting};
 pub use quota::{ExceededQuota, Quota};
 pub use seen::Seen;

@@ -11,6 +11,7 @@
 
 mod accounts;
 mod answer;
+mod delta;
 mod devices;
 mod document;
 mod edge;
@@ -19,6 +20,8 @@ mod entries;
 pub mod fuzzing;
 mod habits;
 mod health;
+mod heavy_reads;
+mod list;
 mod measure;
 mod metrics;
 mod parts;

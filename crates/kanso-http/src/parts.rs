@@ -25,6 +25,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
 
+use crate::heavy_reads::HeavyReads;
 use crate::problem::{ApiError, Code};
 use crate::sync::StreamSlots;
 
@@ -156,6 +157,7 @@ pub(crate) struct ApiState {
     pub(crate) parts: Parts,
     pub(crate) options: Options,
     pub(crate) stream_slots: StreamSlots,
+    pub(crate) heavy_reads: HeavyReads,
 }
 
 impl Api {
@@ -165,6 +167,7 @@ impl Api {
             parts,
             options,
             stream_slots,
+            heavy_reads: HeavyReads::default(),
         }))
     }
 
@@ -203,6 +206,11 @@ impl Api {
     /// Returns the settings of the operator.
     pub(crate) fn options(&self) -> &Options {
         &self.0.options
+    }
+
+    /// Returns the heavy reads that run or wait.
+    pub(crate) fn heavy_reads(&self) -> &HeavyReads {
+        &self.0.heavy_reads
     }
 
     /// Returns the slots of the open event streams.

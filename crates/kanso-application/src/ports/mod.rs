@@ -9,6 +9,7 @@ pub mod feed;
 pub mod housekeeping;
 pub mod ids;
 pub mod limiter;
+mod lists;
 pub mod schema;
 pub mod shared_service;
 pub mod storage;

@@ -60,7 +60,10 @@ impl Validator {
         } else if let Some(cached) = api.stats.cached(user, tag).await {
             json_response(StatusCode::OK, cached)
         } else {
+            let reading = api.heavy_reads().begin(user).await?;
+            let turn = reading.turn().await?;
             let body = to_json(&compute.await?)?;
+            drop(turn);
             // It does not wait: an answer that is not cached is computed again.
             api.stats.cache_answer(user, tag, &body);
             json_response(StatusCode::OK, body)

@@ -3,7 +3,7 @@
 //! do not add up to the digest of the head.
 
 use kanso_application::ports::storage::{
-    Comparison, Decide, DeltaQuery, EntryFilter, Journal, RecordStore, Scope, SnapshotPiece,
+    Comparison, Decide, DeltaQuery, EntryKey, EntryQuery, HabitQuery, Journal, RecordStore, Scope, SnapshotPiece,
     SnapshotQuery, StorageError, WriteOutcome,
 };
 use kanso_domain::entries::Entry;
@@ -21,9 +21,10 @@ delegated!(RecordStore for MutantStorage {
     compare(user: UserId, replica: Buckets, limit: u32) -> Option<Comparison>;
     journal(user: UserId, only: Option<&[HabitId]>) -> Option<Journal>;
     habit(user: UserId, id: HabitId) -> Option<Habit>;
-    habits(user: UserId, archived_too: bool) -> Vec<Habit>;
+    habits(user: UserId, query: HabitQuery) -> Vec<Habit>;
     entry(user: UserId, id: EntryId) -> Option<Entry>;
-    entries(user: UserId, filter: EntryFilter) -> Vec<Entry>;
+    entry_keys(user: UserId, query: EntryQuery) -> Vec<EntryKey>;
+    entries(user: UserId, ids: Vec<EntryId>) -> Vec<Entry>;
 }
 
 async fn write(&self, user: UserId, keys: LoadSet, decide: Decide) -> Result<WriteOutcome, StorageError> {

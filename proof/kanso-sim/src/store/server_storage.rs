@@ -8,7 +8,7 @@ use kanso_application::ports::devices::{Device, DeviceStore, Sighting};
 use kanso_application::ports::housekeeping::PurgeStore;
 use kanso_application::ports::storage::{
     AccountStore, Backlog, Comparison, ComputedStreak, Credentials, DayBorder, Decide,
-    DecideRefresh, DeltaQuery, EntryFilter, Journal, NewAccount, NewPassword, RecordStore,
+    DecideRefresh, DeltaQuery, EntryKey, EntryQuery, HabitQuery, Journal, NewAccount, NewPassword, RecordStore,
     SnapshotPiece, SnapshotQuery, Storage, StorageError, StreakClaim, StreakJob, StreakOutcome,
     StreakQueue, WriteOutcome,
 };
@@ -89,9 +89,10 @@ delegated!(RecordStore for ServerStorage {
     compare(user: UserId, replica: Buckets, limit: u32) -> Option<Comparison>;
     journal(user: UserId, only: Option<&[HabitId]>) -> Option<Journal>;
     habit(user: UserId, id: HabitId) -> Option<Habit>;
-    habits(user: UserId, archived_too: bool) -> Vec<Habit>;
+    habits(user: UserId, query: HabitQuery) -> Vec<Habit>;
     entry(user: UserId, id: EntryId) -> Option<Entry>;
-    entries(user: UserId, filter: EntryFilter) -> Vec<Entry>;
+    entry_keys(user: UserId, query: EntryQuery) -> Vec<EntryKey>;
+    entries(user: UserId, ids: Vec<EntryId>) -> Vec<Entry>;
 });
 
 delegated!(AccountStore for ServerStorage {

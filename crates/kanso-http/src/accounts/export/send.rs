@@ -6,10 +6,10 @@ use kanso_protocol::export::ExportLine;
 use super::lines::ExportLines;
 use crate::answer::JsonLines as _;
 use crate::parts::Api;
-use crate::problem::{ApiError, SIGNED_IN, problems};
+use crate::problem::{ApiError, HEAVY, problems};
 use crate::request::SignedIn;
 
-problems!(ExportProblems: SIGNED_IN);
+problems!(ExportProblems: HEAVY);
 
 /// Export the account
 ///

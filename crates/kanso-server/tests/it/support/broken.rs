@@ -11,7 +11,7 @@ use kanso_application::ports::housekeeping::PurgeStore;
 use kanso_application::ports::ids::Ids;
 use kanso_application::ports::storage::{
     AccountStore, Backlog, Comparison, ComputedStreak, Credentials, DayBorder, Decide,
-    DecideRefresh, DeltaQuery, EntryFilter, Journal, NewAccount, NewPassword, RecordStore,
+    DecideRefresh, DeltaQuery, EntryKey, EntryQuery, HabitQuery, Journal, NewAccount, NewPassword, RecordStore,
     SnapshotPiece, SnapshotQuery, Storage, StorageError, StreakClaim, StreakJob, StreakOutcome,
     StreakQueue, WriteOutcome,
 };
@@ -93,7 +93,7 @@ impl RecordStore for Broken {
         self.answer().await
     }
 
-    async fn habits(&self, _: UserId, _: bool) -> Answer<Vec<Habit>> {
+    async fn habits(&self, _: UserId, _: HabitQuery) -> Answer<Vec<Habit>> {
         self.answer().await
     }
 
@@ -101,7 +101,11 @@ impl RecordStore for Broken {
         self.answer().await
     }
 
-    async fn entries(&self, _: UserId, _: EntryFilter) -> Answer<Vec<Entry>> {
+    async fn entry_keys(&self, _: UserId, _: EntryQuery) -> Answer<Vec<EntryKey>> {
+        self.answer().await
+    }
+
+    async fn entries(&self, _: UserId, _: Vec<EntryId>) -> Answer<Vec<Entry>> {
         self.answer().await
     }
 }
