@@ -72,7 +72,7 @@ impl Position<'_> {
         let page = api.sync.delta(user, seen, C::SCOPE, Some(most)).await??;
         drop(turn);
         if limit.is_none() {
-            return whole::<C>(api, user, page, reading);
+            return whole::<C>(api, user, &page, reading);
         }
         let cursor = format_cursor(page.cursor());
         let last = page.records.last().filter(|_| page.has_more());
@@ -114,7 +114,7 @@ fn records<C: Changes>(page: &Page) -> Vec<C::Record> {
 fn whole<C: Changes>(
     api: &Api,
     user: UserId,
-    first: Page,
+    first: &Page,
     reading: HeavyRead,
 ) -> Result<Response, ApiError> {
     let end = End {
@@ -122,7 +122,7 @@ fn whole<C: Changes>(
         cursor: format_cursor(first.head.cursor()),
         has_more: None,
     };
-    let changes = records::<C>(&first);
+    let changes = records::<C>(first);
     let last = first.records.last().filter(|_| first.has_more());
     let Some(last) = last else {
         return Ok(json(StatusCode::OK, &C::answer(changes, end)));

@@ -119,13 +119,13 @@ pub(crate) fn page_limit(
     match (limit, cursor) {
         (None, None) => Ok(None),
         (None, Some(_)) => Err(refused("cursor", "must come with limit".to_owned())),
-        (Some(limit), _) => match number(limit) {
-            Some(limit @ 1..=MAX_PAGE) => Ok(Some(limit)),
-            _ => {
-                let reason = format!("must be a number between 1 and {MAX_PAGE}");
-                Err(refused("limit", reason))
+        (Some(limit), _) => {
+            if let Some(limit @ 1..=MAX_PAGE) = number(limit) {
+                return Ok(Some(limit));
             }
-        },
+            let reason = format!("must be a number between 1 and {MAX_PAGE}");
+            Err(refused("limit", reason))
+        }
     }
 }
 
