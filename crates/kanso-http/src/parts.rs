@@ -54,7 +54,7 @@ pub struct Parts {
     pub health: Health,
     /// Makes ids for requests that have none.
     pub ids: Arc<dyn Ids>,
-    /// Counts requests by client address.
+    /// Counts requests by client address and by user.
     pub limiter: Arc<dyn RateLimiter>,
     /// Counts the event streams of a user over all servers; `None` for a single server.
     pub stream_slots: Option<Arc<dyn SharedStreamSlots>>,
@@ -71,6 +71,8 @@ pub struct Parts {
 pub struct Options {
     /// Rate limit per client address under `/api/v1` and `/swagger/`; `None` for no limit.
     pub rate_limit: Option<RateLimit>,
+    /// Rate limit per user under `/api/v1`, from all addresses together; `None` for no limit.
+    pub user_rate_limit: Option<RateLimit>,
     /// Limits on log-ins, registrations and refreshes per client address; `None` for no limits.
     pub account_limits: Option<AccountLimits>,
     /// Networks of the proxies whose `X-Forwarded-For` is trusted.
@@ -134,6 +136,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             rate_limit: None,
+            user_rate_limit: None,
             account_limits: None,
             trusted_proxies: Vec::new(),
             registration: RegistrationMode::default(),

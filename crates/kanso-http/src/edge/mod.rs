@@ -18,4 +18,4 @@ pub(crate) use cors::{cors, cors_layer};
 pub(crate) use deadline::deadline;
 pub(crate) use host::host;
 pub use host::require_host;
-pub(crate) use limit::limit;
+pub(crate) use limit::{count_user, limit};

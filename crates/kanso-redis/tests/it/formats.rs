@@ -42,7 +42,7 @@ async fn fill(redis: &Redis) -> RedisAnswers {
     let limiter = RedisLimiter::new(redis.clone(), names.clone(), Arc::new(LocalLimiter::new()));
     let address = ClientAddress::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7)));
     let limit = RateLimit::new(100, 60);
-    limiter.check(address, limit).await;
+    limiter.check(address.into(), limit, 1).await;
     let local = Arc::new(LocalThrottle::new(clock.clone()));
     let throttle = RedisThrottle::new(redis.clone(), names, local);
     // Only the key that it leaves matters here.

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 use kanso_application::housekeeping::Retention;
-use kanso_application::ports::limiter::{AccountLimits, RateLimit};
+use kanso_application::ports::limiter::{AccountLimits, LimitScope, RateLimit};
 use kanso_domain::sync::Quota;
 use kanso_http::RegistrationMode;
 use kanso_postgres::DatabaseUrl;
@@ -109,12 +109,16 @@ pub struct Config {
     pub redis_url: Option<Secret>,
     /// Limit on the requests of one address; `None` is unlimited.
     pub rate_limit: Option<RateLimit>,
+    /// Limit on the requests of one user from all addresses; `None` is unlimited.
+    pub user_rate_limit: Option<RateLimit>,
     /// Limits on log-ins, registrations and refreshes of one address; `None` is unlimited.
     pub account_limits: Option<AccountLimits>,
     /// Bounds of every account.
     pub quota: Quota,
     /// Proxies whose `X-Forwarded-For` is trusted.
     pub trusted_proxies: Vec<IpNet>,
+    /// Most open connections of one address; `usize::MAX` is unlimited.
+    pub client_connections: usize,
     /// Web origins that may call the API (CORS).
     pub cors_origins: Vec<String>,
     /// Mode of registration.
@@ -180,9 +184,11 @@ impl Config {
             database: DatabaseConfig::Sqlite(data_dir.join("kanso.db")),
             redis_url: None,
             rate_limit: None,
+            user_rate_limit: None,
             account_limits: None,
             quota: Quota::default(),
             trusted_proxies: Vec::new(),
+            client_connections: usize::MAX,
             cors_origins: Vec::new(),
             registration: RegistrationMode::default(),
             serves_swagger: true,
@@ -221,11 +227,19 @@ impl Config {
                 .find(Key::RedisUrl)
                 .map(|url| Secret::new(url.text.clone())),
             rate_limit,
+            user_rate_limit: values
+                .read(Key::UserRateLimit, values::rate_limit)?
+                .map(|limit| RateLimit {
+                    scope: LimitScope::User,
+                    ..limit
+                }),
             // `off` switches every limit by address off.
             account_limits: rate_limit.map(|_| AccountLimits::default()),
             quota: Quota {
                 live_habits: values.read(Key::HabitQuota, values::habit_quota)?,
             },
+            client_connections: values
+                .read(Key::ClientConnections, values::client_connections)?,
             trusted_proxies: values.read(Key::TrustedProxies, values::proxies)?,
             cors_origins: values.read(Key::CorsOrigins, values::origins)?,
             registration: values.read(Key::Registration, values::registration)?,

@@ -5,11 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use ipnet::IpNet;
 use tokio::sync::Semaphore;
 use tokio::time::sleep;
 use tokio_util::task::TaskTracker;
 
 use super::connection::ConnectionServer;
+use super::open::OpenConnections;
 use super::{Limits, Listener, Shutdown};
 
 /// First pause after an error that an immediate retry would repeat, such as EMFILE: no file
@@ -22,13 +24,16 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// Accepts the connections of a listener and serves a router on each.
 pub struct Acceptor {
     server: Arc<ConnectionServer>,
+    open: Arc<OpenConnections>,
     connections: TaskTracker,
 }
 
 impl Acceptor {
-    /// Creates an acceptor for `router` that stops with `shutdown`.
-    pub fn new(router: Router, shutdown: Shutdown, limits: Limits) -> Self {
+    /// Creates an acceptor for `router` that stops with `shutdown`. `proxies` may have any number of
+    /// connections.
+    pub fn new(router: Router, shutdown: Shutdown, limits: Limits, proxies: Vec<IpNet>) -> Self {
         Self {
+            open: OpenConnections::new(&limits, proxies),
             server: Arc::new(ConnectionServer::new(router, shutdown, limits)),
             connections: TaskTracker::new(),
         }
@@ -50,6 +55,9 @@ impl Acceptor {
                 // The permit comes before the accept: over the limit a connection waits in the
                 // kernel's queue, where it costs no memory of this process. `acquire_owned` fails
                 // only for a closed semaphore, and this one is never closed.
+                if permits.available_permits() == 0 {
+                    self.open.evict_idle();
+                }
                 let permit = Arc::clone(&permits).acquire_owned().await.ok()?;
                 Some((permit, listener.accept().await))
             };
@@ -65,10 +73,15 @@ impl Acceptor {
             match accepted {
                 Ok((stream, peer)) => {
                     pause = FIRST_PAUSE;
+                    // Dropped, which closes it: an answer would cost what the limit saves.
+                    let Some(guard) = self.open.open(peer.ip()) else {
+                        tracing::debug!("connection refused, its client has too many");
+                        continue;
+                    };
                     let server = Arc::clone(&self.server);
                     self.connections.spawn(async move {
-                        server.serve(stream, peer).await;
-                        drop(permit);
+                        server.serve(stream, peer, &guard).await;
+                        drop((guard, permit));
                     });
                 }
                 Err(error) if is_about_one_connection(&error) => {}

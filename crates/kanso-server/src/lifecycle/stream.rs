@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
 
+use super::Limits;
 use super::activity::Activity;
 
 /// First bytes of every HTTP/2 connection (RFC 9113 §3.4).
@@ -26,15 +27,17 @@ pub(super) enum Protocol {
 pub(super) struct TrackedStream<S> {
     stream: S,
     activity: Arc<Activity>,
+    limits: Limits,
     /// Bytes read to detect the protocol, not yet passed on.
     first: Vec<u8>,
 }
 
 impl<S> TrackedStream<S> {
-    pub(super) const fn new(stream: S, activity: Arc<Activity>) -> Self {
+    pub(super) const fn new(stream: S, activity: Arc<Activity>, limits: Limits) -> Self {
         Self {
             stream,
             activity,
+            limits,
             first: Vec::new(),
         }
     }
@@ -65,10 +68,12 @@ impl<S> TrackedStream<S> {
         }
     }
 
-    fn record_write<T>(&self, result: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
-        match result {
+    fn record_write(&self, result: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        match &result {
             Poll::Pending => self.activity.write_blocked(),
-            Poll::Ready(_) => self.activity.write_progressed(),
+            Poll::Ready(Ok(bytes)) => self.activity.write_progressed(*bytes, &self.limits),
+            // The connection ends.
+            Poll::Ready(Err(_)) => {}
         }
         result
     }

@@ -105,6 +105,7 @@ impl Server {
         let storage_broken = CancellationToken::new();
         let components = Components {
             router: router(),
+            proxies: Vec::new(),
             shutdown,
             writes: writes.clone(),
             workers: workers.clone(),
