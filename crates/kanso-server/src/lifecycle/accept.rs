@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use axum::Router;
 use ipnet::IpNet;
-use tokio::sync::Semaphore;
-use tokio::time::sleep;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{sleep, timeout};
 use tokio_util::task::TaskTracker;
 
 use super::connection::ConnectionServer;
@@ -20,6 +20,9 @@ const FIRST_PAUSE: Duration = Duration::from_millis(50);
 
 /// Longest pause, so that a recovered server accepts again within a second.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// Pause between two attempts to find idle connections while all are taken.
+const EVICTION_PAUSE: Duration = Duration::from_millis(100);
 
 /// Accepts the connections of a listener and serves a router on each.
 pub struct Acceptor {
@@ -52,14 +55,10 @@ impl Acceptor {
         let mut pause = FIRST_PAUSE;
         loop {
             let next = async {
-                // The permit comes before the accept: over the limit a connection waits in the
-                // kernel's queue, where it costs no memory of this process. `acquire_owned` fails
-                // only for a closed semaphore, and this one is never closed.
-                if permits.available_permits() == 0 {
-                    self.open.evict_idle();
-                }
-                let permit = Arc::clone(&permits).acquire_owned().await.ok()?;
-                Some((permit, listener.accept().await))
+                let accepted = listener.accept().await;
+                // One connection waits here over the limit, and all others in the kernel's queue,
+                // where they cost no memory of this process.
+                Some((self.permit(&permits).await?, accepted))
             };
             let (permit, accepted) = tokio::select! {
                 // Under load `next` is always ready; unbiased, a shutdown could lose some rounds.
@@ -95,6 +94,22 @@ impl Acceptor {
             }
         }
         self.connections.close();
+    }
+
+    /// Waits for a free connection, and closes idle ones if there is none. `None` only for a closed
+    /// semaphore, and this one is never closed.
+    async fn permit(&self, permits: &Arc<Semaphore>) -> Option<OwnedSemaphorePermit> {
+        loop {
+            let free = Arc::clone(permits).acquire_owned();
+            if permits.available_permits() > 0 {
+                return free.await.ok();
+            }
+            self.open.evict_idle();
+            // All may be busy now, and idle in a moment.
+            if let Ok(free) = timeout(EVICTION_PAUSE, free).await {
+                return free.ok();
+            }
+        }
     }
 }
 
