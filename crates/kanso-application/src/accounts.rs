@@ -7,9 +7,11 @@ use kanso_domain::sessions::{Refreshed, Session};
 use kanso_domain::{SessionId, Timestamp, UserId};
 
 mod password;
+mod recent_changes;
 
 pub use self::password::PasswordChange;
 use self::password::{GuessOutcome, VerifiedPassword};
+use self::recent_changes::RecentChanges;
 use crate::live::announce;
 use crate::ports::clock::Clock;
 use crate::ports::credentials::{AccessToken, AccessTokens, Identity, Passwords, RefreshTokens};
@@ -87,6 +89,7 @@ pub struct AccountPorts {
 #[derive(Clone)]
 pub struct Accounts {
     ports: AccountPorts,
+    recent_changes: Arc<RecentChanges>,
 }
 
 /// The tokens with which a device acts for a user.
@@ -136,8 +139,11 @@ pub enum LogIn {
 
 impl Accounts {
     /// Returns the feature over its ports.
-    pub const fn new(ports: AccountPorts) -> Self {
-        Self { ports }
+    pub fn new(ports: AccountPorts) -> Self {
+        Self {
+            ports,
+            recent_changes: Arc::default(),
+        }
     }
 
     /// Creates an account with default settings.

@@ -103,7 +103,10 @@ impl Entries {
         let ids: Vec<_> = keys.iter().map(|key| key.id).collect();
         let found = self.ports.storage.entries(user, ids).await?;
         let mut found: HashMap<_, _> = found.into_iter().map(|entry| (entry.id, entry)).collect();
-        Ok(keys.iter().filter_map(|key| found.remove(&key.id)).collect())
+        Ok(keys
+            .iter()
+            .filter_map(|key| found.remove(&key.id))
+            .collect())
     }
 
     /// Returns a page of the live entries that `filter` matches, newest first.

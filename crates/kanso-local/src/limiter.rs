@@ -149,7 +149,10 @@ mod tests {
     async fn addresses_are_counted_apart_and_time_refills() {
         let limiter = LocalLimiter::new();
         for remaining in [2, 1, 0] {
-            assert_eq!(limiter.check(address(1), LIMIT, 1).await.remaining, remaining);
+            assert_eq!(
+                limiter.check(address(1), LIMIT, 1).await.remaining,
+                remaining
+            );
         }
         let refused = limiter.check(address(1), LIMIT, 1).await;
         assert!(!refused.allowed);

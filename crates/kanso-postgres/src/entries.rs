@@ -143,7 +143,16 @@ pub(crate) async fn keys(
     let completion = query.after.map(|key| key.completion);
     let id = query.after.map(|key| key.id);
     // `LIMIT NULL` is no limit.
-    let mut values = bind![user, day_from, day_to, from, to, completion, id, query.limit];
+    let mut values = bind![
+        user,
+        day_from,
+        day_to,
+        from,
+        to,
+        completion,
+        id,
+        query.limit
+    ];
     let sql = match &query.filter.habit_id {
         None => {
             listed!("habit_id IN (SELECT id FROM habits WHERE user_id = $1 AND deleted_at IS NULL)")
@@ -181,7 +190,9 @@ pub(crate) async fn some_live(
                         WHERE habits.user_id = $1 AND habits.id = entries.habit_id
                           AND habits.deleted_at IS NULL)"
     );
-    connection.all(sql, vec![bound(&user), bound_all(ids)], read).await
+    connection
+        .all(sql, vec![bound(&user), bound_all(ids)], read)
+        .await
 }
 
 /// Returns the parameters 1 to 17 of [`INSERT`] and [`UPDATE`].

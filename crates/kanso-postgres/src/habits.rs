@@ -146,7 +146,14 @@ pub(crate) async fn list(
     );
     let id = query.after.map(|key| key.id);
     // `LIMIT NULL` is no limit.
-    let values = bind![user, query.archived_too, sort_order, created_at, id, query.limit];
+    let values = bind![
+        user,
+        query.archived_too,
+        sort_order,
+        created_at,
+        id,
+        query.limit
+    ];
     connection.all(sql, values, read).await
 }
 

@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 use futures::FutureExt as _;
 use kanso_application::ports::storage::{
-    Comparison, Decide, DeltaQuery, EntryKey, EntryQuery, HabitQuery, Journal, RecordStore, SnapshotPiece,
-    SnapshotQuery, StorageError, WriteOutcome,
+    Comparison, Decide, DeltaQuery, EntryKey, EntryQuery, HabitQuery, Journal, RecordStore,
+    SnapshotPiece, SnapshotQuery, StorageError, WriteOutcome,
 };
 use kanso_domain::entries::Entry;
 use kanso_domain::habits::Habit;

@@ -181,7 +181,11 @@ mod tests {
             assert_eq!(ListCursor::parse(cut, user(1)), Err(CursorMalformed));
         }
         for bad in ["", "kl1_", "k1_ASNFZ4mrze8AAAAAAAAicHNaYSc", "kl1_!!"] {
-            assert_eq!(ListCursor::parse(bad, user(1)), Err(CursorMalformed), "{bad}");
+            assert_eq!(
+                ListCursor::parse(bad, user(1)),
+                Err(CursorMalformed),
+                "{bad}"
+            );
         }
     }
 }

@@ -11,7 +11,11 @@ local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 local emission = tonumber(ARGV[1])
 local latest = now + emission * ARGV[2]
-local full_at = math.max(tonumber(redis.call('GET', KEYS[1]) or now), now)
+-- A value that this script cannot have written counts as a full bucket.
+local full_at = math.max(tonumber(redis.call('GET', KEYS[1]) or now) or now, now)
+if full_at > latest then
+  full_at = now
+end
 local after = full_at + emission * ARGV[3]
 local allowed = 0
 local wait = after - latest

@@ -74,9 +74,10 @@ impl RateLimiter for RedisLimiter {
         LimitState {
             allowed: allowed == 1,
             limit,
-            remaining: u32::try_from(free / emission).unwrap_or(u32::MAX),
-            reset_seconds: whole_seconds(until_full),
-            retry_after_seconds: whole_seconds(wait),
+            // Bounded, so that a value which this program did not write locks no client out for ever.
+            remaining: u32::try_from(free / emission).map_or(requests, |free| free.min(requests)),
+            reset_seconds: whole_seconds(until_full).min(limit.window_seconds),
+            retry_after_seconds: whole_seconds(wait).min(limit.window_seconds),
         }
     }
 }

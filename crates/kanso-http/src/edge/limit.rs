@@ -30,11 +30,7 @@ const SITE_FACTOR: u32 = 32;
 /// get an answer.
 ///
 /// Log-ins, registrations and refreshes have limits of their own besides.
-pub(crate) async fn limit(
-    State(api): State<Api>,
-    mut request: Request,
-    next: Next,
-) -> Response {
+pub(crate) async fn limit(State(api): State<Api>, mut request: Request, next: Next) -> Response {
     // By path and not by route, so that guessing paths is counted too.
     let path = request.uri().path();
     if !path.starts_with("/api/v1") && !path.starts_with("/swagger/") {

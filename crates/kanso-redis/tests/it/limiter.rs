@@ -4,7 +4,9 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use kanso_application::ports::limiter::{ClientAddress, LimitState, LimitedClient, RateLimit, RateLimiter};
+use kanso_application::ports::limiter::{
+    ClientAddress, LimitState, LimitedClient, RateLimit, RateLimiter,
+};
 use kanso_local::LocalLimiter;
 use kanso_redis::{Redis, RedisLimiter};
 use tokio::time::timeout;

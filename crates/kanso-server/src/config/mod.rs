@@ -238,8 +238,7 @@ impl Config {
             quota: Quota {
                 live_habits: values.read(Key::HabitQuota, values::habit_quota)?,
             },
-            client_connections: values
-                .read(Key::ClientConnections, values::client_connections)?,
+            client_connections: values.read(Key::ClientConnections, values::client_connections)?,
             trusted_proxies: values.read(Key::TrustedProxies, values::proxies)?,
             cors_origins: values.read(Key::CorsOrigins, values::origins)?,
             registration: values.read(Key::Registration, values::registration)?,

@@ -167,7 +167,11 @@ pub static SETTINGS: [Setting; 24] = [
     ),
     setting(
         Key::UserRateLimit,
-        ("user_rate_limit", "user-rate-limit", "KANSO_USER_RATE_LIMIT"),
+        (
+            "user_rate_limit",
+            "user-rate-limit",
+            "KANSO_USER_RATE_LIMIT",
+        ),
         Some("600/60s"),
         "REQUESTS/WINDOW",
         "Limit on the requests of one user from all addresses, or `off`",

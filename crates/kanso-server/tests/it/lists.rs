@@ -105,7 +105,8 @@ async fn pages_of_habits_are_their_list() {
     loop {
         let answer = user.get(&path).await;
         let page = ids(&answer.expect(200));
-        user.habit_with(&json!({"title": "New", "sort_order": -1})).await;
+        user.habit_with(&json!({"title": "New", "sort_order": -1}))
+            .await;
         read.extend(page);
         match next_of(&path, &answer) {
             Some(next) => path = next,
@@ -180,7 +181,9 @@ async fn long_lists_and_deltas_are_sent_in_pieces_and_are_whole() {
     assert!(keys.is_sorted_by(|one, next| one >= next));
 
     // The first clients get one delta, with tombstones and with one position.
-    user.delete(&format!("/entries/{}", created[7])).await.expect(204);
+    user.delete(&format!("/entries/{}", created[7]))
+        .await
+        .expect(204);
     let delta = user.get("/entries/sync").await.expect(200);
     assert_eq!(delta["changes"].as_array().map(Vec::len), Some(1_203));
     assert!(delta.get("has_more").is_none());

@@ -144,7 +144,14 @@ async fn a_write_whose_caller_is_cancelled_is_finished() {
     storage.close().await.unwrap();
     drop(storage);
     let again = open(folder.path());
-    assert_eq!(again.habits(user, HabitQuery::all(true)).await.unwrap().len(), 1);
+    assert_eq!(
+        again
+            .habits(user, HabitQuery::all(true))
+            .await
+            .unwrap()
+            .len(),
+        1
+    );
 }
 
 /// Makes the writer wait inside a write until the returned sender is used or dropped.

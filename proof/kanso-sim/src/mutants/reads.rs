@@ -3,8 +3,8 @@
 //! do not add up to the digest of the head.
 
 use kanso_application::ports::storage::{
-    Comparison, Decide, DeltaQuery, EntryKey, EntryQuery, HabitQuery, Journal, RecordStore, Scope, SnapshotPiece,
-    SnapshotQuery, StorageError, WriteOutcome,
+    Comparison, Decide, DeltaQuery, EntryKey, EntryQuery, HabitQuery, Journal, RecordStore, Scope,
+    SnapshotPiece, SnapshotQuery, StorageError, WriteOutcome,
 };
 use kanso_domain::entries::Entry;
 use kanso_domain::habits::Habit;

@@ -8,9 +8,9 @@ use kanso_application::ports::devices::{Device, DeviceStore, Sighting};
 use kanso_application::ports::housekeeping::PurgeStore;
 use kanso_application::ports::storage::{
     AccountStore, Backlog, Comparison, ComputedStreak, Credentials, DayBorder, Decide,
-    DecideRefresh, DeltaQuery, EntryKey, EntryQuery, HabitQuery, Journal, NewAccount, NewPassword, RecordStore,
-    SnapshotPiece, SnapshotQuery, Storage, StorageError, StreakClaim, StreakJob, StreakOutcome,
-    StreakQueue, WriteOutcome,
+    DecideRefresh, DeltaQuery, EntryKey, EntryQuery, HabitQuery, Journal, NewAccount, NewPassword,
+    RecordStore, SnapshotPiece, SnapshotQuery, Storage, StorageError, StreakClaim, StreakJob,
+    StreakOutcome, StreakQueue, WriteOutcome,
 };
 use kanso_domain::accounts::{Account, Email, PasswordHash, SettingsChange};
 use kanso_domain::entries::Entry;

@@ -2,8 +2,8 @@
 
 use futures::future::{join, join_all};
 use kanso_application::ports::storage::{
-    Credentials, DeltaQuery, EndSessions, EntryQuery, HabitQuery, NewAccount, NewPassword, Scope, Storage,
-    WriteOutcome,
+    Credentials, DeltaQuery, EndSessions, EntryQuery, HabitQuery, NewAccount, NewPassword, Scope,
+    Storage, WriteOutcome,
 };
 use kanso_domain::accounts::{Email, PasswordHash, Settings, SettingsChange};
 use kanso_domain::sync::{LoadSet, Since};

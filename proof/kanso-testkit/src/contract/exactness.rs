@@ -1,6 +1,8 @@
 //! Streaks are exact in the end, even if workers die.
 
-use kanso_application::ports::storage::{EntryFilter, HabitQuery, LEASE_SECONDS, Storage, StreakJob};
+use kanso_application::ports::storage::{
+    EntryFilter, HabitQuery, LEASE_SECONDS, Storage, StreakJob,
+};
 use kanso_domain::calendar::{Today, days_before};
 use kanso_domain::entries::EntryFields;
 use kanso_domain::habits::{

@@ -262,7 +262,10 @@ async fn come_back(storage: &dyn Storage, habits: Vec<HabitFields>) {
         assert_eq!(person.sees(keys).await.habits.get(&id), Some(&created));
         expected.push(created);
     }
-    let mut listed = storage.habits(person.id, HabitQuery::all(true)).await.unwrap();
+    let mut listed = storage
+        .habits(person.id, HabitQuery::all(true))
+        .await
+        .unwrap();
     listed.sort_by_key(|habit| habit.stamp.seq);
     assert_eq!(listed, expected);
     let expected: Vec<_> = expected.into_iter().map(Record::Habit).collect();

@@ -62,7 +62,9 @@ pub async fn archived_habits_are_listed_on_request(storage: &dyn Storage) {
 }
 
 async fn listed(person: &TestUser<'_>, archived_too: bool) -> Vec<u128> {
-    let habits = person.storage.habits(person.id, HabitQuery::all(archived_too));
+    let habits = person
+        .storage
+        .habits(person.id, HabitQuery::all(archived_too));
     let habits = habits.await.unwrap();
     habits
         .iter()

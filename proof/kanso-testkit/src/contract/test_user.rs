@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use kanso_application::ports::storage::{
-    ComputedStreak, DeltaQuery, EntryFilter, EntryKey, Scope, Storage, StorageError, StreakJob, StreakOutcome,
-    WriteOutcome,
+    ComputedStreak, DeltaQuery, EntryFilter, EntryKey, Scope, Storage, StorageError, StreakJob,
+    StreakOutcome, WriteOutcome,
 };
 use kanso_domain::entries::Entry;
 use kanso_domain::habits::{Habit, StoredStreak};

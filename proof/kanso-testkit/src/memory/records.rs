@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use kanso_application::ports::storage::{
-    Comparison, Decide, DeltaQuery, EntryFilter, EntryKey, EntryQuery, HabitKey, HabitQuery, Journal, RecordStore, Scope, SnapshotPiece,
-    SnapshotQuery, StorageError, WriteOutcome,
+    Comparison, Decide, DeltaQuery, EntryFilter, EntryKey, EntryQuery, HabitKey, HabitQuery,
+    Journal, RecordStore, Scope, SnapshotPiece, SnapshotQuery, StorageError, WriteOutcome,
 };
 use kanso_domain::entries::{Completion, Entry};
 use kanso_domain::habits::Habit;

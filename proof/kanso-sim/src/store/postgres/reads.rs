@@ -1,8 +1,8 @@
 //! The ports of records, and the calls about the storage as a whole.
 
 use kanso_application::ports::storage::{
-    Comparison, Decide, DeltaQuery, EntryKey, EntryQuery, HabitQuery, Journal, RecordStore, SnapshotPiece,
-    SnapshotQuery, Storage, StorageError, WriteOutcome,
+    Comparison, Decide, DeltaQuery, EntryKey, EntryQuery, HabitQuery, Journal, RecordStore,
+    SnapshotPiece, SnapshotQuery, Storage, StorageError, WriteOutcome,
 };
 use kanso_domain::entries::Entry;
 use kanso_domain::habits::Habit;
