@@ -33,7 +33,7 @@ mod swagger;
 mod sync;
 
 pub use document::openapi_json;
-pub use edge::require_host;
+pub use edge::{require_host, security_headers};
 pub use metrics::metrics_router;
 pub use parts::{Options, Parts, RegistrationMode, StreamIntervals};
 pub use router::router;

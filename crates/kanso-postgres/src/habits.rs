@@ -136,7 +136,7 @@ pub(crate) async fn list(
         habit_columns!(),
         " FROM habits
           WHERE user_id = $1 AND deleted_at IS NULL AND ($2 OR archived_at IS NULL)
-            AND ($3::int IS NULL OR sort_order > $3
+            AND ($3::bigint IS NULL OR sort_order > $3
                  OR (sort_order = $3 AND (created_at, id) < ($4::bigint, $5::uuid)))
           ORDER BY sort_order, created_at DESC, id DESC LIMIT $6"
     );

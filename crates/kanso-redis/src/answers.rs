@@ -63,7 +63,7 @@ impl AnswerCache for RedisAnswers {
             .redis
             // No more than an answer of this server has, whatever the key holds.
             .ask(async |mut connection| {
-                let last = LONGEST_ANSWER as isize;
+                let last = LONGEST_ANSWER.cast_signed();
                 connection.getrange::<_, Vec<u8>>(key, 0, last).await
             });
         // An error counts as a miss: the caller computes the answer.

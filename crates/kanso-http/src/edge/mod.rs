@@ -10,6 +10,7 @@ mod limit;
 mod request_id;
 
 pub(crate) use access::access;
+pub use access::security_headers;
 pub(crate) use address::client_address;
 #[cfg(any(test, fuzzing))]
 pub(crate) use address::{behind_proxies, read_hop};

@@ -108,10 +108,10 @@ impl Activity {
             // Only the time in which the peer keeps the server waiting counts. A stream of events has
             // few bytes by itself, so only a complete stall ends it.
             let waited = match state.streams {
-                0 => state.waited.min(limits.write_stall),
+                0 => state.waited,
                 _ => Duration::ZERO,
             };
-            return Some(since + (limits.write_stall - waited));
+            return Some(since + limits.write_stall.saturating_sub(waited));
         }
         match state.waiting_for {
             _ if state.requests > 0 => None,

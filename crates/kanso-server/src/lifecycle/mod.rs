@@ -20,6 +20,7 @@ mod connection;
 mod deadline;
 mod listener;
 mod open;
+mod own_answers;
 mod running;
 mod service;
 mod shutdown;

@@ -102,7 +102,7 @@ impl MutantStorage {
         // A join on live habits also drops the tombstones of entries, so devices keep deleted
         // entries.
         if self.bug == Bug::EntryTombstoneLeftOut {
-            let live = self.inner.habits(user, true).await?;
+            let live = self.inner.habits(user, HabitQuery::all(true)).await?;
             page.records.retain(|record| match record {
                 Record::Entry(entry) if entry.stamp.is_deleted() => {
                     live.iter().any(|habit| habit.id == entry.details.habit_id)
@@ -148,7 +148,7 @@ impl MutantStorage {
         let Some(stranger) = stranger else {
             return Ok(());
         };
-        let habits = self.inner.habits(stranger, true).await?;
+        let habits = self.inner.habits(stranger, HabitQuery::all(true)).await?;
         page.records
             .extend(habits.into_iter().next().map(Record::Habit));
         Ok(())

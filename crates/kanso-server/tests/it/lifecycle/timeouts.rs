@@ -123,7 +123,26 @@ async fn a_header_that_is_too_large_is_refused() {
     client
         .send(&format!("GET / HTTP/1.1\r\nx: {}", "y".repeat(40 * 1024)))
         .await;
-    assert!(client.rest().await.starts_with("HTTP/1.1 431 "));
+    let answer = client.rest().await;
+    assert!(answer.starts_with("HTTP/1.1 431 "), "{answer}");
+    has_security_headers(&answer);
+    let mut client = server.sent("nonsense\r\n\r\n").await;
+    let answer = client.rest().await;
+    assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
+    has_security_headers(&answer);
+}
+
+/// Asserts that hyper's own answer is safe to show in a browser.
+fn has_security_headers(answer: &str) {
+    for header in [
+        "x-content-type-options: nosniff",
+        "content-security-policy: default-src 'none'",
+        "referrer-policy: no-referrer",
+        "cache-control: no-store",
+    ] {
+        assert!(answer.contains(header), "{answer}");
+    }
+    assert!(answer.ends_with("\r\n\r\n"), "{answer}");
 }
 
 #[tokio::test(start_paused = true)]
