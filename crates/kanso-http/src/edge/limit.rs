@@ -53,7 +53,7 @@ pub(crate) async fn limit(State(api): State<Api>, mut request: Request, next: Ne
         }
         states.push(counted);
     }
-    // The stricter limits of some requests are told only when they refuse.
+    // The stricter limits of some requests are in the headers only if they refuse.
     states.truncate(1);
     let is_counted = !states.is_empty();
     let mut response = next.run(request).await;

@@ -10,7 +10,7 @@ const LONGEST: usize = 512;
 pub(super) struct OwnAnswer {
     /// Bytes to write.
     pub(super) text: Vec<u8>,
-    /// How many of them are written.
+    /// Number of them that are written.
     pub(super) written: usize,
     /// Length of the answer that it replaces.
     pub(super) replaces: usize,
