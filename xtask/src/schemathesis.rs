@@ -90,6 +90,8 @@ fn server(folder: &std::path::Path) -> anyhow::Result<Command> {
             // Thousands of requests from one address would be refused otherwise.
             "--rate-limit",
             "off",
+            "--user-rate-limit",
+            "off",
             // Generated registrations have no invitation.
             "--registration",
             "open",

@@ -8,12 +8,14 @@ use kanso_domain::sessions::{Session, SessionLimits, SessionOrigin};
 use kanso_domain::{SessionId, Timestamp, UserId};
 
 mod password;
+mod recent_changes;
 mod registration;
 mod sensitive;
 mod sessions;
 
 pub use self::password::PasswordChange;
 use self::password::{GuessOutcome, VerifiedPassword};
+use self::recent_changes::RecentChanges;
 pub(crate) use self::registration::new_account;
 pub use self::registration::{Applicant, Registration};
 pub use self::sensitive::{EmailChange, RECENT_SECONDS, Reauthentication};
@@ -108,6 +110,7 @@ pub struct AccountPorts {
 #[derive(Clone)]
 pub struct Accounts {
     ports: AccountPorts,
+    recent_changes: Arc<RecentChanges>,
 }
 
 /// The tokens with which a device acts for a user.
@@ -174,8 +177,11 @@ impl From<ClientAddress> for LogInOrigin {
 
 impl Accounts {
     /// Returns the feature over its ports.
-    pub const fn new(ports: AccountPorts) -> Self {
-        Self { ports }
+    pub fn new(ports: AccountPorts) -> Self {
+        Self {
+            ports,
+            recent_changes: Arc::default(),
+        }
     }
 
     /// Opens a session for a client. A password of `None` is one that no account can have.

@@ -1,6 +1,6 @@
 //! Health: the state of the storage and of Redis.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use kanso_domain::Timestamp;
 
@@ -18,6 +18,9 @@ pub struct HealthReport {
     /// Seconds since the start of the server.
     pub uptime_seconds: i64,
 }
+
+/// Microseconds for which a report is valid.
+const REPORT_MICROS: i64 = 1_000_000;
 
 /// The feature: reports the state of the server.
 ///
@@ -46,6 +49,7 @@ pub struct Health {
     clock: Arc<dyn Clock>,
     redis: Option<Arc<dyn SharedService>>,
     started_at: Timestamp,
+    last: Arc<Mutex<Option<(Timestamp, HealthReport)>>>,
 }
 
 impl Health {
@@ -57,6 +61,7 @@ impl Health {
             clock,
             redis: None,
             started_at,
+            last: Arc::default(),
         }
     }
 
@@ -66,8 +71,41 @@ impl Health {
         Self { redis, ..self }
     }
 
-    /// Asks the storage and Redis, and reads the clock.
+    /// Returns the state of the storage and of Redis, which are asked at most once a second.
+    ///
+    /// Every client may ask, without a limit, so the answer must cost nothing.
     pub async fn report(&self) -> HealthReport {
+        let now = self.clock.now();
+        if let Some(report) = self.last_report(now) {
+            let uptime_seconds = now.seconds_since(self.started_at);
+            return HealthReport {
+                uptime_seconds,
+                ..report
+            };
+        }
+        let report = self.ask().await;
+        *self.last() = Some((now, report));
+        report
+    }
+
+    fn last_report(&self, now: Timestamp) -> Option<HealthReport> {
+        let mut last = self.last();
+        let (at, report) = last.as_mut()?;
+        // A clock that went back must not keep a report for longer.
+        if (0..REPORT_MICROS).contains(&(now.as_micros() - at.as_micros())) {
+            return Some(*report);
+        }
+        // The caller asks. Others get the older report meanwhile: an outage must not collect them.
+        *at = now;
+        None
+    }
+
+    fn last(&self) -> MutexGuard<'_, Option<(Timestamp, HealthReport)>> {
+        // Each change is a single assignment, so a poisoned lock guards a whole report.
+        self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn ask(&self) -> HealthReport {
         // A failure is part of the report and not an error of it: the caller wants to know which
         // part is down.
         let ping = self.storage.ping().await;

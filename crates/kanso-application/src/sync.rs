@@ -3,7 +3,7 @@
 use kanso_domain::sync::{
     Cursor, CursorRefusal, Epoch, Head, Operation, OperationOutcome, Page, Seen, Since,
 };
-use kanso_domain::{DeviceId, Seq, SessionId, UserId};
+use kanso_domain::{DeviceId, Record, Seq, SessionId, UserId};
 
 use crate::devices::Devices;
 use crate::ports::storage::{DeltaQuery, Scope};
@@ -47,7 +47,7 @@ pub struct Synced {
 
 /// Approximate size of the records of a page in bytes. A client on a slow link must read a page
 /// again as a whole if the transfer breaks off.
-const PAGE_BUDGET: usize = 1 << 20;
+pub const PAGE_BUDGET: usize = 1 << 20;
 
 /// The device that syncs, with its position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -263,6 +263,37 @@ impl Sync {
         }
         self.streaks.refresh_page(user, query, &mut page).await?;
         Ok(Ok(page))
+    }
+
+    /// Returns the records of a delta after the position `after`, up to its head `began`.
+    ///
+    /// It is for an answer that is read in pieces, of which `began` is the head of the first one.
+    /// Records that change meanwhile are left out: they are in the next delta, after `began`. Returns
+    /// `None` if deletions of this delta may be missing now.
+    pub async fn rest_of_delta(
+        &self,
+        user: UserId,
+        (after, began): (Seq, Head),
+        scope: Scope,
+        limit: u32,
+    ) -> Outcome<Option<Page>> {
+        let query = DeltaQuery {
+            since: Since::Position(after),
+            scope,
+            limit: Some(limit),
+        };
+        let mut page = self.read_page(user, query).await?.within(PAGE_BUDGET);
+        // The history was replaced, or tombstones were purged.
+        if (page.head.epoch, page.head.floor) != (began.epoch, began.floor) {
+            return Ok(None);
+        }
+        let is_later = |record: &Record| record.stamp().seq > began.seq;
+        if page.records.iter().any(is_later) {
+            page.remaining = 0;
+            page.records.retain(|record| !is_later(record));
+        }
+        self.streaks.refresh_page(user, query, &mut page).await?;
+        Ok(Some(page))
     }
 
     /// Returns a page of all records, including tombstones, in the order of `seq`, after the cursor

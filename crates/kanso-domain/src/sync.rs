@@ -70,7 +70,7 @@ pub use operation::{
     OnConflict, Operation, OperationOutcome, Receipt, ReceiptKey, ReceiptOutcome, Rejection,
     RejectionCode,
 };
-pub use page::{Page, Since};
+pub use page::{Page, Since, fitting};
 pub use quota::{ExceededQuota, OwnQuota, Quota};
 pub use seen::Seen;
 pub use usage::{Counts, Usage};

@@ -4,7 +4,7 @@ use std::io;
 
 use axum::body::{Body, Bytes};
 use axum::response::{IntoResponse, Response};
-use futures::StreamExt as _;
+use futures::{Stream, StreamExt as _};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use kanso_domain::sync::{Deferral, ExceededQuota, OperationOutcome, RejectionCode};
 use kanso_domain::{Entity, Record, Stamp};
@@ -47,14 +47,26 @@ pub(crate) trait JsonLines: Send + Sized + 'static {
     fn into_response(self) -> Response {
         let pieces = futures::stream::unfold(self, async |mut lines| {
             let piece = lines.next().await?;
-            let piece = piece.map_err(|_| io::Error::other("the answer was cut off"));
-            Some((piece.map(Bytes::from), lines))
+            Some((piece, lines))
         });
-        // The compression layer polls once more after the end, and `unfold` panics on that.
-        let body = Body::from_stream(pieces.fuse());
+        let body = in_pieces(pieces);
         let media_type = HeaderValue::from_static("application/x-ndjson");
         as_it_is(([(header::CONTENT_TYPE, media_type)], body).into_response())
     }
+}
+
+/// Returns a body that is produced while the client reads it. An error cuts it off, which the client
+/// notices.
+pub(crate) fn in_pieces(
+    pieces: impl Stream<Item = Result<Vec<u8>, ApiError>> + Send + 'static,
+) -> Body {
+    let pieces = pieces.map(|piece| {
+        piece
+            .map(Bytes::from)
+            .map_err(|_| io::Error::other("the answer was cut off"))
+    });
+    // The compression layer polls once more after the end, and `unfold` panics on that.
+    Body::from_stream(pieces.fuse())
 }
 
 /// Marks an answer that no proxy may store, compress or hold back: a client reads it while it
@@ -74,9 +86,9 @@ pub(crate) fn push_line(text: &mut Vec<u8>, value: &impl Serialize) -> Result<()
 }
 
 /// Returns an answer with `body`, which is JSON text.
-pub(crate) fn json_response(status: StatusCode, body: Vec<u8>) -> Response {
+pub(crate) fn json_response(status: StatusCode, body: impl Into<Body>) -> Response {
     let json = HeaderValue::from_static("application/json");
-    (status, [(header::CONTENT_TYPE, json)], body).into_response()
+    (status, [(header::CONTENT_TYPE, json)], body.into()).into_response()
 }
 
 /// Returns a record, or 304 if `If-None-Match` names its version.

@@ -11,6 +11,7 @@
 
 mod accounts;
 mod answer;
+mod delta;
 mod devices;
 mod document;
 mod edge;
@@ -19,6 +20,8 @@ mod entries;
 pub mod fuzzing;
 mod habits;
 mod health;
+mod heavy_reads;
+mod list;
 mod measure;
 mod metrics;
 mod parts;
@@ -31,7 +34,7 @@ mod swagger;
 mod sync;
 
 pub use document::openapi_json;
-pub use edge::require_host;
+pub use edge::{require_host, security_headers};
 pub use metrics::metrics_router;
 pub use parts::{Options, Parts, RegistrationMode, StreamIntervals};
 pub use router::router;

@@ -27,6 +27,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
 
+use crate::heavy_reads::HeavyReads;
 use crate::problem::{ApiError, Code};
 use crate::sync::StreamSlots;
 
@@ -59,7 +60,7 @@ pub struct Parts {
     pub health: Health,
     /// Makes ids for requests that have none.
     pub ids: Arc<dyn Ids>,
-    /// Counts requests by client address.
+    /// Counts requests by client address and by user.
     pub limiter: Arc<dyn RateLimiter>,
     /// Counts the event streams of a user over all servers; `None` for a single server.
     pub stream_slots: Option<Arc<dyn SharedStreamSlots>>,
@@ -76,6 +77,8 @@ pub struct Parts {
 pub struct Options {
     /// Rate limit per client address under `/api/v1` and `/swagger/`; `None` for no limit.
     pub rate_limit: Option<RateLimit>,
+    /// Rate limit per user under `/api/v1`, from all addresses together; `None` for no limit.
+    pub user_rate_limit: Option<RateLimit>,
     /// Limits on log-ins, registrations and refreshes per client address; `None` for no limits.
     pub account_limits: Option<AccountLimits>,
     /// Networks of the proxies whose `X-Forwarded-For` is trusted.
@@ -144,6 +147,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             rate_limit: None,
+            user_rate_limit: None,
             account_limits: None,
             trusted_proxies: Vec::new(),
             registration: RegistrationMode::default(),
@@ -168,6 +172,7 @@ pub(crate) struct ApiState {
     pub(crate) parts: Parts,
     pub(crate) options: Options,
     pub(crate) stream_slots: StreamSlots,
+    pub(crate) heavy_reads: HeavyReads,
 }
 
 impl Api {
@@ -177,6 +182,7 @@ impl Api {
             parts,
             options,
             stream_slots,
+            heavy_reads: HeavyReads::default(),
         }))
     }
 
@@ -215,6 +221,11 @@ impl Api {
     /// Returns the settings of the operator.
     pub(crate) fn options(&self) -> &Options {
         &self.0.options
+    }
+
+    /// Returns the heavy reads that run or wait.
+    pub(crate) fn heavy_reads(&self) -> &HeavyReads {
+        &self.0.heavy_reads
     }
 
     /// Returns the slots of the open event streams.

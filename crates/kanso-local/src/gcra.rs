@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use kanso_application::ports::limiter::{LimitState, RateLimit};
 
-/// Decides on one request at `now`, and returns the instant at which its bucket is full afterwards.
+/// Decides on a request at `now` that counts as `cost` requests, and returns the instant at which its bucket is full afterwards.
 ///
 /// `full_at` is that instant before the request; `None` or an instant in the past means a full bucket.
 /// Instants are durations since any fixed point.
@@ -17,6 +17,7 @@ pub(crate) fn decide(
     full_at: Option<Duration>,
     now: Duration,
     limit: RateLimit,
+    cost: u32,
 ) -> (LimitState, Duration) {
     let window = Duration::from_secs(limit.window_seconds.max(1).into());
     let requests = limit.requests.max(1);
@@ -25,7 +26,8 @@ pub(crate) fn decide(
     let emission = (window / requests).max(Duration::from_nanos(1));
     // Not `window`: the emission interval is rounded down, and the whole limit must fit exactly.
     let burst = emission * requests;
-    let after = full_at + emission;
+    // At most the whole limit, or the request could never be carried out.
+    let after = full_at + emission * cost.clamp(1, requests);
     let latest = now + burst;
     let allowed = after <= latest;
     // A refused request costs nothing, so a client that retries too early is not punished.
@@ -61,7 +63,7 @@ mod tests {
     fn states(limit: RateLimit, at: &[u64]) -> Vec<LimitState> {
         let mut full_at = None;
         let mut each = |millis: &u64| {
-            let (state, next) = decide(full_at, Duration::from_millis(*millis), limit);
+            let (state, next) = decide(full_at, Duration::from_millis(*millis), limit, 1);
             full_at = Some(next);
             state
         };
@@ -101,6 +103,20 @@ mod tests {
         assert_eq!(last(TEN_IN_TEN, &at), (true, 0, 10, 0));
         at.push(3500);
         assert_eq!(last(TEN_IN_TEN, &at), (true, 1, 9, 0));
+    }
+
+    #[test]
+    fn a_costly_request_counts_as_several() {
+        let cost = |full_at, cost| decide(full_at, Duration::ZERO, TEN_IN_TEN, cost);
+        let (first, full_at) = cost(None, 6);
+        assert_eq!((first.allowed, first.remaining), (true, 4));
+        let (refused, full_at) = cost(Some(full_at), 6);
+        assert_eq!((refused.allowed, refused.retry_after_seconds), (false, 2));
+        let (cheap, _) = cost(Some(full_at), 4);
+        assert_eq!((cheap.allowed, cheap.remaining), (true, 0));
+        // More than the whole limit counts as the whole limit.
+        let (whole, _) = cost(None, 100);
+        assert_eq!((whole.allowed, whole.remaining), (true, 0));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use kanso_application::ports::evict::Evict;
-use kanso_application::ports::limiter::{ClientAddress, LimitState, RateLimit, RateLimiter};
+use kanso_application::ports::limiter::{LimitState, LimitedClient, RateLimit, RateLimiter};
 use tokio::time::Instant;
 
 use crate::gcra::decide;
@@ -36,8 +36,8 @@ struct Shard {
     sweep_at: usize,
 }
 
-/// An address under one limit.
-type Bucket = (ClientAddress, RateLimit);
+/// A client under one limit.
+type Bucket = (LimitedClient, RateLimit);
 
 impl LocalLimiter {
     /// Makes an empty limiter.
@@ -50,15 +50,15 @@ impl LocalLimiter {
         }
     }
 
-    fn count(&self, address: ClientAddress, limit: RateLimit) -> LimitState {
+    fn count(&self, client: LimitedClient, limit: RateLimit, cost: u32) -> LimitState {
         let now = self.started.elapsed();
-        let bucket = (address, limit);
+        let bucket = (client, limit);
         let hash = self.hasher.hash_one(bucket);
         // The hasher has a random seed, so that an attacker cannot choose addresses of one shard. The remainder
         // is smaller than SHARDS and fits in any `usize`.
         let index = usize::try_from(hash % SHARDS as u64).unwrap_or(0);
         let mut shard = lock(&self.shards[index]);
-        let (state, full_at) = decide(shard.buckets.get(&bucket).copied(), now, limit);
+        let (state, full_at) = decide(shard.buckets.get(&bucket).copied(), now, limit, cost);
         shard.buckets.insert(bucket, full_at);
         shard.make_room(now);
         state
@@ -110,8 +110,8 @@ impl Shard {
 
 #[async_trait]
 impl RateLimiter for LocalLimiter {
-    async fn check(&self, address: ClientAddress, limit: RateLimit) -> LimitState {
-        self.count(address, limit)
+    async fn check(&self, client: LimitedClient, limit: RateLimit, cost: u32) -> LimitState {
+        self.count(client, limit, cost)
     }
 }
 
@@ -135,53 +135,57 @@ impl Evict for LocalLimiter {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use kanso_application::ports::limiter::ClientAddress;
     use std::net::{IpAddr, Ipv4Addr};
     use tokio::time::advance;
 
     const LIMIT: RateLimit = RateLimit::new(3, 60);
 
-    fn address(number: u32) -> ClientAddress {
-        ClientAddress::new(IpAddr::V4(Ipv4Addr::from_bits(number)))
+    fn address(number: u32) -> LimitedClient {
+        ClientAddress::new(IpAddr::V4(Ipv4Addr::from_bits(number))).into()
     }
 
     #[tokio::test(start_paused = true)]
     async fn addresses_are_counted_apart_and_time_refills() {
         let limiter = LocalLimiter::new();
         for remaining in [2, 1, 0] {
-            assert_eq!(limiter.check(address(1), LIMIT).await.remaining, remaining);
+            assert_eq!(
+                limiter.check(address(1), LIMIT, 1).await.remaining,
+                remaining
+            );
         }
-        let refused = limiter.check(address(1), LIMIT).await;
+        let refused = limiter.check(address(1), LIMIT, 1).await;
         assert!(!refused.allowed);
         assert_eq!(
             (refused.retry_after_seconds, refused.reset_seconds),
             (20, 60)
         );
-        assert!(limiter.check(address(2), LIMIT).await.allowed);
+        assert!(limiter.check(address(2), LIMIT, 1).await.allowed);
 
         advance(Duration::from_secs(20)).await;
-        assert!(limiter.check(address(1), LIMIT).await.allowed);
-        assert!(!limiter.check(address(1), LIMIT).await.allowed);
+        assert!(limiter.check(address(1), LIMIT, 1).await.allowed);
+        assert!(!limiter.check(address(1), LIMIT, 1).await.allowed);
     }
 
     #[tokio::test(start_paused = true)]
     async fn limits_are_counted_apart() {
         let limiter = LocalLimiter::new();
         let strict = RateLimit::new(1, 60);
-        assert!(limiter.check(address(1), strict).await.allowed);
-        assert!(!limiter.check(address(1), strict).await.allowed);
-        assert!(limiter.check(address(1), LIMIT).await.allowed);
+        assert!(limiter.check(address(1), strict, 1).await.allowed);
+        assert!(!limiter.check(address(1), strict, 1).await.allowed);
+        assert!(limiter.check(address(1), LIMIT, 1).await.allowed);
     }
 
     #[tokio::test(start_paused = true)]
     async fn an_idle_address_is_evicted_when_its_bucket_is_full() {
         let limiter = LocalLimiter::new();
-        limiter.check(address(1), LIMIT).await;
-        limiter.check(address(2), LIMIT).await;
-        limiter.check(address(2), LIMIT).await;
+        limiter.check(address(1), LIMIT, 1).await;
+        limiter.check(address(2), LIMIT, 1).await;
+        limiter.check(address(2), LIMIT, 1).await;
         advance(Duration::from_secs(20)).await;
         limiter.evict_expired();
         assert_eq!(limiter.kept(), 1);
-        assert_eq!(limiter.check(address(2), LIMIT).await.remaining, 1);
+        assert_eq!(limiter.check(address(2), LIMIT, 1).await.remaining, 1);
         advance(Duration::from_mins(1)).await;
         limiter.evict_expired();
         assert_eq!(limiter.kept(), 0);
@@ -191,7 +195,7 @@ mod tests {
     async fn full_buckets_are_removed_under_a_stream_of_addresses() {
         let limiter = LocalLimiter::new();
         for number in 0..200_000 {
-            limiter.check(address(number), LIMIT).await;
+            limiter.check(address(number), LIMIT, 1).await;
             if number % 1000 == 0 {
                 advance(Duration::from_secs(20)).await;
             }
@@ -203,16 +207,16 @@ mod tests {
     async fn a_flood_of_addresses_is_bounded_and_frees_no_refused_address() {
         let limiter = LocalLimiter::new();
         for _ in 0..4 {
-            limiter.check(address(0), LIMIT).await;
+            limiter.check(address(0), LIMIT, 1).await;
         }
         for number in 1..600_000 {
-            limiter.check(address(number), LIMIT).await;
+            limiter.check(address(number), LIMIT, 1).await;
         }
         assert!(
             limiter.kept() <= SHARDS * SHARD_CAPACITY,
             "{}",
             limiter.kept()
         );
-        assert!(!limiter.check(address(0), LIMIT).await.allowed);
+        assert!(!limiter.check(address(0), LIMIT, 1).await.allowed);
     }
 }

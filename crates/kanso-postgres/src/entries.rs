@@ -1,12 +1,12 @@
 //! Rows of entries.
 
-use kanso_application::ports::storage::EntryFilter;
+use kanso_application::ports::storage::{EntryKey, EntryQuery};
 use kanso_domain::entries::{Completion, Entry, EntryDetails};
 use kanso_domain::sync::RecordWrite;
 use kanso_domain::{Date, EntryId, HabitId, Timestamp, UserId};
 use tokio_postgres::Row;
 
-use crate::columns::{Columns, Parameter, bind, bound};
+use crate::columns::{Columns, Parameter, bind, bound, bound_all};
 use crate::connection::Connection;
 use crate::error::DatabaseError;
 use crate::habits::read_stamp;
@@ -105,7 +105,7 @@ pub(crate) async fn find_live(
     connection.first(sql, bind![user, id], read).await
 }
 
-/// Splits a bound of an [`EntryFilter`] into a day and an instant, which are in different columns.
+/// Splits a bound of a filter into a day and an instant, which are in different columns.
 const fn split(bound: Option<Completion>) -> (Option<Date>, Option<Timestamp>) {
     match bound {
         Some(Completion::Day(date)) => (Some(date), None),
@@ -114,47 +114,85 @@ const fn split(bound: Option<Completion>) -> (Option<Date>, Option<Timestamp>) {
     }
 }
 
-/// Lists live entries; `$of_habit` restricts them to live habits.
+/// Lists the keys of live entries; `$of_habit` restricts them to live habits.
 macro_rules! listed {
     ($of_habit:literal) => {
         concat!(
-            "SELECT ",
-            entry_columns!(),
-            " FROM entries
+            "SELECT completion_date, id FROM entries
               WHERE user_id = $1 AND deleted_at IS NULL
                 AND ($2::bigint IS NULL OR local_date >= $2)
                 AND ($3::bigint IS NULL OR local_date <= $3)
                 AND ($4::bigint IS NULL OR completion_date >= $4)
                 AND ($5::bigint IS NULL OR completion_date <= $5)
+                AND ($6::bigint IS NULL OR (completion_date, id) < ($6, $7::uuid))
                 AND ",
             $of_habit,
-            " ORDER BY completion_date DESC, id DESC"
+            " ORDER BY completion_date DESC, id DESC LIMIT $8"
         )
     };
 }
 
-/// Returns the live entries of live habits that match `filter`, newest completion first.
-pub(crate) async fn list(
+/// Returns the keys of the live entries of live habits that match `query`, newest completion first.
+pub(crate) async fn keys(
     connection: &Connection,
     user: UserId,
-    filter: &EntryFilter,
-) -> Result<Vec<Entry>, DatabaseError> {
-    let (day_from, from) = split(filter.from);
-    let (day_to, to) = split(filter.to);
-    let mut values = bind![user, day_from, day_to, from, to];
-    let sql = match &filter.habit_id {
+    query: &EntryQuery,
+) -> Result<Vec<EntryKey>, DatabaseError> {
+    let (day_from, from) = split(query.filter.from);
+    let (day_to, to) = split(query.filter.to);
+    let completion = query.after.map(|key| key.completion);
+    let id = query.after.map(|key| key.id);
+    // `LIMIT NULL` is no limit.
+    let mut values = bind![
+        user,
+        day_from,
+        day_to,
+        from,
+        to,
+        completion,
+        id,
+        query.limit
+    ];
+    let sql = match &query.filter.habit_id {
         None => {
             listed!("habit_id IN (SELECT id FROM habits WHERE user_id = $1 AND deleted_at IS NULL)")
         }
         Some(habit) => {
             values.push(bound(habit));
             listed!(
-                "habit_id = $6 AND EXISTS (SELECT 1 FROM habits
-                                           WHERE user_id = $1 AND id = $6 AND deleted_at IS NULL)"
+                "habit_id = $9 AND EXISTS (SELECT 1 FROM habits
+                                           WHERE user_id = $1 AND id = $9 AND deleted_at IS NULL)"
             )
         }
     };
+    let read = |row: &Row| {
+        let mut columns = Columns::of(row);
+        Ok(EntryKey {
+            completion: columns.take()?,
+            id: columns.take()?,
+        })
+    };
     connection.all(sql, values, read).await
+}
+
+/// Returns the live entries of live habits with these ids.
+pub(crate) async fn some_live(
+    connection: &Connection,
+    user: UserId,
+    ids: &[EntryId],
+) -> Result<Vec<Entry>, DatabaseError> {
+    let sql = concat!(
+        "SELECT ",
+        entry_columns!(),
+        " FROM entries
+          WHERE user_id = $1 AND id = ANY ($2) AND deleted_at IS NULL
+            AND EXISTS (SELECT 1 FROM habits
+                        WHERE habits.user_id = $1 AND habits.id = entries.habit_id
+                          AND habits.deleted_at IS NULL)"
+    );
+    connection
+        .all(sql, vec![bound(&user), bound_all(ids)], read)
+        .await
 }
 
 /// Returns the parameters 1 to 17 of [`INSERT`] and [`UPDATE`].

@@ -1,5 +1,6 @@
 //! Rows of habits.
 
+use kanso_application::ports::storage::HabitQuery;
 use kanso_domain::habits::{Habit, HabitDetails, StoredStreak};
 use kanso_domain::record::Stamp;
 use kanso_domain::sync::RecordWrite;
@@ -124,20 +125,36 @@ pub(crate) async fn find_live(
     connection.first(sql, bind![user, id], read).await
 }
 
-/// Returns the live habits by `sort_order`, then newest first.
+/// Returns the live habits that match `query`, by `sort_order`, then newest first.
 pub(crate) async fn list(
     connection: &Connection,
     user: UserId,
-    archived_too: bool,
+    query: &HabitQuery,
 ) -> Result<Vec<Habit>, DatabaseError> {
     let sql = concat!(
         "SELECT ",
         habit_columns!(),
         " FROM habits
           WHERE user_id = $1 AND deleted_at IS NULL AND ($2 OR archived_at IS NULL)
-          ORDER BY sort_order, created_at DESC, id DESC"
+            AND ($3::bigint IS NULL OR sort_order > $3
+                 OR (sort_order = $3 AND (created_at, id) < ($4::bigint, $5::uuid)))
+          ORDER BY sort_order, created_at DESC, id DESC LIMIT $6"
     );
-    connection.all(sql, bind![user, archived_too], read).await
+    let (sort_order, created_at) = (
+        query.after.map(|key| key.sort_order),
+        query.after.map(|key| key.created_at),
+    );
+    let id = query.after.map(|key| key.id);
+    // `LIMIT NULL` is no limit.
+    let values = bind![
+        user,
+        query.archived_too,
+        sort_order,
+        created_at,
+        id,
+        query.limit
+    ];
+    connection.all(sql, values, read).await
 }
 
 /// Returns the parameters 1 to 31 of [`INSERT`] and [`UPDATE`].

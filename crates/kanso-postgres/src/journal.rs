@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use futures::future::try_join;
-use kanso_application::ports::storage::{Journal, JournalEntry};
+use kanso_application::ports::storage::{HabitQuery, Journal, JournalEntry};
 use kanso_domain::{HabitId, UserId};
 use tokio_postgres::Row;
 
@@ -35,6 +35,9 @@ const SOME_ENTRIES: &str = concat!(
       ORDER BY habit_id, local_date, id"
 );
 
+/// All live habits.
+const ALL_HABITS: HabitQuery = HabitQuery::all(true);
+
 const SOME_HABITS: &str = concat!(
     "SELECT ",
     habit_columns!(),
@@ -55,7 +58,7 @@ pub(crate) async fn read(
     // The two statements do not depend on each other, so both are sent before the first is awaited.
     let (habits, entries) = match only {
         None => {
-            let habits = habits::list(connection, user, true);
+            let habits = habits::list(connection, user, &ALL_HABITS);
             let entries = connection.all(ALL_ENTRIES, bind![user], read_entry);
             try_join(habits, entries).await?
         }

@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 use futures::FutureExt as _;
 use kanso_application::ports::storage::{
-    Comparison, Decide, DeltaQuery, EntryFilter, Journal, RecordStore, SnapshotPiece,
-    SnapshotQuery, StorageError, WriteOutcome,
+    Comparison, Decide, DeltaQuery, EntryKey, EntryQuery, HabitQuery, Journal, RecordStore,
+    SnapshotPiece, SnapshotQuery, StorageError, WriteOutcome,
 };
 use kanso_domain::entries::Entry;
 use kanso_domain::habits::Habit;
@@ -112,9 +112,9 @@ impl RecordStore for PostgresStorage {
         .await
     }
 
-    async fn habits(&self, user: UserId, archived_too: bool) -> Result<Vec<Habit>, StorageError> {
-        self.look_up((user, archived_too), |connection, (user, archived_too)| {
-            habits::list(connection, *user, *archived_too).boxed()
+    async fn habits(&self, user: UserId, query: HabitQuery) -> Result<Vec<Habit>, StorageError> {
+        self.look_up((user, query), |connection, (user, query)| {
+            habits::list(connection, *user, query).boxed()
         })
         .await
     }
@@ -126,9 +126,20 @@ impl RecordStore for PostgresStorage {
         .await
     }
 
-    async fn entries(&self, user: UserId, filter: EntryFilter) -> Result<Vec<Entry>, StorageError> {
-        self.look_up((user, filter), |connection, (user, filter)| {
-            entries::list(connection, *user, filter).boxed()
+    async fn entry_keys(
+        &self,
+        user: UserId,
+        query: EntryQuery,
+    ) -> Result<Vec<EntryKey>, StorageError> {
+        self.look_up((user, query), |connection, (user, query)| {
+            entries::keys(connection, *user, query).boxed()
+        })
+        .await
+    }
+
+    async fn entries(&self, user: UserId, ids: Vec<EntryId>) -> Result<Vec<Entry>, StorageError> {
+        self.look_up((user, ids), |connection, (user, ids)| {
+            entries::some_live(connection, *user, ids).boxed()
         })
         .await
     }

@@ -310,4 +310,7 @@ pub struct HabitChanges {
     pub timestamp: Timestamp,
     /// Cursor of the same position, which can be used instead of the time.
     pub cursor: String,
+    /// True if another page follows. Only in the answer to a request with `limit`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub has_more: Option<bool>,
 }

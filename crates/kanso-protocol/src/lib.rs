@@ -39,6 +39,7 @@ pub mod fuzzing;
 pub mod habits;
 pub mod idempotency;
 mod json;
+mod list_cursor;
 mod patch;
 pub mod problem;
 pub mod quotas;
@@ -53,6 +54,7 @@ pub use deletion::DeleteRequest;
 pub use json::{
     MAX_DEPTH, MAX_NAME_CHARS, ReadError, UNKNOWN_MEMBER, read, read_value, shown_name,
 };
+pub use list_cursor::ListCursor;
 pub use patch::Patch;
 pub use text::{UuidMalformed, parse_uuid};
 

@@ -34,6 +34,7 @@ pub use member::member_name;
 pub use operation::{ActionName, EntityName, OnConflictName, OperationRequest};
 pub use push::{PushRequest, PushedOperation, UnreadableOperation};
 pub use result::{ConflictBody, OperationResult, OperationStatus, WaitsFor};
+pub(crate) use resume::checksum;
 pub use resume::{Resume, ResumeMalformed, ResumePart};
 pub use snapshot::SnapshotLine;
 pub use verify::{Bucket, VerifyRequest, VerifyResponse};

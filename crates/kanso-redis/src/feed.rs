@@ -139,9 +139,13 @@ async fn forward(client: &Client, local: &dyn Feed) -> Result<(), RedisError> {
     Ok(())
 }
 
+/// Position that no history reaches, and that JSON numbers of every client can hold.
+const BEYOND_EVERY_HEAD: i64 = 1 << 53;
+
 /// Parses a message of [`publish`]. Others, such as those of a newer version, are ignored.
 fn read(text: &str) -> Option<(UserId, Seq)> {
     let (user, head) = text.split_once(' ')?;
     let user = UserId::new(user.parse().ok()?);
-    Some((user, Seq::new(head.parse().ok()?)?))
+    let head = head.parse().ok().filter(|head| *head < BEYOND_EVERY_HEAD)?;
+    Some((user, Seq::new(head)?))
 }

@@ -3,15 +3,20 @@
 -- The key holds the instant at which the bucket is full again, on Redis' own clock, so that servers
 -- with different clocks count alike. It expires at that instant: no key means a full bucket.
 --
--- KEYS[1] the bucket, ARGV[1] microseconds between two requests, ARGV[2] requests a window.
+-- KEYS[1] the bucket, ARGV[1] microseconds between two requests, ARGV[2] requests a window, ARGV[3]
+-- requests as which this one counts.
 -- Returns 1 if the request is allowed, and in microseconds: the room that is left, the time until the
 -- bucket is full, and the time to wait.
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 local emission = tonumber(ARGV[1])
 local latest = now + emission * ARGV[2]
-local full_at = math.max(tonumber(redis.call('GET', KEYS[1]) or now), now)
-local after = full_at + emission
+-- A value that this script cannot have written counts as a full bucket.
+local full_at = math.max(tonumber(redis.call('GET', KEYS[1]) or now) or now, now)
+if full_at > latest then
+  full_at = now
+end
+local after = full_at + emission * ARGV[3]
 local allowed = 0
 local wait = after - latest
 if after <= latest then

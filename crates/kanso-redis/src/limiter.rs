@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use kanso_application::ports::credentials::Pseudonyms;
 use kanso_application::ports::limiter::{
-    ClientAddress, LimitScope, LimitState, RateLimit, RateLimiter,
+    LimitScope, LimitState, LimitedClient, RateLimit, RateLimiter,
 };
 use redis::Script;
 
@@ -45,36 +45,39 @@ impl std::fmt::Debug for RedisLimiter {
 
 #[async_trait]
 impl RateLimiter for RedisLimiter {
-    async fn check(&self, address: ClientAddress, limit: RateLimit) -> LimitState {
+    async fn check(&self, client: LimitedClient, limit: RateLimit, cost: u32) -> LimitState {
         let window = u64::from(limit.window_seconds.max(1)) * MICROS_PER_SECOND;
         let requests = limit.requests.max(1);
         // At least one microsecond: the division below must not be by zero.
         let emission = (window / u64::from(requests)).max(1);
         // The limit is part of the key: a changed limit starts with a full bucket, and the old key expires.
-        let mut key = format!(
-            "kanso:rate:{}:{requests}:{}",
-            self.names.name(&address.ip().to_string()),
-            limit.window_seconds
-        );
+        let name = match client {
+            LimitedClient::Address(address) => self.names.name(&address.ip().to_string()),
+            LimitedClient::User(user) => user.to_string(),
+        };
+        let mut key = format!("kanso:rate:{name}:{requests}:{}", limit.window_seconds);
         if limit.scope != LimitScope::All {
             key = format!("{key}:{}", limit.scope.as_str());
         }
         let mut call = self.script.prepare_invoke();
-        call.key(key).arg(emission).arg(requests);
+        // At most the whole limit, or the request could never be carried out.
+        let cost = cost.clamp(1, requests);
+        call.key(key).arg(emission).arg(requests).arg(cost);
         let counted = self.redis.ask(async |mut connection| {
             call.invoke_async::<(u8, u64, u64, u64)>(&mut connection)
                 .await
         });
         let Ok((allowed, free, until_full, wait)) = counted.await else {
             measure::fell_back("limiter");
-            return self.fallback.check(address, limit).await;
+            return self.fallback.check(client, limit, cost).await;
         };
         LimitState {
             allowed: allowed == 1,
             limit,
-            remaining: u32::try_from(free / emission).unwrap_or(u32::MAX),
-            reset_seconds: whole_seconds(until_full),
-            retry_after_seconds: whole_seconds(wait),
+            // Bounded, so that a value which this program did not write locks no client out for ever.
+            remaining: u32::try_from(free / emission).map_or(requests, |free| free.min(requests)),
+            reset_seconds: whole_seconds(until_full).min(limit.window_seconds),
+            retry_after_seconds: whole_seconds(wait).min(limit.window_seconds),
         }
     }
 }

@@ -8,13 +8,16 @@ use kanso_application::ports::credentials::Identity;
 use kanso_application::ports::tickets::{StoredTicket, TicketStore};
 use kanso_domain::sessions::TokenHash;
 use kanso_domain::{SessionId, Timestamp, UserId};
-use redis::AsyncCommands as _;
+use redis::{AsyncCommands as _, Script};
 use uuid::Uuid;
 
 use crate::{Redis, measure};
 
 /// Time after which Redis drops an unused ticket. Its validity is shorter and stored with it.
 const TIME_TO_LIVE: Duration = Duration::from_mins(5);
+
+/// Maximum number of tickets of one user. Beyond it the oldest is dropped, so that no user fills Redis.
+const TICKETS_OF_USER: usize = 20;
 
 /// Stored form of a ticket: two UUIDs, and an instant in microseconds.
 type TicketBytes = [u8; 40];
@@ -25,13 +28,18 @@ type TicketBytes = [u8; 40];
 /// the ticket may or may not be there. It is not stored again here, and the client requests another.
 pub struct RedisTickets {
     redis: Redis,
+    script: Script,
     fallback: Arc<dyn TicketStore>,
 }
 
 impl RedisTickets {
     /// Makes a store on `redis`, with `fallback` while that is unavailable.
     pub fn new(redis: Redis, fallback: Arc<dyn TicketStore>) -> Self {
-        Self { redis, fallback }
+        Self {
+            redis,
+            script: Script::new(include_str!("tickets.lua")),
+            fallback,
+        }
     }
 }
 
@@ -48,12 +56,12 @@ impl TicketStore for RedisTickets {
             measure::fell_back("tickets");
             return self.fallback.keep(hash, ticket).await;
         }
-        let (key, bytes) = (key(hash), bytes(ticket));
+        let of_user = format!("kanso:tickets:{}", ticket.identity.user_id);
+        let mut call = self.script.prepare_invoke();
+        call.key(key(hash)).key(of_user).arg(&bytes(ticket)[..]);
+        call.arg(TIME_TO_LIVE.as_secs()).arg(TICKETS_OF_USER);
         let keep = async |mut connection: redis::aio::ConnectionManager| {
-            let seconds = TIME_TO_LIVE.as_secs();
-            connection
-                .set_ex::<_, _, ()>(key, bytes.as_slice(), seconds)
-                .await
+            call.invoke_async::<()>(&mut connection).await
         };
         if self.redis.ask(keep).await.is_err() {
             measure::fell_back("tickets");

@@ -155,7 +155,10 @@ pub async fn start_with(config: Config, options: StartOptions) -> Result<Running
         None => None,
     };
     let plan = DrainPlan::with_delay(config.drain_delay);
-    let limits = options.limits;
+    let limits = Limits {
+        client_connections: config.client_connections,
+        ..options.limits
+    };
     // On a blocking thread: opening the database reads files and may run migrations, and the hasher
     // computes a hash for the comparison with unknown accounts.
     let components = tokio::task::spawn_blocking(move || {
@@ -206,11 +209,12 @@ impl MetricsListener {
         let router = kanso_http::metrics_router(move || handle.render());
         let limits = Limits {
             connections: Self::CONNECTIONS,
+            client_connections: Self::CONNECTIONS,
             ..limits
         };
         // Nothing waits for these connections: a slow scraper must not delay the shutdown. They use
         // the same stages, so that metrics can be read while the server drains.
-        let acceptor = Acceptor::new(router, shutdown.clone(), limits);
+        let acceptor = Acceptor::new(router, shutdown.clone(), limits, Vec::new());
         tokio::spawn(acceptor.serve(self.listener));
         tokio::spawn(metrics::keep_up(self.handle, shutdown));
         running.with_metrics_on(self.address)

@@ -57,6 +57,7 @@ pub(crate) fn build(
     );
     Ok(Components {
         router,
+        proxies: config.trusted_proxies.clone(),
         shutdown,
         writes,
         workers,
@@ -210,6 +211,7 @@ fn settings(
         http: kanso_http::Options {
             fingerprints,
             rate_limit: config.rate_limit,
+            user_rate_limit: config.user_rate_limit,
             account_limits: config.account_limits,
             retention: config.retention,
             trusted_proxies: config.trusted_proxies.clone(),

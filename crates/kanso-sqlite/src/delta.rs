@@ -7,7 +7,7 @@ use kanso_domain::{Record, Seq, UserId};
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use crate::columns::{Bound, only};
-use crate::entries::entry_columns;
+use crate::entries::{NO_LIMIT, entry_columns};
 use crate::error::DatabaseError;
 use crate::habits::habit_columns;
 use crate::statements::prepare;
@@ -175,7 +175,6 @@ impl SyncedTable {
         limit: Option<u32>,
         into: &mut Vec<Record>,
     ) -> Result<u64, DatabaseError> {
-        const NO_LIMIT: i64 = -1;
         let mut statement = prepare(reader.connection, self.records)?;
         let rows = statement.query_map(
             params![

@@ -1,6 +1,6 @@
 //! Rows of entries.
 
-use kanso_application::ports::storage::EntryFilter;
+use kanso_application::ports::storage::{EntryFilter, EntryKey, EntryQuery};
 use kanso_domain::entries::{Completion, Entry, EntryDetails};
 use kanso_domain::sync::RecordWrite;
 use kanso_domain::{Date, EntryId, HabitId, Timestamp, UserId};
@@ -11,6 +11,9 @@ use crate::error::DatabaseError;
 use crate::habits::read_stamp;
 use crate::provenance;
 use crate::statements::prepare;
+
+/// The value of `LIMIT` for no limit.
+pub(crate) const NO_LIMIT: i64 = -1;
 
 /// Columns in the order of [`read`].
 macro_rules! entry_columns {
@@ -154,35 +157,36 @@ const fn split(bound: Option<Completion>) -> (Option<Date>, Option<Timestamp>) {
     }
 }
 
-/// Lists live entries; `$of_habit` restricts them to live habits.
+/// Lists the keys of live entries; `$of_habit` restricts them to live habits.
 //
 // A missing bound is passed as the end of the column's range. `?2 IS NULL OR ...` would keep SQLite
 // from using an index.
 macro_rules! listed {
     ($of_habit:literal) => {
         concat!(
-            "SELECT ",
-            entry_columns!(),
-            " FROM entries INDEXED BY entries_by_habit
+            "SELECT completion_date, id FROM entries INDEXED BY entries_by_habit
               WHERE user_id = ?1 AND deleted_at IS NULL
                 AND local_date BETWEEN ifnull(?2, -9223372036854775807)
                                    AND ifnull(?3, 9223372036854775807)
                 AND completion_date BETWEEN ifnull(?4, -9223372036854775807)
                                         AND ifnull(?5, 9223372036854775807)
+                AND (?6 IS NULL OR (completion_date, id) < (?6, ?7))
                 AND ",
             $of_habit,
-            " ORDER BY completion_date DESC, id DESC"
+            " ORDER BY completion_date DESC, id DESC LIMIT ?8"
         )
     };
 }
 
-/// Returns the live entries of live habits that match `filter`, newest completion first.
-pub(crate) fn list(
+/// Returns the keys of the live entries of live habits that match `query`, newest completion first.
+pub(crate) fn keys(
     connection: &Connection,
     user: UserId,
-    filter: &EntryFilter,
-) -> Result<Vec<Entry>, DatabaseError> {
-    let bounds = Bounds::of(filter);
+    query: &EntryQuery,
+) -> Result<Vec<EntryKey>, DatabaseError> {
+    let bounds = Bounds::of(&query.filter);
+    let after = query.after;
+    let limit = query.limit.map_or(NO_LIMIT, i64::from);
     macro_rules! bound {
         ($($more:expr)?) => {
             params![
@@ -190,31 +194,52 @@ pub(crate) fn list(
                 Bound(&bounds.day_from),
                 Bound(&bounds.day_to),
                 Bound(&bounds.from),
-                Bound(&bounds.to)
+                Bound(&bounds.to),
+                Bound(&after.map(|key| key.completion)),
+                Bound(&after.map(|key| key.id)),
+                limit
                 $(, Bound($more))?
             ]
         };
     }
-    let entries = match &filter.habit_id {
+    let keys = match &query.filter.habit_id {
         None => prepare(
             connection,
             listed!(
                 "habit_id IN (SELECT id FROM habits WHERE user_id = ?1 AND deleted_at IS NULL)"
             ),
         )?
-        .query_map(bound!(), read)?
+        .query_map(bound!(), read_key)?
         .collect::<Result<_, _>>()?,
         Some(habit_id) => prepare(
             connection,
             listed!(
-                "habit_id = ?6 AND EXISTS (SELECT 1 FROM habits
-                                           WHERE user_id = ?1 AND id = ?6 AND deleted_at IS NULL)"
+                "habit_id = ?9 AND EXISTS (SELECT 1 FROM habits
+                                           WHERE user_id = ?1 AND id = ?9 AND deleted_at IS NULL)"
             ),
         )?
-        .query_map(bound!(habit_id), read)?
+        .query_map(bound!(habit_id), read_key)?
         .collect::<Result<_, _>>()?,
     };
-    Ok(entries)
+    Ok(keys)
+}
+
+fn read_key(row: &Row<'_>) -> rusqlite::Result<EntryKey> {
+    let mut columns = Columns::of(row);
+    Ok(EntryKey {
+        completion: columns.take()?,
+        id: columns.take()?,
+    })
+}
+
+/// Returns the live entries of live habits with these ids.
+pub(crate) fn some_live(
+    connection: &Connection,
+    user: UserId,
+    ids: &[EntryId],
+) -> Result<Vec<Entry>, DatabaseError> {
+    let found = ids.iter().map(|id| find_live(connection, user, *id));
+    found.filter_map(Result::transpose).collect()
 }
 
 /// Makes the parameters 1 to 17 of an INSERT or UPDATE, and further ones.

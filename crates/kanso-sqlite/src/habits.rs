@@ -1,5 +1,6 @@
 //! Rows of habits.
 
+use kanso_application::ports::storage::HabitQuery;
 use kanso_domain::habits::{Habit, HabitDetails, StoredStreak};
 use kanso_domain::record::Stamp;
 use kanso_domain::sync::RecordWrite;
@@ -7,6 +8,7 @@ use kanso_domain::{HabitId, UserId};
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use crate::columns::{Bound, Columns};
+use crate::entries::NO_LIMIT;
 use crate::error::DatabaseError;
 use crate::provenance;
 use crate::statements::prepare;
@@ -105,11 +107,11 @@ pub(crate) fn count_live(connection: &Connection, user: UserId) -> Result<u32, D
     Ok(statement.query_row([Bound(&user)], |row| row.get(0))?)
 }
 
-/// Returns the live habits by `sort_order`, then newest first.
+/// Returns the live habits that match `query`, by `sort_order`, then newest first.
 pub(crate) fn list(
     connection: &Connection,
     user: UserId,
-    archived_too: bool,
+    query: &HabitQuery,
 ) -> Result<Vec<Habit>, DatabaseError> {
     let mut statement = prepare(
         connection,
@@ -118,10 +120,23 @@ pub(crate) fn list(
             habit_columns!(),
             " FROM habits
               WHERE user_id = ?1 AND deleted_at IS NULL AND (?2 OR archived_at IS NULL)
-              ORDER BY sort_order, created_at DESC, id DESC"
+                AND (?3 IS NULL OR sort_order > ?3
+                     OR (sort_order = ?3 AND (created_at, id) < (?4, ?5)))
+              ORDER BY sort_order, created_at DESC, id DESC LIMIT ?6"
         ),
     )?;
-    let rows = statement.query_map(params![Bound(&user), archived_too], read)?;
+    let after = query.after;
+    let rows = statement.query_map(
+        params![
+            Bound(&user),
+            query.archived_too,
+            after.map(|key| key.sort_order),
+            Bound(&after.map(|key| key.created_at)),
+            Bound(&after.map(|key| key.id)),
+            query.limit.map_or(NO_LIMIT, i64::from)
+        ],
+        read,
+    )?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 

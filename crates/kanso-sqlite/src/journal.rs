@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use kanso_application::ports::storage::{Journal, JournalEntry};
+use kanso_application::ports::storage::{HabitQuery, Journal, JournalEntry};
 use kanso_domain::habits::Habit;
 use kanso_domain::sync::Epoch;
 use kanso_domain::{HabitId, UserId};
@@ -30,7 +30,7 @@ pub(crate) fn read(
     };
     let (habits, entries) = match only {
         None => (
-            habits::list(connection, user, true)?,
+            habits::list(connection, user, &HabitQuery::all(true))?,
             all_entries(connection, user)?,
         ),
         Some(ids) => some(connection, user, ids)?,

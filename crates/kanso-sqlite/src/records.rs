@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 use kanso_application::ports::storage::{
-    Comparison, Decide, DeltaQuery, EntryFilter, Journal, RecordStore, SnapshotPiece,
-    SnapshotQuery, StorageError, WriteOutcome,
+    Comparison, Decide, DeltaQuery, EntryKey, EntryQuery, HabitQuery, Journal, RecordStore,
+    SnapshotPiece, SnapshotQuery, StorageError, WriteOutcome,
 };
 use kanso_domain::entries::Entry;
 use kanso_domain::habits::Habit;
@@ -114,8 +114,8 @@ impl RecordStore for SqliteStorage {
         Ok(self.readers.run(read).await?)
     }
 
-    async fn habits(&self, user: UserId, archived_too: bool) -> Result<Vec<Habit>, StorageError> {
-        let read = move |connection: &Connection| habits::list(connection, user, archived_too);
+    async fn habits(&self, user: UserId, query: HabitQuery) -> Result<Vec<Habit>, StorageError> {
+        let read = move |connection: &Connection| habits::list(connection, user, &query);
         Ok(self.readers.run(read).await?)
     }
 
@@ -124,8 +124,17 @@ impl RecordStore for SqliteStorage {
         Ok(self.readers.run(read).await?)
     }
 
-    async fn entries(&self, user: UserId, filter: EntryFilter) -> Result<Vec<Entry>, StorageError> {
-        let read = move |connection: &Connection| entries::list(connection, user, &filter);
+    async fn entry_keys(
+        &self,
+        user: UserId,
+        query: EntryQuery,
+    ) -> Result<Vec<EntryKey>, StorageError> {
+        let read = move |connection: &Connection| entries::keys(connection, user, &query);
+        Ok(self.readers.run(read).await?)
+    }
+
+    async fn entries(&self, user: UserId, ids: Vec<EntryId>) -> Result<Vec<Entry>, StorageError> {
+        let read = move |connection: &Connection| entries::some_live(connection, user, &ids);
         Ok(self.readers.run(read).await?)
     }
 }

@@ -41,7 +41,16 @@ impl MeasuredServer {
             program: program.to_owned(),
             folder: folder.path().to_owned(),
             // All requests come from one address, so the limit would be the result.
-            flags: ["--rate-limit", "off"].map(str::to_owned).into(),
+            flags: [
+                "--rate-limit",
+                "off",
+                "--user-rate-limit",
+                "off",
+                "--client-connections",
+                "off",
+            ]
+            .map(str::to_owned)
+            .into(),
             variables: database.into_iter().collect(),
             wrapper: Vec::new(),
         });

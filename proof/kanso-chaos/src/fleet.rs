@@ -169,6 +169,10 @@ impl Fleet {
         let mut flags = vec![
             "--rate-limit".to_owned(),
             topology.rate_limit.unwrap_or("off").to_owned(),
+            "--user-rate-limit".to_owned(),
+            "off".to_owned(),
+            "--client-connections".to_owned(),
+            "off".to_owned(),
         ];
         if topology.has_nginx {
             flags.extend(["--trusted-proxies".to_owned(), "127.0.0.1".to_owned()]);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use kanso_application::ports::clock::Clock as _;
-use kanso_application::ports::storage::{Backlog, DeltaQuery, Scope, Storage};
+use kanso_application::ports::storage::{Backlog, DeltaQuery, HabitQuery, Scope, Storage};
 use kanso_application::streaks::Streaks;
 use kanso_domain::accounts::Email;
 use kanso_domain::habits::StoredStreak;
@@ -195,7 +195,7 @@ async fn wrong_streaks(
     time: &Time,
     user: UserId,
 ) -> anyhow::Result<Vec<(Uuid, String, String)>> {
-    let stored = storage.habits(user, true).await?;
+    let stored = storage.habits(user, HabitQuery::all(true)).await?;
     let mut fresh = stored.clone();
     for habit in &mut fresh {
         // An empty streak forces a computation.

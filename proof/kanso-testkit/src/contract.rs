@@ -134,7 +134,11 @@ macro_rules! storage_contract {
                 entries_stand_newest_completion_first
                 bounds_are_inclusive
                 entries_are_listed_by_habit
-                only_live_entries_of_live_habits_are_listed;
+                only_live_entries_of_live_habits_are_listed
+                pages_of_entries_are_the_list_cut_into_pieces
+                writes_between_pages_move_no_other_entry
+                entries_are_read_by_their_ids
+                pages_of_habits_are_the_list_cut_into_pieces;
             races:
                 a_puller_skips_nothing_while_others_write
                 of_twelve_edits_of_one_version_one_wins

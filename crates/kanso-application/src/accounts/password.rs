@@ -52,7 +52,8 @@ impl Accounts {
     /// password of `None` is one that no account can have.
     ///
     /// A device that lost the answer sends the change again when the account already has the new
-    /// password. So the new password is accepted as the current one too; the result is the same.
+    /// password. Such a retry succeeds without an effect: it comes from the session that made the last
+    /// change, and has its two passwords.
     /// The guesses of a session do not count for other sessions, and log-ins do not slow it down: a
     /// stranger must not keep the owner from a new password.
     pub async fn change_password(
@@ -67,17 +68,26 @@ impl Accounts {
             &email,
             Guesser::Session(who.session_id),
         )];
-        let mut outcome = GuessOutcome::Wrong;
-        // The given current password first: it is the usual case, and the loop stops at the first
-        // success.
-        for known in current.into_iter().chain([new.clone()]) {
-            // Each password counts as a guess. One count for both would give an attacker two
-            // guesses per attempt.
-            let replacing = self.replace(who, &email, known, &new);
-            outcome = self.throttled(&counts, replacing).await?;
-            if !matches!(outcome, GuessOutcome::Wrong) {
-                break;
-            }
+        let Some(current) = current else {
+            // No account has this password, but the attempt counts.
+            return Ok(match self.throttled(&counts, async { Ok(None) }).await? {
+                GuessOutcome::Throttled { wait_seconds } => {
+                    PasswordChange::Throttled { wait_seconds }
+                }
+                GuessOutcome::Right(()) | GuessOutcome::Wrong => {
+                    self.record_refused(who, from);
+                    PasswordChange::Refused
+                }
+            });
+        };
+        let replacing = self.replace(who, &email, current.clone(), &new);
+        let mut outcome = self.throttled(&counts, replacing).await?;
+        let now = self.ports.clock.now();
+        let replaced = self.recent_changes.replaced_by(who.session_id, now);
+        if let (GuessOutcome::Wrong, Some(replaced)) = (&outcome, replaced) {
+            // A guess of its own. One count for both would give an attacker two guesses per attempt.
+            let repeating = self.repeats(&email, (current, replaced), new);
+            outcome = self.throttled(&counts, repeating).await?;
         }
         Ok(match outcome {
             GuessOutcome::Right(()) => {
@@ -94,6 +104,21 @@ impl Accounts {
         })
     }
 
+    /// Returns `None` unless `current` is the password of the hash `replaced`, and `new` is the password
+    /// of the account.
+    async fn repeats(
+        &self,
+        email: &Email,
+        (current, replaced): (Password, PasswordHash),
+        new: Password,
+    ) -> Outcome<Option<()>> {
+        let check = self.ports.passwords.check(current, Some(replaced)).await?;
+        if check == PasswordCheck::Wrong {
+            return Ok(None);
+        }
+        Ok(self.verify(email, new).await?.map(drop))
+    }
+
     /// Replaces the password if `known` is the current one. Returns `None` if it is not.
     async fn replace(
         &self,
@@ -103,6 +128,7 @@ impl Accounts {
         new: &Password,
     ) -> Outcome<Option<()>> {
         while let Some(verified) = self.verify(email, known.clone()).await? {
+            let replaced = verified.hash.clone();
             let new = NewPassword {
                 replaces: verified.hash,
                 hash: self.ports.passwords.hash(new.clone()).await?,
@@ -110,6 +136,8 @@ impl Accounts {
             };
             let storage = &self.ports.storage;
             if storage.replace_password(verified.user_id, new).await? {
+                let now = self.ports.clock.now();
+                self.recent_changes.record(who.session_id, replaced, now);
                 return Ok(Some(()));
             }
             // Another request replaced the hash after the check. The loop checks against the new

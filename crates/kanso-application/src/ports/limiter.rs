@@ -1,8 +1,9 @@
-//! Rate limits by address.
+//! Rate limits by address and by user.
 
 use std::net::IpAddr;
 
 use async_trait::async_trait;
+use kanso_domain::UserId;
 
 /// The address by which a limiter counts: one IPv4 address, or one IPv6 /64 block.
 ///
@@ -85,6 +86,8 @@ pub enum LimitScope {
     Registration,
     /// Refreshes of a session.
     Refresh,
+    /// Requests of a user, from all addresses together.
+    User,
 }
 
 impl LimitScope {
@@ -95,6 +98,7 @@ impl LimitScope {
             Self::LogIn => "login",
             Self::Registration => "register",
             Self::Refresh => "refresh",
+            Self::User => "user",
         }
     }
 }
@@ -139,6 +143,27 @@ impl Default for AccountLimits {
     }
 }
 
+/// The client whose requests are counted together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum LimitedClient {
+    /// All requests of an address.
+    Address(ClientAddress),
+    /// All requests of a user.
+    User(UserId),
+}
+
+impl From<ClientAddress> for LimitedClient {
+    fn from(address: ClientAddress) -> Self {
+        Self::Address(address)
+    }
+}
+
+impl From<UserId> for LimitedClient {
+    fn from(user: UserId) -> Self {
+        Self::User(user)
+    }
+}
+
 /// The answer of the limiter to one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LimitState {
@@ -154,12 +179,13 @@ pub struct LimitState {
     pub retry_after_seconds: u32,
 }
 
-/// Counts requests by address with the generic cell rate algorithm (ITU-T I.371).
+/// Counts requests by client with the generic cell rate algorithm (ITU-T I.371).
 #[async_trait]
 pub trait RateLimiter: Send + Sync {
-    /// Counts one request of `address` against `limit`. It never fails: an adapter whose store does
-    /// not answer counts in its own process.
-    async fn check(&self, address: ClientAddress, limit: RateLimit) -> LimitState;
+    /// Counts a request of `client` against `limit`, as `cost` requests. A cost above the limit counts
+    /// as the whole limit. It never fails: an adapter whose store does not answer counts in its own
+    /// process.
+    async fn check(&self, client: LimitedClient, limit: RateLimit, cost: u32) -> LimitState;
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ pub mod feed;
 pub mod housekeeping;
 pub mod ids;
 pub mod limiter;
+mod lists;
 pub mod quota;
 pub mod schema;
 pub mod shared_service;

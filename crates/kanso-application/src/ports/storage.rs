@@ -29,6 +29,7 @@ pub use super::account_store::{
     AccountStore, DecideRefresh, EmailReplacement, EndSessions, NewAccount, NewEmail, NewPassword,
 };
 pub use super::credentials::Credentials;
+pub use super::lists::{EntryFilter, EntryKey, EntryQuery, HabitKey, HabitQuery};
 pub use super::storage_error::StorageError;
 
 /// The decision of a write. It is pure, because a storage may call it again after a serialization
@@ -66,18 +67,6 @@ pub struct DeltaQuery {
     pub scope: Scope,
     /// Most records of the page; `None` for all.
     pub limit: Option<u32>,
-}
-
-/// A filter of live entries. Bounds are inclusive. An instant is compared with the completion, a
-/// date with the local date.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub struct EntryFilter {
-    /// Habit of the entries.
-    pub habit_id: Option<HabitId>,
-    /// Lower bound.
-    pub from: Option<Completion>,
-    /// Upper bound.
-    pub to: Option<Completion>,
 }
 
 /// Habits and their entries, reduced to the parts that statistics need.
@@ -230,16 +219,23 @@ pub trait RecordStore: Send + Sync {
     /// Returns a live habit.
     async fn habit(&self, user: UserId, id: HabitId) -> Result<Option<Habit>, StorageError>;
 
-    /// Returns the live habits by `sort_order`, then newest first (by creation, then id,
-    /// descending).
-    async fn habits(&self, user: UserId, archived_too: bool) -> Result<Vec<Habit>, StorageError>;
+    /// Returns live habits in the order of [`HabitKey`].
+    async fn habits(&self, user: UserId, query: HabitQuery) -> Result<Vec<Habit>, StorageError>;
 
     /// Returns a live entry of a live habit.
     async fn entry(&self, user: UserId, id: EntryId) -> Result<Option<Entry>, StorageError>;
 
-    /// Returns the live entries of live habits that `filter` matches, newest completion first, then
-    /// by id, descending.
-    async fn entries(&self, user: UserId, filter: EntryFilter) -> Result<Vec<Entry>, StorageError>;
+    /// Returns the keys of live entries of live habits, in the order of [`EntryKey`].
+    ///
+    /// A long list is read in two steps: its keys at one instant, and then the entries, piece by piece.
+    async fn entry_keys(
+        &self,
+        user: UserId,
+        query: EntryQuery,
+    ) -> Result<Vec<EntryKey>, StorageError>;
+
+    /// Returns the live entries of live habits with these ids, in no particular order.
+    async fn entries(&self, user: UserId, ids: Vec<EntryId>) -> Result<Vec<Entry>, StorageError>;
 }
 
 /// The claimed streak jobs of one user.

@@ -134,7 +134,7 @@ async fn a_deleted_account_has_no_list() {
     let world = World::new();
     let user = world.register().await;
     world.delete(user).await.unwrap();
-    let list = world.entries.list(user, EntryFilter::default());
+    let list = world.entries.keys(user, EntryFilter::default());
     assert!(is_account_gone(&list.await));
 }
 
@@ -157,7 +157,8 @@ async fn with_entries(world: &World, days: &[&str]) -> UserId {
 }
 
 async fn days(world: &World, user: UserId, filter: EntryFilter) -> Vec<String> {
-    let entries = world.entries.list(user, filter).await.unwrap();
+    let entries = world.entries.page(user, filter, None, 100).await.unwrap();
+    let entries = entries.entries;
     let day = |entry: &kanso_domain::entries::Entry| entry.details.local_date.to_string();
     entries.iter().map(day).collect()
 }

@@ -12,5 +12,7 @@ async fn a_report_says_whether_the_storage_answers_and_since_when() {
     assert!(report.database_connected);
     assert_eq!(report.uptime_seconds, 90);
     world.storage.close().await.unwrap();
+    assert!(health.report().await.database_connected, "for a second");
+    world.clock.advance_seconds(1);
     assert!(!health.report().await.database_connected);
 }

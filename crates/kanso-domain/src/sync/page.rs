@@ -130,23 +130,25 @@ impl Page {
     /// past it.
     #[must_use]
     pub fn within(mut self, budget: usize) -> Self {
-        let mut size = 0_usize;
-        let mut fits = |record: &Record| {
-            size = size.saturating_add(record.approximate_size());
-            size <= budget
-        };
-        let kept = self
-            .records
-            .iter()
-            .map_while(|record| fits(record).then_some(()))
-            .count();
-        // At least one record, or a record above the budget would stop the client for ever.
-        let kept = kept.max(1).min(self.records.len());
+        let kept = fitting(&self.records, budget);
         // The cut records count as remaining, or the cursor would jump to the head past them.
         self.remaining += (self.records.len() - kept) as u64;
         self.records.truncate(kept);
         self.without_later_settings()
     }
+}
+
+/// Returns how many of `records` take at most `budget` bytes by [`Record::approximate_size`].
+///
+/// The first one always counts, or a record above the budget would stop the client for ever.
+pub fn fitting(records: &[Record], budget: usize) -> usize {
+    let mut size = 0_usize;
+    let fits = |record: &&Record| {
+        size = size.saturating_add(record.approximate_size());
+        size <= budget
+    };
+    let count = records.iter().take_while(fits).count();
+    count.max(1).min(records.len())
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ problems!(PasswordProblems: SIGNED_IN, BODY, &[Code::WrongPassword, Code::LoginT
 /// Change the password
 ///
 /// Ends all other sessions of the account at once; this session stays open. A retry of the same request
-/// is answered 204 too. After five wrong guesses of this session in a row, each
+/// by the same session, within ten minutes, is answered 204 too and has no further effect. After five wrong guesses of this session in a row, each
 /// further one doubles the wait, up to 15 minutes. Failed log-ins do not count.
 #[utoipa::path(
     put, path = "/auth/password", operation_id = "change_password", tag = "accounts",

@@ -127,6 +127,13 @@ fn take_problem(response: &mut Response) -> Option<PendingProblem> {
     response.extensions_mut().remove()
 }
 
+/// Returns the security headers of an answer that is no page and comes from no route.
+pub fn security_headers() -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    add_security_headers(&mut headers, false);
+    headers
+}
+
 /// Adds the security headers for browsers (OWASP Secure Headers).
 ///
 /// Only the Swagger page runs scripts and styles. All other answers are data: a browser that is made

@@ -10,10 +10,11 @@ use tower::{Layer as _, ServiceExt as _};
 use tower_http::cors::CorsLayer;
 
 /// Headers that a page may read. Without this list a browser shows only the seven safe-listed ones.
-const EXPOSED: [&str; 12] = [
+const EXPOSED: [&str; 13] = [
     "content-disposition",
     "etag",
     "idempotency-replayed",
+    "link",
     "location",
     "retry-after",
     "ratelimit",

@@ -10,6 +10,7 @@ mod limit;
 mod request_id;
 
 pub(crate) use access::access;
+pub use access::security_headers;
 pub(crate) use address::client_address;
 #[cfg(any(test, fuzzing))]
 pub(crate) use address::{behind_proxies, read_hop};
@@ -18,4 +19,4 @@ pub(crate) use cors::{cors, cors_layer};
 pub(crate) use deadline::deadline;
 pub(crate) use host::host;
 pub use host::require_host;
-pub(crate) use limit::limit;
+pub(crate) use limit::{count_user, limit};

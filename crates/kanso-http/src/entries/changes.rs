@@ -1,18 +1,17 @@
 use axum::extract::State;
 use axum::response::Response;
-use http::StatusCode;
+use http::Uri;
 use kanso_application::ports::storage::Scope;
 use kanso_domain::Record;
 use kanso_protocol::entries::{EntryChanges, EntryRecord};
-use kanso_protocol::format_cursor;
 use serde::Deserialize;
 
-use crate::answer::json;
+use crate::delta::{Changes, End, Position};
 use crate::parts::Api;
-use crate::problem::{ApiError, Code, SIGNED_IN, problems};
-use crate::request::{SignedIn, StrictQuery, parse_seen};
+use crate::problem::{ApiError, Code, HEAVY, problems};
+use crate::request::{SignedIn, StrictQuery};
 
-problems!(ChangesProblems: SIGNED_IN, &[
+problems!(ChangesProblems: HEAVY, &[
     Code::InvalidParameter, Code::CursorMalformed, Code::EpochChanged, Code::CursorExpired,
     Code::CursorAhead,
 ]);
@@ -26,6 +25,15 @@ pub(super) struct Parameters {
     #[serde(default)]
     #[param(example = "2026-11-22T18:00:00.000001Z")]
     since: Option<String>,
+    /// Maximum number of records in a page, 1 to 1000. The header `Link` and `has_more` say if another
+    /// page follows. If left out: everything in one answer.
+    #[serde(default)]
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 1000, example = 100)]
+    limit: Option<String>,
+    /// `cursor` of the last page, in place of `since`; only with `limit`.
+    #[serde(default)]
+    #[param(example = "k1_ASNFZ4mrze8AAAAAAAAicHNaYSc", max_length = 64)]
+    cursor: Option<String>,
 }
 
 /// Get changed entries
@@ -33,34 +41,58 @@ pub(super) struct Parameters {
 /// Returns each changed entry once, in its newest state. A deleted entry has `deleted_at`. The live
 /// entries of a deleted habit are not sent: its deletion includes them.
 ///
+/// With `limit` the changes come in pages, and no change is skipped whatever is written meanwhile: each
+/// page continues at a position of the history. Pages from the start have no deleted records.
+///
 /// For clients of the first version of the API. New clients use `/sync`, which has habits and entries
 /// in one order.
 #[utoipa::path(
     get, path = "/entries/sync", operation_id = "get_entry_changes", tag = "entries",
     security(("bearer" = [])), params(Parameters),
     responses(
-        (status = 200, description = "The entries that changed since then.", body = EntryChanges),
+        (status = 200, description = "The entries that changed since then.", body = EntryChanges,
+            headers(("Link" = Option<String>, description = "With `limit`: the next page, as `<?…>; rel=\"next\"`, relative to this request. Missing on the last page."))),
         ChangesProblems
     ),
 )]
 pub(super) async fn changes(
     State(api): State<Api>,
     signed_in: SignedIn,
+    uri: Uri,
     StrictQuery(parameters): StrictQuery<Parameters>,
 ) -> Result<Response, ApiError> {
-    let seen = parse_seen("since", parameters.since.as_deref())?;
-    // No limit: clients of the first version do not know pages.
-    let page = api.sync.delta(signed_in.user(), seen, Scope::Entries, None);
-    let page = page.await??;
-    // The scope selects one kind of record, so nothing is dropped here.
-    let record = |record: &Record| match record {
-        Record::Entry(entry) => Some(EntryRecord::from(entry)),
-        Record::Habit(_) => None,
+    let position = Position {
+        name: "since",
+        seen: parameters.since.as_deref(),
+        limit: parameters.limit.as_deref(),
+        cursor: parameters.cursor.as_deref(),
     };
-    let changes = EntryChanges {
-        changes: page.records.iter().filter_map(record).collect(),
-        timestamp: page.head.changed_at,
-        cursor: format_cursor(page.cursor()),
-    };
-    Ok(json(StatusCode::OK, &changes))
+    position
+        .answer::<ChangesOfEntrys>((&api, signed_in.user()), &uri)
+        .await
+}
+
+struct ChangesOfEntrys;
+
+impl Changes for ChangesOfEntrys {
+    const SCOPE: Scope = Scope::Entries;
+    type Record = EntryRecord;
+    type Answer = EntryChanges;
+
+    fn record(record: &Record) -> Option<EntryRecord> {
+        // The scope selects one kind of record, so nothing is dropped here.
+        match record {
+            Record::Entry(entry) => Some(EntryRecord::from(entry)),
+            Record::Habit(_) => None,
+        }
+    }
+
+    fn answer(changes: Vec<EntryRecord>, end: End) -> EntryChanges {
+        EntryChanges {
+            changes,
+            timestamp: end.timestamp,
+            cursor: end.cursor,
+            has_more: end.has_more,
+        }
+    }
 }

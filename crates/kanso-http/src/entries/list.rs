@@ -1,20 +1,25 @@
 use axum::extract::State;
 use axum::response::Response;
-use http::StatusCode;
-use kanso_application::ports::storage::EntryFilter;
-use kanso_domain::HabitId;
-use kanso_domain::entries::Completion;
+use http::{StatusCode, Uri};
+use kanso_application::ports::storage::{EntryFilter, EntryKey};
+use kanso_domain::entries::{Completion, Entry};
 use kanso_domain::validation::{Checker, Invalid};
+use kanso_domain::{Date, HabitId, UserId};
 use kanso_protocol::entries::EntryRecord;
-use kanso_protocol::parse_uuid;
+use kanso_protocol::{ListCursor, parse_uuid};
 use serde::Deserialize;
+use tokio::time::timeout;
 
 use crate::answer::json;
+use crate::heavy_reads::HeavyRead;
+use crate::list::{
+    Envelope, PIECE, PieceReader, link_next, list_in_pieces, not_a_position, page_limit,
+};
 use crate::parts::Api;
-use crate::problem::{ApiError, Code, SIGNED_IN, problems};
+use crate::problem::{ApiError, Code, HEAVY, problems};
 use crate::request::{SignedIn, StrictQuery, instant_text};
 
-problems!(ListProblems: SIGNED_IN, &[Code::InvalidParameter]);
+problems!(ListProblems: HEAVY, &[Code::InvalidParameter, Code::CursorMalformed]);
 
 /// Parameters of a list of entries.
 #[derive(Deserialize, utoipa::IntoParams)]
@@ -34,29 +39,148 @@ pub(super) struct Parameters {
     #[serde(default)]
     #[param(example = "2026-11-30")]
     to: Option<String>,
+    /// Maximum number of records in a page, 1 to 1000. The header `Link` has the next page. If left
+    /// out: everything in one answer.
+    #[serde(default)]
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 1000, example = 100)]
+    limit: Option<String>,
+    /// Cursor of the next page, from the header `Link` of the last one; only with `limit`.
+    #[serde(default)]
+    #[param(max_length = 64)]
+    cursor: Option<String>,
 }
 
 /// List the entries
 ///
 /// Returns the live entries of live habits, newest first. Default: the last 30 days.
+///
+/// With `limit` the list comes in pages. An entry that is live all the time, and whose
+/// `completion_date` does not change meanwhile, is on exactly one of them, whatever else is written.
+/// Use `/sync` to keep a copy.
 #[utoipa::path(
     get, path = "/entries", operation_id = "list_entries", tag = "entries",
     security(("bearer" = [])), params(Parameters),
     responses(
-        (status = 200, description = "The entries.", body = [EntryRecord]),
+        (status = 200, description = "The entries.", body = [EntryRecord],
+            headers(("Link" = Option<String>, description = "With `limit`: the next page, as `<?…>; rel=\"next\"`, relative to this request. Missing on the last page."))),
         ListProblems
     ),
 )]
 pub(super) async fn list(
     State(api): State<Api>,
     signed_in: SignedIn,
+    uri: Uri,
     StrictQuery(parameters): StrictQuery<Parameters>,
 ) -> Result<Response, ApiError> {
     let filter = filter(&parameters)
         .map_err(|invalid| ApiError::members(Code::InvalidParameter, invalid.errors()))?;
-    let entries = api.entries.list(signed_in.user(), filter).await?;
-    let records: Vec<_> = entries.iter().map(EntryRecord::from).collect();
-    Ok(json(StatusCode::OK, &records))
+    let limit = page_limit(parameters.limit.as_deref(), parameters.cursor.as_deref())?;
+    let user = signed_in.user();
+    let position = position(user, parameters.cursor.as_deref())?;
+    let reading = api.heavy_reads().begin(user).await?;
+    let Some(limit) = limit else {
+        return whole(&api, user, filter, reading).await;
+    };
+    let _turn = reading.turn().await?;
+    let (after, began_from) = position.unzip();
+    let began_from = began_from.flatten().map(Completion::Day);
+    let filter = EntryFilter {
+        from: filter.from.or(began_from),
+        ..filter
+    };
+    let filter = api.entries.with_beginning(user, filter).await?;
+    let page = api.entries.page(user, filter, after, limit).await?;
+    let mut response = json(StatusCode::OK, &records(&page.entries));
+    if let Some(next) = page.next {
+        let cursor = cursor(&parameters, filter, next).text(user);
+        link_next(&mut response, &uri, &["cursor"], &cursor)?;
+    }
+    Ok(response)
+}
+
+fn position(
+    user: UserId,
+    cursor: Option<&str>,
+) -> Result<Option<(EntryKey, Option<Date>)>, ApiError> {
+    match cursor.map(|text| ListCursor::parse(text, user)) {
+        None => Ok(None),
+        Some(Ok(ListCursor::Entry {
+            completion,
+            id,
+            from,
+        })) => Ok(Some((EntryKey { completion, id }, from))),
+        Some(Ok(ListCursor::Habit { .. }) | Err(_)) => Err(not_a_position()),
+    }
+}
+
+fn cursor(parameters: &Parameters, filter: EntryFilter, last: EntryKey) -> ListCursor {
+    let from = match filter.from {
+        // The default depends on the time, so all pages have that of the first one.
+        Some(Completion::Day(day)) if parameters.from.is_none() => Some(day),
+        _ => None,
+    };
+    ListCursor::Entry {
+        completion: last.completion,
+        id: last.id,
+        from,
+    }
+}
+
+fn records(entries: &[Entry]) -> Vec<EntryRecord> {
+    entries.iter().map(EntryRecord::from).collect()
+}
+
+/// Returns the whole list. Its keys are read at one instant, and its entries while it is sent.
+async fn whole(
+    api: &Api,
+    user: UserId,
+    filter: EntryFilter,
+    reading: HeavyRead,
+) -> Result<Response, ApiError> {
+    let keys = {
+        let _turn = reading.turn().await?;
+        api.entries.keys(user, filter).await?
+    };
+    let mut rest = EntryPieces {
+        api: api.clone(),
+        user,
+        keys,
+        read: 0,
+        reading,
+    };
+    // The first piece is read before the answer begins, so a fault here is a problem with a status.
+    let first = rest.next().await?.unwrap_or_default();
+    if rest.read == rest.keys.len() {
+        return Ok(json(StatusCode::OK, &first));
+    }
+    Ok(list_in_pieces(Envelope::array(), first, rest))
+}
+
+/// The entries of a list, read by their keys.
+struct EntryPieces {
+    api: Api,
+    user: UserId,
+    keys: Vec<EntryKey>,
+    read: usize,
+    reading: HeavyRead,
+}
+
+impl PieceReader for EntryPieces {
+    type Item = EntryRecord;
+
+    async fn next(&mut self) -> Result<Option<Vec<EntryRecord>>, ApiError> {
+        let Some(keys) = self.keys[self.read..].chunks(PIECE as usize).next() else {
+            return Ok(None);
+        };
+        let _turn = self.reading.turn().await?;
+        let reading = self.api.entries.with_keys(self.user, keys);
+        // The deadline layer covers only the time until the first byte, so each read needs its own
+        // limit.
+        let entries = timeout(self.api.options().time_limit, reading).await;
+        let entries = entries.map_err(|_| Code::TimedOut)??;
+        self.read += keys.len();
+        Ok(Some(records(&entries)))
+    }
 }
 
 fn filter(parameters: &Parameters) -> Result<EntryFilter, Invalid> {

@@ -128,6 +128,8 @@ catalog! {
         "the server has not reached the position in min_seq; nothing was carried out; retry after the seconds in the header Retry-After";
     Busy = "busy", SERVICE_UNAVAILABLE, "Too many log-ins at once",
         "the server is hashing as many passwords as it can; retry after the seconds in the header Retry-After";
+    ReadsBusy = "reads_busy", SERVICE_UNAVAILABLE, "Too many large reads at once",
+        "lists, statistics and exports of an account wait for each other, and too many wait; retry after the seconds in the header Retry-After";
     TimedOut = "timed_out", SERVICE_UNAVAILABLE, "The request timed out",
         "it is not known if the change was stored; retry the request with the same ids";
 }
@@ -137,7 +139,7 @@ impl Code {
     pub(crate) const fn retry_after(self) -> Option<u32> {
         match self {
             Self::Unavailable | Self::TimedOut => Some(5),
-            Self::Busy | Self::Behind => Some(1),
+            Self::Busy | Self::Behind | Self::ReadsBusy => Some(1),
             Self::TooManyStreams => Some(30),
             _ => None,
         }

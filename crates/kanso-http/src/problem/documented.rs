@@ -19,6 +19,8 @@ const ANY: &[Code] = &[
 ];
 /// Further problems of an operation that needs an access token.
 pub(crate) const SIGNED_IN: &[Code] = &[Code::Unauthorized];
+/// Further problems of an operation whose read is heavy.
+pub(crate) const HEAVY: &[Code] = &[Code::Unauthorized, Code::ReadsBusy];
 /// Further problems of an operation that has a body.
 pub(crate) const BODY: &[Code] = &[
     Code::Malformed,

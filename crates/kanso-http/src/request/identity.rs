@@ -6,6 +6,7 @@ use http::{HeaderMap, HeaderValue, header};
 use kanso_application::ports::credentials::Identity;
 use kanso_domain::UserId;
 
+use crate::edge::count_user;
 use crate::parts::Api;
 use crate::problem::{ApiError, Code};
 
@@ -33,6 +34,7 @@ impl FromRequestParts<Api> for SignedIn {
                 )
                 .header(header::WWW_AUTHENTICATE, challenge));
         };
+        count_user(api, parts, identity.user_id).await?;
         Ok(Self::recorded(identity))
     }
 }

@@ -8,10 +8,10 @@ use serde::Deserialize;
 
 use super::validator::Validator;
 use crate::parts::Api;
-use crate::problem::{ApiError, Code, SIGNED_IN, problems};
+use crate::problem::{ApiError, Code, HEAVY, problems};
 use crate::request::{HabitPath, SignedIn, StrictQuery, requested_zone};
 
-problems!(HabitProblems: SIGNED_IN, &[Code::InvalidParameter, Code::HabitNotFound]);
+problems!(HabitProblems: HEAVY, &[Code::InvalidParameter, Code::HabitNotFound]);
 
 /// Parameters of the statistics of a habit.
 #[derive(Deserialize, utoipa::IntoParams)]

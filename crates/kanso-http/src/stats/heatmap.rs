@@ -11,11 +11,11 @@ use serde::Deserialize;
 use super::range::{date, range, too_many_cells};
 use super::validator::Validator;
 use crate::parts::Api;
-use crate::problem::{ApiError, Code, SIGNED_IN, problems};
+use crate::problem::{ApiError, Code, HEAVY, problems};
 use crate::request::{SignedIn, StrictQuery, requested_zone};
 
 problems!(
-    HeatmapProblems: SIGNED_IN,
+    HeatmapProblems: HEAVY,
     &[Code::InvalidParameter, Code::HabitNotFound, Code::TooManyCells],
 );
 

@@ -7,10 +7,10 @@ use serde::Deserialize;
 
 use super::validator::Validator;
 use crate::parts::Api;
-use crate::problem::{ApiError, Code, SIGNED_IN, problems};
+use crate::problem::{ApiError, Code, HEAVY, problems};
 use crate::request::{SignedIn, StrictQuery, requested_zone};
 
-problems!(OverviewProblems: SIGNED_IN, &[Code::InvalidParameter]);
+problems!(OverviewProblems: HEAVY, &[Code::InvalidParameter]);
 
 /// Parameters of an overview.
 #[derive(Deserialize, utoipa::IntoParams)]

@@ -7,10 +7,10 @@ use serde::Deserialize;
 
 use super::validator::Validator;
 use crate::parts::Api;
-use crate::problem::{ApiError, Code, SIGNED_IN, problems};
+use crate::problem::{ApiError, Code, HEAVY, problems};
 use crate::request::{SignedIn, StrictQuery, requested_zone};
 
-problems!(TodayProblems: SIGNED_IN, &[Code::InvalidParameter]);
+problems!(TodayProblems: HEAVY, &[Code::InvalidParameter]);
 
 /// Parameters of today.
 #[derive(Deserialize, utoipa::IntoParams)]

@@ -20,6 +20,11 @@ use crate::request::has_tag;
 /// a cached answer may be computed once too often, but it cannot be stale.
 pub(super) struct Validator(HeaderValue);
 
+/// Returns true for JSON. The cache may be shared, and then other programs can write to it.
+fn is_json(text: &[u8]) -> bool {
+    serde_json::from_slice::<serde::de::IgnoredAny>(text).is_ok()
+}
+
 impl Validator {
     /// Builds the entity tag of `question` in the context `reader`.
     pub(super) fn new(reader: &StatsContext, question: &str) -> Result<Self, ApiError> {
@@ -57,10 +62,13 @@ impl Validator {
         let tag = self.0.to_str().unwrap_or_default();
         let mut response = if has_tag(headers, tag) {
             StatusCode::NOT_MODIFIED.into_response()
-        } else if let Some(cached) = api.stats.cached(user, tag).await {
+        } else if let Some(cached) = api.stats.cached(user, tag).await.filter(|it| is_json(it)) {
             json_response(StatusCode::OK, cached)
         } else {
+            let reading = api.heavy_reads().begin(user).await?;
+            let turn = reading.turn().await?;
             let body = to_json(&compute.await?)?;
+            drop(turn);
             // It does not wait: an answer that is not cached is computed again.
             api.stats.cache_answer(user, tag, &body);
             json_response(StatusCode::OK, body)

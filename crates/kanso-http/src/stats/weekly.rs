@@ -8,10 +8,10 @@ use serde::Deserialize;
 use super::range::{date, range, too_many_cells};
 use super::validator::Validator;
 use crate::parts::Api;
-use crate::problem::{ApiError, Code, SIGNED_IN, problems};
+use crate::problem::{ApiError, Code, HEAVY, problems};
 use crate::request::{SignedIn, StrictQuery, requested_zone};
 
-problems!(WeeklyProblems: SIGNED_IN, &[Code::InvalidParameter, Code::TooManyCells]);
+problems!(WeeklyProblems: HEAVY, &[Code::InvalidParameter, Code::TooManyCells]);
 
 /// Parameters of the weekly progress.
 #[derive(Deserialize, utoipa::IntoParams)]

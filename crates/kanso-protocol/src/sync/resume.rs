@@ -148,7 +148,7 @@ impl Resume {
 /// It catches a text that was cut or mistyped, and a text of another user, whose positions have no
 /// meaning here. It does not protect against forgery and need not: the token of the request decides
 /// which records are read, and a position only says which of them come next.
-fn checksum(user: UserId, content: &[u8]) -> [u8; 4] {
+pub(crate) fn checksum(user: UserId, content: &[u8]) -> [u8; 4] {
     let whole: [u8; 32] = Sha256::new()
         .chain_update(user.uuid().as_bytes())
         .chain_update(content)

@@ -42,7 +42,7 @@ async fn fill(redis: &Redis) -> RedisAnswers {
     let limiter = RedisLimiter::new(redis.clone(), names.clone(), Arc::new(LocalLimiter::new()));
     let address = ClientAddress::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7)));
     let limit = RateLimit::new(100, 60);
-    limiter.check(address, limit).await;
+    limiter.check(address.into(), limit, 1).await;
     let local = Arc::new(LocalThrottle::new(clock.clone()));
     let throttle = RedisThrottle::new(redis.clone(), names, local);
     // Only the key that it leaves matters here.
@@ -90,7 +90,7 @@ async fn keys_and_payloads_are_golden() {
         .unwrap();
     let mut keys: Vec<String> = raw.keys("*").unwrap();
     keys.sort();
-    let mut expected = ["rate", "login", "ticket", "streams", "stats"].map(golden);
+    let mut expected = ["rate", "login", "ticket", "tickets", "streams", "stats"].map(golden);
     expected.sort_unstable();
     assert_eq!(keys, expected);
     let ticket: Vec<u8> = raw.get(golden("ticket")).unwrap();

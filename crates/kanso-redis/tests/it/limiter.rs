@@ -4,7 +4,9 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use kanso_application::ports::limiter::{ClientAddress, LimitState, RateLimit, RateLimiter};
+use kanso_application::ports::limiter::{
+    ClientAddress, LimitState, LimitedClient, RateLimit, RateLimiter,
+};
 use kanso_local::LocalLimiter;
 use kanso_redis::{Redis, RedisLimiter};
 use tokio::time::timeout;
@@ -16,8 +18,8 @@ use crate::until;
 /// One request is earned every minute, so none during a test.
 const LIMIT: RateLimit = RateLimit::new(5, 300);
 
-fn address(number: u32) -> ClientAddress {
-    ClientAddress::new(IpAddr::V4(Ipv4Addr::from_bits(number)))
+fn address(number: u32) -> LimitedClient {
+    ClientAddress::new(IpAddr::V4(Ipv4Addr::from_bits(number))).into()
 }
 
 /// Makes the limiter of a server, with its own in-process fallback.
@@ -53,15 +55,15 @@ async fn servers_count_together_and_addresses_apart() {
     let (other, _) = patient_limiter(&server);
     until(&redis, true).await;
     for (remaining, limiter) in [(4, &one), (3, &other), (2, &one), (1, &other), (0, &one)] {
-        let state = limiter.check(address(1), LIMIT).await;
+        let state = limiter.check(address(1), LIMIT, 1).await;
         assert_eq!(shown(state), (true, remaining, 0));
     }
     for limiter in [&one, &other] {
-        let state = limiter.check(address(1), LIMIT).await;
+        let state = limiter.check(address(1), LIMIT, 1).await;
         assert_eq!(shown(state), (false, 0, 60));
         assert_eq!(state.reset_seconds, 300);
     }
-    assert!(other.check(address(2), LIMIT).await.allowed);
+    assert!(other.check(address(2), LIMIT, 1).await.allowed);
 }
 
 #[tokio::test]
@@ -74,7 +76,7 @@ async fn racing_servers_let_exactly_the_limit_through() {
     let (one, other) = (Arc::new(one), Arc::new(other));
     let requests = (0..300).map(|nth| {
         let limiter = Arc::clone(if nth % 2 == 0 { &one } else { &other });
-        tokio::spawn(async move { limiter.check(address(1), limit).await.allowed })
+        tokio::spawn(async move { limiter.check(address(1), limit, 1).await.allowed })
     });
     let mut allowed = 0;
     for request in requests.collect::<Vec<_>>() {
@@ -99,8 +101,8 @@ async fn redis_and_the_local_limiter_count_alike() {
     ]) {
         let limit = RateLimit::new(requests, window_seconds);
         for _ in 0..requests + 2 {
-            let ours = shared.check(address(number), limit).await;
-            let theirs = alone.check(address(number), limit).await;
+            let ours = shared.check(address(number), limit, 1).await;
+            let theirs = alone.check(address(number), limit, 1).await;
             assert_eq!(
                 (ours.allowed, ours.remaining),
                 (theirs.allowed, theirs.remaining)
@@ -121,7 +123,7 @@ async fn every_key_expires() {
     let (limiter, redis) = patient_limiter(&server);
     until(&redis, true).await;
     for number in 0..20 {
-        limiter.check(address(number), LIMIT).await;
+        limiter.check(address(number), LIMIT, 1).await;
     }
     let keys = server.command(&["KEYS", "*"]);
     assert_eq!(keys.lines().count(), 20, "{keys}");
@@ -138,12 +140,12 @@ async fn without_redis_a_server_limits_alone_until_it_is_available_again() {
     let port = server.port();
     let (limiter, redis) = limiter(&server);
     until(&redis, true).await;
-    assert!(limiter.check(address(1), LIMIT).await.allowed);
+    assert!(limiter.check(address(1), LIMIT, 1).await.allowed);
     drop(server);
     until(&redis, false).await;
     let mut allowed = 0;
     for _ in 0..20 {
-        allowed += u32::from(limiter.check(address(1), LIMIT).await.allowed);
+        allowed += u32::from(limiter.check(address(1), LIMIT, 1).await.allowed);
     }
     assert_eq!(
         allowed, LIMIT.requests,
@@ -151,7 +153,7 @@ async fn without_redis_a_server_limits_alone_until_it_is_available_again() {
     );
     let _back = Server::start_at(port);
     until(&redis, true).await;
-    assert!(limiter.check(address(1), LIMIT).await.allowed);
+    assert!(limiter.check(address(1), LIMIT, 1).await.allowed);
 }
 
 #[tokio::test]
@@ -163,7 +165,7 @@ async fn a_hanging_redis_delays_no_request() {
     // Generous, but less than the second after which the connection is given up.
     let many = async {
         for number in 0..100 {
-            assert!(limiter.check(address(number), LIMIT).await.allowed);
+            assert!(limiter.check(address(number), LIMIT, 1).await.allowed);
         }
     };
     timeout(Duration::from_secs(20), many).await.unwrap();

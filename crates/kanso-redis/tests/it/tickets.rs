@@ -37,6 +37,27 @@ fn ticket(number: u128) -> (TokenHash, StoredTicket) {
 }
 
 #[tokio::test]
+async fn a_user_has_a_bounded_number_of_tickets() {
+    let server = RedisServer::start();
+    let store = tickets(&server, Duration::from_secs(20));
+    let (other, kept) = ticket(200);
+    // Until Redis accepts connections.
+    while store.take(other).await.is_none() {
+        store.keep(other, kept).await;
+    }
+    store.keep(other, kept).await;
+    let (_, of_user) = ticket(1);
+    let hash = |number: u8| TokenHash::new([number; 32]);
+    for number in 0..30 {
+        store.keep(hash(number), of_user).await;
+    }
+    assert_eq!(store.take(hash(9)).await, None);
+    assert_eq!(store.take(hash(10)).await, Some(of_user));
+    assert_eq!(store.take(hash(29)).await, Some(of_user));
+    assert_eq!(store.take(other).await, Some(kept), "of another user");
+}
+
+#[tokio::test]
 async fn a_ticket_of_one_server_is_redeemed_by_another_once() {
     let server = RedisServer::start();
     let patient = || tickets(&server, Duration::from_secs(20));

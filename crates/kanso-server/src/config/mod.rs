@@ -16,7 +16,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use kanso_application::housekeeping::Retention;
 use kanso_application::ports::devices::MAX_DEVICES;
-use kanso_application::ports::limiter::{AccountLimits, RateLimit};
+use kanso_application::ports::limiter::{AccountLimits, LimitScope, RateLimit};
 use kanso_domain::sessions::SessionLimits;
 use kanso_domain::sync::Quota;
 use kanso_http::RegistrationMode;
@@ -112,6 +112,8 @@ pub struct Config {
     pub redis_url: Option<Secret>,
     /// Limit on the requests of one address; `None` is unlimited.
     pub rate_limit: Option<RateLimit>,
+    /// Limit on the requests of one user from all addresses; `None` is unlimited.
+    pub user_rate_limit: Option<RateLimit>,
     /// Limits on log-ins, registrations and refreshes of one address; `None` is unlimited.
     pub account_limits: Option<AccountLimits>,
     /// Bounds of every account.
@@ -122,6 +124,8 @@ pub struct Config {
     pub most_devices: u32,
     /// Proxies whose `X-Forwarded-For` is trusted.
     pub trusted_proxies: Vec<IpNet>,
+    /// Most open connections of one address; `usize::MAX` is unlimited.
+    pub client_connections: usize,
     /// Web origins that may call the API (CORS).
     pub cors_origins: Vec<String>,
     /// Mode of registration; `None` for the default, which depends on the database.
@@ -189,11 +193,13 @@ impl Config {
             database: DatabaseConfig::Sqlite(data_dir.join("kanso.db")),
             redis_url: None,
             rate_limit: None,
+            user_rate_limit: None,
             account_limits: None,
             quota: Quota::default(),
             sessions: SessionLimits::default(),
             most_devices: MAX_DEVICES,
             trusted_proxies: Vec::new(),
+            client_connections: usize::MAX,
             cors_origins: Vec::new(),
             registration: Some(RegistrationMode::Open),
             serves_swagger: true,
@@ -233,6 +239,12 @@ impl Config {
                 .find(Key::RedisUrl)
                 .map(|url| Secret::new(url.text.clone())),
             rate_limit,
+            user_rate_limit: values
+                .read(Key::UserRateLimit, values::rate_limit)?
+                .map(|limit| RateLimit {
+                    scope: LimitScope::User,
+                    ..limit
+                }),
             // `off` switches every limit by address off.
             account_limits: rate_limit.map(|_| AccountLimits::default()),
             quota: Quota {
@@ -246,6 +258,7 @@ impl Config {
                 lifetime_seconds: seconds(values.read(Key::SessionLifetime, values::days)?),
             },
             most_devices: values.read(Key::DeviceQuota, values::bound)?,
+            client_connections: values.read(Key::ClientConnections, values::client_connections)?,
             trusted_proxies: values.read(Key::TrustedProxies, values::proxies)?,
             cors_origins: values.read(Key::CorsOrigins, values::origins)?,
             registration: match values.find(Key::Registration) {

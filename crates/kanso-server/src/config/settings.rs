@@ -15,6 +15,8 @@ pub enum Key {
     RedisUrl,
     /// Limit on the requests of one address.
     RateLimit,
+    /// Limit on the requests of one user.
+    UserRateLimit,
     /// Most live habits of an account.
     HabitQuota,
     /// Most stored records of an account.
@@ -29,6 +31,8 @@ pub enum Key {
     SessionIdle,
     /// Time after which every session ends.
     SessionLifetime,
+    /// Most open connections of one address.
+    ClientConnections,
     /// Proxies whose `X-Forwarded-For` is trusted.
     TrustedProxies,
     /// Web origins that may call the API.
@@ -121,7 +125,7 @@ const fn setting(
 }
 
 /// All settings, in the order of `--help`: the ones that most installations set come first.
-pub static SETTINGS: [Setting; 29] = [
+pub static SETTINGS: [Setting; 31] = [
     setting(
         Key::Listen,
         ("listen", "listen", "KANSO_LISTEN"),
@@ -176,6 +180,17 @@ pub static SETTINGS: [Setting; 29] = [
         "Limit on the requests of one address, or `off`",
     ),
     setting(
+        Key::UserRateLimit,
+        (
+            "user_rate_limit",
+            "user-rate-limit",
+            "KANSO_USER_RATE_LIMIT",
+        ),
+        Some("600/60s"),
+        "REQUESTS/WINDOW",
+        "Limit on the requests of one user from all addresses, or `off`",
+    ),
+    setting(
         Key::HabitQuota,
         ("habit_quota", "habit-quota", "KANSO_HABIT_QUOTA"),
         Some("500"),
@@ -227,6 +242,17 @@ pub static SETTINGS: [Setting; 29] = [
         Some("365d"),
         "DAYS",
         "Days after the log-in at which every session ends",
+    ),
+    setting(
+        Key::ClientConnections,
+        (
+            "client_connections",
+            "client-connections",
+            "KANSO_CLIENT_CONNECTIONS",
+        ),
+        Some("256"),
+        "NUMBER",
+        "Most open connections of one address that is not a trusted proxy, or `off`",
     ),
     setting(
         Key::TrustedProxies,

@@ -75,6 +75,14 @@ pub(super) fn rate_limit(text: &str) -> Result<Option<RateLimit>, Problem> {
     Ok(Some(RateLimit::new(requests, seconds)))
 }
 
+pub(super) fn client_connections(text: &str) -> Result<usize, Problem> {
+    if text == "off" {
+        return Ok(usize::MAX);
+    }
+    let number = text.parse().ok().filter(|number| *number > 0);
+    number.ok_or_else(|| format!("{text:?} is neither `off` nor a number above 0"))
+}
+
 pub(crate) fn habit_quota(text: &str) -> Result<u32, Problem> {
     let quota = number_or_off(text, u32::MAX.into())?;
     Ok(quota.map_or(Quota::UNLIMITED.live_habits, |most| {

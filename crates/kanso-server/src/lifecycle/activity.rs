@@ -1,6 +1,7 @@
 //! The state of a connection that determines its deadline.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -19,6 +20,12 @@ struct State {
     requests: usize,
     /// Start of the time in which the peer accepts none of the bytes to send.
     write_blocked_since: Option<Instant>,
+    /// Time of earlier waits for the peer, and the bytes that it accepted after them, since it last
+    /// accepted [`Limits::write_bytes`].
+    waited: Duration,
+    accepted: u64,
+    /// Event streams among the requests.
+    streams: usize,
     is_http2: bool,
 }
 
@@ -39,6 +46,9 @@ impl Activity {
             waiting_for: WaitingFor::FirstHeader,
             requests: 0,
             write_blocked_since: None,
+            waited: Duration::ZERO,
+            accepted: 0,
+            streams: 0,
             is_http2: false,
         })))
     }
@@ -60,9 +70,16 @@ impl Activity {
         }
     }
 
-    /// Records that the peer accepted bytes.
-    pub(super) fn write_progressed(&self) {
-        self.state().write_blocked_since = None;
+    /// Records that the peer accepted `bytes` bytes.
+    pub(super) fn write_progressed(&self, bytes: usize, limits: &Limits) {
+        let mut state = self.state();
+        if let Some(since) = state.write_blocked_since.take() {
+            state.waited += since.elapsed();
+        }
+        state.accepted = state.accepted.saturating_add(bytes as u64);
+        if state.accepted >= limits.write_bytes {
+            (state.waited, state.accepted) = (Duration::ZERO, 0);
+        }
     }
 
     /// Records that the peer accepts no bytes. The time runs from the first call.
@@ -75,7 +92,10 @@ impl Activity {
     /// Records that a request's header is complete. The request runs until the guard is dropped.
     pub(super) fn begin(self: &Arc<Self>) -> RequestGuard {
         self.state().requests += 1;
-        RequestGuard(Arc::clone(self))
+        RequestGuard {
+            activity: Arc::clone(self),
+            is_stream: false,
+        }
     }
 
     /// Returns the time at which to close the connection if nothing changes; `None` while a request
@@ -85,13 +105,26 @@ impl Activity {
         // First: a request also counts as running while its response cannot be written, and a peer
         // that reads nothing would otherwise keep the connection for ever.
         if let Some(since) = state.write_blocked_since {
-            return Some(since + limits.write_stall);
+            // Only the time in which the peer keeps the server waiting counts. A stream of events has
+            // few bytes by itself, so only a complete stall ends it.
+            let waited = match state.streams {
+                0 => state.waited,
+                _ => Duration::ZERO,
+            };
+            return Some(since + limits.write_stall.saturating_sub(waited));
         }
         match state.waiting_for {
             _ if state.requests > 0 => None,
             WaitingFor::FirstHeader | WaitingFor::NextHeader => Some(state.since + limits.header),
             WaitingFor::NextRequest => Some(state.since + limits.idle),
         }
+    }
+
+    /// Returns the time since which the connection waits for a request; `None` while one runs.
+    pub(super) fn waiting_since(&self) -> Option<Instant> {
+        let state = self.state();
+        let is_idle = state.requests == 0 && state.write_blocked_since.is_none();
+        is_idle.then_some(state.since)
     }
 
     /// Returns true if no request runs and no response waits to be written.
@@ -113,14 +146,27 @@ impl Activity {
 
 /// A running request. Ends when dropped.
 #[derive(Debug)]
-pub(super) struct RequestGuard(Arc<Activity>);
+pub(super) struct RequestGuard {
+    activity: Arc<Activity>,
+    is_stream: bool,
+}
+
+impl RequestGuard {
+    /// Records that the response is an event stream.
+    pub(super) fn is_stream(&mut self) {
+        self.activity.state().streams += 1;
+        self.is_stream = true;
+    }
+}
 
 impl Drop for RequestGuard {
     fn drop(&mut self) {
-        let mut state = self.0.state();
+        let mut state = self.activity.state();
+        state.streams -= usize::from(self.is_stream);
         // HTTP/2 runs several requests at once: the connection is idle after the last one.
         state.requests -= 1;
         if state.requests == 0 {
+            (state.waited, state.accepted) = (Duration::ZERO, 0);
             state.waiting_for = WaitingFor::NextRequest;
             state.since = Instant::now();
         }

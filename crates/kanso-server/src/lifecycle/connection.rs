@@ -3,6 +3,7 @@
 use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::pin::pin;
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use tokio::time::{sleep, timeout};
 
 use super::activity::Activity;
 use super::deadline::Deadline;
+use super::open::ConnectionGuard;
 use super::service::ConnectionService;
 use super::stream::{Protocol, TrackedStream};
 use super::{Limits, Shutdown};
@@ -62,11 +64,11 @@ impl ConnectionServer {
     }
 
     /// Serves `stream` until the peer closes it, a deadline passes, or the server shuts down.
-    pub(super) async fn serve<S>(&self, stream: S, peer: SocketAddr)
+    pub(super) async fn serve<S>(&self, stream: S, peer: SocketAddr, guard: &ConnectionGuard)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let activity = Activity::new();
+        let activity = Arc::clone(&guard.activity);
         let service = ConnectionService {
             router: self.router.clone(),
             peer,
@@ -74,7 +76,7 @@ impl ConnectionServer {
             shutdown: self.shutdown.clone(),
             limits: self.limits,
         };
-        let mut stream = TrackedStream::new(stream, activity.clone());
+        let mut stream = TrackedStream::new(stream, activity.clone(), self.limits);
         let mut deadline = Deadline::new(&activity, self.limits);
         let protocol = tokio::select! {
             biased;
@@ -87,6 +89,7 @@ impl ConnectionServer {
             () = self.shutdown.cut().cancelled() => return,
             () = self.shutdown.closing().cancelled() => return,
             () = deadline.elapsed(&activity) => return,
+            () = guard.evicted.cancelled() => return,
         };
         let mut connection = pin!(protocol.serve_connection(TokioIo::new(stream), service));
 
@@ -97,7 +100,7 @@ impl ConnectionServer {
             ended = connection.as_mut() => return log_end(ended),
             () = self.shutdown.cut().cancelled() => return,
             () = self.shutdown.closing().cancelled() => {}
-            () = deadline.elapsed(&activity) => {
+            () = timed_out_or_evicted(&mut deadline, guard) => {
                 tracing::debug!("connection timed out");
                 // An idle HTTP/2 peer gets GOAWAY. Any other peer is in the middle of a message,
                 // where no answer would be understood, or is an idle HTTP/1 peer, which expects
@@ -126,9 +129,25 @@ impl ConnectionServer {
     }
 }
 
+/// Waits for the deadline, or until the connection is idle and has to make room for another.
+async fn timed_out_or_evicted(deadline: &mut Deadline, guard: &ConnectionGuard) {
+    tokio::select! {
+        () = deadline.elapsed(&guard.activity) => {}
+        // A request may begin between the choice of the connection and its end.
+        () = async { guard.evicted.cancelled().await; no_request(&guard.activity).await } => {}
+    }
+}
+
 /// Waits until a closing connection runs no request. hyper ends an idle connection by itself, but
 /// waits for the rest of a header that has begun; here such a header is dropped.
 async fn until_idle(activity: &Activity) {
+    no_request(activity).await;
+    if activity.is_http2() {
+        sleep(GOAWAY_GRACE).await;
+    }
+}
+
+async fn no_request(activity: &Activity) {
     // Registers no waker, which is sound only in a `select!` after the connection: the activity
     // changes only when the connection is polled, and that poll runs in the same task just before
     // this one. Nothing else can make the connection idle.
@@ -140,9 +159,6 @@ async fn until_idle(activity: &Activity) {
         }
     })
     .await;
-    if activity.is_http2() {
-        sleep(GOAWAY_GRACE).await;
-    }
 }
 
 /// Logs at debug level: the peer reset the connection or does not speak HTTP, which an operator

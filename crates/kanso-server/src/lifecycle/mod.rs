@@ -19,6 +19,8 @@ mod body;
 mod connection;
 mod deadline;
 mod listener;
+mod open;
+mod own_answers;
 mod running;
 mod service;
 mod shutdown;
@@ -36,8 +38,11 @@ pub use signals::Signals;
 /// Limits on the resources of connections.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Open connections. Further ones wait in the kernel's queue.
+    /// Open connections. If all are taken, the one that waits longest for a request is closed.
     pub connections: usize,
+    /// Open connections of one client: an IPv4 address or an IPv6 /64 block. Further ones are closed at
+    /// once. Proxies are not counted.
+    pub client_connections: usize,
     /// Time from a request's first byte (or the connection's start) to its complete header.
     pub header: Duration,
     /// Time from one response to the next request's first byte.
@@ -48,6 +53,8 @@ pub struct Limits {
     pub body_pause_closing: Duration,
     /// Time for which a client may accept no byte of its response.
     pub write_stall: Duration,
+    /// Bytes of a response that a client must accept in `write_stall` of waiting for it.
+    pub write_bytes: u64,
     /// Bytes of a request header, including the request line.
     pub header_bytes: u32,
     /// Fields of a request header.
@@ -60,6 +67,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections: 10_000,
+            client_connections: 256,
             header: Duration::from_secs(10),
             // Longer than the 60 s after which load balancers usually close idle connections (AWS ALB,
             // nginx upstreams): if the server closed first, a request could meet the closing socket.
@@ -67,6 +75,8 @@ impl Default for Limits {
             body_pause: Duration::from_secs(15),
             body_pause_closing: Duration::from_secs(1),
             write_stall: Duration::from_secs(30),
+            // About 1 KiB a second, less than the slowest phone network.
+            write_bytes: 30 * 1024,
             header_bytes: 32 * 1024,
             headers: 100,
             streams: 100,

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 
 use axum::Router;
+use ipnet::IpNet;
 use tokio::task::JoinHandle;
 use tokio_util::task::TaskTracker;
 
@@ -13,6 +14,8 @@ use super::{Acceptor, DrainPlan, Limits, Listener, Shutdown};
 pub struct Components {
     /// Answers requests.
     pub router: Router,
+    /// Proxies in front of the server, whose connections are not limited.
+    pub proxies: Vec<IpNet>,
     /// Shutdown that the router observes and the server runs through.
     pub shutdown: Shutdown,
     /// Write transactions that continue after their request ended.
@@ -53,13 +56,14 @@ impl Running {
     ) -> Self {
         let Components {
             router,
+            proxies,
             shutdown,
             writes,
             workers,
             broken,
             close_storage,
         } = components;
-        let acceptor = Acceptor::new(router, shutdown.clone(), limits);
+        let acceptor = Acceptor::new(router, shutdown.clone(), limits, proxies);
         let connections = acceptor.connections();
         let accepting = tokio::spawn(acceptor.serve(listener));
         let listening = async {

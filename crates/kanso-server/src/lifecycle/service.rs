@@ -48,7 +48,7 @@ impl hyper::service::Service<Request<Incoming>> for ConnectionService {
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         // Taken before the future is polled: a request counts from its complete header on.
-        let guard = self.activity.begin();
+        let mut guard = self.activity.begin();
         // HTTP/2 forbids the `Connection` header (RFC 9113 §8.2.2); it gets GOAWAY instead.
         let has_connection_header = request.version() < Version::HTTP_2;
         let mut request = request.map(|body| self.with_time_out(body));
@@ -63,6 +63,10 @@ impl hyper::service::Service<Request<Incoming>> for ConnectionService {
             if has_connection_header && draining.is_cancelled() {
                 let close = HeaderValue::from_static("close");
                 response.headers_mut().insert(header::CONNECTION, close);
+            }
+            let content_type = response.headers().get(header::CONTENT_TYPE);
+            if content_type.is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream")) {
+                guard.is_stream();
             }
             // The guard moves into the body: the request runs until its last byte is written.
             Ok(response.map(|body| GuardedBody::new(body, guard)))

@@ -7,7 +7,9 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
 
+use super::Limits;
 use super::activity::Activity;
+use super::own_answers::OwnAnswer;
 
 /// First bytes of every HTTP/2 connection (RFC 9113 §3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -26,15 +28,20 @@ pub(super) enum Protocol {
 pub(super) struct TrackedStream<S> {
     stream: S,
     activity: Arc<Activity>,
+    limits: Limits,
+    /// Answer that is being written in place of one of hyper's own.
+    own_answer: Option<OwnAnswer>,
     /// Bytes read to detect the protocol, not yet passed on.
     first: Vec<u8>,
 }
 
 impl<S> TrackedStream<S> {
-    pub(super) const fn new(stream: S, activity: Arc<Activity>) -> Self {
+    pub(super) const fn new(stream: S, activity: Arc<Activity>, limits: Limits) -> Self {
         Self {
             stream,
             activity,
+            limits,
+            own_answer: None,
             first: Vec::new(),
         }
     }
@@ -65,10 +72,12 @@ impl<S> TrackedStream<S> {
         }
     }
 
-    fn record_write<T>(&self, result: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
-        match result {
+    fn record_write(&self, result: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        match &result {
             Poll::Pending => self.activity.write_blocked(),
-            Poll::Ready(_) => self.activity.write_progressed(),
+            Poll::Ready(Ok(bytes)) => self.activity.write_progressed(*bytes, &self.limits),
+            // The connection ends.
+            Poll::Ready(Err(_)) => {}
         }
         result
     }
@@ -100,12 +109,43 @@ impl<S: AsyncRead + Unpin> AsyncRead for TrackedStream<S> {
     }
 }
 
+impl<S: AsyncWrite + Unpin> TrackedStream<S> {
+    /// Writes another answer in place of `bytes`, if these are one of hyper's own; `None` if not.
+    fn poll_own_answer(
+        &mut self,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Option<Poll<io::Result<usize>>> {
+        // After `Pending`, hyper offers the same bytes again.
+        let mut answer = match self.own_answer.take() {
+            Some(answer) => answer,
+            None => OwnAnswer::in_place_of(bytes)?,
+        };
+        while answer.written < answer.text.len() {
+            let rest = &answer.text[answer.written..];
+            let result = Pin::new(&mut self.stream).poll_write(cx, rest);
+            match self.record_write(result) {
+                Poll::Ready(Ok(length)) if length > 0 => answer.written += length,
+                Poll::Pending => {
+                    self.own_answer = Some(answer);
+                    return Some(Poll::Pending);
+                }
+                ended @ Poll::Ready(_) => return Some(ended),
+            }
+        }
+        Some(Poll::Ready(Ok(answer.replaces)))
+    }
+}
+
 impl<S: AsyncWrite + Unpin> AsyncWrite for TrackedStream<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
+        if let Some(written) = self.poll_own_answer(cx, bytes) {
+            return written;
+        }
         let result = Pin::new(&mut self.stream).poll_write(cx, bytes);
         self.record_write(result)
     }
@@ -115,6 +155,12 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for TrackedStream<S> {
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        // A body comes in a slice of its own, and hyper's own answers have none.
+        if let [head] = slices
+            && let Some(written) = self.poll_own_answer(cx, head)
+        {
+            return written;
+        }
         let result = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
         self.record_write(result)
     }

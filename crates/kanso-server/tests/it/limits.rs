@@ -1,6 +1,6 @@
 //! Rate limits, CORS, request ids, headers and compression.
 
-use kanso_application::ports::limiter::{AccountLimits, RateLimit};
+use kanso_application::ports::limiter::{AccountLimits, LimitScope, RateLimit};
 use kanso_server::config::Config;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -67,6 +67,75 @@ async fn pages_are_limited_like_the_routes() {
     }
     let refused = app.get("/swagger/index.html").await;
     refused.refused(429, "rate_limited");
+}
+
+/// The limit of a user, with proxies that may name any client.
+fn ten_for_a_user(config: &mut Config) {
+    config.user_rate_limit = Some(RateLimit {
+        scope: LimitScope::User,
+        ..RateLimit::new(10, 60)
+    });
+    config.trusted_proxies = vec!["127.0.0.0/8".parse().expect("a network")];
+}
+
+#[tokio::test]
+async fn twenty_addresses_of_a_user_have_one_limit() {
+    let app = App::with(ten_for_a_user).await;
+    let (user, other) = (app.user().await, app.user().await);
+    let mut answered = 0;
+    for number in 0..20 {
+        let address = format!("198.51.100.{number}");
+        let call = user.get("/sync").header("x-forwarded-for", &address);
+        let answer = call.await;
+        if answer.status == 200 {
+            answered += 1;
+            continue;
+        }
+        answer.refused(429, "rate_limited");
+        assert_eq!(answer.header("retry-after"), "6");
+        assert_eq!(
+            limit_headers(&answer),
+            ["\"user\";q=10;w=60", "\"user\";r=0;t=60", "10", "0", "60"]
+        );
+    }
+    assert_eq!(answered, 10);
+    other.get("/sync").await.expect(200);
+    // Without an account there is nothing to count.
+    assert_eq!(limit_headers(&app.get("/api/v1/habits").await), [""; 5]);
+}
+
+#[tokio::test]
+async fn lists_and_statistics_cost_as_much_as_several_requests() {
+    for path in ["/habits", "/entries/sync", "/today", "/stats/heatmap"] {
+        let app = App::with(ten_for_a_user).await;
+        let user = app.user().await;
+        for remaining in ["5", "0"] {
+            let answer = user.get(path).await;
+            assert_eq!(answer.status, 200, "{path}");
+            assert_eq!(answer.header("x-ratelimit-remaining"), remaining, "{path}");
+        }
+        user.get("/sync").await.refused(429, "rate_limited");
+    }
+}
+
+#[tokio::test]
+async fn both_limits_are_in_the_headers() {
+    let app = App::with(|config| {
+        ten_for_a_user(config);
+        config.rate_limit = Some(RateLimit::new(100, 60));
+    })
+    .await;
+    let user = app.user().await;
+    let answer = user.get("/sync").await;
+    assert_eq!(
+        answer.header("ratelimit-policy"),
+        "\"default\";q=100;w=60, \"user\";q=10;w=60"
+    );
+    assert_eq!(
+        answer.header("ratelimit"),
+        "\"default\";r=97;t=2, \"user\";r=9;t=6"
+    );
+    assert_eq!(answer.header("x-ratelimit-limit"), "100");
 }
 
 #[tokio::test]

@@ -40,6 +40,8 @@ async fn every_statement_finds_its_rows_by_an_index() {
         receipts::a_resent_outbox_has_no_second_effect,
         lists::archived_habits_are_listed_on_request,
         lists::entries_are_listed_by_habit,
+        lists::entries_are_read_by_their_ids,
+        lists::pages_of_entries_are_the_list_cut_into_pieces,
         delta::a_delta_begins_after_the_cursor,
         paging::a_page_of_one_is_the_oldest_change,
         paging::pages_are_the_delta_cut_into_pieces,

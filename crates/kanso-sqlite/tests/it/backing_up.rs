@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use kanso_application::ports::storage::{RecordStore as _, Storage as _};
+use kanso_application::ports::storage::{HabitQuery, RecordStore as _, Storage as _};
 use kanso_domain::sync::Epoch;
 use kanso_sqlite::{BackupError, OpenError, backup};
 use kanso_testkit::build::{create_habit, habit, once, titled, user};
@@ -22,7 +22,10 @@ async fn a_backup_of_a_running_store_opens_as_it_was_with_an_epoch_of_its_own() 
     submit(&storage, user(1), create(2)).await.unwrap();
 
     let restored = open_with(copy.path(), |options| options.fresh_epoch = Epoch::new(7));
-    let habits = restored.habits(user(1), true).await.unwrap();
+    let habits = restored
+        .habits(user(1), HabitQuery::all(true))
+        .await
+        .unwrap();
     assert_eq!(habits.len(), 1);
     let head = restored.head(user(1)).await.unwrap().unwrap();
     assert_eq!(head.epoch, Epoch::new(7));

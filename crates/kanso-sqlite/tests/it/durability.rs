@@ -3,7 +3,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use kanso_application::ports::storage::{
-    AccountStore as _, DeltaQuery, RecordStore as _, Scope, Storage as _,
+    AccountStore as _, DeltaQuery, HabitQuery, RecordStore as _, Scope, Storage as _,
 };
 use kanso_domain::Seq;
 use kanso_domain::sync::{OperationOutcome, Since};
@@ -88,7 +88,10 @@ async fn acknowledged_writes_survive_a_kill() {
             let is_duplicate = matches!(again.outcomes[0], OperationOutcome::Duplicate { .. });
             assert!(is_duplicate || number > acknowledged, "{number}");
         }
-        let habits = storage.habits(user(1), true).await.unwrap();
+        let habits = storage
+            .habits(user(1), HabitQuery::all(true))
+            .await
+            .unwrap();
         let head = storage.head(user(1)).await.unwrap().unwrap();
         assert_eq!(habits.len() as u64, head.seq.get().cast_unsigned());
     }

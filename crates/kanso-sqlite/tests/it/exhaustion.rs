@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, mpsc};
 use futures::future::join_all;
 use kanso_application::ports::housekeeping::PurgeStore as _;
 use kanso_application::ports::storage::{
-    AccountStore as _, RecordStore as _, Storage as _, StorageError,
+    AccountStore as _, EntryQuery, HabitQuery, RecordStore as _, Storage as _, StorageError,
 };
 use kanso_domain::UserId;
 use kanso_domain::entries::EntryFields;
@@ -49,8 +49,8 @@ async fn a_full_disk_makes_writes_unavailable_and_loses_nothing() {
 
     let head = storage.head(heavy).await.unwrap().unwrap();
     assert_eq!(head.seq.get(), i64::try_from(stored).unwrap() + 1);
-    let all = kanso_application::ports::storage::EntryFilter::default();
-    let entries = storage.entries(heavy, all).await.unwrap();
+    let all = EntryQuery::default();
+    let entries = storage.entry_keys(heavy, all).await.unwrap();
     assert_eq!(entries.len() as u128, stored);
 
     // The storage recovers as soon as there is room again.
@@ -102,7 +102,7 @@ async fn a_failed_write_does_not_affect_others_in_its_batch() {
             _ => assert!(written.is_ok(), "{written:?}"),
         }
     }
-    let habits = storage.habits(user, true).await.unwrap();
+    let habits = storage.habits(user, HabitQuery::all(true)).await.unwrap();
     assert_eq!(habits.len(), 10);
     let head = storage.head(user).await.unwrap().unwrap();
     assert_eq!(head.seq.get(), 10, "failed writes take no position");
@@ -144,7 +144,14 @@ async fn a_write_whose_caller_is_cancelled_is_finished() {
     storage.close().await.unwrap();
     drop(storage);
     let again = open(folder.path());
-    assert_eq!(again.habits(user, true).await.unwrap().len(), 1);
+    assert_eq!(
+        again
+            .habits(user, HabitQuery::all(true))
+            .await
+            .unwrap()
+            .len(),
+        1
+    );
 }
 
 /// Makes the writer wait inside a write until the returned sender is used or dropped.

@@ -8,7 +8,8 @@ use kanso_application::ports::admission::AdmissionStore as _;
 use kanso_application::ports::housekeeping::PurgeStore as _;
 use kanso_application::ports::schema::{SchemaStep, StepState};
 use kanso_application::ports::storage::{
-    AccountStore as _, DeltaQuery, RecordStore as _, Scope, Storage as _, StreakQueue as _,
+    AccountStore as _, DeltaQuery, HabitQuery, RecordStore as _, Scope, Storage as _,
+    StreakQueue as _,
 };
 use kanso_domain::habits::{ArchivedSpan, Habit, StoredStreak, Weekdays};
 use kanso_domain::record::Provenance;
@@ -43,7 +44,10 @@ fn written_by_the_first_version(folder: &Path) {
 
 async fn habits_after_the_migration(folder: &Path) -> Vec<Habit> {
     let storage = open(folder);
-    let mut habits = storage.habits(user(1), true).await.unwrap();
+    let mut habits = storage
+        .habits(user(1), HabitQuery::all(true))
+        .await
+        .unwrap();
     storage.close().await.unwrap();
     habits.sort_by_key(|habit| habit.id);
     habits
@@ -252,7 +256,13 @@ async fn records_of_the_first_version_can_be_changed() {
     assert!(!begun.await.unwrap(), "no user is left");
     assert!(storage.delete_account(user(1)).await.unwrap());
     while storage.erase_accounts(20).await.unwrap() > 0 {}
-    assert_eq!(storage.habits(user(1), true).await.unwrap(), []);
+    assert_eq!(
+        storage
+            .habits(user(1), HabitQuery::all(true))
+            .await
+            .unwrap(),
+        []
+    );
     storage.close().await.unwrap();
 }
 

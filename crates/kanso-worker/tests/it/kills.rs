@@ -66,7 +66,7 @@ async fn act(world: &World, user: UserId, chance: &mut Chance) {
     let id = habit(u128::from(chance.below(HABITS)));
     match chance.below(8) {
         0 => {
-            let entries = world.entries.list(user, EntryFilter::default());
+            let entries = world.entries.keys(user, EntryFilter::default());
             if let Some(entry) = entries.await.expect("a list").first() {
                 let deleted = world
                     .entries

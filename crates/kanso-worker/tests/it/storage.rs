@@ -11,9 +11,9 @@ use kanso_application::ports::housekeeping::PurgeStore;
 use kanso_application::ports::quota::{AccountUsage, QuotaStore};
 use kanso_application::ports::storage::{
     AccountStore, Backlog, Comparison, ComputedStreak, Credentials, DayBorder, Decide,
-    DecideRefresh, DeltaQuery, EmailReplacement, EntryFilter, Journal, NewAccount, NewEmail,
-    NewPassword, RecordStore, SnapshotPiece, SnapshotQuery, Storage, StorageError, StreakClaim,
-    StreakJob, StreakOutcome, StreakQueue, WriteOutcome,
+    DecideRefresh, DeltaQuery, EmailReplacement, EntryKey, EntryQuery, HabitQuery, Journal,
+    NewAccount, NewEmail, NewPassword, RecordStore, SnapshotPiece, SnapshotQuery, Storage,
+    StorageError, StreakClaim, StreakJob, StreakOutcome, StreakQueue, WriteOutcome,
 };
 use kanso_domain::accounts::{Account, Email, PasswordHash, SettingsChange};
 use kanso_domain::entries::Entry;
@@ -218,16 +218,20 @@ impl RecordStore for FaultyStorage {
         self.inner.habit(user, id).await
     }
 
-    async fn habits(&self, user: UserId, archived_too: bool) -> Answer<Vec<Habit>> {
-        self.inner.habits(user, archived_too).await
+    async fn habits(&self, user: UserId, query: HabitQuery) -> Answer<Vec<Habit>> {
+        self.inner.habits(user, query).await
     }
 
     async fn entry(&self, user: UserId, id: EntryId) -> Answer<Option<Entry>> {
         self.inner.entry(user, id).await
     }
 
-    async fn entries(&self, user: UserId, filter: EntryFilter) -> Answer<Vec<Entry>> {
-        self.inner.entries(user, filter).await
+    async fn entry_keys(&self, user: UserId, query: EntryQuery) -> Answer<Vec<EntryKey>> {
+        self.inner.entry_keys(user, query).await
+    }
+
+    async fn entries(&self, user: UserId, ids: Vec<EntryId>) -> Answer<Vec<Entry>> {
+        self.inner.entries(user, ids).await
     }
 }
 

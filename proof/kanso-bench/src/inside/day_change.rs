@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use kanso_application::ports::storage::{AccountStore as _, RecordStore as _, Scope};
+use kanso_application::ports::storage::{AccountStore as _, HabitQuery, RecordStore as _, Scope};
 use kanso_application::sync::{ReadPosition, Sync};
 use kanso_domain::UserId;
 use kanso_testkit::build::{
@@ -78,7 +78,10 @@ async fn create_writer(system: &RunningSystem) -> anyhow::Result<UserId> {
 async fn wait_until_all_ended(system: &RunningSystem) -> anyhow::Result<()> {
     loop {
         // A read of one user costs little, so it does not disturb the measured requests.
-        let last = system.storage.habits(user(USERS), true).await?;
+        let last = system
+            .storage
+            .habits(user(USERS), HabitQuery::all(true))
+            .await?;
         if last.iter().all(|habit| habit.streak.current == 0) {
             // One streak may wait: that of the user who pushes all the time.
             return system.wait_for_backlog(1).await;
@@ -90,7 +93,11 @@ async fn wait_until_all_ended(system: &RunningSystem) -> anyhow::Result<()> {
 /// Checks that every current streak is 0 and that the longest one is kept.
 async fn check(system: &RunningSystem) -> anyhow::Result<()> {
     for number in 1..=USERS {
-        for habit in system.storage.habits(user(number), true).await? {
+        for habit in system
+            .storage
+            .habits(user(number), HabitQuery::all(true))
+            .await?
+        {
             let is_right = habit.streak.current == 0 && habit.streak.longest == 3;
             anyhow::ensure!(is_right, "a streak is wrong after midnight: {habit:?}");
         }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use kanso_application::ports::feed::Feed;
-use kanso_application::ports::limiter::{ClientAddress, LimitState, RateLimit, RateLimiter};
+use kanso_application::ports::limiter::{LimitState, LimitedClient, RateLimit, RateLimiter};
 use kanso_client::transport::Request;
 use kanso_protocol::sync::{SyncRequest, SyncResponse};
 use kanso_protocol::{format_cursor, parse_cursor};
@@ -336,14 +336,14 @@ impl Bug {
 /// A rate limiter whose counts are never reset, as if the window start was never updated. Requests
 /// are rejected for ever, so browsers and devices cannot read to the end (check 5).
 #[derive(Default)]
-struct NeverResetsCounts(Mutex<BTreeMap<ClientAddress, u32>>);
+struct NeverResetsCounts(Mutex<BTreeMap<LimitedClient, u32>>);
 
 #[async_trait]
 impl RateLimiter for NeverResetsCounts {
-    async fn check(&self, address: ClientAddress, limit: RateLimit) -> LimitState {
+    async fn check(&self, client: LimitedClient, limit: RateLimit, cost: u32) -> LimitState {
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = counts.entry(address).or_default();
-        *count += 1;
+        let count = counts.entry(client).or_default();
+        *count += cost;
         // A quarter of the real limit, so that a short run reaches it.
         let allowed = *count <= limit.requests / 4;
         LimitState {

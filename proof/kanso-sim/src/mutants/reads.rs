@@ -3,8 +3,8 @@
 //! do not add up to the digest of the head.
 
 use kanso_application::ports::storage::{
-    Comparison, Decide, DeltaQuery, EntryFilter, Journal, RecordStore, Scope, SnapshotPiece,
-    SnapshotQuery, StorageError, WriteOutcome,
+    Comparison, Decide, DeltaQuery, EntryKey, EntryQuery, HabitQuery, Journal, RecordStore, Scope,
+    SnapshotPiece, SnapshotQuery, StorageError, WriteOutcome,
 };
 use kanso_domain::entries::Entry;
 use kanso_domain::habits::Habit;
@@ -21,9 +21,10 @@ delegated!(RecordStore for MutantStorage {
     compare(user: UserId, replica: Buckets, limit: u32) -> Option<Comparison>;
     journal(user: UserId, only: Option<&[HabitId]>) -> Option<Journal>;
     habit(user: UserId, id: HabitId) -> Option<Habit>;
-    habits(user: UserId, archived_too: bool) -> Vec<Habit>;
+    habits(user: UserId, query: HabitQuery) -> Vec<Habit>;
     entry(user: UserId, id: EntryId) -> Option<Entry>;
-    entries(user: UserId, filter: EntryFilter) -> Vec<Entry>;
+    entry_keys(user: UserId, query: EntryQuery) -> Vec<EntryKey>;
+    entries(user: UserId, ids: Vec<EntryId>) -> Vec<Entry>;
 }
 
 async fn write(&self, user: UserId, keys: LoadSet, decide: Decide) -> Result<WriteOutcome, StorageError> {
@@ -101,7 +102,7 @@ impl MutantStorage {
         // A join on live habits also drops the tombstones of entries, so devices keep deleted
         // entries.
         if self.bug == Bug::EntryTombstoneLeftOut {
-            let live = self.inner.habits(user, true).await?;
+            let live = self.inner.habits(user, HabitQuery::all(true)).await?;
             page.records.retain(|record| match record {
                 Record::Entry(entry) if entry.stamp.is_deleted() => {
                     live.iter().any(|habit| habit.id == entry.details.habit_id)
@@ -147,7 +148,7 @@ impl MutantStorage {
         let Some(stranger) = stranger else {
             return Ok(());
         };
-        let habits = self.inner.habits(stranger, true).await?;
+        let habits = self.inner.habits(stranger, HabitQuery::all(true)).await?;
         page.records
             .extend(habits.into_iter().next().map(Record::Habit));
         Ok(())

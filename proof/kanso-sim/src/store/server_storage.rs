@@ -12,9 +12,9 @@ use kanso_application::ports::housekeeping::PurgeStore;
 use kanso_application::ports::quota::{AccountUsage, QuotaStore};
 use kanso_application::ports::storage::{
     AccountStore, Backlog, Comparison, ComputedStreak, Credentials, DayBorder, Decide,
-    DecideRefresh, DeltaQuery, EmailReplacement, EntryFilter, Journal, NewAccount, NewEmail,
-    NewPassword, RecordStore, SnapshotPiece, SnapshotQuery, Storage, StorageError, StreakClaim,
-    StreakJob, StreakOutcome, StreakQueue, WriteOutcome,
+    DecideRefresh, DeltaQuery, EmailReplacement, EntryKey, EntryQuery, HabitQuery, Journal,
+    NewAccount, NewEmail, NewPassword, RecordStore, SnapshotPiece, SnapshotQuery, Storage,
+    StorageError, StreakClaim, StreakJob, StreakOutcome, StreakQueue, WriteOutcome,
 };
 use kanso_domain::accounts::{Account, Email, PasswordHash, SettingsChange};
 use kanso_domain::entries::Entry;
@@ -95,9 +95,10 @@ delegated!(RecordStore for ServerStorage {
     compare(user: UserId, replica: Buckets, limit: u32) -> Option<Comparison>;
     journal(user: UserId, only: Option<&[HabitId]>) -> Option<Journal>;
     habit(user: UserId, id: HabitId) -> Option<Habit>;
-    habits(user: UserId, archived_too: bool) -> Vec<Habit>;
+    habits(user: UserId, query: HabitQuery) -> Vec<Habit>;
     entry(user: UserId, id: EntryId) -> Option<Entry>;
-    entries(user: UserId, filter: EntryFilter) -> Vec<Entry>;
+    entry_keys(user: UserId, query: EntryQuery) -> Vec<EntryKey>;
+    entries(user: UserId, ids: Vec<EntryId>) -> Vec<Entry>;
 });
 
 delegated!(AccountStore for ServerStorage {

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use kanso_application::ports::storage::{
-    AccountStore as _, Decide, RecordStore as _, Storage as _, StorageError, StreakQueue as _,
-    WriteOutcome,
+    AccountStore as _, Decide, HabitQuery, RecordStore as _, Storage as _, StorageError,
+    StreakQueue as _, WriteOutcome,
 };
 use kanso_domain::sync::{LoadSet, decide};
 use kanso_sim::chance::Chance;
@@ -67,7 +67,11 @@ async fn create(
 
 async fn stored(database: &SimPostgres) -> usize {
     let memory = database.memory();
-    memory.habits(user(1), true).await.unwrap().len()
+    memory
+        .habits(user(1), HabitQuery::all(true))
+        .await
+        .unwrap()
+        .len()
 }
 
 #[tokio::test(start_paused = true)]
@@ -226,7 +230,7 @@ async fn an_outage_loses_no_answered_commit() {
         };
         tokio::join!(away, write);
         let memory = database.memory();
-        let stored = memory.habits(user(1), true).await.unwrap();
+        let stored = memory.habits(user(1), HabitQuery::all(true)).await.unwrap();
         let stored: BTreeSet<_> = stored.into_iter().map(|habit| habit.id).collect();
         assert!(answered.is_subset(&stored), "seed {seed}");
         epochs.insert(memory.epoch().get());

@@ -2,8 +2,8 @@
 
 use futures::future::{join, join_all};
 use kanso_application::ports::storage::{
-    Credentials, DeltaQuery, EmailReplacement, EndSessions, EntryFilter, NewAccount, NewEmail,
-    NewPassword, Scope, Storage, WriteOutcome,
+    Credentials, DeltaQuery, EmailReplacement, EndSessions, EntryQuery, HabitQuery, NewAccount,
+    NewEmail, NewPassword, Scope, Storage, WriteOutcome,
 };
 use kanso_domain::accounts::{Email, PasswordHash, Settings, SettingsChange};
 use kanso_domain::sync::{LoadSet, Since};
@@ -363,9 +363,11 @@ pub async fn a_deleted_account_is_gone_everywhere(storage: &dyn Storage) {
 
     erase(storage).await;
     assert_eq!(storage.habit(id, habit(1)).await.unwrap(), None);
-    assert_eq!(storage.habits(id, true).await.unwrap(), []);
+    assert_eq!(storage.habits(id, HabitQuery::all(true)).await.unwrap(), []);
     assert_eq!(storage.entry(id, entry(1)).await.unwrap(), None);
-    let entries = storage.entries(id, EntryFilter::default()).await.unwrap();
+    let entries = storage.entry_keys(id, EntryQuery::default()).await.unwrap();
+    assert_eq!(entries, []);
+    let entries = storage.entries(id, vec![entry(1)]).await.unwrap();
     assert_eq!(entries, []);
 
     // The neighbour has the same ids, so a deletion by record id alone would show here.

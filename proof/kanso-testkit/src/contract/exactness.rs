@@ -1,6 +1,8 @@
 //! Streaks are exact in the end, even if workers die.
 
-use kanso_application::ports::storage::{EntryFilter, LEASE_SECONDS, Storage, StreakJob};
+use kanso_application::ports::storage::{
+    EntryFilter, HabitQuery, LEASE_SECONDS, Storage, StreakJob,
+};
 use kanso_domain::calendar::{Today, days_before};
 use kanso_domain::entries::EntryFields;
 use kanso_domain::habits::{
@@ -157,12 +159,12 @@ impl Scenario<'_> {
         let settings = storage.account(id).await.unwrap().unwrap().settings;
         let today = Today::at(self.now, &settings).date;
         // Archived habits as well: their stored streak is delivered too.
-        for habit in storage.habits(id, true).await.unwrap() {
+        for habit in storage.habits(id, HabitQuery::all(true)).await.unwrap() {
             let filter = EntryFilter {
                 habit_id: Some(habit.id),
                 ..EntryFilter::default()
             };
-            let entries = storage.entries(id, filter).await.unwrap();
+            let entries = self.person.entries(filter).await;
             let fresh = HabitProgress::new(&habit, DayLog::of(&entries), &settings, today).streak();
             let stored = (habit.streak.current, habit.streak.longest);
             assert_eq!(stored, (fresh.current, fresh.longest), "{habit:?}");

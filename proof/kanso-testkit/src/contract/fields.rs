@@ -1,6 +1,6 @@
 //! Each field of a record is stored exactly, at its extremes.
 
-use kanso_application::ports::storage::Storage;
+use kanso_application::ports::storage::{HabitQuery, Storage};
 use kanso_domain::calendar::days_before;
 use kanso_domain::entries::{Completion, EntryFields, EntryKind};
 use kanso_domain::habits::{
@@ -262,7 +262,10 @@ async fn come_back(storage: &dyn Storage, habits: Vec<HabitFields>) {
         assert_eq!(person.sees(keys).await.habits.get(&id), Some(&created));
         expected.push(created);
     }
-    let mut listed = storage.habits(person.id, true).await.unwrap();
+    let mut listed = storage
+        .habits(person.id, HabitQuery::all(true))
+        .await
+        .unwrap();
     listed.sort_by_key(|habit| habit.stamp.seq);
     assert_eq!(listed, expected);
     let expected: Vec<_> = expected.into_iter().map(Record::Habit).collect();

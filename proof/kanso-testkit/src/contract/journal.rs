@@ -1,6 +1,6 @@
 //! Journals, from which statistics and streaks are computed.
 
-use kanso_application::ports::storage::{EntryFilter, Journal, JournalEntry, Storage};
+use kanso_application::ports::storage::{EntryFilter, HabitQuery, Journal, JournalEntry, Storage};
 use kanso_domain::HabitId;
 use kanso_domain::entries::{Entry, EntryFields, EntryKind};
 use kanso_domain::habits::HabitFields;
@@ -25,7 +25,10 @@ pub async fn a_journal_holds_all_live_records(storage: &dyn Storage) {
     assert_eq!(journal.head, person.head().await);
     let account = storage.account(person.id).await.unwrap().unwrap();
     assert_eq!(journal.settings, account.settings);
-    let habits = storage.habits(person.id, true).await.unwrap();
+    let habits = storage
+        .habits(person.id, HabitQuery::all(true))
+        .await
+        .unwrap();
     assert_eq!(habits.len(), 4, "one of them is archived");
     assert_eq!(journal.habits, habits);
     for habit in &habits {
@@ -39,7 +42,11 @@ pub async fn a_journal_holds_all_live_records(storage: &dyn Storage) {
 /// The journal of one habit is its part of the complete journal.
 pub async fn a_journal_can_be_of_one_habit(storage: &dyn Storage) {
     let person = populated(storage).await;
-    for listed in storage.habits(person.id, true).await.unwrap() {
+    for listed in storage
+        .habits(person.id, HabitQuery::all(true))
+        .await
+        .unwrap()
+    {
         let journal = storage.journal(person.id, Some(&[listed.id])).await;
         let journal = journal.unwrap().unwrap();
         assert_eq!(journal.head, person.head().await);
@@ -128,7 +135,7 @@ async fn check_entries(person: &TestUser<'_>, journal: &Journal, habit: HabitId)
         habit_id: Some(habit),
         ..EntryFilter::default()
     };
-    let mut listed = person.storage.entries(person.id, filter).await.unwrap();
+    let mut listed = person.entries(filter).await;
     // The id breaks ties, so that all storages return one order.
     listed.sort_by_key(|entry| (entry.details.local_date, entry.id));
     let expected: Vec<_> = listed.iter().map(without_notes).collect();

@@ -1,6 +1,6 @@
 //! Opening and closing.
 
-use kanso_application::ports::storage::{Storage, StorageError};
+use kanso_application::ports::storage::{HabitQuery, Storage, StorageError};
 
 use super::test_user::TestUser;
 use crate::build::{create_habit, habit, titled, user};
@@ -19,7 +19,7 @@ pub async fn a_closed_storage_is_unavailable(storage: &dyn Storage) {
         storage.close().await.unwrap();
         unavailable(&storage.ping().await);
         unavailable(&storage.head(user(1)).await);
-        unavailable(&storage.habits(user(1), true).await);
+        unavailable(&storage.habits(user(1), HabitQuery::all(true)).await);
         unavailable(&storage.account(user(1)).await);
         unavailable(&storage.delete_account(user(1)).await);
         let keys = kanso_domain::sync::LoadSet::default();

@@ -1,6 +1,8 @@
 //! Lists of live records.
 
-use kanso_application::ports::storage::{EntryFilter, Storage};
+use kanso_application::ports::storage::{
+    EntryFilter, EntryKey, EntryQuery, HabitKey, HabitQuery, Storage,
+};
 use kanso_domain::entries::{Completion, EntryFields};
 use kanso_domain::habits::HabitFields;
 use kanso_domain::sync::Base;
@@ -60,7 +62,9 @@ pub async fn archived_habits_are_listed_on_request(storage: &dyn Storage) {
 }
 
 async fn listed(person: &TestUser<'_>, archived_too: bool) -> Vec<u128> {
-    let habits = person.storage.habits(person.id, archived_too);
+    let habits = person
+        .storage
+        .habits(person.id, HabitQuery::all(archived_too));
     let habits = habits.await.unwrap();
     habits
         .iter()
@@ -220,9 +224,132 @@ pub async fn only_live_entries_of_live_habits_are_listed(storage: &dyn Storage) 
 }
 
 async fn filtered(person: &TestUser<'_>, filter: EntryFilter) -> Vec<u128> {
-    let entries = person.storage.entries(person.id, filter).await.unwrap();
-    entries
-        .iter()
-        .map(|entry| entry.id.uuid().as_u128())
-        .collect()
+    let keys = person.storage.entry_keys(person.id, filter.into());
+    numbers(&keys.await.unwrap())
+}
+
+fn numbers(keys: &[EntryKey]) -> Vec<u128> {
+    keys.iter().map(|key| key.id.uuid().as_u128()).collect()
+}
+
+/// Pages of one entry each are the list cut into pieces, also between entries of the same time.
+pub async fn pages_of_entries_are_the_list_cut_into_pieces(storage: &dyn Storage) {
+    let person = TestUser::register(storage, 1).await;
+    person.apply(create_habit(habit(1), titled("Read"))).await;
+    for (number, when) in [
+        (1, "2026-01-15"),
+        (2, "2026-01-16"),
+        (3, "2026-01-15T00:00:00Z"),
+        (4, "2026-01-14"),
+        (5, "2026-01-15"),
+    ] {
+        let command = create_entry(entry(number), done(habit(1), when));
+        person.apply(command).await;
+    }
+    for habit_id in [None, Some(habit(1))] {
+        let mut query = EntryQuery {
+            filter: EntryFilter {
+                habit_id,
+                ..EntryFilter::default()
+            },
+            after: None,
+            limit: Some(1),
+        };
+        let mut read = Vec::new();
+        loop {
+            let keys = storage.entry_keys(person.id, query).await.unwrap();
+            let Some(last) = keys.last().copied() else {
+                break;
+            };
+            read.extend(numbers(&keys));
+            query.after = Some(last);
+        }
+        assert_eq!(read, [2, 5, 3, 1, 4]);
+    }
+}
+
+/// A write between two pages skips and repeats no other entry, also if it deletes the last entry of
+/// the page before.
+pub async fn writes_between_pages_move_no_other_entry(storage: &dyn Storage) {
+    let person = TestUser::register(storage, 1).await;
+    person.apply(create_habit(habit(1), titled("Read"))).await;
+    for number in 1..=6 {
+        let when = format!("2026-01-{:02}", 10 + number);
+        let command = create_entry(entry(number), done(habit(1), &when));
+        person.apply(command).await;
+    }
+    let page = async |after| {
+        let query = EntryQuery {
+            after,
+            limit: Some(2),
+            ..EntryQuery::default()
+        };
+        storage.entry_keys(person.id, query).await.unwrap()
+    };
+    let first = page(None).await;
+    assert_eq!(numbers(&first), [6, 5]);
+    for command in [
+        delete_entry(entry(5), Base::Any),
+        delete_entry(entry(6), Base::Any),
+        // Newer than the first page: it belongs before it.
+        create_entry(entry(7), done(habit(1), "2026-01-30")),
+    ] {
+        person.apply(command).await;
+    }
+    let second = page(first.last().copied()).await;
+    assert_eq!(numbers(&second), [4, 3]);
+    // Older than the second page: it is still to come.
+    let older = create_entry(entry(8), done(habit(1), "2026-01-01"));
+    person.apply(older).await;
+    let third = page(second.last().copied()).await;
+    assert_eq!(numbers(&third), [2, 1]);
+    assert_eq!(numbers(&page(third.last().copied()).await), [8]);
+}
+
+/// Only live entries of live habits are returned by their ids.
+pub async fn entries_are_read_by_their_ids(storage: &dyn Storage) {
+    let person = TestUser::register(storage, 1).await;
+    let stranger = TestUser::register(storage, 2).await;
+    for command in [
+        create_habit(habit(1), titled("Read")),
+        create_habit(habit(2), titled("Run")),
+        create_entry(entry(1), done(habit(1), "2026-01-14")),
+        create_entry(entry(2), done(habit(2), "2026-01-15")),
+        create_entry(entry(3), done(habit(1), "2026-01-16")),
+        create_entry(entry(4), done(habit(1), "2026-01-17")),
+        delete_entry(entry(3), Base::Any),
+        delete_habit(habit(2), Base::Any),
+    ] {
+        person.apply(command).await;
+    }
+    let ids: Vec<_> = (0..6).map(entry).collect();
+    let entries = storage.entries(person.id, ids.clone()).await.unwrap();
+    let mut found: Vec<_> = entries.iter().map(|entry| entry.id).collect();
+    found.sort_unstable();
+    assert_eq!(found, [entry(1), entry(4)]);
+    assert_eq!(storage.entries(stranger.id, ids).await.unwrap(), []);
+}
+
+/// Pages of habits are the list cut into pieces, also between habits of the same position.
+pub async fn pages_of_habits_are_the_list_cut_into_pieces(storage: &dyn Storage) {
+    let person = TestUser::register(storage, 1).await;
+    for (number, sort_order) in [(1, 5), (2, -1), (3, 5), (4, 0), (6, 5), (5, 5)] {
+        let fields = HabitFields {
+            sort_order: Some(sort_order),
+            ..titled("Read")
+        };
+        person.apply(create_habit(habit(number), fields)).await;
+    }
+    let mut query = HabitQuery {
+        limit: Some(1),
+        ..HabitQuery::default()
+    };
+    let mut read = Vec::new();
+    while let [next] = &storage.habits(person.id, query).await.unwrap()[..] {
+        read.push(next.id.uuid().as_u128());
+        query.after = Some(HabitKey::of(next));
+        // The next page begins after a habit that is deleted by then.
+        person.apply(delete_habit(next.id, Base::Any)).await;
+    }
+    assert_eq!(read, [2, 4, 5, 6, 3, 1]);
 }

@@ -1,6 +1,6 @@
 //! Schedule histories, archived spans and streaks are stored exactly.
 
-use kanso_application::ports::storage::{Storage, WriteOutcome};
+use kanso_application::ports::storage::{HabitQuery, Storage, WriteOutcome};
 use kanso_domain::Quantity;
 use kanso_domain::calendar::{days_after, days_before};
 use kanso_domain::habits::{
@@ -180,7 +180,10 @@ async fn check(person: &TestUser<'_>, expected: &Habit) {
     let (storage, id) = (person.storage, expected.id);
     let stored = storage.habit(person.id, id).await.unwrap();
     assert_eq!(stored.as_ref(), Some(expected));
-    let listed = storage.habits(person.id, true).await.unwrap();
+    let listed = storage
+        .habits(person.id, HabitQuery::all(true))
+        .await
+        .unwrap();
     assert_eq!(listed, std::slice::from_ref(expected));
     let changes = person.changes(Since::Beginning).await;
     assert_eq!(changes, [Record::Habit(expected.clone())]);

@@ -1,8 +1,8 @@
 //! The streak queue: one job for each habit, claims, leases and outcomes.
 
 use kanso_application::ports::storage::{
-    Backlog, ComputedStreak, LEASE_SECONDS, MAX_ATTEMPTS, Storage, StreakClaim, StreakJob,
-    StreakOutcome,
+    Backlog, ComputedStreak, HabitQuery, LEASE_SECONDS, MAX_ATTEMPTS, Storage, StreakClaim,
+    StreakJob, StreakOutcome,
 };
 use kanso_domain::habits::{Habit, StoredStreak};
 use kanso_domain::sync::{Base, LoadSet, Since};
@@ -280,7 +280,10 @@ pub async fn a_queued_streak_is_of_no_day(storage: &dyn Storage) {
         ..streak(1, 1, "2026-01-15")
     };
     assert_eq!(stored(&person).await.streak, expected);
-    let listed = storage.habits(person.id, true).await.unwrap();
+    let listed = storage
+        .habits(person.id, HabitQuery::all(true))
+        .await
+        .unwrap();
     assert_eq!(listed[0].streak, expected);
     let journal = storage.journal(person.id, None).await.unwrap().unwrap();
     assert_eq!(journal.habits, listed);

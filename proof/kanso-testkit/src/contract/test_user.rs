@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use kanso_application::ports::storage::{
-    ComputedStreak, DeltaQuery, Scope, Storage, StorageError, StreakJob, StreakOutcome,
-    WriteOutcome,
+    ComputedStreak, DeltaQuery, EntryFilter, EntryKey, Scope, Storage, StorageError, StreakJob,
+    StreakOutcome, WriteOutcome,
 };
 use kanso_domain::entries::Entry;
 use kanso_domain::habits::{Habit, StoredStreak};
@@ -113,6 +113,16 @@ impl<'a> TestUser<'a> {
             .storage
             .release_streaks(self.id, vec![job], available_at);
         release.await.unwrap();
+    }
+
+    /// Returns the live entries that `filter` matches, newest completion first.
+    pub(super) async fn entries(&self, filter: EntryFilter) -> Vec<Entry> {
+        let keys = self.storage.entry_keys(self.id, filter.into());
+        let ids = keys.await.unwrap().into_iter().map(|key| key.id);
+        let entries = self.storage.entries(self.id, ids.collect()).await;
+        let mut entries = entries.unwrap();
+        entries.sort_by_key(|entry| EntryKey::of(entry).order());
+        entries
     }
 
     pub(super) async fn head(&self) -> Head {

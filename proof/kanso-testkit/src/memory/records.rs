@@ -1,12 +1,11 @@
 //! Habits and entries in memory.
 
-use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use kanso_application::ports::storage::{
-    Comparison, Decide, DeltaQuery, EntryFilter, Journal, RecordStore, Scope, SnapshotPiece,
-    SnapshotQuery, StorageError, WriteOutcome,
+    Comparison, Decide, DeltaQuery, EntryFilter, EntryKey, EntryQuery, HabitKey, HabitQuery,
+    Journal, RecordStore, Scope, SnapshotPiece, SnapshotQuery, StorageError, WriteOutcome,
 };
 use kanso_domain::entries::{Completion, Entry};
 use kanso_domain::habits::Habit;
@@ -85,8 +84,14 @@ impl RecordStore for MemoryStorage {
         Ok(habit.flatten())
     }
 
-    async fn habits(&self, user: UserId, archived_too: bool) -> Result<Vec<Habit>, StorageError> {
-        let habits = self.with_user(user, |data| data.listed(archived_too))?;
+    async fn habits(&self, user: UserId, query: HabitQuery) -> Result<Vec<Habit>, StorageError> {
+        let habits = self.with_user(user, |data| {
+            let mut habits = data.listed(query.archived_too);
+            let after = query.after.map(HabitKey::order);
+            habits.retain(|habit| Some(HabitKey::of(habit).order()) > after);
+            habits.truncate(most(query.limit));
+            habits
+        })?;
         Ok(habits.unwrap_or_default())
     }
 
@@ -98,15 +103,35 @@ impl RecordStore for MemoryStorage {
         Ok(entry.flatten())
     }
 
-    async fn entries(&self, user: UserId, filter: EntryFilter) -> Result<Vec<Entry>, StorageError> {
+    async fn entry_keys(
+        &self,
+        user: UserId,
+        query: EntryQuery,
+    ) -> Result<Vec<EntryKey>, StorageError> {
+        let keys = self.with_user(user, |data| {
+            let listed = |entry: &&Entry| data.shows(entry) && lets_through(&query.filter, entry);
+            let listed = data.entries.values().filter(listed);
+            let mut keys: Vec<_> = listed.map(EntryKey::of).collect();
+            keys.sort_by_key(|key| key.order());
+            let after = query.after.map(EntryKey::order);
+            keys.retain(|key| Some(key.order()) > after);
+            keys.truncate(most(query.limit));
+            keys
+        })?;
+        Ok(keys.unwrap_or_default())
+    }
+
+    async fn entries(&self, user: UserId, ids: Vec<EntryId>) -> Result<Vec<Entry>, StorageError> {
         let entries = self.with_user(user, |data| {
-            let listed = |entry: &&Entry| data.shows(entry) && lets_through(&filter, entry);
-            let mut entries: Vec<_> = data.entries.values().filter(listed).cloned().collect();
-            entries.sort_by_key(|entry| Reverse((entry.details.completion.instant(), entry.id)));
-            entries
+            let found = ids.iter().filter_map(|id| data.entries.get(id));
+            found.filter(|entry| data.shows(entry)).cloned().collect()
         })?;
         Ok(entries.unwrap_or_default())
     }
+}
+
+fn most(limit: Option<u32>) -> usize {
+    limit.map_or(usize::MAX, |limit| limit.try_into().unwrap_or(usize::MAX))
 }
 
 fn lets_through(filter: &EntryFilter, entry: &Entry) -> bool {
@@ -238,10 +263,7 @@ impl UserData {
             !habit.stamp.is_deleted() && (archived_too || habit.details.archived_at.is_none())
         };
         let mut habits: Vec<_> = self.habits.values().filter(listed).cloned().collect();
-        habits.sort_by_key(|habit| {
-            let newest = Reverse((habit.stamp.created_at, habit.id));
-            (habit.details.sort_order, newest)
-        });
+        habits.sort_by_key(|habit| HabitKey::of(habit).order());
         habits
     }
 

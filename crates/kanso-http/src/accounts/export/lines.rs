@@ -14,6 +14,7 @@ use tokio::time::timeout;
 
 use crate::answer::{JsonLines, push_line};
 use crate::devices::device_record;
+use crate::heavy_reads::HeavyRead;
 use crate::parts::Api;
 use crate::problem::{ApiError, Code};
 
@@ -24,6 +25,7 @@ const EVENTS_PAGE: u32 = 500;
 pub(super) struct ExportLines {
     api: Api,
     user: UserId,
+    reading: HeavyRead,
     state: ExportState,
     devices: u64,
     sessions: u64,
@@ -42,6 +44,7 @@ enum ExportState {
 impl ExportLines {
     /// Reads the account, the devices and the sessions, which come before the records.
     pub(super) async fn begin(api: &Api, user: UserId) -> Result<Self, ApiError> {
+        let reading = api.heavy_reads().begin(user).await?;
         let AccountOverview {
             account,
             sessions,
@@ -75,6 +78,7 @@ impl ExportLines {
         Ok(Self {
             api: api.clone(),
             user,
+            reading,
             state: ExportState::Begin(text),
             devices: device_count,
             sessions: session_count,
@@ -84,6 +88,7 @@ impl ExportLines {
     }
 
     async fn page(&mut self, after: Option<Cursor>) -> Result<Vec<u8>, ApiError> {
+        let _turn = self.reading.turn().await?;
         // Unlike a delta, this reads tombstones from the start: they are data of the user too.
         let reading = self.api.sync.history_page(self.user, after, MAX_PAGE);
         // The deadline layer covers only the time until the first byte, so each read needs its own

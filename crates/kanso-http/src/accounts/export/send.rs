@@ -10,11 +10,11 @@ use super::lines::ExportLines;
 use crate::accounts::reauthentication::{PROVEN, prove};
 use crate::answer::JsonLines as _;
 use crate::parts::Api;
-use crate::problem::{ApiError, BODY, Code, SIGNED_IN, problems};
+use crate::problem::{ApiError, BODY, Code, HEAVY, problems};
 use crate::request::{FromAddress, JsonBody, SignedIn};
 
-problems!(ExportProblems: SIGNED_IN, &[Code::ReauthenticationRequired]);
-problems!(ExportWithPasswordProblems: SIGNED_IN, BODY, PROVEN);
+problems!(ExportProblems: HEAVY, &[Code::ReauthenticationRequired]);
+problems!(ExportWithPasswordProblems: HEAVY, BODY, PROVEN);
 
 /// Export the account
 ///

@@ -15,8 +15,9 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::ConnectInfo;
-use axum::http::StatusCode;
+use axum::http::{HeaderName, StatusCode, header};
 use axum::routing::{get, post};
+use ipnet::IpNet;
 use kanso_server::lifecycle::{
     Components, DrainPlan, Limits, Listener, Running, Shutdown, StopReason,
 };
@@ -51,6 +52,8 @@ fn router() -> Router {
             get(|| async { std::future::pending::<()>().await }),
         )
         .route("/rare", get(rare))
+        .route("/long", get(|| async { "x".repeat(LONG) }))
+        .route("/events", get(events))
         .route("/echo", post(echo))
 }
 
@@ -61,6 +64,17 @@ async fn rare() -> Body {
         (said < 3).then(|| (Ok::<_, io::Error>(format!("word {said} ")), said + 1))
     });
     Body::from_stream(words)
+}
+
+/// Length of a response that no buffer holds as a whole.
+const LONG: usize = 1_000_000;
+
+/// A long response of the type of an event stream.
+async fn events() -> ([(HeaderName, &'static str); 1], Body) {
+    let content_type = [(header::CONTENT_TYPE, "text/event-stream")];
+    let pieces = std::iter::repeat_with(|| Ok::<_, io::Error>("x".repeat(1_000)));
+    let body = Body::from_stream(futures::stream::iter(pieces.take(LONG / 1_000)));
+    (content_type, body)
 }
 
 async fn echo(
@@ -98,6 +112,10 @@ struct Server {
 
 impl Server {
     fn start(limits: Limits, plan: DrainPlan) -> Self {
+        Self::behind(Vec::new(), limits, plan)
+    }
+
+    fn behind(proxies: Vec<IpNet>, limits: Limits, plan: DrainPlan) -> Self {
         let (wire, listener) = mpsc::channel(64);
         let (shutdown, writes, workers) = (Shutdown::new(), TaskTracker::new(), TaskTracker::new());
         let storage_closed = CancellationToken::new();
@@ -105,6 +123,7 @@ impl Server {
         let storage_broken = CancellationToken::new();
         let components = Components {
             router: router(),
+            proxies,
             shutdown,
             writes: writes.clone(),
             workers: workers.clone(),
@@ -199,18 +218,73 @@ async fn a_handler_knows_its_peer() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn connection_over_the_limit_waits() {
+async fn longest_idle_connection_makes_room() {
+    let limits = Limits {
+        connections: 2,
+        ..Limits::default()
+    };
+    let server = Server::start(limits, DrainPlan::with_delay(Duration::ZERO));
+    let mut first = server.sent(REQUEST).await;
+    first.response("hello").await;
+    sleep(Duration::from_secs(1)).await;
+    let mut silent = server.connect().await;
+    sleep(Duration::from_secs(1)).await;
+    first.send(REQUEST).await;
+    first.response("hello").await;
+    // The silent one waits longer than the first one since its second response.
+    let mut third = server.sent(REQUEST).await;
+    third.response("hello").await;
+    assert_eq!(silent.rest().await, "");
+    assert_eq!(server.seconds(), 2, "at once");
+    first.send(REQUEST).await;
+    first.response("hello").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn connection_with_a_request_is_not_closed_to_make_room() {
     let limits = Limits {
         connections: 1,
         ..Limits::default()
     };
     let server = Server::start(limits, DrainPlan::with_delay(Duration::ZERO));
-    let mut first = server.sent(REQUEST).await;
+    let mut busy = server
+        .sent("GET /slow HTTP/1.1\r\nhost: kanso\r\n\r\n")
+        .await;
     let mut second = server.sent(REQUEST).await;
-    first.response("hello").await;
-    assert_eq!(server.seconds(), 0);
+    busy.response("slow").await;
+    assert_eq!(server.seconds(), 10);
     second.response("hello").await;
-    assert_eq!(server.seconds(), 75, "after the idle limit of the first");
+    assert_eq!(server.seconds(), 10, "as soon as the first is idle");
+}
+
+#[tokio::test(start_paused = true)]
+async fn client_has_a_number_of_connections() {
+    let limits = Limits {
+        client_connections: 2,
+        ..Limits::default()
+    };
+    let plan = || DrainPlan::with_delay(Duration::ZERO);
+    let server = Server::start(limits, plan());
+    let mut first = server.sent(REQUEST).await;
+    let _second = server.sent(REQUEST).await;
+    let mut third = server.connect().await;
+    assert_eq!(third.rest().await, "");
+    assert_eq!(server.seconds(), 0, "it is closed at once");
+    first.response("hello").await;
+    drop(first);
+    settle().await;
+    server.sent(REQUEST).await.response("hello").await;
+
+    // A proxy connects for many clients.
+    let network = "192.0.2.0/24".parse().expect("a network");
+    let server = Server::behind(vec![network], limits, plan());
+    let mut open = Vec::new();
+    for _ in 0..5 {
+        open.push(server.sent(REQUEST).await);
+    }
+    for client in &mut open {
+        client.response("hello").await;
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -17,6 +17,7 @@ async fn start() -> Running {
     );
     let components = Components {
         router,
+        proxies: Vec::new(),
         shutdown: Shutdown::new(),
         writes: TaskTracker::new(),
         workers: TaskTracker::new(),

@@ -82,6 +82,40 @@ async fn a_client_that_does_not_read_is_cut() {
     assert!(read.len() <= 16, "{read:?}");
 }
 
+/// Reads a response of `path`, `bytes` bytes every second, until the connection ends or 300 seconds are
+/// over. Returns the number of bytes, and of seconds.
+async fn read_slowly(path: &str, bytes: usize) -> (usize, u64) {
+    let (ours, theirs) = tokio::io::duplex(16);
+    let server = Server::with_defaults();
+    server.wire.send(theirs).await.expect("the server accepts");
+    let mut client = Client(ours);
+    let request = format!("GET {path} HTTP/1.1\r\nhost: kanso\r\nconnection: close\r\n\r\n");
+    client.send(&request).await;
+    let mut read = 0;
+    while server.seconds() < 300 {
+        sleep(Duration::from_secs(1)).await;
+        let mut piece = vec![0; bytes];
+        match client.0.read_exact(&mut piece).await {
+            Ok(length) => read += length,
+            Err(_) => break,
+        }
+    }
+    (read, server.seconds())
+}
+
+#[tokio::test(start_paused = true)]
+async fn client_that_reads_too_slowly_is_cut() {
+    let (read, seconds) = read_slowly("/long", 500).await;
+    assert!((29..=32).contains(&seconds), "{seconds}");
+    assert!(read < 30 * 1024, "{read}");
+    // A slow network is no reason.
+    let (read, seconds) = read_slowly("/long", 1_500).await;
+    assert!(read > 400_000 && seconds >= 299, "{read} {seconds}");
+    // A stream of events has few bytes by itself.
+    let (_, seconds) = read_slowly("/events", 500).await;
+    assert!(seconds >= 299, "{seconds}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_header_that_is_too_large_is_refused() {
     let server = Server::with_defaults();
@@ -89,7 +123,26 @@ async fn a_header_that_is_too_large_is_refused() {
     client
         .send(&format!("GET / HTTP/1.1\r\nx: {}", "y".repeat(40 * 1024)))
         .await;
-    assert!(client.rest().await.starts_with("HTTP/1.1 431 "));
+    let answer = client.rest().await;
+    assert!(answer.starts_with("HTTP/1.1 431 "), "{answer}");
+    has_security_headers(&answer);
+    let mut client = server.sent("nonsense\r\n\r\n").await;
+    let answer = client.rest().await;
+    assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
+    has_security_headers(&answer);
+}
+
+/// Asserts that hyper's own answer is safe to show in a browser.
+fn has_security_headers(answer: &str) {
+    for header in [
+        "x-content-type-options: nosniff",
+        "content-security-policy: default-src 'none'",
+        "referrer-policy: no-referrer",
+        "cache-control: no-store",
+    ] {
+        assert!(answer.contains(header), "{answer}");
+    }
+    assert!(answer.ends_with("\r\n\r\n"), "{answer}");
 }
 
 #[tokio::test(start_paused = true)]

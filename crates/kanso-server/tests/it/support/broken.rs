@@ -16,9 +16,9 @@ use kanso_application::ports::ids::Ids;
 use kanso_application::ports::quota::{AccountUsage, QuotaStore};
 use kanso_application::ports::storage::{
     AccountStore, Backlog, Comparison, ComputedStreak, Credentials, DayBorder, Decide,
-    DecideRefresh, DeltaQuery, EmailReplacement, EntryFilter, Journal, NewAccount, NewEmail,
-    NewPassword, RecordStore, SnapshotPiece, SnapshotQuery, Storage, StorageError, StreakClaim,
-    StreakJob, StreakOutcome, StreakQueue, WriteOutcome,
+    DecideRefresh, DeltaQuery, EmailReplacement, EntryKey, EntryQuery, HabitQuery, Journal,
+    NewAccount, NewEmail, NewPassword, RecordStore, SnapshotPiece, SnapshotQuery, Storage,
+    StorageError, StreakClaim, StreakJob, StreakOutcome, StreakQueue, WriteOutcome,
 };
 use kanso_credentials::{Argon2Passwords, Entropy, HashCost, Queue, SigningKey, SystemEntropy};
 use kanso_domain::accounts::{Account, Email, PasswordHash, SettingsChange};
@@ -101,7 +101,7 @@ impl RecordStore for Broken {
         self.answer().await
     }
 
-    async fn habits(&self, _: UserId, _: bool) -> Answer<Vec<Habit>> {
+    async fn habits(&self, _: UserId, _: HabitQuery) -> Answer<Vec<Habit>> {
         self.answer().await
     }
 
@@ -109,7 +109,11 @@ impl RecordStore for Broken {
         self.answer().await
     }
 
-    async fn entries(&self, _: UserId, _: EntryFilter) -> Answer<Vec<Entry>> {
+    async fn entry_keys(&self, _: UserId, _: EntryQuery) -> Answer<Vec<EntryKey>> {
+        self.answer().await
+    }
+
+    async fn entries(&self, _: UserId, _: Vec<EntryId>) -> Answer<Vec<Entry>> {
         self.answer().await
     }
 }

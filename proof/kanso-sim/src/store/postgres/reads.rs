@@ -2,8 +2,8 @@
 
 use kanso_application::ports::quota::{AccountUsage, QuotaStore};
 use kanso_application::ports::storage::{
-    Comparison, Decide, DeltaQuery, EntryFilter, Journal, RecordStore, SnapshotPiece,
-    SnapshotQuery, Storage, StorageError, WriteOutcome,
+    Comparison, Decide, DeltaQuery, EntryKey, EntryQuery, HabitQuery, Journal, RecordStore,
+    SnapshotPiece, SnapshotQuery, Storage, StorageError, WriteOutcome,
 };
 use kanso_domain::entries::Entry;
 use kanso_domain::habits::Habit;
@@ -37,9 +37,10 @@ delegated!(RecordStore for ConnectionPool {
     compare(user: UserId, replica: Buckets, limit: u32) -> Option<Comparison>;
     journal(user: UserId, only: Option<&[HabitId]>) -> Option<Journal>;
     habit(user: UserId, id: HabitId) -> Option<Habit>;
-    habits(user: UserId, archived_too: bool) -> Vec<Habit>;
+    habits(user: UserId, query: HabitQuery) -> Vec<Habit>;
     entry(user: UserId, id: EntryId) -> Option<Entry>;
-    entries(user: UserId, filter: EntryFilter) -> Vec<Entry>;
+    entry_keys(user: UserId, query: EntryQuery) -> Vec<EntryKey>;
+    entries(user: UserId, ids: Vec<EntryId>) -> Vec<Entry>;
 }
 
 async fn write(&self, user: UserId, keys: LoadSet, decide: Decide) -> Result<WriteOutcome, StorageError> {
