@@ -8,14 +8,12 @@ use kanso_domain::sessions::{Session, SessionLimits, SessionOrigin};
 use kanso_domain::{SessionId, Timestamp, UserId};
 
 mod password;
-mod recent_changes;
 mod registration;
 mod sensitive;
 mod sessions;
 
 pub use self::password::PasswordChange;
 use self::password::{GuessOutcome, VerifiedPassword};
-use self::recent_changes::RecentChanges;
 pub(crate) use self::registration::new_account;
 pub use self::registration::{Applicant, Registration};
 pub use self::sensitive::{EmailChange, RECENT_SECONDS, Reauthentication};
@@ -110,7 +108,6 @@ pub struct AccountPorts {
 #[derive(Clone)]
 pub struct Accounts {
     ports: AccountPorts,
-    recent_changes: Arc<RecentChanges>,
 }
 
 /// The tokens with which a device acts for a user.
@@ -177,11 +174,8 @@ impl From<ClientAddress> for LogInOrigin {
 
 impl Accounts {
     /// Returns the feature over its ports.
-    pub fn new(ports: AccountPorts) -> Self {
-        Self {
-            ports,
-            recent_changes: Arc::default(),
-        }
+    pub const fn new(ports: AccountPorts) -> Self {
+        Self { ports }
     }
 
     /// Opens a session for a client. A password of `None` is one that no account can have.
@@ -208,7 +202,8 @@ impl Accounts {
             GuessOutcome::Throttled { .. } => (EventKind::LogInThrottled, "too many failures"),
         };
         // Looked up for every attempt, so that the time does not reveal which addresses have an account.
-        let user = self.ports.storage.credentials(&email).await?;
+        // A failure must not take the tokens from a client whose session is open by now.
+        let user = self.ports.storage.credentials(&email).await.ok().flatten();
         let tried = Subject::Tried(&email, user.map(|found| found.user_id));
         let subject = match &attempt {
             GuessOutcome::Right(Attempt::Granted(identity, _)) => Subject::Session(*identity),

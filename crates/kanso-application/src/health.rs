@@ -21,6 +21,8 @@ pub struct HealthReport {
 
 /// Microseconds for which a report is valid.
 const REPORT_MICROS: i64 = 1_000_000;
+/// Microseconds after which a report is no longer shown while a newer one is on its way.
+const STALE_MICROS: i64 = 5_000_000;
 
 /// The feature: reports the state of the server.
 ///
@@ -49,7 +51,16 @@ pub struct Health {
     clock: Arc<dyn Clock>,
     redis: Option<Arc<dyn SharedService>>,
     started_at: Timestamp,
-    last: Arc<Mutex<Option<(Timestamp, HealthReport)>>>,
+    last: Arc<Mutex<LastReport>>,
+}
+
+/// The newest report, and when the storage and Redis were asked.
+#[derive(Debug, Default)]
+struct LastReport {
+    asked_at: Option<Timestamp>,
+    /// Time of the question that `report` answers.
+    answered_at: Option<Timestamp>,
+    report: Option<HealthReport>,
 }
 
 impl Health {
@@ -84,24 +95,32 @@ impl Health {
             };
         }
         let report = self.ask().await;
-        *self.last() = Some((now, report));
+        let mut last = self.last();
+        // A slow answer to an older question must not replace a newer one.
+        if last.answered_at.is_none_or(|at| at <= now) {
+            last.answered_at = Some(now);
+            last.report = Some(report);
+        }
         report
     }
 
     fn last_report(&self, now: Timestamp) -> Option<HealthReport> {
         let mut last = self.last();
-        let (at, report) = last.as_mut()?;
         // A clock that went back must not keep a report for longer.
-        if (0..REPORT_MICROS).contains(&(now.as_micros() - at.as_micros())) {
-            return Some(*report);
+        let is_within = |at: Option<Timestamp>, micros| {
+            at.is_some_and(|at| (0..micros).contains(&(now.as_micros() - at.as_micros())))
+        };
+        // Others get the older report while the caller asks: an outage must not collect them. But a
+        // dependency that does not answer must show, even if every caller leaves before it would.
+        if is_within(last.asked_at, REPORT_MICROS) && is_within(last.answered_at, STALE_MICROS) {
+            return last.report;
         }
-        // The caller asks. Others get the older report meanwhile: an outage must not collect them.
-        *at = now;
+        last.asked_at = Some(now);
         None
     }
 
-    fn last(&self) -> MutexGuard<'_, Option<(Timestamp, HealthReport)>> {
-        // Each change is a single assignment, so a poisoned lock guards a whole report.
+    fn last(&self) -> MutexGuard<'_, LastReport> {
+        // A panic between two assignments is impossible, so a poisoned lock guards a whole report.
         self.last.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -1,4 +1,4 @@
-//! Quotas: what an account stores, and how much it may.
+//! Quotas: the usage of an account, and its bounds.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use kanso_domain::sync::{Quota, Usage};
 use crate::ports::storage::Storage;
 use crate::{Fault, Outcome};
 
-/// What an account stores, and its bounds.
+/// Usage of an account, and its bounds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct QuotaReport {
     /// Live habits.

@@ -54,10 +54,16 @@ kinds! {
 }
 
 impl EventKind {
-    /// Returns true for an event that a client without a session can cause. Such events are bounded by
-    /// themselves: they must not displace what the user did.
+    /// Returns true for an event that a client can cause at will: a guess, or the removal of a device that
+    /// it has just invented. Such events are bounded by themselves: they must not displace the others.
     pub const fn is_attempt(self) -> bool {
-        matches!(self, Self::LogInFailed | Self::LogInThrottled)
+        matches!(
+            self,
+            Self::LogInFailed
+                | Self::LogInThrottled
+                | Self::PasswordRefused
+                | Self::DeviceForgotten
+        )
     }
 }
 

@@ -61,9 +61,11 @@ pub(crate) fn in_pieces(
     pieces: impl Stream<Item = Result<Vec<u8>, ApiError>> + Send + 'static,
 ) -> Body {
     let pieces = pieces.map(|piece| {
-        piece
-            .map(Bytes::from)
-            .map_err(|_| io::Error::other("the answer was cut off"))
+        piece.map(Bytes::from).map_err(|error| {
+            // The status was sent long ago, so only this line tells the operator.
+            tracing::warn!(code = error.code().as_str(), "an answer was cut off");
+            io::Error::other("the answer was cut off")
+        })
     });
     // The compression layer polls once more after the end, and `unfold` panics on that.
     Body::from_stream(pieces.fuse())

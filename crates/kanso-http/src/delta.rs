@@ -69,8 +69,9 @@ impl Position<'_> {
         let reading = api.heavy_reads().begin(user).await?;
         let turn = reading.turn().await?;
         let most = limit.unwrap_or(PIECE);
-        let page = api.sync.delta(user, seen, C::SCOPE, Some(most)).await??;
-        drop(turn);
+        let sync = api.sync.clone();
+        let step = async move { sync.delta(user, seen, C::SCOPE, Some(most)).await };
+        let page = turn.hold(step).await???;
         if limit.is_none() {
             return whole::<C>(api, user, &page, reading);
         }
@@ -157,16 +158,14 @@ impl<C: Changes> PieceReader for DeltaPieces<C> {
         let Some(after) = self.after else {
             return Ok(None);
         };
-        let _turn = self.reading.turn().await?;
-        let position = (after, self.began);
-        let reading = self
-            .api
-            .sync
-            .rest_of_delta(self.user, position, C::SCOPE, PIECE);
+        let turn = self.reading.next_turn().await?;
+        let (sync, user, position) = (self.api.sync.clone(), self.user, (after, self.began));
+        let step = async move { sync.rest_of_delta(user, position, C::SCOPE, PIECE).await };
+        let reading = turn.hold(step);
         // The deadline layer covers only the time until the first byte, so each read needs its own
         // limit.
         let page = timeout(self.api.options().time_limit, reading).await;
-        let page = page.map_err(|_| Code::TimedOut)??;
+        let page = page.map_err(|_| Code::TimedOut)???;
         // The database was restored or purged while the answer ran.
         let page = page.ok_or(Code::EpochChanged)?;
         let last = page.records.last().filter(|_| page.has_more());

@@ -10,6 +10,7 @@ use std::time::Duration;
 use kanso_domain::UserId;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
+use tracing::Instrument as _;
 
 use crate::problem::{ApiError, Code};
 
@@ -100,13 +101,42 @@ impl HeavyReads {
 }
 
 impl HeavyRead {
-    /// Waits for the turn of this read among all accounts.
+    /// Waits for the first turn of this read among all accounts. The error is 503 if the wait is too long.
     ///
     /// It is held for one step only: a client that reads its answer slowly must not keep others
     /// waiting.
     pub(crate) async fn turn(&self) -> Result<Turn, ApiError> {
         let permit = permit_of(Arc::clone(&self.all)).await?;
         Ok(Turn { _permit: permit })
+    }
+
+    /// Waits for a further turn, as long as it takes: an answer that has begun must not be cut off
+    /// because others read too.
+    pub(crate) async fn next_turn(&self) -> Result<Turn, ApiError> {
+        let permit = Arc::clone(&self.all).acquire_owned().await;
+        // The semaphore is never closed.
+        let permit = permit.map_err(|_| Code::Internal)?;
+        Ok(Turn { _permit: permit })
+    }
+}
+
+impl Turn {
+    /// Runs a step in a task of its own, which holds the turn until the step ends.
+    ///
+    /// If the client leaves, the handler is dropped, and the storage reads on. Without the task the next
+    /// read would begin beside it.
+    pub(crate) async fn hold<T: Send + 'static>(
+        self,
+        step: impl Future<Output = T> + Send + 'static,
+    ) -> Result<T, ApiError> {
+        let step = async move {
+            let _turn = self;
+            step.await
+        };
+        tokio::spawn(step.in_current_span()).await.map_err(|error| {
+            tracing::error!(%error, "read task panicked");
+            Code::Internal.into()
+        })
     }
 }
 

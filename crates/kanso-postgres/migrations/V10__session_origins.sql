@@ -4,3 +4,5 @@ ALTER TABLE sessions ADD COLUMN client TEXT;
 ALTER TABLE sessions ADD COLUMN device_name TEXT;
 ALTER TABLE sessions ADD COLUMN device_id UUID;
 ALTER TABLE sessions ADD COLUMN nonce_hash BYTEA;
+-- The hash that this session replaced last, until its next refresh: it tells a retry from a wrong password.
+ALTER TABLE sessions ADD COLUMN replaced_hash TEXT;

@@ -58,6 +58,17 @@ impl AccountStore for PostgresStorage {
         .await
     }
 
+    async fn replaced_password(
+        &self,
+        user: UserId,
+        session: SessionId,
+    ) -> Result<Option<PasswordHash>, StorageError> {
+        self.look_up((user, session), |connection, (user, session)| {
+            sessions::replaced_hash(connection, *user, *session).boxed()
+        })
+        .await
+    }
+
     async fn replace_email(
         &self,
         user: UserId,
@@ -194,7 +205,10 @@ async fn replace_password(
     }
     match new.sessions {
         EndSessions::None => {}
-        EndSessions::AllBut(kept) => sessions::delete_all(connection, user, Some(kept)).await?,
+        EndSessions::AllBut(kept) => {
+            sessions::delete_all(connection, user, Some(kept)).await?;
+            sessions::set_replaced_hash(connection, user, kept, &new.replaces).await?;
+        }
         EndSessions::All => sessions::delete_all(connection, user, None).await?,
     }
     Ok(true)

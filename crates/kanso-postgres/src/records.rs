@@ -214,6 +214,11 @@ async fn load(
         return Ok(None);
     };
     let usage = usage::counted(connection, user, row.usage).await?;
+    if row.usage.is_none() {
+        // Stored at once: a write that changes nothing would count again.
+        let values = bind![user, usage.records, usage.bytes];
+        connection.execute(usage::SET, values).await?;
+    }
     let receipts = answers.all(receipts, receipts::read)?.into_iter();
     let mut entries = answers.all(named, entries::read)?;
     entries.extend(answers.all(live, entries::read)?);

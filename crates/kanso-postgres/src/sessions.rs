@@ -1,10 +1,11 @@
 //! Rows of sessions.
 
+use kanso_domain::accounts::PasswordHash;
 use kanso_domain::sessions::{Session, SessionOrigin, TokenHash};
 use kanso_domain::{DeviceId, SessionId, Timestamp, UserId};
 use tokio_postgres::Row;
 
-use crate::columns::{Columns, bind};
+use crate::columns::{Columns, bind, only};
 use crate::connection::Connection;
 use crate::error::{DatabaseError, InvalidColumn};
 
@@ -101,7 +102,7 @@ pub(crate) async fn update(
 ) -> Result<(), DatabaseError> {
     let (previous_hash, previous_used_at) = session.previous.unzip();
     let sql = "UPDATE sessions SET current_hash = $3, previous_hash = $4, previous_used_at = $5,
-                   expires_at = $6, nonce_hash = $7
+                   expires_at = $6, nonce_hash = $7, replaced_hash = NULL
                WHERE user_id = $1 AND id = $2";
     let values = bind![
         session.user_id,
@@ -113,6 +114,28 @@ pub(crate) async fn update(
         session.nonce,
     ];
     connection.execute(sql, values).await.map(drop)
+}
+
+/// Keeps the hash that a session replaced.
+pub(crate) async fn set_replaced_hash(
+    connection: &Connection,
+    user: UserId,
+    id: SessionId,
+    replaced: &PasswordHash,
+) -> Result<(), DatabaseError> {
+    let sql = "UPDATE sessions SET replaced_hash = $3 WHERE user_id = $1 AND id = $2";
+    let values = bind![user, id, *replaced];
+    connection.execute(sql, values).await.map(drop)
+}
+
+pub(crate) async fn replaced_hash(
+    connection: &Connection,
+    user: UserId,
+    id: SessionId,
+) -> Result<Option<PasswordHash>, DatabaseError> {
+    let sql = "SELECT replaced_hash FROM sessions WHERE user_id = $1 AND id = $2";
+    let found = connection.first(sql, bind![user, id], only::<Option<PasswordHash>>);
+    Ok(found.await?.flatten())
 }
 
 pub(crate) async fn delete(

@@ -1,4 +1,4 @@
-//! What the users store, for their quotas.
+//! Usage of the users, for their quotas.
 
 use async_trait::async_trait;
 use futures::FutureExt as _;

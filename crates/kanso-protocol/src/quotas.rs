@@ -1,4 +1,4 @@
-//! What an account stores, and how much it may.
+//! The usage of an account, and its bounds.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -24,12 +24,12 @@ pub struct AccountWithQuota {
     /// Account.
     #[serde(flatten)]
     pub account: AccountRecord,
-    /// What the account stores, and how much it may. Not sent by servers of 0.1.0.
+    /// Usage and bounds. Not sent by servers of 0.1.0.
     #[serde(default)]
     pub quota: Option<QuotaBody>,
 }
 
-/// What an account stores, and how much it may.
+/// Usage of an account, and its bounds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct QuotaBody {
     /// Habits that are not deleted.

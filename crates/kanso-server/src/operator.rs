@@ -76,7 +76,7 @@ pub enum OperatorError {
     Bound {
         /// Option.
         option: &'static str,
-        /// What is wrong with its value.
+        /// Description of the mistake.
         problem: String,
     },
     /// The output cannot be written.

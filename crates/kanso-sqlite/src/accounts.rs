@@ -67,12 +67,24 @@ impl AccountStore for SqliteStorage {
             }
             match new.sessions {
                 EndSessions::None => {}
-                EndSessions::AllBut(kept) => sessions::delete_all(connection, user, Some(kept))?,
+                EndSessions::AllBut(kept) => {
+                    sessions::delete_all(connection, user, Some(kept))?;
+                    sessions::set_replaced_hash(connection, user, kept, &new.replaces)?;
+                }
                 EndSessions::All => sessions::delete_all(connection, user, None)?,
             }
             Ok(true)
         })
         .await
+    }
+
+    async fn replaced_password(
+        &self,
+        user: UserId,
+        session: SessionId,
+    ) -> Result<Option<PasswordHash>, StorageError> {
+        let read = |connection: &Connection| sessions::replaced_hash(connection, user, session);
+        Ok(self.readers.look_up(read).await?)
     }
 
     async fn replace_email(

@@ -150,14 +150,17 @@ fn load(
         return Ok(None);
     };
     let users::ForWrite { head, settings, .. } = row;
-    let count = || usage::count(connection, user);
+    let usage = match row.usage {
+        Some(usage) => Ok(usage),
+        None => usage::counted(connection, user),
+    }?;
     let mut loaded = Loaded {
         head,
         settings,
         habits: [].into(),
         entries: [].into(),
         live_habits: 0,
-        usage: row.usage.map_or_else(count, Ok)?,
+        usage,
         own_quota: row.own_quota,
         purged_habits: [].into(),
         purged_entries: [].into(),

@@ -1,11 +1,12 @@
 //! Rows of sessions.
 
+use kanso_domain::accounts::PasswordHash;
 use kanso_domain::sessions::{Session, SessionOrigin, TokenHash};
 use kanso_domain::{DeviceId, SessionId, Timestamp, UserId};
 use rusqlite::types::FromSqlError;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
-use crate::columns::{Bound, Columns};
+use crate::columns::{Bound, Columns, only};
 use crate::error::DatabaseError;
 use crate::statements::prepare;
 
@@ -106,7 +107,7 @@ pub(crate) fn update(connection: &Connection, session: &Session) -> Result<(), D
     prepare(
         connection,
         "UPDATE sessions SET current_hash = ?3, previous_hash = ?4, previous_used_at = ?5,
-             expires_at = ?6, nonce_hash = ?7
+             expires_at = ?6, nonce_hash = ?7, replaced_hash = NULL
          WHERE user_id = ?1 AND id = ?2",
     )?
     .execute(params![
@@ -176,6 +177,32 @@ pub(crate) fn delete_all(
     )?
     .execute(params![Bound(&user), Bound(&kept)])?;
     Ok(())
+}
+
+/// Keeps the hash that a session replaced.
+pub(crate) fn set_replaced_hash(
+    connection: &Connection,
+    user: UserId,
+    id: SessionId,
+    replaced: &PasswordHash,
+) -> Result<(), DatabaseError> {
+    prepare(
+        connection,
+        "UPDATE sessions SET replaced_hash = ?3 WHERE user_id = ?1 AND id = ?2",
+    )?
+    .execute(params![Bound(&user), Bound(&id), Bound(replaced)])?;
+    Ok(())
+}
+
+pub(crate) fn replaced_hash(
+    connection: &Connection,
+    user: UserId,
+    id: SessionId,
+) -> Result<Option<PasswordHash>, DatabaseError> {
+    let sql = "SELECT replaced_hash FROM sessions WHERE user_id = ?1 AND id = ?2";
+    let mut statement = prepare(connection, sql)?;
+    let found = statement.query_row(params![Bound(&user), Bound(&id)], only);
+    Ok(found.optional()?.flatten())
 }
 
 /// Deletes the sessions that were not used for longest, so that one more has room among `most`.

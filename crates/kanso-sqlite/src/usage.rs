@@ -1,4 +1,4 @@
-//! What the users store, for their quotas.
+//! Usage of the users, for their quotas.
 
 use async_trait::async_trait;
 use kanso_application::ports::quota::{AccountUsage, QuotaStore};
@@ -35,8 +35,9 @@ pub(crate) fn read(columns: &mut Columns<'_, '_>) -> rusqlite::Result<(Option<Us
 #[async_trait]
 impl QuotaStore for SqliteStorage {
     async fn usage(&self, user: UserId) -> Result<Option<AccountUsage>, StorageError> {
-        let read = |connection: &Connection| of_account(connection, user);
-        Ok(self.readers.look_up(read).await?)
+        let read = move |connection: &Connection| of_account(connection, user);
+        // An account that is not counted yet is read as a whole.
+        Ok(self.readers.run(read).await?)
     }
 
     async fn set_own_quota(&self, user: UserId, own: OwnQuota) -> Result<bool, StorageError> {
@@ -120,6 +121,14 @@ pub(crate) fn count(connection: &Connection, user: UserId) -> Result<Usage, Data
     )?
     .query_row([Bound(&user)], of_receipts)?;
     Ok(habits.usage() + entries.usage() + receipts.usage())
+}
+
+/// Counts everything that a user stores, and stores the figures.
+pub(crate) fn counted(connection: &Connection, user: UserId) -> Result<Usage, DatabaseError> {
+    let usage = count(connection, user)?;
+    // At once: a write that changes nothing would count again.
+    set(connection, user, usage)?;
+    Ok(usage)
 }
 
 /// Counts the entries of a habit, tombstones included.

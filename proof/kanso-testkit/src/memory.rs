@@ -68,6 +68,8 @@ struct UserData {
     queue: Queue,
     day_begun: Option<Date>,
     own_quota: OwnQuota,
+    /// Hashes that sessions replaced last.
+    replaced_passwords: BTreeMap<SessionId, PasswordHash>,
 }
 
 impl MemoryStorage {

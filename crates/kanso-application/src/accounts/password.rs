@@ -81,13 +81,16 @@ impl Accounts {
             });
         };
         let replacing = self.replace(who, &email, current.clone(), &new);
-        let mut outcome = self.throttled(&counts, replacing).await?;
-        let now = self.ports.clock.now();
-        let replaced = self.recent_changes.replaced_by(who.session_id, now);
-        if let (GuessOutcome::Wrong, Some(replaced)) = (&outcome, replaced) {
+        let outcome = self.throttled(&counts, replacing).await?;
+        let storage = &self.ports.storage;
+        let replaced = storage.replaced_password(who.user_id, who.session_id);
+        if let (GuessOutcome::Wrong, Some(replaced)) = (&outcome, replaced.await?) {
             // A guess of its own. One count for both would give an attacker two guesses per attempt.
             let repeating = self.repeats(&email, (current, replaced), new);
-            outcome = self.throttled(&counts, repeating).await?;
+            if let GuessOutcome::Right(()) = self.throttled(&counts, repeating).await? {
+                // Not recorded: the password was changed by the first attempt.
+                return Ok(PasswordChange::Changed);
+            }
         }
         Ok(match outcome {
             GuessOutcome::Right(()) => {
@@ -127,8 +130,7 @@ impl Accounts {
         known: Password,
         new: &Password,
     ) -> Outcome<Option<()>> {
-        while let Some(verified) = self.verify(email, known.clone()).await? {
-            let replaced = verified.hash.clone();
+        while let Some(verified) = self.verify_own(who, email, known.clone()).await? {
             let new = NewPassword {
                 replaces: verified.hash,
                 hash: self.ports.passwords.hash(new.clone()).await?,
@@ -136,14 +138,23 @@ impl Accounts {
             };
             let storage = &self.ports.storage;
             if storage.replace_password(verified.user_id, new).await? {
-                let now = self.ports.clock.now();
-                self.recent_changes.record(who.session_id, replaced, now);
                 return Ok(Some(()));
             }
             // Another request replaced the hash after the check. The loop checks against the new
             // one, so an outdated password cannot win.
         }
         Ok(None)
+    }
+
+    /// Verifies the password of the user `who`, and of no other account that the address may have moved to.
+    pub(super) async fn verify_own(
+        &self,
+        who: Identity,
+        email: &Email,
+        password: Password,
+    ) -> Outcome<Option<VerifiedPassword>> {
+        let verified = self.verify(email, password).await?;
+        Ok(verified.filter(|verified| verified.user_id == who.user_id))
     }
 
     /// Sets a new password without a check of the old one and ends all sessions. Returns `false` if

@@ -83,7 +83,7 @@ impl Accounts {
             let Some(password) = password else {
                 return Ok(None);
             };
-            Ok(self.verify(&email, password).await?.map(drop))
+            Ok(self.verify_own(who, &email, password).await?.map(drop))
         };
         let outcome = self.guarded(who, &email, from, checking).await?;
         Ok(match outcome {
@@ -108,7 +108,7 @@ impl Accounts {
             let Some(password) = password else {
                 return Ok(None);
             };
-            while let Some(verified) = self.verify(&email, password.clone()).await? {
+            while let Some(verified) = self.verify_own(who, &email, password.clone()).await? {
                 let new = NewEmail {
                     checked: verified.hash,
                     email: new.clone(),

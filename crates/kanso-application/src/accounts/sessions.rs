@@ -49,6 +49,7 @@ impl Accounts {
             session_id,
         } = identity;
         let now = self.ports.clock.now();
+        let is_issued = read.presented.is_issued;
         let (presented, limits) = (read.presented.clone(), self.ports.session_limits);
         // Decided inside the transaction of the storage: two uses of one token at the same time
         // must not both rotate the session.
@@ -70,7 +71,10 @@ impl Accounts {
                 self.record(EventKind::RefreshReused, subject, from, reason);
                 None
             }
-            None if storage.is_disabled(user_id).await? => return Ok(Refresh::Disabled),
+            // Only for a token that the server issued: others must not learn of it by an id.
+            None if is_issued && storage.is_disabled(user_id).await? => {
+                return Ok(Refresh::Disabled);
+            }
             Some(Refreshed::Expired | Refreshed::Unknown) | None => None,
         };
         Ok(granted.map_or(Refresh::Refused, |grant| Refresh::Granted(Box::new(grant))))

@@ -97,6 +97,14 @@ pub trait AccountStore: Send + Sync {
     /// without a change if another hash is stored, or the account is gone.
     async fn replace_password(&self, user: UserId, new: NewPassword) -> Result<bool, StorageError>;
 
+    /// Returns the hash that a session replaced last with [`EndSessions::AllBut`], until the session is
+    /// refreshed.
+    async fn replaced_password(
+        &self,
+        user: UserId,
+        session: SessionId,
+    ) -> Result<Option<PasswordHash>, StorageError>;
+
     /// Replaces the e-mail address, in one transaction. The former address is free then.
     async fn replace_email(
         &self,

@@ -1,4 +1,4 @@
-//! What accounts store, and the bounds that an operator sets for one of them.
+//! Usage of the storage by accounts, and the bounds that an operator sets for one of them.
 
 use async_trait::async_trait;
 use kanso_domain::UserId;
@@ -6,7 +6,7 @@ use kanso_domain::sync::{OwnQuota, Usage};
 
 use super::storage_error::StorageError;
 
-/// What one account stores, and its own bounds.
+/// Usage of one account, and its own bounds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AccountUsage {
     /// Live habits.

@@ -70,6 +70,8 @@ impl LongAbsence {
         tablet.ok(&["done", "Read"]);
         tablet.ok(&["sync"]);
         times.move_to("2027-01-10T12:00:00Z");
+        // A session ends a year after its log-in.
+        tablet.ok(&["login", EMAIL]);
         self.server.restart();
         self.forgets();
     }

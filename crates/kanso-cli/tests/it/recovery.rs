@@ -221,6 +221,9 @@ fn devices_are_listed_and_forgotten() {
     let left = a.json(&["devices"]);
     assert_eq!(left.as_array().map(Vec::len), Some(1), "{left}");
     a.ends(2, &["devices", "forget", &other]);
+    // Its sessions ended with it.
+    b.ends(4, &["sync"]);
+    b.ok(&["login", EMAIL]);
     b.ok(&["sync"]);
 }
 

@@ -218,7 +218,7 @@ impl Batch {
             }
             return outcome;
         }
-        if let Some(exceeded) = self.quota.exceeded_by_a_receipt(self.usage()) {
+        if let Some(exceeded) = self.exceeded_by_a_receipt(&operation.action) {
             return OverQuota(exceeded);
         }
         // The receipt is part of the same changeset as the effect, so a crash can never keep one

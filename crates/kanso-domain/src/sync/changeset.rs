@@ -82,7 +82,7 @@ pub struct Loaded {
     pub entries: BTreeMap<EntryId, Entry>,
     /// Number of all live habits, if it was requested; otherwise 0.
     pub live_habits: u32,
-    /// What the account stores.
+    /// Usage of the account.
     pub usage: Usage,
     /// Bounds that the operator set for this account.
     pub own_quota: OwnQuota,
@@ -133,7 +133,7 @@ pub struct Changeset {
     pub before: Seq,
     /// Newest change after the write.
     pub head: Head,
-    /// What the account stores after the write.
+    /// Usage of the account after the write.
     pub usage: Usage,
     /// Habits to store, each at most once.
     pub habits: Vec<RecordWrite<Habit>>,

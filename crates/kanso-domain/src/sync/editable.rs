@@ -1,4 +1,4 @@
-//! What an edit does with a record of either kind.
+//! The effect of an edit on a record of either kind.
 
 use jiff::civil::Date;
 

@@ -18,11 +18,11 @@ pub struct Quota {
 }
 
 impl Quota {
-    /// No bound.
+    /// No bound. The largest numbers that every storage can hold stand for it.
     pub const UNLIMITED: Self = Self {
         live_habits: u32::MAX,
-        records: u64::MAX,
-        bytes: u64::MAX,
+        records: i64::MAX.cast_unsigned(),
+        bytes: i64::MAX.cast_unsigned(),
     };
 
     /// Returns this quota with the bounds that the account has of its own.
@@ -51,8 +51,8 @@ impl Quota {
 
     /// Returns the bound that one more receipt would exceed.
     ///
-    /// A deletion leaves a receipt too. So receipts may take an eighth more than the bound, or a full
-    /// account could not be emptied.
+    /// Receipts may take an eighth more than the bound, so that a full account can still change what it
+    /// has.
     pub(super) fn exceeded_by_a_receipt(self, usage: Usage) -> Option<ExceededQuota> {
         let limit = self.bytes;
         (usage.bytes > limit.saturating_add(limit / 8)).then_some(ExceededQuota::Bytes { limit })

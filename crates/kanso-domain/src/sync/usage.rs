@@ -1,4 +1,4 @@
-//! What one account stores.
+//! The room that one account uses.
 
 use std::ops::{Add, AddAssign, Sub};
 

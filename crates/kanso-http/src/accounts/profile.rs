@@ -2,6 +2,7 @@ use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
 use kanso_application::quotas::QuotaReport;
+use kanso_domain::accounts::Account;
 use kanso_domain::sync::Quota;
 use kanso_protocol::accounts::AccountRecord;
 use kanso_protocol::quotas::{AccountWithQuota, QuotaBody, Share};
@@ -29,9 +30,14 @@ pub(super) async fn profile(
     signed_in: SignedIn,
 ) -> Result<Response, ApiError> {
     let account = api.accounts.get(signed_in.user()).await?;
-    let report = api.quotas.report(signed_in.user()).await?;
+    answer(&api, &account).await
+}
+
+/// Answers with an account and its quota.
+pub(super) async fn answer(api: &Api, account: &Account) -> Result<Response, ApiError> {
+    let report = api.quotas.report(account.id).await?;
     let account = AccountWithQuota {
-        account: AccountRecord::from(&account),
+        account: AccountRecord::from(account),
         quota: Some(body(report)),
     };
     Ok(json(StatusCode::OK, &account))

@@ -1,10 +1,10 @@
 use axum::extract::State;
 use axum::response::Response;
-use http::StatusCode;
 use kanso_domain::accounts::SettingsChange;
-use kanso_protocol::accounts::{AccountRecord, SettingsRequest};
+use kanso_protocol::accounts::SettingsRequest;
+use kanso_protocol::quotas::AccountWithQuota;
 
-use crate::answer::json;
+use super::profile::answer;
 use crate::parts::Api;
 use crate::problem::{ApiError, BODY, SIGNED_IN, problems};
 use crate::request::{JsonBody, SignedIn};
@@ -19,7 +19,7 @@ problems!(SettingsProblems: SIGNED_IN, BODY);
     security(("bearer" = [])),
     request_body(content = SettingsRequest, description = "The settings to change."),
     responses(
-        (status = 200, description = "The account with its new settings.", body = AccountRecord),
+        (status = 200, description = "The account with its new settings.", body = AccountWithQuota),
         SettingsProblems
     ),
 )]
@@ -32,5 +32,5 @@ pub(super) async fn settings(
     let (accounts, user) = (api.accounts.clone(), signed_in.user());
     let change = async move { accounts.change_settings(user, change).await };
     let account = api.to_completion(change).await?;
-    Ok(json(StatusCode::OK, &AccountRecord::from(&account)))
+    answer(&api, &account).await
 }

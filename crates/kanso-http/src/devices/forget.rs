@@ -25,10 +25,17 @@ pub(super) async fn forget(
     DevicePath(id): DevicePath,
 ) -> Result<StatusCode, ApiError> {
     let devices = api.devices.clone();
-    let forget = async move { devices.forget(identity, id).await };
+    let accounts = api.accounts.clone();
+    // The event is part of the work that goes on if the client leaves.
+    let forget = async move {
+        let is_forgotten = devices.forget(identity, id).await?;
+        if is_forgotten {
+            accounts.record_forgotten_device(identity, from);
+        }
+        Ok(is_forgotten)
+    };
     // 404 the second time: unlike a record, a removed device leaves no tombstone.
     if api.to_completion(forget).await? {
-        api.accounts.record_forgotten_device(identity, from);
         Ok(StatusCode::NO_CONTENT)
     } else {
         Err(Code::DeviceNotFound.into())

@@ -79,6 +79,9 @@ pub(crate) async fn count_user(api: &Api, parts: &Parts, user: UserId) -> Result
     let Some(limit) = api.options().user_rate_limit else {
         return Ok(());
     };
+    if protects_the_account(parts) {
+        return Ok(());
+    }
     let cost = if is_heavy(parts) { HEAVY_COST } else { 1 };
     let counted = api.limiter.check(user.into(), limit, cost).await;
     if let Some(count) = parts.extensions.get::<UserCount>() {
@@ -90,6 +93,17 @@ pub(crate) async fn count_user(api: &Api, parts: &Parts, user: UserId) -> Result
     } else {
         Err(over(counted))
     }
+}
+
+/// Returns true for a new password, a log-out and the like. The thief of an access token could use up the
+/// limit, and must not keep the user from ending the session.
+fn protects_the_account(parts: &Parts) -> bool {
+    let route = parts
+        .extensions
+        .get::<MatchedPath>()
+        .map(MatchedPath::as_str);
+    route.is_some_and(|route| route.starts_with("/api/v1/auth/") && !route.ends_with("/export"))
+        && parts.method != Method::GET
 }
 
 fn is_heavy(parts: &Parts) -> bool {
@@ -120,12 +134,14 @@ fn limits(
     address: ClientAddress,
 ) -> impl Iterator<Item = (ClientAddress, RateLimit)> + use<> {
     let of_all = options.rate_limit.map(|limit| (address, limit));
-    let posts = request.method() == Method::POST;
-    let own = options.account_limits.filter(|_| posts);
-    let own = own.and_then(|own| match request.uri().path() {
-        "/api/v1/auth/login" => Some(own.log_in),
-        "/api/v1/auth/register" => Some(own.registration),
-        "/api/v1/auth/refresh" => Some(own.refresh),
+    let own = options.account_limits;
+    let own = own.and_then(|own| match (request.method(), request.uri().path()) {
+        (&Method::POST, "/api/v1/auth/login") => Some(own.log_in),
+        // Both answers say whether an address has an account.
+        (&Method::POST, "/api/v1/auth/register") | (&Method::PUT, "/api/v1/auth/email") => {
+            Some(own.registration)
+        }
+        (&Method::POST, "/api/v1/auth/refresh") => Some(own.refresh),
         _ => None,
     });
     // A subscriber may hold many blocks of one /48 block. A /48 block may also be many subscribers, whose

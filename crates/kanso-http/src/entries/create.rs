@@ -9,7 +9,7 @@ use crate::parts::Api;
 use crate::problem::{ApiError, BODY, Code, SIGNED_IN, problems};
 use crate::request::{IdempotencyKey, JsonBody, SignedIn};
 
-problems!(CreateProblems: SIGNED_IN, BODY, &[Code::HabitNotFound, Code::InvalidParameter, Code::IdempotencyKeyReused, Code::Conflict, Code::Gone]);
+problems!(CreateProblems: SIGNED_IN, BODY, &[Code::HabitNotFound, Code::InvalidParameter, Code::QuotaExceeded, Code::IdempotencyKeyReused, Code::Conflict, Code::Gone]);
 
 /// Create an entry
 ///

@@ -1,6 +1,7 @@
 use axum::extract::State;
 use axum::response::Response;
 use http::{StatusCode, Uri};
+use kanso_application::Outcome;
 use kanso_application::ports::storage::{EntryFilter, EntryKey};
 use kanso_domain::entries::{Completion, Entry};
 use kanso_domain::validation::{Checker, Invalid};
@@ -81,15 +82,20 @@ pub(super) async fn list(
     let Some(limit) = limit else {
         return whole(&api, user, filter, reading).await;
     };
-    let _turn = reading.turn().await?;
+    let turn = reading.turn().await?;
     let (after, began_from) = position.unzip();
     let began_from = began_from.flatten().map(Completion::Day);
     let filter = EntryFilter {
         from: filter.from.or(began_from),
         ..filter
     };
-    let filter = api.entries.with_beginning(user, filter).await?;
-    let page = api.entries.page(user, filter, after, limit).await?;
+    let entries = api.entries.clone();
+    let step = async move {
+        let filter = entries.with_beginning(user, filter).await?;
+        let page = entries.page(user, filter, after, limit).await?;
+        Outcome::Ok((filter, page))
+    };
+    let (filter, page) = turn.hold(step).await??;
     let mut response = json(StatusCode::OK, &records(&page.entries));
     if let Some(next) = page.next {
         let cursor = cursor(&parameters, filter, next).text(user);
@@ -138,8 +144,10 @@ async fn whole(
     reading: HeavyRead,
 ) -> Result<Response, ApiError> {
     let keys = {
-        let _turn = reading.turn().await?;
-        api.entries.keys(user, filter).await?
+        let entries = api.entries.clone();
+        let turn = reading.turn().await?;
+        turn.hold(async move { entries.keys(user, filter).await })
+            .await??
     };
     let mut rest = EntryPieces {
         api: api.clone(),
@@ -172,12 +180,13 @@ impl PieceReader for EntryPieces {
         let Some(keys) = self.keys[self.read..].chunks(PIECE as usize).next() else {
             return Ok(None);
         };
-        let _turn = self.reading.turn().await?;
-        let reading = self.api.entries.with_keys(self.user, keys);
+        let turn = self.reading.next_turn().await?;
+        let (entries, user, asked) = (self.api.entries.clone(), self.user, keys.to_vec());
+        let reading = turn.hold(async move { entries.with_keys(user, &asked).await });
         // The deadline layer covers only the time until the first byte, so each read needs its own
         // limit.
         let entries = timeout(self.api.options().time_limit, reading).await;
-        let entries = entries.map_err(|_| Code::TimedOut)??;
+        let entries = entries.map_err(|_| Code::TimedOut)???;
         self.read += keys.len();
         Ok(Some(records(&entries)))
     }

@@ -11,7 +11,7 @@ use crate::request::{EntryPath, IdempotencyKey, IfMatch, JsonBody, SignedIn};
 
 problems!(UpdateProblems: SIGNED_IN, BODY, &[
     Code::VersionsDiffer, Code::EntryNotFound, Code::Conflict, Code::PreconditionFailed,
-    Code::VersionRequired, Code::InvalidParameter, Code::IdempotencyKeyReused,
+    Code::VersionRequired, Code::InvalidParameter, Code::QuotaExceeded, Code::IdempotencyKeyReused,
 ]);
 
 /// Update an entry

@@ -11,7 +11,7 @@ use crate::request::{HabitPath, IdempotencyKey, IfMatch, OptionalJsonBody, Signe
 
 problems!(DeleteProblems: SIGNED_IN, BODY, &[
     Code::InvalidParameter, Code::VersionsDiffer, Code::HabitNotFound, Code::Conflict,
-    Code::PreconditionFailed, Code::IdempotencyKeyReused,
+    Code::PreconditionFailed, Code::QuotaExceeded, Code::IdempotencyKeyReused,
 ]);
 
 /// Parameters of a deletion.

@@ -72,11 +72,14 @@ pub(super) async fn list(
     let reading = api.heavy_reads().begin(user).await?;
     let turn = reading.turn().await?;
     let Some(limit) = limit else {
-        let habits = api.habits.list(user, archived_too).await?;
-        drop(turn);
+        let habits = api.habits.clone();
+        let habits = turn.hold(async move { habits.list(user, archived_too).await });
+        let habits = habits.await??;
         return Ok(whole(habits, reading));
     };
-    let page = api.habits.page(user, archived_too, after, limit).await?;
+    let habits = api.habits.clone();
+    let page = turn.hold(async move { habits.page(user, archived_too, after, limit).await });
+    let page = page.await??;
     let mut response = json(StatusCode::OK, &records(&page.habits));
     if let Some(next) = page.next {
         let cursor = ListCursor::Habit {

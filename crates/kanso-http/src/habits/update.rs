@@ -11,7 +11,7 @@ use crate::request::{HabitPath, IdempotencyKey, IfMatch, JsonBody, SignedIn};
 
 problems!(UpdateProblems: SIGNED_IN, BODY, &[
     Code::VersionsDiffer, Code::HabitNotFound, Code::Conflict, Code::PreconditionFailed,
-    Code::VersionRequired, Code::InvalidParameter, Code::IdempotencyKeyReused,
+    Code::VersionRequired, Code::InvalidParameter, Code::QuotaExceeded, Code::IdempotencyKeyReused,
 ]);
 
 /// Update a habit

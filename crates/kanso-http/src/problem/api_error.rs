@@ -52,6 +52,11 @@ impl From<Code> for ApiError {
 }
 
 impl ApiError {
+    /// Returns the code of the problem.
+    pub(crate) fn code(&self) -> Code {
+        self.0.code
+    }
+
     /// Sets the explanation of this occurrence.
     pub(crate) fn with_detail(mut self, detail: impl Into<String>) -> Self {
         self.0.detail = Some(detail.into());

@@ -27,12 +27,13 @@ pub(crate) struct IsLocal(pub(crate) bool);
 impl FromRequestParts<Api> for IsLocal {
     type Rejection = Infallible;
 
-    async fn from_request_parts(parts: &mut Parts, _: &Api) -> Result<Self, Infallible> {
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Infallible> {
         let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
         let host = parts.uri.authority().map(Authority::host);
-        Ok(Self(peer.is_some_and(|peer| {
-            is_local(peer.0.ip(), host, &parts.headers)
-        })))
+        // A server behind a proxy gets no request from its own machine that is surely not the proxy's.
+        let has_proxies = !api.options().trusted_proxies.is_empty();
+        let is_local = peer.is_some_and(|peer| is_local(peer.0.ip(), host, &parts.headers));
+        Ok(Self(is_local && !has_proxies))
     }
 }
 

@@ -61,8 +61,9 @@ pub(super) async fn habit(
     let reader = api.stats.context(signed_in.user(), zone).await?;
     let validator = Validator::new(&reader, &format!("habit_{id}_{is_explained}"))?;
     // An unknown habit has an entity tag too. It is never cached, because `compute` fails.
-    let compute = async {
-        let stats = api.stats.habit(signed_in.user(), &reader, id).await?;
+    let (stats, user) = (api.stats.clone(), signed_in.user());
+    let compute = async move {
+        let stats = stats.habit(user, &reader, id).await?;
         let stats = stats.ok_or_else(|| ApiError::not_found(Entity::Habit))?;
         Ok(response(&stats, is_explained))
     };

@@ -75,10 +75,10 @@ pub(super) async fn heatmap(
     let reader = api.stats.context(signed_in.user(), zone).await?;
     let range = parameters.range(reader.today)?;
     let validator = Validator::new(&reader, &question(range, habit))?;
-    let compute = async {
-        let cells = api
-            .stats
-            .heatmap(signed_in.user(), &reader, range, habit)
+    let (stats, user) = (api.stats.clone(), signed_in.user());
+    let compute = async move {
+        let cells = stats
+            .heatmap(user, &reader, range, habit)
             .await?
             .map_err(|refusal| too_many_cells(refusal, ["from", "to"]))?;
         response(range, habit, &cells)

@@ -52,8 +52,9 @@ pub(super) async fn overview(
     let zone = requested_zone(&headers, parameters.tz.as_deref())?;
     let reader = api.stats.context(signed_in.user(), zone).await?;
     let validator = Validator::new(&reader, "overview")?;
-    let compute = async {
-        let overview = api.stats.overview(signed_in.user(), &reader).await?;
+    let (stats, user) = (api.stats.clone(), signed_in.user());
+    let compute = async move {
+        let overview = stats.overview(user, &reader).await?;
         Ok(response(&overview))
     };
     validator

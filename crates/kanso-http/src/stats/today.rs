@@ -52,8 +52,9 @@ pub(super) async fn today(
     let zone = requested_zone(&headers, parameters.tz.as_deref())?;
     let reader = api.stats.context(signed_in.user(), zone).await?;
     let validator = Validator::new(&reader, "today")?;
-    let compute = async {
-        let today = api.stats.today(signed_in.user(), &reader).await?;
+    let (stats, user) = (api.stats.clone(), signed_in.user());
+    let compute = async move {
+        let today = stats.today(user, &reader).await?;
         Ok(response(today))
     };
     validator

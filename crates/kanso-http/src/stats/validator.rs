@@ -56,7 +56,7 @@ impl Validator {
         self,
         (api, user): (&Api, UserId),
         headers: &HeaderMap,
-        compute: impl Future<Output = Result<T, ApiError>>,
+        compute: impl Future<Output = Result<T, ApiError>> + Send + 'static,
     ) -> Result<Response, ApiError> {
         // The value was built from ASCII, so it is text.
         let tag = self.0.to_str().unwrap_or_default();
@@ -67,8 +67,8 @@ impl Validator {
         } else {
             let reading = api.heavy_reads().begin(user).await?;
             let turn = reading.turn().await?;
-            let body = to_json(&compute.await?)?;
-            drop(turn);
+            let computed = turn.hold(async move { to_json(&compute.await?) });
+            let body = computed.await??;
             // It does not wait: an answer that is not cached is computed again.
             api.stats.cache_answer(user, tag, &body);
             json_response(StatusCode::OK, body)

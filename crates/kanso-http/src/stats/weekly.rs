@@ -67,13 +67,14 @@ pub(super) async fn weekly(
     let range = range("start_date", (from, to), reader.today)?;
     // The 2: answers with this tag have `days`. An answer of an older build, in a cache, has not.
     let question = format!("weekly2_{}_{}", range.from, range.to);
-    let compute = async {
-        let weekly = api.stats.weekly(signed_in.user(), &reader, range).await?;
+    let validator = Validator::new(&reader, &question)?;
+    let (stats, user) = (api.stats.clone(), signed_in.user());
+    let compute = async move {
+        let weekly = stats.weekly(user, &reader, range).await?;
         let weekly =
             weekly.map_err(|refusal| too_many_cells(refusal, ["start_date", "end_date"]))?;
         Ok(response(&weekly))
     };
-    let validator = Validator::new(&reader, &question)?;
     validator
         .answer((&api, signed_in.user()), &headers, compute)
         .await

@@ -67,7 +67,8 @@ async fn the_mixed_phase_is_noted_where_0_1_0_was() {
              DROP COLUMN is_disabled, DROP COLUMN stored_records, DROP COLUMN stored_bytes,
         DROP COLUMN quota_live_habits, DROP COLUMN quota_records, DROP COLUMN quota_bytes;
          ALTER TABLE server DROP COLUMN was_open;
-         ALTER TABLE sessions DROP COLUMN client, DROP COLUMN device_name, DROP COLUMN device_id, DROP COLUMN nonce_hash;
+         ALTER TABLE sessions DROP COLUMN client, DROP COLUMN device_name, DROP COLUMN device_id,
+        DROP COLUMN nonce_hash, DROP COLUMN replaced_hash;
          DELETE FROM refinery_schema_history WHERE version >= 2",
     );
     let mixed = open(&database.url()).await;

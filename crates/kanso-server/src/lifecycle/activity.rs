@@ -1,5 +1,6 @@
 //! The state of a connection that determines its deadline.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -26,6 +27,10 @@ struct State {
     accepted: u64,
     /// Event streams among the requests.
     streams: usize,
+    /// Time at which each response over HTTP/2 ends that waits for its peer, by the number of its request.
+    bodies: BTreeMap<u64, Instant>,
+    /// Number of the next request.
+    next: u64,
     is_http2: bool,
 }
 
@@ -49,6 +54,8 @@ impl Activity {
             waited: Duration::ZERO,
             accepted: 0,
             streams: 0,
+            bodies: BTreeMap::new(),
+            next: 0,
             is_http2: false,
         })))
     }
@@ -91,9 +98,12 @@ impl Activity {
 
     /// Records that a request's header is complete. The request runs until the guard is dropped.
     pub(super) fn begin(self: &Arc<Self>) -> RequestGuard {
-        self.state().requests += 1;
+        let mut state = self.state();
+        state.requests += 1;
+        state.next += 1;
         RequestGuard {
             activity: Arc::clone(self),
+            number: state.next,
             is_stream: false,
         }
     }
@@ -101,6 +111,12 @@ impl Activity {
     /// Returns the time at which to close the connection if nothing changes; `None` while a request
     /// runs, because the HTTP edge limits the time of requests.
     pub(super) fn deadline(&self, limits: &Limits) -> Option<Instant> {
+        let body = self.state().bodies.values().min().copied();
+        let other = self.deadline_without_bodies(limits);
+        body.into_iter().chain(other).min()
+    }
+
+    fn deadline_without_bodies(&self, limits: &Limits) -> Option<Instant> {
         let state = self.state();
         // First: a request also counts as running while its response cannot be written, and a peer
         // that reads nothing would otherwise keep the connection for ever.
@@ -148,6 +164,7 @@ impl Activity {
 #[derive(Debug)]
 pub(super) struct RequestGuard {
     activity: Arc<Activity>,
+    number: u64,
     is_stream: bool,
 }
 
@@ -157,12 +174,35 @@ impl RequestGuard {
         self.activity.state().streams += 1;
         self.is_stream = true;
     }
+
+    /// Records that `bytes` bytes of the response wait for the peer, from now on.
+    ///
+    /// Over HTTP/2 a peer that gives no flow-control window blocks no write, so the socket does not show
+    /// that it reads nothing.
+    pub(super) fn waits_for_peer(&self, bytes: usize, limits: &Limits) {
+        /// Slowest peer whose response is not cut.
+        const BYTES_PER_SECOND: usize = 4 * 1024;
+        let mut state = self.activity.state();
+        if state.is_http2 {
+            let seconds = u64::try_from(bytes / BYTES_PER_SECOND).unwrap_or(u64::MAX);
+            let patience = limits
+                .write_stall
+                .saturating_add(Duration::from_secs(seconds));
+            state.bodies.insert(self.number, Instant::now() + patience);
+        }
+    }
+
+    /// Records that the peer has room for more of the response.
+    pub(super) fn peer_is_ready(&self) {
+        self.activity.state().bodies.remove(&self.number);
+    }
 }
 
 impl Drop for RequestGuard {
     fn drop(&mut self) {
         let mut state = self.activity.state();
         state.streams -= usize::from(self.is_stream);
+        state.bodies.remove(&self.number);
         // HTTP/2 runs several requests at once: the connection is idle after the last one.
         state.requests -= 1;
         if state.requests == 0 {

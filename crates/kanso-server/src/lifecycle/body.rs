@@ -11,6 +11,7 @@ use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tokio::time::{Instant, Sleep, sleep};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
+use super::Limits;
 use super::activity::RequestGuard;
 
 /// Request body that fails with [`io::ErrorKind::TimedOut`] if no bytes arrive for `pause`.
@@ -101,14 +102,17 @@ impl Body for TimedBody {
 /// last byte is written or the connection ends, so a slow reader counts too.
 pub(super) struct GuardedBody {
     body: AnyBody,
-    _guard: RequestGuard,
+    guard: RequestGuard,
+    limits: Limits,
 }
 
 impl GuardedBody {
-    pub(super) const fn new(body: AnyBody, guard: RequestGuard) -> Self {
+    pub(super) fn new(body: AnyBody, guard: RequestGuard, limits: Limits) -> Self {
+        guard.waits_for_peer(0, &limits);
         Self {
             body,
-            _guard: guard,
+            guard,
+            limits,
         }
     }
 }
@@ -121,7 +125,13 @@ impl Body for GuardedBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
+        self.guard.peer_is_ready();
+        let polled = Pin::new(&mut self.body).poll_frame(cx);
+        if let Poll::Ready(Some(Ok(frame))) = &polled {
+            let bytes = frame.data_ref().map_or(0, Bytes::len);
+            self.guard.waits_for_peer(bytes, &self.limits);
+        }
+        polled
     }
 
     fn is_end_stream(&self) -> bool {

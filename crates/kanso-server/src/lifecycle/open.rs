@@ -32,6 +32,7 @@ struct State {
 }
 
 struct OpenConnection {
+    client: ClientAddress,
     activity: Arc<Activity>,
     evicted: CancellationToken,
 }
@@ -58,14 +59,19 @@ impl OpenConnections {
 
     /// Counts a new connection of `peer`; `None` if this client has too many already.
     pub(super) fn open(self: &Arc<Self>, peer: IpAddr) -> Option<ConnectionGuard> {
+        // A socket for both families reports an IPv4 peer as an IPv6 address.
+        let peer = peer.to_canonical();
         let client = ClientAddress::new(peer);
         let is_proxy = self.proxies.iter().any(|net| net.contains(&peer));
         let mut state = self.state();
-        let count = state.by_client.entry(client).or_default();
-        if *count >= self.of_client && !is_proxy {
-            return None;
+        let count = state.by_client.get(&client).copied().unwrap_or_default();
+        if count >= self.of_client && !is_proxy {
+            // One client may be many devices behind one address: the silent ones make room.
+            let idle = state.longest_idle(|connection| connection.client == client);
+            let room = idle.into_iter().next()?;
+            room.cancel();
         }
-        *count += 1;
+        *state.by_client.entry(client).or_default() += 1;
         let number = state.next;
         state.next += 1;
         let guard = ConnectionGuard {
@@ -76,6 +82,7 @@ impl OpenConnections {
             evicted: CancellationToken::new(),
         };
         let connection = OpenConnection {
+            client,
             activity: Arc::clone(&guard.activity),
             evicted: guard.evicted.clone(),
         };
@@ -86,17 +93,8 @@ impl OpenConnections {
     /// Closes the connections that wait longest for a request.
     pub(super) fn evict_idle(&self) {
         let state = self.state();
-        let waiting = |connection: &OpenConnection| connection.activity.waiting_since();
-        let mut idle: Vec<_> = state
-            .connections
-            .values()
-            // One that is being closed already must not count again.
-            .filter(|connection| !connection.evicted.is_cancelled())
-            .filter_map(|connection| Some((waiting(connection)?, &connection.evicted)))
-            .collect();
         let count = (state.connections.len() / EVICTED_SHARE).max(1);
-        idle.sort_unstable_by_key(|(since, _)| *since);
-        for (_, evicted) in idle.iter().take(count) {
+        for evicted in state.longest_idle(|_| true).iter().take(count) {
             evicted.cancel();
         }
     }
@@ -104,6 +102,22 @@ impl OpenConnections {
     fn state(&self) -> MutexGuard<'_, State> {
         // No change can panic half way, so a poisoned lock guards consistent counts.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Returns the connections among `of` that wait for a request, the longest wait first.
+    fn longest_idle(&self, of: impl Fn(&OpenConnection) -> bool) -> Vec<CancellationToken> {
+        let waiting = |connection: &OpenConnection| connection.activity.waiting_since();
+        let mut idle: Vec<_> = self
+            .connections
+            .values()
+            // One that is being closed already must not count again.
+            .filter(|connection| of(connection) && !connection.evicted.is_cancelled())
+            .filter_map(|connection| Some((waiting(connection)?, connection.evicted.clone())))
+            .collect();
+        idle.sort_unstable_by_key(|(since, _)| *since);
+        idle.into_iter().map(|(_, evicted)| evicted).collect()
     }
 }
 

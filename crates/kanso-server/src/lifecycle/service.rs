@@ -57,6 +57,7 @@ impl hyper::service::Service<Request<Incoming>> for ConnectionService {
         kanso_http::require_host(&mut request);
         let answer = self.router.clone().oneshot(request);
         let draining = self.shutdown.draining().clone();
+        let limits = self.limits;
         Box::pin(async move {
             let mut response = answer.await?;
             // Read after the answer: the draining may begin while the handler runs.
@@ -69,7 +70,7 @@ impl hyper::service::Service<Request<Incoming>> for ConnectionService {
                 guard.is_stream();
             }
             // The guard moves into the body: the request runs until its last byte is written.
-            Ok(response.map(|body| GuardedBody::new(body, guard)))
+            Ok(response.map(|body| GuardedBody::new(body, guard, limits)))
         })
     }
 }

@@ -10,13 +10,34 @@ use super::OperatorError;
 use crate::cli::QuotaArguments;
 use crate::config::{habit_quota, record_quota, space_quota};
 
-/// Bounds of one account to change. `None` leaves a bound as it is, and `Some(None)` makes it that of all
-/// accounts.
+/// Changes of the bounds of one account.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct QuotaChange {
-    live_habits: Option<Option<u32>>,
-    records: Option<Option<u64>>,
-    bytes: Option<Option<u64>>,
+    live_habits: BoundChange<u32>,
+    records: BoundChange<u64>,
+    bytes: BoundChange<u64>,
+}
+
+/// A change of one bound.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum BoundChange<T> {
+    /// It stays as it is.
+    #[default]
+    Kept,
+    /// It becomes the bound of all accounts.
+    OfAll,
+    /// It becomes this one.
+    Own(T),
+}
+
+impl<T> BoundChange<T> {
+    fn applied_to(self, own: Option<T>) -> Option<T> {
+        match self {
+            Self::Kept => own,
+            Self::OfAll => None,
+            Self::Own(bound) => Some(bound),
+        }
+    }
 }
 
 impl QuotaChange {
@@ -35,9 +56,9 @@ impl QuotaChange {
     /// Returns `own` with these changes.
     pub(super) fn applied_to(self, own: OwnQuota) -> OwnQuota {
         OwnQuota {
-            live_habits: self.live_habits.unwrap_or(own.live_habits),
-            records: self.records.unwrap_or(own.records),
-            bytes: self.bytes.unwrap_or(own.bytes),
+            live_habits: self.live_habits.applied_to(own.live_habits),
+            records: self.records.applied_to(own.records),
+            bytes: self.bytes.applied_to(own.bytes),
         }
     }
 
@@ -51,16 +72,18 @@ fn bound<T>(
     option: &'static str,
     typed: Option<&str>,
     read: impl Fn(&str) -> Result<T, String>,
-) -> Result<Option<Option<T>>, OperatorError> {
-    let read = |text| match text {
-        "default" => Ok(None),
-        other => read(other).map(Some),
-    };
-    let problem = |problem: String| OperatorError::Bound {
-        option,
-        problem: format!("{problem}, nor `default`"),
-    };
-    typed.map(read).transpose().map_err(problem)
+) -> Result<BoundChange<T>, OperatorError> {
+    match typed {
+        None => Ok(BoundChange::Kept),
+        Some("default") => Ok(BoundChange::OfAll),
+        Some(other) => match read(other) {
+            Ok(bound) => Ok(BoundChange::Own(bound)),
+            Err(problem) => Err(OperatorError::Bound {
+                option,
+                problem: format!("{problem}, nor `default`"),
+            }),
+        },
+    }
 }
 
 /// Returns the quota of an account as a table or as JSON.

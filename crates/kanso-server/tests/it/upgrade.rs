@@ -202,7 +202,8 @@ const AS_0_1_0_LEFT_IT: &str =
         DROP COLUMN is_disabled, DROP COLUMN stored_records, DROP COLUMN stored_bytes,
         DROP COLUMN quota_live_habits, DROP COLUMN quota_records, DROP COLUMN quota_bytes;
     ALTER TABLE server DROP COLUMN was_open;
-         ALTER TABLE sessions DROP COLUMN client, DROP COLUMN device_name, DROP COLUMN device_id, DROP COLUMN nonce_hash;
+         ALTER TABLE sessions DROP COLUMN client, DROP COLUMN device_name, DROP COLUMN device_id,
+        DROP COLUMN nonce_hash, DROP COLUMN replaced_hash;
     DELETE FROM refinery_schema_history WHERE version > 1";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -258,6 +258,14 @@ impl AccountStore for FaultyStorage {
         self.inner.change_settings(user, change, now).await
     }
 
+    async fn replaced_password(
+        &self,
+        user: UserId,
+        session: SessionId,
+    ) -> Answer<Option<PasswordHash>> {
+        self.inner.replaced_password(user, session).await
+    }
+
     async fn replace_password(&self, user: UserId, new: NewPassword) -> Answer<bool> {
         self.inner.replace_password(user, new).await
     }

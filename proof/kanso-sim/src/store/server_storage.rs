@@ -107,6 +107,7 @@ delegated!(AccountStore for ServerStorage {
     account(user: UserId) -> Option<Account>;
     change_settings(user: UserId, change: SettingsChange, now: Timestamp) -> Option<Account>;
     replace_password(user: UserId, new: NewPassword) -> bool;
+    replaced_password(user: UserId, session: SessionId) -> Option<PasswordHash>;
     delete_account(user: UserId) -> bool;
     replace_email(user: UserId, new: NewEmail) -> EmailReplacement;
     open_session(session: Session, checked: PasswordHash, most: u32) -> bool;

@@ -20,7 +20,7 @@ fn later(days: i64) -> Timestamp {
 
 async fn stored(person: &TestUser<'_>) -> AccountUsage {
     let usage = person.storage.usage(person.id).await.unwrap();
-    usage.expect("an account")
+    usage.unwrap()
 }
 
 /// Counts the records and receipts of the cases below one by one.

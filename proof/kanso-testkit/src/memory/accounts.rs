@@ -56,6 +56,7 @@ pub(super) fn create(state: &mut State, epoch: Epoch, new: NewAccount) -> bool {
         queue: Queue::default(),
         day_begun: None,
         own_quota: OwnQuota::NONE,
+        replaced_passwords: BTreeMap::new(),
     };
     state.users.insert(data.account.id, data);
     true
@@ -117,6 +118,9 @@ impl AccountStore for MemoryStorage {
                 return false;
             }
             data.password_hash = new.hash;
+            if let EndSessions::AllBut(kept) = new.sessions {
+                data.replaced_passwords = [(kept, new.replaces)].into();
+            }
             data.sessions.retain(|id, _| match new.sessions {
                 EndSessions::None => true,
                 EndSessions::AllBut(kept) => *id == kept,
@@ -125,6 +129,19 @@ impl AccountStore for MemoryStorage {
             true
         })?;
         Ok(replaced.unwrap_or(false))
+    }
+
+    async fn replaced_password(
+        &self,
+        user: UserId,
+        session: SessionId,
+    ) -> Result<Option<PasswordHash>, StorageError> {
+        let replaced = self.with_user(user, |data| {
+            let is_open = data.sessions.contains_key(&session);
+            let replaced = data.replaced_passwords.get(&session).filter(|_| is_open);
+            replaced.cloned()
+        })?;
+        Ok(replaced.flatten())
     }
 
     async fn replace_email(
@@ -203,6 +220,7 @@ impl AccountStore for MemoryStorage {
             match &refreshed {
                 Refreshed::Rotated(rotated) => {
                     data.sessions.insert(session, rotated.clone());
+                    data.replaced_passwords.remove(&session);
                 }
                 Refreshed::Repeated(_) | Refreshed::Unknown => {}
                 Refreshed::Reused | Refreshed::Expired => {

@@ -1,4 +1,4 @@
-//! What accounts store, in memory.
+//! Usage of accounts, in memory.
 
 use async_trait::async_trait;
 use kanso_application::ports::quota::{AccountUsage, QuotaStore};

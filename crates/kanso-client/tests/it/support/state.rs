@@ -117,7 +117,6 @@ impl State {
             entries: self.entries.clone(),
             // All habits are loaded.
             live_habits: 0,
-            // Clients meet the quota of live habits only.
             usage: Usage::NONE,
             own_quota: OwnQuota::NONE,
             purged_habits: self.purged_habits.clone(),

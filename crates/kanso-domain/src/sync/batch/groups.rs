@@ -186,6 +186,12 @@ impl Batch {
                 (_, Flaw::NotInOnePiece) => RejectionCode::GroupSplit.into(),
                 (_, Flaw::Unreadable) => RejectionCode::GroupFailed.into(),
             };
+            if *flaw == Flaw::NotInOnePiece
+                && operation.key.is_some()
+                && let Some(exceeded) = self.exceeded_by_a_receipt(&operation.action)
+            {
+                return OverQuota(exceeded);
+            }
             let outcome = Rejected(rejection);
             // Without a receipt the group can be sent again in a form that can be read.
             if *flaw == Flaw::NotInOnePiece {

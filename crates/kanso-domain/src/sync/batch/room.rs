@@ -1,7 +1,7 @@
 //! The room that an account has left.
 
 use super::Batch;
-use crate::sync::{Action, ExceededQuota, Head, Usage};
+use crate::sync::{Action, Edit, ExceededQuota, Head, Usage};
 
 /// A point to which the records and the head can return.
 pub(super) struct Mark {
@@ -64,6 +64,23 @@ impl Batch {
             return Some(ExceededQuota::LiveHabits { limit });
         }
         self.quota.exceeded(before.usage, self.usage())
+    }
+
+    /// Returns the quota that the receipt of one more operation exceeds.
+    ///
+    /// The deletion of a live record is always carried out, or a full account could not be emptied. Each
+    /// uses up a record, so their receipts are bounded too.
+    pub(super) fn exceeded_by_a_receipt(&self, action: &Action) -> Option<ExceededQuota> {
+        let deletes = match action {
+            Action::Habit(_, Edit::Delete { .. }) => self.has_live_habit(action),
+            Action::Entry(id, Edit::Delete { .. }) => {
+                let entry = self.entries.records.get(id);
+                entry.is_some_and(|entry| !entry.stamp.is_deleted())
+            }
+            _ => false,
+        };
+        let exceeded = || self.quota.exceeded_by_a_receipt(self.usage());
+        if deletes { None } else { exceeded() }
     }
 
     /// Counted anew each time: a count that is kept would have to follow each rollback.

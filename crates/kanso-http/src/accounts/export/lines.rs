@@ -88,13 +88,14 @@ impl ExportLines {
     }
 
     async fn page(&mut self, after: Option<Cursor>) -> Result<Vec<u8>, ApiError> {
-        let _turn = self.reading.turn().await?;
+        let turn = self.reading.next_turn().await?;
         // Unlike a delta, this reads tombstones from the start: they are data of the user too.
-        let reading = self.api.sync.history_page(self.user, after, MAX_PAGE);
+        let (sync, user) = (self.api.sync.clone(), self.user);
+        let reading = turn.hold(async move { sync.history_page(user, after, MAX_PAGE).await });
         // The deadline layer covers only the time until the first byte, so each read needs its own
         // limit.
         let page = timeout(self.api.options().time_limit, reading).await;
-        let page = page.map_err(|_| Code::TimedOut)??;
+        let page = page.map_err(|_| Code::TimedOut)???;
         // The database was restored while the export ran: two histories must not be in one file.
         let page = page.ok_or(Code::EpochChanged)?;
         let mut text = Vec::new();

@@ -55,7 +55,11 @@ pub(in crate::accounts) async fn export(
     responses(
         (status = 200, description = "One `ExportLine` per line (NDJSON).", body = ExportLine,
             content_type = "application/x-ndjson",
-            headers(("Content-Disposition" = String, description = "File name for the download."))),
+            headers(("Content-Disposition" = String, description = "File name for the download.")),
+            example = json!({
+                "type": "end", "head": 1830, "digest": "a3eb69ac60122dd5", "devices": 2,
+                "sessions": 2, "events": 12, "records": 1830
+            })),
         ExportWithPasswordProblems
     ),
 )]

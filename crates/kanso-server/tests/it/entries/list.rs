@@ -76,7 +76,7 @@ async fn parameters_are_read_strictly() {
             &["/from"],
         ),
         ("?from=2026-11-20T00:00:00Z&to=2026-11-01", &["/from"]),
-        ("?limit=10", &["/limit"]),
+        ("?limit=0", &["/limit"]),
         ("?from=2026-11-01&from=2026-11-02", &["/from"]),
         ("/sync?last_sync=2026-11-22T00:00:00Z", &["/last_sync"]),
         ("/sync?since=now", &["/since"]),

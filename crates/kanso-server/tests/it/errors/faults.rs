@@ -24,6 +24,7 @@ async fn ask_it(router: Router, token: &str, method: Method, path: &str) -> (u16
             json!({"email": "ada@example.org", "password": "correct horse"})
         }
         Method::POST if path.ends_with("habits") => json!({"title": "Read"}),
+        Method::DELETE => json!({"password": "correct horse"}),
         _ => json!({}),
     };
     let request = Request::builder()

@@ -110,3 +110,31 @@ async fn idle_connection_does_not_delay_the_shutdown() {
     server.running.stopped().await;
     assert!(server.started.elapsed() < Duration::from_secs(2));
 }
+
+/// A peer that gives no window blocks no write to the socket.
+#[tokio::test(start_paused = true)]
+async fn http2_peer_that_reads_nothing_is_cut() {
+    for window in [0, 100] {
+        let server = Server::with_defaults();
+        let mut handshake = h2::client::Builder::new();
+        handshake.initial_window_size(window);
+        let stream = server.connect().await.0;
+        let (mut requests, connection) = handshake
+            .handshake::<_, Bytes>(stream)
+            .await
+            .expect("a handshake");
+        let connection = tokio::spawn(connection);
+        settle().await;
+        let request = Request::get("http://kanso/long")
+            .body(())
+            .expect("a request");
+        let (response, _) = requests.send_request(request, true).expect("sent");
+        let _body = response.await.expect("a header").into_body();
+        let _ = connection.await.expect("no panic");
+        assert!(
+            (30..200).contains(&server.seconds()),
+            "{}",
+            server.seconds()
+        );
+    }
+}

@@ -141,6 +141,10 @@ impl AccountStore for Broken {
         self.answer().await
     }
 
+    async fn replaced_password(&self, _: UserId, _: SessionId) -> Answer<Option<PasswordHash>> {
+        self.answer().await
+    }
+
     async fn replace_password(&self, _: UserId, _: NewPassword) -> Answer<bool> {
         self.answer().await
     }

@@ -49,6 +49,7 @@ delegated!(AccountStore for ConnectionPool {
     credentials(email: &Email) -> Option<Credentials>;
     account(user: UserId) -> Option<Account>;
     session_is_open(user: UserId, session: SessionId, now: Timestamp) -> bool;
+    replaced_password(user: UserId, session: SessionId) -> Option<PasswordHash>;
     sessions(user: UserId) -> Vec<Session>;
     events(user: UserId, before: Option<Uuid>, limit: u32) -> Vec<SecurityEvent>;
 }

@@ -225,3 +225,33 @@ fn receipts_take_room_up_to_an_eighth_beyond_the_quota() {
     let changeset = push_within(quota, &loaded, &[missing(1)]);
     assert_ne!(words(&changeset), ["over quota bytes"]);
 }
+
+/// An operator can lower the quota of an account far below what it has.
+#[test]
+fn account_far_beyond_its_quota_can_delete_with_receipts() {
+    let operations = [create(1), create(2)];
+    let full = after(
+        nothing(),
+        &push_within(Quota::UNLIMITED, &nothing(), &operations),
+    );
+    let quota = Quota {
+        bytes: 1,
+        ..Quota::UNLIMITED
+    };
+    let delete = |key, number| keyed(key, delete(number).action);
+    let changeset = push_within(quota, &full, &[delete(7, 1), delete(8, 1), delete(9, 2)]);
+    // The second finds no live habit, so nothing bounds the number of its kind.
+    let expected = ["applied 2", "over quota bytes", "applied 2"];
+    assert_eq!(words(&changeset), expected);
+}
+
+#[test]
+fn torn_groups_leave_no_receipts_beyond_the_quota() {
+    let quota = Quota {
+        bytes: 1,
+        ..Quota::UNLIMITED
+    };
+    let torn = [grouped("g", create(1)), create(2), grouped("g", create(3))];
+    let changeset = push_within(quota, &full(), &torn);
+    assert!(changeset.receipts.is_empty(), "{changeset:?}");
+}
