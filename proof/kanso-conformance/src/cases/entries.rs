@@ -154,11 +154,7 @@ async fn the_list_is_filtered_by_habit_and_bounds(server: &ServerUnderTest) -> C
             format_args!("{days:?}, newest first, not {found:?}"),
         )?;
     }
-    for query in [
-        "from=2026-03-02&to=2026-03-01",
-        "from=yesterday",
-        "limit=0",
-    ] {
+    for query in ["from=2026-03-02&to=2026-03-01", "from=yesterday", "limit=0"] {
         let answer = account.get(&format!("/entries?{query}")).await?;
         answer.problem(400, "invalid_parameter")?;
     }

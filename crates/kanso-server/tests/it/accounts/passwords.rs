@@ -87,7 +87,9 @@ async fn guesses_of_a_session_are_slowed_down() {
 #[tokio::test]
 async fn wrong_current_password_is_refused_even_if_the_new_one_is_stored() {
     let app = App::start().await;
-    let phone = app.user().await;
+    let email = app.user().await.email;
+    let first = log_in(&app, &email, OLD).await.expect(200);
+    let phone = app.user_with(&first);
     let tablet = app.log_in(&phone.email).await;
     let wrong = from("not this one", OLD);
     let refused = phone.put("/auth/password", &wrong).await;
@@ -113,8 +115,9 @@ async fn wrong_current_password_is_refused_even_if_the_new_one_is_stored() {
         .refused(403, "wrong_password");
     phone.put("/auth/password", &retry).await.expect(204);
     assert!(is_valid(&tablet).await, "a retry ends no session");
-    app.clock.advance(601);
-    phone
+    let body = json!({"refresh_token": first["refresh_token"]});
+    let refreshed = app.post("/api/v1/auth/refresh", &body).await.expect(200);
+    app.user_with(&refreshed)
         .put("/auth/password", &retry)
         .await
         .refused(403, "wrong_password");

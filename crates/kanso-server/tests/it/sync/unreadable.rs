@@ -289,7 +289,8 @@ async fn integer_written_as_a_float_is_that_integer() {
             &id,
             &json!({"base_version": 777, "fields": {"title": "y"}}),
         );
-        update.to_string().replace("777", version)
+        let number = |number| format!("\"base_version\":{number}");
+        update.to_string().replace(&number("777"), &number(version))
     };
     assert_eq!(
         statuses(&push_text(&user, &[update("1.0")]).await),
