@@ -20,7 +20,7 @@ macro_rules! usage_columns {
 }
 pub(crate) use usage_columns;
 
-/// The columns of a user. The usage is `None` until it is counted.
+/// Reads the columns of a user. The usage is `None` until it is counted.
 pub(crate) fn read(columns: &mut Columns<'_, '_>) -> rusqlite::Result<(Option<Usage>, OwnQuota)> {
     let (records, bytes): (Option<u64>, Option<u64>) = (columns.take()?, columns.take()?);
     let usage = records.zip(bytes);

@@ -45,7 +45,7 @@ pub trait DeviceStore: Send + Sync {
     /// Stores the sighting of a device that may be new, unless its account is gone, and names the device
     /// in the session of the sighting.
     ///
-    /// Of more than `most` devices it forgets those that were not seen for longest, and never this one.
+    /// If there are more than `most` devices, it forgets those that were not seen for longest, but never this one.
     /// Their sessions stay open: each is a new device at its next sync.
     async fn meet_device(&self, sighting: Sighting, most: u32) -> Result<(), StorageError>;
 
