@@ -1,5 +1,5 @@
-//! Installs the programs that the tests need: PostgreSQL, Redis, nginx, and libfaketime, which shifts a
-//! program's clock.
+//! Installs the programs that the tests need: PostgreSQL and its pooler, Redis, nginx, and libfaketime,
+//! which shifts a program's clock.
 //!
 //! The tests start these programs themselves. They are installed here if the process may do that; else
 //! the verb prints the packages that are missing.
@@ -14,6 +14,8 @@ use crate::process::{command, run};
 const POSTGRESQL: &str = "postgresql";
 /// Debian package with a Redis server and its client program.
 const REDIS: &str = "redis-server";
+/// Debian package with a connection pooler for PostgreSQL.
+const POOLER: &str = "pgbouncer";
 /// Debian package with Python and its virtual environments.
 const PYTHON: &str = "python3-venv";
 /// Debian package with `systemd-analyze`, which checks units.
@@ -43,6 +45,9 @@ fn missing_of_tests() -> Vec<&'static str> {
     }
     if !succeeds("redis-server", &["--version"]) || !succeeds("redis-cli", &["--version"]) {
         missing.push(REDIS);
+    }
+    if !succeeds("pgbouncer", &["--version"]) {
+        missing.push(POOLER);
     }
     if !succeeds("nginx", &["-v"]) {
         missing.push(NGINX);

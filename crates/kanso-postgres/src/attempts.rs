@@ -158,12 +158,18 @@ async fn once<D, T>(
     work: DatabaseWork<D, T>,
 ) -> Result<T, DatabaseError> {
     let waiting = GaugeGuard::waiting();
-    let (client, epoch) = connections.get().await?;
+    let _permit = match frame {
+        TransactionMode::SingleStatement | TransactionMode::Snapshot => None,
+        TransactionMode::Transaction | TransactionMode::SelfManaged => {
+            Some(connections.permit_to_write().await?)
+        }
+    };
+    let client = connections.get().await?;
     drop(waiting);
     let _in_use = GaugeGuard::in_use();
     let connection = match frame {
-        TransactionMode::SingleStatement => Connection::idle(client, epoch),
-        _ => Connection::for_transaction(client, epoch),
+        TransactionMode::SingleStatement => Connection::idle(client),
+        _ => Connection::for_transaction(client),
     };
     let outcome = match frame {
         TransactionMode::SingleStatement => return work(&connection, data).await,
@@ -193,6 +199,7 @@ async fn in_transaction<D, T>(
 ) -> Result<T, DatabaseError> {
     connection.command(BEGIN).await?;
     let value = work(connection, data).await?;
+    connection.ensure_newest()?;
     let committed = connection.command(COMMIT).await;
     committed.map_err(DatabaseError::at_commit)?;
     Ok(value)

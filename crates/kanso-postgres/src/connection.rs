@@ -1,6 +1,5 @@
 //! A connection taken from the pool.
 
-use deadpool_postgres::Object;
 use futures::TryStreamExt as _;
 use kanso_domain::sync::Epoch;
 use tokio_postgres::{Row, Statement};
@@ -8,12 +7,13 @@ use tokio_postgres::{Row, Statement};
 use crate::columns::Parameter;
 use crate::error::DatabaseError;
 use crate::pipeline::{Pipeline, sent};
+use crate::pool::PooledConnection;
 use crate::statements;
 
 /// A connection, and the epoch of the database behind it.
 pub(crate) struct Connection {
     /// Present until the connection is dropped.
-    client: Option<Object>,
+    client: Option<PooledConnection>,
     pub(crate) epoch: Epoch,
     /// True outside a transaction: only then may the pool hand the connection to another caller.
     is_idle: bool,
@@ -21,20 +21,20 @@ pub(crate) struct Connection {
 
 impl Connection {
     /// Wraps a connection for single statements.
-    pub(crate) const fn idle(client: Object, epoch: Epoch) -> Self {
+    pub(crate) fn idle(client: PooledConnection) -> Self {
         Self {
+            epoch: client.epoch,
             client: Some(client),
-            epoch,
             is_idle: true,
         }
     }
 
     /// Wraps a connection for a transaction. Unless [`ended`](Self::ended) is called, dropping it
     /// closes the connection, and the server rolls back.
-    pub(crate) const fn for_transaction(client: Object, epoch: Epoch) -> Self {
+    pub(crate) fn for_transaction(client: PooledConnection) -> Self {
         Self {
+            epoch: client.epoch,
             client: Some(client),
-            epoch,
             is_idle: false,
         }
     }
@@ -44,8 +44,14 @@ impl Connection {
         self.is_idle = true;
     }
 
-    pub(crate) fn client(&self) -> Result<&Object, DatabaseError> {
+    pub(crate) fn client(&self) -> Result<&PooledConnection, DatabaseError> {
         self.client.as_ref().ok_or(DatabaseError::Closed)
+    }
+
+    /// Returns an error if this connection leads to a history that was replaced. A transaction that
+    /// changed something checks this before it commits.
+    pub(crate) fn ensure_newest(&self) -> Result<(), DatabaseError> {
+        self.client()?.ensure_newest()
     }
 
     /// Returns an empty pipeline.
@@ -136,9 +142,9 @@ impl Drop for Connection {
         if let Some(client) = self.client.take()
             && !self.is_idle
         {
-            // `Object::take` removes the connection from the pool, so it closes here. The task was
+            // `take` removes the connection from the pool, so it closes here. The task was
             // cancelled or panicked inside a transaction: the next caller must not run in it.
-            drop(Object::take(client));
+            drop(PooledConnection::take(client));
         }
     }
 }

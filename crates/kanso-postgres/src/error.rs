@@ -34,6 +34,22 @@ pub(crate) enum DatabaseError {
     /// The connection broke during a commit, so the outcome of the commit is unknown.
     #[error("postgresql failed during a commit: {}", one_line(.0))]
     UnknownOutcome(tokio_postgres::Error),
+    /// The host was the primary of a history that a newer one has replaced.
+    #[error(
+        "{host} is an old primary: its timeline is {timeline}, but timeline {newest} of the same cluster \
+         was promoted; stop it before it accepts writes that will be lost"
+    )]
+    OldPrimary {
+        /// Address of the host.
+        host: String,
+        /// Timeline of the host.
+        timeline: u32,
+        /// Highest timeline that this process has seen.
+        newest: u32,
+    },
+    /// The connection leads to a history that another one replaced. Nothing was committed.
+    #[error("the database behind this connection was restored, replaced or promoted meanwhile")]
+    Replaced,
     /// The pool has no connection.
     #[error("no connection to postgresql: {0}")]
     NoConnection(String),
@@ -87,7 +103,11 @@ impl DatabaseError {
 
     /// Returns true if nothing was committed and a retry may succeed.
     pub(crate) fn is_transient(&self) -> bool {
-        matches!(self, Self::Driver(error) if is_transient(error))
+        match self {
+            Self::Driver(error) => is_transient(error),
+            Self::Replaced => true,
+            _ => false,
+        }
     }
 
     /// Returns true if an update changed no row. Such statements divide by the number of changed
@@ -119,6 +139,8 @@ fn storage_error(error: DatabaseError) -> StorageError {
         | DatabaseError::Panicked => Corrupt(error.into()),
         DatabaseError::Driver(_)
         | DatabaseError::UnknownOutcome(_)
+        | DatabaseError::OldPrimary { .. }
+        | DatabaseError::Replaced
         | DatabaseError::NoConnection(_)
         | DatabaseError::Closed => Unavailable(error.into()),
     }

@@ -1,15 +1,16 @@
 //! Opening a database: connecting, checking its version and migrating its schema.
 
 use std::iter;
+use std::sync::Arc;
 
 use kanso_application::ports::schema::SchemaStep;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Error};
-use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::error::{self, DatabaseError, io_source, one_line};
 use crate::pool::Connections;
-use crate::{DatabaseUrl, PostgresOptions, tls};
+use crate::primary::Primary;
+use crate::{DatabaseUrl, PostgresOptions, fitness, tls};
 
 /// Oldest supported server, in the form of `server_version_num`. Older ones are not tested.
 const OLDEST_SERVER: i32 = 150_000;
@@ -42,6 +43,26 @@ pub enum OpenError {
         database: String,
         /// Version of the server.
         found: String,
+    },
+    /// The encoding of the database is not UTF-8.
+    #[error(
+        "the database {database} has the encoding {found}, which cannot store every title and note; \
+         create it with ENCODING 'UTF8'"
+    )]
+    Encoding {
+        /// The database.
+        database: String,
+        /// Encoding of the database.
+        found: String,
+    },
+    /// A pooler gives each transaction another connection to the database.
+    #[error(
+        "the database {database} is behind a pooler that pools by transaction; Kanso keeps prepared \
+         statements and settings on a connection, so let the pooler pool by session"
+    )]
+    TransactionPooler {
+        /// The database.
+        database: String,
     },
     /// The tables belong to another program.
     #[error(
@@ -85,7 +106,7 @@ impl OpenError {
         }
     }
 
-    fn unreachable(url: &DatabaseUrl, error: impl std::error::Error + 'static) -> Self {
+    pub(crate) fn unreachable(url: &DatabaseUrl, error: impl std::error::Error + 'static) -> Self {
         Self::Unreachable {
             database: url.to_string(),
             problem: one_line(&error),
@@ -125,11 +146,14 @@ fn is_passing(error: &(dyn std::error::Error + 'static)) -> bool {
                 _ => error.downcast_ref::<Error>(),
             }
         });
-    driver.is_some_and(|error| {
-        let refused = io_source(error).is_some_and(|io| io.kind() == ErrorKind::InvalidData);
-        let is_full = error.code() == Some(&SqlState::TOO_MANY_CONNECTIONS);
-        is_full || (error::is_transient(error) && !refused)
-    })
+    let replaced = iter::successors(Some(error), |error| error.source())
+        .any(|error| matches!(error.downcast_ref(), Some(DatabaseError::Replaced)));
+    replaced
+        || driver.is_some_and(|error| {
+            let refused = io_source(error).is_some_and(|io| io.kind() == ErrorKind::InvalidData);
+            let is_full = error.code() == Some(&SqlState::TOO_MANY_CONNECTIONS);
+            is_full || (error::is_transient(error) && !refused)
+        })
 }
 
 /// Migrates the schema. Returns a pool with one open connection, and the oldest release whose
@@ -138,13 +162,13 @@ pub(crate) async fn open(
     options: &PostgresOptions,
 ) -> Result<(Connections, Option<String>), OpenError> {
     let url = &options.url;
-    let tls = connector(url)?;
-    up_to_date(url, &tls).await?;
-    let connections = Connections::new(options, tls);
+    let primary = Arc::new(primary(url)?);
+    up_to_date(url, &primary).await?;
+    let connections = Connections::new(options, primary);
     let connections = connections.map_err(|failure| OpenError::unreachable(url, failure))?;
     // The first connection checks the witness, so a server that cannot is not started.
     let first = connections.get().await;
-    let (first, _) = first.map_err(|failure| OpenError::unreachable(url, failure))?;
+    let first = first.map_err(|failure| OpenError::unreachable(url, failure))?;
     let oldest_server = crate::migrate::oldest_server(&first).await;
     let oldest_server = oldest_server.map_err(|error| OpenError::unreachable(url, error))?;
     // Servers of 0.1.0 look an account up under the spelling that they stored.
@@ -162,7 +186,7 @@ pub(crate) async fn open(
 /// # Errors
 /// See [`OpenError`].
 pub async fn schema(url: &DatabaseUrl) -> Result<Vec<SchemaStep>, OpenError> {
-    let client = connect(url, &connector(url)?).await?;
+    let client = connect(url, &primary(url)?).await?;
     refuse_old(&client, url).await?;
     crate::migrate::schema(&client, &url.to_string()).await
 }
@@ -173,7 +197,7 @@ pub async fn schema(url: &DatabaseUrl) -> Result<Vec<SchemaStep>, OpenError> {
 /// # Errors
 /// See [`OpenError`].
 pub async fn migrate(url: &DatabaseUrl) -> Result<Vec<SchemaStep>, OpenError> {
-    up_to_date(url, &connector(url)?).await
+    up_to_date(url, &primary(url)?).await
 }
 
 /// Returns the oldest release whose servers may still be running on the database; `None` if the
@@ -182,7 +206,7 @@ pub async fn migrate(url: &DatabaseUrl) -> Result<Vec<SchemaStep>, OpenError> {
 /// # Errors
 /// See [`OpenError`].
 pub async fn oldest_server(url: &DatabaseUrl) -> Result<Option<String>, OpenError> {
-    let client = connect(url, &connector(url)?).await?;
+    let client = connect(url, &primary(url)?).await?;
     let known = "SELECT 1 WHERE to_regclass('mixed_phase') IS NOT NULL";
     let asked = async {
         match client.query_opt(known, &[]).await? {
@@ -202,44 +226,40 @@ pub async fn oldest_server(url: &DatabaseUrl) -> Result<Option<String>, OpenErro
 /// # Errors
 /// See [`OpenError`].
 pub async fn finish_mixed_phase(url: &DatabaseUrl) -> Result<Option<String>, OpenError> {
-    let client = connect(url, &connector(url)?).await?;
+    let client = connect(url, &primary(url)?).await?;
     let finished = crate::migrate::finish(&client).await;
     finished.map_err(|error| OpenError::migration(&url.to_string(), error))
 }
 
-async fn up_to_date(
-    url: &DatabaseUrl,
-    tls: &MakeRustlsConnect,
-) -> Result<Vec<SchemaStep>, OpenError> {
-    let mut client = connect(url, tls).await?;
+async fn up_to_date(url: &DatabaseUrl, primary: &Primary) -> Result<Vec<SchemaStep>, OpenError> {
+    let mut client = connect(url, primary).await?;
     refuse_old(&client, url).await?;
-    let guard = connect(url, tls).await?;
+    let guard = connect(url, primary).await?;
+    fitness::check(&client, &guard, url).await?;
     crate::migrate::up_to_date(&mut client, &guard, &url.to_string()).await
 }
 
-fn connector(url: &DatabaseUrl) -> Result<MakeRustlsConnect, OpenError> {
-    tls::connector(url.certificate_check()).map_err(|source| OpenError::Certificates {
-        database: url.to_string(),
-        source,
-    })
+fn primary(url: &DatabaseUrl) -> Result<Primary, OpenError> {
+    let tls =
+        tls::connector(url.certificate_check()).map_err(|source| OpenError::Certificates {
+            database: url.to_string(),
+            source,
+        })?;
+    Ok(Primary::new(url.config(), tls))
 }
 
 /// Opens a connection outside the pool. It closes when it is dropped.
-async fn connect(url: &DatabaseUrl, tls: &MakeRustlsConnect) -> Result<Client, OpenError> {
-    let connected = url.config().connect(tls.clone()).await;
-    let (client, connection) = connected.map_err(|error| OpenError::unreachable(url, error))?;
-    tokio::spawn(async move {
-        if let Err(error) = connection.await {
-            // The caller gets this error too, from its pending request.
-            tracing::debug!(error = one_line(&error), "connection lost");
-        }
-    });
+async fn connect(url: &DatabaseUrl, primary: &Primary) -> Result<Client, OpenError> {
+    let opened = primary.connect().await;
+    let opened = opened.map_err(|error| OpenError::unreachable(url, error))?;
     // Every start runs CREATE TABLE IF NOT EXISTS for the lock, which raises a notice.
-    let quiet = client.batch_execute("SET client_min_messages = 'warning'");
+    let quiet = opened
+        .client
+        .batch_execute("SET client_min_messages = 'warning'");
     quiet
         .await
         .map_err(|error| OpenError::unreachable(url, error))?;
-    Ok(client)
+    Ok(opened.client)
 }
 
 async fn refuse_old(client: &Client, url: &DatabaseUrl) -> Result<(), OpenError> {

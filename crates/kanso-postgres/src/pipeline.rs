@@ -133,6 +133,7 @@ impl<'c> Pipeline<'c> {
     /// then answers COMMIT with a rollback.
     pub(crate) async fn commit(self) -> Result<(), DatabaseError> {
         let connection = self.connection;
+        connection.ensure_newest()?;
         let answers = self.start().await?;
         let committed = connection.start_command(COMMIT).await;
         for answer in answers {

@@ -1,29 +1,35 @@
 //! The pool of connections.
 
+use std::ops::Deref;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use deadpool_postgres::{
-    ClientWrapper, Hook, HookError, Manager, ManagerConfig, Object, Pool, PoolError,
-    RecyclingMethod, Runtime,
-};
-use futures::FutureExt as _;
+use deadpool::Runtime;
+use deadpool::managed::{Manager, Metrics, Object, Pool, PoolError, RecycleError, RecycleResult};
+use deadpool_postgres::ClientWrapper;
 use kanso_domain::sync::Epoch;
-use tokio_postgres_rustls::MakeRustlsConnect;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
 
-use crate::PostgresOptions;
 use crate::error::DatabaseError;
+use crate::primary::Primary;
 use crate::witness;
+use crate::{FreshEpoch, PostgresOptions};
 
 /// Settings of every connection.
 //
 // The limits end what could otherwise hold a user's row for ever. A statement or a lock wait that
 // exceeds them does not succeed by waiting longer, and an idle transaction belongs to a node that
-// hangs. `synchronous_commit` is set because an operator may have turned it off for the database,
-// and an acknowledged operation must survive a crash of the server. Notices are not errors.
+// hangs. The writes are decided under the lock on the user's row and need no stronger isolation: with
+// one, a role's default would make concurrent writes of a user fail. An operator may have turned
+// `synchronous_commit` off for the database, but an acknowledged operation must survive a crash of the
+// server; every other value does that, so it stays, for instance `remote_apply`. Notices are not
+// errors.
 const SETTINGS: &str = "SET statement_timeout = '30s'; SET lock_timeout = '10s';
-    SET idle_in_transaction_session_timeout = '30s'; SET synchronous_commit = 'on';
+    SET idle_in_transaction_session_timeout = '30s';
+    SET default_transaction_isolation = 'read committed';
+    SELECT set_config('synchronous_commit', 'on', false)
+    WHERE current_setting('synchronous_commit') = 'off';
     SET client_min_messages = 'warning'";
 
 /// Maximum wait for a free connection, and for a new one.
@@ -32,57 +38,126 @@ const POOL_TIMEOUT: Duration = Duration::from_secs(10);
 /// A bounded pool. Connections are opened on demand and replaced when they break.
 #[derive(Clone)]
 pub(crate) struct Connections {
-    pool: Pool,
-    epoch: Arc<AtomicU64>,
+    pool: Pool<Histories>,
+    /// One permit for each connection that transactions which write may hold.
+    writes: Arc<Semaphore>,
+}
+
+/// A connection of the pool.
+pub(crate) type PooledConnection = Object<Histories>;
+
+/// A connection that knows the history behind it.
+pub(crate) struct CurrentClient {
+    client: ClientWrapper,
+    primary: Arc<Primary>,
+    /// Epoch of the database.
+    pub(crate) epoch: Epoch,
+}
+
+impl CurrentClient {
+    /// Returns an error if the process has seen a newer history since the connection was opened. A
+    /// transaction checks this before it commits: what an old primary commits is lost.
+    pub(crate) fn ensure_newest(&self) -> Result<(), DatabaseError> {
+        if self.primary.newest.is(self.epoch) {
+            Ok(())
+        } else {
+            Err(DatabaseError::Replaced)
+        }
+    }
+}
+
+impl Deref for CurrentClient {
+    type Target = ClientWrapper;
+
+    fn deref(&self) -> &ClientWrapper {
+        &self.client
+    }
+}
+
+/// Opens the connections of the pool and checks which history each one leads to.
+pub(crate) struct Histories {
+    primary: Arc<Primary>,
+    fresh: FreshEpoch,
+}
+
+impl Manager for Histories {
+    type Type = CurrentClient;
+    type Error = DatabaseError;
+
+    /// Opens a connection, applies the settings and checks the witness.
+    //
+    // Every new connection checks it, because the address may lead to another server than before: a
+    // restored backup or a promoted standby, while this process ran.
+    async fn create(&self) -> Result<CurrentClient, DatabaseError> {
+        let opened = self.primary.connect().await?;
+        let client = ClientWrapper::new(opened.client, opened.task);
+        client.batch_execute(SETTINGS).await?;
+        let epoch = witness::check(&client, &opened.witness, &*self.fresh).await?;
+        if !self.primary.newest.admit(&opened.witness, epoch) {
+            return Err(DatabaseError::Replaced);
+        }
+        Ok(CurrentClient {
+            client,
+            primary: Arc::clone(&self.primary),
+            epoch,
+        })
+    }
+
+    /// Checks that the socket is open and the history still the newest. No round trip: nothing needs
+    /// to be reset, because a connection inside a transaction is closed and never returned.
+    async fn recycle(
+        &self,
+        client: &mut CurrentClient,
+        _: &Metrics,
+    ) -> RecycleResult<DatabaseError> {
+        if client.is_closed() {
+            return Err(RecycleError::message("the connection is closed"));
+        }
+        client.ensure_newest().map_err(RecycleError::Backend)
+    }
 }
 
 impl Connections {
     pub(crate) fn new(
         options: &PostgresOptions,
-        tls: MakeRustlsConnect,
+        primary: Arc<Primary>,
     ) -> Result<Self, DatabaseError> {
-        let config = ManagerConfig {
-            // `Fast` only checks that the socket is open and saves a round trip on each use. Nothing
-            // needs to be reset: a connection inside a transaction is closed, never returned.
-            recycling_method: RecyclingMethod::Fast,
+        let size = options.connections.get();
+        let manager = Histories {
+            primary,
+            fresh: Arc::clone(&options.fresh_epoch),
         };
-        let manager = Manager::from_config(options.url.config().clone(), tls, config);
-        let epoch = Arc::new(AtomicU64::new(0));
-        let newest = Arc::clone(&epoch);
-        let fresh = Arc::clone(&options.fresh_epoch);
         let pool = Pool::builder(manager)
-            .max_size(options.connections.get())
+            .max_size(size)
             .wait_timeout(Some(POOL_TIMEOUT))
             .create_timeout(Some(POOL_TIMEOUT))
             .runtime(Runtime::Tokio1)
-            .post_create(Hook::async_fn(move |client, _| {
-                let (newest, fresh) = (Arc::clone(&newest), Arc::clone(&fresh));
-                let set_up = async move {
-                    let epoch = set_up(client, &*fresh).await.map_err(HookError::Backend)?;
-                    newest.store(epoch.get(), Ordering::Release);
-                    Ok(())
-                };
-                set_up.boxed()
-            }))
             .build()
             .map_err(|error| DatabaseError::NoConnection(error.to_string()))?;
-        Ok(Self { pool, epoch })
+        let writes = Arc::new(Semaphore::new(share_of_writes(size)));
+        Ok(Self { pool, writes })
     }
 
-    /// Returns a connection and the epoch of the database.
-    //
-    // The epoch is read after the connection, so it is never older than that of the connection. It
-    // may be newer if another connection has just met a restored database; the old connection is
-    // then about to fail, because its server is gone.
-    pub(crate) async fn get(&self) -> Result<(Object, Epoch), DatabaseError> {
-        let client = self.pool.get().await.map_err(|error| match error {
+    /// Returns a connection.
+    pub(crate) async fn get(&self) -> Result<PooledConnection, DatabaseError> {
+        self.pool.get().await.map_err(|error| match error {
             PoolError::Closed => DatabaseError::Closed,
-            PoolError::Backend(error) | PoolError::PostCreateHook(HookError::Backend(error)) => {
-                error.into()
-            }
+            PoolError::Backend(error) => error,
             other => DatabaseError::NoConnection(other.to_string()),
-        })?;
-        Ok((client, Epoch::new(self.epoch.load(Ordering::Acquire))))
+        })
+    }
+
+    /// Waits until a further transaction may write. The permit is held until the transaction ended.
+    ///
+    /// A commit that waits for a synchronous standby which is away does not end, and no timeout of the
+    /// server ends it. So the writes leave a share of the connections to the reads.
+    pub(crate) async fn permit_to_write(&self) -> Result<OwnedSemaphorePermit, DatabaseError> {
+        match timeout(POOL_TIMEOUT, Arc::clone(&self.writes).acquire_owned()).await {
+            Ok(permit) => permit.map_err(|_| DatabaseError::Closed),
+            Err(_) => Err(DatabaseError::NoConnection(
+                "every connection for writes is in use; do commits wait for a standby?".to_owned(),
+            )),
+        }
     }
 
     /// Closes the connections. One in use closes when it is returned.
@@ -91,14 +166,57 @@ impl Connections {
     }
 }
 
-/// Applies the settings to a new connection and checks the witness.
-//
-// Every new connection checks it, because the address may lead to another server than before: a
-// restored backup or a promoted standby, while this process ran.
-async fn set_up(
-    client: &ClientWrapper,
-    fresh: &(dyn Fn() -> Epoch + Send + Sync),
-) -> Result<Epoch, tokio_postgres::Error> {
-    client.batch_execute(SETTINGS).await?;
-    witness::check(client, fresh).await
+/// Number of connections that writes may hold at a time: three quarters, and one less than all of
+/// them at most. A pool of one connection has no share for the reads.
+const fn share_of_writes(connections: usize) -> usize {
+    let for_reads = connections.div_ceil(4);
+    let share = connections - for_reads;
+    if share == 0 { 1 } else { share }
+}
+
+#[cfg(test)]
+mod tests {
+    use kanso_testkit::PostgresServer;
+
+    use super::*;
+    use crate::PostgresStorage;
+
+    #[test]
+    fn writes_leave_connections_to_the_reads() {
+        let shares = [1, 2, 3, 4, 8, 16].map(share_of_writes);
+        assert_eq!(shares, [1, 1, 2, 3, 6, 12]);
+    }
+
+    /// Value of a setting on a connection of the pool, if the operator set it to `given`.
+    async fn used(setting: &str, given: &str) -> String {
+        let database = PostgresServer::shared().database();
+        let name = database.name();
+        database.run(&format!("ALTER DATABASE {name} SET {setting} = '{given}'"));
+        let url = database.url().parse().unwrap();
+        let options = PostgresOptions::new(url, Arc::new(|| Epoch::new(1)));
+        let storage = PostgresStorage::open(&options).await.unwrap();
+        let client = storage.connections.get().await.unwrap();
+        let row = client.query_one(&format!("SHOW {setting}"), &[]).await;
+        row.unwrap().get(0)
+    }
+
+    /// An operator may ask for more than a local flush, and may not ask for less.
+    #[tokio::test]
+    async fn the_operators_level_of_a_commit_is_kept_unless_it_is_off() {
+        for (given, expected) in [
+            ("off", "on"),
+            ("local", "local"),
+            ("remote_write", "remote_write"),
+            ("on", "on"),
+            ("remote_apply", "remote_apply"),
+        ] {
+            assert_eq!(used("synchronous_commit", given).await, expected);
+        }
+    }
+
+    #[tokio::test]
+    async fn the_operators_isolation_level_is_not_used() {
+        let level = used("default_transaction_isolation", "serializable").await;
+        assert_eq!(level, "read committed");
+    }
 }

@@ -8,7 +8,8 @@
 //! commits, change the timeline. Every new connection is checked, because the server at its address
 //! may have been replaced while this process ran.
 
-use deadpool_postgres::ClientWrapper;
+use std::fmt;
+
 use kanso_domain::sync::Epoch;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Error};
@@ -16,13 +17,57 @@ use tokio_postgres::{Client, Error};
 /// Number of epochs that are kept. A device of an older one compares everything.
 const KEPT_EPOCHS: i64 = 100;
 
+/// The identifiers of the history behind a connection. Each is missing if the server does not have it
+/// or the role may not read it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Witness {
+    /// Identifier that `initdb` gave the cluster and that its copies keep.
+    pub(crate) cluster: Option<String>,
+    /// Number that grows with each promotion and each recovery of the cluster.
+    pub(crate) timeline: Option<u32>,
+    pub(crate) database: Option<String>,
+    pub(crate) table: Option<String>,
+}
+
+impl Witness {
+    /// Reads the identifiers, as far as the server tells them.
+    pub(crate) async fn read(client: &Client) -> Result<Self, Error> {
+        let cluster = "SELECT system_identifier::text FROM pg_control_system()";
+        // Not pg_control_checkpoint(): it reports the timeline of the last checkpoint, which for some
+        // time after a promotion is still the old one.
+        let timeline = "SELECT substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)";
+        let database = "SELECT oid::text FROM pg_database WHERE datname = current_database()";
+        let table = "SELECT to_regclass('server')::oid::text";
+        let timeline = identifier(client, timeline).await?;
+        Ok(Self {
+            cluster: identifier(client, cluster).await?,
+            timeline: timeline.and_then(|text| u32::from_str_radix(&text, 16).ok()),
+            database: identifier(client, database).await?,
+            table: identifier(client, table).await?,
+        })
+    }
+}
+
+/// The form in which the witness is stored.
+impl fmt::Display for Witness {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let timeline = self.timeline.map(|number| format!("{number:08X}"));
+        let text = |value: &Option<String>| value.clone().unwrap_or_else(|| "-".to_owned());
+        write!(f, "cluster={} ", text(&self.cluster))?;
+        write!(f, "timeline={} ", text(&timeline))?;
+        write!(f, "database={} ", text(&self.database))?;
+        write!(f, "table={}", text(&self.table))
+    }
+}
+
 /// Compares the stored witness with the actual one and returns the epoch: the stored one if they
 /// agree, a `fresh` one otherwise.
 pub(crate) async fn check(
-    client: &ClientWrapper,
+    client: &Client,
+    witness: &Witness,
     fresh: &(dyn Fn() -> Epoch + Send + Sync),
 ) -> Result<Epoch, Error> {
-    let witness = read_witness(client).await?;
+    let witness = witness.to_string();
     let stored = stored(client, "").await?;
     if let Some((epoch, expected)) = stored
         && expected == witness
@@ -93,41 +138,14 @@ async fn stored(client: &Client, lock: &str) -> Result<Option<(Epoch, String)>, 
     Ok(Some((Epoch::new(epoch.cast_unsigned()), row.try_get(1)?)))
 }
 
-/// Reads the actual witness: four identifiers, each `-` if the server does not have it or the role
-/// may not read it.
-async fn read_witness(client: &Client) -> Result<String, Error> {
-    let mut witness = String::new();
-    for (name, sql) in [
-        (
-            "cluster",
-            "SELECT system_identifier::text FROM pg_control_system()",
-        ),
-        // Not pg_control_checkpoint(): it reports the timeline of the last checkpoint, which for some
-        // time after a promotion is still the old one.
-        (
-            "timeline",
-            "SELECT substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)",
-        ),
-        (
-            "database",
-            "SELECT oid::text FROM pg_database WHERE datname = current_database()",
-        ),
-        ("table", "SELECT 'server'::regclass::oid::text"),
-    ] {
-        let value: String = match client.query_one(sql, &[]).await {
-            Ok(row) => row.try_get(0)?,
-            // A missing privilege must not stop the server: managed databases often refuse the first.
-            Err(error) if is_unreadable(&error) => "-".to_owned(),
-            Err(error) => return Err(error),
-        };
-        if !witness.is_empty() {
-            witness.push(' ');
-        }
-        witness.push_str(name);
-        witness.push('=');
-        witness.push_str(&value);
+/// Returns an identifier; none if the role may not read it. A missing privilege must not stop the
+/// server: managed databases often refuse the first one.
+async fn identifier(client: &Client, sql: &str) -> Result<Option<String>, Error> {
+    match client.query_one(sql, &[]).await {
+        Ok(row) => row.try_get(0),
+        Err(error) if is_unreadable(&error) => Ok(None),
+        Err(error) => Err(error),
     }
-    Ok(witness)
 }
 
 fn is_unreadable(error: &Error) -> bool {

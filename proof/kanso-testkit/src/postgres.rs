@@ -80,11 +80,21 @@ impl PostgresServer {
         Self::start_with("on", "off", &std::env::temp_dir())
     }
 
+    /// Starts a standby that follows this server.
+    pub fn standby(&self) -> Arc<Self> {
+        Self::start_as("off", "off", &std::env::temp_dir(), &self.url("postgres"))
+    }
+
     fn start_with(tls: &str, durable: &str, folder: &Path) -> Arc<Self> {
+        Self::start_as(tls, durable, folder, "")
+    }
+
+    /// Starts a server; a standby if it has the URL of a primary.
+    fn start_as(tls: &str, durable: &str, folder: &Path, primary: &str) -> Arc<Self> {
         let programs = programs();
+        let switches = [tls, durable, primary];
         // Another process may take the port in between, so there are three attempts.
-        let mut attempts =
-            (0..3).map(|_| Self::start_on(&programs, free_port(), [tls, durable], folder));
+        let mut attempts = (0..3).map(|_| Self::start_on(&programs, free_port(), switches, folder));
         let started = attempts.find_map(Result::ok).map(Arc::new);
         started.unwrap_or_else(|| panic!("no PostgreSQL server could be started; see above"))
     }
@@ -92,7 +102,7 @@ impl PostgresServer {
     fn start_on(
         programs: &Path,
         port: u16,
-        switches: [&str; 2],
+        switches: [&str; 3],
         folder: &Path,
     ) -> Result<Self, String> {
         let mut command = Command::new("sh");
@@ -230,6 +240,48 @@ impl PostgresServer {
         self.order("revive");
     }
 
+    /// Waits until this standby has replayed all that `primary` committed.
+    pub fn await_replay(&self, primary: &Self) {
+        let committed = primary.ask("postgres", "SELECT pg_current_wal_flush_lsn()");
+        let replayed = format!("SELECT pg_last_wal_replay_lsn() >= '{committed}'");
+        while self.ask("postgres", &replayed) != "t" {
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+    }
+
+    /// Makes a standby the primary of a new timeline.
+    ///
+    /// # Panics
+    ///
+    /// If the server was not started by this process.
+    pub fn promote(&self) {
+        self.order("promote");
+    }
+
+    /// Returns the host and port.
+    ///
+    /// # Panics
+    ///
+    /// If the URL has no user.
+    pub fn address(&self) -> &str {
+        let (_, place) = self.url.0.rsplit_once('@').unwrap();
+        place.trim_end_matches('/')
+    }
+
+    /// Returns a database, its server and its user as words `key=value`, with the password.
+    ///
+    /// # Panics
+    ///
+    /// If the URL has no user.
+    pub(crate) fn login_words(&self, database: &str) -> String {
+        let (_, place) = self.url.0.split_once("://").unwrap();
+        let (login, place) = place.rsplit_once('@').unwrap();
+        let (user, password) = login.split_once(':').unwrap_or((login, ""));
+        let place = place.trim_end_matches('/');
+        let (host, port) = place.rsplit_once(':').unwrap_or((place, "5432"));
+        format!("host={host} port={port} user={user} password={password} dbname={database}")
+    }
+
     fn order(&self, order: &str) {
         let supervisor = self.supervisor.as_ref();
         let supervisor =
@@ -247,18 +299,33 @@ impl PostgresServer {
         run.unwrap_or_else(|said| panic!("{sql}: {said}"));
     }
 
+    /// Runs a query in a database and returns its answer as `psql` prints it, without headers.
+    ///
+    /// # Panics
+    ///
+    /// If the server refuses the query.
+    pub fn ask(&self, database: &str, sql: &str) -> String {
+        let run = self.psql(database, sql);
+        run.unwrap_or_else(|said| panic!("{sql}: {said}"))
+    }
+
     /// Runs statements in a database, all or none; returns the output of `psql` if it fails.
     fn try_run(&self, database: &str, sql: &str) -> Result<(), String> {
+        self.psql(database, sql).map(drop)
+    }
+
+    fn psql(&self, database: &str, sql: &str) -> Result<String, String> {
         let run = Command::new(self.program("psql"))
             // `-X` ignores the developer's own psqlrc.
-            .args(["-X", "-q", "-v", "ON_ERROR_STOP=1"])
+            .args(["-X", "-A", "-q", "-t", "-v", "ON_ERROR_STOP=1"])
             .args(["-d", &self.url(database), "-c", sql])
             .output();
         let run = run.unwrap_or_else(|error| panic!("psql is needed with {VARIABLE}: {error}"));
+        let printed = |text: &[u8]| String::from_utf8_lossy(text).trim_end().to_owned();
         if run.status.success() {
-            Ok(())
+            Ok(printed(&run.stdout))
         } else {
-            Err(String::from_utf8_lossy(&run.stderr).into_owned())
+            Err(printed(&run.stderr))
         }
     }
 }
@@ -293,6 +360,11 @@ impl Database {
     /// Returns its URL.
     pub fn url(&self) -> String {
         self.server.url(&self.name)
+    }
+
+    /// Returns its name.
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     /// Creates a copy of the database. No client may be connected to the original.
@@ -375,7 +447,7 @@ fn programs() -> PathBuf {
     })
 }
 
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     // The kernel chooses; the port is free again when the listener is dropped.
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap().port()
@@ -384,7 +456,7 @@ fn free_port() -> u16 {
 /// Lets the command run without root, which PostgreSQL requires, in a process group of its own:
 /// Ctrl-C at the terminal must not stop the server before the tests that use it.
 #[cfg(unix)]
-fn unprivileged(command: &mut Command) {
+pub(crate) fn unprivileged(command: &mut Command) {
     use std::os::unix::process::CommandExt as _;
     command.process_group(0);
     if number_of(&["-u"]) != Some(0) {
@@ -408,4 +480,4 @@ fn number_of(arguments: &[&str]) -> Option<u32> {
 }
 
 #[cfg(not(unix))]
-fn unprivileged(_: &mut Command) {}
+pub(crate) fn unprivileged(_: &mut Command) {}

@@ -302,7 +302,7 @@ pub(super) const EXCLUSIVE: &[Exclusive] = &[
         STORES,
         "a schema is migrated by the store that owns it",
     ),
-    only("deadpool", FILES, "connections are the store's"),
+    only("deadpool", STORES, "connections are the store's"),
     only("tokio-postgres", POSTGRES, "SQL is behind the storage port"),
     only(
         "redis",

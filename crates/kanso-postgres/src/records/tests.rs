@@ -45,9 +45,9 @@ async fn a_write_on_a_fresh_connection_prepares_nothing_under_the_lock() {
                 operation(number, action)
             })
             .collect();
-        let (client, epoch) = storage.connections.get().await.unwrap();
+        let client = storage.connections.get().await.unwrap();
         client.statement_cache.clear();
-        let connection = Connection::for_transaction(client, epoch);
+        let connection = Connection::for_transaction(client);
         let prepared = || connection.client().unwrap().statement_cache.size();
 
         let keys = LoadSet::of(&operations);

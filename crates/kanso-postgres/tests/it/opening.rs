@@ -151,3 +151,15 @@ async fn an_older_spelling_of_an_address_becomes_the_present_one() {
         storage.close().await.unwrap();
     }
 }
+
+#[tokio::test]
+async fn a_database_that_cannot_store_every_text_is_refused() {
+    let server = PostgresServer::shared();
+    let name = server.database().name().to_owned() + "_latin";
+    let create = format!("CREATE DATABASE {name} ENCODING LATIN1 LOCALE 'C' TEMPLATE template0");
+    server.ask("postgres", &create);
+    let refused = refusal(&server.url(&name)).await;
+    assert!(matches!(refused, OpenError::Encoding { .. }), "{refused}");
+    assert!(refused.to_string().contains("ENCODING 'UTF8'"), "{refused}");
+    server.ask("postgres", &format!("DROP DATABASE {name} WITH (FORCE)"));
+}

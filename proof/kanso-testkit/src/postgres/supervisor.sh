@@ -1,11 +1,12 @@
 # Runs a PostgreSQL server until standard input is closed, and then removes it. The test process holds
 # the other end of the pipe, so the server also ends when that process is killed.
 #
-# Arguments: the folder of the programs, a free port, a password, `on` or `off` for TLS, and `on` or
-# `off` for flushing commits to the disk. Prints its folder when the server is ready, and `done` after
-# each order. Orders are `crash`, `kill`, `stop`, `start` and `revive`.
+# Arguments: the folder of the programs, a free port, a password, `on` or `off` for TLS, `on` or `off`
+# for flushing commits to the disk, and for a standby the URL of its primary, otherwise nothing. Prints
+# its folder when the server is ready, and `done` after each order. Orders are `crash`, `kill`, `stop`,
+# `start`, `revive` and `promote`.
 set -eu
-programs=$1 port=$2 password=$3 tls=$4 durable=$5
+programs=$1 port=$2 password=$3 tls=$4 durable=$5 primary=$6
 umask 077
 folder=$(mktemp -d "${TMPDIR:-/tmp}/kanso-postgres-XXXXXX")
 
@@ -59,9 +60,14 @@ trap clean EXIT
 trap '' INT HUP
 
 printf '%s' "$password" >"$folder/password"
-"$programs/initdb" -D "$folder/data" -U kanso -E UTF8 --locale=C --no-sync \
-    --auth=scram-sha-256 --pwfile="$folder/password" >"$folder/output" 2>&1 ||
-    { cat "$folder/output" >&2; exit 1; }
+if [ -n "$primary" ]; then
+    "$programs/pg_basebackup" -D "$folder/data" -d "$primary" -R -X stream -c fast --no-sync \
+        >"$folder/output" 2>&1 || { cat "$folder/output" >&2; exit 1; }
+else
+    "$programs/initdb" -D "$folder/data" -U kanso -E UTF8 --locale=C --no-sync \
+        --auth=scram-sha-256 --pwfile="$folder/password" >"$folder/output" 2>&1 ||
+        { cat "$folder/output" >&2; exit 1; }
+fi
 if [ "$tls" = on ]; then
     # A certificate authority, and a certificate that it signed for the address.
     cd "$folder"
@@ -84,6 +90,7 @@ while read -r order; do
     stop) "$programs/pg_ctl" stop -s -w -t 60 -m fast -D "$folder/data" >>"$folder/output" 2>&1 ;;
     start) start ;;
     revive) revive ;;
+    promote) "$programs/pg_ctl" promote -s -w -t 60 -D "$folder/data" >>"$folder/output" 2>&1 ;;
     esac
     echo done
 done
