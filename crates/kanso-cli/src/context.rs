@@ -30,7 +30,7 @@ pub(crate) struct Context {
     pub(crate) client: Arc<Client>,
     pub(crate) output: Output,
     server: Option<String>,
-    zone: Option<Zone>,
+    pub(crate) zone: Option<Zone>,
     /// Zone of this machine, if it is known.
     pub(crate) device_zone: Option<Zone>,
 }

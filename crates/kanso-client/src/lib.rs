@@ -77,6 +77,7 @@ mod replica;
 mod sync;
 mod sync_loop;
 pub mod system;
+mod today;
 pub mod transport;
 
 pub use calls::{CallError, LoginError};
@@ -92,3 +93,4 @@ pub use replica::{
 };
 pub use sync::{Interrupted, Progress, SyncOptions, SyncReport};
 pub use sync_loop::{SyncHandle, SyncLoop, SyncState};
+pub use today::{TodayHabit, TodayList};

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use jiff::civil::Date;
-use kanso_client::View;
 use kanso_client::domain::HabitId;
 use kanso_client::domain::entries::Entry;
 use kanso_client::domain::habits::{Habit, HabitType};
 use kanso_client::domain::progress::{TodayState, TodayStatus};
 use kanso_client::protocol::stats::StreakRecord;
+use kanso_client::{TodayHabit, View};
 use serde_json::{Value, json};
 
 use crate::context::Context;
@@ -20,27 +20,29 @@ use crate::words;
 struct Line<'a> {
     habit: &'a Habit,
     is_pending: bool,
-    standing: TodayStatus,
+    status: TodayStatus,
     entries: Vec<View<Entry>>,
 }
 
 pub(crate) fn run(context: &Context) -> anyhow::Result<Exit> {
-    let journal = context.journal(None)?;
-    let today = journal.today;
+    let list = context.client.today_list(context.zone.as_ref())?;
+    let today = list.today;
     // One query for all habits, not one per habit.
     let mut entries = entries_by_habit(context, today)?;
     let mut lines = Vec::new();
-    for View {
-        record, is_pending, ..
-    } in &journal.habits
+    for TodayHabit {
+        habit: View {
+            record, is_pending, ..
+        },
+        status,
+    } in &list.habits
     {
-        let standing = journal.progress(record).today_status();
         // A habit that was done without being due has another state than `NotDue`, so it is shown.
-        if record.details.archived_at.is_none() && standing.state != TodayState::NotDue {
+        if record.details.archived_at.is_none() && status.state != TodayState::NotDue {
             lines.push(Line {
                 habit: record,
                 is_pending: *is_pending,
-                standing,
+                status: *status,
                 entries: entries.remove(&record.id).unwrap_or_default(),
             });
         }
@@ -71,19 +73,19 @@ fn entries_by_habit(
 
 impl Line<'_> {
     fn json(&self) -> Value {
-        let standing = &self.standing;
+        let status = &self.status;
         json!({
             "habit": habit_json(self.habit, self.is_pending),
             "entries": self.entries.iter().map(entry_json).collect::<Vec<_>>(),
-            "sum": words::quantity(standing.value).to_f64(),
-            "state": standing.state.as_str(),
-            "streak": StreakRecord::from(standing.streak),
-            "at_risk": standing.is_at_risk,
+            "sum": words::quantity(status.value).to_f64(),
+            "state": status.state.as_str(),
+            "streak": StreakRecord::from(status.streak),
+            "at_risk": status.is_at_risk,
         })
     }
 
     const fn mark(&self) -> (&'static str, Tone) {
-        match self.standing.state {
+        match self.status.state {
             TodayState::Done => ("[x]", Tone::Good),
             TodayState::Pending | TodayState::NotDue => ("[ ]", Tone::Plain),
             TodayState::Within => ("[~]", Tone::Good),
@@ -94,21 +96,21 @@ impl Line<'_> {
 
     fn so_far(&self) -> String {
         let kind = self.habit.details.target().kind();
-        match (self.standing.state, kind, self.entries.last()) {
+        match (self.status.state, kind, self.entries.last()) {
             (_, _, None) => String::new(),
             (TodayState::Skip, ..) => "skipped".to_owned(),
             (_, HabitType::Boolean, Some(last)) => words::entry(self.habit, &last.record),
             (_, _, Some(_)) => {
-                let sum = words::quantity(self.standing.value);
+                let sum = words::quantity(self.status.value);
                 format!("{sum}{}", words::unit(self.habit))
             }
         }
     }
 
     fn streak(&self) -> (String, Tone) {
-        let streak = self.standing.streak;
+        let streak = self.status.streak;
         let count = words::streak(streak.current, streak.unit);
-        match (streak.current, self.standing.is_at_risk) {
+        match (streak.current, self.status.is_at_risk) {
             (0, _) => (String::new(), Tone::Plain),
             // An early warning: the streak ends at the end of the user's day.
             (_, true) => (format!("{count}, ends today"), Tone::Half),

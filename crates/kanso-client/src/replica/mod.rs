@@ -39,6 +39,7 @@ mod row;
 mod salvage;
 mod stand_in;
 mod stranded;
+mod today;
 mod unknown_outcome;
 mod view;
 
@@ -62,6 +63,7 @@ pub(crate) use journal::JournalSnapshot;
 pub(crate) use outbox::{NewOperation, OUTBOX_START, body as outbox_body};
 pub(crate) use recovery::{ApplyError, RemoteBuckets, RepairOptions};
 pub(crate) use row::MirrorRow;
+pub(crate) use today::TodaySnapshot;
 
 use kanso_domain::{Entity, Timestamp};
 use rusqlite::{Connection, Transaction, TransactionBehavior};

@@ -123,28 +123,31 @@ fn write(
     record: &Record,
     (is_pending, is_stand_in): (bool, bool),
 ) -> Result<(), ReplicaError> {
-    let local_date = match record {
+    let details = match record {
         Record::Habit(_) => None,
-        Record::Entry(entry) => Some(entry.details.local_date.to_string()),
+        Record::Entry(entry) => Some(&entry.details),
     };
     connection
         .prepare_cached(
             "INSERT INTO shown
-                 (entity, id, habit_id, local_date, is_pending, record, is_stand_in)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+                 (entity, id, habit_id, local_date, is_pending, record, is_stand_in, kind, value)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
              ON CONFLICT (entity, id) DO UPDATE
              SET habit_id = excluded.habit_id, local_date = excluded.local_date,
                  is_pending = excluded.is_pending, record = excluded.record,
-                 is_stand_in = excluded.is_stand_in",
+                 is_stand_in = excluded.is_stand_in, kind = excluded.kind,
+                 value = excluded.value",
         )?
         .execute(params![
             key.entity.as_str(),
             key.id,
             habit_of(record),
-            local_date,
+            details.map(|entry| entry.local_date.to_string()),
             is_pending,
             to_json(record)?,
-            is_stand_in
+            is_stand_in,
+            details.map(|entry| entry.kind.as_str()),
+            details.map(|entry| entry.value.thousandths())
         ])?;
     Ok(())
 }

@@ -10,7 +10,33 @@ use crate::support::{Device, FakeServer, device, on, signed_in, titled};
 fn today_status(device: &Device, habit: HabitId, zone: Option<&Zone>) -> TodayStatus {
     let journal = device.journal(zone, Some(habit)).expect("reads");
     let judged = journal.all_progress().next().expect("it is there");
-    judged.today_status()
+    let status = judged.today_status();
+    // Twice: the first call may compute it, and the second one reads it.
+    for _ in 0..2 {
+        let list = device.today_list(zone).expect("reads");
+        let mut habits = list.habits.into_iter();
+        let listed = habits.find(|one| one.habit.record.id == habit);
+        assert_eq!(listed.expect("it is listed").status, status);
+        assert_eq!(list.today, journal.today);
+    }
+    status
+}
+
+#[test]
+fn the_list_of_today_follows_the_day_and_the_settings() {
+    let device = device(1);
+    let habit = device.create_habit(titled("Read")).expect("creates");
+    for day in ["2026-11-21", "2026-11-22"] {
+        device.create_entry(on(&habit, day)).expect("creates");
+    }
+    let status = |device: &Device| today_status(device, habit.id, None);
+    assert_eq!(status(&device).state, TodayState::Done);
+    device.clock.advance(86_400);
+    let next_day = status(&device);
+    assert_eq!(next_day.state, TodayState::Pending);
+    assert_eq!((next_day.streak.current, next_day.is_at_risk), (2, true));
+    device.clock.advance(86_400);
+    assert_eq!(status(&device).streak.current, 0);
 }
 
 #[test]

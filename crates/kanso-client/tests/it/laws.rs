@@ -117,6 +117,19 @@ async fn take(device: &Device, server: &FakeServer, step: Step, number: usize) {
         }
         Step::SignOut => server.state().expire_access(),
     }
+    kept_statuses_are_right(device);
+}
+
+/// The statuses that the replica keeps are those that the whole journal gives.
+fn kept_statuses_are_right(device: &Device) {
+    let list = device.today_list(None).expect("reads");
+    let journal = device.journal(None, None).expect("reads");
+    let computed = journal.habits.iter().map(|habit| {
+        let status = journal.progress(&habit.record).today_status();
+        (habit.clone(), status)
+    });
+    let kept = list.habits.into_iter().map(|one| (one.habit, one.status));
+    assert_eq!(kept.collect::<Vec<_>>(), computed.collect::<Vec<_>>());
 }
 
 /// Number of the last sent operations on entries whose habit the server does not know. They wait for

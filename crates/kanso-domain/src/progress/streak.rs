@@ -37,6 +37,9 @@ pub enum UnitName {
 }
 
 impl UnitName {
+    /// Every unit.
+    pub const ALL: [Self; 3] = [Self::Day, Self::Week, Self::Window];
+
     /// Returns the stable name of the unit, as the protocol uses it.
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -22,6 +22,16 @@ pub enum TodayState {
 }
 
 impl TodayState {
+    /// Every state.
+    pub const ALL: [Self; 6] = [
+        Self::Done,
+        Self::Pending,
+        Self::Within,
+        Self::Exceeded,
+        Self::Skip,
+        Self::NotDue,
+    ];
+
     /// Returns the stable name of the state, as the protocol uses it.
     pub const fn as_str(self) -> &'static str {
         match self {
