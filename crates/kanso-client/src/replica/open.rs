@@ -103,6 +103,9 @@ impl Replica {
         let is_current = is_current(&connection, path)?;
         // With WAL, reads of one process do not wait for a write of another.
         connection.pragma_update(None, "journal_mode", "WAL")?;
+        // SQLite writes changed blocks early, and again later, if they do not fit. 32 MiB hold those
+        // of the largest transaction; memory is taken only as it is used.
+        connection.pragma_update(None, "cache_size", -32 * 1024)?;
         // An edit that was reported as done must survive a power cut. `NORMAL` would not flush the
         // WAL at each commit.
         connection.pragma_update(None, "synchronous", "FULL")?;

@@ -8,8 +8,8 @@
 //! 2. **Push and pull.** Each *round* is one request: it sends a batch of operations from the outbox
 //!    and receives their results together with one page of changes. The replica applies an answer in
 //!    one transaction: acknowledged operations are marked, rejected ones become failures, records go
-//!    to the mirror, the cursor moves. Rounds repeat until the outbox is sent and the last page is
-//!    read.
+//!    to the mirror, the cursor moves. Of a long pull, several pages share a transaction. Rounds repeat
+//!    until the outbox is sent and the last page is read.
 //! 3. **Verify.** The last page carries the digest of the server's live records. The replica
 //!    compares it with its own.
 //! 4. **Heal.** If the digests differ, both sides compare the digests of 256 buckets, and the
@@ -26,6 +26,7 @@
 //! Each answer is applied in one transaction and each operation keeps its id, so a sync can be cut
 //! at any point: by dropping the future, by a lost connection or by a power cut.
 
+mod collected;
 mod delivery;
 mod heal;
 mod report;
@@ -41,6 +42,7 @@ use crate::changes::Origin;
 use crate::client::Client;
 use crate::replica::{OUTBOX_START, RepairOptions, ReplicaError, Status};
 use crate::transport::Transport;
+use collected::CollectedPages;
 pub(crate) use round::MAX_BATCH_BYTES;
 use round::{NewerMembers, RoundOutcome};
 
@@ -74,6 +76,8 @@ struct SyncRun<'a> {
     members: NewerMembers,
     /// Number of results that this version could not read.
     unread_results: u64,
+    /// Pages that are not applied yet.
+    collected: Option<CollectedPages>,
 }
 
 impl SyncRun<'_> {
@@ -138,6 +142,7 @@ impl Client {
             deferred_at: None,
             members: NewerMembers::default(),
             unread_results: 0,
+            collected: None,
         };
         let mut ended = self.run(&mut run).await;
         if let Err(CallError::Replica(ReplicaError::Damaged { what })) = &ended {

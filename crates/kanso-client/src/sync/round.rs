@@ -15,6 +15,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
+use super::collected::CollectedPages;
 use super::delivery::{Delivery, LenientResponse};
 use super::{Progress, SyncRun};
 use crate::calls::{CallError, body, check_success, read};
@@ -45,6 +46,13 @@ pub(super) struct NewerMembers {
     group_size: bool,
 }
 
+/// Parts of an applied answer that decide how the sync goes on.
+#[derive(Default)]
+struct Ends {
+    has_drifted: bool,
+    must_resend: bool,
+}
+
 /// Outcome of one round.
 pub(super) enum RoundOutcome {
     /// There are more operations after the outbox position `up_to`, or more pages.
@@ -68,7 +76,13 @@ impl Client {
         run: &mut SyncRun<'_>,
         after: i64,
     ) -> Result<RoundOutcome, CallError> {
-        let batch = self.next_whole_batch(run, after)?;
+        let mut batch = self.next_whole_batch(run, after)?;
+        if batch.positions().is_some() && run.collected.is_some() {
+            // The cursor of a push says what this device has seen when it made the edits. Of the
+            // collected pages, it has seen nothing yet.
+            self.apply_collected(run)?;
+            batch = self.next_whole_batch(run, after)?;
+        }
         let mut answered = self.push(run, &batch).await;
         // A server of 0.1.0 refuses the whole push for a member that it does not know, and has
         // applied nothing. It takes every edit of this device for seen.
@@ -76,6 +90,10 @@ impl Client {
             && run.members.leave_out_refused(error)
         {
             answered = self.push(run, &batch).await;
+        }
+        if answered.is_err() {
+            // What was read so far is kept.
+            self.apply_collected(run)?;
         }
         let reply = match answered {
             Ok(reply) => reply,
@@ -97,22 +115,23 @@ impl Client {
         }
         let answered = response.results.len() as u64;
         let answer = sync_answer(response)?;
-        let options = self.repair_options(run);
-        let mut applied = self.replica()?.apply(&batch, &answer, options)?;
-        run.report.pulled += (answer.records.len() + answer.foreign.len()) as u64;
         run.unread_results += answer.unread_results;
-        let (has_drifted, must_resend) = (applied.has_drifted, applied.must_resend);
-        self.publish(
-            Origin::Sync,
-            std::mem::take(&mut applied.changed),
-            applied.resynced.is_some(),
-        );
-        // The newest answer counts: an operation may have found room since.
-        let over_quota = &mut run.report.over_quota;
-        over_quota.retain(|operation| !batch.contains(operation.op_id));
-        count(run, applied);
         // Without operations the position stays, so that a pull of many pages does not start over.
         let up_to = batch.positions().map_or(after, |(_, last)| last);
+        let pages = CollectedPages::add(run.collected.take(), batch, answer);
+        if pages.may_wait() {
+            let pulled = run.report.pulled + pages.records();
+            run.collected = Some(pages);
+            (run.on_progress)(Progress {
+                answered,
+                waiting: self.status()?.waiting,
+                pulled,
+                remaining,
+            });
+            return Ok(RoundOutcome::More { up_to });
+        }
+        run.collected = Some(pages);
+        let ends = self.apply_collected(run)?;
         // The user may have edited while the request was under way; these operations go out with the
         // next round.
         let is_drained = self.replica()?.is_drained(up_to)?;
@@ -122,13 +141,41 @@ impl Client {
             pulled: run.report.pulled,
             remaining,
         });
-        Ok(if must_resend {
+        Ok(if ends.must_resend {
             RoundOutcome::Resend
         } else if has_more || !is_drained {
             RoundOutcome::More { up_to }
         } else {
-            RoundOutcome::Complete { has_drifted }
+            RoundOutcome::Complete {
+                has_drifted: ends.has_drifted,
+            }
         })
+    }
+
+    /// Applies the pages that were collected, in one transaction.
+    fn apply_collected(&self, run: &mut SyncRun<'_>) -> Result<Ends, CallError> {
+        let Some(pages) = run.collected.take() else {
+            return Ok(Ends::default());
+        };
+        let records = pages.records();
+        let (batch, answer) = pages.into_parts();
+        let options = self.repair_options(run);
+        let mut applied = self.replica()?.apply(&batch, &answer, options)?;
+        run.report.pulled += records;
+        let ends = Ends {
+            has_drifted: applied.has_drifted,
+            must_resend: applied.must_resend,
+        };
+        self.publish(
+            Origin::Sync,
+            std::mem::take(&mut applied.changed),
+            applied.resynced.is_some(),
+        );
+        // The newest answer counts: an operation may have found room since.
+        let over_quota = &mut run.report.over_quota;
+        over_quota.retain(|operation| !batch.contains(operation.op_id));
+        count(run, applied);
+        Ok(ends)
     }
 }
 
@@ -188,11 +235,13 @@ impl Client {
 
     /// Sends `batch` and records that its increments were sent, unless they certainly had no effect.
     async fn push(&self, run: &SyncRun<'_>, batch: &Batch) -> Result<Reply, CallError> {
+        let collected = run.collected.as_ref().map(CollectedPages::cursor);
+        let cursor = collected.or_else(|| batch.cursor());
         let request = Request {
             method: Method::Post,
             path: "/api/v1/sync".into(),
             bearer: None,
-            body: Some(push_body(batch, run.members)?),
+            body: Some(push_body(batch, cursor, run.members)?),
         };
         // The mark is stored before the request: after a crash the increments count as sent. It is
         // removed only if the request certainly had no effect. A timeout keeps it, because the
@@ -278,7 +327,11 @@ fn must_resync(problem: &Problem) -> Option<RoundOutcome> {
 ///
 /// The operations are copied as raw JSON, so that a retry is the same text even if a newer version of
 /// this library would write it in another form.
-fn push_body(batch: &Batch, members: NewerMembers) -> Result<Vec<u8>, CallError> {
+fn push_body(
+    batch: &Batch,
+    cursor: Option<&str>,
+    members: NewerMembers,
+) -> Result<Vec<u8>, CallError> {
     let bodies = batch.bodies()?.into_iter();
     let operations = bodies
         .map(|(body, size)| operation(body, size.filter(|_| members.group_size)))
@@ -288,7 +341,7 @@ fn push_body(batch: &Batch, members: NewerMembers) -> Result<Vec<u8>, CallError>
     let is_named = members.seen_versions && !operations.is_empty();
     body(&PushRequest {
         device_id: batch.device_id,
-        cursor: batch.cursor(),
+        cursor,
         limit: MAX_PAGE,
         seen_versions: is_named.then_some(&batch.seen_versions),
         operations,

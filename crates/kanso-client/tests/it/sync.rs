@@ -160,3 +160,35 @@ async fn a_new_device_reads_a_long_history_page_by_page() {
     assert_eq!(*seen.lock().expect("no panic"), [24, 17, 10, 3, 0]);
     assert_eq!(all_entries(&b).len(), 30);
 }
+
+/// The pages of a long pull are applied together. An edit that is made meanwhile is sent with the cursor
+/// of what the device has seen when it was made.
+#[tokio::test]
+async fn an_edit_between_pages_is_sent_after_they_are_applied() {
+    let server = FakeServer::new();
+    let a = signed_in(1, &server).await;
+    for number in 1..=6 {
+        let title = titled(&format!("Habit {number}"));
+        a.create_habit(title).expect("creates");
+    }
+    a.sync(&server).await.expect("syncs");
+    server.state().page = 2;
+    let b = signed_in(2, &server).await;
+    let applied = Mutex::new(Vec::new());
+    let watch = |_: Progress| {
+        let records = b.server_records().expect("reads").len();
+        let mut applied = applied.lock().expect("no panic");
+        if applied.is_empty() {
+            b.create_habit(titled("Mine")).expect("creates");
+        }
+        applied.push(records);
+    };
+    let options = kanso_client::SyncOptions::default();
+    b.sync_with(&server, options, &watch).await.expect("syncs");
+    // The first page waits for the second one. The push is applied with its own page at once.
+    assert_eq!(*applied.lock().expect("no panic"), [0, 4, 4, 7]);
+    let pushes = &server.state().pushes;
+    let mine = pushes.iter().rfind(|push| !push.operations.is_empty());
+    assert!(mine.expect("it was sent").cursor.is_some());
+    assert_eq!(titles(&b).len(), 7);
+}
