@@ -7,7 +7,7 @@ use kanso_application::ports::storage::StorageError;
 use kanso_domain::Version;
 use rusqlite::ErrorCode;
 
-use crate::held_files::FileLoss;
+use crate::held_files::{Damage, FileLoss};
 use crate::measure;
 
 /// Error of a call. `Clone`, because all writes of a batch share its error.
@@ -34,6 +34,9 @@ pub(crate) enum DatabaseError {
     /// The path of the database no longer leads to the open file.
     #[error("{0}")]
     FileLost(FileLoss),
+    /// The check found damage.
+    #[error("{0}")]
+    Damaged(Damage),
     /// The work panicked.
     #[error("a database task panicked")]
     Panicked,
@@ -65,7 +68,9 @@ fn storage_error(error: DatabaseError) -> StorageError {
     use StorageError::{Corrupt, Unavailable};
     match &error {
         DatabaseError::Sqlite(cause) if is_corruption(cause) => Corrupt(error.into()),
-        DatabaseError::Impossible(_) | DatabaseError::Panicked => Corrupt(error.into()),
+        DatabaseError::Impossible(_) | DatabaseError::Damaged(_) | DatabaseError::Panicked => {
+            Corrupt(error.into())
+        }
         DatabaseError::Sqlite(_)
         | DatabaseError::NotCommitted(_)
         | DatabaseError::Closed

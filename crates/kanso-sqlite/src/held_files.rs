@@ -10,7 +10,7 @@ use std::fs::Metadata;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::SystemTime;
 
 use crate::error::DatabaseError;
@@ -24,6 +24,27 @@ pub(crate) struct HeldFiles {
     loss: Mutex<Option<FileLoss>>,
     /// True if there is a loss. A read looks at it without the mutex.
     is_lost: AtomicBool,
+    /// The damage that the check of a large database found.
+    damage: OnceLock<Damage>,
+}
+
+/// Damage of the database file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Damage {
+    path: PathBuf,
+    /// The first problem.
+    problem: String,
+}
+
+impl fmt::Display for Damage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = self.path.display();
+        write!(
+            f,
+            "the database {path} is damaged, restore a backup: {}",
+            self.problem
+        )
+    }
 }
 
 /// Values that distinguish a file from every other one that exists at the same time.
@@ -81,14 +102,28 @@ impl HeldFiles {
             files,
             loss: Mutex::default(),
             is_lost: AtomicBool::new(false),
+            damage: OnceLock::new(),
         })
+    }
+
+    /// Makes every further call fail, because the file is damaged.
+    pub(crate) fn report_damage(&self, path: PathBuf, problem: String) {
+        let damage = self.damage.get_or_init(|| Damage { path, problem });
+        tracing::error!("{damage}; no request is answered from now on");
+    }
+
+    fn refuse_damaged(&self) -> Result<(), DatabaseError> {
+        let damage = self.damage.get().cloned();
+        damage.map_or(Ok(()), |damage| Err(DatabaseError::Damaged(damage)))
     }
 
     /// Compares the paths with the open files.
     ///
     /// # Errors
-    /// [`DatabaseError::FileLost`] as long as a path leads to another file or to none.
+    /// [`DatabaseError::FileLost`] as long as a path leads to another file or to none, and
+    /// [`DatabaseError::Damaged`] if the file is damaged.
     pub(crate) fn check(&self) -> Result<(), DatabaseError> {
+        self.refuse_damaged()?;
         // Compared under the lock, so that an older result never replaces a newer one.
         let mut known = self.loss.lock().unwrap_or_else(PoisonError::into_inner);
         let found = self.files.iter().find_map(loss);
@@ -109,8 +144,9 @@ impl HeldFiles {
         found.map_or(Ok(()), |loss| Err(DatabaseError::FileLost(loss)))
     }
 
-    /// Fails if the newest comparison found a loss.
+    /// Fails if the newest comparison found a loss, or the check damage.
     pub(crate) fn refuse_lost(&self) -> Result<(), DatabaseError> {
+        self.refuse_damaged()?;
         if self.is_lost.load(Ordering::Acquire) {
             // Compared again: the file may be back since.
             return self.check();

@@ -13,6 +13,7 @@
 mod accounts;
 mod admission;
 mod backfill;
+mod background_check;
 mod backup;
 mod columns;
 mod compare;

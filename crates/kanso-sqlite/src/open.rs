@@ -13,7 +13,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use crate::file_lock::{FileLock, beside, real_path};
 use crate::held_files::HeldFiles;
 use crate::witness::{Witness, WitnessMatch};
-use crate::{SqliteOptions, backfill, migrate};
+use crate::{Executor, SqliteOptions, backfill, migrate};
 
 /// "KNSO", the application id in the header of a Kanso database.
 const APPLICATION_ID: i32 = 0x4B4E_534F;
@@ -130,6 +130,8 @@ pub(crate) struct WriterConnection {
     /// `None` beside a server, which has the witness and counts the commits.
     pub(crate) witness: Option<Witness>,
     pub(crate) files: Arc<HeldFiles>,
+    /// True if the database has to be checked while it is in use.
+    pub(crate) must_check: bool,
     /// True if the write-ahead log has data that was erased, or may have it: the last process may have
     /// ended before it emptied the log.
     pub(crate) must_empty_log: bool,
@@ -178,7 +180,10 @@ pub(crate) fn open_locked(
     // damage stays as it is.
     let is_new = is_new(&connection, path)?;
     migrate::refuse_newer(&connection, path)?;
-    refuse_damaged(&connection, path)?;
+    let is_checked = is_checked_first(options);
+    if is_checked {
+        refuse_damaged(&connection, path)?;
+    }
     prepare(&connection, options, is_new).map_err(|error| refusal(path, error))?;
     migrate::up_to_date(&mut connection, path)?;
     // Part of the migration, so it must end before the first request.
@@ -199,6 +204,7 @@ pub(crate) fn open_locked(
         commits,
         witness: None,
         files: Arc::new(files),
+        must_check: !is_checked,
         must_empty_log: true,
         next_attempt: commits,
         is_rescued: false,
@@ -266,7 +272,8 @@ pub(crate) fn open_beside(options: &SqliteOptions) -> Result<(WriterConnection, 
         commits: 0,
         witness: None,
         files: Arc::new(files),
-        // The server empties the log.
+        // The server checks the file and empties the log.
+        must_check: false,
         must_empty_log: false,
         next_attempt: u64::MAX,
         is_rescued: false,
@@ -387,18 +394,27 @@ pub(crate) fn is_new(connection: &Connection, path: &Path) -> Result<bool, OpenE
 
 /// Fails if the database is damaged. Reads every page.
 pub(crate) fn refuse_damaged(connection: &Connection, path: &Path) -> Result<(), OpenError> {
+    match first_problem(connection).map_err(|error| refusal(path, error))? {
+        None => Ok(()),
+        Some(problem) => Err(OpenError::Damaged {
+            path: path.to_owned(),
+            problem,
+        }),
+    }
+}
+
+/// Returns the first problem of the database in one line; `None` if it is intact. Reads every page.
+pub(crate) fn first_problem(connection: &Connection) -> rusqlite::Result<Option<String>> {
     // quick_check and not integrity_check: it skips the comparison of indexes with their tables, which
     // takes many times longer.
-    let problem: String = connection
-        .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
-        .map_err(|error| refusal(path, error))?;
-    if problem == "ok" {
-        return Ok(());
-    }
-    Err(OpenError::Damaged {
-        path: path.to_owned(),
-        problem: problem.replace('\n', " "),
-    })
+    let problem: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+    Ok((problem != "ok").then(|| problem.replace('\n', " ")))
+}
+
+/// Returns true if the database is checked before the first request, and not beside the requests.
+fn is_checked_first(options: &SqliteOptions) -> bool {
+    let length = std::fs::metadata(&options.path).map_or(0, |found| found.len());
+    options.executor == Executor::Inline || length <= options.checked_first
 }
 
 /// Applies the settings of the writer.

@@ -31,18 +31,24 @@ pub struct SqliteOptions {
     pub readers: NonZeroUsize,
     /// Maximum size of the file in pages of 4 KiB; `None` for no limit but the disk.
     pub max_pages: Option<u32>,
+    /// Length in bytes up to which a database is checked for damage before it is opened. A longer one
+    /// is checked while it is in use.
+    pub checked_first: u64,
 }
 
 impl SqliteOptions {
     /// Returns the default options: threads, four readers, no limit but the disk.
     pub fn new(path: impl Into<PathBuf>, fresh_epoch: Epoch) -> Self {
         const READERS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(3);
+        // Less than a second on a slow disk.
+        const CHECKED_FIRST: u64 = 32 * 1024 * 1024;
         Self {
             path: path.into(),
             fresh_epoch,
             executor: Executor::default(),
             readers: READERS,
             max_pages: None,
+            checked_first: CHECKED_FIRST,
         }
     }
 }

@@ -2,11 +2,13 @@
 
 use std::fmt;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use kanso_application::ports::storage::{Storage, StorageError};
 use kanso_domain::sync::Epoch;
 
+use crate::background_check::BackgroundCheck;
 use crate::open::WriterConnection;
 use crate::readers::Readers;
 use crate::statements::prepare;
@@ -23,11 +25,14 @@ pub struct SqliteStorage {
     pub(crate) epoch: Epoch,
     /// True if an account was erased and the writer does not know yet that the log has its data.
     pub(crate) has_erased: AtomicBool,
+    check: Mutex<Option<BackgroundCheck>>,
 }
 
 impl SqliteStorage {
-    /// Opens or creates the database, checks it and migrates its schema. Blocks: the check reads every
-    /// page of the database.
+    /// Opens or creates the database and migrates its schema. Blocks.
+    ///
+    /// A small database is checked first, which reads every page. A large one is checked by a thread
+    /// while it is in use ([`SqliteOptions::checked_first`]); if it is damaged, every further call fails.
     ///
     /// # Errors
     /// See [`OpenError`].
@@ -48,20 +53,41 @@ impl SqliteStorage {
         (writer, epoch): (WriterConnection, Epoch),
         options: &SqliteOptions,
     ) -> Result<Self, OpenError> {
+        let inaccessible = |source| {
+            let path = options.path.clone();
+            OpenError::Inaccessible { path, source }
+        };
+        let files = Arc::clone(&writer.files);
+        let check = writer
+            .must_check
+            .then(|| BackgroundCheck::start(&options.path, files));
+        let check = check.transpose().map_err(inaccessible)?;
         let readers = Readers::new(options, &writer).map_err(|error| OpenError::Sqlite {
             path: options.path.clone(),
             source: error.into(),
         })?;
-        let writer = Writer::start(writer, options.executor).map_err(|source| {
-            let path = options.path.clone();
-            OpenError::Inaccessible { path, source }
-        })?;
+        let writer = Writer::start(writer, options.executor).map_err(inaccessible)?;
         Ok(Self {
             writer,
             readers,
             epoch,
             has_erased: AtomicBool::new(false),
+            check: Mutex::new(check),
         })
+    }
+}
+
+impl SqliteStorage {
+    /// Waits until the check of a large database has ended. Blocks.
+    pub fn wait_for_check(&self) {
+        if let Some(mut check) = self.running_check() {
+            check.wait();
+        }
+    }
+
+    fn running_check(&self) -> Option<BackgroundCheck> {
+        let mut check = self.check.lock().unwrap_or_else(PoisonError::into_inner);
+        check.take()
     }
 }
 
@@ -88,6 +114,7 @@ impl Storage for SqliteStorage {
     async fn close(&self) -> Result<(), StorageError> {
         // Readers first: one that is open would keep the writer from emptying the log.
         self.readers.close();
+        drop(self.running_check());
         Ok(self.writer.close().await?)
     }
 

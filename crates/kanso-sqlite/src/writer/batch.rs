@@ -58,10 +58,11 @@ pub(super) fn commit(
     // After the commit and before the answers: a commit in a file that no later start opens must not
     // be acknowledged.
     let fate = fate.and_then(|()| writer.files.check());
-    // A lost file was reported when it was found.
     let is_lost = matches!(fate, Err(DatabaseError::FileLost(_)));
+    // A lost or damaged file was reported when it was found.
+    let is_reported = is_lost || matches!(fate, Err(DatabaseError::Damaged(_)));
     if let Err(error) = &fate
-        && !is_lost
+        && !is_reported
     {
         tracing::error!(
             error = error as &dyn std::error::Error,
@@ -85,7 +86,7 @@ pub(super) fn commit(
 
 /// Compares the files of the database with its paths while nothing is written.
 pub(super) fn check_files(writer: &mut WriterConnection) {
-    let is_lost = writer.files.check().is_err();
+    let is_lost = matches!(writer.files.check(), Err(DatabaseError::FileLost(_)));
     rescue_if(writer, is_lost);
     if !is_lost {
         erase_log(writer);

@@ -1,7 +1,9 @@
 use std::fs;
 use std::path::Path;
 
-use kanso_application::ports::storage::{AccountStore as _, RecordStore as _, Storage as _};
+use kanso_application::ports::storage::{
+    AccountStore as _, RecordStore as _, Storage as _, StorageError,
+};
 use kanso_domain::sync::Epoch;
 use kanso_sqlite::{OpenError, SqliteOptions, SqliteStorage};
 use rusqlite::Connection;
@@ -100,6 +102,57 @@ async fn a_damaged_file_is_refused() {
             .unwrap()
             .is_some()
     );
+}
+
+/// A large database is checked while it is in use.
+#[tokio::test]
+async fn damage_that_is_found_later_ends_every_further_call() {
+    let folder = tempdir().unwrap();
+    let storage = open(folder.path());
+    for number in 1..=400 {
+        register(&storage, number).await;
+    }
+    storage.close().await.unwrap();
+    let options = SqliteOptions {
+        checked_first: 0,
+        ..options(folder.path())
+    };
+    let storage = SqliteStorage::open(&options).unwrap();
+    storage.wait_for_check();
+    register(&storage, 401).await;
+    storage.close().await.unwrap();
+
+    let mut bytes = fs::read(file(folder.path())).unwrap();
+    let last_pages = bytes.len() - 8 * 4_096;
+    bytes[last_pages..].fill(0xA5);
+    fs::write(file(folder.path()), bytes).unwrap();
+    let storage = SqliteStorage::open(&options).unwrap();
+    storage.wait_for_check();
+    let refused = storage.ping().await.unwrap_err();
+    assert!(matches!(refused, StorageError::Corrupt(_)), "{refused:?}");
+    let line = std::error::Error::source(&refused).unwrap().to_string();
+    assert!(line.contains("is damaged, restore a backup"), "{line}");
+    let refused = storage.account(kanso_testkit::build::user(7)).await;
+    assert!(matches!(refused, Err(StorageError::Corrupt(_))));
+    let refused = storage.create_account(kanso_testkit::build::new_account(402));
+    assert!(matches!(refused.await, Err(StorageError::Corrupt(_))));
+}
+
+/// The check of a large database does not hold up the end of the process.
+#[tokio::test]
+async fn a_database_that_is_being_checked_can_be_closed() {
+    let folder = tempdir().unwrap();
+    let options = SqliteOptions {
+        checked_first: 0,
+        ..options(folder.path())
+    };
+    for number in 1..=3 {
+        let storage = SqliteStorage::open(&options).unwrap();
+        register(&storage, number).await;
+        storage.close().await.unwrap();
+        let log = fs::metadata(file(folder.path()).with_extension("db-wal"));
+        assert!(log.is_err(), "the log is in the file");
+    }
 }
 
 #[test]
