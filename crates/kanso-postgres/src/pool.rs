@@ -1,19 +1,19 @@
 //! The pool of connections.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use deadpool_postgres::{
     ClientWrapper, Hook, HookError, Manager, ManagerConfig, Object, Pool, PoolError,
-    RecyclingMethod, Runtime,
+    RecyclingMethod, Runtime, TimeoutType,
 };
 use futures::FutureExt as _;
 use kanso_domain::sync::Epoch;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::PostgresOptions;
-use crate::error::DatabaseError;
+use crate::error::{DatabaseError, connection_cause, one_line};
 use crate::witness;
 
 /// Settings of every connection.
@@ -34,6 +34,8 @@ const POOL_TIMEOUT: Duration = Duration::from_secs(10);
 pub(crate) struct Connections {
     pool: Pool,
     epoch: Arc<AtomicU64>,
+    /// Cause of the last failure; `None` after a success.
+    failing: Arc<Mutex<Option<&'static str>>>,
 }
 
 impl Connections {
@@ -66,7 +68,11 @@ impl Connections {
             }))
             .build()
             .map_err(|error| DatabaseError::NoConnection(error.to_string()))?;
-        Ok(Self { pool, epoch })
+        Ok(Self {
+            pool,
+            epoch,
+            failing: Arc::default(),
+        })
     }
 
     /// Returns a connection and the epoch of the database.
@@ -75,7 +81,9 @@ impl Connections {
     // may be newer if another connection has just met a restored database; the old connection is
     // then about to fail, because its server is gone.
     pub(crate) async fn get(&self) -> Result<(Object, Epoch), DatabaseError> {
-        let client = self.pool.get().await.map_err(|error| match error {
+        let client = self.pool.get().await;
+        self.note(client.as_ref().err());
+        let client = client.map_err(|error| match error {
             PoolError::Closed => DatabaseError::Closed,
             PoolError::Backend(error) | PoolError::PostCreateHook(HookError::Backend(error)) => {
                 error.into()
@@ -83,6 +91,33 @@ impl Connections {
             other => DatabaseError::NoConnection(other.to_string()),
         })?;
         Ok((client, Epoch::new(self.epoch.load(Ordering::Acquire))))
+    }
+
+    /// Logs the first failure of each cause, not each failed call.
+    fn note(&self, error: Option<&PoolError>) {
+        let cause = match error {
+            None => None,
+            Some(
+                PoolError::Backend(error) | PoolError::PostCreateHook(HookError::Backend(error)),
+            ) => Some(connection_cause(error)),
+            // All connections are in use, which is not the database's failure, or the pool is closed.
+            Some(PoolError::Timeout(TimeoutType::Wait) | PoolError::Closed) => return,
+            Some(PoolError::Timeout(_)) => Some("timeout"),
+            Some(_) => Some("pool"),
+        };
+        let mut failing = self.failing.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = std::mem::replace(&mut *failing, cause);
+        match (cause, error) {
+            (Some(cause), Some(error)) if before != Some(cause) => {
+                tracing::warn!(
+                    cause,
+                    error = one_line(error),
+                    "no connection to postgresql"
+                );
+            }
+            (None, _) if before.is_some() => tracing::info!("connected to postgresql again"),
+            _ => {}
+        }
     }
 
     /// Closes the connections. One in use closes when it is returned.

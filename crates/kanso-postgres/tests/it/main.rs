@@ -5,11 +5,13 @@
 
 mod cancelling;
 mod contract;
+mod encryption;
 mod formats;
 mod nodes;
 mod opening;
 mod outage;
 mod partitioned;
 mod restoring;
+mod rights;
 mod store;
 mod uncounted;
