@@ -21,6 +21,7 @@ mod metrics;
 mod openapi;
 mod process;
 mod python;
+mod sbom;
 mod schemathesis;
 mod services;
 mod sim;
@@ -88,6 +89,8 @@ enum Verb {
     },
     /// Check licences, bans, sources and advisories with cargo-deny
     Deny,
+    /// Print the bill of materials of a program, in the form of CycloneDX
+    Sbom(sbom::Arguments),
 }
 
 /// Result of a verb. Each has its own exit code.
@@ -133,6 +136,7 @@ fn main() -> ExitCode {
         Verb::Sim(arguments) => sim::run(&arguments),
         Verb::Schemathesis { arguments } => schemathesis::run(&arguments),
         Verb::Deny => deny::run(),
+        Verb::Sbom(arguments) => sbom::run(&arguments),
     };
     outcome.map_or_else(
         |error| {

@@ -5,6 +5,7 @@
 //! the rules are in [`table`].
 
 mod architecture;
+mod asvs;
 mod crate_docs;
 mod dependencies;
 mod exclusive;
@@ -13,6 +14,7 @@ mod manifests;
 mod migrations;
 mod names;
 mod outside;
+mod pins;
 mod prose;
 mod public_docs;
 mod required;
@@ -84,6 +86,8 @@ fn violations(facts: &Facts, words: &prose::Words) -> Vec<Violation> {
         sources::check(&facts.files),
         outside::check(&facts.files),
         migrations::check(&facts.files),
+        asvs::check(&facts.files),
+        pins::check(&facts.files),
         required::check(&facts.files, table::REQUIRED_FILES),
         names::check(&facts.files, table::SHARED_NAMES),
         public_docs::check(&facts.files),

@@ -213,6 +213,38 @@ pub(crate) fn is_transient(error: &tokio_postgres::Error) -> bool {
         || code.code().starts_with("08")
 }
 
+/// Returns true if the encryption failed: the server has none, or its certificate is refused.
+pub(crate) fn is_of_tls(error: &tokio_postgres::Error) -> bool {
+    // The driver has no other sign of it.
+    error
+        .to_string()
+        .starts_with("error performing TLS handshake")
+}
+
+/// Returns the kind of cause for which no connection could be opened, for the log.
+pub(crate) fn connection_cause(error: &tokio_postgres::Error) -> &'static str {
+    use std::io::ErrorKind;
+    if is_of_tls(error) {
+        return "tls";
+    }
+    if let Some(code) = error.code() {
+        return match code.code().get(..2) {
+            Some("28") => "authentication",
+            Some("3D") => "no such database",
+            Some("53") => "too many connections",
+            Some("57") => "server starts or stops",
+            _ => "refused by the server",
+        };
+    }
+    match io_source(error).map(std::io::Error::kind) {
+        Some(ErrorKind::ConnectionRefused) => "nothing listens",
+        Some(ErrorKind::TimedOut) => "timeout",
+        Some(ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable) => "network",
+        Some(_) => "network or name",
+        None => "driver",
+    }
+}
+
 /// Returns the I/O or TLS error behind an error of the driver.
 pub(crate) fn io_source(error: &tokio_postgres::Error) -> Option<&std::io::Error> {
     error.source()?.downcast_ref()
@@ -229,4 +261,36 @@ fn is_corruption(error: &tokio_postgres::Error) -> bool {
             || code.code().starts_with("22")
             || code.code().starts_with("23")
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use kanso_testkit::PostgresServer;
+
+    use super::*;
+    use crate::DatabaseUrl;
+
+    async fn cause(url: &str) -> &'static str {
+        let url: DatabaseUrl = url.parse().unwrap();
+        let tls = crate::tls::connector(url.encryption()).unwrap();
+        let connected = url.config().connect(tls).await;
+        connection_cause(&connected.err().unwrap())
+    }
+
+    #[tokio::test]
+    async fn a_failed_connection_has_a_cause() {
+        assert_eq!(
+            cause("postgres://me@127.0.0.1:9/kanso").await,
+            "nothing listens"
+        );
+        let server = PostgresServer::start();
+        let url = server.url("postgres");
+        let (account, place) = url.split_once('@').unwrap();
+        assert_eq!(
+            cause(&format!("{account}x@{place}")).await,
+            "authentication"
+        );
+        assert_eq!(cause(&server.url("missing")).await, "no such database");
+        assert_eq!(cause(&format!("{url}?sslmode=require")).await, "tls");
+    }
 }

@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +10,7 @@ use kanso_domain::sync::Epoch;
 use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
 
-use crate::tls::CertificateCheck;
+use crate::encryption::{CertificateCheck, Encryption, EncryptionParameters};
 
 /// Returns a random epoch, which no history had before.
 pub type FreshEpoch = Arc<dyn Fn() -> Epoch + Send + Sync>;
@@ -55,7 +54,7 @@ impl fmt::Debug for PostgresOptions {
 pub struct DatabaseUrl {
     /// Boxed: it is large, and this type is part of every server configuration.
     config: Box<Config>,
-    certificate_check: CertificateCheck,
+    encryption: Encryption,
 }
 
 /// Error of parsing a database URL. It never repeats the text, which may contain a password.
@@ -71,11 +70,23 @@ pub enum UrlError {
     #[error("names no user, as in postgres://user:password@host:5432/kanso")]
     NoUser,
     /// The `sslmode` is unknown.
-    #[error("sslmode must be disable, prefer, require or verify-full")]
+    #[error("sslmode must be disable, prefer, require, verify-ca or verify-full")]
     UnknownSslMode,
-    /// `sslrootcert` is set, but the mode checks no certificate.
-    #[error("sslrootcert is only used with sslmode=verify-full")]
+    /// Authorities are named, but the mode checks no certificate.
+    #[error("sslrootcert is only used with sslmode=verify-ca or verify-full")]
     UnusedRoots,
+    /// The mode needs an authority of one's own.
+    #[error("sslmode=verify-ca needs sslrootcert=FILE with your own authority")]
+    NoRoots,
+    /// A client certificate without its key, or a key without a certificate.
+    #[error("sslcert and sslkey are only used together")]
+    IncompleteIdentity,
+    /// A client certificate is named, but the mode does not encrypt.
+    #[error("sslcert and sslkey are not used with sslmode=disable")]
+    UnusedIdentity,
+    /// A parameter of the encryption stands twice.
+    #[error("sslmode, sslrootcert (or ca), sslcert and sslkey may stand once")]
+    Repeated,
 }
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -89,8 +100,20 @@ impl DatabaseUrl {
         &self.config
     }
 
-    pub(crate) const fn certificate_check(&self) -> &CertificateCheck {
-        &self.certificate_check
+    pub(crate) const fn encryption(&self) -> &Encryption {
+        &self.encryption
+    }
+
+    /// Returns this URL as release 0.1.0 read it, which encrypted if the server could and checked no
+    /// certificate; `None` if the URL says what it wants, or if the host is this machine.
+    pub(crate) fn as_in_0_1_0(&self) -> Option<Self> {
+        self.encryption.is_implied.then(|| {
+            let mut url = self.clone();
+            url.config.ssl_mode(SslMode::Prefer);
+            url.encryption.check = CertificateCheck::Skip;
+            url.encryption.is_implied = false;
+            url
+        })
     }
 }
 
@@ -106,18 +129,16 @@ impl FromStr for DatabaseUrl {
         }
         let (place, parameters) = text.split_once('?').unwrap_or((text, ""));
         let mut rest = String::new();
-        let (mut mode, mut roots) = (None, None);
+        let mut encryption = EncryptionParameters::default();
         for parameter in parameters.split('&').filter(|p| !p.is_empty()) {
-            match parameter.split_once('=') {
-                // Removed from the URL: the driver refuses `sslrootcert` and `verify-full`, which are
-                // implemented here.
-                Some(("sslmode", value)) => mode = Some(value),
-                Some(("sslrootcert", value)) => roots = Some(PathBuf::from(value)),
-                _ => {
-                    rest.push(if rest.is_empty() { '?' } else { '&' });
-                    rest.push_str(parameter);
-                }
+            // Removed from the URL: the driver refuses most of these, which are implemented here.
+            if let Some((name, value)) = parameter.split_once('=')
+                && encryption.take(name, value)?
+            {
+                continue;
             }
+            rest.push(if rest.is_empty() { '?' } else { '&' });
+            rest.push_str(parameter);
         }
         let config = format!("{place}{rest}").parse::<Config>();
         let mut config = config.map_err(|_| UrlError::Unreadable)?;
@@ -127,17 +148,7 @@ impl FromStr for DatabaseUrl {
         if config.get_user().is_none() {
             return Err(UrlError::NoUser);
         }
-        let (mode, certificate_check) = match (mode, roots) {
-            (Some("verify-full"), Some(file)) => {
-                (SslMode::Require, CertificateCheck::RootsFile(file))
-            }
-            (Some("verify-full"), None) => (SslMode::Require, CertificateCheck::SystemRoots),
-            (_, Some(_)) => return Err(UrlError::UnusedRoots),
-            (Some("require"), None) => (SslMode::Require, CertificateCheck::Skip),
-            (None | Some("prefer"), None) => (SslMode::Prefer, CertificateCheck::Skip),
-            (Some("disable"), None) => (SslMode::Disable, CertificateCheck::Skip),
-            (Some(_), None) => return Err(UrlError::UnknownSslMode),
-        };
+        let (mode, encryption) = encryption.resolve(&config)?;
         config.ssl_mode(mode);
         // With several hosts, connect to the primary, so a failover needs no new configuration.
         config.target_session_attrs(TargetSessionAttrs::ReadWrite);
@@ -150,10 +161,7 @@ impl FromStr for DatabaseUrl {
             config.application_name("kanso");
         }
         let config = Box::new(config);
-        Ok(Self {
-            config,
-            certificate_check,
-        })
+        Ok(Self { config, encryption })
     }
 }
 
@@ -230,12 +238,8 @@ mod tests {
             ("postgres://me:canary@/kanso", UrlError::NoHost),
             ("postgres://db/kanso", UrlError::NoUser),
             (
-                "postgres://me:canary@db/kanso?sslmode=verify-ca",
+                "postgres://me:canary@db/kanso?sslmode=canary",
                 UrlError::UnknownSslMode,
-            ),
-            (
-                "postgres://me:canary@db/kanso?sslmode=require&sslrootcert=x",
-                UrlError::UnusedRoots,
             ),
         ] {
             let error = text.parse::<DatabaseUrl>().unwrap_err();

@@ -1,17 +1,19 @@
 //! The pool of connections.
 
 use std::ops::Deref;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use deadpool::Runtime;
-use deadpool::managed::{Manager, Metrics, Object, Pool, PoolError, RecycleError, RecycleResult};
+use deadpool::managed::{
+    Manager, Metrics, Object, Pool, PoolError, RecycleError, RecycleResult, TimeoutType,
+};
 use deadpool_postgres::ClientWrapper;
 use kanso_domain::sync::Epoch;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
-use crate::error::DatabaseError;
+use crate::error::{DatabaseError, connection_cause, one_line};
 use crate::primary::Primary;
 use crate::witness;
 use crate::{FreshEpoch, PostgresOptions};
@@ -41,6 +43,8 @@ pub(crate) struct Connections {
     pool: Pool<Histories>,
     /// One permit for each connection that transactions which write may hold.
     writes: Arc<Semaphore>,
+    /// Cause of the last failure; `None` after a success.
+    failing: Arc<Mutex<Option<&'static str>>>,
 }
 
 /// A connection of the pool.
@@ -135,12 +139,18 @@ impl Connections {
             .build()
             .map_err(|error| DatabaseError::NoConnection(error.to_string()))?;
         let writes = Arc::new(Semaphore::new(share_of_writes(size)));
-        Ok(Self { pool, writes })
+        Ok(Self {
+            pool,
+            writes,
+            failing: Arc::default(),
+        })
     }
 
     /// Returns a connection.
     pub(crate) async fn get(&self) -> Result<PooledConnection, DatabaseError> {
-        self.pool.get().await.map_err(|error| match error {
+        let client = self.pool.get().await;
+        self.note(client.as_ref().err());
+        client.map_err(|error| match error {
             PoolError::Closed => DatabaseError::Closed,
             PoolError::Backend(error) => error,
             other => DatabaseError::NoConnection(other.to_string()),
@@ -157,6 +167,34 @@ impl Connections {
             Err(_) => Err(DatabaseError::NoConnection(
                 "every connection for writes is in use; do commits wait for a standby?".to_owned(),
             )),
+        }
+    }
+
+    /// Logs the first failure of each cause, not each failed call.
+    fn note(&self, error: Option<&PoolError<DatabaseError>>) {
+        let cause = match error {
+            None => None,
+            Some(PoolError::Backend(DatabaseError::Driver(error))) => {
+                Some(connection_cause(error))
+            }
+            Some(PoolError::Backend(DatabaseError::OldPrimary { .. })) => Some("old primary"),
+            // All connections are in use, which is not the database's failure, or the pool is closed.
+            Some(PoolError::Timeout(TimeoutType::Wait) | PoolError::Closed) => return,
+            Some(PoolError::Timeout(_)) => Some("timeout"),
+            Some(_) => Some("pool"),
+        };
+        let mut failing = self.failing.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = std::mem::replace(&mut *failing, cause);
+        match (cause, error) {
+            (Some(cause), Some(error)) if before != Some(cause) => {
+                tracing::warn!(
+                    cause,
+                    error = one_line(error),
+                    "no connection to postgresql"
+                );
+            }
+            (None, _) if before.is_some() => tracing::info!("connected to postgresql again"),
+            _ => {}
         }
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use kanso_application::ports::answers::AnswerCache;
 use kanso_domain::UserId;
-use redis::AsyncCommands as _;
+use redis::{AsyncCommands as _, Script};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
@@ -18,14 +18,28 @@ const TIME_TO_LIVE: Duration = Duration::from_mins(5);
 /// Maximum size of a cached answer in bytes. Transferring a longer one takes as long as computing it.
 pub const LONGEST_ANSWER: usize = 64 * 1024;
 
+/// Most answers of one user that Redis holds, so that no user displaces those of others.
+pub const ANSWERS_OF_USER: usize = 32;
+
+/// Most bytes of all answers in Redis. A Redis needs room for more than these, so that they never displace
+/// rate limits and tickets.
+pub const BYTES_OF_ANSWERS: usize = 64 << 20;
+
 /// Capacity of the queue of answers to store, at most 4 MiB in all. Further answers are not cached.
 const QUEUE_CAPACITY: usize = 64;
 
 /// Caches answers in Redis, where each expires.
 pub struct RedisAnswers {
     redis: Redis,
-    outgoing: mpsc::Sender<(String, Vec<u8>)>,
+    outgoing: mpsc::Sender<Answer>,
     writer: JoinHandle<()>,
+}
+
+/// An answer to store.
+struct Answer {
+    user: UserId,
+    key: String,
+    form: Vec<u8>,
 }
 
 impl RedisAnswers {
@@ -33,8 +47,13 @@ impl RedisAnswers {
     //
     // A task, so that a request does not wait until its answer is stored.
     pub fn start(redis: Redis) -> Self {
+        Self::with_room(redis, BYTES_OF_ANSWERS)
+    }
+
+    /// Starts the same with room for another number of bytes, for tests.
+    pub fn with_room(redis: Redis, bytes: usize) -> Self {
         let (outgoing, waiting) = mpsc::channel(QUEUE_CAPACITY);
-        let writer = tokio::spawn(keep(redis.clone(), waiting));
+        let writer = tokio::spawn(keep(redis.clone(), waiting, bytes));
         Self {
             redis,
             outgoing,
@@ -80,9 +99,11 @@ impl AnswerCache for RedisAnswers {
     fn keep(&self, user: UserId, question: &str, answer: &[u8]) {
         if answer.len() <= LONGEST_ANSWER {
             // If the queue is full, the answer is computed again next time.
-            let _ = self
-                .outgoing
-                .try_send((key(user, question), answer.to_vec()));
+            let _ = self.outgoing.try_send(Answer {
+                user,
+                key: key(user, question),
+                form: answer.to_vec(),
+            });
         }
     }
 }
@@ -91,11 +112,16 @@ fn key(user: UserId, question: &str) -> String {
     format!("kanso:stats:{user}:{question}")
 }
 
-async fn keep(redis: Redis, mut waiting: mpsc::Receiver<(String, Vec<u8>)>) {
-    while let Some((key, answer)) = waiting.recv().await {
+async fn keep(redis: Redis, mut waiting: mpsc::Receiver<Answer>, room: usize) {
+    let script = Script::new(include_str!("answers.lua"));
+    while let Some(Answer { user, key, form }) = waiting.recv().await {
+        let mut call = script.prepare_invoke();
+        call.key(key).key(format!("kanso:stats-of:{user}"));
+        call.key("kanso:stats-all").key("kanso:stats-bytes");
+        call.arg(form).arg(TIME_TO_LIVE.as_secs());
+        call.arg(ANSWERS_OF_USER).arg(room);
         let keep = async |mut connection: redis::aio::ConnectionManager| {
-            let seconds = TIME_TO_LIVE.as_secs();
-            connection.set_ex::<_, _, ()>(key, answer, seconds).await
+            call.invoke_async::<()>(&mut connection).await
         };
         if redis.ask(keep).await.is_err() {
             measure::fell_back("statistics");

@@ -6,10 +6,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use kanso_application::ports::shared_service::SharedService;
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
-use redis::{Client, ConnectionInfo, IntoConnectionInfo as _, RedisError};
+use redis::{AsyncConnectionConfig, Client, ErrorKind, RedisError};
 use tokio::time::{Instant, timeout};
 
-use crate::measure;
+use crate::{measure, tls};
 
 /// Maximum time that a request waits for Redis. A healthy Redis answers within a millisecond.
 pub const TIME_LIMIT: Duration = Duration::from_millis(50);
@@ -18,10 +18,27 @@ pub const TIME_LIMIT: Duration = Duration::from_millis(50);
 /// spends the time limit, not each.
 const BACKOFF: Duration = Duration::from_secs(1);
 
-/// Error of parsing a Redis URL. It never repeats the URL, which may contain a password.
+/// Time that the search for the cause of an outage takes at most.
+const CAUSE_LIMIT: Duration = Duration::from_secs(3);
+
+/// Error of a Redis URL. It never repeats the URL, which may contain a password.
 #[derive(Debug, thiserror::Error)]
-#[error("is not a Redis URL such as redis://:password@127.0.0.1:6379/0 or rediss://…")]
-pub struct InvalidUrl(#[source] RedisError);
+pub enum InvalidUrl {
+    /// The text is not a valid URL, or its encryption cannot be set up.
+    #[error("is not a Redis URL such as redis://:password@127.0.0.1:6379/0 or rediss://…")]
+    Malformed(#[from] RedisError),
+    /// An authority is named, but the connection is not encrypted.
+    #[error("names a ca, which only rediss:// uses")]
+    UnusedRoots,
+    /// The file with the authorities cannot be used.
+    #[error("names the ca {path}: {problem}")]
+    Roots {
+        /// Path of the file.
+        path: String,
+        /// Its defect.
+        problem: String,
+    },
+}
 
 /// A connection to Redis, opened on first use and reopened after it breaks.
 #[derive(Clone)]
@@ -47,10 +64,9 @@ impl Redis {
     /// Makes a connection to `url`, without opening it yet. Needs a tokio runtime.
     ///
     /// # Errors
-    /// The URL is not a Redis URL.
+    /// The URL is not a Redis URL, or the file that it names cannot be used.
     pub fn at(url: &str) -> Result<Self, InvalidUrl> {
-        let info: ConnectionInfo = url.into_connection_info().map_err(InvalidUrl)?;
-        let client = Client::open(info).map_err(InvalidUrl)?;
+        let client = tls::client(url)?;
         // These limits are those of the background reconnect. They are longer than `TIME_LIMIT`, because
         // a TLS handshake may take longer than a caller waits, and the next caller profits from it.
         let config = ConnectionManagerConfig::new()
@@ -62,7 +78,7 @@ impl Redis {
         let connection = ConnectionManager::new_lazy_with_config(client.clone(), config);
         Ok(Self {
             client,
-            connection: connection.map_err(InvalidUrl)?,
+            connection: connection?,
             time_limit: TIME_LIMIT,
             outage: Arc::default(),
         })
@@ -97,11 +113,14 @@ impl Redis {
             }
             // An error answer, such as "out of memory", also starts the pause.
             Ok(Err(error)) => {
-                self.note_failure(&error.to_string());
+                self.note_failure(cause(&error), &error.to_string());
                 Err(Unavailable)
             }
             Err(_) => {
-                self.note_failure("no answer in time");
+                // The driver connects in the background and keeps its errors to itself.
+                if self.note_failure("timeout", "no answer in time") {
+                    tokio::spawn(explain(self.client.clone()));
+                }
                 Err(Unavailable)
             }
         }
@@ -113,13 +132,20 @@ impl Redis {
         ask_again_at.is_some_and(|again| Instant::now() < again)
     }
 
-    /// Starts the pause. Logs the beginning of an outage once, not each failed call.
-    fn note_failure(&self, problem: &str) {
+    /// Starts the pause. Logs the beginning of an outage once, not each failed call. Returns true at
+    /// the beginning.
+    fn note_failure(&self, cause: &'static str, problem: &str) -> bool {
         measure::set_up(false);
         let again = Instant::now() + BACKOFF;
-        if self.outage().ask_again_at.replace(again).is_none() {
-            tracing::warn!(problem, "redis unavailable, using in-process fallbacks");
+        let begins = self.outage().ask_again_at.replace(again).is_none();
+        if begins {
+            tracing::warn!(
+                cause,
+                problem,
+                "redis unavailable, using in-process fallbacks"
+            );
         }
+        begins
     }
 
     /// Ends an outage.
@@ -131,6 +157,38 @@ impl Redis {
 
     fn outage(&self) -> std::sync::MutexGuard<'_, Outage> {
         self.outage.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Logs why no connection can be opened.
+async fn explain(client: Client) {
+    let config = AsyncConnectionConfig::new()
+        .set_connection_timeout(Some(CAUSE_LIMIT))
+        .set_response_timeout(Some(CAUSE_LIMIT));
+    if let Err(error) = client
+        .get_multiplexed_async_connection_with_config(&config)
+        .await
+    {
+        tracing::warn!(cause = cause(&error), %error, "cannot connect to redis");
+    }
+}
+
+/// Returns the kind of cause, for the log.
+fn cause(error: &RedisError) -> &'static str {
+    if error.is_connection_refusal() {
+        return "nothing listens";
+    }
+    if error.is_timeout() {
+        return "timeout";
+    }
+    match error.kind() {
+        ErrorKind::AuthenticationFailed => "authentication",
+        ErrorKind::InvalidClientConfig => "tls",
+        // rustls reports a refused certificate as an I/O error with its own text.
+        ErrorKind::Io if error.to_string().contains("certificate") => "tls",
+        ErrorKind::Io => "network or name",
+        ErrorKind::Server(_) => "refused by the server",
+        _ => "driver",
     }
 }
 

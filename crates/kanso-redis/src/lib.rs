@@ -16,8 +16,9 @@ mod measure;
 mod stream_slots;
 mod throttle;
 mod tickets;
+mod tls;
 
-pub use answers::{LONGEST_ANSWER, RedisAnswers};
+pub use answers::{ANSWERS_OF_USER, BYTES_OF_ANSWERS, LONGEST_ANSWER, RedisAnswers};
 pub use connection::{InvalidUrl, Redis, TIME_LIMIT};
 pub use feed::RedisFeed;
 pub use limiter::RedisLimiter;

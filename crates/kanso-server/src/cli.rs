@@ -124,6 +124,8 @@ fn arguments() -> Command {
         .after_help(format!(
             "Secrets, only as a variable or in the file, because flags are visible to other users of the \
              machine:\n{secrets}\n\
+             Each of these, and KANSO_DATABASE_URL, has a second variable with _FILE at its end, which \
+             names a file with the value.\n\n\
              Precedence: flag, then variable, then kanso.toml, then default."
         ))
         .arg(

@@ -80,6 +80,11 @@ impl PostgresServer {
         Self::start_with("on", "off", &std::env::temp_dir())
     }
 
+    /// Starts such a server with a certificate of X.509 version 1.
+    pub fn start_with_old_certificate() -> Arc<Self> {
+        Self::start_with("v1", "off", &std::env::temp_dir())
+    }
+
     /// Starts a standby that follows this server.
     pub fn standby(&self) -> Arc<Self> {
         Self::start_as("off", "off", &std::env::temp_dir(), &self.url("postgres"))
@@ -162,6 +167,11 @@ impl PostgresServer {
     /// Certificate authority of its certificate for 127.0.0.1, if it has one.
     pub fn authority(&self) -> PathBuf {
         self.folder.join("authority.crt")
+    }
+
+    /// Certificate and key by which a client may identify itself, if the server has certificates.
+    pub fn client_certificate(&self) -> [PathBuf; 2] {
+        ["client.crt", "client.key"].map(|name| self.folder.join(name))
     }
 
     /// URL of a database.

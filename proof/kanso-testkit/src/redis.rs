@@ -1,6 +1,7 @@
 //! A Redis server of one test.
 
 use std::net::TcpListener;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 /// A `redis-server` on the loopback interface that ends with this value.
@@ -29,6 +30,38 @@ impl RedisServer {
             panic!("redis-server does not run: {error}; `cargo xtask test` installs it")
         });
         Self { process, port }
+    }
+
+    /// Starts a server that speaks TLS only, with a certificate for 127.0.0.1 of an authority of its own,
+    /// both below `folder`. Returns the path of the authority as well.
+    pub fn start_with_tls(folder: &Path) -> (Self, PathBuf) {
+        let made = Command::new("sh")
+            .args(["-ec", include_str!("redis/certificates.sh")])
+            .current_dir(folder)
+            .output()
+            .unwrap();
+        assert!(
+            made.status.success(),
+            "{}",
+            String::from_utf8_lossy(&made.stderr)
+        );
+        let port = free_port();
+        let process = Command::new("redis-server")
+            .args(["--bind", "127.0.0.1", "--port", "0"])
+            .args(["--tls-port", &port.to_string(), "--tls-auth-clients", "no"])
+            .args([
+                "--tls-cert-file",
+                "server.crt",
+                "--tls-key-file",
+                "server.key",
+            ])
+            .args(["--tls-ca-cert-file", "authority.crt"])
+            .args(["--save", "", "--appendonly", "no"])
+            .current_dir(folder)
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        (Self { process, port }, folder.join("authority.crt"))
     }
 
     /// Returns its URL.

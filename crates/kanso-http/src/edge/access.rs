@@ -141,9 +141,9 @@ pub fn security_headers() -> HeaderMap {
 fn add_security_headers(headers: &mut HeaderMap, is_page: bool) {
     let policy = if is_page {
         "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
-         base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+         object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     } else {
-        "default-src 'none'; frame-ancestors 'none'"
+        "default-src 'none'; base-uri 'none'; frame-ancestors 'none'"
     };
     let policy = HeaderValue::from_static(policy);
     headers.insert(header::CONTENT_SECURITY_POLICY, policy);

@@ -5,6 +5,7 @@
 
 mod cancelling;
 mod contract;
+mod encryption;
 mod formats;
 mod nodes;
 mod opening;
@@ -12,6 +13,7 @@ mod outage;
 mod partitioned;
 mod pooling;
 mod restoring;
+mod rights;
 mod standby_away;
 mod store;
 mod two_primaries;

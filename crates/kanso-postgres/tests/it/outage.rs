@@ -1,4 +1,5 @@
-use std::sync::Arc;
+use std::io;
+use std::sync::{Arc, Mutex};
 
 use futures::future::join_all;
 use kanso_application::ports::storage::{RecordStore as _, Storage as _, StorageError};
@@ -121,4 +122,48 @@ async fn an_error_is_one_line_without_user_data() {
         assert!(!text.contains(of_the_row), "{text}");
     }
     storage.close().await.unwrap();
+}
+
+/// The text of a log.
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// One line for each cause, however many calls fail.
+#[tokio::test]
+async fn the_cause_of_an_outage_is_logged_once() {
+    let server = PostgresServer::start();
+    let database = server.database();
+    let storage = open(&database.url()).await;
+    let lines = Lines::default();
+    let writer = lines.clone();
+    let subscriber = tracing_subscriber::fmt().with_ansi(false);
+    let subscriber = subscriber.with_writer(move || writer.clone()).finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    server.stop();
+    while storage.ping().await.is_ok() {}
+    for _ in 0..3 {
+        assert!(storage.ping().await.is_err());
+    }
+    server.restart();
+    while storage.ping().await.is_err() {}
+    let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    let warned = text
+        .matches("no connection to postgresql cause=\"nothing listens\"")
+        .count();
+    assert_eq!(warned, 1, "{text}");
+    assert!(
+        text.contains("WARN") && text.contains("connected to postgresql again"),
+        "{text}"
+    );
 }

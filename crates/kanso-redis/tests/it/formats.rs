@@ -90,7 +90,18 @@ async fn keys_and_payloads_are_golden() {
         .unwrap();
     let mut keys: Vec<String> = raw.keys("*").unwrap();
     keys.sort();
-    let mut expected = ["rate", "login", "ticket", "tickets", "streams", "stats"].map(golden);
+    let mut expected = [
+        "rate",
+        "login",
+        "ticket",
+        "tickets",
+        "streams",
+        "stats",
+        "stats-of",
+        "stats-all",
+        "stats-bytes",
+    ]
+    .map(golden);
     expected.sort_unstable();
     assert_eq!(keys, expected);
     let ticket: Vec<u8> = raw.get(golden("ticket")).unwrap();

@@ -11,6 +11,7 @@ mod limiter;
 mod stream_slots;
 mod throttle;
 mod tickets;
+mod tls;
 
 /// Waits until Redis answers, or until it does not.
 async fn until(redis: &kanso_redis::Redis, answers: bool) {

@@ -1,8 +1,10 @@
 //! Settings of the server, resolved once at the start.
 
+mod caution;
 mod origin;
 mod report;
 mod secret;
+mod secret_file;
 mod settings;
 mod sources;
 mod values;
@@ -176,6 +178,7 @@ impl Config {
         let warnings = environment
             .unknown()
             .map(|name| format!("{name} is not a setting and is ignored"))
+            .chain(caution::warnings(&config))
             .collect();
         let report = report::toml(&config, &values);
         Ok(Resolved {

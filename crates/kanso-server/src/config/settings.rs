@@ -94,6 +94,13 @@ impl Setting {
     pub const fn is_secret(&self) -> bool {
         self.flag.is_none()
     }
+
+    /// Returns the variable that names a file with the value; `None` if the value holds no secret.
+    pub fn file_variable(&self) -> Option<String> {
+        // The URL of the database has a flag, because it often holds no password.
+        let may_be_secret = self.is_secret() || self.key == Key::DatabaseUrl;
+        may_be_secret.then(|| format!("{}_FILE", self.variable))
+    }
 }
 
 impl Key {

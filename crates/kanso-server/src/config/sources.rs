@@ -8,8 +8,8 @@ use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use super::ConfigError;
 use super::settings::{CONFIG_VARIABLE, Key, SETTINGS, Setting};
+use super::{ConfigError, secret_file};
 
 /// Environment variables with the prefix `KANSO_`.
 #[derive(Clone, Debug, Default)]
@@ -50,7 +50,10 @@ impl Environment {
     /// Returns the variables with the prefix that are not settings.
     pub fn unknown(&self) -> impl Iterator<Item = &str> {
         let known = |name: &str| {
-            name == CONFIG_VARIABLE || SETTINGS.iter().any(|setting| setting.variable == name)
+            let is_of = |setting: &Setting| {
+                setting.variable == name || setting.file_variable().as_deref() == Some(name)
+            };
+            name == CONFIG_VARIABLE || SETTINGS.iter().any(is_of)
         };
         self.0
             .keys()
@@ -73,6 +76,8 @@ pub struct Flags {
 pub(super) enum ValueSource {
     Flag,
     Variable,
+    /// File that a variable names.
+    SecretFile,
     File(PathBuf),
     Default,
 }
@@ -93,6 +98,7 @@ impl fmt::Display for ValueLocation<'_> {
         match source {
             ValueSource::Flag => write!(f, "--{}", setting.flag.unwrap_or_default()),
             ValueSource::Variable => f.write_str(setting.variable),
+            ValueSource::SecretFile => write!(f, "{}_FILE", setting.variable),
             ValueSource::File(path) => write!(f, "{} in {}", setting.name, path.display()),
             ValueSource::Default => f.write_str("default"),
         }
@@ -121,8 +127,8 @@ impl SettingValues {
             }
         }
         for setting in &SETTINGS {
-            if let Some(text) = environment.get(setting.variable)? {
-                put(setting.key, text.to_owned(), ValueSource::Variable);
+            if let Some((text, source)) = variable(setting, environment)? {
+                put(setting.key, text, source);
             }
         }
         for (key, text) in flags.values {
@@ -149,6 +155,30 @@ impl SettingValues {
         let value = self.find(key).unwrap_or(&empty);
         parse(&value.text)
             .map_err(|problem| ConfigError::invalid(ValueLocation(setting, &value.source), problem))
+    }
+}
+
+/// Returns the value of a setting's variable, or of the file that its second variable names.
+fn variable(
+    setting: &Setting,
+    environment: &Environment,
+) -> Result<Option<(String, ValueSource)>, ConfigError> {
+    let text = environment.get(setting.variable)?;
+    let Some(name) = setting.file_variable() else {
+        return Ok(text.map(|text| (text.to_owned(), ValueSource::Variable)));
+    };
+    match (text, environment.get(&name)?) {
+        (text, None) => Ok(text.map(|text| (text.to_owned(), ValueSource::Variable))),
+        (None, Some(path)) => {
+            let text = secret_file::read(Path::new(path));
+            let text = text.map_err(|problem| ConfigError::invalid(&name, problem))?;
+            Ok(Some((text, ValueSource::SecretFile)))
+        }
+        // An error, not a precedence: the operator believes that the one that is ignored is in use.
+        (Some(_), Some(_)) => Err(ConfigError::invalid(
+            name,
+            format!("is set, and so is {}; unset one of them", setting.variable),
+        )),
     }
 }
 

@@ -200,6 +200,57 @@ fn both_signing_keys_are_refused() {
 }
 
 #[test]
+fn a_secret_may_stand_in_a_file() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for setting in &SETTINGS {
+        let Some(variable) = setting.file_variable() else {
+            assert!(!setting.is_secret(), "{}", setting.name);
+            continue;
+        };
+        let path = folder.path().join(setting.name);
+        let text = match setting.key {
+            Key::DatabaseUrl => "postgres://me:canary@db/kanso?sslmode=require\n",
+            _ => "canary-canary-canary-canary-canary\n",
+        };
+        fs::write(&path, text).expect("a file");
+        let path = path.to_str().expect("UTF-8");
+        let resolved = resolve(&[(&variable, path)]).expect("good settings");
+        assert!(resolved.warnings.is_empty(), "{:?}", resolved.warnings);
+        let shown = format!("{resolved:?}");
+        assert!(!shown.contains("canary"), "{shown}");
+        assert!(shown.contains(&format!("# {variable}")), "{shown}");
+        let same = resolve(&[(setting.variable, text.trim_end())]).expect("good settings");
+        assert_eq!(resolved.config, same.config);
+
+        let problem = resolve(&[(&variable, path), (setting.variable, "canary")]);
+        let problem = problem.expect_err("both are set");
+        let says = format!("{variable}: is set, and so is {}", setting.variable);
+        assert!(problem.starts_with(&says), "{problem}");
+        let problem = resolve(&[(&variable, "/nowhere/secret")]).expect_err("no file");
+        let says = format!("{variable}: /nowhere/secret: cannot be read");
+        assert!(problem.starts_with(&says), "{problem}");
+    }
+}
+
+#[test]
+fn proxies_that_cover_everything_are_a_warning() {
+    for (proxies, count) in [
+        ("0.0.0.0/0", 1),
+        ("::/0", 1),
+        ("10.0.0.0/8,fd00::/8", 2),
+        ("10.1.0.0/16,127.0.0.0/8,fd00:1::/32,192.0.2.7", 0),
+        ("", 0),
+    ] {
+        let warnings = resolve(&[("KANSO_TRUSTED_PROXIES", proxies)])
+            .expect("good")
+            .warnings;
+        assert_eq!(warnings.len(), count, "{proxies}: {warnings:?}");
+        let names_it = |warning: &String| warning.starts_with("KANSO_TRUSTED_PROXIES: ");
+        assert!(warnings.iter().all(names_it), "{warnings:?}");
+    }
+}
+
+#[test]
 fn empty_variable_counts_as_unset() {
     let config = resolve(&[("KANSO_JWT_SECRET", ""), ("KANSO_LISTEN", "")])
         .expect("good")

@@ -315,7 +315,7 @@ async fn responses_forbid_caching_and_framing() {
         assert_eq!(answer.header("cache-control"), "no-store");
         assert_eq!(answer.header("referrer-policy"), "no-referrer");
         assert_eq!(answer.header("x-content-type-options"), "nosniff");
-        let policy = "default-src 'none'; frame-ancestors 'none'";
+        let policy = "default-src 'none'; base-uri 'none'; frame-ancestors 'none'";
         assert_eq!(answer.header("content-security-policy"), policy);
         assert_eq!(answer.header("strict-transport-security"), "");
     }

@@ -14,6 +14,8 @@ mod export;
 #[cfg(test)]
 mod first_clients;
 #[cfg(test)]
+mod foreign_ids;
+#[cfg(test)]
 mod habits;
 #[cfg(test)]
 mod health;
@@ -49,6 +51,8 @@ mod quota;
 mod redis;
 #[cfg(test)]
 mod reset;
+#[cfg(test)]
+mod smuggling;
 #[cfg(test)]
 mod snapshot;
 #[cfg(test)]

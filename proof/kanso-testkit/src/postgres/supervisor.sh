@@ -1,19 +1,24 @@
 # Runs a PostgreSQL server until standard input is closed, and then removes it. The test process holds
 # the other end of the pipe, so the server also ends when that process is killed.
 #
-# Arguments: the folder of the programs, a free port, a password, `on` or `off` for TLS, `on` or `off`
-# for flushing commits to the disk, and for a standby the URL of its primary, otherwise nothing. Prints
-# its folder when the server is ready, and `done` after each order. Orders are `crash`, `kill`, `stop`,
-# `start`, `revive` and `promote`.
+# Arguments: the folder of the programs, a free port, a password, `on`, `v1` or `off` for TLS (`v1` has
+# a certificate of X.509 version 1), `on` or `off` for flushing commits to the disk, and for a standby
+# the URL of its primary, otherwise nothing. Prints its folder when the server is ready, and `done` after
+# each order. Orders are `crash`, `kill`, `stop`, `start`, `revive` and `promote`.
 set -eu
 programs=$1 port=$2 password=$3 tls=$4 durable=$5 primary=$6
 umask 077
+case $tls in
+off) ssl='-c ssl=off' ;;
+# The authority of the clients' certificates, which a client need not show.
+*) ssl='-c ssl=on -c ssl_ca_file=authority.crt' ;;
+esac
 folder=$(mktemp -d "${TMPDIR:-/tmp}/kanso-postgres-XXXXXX")
 
 start() {
     "$programs/pg_ctl" start -w -s -t 60 -D "$folder/data" -l "$folder/log" -o "-p $port -k $folder \
         -c listen_addresses=127.0.0.1 -c max_connections=300 -c shared_buffers=64MB \
-        -c ssl=$tls -c fsync=$durable -c synchronous_commit=$durable -c full_page_writes=$durable \
+        $ssl -c fsync=$durable -c synchronous_commit=$durable -c full_page_writes=$durable \
         -c log_statement=none" \
         >>"$folder/output" 2>&1 || { cat "$folder/output" "$folder/log" >&2; return 1; }
 }
@@ -68,7 +73,7 @@ else
         --auth=scram-sha-256 --pwfile="$folder/password" >"$folder/output" 2>&1 ||
         { cat "$folder/output" >&2; exit 1; }
 fi
-if [ "$tls" = on ]; then
+if [ "$tls" != off ]; then
     # A certificate authority, and a certificate that it signed for the address.
     cd "$folder"
     key='-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes'
@@ -76,9 +81,24 @@ if [ "$tls" = on ]; then
     {
         openssl req -x509 $key -keyout authority.key -out authority.crt -days 2 -subj /CN=authority
         openssl req $key -keyout data/server.key -out server.csr -subj /CN=server
-        echo subjectAltName=IP:127.0.0.1 >names
-        openssl x509 -req -in server.csr -CA authority.crt -CAkey authority.key -CAcreateserial \
-            -days 2 -extfile names -out data/server.crt
+        case $tls in
+        on)
+            echo subjectAltName=IP:127.0.0.1 >names
+            openssl x509 -req -in server.csr -CA authority.crt -CAkey authority.key -CAcreateserial \
+                -days 2 -extfile names -out data/server.crt
+            ;;
+        # Without extensions, it is of version 1.
+        v1)
+            openssl x509 -req -in server.csr -CA authority.crt -CAkey authority.key -CAcreateserial \
+                -days 2 -out data/server.crt
+            ;;
+        esac
+        openssl req $key -keyout client.key -out client.csr -subj /CN=kanso-server
+        openssl x509 -req -in client.csr -CA authority.crt -CAkey authority.key -CAcreateserial \
+            -days 2 -out client.crt -extfile /dev/stdin <<'END'
+extendedKeyUsage=clientAuth
+END
+        cp authority.crt data/
     } >output 2>&1 || { cat output >&2; exit 1; }
 fi
 start

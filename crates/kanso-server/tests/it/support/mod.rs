@@ -9,6 +9,7 @@ mod broken;
 mod clock;
 mod document;
 mod listener;
+mod nginx;
 mod raw;
 mod user;
 
@@ -18,6 +19,7 @@ pub(crate) use broken::{Broken, broken_server, server_on};
 pub(crate) use clock::ManualClock;
 pub(crate) use document::{Document, Operation};
 pub(crate) use listener::Listener;
+pub(crate) use nginx::Nginx;
 pub(crate) use raw::{exchange, send_in_vain};
 pub(crate) use user::{TestUser, operation};
 
