@@ -60,7 +60,7 @@ impl From<tokio_postgres::Error> for DatabaseError {
 impl DatabaseError {
     /// Names the record if the error means that the stored version is not the replaced one.
     pub(crate) fn or_stale(self, kind: &str, id: impl Display, replaces: Option<Version>) -> Self {
-        if !self.is_division_by_zero() && !self.is_unique_violation() {
+        if !self.is_stale() {
             return self;
         }
         let expected = replaces.map_or("new".to_owned(), |version| format!("at version {version}"));
@@ -88,6 +88,11 @@ impl DatabaseError {
     /// Returns true if nothing was committed and a retry may succeed.
     pub(crate) fn is_transient(&self) -> bool {
         matches!(self, Self::Driver(error) if is_transient(error))
+    }
+
+    /// Returns true if a stored version is not the replaced one, or if the id of a new record is taken.
+    pub(crate) fn is_stale(&self) -> bool {
+        self.is_division_by_zero() || self.is_unique_violation()
     }
 
     /// Returns true if an update changed no row. Such statements divide by the number of changed

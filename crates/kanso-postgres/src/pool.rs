@@ -21,10 +21,14 @@ use crate::witness;
 // The limits end what could otherwise hold a user's row for ever. A statement or a lock wait that
 // exceeds them does not succeed by waiting longer, and an idle transaction belongs to a node that
 // hangs. `synchronous_commit` is set because an operator may have turned it off for the database,
-// and an acknowledged operation must survive a crash of the server. Notices are not errors.
+// and an acknowledged operation must survive a crash of the server. Notices are not errors. A statement is
+// planned once for each connection: by default PostgreSQL plans one with an array for each execution, which
+// costs more than the execution. So no statement may depend on a plan for its values (ADR 0026). Every table
+// is read by an index: a plan from the time when a table had one page stays in use while it grows.
 const SETTINGS: &str = "SET statement_timeout = '30s'; SET lock_timeout = '10s';
     SET idle_in_transaction_session_timeout = '30s'; SET synchronous_commit = 'on';
-    SET client_min_messages = 'warning'";
+    SET client_min_messages = 'warning'; SET plan_cache_mode = 'force_generic_plan';
+    SET enable_seqscan = 'off'; SET jit = 'off'";
 
 /// Maximum wait for a free connection, and for a new one.
 const POOL_TIMEOUT: Duration = Duration::from_secs(10);

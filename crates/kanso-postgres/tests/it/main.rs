@@ -11,5 +11,6 @@ mod opening;
 mod outage;
 mod partitioned;
 mod restoring;
+mod rows_touched;
 mod store;
 mod uncounted;
