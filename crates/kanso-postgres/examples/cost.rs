@@ -39,7 +39,9 @@ static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 
 #[tokio::main]
 async fn main() {
-    let seconds = std::env::args().nth(1).map_or(4, |text| text.parse().unwrap());
+    let seconds = std::env::args()
+        .nth(1)
+        .map_or(4, |text| text.parse().unwrap());
     let length = Duration::from_secs(seconds);
     let database = PostgresServer::shared().database();
     let options = PostgresOptions {
@@ -47,7 +49,9 @@ async fn main() {
         ..PostgresOptions::new(database.url().parse().unwrap(), Arc::new(|| Epoch::new(1)))
     };
     let storage = Arc::new(PostgresStorage::open(&options).await.unwrap());
-    let (probe, connection) = tokio_postgres::connect(&database.url(), NoTls).await.unwrap();
+    let (probe, connection) = tokio_postgres::connect(&database.url(), NoTls)
+        .await
+        .unwrap();
     tokio::spawn(connection);
     for number in 1..=USERS {
         let new = new_account(number);
@@ -55,7 +59,12 @@ async fn main() {
         assert!(storage.create_account(new).await.unwrap());
         let session = new_session(user(number), 1);
         assert!(storage.open_session(session, password, 100).await.unwrap());
-        push(&storage, user(number), create_habit(habit(1), titled("Read"))).await;
+        push(
+            &storage,
+            user(number),
+            create_habit(habit(1), titled("Read")),
+        )
+        .await;
     }
     for round in ["an empty database", "without statistics", "with statistics"] {
         if round == "with statistics" {
@@ -68,7 +77,14 @@ async fn main() {
         measure(&probe, &name, USERS, length, &tick).await;
     }
     let of_one = async |_| tick(&storage, user(1)).await;
-    measure(&probe, "push of one, eight writers of one person", 8, length, &of_one).await;
+    measure(
+        &probe,
+        "push of one, eight writers of one person",
+        8,
+        length,
+        &of_one,
+    )
+    .await;
     let many = async |number: u128| {
         let operations = (0..100).map(|_| operation(new_entry())).collect();
         submit(&storage, user(1 + number % USERS), operations).await;
@@ -80,7 +96,10 @@ async fn main() {
     };
     measure(&probe, "session check", USERS, length, &check).await;
     let heads = join_all((1..=USERS).map(|number| storage.head(user(number)))).await;
-    let heads: Vec<_> = heads.into_iter().map(|head| head.unwrap().unwrap().seq).collect();
+    let heads: Vec<_> = heads
+        .into_iter()
+        .map(|head| head.unwrap().unwrap().seq)
+        .collect();
     let page = async |number: u128, before: i64, limit| {
         let index = usize::try_from(number % USERS).unwrap();
         let since = heads.get(index).map_or(0, |head| head.get()) - before;
@@ -89,7 +108,10 @@ async fn main() {
             scope: Scope::Everything,
             limit: Some(limit),
         };
-        let page = storage.delta(user(1 + number % USERS), query).await.unwrap();
+        let page = storage
+            .delta(user(1 + number % USERS), query)
+            .await
+            .unwrap();
         page.unwrap().records.len()
     };
     let empty = async |number| assert_eq!(page(number, 0, 1_000).await, 0);
@@ -175,7 +197,10 @@ fn processor_micros(pid: i32) -> u64 {
     let Ok(stat) = std::fs::read_to_string(format!("/proc/{pid}/schedstat")) else {
         return 0;
     };
-    let nanos = stat.split(' ').next().and_then(|text| text.parse::<u64>().ok());
+    let nanos = stat
+        .split(' ')
+        .next()
+        .and_then(|text| text.parse::<u64>().ok());
     nanos.unwrap_or_default() / 1_000
 }
 
@@ -190,7 +215,10 @@ fn new_id() -> u128 {
 }
 
 fn new_entry() -> Action {
-    create_entry(EntryId::new(Uuid::from_u128(new_id())), done(habit(1), "2026-01-15"))
+    create_entry(
+        EntryId::new(Uuid::from_u128(new_id())),
+        done(habit(1), "2026-01-15"),
+    )
 }
 
 fn operation(action: Action) -> Operation {

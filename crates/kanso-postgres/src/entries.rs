@@ -7,12 +7,12 @@ use kanso_domain::{Date, EntryId, HabitId, Timestamp, UserId};
 use tokio_postgres::Row;
 
 use crate::columns::{Column, Columns, Parameter, bind, bound, bound_all};
-use crate::statements::by_key;
 use crate::connection::Connection;
 use crate::error::DatabaseError;
 use crate::habits::read_stamp;
 use crate::pipeline::Pipeline;
 use crate::provenance;
+use crate::statements::{by_key, has_key};
 
 /// Columns in the order of [`read`].
 macro_rules! entry_columns {
@@ -65,7 +65,7 @@ const NAMED: &str = concat!(
     "SELECT ",
     entry_columns!(),
     " FROM ",
-    by_key!("entries", "id = asked.key")
+    by_key!("entries", "id")
 );
 
 /// Live entries of habits ($2). The habits may be deleted: reviving one needs its entries.
@@ -73,10 +73,7 @@ pub(crate) const LIVE_OF: &str = concat!(
     "SELECT ",
     entry_columns!(),
     " FROM ",
-    by_key!(
-        "entries",
-        "habit_id = asked.key AND deleted_at IS NULL"
-    )
+    by_key!("entries", "habit_id", " AND deleted_at IS NULL")
 );
 
 /// Days of the first live entries of habits ($2). The habits may be deleted.
@@ -111,7 +108,9 @@ pub(crate) async fn find_live(
         "SELECT ",
         entry_columns!(),
         " FROM entries
-          WHERE user_id = $1 AND id = $2 AND deleted_at IS NULL
+          WHERE ",
+        has_key!("id", "$2"),
+        " AND deleted_at IS NULL
             AND EXISTS (SELECT 1 FROM habits
                         WHERE habits.user_id = $1 AND habits.id = entries.habit_id
                           AND habits.deleted_at IS NULL)"
@@ -198,8 +197,9 @@ pub(crate) async fn some_live(
     let sql = concat!(
         "SELECT ",
         entry_columns!(),
-        " FROM entries
-          WHERE user_id = $1 AND id = ANY ($2) AND deleted_at IS NULL
+        " FROM ",
+        by_key!("entries", "id"),
+        " WHERE entries.deleted_at IS NULL
             AND EXISTS (SELECT 1 FROM habits
                         WHERE habits.user_id = $1 AND habits.id = entries.habit_id
                           AND habits.deleted_at IS NULL)"
@@ -278,13 +278,17 @@ pub(crate) const INSERT: &str = concat!(
 
 /// Updates one version of an entry. Divides by the number of rows, as the update of a habit does.
 /// An entry never moves to another habit, so `habit_id` is a condition and is not set.
-pub(crate) const UPDATE: &str = "WITH changed AS (
+pub(crate) const UPDATE: &str = concat!(
+    "WITH changed AS (
          UPDATE entries SET completion_date = $4, completion_is_a_date = $5, timezone = $6,
              local_date = $7, kind = $8, value = $9, notes = $10, seq = $11, version = $12,
              created_at = $13, updated_at = $14, deleted_at = $15, field_edits = $16,
              edited_by = $17
-         WHERE user_id = $1 AND id = $2 AND habit_id = $3 AND version = $18 RETURNING id)
-     SELECT 1 / count(*) FROM changed";
+         WHERE ",
+    has_key!("id", "$2"),
+    " AND habit_id = $3 AND version = $18 RETURNING id)
+     SELECT 1 / count(*) FROM changed"
+);
 
 /// Adds the statements that store entries. They fail if a stored version is not the replaced one, or if the
 /// id of a new entry is taken.

@@ -96,7 +96,7 @@ pub(crate) async fn some(
         "SELECT ",
         habit_columns!(),
         " FROM ",
-        by_key!("habits", "id = asked.key")
+        by_key!("habits", "id")
     );
     connection.all(sql, vec![bound(&user), ids], read).await
 }

@@ -1,6 +1,7 @@
 //! Edge out: the storage ports on PostgreSQL.
 //!
-//! A write is one transaction that begins with the lock on the user's row. The reads are sent
+//! A push of entries is two statements: one loads, and one stores if the user's row has not changed since.
+//! Any other write is one transaction that begins with the lock on the user's row. The reads are sent
 //! together with the lock, and the writes together with the commit, so a write takes two round
 //! trips for any number of records. A read sees one snapshot. Every transaction runs in a task of
 //! its own, so a cancelled caller leaves nothing half done. A connection whose transaction did not

@@ -16,8 +16,9 @@ use crate::entries::{self, entry_columns};
 use crate::error::DatabaseError;
 use crate::habits::{self, habit_columns};
 use crate::receipts::{self, receipt_columns};
-use crate::users::{self, head_columns};
+use crate::statements::has_key;
 use crate::usage::usage_columns;
+use crate::users::{self, head_columns};
 
 /// Reads the user $1, the receipts of the operations $2, the entries $3, and the habits $4 by
 /// `$habit`. The first row has the columns of the user.
@@ -43,7 +44,9 @@ macro_rules! load {
              LEFT JOIN LATERAL (
                  SELECT ",
             entry_columns!(),
-            " FROM entries WHERE user_id = $1 AND id = asked.entry OFFSET 0
+            " FROM entries WHERE ",
+            has_key!("id", "asked.entry"),
+            " OFFSET 0
              ) AS entry ON TRUE
              LEFT JOIN LATERAL (
                  SELECT ",
@@ -68,7 +71,8 @@ macro_rules! entry_grave {
 const EVERYTHING: &str = load!(
     concat!(
         habit_columns!(),
-        " FROM habits WHERE user_id = $1 AND id = asked.habit"
+        " FROM habits WHERE ",
+        has_key!("id", "asked.habit")
     ),
     ", entry_grave.*, owner.*, habit_grave.*",
     concat!(
@@ -76,8 +80,9 @@ const EVERYTHING: &str = load!(
         "LEFT JOIN LATERAL (
              SELECT ",
         habit_columns!(),
-        " FROM habits
-             WHERE user_id = $1 AND id = entry.habit_id AND entry.habit_id <> ALL ($4) OFFSET 0
+        " FROM habits WHERE ",
+        has_key!("id", "entry.habit_id"),
+        " AND entry.habit_id <> ALL ($4) OFFSET 0
          ) AS owner ON TRUE
          LEFT JOIN LATERAL (
              SELECT id FROM graves WHERE user_id = $1 AND id = asked.habit AND entity = 'habit'
@@ -90,7 +95,8 @@ const EVERYTHING: &str = load!(
 const CREATES: &str = load!(
     concat!(
         habit_columns!(),
-        " FROM habits WHERE user_id = $1 AND id = asked.habit"
+        " FROM habits WHERE ",
+        has_key!("id", "asked.habit")
     ),
     ", entry_grave.*",
     entry_grave!()
@@ -100,7 +106,8 @@ const CREATES: &str = load!(
 const EDITS: &str = load!(
     concat!(
         habit_columns!(),
-        " FROM habits WHERE user_id = $1 AND id = entry.habit_id"
+        " FROM habits WHERE ",
+        has_key!("id", "entry.habit_id")
     ),
     "",
     ""
@@ -217,11 +224,17 @@ pub(crate) fn read(
     // Every purge raises the floor, so a floor of zero means that nothing was purged yet.
     let has_graves = account.head.floor.seq != Seq::ZERO;
     for row in rows {
-        if Columns::from(row, RECEIPT).take::<Option<OpId>>()?.is_some() {
+        if Columns::from(row, RECEIPT)
+            .take::<Option<OpId>>()?
+            .is_some()
+        {
             let found = receipts::read(&mut Columns::from(row, RECEIPT))?;
             loaded.receipts.insert(found.key.op_id, found);
         }
-        if Columns::from(row, ENTRY).take::<Option<EntryId>>()?.is_some() {
+        if Columns::from(row, ENTRY)
+            .take::<Option<EntryId>>()?
+            .is_some()
+        {
             let entry: Entry = entries::read_columns(&mut Columns::from(row, ENTRY))?;
             loaded.entries.insert(entry.id, entry);
         }

@@ -112,7 +112,9 @@ pub(crate) async fn read(
         Since::FirstPull { began, .. } => Some(began),
         Since::Position(_) | Since::Instant(_) => None,
     };
-    let most = query.limit.map(|limit| usize::try_from(limit).unwrap_or(usize::MAX));
+    let most = query
+        .limit
+        .map(|limit| usize::try_from(limit).unwrap_or(usize::MAX));
     let mut remaining = 0;
     if let Some(most) = most.filter(|most| records.len() > *most) {
         records.truncate(most);

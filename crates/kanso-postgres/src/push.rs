@@ -14,6 +14,7 @@ use crate::connection::Connection;
 use crate::entries::{self, entry_columns};
 use crate::error::DatabaseError;
 use crate::receipts::{self, receipt_columns};
+use crate::statements::has_key;
 
 /// Stores a push: its entries by `$stored`, and the result by `$result`.
 //
@@ -36,7 +37,9 @@ macro_rules! push {
                  FROM head CROSS JOIN unnest($14::uuid[]) AS stale (id)
                  CROSS JOIN LATERAL (
                      SELECT id, streak_generation FROM habits
-                     WHERE user_id = $1 AND id = stale.id AND deleted_at IS NULL
+                     WHERE ",
+            has_key!("id", "stale.id"),
+            " AND deleted_at IS NULL
                          AND head.user_id IS NOT NULL
                      FOR NO KEY UPDATE) AS habit
                  ON CONFLICT (user_id, habit_id) DO UPDATE
@@ -80,7 +83,8 @@ const EDIT: &str = push!(
          local_date = $27, kind = $28, value = $29, notes = $30, seq = $31, version = $32,
          created_at = $33, updated_at = $34, deleted_at = $35, field_edits = $36, edited_by = $37
      FROM head
-     WHERE entries.user_id = $1 AND id = $22 AND habit_id = $23 AND version = $38",
+     WHERE entries.user_id = $1 AND id = $22 AND (entries.user_id, id) >= ($1, $22)
+         AND habit_id = $23 AND version = $38",
     "1 / (1 - count(*) + (SELECT count(*) FROM stored))"
 );
 

@@ -18,8 +18,8 @@ use crate::error::DatabaseError;
 use crate::load::{self, Extent, State};
 use crate::push::{self, Push};
 use crate::{
-    PostgresStorage, compare, delta, entries, habits, journal, page, receipts, snapshot, streak_queue,
-    usage, users,
+    PostgresStorage, compare, delta, entries, habits, journal, page, receipts, snapshot,
+    streak_queue, usage, users,
 };
 
 #[async_trait]

@@ -13,8 +13,8 @@ use kanso_domain::{Seq, UserId};
 use kanso_postgres::{PostgresOptions, PostgresStorage};
 use kanso_testkit::PostgresServer;
 use kanso_testkit::build::{
-    create_entry, done, entry, habit, new_account, new_session, noon, noted, operation,
-    session_id, update_entry,
+    create_entry, done, entry, habit, new_account, new_session, noon, noted, operation, session_id,
+    update_entry,
 };
 use tokio_postgres::{Client, NoTls};
 
@@ -37,16 +37,20 @@ const BOUNDS: [(&str, u32); 6] = [
 const GROW: &str = "
     INSERT INTO entries SELECT (jsonb_populate_record(one, jsonb_build_object(
             'id', gen_random_uuid(), 'seq', -number))).*
-        FROM (SELECT * FROM entries LIMIT 1) AS one, generate_series(1, 5000) AS number;
+        FROM entries AS one, generate_series(1, 5000) AS number
+        WHERE one.ctid = (SELECT min(ctid) FROM entries);
     INSERT INTO receipts SELECT (jsonb_populate_record(one, jsonb_build_object(
             'op_id', gen_random_uuid()))).*
-        FROM (SELECT * FROM receipts LIMIT 1) AS one, generate_series(1, 5000) AS number;
+        FROM receipts AS one, generate_series(1, 5000) AS number
+        WHERE one.ctid = (SELECT min(ctid) FROM receipts);
     INSERT INTO users SELECT (jsonb_populate_record(one, jsonb_build_object(
             'user_id', gen_random_uuid()))).*
-        FROM (SELECT * FROM users LIMIT 1) AS one, generate_series(1, 2000) AS number;
+        FROM users AS one, generate_series(1, 2000) AS number
+        WHERE one.ctid = (SELECT min(ctid) FROM users);
     INSERT INTO sessions SELECT (jsonb_populate_record(one, jsonb_build_object(
             'id', gen_random_uuid()))).*
-        FROM (SELECT * FROM sessions LIMIT 1) AS one, generate_series(1, 2000) AS number;";
+        FROM sessions AS one, generate_series(1, 2000) AS number
+        WHERE one.ctid = (SELECT min(ctid) FROM sessions);";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_frequent_request_reads_only_rows_that_it_needs() {
